@@ -96,7 +96,7 @@ func (c *CA) CertPEM() []byte { return slices.Clone(c.certPEM) }
 
 // KeyPEM returns the private key in PKCS#8 form. Whoever reads it can issue any
 // certificate: keep it with the operator, mode 0600, and on no cluster host.
-func (c *CA) KeyPEM() Secret { return slices.Clone(c.keyPEM) }
+func (c *CA) KeyPEM() Secret { return c.keyPEM }
 
 // Info describes the authority's own certificate.
 func (c *CA) Info() Info { return describe(c.cert) }

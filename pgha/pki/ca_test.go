@@ -86,7 +86,7 @@ func TestLoadCARoundTrip(t *testing.T) {
 	if diff := cmp.Diff(ca.CertPEM(), again.CertPEM()); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]byte(ca.KeyPEM()), []byte(again.KeyPEM())); diff != "" {
+	if diff := cmp.Diff(ca.KeyPEM(), again.KeyPEM()); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(ca.Info(), again.Info(), cmpopts.EquateComparable()); diff != "" {
@@ -135,14 +135,14 @@ func TestLoadCARefuses(t *testing.T) {
 		"nothing":          {want: pki.ErrInvalidPEM},
 		"no key":           {cert: ca.CertPEM(), want: pki.ErrInvalidPEM},
 		"encrypted key":    {cert: ca.CertPEM(), key: encrypted, want: pki.ErrInvalidPEM},
-		"two keys":         {cert: ca.CertPEM(), key: append(other.KeyPEM(), ca.KeyPEM()...), want: pki.ErrInvalidPEM},
-		"truncated":        {cert: ca.CertPEM()[:200], key: ca.KeyPEM(), want: pki.ErrInvalidPEM},
-		"two certificates": {cert: append(ca.CertPEM(), other.CertPEM()...), key: ca.KeyPEM(), want: pki.ErrInvalidPEM},
-		"other's key":      {cert: ca.CertPEM(), key: other.KeyPEM(), want: pki.ErrKeyMismatch},
-		"leaf":             {cert: leaf.CertPEM, key: leaf.KeyPEM, want: pki.ErrNotCA},
+		"two keys":         {cert: ca.CertPEM(), key: append(other.KeyPEM().Reveal(), ca.KeyPEM().Reveal()...), want: pki.ErrInvalidPEM},
+		"truncated":        {cert: ca.CertPEM()[:200], key: ca.KeyPEM().Reveal(), want: pki.ErrInvalidPEM},
+		"two certificates": {cert: append(ca.CertPEM(), other.CertPEM()...), key: ca.KeyPEM().Reveal(), want: pki.ErrInvalidPEM},
+		"other's key":      {cert: ca.CertPEM(), key: other.KeyPEM().Reveal(), want: pki.ErrKeyMismatch},
+		"leaf":             {cert: leaf.CertPEM, key: leaf.KeyPEM.Reveal(), want: pki.ErrNotCA},
 		"no key usage":     {cert: plain, key: plainKey, want: pki.ErrNotCA},
-		"RSA asked":        {cert: ca.CertPEM(), key: ca.KeyPEM(), opts: []pki.Option{pki.WithRSA(0)}, want: pki.ErrInvalidRequest},
-		"lifetime asked":   {cert: ca.CertPEM(), key: ca.KeyPEM(), opts: []pki.Option{pki.WithLifetime(time.Hour)}, want: pki.ErrInvalidRequest},
+		"RSA asked":        {cert: ca.CertPEM(), key: ca.KeyPEM().Reveal(), opts: []pki.Option{pki.WithRSA(0)}, want: pki.ErrInvalidRequest},
+		"lifetime asked":   {cert: ca.CertPEM(), key: ca.KeyPEM().Reveal(), opts: []pki.Option{pki.WithLifetime(time.Hour)}, want: pki.ErrInvalidRequest},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

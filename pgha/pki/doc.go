@@ -47,6 +47,6 @@
 // # Secrets
 //
 // Private keys are of type [Secret], which every fmt verb, slog, and the JSON,
-// text and XML encoders show as "[redacted]". Convert with []byte(secret) at
-// the one place that writes the key.
+// text and XML encoders show as "[redacted]". Call [Secret.Reveal] at the one
+// place that writes the key.
 package pki

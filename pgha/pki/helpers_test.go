@@ -27,7 +27,7 @@ func newCA(t *testing.T, opts ...pki.Option) *pki.CA {
 // reload is the same authority at another time.
 func reload(t *testing.T, ca *pki.CA, opts ...pki.Option) *pki.CA {
 	t.Helper()
-	again, err := pki.LoadCA(ca.CertPEM(), ca.KeyPEM(), opts...)
+	again, err := pki.LoadCA(ca.CertPEM(), ca.KeyPEM().Reveal(), opts...)
 	if err != nil {
 		t.Fatal(err)
 	}

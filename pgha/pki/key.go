@@ -89,9 +89,9 @@ func keyID(public crypto.PublicKey) ([]byte, error) {
 func encodeKey(key crypto.Signer) (Secret, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return nil, fmt.Errorf("encode private key: %w", err)
+		return Secret{}, fmt.Errorf("encode private key: %w", err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+	return newSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
 }
 
 // sameKey reports whether two public keys are equal.

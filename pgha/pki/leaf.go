@@ -51,7 +51,16 @@ func ParseLeaf(certPEM, keyPEM []byte) (*Leaf, error) {
 // Encode returns certificate and private key in one text, in this order: the
 // single file of HAProxy's "crt" and of Patroni's "restapi.certfile".
 func (l *Leaf) Encode() Secret {
-	return slices.Concat(Secret(l.CertPEM), l.KeyPEM)
+	return newSecret(slices.Concat(l.CertPEM, l.KeyPEM.Reveal()))
+}
+
+// String names the subject and shows nothing of the key.
+func (l *Leaf) String() string {
+	info, err := l.Info()
+	if err != nil {
+		return "unreadable certificate"
+	}
+	return fmt.Sprintf("certificate %q", info.Subject)
 }
 
 // Info describes the certificate. The error matches [ErrInvalidPEM], and is nil

@@ -1,6 +1,8 @@
 package pki
 
 import (
+	"bytes"
+	"crypto/subtle"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,12 +11,32 @@ import (
 const redacted = "[redacted]"
 
 // Secret holds PEM text that contains a private key. It formats, logs and
-// marshals as "[redacted]"; []byte(s) yields the content.
-//
-// The fmt package calls no methods on unexported struct fields: hold a *Leaf or
-// an exported field, not a Secret in an unexported one, in a type that may be
-// printed.
-type Secret []byte
+// marshals as "[redacted]", and only [Secret.Reveal] yields the content. The
+// zero value is empty. It does not change and is safe for concurrent use.
+type Secret struct {
+	// A closure, since package fmt calls no methods on unexported fields and on
+	// arguments of a wrong verb, and follows even pointers there. Of a function
+	// it prints the address.
+	reveal func() []byte
+}
+
+func newSecret(text []byte) Secret {
+	return Secret{reveal: func() []byte { return bytes.Clone(text) }}
+}
+
+// Reveal returns a copy of the content, nil for the zero value. Call it where
+// the key is written, and nowhere else.
+func (s Secret) Reveal() []byte {
+	if s.reveal == nil {
+		return nil
+	}
+	return s.reveal()
+}
+
+// Equal reports whether both hold the same content, in constant time.
+func (s Secret) Equal(other Secret) bool {
+	return subtle.ConstantTimeCompare(s.Reveal(), other.Reveal()) == 1
+}
 
 // String returns "[redacted]".
 func (Secret) String() string { return redacted }

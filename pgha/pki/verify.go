@@ -77,24 +77,27 @@ func pool(certs []*x509.Certificate) *x509.CertPool {
 	return out
 }
 
-// classify puts our sentinel beside the error of x509, which calls a leaf
-// untrusted when all that is wrong is its root's validity.
+// classify puts our sentinel beside the error of x509. The leaf's own validity
+// has been checked, so an expired certificate is one above it; x509 may report
+// that as an unknown authority.
 func classify(err error, leaf *x509.Certificate, roots []*x509.Certificate, at time.Time) error {
+	for _, root := range roots {
+		if leaf.CheckSignatureFrom(root) != nil {
+			continue
+		}
+		if invalid := checkValidity(root, at); invalid != nil {
+			return fmt.Errorf("root %q: %w", root.Subject, invalid)
+		}
+	}
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
 	switch {
 	case errors.As(err, &unknown):
-		for _, root := range roots {
-			if leaf.CheckSignatureFrom(root) != nil {
-				continue
-			}
-			if invalid := checkValidity(root, at); invalid != nil {
-				return fmt.Errorf("root %q: %w", root.Subject, invalid)
-			}
-		}
 		return fmt.Errorf("%w: %w", ErrUntrusted, err)
 	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
 		return fmt.Errorf("%w: %w", ErrUsage, err)
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return fmt.Errorf("%w: %w", ErrExpired, err)
 	}
 	return err
 }

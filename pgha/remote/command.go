@@ -1,0 +1,46 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pgha/toolkit/internal/shell"
+)
+
+// ErrBadCmd is a Cmd that no Executor can run: empty, or with both Script and Stdin.
+var ErrBadCmd = errors.New("invalid command")
+
+// CommandLine turns cmd into the one line an Executor hands to the host's shell, and the standard input that goes with
+// it. It is for implementations of Executor, which thereby agree on users, environment and scripts.
+func CommandLine(cmd Cmd) (line string, stdin io.Reader, err error) {
+	argv := cmd.Argv
+	stdin = cmd.Stdin
+	switch {
+	case cmd.Script != "" && cmd.Stdin != nil:
+		return "", nil, fmt.Errorf("%w: both Script and Stdin are set", ErrBadCmd)
+	case cmd.Script != "":
+		argv = append([]string{"sh", "-s", "--"}, cmd.Argv...)
+		stdin = strings.NewReader(cmd.Script)
+	case len(argv) == 0 || argv[0] == "":
+		return "", nil, fmt.Errorf("%w: no program named", ErrBadCmd)
+	}
+	if len(cmd.Env) > 0 {
+		argv = append(append([]string{"env"}, cmd.Env...), argv...)
+	}
+	if cmd.User != "" {
+		argv = append([]string{"runuser", "-u", cmd.User, "--"}, argv...)
+	}
+	line, err = shell.Join(argv)
+	return line, stdin, err
+}
+
+// String shows the command as a shell would take it, secrets blotted out, for logs and errors.
+func (c Cmd) String() string {
+	line, _, err := CommandLine(Cmd{Argv: c.Argv, Script: c.Script, User: c.User})
+	if err != nil {
+		line = strings.Join(c.Argv, " ")
+	}
+	return Redact(line, c.Secrets)
+}

@@ -1,0 +1,27 @@
+package remote
+
+import "context"
+
+// User is a system account without a login and without a password, with a group of the same name.
+type User struct {
+	Name string
+	// Home is recorded in the account but not created; "" means /nonexistent.
+	Home string
+}
+
+func (u User) String() string         { return "user " + u.Name }
+func (u User) questions(q *questions) { q.users.add(u.Name) }
+func (u User) settle(ctx context.Context, t *Target, seen *observation, _ Changes) (Changes, error) {
+	if seen.users[u.Name] {
+		return nil, nil
+	}
+	home := u.Home
+	if home == "" {
+		home = "/nonexistent"
+	}
+	err := t.mutate(ctx, "useradd", "--system", "--user-group", "--no-create-home", "--home-dir", home, "--shell", "/usr/sbin/nologin", "--", u.Name)
+	if err != nil {
+		return nil, err
+	}
+	return Changes{{Kind: "user", Name: u.Name, Action: "created"}}, nil
+}

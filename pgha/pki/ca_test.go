@@ -127,6 +127,10 @@ func TestLoadCARefuses(t *testing.T) {
 	leaf := issue(t, ca, serverRequest())
 	encrypted := pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte{1}})
 	plain, plainKey := rootWith(t, func(c *x509.Certificate) { c.KeyUsage = 0 })
+	loose, looseKey := rootWith(t, func(c *x509.Certificate) {
+		c.BasicConstraintsValid = false
+		c.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 19}, Value: []byte{0x30, 3, 1, 1, 0xff}}} // CA:TRUE
+	})
 	tests := map[string]struct {
 		cert, key []byte
 		opts      []pki.Option
@@ -141,6 +145,7 @@ func TestLoadCARefuses(t *testing.T) {
 		"other's key":      {cert: ca.CertPEM(), key: other.KeyPEM().Reveal(), want: pki.ErrKeyMismatch},
 		"leaf":             {cert: leaf.CertPEM, key: leaf.KeyPEM.Reveal(), want: pki.ErrNotCA},
 		"no key usage":     {cert: plain, key: plainKey, want: pki.ErrNotCA},
+		"not critical":     {cert: loose, key: looseKey, want: pki.ErrNotCA},
 		"RSA asked":        {cert: ca.CertPEM(), key: ca.KeyPEM().Reveal(), opts: []pki.Option{pki.WithRSA(0)}, want: pki.ErrInvalidRequest},
 		"lifetime asked":   {cert: ca.CertPEM(), key: ca.KeyPEM().Reveal(), opts: []pki.Option{pki.WithLifetime(time.Hour)}, want: pki.ErrInvalidRequest},
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"net/netip"
 	"strings"
@@ -83,6 +84,10 @@ func TestCoversLooksAtIssuerAndKey(t *testing.T) {
 	err := ca.Covers(issue(t, odd, serverRequest()).CertPEM, serverRequest())
 	if !errors.Is(err, pki.ErrNotCovered) || !strings.Contains(err.Error(), "key is ECDSA-P-384, want ECDSA-P-256") {
 		t.Errorf("another kind of key: %v", err)
+	}
+	bare := altered(t, ca, func(c *x509.Certificate) { c.SubjectKeyId = nil })
+	if err := ca.Covers(bare, serverRequest()); !errors.Is(err, pki.ErrNotCovered) || !strings.Contains(err.Error(), "identifier") {
+		t.Errorf("no key identifier: %v", err)
 	}
 	if err := ca.Covers(ca.CertPEM(), serverRequest()); !errors.Is(err, pki.ErrNotCovered) {
 		t.Errorf("the authority itself: %v", err)

@@ -71,21 +71,22 @@ func TestVerifyNamesAnExpiredRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaf := outliving(t, ca)
+	leaf := altered(t, ca, func(c *x509.Certificate) { c.NotAfter = c.NotAfter.Add(24 * time.Hour) })
 	opts := pki.VerifyOptions{Usage: pki.ServerUsage, At: now.Add(2 * time.Hour)}
 	if err := pki.Verify(leaf, root, opts); !errors.Is(err, pki.ErrExpired) || !strings.Contains(err.Error(), "root") {
 		t.Errorf("got %v, want ErrExpired of the root", err)
 	}
 }
 
-func outliving(t *testing.T, ca *pki.CA) []byte {
+// altered is a leaf that another tool might have signed with ca's key.
+func altered(t *testing.T, ca *pki.CA, change func(*x509.Certificate)) []byte {
 	t.Helper()
 	signer, err := tls.X509KeyPair(ca.CertPEM(), ca.KeyPEM().Reveal())
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := parse(t, issue(t, ca, serverRequest()).CertPEM)
-	template.NotAfter = template.NotAfter.Add(24 * time.Hour)
+	change(template)
 	der, err := x509.CreateCertificate(rand.Reader, template, signer.Leaf, template.PublicKey, signer.PrivateKey)
 	if err != nil {
 		t.Fatal(err)

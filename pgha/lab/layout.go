@@ -1,0 +1,81 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+)
+
+// The roles a Host can have, as the cluster's spec spells them.
+const (
+	RoleBalancer = "balancer"
+	RoleDatabase = "database"
+)
+
+// The addresses are the reference procedure's own. No route leads out of a
+// lab, so they clash neither with the machine's network nor with another lab.
+const (
+	vipAddress     = "192.168.0.210"
+	machineAddress = "192.168.0.1" // this machine's end, on the bridge
+	firstAddress   = 200
+	hostInterface  = "enp0s3"
+	bridgeName     = "br0"
+)
+
+var labNetwork = netip.MustParsePrefix("192.168.0.0/24")
+
+// hostPlan is what never changes about a host.
+type hostPlan struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	Role    string `json:"role"`
+	Member  string `json:"member,omitempty"`
+}
+
+// planHosts lays out n hosts: balancers first, then databases, on
+// consecutive addresses.
+func planHosts(n int) []hostPlan {
+	databases := (n + 1) / 2
+	if databases%2 == 0 {
+		databases++
+	}
+	hosts := make([]hostPlan, 0, n)
+	for i := range n {
+		h := hostPlan{Address: fmt.Sprintf("192.168.0.%d", firstAddress+i)}
+		if nr := i + 1; nr <= n-databases {
+			h.Role, h.Name = RoleBalancer, fmt.Sprintf("haproxy-%02d", nr)
+		} else {
+			nr -= n - databases
+			h.Role = RoleDatabase
+			h.Name = fmt.Sprintf("postgres-%02d", nr)
+			h.Member = fmt.Sprintf("postgresql-%02d", nr)
+		}
+		hosts = append(hosts, h)
+	}
+	return hosts
+}
+
+// cache knows where everything lies under Options.CacheDir.
+type cache string
+
+func (c cache) path(elem ...string) string {
+	return filepath.Join(append([]string{string(c)}, elem...)...)
+}
+
+func (c cache) labs() string                { return c.path("labs") }
+func (c cache) lab(name string) string      { return c.path("labs", name) }
+func (c cache) images() string              { return c.path("images") }
+func (c cache) image(id string) string      { return c.path("images", id) }
+func (c cache) building(id string) string   { return c.path("images", ".building-"+id) }
+func (c cache) etcd() string                { return c.path("etcd") }
+func (c cache) lock(what string) string     { return c.path("locks", what+".lock") }
+func (c cache) labLock(name string) string  { return c.lock("lab-" + name) }
+func (c cache) imageLock(id string) string  { return c.lock("image-" + id) }
+func (c cache) buildLog(name string) string { return c.path("logs", name+".log") }
+
+// Names of kernel objects. The same string names a host's network namespace
+// and its control group; interfaces live inside the namespaces and carry the
+// host's plain name, which fits IFNAMSIZ.
+func lanNamespace(lab string) string        { return "pgha-" + lab + "-lan" }
+func hostNamespace(lab, host string) string { return "pgha-" + lab + "-" + host }
+func namespacePath(name string) string      { return "/run/netns/" + name }

@@ -1,0 +1,133 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// startTimeout bounds one host's boot, from launch to a login prompt.
+const startTimeout = 90 * time.Second
+
+// Start builds the image if it must, and boots every host that does not run.
+// It returns when all of them have finished booting and answer on port 22.
+//
+// Running it again is safe: it starts what is missing, after a Kill, a
+// reboot of the machine or a Start that was interrupted. When it fails, what
+// is up stays up; Down removes it. The hosts do not end with this process.
+//
+// It returns ErrRequirements when the machine lacks something, and
+// ErrConflict when the lab exists with other hosts or another release.
+func Start(ctx context.Context, options Options) (*Lab, error) {
+	o, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkMachine(); err != nil {
+		return nil, err
+	}
+	unlock, err := lock(ctx, cache(o.CacheDir).labLock(o.Name), true)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	p := newProgress(o)
+	r, err := ensureRecord(ctx, o, p)
+	if err != nil {
+		return nil, err
+	}
+	l := newLab(o, r)
+	l.progress = p
+	err = p.step("", "network", "connecting the network", func() error { return buildLAN(ctx, l.Name()) })
+	if err != nil {
+		return nil, fmt.Errorf("start lab %s: %w", l.Name(), err)
+	}
+	if err := l.startAll(ctx); err != nil {
+		return nil, fmt.Errorf("start lab %s: %w", l.Name(), err)
+	}
+	return l, nil
+}
+
+// ensureRecord returns the lab's record, of an existing lab or a new one.
+func ensureRecord(ctx context.Context, o Options, p progress) (record, error) {
+	c := cache(o.CacheDir)
+	r, err := readRecord(c, o.Name)
+	if err == nil {
+		return r, checkRecord(c, o, r)
+	}
+	if !errors.Is(err, ErrNotRunning) {
+		return r, err
+	}
+	if namespaceExists(lanNamespace(o.Name)) {
+		err := fmt.Errorf("start lab %s: %w: its network exists, its files do not", o.Name, ErrConflict)
+		return r, withHint(err, "another cache directory may hold that lab; choose another name")
+	}
+	if o.Release == "" {
+		o.Release = defaultRelease
+	}
+	if o.Hosts == 0 {
+		o.Hosts = defaultHosts
+	}
+	rel, err := releaseByName(o.Release)
+	if err != nil {
+		return r, err
+	}
+	image, err := ensureImage(ctx, o, rel, p)
+	if err != nil {
+		return r, err
+	}
+	return prepareLab(c, o.Name, rel, image, o.Hosts)
+}
+
+// checkRecord refuses options that contradict the existing lab.
+func checkRecord(c cache, o Options, r record) error {
+	hint := "remove it first: pgha-cli lab down --name " + o.Name
+	if o.Hosts != 0 && o.Hosts != len(r.Hosts) {
+		return withHint(fmt.Errorf("start lab %s: %w: it has %d hosts, not %d", o.Name, ErrConflict, len(r.Hosts), o.Hosts), hint)
+	}
+	if o.Release != "" && o.Release != r.Release {
+		return withHint(fmt.Errorf("start lab %s: %w: it runs Debian %s, not %s", o.Name, ErrConflict, r.Release, o.Release), hint)
+	}
+	if _, err := os.Stat(filepath.Join(c.image(r.Image), "root")); err != nil {
+		return withHint(fmt.Errorf("start lab %s: find its image: %w", o.Name, err), hint)
+	}
+	return nil
+}
+
+// startAll boots the hosts side by side.
+func (l *Lab) startAll(ctx context.Context) error {
+	errs := make([]error, len(l.record.Hosts))
+	var wg sync.WaitGroup
+	for i, h := range l.record.Hosts {
+		wg.Go(func() { errs[i] = l.startHost(ctx, h) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// startHost boots one host, or waits for one that boots already.
+func (l *Lab) startHost(ctx context.Context, h hostPlan) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not ready after %s", startTimeout))
+	defer cancel()
+	err := l.progress.step(h.Name, "boot", "booting", func() error {
+		groups, err := openCgroups()
+		if err != nil {
+			return err
+		}
+		defer groups.close()
+		if !groups.populated(hostNamespace(l.Name(), h.Name)) {
+			if err := l.boot(ctx, groups, h); err != nil {
+				return err
+			}
+		}
+		return l.waitReady(ctx, groups, h)
+	})
+	if err != nil {
+		return fmt.Errorf("start host %s: %w", h.Name, err)
+	}
+	return nil
+}

@@ -66,7 +66,7 @@ func (c *cgroups) populated(name string) bool {
 // initPID returns the process id of the host's own PID 1 as this machine
 // sees it, or 0 when there is none (yet).
 func (c *cgroups) initPID(name string) int {
-	for _, group := range []string{"/payload/init.scope", "/payload"} {
+	for _, group := range []string{"/host/payload/init.scope", "/host/payload"} {
 		procs, err := c.root.ReadFile(name + group + "/cgroup.procs")
 		if err != nil {
 			continue

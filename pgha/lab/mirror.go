@@ -87,12 +87,12 @@ func debianMirror(types, uris, suites, enabled []string) string {
 func mirrorFromList(text string) string {
 	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(line, "#")
-		rest, ok := strings.CutPrefix(strings.TrimSpace(line), "deb ")
+		rest, ok := strings.CutPrefix(strings.Join(strings.Fields(line), " "), "deb ")
 		if !ok {
 			continue
 		}
-		if options := strings.TrimSpace(rest); strings.HasPrefix(options, "[") {
-			_, rest, _ = strings.Cut(options, "]")
+		if strings.HasPrefix(rest, "[") {
+			_, rest, _ = strings.Cut(rest, "]")
 		}
 		fields := strings.Fields(rest)
 		if len(fields) < 2 {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -74,12 +75,19 @@ func buildHostNetwork(ctx context.Context, lab string, h hostPlan, cable bool) e
 	return ipAll(ctx,
 		"netns add "+ns,
 		"-n "+ns+" link set lo up",
-		"-n "+ns+" link add "+hostInterface+" type veth peer name "+h.Name+" netns "+lan,
+		"-n "+ns+" link add "+hostInterface+" address "+hardwareAddress(h)+" type veth peer name "+h.Name+" netns "+lan,
 		"-n "+ns+" address add "+h.Address+"/24 dev "+hostInterface,
 		"-n "+ns+" link set "+hostInterface+" up",
 		"-n "+lan+" link set "+h.Name+" master "+bridgeName,
 		cableLine(lab, h.Name, cable),
 	)
+}
+
+// hardwareAddress stays the same over a power loss, as a real network card's
+// does: peers would go on using the old one for several seconds.
+func hardwareAddress(h hostPlan) string {
+	ip := netip.MustParseAddr(h.Address).As4()
+	return fmt.Sprintf("02:00:%02x:%02x:%02x:%02x", ip[0], ip[1], ip[2], ip[3])
 }
 
 // removeHostNetwork takes the cable away first, by name: the kernel frees a

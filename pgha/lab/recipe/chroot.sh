@@ -3,6 +3,7 @@
 # "sh -s -- STEP ARGUMENTS" with this file on standard input.
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+mount -t proc proc /proc
 
 # What hosts and tests may want to install, beside PostgreSQL itself.
 packages="postgresql-common patroni python3-etcd python3-dnspython

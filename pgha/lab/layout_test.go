@@ -1,0 +1,176 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPlanHosts(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]int{1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 3, 7: 5, 10: 5} {
+		hosts := planHosts(n)
+		databases := 0
+		seen := map[string]bool{vipAddress: true, machineAddress: true}
+		for _, h := range hosts {
+			if (h.Role == RoleDatabase) != (h.Member != "") {
+				t.Errorf("%d hosts: %+v: a database has a member name, a balancer has none", n, h)
+			}
+			if h.Role == RoleDatabase {
+				databases++
+			}
+			if seen[h.Address] || !labNetwork.Contains(netip.MustParseAddr(h.Address)) {
+				t.Errorf("%d hosts: bad address %s", n, h.Address)
+			}
+			seen[h.Address] = true
+			if len(h.Name) > 15 {
+				t.Errorf("%s is too long for an interface", h.Name)
+			}
+		}
+		if len(hosts) != n || databases != want {
+			t.Errorf("planHosts(%d): %d hosts, %d databases, want %d", n, len(hosts), databases, want)
+		}
+	}
+	last := planHosts(6)[5]
+	want := hostPlan{Name: "postgres-03", Address: "192.168.0.205", Role: RoleDatabase, Member: "postgresql-03"}
+	if diff := cmp.Diff(want, last); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	o, err := Options{}.withDefaults()
+	if err != nil || o.Name != "demo" || o.CacheDir != DefaultCacheDir || o.Logger == nil {
+		t.Errorf("zero options: %+v, %v", o, err)
+	}
+	for name, bad := range map[string]Options{
+		"upper case":     {Name: "Demo"},
+		"path":           {Name: "../x"},
+		"digit first":    {Name: "1a"},
+		"long":           {Name: strings.Repeat("a", 33)},
+		"many hosts":     {Hosts: 11},
+		"negative hosts": {Hosts: -1},
+		"release":        {Release: "bookworm"},
+		"overlay colon":  {CacheDir: "/var/a:b"},
+		"overlay comma":  {CacheDir: "/var/a,b"},
+	} {
+		if _, err := bad.withDefaults(); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestKernelNamesAreDistinct(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, lab := range []string{"a", "a-lan", "a-haproxy", "a-haproxy-01", "a-postgres"} {
+		names := []string{lanNamespace(lab)}
+		for _, h := range planHosts(maxHosts) {
+			names = append(names, hostNamespace(lab, h.Name))
+		}
+		for _, n := range names {
+			if other, ok := seen[n]; ok {
+				t.Errorf("%s names something of lab %s and of lab %s", n, other, lab)
+			}
+			seen[n] = lab
+		}
+	}
+}
+
+func TestResolve(t *testing.T) {
+	t.Parallel()
+	l := testLab(t, "testing", 6)
+	for address, want := range map[string]string{
+		"192.168.0.210:5432": "192.168.0.210:5432",
+		"haproxy-01:22":      "192.168.0.200:22",
+		"postgresql-03:2379": "192.168.0.205:2379",
+	} {
+		if got, err := l.resolve(address); err != nil || got != want {
+			t.Errorf("resolve(%q) = %q, %v, want %q", address, got, err, want)
+		}
+	}
+	for _, address := range []string{"192.168.1.1:22", "127.0.0.1:22", "localhost:22", ":22", "[::1]:22", "[::ffff:192.168.0.200]:22", "example.com:22"} {
+		if _, err := l.DialContext(t.Context(), "tcp", address); !errors.Is(err, ErrOutside) {
+			t.Errorf("DialContext(%q) = %v, want ErrOutside", address, err)
+		}
+	}
+	if _, err := l.DialContext(t.Context(), "tcp", "192.168.0.200:22"); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("dial in a lab that is down = %v, want ErrNotRunning", err)
+	}
+}
+
+func TestOpenUnknown(t *testing.T) {
+	t.Parallel()
+	_, err := Open(t.Context(), Options{Name: "nobody", CacheDir: t.TempDir()})
+	var hint interface{ Hint() string }
+	if !errors.Is(err, ErrNotRunning) || !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "--name nobody") {
+		t.Errorf("Open = %v", err)
+	}
+}
+
+func TestListEmpty(t *testing.T) {
+	t.Parallel()
+	labs, err := List(t.Context(), filepath.Join(t.TempDir(), "none"))
+	if err != nil || len(labs) != 0 {
+		t.Errorf("List = %v, %v", labs, err)
+	}
+}
+
+func TestLockExcludes(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "locks", "x.lock")
+	first, err := lock(t.Context(), path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := lock(t.Context(), path, false)
+	if err != nil {
+		t.Fatal("shared locks exclude each other:", err)
+	}
+	second()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := lock(ctx, path, true); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal("exclusive lock beside a shared one:", err)
+	}
+	first()
+	third, err := lock(t.Context(), path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	third()
+}
+
+// testLab is a lab on paper: it has files and no host.
+func testLab(t *testing.T, rel string, hosts int) *Lab {
+	t.Helper()
+	o, err := Options{Name: "paper", CacheDir: t.TempDir()}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cache(o.CacheDir)
+	if err := os.MkdirAll(c.etcd(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	sums := strings.Repeat("ab", 32) + "  " + etcdArchiveName() + "\n"
+	if err := os.WriteFile(filepath.Join(c.etcd(), "SHA256SUMS"), []byte(sums), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	release, err := releaseByName(rel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := prepareLab(c, o.Name, release, "none", hosts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newLab(o, r)
+}

@@ -1,0 +1,105 @@
+package lab
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+const bootPoll = 50 * time.Millisecond
+
+// waitReady waits until systemd has finished booting and sshd answers.
+func (l *Lab) waitReady(ctx context.Context, groups *cgroups, h hostPlan) error {
+	name := hostNamespace(l.Name(), h.Name)
+	for {
+		if !groups.populated(name) {
+			return fmt.Errorf("boot: it ended: %s", l.consoleTail(h.Name))
+		}
+		state, err := l.systemState(ctx, groups.initPID(name))
+		if err != nil {
+			return err
+		}
+		if state == "running" {
+			break
+		}
+		if state == "degraded" {
+			failed := l.output(ctx, groups.initPID(name), "systemctl", "list-units", "--failed", "--no-legend", "--plain")
+			l.progress.send(Event{Host: h.Name, Step: "degraded", Message: "failed units: " + failed, Done: true})
+			break
+		}
+		if err := pause(ctx, bootPoll); err != nil {
+			return fmt.Errorf("wait for boot, system is %q: %w", state, err)
+		}
+	}
+	if cableIsCut(l.hostDir(h.Name)) {
+		return nil
+	}
+	return l.waitSSH(ctx, h)
+}
+
+// systemState asks systemd how far it is. Early in the boot it cannot answer.
+func (l *Lab) systemState(ctx context.Context, pid int) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", context.Cause(ctx)
+	}
+	if pid == 0 {
+		return "", nil
+	}
+	return l.output(ctx, pid, "systemctl", "is-system-running", "--wait"), nil
+}
+
+// output runs a short question inside a host; the answer is what it prints.
+func (l *Lab) output(ctx context.Context, pid int, argv ...string) string {
+	var out bytes.Buffer
+	_, _ = enterHost(ctx, pid, argv, Stdio{Out: &out})
+	return strings.TrimSpace(out.String())
+}
+
+func (l *Lab) waitSSH(ctx context.Context, h hostPlan) error {
+	for {
+		err := l.readSSHBanner(ctx, h.Address)
+		if err == nil {
+			return nil
+		}
+		if waitErr := pause(ctx, bootPoll); waitErr != nil {
+			return fmt.Errorf("wait for sshd: %w: %w", waitErr, err)
+		}
+	}
+}
+
+func (l *Lab) readSSHBanner(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	conn, err := l.DialContext(ctx, "tcp", address+":22")
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetReadDeadline(deadline)
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("read ssh banner: %w", err)
+	}
+	if !strings.HasPrefix(line, "SSH-2.0-") {
+		return fmt.Errorf("read ssh banner: got %q", line)
+	}
+	return nil
+}
+
+// consoleTail returns the last lines of the host's console, on one line.
+func (l *Lab) consoleTail(host string) string {
+	text, err := os.ReadFile(filepath.Join(l.hostDir(host), consoleLog))
+	if err != nil {
+		return err.Error()
+	}
+	tail := &tailWriter{limit: 1024}
+	_, _ = tail.Write(text)
+	return tail.String()
+}

@@ -1,0 +1,97 @@
+package lab
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+func TestSpec(t *testing.T) {
+	t.Parallel()
+	for release, hosts := range map[string]int{"testing": 6, "trixie": 5} {
+		l := testLab(t, release, hosts)
+		got, err := l.Spec()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = bytes.ReplaceAll(got, []byte(string(l.cache)), []byte("/cache"))
+		got = bytes.ReplaceAll(got, []byte("linux-"+runtime.GOARCH), []byte("linux-amd64"))
+		golden := filepath.Join("testdata", "spec-"+release+".yaml")
+		if *update {
+			if err := os.WriteFile(golden, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// The keys that prepareLab writes are read by other programs.
+func TestPreparedKeys(t *testing.T) {
+	t.Parallel()
+	l := testLab(t, "testing", 3)
+	private, err := os.ReadFile(l.SSHKeyFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.ParsePrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(l.SSHKeyFile()); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("private key: %v, %v", info.Mode(), err)
+	}
+	authorized, err := os.ReadFile(filepath.Join(l.hostDir("postgres-02"), "upper/etc/ssh/lab_authorized_keys"))
+	if err != nil || !bytes.Equal(authorized, ssh.MarshalAuthorizedKey(signer.PublicKey())) {
+		t.Errorf("authorized key %q, %v", authorized, err)
+	}
+	check, err := knownhosts.New(l.KnownHostsFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hostKey, err := os.ReadFile(filepath.Join(l.hostDir("postgres-02"), "upper/etc/ssh/ssh_host_ed25519_key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hostSigner, err := ssh.ParsePrivateKey(hostKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"192.168.0.201:22", "postgres-02:22", "postgresql-02:22"} {
+		if err := check(name, dummyAddress{}, hostSigner.PublicKey()); err != nil {
+			t.Errorf("known_hosts, %s: %v", name, err)
+		}
+		if err := check(name, dummyAddress{}, signer.PublicKey()); err == nil {
+			t.Errorf("known_hosts, %s: accepts another key", name)
+		}
+	}
+	ids := map[string]bool{}
+	for _, h := range l.Hosts() {
+		id, err := os.ReadFile(filepath.Join(l.hostDir(h.Name), "upper/etc/machine-id"))
+		if err != nil || len(strings.TrimSpace(string(id))) != 32 || ids[string(id)] {
+			t.Errorf("machine-id of %s: %q, %v", h.Name, id, err)
+		}
+		ids[string(id)] = true
+	}
+}
+
+type dummyAddress struct{}
+
+func (dummyAddress) Network() string { return "tcp" }
+func (dummyAddress) String() string  { return "192.168.0.250:22" }

@@ -1,0 +1,111 @@
+package lb
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+	"time"
+)
+
+//go:embed haproxy.cfg.tmpl
+var configTemplate string
+
+// Names and places that the configuration, the host and the runtime socket agree on.
+const (
+	unitName   = "haproxy.service"
+	configPath = "/etc/haproxy/haproxy.cfg"
+	certsDir   = "/etc/haproxy/certs"
+	caPath     = certsDir + "/patroni-ca.crt"
+	socketPath = "/run/haproxy/admin.sock"
+
+	writeProxy = "postgres_write"
+	readProxy  = "postgres_read"
+	standIn    = ":primary"
+)
+
+// Config renders haproxy.cfg. The same options give the same bytes, for every balancer. It is accepted without a warning
+// by HAProxy 2.4 and later. Errors match ErrInvalid. Safe for concurrent use, changes nothing.
+func Config(o Options) ([]byte, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("render haproxy.cfg: %w", err)
+	}
+	t, err := template.New("haproxy.cfg").Option("missingkey=error").Funcs(template.FuncMap{"word": word, "ms": milliseconds}).Parse(configTemplate)
+	if err != nil {
+		return nil, fmt.Errorf("render haproxy.cfg: %w", err)
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, newModel(o.withDefaults())); err != nil {
+		return nil, fmt.Errorf("render haproxy.cfg: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// model is what the template sees.
+type model struct {
+	Options
+	Servers               []server
+	WriteBind, ReadBind   string
+	HealthBind            string
+	WriteProxy, ReadProxy string
+	Socket, CAFile        string
+	ReadCheck             string
+}
+
+// server is one line of a proxy.
+type server struct{ Name, Address, CertName, StandIn, Track string }
+
+func newModel(o Options) model {
+	m := model{
+		Options:    o,
+		WriteProxy: writeProxy, ReadProxy: readProxy, Socket: socketPath, CAFile: caPath,
+		WriteBind: bind(o, o.WritePort), ReadBind: bind(o, o.ReadPort),
+		HealthBind: net.JoinHostPort("127.0.0.1", strconv.Itoa(o.HealthPort)),
+		ReadCheck:  "/replica",
+	}
+	if o.ReadMaxLag > 0 {
+		m.ReadCheck += "?lag=" + strconv.FormatInt(o.ReadMaxLag, 10)
+	}
+	for _, b := range o.Backends {
+		def(&b.CertName, b.Name)
+		m.Servers = append(m.Servers, server{
+			Name: b.Name, CertName: b.CertName, StandIn: b.Name + standIn, Track: writeProxy + "/" + b.Name,
+			Address: net.JoinHostPort(b.Address, strconv.Itoa(o.PostgresPort)),
+		})
+	}
+	return m
+}
+
+// bind listens on every address of the families in use: IPv6 only where the cluster has it, because binding to it fails on
+// a host that has it turned off.
+func bind(o Options, port int) string {
+	if slices.ContainsFunc(o.Backends, func(b Backend) bool { return netip.MustParseAddr(b.Address).Is6() }) {
+		return fmt.Sprintf("[::]:%d v4v6", port)
+	}
+	return fmt.Sprintf("*:%d", port)
+}
+
+// word makes s one word of haproxy.cfg.
+func word(s string) (string, error) {
+	var b strings.Builder
+	for _, r := range s {
+		if r < ' ' || r == 0x7f {
+			return "", fmt.Errorf("%q: a control character can't stand in haproxy.cfg", s)
+		}
+		if strings.ContainsRune(` \#"'$`, r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	if b.Len() == 0 {
+		return `""`, nil
+	}
+	return b.String(), nil
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) + "ms" }

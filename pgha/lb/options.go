@@ -1,0 +1,168 @@
+package lb
+
+import (
+	"time"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// Backend is one database host as the balancers see it.
+//
+// A replica that shall get no reads carries Patroni's tag noloadbalance: its REST API then answers the read check with
+// 503, so nothing about it stands here.
+type Backend struct {
+	// Name is the server's name in HAProxy's configuration, log and statistics: letters, digits, ".", "_" and "-".
+	Name string
+	// Address is the IP address under which the balancers reach PostgreSQL and Patroni's REST API.
+	Address string
+	// CertName is a DNS name in the subject alternative names of the host's REST API certificate; "" means Name. HAProxy
+	// compares certificates with DNS names only, never with IP addresses.
+	CertName string
+}
+
+// Checks says how HAProxy watches a database host. Every zero value is a good default. With the defaults a dead primary is
+// given up about 0.7 s after its check fails first, and a new one used at most 0.3 s after it calls itself primary.
+// The cost is about 13 small HTTPS requests per second on every database host from three balancers.
+type Checks struct {
+	// Interval is the pause between two checks of a server that is up. 0 means 500 ms.
+	Interval time.Duration
+	// Fast is the pause while a server is about to change its state. 0 means 200 ms.
+	Fast time.Duration
+	// Down is the pause between two checks of a server that is down: a replica, for the write port. 0 means 300 ms.
+	Down time.Duration
+	// Timeout bounds the wait for the REST API's answer once the connection stands (connecting is bounded by Interval).
+	// 0 means 2 s: generous, because a busy primary that answers late must not lose its sessions.
+	Timeout time.Duration
+	// Fall is how many checks in a row must fail until a server is down. 0 means 2.
+	Fall int
+	// Rise is how many must succeed until it is up. 0 means 1: Patroni answers only once PostgreSQL is promoted.
+	Rise int
+}
+
+// Options describe the load balancers. Balancers, Backends and PatroniCA have no default; every other zero value is a
+// good one.
+type Options struct {
+	// Balancers are the hosts that HAProxy runs on. Config does without them.
+	Balancers []*remote.Target
+	// Backends are the database hosts, in the order of the specification.
+	Backends []Backend
+	// PatroniCA are the PEM certificates of the authorities that signed the REST API's certificates. Several may follow
+	// each other while one authority replaces another.
+	PatroniCA []byte
+
+	// WritePort is where clients reach the primary. 0 means 5432.
+	WritePort int
+	// ReadPort is where clients reach the replicas. 0 means 5433.
+	ReadPort int
+	// PostgresPort is PostgreSQL's port on the database hosts. 0 means 5432.
+	PostgresPort int
+	// RESTPort is the port of Patroni's REST API. 0 means 8008.
+	RESTPort int
+	// HealthPort is a port on 127.0.0.1 of every balancer where GET /health is answered with 200 by a HAProxy that is
+	// alive. keepalived's check asks there. 0 means 7000.
+	HealthPort int
+	// StatsPage adds HAProxy's read-only statistics page to HealthPort, as /stats, for any user of the balancer itself.
+	// Without it the statistics are had through the runtime socket alone, which only root may open.
+	StatsPage bool
+
+	// NoReadFallback leaves readers without a server while no replica is fit. By default the primary takes them over.
+	NoReadFallback bool
+	// ReadMaxLag takes a replica out of the read port, and ends its sessions, when it is more bytes of WAL behind. 0 sets
+	// no bound.
+	ReadMaxLag int64
+
+	Checks Checks
+	// ConnectTimeout bounds the connection from HAProxy to PostgreSQL. 0 means 3 s.
+	ConnectTimeout time.Duration
+	// ClientTimeout and ServerTimeout end a session on which the client, or PostgreSQL, sent nothing for so long. 0 means
+	// 24 h: idle connections of a pool are no error, and dead peers are found by TCP keepalive within a minute.
+	ClientTimeout, ServerTimeout time.Duration
+	// MaxConn is how many client connections one balancer serves at a time. 0 means 4000, which needs some 8100 open files
+	// and so fits under a hard limit of 20000. HAProxy refuses to start where the limit is too low.
+	MaxConn int
+
+	// Wait bounds the wait for a balancer after a change. 0 means 30 s.
+	Wait time.Duration
+	// Progress, when set, is told in one line what is being waited for. It must be safe for concurrent use.
+	Progress func(string)
+}
+
+// ServerState is what one balancer thinks of one server of one port.
+type ServerState struct {
+	// Proxy is "postgres_write" or "postgres_read".
+	Proxy string
+	// Name is the Backend's name. In postgres_read the primary stands in as "NAME:primary" when no replica is fit.
+	Name string
+	// Status is HAProxy's word: "UP", "DOWN", "UP 1/2" (about to go down), "MAINT", "DRAIN", "no check", ...
+	Status string
+	// Check is the last check's outcome, such as "L7OK/200", "L7STS/503", "L4TOUT" or "L6RSP"; "" before the first.
+	Check string
+	// Backup says that the server is used only when none of the others is up.
+	Backup bool
+	// Sessions are the connections open now.
+	Sessions int
+	// TotalSessions are the connections since HAProxy was started or reloaded.
+	TotalSessions int64
+	// Since is how long the server has had this status, to the second.
+	Since time.Duration
+}
+
+// Up reports whether new connections may be sent to the server.
+func (s ServerState) Up() bool { return isUp(s.Status) }
+
+// BalancerState is one balancer's view.
+type BalancerState struct {
+	Host string
+	// Version is HAProxy's version, such as "3.0.11-1".
+	Version string
+	Servers []ServerState
+	// Err says why nothing is known of this balancer; Servers is then empty.
+	Err error
+}
+
+// Primary returns the name of the server that the write port leads to, and false when there is none.
+func (b BalancerState) Primary() (string, bool) {
+	for _, s := range b.Servers {
+		if s.Proxy == writeProxy && s.Up() {
+			return s.Name, true
+		}
+	}
+	return "", false
+}
+
+// PackageNames are the Debian packages a balancer needs of this component.
+func PackageNames() []string { return []string{"haproxy"} }
+
+// QuietUnits are the units that those packages would start at installation, before they are configured.
+func QuietUnits() []string { return []string{unitName} }
+
+func (o Options) withDefaults() Options {
+	def(&o.WritePort, 5432)
+	def(&o.ReadPort, 5433)
+	def(&o.PostgresPort, 5432)
+	def(&o.RESTPort, 8008)
+	def(&o.HealthPort, 7000)
+	def(&o.Checks.Interval, 500*time.Millisecond)
+	def(&o.Checks.Fast, 200*time.Millisecond)
+	def(&o.Checks.Down, 300*time.Millisecond)
+	def(&o.Checks.Timeout, 2*time.Second)
+	def(&o.Checks.Fall, 2)
+	def(&o.Checks.Rise, 1)
+	def(&o.ConnectTimeout, 3*time.Second)
+	def(&o.ClientTimeout, 24*time.Hour)
+	def(&o.ServerTimeout, 24*time.Hour)
+	def(&o.MaxConn, 4000)
+	def(&o.Wait, 30*time.Second)
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	return o
+}
+
+// def replaces a zero value.
+func def[T comparable](v *T, value T) {
+	var zero T
+	if *v == zero {
+		*v = value
+	}
+}

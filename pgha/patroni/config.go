@@ -1,0 +1,135 @@
+package patroni
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const configHeader = `# Patroni's configuration of this member, written by pgha from the cluster's specification.
+# Do not edit it here: the next apply puts it back. Settings of the whole cluster live in the DCS
+# (patronictl edit-config); bootstrap.dcs is only read once, when the cluster is made.
+`
+
+// Config returns the bytes of the member's config.yml (ConfigPath). It holds passwords, so the file is 0600 and belongs to
+// postgres. The same options give the same bytes. Nothing is read or changed on any host.
+//
+// Only the first member gets a bootstrap section. Patroni lets nobody without one initialize a cluster, so all members
+// can be started at once and the race for the first leader has one runner.
+func Config(o Options, m Member) ([]byte, error) {
+	o, m = o.withDefaults(), m.withDefaults()
+	var doc yaml.Node
+	if err := doc.Encode(o.model(m)); err != nil {
+		return nil, fmt.Errorf("render config.yml of %s: %w", m.Name, err)
+	}
+	if len(o.Extra) > 0 {
+		var extra yaml.Node
+		if err := extra.Encode(o.Extra); err != nil {
+			return nil, fmt.Errorf("render config.yml of %s: extra: %w", m.Name, err)
+		}
+		merge(&doc, &extra)
+	}
+	buf := bytes.NewBufferString(configHeader)
+	enc := yaml.NewEncoder(buf)
+	enc.SetIndent(2)
+	if err := enc.Encode(&doc); err != nil {
+		return nil, fmt.Errorf("render config.yml of %s: %w", m.Name, err)
+	}
+	return buf.Bytes(), nil
+}
+
+// merge puts the mapping over onto the mapping base: mappings are merged, anything else is replaced.
+func merge(base, over *yaml.Node) {
+	for i := 0; i+1 < len(over.Content); i += 2 {
+		key, value := over.Content[i], over.Content[i+1]
+		old := lookup(base, key.Value)
+		switch {
+		case old == nil:
+			base.Content = append(base.Content, key, value)
+		case old.Kind == yaml.MappingNode && value.Kind == yaml.MappingNode:
+			merge(old, value)
+		default:
+			*old = *value
+		}
+	}
+}
+
+func lookup(mapping *yaml.Node, key string) *yaml.Node {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return mapping.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// model fills the file's sections in. The receiver and m have their defaults.
+func (o Options) model(m Member) file {
+	f := file{
+		Scope: o.Scope, Namespace: o.Namespace, Name: m.Name,
+		Log:   logSection{Level: "INFO"},
+		Etcd3: etcdSection{Hosts: o.EtcdEndpoints, Protocol: "https", CACert: etcdCA, Cert: etcdCert, Key: etcdKey},
+		RESTAPI: restSection{
+			Listen: "0.0.0.0:" + strconv.Itoa(o.RESTPort), ConnectAddress: hostPort(m.Address, o.RESTPort),
+			CertFile: restCert, KeyFile: restKey, CAFile: restCA, VerifyClient: "optional", ServerTokens: "ProductOnly",
+		},
+		Ctl:      ctlSection{CACert: restCA, CertFile: restClientCert, KeyFile: restClientKey},
+		Watchdog: watchdogSection{Mode: WatchdogOff},
+		Tags:     m.tags(),
+		PostgreSQL: postgresSection{
+			Listen: "0.0.0.0:" + strconv.Itoa(o.ListenPort), ConnectAddress: hostPort(m.Address, o.ListenPort),
+			DataDir: o.DataDir, BinDir: o.BinDir, PgPass: passPath, UseUnixSocket: true,
+			Authentication: authentication{
+				Superuser: loginOf(o.Superuser), Replication: loginOf(o.Replication), Rewind: loginOf(o.Rewind),
+			},
+			BaseBackup: []map[string]string{{"checkpoint": "fast"}},
+			Parameters: map[string]any{
+				"ssl": "on", "ssl_cert_file": postgresCert, "ssl_key_file": postgresKey,
+				"ssl_min_protocol_version": "TLSv1.2", "unix_socket_directories": socketDir,
+			},
+			PgHBA: o.hba(),
+		},
+	}
+	if m.HasWatchdog && o.Watchdog != WatchdogOff {
+		f.Watchdog = watchdogSection{Mode: o.Watchdog, Device: "/dev/watchdog", SafetyMargin: 5}
+	}
+	if len(o.Members) > 0 && o.Members[0].Name == m.Name {
+		f.Bootstrap = &bootstrapSection{DCS: o.dynamic(), InitDB: o.initdb()}
+	}
+	return f
+}
+
+func (o Options) initdb() []any {
+	opts := []any{map[string]string{"encoding": o.Encoding}, map[string]string{"locale": o.Locale}}
+	if !o.NoChecksums {
+		return append(opts, "data-checksums")
+	}
+	if o.PostgreSQLVersion >= 18 {
+		return append(opts, "no-data-checksums")
+	}
+	return opts
+}
+
+func (m Member) tags() map[string]any {
+	tags := map[string]any{"nofailover": false, "noloadbalance": false, "clonefrom": false, "nosync": false}
+	// Patroni takes only one of each of these pairs.
+	for priority, flag := range map[string]string{"failover_priority": "nofailover", "sync_priority": "nosync"} {
+		if _, ok := m.Tags[priority]; ok {
+			delete(tags, flag)
+		}
+	}
+	for name, value := range m.Tags {
+		tags[name] = value
+	}
+	return tags
+}
+
+// loginOf makes a role connect to other members only over TLS, and only to the server its certificate names.
+func loginOf(c Credentials) login {
+	return login{Username: c.Username, Password: c.Password, SSLMode: "verify-full", SSLRootCert: postgresCA}
+}
+
+func hostPort(address string, port int) string { return net.JoinHostPort(address, strconv.Itoa(port)) }

@@ -1,0 +1,67 @@
+package patroni
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// hba returns the lines of pg_hba.conf: PostgreSQL takes the first that matches.
+//
+// They live in config.yml and not in the DCS, so that a plan shows their difference, an emptied DCS cannot lose them, and
+// whoever may write to the DCS cannot open a door with them.
+func (o Options) hba() []string {
+	superuser, replication, rewind := hbaName(o.Superuser.Username), hbaName(o.Replication.Username), hbaName(o.Rewind.Username)
+	var lines []string
+	if o.Superuser.Username != "postgres" {
+		// Patroni runs as the system's postgres, which is not this role's name.
+		lines = append(lines, "local all "+superuser+" scram-sha-256")
+	}
+	lines = append(lines, "local all all peer")
+	// Patroni opens a local replication connection before it lets a former primary rejoin: without this line everything
+	// looks well until the first failover.
+	lines = append(lines, "hostssl replication "+replication+" 127.0.0.1/32 scram-sha-256")
+	for _, m := range o.Members {
+		lines = append(lines, "hostssl replication "+replication+" "+hostCIDR(m.Address)+" scram-sha-256")
+	}
+	for _, m := range o.Members {
+		lines = append(lines, "hostssl all "+rewind+" "+hostCIDR(m.Address)+" scram-sha-256")
+	}
+	// These two work for the members only, whatever networks applications come from.
+	lines = append(lines, "host all "+replication+","+rewind+" all reject")
+	lines = append(lines, o.PgHBA...)
+	lines = append(lines, "hostssl all all 127.0.0.1/32 scram-sha-256")
+	for _, cidr := range o.ApplicationCIDRs {
+		lines = append(lines, "hostssl all all "+cidr+" scram-sha-256")
+	}
+	return lines
+}
+
+// hbaName quotes a role's name, so that no name is taken for a keyword (all, +group, /pattern, replication).
+func hbaName(role string) string {
+	for _, r := range role {
+		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' {
+			return `"` + role + `"`
+		}
+	}
+	switch role {
+	case "all", "sameuser", "samerole", "samegroup", "replication":
+		return `"` + role + `"`
+	}
+	return role
+}
+
+// hostCIDR is the network of this address alone.
+func hostCIDR(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return address // Validate has refused it
+	}
+	return netip.PrefixFrom(ip, ip.BitLen()).String()
+}
+
+// badRole says what keeps a role's name from being written into pg_hba.conf.
+func badRole(role string) bool {
+	return role == "" || len(role) > 63 || strings.ContainsFunc(role, func(r rune) bool {
+		return r < ' ' || r == '"' || r == 0x7f
+	}) || strings.TrimSpace(role) != role
+}

@@ -1,0 +1,208 @@
+package patroni
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// KeyPair is a certificate with its private key, both PEM.
+type KeyPair struct{ Cert, Key []byte }
+
+// String hides the key.
+func (KeyPair) String() string { return "key pair" }
+
+// GoString hides the key.
+func (k KeyPair) GoString() string { return k.String() }
+
+// Credentials are a PostgreSQL role and its password.
+type Credentials struct{ Username, Password string }
+
+// String hides the password.
+func (c Credentials) String() string { return c.Username }
+
+// GoString hides the password.
+func (c Credentials) GoString() string { return fmt.Sprintf("%q", c.Username) }
+
+// Member is one Patroni with its PostgreSQL.
+type Member struct {
+	// Target is the host the member lives on. Config and Validate do without it.
+	Target *remote.Target
+	// Name is the member's name in the DCS, unique in the cluster. "" means the target's name.
+	Name string
+	// Address is the IP address under which the other members and the load balancers reach PostgreSQL and the REST API.
+	// "" means the target's address.
+	Address string
+	// Tags are Patroni's tags of this member. nofailover, noloadbalance, clonefrom and nosync are false unless given.
+	Tags map[string]any
+	// EtcdClient is the client certificate for etcd.
+	EtcdClient KeyPair
+	// REST is the server certificate of the REST API. It must cover Address.
+	REST KeyPair
+	// RESTClient is the client certificate with which this member and patronictl call other members' REST API.
+	RESTClient KeyPair
+	// Postgres is PostgreSQL's server certificate. Replicas and pg_rewind connect with sslmode verify-full, so it must
+	// cover Address and localhost; the virtual IP too, for applications that verify as strictly.
+	Postgres KeyPair
+	// HasWatchdog says that the host has a /dev/watchdog meant for Patroni. Without it the member's watchdog is off.
+	HasWatchdog bool
+}
+
+// SynchronousMode says which commits wait for a replica.
+type SynchronousMode string
+
+// The synchronous modes. The zero value is SynchronousOff.
+const (
+	// SynchronousOff lets commits return before any replica has them: a failover may lose the last ones.
+	SynchronousOff SynchronousMode = "off"
+	// SynchronousOn makes commits wait for one chosen replica, and goes on alone when there is none.
+	SynchronousOn SynchronousMode = "on"
+	// SynchronousStrict is SynchronousOn that rather stops writes than goes on alone.
+	SynchronousStrict SynchronousMode = "strict"
+	// SynchronousQuorum makes commits wait for any one of the replicas.
+	SynchronousQuorum SynchronousMode = "quorum"
+)
+
+// WatchdogMode says how Patroni treats the host's watchdog device.
+type WatchdogMode string
+
+// The watchdog modes. The zero value is WatchdogAutomatic.
+const (
+	// WatchdogAutomatic uses the watchdog of those hosts that have one.
+	WatchdogAutomatic WatchdogMode = "automatic"
+	// WatchdogOff uses none.
+	WatchdogOff WatchdogMode = "off"
+	// WatchdogRequired lets no member become leader that cannot arm its watchdog.
+	WatchdogRequired WatchdogMode = "required"
+)
+
+// Options describe a Patroni cluster. Members, EtcdEndpoints, the certificates, the three credentials and
+// PostgreSQLVersion have no default; every other zero value is a good one.
+type Options struct {
+	// Scope names the cluster in the DCS. "" means "postgresql-cluster".
+	Scope string
+	// Namespace is the prefix of the cluster's keys in the DCS. "" means "/service/".
+	Namespace string
+	// Members in the order of the specification. Only the first may initialize a new cluster, and so is its first leader.
+	Members []Member
+	// EtcdEndpoints are etcd's client addresses, each "ip:port", without a scheme: TLS is always used.
+	EtcdEndpoints []string
+	// EtcdCA, RESTCA and PostgresCA are PEM certificates of the authorities that signed etcd's, the REST API's and
+	// PostgreSQL's certificates. Several may follow each other while one authority replaces another.
+	EtcdCA, RESTCA, PostgresCA []byte
+	// Operator is the client certificate with which this program calls the REST API. It is put on no host.
+	Operator KeyPair
+
+	// Superuser, Replication and Rewind are the three roles Patroni works with; it creates them in a new cluster.
+	// Empty user names mean "postgres", "replicator" and "rewind_user". Passwords have no default.
+	Superuser, Replication, Rewind Credentials
+	// PostgreSQLVersion is the major version, 13 or later.
+	PostgreSQLVersion int
+	// BinDir holds the server's programs. "" means /usr/lib/postgresql/<version>/bin.
+	BinDir string
+	// DataDir is the data directory. "" means /var/lib/postgresql/data.
+	DataDir string
+	// ListenPort is PostgreSQL's port on every interface. 0 means 5432.
+	ListenPort int
+	// RESTPort is the REST API's port on every interface. 0 means 8008.
+	RESTPort int
+
+	// TTL is how long a leader that went silent stays leader, in whole seconds. 0 means 30 s; below 20 s is refused.
+	TTL time.Duration
+	// LoopWait is the pause between two looks of Patroni at its cluster, in whole seconds. 0 means 10 s.
+	LoopWait time.Duration
+	// RetryTimeout is how long Patroni bears a silent etcd or PostgreSQL, in whole seconds. 0 means 10 s; below 3 s is
+	// refused, as is LoopWait + 2*RetryTimeout > TTL.
+	RetryTimeout time.Duration
+	// MaximumLagOnFailover is how many bytes a replica may be behind and still be promoted. 0 means 1048576.
+	MaximumLagOnFailover int64
+	// PrimaryStartTimeout is how long a crashed primary may try to start again before a replica takes over. nil means
+	// Patroni's 300 s; zero fails over at once, which can lose transactions unless SynchronousMode prevents it.
+	PrimaryStartTimeout *time.Duration
+	// MemberSlotsTTL is how long the replication slot of an absent member is kept. 0 means Patroni's 30 minutes.
+	MemberSlotsTTL time.Duration
+	// SynchronousMode is "off" when empty.
+	SynchronousMode SynchronousMode
+	// NoFailsafe switches failsafe_mode off: the primary then stops taking writes whenever etcd is out of reach, even
+	// while it reaches every other member.
+	NoFailsafe bool
+	// NoRewind makes a former primary be copied anew where pg_rewind could have repaired it.
+	NoRewind bool
+	// NoSlots does without replication slots for the members.
+	NoSlots bool
+	// Parameters are PostgreSQL settings for all members, kept in the DCS. They are merged over DefaultParameters; a
+	// nil value takes a default away. Settings that Patroni or this package controls are refused by Validate.
+	Parameters map[string]any
+	// Extra is merged over config.yml, for whatever these options don't know. It wins over them.
+	Extra map[string]any
+
+	// PgHBA are further lines of pg_hba.conf. They stand before the rules for applications, so they can be stricter.
+	PgHBA []string
+	// ApplicationCIDRs are the networks from which applications may log in, with TLS and a SCRAM password. Empty means
+	// 0.0.0.0/0.
+	ApplicationCIDRs []string
+	// Encoding of a new cluster. "" means UTF8.
+	Encoding string
+	// Locale of a new cluster. "" means C.UTF-8: it sorts the same on every host and survives an upgrade of the C library.
+	Locale string
+	// NoChecksums leaves a new cluster without data checksums.
+	NoChecksums bool
+	// Watchdog is "automatic" when empty.
+	Watchdog WatchdogMode
+
+	// Wait bounds each wait of Bootstrap. 0 means 120 s. A large cluster that is copied to new replicas needs more.
+	Wait time.Duration
+	// Progress, when set, is told in one line what is being waited for and what deserves attention. It must be safe for
+	// concurrent use.
+	Progress func(string)
+}
+
+// withDefaults returns o with every empty field filled in. The receiver's slices and maps are not changed.
+func (o Options) withDefaults() Options {
+	setDefault(&o.Scope, "postgresql-cluster")
+	setDefault(&o.Namespace, "/service/")
+	setDefault(&o.Superuser.Username, "postgres")
+	setDefault(&o.Replication.Username, "replicator")
+	setDefault(&o.Rewind.Username, "rewind_user")
+	setDefault(&o.BinDir, fmt.Sprintf("/usr/lib/postgresql/%d/bin", o.PostgreSQLVersion))
+	setDefault(&o.DataDir, "/var/lib/postgresql/data")
+	setDefault(&o.ListenPort, 5432)
+	setDefault(&o.RESTPort, 8008)
+	setDefault(&o.TTL, 30*time.Second)
+	setDefault(&o.LoopWait, 10*time.Second)
+	setDefault(&o.RetryTimeout, 10*time.Second)
+	setDefault(&o.MaximumLagOnFailover, 1<<20)
+	setDefault(&o.SynchronousMode, SynchronousOff)
+	setDefault(&o.Encoding, "UTF8")
+	setDefault(&o.Locale, "C.UTF-8")
+	setDefault(&o.Watchdog, WatchdogAutomatic)
+	setDefault(&o.Wait, 2*time.Minute)
+	if len(o.ApplicationCIDRs) == 0 {
+		o.ApplicationCIDRs = []string{"0.0.0.0/0"}
+	}
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	members := make([]Member, len(o.Members))
+	for i, m := range o.Members {
+		members[i] = m.withDefaults()
+	}
+	o.Members = members
+	return o
+}
+
+func (m Member) withDefaults() Member {
+	if m.Target != nil {
+		setDefault(&m.Name, m.Target.Name)
+		setDefault(&m.Address, m.Target.Address)
+	}
+	return m
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,136 @@
+package patroni
+
+import (
+	"time"
+)
+
+// Role is what a member does in its cluster.
+type Role string
+
+// The roles. Older and newer Patroni releases call the first one "master", "primary" and "leader"; here it is always
+// RoleLeader.
+const (
+	RoleLeader        Role = "leader"
+	RoleStandbyLeader Role = "standby_leader"
+	RoleSyncStandby   Role = "sync_standby"
+	RoleQuorumStandby Role = "quorum_standby"
+	RoleReplica       Role = "replica"
+)
+
+// Leads reports whether the member holds the leader lock.
+func (r Role) Leads() bool { return r == RoleLeader || r == RoleStandbyLeader }
+
+// States of a member that callers ask about; Patroni knows more.
+const (
+	// StateRunning is a PostgreSQL that runs. It is what a healthy leader says, but not enough of a replica.
+	StateRunning = "running"
+	// StateStreaming is a replica that receives the leader's WAL.
+	StateStreaming = "streaming"
+)
+
+// MemberState is what the cluster knows of one member.
+type MemberState struct {
+	Name string
+	Role Role
+	// State is StateRunning, StateStreaming or another of Patroni's words: "starting", "stopped", "start failed", ...
+	State  string
+	Host   string
+	Port   int
+	APIURL string
+	// Timeline is 0 when it is unknown.
+	Timeline int64
+	// LagBytes is how far the replica is behind the leader; nil for the leader and when it is unknown.
+	LagBytes *int64
+	// PendingRestart says that a changed setting waits for a restart of PostgreSQL; PendingReason names the settings.
+	PendingRestart bool
+	PendingReason  []string
+	// ScheduledRestart is the time of a planned restart as Patroni gives it, or "".
+	ScheduledRestart string
+	Tags             map[string]any
+}
+
+// Tag reports whether the named tag is set to true.
+func (m MemberState) Tag(name string) bool {
+	b, ok := m.Tags[name].(bool)
+	return ok && b
+}
+
+// ScheduledSwitchover is a switchover that waits for its time.
+type ScheduledSwitchover struct {
+	At       time.Time
+	From, To string
+}
+
+// ClusterState is the cluster as one of its members sees it through the DCS. It can be up to LoopWait old.
+type ClusterState struct {
+	// Scope is "" when the answering Patroni doesn't say.
+	Scope               string
+	Members             []MemberState
+	Paused              bool
+	ScheduledSwitchover *ScheduledSwitchover
+}
+
+// Leader returns the member that holds the leader lock.
+func (c ClusterState) Leader() (MemberState, bool) {
+	for _, m := range c.Members {
+		if m.Role.Leads() {
+			return m, true
+		}
+	}
+	return MemberState{}, false
+}
+
+// Member returns the member with this name.
+func (c ClusterState) Member(name string) (MemberState, bool) {
+	for _, m := range c.Members {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return MemberState{}, false
+}
+
+// Healthy reports whether the member is a running leader, or a replica that streams on the leader's timeline. A replica
+// that is merely running may have been left behind on an old timeline.
+func (c ClusterState) Healthy(name string) bool {
+	m, ok := c.Member(name)
+	if !ok {
+		return false
+	}
+	if m.Role.Leads() {
+		return m.State == StateRunning || m.State == StateStreaming
+	}
+	leader, ok := c.Leader()
+	return ok && m.State == StateStreaming && m.Timeline == leader.Timeline
+}
+
+// NodeState is what one member's own REST API says of itself at this moment.
+type NodeState struct {
+	Name    string
+	Scope   string
+	Version string // Patroni's
+	// Role is RoleLeader for a PostgreSQL that is out of recovery, RoleReplica otherwise.
+	Role Role
+	// State is PostgreSQL's: StateRunning, "starting", ...
+	State string
+	// ReplicationState is StateStreaming for a replica that receives WAL now, "" when not.
+	ReplicationState string
+	Timeline         int64
+	ServerVersion    int
+	Paused           bool
+	PendingRestart   bool
+	PendingReason    []string
+	// ClusterUnlocked says that nobody holds the leader lock.
+	ClusterUnlocked bool
+	// FailsafeActive says that the DCS is out of reach and the primary goes on by consent of all members.
+	FailsafeActive bool
+	// WatchdogFailed says that a required watchdog could not be armed.
+	WatchdogFailed bool
+	// Replication lists the connections of replicas to this member.
+	Replication []ReplicationState
+}
+
+// ReplicationState is one replica as the member that feeds it sees it.
+type ReplicationState struct {
+	ApplicationName, ClientAddress, State, SyncState string
+}

@@ -46,5 +46,6 @@
 // no unsynchronised write away) and one set of vm.* and kernel.* settings;
 // net.* is each host's own and can be written. Limits, such as the number of
 // open files, cannot be raised above the machine's. There is no watchdog
-// device, and the disk is shared.
+// device, and the disk is shared. This machine's address is exempt from sshd's
+// penalties for failed logins.
 package lab

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,6 +100,7 @@ func TestLab(t *testing.T) {
 	needLab(t)
 	l := startLab(t, "test-lab", 3)
 	t.Run("ssh", func(t *testing.T) { testSSH(t, l) })
+	t.Run("dial", func(t *testing.T) { testDial(t, l) })
 	t.Run("exec", func(t *testing.T) { testExec(t, l) })
 	t.Run("run", func(t *testing.T) { testRun(t, l) })
 	t.Run("packages", func(t *testing.T) { testPackages(t, l) })
@@ -150,6 +152,41 @@ func testSSH(t *testing.T, l *Lab) {
 			t.Errorf("%s: %s: %q, %v, want %q", tc.user, tc.command, got, err, tc.want)
 		}
 		client.Close()
+	}
+}
+
+// No thread may stay in the lab's network: whoever uses it next would talk
+// to the lab instead of the machine.
+func testDial(t *testing.T, l *Lab) {
+	own, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			port := "22"
+			if i%2 == 1 {
+				port = "9" // refused
+			}
+			conn, err := l.DialContext(t.Context(), "tcp", "postgres-01:"+port)
+			if (err == nil) != (port == "22") {
+				t.Errorf("dial port %s: %v", port, err)
+			}
+			if err == nil {
+				conn.Close()
+			}
+		})
+	}
+	wg.Wait()
+	threads, err := filepath.Glob("/proc/self/task/*/ns/net")
+	if err != nil || len(threads) == 0 {
+		t.Fatal("no threads:", err)
+	}
+	for _, thread := range threads {
+		if ns, err := os.Readlink(thread); err == nil && ns != own {
+			t.Errorf("%s is in %s, not in %s", thread, ns, own)
+		}
 	}
 }
 
@@ -285,12 +322,13 @@ func testPower(t *testing.T, l *Lab) {
 }
 
 func testReboot(t *testing.T, l *Lab) {
-	before, _ := inHost(t, l, "postgres-03", "cat /proc/1/ns/pid /dev/null; readlink /proc/1/ns/pid")
+	const bootID = "/proc/sys/kernel/random/boot_id"
+	before, _ := inHost(t, l, "postgres-03", "cat "+bootID)
 	inHost(t, l, "postgres-03", "systemctl reboot")
 	waitFor(t, "the reboot", func() bool {
 		var out bytes.Buffer
-		_, err := l.Exec(t.Context(), "postgres-03", []string{"readlink", "/proc/1/ns/pid"}, Stdio{Out: &out})
-		return err == nil && out.Len() > 0 && !strings.Contains(before, strings.TrimSpace(out.String()))
+		_, err := l.Exec(t.Context(), "postgres-03", []string{"cat", bootID}, Stdio{Out: &out})
+		return err == nil && out.Len() > 0 && strings.TrimSpace(out.String()) != before
 	})
 	if err := l.StartHost(t.Context(), "postgres-03"); err != nil { // waits for a boot under way
 		t.Fatal(err)

@@ -30,6 +30,9 @@ func readRecord(c cache, name string) (record, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, notRunning(name)
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return r, withHint(fmt.Errorf("read lab: %w", err), "labs belong to root: use sudo")
+	}
 	if err != nil {
 		return r, fmt.Errorf("read lab: %w", err)
 	}

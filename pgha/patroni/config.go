@@ -88,7 +88,7 @@ func (o Options) model(m Member) file {
 			BaseBackup: []map[string]string{{"checkpoint": "fast"}},
 			Parameters: map[string]any{
 				"ssl": "on", "ssl_cert_file": postgresCert, "ssl_key_file": postgresKey,
-				"ssl_min_protocol_version": "TLSv1.2", "unix_socket_directories": socketDir,
+				"unix_socket_directories": socketDir,
 			},
 			PgHBA: o.hba(),
 		},

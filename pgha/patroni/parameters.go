@@ -15,12 +15,9 @@ func DefaultParameters() map[string]any {
 		"wal_log_hints": "on",
 		// An absent replica's slot holds WAL back until the primary's disk is full. Eight gigabytes is eight times the
 		// default max_wal_size: a replica that missed more is quicker copied anew than fed.
-		"max_slot_wal_keep_size": "8GB",
-		"password_encryption":    "scram-sha-256",
-		// The libpq of a replica notices a dead primary by keepalives; the system's defaults take two hours.
-		"tcp_keepalives_idle":     30,
-		"tcp_keepalives_interval": 10,
-		"tcp_keepalives_count":    3,
+		"max_slot_wal_keep_size":   "8GB",
+		"password_encryption":      "scram-sha-256",
+		"ssl_min_protocol_version": "TLSv1.2",
 	}
 }
 
@@ -53,6 +50,7 @@ var controlled = map[string]string{
 	"promote_trigger_file":     "Patroni promotes",
 	"recovery_target":          "a recovery target on a replica stops replication",
 	"recovery_target_timeline": "Patroni keeps replicas on the leader's timeline",
+	"unix_socket_directories":  "Patroni logs in through it",
 	"ssl":                      "every link is encrypted: it stays on",
 	"ssl_cert_file":            "it names the certificate that this package puts there: use Member.Postgres",
 	"ssl_key_file":             "it names the key that this package puts there: use Member.Postgres",

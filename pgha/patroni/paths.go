@@ -12,7 +12,6 @@ const (
 
 	configDir      = "/etc/patroni"
 	dropInDir      = "/etc/systemd/system/patroni.service.d"
-	dropInPath     = dropInDir + "/pgha.conf"
 	passDir        = "/var/lib/postgresql/.pgha"
 	passPath       = passDir + "/pgpass"
 	socketDir      = "/var/run/postgresql"

@@ -57,6 +57,7 @@ func (m MemberState) Tag(name string) bool {
 
 // ScheduledSwitchover is a switchover that waits for its time.
 type ScheduledSwitchover struct {
+	// At is zero when Patroni's answer could not be read.
 	At       time.Time
 	From, To string
 }

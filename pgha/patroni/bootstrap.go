@@ -1,0 +1,168 @@
+package patroni
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// wakeEvery is how often Bootstrap and Switchover ask Patroni not to sleep out its loop_wait while something is awaited.
+const wakeEvery = time.Second
+
+// Bootstrap does what Install does, in the same look at each host, and then brings the cluster up and waits until it is
+// healthy: a leader that runs, and every other member streaming on the leader's timeline.
+//
+// All members are started at once, so that they load while the first one makes the cluster: only the first has a
+// bootstrap section, so no other can initialize it. A running Patroni whose files changed is told to reload; it is never
+// restarted. Then the dynamic configuration is brought in line (SyncConfig), and settings that wait for a restart of
+// PostgreSQL are told through Progress: restarting is the operator's decision.
+//
+// Safe to repeat, and after an interruption too; on a healthy cluster that is as the options say it changes nothing. When
+// the targets only plan, the differences are reported and nothing is waited for. Errors match ErrInvalid, ErrTimeout
+// (bounded by Wait) or ErrUnavailable.
+func Bootstrap(ctx context.Context, o Options) error {
+	o = o.withDefaults()
+	err := o.ensure(ctx, func(m Member) []remote.Resource {
+		return []remote.Resource{remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: o.reloadOn(m)}}
+	})
+	if err != nil {
+		return fmt.Errorf("bootstrap patroni: %w", err)
+	}
+	if o.planning() {
+		return o.planConfig(ctx)
+	}
+	client := NewClient(o)
+	if err := client.waitHealthy(ctx, o.Wait); err != nil {
+		return fmt.Errorf("bootstrap patroni: %w", err)
+	}
+	changes, err := SyncConfig(ctx, o)
+	if err != nil {
+		return fmt.Errorf("bootstrap patroni: %w", err)
+	}
+	return client.tellPendingRestarts(ctx, changes)
+}
+
+// planning reports whether changes to any member are only recorded.
+func (o Options) planning() bool {
+	return slices.ContainsFunc(o.Members, func(m Member) bool { return m.Target.Planning() })
+}
+
+// planConfig reports the differences of a cluster that runs; one that is still to be made has none.
+func (o Options) planConfig(ctx context.Context) error {
+	_, err := SyncConfig(ctx, o)
+	if errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+// waitHealthy waits until every member of the options is healthy.
+func (c *Client) waitHealthy(ctx context.Context, bound time.Duration) error {
+	var state ClusterState
+	var woken time.Time
+	told := ""
+	err := poll(ctx, bound, "a running leader and streaming replicas", func(ctx context.Context) (bool, string, error) {
+		now, err := c.Cluster(ctx)
+		if err != nil {
+			if c.err != nil {
+				return false, "", err
+			}
+			return false, err.Error(), nil
+		}
+		state = now
+		if len(c.unhealthy(state)) == 0 {
+			return true, "", nil
+		}
+		seen := describe(state)
+		if seen != told {
+			c.options.Progress("waiting for a running leader and streaming replicas: " + seen)
+			told = seen
+		}
+		if _, leads := state.Leader(); leads && time.Since(woken) >= wakeEvery {
+			c.wake(ctx)
+			woken = time.Now()
+		}
+		return false, seen, nil
+	})
+	var timeout *TimeoutError
+	if errors.As(err, &timeout) {
+		timeout.Look = c.whereToLook(state)
+	}
+	return err
+}
+
+func (c *Client) unhealthy(state ClusterState) []Member {
+	var bad []Member
+	for _, m := range c.options.Members {
+		if !state.Healthy(m.Name) {
+			bad = append(bad, m)
+		}
+	}
+	return bad
+}
+
+func (c *Client) whereToLook(state ClusterState) string {
+	const log = "see `journalctl -u patroni -n 50` on "
+	if _, ok := state.Leader(); ok {
+		return log + c.unhealthy(state)[0].Target.Name
+	}
+	return log + c.options.Members[0].Target.Name + "; if no member has data any more but etcd still knows the cluster, nobody may initialize it again: see `patronictl remove`"
+}
+
+// describe says how the members are, in one line.
+func describe(state ClusterState) string {
+	var words []string
+	for _, m := range state.Members {
+		words = append(words, fmt.Sprintf("%s is %s, %s, timeline %d", m.Name, m.Role, m.State, m.Timeline))
+	}
+	if len(words) == 0 {
+		return "no member has reported yet"
+	}
+	return strings.Join(words, "; ")
+}
+
+// pendingWait bounds how long a change of settings is watched for the need of a restart. Patroni applies changes as soon
+// as etcd tells it, so this is many times what it takes.
+const pendingWait = 2 * time.Second
+
+// tellPendingRestarts says which members wait for a restart of PostgreSQL.
+func (c *Client) tellPendingRestarts(ctx context.Context, changes remote.Changes) error {
+	bound := time.Duration(0)
+	if slices.ContainsFunc(changes, func(ch remote.Change) bool { return strings.HasPrefix(ch.Name, "postgresql.parameters.") }) {
+		bound = pendingWait
+	}
+	deadline := time.Now().Add(bound)
+	for {
+		state, err := c.Cluster(ctx)
+		if err != nil {
+			return err
+		}
+		pending := false
+		for _, m := range state.Members {
+			if m.PendingRestart {
+				pending = true
+				c.options.Progress(fmt.Sprintf("warning: PostgreSQL on %s must be restarted for %s to take effect", m.Name, settings(m.PendingReason)))
+			}
+		}
+		if pending || time.Now().After(deadline) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+func settings(names []string) string {
+	if len(names) == 0 {
+		return "a changed setting"
+	}
+	return strings.Join(names, ", ")
+}

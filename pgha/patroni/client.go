@@ -1,0 +1,215 @@
+package patroni
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+const (
+	// requestTimeout bounds a call that Patroni answers at once.
+	requestTimeout = 5 * time.Second
+	// hedgeAfter is how long one member may be silent before the next is asked as well.
+	hedgeAfter = time.Second
+	// maxBody bounds an answer; the largest is a long history.
+	maxBody = 4 << 20
+)
+
+// Client calls the REST API of a cluster's members, from each member's own host (remote.Target.Dial), with the operator's
+// client certificate, and trusts only certificates of the REST CA. It keeps no connections, so there is nothing to
+// close. Safe for concurrent use.
+type Client struct {
+	options Options
+	tls     *tls.Config
+	err     error // what is wrong with the certificates, told by every call
+}
+
+// NewClient returns a client for o's Members, RESTCA, Operator and RESTPort; no other option matters. It connects to
+// nothing yet: unusable certificates are told by the first call.
+func NewClient(o Options) *Client {
+	c := &Client{options: o.withDefaults()}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(o.RESTCA) {
+		c.err = fmt.Errorf("%w: the REST CA holds no certificate", ErrInvalid)
+		return c
+	}
+	cert, err := tls.X509KeyPair(o.Operator.Cert, o.Operator.Key)
+	if err != nil {
+		c.err = fmt.Errorf("%w: operator certificate: %w", ErrInvalid, err)
+		return c
+	}
+	c.tls = &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	return c
+}
+
+// StatusError is an answer of the REST API that is not what was asked for.
+type StatusError struct {
+	Member, Method, Path string
+	Code                 int
+	// Body is the beginning of Patroni's explanation.
+	Body string
+}
+
+// Error names the member, the call and Patroni's own words.
+func (e *StatusError) Error() string {
+	return strings.TrimSpace(fmt.Sprintf("%s: %s %s: status %d: %s", e.Member, e.Method, e.Path, e.Code, e.Body))
+}
+
+// Hint says what a refusal of access means.
+func (e *StatusError) Hint() string {
+	if e.Code == http.StatusForbidden || e.Code == http.StatusUnauthorized {
+		return "the operator's certificate is not one of the REST CA that " + e.Member + " knows; apply again, or take the CA the cluster was made with"
+	}
+	return ""
+}
+
+// request makes one call of one member and returns status and body, whatever they are.
+func (c *Client) request(ctx context.Context, m Member, method, path string, body any) (int, []byte, error) {
+	if c.err != nil {
+		return 0, nil, c.err
+	}
+	if m.Target == nil {
+		return 0, nil, fmt.Errorf("%w: member %s has no target", ErrInvalid, m.Name)
+	}
+	if method != http.MethodGet && m.Target.Planning() {
+		return 0, nil, remote.OnHost(m.Name, fmt.Errorf("%s %s: not sent, because the run only plans", method, path))
+	}
+	var payload io.Reader
+	if body != nil {
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			return 0, nil, fmt.Errorf("%s %s: %w", method, path, err)
+		}
+		payload = bytes.NewReader(encoded)
+	}
+	address := hostPort(m.Address, c.options.RESTPort)
+	req, err := http.NewRequestWithContext(ctx, method, "https://"+address+path, payload)
+	if err != nil {
+		return 0, nil, err
+	}
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return m.Target.Dial(ctx, network, address)
+		},
+		TLSClientConfig:   c.tls,
+		DisableKeepAlives: true,
+	}
+	resp, err := transport.RoundTrip(req) // not an http.Client: a redirect is no answer of Patroni's
+	if err != nil {
+		return 0, nil, remote.OnHost(m.Name, fmt.Errorf("%s %s: %w", method, path, err))
+	}
+	defer resp.Body.Close() //nolint:errcheck // nothing is lost: the body has been read
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	if err != nil {
+		return 0, nil, remote.OnHost(m.Name, fmt.Errorf("%s %s: %w", method, path, err))
+	}
+	return resp.StatusCode, answer, nil
+}
+
+// call is request with a time limit, for answers that must be 200.
+func (c *Client) call(ctx context.Context, m Member, method, path string, body any) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	code, answer, err := c.request(ctx, m, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	if code != http.StatusOK {
+		return nil, &StatusError{Member: m.Name, Method: method, Path: path, Code: code, Body: excerpt(answer)}
+	}
+	return answer, nil
+}
+
+// anyMember returns the first good answer. Members are asked in turn: the next one as soon as one fails, or is silent for
+// hedgeAfter. The error of all failing matches ErrUnavailable and holds every member's reason.
+func anyMember[T any](ctx context.Context, c *Client, ask func(context.Context, Member) (T, error)) (T, error) {
+	type answer struct {
+		index int
+		value T
+		err   error
+	}
+	var zero T
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	members := c.options.Members
+	answers := make(chan answer, len(members))
+	errs := make([]error, len(members))
+	asked, failed := 0, 0
+	for {
+		if asked < len(members) {
+			i := asked
+			go func() {
+				value, err := ask(ctx, members[i])
+				answers <- answer{i, value, err}
+			}()
+			asked++
+		}
+		if failed == len(members) {
+			return zero, unavailable(errs)
+		}
+		var hedge <-chan time.Time
+		if asked < len(members) {
+			hedge = time.After(hedgeAfter)
+		}
+		select {
+		case a := <-answers:
+			if a.err == nil {
+				return a.value, nil
+			}
+			errs[a.index] = a.err
+			failed++
+		case <-hedge:
+		case <-ctx.Done():
+			return zero, ctx.Err()
+		}
+	}
+}
+
+func unavailable(errs []error) error {
+	var all *multierror.Error
+	for _, err := range errs {
+		all = multierror.Append(all, err)
+	}
+	if all.ErrorOrNil() == nil {
+		return ErrUnavailable
+	}
+	return remote.WithHint(fmt.Errorf("%w: %w", ErrUnavailable, all), "see `systemctl status patroni` on the hosts")
+}
+
+// member finds a member of the options by name.
+func (c *Client) member(name string) (Member, error) {
+	for _, m := range c.options.Members {
+		if m.Name == name {
+			return m, nil
+		}
+	}
+	return Member{}, fmt.Errorf("%w: no member is called %q", ErrInvalid, name)
+}
+
+// refused reports whether err is an answer of the REST API, as opposed to no answer.
+func refused(err error) (*StatusError, bool) {
+	var se *StatusError
+	ok := errors.As(err, &se)
+	return se, ok
+}
+
+func excerpt(body []byte) string {
+	text := strings.ToValidUTF8(strings.Join(strings.Fields(string(body)), " "), "?")
+	if len(text) > 300 {
+		text = strings.ToValidUTF8(text[:300], "") + "…"
+	}
+	return text
+}

@@ -1,0 +1,157 @@
+package patroni
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// The REST API's JSON differs between releases and says "unknown" where a number is expected, so nothing here relies on
+// a type: a value of another type than expected counts as missing.
+
+// object is a JSON object read with tolerance.
+type object map[string]any
+
+func parseObject(body []byte) (object, error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var o object
+	if err := dec.Decode(&o); err != nil {
+		return nil, fmt.Errorf("parse Patroni's answer: %w", err)
+	}
+	if o == nil {
+		return nil, fmt.Errorf("parse Patroni's answer: %q is no object", excerpt(body))
+	}
+	return o, nil
+}
+
+func (o object) text(key string) string {
+	s, _ := o[key].(string)
+	return s
+}
+
+func (o object) flag(key string) bool {
+	b, _ := o[key].(bool)
+	return b
+}
+
+func (o object) object(key string) object {
+	m, _ := o[key].(map[string]any)
+	return m
+}
+
+func (o object) objects(key string) []object {
+	list, _ := o[key].([]any)
+	var found []object
+	for _, item := range list {
+		if m, ok := item.(map[string]any); ok {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// number returns nil for what is missing, "unknown" or not a whole number.
+func (o object) number(key string) *int64 {
+	var n int64
+	var err error
+	switch v := o[key].(type) {
+	case json.Number:
+		n, err = v.Int64()
+	case string:
+		n, err = strconv.ParseInt(v, 10, 64)
+	default:
+		return nil
+	}
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
+func (o object) integer(key string) int64 {
+	if n := o.number(key); n != nil {
+		return *n
+	}
+	return 0
+}
+
+func parseRole(role string) Role {
+	switch role {
+	case "leader", "master", "primary", "promoted":
+		return RoleLeader
+	}
+	return Role(role)
+}
+
+// parseCluster reads the answer of /cluster.
+func parseCluster(body []byte) (ClusterState, error) {
+	o, err := parseObject(body)
+	if err != nil {
+		return ClusterState{}, err
+	}
+	c := ClusterState{Scope: o.text("scope"), Paused: o.flag("pause")}
+	for _, m := range o.objects("members") {
+		c.Members = append(c.Members, parseMember(m))
+	}
+	if s := o.object("scheduled_switchover"); s != nil {
+		at, err := time.Parse(time.RFC3339, s.text("at"))
+		if err != nil {
+			at = time.Time{}
+		}
+		c.ScheduledSwitchover = &ScheduledSwitchover{At: at, From: s.text("from"), To: s.text("to")}
+	}
+	return c, nil
+}
+
+func parseMember(m object) MemberState {
+	state := MemberState{
+		Name: m.text("name"), Role: parseRole(m.text("role")), State: m.text("state"),
+		Host: m.text("host"), Port: int(m.integer("port")), APIURL: m.text("api_url"),
+		Timeline: m.integer("timeline"), PendingRestart: m.flag("pending_restart"), PendingReason: reasons(m),
+		ScheduledRestart: m.object("scheduled_restart").text("schedule"), Tags: m.object("tags"),
+	}
+	if !state.Role.Leads() {
+		// Since 4.1 there are also receive_lag and replay_lag; lag stays what failover decides on.
+		state.LagBytes = m.number("lag")
+	}
+	return state
+}
+
+// parseNode reads the answer of /patroni.
+func parseNode(body []byte) (NodeState, error) {
+	o, err := parseObject(body)
+	if err != nil {
+		return NodeState{}, err
+	}
+	patroni := o.object("patroni")
+	n := NodeState{
+		Name: patroni.text("name"), Scope: patroni.text("scope"), Version: patroni.text("version"),
+		Role: parseRole(o.text("role")), State: o.text("state"), ReplicationState: o.text("replication_state"),
+		Timeline: o.integer("timeline"), ServerVersion: int(o.integer("server_version")),
+		Paused: o.flag("pause"), PendingRestart: o.flag("pending_restart"), PendingReason: reasons(o),
+		ClusterUnlocked: o.flag("cluster_unlocked"), FailsafeActive: o.flag("failsafe_mode_is_active"),
+		WatchdogFailed: o.flag("watchdog_failed"),
+	}
+	for _, r := range o.objects("replication") {
+		n.Replication = append(n.Replication, ReplicationState{
+			ApplicationName: r.text("application_name"), ClientAddress: r.text("client_addr"),
+			State: r.text("state"), SyncState: r.text("sync_state"),
+		})
+	}
+	return n, nil
+}
+
+// reasons are the settings that wait for a restart.
+func reasons(o object) []string {
+	return slices.Sorted(maps.Keys(o.object("pending_restart_reason")))
+}
+
+func parseConfig(body []byte) (map[string]any, error) {
+	o, err := parseObject(body)
+	return o, err
+}

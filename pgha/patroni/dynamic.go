@@ -1,0 +1,84 @@
+package patroni
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// SyncConfig brings the dynamic configuration in the DCS in line with the options and returns what differed, one change
+// a setting. Keys that the options do not define are left alone, so what operators set with patronictl edit-config stays.
+// The changes are also reported through the first member's target; when the targets only plan, that is all that happens.
+// Safe to repeat. The cluster must be initialized; otherwise the error matches ErrUnavailable.
+func SyncConfig(ctx context.Context, o Options) (remote.Changes, error) {
+	o = o.withDefaults()
+	if len(o.Members) == 0 || o.Members[0].Target == nil {
+		return nil, fmt.Errorf("%w: no member with a target", ErrInvalid)
+	}
+	client := NewClient(o)
+	current, err := client.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := normalize(o.dynamic())
+	if err != nil {
+		return nil, err
+	}
+	patch, changes := difference("", current, wanted)
+	if len(patch) == 0 {
+		return nil, nil
+	}
+	target := o.Members[0].Target
+	if !o.planning() {
+		if _, err := client.PatchConfig(ctx, patch); err != nil {
+			return nil, err
+		}
+	}
+	for i := range changes {
+		changes[i].Host, changes[i].Planned = target.Name, o.planning()
+		report(target, changes[i])
+	}
+	return changes, nil
+}
+
+// normalize gives the options' values the types that the REST API's have.
+func normalize(config map[string]any) (map[string]any, error) {
+	encoded, err := json.Marshal(config)
+	if err != nil {
+		return nil, fmt.Errorf("encode dynamic configuration: %w", err)
+	}
+	return parseConfig(encoded)
+}
+
+// difference returns the smallest patch that makes have agree with want wherever want says something, and the same in
+// words. Values are compared as text, as Patroni does.
+func difference(prefix string, have, want map[string]any) (map[string]any, remote.Changes) {
+	patch := map[string]any{}
+	var changes remote.Changes
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		value, old := want[key], have[key]
+		if inner, ok := value.(map[string]any); ok {
+			oldInner, _ := old.(map[string]any)
+			innerPatch, innerChanges := difference(prefix+key+".", oldInner, inner)
+			if len(innerPatch) > 0 {
+				patch[key] = innerPatch
+				changes = append(changes, innerChanges...)
+			}
+			continue
+		}
+		if old != nil && fmt.Sprint(old) == fmt.Sprint(value) {
+			continue
+		}
+		patch[key] = value
+		action := fmt.Sprintf("set to %v", value)
+		if old != nil {
+			action = fmt.Sprintf("changed from %v to %v", old, value)
+		}
+		changes = append(changes, remote.Change{Kind: "setting", Name: prefix + key, Action: action})
+	}
+	return patch, changes
+}

@@ -15,25 +15,33 @@ var ErrBadCmd = errors.New("invalid command")
 // CommandLine turns cmd into the one line an Executor hands to the host's shell, and the standard input that goes with
 // it. It is for implementations of Executor, which thereby agree on users, environment and scripts.
 func CommandLine(cmd Cmd) (line string, stdin io.Reader, err error) {
-	argv := cmd.Argv
-	stdin = cmd.Stdin
-	switch {
-	case cmd.Script != "" && cmd.Stdin != nil:
-		return "", nil, fmt.Errorf("%w: both Script and Stdin are set", ErrBadCmd)
-	case cmd.Script != "":
-		argv = append([]string{"sh", "-s", "--"}, cmd.Argv...)
-		stdin = strings.NewReader(cmd.Script)
-	case len(argv) == 0 || argv[0] == "":
-		return "", nil, fmt.Errorf("%w: no program named", ErrBadCmd)
-	}
-	if len(cmd.Env) > 0 {
-		argv = append(append([]string{"env"}, cmd.Env...), argv...)
-	}
-	if cmd.User != "" {
-		argv = append([]string{"runuser", "-u", cmd.User, "--"}, argv...)
+	argv, stdin, err := cmd.flatten()
+	if err != nil {
+		return "", nil, err
 	}
 	line, err = shell.Join(argv)
 	return line, stdin, err
+}
+
+// flatten expresses script, environment and user in one argument vector.
+func (c Cmd) flatten() (argv []string, stdin io.Reader, err error) {
+	argv, stdin = c.Argv, c.Stdin
+	switch {
+	case c.Script != "" && c.Stdin != nil:
+		return nil, nil, fmt.Errorf("%w: both Script and Stdin are set", ErrBadCmd)
+	case c.Script != "":
+		argv = append([]string{"sh", "-s", "--"}, c.Argv...)
+		stdin = strings.NewReader(c.Script)
+	case len(argv) == 0 || argv[0] == "":
+		return nil, nil, fmt.Errorf("%w: no program named", ErrBadCmd)
+	}
+	if len(c.Env) > 0 {
+		argv = append(append([]string{"env"}, c.Env...), argv...)
+	}
+	if c.User != "" {
+		argv = append([]string{"runuser", "-u", c.User, "--"}, argv...)
+	}
+	return argv, stdin, nil
 }
 
 // String shows the command as a shell would take it, secrets blotted out, for logs and errors.

@@ -19,6 +19,8 @@ var (
 	ErrHostKeyChanged = errors.New("host key changed")
 	// ErrSudo: root cannot be had on the host (no sudo, a password is wanted and none was given, or a terminal is wanted).
 	ErrSudo = errors.New("no root privileges")
+	// ErrDisconnected: the connection to the host was there and ended. Whether a command on it was carried out is unknown.
+	ErrDisconnected = errors.New("connection lost")
 	// ErrNoDialer: the Executor cannot open connections from its host.
 	ErrNoDialer = errors.New("executor cannot open connections from the host")
 )

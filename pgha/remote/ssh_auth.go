@@ -1,0 +1,154 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+)
+
+// authenticator offers the configured credentials to one server and remembers what was offered, for the error.
+type authenticator struct {
+	cfg   *SSHConfig
+	ctx   context.Context
+	pause func() (resume func())
+	agent net.Conn
+	tried []string
+
+	password    string
+	hasPassword bool
+}
+
+// methods are the ways to authenticate, keys first. All keys go into one method: a client tries each method once.
+func (a *authenticator) methods() ([]ssh.AuthMethod, error) {
+	keys, err := a.readIdentities()
+	if err != nil {
+		return nil, err
+	}
+	var methods []ssh.AuthMethod
+	if len(keys) > 0 || a.cfg.AgentSocket != "" {
+		methods = append(methods, ssh.PublicKeysCallback(func() ([]ssh.Signer, error) { return a.signers(keys) }))
+	}
+	if a.cfg.Password != nil {
+		methods = append(methods, ssh.PasswordCallback(a.askPassword), ssh.KeyboardInteractive(a.answer))
+	}
+	if len(methods) == 0 {
+		return nil, WithHint(fmt.Errorf("%w: no key, agent or password to offer", ErrAuth),
+			"name a private key, or set SSH_AUTH_SOCK to an agent that holds one")
+	}
+	return methods, nil
+}
+
+type identity struct {
+	file string
+	pem  []byte
+}
+
+func (a *authenticator) readIdentities() ([]identity, error) {
+	var keys []identity
+	for _, file := range a.cfg.IdentityFiles {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read identity file: %w", err)
+		}
+		keys = append(keys, identity{file, pem})
+	}
+	return keys, nil
+}
+
+// signers runs when the server wants a key, so no passphrase is asked for in vain.
+func (a *authenticator) signers(keys []identity) ([]ssh.Signer, error) {
+	var signers []ssh.Signer
+	for _, k := range keys {
+		signer, err := a.open(k)
+		if err != nil {
+			a.tried = append(a.tried, fmt.Sprintf("key %s (unusable: %v)", k.file, err))
+			continue
+		}
+		a.tried = append(a.tried, "key "+k.file)
+		signers = append(signers, signer)
+	}
+	if a.cfg.AgentSocket == "" {
+		return signers, nil
+	}
+	fromAgent, err := a.askAgent()
+	if err != nil {
+		a.tried = append(a.tried, fmt.Sprintf("agent (unusable: %v)", err))
+		return signers, nil
+	}
+	a.tried = append(a.tried, fmt.Sprintf("agent (%d keys)", len(fromAgent)))
+	return append(signers, fromAgent...), nil
+}
+
+func (a *authenticator) open(k identity) (ssh.Signer, error) {
+	signer, err := ssh.ParsePrivateKey(k.pem)
+	var locked *ssh.PassphraseMissingError
+	if !errors.As(err, &locked) {
+		return signer, err
+	}
+	if a.cfg.Passphrase == nil {
+		return nil, errors.New("it is encrypted and there is no passphrase")
+	}
+	defer a.pause()()
+	pass, err := a.cfg.Passphrase(k.file)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(pass)
+	return ssh.ParsePrivateKeyWithPassphrase(k.pem, pass)
+}
+
+func (a *authenticator) askAgent() ([]ssh.Signer, error) {
+	conn, err := new(net.Dialer).DialContext(a.ctx, "unix", a.cfg.AgentSocket)
+	if err != nil {
+		return nil, err
+	}
+	a.agent = conn
+	return agent.NewClient(conn).Signers()
+}
+
+func (a *authenticator) askPassword() (string, error) {
+	if a.hasPassword {
+		return a.password, nil
+	}
+	defer a.pause()()
+	a.tried = append(a.tried, "password")
+	var err error
+	a.password, err = a.cfg.Password(a.ctx)
+	a.hasPassword = err == nil
+	return a.password, err
+}
+
+// answer gives the password to every question whose answer is not shown.
+func (a *authenticator) answer(_, _ string, questions []string, echos []bool) ([]string, error) {
+	answers := make([]string, len(questions))
+	for i := range questions {
+		if echos[i] {
+			return nil, fmt.Errorf("the server asks %q", questions[i])
+		}
+		password, err := a.askPassword()
+		if err != nil {
+			return nil, err
+		}
+		answers[i] = password
+	}
+	return answers, nil
+}
+
+func (a *authenticator) close() {
+	if a.agent != nil {
+		_ = a.agent.Close()
+	}
+}
+
+func (a *authenticator) String() string {
+	if len(a.tried) == 0 {
+		return "nothing"
+	}
+	return strings.Join(a.tried, ", ")
+}

@@ -1,0 +1,123 @@
+package remote
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// errHandshakeTimeout is the cause of the context of a handshake that took too long.
+var errHandshakeTimeout = errors.New("no answer in time")
+
+// DialSSH connects to a host and authenticates. The whole of it is bounded by ctx and by cfg.Timeout, also against a
+// server that accepts the connection and then says nothing. ctx does not bound the life of the connection.
+//
+// Errors name the host, carry a Hint and match ErrUnreachable, ErrAuth, ErrHostKeyUnknown or ErrHostKeyChanged. Nothing
+// is changed on the host; with cfg.AcceptNew a line may be appended to the first known_hosts file here.
+func DialSSH(ctx context.Context, cfg SSHConfig) (*SSH, error) {
+	cfg = cfg.withDefaults()
+	if cfg.Address == "" {
+		return nil, errors.New("dial ssh: neither Name nor Address is set")
+	}
+	var jump *SSH
+	if cfg.Jump != nil {
+		var err error
+		if jump, err = DialSSH(ctx, *cfg.Jump); err != nil {
+			return nil, OnHost(cfg.Name, fmt.Errorf("jump: %w", err))
+		}
+		cfg.Dial = jump.DialContext
+	}
+	s, err := dialSSH(ctx, cfg)
+	if err != nil {
+		if jump != nil {
+			_ = jump.Close()
+		}
+		return nil, OnHost(cfg.Name, err)
+	}
+	s.jump = jump
+	go s.watch(cfg.KeepAlive)
+	return s, nil
+}
+
+// dialSSH makes one connection for every family of host keys that the policy allows, until one fits: which kind of key
+// a pinned fingerprint belongs to cannot be seen from it.
+func dialSSH(ctx context.Context, cfg SSHConfig) (*SSH, error) {
+	policy, err := newHostKeyPolicy(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	var firstErr error
+	for _, algorithms := range policy.algorithms() {
+		s, err := handshake(ctx, &cfg, policy, algorithms)
+		if err == nil {
+			return s, nil
+		}
+		var none *ssh.AlgorithmNegotiationError
+		if firstErr == nil || errors.As(firstErr, &none) {
+			firstErr = err
+		}
+		if !errors.Is(err, ErrHostKeyChanged) && !errors.As(err, &none) {
+			return nil, err
+		}
+	}
+	return nil, firstErr
+}
+
+func handshake(ctx context.Context, cfg *SSHConfig, policy *hostKeyPolicy, algorithms []string) (*SSH, error) {
+	bounded, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(cfg.Timeout, func() { cancel(errHandshakeTimeout) })
+	defer timer.Stop()
+	// While a person is asked for a secret the clock stands still.
+	pause := func() (resume func()) {
+		timer.Stop()
+		return func() { timer.Reset(cfg.Timeout) }
+	}
+	auth := &authenticator{cfg: cfg, ctx: ctx, pause: pause}
+	defer auth.close()
+	methods, err := auth.methods()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := cfg.Dial(bounded, "tcp", cfg.hostPort())
+	if err != nil {
+		return nil, explainDial(ctx, cfg, bounded, err)
+	}
+	stop := context.AfterFunc(bounded, func() { _ = conn.Close() })
+	c, chans, reqs, err := ssh.NewClientConn(conn, cfg.hostPort(), &ssh.ClientConfig{
+		User:              cfg.User,
+		Auth:              methods,
+		HostKeyCallback:   policy.check,
+		HostKeyAlgorithms: algorithms,
+		ClientVersion:     "SSH-2.0-pgha",
+	})
+	if !stop() && err == nil {
+		_ = c.Close()
+		err = context.Cause(bounded)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, explainHandshake(ctx, cfg, bounded, auth, err)
+	}
+	return newSSH(cfg, conn, ssh.NewClient(c, chans, reqs)), nil
+}
+
+func newSSH(cfg *SSHConfig, conn net.Conn, client *ssh.Client) *SSH {
+	s := &SSH{
+		name:   cfg.Name,
+		client: client,
+		conn:   conn,
+		slots:  newSlots(cfg.MaxSessions),
+		mark:   "pgha-" + rand.Text(),
+		closed: make(chan struct{}),
+	}
+	if cfg.User != "root" {
+		s.sudo = &sudo{host: cfg.Name, user: cfg.User, password: cfg.SudoPassword}
+	}
+	return s
+}

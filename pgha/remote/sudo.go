@@ -1,0 +1,147 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+)
+
+// skipToMark runs its arguments after reading standard input up to a line that is its name. sudo reads the password off
+// standard input only when it wants one; what it leaves is thrown away here and never reaches the command.
+const skipToMark = `while IFS= read -r line; do [ "$line" = "$0" ] && exec "$@"; done; exit 125`
+
+// sudo turns commands into commands run as root.
+type sudo struct {
+	host, user string
+	password   func(context.Context) (string, error)
+
+	mu      sync.Mutex
+	checked bool
+	secret  string
+	refused error // a wrong password is not tried twice: accounts get locked for that
+}
+
+type streamFunc func(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (int, error)
+
+// stream runs cmd as root by way of run.
+func (s *sudo) stream(ctx context.Context, run streamFunc, cmd Cmd, stdout, stderr io.Writer) (int, error) {
+	if s.password != nil {
+		if err := s.check(ctx, run); err != nil {
+			return -1, err
+		}
+	}
+	wrapped, err := s.wrap(cmd)
+	if err != nil {
+		return -1, OnHost(s.host, err)
+	}
+	said := &head{w: stderr}
+	code, err := run(ctx, wrapped, stdout, said)
+	if err != nil {
+		return code, err
+	}
+	if refusal := s.explain(code, said.String()); refusal != nil {
+		return -1, refusal
+	}
+	return code, nil
+}
+
+// wrap puts sudo in front of the command. Its messages are to be in English, so that they can be told apart.
+func (s *sudo) wrap(cmd Cmd) (Cmd, error) {
+	argv, stdin, err := cmd.flatten()
+	if err != nil {
+		return Cmd{}, err
+	}
+	prefix := []string{"env", "LC_ALL=C.UTF-8", "sudo", "-n", "--"}
+	if s.password != nil {
+		mark := "pgha-" + rand.Text()
+		prefix = []string{"env", "LC_ALL=C.UTF-8", "sudo", "-S", "-p", "", "--", "sh", "-c", skipToMark, mark}
+		if stdin == nil {
+			stdin = strings.NewReader("")
+		}
+		stdin = io.MultiReader(strings.NewReader(s.secret+"\n"+mark+"\n"), stdin)
+	}
+	return Cmd{Argv: append(prefix, argv...), Stdin: stdin, Timeout: cmd.Timeout, Mutating: cmd.Mutating,
+		Secrets: append([]string{s.secret}, cmd.Secrets...)}, nil
+}
+
+// check asks for the password and tries it once, alone, before any command's input could be taken for another attempt.
+func (s *sudo) check(ctx context.Context, run streamFunc) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.checked || s.refused != nil {
+		return s.refused
+	}
+	secret, err := s.password(ctx)
+	if err != nil {
+		return OnHost(s.host, fmt.Errorf("sudo password: %w", err))
+	}
+	if strings.ContainsAny(secret, "\n\x00") {
+		return OnHost(s.host, fmt.Errorf("%w: the sudo password holds a line break", ErrSudo))
+	}
+	var stderr bytes.Buffer
+	code, err := run(ctx, Cmd{
+		Argv:    []string{"env", "LC_ALL=C.UTF-8", "sudo", "-S", "-p", "", "--", "true"},
+		Stdin:   strings.NewReader(secret + "\n"),
+		Secrets: []string{secret},
+	}, io.Discard, &stderr)
+	if err != nil {
+		return err
+	}
+	if code != 0 {
+		if s.refused = s.explain(code, stderr.String()); s.refused == nil {
+			s.refused = OnHost(s.host, fmt.Errorf("%w: sudo true: exit status %d: %s", ErrSudo, code, Redact(lastLines(stderr.String(), 3), []string{secret})))
+		}
+		return s.refused
+	}
+	s.secret, s.checked = secret, true
+	return nil
+}
+
+// explain recognises sudo's own refusals by exit status and message; nil means the command itself has run.
+func (s *sudo) explain(code int, stderr string) error {
+	says := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(stderr, p) {
+				return true
+			}
+		}
+		return false
+	}
+	var what, hint string
+	switch {
+	case code == 127 && says("sudo: not found", "sudo: command not found", "'sudo': No such file", "‘sudo’: No such file"):
+		what, hint = "sudo is not installed", "log in as root, or install sudo on "+s.host
+	case code != 1:
+		return nil
+	case says("sudo: sorry, you must have a tty", "sudo: no tty present"):
+		what, hint = "sudo wants a terminal", "remove `requiretty` for "+s.user+" in /etc/sudoers on "+s.host
+	case says("incorrect password attempt", "Sorry, try again", "sudo: Authentication failed"):
+		what, hint = "sudo refuses the password of "+s.user, "check the sudo password"
+	case says("sudo: a password is required", "sudo: interactive authentication is required", "sudo: a terminal is required"):
+		what = "sudo wants a password of " + s.user
+		hint = "give the sudo password, or allow it without one: `" + s.user + " ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/ on " + s.host
+	case says("is not in the sudoers file", "is not allowed to execute", "may not run sudo"):
+		what, hint = "sudo does not let "+s.user+" become root", "give "+s.user+" the right to run every command as root in /etc/sudoers.d/ on "+s.host
+	default:
+		return nil
+	}
+	return OnHost(s.host, WithHint(fmt.Errorf("%w: %s", ErrSudo, what), hint))
+}
+
+// head passes everything on and keeps the beginning.
+type head struct {
+	w    io.Writer
+	kept []byte
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	const enough = 4096
+	h.kept = append(h.kept, p[:min(len(p), enough-len(h.kept))]...)
+	return h.w.Write(p)
+}
+
+func (h *head) String() string { return string(h.kept) }

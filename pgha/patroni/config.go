@@ -73,14 +73,14 @@ func (o Options) model(m Member) file {
 		Log:   logSection{Level: "INFO"},
 		Etcd3: etcdSection{Hosts: o.EtcdEndpoints, Protocol: "https", CACert: etcdCA, Cert: etcdCert, Key: etcdKey},
 		RESTAPI: restSection{
-			Listen: "0.0.0.0:" + strconv.Itoa(o.RESTPort), ConnectAddress: hostPort(m.Address, o.RESTPort),
+			Listen: listen(m.Address, o.RESTPort), ConnectAddress: hostPort(m.Address, o.RESTPort),
 			CertFile: restCert, KeyFile: restKey, CAFile: restCA, VerifyClient: "optional", ServerTokens: "ProductOnly",
 		},
 		Ctl:      ctlSection{CACert: restCA, CertFile: restClientCert, KeyFile: restClientKey},
 		Watchdog: watchdogSection{Mode: WatchdogOff},
 		Tags:     m.tags(),
 		PostgreSQL: postgresSection{
-			Listen: "0.0.0.0:" + strconv.Itoa(o.ListenPort), ConnectAddress: hostPort(m.Address, o.ListenPort),
+			Listen: listen(m.Address, o.ListenPort), ConnectAddress: hostPort(m.Address, o.ListenPort),
 			DataDir: o.DataDir, BinDir: o.BinDir, PgPass: passPath, UseUnixSocket: true,
 			Authentication: authentication{
 				Superuser: loginOf(o.Superuser), Replication: loginOf(o.Replication), Rewind: loginOf(o.Rewind),
@@ -133,3 +133,11 @@ func loginOf(c Credentials) login {
 }
 
 func hostPort(address string, port int) string { return net.JoinHostPort(address, strconv.Itoa(port)) }
+
+// listen is every interface, of IPv6 too only where the cluster uses it.
+func listen(address string, port int) string {
+	if isIPv6(address) {
+		return "*:" + strconv.Itoa(port)
+	}
+	return "0.0.0.0:" + strconv.Itoa(port)
+}

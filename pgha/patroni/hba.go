@@ -2,6 +2,7 @@ package patroni
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -19,7 +20,9 @@ func (o Options) hba() []string {
 	lines = append(lines, "local all all peer")
 	// Patroni opens a local replication connection before it lets a former primary rejoin: without this line everything
 	// looks well until the first failover.
-	lines = append(lines, "hostssl replication "+replication+" 127.0.0.1/32 scram-sha-256")
+	for _, loopback := range o.loopbacks() {
+		lines = append(lines, "hostssl replication "+replication+" "+loopback+" scram-sha-256")
+	}
 	for _, m := range o.Members {
 		lines = append(lines, "hostssl replication "+replication+" "+hostCIDR(m.Address)+" scram-sha-256")
 	}
@@ -29,11 +32,26 @@ func (o Options) hba() []string {
 	// These two work for the members only, whatever networks applications come from.
 	lines = append(lines, "host all "+replication+","+rewind+" all reject")
 	lines = append(lines, o.PgHBA...)
-	lines = append(lines, "hostssl all all 127.0.0.1/32 scram-sha-256")
+	for _, loopback := range o.loopbacks() {
+		lines = append(lines, "hostssl all all "+loopback+" scram-sha-256")
+	}
 	for _, cidr := range o.ApplicationCIDRs {
 		lines = append(lines, "hostssl all all "+cidr+" scram-sha-256")
 	}
 	return lines
+}
+
+// loopbacks are the networks that Patroni's connections to localhost come from.
+func (o Options) loopbacks() []string {
+	if slices.ContainsFunc(o.Members, func(m Member) bool { return isIPv6(m.Address) }) {
+		return []string{"127.0.0.1/32", "::1/128"}
+	}
+	return []string{"127.0.0.1/32"}
+}
+
+func isIPv6(address string) bool {
+	ip, err := netip.ParseAddr(address)
+	return err == nil && ip.Is6()
 }
 
 // hbaName quotes a role's name, so that no name is taken for a keyword (all, +group, /pattern, replication).

@@ -2,6 +2,7 @@ package patroni
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/remote"
@@ -13,8 +14,8 @@ type KeyPair struct{ Cert, Key []byte }
 // String hides the key.
 func (KeyPair) String() string { return "key pair" }
 
-// GoString hides the key.
-func (k KeyPair) GoString() string { return k.String() }
+// Format hides the key whatever the verb.
+func (k KeyPair) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, k.String()) }
 
 // Credentials are a PostgreSQL role and its password.
 type Credentials struct{ Username, Password string }
@@ -22,8 +23,8 @@ type Credentials struct{ Username, Password string }
 // String hides the password.
 func (c Credentials) String() string { return c.Username }
 
-// GoString hides the password.
-func (c Credentials) GoString() string { return fmt.Sprintf("%q", c.Username) }
+// Format hides the password whatever the verb.
+func (c Credentials) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, c.String()) }
 
 // Member is one Patroni with its PostgreSQL.
 type Member struct {

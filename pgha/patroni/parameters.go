@@ -2,7 +2,6 @@ package patroni
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 )
 
@@ -25,10 +24,12 @@ func DefaultParameters() map[string]any {
 func (o Options) parameters() map[string]any {
 	p := DefaultParameters()
 	for name, value := range o.Parameters {
-		maps.DeleteFunc(p, func(known string, _ any) bool { return strings.EqualFold(known, name) })
-		if value != nil {
-			p[name] = value
+		name = strings.ToLower(name) // PostgreSQL does not tell MAX_CONNECTIONS from max_connections; a map does
+		if value == nil {
+			delete(p, name)
+			continue
 		}
+		p[name] = value
 	}
 	return p
 }

@@ -1,0 +1,86 @@
+package patroni
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+func TestDifference(t *testing.T) {
+	t.Parallel()
+	parse := func(text string) map[string]any {
+		config, err := parseConfig([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return config
+	}
+	for name, tt := range map[string]struct{ have, want, patch, words string }{
+		"same":            {`{"ttl": 30, "other": 1}`, `{"ttl": 30}`, `{}`, ``},
+		"text and number": {`{"ttl": "30"}`, `{"ttl": 30}`, `{}`, ``},
+		"changed":         {`{"ttl": 30}`, `{"ttl": 20}`, `{"ttl":20}`, `ttl changed from 30 to 20;`},
+		"missing":         {`{}`, `{"a": false}`, `{"a":false}`, `a set to false;`},
+		"null":            {`{"a": null}`, `{"a": false}`, `{"a":false}`, `a set to false;`},
+		"nested": {`{"postgresql": {"use_slots": true, "parameters": {"a": 1, "b": 2}}}`, `{"postgresql": {"use_slots": true, "parameters": {"b": 3}}}`,
+			`{"postgresql":{"parameters":{"b":3}}}`, `postgresql.parameters.b changed from 2 to 3;`},
+		"not an object": {`{"postgresql": 1}`, `{"postgresql": {"use_slots": true}}`, `{"postgresql":{"use_slots":true}}`, `postgresql.use_slots set to true;`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			patch, changes := difference("", parse(tt.have), parse(tt.want))
+			encoded, err := json.Marshal(patch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			words := ""
+			for _, c := range changes {
+				words += c.Name + " " + c.Action + ";"
+			}
+			if string(encoded) != tt.patch || words != tt.words {
+				t.Errorf("patch %s, words %q", encoded, words)
+			}
+		})
+	}
+}
+
+func TestSyncConfigIsIdempotent(t *testing.T) {
+	t.Parallel()
+	o := fullOptions(t)
+	config := map[string]any{"ttl": 30, "loop_wait": 10, "mine": "kept"}
+	rest := serve(t, o, 0, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPatch {
+			var patch map[string]any
+			if err := json.NewDecoder(r.Body).Decode(&patch); err != nil {
+				t.Error(err)
+			}
+			for k, v := range patch {
+				config[k] = v
+			}
+		}
+		if err := json.NewEncoder(w).Encode(config); err != nil {
+			t.Error(err)
+		}
+	})
+	var heard []remote.Change
+	o.Members[0].Target.OnChange = func(c remote.Change) { heard = append(heard, c) }
+	changes, err := SyncConfig(t.Context(), o)
+	if err != nil || !changes.Touched("failsafe_mode", "postgresql.use_pg_rewind") || changes.Touched("ttl") {
+		t.Errorf("first: %v %v", changes, err)
+	}
+	if len(heard) != len(changes) {
+		t.Errorf("heard of %d changes out of %d", len(heard), len(changes))
+	}
+	if changes, err = SyncConfig(t.Context(), o); err != nil || changes.Any() {
+		t.Errorf("second: %v %v", changes, err)
+	}
+	if diff := cmp.Diff([]string{"GET /config", "PATCH /config", "GET /config"}, rest.seen()); diff != "" {
+		t.Error(diff)
+	}
+	if config["mine"] != "kept" {
+		t.Error("a foreign key was lost")
+	}
+}

@@ -1,0 +1,172 @@
+package patroni
+
+import (
+	"context"
+	"flag"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pgha/toolkit/pgha/pki"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares got with testdata/name.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+// authority issues what the tests need, once for all of them: keys take time.
+var authority = sync.OnceValues(func() (*pki.CA, error) { return pki.NewCA("test") })
+
+func caPEM(t *testing.T) []byte {
+	t.Helper()
+	ca, err := authority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca.CertPEM()
+}
+
+func issue(t *testing.T, usage pki.Usage, ips ...string) KeyPair {
+	t.Helper()
+	ca, err := authority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := pki.Request{CommonName: "test", Usage: usage}
+	for _, ip := range ips {
+		req.IPs = append(req.IPs, netip.MustParseAddr(ip))
+		req.DNSNames = []string{"localhost"}
+	}
+	leaf, err := ca.Issue(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return KeyPair{Cert: leaf.CertPEM, Key: leaf.KeyPEM.Reveal()}
+}
+
+// plainOptions are the options of the reference cluster, without certificates and targets.
+func plainOptions() Options {
+	return Options{
+		Members: []Member{
+			{Name: "postgresql-01", Address: "192.168.0.203"},
+			{Name: "postgresql-02", Address: "192.168.0.204"},
+			{Name: "postgresql-03", Address: "192.168.0.205"},
+		},
+		EtcdEndpoints:     []string{"192.168.0.203:2379", "192.168.0.204:2379", "192.168.0.205:2379"},
+		Superuser:         Credentials{Password: "super-password"},
+		Replication:       Credentials{Password: "replication-password"},
+		Rewind:            Credentials{Password: "rewind-password"},
+		PostgreSQLVersion: 18,
+	}
+}
+
+// fullOptions are plainOptions with certificates and fake targets.
+func fullOptions(t *testing.T) Options {
+	t.Helper()
+	o := plainOptions()
+	o.EtcdCA, o.RESTCA, o.PostgresCA = caPEM(t), caPEM(t), caPEM(t)
+	client := issue(t, pki.ClientUsage)
+	o.Operator = client
+	for i := range o.Members {
+		m := &o.Members[i]
+		server := issue(t, pki.ServerUsage, m.Address)
+		m.EtcdClient, m.RESTClient, m.REST, m.Postgres = client, client, server, server
+		m.Target = &remote.Target{Host: remote.Host{Name: m.Name, Address: m.Address}, Executor: &fakeHost{name: m.Name}}
+	}
+	return o
+}
+
+// fakeHost is a host on which nothing exists yet. It remembers what was done to it.
+type fakeHost struct {
+	name string
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
+	fail string // a command line that holds this text fails
+
+	mu    sync.Mutex
+	looks int
+	done  []string
+	files map[string]string
+}
+
+func (f *fakeHost) Run(_ context.Context, cmd remote.Cmd) (remote.Result, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if strings.Contains(cmd.Script, "exec 2>/dev/null") {
+		f.looks++
+		return remote.Result{Stdout: answerLook(cmd.Script)}, nil
+	}
+	line := strings.Join(cmd.Argv, " ")
+	if cmd.Script == "" && cmd.Stdin != nil {
+		line += " < script"
+	}
+	f.done = append(f.done, line)
+	if f.fail != "" && strings.Contains(line, f.fail) {
+		return remote.Result{ExitCode: 1}, &remote.ExitError{Host: f.name, Cmd: line, Code: 1, Stderr: "refused"}
+	}
+	return remote.Result{}, nil
+}
+
+// answerLook answers every question of a batch with nothing, except for the time.
+func answerLook(script string) []byte {
+	var out strings.Builder
+	for line := range strings.Lines(script) {
+		switch {
+		case strings.HasPrefix(line, "date"), strings.HasPrefix(line, "'date'"):
+			out.WriteString("1800000000.5")
+		case strings.Contains(line, "/proc/uptime"):
+			out.WriteString("1000.5 900.1")
+		case strings.HasPrefix(line, "printf '\\npgha-"):
+			mark := strings.TrimPrefix(line, "printf '\\n")
+			mark, _, _ = strings.Cut(mark, " ")
+			out.WriteString("\n" + mark + " 0\n")
+		}
+	}
+	return []byte(out.String())
+}
+
+func (f *fakeHost) Put(_ context.Context, r io.Reader, meta remote.FileMeta) (bool, error) {
+	content, err := io.ReadAll(r)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.files == nil {
+		f.files = map[string]string{}
+	}
+	f.files[meta.Path] = string(content)
+	f.done = append(f.done, "put "+meta.Path+" "+meta.Mode.String()+" "+meta.Owner)
+	return true, err
+}
+
+func (f *fakeHost) Get(context.Context, string) (io.ReadCloser, error) { return nil, os.ErrNotExist }
+func (f *fakeHost) Close() error                                       { return nil }
+func (f *fakeHost) String() string                                     { return f.name }
+
+func (f *fakeHost) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if f.dial == nil {
+		return nil, remote.ErrUnreachable
+	}
+	return f.dial(ctx, network, address)
+}

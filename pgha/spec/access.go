@@ -1,0 +1,76 @@
+package spec
+
+import "time"
+
+// Balancer describes HAProxy on the balancer hosts.
+type Balancer struct {
+	// WritePort leads to the primary. Default: 5432.
+	WritePort int `yaml:"write_port"`
+	// ReadPort leads to the replicas. Default: 5433.
+	ReadPort int `yaml:"read_port"`
+	// ReadFallbackToPrimary lets ReadPort lead to the primary while there is no replica. Default: true.
+	ReadFallbackToPrimary bool `yaml:"read_fallback_to_primary"`
+	// StatsPort shows HAProxy's statistics, on the balancer's own loopback address only. Default: 7000.
+	StatsPort int `yaml:"stats_port"`
+	// MaxConnections of clients at once, per balancer; each takes two open files. Default: 1000.
+	MaxConnections int `yaml:"max_connections"`
+	// ClientTimeout is how long a session may be idle before HAProxy cuts it. Default: 24h.
+	ClientTimeout time.Duration `yaml:"client_timeout"`
+	// CheckInterval between two health checks of a member. Default: 500ms.
+	CheckInterval time.Duration `yaml:"check_interval"`
+}
+
+// VIP is the virtual IP that the balancers share.
+type VIP struct {
+	// Address is the virtual IP. No default.
+	Address string `yaml:"address"`
+	// PrefixLength of the subnet it is in. Default: 0, which takes the length from the interface; the check that the
+	// address is in the balancers' subnet then assumes 24 bits for IPv4 and 64 for IPv6.
+	PrefixLength int `yaml:"prefix_length,omitempty"`
+	// RouterID is VRRP's, 1 to 255, unique in the network segment. Default: 51.
+	RouterID int `yaml:"router_id"`
+	// AdvertInterval between two VRRP advertisements, 10ms to 40.95s in steps of 10ms; in a file a number without a unit
+	// is seconds. Default: 200ms.
+	AdvertInterval time.Duration `yaml:"advert_interval" unit:"s"`
+	// Preempt gives the address back to a balancer of higher priority once it is healthy again. Default: true.
+	Preempt bool `yaml:"preempt"`
+}
+
+// TLS describes keys and certificates.
+type TLS struct {
+	// KeyAlgorithm is KeyECDSA or KeyRSA. Default: KeyECDSA.
+	KeyAlgorithm KeyAlgorithm `yaml:"key_algorithm"`
+	// CALifetimeDays of a CA made by the toolkit. Default: 3650.
+	CALifetimeDays int `yaml:"ca_lifetime_days"`
+	// LeafLifetimeDays of every other certificate; not above CALifetimeDays. Default: 365.
+	LeafLifetimeDays int `yaml:"leaf_lifetime_days"`
+}
+
+// KeyAlgorithm is a kind of private key.
+type KeyAlgorithm string
+
+// The key algorithms.
+const (
+	// KeyECDSA is ECDSA on P-256.
+	KeyECDSA KeyAlgorithm = "ecdsa"
+	// KeyRSA is RSA.
+	KeyRSA KeyAlgorithm = "rsa"
+)
+
+// Secrets names files on this machine with one password each, readable by their owner only, 12 characters or more.
+// Default for each: a password is generated and kept in StateDir.
+type Secrets struct {
+	// SuperuserPasswordFile holds the password of PostgreSQL.Superuser.
+	SuperuserPasswordFile string `yaml:"superuser_password_file,omitempty"`
+	// ReplicationPasswordFile holds the password of PostgreSQL.ReplicationUser.
+	ReplicationPasswordFile string `yaml:"replication_password_file,omitempty"`
+	// RewindPasswordFile holds the password of PostgreSQL.RewindUser.
+	RewindPasswordFile string `yaml:"rewind_password_file,omitempty"`
+}
+
+// Unattended keeps automatic updates from restarting the cluster.
+type Unattended struct {
+	// NeedrestartExclude keeps needrestart from restarting the cluster's services; updates are still installed.
+	// Default: true.
+	NeedrestartExclude bool `yaml:"needrestart_exclude"`
+}

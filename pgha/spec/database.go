@@ -1,0 +1,93 @@
+package spec
+
+import "time"
+
+// Source is where a program is installed from.
+type Source string
+
+// The sources.
+const (
+	// SourcePGDG is the PostgreSQL project's own apt repository.
+	SourcePGDG Source = "pgdg"
+	// SourceDistribution is whatever the host's own apt sources have.
+	SourceDistribution Source = "distribution"
+	// SourceMirror is the apt repository that the spec describes.
+	SourceMirror Source = "mirror"
+	// SourceRelease is etcd's release page.
+	SourceRelease Source = "release"
+	// SourceArchive is a release archive on this machine.
+	SourceArchive Source = "archive"
+)
+
+// PostgreSQL describes the database server.
+type PostgreSQL struct {
+	// Version is the major version, 14 to 18. Default: 18.
+	Version int `yaml:"version"`
+	// Source is SourcePGDG, SourceDistribution or SourceMirror. Default: SourcePGDG.
+	Source Source `yaml:"source"`
+	// Repository is the apt repository of SourceMirror; not allowed with another source.
+	Repository Repository `yaml:"repository,omitempty"`
+	// Port that PostgreSQL listens on. Default: 5432.
+	Port int `yaml:"port"`
+	// DataDir is the data directory on the hosts. Default: "/var/lib/postgresql/data".
+	DataDir string `yaml:"data_dir"`
+	// Superuser is the role that may do everything. Default: "postgres".
+	Superuser string `yaml:"superuser"`
+	// ReplicationUser is the role that replicas connect as. Default: "replicator".
+	ReplicationUser string `yaml:"replication_user"`
+	// RewindUser is the role that pg_rewind connects as. Default: "rewind_user".
+	RewindUser string `yaml:"rewind_user"`
+	// Encoding of a new cluster. Default: "UTF8".
+	Encoding string `yaml:"encoding"`
+	// Locale of a new cluster. Default: "C.UTF-8".
+	Locale string `yaml:"locale"`
+	// DataChecksums protects a new cluster's pages with checksums. Default: true.
+	DataChecksums bool `yaml:"data_checksums"`
+	// Parameters are PostgreSQL settings for all members: text, numbers, booleans, or null for the server's own default.
+	// Default: max_connections 100 and shared_buffers 256MB, which stay unless they are named.
+	Parameters map[string]any `yaml:"parameters,omitempty"`
+	// PgHBA are further lines for pg_hba.conf: "hostssl <database> <user> <network> scram-sha-256" and the like. md5,
+	// password and trust are refused. Default: none.
+	PgHBA []string `yaml:"pg_hba,omitempty"`
+	// ClientNetworks are the networks that applications connect from. Default: 0.0.0.0/0, and ::/0 where the hosts have
+	// IPv6 addresses; TLS and a password are asked for in any case.
+	ClientNetworks []string `yaml:"client_networks"`
+}
+
+// Repository is an apt repository with PostgreSQL's packages.
+type Repository struct {
+	// URL of the repository, http, https or file (a path on the hosts). No default with SourceMirror.
+	URL string `yaml:"url,omitempty"`
+	// KeyFile on this machine holds the public key the repository is signed with. No default with SourceMirror.
+	KeyFile string `yaml:"key_file,omitempty"`
+	// Suite of the repository. Default: "", which means "<codename>-pgdg".
+	Suite string `yaml:"suite,omitempty"`
+	// Components of the repository. Default with SourceMirror: [main].
+	Components []string `yaml:"components,omitempty"`
+}
+
+// Etcd describes the consensus store on the database hosts.
+type Etcd struct {
+	// Version of etcd, complete. Default: "3.6.10"; "" with SourceDistribution, where the package decides.
+	Version string `yaml:"version,omitempty"`
+	// Source is SourceRelease, SourceArchive or SourceDistribution. Default: SourceRelease.
+	Source Source `yaml:"source"`
+	// Archive is the release archive (.tar.gz) on this machine. No default with SourceArchive.
+	Archive string `yaml:"archive,omitempty"`
+	// SHA256 is the archive's checksum, 64 hexadecimal digits. No default with Archive or URL.
+	SHA256 string `yaml:"sha256,omitempty"`
+	// URL of the archive where the release page can't be used. Default: "", the release page.
+	URL string `yaml:"url,omitempty"`
+	// DataDir is etcd's data directory on the hosts. Default: "/var/lib/etcd".
+	DataDir string `yaml:"data_dir"`
+	// HeartbeatInterval of etcd's leader. Default: 100ms.
+	HeartbeatInterval time.Duration `yaml:"heartbeat_interval"`
+	// ElectionTimeout after which a silent etcd leader is replaced; at least five heartbeats. Default: 1s.
+	ElectionTimeout time.Duration `yaml:"election_timeout"`
+	// AutoCompaction is how long old revisions are kept. Default: 1h.
+	AutoCompaction time.Duration `yaml:"auto_compaction"`
+	// ClientPort that etcd's clients connect to. Default: 2379.
+	ClientPort int `yaml:"client_port"`
+	// PeerPort that etcd's members connect to. Default: 2380.
+	PeerPort int `yaml:"peer_port"`
+}

@@ -1,0 +1,207 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// decoder fills a Spec from YAML. It goes on after an error, and remembers where each field stands for the checks that
+// follow.
+type decoder struct {
+	file string
+	at   map[string]position
+	errs []Error
+}
+
+// position is a place in the file.
+type position struct{ line, column int }
+
+// report notes a problem at a field, or at the nearest section that holds it when the field itself is not in the file.
+func (d *decoder) report(field, problem, remedy string) {
+	e := Error{File: d.file, Field: field, Problem: problem, Remedy: remedy}
+	for path := field; ; path = path[:max(0, strings.LastIndexAny(path, ".["))] {
+		if p, ok := d.at[path]; ok || path == "" {
+			e.Line, e.Column = p.line, p.column
+			break
+		}
+	}
+	d.errs = append(d.errs, e)
+}
+
+// broken tells whether a problem was reported of a field or of something in it.
+func (d *decoder) broken(field string) bool {
+	return slices.ContainsFunc(d.errs, func(e Error) bool {
+		rest, ok := strings.CutPrefix(e.Field, field)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
+}
+
+// mark remembers where a field stands.
+func (d *decoder) mark(field string, n *yaml.Node) { d.at[field] = position{n.Line, n.Column} }
+
+// value reads a node into v.
+func (d *decoder) value(field string, n *yaml.Node, v reflect.Value, unit string) {
+	d.mark(field, n)
+	if n.Kind == yaml.AliasNode || n.Anchor != "" {
+		d.report(field, "anchors and aliases are not read here", "write the value out")
+		return
+	}
+	if n.ShortTag() == "!!null" && v.Kind() != reflect.Interface {
+		if v.Kind() != reflect.Struct {
+			d.report(field, "has no value", "write one, or delete the line")
+		}
+		return
+	}
+	switch {
+	case v.Kind() == reflect.Pointer:
+		p := reflect.New(v.Type().Elem())
+		if v, ok := p.Interface().(*VIP); ok {
+			*v = newVIP()
+		}
+		d.value(field, n, p.Elem(), unit)
+		v.Set(p)
+	case v.Kind() == reflect.Struct:
+		d.structure(field, n, v)
+	case v.Kind() == reflect.Slice:
+		d.list(field, n, v)
+	case v.Kind() == reflect.Map:
+		if d.is(field, n, yaml.MappingNode, "a mapping", "write it as lines of the form name: value") {
+			v.Set(reflect.ValueOf(d.mapping(field, n)))
+		}
+	default:
+		d.scalar(field, n, v, unit)
+	}
+}
+
+// is reports a node of another kind than the field's.
+func (d *decoder) is(field string, n *yaml.Node, kind yaml.Kind, name, remedy string) bool {
+	if n.Kind != kind {
+		d.report(field, shown(n)+" is not "+name, remedy)
+	}
+	return n.Kind == kind
+}
+
+// structure reads a mapping whose keys are known.
+func (d *decoder) structure(field string, n *yaml.Node, v reflect.Value) {
+	if !d.is(field, n, yaml.MappingNode, "a section", "write its fields below it, indented") {
+		return
+	}
+	index, names := fields(v.Type())
+	for key, value := range d.pairs(field, n) {
+		i, known := index[key.Value]
+		if !known || key.ShortTag() != "!!str" {
+			path := join(field, key.Value)
+			d.mark(path, key)
+			d.report(path, "unknown field", didYouMean(key.Value, names))
+			continue
+		}
+		d.value(join(field, key.Value), value, v.Field(i), v.Type().Field(i).Tag.Get("unit"))
+	}
+}
+
+// pairs yields the keys of a mapping with their values and reports those that are repeated or no plain names.
+func (d *decoder) pairs(field string, n *yaml.Node) func(yield func(key, value *yaml.Node) bool) {
+	return func(yield func(key, value *yaml.Node) bool) {
+		first := map[string]int{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, value := n.Content[i], n.Content[i+1]
+			if key.Kind != yaml.ScalarNode || key.Anchor != "" {
+				d.errs = append(d.errs, Error{d.file, key.Line, key.Column, field, "a field's name is no plain text", "write name: value"})
+				continue
+			}
+			if line, again := first[key.Value]; again {
+				d.errs = append(d.errs, Error{d.file, key.Line, key.Column, join(field, key.Value),
+					fmt.Sprintf("stands here for the second time, after line %d", line), "delete one of the two"})
+				continue
+			}
+			first[key.Value] = key.Line
+			if !yield(key, value) {
+				return
+			}
+		}
+	}
+}
+
+// list reads a sequence. New hosts and the like start from their zero value.
+func (d *decoder) list(field string, n *yaml.Node, v reflect.Value) {
+	if !d.is(field, n, yaml.SequenceNode, "a list", "write [a, b], or one line each that starts with \"- \"") {
+		return
+	}
+	out := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
+	for i, item := range n.Content {
+		d.value(element(field, i), item, out.Index(i), "")
+	}
+	v.Set(out)
+}
+
+// mapping reads a mapping whose keys are free.
+func (d *decoder) mapping(field string, n *yaml.Node) map[string]any {
+	m := map[string]any{}
+	for key, value := range d.pairs(field, n) {
+		m[key.Value] = d.free(join(field, key.Value), value)
+	}
+	return m
+}
+
+// free reads a value of any kind.
+func (d *decoder) free(field string, n *yaml.Node) any {
+	d.mark(field, n)
+	switch {
+	case n.Kind == yaml.AliasNode || n.Anchor != "":
+		d.report(field, "anchors and aliases are not read here", "write the value out")
+	case n.Kind == yaml.MappingNode:
+		return d.mapping(field, n)
+	case n.Kind == yaml.SequenceNode:
+		list := make([]any, len(n.Content))
+		for i, item := range n.Content {
+			list[i] = d.free(element(field, i), item)
+		}
+		return list
+	default:
+		return d.plain(field, n)
+	}
+	return nil
+}
+
+// plain reads a scalar as YAML understands it.
+func (d *decoder) plain(field string, n *yaml.Node) any {
+	var v any
+	switch n.ShortTag() {
+	case "!!str", "!!timestamp":
+		return n.Value
+	case "!!null", "!!bool", "!!int", "!!float":
+		if err := n.Decode(&v); err == nil {
+			return v
+		}
+	}
+	d.report(field, shown(n)+" is not text, a number, true or false", "put it in quotes if it is text")
+	return nil
+}
+
+// fields returns the index of each field of a struct by its name in YAML, and the names in order.
+func fields(t reflect.Type) (map[string]int, []string) {
+	index := map[string]int{}
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		index[name] = i
+	}
+	return index, slices.SortedFunc(maps.Keys(index), func(a, b string) int { return index[a] - index[b] })
+}
+
+func join(field, name string) string {
+	if field == "" {
+		return name
+	}
+	return field + "." + name
+}
+
+func element(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
+
+var durationType = reflect.TypeFor[time.Duration]()

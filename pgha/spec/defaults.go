@@ -1,0 +1,152 @@
+package spec
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// New returns a spec with every default that stands at the fields, and no hosts. Give it hosts, then call Complete.
+func New() *Spec {
+	return &Spec{
+		Version: 1,
+		Cluster: "postgresql-cluster",
+		SSH: SSH{User: "root", Port: 22, Agent: true, KnownHosts: "~/.ssh/known_hosts", HostKeys: HostKeysStrict,
+			ConnectTimeout: 10 * time.Second, MaxSessions: 8},
+		PostgreSQL: PostgreSQL{Version: 18, Source: SourcePGDG, Port: 5432, DataDir: "/var/lib/postgresql/data",
+			Superuser: "postgres", ReplicationUser: "replicator", RewindUser: "rewind_user",
+			Encoding: "UTF8", Locale: "C.UTF-8", DataChecksums: true},
+		Etcd: Etcd{Source: SourceRelease, DataDir: "/var/lib/etcd", HeartbeatInterval: 100 * time.Millisecond,
+			ElectionTimeout: time.Second, AutoCompaction: time.Hour, ClientPort: 2379, PeerPort: 2380},
+		Patroni: Patroni{Namespace: "/service/", RESTPort: 8008, Profile: ProfileSafe, MaximumLagOnFailover: 1 << 20,
+			FailsafeMode: true, UsePgRewind: true, UseSlots: true, SynchronousMode: SynchronousOff, Watchdog: WatchdogAutomatic},
+		Balancer: Balancer{WritePort: 5432, ReadPort: 5433, ReadFallbackToPrimary: true, StatsPort: 7000,
+			MaxConnections: 1000, ClientTimeout: 24 * time.Hour, CheckInterval: 500 * time.Millisecond},
+		TLS:        TLS{KeyAlgorithm: KeyECDSA, CALifetimeDays: 3650, LeafLifetimeDays: 365},
+		Unattended: Unattended{NeedrestartExclude: true},
+	}
+}
+
+// newVIP is a virtual IP with its defaults.
+func newVIP() VIP {
+	return VIP{RouterID: 51, AdvertInterval: 200 * time.Millisecond, Preempt: true}
+}
+
+const defaultEtcdVersion = "3.6.10"
+
+// derive fills in the defaults that depend on other fields.
+func (s *Spec) derive() {
+	setDefault(&s.StateDir, s.Cluster+".state")
+	if s.Etcd.Source != SourceDistribution {
+		setDefault(&s.Etcd.Version, defaultEtcdVersion)
+	}
+	if s.PostgreSQL.Source == SourceMirror && len(s.PostgreSQL.Repository.Components) == 0 {
+		s.PostgreSQL.Repository.Components = []string{"main"}
+	}
+	if s.VIP != nil {
+		setDefault(&s.VIP.RouterID, newVIP().RouterID)
+		setDefault(&s.VIP.AdvertInterval, newVIP().AdvertInterval)
+	}
+	s.deriveHosts()
+	s.deriveParameters()
+	s.Patroni.derive()
+}
+
+func (s *Spec) deriveHosts() {
+	balancers, six := 0, false
+	for i := range s.Hosts {
+		h := &s.Hosts[i]
+		switch h.Role {
+		case RoleDatabase:
+			setDefault(&h.Member, h.Name)
+		case RoleBalancer:
+			setDefault(&h.Priority, 100-10*balancers)
+			balancers++
+		}
+		a, err := netip.ParseAddr(h.Address)
+		six = six || err == nil && a.Is6()
+	}
+	if len(s.PostgreSQL.ClientNetworks) == 0 {
+		s.PostgreSQL.ClientNetworks = []string{"0.0.0.0/0"}
+		if six {
+			s.PostgreSQL.ClientNetworks = append(s.PostgreSQL.ClientNetworks, "::/0")
+		}
+	}
+}
+
+// deriveParameters keeps the two parameters that have a default here unless they are named, in whatever case.
+func (s *Spec) deriveParameters() {
+	if s.PostgreSQL.Parameters == nil {
+		s.PostgreSQL.Parameters = map[string]any{}
+	}
+	for name, value := range map[string]any{"max_connections": 100, "shared_buffers": "256MB"} {
+		if _, named := lookup(s.PostgreSQL.Parameters, name); !named {
+			s.PostgreSQL.Parameters[name] = value
+		}
+	}
+}
+
+// lookup finds a PostgreSQL parameter; their names have no case.
+func lookup(parameters map[string]any, name string) (any, bool) {
+	for key, value := range parameters {
+		if strings.EqualFold(key, name) {
+			return value, true
+		}
+	}
+	return nil, false
+}
+
+func (p *Patroni) derive() {
+	ttl, loop, retry, start := 30*time.Second, 10*time.Second, 10*time.Second, 300*time.Second
+	if p.Profile == ProfileFast {
+		ttl, loop, retry, start = 20*time.Second, 5*time.Second, 5*time.Second, 0
+	}
+	setDefault(&p.TTL, ttl)
+	setDefault(&p.LoopWait, loop)
+	setDefault(&p.RetryTimeout, retry)
+	if p.PrimaryStartTimeout == nil {
+		p.PrimaryStartTimeout = &start
+	}
+}
+
+// absolute makes every path on this machine absolute.
+func (s *Spec) absolute(d *decoder, folder string) {
+	resolve := func(field string, path *string) {
+		if *path == "" {
+			return
+		}
+		if rest, ok := strings.CutPrefix(*path, "~/"); ok || *path == "~" {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				d.report(field, "~ has no meaning here: "+err.Error(), "write the path in full")
+				return
+			}
+			*path = filepath.Join(home, rest)
+		}
+		if !filepath.IsAbs(*path) {
+			*path = filepath.Join(folder, *path)
+		}
+		if full, err := filepath.Abs(*path); err == nil {
+			*path = full
+		}
+	}
+	resolve("state_dir", &s.StateDir)
+	resolve("ssh.known_hosts", &s.SSH.KnownHosts)
+	for i := range s.SSH.IdentityFiles {
+		resolve(element("ssh.identity_files", i), &s.SSH.IdentityFiles[i])
+	}
+	resolve("postgresql.repository.key_file", &s.PostgreSQL.Repository.KeyFile)
+	resolve("etcd.archive", &s.Etcd.Archive)
+	resolve("secrets.superuser_password_file", &s.Secrets.SuperuserPasswordFile)
+	resolve("secrets.replication_password_file", &s.Secrets.ReplicationPasswordFile)
+	resolve("secrets.rewind_password_file", &s.Secrets.RewindPasswordFile)
+}
+
+// finish turns what was read into a whole and checked spec.
+func finish(s *Spec, d *decoder, folder string) {
+	s.derive()
+	s.absolute(d, folder)
+	check(s, d)
+}

@@ -1,0 +1,85 @@
+package spec
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ErrInvalid is what errors.Is finds in every error about a spec's contents.
+var ErrInvalid = errors.New("invalid spec")
+
+// Error is one problem of a spec.
+type Error struct {
+	// File as it was given to Parse or Load; "" for a spec that was not read from a file.
+	File string
+	// Line and Column count from 1; both are 0 for a spec that was not read from a file. A field that is missing has the
+	// position of the section that should hold it.
+	Line, Column int
+	// Field is the path of the field, such as "hosts[2].address"; "" for a problem of the whole file.
+	Field string
+	// Problem says what is wrong.
+	Problem string
+	// Remedy says what to do about it.
+	Remedy string
+}
+
+// Error returns "file:line:column: field: problem; remedy", without the parts that are empty.
+func (e Error) Error() string {
+	var b strings.Builder
+	if e.File != "" {
+		fmt.Fprintf(&b, "%s:", e.File)
+		if e.Line > 0 {
+			fmt.Fprintf(&b, "%d:%d:", e.Line, e.Column)
+		}
+		b.WriteByte(' ')
+	}
+	if e.Field != "" {
+		b.WriteString(e.Field + ": ")
+	}
+	b.WriteString(e.Problem)
+	if e.Remedy != "" {
+		b.WriteString("; " + e.Remedy)
+	}
+	return b.String()
+}
+
+// Is makes every Error an ErrInvalid.
+func (e Error) Is(target error) bool { return target == ErrInvalid }
+
+// Hint returns the remedy.
+func (e Error) Hint() string { return e.Remedy }
+
+// Errors are all problems of a spec, in the order of their positions. It is never empty where it is returned.
+type Errors struct{ List []Error }
+
+// Error returns one line for each problem.
+func (e *Errors) Error() string {
+	lines := make([]string, len(e.List))
+	for i, one := range e.List {
+		lines[i] = one.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns the problems one by one, for errors.Is and errors.As.
+func (e *Errors) Unwrap() []error {
+	errs := make([]error, len(e.List))
+	for i, one := range e.List {
+		errs[i] = one
+	}
+	return errs
+}
+
+// sorted returns the problems by position, each once, or nil when there are none.
+func sorted(list []Error) error {
+	if len(list) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(list, func(a, b Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return &Errors{List: slices.Compact(list)}
+}

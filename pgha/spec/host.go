@@ -1,0 +1,75 @@
+package spec
+
+// Role is what a host is for.
+type Role string
+
+// The roles of hosts.
+const (
+	// RoleDatabase hosts run PostgreSQL, Patroni and etcd.
+	RoleDatabase Role = "database"
+	// RoleBalancer hosts run HAProxy and, when there is a virtual IP, keepalived.
+	RoleBalancer Role = "balancer"
+)
+
+// Host is one machine of the cluster.
+type Host struct {
+	// Name of the host, unique in the spec. No default.
+	Name string `yaml:"name"`
+	// Address is the IP address under which the cluster's hosts reach each other. No default.
+	Address string `yaml:"address"`
+	// Role is RoleDatabase or RoleBalancer. No default.
+	Role Role `yaml:"role"`
+	// Member is the name of the host's Patroni and etcd members. Default: Name; always "" on a balancer.
+	Member string `yaml:"member,omitempty"`
+	// Priority of a balancer: the highest that is healthy holds the virtual IP; 1 to 254, unique. Default: 100, 90, 80
+	// and so on in the order of the spec; always 0 on a database host.
+	Priority int `yaml:"priority,omitempty"`
+	// Interface carries the virtual IP on a balancer. Default: "", which means the one that has Address.
+	Interface string `yaml:"interface,omitempty"`
+	// Tags are Patroni's tags of a database host: nofailover, noloadbalance, clonefrom, nosync, nostream (true or false),
+	// failover_priority, sync_priority (numbers), replicatefrom (a member), and tags of your own. Default: none.
+	Tags map[string]any `yaml:"tags,omitempty"`
+	// DNSNames are further names by which clients may reach the host; they go into its certificates. Default: none.
+	DNSNames []string `yaml:"dns_names,omitempty"`
+	// SSH is what differs from the cluster's SSH settings; Spec.SSHOf joins the two.
+	SSH HostSSH `yaml:"ssh,omitempty"`
+}
+
+// NoJump as a host's Jump connects without the cluster's jump host.
+const NoJump = "none"
+
+// HostSSH is what one host's SSH settings are.
+type HostSSH struct {
+	// User to log in as. Default: the cluster's.
+	User string `yaml:"user,omitempty"`
+	// Port of sshd. Default: the cluster's.
+	Port int `yaml:"port,omitempty"`
+	// HostKey is the fingerprint of the host's key, "SHA256:" and 43 characters, as ssh-keygen -l shows it. Default: "",
+	// which means that the known_hosts file decides.
+	HostKey string `yaml:"host_key,omitempty"`
+	// Jump is the host to connect through, or NoJump. Default: the cluster's.
+	Jump string `yaml:"jump,omitempty"`
+	// Address is the name or IP address for SSH where it is not the host's Address. Default: that.
+	Address string `yaml:"address,omitempty"`
+}
+
+// SSHOf returns the SSH settings of a host with everything that it leaves to the cluster filled in. Jump is "" where none
+// is used; HostKey is "" where none is given.
+func (s *Spec) SSHOf(h Host) HostSSH {
+	o := h.SSH
+	setDefault(&o.User, s.SSH.User)
+	setDefault(&o.Port, s.SSH.Port)
+	setDefault(&o.Jump, s.SSH.Jump)
+	setDefault(&o.Address, h.Address)
+	if o.Jump == NoJump {
+		o.Jump = ""
+	}
+	return o
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

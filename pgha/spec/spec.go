@@ -1,0 +1,70 @@
+package spec
+
+import "time"
+
+// Spec describes a cluster. Get one from Parse, Load or New: a Spec literal lacks the defaults.
+type Spec struct {
+	// Version is the version of the format: 1. It has no default.
+	Version int `yaml:"version"`
+	// Cluster names the cluster; it is Patroni's scope and etcd's cluster token. Default: "postgresql-cluster".
+	Cluster string `yaml:"cluster"`
+	// Timezone is set on every host, such as "Europe/Madrid". Default: "", which leaves the hosts as they are.
+	Timezone string `yaml:"timezone,omitempty"`
+	// StateDir is the directory on this machine that holds the CAs' keys, passwords and the operator's certificates. A
+	// relative path starts at the spec's own folder, as all paths in a spec do. Default: "<cluster>.state".
+	StateDir string `yaml:"state_dir"`
+
+	// SSH says how hosts are reached.
+	SSH SSH `yaml:"ssh"`
+	// Hosts are the machines, databases and balancers. The first database host starts a new cluster as its leader.
+	Hosts []Host `yaml:"hosts"`
+	// PostgreSQL describes the database server.
+	PostgreSQL PostgreSQL `yaml:"postgresql"`
+	// Etcd describes the consensus store on the database hosts.
+	Etcd Etcd `yaml:"etcd"`
+	// Patroni describes the cluster manager on the database hosts.
+	Patroni Patroni `yaml:"patroni"`
+	// Balancer describes HAProxy on the balancer hosts.
+	Balancer Balancer `yaml:"balancer"`
+	// VIP is the virtual IP that the balancers share; nil means that there is none.
+	VIP *VIP `yaml:"vip,omitempty"`
+	// TLS describes keys and certificates.
+	TLS TLS `yaml:"tls"`
+	// Secrets names password files.
+	Secrets Secrets `yaml:"secrets,omitempty"`
+	// Unattended keeps automatic updates from restarting the cluster.
+	Unattended Unattended `yaml:"unattended"`
+}
+
+// SSH says how hosts are reached unless a host says otherwise.
+type SSH struct {
+	// User to log in as; one other than root needs sudo. Default: "root".
+	User string `yaml:"user"`
+	// Port of sshd. Default: 22.
+	Port int `yaml:"port"`
+	// IdentityFiles are private keys on this machine, readable by their owner only. Default: none but the agent's.
+	IdentityFiles []string `yaml:"identity_files,omitempty"`
+	// Agent tells whether keys of the running ssh-agent are offered. Default: true.
+	Agent bool `yaml:"agent"`
+	// KnownHosts is the file with the hosts' public keys. Default: "~/.ssh/known_hosts".
+	KnownHosts string `yaml:"known_hosts"`
+	// HostKeys is what to do about a host whose key nothing tells. Default: HostKeysStrict. A changed key always stops.
+	HostKeys HostKeys `yaml:"host_keys"`
+	// Jump is a host to connect through, as "user@host:port" where user and port may be left out. Default: "", none.
+	Jump string `yaml:"jump,omitempty"`
+	// ConnectTimeout bounds connection and handshake. Default: 10s.
+	ConnectTimeout time.Duration `yaml:"connect_timeout"`
+	// MaxSessions is how many commands run at once over a host's connection; sshd allows 10 by default. Default: 8.
+	MaxSessions int `yaml:"max_sessions"`
+}
+
+// HostKeys is what to do about a host whose SSH key is neither in the spec nor in the known_hosts file.
+type HostKeys string
+
+// The ways to treat an unknown host key.
+const (
+	// HostKeysStrict refuses the host.
+	HostKeysStrict HostKeys = "strict"
+	// HostKeysAcceptNew trusts the key at first sight and records it in the known_hosts file.
+	HostKeysAcceptNew HostKeys = "accept-new"
+)

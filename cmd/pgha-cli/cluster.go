@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/lab"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+func outputFlag() cli.Flag {
+	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", Usage: "text or json"}
+}
+
+func wantsJSON(c *cli.Context) bool { return c.String("output") == "json" }
+
+// checkOutput refuses an output format that does not exist.
+func checkOutput(c *cli.Context) error {
+	switch o := c.String("output"); o {
+	case "", "text", "json":
+		return nil
+	default:
+		return fmt.Errorf("%w: --output %q: there is text and json", errUsage, o)
+	}
+}
+
+// withCluster loads the spec, of a file or of the lab, connects, and hands the cluster to f.
+func withCluster(c *cli.Context, out *terminal, opts pgha.ConnectOptions, f func(context.Context, *pgha.Cluster) error) error {
+	if err := checkOutput(c); err != nil {
+		return err
+	}
+	ctx := c.Context
+	if t := c.Duration("timeout"); t > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t)
+		defer cancel()
+	}
+	sp, err := loadSpec(ctx, c, out, &opts)
+	if err != nil {
+		return err
+	}
+	opts.Password = askPassword
+	cluster, err := pgha.Connect(ctx, sp, opts)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(ctx, cluster), cluster.Close())
+}
+
+// loadSpec returns the spec and, for the lab, the way into its network.
+func loadSpec(ctx context.Context, c *cli.Context, out *terminal, opts *pgha.ConnectOptions) (*pgha.Spec, error) {
+	if c.Bool("lab") {
+		// A specification given together with the lab describes what the lab's hosts become; the lab leads to them.
+		l, err := lab.Open(ctx, labOptions(c, out))
+		if err != nil {
+			return nil, err
+		}
+		opts.Dial = l.DialContext
+		if !c.IsSet("spec") {
+			text, err := l.Spec()
+			if err != nil {
+				return nil, err
+			}
+			return spec.Parse("lab "+l.Name(), text)
+		}
+	}
+	sp, err := spec.Load(c.String("spec"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, remote.WithHint(err, "pgha-cli init > pgha.yaml writes one to start from; --spec names another file; --lab works on the lab")
+	}
+	return sp, err
+}
+
+// askPassword prompts on the terminal, without echo.
+func askPassword(_ context.Context, prompt string) (string, error) {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return "", errors.New(prompt + ": there is no terminal to ask on")
+	}
+	defer tty.Close()
+	fmt.Fprintf(tty, "%s: ", prompt)
+	b, err := term.ReadPassword(int(tty.Fd()))
+	fmt.Fprintln(tty)
+	return string(b), err
+}
+
+func initCommand(out *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "init", Usage: "print a commented specification to start from",
+		Description: "pgha-cli init > pgha.yaml, then put your hosts' names and addresses in.",
+		Action: func(*cli.Context) error {
+			_, err := out.stdout.Write(spec.Example())
+			return err
+		},
+	}
+}

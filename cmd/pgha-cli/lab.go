@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgha/toolkit/pgha/lab"
+)
+
+func labCommand(out *terminal) *cli.Command {
+	return &cli.Command{
+		Name:  "lab",
+		Usage: "six real systemd hosts on this machine, to try everything on",
+		Description: "The lab's hosts boot Debian, run sshd and live in network namespaces of their own, so nothing of them reaches\n" +
+			"this machine's network. It wants root. pgha-cli --lab COMMAND then works on the lab's cluster.",
+		Subcommands: []*cli.Command{
+			{
+				Name: "up", Usage: "create and start the hosts (the first time builds an image: some minutes)",
+				Flags: []cli.Flag{
+					&cli.IntFlag{Name: "hosts", Usage: "how many hosts `N` (default 6: three databases, three balancers)"},
+					&cli.StringFlag{Name: "release", Usage: "Debian release of the hosts: testing or trixie (default testing)"},
+				},
+				Action: func(c *cli.Context) error { return labUp(c, out) },
+			},
+			{Name: "down", Usage: "remove the hosts with everything on them; the image stays cached", Action: func(c *cli.Context) error {
+				return lab.Down(c.Context, labOptions(c, out))
+			}},
+			{Name: "status", Usage: "list the hosts", Flags: []cli.Flag{outputFlag()}, Action: func(c *cli.Context) error { return labStatus(c, out) }},
+			{Name: "exec", Usage: "run a command inside a host", ArgsUsage: "HOST -- CMD...", Action: func(c *cli.Context) error {
+				host, argv := c.Args().First(), afterDashes(c.Args().Tail())
+				if host == "" || len(argv) == 0 {
+					return fmt.Errorf("%w: lab exec HOST -- CMD...", errUsage)
+				}
+				return inLab(c, out, func(l *lab.Lab) error { return passed(l.Exec(c.Context, host, argv, stdio())) })
+			}},
+			{Name: "run", Usage: "run a program of this machine inside the lab's network", ArgsUsage: "-- CMD...", Action: func(c *cli.Context) error {
+				argv := afterDashes(c.Args().Slice())
+				if len(argv) == 0 {
+					return fmt.Errorf("%w: lab run -- CMD...", errUsage)
+				}
+				return inLab(c, out, func(l *lab.Lab) error { return passed(l.Run(c.Context, argv, stdio())) })
+			}},
+			faultCommand(out, "cut", "pull a host's network cable", (*lab.Lab).Cut),
+			faultCommand(out, "heal", "plug the cable in again", (*lab.Lab).Heal),
+			faultCommand(out, "kill", "take a host's power", (*lab.Lab).Kill),
+			faultCommand(out, "start", "give a host its power back", (*lab.Lab).StartHost),
+		},
+	}
+}
+
+func faultCommand(out *terminal, name, usage string, do func(*lab.Lab, context.Context, string) error) *cli.Command {
+	return &cli.Command{Name: name, Usage: usage, ArgsUsage: "HOST", Action: func(c *cli.Context) error {
+		if c.NArg() != 1 {
+			return fmt.Errorf("%w: lab %s HOST", errUsage, name)
+		}
+		return inLab(c, out, func(l *lab.Lab) error { return do(l, c.Context, c.Args().First()) })
+	}}
+}
+
+// labOptions turns the global flags into options.
+func labOptions(c *cli.Context, out *terminal) lab.Options {
+	return lab.Options{Name: c.String("lab-name"), CacheDir: c.String("lab-cache"), Hosts: c.Int("hosts"), Release: c.String("release"), Progress: labProgress(out)}
+}
+
+// labProgress prints the ends of steps, and the beginnings of the long ones.
+func labProgress(out *terminal) func(lab.Event) {
+	return func(e lab.Event) {
+		what := e.Message
+		if e.Host != "" {
+			what = e.Host + ": " + what
+		}
+		switch {
+		case !e.Done && e.Host == "":
+			out.notef("%s %s\n", out.paint(dim, "…"), what)
+		case e.Done && e.Err == nil:
+			out.notef("%s %s %s\n", out.paint(green, "✓"), what, out.paint(dim, seconds(e.Duration)))
+		case e.Done:
+			out.notef("%s %s: %v\n", out.paint(red, "✗"), what, e.Err)
+		}
+	}
+}
+
+// inLab opens the running lab for f.
+func inLab(c *cli.Context, out *terminal, f func(*lab.Lab) error) error {
+	l, err := lab.Open(c.Context, labOptions(c, out))
+	if err != nil {
+		return err
+	}
+	return f(l)
+}
+
+func labUp(c *cli.Context, out *terminal) error {
+	l, err := lab.Start(c.Context, labOptions(c, out))
+	if err != nil {
+		return err
+	}
+	printHosts(out, l)
+	return nil
+}
+
+func labStatus(c *cli.Context, out *terminal) error {
+	l, err := lab.Open(c.Context, labOptions(c, out))
+	if errors.Is(err, lab.ErrNotRunning) {
+		all, listErr := lab.List(c.Context, c.String("lab-cache"))
+		if listErr != nil {
+			return errors.Join(err, listErr)
+		}
+		for _, s := range all {
+			out.notef("lab %s: %s, %d of %d hosts running\n", s.Name, s.Release, s.Running, s.Hosts)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if wantsJSON(c) {
+		return out.json(l.Hosts())
+	}
+	printHosts(out, l)
+	return nil
+}
+
+func printHosts(out *terminal, l *lab.Lab) {
+	w := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "HOST\tADDRESS\tROLE\tMEMBER\tPOWER\tCABLE")
+	onOff := map[bool]string{true: "on", false: "off"}
+	plugged := map[bool]string{true: "in", false: "cut"}
+	for _, h := range l.Hosts() {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", h.Name, h.Address, h.Role, h.Member, onOff[h.Running], plugged[h.CableUp])
+	}
+	w.Flush()
+}
+
+func stdio() lab.Stdio { return lab.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr} }
+
+// passed turns the exit code of a program that spoke for itself into this program's own.
+func passed(code int, err error) error {
+	if err == nil && code != 0 {
+		return exitCode(code)
+	}
+	return err
+}
+
+// afterDashes drops a leading "--".
+func afterDashes(argv []string) []string {
+	if len(argv) > 0 && argv[0] == "--" {
+		return argv[1:]
+	}
+	return argv
+}

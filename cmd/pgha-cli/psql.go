@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/lab"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+func connectionCommand(out *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "connection", Usage: "print connection strings for applications",
+		Description: "None holds the password: it is in a file that only you can read, and the strings name that file.",
+		Flags:       []cli.Flag{outputFlag()},
+		Action: func(c *cli.Context) error {
+			conn, err := connection(c, out)
+			if err != nil {
+				return err
+			}
+			if wantsJSON(c) {
+				return out.json(conn)
+			}
+			out.printf("psql            psql %q\n", conn.DSN)
+			if conn.ReadDSN != "" {
+				out.printf("replicas        psql %q\n", conn.ReadDSN)
+			}
+			out.printf("multi-host      %s\npgx, URL        %s\nJDBC            %s\npassword file   %s\n", conn.MultiHost, conn.URL, conn.JDBC, conn.PassFile)
+			return nil
+		},
+	}
+}
+
+// connection needs no host: it can be asked with the cluster down.
+func connection(c *cli.Context, out *terminal) (pgha.Connection, error) {
+	if err := checkOutput(c); err != nil {
+		return pgha.Connection{}, err
+	}
+	sp, err := loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
+	if err != nil {
+		return pgha.Connection{}, err
+	}
+	return pgha.ConnectionFor(sp)
+}
+
+func psqlCommand(out *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "psql", Usage: "open psql on the primary, through the address, with the certificate verified", ArgsUsage: "[PSQL ARGUMENTS]",
+		SkipFlagParsing: true,
+		Action: func(c *cli.Context) error {
+			conn, err := connection(c, out)
+			if err != nil {
+				return err
+			}
+			argv := append([]string{"psql", "-d", conn.DSN}, afterDashes(c.Args().Slice())...)
+			if c.Bool("lab") {
+				return inLab(c, out, func(l *lab.Lab) error { return passed(l.Run(c.Context, argv, stdio())) })
+			}
+			return passed(local(c.Context, argv))
+		},
+	}
+}
+
+// local runs a program of this machine with this terminal.
+func local(ctx context.Context, argv []string) (int, error) {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode(), nil
+	}
+	if errors.Is(err, exec.ErrNotFound) {
+		return 0, remote.WithHint(err, "apt-get install postgresql-client")
+	}
+	return 0, err
+}

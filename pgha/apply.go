@@ -1,0 +1,40 @@
+package pgha
+
+import (
+	"context"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// ApplyOptions say how Apply works. The zero value runs StandardPhases silently.
+type ApplyOptions struct {
+	// Phases replace the standard ones; start from StandardPhases to add your own.
+	Phases []Phase
+	// Observer hears of progress; nil hears nothing.
+	Observer Observer
+}
+
+// Report is what an Apply did.
+type Report struct {
+	// Changes in the order in which they happened, of all hosts.
+	Changes []remote.Change
+	// Duration is the whole time.
+	Duration time.Duration
+}
+
+// Apply makes the hosts the cluster that the spec describes, and returns once it takes writes through the virtual IP.
+//
+// It is safe to run at any time, and again after it was interrupted at any point: each phase looks first and changes only
+// what differs, so a second run reports no changes. It never removes data. When a phase fails the phases that run at the
+// same time are finished and no further one is begun; the report tells what was changed until then.
+func (c *Cluster) Apply(ctx context.Context, opts ApplyOptions) (Report, error) {
+	phases := opts.Phases
+	if phases == nil {
+		phases = StandardPhases()
+	}
+	start := time.Now()
+	out := &emitter{observer: opts.Observer}
+	err := runPhases(ctx, c, phases, out)
+	return Report{Changes: out.changed(), Duration: time.Since(start)}, err
+}

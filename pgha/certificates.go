@@ -1,0 +1,119 @@
+package pgha
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/pki"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// credentials is everything secret or signed that a run needs, loaded from the operator's state directory and completed
+// where something is missing or due.
+type credentials struct {
+	etcdCA, patroniCA, postgresCA    []byte
+	etcdOperator, patroniOperator    leaf
+	hosts                            map[string]hostCertificates
+	superuser, replication, rewinder string
+}
+
+// hostCertificates are the certificates of one database host: what one of them opens, no other does.
+type hostCertificates struct {
+	etcdServer, etcdPeer, etcdGateway, etcdClient leaf
+	restServer, restClient                        leaf
+	postgres                                      leaf
+}
+
+const day = 24 * time.Hour
+
+// loadCredentials reads or makes the CAs, certificates and passwords of the cluster.
+func loadCredentials(s *state, sp *Spec) (*credentials, error) {
+	options := []pki.Option{pki.WithLifetime(time.Duration(sp.TLS.CALifetimeDays) * day)}
+	if sp.TLS.KeyAlgorithm == spec.KeyRSA {
+		options = append(options, pki.WithRSA(0))
+	}
+	cas := map[string]*pki.CA{}
+	for _, name := range []string{"etcd", "patroni", "postgres"} {
+		ca, err := s.authority(name, sp.Cluster+" "+name+" CA", options...)
+		if err != nil {
+			return nil, err
+		}
+		cas[name] = ca
+	}
+	c := &credentials{
+		etcdCA: cas["etcd"].CertPEM(), patroniCA: cas["patroni"].CertPEM(), postgresCA: cas["postgres"].CertPEM(),
+		hosts: map[string]hostCertificates{},
+	}
+	lifetime := time.Duration(sp.TLS.LeafLifetimeDays) * day
+	var err error
+	issue := func(into *leaf, ca, name string, req pki.Request) {
+		if err == nil {
+			req.Lifetime = lifetime
+			*into, err = s.certificate(cas[ca], name, req)
+		}
+	}
+	issue(&c.etcdOperator, "etcd", "operator-etcd", pki.Request{CommonName: "pgha-operator", Usage: pki.ClientUsage})
+	issue(&c.patroniOperator, "patroni", "operator-patroni", pki.Request{CommonName: "pgha-operator", Usage: pki.ClientUsage})
+	for _, h := range sp.Databases() {
+		names, addresses := serverNames(h)
+		var hc hostCertificates
+		issue(&hc.etcdServer, "etcd", h.Name+"-etcd-server", pki.Request{CommonName: h.Member, DNSNames: names, IPs: addresses, Usage: pki.ServerUsage})
+		issue(&hc.etcdPeer, "etcd", h.Name+"-etcd-peer", pki.Request{CommonName: h.Member, DNSNames: names, IPs: addresses, Usage: pki.PeerUsage})
+		issue(&hc.etcdGateway, "etcd", h.Name+"-etcd-gateway", pki.Request{CommonName: "gateway-" + h.Member, Usage: pki.ClientUsage})
+		issue(&hc.etcdClient, "etcd", h.Name+"-etcd-client", pki.Request{CommonName: "patroni-" + h.Member, Usage: pki.ClientUsage})
+		issue(&hc.restServer, "patroni", h.Name+"-rest-server", pki.Request{CommonName: h.Member, DNSNames: names, IPs: addresses, Usage: pki.ServerUsage})
+		issue(&hc.restClient, "patroni", h.Name+"-rest-client", pki.Request{CommonName: "patroni-" + h.Member, Usage: pki.ClientUsage})
+		if vip, ok := vipAddress(sp); ok {
+			addresses = append(addresses, vip)
+		}
+		for _, b := range sp.Balancers() {
+			// Applications may come by way of one balancer's own address, too.
+			bn, ba := serverNames(b)
+			names, addresses = append(names, bn...), append(addresses, ba...)
+		}
+		issue(&hc.postgres, "postgres", h.Name+"-postgres", pki.Request{CommonName: h.Member, DNSNames: names, IPs: addresses, Usage: pki.ServerUsage})
+		c.hosts[h.Name] = hc
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range []struct {
+		into       *string
+		name, file string
+	}{
+		{&c.superuser, "superuser", sp.Secrets.SuperuserPasswordFile},
+		{&c.replication, "replication", sp.Secrets.ReplicationPasswordFile},
+		{&c.rewinder, "rewind", sp.Secrets.RewindPasswordFile},
+	} {
+		if *p.into, err = s.password(p.name, p.file); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.keep("postgres-ca.crt", c.postgresCA); err != nil {
+		return nil, fmt.Errorf("write the CA for applications: %w", err)
+	}
+	return c, nil
+}
+
+// serverNames are the names and addresses by which a client may dial a host.
+func serverNames(h spec.Host) ([]string, []netip.Addr) {
+	names := append([]string{h.Name, "localhost"}, h.DNSNames...)
+	if h.Member != "" {
+		names = append(names, h.Member)
+	}
+	addresses := []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()}
+	if a, err := netip.ParseAddr(h.Address); err == nil {
+		addresses = append(addresses, a)
+	}
+	return names, addresses
+}
+
+// vipAddress returns the virtual IP, if the cluster has one.
+func vipAddress(sp *Spec) (netip.Addr, bool) {
+	if sp.VIP == nil {
+		return netip.Addr{}, false
+	}
+	a, err := netip.ParseAddr(sp.VIP.Address)
+	return a, err == nil
+}

@@ -1,0 +1,357 @@
+package pgha
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/lb"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+func checkHosts(_ context.Context, c *Cluster) (string, error) {
+	for _, h := range c.Spec.Hosts {
+		if err := c.Unreachable[h.Name]; err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%d hosts", len(c.Targets())), nil
+}
+
+func checkUnits(ctx context.Context, c *Cluster) (string, error) {
+	databases, err := c.databases()
+	if err != nil {
+		return "", err
+	}
+	err = onEach(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
+		units := []string{"haproxy.service", "keepalived.service"}
+		if c.Spec.VIP == nil {
+			units = units[:1]
+		}
+		if slices.Contains(databases, t) {
+			units = []string{"etcd.service", "patroni.service"}
+		}
+		for _, question := range []string{"is-active", "is-enabled"} {
+			res, err := t.Batch(ctx, append([]string{"systemctl", question}, units...))
+			if err != nil {
+				return err
+			}
+			for i, answer := range strings.Fields(string(res[0].Stdout)) {
+				if answer != "active" && answer != "enabled" {
+					return fmt.Errorf("%s is %s", units[i], answer)
+				}
+			}
+		}
+		return nil
+	})
+	return "etcd and patroni on databases, haproxy and keepalived on balancers", err
+}
+
+func checkClocks(ctx context.Context, c *Cluster) (string, error) {
+	err := onEach(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
+		f, err := gather(ctx, t, nil)
+		if err == nil && f.ClockOffset.Abs() > maxClockOffset {
+			err = fmt.Errorf("the clock is off by %s", f.ClockOffset)
+		}
+		return err
+	})
+	return fmt.Sprintf("all within %s of this machine", maxClockOffset), err
+}
+
+func checkEtcd(ctx context.Context, c *Cluster) (string, error) {
+	opts, err := c.etcdOptions()
+	if err != nil {
+		return "", err
+	}
+	health, err := etcd.Health(ctx, opts)
+	if err != nil {
+		return "", err
+	}
+	slowest := time.Duration(0)
+	for _, m := range health {
+		if !m.Healthy {
+			return "", fmt.Errorf("member %s is unhealthy: %s", m.Name, m.Err)
+		}
+		slowest = max(slowest, m.Took)
+	}
+	leader, err := etcd.Leader(ctx, opts)
+	return fmt.Sprintf("%d members, leader %s, slowest answer %s", len(health), leader, slowest.Round(100*time.Microsecond)), err
+}
+
+// checkEtcdStrangers asks etcd's gateway for its version without a client certificate.
+func checkEtcdStrangers(ctx context.Context, c *Cluster) (string, error) {
+	databases, err := c.databases()
+	if err != nil {
+		return "", err
+	}
+	err = onEach(ctx, databases, func(ctx context.Context, t *remote.Target) error {
+		code, err := c.strangerRequest(ctx, t, "POST", c.Spec.Etcd.ClientPort, "/v3/kv/range", c.credentials.etcdCA)
+		if err != nil {
+			return nil // the handshake was refused, as it should be
+		}
+		return fmt.Errorf("etcd answered a client without a certificate with HTTP %d", code)
+	})
+	return "no certificate, no answer", err
+}
+
+func checkPatroniStrangers(ctx context.Context, c *Cluster) (string, error) {
+	databases, err := c.databases()
+	if err != nil {
+		return "", err
+	}
+	err = onEach(ctx, databases, func(ctx context.Context, t *remote.Target) error {
+		// A reload is harmless should it be let through.
+		code, err := c.strangerRequest(ctx, t, "POST", c.Spec.Patroni.RESTPort, "/reload", c.credentials.patroniCA)
+		if err != nil {
+			return err
+		}
+		if code != http.StatusForbidden && code != http.StatusUnauthorized {
+			return fmt.Errorf("POST /reload without a certificate was answered with HTTP %d", code)
+		}
+		return nil
+	})
+	return "POST without a certificate is forbidden", err
+}
+
+// strangerRequest makes one HTTPS request from a host to itself without a client certificate.
+func (c *Cluster) strangerRequest(ctx context.Context, t *remote.Target, method string, port int, path string, ca []byte) (int, error) {
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca)
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return t.Dial(ctx, network, address)
+		},
+		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+	}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, method, "https://"+hostPort(t.Address, port)+path, strings.NewReader("{}"))
+	if err != nil {
+		return 0, err
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
+}
+
+func checkPatroni(ctx context.Context, c *Cluster) (string, error) {
+	opts, err := c.patroniOptions()
+	if err != nil {
+		return "", err
+	}
+	state, err := patroni.NewClient(opts).Cluster(ctx)
+	if err != nil {
+		return "", err
+	}
+	leader, ok := state.Leader()
+	if !ok {
+		return "", errors.New("no member holds the leader lock")
+	}
+	for _, m := range opts.Members {
+		if !state.Healthy(m.Name) {
+			seen, _ := state.Member(m.Name)
+			return "", fmt.Errorf("member %s is %q on timeline %d", m.Name, seen.State, seen.Timeline)
+		}
+	}
+	if state.Paused {
+		return "", remote.WithHint(errors.New("the cluster is paused: nobody would be promoted"), "resume it")
+	}
+	return fmt.Sprintf("leader %s, %d replicas streaming, timeline %d", leader.Name, len(opts.Members)-1, leader.Timeline), nil
+}
+
+// checkReplicationLogin tries what Patroni does before it lets a former leader rejoin: a replication connection to itself.
+func checkReplicationLogin(ctx context.Context, c *Cluster) (string, error) {
+	databases, err := c.databases()
+	if err != nil {
+		return "", err
+	}
+	err = onEach(ctx, databases, func(ctx context.Context, t *remote.Target) error {
+		route := sqlRoute{host: "127.0.0.1", port: c.Spec.PostgreSQL.Port, from: t, replication: true}
+		return c.withSQL(ctx, route, func(conn *pgx.Conn) error {
+			_, err := conn.PgConn().Exec(ctx, "IDENTIFY_SYSTEM").ReadAll()
+			return err
+		})
+	})
+	return fmt.Sprintf("%s on 127.0.0.1 of every member", c.Spec.PostgreSQL.ReplicationUser), err
+}
+
+func checkPeerLogin(ctx context.Context, c *Cluster) (string, error) {
+	databases, err := c.databases()
+	if err != nil {
+		return "", err
+	}
+	err = onEach(ctx, databases, func(ctx context.Context, t *remote.Target) error {
+		_, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: []string{"psql", "-XAtq", "-p", fmt.Sprint(c.Spec.PostgreSQL.Port), "-d", "postgres", "-c", "SELECT 1"}})
+		return err
+	})
+	return "psql as the operating system's postgres user", err
+}
+
+func checkBalancers(ctx context.Context, c *Cluster) (string, error) {
+	opts, err := c.lbOptions()
+	if err != nil {
+		return "", err
+	}
+	states, err := lb.State(ctx, opts)
+	if err != nil {
+		return "", err
+	}
+	for _, b := range states {
+		if b.Err != nil {
+			return "", remote.OnHost(b.Host, b.Err)
+		}
+		primary, replicas := serving(b)
+		if len(primary) != 1 {
+			return "", remote.OnHost(b.Host, fmt.Errorf("sends writes to %d members", len(primary)))
+		}
+		if want := len(c.Spec.Databases()) - 1; len(replicas) < want {
+			return "", remote.OnHost(b.Host, fmt.Errorf("sends reads to %d of %d replicas", len(replicas), want))
+		}
+	}
+	return fmt.Sprintf("%d balancers", len(states)), nil
+}
+
+func checkHolder(ctx context.Context, c *Cluster) (string, error) {
+	if c.Spec.VIP == nil {
+		return "the spec has no virtual IP", nil
+	}
+	holdings, err := c.holdings(ctx)
+	var holders []string
+	for _, h := range holdings {
+		if h.Holds {
+			holders = append(holders, h.Host)
+		}
+	}
+	if err == nil && len(holders) != 1 {
+		err = fmt.Errorf("%d balancers hold %s: %s", len(holders), c.Spec.VIP.Address, strings.Join(holders, ", "))
+	}
+	return fmt.Sprintf("%s on %s", c.Spec.VIP.Address, strings.Join(holders, ", ")), err
+}
+
+func checkPrimarySQL(ctx context.Context, c *Cluster) (string, error) {
+	var server string
+	var recovering bool
+	var tlsVersion string
+	err := c.withSQL(ctx, c.writeRoute(), func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "SELECT host(inet_server_addr()), pg_is_in_recovery(), version FROM pg_stat_ssl WHERE pid = pg_backend_pid()").Scan(&server, &recovering, &tlsVersion)
+	})
+	if err == nil && recovering {
+		err = fmt.Errorf("%s is a replica", server)
+	}
+	return fmt.Sprintf("%s, %s, certificate verified for %s", server, tlsVersion, c.writeRoute().host), err
+}
+
+func checkReadPort(ctx context.Context, c *Cluster) (string, error) {
+	if len(c.Spec.Balancers()) == 0 {
+		return "the spec has no balancer", nil
+	}
+	route := c.writeRoute()
+	route.port = c.Spec.Balancer.ReadPort
+	var server string
+	var recovering bool
+	err := c.withSQL(ctx, route, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "SELECT host(inet_server_addr()), pg_is_in_recovery()").Scan(&server, &recovering)
+	})
+	if err == nil && !recovering && len(c.Spec.Databases()) > 1 {
+		err = fmt.Errorf("port %d leads to the primary, %s", route.port, server)
+	}
+	return server, err
+}
+
+func checkPlainRefused(ctx context.Context, c *Cluster) (string, error) {
+	route := c.writeRoute()
+	route.plain = true
+	err := c.withSQL(ctx, route, func(*pgx.Conn) error { return nil })
+	var refused *pgconn.PgError
+	switch {
+	case err == nil:
+		return "", errors.New("a login without TLS was let in")
+	case errors.As(err, &refused) && refused.Code == "28000": // invalid_authorization_specification: no pg_hba entry
+		return "sslmode=disable is refused", nil
+	}
+	return "", err
+}
+
+func checkReplication(ctx context.Context, c *Cluster) (string, error) {
+	var lines []string
+	err := c.withSQL(ctx, c.writeRoute(), func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, `SELECT application_name, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), 0)::bigint, sync_state
+			FROM pg_stat_replication WHERE state = 'streaming' ORDER BY application_name`)
+		if err != nil {
+			return err
+		}
+		lines, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+			var name, sync string
+			var lag int64
+			err := row.Scan(&name, &lag, &sync)
+			return fmt.Sprintf("%s %s, %d bytes behind", name, sync, lag), err
+		})
+		return err
+	})
+	if want := len(c.Spec.Databases()) - 1; err == nil && len(lines) < want {
+		err = fmt.Errorf("%d of %d replicas stream from the primary", len(lines), want)
+	}
+	return strings.Join(lines, "; "), err
+}
+
+// checkRow writes through the address, reads on every member itself, and cleans up.
+func checkRow(ctx context.Context, c *Cluster) (detail string, err error) {
+	table, value := "pgha_verify_"+strings.ToLower(rand.Text()[:10]), rand.Text()
+	start := time.Now()
+	err = c.withSQL(ctx, c.writeRoute(), func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "CREATE TABLE "+table+" (val text)")
+		if err == nil {
+			_, err = conn.Exec(ctx, "INSERT INTO "+table+" VALUES ($1)", value)
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		drop := c.withSQL(context.WithoutCancel(ctx), c.writeRoute(), func(conn *pgx.Conn) error {
+			_, err := conn.Exec(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS "+table)
+			return err
+		})
+		err = errors.Join(err, drop)
+	}()
+	databases, err := c.databases()
+	if err != nil {
+		return "", err
+	}
+	err = onEach(ctx, databases, func(ctx context.Context, t *remote.Target) error { return c.awaitRow(ctx, t, table, value) })
+	return fmt.Sprintf("on %d members after %s", len(databases), time.Since(start).Round(time.Millisecond)), err
+}
+
+// awaitRow waits until the row can be read on one member.
+func (c *Cluster) awaitRow(ctx context.Context, t *remote.Target, table, value string) error {
+	route := sqlRoute{host: t.Address, port: c.Spec.PostgreSQL.Port, from: t}
+	return c.withSQL(ctx, route, func(conn *pgx.Conn) error {
+		for {
+			var got string
+			err := conn.QueryRow(ctx, "SELECT val FROM "+table).Scan(&got)
+			if err == nil && got == value {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("the row did not arrive: %w", errors.Join(err, ctx.Err()))
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	})
+}

@@ -1,0 +1,156 @@
+package pgha
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// Spec is the description of a cluster; see package spec for its fields.
+type Spec = spec.Spec
+
+// ConnectOptions say how Connect reaches the hosts. The zero value dials with SSH as the spec says.
+type ConnectOptions struct {
+	// Dial opens the TCP connections of SSH; nil uses the machine's own network. A lab hands in its own.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Executor, when set, replaces SSH altogether: it returns the Executor for a host.
+	Executor func(ctx context.Context, host spec.Host) (remote.Executor, error)
+	// Password answers sshd's and sudo's questions; nil means that there is nobody to ask.
+	Password func(ctx context.Context, prompt string) (string, error)
+	// AllowUnreachable makes Connect succeed when some hosts cannot be reached; their errors are in Cluster.Unreachable.
+	AllowUnreachable bool
+	// ReadOnly makes no credentials and takes no lock, for looking only: ErrNotProvisioned when there is nothing to see.
+	ReadOnly bool
+	// Logger hears of details; nil discards them.
+	Logger *slog.Logger
+}
+
+// Cluster is a spec with live connections to its hosts and the operator's credentials. Its methods are safe for
+// concurrent use; Close it when done.
+type Cluster struct {
+	Spec *Spec
+	// Unreachable holds, by host name, why a host has no connection.
+	Unreachable map[string]error
+
+	targets     map[string]*remote.Target
+	state       *state
+	credentials *credentials
+	log         *slog.Logger
+}
+
+// Connect opens a connection to every host at the same time and loads the operator's credentials, making those that do
+// not exist yet. It changes nothing on the hosts. Errors of several hosts come together, in the spec's order.
+func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, error) {
+	c := &Cluster{Spec: sp, Unreachable: map[string]error{}, targets: map[string]*remote.Target{}, log: opts.Logger}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if opts.ReadOnly {
+		c.state = &state{dir: sp.StateDir, readOnly: true}
+	} else if c.state, err = openState(sp.StateDir); err != nil {
+		return nil, err
+	}
+	if c.credentials, err = loadCredentials(c.state, sp); err != nil {
+		return nil, closeAfter(c, err)
+	}
+	if err := c.dial(ctx, opts); err != nil {
+		return nil, closeAfter(c, err)
+	}
+	return c, nil
+}
+
+// dial connects to all hosts at once.
+func (c *Cluster) dial(ctx context.Context, opts ConnectOptions) error {
+	open := opts.Executor
+	if open == nil {
+		open = func(ctx context.Context, h spec.Host) (remote.Executor, error) { return dialHost(ctx, c.Spec, h, opts) }
+	}
+	targets := make([]*remote.Target, 0, len(c.Spec.Hosts))
+	for _, h := range c.Spec.Hosts {
+		targets = append(targets, &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}})
+	}
+	var mu sync.Mutex
+	err := onEach(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+		h, err := c.Spec.Host(t.Name)
+		if err != nil {
+			return err
+		}
+		e, err := open(ctx, h)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			c.Unreachable[t.Name] = err
+			return err
+		}
+		t.Executor = e
+		c.targets[t.Name] = t
+		return nil
+	})
+	if err != nil && opts.AllowUnreachable && len(c.targets) > 0 {
+		return nil
+	}
+	return err
+}
+
+// Close ends all connections. Nothing that was started on the hosts stops by it.
+func (c *Cluster) Close() error {
+	err := onEach(context.Background(), c.Targets(), func(_ context.Context, t *remote.Target) error { return t.Close() })
+	if c.state != nil {
+		c.state.close()
+	}
+	return err
+}
+
+func closeAfter(c *Cluster, err error) error {
+	c.Close()
+	return err
+}
+
+// Target returns the connection to a host, found by its own or its member's name.
+func (c *Cluster) Target(name string) (*remote.Target, error) {
+	h, err := c.Spec.Host(name)
+	if err != nil {
+		return nil, err
+	}
+	if t, ok := c.targets[h.Name]; ok {
+		return t, nil
+	}
+	if err, ok := c.Unreachable[h.Name]; ok {
+		return nil, err
+	}
+	return nil, remote.OnHost(h.Name, remote.ErrUnreachable)
+}
+
+// Targets returns every live connection in the spec's order.
+func (c *Cluster) Targets() []*remote.Target {
+	var ts []*remote.Target
+	for _, h := range c.Spec.Hosts {
+		if t, ok := c.targets[h.Name]; ok {
+			ts = append(ts, t)
+		}
+	}
+	return ts
+}
+
+// DialFromCluster opens a connection from one of the cluster's hosts: the first that manages. It is how the virtual IP
+// is reached from a machine that is not in the cluster's network.
+func (c *Cluster) DialFromCluster(ctx context.Context, network, address string) (net.Conn, error) {
+	var last error
+	for _, t := range c.Targets() {
+		conn, err := t.Dial(ctx, network, address)
+		if err == nil {
+			return conn, nil
+		}
+		last = err
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, fmt.Errorf("connect to %s from a host of the cluster: %w", address, last)
+}

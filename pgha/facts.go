@@ -1,0 +1,137 @@
+package pgha
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// Facts is what a host said of itself at one moment.
+type Facts struct {
+	// Distribution and Release as in /etc/os-release: "debian" "13", "ubuntu" "24.04"; Release is "" for Debian testing.
+	Distribution, Release string
+	// Codename is the release's name in package repositories: "trixie", "noble", ...
+	Codename string
+	// Architecture is Debian's name of it: "amd64", "arm64".
+	Architecture string
+	// Root tells whether commands run as root.
+	Root bool
+	// Init tells whether systemd is the host's PID 1.
+	Init bool
+	// ClockOffset is the host's clock minus this machine's, as far as one round trip can tell.
+	ClockOffset time.Duration
+	// ClockSynced is what the host's time service says.
+	ClockSynced bool
+	// TimeZone is the host's time zone, "Europe/Madrid".
+	TimeZone string
+	// FreeBytes is the space left where PostgreSQL and etcd keep their data.
+	FreeBytes int64
+	// Listeners maps a TCP port to the program that listens on it ("" when unknown).
+	Listeners map[int]string
+	// Watchdog tells whether /dev/watchdog exists.
+	Watchdog bool
+	// Candidates maps a package to the version that apt would install.
+	Candidates map[string]string
+	// OpenFiles is the hard limit of open files.
+	OpenFiles int
+}
+
+// gather asks a host for its facts in one round trip.
+func gather(ctx context.Context, t *remote.Target, packages []string) (Facts, error) {
+	before := time.Now()
+	res, err := t.Batch(ctx,
+		[]string{"date", "+%s.%N"},
+		[]string{"cat", "/etc/os-release"},
+		[]string{"dpkg", "--print-architecture"},
+		[]string{"id", "-u"},
+		[]string{"cat", "/proc/1/comm"},
+		[]string{"timedatectl", "show", "--property=NTPSynchronized", "--property=Timezone"},
+		[]string{"df", "-Pk", "--", "/var/lib"},
+		[]string{"ss", "-H", "-ltnp"},
+		[]string{"test", "-c", "/dev/watchdog"},
+		append([]string{"apt-cache", "policy", "--"}, packages...),
+		[]string{"sh", "-c", "ulimit -Hn"},
+	)
+	if err != nil {
+		return Facts{}, err
+	}
+	text := func(i int) string { return strings.TrimSpace(string(res[i].Stdout)) }
+	f := Facts{
+		Architecture: text(2), Root: text(3) == "0", Init: text(4) == "systemd",
+		Listeners: listeners(text(7)), Watchdog: res[8].ExitCode == 0, Candidates: candidates(text(9)),
+	}
+	os := keyValues(text(1))
+	f.Distribution, f.Release, f.Codename = os["ID"], os["VERSION_ID"], os["VERSION_CODENAME"]
+	tz := keyValues(text(5))
+	f.ClockSynced, f.TimeZone = tz["NTPSynchronized"] == "yes", tz["Timezone"]
+	f.OpenFiles, _ = strconv.Atoi(text(10))
+	if clock, err := strconv.ParseFloat(text(0), 64); err == nil {
+		// The clock was read at the start of the script; half a round trip is the uncertainty.
+		f.ClockOffset = time.Unix(0, int64(clock*1e9)).Sub(before).Round(time.Millisecond)
+	}
+	if f.FreeBytes, err = freeBytes(text(6)); err != nil {
+		return f, remote.OnHost(t.Name, err)
+	}
+	return f, nil
+}
+
+// keyValues reads lines of KEY=value or KEY="value".
+func keyValues(s string) map[string]string {
+	m := map[string]string{}
+	for line := range strings.Lines(s) {
+		if k, v, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			m[k] = strings.Trim(v, `"`)
+		}
+	}
+	return m
+}
+
+// freeBytes reads the fourth column of df -Pk.
+func freeBytes(df string) (int64, error) {
+	lines := strings.Split(df, "\n")
+	if f := strings.Fields(lines[len(lines)-1]); len(lines) > 1 && len(f) >= 4 {
+		if kib, err := strconv.ParseInt(f[3], 10, 64); err == nil {
+			return kib * 1024, nil
+		}
+	}
+	return 0, fmt.Errorf("read free space: unexpected answer of df: %q", df)
+}
+
+// listeners reads ss -H -ltnp.
+func listeners(ss string) map[int]string {
+	m := map[int]string{}
+	for line := range strings.Lines(ss) {
+		f := strings.Fields(line)
+		if len(f) < 4 {
+			continue
+		}
+		port, err := strconv.Atoi(f[3][strings.LastIndexByte(f[3], ':')+1:])
+		if err != nil {
+			continue
+		}
+		_, after, _ := strings.Cut(line, `(("`)
+		program, _, _ := strings.Cut(after, `"`)
+		m[port] = program
+	}
+	return m
+}
+
+// candidates reads apt-cache policy; a package without a candidate is left out.
+func candidates(policy string) map[string]string {
+	m := map[string]string{}
+	name := ""
+	for line := range strings.Lines(policy) {
+		if !strings.HasPrefix(line, " ") {
+			name = strings.TrimSuffix(strings.TrimSpace(line), ":")
+			continue
+		}
+		if v, ok := strings.CutPrefix(strings.TrimSpace(line), "Candidate: "); ok && v != "(none)" {
+			m[name] = v
+		}
+	}
+	return m
+}

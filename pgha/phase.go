@@ -1,0 +1,167 @@
+package pgha
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// Phase is one named part of an Apply.
+type Phase struct {
+	// Name appears in events, errors and the CLI.
+	Name string
+	// After names the phases that must have succeeded first. Phases that do not wait for each other run at the same time.
+	// Nil means: after every phase that stands before this one.
+	After []string
+	// Run does the work. It must be safe to repeat and must change nothing that already is as it should be.
+	Run func(ctx context.Context, run *Run) error
+}
+
+// Run is what a Phase works with: the cluster, and a way to tell of progress.
+type Run struct {
+	*Cluster
+	phase string
+	out   *emitter
+}
+
+// Progress tells the observer what is being done or waited for.
+func (r *Run) Progress(message string) {
+	r.out.emit(Event{Kind: Progress, Phase: r.phase, Message: message})
+}
+
+// Warn tells the observer of something that deserves attention though the work goes on.
+func (r *Run) Warn(host, message string) {
+	r.out.emit(Event{Kind: Warning, Phase: r.phase, Host: host, Message: message})
+}
+
+// Target returns the connection to a host or member, with its changes reported under this phase.
+func (r *Run) Target(name string) (*remote.Target, error) {
+	t, err := r.Cluster.Target(name)
+	if err != nil {
+		return nil, err
+	}
+	copied := *t
+	copied.OnChange = func(c remote.Change) {
+		r.out.emit(Event{Kind: Changed, Phase: r.phase, Host: c.Host, Change: &c, Duration: c.Duration})
+	}
+	return &copied, nil
+}
+
+// errSkipped marks a phase that could not run because one that it needs failed.
+var errSkipped = errors.New("skipped")
+
+// runPhases runs every phase as soon as those it waits for are done. The first failure lets running phases finish and
+// starts no further ones, so a failed run leaves whole steps behind.
+func runPhases(ctx context.Context, c *Cluster, phases []Phase, out *emitter) error {
+	waits, err := order(phases)
+	if err != nil {
+		return err
+	}
+	type outcome struct {
+		done chan struct{}
+		err  error
+	}
+	outcomes := make([]outcome, len(phases))
+	for i := range outcomes {
+		outcomes[i].done = make(chan struct{})
+	}
+	var wg sync.WaitGroup
+	for i, p := range phases {
+		wg.Go(func() {
+			defer close(outcomes[i].done)
+			for _, w := range waits[i] {
+				<-outcomes[w].done
+				if outcomes[w].err != nil {
+					outcomes[i].err = errSkipped
+					return
+				}
+			}
+			outcomes[i].err = runPhase(ctx, c, p, out)
+		})
+	}
+	wg.Wait()
+	var all *multierror.Error
+	for i, p := range phases {
+		if err := outcomes[i].err; err != nil && !errors.Is(err, errSkipped) {
+			all = multierror.Append(all, fmt.Errorf("%s: %w", p.Name, err))
+		}
+	}
+	return flat(all)
+}
+
+func runPhase(ctx context.Context, c *Cluster, p Phase, out *emitter) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	start := time.Now()
+	out.emit(Event{Kind: PhaseStarted, Phase: p.Name})
+	err := p.Run(ctx, &Run{Cluster: c, phase: p.Name, out: out})
+	out.emit(Event{Kind: PhaseFinished, Phase: p.Name, Duration: time.Since(start), Err: err})
+	return err
+}
+
+// order turns After into indexes and refuses names that do not stand before the phase that waits for them.
+func order(phases []Phase) ([][]int, error) {
+	index := map[string]int{}
+	waits := make([][]int, len(phases))
+	for i, p := range phases {
+		if _, dup := index[p.Name]; dup || p.Name == "" {
+			return nil, fmt.Errorf("phase %d: the name %q is empty or used twice", i+1, p.Name)
+		}
+		if p.After == nil {
+			for w := range i {
+				waits[i] = append(waits[i], w)
+			}
+		}
+		for _, name := range p.After {
+			w, ok := index[name]
+			if !ok {
+				return nil, fmt.Errorf("phase %q waits for %q, which does not stand before it", p.Name, name)
+			}
+			waits[i] = append(waits[i], w)
+		}
+		index[p.Name] = i
+	}
+	return waits, nil
+}
+
+// onEach runs f for every target at the same time and collects errors in the order of the targets.
+func onEach(ctx context.Context, targets []*remote.Target, f func(context.Context, *remote.Target) error) error {
+	errs := make([]error, len(targets))
+	var wg sync.WaitGroup
+	for i, t := range targets {
+		wg.Go(func() { errs[i] = remote.OnHost(t.Name, f(ctx, t)) })
+	}
+	wg.Wait()
+	var all *multierror.Error
+	for _, err := range errs {
+		if err != nil {
+			all = multierror.Append(all, err)
+		}
+	}
+	return flat(all)
+}
+
+// flat returns nil, the only error, or all of them one a line.
+func flat(all *multierror.Error) error {
+	if all == nil || len(all.Errors) == 0 {
+		return nil
+	}
+	if len(all.Errors) == 1 {
+		return all.Errors[0]
+	}
+	all.ErrorFormat = func(errs []error) string {
+		s := fmt.Sprintf("%d errors:", len(errs))
+		for _, e := range errs {
+			s += "\n  - " + e.Error()
+		}
+		return s
+	}
+	return all.ErrorOrNil()
+}

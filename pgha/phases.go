@@ -1,0 +1,139 @@
+package pgha
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/lb"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/vip"
+)
+
+// StandardPhases returns the phases of Apply. The slice is the caller's own: append to it, insert, or replace.
+//
+// Databases and balancers go their own ways at the same time and meet in the last phase.
+func StandardPhases() []Phase {
+	return []Phase{
+		{Name: "preflight", Run: preflightPhase},
+		{Name: "install balancers", After: []string{"preflight"}, Run: installBalancers},
+		{Name: "install databases", After: []string{"preflight"}, Run: installDatabases},
+		{Name: "haproxy", After: []string{"install balancers"}, Run: haproxyPhase},
+		{Name: "keepalived", After: []string{"haproxy"}, Run: keepalivedPhase},
+		{Name: "etcd", After: []string{"install databases"}, Run: etcdPhase},
+		{Name: "patroni", After: []string{"etcd"}, Run: patroniPhase},
+		{Name: "ready", Run: readyPhase},
+	}
+}
+
+// preflightPhase refuses to touch any host while one of them cannot work.
+func preflightPhase(ctx context.Context, run *Run) error {
+	report, err := run.Preflight(ctx, PreflightOptions{})
+	if err != nil {
+		return err
+	}
+	for _, p := range report.Warnings() {
+		run.Warn(p.Host, p.Problem)
+	}
+	return report.Err()
+}
+
+func installBalancers(ctx context.Context, run *Run) error {
+	names := append(lb.PackageNames(), vip.PackageNames()...)
+	quiet := append(lb.QuietUnits(), vip.QuietUnits()...)
+	targets, err := run.balancers()
+	if err != nil {
+		return err
+	}
+	return onEach(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+		if err := run.setTimeZone(ctx, t); err != nil {
+			return err
+		}
+		resources := append(run.baseResources(), remote.Packages{Names: names, Quiet: quiet})
+		_, err := t.Ensure(ctx, resources...)
+		return err
+	})
+}
+
+func installDatabases(ctx context.Context, run *Run) error {
+	sp := run.Spec
+	source := etcd.Source(sp.Etcd.Source)
+	names := append(patroni.PackageNames(sp.PostgreSQL.Version), etcd.PackageNames(source)...)
+	quiet := append(patroni.QuietUnits(), etcd.QuietUnits(source)...)
+	targets, err := run.databases()
+	if err != nil {
+		return err
+	}
+	return onEach(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+		if err := run.setTimeZone(ctx, t); err != nil {
+			return err
+		}
+		repository, err := run.repository(ctx, t)
+		if err != nil {
+			return err
+		}
+		resources := append(run.baseResources(), patroni.PrePackageResources()...)
+		resources = append(resources, repository...)
+		_, err = t.Ensure(ctx, append(resources, remote.Packages{Names: names, Quiet: quiet})...)
+		return err
+	})
+}
+
+func haproxyPhase(ctx context.Context, run *Run) error {
+	opts, err := run.lbOptions()
+	if err != nil || len(opts.Balancers) == 0 {
+		return err
+	}
+	return lb.Configure(ctx, opts)
+}
+
+func keepalivedPhase(ctx context.Context, run *Run) error {
+	opts, ok, err := run.vipOptions()
+	if err != nil || !ok {
+		return err
+	}
+	return vip.Configure(ctx, opts)
+}
+
+func etcdPhase(ctx context.Context, run *Run) error {
+	opts, err := run.etcdOptions()
+	if err != nil {
+		return err
+	}
+	return etcd.Bootstrap(ctx, opts)
+}
+
+func patroniPhase(ctx context.Context, run *Run) error {
+	opts, err := run.patroniOptions()
+	if err != nil {
+		return err
+	}
+	return patroni.Bootstrap(ctx, opts)
+}
+
+// readyWait bounds the wait for the first write through the virtual IP.
+const readyWait = 60 * time.Second
+
+// readyPhase waits until an application could write.
+func readyPhase(ctx context.Context, run *Run) error {
+	if run.planning() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyWait)
+	defer cancel()
+	run.Progress("waiting for SQL through " + hostPort(writeEndpoint(run.Spec)))
+	for {
+		err := run.ping(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return remote.WithHint(fmt.Errorf("no SQL through %s within %s: %w", hostPort(writeEndpoint(run.Spec)), readyWait, err),
+				"run pgha-cli verify to see which layer is at fault")
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,65 @@
+# Answers and tries connections, so that a port matrix can be checked before anything listens. Needs only perl-base,
+# which every Debian host has.
+#   listen SECONDS TOKEN PORT...    answers on every port that is free, and hears VRRP when a port is "vrrp", until
+#                                   standard input ends or SECONDS are over; then prints "vrrp ADDRESS" for each sender.
+#   probe SECONDS TOKEN HOST:PORT...  prints "HOST:PORT open|refused|blocked|REASON" for each.
+use strict;
+use warnings;
+use Socket;
+use IO::Handle;
+use Errno qw(EINPROGRESS ECONNREFUSED EADDRINUSE);
+$| = 1;
+my ($mode, $seconds, $token, @args) = @ARGV;
+my $end = time + $seconds;
+
+sub readable { my ($wait, @fh) = @_; my $bits = ''; vec($bits, fileno($_), 1) = 1 for @fh;
+	select(my $ready = $bits, undef, undef, $wait); return grep { vec($ready, fileno($_), 1) } @fh; }
+
+if ($mode eq 'listen') {
+	my (@tcp, $vrrp, %heard);
+	for my $port (@args) {
+		if ($port eq 'vrrp') { socket($vrrp, PF_INET, SOCK_RAW, 112) or undef $vrrp; next }
+		socket(my $s, PF_INET, SOCK_STREAM, 0) or die "socket: $!";
+		setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
+		if (!bind($s, sockaddr_in($port, INADDR_ANY))) { die "bind $port: $!" unless $! == EADDRINUSE; print "busy $port\n"; next }
+		listen($s, 64) or die "listen $port: $!";
+		push @tcp, $s;
+	}
+	print "ready\n";
+	while (time < $end) {
+		for my $fh (readable(1, @tcp, \*STDIN, $vrrp ? $vrrp : ())) {
+			if ($vrrp && $fh == $vrrp) {
+				my $from = recv($vrrp, my $packet, 2000, 0);
+				$heard{inet_ntoa((sockaddr_in($from))[1])} = 1 if defined $from && index($packet, $token) >= 0;
+			} elsif ($fh == \*STDIN) { $end = 0 unless sysread(STDIN, my $x, 100) }
+			else { my $c; accept($c, $fh) and syswrite($c, "$token\n") and close $c }
+		}
+	}
+	print "vrrp $_\n" for sort keys %heard;
+} else {
+	my %pending;
+	for my $to (@args) {
+		my ($host, $port) = $to =~ /^(.*):(\w+)$/ or die "bad destination $to";
+		if ($port eq 'vrrp') {
+			if (socket(my $s, PF_INET, SOCK_RAW, 112)) { for (1 .. 3) { send($s, $token, 0, sockaddr_in(0, inet_aton($host))); select(undef, undef, undef, 0.05) } }
+			next;
+		}
+		socket(my $s, PF_INET, SOCK_STREAM, 0) or die "socket: $!";
+		$s->blocking(0);
+		if (connect($s, sockaddr_in($port, inet_aton($host))) || $! == EINPROGRESS) { $pending{$to} = $s }
+		else { print "$to ", ($! == ECONNREFUSED ? 'refused' : "$!"), "\n" }
+	}
+	while (%pending && time < $end) {
+		my ($bits, $ready) = ('');
+		vec($bits, fileno($_), 1) = 1 for values %pending;
+		select(undef, $ready = $bits, undef, 0.2);
+		for my $to (sort keys %pending) {
+			next unless vec($ready, fileno($pending{$to}), 1);
+			my $err = unpack 'i', getsockopt($pending{$to}, SOL_SOCKET, SO_ERROR);
+			$! = $err;
+			print "$to ", ($err == 0 ? 'open' : $err == ECONNREFUSED ? 'refused' : "$!"), "\n";
+			delete $pending{$to};
+		}
+	}
+	print "$_ blocked\n" for sort keys %pending;
+}

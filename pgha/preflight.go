@@ -1,0 +1,208 @@
+package pgha
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// Limits of preflight.
+const (
+	// minFreeBytes is the least free space on a database host: PostgreSQL's packages, an empty cluster and some WAL.
+	minFreeBytes = 2 << 30
+	// maxClockOffset is how far a host's clock may be from this machine's. Certificates are backdated by five minutes,
+	// but logs of hosts that differ by more than this cannot be read together.
+	maxClockOffset = 2 * time.Second
+)
+
+// PreflightOptions say what Preflight looks at.
+type PreflightOptions struct {
+	// Ports tries the whole port matrix even when the cluster's services run already.
+	Ports bool
+}
+
+// Finding is something that Preflight has to say about a host.
+type Finding struct {
+	Host    string `json:"host"`
+	Problem string `json:"problem"`
+	// Remedy is what to do about it.
+	Remedy string `json:"remedy"`
+	// Warning is set when apply can go on all the same.
+	Warning bool `json:"warning"`
+}
+
+// PreflightReport is what Preflight saw.
+type PreflightReport struct {
+	// Facts by host name.
+	Facts map[string]Facts `json:"facts"`
+	// Findings in the spec's order of hosts.
+	Findings []Finding `json:"findings"`
+	// RoutesTried is the number of connections that were tried between hosts; 0 when the services run already.
+	RoutesTried int `json:"routes_tried"`
+}
+
+// Warnings returns the findings that do not stop apply.
+func (r PreflightReport) Warnings() []Finding {
+	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return !f.Warning })
+}
+
+// Err returns all findings that stop apply as one error, or nil.
+func (r PreflightReport) Err() error {
+	var all *multierror.Error
+	for _, f := range r.Findings {
+		if !f.Warning {
+			all = multierror.Append(all, fmt.Errorf("%s: %s; %s", f.Host, f.Problem, f.Remedy))
+		}
+	}
+	return flat(all)
+}
+
+// Preflight looks whether the hosts can become the cluster: operating system, systemd, root, clock, disk, ports in use,
+// packages that can be had, and every connection that one host has to open to another. It changes nothing.
+func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (PreflightReport, error) {
+	report := PreflightReport{Facts: map[string]Facts{}}
+	var mu sync.Mutex
+	err := onEach(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
+		h, err := c.Spec.Host(t.Name)
+		if err != nil {
+			return err
+		}
+		facts, err := gather(ctx, t, c.packagesOf(h))
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		report.Facts[t.Name] = facts
+		return nil
+	})
+	if err != nil {
+		return report, err
+	}
+	fresh := true
+	for _, h := range c.Spec.Hosts {
+		facts, reached := report.Facts[h.Name]
+		if !reached {
+			continue
+		}
+		report.Findings = append(report.Findings, c.judgeHost(h, facts)...)
+		for _, program := range facts.Listeners {
+			fresh = fresh && !slices.Contains(ownPrograms, program)
+		}
+	}
+	if opts.Ports || fresh {
+		blocked, err := c.CheckPorts(ctx)
+		if err != nil {
+			return report, err
+		}
+		report.RoutesTried = len(c.Routes())
+		for _, b := range blocked {
+			report.Findings = append(report.Findings, Finding{Host: b.From, Problem: b.String(), Remedy: "open it in the firewalls between the two hosts"})
+		}
+	}
+	return report, nil
+}
+
+// ownPrograms are the listeners that belong to the cluster itself.
+var ownPrograms = []string{"etcd", "patroni", "python3", "postgres", "haproxy"}
+
+// judgeHost compares one host's facts with what its role needs.
+func (c *Cluster) judgeHost(h spec.Host, f Facts) []Finding {
+	var found []Finding
+	add := func(warning bool, problem, remedy string) {
+		found = append(found, Finding{Host: h.Name, Problem: problem, Remedy: remedy, Warning: warning})
+	}
+	if !supported(f) {
+		add(false, fmt.Sprintf("%s %s is not supported", f.Distribution, f.Release), "use Debian 12, 13 or testing, or Ubuntu 22.04 or 24.04")
+	}
+	if !f.Init {
+		add(false, "PID 1 is not systemd", "pgha manages its services with systemd units")
+	}
+	if !f.Root {
+		add(false, "commands do not run as root", "log in as root, or as a user with sudo")
+	}
+	if f.ClockOffset.Abs() > maxClockOffset {
+		add(false, fmt.Sprintf("the clock is off by %s", f.ClockOffset.Round(100*time.Millisecond)), "set up a time service (chrony), and correct the clock")
+	} else if !f.ClockSynced {
+		add(true, "the time service does not report a synchronised clock", "set up chrony or systemd-timesyncd")
+	}
+	if h.Role == spec.RoleDatabase && f.FreeBytes < minFreeBytes {
+		add(false, fmt.Sprintf("only %d MiB are free in /var/lib", f.FreeBytes>>20), fmt.Sprintf("free at least %d MiB", minFreeBytes>>20))
+	}
+	for _, port := range c.portsOf(h) {
+		if program, used := f.Listeners[port]; used && !slices.Contains(ownPrograms, program) {
+			add(false, fmt.Sprintf("port %d is in use by %q", port, program), "stop that program or choose another port in the spec")
+		}
+	}
+	if missing := c.missingPackages(h, f); len(missing) > 0 {
+		add(false, "apt offers no "+strings.Join(missing, ", "), "run apt-get update there, or set postgresql.source and etcd.source to where they can be had")
+	}
+	if problem := tooOld(f.Candidates["patroni"]); problem != "" && h.Role == spec.RoleDatabase && c.Spec.PostgreSQL.Source == spec.SourceDistribution {
+		add(false, problem, "use postgresql.source: pgdg, which carries a current Patroni")
+	}
+	return found
+}
+
+// tooOld says why a version of the patroni package cannot be used, or "".
+func tooOld(version string) string {
+	if version == "" {
+		return ""
+	}
+	if err := patroni.CheckVersion(version); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// missingPackages lists packages that would have to come from where the host installs from now, but cannot. Those that
+// a repository of the spec will bring are not looked for before it is set up.
+func (c *Cluster) missingPackages(h spec.Host, f Facts) []string {
+	if h.Role == spec.RoleDatabase && c.Spec.PostgreSQL.Source != spec.SourceDistribution {
+		return nil
+	}
+	var missing []string
+	for _, name := range c.packagesOf(h) {
+		if _, ok := f.Candidates[name]; !ok {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// portsOf lists the TCP ports that the host's services listen on.
+func (c *Cluster) portsOf(h spec.Host) []int {
+	sp := c.Spec
+	if h.Role == spec.RoleBalancer {
+		return []int{sp.Balancer.WritePort, sp.Balancer.ReadPort}
+	}
+	return []int{sp.PostgreSQL.Port, sp.Patroni.RESTPort, sp.Etcd.ClientPort, sp.Etcd.PeerPort}
+}
+
+// packagesOf lists the packages that the host's role needs.
+func (c *Cluster) packagesOf(h spec.Host) []string {
+	if h.Role == spec.RoleBalancer {
+		return balancerPackages()
+	}
+	return append(patroni.PackageNames(c.Spec.PostgreSQL.Version), etcd.PackageNames(etcd.Source(c.Spec.Etcd.Source))...)
+}
+
+// supported tells whether the host runs a system that pgha was made for.
+func supported(f Facts) bool {
+	switch f.Distribution {
+	case "debian":
+		return slices.Contains([]string{"", "12", "13", "14"}, f.Release)
+	case "ubuntu":
+		return slices.Contains([]string{"22.04", "24.04"}, f.Release)
+	}
+	return false
+}

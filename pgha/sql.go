@@ -1,0 +1,91 @@
+package pgha
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// sqlTimeout bounds one connection attempt.
+const sqlTimeout = 5 * time.Second
+
+// sqlRoute says where a connection goes and as whom.
+type sqlRoute struct {
+	host        string // verified against the server's certificate
+	port        int
+	from        *remote.Target // the host it is opened from; nil means any host of the cluster
+	replication bool           // log in as the replication role, on the replication protocol
+	plain       bool           // without TLS, to see it refused
+}
+
+// connect opens a connection to PostgreSQL with verify-full, through SSH.
+func (c *Cluster) connect(ctx context.Context, r sqlRoute) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig("")
+	if err != nil {
+		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	cfg.Host, cfg.Port, cfg.Database = r.host, uint16(r.port), "postgres"
+	cfg.User, cfg.Password = c.Spec.PostgreSQL.Superuser, c.credentials.superuser
+	cfg.ConnectTimeout = sqlTimeout
+	cfg.Fallbacks = nil
+	cfg.RuntimeParams = map[string]string{"application_name": "pgha"}
+	if r.replication {
+		cfg.User, cfg.Password = c.Spec.PostgreSQL.ReplicationUser, c.credentials.replication
+		cfg.RuntimeParams["replication"] = "true"
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	}
+	cfg.TLSConfig = nil
+	if !r.plain {
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(c.credentials.postgresCA)
+		cfg.TLSConfig = &tls.Config{RootCAs: roots, ServerName: r.host, MinVersion: tls.VersionTLS12}
+	}
+	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if r.from != nil {
+			return r.from.Dial(ctx, network, address)
+		}
+		return c.DialFromCluster(ctx, network, address)
+	}
+	return pgx.ConnectConfig(ctx, cfg)
+}
+
+// withSQL opens a connection, hands it to f and closes it.
+func (c *Cluster) withSQL(ctx context.Context, r sqlRoute, f func(*pgx.Conn) error) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*sqlTimeout)
+	defer cancel()
+	conn, err := c.connect(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	return f(conn)
+}
+
+// writeRoute is the way applications write: through the virtual IP, or straight to a lone database without one.
+func (c *Cluster) writeRoute() sqlRoute {
+	host, port := writeEndpoint(c.Spec)
+	return sqlRoute{host: host, port: port}
+}
+
+// ping tells whether an application could write now.
+func (c *Cluster) ping(ctx context.Context) error {
+	return c.withSQL(ctx, c.writeRoute(), func(conn *pgx.Conn) error {
+		var recovering bool
+		if err := conn.QueryRow(ctx, "SELECT pg_is_in_recovery()").Scan(&recovering); err != nil {
+			return err
+		}
+		if recovering {
+			return fmt.Errorf("%s leads to a replica", net.JoinHostPort(c.writeRoute().host, strconv.Itoa(c.writeRoute().port)))
+		}
+		return nil
+	})
+}

@@ -1,0 +1,182 @@
+package pgha
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/pgha/toolkit/pgha/pki"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+var (
+	// ErrStateLocked: another process of this machine changes the cluster with the same state directory.
+	ErrStateLocked = errors.New("state directory is in use by another process")
+	// ErrNotProvisioned: the state directory holds no cluster, so apply has not been run from here.
+	ErrNotProvisioned = errors.New("the cluster has not been applied from here")
+)
+
+// state is the operator's directory: the CAs' keys, the passwords and every certificate issued. It is the only place
+// where they all are; it has mode 0700 and each file in it 0600, and none of it but a host's own share leaves it.
+type state struct {
+	dir  string
+	lock *os.File
+	// readOnly refuses to make what is not there: ErrNotProvisioned.
+	readOnly bool
+}
+
+// openState makes the directory if needed and keeps other processes out until close is called.
+func openState(dir string) (*state, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open state directory: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open state directory: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, remote.WithHint(fmt.Errorf("state directory %s is open to others (mode %04o)", dir, info.Mode().Perm()),
+			"it holds private keys: run chmod 700 "+dir)
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock state directory: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		holder, _ := os.ReadFile(lock.Name())
+		lock.Close()
+		return nil, remote.WithHint(fmt.Errorf("%w: %s (%s)", ErrStateLocked, dir, bytes.TrimSpace(holder)), "wait until it has finished, then run this again")
+	}
+	if err := lock.Truncate(0); err == nil {
+		_, err = fmt.Fprintf(lock, "process %d\n", os.Getpid())
+	}
+	if err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("lock state directory: %w", err)
+	}
+	return &state{dir: dir, lock: lock}, nil
+}
+
+// keep writes a file only if its content differs.
+func (s *state) keep(name string, content []byte) error {
+	if old, err := s.read(name); err == nil && bytes.Equal(old, content) {
+		return nil
+	}
+	return s.write(name, content)
+}
+
+func (s *state) close() error {
+	if s.lock == nil {
+		return nil
+	}
+	return s.lock.Close()
+}
+
+func (s *state) path(name string) string { return filepath.Join(s.dir, name) }
+
+// read returns a file's content, or fs.ErrNotExist.
+func (s *state) read(name string) ([]byte, error) { return os.ReadFile(s.path(name)) }
+
+// write puts a file in place whole or not at all.
+func (s *state) write(name string, content []byte) error {
+	target := s.path(name)
+	if s.readOnly {
+		return remote.WithHint(fmt.Errorf("%w: %s is missing or out of date", ErrNotProvisioned, target), "run pgha-cli apply, or point state_dir of the spec to where it was run")
+	}
+	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+		return fmt.Errorf("write %s: %w", target, err)
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(target), ".new-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", target, err)
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(content)
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), target)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", target, err)
+	}
+	return nil
+}
+
+// password returns the password of that name: the one in the given file if the spec names one, else the one generated at
+// the first run.
+func (s *state) password(name, file string) (string, error) {
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("read the %s password: %w", name, err)
+		}
+		return string(bytes.TrimRight(b, "\r\n")), nil
+	}
+	stored := filepath.Join("secrets", name)
+	b, err := s.read(stored)
+	if errors.Is(err, fs.ErrNotExist) {
+		b = []byte(rand.Text()) // 26 characters, at least 128 bits
+		err = s.write(stored, b)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s password: %w", name, err)
+	}
+	return string(b), nil
+}
+
+// authority returns the CA of that name, made at the first run.
+func (s *state) authority(name, commonName string, opts ...pki.Option) (*pki.CA, error) {
+	certFile, keyFile := filepath.Join("ca", name+".crt"), filepath.Join("ca", name+".key")
+	cert, certErr := s.read(certFile)
+	key, keyErr := s.read(keyFile)
+	switch {
+	case errors.Is(certErr, fs.ErrNotExist):
+		// The certificate is written last: without it the key was never used.
+		ca, err := pki.NewCA(commonName, opts...)
+		if err != nil {
+			return nil, fmt.Errorf("make the %s CA: %w", name, err)
+		}
+		if err := s.write(keyFile, ca.KeyPEM().Reveal()); err != nil {
+			return nil, err
+		}
+		return ca, s.write(certFile, ca.CertPEM())
+	case certErr != nil || keyErr != nil:
+		return nil, fmt.Errorf("load the %s CA: %w", name, errors.Join(certErr, keyErr))
+	}
+	ca, err := pki.LoadCA(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("load the %s CA from %s: %w", name, s.path(certFile), err)
+	}
+	return ca, nil
+}
+
+// leaf is a certificate with its key, as PEM.
+type leaf struct{ cert, key []byte }
+
+// certificate returns the stored certificate of that name if it still does what req asks, else a new one.
+func (s *state) certificate(ca *pki.CA, name string, req pki.Request) (leaf, error) {
+	certFile, keyFile := filepath.Join("certs", name+".crt"), filepath.Join("certs", name+".key")
+	cert, certErr := s.read(certFile)
+	key, keyErr := s.read(keyFile)
+	if certErr == nil && keyErr == nil && ca.Covers(cert, req) == nil {
+		if _, err := pki.ParseLeaf(cert, key); err == nil {
+			return leaf{cert, key}, nil
+		}
+	}
+	if s.readOnly && certErr == nil && keyErr == nil {
+		return leaf{cert, key}, nil // due or outdated: apply will replace it
+	}
+	issued, err := ca.Issue(req)
+	if err != nil {
+		return leaf{}, fmt.Errorf("issue certificate %s: %w", name, err)
+	}
+	if err := errors.Join(s.write(keyFile, issued.KeyPEM.Reveal()), s.write(certFile, issued.CertPEM)); err != nil {
+		return leaf{}, err
+	}
+	return leaf{issued.CertPEM, issued.KeyPEM.Reveal()}, nil
+}

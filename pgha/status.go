@@ -1,0 +1,281 @@
+package pgha
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/lb"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/pki"
+	"github.com/pgha/toolkit/pgha/vip"
+)
+
+// Status is the cluster at one moment. Its JSON form is stable: fields are added, never renamed.
+type Status struct {
+	Cluster string    `json:"cluster"`
+	Time    time.Time `json:"time"`
+	// Paused means that Patroni promotes nobody by itself.
+	Paused       bool                `json:"paused"`
+	Members      []MemberStatus      `json:"members"`
+	Etcd         []EtcdStatus        `json:"etcd"`
+	Balancers    []BalancerStatus    `json:"balancers"`
+	VIP          *VIPStatus          `json:"vip,omitempty"`
+	Certificates []CertificateStatus `json:"certificates"`
+	// Unreachable holds hosts without a connection, with the reason.
+	Unreachable map[string]string `json:"unreachable,omitempty"`
+	// Errors holds parts of the status that could not be had, with the reason.
+	Errors map[string]string `json:"errors,omitempty"`
+}
+
+// MemberStatus is one PostgreSQL with its Patroni.
+type MemberStatus struct {
+	Name string `json:"name"`
+	Host string `json:"host"`
+	// Role is leader, replica, sync_standby, quorum_standby, standby_leader, or "" when Patroni does not know the member.
+	Role string `json:"role"`
+	// State as Patroni gives it: running, streaming, starting, stopped, ...
+	State    string `json:"state"`
+	Timeline int64  `json:"timeline"`
+	// LagBytes is WAL that the replica has not received; null for the leader and when unknown.
+	LagBytes       *int64 `json:"lag_bytes"`
+	PendingRestart bool   `json:"pending_restart"`
+	// Endpoints are the HTTP status codes of Patroni's health endpoints; 0 when one did not answer.
+	Endpoints map[string]int `json:"endpoints"`
+	// Healthy: the leader, or a replica that streams on the leader's timeline.
+	Healthy bool `json:"healthy"`
+}
+
+// EtcdStatus is one etcd member.
+type EtcdStatus struct {
+	Name    string `json:"name"`
+	Healthy bool   `json:"healthy"`
+	Leader  bool   `json:"leader"`
+	Version string `json:"version"`
+	DBSize  int64  `json:"db_size_bytes"`
+	Error   string `json:"error,omitempty"`
+}
+
+// BalancerStatus is one HAProxy.
+type BalancerStatus struct {
+	Host    string `json:"host"`
+	Version string `json:"version"`
+	// Primary and Replicas are the members to which it sends writes and reads now.
+	Primary  []string `json:"primary"`
+	Replicas []string `json:"replicas"`
+	// HoldsVIP: this balancer answers for the virtual IP.
+	HoldsVIP bool   `json:"holds_vip"`
+	Error    string `json:"error,omitempty"`
+}
+
+// VIPStatus says who holds the virtual IP; healthy clusters have exactly one holder.
+type VIPStatus struct {
+	Address string   `json:"address"`
+	Holders []string `json:"holders"`
+}
+
+// CertificateStatus is the certificate that ends first of one kind on one host.
+type CertificateStatus struct {
+	Name     string    `json:"name"`
+	NotAfter time.Time `json:"not_after"`
+	DaysLeft int       `json:"days_left"`
+}
+
+// endpoints are the REST endpoints that Status tries.
+var endpoints = []string{"/primary", "/replica", "/health"}
+
+// Healthy tells whether everything is as it should be.
+func (s Status) Healthy() bool {
+	leaders, etcdLeaders := 0, 0
+	for _, m := range s.Members {
+		if m.Role == string(patroni.RoleLeader) {
+			leaders++
+		}
+		if !m.Healthy {
+			return false
+		}
+	}
+	for _, e := range s.Etcd {
+		if e.Leader {
+			etcdLeaders++
+		}
+		if !e.Healthy {
+			return false
+		}
+	}
+	for _, b := range s.Balancers {
+		if b.Error != "" || len(b.Primary) != 1 {
+			return false
+		}
+	}
+	return leaders == 1 && etcdLeaders == 1 && (s.VIP == nil || len(s.VIP.Holders) == 1) && len(s.Unreachable) == 0
+}
+
+// Status asks all components at the same time. What does not answer is reported in the Status rather than as an error, so
+// the status of a half-dead cluster is still a status.
+func (c *Cluster) Status(ctx context.Context) (Status, error) {
+	s := Status{Cluster: c.Spec.Cluster, Time: time.Now(), Unreachable: map[string]string{}, Errors: map[string]string{}}
+	for host, err := range c.Unreachable {
+		s.Unreachable[host] = err.Error()
+	}
+	var err error
+	if s.Certificates, err = c.certificateStatus(s.Time); err != nil {
+		return s, err
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	part := func(name string, f func() error) {
+		wg.Go(func() {
+			if err := f(); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				s.Errors[name] = err.Error()
+			}
+		})
+	}
+	var holdings []vip.Holding
+	part("patroni", func() error { return c.memberStatus(ctx, &s) })
+	part("etcd", func() error { return c.etcdStatus(ctx, &s) })
+	part("haproxy", func() error { return c.balancerStatus(ctx, &s) })
+	part("keepalived", func() (err error) { holdings, err = c.holdings(ctx); return err })
+	wg.Wait()
+	if c.Spec.VIP != nil {
+		s.VIP = &VIPStatus{Address: c.Spec.VIP.Address, Holders: []string{}}
+	}
+	for _, h := range holdings {
+		if h.Holds && s.VIP != nil {
+			s.VIP.Holders = append(s.VIP.Holders, h.Host)
+		}
+		for i := range s.Balancers {
+			if s.Balancers[i].Host == h.Host {
+				s.Balancers[i].HoldsVIP = h.Holds
+			}
+		}
+	}
+	return s, nil
+}
+
+func (c *Cluster) memberStatus(ctx context.Context, s *Status) error {
+	opts, err := c.patroniOptions()
+	if err != nil {
+		return err
+	}
+	client := patroni.NewClient(opts)
+	state, stateErr := client.Cluster(ctx)
+	s.Paused = state.Paused
+	members := make([]MemberStatus, len(opts.Members))
+	var wg sync.WaitGroup
+	for i, m := range opts.Members {
+		ms := &members[i]
+		ms.Name, ms.Host, ms.Endpoints = m.Name, m.Target.Name, map[string]int{}
+		if seen, ok := state.Member(m.Name); ok {
+			ms.Role, ms.State, ms.Timeline = string(seen.Role), seen.State, seen.Timeline
+			ms.LagBytes, ms.PendingRestart, ms.Healthy = seen.LagBytes, seen.PendingRestart, state.Healthy(m.Name)
+		}
+		wg.Go(func() {
+			for _, path := range endpoints {
+				code, err := client.Endpoint(ctx, m.Name, path)
+				if err != nil {
+					code = 0
+				}
+				ms.Endpoints[path] = code
+			}
+		})
+	}
+	wg.Wait()
+	s.Members = members
+	return stateErr
+}
+
+func (c *Cluster) etcdStatus(ctx context.Context, s *Status) error {
+	opts, err := c.etcdOptions()
+	if err != nil {
+		return err
+	}
+	members, err := etcd.Status(ctx, opts)
+	for _, m := range members {
+		s.Etcd = append(s.Etcd, EtcdStatus{Name: m.Name, Healthy: m.Err == "" && len(m.Errors) == 0, Leader: m.Leader, Version: m.Version, DBSize: m.DBSize, Error: m.Err})
+	}
+	return err
+}
+
+func (c *Cluster) balancerStatus(ctx context.Context, s *Status) error {
+	opts, err := c.lbOptions()
+	if err != nil || len(opts.Balancers) == 0 {
+		return err
+	}
+	states, err := lb.State(ctx, opts)
+	for _, b := range states {
+		bs := BalancerStatus{Host: b.Host, Version: b.Version}
+		if b.Err != nil {
+			bs.Error = b.Err.Error()
+		}
+		bs.Primary, bs.Replicas = serving(b)
+		s.Balancers = append(s.Balancers, bs)
+	}
+	return err
+}
+
+// serving lists the members to which a balancer sends writes and reads. A primary that only stands in for missing
+// replicas is none of them.
+func serving(b lb.BalancerState) (primary, replicas []string) {
+	primary, replicas = []string{}, []string{}
+	for _, s := range b.Servers {
+		switch {
+		case !s.Up() || s.Backup:
+		case s.Proxy == lb.WriteProxy:
+			primary = append(primary, s.Name)
+		default:
+			replicas = append(replicas, s.Name)
+		}
+	}
+	return primary, replicas
+}
+
+// holdings asks every balancer whether it holds the address.
+func (c *Cluster) holdings(ctx context.Context) ([]vip.Holding, error) {
+	opts, ok, err := c.vipOptions()
+	if err != nil || !ok {
+		return nil, err
+	}
+	return vip.Holder(ctx, opts)
+}
+
+// certificateStatus lists the CAs and every host's certificates, as the operator has them.
+func (c *Cluster) certificateStatus(now time.Time) ([]CertificateStatus, error) {
+	var all []CertificateStatus
+	add := func(name string, pem []byte) error {
+		info, err := pki.Inspect(pem)
+		if err == nil {
+			all = append(all, CertificateStatus{Name: name, NotAfter: info.NotAfter, DaysLeft: info.DaysLeft(now)})
+		}
+		return err
+	}
+	cr := c.credentials
+	named := []struct {
+		name string
+		pem  []byte
+	}{
+		{"etcd CA", cr.etcdCA}, {"patroni CA", cr.patroniCA}, {"postgres CA", cr.postgresCA},
+		{"operator to etcd", cr.etcdOperator.cert}, {"operator to patroni", cr.patroniOperator.cert},
+	}
+	for _, h := range c.Spec.Databases() {
+		hc := cr.hosts[h.Name]
+		for _, n := range []struct {
+			kind string
+			leaf leaf
+		}{{"etcd server", hc.etcdServer}, {"etcd peer", hc.etcdPeer}, {"etcd gateway", hc.etcdGateway}, {"etcd client", hc.etcdClient}, {"rest server", hc.restServer}, {"rest client", hc.restClient}, {"postgres", hc.postgres}} {
+			named = append(named, struct {
+				name string
+				pem  []byte
+			}{h.Name + " " + n.kind, n.leaf.cert})
+		}
+	}
+	for _, n := range named {
+		if err := add(n.name, n.pem); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}

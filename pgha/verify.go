@@ -1,0 +1,105 @@
+package pgha
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// ErrVerify is matched by the error of a Verify in which a check failed.
+var ErrVerify = errors.New("verification failed")
+
+// Check is the outcome of one check of Verify.
+type Check struct {
+	// Name says what is checked, in words that do not change between versions.
+	Name string `json:"name"`
+	// OK is the verdict, Detail what was seen, Problem why the check failed and Hint what to do about it.
+	OK      bool   `json:"ok"`
+	Detail  string `json:"detail,omitempty"`
+	Problem string `json:"problem,omitempty"`
+	Hint    string `json:"hint,omitempty"`
+	// Duration is how long the check took.
+	Duration time.Duration `json:"duration_ns"`
+}
+
+// check is one entry of the list: what it looks at, what to do if it fails, and the look itself, which returns what was seen.
+type check struct {
+	name, hint string
+	look       func(ctx context.Context, c *Cluster) (detail string, err error)
+}
+
+// checkTimeout bounds one check, so that one dead host cannot hold up the verdict.
+const checkTimeout = 20 * time.Second
+
+// checks is the list, in the order of the layers: what stands higher cannot work while something below it fails.
+func checks() []check {
+	return []check{
+		{"hosts answer", "pgha-cli preflight tells why a host cannot be reached", checkHosts},
+		{"services run and start at boot", "pgha-cli apply enables and starts them", checkUnits},
+		{"clocks agree", "set up a time service (chrony) on the hosts", checkClocks},
+		{"etcd members are healthy", "journalctl -u etcd on the member named", checkEtcd},
+		{"etcd refuses strangers", "client-cert-auth must be on: pgha-cli apply", checkEtcdStrangers},
+		{"one leader, every replica streams", "journalctl -u patroni on the member named", checkPatroni},
+		{"Patroni refuses strangers", "verify_client must be set: pgha-cli apply", checkPatroniStrangers},
+		{"every member accepts the replication login from itself", "the 127.0.0.1 replication line of pg_hba must stand: pgha-cli apply", checkReplicationLogin},
+		{"the local administrator can log in", "the local peer line of pg_hba must stand: pgha-cli apply", checkPeerLogin},
+		{"balancers see the primary and the replicas", "journalctl -u haproxy on the balancer named", checkBalancers},
+		{"exactly one balancer holds the address", "journalctl -u keepalived on the balancers", checkHolder},
+		{"SQL through the address lands on the primary", "check haproxy and the primary's /primary endpoint", checkPrimarySQL},
+		{"the read port leads to a replica", "check haproxy and the replicas' /replica endpoint", checkReadPort},
+		{"connections without TLS are refused", "pg_hba must only have hostssl lines: pgha-cli apply", checkPlainRefused},
+		{"replication streams", "journalctl -u patroni on the replica that is missing", checkReplication},
+		{"a row written through the address is read on every replica", "see the checks above", checkRow},
+	}
+}
+
+// Verify looks at the whole cluster as an application and as an attacker would, and changes nothing but one table of its
+// own that it drops again. All checks run, at the same time, and are returned in a fixed order; if one failed the error
+// matches ErrVerify. observe, if not nil, hears of each check in order as it ends.
+func (c *Cluster) Verify(ctx context.Context, observe func(Check)) ([]Check, error) {
+	list := checks()
+	results := make([]Check, len(list))
+	done := make([]chan struct{}, len(list))
+	var wg sync.WaitGroup
+	for i, ck := range list {
+		done[i] = make(chan struct{})
+		wg.Go(func() {
+			defer close(done[i])
+			results[i] = c.runCheck(ctx, ck)
+		})
+	}
+	failed := 0
+	for i := range list {
+		<-done[i]
+		if !results[i].OK {
+			failed++
+		}
+		if observe != nil {
+			observe(results[i])
+		}
+	}
+	wg.Wait()
+	if failed > 0 {
+		return results, fmt.Errorf("%w: %d of %d checks", ErrVerify, failed, len(list))
+	}
+	return results, nil
+}
+
+func (c *Cluster) runCheck(ctx context.Context, ck check) Check {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	start := time.Now()
+	detail, err := ck.look(ctx, c)
+	res := Check{Name: ck.name, OK: err == nil, Detail: detail, Duration: time.Since(start)}
+	if err != nil {
+		res.Problem, res.Hint = err.Error(), ck.hint
+		if h := remote.Hint(err); h != "" {
+			res.Hint = h
+		}
+	}
+	return res
+}

@@ -97,9 +97,19 @@ func (o Options) model(m Member) file {
 		f.Watchdog = watchdogSection{Mode: o.Watchdog, Device: "/dev/watchdog", SafetyMargin: 5}
 	}
 	if len(o.Members) > 0 && o.Members[0].Name == m.Name {
-		f.Bootstrap = &bootstrapSection{DCS: o.dynamic(), InitDB: o.initdb()}
+		f.Bootstrap = &bootstrapSection{DCS: o.bootstrapDCS(), InitDB: o.initdb()}
 	}
 	return f
+}
+
+// bootstrapDCS is the dynamic configuration a new cluster begins with. Patroni 4.0 runs synchronous_mode quorum but its
+// validator takes it for a mistake, so that one is left to SyncConfig, before there is any data.
+func (o Options) bootstrapDCS() map[string]any {
+	d := o.dynamic()
+	if o.SynchronousMode == SynchronousQuorum {
+		delete(d, "synchronous_mode")
+	}
+	return d
 }
 
 func (o Options) initdb() []any {

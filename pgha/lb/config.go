@@ -24,9 +24,7 @@ const (
 	caPath     = certsDir + "/patroni-ca.crt"
 	socketPath = "/run/haproxy/admin.sock"
 
-	writeProxy = "postgres_write"
-	readProxy  = "postgres_read"
-	standIn    = ":primary"
+	standIn = ":primary"
 )
 
 // Config renders haproxy.cfg. The same options give the same bytes, for every balancer. It is accepted without a warning
@@ -63,7 +61,7 @@ type server struct{ Name, Address, CertName, StandIn, Track string }
 func newModel(o Options) model {
 	m := model{
 		Options:    o,
-		WriteProxy: writeProxy, ReadProxy: readProxy, Socket: socketPath, CAFile: caPath,
+		WriteProxy: WriteProxy, ReadProxy: ReadProxy, Socket: socketPath, CAFile: caPath,
 		WriteBind: bind(o, o.WritePort), ReadBind: bind(o, o.ReadPort),
 		HealthBind: net.JoinHostPort("127.0.0.1", strconv.Itoa(o.HealthPort)),
 		ReadCheck:  "/replica",
@@ -74,7 +72,7 @@ func newModel(o Options) model {
 	for _, b := range o.Backends {
 		def(&b.CertName, b.Name)
 		m.Servers = append(m.Servers, server{
-			Name: b.Name, CertName: b.CertName, StandIn: b.Name + standIn, Track: writeProxy + "/" + b.Name,
+			Name: b.Name, CertName: b.CertName, StandIn: b.Name + standIn, Track: WriteProxy + "/" + b.Name,
 			Address: net.JoinHostPort(b.Address, strconv.Itoa(o.PostgresPort)),
 		})
 	}

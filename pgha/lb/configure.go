@@ -2,15 +2,192 @@ package lb
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-var _ = remote.Leave
+// dropIn makes systemd bring a crashed HAProxy back at once and for ever. The limit of open files is left as the host has
+// it: raising it fails where the host isn't allowed to, and MaxConn fits.
+const (
+	dropInDir  = "/etc/systemd/system/haproxy.service.d"
+	dropInPath = dropInDir + "/pgha.conf"
+	dropIn     = `# Written by pgha.
+[Unit]
+StartLimitIntervalSec=0
 
-// Configure doc later
-func Configure(ctx context.Context, o Options) error { return ctx.Err() }
+[Service]
+Restart=always
+RestartSec=100ms
+`
+)
 
-// State doc later
-func State(ctx context.Context, o Options) ([]BalancerState, error) { return nil, ctx.Err() }
-func isUp(s string) bool                                            { return s == "UP" }
+// pollInterval is the pause between two looks at something that is waited for.
+const pollInterval = 150 * time.Millisecond
+
+// Configure makes HAProxy run on every balancer with the configuration that Config renders. The package must be installed.
+//
+// On the hosts it writes /etc/haproxy/haproxy.cfg (accepted by `haproxy -c` first), Patroni's authority below
+// /etc/haproxy/certs and a drop-in of haproxy.service. Balancers where HAProxy does not run yet are started in parallel;
+// running ones are reloaded one after the other, each only once the one before answers and sees the primary again, if it
+// saw it. A reload cuts no session: the old process serves its own until they end.
+//
+// Safe to repeat: where nothing differs nothing is changed, at the cost of one round trip a host. Errors match ErrInvalid,
+// ErrNotReady or tell of the host; running balancers behind a failed one are left as they were.
+func Configure(ctx context.Context, o Options) error {
+	cfg, err := Config(o)
+	if err != nil {
+		return err
+	}
+	if len(o.Balancers) == 0 {
+		return fmt.Errorf("configure HAProxy: %w: there is no balancer", ErrInvalid)
+	}
+	o = o.withDefaults()
+	resources := resources(cfg, o.PatroniCA)
+	// The same resources in planning mode tell what each balancer needs, so that running ones can take turns.
+	needs := make([]remote.Changes, len(o.Balancers))
+	err = each(o.Balancers, func(i int, t *remote.Target) error {
+		var err error
+		needs[i], err = planned(t).Ensure(ctx, resources...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("configure HAProxy: %w", err)
+	}
+	var fresh, running []*remote.Target
+	for i, t := range o.Balancers {
+		switch {
+		case !needs[i].Any():
+		case t.Planning() || starts(needs[i]):
+			fresh = append(fresh, t)
+		default:
+			running = append(running, t)
+		}
+	}
+	err = each(fresh, func(_ int, t *remote.Target) error { return o.settle(ctx, t, resources, false) })
+	if err != nil {
+		return fmt.Errorf("configure HAProxy: %w", err)
+	}
+	for _, t := range running {
+		_, sawPrimary := look(ctx, t).Primary()
+		if err := o.settle(ctx, t, resources, sawPrimary); err != nil {
+			return fmt.Errorf("configure HAProxy: %w", err)
+		}
+	}
+	return nil
+}
+
+// resources is everything a balancer needs of this package, in order.
+func resources(cfg, ca []byte) []remote.Resource {
+	return []remote.Resource{
+		remote.Dir{FileMeta: remote.FileMeta{Path: certsDir}},
+		remote.File{FileMeta: remote.FileMeta{Path: caPath}, Content: ca},
+		remote.Dir{FileMeta: remote.FileMeta{Path: dropInDir}},
+		remote.File{FileMeta: remote.FileMeta{Path: dropInPath}, Content: []byte(dropIn)},
+		remote.File{
+			FileMeta: remote.FileMeta{Path: configPath}, Content: cfg,
+			Validate: func(path string) remote.Cmd { return remote.Cmd{Argv: []string{"haproxy", "-c", "-f", path}} },
+		},
+		remote.Unit{Name: unitName, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: []string{configPath, caPath}},
+	}
+}
+
+// planned is t without hands: what is ensured there is only looked up.
+func planned(t *remote.Target) *remote.Target {
+	return &remote.Target{Host: t.Host, Executor: remote.Plan(t.Executor)}
+}
+
+// starts reports whether the changes begin a HAProxy that does not run.
+func starts(cs remote.Changes) bool {
+	for _, c := range cs {
+		if c.Kind == "unit" && c.Name == unitName && c.Action == "started" {
+			return true
+		}
+	}
+	return false
+}
+
+// settle puts one balancer right and waits until it is ready.
+func (o Options) settle(ctx context.Context, t *remote.Target, resources []remote.Resource, needPrimary bool) error {
+	changes, err := t.Ensure(ctx, resources...)
+	if err != nil || t.Planning() || !changes.Touched(unitName) {
+		return err
+	}
+	return o.await(ctx, []*remote.Target{t}, needPrimary)
+}
+
+// WaitPrimary waits until every balancer's write port leads to a primary, for o.Wait at most. Changes nothing. Errors match
+// ErrNotReady and say what each balancer last saw.
+func WaitPrimary(ctx context.Context, o Options) error {
+	o = o.withDefaults()
+	if len(o.Balancers) == 0 {
+		return fmt.Errorf("wait for the primary: %w: there is no balancer", ErrInvalid)
+	}
+	return o.await(ctx, o.Balancers, true)
+}
+
+// await polls the balancers until each answers and, if wanted, sees a primary.
+func (o Options) await(ctx context.Context, balancers []*remote.Target, needPrimary bool) error {
+	wait, cancel := context.WithTimeout(ctx, o.Wait)
+	defer cancel()
+	return each(balancers, func(_ int, t *remote.Target) error {
+		var last BalancerState
+		for told := false; ; told = true {
+			s := look(wait, t)
+			_, primary := s.Primary()
+			if s.Err == nil && (primary || !needPrimary) {
+				return nil
+			}
+			if wait.Err() == nil {
+				last = s
+			}
+			if !told {
+				o.Progress("waiting for HAProxy on " + t.Name + what(needPrimary))
+			}
+			select {
+			case <-ctx.Done():
+				return remote.OnHost(t.Name, ctx.Err())
+			case <-wait.Done():
+				err := fmt.Errorf("%w: waited %s for HAProxy%s, last seen: %s", ErrNotReady, o.Wait, what(needPrimary), last.summary())
+				return remote.WithHint(remote.OnHost(t.Name, err), "see `journalctl -u haproxy -n 50` on "+t.Name)
+			case <-time.After(pollInterval):
+			}
+		}
+	})
+}
+
+func what(needPrimary bool) string {
+	if needPrimary {
+		return " to find a primary"
+	}
+	return " to answer"
+}
+
+// summary says in one line how the write port's servers stand.
+func (b BalancerState) summary() string {
+	if b.Err != nil {
+		return b.Err.Error()
+	}
+	var words []string
+	for _, s := range b.Servers {
+		if s.Proxy == WriteProxy {
+			words = append(words, strings.TrimSpace(s.Name+" "+s.Status+" "+s.Check))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// each runs f for all targets in parallel and joins the errors in the targets' order.
+func each(targets []*remote.Target, f func(int, *remote.Target) error) error {
+	errs := make([]error, len(targets))
+	var wg sync.WaitGroup
+	for i, t := range targets {
+		wg.Go(func() { errs[i] = f(i, t) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}

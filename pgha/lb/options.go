@@ -87,11 +87,17 @@ type Options struct {
 	Progress func(string)
 }
 
+// The two proxies of every balancer, as HAProxy's log and statistics name them.
+const (
+	WriteProxy = "postgres_write"
+	ReadProxy  = "postgres_read"
+)
+
 // ServerState is what one balancer thinks of one server of one port.
 type ServerState struct {
-	// Proxy is "postgres_write" or "postgres_read".
+	// Proxy is WriteProxy or ReadProxy.
 	Proxy string
-	// Name is the Backend's name. In postgres_read the primary stands in as "NAME:primary" when no replica is fit.
+	// Name is the Backend's name. In ReadProxy the primary stands in as "NAME:primary" when no replica is fit.
 	Name string
 	// Status is HAProxy's word: "UP", "DOWN", "UP 1/2" (about to go down), "MAINT", "DRAIN", "no check", ...
 	Status string
@@ -123,7 +129,7 @@ type BalancerState struct {
 // Primary returns the name of the server that the write port leads to, and false when there is none.
 func (b BalancerState) Primary() (string, bool) {
 	for _, s := range b.Servers {
-		if s.Proxy == writeProxy && s.Up() {
+		if s.Proxy == WriteProxy && s.Up() {
 			return s.Name, true
 		}
 	}

@@ -1,14 +1,226 @@
 package vip
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
-const unitName = "keepalived.service"
+	"github.com/pgha/toolkit/pgha/remote"
+)
 
-// Config renders keepalived.conf for the balancer with index i.
-func Config(o Options, i int) ([]byte, error) { return nil, o.Validate() }
+// dropIn makes systemd bring a crashed keepalived back at once and for ever.
+const (
+	dropInDir  = "/etc/systemd/system/keepalived.service.d"
+	dropInPath = dropInDir + "/pgha.conf"
+	dropIn     = `# Written by pgha.
+[Unit]
+StartLimitIntervalSec=0
 
-// Configure brings keepalived to the balancers.
-func Configure(ctx context.Context, o Options) error { return ctx.Err() }
+[Service]
+Restart=always
+RestartSec=100ms
+`
+)
 
-// Holder looks which balancers hold the address, all in parallel.
-func Holder(ctx context.Context, o Options) ([]Holding, error) { return nil, ctx.Err() }
+const (
+	// lookTimeout bounds one question to one balancer.
+	lookTimeout = 15 * time.Second
+	// pollInterval is the pause between two looks at something that is waited for.
+	pollInterval = 100 * time.Millisecond
+)
+
+// Configure makes keepalived run on every balancer with the configuration that Config renders, and waits until exactly one
+// of them holds the address. The packages must be installed.
+//
+// On the hosts it writes /etc/keepalived (the configuration, once `keepalived -t` accepts it, and the check script), a
+// drop-in of keepalived.service, and adds the system user keepalived_script. Balancers where keepalived does not run yet
+// are started in parallel; running ones are reloaded one after the other, the holder of the address last, each only while
+// exactly one balancer holds it. A reload keeps the address where it is unless the change itself moves it.
+//
+// Safe to repeat: where nothing differs nothing is changed, at the cost of two round trips a host. Errors match ErrInvalid,
+// ErrNotHeld or tell of the host; running balancers behind a failed one are left as they were.
+func Configure(ctx context.Context, o Options) error {
+	if err := o.configure(ctx); err != nil {
+		return fmt.Errorf("configure keepalived: %w", err)
+	}
+	return nil
+}
+
+func (o Options) configure(ctx context.Context) error {
+	if err := o.ready(); err != nil {
+		return err
+	}
+	o = o.withDefaults()
+	before, err := o.look(ctx)
+	if err != nil {
+		return err
+	}
+	if err := failures(before); err != nil {
+		return err
+	}
+	for i := range o.Balancers {
+		def(&o.Balancers[i].Interface, before[i].Interface)
+	}
+	if o.inContainer(ctx) {
+		o.NoProcessTracking = true
+	}
+	wishes := make([][]remote.Resource, len(o.Balancers))
+	needs := make([]remote.Changes, len(o.Balancers))
+	for i := range o.Balancers {
+		if wishes[i], err = o.resources(i); err != nil {
+			return err
+		}
+	}
+	// The same resources in planning mode tell what each balancer needs, so that running ones can take turns.
+	err = o.each(func(i int, t *remote.Target) error {
+		planned := &remote.Target{Host: t.Host, Executor: remote.Plan(t.Executor)}
+		var err error
+		needs[i], err = planned.Ensure(ctx, wishes[i]...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	planning := slices.ContainsFunc(o.Balancers, func(b Balancer) bool { return b.Target.Planning() })
+	err = o.each(func(i int, t *remote.Target) error {
+		if !needs[i].Any() || !(planning || starts(needs[i])) {
+			return nil
+		}
+		_, err := t.Ensure(ctx, wishes[i]...)
+		return err
+	})
+	if err != nil || planning {
+		return err
+	}
+	if err := o.takeTurns(ctx, before, needs, wishes); err != nil {
+		return err
+	}
+	return o.awaitHolder(ctx)
+}
+
+// inContainer reports whether a balancer is a container: there the kernel tells nobody of processes, and keepalived would
+// take HAProxy for dead for ever.
+func (o Options) inContainer(ctx context.Context) bool {
+	found := make([]bool, len(o.Balancers))
+	_ = o.each(func(i int, t *remote.Target) error {
+		_, err := t.Output(ctx, "systemd-detect-virt", "--quiet", "--container")
+		found[i] = err == nil
+		return nil
+	})
+	return slices.Contains(found, true)
+}
+
+// takeTurns changes the running balancers, first those without the address.
+func (o Options) takeTurns(ctx context.Context, before []Holding, needs []remote.Changes, wishes [][]remote.Resource) error {
+	for _, holders := range []bool{false, true} {
+		for i, b := range o.Balancers {
+			if before[i].Holds != holders || !needs[i].Any() || starts(needs[i]) {
+				continue
+			}
+			if _, err := b.Target.Ensure(ctx, wishes[i]...); err != nil {
+				return err
+			}
+			if err := o.awaitHolder(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// resources is everything balancer i needs of this package, in order. The check script belongs to root, not to the user
+// it runs as: that user shall not be able to decide what is run.
+func (o Options) resources(i int) ([]remote.Resource, error) {
+	cfg, err := Config(o, i)
+	if err != nil {
+		return nil, err
+	}
+	return []remote.Resource{
+		remote.User{Name: scriptUser},
+		remote.Dir{FileMeta: remote.FileMeta{Path: configDir}},
+		remote.File{FileMeta: remote.FileMeta{Path: scriptPath, Mode: 0o755}, Content: checkScript},
+		remote.Dir{FileMeta: remote.FileMeta{Path: dropInDir}},
+		remote.File{FileMeta: remote.FileMeta{Path: dropInPath}, Content: []byte(dropIn)},
+		remote.File{
+			FileMeta: remote.FileMeta{Path: configPath}, Content: cfg,
+			Validate: func(path string) remote.Cmd { return remote.Cmd{Script: validateScript, Argv: []string{path}} },
+		},
+		remote.Unit{Name: unitName, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: []string{configPath}},
+	}, nil
+}
+
+// starts reports whether the changes begin a keepalived that does not run.
+func starts(cs remote.Changes) bool {
+	return slices.ContainsFunc(cs, func(c remote.Change) bool {
+		return c.Kind == "unit" && c.Name == unitName && c.Action == "started"
+	})
+}
+
+// awaitHolder polls until exactly one balancer holds the address.
+func (o Options) awaitHolder(ctx context.Context) error {
+	wait, cancel := context.WithTimeout(ctx, o.Wait)
+	defer cancel()
+	var last []Holding
+	for {
+		seen, err := o.look(wait)
+		if err == nil {
+			last = seen
+			if len(holders(seen)) == 1 && failures(seen) == nil {
+				return nil
+			}
+			o.Progress(fmt.Sprintf("waiting for one balancer to hold %s: %s", o.Address, summary(seen)))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wait.Done():
+			err := fmt.Errorf("%w: waited %s for %s, last seen: %s", ErrNotHeld, o.Wait, o.Address, summary(last))
+			return remote.WithHint(err, "see `journalctl -u keepalived -n 50` on the balancers; their check needs a HAProxy that answers on 127.0.0.1:"+fmt.Sprint(o.CheckPort))
+		case <-time.After(pollInterval):
+		}
+	}
+}
+
+func holders(hs []Holding) (names []string) {
+	for _, h := range hs {
+		if h.Holds {
+			names = append(names, h.Host)
+		}
+	}
+	return names
+}
+
+func failures(hs []Holding) error {
+	var errs []error
+	for _, h := range hs {
+		errs = append(errs, h.Err)
+	}
+	return errors.Join(errs...)
+}
+
+func summary(hs []Holding) string {
+	names := holders(hs)
+	words := "held by nobody"
+	if len(names) > 0 {
+		words = "held by " + strings.Join(names, " and ")
+	}
+	if err := failures(hs); err != nil {
+		words += "; " + err.Error()
+	}
+	return words
+}
+
+// each runs f for all balancers in parallel and joins the errors in the balancers' order.
+func (o Options) each(f func(int, *remote.Target) error) error {
+	errs := make([]error, len(o.Balancers))
+	var wg sync.WaitGroup
+	for i, b := range o.Balancers {
+		wg.Go(func() { errs[i] = f(i, b.Target) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}

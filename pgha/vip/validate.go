@@ -9,7 +9,7 @@ import (
 )
 
 // interfaceSyntax is what Linux accepts as the name of an interface and keepalived as one word.
-var interfaceSyntax = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,14}$`)
+var interfaceSyntax = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$`)
 
 // Validate refuses options that cannot work, all flaws at once; the error matches ErrInvalid. It looks at no host; whether
 // the address lies in the subnet of the balancers' interfaces is checked by Configure, which can see them.

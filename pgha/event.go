@@ -39,12 +39,23 @@ type emitter struct {
 	mu       sync.Mutex
 	observer Observer
 	changes  []remote.Change
+	// said is the last progress message of each phase: polls say the same again and again.
+	said map[string]string
 }
 
 func (e *emitter) emit(ev Event) {
 	ev.Time = time.Now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if ev.Kind == Progress {
+		if e.said == nil {
+			e.said = map[string]string{}
+		}
+		if e.said[ev.Phase] == ev.Message {
+			return
+		}
+		e.said[ev.Phase] = ev.Message
+	}
 	if ev.Change != nil {
 		e.changes = append(e.changes, *ev.Change)
 	}

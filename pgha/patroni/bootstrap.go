@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/remote"
@@ -138,19 +139,12 @@ func (c *Client) tellPendingRestarts(ctx context.Context, changes remote.Changes
 	}
 	deadline := time.Now().Add(bound)
 	for {
-		state, err := c.Cluster(ctx)
-		if err != nil {
-			return err
+		pending := c.pendingRestarts(ctx)
+		for _, n := range pending {
+			c.options.Progress(fmt.Sprintf("warning: PostgreSQL on %s must be restarted for %s to take effect", n.Name, settings(n.PendingReason)))
 		}
-		pending := false
-		for _, m := range state.Members {
-			if m.PendingRestart {
-				pending = true
-				c.options.Progress(fmt.Sprintf("warning: PostgreSQL on %s must be restarted for %s to take effect", m.Name, settings(m.PendingReason)))
-			}
-		}
-		if pending || time.Now().After(deadline) {
-			return nil
+		if len(pending) > 0 || !time.Now().Before(deadline) {
+			return ctx.Err()
 		}
 		select {
 		case <-ctx.Done():
@@ -158,6 +152,23 @@ func (c *Client) tellPendingRestarts(ctx context.Context, changes remote.Changes
 		case <-time.After(pollEvery):
 		}
 	}
+}
+
+// pendingRestarts asks the members themselves: what the DCS says of them can be loop_wait old.
+func (c *Client) pendingRestarts(ctx context.Context) []NodeState {
+	states := make([]NodeState, len(c.options.Members))
+	var wg sync.WaitGroup
+	for i, m := range c.options.Members {
+		wg.Go(func() {
+			state, err := c.Patroni(ctx, m.Name)
+			if err != nil {
+				return // it was healthy a moment ago; a warning is not worth a failure
+			}
+			states[i] = state
+		})
+	}
+	wg.Wait()
+	return slices.DeleteFunc(states, func(n NodeState) bool { return !n.PendingRestart })
 }
 
 func settings(names []string) string {

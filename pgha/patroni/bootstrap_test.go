@@ -102,7 +102,7 @@ func (f *fakeCluster) serve(w http.ResponseWriter, r *http.Request) {
 		f.asked++
 		_ = json.NewEncoder(w).Encode(f.state())
 	case "GET /patroni":
-		_, _ = io.WriteString(w, `{"role": "primary", "state": "running", "timeline": 2}`)
+		_, _ = io.WriteString(w, `{"role": "primary", "state": "running", "timeline": 2, "patroni": {"name": "pg1"}, "pending_restart": true, "pending_restart_reason": {"max_connections": {}}}`)
 	case "GET /config":
 		_ = json.NewEncoder(w).Encode(f.config)
 	case "PATCH /config":
@@ -178,7 +178,10 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("%s: started before it was configured:\n%s", m.Name, strings.Join(host.done, "\n"))
 		}
 	}
-	if f.woken == 0 || len(told) == 0 || f.config["ttl"] == nil {
+	if !slices.Contains(told, "warning: PostgreSQL on pg1 must be restarted for max_connections to take effect") {
+		t.Errorf("nothing said of the pending restart: %q", told)
+	}
+	if f.woken == 0 || f.config["ttl"] == nil {
 		t.Errorf("woken %d, told %q, config %v", f.woken, told, f.config)
 	}
 }

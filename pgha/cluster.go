@@ -38,6 +38,8 @@ type Cluster struct {
 	Unreachable map[string]error
 
 	targets     map[string]*remote.Target
+	mu          sync.Mutex
+	facts       map[string]Facts // of the last Preflight
 	state       *state
 	credentials *credentials
 	log         *slog.Logger

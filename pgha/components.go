@@ -131,9 +131,12 @@ func (c *Cluster) patroniOptionsFor(find finder) (patroni.Options, error) {
 			return o, err
 		}
 		hc := cr.hosts[h.Name]
+		c.mu.Lock()
+		watchdog := c.facts[h.Name].Watchdog
+		c.mu.Unlock()
 		o.EtcdEndpoints = append(o.EtcdEndpoints, hostPort(h.Address, sp.Etcd.ClientPort))
 		o.Members = append(o.Members, patroni.Member{Target: t, Name: h.Member, Address: h.Address, Tags: h.Tags,
-			EtcdClient: pair(hc.etcdClient), REST: pair(hc.restServer), RESTClient: pair(hc.restClient), Postgres: pair(hc.postgres)})
+			EtcdClient: pair(hc.etcdClient), REST: pair(hc.restServer), RESTClient: pair(hc.restClient), Postgres: pair(hc.postgres), HasWatchdog: watchdog})
 	}
 	return o, nil
 }

@@ -14,16 +14,17 @@ import (
 
 // StandardPhases returns the phases of Apply. The slice is the caller's own: append to it, insert, or replace.
 //
-// Databases and balancers go their own ways at the same time and meet in the last phase.
+// Databases and balancers go their own ways at the same time and meet in the last phase. etcd forms while PostgreSQL's
+// packages are still being installed: it needs none of them.
 func StandardPhases() []Phase {
 	return []Phase{
 		{Name: "preflight", Run: preflightPhase},
 		{Name: "install balancers", After: []string{"preflight"}, Run: installBalancers},
 		{Name: "install databases", After: []string{"preflight"}, Run: installDatabases},
+		{Name: "etcd", After: []string{"preflight"}, Run: etcdPhase},
 		{Name: "haproxy", After: []string{"install balancers"}, Run: haproxyPhase},
 		{Name: "keepalived", After: []string{"haproxy"}, Run: keepalivedPhase},
-		{Name: "etcd", After: []string{"install databases"}, Run: etcdPhase},
-		{Name: "patroni", After: []string{"etcd"}, Run: patroniPhase},
+		{Name: "patroni", After: []string{"install databases", "etcd"}, Run: patroniPhase},
 		{Name: "ready", Run: readyPhase},
 	}
 }
@@ -58,10 +59,7 @@ func installBalancers(ctx context.Context, run *Run) error {
 }
 
 func installDatabases(ctx context.Context, run *Run) error {
-	sp := run.Spec
-	source := etcd.Source(sp.Etcd.Source)
-	names := append(patroni.PackageNames(sp.PostgreSQL.Version), etcd.PackageNames(source)...)
-	quiet := append(patroni.QuietUnits(), etcd.QuietUnits(source)...)
+	packages := remote.Packages{Names: patroni.PackageNames(run.Spec.PostgreSQL.Version), Quiet: patroni.QuietUnits()}
 	targets, err := run.databases()
 	if err != nil {
 		return err
@@ -76,7 +74,7 @@ func installDatabases(ctx context.Context, run *Run) error {
 		}
 		resources := append(run.baseResources(), patroni.PrePackageResources()...)
 		resources = append(resources, repository...)
-		_, err = t.Ensure(ctx, append(resources, remote.Packages{Names: names, Quiet: quiet})...)
+		_, err = t.Ensure(ctx, append(resources, packages)...)
 		return err
 	})
 }
@@ -99,6 +97,20 @@ func keepalivedPhase(ctx context.Context, run *Run) error {
 
 func etcdPhase(ctx context.Context, run *Run) error {
 	opts, err := run.etcdOptions()
+	if err != nil {
+		return err
+	}
+	targets, err := run.databases()
+	if err != nil {
+		return err
+	}
+	packages := remote.Packages{Names: etcd.PackageNames(opts.Source), Quiet: etcd.QuietUnits(opts.Source)}
+	if len(packages.Names) > 0 {
+		err = onEach(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+			_, err := t.Ensure(ctx, packages)
+			return err
+		})
+	}
 	if err != nil {
 		return err
 	}

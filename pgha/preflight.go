@@ -89,6 +89,9 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 	if err != nil {
 		return report, err
 	}
+	c.mu.Lock()
+	c.facts = report.Facts
+	c.mu.Unlock()
 	fresh := true
 	for _, h := range c.Spec.Hosts {
 		facts, reached := report.Facts[h.Name]

@@ -34,7 +34,8 @@ const pollInterval = 150 * time.Millisecond
 // On the hosts it writes /etc/haproxy/haproxy.cfg (accepted by `haproxy -c` first), Patroni's authority below
 // /etc/haproxy/certs and a drop-in of haproxy.service. Balancers where HAProxy does not run yet are started in parallel;
 // running ones are reloaded one after the other, each only once the one before answers and sees the primary again, if it
-// saw it. A reload cuts no session: the old process serves its own until they end.
+// saw it. A reload cuts no session, the old process serves its own until they end; for Checks.Interval at most the write
+// port takes no new ones, until the new process knows the primary.
 //
 // Safe to repeat: where nothing differs nothing is changed, at the cost of one round trip a host. Errors match ErrInvalid,
 // ErrNotReady or tell of the host; running balancers behind a failed one are left as they were.

@@ -126,14 +126,19 @@ type BalancerState struct {
 	Err error
 }
 
-// Primary returns the name of the server that the write port leads to, and false when there is none.
-func (b BalancerState) Primary() (string, bool) {
+// Primary returns the name of the server that the write port leads to, and false when there is none: no server is up, or
+// more than one seems to be and the port is closed.
+func (b BalancerState) Primary() (name string, found bool) {
 	for _, s := range b.Servers {
-		if s.Proxy == WriteProxy && s.Up() {
-			return s.Name, true
+		if s.Proxy != WriteProxy || !s.Up() {
+			continue
 		}
+		if found {
+			return "", false
+		}
+		name, found = s.Name, true
 	}
-	return "", false
+	return name, found
 }
 
 // PackageNames are the Debian packages a balancer needs of this component.

@@ -12,7 +12,8 @@ import (
 )
 
 // Batch runs several commands that change nothing in one round trip, one after the other, and returns a Result for each,
-// whatever its exit code. Standard error is not kept. Because a round trip and a session cost more than most commands,
+// whatever its exit code. Standard error is not kept; programs
+// run in the C locale. Because a round trip and a session cost more than most commands,
 // this is how Ensure and the component packages look at a host.
 func (t *Target) Batch(ctx context.Context, argvs ...[]string) ([]Result, error) {
 	if len(argvs) == 0 {
@@ -20,7 +21,8 @@ func (t *Target) Batch(ctx context.Context, argvs ...[]string) ([]Result, error)
 	}
 	mark := "pgha-" + rand.Text()
 	var script strings.Builder
-	script.WriteString("exec 2>/dev/null </dev/null\n")
+	// Programs are to answer in English whatever the host's language, for the answers get parsed.
+	script.WriteString("exec 2>/dev/null </dev/null\nexport LC_ALL=C\n")
 	for _, argv := range argvs {
 		line, err := shell.Join(argv)
 		if err != nil {

@@ -52,3 +52,19 @@ func (c Cmd) String() string {
 	}
 	return Redact(line, c.Secrets)
 }
+
+// Redacted returns the command as an observer may see it: secrets blotted out of arguments, environment and script, no
+// standard input, and no list of secrets.
+func (c Cmd) Redacted() Cmd {
+	secrets := c.Secrets
+	blot := func(words []string) []string {
+		out := make([]string, len(words))
+		for i, w := range words {
+			out[i] = Redact(w, secrets)
+		}
+		return out
+	}
+	c.Argv, c.Env, c.Script = blot(c.Argv), blot(c.Env), Redact(c.Script, secrets)
+	c.Stdin, c.Secrets = nil, nil
+	return c
+}

@@ -1,9 +1,9 @@
 package remote
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -26,14 +26,7 @@ var (
 
 // Run runs cmd through sh, like every other Executor does, in a process group of its own that ends with ctx.
 func (l *Local) Run(ctx context.Context, cmd Cmd) (Result, error) {
-	var stdout, stderr bytes.Buffer
-	start := time.Now()
-	code, err := l.Stream(ctx, cmd, &stdout, &stderr)
-	res := Result{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), ExitCode: code, Duration: time.Since(start)}
-	if err == nil && code != 0 {
-		err = NewExitError(l.String(), cmd, res)
-	}
-	return res, err
+	return runVia(ctx, l.String(), l.Stream, cmd)
 }
 
 // Stream implements Streamer.
@@ -48,13 +41,22 @@ func (l *Local) Stream(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (
 		defer cancel()
 	}
 	c := exec.CommandContext(ctx, "sh", "-c", line)
-	c.Stdin, c.Stdout, c.Stderr = stdin, stdout, stderr
+	c.Stdout, c.Stderr = stdout, stderr
+	failed, err := feed(c, stdin)
+	if err != nil {
+		return -1, OnHost(l.String(), err)
+	}
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
 	c.WaitDelay = time.Second
 	err = c.Run()
 	if ctx.Err() != nil {
-		return -1, OnHost(l.String(), ctx.Err())
+		return -1, OnHost(l.String(), fmt.Errorf("%s: %w", shorten(cmd.String(), 160), ctx.Err()))
+	}
+	select {
+	case readErr := <-failed:
+		return -1, OnHost(l.String(), fmt.Errorf("read standard input: %w", readErr))
+	default:
 	}
 	var ee *exec.ExitError
 	if errors.As(err, &ee) {
@@ -63,10 +65,34 @@ func (l *Local) Stream(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (
 		}
 		return ee.ExitCode(), nil
 	}
-	if err != nil {
+	// A process left in the background may hold the output open: the command itself has ended well.
+	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return -1, OnHost(l.String(), err)
 	}
 	return 0, nil
+}
+
+// feed makes stdin the command's standard input. Unlike exec.Cmd it does not wait for a reader that is blocked when the
+// command has ended. What stdin fails with is sent before the command sees its input end.
+func feed(c *exec.Cmd, stdin io.Reader) (failed <-chan error, err error) {
+	if _, file := stdin.(*os.File); stdin == nil || file {
+		c.Stdin = stdin
+		return nil, nil
+	}
+	pipe, err := c.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	errs := make(chan error, 1)
+	go func() {
+		defer func() { _ = pipe.Close() }()
+		_, err := io.Copy(pipe, stdin)
+		// A command may end without reading all of its input.
+		if err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, os.ErrClosed) {
+			errs <- err
+		}
+	}()
+	return errs, nil
 }
 
 // NewExitError makes the error for a command that ran and failed. It is for implementations of Executor.

@@ -23,6 +23,14 @@ func (p *planner) Run(ctx context.Context, cmd Cmd) (Result, error) {
 	return p.Executor.Run(ctx, cmd)
 }
 
+// Stream implements Streamer, lest the one underneath be found instead.
+func (p *planner) Stream(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (int, error) {
+	if cmd.Mutating {
+		return 0, ctx.Err()
+	}
+	return streamVia(ctx, p.Executor, cmd, stdout, stderr)
+}
+
 func (p *planner) Put(ctx context.Context, r io.Reader, meta FileMeta) (bool, error) {
 	if _, err := meta.complete(); err != nil {
 		return false, err

@@ -1,4 +1,5 @@
-# put PATH MODE OWNER GROUP: standard input becomes the file PATH. Prints "changed" or "unchanged".
+# put PATH MODE OWNER GROUP: standard input, which ends with the SHA-256 of what comes before it, becomes the file PATH.
+# Prints "changed" or "unchanged". The sum tells a complete input from one that a lost connection has cut.
 set -eu
 path=$1 mode=$2 owner=$3 group=$4
 dir=${path%/*}
@@ -6,6 +7,16 @@ umask 077
 tmp=$(mktemp "${dir:-/}/.pgha.XXXXXXXX")
 trap 'rm -f "$tmp"' EXIT
 cat >"$tmp"
+size=$(($(stat -c %s "$tmp") - 64))
+if [ "$size" -ge 0 ]; then
+	want=$(tail -c 64 "$tmp" | tr -d '\000')
+	truncate -s "$size" "$tmp"
+	have=$(sha256sum <"$tmp")
+fi
+if [ "$size" -lt 0 ] || [ "${have%% *}" != "$want" ]; then
+	echo 'the content did not arrive completely' >&2
+	exit 74
+fi
 if [ -f "$path" ] && [ ! -L "$path" ] && [ "$(stat -c '%a %U %G' "$path")" = "$mode $owner $group" ] && cmp -s "$tmp" "$path"; then
 	echo unchanged
 	exit 0

@@ -1,12 +1,10 @@
 package remote
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -23,8 +21,23 @@ func (s *SSH) Stream(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (in
 	return s.session(ctx, cmd, stdout, stderr)
 }
 
-// session runs cmd as the account logged in, in a session of its own.
+// session runs cmd as the account logged in, in a session of its own. When that account goes on with sudo, its own
+// signals do not reach the command, so root has to send them.
 func (s *SSH) session(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (int, error) {
+	if s.sudo == nil {
+		return s.run(ctx, cmd, stdout, stderr, nil)
+	}
+	return s.run(ctx, cmd, stdout, stderr, func(ctx context.Context, group string) {
+		plain := func(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (int, error) {
+			return s.run(ctx, cmd, stdout, stderr, nil)
+		}
+		kill := Cmd{Argv: []string{"kill", "-KILL", "--", "-" + group}, Mutating: true}
+		_, _ = s.sudo.stream(ctx, plain, kill, io.Discard, io.Discard)
+	})
+}
+
+// run runs cmd in a session. When ctx ends it is killed; killAsRoot, if set, gets the process group for that.
+func (s *SSH) run(ctx context.Context, cmd Cmd, stdout, stderr io.Writer, killAsRoot func(ctx context.Context, group string)) (int, error) {
 	line, stdin, err := CommandLine(cmd)
 	if err != nil {
 		return -1, OnHost(s.name, err)
@@ -39,7 +52,7 @@ func (s *SSH) session(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (i
 	defer errOut.cut()
 	sess, err := s.open(ctx, func(sess *ssh.Session) error {
 		sess.Stdin, sess.Stdout, sess.Stderr = stdin, out, errOut
-		return sess.Start("echo " + s.mark + "; " + line)
+		return sess.Start("echo " + s.mark + " $$; " + line)
 	})
 	if err != nil {
 		return -1, err
@@ -54,6 +67,13 @@ func (s *SSH) session(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (i
 	case err := <-ended:
 		return s.exit(out, err)
 	case <-ctx.Done():
+		out.cut()
+		errOut.cut()
+		if group := out.processGroup(); killAsRoot != nil && group != "" {
+			bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), killGrace)
+			defer cancel()
+			killAsRoot(bounded, group)
+		}
 		s.kill(sess, ended)
 		return -1, OnHost(s.name, fmt.Errorf("%s: %w", shorten(cmd.String(), 160), ctx.Err()))
 	case <-s.closed:
@@ -76,6 +96,9 @@ func (s *SSH) kill(sess *ssh.Session, ended <-chan error) {
 func (s *SSH) exit(out *output, err error) (int, error) {
 	var exited *ssh.ExitError
 	var missing *ssh.ExitMissingError
+	if errors.Is(err, io.EOF) {
+		err = nil // it ended well without reading all of its input
+	}
 	switch {
 	case err == nil && !out.started():
 		return -1, OnHost(s.name, fmt.Errorf("the account's login shell ran no command: %s", out.noise()))
@@ -162,60 +185,4 @@ func (s *SSH) try(ctx context.Context, start func(*ssh.Session) error) (*ssh.Ses
 		}()
 		return nil, ctx.Err()
 	}
-}
-
-// output passes on what a command prints, from the mark on if there is one, until it is cut.
-type output struct {
-	mu      sync.Mutex
-	w       io.Writer
-	mark    string // "" once it was seen
-	before  []byte // what came before it
-	stopped bool
-}
-
-// maxNoise is how much a login shell may print before the command's own output.
-const maxNoise = 1 << 20
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.stopped {
-		return len(p), nil
-	}
-	if o.mark == "" {
-		return o.w.Write(p)
-	}
-	o.before = append(o.before, p...)
-	noise, rest, found := bytes.Cut(o.before, []byte(o.mark+"\n"))
-	switch {
-	case found:
-		o.before, o.mark = noise, ""
-		if len(rest) > 0 {
-			if _, err := o.w.Write(rest); err != nil {
-				return 0, err
-			}
-		}
-	case len(o.before) > maxNoise:
-		return 0, errors.New("the login shell prints without end")
-	}
-	return len(p), nil
-}
-
-// cut makes sure that nothing is written to w any more.
-func (o *output) cut() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.stopped = true
-}
-
-func (o *output) started() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.mark == ""
-}
-
-func (o *output) noise() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return lastLines(string(o.before), 3)
 }

@@ -25,6 +25,7 @@ type sudo struct {
 	refused error // a wrong password is not tried twice: accounts get locked for that
 }
 
+// streamFunc has the form of Streamer's method.
 type streamFunc func(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (int, error)
 
 // stream runs cmd as root by way of run.

@@ -146,9 +146,10 @@ func (a *authenticator) close() {
 	}
 }
 
+// String lists what was offered.
 func (a *authenticator) String() string {
 	if len(a.tried) == 0 {
-		return "nothing"
+		return "nothing, because the server wants another way to authenticate than those configured"
 	}
 	return strings.Join(a.tried, ", ")
 }

@@ -34,7 +34,7 @@ func (c *Cluster) Apply(ctx context.Context, opts ApplyOptions) (Report, error) 
 		phases = StandardPhases()
 	}
 	start := time.Now()
-	out := &emitter{observer: opts.Observer}
+	out := &emitter{observer: opts.Observer, log: c.log}
 	err := runPhases(ctx, c, phases, out)
 	return Report{Changes: out.changed(), Duration: time.Since(start)}, err
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -26,6 +27,8 @@ type ConnectOptions struct {
 	AllowUnreachable bool
 	// ReadOnly makes no credentials and takes no lock, for looking only: ErrNotProvisioned when there is nothing to see.
 	ReadOnly bool
+	// Timeout bounds connecting to one host, in place of the spec's ssh.connect_timeout; 0 leaves that.
+	Timeout time.Duration
 	// Logger hears of details; nil discards them.
 	Logger *slog.Logger
 }

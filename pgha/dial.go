@@ -35,6 +35,9 @@ func sshConfig(ctx context.Context, sp *Spec, h spec.Host, opts ConnectOptions) 
 	for _, file := range general.IdentityFiles {
 		cfg.IdentityFiles = append(cfg.IdentityFiles, expandHome(file))
 	}
+	if opts.Timeout > 0 {
+		cfg.Timeout = opts.Timeout
+	}
 	if general.Agent {
 		cfg.AgentSocket = os.Getenv("SSH_AUTH_SOCK")
 	}

@@ -1,6 +1,7 @@
 package pgha
 
 import (
+	"log/slog"
 	"sync"
 	"time"
 
@@ -38,6 +39,7 @@ type Observer func(Event)
 type emitter struct {
 	mu       sync.Mutex
 	observer Observer
+	log      *slog.Logger
 	changes  []remote.Change
 	// said is the last progress message of each phase: polls say the same again and again.
 	said map[string]string
@@ -59,6 +61,7 @@ func (e *emitter) emit(ev Event) {
 	if ev.Change != nil {
 		e.changes = append(e.changes, *ev.Change)
 	}
+	e.log.Debug(string(ev.Kind), "phase", ev.Phase, "host", ev.Host, "message", ev.Message, "change", ev.Change, "duration", ev.Duration, "error", ev.Err)
 	if e.observer != nil {
 		e.observer(ev)
 	}

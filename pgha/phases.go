@@ -3,6 +3,9 @@ package pgha
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/etcd"
@@ -35,8 +38,12 @@ func preflightPhase(ctx context.Context, run *Run) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range report.Warnings() {
-		run.Warn(p.Host, p.Problem)
+	hosts := map[string][]string{}
+	for _, w := range report.Warnings() {
+		hosts[w.Problem] = append(hosts[w.Problem], w.Host)
+	}
+	for _, problem := range slices.Sorted(maps.Keys(hosts)) {
+		run.Warn(strings.Join(hosts[problem], ", "), problem)
 	}
 	return report.Err()
 }

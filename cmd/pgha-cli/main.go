@@ -103,7 +103,7 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 func suggestion(c *cli.Context) string {
 	if s := cli.SuggestCommand(c.App.Commands, c.Args().First()); s != "" {
-		return fmt.Sprintf("; did you mean %q?", s)
+		return ". " + s // already a question: Did you mean "apply"?
 	}
 	return ""
 }

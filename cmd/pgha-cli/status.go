@@ -15,6 +15,9 @@ import (
 	"github.com/pgha/toolkit/pgha"
 )
 
+// lookTimeout is how long status and verify wait for a host: somebody wants to know what is wrong, and now.
+const lookTimeout = 3 * time.Second
+
 func statusCommand(out *terminal) *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "members, etcd, balancers, the address's holder and certificates",
@@ -24,7 +27,7 @@ func statusCommand(out *terminal) *cli.Command {
 			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "again every two seconds, until Ctrl-C"},
 		},
 		Action: func(c *cli.Context) error {
-			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true}
+			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
 			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 				for {
 					s, err := cl.Status(ctx)

@@ -17,7 +17,7 @@ func verifyCommand(out *terminal) *cli.Command {
 			"Changes nothing but one table of its own, which it drops. Exits with 1 when a check fails.",
 		Flags: []cli.Flag{outputFlag()},
 		Action: func(c *cli.Context) error {
-			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true}
+			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
 			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 				observe := func(ck pgha.Check) { printCheck(out, ck) }
 				if wantsJSON(c) {

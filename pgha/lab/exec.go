@@ -36,7 +36,7 @@ func (l *Lab) Exec(ctx context.Context, host string, argv []string, stdio Stdio)
 	groups.close()
 	if pid == 0 {
 		err := fmt.Errorf("exec on host %s: %w", h.Name, ErrHostDown)
-		return -1, withHint(err, fmt.Sprintf("give it power: pgha-cli lab start-host --name %s %s", l.Name(), h.Name))
+		return -1, withHint(err, fmt.Sprintf("give it power: pgha-cli --lab-name %s lab start %s", l.Name(), h.Name))
 	}
 	exit, err := enterHost(ctx, pid, argv, stdio)
 	if err != nil {

@@ -63,7 +63,7 @@ func (r record) knownHosts(keys map[string]string) []byte {
 }
 
 func notRunning(name string) error {
-	return withHint(fmt.Errorf("open lab %q: %w", name, ErrNotRunning), "start it: pgha-cli lab up --name "+name)
+	return withHint(fmt.Errorf("open lab %q: %w", name, ErrNotRunning), "start it: pgha-cli --lab-name "+name+" lab up")
 }
 
 func writeAtomic(path string, body []byte, mode fs.FileMode) error {

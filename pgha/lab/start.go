@@ -85,7 +85,7 @@ func ensureRecord(ctx context.Context, o Options, p progress) (record, error) {
 
 // checkRecord refuses options that contradict the existing lab.
 func checkRecord(c cache, o Options, r record) error {
-	hint := "remove it first: pgha-cli lab down --name " + o.Name
+	hint := "remove it first: pgha-cli --lab-name " + o.Name + " lab down"
 	if o.Hosts != 0 && o.Hosts != len(r.Hosts) {
 		return withHint(fmt.Errorf("start lab %s: %w: it has %d hosts, not %d", o.Name, ErrConflict, len(r.Hosts), o.Hosts), hint)
 	}

@@ -1,0 +1,64 @@
+package pgha
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestListeners(t *testing.T) {
+	t.Parallel()
+	got := listeners(`LISTEN 0 4096 0.0.0.0:5432 0.0.0.0:* users:(("haproxy",pid=717,fd=7))
+LISTEN 0 128 [::]:22 [::]:*
+LISTEN 0 4096 127.0.0.53%lo:53 0.0.0.0:* users:(("systemd-resolve",pid=1,fd=2))
+nonsense
+`)
+	want := map[int]string{5432: "haproxy", 22: "", 53: "systemd-resolve"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCandidates(t *testing.T) {
+	t.Parallel()
+	got := candidates(`patroni:
+  Installed: (none)
+  Candidate: 4.1.5-1
+  Version table:
+     4.1.5-1 500
+haproxy:
+  Installed: 3.2.26-1
+  Candidate: (none)
+`)
+	if diff := cmp.Diff(map[string]string{"patroni": "4.1.5-1"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFreeBytes(t *testing.T) {
+	t.Parallel()
+	got, err := freeBytes("Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda 1000 400 600 40% /")
+	if err != nil || got != 600*1024 {
+		t.Errorf("got %d, %v", got, err)
+	}
+	for _, bad := range []string{"", "df: cannot access", "a b c\nd e f x y"} {
+		if _, err := freeBytes(bad); err == nil {
+			t.Errorf("%q: no error", bad)
+		}
+	}
+}
+
+func TestSupported(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		distribution, release string
+		want                  bool
+	}{
+		{"debian", "12", true}, {"debian", "13", true}, {"debian", "", true}, {"debian", "11", false},
+		{"ubuntu", "22.04", true}, {"ubuntu", "24.04", true}, {"ubuntu", "20.04", false}, {"rocky", "9", false},
+	} {
+		if got := supported(Facts{Distribution: tt.distribution, Release: tt.release}); got != tt.want {
+			t.Errorf("%s %s: got %v", tt.distribution, tt.release, got)
+		}
+	}
+}

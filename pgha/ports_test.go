@@ -1,0 +1,51 @@
+package pgha
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+func testCluster(t *testing.T) *Cluster {
+	t.Helper()
+	c := &Cluster{Spec: testSpec(t), targets: map[string]*remote.Target{}}
+	for _, h := range c.Spec.Hosts {
+		c.targets[h.Name] = &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}, Executor: &remote.Local{Name: h.Name}}
+	}
+	return c
+}
+
+func TestRoutesCoverTheMatrix(t *testing.T) {
+	t.Parallel()
+	counts := map[string]int{}
+	for _, r := range testCluster(t).Routes() {
+		if r.From == r.To {
+			t.Errorf("%v goes to itself", r)
+		}
+		counts[r.Port]++
+	}
+	// 6 ordered pairs of 3 databases; 2 balancers reach each of 3 databases; 2 ordered pairs of balancers.
+	for port, want := range map[string]int{"2379": 6, "2380": 6, "5432": 12, "8008": 12, "vrrp": 2} {
+		if counts[port] != want {
+			t.Errorf("port %s: %d routes, want %d", port, counts[port], want)
+		}
+	}
+}
+
+func TestJudgeNamesTheBlockedPair(t *testing.T) {
+	t.Parallel()
+	c := testCluster(t)
+	routes := []Route{{"pg1", "pg2", "2380", "etcd to etcd"}, {"pg1", "pg3", "2380", "etcd to etcd"}, {"lb1", "lb2", "vrrp", "election"}, {"lb2", "lb1", "vrrp", "election"}}
+	blocked := judge(c, routes,
+		map[string]string{"pg1 192.0.2.12:2380": "blocked", "pg1 192.0.2.13:2380": "open"},
+		map[string]bool{"192.0.2.2 192.0.2.1": true})
+	if len(blocked) != 2 {
+		t.Fatalf("blocked: %v", blocked)
+	}
+	for i, want := range []string{"pg1 cannot reach port 2380 of pg2 (etcd to etcd): no answer within 3s", "lb2 cannot reach protocol 112 (VRRP) of lb1"} {
+		if got := blocked[i].String(); !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

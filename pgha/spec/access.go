@@ -12,7 +12,7 @@ type Balancer struct {
 	ReadFallbackToPrimary bool `yaml:"read_fallback_to_primary"`
 	// StatsPort shows HAProxy's statistics, on the balancer's own loopback address only. Default: 7000.
 	StatsPort int `yaml:"stats_port"`
-	// MaxConnections of clients at once, per balancer; each takes two open files. Default: 1000.
+	// MaxConnections of clients at once, per balancer; each takes two open files. Default: 4000.
 	MaxConnections int `yaml:"max_connections"`
 	// ClientTimeout is how long a session may be idle before HAProxy cuts it. Default: 24h.
 	ClientTimeout time.Duration `yaml:"client_timeout"`
@@ -24,8 +24,8 @@ type Balancer struct {
 type VIP struct {
 	// Address is the virtual IP. No default.
 	Address string `yaml:"address"`
-	// PrefixLength of the subnet it is in. Default: 0, which takes the length from the interface; the check that the
-	// address is in the balancers' subnet then assumes 24 bits for IPv4 and 64 for IPv6.
+	// PrefixLength of the subnet it is in. Default: 0, which gives the address to the interface as a single host's (32 or
+	// 128 bits); the check that it is in the balancers' subnet then assumes 24 bits for IPv4 and 64 for IPv6.
 	PrefixLength int `yaml:"prefix_length,omitempty"`
 	// RouterID is VRRP's, 1 to 255, unique in the network segment. Default: 51.
 	RouterID int `yaml:"router_id"`

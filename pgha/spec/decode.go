@@ -17,7 +17,12 @@ import (
 type decoder struct {
 	file string
 	at   map[string]position
+	lost map[string]bool // fields whose value could not be read
 	errs []Error
+}
+
+func newDecoder(file string) *decoder {
+	return &decoder{file: file, at: map[string]position{}, lost: map[string]bool{}}
 }
 
 // position is a place in the file.
@@ -26,7 +31,7 @@ type position struct{ line, column int }
 // report notes a problem at a field, or at the nearest section that holds it when the field itself is not in the file.
 func (d *decoder) report(field, problem, remedy string) {
 	e := Error{File: d.file, Field: field, Problem: problem, Remedy: remedy}
-	for path := field; ; path = path[:max(0, strings.LastIndexAny(path, ".["))] {
+	for path := field; ; path = parent(path) {
 		if p, ok := d.at[path]; ok || path == "" {
 			e.Line, e.Column = p.line, p.column
 			break
@@ -35,12 +40,20 @@ func (d *decoder) report(field, problem, remedy string) {
 	d.errs = append(d.errs, e)
 }
 
-// broken tells whether a problem was reported of a field or of something in it.
-func (d *decoder) broken(field string) bool {
-	return slices.ContainsFunc(d.errs, func(e Error) bool {
-		rest, ok := strings.CutPrefix(e.Field, field)
-		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
-	})
+// unread notes that a field's value could not be read, so that nothing more is said about it.
+func (d *decoder) unread(field, problem, remedy string) {
+	d.report(field, problem, remedy)
+	d.lost[field] = true
+}
+
+// isLost tells whether a field, or the section it is in, could not be read.
+func (d *decoder) isLost(field string) bool {
+	for path := field; path != ""; path = parent(path) {
+		if d.lost[path] {
+			return true
+		}
+	}
+	return d.lost[""]
 }
 
 // mark remembers where a field stands.
@@ -50,12 +63,12 @@ func (d *decoder) mark(field string, n *yaml.Node) { d.at[field] = position{n.Li
 func (d *decoder) value(field string, n *yaml.Node, v reflect.Value, unit string) {
 	d.mark(field, n)
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
-		d.report(field, "anchors and aliases are not read here", "write the value out")
+		d.unread(field, "anchors and aliases are not read here", "write the value out")
 		return
 	}
 	if n.ShortTag() == "!!null" && v.Kind() != reflect.Interface {
 		if v.Kind() != reflect.Struct {
-			d.report(field, "has no value", "write one, or delete the line")
+			d.unread(field, "has no value", "write one, or delete the line")
 		}
 		return
 	}
@@ -83,7 +96,7 @@ func (d *decoder) value(field string, n *yaml.Node, v reflect.Value, unit string
 // is reports a node of another kind than the field's.
 func (d *decoder) is(field string, n *yaml.Node, kind yaml.Kind, name, remedy string) bool {
 	if n.Kind != kind {
-		d.report(field, shown(n)+" is not "+name, remedy)
+		d.unread(field, shown(n)+" is not "+name, remedy)
 	}
 	return n.Kind == kind
 }
@@ -102,7 +115,11 @@ func (d *decoder) structure(field string, n *yaml.Node, v reflect.Value) {
 			d.report(path, "unknown field", didYouMean(key.Value, names))
 			continue
 		}
-		d.value(join(field, key.Value), value, v.Field(i), v.Type().Field(i).Tag.Get("unit"))
+		path := join(field, key.Value)
+		d.value(path, value, v.Field(i), v.Type().Field(i).Tag.Get("unit"))
+		if value.Kind != yaml.ScalarNode {
+			d.mark(path, key) // a section stands where its name does
+		}
 	}
 }
 
@@ -155,7 +172,7 @@ func (d *decoder) free(field string, n *yaml.Node) any {
 	d.mark(field, n)
 	switch {
 	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		d.report(field, "anchors and aliases are not read here", "write the value out")
+		d.unread(field, "anchors and aliases are not read here", "write the value out")
 	case n.Kind == yaml.MappingNode:
 		return d.mapping(field, n)
 	case n.Kind == yaml.SequenceNode:
@@ -181,7 +198,7 @@ func (d *decoder) plain(field string, n *yaml.Node) any {
 			return v
 		}
 	}
-	d.report(field, shown(n)+" is not text, a number, true or false", "put it in quotes if it is text")
+	d.unread(field, shown(n)+" is not text, a number, true or false", "put it in quotes if it is text")
 	return nil
 }
 
@@ -201,6 +218,9 @@ func join(field, name string) string {
 	}
 	return field + "." + name
 }
+
+// parent is the section that holds a field.
+func parent(field string) string { return field[:max(0, strings.LastIndexAny(field, ".["))] }
 
 func element(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
 

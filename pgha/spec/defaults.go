@@ -23,7 +23,7 @@ func New() *Spec {
 		Patroni: Patroni{Namespace: "/service/", RESTPort: 8008, Profile: ProfileSafe, MaximumLagOnFailover: 1 << 20,
 			FailsafeMode: true, UsePgRewind: true, UseSlots: true, SynchronousMode: SynchronousOff, Watchdog: WatchdogAutomatic},
 		Balancer: Balancer{WritePort: 5432, ReadPort: 5433, ReadFallbackToPrimary: true, StatsPort: 7000,
-			MaxConnections: 1000, ClientTimeout: 24 * time.Hour, CheckInterval: 500 * time.Millisecond},
+			MaxConnections: 4000, ClientTimeout: 24 * time.Hour, CheckInterval: 500 * time.Millisecond},
 		TLS:        TLS{KeyAlgorithm: KeyECDSA, CALifetimeDays: 3650, LeafLifetimeDays: 365},
 		Unattended: Unattended{NeedrestartExclude: true},
 	}
@@ -36,8 +36,8 @@ func newVIP() VIP {
 
 const defaultEtcdVersion = "3.6.10"
 
-// derive fills in the defaults that depend on other fields.
-func (s *Spec) derive() {
+// derive fills in the defaults that depend on other fields. A zero that stands in the file is kept, for check to refuse.
+func (s *Spec) derive(d *decoder) {
 	setDefault(&s.StateDir, s.Cluster+".state")
 	if s.Etcd.Source != SourceDistribution {
 		setDefault(&s.Etcd.Version, defaultEtcdVersion)
@@ -46,15 +46,22 @@ func (s *Spec) derive() {
 		s.PostgreSQL.Repository.Components = []string{"main"}
 	}
 	if s.VIP != nil {
-		setDefault(&s.VIP.RouterID, newVIP().RouterID)
-		setDefault(&s.VIP.AdvertInterval, newVIP().AdvertInterval)
+		fill(d, "vip.router_id", &s.VIP.RouterID, newVIP().RouterID)
+		fill(d, "vip.advert_interval", &s.VIP.AdvertInterval, newVIP().AdvertInterval)
 	}
-	s.deriveHosts()
+	s.deriveHosts(d)
 	s.deriveParameters()
-	s.Patroni.derive()
+	s.Patroni.derive(d)
 }
 
-func (s *Spec) deriveHosts() {
+// fill sets a field that is zero and not in the file.
+func fill[T comparable](d *decoder, field string, target *T, value T) {
+	if _, given := d.at[field]; !given {
+		setDefault(target, value)
+	}
+}
+
+func (s *Spec) deriveHosts(d *decoder) {
 	balancers, six := 0, false
 	for i := range s.Hosts {
 		h := &s.Hosts[i]
@@ -62,7 +69,7 @@ func (s *Spec) deriveHosts() {
 		case RoleDatabase:
 			setDefault(&h.Member, h.Name)
 		case RoleBalancer:
-			setDefault(&h.Priority, 100-10*balancers)
+			fill(d, element("hosts", i)+".priority", &h.Priority, 100-10*balancers)
 			balancers++
 		}
 		a, err := netip.ParseAddr(h.Address)
@@ -98,14 +105,14 @@ func lookup(parameters map[string]any, name string) (any, bool) {
 	return nil, false
 }
 
-func (p *Patroni) derive() {
+func (p *Patroni) derive(d *decoder) {
 	ttl, loop, retry, start := 30*time.Second, 10*time.Second, 10*time.Second, 300*time.Second
 	if p.Profile == ProfileFast {
 		ttl, loop, retry, start = 20*time.Second, 5*time.Second, 5*time.Second, 0
 	}
-	setDefault(&p.TTL, ttl)
-	setDefault(&p.LoopWait, loop)
-	setDefault(&p.RetryTimeout, retry)
+	fill(d, "patroni.ttl", &p.TTL, ttl)
+	fill(d, "patroni.loop_wait", &p.LoopWait, loop)
+	fill(d, "patroni.retry_timeout", &p.RetryTimeout, retry)
 	if p.PrimaryStartTimeout == nil {
 		p.PrimaryStartTimeout = &start
 	}
@@ -146,7 +153,7 @@ func (s *Spec) absolute(d *decoder, folder string) {
 
 // finish turns what was read into a whole and checked spec.
 func finish(s *Spec, d *decoder, folder string) {
-	s.derive()
+	s.derive(d)
 	s.absolute(d, folder)
 	check(s, d)
 }

@@ -30,7 +30,7 @@ func Load(path string) (*Spec, error) {
 //
 // What is wrong comes as *Errors, everything at once, and is ErrInvalid for errors.Is.
 func Parse(name string, data []byte) (*Spec, error) {
-	d := &decoder{file: name, at: map[string]position{"": {1, 1}}}
+	d := newDecoder(name)
 	root := d.document(data)
 	if root == nil {
 		return nil, sorted(d.errs)
@@ -50,7 +50,7 @@ func Parse(name string, data []byte) (*Spec, error) {
 // the working directory) and checks the spec, files included. Its errors are those of Parse, without positions.
 // Completing a complete spec changes nothing.
 func (s *Spec) Complete() error {
-	d := &decoder{at: map[string]position{}}
+	d := newDecoder("")
 	finish(s, d, ".")
 	return sorted(d.errs)
 }

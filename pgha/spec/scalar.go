@@ -23,17 +23,17 @@ func (d *decoder) scalar(field string, n *yaml.Node, v reflect.Value, unit strin
 		case n.Kind == yaml.ScalarNode && tag == "!!str":
 			v.SetString(n.Value)
 		case n.Kind == yaml.ScalarNode:
-			d.report(field, shown(n)+" is not text", "put it in quotes: "+strconv.Quote(n.Value))
+			d.unread(field, shown(n)+" is not text", "put it in quotes: "+strconv.Quote(n.Value))
 		default:
-			d.report(field, shown(n)+" is not text", "write a single value")
+			d.unread(field, shown(n)+" is not text", "write a single value")
 		}
 	case reflect.Bool:
 		if tag != "!!bool" || n.Decode(v.Addr().Interface()) != nil {
-			d.report(field, shown(n)+" is not a boolean", "write true or false")
+			d.unread(field, shown(n)+" is not a boolean", "write true or false")
 		}
 	default:
 		if tag != "!!int" || n.Decode(v.Addr().Interface()) != nil {
-			d.report(field, shown(n)+" is not a whole number", "write digits only")
+			d.unread(field, shown(n)+" is not a whole number", "write digits only")
 		}
 	}
 }
@@ -42,7 +42,7 @@ func (d *decoder) scalar(field string, n *yaml.Node, v reflect.Value, unit strin
 func (d *decoder) duration(field string, n *yaml.Node, v reflect.Value, unit string) {
 	if t, err := time.ParseDuration(n.Value); n.Kind == yaml.ScalarNode && err == nil && (t != 0 || unit == "" || n.Value != "0") {
 		if t < 0 {
-			d.report(field, shown(n)+" is negative", "write a duration such as 10s")
+			d.unread(field, shown(n)+" is negative", "write a duration such as 10s")
 		}
 		v.SetInt(int64(t))
 		return
@@ -54,11 +54,11 @@ func (d *decoder) duration(field string, n *yaml.Node, v reflect.Value, unit str
 		if strings.HasSuffix(n.Value, "d") {
 			remedy = "days are not a unit; write hours, such as 24h"
 		}
-		d.report(field, shown(n)+" is not a duration", remedy)
+		d.unread(field, shown(n)+" is not a duration", remedy)
 	case unit == "":
-		d.report(field, shown(n)+" has no unit", "write "+n.Value+"s for seconds or "+n.Value+"ms for milliseconds")
+		d.unread(field, shown(n)+" has no unit", "write "+n.Value+"s for seconds or "+n.Value+"ms for milliseconds")
 	case number < 0 || number > 1e9:
-		d.report(field, shown(n)+" is out of range", "write seconds, or a duration such as 10s")
+		d.unread(field, shown(n)+" is out of range", "write seconds, or a duration such as 10s")
 	default:
 		v.SetInt(int64(math.Round(number * float64(time.Second))))
 	}

@@ -1,0 +1,133 @@
+package spec
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxSmallFile    = 64 << 10
+	minSecretLength = 12
+)
+
+// smallFile returns the contents of a key or password file, or reports why it can't.
+func (c *checker) smallFile(field, path string, private bool) ([]byte, bool) {
+	f, info, ok := c.open(field, path)
+	if !ok {
+		return nil, false
+	}
+	defer f.Close()
+	if private && info.Mode().Perm()&0o077 != 0 {
+		c.bad(field, fmt.Sprintf("%s may be read by others (mode %04o)", path, info.Mode().Perm()), "run chmod 600 "+path)
+		return nil, false
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxSmallFile+1))
+	switch {
+	case err != nil:
+		c.bad(field, "cannot read "+path+": "+reason(err), "check the path")
+	case len(b) > maxSmallFile:
+		c.bad(field, path+" is too long for what it should be", "check the path")
+	case len(bytes.TrimSpace(b)) == 0:
+		c.bad(field, path+" is empty", "check the path")
+	default:
+		return b, true
+	}
+	return nil, false
+}
+
+// open opens a regular file that must exist.
+func (c *checker) open(field, path string) (*os.File, fs.FileInfo, bool) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		c.bad(field, path+" is not a file", "write the path of a file")
+		return nil, nil, false
+	}
+	var f *os.File
+	if err == nil {
+		f, err = os.Open(path)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		c.bad(field, path+" does not exist", "check the path; relative ones start at the spec's folder")
+	case errors.Is(err, fs.ErrPermission):
+		c.bad(field, path+" may not be read by this user", "make it readable for its owner, and run this as that user")
+	case err != nil:
+		c.bad(field, "cannot open "+path+": "+reason(err), "check the path")
+	}
+	return f, info, err == nil
+}
+
+// reason is an error of the file system without the path that the message names already.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+func (c *checker) identity(field, path string) {
+	b, ok := c.smallFile(field, path, !strings.HasSuffix(path, ".pub"))
+	if ok && !bytes.Contains(b, []byte("PRIVATE KEY-----")) {
+		c.bad(field, path+" holds no private key in OpenSSH or PEM format", "name the private key, not the .pub file")
+	}
+}
+
+func (c *checker) repositoryKey(field string) {
+	if c.PostgreSQL.Repository.KeyFile == "" {
+		c.bad(field, "is missing with source: mirror", "write the path of the public key that signs the repository")
+		return
+	}
+	b, ok := c.smallFile(field, c.PostgreSQL.Repository.KeyFile, false)
+	binary := len(b) > 0 && b[0]&0x80 != 0 // an OpenPGP packet's first bit is always set
+	if ok && !binary && !bytes.Contains(b, []byte("-----BEGIN PGP PUBLIC KEY BLOCK-----")) {
+		c.bad(field, c.PostgreSQL.Repository.KeyFile+" holds no OpenPGP public key", "export it with gpg --export --armor")
+	}
+}
+
+func (c *checker) archiveFile(field, path string) {
+	f, _, ok := c.open(field, path)
+	if !ok {
+		return
+	}
+	defer f.Close()
+	var magic [2]byte
+	if _, err := io.ReadFull(f, magic[:]); err != nil || magic != [2]byte{0x1f, 0x8b} {
+		c.bad(field, path+" is not a .tar.gz archive", "name the archive of etcd's release page, as it was downloaded")
+	}
+}
+
+func (c *checker) secrets() {
+	if info, err := os.Stat(c.StateDir); err == nil && !info.IsDir() {
+		c.bad("state_dir", c.StateDir+" is not a directory", "write the path of a directory")
+	}
+	c.secret("secrets.superuser_password_file", c.Secrets.SuperuserPasswordFile)
+	c.secret("secrets.replication_password_file", c.Secrets.ReplicationPasswordFile)
+	c.secret("secrets.rewind_password_file", c.Secrets.RewindPasswordFile)
+}
+
+// secret checks a password without ever showing it.
+func (c *checker) secret(field, path string) {
+	if path == "" {
+		return
+	}
+	b, ok := c.smallFile(field, path, true)
+	if !ok {
+		return
+	}
+	password := string(bytes.TrimRight(b, "\r\n"))
+	switch {
+	case !utf8.ValidString(password) || strings.ContainsFunc(password, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		c.bad(field, path+" holds more than one line, or characters that are no text", "write one password on one line")
+	case strings.TrimSpace(password) != password:
+		c.bad(field, "the password in "+path+" begins or ends with a space", "write the password alone on one line")
+	case utf8.RuneCountInString(password) < minSecretLength:
+		c.bad(field, "the password in "+path+" is too short", fmt.Sprintf("use %d characters or more, or delete the line to have one generated", minSecretLength))
+	}
+}

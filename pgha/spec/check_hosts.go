@@ -1,0 +1,112 @@
+package spec
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+func (c *checker) hosts() {
+	if len(c.Hosts) == 0 {
+		c.bad("hosts", "is missing", "list the machines: - {name: postgres-01, address: 192.168.0.203, role: database}")
+		return
+	}
+	names := map[string]int{}
+	for i, h := range c.Hosts {
+		field := element("hosts", i)
+		switch {
+		case h.Name == "":
+			c.bad(field+".name", "is missing", "give the host a name")
+		case !isHostName(h.Name) || len(h.Name) > 64 || strings.EqualFold(h.Name, "localhost"):
+			c.bad(field+".name", quoted(h.Name)+" cannot name a host", "write letters, digits and hyphens, such as postgres-01")
+		}
+		key := strings.ToLower(h.Name)
+		if first, again := names[key]; again && h.Name != "" {
+			c.bad(field+".name", quoted(h.Name)+" is the name of "+c.where(first)+", too", "give each host its own")
+		} else {
+			names[key] = i
+		}
+		oneOf(c, field+".role", h.Role, RoleDatabase, RoleBalancer)
+		c.balancerFields(field, h)
+		for j, name := range h.DNSNames {
+			if !isHostName(name) {
+				c.bad(element(field+".dns_names", j), quoted(name)+" is not a host name", "write a name such as db.example.com")
+			}
+		}
+	}
+	c.counts()
+	c.priorities()
+}
+
+// where names a host in a message about another one.
+func (c *checker) where(i int) string {
+	field := element("hosts", i)
+	if p, ok := c.d.at[field]; ok {
+		return fmt.Sprintf("%s on line %d", field, p.line)
+	}
+	return field
+}
+
+// balancerFields reports what stands at a host of the wrong role.
+func (c *checker) balancerFields(field string, h Host) {
+	switch h.Role {
+	case RoleDatabase:
+		if h.Priority != 0 {
+			c.bad(field+".priority", "is for balancers", "delete it; Patroni's tag failover_priority ranks database hosts")
+		}
+		if h.Interface != "" {
+			c.bad(field+".interface", "is for balancers, which carry the virtual IP", "delete it")
+		}
+	case RoleBalancer:
+		if h.Member != "" {
+			c.bad(field+".member", "is for database hosts: no Patroni runs on a balancer", "delete it")
+		}
+		if len(h.Tags) > 0 {
+			c.bad(field+".tags", "is for database hosts: no Patroni runs on a balancer", "delete it")
+		}
+		if h.Interface != "" && !interfaceSyntax.MatchString(h.Interface) {
+			c.bad(field+".interface", quoted(h.Interface)+" cannot be a network interface", "write its name as ip link shows it, such as enp0s3")
+		}
+	}
+}
+
+// interfaceSyntax is what both Linux and keepalived's configuration can take.
+var interfaceSyntax = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$`)
+
+// counts checks how many hosts of each role there are, once every host's role is known.
+func (c *checker) counts() {
+	for i, h := range c.Hosts {
+		if h.Role != RoleDatabase && h.Role != RoleBalancer || c.d.isLost(element("hosts", i)+".role") {
+			return
+		}
+	}
+	switch n := len(c.Databases()); {
+	case n == 0:
+		c.bad("hosts", "no host has the role database", "give one, three or five hosts role: database")
+	case n%2 == 0:
+		c.bad("hosts", fmt.Sprintf("%d database hosts make %d etcd members: an even number survives no more failures than %d", n, n, n-1),
+			fmt.Sprintf("use %d or %d database hosts", n-1, n+1))
+	case n > 7:
+		c.bad("hosts", fmt.Sprintf("%d database hosts make %d etcd members: more than seven slow every write to etcd down", n, n), "use seven or fewer")
+	}
+	if n := len(c.Balancers()); c.VIP != nil && n < 2 {
+		c.bad("vip", fmt.Sprintf("a virtual IP needs two balancers to move between, there are %d", n), "add hosts with role: balancer, or delete the section vip")
+	}
+}
+
+func (c *checker) priorities() {
+	taken := map[int]int{}
+	for i, h := range c.Hosts {
+		if h.Role != RoleBalancer {
+			continue
+		}
+		field := element("hosts", i) + ".priority"
+		within(c, field, h.Priority, 1, 254)
+		if first, again := taken[h.Priority]; again {
+			c.bad(field, fmt.Sprintf("%d is the priority of %s, too", h.Priority, c.where(first)),
+				"give each balancer its own; without one they get 100, 90, 80 and so on")
+		} else {
+			taken[h.Priority] = i
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package spec
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// addresses checks that every host has an IP address of its own, all of one family.
+func (c *checker) addresses() {
+	seen := map[netip.Addr]int{}
+	var first netip.Addr
+	for i, h := range c.Hosts {
+		field := element("hosts", i) + ".address"
+		a, ok := c.address(field, h.Address, "192.168.0.203")
+		if !ok {
+			continue
+		}
+		if other, again := seen[a]; again {
+			c.bad(field, a.String()+" is the address of "+c.where(other)+", too", "give each host its own")
+			continue
+		}
+		seen[a] = i
+		if !first.IsValid() {
+			first = a
+		}
+		if a.Is4() != first.Is4() {
+			c.bad(field, a.String()+" is "+family(a)+" where "+first.String()+" is "+family(first), "use addresses of one family for all hosts")
+		}
+	}
+}
+
+// address checks an address that others must be able to connect to.
+func (c *checker) address(field, text, example string) (netip.Addr, bool) {
+	if text == "" {
+		c.bad(field, "is missing", "write an IP address such as "+example)
+		return netip.Addr{}, false
+	}
+	a, err := netip.ParseAddr(text)
+	what := ""
+	switch {
+	case err != nil:
+		remedy := "write an IPv4 or IPv6 address such as " + example
+		if p, err := netip.ParsePrefix(text); err == nil {
+			remedy = "write " + p.Addr().String() + " without the prefix length"
+		}
+		c.bad(field, quoted(text)+" is not an IP address", remedy)
+		return a, false
+	case a.Is4In6():
+		c.bad(field, quoted(text)+" is an IPv4 address in IPv6 dress", "write "+a.Unmap().String())
+		return a, false
+	case a.IsUnspecified():
+		what = "stands for no address at all"
+	case a.IsLoopback():
+		what = "is a loopback address: every host's own"
+	case a.IsMulticast():
+		what = "is a multicast address"
+	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		what = "is the broadcast address"
+	case a.IsLinkLocalUnicast() || a.Zone() != "":
+		what = "is a link-local address, good on one interface only"
+	default:
+		return a, true
+	}
+	c.bad(field, quoted(text)+" "+what, "write the address by which the other hosts reach it, such as "+example)
+	return a, false
+}
+
+func family(a netip.Addr) string {
+	if a.Is4() {
+		return "IPv4"
+	}
+	return "IPv6"
+}
+
+func (c *checker) vip() {
+	if c.VIP == nil {
+		return
+	}
+	within(c, "vip.router_id", c.VIP.RouterID, 1, 255)
+	c.between("vip.advert_interval", c.VIP.AdvertInterval, 10*time.Millisecond, 40950*time.Millisecond, 10*time.Millisecond)
+	a, ok := c.address("vip.address", c.VIP.Address, "192.168.0.210")
+	if !ok {
+		return
+	}
+	bits, how := c.VIP.PrefixLength, ""
+	if bits != 0 && (bits < 1 || bits > a.BitLen()) {
+		c.bad("vip.prefix_length", fmt.Sprintf("%d is out of range", bits), fmt.Sprintf("write a number from 1 to %d", a.BitLen()))
+		return
+	}
+	if bits == 0 || bits == a.BitLen() {
+		bits, how = 24, ", taking the subnet for a /24"
+		if a.Is6() {
+			bits, how = 64, ", taking the subnet for a /64"
+		}
+	}
+	c.vipSubnet(a, bits, how)
+}
+
+// vipSubnet checks the virtual IP against the hosts' addresses.
+func (c *checker) vipSubnet(vip netip.Addr, bits int, how string) {
+	subnet := netip.PrefixFrom(vip, bits).Masked()
+	if vip.Is4() && bits < 31 && (vip == subnet.Addr() || !subnet.Contains(vip.Next())) {
+		c.bad("vip.address", fmt.Sprintf("%s is the first or last address of %s and belongs to no host%s", vip, subnet, how), "write a free address of the subnet")
+		return
+	}
+	for i, h := range c.Hosts {
+		a, err := netip.ParseAddr(h.Address)
+		switch {
+		case err != nil || a.Is4In6():
+		case a == vip:
+			c.bad("vip.address", vip.String()+" is the address of "+c.where(i), "write a free address of the same subnet")
+		case h.Role != RoleBalancer:
+		case a.Is4() != vip.Is4():
+			c.bad("vip.address", fmt.Sprintf("%s is %s but balancer %s has the %s address %s", vip, family(vip), h.Name, family(a), a), "use addresses of one family")
+			return
+		case !subnet.Contains(a):
+			remedy := "write a free address of the balancers' subnet"
+			if how != "" {
+				remedy += ", or prefix_length if the subnet is larger"
+			}
+			c.bad("vip.address", fmt.Sprintf("%s is outside the subnet of balancer %s, %s%s", vip, h.Name, netip.PrefixFrom(a, bits).Masked(), how), remedy)
+			return
+		}
+	}
+}

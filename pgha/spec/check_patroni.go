@@ -1,0 +1,89 @@
+package spec
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+)
+
+var namespaceSyntax = regexp.MustCompile(`^(?:/[A-Za-z0-9._-]+)+/?$`)
+
+func (c *checker) patroni() {
+	p := c.Patroni
+	if !namespaceSyntax.MatchString(p.Namespace) {
+		c.bad("patroni.namespace", quoted(p.Namespace)+" cannot be a prefix of keys", "write a path such as /service/")
+	}
+	oneOf(c, "patroni.profile", p.Profile, ProfileSafe, ProfileFast)
+	oneOf(c, "patroni.synchronous_mode", p.SynchronousMode, SynchronousOff, SynchronousOn, SynchronousStrict, SynchronousQuorum)
+	oneOf(c, "patroni.watchdog", p.Watchdog, WatchdogAutomatic, WatchdogOff, WatchdogRequired)
+	within(c, "patroni.maximum_lag_on_failover", p.MaximumLagOnFailover, 0, 1<<40)
+	if p.SynchronousMode == SynchronousStrict && len(c.Databases()) == 1 {
+		c.bad("patroni.synchronous_mode", "strict stops every write while there is no replica, and one database host has none", "add two database hosts, or write off")
+	}
+	for _, own := range []struct{ key, instead string }{
+		{"scope", "cluster"}, {"name", "the member of each host"}, {"namespace", "patroni.namespace"},
+	} {
+		if _, there := p.Extra[own.key]; there {
+			c.bad("patroni.extra."+own.key, "has a field of its own", "use "+own.instead)
+		}
+	}
+}
+
+// timings follows Patroni's rules, which Patroni enforces by changing the values.
+func (c *checker) timings() {
+	p := c.Patroni
+	fine := true
+	for _, t := range []struct {
+		field        string
+		value, least time.Duration
+	}{
+		{"ttl", p.TTL, 20 * time.Second}, {"loop_wait", p.LoopWait, time.Second},
+		{"retry_timeout", p.RetryTimeout, 3 * time.Second}, {"primary_start_timeout", *p.PrimaryStartTimeout, 0},
+	} {
+		field := "patroni." + t.field
+		switch {
+		case c.d.isLost(field):
+			fine = false
+		case t.value < t.least:
+			fine = false
+			c.bad(field, fmt.Sprintf("%s is too short: Patroni would silently take %s", t.value, t.least), "write "+t.least.String()+" or more")
+		case t.value%time.Second != 0:
+			fine = false
+			c.bad(field, t.value.String()+" is not in whole seconds", "write "+(t.value.Truncate(time.Second)+time.Second).String())
+		case t.value > 24*time.Hour:
+			fine = false
+			c.bad(field, t.value.String()+" is longer than a day", "write seconds or a duration, such as 30s")
+		}
+	}
+	if need := p.LoopWait + 2*p.RetryTimeout; fine && need > p.TTL {
+		c.bad("patroni.ttl", fmt.Sprintf("loop_wait %s + 2 * retry_timeout %s = %s is more than ttl %s: Patroni would silently change them",
+			seconds(p.LoopWait), seconds(p.RetryTimeout), seconds(need), seconds(p.TTL)), timingRemedy(p, need))
+	}
+}
+
+// timingRemedy names the nearest values that work.
+func timingRemedy(p Patroni, need time.Duration) string {
+	remedy := "raise ttl to " + seconds(need)
+	if retry := ((p.TTL - p.LoopWait) / 2).Truncate(time.Second); retry >= 3*time.Second {
+		remedy += " or lower retry_timeout to " + seconds(retry)
+	}
+	return remedy
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%d", int64(d/time.Second)) }
+
+func (c *checker) balancer() {
+	within(c, "balancer.max_connections", c.Balancer.MaxConnections, 1, 1000000)
+	c.between("balancer.client_timeout", c.Balancer.ClientTimeout, time.Second, 24*24*time.Hour, time.Millisecond)
+	c.between("balancer.check_interval", c.Balancer.CheckInterval, 100*time.Millisecond, time.Minute, time.Millisecond)
+}
+
+func (c *checker) tls() {
+	oneOf(c, "tls.key_algorithm", c.TLS.KeyAlgorithm, KeyECDSA, KeyRSA)
+	within(c, "tls.ca_lifetime_days", c.TLS.CALifetimeDays, 1, 36500)
+	within(c, "tls.leaf_lifetime_days", c.TLS.LeafLifetimeDays, 1, 36500)
+	if c.TLS.LeafLifetimeDays > c.TLS.CALifetimeDays && c.TLS.CALifetimeDays > 0 {
+		c.bad("tls.leaf_lifetime_days", fmt.Sprintf("%d is more than ca_lifetime_days %d: no certificate outlives its CA", c.TLS.LeafLifetimeDays, c.TLS.CALifetimeDays),
+			fmt.Sprintf("write %d or less", c.TLS.CALifetimeDays))
+	}
+}

@@ -1,0 +1,96 @@
+package spec
+
+import (
+	"encoding/base64"
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var (
+	labelSyntax = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
+	userSyntax  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}$`)
+)
+
+// isHostName tells whether a name is one by RFC 1123, and not a number or IP address.
+func isHostName(name string) bool {
+	if name == "" || len(name) > 253 {
+		return false
+	}
+	labels := strings.Split(name, ".")
+	for _, label := range labels {
+		if !labelSyntax.MatchString(label) {
+			return false
+		}
+	}
+	return strings.ContainsFunc(labels[len(labels)-1], func(r rune) bool { return r < '0' || r > '9' })
+}
+
+func (c *checker) ssh() {
+	c.user("ssh.user", c.SSH.User)
+	within(c, "ssh.port", c.SSH.Port, 1, 65535)
+	oneOf(c, "ssh.host_keys", c.SSH.HostKeys, HostKeysStrict, HostKeysAcceptNew)
+	c.between("ssh.connect_timeout", c.SSH.ConnectTimeout, time.Second, 5*time.Minute, time.Millisecond)
+	within(c, "ssh.max_sessions", c.SSH.MaxSessions, 1, 100)
+	if c.SSH.KnownHosts == "" {
+		c.bad("ssh.known_hosts", "is empty", "write a path, or delete the line for ~/.ssh/known_hosts")
+	}
+	if c.SSH.Jump != "" {
+		c.jump("ssh.jump", c.SSH.Jump)
+	}
+	for i, file := range c.SSH.IdentityFiles {
+		c.identity(element("ssh.identity_files", i), file)
+	}
+	for i, h := range c.Hosts {
+		c.hostSSH(element("hosts", i)+".ssh.", h.SSH)
+	}
+}
+
+func (c *checker) hostSSH(field string, o HostSSH) {
+	if o.User != "" {
+		c.user(field+"user", o.User)
+	}
+	if _, given := c.d.at[field+"port"]; given || o.Port != 0 {
+		within(c, field+"port", o.Port, 1, 65535)
+	}
+	if o.Jump != "" && o.Jump != NoJump {
+		c.jump(field+"jump", o.Jump)
+	}
+	if _, err := netip.ParseAddr(o.Address); o.Address != "" && err != nil && !isHostName(o.Address) {
+		c.bad(field+"address", quoted(o.Address)+" is neither an IP address nor a host name", "write the name or address that ssh connects to")
+	}
+	if o.HostKey == "" {
+		return
+	}
+	digest, ok := strings.CutPrefix(o.HostKey, "SHA256:")
+	if raw, err := base64.RawStdEncoding.DecodeString(digest); !ok || err != nil || len(raw) != 32 {
+		c.bad(field+"host_key", quoted(o.HostKey)+" is not a key's fingerprint",
+			"write SHA256: and 43 characters, as ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub shows on the host")
+	}
+}
+
+func (c *checker) user(field, user string) {
+	if !userSyntax.MatchString(user) {
+		c.bad(field, quoted(user)+" cannot be a user's name", "write the user to log in as, such as root")
+	}
+}
+
+// jump checks "user@host:port".
+func (c *checker) jump(field, jump string) {
+	user, rest, named := strings.Cut(jump, "@")
+	if !named {
+		user, rest = "root", jump
+	}
+	host, port := rest, "22"
+	if h, p, err := net.SplitHostPort(rest); err == nil {
+		host, port = h, p
+	}
+	_, notIP := netip.ParseAddr(strings.Trim(host, "[]"))
+	n, err := strconv.Atoi(port)
+	if !userSyntax.MatchString(user) || notIP != nil && !isHostName(host) || err != nil || n < 1 || n > 65535 {
+		c.bad(field, quoted(jump)+" is not a jump host", "write user@host:port, such as admin@bastion.example.com:22")
+	}
+}

@@ -1,0 +1,92 @@
+package spec
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Marshal writes the spec as YAML with every default spelled out, always in the same order. Parse of the result gives an
+// equal spec. Parameters and Extra are written as they are: use Redacted for what others may see.
+func (s *Spec) Marshal() ([]byte, error) {
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := e.Encode(s); err != nil {
+		return nil, fmt.Errorf("write spec: %w", err)
+	}
+	if err := e.Close(); err != nil {
+		return nil, fmt.Errorf("write spec: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// Redacted returns a copy that may be shown: passwords that stand in Parameters, Extra or PgHBA are blotted out.
+func (s *Spec) Redacted() *Spec {
+	r := *s
+	r.Hosts = slices.Clone(s.Hosts)
+	r.PostgreSQL.Parameters = redactMap(s.PostgreSQL.Parameters)
+	r.Patroni.Extra = redactMap(s.Patroni.Extra)
+	r.PostgreSQL.PgHBA = slices.Clone(s.PostgreSQL.PgHBA)
+	for i, rule := range r.PostgreSQL.PgHBA {
+		r.PostgreSQL.PgHBA[i] = redactText(rule)
+	}
+	return &r
+}
+
+// String names the cluster and counts its hosts.
+func (s Spec) String() string {
+	text := fmt.Sprintf("cluster %s: %d database hosts, %d balancers", s.Cluster, len(s.Databases()), len(s.Balancers()))
+	if s.VIP != nil {
+		text += ", virtual IP " + s.VIP.Address
+	}
+	return text
+}
+
+// GoString is String, so that no way of printing a spec shows what is in its parameters.
+func (s Spec) GoString() string { return s.String() }
+
+const redacted = "[redacted]"
+
+var (
+	secretName = regexp.MustCompile(`(?i)passw(?:or)?d|passphrase|secret|token|credential`)
+	secretText = regexp.MustCompile(`(?i)((?:passw(?:or)?d|passphrase|secrets?|token)\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;]+)`)
+	secretURL  = regexp.MustCompile(`(://[^/\s:@]*:)[^/\s@]*@`)
+)
+
+func redactText(s string) string {
+	return secretURL.ReplaceAllString(secretText.ReplaceAllString(s, "${1}"+redacted), "${1}"+redacted+"@")
+}
+
+func redactMap(m map[string]any) map[string]any {
+	m = maps.Clone(m)
+	for name, value := range m {
+		if _, nested := value.(map[string]any); secretName.MatchString(name) && !nested && !strings.EqualFold(name, "password_encryption") {
+			m[name] = redacted
+		} else {
+			m[name] = redact(value)
+		}
+	}
+	return m
+}
+
+func redact(value any) any {
+	switch v := value.(type) {
+	case string:
+		return redactText(v)
+	case map[string]any:
+		return redactMap(v)
+	case []any:
+		v = slices.Clone(v)
+		for i := range v {
+			v[i] = redact(v[i])
+		}
+		return v
+	}
+	return value
+}

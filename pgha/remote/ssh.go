@@ -121,6 +121,17 @@ func (s *SSH) watch(interval time.Duration) {
 	}
 }
 
+// failed is lost for an error that may be the first sign of the connection's end: it gives the end a moment to show.
+func (s *SSH) failed(err error) error {
+	if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		select {
+		case <-s.closed:
+		case <-time.After(killGrace):
+		}
+	}
+	return s.lost(err)
+}
+
 // lost is the error for something that failed because the connection did, or err itself when the connection lives.
 func (s *SSH) lost(err error) error {
 	select {

@@ -110,15 +110,9 @@ func (s *SSH) exit(out *output, err error) (int, error) {
 	case errors.As(err, &exited):
 		return exited.ExitStatus(), nil
 	case errors.As(err, &missing):
-		// A session that ends without a status is nearly always the connection ending: give that a moment to show.
-		select {
-		case <-s.closed:
-			return -1, s.lost(err)
-		case <-time.After(killGrace):
-			return -1, OnHost(s.name, fmt.Errorf("%w: the session ended without an exit status", ErrDisconnected))
-		}
+		return -1, s.failed(fmt.Errorf("%w: the session ended without an exit status", ErrDisconnected))
 	}
-	return -1, s.lost(err)
+	return -1, s.failed(err)
 }
 
 // open takes a slot, opens a session and starts what start starts. None of these steps outlives ctx from the caller's
@@ -135,7 +129,7 @@ func (s *SSH) open(ctx context.Context, start func(*ssh.Session) error) (*ssh.Se
 		var refused *ssh.OpenChannelError
 		alone := s.slots.releaseRefused(errors.As(err, &refused))
 		if refused == nil {
-			return nil, s.lost(err)
+			return nil, s.failed(err)
 		}
 		if alone && wait >= time.Second {
 			return nil, OnHost(s.name, WithHint(fmt.Errorf("sshd refuses every session: %w", err),

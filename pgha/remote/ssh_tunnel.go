@@ -17,8 +17,12 @@ import (
 // on which nothing listens is an error that matches syscall.ECONNREFUSED.
 func (s *SSH) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	ch, err := s.client.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, s.lost(explainTunnel(address, err))
+	var refused *ssh.OpenChannelError
+	switch {
+	case errors.As(err, &refused):
+		return nil, OnHost(s.name, explainTunnel(address, refused))
+	case err != nil:
+		return nil, s.failed(fmt.Errorf("dial %s from the host: %w", address, err))
 	}
 	near, far := net.Pipe()
 	go func() {
@@ -44,17 +48,13 @@ type tunnel struct {
 func (t *tunnel) LocalAddr() net.Addr  { return t.local }
 func (t *tunnel) RemoteAddr() net.Addr { return t.remote }
 
-func explainTunnel(address string, err error) error {
-	var refused *ssh.OpenChannelError
-	if !errors.As(err, &refused) {
-		return fmt.Errorf("dial %s from the host: %w", address, err)
-	}
+func explainTunnel(address string, refused *ssh.OpenChannelError) error {
 	switch {
 	case refused.Reason == ssh.Prohibited:
-		return WithHint(fmt.Errorf("dial %s from the host: sshd forbids it: %w", address, err),
+		return WithHint(fmt.Errorf("dial %s from the host: sshd forbids it: %w", address, refused),
 			"set `AllowTcpForwarding yes` in the host's /etc/ssh/sshd_config (a Match block or a key's options may forbid it too)")
 	case strings.Contains(strings.ToLower(refused.Message), "refused"):
 		return fmt.Errorf("dial %s from the host: %w", address, syscall.ECONNREFUSED)
 	}
-	return fmt.Errorf("dial %s from the host: %w", address, err)
+	return fmt.Errorf("dial %s from the host: %w", address, refused)
 }

@@ -28,10 +28,6 @@ const (
 	scriptUser = "keepalived_script"
 )
 
-// preemptDelay is how many seconds a balancer that comes back leaves the address where it is: long enough for a HAProxy
-// that starts beside it to have checked every database host several times.
-const preemptDelay = 5
-
 // Config renders keepalived.conf for the balancer with index i of o.Balancers, whose Interface must be known. The same
 // options give the same bytes. keepalived 2.2 and later accept it. Errors match ErrInvalid. Safe for concurrent use,
 // changes nothing.
@@ -43,7 +39,7 @@ func Config(o Options, i int) ([]byte, error) {
 		return nil, fmt.Errorf("render keepalived.conf: %w: there is no balancer with index %d", ErrInvalid, i)
 	}
 	o = o.withDefaults()
-	m := model{Options: o, Self: o.Balancers[i], ScriptUser: scriptUser, ScriptPath: scriptPath, PreemptDelay: preemptDelay}
+	m := model{Options: o, Self: o.Balancers[i], ScriptUser: scriptUser, ScriptPath: scriptPath}
 	if m.Self.Interface == "" {
 		return nil, fmt.Errorf("render keepalived.conf: %w: balancer %s: the interface is not known", ErrInvalid, m.Self.Name)
 	}
@@ -69,7 +65,6 @@ type model struct {
 	Self                   Balancer
 	Peers                  []Balancer
 	ScriptUser, ScriptPath string
-	PreemptDelay           int
 }
 
 // word makes s one word of keepalived.conf. keepalived has comments ("!", "#"), blocks, variables and quotes but no escape

@@ -42,6 +42,17 @@ func (c *checker) bad(field, problem, remedy string) {
 	}
 }
 
+// blame returns the first of the fields that stands in the file: where two contradict each other, and one is a default, the
+// other one is to be changed.
+func (c *checker) blame(fields ...string) string {
+	for _, f := range fields {
+		if _, given := c.d.at[f]; given {
+			return f
+		}
+	}
+	return fields[0]
+}
+
 func (c *checker) general() {
 	switch c.Version {
 	case 1:

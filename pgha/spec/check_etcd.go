@@ -21,8 +21,8 @@ func (c *checker) etcd() {
 	// 50 s is etcd's own limit, five heartbeats its rule.
 	c.between("etcd.election_timeout", e.ElectionTimeout, 50*time.Millisecond, 50*time.Second, time.Millisecond)
 	if e.ElectionTimeout < 5*e.HeartbeatInterval {
-		c.bad("etcd.election_timeout", fmt.Sprintf("%s is less than 5 * heartbeat_interval %s = %s", e.ElectionTimeout, e.HeartbeatInterval, 5*e.HeartbeatInterval),
-			fmt.Sprintf("write %s or more; ten heartbeats are usual", 5*e.HeartbeatInterval))
+		c.bad(c.blame("etcd.election_timeout", "etcd.heartbeat_interval"), fmt.Sprintf("election_timeout %s is less than 5 * heartbeat_interval %s = %s", e.ElectionTimeout, e.HeartbeatInterval, 5*e.HeartbeatInterval),
+			fmt.Sprintf("write election_timeout: %s or more; ten heartbeats are usual", 5*e.HeartbeatInterval))
 	}
 }
 

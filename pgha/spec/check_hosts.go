@@ -90,7 +90,7 @@ func (c *checker) counts() {
 		c.bad("hosts", fmt.Sprintf("%d database hosts make %d etcd members: more than seven slow every write to etcd down", n, n), "use seven or fewer")
 	}
 	if n := len(c.Balancers()); c.VIP != nil && n < 2 {
-		c.bad("vip", fmt.Sprintf("a virtual IP needs two balancers to move between, there are %d", n), "add hosts with role: balancer, or delete the section vip")
+		c.bad("vip", fmt.Sprintf("a virtual IP needs two balancers to move between and there are %d", n), "add hosts with role: balancer, or delete the section vip")
 	}
 }
 

@@ -25,10 +25,12 @@ func (c *checker) members() {
 			}
 		}
 		if first, again := slots[slot(h.Member)]; again {
-			if other := c.Hosts[first].Member; other != h.Member {
-				c.bad(field+".member", fmt.Sprintf("%q and %q of %s would share the replication slot %q", h.Member, other, c.where(first), slot(other)), "rename one of the two")
-			} else if !strings.EqualFold(h.Name, c.Hosts[first].Name) {
+			switch other := c.Hosts[first]; {
+			case strings.EqualFold(h.Name, other.Name): // reported as the same host
+			case h.Member == other.Member:
 				c.bad(field+".member", quoted(h.Member)+" is the member of "+c.where(first)+", too", "give each member its own name")
+			default:
+				c.bad(field+".member", fmt.Sprintf("%q and %q of %s would share the replication slot %q", h.Member, other.Member, c.where(first), slot(h.Member)), "rename one of the two")
 			}
 		} else {
 			slots[slot(h.Member)] = i

@@ -59,7 +59,7 @@ func (c *checker) parameters() {
 	}
 	hints, _ := lookup(c.PostgreSQL.Parameters, "wal_log_hints")
 	if c.Patroni.UsePgRewind && !c.PostgreSQL.DataChecksums && isOff(hints) {
-		c.bad("patroni.use_pg_rewind", "needs data_checksums or the parameter wal_log_hints, and both are off", "switch one of them on, or write use_pg_rewind: false")
+		c.bad(c.blame("patroni.use_pg_rewind", "postgresql.data_checksums"), "pg_rewind needs data_checksums or the parameter wal_log_hints, and both are off", "switch one of them on, or write use_pg_rewind: false")
 	}
 }
 

@@ -56,7 +56,7 @@ func (c *checker) timings() {
 		}
 	}
 	if need := p.LoopWait + 2*p.RetryTimeout; fine && need > p.TTL {
-		c.bad("patroni.ttl", fmt.Sprintf("loop_wait %s + 2 * retry_timeout %s = %s is more than ttl %s: Patroni would silently change them",
+		c.bad(c.blame("patroni.ttl", "patroni.retry_timeout", "patroni.loop_wait"), fmt.Sprintf("loop_wait %s + 2 * retry_timeout %s = %s is more than ttl %s: Patroni would silently change them",
 			seconds(p.LoopWait), seconds(p.RetryTimeout), seconds(need), seconds(p.TTL)), timingRemedy(p, need))
 	}
 }
@@ -83,7 +83,7 @@ func (c *checker) tls() {
 	within(c, "tls.ca_lifetime_days", c.TLS.CALifetimeDays, 1, 36500)
 	within(c, "tls.leaf_lifetime_days", c.TLS.LeafLifetimeDays, 1, 36500)
 	if c.TLS.LeafLifetimeDays > c.TLS.CALifetimeDays && c.TLS.CALifetimeDays > 0 {
-		c.bad("tls.leaf_lifetime_days", fmt.Sprintf("%d is more than ca_lifetime_days %d: no certificate outlives its CA", c.TLS.LeafLifetimeDays, c.TLS.CALifetimeDays),
-			fmt.Sprintf("write %d or less", c.TLS.CALifetimeDays))
+		c.bad(c.blame("tls.leaf_lifetime_days", "tls.ca_lifetime_days"), fmt.Sprintf("leaf_lifetime_days %d is more than ca_lifetime_days %d: no certificate outlives its CA", c.TLS.LeafLifetimeDays, c.TLS.CALifetimeDays),
+			fmt.Sprintf("write leaf_lifetime_days: %d or less", c.TLS.CALifetimeDays))
 	}
 }

@@ -22,7 +22,11 @@ func (c *checker) ports() {
 			within(c, l.field, l.port, 1, 65535)
 			for _, other := range group[:i] {
 				if l.port == other.port {
-					c.bad(l.field, fmt.Sprintf("%d is %s, too, and both listen on the same hosts", l.port, other.field), "give each its own port")
+					field, against := l.field, other.field
+					if c.blame(field, against) == against {
+						field, against = against, field
+					}
+					c.bad(field, fmt.Sprintf("%d is %s, too, and both listen on the same hosts", l.port, against), "give each its own port")
 				}
 			}
 		}
@@ -44,7 +48,7 @@ func (c *checker) sshPorts(listening map[Role][]listener) {
 			}
 			if l.port == c.SSHOf(h).Port && !reported[l.field+field] {
 				reported[l.field+field] = true
-				c.bad(l.field, fmt.Sprintf("%d is sshd's port on host %s (%s)", l.port, h.Name, field), "write another port")
+				c.bad(c.blame(l.field, field), fmt.Sprintf("%d is %s and sshd's port (%s) on host %s", l.port, l.field, field, h.Name), "change one of the two")
 			}
 		}
 	}

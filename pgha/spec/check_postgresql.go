@@ -24,7 +24,7 @@ func (c *checker) postgresql() {
 	c.repository()
 	c.directory("postgresql.data_dir", pg.DataDir)
 	if pg.DataDir == c.Etcd.DataDir || strings.HasPrefix(pg.DataDir, c.Etcd.DataDir+"/") || strings.HasPrefix(c.Etcd.DataDir, pg.DataDir+"/") {
-		c.bad("postgresql.data_dir", quoted(pg.DataDir)+" and etcd.data_dir "+quoted(c.Etcd.DataDir)+" are one inside the other", "keep them apart")
+		c.bad(c.blame("postgresql.data_dir", "etcd.data_dir"), "postgresql.data_dir "+quoted(pg.DataDir)+" and etcd.data_dir "+quoted(c.Etcd.DataDir)+" are one inside the other", "keep them apart")
 	}
 	c.roles()
 	if !localeSyntax.MatchString(pg.Encoding) {

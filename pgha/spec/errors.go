@@ -49,9 +49,6 @@ func (e Error) Error() string {
 // Is makes every Error an ErrInvalid.
 func (e Error) Is(target error) bool { return target == ErrInvalid }
 
-// Hint returns the remedy.
-func (e Error) Hint() string { return e.Remedy }
-
 // Errors are all problems of a spec, in the order of their positions. It is never empty where it is returned.
 type Errors struct{ List []Error }
 

@@ -3,6 +3,7 @@ package spec
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,14 +20,12 @@ func (d *decoder) scalar(field string, n *yaml.Node, v reflect.Value, unit strin
 	tag := n.ShortTag()
 	switch v.Kind() {
 	case reflect.String:
-		switch {
-		case n.Kind == yaml.ScalarNode && tag == "!!str":
-			v.SetString(n.Value)
-		case n.Kind == yaml.ScalarNode:
-			d.unread(field, shown(n)+" is not text", "put it in quotes: "+strconv.Quote(n.Value))
-		default:
+		// A name like 12 and a version like 3.6 are the text that they are written as.
+		if n.Kind != yaml.ScalarNode || !slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!timestamp"}, tag) {
 			d.unread(field, shown(n)+" is not text", "write a single value")
+			return
 		}
+		v.SetString(n.Value)
 	case reflect.Bool:
 		if tag != "!!bool" || n.Decode(v.Addr().Interface()) != nil {
 			d.unread(field, shown(n)+" is not a boolean", "write true or false")

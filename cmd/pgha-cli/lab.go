@@ -31,6 +31,16 @@ func labCommand(out *terminal) *cli.Command {
 				return lab.Down(c.Context, labOptions(c, out))
 			}},
 			{Name: "status", Usage: "list the hosts", Flags: []cli.Flag{outputFlag()}, Action: func(c *cli.Context) error { return labStatus(c, out) }},
+			{Name: "spec", Usage: "print the hosts' specification, to change it and apply it with --lab --spec FILE", Action: func(c *cli.Context) error {
+				return inLab(c, out, func(l *lab.Lab) error {
+					text, err := l.Spec()
+					if err != nil {
+						return err
+					}
+					_, err = out.stdout.Write(text)
+					return err
+				})
+			}},
 			{Name: "exec", Usage: "run a command inside a host", ArgsUsage: "HOST -- CMD...", Action: func(c *cli.Context) error {
 				host, argv := c.Args().First(), afterDashes(c.Args().Tail())
 				if host == "" || len(argv) == 0 {

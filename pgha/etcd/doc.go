@@ -1,10 +1,15 @@
 // Package etcd installs etcd on the cluster's hosts, forms its cluster, and asks it how it is.
 //
 //	err := etcd.Bootstrap(ctx, etcd.Options{
-//		Members: []etcd.Member{{Target: pg1, Name: "pg1", Address: "192.168.0.203", Server: serverCert, Peer: peerCert, Gateway: gatewayCert}, ...},
-//		CA:      ca, Client: operatorCert,
+//		Members: []etcd.Member{{Target: pg1, Name: "pg1", Address: "192.168.0.203", Server: server, Peer: peer, Gateway: gateway}, ...},
+//		CA:      ca, Client: operator,
 //	})
 //	members, err := etcd.Status(ctx, options)
 //
-// etcd is reached through the hosts' own connections (remote.Dialer), so no port of it has to be open to the operator.
+// [Bootstrap] is all that a caller needs to have a healthy cluster, however far an earlier run came. [Health], [Status]
+// and [Leader] look, [MoveLeader] hands leadership over. etcd is reached through the hosts' own connections
+// ([remote.Dialer]), so none of its ports has to be open to the operator.
+//
+// Options are plain data and every function may be called concurrently. Errors of several members come together as a
+// multierror, in the members' order, each naming its host.
 package etcd

@@ -2,27 +2,18 @@ package etcd
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
+	"context"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
-	"github.com/Masterminds/semver/v3"
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Reasons a caller may want to decide on.
-var (
-	// ErrNoLeader: the members answer but have elected nobody.
-	ErrNoLeader = errors.New("etcd has no leader")
-	// ErrUnhealthy: a member does not take part.
-	ErrUnhealthy = errors.New("etcd is unhealthy")
-)
-
-// KeyPair is a certificate with its private key, PEM.
+// KeyPair is a certificate with its private key, both PEM. Printing one shows neither.
 type KeyPair struct{ Cert, Key []byte }
 
 // String hides the key.
@@ -31,64 +22,83 @@ func (KeyPair) String() string { return "key pair" }
 // GoString hides the key.
 func (KeyPair) GoString() string { return "key pair" }
 
+func (p KeyPair) empty() bool { return len(p.Cert) == 0 && len(p.Key) == 0 }
+
 // Source is where etcd's programs come from.
 type Source string
 
 // The sources. The zero value is SourceRelease.
 const (
-	// SourceRelease downloads the release archive on each host and checks its SHA256.
+	// SourceRelease downloads the release archive on each host, with the host's own proxy settings, and unpacks nothing
+	// of it before its SHA256 is right.
 	SourceRelease Source = "release"
-	// SourceArchive sends a release archive from this machine, for hosts without a way out.
+	// SourceArchive sends a release archive from this machine, for hosts without a way out. Its SHA256 is checked here
+	// before it is sent and on the host before it is unpacked.
 	SourceArchive Source = "archive"
-	// SourceDistribution installs the packages etcd-server and etcd-client.
+	// SourceDistribution takes the packages etcd-server and etcd-client in whatever version the distribution has.
 	SourceDistribution Source = "distribution"
 )
 
 // Member is one etcd server.
 type Member struct {
 	Target *remote.Target
-	// Name is the member's name in the cluster; Address the IP address by which the others and clients reach it.
-	Name, Address string
-	// Server is the certificate for clients (server usage); Peer the one between members (both usages); Gateway a client
-	// certificate with which etcd's own HTTP gateway, the way Patroni comes in, calls etcd itself. All of the same CA.
-	Server, Peer, Gateway KeyPair
+	// Name is the member's name in the cluster: letters, digits, ".", "_" and "-".
+	Name string
+	// Address is the IP address by which the other members and the clients reach it.
+	Address string
+	// Server is what clients see: server usage, with Address among its SANs. It needs no client usage as long as there
+	// is a Gateway.
+	Server KeyPair
+	// Peer is used between members, which dial each other: both usages, with Address among its SANs.
+	Peer KeyPair
+	// Gateway is a certificate with client usage by which etcd calls itself. Patroni speaks HTTP and JSON, which etcd's
+	// gateway translates into gRPC calls to its own client port; they come with a client certificate like everybody's.
+	// Without one of its own the gateway presents Server, and if that has server usage only every call of Patroni's
+	// fails: "tls: bad certificate" (seen with 3.6.10; gRPC clients notice nothing). So either give a Gateway or give
+	// Server both usages; Validate insists. The gateway does not forward its own name: with etcd's authentication
+	// switched on, a certificate with a CN is refused by it, which does not concern pgha.
+	Gateway KeyPair
 }
 
-// Options describe an etcd cluster. Members, CA and Client are required.
+// Options describe an etcd cluster. Members, CA and Client are required, the rest has good defaults.
 type Options struct {
+	// Members are all voting members, an odd number.
 	Members []Member
-	// CA signed every certificate of this cluster and of nothing else.
+	// CA is the PEM bundle that every certificate of this cluster, and of nothing else, is verified against.
 	CA []byte
-	// Client is the operator's certificate (client usage).
+	// Client is the operator's certificate, with client usage. It stays on this machine.
 	Client KeyPair
-	// Token keeps members from joining another cluster by accident; "" means "etcd-cluster".
+	// Token keeps members from joining another cluster by accident; "" means "etcd-cluster". Of no meaning once formed.
 	Token string
-	// Version of etcd; "" means 3.6.10. Of no meaning for SourceDistribution.
+	// Version is etcd's, complete; "" means 3.6.10. Of no meaning for SourceDistribution.
 	Version string
 	// Source of the programs; "" means SourceRelease.
 	Source Source
-	// Archive is a file of this machine, for SourceArchive. SHA256 is the archive's checksum (hex), required for both
-	// archive and release, except for releases whose checksum this package knows. URL replaces the release page.
-	Archive, SHA256, URL string
+	// Archive is the path of a release archive (.tar.gz) on this machine, for SourceArchive.
+	Archive string
+	// SHA256 is the archive's checksum in hexadecimal. Required with Archive and with URL; "" for a release takes it
+	// from the file SHA256SUMS of the release page, over TLS.
+	SHA256 string
+	// URL replaces the archive's address on the release page.
+	URL string
 	// DataDir on the hosts; "" means /var/lib/etcd.
 	DataDir string
 	// HeartbeatInterval and ElectionTimeout; 0 means etcd's own 100 ms and 1 s, right for round trips below 10 ms.
 	HeartbeatInterval, ElectionTimeout time.Duration
 	// AutoCompaction is how much history is kept; 0 means 1 h.
 	AutoCompaction time.Duration
+	// QuotaBytes is the size at which the database takes no more writes; 0 leaves etcd's own 2 GiB. Patroni needs some MB.
+	QuotaBytes int64
 	// ClientPort and PeerPort; 0 means 2379 and 2380.
 	ClientPort, PeerPort int
-	// Wait bounds each wait of Bootstrap; 0 means 60 s.
+	// Unit are further lines of the [Service] section of etcd's unit, each "Directive=value". They come last and so
+	// override pgha's own. A drop-in made by hand is left alone, too.
+	Unit []string
+	// Wait bounds each wait for etcd, in Bootstrap; 0 means 60 s.
 	Wait time.Duration
 	// Progress, when set, is told what is waited for. It must be safe for concurrent use.
 	Progress func(string)
 }
-
-// minimum versions: older ones refuse Patroni's keepalives or accept strangers' (see Patroni's release notes for 4.1.1).
-var (
-	minimum35 = semver.MustParse("3.5.28")
-	minimum36 = semver.MustParse("3.6.9")
-)
 
 func (o Options) withDefaults() Options {
 	o.Token = cmp.Or(o.Token, "etcd-cluster")
@@ -107,66 +117,20 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Validate reports everything that is wrong with the options at once.
-func (o Options) Validate() error {
-	o = o.withDefaults()
-	var all *multierror.Error
-	bad := func(format string, args ...any) { all = multierror.Append(all, fmt.Errorf(format, args...)) }
-	if len(o.Members)%2 == 0 {
-		bad("etcd needs an odd number of members, got %d: an even number tolerates no more failures and elects worse", len(o.Members))
-	}
-	names, addresses := map[string]bool{}, map[string]bool{}
-	for _, m := range o.Members {
-		if names[m.Name] || m.Name == "" {
-			bad("etcd member name %q is empty or used twice", m.Name)
-		}
-		if addresses[m.Address] || net.ParseIP(m.Address) == nil {
-			bad("address %q of etcd member %s is no IP address or used twice", m.Address, m.Name)
-		}
-		names[m.Name], addresses[m.Address] = true, true
-	}
-	if o.ElectionTimeout < 5*o.HeartbeatInterval {
-		bad("etcd's election timeout %s must be at least five heartbeats of %s", o.ElectionTimeout, o.HeartbeatInterval)
-	}
-	if err := o.checkVersion(); err != nil {
-		all = multierror.Append(all, err)
-	}
-	return all.ErrorOrNil()
-}
-
-func (o Options) checkVersion() error {
-	switch o.Source {
-	case SourceDistribution:
-		return nil
-	case SourceArchive, SourceRelease:
-	default:
-		return fmt.Errorf("etcd source %q: there is %s, %s and %s", o.Source, SourceRelease, SourceArchive, SourceDistribution)
-	}
-	v, err := semver.StrictNewVersion(o.Version)
-	if err != nil {
-		return fmt.Errorf("etcd version %q: %w", o.Version, err)
-	}
-	if v.LessThan(minimum35) || (v.Minor() == 6 && v.LessThan(minimum36)) {
-		return fmt.Errorf("etcd %s is too old: use %s or later, or %s or later of 3.5; earlier ones do not fit Patroni 4.1.1 and later", v, minimum36, minimum35)
-	}
-	if o.Source == SourceArchive && o.Archive == "" {
-		return errors.New("etcd source archive: no archive is named")
-	}
-	return nil
-}
-
-// PackageNames lists the packages a database host needs for etcd.
+// PackageNames lists the packages that a host needs before Install or Bootstrap.
 func PackageNames(s Source) []string {
 	switch s {
 	case SourceDistribution:
 		return []string{"etcd-server", "etcd-client"}
 	case SourceArchive:
 		return nil
+	default:
+		return []string{"curl", "ca-certificates"}
 	}
-	return []string{"curl", "ca-certificates"}
 }
 
-// QuietUnits lists the units that those packages must not start: their defaults would form a cluster of one.
+// QuietUnits lists the units that those packages must not start: with the package's defaults each host would form a
+// cluster of one.
 func QuietUnits(s Source) []string {
 	if s == SourceDistribution {
 		return []string{unit}
@@ -174,10 +138,24 @@ func QuietUnits(s Source) []string {
 	return nil
 }
 
-func (o Options) clientURL(m Member) string {
-	return "https://" + net.JoinHostPort(m.Address, strconv.Itoa(o.ClientPort))
-}
+func (o Options) clientURL(m Member) string { return "https://" + hostPort(m.Address, o.ClientPort) }
+func (o Options) peerURL(m Member) string   { return "https://" + hostPort(m.Address, o.PeerPort) }
 
-func (o Options) peerURL(m Member) string {
-	return "https://" + net.JoinHostPort(m.Address, strconv.Itoa(o.PeerPort))
+func hostPort(address string, port int) string { return net.JoinHostPort(address, strconv.Itoa(port)) }
+
+// each runs f for every member at the same time and returns all errors in the members' order.
+func (o Options) each(ctx context.Context, f func(ctx context.Context, i int, m Member) error) error {
+	errs := make([]error, len(o.Members))
+	var wg sync.WaitGroup
+	for i, m := range o.Members {
+		wg.Go(func() { errs[i] = remote.OnHost(m.Target.Name, f(ctx, i, m)) })
+	}
+	wg.Wait()
+	var all *multierror.Error
+	for _, err := range errs {
+		if err != nil {
+			all = multierror.Append(all, err)
+		}
+	}
+	return all.ErrorOrNil()
 }

@@ -1,0 +1,13 @@
+package etcd
+
+import "errors"
+
+// Reasons a caller may want to decide on, found with errors.Is.
+var (
+	// ErrNoLeader: the members answer but have elected nobody.
+	ErrNoLeader = errors.New("etcd has no leader")
+	// ErrUnhealthy: a member does not take part.
+	ErrUnhealthy = errors.New("etcd is unhealthy")
+	// ErrQuorumLost: so many members lost their data that the rest is no majority and cannot take them back.
+	ErrQuorumLost = errors.New("etcd has lost its quorum")
+)

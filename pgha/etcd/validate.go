@@ -1,0 +1,185 @@
+package etcd
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+
+	"github.com/Masterminds/semver/v3"
+	"github.com/hashicorp/go-multierror"
+)
+
+// The oldest versions of each series that go with Patroni 4.1.1 and later, by Patroni's release notes: those close what
+// 4.1.1 had to adapt to.
+var (
+	minimum35 = semver.MustParse("3.5.28")
+	minimum36 = semver.MustParse("3.6.9")
+)
+
+// What goes into unit, environment file and --initial-cluster unquoted is kept plain.
+var (
+	nameSyntax      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	directorySyntax = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
+	directiveSyntax = regexp.MustCompile(`^[A-Z][A-Za-z]*=[^\n\r\x00]*$`)
+)
+
+// problems collects what is wrong.
+type problems struct{ *multierror.Error }
+
+func (p *problems) add(err error) {
+	if err != nil {
+		p.Error = multierror.Append(p.Error, err)
+	}
+}
+func (p *problems) addf(format string, args ...any) { p.add(fmt.Errorf(format, args...)) }
+
+// Validate reports everything that is wrong with the options at once, as a multierror. It looks at no host. Bootstrap
+// and Install call it.
+func (o Options) Validate() error {
+	o = o.withDefaults()
+	var p problems
+	o.checkMembers(&p)
+	o.checkCertificates(&p)
+	o.checkSettings(&p)
+	p.add(o.checkVersion())
+	o.checkArchive(&p)
+	return p.ErrorOrNil()
+}
+
+func (o Options) checkMembers(p *problems) {
+	if len(o.Members)%2 == 0 {
+		p.addf("etcd needs an odd number of members, got %d: an even number survives no more failures", len(o.Members))
+	}
+	names, addresses := map[string]bool{}, map[string]bool{}
+	for _, m := range o.Members {
+		switch {
+		case !nameSyntax.MatchString(m.Name):
+			p.addf("etcd member name %q: only letters, digits, \".\", \"_\" and \"-\" are possible", m.Name)
+		case names[m.Name]:
+			p.addf("etcd member name %q is used twice", m.Name)
+		}
+		switch ip := net.ParseIP(m.Address); {
+		case ip == nil || ip.IsUnspecified():
+			p.addf("etcd member %s: %q is not an IP address that others can reach", m.Name, m.Address)
+		case addresses[ip.String()]:
+			p.addf("etcd member %s: address %s is used twice", m.Name, m.Address)
+		default:
+			addresses[ip.String()] = true
+		}
+		if m.Target == nil {
+			p.addf("etcd member %s has no target", m.Name)
+		}
+		names[m.Name] = true
+	}
+}
+
+// checkCertificates finds before anything is changed what etcd would only tell in its log.
+func (o Options) checkCertificates(p *problems) {
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(o.CA) {
+		p.addf("etcd CA: there is no certificate in it")
+		return
+	}
+	check := func(what string, pair KeyPair, address string, usages ...x509.ExtKeyUsage) {
+		if err := checkPair(pair, roots, address, usages); err != nil {
+			p.addf("etcd certificate %s: %w", what, err)
+		}
+	}
+	check("of the operator", o.Client, "", x509.ExtKeyUsageClientAuth)
+	for _, m := range o.Members {
+		check("for clients of "+m.Name, m.Server, m.Address, x509.ExtKeyUsageServerAuth)
+		check("for peers of "+m.Name, m.Peer, m.Address, x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth)
+		if m.Gateway.empty() {
+			check("for clients of "+m.Name+", which is the gateway's too", m.Server, "", x509.ExtKeyUsageClientAuth)
+		} else {
+			check("for the gateway of "+m.Name, m.Gateway, "", x509.ExtKeyUsageClientAuth)
+		}
+	}
+}
+
+func checkPair(pair KeyPair, roots *x509.CertPool, address string, usages []x509.ExtKeyUsage) error {
+	loaded, err := tls.X509KeyPair(pair.Cert, pair.Key)
+	if err != nil {
+		return err
+	}
+	intermediates := x509.NewCertPool()
+	for _, der := range loaded.Certificate[1:] {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			intermediates.AddCert(c)
+		}
+	}
+	for _, usage := range usages {
+		opts := x509.VerifyOptions{Roots: roots, Intermediates: intermediates, KeyUsages: []x509.ExtKeyUsage{usage}}
+		if _, err := loaded.Leaf.Verify(opts); err != nil {
+			return err
+		}
+	}
+	if address != "" {
+		return loaded.Leaf.VerifyHostname(address)
+	}
+	return nil
+}
+
+func (o Options) checkSettings(p *problems) {
+	if o.ElectionTimeout < 5*o.HeartbeatInterval {
+		p.addf("etcd's election timeout %s is less than five heartbeats of %s", o.ElectionTimeout, o.HeartbeatInterval)
+	}
+	if !directorySyntax.MatchString(o.DataDir) {
+		p.addf("etcd's data directory %q is not a plain absolute path", o.DataDir)
+	}
+	if !nameSyntax.MatchString(o.Token) {
+		p.addf("etcd's token %q: only letters, digits, \".\", \"_\" and \"-\" are possible", o.Token)
+	}
+	if o.ClientPort == o.PeerPort {
+		p.addf("etcd cannot serve clients and peers on the same port %d", o.ClientPort)
+	}
+	if o.QuotaBytes < 0 {
+		p.addf("etcd's quota of %d bytes is negative", o.QuotaBytes)
+	}
+	for _, line := range o.Unit {
+		if !directiveSyntax.MatchString(line) {
+			p.addf("etcd's unit: %q is not one line of the form Directive=value", line)
+		}
+	}
+}
+
+func (o Options) checkVersion() error {
+	if o.Source == SourceDistribution {
+		return nil
+	}
+	v, err := semver.StrictNewVersion(o.Version)
+	switch {
+	case err != nil:
+		return fmt.Errorf("etcd version %q: %w", o.Version, err)
+	case v.Major() != 3 || v.Minor() > 6:
+		return fmt.Errorf("etcd %s: only 3.5 and 3.6 have been tried with Patroni", v)
+	case v.LessThan(minimum35) || (v.Minor() == 6 && v.LessThan(minimum36)):
+		return fmt.Errorf("etcd %s is too old for Patroni 4.1.1 and later: use %s or later of 3.6, or %s or later of 3.5", v, minimum36, minimum35)
+	}
+	return nil
+}
+
+func (o Options) checkArchive(p *problems) {
+	sources := []Source{SourceRelease, SourceArchive, SourceDistribution}
+	if !slices.Contains(sources, o.Source) {
+		p.addf("etcd source %q is none of %v", o.Source, sources)
+	}
+	if o.Source == SourceArchive && o.Archive == "" {
+		p.add(errors.New("etcd source archive: no archive is named"))
+	}
+	if o.Source == SourceDistribution {
+		return
+	}
+	sum, err := hex.DecodeString(o.SHA256)
+	switch {
+	case o.SHA256 == "" && (o.URL != "" || o.Source == SourceArchive):
+		p.add(errors.New("etcd archive: its SHA256 is missing, and no program is installed unchecked"))
+	case o.SHA256 != "" && (err != nil || len(sum) != 32):
+		p.addf("etcd archive: %q is not a SHA256", o.SHA256)
+	}
+}

@@ -1,0 +1,88 @@
+# Every target can be run again. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+# The Go project's own installation stands aside from the usual PATH.
+export PATH := $(PATH):/usr/local/go/bin
+# Some clones belong to another user than the one who builds; Git then answers nothing, and Go must not ask it.
+BUILDVCS := $(if $(shell git rev-parse HEAD 2>/dev/null),true,false)
+
+CLI  := bin/pgha-cli
+LINT := bin/golangci-lint
+# What the tests try the rendered files and certificates on, and what the race detector is built with.
+TEST_PACKAGES := gcc libc6-dev haproxy openssl procps python3 shellcheck
+
+FUZZTIME ?= 10s
+RUNS     ?= 1
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Use
+
+.PHONY: demo
+demo: lab-deps build ## a real cluster on this machine alone: six hosts, provisioned, verified (root)
+	@scripts/install-missing.sh postgresql-client
+	$(CLI) lab up
+	$(CLI) --lab apply
+	$(CLI) --lab verify
+	@# etcd and Patroni may still be settling the last role: a status that says so is no failure of the demo.
+	$(CLI) --lab status || :
+	@cat scripts/demo-next.txt
+
+.PHONY: build
+build: go ## build bin/pgha-cli
+	go build -buildvcs=$(BUILDVCS) -o $(CLI) ./cmd/pgha-cli
+
+.PHONY: bench
+bench: lab-deps ## measure apply, status and verify on a new lab (RUNS=3: minimum, median, maximum)
+	go run ./cmd/pgha-bench -runs $(RUNS)
+
+##@ Check
+
+.PHONY: test
+test: test-deps unit lint lab-test ## everything: unit tests, linters, then the tests on real hosts (root)
+
+.PHONY: unit
+unit: go ## unit tests, CLI tests and examples, with the race detector
+	go test -race -shuffle=on -timeout 10m ./...
+
+.PHONY: lab-test
+lab-test: lab-deps ## tests that boot real hosts, install clusters on them and break them (root)
+	PGHA_LAB=1 go test -p 1 -timeout 25m ./pgha/lab/... ./pgha/labtest/... ./examples
+
+.PHONY: lint
+lint: go $(LINT) ## formatting, go vet, golangci-lint with the direction of imports, shellcheck
+	go vet ./...
+	$(LINT) run ./...
+	@if command -v shellcheck >/dev/null; then set -x; git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck; \
+	else echo 'shellcheck is not installed: scripts are left unchecked'; fi
+
+.PHONY: fuzz
+fuzz: go ## every fuzz target for FUZZTIME (10s)
+	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+##@ Needed by others
+
+# The linter has a module of its own, so that nothing of it stands among the library's requirements.
+$(LINT): tools/go.mod tools/go.sum
+	cd tools && go build -buildvcs=false -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: lab-deps
+lab-deps: go
+	@scripts/install-missing.sh $$(go run ./scripts/packages)
+
+.PHONY: test-deps
+test-deps:
+	@scripts/install-missing.sh $(TEST_PACKAGES)
+
+.PHONY: go
+go:
+	@command -v go >/dev/null || { echo 'error: Go is not installed; see https://go.dev/doc/install' >&2; exit 1; }
+
+.PHONY: clean
+clean: ## remove what was built; labs and their image stay (pgha-cli lab down)
+	rm -rf bin dist

@@ -2,6 +2,7 @@ package pgha
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -113,7 +114,7 @@ func (s Status) Healthy() bool {
 }
 
 // Status asks all components at the same time. What does not answer is reported in the Status rather than as an error, so
-// the status of a half-dead cluster is still a status.
+// the status of a half-dead cluster is still a status. A ctx that ends while they are asked is an error.
 func (c *Cluster) Status(ctx context.Context) (Status, error) {
 	s := Status{Cluster: c.Spec.Cluster, Time: time.Now(), Unreachable: map[string]string{}, Errors: map[string]string{}}
 	for host, err := range c.Unreachable {
@@ -152,6 +153,9 @@ func (c *Cluster) Status(ctx context.Context) (Status, error) {
 				s.Balancers[i].HoldsVIP = h.Holds
 			}
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return s, fmt.Errorf("look at the cluster: %w", err)
 	}
 	return s, nil
 }

@@ -59,7 +59,8 @@ func checks() []check {
 
 // Verify looks at the whole cluster as an application and as an attacker would, and changes nothing but one table of its
 // own that it drops again. All checks run, at the same time, and are returned in a fixed order; if one failed the error
-// matches ErrVerify. observe, if not nil, hears of each check in order as it ends.
+// matches ErrVerify. observe, if not nil, hears of each check in order as it ends. A ctx that ends is no verdict on the
+// cluster: its own error is returned, and observe hears nothing more.
 func (c *Cluster) Verify(ctx context.Context, observe func(Check)) ([]Check, error) {
 	list := checks()
 	results := make([]Check, len(list))
@@ -78,11 +79,14 @@ func (c *Cluster) Verify(ctx context.Context, observe func(Check)) ([]Check, err
 		if !results[i].OK {
 			failed++
 		}
-		if observe != nil {
+		if observe != nil && ctx.Err() == nil {
 			observe(results[i])
 		}
 	}
 	wg.Wait()
+	if err := ctx.Err(); failed > 0 && err != nil {
+		return results, fmt.Errorf("verify: %w", err)
+	}
 	if failed > 0 {
 		return results, fmt.Errorf("%w: %d of %d checks", ErrVerify, failed, len(list))
 	}

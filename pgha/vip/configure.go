@@ -98,6 +98,9 @@ func (o Options) configure(ctx context.Context) error {
 	if err := o.takeTurns(ctx, before, needs, wishes); err != nil {
 		return err
 	}
+	if len(holders(before)) == 1 && !slices.ContainsFunc(needs, remote.Changes.Any) {
+		return nil
+	}
 	return o.awaitHolder(ctx)
 }
 

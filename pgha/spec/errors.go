@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // ErrInvalid is what errors.Is finds in every error about a spec's contents.
@@ -75,8 +77,28 @@ func sorted(list []Error) error {
 	if len(list) == 0 {
 		return nil
 	}
+	for i := range list {
+		e := &list[i]
+		e.Field, e.Problem, e.Remedy = oneLine(e.Field), oneLine(e.Problem), oneLine(e.Remedy)
+	}
 	slices.SortStableFunc(list, func(a, b Error) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	return &Errors{List: slices.Compact(list)}
+}
+
+// oneLine escapes what a name or path in the file could do to a terminal or a log.
+func oneLine(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
 }

@@ -70,7 +70,7 @@ type SSHConfig struct {
 	// connection is closed and everything on it fails with ErrDisconnected. 0 means DefaultSSHKeepAlive.
 	KeepAlive time.Duration
 	// MaxSessions is how many commands may run at once on the connection; more wait. 0 means DefaultSSHSessions. When
-	// the server allows fewer, the number adapts, down to 1.
+	// the server refuses one, it waits for another to end and tries again, within its context.
 	MaxSessions int
 
 	// SudoPassword is asked once for the password that sudo wants from User. nil means sudo must not want any. It is sent

@@ -127,15 +127,17 @@ func (s *SSH) open(ctx context.Context, start func(*ssh.Session) error) (*ssh.Se
 			return sess, nil
 		}
 		var refused *ssh.OpenChannelError
-		alone := s.slots.releaseRefused(errors.As(err, &refused))
-		if refused == nil {
+		alone, next := s.slots.release()
+		if !errors.As(err, &refused) {
 			return nil, s.failed(err)
 		}
 		if alone && wait >= time.Second {
 			return nil, OnHost(s.name, WithHint(fmt.Errorf("sshd refuses every session: %w", err),
 				"raise MaxSessions in /etc/ssh/sshd_config on "+s.name+" (its default is 10)"))
 		}
+		// sshd allows fewer sessions than MaxSessions here, or has not yet noticed the end of one.
 		select {
+		case <-next:
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return nil, OnHost(s.name, ctx.Err())

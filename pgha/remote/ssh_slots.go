@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// slots counts the sessions of one connection. It learns from refusals how many the server really allows.
+// slots counts the sessions of one connection.
 type slots struct {
 	mu      sync.Mutex
 	max     int
@@ -37,18 +37,13 @@ func (s *slots) acquire(ctx context.Context, closed <-chan struct{}) error {
 	}
 }
 
-func (s *slots) release() { s.releaseRefused(false) }
-
-// releaseRefused gives a slot back. If the server refused it, as many as are left in use become the limit, but at least
-// one. It reports whether no other slot was in use.
-func (s *slots) releaseRefused(refused bool) (alone bool) {
+// release gives a slot back. It reports whether no other is in use, and returns what is closed when the next one is
+// given back.
+func (s *slots) release() (alone bool, next <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used--
-	if refused {
-		s.max = max(1, min(s.max, s.used))
-	}
 	close(s.changed)
 	s.changed = make(chan struct{})
-	return s.used == 0
+	return s.used == 0, s.changed
 }

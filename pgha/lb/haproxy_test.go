@@ -108,7 +108,7 @@ func startStack(t *testing.T, subnet int, certNames ...string) *stack {
 	p := freePorts(t, 5)
 	s := &stack{Options: lb.Options{
 		PatroniCA: testCA(t).CertPEM(), WritePort: p[0], ReadPort: p[1], HealthPort: p[2], PostgresPort: p[3], RESTPort: p[4],
-		Wait: 10 * time.Second,
+		Wait: 20 * time.Second,
 	}}
 	for i, certName := range certNames {
 		d := &database{name: fmt.Sprintf("pg%d", i+1), address: fmt.Sprintf("127.77.%d.%d", subnet, i+1)}
@@ -155,7 +155,7 @@ func connect(port int) (net.Conn, string) {
 func until(t *testing.T, port int, names ...string) {
 	t.Helper()
 	last := ""
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		var c net.Conn
 		if c, last = connect(port); c != nil {
 			_ = c.Close()
@@ -219,10 +219,16 @@ func TestCertificateMustCarryTheHostsName(t *testing.T) {
 	// pg1 shows pg2's certificate, from the right authority.
 	s := startStack(t, 3, "pg2", "pg2")
 	s.databases[0].role.Store("primary")
-	s.Wait = 2 * time.Second
-	err := lb.WaitPrimary(t.Context(), s.Options)
-	if !errors.Is(err, lb.ErrNotReady) || !strings.Contains(err.Error(), "pg1 DOWN L6RSP") {
-		t.Errorf("got %v, want ErrNotReady with pg1 DOWN L6RSP", err)
+	const refused = "pg1 DOWN L6RSP" // the handshake failed
+	s.Wait = 200 * time.Millisecond
+	var err error
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		if err = lb.WaitPrimary(t.Context(), s.Options); err == nil || strings.Contains(err.Error(), refused) {
+			break
+		}
+	}
+	if !errors.Is(err, lb.ErrNotReady) || !strings.Contains(err.Error(), refused) {
+		t.Errorf("got %v, want ErrNotReady with %s", err, refused)
 	}
 	if c, name := connect(s.WritePort); c == nil || name != "" {
 		t.Errorf("a session leads to %q", name)
@@ -254,7 +260,7 @@ func TestHealth(t *testing.T) {
 	url := fmt.Sprintf("http://127.0.0.1:%d", s.HealthPort)
 	var res *http.Response
 	var err error
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if res, err = http.Get(url + "/health"); err == nil {
 			break
 		}

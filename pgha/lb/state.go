@@ -42,7 +42,9 @@ func State(ctx context.Context, o Options) ([]BalancerState, error) {
 // connection forwarded by SSH, with the rights of root.
 func look(ctx context.Context, t *remote.Target) BalancerState {
 	s := BalancerState{Host: t.Name}
-	res, err := t.Run(ctx, remote.Cmd{Argv: []string{"perl", "-e", runtimeScript, socketPath, "show info;show stat"}, Timeout: lookTimeout})
+	res, err := t.Run(ctx, remote.Cmd{
+		Argv: []string{"perl", "-", socketPath, "show info;show stat"}, Stdin: strings.NewReader(runtimeScript), Timeout: lookTimeout,
+	})
 	if err != nil {
 		s.Err = remote.WithHint(fmt.Errorf("ask HAProxy: %w", remote.OnHost(t.Name, err)), "see `systemctl status haproxy` and `journalctl -u haproxy -n 50` on "+t.Name)
 		return s

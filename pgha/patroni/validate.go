@@ -114,6 +114,10 @@ func checkRoles(o Options) (errs []error) {
 		if strings.ContainsAny(r.Password, "\x00\r\n") {
 			errs = append(errs, fmt.Errorf("%s: the password holds a line break", r.what))
 		}
+		// Patroni quotes passwords as Latin-1 and reads the result as UTF-8: it fails after initdb, again and again.
+		if strings.ContainsFunc(r.Password, func(c rune) bool { return c > 0x7e }) {
+			errs = append(errs, fmt.Errorf("%s: the password holds characters beyond ASCII, which Patroni cannot set", r.what))
+		}
 		if other, taken := seen[r.Username]; taken {
 			errs = append(errs, fmt.Errorf("%s and %s are the same role %q: each needs its own", other, r.what, r.Username))
 		}

@@ -57,7 +57,7 @@ const (
 	KeyRSA KeyAlgorithm = "rsa"
 )
 
-// Secrets names files on this machine with one password each, readable by their owner only, 12 characters or more.
+// Secrets names files on this machine with one password each, readable by their owner only, 12 characters of ASCII or more.
 // Default for each: a password is generated and kept in StateDir.
 type Secrets struct {
 	// SuperuserPasswordFile holds the password of PostgreSQL.Superuser.

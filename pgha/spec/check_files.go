@@ -125,6 +125,8 @@ func (c *checker) secret(field, path string) {
 	switch {
 	case !utf8.ValidString(password) || strings.ContainsFunc(password, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		c.bad(field, path+" holds more than one line, or characters that are no text", "write one password on one line")
+	case strings.ContainsFunc(password, func(r rune) bool { return r > 0x7e }):
+		c.bad(field, "the password in "+path+" holds characters beyond ASCII, which Patroni cannot set", "use letters, digits and signs of ASCII")
 	case strings.TrimSpace(password) != password:
 		c.bad(field, "the password in "+path+" begins or ends with a space", "write the password alone on one line")
 	case utf8.RuneCountInString(password) < minSecretLength:

@@ -17,7 +17,7 @@ import (
 )
 
 func outputFlag() cli.Flag {
-	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", Usage: "text or json"}
+	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", Usage: "`FORMAT` of the answer: text or json"}
 }
 
 func wantsJSON(c *cli.Context) bool { return c.String("output") == "json" }
@@ -28,7 +28,7 @@ func checkOutput(c *cli.Context) error {
 	case "", "text", "json":
 		return nil
 	default:
-		return fmt.Errorf("%w: --output %q: there is text and json", errUsage, o)
+		return usagef("--output %q: there is text and json", o)
 	}
 }
 

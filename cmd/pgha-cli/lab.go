@@ -21,9 +21,17 @@ func labCommand(out *terminal) *cli.Command {
 		Subcommands: []*cli.Command{
 			{
 				Name: "up", Usage: "create and start the hosts (the first time builds an image: some minutes)",
+				Description: "The hosts boot in a few seconds, with nothing on them but Debian and sshd. Run it again to start what is off.\n\n" +
+					"   pgha-cli lab up                  six hosts: three databases, three balancers\n" +
+					"   pgha-cli --lab apply             make them a cluster\n" +
+					"   pgha-cli --lab status --watch    see it work, and in another terminal:\n" +
+					"   pgha-cli lab kill postgres-01    take a host's power; lab start gives it back\n" +
+					"   pgha-cli lab down                remove everything but the image\n\n" +
+					"The hosts have the addresses 192.168.0.200 and up on a network that ends at this machine: no other machine sees them,\n" +
+					"and your own 192.168.0.0/24, if you have one, is not touched. Reach them with lab exec and lab run.",
 				Flags: []cli.Flag{
-					&cli.IntFlag{Name: "hosts", Usage: "how many hosts `N` (default 6: three databases, three balancers)"},
-					&cli.StringFlag{Name: "release", Usage: "Debian release of the hosts: testing or trixie (default testing)"},
+					&cli.IntFlag{Name: "hosts", DefaultText: "6: three databases, three balancers", Usage: "`NUMBER` of hosts, 1 to 10"},
+					&cli.StringFlag{Name: "release", DefaultText: "testing", Usage: "Debian `RELEASE` of the hosts: testing or trixie"},
 				},
 				Action: func(c *cli.Context) error { return labUp(c, out) },
 			},
@@ -41,17 +49,17 @@ func labCommand(out *terminal) *cli.Command {
 					return err
 				})
 			}},
-			{Name: "exec", Usage: "run a command inside a host", ArgsUsage: "HOST -- CMD...", Action: func(c *cli.Context) error {
+			{Name: "exec", Usage: "run a command inside a host", ArgsUsage: "HOST -- CMD...", BashComplete: completeHosts(out), Action: func(c *cli.Context) error {
 				host, argv := c.Args().First(), afterDashes(c.Args().Tail())
 				if host == "" || len(argv) == 0 {
-					return fmt.Errorf("%w: lab exec HOST -- CMD...", errUsage)
+					return usagef("lab exec wants a host and a command: pgha-cli lab exec postgres-01 -- ps ax")
 				}
 				return inLab(c, out, func(l *lab.Lab) error { return passed(l.Exec(c.Context, host, argv, stdio())) })
 			}},
 			{Name: "run", Usage: "run a program of this machine inside the lab's network", ArgsUsage: "-- CMD...", Action: func(c *cli.Context) error {
 				argv := afterDashes(c.Args().Slice())
 				if len(argv) == 0 {
-					return fmt.Errorf("%w: lab run -- CMD...", errUsage)
+					return usagef("lab run wants a command: pgha-cli lab run -- ping 192.168.0.210")
 				}
 				return inLab(c, out, func(l *lab.Lab) error { return passed(l.Run(c.Context, argv, stdio())) })
 			}},
@@ -64,9 +72,9 @@ func labCommand(out *terminal) *cli.Command {
 }
 
 func faultCommand(out *terminal, name, usage string, do func(*lab.Lab, context.Context, string) error) *cli.Command {
-	return &cli.Command{Name: name, Usage: usage, ArgsUsage: "HOST", Action: func(c *cli.Context) error {
+	return &cli.Command{Name: name, Usage: usage, ArgsUsage: "HOST", BashComplete: completeHosts(out), Action: func(c *cli.Context) error {
 		if c.NArg() != 1 {
-			return fmt.Errorf("%w: lab %s HOST", errUsage, name)
+			return usagef("lab %s wants one host: pgha-cli lab %[1]s postgres-01", name)
 		}
 		return inLab(c, out, func(l *lab.Lab) error { return do(l, c.Context, c.Args().First()) })
 	}}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pgha/toolkit/pgha/lab"
 )
 
 func main() { os.Exit(run(os.Args)) }
@@ -34,7 +36,7 @@ func run(args []string) int {
 	switch {
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.Is(err, errUsage):
+	case errors.As(err, new(usageError)), errors.As(err, new(cli.ExitCoder)): // the framework's, of help for no command
 		return exitUsage
 	}
 	return exitFailed
@@ -49,39 +51,25 @@ func newApp(out *terminal) *cli.App {
 			"To see a real cluster on this machine alone: pgha-cli lab up, then pgha-cli --lab apply.",
 		UsageText:            "pgha-cli [--spec FILE | --lab] COMMAND [OPTIONS]",
 		EnableBashCompletion: true,
-		HideVersion:          false,
 		Version:              version(),
 		Writer:               out.stdout,
 		ErrWriter:            out.stderr,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "spec", Aliases: []string{"f"}, Value: "pgha.yaml", Usage: "the cluster's specification `FILE`", EnvVars: []string{"PGHA_SPEC"}},
-			&cli.BoolFlag{Name: "lab", Usage: "work on the lab's own cluster instead of a specification"},
-			&cli.StringFlag{Name: "lab-name", Value: "demo", Usage: "which lab, when there are several", EnvVars: []string{"PGHA_LAB_NAME"}},
-			&cli.StringFlag{Name: "lab-cache", Usage: "`FOLDER` for the labs' images and disks (default: /var/cache/pgha-lab)", EnvVars: []string{"PGHA_LAB_CACHE"}},
-			&cli.DurationFlag{Name: "timeout", Usage: "give up after this long (default: no limit)"},
+			&cli.BoolFlag{Name: "lab", DisableDefaultText: true, Usage: "work on the lab's own cluster instead of a specification"},
+			&cli.StringFlag{Name: "lab-name", Value: "demo", Usage: "`NAME` of the lab, when there are several", EnvVars: []string{"PGHA_LAB_NAME"}},
+			&cli.StringFlag{Name: "lab-cache", Value: lab.DefaultCacheDir, Usage: "`FOLDER` of the labs' images and disks", EnvVars: []string{"PGHA_LAB_CACHE"}},
+			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up after this `TIME`, such as 90s"},
 		},
 		Commands: []*cli.Command{
 			initCommand(out), preflightCommand(out), applyCommand(out), verifyCommand(out), statusCommand(out),
-			psqlCommand(out), connectionCommand(out), labCommand(out),
+			psqlCommand(out), connectionCommand(out), labCommand(out), completionCommand(out),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the exit code
-		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
-			return fmt.Errorf("%w: %w", errUsage, err)
-		},
-		CommandNotFound: nil,
-		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return fmt.Errorf("%w: there is no command %q%s", errUsage, c.Args().First(), suggestion(c))
-			}
-			return cli.ShowAppHelp(c)
-		},
+		OnUsageError:   onUsageError,
 	}
-	for _, cmd := range app.Commands {
-		cmd.OnUsageError = app.OnUsageError
-		for _, sub := range cmd.Subcommands {
-			sub.OnUsageError = app.OnUsageError
-		}
-	}
+	app.Action = groupAction(app.Commands)
+	strict(app.Commands)
 	return app
 }
 
@@ -93,17 +81,8 @@ const (
 	exitInterrupted = 130
 )
 
-var errUsage = errors.New("usage")
-
 // exitCode ends the program with this code and without a message: the message has been printed already, or a program
 // that was run inside the lab has spoken for itself.
 type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
-
-func suggestion(c *cli.Context) string {
-	if s := cli.SuggestCommand(c.App.Commands, c.Args().First()); s != "" {
-		return ". " + s // already a question: Did you mean "apply"?
-	}
-	return ""
-}

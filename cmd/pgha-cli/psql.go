@@ -51,8 +51,12 @@ func connection(c *cli.Context, out *terminal) (pgha.Connection, error) {
 func psqlCommand(out *terminal) *cli.Command {
 	return &cli.Command{
 		Name: "psql", Usage: "open psql on the primary, through the address, with the certificate verified", ArgsUsage: "[PSQL ARGUMENTS]",
+		Description:     "Everything after the command is psql's: pgha-cli psql -c 'SELECT pg_is_in_recovery()'.",
 		SkipFlagParsing: true,
 		Action: func(c *cli.Context) error {
+			if c.Args().First() == "--help" {
+				return cli.ShowSubcommandHelp(c)
+			}
 			conn, err := connection(c, out)
 			if err != nil {
 				return err

@@ -24,7 +24,7 @@ func statusCommand(out *terminal) *cli.Command {
 		Description: "Exits with 1 when something is not as it should be.",
 		Flags: []cli.Flag{
 			outputFlag(),
-			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "again every two seconds, until Ctrl-C"},
+			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, DisableDefaultText: true, Usage: "again every two seconds, until Ctrl-C"},
 		},
 		Action: func(c *cli.Context) error {
 			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}

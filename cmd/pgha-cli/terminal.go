@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -61,7 +62,7 @@ func (t *terminal) fail(err error) {
 	t.notef("%s %s\n", t.paint(red, "error:"), err)
 	if hint := hintOf(err); hint != "" {
 		t.notef("%s %s\n", t.paint(yellow, "hint:"), hint)
-	} else if errors.Is(err, errUsage) {
+	} else if errors.As(err, new(usageError)) {
 		t.notef("%s %s\n", t.paint(yellow, "hint:"), "pgha-cli --help lists the commands, pgha-cli COMMAND --help explains one")
 	}
 }
@@ -106,10 +107,11 @@ func contains(list []string, s string) bool {
 // seconds renders a duration for people.
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1fs", d.Seconds()) }
 
-// version is the module's version as the Go tool recorded it.
+// version is the module's version as the Go tool recorded it, with what built it and for which machine.
 func version() string {
+	v := "(devel)"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
+		v = info.Main.Version
 	}
-	return "(devel)"
+	return v + " " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
 }

@@ -38,7 +38,12 @@ type Facts struct {
 	Candidates map[string]string
 	// OpenFiles is the hard limit of open files.
 	OpenFiles int
+	// EtcdCA is the certificate of the CA that the host's etcd trusts, "" without one.
+	EtcdCA string `json:"-"`
 }
+
+// etcdCAFile is where package etcd puts the CA; a host that has it belongs to a cluster.
+const etcdCAFile = "/etc/etcd/certs/ca.crt"
 
 // gather asks a host for its facts in one round trip.
 func gather(ctx context.Context, t *remote.Target, packages []string) (Facts, error) {
@@ -55,6 +60,7 @@ func gather(ctx context.Context, t *remote.Target, packages []string) (Facts, er
 		[]string{"test", "-c", "/dev/watchdog"},
 		append([]string{"apt-cache", "policy", "--"}, packages...),
 		[]string{"sh", "-c", "ulimit -Hn"},
+		[]string{"cat", etcdCAFile},
 	)
 	if err != nil {
 		return Facts{}, err
@@ -69,6 +75,7 @@ func gather(ctx context.Context, t *remote.Target, packages []string) (Facts, er
 	tz := keyValues(text(5))
 	f.ClockSynced, f.TimeZone = tz["NTPSynchronized"] == "yes", tz["Timezone"]
 	f.OpenFiles, _ = strconv.Atoi(text(10))
+	f.EtcdCA = text(11)
 	if clock, err := strconv.ParseFloat(text(0), 64); err == nil {
 		// The clock was read at the start of the script; half a round trip is the uncertainty.
 		f.ClockOffset = time.Unix(0, int64(clock*1e9)).Sub(before).Round(time.Millisecond)

@@ -142,6 +142,10 @@ func (c *Cluster) judgeHost(h spec.Host, f Facts) []Finding {
 	if h.Role == spec.RoleDatabase && f.FreeBytes < minFreeBytes {
 		add(false, fmt.Sprintf("only %d MiB are free in /var/lib", f.FreeBytes>>20), fmt.Sprintf("free at least %d MiB", minFreeBytes>>20))
 	}
+	if f.EtcdCA != "" && !strings.Contains(f.EtcdCA, strings.TrimSpace(string(c.credentials.etcdCA))) {
+		add(false, "it belongs to a cluster with another certificate authority",
+			"point state_dir of the spec to the state directory that this cluster was applied with, or restore it from its backup")
+	}
 	for _, port := range c.portsOf(h) {
 		if program, used := f.Listeners[port]; used && !slices.Contains(ownPrograms, program) {
 			add(false, fmt.Sprintf("port %d is in use by %q", port, program), "stop that program or choose another port in the spec")

@@ -62,7 +62,7 @@ func newApp(out *terminal) *cli.App {
 			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up after this `TIME`, such as 90s"},
 		},
 		Commands: []*cli.Command{
-			initCommand(out), preflightCommand(out), applyCommand(out), verifyCommand(out), statusCommand(out),
+			initCommand(out), preflightCommand(out), applyCommand(out), verifyCommand(out), statusCommand(out), switchoverCommand(out),
 			psqlCommand(out), connectionCommand(out), labCommand(out), completionCommand(out),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the exit code

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // SwitchoverOptions say where the leadership goes.
@@ -36,6 +37,9 @@ func (c *Cluster) Switchover(ctx context.Context, opts SwitchoverOptions) (patro
 		h, err := c.Spec.Host(opts.To)
 		if err != nil {
 			return patroni.SwitchoverResult{}, err
+		}
+		if h.Role != spec.RoleDatabase {
+			return patroni.SwitchoverResult{}, fmt.Errorf("switchover: %w: %s is a balancer", patroni.ErrNoCandidate, h.Name)
 		}
 		so.Candidate = h.Member
 	}

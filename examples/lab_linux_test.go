@@ -21,6 +21,10 @@ func TestOnLab(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
+	dir := t.TempDir()
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir, "./provision", "./custom-phase").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	l, err := lab.Start(ctx, lab.Options{Name: "example"})
 	if err != nil {
 		t.Fatal(err)
@@ -34,19 +38,14 @@ func TestOnLab(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
 	spec := filepath.Join(dir, "pgha.yaml")
 	if err := os.WriteFile(spec, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	run := func(example string, args ...string) string {
 		t.Helper()
-		program := filepath.Join(dir, example)
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "./"+example).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
 		var out bytes.Buffer
-		code, err := l.Run(ctx, append([]string{program, spec}, args...), lab.Stdio{Out: &out, Err: &out})
+		code, err := l.Run(ctx, append([]string{filepath.Join(dir, example), spec}, args...), lab.Stdio{Out: &out, Err: &out})
 		if err != nil || code != 0 {
 			t.Fatalf("%s ended with %d, %v\n%s", example, code, err, &out)
 		}

@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync/atomic"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -20,59 +20,73 @@ import (
 // callTimeout bounds one question to one member.
 const callTimeout = 2 * time.Second
 
-// connection is a client of one member, through that member's own host. clientv3.New connects lazily and forgets why it
-// could not, so the reason is kept here.
-type connection struct {
-	*clientv3.Client
-	dialErr atomic.Pointer[error]
-}
-
-// client opens a client that talks to member m alone.
-func (o Options) client(m Member) (*connection, error) {
-	cert, err := tls.X509KeyPair(o.Client.Cert, o.Client.Key)
+// ask opens a client of m alone, calls f with a bounded context and closes the client. One attempt is made: clientv3
+// would wait for a connection and try again until its time is over, and then only tell that it is over.
+func (o Options) ask(ctx context.Context, m Member, f func(context.Context, *clientv3.Client) error) error {
+	config, err := o.tlsConfig(o.Client)
 	if err != nil {
-		return nil, fmt.Errorf("load the operator's certificate for etcd: %w", err)
+		return err
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(o.CA) {
-		return nil, errors.New("load etcd's CA: no certificate in it")
-	}
-	c := &connection{}
-	dial := func(ctx context.Context, address string) (net.Conn, error) {
-		conn, err := m.Target.Dial(ctx, "tcp", address)
-		if err != nil {
-			c.dialErr.Store(&err)
-		}
-		return conn, err
-	}
-	c.Client, err = clientv3.New(clientv3.Config{
-		Endpoints:   []string{o.clientURL(m)},
-		TLS:         &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: roots, MinVersion: tls.VersionTLS12},
-		DialOptions: []grpc.DialOption{grpc.WithContextDialer(dial)},
-		Logger:      zap.NewNop(),
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	c, err := clientv3.New(clientv3.Config{
+		Endpoints: []string{o.clientURL(m)},
+		TLS:       config,
+		DialOptions: []grpc.DialOption{
+			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) { return o.dial(ctx, m, address) }),
+			grpc.WithChainUnaryInterceptor(failFast),
+		},
+		MaxUnaryRetries: 1,
+		Logger:          zap.NewNop(), // the default writes to standard error
+		Context:         ctx,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("make a client of etcd: %w", err)
+		return fmt.Errorf("make a client of etcd: %w", err)
 	}
-	return c, nil
+	defer c.Close()
+	return remote.OnHost(m.Target.Name, plain(f(ctx, c)))
 }
 
-// explain puts back the reason that the client lost.
-func (c *connection) explain(err error) error {
-	if cause := c.dialErr.Load(); err != nil && cause != nil {
-		return *cause
+// failFast makes a call fail with what is wrong with the connection.
+func failFast(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	return invoke(ctx, method, req, reply, cc, append(opts, grpc.WaitForReady(false))...)
+}
+
+// plain takes gRPC's wrapping off an error that comes from the connection.
+func plain(err error) error {
+	if s, ok := status.FromError(err); ok && err != nil {
+		return errors.New(s.Message())
 	}
 	return err
 }
 
-// ask opens a client of m, calls f with a bounded context and closes the client.
-func (o Options) ask(ctx context.Context, m Member, f func(context.Context, *clientv3.Client) error) error {
-	c, err := o.client(m)
+// tlsConfig is for dialling a member with the given certificate. gRPC and HTTP set the server's name: the address.
+func (o Options) tlsConfig(pair KeyPair) (*tls.Config, error) {
+	cert, err := tls.X509KeyPair(pair.Cert, pair.Key)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("load the certificate for asking etcd: %w", err)
 	}
-	defer c.Close()
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return remote.OnHost(m.Target.Name, c.explain(f(ctx, c.Client)))
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(o.CA) {
+		return nil, errors.New("load etcd's CA: there is no certificate in it")
+	}
+	return &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
+}
+
+// dial connects to an address of m through m's own host, so that one dead host spoils nothing for the others. Should the
+// way to that host be broken, etcd on it may still be well: another member's host is tried. The error is the first one.
+func (o Options) dial(ctx context.Context, m Member, address string) (net.Conn, error) {
+	conn, first := m.Target.Dial(ctx, "tcp", address)
+	if first == nil {
+		return conn, nil
+	}
+	for _, other := range o.Members {
+		if other.Target == m.Target || ctx.Err() != nil {
+			continue
+		}
+		if conn, err := other.Target.Dial(ctx, "tcp", address); err == nil {
+			return conn, nil
+		}
+	}
+	return nil, first
 }

@@ -1,30 +1,32 @@
-# install VERSION SHA256 [URL]: puts etcd's programs into /usr/local/bin. The archive is downloaded from URL, or lies in
-# /var/cache/pgha already. Nothing of it is unpacked before its checksum is right; with an empty SHA256 that is the one
-# in the file SHA256SUMS beside the archive, fetched over TLS.
+# install VERSION ARCHIVE SHA256 [URL]: puts etcd's programs into /usr/local/bin. ARCHIVE is downloaded from URL, or lies there
+# already. Nothing of it is unpacked before its checksum is right; with an empty SHA256 that is the one in the file
+# SHA256SUMS beside URL. Programs are replaced by renaming, so a running etcd is not disturbed.
 set -eu
-version=$1 sum=$2 url=${3:-}
-dir=/var/cache/pgha
-archive=$dir/etcd-$version.tar.gz
-mkdir -p "$dir"
-if [ -z "$sum" ]; then
-	sum=$(curl -fsSL --retry 3 --max-time 60 "${url%/*}/SHA256SUMS" | while read -r s f; do [ "$f" = "${url##*/}" ] && echo "$s"; done)
-	[ -n "$sum" ] || { echo "SHA256SUMS does not mention ${url##*/}" >&2; exit 65; }
+version=$1 archive=$2 sum=$3 url=${4:-}
+bin=/usr/local/bin
+mkdir -p "${archive%/*}"
+tmp=$(mktemp -d "${archive%/*}/etcd.XXXXXX")
+trap 'rm -rf "$tmp" "$archive"' EXIT
+fetch() { curl -fsSL --retry 3 --connect-timeout 20 --max-time 600 "$@"; }
+if [ -n "$url" ]; then
+	if [ -z "$sum" ]; then
+		fetch -o "$tmp/sums" "${url%/*}/SHA256SUMS"
+		sum=$(awk -v f="${url##*/}" '$2 == f { print $1 }' "$tmp/sums")
+		[ -n "$sum" ] || { echo "${url%/*}/SHA256SUMS does not mention ${url##*/}" >&2; exit 65; }
+	fi
+	fetch -o "$archive" "$url"
 fi
-if [ -n "$url" ] && ! echo "$sum  $archive" | sha256sum -c --status 2>/dev/null; then
-	curl -fsSL --retry 3 --max-time 600 -o "$archive.part" "$url"
-	mv "$archive.part" "$archive"
-fi
-if ! echo "$sum  $archive" | sha256sum -c --status; then
-	echo "checksum of $archive is not $sum" >&2
-	rm -f "$archive"
-	exit 65
-fi
-tmp=$(mktemp -d "$dir/unpack.XXXXXX")
-trap 'rm -rf "$tmp"' EXIT
+echo "$sum  $archive" | sha256sum -c --status || { echo "the SHA256 of ${url:-$archive} is not $sum" >&2; exit 65; }
 tar -xzf "$archive" -C "$tmp" --no-same-owner --strip-components=1
 for p in etcd etcdctl etcdutl; do
-	[ -f "$tmp/$p" ] || continue
-	install -m 0755 -o root -g root "$tmp/$p" "/usr/local/bin/.$p.new"
-	mv -f "/usr/local/bin/.$p.new" "/usr/local/bin/$p"
+	[ ! -f "$tmp/$p" ] || install -m 0755 -o root -g root "$tmp/$p" "$bin/.$p.new"
 done
-rm -f "$archive"
+# The file system of the archive may forbid to run programs, so this is asked here.
+"$bin/.etcd.new" --version | grep -qx "etcd Version: $version" || {
+	rm -f "$bin/.etcd.new" "$bin/.etcdctl.new" "$bin/.etcdutl.new"
+	echo "${url:-$archive} holds no etcd $version that runs on this host" >&2
+	exit 65
+}
+for p in etcdctl etcdutl etcd; do
+	[ ! -f "$bin/.$p.new" ] || mv -f "$bin/.$p.new" "$bin/$p"
+done

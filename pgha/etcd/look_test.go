@@ -2,55 +2,61 @@ package etcd
 
 import (
 	"context"
-	"io"
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// batchHost answers every batch of questions with prepared outputs, in order.
-type batchHost struct {
+// answers is a host that answers a batch of questions with prepared outputs.
+type answers struct {
 	remote.Executor
 	outputs []string
-	codes   []string
+	codes   []int
 }
 
-func (h batchHost) String() string { return "pg1" }
-
-func (h batchHost) Run(_ context.Context, cmd remote.Cmd) (remote.Result, error) {
+func (h answers) Run(_ context.Context, cmd remote.Cmd) (remote.Result, error) {
 	_, after, _ := strings.Cut(cmd.Script, `printf '\n`)
 	mark, _, _ := strings.Cut(after, " ")
 	var out strings.Builder
 	for i, o := range h.outputs {
-		out.WriteString(o + "\n" + mark + " " + h.codes[i] + "\n")
+		fmt.Fprintf(&out, "%s\n%s %d\n", o, mark, h.codes[i])
 	}
 	return remote.Result{Stdout: []byte(out.String())}, nil
 }
 
-func (batchHost) Put(context.Context, io.Reader, remote.FileMeta) (bool, error) { return false, nil }
-
 func TestLook(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		name string
-		host batchHost
+	for name, tt := range map[string]struct {
+		host answers
 		want facts
 	}{
-		{
-			"running",
-			batchHost{outputs: []string{"etcd Version: 3.6.10\nGit SHA: x\n", "20000\n", "amd64\n", "", "ETCD_NAME=m1\nPGHA_CONFIGURATION=abc\n"}, codes: []string{"0", "0", "0", "0", "0"}},
-			facts{version: "3.6.10", openFiles: 20000, arch: "amd64", hasData: true, digest: "abc", running: true},
+		"running": {
+			answers{outputs: []string{"etcd Version: 3.6.10\nGit SHA: x\n", "amd64\n", "x.wal\n", "", "ETCD_NAME=m1\nPGHA_CONFIGURATION=abc\n"}, codes: []int{0, 0, 0, 0, 0}},
+			facts{version: "3.6.10", arch: "amd64", hasData: true, formed: true, digest: "abc", running: true},
 		},
-		{
-			"bare",
-			batchHost{outputs: []string{"", "unlimited\n", "arm64\n", "", ""}, codes: []string{"127", "0", "0", "1", "1"}},
-			facts{arch: "arm64"},
-		},
+		"bare":    {answers{outputs: []string{"", "arm64\n", "", "", ""}, codes: []int{127, 0, 2, 2, 1}}, facts{arch: "arm64"}},
+		"stopped": {answers{outputs: []string{"etcd Version: 3.6.9\n", "amd64\n", "x.wal\n", "", ""}, codes: []int{0, 0, 0, 1, 1}}, facts{version: "3.6.9", arch: "amd64", hasData: true}},
 	} {
 		got, err := Options{}.withDefaults().look(t.Context(), &remote.Target{Host: remote.Host{Name: "pg1"}, Executor: tt.host})
-		if err != nil || got != tt.want {
-			t.Errorf("%s: %+v, %v; want %+v", tt.name, got, err, tt.want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(facts{})); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func TestStanding(t *testing.T) {
+	t.Parallel()
+	peers := []peer{{PeerURLs: []string{"https://a:2380"}, ClientURLs: []string{"https://a:2379"}}, {PeerURLs: []string{"https://b:2380"}}}
+	for url, want := range map[string]standing{"https://a:2380": voter, "https://b:2380": added, "https://c:2380": unknown} {
+		if got := standingOf(peers, url); got != want {
+			t.Errorf("%s: %d, want %d", url, got, want)
 		}
 	}
 }

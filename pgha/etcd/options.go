@@ -49,14 +49,15 @@ type Member struct {
 	// Server is what clients see: server usage, with Address among its SANs. It needs no client usage as long as there
 	// is a Gateway.
 	Server KeyPair
-	// Peer is used between members, which dial each other: both usages, with Address among its SANs.
+	// Peer is used between members, which dial each other: both usages, with Address among its SANs. etcd also refuses a
+	// peer whose connection comes from an address that is not among them, so a host with several addresses needs all
+	// from which it may dial the others.
 	Peer KeyPair
 	// Gateway is a certificate with client usage by which etcd calls itself. Patroni speaks HTTP and JSON, which etcd's
-	// gateway translates into gRPC calls to its own client port; they come with a client certificate like everybody's.
-	// Without one of its own the gateway presents Server, and if that has server usage only every call of Patroni's
-	// fails: "tls: bad certificate" (seen with 3.6.10; gRPC clients notice nothing). So either give a Gateway or give
-	// Server both usages; Validate insists. The gateway does not forward its own name: with etcd's authentication
-	// switched on, a certificate with a CN is refused by it, which does not concern pgha.
+	// gateway translates into gRPC calls to its own client port, where a client certificate is asked of it like of
+	// everybody. Without a Gateway it presents Server, and if that has server usage only, every call of Patroni's fails
+	// while gRPC clients notice nothing (a test of this package shows it with 3.6.10). So either give a Gateway, or give
+	// Server both usages: Validate insists.
 	Gateway KeyPair
 }
 

@@ -1,0 +1,154 @@
+package etcd
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// admit settles how members without data come in while others have some. Where nobody has taken part yet, an earlier run
+// was interrupted and they still found the cluster. Else the cluster lives: whoever has not taken part joins it, and
+// whoever has, and lost what it knew, is removed first, because raft relies on a voter's memory.
+func (o Options) admit(ctx context.Context, seen []facts) error {
+	var full, empty []int
+	for i, f := range seen {
+		if f.hasData {
+			full = append(full, i)
+		} else {
+			empty = append(empty, i)
+		}
+	}
+	if len(full) == 0 && slices.ContainsFunc(seen, func(f facts) bool { return f.formed }) {
+		o.Progress("the data of all etcd members is gone: forming a new, empty cluster")
+	}
+	if len(full) == 0 || len(empty) == 0 || o.planning() {
+		return nil
+	}
+	if err := o.startWithoutWaiting(ctx, seen, full); err != nil {
+		return err
+	}
+	peers, err := o.peersKnown(ctx, full)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(peers, func(p peer) bool { return len(p.ClientURLs) > 0 }) {
+		return o.prepare(ctx, empty, founding)
+	}
+	if len(full) <= len(o.Members)/2 {
+		return o.quorumLost(empty)
+	}
+	if err := o.awaitHealth(ctx, full); err != nil {
+		return err
+	}
+	// One after the other: etcd takes no further member while one has not come yet.
+	for _, i := range empty {
+		if err := o.join(ctx, seen, i, full, standingOf(peers, o.peerURL(o.Members[i]))); err != nil {
+			return remote.OnHost(o.Members[i].Target.Name, err)
+		}
+		full = append(full, i)
+	}
+	return nil
+}
+
+func (o Options) quorumLost(empty []int) error {
+	names := make([]string, len(empty))
+	for k, i := range empty {
+		names[k] = o.Members[i].Name
+	}
+	return remote.WithHint(fmt.Errorf("%w: the data of %v is gone, and the others are no majority of %d", ErrQuorumLost, names, len(o.Members)),
+		"bring the data back (is a disk not mounted?); or, if it is lost for good, stop etcd and empty "+o.DataDir+
+			" on all members and apply again: Patroni writes its state into the new cluster")
+}
+
+// startWithoutWaiting starts members that may have to wait for a quorum until more is done.
+func (o Options) startWithoutWaiting(ctx context.Context, seen []facts, members []int) error {
+	return o.each(ctx, func(ctx context.Context, i int, m Member) error {
+		if !slices.Contains(members, i) || seen[i].running {
+			return nil
+		}
+		seen[i].started = true
+		_, err := m.Target.Do(ctx, unit, "started", remote.Cmd{Argv: []string{"systemctl", "start", "--no-block", unit}})
+		return err
+	})
+}
+
+// peersKnown collects whom the given members know. All of them have to answer: one alone may not have heard of a member.
+func (o Options) peersKnown(ctx context.Context, members []int) ([]peer, error) {
+	var all []peer
+	for _, i := range members {
+		err := o.await(ctx, "etcd member "+o.Members[i].Name+" to answer its peers", func(ctx context.Context) error {
+			peers, err := o.peersKnownTo(ctx, o.Members[i])
+			all = append(all, peers...)
+			return err
+		})
+		if err != nil {
+			return nil, remote.WithHint(err, "see `journalctl -u etcd -n 50` on "+o.Members[i].Target.Name)
+		}
+	}
+	// Who has heard of a member's part in the cluster counts more than who has not.
+	slices.SortStableFunc(all, func(a, b peer) int { return len(b.ClientURLs) - len(a.ClientURLs) })
+	return all, nil
+}
+
+// prepare writes down how the given members come in, and lets their units start without data.
+func (o Options) prepare(ctx context.Context, members []int, how entry) error {
+	return o.each(ctx, func(ctx context.Context, i int, m Member) error {
+		if !slices.Contains(members, i) {
+			return nil
+		}
+		_, err := m.Target.Ensure(ctx, o.environmentFile(m, how))
+		return err
+	})
+}
+
+// join makes member i part of the living cluster of the others.
+func (o Options) join(ctx context.Context, seen []facts, i int, others []int, was standing) error {
+	m := o.Members[i]
+	if was == voter {
+		o.Progress("etcd member " + m.Name + " has lost its data: removing it, so that it can join anew")
+	}
+	if was != added {
+		if err := o.readmit(ctx, o.Members[others[0]], m); err != nil {
+			return err
+		}
+	}
+	if err := o.prepare(ctx, []int{i}, joining); err != nil {
+		return err
+	}
+	if err := o.start(ctx, seen, []int{i}); err != nil {
+		return err
+	}
+	seen[i].started = true
+	return o.awaitHealth(ctx, append(slices.Clone(others), i))
+}
+
+// readmit replaces m by way of another member. etcd refuses while its members have not been connected for five seconds.
+func (o Options) readmit(ctx context.Context, via, m Member) error {
+	return o.await(ctx, "etcd to take member "+m.Name+" anew", func(ctx context.Context) error {
+		return o.ask(ctx, via, func(ctx context.Context, c *clientv3.Client) error { return o.replace(ctx, c, m) })
+	})
+}
+
+// replace removes m from the cluster, if it is in it, and adds it again under a new identity.
+func (o Options) replace(ctx context.Context, c *clientv3.Client, m Member) error {
+	list, err := c.MemberList(ctx)
+	if err != nil {
+		return fmt.Errorf("list etcd's members: %w", err)
+	}
+	for _, known := range list.Members {
+		if !slices.Contains(known.PeerURLs, o.peerURL(m)) {
+			continue
+		}
+		if _, err := c.MemberRemove(ctx, known.ID); err != nil {
+			return fmt.Errorf("remove etcd member %s: %w", m.Name, err)
+		}
+	}
+	if _, err := c.MemberAdd(ctx, []string{o.peerURL(m)}); err != nil {
+		return fmt.Errorf("add etcd member %s: %w", m.Name, err)
+	}
+	return nil
+}

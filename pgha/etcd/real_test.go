@@ -1,0 +1,178 @@
+package etcd
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// findEtcd returns an etcd to test with: that of PGHA_TEST_ETCD, of the PATH, or out of the archive that the lab built.
+func findEtcd(t *testing.T) string {
+	t.Helper()
+	if path := os.Getenv("PGHA_TEST_ETCD"); path != "" {
+		return path
+	}
+	if path, err := exec.LookPath("etcd"); err == nil {
+		return path
+	}
+	archives, err := filepath.Glob("/var/cache/pgha-lab/etcd/etcd-v3.6.*.tar.gz")
+	if err != nil || len(archives) == 0 {
+		t.Skip("no etcd here: set PGHA_TEST_ETCD to one, or let `pgha-cli lab up` build it")
+	}
+	return unpackEtcd(t, archives[0])
+}
+
+func unpackEtcd(t *testing.T, archive string) string {
+	t.Helper()
+	f, err := os.Open(archive)
+	if err != nil {
+		t.Skip("the lab's etcd cannot be read: " + err.Error())
+	}
+	defer f.Close()
+	zipped, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := tar.NewReader(zipped); ; {
+		header, err := r.Next()
+		if err != nil {
+			t.Fatalf("no etcd in %s: %v", archive, err)
+		}
+		if filepath.Base(header.Name) != "etcd" || header.Typeflag != tar.TypeReg {
+			continue
+		}
+		path := filepath.Join(t.TempDir(), "etcd")
+		out, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o700)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.Copy(out, r)
+		if err := errors.Join(err, out.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+}
+
+// cluster is a real etcd cluster on the loopback interface, made of the settings that this package renders.
+type cluster struct {
+	Options
+	t         *testing.T
+	binary    string
+	dir       string
+	processes []*exec.Cmd
+}
+
+// newCluster prepares n members and starts none.
+func newCluster(t *testing.T, n int) *cluster {
+	t.Helper()
+	binary := findEtcd(t)
+	c := &cluster{Options: memberOptions(t, n), t: t, binary: binary, dir: t.TempDir(), processes: make([]*exec.Cmd, n)}
+	c.ClientPort, c.PeerPort = freePort(t), freePort(t)
+	c.Options = c.withDefaults()
+	return c
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func (c *cluster) dataDir(i int) string { return filepath.Join(c.dir, c.Members[i].Name) }
+
+// environ are the settings of member i with its paths below the test's folder and its own address to listen on.
+func (c *cluster) environ(i int, state string) []string {
+	m := c.Members[i]
+	certs := filepath.Join(c.dir, m.Name+"-certs")
+	write := func(name string, content []byte) {
+		if err := os.WriteFile(filepath.Join(certs, name), content, 0o600); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(certs, 0o700); err != nil {
+		c.t.Fatal(err)
+	}
+	write("ca.crt", c.CA)
+	for name, pair := range map[string]KeyPair{"server": m.Server, "peer": m.Peer, "gateway": m.Gateway} {
+		write(name+".crt", pair.Cert)
+		write(name+".key", pair.Key)
+	}
+	env := []string{"ETCD_INITIAL_CLUSTER_STATE=" + state}
+	for _, s := range c.settings(m) {
+		value := strings.ReplaceAll(s.value, certDir, certs)
+		value = strings.ReplaceAll(value, "0.0.0.0", m.Address)
+		if s.name == "ETCD_DATA_DIR" {
+			value = c.dataDir(i)
+		}
+		env = append(env, s.name+"="+value)
+	}
+	return env
+}
+
+func (c *cluster) logFile(i int) string { return c.dataDir(i) + ".log" }
+
+// start starts the given members, which end with the test at the latest.
+func (c *cluster) start(state string, members ...int) {
+	c.t.Helper()
+	for _, i := range members {
+		log, err := os.Create(c.logFile(i))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		p := exec.Command(c.binary)
+		p.Env, p.Stdout, p.Stderr = c.environ(i, state), log, log
+		if err := p.Start(); err != nil {
+			c.t.Fatal(err)
+		}
+		_ = log.Close()
+		c.processes[i] = p
+		c.t.Cleanup(func() { _, _ = p.Process.Kill(), p.Wait() })
+	}
+}
+
+// kill ends a member the hard way.
+func (c *cluster) kill(i int) {
+	_, _ = c.processes[i].Process.Kill(), c.processes[i].Wait()
+}
+
+func (c *cluster) log(i int) string {
+	text, err := os.ReadFile(c.logFile(i))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// up starts all members and waits until they are healthy.
+func (c *cluster) up() {
+	c.t.Helper()
+	c.start("new", c.all()...)
+	c.healthy(c.all()...)
+}
+
+func (c *cluster) healthy(members ...int) {
+	c.t.Helper()
+	if err := c.awaitHealth(c.t.Context(), members); err != nil {
+		for i := range c.Members {
+			c.t.Logf("%s: %s", c.Members[i].Name, lastLines(c.log(i), 5))
+		}
+		c.t.Fatal(err)
+	}
+}
+
+func lastLines(s string, n int) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

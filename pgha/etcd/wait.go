@@ -1,0 +1,86 @@
+package etcd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// pollInterval is the time between two looks while something is waited for.
+const pollInterval = 100 * time.Millisecond
+
+// await calls check until it returns nil, for o.Wait at the most; the error then says what was waited for and what was
+// seen last.
+func (o Options) await(ctx context.Context, what string, check func(context.Context) error) error {
+	waiting, cancel := context.WithTimeout(ctx, o.Wait)
+	defer cancel()
+	var seen error
+	for {
+		err := check(waiting)
+		if err == nil {
+			return nil
+		}
+		if waiting.Err() == nil || seen == nil {
+			seen = err // what is seen after the end is only that it has ended
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s: %w, last seen: %w", what, ctx.Err(), seen)
+		case <-waiting.Done():
+			return fmt.Errorf("wait %s for %s, last seen: %w", o.Wait, what, seen)
+		case <-time.After(pollInterval):
+		}
+	}
+}
+
+// awaitHealth waits until each of the given members (indices) answers a read that takes a quorum, hence a leader.
+func (o Options) awaitHealth(ctx context.Context, members []int) error {
+	if len(members) == 0 {
+		return nil
+	}
+	var sick Member
+	err := o.await(ctx, "etcd to be healthy", func(ctx context.Context) error {
+		health, err := Health(ctx, o)
+		if err != nil {
+			return err
+		}
+		for _, i := range members {
+			if h := health[i]; !h.Healthy {
+				sick = o.Members[i]
+				return fmt.Errorf("%w: member %s: %s", ErrUnhealthy, h.Name, h.Err)
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		return nil
+	}
+	hint := "see `journalctl -u etcd -n 50` on " + sick.Target.Name
+	if words := lastWords(ctx, sick); words != "" {
+		hint = "etcd says there: " + words + "; " + hint
+	}
+	return remote.WithHint(err, hint)
+}
+
+// lastWords is the last line of m's log above a warning, or "". It is a help for the operator: that it cannot be had is
+// no error.
+func lastWords(ctx context.Context, m Member) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	out, err := m.Target.Output(ctx, "journalctl", "-u", unit, "-n", "200", "-o", "cat", "--no-pager")
+	if err != nil {
+		return ""
+	}
+	for _, line := range slices.Backward(strings.Split(out, "\n")) {
+		var entry struct{ Level, Msg, Error string }
+		if json.Unmarshal([]byte(line), &entry) == nil && (entry.Level == "error" || entry.Level == "fatal") {
+			return strings.TrimSuffix(entry.Msg+": "+entry.Error, ": ")
+		}
+	}
+	return ""
+}

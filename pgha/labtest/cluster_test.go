@@ -77,7 +77,7 @@ func freshApply(t *testing.T, s site, secrets needles) {
 		for _, dir := range []string{"ca", "certs"} {
 			secrets.addKeys(t, filepath.Join(s.StateDir(), dir))
 		}
-		watch := secrets.watchProcesses()
+		watch := secrets.watchProcesses(t, s, "postgres-01")
 		report, err := c.Apply(t.Context(), pgha.ApplyOptions{Observer: observe})
 		watch.end(t, report.Duration)
 		if err != nil {

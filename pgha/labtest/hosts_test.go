@@ -13,9 +13,10 @@ func testHosts(t *testing.T, s site) {
 		if got := s.mustInHost(t, h.Name, login); got != "postgres" {
 			t.Errorf("%s: the local login gave %q", h.Name, got)
 		}
+		cursor := s.mustInHost(t, h.Name, "journalctl -u patroni -n 0 --show-cursor | sed -n 's/^-- cursor: //p'")
 		s.mustInHost(t, h.Name, "systemctl reload patroni")
 		await(t, 30*time.Second, "Patroni to reload on "+h.Name, func() (bool, string) {
-			out := s.mustInHost(t, h.Name, "journalctl --no-pager -u patroni -o cat")
+			out := s.mustInHost(t, h.Name, "journalctl --no-pager -u patroni -o cat --after-cursor='"+cursor+"'")
 			lower := strings.ToLower(out)
 			return strings.Contains(lower, "nothing to reload") || strings.Contains(lower, "reloading postgresql configuration"), out
 		})

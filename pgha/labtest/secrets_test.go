@@ -82,6 +82,7 @@ func (n needles) check(t *testing.T, where string, text []byte) {
 // processWatch looks at the arguments and environment of every process of the machine, those of the hosts included.
 type processWatch struct {
 	needles needles
+	decoy   string
 	stop    chan struct{}
 	done    sync.WaitGroup
 	looks   atomic.Int64
@@ -95,9 +96,14 @@ const (
 	lookAgain = 50
 )
 
-func (n needles) watchProcesses() *processWatch {
-	w := &processWatch{needles: n, stop: make(chan struct{}), found: map[string]bool{}}
+// watchProcesses begins to look. It runs a decoy in a host, so that a watch that is blind is found out.
+func (n needles) watchProcesses(t *testing.T, s site, host string) *processWatch {
+	t.Helper()
+	w := &processWatch{needles: maps.Clone(n), decoy: "decoy", stop: make(chan struct{}), found: map[string]bool{}}
+	mark := rand.Text()
+	w.needles[w.decoy] = []byte(mark)
 	w.done.Go(w.run)
+	s.mustInHost(t, host, "DECOY="+mark+" sleep 0.5")
 	return w
 }
 
@@ -140,8 +146,8 @@ func (w *processWatch) look(ages map[string]int) {
 				continue
 			}
 			for _, name := range w.needles.in(text) {
-				program, _, _ := bytes.Cut(text, []byte{0})
-				w.found[fmt.Sprintf("%s of process %s shows %s", file, program, name)] = true
+				program, _ := os.ReadFile("/proc/" + pid + "/comm")
+				w.found[fmt.Sprintf("%s of process %s shows %s", file, bytes.TrimSpace(program), name)] = true
 			}
 		}
 	}
@@ -157,8 +163,16 @@ func (w *processWatch) end(t *testing.T, took time.Duration) {
 	if least := int64(took / lookEvery / 10); w.looks.Load() < least {
 		t.Errorf("looked at the processes only %d times, want %d at least", w.looks.Load(), least)
 	}
+	seen := false
 	for what := range w.found {
+		if strings.HasSuffix(what, w.decoy) {
+			seen = seen || strings.HasPrefix(what, "environ")
+			continue
+		}
 		t.Error(what)
+	}
+	if !seen {
+		t.Error("the watch did not see the environment of a process inside a host")
 	}
 }
 

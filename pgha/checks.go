@@ -36,7 +36,7 @@ func checkUnits(ctx context.Context, c *Cluster) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	err = onEach(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
+	err = remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
 		units := []string{"haproxy.service", "keepalived.service"}
 		if c.Spec.VIP == nil {
 			units = units[:1]
@@ -61,7 +61,7 @@ func checkUnits(ctx context.Context, c *Cluster) (string, error) {
 }
 
 func checkClocks(ctx context.Context, c *Cluster) (string, error) {
-	err := onEach(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
+	err := remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
 		f, err := gather(ctx, t, nil)
 		if err == nil && f.ClockOffset.Abs() > maxClockOffset {
 			err = fmt.Errorf("the clock is off by %s", f.ClockOffset)
@@ -97,7 +97,7 @@ func checkEtcdStrangers(ctx context.Context, c *Cluster) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	err = onEach(ctx, databases, func(ctx context.Context, t *remote.Target) error {
+	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
 		code, err := c.strangerRequest(ctx, t, "POST", c.Spec.Etcd.ClientPort, "/v3/kv/range", c.credentials.etcdCA)
 		if err != nil {
 			return nil // the handshake was refused, as it should be
@@ -112,7 +112,7 @@ func checkPatroniStrangers(ctx context.Context, c *Cluster) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	err = onEach(ctx, databases, func(ctx context.Context, t *remote.Target) error {
+	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
 		// A reload is harmless should it be let through.
 		code, err := c.strangerRequest(ctx, t, "POST", c.Spec.Patroni.RESTPort, "/reload", c.credentials.patroniCA)
 		if err != nil {
@@ -179,7 +179,7 @@ func checkReplicationLogin(ctx context.Context, c *Cluster) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	err = onEach(ctx, databases, func(ctx context.Context, t *remote.Target) error {
+	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
 		route := sqlRoute{host: "127.0.0.1", port: c.Spec.PostgreSQL.Port, from: t, replication: true}
 		return c.withSQL(ctx, route, func(conn *pgx.Conn) error {
 			_, err := conn.PgConn().Exec(ctx, "IDENTIFY_SYSTEM").ReadAll()
@@ -194,7 +194,7 @@ func checkPeerLogin(ctx context.Context, c *Cluster) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	err = onEach(ctx, databases, func(ctx context.Context, t *remote.Target) error {
+	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
 		_, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: []string{"psql", "-XAtq", "-p", fmt.Sprint(c.Spec.PostgreSQL.Port), "-d", "postgres", "-c", "SELECT 1"}})
 		return err
 	})
@@ -333,7 +333,7 @@ func checkRow(ctx context.Context, c *Cluster) (detail string, err error) {
 	if err != nil {
 		return "", err
 	}
-	err = onEach(ctx, databases, func(ctx context.Context, t *remote.Target) error { return c.awaitRow(ctx, t, table, value) })
+	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error { return c.awaitRow(ctx, t, table, value) })
 	return fmt.Sprintf("on %d members after %s", len(databases), time.Since(start).Round(time.Millisecond)), err
 }
 

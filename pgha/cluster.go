@@ -81,7 +81,7 @@ func (c *Cluster) dial(ctx context.Context, opts ConnectOptions) error {
 		targets = append(targets, &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}})
 	}
 	var mu sync.Mutex
-	err := onEach(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+	err := remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
 		h, err := c.Spec.Host(t.Name)
 		if err != nil {
 			return err
@@ -105,7 +105,7 @@ func (c *Cluster) dial(ctx context.Context, opts ConnectOptions) error {
 
 // Close ends all connections. Nothing that was started on the hosts stops by it.
 func (c *Cluster) Close() error {
-	err := onEach(context.Background(), c.Targets(), func(_ context.Context, t *remote.Target) error { return t.Close() })
+	err := remote.Each(context.Background(), c.Targets(), func(_ context.Context, t *remote.Target) error { return t.Close() })
 	if c.state != nil {
 		c.state.close()
 	}

@@ -7,8 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-
+	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -86,13 +85,13 @@ func runPhases(ctx context.Context, c *Cluster, phases []Phase, out *emitter) er
 		})
 	}
 	wg.Wait()
-	var all *multierror.Error
+	var failed []error
 	for i, p := range phases {
 		if err := outcomes[i].err; err != nil && !errors.Is(err, errSkipped) {
-			all = multierror.Append(all, fmt.Errorf("%s: %w", p.Name, err))
+			failed = append(failed, fmt.Errorf("%s: %w", p.Name, err))
 		}
 	}
-	return flat(all)
+	return errlist.Join(failed...)
 }
 
 func runPhase(ctx context.Context, c *Cluster, p Phase, out *emitter) error {
@@ -129,39 +128,4 @@ func order(phases []Phase) ([][]int, error) {
 		index[p.Name] = i
 	}
 	return waits, nil
-}
-
-// onEach runs f for every target at the same time and collects errors in the order of the targets.
-func onEach(ctx context.Context, targets []*remote.Target, f func(context.Context, *remote.Target) error) error {
-	errs := make([]error, len(targets))
-	var wg sync.WaitGroup
-	for i, t := range targets {
-		wg.Go(func() { errs[i] = remote.OnHost(t.Name, f(ctx, t)) })
-	}
-	wg.Wait()
-	var all *multierror.Error
-	for _, err := range errs {
-		if err != nil {
-			all = multierror.Append(all, err)
-		}
-	}
-	return flat(all)
-}
-
-// flat returns nil, the only error, or all of them one a line.
-func flat(all *multierror.Error) error {
-	if all == nil || len(all.Errors) == 0 {
-		return nil
-	}
-	if len(all.Errors) == 1 {
-		return all.Errors[0]
-	}
-	all.ErrorFormat = func(errs []error) string {
-		s := fmt.Sprintf("%d errors:", len(errs))
-		for _, e := range errs {
-			s += "\n  - " + e.Error()
-		}
-		return s
-	}
-	return all.ErrorOrNil()
 }

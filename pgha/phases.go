@@ -55,7 +55,7 @@ func installBalancers(ctx context.Context, run *Run) error {
 	if err != nil {
 		return err
 	}
-	return onEach(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
 		if err := run.setTimeZone(ctx, t); err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func installDatabases(ctx context.Context, run *Run) error {
 	if err != nil {
 		return err
 	}
-	return onEach(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
 		if err := run.setTimeZone(ctx, t); err != nil {
 			return err
 		}
@@ -113,7 +113,7 @@ func etcdPhase(ctx context.Context, run *Run) error {
 	}
 	packages := remote.Packages{Names: etcd.PackageNames(opts.Source), Quiet: etcd.QuietUnits(opts.Source)}
 	if len(packages.Names) > 0 {
-		err = onEach(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+		err = remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
 			_, err := t.Ensure(ctx, packages)
 			return err
 		})

@@ -164,7 +164,7 @@ func (c *Cluster) probe(ctx context.Context, token string, routes []Route) (map[
 	}
 	answers := map[string]string{}
 	var mu sync.Mutex
-	err := onEach(ctx, c.targetsOf(destinations), func(ctx context.Context, t *remote.Target) error {
+	err := remote.Each(ctx, c.targetsOf(destinations), func(ctx context.Context, t *remote.Target) error {
 		argv := append([]string{"perl", "-e", portsScript, "probe", strconv.Itoa(int(portsConnect.Seconds())), token}, destinations[t.Name]...)
 		out, err := t.Output(ctx, argv...)
 		mu.Lock()

@@ -8,8 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-
+	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -58,13 +57,13 @@ func (r PreflightReport) Warnings() []Finding {
 
 // Err returns all findings that stop apply as one error, or nil.
 func (r PreflightReport) Err() error {
-	var all *multierror.Error
+	var stops []error
 	for _, f := range r.Findings {
 		if !f.Warning {
-			all = multierror.Append(all, fmt.Errorf("%s: %s; %s", f.Host, f.Problem, f.Remedy))
+			stops = append(stops, fmt.Errorf("%s: %s; %s", f.Host, f.Problem, f.Remedy))
 		}
 	}
-	return flat(all)
+	return errlist.Join(stops...)
 }
 
 // Preflight looks whether the hosts can become the cluster: operating system, systemd, root, clock, disk, ports in use,
@@ -72,7 +71,7 @@ func (r PreflightReport) Err() error {
 func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (PreflightReport, error) {
 	report := PreflightReport{Facts: map[string]Facts{}}
 	var mu sync.Mutex
-	err := onEach(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
+	err := remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
 		h, err := c.Spec.Host(t.Name)
 		if err != nil {
 			return err

@@ -41,7 +41,7 @@ func TestJudgeHost(t *testing.T) {
 		{"full disk", func(f *Facts) { f.FreeBytes = 100 << 20 }, "only 100 MiB are free", false},
 		{"port taken", func(f *Facts) { f.Listeners[5432] = "nginx" }, `port 5432 is in use by "nginx"`, false},
 		{"package missing", func(f *Facts) { delete(f.Candidates, "patroni") }, "apt offers no patroni", false},
-		{"old Patroni", func(f *Facts) { f.Candidates["patroni"] = "3.3.2-1" }, "3.3.2", false},
+		{"old Patroni", func(f *Facts) { f.Candidates["patroni"] = "3.3.2-1" }, "3.3 is older than 4.0", false},
 		{"another cluster's host", func(f *Facts) { f.EtcdCA = "their CA" }, "another certificate authority", false},
 	} {
 		f := fit(c)

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
+	"github.com/pgha/toolkit/internal/errlist"
 
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -179,11 +179,8 @@ func anyMember[T any](ctx context.Context, c *Client, ask func(context.Context, 
 }
 
 func unavailable(errs []error) error {
-	var all *multierror.Error
-	for _, err := range errs {
-		all = multierror.Append(all, err)
-	}
-	if all.ErrorOrNil() == nil {
+	all := errlist.Join(errs...)
+	if all == nil {
 		return ErrUnavailable
 	}
 	return remote.WithHint(fmt.Errorf("%w: %w", ErrUnavailable, all), "see `systemctl status patroni` on the hosts")

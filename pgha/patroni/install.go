@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/hashicorp/go-multierror"
+	"github.com/pgha/toolkit/internal/errlist"
 
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -55,13 +55,7 @@ func (o Options) eachMember(f func(Member) error) error {
 		wg.Go(func() { errs[i] = remote.OnHost(m.Target.Name, f(m)) })
 	}
 	wg.Wait()
-	var all *multierror.Error
-	for _, err := range errs {
-		if err != nil {
-			all = multierror.Append(all, err)
-		}
-	}
-	return all.ErrorOrNil()
+	return errlist.Join(errs...)
 }
 
 // resources are everything that lies on the member's host.

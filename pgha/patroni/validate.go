@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
+	"github.com/pgha/toolkit/internal/errlist"
 )
 
 var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`)
@@ -22,18 +22,16 @@ var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`)
 // everything that is wrong; it matches ErrInvalid. Pure computation: nothing is looked at on any host.
 func (o Options) Validate() error {
 	o = o.withDefaults()
-	var all *multierror.Error
+	var wrong []error
 	for _, check := range []func(Options) []error{
 		checkTimings, checkMembers, checkRoles, checkServer, checkParameters, checkRules, checkCertificates,
 	} {
-		for _, err := range check(o) {
-			all = multierror.Append(all, err)
-		}
+		wrong = append(wrong, check(o)...)
 	}
-	if all.ErrorOrNil() == nil {
+	if len(wrong) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %w", ErrInvalid, all)
+	return fmt.Errorf("%w: %w", ErrInvalid, errlist.Join(wrong...))
 }
 
 // checkTimings follows Patroni's rules, which it enforces by changing the values and logging a warning.

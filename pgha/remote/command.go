@@ -46,6 +46,14 @@ func (c Cmd) flatten() (argv []string, stdin io.Reader, err error) {
 
 // String shows the command as a shell would take it, secrets blotted out, for logs and errors.
 func (c Cmd) String() string {
+	argv := make([]string, len(c.Argv))
+	for i, word := range c.Argv {
+		// A program that is handed over as an argument would drown the message.
+		if argv[i] = word; strings.Contains(word, "\n") {
+			argv[i] = "<script>"
+		}
+	}
+	c.Argv = argv
 	line, _, err := CommandLine(Cmd{Argv: c.Argv, Script: c.Script, User: c.User})
 	if err != nil {
 		line = strings.Join(c.Argv, " ")

@@ -9,7 +9,8 @@ import (
 // Spec returns the spec of the cluster to build on the lab's hosts, as YAML
 // with the schema of package pgha: PostgreSQL from the release's own
 // packages, etcd from the lab's archive (from the release's packages on
-// trixie), and the virtual IP 192.168.0.210.
+// trixie), and the virtual IP 192.168.0.210 where there are two balancers or
+// more to share it.
 func (l *Lab) Spec() ([]byte, error) {
 	rel, err := releaseByName(l.Release())
 	if err != nil {
@@ -38,8 +39,20 @@ func (l *Lab) Spec() ([]byte, error) {
 	} else {
 		fmt.Fprintf(&b, "etcd: {version: %s, source: archive, archive: %s, sha256: %s}\n", etcdVersion, quote(archive), sum)
 	}
-	fmt.Fprintf(&b, "vip: {address: %s}\n", vipAddress)
+	if l.balancers() > 1 { // one alone has nobody to hand the address to
+		fmt.Fprintf(&b, "vip: {address: %s}\n", vipAddress)
+	}
 	return b.Bytes(), nil
+}
+
+func (l *Lab) balancers() int {
+	n := 0
+	for _, h := range l.record.Hosts {
+		if h.Role == RoleBalancer {
+			n++
+		}
+	}
+	return n
 }
 
 // quote writes a path as a YAML double-quoted scalar; those of the cache

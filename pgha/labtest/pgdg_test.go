@@ -10,6 +10,17 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
+// onlyFromPGDG takes out of the release's own repository what is in PostgreSQL's, too: it must not come from there.
+const onlyFromPGDG = `set -e
+cd /srv/repo/dists/trixie
+rm -f Release* InRelease main/binary-*/Packages.*
+for index in main/binary-*/Packages; do
+	awk 'BEGIN { RS = ""; ORS = "\n\n" } !/^Package: (postgresql|patroni)/' "$index" >/tmp/index
+	cat /tmp/index >"$index"
+done
+sed -i 's/^Signed-By:.*/Trusted: yes/' /etc/apt/sources.list.d/lab.sources
+apt-get -qq update`
+
 // TestPGDG installs PostgreSQL from a signed repository laid out like PostgreSQL's own, first with a wrong key.
 func TestPGDG(t *testing.T) {
 	l := startLab(t, lab.Options{Name: "e2e-pgdg", Release: "trixie", Hosts: 4})
@@ -19,8 +30,7 @@ func TestPGDG(t *testing.T) {
 			"postgresql: {version: 17, source: mirror, repository: {url: \"file:/srv/repo/pgdg\", key_file: \""+keyFile+"\"}}", 1)
 	})
 	for _, h := range s.databases() {
-		// The same packages are in the release's own repository, too: they must not come from there.
-		s.mustInHost(t, h.Name, `printf 'Package: postgresql* patroni*\nPin: release o=Debian\nPin-Priority: -1\n' >/etc/apt/preferences.d/labtest`)
+		s.mustInHost(t, h.Name, onlyFromPGDG)
 	}
 	key := s.mustInHost(t, "postgres-01", "cat /srv/repo/pgdg/ACCC4CF8.asc")
 	writeFile(t, keyFile, otherKey(t))

@@ -49,7 +49,7 @@ func TestValidate(t *testing.T) {
 		"no CA":                    {func(o *Options) { o.CA = nil }, "no certificate in it"},
 		"another CA":               {func(o *Options) { o.CA = other.CertPEM() }, "certificate of the operator: x509"},
 		"no key":                   {func(o *Options) { o.Client.Key = nil }, "certificate of the operator"},
-		"another's server":         {func(o *Options) { o.Members[1].Server = o.Members[2].Server }, "for clients of m2: x509: 127.0.0.3, not 127.0.0.2"},
+		"another's server":         {func(o *Options) { o.Members[1].Server = o.Members[2].Server }, ", 127.0.0.3, not 127.0.0.2"},
 		"a server among peers":     {func(o *Options) { o.Members[0].Peer = o.Members[0].Server }, "for peers of m1: x509: certificate specifies an incompatible key usage"},
 		"no gateway":               {func(o *Options) { o.Members[0].Gateway = KeyPair{} }, "which is the gateway's too"},
 		"server is gateway":        {func(o *Options) { o.Members[0].Gateway, o.Members[0].Server = KeyPair{}, o.Members[0].Peer }, ""},

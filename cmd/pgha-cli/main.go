@@ -68,7 +68,7 @@ func newApp(out *terminal) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the exit code
 		OnUsageError:   onUsageError,
 	}
-	app.Action = groupAction(app.Commands)
+	app.Action = groupAction(app.Commands, cli.ShowAppHelp)
 	strict(app.Commands)
 	return app
 }

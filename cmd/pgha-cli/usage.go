@@ -21,7 +21,7 @@ func strict(commands []*cli.Command) {
 		cmd.OnUsageError = onUsageError
 		switch {
 		case len(cmd.Subcommands) > 0:
-			cmd.Action = groupAction(cmd.Subcommands)
+			cmd.Action = groupAction(cmd.Subcommands, cli.ShowSubcommandHelp)
 			strict(cmd.Subcommands)
 		case cmd.ArgsUsage == "":
 			cmd.Action = noArguments(cmd.Action)
@@ -32,10 +32,10 @@ func strict(commands []*cli.Command) {
 func onUsageError(_ *cli.Context, err error, _ bool) error { return usageError{err.Error()} }
 
 // groupAction is what runs when no command of a group was named: help, or an error that suggests the nearest one.
-func groupAction(commands []*cli.Command) cli.ActionFunc {
+func groupAction(commands []*cli.Command, help cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if !c.Args().Present() {
-			return cli.ShowSubcommandHelp(c)
+			return help(c)
 		}
 		problem := fmt.Sprintf("there is no command %q", c.Args().First())
 		if s := cli.SuggestCommand(commands, c.Args().First()); s != "" {
@@ -48,7 +48,7 @@ func groupAction(commands []*cli.Command) cli.ActionFunc {
 func noArguments(action cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if c.Args().Present() {
-			return usagef("%s takes no arguments, not even %q", c.Command.FullName(), c.Args().First())
+			return usagef("%s takes no arguments, not even %q", c.Command.HelpName, c.Args().First())
 		}
 		return action(c)
 	}

@@ -18,7 +18,8 @@ for index in main/binary-*/Packages; do
 	awk 'BEGIN { RS = ""; ORS = "\n\n" } !/^Package: (postgresql|patroni)/' "$index" >/tmp/index
 	cat /tmp/index >"$index"
 done
-sed -i 's/^Signed-By:.*/Trusted: yes/' /etc/apt/sources.list.d/lab.sources
+sed -i 's/^Signed-By:.*/Trusted: yes\nAllow-Insecure: yes/' /etc/apt/sources.list.d/lab.sources
+rm -rf /var/lib/apt/lists/*
 apt-get -qq update`
 
 // TestPGDG installs PostgreSQL from a signed repository laid out like PostgreSQL's own, first with a wrong key.

@@ -52,7 +52,7 @@ func openState(dir string) (*state, error) {
 		lock.Close()
 		return nil, remote.WithHint(fmt.Errorf("%w: %s (%s)", ErrStateLocked, dir, bytes.TrimSpace(holder)), "wait until it has finished, then run this again")
 	}
-	if err := lock.Truncate(0); err == nil {
+	if err = lock.Truncate(0); err == nil {
 		_, err = fmt.Fprintf(lock, "process %d\n", os.Getpid())
 	}
 	if err != nil {

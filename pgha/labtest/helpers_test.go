@@ -194,7 +194,7 @@ func (s site) mustInHost(t *testing.T, host, script string) string {
 	return out
 }
 
-// members returns the database hosts.
+// databases returns the database hosts.
 func (s site) databases() []lab.Host {
 	var hosts []lab.Host
 	for _, h := range s.Hosts() {

@@ -33,6 +33,7 @@ func TestValidate(t *testing.T) {
 		"endpoint with scheme":  {func(o *Options) { o.EtcdEndpoints[0] = "https://192.168.0.203:2379" }, "without a scheme"},
 		"no endpoints":          {func(o *Options) { o.EtcdEndpoints = nil }, "no etcd endpoints"},
 		"no password":           {func(o *Options) { o.Rewind.Password = "" }, "rewind: no password"},
+		"password not ASCII":    {func(o *Options) { o.Rewind.Password = "contraseña-larga" }, "characters beyond ASCII"},
 		"shared role":           {func(o *Options) { o.Rewind.Username = "replicator" }, "replication and rewind are the same role"},
 		"role breaks the line":  {func(o *Options) { o.Rewind.Username = "a\nhost" }, "cannot be used in pg_hba.conf"},
 		"relative data":         {func(o *Options) { o.DataDir = "data" }, "must be an absolute, clean path"},

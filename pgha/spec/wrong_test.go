@@ -31,6 +31,7 @@ var files = []struct {
 	{"short", "hunter2\n", 0o600},
 	{"two-lines", "correct horse\nbattery staple\n", 0o600},
 	{"spaced", " correct horse battery\n", 0o600},
+	{"accented", "contraseña correcta\n", 0o600},
 	{"long", strings.Repeat("x", 70000), 0o600},
 }
 

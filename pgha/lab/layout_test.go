@@ -111,7 +111,7 @@ func TestOpenUnknown(t *testing.T) {
 	t.Parallel()
 	_, err := Open(t.Context(), Options{Name: "nobody", CacheDir: t.TempDir()})
 	var hint interface{ Hint() string }
-	if !errors.Is(err, ErrNotRunning) || !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "--name nobody") {
+	if !errors.Is(err, ErrNotRunning) || !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "--lab-name nobody") {
 		t.Errorf("Open = %v", err)
 	}
 }

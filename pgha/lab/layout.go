@@ -64,7 +64,6 @@ func (c cache) path(elem ...string) string {
 
 func (c cache) labs() string                { return c.path("labs") }
 func (c cache) lab(name string) string      { return c.path("labs", name) }
-func (c cache) images() string              { return c.path("images") }
 func (c cache) image(id string) string      { return c.path("images", id) }
 func (c cache) building(id string) string   { return c.path("images", ".building-"+id) }
 func (c cache) etcd() string                { return c.path("etcd") }

@@ -196,13 +196,6 @@ func (c *Client) member(name string) (Member, error) {
 	return Member{}, fmt.Errorf("%w: no member is called %q", ErrInvalid, name)
 }
 
-// refused reports whether err is an answer of the REST API, as opposed to no answer.
-func refused(err error) (*StatusError, bool) {
-	var se *StatusError
-	ok := errors.As(err, &se)
-	return se, ok
-}
-
 func excerpt(body []byte) string {
 	text := strings.ToValidUTF8(strings.Join(strings.Fields(string(body)), " "), "?")
 	if len(text) > 300 {

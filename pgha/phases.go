@@ -2,6 +2,7 @@ package pgha
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -82,8 +83,17 @@ func installDatabases(ctx context.Context, run *Run) error {
 		resources := append(run.baseResources(), patroni.PrePackageResources()...)
 		resources = append(resources, repository...)
 		_, err = t.Ensure(ctx, append(resources, packages)...)
-		return err
+		return aboutRepository(err)
 	})
+}
+
+// aboutRepository adds what to do when apt does not trust the repository.
+func aboutRepository(err error) error {
+	var exit *remote.ExitError
+	if errors.As(err, &exit) && (strings.Contains(exit.Stderr, "NO_PUBKEY") || strings.Contains(exit.Stderr, "is not signed") || strings.Contains(exit.Stderr, "Missing key")) {
+		return remote.WithHint(err, "apt does not trust the repository: postgresql.repository.key_file of the spec must be the key it is signed with")
+	}
+	return err
 }
 
 func haproxyPhase(ctx context.Context, run *Run) error {

@@ -67,8 +67,8 @@ func (o Options) awaitHealth(ctx context.Context, members []int) error {
 	return remote.WithHint(err, hint)
 }
 
-// lastWords is the last line of m's log above a warning, or "". It is a help for the operator: that it cannot be had is
-// no error.
+// lastWords is the last line of m's log above a warning, or "", leaving out what etcd logs at every stop. It is a help for
+// the operator: that it cannot be had is no error.
 func lastWords(ctx context.Context, m Member) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
@@ -76,9 +76,13 @@ func lastWords(ctx context.Context, m Member) string {
 	if err != nil {
 		return ""
 	}
-	for _, line := range slices.Backward(strings.Split(out, "\n")) {
+	return lastError(out)
+}
+
+func lastError(log string) string {
+	for _, line := range slices.Backward(strings.Split(log, "\n")) {
 		var entry struct{ Level, Msg, Error string }
-		if json.Unmarshal([]byte(line), &entry) == nil && (entry.Level == "error" || entry.Level == "fatal") {
+		if json.Unmarshal([]byte(line), &entry) == nil && (entry.Level == "error" || entry.Level == "fatal") && !strings.Contains(entry.Error, "closed") {
 			return strings.TrimSuffix(entry.Msg+": "+entry.Error, ": ")
 		}
 	}

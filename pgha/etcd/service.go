@@ -18,7 +18,7 @@ var serviceTemplate string
 //
 // The unit is the same on every host. Where the system's own limit of open files is below LimitNOFILE and cannot be
 // raised, or OOMScoreAdjust may not be lowered (a container without CAP_SYS_RESOURCE), systemd takes what it can get and
-// starts etcd all the same (tried with systemd 257 and a hard limit of 20000), so there is nothing to probe.
+// starts etcd all the same (tried with systemd 262 and a hard limit of 20000), so there is nothing to probe.
 func (o Options) service() []byte {
 	further := ""
 	if len(o.Unit) > 0 {

@@ -125,6 +125,19 @@ func (s site) verify(t *testing.T) {
 	})
 }
 
+// awaitVerified waits until every check passes. After a power loss the DCS may remember a healthy cluster for a while, and
+// the address moves back to its first holder, which cuts the sessions of a check that runs just then.
+func (s site) awaitVerified(t *testing.T) {
+	t.Helper()
+	await(t, healthyWithin, "every check to pass", func() (passed bool, seen string) {
+		s.with(t, pgha.ConnectOptions{ReadOnly: true}, func(c *pgha.Cluster) {
+			checks, err := c.Verify(t.Context(), nil)
+			passed, seen = err == nil, fmt.Sprintf("%+v", checks)
+		})
+		return passed, seen
+	})
+}
+
 func (s site) status(t *testing.T) pgha.Status {
 	t.Helper()
 	var status pgha.Status

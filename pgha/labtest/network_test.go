@@ -130,8 +130,7 @@ func testPowerLoss(t *testing.T, s site) {
 			}
 			report := s.apply(t, pgha.ApplyOptions{})
 			t.Logf("apply after the power loss of %s: %d changes in %s", host, len(report.Changes), report.Duration.Round(100*time.Millisecond))
-			s.awaitHealthy(t)
-			s.verify(t)
+			s.awaitVerified(t)
 			s.applyNothing(t)
 		})
 	}

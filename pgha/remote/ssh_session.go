@@ -173,6 +173,7 @@ func (s *SSH) try(ctx context.Context, start func(*ssh.Session) error) (*ssh.Ses
 				if r.err == nil {
 					_ = r.sess.Signal(ssh.SIGKILL)
 					_ = r.sess.Close()
+					_ = r.sess.Wait() // ends the goroutine that feeds standard input
 				}
 			case <-s.closed:
 			case <-time.After(DefaultSSHTimeout):

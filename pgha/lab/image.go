@@ -115,6 +115,10 @@ func (b *image) build(ctx context.Context) error {
 
 func (b *image) buildRoot(ctx context.Context) error {
 	mirror := machineMirror("/etc/apt")
+	if mirror == "" {
+		return withHint(fmt.Errorf("%w: its apt sources name no Debian mirror, from which the hosts' image could be built", ErrRequirements),
+			"add one to /etc/apt/sources.list.d (sources.list(5))")
+	}
 	b.logger.DebugContext(ctx, "build image", "id", b.id, "release", b.release.name)
 	suite := b.release.name
 	steps := []struct {

@@ -8,9 +8,6 @@ import (
 	"strings"
 )
 
-// fallbackMirror serves a machine whose own sources name no Debian mirror.
-const fallbackMirror = "http://deb.debian.org/debian"
-
 // debianSuites are the suites that tell a Debian mirror from any other
 // repository; security and third-party ones have other names.
 var debianSuites = []string{
@@ -18,7 +15,8 @@ var debianSuites = []string{
 	"bullseye", "bookworm", "trixie", "forky", "duke", "sid",
 }
 
-// machineMirror finds the Debian mirror in the machine's own apt sources.
+// machineMirror finds the Debian mirror in the machine's own apt sources; ""
+// when they name none.
 func machineMirror(etcApt string) string {
 	deb822, _ := filepath.Glob(filepath.Join(etcApt, "sources.list.d", "*.sources"))
 	for _, file := range deb822 {
@@ -36,7 +34,7 @@ func machineMirror(etcApt string) string {
 			}
 		}
 	}
-	return fallbackMirror
+	return ""
 }
 
 // mirrorFromDeb822 reads the .sources format: stanzas of "Key: values".

@@ -170,6 +170,7 @@ func (h *Host) change(cmd remote.Cmd) (remote.Result, error) {
 		h.files[last] = f
 	case "rm":
 		delete(h.files, last)
+	case "groupadd": // groups are of no consequence here
 	case "useradd":
 		h.users[last] = true
 	case "systemctl":

@@ -83,7 +83,8 @@ func TestInstallOnABareHost(t *testing.T) {
 	}
 	want := []string{
 		"3.6.10 /var/cache/pgha/etcd-3.6.10.tar.gz  https://github.com/etcd-io/etcd/releases/download/v3.6.10/etcd-v3.6.10-linux-amd64.tar.gz",
-		"useradd --system --user-group --no-create-home --home-dir /var/lib/etcd --shell /usr/sbin/nologin -- etcd",
+		"groupadd --force --system -- etcd",
+		"useradd --system --gid etcd --no-create-home --home-dir /var/lib/etcd --shell /usr/sbin/nologin -- etcd",
 		"install -d -m 755 -o root -g root -- /etc/etcd",
 		"install -d -m 750 -o root -g etcd -- /etc/etcd/certs",
 		"install -d -m 700 -o etcd -g etcd -- /var/lib/etcd",

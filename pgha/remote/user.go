@@ -19,7 +19,12 @@ func (u User) settle(ctx context.Context, t *Target, seen *observation, _ Change
 	if home == "" {
 		home = "/nonexistent"
 	}
-	err := t.mutate(ctx, "useradd", "--system", "--user-group", "--no-create-home", "--home-dir", home, "--shell", "/usr/sbin/nologin", "--", u.Name)
+	// The group first, by itself: a useradd that makes both and is cut in between leaves an account whose group is missing
+	// for ever.
+	if err := t.mutate(ctx, "groupadd", "--force", "--system", "--", u.Name); err != nil {
+		return nil, err
+	}
+	err := t.mutate(ctx, "useradd", "--system", "--gid", u.Name, "--no-create-home", "--home-dir", home, "--shell", "/usr/sbin/nologin", "--", u.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,8 @@ func TestConfigureFromNothing(t *testing.T) {
 	configure(t, f)
 	mutations, _ := f.hosts[0].Changes()
 	want := []string{
-		"useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin -- keepalived_script",
+		"groupadd --force --system -- keepalived_script",
+		"useradd --system --gid keepalived_script --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin -- keepalived_script",
 		"install -d -m 755 -o root -g root -- /etc/keepalived",
 		"put /etc/keepalived/check_haproxy.sh",
 		"install -d -m 755 -o root -g root -- /etc/systemd/system/keepalived.service.d",

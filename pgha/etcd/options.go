@@ -8,8 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-
+	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -152,11 +151,5 @@ func (o Options) each(ctx context.Context, f func(ctx context.Context, i int, m 
 		wg.Go(func() { errs[i] = remote.OnHost(m.Target.Name, f(ctx, i, m)) })
 	}
 	wg.Wait()
-	var all *multierror.Error
-	for _, err := range errs {
-		if err != nil {
-			all = multierror.Append(all, err)
-		}
-	}
-	return all.ErrorOrNil()
+	return errlist.Join(errs...)
 }

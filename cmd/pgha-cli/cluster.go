@@ -73,7 +73,8 @@ func loadSpec(ctx context.Context, c *cli.Context, out *terminal, opts *pgha.Con
 		}
 	}
 	sp, err := spec.Load(c.String("spec"))
-	if errors.Is(err, fs.ErrNotExist) {
+	var unreadable *fs.PathError
+	if errors.As(err, &unreadable) {
 		return nil, remote.WithHint(err, "pgha-cli init > pgha.yaml writes one to start from; --spec names another file; --lab works on the lab")
 	}
 	return sp, err

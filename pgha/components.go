@@ -35,7 +35,7 @@ func (r *Run) databases() ([]*remote.Target, error) { return finder(r.Target).al
 func (r *Run) balancers() ([]*remote.Target, error) { return finder(r.Target).all(r.Spec.Balancers()) }
 func (r *Run) planning() bool {
 	ts := r.Targets()
-	return len(ts) > 0 && ts[0].Planning()
+	return r.dryRun || len(ts) > 0 && ts[0].Planning()
 }
 
 func (r *Run) etcdOptions() (etcd.Options, error) {
@@ -62,9 +62,9 @@ func (r *Run) vipOptions() (vip.Options, bool, error) {
 	return o, ok, err
 }
 
-// lenient finds connections for looking only: a host without one gets an executor that fails with the reason, so that
+// lenientTarget finds connections for looking only: a host without one gets an executor that fails with the reason, so that
 // the rest can still be asked.
-func (c *Cluster) lenient(name string) (*remote.Target, error) {
+func (c *Cluster) lenientTarget(name string) (*remote.Target, error) {
 	t, err := c.Target(name)
 	if err == nil {
 		return t, nil
@@ -77,12 +77,14 @@ func (c *Cluster) lenient(name string) (*remote.Target, error) {
 }
 
 func (c *Cluster) databases() ([]*remote.Target, error) {
-	return finder(c.lenient).all(c.Spec.Databases())
+	return finder(c.lenientTarget).all(c.Spec.Databases())
 }
-func (c *Cluster) etcdOptions() (etcd.Options, error)       { return c.etcdOptionsFor(c.lenient) }
-func (c *Cluster) patroniOptions() (patroni.Options, error) { return c.patroniOptionsFor(c.lenient) }
-func (c *Cluster) lbOptions() (lb.Options, error)           { return c.lbOptionsFor(c.lenient) }
-func (c *Cluster) vipOptions() (vip.Options, bool, error)   { return c.vipOptionsFor(c.lenient) }
+func (c *Cluster) etcdOptions() (etcd.Options, error) { return c.etcdOptionsFor(c.lenientTarget) }
+func (c *Cluster) patroniOptions() (patroni.Options, error) {
+	return c.patroniOptionsFor(c.lenientTarget)
+}
+func (c *Cluster) lbOptions() (lb.Options, error)         { return c.lbOptionsFor(c.lenientTarget) }
+func (c *Cluster) vipOptions() (vip.Options, bool, error) { return c.vipOptionsFor(c.lenientTarget) }
 
 // etcdOptionsFor translates the spec for package etcd.
 func (c *Cluster) etcdOptionsFor(find finder) (etcd.Options, error) {

@@ -27,6 +27,9 @@ type Run struct {
 	*Cluster
 	phase string
 	out   *emitter
+	// lenient stands in for hosts without a connection: an operation shall work on what is left of a cluster.
+	lenient bool
+	dryRun  bool
 }
 
 // Progress tells the observer what is being done or waited for.
@@ -41,11 +44,18 @@ func (r *Run) Warn(host, message string) {
 
 // Target returns the connection to a host or member, with its changes reported under this phase.
 func (r *Run) Target(name string) (*remote.Target, error) {
-	t, err := r.Cluster.Target(name)
+	find := r.Cluster.Target
+	if r.lenient {
+		find = r.Cluster.lenientTarget
+	}
+	t, err := find(name)
 	if err != nil {
 		return nil, err
 	}
 	copied := *t
+	if r.dryRun {
+		copied.Executor = remote.Plan(t.Executor)
+	}
 	copied.OnChange = func(c remote.Change) {
 		r.out.emit(Event{Kind: Changed, Phase: r.phase, Host: c.Host, Change: &c, Duration: c.Duration})
 	}

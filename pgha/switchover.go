@@ -14,10 +14,9 @@ import (
 
 // SwitchoverOptions say where the leadership goes.
 type SwitchoverOptions struct {
+	Operation
 	// To is the member, or its host, that shall lead. "" picks the replica that is behind the least.
 	To string
-	// Observer hears of progress; nil hears nothing.
-	Observer Observer
 }
 
 // Switchover moves the leadership to a replica without losing a committed transaction, and returns once the new leader
@@ -27,7 +26,7 @@ type SwitchoverOptions struct {
 // host that takes no part. Nothing is changed when the candidate is not fit; errors match those of patroni.Switchover.
 func (c *Cluster) Switchover(ctx context.Context, opts SwitchoverOptions) (patroni.SwitchoverResult, error) {
 	out := &emitter{observer: opts.Observer, log: c.log}
-	run := &Run{Cluster: c, phase: "switchover", out: out}
+	run := &Run{Cluster: c, phase: "switchover", out: out, lenient: true, dryRun: opts.DryRun}
 	po, err := run.patroniOptions()
 	if err != nil {
 		return patroni.SwitchoverResult{}, err

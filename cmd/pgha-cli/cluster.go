@@ -38,7 +38,7 @@ func withCluster(c *cli.Context, out *terminal, opts pgha.ConnectOptions, f func
 		return err
 	}
 	ctx := c.Context
-	if t := c.Duration("timeout"); t > 0 {
+	if t := timeoutOf(c); t > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, t)
 		defer cancel()

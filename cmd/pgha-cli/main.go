@@ -24,7 +24,8 @@ func run(args []string) int {
 	// The first signal lets the work end tidily; a second one must not be swallowed.
 	context.AfterFunc(ctx, stop)
 	out := newTerminal(os.Stdout, os.Stderr)
-	err := newApp(out).RunContext(ctx, args)
+	app := newApp(out)
+	err := app.RunContext(ctx, flagsFirst(app, args))
 	if err == nil {
 		return exitOK
 	}
@@ -39,7 +40,7 @@ func run(args []string) int {
 	case errors.As(err, new(usageError)), errors.As(err, new(cli.ExitCoder)): // the framework's, of help for no command
 		return exitUsage
 	}
-	return exitFailed
+	return codeOf(err)
 }
 
 func newApp(out *terminal) *cli.App {
@@ -76,9 +77,12 @@ func newApp(out *terminal) *cli.App {
 // Exit codes, as the README lists them.
 const (
 	exitOK          = 0
-	exitFailed      = 1
-	exitUsage       = 64
-	exitInterrupted = 130
+	exitFailed      = 1   // tried and failed, or not healthy
+	exitRefused     = 3   // refused before anything was changed; it will be again until something else has changed
+	exitTimeout     = 4   // not finished in time; it may still be going on
+	exitLocked      = 5   // somebody else is changing the cluster
+	exitUsage       = 64  // the command line is wrong; nothing was tried
+	exitInterrupted = 130 // Ctrl-C or SIGTERM
 )
 
 // exitCode ends the program with this code and without a message: the message has been printed already, or a program

@@ -20,7 +20,7 @@ func switchoverCommand(out *terminal) *cli.Command {
 		},
 		Action: func(c *cli.Context) error {
 			return withCluster(c, out, pgha.ConnectOptions{}, func(ctx context.Context, cl *pgha.Cluster) error {
-				result, err := cl.Switchover(ctx, pgha.SwitchoverOptions{To: c.String("to"), Observer: applyText(out)})
+				result, err := cl.Switchover(ctx, pgha.SwitchoverOptions{To: c.String("to"), Operation: pgha.Operation{Observer: applyText(out)}})
 				if err != nil {
 					return err
 				}

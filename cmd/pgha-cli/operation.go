@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// operation is a verb that changes a running cluster: what it asks before it acts, the library call, and how its result
+// is shown.
+type operation[R any] struct {
+	// question is asked after the plan has been shown; "" asks nothing. typed, when set, has to be typed instead of yes.
+	question, typed string
+	do              func(context.Context, *pgha.Cluster, pgha.Operation) (R, error)
+	show            func(R)
+	// status shows the cluster at the end.
+	status bool
+}
+
+// operationFlags are the flags of every such verb, behind its own.
+func operationFlags(own ...cli.Flag) []cli.Flag {
+	return append(own,
+		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, DisableDefaultText: true, Usage: "check and say what would be done, and do nothing"},
+		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true, Usage: "do not ask"},
+		&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up after this `TIME`, such as 90s"},
+		outputFlag())
+}
+
+// operationResult is what --output json prints.
+type operationResult struct {
+	DryRun  bool         `json:"dry_run"`
+	Changes []changeLine `json:"changes"`
+	Result  any          `json:"result,omitempty"`
+	Error   string       `json:"error,omitempty"`
+	Hint    string       `json:"hint,omitempty"`
+}
+
+type changeLine struct {
+	Host   string `json:"host"`
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	Action string `json:"action"`
+}
+
+// operate runs a verb on the cluster. Unless it was told yes it first shows what would be done, and asks.
+func operate[R any](c *cli.Context, out *terminal, v operation[R]) error {
+	dry, yes := c.Bool("dry-run"), c.Bool("yes") || v.question == ""
+	if !dry && !yes && !askable() {
+		return usagef("%s asks before it acts, and there is no terminal to ask on: add --yes, or --dry-run to only look", c.Command.HelpName)
+	}
+	opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
+	return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
+		for host, err := range cl.Unreachable {
+			out.notef("%s %s: no connection: %v\n", out.paint(yellow, "!"), host, err)
+		}
+		if dry || !yes {
+			planned, result, err := once(ctx, out, cl, v, true, wantsJSON(c))
+			if dry && wantsJSON(c) {
+				return outcomeJSON(out, true, planned, result, err)
+			}
+			if err != nil {
+				return err
+			}
+			if len(planned) == 0 {
+				out.printf("nothing to do\n")
+				return nil
+			}
+			if dry {
+				return nil
+			}
+			if err := confirm(out, v.question, v.typed); err != nil {
+				return err
+			}
+		}
+		changes, result, err := once(ctx, out, cl, v, false, wantsJSON(c))
+		if wantsJSON(c) {
+			return outcomeJSON(out, false, changes, result, err)
+		}
+		if err != nil {
+			return err
+		}
+		v.show(result)
+		if v.status {
+			return showAfter(ctx, out, cl)
+		}
+		return nil
+	})
+}
+
+// once makes the call and collects the changes it reports.
+func once[R any](ctx context.Context, out *terminal, cl *pgha.Cluster, v operation[R], dry, quiet bool) ([]changeLine, R, error) {
+	changes := []changeLine{}
+	show := operationText(out)
+	result, err := v.do(ctx, cl, pgha.Operation{DryRun: dry, Observer: func(e pgha.Event) {
+		if ch := e.Change; ch != nil {
+			changes = append(changes, changeLine{ch.Host, ch.Kind, ch.Name, ch.Action})
+		}
+		if !quiet {
+			show(e)
+		}
+	}})
+	return changes, result, err
+}
+
+// operationText prints what happens, and what would happen, a line each.
+func operationText(out *terminal) pgha.Observer {
+	print := applyText(out)
+	return func(e pgha.Event) {
+		if e.Change == nil || !e.Change.Planned {
+			print(e)
+			return
+		}
+		out.notef("%s %-12s %s\n", out.paint(yellow, "would:"), e.Host, e.Change)
+		for line := range strings.Lines(e.Change.Diff) {
+			out.notef("         %s\n", strings.TrimRight(line, "\n"))
+		}
+	}
+}
+
+func outcomeJSON(out *terminal, dry bool, changes []changeLine, result any, err error) error {
+	o := operationResult{DryRun: dry, Changes: changes}
+	if err != nil {
+		o.Error, o.Hint = err.Error(), hintOf(err)
+	} else if !dry {
+		o.Result = result
+	}
+	if jsonErr := out.json(o); jsonErr != nil {
+		return jsonErr
+	}
+	if err != nil {
+		return exitCode(codeOf(err))
+	}
+	return nil
+}
+
+// codeOf chooses the exit code for an error, as the table in the README and main.go have it.
+func codeOf(err error) int {
+	switch {
+	case errors.Is(err, pgha.ErrLocked):
+		return exitLocked
+	case pgha.Refused(err):
+		return exitRefused
+	case errors.Is(err, patroni.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		return exitTimeout
+	}
+	return exitFailed
+}
+
+// askable reports whether there is somebody to ask.
+func askable() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
+
+// errDeclined ends a verb that the operator did not want after all.
+var errDeclined = errors.New("not confirmed, nothing was changed")
+
+// confirm asks for a yes, or for the given word.
+func confirm(out *terminal, question, word string) error {
+	if word == "" {
+		out.notef("\n%s [y/N] ", question)
+	} else {
+		out.notef("\n%s\nType %s to go on: ", question, out.paint(bold, word))
+	}
+	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	answer := strings.TrimSpace(line)
+	if err != nil && answer == "" {
+		return errDeclined
+	}
+	switch {
+	case word != "" && answer == word, word == "" && (strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes")):
+		return nil
+	}
+	return errDeclined
+}
+
+// timeoutOf is the verb's own --timeout or the program's.
+func timeoutOf(c *cli.Context) time.Duration {
+	for _, level := range c.Lineage() {
+		if level.IsSet("timeout") {
+			return level.Duration("timeout")
+		}
+	}
+	return 0
+}
+
+// at reads a time for a schedule: RFC 3339, "15:04" of today or tomorrow, or "+90m" from now.
+func at(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if rest, ok := strings.CutPrefix(text, "+"); ok {
+		d, err := time.ParseDuration(rest)
+		if err != nil || d <= 0 {
+			return time.Time{}, usagef("--at %q: after + comes a duration such as 90m", text)
+		}
+		return now.Add(d), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02 15:04"} {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	if t, err := time.ParseInLocation("15:04", text, now.Location()); err == nil {
+		day := time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), 0, 0, now.Location())
+		if !day.After(now) {
+			day = day.AddDate(0, 0, 1)
+		}
+		return day, nil
+	}
+	return time.Time{}, usagef("--at %q: a time is 2026-11-30T02:00, 02:00 (the next one) or +90m", text)
+}
+
+// oneArgument returns the only argument of a verb.
+func oneArgument(c *cli.Context, what string) (string, error) {
+	if c.Args().Len() != 1 {
+		return "", usagef("%s wants one %s", c.Command.HelpName, what)
+	}
+	return c.Args().First(), nil
+}
+
+// withHint is for the few hints that only the command line can give.
+func withHint(err error, format string, args ...any) error {
+	return remote.WithHint(err, fmt.Sprintf(format, args...))
+}

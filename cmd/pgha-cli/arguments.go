@@ -11,50 +11,40 @@ import (
 // command, as in `status --lab`: the framework only knows the other order. Programs that get their flags handed through
 // (psql, lab exec) and whatever follows -- are left alone.
 func flagsFirst(app *cli.App, args []string) []string {
-	if len(args) == 0 {
-		return args
+	if slices.Contains(args, "--generate-bash-completion") {
+		return args // a half-typed line, whose order matters
 	}
+	var global, command, own, rest []string
 	flags, commands := app.Flags, app.Commands
-	i := 1
-	for i < len(args) {
-		if strings.HasPrefix(args[i], "-") {
-			i += width(flags, args[i])
+	for i := 1; i < len(args); {
+		word := args[i]
+		switch {
+		case word == "--":
+			rest, i = append(rest, args[i:]...), len(args)
+			continue
+		case strings.HasPrefix(word, "-") && word != "-":
+			list, known := &own, flags
+			if len(command) == 0 || !has(flags, word) && has(app.Flags, word) {
+				list, known = &global, app.Flags
+			}
+			end := min(i+width(known, word), len(args))
+			*list = append(*list, args[i:end]...)
+			i = end
 			continue
 		}
-		at := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(args[i]) })
-		if at < 0 {
-			break
-		}
 		i++
+		at := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(word) })
+		if at < 0 || len(rest) > 0 {
+			rest = append(rest, word)
+			continue
+		}
 		if commands[at].SkipFlagParsing {
 			return args
 		}
+		command = append(command, word)
 		flags, commands = commands[at].Flags, commands[at].Subcommands
 	}
-	if i > len(args) {
-		return args
-	}
-	var global, front, back []string
-	command := args[1:i]
-	for i < len(args) {
-		if args[i] == "--" {
-			back = append(back, args[i:]...)
-			break
-		}
-		if !strings.HasPrefix(args[i], "-") || args[i] == "-" {
-			back = append(back, args[i])
-			i++
-			continue
-		}
-		list, known := &front, flags
-		if !has(flags, args[i]) && has(app.Flags, args[i]) {
-			list, known = &global, app.Flags
-		}
-		end := min(i+width(known, args[i]), len(args))
-		*list = append(*list, args[i:end]...)
-		i = end
-	}
-	return slices.Concat(args[:1], global, command, front, back)
+	return slices.Concat(args[:min(1, len(args))], global, command, own, rest)
 }
 
 // has tells whether word is one of these flags.

@@ -21,8 +21,16 @@ const configHeader = `# Patroni's configuration of this member, written by pgha 
 // can be started at once and the race for the first leader has one runner.
 func Config(o Options, m Member) ([]byte, error) {
 	o, m = o.withDefaults(), m.withDefaults()
+	model := o.model(m)
+	callback, err := o.callback()
+	if err != nil {
+		return nil, fmt.Errorf("render config.yml of %s: callbacks: %w", m.Name, err)
+	}
+	if callback != "" {
+		model.PostgreSQL.Callbacks = &callbackSection{OnStart: callback, OnRoleChange: callback}
+	}
 	var doc yaml.Node
-	if err := doc.Encode(o.model(m)); err != nil {
+	if err := doc.Encode(model); err != nil {
 		return nil, fmt.Errorf("render config.yml of %s: %w", m.Name, err)
 	}
 	if len(o.Extra) > 0 {

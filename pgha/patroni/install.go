@@ -19,8 +19,9 @@ var validateScript string
 // Install puts configuration and certificates on every member's host, all hosts at once, and keeps the package's
 // own units out of Patroni's way. It starts nothing. The packages (PackageNames) must be installed.
 //
-// What it writes: ConfigPath (checked by patroni --validate-config before it replaces the old one), CertsDir, drop-ins
-// for Patroni's unit and the package's, and the folder of the data directory if it is missing. A running Patroni is not told; Bootstrap
+// What it writes: ConfigPath (checked by patroni --validate-config before it replaces the old one), CertsDir, the command
+// /usr/local/lib/pgha/move-etcd-leader that Patroni calls back, drop-ins for Patroni's unit and the package's, and the
+// folder of the data directory if it is missing. A running Patroni is not told; Bootstrap
 // does that. Safe to repeat. The error gathers every host that failed, in the order of the members.
 func Install(ctx context.Context, o Options) error {
 	return o.ensure(ctx, func(Member) []remote.Resource { return nil })
@@ -73,6 +74,7 @@ func (o Options) resources(m Member) ([]remote.Resource, error) {
 	for _, f := range o.certificates(m) {
 		list = append(list, f)
 	}
+	list = append(list, callbackResources()...)
 	list = append(list,
 		remote.File{FileMeta: owned(ConfigPath, 0o600), Content: config, Secret: true, Validate: validateConfig},
 		remote.Dir{FileMeta: remote.FileMeta{Path: dropInDir}},

@@ -60,6 +60,13 @@ type postgresSection struct {
 	BaseBackup     []map[string]string `yaml:"basebackup"`
 	Parameters     map[string]any      `yaml:"parameters"`
 	PgHBA          []string            `yaml:"pg_hba"`
+	Callbacks      *callbackSection    `yaml:"callbacks,omitempty"`
+}
+
+// callbackSection holds commands that Patroni runs after something has happened.
+type callbackSection struct {
+	OnStart      string `yaml:"on_start"`
+	OnRoleChange string `yaml:"on_role_change"`
 }
 
 type authentication struct {

@@ -11,6 +11,7 @@ const (
 	Unit = "patroni.service"
 
 	configDir      = "/etc/patroni"
+	callbackPath   = "/usr/local/lib/pgha/move-etcd-leader"
 	dropInDir      = "/etc/systemd/system/patroni.service.d"
 	passDir        = "/var/lib/postgresql/.pgha"
 	passPath       = passDir + "/pgpass"

@@ -64,7 +64,7 @@ func newApp(out *terminal) *cli.App {
 		},
 		Commands: []*cli.Command{
 			initCommand(out), preflightCommand(out), applyCommand(out), verifyCommand(out), statusCommand(out), switchoverCommand(out),
-			psqlCommand(out), connectionCommand(out), labCommand(out), completionCommand(out),
+			psqlCommand(out), queryCommand(out), connectionCommand(out), labCommand(out), completionCommand(out),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the exit code
 		OnUsageError:   onUsageError,

@@ -43,6 +43,7 @@ func TestCluster(t *testing.T) {
 	t.Run("blocked port", func(t *testing.T) { testBlockedPort(t, s) })
 	t.Run("unreachable host", func(t *testing.T) { testUnreachable(t, s, secrets) })
 	t.Run("power loss", func(t *testing.T) { testPowerLoss(t, s) })
+	t.Run("etcd leader", func(t *testing.T) { testEtcdLeader(t, s) })
 	t.Run("no secret shows", func(t *testing.T) { testNoSecretShows(t, s, started, secrets) })
 }
 

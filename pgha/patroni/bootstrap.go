@@ -12,7 +12,7 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// wakeEvery is how often Bootstrap and Switchover ask Patroni not to sleep out its loop_wait while something is awaited.
+// wakeEvery is how often Bootstrap and the verbs ask Patroni not to sleep out its loop_wait while something is awaited.
 const wakeEvery = time.Second
 
 // Bootstrap does what Install does, in the same look at each host, and then brings the cluster up and waits until it is
@@ -38,7 +38,7 @@ func Bootstrap(ctx context.Context, o Options) error {
 		return o.planConfig(ctx)
 	}
 	client := NewClient(o)
-	if err := client.waitHealthy(ctx, o.Wait); err != nil {
+	if _, err := client.waitHealthy(ctx, o.Wait); err != nil {
 		return fmt.Errorf("bootstrap patroni: %w", err)
 	}
 	changes, err := SyncConfig(ctx, o)
@@ -62,8 +62,9 @@ func (o Options) planConfig(ctx context.Context) error {
 	return err
 }
 
-// waitHealthy waits until every member of the options is healthy.
-func (c *Client) waitHealthy(ctx context.Context, bound time.Duration) error {
+// waitHealthy waits until every member of the options is healthy, or the named ones if there are names, and returns how
+// the cluster is then.
+func (c *Client) waitHealthy(ctx context.Context, bound time.Duration, names ...string) (ClusterState, error) {
 	var state ClusterState
 	var woken time.Time
 	told := ""
@@ -76,7 +77,7 @@ func (c *Client) waitHealthy(ctx context.Context, bound time.Duration) error {
 			return false, err.Error(), nil
 		}
 		state = now
-		if len(c.unhealthy(state)) == 0 {
+		if len(c.unhealthy(state, names...)) == 0 {
 			return true, "", nil
 		}
 		seen := describe(state)
@@ -92,14 +93,18 @@ func (c *Client) waitHealthy(ctx context.Context, bound time.Duration) error {
 	})
 	var timeout *TimeoutError
 	if errors.As(err, &timeout) {
-		timeout.Look = c.whereToLook(state)
+		timeout.Look = c.whereToLook(state, names...)
 	}
-	return err
+	return state, err
 }
 
-func (c *Client) unhealthy(state ClusterState) []Member {
+// unhealthy returns those members that are not healthy, of all or of the named ones.
+func (c *Client) unhealthy(state ClusterState, names ...string) []Member {
 	var bad []Member
 	for _, m := range c.options.Members {
+		if len(names) > 0 && !slices.Contains(names, m.Name) {
+			continue
+		}
 		if !state.Healthy(m.Name) {
 			bad = append(bad, m)
 		}
@@ -107,10 +112,12 @@ func (c *Client) unhealthy(state ClusterState) []Member {
 	return bad
 }
 
-func (c *Client) whereToLook(state ClusterState) string {
+func (c *Client) whereToLook(state ClusterState, names ...string) string {
 	const log = "see `journalctl -u patroni -n 50` on "
-	if _, ok := state.Leader(); ok {
-		return log + c.unhealthy(state)[0].Target.Name
+	if bad := c.unhealthy(state, names...); len(bad) > 0 {
+		if _, ok := state.Leader(); ok {
+			return log + bad[0].Target.Name
+		}
 	}
 	return log + c.options.Members[0].Target.Name + "; if no member has data any more but etcd still knows the cluster, nobody may initialize it again: see `patronictl remove`"
 }

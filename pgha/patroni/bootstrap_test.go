@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -88,10 +86,7 @@ type fakeCluster struct {
 	asked  int
 	woken  int
 	leader string
-	paused bool
 	config map[string]any
-	// switchover answers POST /switchover; the leader moves if it returns true.
-	switchover func(w http.ResponseWriter) bool
 }
 
 func (f *fakeCluster) serve(w http.ResponseWriter, r *http.Request) {
@@ -114,29 +109,15 @@ func (f *fakeCluster) serve(w http.ResponseWriter, r *http.Request) {
 			f.config = patch
 		}
 		_ = json.NewEncoder(w).Encode(f.config)
-	case "POST /switchover":
-		var request struct{ Leader, Candidate string }
-		_ = json.NewDecoder(r.Body).Decode(&request)
-		if request.Leader != f.leader {
-			http.Error(w, "leader name does not match", http.StatusPreconditionFailed)
-			return
-		}
-		if f.switchover(w) {
-			f.leader, f.woken = request.Candidate, 0
-		}
 	default:
 		http.NotFound(w, r)
 	}
 }
 
 func (f *fakeCluster) state() map[string]any {
-	timeline := 1
-	if f.leader != "postgresql-01" {
-		timeline = 2
-	}
 	var members []map[string]any
 	for _, name := range []string{"postgresql-01", "postgresql-02", "postgresql-03"} {
-		m := map[string]any{"name": name, "role": "replica", "state": "running", "timeline": timeline, "lag": "unknown"}
+		m := map[string]any{"name": name, "role": "replica", "state": "running", "timeline": 1, "lag": "unknown"}
 		switch {
 		case f.asked < 2:
 			m["state"] = "creating replica"
@@ -147,7 +128,7 @@ func (f *fakeCluster) state() map[string]any {
 		}
 		members = append(members, m)
 	}
-	return map[string]any{"members": members, "pause": f.paused}
+	return map[string]any{"members": members}
 }
 
 func newFakeCluster(t *testing.T, o Options) *fakeCluster {
@@ -224,108 +205,6 @@ func TestBootstrapPlanWaitsForNothing(t *testing.T) {
 	}
 	if !slices.Contains(kinds, "unit") || !slices.Contains(kinds, "file") {
 		t.Errorf("planned %q", kinds)
-	}
-}
-
-func TestSwitchover(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]func(w http.ResponseWriter) bool{
-		"done": func(w http.ResponseWriter) bool { _, _ = io.WriteString(w, "Successfully switched over"); return true },
-		"status unknown": func(w http.ResponseWriter) bool {
-			http.Error(w, "Switchover status unknown after 20 seconds", 503)
-			return true
-		},
-		"no answer": func(http.ResponseWriter) bool { panic(http.ErrAbortHandler) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := fullOptions(t)
-			f := newFakeCluster(t, o)
-			f.asked, f.woken, f.switchover = 5, 1, tt
-			if name == "no answer" {
-				f.switchover = func(w http.ResponseWriter) bool {
-					f.leader, f.woken = "postgresql-03", 0
-					return tt(w)
-				}
-			}
-			result, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: "postgresql-03"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			result.Promoted, result.Complete = 0, 0
-			want := SwitchoverResult{OldLeader: "postgresql-01", NewLeader: "postgresql-03", Timeline: 2}
-			if diff := cmp.Diff(want, result); diff != "" {
-				t.Error(diff)
-			}
-			again, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: "postgresql-03"})
-			if err != nil || again.OldLeader != "postgresql-03" {
-				t.Errorf("again: %+v %v", again, err)
-			}
-		})
-	}
-}
-
-func TestSwitchoverRefusals(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		prepare   func(*fakeCluster)
-		candidate string
-		want      error
-	}{
-		"no leader":      {func(f *fakeCluster) { f.leader = "" }, "", ErrNoLeader},
-		"paused":         {func(f *fakeCluster) { f.paused = true }, "", ErrPaused},
-		"not streaming":  {func(f *fakeCluster) { f.woken = 0 }, "", ErrNoCandidate},
-		"no such member": {func(*fakeCluster) {}, "pg9", ErrNoCandidate},
-		"412": {func(f *fakeCluster) {
-			f.switchover = func(w http.ResponseWriter) bool { http.Error(w, "no good candidates", 412); return false }
-		}, "postgresql-02", ErrNoCandidate},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := fullOptions(t)
-			f := newFakeCluster(t, o)
-			f.asked, f.woken = 5, 1
-			f.switchover = func(http.ResponseWriter) bool { t.Error("asked for"); return false }
-			tt.prepare(f)
-			if _, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: tt.candidate}); !errors.Is(err, tt.want) {
-				t.Errorf("got %v, want %v", err, tt.want)
-			}
-		})
-	}
-}
-
-func TestChooseCandidate(t *testing.T) {
-	t.Parallel()
-	member := func(name string, role Role, lag int64, tags map[string]any) MemberState {
-		return MemberState{Name: name, Role: role, State: "streaming", Timeline: 4, LagBytes: &lag, Tags: tags}
-	}
-	leader := MemberState{Name: "pg1", Role: RoleLeader, State: "running", Timeline: 4}
-	for name, tt := range map[string]struct {
-		members []MemberState
-		named   string
-		want    string // a member, or a part of the error
-	}{
-		"least behind":      {[]MemberState{member("pg2", RoleReplica, 9, nil), member("pg3", RoleReplica, 3, nil)}, "", "pg3"},
-		"nofailover":        {[]MemberState{member("pg2", RoleReplica, 0, map[string]any{"nofailover": true}), member("pg3", RoleReplica, 3, nil)}, "", "pg3"},
-		"priority zero":     {[]MemberState{member("pg2", RoleReplica, 0, map[string]any{"failover_priority": json.Number("0")})}, "pg2", "is tagged nofailover"},
-		"too far behind":    {[]MemberState{member("pg2", RoleReplica, 1<<20+1, nil)}, "pg2", "1048577 bytes behind"},
-		"synchronous first": {[]MemberState{member("pg2", RoleReplica, 0, nil), member("pg3", RoleSyncStandby, 3, nil)}, "", "pg3"},
-		"not synchronous":   {[]MemberState{member("pg2", RoleReplica, 0, nil), member("pg3", RoleSyncStandby, 3, nil)}, "pg2", "is not the synchronous standby"},
-		"alone":             {nil, "", "the cluster has no replica"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			_, got, err := Options{}.withDefaults().chooseCandidate(ClusterState{Members: append([]MemberState{leader}, tt.members...)}, tt.named)
-			if err != nil {
-				if !errors.Is(err, ErrNoCandidate) || !strings.Contains(err.Error(), tt.want) {
-					t.Errorf("got %v", err)
-				}
-				return
-			}
-			if got.Name != tt.want {
-				t.Errorf("got %s", got.Name)
-			}
-		})
 	}
 }
 

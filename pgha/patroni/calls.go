@@ -57,17 +57,20 @@ func (c *Client) Endpoint(ctx context.Context, member, path string) (int, error)
 // Config returns the dynamic configuration, which lives in the DCS. Numbers are json.Number. Changes nothing. Before the
 // cluster is initialized there is none, and the error matches ErrUnavailable.
 func (c *Client) Config(ctx context.Context) (map[string]any, error) {
-	config, err := anyMember(ctx, c, func(ctx context.Context, m Member) (map[string]any, error) {
-		body, err := c.call(ctx, m, http.MethodGet, "/config", nil)
-		if err != nil {
-			return nil, err
-		}
-		return parseConfig(body)
-	})
+	config, err := anyMember(ctx, c, c.configOf)
 	if err != nil {
 		return nil, fmt.Errorf("read dynamic configuration: %w", err)
 	}
 	return config, nil
+}
+
+// configOf is the dynamic configuration as one member has it: that of its last round.
+func (c *Client) configOf(ctx context.Context, m Member) (map[string]any, error) {
+	body, err := c.call(ctx, m, http.MethodGet, "/config", nil)
+	if err != nil {
+		return nil, err
+	}
+	return parseConfig(body)
 }
 
 // PatchConfig merges patch into the dynamic configuration of the whole cluster and returns the result. A nil value

@@ -10,7 +10,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/pgha/toolkit/internal/errlist"
@@ -75,6 +77,11 @@ func (e *StatusError) Hint() string {
 	return ""
 }
 
+// unsentError is a request that never reached the member, so that it cannot have had an effect.
+type unsentError struct{ error }
+
+func (e *unsentError) Unwrap() error { return e.error }
+
 // request makes one call of one member and returns status and body, whatever they are.
 func (c *Client) request(ctx context.Context, m Member, method, path string, body any) (int, []byte, error) {
 	if c.err != nil {
@@ -95,6 +102,8 @@ func (c *Client) request(ctx context.Context, m Member, method, path string, bod
 		payload = bytes.NewReader(encoded)
 	}
 	address := hostPort(m.Address, c.options.RESTPort)
+	var sent atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	req, err := http.NewRequestWithContext(ctx, method, "https://"+address+path, payload)
 	if err != nil {
 		return 0, nil, err
@@ -108,6 +117,9 @@ func (c *Client) request(ctx context.Context, m Member, method, path string, bod
 	}
 	resp, err := transport.RoundTrip(req) // not an http.Client: a redirect is no answer of Patroni's
 	if err != nil {
+		if !sent.Load() {
+			err = &unsentError{err}
+		}
 		return 0, nil, remote.OnHost(m.Name, fmt.Errorf("%s %s: %w", method, path, err))
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing is lost: the body has been read

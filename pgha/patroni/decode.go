@@ -80,6 +80,25 @@ func (o object) integer(key string) int64 {
 	return 0
 }
 
+// position reads a number of bytes.
+func (o object) position(key string) LSN {
+	n := o.integer(key)
+	if n < 0 {
+		return 0
+	}
+	return LSN(n)
+}
+
+// parseStart reads a time as PostgreSQL writes it in text, or as JSON has it; zero when it is neither.
+func parseStart(text string) time.Time {
+	for _, layout := range []string{"2006-01-02 15:04:05.999999-07:00", "2006-01-02 15:04:05.999999-07", time.RFC3339Nano} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at
+		}
+	}
+	return time.Time{}
+}
+
 func parseRole(role string) Role {
 	switch role {
 	case "leader", "master", "primary", "promoted":
@@ -118,6 +137,7 @@ func parseMember(m object) MemberState {
 	if !state.Role.Leads() {
 		// Since 4.1 there are also receive_lag and replay_lag; lag stays what failover decides on.
 		state.LagBytes = m.number("lag")
+		state.LSN, _ = parseLSN(m.text("lsn"))
 	}
 	return state
 }
@@ -136,6 +156,12 @@ func parseNode(body []byte) (NodeState, error) {
 		Paused: o.flag("pause"), PendingRestart: o.flag("pending_restart"), PendingReason: reasons(o),
 		ClusterUnlocked: o.flag("cluster_unlocked"), FailsafeActive: o.flag("failsafe_mode_is_active"),
 		WatchdogFailed: o.flag("watchdog_failed"),
+		StartedAt:      parseStart(o.text("postmaster_start_time")),
+	}
+	wal := o.object("xlog")
+	n.Location, n.Replayed = wal.position("location"), wal.position("replayed_location")
+	if n.Location == 0 {
+		n.Location = max(wal.position("received_location"), n.Replayed)
 	}
 	for _, r := range o.objects("replication") {
 		n.Replication = append(n.Replication, ReplicationState{

@@ -43,7 +43,7 @@ func TestParseCluster(t *testing.T) {
 			Scope: "orders",
 			Members: []MemberState{
 				{Name: "pg1", Role: RoleLeader, State: "running", Host: "192.168.0.203", Port: 5432, Timeline: 1},
-				{Name: "pg2", Role: RoleQuorumStandby, State: "streaming", Timeline: 1, LagBytes: ptr(int64(32))},
+				{Name: "pg2", Role: RoleQuorumStandby, State: "streaming", Timeline: 1, LagBytes: ptr(int64(32)), LSN: 0x3000060},
 				{Name: "pg3", Role: RoleReplica, State: "streaming", Timeline: 1, ScheduledRestart: "2026-11-24T10:00:00+00:00"},
 			},
 		}, "pg1 pg2 pg3"},
@@ -109,8 +109,10 @@ func TestParseNode(t *testing.T) {
 	}
 	want := NodeState{
 		Name: "pg1", Scope: "orders", Version: "4.1.5", Role: RoleLeader, State: "running", Timeline: 2, ServerVersion: 180006, WatchdogFailed: true,
+		StartedAt: time.Date(2026, 11, 23, 11, 0, 0, 0, time.UTC), Location: 67108960,
 		Replication: []ReplicationState{{ApplicationName: "pg2", ClientAddress: "192.168.0.204", State: "streaming", SyncState: "async"}},
 	}
+	got.StartedAt = got.StartedAt.UTC()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -135,7 +137,7 @@ func FuzzParse(f *testing.F) {
 		if _, err := parseNode(body); err != nil {
 			t.Errorf("one object, two opinions: %v", err)
 		}
-		_, _, err = plainOptions().withDefaults().chooseCandidate(state, "")
+		_, _, err = survey{state: state, rules: parseRules(nil)}.choose(SwitchoverOptions{}, time.Now())
 		if _, ok := state.Leader(); !ok && err == nil {
 			t.Error("a candidate without a leader")
 		}

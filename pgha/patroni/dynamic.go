@@ -55,7 +55,7 @@ func normalize(config map[string]any) (map[string]any, error) {
 }
 
 // difference returns the smallest patch that makes have agree with want wherever want says something, and the same in
-// words. Values are compared as text, as Patroni does.
+// words. A nil in want takes the key away. Values are compared as text, as Patroni does.
 func difference(prefix string, have, want map[string]any) (map[string]any, remote.Changes) {
 	patch := map[string]any{}
 	var changes remote.Changes
@@ -70,15 +70,26 @@ func difference(prefix string, have, want map[string]any) (map[string]any, remot
 			}
 			continue
 		}
-		if old != nil && fmt.Sprint(old) == fmt.Sprint(value) {
+		if same(old, value) {
 			continue
 		}
 		patch[key] = value
 		action := fmt.Sprintf("set to %v", value)
-		if old != nil {
+		switch {
+		case value == nil:
+			action = fmt.Sprintf("removed, it was %v", old)
+		case old != nil:
 			action = fmt.Sprintf("changed from %v to %v", old, value)
 		}
 		changes = append(changes, remote.Change{Kind: "setting", Name: prefix + key, Action: action})
 	}
 	return patch, changes
+}
+
+// same compares two values as Patroni does: as text. Nothing equals only nothing.
+func same(a, b any) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return fmt.Sprint(a) == fmt.Sprint(b)
 }

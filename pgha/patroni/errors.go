@@ -12,6 +12,19 @@ var (
 	ErrNoCandidate = errors.New("no suitable candidate")
 	// ErrPaused: the cluster is paused, and the operation needs Patroni to act.
 	ErrPaused = errors.New("the cluster is paused")
+	// ErrLeaderHealthy: a failover was asked for while the leader runs. A switchover loses nothing.
+	ErrLeaderHealthy = errors.New("the leader is healthy")
+	// ErrLossNotAccepted: a failover would or could lose transactions, and nobody has said that this is accepted. The error
+	// is a *LossError.
+	ErrLossNotAccepted = errors.New("loss of transactions not accepted")
+	// ErrUnhealthy: other members are not well enough for what was asked.
+	ErrUnhealthy = errors.New("the cluster is not healthy enough")
+	// ErrScheduled: something is scheduled already.
+	ErrScheduled = errors.New("already scheduled")
+	// ErrNothingScheduled: there is nothing to cancel.
+	ErrNothingScheduled = errors.New("nothing is scheduled")
+	// ErrConflict: the configuration is not what the operator saw any more.
+	ErrConflict = errors.New("changed by somebody else in the meantime")
 	// ErrTimeout: what was waited for did not happen in time.
 	ErrTimeout = errors.New("timed out")
 	// ErrInvalid: the options contradict themselves or what Patroni can do.

@@ -26,27 +26,31 @@ const (
 	StateRunning = "running"
 	// StateStreaming is a replica that receives the leader's WAL.
 	StateStreaming = "streaming"
+	// StateCreatingReplica is a member whose data directory is being copied from another one.
+	StateCreatingReplica = "creating replica"
 )
 
 // MemberState is what the cluster knows of one member.
 type MemberState struct {
-	Name string
-	Role Role
+	Name string `json:"name"`
+	Role Role   `json:"role"`
 	// State is StateRunning, StateStreaming or another of Patroni's words: "starting", "stopped", "start failed", ...
-	State  string
-	Host   string
-	Port   int
-	APIURL string
+	State  string `json:"state"`
+	Host   string `json:"host"`
+	Port   int    `json:"port"`
+	APIURL string `json:"-"`
 	// Timeline is 0 when it is unknown.
-	Timeline int64
+	Timeline int64 `json:"timeline"`
 	// LagBytes is how far the replica is behind the leader; nil for the leader and when it is unknown.
-	LagBytes *int64
+	LagBytes *int64 `json:"lag_bytes"`
+	// LSN is the last position that the replica reported. 0 for the leader, and before Patroni 4.1.
+	LSN LSN `json:"lsn,omitempty"`
 	// PendingRestart says that a changed setting waits for a restart of PostgreSQL; PendingReason names the settings.
-	PendingRestart bool
-	PendingReason  []string
+	PendingRestart bool     `json:"pending_restart"`
+	PendingReason  []string `json:"pending_reason,omitempty"`
 	// ScheduledRestart is the time of a planned restart as Patroni gives it, or "".
-	ScheduledRestart string
-	Tags             map[string]any
+	ScheduledRestart string         `json:"scheduled_restart,omitempty"`
+	Tags             map[string]any `json:"tags,omitempty"`
 }
 
 // Tag reports whether the named tag is set to true.
@@ -58,17 +62,28 @@ func (m MemberState) Tag(name string) bool {
 // ScheduledSwitchover is a switchover that waits for its time.
 type ScheduledSwitchover struct {
 	// At is zero when Patroni's answer could not be read.
-	At       time.Time
-	From, To string
+	At   time.Time `json:"at"`
+	From string    `json:"from"`
+	// To is "" when Patroni picks the candidate at that time.
+	To string `json:"to,omitempty"`
 }
 
 // ClusterState is the cluster as one of its members sees it through the DCS. It can be up to LoopWait old.
 type ClusterState struct {
 	// Scope is "" when the answering Patroni doesn't say.
-	Scope               string
-	Members             []MemberState
-	Paused              bool
-	ScheduledSwitchover *ScheduledSwitchover
+	Scope               string               `json:"scope"`
+	Members             []MemberState        `json:"members"`
+	Paused              bool                 `json:"paused"`
+	ScheduledSwitchover *ScheduledSwitchover `json:"scheduled_switchover,omitempty"`
+}
+
+// names lists the members.
+func (c ClusterState) names() []string {
+	names := make([]string, 0, len(c.Members))
+	for _, m := range c.Members {
+		names = append(names, m.Name)
+	}
+	return names
 }
 
 // Leader returns the member that holds the leader lock.
@@ -118,9 +133,15 @@ type NodeState struct {
 	ReplicationState string
 	Timeline         int64
 	ServerVersion    int
-	Paused           bool
-	PendingRestart   bool
-	PendingReason    []string
+	// StartedAt is when PostgreSQL's postmaster was started; zero while it does not run. A restart changes it.
+	StartedAt time.Time
+	// Location is how far the WAL has been written: by a primary, or received by a replica. 0 when it is unknown.
+	Location LSN
+	// Replayed is how far a replica has applied the WAL. 0 for a primary and when it is unknown.
+	Replayed       LSN
+	Paused         bool
+	PendingRestart bool
+	PendingReason  []string
 	// ClusterUnlocked says that nobody holds the leader lock.
 	ClusterUnlocked bool
 	// FailsafeActive says that the DCS is out of reach and the primary goes on by consent of all members.

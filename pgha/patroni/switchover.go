@@ -1,6 +1,7 @@
 package patroni
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -11,185 +12,232 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// SwitchoverOptions say where the leadership goes.
+// SwitchoverOptions say where the leadership goes, and when.
 type SwitchoverOptions struct {
-	// Candidate is the member that shall lead. "" picks the replica that is behind the least.
+	// Candidate is the member that shall lead. "" picks the replica that is behind the least; for a scheduled switchover
+	// Patroni picks it when the time has come.
 	Candidate string
+	// At schedules the switchover for this time, at least 5 s ahead, instead of making it now.
+	At time.Time
 	// Timeout bounds the whole operation. 0 means the Options' Wait.
 	Timeout time.Duration
 }
 
 // SwitchoverResult is what a switchover did.
 type SwitchoverResult struct {
-	OldLeader, NewLeader string
-	// Timeline is the new leader's; 0 when the run only planned.
-	Timeline int64
+	OldLeader string `json:"old_leader"`
+	// NewLeader is "" when Patroni shall pick it at the scheduled time.
+	NewLeader string `json:"new_leader"`
+	// Timeline is the new leader's; 0 when the run only planned or scheduled.
+	Timeline int64 `json:"timeline"`
 	// Promoted is how long it took until the new leader ran, Complete until all others streamed from it.
-	Promoted, Complete time.Duration
+	Promoted Elapsed `json:"promoted_seconds"`
+	Complete Elapsed `json:"complete_seconds"`
+	// Scheduled is what the cluster says is scheduled; nil for a switchover that was made at once.
+	Scheduled *ScheduledSwitchover `json:"scheduled,omitempty"`
+	// Before and After are the cluster at the beginning and at the end. After is empty when the run only planned.
+	Before ClusterState `json:"before"`
+	After  ClusterState `json:"after"`
 }
 
 // Switchover moves the leadership from a healthy leader to a replica that has everything the leader has, and waits until
-// the new leader runs and every other member, the former leader included, streams from it. Sessions to the old leader
-// are closed; no committed transaction is lost.
+// the new leader runs and every other healthy member, the former leader included, streams from it. Sessions to the old
+// leader are closed; no committed transaction is lost.
 //
-// Before anything is changed the candidate is checked: it must stream on the leader's timeline, be allowed to lead, and
-// be no further behind than MaximumLagOnFailover. Errors match ErrNoLeader, ErrNoCandidate, ErrPaused, ErrUnavailable or
-// ErrTimeout. After ErrTimeout the switchover may still be going on: look at the cluster's state, and do not force
-// anything. When the named candidate leads already, nothing happens. When the targets only plan, the change is reported
-// and nothing happens either.
+// Before anything is changed the candidate is checked: it must answer, stream on the leader's timeline, be allowed to
+// lead, be synchronous if the cluster is, and be no further behind than maximum_lag_on_failover. Refusals match
+// ErrNoLeader, ErrNoCandidate, ErrPaused, ErrScheduled or ErrInvalid, and nothing was changed then. Other errors match
+// ErrUnavailable or ErrTimeout. After ErrTimeout, and when ctx is cancelled, the switchover may still be going on: Patroni
+// brings it to its end or gives it up, so look at the cluster's state and force nothing. A schedule that was not confirmed
+// is deleted again. When the targets only plan, the change is reported and nothing happens.
 func Switchover(ctx context.Context, o Options, so SwitchoverOptions) (SwitchoverResult, error) {
 	o = o.withDefaults()
 	setDefault(&so.Timeout, o.Wait)
 	ctx, cancel := context.WithTimeout(ctx, so.Timeout)
 	defer cancel()
-	start := time.Now()
-	client := NewClient(o)
-	state, err := client.Cluster(ctx)
+	result, err := NewClient(o).switchover(ctx, so)
 	if err != nil {
-		return SwitchoverResult{}, fmt.Errorf("switchover: %w", err)
-	}
-	if leader, ok := state.Leader(); ok && leader.Name == so.Candidate {
-		return SwitchoverResult{OldLeader: leader.Name, NewLeader: leader.Name, Timeline: leader.Timeline}, nil
-	}
-	leader, candidate, err := o.chooseCandidate(state, so.Candidate)
-	if err != nil {
-		return SwitchoverResult{}, fmt.Errorf("switchover: %w", err)
-	}
-	result := SwitchoverResult{OldLeader: leader.Name, NewLeader: candidate.Name}
-	asked, err := client.member(leader.Name)
-	if err != nil {
-		return SwitchoverResult{}, fmt.Errorf("switchover: %w", err)
-	}
-	change := remote.Change{Host: asked.Target.Name, Kind: "leader", Name: o.Scope, Action: "moved from " + leader.Name + " to " + candidate.Name}
-	if o.planning() {
-		change.Planned = true
-		report(asked.Target, change)
-		return result, nil
-	}
-	o.Progress("switchover from " + leader.Name + " to " + candidate.Name)
-	if err := client.requestSwitchover(ctx, asked, candidate.Name); err != nil {
 		return result, fmt.Errorf("switchover: %w", err)
 	}
-	if result.Timeline, err = client.waitPromoted(ctx, leader, candidate.Name); err != nil {
-		return result, fmt.Errorf("switchover: %w", err)
-	}
-	result.Promoted = time.Since(start)
-	change.Duration = result.Promoted
-	report(asked.Target, change)
-	if err := client.waitHealthy(ctx, so.Timeout); err != nil {
-		return result, fmt.Errorf("switchover: %s leads, but: %w", candidate.Name, err)
-	}
-	result.Complete = time.Since(start)
 	return result, nil
 }
 
-// chooseCandidate returns the leader and the replica that may take over; name "" means the best one.
-func (o Options) chooseCandidate(state ClusterState, name string) (leader, candidate MemberState, err error) {
-	leader, ok := state.Leader()
-	if !ok {
-		return leader, candidate, remote.WithHint(ErrNoLeader, "a switchover needs a healthy leader; a failover doesn't")
+func (c *Client) switchover(ctx context.Context, so SwitchoverOptions) (SwitchoverResult, error) {
+	s, err := c.survey(ctx)
+	if err != nil {
+		return SwitchoverResult{}, err
 	}
-	if state.Paused {
+	result := SwitchoverResult{Before: s.state}
+	leader, candidate, err := s.choose(so, time.Now())
+	if err != nil {
+		return result, err
+	}
+	asked, err := c.member(leader.Name)
+	if err != nil {
+		return result, err
+	}
+	result.OldLeader, result.NewLeader = leader.Name, candidate.Name
+	if !so.At.IsZero() {
+		result.NewLeader = so.Candidate
+		return c.scheduleSwitchover(ctx, asked, so, result)
+	}
+	change := remote.Change{Kind: "leader", Name: c.options.Scope, Action: "moved from " + leader.Name + " to " + candidate.Name}
+	if c.options.planning() {
+		c.changed(asked, change)
+		return result, nil
+	}
+	c.options.Progress("switchover from " + leader.Name + " to " + candidate.Name)
+	start := time.Now()
+	request := c.background(ctx, asked, http.MethodPost, "/switchover", map[string]string{"leader": leader.Name, "candidate": candidate.Name})
+	promoted, err := c.waitPromoted(ctx, request, leader, candidate.Name)
+	if err != nil {
+		return result, err
+	}
+	result.Timeline, result.Promoted = promoted.Timeline, since(start)
+	change.Duration = result.Promoted.Duration()
+	c.changed(asked, change)
+	if promoted.Name != candidate.Name {
+		result.NewLeader = promoted.Name
+		return result, fmt.Errorf("%s became leader instead of %s", promoted.Name, candidate.Name)
+	}
+	result.After, err = c.waitHealthy(ctx, so.Timeout, s.healthy()...)
+	if err != nil {
+		return result, fmt.Errorf("%s leads, but: %w", candidate.Name, err)
+	}
+	result.Complete = since(start)
+	return result, nil
+}
+
+// healthy are the names of the members that are well.
+func (s survey) healthy() []string {
+	return slices.DeleteFunc(s.state.names(), func(name string) bool { return !s.state.Healthy(name) || s.gone[name] != nil })
+}
+
+// choose returns the leader and the replica that may take over, the best one when none is named. It refuses whatever
+// stands against a switchover.
+func (s survey) choose(so SwitchoverOptions, now time.Time) (leader, candidate MemberState, err error) {
+	leader, ok := s.state.Leader()
+	switch {
+	case !ok:
+		return leader, candidate, remote.WithHint(ErrNoLeader, "a switchover needs a healthy leader; a failover does not")
+	case s.gone[leader.Name] != nil:
+		return leader, candidate, remote.WithHint(fmt.Errorf("%w that answers: %w", ErrNoLeader, s.gone[leader.Name]),
+			"if "+leader.Name+" is gone for good, use a failover; otherwise wait until it is back")
+	case !s.state.Healthy(leader.Name):
+		return leader, candidate, remote.WithHint(fmt.Errorf("%w that runs: %s is %q", ErrNoLeader, leader.Name, leader.State),
+			"wait until it runs again, or use a failover")
+	case s.state.Paused:
 		return leader, candidate, remote.WithHint(ErrPaused, "resume the cluster first")
+	case s.state.ScheduledSwitchover != nil:
+		return leader, candidate, remote.WithHint(fmt.Errorf("%w: %s", ErrScheduled, s.state.ScheduledSwitchover), "cancel it first")
 	}
-	synchronous := slices.ContainsFunc(state.Members, func(m MemberState) bool { return m.Role == RoleSyncStandby })
+	if err := checkTime(so.At, now); err != nil {
+		return leader, candidate, err
+	}
+	candidate, err = s.candidate(leader, so.Candidate)
+	return leader, candidate, err
+}
+
+func (s survey) candidate(leader MemberState, name string) (MemberState, error) {
 	if name != "" {
-		found, ok := state.Member(name)
+		found, ok := s.state.Member(name)
 		if !ok {
-			return leader, candidate, fmt.Errorf("%w: the cluster has no member %q", ErrNoCandidate, name)
+			return found, unknownMember(s.state, name, ErrNoCandidate)
 		}
-		if why := o.limitation(state, found, synchronous); why != "" {
-			return leader, candidate, fmt.Errorf("%w: %s %s", ErrNoCandidate, name, why)
+		if name == leader.Name {
+			return found, remote.WithHint(fmt.Errorf("%w: %s leads already", ErrNoCandidate, name), "nothing has to be done")
 		}
-		return leader, found, nil
+		if why := s.limitation(found); why != "" {
+			return found, fmt.Errorf("%w: %s %s", ErrNoCandidate, name, why)
+		}
+		return found, nil
 	}
-	var fit []MemberState
-	var reasons []string
-	for _, m := range state.Members {
-		if m.Name == leader.Name {
+	fit, reasons := s.sift(leader.Name, s.limitation)
+	if len(fit) == 0 {
+		return MemberState{}, fmt.Errorf("%w: %s", ErrNoCandidate, strings.Join(reasons, ", "))
+	}
+	return slices.MinFunc(fit, func(a, b MemberState) int { return cmp.Compare(*s.lag(a), *s.lag(b)) }), nil
+}
+
+// sift parts the members without the leader into those that have no limitation and the reasons against the others.
+func (s survey) sift(leader string, limitation func(MemberState) string) (fit []MemberState, reasons []string) {
+	for _, m := range s.state.Members {
+		if m.Name == leader {
 			continue
 		}
-		if why := o.limitation(state, m, synchronous); why != "" {
+		if why := limitation(m); why != "" {
 			reasons = append(reasons, m.Name+" "+why)
 			continue
 		}
 		fit = append(fit, m)
 	}
-	if len(fit) == 0 {
-		if len(reasons) == 0 {
-			reasons = []string{"the cluster has no replica"}
-		}
-		return leader, candidate, fmt.Errorf("%w: %s", ErrNoCandidate, strings.Join(reasons, ", "))
+	if len(fit)+len(reasons) == 0 {
+		reasons = []string{"the cluster has no replica"}
 	}
-	return leader, slices.MinFunc(fit, func(a, b MemberState) int { return int(*a.LagBytes - *b.LagBytes) }), nil
+	return fit, reasons
 }
 
-// limitation says why a replica must not lead, or "".
-func (o Options) limitation(state ClusterState, m MemberState, synchronous bool) string {
-	priority, limited := m.Tags["failover_priority"]
-	switch {
-	case !state.Healthy(m.Name):
-		return fmt.Sprintf("does not stream on the leader's timeline: it is %q on timeline %d", m.State, m.Timeline)
-	case m.Tag("nofailover") || limited && fmt.Sprint(priority) == "0":
-		return "is tagged nofailover"
-	case synchronous && m.Role != RoleSyncStandby:
-		return "is not the synchronous standby"
-	case m.LagBytes == nil:
-		return "does not say how far it is behind"
-	case *m.LagBytes > o.MaximumLagOnFailover:
-		return fmt.Sprintf("is %d bytes behind, more than maximum_lag_on_failover %d", *m.LagBytes, o.MaximumLagOnFailover)
-	}
-	return ""
+// promotion is the leader that a change of leadership brought.
+type promotion struct {
+	Name     string
+	Timeline int64
 }
 
-// requestSwitchover hands the request to the leader's Patroni. Patroni answers when it is done or when it lost patience;
-// "status unknown", and no answer at all, mean that it may still be going on, which the caller finds out by looking.
-func (c *Client) requestSwitchover(ctx context.Context, leader Member, candidate string) error {
-	body := map[string]string{"leader": leader.Name, "candidate": candidate}
-	code, answer, err := c.request(ctx, leader, http.MethodPost, "/switchover", body)
-	if err != nil {
-		if c.err != nil || ctx.Err() != nil {
-			return err
-		}
-		c.options.Progress("warning: no answer to the request, watching the cluster instead: " + err.Error())
-		return nil
-	}
-	refusal := &StatusError{Member: leader.Name, Method: http.MethodPost, Path: "/switchover", Code: code, Body: excerpt(answer)}
-	switch {
-	case code == http.StatusOK, code == http.StatusAccepted:
-		return nil
-	case code == http.StatusServiceUnavailable && strings.Contains(refusal.Body, "status unknown"):
-		c.options.Progress("Patroni does not know yet how the switchover went, waiting on")
-		return nil
-	case code == http.StatusPreconditionFailed:
-		return fmt.Errorf("%w: %w", ErrNoCandidate, refusal)
-	}
-	return refusal
-}
-
-// waitPromoted waits until somebody else than the old leader holds the lock and runs as primary, and returns its timeline.
-func (c *Client) waitPromoted(ctx context.Context, old MemberState, candidate string) (int64, error) {
-	timeline := int64(0)
+// waitPromoted waits until somebody else than the old leader holds the lock and runs as primary. Patroni's answer to the
+// request matters only when it is a refusal: it comes late, it may not come at all, and it may say that Patroni does not
+// know.
+func (c *Client) waitPromoted(ctx context.Context, request <-chan answered, old MemberState, candidate string) (promotion, error) {
+	var found promotion
+	var refused *response
 	err := poll(ctx, c.options.Wait, candidate+" to lead", func(ctx context.Context) (bool, string, error) {
+		select {
+		case a := <-request:
+			request = nil
+			if err := c.judge(a); err != nil {
+				return false, "", err
+			}
+			if !a.response.good() && a.response.lost == nil && !strings.Contains(a.response.Body, "status unknown") {
+				refused = &a.response
+			}
+		default:
+		}
 		state, err := c.Cluster(ctx)
 		if err != nil {
 			return false, err.Error(), nil
 		}
 		leader, ok := state.Leader()
 		switch {
+		case ok && leader.Name == old.Name && refused != nil:
+			return false, "", remote.WithHint(refused.err(), "see `journalctl -u patroni -n 50` on "+refused.Member)
 		case !ok || leader.Name == old.Name:
 			return false, describe(state), nil
-		case leader.Name != candidate:
-			return false, "", fmt.Errorf("%s became leader instead of %s", leader.Name, candidate)
 		}
-		self, err := c.Patroni(ctx, candidate)
+		self, err := c.Patroni(ctx, leader.Name)
 		if err != nil {
 			return false, err.Error(), nil
 		}
-		timeline = self.Timeline
+		found = promotion{Name: leader.Name, Timeline: self.Timeline}
 		return self.Role == RoleLeader && self.State == StateRunning && self.Timeline > old.Timeline, describe(state), nil
 	})
-	return timeline, err
+	return found, err
+}
+
+// judge returns the error of a request that had no effect, and tells of one whose effect is not known.
+func (c *Client) judge(a answered) error {
+	switch {
+	case a.err != nil:
+		return a.err
+	case a.response.lost != nil:
+		c.options.Progress("warning: no answer to the request, watching the cluster instead: " + a.response.lost.Error())
+	case a.response.Code == http.StatusPreconditionFailed:
+		return fmt.Errorf("%w: %w", ErrNoCandidate, a.response.err())
+	case a.response.good():
+	case a.response.uncertain():
+		c.options.Progress("warning: Patroni is not sure, watching the cluster instead: " + a.response.Body)
+	default:
+		return a.response.err()
+	}
+	return nil
 }
 
 func report(t *remote.Target, change remote.Change) {

@@ -1,0 +1,230 @@
+package patroni
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// reinitializeTimeout is the default bound of a copy: a terabyte at 25 MB/s.
+const reinitializeTimeout = 12 * time.Hour
+
+// stuckAfter is how long a member may be neither copying nor running before a copy counts as failed. Patroni itself tries
+// again in each of its rounds.
+const stuckAfter = 90 * time.Second
+
+// ReinitializeOptions say which member is copied anew.
+type ReinitializeOptions struct {
+	// Member whose data is deleted and copied anew.
+	Member string
+	// Force ends what the member's Patroni is doing at the moment, another copy included.
+	Force bool
+	// FromLeader copies from the leader and not from a replica tagged clonefrom. Needs Patroni 4.1.
+	FromLeader bool
+	// AllowLast allows deleting the only healthy copy besides the leader's.
+	AllowLast bool
+	// Timeout bounds the whole operation. 0 means 12 h.
+	Timeout time.Duration
+	// Copying, when set, is run beside the copy, to measure and tell its progress. Its context ends when the copy does, and
+	// then it must return soon.
+	Copying func(ctx context.Context)
+}
+
+// ReinitializeResult is what a reinitialization did.
+type ReinitializeResult struct {
+	Member string `json:"member"`
+	// Copied is how long the data was being copied, Took how long it took until the member streamed.
+	Copied Elapsed `json:"copied_seconds"`
+	Took   Elapsed `json:"took_seconds"`
+	// Before and After are the cluster at the beginning and at the end. After is empty when the run only planned.
+	Before ClusterState `json:"before"`
+	After  ClusterState `json:"after"`
+}
+
+// Reinitialize deletes the data of a replica and copies it anew, and waits until the replica streams on the leader's
+// timeline. The way for a member that cannot come back otherwise.
+//
+// Nothing is changed when the error matches ErrInvalid (an unknown member, the leader, a member that is busy), ErrNoLeader,
+// ErrVersion or ErrUnhealthy (the member is the only healthy copy besides the leader's; AllowLast overrules). Other errors
+// match ErrUnavailable or ErrTimeout. The copy goes on when ctx ends. Safe to repeat. When the targets only plan, the change
+// is reported and nothing happens.
+func Reinitialize(ctx context.Context, o Options, ro ReinitializeOptions) (ReinitializeResult, error) {
+	o = o.withDefaults()
+	setDefault(&ro.Timeout, reinitializeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, ro.Timeout)
+	defer cancel()
+	result, err := NewClient(o).reinitialize(ctx, ro)
+	if err != nil {
+		return result, fmt.Errorf("reinitialize %s: %w", ro.Member, err)
+	}
+	return result, nil
+}
+
+func (c *Client) reinitialize(ctx context.Context, ro ReinitializeOptions) (ReinitializeResult, error) {
+	result := ReinitializeResult{Member: ro.Member}
+	s, err := c.survey(ctx)
+	if err != nil {
+		return result, err
+	}
+	result.Before = s.state
+	if err := s.checkReinitialize(ro); err != nil {
+		return result, err
+	}
+	target, err := c.member(ro.Member)
+	if err != nil {
+		return result, err
+	}
+	change := remote.Change{Kind: "member", Name: ro.Member, Action: "reinitialized"}
+	if c.options.planning() {
+		c.changed(target, change)
+		return result, nil
+	}
+	start := time.Now()
+	w := copyWatch{client: c, member: ro.Member, before: s.nodes[ro.Member], good: start}
+	if err := c.startCopy(ctx, target, ro); err != nil {
+		return result, err
+	}
+	c.options.Progress("copying the data of " + ro.Member + " anew")
+	err = withCompanion(ctx, ro.Copying, func() error {
+		return poll(ctx, ro.Timeout, ro.Member+" to stream again", w.look)
+	})
+	result.Copied, result.Took = Elapsed(w.copied), since(start)
+	if err != nil {
+		return result, remote.WithHint(err, "see `journalctl -u patroni -n 50` on "+target.Target.Name)
+	}
+	change.Duration = result.Took.Duration()
+	c.changed(target, change)
+	result.After = w.state
+	return result, nil
+}
+
+// withCompanion runs companion beside f, if there is one, and ends it with f.
+func withCompanion(ctx context.Context, companion func(context.Context), f func() error) error {
+	if companion == nil {
+		return f()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { companion(ctx) })
+	defer wg.Wait()
+	defer cancel()
+	return f()
+}
+
+// checkReinitialize refuses to delete what is still needed.
+func (s survey) checkReinitialize(ro ReinitializeOptions) error {
+	m, known := s.state.Member(ro.Member)
+	leader, leads := s.state.Leader()
+	node, answers := s.nodes[ro.Member]
+	switch {
+	case !known:
+		return unknownMember(s.state, ro.Member, ErrInvalid)
+	case !leads:
+		return remote.WithHint(ErrNoLeader, "there is nobody to copy from; wait for a leader, or make one with a failover")
+	case m.Name == leader.Name:
+		return remote.WithHint(fmt.Errorf("%w: %s is the leader", ErrInvalid, m.Name), "move the leadership with a switchover first")
+	case !answers:
+		return remote.WithHint(fmt.Errorf("%w: %s does not answer: %w", ErrUnhealthy, m.Name, s.gone[m.Name]), "see `systemctl status patroni` there")
+	case node.Role == RoleLeader && node.State == StateRunning:
+		return remote.WithHint(fmt.Errorf("%w: %s runs as primary", ErrInvalid, m.Name), "it does not hold the lock but takes writes; see `journalctl -u patroni -n 50` there")
+	case ro.FromLeader && !atLeast(node.Version, 4, 1):
+		return remote.WithHint(fmt.Errorf("%w %s on %s: copying from the leader needs 4.1", ErrVersion, node.Version, m.Name), "leave the wish out")
+	case node.State == StateCreatingReplica && !ro.Force:
+		return remote.WithHint(fmt.Errorf("%w: %s is being copied already", ErrInvalid, m.Name), "wait for it, or force it to begin again")
+	}
+	others := slices.DeleteFunc(s.healthy(), func(name string) bool { return name == m.Name || name == leader.Name })
+	if s.state.Healthy(m.Name) && len(others) == 0 && !ro.AllowLast {
+		return remote.WithHint(fmt.Errorf("%w: %s is the only healthy replica: while it is copied, nobody can take over from %s", ErrUnhealthy, m.Name, leader.Name),
+			"bring another replica back first")
+	}
+	return nil
+}
+
+// startCopy asks for the copy. A lost answer is found out by the watch.
+func (c *Client) startCopy(ctx context.Context, target Member, ro ReinitializeOptions) error {
+	body := map[string]any{"force": ro.Force}
+	if ro.FromLeader {
+		body["from_leader"] = true
+	}
+	r, err := c.command(ctx, target, http.MethodPost, "/reinitialize", body)
+	switch {
+	case err != nil:
+		return err
+	case r.good():
+		return nil
+	case r.lost != nil:
+		c.options.Progress("warning: no answer to the request, watching the member instead: " + r.lost.Error())
+		return nil
+	case strings.Contains(r.Body, "already in progress"):
+		return remote.WithHint(fmt.Errorf("%w: %w", ErrInvalid, r.err()), "wait for it, or use force to end it")
+	}
+	return r.err()
+}
+
+// copyWatch follows the copy of one member.
+type copyWatch struct {
+	client *Client
+	member string
+	before NodeState
+	good   time.Time // the last moment at which it was copying, running, or on its way
+	woken  time.Time
+
+	copyingSince time.Time
+	copied       time.Duration
+	state        ClusterState
+}
+
+func (w *copyWatch) look(ctx context.Context) (bool, string, error) {
+	node, err := w.client.Patroni(ctx, w.member)
+	if err != nil {
+		return false, err.Error(), w.stuck(err.Error())
+	}
+	restarted := !node.StartedAt.IsZero() && !node.StartedAt.Equal(w.before.StartedAt)
+	seen := fmt.Sprintf("%s is %q", w.member, node.State)
+	switch {
+	case node.State == StateCreatingReplica:
+		w.good = time.Now()
+		if w.copyingSince.IsZero() {
+			w.copyingSince = w.good
+		}
+		w.copied = w.good.Sub(w.copyingSince)
+		return false, seen, nil
+	case node.State == "starting" || restarted && node.State == StateRunning:
+		w.good = time.Now()
+	}
+	if !restarted || node.State != StateRunning {
+		return false, seen, w.stuck(seen)
+	}
+	if time.Since(w.woken) >= wakeEvery {
+		w.client.wake(ctx)
+		w.woken = time.Now()
+	}
+	w.state, err = w.client.Cluster(ctx)
+	if err != nil {
+		return false, err.Error(), nil
+	}
+	return w.state.Healthy(w.member), describe(w.state), nil
+}
+
+// stuck gives up on a member that has been of no use for too long.
+func (w *copyWatch) stuck(seen string) error {
+	if time.Since(w.good) < stuckAfter {
+		return nil
+	}
+	return fmt.Errorf("the copy failed or never began: %s", seen)
+}
+
+// atLeast reports whether a version of Patroni is the given one or a later one. What cannot be read is not.
+func atLeast(version string, major, minor int) bool {
+	var a, b int
+	if n, err := fmt.Sscanf(version, "%d.%d", &a, &b); err != nil || n != 2 {
+		return false
+	}
+	return a > major || a == major && b >= minor
+}

@@ -1,0 +1,140 @@
+package patroni
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// scheduleRestart schedules the restart of one member and waits until the cluster shows it. Several at the same moment
+// would be an outage, so there is only one a call.
+func (c *Client) scheduleRestart(ctx context.Context, s survey, order []MemberState, ro RestartOptions) (*ScheduledRestart, error) {
+	if err := checkTime(ro.At, time.Now()); err != nil {
+		return nil, err
+	}
+	m := order[0]
+	switch {
+	case len(order) > 1:
+		return nil, remote.WithHint(fmt.Errorf("%w: %d members would restart at the same moment", ErrInvalid, len(order)),
+			"schedule them one by one, each for its own time")
+	case ro.LeaderBySwitchover:
+		return nil, remote.WithHint(fmt.Errorf("%w: a restart by switchover cannot be scheduled", ErrInvalid), "schedule a switchover, and the restart after it")
+	case s.state.Paused:
+		return nil, remote.WithHint(ErrPaused, "resume the cluster first")
+	case m.ScheduledRestart != "":
+		return nil, remote.WithHint(fmt.Errorf("%w: restart of %s at %s", ErrScheduled, m.Name, m.ScheduledRestart), "cancel it first")
+	}
+	target, err := c.member(m.Name)
+	if err != nil {
+		return nil, err
+	}
+	wanted := &ScheduledRestart{Member: m.Name, At: ro.At}
+	change := remote.Change{Kind: "schedule", Name: m.Name, Action: "set: restart at " + ro.At.Format(time.RFC3339)}
+	if c.options.planning() {
+		c.changed(target, change)
+		return wanted, nil
+	}
+	body := map[string]any{"schedule": ro.At.Format(time.RFC3339Nano)}
+	if ro.PendingOnly {
+		body["restart_pending"] = true
+	}
+	r, err := c.command(ctx, target, http.MethodPost, "/restart", body)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.Code == http.StatusConflict:
+		return nil, remote.WithHint(fmt.Errorf("%w: %w", ErrScheduled, r.err()), "cancel it first")
+	case !r.good() && !r.uncertain():
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, r.err())
+	}
+	if err := c.waitRestartSchedule(ctx, m.Name, true); err != nil {
+		undo := retract(ctx, func(ctx context.Context) error {
+			_, err := c.deleteRestart(ctx, target)
+			return err
+		})
+		if undo != nil {
+			return nil, fmt.Errorf("%w; the schedule may stand: %w", err, undo)
+		}
+		return nil, err
+	}
+	c.changed(target, change)
+	return wanted, nil
+}
+
+// waitRestartSchedule waits until the cluster shows a scheduled restart of the member, or none.
+func (c *Client) waitRestartSchedule(ctx context.Context, member string, set bool) error {
+	what := map[bool]string{true: "the schedule to show", false: "the schedule to be gone"}[set]
+	return poll(ctx, scheduleWait, what, func(ctx context.Context) (bool, string, error) {
+		state, err := c.Cluster(ctx)
+		if err != nil {
+			return false, err.Error(), nil
+		}
+		m, _ := state.Member(member)
+		return (m.ScheduledRestart != "") == set, fmt.Sprintf("scheduled restart of %s: %q", member, m.ScheduledRestart), nil
+	})
+}
+
+// deleteRestart reports whether there was something to delete.
+func (c *Client) deleteRestart(ctx context.Context, m Member) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	r, err := c.command(ctx, m, http.MethodDelete, "/restart", nil)
+	switch {
+	case err != nil:
+		return false, err
+	case r.Code == http.StatusNotFound:
+		return false, nil
+	case r.good() || r.uncertain():
+		return true, nil
+	}
+	return false, r.err()
+}
+
+// CancelRestart deletes the scheduled restart of the member, waits until the cluster shows none, and returns what was
+// scheduled. Errors match ErrInvalid for an unknown member, ErrNothingScheduled when there was nothing to cancel,
+// ErrUnavailable or ErrTimeout. When the targets only plan, the change is reported and nothing happens.
+func CancelRestart(ctx context.Context, o Options, member string) (ScheduledRestart, error) {
+	was, err := NewClient(o).cancelRestart(ctx, member)
+	if err != nil {
+		return was, fmt.Errorf("cancel scheduled restart: %w", err)
+	}
+	return was, nil
+}
+
+func (c *Client) cancelRestart(ctx context.Context, name string) (ScheduledRestart, error) {
+	was := ScheduledRestart{Member: name}
+	state, err := c.Cluster(ctx)
+	if err != nil {
+		return was, err
+	}
+	m, ok := state.Member(name)
+	if !ok {
+		return was, unknownMember(state, name, ErrInvalid)
+	}
+	target, err := c.member(name)
+	if err != nil {
+		return was, err
+	}
+	nothing := remote.WithHint(fmt.Errorf("%w for %s", ErrNothingScheduled, name), "no restart of it is waiting for its time")
+	if m.ScheduledRestart == "" {
+		return was, nothing
+	}
+	was.At = parseStart(m.ScheduledRestart)
+	if !c.options.planning() {
+		found, err := c.deleteRestart(ctx, target)
+		switch {
+		case err != nil:
+			return was, err
+		case !found:
+			return was, nothing
+		}
+		if err := c.waitRestartSchedule(ctx, name, false); err != nil {
+			return was, err
+		}
+	}
+	c.changed(target, remote.Change{Kind: "schedule", Name: name, Action: "cancelled: restart at " + m.ScheduledRestart})
+	return was, nil
+}

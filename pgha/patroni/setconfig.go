@@ -1,0 +1,211 @@
+package patroni
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// SetConfigOptions say what changes in the dynamic configuration.
+type SetConfigOptions struct {
+	// Patch is merged into the configuration. A nil value removes its key.
+	Patch map[string]any
+	// Expect is the whole configuration that the operator saw. When the DCS holds something else by now, nothing is changed.
+	// nil does not check.
+	Expect map[string]any
+	// Timeout bounds the whole operation. 0 means the Options' Wait.
+	Timeout time.Duration
+}
+
+// ConfigChange is one setting that changed.
+type ConfigChange struct {
+	// Key is the path to the setting, with dots: "postgresql.parameters.work_mem".
+	Key string `json:"key"`
+	// Old and New are its values; nil means that there is none.
+	Old any `json:"old"`
+	New any `json:"new"`
+}
+
+// PendingMember is a member on which settings wait for a restart of PostgreSQL.
+type PendingMember struct {
+	Member   string   `json:"member"`
+	Settings []string `json:"settings"`
+}
+
+// SetConfigResult is what SetConfig did.
+type SetConfigResult struct {
+	// Changes is empty when the configuration was so already.
+	Changes []ConfigChange `json:"changes"`
+	// Config is the configuration afterwards; before, when the run only planned.
+	Config map[string]any `json:"config"`
+	// Pending are the members that wait for a restart, for this change or an earlier one.
+	Pending []PendingMember `json:"pending_restart"`
+	// Silent are the members that did not answer. They take the configuration when they are back.
+	Silent []string `json:"silent,omitempty"`
+	Took   Elapsed  `json:"took_seconds"`
+}
+
+// SetConfig changes the dynamic configuration of the whole cluster, waits until every member that answers has taken it, and
+// says which of them now wait for a restart of PostgreSQL.
+//
+// Nothing is changed when the error matches ErrInvalid (the patch breaks a rule of ValidateDynamic) or ErrConflict (the
+// configuration is not the expected one any more). Other errors match ErrUnavailable or ErrTimeout; the change is made in
+// one piece and stands then. Safe to repeat: what is so already is left alone. When the targets only plan, the changes are
+// reported and nothing happens.
+func SetConfig(ctx context.Context, o Options, so SetConfigOptions) (SetConfigResult, error) {
+	o = o.withDefaults()
+	setDefault(&so.Timeout, o.Wait)
+	ctx, cancel := context.WithTimeout(ctx, so.Timeout)
+	defer cancel()
+	result, err := NewClient(o).setConfig(ctx, so)
+	if err != nil {
+		return result, fmt.Errorf("change configuration: %w", err)
+	}
+	return result, nil
+}
+
+func (c *Client) setConfig(ctx context.Context, so SetConfigOptions) (SetConfigResult, error) {
+	start := time.Now()
+	current, err := c.Config(ctx)
+	if err != nil {
+		return SetConfigResult{}, err
+	}
+	result := SetConfigResult{Config: current}
+	if so.Expect != nil {
+		if err := checkExpected(current, so.Expect); err != nil {
+			return result, err
+		}
+	}
+	wanted, err := normalize(so.Patch)
+	if err != nil {
+		return result, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	patch, changes := difference("", current, wanted)
+	result.Changes = describeChanges("", current, patch)
+	if err := newProblems(current, patched(current, patch)); err != nil {
+		return result, err
+	}
+	if len(patch) > 0 && !c.options.planning() {
+		if result.Config, err = c.PatchConfig(ctx, patch); err != nil {
+			return result, err
+		}
+	}
+	for _, change := range changes {
+		c.changed(c.options.Members[0], change)
+	}
+	if c.options.planning() {
+		return result, nil
+	}
+	if len(patch) > 0 {
+		if result.Silent, err = c.waitTaken(ctx, so.Timeout, patch); err != nil {
+			return result, err
+		}
+	}
+	result.Pending, err = c.waitPending(ctx, changes)
+	result.Took = since(start)
+	return result, err
+}
+
+// waitTaken waits until every member that answers shows what the patch has set.
+func (c *Client) waitTaken(ctx context.Context, bound time.Duration, patch map[string]any) (silent []string, err error) {
+	err = poll(ctx, bound, "the members to take the configuration", func(ctx context.Context) (bool, string, error) {
+		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+		defer cancel()
+		silent = nil
+		var waiting []string
+		for _, m := range c.options.Members {
+			config, err := c.configOf(ctx, m)
+			if err != nil {
+				silent = append(silent, m.Name)
+				continue
+			}
+			if left, _ := difference("", config, patch); len(left) > 0 {
+				waiting = append(waiting, m.Name)
+			}
+		}
+		taken := len(waiting) == 0 && len(silent) < len(c.options.Members)
+		return taken, "not yet: " + strings.Join(slices.Concat(waiting, silent), ", "), nil
+	})
+	return silent, err
+}
+
+// waitPending gives PostgreSQL a moment to say that a changed parameter needs a restart.
+func (c *Client) waitPending(ctx context.Context, changes remote.Changes) ([]PendingMember, error) {
+	bound := time.Duration(0)
+	if slices.ContainsFunc(changes, func(ch remote.Change) bool { return strings.HasPrefix(ch.Name, "postgresql.parameters") }) {
+		bound = pendingWait
+	}
+	deadline := time.Now().Add(bound)
+	for {
+		var pending []PendingMember
+		for _, node := range c.pendingRestarts(ctx) {
+			pending = append(pending, PendingMember{Member: node.Name, Settings: node.PendingReason})
+		}
+		if len(pending) == len(c.options.Members) || !time.Now().Before(deadline) {
+			return pending, ctx.Err()
+		}
+		select {
+		case <-ctx.Done():
+			return pending, ctx.Err()
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// checkExpected compares whole configurations: a key that is new counts as changed, too.
+func checkExpected(current, expected map[string]any) error {
+	seen, err := normalize(expected)
+	if err != nil {
+		return fmt.Errorf("%w: expected configuration: %w", ErrInvalid, err)
+	}
+	_, there := difference("", current, seen)
+	_, back := difference("", seen, current)
+	var keys []string
+	for _, change := range slices.Concat(there, back) {
+		keys = append(keys, change.Name)
+	}
+	slices.Sort(keys)
+	if keys = slices.Compact(keys); len(keys) > 0 {
+		return remote.WithHint(fmt.Errorf("%w: %s", ErrConflict, strings.Join(keys, ", ")), "look at the configuration again and repeat the change")
+	}
+	return nil
+}
+
+// patched returns config with patch in it, as Patroni merges. Neither is changed.
+func patched(config, patch map[string]any) map[string]any {
+	merged := maps.Clone(config)
+	if merged == nil {
+		merged = map[string]any{}
+	}
+	for key, value := range patch {
+		inner, isMap := value.(map[string]any)
+		switch old, _ := merged[key].(map[string]any); {
+		case value == nil:
+			delete(merged, key)
+		case isMap:
+			merged[key] = patched(old, inner)
+		default:
+			merged[key] = value
+		}
+	}
+	return merged
+}
+
+// describeChanges lists what the patch changes, in the order of the keys.
+func describeChanges(prefix string, have, patch map[string]any) []ConfigChange {
+	var changes []ConfigChange
+	for _, key := range slices.Sorted(maps.Keys(patch)) {
+		if inner, ok := patch[key].(map[string]any); ok {
+			old, _ := have[key].(map[string]any)
+			changes = append(changes, describeChanges(prefix+key+".", old, inner)...)
+			continue
+		}
+		changes = append(changes, ConfigChange{Key: prefix + key, Old: have[key], New: patch[key]})
+	}
+	return changes
+}

@@ -1,0 +1,144 @@
+package patroni
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// lookTimeout bounds the question to a member that may be dead.
+const lookTimeout = 3 * time.Second
+
+// survey is all there is to know before something is changed: what the DCS says, what it prescribes, and what every
+// member says of itself.
+type survey struct {
+	state ClusterState
+	rules rules
+	nodes map[string]NodeState // of those that answer
+	gone  map[string]error     // why the others don't
+}
+
+// rules are those of the dynamic configuration that decide who may lead.
+type rules struct {
+	maximumLag                  int64
+	synchronous, quorum, strict bool
+}
+
+// survey asks the cluster and all its members at the same time.
+func (c *Client) survey(ctx context.Context) (survey, error) {
+	var s survey
+	var config map[string]any
+	var stateErr, configErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { s.state, stateErr = c.Cluster(ctx) })
+	wg.Go(func() { config, configErr = c.Config(ctx) })
+	wg.Go(func() { s.nodes, s.gone = c.nodes(ctx) })
+	wg.Wait()
+	if stateErr != nil {
+		return s, stateErr
+	}
+	if configErr != nil {
+		return s, configErr
+	}
+	s.rules = parseRules(config)
+	return s, nil
+}
+
+// nodes asks every member of the options what it says of itself.
+func (c *Client) nodes(ctx context.Context) (map[string]NodeState, map[string]error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	nodes, gone := map[string]NodeState{}, map[string]error{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, m := range c.options.Members {
+		wg.Go(func() {
+			node, err := c.Patroni(ctx, m.Name)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				gone[m.Name] = err
+				return
+			}
+			nodes[m.Name] = node
+		})
+	}
+	wg.Wait()
+	return nodes, gone
+}
+
+// parseRules reads the rules as Patroni does, its defaults included.
+func parseRules(config map[string]any) rules {
+	o := object(config)
+	r := rules{maximumLag: 1 << 20, strict: truth(o["synchronous_mode_strict"])}
+	if n := o.number("maximum_lag_on_failover"); n != nil {
+		r.maximumLag = *n
+	}
+	r.quorum = strings.EqualFold(fmt.Sprint(o["synchronous_mode"]), "quorum")
+	r.synchronous = r.quorum || truth(o["synchronous_mode"])
+	return r
+}
+
+// truth reads a setting that may be written as PostgreSQL lets one write it.
+func truth(value any) bool {
+	switch strings.ToLower(fmt.Sprint(value)) {
+	case "on", "true", "yes", "1":
+		return true
+	}
+	return false
+}
+
+// lag returns how far a replica is behind the leader now; when one of the two does not say, how far it was when the DCS
+// last heard of it; nil when that is not known either.
+func (s survey) lag(m MemberState) *int64 {
+	leader, ok := s.state.Leader()
+	if ok {
+		from, to := s.nodes[m.Name], s.nodes[leader.Name]
+		if from.Location > 0 && to.Location > 0 {
+			lag := from.Location.behind(to.Location)
+			return &lag
+		}
+	}
+	return m.LagBytes
+}
+
+// barred says which tag or device keeps a member from leading, or "".
+func (s survey) barred(m MemberState) string {
+	priority, limited := m.Tags["failover_priority"]
+	switch {
+	case m.Tag("nofailover"):
+		return "is tagged nofailover"
+	case limited && fmt.Sprint(priority) == "0":
+		return "is tagged nofailover (failover_priority 0)"
+	case s.nodes[m.Name].WatchdogFailed:
+		return "cannot arm its watchdog, which is required"
+	}
+	return ""
+}
+
+// limitation says why a replica must not take over from a healthy leader, or "".
+func (s survey) limitation(m MemberState) string {
+	if gone := s.gone[m.Name]; gone != nil {
+		return "does not answer: " + gone.Error()
+	}
+	if !s.state.Healthy(m.Name) {
+		return fmt.Sprintf("does not stream on the leader's timeline: it is %q on timeline %d", m.State, m.Timeline)
+	}
+	if why := s.barred(m); why != "" {
+		return why
+	}
+	lag := s.lag(m)
+	switch {
+	case s.rules.quorum && m.Role != RoleQuorumStandby:
+		return "is not one of the quorum's standbys"
+	case s.rules.synchronous && !s.rules.quorum && m.Role != RoleSyncStandby:
+		return "is not the synchronous standby"
+	case lag == nil:
+		return "does not say how far it is behind"
+	case *lag > s.rules.maximumLag:
+		return fmt.Sprintf("is %d bytes behind, more than maximum_lag_on_failover %d", *lag, s.rules.maximumLag)
+	}
+	return ""
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -27,7 +28,8 @@ type Report struct {
 //
 // It is safe to run at any time, and again after it was interrupted at any point: each phase looks first and changes only
 // what differs, so a second run reports no changes. It never removes data. When a phase fails the phases that run at the
-// same time are finished and no further one is begun; the report tells what was changed until then.
+// same time are finished and no further one is begun; the report tells what was changed until then. Only one at a time
+// changes a cluster: the error matches ErrLocked, and names the holder, while somebody else does.
 func (c *Cluster) Apply(ctx context.Context, opts ApplyOptions) (Report, error) {
 	phases := opts.Phases
 	if phases == nil {
@@ -35,6 +37,10 @@ func (c *Cluster) Apply(ctx context.Context, opts ApplyOptions) (Report, error) 
 	}
 	start := time.Now()
 	out := &emitter{observer: opts.Observer, log: c.log}
-	err := runPhases(ctx, c, phases, out)
+	held, unlock, err := c.lock(ctx, "apply", "", lockHosts)
+	if err != nil {
+		return Report{Duration: time.Since(start)}, err
+	}
+	err = errlist.Join(runPhases(held, c, phases, out), unlock())
 	return Report{Changes: out.changed(), Duration: time.Since(start)}, err
 }

@@ -28,6 +28,7 @@ type Operation struct {
 // operate runs one verb: alone on this cluster, unless it is only planned. The context that f gets ends with the lock.
 func (c *Cluster) operate(ctx context.Context, name string, op Operation, how locking, f func(context.Context, *Run) error) error {
 	run := &Run{Cluster: c, phase: name, out: &emitter{observer: op.Observer, log: c.log}, lenient: true, dryRun: op.DryRun}
+	run.warnPaused(ctx)
 	if op.DryRun {
 		return f(ctx, run)
 	}
@@ -42,11 +43,23 @@ func (c *Cluster) operate(ctx context.Context, name string, op Operation, how lo
 	return errlist.Join(err, unlock())
 }
 
+// warnPaused says loudly that the cluster is paused, if it is. A cluster that does not answer is for the verb to tell.
+func (r *Run) warnPaused(ctx context.Context) {
+	po, err := r.patroniOptions()
+	if err != nil {
+		return
+	}
+	if state, err := patroni.NewClient(po).Cluster(ctx); err == nil && state.Paused {
+		r.Warn("", "the cluster is PAUSED: nobody is promoted if the leader fails, until it is resumed")
+	}
+}
+
 // Refused reports whether err says that an operation was refused before anything was changed: because the cluster's
 // state, its rules or the arguments forbid it. Such an operation will be refused again until something else has changed.
 func Refused(err error) bool {
 	for _, reason := range []error{
-		ErrRefused, patroni.ErrNoCandidate, patroni.ErrNoLeader, patroni.ErrPaused, patroni.ErrInvalid,
+		ErrRefused, patroni.ErrNoCandidate, patroni.ErrNoLeader, patroni.ErrPaused, patroni.ErrInvalid, patroni.ErrLeaderHealthy,
+		patroni.ErrLossNotAccepted, patroni.ErrUnhealthy, patroni.ErrScheduled, patroni.ErrNothingScheduled, patroni.ErrConflict,
 	} {
 		if errors.Is(err, reason) {
 			return true

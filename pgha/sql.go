@@ -28,6 +28,15 @@ type sqlRoute struct {
 
 // connect opens a connection to PostgreSQL with verify-full, through SSH.
 func (c *Cluster) connect(ctx context.Context, r sqlRoute) (*pgx.Conn, error) {
+	cfg, err := c.sqlConfig(r)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.ConnectConfig(ctx, cfg)
+}
+
+// sqlConfig says how to open connections of a route.
+func (c *Cluster) sqlConfig(r sqlRoute) (*pgx.ConnConfig, error) {
 	cfg, err := pgx.ParseConfig("")
 	if err != nil {
 		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
@@ -55,7 +64,7 @@ func (c *Cluster) connect(ctx context.Context, r sqlRoute) (*pgx.Conn, error) {
 		}
 		return c.DialFromCluster(ctx, network, address)
 	}
-	return pgx.ConnectConfig(ctx, cfg)
+	return cfg, nil
 }
 
 // withSQL opens a connection, hands it to f and closes it.

@@ -24,6 +24,12 @@ type Status struct {
 	Balancers    []BalancerStatus    `json:"balancers"`
 	VIP          *VIPStatus          `json:"vip,omitempty"`
 	Certificates []CertificateStatus `json:"certificates"`
+	// Operation is what somebody is doing to the cluster at this moment.
+	Operation *OperationStatus `json:"operation,omitempty"`
+	// ScheduledSwitchover is one that waits for its time.
+	ScheduledSwitchover *ScheduledSwitchover `json:"scheduled_switchover,omitempty"`
+	// Stranded members do not come back by themselves.
+	Stranded []StrandedMember `json:"stranded,omitempty"`
 	// Unreachable holds hosts without a connection, with the reason.
 	Unreachable map[string]string `json:"unreachable,omitempty"`
 	// Errors holds parts of the status that could not be had, with the reason.
@@ -42,10 +48,36 @@ type MemberStatus struct {
 	// LagBytes is WAL that the replica has not received; null for the leader and when unknown.
 	LagBytes       *int64 `json:"lag_bytes"`
 	PendingRestart bool   `json:"pending_restart"`
+	// PendingReason names the settings that wait for the restart.
+	PendingReason []string `json:"pending_restart_reason,omitempty"`
+	// ScheduledRestart is the time of a planned restart as Patroni gives it.
+	ScheduledRestart string `json:"scheduled_restart,omitempty"`
 	// Endpoints are the HTTP status codes of Patroni's health endpoints; 0 when one did not answer.
 	Endpoints map[string]int `json:"endpoints"`
 	// Healthy: the leader, or a replica that streams on the leader's timeline.
 	Healthy bool `json:"healthy"`
+}
+
+// OperationStatus is an operation that is going on: who does what since when.
+type OperationStatus struct {
+	Holder  string    `json:"holder"`
+	Purpose string    `json:"purpose"`
+	Since   time.Time `json:"since"`
+}
+
+// ScheduledSwitchover is a switchover that waits for its time.
+type ScheduledSwitchover struct {
+	At   time.Time `json:"at"`
+	From string    `json:"from"`
+	// To is "" when Patroni will choose.
+	To string `json:"to,omitempty"`
+}
+
+// StrandedMember is a member that does not come back by itself, with what to do about it.
+type StrandedMember struct {
+	Member string `json:"member"`
+	Reason string `json:"reason"`
+	Remedy string `json:"remedy"`
 }
 
 // EtcdStatus is one etcd member.
@@ -86,32 +118,8 @@ type CertificateStatus struct {
 // endpoints are the REST endpoints that Status tries.
 var endpoints = []string{"/primary", "/replica", "/health"}
 
-// Healthy tells whether everything is as it should be.
-func (s Status) Healthy() bool {
-	leaders, etcdLeaders := 0, 0
-	for _, m := range s.Members {
-		if m.Role == string(patroni.RoleLeader) {
-			leaders++
-		}
-		if !m.Healthy {
-			return false
-		}
-	}
-	for _, e := range s.Etcd {
-		if e.Leader {
-			etcdLeaders++
-		}
-		if !e.Healthy {
-			return false
-		}
-	}
-	for _, b := range s.Balancers {
-		if b.Error != "" || len(b.Primary) != 1 {
-			return false
-		}
-	}
-	return leaders == 1 && etcdLeaders == 1 && (s.VIP == nil || len(s.VIP.Holders) == 1) && len(s.Unreachable) == 0
-}
+// Healthy tells whether everything is as it should be; Problems says what is not.
+func (s Status) Healthy() bool { return len(s.Problems()) == 0 }
 
 // Status asks all components at the same time. What does not answer is reported in the Status rather than as an error, so
 // the status of a half-dead cluster is still a status. A ctx that ends while they are asked is an error.
@@ -139,6 +147,7 @@ func (c *Cluster) Status(ctx context.Context) (Status, error) {
 	part("patroni", func() error { return c.memberStatus(ctx, &s) })
 	part("etcd", func() error { return c.etcdStatus(ctx, &s) })
 	part("haproxy", func() error { return c.balancerStatus(ctx, &s) })
+	part("lock", func() error { return c.operationStatus(ctx, &s) })
 	part("keepalived", func() (err error) { holdings, err = c.holdings(ctx); return err })
 	wg.Wait()
 	if c.Spec.VIP != nil {
@@ -168,6 +177,12 @@ func (c *Cluster) memberStatus(ctx context.Context, s *Status) error {
 	client := patroni.NewClient(opts)
 	state, stateErr := client.Cluster(ctx)
 	s.Paused = state.Paused
+	if at := state.ScheduledSwitchover; at != nil {
+		s.ScheduledSwitchover = &ScheduledSwitchover{At: at.At, From: at.From, To: at.To}
+	}
+	for _, m := range patroni.Stranded(state) {
+		s.Stranded = append(s.Stranded, StrandedMember{Member: m.Name, Reason: m.Reason, Remedy: m.Hint})
+	}
 	members := make([]MemberStatus, len(opts.Members))
 	var wg sync.WaitGroup
 	for i, m := range opts.Members {
@@ -175,7 +190,8 @@ func (c *Cluster) memberStatus(ctx context.Context, s *Status) error {
 		ms.Name, ms.Host, ms.Endpoints = m.Name, m.Target.Name, map[string]int{}
 		if seen, ok := state.Member(m.Name); ok {
 			ms.Role, ms.State, ms.Timeline = string(seen.Role), seen.State, seen.Timeline
-			ms.LagBytes, ms.PendingRestart, ms.Healthy = seen.LagBytes, seen.PendingRestart, state.Healthy(m.Name)
+			ms.LagBytes, ms.Healthy = seen.LagBytes, state.Healthy(m.Name)
+			ms.PendingRestart, ms.PendingReason, ms.ScheduledRestart = seen.PendingRestart, seen.PendingReason, seen.ScheduledRestart
 		}
 		wg.Go(func() {
 			for _, path := range endpoints {
@@ -202,6 +218,19 @@ func (c *Cluster) etcdStatus(ctx context.Context, s *Status) error {
 		s.Etcd = append(s.Etcd, EtcdStatus{Name: m.Name, Healthy: m.Err == "" && len(m.Errors) == 0, Leader: m.Leader, Version: m.Version, DBSize: m.DBSize, Error: m.Err})
 	}
 	return err
+}
+
+// operationStatus tells of the lock in etcd. That etcd does not answer is told by its own part.
+func (c *Cluster) operationStatus(ctx context.Context, s *Status) error {
+	opts, err := c.etcdOptions()
+	if err != nil {
+		return err
+	}
+	holder, taken, err := etcd.LockHolder(ctx, opts, c.lockKey())
+	if err == nil && taken {
+		s.Operation = &OperationStatus{Holder: holder.Name, Purpose: holder.Purpose, Since: holder.Since}
+	}
+	return nil
 }
 
 func (c *Cluster) balancerStatus(ctx context.Context, s *Status) error {

@@ -2,74 +2,108 @@ package pgha
 
 import (
 	"context"
-	"fmt"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/patroni"
-	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// SwitchoverOptions say where the leadership goes.
+// SwitchoverOptions say where the leadership goes, and when.
 type SwitchoverOptions struct {
 	Operation
 	// To is the member, or its host, that shall lead. "" picks the replica that is behind the least.
 	To string
+	// At schedules the switchover instead of making it now. Patroni then does it alone: the checks and comforts below are
+	// those of this moment, not of that one.
+	At time.Time
+	// Force goes ahead although long transactions or a base backup would be cut short, or archiving fails.
+	Force bool
+}
+
+// SwitchoverResult is what a switchover did.
+type SwitchoverResult struct {
+	patroni.SwitchoverResult
+	// WithoutWrites is the longest time in which no row could be written through the virtual IP; 0 when the switchover was
+	// scheduled or could not be measured.
+	WithoutWrites patroni.Elapsed `json:"seconds_without_writes"`
 }
 
 // Switchover moves the leadership to a replica without losing a committed transaction, and returns once the new leader
 // takes writes through the virtual IP and the former one streams from it. Sessions to the former leader are closed.
 //
-// Before it asks Patroni it writes a checkpoint, so that the former leader stops quickly, and moves etcd's leadership to a
-// host that takes no part. Nothing is changed when the candidate is not fit; errors match those of patroni.Switchover.
-func (c *Cluster) Switchover(ctx context.Context, opts SwitchoverOptions) (patroni.SwitchoverResult, error) {
-	out := &emitter{observer: opts.Observer, log: c.log}
-	run := &Run{Cluster: c, phase: "switchover", out: out, lenient: true, dryRun: opts.DryRun}
-	po, err := run.patroniOptions()
-	if err != nil {
-		return patroni.SwitchoverResult{}, err
-	}
-	so := patroni.SwitchoverOptions{Candidate: opts.To}
+// It refuses a candidate that patroni.Switchover refuses, and, unless forced, a moment at which transactions older than a
+// minute or a base backup run on the primary, or its archiving fails, which would hold the shutdown up for ever. Then it
+// writes a checkpoint, so that the former leader stops quickly, and moves etcd's leadership to a host that takes no part.
+// Meanwhile it writes rows into a table of its own to measure the time without writes, and drops that table.
+//
+// Refusals match ErrRefused, ErrLocked or the errors of patroni.Switchover; nothing is changed then.
+func (c *Cluster) Switchover(ctx context.Context, opts SwitchoverOptions) (SwitchoverResult, error) {
+	var result SwitchoverResult
+	to := ""
 	if opts.To != "" {
-		h, err := c.Spec.Host(opts.To)
-		if err != nil {
-			return patroni.SwitchoverResult{}, err
+		var err error
+		if to, err = c.member(opts.To); err != nil {
+			return result, err
 		}
-		if h.Role != spec.RoleDatabase {
-			return patroni.SwitchoverResult{}, fmt.Errorf("switchover: %w: %s is a balancer", patroni.ErrNoCandidate, h.Name)
-		}
-		so.Candidate = h.Member
 	}
-	state, err := patroni.NewClient(po).Cluster(ctx)
+	err := c.operate(ctx, "switchover", opts.Operation, lockEtcd, func(ctx context.Context, run *Run) (err error) {
+		result, err = run.switchover(ctx, patroni.SwitchoverOptions{Candidate: to, At: opts.At}, opts.Force)
+		return err
+	})
+	return result, err
+}
+
+func (r *Run) switchover(ctx context.Context, so patroni.SwitchoverOptions, force bool) (SwitchoverResult, error) {
+	po, err := r.patroniOptions()
 	if err != nil {
-		return patroni.SwitchoverResult{}, err
+		return SwitchoverResult{}, err
 	}
-	if leader, ok := state.Leader(); ok && leader.Name != so.Candidate {
-		if err := c.prepareSwitchover(ctx, run, leader.Name, so.Candidate); err != nil {
-			// Both are comforts: without them the switchover takes longer, and is no less safe.
-			run.Warn("", err.Error())
-		}
+	if !so.At.IsZero() {
+		scheduled, err := patroni.Switchover(ctx, po, so)
+		return SwitchoverResult{SwitchoverResult: scheduled}, err
 	}
-	result, err := patroni.Switchover(ctx, po, so)
+	// A rehearsal refuses what has to be refused and picks the candidate, before anything is changed.
+	rehearsal, err := r.rehearsed().patroniOptions()
 	if err != nil {
-		return result, err
+		return SwitchoverResult{}, err
 	}
-	return result, readyPhase(ctx, run)
+	planned, err := patroni.Switchover(ctx, rehearsal, so)
+	if err != nil {
+		return SwitchoverResult{SwitchoverResult: planned}, err
+	}
+	if err := r.refuseObstacles(ctx, force); err != nil {
+		return SwitchoverResult{SwitchoverResult: planned}, err
+	}
+	so.Candidate = planned.NewLeader
+	if err := r.prepareSwitchover(ctx, planned.OldLeader, planned.NewLeader); err != nil {
+		// Both are comforts: without them the switchover takes longer, and is no less safe.
+		r.Warn("", err.Error())
+	}
+	if r.planning() {
+		done, err := patroni.Switchover(ctx, po, so)
+		return SwitchoverResult{SwitchoverResult: done}, err
+	}
+	measure := r.measureWrites(ctx)
+	done, err := patroni.Switchover(ctx, po, so)
+	result := SwitchoverResult{SwitchoverResult: done}
+	if err == nil {
+		err = readyPhase(ctx, r)
+	}
+	result.WithoutWrites = patroni.Elapsed(measure(err == nil))
+	return result, err
+}
+
+// rehearsed is the same run with nothing changed and nobody told.
+func (r *Run) rehearsed() *Run {
+	return &Run{Cluster: r.Cluster, phase: r.phase, out: &emitter{log: r.log}, lenient: true, dryRun: true}
 }
 
 // prepareSwitchover makes it short: little left to write at shutdown, and no election of etcd in the middle of it.
-func (c *Cluster) prepareSwitchover(ctx context.Context, run *Run, leader, candidate string) error {
-	run.Progress("writing a checkpoint on " + leader)
-	err := c.withSQL(ctx, c.writeRoute(), func(conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "CHECKPOINT")
+func (r *Run) prepareSwitchover(ctx context.Context, leader, candidate string) error {
+	if err := r.checkpoint(ctx, leader); err != nil {
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("write a checkpoint first: %w", err)
 	}
-	eo, err := run.etcdOptions()
+	eo, err := r.etcdOptions()
 	if err != nil {
 		return err
 	}
@@ -79,11 +113,22 @@ func (c *Cluster) prepareSwitchover(ctx context.Context, run *Run, leader, candi
 	}
 	for _, m := range eo.Members {
 		if m.Name != leader && m.Name != candidate {
-			run.Progress("moving etcd's leadership to " + m.Name)
-			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-			defer cancel()
-			return etcd.MoveLeader(ctx, eo, m.Name)
+			return r.moveEtcdLeader(ctx, eo, now, m.Name)
 		}
 	}
 	return nil
+}
+
+// CancelSwitchover takes a scheduled switchover off the schedule and returns it. patroni.ErrNothingScheduled if there is
+// none.
+func (c *Cluster) CancelSwitchover(ctx context.Context, op Operation) (patroni.ScheduledSwitchover, error) {
+	var was patroni.ScheduledSwitchover
+	err := c.operate(ctx, "cancel switchover", op, lockEtcd, func(ctx context.Context, run *Run) error {
+		po, err := run.patroniOptions()
+		if err == nil {
+			was, err = patroni.CancelSwitchover(ctx, po)
+		}
+		return err
+	})
+	return was, err
 }

@@ -114,7 +114,11 @@ func applyText(out *terminal) pgha.Observer {
 		case pgha.Progress:
 			out.notef("%s   %s\n", stamp(), out.paint(dim, e.Message))
 		case pgha.Warning:
-			out.notef("%s %s %s: %s\n", stamp(), out.paint(yellow, "!"), e.Host, e.Message)
+			about := ""
+			if e.Host != "" {
+				about = e.Host + ": "
+			}
+			out.notef("%s %s %s%s\n", stamp(), out.paint(yellow, "!"), about, e.Message)
 		}
 	}
 }

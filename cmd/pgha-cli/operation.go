@@ -231,3 +231,14 @@ func oneArgument(c *cli.Context, what string) (string, error) {
 func withHint(err error, format string, args ...any) error {
 	return remote.WithHint(err, fmt.Sprintf(format, args...))
 }
+
+// showAfter prints the status at the end of a change.
+func showAfter(ctx context.Context, out *terminal, cl *pgha.Cluster) error {
+	status, err := cl.Status(ctx)
+	if err != nil {
+		return err
+	}
+	out.printf("\n")
+	printStatus(out, status)
+	return nil
+}

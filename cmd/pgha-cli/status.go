@@ -72,7 +72,14 @@ func printStatus(out *terminal, s pgha.Status) {
 	}
 	out.printf("cluster %s: %s\n", s.Cluster, verdict)
 	if s.Paused {
-		out.printf("%s\n", out.paint(yellow, "PAUSED: nobody is promoted if the leader fails"))
+		out.printf("%s\n", out.paint(yellow, "PAUSED: nobody is promoted if the leader fails, until pgha-cli resume"))
+	}
+	if o := s.Operation; o != nil {
+		out.printf("%s\n", out.paint(yellow, fmt.Sprintf("%s is at it: %s since %s", o.Holder, o.Purpose, o.Since.Local().Format(time.TimeOnly))))
+	}
+	if at := s.ScheduledSwitchover; at != nil {
+		out.printf("%s\n", out.paint(yellow, fmt.Sprintf("a switchover from %s to %s is scheduled for %s; pgha-cli switchover --cancel takes it back",
+			at.From, cmp.Or(at.To, "whom Patroni picks"), at.At.Local().Format(time.DateTime))))
 	}
 	w := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\nMEMBER\tHOST\tROLE\tSTATE\tTIMELINE\tLAG\tREST")
@@ -101,6 +108,17 @@ func printStatus(out *terminal, s pgha.Status) {
 	if len(s.Certificates) > 0 {
 		first := slices.MinFunc(s.Certificates, func(a, b pgha.CertificateStatus) int { return cmp.Compare(a.DaysLeft, b.DaysLeft) })
 		out.printf("\n%d certificates; the first to end: %s, in %d days\n", len(s.Certificates), first.Name, first.DaysLeft)
+	}
+	for _, m := range s.Members {
+		if m.PendingRestart {
+			out.printf("%s %s waits for a restart: %s; pgha-cli restart --pending\n", out.paint(yellow, "!"), m.Name, strings.Join(m.PendingReason, ", "))
+		}
+		if m.ScheduledRestart != "" {
+			out.printf("%s %s will be restarted at %s; pgha-cli restart %s --cancel takes it back\n", out.paint(yellow, "!"), m.Name, m.ScheduledRestart, m.Name)
+		}
+	}
+	for _, m := range s.Stranded {
+		out.printf("%s %s may not come back by itself: %s\n  %s\n", out.paint(red, "✗"), m.Member, m.Reason, out.paint(dim, m.Remedy))
 	}
 	for _, part := range [](map[string]string){s.Unreachable, s.Errors} {
 		for _, name := range slices.Sorted(keys(part)) {

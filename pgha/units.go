@@ -1,0 +1,9 @@
+package pgha
+
+// The units that pgha manages, as its component packages name them.
+const (
+	etcdUnit       = "etcd.service"
+	patroniUnit    = "patroni.service"
+	haproxyUnit    = "haproxy.service"
+	keepalivedUnit = "keepalived.service"
+)

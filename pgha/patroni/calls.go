@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 )
 
 // Cluster returns the cluster as the first member that answers sees it. Every member answers from the DCS, so it does
@@ -96,12 +98,21 @@ func (c *Client) patchOn(ctx context.Context, m Member, patch map[string]any) (m
 
 // wake makes every member's Patroni look at the cluster now instead of in up to LoopWait: the leader makes missing
 // replication slots, replicas report that they stream. Patroni wakes on any change of the dynamic configuration, even on
-// the removal of a key that is not there. It is a mere courtesy, so nobody hears of its failure.
+// the removal of a key that is not there. It is a mere courtesy, so nobody hears of its failure or waits for the dead.
 func (c *Client) wake(ctx context.Context) {
 	nothing := map[string]any{"pgha": json.RawMessage("null")}
+	var wg sync.WaitGroup
 	for _, m := range c.options.Members {
-		if _, err := c.patchOn(ctx, m, nothing); err != nil {
-			continue
-		}
+		wg.Go(func() { _, _ = c.patchOn(ctx, m, nothing) }) //nolint:errcheck // see above
+	}
+	all := make(chan struct{})
+	go func() { wg.Wait(); close(all) }()
+	select {
+	case <-all:
+	case <-time.After(wakeBound):
+	case <-ctx.Done():
 	}
 }
+
+// wakeBound is how long those who answer are waited for.
+const wakeBound = 500 * time.Millisecond

@@ -36,6 +36,8 @@ type Client struct {
 	options Options
 	tls     *tls.Config
 	err     error // what is wrong with the certificates, told by every call
+
+	answering atomic.Int32 // the index of the member that answered last: it is asked first
 }
 
 // NewClient returns a client for o's Members, RESTCA, Operator and RESTPort; no other option matters. It connects to
@@ -144,7 +146,7 @@ func (c *Client) call(ctx context.Context, m Member, method, path string, body a
 	return answer, nil
 }
 
-// anyMember returns the first good answer. Members are asked in turn: the next one as soon as one fails, or is silent for
+// anyMember returns the first good answer. Members are asked in turn, beginning with the one that answered last: the next one as soon as one fails, or is silent for
 // hedgeAfter. The error of all failing matches ErrUnavailable and holds every member's reason.
 func anyMember[T any](ctx context.Context, c *Client, ask func(context.Context, Member) (T, error)) (T, error) {
 	type answer struct {
@@ -156,12 +158,13 @@ func anyMember[T any](ctx context.Context, c *Client, ask func(context.Context, 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	members := c.options.Members
+	first := int(c.answering.Load())
 	answers := make(chan answer, len(members))
 	errs := make([]error, len(members))
 	asked, failed := 0, 0
 	for {
 		if asked < len(members) {
-			i := asked
+			i := (first + asked) % len(members)
 			go func() {
 				value, err := ask(ctx, members[i])
 				answers <- answer{i, value, err}
@@ -178,6 +181,7 @@ func anyMember[T any](ctx context.Context, c *Client, ask func(context.Context, 
 		select {
 		case a := <-answers:
 			if a.err == nil {
+				c.answering.Store(int32(a.index)) //nolint:gosec // a cluster has few members
 				return a.value, nil
 			}
 			errs[a.index] = a.err

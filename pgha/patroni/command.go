@@ -58,6 +58,13 @@ func (c *Client) command(ctx context.Context, m Member, method, path string, bod
 	return r, nil
 }
 
+// quick is command for what Patroni answers at once. A member that does not is taken for one whose answer was lost.
+func (c *Client) quick(ctx context.Context, m Member, method, path string, body any) (response, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return c.command(ctx, m, method, path, body)
+}
+
 // answered is an unsafe request that is under way while the caller looks at what it brings about.
 type answered struct {
 	response response

@@ -74,7 +74,7 @@ func (c *Client) setPause(ctx context.Context, po PauseOptions, pause bool) (Pau
 			c.changed(c.options.Members[0], change)
 			return result, nil
 		}
-		if _, err := c.PatchConfig(ctx, pausePatch(pause)); err != nil {
+		if _, err := c.apply(ctx, pausePatch(pause)); err != nil {
 			return result, c.unpause(ctx, pause, err)
 		}
 		result.Paused, result.Changed = pause, true

@@ -19,6 +19,9 @@ const reinitializeTimeout = 12 * time.Hour
 // again in each of its rounds.
 const stuckAfter = 90 * time.Second
 
+// forceTimeout bounds how long Patroni may take to answer, because it ends a running copy first.
+const forceTimeout = 30 * time.Second
+
 // ReinitializeOptions say which member is copied anew.
 type ReinitializeOptions struct {
 	// Member whose data is deleted and copied anew.
@@ -152,7 +155,9 @@ func (c *Client) startCopy(ctx context.Context, target Member, ro ReinitializeOp
 	if ro.FromLeader {
 		body["from_leader"] = true
 	}
-	r, err := c.command(ctx, target, http.MethodPost, "/reinitialize", body)
+	inner, cancel := context.WithTimeout(ctx, forceTimeout)
+	defer cancel()
+	r, err := c.command(inner, target, http.MethodPost, "/reinitialize", body)
 	switch {
 	case err != nil:
 		return err

@@ -59,9 +59,7 @@ func Reload(ctx context.Context, o Options, members ...string) (ReloadResult, er
 
 // reload is safe to repeat, so a lost answer is an error like any other.
 func (c *Client) reload(ctx context.Context, m Member) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	r, err := c.command(ctx, m, http.MethodPost, "/reload", nil)
+	r, err := c.quick(ctx, m, http.MethodPost, "/reload", nil)
 	if err != nil {
 		return err
 	}

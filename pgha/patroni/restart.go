@@ -3,8 +3,6 @@ package patroni
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +19,9 @@ type RestartOptions struct {
 	Role Role
 	// SkipLeader leaves out the leader.
 	SkipLeader bool
-	// LeaderBySwitchover moves the leadership to a restarted replica first and restarts the former leader as a replica. It
-	// costs writes about as long as a restart does, but not longer when PostgreSQL is slow to start. Otherwise the leader is
-	// restarted in place.
+	// LeaderBySwitchover moves the leadership to a restarted replica instead of restarting the leader in place. The former
+	// leader's PostgreSQL is restarted by that as a replica. Writes stop about as long as for a restart, but no longer when
+	// PostgreSQL is slow to start.
 	LeaderBySwitchover bool
 	// Force goes on although another member is unhealthy.
 	Force bool
@@ -38,8 +36,8 @@ type RestartedMember struct {
 	Member string `json:"member"`
 	// Role is the one it was restarted in.
 	Role Role `json:"role"`
-	// Down is how long PostgreSQL did not answer, to the interval of looking; Took is how long it took until the member was
-	// healthy again.
+	// Down is how long PostgreSQL did not answer, to the interval of looking, and 0 after a switchover, whose result tells;
+	// Took is how long it took until the member was healthy again.
 	Down Elapsed `json:"down_seconds"`
 	Took Elapsed `json:"took_seconds"`
 	// Pending are settings that still wait for a restart: some can be lowered on a replica only after the leader.
@@ -105,6 +103,7 @@ func (e *RestartError) Hint() string {
 func Restart(ctx context.Context, o Options, ro RestartOptions) (RestartResult, error) {
 	o = o.withDefaults()
 	setDefault(&ro.Timeout, o.Wait)
+	o.Wait = ro.Timeout
 	result, err := NewClient(o).restart(ctx, ro)
 	if err != nil {
 		return result, fmt.Errorf("restart: %w", err)
@@ -152,68 +151,6 @@ func (c *Client) restart(ctx context.Context, ro RestartOptions) (RestartResult,
 	return result, err
 }
 
-// restartOrder returns the chosen members, replicas first.
-func (c *Client) restartOrder(s survey, ro RestartOptions) ([]MemberState, error) {
-	for _, name := range ro.Members {
-		if _, ok := s.state.Member(name); !ok {
-			return nil, unknownMember(s.state, name, ErrInvalid)
-		}
-		if _, err := c.member(name); err != nil {
-			return nil, err
-		}
-	}
-	var replicas, leaders []MemberState
-	for _, m := range s.state.Members {
-		leads := m.Role.Leads()
-		switch {
-		case len(ro.Members) > 0 && !slices.Contains(ro.Members, m.Name),
-			ro.PendingOnly && !m.PendingRestart && !s.nodes[m.Name].PendingRestart,
-			ro.SkipLeader && leads,
-			ro.Role == RoleReplica && leads,
-			ro.Role != "" && ro.Role != RoleReplica && ro.Role != m.Role:
-		case leads:
-			leaders = append(leaders, m)
-		default:
-			replicas = append(replicas, m)
-		}
-	}
-	return append(replicas, leaders...), nil
-}
-
-// checkRestart refuses what would be an outage.
-func (c *Client) checkRestart(s survey, order []MemberState, ro RestartOptions) error {
-	leader, ok := s.state.Leader()
-	if !ok {
-		return remote.WithHint(ErrNoLeader, "wait until there is one, or make one with a failover")
-	}
-	last := order[len(order)-1]
-	if s.state.Paused {
-		if ro.LeaderBySwitchover && last.Name == leader.Name {
-			return remote.WithHint(ErrPaused, "resume the cluster first, or restart the leader in place")
-		}
-		c.options.Progress("warning: the cluster is paused: if PostgreSQL does not start again, nobody takes over")
-	}
-	var sick []string
-	for _, m := range c.options.Members {
-		other := len(order) > 1 || order[0].Name != m.Name
-		if other && (!s.state.Healthy(m.Name) || s.gone[m.Name] != nil) {
-			sick = append(sick, m.Name)
-		}
-	}
-	if len(sick) == 0 {
-		return nil
-	}
-	err := fmt.Errorf("%w: %s is not healthy", ErrUnhealthy, strings.Join(sick, ", "))
-	if healthy := s.healthy(); last.Name == leader.Name && !slices.ContainsFunc(healthy, func(name string) bool { return name != leader.Name }) {
-		err = fmt.Errorf("%w, so restarting %s is an outage that no replica can cover", err, leader.Name)
-	}
-	if ro.Force {
-		c.options.Progress("warning: " + err.Error())
-		return nil
-	}
-	return remote.WithHint(err, "bring it back first, or force the restart")
-}
-
 func (c *Client) planRestart(s survey, m MemberState, ro RestartOptions, result *RestartResult) {
 	target, err := c.member(m.Name)
 	if err != nil {
@@ -227,155 +164,44 @@ func (c *Client) planRestart(s survey, m MemberState, ro RestartOptions, result 
 	result.Restarted = append(result.Restarted, RestartedMember{Member: m.Name, Role: m.Role})
 }
 
-// restartNext restarts one member, after a switchover if that is how the leader goes.
+// restartNext restarts one member. After the leader it waits for the replicas, too: they have lost their connection.
 func (c *Client) restartNext(ctx context.Context, s survey, m MemberState, ro RestartOptions, result *RestartResult) error {
 	leader, _ := s.state.Leader()
-	if ro.LeaderBySwitchover && m.Name == leader.Name {
-		ctx, cancel := context.WithTimeout(ctx, ro.Timeout)
-		defer cancel()
-		moved, err := c.switchover(ctx, SwitchoverOptions{Timeout: ro.Timeout})
-		if err != nil {
-			return err
-		}
-		result.Switchover = &moved
-		m.Role = RoleReplica
+	if m.Name == leader.Name && ro.LeaderBySwitchover {
+		return c.restartBySwitchover(ctx, s, m, ro, result)
 	}
 	done, err := c.restartOne(ctx, m, ro)
 	if err != nil {
 		return err
 	}
 	result.Restarted = append(result.Restarted, done)
+	if m.Name == leader.Name {
+		_, err = c.waitHealthy(ctx, ro.Timeout, s.healthy()...)
+	}
+	return err
+}
+
+// restartBySwitchover makes the leader a replica. Patroni stops and starts its PostgreSQL for that, so it is only restarted
+// again if that was not enough.
+func (c *Client) restartBySwitchover(ctx context.Context, s survey, m MemberState, ro RestartOptions, result *RestartResult) error {
+	inner, cancel := context.WithTimeout(ctx, ro.Timeout)
+	defer cancel()
+	moved, err := c.switchover(inner, SwitchoverOptions{Timeout: ro.Timeout})
+	if err != nil {
+		return err
+	}
+	result.Switchover = &moved
+	node, err := c.Patroni(ctx, m.Name)
+	if err != nil {
+		return err
+	}
+	m.Role = RoleReplica
+	done := RestartedMember{Member: m.Name, Role: m.Role, Took: moved.Complete}
+	if node.PendingRestart || node.StartedAt.Equal(s.nodes[m.Name].StartedAt) {
+		if done, err = c.restartOne(ctx, m, ro); err != nil {
+			return err
+		}
+	}
+	result.Restarted = append(result.Restarted, done)
 	return nil
-}
-
-// restartGrace is how long a member may take to come back after its Patroni has said that the restart failed: Patroni
-// itself tries again.
-const restartGrace = 30 * time.Second
-
-// pendingGrace is how long a healthy member may still say that settings are pending before that is believed.
-const pendingGrace = 5 * time.Second
-
-// restartOne restarts one member and waits until it is back.
-func (c *Client) restartOne(ctx context.Context, m MemberState, ro RestartOptions) (RestartedMember, error) {
-	done := RestartedMember{Member: m.Name, Role: m.Role}
-	target, err := c.member(m.Name)
-	if err != nil {
-		return done, err
-	}
-	before, err := c.Patroni(ctx, m.Name)
-	if err != nil {
-		return done, err
-	}
-	c.options.Progress(fmt.Sprintf("restarting PostgreSQL on %s (%s)", m.Name, m.Role))
-	w := restartWatch{client: c, member: m.Name, before: before, start: time.Now()}
-	w.request = c.background(ctx, target, http.MethodPost, "/restart", map[string]any{})
-	if err := poll(ctx, ro.Timeout, m.Name+" to be back", w.look); err != nil {
-		return done, err
-	}
-	done.Took, done.Down, done.Pending = since(w.start), Elapsed(w.down), w.pending
-	c.changed(target, remote.Change{Kind: "member", Name: m.Name, Action: "restarted", Duration: done.Took.Duration()})
-	return done, nil
-}
-
-// restartWatch follows the restart of one member.
-type restartWatch struct {
-	client  *Client
-	member  string
-	before  NodeState
-	request <-chan answered
-	start   time.Time
-
-	failed          error     // what Patroni said against it
-	failedAt        time.Time // when
-	lastUp, backAt  time.Time // PostgreSQL's last answer before, the moment of being healthy
-	down            time.Duration
-	woken           time.Time
-	pending         []string
-	stopped, backUp bool
-}
-
-// look asks whether the member is back: first itself, then the cluster.
-func (w *restartWatch) look(ctx context.Context) (bool, string, error) {
-	if err := w.hear(); err != nil {
-		return false, "", err
-	}
-	node, err := w.client.Patroni(ctx, w.member)
-	if err != nil {
-		return false, err.Error(), nil
-	}
-	restarted := !node.StartedAt.IsZero() && !node.StartedAt.Equal(w.before.StartedAt)
-	switch {
-	case !restarted && node.State == StateRunning && w.failed != nil:
-		return false, "", w.failed // it never stopped
-	case !w.failedAt.IsZero() && time.Since(w.failedAt) > restartGrace:
-		return false, "", w.failed
-	case !restarted:
-		w.measure(node)
-		return false, fmt.Sprintf("%s is %q", w.member, node.State), nil
-	}
-	w.measure(node)
-	return w.lookAtCluster(ctx, node)
-}
-
-// hear takes in Patroni's answer, once.
-func (w *restartWatch) hear() error {
-	select {
-	case a := <-w.request:
-		w.request = nil
-		if a.err != nil {
-			return a.err
-		}
-		if !a.response.good() && !a.response.uncertain() {
-			return a.response.err()
-		}
-		if !a.response.good() {
-			w.client.options.Progress("warning: " + a.response.err().Error() + "; watching " + w.member + " instead")
-		}
-		if a.response.lost == nil && !a.response.good() && !strings.Contains(a.response.Body, "still starting") {
-			w.failed, w.failedAt = a.response.err(), time.Now()
-		}
-	default:
-	}
-	return nil
-}
-
-// measure finds out how long PostgreSQL was away, as far as looking now and then can tell.
-func (w *restartWatch) measure(node NodeState) {
-	now := time.Now()
-	up := node.State == StateRunning && !node.StartedAt.IsZero()
-	switch {
-	case !w.stopped && up && node.StartedAt.Equal(w.before.StartedAt):
-		w.lastUp = now
-	case up && !w.backUp:
-		w.stopped, w.backUp = true, true
-		if w.lastUp.IsZero() {
-			w.lastUp = w.start
-		}
-		w.down = now.Sub(w.lastUp)
-	default:
-		w.stopped = true
-	}
-}
-
-func (w *restartWatch) lookAtCluster(ctx context.Context, node NodeState) (bool, string, error) {
-	state, err := w.client.Cluster(ctx)
-	if err != nil {
-		return false, err.Error(), nil
-	}
-	if time.Since(w.woken) >= wakeEvery {
-		w.client.wake(ctx)
-		w.woken = time.Now()
-	}
-	if !state.Healthy(w.member) || node.State != StateRunning {
-		return false, describe(state), nil
-	}
-	if w.backAt.IsZero() {
-		w.backAt = time.Now()
-	}
-	w.pending = nil
-	if node.PendingRestart {
-		w.pending = node.PendingReason
-		return time.Since(w.backAt) > pendingGrace, w.member + " still has settings pending: " + settings(node.PendingReason), nil
-	}
-	return true, "", nil
 }

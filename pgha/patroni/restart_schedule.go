@@ -41,7 +41,7 @@ func (c *Client) scheduleRestart(ctx context.Context, s survey, order []MemberSt
 	if ro.PendingOnly {
 		body["restart_pending"] = true
 	}
-	r, err := c.command(ctx, target, http.MethodPost, "/restart", body)
+	r, err := c.quick(ctx, target, http.MethodPost, "/restart", body)
 	switch {
 	case err != nil:
 		return nil, err
@@ -79,9 +79,7 @@ func (c *Client) waitRestartSchedule(ctx context.Context, member string, set boo
 
 // deleteRestart reports whether there was something to delete.
 func (c *Client) deleteRestart(ctx context.Context, m Member) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	r, err := c.command(ctx, m, http.MethodDelete, "/restart", nil)
+	r, err := c.quick(ctx, m, http.MethodDelete, "/restart", nil)
 	switch {
 	case err != nil:
 		return false, err

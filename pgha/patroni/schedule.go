@@ -57,7 +57,7 @@ func (c *Client) scheduleSwitchover(ctx context.Context, asked Member, so Switch
 	if so.Candidate != "" {
 		body["candidate"] = so.Candidate
 	}
-	r, err := c.command(ctx, asked, http.MethodPost, "/switchover", body)
+	r, err := c.quick(ctx, asked, http.MethodPost, "/switchover", body)
 	switch {
 	case err != nil:
 		return result, err
@@ -110,18 +110,24 @@ func (c *Client) unscheduleOwn(ctx context.Context, own ScheduledSwitchover) err
 	if s := state.ScheduledSwitchover; s == nil || !s.equal(own) {
 		return nil
 	}
-	return c.deleteSchedule(ctx)
+	_, err = c.deleteSchedule(ctx)
+	return err
 }
 
-func (c *Client) deleteSchedule(ctx context.Context) error {
-	_, err := anyMember(ctx, c, func(ctx context.Context, m Member) (struct{}, error) {
-		code, answer, err := c.request(ctx, m, http.MethodDelete, "/switchover", nil)
-		if err == nil && code != http.StatusOK && code != http.StatusNotFound {
-			err = &StatusError{Member: m.Name, Method: http.MethodDelete, Path: "/switchover", Code: code, Body: excerpt(answer)}
+// deleteSchedule reports whether there was one.
+func (c *Client) deleteSchedule(ctx context.Context) (bool, error) {
+	return anyMember(ctx, c, func(ctx context.Context, m Member) (bool, error) {
+		r, err := c.quick(ctx, m, http.MethodDelete, "/switchover", nil)
+		switch {
+		case err != nil:
+			return false, err
+		case r.good():
+			return true, nil
+		case r.lost == nil && r.Code == http.StatusNotFound:
+			return false, nil
 		}
-		return struct{}{}, err
+		return false, r.err()
 	})
-	return err
 }
 
 // ScheduledSwitchovers returns what is scheduled: at most one, because Patroni keeps no more. Scheduled restarts are found
@@ -156,10 +162,14 @@ func (c *Client) cancelSwitchover(ctx context.Context) (ScheduledSwitchover, err
 	}
 	was := *state.ScheduledSwitchover
 	if !c.options.planning() {
-		if err := c.deleteSchedule(ctx); err != nil {
+		found, err := c.deleteSchedule(ctx)
+		switch {
+		case err != nil:
 			return was, err
+		case !found:
+			return was, remote.WithHint(ErrNothingScheduled, "somebody else cancelled it, or its time has come: look at the cluster")
 		}
-		_, err := c.waitSchedule(ctx, "the schedule to be gone", func(state ClusterState) bool { return state.ScheduledSwitchover == nil })
+		_, err = c.waitSchedule(ctx, "the schedule to be gone", func(state ClusterState) bool { return state.ScheduledSwitchover == nil })
 		if err != nil {
 			return was, err
 		}

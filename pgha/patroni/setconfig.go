@@ -86,12 +86,12 @@ func (c *Client) setConfig(ctx context.Context, so SetConfigOptions) (SetConfigR
 		return result, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	patch, changes := difference("", current, wanted)
-	result.Changes = describeChanges("", current, patch)
 	if err := newProblems(current, patched(current, patch)); err != nil {
 		return result, err
 	}
+	result.Changes = describeChanges("", current, patch)
 	if len(patch) > 0 && !c.options.planning() {
-		if result.Config, err = c.PatchConfig(ctx, patch); err != nil {
+		if result.Config, err = c.apply(ctx, patch); err != nil {
 			return result, err
 		}
 	}
@@ -109,6 +109,19 @@ func (c *Client) setConfig(ctx context.Context, so SetConfigOptions) (SetConfigR
 	result.Pending, err = c.waitPending(ctx, changes)
 	result.Took = since(start)
 	return result, err
+}
+
+// apply is PatchConfig that looks whether the patch was made after all when nobody confirms it.
+func (c *Client) apply(ctx context.Context, patch map[string]any) (map[string]any, error) {
+	config, err := c.PatchConfig(ctx, patch)
+	if err == nil || ctx.Err() != nil {
+		return config, err
+	}
+	c.options.Progress("warning: nobody confirms the change, looking whether it was made: " + err.Error())
+	if _, lost := c.waitTaken(ctx, requestTimeout, patch); lost != nil {
+		return nil, err
+	}
+	return c.Config(ctx)
 }
 
 // waitTaken waits until every member that answers shows what the patch has set.

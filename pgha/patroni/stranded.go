@@ -1,8 +1,10 @@
 package patroni
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // StrandedMember is a member that will not stream again by itself.
@@ -17,13 +19,46 @@ type StrandedMember struct {
 	Hint   string `json:"hint"`
 }
 
+// strandedAfter is the default time for which a member must have been of no use: returning takes less, loop_wait included.
+const strandedAfter = 30 * time.Second
+
+// FindStranded watches the cluster for so long and returns the members that Stranded reports the whole time. 0 means 30 s.
+// It returns early when there are none. Changes nothing. Errors match ErrUnavailable, or are ctx's.
+func FindStranded(ctx context.Context, o Options, during time.Duration) ([]StrandedMember, error) {
+	setDefault(&during, strandedAfter)
+	c := NewClient(o)
+	start := time.Now()
+	var stranded []StrandedMember
+	for {
+		state, err := c.Cluster(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("find stranded members: %w", err)
+		}
+		now := Stranded(state)
+		if stranded == nil {
+			stranded = now
+		}
+		stranded = slices.DeleteFunc(stranded, func(s StrandedMember) bool {
+			return !slices.ContainsFunc(now, func(n StrandedMember) bool { return n.Name == s.Name })
+		})
+		if len(stranded) == 0 || time.Since(start) >= during {
+			return stranded, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("find stranded members: %w", ctx.Err())
+		case <-time.After(min(wakeEvery, during)):
+		}
+	}
+}
+
 // failedStates are those in which Patroni leaves a PostgreSQL that it cannot bring up.
 var failedStates = []string{"start failed", "restart failed", "stop failed", "crashed", "initdb failed", "custom bootstrap failed"}
 
 // Stranded returns the members of a cluster with a leader that are neither streaming nor on their way: a former leader that
 // could not come back as a replica, a replica left behind on an old timeline, a PostgreSQL that does not start. It looks at
 // one moment: a member that is just returning can look the same, so ask twice, half a minute apart, and believe what is
-// there both times. Pure computation.
+// there both times, as FindStranded does. Pure computation.
 func Stranded(state ClusterState) []StrandedMember {
 	leader, ok := state.Leader()
 	if !ok {

@@ -53,6 +53,7 @@ type SwitchoverResult struct {
 func Switchover(ctx context.Context, o Options, so SwitchoverOptions) (SwitchoverResult, error) {
 	o = o.withDefaults()
 	setDefault(&so.Timeout, o.Wait)
+	o.Wait = so.Timeout
 	ctx, cancel := context.WithTimeout(ctx, so.Timeout)
 	defer cancel()
 	result, err := NewClient(o).switchover(ctx, so)

@@ -1,0 +1,145 @@
+package patroni
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// restartGrace is how long a member may take to come back after its Patroni has said that the restart failed: Patroni
+// itself tries again.
+const restartGrace = 30 * time.Second
+
+// pendingGrace is how long a healthy member may still say that settings are pending before that is believed.
+const pendingGrace = 5 * time.Second
+
+// restartOne restarts one member and waits until it is back.
+func (c *Client) restartOne(ctx context.Context, m MemberState, ro RestartOptions) (RestartedMember, error) {
+	done := RestartedMember{Member: m.Name, Role: m.Role}
+	target, err := c.member(m.Name)
+	if err != nil {
+		return done, err
+	}
+	before, err := c.Patroni(ctx, m.Name)
+	if err != nil {
+		return done, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // of the request: Patroni goes on without a listener
+	c.options.Progress(fmt.Sprintf("restarting PostgreSQL on %s (%s)", m.Name, m.Role))
+	w := restartWatch{client: c, member: m.Name, before: before, start: time.Now()}
+	w.request = c.background(ctx, target, http.MethodPost, "/restart", map[string]any{})
+	if err := poll(ctx, ro.Timeout, m.Name+" to be back", w.look); err != nil {
+		return done, err
+	}
+	done.Took, done.Down, done.Pending = since(w.start), Elapsed(w.down), w.pending
+	c.changed(target, remote.Change{Kind: "member", Name: m.Name, Action: "restarted", Duration: done.Took.Duration()})
+	return done, nil
+}
+
+// restartWatch follows the restart of one member.
+type restartWatch struct {
+	client  *Client
+	member  string
+	before  NodeState
+	request <-chan answered
+	start   time.Time
+
+	failed          error     // what Patroni said against it
+	failedAt        time.Time // when
+	lastUp, backAt  time.Time // PostgreSQL's last answer before, the moment of being healthy
+	down            time.Duration
+	woken           time.Time
+	pending         []string
+	stopped, backUp bool
+}
+
+// look asks whether the member is back: first itself, then the cluster.
+func (w *restartWatch) look(ctx context.Context) (bool, string, error) {
+	if err := w.hear(); err != nil {
+		return false, "", err
+	}
+	node, err := w.client.Patroni(ctx, w.member)
+	if err != nil {
+		return false, err.Error(), nil
+	}
+	restarted := !node.StartedAt.IsZero() && !node.StartedAt.Equal(w.before.StartedAt)
+	switch {
+	case !restarted && node.State == StateRunning && w.failed != nil:
+		return false, "", w.failed // it never stopped
+	case !w.failedAt.IsZero() && time.Since(w.failedAt) > restartGrace:
+		return false, "", w.failed
+	case !restarted:
+		w.measure(node)
+		return false, fmt.Sprintf("%s is %q", w.member, node.State), nil
+	}
+	w.measure(node)
+	return w.lookAtCluster(ctx, node)
+}
+
+// hear takes in Patroni's answer, once.
+func (w *restartWatch) hear() error {
+	select {
+	case a := <-w.request:
+		w.request = nil
+		if a.err != nil {
+			return a.err
+		}
+		if !a.response.good() && !a.response.uncertain() {
+			return a.response.err()
+		}
+		if !a.response.good() {
+			w.client.options.Progress("warning: " + a.response.err().Error() + "; watching " + w.member + " instead")
+		}
+		if a.response.lost == nil && !a.response.good() && !strings.Contains(a.response.Body, "still starting") {
+			w.failed, w.failedAt = a.response.err(), time.Now()
+		}
+	default:
+	}
+	return nil
+}
+
+// measure finds out how long PostgreSQL was away, as far as looking now and then can tell.
+func (w *restartWatch) measure(node NodeState) {
+	now := time.Now()
+	up := node.State == StateRunning && !node.StartedAt.IsZero()
+	switch {
+	case !w.stopped && up && node.StartedAt.Equal(w.before.StartedAt):
+		w.lastUp = now
+	case up && !w.backUp:
+		w.stopped, w.backUp = true, true
+		if w.lastUp.IsZero() {
+			w.lastUp = w.start
+		}
+		w.down = now.Sub(w.lastUp)
+	default:
+		w.stopped = true
+	}
+}
+
+func (w *restartWatch) lookAtCluster(ctx context.Context, node NodeState) (bool, string, error) {
+	state, err := w.client.Cluster(ctx)
+	if err != nil {
+		return false, err.Error(), nil
+	}
+	if time.Since(w.woken) >= wakeEvery {
+		w.client.wake(ctx)
+		w.woken = time.Now()
+	}
+	if !state.Healthy(w.member) || node.State != StateRunning {
+		return false, describe(state), nil
+	}
+	if w.backAt.IsZero() {
+		w.backAt = time.Now()
+	}
+	w.pending = nil
+	if node.PendingRestart {
+		w.pending = node.PendingReason
+		return time.Since(w.backAt) > pendingGrace, w.member + " still has settings pending: " + settings(node.PendingReason), nil
+	}
+	return true, "", nil
+}

@@ -4,6 +4,9 @@ package examples_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +17,7 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// TestOnLab provisions a lab with one example and gives it a database with the other, twice.
+// TestOnLab provisions a lab with one example, gives it a database with the next, twice, and operates it with two more.
 func TestOnLab(t *testing.T) {
 	if os.Getenv("PGHA_LAB") != "1" {
 		t.Skip("boots systemd hosts as root; set PGHA_LAB=1 to run it")
@@ -22,7 +25,7 @@ func TestOnLab(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir, "./provision", "./custom-phase").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir, "./provision", "./custom-phase", "./health", "./maintenance").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	l, err := lab.Start(ctx, lab.Options{Name: "example"})
@@ -60,4 +63,55 @@ func TestOnLab(t *testing.T) {
 	if out := run("custom-phase", `it's "mine"`); out != "0 changes\n" {
 		t.Errorf("second run of custom-phase:\n%s", out)
 	}
+	if out := run("maintenance", "touch", "/run/maintained"); strings.Count(out, ": done in ") != 3 || strings.Count(out, " leads now") != 1 {
+		t.Errorf("maintenance took other than three hosts and one switchover:\n%s", out)
+	}
+	for _, h := range l.Hosts() {
+		code, err := l.Exec(ctx, h.Name, []string{"test", "-e", "/run/maintained"}, lab.Stdio{})
+		if want := h.Role == lab.RoleDatabase; err != nil || (code == 0) != want {
+			t.Errorf("%s: maintained %v, want %v, %v", h.Name, code == 0, want, err)
+		}
+	}
+	checkHealth(ctx, t, l, filepath.Join(dir, "health"), spec)
+}
+
+// checkHealth asks the health endpoint about a healthy cluster and about one that has just lost a host.
+func checkHealth(ctx context.Context, t *testing.T, l *lab.Lab, program, spec string) {
+	t.Helper()
+	const address = "127.0.0.1:18080"
+	serving, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = l.Run(serving, []string{program, spec, address}, lab.Stdio{})
+	}()
+	defer func() { stop(); <-ended }()
+	client := &http.Client{Transport: &http.Transport{DialContext: l.DialContext, DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	await := func(want int) {
+		t.Helper()
+		last := "nothing"
+		for start := time.Now(); time.Since(start) < time.Minute; {
+			resp, err := client.Get("http://" + address + "/health")
+			if err == nil {
+				body, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if resp.StatusCode == want && json.Valid(body) {
+					return
+				}
+				last = resp.Status + " " + string(body)
+			} else {
+				last = err.Error()
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+		t.Fatalf("no answer %d within a minute; the last was %s", want, last)
+	}
+	await(http.StatusOK)
+	if err := l.Kill(ctx, "haproxy-03"); err != nil {
+		t.Fatal(err)
+	}
+	await(http.StatusServiceUnavailable)
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -30,13 +32,13 @@ func (c *Cluster) operate(ctx context.Context, name string, op Operation, how lo
 	run := &Run{Cluster: c, phase: name, out: &emitter{observer: op.Observer, log: c.log}, lenient: true, dryRun: op.DryRun}
 	run.warnPaused(ctx)
 	if op.DryRun {
-		return f(ctx, run)
+		return advise(f(ctx, run))
 	}
 	held, unlock, err := c.lock(ctx, name, op.Holder, how)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	err = f(held, run)
+	err = advise(f(held, run))
 	if cause := context.Cause(held); err != nil && cause != nil && ctx.Err() == nil {
 		err = fmt.Errorf("%w; %w", cause, err)
 	}
@@ -72,13 +74,25 @@ func Refused(err error) bool {
 // none, with the nearest one there is.
 func (c *Cluster) member(name string) (string, error) {
 	h, err := c.Spec.Host(name)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", patroni.ErrInvalid, err)
+	if err == nil && h.Role != spec.RoleDatabase {
+		err = fmt.Errorf("%s is a balancer, not a member of the database cluster", h.Name)
 	}
-	if h.Role != spec.RoleDatabase {
-		return "", fmt.Errorf("%w: %s is a balancer, not a member of the database cluster", patroni.ErrInvalid, h.Name)
+	if err != nil {
+		var names []string
+		for _, d := range c.Spec.Databases() {
+			names = append(names, d.Member)
+		}
+		return "", remote.WithHint(fmt.Errorf("%w: %w", patroni.ErrInvalid, err), "the members are "+strings.Join(names, ", "))
 	}
 	return h.Member, nil
+}
+
+// advise adds what to do about a candidate that is refused, where nothing better is known.
+func advise(err error) error {
+	if errors.Is(err, patroni.ErrNoCandidate) && remote.Hint(err) == "" {
+		return remote.WithHint(err, "pgha-cli status shows which replicas stream; without --to the best one is taken")
+	}
+	return err
 }
 
 // memberHost returns the host that a member lives on.

@@ -36,6 +36,8 @@ func TestOperations(t *testing.T) {
 		{"two operators", testTwoOperators},
 		{"power of the leader", testLeaderPower},
 		{"failover", testFailover},
+		{"switchovers in a row", testSwitchoversInARow},
+		{"killed", testKilled},
 	} {
 		if !t.Run(sub.name, func(t *testing.T) {
 			sub.run(t, s)

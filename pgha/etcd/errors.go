@@ -1,6 +1,10 @@
 package etcd
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
 
 // Reasons a caller may want to decide on, found with errors.Is.
 var (
@@ -10,4 +14,6 @@ var (
 	ErrUnhealthy = errors.New("etcd is unhealthy")
 	// ErrQuorumLost: so many members lost their data that the rest is no majority and cannot take them back.
 	ErrQuorumLost = errors.New("etcd has lost its quorum")
+	// ErrLocked and ErrLockLost are remote's: a caller who takes either kind of lock looks for one error. See Lock.
+	ErrLocked, ErrLockLost = remote.ErrLocked, remote.ErrLockLost
 )

@@ -65,7 +65,7 @@ func newApp(out *terminal) *cli.App {
 		Commands: []*cli.Command{
 			initCommand(out), preflightCommand(out), applyCommand(out), verifyCommand(out), statusCommand(out), switchoverCommand(out),
 			failoverCommand(out), restartCommand(out), reloadCommand(out), reinitCommand(out), pauseCommand(out), resumeCommand(out),
-			logsCommand(out),
+			logsCommand(out), syncCommand(out), historyCommand(out),
 			psqlCommand(out), queryCommand(out), connectionCommand(out), labCommand(out), completionCommand(out),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the exit code

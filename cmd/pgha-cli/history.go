@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/patroni"
+)
+
+func historyCommand(out *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "history", Usage: "every change of leader: when, who, why, and where in the WAL",
+		Description: "Each promotion ends one timeline and begins the next. The reason is PostgreSQL's, which does not tell a switchover\n" +
+			"from a failover; pgha-cli logs patroni shows what led to it.",
+		Flags: []cli.Flag{outputFlag()},
+		Action: func(c *cli.Context) error {
+			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
+			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
+				history, err := cl.History(ctx)
+				if err != nil {
+					return err
+				}
+				if wantsJSON(c) {
+					return out.json(history)
+				}
+				printHistory(out, history)
+				return nil
+			})
+		},
+	}
+}
+
+func printHistory(out *terminal, history []patroni.HistoryEntry) {
+	if len(history) == 0 {
+		out.printf("no change of leader since the cluster was made\n")
+		return
+	}
+	w := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "TIME\tNEW LEADER\tENDED TIMELINE\tAT\tREASON")
+	for _, h := range history {
+		when := "-"
+		if !h.At.IsZero() {
+			when = h.At.Local().Format(time.DateTime)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", when, dash(h.Leader), h.Timeline, h.LSN, dash(h.Reason))
+	}
+	w.Flush()
+}

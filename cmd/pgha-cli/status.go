@@ -24,6 +24,7 @@ func statusCommand(out *terminal) *cli.Command {
 		Description: "Exits with 1 when something is not as it should be.",
 		Flags: []cli.Flag{
 			outputFlag(),
+			&cli.BoolFlag{Name: "explain", DisableDefaultText: true, Usage: "and how long each fault keeps the cluster from its work, with the arithmetic"},
 			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, DisableDefaultText: true, Usage: "again every two seconds, until Ctrl-C"},
 		},
 		Action: func(c *cli.Context) error {
@@ -37,7 +38,7 @@ func statusCommand(out *terminal) *cli.Command {
 					if c.Bool("watch") && out.colour {
 						out.printf("\x1b[H\x1b[2J")
 					}
-					if err := showStatus(c, out, s); err != nil {
+					if err := showStatus(c, out, s, cl.Spec); err != nil {
 						return err
 					}
 					if !c.Bool("watch") {
@@ -57,11 +58,18 @@ func statusCommand(out *terminal) *cli.Command {
 	}
 }
 
-func showStatus(c *cli.Context, out *terminal, s pgha.Status) error {
-	if wantsJSON(c) {
+func showStatus(c *cli.Context, out *terminal, s pgha.Status, sp *pgha.Spec) error {
+	switch explain := c.Bool("explain"); {
+	case wantsJSON(c) && explain:
+		return out.json(explainedStatus{s, pgha.Timings(sp)})
+	case wantsJSON(c):
 		return out.json(s)
+	default:
+		printStatus(out, s)
+		if explain {
+			printTimings(out, pgha.Timings(sp))
+		}
 	}
-	printStatus(out, s)
 	return nil
 }
 

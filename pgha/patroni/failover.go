@@ -59,13 +59,12 @@ func Failover(ctx context.Context, o Options, fo FailoverOptions) (FailoverResul
 	o = o.withDefaults()
 	setDefault(&fo.Timeout, o.Wait+o.TTL)
 	o.Wait = fo.Timeout
-	ctx, cancel := context.WithTimeout(ctx, fo.Timeout)
-	defer cancel()
-	result, err := NewClient(o).failover(ctx, fo)
-	if err != nil {
-		return result, fmt.Errorf("failover: %w", err)
-	}
-	return result, nil
+	var result FailoverResult
+	err := within(ctx, fo.Timeout, "failover", func(ctx context.Context) (err error) {
+		result, err = NewClient(o).failover(ctx, fo)
+		return err
+	})
+	return result, err
 }
 
 func (c *Client) failover(ctx context.Context, fo FailoverOptions) (FailoverResult, error) {
@@ -109,7 +108,8 @@ func (c *Client) failover(ctx context.Context, fo FailoverOptions) (FailoverResu
 	result.Timeline, result.Promoted = promoted.Timeline, since(start)
 	if promoted.Name != candidate.Name {
 		result.NewLeader, result.Automatic = promoted.Name, true
-		result.LossBytes = s.loss(MemberState{Name: promoted.Name})
+		chosen, _ := s.state.Member(promoted.Name)
+		result.LossBytes = s.loss(chosen)
 		c.options.Progress("Patroni made " + promoted.Name + " the leader by itself")
 	} else {
 		change.Duration = result.Promoted.Duration()

@@ -52,13 +52,12 @@ func setPause(ctx context.Context, o Options, po PauseOptions, pause bool) (Paus
 	}
 	o = o.withDefaults()
 	setDefault(&po.Timeout, o.Wait)
-	ctx, cancel := context.WithTimeout(ctx, po.Timeout)
-	defer cancel()
-	result, err := NewClient(o).setPause(ctx, po, pause)
-	if err != nil {
-		return result, fmt.Errorf("%s: %w", verb, err)
-	}
-	return result, nil
+	var result PauseResult
+	err := within(ctx, po.Timeout, verb, func(ctx context.Context) (err error) {
+		result, err = NewClient(o).setPause(ctx, po, pause)
+		return err
+	})
+	return result, err
 }
 
 func (c *Client) setPause(ctx context.Context, po PauseOptions, pause bool) (PauseResult, error) {

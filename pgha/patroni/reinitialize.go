@@ -60,13 +60,12 @@ type ReinitializeResult struct {
 func Reinitialize(ctx context.Context, o Options, ro ReinitializeOptions) (ReinitializeResult, error) {
 	o = o.withDefaults()
 	setDefault(&ro.Timeout, reinitializeTimeout)
-	ctx, cancel := context.WithTimeout(ctx, ro.Timeout)
-	defer cancel()
-	result, err := NewClient(o).reinitialize(ctx, ro)
-	if err != nil {
-		return result, fmt.Errorf("reinitialize %s: %w", ro.Member, err)
-	}
-	return result, nil
+	var result ReinitializeResult
+	err := within(ctx, ro.Timeout, "reinitialize "+ro.Member, func(ctx context.Context) (err error) {
+		result, err = NewClient(o).reinitialize(ctx, ro)
+		return err
+	})
+	return result, err
 }
 
 func (c *Client) reinitialize(ctx context.Context, ro ReinitializeOptions) (ReinitializeResult, error) {

@@ -60,13 +60,12 @@ type SetConfigResult struct {
 func SetConfig(ctx context.Context, o Options, so SetConfigOptions) (SetConfigResult, error) {
 	o = o.withDefaults()
 	setDefault(&so.Timeout, o.Wait)
-	ctx, cancel := context.WithTimeout(ctx, so.Timeout)
-	defer cancel()
-	result, err := NewClient(o).setConfig(ctx, so)
-	if err != nil {
-		return result, fmt.Errorf("change configuration: %w", err)
-	}
-	return result, nil
+	var result SetConfigResult
+	err := within(ctx, so.Timeout, "change configuration", func(ctx context.Context) (err error) {
+		result, err = NewClient(o).setConfig(ctx, so)
+		return err
+	})
+	return result, err
 }
 
 func (c *Client) setConfig(ctx context.Context, so SetConfigOptions) (SetConfigResult, error) {

@@ -54,13 +54,12 @@ func Switchover(ctx context.Context, o Options, so SwitchoverOptions) (Switchove
 	o = o.withDefaults()
 	setDefault(&so.Timeout, o.Wait)
 	o.Wait = so.Timeout
-	ctx, cancel := context.WithTimeout(ctx, so.Timeout)
-	defer cancel()
-	result, err := NewClient(o).switchover(ctx, so)
-	if err != nil {
-		return result, fmt.Errorf("switchover: %w", err)
-	}
-	return result, nil
+	var result SwitchoverResult
+	err := within(ctx, so.Timeout, "switchover", func(ctx context.Context) (err error) {
+		result, err = NewClient(o).switchover(ctx, so)
+		return err
+	})
+	return result, err
 }
 
 func (c *Client) switchover(ctx context.Context, so SwitchoverOptions) (SwitchoverResult, error) {

@@ -31,13 +31,12 @@ type SynchronousResult struct {
 // back. Safe to repeat. When the targets only plan, the changes are reported and nothing happens.
 func SetSynchronous(ctx context.Context, o Options, mode SynchronousMode, nodes int) (SynchronousResult, error) {
 	o = o.withDefaults()
-	ctx, cancel := context.WithTimeout(ctx, o.Wait)
-	defer cancel()
-	result, err := NewClient(o).setSynchronous(ctx, mode, nodes)
-	if err != nil {
-		return result, fmt.Errorf("set synchronous mode: %w", err)
-	}
-	return result, nil
+	var result SynchronousResult
+	err := within(ctx, o.Wait, "set synchronous mode", func(ctx context.Context) (err error) {
+		result, err = NewClient(o).setSynchronous(ctx, mode, nodes)
+		return err
+	})
+	return result, err
 }
 
 func (c *Client) setSynchronous(ctx context.Context, mode SynchronousMode, nodes int) (SynchronousResult, error) {

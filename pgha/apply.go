@@ -12,6 +12,9 @@ import (
 type ApplyOptions struct {
 	// Phases replace the standard ones; start from StandardPhases to add your own.
 	Phases []Phase
+	// Plan, when set, is what Apply shall do and nothing else: if the hosts have changed since it was made, Apply refuses
+	// with ErrPlanStale before it changes anything.
+	Plan *Plan
 	// Observer hears of progress; nil hears nothing.
 	Observer Observer
 }
@@ -41,6 +44,12 @@ func (c *Cluster) Apply(ctx context.Context, opts ApplyOptions) (Report, error) 
 	if err != nil {
 		return Report{Duration: time.Since(start)}, err
 	}
-	err = errlist.Join(runPhases(held, c, phases, out), unlock())
+	if opts.Plan != nil {
+		err = c.check(held, *opts.Plan, phases)
+	}
+	if err == nil {
+		err = runPhases(held, c, phases, out, false)
+	}
+	err = errlist.Join(err, unlock())
 	return Report{Changes: out.changed(), Duration: time.Since(start)}, err
 }

@@ -66,8 +66,8 @@ func (r *Run) Target(name string) (*remote.Target, error) {
 var errSkipped = errors.New("skipped")
 
 // runPhases runs every phase as soon as those it waits for are done. The first failure lets running phases finish and
-// starts no further ones, so a failed run leaves whole steps behind.
-func runPhases(ctx context.Context, c *Cluster, phases []Phase, out *emitter) error {
+// starts no further ones, so a failed run leaves whole steps behind. A dry run holds every change back.
+func runPhases(ctx context.Context, c *Cluster, phases []Phase, out *emitter, dryRun bool) error {
 	waits, err := order(phases)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func runPhases(ctx context.Context, c *Cluster, phases []Phase, out *emitter) er
 					return
 				}
 			}
-			outcomes[i].err = runPhase(ctx, c, p, out)
+			outcomes[i].err = runPhase(ctx, &Run{Cluster: c, phase: p.Name, out: out, dryRun: dryRun}, p)
 		})
 	}
 	wg.Wait()
@@ -104,14 +104,14 @@ func runPhases(ctx context.Context, c *Cluster, phases []Phase, out *emitter) er
 	return errlist.Join(failed...)
 }
 
-func runPhase(ctx context.Context, c *Cluster, p Phase, out *emitter) error {
+func runPhase(ctx context.Context, run *Run, p Phase) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	start := time.Now()
-	out.emit(Event{Kind: PhaseStarted, Phase: p.Name})
-	err := p.Run(ctx, &Run{Cluster: c, phase: p.Name, out: out})
-	out.emit(Event{Kind: PhaseFinished, Phase: p.Name, Duration: time.Since(start), Err: err})
+	run.out.emit(Event{Kind: PhaseStarted, Phase: p.Name})
+	err := p.Run(ctx, run)
+	run.out.emit(Event{Kind: PhaseFinished, Phase: p.Name, Duration: time.Since(start), Err: err})
 	return err
 }
 

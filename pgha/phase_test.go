@@ -31,7 +31,7 @@ func TestRunPhasesOrder(t *testing.T) {
 	t.Parallel()
 	var r recorder
 	phases := []Phase{r.phase("a", nil), r.phase("b", nil, "a"), r.phase("c", nil, "a"), r.phase("d", nil, "c", "b"), r.phase("last", nil)}
-	if err := runPhases(t.Context(), &Cluster{}, phases, quiet()); err != nil {
+	if err := runPhases(t.Context(), &Cluster{}, phases, quiet(), false); err != nil {
 		t.Fatal(err)
 	}
 	at := func(name string) int { return slices.Index(r.ran, name) }
@@ -44,7 +44,7 @@ func TestRunPhasesFailureSkipsWhatWaits(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	var r recorder
-	err := runPhases(t.Context(), &Cluster{}, []Phase{r.phase("a", nil), r.phase("b", broken, "a"), r.phase("c", nil, "a"), r.phase("d", nil, "b")}, quiet())
+	err := runPhases(t.Context(), &Cluster{}, []Phase{r.phase("a", nil), r.phase("b", broken, "a"), r.phase("c", nil, "a"), r.phase("d", nil, "b")}, quiet(), false)
 	if !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "b: ") {
 		t.Errorf("err = %v", err)
 	}
@@ -63,7 +63,7 @@ func TestRunPhasesRefusesUnknownAndRepeatedNames(t *testing.T) {
 		"repeated": {r.phase("a", nil), r.phase("a", nil)},
 		"empty":    {r.phase("", nil)},
 	} {
-		if err := runPhases(t.Context(), &Cluster{}, phases, quiet()); err == nil {
+		if err := runPhases(t.Context(), &Cluster{}, phases, quiet(), false); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

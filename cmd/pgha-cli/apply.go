@@ -64,14 +64,21 @@ func applyCommand(out *terminal) *cli.Command {
 	return &cli.Command{
 		Name: "apply", Usage: "make the hosts the cluster that the specification describes",
 		Description: "Safe to run at any time: it looks first and changes only what differs. After an interruption run it again.",
-		Flags:       []cli.Flag{outputFlag()},
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "plan", Usage: "do what this `FILE` of plan --save says, or nothing if the hosts have changed since"},
+			outputFlag(),
+		},
 		Action: func(c *cli.Context) error {
+			plan, err := savedPlan(c.String("plan"))
+			if err != nil {
+				return err
+			}
 			return withCluster(c, out, pgha.ConnectOptions{}, func(ctx context.Context, cl *pgha.Cluster) error {
 				observer := applyText(out)
 				if wantsJSON(c) {
 					observer = applyJSON(out)
 				}
-				report, err := cl.Apply(ctx, pgha.ApplyOptions{Observer: observer})
+				report, err := cl.Apply(ctx, pgha.ApplyOptions{Plan: plan, Observer: observer})
 				if wantsJSON(c) {
 					return errorsJSON(out, report, err)
 				}
@@ -93,6 +100,15 @@ func applyCommand(out *terminal) *cli.Command {
 			})
 		},
 	}
+}
+
+// savedPlan loads the plan that shall be applied; nil without one.
+func savedPlan(file string) (*pgha.Plan, error) {
+	if file == "" {
+		return nil, nil
+	}
+	plan, err := pgha.LoadPlan(file)
+	return &plan, err
 }
 
 // applyText prints an event a line, changes indented below their phase's name.
@@ -163,7 +179,7 @@ func errorsJSON(out *terminal, report pgha.Report, err error) error {
 		return encErr
 	}
 	if err != nil {
-		return exitCode(exitFailed)
+		return exitCode(codeOf(err))
 	}
 	return nil
 }

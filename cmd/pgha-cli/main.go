@@ -63,9 +63,9 @@ func newApp(out *terminal) *cli.App {
 			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up after this `TIME`, such as 90s"},
 		},
 		Commands: []*cli.Command{
-			initCommand(out), preflightCommand(out), applyCommand(out), verifyCommand(out), statusCommand(out), switchoverCommand(out),
+			initCommand(out), preflightCommand(out), planCommand(out), applyCommand(out), verifyCommand(out), statusCommand(out), switchoverCommand(out),
 			failoverCommand(out), restartCommand(out), reloadCommand(out), reinitCommand(out), pauseCommand(out), resumeCommand(out),
-			logsCommand(out), syncCommand(out), historyCommand(out),
+			logsCommand(out), configCommand(out), syncCommand(out), historyCommand(out),
 			psqlCommand(out), queryCommand(out), connectionCommand(out), labCommand(out), completionCommand(out),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the exit code
@@ -80,6 +80,7 @@ func newApp(out *terminal) *cli.App {
 const (
 	exitOK          = 0
 	exitFailed      = 1   // tried and failed, or not healthy
+	exitChanges     = 2   // plan: there is something to change
 	exitRefused     = 3   // refused before anything was changed; it will be again until something else has changed
 	exitTimeout     = 4   // not finished in time; it may still be going on
 	exitLocked      = 5   // somebody else is changing the cluster

@@ -174,4 +174,3 @@ func (s site) checkTruth(t *testing.T) {
 		return slices.Equal(mine, theirs), fmt.Sprintf("%v, patronictl: %v", mine, theirs)
 	})
 }
-

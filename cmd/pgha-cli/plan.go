@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgha/toolkit/pgha"
+)
+
+func planCommand(out *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "plan", Usage: "show what apply would change, and change nothing on the hosts",
+		Description: "Host by host and in order, with a diff of every file that holds no secret, and with what follows from it: services\n" +
+			"that are restarted or reloaded, settings that make PostgreSQL wait for a restart. It is apply's own code, with the\n" +
+			"changes held back. On a running cluster it shows what somebody changed by hand.\n\n" +
+			"Exits with 0 when there is nothing to do and with 2 when there is. --save keeps the plan for apply --plan, which refuses\n" +
+			"to work when the hosts have changed since.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "save", Usage: "keep the plan in this `FILE`, for apply --plan"},
+			outputFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			return withCluster(c, out, pgha.ConnectOptions{}, func(ctx context.Context, cl *pgha.Cluster) error {
+				plan, err := cl.Plan(ctx, pgha.PlanOptions{Observer: warnings(out)})
+				if err != nil {
+					return err
+				}
+				if file := c.String("save"); file != "" {
+					if err := plan.Save(file); err != nil {
+						return err
+					}
+				}
+				if wantsJSON(c) {
+					err = out.json(plan)
+				} else {
+					printPlan(out, plan)
+				}
+				if err == nil && !plan.Empty() {
+					return exitCode(exitChanges)
+				}
+				return err
+			})
+		},
+	}
+}
+
+// warnings prints what deserves attention and nothing else.
+func warnings(out *terminal) pgha.Observer {
+	show := applyText(out)
+	return func(e pgha.Event) {
+		if e.Kind == pgha.Warning {
+			show(e)
+		}
+	}
+}
+
+func printPlan(out *terminal, p pgha.Plan) {
+	phase, host := "", ""
+	hosts := map[string]bool{}
+	for _, ch := range p.Changes {
+		if ch.Phase != phase {
+			phase, host = ch.Phase, ""
+			out.printf("%s\n", out.paint(bold, phase))
+		}
+		if ch.Host != host {
+			host = ch.Host
+			out.printf("  %s\n", host)
+		}
+		hosts[host] = true
+		out.printf("    %s %s %s\n", ch.Kind, ch.Name, out.paint(yellow, ch.Action))
+		for line := range strings.Lines(ch.Diff) {
+			line = strings.TrimRight(line, "\n")
+			switch {
+			case strings.HasPrefix(line, "+"):
+				line = out.paint(green, line)
+			case strings.HasPrefix(line, "-"):
+				line = out.paint(red, line)
+			}
+			out.printf("        %s\n", line)
+		}
+	}
+	for _, c := range p.Consequences {
+		out.printf("%s %s\n", out.paint(yellow, "then:"), c)
+	}
+	if p.Empty() {
+		out.printf("%s nothing to change\n", out.paint(green, "✓"))
+		return
+	}
+	out.printf("%d changes on %d hosts; pgha-cli apply makes them\n", len(p.Changes), len(hosts))
+}

@@ -126,6 +126,15 @@ func (s setting) number(text string) (float64, error) {
 	return n, nil
 }
 
+// refuses reports whether PostgreSQL surely does not take the value.
+func (s setting) refuses(text string) bool {
+	if s.Type == "enum" {
+		normal, err := s.normal(text)
+		return err != nil || !slices.Contains(s.Enum, normal)
+	}
+	return s.check(text) != nil
+}
+
 // check says why PostgreSQL would not take the value: wrong type, unit or range. It cannot tell everything: what is left
 // is for PostgreSQL itself.
 func (s setting) check(text string) error {

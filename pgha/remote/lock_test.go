@@ -1,15 +1,16 @@
 package remote_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -249,33 +250,113 @@ func TestLockIsLost(t *testing.T) {
 	}
 }
 
-// TestLockOfSilentHolder runs the process on the host as it is left by a machine that lost its power: nobody has closed
-// its input.
-func TestLockOfSilentHolder(t *testing.T) {
-	t.Parallel()
+// lockProcess runs what runs on the host, with an input that nobody closes, and waits until it has the lock.
+func lockProcess(t *testing.T, file, patience string) (process *exec.Cmd, stdin, stdout *os.File) {
+	t.Helper()
 	script, err := os.ReadFile("lock.sh")
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "lock")
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", string(script), "lock", file, "1")
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stdin.Close()
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, "sh", "-c", string(script), "lock", file, patience)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	// Pipes of our own: Wait closes those of exec, which would end the input.
+	in, stdin := pipe(t)
+	stdout, out := pipe(t)
+	cmd.Stdin, cmd.Stdout = in, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.WriteString(stdin, "gone\n\n"); err != nil {
+	_, _ = in.Close(), out.Close()
+	if _, err := io.WriteString(stdin, "somebody\n"); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Wait(); err == nil || stdout.String() != "locked\nheld\n" || !strings.Contains(stderr.String(), "no sign of life for 1 s") {
-		t.Errorf("%v, %q, %q", err, &stdout, &stderr)
+	word := make([]byte, len("locked\n"))
+	if _, err := io.ReadFull(stdout, word); err != nil || string(word) != "locked\n" {
+		t.Fatalf("it said %q, %v", word, err)
+	}
+	return cmd, stdin, stdout
+}
+
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = r.Close(), w.Close() })
+	return r, w
+}
+
+// TestLockOfSilentHolder is about a machine that has lost its power: sshd does not hear of that.
+func TestLockOfSilentHolder(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "lock")
+	process, stdin, stdout := lockProcess(t, file, "1")
+	if _, err := io.WriteString(stdin, "\n"); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := io.ReadAll(stdout)
+	var exited *exec.ExitError
+	if err := process.Wait(); !errors.As(err, &exited) || exited.ExitCode() != 1 || string(out) != "held\n" {
+		t.Errorf("it said %q and ended with %v", out, err)
 	}
 	awaitLock(t, target(&remote.Local{}), file)
+}
+
+// TestLockOfKilledProcess kills the process alone: what it waits with must not keep the lock.
+func TestLockOfKilledProcess(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "lock")
+	process, _, _ := lockProcess(t, file, "9")
+	children := fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", process.Process.Pid)
+	for list, end := []byte(nil), time.Now().Add(5*time.Second); len(list) == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it waits with no child")
+		}
+		var err error
+		if list, err = os.ReadFile(children); err != nil {
+			t.Skipf("the kernel does not tell a process's children: %v", err)
+		}
+	}
+	if err := process.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = process.Wait()
+	_, unlock, err := target(&remote.Local{}).QuickLock(t.Context(), file, "next")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unlock(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLockWaitsForTheHoldersName: who has just taken the lock may not have said yet who it is.
+func TestLockWaitsForTheHoldersName(t *testing.T) {
+	t.Parallel()
+	file, err := os.OpenFile(filepath.Join(t.TempDir(), "lock"), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	time.AfterFunc(200*time.Millisecond, func() {
+		_, err := file.WriteString("a slow one\n")
+		written <- err
+	})
+	_, _, err = target(&remote.Local{}).QuickLock(t.Context(), file.Name(), "me")
+	if !errors.Is(err, remote.ErrLocked) || !strings.HasSuffix(err.Error(), "locked by a slow one") {
+		t.Errorf("refused with %v", err)
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestLockOutlivesContext(t *testing.T) {

@@ -126,7 +126,7 @@ func (h Holder) String() string {
 		s += " for " + h.Purpose
 	}
 	if !h.Since.IsZero() {
-		s += " since " + h.Since.UTC().Format("2006-01-02 15:04:05 UTC")
+		s += " since " + h.Since.UTC().Format(time.DateTime) + " UTC"
 	}
 	return s
 }

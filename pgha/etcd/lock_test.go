@@ -386,7 +386,7 @@ func TestLockOfAStranger(t *testing.T) {
 		t.Errorf("refused with %v", err)
 	}
 	since := time.Now().Add(-90 * time.Second)
-	if text := refusal(Holder{Name: "anna", Since: since}).Error(); text != since.UTC().Format("locked by anna since 2006-01-02 15:04:05 UTC, for 1m30s now") {
+	if text := refusal(Holder{Name: "anna", Since: since}).Error(); text != "locked by anna since "+since.UTC().Format(time.DateTime)+" UTC, for 1m30s now" {
 		t.Errorf("a refusal reads %q", text)
 	}
 	if _, _, err := Lock(t.Context(), c.Options, "", anna); err == nil {

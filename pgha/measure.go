@@ -23,8 +23,7 @@ func (r *Run) measureWrites(ctx context.Context) func(flowing bool) time.Duratio
 		r.Warn("", "time without writes is not measured: "+err.Error())
 		return nothing
 	}
-	// Through SSH a connection takes a few round trips more than on a local network.
-	w, err := probe.Start(ctx, probe.Options{Config: cfg, Table: measureTable, DialTimeout: time.Second})
+	w, err := probe.Start(ctx, probe.Options{Config: cfg, Table: measureTable})
 	if err != nil {
 		r.Warn("", "time without writes is not measured: "+err.Error())
 		return nothing

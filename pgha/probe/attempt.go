@@ -54,7 +54,7 @@ type Attempt struct {
 	// Cause and Error say why a row was not acknowledged; empty when it was.
 	Cause Cause  `json:"cause,omitempty"`
 	Error string `json:"error,omitempty"`
-	// Skipped counts the ticks between the attempt before and this one that found that one still under way.
+	// Skipped counts the ticks that were let go because this attempt was still under way.
 	Skipped int `json:"skipped,omitempty"`
 }
 

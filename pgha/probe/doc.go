@@ -1,7 +1,6 @@
 // Package probe counts the seconds without writes and the rows that were lost.
 //
-// A Writer inserts rows at a fixed rate over one connection, as an application does that reconnects at once when its
-// session fails. It notes what became of each row, and its Result tells how long no row was acknowledged. What the table
+// A Writer inserts rows at a fixed rate over one session, as an application does that reconnects at once when it fails. It notes what became of each row, and its Result tells how long no row was acknowledged. What the table
 // holds afterwards, compared with what was acknowledged, tells what was lost.
 //
 //	w, err := probe.Start(ctx, probe.Options{Config: config})
@@ -33,10 +32,10 @@
 // # Resolution
 //
 // A Gap lasts from one acknowledgement to the next, both as they reached this program. At the usual pace that is 1/Rate
-// plus the time of one INSERT, and nothing is subtracted from a gap for it: a gap is never shorter than the outage, and
-// is longer by at most two ticks (2/Rate) and the opening of a session, once the other end answers or refuses.
+// plus the time of one INSERT, and nothing is subtracted from a gap for it: a gap is never shorter than the outage. It is
+// longer by at most two ticks (2/Rate) and the opening of a session as long as the other end answers or refuses.
 //
-// While it is silent instead, an attempt that began just before the end of the outage waits for its bound: a gap can then be
-// longer by Options.DialTimeout when nobody answers at the address, LoginTimeout when a proxy accepts and stays silent, and
-// StatementTimeout when the session of before is dead without a sign.
+// Where it is silent instead, a session that died without a sign is given up after Options.StatementTimeout, and a login that
+// gets no answer, from a dead host or from a proxy that knows no primary, has a fresh one put beside it every
+// Options.LoginRetry. So silence makes a gap longer by at most the sum of these two.
 package probe

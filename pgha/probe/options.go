@@ -11,8 +11,8 @@ import (
 // The defaults of Options.
 const (
 	DefaultRate             = 20.0
-	DefaultDialTimeout      = 250 * time.Millisecond
-	DefaultLoginTimeout     = time.Second
+	DefaultLoginTimeout     = 2 * time.Second
+	DefaultLoginRetry       = 200 * time.Millisecond
 	DefaultStatementTimeout = 500 * time.Millisecond
 )
 
@@ -25,13 +25,14 @@ type Options struct {
 	// Rate is how many rows are written each second, 0.1 to 1000; the resolution is its inverse. 0 means DefaultRate, 20,
 	// hence 50 ms.
 	Rate float64
-	// DialTimeout bounds the opening of one TCP connection. It is short because Linux sends a lost first packet again only
-	// after a second, so that an attempt made before an address moved is better given up than waited for. Raise it where a
-	// round trip, or a dial through SSH, takes longer. 0 means DefaultDialTimeout, 250 ms.
-	DialTimeout time.Duration
 	// LoginTimeout bounds the opening of a session, its TCP connection, TLS and authentication included. 0 means
-	// DefaultLoginTimeout, 1 s.
+	// DefaultLoginTimeout, 2 s.
 	LoginTimeout time.Duration
+	// LoginRetry is how long a login may take before another is begun beside it; the first session that is open is used, and
+	// the other logins are cut. One that was begun before an address moved or a proxy found the new primary may hang long
+	// after a fresh one would succeed: Linux sends a lost first packet again only after a second. 0 means DefaultLoginRetry,
+	// 200 ms.
+	LoginRetry time.Duration
 	// StatementTimeout bounds one INSERT. A session that did not answer in time is dropped, and the row's fate is unknown.
 	// 0 means DefaultStatementTimeout, 500 ms.
 	StatementTimeout time.Duration
@@ -58,8 +59,8 @@ func (o Options) withDefaults() (Options, error) {
 		value *time.Duration
 		unset time.Duration
 	}{
-		{"dial timeout", &o.DialTimeout, DefaultDialTimeout},
 		{"login timeout", &o.LoginTimeout, DefaultLoginTimeout},
+		{"login retry", &o.LoginRetry, DefaultLoginRetry},
 		{"statement timeout", &o.StatementTimeout, DefaultStatementTimeout},
 	} {
 		if *d.value == 0 {
@@ -75,11 +76,11 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// bounds limit how long an attempt waits for each of its parts.
-type bounds struct{ dial, login, statement time.Duration }
+// bounds limit how long an attempt waits for each of its parts, and retry is after how much of it a login gets company.
+type bounds struct{ login, retry, statement time.Duration }
 
 // bounds are those of the measurement.
-func (o Options) bounds() bounds { return bounds{o.DialTimeout, o.LoginTimeout, o.StatementTimeout} }
+func (o Options) bounds() bounds { return bounds{o.LoginTimeout, o.LoginRetry, o.StatementTimeout} }
 
 // startBounds are those of Start, which does not measure yet and may meet a busy cluster.
 var startBounds = bounds{startTimeout, startTimeout, startTimeout}

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -92,8 +93,20 @@ func (r Result) Gaps(longerThan time.Duration) []Gap {
 	return gaps
 }
 
+// Since returns the same result without what happened before a moment: it begins with the last row that was acknowledged by
+// then, so that a gap which began before is whole.
+func (r Result) Since(moment time.Time) Result {
+	for i, a := range slices.Backward(r.Attempts) {
+		if a.Outcome == Acked && !a.Done.After(moment) {
+			r.Started, r.Attempts = a.Done, r.Attempts[i+1:]
+			break
+		}
+	}
+	return r
+}
+
 // Longest returns the longest gap, the first of them if there are several. Of a measurement with one fault this is the
-// number of seconds without writes.
+// number of seconds without writes; of several, ask for it Since each.
 func (r Result) Longest() Gap {
 	var longest Gap
 	for _, g := range r.Gaps(0) {

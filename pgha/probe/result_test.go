@@ -93,6 +93,28 @@ func TestGaps(t *testing.T) {
 	}
 }
 
+func TestSince(t *testing.T) {
+	t.Parallel()
+	r := result(t, switchover, 700)
+	for ms, want := range map[int]struct {
+		started, attempts int
+		longest           float64
+	}{
+		-100: {0, 9, 0.53}, // before the first row
+		0:    {0, 8, 0.53},
+		109:  {55, 7, 0.53},
+		120:  {110, 6, 0.53}, // within the outage, which stays whole
+		639:  {110, 6, 0.53},
+		640:  {640, 1, 0.045},
+		900:  {655, 0, 0.045},
+	} {
+		got := r.Since(at(ms))
+		if !got.Started.Equal(at(want.started)) || len(got.Attempts) != want.attempts || got.Longest().Seconds != want.longest {
+			t.Errorf("since %d ms: started %s, %d attempts, longest gap %v s; want %+v", ms, got.Started, len(got.Attempts), got.Longest().Seconds, want)
+		}
+	}
+}
+
 func TestCounts(t *testing.T) {
 	t.Parallel()
 	r := result(t, switchover, 700)

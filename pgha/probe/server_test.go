@@ -21,19 +21,20 @@ import (
 type server struct {
 	address string
 
-	mu      sync.Mutex
-	down    bool // connections are refused
-	conns   map[net.Conn]bool
-	mute    map[net.Conn]bool // sessions that get no answer any more
-	demoted map[net.Conn]bool // sessions to what is no longer the primary
-	silent  bool              // takes connections and says nothing on them
-	replica bool              // all sessions are
-	lose    bool              // forget the next row after having acknowledged it
-	cut     bool              // keep the next row, and break the connection instead of acknowledging it
-	rows    []int64
-	answers map[int64]time.Time // when each row was acknowledged
-	cancels int                 // cancel requests that came
-	wg      sync.WaitGroup
+	mu       sync.Mutex
+	down     bool // connections are refused
+	conns    map[net.Conn]bool
+	mute     map[net.Conn]bool // sessions that get no answer any more
+	demoted  map[net.Conn]bool // sessions to what is no longer the primary
+	silent   bool              // takes connections and says nothing on them
+	silences int               // how many
+	replica  bool              // all sessions are
+	lose     bool              // forget the next row after having acknowledged it
+	cut      bool              // keep the next row, and break the connection instead of acknowledging it
+	rows     []int64
+	answers  map[int64]time.Time // when each row was acknowledged
+	cancels  int                 // cancel requests that came
+	wg       sync.WaitGroup
 }
 
 func newServer(t *testing.T) *server {
@@ -162,7 +163,12 @@ func (s *server) login(b *pgproto3.Backend) bool {
 		return false
 	}
 	silent := false
-	if s.set(func() { silent = s.silent }); silent {
+	s.set(func() {
+		if silent = s.silent; silent {
+			s.silences++
+		}
+	})
+	if silent {
 		_, _ = b.Receive() // until the client has enough
 		return false
 	}

@@ -41,8 +41,6 @@ func dialConfig(cfg *pgx.ConnConfig) *pgx.ConnConfig {
 		if !ok {
 			return nil, errNoDetour
 		}
-		ctx, cancel := context.WithTimeout(ctx, s.bounds.dial)
-		defer cancel()
 		conn, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
@@ -52,7 +50,55 @@ func dialConfig(cfg *pgx.ConnConfig) *pgx.ConnConfig {
 	return cfg
 }
 
-// openSession connects and logs in within the bounds. After an error nothing is left open.
+// login opens a session within its bound. A login that takes long gets company: the first session that is open wins, and the
+// other logins are cut before it is returned.
+func login(ctx context.Context, cfg *pgx.ConnConfig, b bounds) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.login)
+	defer cancel()
+	type result struct {
+		session *session
+		err     error
+	}
+	results := make(chan result)
+	pending := 0
+	begin := func() {
+		pending++
+		go func() {
+			s, err := openSession(ctx, cfg, b)
+			results <- result{s, err}
+		}()
+	}
+	begin()
+	retry := time.NewTicker(b.retry)
+	defer retry.Stop()
+	var won *session
+	var failed error
+	for pending > 0 {
+		select {
+		case <-retry.C:
+			if ctx.Err() == nil {
+				begin()
+			}
+		case r := <-results:
+			pending--
+			switch {
+			case r.err != nil && failed == nil:
+				failed = r.err
+			case r.err == nil && won == nil:
+				won = r.session
+				cancel()
+			case r.err == nil:
+				r.session.drop()
+			}
+		}
+	}
+	if won != nil {
+		return won, nil
+	}
+	return nil, failed
+}
+
+// openSession connects and logs in, once. After an error nothing is left open.
 func openSession(ctx context.Context, cfg *pgx.ConnConfig, b bounds) (*session, error) {
 	s := &session{bounds: b}
 	ctx = context.WithValue(ctx, sessionKey{}, s)

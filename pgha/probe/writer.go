@@ -35,7 +35,7 @@ type Writer struct {
 // ends. It returns when the first row is acknowledged, or with the error that kept it from that, and then nothing
 // runs. Until then each step has 10 s and nothing is tried twice; after it the bounds of Options hold.
 //
-// It has one connection and never more than one statement in flight. What fails is not repeated: the next tick brings the
+// It has one session and never more than one statement in flight. What fails is not repeated: the next tick brings the
 // next row, over a new session. Ticks that find an attempt still under way are counted and let go.
 func Start(ctx context.Context, opts Options) (*Writer, error) {
 	o, err := opts.withDefaults()
@@ -64,7 +64,7 @@ func (w *Writer) start(ctx context.Context) (err error) {
 			err = errors.Join(err, w.recorder.closeLog())
 		}
 	}()
-	if w.session, err = openSession(ctx, w.config, startBounds); err != nil {
+	if w.session, err = login(ctx, w.config, startBounds); err != nil {
 		return err
 	}
 	err = w.session.exec(ctx, "CREATE TABLE IF NOT EXISTS "+w.opts.Table.Sanitize()+
@@ -129,20 +129,14 @@ func (w *Writer) loop(ctx context.Context, last time.Time) {
 	defer close(w.recorder.in)
 	defer w.hangUp()
 	tick := interval(w.opts.Rate)
-	skipped := 0
-	for due := last.Add(tick); ; due = due.Add(tick) {
-		if late := int(time.Since(due) / tick); late > 0 {
-			skipped += late
-			due = due.Add(time.Duration(late) * tick)
-		}
-		if !w.await(ctx, due) {
-			return
-		}
+	for due := last.Add(tick); w.await(ctx, due); due = due.Add(tick) {
 		a, _ := w.attempt(ctx)
 		if a.Outcome == Failed && ctx.Err() != nil {
 			return // it was cut short by the end of the writer, before it came to anything
 		}
-		a.Skipped, skipped = skipped, 0
+		// The last tick that it was late for is not lost: the next attempt begins at once.
+		a.Skipped = max(0, int(a.Done.Sub(due)/tick)-1)
+		due = due.Add(time.Duration(a.Skipped) * tick)
 		w.recorder.in <- a
 	}
 }
@@ -167,7 +161,7 @@ func (w *Writer) attempt(ctx context.Context) (a Attempt, err error) {
 	w.seq++
 	a = Attempt{Seq: w.seq, Began: time.Now()}
 	if w.session == nil {
-		if w.session, err = openSession(ctx, w.config, w.opts.bounds()); err != nil {
+		if w.session, err = login(ctx, w.config, w.opts.bounds()); err != nil {
 			a.settle(err, false)
 			return a, err
 		}

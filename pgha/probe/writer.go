@@ -129,16 +129,21 @@ func (w *Writer) loop(ctx context.Context, last time.Time) {
 	defer close(w.recorder.in)
 	defer w.hangUp()
 	tick := interval(w.opts.Rate)
-	for due := last.Add(tick); w.await(ctx, due); due = due.Add(tick) {
+	for due := last.Add(tick); w.await(ctx, due); {
 		a, _ := w.attempt(ctx)
 		if a.Outcome == Failed && ctx.Err() != nil {
 			return // it was cut short by the end of the writer, before it came to anything
 		}
-		// The last tick that it was late for is not lost: the next attempt begins at once.
-		a.Skipped = max(0, int(a.Done.Sub(due)/tick)-1)
-		due = due.Add(time.Duration(a.Skipped) * tick)
+		due, a.Skipped = nextTick(due, a.Done, tick)
 		w.recorder.in <- a
 	}
+}
+
+// nextTick returns when the next attempt is due after one that was due and done at these times, and how many ticks are let go:
+// all that passed meanwhile but the last one, which is made up for at once.
+func nextTick(due, done time.Time, tick time.Duration) (next time.Time, skipped int) {
+	skipped = max(0, int(done.Sub(due)/tick)-1)
+	return due.Add(time.Duration(skipped+1) * tick), skipped
 }
 
 // await waits for a tick; false means that there is none any more.

@@ -265,6 +265,47 @@ func TestHungLogin(t *testing.T) {
 	}
 }
 
+// TestOneSession has several logins succeed at the same time: one session is kept.
+func TestOneSession(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	for range 20 {
+		cfg := s.config(t)
+		var dials atomic.Int32
+		all := make(chan struct{})
+		cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if dials.Add(1) == 4 {
+				close(all)
+			}
+			<-all
+			return s.dial(ctx, network, address)
+		}
+		session, err := login(t.Context(), dialConfig(cfg), bounds{patience, time.Millisecond, patience})
+		if err != nil {
+			t.Fatal(err)
+		}
+		open := func(want int) func() bool {
+			return func() (ok bool) {
+				s.set(func() { ok = len(s.conns) == want })
+				return ok
+			}
+		}
+		await(t, "the other logins to be cut", open(1))
+		session.leave()
+		await(t, "the session to end", open(0))
+	}
+}
+
+func TestNextTick(t *testing.T) {
+	t.Parallel()
+	for done, want := range map[int][2]int{1: {10, 0}, 9: {10, 0}, 15: {10, 0}, 20: {20, 1}, 29: {20, 1}, 30: {30, 2}, 1005: {1000, 99}} {
+		next, skipped := nextTick(at(0), at(done), 10*time.Millisecond)
+		if !next.Equal(at(want[0])) || skipped != want[1] {
+			t.Errorf("done after %d ms: next at %s, %d skipped, want %v", done, next.Sub(at(0)), skipped, want)
+		}
+	}
+}
+
 // TestLostRow has the server acknowledge a row and forget it.
 func TestLostRow(t *testing.T) {
 	t.Parallel()

@@ -38,7 +38,7 @@ func Bootstrap(ctx context.Context, o Options) error {
 		return o.planConfig(ctx)
 	}
 	client := NewClient(o)
-	if _, err := client.waitHealthy(ctx, o.Wait); err != nil {
+	if err := client.waitHealthy(ctx, o.Wait); err != nil {
 		return fmt.Errorf("bootstrap patroni: %w", err)
 	}
 	changes, err := SyncConfig(ctx, o)
@@ -62,9 +62,8 @@ func (o Options) planConfig(ctx context.Context) error {
 	return err
 }
 
-// waitHealthy waits until every member of the options is healthy, or the named ones if there are names, and returns how
-// the cluster is then.
-func (c *Client) waitHealthy(ctx context.Context, bound time.Duration, names ...string) (ClusterState, error) {
+// waitHealthy waits until every member of the options is healthy.
+func (c *Client) waitHealthy(ctx context.Context, bound time.Duration) error {
 	var state ClusterState
 	var woken time.Time
 	told := ""
@@ -77,7 +76,7 @@ func (c *Client) waitHealthy(ctx context.Context, bound time.Duration, names ...
 			return false, err.Error(), nil
 		}
 		state = now
-		if len(c.unhealthy(state, names...)) == 0 {
+		if len(c.unhealthy(state)) == 0 {
 			return true, "", nil
 		}
 		seen := describe(state)
@@ -93,9 +92,9 @@ func (c *Client) waitHealthy(ctx context.Context, bound time.Duration, names ...
 	})
 	var timeout *TimeoutError
 	if errors.As(err, &timeout) {
-		timeout.Look = c.whereToLook(state, names...)
+		timeout.Look = c.whereToLook(state)
 	}
-	return state, err
+	return err
 }
 
 // unhealthy returns those members that are not healthy, of all or of the named ones.

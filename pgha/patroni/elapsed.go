@@ -20,7 +20,7 @@ func (e Elapsed) String() string { return fmt.Sprintf("%.1fs", e.Duration().Seco
 
 // MarshalJSON writes seconds, to the millisecond.
 func (e Elapsed) MarshalJSON() ([]byte, error) {
-	return json.Marshal(e.Duration().Round(time.Millisecond).Seconds())
+	return json.Marshal(float64(e.Duration().Milliseconds()) / 1000)
 }
 
 // UnmarshalJSON reads seconds.

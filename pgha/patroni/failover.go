@@ -115,7 +115,7 @@ func (c *Client) failover(ctx context.Context, fo FailoverOptions) (FailoverResu
 		change.Duration = result.Promoted.Duration()
 		c.changed(asked, change)
 	}
-	result.After, err = c.waitFollowers(ctx, s, old.Name)
+	result.After, err = c.waitFollowers(ctx, s, old.Name, promoted.Timeline)
 	if err != nil {
 		return result, fmt.Errorf("%s leads, but: %w", promoted.Name, err)
 	}
@@ -125,7 +125,7 @@ func (c *Client) failover(ctx context.Context, fo FailoverOptions) (FailoverResu
 
 // waitFollowers waits until those that answered at the beginning stream. A paused cluster does not repair its replicas, so
 // there nothing is waited for.
-func (c *Client) waitFollowers(ctx context.Context, s survey, old string) (ClusterState, error) {
+func (c *Client) waitFollowers(ctx context.Context, s survey, old string, timeline int64) (ClusterState, error) {
 	if s.state.Paused {
 		c.options.Progress("warning: the cluster is paused: replicas that cannot follow by themselves stay as they are until it is resumed")
 		return c.Cluster(ctx)
@@ -136,7 +136,7 @@ func (c *Client) waitFollowers(ctx context.Context, s survey, old string) (Clust
 			answering = append(answering, name)
 		}
 	}
-	return c.waitHealthy(ctx, c.options.Wait, answering...)
+	return c.waitFollowing(ctx, c.options.Wait, timeline, answering)
 }
 
 // refuseHealthy refuses a failover while somebody runs as primary.

@@ -278,6 +278,9 @@ func (f *fakePatroni) patroni(name string) map[string]any {
 		"xlog":    map[string]any{"received_location": m.location, "replayed_location": m.location},
 		"patroni": map[string]any{"name": name, "version": m.version}, "watchdog_failed": m.watchdog,
 	}
+	if m.streaming {
+		node["replication_state"] = "streaming"
+	}
 	if m.state == "running" {
 		node["postmaster_start_time"] = m.started.Format("2006-01-02 15:04:05.999999-07:00")
 	}

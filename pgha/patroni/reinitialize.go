@@ -213,7 +213,7 @@ func (w *copyWatch) look(ctx context.Context) (bool, string, error) {
 	if err != nil {
 		return false, err.Error(), nil
 	}
-	return w.state.Healthy(w.member), describe(w.state), nil
+	return w.state.Healthy(w.member) && node.follows(w.state), describe(w.state), nil
 }
 
 // stuck gives up on a member that has been of no use for too long.

@@ -176,7 +176,7 @@ func (c *Client) restartNext(ctx context.Context, s survey, m MemberState, ro Re
 	}
 	result.Restarted = append(result.Restarted, done)
 	if m.Name == leader.Name {
-		_, err = c.waitHealthy(ctx, ro.Timeout, s.healthy()...)
+		_, err = c.waitFollowing(ctx, ro.Timeout, leader.Timeline, s.healthy())
 	}
 	return err
 }

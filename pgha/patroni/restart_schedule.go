@@ -31,13 +31,13 @@ func (c *Client) scheduleRestart(ctx context.Context, s survey, order []MemberSt
 	if err != nil {
 		return nil, err
 	}
-	wanted := &ScheduledRestart{Member: m.Name, At: ro.At}
-	change := remote.Change{Kind: "schedule", Name: m.Name, Action: "set: restart at " + ro.At.Format(time.RFC3339)}
+	wanted := &ScheduledRestart{Member: m.Name, At: ro.At.Truncate(time.Second)}
+	change := remote.Change{Kind: "schedule", Name: m.Name, Action: "set: restart at " + wanted.At.Format(time.RFC3339)}
 	if c.options.planning() {
 		c.changed(target, change)
 		return wanted, nil
 	}
-	body := map[string]any{"schedule": ro.At.Format(time.RFC3339Nano)}
+	body := map[string]any{"schedule": wanted.At.Format(time.RFC3339)}
 	if ro.PendingOnly {
 		body["restart_pending"] = true
 	}
@@ -64,10 +64,16 @@ func (c *Client) scheduleRestart(ctx context.Context, s survey, order []MemberSt
 	return wanted, nil
 }
 
-// waitRestartSchedule waits until the cluster shows a scheduled restart of the member, or none.
+// waitRestartSchedule waits until the cluster shows a scheduled restart of the member, or none. Patroni tells the DCS that
+// there is none only in its next round.
 func (c *Client) waitRestartSchedule(ctx context.Context, member string, set bool) error {
 	what := map[bool]string{true: "the schedule to show", false: "the schedule to be gone"}[set]
+	var woken time.Time
 	return poll(ctx, scheduleWait, what, func(ctx context.Context) (bool, string, error) {
+		if time.Since(woken) >= wakeEvery {
+			c.wake(ctx)
+			woken = time.Now()
+		}
 		state, err := c.Cluster(ctx)
 		if err != nil {
 			return false, err.Error(), nil

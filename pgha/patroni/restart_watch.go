@@ -130,7 +130,7 @@ func (w *restartWatch) lookAtCluster(ctx context.Context, node NodeState) (bool,
 		w.client.wake(ctx)
 		w.woken = time.Now()
 	}
-	if !state.Healthy(w.member) || node.State != StateRunning {
+	if !state.Healthy(w.member) || !node.follows(state) {
 		return false, describe(state), nil
 	}
 	if w.backAt.IsZero() {

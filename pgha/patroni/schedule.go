@@ -46,14 +46,14 @@ func checkTime(at, now time.Time) error {
 
 // scheduleSwitchover writes the schedule and waits until the cluster shows it.
 func (c *Client) scheduleSwitchover(ctx context.Context, asked Member, so SwitchoverOptions, result SwitchoverResult) (SwitchoverResult, error) {
-	wanted := ScheduledSwitchover{At: so.At, From: result.OldLeader, To: so.Candidate}
+	wanted := ScheduledSwitchover{At: so.At.Truncate(time.Second), From: result.OldLeader, To: so.Candidate}
 	result.Scheduled = &wanted
 	change := remote.Change{Kind: "schedule", Name: c.options.Scope, Action: "set: " + wanted.String()}
 	if c.options.planning() {
 		c.changed(asked, change)
 		return result, nil
 	}
-	body := map[string]string{"leader": result.OldLeader, "scheduled_at": so.At.Format(time.RFC3339Nano)}
+	body := map[string]string{"leader": result.OldLeader, "scheduled_at": wanted.At.Format(time.RFC3339)}
 	if so.Candidate != "" {
 		body["candidate"] = so.Candidate
 	}

@@ -100,7 +100,7 @@ func (c *Client) switchover(ctx context.Context, so SwitchoverOptions) (Switchov
 		result.NewLeader = promoted.Name
 		return result, fmt.Errorf("%s became leader instead of %s", promoted.Name, candidate.Name)
 	}
-	result.After, err = c.waitHealthy(ctx, so.Timeout, s.healthy()...)
+	result.After, err = c.waitFollowing(ctx, so.Timeout, result.Timeline, s.healthy())
 	if err != nil {
 		return result, fmt.Errorf("%s leads, but: %w", candidate.Name, err)
 	}

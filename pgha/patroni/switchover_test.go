@@ -66,6 +66,44 @@ func TestSwitchover(t *testing.T) {
 	}
 }
 
+func TestSwitchoverDoesNotBelieveAnOldDCS(t *testing.T) {
+	t.Parallel()
+	o := fullOptions(t)
+	f := newFakePatroni(t, o)
+	stale := 0
+	f.on["POST /switchover"] = func(http.ResponseWriter, string, map[string]any) bool {
+		f.promote(third)
+		f.members[second].streaming = false // on its way to the new leader
+		stale = 3
+		return true
+	}
+	f.on["GET /cluster"] = func(w http.ResponseWriter, _ string, _ map[string]any) bool {
+		if stale == 0 {
+			return false
+		}
+		stale--
+		state := f.cluster() // the lock is known, what the members said last is from before
+		for _, m := range state["members"].([]map[string]any) {
+			m["timeline"] = 4
+			if m["name"] != third {
+				m["state"] = "streaming"
+			}
+		}
+		f.members[second].streaming = stale == 0
+		_ = json.NewEncoder(w).Encode(state)
+		return true
+	}
+	result, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range result.After.Members {
+		if m.Timeline != 5 {
+			t.Errorf("%s: believed to be done on timeline %d", m.Name, m.Timeline)
+		}
+	}
+}
+
 func TestSwitchoverPicksTheBest(t *testing.T) {
 	t.Parallel()
 	o := fullOptions(t)

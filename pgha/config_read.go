@@ -47,6 +47,9 @@ const filesSQL = `SELECT name, coalesce(setting, ''), sourcefile, applied, error
 // readMember reads the member's config.yml and asks its PostgreSQL. What can be had is had although the rest fails.
 func (c *Cluster) readMember(ctx context.Context, m *memberConfig, t *remote.Target, custom []string) error {
 	err := m.readFile(ctx, t)
+	if errors.Is(err, remote.ErrUnreachable) {
+		return err
+	}
 	route, routeErr := c.memberRoute(m.name)
 	if routeErr != nil {
 		return errlist.Join(err, routeErr)

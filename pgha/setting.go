@@ -152,7 +152,10 @@ func (s setting) check(text string) error {
 	least, errMin := strconv.ParseFloat(s.Min, 64)
 	most, errMax := strconv.ParseFloat(s.Max, 64)
 	if errMin == nil && n < least || errMax == nil && n > most {
-		return fmt.Errorf("%s is outside %s to %s", s.pretty(n), s.pretty(least), s.pretty(most))
+		if _, err := strconv.ParseFloat(text, 64); err == nil {
+			text = s.pretty(n) // say the unit that was left out
+		}
+		return fmt.Errorf("%s is outside %s to %s", text, s.pretty(least), s.pretty(most))
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 func configCommand(out *terminal) *cli.Command {
 	return &cli.Command{
 		Name: "config", Usage: "look at the settings of the whole cluster, and change them",
-		Subcommands: []*cli.Command{configShowCommand(out)},
+		Subcommands: []*cli.Command{configShowCommand(out), configSetCommand(out), configEditCommand(out)},
 	}
 }
 

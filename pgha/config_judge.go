@@ -1,0 +1,237 @@
+package pgha
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pgha/toolkit/internal/suggest"
+	"github.com/pgha/toolkit/pgha/patroni"
+)
+
+// configJudge finds everything that is wrong with a change before it is made.
+type configJudge struct {
+	*configChange
+	cluster *Cluster
+	// asked is the member whose PostgreSQL knows best: the catalogue is its pg_settings.
+	asked     string
+	catalogue map[string]setting
+	problems  []patroni.ConfigProblem
+}
+
+// findCatalogue takes the first member that answers: all run the same PostgreSQL.
+func (j *configJudge) findCatalogue() bool {
+	for _, m := range j.members {
+		if m.settings != nil {
+			j.asked, j.catalogue = m.name, m.settings
+			return true
+		}
+	}
+	return false
+}
+
+func (j *configJudge) problem(key, problem, remedy string) {
+	j.problems = append(j.problems, patroni.ConfigProblem{Key: key, Problem: problem, Remedy: remedy})
+}
+
+// resolve makes a patch of names as people type them.
+func (j *configJudge) resolve(settings map[string]any) {
+	j.patch = map[string]any{}
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		if path := j.path(key); path != nil {
+			put(j.patch, path, settings[key])
+		}
+	}
+}
+
+// path finds where a key belongs; nil, with a problem told, when it belongs nowhere.
+func (j *configJudge) path(key string) []string {
+	root, rest, dotted := strings.Cut(key, ".")
+	_, isParameter := j.catalogue[strings.ToLower(key)]
+	switch {
+	case strings.HasPrefix(key, parameters):
+		return j.parameterPath(strings.TrimPrefix(key, parameters))
+	case slices.Contains(sections, root) && dotted:
+		if root == "postgresql" && !slices.Contains(patroniSection, rest) {
+			if near := suggest.Nearest(strings.Split(rest, ".")[0], patroniSection); near != "" && near != strings.Split(rest, ".")[0] {
+				j.problem(key, "there is no such section", "did you mean postgresql."+near+"?")
+				return nil
+			}
+		}
+		return pathOf(key)
+	case slices.Contains(patroniKeys, key), j.before[key] != nil:
+		return []string{key}
+	case isParameter:
+		return j.parameterPath(key)
+	case dotted && suggest.Nearest(root, sections) == "":
+		return j.parameterPath(key)
+	case dotted:
+		j.problem(key, "there is no such section", "did you mean "+suggest.Nearest(root, sections)+"?")
+		return nil
+	}
+	j.problem(key, "neither Patroni nor PostgreSQL has such a setting", j.nearest(key, patroniKeys))
+	return nil
+}
+
+// parameterPath finds the parameter under the name that it may have already, in whatever case.
+func (j *configJudge) parameterPath(name string) []string {
+	for there := range section(j.before, "postgresql", "parameters") {
+		if strings.EqualFold(there, name) {
+			return []string{"postgresql", "parameters", there}
+		}
+	}
+	return []string{"postgresql", "parameters", strings.ToLower(name)}
+}
+
+// nearest is a remedy for a misspelt name.
+func (j *configJudge) nearest(name string, others []string) string {
+	known := slices.Clone(others)
+	for _, s := range j.catalogue {
+		known = append(known, s.Name)
+	}
+	slices.Sort(known)
+	if near := suggest.Nearest(name, known); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "SELECT name FROM pg_settings lists PostgreSQL's"
+}
+
+// patroni adds what Patroni would not take of the result, unless it was so before.
+func (j *configJudge) patroni() {
+	known := configProblems(patroni.ValidateDynamic(j.before))
+	for _, p := range configProblems(patroni.ValidateDynamic(merged(j.before, j.patch))) {
+		if !slices.Contains(known, p) {
+			j.problems = append(j.problems, p)
+		}
+	}
+}
+
+// told reports whether something is wrong with the key already.
+func (j *configJudge) told(key string) bool {
+	return slices.ContainsFunc(j.problems, func(p patroni.ConfigProblem) bool { return strings.EqualFold(p.Key, key) })
+}
+
+// postgresql adds what PostgreSQL would not take: first by its catalogue, then by its own word.
+func (j *configJudge) postgresql(ctx context.Context) error {
+	j.settings = map[string]*string{}
+	try := map[string]string{}
+	patch := section(j.patch, "postgresql", "parameters")
+	for _, given := range slices.Sorted(maps.Keys(patch)) {
+		name, key := strings.ToLower(given), parameters+given
+		if j.told(key) {
+			continue
+		}
+		if patch[given] == nil {
+			j.settings[name] = nil
+			continue
+		}
+		text := fmt.Sprint(patch[given])
+		j.settings[name] = &text
+		if problem, remedy := j.parameter(name, text); problem != "" {
+			j.problem(key, problem, remedy)
+			continue
+		}
+		try[name] = text
+	}
+	if len(try) == 0 {
+		return nil
+	}
+	refused, err := j.cluster.trySettings(ctx, j.asked, j.catalogue, try)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(refused)) {
+		j.problem(parameters+name, "PostgreSQL does not take it: "+refused[name], "give a value that it takes")
+	}
+	return j.hosts(ctx, try)
+}
+
+// parameter says what is wrong with a value, as far as the catalogue tells.
+func (j *configJudge) parameter(name, text string) (problem, remedy string) {
+	s, known := j.catalogue[name]
+	switch {
+	case !known && strings.Contains(name, "."):
+		return "", ""
+	case !known:
+		return "PostgreSQL has no such setting", j.nearest(name, nil)
+	case s.Context == "internal":
+		return "PostgreSQL decides it itself", "leave it out"
+	case slices.Contains([]string{"fsync", "full_page_writes"}, name) && s.same(text, "off"):
+		return "off loses the database when a host loses power", "leave it on"
+	}
+	if err := s.check(text); err != nil {
+		return err.Error(), "give a value that PostgreSQL takes"
+	}
+	if s.refuses(text) && s.Type == "enum" {
+		return fmt.Sprintf("%q is none of its values", text), "give one of " + strings.Join(s.Enum, ", ")
+	}
+	return "", ""
+}
+
+// note adds what is right, and deserves attention all the same.
+func (j *configJudge) note(spec map[string]string) {
+	add := func(format string, args ...any) { j.notes = append(j.notes, fmt.Sprintf(format, args...)) }
+	before, after := flatten(j.before), flatten(merged(j.before, j.patch))
+	for _, key := range sortedKeys(before, after) {
+		value, stays := after[key]
+		if old, was := before[key]; was == stays && old == value {
+			continue
+		}
+		name := strings.TrimPrefix(key, parameters)
+		s := j.catalogue[name]
+		if inSpec, controlled := spec[key]; controlled && (!stays || !s.same(inSpec, value)) {
+			add("the specification says %s: %s, and the next apply puts that back; to keep the change, write there %s: %s", specPath(key), inSpec, specPath(key), orNull(value, stays))
+		}
+		if name != key {
+			j.noteParameter(name, value, stays, s, add)
+		}
+	}
+}
+
+func (j *configJudge) noteParameter(name, value string, stays bool, s setting, add func(string, ...any)) {
+	restart := s.Context == "postmaster" && (!stays || !s.same(value, s.Value))
+	switch {
+	case s.Name == "" && stays:
+		add("PostgreSQL does not know %s before its extension is loaded, so the value could not be checked", name)
+	case restart && stays && slices.Contains(dcsOnly, name) && lower(s, value):
+		add("%s takes effect with a restart of PostgreSQL, the leader first: replicas never have less than the leader (pgha-cli restart --pending, twice)", name)
+	case restart && !stays:
+		add("%s goes back to its default with a restart of PostgreSQL, if that is another value: pgha-cli restart --pending", name)
+	case restart:
+		add("%s takes effect with a restart of PostgreSQL: pgha-cli restart --pending", name)
+	case strings.HasSuffix(s.Context, "backend"):
+		add("%s takes effect in new sessions only", name)
+	}
+	for _, m := range j.members {
+		if text, altered := m.altered[name]; altered && !slices.Contains(dcsOnly, name) {
+			add("on %s ALTER SYSTEM says %s and wins: ALTER SYSTEM RESET %s ends that", m.name, hidePasswords(text), name)
+		}
+		if text, local := m.file[parameters+name]; local && !slices.Contains(dcsOnly, name) {
+			add("on %s config.yml says %s and wins", m.name, text)
+		}
+	}
+}
+
+// lower reports whether the value is less than what is in use.
+func lower(s setting, value string) bool {
+	now, errNow := s.number(s.Value)
+	next, errNext := s.number(value)
+	return s.Type == "integer" && errNow == nil && errNext == nil && next < now
+}
+
+// specPath is where the specification has a key of the dynamic configuration.
+func specPath(key string) string {
+	if strings.HasPrefix(key, parameters) {
+		return key
+	}
+	return "patroni." + strings.TrimPrefix(key, "postgresql.")
+}
+
+func orNull(value string, stays bool) string {
+	if !stays {
+		return "null"
+	}
+	return value
+}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/internal/hba"
 )
 
 var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`)
@@ -170,11 +171,11 @@ func checkParameters(o Options) (errs []error) {
 
 func checkRules(o Options) (errs []error) {
 	for _, line := range o.PgHBA {
-		fields := strings.Fields(line)
+		fields, ok := hba.Fields(line)
 		switch {
 		case strings.ContainsAny(line, "\r\n\x00"):
 			errs = append(errs, fmt.Errorf("pg_hba rule %q: one rule a line", line))
-		case len(fields) == 0 || strings.HasPrefix(fields[0], "include"):
+		case !ok || strings.HasPrefix(fields[0], "include"):
 			errs = append(errs, fmt.Errorf("pg_hba rule %q: write the rule itself", line))
 		case slices.Contains(fields, "trust") || slices.Contains(fields, "md5") || slices.Contains(fields, "password"):
 			errs = append(errs, fmt.Errorf("pg_hba rule %q: trust, password and md5 are refused; use scram-sha-256, cert or peer", line))

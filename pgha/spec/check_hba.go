@@ -3,7 +3,8 @@ package spec
 import (
 	"net/netip"
 	"slices"
-	"strings"
+
+	"github.com/pgha/toolkit/internal/hba"
 )
 
 // hbaMethods are the ways of logging in that show the password to nobody and let nobody in without proof.
@@ -21,8 +22,8 @@ func (c *checker) hba() {
 // hbaFault says what is wrong with a line of pg_hba.conf, or "".
 func hbaFault(rule string) (problem, remedy string) {
 	const form = "write: hostssl <database> <user> <network> scram-sha-256"
-	words := strings.Fields(rule)
-	if strings.ContainsAny(rule, "\r\n\x00#") || len(words) == 0 {
+	words, ok := hba.Fields(rule)
+	if !ok {
 		return quoted(redactText(rule)) + " is not one rule", form
 	}
 	method := 4

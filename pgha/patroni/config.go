@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"net/netip"
+	"regexp"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
@@ -40,6 +42,7 @@ func Config(o Options, m Member) ([]byte, error) {
 		}
 		merge(&doc, &extra)
 	}
+	quoteForPython(&doc)
 	buf := bytes.NewBufferString(configHeader)
 	enc := yaml.NewEncoder(buf)
 	enc.SetIndent(2)
@@ -62,6 +65,23 @@ func merge(base, over *yaml.Node) {
 		default:
 			*old = *value
 		}
+	}
+}
+
+// oddPlain are texts that PyYAML, which Patroni reads the file with, may take for a number, a time or a value of its own
+// where Go's encoder sees plain text: "=", "0x_", "2026-01-01 1:00:00 +1".
+var oddPlain = regexp.MustCompile(`^[-+=.0-9][0-9a-fA-FxobTtZ_:+. \t-]*$`)
+
+// quoteForPython puts quotes around such texts. Addresses are none.
+func quoteForPython(n *yaml.Node) {
+	for _, child := range n.Content {
+		quoteForPython(child)
+	}
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" || n.Style != 0 || !oddPlain.MatchString(n.Value) {
+		return
+	}
+	if _, err := netip.ParseAddrPort(n.Value); err != nil {
+		n.Style = yaml.DoubleQuotedStyle
 	}
 }
 

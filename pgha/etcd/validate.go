@@ -25,7 +25,7 @@ var (
 var (
 	nameSyntax      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	directorySyntax = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
-	directiveSyntax = regexp.MustCompile(`^[A-Z][A-Za-z]*=[^\n\r\x00]*$`)
+	directiveSyntax = regexp.MustCompile(`^[A-Z][A-Za-z]*=([^\n\r\x00]*[^\n\r\x00\\])?$`) // a backslash at the end joins the next line
 )
 
 // problems collects what is wrong.

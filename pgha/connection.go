@@ -82,7 +82,7 @@ func (c Connection) keywords(host, port string) string {
 
 // quoteKeyword quotes a libpq keyword's value where it needs it.
 func quoteKeyword(s string) string {
-	if s != "" && !strings.ContainsAny(s, ` '\`) {
+	if s != "" && !strings.ContainsAny(s, " \t\n\v\f\r'\\") {
 		return s
 	}
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"

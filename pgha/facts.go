@@ -101,8 +101,8 @@ func keyValues(s string) map[string]string {
 func freeBytes(df string) (int64, error) {
 	lines := strings.Split(df, "\n")
 	if f := strings.Fields(lines[len(lines)-1]); len(lines) > 1 && len(f) >= 4 {
-		if kib, err := strconv.ParseInt(f[3], 10, 64); err == nil {
-			return kib * 1024, nil
+		if kib, err := strconv.ParseUint(f[3], 10, 53); err == nil {
+			return int64(kib) * 1024, nil
 		}
 	}
 	return 0, fmt.Errorf("read free space: unexpected answer of df: %q", df)
@@ -116,13 +116,13 @@ func listeners(ss string) map[int]string {
 		if len(f) < 4 {
 			continue
 		}
-		port, err := strconv.Atoi(f[3][strings.LastIndexByte(f[3], ':')+1:])
+		port, err := strconv.ParseUint(f[3][strings.LastIndexByte(f[3], ':')+1:], 10, 16)
 		if err != nil {
 			continue
 		}
 		_, after, _ := strings.Cut(line, `(("`)
 		program, _, _ := strings.Cut(after, `"`)
-		m[port] = program
+		m[int(port)] = program
 	}
 	return m
 }

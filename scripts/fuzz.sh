@@ -1,12 +1,23 @@
 #!/bin/bash
-# Runs every fuzz target of the module for $FUZZTIME each, one after the other: Go fuzzes one target at a time.
+# Runs every fuzz target of the module for $FUZZTIME each (a duration, or a count such as 1000x), one after the other: Go
+# fuzzes one target at a time. $FUZZPARALLEL workers, by default one for each processor; $FUZZONLY is a part of the names to
+# run. A finding does not keep the other targets from being run; Go leaves it in the package's testdata/fuzz, where every
+# later `go test` tries it again.
 set -euo pipefail
 time=${FUZZTIME:-10s}
+arguments=(-run '^$' -fuzztime "$time")
+[ -z "${FUZZPARALLEL:-}" ] || arguments+=(-parallel "$FUZZPARALLEL")
 count=0
+found=()
 while read -r dir target; do
+	[[ $dir/$target == *${FUZZONLY:-}* ]] || continue
 	echo "fuzz $target in $dir for $time"
-	go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$dir"
 	count=$((count + 1))
+	go test "${arguments[@]}" -fuzz "^$target\$" "$dir" || found+=("$dir $target")
 done < <(grep --recursive --include='*_test.go' --extended-regexp '^func Fuzz[A-Za-z0-9_]+\(' . |
 	sed --regexp-extended 's|^(.*)/[^/]+:func (Fuzz[A-Za-z0-9_]+)\(.*|\1 \2|' | sort)
+if [ ${#found[@]} -gt 0 ]; then
+	printf 'finding: %s\n' "${found[@]}" >&2
+	exit 1
+fi
 echo "$count fuzz targets, nothing found"

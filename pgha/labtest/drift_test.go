@@ -1,0 +1,137 @@
+package labtest
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pgha/toolkit/pgha"
+)
+
+// drift is something that somebody changes by hand: on a host, with a script, and what the plan has to show for it.
+type drift struct {
+	name, host, script string
+	shows              []string // kind and name of every change planned on that host
+}
+
+// drifts are one of each kind of thing that apply manages.
+var drifts = []drift{
+	{"a line in haproxy.cfg", "haproxy-02", "echo '# by hand' >> /etc/haproxy/haproxy.cfg", []string{"file /etc/haproxy/haproxy.cfg", "unit haproxy.service"}},
+	{"HAProxy's authority replaced", "haproxy-03", "cp /etc/ssl/openssl.cnf /etc/haproxy/certs/patroni-ca.crt", nil},
+	{"HAProxy's drop-in removed", "haproxy-03", "rm /etc/systemd/system/haproxy.service.d/*.conf", nil},
+	{"HAProxy stopped", "haproxy-03", "systemctl stop haproxy", []string{"unit haproxy.service"}},
+	{"HAProxy not started at boot", "haproxy-01", "systemctl disable --quiet haproxy", []string{"unit haproxy.service"}},
+	{"another priority in keepalived.conf", "haproxy-03", "sed -i 's/priority .*/priority 5/' /etc/keepalived/keepalived.conf", nil},
+	{"keepalived stopped", "haproxy-03", "systemctl stop keepalived", []string{"unit keepalived.service"}},
+	{"keepalived masked", "haproxy-03", "systemctl mask --quiet --now keepalived", nil},
+	{"the check script made useless", "haproxy-02", "chmod 0600 /usr/local/lib/pgha/* /etc/keepalived/*.sh 2>/dev/null || :", nil},
+	{"etcd's environment edited", "postgres-02", "sed -i 's/ETCD_HEARTBEAT_INTERVAL=.*/ETCD_HEARTBEAT_INTERVAL=\"900\"/' /etc/etcd/etcd.env", []string{"file /etc/etcd/etcd.env"}},
+	{"etcd's unit edited", "postgres-03", "echo '# by hand' >> /etc/systemd/system/etcd.service", nil},
+	{"etcd's key readable by all", "postgres-01", "chmod 0644 /etc/etcd/certs/server.key", []string{"file /etc/etcd/certs/server.key"}},
+	{"etcd's certificate removed", "postgres-02", "rm /etc/etcd/certs/server.crt", []string{"file /etc/etcd/certs/server.crt"}},
+	{"etcd stopped", "postgres-03", "systemctl stop etcd", []string{"unit etcd.service"}},
+	{"a rule in patroni's pg_hba", "postgres-03", `sed -i 's/^  pg_hba:/  pg_hba:\n    - "host all all 0.0.0.0\/0 trust"/' /etc/patroni/config.yml`, nil},
+	{"patroni's configuration readable by all", "postgres-02", "chmod 0644 /etc/patroni/config.yml", []string{"file /etc/patroni/config.yml"}},
+	{"a key of another owner", "postgres-01", "chown root:root /etc/patroni/certs/rest-server.key", []string{"file /etc/patroni/certs/rest-server.key"}},
+	{"the folder of keys open", "postgres-01", "chmod 0755 /etc/patroni/certs", []string{"directory /etc/patroni/certs"}},
+	{"patroni not started at boot", "postgres-01", "systemctl disable --quiet patroni", []string{"unit patroni.service"}},
+	{"the callback made useless", "postgres-02", "echo 'exit 1' > /usr/local/lib/pgha/move-etcd-leader", []string{"file /usr/local/lib/pgha/move-etcd-leader"}},
+	{"a package removed", "postgres-03", "dpkg --force-depends -r python3-dnspython", nil},
+	{"needrestart may restart the cluster", "postgres-01", "rm /etc/needrestart/conf.d/pgha.conf", []string{"file /etc/needrestart/conf.d/pgha.conf"}},
+	{"clusters are made at install", "postgres-02", "rm /etc/postgresql-common/createcluster.d/pgha.conf", []string{"file /etc/postgresql-common/createcluster.d/pgha.conf"}},
+	{"the time zone", "haproxy-01", "timedatectl set-timezone Asia/Tokyo", nil},
+}
+
+// testDrift makes one change by hand after the other. The plan shows what it was and nothing else, apply puts it right,
+// and then there is nothing left to do.
+func testDrift(t *testing.T, s site) {
+	for _, d := range drifts {
+		t.Run(d.name, func(t *testing.T) {
+			s.mustInHost(t, d.host, d.script)
+			checkDrift(t, s, d.host, d.shows)
+		})
+	}
+	t.Run("a dynamic setting", func(t *testing.T) {
+		leader, _ := s.leader(t)
+		s.mustInHost(t, s.hostOf(t, leader), "patronictl -c /etc/patroni/config.yml edit-config --force -s maximum_lag_on_failover=7 -p shared_buffers=128MB")
+		checkDrift(t, s, "", []string{"setting maximum_lag_on_failover", "setting postgresql.parameters.shared_buffers"})
+	})
+}
+
+// checkDrift wants the plan to show these changes of this host, and apply to make no others.
+func checkDrift(t *testing.T, s site, host string, shows []string) {
+	t.Helper()
+	before := digests(t, s)
+	plan := s.plan(t, 2)
+	var seen []string
+	for _, ch := range plan.Changes {
+		if host != "" && ch.Host != host {
+			t.Errorf("the plan touches %s: %s %s %s", ch.Host, ch.Kind, ch.Name, ch.Action)
+		}
+		seen = append(seen, ch.Kind+" "+ch.Name)
+	}
+	t.Logf("plan: %s", strings.Join(seen, ", "))
+	if shows != nil && !slices.Equal(seen, shows) {
+		t.Errorf("the plan shows %q, want %q", seen, shows)
+	}
+	if diff := cmp.Diff(before, digests(t, s)); diff != "" {
+		t.Errorf("plan changed files (-before +after):\n%s", diff)
+	}
+	report := s.apply(t, pgha.ApplyOptions{Plan: &plan})
+	if len(report.Changes) != len(plan.Changes) {
+		t.Errorf("apply made %d changes, %d were planned: %+v", len(report.Changes), len(plan.Changes), report.Changes)
+	}
+	if rest := s.plan(t, 0); !rest.Empty() {
+		t.Errorf("after apply there is still something to do: %+v", rest.Changes)
+	}
+	s.awaitHealthy(t)
+}
+
+// plan runs pgha-cli plan, wants this exit code, and reads what it says.
+func (s site) plan(t *testing.T, code int) pgha.Plan {
+	t.Helper()
+	got := s.cli(t, "plan", "--output", "json")
+	var plan pgha.Plan
+	if err := json.Unmarshal([]byte(got.stdout), &plan); err != nil || got.code != code {
+		t.Fatalf("plan: exit code %d, want %d, %v\n%s%s", got.code, code, err, got.stdout, got.stderr)
+	}
+	return plan
+}
+
+// testFreshPlan plans on bare hosts: everything is listed, nothing is changed.
+func testFreshPlan(t *testing.T, s site) {
+	before := digests(t, s)
+	plan := s.plan(t, 2)
+	for _, h := range s.Hosts() {
+		if !slices.ContainsFunc(plan.Changes, func(ch pgha.PlannedChange) bool { return ch.Host == h.Name }) {
+			t.Errorf("the plan has nothing for %s", h.Name)
+		}
+	}
+	if diff := cmp.Diff(before, digests(t, s)); diff != "" {
+		t.Errorf("plan changed files (-before +after):\n%s", diff)
+	}
+	t.Logf("%d changes planned on bare hosts", len(plan.Changes))
+}
+
+// testStalePlan saves a plan, changes a host, and wants apply to refuse the plan.
+func testStalePlan(t *testing.T, s site) {
+	file := filepath.Join(t.TempDir(), "saved.plan")
+	s.mustInHost(t, "haproxy-03", "chmod 0600 /etc/haproxy/haproxy.cfg")
+	if got := s.cli(t, "plan", "--save", file); got.code != 2 {
+		t.Fatalf("plan --save: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	s.mustInHost(t, "haproxy-02", "chmod 0600 /etc/haproxy/haproxy.cfg")
+	got := s.cli(t, "apply", "--plan", file)
+	if got.code != 3 || !strings.Contains(got.stderr, "haproxy-02") {
+		t.Errorf("apply of a stale plan: exit code %d, want 3\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	if mode := s.mustInHost(t, "haproxy-03", "stat -c %a /etc/haproxy/haproxy.cfg"); mode != "600" {
+		t.Errorf("the refused apply has changed haproxy-03: mode %s", mode)
+	}
+	s.apply(t, pgha.ApplyOptions{})
+	s.plan(t, 0)
+}

@@ -12,7 +12,7 @@ type Balancer struct {
 	ReadFallbackToPrimary bool `yaml:"read_fallback_to_primary"`
 	// StatsPort shows HAProxy's statistics, on the balancer's own loopback address only. Default: 7000.
 	StatsPort int `yaml:"stats_port"`
-	// MaxConnections of clients at once, per balancer; each takes two open files. Default: 4000.
+	// MaxConnections of clients at once, per balancer, 1 to 1000000; each takes two open files. Default: 4000.
 	MaxConnections int `yaml:"max_connections"`
 	// ClientTimeout is how long a session may be idle before HAProxy cuts it. Default: 24h.
 	ClientTimeout time.Duration `yaml:"client_timeout"`
@@ -40,9 +40,9 @@ type VIP struct {
 type TLS struct {
 	// KeyAlgorithm is KeyECDSA or KeyRSA. Default: KeyECDSA.
 	KeyAlgorithm KeyAlgorithm `yaml:"key_algorithm"`
-	// CALifetimeDays of a CA made by the toolkit. Default: 3650.
+	// CALifetimeDays of a CA made by the toolkit, 1 to 36500. Default: 3650.
 	CALifetimeDays int `yaml:"ca_lifetime_days"`
-	// LeafLifetimeDays of every other certificate; not above CALifetimeDays. Default: 365.
+	// LeafLifetimeDays of every other certificate, 1 to 36500; not above CALifetimeDays. Default: 365.
 	LeafLifetimeDays int `yaml:"leaf_lifetime_days"`
 }
 
@@ -57,15 +57,23 @@ const (
 	KeyRSA KeyAlgorithm = "rsa"
 )
 
-// Secrets names files on this machine with one password each, readable by their owner only, 12 characters of ASCII or more.
-// Default for each: a password is generated and kept in StateDir.
+// Secrets says where the passwords of the three roles come from: a file on this machine, readable by its owner only, or a
+// command that is run on this machine, without a shell, and prints it. Either holds one password of 12 characters or more
+// on one line. Default for each: a password is generated and kept in StateDir.
 type Secrets struct {
-	// SuperuserPasswordFile holds the password of PostgreSQL.Superuser.
+	// SuperuserPasswordFile holds the password of PostgreSQL.Superuser. Default: none.
 	SuperuserPasswordFile string `yaml:"superuser_password_file,omitempty"`
-	// ReplicationPasswordFile holds the password of PostgreSQL.ReplicationUser.
+	// SuperuserPasswordCommand prints that password, as ["pass", "show", "db/superuser"] does; not together with
+	// SuperuserPasswordFile. Default: none.
+	SuperuserPasswordCommand []string `yaml:"superuser_password_command,omitempty"`
+	// ReplicationPasswordFile holds the password of PostgreSQL.ReplicationUser. Default: none.
 	ReplicationPasswordFile string `yaml:"replication_password_file,omitempty"`
-	// RewindPasswordFile holds the password of PostgreSQL.RewindUser.
+	// ReplicationPasswordCommand prints that password; not together with ReplicationPasswordFile. Default: none.
+	ReplicationPasswordCommand []string `yaml:"replication_password_command,omitempty"`
+	// RewindPasswordFile holds the password of PostgreSQL.RewindUser. Default: none.
 	RewindPasswordFile string `yaml:"rewind_password_file,omitempty"`
+	// RewindPasswordCommand prints that password; not together with RewindPasswordFile. Default: none.
+	RewindPasswordCommand []string `yaml:"rewind_password_command,omitempty"`
 }
 
 // Unattended keeps automatic updates from restarting the cluster.

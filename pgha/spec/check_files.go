@@ -8,13 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"unicode/utf8"
 )
 
-const (
-	maxSmallFile    = 64 << 10
-	minSecretLength = 12
-)
+const maxSmallFile = 64 << 10
 
 // smallFile returns the contents of a key or password file, or reports why it can't.
 func (c *checker) smallFile(field, path string, private bool) ([]byte, bool) {
@@ -100,36 +96,5 @@ func (c *checker) archiveFile(field, path string) {
 	var magic [2]byte
 	if _, err := io.ReadFull(f, magic[:]); err != nil || magic != [2]byte{0x1f, 0x8b} {
 		c.bad(field, path+" is not a .tar.gz archive", "name the archive of etcd's release page, as it was downloaded")
-	}
-}
-
-func (c *checker) secrets() {
-	if info, err := os.Stat(c.StateDir); err == nil && !info.IsDir() {
-		c.bad("state_dir", c.StateDir+" is not a directory", "write the path of a directory")
-	}
-	c.secret("secrets.superuser_password_file", c.Secrets.SuperuserPasswordFile)
-	c.secret("secrets.replication_password_file", c.Secrets.ReplicationPasswordFile)
-	c.secret("secrets.rewind_password_file", c.Secrets.RewindPasswordFile)
-}
-
-// secret checks a password without ever showing it.
-func (c *checker) secret(field, path string) {
-	if path == "" {
-		return
-	}
-	b, ok := c.smallFile(field, path, true)
-	if !ok {
-		return
-	}
-	password := string(bytes.TrimRight(b, "\r\n"))
-	switch {
-	case !utf8.ValidString(password) || strings.ContainsFunc(password, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		c.bad(field, path+" holds more than one line, or characters that are no text", "write one password on one line")
-	case strings.ContainsFunc(password, func(r rune) bool { return r > 0x7e }):
-		c.bad(field, "the password in "+path+" holds characters beyond ASCII, which Patroni cannot set", "use letters, digits and signs of ASCII")
-	case strings.TrimSpace(password) != password:
-		c.bad(field, "the password in "+path+" begins or ends with a space", "write the password alone on one line")
-	case utf8.RuneCountInString(password) < minSecretLength:
-		c.bad(field, "the password in "+path+" is too short", fmt.Sprintf("use %d characters or more, or delete the line to have one generated", minSecretLength))
 	}
 }

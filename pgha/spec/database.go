@@ -25,7 +25,7 @@ type PostgreSQL struct {
 	Version int `yaml:"version"`
 	// Source is SourcePGDG, SourceDistribution or SourceMirror. Default: SourcePGDG.
 	Source Source `yaml:"source"`
-	// Repository is the apt repository of SourceMirror; not allowed with another source.
+	// Repository is the apt repository where Source is SourceMirror; not allowed with another source.
 	Repository Repository `yaml:"repository,omitempty"`
 	// Port that PostgreSQL listens on. Default: 5432.
 	Port int `yaml:"port"`
@@ -56,25 +56,25 @@ type PostgreSQL struct {
 
 // Repository is an apt repository with PostgreSQL's packages.
 type Repository struct {
-	// URL of the repository, http, https or file (a path on the hosts). No default with SourceMirror.
+	// URL of the repository, http, https or file (a path on the hosts). Default: none, and there must be one.
 	URL string `yaml:"url,omitempty"`
-	// KeyFile on this machine holds the public key the repository is signed with. No default with SourceMirror.
+	// KeyFile on this machine holds the public key the repository is signed with. Default: none, and there must be one.
 	KeyFile string `yaml:"key_file,omitempty"`
 	// Suite of the repository. Default: "", which means "<codename>-pgdg".
 	Suite string `yaml:"suite,omitempty"`
-	// Components of the repository. Default with SourceMirror: [main].
+	// Components of the repository. Default: [main].
 	Components []string `yaml:"components,omitempty"`
 }
 
 // Etcd describes the consensus store on the database hosts.
 type Etcd struct {
-	// Version of etcd, complete. Default: "3.6.10"; "" with SourceDistribution, where the package decides.
+	// Version of etcd, complete. Default: "3.6.10"; none where Source is SourceDistribution, as the package decides.
 	Version string `yaml:"version,omitempty"`
 	// Source is SourceRelease, SourceArchive or SourceDistribution. Default: SourceRelease.
 	Source Source `yaml:"source"`
-	// Archive is the release archive (.tar.gz) on this machine. No default with SourceArchive.
+	// Archive is the release archive (.tar.gz) on this machine. Default: none; needed where Source is SourceArchive.
 	Archive string `yaml:"archive,omitempty"`
-	// SHA256 is the archive's checksum, 64 hexadecimal digits. No default with Archive or URL.
+	// SHA256 is the archive's checksum, 64 hexadecimal digits. Default: none; needed with Archive or URL.
 	SHA256 string `yaml:"sha256,omitempty"`
 	// URL of the archive where the release page can't be used. Default: "", the release page.
 	URL string `yaml:"url,omitempty"`

@@ -149,6 +149,12 @@ func (s *Spec) absolute(d *decoder, folder string) {
 	resolve("secrets.superuser_password_file", &s.Secrets.SuperuserPasswordFile)
 	resolve("secrets.replication_password_file", &s.Secrets.ReplicationPasswordFile)
 	resolve("secrets.rewind_password_file", &s.Secrets.RewindPasswordFile)
+	for _, secret := range s.Secrets.all() {
+		// Without a slash it is a program's name, which the search path finds.
+		if len(secret.command) > 0 && strings.Contains(secret.command[0], "/") {
+			resolve("secrets."+secret.role+"_password_command", &secret.command[0])
+		}
+	}
 }
 
 // finish turns what was read into a whole and checked spec.

@@ -19,10 +19,10 @@ type Host struct {
 	Address string `yaml:"address"`
 	// Role is RoleDatabase or RoleBalancer. No default.
 	Role Role `yaml:"role"`
-	// Member is the name of the host's Patroni and etcd members. Default: Name; always "" on a balancer.
+	// Member is the name of the host's Patroni and etcd members. Default: Name; a balancer has none.
 	Member string `yaml:"member,omitempty"`
 	// Priority of a balancer: the highest that is healthy holds the virtual IP; 1 to 254, unique. Default: 100, 90, 80
-	// and so on in the order of the spec; always 0 on a database host.
+	// and so on in the order of the spec; a database host has none.
 	Priority int `yaml:"priority,omitempty"`
 	// Interface carries the virtual IP on a balancer. Default: "", which means the one that has Address.
 	Interface string `yaml:"interface,omitempty"`
@@ -31,7 +31,9 @@ type Host struct {
 	Tags map[string]any `yaml:"tags,omitempty"`
 	// DNSNames are further names by which clients may reach the host; they go into its certificates. Default: none.
 	DNSNames []string `yaml:"dns_names,omitempty"`
-	// SSH is what differs from the cluster's SSH settings; Spec.SSHOf joins the two.
+	// SSH is what differs from the cluster's SSH settings.
+	//
+	// Spec.SSHOf joins the two.
 	SSH HostSSH `yaml:"ssh,omitempty"`
 }
 

@@ -26,7 +26,8 @@ func (s *Spec) Marshal() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Redacted returns a copy that may be shown: passwords that stand in Parameters, Extra or PgHBA are blotted out.
+// Redacted returns a copy that may be shown: passwords that stand in Parameters, Extra, PgHBA or in a command are blotted
+// out.
 func (s *Spec) Redacted() *Spec {
 	r := *s
 	r.Hosts = slices.Clone(s.Hosts)
@@ -35,6 +36,12 @@ func (s *Spec) Redacted() *Spec {
 	r.PostgreSQL.PgHBA = slices.Clone(s.PostgreSQL.PgHBA)
 	for i, rule := range r.PostgreSQL.PgHBA {
 		r.PostgreSQL.PgHBA[i] = redactText(rule)
+	}
+	for _, command := range []*[]string{&r.Secrets.SuperuserPasswordCommand, &r.Secrets.ReplicationPasswordCommand, &r.Secrets.RewindPasswordCommand} {
+		*command = slices.Clone(*command)
+		for i, word := range *command {
+			(*command)[i] = redactText(word)
+		}
 	}
 	return &r
 }

@@ -61,7 +61,9 @@ type Patroni struct {
 	// MaximumLagOnFailover is how many bytes a replica may be behind and still be promoted. Default: 1048576.
 	MaximumLagOnFailover int64 `yaml:"maximum_lag_on_failover"`
 	// PrimaryStartTimeout is how long a crashed primary may try to start again before a replica takes over. Default: 5m,
-	// or the profile's. It is not nil after Parse or Complete.
+	// or the profile's.
+	//
+	// It is not nil after Parse or Complete.
 	PrimaryStartTimeout *time.Duration `yaml:"primary_start_timeout,omitempty" unit:"s"`
 	// FailsafeMode keeps the primary writable while etcd is out of reach but every member is not. Default: true.
 	FailsafeMode bool `yaml:"failsafe_mode"`

@@ -4,7 +4,7 @@ import "time"
 
 // Spec describes a cluster. Get one from Parse, Load or New: a Spec literal lacks the defaults.
 type Spec struct {
-	// Version is the version of the format: 1. It has no default.
+	// Version of the format, which is 1. No default.
 	Version int `yaml:"version"`
 	// Cluster names the cluster; it is Patroni's scope and etcd's cluster token. Default: "postgresql-cluster".
 	Cluster string `yaml:"cluster"`
@@ -16,7 +16,8 @@ type Spec struct {
 
 	// SSH says how hosts are reached.
 	SSH SSH `yaml:"ssh"`
-	// Hosts are the machines, databases and balancers. The first database host starts a new cluster as its leader.
+	// Hosts are the machines, databases and balancers. The first database host starts a new cluster as its leader. No
+	// default.
 	Hosts []Host `yaml:"hosts"`
 	// PostgreSQL describes the database server.
 	PostgreSQL PostgreSQL `yaml:"postgresql"`
@@ -26,11 +27,13 @@ type Spec struct {
 	Patroni Patroni `yaml:"patroni"`
 	// Balancer describes HAProxy on the balancer hosts.
 	Balancer Balancer `yaml:"balancer"`
-	// VIP is the virtual IP that the balancers share; nil means that there is none.
+	// VIP is the virtual IP that the balancers share. Default: none.
+	//
+	// It is nil then.
 	VIP *VIP `yaml:"vip,omitempty"`
 	// TLS describes keys and certificates.
 	TLS TLS `yaml:"tls"`
-	// Secrets names password files.
+	// Secrets says where passwords come from. Default: they are generated.
 	Secrets Secrets `yaml:"secrets,omitempty"`
 	// Unattended keeps automatic updates from restarting the cluster.
 	Unattended Unattended `yaml:"unattended"`
@@ -54,7 +57,8 @@ type SSH struct {
 	Jump string `yaml:"jump,omitempty"`
 	// ConnectTimeout bounds connection and handshake. Default: 10s.
 	ConnectTimeout time.Duration `yaml:"connect_timeout"`
-	// MaxSessions is how many commands run at once over a host's connection; sshd allows 10 by default. Default: 8.
+	// MaxSessions is how many commands run at once over a host's connection, 1 to 100; sshd allows 10 by default.
+	// Default: 8.
 	MaxSessions int `yaml:"max_sessions"`
 }
 

@@ -132,7 +132,7 @@ patroni: {namespace: /db/, rest_port: 18008, profile: fast, ttl: 40, loop_wait: 
 balancer: {write_port: 6432, read_port: 6433, read_fallback_to_primary: false, stats_port: 7001, max_connections: 10, client_timeout: 1h30m, check_interval: 1s}
 vip: {address: "fd00::99", prefix_length: 64, router_id: 9, advert_interval: 1, preempt: false}
 tls: {key_algorithm: rsa, ca_lifetime_days: 100, leaf_lifetime_days: 10}
-secrets: {superuser_password_file: password, replication_password_file: password, rewind_password_file: password}
+secrets: {superuser_password_file: password, replication_password_command: [sh, -c, echo $PASSWORD], rewind_password_file: accented}
 unattended: {needrestart_exclude: false}
 `
 
@@ -251,6 +251,7 @@ func TestSecretsAreNotShown(t *testing.T) {
   pg_hba: ["hostssl all all 10.0.0.0/8 ldap ldapbindpasswd=\"hunter2hunter2\""]
 patroni:
   extra: {restapi: {authentication: {username: me, password: hunter2hunter2}}, list: [{secret: hunter2hunter2}]}
+secrets: {rewind_password_command: [sh, --token=hunter2hunter2]}
 `)
 	before, err := s.Marshal()
 	if err != nil {

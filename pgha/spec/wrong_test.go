@@ -31,7 +31,11 @@ var files = []struct {
 	{"short", "hunter2\n", 0o600},
 	{"two-lines", "correct horse\nbattery staple\n", 0o600},
 	{"spaced", " correct horse battery\n", 0o600},
-	{"accented", "contraseña correcta\n", 0o600},
+	{"accented", "contraseña correcta 密码\n", 0o600},
+	{"ligature", "ﬁrst-class battery\n", 0o600},
+	{"decomposed", "contrasen\u0303a correcta\n", 0o600},
+	{"invisible", "correct\u00adhorse battery\n", 0o600},
+	{"tabbed", "correct\thorse battery\n", 0o600},
 	{"long", strings.Repeat("x", 70000), 0o600},
 }
 

@@ -1,0 +1,24 @@
+package spec
+
+import "regexp"
+
+// What the generator of the schema takes from the reader.
+var NewVIP = newVIP
+
+// Syntaxes are how texts have to look, by field; [] stands for any element of a list.
+var Syntaxes = map[string]*regexp.Regexp{
+	"cluster":                            clusterSyntax,
+	"timezone":                           timezoneSyntax,
+	"ssh.user":                           userSyntax,
+	"hosts[].ssh.user":                   userSyntax,
+	"hosts[].interface":                  interfaceSyntax,
+	"postgresql.superuser":               roleSyntax,
+	"postgresql.replication_user":        roleSyntax,
+	"postgresql.rewind_user":             roleSyntax,
+	"postgresql.encoding":                localeSyntax,
+	"postgresql.locale":                  localeSyntax,
+	"postgresql.repository.suite":        suiteSyntax,
+	"postgresql.repository.components[]": suiteSyntax,
+	"etcd.version":                       versionSyntax,
+	"patroni.namespace":                  namespaceSyntax,
+}

@@ -1,0 +1,117 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// CheckPassword says what is wrong with a password of PostgreSQL's roles, without showing it; nil means that every program
+// that logs in takes it for the same. Any language's letters, quotes, backslashes, dollars and spaces inside are fine.
+//
+// Refused are: less than 12 characters; line breaks and control characters, which libpq's password file cannot hold; a
+// space at either end, which is a slip of an editor; and characters that SASLprep (RFC 4013) writes in another way, such as
+// ª, ﬁ or a decomposed ä, because libpq, pgx and JDBC do not agree about them.
+func CheckPassword(password string) error {
+	if problem, remedy := passwordFault(password); problem != "" {
+		return errors.New("the password " + problem + "; " + remedy)
+	}
+	return nil
+}
+
+const minSecretLength = 12
+
+func passwordFault(password string) (problem, remedy string) {
+	switch {
+	case strings.ContainsAny(password, "\r\n"):
+		return "has more than one line, which libpq's password file cannot hold", "write one password on one line"
+	case !utf8.ValidString(password) || strings.ContainsFunc(password, func(r rune) bool { return r != ' ' && !unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r) }):
+		return "holds characters that are no text", "write letters, digits, signs and spaces, in UTF-8"
+	case strings.TrimSpace(password) != password:
+		return "begins or ends with a space", "write the password alone on one line"
+	case !norm.NFKC.IsNormalString(password) || strings.ContainsFunc(password, isAmbiguous):
+		return "holds a character that programs write in different ways (composed or not, wide or narrow, invisible)", "write it in its usual form, or leave it out"
+	case utf8.RuneCountInString(password) < minSecretLength:
+		return "is too short", fmt.Sprintf("use %d characters or more, or delete the line to have one generated", minSecretLength)
+	}
+	return "", ""
+}
+
+// isAmbiguous tells whether SASLprep leaves a character out (table B.1 of RFC 3454 and everything else that is invisible)
+// or makes it a plain space, beside what its normalization does.
+func isAmbiguous(r rune) bool {
+	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r) || r == 0x034f || r == 0x1806 || unicode.Is(unicode.Zs, r) && r != ' '
+}
+
+// secret is where one role's password comes from.
+type secret struct {
+	role, file string
+	command    []string
+}
+
+func (s Secrets) all() []secret {
+	return []secret{
+		{"superuser", s.SuperuserPasswordFile, s.SuperuserPasswordCommand},
+		{"replication", s.ReplicationPasswordFile, s.ReplicationPasswordCommand},
+		{"rewind", s.RewindPasswordFile, s.RewindPasswordCommand},
+	}
+}
+
+func (c *checker) secrets() {
+	if info, err := os.Stat(c.StateDir); err == nil && !info.IsDir() {
+		c.bad("state_dir", c.StateDir+" is not a directory", "write the path of a directory")
+	}
+	for _, s := range c.Secrets.all() {
+		file, command := "secrets."+s.role+"_password_file", "secrets."+s.role+"_password_command"
+		_, given := c.d.at[command]
+		switch {
+		case s.file != "" && (given || len(s.command) > 0):
+			c.bad(command, "and "+s.role+"_password_file exclude each other", "keep one of the two")
+		case s.file != "":
+			c.passwordFile(file, s.file)
+		case given || len(s.command) > 0:
+			c.passwordCommand(command, s.command)
+		}
+	}
+}
+
+// passwordFile checks a password without ever showing it.
+func (c *checker) passwordFile(field, path string) {
+	b, ok := c.smallFile(field, path, true)
+	if !ok {
+		return
+	}
+	if problem, remedy := passwordFault(strings.TrimRight(string(b), "\r\n")); problem != "" {
+		c.bad(field, "the password in "+path+" "+problem, remedy)
+	}
+}
+
+// passwordCommand looks for the program and does not run it.
+func (c *checker) passwordCommand(field string, argv []string) {
+	const remedy = `write the program and its arguments as a list: [pass, show, db/superuser]`
+	if len(argv) == 0 || argv[0] == "" {
+		c.bad(field, "names no program", remedy)
+		return
+	}
+	if strings.Contains(strings.Join(argv, ""), "\x00") {
+		c.bad(field, "holds a NUL character", remedy)
+		return
+	}
+	_, err := exec.LookPath(argv[0])
+	switch {
+	case err == nil || errors.Is(err, exec.ErrDot):
+	case strings.Contains(argv[0], " ") && len(argv) == 1:
+		c.bad(field, quoted(redactText(argv[0]))+" is not a program on this machine: no shell takes it apart", remedy)
+	case filepath.IsAbs(argv[0]):
+		c.bad(field, argv[0]+" is not a program that this user can run", "check the path, and that the file is executable")
+	default:
+		c.bad(field, quoted(argv[0])+" is not a program on this machine", "install it, or write its whole path")
+	}
+}

@@ -21,16 +21,15 @@ func PackageNames(version int) []string {
 func QuietUnits() []string { return []string{Unit, "postgresql.service"} }
 
 // PrePackageResources must be ensured before the packages are installed. They keep postgresql-common from making a
-// cluster of its own, which would occupy PostgreSQL's port, and needrestart from restarting the services.
+// cluster of its own, which would occupy PostgreSQL's port.
 func PrePackageResources() []remote.Resource {
-	resources := []remote.Resource{
+	return []remote.Resource{
 		remote.Dir{FileMeta: remote.FileMeta{Path: "/etc/postgresql-common/createcluster.d"}},
 		remote.File{
 			FileMeta: remote.FileMeta{Path: "/etc/postgresql-common/createcluster.d/pgha.conf"},
 			Content:  []byte("# Written by pgha: Patroni makes the only cluster of this host.\ncreate_main_cluster = false\n"),
 		},
 	}
-	return append(resources, NeedrestartResources()...)
 }
 
 // NeedrestartResources keep needrestart (often run after unattended upgrades) from restarting the services of the

@@ -15,11 +15,10 @@ LINT := bin/golangci-lint
 TEST_PACKAGES := gcc libc6-dev haproxy openssl procps python3 shellcheck
 
 FUZZTIME ?= 10s
-RUNS     ?= 1
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##@ Use
 
@@ -39,7 +38,11 @@ build: go ## build bin/pgha-cli
 
 .PHONY: bench
 bench: lab-deps ## measure apply, status and verify on a new lab (RUNS=3: minimum, median, maximum)
-	go run ./cmd/pgha-bench -runs $(RUNS)
+	go run ./cmd/pgha-bench $(if $(RUNS),-runs $(RUNS))
+
+.PHONY: bench-operations
+bench-operations: lab-deps ## measure seconds without writes and lost rows, 10 times each, in about an hour (RUNS=2 ONLY=switchover,power-fast)
+	go run ./cmd/pgha-bench -operations $(if $(RUNS),-runs $(RUNS)) $(if $(ONLY),-only $(ONLY))
 
 ##@ Check
 

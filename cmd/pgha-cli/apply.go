@@ -82,11 +82,7 @@ func applyCommand(out *terminal) *cli.Command {
 				if wantsJSON(c) {
 					return errorsJSON(out, report, err)
 				}
-				word := "changes"
-				if len(report.Changes) == 1 {
-					word = "change"
-				}
-				out.printf("%d %s in %s\n", len(report.Changes), word, seconds(report.Duration))
+				out.printf("%s in %s\n", counted(len(report.Changes), "change"), seconds(report.Duration))
 				if err != nil {
 					return err
 				}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -88,5 +89,13 @@ func printPlan(out *terminal, p pgha.Plan) {
 		out.printf("%s nothing to change\n", out.paint(green, "✓"))
 		return
 	}
-	out.printf("%d changes on %d hosts; pgha-cli apply makes them\n", len(p.Changes), len(hosts))
+	out.printf("%s on %s; pgha-cli apply makes them\n", counted(len(p.Changes), "change"), counted(len(hosts), "host"))
+}
+
+// counted puts a number before its word.
+func counted(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
 }

@@ -21,6 +21,7 @@ import (
 func TestOperations(t *testing.T) {
 	l := startLab(t, lab.Options{Name: "e2e-operations"})
 	s := newSite(t, l, func(text string) string { return text + "patroni: {profile: fast}\n" })
+	testFreshPlan(t, s)
 	s.apply(t, pgha.ApplyOptions{})
 	s.awaitHealthy(t)
 	for _, sub := range []struct {
@@ -39,6 +40,8 @@ func TestOperations(t *testing.T) {
 		{"failover", testFailover},
 		{"switchovers in a row", testSwitchoversInARow},
 		{"killed", testKilled},
+		{"drift", testDrift},
+		{"stale plan", testStalePlan},
 	} {
 		t.Run(sub.name, func(t *testing.T) {
 			s.awaitHealthy(t)

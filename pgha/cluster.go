@@ -93,7 +93,7 @@ func (c *Cluster) dial(ctx context.Context, opts ConnectOptions) error {
 			c.Unreachable[t.Name] = err
 			return err
 		}
-		t.Executor = e
+		t.Executor = newLine(t.Name, e, func(ctx context.Context) (remote.Executor, error) { return open(ctx, h) })
 		c.targets[t.Name] = t
 		return nil
 	})

@@ -66,6 +66,7 @@ func newApp(out *terminal) *cli.App {
 			initCommand(out), preflightCommand(out), planCommand(out), applyCommand(out), verifyCommand(out), statusCommand(out), switchoverCommand(out),
 			failoverCommand(out), restartCommand(out), reloadCommand(out), reinitCommand(out), pauseCommand(out), resumeCommand(out),
 			logsCommand(out), configCommand(out), syncCommand(out), historyCommand(out),
+			startCommand(out), stopCommand(out), rollingRebootCommand(out),
 			psqlCommand(out), queryCommand(out), connectionCommand(out), labCommand(out), completionCommand(out),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the exit code

@@ -138,6 +138,8 @@ func (j *configJudge) postgresql(ctx context.Context) error {
 	if len(try) == 0 {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, settingsWait)
+	defer cancel()
 	refused, err := j.cluster.trySettings(ctx, j.asked, j.catalogue, try)
 	if err != nil {
 		return err

@@ -59,6 +59,8 @@ func (c *Cluster) readMember(ctx context.Context, m *memberConfig, t *remote.Tar
 			custom = append(custom, name)
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, 2*sqlTimeout)
+	defer cancel()
 	sqlErr := c.withSQL(ctx, route, func(conn *pgx.Conn) error { return m.readSettings(ctx, conn, custom) })
 	if sqlErr != nil {
 		sqlErr = fmt.Errorf("ask PostgreSQL: %w", sqlErr)

@@ -47,6 +47,8 @@ type QueryOptions struct {
 	Member string
 	// Role chooses the member when Member is "". "" means QueryLeader.
 	Role QueryRole
+	// Database to ask. "" means postgres.
+	Database string
 	// Write runs the statement on its own and lets it change what it likes. Without it the statement runs in a READ ONLY
 	// transaction that is rolled back: a guard against slips, not against intent, because functions such as
 	// pg_terminate_backend act there, too.
@@ -55,8 +57,8 @@ type QueryOptions struct {
 	MaxRows int
 }
 
-// Query runs one SQL statement as superuser in the database postgres of one member, over a connection from that member's
-// own host with its certificate verified, so it works with balancers and virtual IP down.
+// Query runs one SQL statement as superuser on one member, over a connection from that member's own host with its
+// certificate verified, so it works with balancers and virtual IP down.
 //
 // When ctx ends the statement is cancelled on the server. What PostgreSQL refuses is a *QueryError; more than one
 // statement and unknown names match patroni.ErrInvalid; without a leader, or a replica, where one is asked for the error
@@ -77,7 +79,7 @@ func (c *Cluster) Query(ctx context.Context, opts QueryOptions) (QueryResult, er
 	}
 	var failed []error
 	for _, member := range candidates {
-		conn, err := c.connectMember(ctx, member)
+		conn, err := c.connectMember(ctx, member, opts.Database)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", member, err))
 			continue
@@ -145,12 +147,19 @@ func (c *Cluster) memberRoute(member string) (sqlRoute, error) {
 	return sqlRoute{host: h.Address, port: c.Spec.PostgreSQL.Port, from: t}, err
 }
 
-func (c *Cluster) connectMember(ctx context.Context, member string) (*pgx.Conn, error) {
+func (c *Cluster) connectMember(ctx context.Context, member, database string) (*pgx.Conn, error) {
 	route, err := c.memberRoute(member)
 	if err != nil {
 		return nil, err
 	}
-	return c.connect(ctx, route)
+	cfg, err := c.sqlConfig(route)
+	if err != nil {
+		return nil, err
+	}
+	if database != "" {
+		cfg.Database = database
+	}
+	return pgx.ConnectConfig(ctx, cfg)
 }
 
 // runStatement runs the statement on an open connection.

@@ -18,8 +18,8 @@ import (
 func queryCommand(out *terminal) *cli.Command {
 	return &cli.Command{
 		Name: "query", Usage: "run one SQL statement on a member, through SSH", ArgsUsage: "SQL",
-		Description: "Connects to the member itself, from its own host, as superuser to the database postgres: it needs neither\n" +
-			"balancer nor virtual IP. SQL of - is read from standard input. Ctrl-C cancels the statement on the server.\n\n" +
+		Description: "Connects to the member itself, from its own host, as superuser: it needs neither balancer nor virtual\n" +
+			"IP. SQL of - is read from standard input. Ctrl-C cancels the statement on the server.\n\n" +
 			"The statement runs in a READ ONLY transaction unless --write is given. That guards against slips, not against\n" +
 			"intent: functions such as pg_terminate_backend act in it, too.\n\n" +
 			"   pgha-cli query 'SELECT * FROM pg_stat_replication'\n" +
@@ -28,6 +28,7 @@ func queryCommand(out *terminal) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "member", Usage: "the `MEMBER` to ask"},
 			&cli.StringFlag{Name: "role", DefaultText: "leader", Usage: "the `ROLE` to ask: leader, replica (the one least behind) or any"},
+			&cli.StringFlag{Name: "database", Aliases: []string{"d"}, DefaultText: "postgres", Usage: "the `DATABASE` to ask"},
 			&cli.BoolFlag{Name: "write", DisableDefaultText: true, Usage: "let the statement change things; it runs on its own, outside a transaction"},
 			&cli.IntFlag{Name: "max-rows", DefaultText: "10000", Usage: "keep at most this `NUMBER` of rows; -1 keeps all"},
 			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up after this `TIME`, such as 90s"},
@@ -41,7 +42,7 @@ func queryCommand(out *terminal) *cli.Command {
 			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
 			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 				result, err := cl.Query(ctx, pgha.QueryOptions{SQL: sql, Member: c.String("member"),
-					Role: pgha.QueryRole(c.String("role")), Write: c.Bool("write"), MaxRows: c.Int("max-rows")})
+					Role: pgha.QueryRole(c.String("role")), Database: c.String("database"), Write: c.Bool("write"), MaxRows: c.Int("max-rows")})
 				if err != nil {
 					return explainQuery(out, result, err)
 				}

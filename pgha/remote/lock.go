@@ -48,8 +48,9 @@ type lockTimes struct {
 // unlock gives the lock back, also when ctx is over; held is over then. It returns what matches ErrLockLost if the lock
 // was lost before. Calling it again does nothing and returns the same. It has to be called.
 //
-// The lock takes one of the connection's sessions (and one of the places of a Limit) for as long as it is held: with
-// only one, every other command waits for ever. ErrNoStreamer if the Executor is no Streamer. When planning no lock is
+// The lock takes one of the connection's sessions (and one of the places of a Limit) for as long as it is held. An SSH
+// connection with one session only is joined by another one; a Limit of one makes every other command wait for ever. A
+// host that does not answer within 20 s is an error. ErrNoStreamer if the Executor is no Streamer. When planning no lock is
 // taken and nothing is looked at. The file stays on the host, empty. Safe for concurrent use.
 func (t *Target) Lock(ctx context.Context, path, note string) (held context.Context, unlock func() error, err error) {
 	return t.lock(ctx, path, note, lockTimes{beat: 3 * time.Second, silence: 15 * time.Second, patience: 20 * time.Second, farewell: 5 * time.Second})

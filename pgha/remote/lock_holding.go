@@ -55,11 +55,13 @@ func (h *holding) introduce(note string) {
 	}
 }
 
-// answered waits for the lock: nil if it is ours.
+// answered waits for the lock: nil if it is ours. A host that takes the command and says nothing is not waited for long.
 func (h *holding) answered(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-time.After(h.times.patience):
+		return fmt.Errorf("the host has not answered for %v", h.times.patience)
 	case line := <-h.lines:
 		return h.understand(line)
 	case <-h.ended:

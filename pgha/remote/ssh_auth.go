@@ -1,12 +1,14 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strings"
+	"sync"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -152,4 +154,39 @@ func (a *authenticator) String() string {
 		return "nothing, because the server wants another way to authenticate than those configured"
 	}
 	return strings.Join(a.tried, ", ")
+}
+
+// askOnce keeps answers, so that one more connection to the same host asks nobody again.
+func (c *SSHConfig) askOnce() {
+	var mu sync.Mutex
+	if ask := c.Password; ask != nil {
+		var known *string
+		c.Password = func(ctx context.Context) (string, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if known != nil {
+				return *known, nil
+			}
+			answer, err := ask(ctx)
+			if err == nil {
+				known = &answer
+			}
+			return answer, err
+		}
+	}
+	if ask := c.Passphrase; ask != nil {
+		known := map[string][]byte{}
+		c.Passphrase = func(file string) ([]byte, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if answer, ok := known[file]; ok {
+				return bytes.Clone(answer), nil
+			}
+			answer, err := ask(file)
+			if err == nil {
+				known[file] = bytes.Clone(answer)
+			}
+			return answer, err
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"time"
 
@@ -32,6 +33,7 @@ func DialSSH(ctx context.Context, cfg SSHConfig) (*SSH, error) {
 		}
 		cfg.Dial = jump.DialContext
 	}
+	cfg.askOnce()
 	s, err := dialSSH(ctx, cfg)
 	if err != nil {
 		if jump != nil {
@@ -40,6 +42,13 @@ func DialSSH(ctx context.Context, cfg SSHConfig) (*SSH, error) {
 		return nil, OnHost(cfg.Name, err)
 	}
 	s.jump = jump
+	s.second.dial = func(ctx context.Context) (*SSH, error) {
+		second, err := dialSSH(ctx, cfg)
+		if err == nil {
+			go second.watch(cfg.KeepAlive)
+		}
+		return second, err
+	}
 	go s.watch(cfg.KeepAlive)
 	return s, nil
 }
@@ -53,7 +62,7 @@ func dialSSH(ctx context.Context, cfg SSHConfig) (*SSH, error) {
 	}
 	var firstErr error
 	for _, algorithms := range policy.algorithms() {
-		s, err := handshake(ctx, &cfg, policy, algorithms)
+		s, err := persist(ctx, &cfg, policy, algorithms)
 		if err == nil {
 			return s, nil
 		}
@@ -66,6 +75,28 @@ func dialSSH(ctx context.Context, cfg SSHConfig) (*SSH, error) {
 		}
 	}
 	return nil, firstErr
+}
+
+// persist tries again while the server drops the connection before it has said who it is: sshd does so with some of those
+// that come while others have not authenticated yet (MaxStartups). The pauses double, and differ from connection to
+// connection, so that those that were dropped together do not come back together. All of it is bounded by cfg.Timeout.
+func persist(ctx context.Context, cfg *SSHConfig, policy *hostKeyPolicy, algorithms []string) (*SSH, error) {
+	deadline := time.Now().Add(cfg.Timeout)
+	attempt := *cfg
+	for pause := 100 * time.Millisecond; ; pause *= 2 {
+		seen := len(policy.seen)
+		s, err := handshake(ctx, &attempt, policy, algorithms)
+		wait := pause/2 + mathrand.N(pause)
+		attempt.Timeout = time.Until(deadline.Add(-wait)).Round(time.Millisecond)
+		if !dropped(err) || len(policy.seen) > seen || attempt.Timeout <= 0 {
+			return s, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("connect to %s: %w", cfg.hostPort(), ctx.Err())
+		}
+	}
 }
 
 func handshake(ctx context.Context, cfg *SSHConfig, policy *hostKeyPolicy, algorithms []string) (*SSH, error) {
@@ -113,6 +144,7 @@ func newSSH(cfg *SSHConfig, conn net.Conn, client *ssh.Client) *SSH {
 		client: client,
 		conn:   conn,
 		slots:  newSlots(cfg.MaxSessions),
+		second: &second{turn: make(chan struct{}, 1)},
 		mark:   "pgha-" + rand.Text(),
 		closed: make(chan struct{}),
 	}

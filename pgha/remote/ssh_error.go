@@ -46,11 +46,16 @@ func explainHandshake(ctx context.Context, cfg *SSHConfig, bounded context.Conte
 	case strings.Contains(err.Error(), "unable to authenticate"), strings.Contains(err.Error(), "Too many authentication failures"):
 		return WithHint(fmt.Errorf("%w: user %s, tried %s", ErrAuth, cfg.User, auth),
 			fmt.Sprintf("put one of these keys into the authorized_keys of %s on %s, or name another key; sshd's reason stands in `journalctl -u ssh` there", cfg.User, cfg.Name))
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+	case dropped(err):
 		return WithHint(fmt.Errorf("%w: %s closed the connection during the handshake: %w", ErrUnreachable, at, err),
 			"sshd may be starting, limiting new connections (MaxStartups, PerSourcePenalties) or refusing this address; see `journalctl -u ssh` on the host")
 	}
 	return fmt.Errorf("%w: handshake with %s: %w", ErrUnreachable, at, err)
+}
+
+// dropped reports that the server ended the connection without a word.
+func dropped(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func isTimeout(err error) bool {

@@ -54,6 +54,13 @@ func (s *SSH) run(ctx context.Context, cmd Cmd, stdout, stderr io.Writer, killAs
 		sess.Stdin, sess.Stdout, sess.Stderr = stdin, out, errOut
 		return sess.Start("echo " + s.mark + " $$; " + line)
 	})
+	if errors.Is(err, errTaken) {
+		second, err := s.another(ctx)
+		if err != nil {
+			return -1, err
+		}
+		return second.run(ctx, cmd, stdout, stderr, killAsRoot)
+	}
 	if err != nil {
 		return -1, err
 	}
@@ -117,9 +124,16 @@ func (s *SSH) exit(out *output, err error) (int, error) {
 
 // open takes a slot, opens a session and starts what start starts. None of these steps outlives ctx from the caller's
 // point of view; a server that does not answer in DefaultSSHTimeout after that costs the connection.
+//
+// It gives up with errTaken when the server, or the configuration, allows a single session and that is taken for longer
+// than a short command needs.
 func (s *SSH) open(ctx context.Context, start func(*ssh.Session) error) (*ssh.Session, error) {
+	patience := s.patience()
+	begun := time.Now()
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		if err := s.slots.acquire(ctx, s.closed); err != nil {
+		if err := s.slots.acquire(ctx, s.closed, patience); errors.Is(err, errTaken) {
+			return nil, err
+		} else if err != nil {
 			return nil, s.lost(err)
 		}
 		sess, err := s.try(ctx, start)
@@ -127,11 +141,15 @@ func (s *SSH) open(ctx context.Context, start func(*ssh.Session) error) (*ssh.Se
 			return sess, nil
 		}
 		var refused *ssh.OpenChannelError
-		alone, next := s.slots.release()
+		others, next := s.slots.release()
 		if !errors.As(err, &refused) {
 			return nil, s.failed(err)
 		}
-		if alone && wait >= time.Second {
+		if others == 1 && time.Since(begun) >= patience {
+			s.slots.narrow()
+			return nil, errTaken
+		}
+		if others == 0 && wait >= time.Second {
 			return nil, OnHost(s.name, WithHint(fmt.Errorf("sshd refuses every session: %w", err),
 				"raise MaxSessions in /etc/ssh/sshd_config on "+s.name+" (its default is 10)"))
 		}

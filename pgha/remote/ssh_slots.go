@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // slots counts the sessions of one connection.
@@ -16,8 +17,12 @@ type slots struct {
 
 func newSlots(n int) *slots { return &slots{max: n, changed: make(chan struct{})} }
 
-// acquire waits for a free slot.
-func (s *slots) acquire(ctx context.Context, closed <-chan struct{}) error {
+// errTaken: the only session there may be is in use, and has been for a while.
+var errTaken = errors.New("the connection's only session is taken")
+
+// acquire waits for a free slot, but for the only one there is no longer than patience: who has it may keep it for long.
+func (s *slots) acquire(ctx context.Context, closed <-chan struct{}, patience time.Duration) error {
+	var enough <-chan time.Time
 	for {
 		s.mu.Lock()
 		if s.used < s.max {
@@ -26,9 +31,14 @@ func (s *slots) acquire(ctx context.Context, closed <-chan struct{}) error {
 			return nil
 		}
 		changed := s.changed
+		if s.max == 1 && enough == nil {
+			enough = time.After(patience)
+		}
 		s.mu.Unlock()
 		select {
 		case <-changed:
+		case <-enough:
+			return errTaken
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-closed:
@@ -37,13 +47,19 @@ func (s *slots) acquire(ctx context.Context, closed <-chan struct{}) error {
 	}
 }
 
-// release gives a slot back. It reports whether no other is in use, and returns what is closed when the next one is
-// given back.
-func (s *slots) release() (alone bool, next <-chan struct{}) {
+// release gives a slot back. It returns how many others are in use, and what is closed when the next one is given back.
+func (s *slots) release() (others int, next <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used--
 	close(s.changed)
 	s.changed = make(chan struct{})
-	return s.used == 0, s.changed
+	return s.used, s.changed
+}
+
+// narrow notes that the server allows one session only.
+func (s *slots) narrow() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.max = 1
 }

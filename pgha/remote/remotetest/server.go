@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -32,10 +34,22 @@ type ServerOptions struct {
 	Noise string
 	// Password, when set, is accepted (as password and keyboard-interactive) and keys are not.
 	Password string
-	// Latency delays every packet from the server.
+	// User is the only account there is; "" takes every name for one.
+	User string
+	// Identity is the file of a private key that is accepted, so that several servers can have the same; "" makes one.
+	Identity string
+	// DropFirst closes so many connections before a word is said, like MaxStartups does.
+	DropFirst int
+	// Latency is the round-trip time. Packets travel at the same time, as on a long line.
 	Latency time.Duration
+	// LoseEvery loses each so many-th packet from the server: it arrives when it has been sent again, after one more
+	// Latency and 200 ms, Linux's shortest time-out of a retransmission, and those behind it wait. 0 loses none.
+	LoseEvery int
 	// Env are variables, each "NAME=value", that commands get in addition to the test's own.
 	Env []string
+	// Answer, when set, is what runs commands in place of sh, and returns their exit status. It ends when ctx does, which
+	// is when the client is gone or has closed the session.
+	Answer func(ctx context.Context, line string, stdin io.Reader, stdout, stderr io.Writer) int
 }
 
 // Server is an SSH server on a loopback address, in this process. It really executes what it is told, by sh -c, as the
@@ -45,38 +59,57 @@ type Server struct {
 	config   *ssh.ServerConfig
 	listener net.Listener
 	hostKey  ssh.PublicKey
-	keyFile  string
 	done     sync.WaitGroup
 	cancel   context.CancelFunc
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool // true once authenticated
+	mu       sync.Mutex
+	conns    map[net.Conn]bool // true once authenticated
+	accepted int
+	commands int
 }
 
 // StartServer starts a Server that ends with the test.
 func StartServer(t testing.TB, opts ServerOptions) *Server {
 	t.Helper()
-	clientKey, keyFile := writeClientKey(t)
-	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if opts.Identity == "" {
+		opts.Identity = filepath.Join(t.TempDir(), "id_ed25519")
+		if err := WriteIdentity(opts.Identity); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := NewServer(opts)
 	if err != nil {
 		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// NewServer starts a Server that runs until it is closed. Identity must be set.
+func NewServer(opts ServerOptions) (*Server, error) {
+	client, err := readIdentity(opts.Identity)
+	if err != nil {
+		return nil, fmt.Errorf("start SSH server: %w", err)
+	}
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("start SSH server: %w", err)
 	}
 	signer, err := ssh.NewSignerFromKey(private)
 	if err != nil {
-		t.Fatal(err)
+		return nil, fmt.Errorf("start SSH server: %w", err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return nil, fmt.Errorf("start SSH server: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{opts: opts, listener: listener, hostKey: signer.PublicKey(), keyFile: keyFile, cancel: cancel, conns: map[net.Conn]bool{}}
-	s.config = serverConfig(opts.Password, clientKey)
+	s := &Server{opts: opts, listener: listener, hostKey: signer.PublicKey(), cancel: cancel, conns: map[net.Conn]bool{}}
+	s.config = serverConfig(opts, client)
 	s.config.AddHostKey(signer)
 	s.done.Add(1)
 	go s.accept(ctx)
-	t.Cleanup(s.stop)
-	return s
+	return s, nil
 }
 
 // Config is what DialSSH needs to reach the server: its address, pinned host key, and the credentials it accepts.
@@ -86,7 +119,7 @@ func (s *Server) Config() remote.SSHConfig {
 		Name:          "sshd",
 		Address:       addr.IP.String(),
 		Port:          addr.Port,
-		IdentityFiles: []string{s.keyFile},
+		IdentityFiles: []string{s.opts.Identity},
 		Fingerprints:  []string{s.Fingerprint()},
 	}
 	if s.opts.Password != "" {
@@ -127,7 +160,22 @@ func (s *Server) Connections() int {
 	return n
 }
 
-func (s *Server) stop() {
+// Accepted is how many connections there have been in all.
+func (s *Server) Accepted() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepted
+}
+
+// Commands is how many commands there have been in all.
+func (s *Server) Commands() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.commands
+}
+
+// Close ends the server, its connections and the commands on them.
+func (s *Server) Close() {
 	s.cancel()
 	_ = s.listener.Close()
 	s.Drop()
@@ -141,8 +189,16 @@ func (s *Server) accept(ctx context.Context) {
 		if err != nil {
 			return
 		}
+		s.mu.Lock()
+		s.accepted++
+		drop := s.accepted <= s.opts.DropFirst
+		s.mu.Unlock()
+		if drop {
+			_ = conn.Close()
+			continue
+		}
 		if s.opts.Latency > 0 {
-			conn = &slowConn{conn, s.opts.Latency}
+			conn = newSlowConn(conn, s.opts.Latency, s.opts.LoseEvery)
 		}
 		s.mu.Lock()
 		s.conns[conn] = false
@@ -189,61 +245,50 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	connection.done.Wait()
 }
 
-func serverConfig(password string, clientKey ssh.PublicKey) *ssh.ServerConfig {
-	wrong := errors.New("wrong credentials")
-	if password == "" {
-		return &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-			if string(key.Marshal()) != string(clientKey.Marshal()) {
-				return nil, wrong
-			}
-			return nil, nil
+func serverConfig(opts ServerOptions, clientKey ssh.PublicKey) *ssh.ServerConfig {
+	judge := func(c ssh.ConnMetadata, right bool) (*ssh.Permissions, error) {
+		if !right || (opts.User != "" && c.User() != opts.User) {
+			return nil, errors.New("wrong credentials")
+		}
+		return nil, nil
+	}
+	if opts.Password == "" {
+		return &ssh.ServerConfig{PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+			return judge(c, string(key.Marshal()) == string(clientKey.Marshal()))
 		}}
 	}
 	return &ssh.ServerConfig{
-		PasswordCallback: func(_ ssh.ConnMetadata, given []byte) (*ssh.Permissions, error) {
-			if string(given) != password {
-				return nil, wrong
-			}
-			return nil, nil
+		PasswordCallback: func(c ssh.ConnMetadata, given []byte) (*ssh.Permissions, error) {
+			return judge(c, string(given) == opts.Password)
 		},
-		KeyboardInteractiveCallback: func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+		KeyboardInteractiveCallback: func(c ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
 			answers, err := ask("", "", []string{"Password: "}, []bool{false})
-			if err != nil || len(answers) != 1 || answers[0] != password {
-				return nil, wrong
-			}
-			return nil, nil
+			return judge(c, err == nil && len(answers) == 1 && answers[0] == opts.Password)
 		},
 	}
 }
 
-func writeClientKey(t testing.TB) (ssh.PublicKey, string) {
-	t.Helper()
+// WriteIdentity makes a private key for clients in a new file.
+func WriteIdentity(file string) error {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	block, err := ssh.MarshalPrivateKey(private, "")
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	file := filepath.Join(t.TempDir(), "id_ed25519")
-	if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(private)
+	return os.WriteFile(file, pem.EncodeToMemory(block), 0o600)
+}
+
+func readIdentity(file string) (ssh.PublicKey, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	return signer.PublicKey(), file
-}
-
-// slowConn delays what is written to it.
-type slowConn struct {
-	net.Conn
-	delay time.Duration
-}
-
-func (c *slowConn) Write(p []byte) (int, error) {
-	time.Sleep(c.delay)
-	return c.Conn.Write(p)
+	signer, err := ssh.ParsePrivateKey(text)
+	if err != nil {
+		return nil, err
+	}
+	return signer.PublicKey(), nil
 }

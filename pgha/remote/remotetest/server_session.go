@@ -53,6 +53,10 @@ func (c *connection) session(offer ssh.NewChannel) {
 		return
 	}
 	defer func() { _ = ch.Close() }()
+	if c.server.opts.Answer != nil {
+		c.answer(ch, requests)
+		return
+	}
 	var cmd *exec.Cmd
 	ended := make(chan error, 1)
 	for {
@@ -89,6 +93,9 @@ func (c *connection) start(ch ssh.Channel, req *ssh.Request, ended chan<- error)
 	if err := ssh.Unmarshal(req.Payload, &payload); err != nil {
 		return nil
 	}
+	c.server.mu.Lock()
+	c.server.commands++
+	c.server.mu.Unlock()
 	if _, err := io.WriteString(ch, c.server.opts.Noise); err != nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package pgha
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"time"
@@ -28,7 +29,7 @@ type hostCertificates struct {
 const day = 24 * time.Hour
 
 // loadCredentials reads or makes the CAs, certificates and passwords of the cluster.
-func loadCredentials(s *state, sp *Spec) (*credentials, error) {
+func loadCredentials(ctx context.Context, s *state, sp *Spec) (*credentials, error) {
 	options := []pki.Option{pki.WithLifetime(time.Duration(sp.TLS.CALifetimeDays) * day)}
 	if sp.TLS.KeyAlgorithm == spec.KeyRSA {
 		options = append(options, pki.WithRSA(0))
@@ -81,12 +82,13 @@ func loadCredentials(s *state, sp *Spec) (*credentials, error) {
 	for _, p := range []struct {
 		into       *string
 		name, file string
+		command    []string
 	}{
-		{&c.superuser, "superuser", sp.Secrets.SuperuserPasswordFile},
-		{&c.replication, "replication", sp.Secrets.ReplicationPasswordFile},
-		{&c.rewinder, "rewind", sp.Secrets.RewindPasswordFile},
+		{&c.superuser, "superuser", sp.Secrets.SuperuserPasswordFile, sp.Secrets.SuperuserPasswordCommand},
+		{&c.replication, "replication", sp.Secrets.ReplicationPasswordFile, sp.Secrets.ReplicationPasswordCommand},
+		{&c.rewinder, "rewind", sp.Secrets.RewindPasswordFile, sp.Secrets.RewindPasswordCommand},
 	} {
-		if *p.into, err = s.password(p.name, p.file); err != nil {
+		if *p.into, err = s.password(ctx, p.name, p.file, p.command); err != nil {
 			return nil, err
 		}
 	}

@@ -49,7 +49,8 @@ type Cluster struct {
 }
 
 // Connect opens a connection to every host at the same time and loads the operator's credentials, making those that do
-// not exist yet. It changes nothing on the hosts. Errors of several hosts come together, in the spec's order.
+// not exist yet; the commands of the spec that print passwords are run first. It changes nothing on the hosts. Errors of
+// several hosts come together, in the spec's order.
 func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, error) {
 	c := &Cluster{Spec: sp, Unreachable: map[string]error{}, targets: map[string]*remote.Target{}, log: opts.Logger}
 	if c.log == nil {
@@ -61,7 +62,7 @@ func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, erro
 	} else if c.state, err = openState(sp.StateDir); err != nil {
 		return nil, err
 	}
-	if c.credentials, err = loadCredentials(c.state, sp); err != nil {
+	if c.credentials, err = loadCredentials(ctx, c.state, sp); err != nil {
 		return nil, closeAfter(c, err)
 	}
 	if err := c.dial(ctx, opts); err != nil {

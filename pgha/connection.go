@@ -1,6 +1,7 @@
 package pgha
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -32,11 +33,11 @@ type Connection struct {
 }
 
 // ConnectionFor says how to connect to the cluster of a spec that was applied from this machine. It needs no host. The
-// password file it writes lies in the state directory with mode 0600. ErrNotProvisioned means that there is no such
-// cluster yet.
+// password file it writes lies in the state directory with mode 0600. Where the spec gets passwords from commands they are
+// run, each for a minute at most. ErrNotProvisioned means that there is no such cluster yet.
 func ConnectionFor(sp *Spec) (Connection, error) {
 	s := &state{dir: sp.StateDir, readOnly: true}
-	cr, err := loadCredentials(s, sp)
+	cr, err := loadCredentials(context.Background(), s, sp)
 	if err != nil {
 		return Connection{}, err
 	}

@@ -15,7 +15,7 @@ func TestConnectionStringsParseAndHoldNoPassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cr, err := loadCredentials(s, sp)
+	cr, err := loadCredentials(t.Context(), s, sp)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package pgha
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -74,7 +75,8 @@ func (s *state) close() error {
 	if s.lock == nil {
 		return nil
 	}
-	return s.lock.Close()
+	// Closing alone would leave the lock to a process that is being started just now and still shares the file.
+	return errors.Join(syscall.Flock(int(s.lock.Fd()), syscall.LOCK_UN), s.lock.Close())
 }
 
 func (s *state) path(name string) string { return filepath.Join(s.dir, name) }
@@ -107,26 +109,31 @@ func (s *state) write(name string, content []byte) error {
 	return nil
 }
 
-// password returns the password of that name: the one in the given file if the spec names one, else the one generated at
-// the first run.
-func (s *state) password(name, file string) (string, error) {
-	if file != "" {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return "", fmt.Errorf("read the %s password: %w", name, err)
-		}
-		return string(bytes.TrimRight(b, "\r\n")), nil
-	}
-	stored := filepath.Join("secrets", name)
-	b, err := s.read(stored)
-	if errors.Is(err, fs.ErrNotExist) {
-		b = []byte(rand.Text()) // 26 characters, at least 128 bits
-		err = s.write(stored, b)
+// password returns the password of that name: the one that the spec's file holds or its command prints, else the one
+// generated at the first run.
+func (s *state) password(ctx context.Context, name, file string, command []string) (password string, err error) {
+	switch {
+	case file != "":
+		password, err = readSecret(file)
+	case len(command) > 0:
+		password, err = fetchSecret(ctx, command)
+	default:
+		password, err = s.generated(filepath.Join("secrets", name))
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s password: %w", name, err)
+		return "", fmt.Errorf("get the %s password: %w", name, err)
 	}
-	return string(b), nil
+	return password, nil
+}
+
+// generated returns the random text in a file, made at the first run.
+func (s *state) generated(name string) (string, error) {
+	b, err := s.read(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		b = []byte(rand.Text()) // 26 characters, at least 128 bits
+		err = s.write(name, b)
+	}
+	return string(b), err
 }
 
 // authority returns the CA of that name, made at the first run.

@@ -43,7 +43,7 @@ func TestCredentialsAreStableAndPrivate(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.close()
-		c, err := loadCredentials(s, sp)
+		c, err := loadCredentials(t.Context(), s, sp)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestCertificatesAreKeptApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.close()
-	c, err := loadCredentials(s, sp)
+	c, err := loadCredentials(t.Context(), s, sp)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestStateOpenToOthersIsRefused(t *testing.T) {
 func TestReadOnlyMakesNothing(t *testing.T) {
 	t.Parallel()
 	sp := testSpec(t)
-	if _, err := loadCredentials(&state{dir: sp.StateDir, readOnly: true}, sp); !errors.Is(err, ErrNotProvisioned) {
+	if _, err := loadCredentials(t.Context(), &state{dir: sp.StateDir, readOnly: true}, sp); !errors.Is(err, ErrNotProvisioned) {
 		t.Errorf("err = %v", err)
 	}
 	if _, err := os.Stat(sp.StateDir); !errors.Is(err, fs.ErrNotExist) {
@@ -158,7 +158,7 @@ func TestPasswordFromFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &state{dir: t.TempDir()}
-	got, err := s.password("superuser", file)
+	got, err := s.password(t.Context(), "superuser", file, nil)
 	if err != nil || got != "it's \"$(id)\" é" {
 		t.Errorf("got %q, %v", got, err)
 	}

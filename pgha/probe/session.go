@@ -51,21 +51,24 @@ func dialConfig(cfg *pgx.ConnConfig) *pgx.ConnConfig {
 }
 
 // login opens a session within its bound. A login that takes long gets company: the first session that is open wins, and the
-// other logins are cut before it is returned.
+// other logins are cut before it is returned. When none is opened the error is the first login's, which saw most.
 func login(ctx context.Context, cfg *pgx.ConnConfig, b bounds) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.login)
 	defer cancel()
 	type result struct {
+		first   bool
 		session *session
 		err     error
 	}
 	results := make(chan result)
-	pending := 0
+	begun, pending := 0, 0
 	begin := func() {
+		first := begun == 0
+		begun++
 		pending++
 		go func() {
 			s, err := openSession(ctx, cfg, b)
-			results <- result{s, err}
+			results <- result{first, s, err}
 		}()
 	}
 	begin()
@@ -82,12 +85,12 @@ func login(ctx context.Context, cfg *pgx.ConnConfig, b bounds) (*session, error)
 		case r := <-results:
 			pending--
 			switch {
-			case r.err != nil && failed == nil:
+			case r.err != nil && (r.first || failed == nil):
 				failed = r.err
 			case r.err == nil && won == nil:
 				won = r.session
 				cancel()
-			case r.err == nil:
+			case r.session != nil:
 				r.session.drop()
 			}
 		}

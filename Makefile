@@ -37,8 +37,12 @@ build: go ## build bin/pgha-cli
 	go build -buildvcs=$(BUILDVCS) -o $(CLI) ./cmd/pgha-cli
 
 .PHONY: bench
-bench: lab-deps ## measure apply, status and verify on a new lab (RUNS=3: minimum, median, maximum)
+bench: lab-deps bench-scale ## measure apply, status and verify on a new lab (RUNS=3: minimum, median, maximum)
 	go run ./cmd/pgha-bench $(if $(RUNS),-runs $(RUNS))
+
+.PHONY: bench-scale
+bench-scale: go ## measure a run without changes on 6 and on 100 simulated hosts
+	go run ./cmd/pgha-bench -scale $(if $(RUNS),-runs $(RUNS))
 
 .PHONY: bench-operations
 bench-operations: lab-deps ## measure seconds without writes and lost rows, 10 times each, in about an hour (RUNS=2 ONLY=switchover,power-fast)

@@ -72,7 +72,12 @@ func loadSpec(ctx context.Context, c *cli.Context, out *terminal, opts *pgha.Con
 			return spec.Parse("lab "+l.Name(), text)
 		}
 	}
-	sp, err := spec.Load(c.String("spec"))
+	return loadFile(c.String("spec"))
+}
+
+// loadFile reads a specification, and says where one comes from if there is none.
+func loadFile(file string) (*pgha.Spec, error) {
+	sp, err := spec.Load(file)
 	var unreadable *fs.PathError
 	if errors.As(err, &unreadable) {
 		return nil, remote.WithHint(err, "pgha-cli init > pgha.yaml writes one to start from; --spec names another file; --lab works on the lab")

@@ -63,7 +63,7 @@ func newApp(out *terminal) *cli.App {
 			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up after this `TIME`, such as 90s"},
 		},
 		Commands: []*cli.Command{
-			initCommand(out), preflightCommand(out), planCommand(out), applyCommand(out), verifyCommand(out), statusCommand(out), switchoverCommand(out),
+			initCommand(out), specCommand(out), preflightCommand(out), planCommand(out), applyCommand(out), verifyCommand(out), statusCommand(out), switchoverCommand(out),
 			failoverCommand(out), restartCommand(out), reloadCommand(out), reinitCommand(out), pauseCommand(out), resumeCommand(out),
 			logsCommand(out), configCommand(out), syncCommand(out), historyCommand(out),
 			startCommand(out), stopCommand(out), rollingRebootCommand(out),

@@ -73,7 +73,7 @@ func (c *checker) secrets() {
 		_, given := c.d.at[command]
 		switch {
 		case s.file != "" && (given || len(s.command) > 0):
-			c.bad(command, "and "+s.role+"_password_file exclude each other", "keep one of the two")
+			c.bad(command, "stands beside "+s.role+"_password_file, and only one of them can give the password", "delete one of the two")
 		case s.file != "":
 			c.passwordFile(file, s.file)
 		case given || len(s.command) > 0:

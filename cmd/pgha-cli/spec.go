@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+func specCommand(out *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "spec", Usage: "check the specification, show it with all defaults, help an editor with it",
+		Subcommands: []*cli.Command{specValidateCommand(out), specShowCommand(out), specSchemaCommand(out)},
+	}
+}
+
+// specProblem is a line of spec validate --output json.
+type specProblem struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	Field  string `json:"field"`
+	Reason string `json:"reason"`
+	Remedy string `json:"remedy"`
+}
+
+func specValidateCommand(out *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "validate", Usage: "say everything that is wrong with the specification, and contact no host", ArgsUsage: "[FILE]",
+		Description: "Prints file:line:column, the field, what is wrong and what to do, a line for each mistake, and exits with 1 if there is\n" +
+			"any. The files and programs that the specification names are looked for on this machine; no command of it is run.",
+		Flags: []cli.Flag{outputFlag()},
+		Action: func(c *cli.Context) error {
+			sp, err := readSpec(c, out)
+			var wrong *spec.Errors
+			if err != nil && !errors.As(err, &wrong) {
+				return err
+			}
+			switch {
+			case wantsJSON(c):
+				if err := out.json(specProblems(wrong)); err != nil {
+					return err
+				}
+			case wrong == nil:
+				out.printf("%s: no mistakes; %s\n", specFile(c), sp)
+			default:
+				out.printf("%s\n", wrong)
+			}
+			if wrong != nil {
+				return exitCode(exitFailed)
+			}
+			return nil
+		},
+	}
+}
+
+func specProblems(wrong *spec.Errors) []specProblem {
+	list := []specProblem{}
+	if wrong != nil {
+		for _, e := range wrong.List {
+			list = append(list, specProblem{e.File, e.Line, e.Column, e.Field, e.Problem, e.Remedy})
+		}
+	}
+	return list
+}
+
+func specShowCommand(out *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "show", Usage: "print the specification with every default spelled out, passwords blotted out", ArgsUsage: "[FILE]",
+		Description: "What is printed is a specification itself, and contacts no host either.",
+		Action: func(c *cli.Context) error {
+			sp, err := readSpec(c, out)
+			if err != nil {
+				return err
+			}
+			text, err := sp.Redacted().Marshal()
+			if err != nil {
+				return err
+			}
+			_, err = out.stdout.Write(text)
+			return err
+		},
+	}
+}
+
+func specSchemaCommand(out *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "schema", Usage: "print the JSON Schema of specifications, for editors",
+		Description: "pgha-cli spec schema > pgha.schema.json, and this as the first line of the specification:\n" +
+			"# yaml-language-server: $schema=pgha.schema.json",
+		Action: func(*cli.Context) error {
+			_, err := out.stdout.Write(spec.Schema())
+			return err
+		},
+	}
+}
+
+// specFile names what readSpec reads.
+func specFile(c *cli.Context) string {
+	switch {
+	case c.Args().Present():
+		return c.Args().First()
+	case c.Bool("lab") && !c.IsSet("spec"):
+		return "lab " + c.String("lab-name")
+	}
+	return c.String("spec")
+}
+
+// readSpec reads the specification that the command line names, and nothing else.
+func readSpec(c *cli.Context, out *terminal) (*pgha.Spec, error) {
+	if c.Args().Len() > 1 {
+		return nil, usagef("%s wants one file at most", c.Command.HelpName)
+	}
+	if err := checkOutput(c); err != nil {
+		return nil, err
+	}
+	if c.Args().Present() {
+		return loadFile(c.Args().First())
+	}
+	return loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 
@@ -37,6 +38,8 @@ func run(args []string) int {
 	switch {
 	case ctx.Err() != nil:
 		return exitInterrupted
+	case errors.As(err, new(*exec.ExitError)): // looks like one of the framework's, and is not
+		return exitFailed
 	case errors.As(err, new(usageError)), errors.As(err, new(cli.ExitCoder)): // the framework's, of help for no command
 		return exitUsage
 	}
@@ -66,7 +69,7 @@ func newApp(out *terminal) *cli.App {
 			initCommand(out), specCommand(out), preflightCommand(out), planCommand(out), applyCommand(out), verifyCommand(out), statusCommand(out), switchoverCommand(out),
 			failoverCommand(out), restartCommand(out), reloadCommand(out), reinitCommand(out), pauseCommand(out), resumeCommand(out),
 			logsCommand(out), configCommand(out), syncCommand(out), historyCommand(out),
-			startCommand(out), stopCommand(out), rollingRebootCommand(out),
+			startCommand(out), stopCommand(out), rollingRebootCommand(out), resetCommand(out),
 			psqlCommand(out), queryCommand(out), connectionCommand(out), labCommand(out), completionCommand(out),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the exit code

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,7 +76,7 @@ func hintOf(err error) string {
 		if err == nil {
 			return
 		}
-		if h, ok := err.(remote.Hinter); ok && !contains(hints, h.Hint()) {
+		if h, ok := err.(remote.Hinter); ok && h.Hint() != "" && !slices.Contains(hints, h.Hint()) {
 			hints = append(hints, h.Hint())
 		}
 		switch u := err.(type) {
@@ -93,15 +94,6 @@ func hintOf(err error) string {
 	}
 	walk(err)
 	return strings.Join(hints, "\n      ")
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }
 
 // seconds renders a duration for people.

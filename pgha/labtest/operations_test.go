@@ -20,7 +20,7 @@ import (
 // cluster itself what became of it, with Patroni's own tool and psql on the hosts, and leaves it healthy.
 func TestOperations(t *testing.T) {
 	l := startLab(t, lab.Options{Name: "e2e-operations"})
-	s := newSite(t, l, func(text string) string { return text + "patroni: {profile: fast}\n" })
+	s := newSite(t, l, func(text string) string { return text + "timezone: Etc/UTC\npatroni: {profile: fast}\n" })
 	testFreshPlan(t, s)
 	s.apply(t, pgha.ApplyOptions{})
 	s.awaitHealthy(t)
@@ -36,6 +36,11 @@ func TestOperations(t *testing.T) {
 		{"restart", testRestart},
 		{"reinit", testReinit},
 		{"two operators", testTwoOperators},
+		{"query", testQuery},
+		{"config", testConfig},
+		{"sync", testSync},
+		{"history", testHistory},
+		{"logs", testLogs},
 		{"power of the leader", testLeaderPower},
 		{"failover", testFailover},
 		{"switchovers in a row", testSwitchoversInARow},

@@ -29,7 +29,7 @@ const wakeEvery = time.Second
 func Bootstrap(ctx context.Context, o Options) error {
 	o = o.withDefaults()
 	err := o.ensure(ctx, func(m Member) []remote.Resource {
-		return []remote.Resource{remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: o.reloadOn(m)}}
+		return []remote.Resource{remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: o.reloadOn(m)}, watchRunning()}
 	})
 	if err != nil {
 		return fmt.Errorf("bootstrap patroni: %w", err)

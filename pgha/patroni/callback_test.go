@@ -233,7 +233,7 @@ func TestCallbackMovesEtcdsLeader(t *testing.T) {
 		"the best is a learner":            {prepare: func(g *gateway) { g.unfit = map[int]string{3: "learner"} }, calls: []string{"m1: to m2"}, says: moved + "m2"},
 		"the best has an alarm":            {prepare: func(g *gateway) { g.unfit = map[int]string{3: "alarm"} }, calls: []string{"m1: to m2"}, says: moved + "m2"},
 		"the best refuses":                 {prepare: func(g *gateway) { g.refuses = map[int]bool{3: true} }, calls: []string{"m1: to m3", "m1: to m2"}, says: moved + "m2"},
-		"etcd is electing":                 {prepare: func(g *gateway) { g.noLeader = 7 }, calls: []string{"m1: to m3"}, says: moved + "m3"},
+		"etcd is electing":                 {prepare: func(g *gateway) { g.noLeader = 6 }, calls: []string{"m1: to m3"}, says: moved + "m3"},
 		"a former leader is cut off":       {prepare: func(g *gateway) { g.cutOff = 3 }, calls: []string{"m1: to m2"}, says: moved + "m2"},
 		"the primary's was the former":     {prepare: func(g *gateway) { g.cutOff, g.leader = 1, 2 }},
 		"nobody else is up":                {prepare: func(g *gateway) { g.down = map[int]bool{2: true, 3: true} }, seconds: "0.5", says: left + "no other member of etcd is healthy", code: 1},

@@ -20,9 +20,9 @@ var validateScript string
 // own units out of Patroni's way. It starts nothing. The packages (PackageNames) must be installed.
 //
 // What it writes: ConfigPath (checked by patroni --validate-config before it replaces the old one), CertsDir, the command
-// /usr/local/lib/pgha/move-etcd-leader that Patroni calls back, drop-ins for Patroni's unit and the package's, and the
-// folder of the data directory if it is missing. A running Patroni is not told; Bootstrap
-// does that. Safe to repeat. The error gathers every host that failed, in the order of the members.
+// /usr/local/lib/pgha/move-etcd-leader that Patroni calls back, the unit pgha-watch.service that wakes Patroni when
+// PostgreSQL dies, drop-ins for Patroni's unit and the package's, and the folder of the data directory if it is missing. A
+// running Patroni is not told; Bootstrap does that. Safe to repeat. The error gathers every host that failed, in the order of the members.
 func Install(ctx context.Context, o Options) error {
 	return o.ensure(ctx, func(Member) []remote.Resource { return nil })
 }
@@ -75,6 +75,11 @@ func (o Options) resources(m Member) ([]remote.Resource, error) {
 		list = append(list, f)
 	}
 	list = append(list, callbackResources()...)
+	watch, err := o.watchResources(m)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, watch...)
 	list = append(list,
 		remote.File{FileMeta: owned(ConfigPath, 0o600), Content: config, Secret: true, Validate: validateConfig},
 		remote.Dir{FileMeta: remote.FileMeta{Path: dropInDir}},

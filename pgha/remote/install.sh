@@ -19,11 +19,19 @@ exec 9>/run/lock/pgha-apt.lock
 flock 9
 # A run that was cut, by a power loss for one, leaves packages half configured; finish them first.
 dpkg --configure -a </dev/null
+enabled=
 for u in $units; do
+	if [ "$(systemctl is-enabled "$u" 2>/dev/null)" = enabled ]; then
+		enabled="$enabled $u"
+	fi
 	systemctl mask --runtime "$u" || true
 done
 apt update
 apt --no-install-recommends install "$@"
+# What was set up before stays so.
+for u in $enabled; do
+	systemctl unmask --runtime "$u"
+done
 JOB
 code=0
 systemd-run --quiet --wait --collect --description='packages for the database cluster' --property=RuntimeMaxSec=900 \

@@ -1,0 +1,68 @@
+package patroni
+
+import (
+	_ "embed"
+	"fmt"
+	"path"
+
+	"github.com/pgha/toolkit/internal/shell"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+//go:embed watch.py
+var watchScript []byte
+
+// watchUnit wakes Patroni when PostgreSQL dies. Without it a crashed primary is noticed within loop_wait, half of it on
+// average.
+const (
+	watchUnit     = "pgha-watch.service"
+	watchUnitPath = "/etc/systemd/system/" + watchUnit
+	watchPath     = "/usr/local/lib/pgha/watch-postgresql"
+)
+
+// watchService renders the unit. It starts and stops with Patroni, and can change nothing on the host.
+func (o Options) watchService(m Member) ([]byte, error) {
+	command, err := shell.Join([]string{watchPath, "--data", o.DataDir, "--rest", hostPort(m.Address, o.RESTPort), "--certs", CertsDir})
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", watchUnit, err)
+	}
+	return fmt.Appendf(nil, `# Written by pgha.
+[Unit]
+Description=wakes Patroni at the moment when PostgreSQL dies
+PartOf=%[1]s
+After=%[1]s
+StartLimitIntervalSec=0
+
+[Service]
+User=%[2]s
+ExecStart=%[3]s
+Restart=always
+RestartSec=2
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+
+[Install]
+WantedBy=%[1]s
+`, Unit, systemUser, command), nil
+}
+
+// watchResources put the watcher on the member's host. It is started after Patroni.
+func (o Options) watchResources(m Member) ([]remote.Resource, error) {
+	service, err := o.watchService(m)
+	if err != nil {
+		return nil, err
+	}
+	return []remote.Resource{
+		remote.Dir{FileMeta: remote.FileMeta{Path: path.Dir(watchPath)}},
+		remote.File{FileMeta: remote.FileMeta{Path: watchPath, Mode: 0o755}, Content: watchScript},
+		remote.File{FileMeta: remote.FileMeta{Path: watchUnitPath}, Content: service},
+	}, nil
+}
+
+// watchRunning starts the watcher, and anew when it has changed.
+func watchRunning() remote.Resource {
+	return remote.Unit{Name: watchUnit, Enabled: remote.Yes, Running: remote.Yes, RestartOn: []string{watchPath, watchUnitPath}}
+}

@@ -2,6 +2,7 @@ package pgha
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -78,7 +79,8 @@ func (c *Cluster) refuseHolder(ctx context.Context, eo etcd.Options) error {
 	return &etcd.LockedError{Holder: holder, Held: max(0, time.Since(holder.Since).Round(time.Second))}
 }
 
-// lockAllHosts takes the lock on every database host that answers, in the spec's order.
+// lockAllHosts takes the lock on every database host that answers, in the spec's order. A host on which it cannot be had,
+// for want of root or of an answer, does not keep the troubles of the others from being told too.
 func (c *Cluster) lockAllHosts(ctx context.Context, purpose, holder string) (held context.Context, unlock func() error, err error) {
 	note := fmt.Sprintf("%s since %s: %s", holder, time.Now().Format(time.RFC3339), purpose)
 	var unlocks []func() error
@@ -90,16 +92,23 @@ func (c *Cluster) lockAllHosts(ctx context.Context, purpose, holder string) (hel
 		return errlist.Join(errs...)
 	}
 	held = ctx
+	var errs []error
 	for _, h := range c.Spec.Databases() {
 		t, ok := c.targets[h.Name]
 		if !ok {
 			continue
 		}
 		next, u, err := t.Lock(held, hostLock, note)
-		if err != nil {
-			return nil, nil, errlist.Join(err, unlock())
+		if err == nil {
+			held, unlocks = next, append(unlocks, u)
+			continue
 		}
-		held, unlocks = next, append(unlocks, u)
+		if errs = append(errs, err); errors.Is(err, ErrLocked) || ctx.Err() != nil {
+			break
+		}
+	}
+	if len(errs) > 0 {
+		return nil, nil, errlist.Join(append(errs, unlock())...)
 	}
 	return held, unlock, nil
 }

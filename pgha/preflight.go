@@ -1,6 +1,7 @@
 package pgha
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -28,6 +29,8 @@ const (
 type PreflightOptions struct {
 	// Ports tries the whole port matrix even when the cluster's services run already.
 	Ports bool
+	// Timeout bounds the questions to one host, which a healthy one answers within a second or two; 0 means 30 s.
+	Timeout time.Duration
 }
 
 // Finding is something that Preflight has to say about a host.
@@ -70,13 +73,20 @@ func (r PreflightReport) Err() error {
 // packages that can be had, and every connection that one host has to open to another. It changes nothing.
 func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (PreflightReport, error) {
 	report := PreflightReport{Facts: map[string]Facts{}}
+	timeout := cmp.Or(opts.Timeout, 30*time.Second)
 	var mu sync.Mutex
 	err := remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
 		h, err := c.Spec.Host(t.Name)
 		if err != nil {
 			return err
 		}
-		facts, err := gather(ctx, t, c.packagesOf(h))
+		bounded, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		facts, err := gather(bounded, t, c.packagesOf(h))
+		if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+			err = remote.WithHint(fmt.Errorf("it takes commands but has not answered simple questions within %v: %w", timeout, err),
+				"log in there and see what hangs: df on a network file system that is gone, apt-cache, a full process table")
+		}
 		if err != nil {
 			return err
 		}

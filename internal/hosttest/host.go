@@ -29,7 +29,7 @@ type Host struct {
 	users map[string]bool
 	done  []string
 	looks int
-	says  map[string]string // answers by the words that a line begins with
+	says  map[string]func() string // by the words that a line begins with
 	locks int
 
 	packages map[string]bool
@@ -53,7 +53,7 @@ type unit struct {
 
 // New makes an empty host.
 func New(name string, answer Answer) *Host {
-	return &Host{name: name, answer: answer, clock: 100, files: map[string]file{}, units: map[string]unit{}, users: map[string]bool{}, packages: map[string]bool{}}
+	return &Host{name: name, answer: answer, clock: 100, files: map[string]file{}, units: map[string]unit{}, users: map[string]bool{}, packages: map[string]bool{}, says: map[string]func() string{}}
 }
 
 // Running reports whether the unit is active.

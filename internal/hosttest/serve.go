@@ -13,21 +13,20 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Say makes the host answer text to looks and commands that begin with these words.
-func (h *Host) Say(words, text string) {
+// Say makes the host answer what text returns to looks and commands that begin with these words. text runs with the Host's
+// lock.
+func (h *Host) Say(words string, text func() string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.says == nil {
-		h.says = map[string]string{}
-	}
 	h.says[words] = text
 }
 
 // said is what Say has prepared for a command line.
 func (h *Host) said(line string) (text string, ok bool) {
+	line = strings.TrimSuffix(line, "\n")
 	for words, text := range h.says {
 		if line == words || strings.HasPrefix(line, words+" ") {
-			return text, true
+			return text(), true
 		}
 	}
 	return "", false

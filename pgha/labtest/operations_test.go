@@ -41,6 +41,7 @@ func TestOperations(t *testing.T) {
 		{"sync", testSync},
 		{"history", testHistory},
 		{"logs", testLogs},
+		{"crash of the primary", testCrash},
 		{"power of the leader", testLeaderPower},
 		{"failover", testFailover},
 		{"switchovers in a row", testSwitchoversInARow},

@@ -54,8 +54,8 @@ func TestTimings(t *testing.T) {
 			{"the leader's host is lost, etcd is led from elsewhere", 27.65, 35.7},
 			// 1.5 + 31 + 0.25 + 2.1 + 0.1 + 0.2; at worst 2 + 31 + 0.5 + 2.1 + 2.7 + 0.4.
 			{"the leader's host is lost, and it led etcd, too", 35.15, 38.7},
-			// 5 + 1 + 0 + 0.2; at worst 10 + 300 + (10 + 0.5 + 2.1 + 2.7) + 0.4.
-			{"PostgreSQL is killed on the leader", 6.2, 325.7},
+			// 0.1 + 1 + 0 + 0.2; at worst 10 + 300 + (10 + 0.5 + 2.1 + 2.7) + 0.4.
+			{"PostgreSQL is killed on the leader", 1.3, 325.7},
 			// 1 + 1.1 + 0.1 + 0.2; at worst 2 + 2.1 + 2.7 + 0.4.
 			{"Patroni is stopped on the leader", 2.4, 7.2},
 			// 1 + 0.2 + 0.1 + 0.2.
@@ -72,8 +72,8 @@ func TestTimings(t *testing.T) {
 			{"the leader's host is lost, etcd is led from elsewhere", 20.15, 25.7},
 			// 1.5 + 21 + 0.25 + 2.1 + 0.1 + 0.2; at worst 2 + 21 + 0.5 + 2.1 + 2.7 + 0.4.
 			{"the leader's host is lost, and it led etcd, too", 25.15, 28.7},
-			// 2.5 + 0.15 + 0.2 + 0.1 + 0.4; at worst 5 + 0.5 + 2.1 + 2.7 + 0.8.
-			{"PostgreSQL is killed on the leader", 3.35, 11.1},
+			// 0.1 + 0.15 + 0.2 + 0.1 + 0.4; at worst 5 + 0.5 + 2.1 + 2.7 + 0.8.
+			{"PostgreSQL is killed on the leader", 0.95, 11.1},
 			{"Patroni is stopped on the leader", 2.4, 7.2},
 			{"planned switchover", 1.5, 7.2},
 			// 2.5 + 5 + 2 + 0.1; at worst 5 + 5 + 2 + 1.

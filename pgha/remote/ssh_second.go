@@ -64,6 +64,7 @@ func (s *SSH) another(ctx context.Context) (*SSH, error) {
 		return nil, OnHost(s.name, WithHint(fmt.Errorf("sshd allows one session a connection, and there is no second connection: %w", err),
 			"raise MaxSessions in /etc/ssh/sshd_config on "+s.name+" (its default is 10)"))
 	}
+	live.slots.narrow()
 	s.second.mu.Lock()
 	s.second.live = live
 	s.second.mu.Unlock()

@@ -13,6 +13,10 @@ import (
 // killGrace is how long a killed command may take to end before its session is abandoned.
 const killGrace = time.Second
 
+// lonelyRefusals is how many refusals in a row, of the only session there would be, are taken for sshd's last word: with
+// the pauses between them about 1.3 s.
+const lonelyRefusals = 6
+
 // Stream implements Streamer. The output of a command whose ctx ended is cut at that moment.
 func (s *SSH) Stream(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (int, error) {
 	if s.sudo != nil {
@@ -68,7 +72,7 @@ func (s *SSH) run(ctx context.Context, cmd Cmd, stdout, stderr io.Writer, killAs
 	go func() {
 		ended <- sess.Wait()
 		_ = sess.Close()
-		s.slots.release()
+		s.slots.end()
 	}()
 	select {
 	case err := <-ended:
@@ -129,33 +133,39 @@ func (s *SSH) exit(out *output, err error) (int, error) {
 // than a short command needs.
 func (s *SSH) open(ctx context.Context, start func(*ssh.Session) error) (*ssh.Session, error) {
 	patience := s.patience()
-	begun := time.Now()
+	begun, lonely := time.Now(), 0
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		if err := s.slots.acquire(ctx, s.closed, patience); errors.Is(err, errTaken) {
+		crowd, err := s.slots.acquire(ctx, s.closed, patience)
+		if errors.Is(err, errTaken) {
 			return nil, err
-		} else if err != nil {
+		}
+		if err != nil {
 			return nil, s.lost(err)
 		}
 		sess, err := s.try(ctx, start)
 		if err == nil {
+			s.slots.open()
 			return sess, nil
 		}
 		var refused *ssh.OpenChannelError
-		others, next := s.slots.release()
+		sessions, alone, ended := s.slots.giveUp(crowd)
 		if !errors.As(err, &refused) {
 			return nil, s.failed(err)
 		}
-		if others == 1 && time.Since(begun) >= patience {
+		if sessions == 1 && time.Since(begun) >= patience {
 			s.slots.narrow()
 			return nil, errTaken
 		}
-		if others == 0 && wait >= time.Second {
+		if lonely++; !alone {
+			lonely = 0
+		}
+		if lonely > lonelyRefusals {
 			return nil, OnHost(s.name, WithHint(fmt.Errorf("sshd refuses every session: %w", err),
 				"raise MaxSessions in /etc/ssh/sshd_config on "+s.name+" (its default is 10)"))
 		}
 		// sshd allows fewer sessions than MaxSessions here, or has not yet noticed the end of one.
 		select {
-		case <-next:
+		case <-ended:
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return nil, OnHost(s.name, ctx.Err())

@@ -7,54 +7,85 @@ import (
 	"time"
 )
 
-// slots counts the sessions of one connection.
+// slots counts the sessions of one connection, and those that are about to be opened.
 type slots struct {
-	mu      sync.Mutex
-	max     int
-	used    int
-	changed chan struct{} // closed and replaced when used sinks
+	mu     sync.Mutex
+	max    int
+	used   int
+	opened int           // of them, those that the server has let in
+	crowd  uint64        // how many were taken while another was
+	freed  chan struct{} // closed and replaced when used sinks
+	ended  chan struct{} // closed and replaced when opened sinks
 }
 
-func newSlots(n int) *slots { return &slots{max: n, changed: make(chan struct{})} }
+func newSlots(n int) *slots {
+	return &slots{max: n, freed: make(chan struct{}), ended: make(chan struct{})}
+}
 
 // errTaken: the only session there may be is in use, and has been for a while.
 var errTaken = errors.New("the connection's only session is taken")
 
 // acquire waits for a free slot, but for the only one there is no longer than patience: who has it may keep it for long.
-func (s *slots) acquire(ctx context.Context, closed <-chan struct{}, patience time.Duration) error {
+// What it returns is for giveUp.
+func (s *slots) acquire(ctx context.Context, closed <-chan struct{}, patience time.Duration) (crowd uint64, err error) {
 	var enough <-chan time.Time
 	for {
 		s.mu.Lock()
 		if s.used < s.max {
-			s.used++
+			crowd = s.crowd
+			if s.used++; s.used > 1 {
+				s.crowd++
+			}
 			s.mu.Unlock()
-			return nil
+			return crowd, nil
 		}
-		changed := s.changed
+		freed := s.freed
 		if s.max == 1 && enough == nil {
 			enough = time.After(patience)
 		}
 		s.mu.Unlock()
 		select {
-		case <-changed:
+		case <-freed:
 		case <-enough:
-			return errTaken
+			return 0, errTaken
 		case <-ctx.Done():
-			return ctx.Err()
+			return 0, ctx.Err()
 		case <-closed:
-			return errors.New("closed")
+			return 0, errors.New("closed")
 		}
 	}
 }
 
-// release gives a slot back. It returns how many others are in use, and what is closed when the next one is given back.
-func (s *slots) release() (others int, next <-chan struct{}) {
+// open notes that the server has let a session in.
+func (s *slots) open() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.opened++
+}
+
+// end gives the slot of a session back.
+func (s *slots) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opened--
+	close(s.ended)
+	s.ended = make(chan struct{})
+	s.free()
+}
+
+// giveUp gives the slot back of what has not become a session. It returns how many sessions there are, whether there was
+// none, nor an attempt at one, since the slot was acquired, and what is closed when the next one ends.
+func (s *slots) giveUp(crowd uint64) (sessions int, alone bool, ended <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free()
+	return s.opened, s.used == 0 && s.crowd == crowd, s.ended
+}
+
+func (s *slots) free() {
 	s.used--
-	close(s.changed)
-	s.changed = make(chan struct{})
-	return s.used, s.changed
+	close(s.freed)
+	s.freed = make(chan struct{})
 }
 
 // narrow notes that the server allows one session only.

@@ -46,7 +46,7 @@ func TestOneSession(t *testing.T) {
 				t.Fatal(err)
 			}
 			var all sync.WaitGroup
-			for i := range 4 {
+			for i := range 8 {
 				all.Go(func() {
 					want := fmt.Sprintf("%d says it", i)
 					if res, err := host.Run(bounded(t), remote.Cmd{Argv: []string{"cat"}, Stdin: strings.NewReader(want)}); err != nil || string(res.Stdout) != want {

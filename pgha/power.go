@@ -2,6 +2,7 @@ package pgha
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,8 @@ const (
 	unitWait = 6 * time.Minute
 	// moveWait is for the address or etcd's leadership to be elsewhere.
 	moveWait = 30 * time.Second
+	// restoreWait is for units to start again after a failure or an interruption.
+	restoreWait = time.Minute
 	// startWait is for started members to stream, and for balancers to send sessions to them.
 	startWait = 5 * time.Minute
 )
@@ -123,7 +126,7 @@ func (r *Run) until(ctx context.Context, bound time.Duration, what, hint string,
 }
 
 // moveAddress makes a balancer give the virtual IP up, by stopping its keepalived, and waits until one of the others has
-// it. keep are the balancers that may have it; none means that nobody will.
+// it; if none takes it, keepalived is started again. keep are the balancers that may have it; none means that nobody will.
 func (r *Run) moveAddress(ctx context.Context, from spec.Host, keep []spec.Host) error {
 	if r.Spec.VIP == nil {
 		return nil
@@ -131,7 +134,23 @@ func (r *Run) moveAddress(ctx context.Context, from spec.Host, keep []spec.Host)
 	if err := r.stopUnit(ctx, []spec.Host{from}, keepalivedUnit); err != nil || len(keep) == 0 {
 		return err
 	}
-	return r.awaitHolder(ctx, keep)
+	err := r.awaitHolder(ctx, keep)
+	if err != nil {
+		err = errors.Join(err, r.restore(ctx, from, keepalivedUnit))
+	}
+	return err
+}
+
+// restore starts units that were stopped for something that did not come about, also when ctx has ended.
+func (r *Run) restore(ctx context.Context, h spec.Host, units ...string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreWait)
+	defer cancel()
+	for _, unit := range units {
+		if err := r.startUnit(ctx, []spec.Host{h}, unit); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // awaitHolder waits until exactly one balancer holds the address, and that one is among keep.

@@ -146,9 +146,12 @@ func (r *Run) rebootInTurn(ctx context.Context, s Status, left []spec.Host, opts
 		if newLeader != s.leader() {
 			result.NewLeader = newLeader
 		}
-		var rebooted RebootedHost
+		rebooted, asked := RebootedHost{}, false
 		if err == nil {
-			rebooted, err = r.reboot(ctx, h, opts.Wait)
+			rebooted, asked, err = r.reboot(ctx, h, opts.Wait)
+		}
+		if err != nil && !asked && !r.planning() {
+			err = errors.Join(err, r.restore(ctx, h, r.unitsOf(h)...))
 		}
 		if err == nil && !r.planning() {
 			result.Rebooted = append(result.Rebooted, rebooted)
@@ -198,30 +201,31 @@ func (r *Run) vacate(ctx context.Context, s Status, h spec.Host, rebooted []stri
 	return leader, r.stopMembers(ctx, hosts)
 }
 
-// reboot reboots one host and waits until it and the whole cluster are well again.
-func (r *Run) reboot(ctx context.Context, h spec.Host, bound time.Duration) (RebootedHost, error) {
-	done := RebootedHost{Host: h.Name}
+// reboot reboots one host and waits until it and the whole cluster are well again. asked tells whether the host was asked
+// to, so that it is on its way.
+func (r *Run) reboot(ctx context.Context, h spec.Host, bound time.Duration) (done RebootedHost, asked bool, err error) {
+	done.Host = h.Name
 	t, err := r.Target(h.Name)
 	if err != nil {
-		return done, err
+		return done, false, err
 	}
 	before := r.lookAt(ctx, t, h)
 	if before.err != nil || before.boot == "" {
-		return done, errors.Join(before.err, errors.New("the host does not tell its boot"))
+		return done, false, errors.Join(before.err, errors.New("the host does not tell its boot"))
 	}
 	start := time.Now()
 	_, err = t.Run(ctx, remote.Cmd{Argv: []string{"systemctl", "reboot"}, Mutating: true})
 	if err != nil && !remote.Retryable(err) { // a connection that ends is what a reboot looks like
-		return done, err
+		return done, false, err
 	}
 	if err := r.awaitBoot(ctx, t, h, before.boot, bound); err != nil {
-		return done, err
+		return done, true, err
 	}
 	done.Back = patroni.Elapsed(time.Since(start))
 	r.out.emit(Event{Kind: Changed, Phase: r.phase, Host: h.Name, Duration: time.Since(start), Change: &remote.Change{
 		Host: h.Name, Kind: "host", Name: h.Name, Action: "rebooted", Planned: r.planning(), Duration: time.Since(start)}})
 	if r.planning() {
-		return done, nil
+		return done, true, nil
 	}
 	err = r.until(ctx, bound, "the units of "+h.Name, "see `systemctl --failed` there", func(ctx context.Context) string {
 		l := r.lookAnew(ctx, t, h)
@@ -236,16 +240,16 @@ func (r *Run) reboot(ctx context.Context, h spec.Host, bound time.Duration) (Reb
 		return ""
 	})
 	if err != nil {
-		return done, err
+		return done, true, err
 	}
 	r.Progress("waiting for the cluster to be healthy")
 	healthy, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	if _, err := r.AwaitHealthy(healthy); err != nil {
-		return done, err
+		return done, true, err
 	}
 	done.Healthy = patroni.Elapsed(time.Since(start))
-	return done, nil
+	return done, true, nil
 }
 
 // redialTimeout bounds one try to reach a host that is rebooting: a connection that is made while it goes down may hang.

@@ -31,6 +31,8 @@ func testPower(t *testing.T, s site) {
 		{"stop balancers", testStopBalancers},
 		{"reboot if required", testRebootIfRequired},
 		{"rolling reboot", testRollingReboot},
+		{"interrupted reboot", testRebootInterrupted},
+		{"a host that stays away", testRebootStaysAway},
 	} {
 		if !t.Run(sub.name, func(t *testing.T) {
 			sub.run(t, s)
@@ -297,4 +299,42 @@ func testRollingReboot(t *testing.T, s site) {
 		t.Errorf("%s leads on %+v, the result says %+v; the timeline was %d", now, s.patronictl(t), result, timeline)
 	}
 	t.Logf("rebooted in %.1f s: %+v", result.Seconds, result.Rebooted)
+}
+
+// testRebootInterrupted cancels a rolling reboot when a replica's Patroni has stopped. It runs again without further ado.
+func testRebootInterrupted(t *testing.T, s site) {
+	before := s.boots(t)
+	_, other := s.leader(t)
+	s.with(t, pgha.ConnectOptions{ReadOnly: true}, func(c *pgha.Cluster) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		result, err := c.RollingReboot(ctx, pgha.RollingRebootOptions{Hosts: []string{other}, Operation: pgha.Operation{Observer: func(e pgha.Event) {
+			if e.Change != nil && e.Change.Name == "patroni.service" && e.Change.Action == "stopped" {
+				cancel()
+			}
+		}}})
+		if !errors.Is(err, context.Canceled) || len(result.NotDone) != 1 {
+			t.Errorf("interrupted: %v, %+v", err, result)
+		}
+	})
+	if state := s.property(t, s.hostOf(t, other), "patroni", "ActiveState"); state != "active" {
+		t.Errorf("patroni on %s is %s", other, state)
+	}
+	if diff := cmp.Diff(before, s.boots(t)); diff != "" {
+		t.Errorf("something was rebooted (-before +after):\n%s", diff)
+	}
+}
+
+// testRebootStaysAway reboots two balancers of which the first cannot be reached afterwards: the second is left alone.
+func testRebootStaysAway(t *testing.T, s site) {
+	before := s.boots(t)
+	s.mustInHost(t, "haproxy-02", "systemctl disable ssh ssh.socket 2>&1 || systemctl disable ssh")
+	got := s.cli(t, "rolling-reboot", "haproxy-02", "haproxy-03", "--wait", "10s", "--yes")
+	if got.code != 4 || !strings.Contains(got.stderr, "haproxy-02 to come back") || !strings.Contains(got.stderr, "not rebooted: haproxy-02, haproxy-03") {
+		t.Errorf("exit code %d\n%s", got.code, got.stderr)
+	}
+	s.mustInHost(t, "haproxy-02", "systemctl enable --now ssh")
+	if after := s.boots(t); after["haproxy-02"] == before["haproxy-02"] || after["haproxy-03"] != before["haproxy-03"] {
+		t.Errorf("boots before %v, after %v", before, after)
+	}
 }

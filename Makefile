@@ -51,7 +51,7 @@ bench-operations: lab-deps ## measure seconds without writes and lost rows, 10 t
 ##@ Check
 
 .PHONY: test
-test: test-deps unit lint lab-test ## everything: unit tests, linters, then the tests on real hosts (root)
+test: test-deps unit fuzz-short lint lab-test ## everything: unit tests, fuzz targets, linters, then the tests on real hosts (root)
 
 .PHONY: unit
 unit: go ## unit tests, CLI tests and examples, with the race detector
@@ -70,8 +70,12 @@ lint: go $(LINT) ## formatting, go vet, golangci-lint with the direction of impo
 	else echo 'shellcheck is not installed: scripts are left unchecked'; fi
 
 .PHONY: fuzz
-fuzz: go ## every fuzz target for FUZZTIME (10s)
+fuzz: go ## every fuzz target for FUZZTIME (10s), one after the other
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+.PHONY: fuzz-short
+fuzz-short: go ## every fuzz target with 500 inputs
+	FUZZTIME=500x scripts/fuzz.sh
 
 ##@ Needed by others
 

@@ -48,6 +48,8 @@ func TestOperations(t *testing.T) {
 		{"killed", testKilled},
 		{"drift", testDrift},
 		{"stale plan", testStalePlan},
+		{"power", testPower},
+		{"reset", testReset},
 	} {
 		t.Run(sub.name, func(t *testing.T) {
 			s.awaitHealthy(t)

@@ -6,6 +6,9 @@ dir=${path%/*}
 umask 077
 tmp=$(mktemp "${dir:-/}/.pgha.XXXXXXXX")
 trap 'rm -f "$tmp"' EXIT
+# A lost connection closes the output, too: the shell must live on to clean up.
+trap '' PIPE
+trap 'exit 129' HUP INT TERM
 cat >"$tmp"
 size=$(($(stat -c %s "$tmp") - 64))
 if [ "$size" -ge 0 ]; then

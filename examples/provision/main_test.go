@@ -3,38 +3,18 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
+
+	"github.com/pgha/toolkit/internal/programtest"
 )
 
 func TestProgram(t *testing.T) {
 	t.Parallel()
-	program := filepath.Join(t.TempDir(), "provision")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	broken := filepath.Join(t.TempDir(), "broken.yaml")
-	if err := os.WriteFile(broken, []byte("version: 1\nhostss: []\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, tt := range map[string]struct {
-		args []string
-		want string
-	}{
-		"no argument":  {nil, "usage: provision SPEC"},
-		"no such file": {[]string{"missing.yaml"}, "read spec: open missing.yaml: no such file or directory"},
-		"misspelt key": {[]string{broken}, broken + ":2:1: hostss: "},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			out, err := exec.CommandContext(t.Context(), program, tt.args...).CombinedOutput()
-			if err == nil || !strings.Contains(string(out), tt.want) {
-				t.Errorf("got %v and %q, want failure and %q", err, out, tt.want)
-			}
-		})
-	}
+	programtest.Refuses(t, map[string]programtest.Refusal{
+		"too few arguments": {Args: nil, Want: "usage: provision SPEC"},
+		"no such file":      {Args: []string{"missing.yaml"}, Want: "read spec: open missing.yaml: no such file or directory"},
+		"misspelt key":      {Args: []string{"BROKEN"}, Want: "BROKEN:2:1: hostss: "},
+	})
 }
 
 func TestIsShort(t *testing.T) {

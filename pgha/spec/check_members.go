@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/pgha/toolkit/internal/suggest"
 )
 
 // members checks the names and tags of Patroni's members.
@@ -66,7 +68,7 @@ func (c *checker) tags(field string, h Host) {
 		case "member":
 			c.replicateFrom(at, h, fmt.Sprint(value))
 		default:
-			if near := nearest(name, slices.Sorted(maps.Keys(knownTags))); near != "" {
+			if near := suggest.Nearest(name, slices.Sorted(maps.Keys(knownTags))); near != "" {
 				c.bad(at, "is not a tag of Patroni but nearly one", "did you mean "+near+"?")
 			}
 			switch value.(type) {

@@ -5,10 +5,9 @@ import (
 	"context"
 	"net"
 	"strconv"
-	"sync"
 	"time"
 
-	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/internal/parallel"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -145,11 +144,5 @@ func hostPort(address string, port int) string { return net.JoinHostPort(address
 
 // each runs f for every member at the same time and returns all errors in the members' order.
 func (o Options) each(ctx context.Context, f func(ctx context.Context, i int, m Member) error) error {
-	errs := make([]error, len(o.Members))
-	var wg sync.WaitGroup
-	for i, m := range o.Members {
-		wg.Go(func() { errs[i] = remote.OnHost(m.Target.Name, f(ctx, i, m)) })
-	}
-	wg.Wait()
-	return errlist.Join(errs...)
+	return parallel.Each(o.Members, func(i int, m Member) error { return remote.OnHost(m.Target.Name, f(ctx, i, m)) })
 }

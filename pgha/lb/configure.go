@@ -2,12 +2,11 @@ package lb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/pgha/toolkit/internal/parallel"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -51,7 +50,7 @@ func Configure(ctx context.Context, o Options) error {
 	resources := resources(cfg, o.PatroniCA)
 	// The same resources in planning mode tell what each balancer needs, so that running ones can take turns.
 	needs := make([]remote.Changes, len(o.Balancers))
-	err = each(o.Balancers, func(i int, t *remote.Target) error {
+	err = parallel.Each(o.Balancers, func(i int, t *remote.Target) error {
 		var err error
 		needs[i], err = planned(t).Ensure(ctx, resources...)
 		return err
@@ -69,7 +68,7 @@ func Configure(ctx context.Context, o Options) error {
 			running = append(running, t)
 		}
 	}
-	err = each(fresh, func(_ int, t *remote.Target) error { return o.settle(ctx, t, resources, false) })
+	err = parallel.Each(fresh, func(_ int, t *remote.Target) error { return o.settle(ctx, t, resources, false) })
 	if err != nil {
 		return fmt.Errorf("configure HAProxy: %w", err)
 	}
@@ -135,7 +134,7 @@ func WaitPrimary(ctx context.Context, o Options) error {
 func (o Options) await(ctx context.Context, balancers []*remote.Target, needPrimary bool) error {
 	wait, cancel := context.WithTimeout(ctx, o.Wait)
 	defer cancel()
-	return each(balancers, func(_ int, t *remote.Target) error {
+	return parallel.Each(balancers, func(_ int, t *remote.Target) error {
 		var last BalancerState
 		for told := false; ; told = true {
 			s := look(wait, t)
@@ -180,15 +179,4 @@ func (b BalancerState) summary() string {
 		}
 	}
 	return strings.Join(words, ", ")
-}
-
-// each runs f for all targets in parallel and joins the errors in the targets' order.
-func each(targets []*remote.Target, f func(int, *remote.Target) error) error {
-	errs := make([]error, len(targets))
-	var wg sync.WaitGroup
-	for i, t := range targets {
-		wg.Go(func() { errs[i] = f(i, t) })
-	}
-	wg.Wait()
-	return errors.Join(errs...)
 }

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"sync"
 
-	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/internal/parallel"
 
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -50,13 +49,7 @@ func (o Options) ensure(ctx context.Context, more func(Member) []remote.Resource
 
 // eachMember runs f for all members at once and gathers their errors in the members' order.
 func (o Options) eachMember(f func(Member) error) error {
-	errs := make([]error, len(o.Members))
-	var wg sync.WaitGroup
-	for i, m := range o.Members {
-		wg.Go(func() { errs[i] = remote.OnHost(m.Target.Name, f(m)) })
-	}
-	wg.Wait()
-	return errlist.Join(errs...)
+	return parallel.Each(o.Members, func(_ int, m Member) error { return remote.OnHost(m.Target.Name, f(m)) })
 }
 
 // resources are everything that lies on the member's host.

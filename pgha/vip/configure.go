@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/pgha/toolkit/internal/parallel"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -206,11 +206,5 @@ func summary(hs []Holding) string {
 
 // each runs f for all balancers in parallel and joins the errors in the balancers' order.
 func (o Options) each(f func(int, *remote.Target) error) error {
-	errs := make([]error, len(o.Balancers))
-	var wg sync.WaitGroup
-	for i, b := range o.Balancers {
-		wg.Go(func() { errs[i] = f(i, b.Target) })
-	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return parallel.Each(o.Balancers, func(i int, b Balancer) error { return f(i, b.Target) })
 }

@@ -60,7 +60,9 @@ func (h *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(h.code)
-	w.Write(h.body)
+	if _, err := w.Write(h.body); err != nil {
+		log.Printf("answer to %s: %v", r.RemoteAddr, err)
+	}
 }
 
 // look connects anew each time, so that hosts that went away and came back need no thought.

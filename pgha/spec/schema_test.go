@@ -117,7 +117,7 @@ func TestSchemaRefuses(t *testing.T) {
 	s := compileSchema(t)
 	for _, tt := range []struct{ name, text, want string }{
 		{"unknown field", minimal + "clustre: x\n", "additional properties 'clustre' not allowed"},
-		{"unknown field of a host", "version: 1\nhosts: [{name: a, address: 10.0.0.1, role: database, addres: x}]\n", "at '/hosts/0': additional properties 'addres' not allowed"},
+		{"unknown field of a host", "version: 1\nhosts: [{name: a, address: 10.0.0.1, role: database, colour: red}]\n", "at '/hosts/0': additional properties 'colour' not allowed"},
 		{"no version", "hosts: [{name: a, address: 10.0.0.1, role: database}]\n", "missing property 'version'"},
 		{"another version", strings.Replace(minimal, "version: 1", "version: 2", 1), "at '/version'"},
 		{"no hosts", "version: 1\nhosts: []\n", "at '/hosts': minItems"},

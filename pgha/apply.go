@@ -2,6 +2,7 @@ package pgha
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/pgha/toolkit/internal/errlist"
@@ -44,11 +45,17 @@ func (c *Cluster) Apply(ctx context.Context, opts ApplyOptions) (Report, error) 
 	if err != nil {
 		return Report{Duration: time.Since(start)}, err
 	}
+	// What changes nothing, and what preflight refuses, leaves no trail.
+	trail := sync.OnceValue(func() *audit { return c.audit(ctx, "apply", "") })
+	out.onChange = func() { trail() }
 	if opts.Plan != nil {
 		err = c.check(held, *opts.Plan, phases)
 	}
 	if err == nil {
 		err = runPhases(held, c, phases, out, false)
+	}
+	if changes := out.changed(); len(changes) > 0 {
+		trail().end(ctx, changes, err)
 	}
 	err = errlist.Join(err, unlock())
 	return Report{Changes: out.changed(), Duration: time.Since(start)}, err

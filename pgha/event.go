@@ -41,6 +41,8 @@ type emitter struct {
 	observer Observer
 	log      *slog.Logger
 	changes  []remote.Change
+	// onChange, when set, is called at every change, before anybody hears of it.
+	onChange func()
 	// said is the last progress message of each phase: polls say the same again and again.
 	said map[string]string
 }
@@ -59,6 +61,9 @@ func (e *emitter) emit(ev Event) {
 		e.said[ev.Phase] = ev.Message
 	}
 	if ev.Change != nil {
+		if e.onChange != nil {
+			e.onChange()
+		}
 		e.changes = append(e.changes, *ev.Change)
 	}
 	e.log.Debug(string(ev.Kind), "phase", ev.Phase, "host", ev.Host, "message", ev.Message, "change", ev.Change, "duration", ev.Duration, "error", ev.Err)

@@ -38,10 +38,12 @@ func (c *Cluster) operate(ctx context.Context, name string, op Operation, how lo
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	trail := c.audit(ctx, name, op.Holder)
 	err = advise(f(held, run))
 	if cause := context.Cause(held); err != nil && cause != nil && ctx.Err() == nil {
 		err = fmt.Errorf("%w; %w", cause, err)
 	}
+	trail.end(ctx, run.out.changed(), err)
 	return errlist.Join(err, unlock())
 }
 

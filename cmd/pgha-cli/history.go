@@ -17,10 +17,16 @@ func historyCommand(out *terminal) *cli.Command {
 		Name: "history", Usage: "every change of leader: when, who, why, and where in the WAL",
 		Description: "Each promotion ends one timeline and begins the next. The reason is PostgreSQL's, which does not tell a switchover\n" +
 			"from a failover; pgha-cli logs patroni shows what led to it.",
-		Flags: []cli.Flag{outputFlag()},
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "operations", DisableDefaultText: true, Usage: "what was done to the cluster with this tool: who, when, which changes, with which result"},
+			outputFlag(),
+		},
 		Action: func(c *cli.Context) error {
 			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
 			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
+				if c.Bool("operations") {
+					return showOperations(ctx, c, out, cl)
+				}
 				history, err := cl.History(ctx)
 				if err != nil {
 					return err
@@ -50,4 +56,31 @@ func printHistory(out *terminal, history []patroni.HistoryEntry) {
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", when, dash(h.Leader), h.Timeline, h.LSN, dash(h.Reason))
 	}
 	w.Flush()
+}
+
+func showOperations(ctx context.Context, c *cli.Context, out *terminal, cl *pgha.Cluster) error {
+	operations, err := cl.Operations(ctx)
+	if err != nil {
+		return err
+	}
+	if wantsJSON(c) {
+		return out.json(operations)
+	}
+	if len(operations) == 0 {
+		out.printf("the hosts remember no operation\n")
+	}
+	for _, o := range operations {
+		result := out.paint(green, "done")
+		switch {
+		case o.Error != "":
+			result = out.paint(red, "failed: "+o.Error)
+		case !o.Finished:
+			result = out.paint(yellow, "not finished: it goes on, or was killed")
+		}
+		out.printf("%s  %s by %s, %s in %.1fs: %s\n", o.Time.Local().Format(time.DateTime), out.paint(bold, o.Verb), o.Holder, counted(len(o.Changes), "change"), o.Seconds, result)
+		for _, ch := range o.Changes {
+			out.printf("    %-12s %s %s %s\n", ch.Host, ch.Kind, ch.Name, ch.Action)
+		}
+	}
+	return nil
 }

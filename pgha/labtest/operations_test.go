@@ -47,6 +47,7 @@ func TestOperations(t *testing.T) {
 		{"failover", testFailover},
 		{"switchovers in a row", testSwitchoversInARow},
 		{"killed", testKilled},
+		{"trail", testTrail},
 		{"drift", testDrift},
 		{"stale plan", testStalePlan},
 		{"power", testPower},
@@ -425,4 +426,28 @@ func testFailover(t *testing.T, s site) {
 		t.Fatal(err)
 	}
 	s.verb(t, nil, "resume", "--wait")
+}
+
+// testTrail reads what the hosts remember of what the tests before it have done.
+func testTrail(t *testing.T, s site) {
+	leader, _ := s.leader(t)
+	s.verb(t, nil, "reload", leader)
+	got := s.cli(t, "history", "--operations", "--output", "json")
+	var trail []pgha.OperationRecord
+	if err := json.Unmarshal([]byte(got.stdout), &trail); err != nil || got.code != 0 {
+		t.Fatalf("history --operations: exit code %d, %v\n%s%s", got.code, err, got.stdout, got.stderr)
+	}
+	if len(trail) == 0 {
+		t.Fatal("the hosts remember nothing")
+	}
+	last := trail[len(trail)-1]
+	want := []pgha.RecordedChange{{Host: s.hostOf(t, leader), Kind: "member", Name: leader, Action: "reloaded"}}
+	if diff := cmp.Diff(want, last.Changes); diff != "" || last.Verb != "reload" || !last.Finished || last.Holder == "" {
+		t.Errorf("the last operation is %+v\nchanges (-want +got):\n%s", last, diff)
+	}
+	for _, h := range s.Hosts() {
+		if mode := s.mustInHost(t, h.Name, "stat -c '%a %U' /var/log/pgha/operations.jsonl"); mode != "600 root" {
+			t.Errorf("%s: the trail has mode and owner %s", h.Name, mode)
+		}
+	}
 }

@@ -96,7 +96,10 @@ func interleave(ctx context.Context, sources []source, wait time.Duration, yield
 				return err
 			}
 		case <-ended:
-			return release(time.Now().Add(wait))
+			if err := release(time.Now().Add(wait)); err != nil {
+				return err
+			}
+			return ctx.Err() // sources end with their context, too
 		case <-ctx.Done():
 			return ctx.Err()
 		}

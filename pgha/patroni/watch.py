@@ -17,6 +17,7 @@ import sys
 import time
 
 LOOK = 0.5  # seconds between two looks for a new postmaster
+AGAIN = 3  # times that Patroni is woken for one end: it is deaf to what comes in the middle of a look
 ANSWER = 3.0  # seconds that Patroni has for its answer
 
 
@@ -44,6 +45,12 @@ def wait_for_end(data, pid):
         return True
     finally:
         os.close(process)
+
+
+def runs(data):
+    """Whether the process that PostgreSQL has written down is there."""
+    pid = postmaster(data)
+    return pid is not None and os.path.exists("/proc/%d" % pid)
 
 
 def wake(address, tls):
@@ -76,6 +83,11 @@ def main():
         tls = ssl.create_default_context(cafile=os.path.join(args.certs, "rest-ca.crt"))
         tls.load_cert_chain(os.path.join(args.certs, "rest-client.crt"), os.path.join(args.certs, "rest-client.key"))
         print("pgha: PostgreSQL (process %d) has ended; %s" % (pid, wake(args.rest, tls)), file=sys.stderr, flush=True)
+        for _ in range(1, AGAIN):
+            time.sleep(LOOK)
+            if runs(args.data):
+                break
+            wake(args.rest, tls)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ func TestWatchWakesPatroni(t *testing.T) {
 	}
 	defer func() { cancel(); _ = watch.Wait() }()
 
-	for range 2 {
+	for round := range 2 {
 		postgres := exec.Command("sleep", "600")
 		if err := postgres.Start(); err != nil {
 			t.Fatal(err)
@@ -64,8 +64,11 @@ func TestWatchWakesPatroni(t *testing.T) {
 			t.Fatal(err)
 		}
 		awaitWatched(t, watch.Process.Pid)
-		if len(woken) > 0 {
+		if round == 0 && len(woken) > 0 {
 			t.Fatalf("woken although PostgreSQL runs: %s", <-woken)
+		}
+		for len(woken) > 0 {
+			<-woken // of the end before, of which Patroni hears several times
 		}
 		_ = postgres.Process.Kill()
 		_ = postgres.Wait()

@@ -17,6 +17,9 @@ type credentials struct {
 	etcdOperator, patroniOperator    leaf
 	hosts                            map[string]hostCertificates
 	superuser, replication, rewinder string
+	verifiers                        map[string]string // of these passwords, by roleNames
+	// changed are the roles whose password is another one than the cluster was given, as far as is known here.
+	changed []string
 }
 
 // hostCertificates are the certificates of one database host: what one of them opens, no other does.
@@ -44,7 +47,7 @@ func loadCredentials(ctx context.Context, s *state, sp *Spec) (*credentials, err
 	}
 	c := &credentials{
 		etcdCA: cas["etcd"].CertPEM(), patroniCA: cas["patroni"].CertPEM(), postgresCA: cas["postgres"].CertPEM(),
-		hosts: map[string]hostCertificates{},
+		hosts: map[string]hostCertificates{}, verifiers: map[string]string{},
 	}
 	lifetime := time.Duration(sp.TLS.LeafLifetimeDays) * day
 	var err error
@@ -84,12 +87,19 @@ func loadCredentials(ctx context.Context, s *state, sp *Spec) (*credentials, err
 		name, file string
 		command    []string
 	}{
-		{&c.superuser, "superuser", sp.Secrets.SuperuserPasswordFile, sp.Secrets.SuperuserPasswordCommand},
-		{&c.replication, "replication", sp.Secrets.ReplicationPasswordFile, sp.Secrets.ReplicationPasswordCommand},
-		{&c.rewinder, "rewind", sp.Secrets.RewindPasswordFile, sp.Secrets.RewindPasswordCommand},
+		{&c.superuser, roleSuperuser, sp.Secrets.SuperuserPasswordFile, sp.Secrets.SuperuserPasswordCommand},
+		{&c.replication, roleReplication, sp.Secrets.ReplicationPasswordFile, sp.Secrets.ReplicationPasswordCommand},
+		{&c.rewinder, roleRewind, sp.Secrets.RewindPasswordFile, sp.Secrets.RewindPasswordCommand},
 	} {
 		if *p.into, err = s.password(ctx, p.name, p.file, p.command); err != nil {
 			return nil, err
+		}
+		same := false
+		if c.verifiers[p.name], same, err = s.verifier(p.name, *p.into); err != nil {
+			return nil, err
+		}
+		if !same {
+			c.changed = append(c.changed, p.name)
 		}
 	}
 	if err := s.keep("postgres-ca.crt", c.postgresCA); err != nil {

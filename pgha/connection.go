@@ -48,9 +48,8 @@ func ConnectionFor(sp *Spec) (Connection, error) {
 	if err != nil {
 		return conn, fmt.Errorf("find the state directory: %w", err)
 	}
-	conn.SSLRootCert, conn.PassFile = root, filepath.Join(filepath.Dir(root), "pgpass")
-	line := "*:*:*:" + escapePgpass(conn.User) + ":" + escapePgpass(cr.superuser) + "\n"
-	if err := s.keep("pgpass", []byte(line)); err != nil {
+	conn.SSLRootCert, conn.PassFile = root, filepath.Join(filepath.Dir(root), passFile)
+	if err := s.keepPassFile(conn.User, cr.superuser); err != nil {
 		return conn, err
 	}
 	var hosts, ports []string
@@ -87,6 +86,13 @@ func quoteKeyword(s string) string {
 		return s
 	}
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+// passFile is the superuser's libpq password file in the state directory.
+const passFile = "pgpass"
+
+func (s *state) keepPassFile(user, password string) error {
+	return s.keep(passFile, []byte("*:*:*:"+escapePgpass(user)+":"+escapePgpass(password)+"\n"))
 }
 
 // escapePgpass escapes a field of a libpq password file.

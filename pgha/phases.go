@@ -35,6 +35,9 @@ func StandardPhases() []Phase {
 
 // preflightPhase refuses to touch any host while one of them cannot work.
 func preflightPhase(ctx context.Context, run *Run) error {
+	if err := run.settlePasswords(ctx); err != nil {
+		return err
+	}
 	report, err := run.Preflight(ctx, PreflightOptions{})
 	if err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pgha/toolkit/internal/shell"
 )
 
 const configHeader = `# Patroni's configuration of this member, written by pgha from the cluster's specification.
@@ -16,14 +18,21 @@ const configHeader = `# Patroni's configuration of this member, written by pgha 
 # (patronictl edit-config); bootstrap.dcs is only read once, when the cluster is made.
 `
 
-// Config returns the bytes of the member's config.yml (ConfigPath). It holds passwords, so the file is 0600 and belongs to
-// postgres. The same options give the same bytes. Nothing is read or changed on any host.
+// Config returns the bytes of the member's config.yml (ConfigPath). It holds no passwords, but it
+// may in Extra, so the file is 0600 and belongs to postgres. The same options give the same bytes. Nothing is read or changed on any host.
 //
 // Only the first member gets a bootstrap section. Patroni lets nobody without one initialize a cluster, so all members
 // can be started at once and the race for the first leader has one runner.
 func Config(o Options, m Member) ([]byte, error) {
 	o, m = o.withDefaults(), m.withDefaults()
 	model := o.model(m)
+	if model.Bootstrap != nil {
+		command, err := shell.Join(append(o.psql(), "-f", rolesPath))
+		if err != nil {
+			return nil, fmt.Errorf("render config.yml of %s: %w", m.Name, err)
+		}
+		model.Bootstrap.PostBootstrap = command
+	}
 	callback, err := o.callback()
 	if err != nil {
 		return nil, fmt.Errorf("render config.yml of %s: callbacks: %w", m.Name, err)
@@ -118,13 +127,13 @@ func (o Options) model(m Member) file {
 				"ssl": "on", "ssl_cert_file": postgresCert, "ssl_key_file": postgresKey,
 				"unix_socket_directories": socketDir,
 			},
-			PgHBA: o.hba(),
+			PgHBA: o.hba(), PgIdent: o.ident(),
 		},
 	}
 	if m.HasWatchdog && o.Watchdog != WatchdogOff {
 		f.Watchdog = watchdogSection{Mode: o.Watchdog, Device: "/dev/watchdog", SafetyMargin: 5}
 	}
-	if len(o.Members) > 0 && o.Members[0].Name == m.Name {
+	if o.isFirst(m) {
 		f.Bootstrap = &bootstrapSection{DCS: o.bootstrapDCS(), InitDB: o.initdb()}
 	}
 	return f
@@ -167,7 +176,7 @@ func (m Member) tags() map[string]any {
 
 // loginOf makes a role connect to other members only over TLS, and only to the server its certificate names.
 func loginOf(c Credentials) login {
-	return login{Username: c.Username, Password: c.Password, SSLMode: "verify-full", SSLRootCert: postgresCA}
+	return login{Username: c.Username, SSLMode: "verify-full", SSLRootCert: postgresCA}
 }
 
 func hostPort(address string, port int) string { return net.JoinHostPort(address, strconv.Itoa(port)) }

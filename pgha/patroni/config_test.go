@@ -17,7 +17,6 @@ func TestConfig(t *testing.T) {
 	strict.PrimaryStartTimeout, strict.MemberSlotsTTL = &zero, time.Hour
 	strict.SynchronousMode, strict.Watchdog, strict.NoFailsafe, strict.NoChecksums = SynchronousStrict, WatchdogRequired, true, true
 	strict.Superuser.Username, strict.Rewind.Username = "admin", "Rewind"
-	strict.Superuser.Password = "a: \"b' #c\\%{}"
 	strict.Parameters = map[string]any{"MAX_CONNECTIONS": 500, "shared_buffers": nil, "archive_command": "test ! -f '/a b/%f' && cp %p '/a b/%f'"}
 	strict.PgHBA = []string{"hostssl orders app 10.0.0.0/8 cert"}
 	strict.ApplicationCIDRs = []string{"10.0.0.0/8", "2001:db8::/32"}
@@ -57,34 +56,6 @@ func TestConfig(t *testing.T) {
 				t.Error(err)
 			}
 		})
-	}
-}
-
-// TestConfigQuotes makes sure that what the operator chooses arrives unchanged, however it looks.
-func TestConfigQuotes(t *testing.T) {
-	t.Parallel()
-	for _, password := range []string{"yes", "0123", "1e3", "null", "~", "%d", "a: b", "- a", "#", "'\"", "\t", "ñ€", "*x", "!!int 3", "{{x}}"} {
-		o := plainOptions()
-		o.Replication.Password = password
-		got, err := Config(o, o.Members[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		var doc struct {
-			PostgreSQL struct {
-				Authentication struct {
-					Replication struct {
-						Password any `yaml:"password"`
-					} `yaml:"replication"`
-				} `yaml:"authentication"`
-			} `yaml:"postgresql"`
-		}
-		if err := yaml.Unmarshal(got, &doc); err != nil {
-			t.Fatal(err)
-		}
-		if doc.PostgreSQL.Authentication.Replication.Password != password {
-			t.Errorf("password %q became %#v", password, doc.PostgreSQL.Authentication.Replication.Password)
-		}
 	}
 }
 

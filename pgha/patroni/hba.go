@@ -15,7 +15,7 @@ func (o Options) hba() []string {
 	var lines []string
 	if o.Superuser.Username != "postgres" {
 		// Patroni runs as the system's postgres, which is not this role's name.
-		lines = append(lines, "local all "+superuser+" scram-sha-256")
+		lines = append(lines, "local all "+superuser+" peer map="+identMap)
 	}
 	lines = append(lines, "local all all peer")
 	// Patroni opens a local replication connection before it lets a former primary rejoin: without this line everything
@@ -39,6 +39,17 @@ func (o Options) hba() []string {
 		lines = append(lines, "hostssl all all "+cidr+" scram-sha-256")
 	}
 	return lines
+}
+
+// identMap names the lines of pg_ident.conf by which the system's postgres is the superuser, whatever that one's name is.
+const identMap = "pgha"
+
+// ident returns the lines of pg_ident.conf, or nil where the names are the same.
+func (o Options) ident() []string {
+	if o.Superuser.Username == systemUser {
+		return nil
+	}
+	return []string{identMap + " " + systemUser + " " + hbaName(o.Superuser.Username)}
 }
 
 // loopbacks are the networks that Patroni's connections to localhost come from.

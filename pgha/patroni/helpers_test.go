@@ -77,11 +77,17 @@ func plainOptions() Options {
 			{Name: "postgresql-03", Address: "192.168.0.205"},
 		},
 		EtcdEndpoints:     []string{"192.168.0.203:2379", "192.168.0.204:2379", "192.168.0.205:2379"},
-		Superuser:         Credentials{Password: "super-password"},
-		Replication:       Credentials{Password: "replication-password"},
-		Rewind:            Credentials{Password: "rewind-password"},
+		Superuser:         credentials("super-password"),
+		Replication:       credentials("replication-password"),
+		Rewind:            credentials("rewind-password"),
 		PostgreSQLVersion: 18,
 	}
+}
+
+// credentials have a verifier that is always the same.
+func credentials(password string) Credentials {
+	stored, _ := verifier(password, []byte("0123456789abcdef"), scramIterations)
+	return Credentials{Password: password, Verifier: stored}
 }
 
 // fullOptions are plainOptions with certificates and fake targets.

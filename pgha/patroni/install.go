@@ -18,10 +18,12 @@ var validateScript string
 // Install puts configuration and certificates on every member's host, all hosts at once, and keeps the package's
 // own units out of Patroni's way. It starts nothing. The packages (PackageNames) must be installed.
 //
-// What it writes: ConfigPath (checked by patroni --validate-config before it replaces the old one), CertsDir, the command
+// What it writes: ConfigPath (checked by patroni --validate-config before it replaces the old one), beside it the passwords
+// that replicas log in with and the verifiers that the roles of a new cluster get, CertsDir, the command
 // /usr/local/lib/pgha/move-etcd-leader that Patroni calls back, the unit pgha-watch.service that wakes Patroni when
 // PostgreSQL dies, drop-ins for Patroni's unit and the package's, and the folder of the data directory if it is missing. A
-// running Patroni is not told; Bootstrap does that. Safe to repeat. The error gathers every host that failed, in the order of the members.
+// running Patroni is not told; Bootstrap does that. Safe to repeat. The error gathers every host that failed, in the order
+// of the members.
 func Install(ctx context.Context, o Options) error {
 	return o.ensure(ctx, func(Member) []remote.Resource { return nil })
 }
@@ -61,13 +63,13 @@ func (o Options) resources(m Member) ([]remote.Resource, error) {
 	list := []remote.Resource{
 		remote.Dir{FileMeta: owned(configDir, 0o750)},
 		remote.Dir{FileMeta: owned(CertsDir, 0o700)},
-		remote.Dir{FileMeta: owned(passDir, 0o700)},
 		remote.Dir{FileMeta: owned(o.DataDir, 0o700)},
 	}
 	for _, f := range o.certificates(m) {
 		list = append(list, f)
 	}
 	list = append(list, callbackResources()...)
+	list = append(list, o.passwordResources(m)...)
 	watch, err := o.watchResources(m)
 	if err != nil {
 		return nil, err
@@ -153,6 +155,8 @@ RestartSec=2
 # The kernel shall rather kill a backend than Patroni or the postmaster; the postmaster puts its children back to 0.
 OOMScoreAdjust=-900
 Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj
+# Replicas and pg_rewind log in with what stands there.
+Environment=PGPASSFILE=` + passPath + `
 `
 	if m.HasWatchdog && o.Watchdog != WatchdogOff {
 		text += "# Patroni runs as postgres and must be able to open the watchdog.\nExecStartPre=-+/bin/chown postgres /dev/watchdog\n"

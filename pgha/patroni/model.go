@@ -47,6 +47,8 @@ type ctlSection struct {
 type bootstrapSection struct {
 	DCS    map[string]any `yaml:"dcs"`
 	InitDB []any          `yaml:"initdb"`
+	// PostBootstrap is a command that Patroni appends its own connection string to.
+	PostBootstrap string `yaml:"post_bootstrap"`
 }
 
 type postgresSection struct {
@@ -60,6 +62,7 @@ type postgresSection struct {
 	BaseBackup     []map[string]string `yaml:"basebackup"`
 	Parameters     map[string]any      `yaml:"parameters"`
 	PgHBA          []string            `yaml:"pg_hba"`
+	PgIdent        []string            `yaml:"pg_ident,omitempty"`
 	Callbacks      *callbackSection    `yaml:"callbacks,omitempty"`
 }
 
@@ -75,9 +78,9 @@ type authentication struct {
 	Rewind      login `yaml:"rewind"`
 }
 
+// login has no password: see passFile.
 type login struct {
 	Username    string `yaml:"username"`
-	Password    string `yaml:"password"`
 	SSLMode     string `yaml:"sslmode"`
 	SSLRootCert string `yaml:"sslrootcert"`
 }

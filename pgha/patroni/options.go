@@ -18,7 +18,14 @@ func (KeyPair) String() string { return "key pair" }
 func (k KeyPair) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, k.String()) }
 
 // Credentials are a PostgreSQL role and its password.
-type Credentials struct{ Username, Password string }
+type Credentials struct {
+	// Username is the role's name.
+	Username string
+	// Password is what the role logs in with: text in UTF-8 of one line, as SASLprep leaves it.
+	Password string
+	// Verifier is what PostgreSQL stores of the password. NewVerifier makes one; keep it, for each is another one.
+	Verifier string
+}
 
 // String hides the password.
 func (c Credentials) String() string { return c.Username }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/internal/hba"
@@ -25,7 +26,7 @@ func (o Options) Validate() error {
 	o = o.withDefaults()
 	var wrong []error
 	for _, check := range []func(Options) []error{
-		checkTimings, checkMembers, checkRoles, checkServer, checkParameters, checkRules, checkCertificates,
+		checkTimings, checkMembers, checkRoles, checkServer, checkParameters, checkRules, checkExtra, checkCertificates,
 	} {
 		wrong = append(wrong, check(o)...)
 	}
@@ -110,12 +111,11 @@ func checkRoles(o Options) (errs []error) {
 		if r.Password == "" {
 			errs = append(errs, fmt.Errorf("%s: no password", r.what))
 		}
-		if strings.ContainsAny(r.Password, "\x00\r\n") {
-			errs = append(errs, fmt.Errorf("%s: the password holds a line break", r.what))
+		if strings.ContainsAny(r.Password, "\x00\r\n") || !utf8.ValidString(r.Password) {
+			errs = append(errs, fmt.Errorf("%s: the password holds a line break or is no text, which libpq's password file cannot hold", r.what))
 		}
-		// Patroni quotes passwords as Latin-1 and reads the result as UTF-8: it fails after initdb, again and again.
-		if strings.ContainsFunc(r.Password, func(c rune) bool { return c > 0x7e }) {
-			errs = append(errs, fmt.Errorf("%s: the password holds characters beyond ASCII, which Patroni cannot set", r.what))
+		if r.Password != "" && !Verifies(r.Verifier, r.Password) {
+			errs = append(errs, fmt.Errorf("%s: the verifier is missing or another password's: make one with NewVerifier", r.what))
 		}
 		if other, taken := seen[r.Username]; taken {
 			errs = append(errs, fmt.Errorf("%s and %s are the same role %q: each needs its own", other, r.what, r.Username))
@@ -184,6 +184,17 @@ func checkRules(o Options) (errs []error) {
 	for _, cidr := range o.ApplicationCIDRs {
 		if _, err := netip.ParsePrefix(cidr); err != nil {
 			errs = append(errs, fmt.Errorf("application network %q: must be address/bits", cidr))
+		}
+	}
+	return errs
+}
+
+// checkExtra keeps the roles' passwords from being lost: Patroni runs one such command only.
+func checkExtra(o Options) (errs []error) {
+	bootstrap, _ := o.Extra["bootstrap"].(map[string]any)
+	for _, name := range []string{"post_bootstrap", "post_init"} {
+		if _, there := bootstrap[name]; there {
+			errs = append(errs, fmt.Errorf("extra: bootstrap.%s: that command sets the roles' passwords; run your own SQL once the cluster is there", name))
 		}
 	}
 	return errs

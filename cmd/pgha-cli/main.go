@@ -68,7 +68,7 @@ func newApp(out *terminal) *cli.App {
 		Commands: []*cli.Command{
 			initCommand(out), specCommand(out), preflightCommand(out), planCommand(out), applyCommand(out), verifyCommand(out), statusCommand(out), switchoverCommand(out),
 			failoverCommand(out), restartCommand(out), reloadCommand(out), reinitCommand(out), pauseCommand(out), resumeCommand(out),
-			logsCommand(out), configCommand(out), syncCommand(out), historyCommand(out),
+			logsCommand(out), configCommand(out), syncCommand(out), historyCommand(out), secretsCommand(out),
 			startCommand(out), stopCommand(out), rollingRebootCommand(out), resetCommand(out),
 			psqlCommand(out), queryCommand(out), connectionCommand(out), labCommand(out), completionCommand(out),
 		},

@@ -35,6 +35,7 @@ func TestOperations(t *testing.T) {
 		{"reload", testReload},
 		{"restart", testRestart},
 		{"reinit", testReinit},
+		{"rotate", testRotate},
 		{"stranded replica", testStranded},
 		{"two operators", testTwoOperators},
 		{"query", testQuery},

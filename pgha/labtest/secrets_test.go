@@ -22,7 +22,7 @@ import (
 // searched for.
 func canary() (password, core string) {
 	core = "canary" + rand.Text()
-	return `it's "` + core + `" $(id) ` + "`id`" + ` %s a:b\c #`, core
+	return `it's "` + core + `" $(id) ` + "`id`" + ` %s a:b\c # $$ ß密码`, core
 }
 
 // needles are secrets by what they are, as a search finds them.

@@ -1,0 +1,190 @@
+package pgha
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// RotateOptions say which passwords are replaced.
+type RotateOptions struct {
+	Operation
+	// Which are the roles: superuser, replication, rewind. Default: all three.
+	Which []string
+}
+
+// RotateResult is what RotateSecrets did.
+type RotateResult struct {
+	// Rotated are the roles that have a new password.
+	Rotated []string        `json:"rotated"`
+	Took    patroni.Elapsed `json:"took_seconds"`
+}
+
+// RotateSecrets gives roles new passwords while the cluster works: generated ones, or what the file or the command of the
+// spec gives now, which must have changed. Applications that log in as the superuser need its new password from then on.
+//
+// The new password is kept in the state directory before the cluster is given it, then PostgreSQL gets its verifier, then
+// every database host its file, and at last it becomes the one in force. Sessions and replication go on. A role has one
+// password at a time, so a replica whose connection breaks in the moment between the second and third step is refused, and
+// tries again until its host has the file.
+//
+// It refuses (ErrRefused) before anything is changed when a member is not healthy or its host out of reach, because that host
+// would be left with the old password. Interrupted anywhere it is finished by calling it again, with the same passwords;
+// until then Apply refuses. The cluster object uses the new passwords afterwards; nothing else may use it meanwhile.
+func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (RotateResult, error) {
+	start := time.Now()
+	var result RotateResult
+	s := c.state
+	which, err := rotated(opts.Which, s.unfinished())
+	if err != nil {
+		return result, err
+	}
+	if s.readOnly && !opts.DryRun {
+		if s, err = openState(s.dir); err != nil {
+			return result, err
+		}
+		defer s.close()
+	}
+	err = c.operate(ctx, "rotate secrets", opts.Operation, lockEtcd, func(ctx context.Context, run *Run) error {
+		if err := run.refuseRotation(ctx, which); err != nil {
+			return err
+		}
+		next, generated, err := c.newCredentials(s, which, opts.DryRun)
+		if err != nil {
+			return err
+		}
+		old := c.credentials
+		c.credentials = next
+		if err := run.bringIn(ctx, s, which, generated); err != nil {
+			c.credentials = old
+			return err
+		}
+		if opts.DryRun {
+			c.credentials = old
+		}
+		return nil
+	})
+	if err == nil {
+		result = RotateResult{Rotated: which, Took: patroni.Elapsed(time.Since(start))}
+	}
+	return result, err
+}
+
+// rotated puts the names in order, together with those of a rotation that was interrupted, and refuses names that are none.
+func rotated(which, unfinished []string) ([]string, error) {
+	for _, name := range which {
+		if !slices.Contains(roleNames(), name) {
+			return nil, remote.WithHint(fmt.Errorf("%w: there is no password of %q", patroni.ErrInvalid, name), "there are "+strings.Join(roleNames(), ", "))
+		}
+	}
+	return slices.DeleteFunc(roleNames(), func(role string) bool {
+		return len(which) > 0 && !slices.Contains(which, role) && !slices.Contains(unfinished, role)
+	}), nil
+}
+
+// refuseRotation looks at the members and at where the new passwords come from.
+func (r *Run) refuseRotation(ctx context.Context, which []string) error {
+	po, err := r.patroniOptions()
+	if err != nil {
+		return err
+	}
+	state, err := patroni.NewClient(po).Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range po.Members {
+		if !state.Healthy(m.Name) {
+			return remote.WithHint(fmt.Errorf("%w: member %s is not healthy, and would be left with the old password", ErrRefused, m.Name), "pgha-cli status shows what it lacks")
+		}
+		if err, lost := r.Unreachable[m.Target.Name]; lost {
+			return fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+	}
+	for _, role := range r.credentials.changed {
+		if !slices.Contains(which, role) {
+			return remote.WithHint(fmt.Errorf("%w: the password of %s has changed as well", ErrRefused, role), "rotate it, too, or put the old one back")
+		}
+	}
+	for _, role := range which {
+		if r.given(role) && !slices.Contains(r.credentials.changed, role) {
+			return remote.WithHint(fmt.Errorf("%w: the spec gives the %s password, and it is still the one in force", ErrRefused, role),
+				"put a new one where secrets."+role+"_password_file or _command gets it from")
+		}
+	}
+	return nil
+}
+
+// given tells whether the spec gives a role's password, so that it is not generated.
+func (c *Cluster) given(role string) bool {
+	s := c.Spec.Secrets
+	switch role {
+	case roleSuperuser:
+		return s.SuperuserPasswordFile != "" || len(s.SuperuserPasswordCommand) > 0
+	case roleReplication:
+		return s.ReplicationPasswordFile != "" || len(s.ReplicationPasswordCommand) > 0
+	}
+	return s.RewindPasswordFile != "" || len(s.RewindPasswordCommand) > 0
+}
+
+// newCredentials returns a copy of the credentials with the new passwords, those of an interrupted rotation if there are.
+func (c *Cluster) newCredentials(s *state, which []string, dryRun bool) (next *credentials, generated map[string]string, err error) {
+	cr := *c.credentials
+	cr.verifiers, cr.changed, generated = maps.Clone(cr.verifiers), nil, map[string]string{}
+	for _, role := range which {
+		if c.given(role) || dryRun {
+			continue // what the spec gives is in the credentials already
+		}
+		password, err := s.next(role)
+		if err == nil {
+			cr.verifiers[role], err = patroni.NewVerifier(password)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("make a new %s password: %w", role, err)
+		}
+		generated[role] = password
+		switch role {
+		case roleSuperuser:
+			cr.superuser = password
+		case roleReplication:
+			cr.replication = password
+		case roleRewind:
+			cr.rewinder = password
+		}
+	}
+	return &cr, generated, nil
+}
+
+// bringIn gives PostgreSQL and the hosts the passwords of the credentials, and makes them the ones in force.
+func (r *Run) bringIn(ctx context.Context, s *state, which []string, generated map[string]string) error {
+	po, err := r.patroniOptions()
+	if err != nil {
+		return err
+	}
+	if err := patroni.SetPasswords(ctx, po); err != nil {
+		return remote.WithHint(err, "pgha-cli secrets rotate again finishes it")
+	}
+	if r.planning() {
+		return nil
+	}
+	for _, role := range which {
+		if err := s.adopt(role, generated[role], r.credentials.verifiers[role]); err != nil {
+			return fmt.Errorf("keep the new %s password: %w", role, err)
+		}
+	}
+	if err := s.keepPassFile(r.Spec.PostgreSQL.Superuser, r.credentials.superuser); err != nil {
+		return err
+	}
+	err = r.withSQL(ctx, r.writeRoute(), func(conn *pgx.Conn) error { return conn.Ping(ctx) })
+	if err != nil {
+		return fmt.Errorf("the new passwords are in force, but the superuser cannot log in: %w", err)
+	}
+	return nil
+}

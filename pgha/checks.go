@@ -195,7 +195,7 @@ func checkPeerLogin(ctx context.Context, c *Cluster) (string, error) {
 		return "", err
 	}
 	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		_, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: []string{"psql", "-XAtq", "-p", fmt.Sprint(c.Spec.PostgreSQL.Port), "-d", "postgres", "-c", "SELECT 1"}})
+		_, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: []string{"psql", "-XAtq", "-p", fmt.Sprint(c.Spec.PostgreSQL.Port), "-U", c.Spec.PostgreSQL.Superuser, "-d", "postgres", "-c", "SELECT 1"}})
 		return err
 	})
 	return "psql as the operating system's postgres user", err

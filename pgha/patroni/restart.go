@@ -93,7 +93,8 @@ func (e *RestartError) Hint() string {
 
 // Restart restarts PostgreSQL on the chosen members, one at a time, replicas first and the leader last. After each it waits
 // until the member runs again with a new start time, streams on the leader's timeline, and has no setting pending; at the
-// first that does not come back it stops, with a *RestartError. Sessions to a member that is restarted are closed.
+// first that does not come back it stops, with a *RestartError. With PendingOnly, replicas on which a setting still waits
+// because it was lowered are restarted once more after the leader. Sessions to a member that is restarted are closed.
 //
 // Nothing is changed when the error matches ErrInvalid, ErrNoLeader, ErrUnhealthy (another member is not healthy, which
 // Force overrules), ErrPaused, ErrScheduled or ErrNoCandidate. Other errors match ErrUnavailable or ErrTimeout. A restart that
@@ -143,12 +144,42 @@ func (c *Client) restart(ctx context.Context, ro RestartOptions) (RestartResult,
 			return result, &RestartError{Member: m.Name, Remaining: result.Remaining, Err: err}
 		}
 	}
-	result.Took = since(start)
 	if c.options.planning() {
 		return result, nil
 	}
+	err = c.restartAgain(ctx, order, ro, &result)
+	result.Took = since(start)
+	if err != nil {
+		return result, err
+	}
 	result.After, err = c.Cluster(ctx)
 	return result, err
+}
+
+// restartAgain restarts the replicas on which a setting still waits although it was restarted for that: one that was lowered
+// (max_connections and the like) takes effect on a replica only after the leader has had it.
+func (c *Client) restartAgain(ctx context.Context, order []MemberState, ro RestartOptions, result *RestartResult) error {
+	last := order[len(order)-1]
+	if !ro.PendingOnly || !last.Role.Leads() {
+		return nil
+	}
+	for i, done := range result.Restarted {
+		if len(done.Pending) == 0 || done.Member == last.Name {
+			continue
+		}
+		state, err := c.Cluster(ctx)
+		if err != nil {
+			return err
+		}
+		m, _ := state.Member(done.Member)
+		again, err := c.restartOne(ctx, m, ro)
+		if err != nil {
+			return &RestartError{Member: done.Member, Err: err}
+		}
+		again.Down, again.Took = again.Down+done.Down, again.Took+done.Took
+		result.Restarted[i] = again
+	}
+	return nil
 }
 
 func (c *Client) planRestart(s survey, m MemberState, ro RestartOptions, result *RestartResult) {

@@ -67,21 +67,21 @@ func TestTimings(t *testing.T) {
 			{"a replica's host is lost: writers wait, synchronous_mode on", 30.35, 41.5},
 			{"a replica's host is lost: writers wait, synchronous_mode strict", 30.35, 41.5},
 		}},
-		"fast: ttl 20, loop_wait 5, retry_timeout 5": {spec.ProfileFast, []row{
-			// 17.5 + 0.25 + 2.1 + 0.1 + 0.2; at worst 20 + 0.5 + 2.1 + 2.7 + 0.4.
-			{"the leader's host is lost, etcd is led from elsewhere", 20.15, 25.7},
+		"fast: ttl 20, loop_wait 10, retry_timeout 5": {spec.ProfileFast, []row{
+			// 15 + 0.25 + 2.1 + 0.1 + 0.2; at worst 20 + 0.5 + 2.1 + 2.7 + 0.4.
+			{"the leader's host is lost, etcd is led from elsewhere", 17.65, 25.7},
 			// 1.5 + 21 + 0.25 + 2.1 + 0.1 + 0.2; at worst 2 + 21 + 0.5 + 2.1 + 2.7 + 0.4.
 			{"the leader's host is lost, and it led etcd, too", 25.15, 28.7},
-			// 0.1 + 0.15 + 0.2 + 0.1 + 0.4; at worst 5 + 0.5 + 2.1 + 2.7 + 0.8.
-			{"PostgreSQL is killed on the leader", 0.95, 11.1},
+			// 0.1 + 0.15 + 0.2 + 0.1 + 0.4; at worst 10 + 0.5 + 2.1 + 2.7 + 0.8.
+			{"PostgreSQL is killed on the leader", 0.95, 16.1},
 			{"Patroni is stopped on the leader", 2.4, 7.2},
 			{"planned switchover", 1.5, 7.2},
-			// 2.5 + 5 + 2 + 0.1; at worst 5 + 5 + 2 + 1.
-			{"the primary is cut off from etcd: the old one takes no more writes", 9.6, 13},
-			{"the primary is cut off from etcd: a new one takes writes", 20.15, 25.7},
-			// 17.5 + 0.25 + 2.5 + 0.1; at worst 20 + 0.5 + 5 + 1.
-			{"a replica's host is lost: writers wait, synchronous_mode on", 20.35, 26.5},
-			{"a replica's host is lost: writers wait, synchronous_mode strict", 20.35, 26.5},
+			// 5 + 5 + 2 + 0.1; at worst 10 + 5 + 2 + 1.
+			{"the primary is cut off from etcd: the old one takes no more writes", 12.1, 18},
+			{"the primary is cut off from etcd: a new one takes writes", 17.65, 25.7},
+			// 15 + 0.25 + 5 + 0.1; at worst 20 + 0.5 + 10 + 1.
+			{"a replica's host is lost: writers wait, synchronous_mode on", 20.35, 31.5},
+			{"a replica's host is lost: writers wait, synchronous_mode strict", 20.35, 31.5},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

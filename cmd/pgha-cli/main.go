@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -65,19 +66,29 @@ func newApp(out *terminal) *cli.App {
 			&cli.StringFlag{Name: "lab-cache", Value: lab.DefaultCacheDir, Usage: "`FOLDER` of the labs' images and disks", EnvVars: []string{"PGHA_LAB_CACHE"}},
 			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up after this `TIME`, such as 90s"},
 		},
-		Commands: []*cli.Command{
-			initCommand(out), specCommand(out), preflightCommand(out), planCommand(out), applyCommand(out), verifyCommand(out), statusCommand(out), switchoverCommand(out),
-			failoverCommand(out), restartCommand(out), reloadCommand(out), reinitCommand(out), pauseCommand(out), resumeCommand(out),
-			logsCommand(out), configCommand(out), syncCommand(out), historyCommand(out), secretsCommand(out),
-			startCommand(out), stopCommand(out), rollingRebootCommand(out), resetCommand(out),
-			psqlCommand(out), queryCommand(out), connectionCommand(out), labCommand(out), completionCommand(out),
-		},
+		Commands: slices.Concat(
+			category("Begin", initCommand(out), specCommand(out), preflightCommand(out), planCommand(out), applyCommand(out)),
+			category("Look", statusCommand(out), verifyCommand(out), historyCommand(out), logsCommand(out), queryCommand(out),
+				psqlCommand(out), connectionCommand(out)),
+			category("Operate", switchoverCommand(out), failoverCommand(out), restartCommand(out), reloadCommand(out), reinitCommand(out),
+				pauseCommand(out), resumeCommand(out), configCommand(out), syncCommand(out), secretsCommand(out),
+				startCommand(out), stopCommand(out), rollingRebootCommand(out), resetCommand(out)),
+			category("Try out", labCommand(out), completionCommand(out)),
+		),
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the exit code
 		OnUsageError:   onUsageError,
 	}
 	app.Action = groupAction(app.Commands, cli.ShowAppHelp)
 	strict(app.Commands)
 	return app
+}
+
+// category puts commands under a heading of the help.
+func category(name string, commands ...*cli.Command) []*cli.Command {
+	for _, c := range commands {
+		c.Category = name
+	}
+	return commands
 }
 
 // Exit codes, as the README lists them.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,7 +19,7 @@ func (l *Lab) waitReady(ctx context.Context, groups *cgroups, h hostPlan) error 
 	name := hostNamespace(l.Name(), h.Name)
 	for {
 		if !groups.populated(name) {
-			return fmt.Errorf("boot: it ended: %s", l.consoleTail(h.Name))
+			return l.bootEnded(h.Name)
 		}
 		state, err := l.systemState(ctx, groups.initPID(name))
 		if err != nil {
@@ -40,6 +41,17 @@ func (l *Lab) waitReady(ctx context.Context, groups *cgroups, h hostPlan) error 
 		return nil
 	}
 	return l.waitSSH(ctx, h)
+}
+
+// bootEnded says why a host is gone again. One that said nothing at all most likely got no inotify instance: each systemd
+// takes several, and all labs of a machine share what the kernel allows to one user.
+func (l *Lab) bootEnded(host string) error {
+	said := l.consoleTail(host)
+	if said != "" {
+		return fmt.Errorf("boot: it ended: %s", said)
+	}
+	return withHint(errors.New("boot: it ended without a word"),
+		"do several labs run? Their hosts share fs.inotify.max_user_instances: take one down, or raise it with sysctl")
 }
 
 // systemState asks systemd how far it is. Early in the boot it cannot answer.

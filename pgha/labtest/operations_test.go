@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/lab"
@@ -186,6 +187,14 @@ func testSwitchover(t *testing.T, s site) {
 func testSwitchoverRefused(t *testing.T, s site) {
 	before := s.patronictl(t)
 	leader, other := s.leader(t)
+	work, err := pgx.ConnectConfig(t.Context(), s.writerConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer work.Close(t.Context())
+	if _, err := work.Exec(t.Context(), "BEGIN; SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
 	s.refused(t, "postgresql-01", "switchover", "--to", "postgresql-1")
 	s.refused(t, leader, "switchover", "--to", leader)
 	s.refused(t, "balancer", "switchover", "--to", "haproxy-01")
@@ -200,6 +209,10 @@ func testSwitchoverRefused(t *testing.T, s site) {
 	if diff := cmp.Diff(before, s.patronictl(t)); diff != "" {
 		t.Errorf("a refused switchover changed something (-before +after):\n%s", diff)
 	}
+	await(t, 2*time.Minute, "a switchover to be refused because of a long transaction", func() (bool, string) {
+		got := s.cli(t, "switchover", "--to", other, "--dry-run")
+		return got.code == 3 && strings.Contains(got.stderr, "a transaction of postgres") && strings.Contains(got.stderr, "--force"), got.stderr
+	})
 	if got := s.cli(t, "switchover", "--to", other); got.code != 64 || !strings.Contains(got.stderr, "--yes") {
 		t.Errorf("without a terminal and without --yes: exit code %d\n%s", got.code, got.stderr)
 	}

@@ -5,6 +5,9 @@
 Patroni looks at its PostgreSQL once in loop_wait seconds. Until then a primary that has crashed is missed by nobody but its
 clients. This waits for the end of the postmaster, which costs nothing, and then makes Patroni look at once, by a change
 of its dynamic configuration that changes nothing. Waking it without need does no harm.
+
+A PostgreSQL that is stopped in order removes its postmaster.pid; one that is killed leaves it. The first is most often
+Patroni's own doing, which must not be disturbed in the middle of a switchover, so that Patroni is left alone for a while.
 """
 import argparse
 import http.client
@@ -17,7 +20,8 @@ import sys
 import time
 
 LOOK = 0.5  # seconds between two looks for a new postmaster
-AGAIN = 3  # times that Patroni is woken for one end: it is deaf to what comes in the middle of a look
+GRACE = 3.0  # seconds that Patroni has for a PostgreSQL that was stopped in order
+AGAIN = 3  # times that Patroni is woken for one crash: it is deaf to what comes in the middle of a look
 ANSWER = 3.0  # seconds that Patroni has for its answer
 
 
@@ -82,12 +86,21 @@ def main():
         # Certificates are read each time: they are renewed while this runs.
         tls = ssl.create_default_context(cafile=os.path.join(args.certs, "rest-ca.crt"))
         tls.load_cert_chain(os.path.join(args.certs, "rest-client.crt"), os.path.join(args.certs, "rest-client.key"))
-        print("pgha: PostgreSQL (process %d) has ended; %s" % (pid, wake(args.rest, tls)), file=sys.stderr, flush=True)
+        if postmaster(args.data) != pid:
+            time.sleep(GRACE)
+            if not runs(args.data):
+                tell(pid, "was stopped and is not back", wake(args.rest, tls))
+            continue
+        tell(pid, "has ended", wake(args.rest, tls))
         for _ in range(1, AGAIN):
             time.sleep(LOOK)
             if runs(args.data):
                 break
             wake(args.rest, tls)
+
+
+def tell(pid, what, answer):
+    print("pgha: PostgreSQL (process %d) %s; %s" % (pid, what, answer), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

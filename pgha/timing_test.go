@@ -72,8 +72,8 @@ func TestTimings(t *testing.T) {
 			{"the leader's host is lost, etcd is led from elsewhere", 17.65, 25.7},
 			// 1.5 + 21 + 0.25 + 2.1 + 0.1 + 0.2; at worst 2 + 21 + 0.5 + 2.1 + 2.7 + 0.4.
 			{"the leader's host is lost, and it led etcd, too", 25.15, 28.7},
-			// 0.1 + 0.15 + 0.2 + 0.1 + 0.4; at worst 10 + 0.5 + 2.1 + 2.7 + 0.8.
-			{"PostgreSQL is killed on the leader", 0.95, 16.1},
+			// 0.1 + 1 + 0 + 0.2; at worst 10 + 10 + (10 + 0.5 + 2.1 + 2.7) + 0.4.
+			{"PostgreSQL is killed on the leader", 1.3, 35.7},
 			{"Patroni is stopped on the leader", 2.4, 7.2},
 			{"planned switchover", 1.5, 7.2},
 			// 5 + 5 + 2 + 0.1; at worst 10 + 5 + 2 + 1.
@@ -105,7 +105,8 @@ func TestTimings(t *testing.T) {
 func TestTimingsAddUp(t *testing.T) {
 	t.Parallel()
 	odd := exampleWith(t, "  # ttl: 30 ", "  ttl: 120 ", "# loop_wait: 10", "loop_wait: 1", "# retry_timeout: 10", "retry_timeout: 59",
-		"# advert_interval: 0.2", "advert_interval: 2.5", "# failsafe_mode: true", "failsafe_mode: false")
+		"# advert_interval: 0.2", "advert_interval: 2.5", "# failsafe_mode: true", "failsafe_mode: false",
+		"# primary_start_timeout: 300", "primary_start_timeout: 0")
 	for _, sp := range []*Spec{exampleWith(t), exampleWith(t, "profile: safe", "profile: fast"), odd} {
 		for _, r := range Timings(sp) {
 			var least, typical, worst time.Duration

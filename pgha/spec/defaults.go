@@ -108,7 +108,7 @@ func lookup(parameters map[string]any, name string) (any, bool) {
 func (p *Patroni) derive(d *decoder) {
 	ttl, loop, retry, start := 30*time.Second, 10*time.Second, 10*time.Second, 300*time.Second
 	if p.Profile == ProfileFast {
-		ttl, loop, retry, start = 20*time.Second, 10*time.Second, 5*time.Second, 0
+		ttl, loop, retry, start = 20*time.Second, 10*time.Second, 5*time.Second, 10*time.Second
 	}
 	fill(d, "patroni.ttl", &p.TTL, ttl)
 	fill(d, "patroni.loop_wait", &p.LoopWait, loop)

@@ -9,10 +9,10 @@ type Profile string
 const (
 	// ProfileSafe is ttl 30, loop_wait 10, retry_timeout 10, primary_start_timeout 300 (all seconds): Patroni's own.
 	ProfileSafe Profile = "safe"
-	// ProfileFast is ttl 20, loop_wait 10, retry_timeout 5, primary_start_timeout 0: the shortest failover that Patroni
+	// ProfileFast is ttl 20, loop_wait 10, retry_timeout 5, primary_start_timeout 10: the shortest failover that Patroni
 	// allows, at the price of failing over for a pause that ProfileSafe would sit out. A longer loop_wait shortens the loss of
-	// a host on average: the lock was last renewed up to so long ago. A crash is noticed without it, by the watcher. A failover
-	// after a crash may lose the last transactions unless SynchronousMode keeps them.
+	// a host on average: the lock was last renewed up to so long ago. A crashed primary, which the watcher notices at once, is
+	// started again where it was, and loses nothing; a replica takes over if it is not back within ten seconds.
 	ProfileFast Profile = "fast"
 )
 

@@ -88,7 +88,7 @@ func TestMinimal(t *testing.T) {
 func TestProfileGivesDefaultsOnly(t *testing.T) {
 	t.Parallel()
 	p := parse(t, "x", minimal+"patroni: {profile: fast, ttl: 25, retry_timeout: 6s}\n").Patroni
-	if p.TTL != 25*time.Second || p.LoopWait != 10*time.Second || p.RetryTimeout != 6*time.Second || *p.PrimaryStartTimeout != 0 {
+	if p.TTL != 25*time.Second || p.LoopWait != 10*time.Second || p.RetryTimeout != 6*time.Second || *p.PrimaryStartTimeout != 10*time.Second {
 		t.Errorf("got %s %s %s %s", p.TTL, p.LoopWait, p.RetryTimeout, *p.PrimaryStartTimeout)
 	}
 	if p := parse(t, "x", minimal+"patroni: {primary_start_timeout: 0}\n").Patroni; *p.PrimaryStartTimeout != 0 {

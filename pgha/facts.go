@@ -58,6 +58,7 @@ func gather(ctx context.Context, t *remote.Target, packages []string) (Facts, er
 		[]string{"df", "-Pk", "--", "/var/lib"},
 		[]string{"ss", "-H", "-ltnp"},
 		[]string{"test", "-c", "/dev/watchdog"},
+		[]string{"sh", "-c", settleApt},
 		append([]string{"apt-cache", "policy", "--"}, packages...),
 		[]string{"sh", "-c", "ulimit -Hn"},
 		[]string{"cat", etcdCAFile},
@@ -68,14 +69,14 @@ func gather(ctx context.Context, t *remote.Target, packages []string) (Facts, er
 	text := func(i int) string { return strings.TrimSpace(string(res[i].Stdout)) }
 	f := Facts{
 		Architecture: text(2), Root: text(3) == "0", Init: text(4) == "systemd",
-		Listeners: listeners(text(7)), Watchdog: res[8].ExitCode == 0, Candidates: candidates(text(9)),
+		Listeners: listeners(text(7)), Watchdog: res[8].ExitCode == 0, Candidates: candidates(text(10)),
 	}
 	os := keyValues(text(1))
 	f.Distribution, f.Release, f.Codename = os["ID"], os["VERSION_ID"], os["VERSION_CODENAME"]
 	tz := keyValues(text(5))
 	f.ClockSynced, f.TimeZone = tz["NTPSynchronized"] == "yes", tz["Timezone"]
-	f.OpenFiles, _ = strconv.Atoi(text(10))
-	f.EtcdCA = text(11)
+	f.OpenFiles, _ = strconv.Atoi(text(11))
+	f.EtcdCA = text(12)
 	if clock, err := strconv.ParseFloat(text(0), 64); err == nil {
 		// The clock was read at the start of the script; half a round trip is the uncertainty.
 		f.ClockOffset = time.Unix(0, int64(clock*1e9)).Sub(before).Round(time.Millisecond)
@@ -126,6 +127,9 @@ func listeners(ss string) map[int]string {
 	}
 	return m
 }
+
+// settleApt waits while an installation that an earlier run began renews apt's lists, which are empty until it has.
+const settleApt = `[ ! -e /run/lock/pgha-apt.lock ] || flock -w 20 /run/lock/pgha-apt.lock true`
 
 // candidates reads apt-cache policy; a package without a candidate is left out.
 func candidates(policy string) map[string]string {

@@ -66,23 +66,22 @@ func logEntries(t *testing.T, s site, args ...string) []pgha.LogEntry {
 }
 
 func testLogOrder(t *testing.T, s site) {
-	mark := fmt.Sprintf("order-%d", time.Now().UnixNano())
 	turns := []string{"postgres-02", "postgres-01", "postgres-03", "postgres-01", "postgres-02"}
-	for i, host := range turns {
-		s.say(t, host, "etcd.service", fmt.Sprintf("%s-%d-\\377", mark, i))
-	}
-	var got, want []string
-	for i, host := range turns {
-		want = append(want, fmt.Sprintf("%s %s-%d-\uFFFD", host, mark, i))
-	}
-	for _, e := range logEntries(t, s, "etcd", "--since", "5m") {
-		if strings.HasPrefix(e.Message, mark) {
-			got = append(got, e.Host+" "+e.Message)
+	// journald may come too late to see which unit a line's short-lived writer belongs to: then it is said again.
+	await(t, time.Minute, "lines of three hosts in their order", func() (bool, string) {
+		mark := fmt.Sprintf("order-%d", time.Now().UnixNano())
+		var got, want []string
+		for i, host := range turns {
+			s.say(t, host, "etcd.service", fmt.Sprintf("%s-%d-\\377", mark, i))
+			want = append(want, fmt.Sprintf("%s %s-%d-\uFFFD", host, mark, i))
 		}
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
+		for _, e := range logEntries(t, s, "etcd", "--since", "5m") {
+			if strings.HasPrefix(e.Message, mark) {
+				got = append(got, e.Host+" "+e.Message)
+			}
+		}
+		return slices.Equal(got, want), fmt.Sprintf("got %q, want %q", got, want)
+	})
 	last := logEntries(t, s, "all", "--lines", "20")
 	if len(last) != 20 || !slices.IsSortedFunc(last, func(a, b pgha.LogEntry) int { return a.Time.Compare(b.Time) }) {
 		t.Errorf("--lines 20 gave %d lines, or not in order: %+v", len(last), last)

@@ -78,7 +78,7 @@ func TestOnLab(t *testing.T) {
 // checkHealth asks the health endpoint about a healthy cluster and about one that has just lost a host.
 func checkHealth(ctx context.Context, t *testing.T, l *lab.Lab, program, spec string) {
 	t.Helper()
-	const address = "127.0.0.1:18080"
+	const address = "192.168.0.1:18080" // this machine in the lab's network
 	serving, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {

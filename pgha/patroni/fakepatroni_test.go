@@ -3,6 +3,7 @@ package patroni
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"net"
@@ -311,4 +312,30 @@ func (f *fakePatroni) replication(leader string) []map[string]any {
 		rows = append(rows, map[string]any{"application_name": name, "state": "streaming", "sync_state": state})
 	}
 	return rows
+}
+
+// refuses runs a verb on a cluster that was prepared for it, for real and planning, and wants it refused for this reason with
+// these words, with nothing asked of Patroni and no change reported.
+func refuses(t *testing.T, name string, prepare func(*fakePatroni), want error, text string, verb func(context.Context, Options) error) {
+	t.Helper()
+	for _, planning := range []bool{false, true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := fullOptions(t)
+			f := newFakePatroni(t, o)
+			if prepare != nil {
+				prepare(f)
+			}
+			if planning {
+				plan(o)
+			}
+			err := verb(t.Context(), o)
+			if !errors.Is(err, want) || !strings.Contains(err.Error()+" "+remote.Hint(err), text) {
+				t.Errorf("got %v (hint %q), want %v with %q", err, remote.Hint(err), want, text)
+			}
+			if asked := f.asked(); len(asked) > 0 || len(f.told()) > 0 {
+				t.Errorf("asked %q, told %q", asked, f.told())
+			}
+		})
+	}
 }

@@ -80,26 +80,10 @@ func TestReinitializeRefusals(t *testing.T) {
 		"being copied":    {func(f *fakePatroni) { m := f.members[third]; m.state, m.streaming = "creating replica", false }, ReinitializeOptions{Member: third}, ErrInvalid, "already"},
 		"Patroni too old": {func(f *fakePatroni) { f.members[third].version = "4.0.6" }, ReinitializeOptions{Member: third, FromLeader: true}, ErrVersion, "needs 4.1"},
 	} {
-		for _, planning := range []bool{false, true} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				o := fullOptions(t)
-				f := newFakePatroni(t, o)
-				if tt.prepare != nil {
-					tt.prepare(f)
-				}
-				if planning {
-					plan(o)
-				}
-				_, err := Reinitialize(t.Context(), o, tt.options)
-				if !errors.Is(err, tt.want) || !strings.Contains(err.Error()+" "+remote.Hint(err), tt.text) {
-					t.Errorf("got %v (hint %q), want %v with %q", err, remote.Hint(err), tt.want, tt.text)
-				}
-				if asked := f.asked(); len(asked) > 0 || len(f.told()) > 0 {
-					t.Errorf("asked %q, told %q", asked, f.told())
-				}
-			})
-		}
+		refuses(t, name, tt.prepare, tt.want, tt.text, func(ctx context.Context, o Options) error {
+			_, err := Reinitialize(ctx, o, tt.options)
+			return err
+		})
 	}
 }
 

@@ -192,26 +192,10 @@ func TestRestartRefusals(t *testing.T) {
 		"scheduled already": {func(f *fakePatroni) { f.members[third].scheduled = "2030-01-01T10:00:00+00:00" },
 			RestartOptions{Members: []string{third}, At: soon}, ErrScheduled, "2030-01-01"},
 	} {
-		for _, planning := range []bool{false, true} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				o := fullOptions(t)
-				f := newFakePatroni(t, o)
-				if tt.prepare != nil {
-					tt.prepare(f)
-				}
-				if planning {
-					plan(o)
-				}
-				_, err := Restart(t.Context(), o, tt.options)
-				if !errors.Is(err, tt.want) || !strings.Contains(err.Error()+" "+remote.Hint(err), tt.text) {
-					t.Errorf("got %v (hint %q), want %v with %q", err, remote.Hint(err), tt.want, tt.text)
-				}
-				if asked := f.asked(); len(asked) > 0 || len(f.told()) > 0 {
-					t.Errorf("asked %q, told %q", asked, f.told())
-				}
-			})
-		}
+		refuses(t, name, tt.prepare, tt.want, tt.text, func(ctx context.Context, o Options) error {
+			_, err := Restart(ctx, o, tt.options)
+			return err
+		})
 	}
 }
 

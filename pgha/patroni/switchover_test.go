@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/pgha/toolkit/pgha/remote"
 )
 
 func TestSwitchover(t *testing.T) {
@@ -160,26 +158,10 @@ func TestSwitchoverRefusals(t *testing.T) {
 		"scheduled for a member that is not fit": {func(f *fakePatroni) { f.members[third].streaming = false },
 			SwitchoverOptions{Candidate: third, At: soon}, ErrNoCandidate, "does not stream"},
 	} {
-		for _, planning := range []bool{false, true} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				o := fullOptions(t)
-				f := newFakePatroni(t, o)
-				if tt.prepare != nil {
-					tt.prepare(f)
-				}
-				if planning {
-					plan(o)
-				}
-				_, err := Switchover(t.Context(), o, tt.options)
-				if !errors.Is(err, tt.want) || !strings.Contains(err.Error()+" "+remote.Hint(err), tt.text) {
-					t.Errorf("got %v (hint %q), want %v with %q", err, remote.Hint(err), tt.want, tt.text)
-				}
-				if asked := f.asked(); len(asked) > 0 || len(f.told()) > 0 {
-					t.Errorf("asked %q, told %q", asked, f.told())
-				}
-			})
-		}
+		refuses(t, name, tt.prepare, tt.want, tt.text, func(ctx context.Context, o Options) error {
+			_, err := Switchover(ctx, o, tt.options)
+			return err
+		})
 	}
 }
 

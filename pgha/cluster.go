@@ -21,6 +21,9 @@ type ConnectOptions struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Executor, when set, replaces SSH altogether: it returns the Executor for a host.
 	Executor func(ctx context.Context, host spec.Host) (remote.Executor, error)
+	// Wrap decorates the connection to a host, of SSH or of Executor, before anything goes through it: remote.Audit,
+	// remote.Limit or a decorator of the program's own. nil leaves it as it is.
+	Wrap func(host spec.Host, e remote.Executor) remote.Executor
 	// Password answers sshd's and sudo's questions; nil means that there is nobody to ask.
 	Password func(ctx context.Context, prompt string) (string, error)
 	// AllowUnreachable makes Connect succeed when some hosts cannot be reached; their errors are in Cluster.Unreachable.
@@ -76,6 +79,16 @@ func (c *Cluster) dial(ctx context.Context, opts ConnectOptions) error {
 	open := opts.Executor
 	if open == nil {
 		open = func(ctx context.Context, h spec.Host) (remote.Executor, error) { return dialHost(ctx, c.Spec, h, opts) }
+	}
+	if opts.Wrap != nil {
+		bare := open
+		open = func(ctx context.Context, h spec.Host) (remote.Executor, error) {
+			e, err := bare(ctx, h)
+			if err != nil {
+				return nil, err
+			}
+			return opts.Wrap(h, e), nil
+		}
 	}
 	targets := make([]*remote.Target, 0, len(c.Spec.Hosts))
 	for _, h := range c.Spec.Hosts {

@@ -41,10 +41,12 @@ func once(ctx context.Context, name string, t *table) error {
 	})
 }
 
-// measureApply counts from the first connection to the last phase's end, as the CLI's user does.
+// measureApply counts from the first connection to the last phase's end, as the CLI's user does, and the round trips of the
+// host that had most.
 func measureApply(ctx context.Context, l *lab.Lab, sp *pgha.Spec, t *table, name string) error {
 	start := time.Now()
-	return connected(ctx, l, sp, pgha.ConnectOptions{}, func(c *pgha.Cluster) error {
+	var trips tally
+	return connected(ctx, l, sp, pgha.ConnectOptions{Wrap: trips.wrap}, func(c *pgha.Cluster) error {
 		report, err := c.Apply(ctx, pgha.ApplyOptions{Observer: func(e pgha.Event) {
 			if e.Kind == pgha.PhaseFinished {
 				t.add(name+": "+e.Phase, e.Duration.Seconds())
@@ -52,6 +54,9 @@ func measureApply(ctx context.Context, l *lab.Lab, sp *pgha.Spec, t *table, name
 		}})
 		t.add(name, time.Since(start).Seconds())
 		t.add(name+": changes", float64(len(report.Changes)))
+		chain, all := trips.worst()
+		t.add(name+": round trips in a row", float64(chain))
+		t.add(name+": round trips", float64(all))
 		return err
 	})
 }

@@ -3,6 +3,7 @@ package labtest
 import (
 	"bufio"
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -18,14 +19,17 @@ import (
 )
 
 // TestKilledAtEveryStep runs a first apply that is killed with SIGKILL at the first change it reports, and run again, and
-// killed again, until one run finds nothing left; then a change of the configuration of every component in the same way.
+// killed again, until one run finds nothing left; then a change of the configuration of every component in the same way. Some
+// runs lose their network instead, or the host they work on its power.
 // What is on the hosts in the end is what an undisturbed apply of the same specification makes of bare hosts.
 func TestKilledAtEveryStep(t *testing.T) {
 	options := lab.Options{Name: "e2e-killed", Hosts: 5}
 	state := filepath.Join(t.TempDir(), "state")
 	s := newSite(t, startLab(t, options), func(text string) string { return keepState(text, state) })
-	kills := s.applyKilled(t)
-	t.Logf("first apply: killed %d times", kills)
+	kills := s.applyKilled(t, map[int]disturbance{
+		2: networkLost, 12: powerLost, 24: networkLost, 36: powerLost, 48: networkLost, 60: powerLost, 72: networkLost,
+	})
+	t.Logf("first apply: disturbed %d times", kills)
 	s.awaitVerified(t)
 
 	text := keepState(string(must(s.Spec())(t)), state) + `patroni: {loop_wait: 9}
@@ -34,8 +38,8 @@ balancer: {check_interval: 600ms}
 	text = strings.Replace(text, "etcd: {", "etcd: {heartbeat_interval: 150ms, election_timeout: 1500ms, ", 1)
 	text = strings.Replace(text, "vip: {", "vip: {advert_interval: 0.3, ", 1)
 	writeFile(t, s.specFile, []byte(text))
-	kills = s.applyKilled(t)
-	t.Logf("change of configuration: killed %d times", kills)
+	kills = s.applyKilled(t, map[int]disturbance{4: powerLost, 8: networkLost})
+	t.Logf("change of configuration: disturbed %d times", kills)
 	s.awaitVerified(t)
 	s.applyNothing(t)
 	disturbed := withoutTimes(digests(t, s))
@@ -70,39 +74,93 @@ func withoutTimes(all map[string][]string) map[string][]string {
 // mostKills bounds the number of runs: each makes at least one change, and a first apply makes some 200.
 const mostKills = 400
 
-// applyKilled runs apply and kills it at its first change, until a run ends by itself.
-func (s site) applyKilled(t *testing.T) (kills int) {
+// applyKilled runs apply and kills it at its first change, until a run ends by itself. others replaces the kill of some
+// runs, counted from 0, by another disturbance.
+func (s site) applyKilled(t *testing.T, others map[int]disturbance) (kills int) {
 	t.Helper()
 	for ; kills < mostKills; kills++ {
-		cmd := exec.Command(binary, "--lab", "--lab-name", s.Name(), "--spec", s.specFile, "apply", "--output", "json")
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
+		disturb, other := others[kills]
+		if !other {
+			disturb = killed
 		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		watchdog := time.AfterFunc(5*time.Minute, func() { _ = cmd.Process.Kill() })
-		killed, last := false, ""
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			last = lines.Text()
-			var event struct{ Kind, Error string }
-			if json.Unmarshal([]byte(last), &event) == nil && event.Kind == "changed" && !killed {
-				killed = true
-				if err := cmd.Process.Kill(); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		err = cmd.Wait()
-		watchdog.Stop()
-		if !killed {
-			if err != nil {
-				t.Fatalf("apply after %d kills: %v\n%s", kills, err, last)
-			}
+		if finished := s.applyDisturbed(t, kills, disturb); finished {
 			return kills
 		}
 	}
 	t.Fatalf("still not finished after %d runs", kills)
 	return kills
+}
+
+// disturbance does something to a run of apply whose first change was on the host. What it returns is called when the run
+// has ended, and puts right what the next run cannot.
+type disturbance func(t *testing.T, s site, apply *os.Process, host string) (mend func())
+
+func killed(t *testing.T, _ site, apply *os.Process, _ string) func() {
+	if err := apply.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	return func() {}
+}
+
+// networkLost takes this machine's address in the lab's network away: whatever apply sends or waits for is lost without a
+// word, while the hosts still reach each other.
+func networkLost(t *testing.T, s site, _ *os.Process, _ string) func() {
+	address := func(verb string) {
+		if code, err := s.Run(t.Context(), []string{"ip", "address", verb, "192.168.0.1/24", "dev", "br0"}, lab.Stdio{Err: os.Stderr}); code != 0 || err != nil {
+			t.Fatalf("ip address %s: exit code %d, %v", verb, code, err)
+		}
+	}
+	address("delete")
+	return func() { address("add") }
+}
+
+// powerLost takes the power of the host that apply is busy with.
+func powerLost(t *testing.T, s site, _ *os.Process, host string) func() {
+	if err := s.Kill(t.Context(), host); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := s.StartHost(t.Context(), host); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// applyDisturbed runs apply and disturbs it at its first change. A run that finds nothing to change has finished; a disturbed
+// one may have made its last change just then, which the next one will find out.
+func (s site) applyDisturbed(t *testing.T, run int, disturb disturbance) (finished bool) {
+	t.Helper()
+	cmd := exec.Command(binary, "--lab", "--lab-name", s.Name(), "--spec", s.specFile, "apply", "--output", "json")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	watchdog := time.AfterFunc(5*time.Minute, func() { _ = cmd.Process.Kill() })
+	var mend func()
+	var disturbed time.Time
+	last, host := "", ""
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		last = lines.Text()
+		var event struct{ Kind, Host, Error string }
+		if json.Unmarshal([]byte(last), &event) == nil && event.Kind == "changed" && mend == nil {
+			disturbed, host = time.Now(), event.Host
+			mend = disturb(t, s, cmd.Process, host)
+		}
+	}
+	err = cmd.Wait()
+	watchdog.Stop()
+	if mend == nil {
+		if err != nil {
+			t.Fatalf("apply after %d disturbed runs: %v\n%s", run, err, last)
+		}
+		return true
+	}
+	if took := time.Since(disturbed); took > time.Second {
+		t.Logf("run %d, disturbed at a change of %s, ended after %s: %v\n%s", run, host, took.Round(100*time.Millisecond), err, last)
+	}
+	mend()
+	return false
 }

@@ -33,6 +33,7 @@ func check(s *Spec, d *decoder) {
 	c.balancer()
 	c.tls()
 	c.secrets()
+	c.slo()
 }
 
 // bad reports a problem of a field, unless the field could not be read in the first place.

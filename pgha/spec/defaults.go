@@ -26,6 +26,7 @@ func New() *Spec {
 			MaxConnections: 4000, ClientTimeout: 24 * time.Hour, CheckInterval: 500 * time.Millisecond},
 		TLS:        TLS{KeyAlgorithm: KeyECDSA, CALifetimeDays: 3650, LeafLifetimeDays: 365},
 		Unattended: Unattended{NeedrestartExclude: true},
+		SLO:        SLO{Failover: 30 * time.Second, Switchover: 5 * time.Second},
 	}
 }
 
@@ -154,6 +155,10 @@ func (s *Spec) absolute(d *decoder, folder string) {
 		if len(secret.command) > 0 && strings.Contains(secret.command[0], "/") {
 			resolve("secrets."+secret.role+"_password_command", &secret.command[0])
 		}
+	}
+	resolve("secrets.age.identity_file", &s.Secrets.Age.IdentityFile)
+	if command := s.Secrets.Age.IdentityCommand; len(command) > 0 && strings.Contains(command[0], "/") {
+		resolve("secrets.age.identity_command", &command[0])
 	}
 }
 

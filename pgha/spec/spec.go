@@ -37,6 +37,8 @@ type Spec struct {
 	Secrets Secrets `yaml:"secrets,omitempty"`
 	// Unattended keeps automatic updates from restarting the cluster.
 	Unattended Unattended `yaml:"unattended"`
+	// SLO is what the cluster promises; drills hold it to that.
+	SLO SLO `yaml:"slo"`
 }
 
 // SSH says how hosts are reached unless a host says otherwise.

@@ -134,6 +134,7 @@ vip: {address: "fd00::99", prefix_length: 64, router_id: 9, advert_interval: 1, 
 tls: {key_algorithm: rsa, ca_lifetime_days: 100, leaf_lifetime_days: 10}
 secrets: {superuser_password_file: password, replication_password_command: [sh, -c, echo $PASSWORD], rewind_password_file: accented}
 unattended: {needrestart_exclude: false}
+slo: {failover: 45s, switchover: 1500ms, lost_rows: 3}
 `
 
 func TestRoundTrip(t *testing.T) {

@@ -30,6 +30,14 @@ type journal struct {
 // ended before journald looked at it there is no _COMM, and the line counts as Patroni's.
 var serverPrograms = []string{"postgres", "initdb", "pg_rewind", "pg_basebackup"}
 
+// systemMatches are the lines of the host itself, in journalctl's notation. systemd's lines about the cluster's units are
+// among those of the units. The message is that of a boot that has ended.
+var systemMatches = []string{
+	"_TRANSPORT=kernel", "SYSLOG_IDENTIFIER=systemd-journald", "SYSLOG_IDENTIFIER=systemd-logind", "SYSLOG_IDENTIFIER=systemd-shutdown",
+	"SYSLOG_IDENTIFIER=systemd-networkd", "SYSLOG_IDENTIFIER=NetworkManager", "SYSLOG_IDENTIFIER=sudo", "_SYSTEMD_UNIT=" + watchUnit,
+	"UNIT=shutdown.target", "UNIT=reboot.target", "UNIT=poweroff.target", "MESSAGE_ID=b07a249cd024414a82dd00cd181378ff",
+}
+
 // maxLogLine bounds one line of journalctl's JSON.
 const maxLogLine = 16 << 20
 
@@ -69,9 +77,17 @@ done`
 // nobody reads any more.
 func (j *journal) command(argv ...string) remote.Cmd {
 	argv = append([]string{"journalctl", "--quiet", "--no-pager", "--all", "--output=json",
-		"--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_SYSTEMD_UNIT,UNIT"}, argv...)
+		"--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_SYSTEMD_UNIT,UNIT,_BOOT_ID"}, argv...)
 	for _, unit := range j.units {
 		argv = append(argv, "--unit="+unit)
+	}
+	if j.component == LogSystem {
+		for i, match := range systemMatches {
+			if i > 0 {
+				argv = append(argv, "+")
+			}
+			argv = append(argv, match)
+		}
 	}
 	if j.component == LogPostgreSQL {
 		for _, program := range serverPrograms {
@@ -142,6 +158,7 @@ type journalLine struct {
 	Comm       field  `json:"_COMM"`
 	From       field  `json:"_SYSTEMD_UNIT"`
 	About      field  `json:"UNIT"`
+	Boot       field  `json:"_BOOT_ID"`
 }
 
 // parse reads one line, and tells whether it belongs to the component.
@@ -155,7 +172,7 @@ func (j *journal) parse(line []byte) (e LogEntry, keep bool, err error) {
 		return e, false, remote.OnHost(j.target.Name, fmt.Errorf("read the journal: time %q", raw.Realtime))
 	}
 	e = LogEntry{Time: time.UnixMicro(micros).UTC(), Host: j.target.Name, Unit: string(raw.From), Program: string(raw.Identifier),
-		Priority: 6, Message: string(raw.Message), cursor: raw.Cursor}
+		Priority: 6, Message: string(raw.Message), Boot: string(raw.Boot), cursor: raw.Cursor}
 	if p, err := strconv.Atoi(string(raw.Priority)); err == nil {
 		e.Priority = p
 	}

@@ -47,6 +47,10 @@ func TestParseJournal(t *testing.T) {
 			line: `{` + stamp + `,"MESSAGE":"Stopped","_COMM":"systemd","SYSLOG_IDENTIFIER":"systemd","PRIORITY":"3","_SYSTEMD_UNIT":"init.scope","UNIT":"etcd.service"}`,
 			want: LogEntry{Time: when, Unit: "etcd.service", Program: "systemd", Priority: 3, Message: "Stopped"},
 		},
+		"the kernel": {
+			line: `{` + stamp + `,"MESSAGE":"Out of memory","SYSLOG_IDENTIFIER":"kernel","PRIORITY":"3","_BOOT_ID":"b1"}`,
+			want: LogEntry{Time: when, Program: "kernel", Priority: 3, Message: "Out of memory", Boot: "b1"},
+		},
 		"no UTF-8": {
 			line: `{` + stamp + `,"MESSAGE":[102,105,115,255,104],"SYSLOG_IDENTIFIER":"x","_SYSTEMD_UNIT":"haproxy.service"}`,
 			want: LogEntry{Time: when, Unit: "haproxy.service", Program: "x", Priority: 6, Message: "fis\uFFFDh"},
@@ -110,6 +114,7 @@ func TestJournalsOfHosts(t *testing.T) {
 		"a component":          {LogsOptions{Component: LogEtcd}, []string{"db1 etcd.service", "db2 etcd.service"}, nil},
 		"PostgreSQL":           {LogsOptions{Component: LogPostgreSQL, Hosts: []string{"pg2", "db2"}}, []string{"db2 patroni.service"}, nil},
 		"everything":           {LogsOptions{Component: LogAll}, []string{"db1 etcd.service patroni.service", "db2 etcd.service patroni.service", "lb1 haproxy.service keepalived.service"}, nil},
+		"the hosts themselves": {LogsOptions{Component: LogSystem, Hosts: []string{"lb1", "db1"}}, []string{"lb1 ", "db1 "}, nil},
 		"of one host":          {LogsOptions{Component: LogAll, Hosts: []string{"lb1"}}, []string{"lb1 haproxy.service keepalived.service"}, nil},
 		"where it is not":      {LogsOptions{Component: LogHAProxy, Hosts: []string{"db1"}}, nil, ErrUnknownComponent},
 		"an unknown component": {LogsOptions{Component: "postgres"}, nil, ErrUnknownComponent},

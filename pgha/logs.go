@@ -23,12 +23,15 @@ const (
 	LogEtcd       LogComponent = "etcd"
 	LogHAProxy    LogComponent = "haproxy"
 	LogKeepalived LogComponent = "keepalived"
-	LogAll        LogComponent = "all"
+	// LogSystem is the host under them: the kernel, boots and shutdowns, network links, sudo, and pgha's watcher.
+	LogSystem LogComponent = "system"
+	// LogAll is all of them but LogSystem.
+	LogAll LogComponent = "all"
 )
 
 // LogComponents returns all components, in the order in which a reader looks for them.
 func LogComponents() []LogComponent {
-	return []LogComponent{LogPatroni, LogPostgreSQL, LogEtcd, LogHAProxy, LogKeepalived, LogAll}
+	return []LogComponent{LogPatroni, LogPostgreSQL, LogEtcd, LogHAProxy, LogKeepalived, LogSystem, LogAll}
 }
 
 // ErrUnknownComponent is what errors.Is finds where a log was asked for that no host keeps.
@@ -55,7 +58,7 @@ type LogEntry struct {
 	// Time is when the host's journal received it, to the microsecond, by the host's own clock.
 	Time time.Time `json:"time"`
 	Host string    `json:"host"`
-	// Unit is the systemd unit that it is about.
+	// Unit is the systemd unit that it is about; "" for the kernel.
 	Unit string `json:"unit"`
 	// Program is who wrote it: patroni, postgres, initdb, etcd, haproxy, systemd, ...
 	Program string `json:"program"`
@@ -63,6 +66,8 @@ type LogEntry struct {
 	Priority int `json:"priority"`
 	// Message may have several lines. Bytes that are no UTF-8 are replaced by U+FFFD.
 	Message string `json:"message"`
+	// Boot differs between any two boots of a host.
+	Boot string `json:"boot"`
 
 	cursor string
 }
@@ -137,10 +142,11 @@ func (c *Cluster) journals(opts LogsOptions) ([]*journal, error) {
 	var readers []*journal
 	for _, h := range hosts {
 		units := c.loggingUnits(opts.Component, h)
-		if len(units) == 0 && named {
+		runs := len(units) > 0 || opts.Component == LogSystem
+		if !runs && named {
 			return nil, fmt.Errorf("%w: %s is a %s and runs no %s", ErrUnknownComponent, h.Name, h.Role, opts.Component)
 		}
-		if len(units) == 0 {
+		if !runs {
 			continue
 		}
 		t, err := c.lenientTarget(h.Name)

@@ -4,6 +4,7 @@ package pgha
 const (
 	etcdUnit       = "etcd.service"
 	patroniUnit    = "patroni.service"
+	watchUnit      = "pgha-watch.service"
 	haproxyUnit    = "haproxy.service"
 	keepalivedUnit = "keepalived.service"
 )

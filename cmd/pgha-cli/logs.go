@@ -18,8 +18,9 @@ import (
 func logsCommand(out *terminal) *cli.Command {
 	return &cli.Command{
 		Name: "logs", Usage: "show what a component logs on its hosts, merged by time", ArgsUsage: "COMPONENT [HOST...]",
-		Description: "COMPONENT is patroni, postgresql, etcd, haproxy, keepalived or all. Without --since, --until and --lines the last 100\n" +
-			"lines are shown. Times are each host's own. A host that cannot be reached is named, and the others' lines are shown.",
+		Description: "COMPONENT is patroni, postgresql, etcd, haproxy, keepalived, all of them, or system (kernel, boots, links, sudo).\n" +
+			"Without --since, --until and --lines the last 100 lines are shown. Times are each host's own. A host that\n" +
+			"cannot be reached is named, and the others' lines are shown.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "since", Usage: "from this `TIME` on: 10m (ago), 02:00 (the last one) or 2026-11-30T02:00"},
 			&cli.StringFlag{Name: "until", Usage: "up to this `TIME`"},

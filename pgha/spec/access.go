@@ -74,7 +74,26 @@ type Secrets struct {
 	RewindPasswordFile string `yaml:"rewind_password_file,omitempty"`
 	// RewindPasswordCommand prints that password; not together with RewindPasswordFile. Default: none.
 	RewindPasswordCommand []string `yaml:"rewind_password_command,omitempty"`
+	// Age encrypts the private keys and passwords in the state directory. Default: they are plain, readable by their owner only.
+	Age Age `yaml:"age,omitempty"`
 }
+
+// Age says for whom the secrets in the state directory are encrypted with age, and how they are read again. With Recipients one of
+// IdentityFile and IdentityCommand is needed.
+type Age struct {
+	// Recipients may read the secrets: age1... or a public key of SSH, ssh-ed25519 or ssh-rsa. Default: none, which leaves
+	// the secrets plain.
+	Recipients []string `yaml:"recipients,omitempty"`
+	// IdentityFile holds the private key of one of the recipients, readable by its owner only: an identity file of age's or
+	// an SSH private key without a passphrase. Default: none.
+	IdentityFile string `yaml:"identity_file,omitempty"`
+	// IdentityCommand is run on this machine, without a shell, and prints it, as ["pass", "show", "pgha/identity"] does; not
+	// together with IdentityFile. Default: none.
+	IdentityCommand []string `yaml:"identity_command,omitempty"`
+}
+
+// On reports whether the secrets are encrypted.
+func (a Age) On() bool { return len(a.Recipients) > 0 }
 
 // Unattended keeps automatic updates from restarting the cluster.
 type Unattended struct {

@@ -37,7 +37,7 @@ func (s *Spec) Redacted() *Spec {
 	for i, rule := range r.PostgreSQL.PgHBA {
 		r.PostgreSQL.PgHBA[i] = redactText(rule)
 	}
-	for _, command := range []*[]string{&r.Secrets.SuperuserPasswordCommand, &r.Secrets.ReplicationPasswordCommand, &r.Secrets.RewindPasswordCommand} {
+	for _, command := range []*[]string{&r.Secrets.SuperuserPasswordCommand, &r.Secrets.ReplicationPasswordCommand, &r.Secrets.RewindPasswordCommand, &r.Secrets.Age.IdentityCommand} {
 		*command = slices.Clone(*command)
 		for i, word := range *command {
 			(*command)[i] = redactText(word)

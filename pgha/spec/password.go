@@ -77,9 +77,10 @@ func (c *checker) secrets() {
 		case s.file != "":
 			c.passwordFile(file, s.file)
 		case given || len(s.command) > 0:
-			c.passwordCommand(command, s.command)
+			c.secretCommand(command, s.command, "pass, show, db/superuser")
 		}
 	}
+	c.age()
 }
 
 // passwordFile checks a password without ever showing it.
@@ -93,9 +94,9 @@ func (c *checker) passwordFile(field, path string) {
 	}
 }
 
-// passwordCommand looks for the program and does not run it.
-func (c *checker) passwordCommand(field string, argv []string) {
-	const remedy = `write the program and its arguments as a list: [pass, show, db/superuser]`
+// secretCommand looks for the program and does not run it.
+func (c *checker) secretCommand(field string, argv []string, example string) {
+	remedy := "write the program and its arguments as a list: [" + example + "]"
 	if len(argv) == 0 || argv[0] == "" {
 		c.bad(field, "names no program", remedy)
 		return

@@ -36,6 +36,8 @@ var files = []struct {
 	{"decomposed", "contrasen\u0303a correcta\n", 0o600},
 	{"invisible", "correct\u00adhorse battery\n", 0o600},
 	{"tabbed", "correct\thorse battery\n", 0o600},
+	{"identity", "# created by age-keygen\nAGE-SECRET-KEY-1EXAMPLE\n", 0o600},
+	{"open-identity", "AGE-SECRET-KEY-1EXAMPLE\n", 0o640},
 	{"long", strings.Repeat("x", 70000), 0o600},
 }
 

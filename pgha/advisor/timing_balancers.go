@@ -1,4 +1,4 @@
-package pgha
+package advisor
 
 import "time"
 

@@ -1,4 +1,4 @@
-package pgha
+package advisor
 
 import (
 	"cmp"
@@ -53,7 +53,7 @@ type clock struct {
 	skew     time.Duration // how much longer the balancer waits that takes over
 }
 
-func clockOf(sp *Spec) clock {
+func clockOf(sp *spec.Spec) clock {
 	c := clock{
 		ttl: sp.Patroni.TTL, loop: sp.Patroni.LoopWait, retry: sp.Patroni.RetryTimeout,
 		failsafe: sp.Patroni.FailsafeMode, mode: sp.Patroni.SynchronousMode, election: sp.Etcd.ElectionTimeout,

@@ -1,4 +1,4 @@
-package pgha
+package advisor
 
 import (
 	"encoding/json"
@@ -17,7 +17,7 @@ import (
 )
 
 // exampleWith is the example's specification of six hosts with old and new texts in pairs replaced.
-func exampleWith(t *testing.T, pairs ...string) *Spec {
+func exampleWith(t *testing.T, pairs ...string) *spec.Spec {
 	t.Helper()
 	sp, err := spec.Parse("example.yaml", []byte(strings.NewReplacer(pairs...).Replace(string(spec.Example()))))
 	if err != nil {
@@ -107,7 +107,7 @@ func TestTimingsAddUp(t *testing.T) {
 	odd := exampleWith(t, "  # ttl: 30 ", "  ttl: 120 ", "# loop_wait: 10", "loop_wait: 1", "# retry_timeout: 10", "retry_timeout: 59",
 		"# advert_interval: 0.2", "advert_interval: 2.5", "# failsafe_mode: true", "failsafe_mode: false",
 		"# primary_start_timeout: 300", "primary_start_timeout: 0")
-	for _, sp := range []*Spec{exampleWith(t), exampleWith(t, "profile: safe", "profile: fast"), odd} {
+	for _, sp := range []*spec.Spec{exampleWith(t), exampleWith(t, "profile: safe", "profile: fast"), odd} {
 		for _, r := range Timings(sp) {
 			var least, typical, worst time.Duration
 			for _, p := range r.Parts {
@@ -126,7 +126,7 @@ func TestTimingsAddUp(t *testing.T) {
 // TestTimingsFollowTheSpec looks at what is left out and what is said beside the sums.
 func TestTimingsFollowTheSpec(t *testing.T) {
 	t.Parallel()
-	find := func(sp *Spec, fault string) Timing {
+	find := func(sp *spec.Spec, fault string) Timing {
 		for _, r := range Timings(sp) {
 			if strings.HasPrefix(r.Fault, fault) {
 				return r
@@ -134,10 +134,10 @@ func TestTimingsFollowTheSpec(t *testing.T) {
 		}
 		return Timing{}
 	}
-	withoutVIP := testSpec(t)
+	withoutVIP := exampleWith(t)
 	withoutVIP.VIP = nil
-	single := testSpec(t)
-	single.Hosts = single.Hosts[:3]
+	single := exampleWith(t)
+	single.Hosts = single.Hosts[2:]
 	noFailsafe := exampleWith(t, "# failsafe_mode: true", "failsafe_mode: false")
 	quorum := exampleWith(t, "synchronous_mode: off", "synchronous_mode: quorum")
 	if got := find(withoutVIP, "the balancer"); got.Fault != "" {
@@ -146,7 +146,7 @@ func TestTimingsFollowTheSpec(t *testing.T) {
 	if got := find(withoutVIP, "planned"); got.Worst != 7200*time.Millisecond {
 		t.Errorf("without a virtual IP, but with balancers: %v", got)
 	}
-	withoutVIP.Hosts = withoutVIP.Hosts[2:]
+	withoutVIP.Hosts = withoutVIP.Hosts[:3]
 	if got := find(withoutVIP, "planned"); got.Worst != 6800*time.Millisecond {
 		t.Errorf("without balancers there is no check to wait for: %v", got)
 	}
@@ -181,7 +181,7 @@ func TestTimingsMatchTheComponents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script, err := os.ReadFile("vip/check_haproxy.sh")
+	script, err := os.ReadFile("../vip/check_haproxy.sh")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,9 +60,7 @@ func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, erro
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if opts.ReadOnly {
-		c.state = &state{dir: sp.StateDir, readOnly: true}
-	} else if c.state, err = openState(sp.StateDir); err != nil {
+	if c.state, err = stateOf(ctx, sp, opts.ReadOnly); err != nil {
 		return nil, err
 	}
 	if c.credentials, err = loadCredentials(ctx, c.state, sp); err != nil {
@@ -72,6 +70,15 @@ func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, erro
 		return nil, closeAfter(c, err)
 	}
 	return c, nil
+}
+
+// stateOf opens the state directory of a spec, and brings it into the form that the spec asks for unless it is only read.
+func stateOf(ctx context.Context, sp *Spec, readOnly bool) (*state, error) {
+	b, err := box(ctx, sp)
+	if err != nil || readOnly {
+		return &state{dir: sp.StateDir, readOnly: true, box: b}, err
+	}
+	return settledState(sp, b)
 }
 
 // dial connects to all hosts at once.

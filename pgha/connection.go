@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Connection says how to reach the cluster's primary as its superuser. No field holds a password: it is in PassFile,
-// which only the operator can read.
+// Connection says how to reach the cluster's primary as its superuser. No field holds a password: it is in the file
+// Connection.PassFile, which only the operator can read.
 type Connection struct {
 	Host string `json:"host"`
 	Port int    `json:"port"`
@@ -19,7 +19,8 @@ type Connection struct {
 	User        string `json:"user"`
 	Database    string `json:"database"`
 	SSLRootCert string `json:"sslrootcert"`
-	PassFile    string `json:"passfile"`
+	// PassFile holds the password; "" with secrets.age, which leaves no password plain on this machine.
+	PassFile string `json:"passfile,omitempty"`
 	// DSN are libpq keywords, for psql and everything built on libpq: superuser, sslmode=verify-full.
 	DSN string `json:"dsn"`
 	// ReadDSN is the same for the replicas.
@@ -33,24 +34,27 @@ type Connection struct {
 }
 
 // ConnectionFor says how to connect to the cluster of a spec that was applied from this machine. It needs no host. The
-// password file it writes lies in the state directory with mode 0600. Where the spec gets passwords from commands they are
+// password file it writes lies in the state directory with mode 0600; with secrets.age none is written, and the function
+// PassFile gives its content. Where the spec gets passwords from commands they are
 // run, each for a minute at most. ErrNotProvisioned means that there is no such cluster yet.
 func ConnectionFor(sp *Spec) (Connection, error) {
-	s := &state{dir: sp.StateDir, readOnly: true}
-	cr, err := loadCredentials(context.Background(), s, sp)
+	s := &state{dir: sp.StateDir}
+	cr, err := readCredentials(context.Background(), sp)
 	if err != nil {
 		return Connection{}, err
 	}
-	s.readOnly = false
 	host, port := writeEndpoint(sp)
 	conn := Connection{Host: host, Port: port, User: sp.PostgreSQL.Superuser, Database: "postgres"}
 	root, err := filepath.Abs(s.path("postgres-ca.crt"))
 	if err != nil {
 		return conn, fmt.Errorf("find the state directory: %w", err)
 	}
-	conn.SSLRootCert, conn.PassFile = root, filepath.Join(filepath.Dir(root), passFile)
-	if err := s.keepPassFile(conn.User, cr.superuser); err != nil {
-		return conn, err
+	conn.SSLRootCert = root
+	if !sp.Secrets.Age.On() {
+		conn.PassFile = filepath.Join(filepath.Dir(root), passFile)
+		if err := s.keepPassFile(conn.User, cr.superuser); err != nil {
+			return conn, err
+		}
 	}
 	var hosts, ports []string
 	for _, h := range sp.Databases() {
@@ -62,7 +66,10 @@ func ConnectionFor(sp *Spec) (Connection, error) {
 		conn.ReadDSN = conn.keywords(host, strconv.Itoa(conn.ReadPort))
 	}
 	conn.MultiHost = conn.keywords(strings.Join(hosts, ","), strings.Join(ports, ",")) + " target_session_attrs=read-write"
-	q := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {root}, "passfile": {conn.PassFile}}
+	q := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {root}}
+	if conn.PassFile != "" {
+		q.Set("passfile", conn.PassFile)
+	}
 	conn.URL = (&url.URL{Scheme: "postgresql", User: url.User(conn.User), Host: hostPort(host, port), Path: "/" + conn.Database, RawQuery: q.Encode()}).String()
 	conn.JDBC = fmt.Sprintf("jdbc:postgresql://%s/%s?user=%s&ssl=true&sslmode=verify-full&sslrootcert=%s", hostPort(host, port), conn.Database, url.QueryEscape(conn.User), url.QueryEscape(root))
 	return conn, nil
@@ -71,7 +78,11 @@ func ConnectionFor(sp *Spec) (Connection, error) {
 // keywords renders libpq keywords.
 func (c Connection) keywords(host, port string) string {
 	var b strings.Builder
-	for i, kv := range [][2]string{{"host", host}, {"port", port}, {"user", c.User}, {"dbname", c.Database}, {"sslmode", "verify-full"}, {"sslrootcert", c.SSLRootCert}, {"passfile", c.PassFile}} {
+	words := [][2]string{{"host", host}, {"port", port}, {"user", c.User}, {"dbname", c.Database}, {"sslmode", "verify-full"}, {"sslrootcert", c.SSLRootCert}}
+	if c.PassFile != "" {
+		words = append(words, [2]string{"passfile", c.PassFile})
+	}
+	for i, kv := range words {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
@@ -91,8 +102,16 @@ func quoteKeyword(s string) string {
 // passFile is the superuser's libpq password file in the state directory.
 const passFile = "pgpass"
 
+// keepPassFile writes it, unless no password may lie plain.
 func (s *state) keepPassFile(user, password string) error {
-	return s.keep(passFile, []byte("*:*:*:"+escapePgpass(user)+":"+escapePgpass(password)+"\n"))
+	if s.box != nil {
+		return nil
+	}
+	return s.keep(passFile, passFileFor(user, password))
+}
+
+func passFileFor(user, password string) []byte {
+	return []byte("*:*:*:" + escapePgpass(user) + ":" + escapePgpass(password) + "\n")
 }
 
 // escapePgpass escapes a field of a libpq password file.

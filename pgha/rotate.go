@@ -48,7 +48,7 @@ func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (Rotate
 		return result, err
 	}
 	if s.readOnly && !opts.DryRun {
-		if s, err = openState(s.dir); err != nil {
+		if s, err = settledState(c.Spec, s.box); err != nil {
 			return result, err
 		}
 		defer s.close()

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// secretTimeout bounds a command of the spec that prints a password: a person may have to unlock a key for it.
+	// secretTimeout bounds a command of the spec that prints a secret: a person may have to unlock a key for it.
 	secretTimeout = time.Minute
-	// secretLimit is more than any password; what is longer is something else.
+	// secretLimit is more than any password or key; what is longer is something else.
 	secretLimit = 64 << 10
 )
 
@@ -31,14 +31,27 @@ func readSecret(file string) (string, error) {
 	return string(bytes.TrimRight(b, "\r\n")), nil
 }
 
-// fetchSecret runs a command of the spec's on this machine, without a shell and with nothing to read, and returns what it
-// prints, without the last line break. What it says on stderr is in the error when it fails; what it prints never is.
+// fetchSecret returns the password that a command of the spec's prints, without the last line break.
 func fetchSecret(ctx context.Context, argv []string) (string, error) {
+	text, err := fetched(ctx, argv)
+	if err != nil {
+		return "", err
+	}
+	password := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	if err := spec.CheckPassword(password); err != nil {
+		return "", err
+	}
+	return password, nil
+}
+
+// fetched runs a command of the spec's on this machine, without a shell and with nothing to read, and returns what it
+// prints. What it says on stderr is in the error when it fails; what it prints never is.
+func fetched(ctx context.Context, argv []string) ([]byte, error) {
 	bounded, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	timer := time.AfterFunc(secretTimeout, func() { end(fmt.Errorf("the command did not end within %s", secretTimeout)) })
 	defer timer.Stop()
-	stdout := &limited{left: secretLimit, over: func() { end(errors.New("the command printed more than any password has")) }}
+	stdout := &limited{left: secretLimit, over: func() { end(errors.New("the command printed more than any password or key has")) }}
 	stderr := &limited{left: 1 << 10, over: func() {}}
 	cmd := exec.CommandContext(bounded, argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
@@ -52,13 +65,9 @@ func fetchSecret(ctx context.Context, argv []string) (string, error) {
 		if said != "" {
 			err = fmt.Errorf("%w: %s", err, said)
 		}
-		return "", remote.WithHint(err, "run the command by hand: it has to print the password and nothing else, and must not ask on standard input")
+		return nil, remote.WithHint(err, "run the command by hand: it has to print the secret and nothing else, and must not ask on standard input")
 	}
-	password := strings.TrimSuffix(strings.TrimSuffix(stdout.String(), "\n"), "\r")
-	if err := spec.CheckPassword(password); err != nil {
-		return "", err
-	}
-	return password, nil
+	return stdout.kept.Bytes(), nil
 }
 
 // limited keeps so many bytes, drops the rest and tells of it. The buffer is no embedded one: io.Copy would use its

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/pgha/toolkit/internal/sealed"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -29,7 +30,13 @@ type state struct {
 	lock *os.File
 	// readOnly refuses to make what is not there: ErrNotProvisioned.
 	readOnly bool
+	// box, when set, encrypts secrets as they are written and reads them; plain leaves them plain all the same.
+	box   *sealed.Box
+	plain bool
 }
+
+// temporary begins the names of files that are being written.
+const temporary = ".new-"
 
 // openState makes the directory if needed and keeps other processes out until close is called.
 func openState(dir string) (*state, error) {
@@ -81,19 +88,31 @@ func (s *state) close() error {
 
 func (s *state) path(name string) string { return filepath.Join(s.dir, name) }
 
-// read returns a file's content, or fs.ErrNotExist.
-func (s *state) read(name string) ([]byte, error) { return os.ReadFile(s.path(name)) }
+// read returns a file's content, decrypted if it is a secret and was encrypted, or fs.ErrNotExist.
+func (s *state) read(name string) ([]byte, error) {
+	content, err := os.ReadFile(s.path(name))
+	if err != nil || !isSecret(name) {
+		return content, err
+	}
+	return s.unseal(name, content)
+}
 
-// write puts a file in place whole or not at all.
+// write puts a file in place whole or not at all; a secret encrypted if there is a box.
 func (s *state) write(name string, content []byte) error {
 	target := s.path(name)
 	if s.readOnly {
 		return remote.WithHint(fmt.Errorf("%w: %s is missing or out of date", ErrNotProvisioned, target), "run pgha-cli apply, or point state_dir of the spec to where it was run")
 	}
+	if s.box != nil && !s.plain && isSecret(name) {
+		var err error
+		if content, err = s.box.Seal(content); err != nil {
+			return fmt.Errorf("write %s: %w", target, err)
+		}
+	}
 	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 		return fmt.Errorf("write %s: %w", target, err)
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(target), ".new-*")
+	tmp, err := os.CreateTemp(filepath.Dir(target), temporary+"*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", target, err)
 	}
@@ -170,6 +189,9 @@ func (s *state) certificate(ca *pki.CA, name string, req pki.Request) (leaf, err
 	certFile, keyFile := filepath.Join("certs", name+".crt"), filepath.Join("certs", name+".key")
 	cert, certErr := s.read(certFile)
 	key, keyErr := s.read(keyFile)
+	if errors.Is(keyErr, ErrSealed) {
+		return leaf{}, fmt.Errorf("load certificate %s: %w", name, keyErr)
+	}
 	if certErr == nil && keyErr == nil && ca.Covers(cert, req) == nil {
 		if _, err := pki.ParseLeaf(cert, key); err == nil {
 			return leaf{cert, key}, nil

@@ -16,10 +16,12 @@ import (
 func connectionCommand(out *terminal) *cli.Command {
 	return &cli.Command{
 		Name: "connection", Usage: "print connection strings for applications",
-		Description: "None holds the password: it is in a file that only you can read, and the strings name that file.",
-		Flags:       []cli.Flag{outputFlag()},
+		Description: "None holds the password: it is in a file that only you can read, and the strings name that file. With secrets.age in\n" +
+			"the specification no password lies plain on this machine: pgha-cli psql logs in all the same, other programs need\n" +
+			"a password file of their own.",
+		Flags: []cli.Flag{outputFlag()},
 		Action: func(c *cli.Context) error {
-			conn, err := connection(c, out)
+			_, conn, err := connection(c, out)
 			if err != nil {
 				return err
 			}
@@ -30,22 +32,27 @@ func connectionCommand(out *terminal) *cli.Command {
 			if conn.ReadDSN != "" {
 				out.printf("replicas        psql %q\n", conn.ReadDSN)
 			}
-			out.printf("multi-host      %s\npgx, URL        %s\nJDBC            %s\npassword file   %s\n", conn.MultiHost, conn.URL, conn.JDBC, conn.PassFile)
+			passFile := conn.PassFile
+			if passFile == "" {
+				passFile = "none: the password is encrypted, and pgha-cli psql decrypts it"
+			}
+			out.printf("multi-host      %s\npgx, URL        %s\nJDBC            %s\npassword file   %s\n", conn.MultiHost, conn.URL, conn.JDBC, passFile)
 			return nil
 		},
 	}
 }
 
 // connection needs no host: it can be asked with the cluster down.
-func connection(c *cli.Context, out *terminal) (pgha.Connection, error) {
+func connection(c *cli.Context, out *terminal) (*pgha.Spec, pgha.Connection, error) {
 	if err := checkOutput(c); err != nil {
-		return pgha.Connection{}, err
+		return nil, pgha.Connection{}, err
 	}
 	sp, err := loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
 	if err != nil {
-		return pgha.Connection{}, err
+		return nil, pgha.Connection{}, err
 	}
-	return pgha.ConnectionFor(sp)
+	conn, err := pgha.ConnectionFor(sp)
+	return sp, conn, err
 }
 
 func psqlCommand(out *terminal) *cli.Command {
@@ -57,11 +64,24 @@ func psqlCommand(out *terminal) *cli.Command {
 			if c.Args().First() == "--help" {
 				return cli.ShowSubcommandHelp(c)
 			}
-			conn, err := connection(c, out)
+			sp, conn, err := connection(c, out)
 			if err != nil {
 				return err
 			}
-			argv := append([]string{"psql", "-d", conn.DSN}, afterDashes(c.Args().Slice())...)
+			dsn := conn.DSN
+			if conn.PassFile == "" {
+				content, err := pgha.PassFile(c.Context, sp)
+				if err != nil {
+					return err
+				}
+				file, err := inMemory(content)
+				if err != nil {
+					return err
+				}
+				defer file.Close()
+				dsn += " passfile=" + memoryPath(file)
+			}
+			argv := append([]string{"psql", "-d", dsn}, afterDashes(c.Args().Slice())...)
 			if c.Bool("lab") {
 				return inLab(c, out, func(l *lab.Lab) error { return passed(l.Run(c.Context, argv, stdio())) })
 			}

@@ -11,8 +11,8 @@ import (
 
 func secretsCommand(out *terminal) *cli.Command {
 	return &cli.Command{
-		Name: "secrets", Usage: "replace the passwords of the cluster's own roles",
-		Subcommands: []*cli.Command{secretsRotateCommand(out)},
+		Name: "secrets", Usage: "replace the cluster's passwords, or encrypt the secrets kept here",
+		Subcommands: []*cli.Command{secretsRotateCommand(out), secretsEncryptCommand(out), secretsDecryptCommand(out)},
 	}
 }
 
@@ -35,4 +35,46 @@ func secretsRotateCommand(out *terminal) *cli.Command {
 			})
 		},
 	}
+}
+
+func secretsEncryptCommand(out *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "encrypt", Usage: "encrypt the private keys and passwords in the state directory",
+		Description: "With age, for secrets.age.recipients of the specification; every apply does the same. Run it after the recipients have\n" +
+			"changed. No host is needed. What was plain stays in your backups: secrets rotate makes it worthless. Interrupted,\n" +
+			"it is finished by running it again. age and rage read the files, too: age -d -i IDENTITY STATE_DIR/secrets/superuser",
+		Flags:  []cli.Flag{outputFlag()},
+		Action: func(c *cli.Context) error { return convertState(c, out, "encrypted", pgha.EncryptState) },
+	}
+}
+
+func secretsDecryptCommand(out *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "decrypt", Usage: "make the private keys and passwords in the state directory plain again",
+		Description: "Delete secrets.age from the specification afterwards, or the next apply encrypts them again. No host is needed.",
+		Flags:       []cli.Flag{outputFlag()},
+		Action:      func(c *cli.Context) error { return convertState(c, out, "decrypted", pgha.DecryptState) },
+	}
+}
+
+func convertState(c *cli.Context, out *terminal, done string, convert func(context.Context, *pgha.Spec) (int, error)) error {
+	if err := checkOutput(c); err != nil {
+		return err
+	}
+	if c.Args().Present() {
+		return usagef("%s takes no arguments", c.Command.HelpName)
+	}
+	sp, err := loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
+	if err != nil {
+		return err
+	}
+	n, err := convert(c.Context, sp)
+	if err != nil {
+		return err
+	}
+	if wantsJSON(c) {
+		return out.json(map[string]int{"files": n})
+	}
+	out.printf("%d files %s in %s\n", n, done, sp.StateDir)
+	return nil
 }

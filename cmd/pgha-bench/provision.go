@@ -54,9 +54,9 @@ func measureApply(ctx context.Context, l *lab.Lab, sp *pgha.Spec, t *table, name
 		}})
 		t.add(name, time.Since(start).Seconds())
 		t.add(name+": changes", float64(len(report.Changes)))
-		chain, all := trips.worst()
-		t.add(name+": round trips in a row", float64(chain))
-		t.add(name+": round trips", float64(all))
+		commands, all := trips.worst()
+		t.add(name+": commands and files in a row", float64(commands))
+		t.add(name+": and every step of TCP, TLS and HTTP", float64(all))
 		return err
 	})
 }

@@ -20,7 +20,11 @@ type tally struct {
 }
 
 // wait is one round trip.
-type wait struct{ asked, answered time.Time }
+type wait struct {
+	asked, answered time.Time
+	// inside a connection that was opened from the host: a step of TCP, TLS or HTTP, not a command or a file.
+	inside bool
+}
 
 // wrap is for ConnectOptions.Wrap.
 func (t *tally) wrap(host spec.Host, e remote.Executor) remote.Executor {
@@ -34,15 +38,17 @@ func (t *tally) wrap(host spec.Host, e remote.Executor) remote.Executor {
 	}}
 }
 
-// worst returns the figures of the host that was asked most often one after the other: the length of its longest chain of
-// round trips of which each began after the one before it had ended, and how many round trips it had in all.
-func (t *tally) worst() (chain, all int) {
+// worst returns the longest chains of round trips, of which each began after the one before it had ended, that any host has:
+// of commands and files alone, and of everything, the handshakes of each connection included.
+func (t *tally) worst() (commands, all int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, waits := range t.waits {
-		chain, all = max(chain, longestChain(waits)), max(all, len(waits))
+		all = max(all, longestChain(waits))
+		outside := slices.DeleteFunc(slices.Clone(waits), func(w wait) bool { return w.inside })
+		commands = max(commands, longestChain(outside))
 	}
-	return chain, all
+	return commands, all
 }
 
 // longestChain takes whatever ends first, again and again: no choice of waits that do not overlap has more of them.
@@ -65,7 +71,7 @@ type tallied struct {
 
 func (t *tallied) Unwrap() remote.Executor { return t.Executor }
 
-func (t *tallied) since(asked time.Time) { t.note(wait{asked, time.Now()}) }
+func (t *tallied) since(asked time.Time) { t.note(wait{asked: asked, answered: time.Now()}) }
 
 func (t *tallied) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 	defer t.since(time.Now())
@@ -88,11 +94,12 @@ func (t *tallied) DialContext(ctx context.Context, network, address string) (net
 	if !ok {
 		return nil, remote.ErrNoDialer
 	}
-	defer t.since(time.Now())
+	asked := time.Now()
 	conn, err := d.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
+	t.note(wait{asked, time.Now(), true})
 	return &talliedConn{Conn: conn, note: t.note}, nil
 }
 
@@ -120,7 +127,7 @@ func (c *talliedConn) Read(p []byte) (int, error) {
 	c.asked = time.Time{}
 	c.mu.Unlock()
 	if n > 0 && !asked.IsZero() {
-		c.note(wait{asked, time.Now()})
+		c.note(wait{asked, time.Now(), true})
 	}
 	return n, err
 }

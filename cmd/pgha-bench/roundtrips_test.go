@@ -9,7 +9,7 @@ func TestLongestChain(t *testing.T) {
 	t.Parallel()
 	at := func(from, to int) wait {
 		start := time.Unix(1_800_000_000, 0)
-		return wait{start.Add(time.Duration(from) * time.Second), start.Add(time.Duration(to) * time.Second)}
+		return wait{asked: start.Add(time.Duration(from) * time.Second), answered: start.Add(time.Duration(to) * time.Second)}
 	}
 	for name, tt := range map[string]struct {
 		waits []wait

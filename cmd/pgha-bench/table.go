@@ -28,7 +28,7 @@ var goals = [...]struct{ name, goal string }{
 	{"fresh apply", "<= 54, aim 40"},
 	{"second apply", "<= 5, aim 2"},
 	{"second apply: changes", "0"},
-	{"second apply: round trips in a row", "<= 8"},
+	{"second apply: commands and files in a row", "<= 8"},
 	{"status", "< 1"},
 }
 

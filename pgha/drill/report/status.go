@@ -1,0 +1,54 @@
+package report
+
+import (
+	"strings"
+
+	"github.com/pgha/toolkit/pgha/drill"
+)
+
+// status is what a run, a scenario or the whole drill came to. Its values are also classes of the page's style.
+type status string
+
+const (
+	kept       status = "kept"
+	broken     status = "broken"
+	unfinished status = "unfinished"
+)
+
+// Word is how the page says it.
+func (s status) Word() string { return string(s) }
+
+// statusOf judges a run. A promise that was broken stays broken, whatever kept the run from its end.
+func statusOf(run drill.Run) status {
+	switch {
+	case len(run.Outcome.Verdict.Broken) > 0:
+		return broken
+	case run.Error != "":
+		return unfinished
+	case !run.Outcome.Verdict.Kept:
+		return broken
+	}
+	return kept
+}
+
+// worst returns the status of several: one that is broken breaks the whole.
+func worst(all ...status) status {
+	w := kept
+	for _, s := range all {
+		if s == broken || w == kept {
+			w = s
+		}
+	}
+	return w
+}
+
+// promised is the promise that a scenario is held against, in seconds. Zero: none.
+func promised(p drill.Promise, scenario string) float64 {
+	if planned(scenario) {
+		return p.SwitchoverSeconds
+	}
+	return p.FailoverSeconds
+}
+
+// planned tells whether a scenario is a switchover.
+func planned(scenario string) bool { return strings.HasPrefix(scenario, "switchover") }

@@ -1,0 +1,122 @@
+package pgha
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/advisor"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// adviseTimeout bounds what Advise measures; a healthy cluster takes less than two seconds.
+const adviseTimeout = 10 * time.Second
+
+// AdviseOptions say how Advise works. The zero value measures everything.
+type AdviseOptions struct {
+	// Timeout bounds the questions to the hosts; 0 means 10 s. What has not answered by then is in Advice.Errors.
+	Timeout time.Duration
+}
+
+// Advice is what a cluster would survive, and what does not go together. Its JSON form is stable: fields are added, never
+// renamed.
+type Advice struct {
+	Cluster string    `json:"cluster"`
+	Time    time.Time `json:"time"`
+	// Live is false when only the specification was looked at: then the losses are those of a healthy cluster.
+	Live bool `json:"live"`
+	// Problems say what is not as it should be now, so that the losses begin from there.
+	Problems []string         `json:"problems"`
+	Losses   []advisor.Loss   `json:"losses"`
+	Remarks  []advisor.Remark `json:"remarks"`
+	Facts    advisor.Facts    `json:"facts"`
+	// Errors holds what could not be measured, with the reason.
+	Errors map[string]string `json:"errors,omitempty"`
+}
+
+// Warnings returns the remarks that are more than a note.
+func (a Advice) Warnings() []advisor.Remark {
+	return slices.DeleteFunc(slices.Clone(a.Remarks), func(r advisor.Remark) bool { return r.Severity == advisor.Note })
+}
+
+// AdviseSpec looks at a specification alone and contacts no host: what a healthy cluster of it would survive, and what in
+// it does not go together. Pure computation.
+func AdviseSpec(sp *Spec) Advice {
+	return Advice{Cluster: sp.Cluster, Time: time.Now(), Problems: []string{},
+		Losses: advisor.Losses(advisor.Expected(sp), advisor.Facts{}), Remarks: orEmpty(advisor.Remarks(sp, advisor.Facts{}))}
+}
+
+// Advise measures the hosts and says what the loss of each of them, of a balancer and of etcd's quorum would do to the
+// cluster as it is at this moment, and which settings contradict each other or what was measured.
+//
+// It measures, all at the same time, in between one and two seconds: etcd's own histogram of its disk's syncs, or a hundred
+// small writes beside its data where etcd does not run; the time of connections between hosts; memory, disks and
+// watchdogs; the leader's settings, slots, replicas and rate of writing; other virtual routers on the balancers' network.
+// Nothing is changed but for a temporary file on hosts without etcd. What cannot be measured is in Errors, and rules that
+// need it say nothing; a ctx that ends is an error.
+func (c *Cluster) Advise(ctx context.Context, opts AdviseOptions) (Advice, error) {
+	a := Advice{Cluster: c.Spec.Cluster, Time: time.Now(), Live: true}
+	bounded, cancel := context.WithTimeout(ctx, cmp.Or(opts.Timeout, adviseTimeout))
+	defer cancel()
+	var status Status
+	var statusErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { status, statusErr = c.Status(bounded) })
+	a.Facts, a.Errors = c.measure(bounded)
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return a, fmt.Errorf("advise: %w", err)
+	}
+	if statusErr != nil {
+		a.Errors["status"] = statusErr.Error()
+	}
+	a.Problems = orEmpty(status.Problems())
+	a.Losses = orEmpty(advisor.Losses(topologyOf(c.Spec, status), a.Facts))
+	a.Remarks = orEmpty(advisor.Remarks(c.Spec, a.Facts))
+	return a, nil
+}
+
+// orEmpty is the list as JSON wants it: [] and not null.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// topologyOf is who works, by a status.
+func topologyOf(sp *Spec, s Status) advisor.Topology {
+	t := advisor.Topology{Spec: sp}
+	for _, h := range sp.Hosts {
+		host := advisor.Host{Name: h.Name, Role: h.Role}
+		if h.Role == spec.RoleBalancer {
+			host.Balancer = s.balances(h.Name)
+			host.Holds = s.VIP != nil && slices.Contains(s.VIP.Holders, h.Name)
+			t.Hosts = append(t.Hosts, host)
+			continue
+		}
+		host.Barred = advisor.Barred(h)
+		for _, m := range s.Members {
+			if m.Name == h.Member {
+				host.Member, host.Leads = m.Healthy, m.Role == string(patroni.RoleLeader)
+				host.Synchronous = m.Role == string(patroni.RoleSyncStandby) || m.Role == string(patroni.RoleQuorumStandby)
+			}
+		}
+		for _, e := range s.Etcd {
+			if e.Name == h.Member {
+				host.Etcd, host.LeadsEtcd = e.Healthy, e.Healthy && e.Leader
+			}
+		}
+		t.Hosts = append(t.Hosts, host)
+	}
+	return t
+}
+
+// removal says why hosts must not be taken away now, by the advisor.
+func removal(sp *Spec, s Status, hosts []spec.Host) []string {
+	return advisor.Removal(topologyOf(sp, s), hostNames(hosts)...)
+}

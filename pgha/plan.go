@@ -44,6 +44,8 @@ type PlannedChange struct {
 	Action string `json:"action"`
 	// Diff is a unified diff of a text file; empty for other kinds and for files with secrets.
 	Diff string `json:"diff,omitempty"`
+	// Origin tells whether somebody changed it, who owns it and who wrote it last.
+	Origin Origin `json:"origin,omitzero"`
 }
 
 // Empty tells that there is nothing to change.
@@ -61,14 +63,27 @@ type PlanOptions struct {
 // hold every change back, so it cannot differ from what Apply then does. A change that depends on an earlier one is shown
 // as far as it can be known before that has been made.
 func (c *Cluster) Plan(ctx context.Context, opts PlanOptions) (Plan, error) {
+	plan, was, err := c.plan(ctx, opts)
+	if err != nil {
+		return plan, err
+	}
+	c.trace(ctx, plan.Changes, was)
+	plan.Consequences = c.consequences(ctx, plan.Changes)
+	return plan, nil
+}
+
+// plan finds the changes, and what was found where they would be made.
+func (c *Cluster) plan(ctx context.Context, opts PlanOptions) (Plan, map[RecordedChange]*remote.Was, error) {
 	phases := opts.Phases
 	if phases == nil {
 		phases = StandardPhases()
 	}
+	was := map[RecordedChange]*remote.Was{}
 	plan := Plan{Cluster: c.Spec.Cluster, Made: time.Now().UTC().Truncate(time.Second), Changes: []PlannedChange{}}
 	out := &emitter{log: c.log}
 	out.observer = func(e Event) {
 		if ch := e.Change; ch != nil {
+			was[RecordedChange{ch.Host, ch.Kind, ch.Name, ch.Action}] = ch.Was
 			plan.Changes = append(plan.Changes, PlannedChange{Phase: e.Phase, Host: ch.Host, Kind: ch.Kind, Name: ch.Name, Action: ch.Action, Diff: ch.Diff})
 		}
 		if opts.Observer != nil {
@@ -76,13 +91,12 @@ func (c *Cluster) Plan(ctx context.Context, opts PlanOptions) (Plan, error) {
 		}
 	}
 	if err := runPhases(ctx, c, phases, out, true); err != nil {
-		return plan, err
+		return plan, nil, err
 	}
 	c.sortChanges(plan.Changes, phases)
-	plan.Consequences = c.consequences(ctx, plan.Changes)
 	var err error
 	plan.Digest, err = digest(plan.Changes)
-	return plan, err
+	return plan, was, err
 }
 
 // sortChanges puts changes of phases and hosts that ran at the same time in the order of their lists. What one phase does to
@@ -99,9 +113,18 @@ func (c *Cluster) sortChanges(changes []PlannedChange, phases []Phase) {
 	})
 }
 
+// bare is the changes alone, without where they come from.
+func bare(changes []PlannedChange) []PlannedChange {
+	changes = slices.Clone(changes)
+	for i := range changes {
+		changes[i].Origin = Origin{}
+	}
+	return changes
+}
+
 // digest is a checksum of what would be changed.
 func digest(changes []PlannedChange) (string, error) {
-	text, err := json.Marshal(changes)
+	text, err := json.Marshal(bare(changes))
 	if err != nil {
 		return "", fmt.Errorf("sum up the plan: %w", err)
 	}
@@ -207,7 +230,7 @@ func (c *Cluster) check(ctx context.Context, p Plan, phases []Phase) error {
 	if p.Cluster != c.Spec.Cluster {
 		return fmt.Errorf("%w: it is of cluster %s, not of %s", ErrPlanStale, p.Cluster, c.Spec.Cluster)
 	}
-	now, err := c.Plan(ctx, PlanOptions{Phases: phases})
+	now, _, err := c.plan(ctx, PlanOptions{Phases: phases})
 	if err != nil {
 		return err
 	}
@@ -220,6 +243,7 @@ func (c *Cluster) check(ctx context.Context, p Plan, phases []Phase) error {
 // differences says which changes are in one plan and not in the other, the first few of them.
 func differences(old, now []PlannedChange) string {
 	const most = 5
+	old, now = bare(old), bare(now)
 	var words []string
 	missing := func(from, in []PlannedChange, what string) {
 		for _, ch := range from {

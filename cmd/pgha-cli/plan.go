@@ -59,7 +59,7 @@ func warnings(out *terminal) pgha.Observer {
 
 func printPlan(out *terminal, p pgha.Plan) {
 	phase, host := "", ""
-	hosts := map[string]bool{}
+	hosts, causes := map[string]bool{}, map[pgha.Cause]int{}
 	for _, ch := range p.Changes {
 		if ch.Phase != phase {
 			phase, host = ch.Phase, ""
@@ -71,6 +71,11 @@ func printPlan(out *terminal, p pgha.Plan) {
 		}
 		hosts[host] = true
 		out.printf("    %s %s %s\n", ch.Kind, ch.Name, out.paint(yellow, ch.Action))
+		causes[ch.Origin.Cause]++
+		switch ch.Origin.Cause {
+		case pgha.CauseDrift, pgha.CauseSpec, pgha.CauseUnknown:
+			out.printf("      %s\n", out.paint(dim, printable(ch.Origin.String())))
+		}
 		for line := range strings.Lines(ch.Diff) {
 			line = strings.TrimRight(line, "\n")
 			switch {
@@ -89,7 +94,27 @@ func printPlan(out *terminal, p pgha.Plan) {
 		out.printf("%s nothing to change\n", out.paint(green, "✓"))
 		return
 	}
-	out.printf("%s on %s; pgha-cli apply makes them\n", counted(len(p.Changes), "change"), counted(len(hosts), "host"))
+	out.printf("%s on %s%s; pgha-cli apply makes them\n", counted(len(p.Changes), "change"), counted(len(hosts), "host"), causesText(causes))
+}
+
+// causesText counts the changes by their causes.
+func causesText(causes map[pgha.Cause]int) string {
+	var words []string
+	for _, c := range []struct {
+		cause pgha.Cause
+		text  string
+	}{
+		{pgha.CauseNew, "not there yet"}, {pgha.CauseDrift, "changed by hand"}, {pgha.CauseSpec, "new in the specification"},
+		{pgha.CauseFollows, "following from these"}, {pgha.CauseUnknown, "of unknown origin"},
+	} {
+		if n := causes[c.cause]; n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n, c.text))
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(words, ", ") + ")"
 }
 
 // counted puts a number before its word.

@@ -38,7 +38,7 @@ func (f File) settle(ctx context.Context, t *Target, seen *observation, _ Change
 	if exists && sameContent && old.mode == uint64(meta.Mode) && old.owner == meta.Owner && old.group == meta.Group {
 		return nil, nil
 	}
-	change := Change{Kind: "file", Name: meta.Path, Action: "created"}
+	change := Change{Kind: "file", Name: meta.Path, Action: "created", Was: seen.was(meta.Path)}
 	switch {
 	case exists && sameContent:
 		change.Action = fmt.Sprintf("given to %s:%s with mode %04o (was %s:%s %04o)", meta.Owner, meta.Group, meta.Mode, old.owner, old.group, old.mode)
@@ -124,7 +124,7 @@ func (d Dir) settle(ctx context.Context, t *Target, seen *observation, _ Changes
 	if err != nil {
 		return nil, err
 	}
-	return Changes{{Kind: "directory", Name: meta.Path, Action: action}}, nil
+	return Changes{{Kind: "directory", Name: meta.Path, Action: action, Was: seen.was(meta.Path)}}, nil
 }
 
 // Absent is a path where nothing is. A folder is only removed when it is empty.
@@ -144,5 +144,5 @@ func (a Absent) settle(ctx context.Context, t *Target, seen *observation, _ Chan
 	if err := t.mutate(ctx, argv...); err != nil {
 		return nil, err
 	}
-	return Changes{{Kind: "file", Name: a.Path, Action: "removed"}}, nil
+	return Changes{{Kind: "file", Name: a.Path, Action: "removed", Was: seen.was(a.Path)}}, nil
 }

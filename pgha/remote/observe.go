@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // questions collects what has to be looked at, without repetition.
@@ -35,6 +36,9 @@ type observation struct {
 	users    map[string]bool
 	// monotonic offset: wall clock seconds at monotonic zero, so that a unit's start can be compared with a file's change time.
 	epoch float64
+	// clock is the host's wall clock and asked this machine's when it told.
+	clock float64
+	asked time.Time
 }
 
 type fileState struct {
@@ -71,7 +75,8 @@ func (t *Target) observe(ctx context.Context, q *questions) (*observation, error
 	if err != nil {
 		return nil, err
 	}
-	o := &observation{files: map[string]fileState{}, units: map[string]unitState{}, packages: map[string]packageState{}, users: map[string]bool{}}
+	asked := time.Now()
+	o := &observation{asked: asked, files: map[string]fileState{}, units: map[string]unitState{}, packages: map[string]packageState{}, users: map[string]bool{}}
 	if len(paths) > 0 {
 		o.readFiles(string(results[0].Stdout), string(results[1].Stdout))
 	}
@@ -91,7 +96,7 @@ func (t *Target) observe(ctx context.Context, q *questions) (*observation, error
 	if now == 0 || uptime == 0 {
 		return nil, OnHost(t.Name, fmt.Errorf("look: the host does not tell its time"))
 	}
-	o.epoch = now - uptime
+	o.epoch, o.clock = now-uptime, now
 	return o, nil
 }
 
@@ -139,6 +144,20 @@ func (o *observation) readPackages(list string) {
 			o.packages[f[0]] = packageState{f[1], f[2]}
 		}
 	}
+}
+
+// since is a moment of the host's wall clock by this machine's, whose clocks may differ.
+func (o *observation) since(seconds float64) time.Time {
+	return o.asked.Add(time.Duration((seconds - o.clock) * float64(time.Second))).UTC().Round(time.Second)
+}
+
+// was is what is known of a path before it is changed.
+func (o *observation) was(path string) *Was {
+	f, exists := o.files[path]
+	if !exists {
+		return nil
+	}
+	return &Was{Changed: o.since(f.changed), Owner: f.owner + ":" + f.group}
 }
 
 // newer reports whether one of the files changed after the given monotonic moment of the host.

@@ -40,7 +40,7 @@ func (p Packages) settle(ctx context.Context, t *Target, seen *observation, _ Ch
 		case have.status == "installed" && (!pinned || have.version == version):
 			continue
 		case have.status == "installed":
-			changes = append(changes, Change{Kind: "package", Name: name, Action: "changed from " + have.version + " to " + version})
+			changes = append(changes, Change{Kind: "package", Name: name, Action: "changed from " + have.version + " to " + version, Was: &Was{}})
 		default:
 			changes = append(changes, Change{Kind: "package", Name: name, Action: "installed"})
 		}

@@ -27,9 +27,20 @@ type Change struct {
 	Action string
 	// Diff is a unified diff of a text file, empty for files that are marked secret and for other kinds.
 	Diff string
+	// Was is what the look found there before; nil where nothing was, or for what is not looked at like that.
+	Was *Was
 	// Planned is true when nothing was done because the run only plans.
 	Planned  bool
 	Duration time.Duration
+}
+
+// Was is what stood where a change is made.
+type Was struct {
+	// Changed is when it last changed, by the clock of this machine: a file's contents, mode or owner, a unit's state. Zero
+	// where the host does not tell.
+	Changed time.Time
+	// Owner is whose the file is, as "user:group"; "" for what is no file. It need not be who changed it.
+	Owner string
 }
 
 // String says it in one line, without the host.

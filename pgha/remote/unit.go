@@ -45,7 +45,7 @@ func (u Unit) settle(ctx context.Context, t *Target, seen *observation, earlier 
 			return WithHint(err, fmt.Sprintf("see `journalctl -u %s -n 50` on %s", u.Name, t.Name))
 		}
 		if action != "" {
-			changes = append(changes, Change{Kind: "unit", Name: u.Name, Action: action})
+			changes = append(changes, Change{Kind: "unit", Name: u.Name, Action: action, Was: was.before(seen, action)})
 		}
 		return nil
 	}
@@ -88,6 +88,17 @@ func (u Unit) settle(ctx context.Context, t *Target, seen *observation, earlier 
 
 func (u Unit) stale(seen *observation, earlier Changes, paths []string, since float64) bool {
 	return earlier.Touched(paths...) || seen.newer(paths, since)
+}
+
+// before is what is known of a unit before it is changed: when it stopped or started, but not when it was enabled or masked.
+func (s unitState) before(seen *observation, action string) *Was {
+	switch {
+	case s.load == "" || s.load == "not-found":
+		return nil
+	case s.moved > 0 && (action == "started" || action == "stopped"):
+		return &Was{Changed: seen.since(seen.epoch + s.moved)}
+	}
+	return &Was{}
 }
 
 func masked(s unitState) bool {

@@ -33,20 +33,16 @@ const day = 24 * time.Hour
 
 // loadCredentials reads or makes the CAs, certificates and passwords of the cluster.
 func loadCredentials(ctx context.Context, s *state, sp *Spec) (*credentials, error) {
-	options := []pki.Option{pki.WithLifetime(time.Duration(sp.TLS.CALifetimeDays) * day)}
-	if sp.TLS.KeyAlgorithm == spec.KeyRSA {
-		options = append(options, pki.WithRSA(0))
-	}
 	cas := map[string]*pki.CA{}
-	for _, name := range []string{"etcd", "patroni", "postgres"} {
-		ca, err := s.authority(name, sp.Cluster+" "+name+" CA", options...)
+	for _, name := range []string{"etcd", "postgres"} {
+		ca, err := s.authority(name, caName(sp, name), caOptions(sp)...)
 		if err != nil {
 			return nil, err
 		}
 		cas[name] = ca
 	}
 	c := &credentials{
-		etcdCA: cas["etcd"].CertPEM(), patroniCA: cas["patroni"].CertPEM(), postgresCA: cas["postgres"].CertPEM(),
+		etcdCA: cas["etcd"].CertPEM(), postgresCA: cas["postgres"].CertPEM(),
 		hosts: map[string]hostCertificates{}, verifiers: map[string]string{},
 	}
 	lifetime := time.Duration(sp.TLS.LeafLifetimeDays) * day
@@ -58,7 +54,6 @@ func loadCredentials(ctx context.Context, s *state, sp *Spec) (*credentials, err
 		}
 	}
 	issue(&c.etcdOperator, "etcd", "operator-etcd", pki.Request{CommonName: "pgha-operator", Usage: pki.ClientUsage})
-	issue(&c.patroniOperator, "patroni", "operator-patroni", pki.Request{CommonName: "pgha-operator", Usage: pki.ClientUsage})
 	for _, h := range sp.Databases() {
 		names, addresses := serverNames(h)
 		var hc hostCertificates
@@ -66,8 +61,6 @@ func loadCredentials(ctx context.Context, s *state, sp *Spec) (*credentials, err
 		issue(&hc.etcdPeer, "etcd", h.Name+"-etcd-peer", pki.Request{CommonName: h.Member, DNSNames: names, IPs: addresses, Usage: pki.PeerUsage})
 		issue(&hc.etcdGateway, "etcd", h.Name+"-etcd-gateway", pki.Request{CommonName: "gateway-" + h.Member, Usage: pki.ClientUsage})
 		issue(&hc.etcdClient, "etcd", h.Name+"-etcd-client", pki.Request{CommonName: "patroni-" + h.Member, Usage: pki.ClientUsage})
-		issue(&hc.restServer, "patroni", h.Name+"-rest-server", pki.Request{CommonName: h.Member, DNSNames: names, IPs: addresses, Usage: pki.ServerUsage})
-		issue(&hc.restClient, "patroni", h.Name+"-rest-client", pki.Request{CommonName: "patroni-" + h.Member, Usage: pki.ClientUsage})
 		if vip, ok := vipAddress(sp); ok {
 			addresses = append(addresses, vip)
 		}
@@ -78,6 +71,9 @@ func loadCredentials(ctx context.Context, s *state, sp *Spec) (*credentials, err
 		}
 		issue(&hc.postgres, "postgres", h.Name+"-postgres", pki.Request{CommonName: h.Member, DNSNames: names, IPs: addresses, Usage: pki.ServerUsage})
 		c.hosts[h.Name] = hc
+	}
+	if err == nil {
+		err = s.rest(sp, c)
 	}
 	if err != nil {
 		return nil, err

@@ -87,6 +87,9 @@ func (s *state) adopt(role, generated, verifier string) error {
 
 // settlePasswords refuses to give the hosts passwords that the roles do not have. Where there is no cluster yet, any will do.
 func (r *Run) settlePasswords(ctx context.Context) error {
+	if r.state.unfinishedREST() {
+		r.Warn("", "the rotation of the REST API's authority is not finished: pgha-cli secrets rotate rest")
+	}
 	changed, unfinished := r.credentials.changed, r.state.unfinished()
 	if len(changed)+len(unfinished) == 0 {
 		return nil

@@ -14,36 +14,47 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// RotateOptions say which passwords are replaced.
+// RotateOptions say which secrets are replaced.
 type RotateOptions struct {
 	Operation
-	// Which are the roles: superuser, replication, rewind. Default: all three.
+	// Which are the passwords of the roles superuser, replication and rewind, and rest: the authority of Patroni's REST API
+	// with all certificates from it. Default: all four.
 	Which []string
 }
 
 // RotateResult is what RotateSecrets did.
 type RotateResult struct {
-	// Rotated are the roles that have a new password.
+	// Rotated are those of RotateOptions.Which that are new now.
 	Rotated []string        `json:"rotated"`
 	Took    patroni.Elapsed `json:"took_seconds"`
 }
 
 // RotateSecrets gives roles new passwords while the cluster works: generated ones, or what the file or the command of the
 // spec gives now, which must have changed. Applications that log in as the superuser need its new password from then on.
+// It replaces the authority of Patroni's REST API, too, so that no old client key opens it any more.
 //
 // The new password is kept in the state directory before the cluster is given it, then PostgreSQL gets its verifier, then
 // every database host its file, and at last it becomes the one in force. Sessions and replication go on. A role has one
 // password at a time, so a replica whose connection breaks in the moment between the second and third step is refused, and
 // tries again until its host has the file.
 //
+// The REST API's authority is replaced in three steps, each finished on every host before the next: both authorities are
+// trusted, certificates of the new one are presented, the new one alone is trusted. Members and balancers are reloaded one
+// at a time, and the next one only when the one before is healthy; no PostgreSQL is restarted and no session is cut. A
+// balancer that was just reloaded takes no new sessions for writes until its first check, half a second at most.
+//
 // It refuses (ErrRefused) before anything is changed when a member is not healthy or its host out of reach, because that host
 // would be left with the old password. Interrupted anywhere it is finished by calling it again, with the same passwords;
-// until then Apply refuses. The cluster object uses the new passwords afterwards; nothing else may use it meanwhile.
+// until then Apply refuses, unless it is only the REST API that is unfinished: then Apply warns. The cluster object uses the new passwords afterwards; nothing else may use it meanwhile.
 func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (RotateResult, error) {
 	start := time.Now()
 	var result RotateResult
 	s := c.state
-	which, err := rotated(opts.Which, s.unfinished())
+	unfinished := s.unfinished()
+	if s.unfinishedREST() {
+		unfinished = append(unfinished, secretREST)
+	}
+	which, err := rotated(opts.Which, unfinished)
 	if err != nil {
 		return result, err
 	}
@@ -54,21 +65,23 @@ func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (Rotate
 		defer s.close()
 	}
 	err = c.operate(ctx, "rotate secrets", opts.Operation, lockEtcd, func(ctx context.Context, run *Run) error {
-		if err := run.refuseRotation(ctx, which); err != nil {
+		roles := slices.DeleteFunc(slices.Clone(which), func(name string) bool { return name == secretREST })
+		if err := run.refuseRotation(ctx, roles); err != nil {
 			return err
 		}
-		next, generated, err := c.newCredentials(s, which, opts.DryRun)
-		if err != nil {
-			return err
+		rest := len(roles) < len(which)
+		if rest {
+			if err := run.refuseREST(ctx); err != nil {
+				return err
+			}
 		}
-		old := c.credentials
-		c.credentials = next
-		if err := run.bringIn(ctx, s, which, generated); err != nil {
-			c.credentials = old
-			return err
+		if len(roles) > 0 {
+			if err := run.rotatePasswords(ctx, s, roles); err != nil {
+				return err
+			}
 		}
-		if opts.DryRun {
-			c.credentials = old
+		if rest {
+			return run.rotateREST(ctx, s)
 		}
 		return nil
 	})
@@ -78,15 +91,33 @@ func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (Rotate
 	return result, err
 }
 
+// rotatePasswords gives the roles new passwords.
+func (r *Run) rotatePasswords(ctx context.Context, s *state, roles []string) error {
+	next, generated, err := r.newCredentials(s, roles, r.planning())
+	if err != nil {
+		return err
+	}
+	old := r.credentials
+	r.credentials = next
+	err = r.bringIn(ctx, s, roles, generated)
+	if err != nil || r.planning() {
+		r.credentials = old
+	}
+	return err
+}
+
+// rotatable are the names that RotateOptions.Which may hold.
+func rotatable() []string { return append(roleNames(), secretREST) }
+
 // rotated puts the names in order, together with those of a rotation that was interrupted, and refuses names that are none.
 func rotated(which, unfinished []string) ([]string, error) {
 	for _, name := range which {
-		if !slices.Contains(roleNames(), name) {
-			return nil, remote.WithHint(fmt.Errorf("%w: there is no password of %q", patroni.ErrInvalid, name), "there are "+strings.Join(roleNames(), ", "))
+		if !slices.Contains(rotatable(), name) {
+			return nil, remote.WithHint(fmt.Errorf("%w: there is no secret %q to rotate", patroni.ErrInvalid, name), "there are "+strings.Join(rotatable(), ", "))
 		}
 	}
-	return slices.DeleteFunc(roleNames(), func(role string) bool {
-		return len(which) > 0 && !slices.Contains(which, role) && !slices.Contains(unfinished, role)
+	return slices.DeleteFunc(rotatable(), func(name string) bool {
+		return len(which) > 0 && !slices.Contains(which, name) && !slices.Contains(unfinished, name)
 	}), nil
 }
 

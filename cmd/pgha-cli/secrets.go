@@ -18,19 +18,23 @@ func secretsCommand(out *terminal) *cli.Command {
 
 func secretsRotateCommand(out *terminal) *cli.Command {
 	return &cli.Command{
-		Name: "rotate", Usage: "give roles new passwords while the cluster works", ArgsUsage: "[superuser] [replication] [rewind]",
-		Description: "All three unless some are named. New passwords are generated, or are what the file or command of the specification gives\n" +
-			"by now. Sessions and replication go on; nothing is restarted or reloaded. Applications that log in as the superuser\n" +
-			"need its new password from then on: pgha-cli connection names the file. Interrupted, it is finished by running it again.",
+		Name: "rotate", Usage: "replace passwords and REST certificates while the cluster works", ArgsUsage: "[superuser] [replication] [rewind] [rest]",
+		Description: "All four unless some are named. New passwords are generated, or are what the file or command of the specification gives\n" +
+			"by now; nothing is restarted or reloaded for them. Applications that log in as the superuser need its new password from\n" +
+			"then on: pgha-cli connection names the file.\n\n" +
+			"rest is the authority of Patroni's REST API with the certificates of members and operator: both authorities are trusted,\n" +
+			"then the new certificates are presented, then the old authority is forgotten, and with it every old key. Patroni and\n" +
+			"HAProxy are reloaded, one host at a time.\n\n" +
+			"Sessions and replication go on. Interrupted, it is finished by running it again.",
 		Flags: operationFlags(),
 		Action: func(c *cli.Context) error {
 			return operate(c, out, operation[pgha.RotateResult]{
-				question: "Whoever logs in with an old password is refused from then on. Go ahead?",
+				question: "Whoever uses an old password or key is refused from then on. Go ahead?",
 				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.RotateResult, error) {
 					return cl.RotateSecrets(ctx, pgha.RotateOptions{Operation: op, Which: c.Args().Slice()})
 				},
 				show: func(r pgha.RotateResult) {
-					out.printf("new passwords after %s: %s\n", r.Took, strings.Join(r.Rotated, ", "))
+					out.printf("new after %s: %s\n", r.Took, strings.Join(r.Rotated, ", "))
 				},
 			})
 		},

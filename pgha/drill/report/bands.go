@@ -96,6 +96,8 @@ func memberLane(w window, rec drill.Recording, member string) lane {
 		switch m.Role {
 		case drill.Writable:
 			s.class, s.text, s.words = "writable", "takes writes", "takes writes"
+		case drill.Blocked:
+			s.class, s.text, s.words = "blocked", "writes wait", "out of recovery, but writes wait"
 		case drill.ReadOnly:
 			s.class, s.words = "readonly", "read only"
 		default:

@@ -57,7 +57,7 @@ func writeBars(w window, run drill.Run) bars {
 	}
 	b := drawBars(w, counts)
 	b.Name, b.Unit = "Writes", "acknowledged"
-	b.Summary = fmt.Sprintf("Writes per %s: in this picture %d acknowledged, %d failed, %d of unknown fate, %d acknowledged and lost", w.Bucket, all.good, all.bad, all.unknown, all.lost)
+	b.Summary = fmt.Sprintf("Writes per %s: in this picture %d acknowledged, %d failed, %d of unknown fate, %d acknowledged and lost", w.per(), all.good, all.bad, all.unknown, all.lost)
 	return b
 }
 
@@ -77,7 +77,7 @@ func readBars(w window, run drill.Run) bars {
 	}
 	b := drawBars(w, counts)
 	b.Name, b.Unit = "Reads", "answered"
-	b.Summary = fmt.Sprintf("Reads per %s: in this picture %d answered, %d failed", w.Bucket, all.good, all.bad)
+	b.Summary = fmt.Sprintf("Reads per %s: in this picture %d answered, %d failed", w.per(), all.good, all.bad)
 	return b
 }
 

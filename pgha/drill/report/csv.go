@@ -126,8 +126,9 @@ var membersColumns = runColumns(
 	Column{"asked", "when it was asked"},
 	Column{"answered", "when it answered, or was given up; the role was true at some moment between the two"},
 	Column{"asked_seconds", "when it was asked, in seconds after the fault"},
-	Column{"role", "writable, read_only or down"},
+	Column{"role", "writable, blocked (out of recovery, but a write waited), read_only or down"},
 	Column{"timeline", "PostgreSQL's timeline"},
+	Column{"started", "when PostgreSQL was started, by the host's clock"},
 	Column{"error", "the error in words"},
 )
 
@@ -137,7 +138,7 @@ func membersRows(run drill.Run, add func(...string)) {
 		if s.Timeline != 0 {
 			timeline = strconv.Itoa(s.Timeline)
 		}
-		add(s.Member, stamp(s.Asked), stamp(s.Answered), since(run, s.Asked), string(s.Role), timeline, s.Error)
+		add(s.Member, stamp(s.Asked), stamp(s.Answered), since(run, s.Asked), string(s.Role), timeline, stamp(s.Started), s.Error)
 	}
 }
 

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -122,10 +123,10 @@ func tiles(r drill.Result) []tile {
 	var all []tile
 	for _, kind := range []struct {
 		name    string
-		planned bool
+		writes  drill.Writes
 		promise float64
-	}{{"Longest failover", false, r.Promise.FailoverSeconds}, {"Longest switchover", true, r.Promise.SwitchoverSeconds}} {
-		if t, any := gapTile(r, kind.name, kind.planned, kind.promise); any {
+	}{{"Longest failover", drill.WithinFailover, r.Promise.FailoverSeconds}, {"Longest switchover", drill.WithinSwitchover, r.Promise.SwitchoverSeconds}} {
+		if t, any := gapTile(r, kind.name, kind.writes, kind.promise); any {
 			all = append(all, t)
 		}
 	}
@@ -148,10 +149,10 @@ func tiles(r drill.Result) []tile {
 	return append(all, rows, double)
 }
 
-func gapTile(r drill.Result, name string, plannedOnes bool, promise float64) (t tile, any bool) {
+func gapTile(r drill.Result, name string, writes drill.Writes, promise float64) (t tile, any bool) {
 	longest, where := 0.0, ""
 	for _, run := range r.Runs {
-		if o := run.Outcome; planned(o.Scenario) == plannedOnes && o.GapSeconds >= longest {
+		if o := run.Outcome; cmp.Or(run.Recording.Expect.Writes, drill.WithinFailover) == writes && o.GapSeconds >= longest {
 			longest, where, any = o.GapSeconds, o.Scenario, true
 		}
 	}
@@ -173,7 +174,7 @@ func listedOf(index int, run drill.Run, p drill.Promise, drawn bool) listed {
 	if o.RedundantSeconds >= 0 {
 		l.Redundant = number(o.RedundantSeconds)
 	}
-	if limit := promised(p, o.Scenario); limit > 0 {
+	if limit := promised(p, run); limit > 0 {
 		l.GapBad = o.GapSeconds > limit
 	}
 	if drawn {

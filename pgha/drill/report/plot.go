@@ -90,5 +90,15 @@ func phaseKeys() []phaseKey {
 	return keys
 }
 
-// PromiseText is the promise with its unit.
-func (s *scenario) PromiseText() string { return round(s.Promise) + " s" }
+// Bound says in words how long writes may stay away.
+func (s *scenario) Bound() string {
+	switch {
+	case s.Writes == drill.MustStop:
+		return "must stop"
+	case s.Writes == drill.UntilMended:
+		return "until mended"
+	case s.Promise > 0:
+		return "of " + round(s.Promise) + " s"
+	}
+	return ""
+}

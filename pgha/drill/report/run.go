@@ -39,7 +39,7 @@ func runViewOf(index int, run drill.Run, p drill.Promise, open bool) *runView {
 
 func facts(run drill.Run, p drill.Promise) []fact {
 	o := run.Outcome
-	limit := promised(p, o.Scenario)
+	limit := promised(p, run)
 	gap := fact{Name: "Without writes", Value: number(o.GapSeconds) + " s", Bad: limit > 0 && o.GapSeconds > limit}
 	if limit > 0 {
 		gap.Note = "promised " + round(limit) + " s"

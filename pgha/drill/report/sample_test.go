@@ -32,8 +32,11 @@ type made struct {
 	double float64
 	// balancer: the fault strikes the holder of the address, and no leader.
 	balancer bool
-	broken   []string
-	err      string
+	// expect is the scenario's, quorum that writes wait at a leader that stays.
+	expect drill.Writes
+	quorum bool
+	broken []string
+	err    string
 }
 
 func (m made) at(seconds float64) time.Time {
@@ -61,7 +64,7 @@ func (m made) build() drill.Run {
 		fault.Mended = m.at(m.old - 0.5*m.old*0.4)
 	}
 	rec := drill.Recording{
-		Scenario: m.scenario, Run: m.run, Began: m.at(-9), Ended: m.at(m.end()), Fault: fault,
+		Scenario: m.scenario, Run: m.run, Began: m.at(-9), Ended: m.at(m.end()), Fault: fault, Expect: drill.Expect{Writes: m.expect},
 		Members: []string{"postgres-01", "postgres-02", "postgres-03"}, Balancers: []string{"haproxy-01", "haproxy-02", "haproxy-03"},
 		Writes: probe.Result{Run: "made", Rate: 20, Started: m.at(-8.9), Stopped: m.at(m.end())},
 		Held:   map[string][]int64{},
@@ -106,10 +109,7 @@ func (m made) writes(rec *drill.Recording, random *rand.Rand) (lost []int64) {
 			took = m.gap() - t - 0.001
 		}
 		a.Done = m.at(t + took)
-		if a.Outcome == probe.Acked && t < 0 && t > -float64(m.lost)*0.05-0.001 {
-			lost = append(lost, seq)
-		}
-		if !stopped && t < 0 && t+0.05 >= 0 {
+		if !stopped && t < 0 && t+0.0501 >= 0 {
 			t = 0.01
 		} else {
 			t += max(0.05, took)
@@ -124,7 +124,12 @@ func (m made) writes(rec *drill.Recording, random *rand.Rand) (lost []int64) {
 		}
 		rec.Writes.Attempts = append(rec.Writes.Attempts, a)
 	}
-	return lost
+	for _, a := range rec.Writes.Attempts {
+		if a.Outcome == probe.Acked && a.Done.Before(m.at(0)) {
+			lost = append(lost, a.Seq)
+		}
+	}
+	return lost[len(lost)-m.lost:]
 }
 
 func (m made) reads(rec *drill.Recording, random *rand.Rand) {
@@ -142,13 +147,17 @@ func (m made) states(rec *drill.Recording) {
 		for i, member := range rec.Members {
 			s := drill.MemberState{Member: member, Asked: m.at(t), Answered: m.at(t + 0.004), Role: drill.ReadOnly, Timeline: 4}
 			switch {
-			case i == 0 && (t < 0 || m.balancer || m.gap() == 0):
+			case m.quorum && i == 0 && t >= 0 && t < m.gap():
+				s.Role = drill.Blocked
+			case m.quorum && i > 0 && t >= 0 && t < m.old:
+				s.Role, s.Error, s.Timeline = drill.Down, "no route to host", 0
+			case i == 0 && (t < 0 || m.quorum || m.balancer || m.gap() == 0):
 				s.Role = drill.Writable
 			case i == 0 && m.double > 0 && t < m.promoted()+m.double:
 				s.Role = drill.Writable
 			case i == 0 && m.old > 0 && t < m.old:
 				s.Role, s.Error, s.Timeline = drill.Down, "connection refused", 0
-			case i == 1 && m.gap() > 0 && !m.balancer && t >= m.promoted():
+			case i == 1 && m.gap() > 0 && !m.balancer && !m.quorum && t >= m.promoted():
 				s.Role, s.Timeline = drill.Writable, 5
 			}
 			rec.States = append(rec.States, s)
@@ -168,7 +177,7 @@ func (m made) leaders(rec *drill.Recording) {
 	case m.balancer:
 		add(m.phases[3]*0.1, func(l *drill.Leadership) { l.Address = nil })
 		add(m.phases[3], func(l *drill.Leadership) { l.Address = []string{"haproxy-02"} })
-	case m.gap() > 0:
+	case m.gap() > 0 && !m.quorum:
 		add(m.phases[0], func(l *drill.Leadership) { l.Patroni = "" })
 		add(m.phases[0]+m.phases[1], func(l *drill.Leadership) { l.Patroni = "postgres-02" })
 		add(m.promoted()+0.9, func(l *drill.Leadership) { l.Etcd = "postgres-01" })
@@ -183,7 +192,7 @@ func (m made) outcome(rec drill.Recording, lost int) drill.Outcome {
 		RedundantSeconds: m.redundant, FromLeader: "postgres-01", ToLeader: "postgres-02",
 		Verdict: drill.Verdict{Kept: len(m.broken) == 0 && m.err == "", Broken: m.broken},
 	}
-	if m.balancer || m.gap() == 0 {
+	if m.balancer || m.quorum || m.gap() == 0 {
 		o.ToLeader = "postgres-01"
 	}
 	o.GapSeconds, o.GapStart, o.GapEnd = m.gap(), m.at(0), m.at(m.gap())
@@ -204,7 +213,7 @@ func (m made) outcome(rec drill.Recording, lost int) drill.Outcome {
 }
 
 func switchoverRun(run int, slower float64) made {
-	return made{scenario: "switchover", run: run, fault: "Switchover from postgres-01 to postgres-02", host: "postgres-01",
+	return made{scenario: "switchover", run: run, fault: "Switchover from postgres-01 to postgres-02", host: "postgres-01", expect: drill.WithinSwitchover,
 		phases: [5]float64{0.21 * slower, 0.08, 0.19 * slower, 0.22, 0.06}, old: 2.6, redundant: 3.4}
 }
 
@@ -222,6 +231,11 @@ func doubleRun(run int) made {
 	return made{scenario: "leader-cut-off", run: run, fault: "postgres-01 cut off from the other members, but not from clients", host: "postgres-01",
 		phases: [5]float64{11.2, 0.4, 0.9, 19.1, 0.2}, double: 6.4, old: 39, redundant: 58, lost: 4,
 		broken: []string{"31.8 s without writes; promised: 30 s", "4 acknowledged rows lost; promised: 0", "two members took writes for 6.4 s"}}
+}
+
+func replicasRun(run int) made {
+	return made{scenario: "replicas-lost", run: run, fault: "Power of postgres-02 and postgres-03 cut", host: "postgres-02", expect: drill.MustStop, quorum: true, silent: true,
+		phases: [5]float64{0, 0, 64.2, 0, 0.3}, old: 61, redundant: 68}
 }
 
 func replicaRun(run int) made {
@@ -251,7 +265,7 @@ passwords:
 	}
 	for run := 1; run <= perScenario; run++ {
 		r.Runs = append(r.Runs,
-			switchoverRun(run, 1+0.3*float64(run%4)).build(), powerRun(run, 17.4+float64(run%5)).build(), balancerRun(run).build(), replicaRun(run).build())
+			switchoverRun(run, 1+0.3*float64(run%4)).build(), powerRun(run, 17.4+float64(run%5)).build(), balancerRun(run).build(), replicaRun(run).build(), replicasRun(run).build())
 	}
 	return r
 }
@@ -303,4 +317,3 @@ func hostile(text string) drill.Result {
 	pairs := map[string]string{name("k"): name("v")}
 	return drill.Result{Cluster: name("c"), Specification: name("spec"), Versions: pairs, Settings: pairs, Runs: []drill.Run{run}}
 }
-

@@ -15,8 +15,9 @@ type scenario struct {
 	// Score says how many of how many runs kept the promise, where there are several.
 	Score string
 	Gap   stat
-	// Promise in seconds.
+	// Promise in seconds, zero where writes may stay away until the fault is mended.
 	Promise float64
+	Writes  drill.Writes
 	Plot    plot
 	// Cells are the figures of the table, without the verdict.
 	Cells []cell
@@ -36,7 +37,7 @@ func scenariosOf(r drill.Result) []*scenario {
 		at := slices.IndexFunc(all, func(s *scenario) bool { return s.Name == name })
 		if at < 0 {
 			at = len(all)
-			all = append(all, &scenario{ID: fmt.Sprintf("s%d", at+1), Name: name, Status: kept, Promise: promised(r.Promise, name)})
+			all = append(all, &scenario{ID: fmt.Sprintf("s%d", at+1), Name: name, Status: kept, Promise: promised(r.Promise, run), Writes: run.Recording.Expect.Writes})
 		}
 		all[at].runs, all[at].indices = append(all[at].runs, run), append(all[at].indices, i)
 	}
@@ -66,11 +67,11 @@ func (s *scenario) judge() {
 
 // columns are the heads of the table of figures, after the scenario's name.
 func columns() []string {
-	heads := []string{"Seconds without writes"}
+	heads := []string{"Without writes"}
 	for _, name := range drill.PhaseNames() {
 		heads = append(heads, string(name))
 	}
-	return append(heads, "Rows lost", "Rows of unknown fate", "Double writers", "Seconds until redundant")
+	return append(heads, "Rows lost", "Unknown fate", "Double writers", "Redundant after")
 }
 
 // figures works out the cells of columns.

@@ -34,7 +34,7 @@ func (s stat) cell(write func(float64) string) cell {
 		return cell{Main: "–"}
 	}
 	c := cell{Main: write(s.Median)}
-	if s.N > 1 {
+	if s.N > 1 && write(s.Min) != write(s.Max) {
 		c.Range = write(s.Min) + " – " + write(s.Max)
 	}
 	return c

@@ -1,8 +1,6 @@
 package report
 
 import (
-	"strings"
-
 	"github.com/pgha/toolkit/pgha/drill"
 )
 
@@ -42,13 +40,14 @@ func worst(all ...status) status {
 	return w
 }
 
-// promised is the promise that a scenario is held against, in seconds. Zero: none.
-func promised(p drill.Promise, scenario string) float64 {
-	if planned(scenario) {
+// promised is how many seconds a run may go without writes. Zero: there is no such bound, as writes have to wait until the
+// fault is mended.
+func promised(p drill.Promise, run drill.Run) float64 {
+	switch run.Recording.Expect.Writes {
+	case drill.UntilMended, drill.MustStop:
+		return 0
+	case drill.WithinSwitchover:
 		return p.SwitchoverSeconds
 	}
 	return p.FailoverSeconds
 }
-
-// planned tells whether a scenario is a switchover.
-func planned(scenario string) bool { return strings.HasPrefix(scenario, "switchover") }

@@ -17,7 +17,7 @@ type timeline struct {
 	Per     string
 	Caption string
 	Marks   []flag
-	// MarkRows is the height that the marks' labels need.
+	// MarkHeight is what their labels need.
 	MarkHeight int
 	Gap        *band
 	Phases     []band
@@ -35,12 +35,14 @@ type flag struct {
 	// DX keeps the label clear of its line, Y is its height.
 	DX string
 	Y  int
+	// Top is where the line begins, so that it does not cross the labels above its own.
+	Top int
 }
 
 func timelineOf(run drill.Run) timeline {
 	w := windowOf(run)
 	o := run.Outcome
-	t := timeline{From: decimal(w.seconds(w.From)), To: decimal(w.seconds(w.To)), Bars: w.Bars, Per: w.Bucket.String(),
+	t := timeline{From: decimal(w.seconds(w.From)), To: decimal(w.seconds(w.To)), Bars: w.Bars, Per: w.per(),
 		Rows: []bars{writeBars(w, run)}, Lanes: lanesOf(w, run), Ticks: w.ticks(), Cut: w.Cut}
 	if len(run.Recording.Reads) > 0 {
 		t.Rows = append(t.Rows, readBars(w, run))
@@ -57,7 +59,7 @@ func timelineOf(run drill.Run) timeline {
 	for _, s := range o.DoubleHolders {
 		t.Doubles = append(t.Doubles, w.alarm(s, "both carry the address"))
 	}
-	t.Caption = fmt.Sprintf("Seconds relative to the fault. Bars count what happened within %s.", w.Bucket)
+	t.Caption = fmt.Sprintf("Seconds relative to the fault. Bars count what happened within %s.", w.per())
 	return t
 }
 
@@ -132,7 +134,7 @@ func (w window) flags(run drill.Run) (flags []flag, height int) {
 			ends = append(ends, 0)
 		}
 		ends[row] = left + width
-		flags = append(flags, flag{X: percent(x), Label: f.label, Class: f.class, Anchor: anchor, DX: dx, Y: row*flagHeight + 12,
+		flags = append(flags, flag{X: percent(x), Label: f.label, Class: f.class, Anchor: anchor, DX: dx, Y: row*flagHeight + 12, Top: row * flagHeight,
 			Title: fmt.Sprintf("%s at %s", f.label, signed(w.seconds(f.at)))})
 	}
 	return flags, max(1, len(ends))*flagHeight + 2

@@ -10,12 +10,10 @@ import (
 
 // What of a run is drawn.
 const (
-	beforeFault = 4 * time.Second  // shown before the fault
-	afterEvents = 4 * time.Second  // shown after the last event
-	quietWindow = 12 * time.Second // shown after a fault at the least
-	longWindow  = 90 * time.Second // beyond this, what follows the gap is cut off
-	maxBars     = 900              // bars in a row at most
-	maxTicks    = 9                // labels of the axis at most
+	shortest   = 6 * time.Second  // shown after the fault at the least
+	longWindow = 90 * time.Second // beyond this, what follows the gap is cut off
+	maxBars    = 900              // bars in a row at most
+	maxTicks   = 9                // labels of the axis at most
 )
 
 // window is the part of a run that is drawn, and its scale.
@@ -37,7 +35,7 @@ func windowOf(run drill.Run) window {
 	if w.Zero.IsZero() {
 		w.Zero = rec.Began
 	}
-	must := latest(w.Zero.Add(quietWindow-afterEvents), o.Fault.Done, o.GapEnd)
+	must := latest(w.Zero.Add(shortest*3/4), o.Fault.Done, o.GapEnd)
 	for _, s := range append(o.DoubleWriters, o.DoubleHolders...) {
 		must = latest(must, s.End)
 	}
@@ -45,10 +43,11 @@ func windowOf(run drill.Run) window {
 	if l := len(rec.Leadership); l > 0 {
 		may = latest(may, rec.Leadership[l-1].At)
 	}
-	w.From, w.To = w.Zero.Add(-beforeFault), may.Add(afterEvents)
 	if limit := max(longWindow, 4*must.Sub(w.Zero)); may.Sub(w.Zero) > limit {
-		w.To = latest(must.Add(afterEvents+must.Sub(w.Zero)), w.Zero.Add(longWindow/3))
+		may = latest(must.Add(must.Sub(w.Zero)), w.Zero.Add(longWindow/3))
 	}
+	shown := may.Sub(w.Zero)
+	w.From, w.To = w.Zero.Add(-min(5*time.Second, shown/3)), may.Add(min(5*time.Second, shown/3))
 	if !o.GapStart.IsZero() && o.GapStart.Before(w.From) {
 		w.From = o.GapStart.Add(-time.Second)
 	}
@@ -106,6 +105,14 @@ func (w window) bucket(t time.Time) (int, bool) {
 		return 0, false
 	}
 	return int(t.Sub(w.From) / w.Bucket), true
+}
+
+// per says in words what a bar stands for.
+func (w window) per() string {
+	if w.Bucket < time.Second {
+		return fmt.Sprintf("%d ms", w.Bucket.Milliseconds())
+	}
+	return fmt.Sprintf("%d s", int(w.Bucket.Seconds()))
 }
 
 // tick is a mark of the axis.

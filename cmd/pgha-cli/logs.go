@@ -133,15 +133,20 @@ func past(flag, text string, now time.Time) (time.Time, error) {
 	return time.Time{}, usagef("--%s %q: a time is 10m (ago), 02:00 (the last one) or 2026-11-30T02:00", flag, text)
 }
 
-// entryText prints a line for people. What a program logged must not command the terminal.
+// harmless is text that cannot command the terminal, whatever a program logged.
+func harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
+}
+
+// entryText prints a line for people.
 func entryText(out *terminal) func(pgha.LogEntry) error {
 	return func(e pgha.LogEntry) error {
-		message := strings.Map(func(r rune) rune {
-			if r == '\t' || r == '\n' || unicode.IsPrint(r) {
-				return r
-			}
-			return unicode.ReplacementChar
-		}, e.Message)
+		message := harmless(e.Message)
 		message = strings.ReplaceAll(strings.TrimRight(message, "\n"), "\n", "\n    ")
 		if e.Priority <= 3 { // error and worse
 			message = out.paint(red, message)

@@ -68,7 +68,7 @@ func newApp(out *terminal) *cli.App {
 		},
 		Commands: slices.Concat(
 			category("Begin", initCommand(out), specCommand(out), preflightCommand(out), planCommand(out), applyCommand(out)),
-			category("Look", statusCommand(out), verifyCommand(out), adviseCommand(out), historyCommand(out), logsCommand(out), queryCommand(out),
+			category("Look", statusCommand(out), verifyCommand(out), drillCommand(out), doctorCommand(out), adviseCommand(out), historyCommand(out), whyCommand(out), logsCommand(out), queryCommand(out),
 				psqlCommand(out), connectionCommand(out)),
 			category("Operate", switchoverCommand(out), failoverCommand(out), restartCommand(out), reloadCommand(out), reinitCommand(out),
 				pauseCommand(out), resumeCommand(out), configCommand(out), syncCommand(out), secretsCommand(out),

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/incident"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+func whyCommand(out *terminal) *cli.Command {
+	return &cli.Command{
+		Name: "why", Usage: "explain what happened: what began it, how long nobody could write, what was lost, when all was back",
+		Description: "Reads the journals of all hosts, Patroni's history and the trail of operations, and tells of each incident its\n" +
+			"cause, its course and its cost. Times are this machine's. --evidence shows the lines that each step was read from.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "since", Value: "1h", Usage: "from this `TIME` on: 1h (ago), 02:00 (the last one) or 2026-11-30T02:00"},
+			&cli.StringFlag{Name: "until", DefaultText: "now", Usage: "up to this `TIME`"},
+			&cli.BoolFlag{Name: "all", DisableDefaultText: true, Usage: "also what neither stopped writes nor took redundancy away, and operations that changed nothing"},
+			&cli.BoolFlag{Name: "evidence", Aliases: []string{"v"}, DisableDefaultText: true, Usage: "the journal's line for each step"},
+			outputFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			now := time.Now()
+			var opts incident.Options
+			var err error
+			if opts.Since, err = past("since", c.String("since"), now); err != nil {
+				return err
+			}
+			if opts.Until, err = past("until", c.String("until"), now); err != nil {
+				return err
+			}
+			if !opts.Until.IsZero() && !opts.Since.Before(opts.Until) {
+				return usagef("--until is not after --since")
+			}
+			connect := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
+			return withCluster(c, out, connect, func(ctx context.Context, cl *pgha.Cluster) error {
+				opts.Warn = func(host string, err error) {
+					out.notef("%s %s: %v\n", out.paint(yellow, "!"), host, err)
+					if hint := remote.Hint(err); hint != "" {
+						out.notef("  %s\n", hint)
+					}
+				}
+				account, err := incident.Explain(ctx, cl, opts)
+				if err != nil {
+					return err
+				}
+				left := 0
+				if !c.Bool("all") {
+					account.Incidents, left = noteworthy(account.Incidents)
+				}
+				if wantsJSON(c) {
+					return out.json(account)
+				}
+				printAccount(out, account, c.Bool("evidence"), left)
+				return nil
+			})
+		},
+	}
+}
+
+// noteworthy leaves out what nobody noticed, and says how much that was.
+func noteworthy(all []incident.Incident) (kept []incident.Incident, left int) {
+	kept = slices.DeleteFunc(slices.Clone(all), func(in incident.Incident) bool {
+		return in.Class == incident.Disturbance || in.Class == incident.Planned && len(in.Events) == 1
+	})
+	return kept, len(all) - len(kept)
+}
+
+func printAccount(out *terminal, a incident.Account, evidence bool, left int) {
+	for i, in := range a.Incidents {
+		if i > 0 {
+			out.printf("\n")
+		}
+		printIncident(out, in, evidence)
+	}
+	if len(a.Incidents) == 0 {
+		out.printf("nothing happened since %s (%d lines read)\n", a.Since.Local().Format(time.DateTime), a.Lines)
+	}
+	if left > 0 {
+		out.printf("\n%s without consequences left out: --all shows them\n", counted(left, "event"))
+	}
+	for _, note := range a.Notes {
+		out.notef("%s %s\n", out.paint(yellow, "!"), note)
+	}
+	for _, clock := range a.Clocks {
+		if off := max(clock.OffsetSeconds, -clock.OffsetSeconds); off > clock.ErrorSeconds && off > 0.05 {
+			out.notef("%s the clock of %s is off by %.3f s (give or take %.3f s); its times are corrected by that\n", out.paint(yellow, "!"), clock.Host, clock.OffsetSeconds, clock.ErrorSeconds)
+		}
+	}
+}
+
+// printIncident prints the sentence, what is known about it, and its course.
+func printIncident(out *terminal, in incident.Incident, evidence bool) {
+	colour := map[incident.Class]string{incident.Failure: red, incident.Planned: green, incident.Disturbance: yellow}[in.Class]
+	out.printf("%s %s\n", out.paint(bold, in.Began.Local().Format("2006-01-02 15:04:05")), out.paint(colour, harmless(in.Headline)))
+	fact := func(name, format string, args ...any) {
+		out.printf("  %-10s %s\n", name, harmless(fmt.Sprintf(format, args...)))
+	}
+	fact("cause", "%s, %s", in.Cause.Text, in.Cause.Confidence)
+	if evidence {
+		fact("", "%s", in.Cause.Evidence)
+	}
+	if in.Lock != nil && in.NewLeader != in.OldLeader {
+		fact("leader", "%s until %s: %s; %s from %s", dash(in.OldLeader), short(in.Lock.Time), in.Lock.Reason, in.NewLeader, short(in.Lock.Taken))
+	}
+	for _, gap := range in.Gaps {
+		end := "still"
+		if !gap.Open {
+			end = short(gap.End) + " (" + gap.To + ")"
+		}
+		fact("no writes", "%.2f s from %s (%s) until %s", gap.Seconds, short(gap.Start), gap.From, end)
+	}
+	if in.Loss != nil {
+		fact("loss", "%s", in.Loss.Text)
+	}
+	if len(in.Missing) > 0 {
+		fact("missing", "%s", strings.Join(in.Missing, ", "))
+	}
+	out.printf("\n")
+	for _, e := range in.Events {
+		text := harmless(e.Text)
+		if e.Count > 1 {
+			text += out.paint(dim, fmt.Sprintf(" (%d times)", e.Count))
+		}
+		if e.Derived {
+			text += out.paint(dim, " (concluded)")
+		}
+		out.printf("  %+8.2f  %-12s %-10s %s\n", e.Time.Sub(in.Began).Seconds(), dash(e.Host), e.Component, text)
+		if evidence {
+			out.printf("            %s\n", out.paint(dim, harmless(strings.ReplaceAll(e.Evidence, "\n", " "))))
+		}
+	}
+}
+
+func short(t time.Time) string { return t.Local().Format("15:04:05.000") }

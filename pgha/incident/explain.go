@@ -1,0 +1,190 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// Options say which span is explained.
+type Options struct {
+	// Since is where the account begins. Default: an hour before Until.
+	Since time.Time
+	// Until is where it ends. Default: now.
+	Until time.Time
+	// Warn hears of whatever could not be read, from one goroutine at a time. nil hears nothing; Account.Notes has it as well.
+	Warn func(host string, err error)
+}
+
+// lookBack is how much more is read before Since: who leads is said once in loop_wait.
+const lookBack = 2 * time.Minute
+
+// Explain reads the journals of all hosts at once, Patroni's history and the trail of operations, and concludes. Hosts that
+// cannot be read are told to opts.Warn and noted in the account. It changes nothing. Errors are ctx's and those of
+// pgha.Cluster.Logs, when no host at all can be read.
+func Explain(ctx context.Context, cluster *pgha.Cluster, opts Options) (Account, error) {
+	if opts.Until.IsZero() {
+		opts.Until = time.Now()
+	}
+	if opts.Since.IsZero() {
+		opts.Since = opts.Until.Add(-time.Hour)
+	}
+	if !opts.Since.Before(opts.Until) {
+		return Account{}, errors.New("explain: since is not before until")
+	}
+	r := &reader{cluster: cluster, opts: opts, clocks: map[string]Clock{}, failed: map[string]bool{}}
+	r.around(ctx)
+	c := NewCollector(r.about())
+	if err := r.read(ctx, c); err != nil {
+		return Account{}, fmt.Errorf("explain: %w", err)
+	}
+	for i, m := range c.about.Machines {
+		c.about.Machines[i].Unreachable = r.failed[m.Name]
+		c.byName[m.Name].Unreachable = r.failed[m.Name]
+	}
+	a := c.Account()
+	a.Notes = append(a.Notes, r.notes...)
+	for _, m := range c.about.Machines {
+		if clock, ok := r.clocks[m.Name]; ok {
+			a.Clocks = append(a.Clocks, clock)
+		}
+	}
+	return a, nil
+}
+
+// reader is one call of Explain.
+type reader struct {
+	cluster    *pgha.Cluster
+	opts       Options
+	mu         sync.Mutex
+	clocks     map[string]Clock
+	address    string
+	history    []patroni.HistoryEntry
+	operations []pgha.OperationRecord
+	failed     map[string]bool
+	notes      []string
+}
+
+// around reads what is no journal, all at once. None of it is a condition.
+func (r *reader) around(ctx context.Context) {
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		history, err := r.cluster.History(ctx)
+		if err != nil {
+			r.note(fmt.Sprintf("Patroni's history could not be read: %v", err))
+		}
+		r.history = history
+	})
+	wait.Go(func() {
+		operations, err := r.cluster.Operations(ctx)
+		if err != nil {
+			r.note(fmt.Sprintf("the trail of operations is not complete: %v", err))
+		}
+		r.operations = slices.DeleteFunc(operations, func(o pgha.OperationRecord) bool {
+			return o.Time.Before(r.opts.Since.Add(-lookBack)) || o.Time.After(r.opts.Until)
+		})
+	})
+	wait.Go(func() {
+		_ = remote.Each(ctx, r.cluster.Targets(), func(ctx context.Context, t *remote.Target) error { r.clock(ctx, t); return nil })
+	})
+	wait.Wait()
+}
+
+func (r *reader) note(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notes = append(r.notes, text)
+}
+
+// clock measures a host's clock in one round trip, and looks whether it carries the virtual IP.
+func (r *reader) clock(ctx context.Context, t *remote.Target) {
+	address := "0.0.0.0"
+	if vip := r.cluster.Spec.VIP; vip != nil {
+		address = vip.Address
+	}
+	asked := time.Now()
+	res, err := t.Batch(ctx, []string{"date", "+%s.%N"}, []string{"ip", "-o", "address", "show", "to", address})
+	trip := time.Since(asked)
+	if err != nil {
+		return // its journal will not be read either, which is said
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if strings.TrimSpace(string(res[1].Stdout)) != "" {
+		r.address = t.Name
+	}
+	if s, err := strconv.ParseFloat(strings.TrimSpace(string(res[0].Stdout)), 64); err == nil {
+		offset := time.Unix(0, int64(s*1e9)).Sub(asked.Add(trip / 2))
+		r.clocks[t.Name] = Clock{Host: t.Name, OffsetSeconds: offset.Round(time.Millisecond).Seconds(), ErrorSeconds: (trip / 2).Round(time.Millisecond).Seconds()}
+	}
+}
+
+func (r *reader) about() About {
+	sp := r.cluster.Spec
+	a := About{
+		Since: r.opts.Since, Until: r.opts.Until, History: r.history, Operations: r.operations, AddressAt: r.address,
+		LoopWait: sp.Patroni.LoopWait, CheckInterval: sp.Balancer.CheckInterval, Synchronous: sp.Patroni.SynchronousMode != spec.SynchronousOff,
+	}
+	if sp.VIP != nil {
+		a.AdvertInterval = sp.VIP.AdvertInterval
+	}
+	for _, h := range sp.Hosts {
+		m := Machine{Name: h.Name}
+		if h.Role == spec.RoleDatabase {
+			m.Member = h.Member
+		}
+		if clock := r.clocks[h.Name]; max(clock.OffsetSeconds, -clock.OffsetSeconds) > clock.ErrorSeconds {
+			m.Offset = time.Duration(clock.OffsetSeconds * float64(time.Second))
+		}
+		a.Machines = append(a.Machines, m)
+	}
+	return a
+}
+
+// read takes the journals of the components and of the hosts themselves, both at once.
+func (r *reader) read(ctx context.Context, c *Collector) error {
+	var mu sync.Mutex
+	components := []pgha.LogComponent{pgha.LogAll, pgha.LogSystem}
+	errs := make([]error, len(components))
+	var wait sync.WaitGroup
+	for i, component := range components {
+		wait.Go(func() {
+			opts := pgha.LogsOptions{Component: component, Since: r.opts.Since.Add(-lookBack), Until: r.opts.Until, Warn: r.warn}
+			errs[i] = r.cluster.Logs(ctx, opts, func(line pgha.LogEntry) error {
+				mu.Lock()
+				defer mu.Unlock()
+				c.Add(line)
+				return nil
+			})
+		})
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+// warn hears of each host once. One that can be read in part, such as a PostgreSQL with log files of its own, is noted.
+func (r *reader) warn(host string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	unreachable := errors.Is(err, remote.ErrUnreachable)
+	note := fmt.Sprintf("%s: %v", host, err)
+	if unreachable && r.failed[host] || slices.Contains(r.notes, note) {
+		return
+	}
+	if r.failed[host] = r.failed[host] || unreachable; !unreachable {
+		r.notes = append(r.notes, note)
+	}
+	if r.opts.Warn != nil {
+		r.opts.Warn(host, err)
+	}
+}

@@ -1,0 +1,204 @@
+package incident
+
+import (
+	"slices"
+	"time"
+)
+
+// settling is how long after everything is back an incident still has an echo.
+const settling = 5 * time.Second
+
+// quiet is after how long without an event something that breaks is an incident of its own, although an earlier one is not
+// over.
+const quiet = 60 * time.Second
+
+// before is how long before an incident something may have hinted at it.
+const before = 15 * time.Second
+
+// group is the events of one incident.
+type group struct {
+	events []Event
+	gaps   []Gap
+	open   map[string]string // what is not back, in words
+	closed time.Time         // when the last of it was back
+	busy   time.Time         // until when an operation was at it
+	broken bool              // something was open
+}
+
+func (g *group) last() time.Time { return g.events[len(g.events)-1].Time }
+
+// group puts events together that belong to one incident.
+func (c *Collector) group(events []Event, gaps []Gap) []*group {
+	var all []*group
+	var cur *group
+	var leader, timeline string
+	var hints []Event
+	for _, e := range events {
+		switch e.Kind {
+		case LeaderSeen, KeyTaken:
+			former := leader
+			leader = e.Host
+			if e.Kind == KeyTaken && former != "" && former != leader {
+				e.fields["former"] = former
+			}
+		case TimelineSwitched:
+			timeline = e.fields["timeline"]
+		}
+		r := ruleOf(e.Kind)
+		opened, closed := c.conditions(e, leader, timeline)
+		if g := holding(all, closed); g != nil {
+			g.add(e, opened, closed)
+			cur = g
+			continue
+		}
+		if cur != nil && (cur.takes(e, r) || cur.without(e.Time, gaps)) {
+			cur.add(e, opened, closed)
+			continue
+		}
+		switch {
+		case r.weight >= effect:
+			cur = &group{open: map[string]string{}}
+			for _, h := range hints {
+				if e.Time.Sub(h.Time) < before {
+					cur.add(h, nil, nil)
+				}
+			}
+			hints = nil
+			cur.add(e, opened, closed)
+			all = append(all, cur)
+		case r.weight == note:
+			hints = append(hints, e)
+			if len(hints) > 200 {
+				hints = hints[100:]
+			}
+		}
+	}
+	for _, gap := range gaps {
+		if g := owner(all, gap); g != nil {
+			g.gaps = append(g.gaps, gap)
+		}
+	}
+	return all
+}
+
+// takes tells whether an event belongs to what is going on.
+func (g *group) takes(e Event, r rule) bool {
+	since := e.Time.Sub(g.last())
+	if !e.Time.After(g.busy) {
+		return true
+	}
+	if len(g.open) > 0 {
+		return since < quiet || r.weight < effect && since < 10*time.Minute
+	}
+	return r.weight < trigger && e.Time.Sub(g.end()) < settling
+}
+
+// without tells whether a moment is in a gap that began with the group.
+func (g *group) without(t time.Time, gaps []Gap) bool {
+	return slices.ContainsFunc(gaps, func(gap Gap) bool {
+		return !t.Before(gap.Start) && (gap.Open || !t.After(gap.End)) && gap.Start.Before(g.last().Add(settling)) &&
+			!gap.Start.Before(g.events[0].Time.Add(-detection))
+	})
+}
+
+// end is when everything was back, or the last event of a group in which nothing was open.
+func (g *group) end() time.Time {
+	if g.closed.IsZero() {
+		return g.last()
+	}
+	return g.closed
+}
+
+func (g *group) add(e Event, opened map[string]string, closed []string) {
+	g.events = append(g.events, e)
+	had := len(g.open)
+	if e.Kind == Operated {
+		g.busy = e.Last.Add(2 * time.Second)
+	}
+	for _, key := range closed {
+		delete(g.open, key)
+	}
+	if had > 0 && len(g.open) == 0 {
+		g.closed = e.Time
+	}
+	for key, what := range opened {
+		g.open[key] = what
+		g.broken = true
+		g.closed = time.Time{}
+	}
+}
+
+// holding is the newest group in which something is open that an event closes.
+func holding(all []*group, closed []string) *group {
+	for _, g := range slices.Backward(all) {
+		for _, key := range closed {
+			if _, open := g.open[key]; open {
+				return g
+			}
+		}
+	}
+	return nil
+}
+
+// owner is the group during which a gap began.
+func owner(all []*group, gap Gap) *group {
+	var best *group
+	for _, g := range all {
+		if g.events[0].Time.Add(-detection).After(gap.Start) {
+			break
+		}
+		if best == nil || !g.events[0].Time.After(gap.Start.Add(time.Second)) {
+			best = g
+		}
+	}
+	return best
+}
+
+// conditions are what an event opens, by key and in words, and what it closes.
+func (c *Collector) conditions(e Event, leader, timeline string) (opened map[string]string, closed []string) {
+	opened = map[string]string{}
+	h, unit := e.Host, e.fields["unit"]
+	database := c.byName[h] != nil && c.byName[h].Member != ""
+	lost := func() {
+		if database {
+			opened["stream:"+h] = h + " replicates"
+			return
+		}
+		opened["unit:haproxy:"+h] = "HAProxy on " + h + " runs"
+		opened["unit:keepalived:"+h] = "keepalived on " + h + " runs"
+	}
+	switch e.Kind {
+	case PowerLost, HostShutdown, HostUnreachable:
+		opened["host:"+h] = h + " is up"
+		lost()
+	case HostBooted:
+		closed = append(closed, "host:"+h)
+	case NetworkCut, StreamLost, PostmasterDied, ServerGone, ServerCrashed, ShutdownRequested, Panic:
+		opened["stream:"+h] = h + " replicates"
+	case KeyTaken:
+		closed = append(closed, "stream:"+h)
+		if former := e.fields["former"]; former != "" {
+			opened["stream:"+former] = former + " replicates"
+		}
+		opened["ready:"+h] = h + " takes writes"
+	case ServerReady:
+		closed = append(closed, "stream:"+h, "ready:"+h)
+	case Streaming:
+		if timeline == "" || e.fields["timeline"] == timeline {
+			closed = append(closed, "stream:"+h)
+		}
+	case UnitStopping, UnitKilled, UnitFailed:
+		opened["unit:"+unit+":"+h] = unit + " on " + h + " runs"
+	case UnitStarted:
+		closed = append(closed, "unit:"+unit+":"+h)
+	case LinkDown:
+		opened["link:"+h] = "the link of " + h + " is up"
+	case LinkUp:
+		closed = append(closed, "link:"+h)
+	case AddressFault:
+		opened["fit:"+h] = h + " can carry the virtual IP"
+	case AddressTaken, AddressLeft:
+		closed = append(closed, "fit:"+h)
+	}
+	return opened, closed
+}

@@ -1,0 +1,30 @@
+package incident
+
+// postgresqlTable is how PostgreSQL 14 to 18 word it, with lc_messages = C.
+var postgresqlTable = []recognizer{
+	{needs: "terminating connection due to unexpected postmaster exit", kind: PostmasterDied, text: "the postmaster was killed"},
+	{needs: "was terminated by signal", pattern: re(`(?P<process>[a-z][a-z ]*)(?: "[^"]*")? \(PID (?P<pid>\d+)\) was terminated by signal (?P<signal>\d+(?:: \w+)?)`), kind: BackendKilled, text: "{process} (process {pid}) was ended by signal {signal}"},
+	{needs: "terminating any other active server processes", kind: ServerCrashed, text: "ends all sessions and recovers: a process of it has crashed"},
+	{needs: "No space left on device", kind: DiskFull, text: "has no space left on its disk"},
+	{needs: "PANIC:", pattern: re(`PANIC:\s+(?P<what>.+)`), kind: Panic, text: "panic: {what}"},
+	{needs: "out of memory", pattern: re(`(?:ERROR|FATAL|LOG):\s+out of memory`), kind: OutOfMemory, text: "got no memory"},
+	{needs: "received fast shutdown request", kind: ShutdownRequested, text: "was told to stop"},
+	{needs: "received immediate shutdown request", kind: ShutdownRequested, text: "was told to stop at once"},
+	{needs: "received smart shutdown request", kind: ShutdownRequested, text: "was told to stop when all sessions have ended"},
+	{needs: "database system is shut down", kind: ShutDown, text: "has stopped"},
+	{needs: "received promote request", kind: PromoteRequested, text: "is promoted"},
+	{needs: "last completed transaction was at log time", pattern: re(`last completed transaction was at log time (?P<at>\S+ \S+)`), kind: LastTransaction, text: "has everything up to the transaction of {at}"},
+	{needs: "selected new timeline ID", pattern: re(`selected new timeline ID: (?P<timeline>\d+)`), kind: TimelineSwitched, text: "begins timeline {timeline}"},
+	{needs: "End of WAL reached on timeline", pattern: re(`End of WAL reached on timeline (?P<timeline>\d+) at (?P<lsn>[0-9A-F]+/[0-9A-F]+)`), kind: TimelineEnded, text: "has timeline {timeline} up to its end, {lsn}"},
+	{needs: "database system is ready to accept read-only connections", kind: ServerReadOnly, text: "takes reads"},
+	{needs: "database system is ready to accept read only connections", kind: ServerReadOnly, text: "takes reads", versions: "PostgreSQL 13"},
+	{needs: "database system is ready to accept connections", kind: ServerReady, text: "takes writes"},
+	{needs: "was not properly shut down; automatic recovery in progress", kind: CrashRecovery, text: "recovers after the crash"},
+	{needs: "starting PostgreSQL", pattern: re(`LOG:\s+starting PostgreSQL (?P<version>\S+)`), kind: ServerStarting, text: "starts (version {version})"},
+	{needs: "streaming WAL from primary at", pattern: re(`started streaming WAL from primary at (?P<lsn>\S+) on timeline (?P<timeline>\d+)`), kind: Streaming, text: "streams timeline {timeline}"},
+	{needs: "restarted WAL streaming at", pattern: re(`restarted WAL streaming at (?P<lsn>\S+) on timeline (?P<timeline>\d+)`), kind: Streaming, text: "streams timeline {timeline}"},
+	{needs: "replication terminated by primary server", kind: StreamLost, text: "no longer streams: the primary ended it"},
+	{needs: "could not receive data from WAL stream", kind: StreamLost, text: "no longer streams: the connection to the primary broke"},
+	{needs: "terminating walreceiver due to timeout", kind: StreamLost, text: "no longer streams: the primary was silent"},
+	{needs: "could not connect to the primary server", kind: PrimaryRefused, text: "cannot reach the primary"},
+}

@@ -103,10 +103,8 @@ func printIncident(out *terminal, in incident.Incident, evidence bool) {
 	fact := func(name, format string, args ...any) {
 		out.printf("  %-10s %s\n", name, harmless(fmt.Sprintf(format, args...)))
 	}
-	fact("cause", "%s, %s", in.Cause.Text, in.Cause.Confidence)
-	if evidence {
-		fact("", "%s", in.Cause.Evidence)
-	}
+	fact("cause", "%s (%s)", strings.TrimPrefix(in.Cause.Host+": "+in.Cause.Text, ": "), in.Cause.Confidence)
+	fact("", "%s", strings.ReplaceAll(in.Cause.Evidence, "\n", " "))
 	if in.Lock != nil && in.NewLeader != in.OldLeader {
 		fact("leader", "%s until %s: %s; %s from %s", dash(in.OldLeader), short(in.Lock.Time), in.Lock.Reason, in.NewLeader, short(in.Lock.Taken))
 	}
@@ -124,7 +122,7 @@ func printIncident(out *terminal, in incident.Incident, evidence bool) {
 		fact("missing", "%s", strings.Join(in.Missing, ", "))
 	}
 	out.printf("\n")
-	for _, e := range in.Events {
+	for _, e := range folded(in.Events, evidence) {
 		text := harmless(e.Text)
 		if e.Count > 1 {
 			text += out.paint(dim, fmt.Sprintf(" (%d times)", e.Count))
@@ -132,11 +130,45 @@ func printIncident(out *terminal, in incident.Incident, evidence bool) {
 		if e.Derived {
 			text += out.paint(dim, " (concluded)")
 		}
-		out.printf("  %+8.2f  %-12s %-10s %s\n", e.Time.Sub(in.Began).Seconds(), dash(e.Host), e.Component, text)
+		out.printf("  %+8.2f  %-16s %-10s %s\n", e.Time.Sub(in.Began).Seconds(), dash(e.Host), e.Component, text)
 		if evidence {
 			out.printf("            %s\n", out.paint(dim, harmless(strings.ReplaceAll(e.Evidence, "\n", " "))))
 		}
 	}
+}
+
+// folded puts what several hosts say of the same within a moment on one line, unless the lines themselves are wanted.
+func folded(events []incident.Event, evidence bool) []incident.Event {
+	if evidence {
+		return events
+	}
+	var lines []incident.Event
+	for _, e := range events {
+		i := slices.IndexFunc(lines, func(l incident.Event) bool {
+			return l.Text == e.Text && l.Component == e.Component && l.Host != e.Host && e.Time.Sub(l.Time) < 3*time.Second
+		})
+		if i < 0 {
+			lines = append(lines, e)
+			continue
+		}
+		lines[i].Count = 1
+		lines[i].Host = alike(lines[i].Host, e.Host)
+	}
+	return lines
+}
+
+// alike joins names that differ only at their end: haproxy-02 and haproxy-01 become haproxy-01,02.
+func alike(names, name string) string {
+	dash := strings.LastIndexByte(name, '-') + 1
+	if dash == 0 || !strings.HasPrefix(names, name[:dash]) {
+		if slices.Contains(strings.Split(names, ","), name) {
+			return names
+		}
+		return names + "," + name
+	}
+	ends := append(strings.Split(names[dash:], ","), name[dash:])
+	slices.Sort(ends)
+	return name[:dash] + strings.Join(slices.Compact(ends), ",")
 }
 
 func short(t time.Time) string { return t.Local().Format("15:04:05.000") }

@@ -121,5 +121,7 @@ type Loss struct {
 	Timeline int64  `json:"timeline"`
 	Switched string `json:"switched,omitempty"`
 	Former   string `json:"former,omitempty"`
-	Text     string `json:"text"`
+	// UpTo is when the last transaction was committed that the new leader had when it took over.
+	UpTo time.Time `json:"up_to,omitzero"`
+	Text string    `json:"text"`
 }

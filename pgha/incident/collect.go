@@ -146,7 +146,9 @@ func (m *machine) saw(line pgha.LogEntry, silence time.Duration) {
 func (c *Collector) keep(e Event) {
 	key := joint{e.Host, e.Text, e.Kind}
 	if i, ok := c.recent[key]; ok && e.Time.Sub(c.events[i].Last) < ruleOf(e.Kind).joins {
-		c.events[i].Count++
+		if e.Component != HAProxy { // which says everything twice
+			c.events[i].Count++
+		}
 		c.events[i].Last = e.Time
 		return
 	}

@@ -127,18 +127,18 @@ func lockLoss(old string, taken Event, g *group) *LockLoss {
 
 // cause is the most basic event at the beginning of a group, the first of equals.
 func (c *Collector) cause(g *group, in Incident) Cause {
-	latest := in.Began.Add(settling)
-	if len(in.Gaps) > 0 && in.Gaps[0].Start.Add(time.Second).After(latest) {
-		latest = in.Gaps[0].Start.Add(time.Second)
+	before := in.Began.Add(settling)
+	if len(in.Gaps) > 0 && in.Gaps[0].Start.Add(time.Second).After(before) {
+		before = in.Gaps[0].Start.Add(time.Second)
 	}
-	if in.Lock != nil && in.Lock.Taken.After(latest) && in.OldLeader != in.NewLeader {
-		latest = in.Lock.Taken
+	if in.Lock != nil && in.Lock.Taken.After(before) && in.OldLeader != in.NewLeader {
+		before = in.Lock.Taken
 	}
 	var best Event
 	bestRank := 0
 	for _, e := range g.events {
 		rank := c.rank(e, g)
-		if rank == 0 || e.Time.After(latest) || bestRank != 0 && rank >= bestRank {
+		if rank == 0 || e.Time.After(before) || bestRank != 0 && rank >= bestRank {
 			continue
 		}
 		best, bestRank = e, rank

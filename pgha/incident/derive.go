@@ -47,32 +47,27 @@ func (c *Collector) power(m *machine) []Event {
 // lastLife is the best estimate of when a host died: its own last line may be old, and a power loss takes lines along that
 // were not on disk. What others heard of it afterwards is later.
 func (c *Collector) lastLife(m *machine, last, next time.Time) time.Time {
-	best := last
+	var found []time.Time
 	for _, e := range c.events {
 		if !e.Time.After(last) || !e.Time.Before(next) || e.Host == m.Name {
 			continue
 		}
 		switch {
-		case e.Kind == BackendDown && e.fields["server"] == m.Name && silentReason(e.fields["why"]):
-			// HAProxy asked twice in vain.
-			if at := e.Time.Add(-3 * c.about.CheckInterval); at.After(best) {
-				best = at
-			}
-		case e.Kind == AddressTaken && m.Member == "":
+		case e.Kind == AddressTaken && m.Member == "" && len(found) == 0:
 			// Another balancer took the address after three adverts that did not come, and some more by its priority.
-			if at := e.Time.Add(-c.about.AdvertInterval * 365 / 100); at.After(best) {
-				best = at
-			}
-			return best
+			found = append(found, e.Time.Add(-c.about.AdvertInterval*365/100))
+		case e.Kind == BackendDown && e.fields["server"] == m.Name && silentReason(e.fields["why"]) && len(found) == 0:
+			found = append(found, e.Time.Add(-3*c.about.CheckInterval)) // HAProxy asked twice in vain
 		case e.Kind == LastTransaction && m.Member != "":
-			if at, ok := transactionTime(e); ok && at.After(best) && at.Sub(best) < time.Minute {
-				best = at
+			if at, ok := transactionTime(e); ok && (len(found) == 0 || at.Sub(found[0]).Abs() < detection) {
+				return latest(last, at)
 			}
-			return best
 		}
 	}
-	return best
+	return latest(append(found, last)...)
 }
+
+func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
 // transactionTime reads when the last transaction that was replicated was committed.
 func transactionTime(e Event) (time.Time, bool) {

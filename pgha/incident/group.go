@@ -12,8 +12,8 @@ const settling = 5 * time.Second
 // over.
 const quiet = 60 * time.Second
 
-// before is how long before an incident something may have hinted at it.
-const before = 15 * time.Second
+// hinting is how long before an incident something may have hinted at it.
+const hinting = 15 * time.Second
 
 // group is the events of one incident.
 type group struct {
@@ -59,7 +59,7 @@ func (c *Collector) group(events []Event, gaps []Gap) []*group {
 		case r.weight >= effect:
 			cur = &group{open: map[string]string{}}
 			for _, h := range hints {
-				if e.Time.Sub(h.Time) < before {
+				if e.Time.Sub(h.Time) < hinting {
 					cur.add(h, nil, nil)
 				}
 			}

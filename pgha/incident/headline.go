@@ -11,7 +11,7 @@ import (
 func headline(in Incident) string {
 	parts := []string{subject(in.Cause)}
 	if ledEtcd(in) {
-		parts[0] += ", which led etcd as well"
+		parts[0] += ", which led etcd, too"
 	}
 	switch open := len(in.Gaps) > 0 && in.Gaps[len(in.Gaps)-1].Open; {
 	case open:
@@ -32,9 +32,11 @@ func headline(in Incident) string {
 		case in.Loss.Known && in.Loss.Bytes == 0:
 			parts = append(parts, "nothing lost")
 		case in.Loss.Known:
-			parts = append(parts, fmt.Sprintf("up to %d bytes of WAL lost", in.Loss.Bytes))
+			parts = append(parts, fmt.Sprintf("up to %d bytes of WAL not replicated", in.Loss.Bytes))
+		case !in.Loss.UpTo.IsZero():
+			parts = append(parts, "everything up to "+clockTime(in.Loss.UpTo)+" is there")
 		default:
-			parts = append(parts, "loss not known")
+			parts = append(parts, "what was not replicated is not known")
 		}
 	}
 	switch {
@@ -57,7 +59,7 @@ func subject(c Cause) string {
 		}
 	}
 	switch c.Kind {
-	case UnitKilled, UnitFailed, UnitStopping, UnitSignalled, UnitOOM, KernelOOM, KernelIO, LinkDown, LinkUp, PostmasterDied, BackendKilled:
+	case KernelOOM, KernelIO, LinkDown:
 		text = "on " + c.Host + " " + c.Text
 	case QuorumLost:
 		text = c.Text
@@ -97,5 +99,8 @@ func addressTaker(in Incident) string {
 
 // ledEtcd tells whether etcd's leader was lost with the host that the incident began with.
 func ledEtcd(in Incident) bool {
+	if in.Cause.Component != Host {
+		return false
+	}
 	return slices.ContainsFunc(in.Events, func(e Event) bool { return e.Kind == EtcdLeaderLost && e.Subject == in.Cause.Host })
 }

@@ -37,6 +37,8 @@ func (c *Collector) loss(in Incident, g *group, all []Event) *Loss {
 			graceful = true // the former leader itself told a replica that it has everything
 		case e.Kind == CrashRecovery && e.Host == in.OldLeader:
 			recovered = true // which ends the WAL at the end of a segment
+		case e.Kind == LastTransaction && e.Host == in.NewLeader:
+			l.UpTo, _ = transactionTime(e)
 		case e.Kind == LocalPosition && onOld && e.Host == in.OldLeader && at > former:
 			former = at
 		}
@@ -49,14 +51,17 @@ func (c *Collector) loss(in Incident, g *group, all []Event) *Loss {
 		l.Known, l.Text = true, "nothing was lost: the old leader stopped in order and the replicas had everything"
 	case switched == 0 || former == 0 || recovered && former > switched:
 		l.Text = "what was not replicated is not known exactly: the old leader's last position is in no line"
-		if c.about.Synchronous {
-			l.Text = "nothing acknowledged was lost if commits waited for a replica (synchronous mode); " + l.Text
+		if !l.UpTo.IsZero() {
+			l.Text = "the new leader has everything up to the transaction of " + clockTime(l.UpTo) + "; whether the old leader took more is in no line"
 		}
 	case former <= switched:
 		l.Known, l.Former, l.Text = true, former.String(), "nothing was lost"
 	default:
 		l.Known, l.Former, l.Bytes = true, former.String(), uint64(former-switched)
 		l.Text = fmt.Sprintf("%d bytes of WAL were not replicated, the record of the old leader's shutdown among them", l.Bytes)
+	}
+	if c.about.Synchronous && (!l.Known || l.Bytes > 0) {
+		l.Text += "; commits wait for a replica (synchronous mode), so what was acknowledged is there"
 	}
 	return l
 }

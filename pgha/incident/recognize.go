@@ -62,6 +62,9 @@ func recognize(line pgha.LogEntry, hosts map[string]string) (Event, bool) {
 					}
 				}
 			}
+			if e.fields["candidate"] == "None" {
+				e.fields["candidate"] = "any replica"
+			}
 			for name, value := range e.fields {
 				if host, known := hosts[value]; known && slices.Contains(memberFields, name) {
 					e.fields[name], value = host, host

@@ -1,17 +1,17 @@
 package incident
 
-// hostTable is how the kernel, systemd 249 to 258 and sudo word it; {unit} is the one that a line is about.
+// hostTable is how the kernel, systemd 249 to 258 and sudo word it. A line about a unit counts to its component.
 var hostTable = []recognizer{
-	{needs: "Main process exited, code=killed", pattern: re(`Main process exited, code=killed, status=(?P<status>\S+)`), kind: UnitKilled, text: "{unit} was killed ({status})"},
-	{needs: "Main process exited, code=dumped", pattern: re(`Main process exited, code=dumped, status=(?P<status>\S+)`), kind: UnitKilled, text: "{unit} crashed ({status})"},
-	{needs: "Main process exited, code=exited, status=", pattern: re(`Main process exited, code=exited, status=(?P<status>[1-9]\S*)`), kind: UnitFailed, text: "{unit} ended by itself (exit code {status})"},
-	{needs: "Sent signal SIGCONT", kind: UnitResumed, text: "somebody let {unit} go on, through systemctl"},
-	{needs: "Sent signal SIG", pattern: re(`Sent signal (?P<signal>SIG\w+) to main process (?P<pid>\d+)`), kind: UnitSignalled, text: "somebody sent {unit} the signal {signal}, through systemctl"},
-	{needs: "killed by the OOM killer", pattern: re(`A process of this unit has been killed by the OOM killer`), kind: UnitOOM, text: "the kernel killed a process of {unit}: out of memory"},
-	{needs: "Stopping ", pattern: re(`^Stopping `), kind: UnitStopping, text: "{unit} is stopped"},
-	{needs: "Stopped ", pattern: re(`^Stopped `), kind: UnitStopped, text: "{unit} has stopped"},
-	{needs: "Started ", pattern: re(`^Started `), kind: UnitStarted, text: "{unit} runs"},
-	{needs: "Start request repeated too quickly", pattern: re(`Start request repeated`), kind: UnitFailed, text: "systemd gave {unit} up: it failed too often"},
+	{needs: "Main process exited, code=killed", pattern: re(`Main process exited, code=killed, status=(?P<status>\S+)`), kind: UnitKilled, text: "was killed ({status})"},
+	{needs: "Main process exited, code=dumped", pattern: re(`Main process exited, code=dumped, status=(?P<status>\S+)`), kind: UnitKilled, text: "crashed ({status})"},
+	{needs: "Main process exited, code=exited, status=", pattern: re(`Main process exited, code=exited, status=(?P<status>[1-9]\S*)`), kind: UnitFailed, text: "ended by itself (exit code {status})"},
+	{needs: "Sent signal SIGCONT", kind: UnitResumed, text: "was let go on (SIGCONT) by somebody, through systemctl"},
+	{needs: "Sent signal SIG", pattern: re(`Sent signal (?P<signal>SIG\w+) to main process (?P<pid>\d+)`), kind: UnitSignalled, text: "was sent {signal} by somebody, through systemctl"},
+	{needs: "killed by the OOM killer", pattern: re(`A process of this unit has been killed by the OOM killer`), kind: UnitOOM, text: "lost a process to the kernel: out of memory"},
+	{needs: "Stopping ", pattern: re(`^Stopping `), kind: UnitStopping, text: "was told to stop, by systemctl or a shutdown"},
+	{needs: "Stopped ", pattern: re(`^Stopped `), kind: UnitStopped, text: "has stopped"},
+	{needs: "Started ", pattern: re(`^Started `), kind: UnitStarted, text: "runs"},
+	{needs: "Start request repeated too quickly", pattern: re(`Start request repeated`), kind: UnitFailed, text: "was given up by systemd: it failed too often"},
 	{needs: "Out of memory: Killed process", pattern: re(`Out of memory: Killed process (?P<pid>\d+) \((?P<program>[^)]+)\)`), kind: KernelOOM, text: "the kernel killed {program} (process {pid}): out of memory"},
 	{needs: "Memory cgroup out of memory", pattern: re(`Killed process (?P<pid>\d+) \((?P<program>[^)]+)\)`), kind: KernelOOM, text: "the kernel killed {program} (process {pid}): its memory limit"},
 	{needs: "I/O error", pattern: re(`(?P<what>.*I/O error.*)`), kind: KernelIO, text: "the kernel reports a disk error: {what}"},

@@ -2,8 +2,8 @@ package incident
 
 // postgresqlTable is how PostgreSQL 14 to 18 word it, with lc_messages = C.
 var postgresqlTable = []recognizer{
-	{needs: "terminating connection due to unexpected postmaster exit", kind: PostmasterDied, text: "the postmaster was killed"},
-	{needs: "was terminated by signal", pattern: re(`(?P<process>[a-z][a-z ]*)(?: "[^"]*")? \(PID (?P<pid>\d+)\) was terminated by signal (?P<signal>\d+(?:: \w+)?)`), kind: BackendKilled, text: "{process} (process {pid}) was ended by signal {signal}"},
+	{needs: "terminating connection due to unexpected postmaster exit", kind: PostmasterDied, text: "was killed: its postmaster is gone without a word"},
+	{needs: "was terminated by signal", pattern: re(`(?P<process>[a-z][a-z ]*)(?: "[^"]*")? \(PID (?P<pid>\d+)\) was terminated by signal (?P<signal>\d+(?:: \w+)?)`), kind: BackendKilled, text: "crashed: its {process} (process {pid}) was ended by signal {signal}"},
 	{needs: "terminating any other active server processes", kind: ServerCrashed, text: "ends all sessions and recovers: a process of it has crashed"},
 	{needs: "No space left on device", kind: DiskFull, text: "has no space left on its disk"},
 	{needs: "PANIC:", pattern: re(`PANIC:\s+(?P<what>.+)`), kind: Panic, text: "panic: {what}"},

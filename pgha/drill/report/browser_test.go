@@ -234,20 +234,26 @@ func testHostile(t *testing.T, p *tab) {
 	}
 }
 
-// shoot takes a picture of the whole page when there is a folder for it.
+// shoot takes pictures of the whole page, from top to bottom, when there is a folder for them.
 func (p *tab) shoot(name string) {
 	dir := os.Getenv("PGHA_SHOTS")
 	if dir == "" {
 		return
 	}
-	var shot struct{ Data string }
-	p.do("Page.captureScreenshot", map[string]any{"captureBeyondViewport": true}, &shot)
-	data, err := base64.StdEncoding.DecodeString(shot.Data)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, name+".png"), data, 0o600)
-	}
-	if err != nil {
-		p.t.Fatal(err)
+	var size struct{ Width, Height int }
+	p.eval(`({Width: innerWidth, Height: document.documentElement.scrollHeight})`, &size)
+	const slice = 1800
+	for i := 0; i*slice < size.Height; i++ {
+		clip := map[string]any{"x": 0, "y": i * slice, "width": size.Width, "height": min(slice, size.Height-i*slice), "scale": 1}
+		var shot struct{ Data string }
+		p.do("Page.captureScreenshot", map[string]any{"captureBeyondViewport": true, "clip": clip}, &shot)
+		data, err := base64.StdEncoding.DecodeString(shot.Data)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d.png", name, i+1)), data, 0o600)
+		}
+		if err != nil {
+			p.t.Fatal(err)
+		}
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -74,3 +76,8 @@ func (c *Cluster) Reconnect(ctx context.Context) error {
 		return nil
 	})
 }
+
+// ConnConfig says how to connect to PostgreSQL as the superuser, with the certificate verified: through the virtual IP, to
+// the port that takes writes. It holds the password. Its connections go through SSH unless the caller sets a DialFunc; for
+// another address set Host, Port and the TLSConfig's ServerName.
+func (c *Cluster) ConnConfig() (*pgx.ConnConfig, error) { return c.sqlConfig(c.writeRoute()) }

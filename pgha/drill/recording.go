@@ -17,6 +17,8 @@ type Recording struct {
 	Ended time.Time `json:"ended"`
 	// Fault is what was done to the cluster, and when.
 	Fault Fault `json:"fault"`
+	// Expect is what must hold in this scenario.
+	Expect Expect `json:"expect"`
 	// Members and Balancers are the hosts' names, in the order of the specification.
 	Members   []string `json:"members"`
 	Balancers []string `json:"balancers"`
@@ -64,8 +66,11 @@ type Role string
 
 // The roles.
 const (
-	// Writable: PostgreSQL takes writes.
+	// Writable: PostgreSQL takes writes: it has just acknowledged one of the drill's own.
 	Writable Role = "writable"
+	// Blocked: PostgreSQL is out of recovery, and did not acknowledge a write within the bound. It waits for a synchronous
+	// replica, or for a disk.
+	Blocked Role = "blocked"
 	// ReadOnly: PostgreSQL answers and is in recovery.
 	ReadOnly Role = "read_only"
 	// Down: nothing answered within the bound, or PostgreSQL is starting or stopping.
@@ -80,8 +85,11 @@ type MemberState struct {
 	Answered time.Time `json:"answered"`
 	Role     Role      `json:"role"`
 	// Timeline is PostgreSQL's, 0 when it did not say.
-	Timeline int    `json:"timeline,omitempty"`
-	Error    string `json:"error,omitempty"`
+	Timeline int `json:"timeline,omitempty"`
+	// Started is when PostgreSQL's postmaster was started, by the host's clock; zero when it did not say. While it stays the
+	// same a member that was out of recovery has been so all the time.
+	Started time.Time `json:"started,omitzero"`
+	Error   string    `json:"error,omitempty"`
 }
 
 // Leadership is who led from At on, until the next entry.

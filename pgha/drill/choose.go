@@ -1,0 +1,60 @@
+package drill
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// choose finds the scenarios by name, and refuses before anything is done what must not be done on this cluster.
+func choose(sp *pgha.Spec, o Options) ([]Scenario, error) {
+	if len(o.Scenarios) == 0 {
+		return nil, fmt.Errorf("drill: %w: no scenario is named", patroni.ErrInvalid)
+	}
+	var chosen []Scenario
+	var unsafe []string
+	for _, name := range o.Scenarios {
+		i := slices.IndexFunc(scenarios[:], func(s Scenario) bool { return s.Name == name })
+		if i < 0 {
+			return nil, remote.WithHint(fmt.Errorf("drill: %w: there is no scenario %q", patroni.ErrInvalid, name), "there are "+strings.Join(names(scenarios[:]), ", "))
+		}
+		if chosen = append(chosen, scenarios[i]); !scenarios[i].Safe {
+			unsafe = append(unsafe, name)
+		}
+	}
+	if o.Runs < 1 || o.Runs > 1000 {
+		return nil, fmt.Errorf("drill: %w: %d runs", patroni.ErrInvalid, o.Runs)
+	}
+	if sp.VIP == nil || len(sp.Balancers()) < 2 || len(sp.Databases()) < 3 {
+		return nil, fmt.Errorf("drill: %w: drills measure through a virtual IP, on three databases or more", pgha.ErrRefused)
+	}
+	if o.Lab != nil {
+		return chosen, nil
+	}
+	if o.Consent != sp.Cluster {
+		return nil, remote.WithHint(fmt.Errorf("drill: %w: %s is not a lab, and a drill breaks it on purpose", pgha.ErrRefused, sp.Cluster),
+			"whoever answers for it consents by its name: --consent "+sp.Cluster)
+	}
+	if len(unsafe) > 0 {
+		return nil, remote.WithHint(fmt.Errorf("drill: %w: %s: not outside a lab", pgha.ErrRefused, strings.Join(unsafe, ", ")),
+			"safe there are "+strings.Join(safe(), ", "))
+	}
+	return chosen, nil
+}
+
+func names(list []Scenario) []string {
+	all := make([]string, len(list))
+	for i, s := range list {
+		all[i] = s.Name
+	}
+	return all
+}
+
+// safe are the scenarios that may run outside a lab.
+func safe() []string {
+	return names(slices.DeleteFunc(Scenarios(), func(s Scenario) bool { return !s.Safe }))
+}

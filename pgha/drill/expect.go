@@ -1,0 +1,24 @@
+package drill
+
+// Expect is what must hold in a scenario besides the promise that no row is lost.
+type Expect struct {
+	// Writes says how long they may stay away.
+	Writes Writes `json:"writes"`
+	// SameLeader: nobody must be promoted.
+	SameLeader bool `json:"same_leader,omitempty"`
+}
+
+// Writes says how long writes may stay away in a scenario.
+type Writes string
+
+// The bounds.
+const (
+	// WithinFailover is the specification's slo.failover.
+	WithinFailover Writes = "failover"
+	// WithinSwitchover is the specification's slo.switchover.
+	WithinSwitchover Writes = "switchover"
+	// UntilMended: for as long as the fault lasts, and slo.failover after it at the most.
+	UntilMended Writes = "until_mended"
+	// MustStop: no row may be acknowledged until the fault is mended; then slo.failover at the most.
+	MustStop Writes = "must_stop"
+)

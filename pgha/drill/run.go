@@ -1,0 +1,219 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// healBound is how long it may take to give back what was broken when the drill was interrupted.
+const healBound = 3 * time.Minute
+
+// Practise practises the scenarios one after the other on a healthy cluster and leaves a healthy one. It returns what was measured
+// until then also with an error; a broken promise is no error but a verdict. Refusals match pgha.ErrRefused or
+// patroni.ErrInvalid, and nothing has been touched then.
+//
+// When ctx ends Run first gives back what is broken, for three minutes at the most, and then returns ctx's error. A Run whose
+// program is killed leaves at most one fault behind, which ends by a timer of its host (see the package's documentation), the
+// synchronous mode if a scenario had set one, and a table, pgha_probe, that the next Run uses again.
+//
+// One at a time: a cluster that somebody else is changing is refused.
+func Practise(ctx context.Context, cluster *pgha.Cluster, opts Options) (Result, error) {
+	o := opts.withDefaults(cluster.Spec)
+	chosen, err := choose(cluster.Spec, o)
+	if err != nil {
+		return Result{}, err
+	}
+	d := &driller{cluster: cluster, opts: o}
+	if err := d.start(ctx); err != nil {
+		return Result{}, err
+	}
+	err = d.all(ctx, chosen)
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), healBound)
+	defer cancel()
+	return d.result, errors.Join(err, d.finish(after))
+}
+
+// driller is one Run.
+type driller struct {
+	cluster *pgha.Cluster
+	opts    Options
+	ways    ways
+	result  Result
+	// mode is the synchronous mode that was found, now the one that is set.
+	mode, now synchronous
+}
+
+// synchronous is a synchronous mode with its number of replicas.
+type synchronous struct {
+	mode  patroni.SynchronousMode
+	nodes int
+}
+
+// start looks whether the cluster can be broken at all.
+func (d *driller) start(ctx context.Context) error {
+	status, err := d.cluster.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if op := status.Operation; op != nil {
+		return fmt.Errorf("drill: %w by %s for %s", pgha.ErrLocked, op.Holder, op.Purpose)
+	}
+	if problems := status.Problems(); len(problems) > 0 || status.Paused {
+		if status.Paused {
+			problems = append(problems, "it is paused")
+		}
+		return remote.WithHint(fmt.Errorf("drill: %w: the cluster is not healthy: %s", pgha.ErrRefused, problems[0]),
+			"a drill that begins with a fault measures that one; pgha-cli status shows the rest")
+	}
+	if d.ways, err = d.findWays(ctx); err != nil {
+		return err
+	}
+	if d.mode, err = d.synchronousMode(ctx); err != nil {
+		return err
+	}
+	d.now = d.mode
+	d.result = d.describe(ctx, status)
+	return nil
+}
+
+// all practises every scenario as often as it shall be.
+func (d *driller) all(ctx context.Context, chosen []Scenario) error {
+	for _, sc := range chosen {
+		for n := 1; n <= d.opts.Runs; n++ {
+			start := time.Now()
+			d.emit(pgha.Event{Kind: pgha.PhaseStarted, Phase: phaseName(sc, n, d.opts.Runs)})
+			run, err := d.once(ctx, sc, n)
+			if err != nil {
+				run.Error = err.Error()
+			}
+			if run.Outcome.Scenario != "" {
+				d.result.Runs = append(d.result.Runs, run)
+				if d.opts.Done != nil {
+					d.opts.Done(run)
+				}
+			}
+			d.emit(pgha.Event{Kind: pgha.PhaseFinished, Phase: phaseName(sc, n, d.opts.Runs), Duration: time.Since(start), Err: err})
+			if err != nil {
+				return fmt.Errorf("%s: %w", sc.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func phaseName(sc Scenario, n, runs int) string {
+	if runs == 1 {
+		return sc.Name
+	}
+	return fmt.Sprintf("%s %d of %d", sc.Name, n, runs)
+}
+
+// once is one run of one scenario. Whatever happens, what it breaks is given back before it returns.
+func (d *driller) once(ctx context.Context, sc Scenario, n int) (run Run, err error) {
+	s := &stage{cluster: d.cluster, lab: d.opts.Lab, bound: d.opts.MendWithin + time.Minute,
+		say: func(text string) { d.say(sc.Name, text) }}
+	if sc.lasts != nil {
+		s.bound = sc.lasts(d.cluster.Spec) + time.Minute
+	}
+	defer func() {
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), healBound)
+		defer cancel()
+		err = errors.Join(err, d.heal(after, s))
+	}()
+	if err := d.setMode(ctx, sc); err != nil {
+		return run, err
+	}
+	if sc.prepare != nil {
+		if err := d.takeStage(ctx, s); err != nil {
+			return run, err
+		}
+		if err := sc.prepare(ctx, s); err != nil {
+			return run, fmt.Errorf("prepare: %w", err)
+		}
+	}
+	if err := d.takeStage(ctx, s); err != nil {
+		return run, err
+	}
+	run.Recording, err = d.record(ctx, sc, n, s)
+	if !run.Recording.Fault.At.IsZero() {
+		run.Outcome = Analyse(run.Recording, d.result.Promise)
+	}
+	return run, err
+}
+
+// takeStage waits for health and notes who does what.
+func (d *driller) takeStage(ctx context.Context, s *stage) error {
+	status, err := d.healthy(ctx, d.opts.MendWithin)
+	if err != nil {
+		return err
+	}
+	return s.set(status)
+}
+
+// heal gives back everything, and waits for the connections to the hosts.
+func (d *driller) heal(ctx context.Context, s *stage) error {
+	if len(s.faults)+len(s.preparations) == 0 {
+		return nil
+	}
+	if err := d.cluster.Reconnect(ctx); err != nil && ctx.Err() != nil {
+		return err
+	}
+	err := errors.Join(s.faults.mend(ctx), s.preparations.mend(ctx))
+	_, healthy := d.healthy(ctx, healBound)
+	return errors.Join(err, healthy)
+}
+
+// healthy waits until the whole cluster is, over connections that are made anew where they were lost.
+func (d *driller) healthy(ctx context.Context, within time.Duration) (pgha.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	start := time.Now()
+	var status pgha.Status
+	for {
+		err := d.cluster.Reconnect(ctx)
+		if err == nil {
+			if status, err = d.cluster.Status(ctx); err == nil && status.Healthy() {
+				return status, nil
+			}
+		}
+		if ctx.Err() == nil {
+			pause(ctx, 200*time.Millisecond)
+		}
+		if ctx.Err() != nil {
+			seen := fmt.Sprint(status.Problems())
+			if err != nil {
+				seen = err.Error()
+			}
+			if context.Cause(ctx) == context.Canceled {
+				return status, fmt.Errorf("wait for a healthy cluster: %w", context.Canceled)
+			}
+			return status, &patroni.TimeoutError{What: "a healthy cluster", After: time.Since(start), Seen: seen, Look: "pgha-cli status shows it"}
+		}
+	}
+}
+
+// calm is how long writes flow before the fault.
+func (d *driller) calm() time.Duration {
+	if d.opts.Calm > 0 {
+		return d.opts.Calm
+	}
+	return 2*time.Second + rand.N(d.cluster.Spec.Patroni.LoopWait)
+}
+
+func (d *driller) say(scenario, text string) {
+	d.emit(pgha.Event{Kind: pgha.Progress, Phase: scenario, Message: text})
+}
+
+func (d *driller) emit(e pgha.Event) {
+	if d.opts.Observer != nil {
+		e.Time = time.Now()
+		d.opts.Observer(e)
+	}
+}

@@ -21,7 +21,11 @@ func strict(commands []*cli.Command) {
 		cmd.OnUsageError = onUsageError
 		switch {
 		case len(cmd.Subcommands) > 0:
-			cmd.Action = groupAction(cmd.Subcommands, cli.ShowSubcommandHelp)
+			own := cmd.Action
+			if own == nil {
+				own = cli.ShowSubcommandHelp
+			}
+			cmd.Action = groupAction(cmd.Subcommands, own)
 			strict(cmd.Subcommands)
 		case cmd.ArgsUsage == "":
 			cmd.Action = noArguments(cmd.Action)
@@ -31,11 +35,12 @@ func strict(commands []*cli.Command) {
 
 func onUsageError(_ *cli.Context, err error, _ bool) error { return usageError{err.Error()} }
 
-// groupAction is what runs when no command of a group was named: help, or an error that suggests the nearest one.
-func groupAction(commands []*cli.Command, help cli.ActionFunc) cli.ActionFunc {
+// groupAction is what runs when no command of a group was named: the group's own work, which mostly is to help, or an error
+// that suggests the nearest command.
+func groupAction(commands []*cli.Command, own cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if !c.Args().Present() {
-			return help(c)
+			return own(c)
 		}
 		problem := fmt.Sprintf("there is no command %q", c.Args().First())
 		if s := cli.SuggestCommand(commands, c.Args().First()); s != "" {

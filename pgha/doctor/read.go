@@ -1,0 +1,274 @@
+package doctor
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+func number(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// clockOffset is how far the host's clock is outside of the time between question and answer: 0 when it may be right.
+func clockOffset(out []byte, asked, answered time.Time) float64 {
+	clock, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+	if err != nil {
+		return 0
+	}
+	said := time.Unix(0, int64(clock*1e9))
+	switch {
+	case said.Before(asked):
+		return said.Sub(asked).Seconds()
+	case said.After(answered):
+		return said.Sub(answered).Seconds()
+	}
+	return 0
+}
+
+func readUnits(h *Host, r remote.Result) {
+	h.Units = map[string]Unit{}
+	for block := range strings.SplitSeq(string(r.Stdout), "\n\n") {
+		kv := map[string]string{}
+		for line := range strings.Lines(block) {
+			if k, v, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+				kv[k] = v
+			}
+		}
+		if kv["Id"] != "" {
+			h.Units[kv["Id"]] = Unit{Load: kv["LoadState"], Active: kv["ActiveState"], Sub: kv["SubState"], Enabled: kv["UnitFileState"],
+				Result: kv["Result"], PID: int(number(kv["MainPID"])), Exit: int(number(kv["ExecMainStatus"]))}
+		}
+	}
+}
+
+func readJournals(h *Host, r remote.Result) {
+	h.Journals = map[string][]string{}
+	unit := ""
+	for line := range strings.Lines(string(r.Stdout)) {
+		line = strings.TrimRight(line, "\n")
+		if name, ok := strings.CutPrefix(line, "== "); ok {
+			unit = name
+		} else if unit != "" && line != "" {
+			h.Journals[unit] = append(h.Journals[unit], line)
+		}
+	}
+}
+
+// pseudo are file systems that hold nothing of the cluster's.
+var pseudo = []string{"devtmpfs", "squashfs", "efivarfs", "ramfs", "proc", "sysfs", "cgroup2", "devpts", "fuse.lxcfs"}
+
+func readDisks(h *Host, r remote.Result) {
+	for line := range strings.Lines(string(r.Stdout)) {
+		f := strings.Fields(line)
+		if len(f) < 7 || f[0] == "Filesystem" || slices.Contains(pseudo, f[1]) {
+			continue
+		}
+		mount := strings.Join(f[6:], " ")
+		if strings.HasPrefix(mount, "/run/host") || strings.HasPrefix(mount, "/sys") || strings.HasPrefix(mount, "/dev") || strings.HasPrefix(mount, "/run/credentials") {
+			continue
+		}
+		h.Disks = append(h.Disks, Disk{Mount: mount, Source: f[0], Type: f[1], SizeBytes: number(f[2]) << 10, FreeBytes: number(f[3]) << 10,
+			Inodes: number(f[4]), InodesFree: number(f[5])})
+	}
+}
+
+// readMounts adds what df leaves out: the mounts that one cannot write to. The last mount on a folder is the one that counts.
+func readMounts(h *Host, r remote.Result) {
+	type mount struct{ source, kind string }
+	readOnly := map[string]*mount{}
+	for line := range strings.Lines(string(r.Stdout)) {
+		f := strings.Fields(line)
+		if len(f) < 4 {
+			continue
+		}
+		delete(readOnly, f[1])
+		if slices.Contains(strings.Split(f[3], ","), "ro") {
+			readOnly[f[1]] = &mount{f[0], f[2]}
+		}
+	}
+	for i := range h.Disks {
+		if readOnly[h.Disks[i].Mount] != nil {
+			h.Disks[i].ReadOnly = true
+			delete(readOnly, h.Disks[i].Mount)
+		}
+	}
+	for where, m := range readOnly {
+		if !slices.Contains(pseudo, m.kind) {
+			h.Disks = append(h.Disks, Disk{Mount: where, Source: m.source, Type: m.kind, ReadOnly: true})
+		}
+	}
+	slices.SortFunc(h.Disks, func(a, b Disk) int { return strings.Compare(a.Mount, b.Mount) })
+}
+
+var process = regexp.MustCompile(`\(\("([^"]+)",pid=(\d+)`)
+
+func readListeners(h *Host, r remote.Result) {
+	for line := range strings.Lines(string(r.Stdout)) {
+		f := strings.Fields(line)
+		if len(f) < 4 {
+			continue
+		}
+		l := Listener{Port: int(number(f[3][strings.LastIndexByte(f[3], ':')+1:]))}
+		if m := process.FindStringSubmatch(line); m != nil {
+			l.Program, l.PID = m[1], int(number(m[2]))
+		}
+		h.Listeners = append(h.Listeners, l)
+	}
+}
+
+func readAddresses(h *Host, r remote.Result) {
+	h.Addresses = map[string]string{}
+	for line := range strings.Lines(string(r.Stdout)) {
+		if f := strings.Fields(line); len(f) >= 4 && (f[2] == "inet" || f[2] == "inet6") {
+			address, _, _ := strings.Cut(f[3], "/")
+			h.Addresses[address] = f[1]
+		}
+	}
+}
+
+func readReach(h *Host, r remote.Result) {
+	h.Reach = map[string]string{}
+	for line := range strings.Lines(string(r.Stdout)) {
+		if where, said, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
+			h.Reach[where] = said
+		}
+	}
+}
+
+// readFirewall keeps the rules of nftables that refuse something, with what is needed to name them again.
+func readFirewall(h *Host, r remote.Result) {
+	family, table, chain := "", "", ""
+	for line := range strings.Lines(string(r.Stdout)) {
+		f := strings.Fields(line)
+		switch {
+		case len(f) >= 3 && f[0] == "table":
+			family, table = f[1], f[2]
+		case len(f) >= 2 && f[0] == "chain":
+			chain = f[1]
+		case slices.Contains(f, "drop") || slices.Contains(f, "reject"):
+			text, handle, ok := strings.Cut(strings.TrimSpace(line), " # handle ")
+			if ok {
+				h.Firewall = append(h.Firewall, FirewallRule{family, table, chain, handle, text})
+			}
+		}
+	}
+}
+
+// watched are the programs of the cluster, as the kernel names their processes.
+var watched = []string{"etcd", "patroni", "postgres", "haproxy", "keepalived", "watch-postgresq"}
+
+func readProcesses(h *Host, r remote.Result) {
+	for line := range strings.Lines(string(r.Stdout)) {
+		f := strings.Fields(line)
+		if len(f) >= 3 && strings.HasPrefix(f[1], "T") && slices.Contains(watched, f[2]) {
+			h.Stopped = append(h.Stopped, Process{int(number(f[0])), f[2]})
+		}
+	}
+}
+
+func readFiles(h *Host, r remote.Result) {
+	h.Files = map[string]File{}
+	for line := range strings.Lines(string(r.Stdout)) {
+		if f := strings.SplitN(strings.TrimSpace(line), " ", 4); len(f) == 4 {
+			h.Files[f[3]] = File{Mode: f[0], Owner: f[1], Group: f[2]}
+		}
+	}
+}
+
+func readPackages(h *Host, r remote.Result) {
+	h.Packages = map[string]string{}
+	for line := range strings.Lines(string(r.Stdout)) {
+		if f := strings.Fields(line); len(f) == 3 && f[2] == "installed" {
+			h.Packages[f[0]] = f[1]
+		}
+	}
+}
+
+func readControl(h *Host, r remote.Result) {
+	for line := range strings.Lines(string(r.Stdout)) {
+		name, value, _ := strings.Cut(line, ":")
+		switch name {
+		case "Database system identifier":
+			h.Data.SystemID = strings.TrimSpace(value)
+		case "Database cluster state":
+			h.Data.ControlState = strings.TrimSpace(value)
+		}
+	}
+}
+
+func readSQL(h *Host, r remote.Result) {
+	h.SQL = &SQL{}
+	out := strings.TrimSpace(string(r.Stdout))
+	switch {
+	case r.ExitCode == 124:
+		h.SQL.Error = "no answer within 2 s"
+	case r.ExitCode != 0:
+		h.SQL.Error = oneLine(out)
+	default:
+		if err := json.Unmarshal([]byte(out), h.SQL); err != nil {
+			h.SQL = &SQL{Error: "unreadable answer: " + err.Error()}
+		}
+	}
+}
+
+func readReplicationLogin(h *Host, r remote.Result) {
+	if h.SQL != nil && h.SQL.Error == "" && r.ExitCode != 0 {
+		h.SQL.ReplicationLogin = oneLine(string(r.Stdout))
+		if r.ExitCode == 124 {
+			h.SQL.ReplicationLogin = "no answer within 2 s"
+		}
+	}
+}
+
+func readHAProxyCheck(h *Host, r remote.Result) {
+	if r.ExitCode != 0 {
+		h.HAProxy.ConfigError = oneLine(string(r.Stdout))
+	}
+}
+
+func readHAProxyStat(h *Host, r remote.Result) {
+	h.HAProxy.Servers = map[string]string{}
+	if r.ExitCode != 0 {
+		h.HAProxy.Error = oneLine(string(r.Stdout))
+		return
+	}
+	in := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(r.Stdout), "# ")))
+	in.FieldsPerRecord, in.LazyQuotes = -1, true
+	rows, err := in.ReadAll()
+	if err != nil || len(rows) == 0 {
+		h.HAProxy.Error = "unreadable answer"
+		return
+	}
+	column := func(row []string, name string) string {
+		if i := slices.Index(rows[0], name); i >= 0 && i < len(row) {
+			return row[i]
+		}
+		return ""
+	}
+	for _, row := range rows[1:] {
+		proxy, server := column(row, "pxname"), column(row, "svname")
+		if server != "FRONTEND" && server != "BACKEND" && server != "" && strings.HasPrefix(proxy, "postgres_") {
+			h.HAProxy.Servers[proxy+"/"+server] = strings.TrimSpace(column(row, "status") + " " + strings.TrimPrefix(column(row, "check_status"), "* "))
+		}
+	}
+}
+
+// oneLine makes evidence of a program's complaint.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > 300 {
+		s = s[:300] + "..."
+	}
+	return s
+}

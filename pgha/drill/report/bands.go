@@ -165,7 +165,7 @@ func (w window) span(from, to time.Time) string {
 
 // label sets the text of a band that takes up this share of the row.
 func (b *band) label(text string, share float64) {
-	width := float64(7*len([]rune(text)) + 12)
+	width := float64(8*len([]rune(text)) + 12)
 	for _, need := range []int{240, 340, 480, 640, 800, 960} {
 		if text != "" && width <= share*float64(need) {
 			b.Text, b.Need = text, fmt.Sprintf("n%d", need)

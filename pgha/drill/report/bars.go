@@ -19,6 +19,8 @@ type bars struct {
 	Good, Bad string
 	// Unknown and Lost are marks below the bars.
 	Unknown, Lost []mark
+	// Height of the row with its marks, and how high these are.
+	Height, UnknownY, LostY int
 	// Data has the counts for the readout: "2" or "good.bad.unknown.lost" for each bucket, "*5" repeats the one before.
 	Data string
 	// Summary says it in words.
@@ -30,6 +32,9 @@ type mark struct{ X, Title string }
 
 // barsHeight is the height of a row of bars in units of its view box.
 const barsHeight = 60
+
+// markHeight is what a line of marks adds, in pixels.
+const markHeight = 11
 
 // tally counts what happened within a bucket.
 type tally struct{ good, bad, unknown, lost int }
@@ -131,6 +136,14 @@ func drawBars(w window, counts []tally) bars {
 		}
 		data.WriteString(counts[i].data(n))
 		i += n
+	}
+	b.Height, b.UnknownY = barsHeight+4, barsHeight+8
+	b.LostY = b.UnknownY
+	if len(b.Unknown) > 0 {
+		b.Height, b.LostY = b.Height+markHeight, b.LostY+markHeight
+	}
+	if len(b.Lost) > 0 {
+		b.Height += markHeight
 	}
 	b.Good, b.Bad, b.Data = good.String(), bad.String(), strings.TrimSuffix(data.String(), " ")
 	return b

@@ -15,7 +15,7 @@ import (
 
 // SSH is the Executor for a host behind sshd: one connection, on which commands run side by side, each in a session of
 // its own. Where sshd allows a single session (MaxSessions 1) and that is taken for longer, as by a lock, the others run
-// on a second connection. Make it with DialSSH. A lost connection stays lost; NewReconnecting makes a new one. Safe for concurrent use.
+// on further connections, four in all at most. Make it with DialSSH. A lost connection stays lost; NewReconnecting makes a new one. Safe for concurrent use.
 //
 // The account's login shell must understand POSIX shell syntax. What it prints by itself (banners, messages of the day)
 // is not taken for the command's output. As any account but root, commands run through sudo.

@@ -42,13 +42,7 @@ func DialSSH(ctx context.Context, cfg SSHConfig) (*SSH, error) {
 		return nil, OnHost(cfg.Name, err)
 	}
 	s.jump = jump
-	s.second.dial = func(ctx context.Context) (*SSH, error) {
-		second, err := dialSSH(ctx, cfg)
-		if err == nil {
-			go second.watch(cfg.KeepAlive)
-		}
-		return second, err
-	}
+	s.spare(cfg, mostConnections-1, sessionPatience)
 	go s.watch(cfg.KeepAlive)
 	return s, nil
 }

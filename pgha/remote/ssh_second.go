@@ -8,30 +8,57 @@ import (
 	"time"
 )
 
-// sessionPatience is how long a command waits for the only session of a connection. Long enough for most commands to end,
-// short enough not to be noticed.
-const sessionPatience = 300 * time.Millisecond
+// sessionPatience is how long a command waits for the only session of the first connection: long enough for most commands
+// to end, short enough not to be noticed. crowdPatience is how long it waits where several sessions are taken, or further
+// connections are already in use: those are more likely to be given back, and one connection less is to be made.
+const (
+	sessionPatience = 300 * time.Millisecond
+	crowdPatience   = 2 * time.Second
+)
 
-// second is one more connection to a host whose sshd allows a single session in each (MaxSessions 1). It is made when
-// that session is taken for longer: by a lock, which is held as long as the work takes that needs sessions too, or by an
-// output that is followed.
+// mostConnections bounds the connections to one host: a lock, a listener, an output that is followed, and the work.
+const mostConnections = 4
+
+// second is one more connection to a host whose sshd allows few sessions in each (MaxSessions). It is made when those are
+// taken for longer: by a lock, which is held as long as the work takes that needs sessions too, or by an output that is
+// followed. It has a second one of its own.
 type second struct {
-	dial func(context.Context) (*SSH, error) // nil for what is a second connection itself
-	turn chan struct{}                       // held while dialing
+	dial     func(context.Context) (*SSH, error) // nil for the last one
+	patience time.Duration                       // for the only session of the connection that this is the second of
+	turn     chan struct{}                       // held while dialing
 
 	mu   sync.Mutex
 	live *SSH
 }
 
-// patience is how long a command waits for the only session: for ever where there is nowhere else to go.
-func (s *SSH) patience() time.Duration {
+// spare lets the connection have so many more behind it.
+func (s *SSH) spare(cfg SSHConfig, more int, patience time.Duration) {
+	if more == 0 {
+		return
+	}
+	s.second.patience = patience
+	s.second.dial = func(ctx context.Context) (*SSH, error) {
+		next, err := dialSSH(ctx, cfg)
+		if err == nil {
+			next.spare(cfg, more-1, crowdPatience)
+			go next.watch(cfg.KeepAlive)
+		}
+		return next, err
+	}
+}
+
+// patience is how long a command waits where so many sessions are all that the connection may have: for ever where there
+// is nowhere else to go.
+func (s *SSH) patience(sessions int) time.Duration {
 	switch {
 	case s.second.dial == nil:
 		return math.MaxInt64
 	case s.second.current() != nil:
 		return 0
+	case sessions == 1:
+		return s.second.patience
 	}
-	return sessionPatience
+	return crowdPatience
 }
 
 // current returns the second connection, or nil.
@@ -61,10 +88,12 @@ func (s *SSH) another(ctx context.Context) (*SSH, error) {
 	}
 	live, err := s.second.dial(ctx)
 	if err != nil {
-		return nil, OnHost(s.name, WithHint(fmt.Errorf("sshd allows one session a connection, and there is no second connection: %w", err),
+		return nil, OnHost(s.name, WithHint(fmt.Errorf("every session that sshd allows a connection is taken, and there is no further connection: %w", err),
 			"raise MaxSessions in /etc/ssh/sshd_config on "+s.name+" (its default is 10)"))
 	}
-	live.slots.narrow()
+	if s.slots.narrowed() {
+		live.slots.narrow()
+	}
 	s.second.mu.Lock()
 	s.second.live = live
 	s.second.mu.Unlock()

@@ -129,13 +129,12 @@ func (s *SSH) exit(out *output, err error) (int, error) {
 // open takes a slot, opens a session and starts what start starts. None of these steps outlives ctx from the caller's
 // point of view; a server that does not answer in DefaultSSHTimeout after that costs the connection.
 //
-// It gives up with errTaken when the server, or the configuration, allows a single session and that is taken for longer
-// than a short command needs.
+// It gives up with errTaken when all sessions that the server, or the configuration, allows are taken for longer than
+// short commands need.
 func (s *SSH) open(ctx context.Context, start func(*ssh.Session) error) (*ssh.Session, error) {
-	patience := s.patience()
 	begun, lonely := time.Now(), 0
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		crowd, err := s.slots.acquire(ctx, s.closed, patience)
+		crowd, err := s.slots.acquire(ctx, s.closed, s.patience)
 		if errors.Is(err, errTaken) {
 			return nil, err
 		}
@@ -152,8 +151,10 @@ func (s *SSH) open(ctx context.Context, start func(*ssh.Session) error) (*ssh.Se
 		if !errors.As(err, &refused) {
 			return nil, s.failed(err)
 		}
-		if sessions == 1 && time.Since(begun) >= patience {
-			s.slots.narrow()
+		if sessions > 0 && time.Since(begun) >= s.patience(sessions) {
+			if sessions == 1 {
+				s.slots.narrow()
+			}
 			return nil, errTaken
 		}
 		if lonely++; !alone {

@@ -22,12 +22,12 @@ func newSlots(n int) *slots {
 	return &slots{max: n, freed: make(chan struct{}), ended: make(chan struct{})}
 }
 
-// errTaken: the only session there may be is in use, and has been for a while.
-var errTaken = errors.New("the connection's only session is taken")
+// errTaken: every session there may be is in use, and has been for a while.
+var errTaken = errors.New("the connection's sessions are all taken")
 
-// acquire waits for a free slot, but for the only one there is no longer than patience: who has it may keep it for long.
-// What it returns is for giveUp.
-func (s *slots) acquire(ctx context.Context, closed <-chan struct{}, patience time.Duration) (crowd uint64, err error) {
+// acquire waits for a free slot no longer than patience says for that many: who has them may keep them for long. What it
+// returns is for giveUp.
+func (s *slots) acquire(ctx context.Context, closed <-chan struct{}, patience func(sessions int) time.Duration) (crowd uint64, err error) {
 	var enough <-chan time.Time
 	for {
 		s.mu.Lock()
@@ -40,8 +40,8 @@ func (s *slots) acquire(ctx context.Context, closed <-chan struct{}, patience ti
 			return crowd, nil
 		}
 		freed := s.freed
-		if s.max == 1 && enough == nil {
-			enough = time.After(patience)
+		if enough == nil {
+			enough = time.After(patience(s.max))
 		}
 		s.mu.Unlock()
 		select {
@@ -93,4 +93,11 @@ func (s *slots) narrow() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.max = 1
+}
+
+// narrowed tells whether there is one session only.
+func (s *slots) narrowed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.max == 1
 }

@@ -79,6 +79,38 @@ func TestOneSession(t *testing.T) {
 	}
 }
 
+// TestLongSessionsLeaveRoom has more commands that go on for long than sshd allows sessions, and still gets work done.
+func TestLongSessionsLeaveRoom(t *testing.T) {
+	t.Parallel()
+	for allowed := 1; allowed <= 2; allowed++ {
+		t.Run(fmt.Sprintf("%d allowed", allowed), func(t *testing.T) {
+			t.Parallel()
+			server := remotetest.StartServer(t, remotetest.ServerOptions{MaxSessions: allowed})
+			host := target(dial(t, server.Config()))
+			ctx, end := context.WithCancel(bounded(t))
+			var long sync.WaitGroup
+			defer long.Wait()
+			defer end()
+			for i := range 3 {
+				begun, says := io.Pipe()
+				long.Go(func() {
+					_, err := host.Executor.(remote.Streamer).Stream(ctx, remote.Cmd{Argv: []string{"sh", "-c", "echo begun; exec sleep 60"}}, says, io.Discard)
+					_ = says.CloseWithError(err)
+				})
+				if _, err := io.ReadFull(begun, make([]byte, len("begun\n"))); err != nil {
+					t.Fatalf("session %d: %v", i, err)
+				}
+			}
+			if got, err := host.Output(bounded(t), "echo", "done"); err != nil || strings.TrimSpace(string(got)) != "done" {
+				t.Errorf("beside three sessions that go on: %q, %v", got, err)
+			}
+			if n := server.Connections(); n > 4 {
+				t.Errorf("%d connections", n)
+			}
+		})
+	}
+}
+
 // TestManySessionsShareAConnection makes sure that there is no second connection without need.
 func TestManySessionsShareAConnection(t *testing.T) {
 	t.Parallel()

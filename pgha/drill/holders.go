@@ -47,7 +47,9 @@ func (h *holders) follow(ctx context.Context, t *remote.Target, address string) 
 		if streamer, ok := remote.As[remote.Streamer](t.Executor); ok {
 			h.listen(ctx, streamer, t.Name, address)
 		}
-		h.heard(t.Name, time.Now(), false)
+		if ctx.Err() == nil {
+			h.heard(t.Name, time.Now(), false)
+		}
 		pause(ctx, holderRetry)
 	}
 }

@@ -34,13 +34,19 @@ type member struct {
 	// write is the session of the drill's own commits. One that is not answered stays under way and is not repeated: it would
 	// wait for a replica on the server for ever, and so would each further one.
 	write   *session
-	pending chan error
+	pending *commit
+}
+
+// commit is a write that is under way.
+type commit struct {
+	answer chan error
+	cancel context.CancelFunc
 }
 
 // run asks until ctx ends.
 func (m *member) run(ctx context.Context, seen func(MemberState)) {
 	defer m.look.drop()
-	defer m.write.cut()
+	defer m.giveUp()
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for {
@@ -65,7 +71,7 @@ func (m *member) ask(ctx context.Context) MemberState {
 	switch {
 	case err != nil:
 		s.Error = err.Error()
-		m.write.cut() // its server is gone, too, or does not answer
+		m.giveUp() // its server is gone, too, or does not answer
 	case recovering:
 		s.Role = ReadOnly
 	default:
@@ -82,24 +88,36 @@ func (m *member) ask(ctx context.Context) MemberState {
 // commit writes, unless a write is under way already, and waits for the answer for a while.
 func (m *member) commit(ctx context.Context) error {
 	if m.pending == nil {
-		m.pending = make(chan error, 1)
-		answer := m.pending
+		bounded, cancel := context.WithCancel(ctx)
+		p := &commit{make(chan error, 1), cancel}
 		go func() {
-			answer <- m.write.do(ctx, commitGone, func(ctx context.Context, c *pgx.Conn) error {
+			p.answer <- m.write.do(bounded, commitGone, func(ctx context.Context, c *pgx.Conn) error {
 				_, err := c.Exec(ctx, commitSQL)
 				return err
 			})
 		}()
+		m.pending = p
 	}
 	late := time.NewTimer(commitWithin)
 	defer late.Stop()
 	select {
-	case err := <-m.pending:
+	case err := <-m.pending.answer:
+		m.pending.cancel()
 		m.pending = nil
 		return err
 	case <-late.C:
 		return errNotAcknowledged
 	}
+}
+
+// giveUp ends the write that is under way, and its connection.
+func (m *member) giveUp() {
+	if p := m.pending; p != nil {
+		p.cancel()
+		<-p.answer
+		m.pending = nil
+	}
+	m.write.drop()
 }
 
 // recorder collects what is seen, from several goroutines.

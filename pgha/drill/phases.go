@@ -25,7 +25,16 @@ func phases(r Recording, gap probe.Gap) []Phase {
 			ends[Detection] = addressMoved(r, gap)
 		}
 	}
-	ends[Routing] = connected(r, gap)
+	// Members are asked ten times a second: a session that led to one that took writes may have been opened before the answer
+	// that says so.
+	if at := connected(r, gap); !at.IsZero() {
+		for name, end := range ends {
+			if end.After(at) {
+				ends[name] = at
+			}
+		}
+		ends[Routing] = at
+	}
 	return split(gap, ends)
 }
 
@@ -86,7 +95,7 @@ func keyChange(r Recording, gap probe.Gap) (lost, elected time.Time, leader stri
 // firstWritable is when a member first took a write after a moment.
 func firstWritable(r Recording, gap probe.Gap, member string, after time.Time) time.Time {
 	for _, s := range r.States {
-		if s.Member == member && s.Role == Writable && s.Asked.After(after) && !s.Answered.After(gap.End) {
+		if s.Member == member && s.Role == Writable && s.Asked.After(after) && !s.Asked.After(gap.End) {
 			return s.Answered
 		}
 	}
@@ -99,7 +108,7 @@ func recovery(r Recording, gap probe.Gap) (alive, writable time.Time) {
 	leader := leaderAt(r, r.Fault.At)
 	down, blocked := false, false
 	for _, s := range r.States {
-		if s.Member != leader || s.Asked.Before(r.Fault.At) || s.Answered.After(gap.End) {
+		if s.Member != leader || s.Asked.Before(r.Fault.At) || s.Asked.After(gap.End) {
 			continue
 		}
 		starting := strings.Contains(s.Error, "57P03") // cannot_connect_now

@@ -116,7 +116,7 @@ func (d *driller) watch(ctx context.Context, r *recorder, w *probe.Writer) (stop
 			r.add(func(rec *Recording) { rec.Reads = append(rec.Reads, x) })
 		})
 	})
-	var now Leadership
+	now := Leadership{Address: []string{}}
 	change := func(at time.Time, f func(*Leadership)) {
 		r.add(func(rec *Recording) {
 			f(&now)
@@ -144,7 +144,7 @@ func (d *driller) watch(ctx context.Context, r *recorder, w *probe.Writer) (stop
 	return func() {
 		cancel()
 		wg.Wait()
-		slices.SortStableFunc(r.rec.States, func(a, b MemberState) int { return a.Asked.Compare(b.Asked) })
+		sortStates(r.rec.States)
 		slices.SortStableFunc(r.rec.Leadership, func(a, b Leadership) int { return a.At.Compare(b.At) })
 	}
 }
@@ -202,4 +202,8 @@ func (d *driller) addresses() map[netip.Addr]string {
 		}
 	}
 	return all
+}
+
+func sortStates(states []MemberState) {
+	slices.SortStableFunc(states, func(a, b MemberState) int { return a.Asked.Compare(b.Asked) })
 }

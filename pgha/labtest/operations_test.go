@@ -37,6 +37,7 @@ func TestOperations(t *testing.T) {
 		{"restart", testRestart},
 		{"reinit", testReinit},
 		{"rotate", testRotate},
+		{"rotate the REST authority", testRotateREST},
 		{"stranded replica", testStranded},
 		{"two operators", testTwoOperators},
 		{"query", testQuery},

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/pem"
 	"fmt"
+	"time"
 
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -67,12 +68,20 @@ func (c *Client) setRESTCertificate(ctx context.Context, m Member) error {
 	if want == nil {
 		return fmt.Errorf("%w: the REST server certificate is no PEM", ErrInvalid)
 	}
+	var woken time.Time
 	err := poll(ctx, c.options.Wait, m.Name+" to present its new certificate", func(ctx context.Context) (bool, string, error) {
 		got, err := c.presented(ctx, m)
 		if err != nil {
 			return false, err.Error(), nil
 		}
-		return bytes.Equal(got, want.Bytes), "another certificate", nil
+		if bytes.Equal(got, want.Bytes) {
+			return true, "", nil
+		}
+		if time.Since(woken) >= wakeEvery { // it reloads when it looks at its cluster the next time
+			c.wake(ctx)
+			woken = time.Now()
+		}
+		return false, "another certificate", nil
 	})
 	if err != nil {
 		return remote.WithHint(err, "see `journalctl -u patroni -n 50` on "+m.Target.Name)

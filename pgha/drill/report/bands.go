@@ -62,6 +62,7 @@ func one(name string) []string {
 // holderLane draws who held something: each holder in a tone of its own, nobody hatched, several as an alarm.
 func holderLane(w window, rec drill.Recording, name string, hosts []string, who func(drill.Leadership) []string) lane {
 	var states []state
+	hosts = slices.Clone(hosts) // hosts of etcd may have other names than the members of Patroni: they get the tones in turn
 	for i, l := range rec.Leadership {
 		s := state{from: l.At, to: rec.Ended}
 		if i+1 < len(rec.Leadership) {
@@ -71,7 +72,10 @@ func holderLane(w window, rec drill.Recording, name string, hosts []string, who 
 		case 0:
 			s.class, s.text, s.words = "nobody", "nobody", "nobody"
 		case 1:
-			s.class = fmt.Sprintf("tone%d", max(0, slices.Index(hosts, holders[0]))%4)
+			if !slices.Contains(hosts, holders[0]) {
+				hosts = append(hosts, holders[0])
+			}
+			s.class = fmt.Sprintf("tone%d", slices.Index(hosts, holders[0])%4)
 			s.text, s.words = holders[0], holders[0]
 		default:
 			s.class, s.text = "double", strings.Join(holders, " + ")

@@ -262,12 +262,12 @@ func TestSize(t *testing.T) {
 	t.Parallel()
 	var page bytes.Buffer
 	began := time.Now()
-	if err := HTML(&page, sample(60)); err != nil {
+	if err := HTML(&page, sample(40)); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("300 runs: %d kB in %s", page.Len()/1000, time.Since(began).Round(time.Millisecond))
-	if page.Len() > 5_000_000 {
-		t.Errorf("300 runs make a page of %d bytes", page.Len())
+	t.Logf("200 runs: %d kB in %s", page.Len()/1000, time.Since(began).Round(time.Millisecond))
+	if page.Len() > 3_000_000 {
+		t.Errorf("200 runs make a page of %d bytes", page.Len())
 	}
 	if n := strings.Count(page.String(), `<figure class="timeline">`); n != MaxTimelines {
 		t.Errorf("%d timelines are drawn", n)

@@ -12,17 +12,30 @@ import (
 
 func planCommand(out *terminal) *cli.Command {
 	return &cli.Command{
-		Name: "plan", Usage: "show what apply would change, and change nothing on the hosts",
+		Name: "plan", Usage: "show what apply would change, and change nothing on the hosts", ArgsUsage: "[NAME...]",
 		Description: "Host by host and in order, with a diff of every file that holds no secret, and with what follows from it: services\n" +
 			"that are restarted or reloaded, settings that make PostgreSQL wait for a restart. It is apply's own code, with the\n" +
-			"changes held back. On a running cluster it shows what somebody changed by hand.\n\n" +
+			"changes held back. What somebody changed by hand is marked as drift, with who owns it, which operation wrote it last\n" +
+			"and when it was changed since.\n\n" +
 			"Exits with 0 when there is nothing to do and with 2 when there is. --save keeps the plan for apply --plan, which refuses\n" +
-			"to work when the hosts have changed since.",
+			"to work when the hosts have changed since.\n\n" +
+			"--accept takes drift into the specification instead: settings that were changed in the DCS, or stand only there, and\n" +
+			"single values of HAProxy's and keepalived's files. NAME, such as ttl, work_mem or 'patroni.*', takes that alone. The file\n" +
+			"keeps its comments, order and form; the difference is shown, and asked for, before it is written. Hosts are not changed.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "save", Usage: "keep the plan in this `FILE`, for apply --plan"},
+			&cli.BoolFlag{Name: "accept", DisableDefaultText: true, Usage: "take what was changed by hand into the specification"},
+			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, DisableDefaultText: true, Usage: "with --accept: show the difference, and write nothing"},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true, Usage: "with --accept: do not ask"},
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
+			if c.Bool("accept") {
+				return accept(c, out)
+			}
+			if c.Args().Present() || c.Bool("dry-run") || c.Bool("yes") {
+				return usagef("names, --dry-run and --yes belong to plan --accept")
+			}
 			return withCluster(c, out, pgha.ConnectOptions{}, func(ctx context.Context, cl *pgha.Cluster) error {
 				plan, err := cl.Plan(ctx, pgha.PlanOptions{Observer: warnings(out)})
 				if err != nil {
@@ -76,16 +89,7 @@ func printPlan(out *terminal, p pgha.Plan) {
 		case pgha.CauseDrift, pgha.CauseSpec, pgha.CauseUnknown:
 			out.printf("      %s\n", out.paint(dim, printable(ch.Origin.String())))
 		}
-		for line := range strings.Lines(ch.Diff) {
-			line = strings.TrimRight(line, "\n")
-			switch {
-			case strings.HasPrefix(line, "+"):
-				line = out.paint(green, line)
-			case strings.HasPrefix(line, "-"):
-				line = out.paint(red, line)
-			}
-			out.printf("        %s\n", line)
-		}
+		printDiff(out, "        ", ch.Diff)
 	}
 	for _, c := range p.Consequences {
 		out.printf("%s %s\n", out.paint(yellow, "then:"), c)
@@ -95,6 +99,20 @@ func printPlan(out *terminal, p pgha.Plan) {
 		return
 	}
 	out.printf("%s on %s%s; pgha-cli apply makes them\n", counted(len(p.Changes), "change"), counted(len(hosts), "host"), causesText(causes))
+}
+
+// printDiff shows a unified diff, in colours on a terminal.
+func printDiff(out *terminal, indent, diff string) {
+	for line := range strings.Lines(diff) {
+		line = strings.TrimRight(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "+"):
+			line = out.paint(green, line)
+		case strings.HasPrefix(line, "-"):
+			line = out.paint(red, line)
+		}
+		out.printf("%s%s\n", indent, line)
+	}
 }
 
 // causesText counts the changes by their causes.

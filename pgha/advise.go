@@ -54,9 +54,9 @@ func AdviseSpec(sp *Spec) Advice {
 // cluster as it is at this moment, and which settings contradict each other or what was measured.
 //
 // It measures, all at the same time, in between one and two seconds: etcd's own histogram of its disk's syncs, or a hundred
-// small writes beside its data where etcd does not run; the time of connections between hosts; memory, disks and
+// small writes beside its data where that does not exist or has counted less; the time of connections between hosts; memory, disks and
 // watchdogs; the leader's settings, slots, replicas and rate of writing; other virtual routers on the balancers' network.
-// Nothing is changed but for a temporary file on hosts without etcd. What cannot be measured is in Errors, and rules that
+// Nothing is changed but for a temporary file for these writes. What cannot be measured is in Errors, and rules that
 // need it say nothing; a ctx that ends is an error.
 func (c *Cluster) Advise(ctx context.Context, opts AdviseOptions) (Advice, error) {
 	a := Advice{Cluster: c.Spec.Cluster, Time: time.Now(), Live: true}
@@ -66,7 +66,7 @@ func (c *Cluster) Advise(ctx context.Context, opts AdviseOptions) (Advice, error
 	var statusErr error
 	var wg sync.WaitGroup
 	wg.Go(func() { status, statusErr = c.Status(bounded) })
-	a.Facts, a.Errors = c.measure(bounded)
+	a.Facts, a.Errors = c.measure(bounded, true)
 	wg.Wait()
 	if err := ctx.Err(); err != nil {
 		return a, fmt.Errorf("advise: %w", err)

@@ -20,6 +20,9 @@ import (
 // walSync is etcd's histogram of how long its log takes to reach the disk, since it was started.
 const walSync = "etcd_disk_wal_fsync_duration_seconds"
 
+// leastSyncs is how many it takes for the slowest of a hundred to mean anything.
+const leastSyncs = 100
+
 // etcdSync asks the etcd of a host for that histogram.
 func (c *Cluster) etcdSync(ctx context.Context, t *remote.Target) (advisor.Sync, error) {
 	own, err := tls.X509KeyPair(c.credentials.etcdOperator.cert, c.credentials.etcdOperator.key)
@@ -72,8 +75,8 @@ func syncHistogram(metrics io.Reader) (advisor.Sync, error) {
 	if err := lines.Err(); err != nil {
 		return advisor.Sync{}, fmt.Errorf("read etcd's metrics: %w", err)
 	}
-	if len(buckets) < 2 || buckets[len(buckets)-1].count == 0 {
-		return advisor.Sync{}, fmt.Errorf("read etcd's metrics: nothing in %s", walSync)
+	if len(buckets) < 2 || buckets[len(buckets)-1].count < leastSyncs {
+		return advisor.Sync{}, fmt.Errorf("read etcd's metrics: fewer than %d syncs in %s", leastSyncs, walSync)
 	}
 	all := buckets[len(buckets)-1].count
 	below := bucket{}

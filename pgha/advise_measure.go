@@ -23,8 +23,8 @@ var measureScript string
 //go:embed advise_strangers.pl
 var strangersScript string
 
-// measure asks the hosts, etcd and the leader, all at the same time. What does not answer is in the errors.
-func (c *Cluster) measure(ctx context.Context) (advisor.Facts, map[string]string) {
+// measure asks the hosts, etcd and, with database, the leader, all at the same time. What does not answer is in the errors.
+func (c *Cluster) measure(ctx context.Context, database bool) (advisor.Facts, map[string]string) {
 	facts := advisor.Facts{Hosts: map[string]advisor.HostFacts{}, RoundTrips: []advisor.RoundTrip{}, Strangers: []advisor.Stranger{}}
 	errs := map[string]string{}
 	var mu sync.Mutex
@@ -35,6 +35,9 @@ func (c *Cluster) measure(ctx context.Context) (advisor.Facts, map[string]string
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
+		if !database {
+			return
+		}
 		db, err := c.measureDatabase(ctx)
 		if err != nil {
 			note("database", err)
@@ -77,7 +80,7 @@ func (c *Cluster) measure(ctx context.Context) (advisor.Facts, map[string]string
 	return facts, errs
 }
 
-// measureHost measures one host: its disk by etcd's own histogram if etcd runs there, else by writing.
+// measureHost measures one host: its disk by etcd's own histogram if that has counted enough, else by writing.
 func (c *Cluster) measureHost(ctx context.Context, t *remote.Target) (advisor.HostFacts, []advisor.RoundTrip, error) {
 	h, err := c.Spec.Host(t.Name)
 	if err != nil {

@@ -3,12 +3,8 @@ package pgha
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -91,63 +87,6 @@ func checkEtcd(ctx context.Context, c *Cluster) (string, error) {
 	return fmt.Sprintf("%d members, leader %s, slowest answer %s", len(health), leader, slowest.Round(100*time.Microsecond)), err
 }
 
-// checkEtcdStrangers asks etcd's gateway for its version without a client certificate.
-func checkEtcdStrangers(ctx context.Context, c *Cluster) (string, error) {
-	databases, err := c.databases()
-	if err != nil {
-		return "", err
-	}
-	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		code, err := c.strangerRequest(ctx, t, "POST", c.Spec.Etcd.ClientPort, "/v3/kv/range", c.credentials.etcdCA)
-		if err != nil {
-			return nil // the handshake was refused, as it should be
-		}
-		return fmt.Errorf("etcd answered a client without a certificate with HTTP %d", code)
-	})
-	return "no certificate, no answer", err
-}
-
-func checkPatroniStrangers(ctx context.Context, c *Cluster) (string, error) {
-	databases, err := c.databases()
-	if err != nil {
-		return "", err
-	}
-	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		// A reload is harmless should it be let through.
-		code, err := c.strangerRequest(ctx, t, "POST", c.Spec.Patroni.RESTPort, "/reload", c.credentials.patroniCA)
-		if err != nil {
-			return err
-		}
-		if code != http.StatusForbidden && code != http.StatusUnauthorized {
-			return fmt.Errorf("POST /reload without a certificate was answered with HTTP %d", code)
-		}
-		return nil
-	})
-	return "POST without a certificate is forbidden", err
-}
-
-// strangerRequest makes one HTTPS request from a host to itself without a client certificate.
-func (c *Cluster) strangerRequest(ctx context.Context, t *remote.Target, method string, port int, path string, ca []byte) (int, error) {
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(ca)
-	transport := &http.Transport{
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return t.Dial(ctx, network, address)
-		},
-		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-	}
-	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, method, "https://"+hostPort(t.Address, port)+path, strings.NewReader("{}"))
-	if err != nil {
-		return 0, err
-	}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		return 0, err
-	}
-	return resp.StatusCode, resp.Body.Close()
-}
-
 func checkPatroni(ctx context.Context, c *Cluster) (string, error) {
 	opts, err := c.patroniOptions()
 	if err != nil {
@@ -195,7 +134,7 @@ func checkPeerLogin(ctx context.Context, c *Cluster) (string, error) {
 		return "", err
 	}
 	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		_, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: []string{"psql", "-XAtq", "-p", fmt.Sprint(c.Spec.PostgreSQL.Port), "-U", c.Spec.PostgreSQL.Superuser, "-d", "postgres", "-c", "SELECT 1"}})
+		_, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: c.psql("-p", fmt.Sprint(c.Spec.PostgreSQL.Port), "-U", c.Spec.PostgreSQL.Superuser, "-d", "postgres", "-c", "SELECT 1")})
 		return err
 	})
 	return "psql as the operating system's postgres user", err

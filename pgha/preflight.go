@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/pgha/advisor"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -29,12 +30,15 @@ const (
 type PreflightOptions struct {
 	// Ports tries the whole port matrix even when the cluster's services run already.
 	Ports bool
+	// Measure asks more than apply has to know: disks and network, for the rules of Advise. It takes a second or two.
+	Measure bool
 	// Timeout bounds the questions to one host, which a healthy one answers within a second or two; 0 means 30 s.
 	Timeout time.Duration
 }
 
 // Finding is something that Preflight has to say about a host.
 type Finding struct {
+	// Host is "" for what concerns the cluster as a whole.
 	Host    string `json:"host"`
 	Problem string `json:"problem"`
 	// Remedy is what to do about it.
@@ -70,7 +74,8 @@ func (r PreflightReport) Err() error {
 }
 
 // Preflight looks whether the hosts can become the cluster: operating system, systemd, root, clock, disk, ports in use,
-// packages that can be had, and every connection that one host has to open to another. It changes nothing.
+// packages that can be had, and every connection that one host has to open to another; and whether the specification goes
+// together, by the rules of Advise (warnings; notes are left to it). It changes nothing.
 func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (PreflightReport, error) {
 	report := PreflightReport{Facts: map[string]Facts{}}
 	timeout := cmp.Or(opts.Timeout, 30*time.Second)
@@ -112,6 +117,7 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 			fresh = fresh && !slices.Contains(ownPrograms, program)
 		}
 	}
+	report.Findings = append(report.Findings, c.advisedFindings(ctx, opts.Measure, fresh)...)
 	if opts.Ports || fresh {
 		blocked, err := c.CheckPorts(ctx)
 		if err != nil {
@@ -123,6 +129,24 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 		}
 	}
 	return report, nil
+}
+
+// advisedFindings are the advisor's warnings about the cluster as a whole. Measured are the hosts, and the leader where there
+// can be one; what cannot be measured is for Advise to tell.
+func (c *Cluster) advisedFindings(ctx context.Context, measure, fresh bool) []Finding {
+	var facts advisor.Facts
+	if measure {
+		bounded, cancel := context.WithTimeout(ctx, adviseTimeout)
+		defer cancel()
+		facts, _ = c.measure(bounded, !fresh)
+	}
+	var found []Finding
+	for _, r := range advisor.Remarks(c.Spec, facts) {
+		if r.Severity != advisor.Note {
+			found = append(found, Finding{Problem: r.What + ": " + r.Why, Remedy: "set " + r.Set, Warning: true})
+		}
+	}
+	return found
 }
 
 // ownPrograms are the listeners that belong to the cluster itself.

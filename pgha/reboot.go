@@ -20,7 +20,8 @@ type RollingRebootOptions struct {
 	Hosts []string
 	// OnlyIfRequired leaves out hosts whose distribution does not ask for a reboot (/run/reboot-required).
 	OnlyIfRequired bool
-	// Force goes on although the switchover cuts transactions or a base backup short.
+	// Force goes on although the switchover cuts transactions or a base backup short, and although etcd has no quorum, or
+	// nobody serves, while one of the hosts is away.
 	Force bool
 	// Wait bounds the wait for one host to come back and for the cluster to be healthy again; 0 means 15 minutes, for
 	// servers can take long to get from the reset to the kernel.
@@ -91,6 +92,9 @@ func (c *Cluster) RollingReboot(ctx context.Context, opts RollingRebootOptions) 
 				return !looks[h.Name].rebootRequired
 			})
 		}
+		if err := refuseAbsence(run.Spec, status, hosts, opts.Force); err != nil {
+			return err
+		}
 		return run.rebootInTurn(ctx, status, hosts, opts, &result)
 	})
 	result.Elapsed = patroni.Elapsed(time.Since(start))
@@ -118,6 +122,18 @@ func refuseReboot(s Status, looks map[string]hostLook, hosts []spec.Host) error 
 		return nil
 	}
 	return remote.WithHint(fmt.Errorf("%w: %s", ErrRefused, strings.Join(reasons, "; ")), hint)
+}
+
+// refuseAbsence says why the cluster cannot do without one of these hosts at a time: nil, or an error that matches
+// ErrRefused.
+func refuseAbsence(sp *Spec, s Status, hosts []spec.Host, force bool) error {
+	for _, h := range hosts {
+		if reasons := removal(sp, s, []spec.Host{h}); len(reasons) > 0 && !force {
+			return remote.WithHint(fmt.Errorf("%w: while %s reboots: %s", ErrRefused, h.Name, strings.Join(reasons, "; ")),
+				"pgha-cli advise tells what cannot be lost; --force reboots it all the same")
+		}
+	}
+	return nil
 }
 
 // nextToReboot picks from the hosts that are left: balancers before databases, whoever has the address or the leadership

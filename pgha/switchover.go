@@ -2,10 +2,14 @@ package pgha
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/advisor"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // SwitchoverOptions say where the leadership goes, and when.
@@ -16,7 +20,8 @@ type SwitchoverOptions struct {
 	// At schedules the switchover instead of making it now. Patroni then does it alone: the checks and comforts below are
 	// those of this moment, not of that one.
 	At time.Time
-	// Force goes ahead although long transactions or a base backup would be cut short, or archiving fails.
+	// Force goes ahead although long transactions or a base backup would be cut short, archiving fails, or nobody else could
+	// take over while the former leader restarts.
 	Force bool
 }
 
@@ -32,7 +37,8 @@ type SwitchoverResult struct {
 // takes writes through the virtual IP and the former one streams from it. Sessions to the former leader are closed.
 //
 // It refuses a candidate that patroni.Switchover refuses, and, unless forced, a moment at which transactions older than a
-// minute or a base backup run on the primary, or its archiving fails, which would hold the shutdown up for ever. Then it
+// minute or a base backup run on the primary, its archiving fails, which would hold the shutdown up for ever, or a member
+// is down already, so that nobody could take over until the former leader is back. Then it
 // writes a checkpoint, so that the former leader stops quickly, and moves etcd's leadership to a host that takes no part.
 // Meanwhile it writes rows into a table of its own to measure the time without writes, and drops that table.
 //
@@ -71,6 +77,9 @@ func (r *Run) switchover(ctx context.Context, so patroni.SwitchoverOptions, forc
 	if err != nil {
 		return SwitchoverResult{SwitchoverResult: planned}, err
 	}
+	if err := r.refuseHandover(ctx, force); err != nil {
+		return SwitchoverResult{SwitchoverResult: planned}, err
+	}
 	if err := r.refuseObstacles(ctx, force); err != nil {
 		return SwitchoverResult{SwitchoverResult: planned}, err
 	}
@@ -91,6 +100,24 @@ func (r *Run) switchover(ctx context.Context, so patroni.SwitchoverOptions, forc
 	}
 	result.WithoutWrites = patroni.Elapsed(measure(err == nil))
 	return result, err
+}
+
+// refuseHandover is an error that matches ErrRefused if the advisor speaks against moving the leadership; with force it only
+// warns.
+func (r *Run) refuseHandover(ctx context.Context, force bool) error {
+	status, err := r.Status(ctx)
+	if err != nil {
+		return err
+	}
+	reasons := strings.Join(advisor.Handover(topologyOf(r.Spec, status)), "; ")
+	switch {
+	case reasons == "":
+		return nil
+	case force:
+		r.Warn("", "goes on although "+reasons)
+		return nil
+	}
+	return remote.WithHint(fmt.Errorf("%w: %s", ErrRefused, reasons), "bring back first what is down (pgha-cli status); --force goes ahead all the same")
 }
 
 // rehearsed is the same run with nothing changed and nobody told.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/remote"
@@ -58,39 +57,48 @@ func checks() []check {
 }
 
 // Verify looks at the whole cluster as an application and as an attacker would, and changes nothing but one table of its
-// own that it drops again. All checks run, at the same time, and are returned in a fixed order; if one failed the error
+// own that it drops again. First the layers are checked, all at the same time, then the security floor: its many handshakes
+// must not be what makes a member answer late. All checks run and are returned in a fixed order; if one failed the error
 // matches ErrVerify. observe, if not nil, hears of each check in order as it ends. A ctx that ends is no verdict on the
 // cluster: its own error is returned, and observe hears nothing more.
 func (c *Cluster) Verify(ctx context.Context, observe func(Check)) ([]Check, error) {
-	list := checks()
-	results := make([]Check, len(list))
-	done := make([]chan struct{}, len(list))
-	var wg sync.WaitGroup
-	for i, ck := range list {
-		done[i] = make(chan struct{})
-		wg.Go(func() {
-			defer close(done[i])
-			results[i] = c.runCheck(ctx, ck)
-		})
+	var results []Check
+	for _, list := range [][]check{checks(), securityChecks()} {
+		results = append(results, c.runChecks(ctx, list, observe)...)
 	}
 	failed := 0
-	for i := range list {
-		<-done[i]
-		if !results[i].OK {
+	for _, r := range results {
+		if !r.OK {
 			failed++
 		}
-		if observe != nil && ctx.Err() == nil {
-			observe(results[i])
-		}
 	}
-	wg.Wait()
 	if err := ctx.Err(); failed > 0 && err != nil {
 		return results, fmt.Errorf("verify: %w", err)
 	}
 	if failed > 0 {
-		return results, fmt.Errorf("%w: %d of %d checks", ErrVerify, failed, len(list))
+		return results, fmt.Errorf("%w: %d of %d checks", ErrVerify, failed, len(results))
 	}
 	return results, nil
+}
+
+// runChecks runs checks at the same time and tells of them in order.
+func (c *Cluster) runChecks(ctx context.Context, list []check, observe func(Check)) []Check {
+	results := make([]Check, len(list))
+	done := make([]chan struct{}, len(list))
+	for i, ck := range list {
+		done[i] = make(chan struct{})
+		go func() {
+			defer close(done[i])
+			results[i] = c.runCheck(ctx, ck)
+		}()
+	}
+	for i := range list {
+		<-done[i]
+		if observe != nil && ctx.Err() == nil {
+			observe(results[i])
+		}
+	}
+	return results
 }
 
 func (c *Cluster) runCheck(ctx context.Context, ck check) Check {

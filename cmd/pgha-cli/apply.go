@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,11 +16,12 @@ func preflightCommand(out *terminal) *cli.Command {
 	return &cli.Command{
 		Name: "preflight", Usage: "check the hosts without changing them",
 		Description: "Looks at every host's system, clock, disk, ports and packages, and tries every connection that one host\n" +
-			"has to open to another, VRRP included.",
+			"has to open to another, VRRP included. Warns of settings that do not go together, or not with the disks and the\n" +
+			"network, which it measures; advise tells more.",
 		Flags: []cli.Flag{outputFlag()},
 		Action: func(c *cli.Context) error {
 			return withCluster(c, out, pgha.ConnectOptions{}, func(ctx context.Context, cl *pgha.Cluster) error {
-				report, err := cl.Preflight(ctx, pgha.PreflightOptions{Ports: true})
+				report, err := cl.Preflight(ctx, pgha.PreflightOptions{Ports: true, Measure: true})
 				if err != nil {
 					return err
 				}
@@ -53,7 +55,7 @@ func printPreflight(out *terminal, cl *pgha.Cluster, r pgha.PreflightReport) {
 		if f.Warning {
 			mark = out.paint(yellow, "!")
 		}
-		out.printf("%s %s: %s\n  %s\n", mark, f.Host, f.Problem, out.paint(dim, f.Remedy))
+		out.printf("%s %s: %s\n  %s\n", mark, cmp.Or(f.Host, "the cluster"), f.Problem, out.paint(dim, f.Remedy))
 	}
 	if r.Err() == nil {
 		out.printf("%s ready to apply: %d hosts, %d connections tried\n", out.paint(green, "✓"), len(r.Facts), r.RoutesTried)

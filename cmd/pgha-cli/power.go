@@ -66,7 +66,7 @@ func rollingRebootCommand(out *terminal) *cli.Command {
 			"member that was rebooted. Before and after each reboot the whole cluster must be healthy; stops at the first that is not.",
 		Flags: operationFlags(
 			&cli.BoolFlag{Name: "only-if-required", DisableDefaultText: true, Usage: "leave out hosts without /run/reboot-required"},
-			&cli.BoolFlag{Name: "force", DisableDefaultText: true, Usage: "switch over although transactions or a base backup are cut short"},
+			&cli.BoolFlag{Name: "force", DisableDefaultText: true, Usage: "switch over although transactions or a base backup are cut short, and reboot what the rest cannot do without"},
 			&cli.DurationFlag{Name: "wait", DefaultText: "15m0s", Usage: "how long one host may take to come back: a `TIME` such as 30m"}),
 		Action: func(c *cli.Context) error {
 			return operate(c, out, operation[pgha.RollingRebootResult]{

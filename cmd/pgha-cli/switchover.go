@@ -15,7 +15,8 @@ func switchoverCommand(out *terminal) *cli.Command {
 	return &cli.Command{
 		Name: "switchover", Usage: "move the leadership to a replica, without losing a transaction",
 		Description: "Refuses, before it changes anything, a replica that does not stream, lags, is tagged nofailover or is on another\n" +
-			"timeline, and a moment at which long transactions or a base backup would be cut short or archiving fails.\n" +
+			"timeline, and a moment at which long transactions or a base backup would be cut short, archiving fails, or a member\n" +
+			"is down already, so that nobody could take over while the former leader restarts.\n" +
 			"Writes a checkpoint first, and keeps etcd's leadership out of the way. Ends once the new leader takes writes\n" +
 			"through the address and the former one streams from it.\n\n" +
 			"With --at Patroni does it alone at that time: 2026-11-30T02:00, 02:00 (the next one) or +90m. --cancel takes it back.",
@@ -23,7 +24,7 @@ func switchoverCommand(out *terminal) *cli.Command {
 			&cli.StringFlag{Name: "to", Usage: "the `MEMBER` that shall lead (default: the replica that is behind the least)"},
 			&cli.StringFlag{Name: "at", Usage: "schedule it for this `TIME`"},
 			&cli.BoolFlag{Name: "cancel", DisableDefaultText: true, Usage: "take the scheduled switchover back"},
-			&cli.BoolFlag{Name: "force", DisableDefaultText: true, Usage: "even if long transactions or a base backup are cut short, or archiving fails"},
+			&cli.BoolFlag{Name: "force", DisableDefaultText: true, Usage: "even if long transactions or a base backup are cut short, archiving fails, or a member is down already"},
 		),
 		Action: func(c *cli.Context) error {
 			if c.Bool("cancel") {

@@ -40,13 +40,15 @@ type Fatal struct {
 // SurvivesNext tells whether the cluster would go on by itself and survive the loss of any other host after that.
 func (l Loss) SurvivesNext() bool { return l.Blocked == "" && len(l.Fatal) == 0 }
 
-// Losses says what the loss of each host and of etcd's quorum would do, in the order of the specification. A host that is
-// down already is left out. Pure computation; facts only make the bytes and rows at risk known.
+// Losses says what the loss of each host and of etcd's quorum would do: databases, balancers, each in the order of the
+// specification, then etcd. A host that is down already is left out. Pure computation; facts only make the bytes and rows at risk known.
 func Losses(t Topology, facts Facts) []Loss {
 	var losses []Loss
-	for _, h := range t.Hosts {
-		if h.works() {
-			losses = append(losses, t.lose(h, facts))
+	for _, role := range []spec.Role{spec.RoleDatabase, spec.RoleBalancer} {
+		for _, h := range t.Hosts {
+			if h.Role == role && h.works() {
+				losses = append(losses, t.lose(h, facts))
+			}
 		}
 	}
 	if t.quorum() && len(t.Spec.Databases()) > 1 {

@@ -27,3 +27,15 @@ func Removal(t Topology, hosts ...string) []string {
 	}
 	return reasons
 }
+
+// Handover says why the leadership must not be moved now, one reason each: without etcd's quorum nobody can take it, and in
+// a cluster of three or more with two healthy members nobody could take over while the former leader restarts.
+func Handover(t Topology) []string {
+	var reasons []string
+	if all := len(t.Spec.Databases()); !t.quorum() {
+		reasons = append(reasons, fmt.Sprintf("etcd has no quorum: %d of its %d members are healthy", t.etcdMembers(), all))
+	} else if all > 2 && t.members() == 2 {
+		reasons = append(reasons, "no other healthy member of the database would be left to take over while the former leader restarts")
+	}
+	return reasons
+}

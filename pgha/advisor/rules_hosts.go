@@ -28,32 +28,43 @@ func (in input) slowestSync() time.Duration {
 	return slowest
 }
 
-// syncSlow: etcd writes each heartbeat's news to disk before it answers.
+// syncSlow: etcd writes what it agrees to durably before it answers. One remark names the slowest disk.
 func (in input) syncSlow() []Remark {
-	var found []Remark
+	var slow []string
+	var worst string
 	for _, h := range in.Databases() {
-		f, ok := in.facts.Hosts[h.Name]
-		p99, beat, elect := f.Sync.P99(), in.Etcd.HeartbeatInterval, in.Etcd.ElectionTimeout
-		if !ok || p99 <= etcdSync {
+		s := in.facts.Hosts[h.Name].Sync
+		if s.P99() <= etcdSync {
 			continue
 		}
-		why := fmt.Sprintf("99 of 100 syncs take up to %s (%s)", ms(p99), f.Sync.Source)
-		shared := ""
-		if f.EtcdDisk != "" && f.EtcdDisk == f.DataDisk {
-			shared = "a disk of its own for etcd: it shares " + f.EtcdDisk + " with PostgreSQL; or "
-		}
-		switch {
-		case p99 >= elect/2:
-			found = append(found, remark("etcd-disk", Critical, "etcd on "+h.Name+" will lose its leadership to its disk", fmt.Sprintf("%s; etcd.election_timeout is %s", why, ms(elect)),
-				shared+fmt.Sprintf("etcd.election_timeout: %s and heartbeat_interval: %s", ms(10*p99), ms(p99)))...)
-		case p99 >= beat:
-			found = append(found, remark("etcd-disk", Warning, "the disk of etcd on "+h.Name+" is slower than its heartbeat", fmt.Sprintf("%s; etcd.heartbeat_interval is %s", why, ms(beat)),
-				shared+fmt.Sprintf("etcd.heartbeat_interval: %s and election_timeout: %s", ms(p99.Round(10*time.Millisecond)), ms(10*p99.Round(10*time.Millisecond))))...)
-		default:
-			found = append(found, remark("etcd-disk", Note, "the disk of etcd on "+h.Name+" is slower than etcd asks for", why+"; etcd's documentation asks for 10 ms", shared+"a faster disk")...)
+		slow = append(slow, fmt.Sprintf("%s on %s (%s)", ms(s.P99()), h.Name, s.Source))
+		if worst == "" || s.P99Seconds > in.facts.Hosts[worst].Sync.P99Seconds {
+			worst = h.Name
 		}
 	}
-	return found
+	if worst == "" {
+		return nil
+	}
+	f := in.facts.Hosts[worst]
+	p99, beat, elect := f.Sync.P99(), in.Etcd.HeartbeatInterval, in.Etcd.ElectionTimeout
+	why, set := "99 of 100 syncs take up to "+strings.Join(slow, ", "), "a faster disk for etcd"
+	if f.EtcdDisk != "" && f.EtcdDisk == f.DataDisk {
+		set = "a disk of its own for etcd, which shares " + f.EtcdDisk + " with PostgreSQL"
+	}
+	longer := fmt.Sprintf("%s; or etcd.heartbeat_interval: %s and election_timeout: %s", set, upTo10ms(p99), upTo10ms(10*p99))
+	switch {
+	case p99 >= elect/2:
+		return remark("etcd-disk", Critical, "etcd's leadership will be lost to its disk", fmt.Sprintf("%s; etcd.election_timeout is %s", why, ms(elect)), longer)
+	case p99 >= beat:
+		return remark("etcd-disk", Warning, "etcd's disk is slower than its heartbeat", fmt.Sprintf("%s; etcd.heartbeat_interval is %s", why, ms(beat)), longer)
+	}
+	return remark("etcd-disk", Note, "etcd's disk is slower than etcd asks for", why+"; etcd's documentation asks for 10 ms", set)
+}
+
+// upTo10ms rounds a time up to what one writes into a specification.
+func upTo10ms(d time.Duration) time.Duration {
+	const step = 10 * time.Millisecond
+	return (d + step - 1) / step * step
 }
 
 // roundTrips: etcd's heartbeat must be longer than the way, its election_timeout ten times that.
@@ -70,7 +81,7 @@ func (in input) roundTrips() []Remark {
 	}
 	return remark("etcd-network", Warning, fmt.Sprintf("the network between %s and %s is too slow for etcd's times", far.From, far.To),
 		fmt.Sprintf("a connection takes %s (measured); etcd.heartbeat_interval is %s and election_timeout %s, which shall be at least one and ten round trips", ms(way), ms(beat), ms(elect)),
-		fmt.Sprintf("etcd.heartbeat_interval: %s and election_timeout: %s", ms(max(beat, way)), ms(max(elect, 10*way))))
+		fmt.Sprintf("etcd.heartbeat_interval: %s and election_timeout: %s", upTo10ms(max(beat, way)), upTo10ms(max(elect, 10*way))))
 }
 
 func (in input) database(name string) bool {

@@ -88,6 +88,7 @@ var rules = map[Kind]rule{
 	NoCandidate:       {note, 0, "", time.Minute},
 	Paused:            {note, 0, "", time.Minute},
 	CrashRecovery:     {note, 0, "", time.Second},
+	LowerAdvert:       {hidden, 0, "", time.Minute},
 	LeaderSeen:        {hidden, 0, "", 10 * time.Minute},
 	LocalPosition:     {hidden, 0, "", 0},
 	LastTransaction:   {hidden, 0, "", 0},

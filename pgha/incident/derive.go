@@ -89,7 +89,7 @@ func (c *Collector) silences() []Event {
 				explained = explained || b.first.After(s.start) && !b.first.After(s.end)
 			}
 			if !explained {
-				e := derive(s.start, m.Name, PatroniSilent, fmt.Sprintf("said nothing for %.0f s: it hung, or its host did", s.end.Sub(s.start).Seconds()),
+				e := derive(s.start.Add(c.about.LoopWait), m.Name, PatroniSilent, fmt.Sprintf("said nothing for %.0f s: it hung, or its host did", s.end.Sub(s.start).Seconds()),
 					fmt.Sprintf("no line of Patroni between %s and %s", clockTime(s.start), clockTime(s.end)))
 				e.Component = Patroni
 				events = append(events, e)

@@ -100,6 +100,7 @@ const (
 	AddressTaken      Kind = "address_taken"
 	AddressLeft       Kind = "address_left"
 	AddressFault      Kind = "address_fault"
+	LowerAdvert       Kind = "lower_advert"
 	CheckFailed       Kind = "check_failed"
 	CheckPassed       Kind = "check_passed"
 	UnitStopping      Kind = "unit_stopping"

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -45,6 +46,9 @@ func Explain(ctx context.Context, cluster *pgha.Cluster, opts Options) (Account,
 	r := &reader{cluster: cluster, opts: opts, clocks: map[string]Clock{}, failed: map[string]bool{}}
 	r.around(ctx)
 	c := NewCollector(r.about())
+	for _, line := range r.ends {
+		c.Add(line)
+	}
 	if err := r.read(ctx, c); err != nil {
 		return Account{}, fmt.Errorf("explain: %w", err)
 	}
@@ -69,6 +73,7 @@ type reader struct {
 	mu         sync.Mutex
 	clocks     map[string]Clock
 	address    string
+	ends       []pgha.LogEntry // the last line of each host's former boot
 	history    []patroni.HistoryEntry
 	operations []pgha.OperationRecord
 	failed     map[string]bool
@@ -106,27 +111,55 @@ func (r *reader) note(text string) {
 	r.notes = append(r.notes, text)
 }
 
-// clock measures a host's clock in one round trip, and looks whether it carries the virtual IP.
+// formerEnd prints the last line before the latest boot. An idle host may have said it long before the span begins.
+var formerEnd = []string{"journalctl", "--quiet", "--no-pager", "--boot=-1", "--lines=1", "--output=json", "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_BOOT_ID"}
+
+// clock measures a host's clock in one round trip, and looks whether it carries the virtual IP and how its last boot ended.
 func (r *reader) clock(ctx context.Context, t *remote.Target) {
 	address := "0.0.0.0"
 	if vip := r.cluster.Spec.VIP; vip != nil {
 		address = vip.Address
 	}
 	asked := time.Now()
-	res, err := t.Batch(ctx, []string{"date", "+%s.%N"}, []string{"ip", "-o", "address", "show", "to", address})
+	date, err := t.Output(ctx, "date", "+%s.%N")
 	trip := time.Since(asked)
 	if err != nil {
 		return // its journal will not be read either, which is said
 	}
+	res, err := t.Batch(ctx, []string{"ip", "-o", "address", "show", "to", address}, formerEnd)
+	if err != nil {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if strings.TrimSpace(string(res[1].Stdout)) != "" {
+	if strings.TrimSpace(string(res[0].Stdout)) != "" {
 		r.address = t.Name
 	}
-	if s, err := strconv.ParseFloat(strings.TrimSpace(string(res[0].Stdout)), 64); err == nil {
+	if line, ok := endOf(t.Name, res[1].Stdout); ok {
+		r.ends = append(r.ends, line)
+	}
+	if s, err := strconv.ParseFloat(strings.TrimSpace(date), 64); err == nil {
 		offset := time.Unix(0, int64(s*1e9)).Sub(asked.Add(trip / 2))
 		r.clocks[t.Name] = Clock{Host: t.Name, OffsetSeconds: offset.Round(time.Millisecond).Seconds(), ErrorSeconds: (trip / 2).Round(time.Millisecond).Seconds()}
 	}
+}
+
+// endOf reads what formerEnd printed; nothing for a host that was never booted again.
+func endOf(host string, line []byte) (pgha.LogEntry, bool) {
+	var raw struct {
+		Realtime string `json:"__REALTIME_TIMESTAMP"`
+		Message  string `json:"MESSAGE"`
+		Program  string `json:"SYSLOG_IDENTIFIER"`
+		Boot     string `json:"_BOOT_ID"`
+	}
+	if json.Unmarshal(line, &raw) != nil {
+		return pgha.LogEntry{}, false
+	}
+	micros, err := strconv.ParseInt(raw.Realtime, 10, 64)
+	if err != nil {
+		return pgha.LogEntry{}, false
+	}
+	return pgha.LogEntry{Time: time.UnixMicro(micros).UTC(), Host: host, Program: raw.Program, Priority: 6, Message: raw.Message, Boot: raw.Boot}, true
 }
 
 func (r *reader) about() About {

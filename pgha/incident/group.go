@@ -8,6 +8,9 @@ import (
 // settling is how long after everything is back an incident still has an echo.
 const settling = 5 * time.Second
 
+// atOnce is how close together things are that break for one reason.
+const atOnce = 2 * time.Second
+
 // quiet is after how long without an event something that breaks is an incident of its own, although an earlier one is not
 // over.
 const quiet = 60 * time.Second
@@ -33,6 +36,7 @@ func (c *Collector) group(events []Event, gaps []Gap) []*group {
 	var cur *group
 	var leader, timeline string
 	var hints []Event
+	lower := map[string]Event{}
 	for _, e := range events {
 		switch e.Kind {
 		case LeaderSeen, KeyTaken:
@@ -43,8 +47,13 @@ func (c *Collector) group(events []Event, gaps []Gap) []*group {
 			}
 		case TimelineSwitched:
 			timeline = e.fields["timeline"]
+		case LowerAdvert:
+			lower[e.Host] = e
 		}
 		r := ruleOf(e.Kind)
+		if e.Kind == AddressTaken && e.Time.Sub(lower[e.Host].Last) < settling {
+			r.weight = note // it takes back what is its own
+		}
 		opened, closed := c.conditions(e, leader, timeline)
 		if g := holding(all, closed); g != nil {
 			g.add(e, opened, closed)
@@ -90,7 +99,11 @@ func (g *group) takes(e Event, r rule) bool {
 	if len(g.open) > 0 {
 		return since < quiet || r.weight < effect && since < 10*time.Minute
 	}
-	return r.weight < trigger && e.Time.Sub(g.end()) < settling
+	echo := settling
+	if r.weight == trigger {
+		echo = atOnce
+	}
+	return e.Time.Sub(g.end()) < echo
 }
 
 // without tells whether a moment is in a gap that began with the group.

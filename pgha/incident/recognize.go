@@ -71,6 +71,7 @@ func recognize(line pgha.LogEntry, hosts map[string]string) (Event, bool) {
 				}
 				e.Text = strings.ReplaceAll(e.Text, "{"+name+"}", value)
 			}
+			e.Text = shortened(e.Text)
 			e.Evidence = shortened(line.Message)
 			return e, true
 		}

@@ -39,7 +39,7 @@ type state struct {
 }
 
 // lanesOf returns the leaders', the address's and the members' bands.
-func lanesOf(w window, run drill.Run) []lane {
+func lanesOf(w window, run drill.RunResult) []lane {
 	rec := run.Recording
 	lanes := []lane{
 		holderLane(w, rec, "Patroni leader", rec.Members, func(l drill.Leadership) []string { return one(l.Patroni) }),

@@ -40,7 +40,7 @@ const markHeight = 11
 type tally struct{ good, bad, unknown, lost int }
 
 // writeBars draws the writes at the moment when their fate was clear.
-func writeBars(w window, run drill.Run) bars {
+func writeBars(w window, run drill.RunResult) bars {
 	lost := lostRows(run)
 	counts, all := make([]tally, w.Bars), tally{}
 	for _, a := range run.Recording.Writes.Attempts {
@@ -67,7 +67,7 @@ func writeBars(w window, run drill.Run) bars {
 }
 
 // readBars draws the reads in the same way.
-func readBars(w window, run drill.Run) bars {
+func readBars(w window, run drill.RunResult) bars {
 	counts, all := make([]tally, w.Bars), tally{}
 	for _, r := range run.Recording.Reads {
 		i, inside := w.bucket(r.Done)
@@ -87,7 +87,7 @@ func readBars(w window, run drill.Run) bars {
 }
 
 // lostRows are those that were acknowledged and that the last leader does not have.
-func lostRows(run drill.Run) map[int64]bool {
+func lostRows(run drill.RunResult) map[int64]bool {
 	held, asked := run.Recording.Held[run.Outcome.ToLeader]
 	if !asked || run.Outcome.Lost == 0 {
 		return nil

@@ -31,10 +31,10 @@ func TestBrowser(t *testing.T) {
 		return p
 	}
 	t.Run("geometry", func(t *testing.T) {
-		testGeometry(t, show(t, drill.Result{Runs: []drill.Run{powerRun(1, 18).build()}}, 1200, "light"))
+		testGeometry(t, show(t, drill.Result{Runs: []drill.RunResult{powerRun(1, 18).build()}}, 1200, "light"))
 	})
 	t.Run("readout", func(t *testing.T) {
-		testReadout(t, show(t, drill.Result{Runs: []drill.Run{powerRun(1, 18).build()}}, 1200, "light"))
+		testReadout(t, show(t, drill.Result{Runs: []drill.RunResult{powerRun(1, 18).build()}}, 1200, "light"))
 	})
 	t.Run("light", func(t *testing.T) { testScheme(t, show(t, brokenSample(), 1200, "light"), true) })
 	t.Run("dark", func(t *testing.T) { testScheme(t, show(t, brokenSample(), 1200, "dark"), false) })

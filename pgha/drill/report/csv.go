@@ -34,7 +34,7 @@ func CSVColumns() map[string][]Column {
 type table struct {
 	name    string
 	columns []Column
-	rows    func(run drill.Run, add func(...string))
+	rows    func(run drill.RunResult, add func(...string))
 }
 
 func tables() []table {
@@ -53,10 +53,10 @@ func (t table) write(w io.Writer, r drill.Result) error {
 	for _, c := range t.columns {
 		header = append(header, c.Name)
 	}
-	out.Write(header) // an error is kept for out.Error
+	_ = out.Write(header) // an error is kept for out.Error
 	for _, run := range r.Runs {
 		lead := []string{run.Outcome.Scenario, strconv.Itoa(run.Outcome.Run)}
-		t.rows(run, func(fields ...string) { out.Write(append(lead[:2:2], fields...)) })
+		t.rows(run, func(fields ...string) { _ = out.Write(append(lead[:2:2], fields...)) })
 	}
 	out.Flush()
 	if err := out.Error(); err != nil {
@@ -83,7 +83,7 @@ var writesColumns = runColumns(
 	Column{"held_by", "members that have the row at the end"},
 )
 
-func writesRows(run drill.Run, add func(...string)) {
+func writesRows(run drill.RunResult, add func(...string)) {
 	held := holders(run.Recording)
 	for _, a := range run.Recording.Writes.Attempts {
 		add(strconv.FormatInt(a.Seq, 10), stamp(a.Began), stamp(a.Connected), stamp(a.Done), since(run, a.Done),
@@ -111,7 +111,7 @@ var readsColumns = runColumns(
 	Column{"error", "the error in words"},
 )
 
-func readsRows(run drill.Run, add func(...string)) {
+func readsRows(run drill.RunResult, add func(...string)) {
 	for _, r := range run.Recording.Reads {
 		seq := ""
 		if r.Seq != 0 {
@@ -132,7 +132,7 @@ var membersColumns = runColumns(
 	Column{"error", "the error in words"},
 )
 
-func membersRows(run drill.Run, add func(...string)) {
+func membersRows(run drill.RunResult, add func(...string)) {
 	for _, s := range run.Recording.States {
 		timeline := ""
 		if s.Timeline != 0 {
@@ -150,7 +150,7 @@ var leadershipColumns = runColumns(
 	Column{"address", "the balancers that carried the virtual IP"},
 )
 
-func leadershipRows(run drill.Run, add func(...string)) {
+func leadershipRows(run drill.RunResult, add func(...string)) {
 	for _, l := range run.Recording.Leadership {
 		add(stamp(l.At), since(run, l.At), l.Patroni, l.Etcd, strings.Join(l.Address, " "))
 	}
@@ -163,7 +163,7 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-func since(run drill.Run, t time.Time) string {
+func since(run drill.RunResult, t time.Time) string {
 	if t.IsZero() || run.Outcome.Fault.At.IsZero() {
 		return ""
 	}

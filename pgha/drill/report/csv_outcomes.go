@@ -42,7 +42,7 @@ func outcomesColumns() []Column {
 	)
 }
 
-func outcomesRows(run drill.Run, add func(...string)) {
+func outcomesRows(run drill.RunResult, add func(...string)) {
 	o := run.Outcome
 	fields := []string{o.Fault.Text, strings.Join(o.Fault.Hosts, " "), stamp(o.Fault.At), string(statusOf(run)),
 		strings.Join(o.Verdict.Broken, "; "), run.Error, o.FromLeader, o.ToLeader, stamp(o.GapStart), stamp(o.GapEnd), decimal(o.GapSeconds)}

@@ -71,7 +71,7 @@ func TestWritesRoundTrip(t *testing.T) {
 	t.Parallel()
 	run := doubleRun(1).build()
 	run.Recording.Writes.Attempts[3].Error = "a \"quoted\", comma\nand a second line"
-	lines := records(t, "writes", drill.Result{Runs: []drill.Run{run}})
+	lines := records(t, "writes", drill.Result{Runs: []drill.RunResult{run}})
 	var got []probe.Attempt
 	lost := 0
 	for _, l := range lines {
@@ -95,7 +95,7 @@ func TestMembersRoundTrip(t *testing.T) {
 	run := doubleRun(1).build()
 	run.Recording.States[0].Started = run.Recording.Began.Add(-time.Hour)
 	var got []drill.MemberState
-	for _, l := range records(t, "members", drill.Result{Runs: []drill.Run{run}}) {
+	for _, l := range records(t, "members", drill.Result{Runs: []drill.RunResult{run}}) {
 		at := moments(t, l["asked"], l["answered"], l["started"])
 		s := drill.MemberState{Member: l["member"], Asked: at[0], Answered: at[1], Started: at[2], Role: drill.Role(l["role"]), Error: l["error"]}
 		if l["timeline"] != "" {
@@ -111,7 +111,7 @@ func TestMembersRoundTrip(t *testing.T) {
 func TestLeadershipAndReadsRoundTrip(t *testing.T) {
 	t.Parallel()
 	run := balancerRun(2).build()
-	r := drill.Result{Runs: []drill.Run{run}}
+	r := drill.Result{Runs: []drill.RunResult{run}}
 	var leadership []drill.Leadership
 	for _, l := range records(t, "leadership", r) {
 		entry := drill.Leadership{At: moments(t, l["at"])[0], Patroni: l["patroni"], Etcd: l["etcd"]}

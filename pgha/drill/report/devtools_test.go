@@ -82,9 +82,9 @@ func startBrowser(t *testing.T) *browser {
 	read := make(chan struct{})
 	go func() { defer close(read); b.read() }()
 	t.Cleanup(func() {
-		b.call("", "Browser.close", nil) // whatever happens, the next lines end it
+		_, _ = b.call("", "Browser.close", nil) // whatever happens, the next lines end it
 		in.Close()
-		cmd.Wait()
+		_ = cmd.Wait()
 		out.Close()
 		<-read
 		cancel()
@@ -196,7 +196,7 @@ func (b *browser) open(t *testing.T, address string, width, height int, scheme s
 			t.Fatal("the page was not loaded within 30 s")
 		}
 	}
-	t.Cleanup(func() { b.call("", "Target.closeTarget", map[string]any{"targetId": target.TargetID}) })
+	t.Cleanup(func() { _, _ = b.call("", "Target.closeTarget", map[string]any{"targetId": target.TargetID}) })
 	return p
 }
 

@@ -36,15 +36,15 @@ func TestHeadline(t *testing.T) {
 	cut.err = "interrupted"
 	for _, tc := range []struct {
 		name string
-		runs []drill.Run
+		runs []drill.RunResult
 		want string
 	}{
 		{"none", nil, "Nothing was run"},
 		{"kept", sample(1).Runs, "Every promise was kept"},
 		{"broken", brokenSample().Runs, "A promise was broken in 1 of 17 runs"},
-		{"broken alone", []drill.Run{doubleRun(1).build()}, "A promise was broken in the only run"},
-		{"unfinished", []drill.Run{cut.build(), balancerRun(1).build()}, "No promise was broken, but 1 of 2 runs could not be finished"},
-		{"empty run", []drill.Run{{Error: "no lab"}}, "No promise was broken, but the only run could not be finished"},
+		{"broken alone", []drill.RunResult{doubleRun(1).build()}, "A promise was broken in the only run"},
+		{"unfinished", []drill.RunResult{cut.build(), balancerRun(1).build()}, "No promise was broken, but 1 of 2 runs could not be finished"},
+		{"empty run", []drill.RunResult{{Error: "no lab"}}, "No promise was broken, but the only run could not be finished"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

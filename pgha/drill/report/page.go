@@ -167,7 +167,7 @@ func gapTile(r drill.Result, name string, writes drill.Writes, promise float64) 
 	return t, any
 }
 
-func listedOf(index int, run drill.Run, p drill.Promise, drawn bool) listed {
+func listedOf(index int, run drill.RunResult, p drill.Promise, drawn bool) listed {
 	o := run.Outcome
 	l := listed{Scenario: o.Scenario, Run: o.Run, Fault: o.Fault.Text, At: moment(o.Fault.At), Status: statusOf(run), Gap: number(o.GapSeconds),
 		Lost: o.Lost, Unknown: o.Unknown, Doubles: len(o.DoubleWriters), Redundant: "never", LostBad: o.Lost > p.LostRows}

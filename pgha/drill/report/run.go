@@ -28,7 +28,7 @@ type fact struct {
 	Bad               bool
 }
 
-func runViewOf(index int, run drill.Run, p drill.Promise, open bool) *runView {
+func runViewOf(index int, run drill.RunResult, p drill.Promise, open bool) *runView {
 	o := run.Outcome
 	return &runView{
 		ID: fmt.Sprintf("r%d", index+1), Title: fmt.Sprintf("Run %d", o.Run), Status: statusOf(run), Open: open,
@@ -37,7 +37,7 @@ func runViewOf(index int, run drill.Run, p drill.Promise, open bool) *runView {
 	}
 }
 
-func facts(run drill.Run, p drill.Promise) []fact {
+func facts(run drill.RunResult, p drill.Promise) []fact {
 	o := run.Outcome
 	limit := promised(p, run)
 	gap := fact{Name: "Without writes", Value: number(o.GapSeconds) + " s", Bad: limit > 0 && o.GapSeconds > limit}

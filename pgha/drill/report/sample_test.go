@@ -57,7 +57,7 @@ func (m made) end() float64 { return max(m.redundant, m.gap(), 12) + 8 }
 // promoted is when the new leader takes writes.
 func (m made) promoted() float64 { return m.phases[0] + m.phases[1] + m.phases[2] }
 
-func (m made) build() drill.Run {
+func (m made) build() drill.RunResult {
 	random := rand.New(rand.NewPCG(1, uint64(m.run)))
 	fault := drill.Fault{Text: m.fault, Hosts: []string{m.host}, At: m.at(0), Done: m.at(0.05)}
 	if m.old > 0 {
@@ -83,7 +83,7 @@ func (m made) build() drill.Run {
 			}
 		}
 	}
-	return drill.Run{Outcome: m.outcome(rec, len(lost)), Recording: rec, Error: m.err}
+	return drill.RunResult{Outcome: m.outcome(rec, len(lost)), Recording: rec, Error: m.err}
 }
 
 // writes makes the attempts, and returns the rows that are lost.
@@ -315,5 +315,5 @@ func hostile(text string) drill.Result {
 	}
 	rec.Held = held
 	pairs := map[string]string{name("k"): name("v")}
-	return drill.Result{Cluster: name("c"), Specification: name("spec"), Versions: pairs, Settings: pairs, Runs: []drill.Run{run}}
+	return drill.Result{Cluster: name("c"), Specification: name("spec"), Versions: pairs, Settings: pairs, Runs: []drill.RunResult{run}}
 }

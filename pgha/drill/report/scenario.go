@@ -25,7 +25,7 @@ type scenario struct {
 	Drawn   []*runView
 	Undrawn int
 
-	runs    []drill.Run
+	runs    []drill.RunResult
 	indices []int
 }
 
@@ -117,8 +117,8 @@ func (s *scenario) statOf(figure func(drill.Outcome) (float64, bool)) stat {
 }
 
 // middle is the run whose gap stands in the middle: its phases stand for the scenario.
-func (s *scenario) middle() drill.Run {
+func (s *scenario) middle() drill.RunResult {
 	sorted := slices.Clone(s.runs)
-	slices.SortStableFunc(sorted, func(a, b drill.Run) int { return cmp.Compare(a.Outcome.GapSeconds, b.Outcome.GapSeconds) })
+	slices.SortStableFunc(sorted, func(a, b drill.RunResult) int { return cmp.Compare(a.Outcome.GapSeconds, b.Outcome.GapSeconds) })
 	return sorted[(len(sorted)-1)/2]
 }

@@ -17,7 +17,7 @@ const (
 func (s status) Word() string { return string(s) }
 
 // statusOf judges a run. A promise that was broken stays broken, whatever kept the run from its end.
-func statusOf(run drill.Run) status {
+func statusOf(run drill.RunResult) status {
 	switch {
 	case len(run.Outcome.Verdict.Broken) > 0:
 		return broken
@@ -42,7 +42,7 @@ func worst(all ...status) status {
 
 // promised is how many seconds a run may go without writes. Zero: there is no such bound, as writes have to wait until the
 // fault is mended.
-func promised(p drill.Promise, run drill.Run) float64 {
+func promised(p drill.Promise, run drill.RunResult) float64 {
 	switch run.Recording.Expect.Writes {
 	case drill.UntilMended, drill.MustStop:
 		return 0

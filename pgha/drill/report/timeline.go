@@ -39,7 +39,7 @@ type flag struct {
 	Top int
 }
 
-func timelineOf(run drill.Run) timeline {
+func timelineOf(run drill.RunResult) timeline {
 	w := windowOf(run)
 	o := run.Outcome
 	t := timeline{From: decimal(w.seconds(w.From)), To: decimal(w.seconds(w.To)), Bars: w.Bars, Per: w.per(),
@@ -105,7 +105,7 @@ const (
 )
 
 // flags marks the moments of a run, and stacks labels that would cover each other.
-func (w window) flags(run drill.Run) (flags []flag, height int) {
+func (w window) flags(run drill.RunResult) (flags []flag, height int) {
 	o := run.Outcome
 	var ends []float64
 	for _, f := range []struct {

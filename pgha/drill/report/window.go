@@ -29,7 +29,7 @@ type window struct {
 }
 
 // windowOf chooses it: all of the gap, and the way back to redundancy unless that makes the gap too small to read.
-func windowOf(run drill.Run) window {
+func windowOf(run drill.RunResult) window {
 	o, rec := run.Outcome, run.Recording
 	w := window{Zero: o.Fault.At}
 	if w.Zero.IsZero() {
@@ -78,7 +78,7 @@ func (w *window) scale() {
 }
 
 // cut says what of the run lies after the picture.
-func (w window) cut(run drill.Run) string {
+func (w window) cut(run drill.RunResult) string {
 	rest := run.Recording.Ended.Sub(w.To).Seconds()
 	if rest < 1 {
 		return ""

@@ -11,7 +11,7 @@ import (
 )
 
 // documents are the project's documents, seen from this folder.
-var documents = []string{"../README.md", "../ARCHITECTURE.md", "../CONTRIBUTING.md", "../CHANGELOG.md", "../examples/README.md", "../docs/operating.md"}
+var documents = []string{"../README.md", "../ARCHITECTURE.md", "../CONTRIBUTING.md", "../CHANGELOG.md", "../examples/README.md", "../docs/operating.md", "../docs/why.md"}
 
 var (
 	linkPattern   = regexp.MustCompile(`\]\(([^)\s]+)\)`)

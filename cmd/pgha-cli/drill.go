@@ -13,6 +13,7 @@ import (
 
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/drill"
+	"github.com/pgha/toolkit/pgha/drill/report"
 	"github.com/pgha/toolkit/pgha/lab"
 	"github.com/pgha/toolkit/pgha/patroni"
 )
@@ -91,14 +92,21 @@ func runDrill(c *cli.Context, out *terminal) error {
 		o.Lab, o.Dial = l, l.DialContext
 	}
 	o.Observer = applyText(out)
-	o.Done = func(r drill.Run) { printVerdict(out, r) }
+	o.Done = func(r drill.RunResult) { printVerdict(out, r) }
 	var result drill.Result
 	err := withCluster(c, out, pgha.ConnectOptions{ReadOnly: true}, func(ctx context.Context, cl *pgha.Cluster) (err error) {
-		result, err = drill.Practise(ctx, cl, o)
+		result, err = drill.Run(ctx, cl, o)
 		return err
 	})
 	if len(result.Runs) == 0 {
 		return err
+	}
+	if file := c.String("report"); file != "" {
+		if failed := report.Write(file, result); failed != nil {
+			err = errors.Join(err, failed)
+		} else {
+			out.notef("report: %s\n", file)
+		}
 	}
 	if wantsJSON(c) {
 		err = errors.Join(err, out.json(result))
@@ -106,14 +114,14 @@ func runDrill(c *cli.Context, out *terminal) error {
 		out.printf("\n")
 		err = errors.Join(err, printDrill(out.stdout, result))
 	}
-	if err == nil && slices.ContainsFunc(result.Runs, func(r drill.Run) bool { return !r.Outcome.Verdict.Kept }) {
+	if err == nil && slices.ContainsFunc(result.Runs, func(r drill.RunResult) bool { return !r.Outcome.Verdict.Kept }) {
 		return exitCode(exitFailed)
 	}
 	return err
 }
 
 // printVerdict says how one run went.
-func printVerdict(out *terminal, r drill.Run) {
+func printVerdict(out *terminal, r drill.RunResult) {
 	o := r.Outcome
 	if o.Verdict.Kept {
 		out.notef("%s %s: %.2f s without writes, %s lost, full redundancy after %.1f s\n", out.paint(green, "kept"), o.Scenario, o.GapSeconds, counted(o.Lost, "row"), o.RedundantSeconds)

@@ -47,7 +47,7 @@ type Options struct {
 	// Observer hears of progress; nil hears nothing.
 	Observer pgha.Observer
 	// Done, when set, is called after each run.
-	Done func(Run)
+	Done func(RunResult)
 }
 
 func (o Options) withDefaults(sp *pgha.Spec) Options {

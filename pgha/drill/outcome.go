@@ -90,11 +90,11 @@ type Result struct {
 	// Settings that decide the figures: ttl, loop_wait, retry_timeout, synchronous mode, rate, ...
 	Settings map[string]string `json:"settings"`
 	Promise  Promise           `json:"promise"`
-	Runs     []Run             `json:"runs"`
+	Runs     []RunResult             `json:"runs"`
 }
 
-// Run is one run of one scenario.
-type Run struct {
+// RunResult is one run of one scenario.
+type RunResult struct {
 	Outcome   Outcome   `json:"outcome"`
 	Recording Recording `json:"recording"`
 	// Error says why the run could not be brought to its end; Outcome then has what is known.

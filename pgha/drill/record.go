@@ -119,9 +119,12 @@ func (d *driller) watch(ctx context.Context, r *recorder, w *probe.Writer) (stop
 	now := Leadership{Address: []string{}}
 	change := func(at time.Time, f func(*Leadership)) {
 		r.add(func(rec *Recording) {
+			before := now
 			f(&now)
 			now.At = at
-			rec.Leadership = append(rec.Leadership, now)
+			if n := len(rec.Leadership); n == 0 || now.Patroni != before.Patroni || now.Etcd != before.Etcd || !slices.Equal(now.Address, before.Address) {
+				rec.Leadership = append(rec.Leadership, now)
+			}
 		})
 	}
 	wg.Go(func() {

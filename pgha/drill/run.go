@@ -15,7 +15,7 @@ import (
 // healBound is how long it may take to give back what was broken when the drill was interrupted.
 const healBound = 3 * time.Minute
 
-// Practise practises the scenarios one after the other on a healthy cluster and leaves a healthy one. It returns what was measured
+// Run practises the scenarios one after the other on a healthy cluster and leaves a healthy one. It returns what was measured
 // until then also with an error; a broken promise is no error but a verdict. Refusals match pgha.ErrRefused or
 // patroni.ErrInvalid, and nothing has been touched then.
 //
@@ -24,7 +24,7 @@ const healBound = 3 * time.Minute
 // synchronous mode if a scenario had set one, and a table, pgha_probe, that the next Run uses again.
 //
 // One at a time: a cluster that somebody else is changing is refused.
-func Practise(ctx context.Context, cluster *pgha.Cluster, opts Options) (Result, error) {
+func Run(ctx context.Context, cluster *pgha.Cluster, opts Options) (Result, error) {
 	o := opts.withDefaults(cluster.Spec)
 	chosen, err := choose(cluster.Spec, o)
 	if err != nil {
@@ -116,7 +116,7 @@ func phaseName(sc Scenario, n, runs int) string {
 }
 
 // once is one run of one scenario. Whatever happens, what it breaks is given back before it returns.
-func (d *driller) once(ctx context.Context, sc Scenario, n int) (run Run, err error) {
+func (d *driller) once(ctx context.Context, sc Scenario, n int) (run RunResult, err error) {
 	s := &stage{cluster: d.cluster, lab: d.opts.Lab, bound: d.opts.MendWithin + time.Minute,
 		say: func(text string) { d.say(sc.Name, text) }}
 	if sc.lasts != nil {

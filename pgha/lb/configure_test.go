@@ -25,6 +25,7 @@ type farm struct {
 
 	mu      sync.Mutex
 	primary bool     // whether HAProxy finds a primary
+	members string   // the authority that members present; "" for one that every balancer trusts
 	refuse  bool     // whether haproxy -c refuses the configuration
 	order   []string // balancers in the order of their validations
 }
@@ -58,7 +59,8 @@ func (f *farm) answer(h *hosttest.Host, cmd remote.Cmd) (remote.Result, error) {
 		return fail("connect /run/haproxy/admin.sock: No such file or directory")
 	case cmd.Argv[0] == "perl":
 		status := "DOWN"
-		if f.primary {
+		trusted, _, _, _ := h.File("/etc/haproxy/certs/patroni-ca.crt")
+		if f.primary && strings.Contains(trusted, f.members) {
 			status = "UP"
 		}
 		return remote.Result{Stdout: []byte(statHeader + "postgres_write,postgresql-01,1,7," + status + ",0,12,L7OK,200,\n")}, nil

@@ -11,8 +11,8 @@ BUILDVCS := $(if $(shell git rev-parse HEAD 2>/dev/null),true,false)
 
 CLI  := bin/pgha-cli
 LINT := bin/golangci-lint
-# What the tests try the rendered files and certificates on, and what the race detector is built with.
-TEST_PACKAGES := gcc libc6-dev haproxy openssl procps python3 shellcheck
+# What the tests try the rendered files, certificates and reports on, and what the race detector is built with.
+TEST_PACKAGES := chromium gcc libc6-dev haproxy openssl procps python3 shellcheck
 
 FUZZTIME ?= 10s
 
@@ -51,6 +51,7 @@ bench-operations: lab-deps ## measure seconds without writes and lost rows, 10 t
 ##@ Check
 
 .PHONY: test
+test: export PGHA_REQUIRE_BROWSER := 1
 test: test-deps unit fuzz-short lint lab-test ## everything: unit tests, fuzz targets, linters, then the tests on real hosts (root)
 
 .PHONY: unit

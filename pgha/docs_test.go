@@ -10,13 +10,24 @@ import (
 	"testing"
 )
 
-// documents are the project's documents, seen from this folder.
-var documents = []string{"../README.md", "../ARCHITECTURE.md", "../CONTRIBUTING.md", "../CHANGELOG.md", "../examples/README.md", "../docs/operating.md", "../docs/why.md"}
+// documents returns the project's documents, seen from this folder.
+func documents(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, pattern := range []string{"../*.md", "../docs/*.md", "../examples/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no document at %s: %v", pattern, err)
+		}
+		all = append(all, found...)
+	}
+	return all
+}
 
 var (
 	linkPattern   = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	pathPattern   = regexp.MustCompile("(?:`|\\s|\\()(\\./)?((?:pgha|cmd|internal|examples)/[a-zA-Z0-9_./-]*[a-zA-Z0-9_])")
-	targetPattern = regexp.MustCompile(`\bmake ([a-z-]+)`)
+	targetPattern = regexp.MustCompile("(?m)(?:`|^\\s*)make ([a-z-]+)")
 )
 
 func read(t *testing.T, path string) string {
@@ -41,7 +52,8 @@ func mustExist(t *testing.T, document, what, path string) {
 func TestDocumentsNameWhatIsThere(t *testing.T) {
 	t.Parallel()
 	makefile := read(t, "../Makefile")
-	for _, document := range documents {
+	all := 0
+	for _, document := range documents(t) {
 		text := read(t, document)
 		links := 0
 		for _, m := range linkPattern.FindAllStringSubmatch(text, -1) {
@@ -60,9 +72,10 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 				t.Errorf("%s says %q, and the Makefile has no such target", document, m[0])
 			}
 		}
-		if links == 0 && !strings.HasSuffix(document, "CHANGELOG.md") {
-			t.Errorf("no link found in %s: does this test still read it?", document)
-		}
+		all += links
+	}
+	if all < 50 {
+		t.Errorf("only %d links found: does this test still read them?", all)
 	}
 }
 

@@ -47,7 +47,7 @@ func (a Advice) Warnings() []advisor.Remark {
 // it does not go together. Pure computation.
 func AdviseSpec(sp *Spec) Advice {
 	return Advice{Cluster: sp.Cluster, Time: time.Now(), Problems: []string{},
-		Losses: advisor.Losses(advisor.Expected(sp), advisor.Facts{}), Remarks: orEmpty(advisor.Remarks(sp, advisor.Facts{}))}
+		Losses: orEmpty(advisor.Losses(advisor.Expected(sp), advisor.Facts{})), Remarks: orEmpty(advisor.Remarks(sp, advisor.Facts{})), Facts: noFacts()}
 }
 
 // Advise measures the hosts and says what the loss of each of them, of a balancer and of etcd's quorum would do to the
@@ -78,6 +78,11 @@ func (c *Cluster) Advise(ctx context.Context, opts AdviseOptions) (Advice, error
 	a.Losses = orEmpty(advisor.Losses(topologyOf(c.Spec, status), a.Facts))
 	a.Remarks = orEmpty(advisor.Remarks(c.Spec, a.Facts))
 	return a, nil
+}
+
+// noFacts are facts of nothing, with lists as JSON wants them.
+func noFacts() advisor.Facts {
+	return advisor.Facts{Hosts: map[string]advisor.HostFacts{}, RoundTrips: []advisor.RoundTrip{}, Strangers: []advisor.Stranger{}}
 }
 
 // orEmpty is the list as JSON wants it: [] and not null.

@@ -25,8 +25,7 @@ var strangersScript string
 
 // measure asks the hosts, etcd and, with database, the leader, all at the same time. What does not answer is in the errors.
 func (c *Cluster) measure(ctx context.Context, database bool) (advisor.Facts, map[string]string) {
-	facts := advisor.Facts{Hosts: map[string]advisor.HostFacts{}, RoundTrips: []advisor.RoundTrip{}, Strangers: []advisor.Stranger{}}
-	errs := map[string]string{}
+	facts, errs := noFacts(), map[string]string{}
 	var mu sync.Mutex
 	note := func(what string, err error) {
 		mu.Lock()

@@ -41,7 +41,7 @@ func Remarks(sp *spec.Spec, facts Facts) []Remark {
 	for _, rule := range []func(input) []Remark{
 		// what follows from the specification alone
 		input.failoverPromise, input.crashPromise, input.switchoverPromise, input.lossPromise, input.doublePrimary, input.balancerSlow,
-		input.electionSlow, input.noHeir, input.synchronous, input.failsafe, input.connections, input.walKept, input.archiving, input.singles,
+		input.electionSlow, input.noSynchronous, input.synchronous, input.failsafe, input.connections, input.walKept, input.archiving, input.singles,
 		// what the hosts and the leader have to say
 		input.syncSlow, input.roundTrips, input.watchdog, input.memory, input.walOnDisk, input.idleSlots, input.lag, input.strangers,
 	} {
@@ -70,8 +70,13 @@ func (in input) several() bool { return len(in.Databases()) > 1 }
 // sec renders a duration as seconds for people.
 func sec(d time.Duration) string { return fmt.Sprintf("%.3gs", d.Seconds()) }
 
-// ms renders a duration as milliseconds for people.
-func ms(d time.Duration) string { return fmt.Sprintf("%.3g ms", float64(d)/1e6) }
+// ms renders a short duration for people.
+func ms(d time.Duration) string {
+	if d >= time.Second {
+		return sec(d)
+	}
+	return fmt.Sprintf("%.3g ms", float64(d)/1e6)
+}
 
 // size renders bytes for people.
 func size(n int64) string {

@@ -9,26 +9,18 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// noHeir: somebody must be allowed to take over.
-func (in input) noHeir() []Remark {
-	if !in.several() {
+// noSynchronous: some replica must be allowed to confirm commits.
+func (in input) noSynchronous() []Remark {
+	if !in.several() || in.Patroni.SynchronousMode == spec.SynchronousOff {
 		return nil
 	}
-	var found []Remark
-	if free := in.untagged(Barred); free < 2 {
-		found = remark("no-heir", Warning, "after the loss of one host nobody may be promoted",
-			fmt.Sprintf("the tag nofailover (or failover_priority 0) leaves %d of %d members that may lead", free, len(in.Databases())), "remove the tag from at least one more host")
+	databases := in.Databases()
+	free := len(slices.DeleteFunc(slices.Clone(databases), func(h spec.Host) bool { return truth(h.Tags["nosync"]) }))
+	if free > 1 {
+		return nil
 	}
-	nosync := func(h spec.Host) bool { return truth(h.Tags["nosync"]) }
-	if free := in.untagged(nosync); free < 2 && in.Patroni.SynchronousMode != spec.SynchronousOff {
-		found = append(found, remark("no-synchronous", Warning, "no replica may confirm commits",
-			fmt.Sprintf("synchronous_mode is %s; the tag nosync leaves %d of %d members that may be synchronous", in.Patroni.SynchronousMode, free, len(in.Databases())), "remove the tag from at least one more host")...)
-	}
-	return found
-}
-
-func (in input) untagged(tagged func(spec.Host) bool) int {
-	return len(slices.DeleteFunc(slices.Clone(in.Databases()), tagged))
+	return remark("no-synchronous", Warning, "no replica may confirm commits",
+		fmt.Sprintf("synchronous_mode is %s; the tag nosync leaves %d of %d members that may be synchronous", in.Patroni.SynchronousMode, free, len(databases)), "remove the tag from at least one more host")
 }
 
 // synchronous: the mode against the members there are, and against what a session's commit waits for.
@@ -97,16 +89,12 @@ func (in input) archiving() []Remark {
 		fmt.Sprintf("archive_mode is %s, and neither archive_command nor archive_library is set", mode), "postgresql.parameters.archive_command, or archive_mode: off")
 }
 
-// singles: what there is only one of.
+// singles: what there is only one of. That a virtual IP has two balancers is a rule of the specification.
 func (in input) singles() []Remark {
-	var found []Remark
-	if !in.several() {
-		found = remark("single-database", Note, "nobody can take over", "there is one database host", "two more database hosts")
+	if in.several() {
+		return nil
 	}
-	if in.VIP != nil && len(in.Balancers()) == 1 {
-		found = append(found, remark("single-balancer", Warning, "the address cannot move", "there is a virtual IP and one balancer", "a second balancer")...)
-	}
-	return found
+	return remark("single-database", Note, "nobody can take over", "there is one database host", "two more database hosts")
 }
 
 // parameter is a setting of PostgreSQL as the leader has it, else as the specification; "" when neither says.

@@ -102,6 +102,11 @@ func (c *Cluster) Accept(ctx context.Context, opts AcceptOptions) (Acceptance, e
 	if len(unknown) > 0 {
 		return a, remote.WithHint(fmt.Errorf("%w: there is no drift named %s to accept", ErrRefused, strings.Join(unknown, ", ")), "pgha-cli plan --accept --dry-run lists what can be accepted")
 	}
+	for _, o := range offers {
+		if len(o.covers) > 0 && !slices.ContainsFunc(chosen, func(taken offer) bool { return taken.Field() == o.Field() }) {
+			a.decline(o, "it could be, and was not asked for")
+		}
+	}
 	return a, c.settle(ctx, &a, plan.Changes, chosen)
 }
 

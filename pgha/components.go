@@ -124,7 +124,7 @@ func (c *Cluster) patroniOptionsFor(find finder) (patroni.Options, error) {
 		MaximumLagOnFailover: pa.MaximumLagOnFailover,
 		NoFailsafe:           !pa.FailsafeMode, NoRewind: !pa.UsePgRewind, NoSlots: !pa.UseSlots,
 		SynchronousMode: patroni.SynchronousMode(pa.SynchronousMode), Watchdog: patroni.WatchdogMode(pa.Watchdog),
-		Parameters: pg.Parameters, Extra: pa.Extra, PgHBA: pg.PgHBA, ApplicationCIDRs: pg.ClientNetworks,
+		Parameters: pg.Parameters, Meaning: c.meaning, Extra: pa.Extra, PgHBA: pg.PgHBA, ApplicationCIDRs: pg.ClientNetworks,
 		Encoding: pg.Encoding, Locale: pg.Locale, NoChecksums: !pg.DataChecksums,
 	}
 	for _, h := range sp.Databases() {

@@ -1,11 +1,14 @@
 package pgha
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // setting is what PostgreSQL's catalogue pg_settings knows of one of its settings.
@@ -59,6 +62,26 @@ func (s setting) same(a, b string) bool {
 		return a == b
 	}
 	return x == y
+}
+
+// meaning asks PostgreSQL for its settings, and returns what tells whether two texts are the same value of one.
+func (c *Cluster) meaning(ctx context.Context) (func(name, a, b string) bool, error) {
+	var all []setting
+	err := c.withSQL(ctx, c.writeRoute(), func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, settingsSQL)
+		if err == nil {
+			all, err = pgx.CollectRows(rows, pgx.RowToStructByPos[setting])
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	byName := map[string]setting{}
+	for _, s := range all {
+		byName[strings.ToLower(s.Name)] = s
+	}
+	return func(name, a, b string) bool { return byName[strings.ToLower(name)].same(a, b) }, nil
 }
 
 // normal returns the one form of all texts that PostgreSQL takes for the same value; an error is one that it won't take.

@@ -13,7 +13,8 @@ import (
 // SyncConfig brings the dynamic configuration in the DCS in line with the options and returns what differed, one change
 // a setting. Keys that the options do not define are left alone, so what operators set with patronictl edit-config stays.
 // The changes are also reported through the first member's target; when the targets only plan, that is all that happens.
-// Safe to repeat. The cluster must be initialized; otherwise the error matches ErrUnavailable.
+// Safe to repeat. Parameters are compared by what they mean if the options tell how (Meaning), anything else as text. The
+// cluster must be initialized; otherwise the error matches ErrUnavailable.
 func SyncConfig(ctx context.Context, o Options) (remote.Changes, error) {
 	o = o.withDefaults()
 	if len(o.Members) == 0 || o.Members[0].Target == nil {
@@ -29,6 +30,10 @@ func SyncConfig(ctx context.Context, o Options) (remote.Changes, error) {
 		return nil, err
 	}
 	patch, changes := difference("", current, wanted)
+	if len(patch) > 0 && o.Meaning != nil {
+		o.keepForms(ctx, current, wanted)
+		patch, changes = difference("", current, wanted)
+	}
 	if len(patch) == 0 {
 		return nil, nil
 	}
@@ -43,6 +48,37 @@ func SyncConfig(ctx context.Context, o Options) (remote.Changes, error) {
 		report(target, changes[i])
 	}
 	return changes, nil
+}
+
+// keepForms takes the DCS's form of each parameter that means the same in both, so that nothing is changed for the sake of
+// its form.
+func (o Options) keepForms(ctx context.Context, current, wanted map[string]any) {
+	have, want := parametersOf(current), parametersOf(wanted)
+	var names []string
+	for name, value := range want {
+		if old := have[name]; old != nil && value != nil && !same(old, value) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	means, err := o.Meaning(ctx)
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		if means(name, fmt.Sprint(have[name]), fmt.Sprint(want[name])) {
+			want[name] = have[name]
+		}
+	}
+}
+
+// parametersOf are PostgreSQL's settings in a dynamic configuration.
+func parametersOf(config map[string]any) map[string]any {
+	postgresql, _ := config["postgresql"].(map[string]any)
+	parameters, _ := postgresql["parameters"].(map[string]any)
+	return parameters
 }
 
 // normalize gives the options' values the types that the REST API's have.

@@ -1,7 +1,9 @@
 package patroni
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"testing"
 
@@ -44,6 +46,36 @@ func TestDifference(t *testing.T) {
 				t.Errorf("patch %s, words %q", encoded, words)
 			}
 		})
+	}
+}
+
+func TestFormsOfParametersAreKept(t *testing.T) {
+	t.Parallel()
+	have := func() map[string]any {
+		return map[string]any{"ttl": 30, "postgresql": map[string]any{"parameters": map[string]any{"work_mem": "8192kB", "jit": "on", "only": 1}}}
+	}
+	want := func() map[string]any {
+		return map[string]any{"ttl": 30, "postgresql": map[string]any{"parameters": map[string]any{"work_mem": "8MB", "jit": "off", "gone": nil}}}
+	}
+	asked := 0
+	o := Options{Meaning: func(context.Context) (func(name, a, b string) bool, error) {
+		asked++
+		return func(name, a, b string) bool { return name == "work_mem" && a == "8192kB" && b == "8MB" }, nil
+	}}
+	wanted := want()
+	o.keepForms(t.Context(), have(), wanted)
+	if diff := cmp.Diff(map[string]any{"work_mem": "8192kB", "jit": "off", "gone": nil}, parametersOf(wanted)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	o.keepForms(t.Context(), have(), have())
+	if asked != 1 {
+		t.Errorf("PostgreSQL was asked %d times, want once: where texts differ", asked)
+	}
+	o.Meaning = func(context.Context) (func(name, a, b string) bool, error) { return nil, errors.New("no answer") }
+	wanted = want()
+	o.keepForms(t.Context(), have(), wanted)
+	if diff := cmp.Diff(want(), wanted); diff != "" {
+		t.Errorf("without an answer (-want +got):\n%s", diff)
 	}
 }
 

@@ -1,6 +1,7 @@
 package patroni
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -142,6 +143,9 @@ type Options struct {
 	// Parameters are PostgreSQL settings for all members, kept in the DCS. They are merged over DefaultParameters; a
 	// nil value takes a default away. Settings that Patroni or this package controls are refused by Validate.
 	Parameters map[string]any
+	// Meaning, when set, returns what tells whether two texts are the same value of a parameter to PostgreSQL, as 256MB and
+	// 262144kB are. SyncConfig asks for it where texts differ, and compares texts where it fails. nil compares texts.
+	Meaning func(ctx context.Context) (same func(name, a, b string) bool, err error)
 	// Extra is merged over config.yml, for whatever these options don't know. It wins over them.
 	Extra map[string]any
 

@@ -40,7 +40,7 @@ var rules = map[Kind]rule{
 	QuorumLost:        {trigger, 5, Certain, 0},
 	SwitchoverAsked:   {trigger, 6, Certain, 0},
 	FailoverAsked:     {trigger, 6, Certain, 0},
-	ReinitAsked:       {trigger, 6, Certain, 0},
+	DataRemoved:       {trigger, 6, Certain, 0},
 	UnitSignalled:     {trigger, 7, Certain, 0},
 	UnitKilled:        {trigger, 8, Certain, 0},
 	UnitFailed:        {trigger, 8, Certain, 0},

@@ -14,6 +14,8 @@ type Machine struct {
 	Name string
 	// Member is Patroni's and etcd's name; "" for a balancer.
 	Member string
+	// Address is its own. Without it, a balancer that was cut off is not known by what the others say of it.
+	Address string
 	// Unreachable: its journal could not be read.
 	Unreachable bool
 	// Offset is its clock minus that of the machine which reads, to be taken off its times.
@@ -48,7 +50,7 @@ const mostEvents = 100_000
 // Collector takes lines, in any order between hosts, and keeps only what an account needs. It is not safe for concurrent use.
 type Collector struct {
 	about   About
-	hosts   map[string]string // by member and by host
+	hosts   map[string]string // by host, member and address
 	byName  map[string]*machine
 	events  []Event
 	recent  map[joint]int // of the last event of each sort
@@ -93,8 +95,10 @@ func NewCollector(about About) *Collector {
 	c := &Collector{about: about, hosts: map[string]string{}, byName: map[string]*machine{}, recent: map[joint]int{}}
 	for _, m := range about.Machines {
 		c.hosts[m.Name] = m.Name
-		if m.Member != "" {
-			c.hosts[m.Member] = m.Name
+		for _, alias := range []string{m.Member, m.Address} {
+			if alias != "" {
+				c.hosts[alias] = m.Name
+			}
 		}
 		c.byName[m.Name] = &machine{Machine: m, boots: map[string]*boot{}, etcdIDs: map[string]bool{}}
 	}

@@ -72,7 +72,7 @@ func keysOf(m map[string]string) func(func(string) bool) {
 // planned tells whether somebody did it on purpose, in the way that it is meant to be done.
 func planned(cause Cause) bool {
 	switch cause.Kind {
-	case Operated, SwitchoverAsked, FailoverAsked, ReinitAsked, RestartAsked:
+	case Operated, SwitchoverAsked, FailoverAsked:
 		return true
 	}
 	return false
@@ -154,8 +154,7 @@ func (c *Collector) cause(g *group, in Incident) Cause {
 	return cause
 }
 
-// rank is the event's as a cause. An operation is one only of what came after it, and a stopped unit not while its whole
-// host goes down.
+// rank is the event's as a cause. An operation is one only of what came after it: it may be there to mend what broke.
 func (c *Collector) rank(e Event, g *group) int {
 	if e.Kind != Operated {
 		return ruleOf(e.Kind).rank

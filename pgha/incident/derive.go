@@ -16,6 +16,7 @@ func (c *Collector) derived() []Event {
 	}
 	events = append(events, c.silences()...)
 	events = append(events, c.cuts(events)...)
+	events = append(events, c.unheard(events)...)
 	events = append(events, c.quorum(events)...)
 	return append(events, c.operations()...)
 }
@@ -54,8 +55,7 @@ func (c *Collector) lastLife(m *machine, last, next time.Time) time.Time {
 		}
 		switch {
 		case e.Kind == AddressTaken && m.Member == "" && len(found) == 0:
-			// Another balancer took the address after three adverts that did not come, and some more by its priority.
-			found = append(found, e.Time.Add(-c.about.AdvertInterval*365/100))
+			found = append(found, e.Time.Add(-c.masterDown()))
 		case e.Kind == BackendDown && e.fields["server"] == m.Name && silentReason(e.fields["why"]) && len(found) == 0:
 			found = append(found, e.Time.Add(-3*c.about.CheckInterval)) // HAProxy asked twice in vain
 		case e.Kind == LastTransaction && m.Member != "":
@@ -132,6 +132,37 @@ func (c *Collector) cuts(found []Event) []Event {
 	}
 	return events
 }
+
+// unheard finds balancers that the others took the address from without a word of theirs, and had to yield it to again.
+func (c *Collector) unheard(found []Event) []Event {
+	var events []Event
+	for _, yielded := range c.events {
+		holder := yielded.fields["address"]
+		if yielded.Kind != AddressYielded || c.byName[holder] == nil {
+			continue
+		}
+		var taken Event
+		for _, e := range c.events {
+			if e.Kind == AddressTaken && e.Host == yielded.Host && e.Time.Before(yielded.Time) && e.Time.After(taken.Time) {
+				taken = e
+			}
+		}
+		explains := func(e Event) bool {
+			return e.Host == holder && e.Time.After(taken.Time.Add(-settling)) && e.Time.Before(yielded.Time) &&
+				(e.Kind == AddressTaken || e.Kind == UnitStarted || e.Kind == HostBooted || leaves(e))
+		}
+		if taken.Time.IsZero() || slices.ContainsFunc(c.events, explains) || slices.ContainsFunc(found, explains) ||
+			slices.ContainsFunc(events, func(e Event) bool { return e.Host == holder && taken.Time.Sub(e.Time) < settling }) {
+			continue
+		}
+		events = append(events, derive(taken.Time.Add(-c.masterDown()), holder, NetworkCut, "was not heard by the other balancers: cut off from the network, or hung", fmt.Sprintf(
+			"%s took the virtual IP from it at %s, it said nothing of that, and got it back at %s", taken.Host, clockTime(taken.Time), clockTime(yielded.Time))))
+	}
+	return events
+}
+
+// masterDown is after how long without adverts a balancer takes the address: three of them, and some more by its priority.
+func (c *Collector) masterDown() time.Duration { return c.about.AdvertInterval * 365 / 100 }
 
 // cutAt is when the others last heard of a host that HAProxy then found silent.
 func (c *Collector) cutAt(down Event, m *machine) time.Time {

@@ -172,7 +172,7 @@ func (r *reader) about() About {
 		a.AdvertInterval = sp.VIP.AdvertInterval
 	}
 	for _, h := range sp.Hosts {
-		m := Machine{Name: h.Name}
+		m := Machine{Name: h.Name, Address: h.Address}
 		if h.Role == spec.RoleDatabase {
 			m.Member = h.Member
 		}

@@ -172,6 +172,10 @@ func (c *Collector) conditions(e Event, leader, timeline string) (opened map[str
 	opened = map[string]string{}
 	h, unit := e.Host, e.fields["unit"]
 	database := c.byName[h] != nil && c.byName[h].Member != ""
+	if e.Kind == NetworkCut && !database {
+		opened["heard:"+h] = h + " is heard by the other balancers"
+		return opened, nil
+	}
 	lost := func() {
 		if database {
 			opened["stream:"+h] = h + " replicates"
@@ -210,6 +214,8 @@ func (c *Collector) conditions(e Event, leader, timeline string) (opened map[str
 		closed = append(closed, "link:"+h)
 	case AddressFault:
 		opened["fit:"+h] = h + " can carry the virtual IP"
+	case AddressYielded:
+		closed = append(closed, "heard:"+e.fields["address"])
 	case AddressTaken, AddressLeft:
 		closed = append(closed, "fit:"+h)
 	}

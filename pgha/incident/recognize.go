@@ -38,10 +38,10 @@ const longestEvidence = 400
 // journal, so that Patroni's lines are tried with PostgreSQL's table, too.
 var serverPrograms = []string{"postgres", "initdb", "pg_rewind", "pg_basebackup"}
 
-// memberFields are the groups that name members, which events call by their hosts.
-var memberFields = []string{"member", "leader", "candidate", "from", "to", "server"}
+// memberFields are the groups that name members or addresses, which events call by their hosts.
+var memberFields = []string{"member", "leader", "candidate", "from", "to", "server", "address"}
 
-// recognize returns the event that a line tells of; false for most lines. hosts has each member's host.
+// recognize returns the event that a line tells of; false for most lines. hosts has each member's and address's host.
 func recognize(line pgha.LogEntry, hosts map[string]string) (Event, bool) {
 	for _, c := range componentsOf(line) {
 		for i := range tables[c] {

@@ -8,7 +8,7 @@ import (
 	"github.com/pgha/toolkit/pgha"
 )
 
-// TestRecognizers has a line for each recognizer that no recorded journal has; TestEveryRecognizerIsTried wants them all.
+// examples has a line for each recognizer that no recorded journal has; TestEveryRecognizerIsTried wants them all.
 var examples = []struct {
 	program, unit, message string
 	kind                   Kind
@@ -24,7 +24,7 @@ var examples = []struct {
 	{"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: waiting for leader to bootstrap", NoCandidate, "waits for a leader"},
 	{"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: pg_rewind exit code=1", RewindFailed, "pg_rewind failed with exit code 1"},
 	{"patroni", "patroni.service", "2026-11-23 16:40:00,123 ERROR: Failed to rewind from healthy primary: pg1", RewindFailed, "pg_rewind failed"},
-	{"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: Removing data directory: /var/lib/postgresql/data", ReinitAsked, "removes its data directory, to be copied anew"},
+	{"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: Removing data directory: /var/lib/postgresql/data", DataRemoved, "removes its data directory, to be copied anew"},
 	{"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: trying to bootstrap from leader 'pg1'", CopyBegan, "copies the data from db1"},
 	{"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: replica has been created using basebackup", CopyDone, "has a fresh copy of the data"},
 	{"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: PAUSE: no action. I am (pg2)", Paused, "is paused"},
@@ -43,6 +43,7 @@ var examples = []struct {
 	{"etcd", "etcd.service", `{"level":"warn","msg":"alarm raised","alarm":"NOSPACE","from":"8e"}`, EtcdAlarm, "etcd raised the alarm NOSPACE"},
 	{"etcd", "etcd.service", `{"level":"fatal","msg":"failed to save Raft hard state","error":"no space left on device"}`, DiskFull, "etcd has no space left on its disk"},
 	{"haproxy", "haproxy.service", "proxy postgres_write has no server available!", BackendEmpty, "has nobody left for postgres_write"},
+	{"Keepalived_vrrp", "keepalived.service", "(VI_1) Master received advert from 10.0.0.1 with higher priority 100, ours 90", AddressYielded, "yields the virtual IP to lb1"},
 	{"Keepalived_vrrp", "keepalived.service", "VRRP_Script(check_haproxy) timed out", CheckFailed, "its check of HAProxy timed out"},
 	{"systemd", "etcd.service", "etcd.service: Main process exited, code=dumped, status=6/ABRT", UnitKilled, "crashed (6/ABRT)"},
 	{"systemd", "etcd.service", "etcd.service: Main process exited, code=exited, status=1/FAILURE", UnitFailed, "ended by itself (exit code 1/FAILURE)"},
@@ -63,7 +64,7 @@ var examples = []struct {
 
 func TestRecognizers(t *testing.T) {
 	t.Parallel()
-	hosts := map[string]string{"pg1": "db1", "pg2": "db2"}
+	hosts := map[string]string{"pg1": "db1", "pg2": "db2", "10.0.0.1": "lb1"}
 	for _, x := range examples {
 		line := pgha.LogEntry{Time: time.Unix(1, 0), Host: "db1", Program: x.program, Unit: x.unit, Message: x.message}
 		e, ok := recognize(line, hosts)

@@ -18,7 +18,7 @@ import (
 
 // machines are those of the lab that the journals in testdata were recorded on.
 var machines = []Machine{
-	{Name: "haproxy-01"}, {Name: "haproxy-02"}, {Name: "haproxy-03"},
+	{Name: "haproxy-01", Address: "192.168.0.200"}, {Name: "haproxy-02", Address: "192.168.0.201"}, {Name: "haproxy-03", Address: "192.168.0.202"},
 	{Name: "postgres-01", Member: "postgresql-01"}, {Name: "postgres-02", Member: "postgresql-02"}, {Name: "postgres-03", Member: "postgresql-03"},
 }
 
@@ -186,6 +186,30 @@ func TestOperation(t *testing.T) {
 	in := a.Incidents[0]
 	if in.Class != Planned || in.Cause.Kind != Operated || in.Cause.By != "alice@desk" || in.NewLeader != "postgres-02" {
 		t.Errorf("%s: %+v", in.Headline, in.Cause)
+	}
+}
+
+// TestBalancerCutOff: a balancer whose cable was pulled says nothing of it, and still carries the address as it knows.
+func TestBalancerCutOff(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
+	vrrp := func(after time.Duration, host, message string) pgha.LogEntry {
+		return pgha.LogEntry{Time: start.Add(after), Host: host, Program: "Keepalived_vrrp", Unit: "keepalived.service", Message: message}
+	}
+	a := Analyse([]pgha.LogEntry{
+		vrrp(0, "haproxy-02", "(VI_1) Entering MASTER STATE"),
+		vrrp(20*time.Second, "haproxy-02", "(VI_1) Master received advert from 192.168.0.200 with higher priority 100, ours 90"),
+		vrrp(20*time.Second, "haproxy-02", "(VI_1) Entering BACKUP STATE"),
+	}, About{Machines: machines, Until: start.Add(time.Minute)})
+	if len(a.Incidents) != 1 {
+		t.Fatalf("%d incidents, want 1", len(a.Incidents))
+	}
+	in := a.Incidents[0]
+	if in.Cause.Kind != NetworkCut || in.Cause.Host != "haproxy-01" || in.Cause.Confidence != Likely {
+		t.Errorf("%s: %+v", in.Headline, in.Cause)
+	}
+	if math.Abs(in.WithoutWritesSeconds-0.73) > 0.01 || math.Abs(in.RedundantSeconds-20.73) > 0.01 || len(in.Missing) > 0 {
+		t.Errorf("%.2f s without writes, whole after %.2f s, missing %v: %+v", in.WithoutWritesSeconds, in.RedundantSeconds, in.Missing, in.Gaps)
 	}
 }
 

@@ -13,6 +13,7 @@ var keepalivedTable = []recognizer{
 	{needs: "Entering MASTER STATE", kind: AddressTaken, text: "took the virtual IP"},
 	{needs: "Entering BACKUP STATE", kind: AddressLeft, text: "stands by for the virtual IP"},
 	{needs: "Entering FAULT STATE", kind: AddressFault, text: "gave the virtual IP up: not fit to carry it"},
+	{needs: "Master received advert from", pattern: re(`Master received advert from (?P<address>\S+) with higher priority`), kind: AddressYielded, text: "yields the virtual IP to {address}"},
 	{needs: "received lower priority", kind: LowerAdvert, text: "hears a balancer of lower priority carry the virtual IP"},
 	{needs: "VRRP_Script(", pattern: re(`VRRP_Script\((?P<script>[^)]+)\) failed(?: \((?P<why>[^)]*)\))?`), kind: CheckFailed, text: "its check of HAProxy failed"},
 	{needs: "VRRP_Script(", pattern: re(`VRRP_Script\((?P<script>[^)]+)\) (?:timed_out|timed out)`), kind: CheckFailed, text: "its check of HAProxy timed out"},

@@ -88,6 +88,8 @@ func leaves(e Event) bool {
 		return true
 	case UnitStopping, UnitKilled, UnitFailed:
 		return e.fields["unit"] == "keepalived"
+	case NetworkCut:
+		return true
 	}
 	return false
 }
@@ -118,6 +120,8 @@ func (p *path) step(e Event) {
 		}
 	case AddressTaken:
 		p.holder, p.held = e.Host, true
+	case AddressYielded:
+		p.holder, p.held = e.fields["address"], p.c.byName[e.fields["address"]] != nil
 	}
 	if slices.Contains(p.balancer, e.Host) && (e.Kind == PowerLost || e.Kind == HostShutdown) {
 		p.proxy[e.Host] = false

@@ -2,6 +2,7 @@ package labtest
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -61,6 +62,49 @@ func testDrift(t *testing.T, s site) {
 		s.mustInHost(t, s.hostOf(t, leader), "patronictl -c /etc/patroni/config.yml edit-config --force -s maximum_lag_on_failover=7 -p shared_buffers=128MB")
 		checkDrift(t, s, "", []string{"setting maximum_lag_on_failover", "setting postgresql.parameters.shared_buffers"})
 	})
+	t.Run("accepted", func(t *testing.T) { testAccept(t, s) })
+}
+
+// testAccept takes settings that were changed by hand into the specification, and wants the hosts left as they are.
+func testAccept(t *testing.T, s site) {
+	original, err := os.ReadFile(s.specFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leader, _ := s.leader(t)
+	edit := func(args string) {
+		s.mustInHost(t, s.hostOf(t, leader), "patronictl -c /etc/patroni/config.yml edit-config --force "+args)
+	}
+	edit("-s maximum_lag_on_failover=2097152 -p max_slot_wal_keep_size=4GB -p work_mem=8MB -p log_min_duration_statement=250")
+	defer func() {
+		writeFile(t, s.specFile, original)
+		edit("-p work_mem=null -p log_min_duration_statement=null")
+		s.apply(t, pgha.ApplyOptions{})
+	}()
+	writeFile(t, s.specFile, append([]byte("# kept by accept\n"), original...))
+	for _, ch := range s.plan(t, 2).Changes {
+		if ch.Kind != "setting" || ch.Origin.Cause != pgha.CauseDrift || ch.Origin.Owner != "patroni" {
+			t.Errorf("planned: %s %s, %s", ch.Kind, ch.Name, ch.Origin)
+		}
+	}
+	got := s.cli(t, "plan", "--accept", "--yes")
+	text, err := os.ReadFile(s.specFile)
+	if got.code != 0 || err != nil || !strings.HasPrefix(string(text), "# kept by accept\n") {
+		t.Fatalf("plan --accept: exit code %d, %v\n%s%s\n%s", got.code, err, got.stdout, got.stderr, text)
+	}
+	sp := s.spec(t)
+	if p := sp.PostgreSQL.Parameters; sp.Patroni.MaximumLagOnFailover != 2097152 || p["max_slot_wal_keep_size"] != "4GB" || p["work_mem"] != "8MB" || p["log_min_duration_statement"] != 250 {
+		t.Errorf("accepted: %d, %v", sp.Patroni.MaximumLagOnFailover, p)
+	}
+	// The first member's config.yml repeats the settings for a cluster that is made anew. Nothing else is left.
+	for _, ch := range s.plan(t, 2).Changes {
+		if ch.Name != "/etc/patroni/config.yml" && ch.Name != "patroni.service" {
+			t.Errorf("after accept: %s %s %s", ch.Kind, ch.Name, ch.Action)
+		}
+	}
+	s.apply(t, pgha.ApplyOptions{})
+	s.plan(t, 0)
+	s.awaitHealthy(t)
 }
 
 // checkDrift wants the plan to show these changes of this host, and apply to make no others.
@@ -74,6 +118,9 @@ func checkDrift(t *testing.T, s site, host string, shows []string) {
 			t.Errorf("the plan touches %s: %s %s %s", ch.Host, ch.Kind, ch.Name, ch.Action)
 		}
 		seen = append(seen, ch.Kind+" "+ch.Name)
+		if o := ch.Origin; o.Cause != pgha.CauseDrift && o.Cause != pgha.CauseFollows && ch.Name != "time zone" || o.Owner == "" {
+			t.Errorf("%s %s is no drift: %s", ch.Kind, ch.Name, o)
+		}
 	}
 	t.Logf("plan: %s", strings.Join(seen, ", "))
 	if shows != nil && !slices.Equal(seen, shows) {

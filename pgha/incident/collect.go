@@ -114,15 +114,21 @@ func (c *Collector) Add(line pgha.LogEntry) {
 	}
 	line.Time = line.Time.Add(-m.Offset)
 	m.saw(line, 2*c.about.LoopWait+2*time.Second)
-	e, ok := recognize(line, c.hosts)
-	if !ok {
-		return
+	if line.Program == "etcd" && len(m.etcdIDs) < mostIDs {
+		if id := etcdID.FindStringSubmatch(line.Message); id != nil {
+			m.etcdIDs[id[1]] = true
+		}
 	}
-	if id := e.fields["id"]; id != "" {
-		m.etcdIDs[id] = true
+	if e, ok := recognize(line, c.hosts); ok {
+		c.keep(e)
 	}
-	c.keep(e)
 }
+
+// etcdID is the number of the member that writes a line.
+var etcdID = re(`(?:"local-member-id":"|"msg":"(?:raft\.node: )?)([0-9a-f]{8,16})["\s]`)
+
+// mostIDs bounds how often a host's member of etcd was made anew.
+const mostIDs = 100
 
 // saw notes that the host, and perhaps its Patroni, was alive.
 func (m *machine) saw(line pgha.LogEntry, silence time.Duration) {

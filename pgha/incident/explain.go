@@ -111,6 +111,9 @@ func (r *reader) note(text string) {
 	r.notes = append(r.notes, text)
 }
 
+// bootTime prints when systemd began.
+var bootTime = []string{"systemctl", "show", "--timestamp=unix", "--value", "--property=UserspaceTimestamp"}
+
 // formerEnd prints the last line before the latest boot. An idle host may have said it long before the span begins.
 var formerEnd = []string{"journalctl", "--quiet", "--no-pager", "--boot=-1", "--lines=1", "--output=json", "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_BOOT_ID"}
 
@@ -126,7 +129,7 @@ func (r *reader) clock(ctx context.Context, t *remote.Target) {
 	if err != nil {
 		return // its journal will not be read either, which is said
 	}
-	res, err := t.Batch(ctx, []string{"ip", "-o", "address", "show", "to", address}, formerEnd)
+	res, err := t.Batch(ctx, []string{"ip", "-o", "address", "show", "to", address}, bootTime, formerEnd)
 	if err != nil {
 		return
 	}
@@ -135,7 +138,9 @@ func (r *reader) clock(ctx context.Context, t *remote.Target) {
 	if strings.TrimSpace(string(res[0].Stdout)) != "" {
 		r.address = t.Name
 	}
-	if line, ok := endOf(t.Name, res[1].Stdout); ok {
+	booted, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(string(res[1].Stdout)), "@"), 10, 64)
+	inSpan := err == nil && time.Unix(booted, 0).After(r.opts.Since.Add(-lookBack)) && time.Unix(booted, 0).Before(r.opts.Until)
+	if line, ok := endOf(t.Name, res[2].Stdout); ok && inSpan {
 		r.ends = append(r.ends, line)
 	}
 	if s, err := strconv.ParseFloat(strings.TrimSpace(date), 64); err == nil {

@@ -35,6 +35,7 @@ func shortCertificate(ctx context.Context, s *stage) error {
 		return err
 	}
 	s.expires = time.Now().Add(lifetime)
+	s.bound += lifetime + time.Minute // the calm before, and what follows
 	if err := s.breakOn(ctx, keepCertificate, s.leader); err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@
 // leader key is watched: some milliseconds. Members are asked every 100 ms, balancers every 200 ms, etcd's leader every
 // 250 ms, so that where a phase ends by one of these it is known as exactly as that.
 //
-// Two writers at once are reported only where the answers prove it: each of the two acknowledged a write of the drill's own
-// at least twice without a restart in between, and the times between those answers overlap. Two writers for less than
+// Two writers at once are reported only where the answers prove it: while two members are out of recovery each is asked to
+// commit a write of the drill's own, which under a synchronous mode a former leader cannot; both acknowledged that at least twice without a restart in between, and the times between those answers overlap. Two writers for less than
 // some 200 ms can therefore go unseen by that; the comparison of rows at the end sees what they cost.
 package drill

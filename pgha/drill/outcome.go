@@ -90,7 +90,7 @@ type Result struct {
 	// Settings that decide the figures: ttl, loop_wait, retry_timeout, synchronous mode, rate, ...
 	Settings map[string]string `json:"settings"`
 	Promise  Promise           `json:"promise"`
-	Runs     []RunResult             `json:"runs"`
+	Runs     []RunResult       `json:"runs"`
 }
 
 // RunResult is one run of one scenario.

@@ -104,8 +104,9 @@ func (d *driller) flow(ctx context.Context, w *probe.Writer, since time.Time) er
 func (d *driller) watch(ctx context.Context, r *recorder, w *probe.Writer) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
+	out := &rivals{primary: map[string]bool{}}
 	for _, h := range d.cluster.Spec.Databases() {
-		m := &member{name: h.Member, look: d.ways.member(h), write: d.ways.member(h)}
+		m := &member{name: h.Member, rivals: out, look: d.ways.member(h), write: d.ways.member(h)}
 		wg.Go(func() {
 			m.run(ctx, func(s MemberState) { r.add(func(rec *Recording) { rec.States = append(rec.States, s) }) })
 		})

@@ -66,10 +66,11 @@ type Role string
 
 // The roles.
 const (
-	// Writable: PostgreSQL takes writes: it has just acknowledged one of the drill's own.
+	// Writable: PostgreSQL takes writes. Where two members are out of recovery at once it has just acknowledged one of the
+	// drill's own.
 	Writable Role = "writable"
-	// Blocked: PostgreSQL is out of recovery, and did not acknowledge a write within the bound. It waits for a synchronous
-	// replica, or for a disk.
+	// Blocked: PostgreSQL is out of recovery, and its commits wait for a synchronous replica that is not there; where two
+	// members are out of recovery it did not acknowledge a write of the drill's own within the bound.
 	Blocked Role = "blocked"
 	// ReadOnly: PostgreSQL answers and is in recovery.
 	ReadOnly Role = "read_only"

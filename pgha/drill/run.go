@@ -15,6 +15,9 @@ import (
 // healBound is how long it may take to give back what was broken when the drill was interrupted.
 const healBound = 3 * time.Minute
 
+// undoLater is by how much a host's own timer comes later than this program means to.
+const undoLater = 15 * time.Second
+
 // Run practises the scenarios one after the other on a healthy cluster and leaves a healthy one. It returns what was measured
 // until then also with an error; a broken promise is no error but a verdict. Refusals match pgha.ErrRefused or
 // patroni.ErrInvalid, and nothing has been touched then.
@@ -83,29 +86,41 @@ func (d *driller) start(ctx context.Context) error {
 	return nil
 }
 
-// all practises every scenario as often as it shall be.
+// all practises every scenario as often as it shall be. One that could not be brought to its end does not keep the others
+// from being practised, as long as the cluster is healthy again.
 func (d *driller) all(ctx context.Context, chosen []Scenario) error {
+	var errs []error
 	for _, sc := range chosen {
 		for n := 1; n <= d.opts.Runs; n++ {
 			start := time.Now()
 			d.emit(pgha.Event{Kind: pgha.PhaseStarted, Phase: phaseName(sc, n, d.opts.Runs)})
 			run, err := d.once(ctx, sc, n)
+			if run.Outcome.Scenario == "" {
+				run.Outcome = Outcome{Scenario: sc.Name, Run: n, Phases: []Phase{}, RedundantSeconds: -1}
+			}
 			if err != nil {
 				run.Error = err.Error()
+				run.Outcome.Verdict.Kept = false
+				run.Outcome.Verdict.Broken = append(run.Outcome.Verdict.Broken, "not brought to its end: "+run.Error)
 			}
-			if run.Outcome.Scenario != "" {
-				d.result.Runs = append(d.result.Runs, run)
-				if d.opts.Done != nil {
-					d.opts.Done(run)
-				}
+			d.result.Runs = append(d.result.Runs, run)
+			if d.opts.Done != nil {
+				d.opts.Done(run)
 			}
 			d.emit(pgha.Event{Kind: pgha.PhaseFinished, Phase: phaseName(sc, n, d.opts.Runs), Duration: time.Since(start), Err: err})
-			if err != nil {
-				return fmt.Errorf("%s: %w", sc.Name, err)
+			if err == nil {
+				continue
+			}
+			errs = append(errs, fmt.Errorf("%s: %w", sc.Name, err))
+			if ctx.Err() != nil {
+				return errors.Join(errs...)
+			}
+			if _, err := d.healthy(ctx, d.opts.MendWithin); err != nil {
+				return errors.Join(append(errs, err)...)
 			}
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func phaseName(sc Scenario, n, runs int) string {
@@ -120,7 +135,7 @@ func (d *driller) once(ctx context.Context, sc Scenario, n int) (run RunResult, 
 	s := &stage{cluster: d.cluster, lab: d.opts.Lab, bound: d.opts.MendWithin + time.Minute,
 		say: func(text string) { d.say(sc.Name, text) }}
 	if sc.lasts != nil {
-		s.bound = sc.lasts(d.cluster.Spec) + time.Minute
+		s.bound = sc.lasts(d.cluster.Spec) + undoLater
 	}
 	defer func() {
 		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), healBound)

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
@@ -42,7 +41,7 @@ func Bundle(ctx context.Context, c *pgha.Cluster, opts Options) (Bundled, error)
 	}
 	files := map[string][]byte{}
 	for name, v := range map[string]any{"facts.json": facts, "diagnosis.json": Diagnose(facts)} {
-		if files[name], err = json.MarshalIndent(v, "", "  "); err != nil {
+		if files[name], err = redactedJSON(v); err != nil {
 			return Bundled{}, fmt.Errorf("bundle: %w", err)
 		}
 	}

@@ -84,7 +84,7 @@ func lookAt(ctx context.Context, c *pgha.Cluster, h *Host, long time.Duration) {
 	if h.Role == spec.RoleDatabase {
 		const silent = "its host did not answer in time"
 		h.Data, h.SQL, h.Patroni, h.Etcd = &Data{}, &SQL{Error: silent}, &Patroni{Error: silent}, &Etcd{Error: silent}
-		groups = append(groups, databaseQuestions(c.Spec, h), sqlQuestions(c.Spec, long))
+		groups = append(append(groups, databaseQuestions(c.Spec, h)), sqlQuestions(c.Spec, long)...)
 	} else {
 		h.HAProxy = &HAProxy{}
 		groups = append(groups, balancerQuestions())

@@ -128,15 +128,16 @@ func databaseQuestions(sp *spec.Spec, h *Host) []question {
 	}
 }
 
-// sqlQuestions go to PostgreSQL's own socket, as the operating system's postgres user, and as the replication role.
-func sqlQuestions(sp *spec.Spec, long time.Duration) []question {
+// sqlQuestions go to PostgreSQL's own socket, as the operating system's postgres user, and as the replication role. A server
+// that hangs lets each of them wait, so they are two groups.
+func sqlQuestions(sp *spec.Spec, long time.Duration) [][]question {
 	pg := sp.PostgreSQL
 	ask := strings.ReplaceAll(questionSQL, "%SECONDS%", strconv.FormatFloat(long.Seconds(), 'f', -1, 64))
-	psql := `PGCONNECT_TIMEOUT=2 PGOPTIONS="-c statement_timeout=1500" exec timeout 2 runuser -u postgres -- psql -XAtq "$@" 2>&1`
+	psql := `PGCONNECT_TIMEOUT=2 PGOPTIONS="-c statement_timeout=1500" exec runuser -u postgres -- timeout 2 psql -XAtq "$@" 2>&1`
 	login := fmt.Sprintf("host=127.0.0.1 port=%d user=%s dbname=postgres replication=true passfile=%s sslmode=require application_name=pgha", pg.Port, pg.ReplicationUser, pgpassFile)
-	return []question{
-		{inShell(psql, "-p", strconv.Itoa(pg.Port), "-U", pg.Superuser, "-d", "postgres", "-c", ask), readSQL},
-		{inShell(psql, "-d", login, "-c", "IDENTIFY_SYSTEM"), readReplicationLogin},
+	return [][]question{
+		{{inShell(psql, "-p", strconv.Itoa(pg.Port), "-U", pg.Superuser, "-d", "postgres", "-c", ask), readSQL}},
+		{{inShell(psql, "-d", login, "-c", "IDENTIFY_SYSTEM"), readReplicationLogin}},
 	}
 }
 
@@ -144,7 +145,7 @@ func sqlQuestions(sp *spec.Spec, long time.Duration) []question {
 func balancerQuestions() []question {
 	const stat = `use IO::Socket::UNIX; alarm 2; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n"; print $s "show stat\n"; $s->flush; print while <$s>`
 	return []question{
-		{inShell(`haproxy -c -q -f /etc/haproxy/haproxy.cfg 2>&1`), readHAProxyCheck},
+		{inShell(`haproxy -c -f /etc/haproxy/haproxy.cfg 2>&1`), readHAProxyCheck},
 		{inShell(`perl -e "$1" "$2" 2>&1`, stat, adminSocket), readHAProxyStat},
 	}
 }

@@ -1,8 +1,10 @@
 package doctor
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -233,7 +235,7 @@ func readReplicationLogin(h *Host, r remote.Result) {
 
 func readHAProxyCheck(h *Host, r remote.Result) {
 	if r.ExitCode != 0 {
-		h.HAProxy.ConfigError = oneLine(string(r.Stdout))
+		h.HAProxy.ConfigError = cmp.Or(oneLine(string(r.Stdout)), fmt.Sprintf("exit code %d", r.ExitCode))
 	}
 }
 

@@ -155,6 +155,9 @@ func (h *Host) journal(unit string, lines int) []string {
 	var list []string
 	for _, l := range h.Journals[unit] {
 		lower := strings.ToLower(l)
+		if strings.Contains(lower, "ignoring: no data") {
+			continue // systemd's complaint of a container, of no meaning
+		}
 		if slices.ContainsFunc([]string{"error", "fail", "fatal", "panic", "denied", "refused", "cannot", "alert", "invalid", "bad ", "timed out"}, func(word string) bool { return strings.Contains(lower, word) }) {
 			list = append(list, "journal of "+unit+": "+clip(l))
 		}

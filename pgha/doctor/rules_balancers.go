@@ -56,7 +56,7 @@ func checkScripts(f Facts) []Finding {
 		list = append(list, Finding{ID: "check-script-not-executable", Host: h.Name, Subject: checkScript, Severity: Error, Title: "keepalived cannot run its check of HAProxy",
 			Consequence: "it holds HAProxy dead, or drops the check when it starts: the address stays away from here, or stays with a dead HAProxy",
 			Evidence:    append([]string{fmt.Sprintf("%s: mode %s, owner %s; right is 755, root", checkScript, file.Mode, file.Owner)}, h.journal(keepalivedUnit, 2)...),
-			Remedy:      on(h.Name, "chown root:root "+checkScript+" && chmod 0755 "+checkScript),
+			Remedy:      apply(),
 			explains:    append(keepalivedSymptoms(h.Name), symptom{"file-differs", h.Name, checkScript})})
 	}
 	return list

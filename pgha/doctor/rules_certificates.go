@@ -190,8 +190,7 @@ func keys(f Facts) []Finding {
 				continue // the certificate has no key then, which is told already
 			}
 			seen := fmt.Sprintf("%s: mode %s, owner %s:%s; right is %s, %s", c.key, file.Mode, file.Owner, file.Group, c.mode, c.owner)
-			found := Finding{Host: h.Name, Subject: c.name, Severity: Error, Evidence: []string{seen}, explains: certificateSymptoms(h, c),
-				Remedy: on(h.Name, fmt.Sprintf("chown %s %s && chmod 0%s %s", c.owner, c.key, c.mode, c.key))}
+			found := Finding{Host: h.Name, Subject: c.name, Severity: Error, Evidence: []string{seen}, explains: certificateSymptoms(h, c), Remedy: apply()}
 			switch {
 			case wider(file.Mode, c.mode):
 				found.ID, found.Title = c.component+"-key-exposed", fmt.Sprintf("the private key of the %s certificate is open to others", c.name)

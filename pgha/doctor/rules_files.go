@@ -22,7 +22,7 @@ func permissions(f Facts) []Finding {
 				"etcd cannot open it at its next start, and a vote is lost", []string{"700", "750"}, etcdSymptoms(h.Name)},
 			{"pgpass-permissions", pgpassFile, "postgres", "the password file has a wrong owner or mode",
 				"libpq ignores a password file that others may read: replicas cannot connect, pg_rewind fails", []string{"600", "400"},
-				append(postgresSymptoms(h.Name), symptom{"pgpass-differs", h.Name, ""})},
+				append(postgresSymptoms(h.Name), symptom{"pgpass-differs", h.Name, ""}, symptom{"configuration-not-loaded", h.Name, patroniUnit})},
 		} {
 			file, ok := h.Files[p.path]
 			if !ok || file.Owner == p.owner && slices.Contains(p.modes, file.Mode) {
@@ -32,6 +32,9 @@ func permissions(f Facts) []Finding {
 				Evidence: []string{fmt.Sprintf("%s: mode %s, owner %s; right is %s, %s", p.path, file.Mode, file.Owner, p.modes[0], p.owner)},
 				Remedy:   on(h.Name, fmt.Sprintf("chown %s:%s %s && chmod 0%s %s", p.owner, p.owner, p.path, p.modes[0], p.path)),
 				explains: append(p.explains, symptom{"file-differs", h.Name, p.path})}
+			if p.path == pgpassFile {
+				found.Remedy = apply() // which looks at its content, too
+			}
 			list = append(list, found)
 		}
 	}
@@ -62,16 +65,17 @@ func invalidConfigurations(f Facts) []Finding {
 	return list
 }
 
-// startAfterApply puts the file right; a unit that has given up is first told to forget its failures.
+// startAfterApply puts the file right; a unit that systemd starts again and again, or has given up, is stopped first, so that
+// apply meets it in one state.
 func startAfterApply(h *Host, unit string) []Step {
 	var steps []Step
-	if h.Units[unit].Active == "failed" {
-		steps = on(h.Name, "systemctl reset-failed "+unit)
+	if !h.active(unit) {
+		steps = on(h.Name, "systemctl stop "+unit+"; systemctl reset-failed "+unit)
 	}
 	return append(steps, apply()...)
 }
 
-// configurationIDs names the finding for a file that differs from what apply would write.
+// configurationID names the finding for a file that differs from what apply would write.
 func configurationID(path string) string {
 	switch path {
 	case pgpassFile:
@@ -130,6 +134,9 @@ func configurationFiles(f Facts) []Finding {
 
 // driftEvidence shows the lines that differ.
 func driftEvidence(ch pgha.PlannedChange) []string {
+	if ch.Action == "created" {
+		return []string{ch.Name + " does not exist"}
+	}
 	evidence := []string{fmt.Sprintf("%s: would be %s by apply", ch.Name, ch.Action)}
 	for line := range strings.Lines(ch.Diff) {
 		line = strings.TrimRight(line, "\n")

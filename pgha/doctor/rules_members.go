@@ -33,9 +33,13 @@ func members(f Facts) []Finding {
 	for _, h := range f.databases() {
 		switch {
 		case h.Patroni.Error != "":
-			list = append(list, Finding{ID: "patroni-not-answering", Host: h.Name, Severity: Error, Title: "Patroni's REST API does not answer", Consequence: "balancers hold this PostgreSQL dead, and nobody fails over to it",
+			found := Finding{ID: "patroni-not-answering", Host: h.Name, Severity: Error, Title: "Patroni's REST API does not answer", Consequence: "balancers hold this PostgreSQL dead, and nobody fails over to it",
 				Evidence: append([]string{h.Patroni.Error}, h.journal(patroniUnit, 3)...), Remedy: on(h.Name, "systemctl restart "+patroniUnit),
-				Advice: "restarting Patroni restarts PostgreSQL, too: on the primary, switch over first", explains: append(postgresSymptoms(h.Name), symptom{"backend-down", h.Name, ""})})
+				Advice: "one that has just started needs some seconds", explains: append(postgresSymptoms(h.Name), symptom{"backend-down", h.Name, ""})}
+			if h == f.primary() {
+				found.Remedy, found.Advice = nil, "restarting Patroni stops PostgreSQL, too, and this is the primary: try systemctl reload patroni, then systemctl restart patroni when writes may stop"
+			}
+			list = append(list, found)
 		case strings.Contains(h.Patroni.State, "failed") || h.Patroni.State == "crashed":
 			list = append(list, Finding{ID: "postgres-start-failed", Host: h.Name, Severity: Error, Title: "Patroni cannot start PostgreSQL", Consequence: "one copy of the data less",
 				Evidence: append([]string{"Patroni's state: " + h.Patroni.State}, h.journal(patroniUnit, 4)...), Remedy: []Step{{Command: "pgha-cli reinit " + h.Member}},

@@ -23,7 +23,7 @@ func unitConsequence(unit string) string {
 	return "this balancer cannot hold the virtual IP: one fewer to take over"
 }
 
-// journaledExits are what units say of their last end.
+// units tells of units that do not run, or will not after the next boot.
 func units(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.answering() {
@@ -77,7 +77,7 @@ func frozen(f Facts) []Finding {
 	for _, h := range f.answering() {
 		told := map[string]bool{}
 		for _, p := range h.Stopped {
-			if told[p.Program] && p.Program == "postgres" || told[p.Program] {
+			if told[p.Program] {
 				continue
 			}
 			told[p.Program] = true
@@ -85,10 +85,17 @@ func frozen(f Facts) []Finding {
 				Consequence: "systemd sees it run, but it does nothing: " + unitConsequence(programUnit(p.Program)),
 				Evidence:    []string{fmt.Sprintf("/proc/%d/stat: state T (stopped)", p.PID)}, Remedy: on(h.Name, thaw(h, p.Program))}
 			found.explains = unitSymptoms(h.Name, programUnit(p.Program))
+			for _, use := range portUses(f.Spec, h.Role) {
+				// A queue of connections that nobody takes is soon full.
+				if slices.Contains(use.programs, p.Program) {
+					found.explains = append(found.explains, symptom{"port-blocked", h.Name, fmt.Sprint(use.port)})
+				}
+			}
 			if p.Program == "postgres" {
 				found.ID, found.Title = "postgres-hung", "PostgreSQL is suspended"
 				found.Consequence = "sessions hang; Patroni does not fail over from this by itself, because the process lives"
-				found.explains = append(postgresSymptoms(h.Name), symptom{"patroni-not-answering", h.Name, ""}, symptom{"unit-failed", h.Name, watchUnit})
+				found.explains = append(found.explains, postgresSymptoms(h.Name)...)
+				found.explains = append(found.explains, symptom{"patroni-not-answering", h.Name, ""}, symptom{"unit-failed", h.Name, watchUnit})
 			}
 			list = append(list, found)
 		}

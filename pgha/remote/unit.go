@@ -79,7 +79,11 @@ func (u Unit) settle(ctx context.Context, t *Target, seen *observation, earlier 
 		}
 	}
 	if running && !changes.Any() && u.stale(seen, earlier, u.ReloadOn, was.moved) {
-		if err := systemctl("reloaded", "reload"); err != nil {
+		verb := "reload"
+		if was.active == "activating" {
+			verb = "reload-or-restart" // one that fails and is started again and again may not run just now
+		}
+		if err := systemctl("reloaded", verb); err != nil {
 			return changes, err
 		}
 	}

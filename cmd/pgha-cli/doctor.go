@@ -29,7 +29,7 @@ func doctorCommand(out *terminal) *cli.Command {
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true, Usage: "with --fix: do not ask"},
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, DisableDefaultText: true, Usage: "show symptoms in full, too"},
 			&cli.DurationFlag{Name: "long-transaction", Usage: "`AGE` from which an open transaction is told of", DefaultText: "1h"},
-			&cli.DurationFlag{Name: "timeout", DefaultText: "8s for a look, no limit for --fix", Usage: "give up after this `TIME`"},
+			&cli.DurationFlag{Name: "timeout", DefaultText: "10s for a look, no limit for --fix", Usage: "give up after this `TIME`"},
 		},
 		Action: func(c *cli.Context) error {
 			if c.String("fix") != "" {

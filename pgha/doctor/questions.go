@@ -133,7 +133,7 @@ func databaseQuestions(sp *spec.Spec, h *Host) []question {
 func sqlQuestions(sp *spec.Spec, long time.Duration) [][]question {
 	pg := sp.PostgreSQL
 	ask := strings.ReplaceAll(questionSQL, "%SECONDS%", strconv.FormatFloat(long.Seconds(), 'f', -1, 64))
-	psql := `PGCONNECT_TIMEOUT=2 PGOPTIONS="-c statement_timeout=1500" exec runuser -u postgres -- timeout 2 psql -XAtq "$@" 2>&1`
+	psql := `PGCONNECT_TIMEOUT=4 PGOPTIONS="-c statement_timeout=3000" exec runuser -u postgres -- timeout 4 psql -XAtq "$@" 2>&1`
 	login := fmt.Sprintf("host=127.0.0.1 port=%d user=%s dbname=postgres replication=true passfile=%s sslmode=require application_name=pgha", pg.Port, pg.ReplicationUser, pgpassFile)
 	return [][]question{
 		{{inShell(psql, "-p", strconv.Itoa(pg.Port), "-U", pg.Superuser, "-d", "postgres", "-c", ask), readSQL}},

@@ -214,7 +214,7 @@ func readSQL(h *Host, r remote.Result) {
 	out := strings.TrimSpace(string(r.Stdout))
 	switch {
 	case r.ExitCode == 124:
-		h.SQL.Error = "no answer within 2 s"
+		h.SQL.Error = "no answer within 4 s"
 	case r.ExitCode != 0:
 		h.SQL.Error = oneLine(out)
 	default:
@@ -228,7 +228,7 @@ func readReplicationLogin(h *Host, r remote.Result) {
 	if h.SQL != nil && h.SQL.Error == "" && r.ExitCode != 0 {
 		h.SQL.ReplicationLogin = oneLine(string(r.Stdout))
 		if r.ExitCode == 124 {
-			h.SQL.ReplicationLogin = "no answer within 2 s"
+			h.SQL.ReplicationLogin = "no answer within 4 s"
 		}
 	}
 }

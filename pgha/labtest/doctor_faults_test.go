@@ -65,14 +65,14 @@ func certificateWave(w *ward) []fault {
 func fileWave(w *ward) []fault {
 	r1, r2 := w.replicas[0], w.replicas[1]
 	return []fault{
+		{name: "Patroni's configuration unreadable, and restarted", finding: "patroni-config-invalid@" + r1,
+			make: w.in(r1, "printf '  : [\\n' >>/etc/patroni/config.yml; systemctl restart --no-block patroni")},
 		{name: "haproxy.cfg edited", finding: "haproxy-config-differs@" + w.balancers[0], make: w.in(w.balancers[0], "sed -i 's/inter 500ms/inter 5s/' /etc/haproxy/haproxy.cfg")},
 		{name: "haproxy.cfg broken", finding: "haproxy-config-invalid@" + w.balancers[1], make: w.in(w.balancers[1], "echo '    no such directive' >>/etc/haproxy/haproxy.cfg")},
 		{name: "keepalived.conf edited", finding: "keepalived-config-differs@" + w.balancers[2], make: w.in(w.balancers[2], "sed -i 's/priority .*/priority 250/' /etc/keepalived/keepalived.conf")},
 		{name: "etcd would found a new cluster", finding: "etcd-initial-state-new@" + w.primary, make: w.in(w.primary, `sed -i 's/^ETCD_INITIAL_CLUSTER_STATE=.*/ETCD_INITIAL_CLUSTER_STATE="new"/' /etc/etcd/etcd.env`)},
 		{name: "a program of pgha's removed", finding: "file-differs@" + w.primary, make: w.in(w.primary, "rm /usr/local/lib/pgha/move-etcd-leader")},
 		{name: "the password file lost its passwords", finding: "pgpass-differs@" + w.primary, make: w.in(w.primary, "sed -i 's/:[^:]*$/:wrong/' /etc/patroni/pgpass")},
-		{name: "Patroni's configuration unreadable, and restarted", finding: "patroni-config-invalid@" + r1,
-			make: w.in(r1, "printf '  : [\\n' >>/etc/patroni/config.yml; systemctl restart --no-block patroni")},
 		{name: "a foreign authority trusted", finding: "authority-differs@" + r2, make: w.certificate(r2, "", "/etc/patroni/certs/postgres-ca", badCertificate{to: 90 * day, noKey: true})},
 		{name: "etcd's data deleted", finding: "etcd-data-lost@" + r2, make: w.in(r2, "systemctl stop etcd && rm -rf /var/lib/etcd/member && systemctl start --no-block etcd")},
 	}

@@ -23,12 +23,13 @@ connect 192.0.2.3 77
 connect 192.0.2.2 400
 sync 2300 bytes (2.3 kB, 2.2 KiB) copied, 0.0015 s, 1.5 MB/s
 sync 2300 bytes (2.3 kB, 2.2 KiB) copied, 2.5e-05 s, 92 MB/s
+sync 2300 bytes (2.3 kB, 2.2 KiB) copied, 0.9 s, 2.5 kB/s
 sync dd: error writing
 nonsense
 `
 	facts, trips := parseMeasured(out, "db1", map[string]string{"192.0.2.2": "db2", "192.0.2.3": "db3"})
 	want := advisor.HostFacts{MemoryBytes: 4 << 20, DataFree: 2 << 20, DataDisk: "/dev/sda1", EtcdDisk: "/dev/sdb1", Watchdog: true,
-		Sync: advisor.Sync{P99Seconds: 0.0015, Samples: 2, Source: "2 writes of 2300 bytes beside etcd's data"}}
+		Sync: advisor.Sync{P99Seconds: 0.0015, Samples: 3, Source: "3 writes of 2300 bytes beside etcd's data"}}
 	if diff := cmp.Diff(want, facts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

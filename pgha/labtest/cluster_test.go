@@ -39,6 +39,8 @@ func TestCluster(t *testing.T) {
 	t.Run("hosts", func(t *testing.T) { testHosts(t, s) })
 	t.Run("psql", func(t *testing.T) { testPsql(t, s) })
 	t.Run("strangers", func(t *testing.T) { testStrangers(t, s) })
+	t.Run("security floor", func(t *testing.T) { testSecurityFloor(t, s) })
+	t.Run("advice", func(t *testing.T) { testAdvice(t, s) })
 	t.Run("another lab", testAnotherLab)
 	t.Run("blocked port", func(t *testing.T) { testBlockedPort(t, s) })
 	t.Run("unreachable host", func(t *testing.T) { testUnreachable(t, s, secrets) })

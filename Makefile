@@ -36,6 +36,15 @@ demo: lab-deps build ## a real cluster on this machine alone: six hosts, provisi
 build: go ## build bin/pgha-cli
 	go build -buildvcs=$(BUILDVCS) -o $(CLI) ./cmd/pgha-cli
 
+.PHONY: drill
+drill: lab-deps build ## break a new lab in every way there is, measure it, and write dist/drill.html (about 20 minutes; root)
+	@mkdir -p dist; trap '$(CLI) --lab-name drill lab down' EXIT; \
+	$(CLI) --lab-name drill lab up; \
+	$(CLI) --lab-name drill lab spec >bin/drill.yaml; \
+	echo 'patroni: {profile: fast, synchronous_mode: quorum}' >>bin/drill.yaml; \
+	$(CLI) --lab --lab-name drill --spec bin/drill.yaml apply; \
+	$(CLI) --lab --lab-name drill --spec bin/drill.yaml drill --all --report dist/drill.html $(if $(RUNS),--runs $(RUNS))
+
 .PHONY: bench
 bench: lab-deps bench-scale ## measure apply, status and verify on a new lab (RUNS=3: minimum, median, maximum)
 	go run ./cmd/pgha-bench $(if $(RUNS),-runs $(RUNS))

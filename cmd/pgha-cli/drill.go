@@ -91,10 +91,17 @@ func runDrill(c *cli.Context, out *terminal) error {
 		}
 		o.Lab, o.Dial = l, l.DialContext
 	}
+	sp, err := loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
+	if err != nil {
+		return err
+	}
+	if err := o.Check(sp); err != nil {
+		return err // before any host is contacted
+	}
 	o.Observer = applyText(out)
 	o.Done = func(r drill.RunResult) { printVerdict(out, r) }
 	var result drill.Result
-	err := withCluster(c, out, pgha.ConnectOptions{ReadOnly: true}, func(ctx context.Context, cl *pgha.Cluster) (err error) {
+	err = withCluster(c, out, pgha.ConnectOptions{ReadOnly: true}, func(ctx context.Context, cl *pgha.Cluster) (err error) {
 		result, err = drill.Run(ctx, cl, o)
 		return err
 	})

@@ -10,6 +10,13 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
+// Check refuses, without looking at a host, what Run refuses on a cluster of this specification whatever its state. The errors
+// match pgha.ErrRefused or patroni.ErrInvalid.
+func (o Options) Check(sp *pgha.Spec) error {
+	_, err := choose(sp, o.withDefaults(sp))
+	return err
+}
+
 // choose finds the scenarios by name, and refuses before anything is done what must not be done on this cluster.
 func choose(sp *pgha.Spec, o Options) ([]Scenario, error) {
 	if len(o.Scenarios) == 0 {

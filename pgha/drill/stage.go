@@ -3,14 +3,12 @@ package drill
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
-	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // stage is the healthy cluster as a scenario finds it, and what the scenario has done to it. Hosts are named by their own
@@ -106,11 +104,6 @@ func (s *stage) others(host string) []string {
 		}
 	}
 	return list
-}
-
-func (s *stage) host(name string) spec.Host {
-	hosts := s.cluster.Spec.Hosts
-	return hosts[slices.IndexFunc(hosts, func(h spec.Host) bool { return h.Name == name })]
 }
 
 func (s *stage) databases() []string {

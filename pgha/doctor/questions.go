@@ -67,7 +67,7 @@ func systemQuestions(sp *spec.Spec, h *Host, asked time.Time) []question {
 		{[]string{"timedatectl", "show", "--property=NTPSynchronized"}, func(h *Host, r remote.Result) { h.Clock.Synchronised = strings.Contains(string(r.Stdout), "=yes") }},
 		{append([]string{"systemctl", "show", "--property=Id,LoadState,ActiveState,SubState,UnitFileState,Result,MainPID,ExecMainStatus", "--"}, units...), readUnits},
 		{inShell(`for u; do echo "== $u"; journalctl -q --no-pager -o short-iso -b -n 25 -u "$u" 2>&1 | cut -c1-600; done`, units...), readJournals},
-		{[]string{"df", "-kT", "--output=source,fstype,size,avail,itotal,iavail,target"}, readDisks},
+		{[]string{"df", "-k", "--output=source,fstype,size,avail,itotal,iavail,target"}, readDisks},
 		{[]string{"cat", "/proc/mounts"}, readMounts},
 		{[]string{"ss", "-H", "-ltnp"}, readListeners},
 		{[]string{"ip", "-o", "addr", "show"}, readAddresses},

@@ -43,6 +43,10 @@ func judgeUnit(h *Host, name string) (Finding, bool) {
 	if name == watchUnit {
 		found.Severity = Warning
 	}
+	if name == keepalivedUnit {
+		// It takes its address away when it ends: a second holder has another reason.
+		found.explains = slices.DeleteFunc(found.explains, func(s symptom) bool { return s.id == "virtual-ip-twice" })
+	}
 	switch {
 	case !known || u.Load == "not-found":
 		found.ID, found.Title, found.Remedy = "unit-stopped", name+" does not exist", apply()

@@ -1,8 +1,13 @@
 package labtest
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -79,12 +84,54 @@ func TestDoctor(t *testing.T) {
 				break
 			}
 		}
+		w.bundleWithoutSecrets()
 		t.Log("\n" + tableOf(table))
 		if !t.Failed() && len(table) < 30 {
 			t.Errorf("%d faults were made, 30 are promised", len(table))
 		}
 	})
 	s.verify(t)
+}
+
+// bundleWithoutSecrets packs the bundle and looks for everything that must not be in it: the cluster's own passwords and
+// keys, and a password in a statement that PostgreSQL has logged.
+func (w *ward) bundleWithoutSecrets() {
+	w.Helper()
+	const canary = "kanarienvogel"
+	w.inHost(w.T, w.primary, psqlIn("ALTER ROLE nobody_of_this_name PASSWORD '"+canary+"'"))
+	b, err := doctor.Bundle(w.Context(), w.doctor, doctor.Options{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	zipped, err := gzip.NewReader(bytes.NewReader(b.Archive))
+	if err != nil {
+		w.Fatal(err)
+	}
+	text, err := io.ReadAll(zipped)
+	if err != nil {
+		w.Fatal(err)
+	}
+	secrets := []string{canary, "PRIVATE KEY-----\nM"}
+	for _, role := range []string{"superuser", "replication", "rewind"} {
+		password, err := os.ReadFile(filepath.Join(w.spec(w.T).StateDir, "secrets", role))
+		if err != nil {
+			w.Fatal(err)
+		}
+		secrets = append(secrets, string(password))
+	}
+	for _, secret := range secrets {
+		if bytes.Contains(text, []byte(secret)) {
+			w.Errorf("the bundle holds a secret that begins with %.4q", secret)
+		}
+	}
+	for _, file := range []string{"facts.json", "diagnosis.json", "spec.yaml", w.primary + "/patroni-config.yml", w.holder + "/haproxy.cfg", w.primary + "/journal-patroni.log"} {
+		if !slices.Contains(b.Files, file) {
+			w.Errorf("the bundle lacks %s", file)
+		}
+	}
+	if !bytes.Contains(text, []byte("nobody_of_this_name")) {
+		w.Error("the bundle lacks PostgreSQL's complaint, so its canary says nothing")
+	}
 }
 
 func (w *ward) lookWhoIsWho() {

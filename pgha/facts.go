@@ -22,7 +22,8 @@ type Facts struct {
 	Root bool
 	// Init tells whether systemd is the host's PID 1.
 	Init bool
-	// ClockOffset is the host's clock minus this machine's, as far as one round trip can tell.
+	// ClockOffset is how far the host's clock is ahead of this machine's, negative if behind: the least that is certain,
+	// because nobody knows when in its round trip the look at the clock was.
 	ClockOffset time.Duration
 	// ClockSynced is what the host's time service says.
 	ClockSynced bool
@@ -62,7 +63,9 @@ func gather(ctx context.Context, t *remote.Target, packages []string) (Facts, er
 		append([]string{"apt-cache", "policy", "--"}, packages...),
 		[]string{"sh", "-c", "ulimit -Hn"},
 		[]string{"cat", etcdCAFile},
+		[]string{"date", "+%s.%N"},
 	)
+	after := time.Now()
 	if err != nil {
 		return Facts{}, err
 	}
@@ -77,14 +80,25 @@ func gather(ctx context.Context, t *remote.Target, packages []string) (Facts, er
 	f.ClockSynced, f.TimeZone = tz["NTPSynchronized"] == "yes", tz["Timezone"]
 	f.OpenFiles, _ = strconv.Atoi(text(11))
 	f.EtcdCA = text(12)
-	if clock, err := strconv.ParseFloat(text(0), 64); err == nil {
-		// The clock was read at the start of the script; half a round trip is the uncertainty.
-		f.ClockOffset = time.Unix(0, int64(clock*1e9)).Sub(before).Round(time.Millisecond)
-	}
+	f.ClockOffset = clockOffset(before, after, text(0), text(13))
 	if f.FreeBytes, err = freeBytes(text(6)); err != nil {
 		return f, remote.OnHost(t.Name, err)
 	}
 	return f, nil
+}
+
+// clockOffset compares this machine's clock, read before and after a look, with the host's at the look's beginning and end.
+func clockOffset(before, after time.Time, began, ended string) time.Duration {
+	b, err := strconv.ParseFloat(began, 64)
+	if err != nil {
+		return 0
+	}
+	e, err := strconv.ParseFloat(ended, 64)
+	if err != nil {
+		return 0
+	}
+	behind, ahead := before.Sub(time.UnixMicro(int64(b*1e6))), time.UnixMicro(int64(e*1e6)).Sub(after)
+	return (max(ahead, 0) - max(behind, 0)).Round(time.Millisecond)
 }
 
 // keyValues reads lines of KEY=value or KEY="value".

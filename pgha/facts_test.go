@@ -2,6 +2,7 @@ package pgha
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -59,6 +60,27 @@ func TestSupported(t *testing.T) {
 	} {
 		if got := supported(Facts{Distribution: tt.distribution, Release: tt.release}); got != tt.want {
 			t.Errorf("%s %s: got %v", tt.distribution, tt.release, got)
+		}
+	}
+}
+
+func TestClockOffset(t *testing.T) {
+	t.Parallel()
+	before := time.Unix(1_800_000_000, 0)
+	after := before.Add(5 * time.Second)
+	for name, tt := range map[string]struct {
+		began, ended string
+		want         time.Duration
+	}{
+		"within the round trip":      {"1800000002.5", "1800000004.5", 0},
+		"at once, answered late":     {"1800000000.0", "1800000000.1", 0},
+		"ahead":                      {"1800000004.000", "1800000008.250", 3250 * time.Millisecond},
+		"behind":                     {"1799999990.5", "1799999991.0", -9500 * time.Millisecond},
+		"a host that tells no time":  {"", "1800000001", 0},
+		"and one that does so later": {"1800000001", "date: not found", 0},
+	} {
+		if got := clockOffset(before, after, tt.began, tt.ended); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
 	}
 }

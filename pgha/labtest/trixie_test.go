@@ -58,12 +58,12 @@ func applyTwice(t *testing.T, s site) site {
 		won, lost = 1, 0
 	}
 	if got[won].code != 0 || got[lost].code != 5 {
-		t.Fatalf("exit codes %d and %d, want 0 and 5\n%s\n%s", got[won].code, got[lost].code, got[won].stderr, got[lost].stderr)
+		t.Fatalf("exit codes %d and %d, want 0 and 5\n%s\n%s", got[won].code, got[lost].code, got[won].stdout, got[lost].stdout)
 	}
-	if !strings.Contains(got[lost].stderr, "apply") || !strings.Contains(got[lost].stderr, "process") {
-		t.Errorf("the second is not told who is at it:\n%s", got[lost].stderr)
+	if !strings.Contains(got[lost].stdout, ": apply") || !strings.Contains(got[lost].stdout, "process") {
+		t.Errorf("the second is not told who is at it:\n%s", got[lost].stdout)
 	}
-	t.Logf("refused after %s: %s", got[lost].took.Round(100*time.Millisecond), got[lost].stderr)
+	t.Logf("refused after %s: %s", got[lost].took.Round(100*time.Millisecond), got[lost].stdout)
 	if n := changesOf(t, got[won]); n == 0 {
 		t.Error("a fresh apply reported no changes")
 	}

@@ -13,6 +13,7 @@ import (
 // TestInterrupted stops Apply in the middle of three phases, one after the other on the same hosts. The next one finishes
 // what was begun.
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	l := startLab(t, lab.Options{Name: "e2e-interrupted", Hosts: 4})
 	s := newSite(t, l, nil)
 	for _, stop := range []struct {

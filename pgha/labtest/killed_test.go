@@ -23,6 +23,7 @@ import (
 // runs lose their network instead, or the host they work on its power.
 // What is on the hosts in the end is what an undisturbed apply of the same specification makes of bare hosts.
 func TestKilledAtEveryStep(t *testing.T) {
+	t.Parallel()
 	options := lab.Options{Name: "e2e-killed", Hosts: 5}
 	state := filepath.Join(t.TempDir(), "state")
 	s := newSite(t, startLab(t, options), func(text string) string { return keepState(text, state) })

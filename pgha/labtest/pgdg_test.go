@@ -24,6 +24,7 @@ apt-get -qq update`
 
 // TestPGDG installs PostgreSQL from a signed repository laid out like PostgreSQL's own, first with a wrong key.
 func TestPGDG(t *testing.T) {
+	t.Parallel()
 	l := startLab(t, lab.Options{Name: "e2e-pgdg", Release: "trixie", Hosts: 4})
 	keyFile := filepath.Join(t.TempDir(), "repository.asc")
 	s := newSite(t, l, func(text string) string {

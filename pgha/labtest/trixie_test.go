@@ -15,6 +15,7 @@ import (
 // TestTrixie provisions Debian 13 with its own PostgreSQL 17 and etcd, with the CLI alone, and over sshd's that allow one
 // session for each connection.
 func TestTrixie(t *testing.T) {
+	t.Parallel()
 	l := startLab(t, lab.Options{Name: "e2e-trixie", Release: "trixie"})
 	s := newSite(t, l, nil)
 	for _, h := range s.Hosts() {

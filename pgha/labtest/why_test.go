@@ -33,6 +33,7 @@ type blame struct {
 // TestWhy makes faults under a writer, and wants why to name each one's cause, host and leaders, and the time without writes
 // that the writer measured.
 func TestWhy(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, startLab(t, lab.Options{Name: "e2e-why"}), func(text string) string { return text + "patroni: {profile: fast}\n" })
 	s.apply(t, pgha.ApplyOptions{})
 	s.awaitHealthy(t)

@@ -60,9 +60,7 @@ func Collect(ctx context.Context, c *pgha.Cluster, opts Options) (Facts, error) 
 	wg.Go(func() { f.Drift, driftErr = drift(bounded, c) })
 	wg.Wait()
 	for _, h := range f.Hosts {
-		for _, u := range h.Unanswered {
-			f.Unknown = append(f.Unknown, u)
-		}
+		f.Unknown = append(f.Unknown, h.Unanswered...)
 	}
 	if driftErr != nil {
 		f.Unknown = append(f.Unknown, fmt.Sprintf("what apply would change, as far as it could not be looked at: %v", driftErr))

@@ -127,8 +127,9 @@ func balancerSymptoms(host string) []symptom {
 	return []symptom{{"haproxy-not-answering", host, ""}, {"unit-failed", host, haproxyUnit}, {"virtual-ip-missing", "", ""}, {"configuration-not-loaded", host, haproxyUnit}}
 }
 
+// keepalivedSymptoms leaves a second holder out: keepalived takes its address away when it ends or its check fails.
 func keepalivedSymptoms(host string) []symptom {
-	return []symptom{{"unit-failed", host, keepalivedUnit}, {"virtual-ip-missing", "", ""}, {"virtual-ip-twice", "", ""}, {"configuration-not-loaded", host, keepalivedUnit}}
+	return []symptom{{"unit-failed", host, keepalivedUnit}, {"virtual-ip-missing", "", ""}, {"configuration-not-loaded", host, keepalivedUnit}}
 }
 
 // unitSymptoms is what follows when a unit does not run.

@@ -12,8 +12,10 @@ func haproxyNotAnswering(f Facts) []Finding {
 		if h.HAProxy.Error == "" {
 			continue
 		}
-		list = append(list, Finding{ID: "haproxy-not-answering", Host: h.Name, Severity: Error, Title: "HAProxy does not answer on its socket", Consequence: unitConsequence(haproxyUnit),
-			Evidence: append([]string{adminSocket + ": " + h.HAProxy.Error}, h.journal(haproxyUnit, 3)...), Remedy: on(h.Name, "systemctl restart "+haproxyUnit)})
+		list = append(list, Finding{ID: "haproxy-not-answering", Host: h.Name, Severity: Error,
+			Title: "HAProxy does not answer on its socket", Consequence: unitConsequence(haproxyUnit),
+			Evidence: append([]string{adminSocket + ": " + h.HAProxy.Error}, h.journal(haproxyUnit, 3)...),
+			Remedy:   on(h.Name, "systemctl restart "+haproxyUnit)})
 	}
 	return list
 }
@@ -39,8 +41,10 @@ func backends(f Facts) []Finding {
 		if len(seen) == 0 {
 			continue
 		}
-		list = append(list, Finding{ID: "backend-down", Host: h.Name, Severity: Error, Title: "HAProxy sends no sessions to a member that is well", Consequence: "applications get no connection, or the other members have to bear its share",
-			Evidence: seen, Advice: fmt.Sprintf("try from the balancer: openssl s_client -connect %s", hostPort(h.Address, f.Spec.Patroni.RESTPort))})
+		list = append(list, Finding{ID: "backend-down", Host: h.Name, Severity: Error,
+			Title:       "HAProxy sends no sessions to a member that is well",
+			Consequence: "applications get no connection, or the other members have to bear its share",
+			Evidence:    seen, Advice: fmt.Sprintf("try from the balancer: openssl s_client -connect %s", hostPort(h.Address, f.Spec.Patroni.RESTPort))})
 	}
 	return list
 }
@@ -53,7 +57,8 @@ func checkScripts(f Facts) []Finding {
 		if !ok || file.Mode == "755" && file.Owner == "root" {
 			continue
 		}
-		list = append(list, Finding{ID: "check-script-not-executable", Host: h.Name, Subject: checkScript, Severity: Error, Title: "keepalived cannot run its check of HAProxy",
+		list = append(list, Finding{ID: "check-script-not-executable", Host: h.Name, Subject: checkScript, Severity: Error,
+			Title:       "keepalived cannot run its check of HAProxy",
 			Consequence: "it holds HAProxy dead, or drops the check when it starts: the address stays away from here, or stays with a dead HAProxy",
 			Evidence:    append([]string{fmt.Sprintf("%s: mode %s, owner %s; right is 755, root", checkScript, file.Mode, file.Owner)}, h.journal(keepalivedUnit, 2)...),
 			Remedy:      apply(),
@@ -79,8 +84,10 @@ func vrrp(f Facts) []Finding {
 			if !slices.Contains(words, "vrrp") && !slices.Contains(words, "112") {
 				continue
 			}
-			list = append(list, Finding{ID: "vrrp-blocked", Host: h.Name, Severity: Error, Title: "a firewall drops VRRP", Consequence: "the balancers do not hear each other: several hold the virtual IP at once, and connections end here or there",
-				Evidence: []string{"nftables: " + r.Text}, Remedy: on(h.Name, deleteRule(r)), Advice: "put the rule out of the firewall's own configuration too, or it returns at the next boot",
+			list = append(list, Finding{ID: "vrrp-blocked", Host: h.Name, Severity: Error, Title: "a firewall drops VRRP",
+				Consequence: "the balancers do not hear each other: several hold the virtual IP at once, and connections end here or there",
+				Evidence:    []string{"nftables: " + r.Text}, Remedy: on(h.Name, deleteRule(r)),
+				Advice:   "put the rule out of the firewall's own configuration too, or it returns at the next boot",
 				explains: []symptom{{"virtual-ip-twice", "", ""}, {"virtual-ip-missing", "", ""}}})
 			break
 		}
@@ -94,7 +101,8 @@ func virtualIP(f Facts) []Finding {
 	}
 	holders, address := f.holders(), f.Spec.VIP.Address
 	if len(holders) == 0 && len(f.balancers()) == len(f.Spec.Balancers()) {
-		return []Finding{{ID: "virtual-ip-missing", Severity: Error, Title: "no balancer holds " + address, Consequence: "applications reach nothing", Evidence: []string{"ip addr on every balancer"},
+		return []Finding{{ID: "virtual-ip-missing", Severity: Error, Title: "no balancer holds " + address,
+			Consequence: "applications reach nothing", Evidence: []string{"ip addr on every balancer"},
 			Advice: "journalctl -u keepalived on the balancers says why; it needs HAProxy to answer on the same host"}}
 	}
 	if len(holders) < 2 {
@@ -107,7 +115,8 @@ func virtualIP(f Facts) []Finding {
 			keep = h
 		}
 	}
-	found := Finding{ID: "virtual-ip-twice", Severity: Error, Title: "several balancers hold " + address, Consequence: "the neighbours' ARP tables decide who is reached: connections break at random"}
+	found := Finding{ID: "virtual-ip-twice", Severity: Error, Title: "several balancers hold " + address,
+		Consequence: "the neighbours' ARP tables decide who is reached: connections break at random"}
 	for _, h := range holders {
 		found.Evidence = append(found.Evidence, fmt.Sprintf("%s on %s of %s, keepalived is %s", address, h.Addresses[address], h.Name, h.Units[keepalivedUnit].Active))
 		if h != keep {

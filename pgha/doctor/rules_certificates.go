@@ -116,7 +116,8 @@ func certificateFinding(f Facts, h *Host, file certificateFile, trouble, seen st
 		"key-mismatch": "and its key do not belong together", "names": "lacks names by which it is reached", "expiring": "will end soon",
 	}
 	found := Finding{ID: file.component + "-certificate-" + trouble, Host: h.Name, Subject: file.name, Severity: Error,
-		Title: fmt.Sprintf("the %s certificate %s", file.name, titles[trouble]), Consequence: certificateConsequence(file), Evidence: []string{seen}, Remedy: apply()}
+		Title: fmt.Sprintf("the %s certificate %s", file.name, titles[trouble]), Consequence: certificateConsequence(file),
+		Evidence: []string{seen}, Remedy: apply()}
 	if trouble == "expiring" {
 		found.Severity = Warning
 		found.Consequence = "then " + found.Consequence
@@ -167,8 +168,10 @@ func authorities(f Facts) []Finding {
 		if ch.Kind != "file" || !strings.HasSuffix(ch.Name, "ca.crt") {
 			continue
 		}
-		found := Finding{ID: "authority-differs", Host: ch.Host, Subject: ch.Name, Severity: Error, Title: ch.Name + " is not the cluster's authority",
-			Consequence: "the host refuses the certificates of all others once it connects anew", Evidence: []string{fmt.Sprintf("apply would have it %s", ch.Action)}, Remedy: apply()}
+		found := Finding{ID: "authority-differs", Host: ch.Host, Subject: ch.Name, Severity: Error,
+			Title:       ch.Name + " is not the cluster's authority",
+			Consequence: "the host refuses the certificates of all others once it connects anew",
+			Evidence:    []string{fmt.Sprintf("apply would have it %s", ch.Action)}, Remedy: apply()}
 		if h := f.host(ch.Host); h != nil {
 			for _, u := range unitsOf(f.Spec, h.Role) {
 				found.explains = append(found.explains, unitSymptoms(ch.Host, u)...)
@@ -190,7 +193,8 @@ func keys(f Facts) []Finding {
 				continue // the certificate has no key then, which is told already
 			}
 			seen := fmt.Sprintf("%s: mode %s, owner %s:%s; right is %s, %s", c.key, file.Mode, file.Owner, file.Group, c.mode, c.owner)
-			found := Finding{Host: h.Name, Subject: c.name, Severity: Error, Evidence: []string{seen}, explains: certificateSymptoms(h, c), Remedy: apply()}
+			found := Finding{Host: h.Name, Subject: c.name, Severity: Error, Evidence: []string{seen},
+				explains: certificateSymptoms(h, c), Remedy: apply()}
 			switch {
 			case wider(file.Mode, c.mode):
 				found.ID, found.Title = c.component+"-key-exposed", fmt.Sprintf("the private key of the %s certificate is open to others", c.name)

@@ -39,10 +39,12 @@ func etcdMembership(f Facts) []Finding {
 	}
 	for id, hosts := range clusters {
 		if len(clusters) > 1 && len(hosts) <= len(f.etcds())/2 {
-			list = append(list, Finding{ID: "etcd-wrong-cluster", Host: hosts[0], Severity: Error, Title: "this etcd member belongs to another cluster",
-				Consequence: "it counts for nothing in the cluster, and Patroni may meet another truth there", Evidence: []string{"its cluster id is " + id},
-				Remedy:   append(on(hosts[0], "systemctl stop "+etcdUnit, fmt.Sprintf("mv %s/member %s/member.wrong", f.Spec.Etcd.DataDir, f.Spec.Etcd.DataDir)), apply()...),
-				explains: etcdSymptoms(hosts[0])})
+			list = append(list, Finding{ID: "etcd-wrong-cluster", Host: hosts[0], Severity: Error,
+				Title:       "this etcd member belongs to another cluster",
+				Consequence: "it counts for nothing in the cluster, and Patroni may meet another truth there",
+				Evidence:    []string{"its cluster id is " + id},
+				Remedy:      append(on(hosts[0], "systemctl stop "+etcdUnit, fmt.Sprintf("mv %s/member %s/member.wrong", f.Spec.Etcd.DataDir, f.Spec.Etcd.DataDir)), apply()...),
+				explains:    etcdSymptoms(hosts[0])})
 		}
 	}
 	known := f.etcds()
@@ -56,15 +58,18 @@ func etcdMembership(f Facts) []Finding {
 	for _, d := range f.Spec.Databases() {
 		if !names[d.Member] && len(names) > 0 {
 			list = append(list, Finding{ID: "etcd-member-missing", Subject: d.Name, Severity: Error, Title: d.Member + " is no member of etcd",
-				Consequence: "one vote less than the specification promises", Evidence: []string{fmt.Sprintf("%s lists %d members", known[0].Name, len(names))}, Remedy: apply()})
+				Consequence: "one vote less than the specification promises",
+				Evidence:    []string{fmt.Sprintf("%s lists %d members", known[0].Name, len(names))}, Remedy: apply()})
 		}
 		delete(names, d.Member)
 	}
 	for name := range names {
 		if name != "" { // one that has been added and has not started yet has no name
-			list = append(list, Finding{ID: "etcd-member-unknown", Subject: name, Severity: Warning, Title: "etcd has a member that the specification does not name: " + name,
-				Consequence: "it counts for the quorum: if it is gone for good, one loss less is borne", Evidence: []string{"member list of " + known[0].Name},
-				Advice: "remove it if it is gone for good: etcdctl member list, then etcdctl member remove with its id"})
+			list = append(list, Finding{ID: "etcd-member-unknown", Subject: name, Severity: Warning,
+				Title:       "etcd has a member that the specification does not name: " + name,
+				Consequence: "it counts for the quorum: if it is gone for good, one loss less is borne",
+				Evidence:    []string{"member list of " + known[0].Name},
+				Advice:      "remove it if it is gone for good: etcdctl member list, then etcdctl member remove with its id"})
 		}
 	}
 	slices.SortFunc(list, func(a, b Finding) int { return strings.Compare(a.Key(), b.Key()) })
@@ -81,12 +86,15 @@ func etcdAlarms(f Facts) []Finding {
 				after = append(after, symptom{"patroni-cut-from-etcd", d.Name, ""}, symptom{"no-primary", "", ""}, symptom{"replica-not-streaming", d.Name, ""})
 			}
 			after = append(after, symptom{"etcd-database-large", "", ""})
-			return []Finding{{ID: "etcd-no-space", Severity: Error, Title: "etcd's database has reached its quota", Consequence: "etcd takes no more writes: Patroni cannot renew the leader's lock, and the primary steps down",
-				Evidence: []string{fmt.Sprintf("alarm NOSPACE; %s: %s of %s, %s of them in use", h.Name, size(h.Etcd.DBSize), size(h.Etcd.Quota), size(h.Etcd.DBInUse))},
-				Remedy:   makeRoom(f, h), explains: after, Advice: "what has filled it? Patroni alone needs less than 1 MiB"}}
+			return []Finding{{ID: "etcd-no-space", Severity: Error, Title: "etcd's database has reached its quota",
+				Consequence: "etcd takes no more writes: Patroni cannot renew the leader's lock, and the primary steps down",
+				Evidence:    []string{fmt.Sprintf("alarm NOSPACE; %s: %s of %s, %s of them in use", h.Name, size(h.Etcd.DBSize), size(h.Etcd.Quota), size(h.Etcd.DBInUse))},
+				Remedy:      makeRoom(f, h), explains: after, Advice: "what has filled it? Patroni alone needs less than 1 MiB"}}
 		case slices.Contains(h.Etcd.Alarms, "CORRUPT"):
-			return []Finding{{ID: "etcd-corrupt", Severity: Error, Title: "a member of etcd has other data than the rest", Consequence: "etcd takes no more writes until it is gone",
-				Evidence: []string{"alarm CORRUPT, told by " + h.Name}, Advice: "find the member whose hash differs (etcdctl endpoint hashkv), stop it, remove its data, run pgha-cli apply, then etcdctl alarm disarm"}}
+			return []Finding{{ID: "etcd-corrupt", Severity: Error, Title: "a member of etcd has other data than the rest",
+				Consequence: "etcd takes no more writes until it is gone",
+				Evidence:    []string{"alarm CORRUPT, told by " + h.Name},
+				Advice:      "find the member whose hash differs (etcdctl endpoint hashkv), stop it, remove its data, run pgha-cli apply, then etcdctl alarm disarm"}}
 		}
 	}
 	return nil
@@ -109,7 +117,8 @@ func etcdNotAnswering(f Facts) []Finding {
 		}
 		list = append(list, Finding{ID: "etcd-not-answering", Host: h.Name, Severity: Error, Title: "etcd does not answer",
 			Consequence: unitConsequence(etcdUnit), Evidence: append([]string{h.Etcd.Error}, h.journal(etcdUnit, 3)...),
-			Remedy: on(h.Name, "systemctl restart "+etcdUnit), Advice: "the journal says more: journalctl -u etcd -n 50", explains: []symptom{{"etcd-quorum-lost", "", ""}, {"patroni-cut-from-etcd", h.Name, ""}}})
+			Remedy: on(h.Name, "systemctl restart "+etcdUnit), Advice: "the journal says more: journalctl -u etcd -n 50",
+			explains: []symptom{{"etcd-quorum-lost", "", ""}, {"patroni-cut-from-etcd", h.Name, ""}}})
 	}
 	return list
 }
@@ -129,9 +138,10 @@ func etcdQuorum(f Facts) []Finding {
 	for _, h := range f.Hosts {
 		after = append(after, symptom{"patroni-cut-from-etcd", h.Name, ""}, symptom{"etcd-not-answering", h.Name, ""}, symptom{"no-primary", "", ""}, symptom{"backend-down", "", ""})
 	}
-	return []Finding{{ID: "etcd-quorum-lost", Severity: Error, Title: "etcd has no quorum", Consequence: "nobody can be elected, and without failsafe_mode the primary takes no writes",
-		Evidence: []string{fmt.Sprintf("%d of %d members know a leader; %d are needed", with, total, total/2+1)},
-		Advice:   "bring members back: see their own findings, and whether TCP 2380 is open between the hosts", explains: after}}
+	return []Finding{{ID: "etcd-quorum-lost", Severity: Error, Title: "etcd has no quorum",
+		Consequence: "nobody can be elected, and without failsafe_mode the primary takes no writes",
+		Evidence:    []string{fmt.Sprintf("%d of %d members know a leader; %d are needed", with, total, total/2+1)},
+		Advice:      "bring members back: see their own findings, and whether TCP 2380 is open between the hosts", explains: after}}
 }
 
 // Limits of etcd.
@@ -148,13 +158,18 @@ func etcdCondition(f Facts) []Finding {
 	for _, h := range f.etcds() {
 		e := h.Etcd
 		if e.Quota > 0 && float64(e.DBSize) > largeShare*float64(e.Quota) {
-			list = append(list, Finding{ID: "etcd-database-large", Host: h.Name, Severity: Warning, Title: "etcd's database is close to its quota", Consequence: "when it is reached etcd takes no more writes, and the primary steps down",
-				Evidence: []string{fmt.Sprintf("%s of %s, %s of them in use", size(e.DBSize), size(e.Quota), size(e.DBInUse))}, Remedy: makeRoom(f, h)})
+			list = append(list, Finding{ID: "etcd-database-large", Host: h.Name, Severity: Warning,
+				Title:       "etcd's database is close to its quota",
+				Consequence: "when it is reached etcd takes no more writes, and the primary steps down",
+				Evidence:    []string{fmt.Sprintf("%s of %s, %s of them in use", size(e.DBSize), size(e.Quota), size(e.DBInUse))},
+				Remedy:      makeRoom(f, h)})
 		}
 		if e.FsyncSeconds > slowFsync {
-			list = append(list, Finding{ID: "etcd-slow-disk", Host: h.Name, Severity: Warning, Title: "the disk under etcd is slow", Consequence: "etcd seems dead while it waits for the disk: leaders are changed without need",
-				Evidence: []string{fmt.Sprintf("the slowest hundredth of the syncs takes up to %.0f ms; 10 ms are recommended", e.FsyncSeconds*1000)},
-				Advice:   "give etcd a disk of its own, or a larger ttl and election_timeout"})
+			list = append(list, Finding{ID: "etcd-slow-disk", Host: h.Name, Severity: Warning,
+				Title:       "the disk under etcd is slow",
+				Consequence: "etcd seems dead while it waits for the disk: leaders are changed without need",
+				Evidence:    []string{fmt.Sprintf("the slowest hundredth of the syncs takes up to %.0f ms; 10 ms are recommended", e.FsyncSeconds*1000)},
+				Advice:      "give etcd a disk of its own, or a larger ttl and election_timeout"})
 		}
 		if primary == h && e.Leader == e.ID && len(f.etcds()) > 1 {
 			list = append(list, etcdLeaderOnPrimary(f, h))
@@ -162,8 +177,10 @@ func etcdCondition(f Facts) []Finding {
 	}
 	for _, h := range f.databases() {
 		if h.Data.InitialState == "new" && h.Data.EtcdData {
-			list = append(list, Finding{ID: "etcd-initial-state-new", Host: h.Name, Severity: Warning, Title: "etcd would form a new cluster if it lost its data",
-				Consequence: "a member that starts without data founds a cluster of its own instead of joining", Evidence: []string{`/etc/etcd/etcd.env: ETCD_INITIAL_CLUSTER_STATE="new"`}, Remedy: apply(),
+			list = append(list, Finding{ID: "etcd-initial-state-new", Host: h.Name, Severity: Warning,
+				Title:       "etcd would form a new cluster if it lost its data",
+				Consequence: "a member that starts without data founds a cluster of its own instead of joining",
+				Evidence:    []string{`/etc/etcd/etcd.env: ETCD_INITIAL_CLUSTER_STATE="new"`}, Remedy: apply(),
 				explains: []symptom{{"etcd-config-differs", h.Name, ""}, {"configuration-not-loaded", h.Name, etcdUnit}}})
 		}
 	}
@@ -172,7 +189,8 @@ func etcdCondition(f Facts) []Finding {
 
 func etcdLeaderOnPrimary(f Facts, h *Host) Finding {
 	found := Finding{ID: "etcd-leader-on-primary", Host: h.Name, Severity: Warning, Title: "etcd's leader is on the primary's host",
-		Consequence: "if the host is lost, etcd elects before Patroni can: some five seconds more without writes", Evidence: []string{h.Member + " leads etcd and PostgreSQL"}}
+		Consequence: "if the host is lost, etcd elects before Patroni can: some five seconds more without writes",
+		Evidence:    []string{h.Member + " leads etcd and PostgreSQL"}}
 	for id, name := range h.Etcd.Members {
 		if other := f.host(name); other != nil && other != h && other.Etcd != nil && other.Etcd.Error == "" {
 			if len(found.Remedy) == 0 || other.Name < found.Evidence[len(found.Evidence)-1] {

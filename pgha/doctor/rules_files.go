@@ -49,9 +49,11 @@ func invalidConfigurations(f Facts) []Finding {
 			continue
 		}
 		list = append(list, Finding{ID: "patroni-config-invalid", Host: h.Name, Subject: "/etc/patroni/config.yml", Severity: Error,
-			Title: "Patroni's configuration cannot be read", Consequence: "Patroni keeps what it read last and cannot start again: after its next stop PostgreSQL stays down",
-			Evidence: append([]string{"/etc/patroni/config.yml: " + h.Data.ConfigError}, h.journal(patroniUnit, 2)...), Remedy: startAfterApply(h, patroniUnit),
-			explains: append(databaseSymptoms(h.Name), symptom{"patroni-config-differs", h.Name, ""}, symptom{"unit-stopped", h.Name, ""}, symptom{"pg-hba-differs", h.Name, ""}, symptom{"pg-hba-no-local-replication", h.Name, ""})})
+			Title:       "Patroni's configuration cannot be read",
+			Consequence: "Patroni keeps what it read last and cannot start again: after its next stop PostgreSQL stays down",
+			Evidence:    append([]string{"/etc/patroni/config.yml: " + h.Data.ConfigError}, h.journal(patroniUnit, 2)...),
+			Remedy:      startAfterApply(h, patroniUnit),
+			explains:    append(databaseSymptoms(h.Name), symptom{"patroni-config-differs", h.Name, ""}, symptom{"unit-stopped", h.Name, ""}, symptom{"pg-hba-differs", h.Name, ""}, symptom{"pg-hba-no-local-replication", h.Name, ""})})
 	}
 	for _, h := range f.balancers() {
 		if h.HAProxy.ConfigError == "" {
@@ -126,6 +128,7 @@ func configurationFiles(f Facts) []Finding {
 			found.explains = append(found.explains, symptom{"backend-down", "", ""})
 		case "keepalived-config-differs":
 			found.explains = append(found.explains, keepalivedSymptoms(ch.Host)...)
+			found.explains = append(found.explains, symptom{"virtual-ip-twice", "", ""})
 		}
 		list = append(list, found)
 	}
@@ -162,12 +165,16 @@ func drifted(f Facts) []Finding {
 	for _, ch := range f.Drift {
 		switch {
 		case ch.Kind == "setting":
-			list = append(list, Finding{ID: "settings-differ", Subject: ch.Name, Severity: Warning, Title: "the cluster's " + ch.Name + " is not what the specification says",
-				Consequence: "the dynamic configuration in etcd counts; a new cluster of this specification would behave differently", Evidence: driftEvidence(ch), Remedy: apply(),
+			list = append(list, Finding{ID: "settings-differ", Subject: ch.Name, Severity: Warning,
+				Title:       "the cluster's " + ch.Name + " is not what the specification says",
+				Consequence: "the dynamic configuration in etcd counts; a new cluster of this specification would behave differently",
+				Evidence:    driftEvidence(ch), Remedy: apply(),
 				Advice: "pgha-cli config show has every setting of which there are two truths"})
 		case ch.Kind == "unit" && (ch.Action == "restarted" || ch.Action == "reloaded"):
-			list = append(list, Finding{ID: "configuration-not-loaded", Host: ch.Host, Subject: ch.Name, Severity: Warning, Title: ch.Name + " runs with an older configuration than its files",
-				Consequence: "it will behave differently after its next start", Evidence: []string{"apply would have it " + ch.Action}, Remedy: apply()})
+			list = append(list, Finding{ID: "configuration-not-loaded", Host: ch.Host, Subject: ch.Name, Severity: Warning,
+				Title:       ch.Name + " runs with an older configuration than its files",
+				Consequence: "it will behave differently after its next start",
+				Evidence:    []string{"apply would have it " + ch.Action}, Remedy: apply()})
 		}
 	}
 	return list

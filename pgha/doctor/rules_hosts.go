@@ -119,12 +119,14 @@ func clocks(f Facts) []Finding {
 		offset := h.Clock.OffsetSeconds
 		switch {
 		case offset > maxClockOffset || offset < -maxClockOffset:
-			list = append(list, Finding{ID: "clock-wrong", Host: h.Name, Severity: Error, Title: fmt.Sprintf("the clock of %s is off by %.1f s", h.Name, offset),
+			list = append(list, Finding{ID: "clock-wrong", Host: h.Name, Severity: Error,
+				Title:       fmt.Sprintf("the clock of %s is off by %.1f s", h.Name, offset),
 				Consequence: "certificates seem expired or not yet valid, and logs of several hosts cannot be read together",
 				Evidence:    []string{fmt.Sprintf("%+.3f s against the machine that asked", offset)},
 				Remedy:      on(h.Name, "timedatectl set-ntp true"), Advice: "if no time service is installed: apt-get install chrony"})
 		case !h.Clock.Synchronised && !h.Clock.Container:
-			list = append(list, Finding{ID: "clock-unsynchronised", Host: h.Name, Severity: Warning, Title: "nothing keeps the clock of " + h.Name + " right",
+			list = append(list, Finding{ID: "clock-unsynchronised", Host: h.Name, Severity: Warning,
+				Title:       "nothing keeps the clock of " + h.Name + " right",
 				Consequence: "it will drift until certificates and logs suffer", Evidence: []string{"timedatectl: NTPSynchronized=no"},
 				Remedy: on(h.Name, "timedatectl set-ntp true"), Advice: "if no time service is installed: apt-get install chrony"})
 		}
@@ -135,7 +137,8 @@ func clocks(f Facts) []Finding {
 func missingSoftware(f Facts) []Finding {
 	var list []Finding
 	for _, ch := range f.Drift {
-		found := Finding{Host: ch.Host, Subject: ch.Name, Severity: Error, Evidence: []string{fmt.Sprintf("apply would have it %s", ch.Action)}, Remedy: apply()}
+		found := Finding{Host: ch.Host, Subject: ch.Name, Severity: Error,
+			Evidence: []string{fmt.Sprintf("apply would have it %s", ch.Action)}, Remedy: apply()}
 		h := f.host(ch.Host)
 		if h == nil {
 			continue
@@ -186,8 +189,9 @@ func versions(f Facts) []Finding {
 			}
 			slices.Sort(evidence)
 			list = append(list, Finding{ID: "versions-differ", Subject: name, Severity: Warning, Title: name + " is not of one version",
-				Consequence: "fine while an upgrade goes on; afterwards members behave differently, and nobody has tested the mixture", Evidence: evidence,
-				Advice: "upgrade the older ones, replicas first: apt-get install --only-upgrade " + name})
+				Consequence: "fine while an upgrade goes on; afterwards members behave differently, and nobody has tested the mixture",
+				Evidence:    evidence,
+				Advice:      "upgrade the older ones, replicas first: apt-get install --only-upgrade " + name})
 		}
 	}
 	slices.SortFunc(list, func(a, b Finding) int { return strings.Compare(a.Subject, b.Subject) })

@@ -33,25 +33,35 @@ func members(f Facts) []Finding {
 	for _, h := range f.databases() {
 		switch {
 		case h.Patroni.Error != "":
-			found := Finding{ID: "patroni-not-answering", Host: h.Name, Severity: Error, Title: "Patroni's REST API does not answer", Consequence: "balancers hold this PostgreSQL dead, and nobody fails over to it",
+			found := Finding{ID: "patroni-not-answering", Host: h.Name, Severity: Error,
+				Title: "Patroni's REST API does not answer", Consequence: "balancers hold this PostgreSQL dead, and nobody fails over to it",
 				Evidence: append([]string{h.Patroni.Error}, h.journal(patroniUnit, 3)...), Remedy: on(h.Name, "systemctl restart "+patroniUnit),
-				Advice: "one that has just started needs some seconds", explains: append(postgresSymptoms(h.Name), symptom{"backend-down", h.Name, ""})}
+				Advice:   "one that has just started needs some seconds",
+				explains: append(postgresSymptoms(h.Name), symptom{"backend-down", h.Name, ""})}
 			if h == f.primary() {
 				found.Remedy, found.Advice = nil, "restarting Patroni stops PostgreSQL, too, and this is the primary: try systemctl reload patroni, then systemctl restart patroni when writes may stop"
 			}
 			list = append(list, found)
 		case strings.Contains(h.Patroni.State, "failed") || h.Patroni.State == "crashed":
-			list = append(list, Finding{ID: "postgres-start-failed", Host: h.Name, Severity: Error, Title: "Patroni cannot start PostgreSQL", Consequence: "one copy of the data less",
-				Evidence: append([]string{"Patroni's state: " + h.Patroni.State}, h.journal(patroniUnit, 4)...), Remedy: []Step{{Command: "pgha-cli reinit " + h.Member}},
-				Advice: "journalctl -u patroni says why; reinit copies the data anew from the leader", explains: postgresSymptoms(h.Name)})
+			list = append(list, Finding{ID: "postgres-start-failed", Host: h.Name, Severity: Error,
+				Title: "Patroni cannot start PostgreSQL", Consequence: "one copy of the data less",
+				Evidence: append([]string{"Patroni's state: " + h.Patroni.State}, h.journal(patroniUnit, 4)...),
+				Remedy:   []Step{{Command: "pgha-cli reinit " + h.Member}},
+				Advice:   "journalctl -u patroni says why; reinit copies the data anew from the leader", explains: postgresSymptoms(h.Name)})
 		}
 		if h.SQL.Error != "" {
-			list = append(list, Finding{ID: "postgres-not-answering", Host: h.Name, Severity: Error, Title: "PostgreSQL does not answer", Consequence: "one copy of the data less; on the primary, no writes",
-				Evidence: append([]string{h.SQL.Error}, h.journal(patroniUnit, 2)...), Remedy: []Step{{Command: "pgha-cli restart " + h.Member}}, Advice: "journalctl -u patroni -n 50 says what Patroni makes of it", explains: postgresSymptoms(h.Name)})
+			list = append(list, Finding{ID: "postgres-not-answering", Host: h.Name, Severity: Error,
+				Title: "PostgreSQL does not answer", Consequence: "one copy of the data less; on the primary, no writes",
+				Evidence: append([]string{h.SQL.Error}, h.journal(patroniUnit, 2)...),
+				Remedy:   []Step{{Command: "pgha-cli restart " + h.Member}}, Advice: "journalctl -u patroni -n 50 says what Patroni makes of it",
+				explains: postgresSymptoms(h.Name)})
 		}
 		if age := f.Time.Unix() - h.Patroni.LastSeen; h.Patroni.LastSeen > 0 && time.Duration(age)*time.Second > f.Spec.Patroni.TTL {
-			list = append(list, Finding{ID: "patroni-cut-from-etcd", Host: h.Name, Severity: Error, Title: "Patroni cannot reach etcd", Consequence: "it is no candidate, and as the leader it steps down or lives on failsafe_mode alone",
-				Evidence: append([]string{fmt.Sprintf("Patroni last saw etcd %d s ago", age)}, h.journal(patroniUnit, 2)...), Advice: "its etcd client's certificate, /etc/patroni/config.yml and port 2379 of the etcd members are what it needs"})
+			list = append(list, Finding{ID: "patroni-cut-from-etcd", Host: h.Name, Severity: Error,
+				Title:       "Patroni cannot reach etcd",
+				Consequence: "it is no candidate, and as the leader it steps down or lives on failsafe_mode alone",
+				Evidence:    append([]string{fmt.Sprintf("Patroni last saw etcd %d s ago", age)}, h.journal(patroniUnit, 2)...),
+				Advice:      "its etcd client's certificate, /etc/patroni/config.yml and port 2379 of the etcd members are what it needs"})
 		}
 	}
 	return list
@@ -67,7 +77,8 @@ func systemIdentifiers(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.databases() {
 		if id := h.Data.SystemID; id != "" && len(count) > 1 && count[id] <= len(f.databases())/2 {
-			list = append(list, Finding{ID: "wrong-system-identifier", Host: h.Name, Severity: Error, Title: "the data directory is of another cluster", Consequence: "it can never stream from the primary",
+			list = append(list, Finding{ID: "wrong-system-identifier", Host: h.Name, Severity: Error,
+				Title: "the data directory is of another cluster", Consequence: "it can never stream from the primary",
 				Evidence: []string{"pg_controldata: system identifier " + id}, Remedy: []Step{{Command: "pgha-cli reinit " + h.Member}},
 				Advice: "reinit removes it: make sure first that nobody misses this data", explains: postgresSymptoms(h.Name)})
 		}
@@ -84,11 +95,14 @@ func primaries(f Facts) []Finding {
 	}
 	switch {
 	case len(names) > 1:
-		return []Finding{{ID: "two-primaries", Severity: Error, Title: "more than one PostgreSQL takes writes", Consequence: "writes to the wrong one will be lost", Evidence: []string{strings.Join(names, " and ")},
+		return []Finding{{ID: "two-primaries", Severity: Error, Title: "more than one PostgreSQL takes writes",
+			Consequence: "writes to the wrong one will be lost", Evidence: []string{strings.Join(names, " and ")},
 			Advice: "the one whose Patroni is the leader is right; stop the other at once: systemctl stop patroni there"}}
 	case len(names) == 0 && len(f.databases()) > 0:
-		return []Finding{{ID: "no-primary", Severity: Error, Title: "no PostgreSQL takes writes", Consequence: "applications cannot write", Evidence: []string{"pg_is_in_recovery() is true, or has no answer, on every member"},
-			Advice: "a failover may be going on: look again in half a minute; otherwise pgha-cli logs patroni", explains: []symptom{{"backend-down", "", ""}, {"virtual-ip-missing", "", ""}}}}
+		return []Finding{{ID: "no-primary", Severity: Error, Title: "no PostgreSQL takes writes",
+			Consequence: "applications cannot write", Evidence: []string{"pg_is_in_recovery() is true, or has no answer, on every member"},
+			Advice:   "a failover may be going on: look again in half a minute; otherwise pgha-cli logs patroni",
+			explains: []symptom{{"backend-down", "", ""}, {"virtual-ip-missing", "", ""}}}}
 	}
 	return nil
 }
@@ -108,15 +122,22 @@ func replicas(f Facts) []Finding {
 		lag := lagOf(primary, h)
 		switch {
 		case h.SQL.ReceiverState != "streaming" && h.SQL.Timeline < primary.SQL.Timeline:
-			list = append(list, Finding{ID: "replica-on-old-timeline", Host: h.Name, Severity: Error, Title: "a former leader, or a replica of one, was left behind", Consequence: "it never streams again by itself: one copy of the data less",
-				Evidence: append(evidence, h.journal(patroniUnit, 4)...), Remedy: reinit, Advice: "pg_rewind has failed or was not possible: its reason is in the journal", explains: postgresSymptoms(h.Name)})
+			list = append(list, Finding{ID: "replica-on-old-timeline", Host: h.Name, Severity: Error,
+				Title:       "a former leader, or a replica of one, was left behind",
+				Consequence: "it never streams again by itself: one copy of the data less",
+				Evidence:    append(evidence, h.journal(patroniUnit, 4)...), Remedy: reinit,
+				Advice: "pg_rewind has failed or was not possible: its reason is in the journal", explains: postgresSymptoms(h.Name)})
 		case h.SQL.ReceiverState != "streaming":
-			list = append(list, Finding{ID: "replica-not-streaming", Host: h.Name, Severity: Error, Title: "a replica does not stream", Consequence: "its data grows old: one copy of the data less",
+			list = append(list, Finding{ID: "replica-not-streaming", Host: h.Name, Severity: Error,
+				Title: "a replica does not stream", Consequence: "its data grows old: one copy of the data less",
 				Evidence: append(evidence, h.journal(patroniUnit, 4)...), Remedy: reinit,
-				Advice: "a replica that has just started needs a few seconds; reinit copies the data anew, so look into the journal first", explains: postgresSymptoms(h.Name)})
+				Advice:   "a replica that has just started needs a few seconds; reinit copies the data anew, so look into the journal first",
+				explains: postgresSymptoms(h.Name)})
 		case lag > f.Spec.Patroni.MaximumLagOnFailover && f.Spec.Patroni.MaximumLagOnFailover > 0:
-			list = append(list, Finding{ID: "replica-lags", Host: h.Name, Severity: Warning, Title: "a replica is far behind", Consequence: "it is no candidate for a failover, and reads from it are old",
-				Evidence: []string{fmt.Sprintf("%s behind; maximum_lag_on_failover is %s", size(lag), size(f.Spec.Patroni.MaximumLagOnFailover))}, Advice: "a long query on the replica, a slow disk or a slow network"})
+			list = append(list, Finding{ID: "replica-lags", Host: h.Name, Severity: Warning, Title: "a replica is far behind",
+				Consequence: "it is no candidate for a failover, and reads from it are old",
+				Evidence:    []string{fmt.Sprintf("%s behind; maximum_lag_on_failover is %s", size(lag), size(f.Spec.Patroni.MaximumLagOnFailover))},
+				Advice:      "a long query on the replica, a slow disk or a slow network"})
 		}
 	}
 	return list
@@ -140,8 +161,10 @@ func synchronous(f Facts) []Finding {
 	if slices.ContainsFunc(primary.SQL.Replication, func(r Replication) bool { return r.Sync == "sync" || r.Sync == "quorum" }) {
 		return nil
 	}
-	found := Finding{ID: "synchronous-standby-missing", Host: primary.Name, Severity: Warning, Title: "no replica is synchronous", Consequence: "what is written now exists once: the loss of the primary loses it",
-		Evidence: []string{fmt.Sprintf("synchronous_mode is %s, synchronous_standby_names is %q", f.Spec.Patroni.SynchronousMode, primary.SQL.Synchronous)}, Advice: "bring a replica back: see its own finding"}
+	found := Finding{ID: "synchronous-standby-missing", Host: primary.Name, Severity: Warning, Title: "no replica is synchronous",
+		Consequence: "what is written now exists once: the loss of the primary loses it",
+		Evidence:    []string{fmt.Sprintf("synchronous_mode is %s, synchronous_standby_names is %q", f.Spec.Patroni.SynchronousMode, primary.SQL.Synchronous)},
+		Advice:      "bring a replica back: see its own finding"}
 	if primary.SQL.SyncWaiting > 0 {
 		found.Severity, found.Consequence = Error, "commits wait for a replica that is not there"
 		found.Evidence = append(found.Evidence, fmt.Sprintf("%d sessions wait in SyncRep", primary.SQL.SyncWaiting))
@@ -152,18 +175,25 @@ func synchronous(f Facts) []Finding {
 func patroniCondition(f Facts) []Finding {
 	var list []Finding
 	if slices.ContainsFunc(f.databases(), func(h *Host) bool { return h.Patroni.Paused }) {
-		list = append(list, Finding{ID: "paused", Severity: Warning, Title: "the cluster is paused", Consequence: "nobody is promoted if the leader fails", Evidence: []string{`GET /patroni: "pause": true`},
+		list = append(list, Finding{ID: "paused", Severity: Warning, Title: "the cluster is paused",
+			Consequence: "nobody is promoted if the leader fails", Evidence: []string{`GET /patroni: "pause": true`},
 			Remedy: []Step{{Command: "pgha-cli resume"}}, Advice: "if somebody works on the cluster just now, leave it: pgha-cli history tells who"})
 	}
 	for _, h := range f.databases() {
 		if pending := append(slices.Clone(h.Patroni.PendingRestart), h.SQL.Pending...); len(pending) > 0 {
 			slices.Sort(pending)
-			list = append(list, Finding{ID: "restart-pending", Host: h.Name, Severity: Warning, Title: "settings wait for a restart of PostgreSQL", Consequence: "they take effect at the next restart, when nobody thinks of them any more",
-				Evidence: []string{strings.Join(slices.Compact(pending), ", ")}, Remedy: []Step{{Command: "pgha-cli restart " + h.Member}}, explains: []symptom{{"configuration-not-loaded", h.Name, patroniUnit}}})
+			list = append(list, Finding{ID: "restart-pending", Host: h.Name, Severity: Warning,
+				Title:       "settings wait for a restart of PostgreSQL",
+				Consequence: "they take effect at the next restart, when nobody thinks of them any more",
+				Evidence:    []string{strings.Join(slices.Compact(pending), ", ")},
+				Remedy:      []Step{{Command: "pgha-cli restart " + h.Member}},
+				explains:    []symptom{{"configuration-not-loaded", h.Name, patroniUnit}}})
 		}
 		if h.SQL.Error == "" && !h.SQL.Checksums && !h.SQL.LogHints {
-			list = append(list, Finding{ID: "rewind-impossible", Host: h.Name, Severity: Warning, Title: "pg_rewind cannot work", Consequence: "a former leader has to copy everything anew before it is a replica again",
-				Evidence: []string{"neither data checksums nor wal_log_hints are on"}, Remedy: []Step{{Command: "pgha-cli config set postgresql.parameters.wal_log_hints=on"}, {Command: "pgha-cli restart --pending"}}})
+			list = append(list, Finding{ID: "rewind-impossible", Host: h.Name, Severity: Warning, Title: "pg_rewind cannot work",
+				Consequence: "a former leader has to copy everything anew before it is a replica again",
+				Evidence:    []string{"neither data checksums nor wal_log_hints are on"},
+				Remedy:      []Step{{Command: "pgha-cli config set postgresql.parameters.wal_log_hints=on"}, {Command: "pgha-cli restart --pending"}}})
 		}
 	}
 	return list

@@ -25,8 +25,11 @@ func connections(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.databases() {
 		if strings.Contains(h.SQL.Error, "too many clients") || strings.Contains(h.SQL.Error, "remaining connection slots") {
-			list = append(list, Finding{ID: "connections-exhausted", Host: h.Name, Severity: Error, Title: "PostgreSQL has no connection left, not even for its administrator", Consequence: "nobody can log in, nor can Patroni",
-				Evidence: []string{h.SQL.Error}, Remedy: []Step{{Command: "pgha-cli restart " + h.Member}}, Advice: "find out which application does not give connections back; a pooler in front of it helps", explains: databaseSymptoms(h.Name)})
+			list = append(list, Finding{ID: "connections-exhausted", Host: h.Name, Severity: Error,
+				Title: "PostgreSQL has no connection left, not even for its administrator", Consequence: "nobody can log in, nor can Patroni",
+				Evidence: []string{h.SQL.Error}, Remedy: []Step{{Command: "pgha-cli restart " + h.Member}},
+				Advice:   "find out which application does not give connections back; a pooler in front of it helps",
+				explains: databaseSymptoms(h.Name)})
 		}
 	}
 	for _, h := range f.sqlHosts() {
@@ -36,10 +39,14 @@ func connections(f Facts) []Finding {
 		advice := "this ends sessions that are idle; find out which application does not give connections back, or raise max_connections"
 		switch {
 		case free <= 0:
-			list = append(list, Finding{ID: "connections-exhausted", Host: h.Name, Severity: Error, Title: "PostgreSQL has no connection left", Consequence: "applications and replicas are refused: too many clients already",
-				Evidence: evidence, Remedy: end, Advice: advice, explains: []symptom{{"replication-login-fails", h.Name, ""}, {"replica-not-streaming", "", ""}}})
+			list = append(list, Finding{ID: "connections-exhausted", Host: h.Name, Severity: Error,
+				Title: "PostgreSQL has no connection left", Consequence: "applications and replicas are refused: too many clients already",
+				Evidence: evidence, Remedy: end, Advice: advice,
+				explains: []symptom{{"replication-login-fails", h.Name, ""}, {"replica-not-streaming", "", ""}}})
 		case h.SQL.Connections*10 > h.SQL.MaxConnections*9:
-			list = append(list, Finding{ID: "connections-nearly-exhausted", Host: h.Name, Severity: Warning, Title: "PostgreSQL has few connections left", Consequence: "soon applications are refused", Evidence: evidence, Remedy: end, Advice: advice})
+			list = append(list, Finding{ID: "connections-nearly-exhausted", Host: h.Name, Severity: Warning,
+				Title: "PostgreSQL has few connections left", Consequence: "soon applications are refused", Evidence: evidence, Remedy: end,
+				Advice: advice})
 		}
 	}
 	return list
@@ -51,9 +58,12 @@ func replicationLogins(f Facts) []Finding {
 		if h.SQL.ReplicationLogin == "" {
 			continue
 		}
-		found := Finding{ID: "replication-login-fails", Host: h.Name, Severity: Error, Title: "the replication login is refused", Consequence: "after the next failover this member cannot rejoin, and replicas cannot connect to it",
-			Evidence: []string{"psql on 127.0.0.1: " + h.SQL.ReplicationLogin}, Remedy: []Step{{Command: "pgha-cli secrets rotate"}}, Advice: "the password in PostgreSQL is not the one in " + pgpassFile + ": somebody has changed one of them by hand",
-			explains: []symptom{{"replica-not-streaming", "", ""}, {"replica-lags", "", ""}}}
+		found := Finding{ID: "replication-login-fails", Host: h.Name, Severity: Error, Title: "the replication login is refused",
+			Consequence: "after the next failover this member cannot rejoin, and replicas cannot connect to it",
+			Evidence:    []string{"psql on 127.0.0.1: " + h.SQL.ReplicationLogin},
+			Remedy:      []Step{{Command: "pgha-cli secrets rotate"}},
+			Advice:      "the password in PostgreSQL is not the one in " + pgpassFile + ": somebody has changed one of them by hand",
+			explains:    []symptom{{"replica-not-streaming", "", ""}, {"replica-lags", "", ""}}}
 		if h != f.primary() {
 			// All members have the primary's roles.
 			if p := f.primary(); p != nil && p.SQL.ReplicationLogin != "" {
@@ -71,17 +81,21 @@ func retention(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.sqlHosts() {
 		if h.SQL.ArchiveFailed != "" && !h.SQL.Recovery {
-			list = append(list, Finding{ID: "archive-failing", Host: h.Name, Severity: Error, Title: "WAL cannot be archived", Consequence: "pg_wal grows until the disk is full, there is no point-in-time recovery, and PostgreSQL cannot stop in order: a switchover hangs",
-				Evidence: append([]string{fmt.Sprintf("%s failed, %d failures, %s of WAL are kept", h.SQL.ArchiveFailed, h.SQL.ArchiveFailures, size(h.SQL.WALBytes))}, h.journal(patroniUnit, 2)...),
-				Advice:   "run archive_command by hand as postgres and see what it says"})
+			list = append(list, Finding{ID: "archive-failing", Host: h.Name, Severity: Error, Title: "WAL cannot be archived",
+				Consequence: "pg_wal grows until the disk is full, there is no point-in-time recovery, and PostgreSQL cannot stop in order: a switchover hangs",
+				Evidence:    append([]string{fmt.Sprintf("%s failed, %d failures, %s of WAL are kept", h.SQL.ArchiveFailed, h.SQL.ArchiveFailures, size(h.SQL.WALBytes))}, h.journal(patroniUnit, 2)...),
+				Advice:      "run archive_command by hand as postgres and see what it says"})
 		}
 		for _, s := range h.SQL.Slots {
 			if s.Active && s.Status != "lost" || h != f.primary() {
 				continue
 			}
-			found := Finding{ID: "slot-inactive", Host: h.Name, Subject: s.Name, Severity: Warning, Title: "nobody reads replication slot " + s.Name, Consequence: "WAL is kept for it until max_slot_wal_keep_size, or until the disk is full",
-				Evidence: []string{fmt.Sprintf("%s slot, WAL status %q, keeps %s", s.Type, s.Status, size(s.Kept))}, Advice: "if its reader is gone for good, take the slot out of the configuration (slots) and drop it",
-				Remedy: on(h.Name, psql(f, fmt.Sprintf("SELECT pg_drop_replication_slot('%s')", s.Name)))}
+			found := Finding{ID: "slot-inactive", Host: h.Name, Subject: s.Name, Severity: Warning,
+				Title:       "nobody reads replication slot " + s.Name,
+				Consequence: "WAL is kept for it until max_slot_wal_keep_size, or until the disk is full",
+				Evidence:    []string{fmt.Sprintf("%s slot, WAL status %q, keeps %s", s.Type, s.Status, size(s.Kept))},
+				Advice:      "if its reader is gone for good, take the slot out of the configuration (slots) and drop it",
+				Remedy:      on(h.Name, psql(f, fmt.Sprintf("SELECT pg_drop_replication_slot('%s')", s.Name)))}
 			if m := f.slotMember(s.Name); m != nil {
 				found.Subject, found.Remedy = slotOf(m.Name), nil
 				found.Advice = "it belongs to member " + m.Member + ", which does not stream"
@@ -109,20 +123,27 @@ func sqlCondition(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.sqlHosts() {
 		for _, t := range h.SQL.Long {
-			list = append(list, Finding{ID: "long-transaction", Host: h.Name, Subject: fmt.Sprint(t.PID), Severity: Warning, Title: fmt.Sprintf("a transaction of %s has been open for %.0f s", t.User, t.Seconds),
-				Consequence: "vacuum cannot clean up behind it, and it holds its locks; a switchover is refused meanwhile", Evidence: []string{fmt.Sprintf("process %d, application %q, %s", t.PID, t.Application, t.State)},
-				Remedy: on(h.Name, psql(f, fmt.Sprintf("SELECT pg_terminate_backend(%d)", t.PID))), Advice: "ask its owner first"})
+			list = append(list, Finding{ID: "long-transaction", Host: h.Name, Subject: fmt.Sprint(t.PID), Severity: Warning,
+				Title:       fmt.Sprintf("a transaction of %s has been open for %.0f s", t.User, t.Seconds),
+				Consequence: "vacuum cannot clean up behind it, and it holds its locks; a switchover is refused meanwhile",
+				Evidence:    []string{fmt.Sprintf("process %d, application %q, %s", t.PID, t.Application, t.State)},
+				Remedy:      on(h.Name, psql(f, fmt.Sprintf("SELECT pg_terminate_backend(%d)", t.PID))), Advice: "ask its owner first"})
 		}
 		if h.SQL.Recovery {
 			continue
 		}
 		for _, gid := range h.SQL.Prepared {
-			list = append(list, Finding{ID: "prepared-transaction", Host: h.Name, Subject: gid, Severity: Warning, Title: "a prepared transaction waits for its end", Consequence: "it holds its locks over every restart and failover, and vacuum cannot clean up behind it",
-				Evidence: []string{"pg_prepared_xacts: " + clip(gid)}, Advice: "its transaction manager should end it; otherwise COMMIT PREPARED or ROLLBACK PREPARED by hand"})
+			list = append(list, Finding{ID: "prepared-transaction", Host: h.Name, Subject: gid, Severity: Warning,
+				Title:       "a prepared transaction waits for its end",
+				Consequence: "it holds its locks over every restart and failover, and vacuum cannot clean up behind it",
+				Evidence:    []string{"pg_prepared_xacts: " + clip(gid)},
+				Advice:      "its transaction manager should end it; otherwise COMMIT PREPARED or ROLLBACK PREPARED by hand"})
 		}
 		for _, table := range h.SQL.Leftovers {
-			list = append(list, Finding{ID: "leftover-table", Host: h.Name, Subject: table, Severity: Warning, Title: "an interrupted verify has left its table behind", Consequence: "none, besides that somebody will wonder what it is",
-				Evidence: []string{"table " + table + " in database postgres"}, Remedy: on(h.Name, psql(f, "DROP TABLE IF EXISTS "+table)), Advice: "if a verify runs just now, the table is its own"})
+			list = append(list, Finding{ID: "leftover-table", Host: h.Name, Subject: table, Severity: Warning,
+				Title: "an interrupted verify has left its table behind", Consequence: "none, besides that somebody will wonder what it is",
+				Evidence: []string{"table " + table + " in database postgres"},
+				Remedy:   on(h.Name, psql(f, "DROP TABLE IF EXISTS "+table)), Advice: "if a verify runs just now, the table is its own"})
 		}
 	}
 	for _, h := range f.sqlHosts() {
@@ -133,9 +154,12 @@ func sqlCondition(f Facts) []Finding {
 		for _, name := range h.SQL.Altered {
 			resets = append(resets, psql(f, "ALTER SYSTEM RESET "+name))
 		}
-		list = append(list, Finding{ID: "settings-altered-by-hand", Host: h.Name, Severity: Warning, Title: "ALTER SYSTEM was used on this member alone", Consequence: "the member behaves differently from the others, and nothing shows it in the cluster's configuration",
-			Evidence: []string{"postgresql.auto.conf sets " + strings.Join(h.SQL.Altered, ", ")}, Remedy: on(h.Name, append(resets, psql(f, "SELECT pg_reload_conf()"))...),
-			Advice: "pgha-cli config set sets it for all members, and lastingly", explains: []symptom{{"restart-pending", h.Name, ""}}})
+		list = append(list, Finding{ID: "settings-altered-by-hand", Host: h.Name, Severity: Warning,
+			Title:       "ALTER SYSTEM was used on this member alone",
+			Consequence: "the member behaves differently from the others, and nothing shows it in the cluster's configuration",
+			Evidence:    []string{"postgresql.auto.conf sets " + strings.Join(h.SQL.Altered, ", ")},
+			Remedy:      on(h.Name, append(resets, psql(f, "SELECT pg_reload_conf()"))...),
+			Advice:      "pgha-cli config set sets it for all members, and lastingly", explains: []symptom{{"restart-pending", h.Name, ""}}})
 	}
 	return list
 }

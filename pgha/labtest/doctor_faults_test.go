@@ -120,18 +120,15 @@ etcdctl move-leader $(etcdctl member list | grep -F "https://`+w.address(w.prima
 	}
 }
 
-// sessionWave: sessions, a server outside Patroni, units that do not start at boot or have given up.
+// sessionWave: sessions, a server outside Patroni, a unit that does not start at boot.
 func sessionWave(w *ward) []fault {
-	r1, r2, lb2, lb3 := w.replicas[0], w.replicas[1], w.balancers[1], w.balancers[2]
+	r1, r2, lb2 := w.replicas[0], w.replicas[1], w.balancers[1]
 	return []fault{
 		{name: "no connection left", finding: "connections-exhausted@" + w.primary, make: w.in(w.primary, `cd /; mkfifo -m 666 /tmp/hold; `+background(`sh -c "sleep 600 >/tmp/hold"`)+
-			` i=0; while [ $i -lt 97 ]; do `+background("runuser -u postgres -- sh -c 'psql -Xq -d postgres </tmp/hold'")+` i=$((i+1)); done; rm -f /tmp/keep`), also: []string{"replica-not-streaming"}, tidy: w.in(w.primary, "rm -f /tmp/hold")},
+			` i=0; while [ $i -lt 97 ]; do `+background("runuser -u postgres -- sh -c 'psql -Xq -d postgres </tmp/hold'")+` i=$((i+1)); done`), also: []string{"replica-not-streaming"}, tidy: w.in(w.primary, "rm -f /tmp/hold")},
 		{name: "PostgreSQL started by hand", finding: "postgres-outside-patroni@" + r1, make: w.in(r1, "systemctl stop patroni && cd / && runuser -u postgres -- /usr/lib/postgresql/*/bin/pg_ctl start -s -w -D /var/lib/postgresql/data -l /tmp/by-hand.log")},
 		{name: "etcd suspended (SIGSTOP)", finding: "process-frozen@" + r2, make: w.in(r2, `kill -STOP "$(systemctl show -P MainPID etcd)"`)},
 		{name: "keepalived does not start at boot", finding: "unit-disabled@" + lb2, make: w.in(lb2, "systemctl disable keepalived 2>&1")},
-		{name: "systemd has given HAProxy up", finding: "unit-failed@" + lb3 + "/haproxy.service", make: w.in(lb3, "systemctl stop haproxy && "+
-			background(`perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 5432, Listen => 5) or die; sleep 600'`)+
-			` pid=$!; sleep 0.5; for i in 1 2 3 4 5 6 7; do systemctl start haproxy 2>/dev/null; done; kill $(ss -H -ltnp 'sport = 5432' | sed 's/.*pid=\([0-9]*\).*/\1/'); true`)},
 	}
 }
 

@@ -1,0 +1,135 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// portUse is a port that belongs to a program of the cluster.
+type portUse struct {
+	port     int
+	programs []string
+	unit     string
+}
+
+func portUses(sp *spec.Spec, role spec.Role) []portUse {
+	if role == spec.RoleBalancer {
+		return []portUse{{sp.Balancer.WritePort, []string{"haproxy"}, haproxyUnit}, {sp.Balancer.ReadPort, []string{"haproxy"}, haproxyUnit}, {sp.Balancer.StatsPort, []string{"haproxy"}, haproxyUnit}}
+	}
+	return []portUse{{sp.Etcd.ClientPort, []string{"etcd"}, etcdUnit}, {sp.Etcd.PeerPort, []string{"etcd"}, etcdUnit},
+		{sp.Patroni.RESTPort, []string{"patroni", "python3"}, patroniUnit}, {sp.PostgreSQL.Port, []string{"postgres"}, patroniUnit}}
+}
+
+// portsTaken are ports of the cluster on which another program listens.
+func portsTaken(f Facts) []Finding {
+	var list []Finding
+	for _, h := range f.answering() {
+		for _, use := range portUses(f.Spec, h.Role) {
+			i := slices.IndexFunc(h.Listeners, func(l Listener) bool {
+				return l.Port == use.port && l.Program != "" && !slices.Contains(use.programs, l.Program)
+			})
+			if i < 0 {
+				continue
+			}
+			l := h.Listeners[i]
+			found := Finding{ID: "port-taken", Host: h.Name, Subject: fmt.Sprint(l.Port), Severity: Error,
+				Title:       fmt.Sprintf("port %d is taken by %s", l.Port, l.Program),
+				Consequence: fmt.Sprintf("%s cannot listen there: %s", strings.TrimSuffix(use.unit, ".service"), unitConsequence(use.unit)),
+				Evidence:    append([]string{fmt.Sprintf("ss -ltnp: %s, process %d, listens on port %d", l.Program, l.PID, l.Port)}, h.journal(use.unit, 2)...),
+				Remedy:      on(h.Name, fmt.Sprintf("grep -qx '%s' /proc/%d/comm && kill %d", l.Program, l.PID, l.PID), "systemctl reset-failed "+use.unit, "systemctl restart "+use.unit),
+				Advice:      "see first what the program is, and whether something starts it again",
+				explains:    append(unitSymptoms(h.Name, use.unit), symptom{"unit-stopped", h.Name, use.unit})}
+			list = append(list, found)
+		}
+	}
+	return list
+}
+
+// portsBlocked are ports on which a program listens and that others cannot reach.
+func portsBlocked(f Facts) []Finding {
+	var list []Finding
+	for _, h := range f.databases() {
+		for _, use := range portUses(f.Spec, h.Role) {
+			if !slices.ContainsFunc(h.Listeners, func(l Listener) bool { return l.Port == use.port }) {
+				continue
+			}
+			found := Finding{ID: "port-blocked", Host: h.Name, Subject: fmt.Sprint(use.port), Severity: Error,
+				Title: fmt.Sprintf("port %d of %s cannot be reached", use.port, h.Name), Consequence: blockedConsequence(f.Spec, use.port)}
+			for _, from := range f.answering() {
+				if said, tried := from.Reach[hostPort(h.Address, use.port)]; tried && said != "ok" {
+					found.Evidence = append(found.Evidence, fmt.Sprintf("from %s: %s", from.Name, said))
+				}
+			}
+			if len(found.Evidence) == 0 {
+				continue
+			}
+			found.Remedy, found.Advice = unblock(f, h, use.port)
+			found.Evidence = append(found.Evidence, ruleEvidence(f, use.port)...)
+			found.explains = blockedSymptoms(f, h, use.port)
+			list = append(list, found)
+		}
+	}
+	return list
+}
+
+func blockedConsequence(sp *spec.Spec, port int) string {
+	switch port {
+	case sp.Patroni.RESTPort:
+		return "balancers hold this PostgreSQL dead and send it no sessions; a failover cannot ask it how far it is"
+	case sp.PostgreSQL.Port:
+		return "applications and replicas cannot connect to this PostgreSQL"
+	case sp.Etcd.PeerPort:
+		return "this etcd member is cut from the others: one vote less"
+	}
+	return "Patroni on the other hosts cannot use this etcd member"
+}
+
+func blockedSymptoms(f Facts, h *Host, port int) []symptom {
+	switch port {
+	case f.Spec.Patroni.RESTPort:
+		return append(patroniSymptoms(h.Name), symptom{"backend-down", h.Name, ""})
+	case f.Spec.PostgreSQL.Port:
+		return append(postgresSymptoms(h.Name), symptom{"replica-not-streaming", "", ""}, symptom{"slot-inactive", "", ""}, symptom{"replica-lags", "", ""})
+	}
+	return append(etcdSymptoms(h.Name), symptom{"patroni-cut-from-etcd", "", ""})
+}
+
+// blocking finds the rules of nftables, on any host, that name the port and refuse.
+func blocking(f Facts, port int) (hosts []string, rules []FirewallRule) {
+	for _, h := range f.answering() {
+		for _, r := range h.Firewall {
+			if slices.ContainsFunc(strings.FieldsFunc(r.Text, func(c rune) bool { return strings.ContainsRune(" ,{}", c) }), func(w string) bool { return w == fmt.Sprint(port) }) {
+				hosts, rules = append(hosts, h.Name), append(rules, r)
+			}
+		}
+	}
+	return hosts, rules
+}
+
+func ruleEvidence(f Facts, port int) []string {
+	var list []string
+	hosts, rules := blocking(f, port)
+	for i, r := range rules {
+		list = append(list, fmt.Sprintf("nftables of %s: %s", hosts[i], r.Text))
+	}
+	return list
+}
+
+// deleteRule is the command that takes a rule out.
+func deleteRule(r FirewallRule) string {
+	return fmt.Sprintf("nft delete rule %s %s %s handle %s", r.Family, r.Table, r.Chain, r.Handle)
+}
+
+func unblock(f Facts, h *Host, port int) (steps []Step, advice string) {
+	hosts, rules := blocking(f, port)
+	for i, r := range rules {
+		steps = append(steps, on(hosts[i], deleteRule(r))...)
+	}
+	if len(steps) > 0 {
+		return steps, "put the rule out of the firewall's own configuration too, or it returns at the next boot"
+	}
+	return nil, fmt.Sprintf("no rule of nftables on the hosts names the port: look for a firewall between them; TCP %d of %s has to be open to the other hosts of the cluster", port, h.Name)
+}

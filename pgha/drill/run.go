@@ -15,6 +15,9 @@ import (
 // healBound is how long it may take to give back what was broken when the drill was interrupted.
 const healBound = 3 * time.Minute
 
+// placesEvery is the time between two looks at who does what.
+const placesEvery = 2 * time.Second
+
 // undoLater is by how much a host's own timer comes later than this program means to.
 const undoLater = 15 * time.Second
 
@@ -163,13 +166,23 @@ func (d *driller) once(ctx context.Context, sc Scenario, n int) (run RunResult, 
 	return run, err
 }
 
-// takeStage waits for health and notes who does what.
+// takeStage waits for health and until nobody changes places any more, as the address does when its first holder is back, and
+// notes who does what.
 func (d *driller) takeStage(ctx context.Context, s *stage) error {
-	status, err := d.healthy(ctx, d.opts.MendWithin)
-	if err != nil {
-		return err
+	for tries := 0; ; tries++ {
+		status, err := d.healthy(ctx, d.opts.MendWithin)
+		if err != nil {
+			return err
+		}
+		leader, etcdLeader, holder := s.leader, s.etcdLeader, s.holder
+		if err := s.set(status); err != nil {
+			return err
+		}
+		if tries > 10 || tries > 0 && leader == s.leader && etcdLeader == s.etcdLeader && holder == s.holder {
+			return nil
+		}
+		pause(ctx, placesEvery)
 	}
-	return s.set(status)
 }
 
 // heal gives back everything, and waits for the connections to the hosts.

@@ -12,10 +12,10 @@ import (
 // ErrNotFixable: the finding needs a decision that a program must not make.
 var ErrNotFixable = errors.New("not fixable by the tool")
 
-// verb is a command of pgha-cli that a remedy may contain, and how Fix does it. Member is the word behind it.
+// verb is a command of pgha-cli that a remedy may contain, and how Fix does it. Object is the word behind it.
 type verb struct {
 	words string
-	run   func(ctx context.Context, c *pgha.Cluster, op pgha.Operation, member string) error
+	run   func(ctx context.Context, c *pgha.Cluster, op pgha.Operation, object string) error
 }
 
 func verbs() []verb {
@@ -37,8 +37,8 @@ func verbs() []verb {
 			_, err := c.Reinitialize(ctx, pgha.ReinitializeOptions{Operation: op, Member: member})
 			return err
 		}},
-		{"pgha-cli secrets rotate", func(ctx context.Context, c *pgha.Cluster, op pgha.Operation, _ string) error {
-			_, err := c.RotateSecrets(ctx, pgha.RotateOptions{Operation: op})
+		{"pgha-cli secrets rotate", func(ctx context.Context, c *pgha.Cluster, op pgha.Operation, role string) error {
+			_, err := c.RotateSecrets(ctx, pgha.RotateOptions{Operation: op, Which: []string{role}})
 			return err
 		}},
 	}

@@ -30,6 +30,7 @@ const (
 	patroniCerts = "/etc/patroni/certs/"
 	checkScript  = "/etc/keepalived/check_haproxy.sh"
 	pgpassFile   = "/etc/patroni/pgpass"
+	rolesFile    = "/etc/patroni/roles.sql"
 	adminSocket  = "/run/haproxy/admin.sock"
 )
 
@@ -83,7 +84,7 @@ func filesOf(sp *spec.Spec, role spec.Role) []string {
 	if role == spec.RoleBalancer {
 		return []string{"/etc/haproxy/haproxy.cfg", "/etc/keepalived/keepalived.conf", checkScript}
 	}
-	files := []string{sp.PostgreSQL.DataDir, sp.Etcd.DataDir, pgpassFile, "/etc/patroni/config.yml"}
+	files := []string{sp.PostgreSQL.DataDir, sp.Etcd.DataDir, pgpassFile, rolesFile, "/etc/patroni/config.yml"}
 	for _, c := range certificateFiles() {
 		files = append(files, c.key)
 	}

@@ -61,9 +61,13 @@ func replicationLogins(f Facts) []Finding {
 		found := Finding{ID: "replication-login-fails", Host: h.Name, Severity: Error, Title: "the replication login is refused",
 			Consequence: "after the next failover this member cannot rejoin, and replicas cannot connect to it",
 			Evidence:    []string{"psql on 127.0.0.1: " + h.SQL.ReplicationLogin},
-			Remedy:      []Step{{Command: "pgha-cli secrets rotate"}},
+			Remedy:      []Step{{Command: "pgha-cli secrets rotate replication"}},
 			Advice:      "the password in PostgreSQL is not the one in " + pgpassFile + ": somebody has changed one of them by hand",
 			explains:    []symptom{{"replica-not-streaming", "", ""}, {"replica-lags", "", ""}}}
+		if _, ok := h.Files[rolesFile]; ok && h == f.primary() {
+			// The tool's own passwords, as verifiers. It works while replicas are down, which a rotation refuses.
+			found.Remedy = on(h.Name, fmt.Sprintf("runuser -u postgres -- psql -X -q -1 -v ON_ERROR_STOP=1 -p %d -U %s -d postgres -f %s", f.Spec.PostgreSQL.Port, f.Spec.PostgreSQL.Superuser, rolesFile))
+		}
 		if h != f.primary() {
 			// All members have the primary's roles.
 			if p := f.primary(); p != nil && p.SQL.ReplicationLogin != "" {

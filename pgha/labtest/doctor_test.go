@@ -239,13 +239,13 @@ func (w *ward) awaitDiagnosis(ok func() (bool, string)) {
 func (w *ward) mend(faults []fault, d doctor.Diagnosis, results []outcomeOf) {
 	w.Helper()
 	ran := map[string]bool{}
-	w.with(w.T, pgha.ConnectOptions{AllowUnreachable: true}, func(c *pgha.Cluster) {
-		for i, f := range faults {
-			if f.byHand != nil {
-				results[i].mended = "hand"
-				f.byHand(w)
-			}
+	for i, f := range faults {
+		if f.byHand != nil {
+			results[i].mended = "hand"
+			f.byHand(w)
 		}
+	}
+	w.with(w.T, pgha.ConnectOptions{AllowUnreachable: true}, func(c *pgha.Cluster) {
 		for i, f := range faults {
 			at := slices.IndexFunc(d.Findings, func(g doctor.Finding) bool { return matches(g, f.finding) })
 			if f.byHand != nil || at < 0 {

@@ -156,6 +156,14 @@ func TestAnalyse(t *testing.T) {
 			s.ask("a", 0, 7.5, Blocked, 0)
 			return s.hold(nil)
 		}, phases: []part{{Detection, 0.048 + 7.51}, {Routing, 0.47}, {Reconnect, 0.022}}},
+		{name: "crash mended in place, commits wait for a replica", gap: 6.05, story: func() *story {
+			s := newStory()
+			s.away(0, 6, 5.98)
+			s.ask("a", 0, 4, Down, 0)
+			s.ask("a", 4, 5.9, Blocked, 1)
+			s.ask("a", 5.9, 60, Writable, 1)
+			return s.hold(nil)
+		}, phases: []part{{Detection, 0.048 + 4.01}, {Promotion, 1.9}, {Routing, 0.07}, {Reconnect, 0.022}}},
 		{name: "lost rows", gap: 0.05, phases: []part{}, broken: "2 acknowledged rows lost",
 			story: func() *story {
 				return newStory().hold(map[string][]int64{"a": {7, 8}, "b": {7, 8}, "c": {7, 8}})

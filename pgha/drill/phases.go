@@ -102,8 +102,8 @@ func firstWritable(r Recording, gap probe.Gap, member string, after time.Time) t
 	return time.Time{}
 }
 
-// recovery is when the leader's PostgreSQL gave a first sign of life after it was down, or stopped waiting for its
-// replicas, and when it took writes again. Zero where it was never away.
+// recovery is when the leader's PostgreSQL gave a first sign of life after it was down, and when it took writes again. Where it
+// only waited for its replicas the first is when that ended. Zero where it was never away.
 func recovery(r Recording, gap probe.Gap) (alive, writable time.Time) {
 	leader := leaderAt(r, r.Fault.At)
 	down, blocked := false, false
@@ -115,14 +115,18 @@ func recovery(r Recording, gap probe.Gap) (alive, writable time.Time) {
 		switch {
 		case s.Role == Down && !starting:
 			down, alive, writable = true, time.Time{}, time.Time{}
+			continue
 		case s.Role == Blocked:
-			blocked, alive, writable = true, time.Time{}, time.Time{}
-		case down && alive.IsZero():
-			alive = s.Answered
-		}
-		if (down || blocked) && s.Role == Writable && writable.IsZero() {
+			blocked, writable = true, time.Time{}
+		case s.Role == Writable && (down || blocked) && writable.IsZero():
 			writable = s.Answered
 		}
+		if down && alive.IsZero() {
+			alive = s.Answered
+		}
+	}
+	if (down || blocked) && writable.IsZero() && !gap.Open {
+		writable = gap.End // the row that ended the gap came before the next answer
 	}
 	if blocked && !down {
 		return writable, time.Time{}

@@ -154,6 +154,11 @@ func (s site) applyDisturbed(t *testing.T, run int, disturb disturbance) (finish
 	err = cmd.Wait()
 	watchdog.Stop()
 	if mend == nil {
+		if cmd.ProcessState.ExitCode() == 5 && strings.Contains(last, "frees itself") {
+			// The lock of a run that lost its network is held until the hosts have missed it for long enough.
+			time.Sleep(500 * time.Millisecond)
+			return false
+		}
 		if err != nil {
 			t.Fatalf("apply after %d disturbed runs: %v\n%s", run, err, last)
 		}

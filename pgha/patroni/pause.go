@@ -130,6 +130,9 @@ func (c *Client) waitPause(ctx context.Context, bound time.Duration, pause bool)
 				waiting = append(waiting, m.Name)
 			}
 		}
+		if err := ctx.Err(); err != nil { // who was not heard in time is not therefore silent
+			return false, "", err
+		}
 		return len(waiting) == 0 && len(confirmed) > 0, "not yet: " + strings.Join(slices.Concat(waiting, silent), ", "), nil
 	})
 	return confirmed, silent, err

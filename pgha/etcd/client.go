@@ -12,6 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/pgha/toolkit/pgha/remote"
@@ -52,12 +53,16 @@ func failFast(ctx context.Context, method string, req, reply any, cc *grpc.Clien
 	return invoke(ctx, method, req, reply, cc, append(opts, grpc.WaitForReady(false))...)
 }
 
-// plain takes gRPC's wrapping off an error that comes from the connection.
+// plain takes gRPC's wrapping off an error that comes from the connection. gRPC has a deadline of its own kind.
 func plain(err error) error {
-	if s, ok := status.FromError(err); ok && err != nil {
-		return errors.New(s.Message())
+	s, ok := status.FromError(err)
+	switch {
+	case !ok || err == nil:
+		return err
+	case s.Code() == codes.DeadlineExceeded:
+		return context.DeadlineExceeded
 	}
-	return err
+	return errors.New(s.Message())
 }
 
 // tlsConfig is for dialling a member with the given certificate. gRPC and HTTP set the server's name: the address.

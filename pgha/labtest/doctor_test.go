@@ -246,7 +246,7 @@ func (w *ward) awaitDiagnosis(ok func() (bool, string)) {
 // One apply mends all that it can.
 func (w *ward) mend(faults []fault, d doctor.Diagnosis, results []outcomeOf) {
 	w.Helper()
-	ran := map[string]bool{}
+	ran := map[string]string{}
 	for i, f := range faults {
 		if f.byHand != nil {
 			results[i].mended = "hand"
@@ -264,20 +264,20 @@ func (w *ward) mend(faults []fault, d doctor.Diagnosis, results []outcomeOf) {
 			if len(g.Remedy) == 0 {
 				w.Errorf("%s has no remedy", g.Key())
 			}
-			if byFix := g.Fixable && i%2 == 0; byFix {
+			if how, done := ran[commands]; done {
+				results[i].mended = how
+				continue
+			}
+			if g.Fixable && i%2 == 0 {
 				results[i].mended = "--fix"
-				if !ran[commands] {
-					if err := doctor.Fix(w.Context(), c, g, pgha.Operation{}); err != nil {
-						w.Errorf("fix %s: %v", g.Key(), err)
-					}
+				if err := doctor.Fix(w.Context(), c, g, pgha.Operation{}); err != nil {
+					w.Errorf("fix %s: %v", g.Key(), err)
 				}
 			} else {
 				results[i].mended = "printed command"
-				if !ran[commands] {
-					w.typeIn(c, g)
-				}
+				w.typeIn(c, g)
 			}
-			ran[commands] = true
+			ran[commands] = results[i].mended
 		}
 	})
 }

@@ -61,6 +61,7 @@ type outcomeOf struct {
 // doctor find the cause of each, and nothing else; then it mends them as the doctor says, half by Fix and half by typing
 // what is printed. Before, between and after there is nothing to find.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	l := startLab(t, lab.Options{Name: "e2e-doctor"})
 	s := newSite(t, l, nil)
 	s.apply(t, pgha.ApplyOptions{})

@@ -18,10 +18,11 @@ import (
 )
 
 // shortDrills are what the tests practise unless PGHA_DRILLS=all.
-var shortDrills = []string{"switchover", "postgres-killed", "leader-power-etcd", "haproxy-killed", "keepalived-stopped", "vrrp-blocked"}
+var shortDrills = []string{"switchover", "postgres-killed", "balancer-power", "haproxy-killed", "keepalived-stopped", "vrrp-blocked"}
 
 // TestDrills practises on a cluster with the fast profile and quorum, where no scenario may cost a row.
 func TestDrills(t *testing.T) {
+	t.Parallel()
 	l := startLab(t, lab.Options{Name: "e2e-drills"})
 	s := newSite(t, l, func(text string) string {
 		// A busy machine keeps no promise in seconds; rows and writers are promised everywhere.

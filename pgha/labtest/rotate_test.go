@@ -53,7 +53,7 @@ func testRotateREST(t *testing.T, s site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Stop(context.WithoutCancel(t.Context()))
+	defer func() { _, _ = w.Stop(context.WithoutCancel(t.Context())) }() // unless it was stopped before
 	next := filepath.Join(sp.StateDir, "ca", "patroni-next.crt")
 	killed := s.killWhen(t, "step 2 of 3", "secrets", "rotate", "rest", "--yes")
 	if _, err := os.Stat(next); !killed || err != nil {

@@ -17,6 +17,9 @@ func DefaultParameters() map[string]any {
 		"max_slot_wal_keep_size":   "8GB",
 		"password_encryption":      "scram-sha-256",
 		"ssl_min_protocol_version": "TLSv1.2",
+		// A replica whose primary went away asks again after this. PostgreSQL's default of 5 s is longer than a switchover,
+		// and where commits wait for a replica it adds to the time without writes.
+		"wal_retrieve_retry_interval": "500ms",
 	}
 }
 

@@ -120,10 +120,10 @@ func (f *fakePatroni) told() []string {
 	return words
 }
 
-// plan makes the targets only plan.
+// plan makes the targets only plan. They are new ones: a call that was cut short may still be dialling through the old.
 func plan(o Options) {
-	for i := range o.Members {
-		o.Members[i].Target.Executor = remote.Plan(o.Members[i].Target.Executor)
+	for i, m := range o.Members {
+		o.Members[i].Target = &remote.Target{Host: m.Target.Host, Executor: remote.Plan(m.Target.Executor), OnChange: m.Target.OnChange}
 	}
 }
 

@@ -4,7 +4,12 @@ set -eu
 path=$1 mode=$2 owner=$3 group=$4
 dir=${path%/*}
 umask 077
-tmp=$(mktemp "${dir:-/}/.pgha.XXXXXXXX")
+# What a put leaves whose host lost power, or that was killed: its process is in the name.
+for left in "${dir:-/}"/.pgha.*.????????; do
+	pid=${left#"${dir:-/}"/.pgha.}
+	[ -e "$left" ] && [ ! -e "/proc/${pid%.*}" ] && rm -f "$left"
+done
+tmp=$(mktemp "${dir:-/}/.pgha.$$.XXXXXXXX")
 trap 'rm -f "$tmp"' EXIT
 # A lost connection closes the output, too: the shell must live on to clean up.
 trap '' PIPE

@@ -15,7 +15,8 @@ import (
 // SwitchoverOptions say where the leadership goes, and when.
 type SwitchoverOptions struct {
 	Operation
-	// To is the member, or its host, that shall lead. "" picks the replica that is behind the least.
+	// To is the member, or its host, that shall lead. "" leaves it to Patroni, which is the quicker way under synchronous
+	// replication: see patroni.SwitchoverOptions.
 	To string
 	// At schedules the switchover instead of making it now. Patroni then does it alone: the checks and comforts below are
 	// those of this moment, not of that one.
@@ -39,7 +40,7 @@ type SwitchoverResult struct {
 // It refuses a candidate that patroni.Switchover refuses, and, unless forced, a moment at which transactions older than a
 // minute or a base backup run on the primary, its archiving fails, which would hold the shutdown up for ever, or a member
 // is down already, so that nobody could take over until the former leader is back. Then it
-// writes a checkpoint, so that the former leader stops quickly, and moves etcd's leadership to a host that takes no part.
+// writes a checkpoint, so that the former leader stops quickly, and moves etcd's leadership to a host that will likely take no part.
 // Meanwhile it writes rows into a table of its own to measure the time without writes, and drops that table.
 //
 // Refusals match ErrRefused, ErrLocked or the errors of patroni.Switchover; nothing is changed then.
@@ -83,7 +84,6 @@ func (r *Run) switchover(ctx context.Context, so patroni.SwitchoverOptions, forc
 	if err := r.refuseObstacles(ctx, force); err != nil {
 		return SwitchoverResult{SwitchoverResult: planned}, err
 	}
-	so.Candidate = planned.NewLeader
 	if err := r.prepareSwitchover(ctx, planned.OldLeader, planned.NewLeader); err != nil {
 		// Both are comforts: without them the switchover takes longer, and is no less safe.
 		r.Warn("", err.Error())

@@ -21,7 +21,7 @@ func switchoverCommand(out *terminal) *cli.Command {
 			"through the address and the former one streams from it.\n\n" +
 			"With --at Patroni does it alone at that time: 2026-11-30T02:00, 02:00 (the next one) or +90m. --cancel takes it back.",
 		Flags: operationFlags(
-			&cli.StringFlag{Name: "to", Usage: "the `MEMBER` that shall lead (default: the replica that is behind the least)"},
+			&cli.StringFlag{Name: "to", Usage: "the `MEMBER` that shall lead (default: whom Patroni picks, which is the quicker way under synchronous replication)"},
 			&cli.StringFlag{Name: "at", Usage: "schedule it for this `TIME`"},
 			&cli.BoolFlag{Name: "cancel", DisableDefaultText: true, Usage: "take the scheduled switchover back"},
 			&cli.BoolFlag{Name: "force", DisableDefaultText: true, Usage: "even if long transactions or a base backup are cut short, archiving fails, or a member is down already"},

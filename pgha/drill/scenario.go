@@ -41,7 +41,7 @@ func Scenarios() []Scenario { return slices.Clone(scenarios[:]) }
 
 var scenarios = [...]Scenario{
 	{Name: "switchover", Title: "planned switchover", Safe: true, Expect: Expect{Writes: WithinSwitchover}, cause: switchover,
-		Does: "moves the leadership to the replica that is behind the least", Holds: "writes are away for slo.switchover at the most, and no row is lost in any synchronous mode"},
+		Does: "moves the leadership to the replica that Patroni picks", Holds: "writes are away for slo.switchover at the most, and no row is lost in any synchronous mode"},
 	{Name: "postgres-killed", Title: "postgres killed", Safe: true, Expect: failover, cause: killPostgres,
 		Does: "kills the leader's postmaster (SIGKILL)", Holds: "PostgreSQL is started again in place, or a replica takes over"},
 	{Name: "patroni-killed", Title: "Patroni killed", Safe: true, Expect: nobodyMoves, cause: killPatroni, lasts: oneLoop,

@@ -177,7 +177,11 @@ func (f *fakePatroni) act(w http.ResponseWriter, call, name string, body map[str
 			code = http.StatusAccepted
 			break
 		}
-		f.promote(text("candidate"))
+		to := text("candidate")
+		if to == "" {
+			to = f.furthest()
+		}
+		f.promote(to)
 	case "DELETE /switchover":
 		if f.schedule == nil {
 			code = http.StatusNotFound
@@ -206,6 +210,17 @@ func (f *fakePatroni) act(w http.ResponseWriter, call, name string, body map[str
 		code = http.StatusNotImplemented
 	}
 	w.WriteHeader(code)
+}
+
+// furthest is whom Patroni elects when nobody is named: the living replica with most of the WAL, here the first of several.
+func (f *fakePatroni) furthest() string {
+	best := ""
+	for _, name := range slices.Sorted(maps.Keys(f.members)) {
+		if m := f.members[name]; name != f.leader && !m.dead && (best == "" || m.location > f.members[best].location) {
+			best = name
+		}
+	}
+	return best
 }
 
 // promote moves the leadership; everybody who lives follows, the former leader after a restart.

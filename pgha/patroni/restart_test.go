@@ -213,7 +213,7 @@ func TestRestartLeaderBySwitchover(t *testing.T) {
 	}
 	want := []string{ // the switchover has restarted the former leader
 		third + " POST /restart {}",
-		first + ` POST /switchover {"candidate":"postgresql-02","leader":"postgresql-01"}`,
+		first + ` POST /switchover {"leader":"postgresql-01"}`,
 	}
 	if diff := cmp.Diff(want, f.asked()); diff != "" {
 		t.Error(diff)

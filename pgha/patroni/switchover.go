@@ -14,8 +14,10 @@ import (
 
 // SwitchoverOptions say where the leadership goes, and when.
 type SwitchoverOptions struct {
-	// Candidate is the member that shall lead. "" picks the replica that is behind the least; for a scheduled switchover
-	// Patroni picks it when the time has come.
+	// Candidate is the member that shall lead. "" leaves it to Patroni, which picks the one that has most of the WAL, and is
+	// the quicker way: replicas that are not the candidate wait two seconds before they look for their new primary
+	// (Patroni, ha.py, process_unhealthy_cluster), and where commits wait for one of them that adds to the time without
+	// writes.
 	Candidate string
 	// At schedules the switchover for this time, at least 5 s ahead, instead of making it now.
 	At time.Time
@@ -26,7 +28,8 @@ type SwitchoverOptions struct {
 // SwitchoverResult is what a switchover did.
 type SwitchoverResult struct {
 	OldLeader string `json:"old_leader"`
-	// NewLeader is "" when Patroni shall pick it at the scheduled time.
+	// NewLeader is "" when Patroni shall pick it at the scheduled time. A run that only plans without a Candidate names the
+	// likeliest.
 	NewLeader string `json:"new_leader"`
 	// Timeline is the new leader's; 0 when the run only planned or scheduled.
 	Timeline int64 `json:"timeline"`
@@ -86,23 +89,25 @@ func (c *Client) switchover(ctx context.Context, so SwitchoverOptions) (Switchov
 		c.changed(asked, change)
 		return result, nil
 	}
-	c.options.Progress("switchover from " + leader.Name + " to " + candidate.Name)
+	body, whom := map[string]string{"leader": leader.Name}, "another member"
+	if so.Candidate != "" {
+		body["candidate"], whom = candidate.Name, candidate.Name
+	}
+	c.options.Progress("switchover from " + leader.Name + " to " + whom)
 	start := time.Now()
-	request := c.background(ctx, asked, http.MethodPost, "/switchover", map[string]string{"leader": leader.Name, "candidate": candidate.Name})
-	promoted, err := c.waitPromoted(ctx, request, leader, candidate.Name)
+	promoted, err := c.waitPromoted(ctx, c.background(ctx, asked, http.MethodPost, "/switchover", body), leader, whom)
 	if err != nil {
 		return result, err
 	}
-	result.Timeline, result.Promoted = promoted.Timeline, since(start)
-	change.Duration = result.Promoted.Duration()
+	result.NewLeader, result.Timeline, result.Promoted = promoted.Name, promoted.Timeline, since(start)
+	change.Action, change.Duration = "moved from "+leader.Name+" to "+promoted.Name, result.Promoted.Duration()
 	c.changed(asked, change)
-	if promoted.Name != candidate.Name {
-		result.NewLeader = promoted.Name
+	if so.Candidate != "" && promoted.Name != candidate.Name {
 		return result, fmt.Errorf("%s became leader instead of %s", promoted.Name, candidate.Name)
 	}
 	result.After, err = c.waitFollowing(ctx, so.Timeout, result.Timeline, s.healthy())
 	if err != nil {
-		return result, fmt.Errorf("%s leads, but: %w", candidate.Name, err)
+		return result, fmt.Errorf("%s leads, but: %w", promoted.Name, err)
 	}
 	result.Complete = since(start)
 	return result, nil

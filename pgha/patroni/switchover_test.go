@@ -102,13 +102,32 @@ func TestSwitchoverDoesNotBelieveAnOldDCS(t *testing.T) {
 	}
 }
 
-func TestSwitchoverPicksTheBest(t *testing.T) {
+// TestSwitchoverLeavesTheChoiceToPatroni names nobody, so that no replica waits for a candidate, and says who it became.
+func TestSwitchoverLeavesTheChoiceToPatroni(t *testing.T) {
 	t.Parallel()
 	o := fullOptions(t)
 	f := newFakePatroni(t, o)
 	f.members[first].location, f.members[third].location = 2000, 2000 // the DCS does not know yet
 	result, err := Switchover(t.Context(), o, SwitchoverOptions{})
 	if err != nil || result.NewLeader != third {
+		t.Errorf("%s %v", result.NewLeader, err)
+	}
+	if diff := cmp.Diff([]string{first + ` POST /switchover {"leader":"postgresql-01"}`}, f.asked()); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+	want := []string{"leader postgresql-cluster: moved from " + first + " to " + third}
+	if diff := cmp.Diff(want, f.told()); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
+func TestSwitchoverPlansTheBest(t *testing.T) {
+	t.Parallel()
+	o := fullOptions(t)
+	f := newFakePatroni(t, o)
+	f.members[first].location, f.members[third].location = 2000, 2000
+	plan(o)
+	if result, err := Switchover(t.Context(), o, SwitchoverOptions{}); err != nil || result.NewLeader != third {
 		t.Errorf("%s %v", result.NewLeader, err)
 	}
 }

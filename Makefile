@@ -69,7 +69,7 @@ unit: go ## unit tests, CLI tests and examples, with the race detector
 
 .PHONY: lab-test
 lab-test: lab-deps ## tests that boot real hosts, install clusters on them and break them (root)
-	PGHA_LAB=1 go test -p 1 -parallel 2 -timeout 45m ./pgha/lab/... ./pgha/labtest/... ./examples
+	PGHA_LAB=1 go test -p 1 -parallel 2 -timeout 60m ./pgha/lab/... ./pgha/labtest/... ./examples
 
 # Scripts that a shell reads from standard input have no first line (SC2148).
 .PHONY: lint

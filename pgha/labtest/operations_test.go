@@ -20,6 +20,7 @@ import (
 // TestOperations provisions six hosts once and then tries every verb that operates a cluster. Each subtest asks the
 // cluster itself what became of it, with Patroni's own tool and psql on the hosts, and leaves it healthy.
 func TestOperations(t *testing.T) {
+	t.Parallel()
 	l := startLab(t, lab.Options{Name: "e2e-operations"})
 	s := newSite(t, l, func(text string) string { return text + "timezone: Etc/UTC\npatroni: {profile: fast}\n" })
 	testFreshPlan(t, s)

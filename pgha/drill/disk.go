@@ -2,10 +2,12 @@ package drill
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/patroni"
 )
 
 // smallWAL puts the WAL of a member on a small file system in memory; what undoes it puts it back where it was. The member is
@@ -63,8 +65,20 @@ func smallDisk(ctx context.Context, s *stage) error {
 	if _, err := s.cluster.AwaitHealthy(ctx); err != nil {
 		return err
 	}
-	_, err = s.cluster.Switchover(ctx, pgha.SwitchoverOptions{To: host})
-	return err
+	// A member that has just been restarted streams before the leader counts on it again.
+	bounded, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		_, err = s.cluster.Switchover(ctx, pgha.SwitchoverOptions{To: host})
+		if !errors.Is(err, patroni.ErrNoCandidate) {
+			return err
+		}
+		select {
+		case <-bounded.Done():
+			return err
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
 }
 
 const (

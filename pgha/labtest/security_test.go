@@ -58,6 +58,7 @@ func testSecurityFloor(t *testing.T, s site) {
 	}
 	psql("DROP ROLE " + role)
 	s.awaitVerified(t)
+	s.apply(t, pgha.ApplyOptions{}) // reloads whose files are newer than their process, also with what they held before
 }
 
 // testAdvice wants a healthy cluster to be told of every host, of no warning but what a busy machine's disk may cause, and of

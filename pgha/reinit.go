@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgha/toolkit/internal/bytesize"
 	"github.com/pgha/toolkit/pgha/patroni"
 )
 
@@ -73,18 +74,5 @@ func (r *Run) followCopy(ctx context.Context, member string) {
 }
 
 func copyProgress(member string, sent, total int64) string {
-	return fmt.Sprintf("copying to %s: %s of %s (%d %%)", member, bytesText(sent), bytesText(total), 100*sent/total)
-}
-
-// bytesText renders a size for people.
-func bytesText(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, prefix := float64(n)/unit, "KMGTPE"
-	for value >= unit && len(prefix) > 1 {
-		value, prefix = value/unit, prefix[1:]
-	}
-	return fmt.Sprintf("%.1f %ciB", value, prefix[0])
+	return fmt.Sprintf("copying to %s: %s of %s (%d %%)", member, bytesize.Text(sent), bytesize.Text(total), 100*sent/total)
 }

@@ -77,16 +77,3 @@ func ms(d time.Duration) string {
 	}
 	return fmt.Sprintf("%.3g ms", float64(d)/1e6)
 }
-
-// size renders bytes for people.
-func size(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, prefix := float64(n)/unit, "KMGTPE"
-	for value >= unit && len(prefix) > 1 {
-		value, prefix = value/unit, prefix[1:]
-	}
-	return fmt.Sprintf("%.3g %ciB", value, prefix[0])
-}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/bytesize"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -117,13 +118,13 @@ func (in input) memory() []Remark {
 	var found []Remark
 	if buffers > f.MemoryBytes*2/5 {
 		found = remark("shared-buffers", Warning, "shared_buffers leaves too little memory for everything else",
-			fmt.Sprintf("shared_buffers is %s (the leader's); %s has %s", size(buffers), h, size(f.MemoryBytes)), fmt.Sprintf("postgresql.parameters.shared_buffers: %dMB, a quarter of the memory", f.MemoryBytes/4>>20))
+			fmt.Sprintf("shared_buffers is %s (the leader's); %s has %s", bytesize.Text(buffers), h, bytesize.Text(f.MemoryBytes)), fmt.Sprintf("postgresql.parameters.shared_buffers: %dMB, a quarter of the memory", f.MemoryBytes/4>>20))
 	}
 	connections, _ := in.live("max_connections")
 	work, _ := in.live("work_mem")
 	if all := buffers + connections*work; all > f.MemoryBytes && work > 0 {
 		found = append(found, remark("work-memory", Warning, "sessions may take more memory than there is",
-			fmt.Sprintf("shared_buffers %s + max_connections %d * work_mem %s = %s (the leader's); %s has %s", size(buffers), connections, size(work), size(all), h, size(f.MemoryBytes)),
+			fmt.Sprintf("shared_buffers %s + max_connections %d * work_mem %s = %s (the leader's); %s has %s", bytesize.Text(buffers), connections, bytesize.Text(work), bytesize.Text(all), h, bytesize.Text(f.MemoryBytes)),
 			"a smaller work_mem, or fewer max_connections with a pooler")...)
 	}
 	return found
@@ -141,7 +142,7 @@ func (in input) walOnDisk() []Remark {
 		return nil
 	}
 	return remark("wal-disk", Warning, "WAL kept for a replica that is away may fill the disk",
-		fmt.Sprintf("max_slot_wal_keep_size %s + max_wal_size %s = %s (the leader's); %s has %s free for it", size(kept), size(most), size(kept+most), h, size(f.DataFree)),
+		fmt.Sprintf("max_slot_wal_keep_size %s + max_wal_size %s = %s (the leader's); %s has %s free for it", bytesize.Text(kept), bytesize.Text(most), bytesize.Text(kept+most), h, bytesize.Text(f.DataFree)),
 		fmt.Sprintf("postgresql.parameters.max_slot_wal_keep_size: %dMB, or a larger disk", max(f.DataFree/2>>20, 64)))
 }
 
@@ -153,7 +154,7 @@ func (in input) idleSlots() []Remark {
 	}
 	for _, s := range in.facts.Database.Slots {
 		if !s.Active && s.KeptBytes > idleSlotBytes {
-			found = append(found, remark("idle-slot", Warning, "the leader keeps WAL for somebody who does not come", fmt.Sprintf("slot %s is inactive and keeps %s", s.Name, size(s.KeptBytes)),
+			found = append(found, remark("idle-slot", Warning, "the leader keeps WAL for somebody who does not come", fmt.Sprintf("slot %s is inactive and keeps %s", s.Name, bytesize.Text(s.KeptBytes)),
 				"bring its reader back, or drop it: SELECT pg_drop_replication_slot('"+strings.ReplaceAll(s.Name, "'", "''")+"')")...)
 		}
 	}
@@ -169,7 +170,7 @@ func (in input) lag() []Remark {
 	for _, h := range in.Databases() {
 		r, ok := in.facts.Database.Replicas[h.Member]
 		if ok && r.LagBytes > in.Patroni.MaximumLagOnFailover {
-			found = append(found, remark("lag", Warning, h.Member+" is too far behind to be promoted", fmt.Sprintf("it lacks %s (the leader's view); maximum_lag_on_failover is %s", size(r.LagBytes), size(in.Patroni.MaximumLagOnFailover)),
+			found = append(found, remark("lag", Warning, h.Member+" is too far behind to be promoted", fmt.Sprintf("it lacks %s (the leader's view); maximum_lag_on_failover is %s", bytesize.Text(r.LagBytes), bytesize.Text(in.Patroni.MaximumLagOnFailover)),
 				"see what keeps it: its disk, or the network; a larger patroni.maximum_lag_on_failover accepts the loss")...)
 		}
 	}

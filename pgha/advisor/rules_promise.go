@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pgha/toolkit/internal/bytesize"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -55,7 +56,7 @@ func (in input) lossPromise() []Remark {
 		return nil
 	}
 	return remark("loss-slo", Note, "the loss of the leader may cost its last transactions",
-		fmt.Sprintf("slo.lost_rows is 0; synchronous_mode off lets a replica be promoted that is up to maximum_lag_on_failover %s behind, and more that Patroni has not heard of", size(p.MaximumLagOnFailover)),
+		fmt.Sprintf("slo.lost_rows is 0; synchronous_mode off lets a replica be promoted that is up to maximum_lag_on_failover %s behind, and more that Patroni has not heard of", bytesize.Text(p.MaximumLagOnFailover)),
 		"patroni.synchronous_mode: quorum (pgha-cli sync quorum), which costs each commit a round trip between hosts")
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/pgha/toolkit/internal/bytesize"
 )
 
 // etcdctl is how the remedies speak to a host's own etcd.
@@ -88,7 +90,7 @@ func etcdAlarms(f Facts) []Finding {
 			after = append(after, symptom{"etcd-database-large", "", ""})
 			return []Finding{{ID: "etcd-no-space", Severity: Error, Title: "etcd's database has reached its quota",
 				Consequence: "etcd takes no more writes: Patroni cannot renew the leader's lock, and the primary steps down",
-				Evidence:    []string{fmt.Sprintf("alarm NOSPACE; %s: %s of %s, %s of them in use", h.Name, size(h.Etcd.DBSize), size(h.Etcd.Quota), size(h.Etcd.DBInUse))},
+				Evidence:    []string{fmt.Sprintf("alarm NOSPACE; %s: %s of %s, %s of them in use", h.Name, bytesize.Text(h.Etcd.DBSize), bytesize.Text(h.Etcd.Quota), bytesize.Text(h.Etcd.DBInUse))},
 				Remedy:      makeRoom(f, h), explains: after, Advice: "what has filled it? Patroni alone needs less than 1 MiB"}}
 		case slices.Contains(h.Etcd.Alarms, "CORRUPT"):
 			return []Finding{{ID: "etcd-corrupt", Severity: Error, Title: "a member of etcd has other data than the rest",
@@ -161,7 +163,7 @@ func etcdCondition(f Facts) []Finding {
 			list = append(list, Finding{ID: "etcd-database-large", Host: h.Name, Severity: Warning,
 				Title:       "etcd's database is close to its quota",
 				Consequence: "when it is reached etcd takes no more writes, and the primary steps down",
-				Evidence:    []string{fmt.Sprintf("%s of %s, %s of them in use", size(e.DBSize), size(e.Quota), size(e.DBInUse))},
+				Evidence:    []string{fmt.Sprintf("%s of %s, %s of them in use", bytesize.Text(e.DBSize), bytesize.Text(e.Quota), bytesize.Text(e.DBInUse))},
 				Remedy:      makeRoom(f, h)})
 		}
 		if e.FsyncSeconds > slowFsync {

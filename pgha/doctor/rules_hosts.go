@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgha/toolkit/internal/bytesize"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -73,7 +74,7 @@ func judgeDisk(sp *spec.Spec, h *Host, d Disk) []Finding {
 	case blocks >= fullAt:
 		found.ID, found.Title = "disk-full", fmt.Sprintf("%s is full", d.Mount)
 		found.Consequence = "PostgreSQL crashes or refuses writes when it cannot write its log; Patroni cannot fail over from that"
-		found.Evidence = []string{fmt.Sprintf("%s of %s are left on %s", size(d.FreeBytes), size(d.SizeBytes), d.Source)}
+		found.Evidence = []string{fmt.Sprintf("%s of %s are left on %s", bytesize.Text(d.FreeBytes), bytesize.Text(d.SizeBytes), d.Source)}
 		found.Advice = fmt.Sprintf("free space; never delete files of pg_wal by hand. What is largest: du -xah %s | sort -h | tail -20", d.Mount)
 	case inodes >= fullAt:
 		found.ID, found.Title = "inodes-exhausted", fmt.Sprintf("%s has no inode left", d.Mount)
@@ -83,7 +84,7 @@ func judgeDisk(sp *spec.Spec, h *Host, d Disk) []Finding {
 	case blocks >= nearlyFullAt || inodes >= nearlyFullAt:
 		found.ID, found.Severity, found.Title = "disk-nearly-full", Warning, fmt.Sprintf("%s is %d %% full", d.Mount, max(blocks, inodes))
 		found.Consequence = "when it is full PostgreSQL stops"
-		found.Evidence = []string{fmt.Sprintf("%s of %s and %d of %d inodes are left", size(d.FreeBytes), size(d.SizeBytes), d.InodesFree, d.Inodes)}
+		found.Evidence = []string{fmt.Sprintf("%s of %s and %d of %d inodes are left", bytesize.Text(d.FreeBytes), bytesize.Text(d.SizeBytes), d.InodesFree, d.Inodes)}
 		found.Advice = "free space or enlarge it; slots and a failing archiver keep WAL, see their findings"
 	default:
 		return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/bytesize"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -136,7 +137,7 @@ func replicas(f Facts) []Finding {
 		case lag > f.Spec.Patroni.MaximumLagOnFailover && f.Spec.Patroni.MaximumLagOnFailover > 0:
 			list = append(list, Finding{ID: "replica-lags", Host: h.Name, Severity: Warning, Title: "a replica is far behind",
 				Consequence: "it is no candidate for a failover, and reads from it are old",
-				Evidence:    []string{fmt.Sprintf("%s behind; maximum_lag_on_failover is %s", size(lag), size(f.Spec.Patroni.MaximumLagOnFailover))},
+				Evidence:    []string{fmt.Sprintf("%s behind; maximum_lag_on_failover is %s", bytesize.Text(lag), bytesize.Text(f.Spec.Patroni.MaximumLagOnFailover))},
 				Advice:      "a long query on the replica, a slow disk or a slow network"})
 		}
 	}

@@ -3,6 +3,8 @@ package doctor
 import (
 	"fmt"
 	"strings"
+
+	"github.com/pgha/toolkit/internal/bytesize"
 )
 
 // psql is how the remedies speak to a host's own PostgreSQL.
@@ -87,7 +89,7 @@ func retention(f Facts) []Finding {
 		if h.SQL.ArchiveFailed != "" && !h.SQL.Recovery {
 			list = append(list, Finding{ID: "archive-failing", Host: h.Name, Severity: Error, Title: "WAL cannot be archived",
 				Consequence: "pg_wal grows until the disk is full, there is no point-in-time recovery, and PostgreSQL cannot stop in order: a switchover hangs",
-				Evidence:    append([]string{fmt.Sprintf("%s failed, %d failures, %s of WAL are kept", h.SQL.ArchiveFailed, h.SQL.ArchiveFailures, size(h.SQL.WALBytes))}, h.journal(patroniUnit, 2)...),
+				Evidence:    append([]string{fmt.Sprintf("%s failed, %d failures, %s of WAL are kept", h.SQL.ArchiveFailed, h.SQL.ArchiveFailures, bytesize.Text(h.SQL.WALBytes))}, h.journal(patroniUnit, 2)...),
 				Advice:      "run archive_command by hand as postgres and see what it says"})
 		}
 		for _, s := range h.SQL.Slots {
@@ -97,7 +99,7 @@ func retention(f Facts) []Finding {
 			found := Finding{ID: "slot-inactive", Host: h.Name, Subject: s.Name, Severity: Warning,
 				Title:       "nobody reads replication slot " + s.Name,
 				Consequence: "WAL is kept for it until max_slot_wal_keep_size, or until the disk is full",
-				Evidence:    []string{fmt.Sprintf("%s slot, WAL status %q, keeps %s", s.Type, s.Status, size(s.Kept))},
+				Evidence:    []string{fmt.Sprintf("%s slot, WAL status %q, keeps %s", s.Type, s.Status, bytesize.Text(s.Kept))},
 				Advice:      "if its reader is gone for good, take the slot out of the configuration (slots) and drop it",
 				Remedy:      on(h.Name, psql(f, fmt.Sprintf("SELECT pg_drop_replication_slot('%s')", s.Name)))}
 			if m := f.slotMember(s.Name); m != nil {

@@ -36,6 +36,10 @@ func choose(sp *pgha.Spec, o Options) ([]Scenario, error) {
 	if o.Runs < 1 || o.Runs > 1000 {
 		return nil, fmt.Errorf("drill: %w: %d runs", patroni.ErrInvalid, o.Runs)
 	}
+	modes := []patroni.SynchronousMode{"", patroni.SynchronousOff, patroni.SynchronousOn, patroni.SynchronousStrict, patroni.SynchronousQuorum}
+	if !slices.Contains(modes, o.Synchronous) {
+		return nil, remote.WithHint(fmt.Errorf("drill: %w: synchronous mode %q", patroni.ErrInvalid, o.Synchronous), "the modes are off, on, strict and quorum")
+	}
 	if sp.VIP == nil || len(sp.Balancers()) < 2 || len(sp.Databases()) < 3 {
 		return nil, fmt.Errorf("drill: %w: drills measure through a virtual IP, on three databases or more", pgha.ErrRefused)
 	}

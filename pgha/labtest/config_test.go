@@ -210,7 +210,7 @@ func testConfigEdit(t *testing.T, s site) {
 		if err := os.WriteFile(file, []byte("#!/bin/sh\nset -e\n"+script+"\n"), 0o700); err != nil { //nolint:gosec // it is to be run
 			t.Fatal(err)
 		}
-		t.Setenv("VISUAL", file)
+		s.environment = []string{"VISUAL=" + file}
 	}
 	editor(`test "$(stat -c %a "$1")" = 600; sed -i 's/^\( *\)shared_buffers:.*/&\n\1work_mem: 14MB/' "$1"`)
 	s.verb(t, nil, "config", "edit")

@@ -21,6 +21,8 @@ import (
 type site struct {
 	*lab.Lab
 	specFile string
+	// environment is what runs of the CLI get beside the process's own.
+	environment []string
 }
 
 // startLab boots a fresh lab and removes it at the end of the test.
@@ -228,15 +230,22 @@ type outcome struct {
 // cli runs pgha-cli on the lab's cluster.
 func (s site) cli(t *testing.T, args ...string) outcome {
 	t.Helper()
-	return runCLI(t, append([]string{"--lab", "--lab-name", s.Name(), "--spec", s.specFile}, args...)...)
+	return runCLIWith(t, s.environment, append([]string{"--lab", "--lab-name", s.Name(), "--spec", s.specFile}, args...)...)
 }
 
 func runCLI(t *testing.T, args ...string) outcome {
+	t.Helper()
+	return runCLIWith(t, nil, args...)
+}
+
+// runCLIWith adds to the environment of this run alone: tests that run side by side share the process's own.
+func runCLIWith(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	start := time.Now()
 	err := cmd.Run()

@@ -53,6 +53,15 @@ func (r *Run) patroniOptions() (patroni.Options, error) {
 func (r *Run) lbOptions() (lb.Options, error) {
 	o, err := r.Cluster.lbOptionsFor(r.Target)
 	o.Progress = r.Progress
+	o.Last = func(ctx context.Context) string {
+		holdings, _ := r.holdings(ctx) // unknown: then the spec's order is as good as any
+		for _, h := range holdings {
+			if h.Holds {
+				return h.Host
+			}
+		}
+		return ""
+	}
 	return o, err
 }
 

@@ -37,6 +37,7 @@ func TestOperations(t *testing.T) {
 		{"reload", testReload},
 		{"restart", testRestart},
 		{"reinit", testReinit},
+		{"rolled", testRolled},
 		{"rotate", testRotate},
 		{"rotate the REST authority", testRotateREST},
 		{"stranded replica", testStranded},

@@ -3,6 +3,7 @@ package lb
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,8 +34,8 @@ const pollInterval = 150 * time.Millisecond
 // On the hosts it writes /etc/haproxy/haproxy.cfg (accepted by `haproxy -c` first), Patroni's authority below
 // /etc/haproxy/certs and a drop-in of haproxy.service. Balancers where HAProxy does not run yet are started in parallel;
 // running ones are reloaded one after the other, each only once the one before answers and sees the primary again, if it
-// saw it. A reload cuts no session, the old process serves its own until they end; for Checks.Interval at most the write
-// port takes no new ones, until the new process knows the primary.
+// saw it, and that of Options.Last behind the others. A reload cuts no session, the old process serves its own until they
+// end; for Checks.Interval at most the write port takes no new ones, until the new process knows the primary.
 //
 // Safe to repeat: where nothing differs nothing is changed, at the cost of one round trip a host. Errors match ErrInvalid,
 // ErrNotReady or tell of the host; running balancers behind a failed one are left as they were.
@@ -48,11 +49,10 @@ func Configure(ctx context.Context, o Options) error {
 	}
 	o = o.withDefaults()
 	resources := resources(cfg, o.PatroniCA)
-	// The same resources in planning mode tell what each balancer needs, so that running ones can take turns.
 	needs := make([]remote.Changes, len(o.Balancers))
 	err = parallel.Each(o.Balancers, func(i int, t *remote.Target) error {
 		var err error
-		needs[i], err = planned(t).Ensure(ctx, resources...)
+		needs[i], err = t.Preview(ctx, resources...)
 		return err
 	})
 	if err != nil {
@@ -62,7 +62,7 @@ func Configure(ctx context.Context, o Options) error {
 	for i, t := range o.Balancers {
 		switch {
 		case !needs[i].Any():
-		case t.Planning() || starts(needs[i]):
+		case needs[i].Starts(unitName):
 			fresh = append(fresh, t)
 		default:
 			running = append(running, t)
@@ -72,10 +72,31 @@ func Configure(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("configure HAProxy: %w", err)
 	}
+	if err := o.takeTurns(ctx, running, resources); err != nil {
+		return fmt.Errorf("configure HAProxy: %w", err)
+	}
+	return nil
+}
+
+// takeTurns puts running balancers right one after the other, until one fails.
+func (o Options) takeTurns(ctx context.Context, running []*remote.Target, resources []remote.Resource) error {
+	if len(running) > 1 && o.Last != nil {
+		last := o.Last(ctx)
+		running = slices.Clone(running)
+		slices.SortStableFunc(running, func(a, b *remote.Target) int {
+			switch {
+			case a.Name == last:
+				return 1
+			case b.Name == last:
+				return -1
+			}
+			return 0
+		})
+	}
 	for _, t := range running {
 		_, sawPrimary := look(ctx, t).Primary()
 		if err := o.settle(ctx, t, resources, sawPrimary); err != nil {
-			return fmt.Errorf("configure HAProxy: %w", err)
+			return err
 		}
 	}
 	return nil
@@ -94,21 +115,6 @@ func resources(cfg, ca []byte) []remote.Resource {
 		},
 		remote.Unit{Name: unitName, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: []string{configPath, caPath}},
 	}
-}
-
-// planned is t without hands: what is ensured there is only looked up.
-func planned(t *remote.Target) *remote.Target {
-	return &remote.Target{Host: t.Host, Executor: remote.Plan(t.Executor)}
-}
-
-// starts reports whether the changes begin a HAProxy that does not run.
-func starts(cs remote.Changes) bool {
-	for _, c := range cs {
-		if c.Kind == "unit" && c.Name == unitName && c.Action == "started" {
-			return true
-		}
-	}
-	return false
 }
 
 // settle puts one balancer right and waits until it is ready.

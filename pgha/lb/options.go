@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"context"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/remote"
@@ -81,6 +82,10 @@ type Options struct {
 	// and so fits under a hard limit of 20000. HAProxy refuses to start where the limit is too low.
 	MaxConn int
 
+	// Last, when set, names the balancer that clients come through at this moment, or "". It is asked when running balancers
+	// must be reloaded, and that one comes behind the others: what goes wrong shall do so where nobody is. The address is
+	// not moved away from it, because that would cut every session, and a reload cuts none.
+	Last func(context.Context) string
 	// Wait bounds the wait for a balancer after a change. 0 means 30 s.
 	Wait time.Duration
 	// Progress, when set, is told in one line what is being waited for. It must be safe for concurrent use.

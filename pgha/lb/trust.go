@@ -9,7 +9,7 @@ import (
 
 // Trust puts the PatroniCA of the options in place on every balancer, one after the other: each HAProxy is reloaded, and must
 // answer and see the primary again, if it saw it, before the next one begins. A reload cuts no session. Nothing else of
-// the options but Balancers and Wait matters. Safe to repeat; a HAProxy that does not run is left so. Errors are those of
+// the options but Balancers, Last and Wait matters. Safe to repeat; a HAProxy that does not run is left so. Errors are those of
 // Configure; balancers behind a failed one are left as they were.
 func Trust(ctx context.Context, o Options) error {
 	if err := checkCA(o.PatroniCA); err != nil {
@@ -20,11 +20,8 @@ func Trust(ctx context.Context, o Options) error {
 		remote.File{FileMeta: remote.FileMeta{Path: caPath}, Content: o.PatroniCA},
 		remote.Unit{Name: unitName, ReloadOn: []string{caPath}},
 	}
-	for _, t := range o.Balancers {
-		_, sawPrimary := look(ctx, t).Primary()
-		if err := o.settle(ctx, t, resources, sawPrimary); err != nil {
-			return fmt.Errorf("change what HAProxy trusts: %w", err)
-		}
+	if err := o.takeTurns(ctx, o.Balancers, resources); err != nil {
+		return fmt.Errorf("change what HAProxy trusts: %w", err)
 	}
 	return nil
 }

@@ -158,6 +158,9 @@ func parseNode(body []byte) (NodeState, error) {
 		WatchdogFailed: o.flag("watchdog_failed"),
 		StartedAt:      parseStart(o.text("postmaster_start_time")),
 	}
+	if seen := o.integer("dcs_last_seen"); seen > 0 {
+		n.LastSeen = time.Unix(seen, 0)
+	}
 	wal := o.object("xlog")
 	n.Location, n.Replayed = wal.position("location"), wal.position("replayed_location")
 	if n.Location == 0 {

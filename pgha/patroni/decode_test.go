@@ -109,6 +109,7 @@ func TestParseNode(t *testing.T) {
 	}
 	want := NodeState{
 		Name: "pg1", Scope: "orders", Version: "4.1.5", Role: RoleLeader, State: "running", Timeline: 2, ServerVersion: 180006, WatchdogFailed: true,
+		LastSeen:  time.Unix(1800000000, 0),
 		StartedAt: time.Date(2026, 11, 23, 11, 0, 0, 0, time.UTC), Location: 67108960,
 		Replication: []ReplicationState{{ApplicationName: "pg2", ClientAddress: "192.168.0.204", State: "streaming", SyncState: "async"}},
 	}

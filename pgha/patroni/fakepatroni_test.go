@@ -42,6 +42,7 @@ type fakeMember struct {
 	lag       any  // in the DCS, instead of the true one
 	deaf      bool // does not notice changes of the configuration
 	copies    int  // looks for which the copy still takes
+	rounds    int  // of its loop: one for each look
 }
 
 // fakePatroni is a cluster that does at once what it is asked for. on overrides a call: it returns true when it has
@@ -289,8 +290,10 @@ func (f *fakePatroni) patroni(name string) map[string]any {
 			f.restart(name)
 		}
 	}
+	m.rounds++
 	node := map[string]any{
-		"state": m.state, "role": "replica", "timeline": m.timeline, "pause": f.config["pause"] == true && !m.deaf,
+		"dcs_last_seen": 1800000000 + m.rounds,
+		"state":         m.state, "role": "replica", "timeline": m.timeline, "pause": f.config["pause"] == true && !m.deaf,
 		"xlog":    map[string]any{"received_location": m.location, "replayed_location": m.location},
 		"patroni": map[string]any{"name": name, "version": m.version}, "watchdog_failed": m.watchdog,
 	}

@@ -106,9 +106,10 @@ func fullOptions(t *testing.T) Options {
 	return o
 }
 
-// fakeHost is a host on which nothing exists yet. It remembers what was done to it.
+// fakeHost is a host on which nothing exists yet, or where nothing but the units runs. It remembers what was done to it.
 type fakeHost struct {
 	name string
+	runs bool
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 	fail string // a command line that holds this text fails
 
@@ -123,7 +124,7 @@ func (f *fakeHost) Run(_ context.Context, cmd remote.Cmd) (remote.Result, error)
 	defer f.mu.Unlock()
 	if strings.Contains(cmd.Script, "exec 2>/dev/null") {
 		f.looks++
-		return remote.Result{Stdout: answerLook(cmd.Script)}, nil
+		return remote.Result{Stdout: answerLook(cmd.Script, f.runs)}, nil
 	}
 	line := strings.Join(cmd.Argv, " ")
 	if cmd.Script == "" && cmd.Stdin != nil {
@@ -136,11 +137,15 @@ func (f *fakeHost) Run(_ context.Context, cmd remote.Cmd) (remote.Result, error)
 	return remote.Result{}, nil
 }
 
-// answerLook answers every question of a batch with nothing, except for the time.
-func answerLook(script string) []byte {
+// answerLook answers every question of a batch with nothing, except for the time and for units that run.
+func answerLook(script string, runs bool) []byte {
 	var out strings.Builder
 	for line := range strings.Lines(script) {
 		switch {
+		case runs && strings.Contains(line, "systemctl"):
+			for _, unit := range []string{Unit, watchUnit} {
+				out.WriteString("Id=" + unit + "\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nActiveEnterTimestampMonotonic=1\nStateChangeTimestampMonotonic=1\n\n")
+			}
 		case strings.HasPrefix(line, "date"), strings.HasPrefix(line, "'date'"):
 			out.WriteString("1800000000.5")
 		case strings.Contains(line, "/proc/uptime"):

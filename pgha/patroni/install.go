@@ -25,28 +25,36 @@ var validateScript string
 // running Patroni is not told; Bootstrap does that. Safe to repeat. The error gathers every host that failed, in the order
 // of the members.
 func Install(ctx context.Context, o Options) error {
-	return o.ensure(ctx, func(Member) []remote.Resource { return nil })
+	o = o.withDefaults()
+	wishes, err := o.wishes(func(Member) []remote.Resource { return nil })
+	if err != nil {
+		return err
+	}
+	return parallel.Each(o.Members, func(i int, m Member) error { return ensure(ctx, m, wishes[i]) })
 }
 
-// ensure puts the files of every member right, and what more adds, with one look at each host.
-func (o Options) ensure(ctx context.Context, more func(Member) []remote.Resource) error {
-	o = o.withDefaults()
+// wishes are all that the members' hosts shall have: the files of this package, and what more adds.
+func (o Options) wishes(more func(Member) []remote.Resource) ([][]remote.Resource, error) {
 	if err := o.Validate(); err != nil {
-		return err
+		return nil, err
 	}
-	for _, m := range o.Members {
+	wishes := make([][]remote.Resource, len(o.Members))
+	for i, m := range o.Members {
 		if m.Target == nil {
-			return fmt.Errorf("%w: member %s has no target", ErrInvalid, m.Name)
+			return nil, fmt.Errorf("%w: member %s has no target", ErrInvalid, m.Name)
 		}
-	}
-	return o.eachMember(func(m Member) error {
 		resources, err := o.resources(m)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		_, err = m.Target.Ensure(ctx, append(resources, more(m)...)...)
-		return err
-	})
+		wishes[i] = append(resources, more(m)...)
+	}
+	return wishes, nil
+}
+
+func ensure(ctx context.Context, m Member, wishes []remote.Resource) error {
+	_, err := m.Target.Ensure(ctx, wishes...)
+	return remote.OnHost(m.Target.Name, err)
 }
 
 // eachMember runs f for all members at once and gathers their errors in the members' order.

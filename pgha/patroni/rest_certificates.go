@@ -38,15 +38,10 @@ func (o Options) setRESTCertificates(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	leads, _ := state.Leader()
-	for _, leader := range []bool{false, true} {
-		for _, m := range o.Members {
-			if (m.Name == leads.Name) != leader {
-				continue
-			}
-			if err := c.setRESTCertificate(ctx, m); err != nil {
-				return remote.OnHost(m.Target.Name, err)
-			}
+	for _, i := range o.inTurn(state) {
+		m := o.Members[i]
+		if err := c.setRESTCertificate(ctx, m); err != nil {
+			return remote.OnHost(m.Target.Name, err)
 		}
 	}
 	return nil

@@ -27,6 +27,17 @@ func (cs Changes) Touched(names ...string) bool {
 	return slices.ContainsFunc(cs, func(c Change) bool { return slices.Contains(names, c.Name) })
 }
 
+// Starts reports whether the named unit, which did not run, was started.
+func (cs Changes) Starts(unit string) bool {
+	return slices.ContainsFunc(cs, func(c Change) bool { return c.Kind == "unit" && c.Name == unit && c.Action == "started" })
+}
+
+// Preview returns what Ensure would change. It changes nothing and reports nothing, and costs one round trip.
+func (t *Target) Preview(ctx context.Context, resources ...Resource) (Changes, error) {
+	planned := &Target{Host: t.Host, Executor: Plan(t.Executor)}
+	return planned.Ensure(ctx, resources...)
+}
+
 // Ensure makes the host match every resource, in order, and returns what it had to change: nothing, when called again.
 //
 // All resources are looked at first, in one round trip; then only those that differ cost another one. A resource may

@@ -74,28 +74,26 @@ func (o Options) configure(ctx context.Context) error {
 			return err
 		}
 	}
-	// The same resources in planning mode tell what each balancer needs, so that running ones can take turns.
 	err = o.each(func(i int, t *remote.Target) error {
-		planned := &remote.Target{Host: t.Host, Executor: remote.Plan(t.Executor)}
 		var err error
-		needs[i], err = planned.Ensure(ctx, wishes[i]...)
+		needs[i], err = t.Preview(ctx, wishes[i]...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = o.each(func(i int, t *remote.Target) error {
+		if !needs[i].Starts(unitName) {
+			return nil
+		}
+		_, err := t.Ensure(ctx, wishes[i]...)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	planning := slices.ContainsFunc(o.Balancers, func(b Balancer) bool { return b.Target.Planning() })
-	err = o.each(func(i int, t *remote.Target) error {
-		if !needs[i].Any() || !(planning || starts(needs[i])) {
-			return nil
-		}
-		_, err := t.Ensure(ctx, wishes[i]...)
-		return err
-	})
-	if err != nil || planning {
-		return err
-	}
-	if err := o.takeTurns(ctx, before, needs, wishes); err != nil {
+	if err := o.takeTurns(ctx, before, needs, wishes, planning); err != nil || planning {
 		return err
 	}
 	if len(holders(before)) == 1 && !slices.ContainsFunc(needs, remote.Changes.Any) {
@@ -105,14 +103,17 @@ func (o Options) configure(ctx context.Context) error {
 }
 
 // takeTurns changes the running balancers, first those without the address.
-func (o Options) takeTurns(ctx context.Context, before []Holding, needs []remote.Changes, wishes [][]remote.Resource) error {
+func (o Options) takeTurns(ctx context.Context, before []Holding, needs []remote.Changes, wishes [][]remote.Resource, planning bool) error {
 	for _, holders := range []bool{false, true} {
 		for i, b := range o.Balancers {
-			if before[i].Holds != holders || !needs[i].Any() || starts(needs[i]) {
+			if before[i].Holds != holders || !needs[i].Any() || needs[i].Starts(unitName) {
 				continue
 			}
 			if _, err := b.Target.Ensure(ctx, wishes[i]...); err != nil {
 				return err
+			}
+			if planning {
+				continue
 			}
 			if err := o.awaitHolder(ctx); err != nil {
 				return err
@@ -141,13 +142,6 @@ func (o Options) resources(i int) ([]remote.Resource, error) {
 		},
 		remote.Unit{Name: unitName, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: []string{configPath}},
 	}, nil
-}
-
-// starts reports whether the changes begin a keepalived that does not run.
-func starts(cs remote.Changes) bool {
-	return slices.ContainsFunc(cs, func(c remote.Change) bool {
-		return c.Kind == "unit" && c.Name == unitName && c.Action == "started"
-	})
 }
 
 // awaitHolder polls until exactly one balancer holds the address.

@@ -76,7 +76,7 @@ func TestWhy(t *testing.T) {
 		got = append(got, blame{in.Class, in.Cause.Kind, in.Cause.Host, in.OldLeader, in.NewLeader})
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Fatalf("(-want +got):\n%s", diff)
+		t.Fatalf("(-want +got):\n%s\n%s", diff, s.cli(t, "why", "--since", since.UTC().Format(time.RFC3339Nano), "--all", "--evidence").stdout)
 	}
 	for i, in := range account.Incidents {
 		told := time.Duration(in.WithoutWritesSeconds * float64(time.Second))

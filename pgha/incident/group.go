@@ -60,7 +60,7 @@ func (c *Collector) group(events []Event, gaps []Gap) []*group {
 			cur = g
 			continue
 		}
-		if cur != nil && (cur.takes(e, r) || cur.without(e.Time, gaps)) {
+		if cur != nil && (cur.takes(e, r) || cur.without(e, r, gaps)) {
 			cur.add(e, opened, closed)
 			continue
 		}
@@ -99,19 +99,24 @@ func (g *group) takes(e Event, r rule) bool {
 	if len(g.open) > 0 {
 		return since < quiet || r.weight < effect && since < 10*time.Minute
 	}
-	echo := settling
-	if r.weight == trigger {
-		echo = atOnce
-	}
-	return e.Time.Sub(g.end()) < echo
+	return e.Time.Sub(g.end()) < r.echo()
 }
 
-// without tells whether a moment is in a gap that began with the group.
-func (g *group) without(t time.Time, gaps []Gap) bool {
+// without tells whether an event falls into a gap that began with the group. What breaks at the very start of a gap, and not
+// at once with the group, began that gap itself.
+func (g *group) without(e Event, r rule, gaps []Gap) bool {
 	return slices.ContainsFunc(gaps, func(gap Gap) bool {
-		return !t.Before(gap.Start) && (gap.Open || !t.After(gap.End)) && gap.Start.Before(g.last().Add(settling)) &&
+		return !e.Time.Before(gap.Start) && (gap.Open || !e.Time.After(gap.End)) && gap.Start.Before(g.last().Add(r.echo())) &&
 			!gap.Start.Before(g.events[0].Time.Add(-detection))
 	})
+}
+
+// echo is how long after the end of an incident such an event is still part of it.
+func (r rule) echo() time.Duration {
+	if r.weight == trigger {
+		return atOnce
+	}
+	return settling
 }
 
 // end is when everything was back, or the last event of a group in which nothing was open.

@@ -175,6 +175,28 @@ func TestAllFaultsInARow(t *testing.T) {
 	}
 }
 
+// TestOneRightAfterTheOther has the leader's power fail while the crash before it still echoes: the time without writes that the
+// power loss begins with is its own.
+func TestOneRightAfterTheOther(t *testing.T) {
+	t.Parallel()
+	about := About{Machines: machines, AddressAt: "haproxy-01"}
+	crash, power := recorded(t, "postgres-killed"), recorded(t, "leader-power")
+	over := Analyse(crash, about).Incidents[0].Events
+	shift := over[len(over)-1].Time.Add(settling - time.Second).Sub(Analyse(power, about).Incidents[0].Began)
+	for _, l := range power {
+		l.Time = l.Time.Add(shift)
+		crash = append(crash, l)
+	}
+	var got []told
+	for _, in := range Analyse(crash, about).Incidents {
+		got = append(got, told{in.Class, in.Cause.Kind, in.Cause.Host, in.OldLeader, in.NewLeader})
+	}
+	want := []told{{Failure, PostmasterDied, "postgres-02", "postgres-02", ""}, {Failure, PowerLost, "postgres-02", "postgres-02", "postgres-01"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestOperation: what an operator did with pgha is told as that, with who it was.
 func TestOperation(t *testing.T) {
 	t.Parallel()

@@ -6,10 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/pgha/toolkit/internal/process"
 )
 
 // lockTTL is for how long a lock outlives a process that can no longer renew it. It is longer than an election takes,
@@ -25,7 +28,7 @@ const lockTTL = 15 * time.Second
 // 15 s. It is renewed and looked at every second; any member will do for that, so the death of one costs nothing as long
 // as the others have a quorum. When ctx ends the lock stays: what has to be put in order is still done under it.
 //
-// A process that dies keeps the lock for 15 s more. Like every lock with a time limit it does not stop work that was
+// A process that dies keeps the lock for 15 s more; on the machine where it ran it can be taken over at once. Like every lock with a time limit it does not stop work that was
 // frozen for longer than that and goes on before it notices.
 //
 // unlock gives the lock back, also when ctx is over, in some 10 s at the most; held is over then. It returns what
@@ -41,6 +44,7 @@ func lockFor(ctx context.Context, o Options, key string, h Holder, ttl time.Dura
 	if h.Since.IsZero() {
 		h.Since = time.Now()
 	}
+	h.Process = process.Identity(os.Getpid())
 	l, err := newLock(o, key, h, ttl)
 	if err != nil {
 		return nil, nil, err
@@ -88,7 +92,7 @@ func newLock(o Options, key string, h Holder, ttl time.Duration) (*lock, error) 
 	return &lock{Options: o.withDefaults(), key: key, value: string(value), ttl: ttl}, nil
 }
 
-// LockHolder tells who holds the lock at key; false if nobody does. ErrUnhealthy as with Lock.
+// LockHolder tells who holds the lock at key; false if nobody does, or one whose process is known to have ended. ErrUnhealthy as with Lock.
 func LockHolder(ctx context.Context, o Options, key string) (Holder, bool, error) {
 	l, err := newLock(o, key, Holder{}, lockTTL)
 	if err != nil {
@@ -99,7 +103,8 @@ func LockHolder(ctx context.Context, o Options, key string) (Holder, bool, error
 	err = l.askAny(ctx, func(ctx context.Context, c *clientv3.Client) error {
 		r, err := c.Get(ctx, key)
 		if err == nil && len(r.Kvs) > 0 {
-			h, taken = holderIn(r.Kvs[0].Value), true
+			h = holderIn(r.Kvs[0].Value)
+			taken = !process.Gone(h.Process)
 		}
 		return err
 	})
@@ -117,6 +122,8 @@ type Holder struct {
 	Purpose string `json:"purpose"`
 	// Since is when, by the holder's own clock.
 	Since time.Time `json:"since"`
+	// Process is the holder's, for its own machine to find out whether it still runs. Lock fills it in.
+	Process string `json:"process,omitempty"`
 }
 
 // String says it in words.
@@ -170,5 +177,5 @@ func (e *LockedError) Is(target error) bool { return target == ErrLocked }
 
 // Hint says what the operator can do.
 func (e *LockedError) Hint() string {
-	return fmt.Sprintf("wait until it is finished, or end it there; the lock of a process that is gone frees itself within %v", lockTTL)
+	return fmt.Sprintf("wait until it is finished, or end it there; the lock of a process that is gone frees itself within %v, at once on its own machine", lockTTL)
 }

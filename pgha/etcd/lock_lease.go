@@ -10,6 +10,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/internal/process"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -56,19 +57,9 @@ func (l *lock) take(ctx context.Context) error {
 		if err := l.grant(ctx, c); err != nil {
 			return err
 		}
-		r, err := c.Txn(ctx).
-			If(clientv3.Compare(clientv3.CreateRevision(l.key), "=", 0)).
-			Then(clientv3.OpPut(l.key, l.value, clientv3.WithLease(l.lease))).
-			Else(clientv3.OpGet(l.key)).
-			Commit()
-		if err != nil || r.Succeeded {
-			return err
-		}
-		// A member before this one may have done it without telling.
-		if kv := r.Responses[0].GetResponseRange().Kvs[0]; clientv3.LeaseID(kv.Lease) != l.lease {
-			taken = refusal(holderIn(kv.Value))
-		}
-		return nil
+		var err error
+		taken, err = l.put(ctx, c)
+		return err
 	})
 	if err == nil && taken == nil {
 		return nil
@@ -82,6 +73,31 @@ func (l *lock) take(ctx context.Context) error {
 		return taken
 	}
 	return fmt.Errorf("take lock %s: %w", l.key, err)
+}
+
+// put writes the key unless somebody has done so; a process that is known to have ended is nobody.
+func (l *lock) put(ctx context.Context, c *clientv3.Client) (*LockedError, error) {
+	for as := int64(0); ; {
+		r, err := c.Txn(ctx).
+			If(clientv3.Compare(clientv3.ModRevision(l.key), "=", as)). // 0: there is none
+			Then(clientv3.OpPut(l.key, l.value, clientv3.WithLease(l.lease))).
+			Else(clientv3.OpGet(l.key)).
+			Commit()
+		if err != nil || r.Succeeded {
+			return nil, err
+		}
+		as = 0
+		for _, kv := range r.Responses[0].GetResponseRange().Kvs {
+			holder := holderIn(kv.Value)
+			switch {
+			case clientv3.LeaseID(kv.Lease) == l.lease:
+				return nil, nil // a member before this one has done it without telling
+			case !process.Gone(holder.Process):
+				return refusal(holder), nil
+			}
+			as = kv.ModRevision
+		}
+	}
 }
 
 // grant gets the lease, unless a member before has given one.

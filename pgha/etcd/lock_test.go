@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/goleak"
 
+	"github.com/pgha/toolkit/internal/process"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/remote/remotetest"
 )
@@ -328,6 +330,46 @@ func TestLockOfTheDeadFreesItself(t *testing.T) {
 	c.free(testTTL + 2*time.Second) // etcd looks for ended leases twice a second
 	if since := time.Since(l.renewed); since < testTTL {
 		t.Errorf("free after %v", since)
+	}
+}
+
+// TestLockOfTheDeadIsTakenOver takes a lock for a process of this machine, which then ends.
+func TestLockOfTheDeadIsTakenOver(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 1)
+	c.up()
+	child := exec.Command("sleep", "1000")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	dying := anna
+	dying.Process = process.Identity(child.Process.Pid)
+	l, err := newLock(c.Options, testKey, dying, lockTTL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	bert := Holder{Name: "bert"}
+	if _, _, err := Lock(t.Context(), c.Options, testKey, bert); !errors.Is(err, ErrLocked) {
+		t.Errorf("while it runs: %v", err)
+	}
+	_ = child.Process.Kill()
+	_ = child.Wait()
+	if holder, taken, err := LockHolder(t.Context(), c.Options, testKey); taken || err != nil {
+		t.Errorf("held by %v, %v", holder, err)
+	}
+	held, unlock := c.lock(bert, lockTTL)
+	if err := l.renew(t.Context()); err == nil || !strings.Contains(err.Error(), "held by bert") {
+		t.Errorf("the dead renews: %v", err)
+	}
+	if err := l.release(t.Context()); err != nil { // what is left of it takes nothing along
+		t.Fatal(err)
+	}
+	stays(t, held, 2*time.Second)
+	if err := unlock(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -1,7 +1,6 @@
 package etcd
 
 import (
-	"flag"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -10,8 +9,6 @@ import (
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 )
-
-var update = flag.Bool("update", false, "write golden files anew")
 
 // authority makes one CA for all tests: its key takes time.
 var authority = sync.OnceValues(func() (*pki.CA, error) { return pki.NewCA("etcd of tests") })

@@ -1,12 +1,11 @@
 package etcd
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/pgha/toolkit/internal/golden"
 )
 
 // plainOptions have no targets and no certificates: enough to render.
@@ -37,19 +36,7 @@ func TestRendered(t *testing.T) {
 		"tuned.service": tuned.service(),
 		"ipv6.env":      six.environment(six.Members[0], joining),
 	} {
-		path := filepath.Join("testdata", file+".golden")
-		if *update {
-			if err := os.WriteFile(path, got, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("%s: %s", file, diff)
-		}
+		golden.Check(t, filepath.Join("testdata", file+".golden"), got)
 	}
 }
 

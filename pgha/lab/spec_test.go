@@ -2,19 +2,17 @@ package lab
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
-)
 
-var update = flag.Bool("update", false, "rewrite golden files")
+	"github.com/pgha/toolkit/internal/golden"
+)
 
 func TestSpec(t *testing.T) {
 	t.Parallel()
@@ -26,19 +24,7 @@ func TestSpec(t *testing.T) {
 		}
 		got = bytes.ReplaceAll(got, []byte(string(l.cache)), []byte("/cache"))
 		got = bytes.ReplaceAll(got, []byte("linux-"+runtime.GOARCH), []byte("linux-amd64"))
-		golden := filepath.Join("testdata", "spec-"+release+".yaml")
-		if *update {
-			if err := os.WriteFile(golden, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Error(diff)
-		}
+		golden.Check(t, filepath.Join("testdata", "spec-"+release+".yaml"), got)
 	}
 }
 

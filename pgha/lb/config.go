@@ -2,6 +2,7 @@ package lb
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"net"
@@ -70,7 +71,7 @@ func newModel(o Options) model {
 		m.ReadCheck += "?lag=" + strconv.FormatInt(o.ReadMaxLag, 10)
 	}
 	for _, b := range o.Backends {
-		def(&b.CertName, b.Name)
+		b.CertName = cmp.Or(b.CertName, b.Name)
 		m.Servers = append(m.Servers, server{
 			Name: b.Name, CertName: b.CertName, StandIn: b.Name + standIn, Track: WriteProxy + "/" + b.Name,
 			Address: net.JoinHostPort(b.Address, strconv.Itoa(o.PostgresPort)),

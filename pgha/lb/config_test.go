@@ -3,10 +3,12 @@ package lb_test
 import (
 	"errors"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/pgha/toolkit/internal/golden"
 	"github.com/pgha/toolkit/pgha/lb"
 )
 
@@ -33,7 +35,7 @@ func TestConfigGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, name+".cfg.golden", cfg)
+			golden.Check(t, filepath.Join("testdata", name+".cfg.golden"), cfg)
 			t.Run("HAProxy accepts it without a warning", func(t *testing.T) {
 				t.Parallel()
 				// -dW makes every warning an error.

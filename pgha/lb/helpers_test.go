@@ -1,8 +1,6 @@
 package lb_test
 
 import (
-	"bytes"
-	"flag"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -11,13 +9,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/pki"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // authority is one CA for all tests: what it is called doesn't show in what they check.
 var authority = sync.OnceValues(func() (*pki.CA, error) { return pki.NewCA("test Patroni REST API") })
@@ -86,21 +80,4 @@ func relocate(t *testing.T, cfg, ca []byte, dir string) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(want, got) {
-		t.Errorf("%s differs (-want +got), -update writes it anew:\n%s", path, cmp.Diff(string(want), string(got)))
-	}
 }

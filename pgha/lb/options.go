@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -153,32 +154,24 @@ func PackageNames() []string { return []string{"haproxy"} }
 func QuietUnits() []string { return []string{unitName} }
 
 func (o Options) withDefaults() Options {
-	def(&o.WritePort, 5432)
-	def(&o.ReadPort, 5433)
-	def(&o.PostgresPort, 5432)
-	def(&o.RESTPort, 8008)
-	def(&o.HealthPort, 7000)
-	def(&o.Checks.Interval, 500*time.Millisecond)
-	def(&o.Checks.Fast, 200*time.Millisecond)
-	def(&o.Checks.Down, 300*time.Millisecond)
-	def(&o.Checks.Timeout, 2*time.Second)
-	def(&o.Checks.Fall, 2)
-	def(&o.Checks.Rise, 1)
-	def(&o.ConnectTimeout, 3*time.Second)
-	def(&o.ClientTimeout, 24*time.Hour)
-	def(&o.ServerTimeout, 24*time.Hour)
-	def(&o.MaxConn, 4000)
-	def(&o.Wait, 30*time.Second)
+	o.WritePort = cmp.Or(o.WritePort, 5432)
+	o.ReadPort = cmp.Or(o.ReadPort, 5433)
+	o.PostgresPort = cmp.Or(o.PostgresPort, 5432)
+	o.RESTPort = cmp.Or(o.RESTPort, 8008)
+	o.HealthPort = cmp.Or(o.HealthPort, 7000)
+	o.Checks.Interval = cmp.Or(o.Checks.Interval, 500*time.Millisecond)
+	o.Checks.Fast = cmp.Or(o.Checks.Fast, 200*time.Millisecond)
+	o.Checks.Down = cmp.Or(o.Checks.Down, 300*time.Millisecond)
+	o.Checks.Timeout = cmp.Or(o.Checks.Timeout, 2*time.Second)
+	o.Checks.Fall = cmp.Or(o.Checks.Fall, 2)
+	o.Checks.Rise = cmp.Or(o.Checks.Rise, 1)
+	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, 3*time.Second)
+	o.ClientTimeout = cmp.Or(o.ClientTimeout, 24*time.Hour)
+	o.ServerTimeout = cmp.Or(o.ServerTimeout, 24*time.Hour)
+	o.MaxConn = cmp.Or(o.MaxConn, 4000)
+	o.Wait = cmp.Or(o.Wait, 30*time.Second)
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
 	return o
-}
-
-// def replaces a zero value.
-func def[T comparable](v *T, value T) {
-	var zero T
-	if *v == zero {
-		*v = value
-	}
 }

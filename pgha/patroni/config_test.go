@@ -2,11 +2,14 @@ package patroni
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pgha/toolkit/internal/golden"
 )
 
 func TestConfig(t *testing.T) {
@@ -46,7 +49,7 @@ func TestConfig(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, name, got)
+			golden.Check(t, filepath.Join("testdata", name), got)
 			again, err := Config(o.options, o.options.Members[o.member])
 			if err != nil || string(again) != string(got) {
 				t.Errorf("rendered twice, it differs (%v)", err)

@@ -57,7 +57,7 @@ type FailoverResult struct {
 // when the lock of the old leader has run out. When the targets only plan, the change is reported and nothing happens.
 func Failover(ctx context.Context, o Options, fo FailoverOptions) (FailoverResult, error) {
 	o = o.withDefaults()
-	setDefault(&fo.Timeout, o.Wait+o.TTL)
+	fo.Timeout = cmp.Or(fo.Timeout, o.Wait+o.TTL)
 	o.Wait = fo.Timeout
 	var result FailoverResult
 	err := within(ctx, fo.Timeout, "failover", func(ctx context.Context) (err error) {

@@ -1,6 +1,7 @@
 package patroni
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -172,24 +173,24 @@ type Options struct {
 
 // withDefaults returns o with every empty field filled in. The receiver's slices and maps are not changed.
 func (o Options) withDefaults() Options {
-	setDefault(&o.Scope, "postgresql-cluster")
-	setDefault(&o.Namespace, "/service/")
-	setDefault(&o.Superuser.Username, "postgres")
-	setDefault(&o.Replication.Username, "replicator")
-	setDefault(&o.Rewind.Username, "rewind_user")
-	setDefault(&o.BinDir, fmt.Sprintf("/usr/lib/postgresql/%d/bin", o.PostgreSQLVersion))
-	setDefault(&o.DataDir, "/var/lib/postgresql/data")
-	setDefault(&o.ListenPort, 5432)
-	setDefault(&o.RESTPort, 8008)
-	setDefault(&o.TTL, 30*time.Second)
-	setDefault(&o.LoopWait, 10*time.Second)
-	setDefault(&o.RetryTimeout, 10*time.Second)
-	setDefault(&o.MaximumLagOnFailover, 1<<20)
-	setDefault(&o.SynchronousMode, SynchronousOff)
-	setDefault(&o.Encoding, "UTF8")
-	setDefault(&o.Locale, "C.UTF-8")
-	setDefault(&o.Watchdog, WatchdogAutomatic)
-	setDefault(&o.Wait, 2*time.Minute)
+	o.Scope = cmp.Or(o.Scope, "postgresql-cluster")
+	o.Namespace = cmp.Or(o.Namespace, "/service/")
+	o.Superuser.Username = cmp.Or(o.Superuser.Username, "postgres")
+	o.Replication.Username = cmp.Or(o.Replication.Username, "replicator")
+	o.Rewind.Username = cmp.Or(o.Rewind.Username, "rewind_user")
+	o.BinDir = cmp.Or(o.BinDir, fmt.Sprintf("/usr/lib/postgresql/%d/bin", o.PostgreSQLVersion))
+	o.DataDir = cmp.Or(o.DataDir, "/var/lib/postgresql/data")
+	o.ListenPort = cmp.Or(o.ListenPort, 5432)
+	o.RESTPort = cmp.Or(o.RESTPort, 8008)
+	o.TTL = cmp.Or(o.TTL, 30*time.Second)
+	o.LoopWait = cmp.Or(o.LoopWait, 10*time.Second)
+	o.RetryTimeout = cmp.Or(o.RetryTimeout, 10*time.Second)
+	o.MaximumLagOnFailover = cmp.Or(o.MaximumLagOnFailover, 1<<20)
+	o.SynchronousMode = cmp.Or(o.SynchronousMode, SynchronousOff)
+	o.Encoding = cmp.Or(o.Encoding, "UTF8")
+	o.Locale = cmp.Or(o.Locale, "C.UTF-8")
+	o.Watchdog = cmp.Or(o.Watchdog, WatchdogAutomatic)
+	o.Wait = cmp.Or(o.Wait, 2*time.Minute)
 	if len(o.ApplicationCIDRs) == 0 {
 		o.ApplicationCIDRs = []string{"0.0.0.0/0"}
 	}
@@ -206,15 +207,8 @@ func (o Options) withDefaults() Options {
 
 func (m Member) withDefaults() Member {
 	if m.Target != nil {
-		setDefault(&m.Name, m.Target.Name)
-		setDefault(&m.Address, m.Target.Address)
+		m.Name = cmp.Or(m.Name, m.Target.Name)
+		m.Address = cmp.Or(m.Address, m.Target.Address)
 	}
 	return m
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }

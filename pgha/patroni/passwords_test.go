@@ -1,10 +1,13 @@
 package patroni
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgpassfile"
+
+	"github.com/pgha/toolkit/internal/golden"
 )
 
 // TestPassFile has the file read by the parser of pgx, which follows libpq's rules.
@@ -34,7 +37,7 @@ func TestRolesSQL(t *testing.T) {
 	t.Parallel()
 	o := plainOptions().withDefaults()
 	o.Superuser.Username, o.Rewind.Username = "admin", "o'Rewind"
-	golden(t, "roles.sql", []byte(o.rolesSQL()))
+	golden.Check(t, filepath.Join("testdata", "roles.sql"), []byte(o.rolesSQL()))
 }
 
 // TestPasswordsLieWhereTheyMust looks through everything that is written to the hosts.

@@ -1,6 +1,7 @@
 package patroni
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -51,7 +52,7 @@ func setPause(ctx context.Context, o Options, po PauseOptions, pause bool) (Paus
 		verb = "pause"
 	}
 	o = o.withDefaults()
-	setDefault(&po.Timeout, o.Wait)
+	po.Timeout = cmp.Or(po.Timeout, o.Wait)
 	var result PauseResult
 	err := within(ctx, po.Timeout, verb, func(ctx context.Context) (err error) {
 		result, err = NewClient(o).setPause(ctx, po, pause)

@@ -1,6 +1,7 @@
 package patroni
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -59,7 +60,7 @@ type ReinitializeResult struct {
 // is reported and nothing happens.
 func Reinitialize(ctx context.Context, o Options, ro ReinitializeOptions) (ReinitializeResult, error) {
 	o = o.withDefaults()
-	setDefault(&ro.Timeout, reinitializeTimeout)
+	ro.Timeout = cmp.Or(ro.Timeout, reinitializeTimeout)
 	var result ReinitializeResult
 	err := within(ctx, ro.Timeout, "reinitialize "+ro.Member, func(ctx context.Context) (err error) {
 		result, err = NewClient(o).reinitialize(ctx, ro)

@@ -1,6 +1,7 @@
 package patroni
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -103,7 +104,7 @@ func (e *RestartError) Hint() string {
 // happens. With nothing to restart it does nothing.
 func Restart(ctx context.Context, o Options, ro RestartOptions) (RestartResult, error) {
 	o = o.withDefaults()
-	setDefault(&ro.Timeout, o.Wait)
+	ro.Timeout = cmp.Or(ro.Timeout, o.Wait)
 	o.Wait = ro.Timeout
 	result, err := NewClient(o).restart(ctx, ro)
 	if err != nil {

@@ -1,6 +1,7 @@
 package patroni
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -59,7 +60,7 @@ type SetConfigResult struct {
 // reported and nothing happens.
 func SetConfig(ctx context.Context, o Options, so SetConfigOptions) (SetConfigResult, error) {
 	o = o.withDefaults()
-	setDefault(&so.Timeout, o.Wait)
+	so.Timeout = cmp.Or(so.Timeout, o.Wait)
 	var result SetConfigResult
 	err := within(ctx, so.Timeout, "change configuration", func(ctx context.Context) (err error) {
 		result, err = NewClient(o).setConfig(ctx, so)

@@ -1,6 +1,7 @@
 package patroni
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,7 +26,7 @@ const strandedAfter = 30 * time.Second
 // FindStranded watches the cluster for so long and returns the members that Stranded reports the whole time. 0 means 30 s.
 // It returns early when there are none. Changes nothing. Errors match ErrUnavailable, or are ctx's.
 func FindStranded(ctx context.Context, o Options, during time.Duration) ([]StrandedMember, error) {
-	setDefault(&during, strandedAfter)
+	during = cmp.Or(during, strandedAfter)
 	c := NewClient(o)
 	start := time.Now()
 	var stranded []StrandedMember

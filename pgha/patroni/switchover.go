@@ -55,7 +55,7 @@ type SwitchoverResult struct {
 // is deleted again. When the targets only plan, the change is reported and nothing happens.
 func Switchover(ctx context.Context, o Options, so SwitchoverOptions) (SwitchoverResult, error) {
 	o = o.withDefaults()
-	setDefault(&so.Timeout, o.Wait)
+	so.Timeout = cmp.Or(so.Timeout, o.Wait)
 	o.Wait = so.Timeout
 	var result SwitchoverResult
 	err := within(ctx, so.Timeout, "switchover", func(ctx context.Context) (err error) {

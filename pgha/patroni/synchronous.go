@@ -1,6 +1,7 @@
 package patroni
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -42,7 +43,7 @@ func SetSynchronous(ctx context.Context, o Options, mode SynchronousMode, nodes 
 func (c *Client) setSynchronous(ctx context.Context, mode SynchronousMode, nodes int) (SynchronousResult, error) {
 	start := time.Now()
 	if mode != SynchronousOff {
-		setDefault(&nodes, 1)
+		nodes = cmp.Or(nodes, 1)
 	}
 	result := SynchronousResult{Mode: mode, Nodes: nodes}
 	patch, err := synchronousPatch(mode, nodes)

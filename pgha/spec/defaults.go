@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -39,9 +40,9 @@ const defaultEtcdVersion = "3.6.10"
 
 // derive fills in the defaults that depend on other fields. A zero that stands in the file is kept, for check to refuse.
 func (s *Spec) derive(d *decoder) {
-	setDefault(&s.StateDir, s.Cluster+".state")
+	s.StateDir = cmp.Or(s.StateDir, s.Cluster+".state")
 	if s.Etcd.Source != SourceDistribution {
-		setDefault(&s.Etcd.Version, defaultEtcdVersion)
+		s.Etcd.Version = cmp.Or(s.Etcd.Version, defaultEtcdVersion)
 	}
 	if s.PostgreSQL.Source == SourceMirror && len(s.PostgreSQL.Repository.Components) == 0 {
 		s.PostgreSQL.Repository.Components = []string{"main"}
@@ -58,7 +59,7 @@ func (s *Spec) derive(d *decoder) {
 // fill sets a field that is zero and not in the file.
 func fill[T comparable](d *decoder, field string, target *T, value T) {
 	if _, given := d.at[field]; !given {
-		setDefault(target, value)
+		*target = cmp.Or(*target, value)
 	}
 }
 
@@ -68,7 +69,7 @@ func (s *Spec) deriveHosts(d *decoder) {
 		h := &s.Hosts[i]
 		switch h.Role {
 		case RoleDatabase:
-			setDefault(&h.Member, h.Name)
+			h.Member = cmp.Or(h.Member, h.Name)
 		case RoleBalancer:
 			fill(d, element("hosts", i)+".priority", &h.Priority, 100-10*balancers)
 			balancers++

@@ -1,5 +1,7 @@
 package spec
 
+import "cmp"
+
 // Role is what a host is for.
 type Role string
 
@@ -59,19 +61,12 @@ type HostSSH struct {
 // is used; HostKey is "" where none is given.
 func (s *Spec) SSHOf(h Host) HostSSH {
 	o := h.SSH
-	setDefault(&o.User, s.SSH.User)
-	setDefault(&o.Port, s.SSH.Port)
-	setDefault(&o.Jump, s.SSH.Jump)
-	setDefault(&o.Address, h.Address)
+	o.User = cmp.Or(o.User, s.SSH.User)
+	o.Port = cmp.Or(o.Port, s.SSH.Port)
+	o.Jump = cmp.Or(o.Jump, s.SSH.Jump)
+	o.Address = cmp.Or(o.Address, h.Address)
 	if o.Jump == NoJump {
 		o.Jump = ""
 	}
 	return o
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }

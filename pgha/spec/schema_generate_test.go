@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pgha/toolkit/internal/golden"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -351,7 +352,7 @@ func (g *generator) translate(t reflect.Type, word string, lead bool) string {
 // TestSchemaIsUpToDate compares schema.json with what the source says; -update writes it.
 func TestSchemaIsUpToDate(t *testing.T) {
 	want := generateSchema(t)
-	if *update {
+	if golden.Update() {
 		if err := os.WriteFile("schema.json", want, 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package spec_test
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,10 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pgha/toolkit/internal/golden"
 	"github.com/pgha/toolkit/pgha/spec"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // files are what the specs under test name, with their modes.
 var files = []struct {
@@ -63,8 +61,8 @@ func folder(t *testing.T) string {
 // TestWrong goes through testdata/wrong.txtar: every second file is what Parse says of the one before it.
 func TestWrong(t *testing.T) {
 	t.Parallel()
-	const golden = "testdata/wrong.txtar"
-	text, err := os.ReadFile(golden)
+	const archive = "testdata/wrong.txtar"
+	text, err := os.ReadFile(archive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,15 +78,15 @@ func TestWrong(t *testing.T) {
 			}
 			checkErrors(t, err)
 			got := strings.ReplaceAll(err.Error(), dir+"/", "") + "\n"
-			if *update {
+			if golden.Update() {
 				*want = got
 			} else if diff := cmp.Diff(*want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
 	}
-	if *update {
-		if err := os.WriteFile(golden, []byte(unsplit(parts)), 0o644); err != nil {
+	if golden.Update() {
+		if err := os.WriteFile(archive, []byte(unsplit(parts)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

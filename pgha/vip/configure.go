@@ -1,6 +1,7 @@
 package vip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func (o Options) configure(ctx context.Context) error {
 		return err
 	}
 	for i := range o.Balancers {
-		def(&o.Balancers[i].Interface, before[i].Interface)
+		o.Balancers[i].Interface = cmp.Or(o.Balancers[i].Interface, before[i].Interface)
 	}
 	wishes := make([][]remote.Resource, len(o.Balancers))
 	needs := make([]remote.Changes, len(o.Balancers))

@@ -1,6 +1,7 @@
 package vip
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -79,31 +80,23 @@ func (o Options) withDefaults() Options {
 	balancers := make([]Balancer, len(o.Balancers))
 	for i, b := range o.Balancers {
 		if b.Target != nil {
-			def(&b.Name, b.Target.Name)
-			def(&b.Address, b.Target.Address)
+			b.Name = cmp.Or(b.Name, b.Target.Name)
+			b.Address = cmp.Or(b.Address, b.Target.Address)
 		}
-		def(&b.Priority, 100-10*i)
+		b.Priority = cmp.Or(b.Priority, 100-10*i)
 		balancers[i] = b
 	}
 	o.Balancers = balancers
-	def(&o.PrefixLen, o.Address.BitLen())
-	def(&o.RouterID, 51)
-	def(&o.AdvertInterval, 200*time.Millisecond)
-	def(&o.CheckPort, 7000)
-	def(&o.CheckInterval, time.Second)
-	def(&o.Fall, 1)
-	def(&o.Rise, 2)
-	def(&o.Wait, 20*time.Second)
+	o.PrefixLen = cmp.Or(o.PrefixLen, o.Address.BitLen())
+	o.RouterID = cmp.Or(o.RouterID, 51)
+	o.AdvertInterval = cmp.Or(o.AdvertInterval, 200*time.Millisecond)
+	o.CheckPort = cmp.Or(o.CheckPort, 7000)
+	o.CheckInterval = cmp.Or(o.CheckInterval, time.Second)
+	o.Fall = cmp.Or(o.Fall, 1)
+	o.Rise = cmp.Or(o.Rise, 2)
+	o.Wait = cmp.Or(o.Wait, 20*time.Second)
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
 	return o
-}
-
-// def replaces a zero value.
-func def[T comparable](v *T, value T) {
-	var zero T
-	if *v == zero {
-		*v = value
-	}
 }

@@ -3,7 +3,6 @@ package vip_test
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -13,12 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/pgha/toolkit/internal/golden"
 	"github.com/pgha/toolkit/pgha/vip"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // reference are the balancers of the reference procedure.
 func reference() vip.Options {
@@ -57,19 +53,7 @@ func TestConfigGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join("testdata", name+".conf.golden")
-			if *update {
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(want, got) {
-				t.Errorf("%s differs (-want +got), -update writes it anew:\n%s", path, cmp.Diff(string(want), string(got)))
-			}
+			golden.Check(t, filepath.Join("testdata", name+".conf.golden"), got)
 			t.Run("keepalived accepts it", func(t *testing.T) {
 				t.Parallel()
 				if out, err := keepalivedTest(t, got, o.Balancers[c.balancer]); err != nil {

@@ -159,7 +159,8 @@ StartLimitIntervalSec=0
 # The package allows 30 seconds for everything. A shutdown checkpoint may take minutes, and so may the wait for etcd at boot.
 TimeoutSec=300
 Restart=always
-RestartSec=2
+# To the balancers a member without Patroni is down, so every moment counts.
+RestartSec=500ms
 # The kernel shall rather kill a backend than Patroni or the postmaster; the postmaster puts its children back to 0.
 OOMScoreAdjust=-900
 Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj

@@ -42,6 +42,8 @@ var drifts = []drift{
 	{"patroni not started at boot", "postgres-01", "systemctl disable --quiet patroni", []string{"unit patroni.service"}},
 	{"the callback made useless", "postgres-02", "echo 'exit 1' > /usr/local/lib/pgha/move-etcd-leader", []string{"file /usr/local/lib/pgha/move-etcd-leader"}},
 	{"a package removed", "postgres-03", "dpkg --force-depends -r python3-dnspython", []string{"package python3-dnspython"}},
+	{"etcd of another version", "postgres-02", "rm /usr/local/bin/etcd; printf '#!/bin/sh\\necho etcd Version: 3.5.0\\n' >/usr/local/bin/etcd; chmod 0755 /usr/local/bin/etcd", nil},
+	{"the user of keepalived's check removed", "haproxy-03", "userdel -f keepalived_script", []string{"user keepalived_script"}},
 	{"the watcher of PostgreSQL edited", "postgres-03", "echo '# by hand' >> /usr/local/lib/pgha/watch-postgresql", []string{"file /usr/local/lib/pgha/watch-postgresql", "unit pgha-watch.service"}},
 	{"needrestart may restart the cluster", "postgres-01", "rm /etc/needrestart/conf.d/pgha.conf", []string{"file /etc/needrestart/conf.d/pgha.conf"}},
 	{"clusters are made at install", "postgres-02", "rm /etc/postgresql-common/createcluster.d/pgha.conf", []string{"file /etc/postgresql-common/createcluster.d/pgha.conf"}},

@@ -17,19 +17,17 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// TestOperations provisions six hosts once and then tries every verb that operates a cluster. Each subtest asks the
+// part is a piece of a test on one lab.
+type part struct {
+	name string
+	run  func(*testing.T, site)
+}
+
+// TestOperations provisions six hosts once and then tries every verb that operates a running cluster. Each subtest asks the
 // cluster itself what became of it, with Patroni's own tool and psql on the hosts, and leaves it healthy.
 func TestOperations(t *testing.T) {
 	t.Parallel()
-	l := startLab(t, lab.Options{Name: "e2e-operations"})
-	s := newSite(t, l, func(text string) string { return text + "timezone: Etc/UTC\npatroni: {profile: fast}\n" })
-	testFreshPlan(t, s)
-	s.apply(t, pgha.ApplyOptions{})
-	s.awaitHealthy(t)
-	for _, sub := range []struct {
-		name string
-		run  func(*testing.T, site)
-	}{
+	runParts(t, lab.Options{Name: "e2e-operations"}, []part{
 		{"switchover", testSwitchover},
 		{"switchover refused", testSwitchoverRefused},
 		{"scheduled switchover", testScheduledSwitchover},
@@ -37,7 +35,6 @@ func TestOperations(t *testing.T) {
 		{"reload", testReload},
 		{"restart", testRestart},
 		{"reinit", testReinit},
-		{"rolled", testRolled},
 		{"rotate", testRotate},
 		{"rotate the REST authority", testRotateREST},
 		{"stranded replica", testStranded},
@@ -51,16 +48,35 @@ func TestOperations(t *testing.T) {
 		{"power of the leader", testLeaderPower},
 		{"failover", testFailover},
 		{"switchovers in a row", testSwitchoversInARow},
-		{"killed", testKilled},
 		{"trail", testTrail},
+	})
+}
+
+// TestUpkeep does the same with what keeps a cluster as its specification says, with operators who are killed, and with
+// whole hosts: plans and drift, rolled changes, stop, start, reboot, reset.
+func TestUpkeep(t *testing.T) {
+	t.Parallel()
+	runParts(t, lab.Options{Name: "e2e-upkeep"}, []part{
+		{"rolled", testRolled},
+		{"killed", testKilled},
 		{"drift", testDrift},
 		{"stale plan", testStalePlan},
 		{"power", testPower},
 		{"reset", testReset},
-	} {
-		t.Run(sub.name, func(t *testing.T) {
+	})
+}
+
+// runParts provisions a lab and runs the parts on it, one after the other.
+func runParts(t *testing.T, options lab.Options, parts []part) {
+	t.Helper()
+	s := newSite(t, startLab(t, options), func(text string) string { return text + "timezone: Etc/UTC\npatroni: {profile: fast}\n" })
+	testFreshPlan(t, s)
+	s.apply(t, pgha.ApplyOptions{})
+	s.awaitHealthy(t)
+	for _, p := range parts {
+		t.Run(p.name, func(t *testing.T) {
 			s.awaitHealthy(t)
-			sub.run(t, s)
+			p.run(t, s)
 			s.awaitHealthy(t)
 		})
 	}

@@ -22,6 +22,24 @@ func restarted(r RestartResult) string {
 	return strings.Join(names, " ")
 }
 
+// TestRestartAfterAnother meets the restart of a run that was killed: what it began is still going on.
+func TestRestartAfterAnother(t *testing.T) {
+	t.Parallel()
+	o := fullOptions(t)
+	f := newFakePatroni(t, o)
+	busy := 2
+	f.on["POST /restart"] = func(w http.ResponseWriter, _ string, _ map[string]any) bool {
+		if busy--; busy >= 0 {
+			http.Error(w, "restart already in progress", http.StatusServiceUnavailable)
+		}
+		return busy >= 0
+	}
+	result, err := Restart(t.Context(), o, RestartOptions{Members: []string{second}})
+	if err != nil || restarted(result) != second || len(f.asked()) != 3 {
+		t.Errorf("%q %v, asked %q", restarted(result), err, f.asked())
+	}
+}
+
 func TestRestartChoosesAndOrders(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -32,7 +32,10 @@ func (c *Client) restartOne(ctx context.Context, m MemberState, ro RestartOption
 	defer cancel() // of the request: Patroni goes on without a listener
 	c.options.Progress(fmt.Sprintf("restarting PostgreSQL on %s (%s)", m.Name, m.Role))
 	w := restartWatch{client: c, member: m.Name, before: before, start: time.Now()}
-	w.request = c.background(ctx, target, http.MethodPost, "/restart", map[string]any{})
+	w.ask = func() <-chan answered {
+		return c.background(ctx, target, http.MethodPost, "/restart", map[string]any{})
+	}
+	w.request = w.ask()
 	if err := poll(ctx, ro.Timeout, m.Name+" to be back", w.look); err != nil {
 		return done, err
 	}
@@ -46,8 +49,10 @@ type restartWatch struct {
 	client  *Client
 	member  string
 	before  NodeState
+	ask     func() <-chan answered
 	request <-chan answered
 	start   time.Time
+	askNext time.Time // after another restart; zero when there is none
 
 	failed          error     // what Patroni said against it
 	failedAt        time.Time // when
@@ -56,10 +61,14 @@ type restartWatch struct {
 	woken           time.Time
 	pending         []string
 	stopped, backUp bool
+	another         bool // a restart by somebody else was under way
 }
 
 // look asks whether the member is back: first itself, then the cluster.
 func (w *restartWatch) look(ctx context.Context) (bool, string, error) {
+	if !w.askNext.IsZero() && !time.Now().Before(w.askNext) {
+		w.request, w.askNext = w.ask(), time.Time{}
+	}
 	if err := w.hear(); err != nil {
 		return false, "", err
 	}
@@ -88,6 +97,15 @@ func (w *restartWatch) hear() error {
 		w.request = nil
 		if a.err != nil {
 			return a.err
+		}
+		if !a.response.good() && strings.Contains(a.response.Body, "restart already in progress") {
+			// Somebody else's, or that of a run that was killed. If PostgreSQL has yet to stop for it, it is as good as this one.
+			if !w.another {
+				w.client.options.Progress("another restart of " + w.member + " is under way; asking again when it is over")
+			}
+			w.another = true
+			w.askNext = time.Now().Add(wakeEvery)
+			return nil
 		}
 		if !a.response.good() && !a.response.uncertain() {
 			return a.response.err()

@@ -46,7 +46,8 @@ func checkUnits(ctx context.Context, c *Cluster) (string, error) {
 				return err
 			}
 			for i, answer := range strings.Fields(string(res[0].Stdout)) {
-				if answer != "active" && answer != "enabled" {
+				// Patroni says that it is reloading until the next round of its loop.
+				if !slices.Contains([]string{"active", "reloading", "enabled"}, answer) {
 					return fmt.Errorf("%s is %s", units[i], answer)
 				}
 			}

@@ -213,7 +213,10 @@ func (f Facts) balancers() []*Host { return f.withRole(spec.RoleBalancer) }
 func (f Facts) answering() []*Host { return append(f.balancers(), f.databases()...) }
 
 // active tells whether systemd has a unit up.
-func (h *Host) active(unit string) bool { return h.Units[unit].Active == "active" }
+func (h *Host) active(unit string) bool {
+	state := h.Units[unit].Active
+	return state == "active" || state == "reloading"
+}
 
 // primary returns the host whose PostgreSQL takes writes, nil when there is none or more than one.
 func (f Facts) primary() *Host {

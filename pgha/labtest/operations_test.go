@@ -287,6 +287,8 @@ func testReload(t *testing.T, s site) {
 		return got == "12345ms", got
 	})
 	s.refused(t, other, "reload", other+"x")
+	s.verb(t, nil, "reload")
+	s.verify(t) // while systemd still says of Patroni that it is reloading
 }
 
 func testRestart(t *testing.T, s site) {

@@ -28,8 +28,8 @@ const lockTTL = 15 * time.Second
 // 15 s. It is renewed and looked at every second; any member will do for that, so the death of one costs nothing as long
 // as the others have a quorum. When ctx ends the lock stays: what has to be put in order is still done under it.
 //
-// A process that dies keeps the lock for 15 s more; on the machine where it ran it can be taken over at once. Like every lock with a time limit it does not stop work that was
-// frozen for longer than that and goes on before it notices.
+// A process that dies keeps the lock for 15 s more; on the machine where it ran it can be taken over at once. Like every
+// lock with a time limit it does not stop work that was frozen for longer than that and goes on before it notices.
 //
 // unlock gives the lock back, also when ctx is over, in some 10 s at the most; held is over then. It returns what
 // matches ErrLockLost if the lock was lost before. Calling it again does nothing and returns the same. It has to be
@@ -92,7 +92,8 @@ func newLock(o Options, key string, h Holder, ttl time.Duration) (*lock, error) 
 	return &lock{Options: o.withDefaults(), key: key, value: string(value), ttl: ttl}, nil
 }
 
-// LockHolder tells who holds the lock at key; false if nobody does, or one whose process is known to have ended. ErrUnhealthy as with Lock.
+// LockHolder tells who holds the lock at key; false if nobody does, or one whose process is known to have ended.
+// ErrUnhealthy as with Lock.
 func LockHolder(ctx context.Context, o Options, key string) (Holder, bool, error) {
 	l, err := newLock(o, key, Holder{}, lockTTL)
 	if err != nil {

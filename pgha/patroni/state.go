@@ -146,7 +146,7 @@ type NodeState struct {
 	ClusterUnlocked bool
 	// FailsafeActive says that the DCS is out of reach and the primary goes on by consent of all members.
 	FailsafeActive bool
-	// LastSeen is when the member last read the DCS, by its host's clock in whole seconds; zero before Patroni 2.1.
+	// LastSeen is when the member last read the DCS, by its host's clock in whole seconds; zero where Patroni does not tell.
 	LastSeen time.Time
 	// WatchdogFailed says that a required watchdog could not be armed.
 	WatchdogFailed bool

@@ -15,14 +15,15 @@ import (
 // wakeEvery is how often Bootstrap and the verbs ask Patroni not to sleep out its loop_wait while something is awaited.
 const wakeEvery = time.Second
 
-// Bootstrap does what Install does, brings the cluster up and waits until it is healthy: a leader that runs, and every other member streaming on the leader's timeline.
+// Bootstrap does what Install does, brings the cluster up and waits until it is healthy: a leader that runs, and every
+// other member streaming on the leader's timeline.
 //
 // All members are started at once, so that they load while the first one makes the cluster: only the first has a
 // bootstrap section, so no other can initialize it. A running Patroni whose files changed is told to reload; it is never
 // restarted. Running members take turns, replicas first and the leader last: the next one begins once the one before is
 // healthy with its new configuration, and those behind one that fails are left as they were. Then the dynamic configuration
-// is brought in line (SyncConfig), and settings that wait for a restart of
-// PostgreSQL are told through Progress: restarting is the operator's decision.
+// is brought in line (SyncConfig), and settings that wait for a restart of PostgreSQL are told through Progress: restarting
+// is the operator's decision.
 //
 // Safe to repeat, and after an interruption too; on a healthy cluster that is as the options say it changes nothing. When
 // the targets only plan, the differences are reported and nothing is waited for. Errors match ErrInvalid, ErrTimeout

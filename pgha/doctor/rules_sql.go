@@ -100,10 +100,9 @@ func retention(f Facts) []Finding {
 				Title:       "nobody reads replication slot " + s.Name,
 				Consequence: "WAL is kept for it until max_slot_wal_keep_size, or until the disk is full",
 				Evidence:    []string{fmt.Sprintf("%s slot, WAL status %q, keeps %s", s.Type, s.Status, bytesize.Text(s.Kept))},
-				Advice:      "if its reader is gone for good, take the slot out of the configuration (slots) and drop it",
-				Remedy:      on(h.Name, psql(f, fmt.Sprintf("SELECT pg_drop_replication_slot('%s')", s.Name)))}
+				Advice:      dropByHand(f, h, s)}
 			if m := f.slotMember(s.Name); m != nil {
-				found.Subject, found.Remedy = slotOf(m.Name), nil
+				found.Subject = slotOf(m.Name)
 				found.Advice = "it belongs to member " + m.Member + ", which does not stream"
 			}
 			if s.Status == "lost" {
@@ -113,6 +112,13 @@ func retention(f Facts) []Finding {
 		}
 	}
 	return list
+}
+
+// dropByHand says how to drop a slot that no member owns. Only its owner, a backup tool or a subscriber, knows whether it is
+// still needed: no remedy drops it, and the operator names it.
+func dropByHand(f Facts, h *Host, s Slot) string {
+	return fmt.Sprintf("no member of the cluster owns it: ask whoever made it, such as a backup tool or a subscriber. If its reader is gone for good, "+
+		"take it out of the dynamic configuration (slots) if it stands there, then on %s: %s", h.Name, psql(f, fmt.Sprintf("SELECT pg_drop_replication_slot('%s')", s.Name)))
 }
 
 // slotMember is the member whose slot has this name: Patroni replaces what may not stand in one.

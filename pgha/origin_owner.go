@@ -50,7 +50,7 @@ func ownerOf(ch PlannedChange) (owner, from string) {
 		return "patroni", specPath(ch.Name)
 	}
 	for _, p := range possessions {
-		isPath := strings.HasPrefix(p.prefix, "/") && (ch.Kind == "file" || ch.Kind == "directory")
+		isPath := strings.HasPrefix(p.prefix, "/") && (ch.Kind == "file" || ch.Kind == "directory" || ch.Kind == "copy")
 		if (isPath || p.kind == ch.Kind) && strings.HasPrefix(ch.Name, p.prefix) {
 			return p.owner, p.from
 		}

@@ -14,7 +14,9 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 )
 
-// File is a file with exactly this content, mode and owner.
+// File is a file with exactly this content, mode and owner. When the content says that pgha wrote it, and what it replaces
+// was written by neither pgha nor a package, a copy of that is kept beside it as PATH.pgha-orig-TIME, with the time of its
+// last change; the copy is a change of its own.
 type File struct {
 	FileMeta
 	Content []byte
@@ -25,8 +27,13 @@ type File struct {
 	Validate func(path string) Cmd
 }
 
-func (f File) String() string         { return "file " + f.Path }
-func (f File) questions(q *questions) { q.paths.add(f.Path) }
+func (f File) String() string { return "file " + f.Path }
+func (f File) questions(q *questions) {
+	q.paths.add(f.Path)
+	if f.signs() {
+		q.signed.add(f.Path)
+	}
+}
 func (f File) settle(ctx context.Context, t *Target, seen *observation, _ Changes) (Changes, error) {
 	meta, err := f.complete()
 	if err != nil {
@@ -50,10 +57,14 @@ func (f File) settle(ctx context.Context, t *Target, seen *observation, _ Change
 			return nil, err
 		}
 	}
-	if err := f.put(ctx, t, meta); err != nil {
+	kept, err := f.keep(ctx, t, seen)
+	if err != nil {
 		return nil, err
 	}
-	return Changes{change}, nil
+	if err := f.put(ctx, t, meta); err != nil {
+		return kept, err
+	}
+	return append(kept, change), nil
 }
 
 // put writes the file, by way of its validation if it has one.

@@ -19,7 +19,7 @@ type Host struct {
 // Change is one thing that Ensure or Do changed on a host, or would have changed when planning.
 type Change struct {
 	Host string
-	// Kind is what was changed: "file", "directory", "user", "package", "unit", "command".
+	// Kind is what was changed: "file", "copy", "directory", "user", "package", "unit", "command".
 	Kind string
 	// Name is which one: a path, a package, a unit, ...
 	Name string

@@ -1,0 +1,33 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"time"
+)
+
+//go:embed foreign.sh
+var foreignScript string
+
+// signed is what every file that pgha writes, and that has room for a comment, says near its beginning.
+var signed = []byte("ritten by pgha")
+
+// signs reports whether the new content says who wrote it. Only then does its absence from the old one tell anything:
+// certificates and keys carry no signature.
+func (f File) signs() bool { return bytes.Contains(f.Content[:min(len(f.Content), 1024)], signed) }
+
+// keep saves a copy of a file that neither pgha nor a package wrote beside it, before File replaces it. The name holds the
+// moment at which the file last changed, so that a plan names the same copy as the apply that follows it, and a second run
+// makes no second copy.
+func (f File) keep(ctx context.Context, t *Target, seen *observation) (Changes, error) {
+	if !seen.foreign[f.Path] {
+		return nil, nil
+	}
+	was := seen.files[f.Path]
+	kept := f.Path + ".pgha-orig-" + time.Unix(int64(was.changed), 0).UTC().Format("20060102T150405Z")
+	if err := t.mutate(ctx, "cp", "-a", "--", f.Path, kept); err != nil {
+		return nil, err
+	}
+	return Changes{{Kind: "copy", Name: kept, Action: "kept: " + f.Path + " was written by somebody else", Was: nil}}, nil
+}

@@ -31,26 +31,26 @@ func (find finder) all(hosts []spec.Host) ([]*remote.Target, error) {
 	return targets, nil
 }
 
-func (r *Run) databases() ([]*remote.Target, error) { return finder(r.Target).all(r.Spec.Databases()) }
-func (r *Run) balancers() ([]*remote.Target, error) { return finder(r.Target).all(r.Spec.Balancers()) }
-func (r *Run) planning() bool {
+func (r *job) databases() ([]*remote.Target, error) { return finder(r.Target).all(r.Spec.Databases()) }
+func (r *job) balancers() ([]*remote.Target, error) { return finder(r.Target).all(r.Spec.Balancers()) }
+func (r *job) planning() bool {
 	ts := r.Targets()
 	return r.dryRun || len(ts) > 0 && ts[0].Planning()
 }
 
-func (r *Run) etcdOptions() (etcd.Options, error) {
+func (r *job) etcdOptions() (etcd.Options, error) {
 	o, err := r.Cluster.etcdOptionsFor(r.Target)
 	o.Progress = r.Progress
 	return o, err
 }
 
-func (r *Run) patroniOptions() (patroni.Options, error) {
+func (r *job) patroniOptions() (patroni.Options, error) {
 	o, err := r.Cluster.patroniOptionsFor(r.Target)
 	o.Progress = r.Progress
 	return o, err
 }
 
-func (r *Run) lbOptions() (lb.Options, error) {
+func (r *job) lbOptions() (lb.Options, error) {
 	o, err := r.Cluster.lbOptionsFor(r.Target)
 	o.Progress = r.Progress
 	o.Last = func(ctx context.Context) string {
@@ -65,7 +65,7 @@ func (r *Run) lbOptions() (lb.Options, error) {
 	return o, err
 }
 
-func (r *Run) vipOptions() (vip.Options, bool, error) {
+func (r *job) vipOptions() (vip.Options, bool, error) {
 	o, ok, err := r.Cluster.vipOptionsFor(r.Target)
 	o.Progress = r.Progress
 	return o, ok, err
@@ -197,7 +197,7 @@ func (c *Cluster) vipOptionsFor(find finder) (vip.Options, bool, error) {
 func balancerPackages() []string { return append(lb.PackageNames(), vip.PackageNames()...) }
 
 // baseResources are what every host gets.
-func (r *Run) baseResources() []remote.Resource {
+func (r *job) baseResources() []remote.Resource {
 	if !r.Spec.Unattended.NeedrestartExclude {
 		return nil
 	}
@@ -205,7 +205,7 @@ func (r *Run) baseResources() []remote.Resource {
 }
 
 // setTimeZone sets the host's time zone if the spec names one and the host has another.
-func (r *Run) setTimeZone(ctx context.Context, t *remote.Target) error {
+func (r *job) setTimeZone(ctx context.Context, t *remote.Target) error {
 	want := r.Spec.Timezone
 	if want == "" {
 		return nil
@@ -219,7 +219,7 @@ func (r *Run) setTimeZone(ctx context.Context, t *remote.Target) error {
 }
 
 // repository returns the resources that make PostgreSQL's packages available: none for the distribution's own.
-func (r *Run) repository(ctx context.Context, t *remote.Target) ([]remote.Resource, error) {
+func (r *job) repository(ctx context.Context, t *remote.Target) ([]remote.Resource, error) {
 	pg := r.Spec.PostgreSQL
 	if pg.Source == spec.SourceDistribution {
 		return nil, nil

@@ -55,7 +55,7 @@ func (c *Cluster) DynamicConfig(ctx context.Context) (map[string]any, error) {
 // looked at matches patroni.ErrConflict. Safe to repeat.
 func (c *Cluster) SetConfig(ctx context.Context, opts SetConfigOptions) (SetConfigResult, error) {
 	var result SetConfigResult
-	err := c.operate(ctx, "config", opts.Operation, lockEtcd, func(ctx context.Context, run *Run) error {
+	err := c.operate(ctx, "config", opts.Operation, lockEtcd, func(ctx context.Context, run *job) error {
 		po, err := run.patroniOptions()
 		if err != nil {
 			return err

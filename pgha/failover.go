@@ -28,7 +28,7 @@ func (c *Cluster) Failover(ctx context.Context, opts FailoverOptions) (patroni.F
 			return result, err
 		}
 	}
-	err := c.operate(ctx, "failover", opts.Operation, lockEtcd, func(ctx context.Context, run *Run) error {
+	err := c.operate(ctx, "failover", opts.Operation, lockEtcd, func(ctx context.Context, run *job) error {
 		po, err := run.patroniOptions()
 		if err != nil {
 			return err

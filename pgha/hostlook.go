@@ -59,7 +59,7 @@ func (c *Cluster) controlCommand() []string {
 }
 
 // look asks hosts, all at once and each in one round trip. A host that cannot be asked has err set.
-func (r *Run) look(ctx context.Context, hosts []spec.Host) (map[string]hostLook, error) {
+func (r *job) look(ctx context.Context, hosts []spec.Host) (map[string]hostLook, error) {
 	looks := map[string]hostLook{}
 	var mu sync.Mutex
 	targets, err := finder(r.Target).all(hosts)

@@ -37,7 +37,7 @@ func (c *Cluster) Mend(ctx context.Context, opts MendOptions) error {
 			return fmt.Errorf("mend: %w", err)
 		}
 	}
-	return c.operate(ctx, "mend", opts.Operation, lockHosts, func(ctx context.Context, run *Run) error {
+	return c.operate(ctx, "mend", opts.Operation, lockHosts, func(ctx context.Context, run *job) error {
 		for _, s := range opts.Steps {
 			t, err := run.Target(s.Host)
 			if err != nil {

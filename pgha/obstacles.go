@@ -57,7 +57,7 @@ func (c *Cluster) obstacles(ctx context.Context) ([]string, error) {
 
 // refuseObstacles is an error that matches ErrRefused if something speaks against stopping the primary; with force it
 // only warns.
-func (r *Run) refuseObstacles(ctx context.Context, force bool) error {
+func (r *job) refuseObstacles(ctx context.Context, force bool) error {
 	found, err := r.obstacles(ctx)
 	if err != nil {
 		return err

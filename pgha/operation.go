@@ -28,8 +28,8 @@ type Operation struct {
 }
 
 // operate runs one verb: alone on this cluster, unless it is only planned. The context that f gets ends with the lock.
-func (c *Cluster) operate(ctx context.Context, name string, op Operation, how locking, f func(context.Context, *Run) error) error {
-	run := &Run{Cluster: c, phase: name, out: &emitter{observer: op.Observer, log: c.log}, lenient: true, dryRun: op.DryRun}
+func (c *Cluster) operate(ctx context.Context, name string, op Operation, how locking, f func(context.Context, *job) error) error {
+	run := &job{Cluster: c, phase: name, out: &emitter{observer: op.Observer, log: c.log}, lenient: true, dryRun: op.DryRun}
 	run.warnPaused(ctx)
 	if op.DryRun {
 		return advise(f(ctx, run))
@@ -48,7 +48,7 @@ func (c *Cluster) operate(ctx context.Context, name string, op Operation, how lo
 }
 
 // warnPaused says loudly that the cluster is paused, if it is. A cluster that does not answer is for the verb to tell.
-func (r *Run) warnPaused(ctx context.Context) {
+func (r *job) warnPaused(ctx context.Context) {
 	po, err := r.patroniOptions()
 	if err != nil {
 		return

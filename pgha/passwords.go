@@ -86,7 +86,7 @@ func (s *state) adopt(role, generated, verifier string) error {
 }
 
 // settlePasswords refuses to give the hosts passwords that the roles do not have. Where there is no cluster yet, any will do.
-func (r *Run) settlePasswords(ctx context.Context) error {
+func (r *job) settlePasswords(ctx context.Context) error {
 	if r.state.unfinishedREST() {
 		r.Warn("", "the rotation of the REST API's authority is not finished: pgha-cli secrets rotate rest")
 	}
@@ -114,7 +114,7 @@ func (r *Run) settlePasswords(ctx context.Context) error {
 }
 
 // hasCluster tells whether any member answers.
-func (r *Run) hasCluster(ctx context.Context) bool {
+func (r *job) hasCluster(ctx context.Context) bool {
 	po, err := r.Cluster.patroniOptions()
 	if err != nil {
 		return false

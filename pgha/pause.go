@@ -27,7 +27,7 @@ func (c *Cluster) Resume(ctx context.Context, opts PauseOptions) (patroni.PauseR
 func (c *Cluster) setPause(ctx context.Context, name string, opts PauseOptions,
 	set func(context.Context, patroni.Options, patroni.PauseOptions) (patroni.PauseResult, error)) (patroni.PauseResult, error) {
 	var result patroni.PauseResult
-	err := c.operate(ctx, name, opts.Operation, lockEtcd, func(ctx context.Context, run *Run) error {
+	err := c.operate(ctx, name, opts.Operation, lockEtcd, func(ctx context.Context, run *job) error {
 		po, err := run.patroniOptions()
 		if err == nil {
 			result, err = set(ctx, po, patroni.PauseOptions{Wait: opts.Wait})
@@ -51,7 +51,7 @@ func (c *Cluster) Reload(ctx context.Context, opts ReloadOptions) (patroni.Reloa
 	if err != nil {
 		return result, err
 	}
-	err = c.operate(ctx, "reload", opts.Operation, lockEtcd, func(ctx context.Context, run *Run) error {
+	err = c.operate(ctx, "reload", opts.Operation, lockEtcd, func(ctx context.Context, run *job) error {
 		po, err := run.patroniOptions()
 		if err == nil {
 			result, err = patroni.Reload(ctx, po, members...)

@@ -22,8 +22,9 @@ type Phase struct {
 	Run func(ctx context.Context, run *Run) error
 }
 
-// Run is what a Phase works with: the cluster, and a way to tell of progress.
-type Run struct {
+// job is one piece of work on a cluster: the phases of an Apply share one each, and so does everything that a verb does. What
+// it reaches hosts by reports each change, and in a dry run holds it back.
+type job struct {
 	*Cluster
 	phase string
 	out   *emitter
@@ -33,17 +34,17 @@ type Run struct {
 }
 
 // Progress tells the observer what is being done or waited for.
-func (r *Run) Progress(message string) {
+func (r *job) Progress(message string) {
 	r.out.emit(Event{Kind: Progress, Phase: r.phase, Message: message})
 }
 
 // Warn tells the observer of something that deserves attention though the work goes on.
-func (r *Run) Warn(host, message string) {
+func (r *job) Warn(host, message string) {
 	r.out.emit(Event{Kind: Warning, Phase: r.phase, Host: host, Message: message})
 }
 
 // Target returns the connection to a host or member, with its changes reported under this phase.
-func (r *Run) Target(name string) (*remote.Target, error) {
+func (r *job) Target(name string) (*remote.Target, error) {
 	find := r.Cluster.Target
 	if r.lenient {
 		find = r.Cluster.lenientTarget
@@ -52,14 +53,28 @@ func (r *Run) Target(name string) (*remote.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	copied := *t
-	if r.dryRun {
-		copied.Executor = remote.Plan(t.Executor)
+	return r.watched(t), nil
+}
+
+// Targets returns every live connection in the order of the specification, watched as Target's is.
+func (r *job) Targets() []*remote.Target {
+	targets := r.Cluster.Targets()
+	for i, t := range targets {
+		targets[i] = r.watched(t)
 	}
-	copied.OnChange = func(c remote.Change) {
+	return targets
+}
+
+// watched returns a connection to the same host whose changes are reported, and in a dry run held back.
+func (r *job) watched(t *remote.Target) *remote.Target {
+	w := *t
+	if r.dryRun {
+		w.Executor = remote.Plan(t.Executor)
+	}
+	w.OnChange = func(c remote.Change) {
 		r.out.emit(Event{Kind: Changed, Phase: r.phase, Host: c.Host, Change: &c, Duration: c.Duration})
 	}
-	return &copied, nil
+	return &w
 }
 
 // errSkipped marks a phase that could not run because one that it needs failed.
@@ -91,7 +106,7 @@ func runPhases(ctx context.Context, c *Cluster, phases []Phase, out *emitter, dr
 					return
 				}
 			}
-			outcomes[i].err = runPhase(ctx, &Run{Cluster: c, phase: p.Name, out: out, dryRun: dryRun}, p)
+			outcomes[i].err = runPhase(ctx, &job{Cluster: c, phase: p.Name, out: out, dryRun: dryRun}, p)
 		})
 	}
 	wg.Wait()
@@ -104,13 +119,13 @@ func runPhases(ctx context.Context, c *Cluster, phases []Phase, out *emitter, dr
 	return errlist.Join(failed...)
 }
 
-func runPhase(ctx context.Context, run *Run, p Phase) error {
+func runPhase(ctx context.Context, run *job, p Phase) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	start := time.Now()
 	run.out.emit(Event{Kind: PhaseStarted, Phase: p.Name})
-	err := p.Run(ctx, run)
+	err := p.Run(ctx, &Run{Spec: run.Spec, job: run})
 	run.out.emit(Event{Kind: PhaseFinished, Phase: p.Name, Duration: time.Since(start), Err: err})
 	return err
 }

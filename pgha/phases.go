@@ -22,19 +22,19 @@ import (
 // packages are still being installed: it needs none of them.
 func StandardPhases() []Phase {
 	return []Phase{
-		{Name: "preflight", Run: preflightPhase},
-		{Name: "install balancers", After: []string{"preflight"}, Run: installBalancers},
-		{Name: "install databases", After: []string{"preflight"}, Run: installDatabases},
-		{Name: "etcd", After: []string{"preflight"}, Run: etcdPhase},
-		{Name: "haproxy", After: []string{"install balancers"}, Run: haproxyPhase},
-		{Name: "keepalived", After: []string{"haproxy"}, Run: keepalivedPhase},
-		{Name: "patroni", After: []string{"install databases", "etcd"}, Run: patroniPhase},
-		{Name: "ready", Run: readyPhase},
+		{Name: "preflight", Run: standard(preflightPhase)},
+		{Name: "install balancers", After: []string{"preflight"}, Run: standard(installBalancers)},
+		{Name: "install databases", After: []string{"preflight"}, Run: standard(installDatabases)},
+		{Name: "etcd", After: []string{"preflight"}, Run: standard(etcdPhase)},
+		{Name: "haproxy", After: []string{"install balancers"}, Run: standard(haproxyPhase)},
+		{Name: "keepalived", After: []string{"haproxy"}, Run: standard(keepalivedPhase)},
+		{Name: "patroni", After: []string{"install databases", "etcd"}, Run: standard(patroniPhase)},
+		{Name: "ready", Run: standard(readyPhase)},
 	}
 }
 
 // preflightPhase refuses to touch any host while one of them cannot work.
-func preflightPhase(ctx context.Context, run *Run) error {
+func preflightPhase(ctx context.Context, run *job) error {
 	if err := run.settlePasswords(ctx); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func preflightPhase(ctx context.Context, run *Run) error {
 	return report.Err()
 }
 
-func installBalancers(ctx context.Context, run *Run) error {
+func installBalancers(ctx context.Context, run *job) error {
 	names := append(lb.PackageNames(), vip.PackageNames()...)
 	quiet := append(lb.QuietUnits(), vip.QuietUnits()...)
 	targets, err := run.balancers()
@@ -69,7 +69,7 @@ func installBalancers(ctx context.Context, run *Run) error {
 	})
 }
 
-func installDatabases(ctx context.Context, run *Run) error {
+func installDatabases(ctx context.Context, run *job) error {
 	packages := remote.Packages{Names: patroni.PackageNames(run.Spec.PostgreSQL.Version), Quiet: patroni.QuietUnits()}
 	targets, err := run.databases()
 	if err != nil {
@@ -99,7 +99,7 @@ func aboutRepository(err error) error {
 	return err
 }
 
-func haproxyPhase(ctx context.Context, run *Run) error {
+func haproxyPhase(ctx context.Context, run *job) error {
 	opts, err := run.lbOptions()
 	if err != nil || len(opts.Balancers) == 0 {
 		return err
@@ -107,7 +107,7 @@ func haproxyPhase(ctx context.Context, run *Run) error {
 	return lb.Configure(ctx, opts)
 }
 
-func keepalivedPhase(ctx context.Context, run *Run) error {
+func keepalivedPhase(ctx context.Context, run *job) error {
 	opts, ok, err := run.vipOptions()
 	if err != nil || !ok {
 		return err
@@ -115,7 +115,7 @@ func keepalivedPhase(ctx context.Context, run *Run) error {
 	return vip.Configure(ctx, opts)
 }
 
-func etcdPhase(ctx context.Context, run *Run) error {
+func etcdPhase(ctx context.Context, run *job) error {
 	opts, err := run.etcdOptions()
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func etcdPhase(ctx context.Context, run *Run) error {
 	return etcd.Bootstrap(ctx, opts)
 }
 
-func patroniPhase(ctx context.Context, run *Run) error {
+func patroniPhase(ctx context.Context, run *job) error {
 	opts, err := run.patroniOptions()
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func patroniPhase(ctx context.Context, run *Run) error {
 const readyWait = 60 * time.Second
 
 // readyPhase waits until an application could write.
-func readyPhase(ctx context.Context, run *Run) error {
+func readyPhase(ctx context.Context, run *job) error {
 	if run.planning() {
 		return nil
 	}

@@ -67,7 +67,7 @@ func hostNames(hosts []spec.Host) []string {
 }
 
 // unit brings a unit into a state on all the hosts at once. Hosts where it is in that state are left alone.
-func (r *Run) unit(ctx context.Context, hosts []spec.Host, unit remote.Unit) error {
+func (r *job) unit(ctx context.Context, hosts []spec.Host, unit remote.Unit) error {
 	if len(hosts) == 0 {
 		return nil
 	}
@@ -87,17 +87,17 @@ func (r *Run) unit(ctx context.Context, hosts []spec.Host, unit remote.Unit) err
 	})
 }
 
-func (r *Run) stopUnit(ctx context.Context, hosts []spec.Host, name string) error {
+func (r *job) stopUnit(ctx context.Context, hosts []spec.Host, name string) error {
 	return r.unit(ctx, hosts, remote.Unit{Name: name, Running: remote.No})
 }
 
-func (r *Run) startUnit(ctx context.Context, hosts []spec.Host, name string) error {
+func (r *job) startUnit(ctx context.Context, hosts []spec.Host, name string) error {
 	return r.unit(ctx, hosts, remote.Unit{Name: name, Running: remote.Yes})
 }
 
 // until looks again and again until look says "", which is that there is nothing left to wait for; else it says what is.
 // Nothing is waited for when planning. The error matches patroni.ErrTimeout.
-func (r *Run) until(ctx context.Context, bound time.Duration, what, hint string, look func(context.Context) (missing string)) error {
+func (r *job) until(ctx context.Context, bound time.Duration, what, hint string, look func(context.Context) (missing string)) error {
 	if r.planning() {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (r *Run) until(ctx context.Context, bound time.Duration, what, hint string,
 
 // moveAddress makes a balancer give the virtual IP up, by stopping its keepalived, and waits until one of the others has
 // it; if none takes it, keepalived is started again. keep are the balancers that may have it; none means that nobody will.
-func (r *Run) moveAddress(ctx context.Context, from spec.Host, keep []spec.Host) error {
+func (r *job) moveAddress(ctx context.Context, from spec.Host, keep []spec.Host) error {
 	if r.Spec.VIP == nil {
 		return nil
 	}
@@ -142,7 +142,7 @@ func (r *Run) moveAddress(ctx context.Context, from spec.Host, keep []spec.Host)
 }
 
 // restore starts units that were stopped for something that did not come about, also when ctx has ended.
-func (r *Run) restore(ctx context.Context, h spec.Host, units ...string) error {
+func (r *job) restore(ctx context.Context, h spec.Host, units ...string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreWait)
 	defer cancel()
 	for _, unit := range units {
@@ -154,7 +154,7 @@ func (r *Run) restore(ctx context.Context, h spec.Host, units ...string) error {
 }
 
 // awaitHolder waits until exactly one balancer holds the address, and that one is among keep.
-func (r *Run) awaitHolder(ctx context.Context, keep []spec.Host) error {
+func (r *job) awaitHolder(ctx context.Context, keep []spec.Host) error {
 	opts, ok, err := r.vipOptions()
 	if err != nil || !ok {
 		return err
@@ -180,7 +180,7 @@ func (r *Run) awaitHolder(ctx context.Context, keep []spec.Host) error {
 
 // moveEtcdOff hands etcd's leadership to a healthy member on another host than these, if one of these has it; best to one
 // whose host does not run the primary.
-func (r *Run) moveEtcdOff(ctx context.Context, hosts []spec.Host, primary string) error {
+func (r *job) moveEtcdOff(ctx context.Context, hosts []spec.Host, primary string) error {
 	eo, err := r.etcdOptions()
 	if err != nil {
 		return err
@@ -206,7 +206,7 @@ func (r *Run) moveEtcdOff(ctx context.Context, hosts []spec.Host, primary string
 
 // giveUpLeadership moves the leadership of the database away from these hosts to a member on another one, if one of these
 // has it, and returns the member that leads then. preferred members are tried first.
-func (r *Run) giveUpLeadership(ctx context.Context, s Status, hosts []spec.Host, preferred []string) (string, error) {
+func (r *job) giveUpLeadership(ctx context.Context, s Status, hosts []spec.Host, preferred []string) (string, error) {
 	leader := s.leader()
 	if leader == "" || !among(hosts, leader) {
 		return leader, nil
@@ -231,7 +231,7 @@ func (r *Run) giveUpLeadership(ctx context.Context, s Status, hosts []spec.Host,
 
 // heir picks the member that may lead in place of one on these hosts, by trying it in a rehearsal: Patroni's rules on lag,
 // tags and synchronous standbys are known there.
-func (r *Run) heir(ctx context.Context, s Status, hosts []spec.Host, preferred []string) (string, error) {
+func (r *job) heir(ctx context.Context, s Status, hosts []spec.Host, preferred []string) (string, error) {
 	rehearsal, err := r.rehearsed().patroniOptions()
 	if err != nil {
 		return "", err

@@ -12,7 +12,7 @@ import (
 )
 
 // checkpoint writes a checkpoint on the primary, so that it has little left to write when it stops.
-func (r *Run) checkpoint(ctx context.Context, leader string) error {
+func (r *job) checkpoint(ctx context.Context, leader string) error {
 	change := remote.Change{Kind: "checkpoint", Name: "of " + leader, Action: "written"}
 	if !r.planning() {
 		r.Progress("writing a checkpoint on " + leader)
@@ -39,7 +39,7 @@ func closeSQL(conn *pgx.Conn) {
 }
 
 // moveEtcdLeader hands etcd's leadership from one member to another.
-func (r *Run) moveEtcdLeader(ctx context.Context, eo etcd.Options, from, to string) error {
+func (r *job) moveEtcdLeader(ctx context.Context, eo etcd.Options, from, to string) error {
 	start := time.Now()
 	if !r.planning() {
 		r.Progress("moving etcd's leadership to " + to)
@@ -53,7 +53,7 @@ func (r *Run) moveEtcdLeader(ctx context.Context, eo etcd.Options, from, to stri
 }
 
 // changed reports a change that was made, or is planned, on a member's host.
-func (r *Run) changed(member string, change remote.Change) error {
+func (r *job) changed(member string, change remote.Change) error {
 	h, err := r.memberHost(member)
 	if err != nil {
 		return err

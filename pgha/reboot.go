@@ -72,7 +72,7 @@ func (c *Cluster) RollingReboot(ctx context.Context, opts RollingRebootOptions) 
 		opts.Wait = rebootWait
 	}
 	start := time.Now()
-	err = c.operate(ctx, "rolling-reboot", opts.Operation, lockEtcd, func(ctx context.Context, run *Run) error {
+	err = c.operate(ctx, "rolling-reboot", opts.Operation, lockEtcd, func(ctx context.Context, run *job) error {
 		status, err := run.Status(ctx)
 		if err != nil {
 			return err
@@ -154,7 +154,7 @@ func nextToReboot(left []spec.Host, s Status) spec.Host {
 }
 
 // rebootInTurn reboots the hosts one by one and fills in the result.
-func (r *Run) rebootInTurn(ctx context.Context, s Status, left []spec.Host, opts RollingRebootOptions, result *RollingRebootResult) error {
+func (r *job) rebootInTurn(ctx context.Context, s Status, left []spec.Host, opts RollingRebootOptions, result *RollingRebootResult) error {
 	var done []string // members whose hosts were rebooted
 	for len(left) > 0 {
 		h := nextToReboot(left, s)
@@ -197,7 +197,7 @@ func stoppedAt(h spec.Host, err error, result *RollingRebootResult) error {
 }
 
 // vacate moves off a host what others wait for, and stops its part in order. It returns the database's leader.
-func (r *Run) vacate(ctx context.Context, s Status, h spec.Host, rebooted []string, force bool) (leader string, err error) {
+func (r *job) vacate(ctx context.Context, s Status, h spec.Host, rebooted []string, force bool) (leader string, err error) {
 	hosts := []spec.Host{h}
 	if h.Role == spec.RoleBalancer {
 		return s.leader(), r.moveAddress(ctx, h, without(r.Spec.Balancers(), hosts))
@@ -219,7 +219,7 @@ func (r *Run) vacate(ctx context.Context, s Status, h spec.Host, rebooted []stri
 
 // reboot reboots one host and waits until it and the whole cluster are well again. asked tells whether the host was asked
 // to, so that it is on its way.
-func (r *Run) reboot(ctx context.Context, h spec.Host, bound time.Duration) (done RebootedHost, asked bool, err error) {
+func (r *job) reboot(ctx context.Context, h spec.Host, bound time.Duration) (done RebootedHost, asked bool, err error) {
 	done.Host = h.Name
 	t, err := r.Target(h.Name)
 	if err != nil {
@@ -272,7 +272,7 @@ func (r *Run) reboot(ctx context.Context, h spec.Host, bound time.Duration) (don
 const redialTimeout = 4 * time.Second
 
 // awaitBoot waits until the host can be reached and has booted anew.
-func (r *Run) awaitBoot(ctx context.Context, t *remote.Target, h spec.Host, before string, bound time.Duration) error {
+func (r *job) awaitBoot(ctx context.Context, t *remote.Target, h spec.Host, before string, bound time.Duration) error {
 	hint := "see the host's console"
 	return r.until(ctx, bound, h.Name+" to come back", hint, func(ctx context.Context) string {
 		switch l := r.lookAnew(ctx, t, h); {
@@ -288,7 +288,7 @@ func (r *Run) awaitBoot(ctx context.Context, t *remote.Target, h spec.Host, befo
 }
 
 // lookAnew looks at a host that may have lost its connection without a word, and makes it again.
-func (r *Run) lookAnew(ctx context.Context, t *remote.Target, h spec.Host) hostLook {
+func (r *job) lookAnew(ctx context.Context, t *remote.Target, h spec.Host) hostLook {
 	quick, cancel := context.WithTimeout(ctx, redialTimeout/2)
 	defer cancel()
 	l := r.lookAt(quick, t, h)

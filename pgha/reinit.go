@@ -30,7 +30,7 @@ func (c *Cluster) Reinitialize(ctx context.Context, opts ReinitializeOptions) (p
 	if err != nil {
 		return result, err
 	}
-	err = c.operate(ctx, "reinit", opts.Operation, lockEtcd, func(ctx context.Context, run *Run) error {
+	err = c.operate(ctx, "reinit", opts.Operation, lockEtcd, func(ctx context.Context, run *job) error {
 		po, err := run.patroniOptions()
 		if err != nil {
 			return err
@@ -52,7 +52,7 @@ WHERE host(a.client_addr) = $1 ORDER BY a.backend_start DESC LIMIT 1`
 
 // followCopy tells how many bytes of a member's copy have been sent, until ctx ends. A copy that another member sends does
 // not show.
-func (r *Run) followCopy(ctx context.Context, member string) {
+func (r *job) followCopy(ctx context.Context, member string) {
 	h, err := r.memberHost(member)
 	if err != nil {
 		return

@@ -55,7 +55,7 @@ type EmptiedDirectory struct {
 func (c *Cluster) Reset(ctx context.Context, opts ResetOptions) (ResetResult, error) {
 	result := ResetResult{Emptied: []EmptiedDirectory{}}
 	start := time.Now()
-	err := c.operate(ctx, "reset", opts.Operation, lockHosts, func(ctx context.Context, run *Run) error {
+	err := c.operate(ctx, "reset", opts.Operation, lockHosts, func(ctx context.Context, run *job) error {
 		dirs, err := run.prepareReset(ctx)
 		if err != nil {
 			return err
@@ -79,7 +79,7 @@ func (c *Cluster) Reset(ctx context.Context, opts ResetOptions) (ResetResult, er
 }
 
 // prepareReset refuses what has to be refused, and describes what will be deleted.
-func (r *Run) prepareReset(ctx context.Context) ([]dataDir, error) {
+func (r *job) prepareReset(ctx context.Context) ([]dataDir, error) {
 	for _, h := range r.Spec.Hosts {
 		if err := r.Unreachable[h.Name]; err != nil {
 			return nil, remote.WithHint(fmt.Errorf("%w: %w", ErrRefused, err), "all hosts have to be there: one with old data would not fit the new cluster")
@@ -114,7 +114,7 @@ func (r *Run) prepareReset(ctx context.Context) ([]dataDir, error) {
 }
 
 // stopForReset stops the databases in order. That they end well does not matter any more.
-func (r *Run) stopForReset(ctx context.Context) error {
+func (r *job) stopForReset(ctx context.Context) error {
 	status, err := r.Status(ctx)
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func (r *Run) stopForReset(ctx context.Context) error {
 }
 
 // wipe empties directories of different hosts, all at once.
-func (r *Run) wipe(ctx context.Context, dirs []dataDir) ([]EmptiedDirectory, error) {
+func (r *job) wipe(ctx context.Context, dirs []dataDir) ([]EmptiedDirectory, error) {
 	var targets []*remote.Target
 	for _, d := range dirs {
 		t, err := r.Target(d.host.Name)
@@ -171,11 +171,11 @@ func reasons(list []string) error {
 }
 
 // formAnew forms the cluster by the phases of Apply and returns its system identifier.
-func (r *Run) formAnew(ctx context.Context, old string) (string, error) {
+func (r *job) formAnew(ctx context.Context, old string) (string, error) {
 	if r.planning() {
 		return "", r.changed(r.Spec.Databases()[0].Member, remote.Change{Kind: "cluster", Name: r.Spec.Cluster, Action: "formed anew, empty"})
 	}
-	for _, phase := range []func(context.Context, *Run) error{etcdPhase, patroniPhase, haproxyPhase, keepalivedPhase, readyPhase} {
+	for _, phase := range []func(context.Context, *job) error{etcdPhase, patroniPhase, haproxyPhase, keepalivedPhase, readyPhase} {
 		if err := phase(ctx, r); err != nil {
 			return "", remote.WithHint(fmt.Errorf("form the cluster anew: %w", err), "the old data is gone; pgha-cli reset again finishes what was begun")
 		}

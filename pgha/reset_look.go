@@ -57,7 +57,7 @@ func (c *Cluster) resetCommand(word string, d dataDir) remote.Cmd {
 }
 
 // dataDirs asks every database host about its two directories: etcd's of all hosts come first.
-func (r *Run) dataDirs(ctx context.Context) ([]dataDir, error) {
+func (r *job) dataDirs(ctx context.Context) ([]dataDir, error) {
 	var dirs []dataDir
 	for _, kind := range []dataKind{etcdData, postgresqlData} {
 		path := map[dataKind]string{etcdData: r.Spec.Etcd.DataDir, postgresqlData: r.Spec.PostgreSQL.DataDir}[kind]
@@ -75,7 +75,7 @@ func (r *Run) dataDirs(ctx context.Context) ([]dataDir, error) {
 }
 
 // describe fills in what the host says of a directory.
-func (r *Run) describe(ctx context.Context, d *dataDir) error {
+func (r *job) describe(ctx context.Context, d *dataDir) error {
 	t, err := r.Target(d.host.Name)
 	if err != nil {
 		return err

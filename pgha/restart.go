@@ -35,14 +35,14 @@ func (c *Cluster) Restart(ctx context.Context, opts RestartOptions) (patroni.Res
 		return result, err
 	}
 	ro := patroni.RestartOptions{Members: members, Role: opts.Role, PendingOnly: opts.PendingOnly, LeaderBySwitchover: opts.BySwitchover, At: opts.At, Force: opts.Force}
-	err = c.operate(ctx, "restart", opts.Operation, lockEtcd, func(ctx context.Context, run *Run) error {
+	err = c.operate(ctx, "restart", opts.Operation, lockEtcd, func(ctx context.Context, run *job) error {
 		result, err = run.restart(ctx, ro)
 		return err
 	})
 	return result, err
 }
 
-func (r *Run) restart(ctx context.Context, ro patroni.RestartOptions) (patroni.RestartResult, error) {
+func (r *job) restart(ctx context.Context, ro patroni.RestartOptions) (patroni.RestartResult, error) {
 	rehearsal, err := r.rehearsed().patroniOptions()
 	if err != nil {
 		return patroni.RestartResult{}, err
@@ -79,7 +79,7 @@ func (c *Cluster) CancelRestart(ctx context.Context, op Operation, member string
 	if err != nil {
 		return was, err
 	}
-	err = c.operate(ctx, "cancel restart", op, lockEtcd, func(ctx context.Context, run *Run) error {
+	err = c.operate(ctx, "cancel restart", op, lockEtcd, func(ctx context.Context, run *job) error {
 		po, err := run.patroniOptions()
 		if err == nil {
 			was, err = patroni.CancelRestart(ctx, po, name)

@@ -64,7 +64,7 @@ func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (Rotate
 		}
 		defer s.close()
 	}
-	err = c.operate(ctx, "rotate secrets", opts.Operation, lockEtcd, func(ctx context.Context, run *Run) error {
+	err = c.operate(ctx, "rotate secrets", opts.Operation, lockEtcd, func(ctx context.Context, run *job) error {
 		roles := slices.DeleteFunc(slices.Clone(which), func(name string) bool { return name == secretREST })
 		if err := run.refuseRotation(ctx, roles); err != nil {
 			return err
@@ -92,7 +92,7 @@ func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (Rotate
 }
 
 // rotatePasswords gives the roles new passwords.
-func (r *Run) rotatePasswords(ctx context.Context, s *state, roles []string) error {
+func (r *job) rotatePasswords(ctx context.Context, s *state, roles []string) error {
 	next, generated, err := r.newCredentials(s, roles, r.planning())
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func rotated(which, unfinished []string) ([]string, error) {
 }
 
 // refuseRotation looks at the members and at where the new passwords come from.
-func (r *Run) refuseRotation(ctx context.Context, which []string) error {
+func (r *job) refuseRotation(ctx context.Context, which []string) error {
 	po, err := r.patroniOptions()
 	if err != nil {
 		return err
@@ -194,7 +194,7 @@ func (c *Cluster) newCredentials(s *state, which []string, dryRun bool) (next *c
 }
 
 // bringIn gives PostgreSQL and the hosts the passwords of the credentials, and makes them the ones in force.
-func (r *Run) bringIn(ctx context.Context, s *state, which []string, generated map[string]string) error {
+func (r *job) bringIn(ctx context.Context, s *state, which []string, generated map[string]string) error {
 	po, err := r.patroniOptions()
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 const secretREST = "rest"
 
 // refuseREST looks at what has to trust the new authority besides the members.
-func (r *Run) refuseREST(ctx context.Context) error {
+func (r *job) refuseREST(ctx context.Context) error {
 	if len(r.Spec.Balancers()) == 0 {
 		return nil
 	}
@@ -43,7 +43,7 @@ func (r *Run) refuseREST(ctx context.Context) error {
 
 // rotateREST replaces the authority of the REST API in three steps, each finished on every host before the next: trust both,
 // present certificates of the new one, trust the new one alone. What was begun before is finished.
-func (r *Run) rotateREST(ctx context.Context, s *state) error {
+func (r *job) rotateREST(ctx context.Context, s *state) error {
 	if r.planning() {
 		return r.planREST(ctx)
 	}
@@ -72,7 +72,7 @@ func (r *Run) rotateREST(ctx context.Context, s *state) error {
 
 // introduceREST brings the cluster from the old authority to certificates of the new one, with both trusted. A run that is
 // cut off begins here anew; whatever hosts present by then is trusted by all that were changed.
-func (r *Run) introduceREST(ctx context.Context, s *state) error {
+func (r *job) introduceREST(ctx context.Context, s *state) error {
 	old, _, err := s.restAuthority(r.Spec)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (r *Run) introduceREST(ctx context.Context, s *state) error {
 }
 
 // planREST reports what the steps change: the same files each time.
-func (r *Run) planREST(ctx context.Context) error {
+func (r *job) planREST(ctx context.Context) error {
 	before := r.credentials
 	defer func() { r.credentials = before }()
 	next, err := pki.NewCA(caName(r.Spec, restName), caOptions(r.Spec)...)
@@ -121,7 +121,7 @@ func (r *Run) planREST(ctx context.Context) error {
 
 // present changes the run's credentials: certificates from one authority, and the authorities to trust. The operator's own
 // certificate stays.
-func (r *Run) present(issuer *pki.CA, trusted ...[]byte) error {
+func (r *job) present(issuer *pki.CA, trusted ...[]byte) error {
 	next := r.credentials.copied()
 	var err error
 	if next.patroniCA, err = pki.Bundle(trusted...); err != nil {
@@ -142,7 +142,7 @@ func (r *Run) present(issuer *pki.CA, trusted ...[]byte) error {
 }
 
 // bringREST gives the hosts what the credentials hold of the REST API: members first, then balancers, one at a time.
-func (r *Run) bringREST(ctx context.Context) error {
+func (r *job) bringREST(ctx context.Context) error {
 	po, err := r.patroniOptions()
 	if err == nil {
 		err = patroni.SetRESTCertificates(ctx, po)

@@ -54,7 +54,7 @@ func (c *Cluster) Start(ctx context.Context, opts StartOptions) (StartResult, er
 		opts.Wait = startWait
 	}
 	start := time.Now()
-	err = c.operate(ctx, "start", opts.Operation, lockHosts, func(ctx context.Context, run *Run) error {
+	err = c.operate(ctx, "start", opts.Operation, lockHosts, func(ctx context.Context, run *job) error {
 		looks, err := run.look(ctx, run.Spec.Hosts)
 		if err != nil {
 			return err
@@ -118,7 +118,7 @@ func idle(hosts []spec.Host, looks map[string]hostLook, unit string) []spec.Host
 }
 
 // startDatabases starts etcd, then Patroni.
-func (r *Run) startDatabases(ctx context.Context, looks map[string]hostLook, databases []spec.Host, opts StartOptions) error {
+func (r *job) startDatabases(ctx context.Context, looks map[string]hostLook, databases []spec.Host, opts StartOptions) error {
 	if len(databases) == 0 {
 		return nil
 	}
@@ -162,7 +162,7 @@ func (r *Run) startDatabases(ctx context.Context, looks map[string]hostLook, dat
 }
 
 // awaitMembers waits until the members on these hosts lead or stream from the leader.
-func (r *Run) awaitMembers(ctx context.Context, databases []spec.Host, bound time.Duration) error {
+func (r *job) awaitMembers(ctx context.Context, databases []spec.Host, bound time.Duration) error {
 	po, err := r.patroniOptions()
 	if err != nil {
 		return err
@@ -187,7 +187,7 @@ func (r *Run) awaitMembers(ctx context.Context, databases []spec.Host, bound tim
 
 // startBalancers starts HAProxy and keepalived, waits until every working balancer has the members that were started for
 // backends, and for SQL through the address if there is who could answer. It returns the leader.
-func (r *Run) startBalancers(ctx context.Context, looks map[string]hostLook, hosts []spec.Host, bound time.Duration) (leader string, err error) {
+func (r *job) startBalancers(ctx context.Context, looks map[string]hostLook, hosts []spec.Host, bound time.Duration) (leader string, err error) {
 	balancers := only(spec.RoleBalancer, hosts)
 	if err := r.startUnit(ctx, idle(balancers, looks, haproxyUnit), haproxyUnit); err != nil {
 		return "", err
@@ -222,7 +222,7 @@ func (r *Run) startBalancers(ctx context.Context, looks map[string]hostLook, hos
 }
 
 // awaitHAProxy waits until the HAProxies answer.
-func (r *Run) awaitHAProxy(ctx context.Context, balancers []spec.Host) error {
+func (r *job) awaitHAProxy(ctx context.Context, balancers []spec.Host) error {
 	opts, err := r.lbOptions()
 	if err != nil || len(balancers) == 0 {
 		return err
@@ -242,7 +242,7 @@ func (r *Run) awaitHAProxy(ctx context.Context, balancers []spec.Host) error {
 }
 
 // awaitBackends waits until the HAProxies that run send sessions to the members on these hosts.
-func (r *Run) awaitBackends(ctx context.Context, databases []spec.Host, bound time.Duration) error {
+func (r *job) awaitBackends(ctx context.Context, databases []spec.Host, bound time.Duration) error {
 	opts, err := r.lbOptions()
 	if err != nil || len(opts.Balancers) == 0 || len(databases) == 0 {
 		return err

@@ -54,7 +54,7 @@ func (c *Cluster) Stop(ctx context.Context, opts StopOptions) (StopResult, error
 		return result, err
 	}
 	start := time.Now()
-	err = c.operate(ctx, "stop", opts.Operation, lockHosts, func(ctx context.Context, run *Run) error {
+	err = c.operate(ctx, "stop", opts.Operation, lockHosts, func(ctx context.Context, run *job) error {
 		status, err := run.Status(ctx)
 		if err != nil {
 			return err
@@ -80,7 +80,7 @@ func (c *Cluster) Stop(ctx context.Context, opts StopOptions) (StopResult, error
 }
 
 // stopAll stops everything that can be reached.
-func (r *Run) stopAll(ctx context.Context, s Status, looks map[string]hostLook, hosts []spec.Host, force bool) (lastPrimary string, err error) {
+func (r *job) stopAll(ctx context.Context, s Status, looks map[string]hostLook, hosts []spec.Host, force bool) (lastPrimary string, err error) {
 	databases, leader := only(spec.RoleDatabase, hosts), s.leader()
 	if leader == "" {
 		// Nobody leads, but a primary that lost its lock may still run, or one have stopped last time.
@@ -106,7 +106,7 @@ func (r *Run) stopAll(ctx context.Context, s Status, looks map[string]hostLook, 
 
 // stopInOrder stops the replicas, then the leader, so that nobody is promoted in between, and makes sure that the leader
 // ended well if it ran.
-func (r *Run) stopInOrder(ctx context.Context, databases []spec.Host, leader string, looks map[string]hostLook) error {
+func (r *job) stopInOrder(ctx context.Context, databases []spec.Host, leader string, looks map[string]hostLook) error {
 	replicas := slices.DeleteFunc(slices.Clone(databases), func(h spec.Host) bool { return h.Member == leader })
 	if err := r.stopMembers(ctx, replicas); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (c *Cluster) hostNameOf(member string) string {
 }
 
 // refuseObstaclesIfKnown is refuseObstacles for a cluster that may be too ill to be asked.
-func (r *Run) refuseObstaclesIfKnown(ctx context.Context, force bool) error {
+func (r *job) refuseObstaclesIfKnown(ctx context.Context, force bool) error {
 	err := r.refuseObstacles(ctx, force)
 	if err != nil && !Refused(err) && ctx.Err() == nil {
 		r.Warn("", err.Error())
@@ -137,7 +137,7 @@ func (r *Run) refuseObstaclesIfKnown(ctx context.Context, force bool) error {
 }
 
 // stopBalancers stops all of them: the address's holder keeps it until every HAProxy has stopped.
-func (r *Run) stopBalancers(ctx context.Context, s Status, balancers []spec.Host) error {
+func (r *job) stopBalancers(ctx context.Context, s Status, balancers []spec.Host) error {
 	if r.Spec.VIP == nil {
 		return r.stopUnit(ctx, balancers, haproxyUnit)
 	}
@@ -152,7 +152,7 @@ func (r *Run) stopBalancers(ctx context.Context, s Status, balancers []spec.Host
 }
 
 // stopMembers stops Patroni, and PostgreSQL with it.
-func (r *Run) stopMembers(ctx context.Context, databases []spec.Host) error {
+func (r *job) stopMembers(ctx context.Context, databases []spec.Host) error {
 	if err := r.stopUnit(ctx, databases, patroniUnit); err != nil || len(databases) == 0 {
 		return err
 	}
@@ -176,7 +176,7 @@ func (r *Run) stopMembers(ctx context.Context, databases []spec.Host) error {
 
 // checkShutDown makes sure that the primary ended in order: then whatever was committed is in its data directory, and a
 // start needs no recovery.
-func (r *Run) checkShutDown(ctx context.Context, primary []spec.Host) error {
+func (r *job) checkShutDown(ctx context.Context, primary []spec.Host) error {
 	if r.planning() || len(primary) == 0 {
 		return nil
 	}
@@ -194,7 +194,7 @@ func (r *Run) checkShutDown(ctx context.Context, primary []spec.Host) error {
 }
 
 // stopSome stops hosts while the others go on.
-func (r *Run) stopSome(ctx context.Context, s Status, looks map[string]hostLook, hosts []spec.Host, force bool) (newLeader string, err error) {
+func (r *job) stopSome(ctx context.Context, s Status, looks map[string]hostLook, hosts []spec.Host, force bool) (newLeader string, err error) {
 	balancers, databases := only(spec.RoleBalancer, hosts), only(spec.RoleDatabase, hosts)
 	working := slices.DeleteFunc(r.Spec.Balancers(), func(h spec.Host) bool { return !s.balances(h.Name) })
 	for _, h := range holderLast(balancers, s) {

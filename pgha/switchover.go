@@ -53,14 +53,14 @@ func (c *Cluster) Switchover(ctx context.Context, opts SwitchoverOptions) (Switc
 			return result, err
 		}
 	}
-	err := c.operate(ctx, "switchover", opts.Operation, lockEtcd, func(ctx context.Context, run *Run) (err error) {
+	err := c.operate(ctx, "switchover", opts.Operation, lockEtcd, func(ctx context.Context, run *job) (err error) {
 		result, err = run.switchover(ctx, patroni.SwitchoverOptions{Candidate: to, At: opts.At}, opts.Force)
 		return err
 	})
 	return result, err
 }
 
-func (r *Run) switchover(ctx context.Context, so patroni.SwitchoverOptions, force bool) (SwitchoverResult, error) {
+func (r *job) switchover(ctx context.Context, so patroni.SwitchoverOptions, force bool) (SwitchoverResult, error) {
 	po, err := r.patroniOptions()
 	if err != nil {
 		return SwitchoverResult{}, err
@@ -104,7 +104,7 @@ func (r *Run) switchover(ctx context.Context, so patroni.SwitchoverOptions, forc
 
 // refuseHandover is an error that matches ErrRefused if the advisor speaks against moving the leadership; with force it only
 // warns.
-func (r *Run) refuseHandover(ctx context.Context, force bool) error {
+func (r *job) refuseHandover(ctx context.Context, force bool) error {
 	status, err := r.Status(ctx)
 	if err != nil {
 		return err
@@ -121,12 +121,12 @@ func (r *Run) refuseHandover(ctx context.Context, force bool) error {
 }
 
 // rehearsed is the same run with nothing changed and nobody told.
-func (r *Run) rehearsed() *Run {
-	return &Run{Cluster: r.Cluster, phase: r.phase, out: &emitter{log: r.log}, lenient: true, dryRun: true}
+func (r *job) rehearsed() *job {
+	return &job{Cluster: r.Cluster, phase: r.phase, out: &emitter{log: r.log}, lenient: true, dryRun: true}
 }
 
 // prepareSwitchover makes it short: little left to write at shutdown, and no election of etcd in the middle of it.
-func (r *Run) prepareSwitchover(ctx context.Context, leader, candidate string) error {
+func (r *job) prepareSwitchover(ctx context.Context, leader, candidate string) error {
 	if err := r.checkpoint(ctx, leader); err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (r *Run) prepareSwitchover(ctx context.Context, leader, candidate string) e
 // none.
 func (c *Cluster) CancelSwitchover(ctx context.Context, op Operation) (patroni.ScheduledSwitchover, error) {
 	var was patroni.ScheduledSwitchover
-	err := c.operate(ctx, "cancel switchover", op, lockEtcd, func(ctx context.Context, run *Run) error {
+	err := c.operate(ctx, "cancel switchover", op, lockEtcd, func(ctx context.Context, run *job) error {
 		po, err := run.patroniOptions()
 		if err == nil {
 			was, err = patroni.CancelSwitchover(ctx, po)

@@ -67,7 +67,7 @@ func DescribeSynchronous(mode patroni.SynchronousMode) (promise, cost string) {
 func (c *Cluster) SetSynchronous(ctx context.Context, opts SynchronousOptions) (SynchronousResult, error) {
 	var result SynchronousResult
 	result.Promise, result.Cost = DescribeSynchronous(opts.Mode)
-	err := c.operate(ctx, "sync "+string(opts.Mode), opts.Operation, lockEtcd, func(ctx context.Context, run *Run) error {
+	err := c.operate(ctx, "sync "+string(opts.Mode), opts.Operation, lockEtcd, func(ctx context.Context, run *job) error {
 		po, err := run.patroniOptions()
 		if err != nil {
 			return err
@@ -92,7 +92,7 @@ func (c *Cluster) SetSynchronous(ctx context.Context, opts SynchronousOptions) (
 	return result, err
 }
 
-func (r *SynchronousResult) note(run *Run, text string) {
+func (r *SynchronousResult) note(run *job, text string) {
 	r.Notes = append(r.Notes, text)
 	run.Warn("", text)
 }
@@ -101,7 +101,7 @@ func (r *SynchronousResult) note(run *Run, text string) {
 const commitSQL = "SELECT pg_logical_emit_message(true, 'pgha', 'synchronous mode')"
 
 // proveSynchronous asks the leader through the address, and commits there.
-func (r *Run) proveSynchronous(ctx context.Context, result *SynchronousResult) error {
+func (r *job) proveSynchronous(ctx context.Context, result *SynchronousResult) error {
 	route := r.writeRoute()
 	commit := ""
 	err := r.withSQL(ctx, route, func(conn *pgx.Conn) error {

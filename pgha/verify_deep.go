@@ -54,7 +54,7 @@ const deepWait = 60 * time.Second
 func (c *Cluster) VerifyDeep(ctx context.Context, opts DeepVerifyOptions) (DeepVerifyResult, error) {
 	result := DeepVerifyResult{}
 	start := time.Now()
-	err := c.operate(ctx, "verify --deep", opts.Operation, lockEtcd, func(ctx context.Context, run *Run) error {
+	err := c.operate(ctx, "verify --deep", opts.Operation, lockEtcd, func(ctx context.Context, run *job) error {
 		if run.planning() {
 			planned, err := run.switchover(ctx, patroni.SwitchoverOptions{}, opts.Force)
 			if err != nil {
@@ -103,7 +103,7 @@ func (d DeepVerifyResult) problems(sp *Spec) []string {
 }
 
 // thereAndBack makes both switchovers beside a writer and compares what each member has.
-func (r *Run) thereAndBack(ctx context.Context, force bool, result *DeepVerifyResult) (err error) {
+func (r *job) thereAndBack(ctx context.Context, force bool, result *DeepVerifyResult) (err error) {
 	cfg, err := r.sqlConfig(r.writeRoute())
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (r *Run) thereAndBack(ctx context.Context, force bool, result *DeepVerifyRe
 }
 
 // backTo switches back as soon as the former leader may lead: in a synchronous mode that takes one look of Patroni more.
-func (r *Run) backTo(ctx context.Context, member string, force bool) error {
+func (r *job) backTo(ctx context.Context, member string, force bool) error {
 	quiet, err := r.rehearsed().patroniOptions()
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func (r *Run) backTo(ctx context.Context, member string, force bool) error {
 }
 
 // compareRows asks every member for what it has, replicas until they have all or the time is over.
-func (r *Run) compareRows(ctx context.Context, written probe.Result, result *DeepVerifyResult) error {
+func (r *job) compareRows(ctx context.Context, written probe.Result, result *DeepVerifyResult) error {
 	lost := func(route sqlRoute) (n int, err error) {
 		err = r.withSQL(ctx, route, func(conn *pgx.Conn) error {
 			there, err := probe.Rows(ctx, conn, written.Table, written.Run)
@@ -203,7 +203,7 @@ func (r *Run) compareRows(ctx context.Context, written probe.Result, result *Dee
 }
 
 // endProbe ends the writer, if it still runs, and drops its table.
-func (r *Run) endProbe(ctx context.Context, w *probe.Writer) error {
+func (r *job) endProbe(ctx context.Context, w *probe.Writer) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	_, err := w.Stop(ctx)

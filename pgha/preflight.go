@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/internal/etcdrelease"
 	"github.com/pgha/toolkit/pgha/advisor"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/patroni"
@@ -186,6 +187,10 @@ func (c *Cluster) judgeHost(h spec.Host, f Facts) []Finding {
 	}
 	if missing := c.missingPackages(h, f); len(missing) > 0 {
 		add(false, "apt offers no "+strings.Join(missing, ", "), "run apt-get update there, or set postgresql.source and etcd.source to where they can be had")
+	}
+	if faults := etcdrelease.Faults(f.Candidates["etcd-server"]); len(faults) > 0 && h.Role == spec.RoleDatabase && c.Spec.Etcd.Source == spec.SourceDistribution {
+		add(true, fmt.Sprintf("the distribution's etcd %s has known faults: %s", f.Candidates["etcd-server"], strings.Join(faults, "; ")),
+			"use etcd.source: release or archive; a running cluster goes to the newest release of its own series first")
 	}
 	if problem := tooOld(f.Candidates["patroni"]); problem != "" && h.Role == spec.RoleDatabase && c.Spec.PostgreSQL.Source == spec.SourceDistribution {
 		add(false, problem, "use postgresql.source: pgdg, which carries a current Patroni")

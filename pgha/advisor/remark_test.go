@@ -78,6 +78,8 @@ func TestRules(t *testing.T) {
 		{id: "etcd-disk", severity: Note, facts: host(func(h *HostFacts) { h.Sync = Sync{0.02, 100, "a test"} }), figures: []string{"20 ms on postgres-02", "10 ms"}},
 		{id: "etcd-disk", severity: Warning, facts: host(func(h *HostFacts) { h.Sync = Sync{0.13, 100, "a test"} }), figures: []string{"130 ms on postgres-02", "100 ms"}},
 		{id: "etcd-disk", severity: Critical, facts: host(func(h *HostFacts) { h.Sync = Sync{0.7, 100, "a test"} }), figures: []string{"700 ms on postgres-02", "1s"}},
+		{id: "etcd-faults", severity: Warning, spec: []string{"version: 3.6.16", "version: 3.6.10"}, figures: []string{"3.6.10", "3.6.11", "3.6.12", "3.6.13", "3.6.14"}},
+		{id: "etcd-faults", severity: Warning, spec: []string{"version: 3.6.16", "version: 3.6.13"}, figures: []string{"3.6.13", "3.6.14"}},
 		{id: "etcd-network", severity: Warning, facts: func(f *Facts) { f.RoundTrips[0].Seconds = 0.12 }, figures: []string{"120 ms", "100 ms"}},
 		{id: "watchdog", severity: Note, facts: host(func(h *HostFacts) { h.Watchdog = false }), figures: []string{"postgres-02"}},
 		{id: "watchdog", severity: Critical, spec: []string{"# watchdog: automatic           # or off, required", "watchdog: required"}, facts: host(func(h *HostFacts) { h.Watchdog = false }), figures: []string{"postgres-02"}},

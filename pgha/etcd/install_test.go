@@ -82,7 +82,7 @@ func TestInstallOnABareHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"3.6.10 /var/cache/pgha/etcd-3.6.10.tar.gz  https://github.com/etcd-io/etcd/releases/download/v3.6.10/etcd-v3.6.10-linux-amd64.tar.gz",
+		"3.6.16 /var/cache/pgha/etcd-3.6.16.tar.gz  https://github.com/etcd-io/etcd/releases/download/v3.6.16/etcd-v3.6.16-linux-amd64.tar.gz",
 		"groupadd --force --system -- etcd",
 		"useradd --system --gid etcd --no-create-home --home-dir /var/lib/etcd --shell /usr/sbin/nologin -- etcd",
 		"install -d -m 755 -o root -g root -- /etc/etcd",

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/pgha/toolkit/internal/etcdrelease"
 	"github.com/pgha/toolkit/internal/parallel"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -69,7 +70,7 @@ type Options struct {
 	Client KeyPair
 	// Token keeps members from joining another cluster by accident; "" means "etcd-cluster". Of no meaning once formed.
 	Token string
-	// Version is etcd's, complete; "" means 3.6.10. Of no meaning for SourceDistribution.
+	// Version is etcd's, complete; "" means the newest that pgha knows. Of no meaning for SourceDistribution.
 	Version string
 	// Source of the programs; "" means SourceRelease.
 	Source Source
@@ -102,7 +103,7 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Token = cmp.Or(o.Token, "etcd-cluster")
 	o.Source = cmp.Or(o.Source, SourceRelease)
-	o.Version = cmp.Or(o.Version, "3.6.10")
+	o.Version = cmp.Or(o.Version, etcdrelease.Default)
 	o.DataDir = cmp.Or(o.DataDir, "/var/lib/etcd")
 	o.HeartbeatInterval = cmp.Or(o.HeartbeatInterval, 100*time.Millisecond)
 	o.ElectionTimeout = cmp.Or(o.ElectionTimeout, time.Second)

@@ -10,15 +10,9 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/Masterminds/semver/v3"
 	"github.com/hashicorp/go-multierror"
-)
 
-// The oldest versions of each series that go with Patroni 4.1.1 and later, by Patroni's release notes: those close what
-// 4.1.1 had to adapt to.
-var (
-	minimum35 = semver.MustParse("3.5.28")
-	minimum36 = semver.MustParse("3.6.9")
+	"github.com/pgha/toolkit/internal/etcdrelease"
 )
 
 // What goes into unit, environment file and --initial-cluster unquoted is kept plain.
@@ -152,14 +146,8 @@ func (o Options) checkVersion() error {
 	if o.Source == SourceDistribution {
 		return nil
 	}
-	v, err := semver.StrictNewVersion(o.Version)
-	switch {
-	case err != nil:
-		return fmt.Errorf("etcd version %q: %w", o.Version, err)
-	case v.Major() != 3 || v.Minor() > 6:
-		return fmt.Errorf("etcd %s: only 3.5 and 3.6 have been tried with Patroni", v)
-	case v.LessThan(minimum35) || (v.Minor() == 6 && v.LessThan(minimum36)):
-		return fmt.Errorf("etcd %s is too old for Patroni 4.1.1 and later: use %s or later of 3.6, or %s or later of 3.5", v, minimum36, minimum35)
+	if err := etcdrelease.Check(o.Version); err != nil {
+		return fmt.Errorf("%w; %s", err, etcdrelease.Remedy())
 	}
 	return nil
 }

@@ -30,8 +30,8 @@
 // SSH key. The only apt source is /srv/repo: PostgreSQL, Patroni, etcd,
 // HAProxy, keepalived and what they need, out of the release. The same
 // PostgreSQL and Patroni packages are in /srv/repo/pgdg too, laid out and
-// signed like PostgreSQL's own repository, and /srv/etcd has an archive like
-// etcd's release archive.
+// signed like PostgreSQL's own repository. Lab.EtcdArchive is an archive like
+// etcd's release archive, compiled on this machine.
 //
 // # What it needs
 //

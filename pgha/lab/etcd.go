@@ -13,50 +13,65 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/pgha/toolkit/internal/etcdrelease"
 )
 
-// etcdVersion is the release of etcd that the lab compiles for its hosts.
-const etcdVersion = "3.6.10"
-
-var etcdModule = `module etcdbuild
-
-go 1.24
-
-require (
-	go.etcd.io/etcd/etcdctl/v3 v` + etcdVersion + `
-	go.etcd.io/etcd/etcdutl/v3 v` + etcdVersion + `
-	go.etcd.io/etcd/server/v3 v` + etcdVersion + `
-)
-`
-
-func etcdArchiveName() string {
-	return "etcd-v" + etcdVersion + "-linux-" + runtime.GOARCH + ".tar.gz"
+// etcdBuild is one release of etcd, compiled into a folder of the cache of its own: another release, of another
+// checkout or of a test, leaves it as it is.
+type etcdBuild struct {
+	version string
+	dir     string
 }
 
-// ensureEtcd returns the path of an archive laid out like the project's
-// release archive, compiled from its Go modules if it is not there yet.
-func ensureEtcd(ctx context.Context, c cache, p progress) (string, error) {
-	archive := filepath.Join(c.etcd(), etcdArchiveName())
-	unlock, err := lock(ctx, c.lock("etcd"), true)
-	if err != nil {
-		return "", err
-	}
-	defer unlock()
-	if _, err := os.Stat(filepath.Join(c.etcd(), "SHA256SUMS")); err == nil {
-		return archive, nil
-	}
-	err = p.step("", "etcd", "building image: compiling etcd "+etcdVersion, func() error { return buildEtcd(ctx, c) })
-	if err != nil {
-		return "", fmt.Errorf("build etcd: %w", err)
-	}
-	return archive, nil
+func (c cache) etcd(version string) etcdBuild {
+	return etcdBuild{version, c.path("etcd", version)}
 }
 
-func buildEtcd(ctx context.Context, c cache) error {
-	if err := os.MkdirAll(c.etcd(), 0o755); err != nil {
+const etcdSums = "SHA256SUMS"
+
+func (b etcdBuild) module() string {
+	text := "module etcdbuild\n\ngo 1.26\n\nrequire (\n"
+	for _, program := range etcdPrograms {
+		text += "\t" + program.module + " v" + b.version + "\n"
+	}
+	return text + ")\n"
+}
+
+var etcdPrograms = []struct{ name, module string }{
+	{"etcd", "go.etcd.io/etcd/server/v3"},
+	{"etcdctl", "go.etcd.io/etcd/etcdctl/v3"},
+	{"etcdutl", "go.etcd.io/etcd/etcdutl/v3"},
+}
+
+// archiveName is the one that the project gives its release archives.
+func (b etcdBuild) archiveName() string {
+	return "etcd-v" + b.version + "-linux-" + runtime.GOARCH + ".tar.gz"
+}
+
+// ensureEtcd compiles a release from its Go modules, unless the cache has it.
+func ensureEtcd(ctx context.Context, c cache, version string, p progress) error {
+	if err := etcdrelease.Check(version); err != nil {
+		return fmt.Errorf("build etcd: %w", err)
+	}
+	b := c.etcd(version)
+	unlock, err := lock(ctx, c.lock("etcd-"+version), true)
+	if err != nil {
 		return err
 	}
-	work := filepath.Join(c.etcd(), ".building")
+	defer unlock()
+	if _, err := os.Stat(filepath.Join(b.dir, etcdSums)); err == nil {
+		return nil
+	}
+	err = p.step("", "etcd", "compiling etcd "+version, func() error { return b.build(ctx) })
+	if err != nil {
+		return fmt.Errorf("build etcd %s: %w", version, err)
+	}
+	return nil
+}
+
+func (b etcdBuild) build(ctx context.Context) error {
+	work := filepath.Join(b.dir, ".building")
 	if err := removeTree(work); err != nil {
 		return err
 	}
@@ -64,44 +79,42 @@ func buildEtcd(ctx context.Context, c cache) error {
 	if err := os.MkdirAll(work, 0o755); err != nil {
 		return err
 	}
-	if err := compileEtcd(ctx, work); err != nil {
+	if err := b.compile(ctx, work); err != nil {
 		return err
 	}
-	archive := filepath.Join(work, etcdArchiveName())
-	sum, err := packEtcd(archive, work)
+	archive := filepath.Join(work, b.archiveName())
+	sum, err := b.pack(archive, work)
 	if err != nil {
 		return err
 	}
-	sums := filepath.Join(work, "SHA256SUMS")
-	if err := os.WriteFile(sums, []byte(sum+"  "+etcdArchiveName()+"\n"), 0o644); err != nil {
+	sums := filepath.Join(work, etcdSums)
+	if err := os.WriteFile(sums, []byte(sum+"  "+b.archiveName()+"\n"), 0o644); err != nil {
 		return err
 	}
 	// The sums come last: they are what tells that the archive is complete.
 	return errors.Join(
-		os.Rename(archive, filepath.Join(c.etcd(), etcdArchiveName())),
-		os.Rename(sums, filepath.Join(c.etcd(), "SHA256SUMS")))
+		os.Rename(archive, filepath.Join(b.dir, b.archiveName())),
+		os.Rename(sums, filepath.Join(b.dir, etcdSums)))
 }
 
-func compileEtcd(ctx context.Context, work string) error {
-	if err := os.WriteFile(filepath.Join(work, "go.mod"), []byte(etcdModule), 0o644); err != nil {
+func (b etcdBuild) compile(ctx context.Context, work string) error {
+	if err := os.WriteFile(filepath.Join(work, "go.mod"), []byte(b.module()), 0o644); err != nil {
 		return err
 	}
-	for output, pkg := range map[string]string{
-		"etcd": "server", "etcdctl": "etcdctl", "etcdutl": "etcdutl",
-	} {
-		env := append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "CGO_ENABLED=0")
+	env := append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "CGO_ENABLED=0")
+	for _, program := range etcdPrograms {
 		err := runIsolated(ctx, io.Discard, nil, env, "go", "build", "-C", work, "-trimpath", "-buildvcs=false",
-			"-ldflags=-s -w", "-o", output, "go.etcd.io/etcd/"+pkg+"/v3")
+			"-ldflags=-s -w", "-o", program.name, program.module)
 		if err != nil {
-			return fmt.Errorf("compile %s: %w", output, err)
+			return fmt.Errorf("compile %s: %w", program.name, err)
 		}
 	}
 	return nil
 }
 
-// packEtcd writes the archive and returns its checksum. Names, order and
-// times are fixed, so that the same binaries give the same archive.
-func packEtcd(archive, work string) (sum string, err error) {
+// pack writes the archive and returns its checksum. Names, order and times are fixed, so that the same binaries give the
+// same archive.
+func (b etcdBuild) pack(archive, work string) (sum string, err error) {
 	f, err := os.Create(archive)
 	if err != nil {
 		return "", err
@@ -110,12 +123,12 @@ func packEtcd(archive, work string) (sum string, err error) {
 	hash := sha256.New()
 	zip := gzip.NewWriter(io.MultiWriter(f, hash))
 	out := tar.NewWriter(zip)
-	dir := strings.TrimSuffix(etcdArchiveName(), ".tar.gz")
+	dir := strings.TrimSuffix(b.archiveName(), ".tar.gz")
 	if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755}); err != nil {
 		return "", err
 	}
-	for _, name := range []string{"etcd", "etcdctl", "etcdutl"} {
-		if err := packFile(out, dir+"/"+name, filepath.Join(work, name)); err != nil {
+	for _, program := range etcdPrograms {
+		if err := packFile(out, dir+"/"+program.name, filepath.Join(work, program.name)); err != nil {
 			return "", err
 		}
 	}
@@ -137,31 +150,15 @@ func packFile(out *tar.Writer, name, path string) error {
 	return err
 }
 
-// etcdArchive returns the archive kept in the cache and its checksum.
-func etcdArchive(c cache) (path, sum string, err error) {
-	sums, err := os.ReadFile(filepath.Join(c.etcd(), "SHA256SUMS"))
+// archive returns the path of the archive in the cache and its checksum.
+func (b etcdBuild) archive() (path, sum string, err error) {
+	sums, err := os.ReadFile(filepath.Join(b.dir, etcdSums))
 	if err != nil {
 		return "", "", fmt.Errorf("read etcd checksum: %w", err)
 	}
 	sum, name, ok := strings.Cut(strings.TrimSpace(string(sums)), "  ")
-	if !ok || name != etcdArchiveName() {
-		return "", "", fmt.Errorf("read etcd checksum: %s is not listed", etcdArchiveName())
+	if !ok || name != b.archiveName() {
+		return "", "", fmt.Errorf("read etcd checksum: %s is not listed", b.archiveName())
 	}
-	return filepath.Join(c.etcd(), name), sum, nil
-}
-
-func copyEtcd(c cache, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make etcd directory: %w", err)
-	}
-	for _, name := range []string{etcdArchiveName(), "SHA256SUMS"} {
-		body, err := os.ReadFile(filepath.Join(c.etcd(), name))
-		if err != nil {
-			return fmt.Errorf("copy etcd archive: %w", err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), body, 0o644); err != nil {
-			return fmt.Errorf("copy etcd archive: %w", err)
-		}
-	}
-	return nil
+	return filepath.Join(b.dir, name), sum, nil
 }

@@ -25,7 +25,7 @@ const baseSystem = "systemd,systemd-sysv,dbus,openssh-server,sudo,iproute2,iputi
 // recipe never meets an old image.
 func imageID(rel release) (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, rel, baseSystem, etcdVersion)
+	fmt.Fprintln(h, rel, baseSystem)
 	for _, name := range []string{"chroot.sh", "sign.sh", "apt.conf", "dpkg.conf"} {
 		text, err := recipe.ReadFile("recipe/" + name)
 		if err != nil {
@@ -90,24 +90,7 @@ func (b *image) build(ctx context.Context) error {
 	defer log.Close()
 	b.log = log
 
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	etcd := make(chan error, 1)
-	go func() { // compiles while packages download
-		_, err := ensureEtcd(ctx, b.cache, b.progress)
-		if err != nil {
-			cancel(err)
-		}
-		etcd <- err
-	}()
-	err = b.buildRoot(ctx)
-	if err != nil {
-		cancel(err)
-	}
-	if err := errors.Join(err, <-etcd); err != nil {
-		return err
-	}
-	if err := copyEtcd(b.cache, filepath.Join(b.root(), "srv", "etcd")); err != nil {
+	if err := b.buildRoot(ctx); err != nil {
 		return err
 	}
 	return os.Rename(b.dir, b.cache.image(b.id))

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+
+	"github.com/pgha/toolkit/internal/etcdrelease"
 )
 
 // Lab is one laboratory. Its methods are safe for concurrent use, by several
@@ -71,9 +73,20 @@ func (l *Lab) KnownHostsFile() string { return filepath.Join(l.cache.lab(l.Name(
 func (l *Lab) StateDir() string { return filepath.Join(l.cache.lab(l.Name()), "state") }
 
 // EtcdArchive returns the path, on this machine, of an archive laid out like
-// etcd's release archive, and its SHA-256 checksum in hexadecimal. The same
-// archive is on every host, in /srv/etcd.
-func (l *Lab) EtcdArchive() (path, sha256 string, err error) { return etcdArchive(l.cache) }
+// etcd's release archive, and its SHA-256 checksum in hexadecimal. The release
+// is the one that Spec names.
+func (l *Lab) EtcdArchive() (path, sha256 string, err error) {
+	return l.cache.etcd(etcdrelease.Default).archive()
+}
+
+// OtherEtcdArchive is EtcdArchive of another release, such as "3.6.10". It
+// compiles the release first if the cache has none, which takes a minute or two.
+func (l *Lab) OtherEtcdArchive(ctx context.Context, version string) (path, sha256 string, err error) {
+	if err := ensureEtcd(ctx, l.cache, version, l.progress); err != nil {
+		return "", "", err
+	}
+	return l.cache.etcd(version).archive()
+}
 
 // Hosts returns all hosts, balancers first. A host whose state cannot be
 // read is reported as not running.

@@ -66,7 +66,6 @@ func (c cache) labs() string                { return c.path("labs") }
 func (c cache) lab(name string) string      { return c.path("labs", name) }
 func (c cache) image(id string) string      { return c.path("images", id) }
 func (c cache) building(id string) string   { return c.path("images", ".building-"+id) }
-func (c cache) etcd() string                { return c.path("etcd") }
 func (c cache) lock(what string) string     { return c.path("locks", what+".lock") }
 func (c cache) labLock(name string) string  { return c.lock("lab-" + name) }
 func (c cache) imageLock(id string) string  { return c.lock("image-" + id) }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pgha/toolkit/internal/etcdrelease"
 )
 
 func TestPlanHosts(t *testing.T) {
@@ -157,11 +159,12 @@ func testLab(t *testing.T, rel string, hosts int) *Lab {
 		t.Fatal(err)
 	}
 	c := cache(o.CacheDir)
-	if err := os.MkdirAll(c.etcd(), 0o755); err != nil {
+	etcd := c.etcd(etcdrelease.Default)
+	if err := os.MkdirAll(etcd.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	sums := strings.Repeat("ab", 32) + "  " + etcdArchiveName() + "\n"
-	if err := os.WriteFile(filepath.Join(c.etcd(), "SHA256SUMS"), []byte(sums), 0o644); err != nil {
+	sums := strings.Repeat("ab", 32) + "  " + etcd.archiveName() + "\n"
+	if err := os.WriteFile(filepath.Join(etcd.dir, etcdSums), []byte(sums), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	release, err := releaseByName(rel)

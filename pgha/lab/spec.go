@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+
+	"github.com/pgha/toolkit/internal/etcdrelease"
 )
 
 // Spec returns the spec of the cluster to build on the lab's hosts, as YAML
@@ -37,7 +39,7 @@ func (l *Lab) Spec() ([]byte, error) {
 	if rel.hostEtcd {
 		fmt.Fprintln(&b, "etcd: {source: distribution}")
 	} else {
-		fmt.Fprintf(&b, "etcd: {version: %s, source: archive, archive: %s, sha256: %s}\n", etcdVersion, quote(archive), sum)
+		fmt.Fprintf(&b, "etcd: {version: %s, source: archive, archive: %s, sha256: %s}\n", etcdrelease.Default, quote(archive), sum)
 	}
 	if l.balancers() > 1 { // one alone has nobody to hand the address to
 		fmt.Fprintf(&b, "vip: {address: %s}\n", vipAddress)

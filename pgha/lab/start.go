@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/pgha/toolkit/internal/etcdrelease"
 )
 
 // startTimeout bounds one host's boot, from launch to a login prompt.
@@ -36,7 +38,7 @@ func Start(ctx context.Context, options Options) (*Lab, error) {
 	}
 	defer unlock()
 	p := newProgress(o)
-	r, err := ensureRecord(ctx, o, p)
+	r, err := ensureFiles(ctx, o, p)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +52,26 @@ func Start(ctx context.Context, options Options) (*Lab, error) {
 		return nil, fmt.Errorf("start lab %s: %w", l.Name(), err)
 	}
 	return l, nil
+}
+
+// ensureFiles returns the lab's record once everything that the lab needs on disk is there. etcd compiles while the image's
+// packages download; one that fails ends the other.
+func ensureFiles(ctx context.Context, o Options, p progress) (record, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	etcd := make(chan error, 1)
+	go func() {
+		err := ensureEtcd(ctx, cache(o.CacheDir), etcdrelease.Default, p)
+		if err != nil {
+			cancel(err)
+		}
+		etcd <- err
+	}()
+	r, err := ensureRecord(ctx, o, p)
+	if err != nil {
+		cancel(err)
+	}
+	return r, errors.Join(err, <-etcd)
 }
 
 // ensureRecord returns the lab's record, of an existing lab or a new one.

@@ -4,10 +4,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pgha/toolkit/internal/etcdrelease"
 )
 
 func (c *checker) etcd() {
@@ -26,32 +26,17 @@ func (c *checker) etcd() {
 	}
 }
 
-var versionSyntax = regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})\.(\d{1,4})$`)
-
 // etcdVersion refuses versions that Patroni doesn't work with, and those nobody has tried with it.
 func (c *checker) etcdVersion() {
-	const field, remedy = "etcd.version", "write 3.6.9 or later of 3.6, or 3.5.28 or later of 3.5"
+	const field = "etcd.version"
 	if c.Etcd.Source == SourceDistribution {
 		if c.Etcd.Version != "" {
 			c.bad(field, "is not read with source: distribution: the package decides", "delete it")
 		}
 		return
 	}
-	m := versionSyntax.FindStringSubmatch(c.Etcd.Version)
-	if m == nil {
-		c.bad(field, quoted(c.Etcd.Version)+" is not a complete version", "write three numbers, such as "+defaultEtcdVersion)
-		return
-	}
-	var v [3]int
-	for i := range v {
-		v[i], _ = strconv.Atoi(m[i+1])
-	}
-	switch major, minor, patch := v[0], v[1], v[2]; {
-	case major == 3 && (minor == 5 && patch >= 28 || minor == 6 && patch >= 9):
-	case major > 3 || major == 3 && minor > 6:
-		c.bad(field, "etcd "+c.Etcd.Version+" has not been tried with Patroni", remedy)
-	default:
-		c.bad(field, "etcd "+c.Etcd.Version+" is too old: it lacks fixes that Patroni 4.1.1 and later need", remedy)
+	if err := etcdrelease.Check(c.Etcd.Version); err != nil {
+		c.bad(field, err.Error(), etcdrelease.Remedy())
 	}
 }
 

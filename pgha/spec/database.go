@@ -68,7 +68,7 @@ type Repository struct {
 
 // Etcd describes the consensus store on the database hosts.
 type Etcd struct {
-	// Version of etcd, complete. Default: "3.6.10"; none where Source is SourceDistribution, as the package decides.
+	// Version of etcd, complete. Default: "3.6.16"; none where Source is SourceDistribution, as the package decides.
 	Version string `yaml:"version,omitempty"`
 	// Source is SourceRelease, SourceArchive or SourceDistribution. Default: SourceRelease.
 	Source Source `yaml:"source"`

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/pgha/toolkit/internal/etcdrelease"
 )
 
 // New returns a spec with every default that stands at the fields, and no hosts. Give it hosts, then call Complete.
@@ -36,13 +38,11 @@ func newVIP() VIP {
 	return VIP{RouterID: 51, AdvertInterval: 200 * time.Millisecond, Preempt: true}
 }
 
-const defaultEtcdVersion = "3.6.10"
-
 // derive fills in the defaults that depend on other fields. A zero that stands in the file is kept, for check to refuse.
 func (s *Spec) derive(d *decoder) {
 	s.StateDir = cmp.Or(s.StateDir, s.Cluster+".state")
 	if s.Etcd.Source != SourceDistribution {
-		s.Etcd.Version = cmp.Or(s.Etcd.Version, defaultEtcdVersion)
+		s.Etcd.Version = cmp.Or(s.Etcd.Version, etcdrelease.Default)
 	}
 	if s.PostgreSQL.Source == SourceMirror && len(s.PostgreSQL.Repository.Components) == 0 {
 		s.PostgreSQL.Repository.Components = []string{"main"}

@@ -1,6 +1,10 @@
 package spec
 
-import "regexp"
+import (
+	"regexp"
+
+	"github.com/pgha/toolkit/internal/etcdrelease"
+)
 
 // What the generator of the schema takes from the reader.
 var NewVIP = newVIP
@@ -19,6 +23,6 @@ var Syntaxes = map[string]*regexp.Regexp{
 	"postgresql.locale":                  localeSyntax,
 	"postgresql.repository.suite":        suiteSyntax,
 	"postgresql.repository.components[]": suiteSyntax,
-	"etcd.version":                       versionSyntax,
+	"etcd.version":                       etcdrelease.Syntax,
 	"patroni.namespace":                  namespaceSyntax,
 }

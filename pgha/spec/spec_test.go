@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pgha/toolkit/internal/etcdrelease"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -77,7 +78,7 @@ func TestExampleFieldsExist(t *testing.T) {
 func TestMinimal(t *testing.T) {
 	t.Parallel()
 	s := parse(t, "/srv/pgha.yaml", minimal)
-	if s.Hosts[0].Member != "db-1" || s.VIP != nil || s.Patroni.TTL != 30*time.Second || s.Etcd.Version != "3.6.10" {
+	if s.Hosts[0].Member != "db-1" || s.VIP != nil || s.Patroni.TTL != 30*time.Second || s.Etcd.Version != etcdrelease.Default {
 		t.Errorf("wrong defaults: %+v", s.Hosts[0])
 	}
 	if s.PostgreSQL.Parameters["max_connections"] != 100 || s.PostgreSQL.Parameters["shared_buffers"] != "256MB" {
@@ -127,7 +128,7 @@ postgresql:
   parameters: {work_mem: 8MB, max_connections: 200, jit: off, random_page_cost: 1.1, autovacuum: true, wal_compression: null}
   pg_hba: ["hostssl all all fd00::/8 cert"]
   client_networks: ["fd00::/8"]
-etcd: {version: 3.5.28, source: archive, archive: etcd.tar.gz, sha256: 0000000000000000000000000000000000000000000000000000000000000000, data_dir: /srv/etcd, heartbeat_interval: 50ms, election_timeout: 500ms, auto_compaction: 30m, client_port: 12379, peer_port: 12380}
+etcd: {version: 3.5.33, source: archive, archive: etcd.tar.gz, sha256: 0000000000000000000000000000000000000000000000000000000000000000, data_dir: /srv/etcd, heartbeat_interval: 50ms, election_timeout: 500ms, auto_compaction: 30m, client_port: 12379, peer_port: 12380}
 patroni: {namespace: /db/, rest_port: 18008, profile: fast, ttl: 40, loop_wait: 8, retry_timeout: 9, maximum_lag_on_failover: 0, primary_start_timeout: 60, failsafe_mode: false, use_pg_rewind: false, use_slots: false, synchronous_mode: on, watchdog: off, extra: {log: {level: INFO, loggers: [a, b]}}}
 balancer: {write_port: 6432, read_port: 6433, read_fallback_to_primary: false, stats_port: 7001, max_connections: 10, client_timeout: 1h30m, check_interval: 1s}
 vip: {address: "fd00::99", prefix_length: 64, router_id: 9, advert_interval: 1, preempt: false}

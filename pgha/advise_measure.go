@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"fmt"
 	"math"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,8 +171,7 @@ const hearFor = 1 * time.Second
 
 // hearStrangers listens on a balancer for virtual routers that are none of this cluster's.
 func (c *Cluster) hearStrangers(ctx context.Context, t *remote.Target) ([]advisor.Stranger, error) {
-	own := net.ParseIP(t.Address)
-	if c.Spec.VIP == nil || own == nil || own.To4() == nil {
+	if c.Spec.VIP == nil {
 		return nil, nil
 	}
 	out, err := t.Output(ctx, "perl", "-e", strangersScript, strconv.Itoa(int(hearFor.Seconds())), t.Address)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,7 +81,7 @@ func (c *Cluster) Routes() []Route {
 }
 
 // CheckPorts tries every route for real: temporary listeners answer on the ports that are still free. It changes nothing
-// on the hosts, takes about a second, and ends its listeners also when it fails. Only IPv4 is tried.
+// on the hosts, takes about a second, and ends its listeners also when it fails.
 func (c *Cluster) CheckPorts(ctx context.Context) ([]Blocked, error) {
 	routes := c.Routes()
 	ctx, cancel := context.WithTimeout(ctx, portsListen)
@@ -118,7 +119,7 @@ func (c *Cluster) listen(ctx context.Context, token string, routes []Route) (sto
 		in, inW := io.Pipe()
 		pipes = append(pipes, inW)
 		out := &readyWriter{ready: ready}
-		argv := append([]string{"perl", "-e", portsScript, "listen", strconv.Itoa(int(portsListen.Seconds())), token}, ports[t.Name]...)
+		argv := append([]string{"perl", "-e", portsScript, "listen", strconv.Itoa(int(portsListen.Seconds())), token, t.Address}, ports[t.Name]...)
 		wg.Go(func() {
 			defer in.Close()
 			err := stream(ctx, t, remote.Cmd{Argv: argv, Stdin: in}, out)
@@ -160,7 +161,7 @@ func (c *Cluster) probe(ctx context.Context, token string, routes []Route) (map[
 		if err != nil {
 			return nil, err
 		}
-		destinations[r.From] = append(destinations[r.From], to.Address+":"+r.Port)
+		destinations[r.From] = append(destinations[r.From], net.JoinHostPort(to.Address, r.Port))
 	}
 	answers := map[string]string{}
 	var mu sync.Mutex
@@ -184,7 +185,7 @@ func judge(c *Cluster, routes []Route, answers map[string]string, heard map[stri
 	for _, r := range routes {
 		from, _ := c.Target(r.From)
 		to, _ := c.Target(r.To)
-		switch answer := answers[r.From+" "+to.Address+":"+r.Port]; {
+		switch answer := answers[r.From+" "+net.JoinHostPort(to.Address, r.Port)]; {
 		case r.Port == "vrrp" && heard[to.Address+" "+from.Address], answer == "open":
 		case r.Port == "vrrp":
 			blocked = append(blocked, Blocked{r, "no packet arrived"})

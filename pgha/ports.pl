@@ -1,27 +1,36 @@
 # Answers and tries connections, so that a port matrix can be checked before anything listens. Needs only perl-base,
 # which every Debian host has.
-#   listen SECONDS TOKEN PORT...    answers on every port that is free, and hears VRRP when a port is "vrrp", until
-#                                   standard input ends or SECONDS are over; then prints "vrrp ADDRESS" for each sender.
-#   probe SECONDS TOKEN HOST:PORT...  prints "HOST:PORT open|refused|blocked|REASON" for each.
+#   listen SECONDS TOKEN ADDRESS PORT...  answers on every port that is free, in the family of ADDRESS, and hears VRRP when a
+#                                   port is "vrrp", until standard input ends or SECONDS are over; then prints
+#                                   "vrrp ADDRESS" for each sender.
+#   probe SECONDS TOKEN HOST:PORT...  prints "HOST:PORT open|refused|blocked|REASON" for each; [HOST]:PORT for IPv6.
 use strict;
 use warnings;
-use Socket;
+use Socket qw(:DEFAULT inet_pton inet_ntop IPPROTO_IPV6 IPV6_V6ONLY);
 use IO::Handle;
 use Errno qw(EINPROGRESS ECONNREFUSED EADDRINUSE);
 $| = 1;
 my ($mode, $seconds, $token, @args) = @ARGV;
 my $end = time + $seconds;
 
+# family of an address, and the socket address of a port there.
+sub family { return $_[0] =~ /:/ ? AF_INET6 : AF_INET }
+sub end_point { my ($host, $port) = @_;
+	return family($host) == AF_INET6 ? sockaddr_in6($port, inet_pton(AF_INET6, $host)) : sockaddr_in($port, inet_aton($host)); }
+
 sub readable { my ($wait, @fh) = @_; my $bits = ''; vec($bits, fileno($_), 1) = 1 for @fh;
 	select(my $ready = $bits, undef, undef, $wait); return grep { vec($ready, fileno($_), 1) } @fh; }
 
 if ($mode eq 'listen') {
 	my (@tcp, $vrrp, %heard);
+	my $six = family(shift @args) == AF_INET6;
+	my $domain = $six ? PF_INET6 : PF_INET;
 	for my $port (@args) {
-		if ($port eq 'vrrp') { socket($vrrp, PF_INET, SOCK_RAW, 112) or undef $vrrp; next }
-		socket(my $s, PF_INET, SOCK_STREAM, 0) or die "socket: $!";
+		if ($port eq 'vrrp') { socket($vrrp, $domain, SOCK_RAW, 112) or undef $vrrp; next }
+		socket(my $s, $domain, SOCK_STREAM, 0) or die "socket: $!";
 		setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
-		if (!bind($s, sockaddr_in($port, INADDR_ANY))) { die "bind $port: $!" unless $! == EADDRINUSE; print "busy $port\n"; next }
+		setsockopt($s, IPPROTO_IPV6, IPV6_V6ONLY, 1) if $six;
+		if (!bind($s, end_point($six ? '::' : '0.0.0.0', $port))) { die "bind $port: $!" unless $! == EADDRINUSE; print "busy $port\n"; next }
 		listen($s, 64) or die "listen $port: $!";
 		push @tcp, $s;
 	}
@@ -30,7 +39,8 @@ if ($mode eq 'listen') {
 		for my $fh (readable(1, @tcp, \*STDIN, $vrrp ? $vrrp : ())) {
 			if ($vrrp && $fh == $vrrp) {
 				my $from = recv($vrrp, my $packet, 2000, 0);
-				$heard{inet_ntoa((sockaddr_in($from))[1])} = 1 if defined $from && index($packet, $token) >= 0;
+				next unless defined $from && index($packet, $token) >= 0;
+				$heard{$six ? inet_ntop(AF_INET6, (sockaddr_in6($from))[1]) : inet_ntoa((sockaddr_in($from))[1])} = 1;
 			} elsif ($fh == \*STDIN) { $end = 0 unless sysread(STDIN, my $x, 100) }
 			else { my $c; accept($c, $fh) and syswrite($c, "$token\n") and close $c }
 		}
@@ -39,14 +49,14 @@ if ($mode eq 'listen') {
 } else {
 	my %pending;
 	for my $to (@args) {
-		my ($host, $port) = $to =~ /^(.*):(\w+)$/ or die "bad destination $to";
+		my ($host, $port) = $to =~ /^\[?(.*?)\]?:(\w+)$/ or die "bad destination $to";
 		if ($port eq 'vrrp') {
-			if (socket(my $s, PF_INET, SOCK_RAW, 112)) { for (1 .. 3) { send($s, $token, 0, sockaddr_in(0, inet_aton($host))); select(undef, undef, undef, 0.05) } }
+			if (socket(my $s, family($host), SOCK_RAW, 112)) { for (1 .. 3) { send($s, $token, 0, end_point($host, 0)); select(undef, undef, undef, 0.05) } }
 			next;
 		}
-		socket(my $s, PF_INET, SOCK_STREAM, 0) or die "socket: $!";
+		socket(my $s, family($host), SOCK_STREAM, 0) or die "socket: $!";
 		$s->blocking(0);
-		if (connect($s, sockaddr_in($port, inet_aton($host))) || $! == EINPROGRESS) { $pending{$to} = $s }
+		if (connect($s, end_point($host, $port)) || $! == EINPROGRESS) { $pending{$to} = $s }
 		else { print "$to ", ($! == ECONNREFUSED ? 'refused' : "$!"), "\n" }
 	}
 	while (%pending && time < $end) {

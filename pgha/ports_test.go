@@ -1,8 +1,13 @@
 package pgha
 
 import (
+	"context"
+	"io"
+	"net"
+	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -48,4 +53,65 @@ func TestJudgeNamesTheBlockedPair(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+}
+
+// The program itself, in both families: an open port, and one where nobody listens.
+func TestPortsScript(t *testing.T) {
+	t.Parallel()
+	perl, err := exec.LookPath("perl")
+	if err != nil {
+		t.Skip("there is no perl")
+	}
+	for _, address := range []string{"127.0.0.1", "::1"} {
+		t.Run(address, func(t *testing.T) {
+			t.Parallel()
+			open, closed := freePort(t, address), freePort(t, address)
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			listener := exec.CommandContext(ctx, perl, "-e", portsScript, "listen", "30", "token", address, open)
+			in, err := listener.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := listener.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := listener.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(out, make([]byte, len("ready\n"))); err != nil {
+				t.Fatalf("wait for the listener: %v", err)
+			}
+			openAt, closedAt := net.JoinHostPort(address, open), net.JoinHostPort(address, closed)
+			got, err := exec.CommandContext(ctx, perl, "-e", portsScript, "probe", "5", "token", openAt, closedAt).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range []string{openAt + " open\n", closedAt + " refused\n"} {
+				if !strings.Contains(string(got), want) {
+					t.Errorf("no %q in\n%s", want, got)
+				}
+			}
+			in.Close()
+			if err := listener.Wait(); err != nil {
+				t.Errorf("the listener ended with %v", err)
+			}
+		})
+	}
+}
+
+// freePort returns a port that nobody used a moment ago; the test is skipped where the address doesn't exist.
+func freePort(t *testing.T, address string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+	if err != nil {
+		t.Skip(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }

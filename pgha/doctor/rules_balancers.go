@@ -120,7 +120,7 @@ func virtualIP(f Facts) []Finding {
 	for _, h := range holders {
 		found.Evidence = append(found.Evidence, fmt.Sprintf("%s on %s of %s, keepalived is %s", address, h.Addresses[address], h.Name, h.Units[keepalivedUnit].Active))
 		if h != keep {
-			found.Remedy = append(found.Remedy, on(h.Name, fmt.Sprintf("ip addr del %s/32 dev %s", address, h.Addresses[address]))...)
+			found.Remedy = append(found.Remedy, on(h.Name, fmt.Sprintf("ip addr del %s dev %s", address, h.Addresses[address]))...)
 		}
 	}
 	found.Advice = "if it comes back the balancers do not hear each other: look for a firewall that drops IP protocol 112"

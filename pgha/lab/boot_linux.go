@@ -13,7 +13,7 @@ import (
 // its own session, its console in a file, its own control group.
 func (l *Lab) boot(ctx context.Context, groups *cgroups, h hostPlan) error {
 	dir, name := l.hostDir(h.Name), hostNamespace(l.Name(), h.Name)
-	if err := buildHostNetwork(ctx, l.Name(), h, !cableIsCut(dir)); err != nil {
+	if err := buildHostNetwork(ctx, l.Name(), l.record.network(), h, !cableIsCut(dir)); err != nil {
 		return err
 	}
 	if err := groups.remove(ctx, name); err != nil { // what a poweroff left

@@ -8,7 +8,7 @@ import (
 )
 
 // DialContext connects to an address inside the lab, from this machine's end
-// of the lab's network. The host part is an IPv4 address of 192.168.0.0/24
+// of the lab's network. The host part is an address of that network
 // (ErrOutside for any other), or the name of a host or member. It has the
 // signature of net.Dialer.DialContext, for SSH, HTTP and PostgreSQL clients.
 // When the lab is gone it returns ErrNotRunning.
@@ -42,7 +42,7 @@ func (l *Lab) resolve(address string) (string, error) {
 		host = h.Address
 	}
 	ip, err := netip.ParseAddr(host)
-	if err != nil || !labNetwork.Contains(ip) {
+	if err != nil || !l.record.network().contains(ip) {
 		return "", fmt.Errorf("dial %s in lab %s: %w", address, l.Name(), ErrOutside)
 	}
 	return net.JoinHostPort(ip.String(), port), nil

@@ -66,7 +66,7 @@ func traces(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	defer groups.close()
-	for _, h := range planHosts(maxHosts) {
+	for _, h := range planHosts(maxHosts, networkOf(false)) {
 		if _, err := groups.root.Stat(hostNamespace(name, h.Name)); err == nil {
 			found = append(found, "control group: "+h.Name+"\n")
 		}

@@ -144,7 +144,7 @@ func testExec(t *testing.T, l *Lab) {
 func testRun(t *testing.T, l *Lab) {
 	var out bytes.Buffer
 	exit, err := l.Run(t.Context(), []string{"ip", "-4", "-o", "address", "show", bridgeName}, Stdio{Out: &out})
-	if err != nil || exit != 0 || !strings.Contains(out.String(), machineAddress) {
+	if err != nil || exit != 0 || !strings.Contains(out.String(), networkOf(false).machine()) {
 		t.Errorf("run: %d, %v, %s", exit, err, &out)
 	}
 	if exit, err := l.Run(t.Context(), []string{"sh", "-c", "exit 9"}, Stdio{}); err != nil || exit != 9 {

@@ -24,7 +24,7 @@ type Lab struct {
 // Host is the state of one host at the time of the call.
 type Host struct {
 	Name    string // "haproxy-01", also the hostname
-	Address string // IPv4, on interface enp0s3, prefix length 24
+	Address string // on interface enp0s3; IPv4 with prefix length 24, or IPv6 with 64
 	Role    string // RoleBalancer or RoleDatabase
 	Member  string // name of the Patroni and etcd member; empty for a balancer
 	Running bool   // the host has power and its system has not ended

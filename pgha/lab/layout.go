@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"strconv"
+	"strings"
 )
 
 // The roles a Host can have, as the cluster's spec spells them.
@@ -12,17 +14,43 @@ const (
 	RoleDatabase = "database"
 )
 
-// The addresses are the reference procedure's own. No route leads out of a
-// lab, so they clash neither with the machine's network nor with another lab.
 const (
-	vipAddress     = "192.168.0.210"
-	machineAddress = "192.168.0.1" // this machine's end, on the bridge
-	firstAddress   = 200
-	hostInterface  = "enp0s3"
-	bridgeName     = "br0"
+	hostInterface = "enp0s3"
+	bridgeName    = "br0"
 )
 
-var labNetwork = netip.MustParsePrefix("192.168.0.0/24")
+// network is what a lab's addresses are made of. All of them end in a number:
+// 1 is this machine's end, on the bridge, 210 the virtual IP, and the hosts
+// have those from 200 on.
+type network struct{ start, bits string }
+
+// The addresses of IPv4 are the reference procedure's own, those of IPv6
+// unique local ones (RFC 4193) that end alike. No route leads out of a lab, so
+// they clash neither with the machine's network nor with another lab.
+func networkOf(ipv6 bool) network {
+	if ipv6 {
+		return network{start: "fd00:192:168::", bits: "/64"}
+	}
+	return network{start: "192.168.0.", bits: "/24"}
+}
+
+func (n network) host(i int) string { return n.start + strconv.Itoa(200+i) }
+func (n network) machine() string   { return n.start + "1" }
+func (n network) vip() string       { return n.start + "210" }
+
+// assigned is an address with what iproute2 wants beside it. Nobody else can
+// have an IPv6 address, so the second in which the kernel looks for another
+// holder (RFC 4862) is left out.
+func (n network) assigned(address string) string {
+	if strings.Contains(address, ":") {
+		return address + n.bits + " nodad"
+	}
+	return address + n.bits
+}
+
+func (n network) contains(a netip.Addr) bool {
+	return netip.MustParsePrefix(n.machine() + n.bits).Masked().Contains(a)
+}
 
 // hostPlan is what never changes about a host.
 type hostPlan struct {
@@ -34,14 +62,14 @@ type hostPlan struct {
 
 // planHosts lays out n hosts: balancers first, then databases, on
 // consecutive addresses.
-func planHosts(n int) []hostPlan {
+func planHosts(n int, addresses network) []hostPlan {
 	databases := (n + 1) / 2
 	if databases%2 == 0 {
 		databases++
 	}
 	hosts := make([]hostPlan, 0, n)
 	for i := range n {
-		h := hostPlan{Address: fmt.Sprintf("192.168.0.%d", firstAddress+i)}
+		h := hostPlan{Address: addresses.host(i)}
 		if nr := i + 1; nr <= n-databases {
 			h.Role, h.Name = RoleBalancer, fmt.Sprintf("haproxy-%02d", nr)
 		} else {

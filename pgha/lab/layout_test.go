@@ -18,9 +18,10 @@ import (
 func TestPlanHosts(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]int{1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 3, 7: 5, 10: 5} {
-		hosts := planHosts(n)
+		addresses := networkOf(n%2 == 0)
+		hosts := planHosts(n, addresses)
 		databases := 0
-		seen := map[string]bool{vipAddress: true, machineAddress: true}
+		seen := map[string]bool{addresses.vip(): true, addresses.machine(): true}
 		for _, h := range hosts {
 			if (h.Role == RoleDatabase) != (h.Member != "") {
 				t.Errorf("%d hosts: %+v: a database has a member name, a balancer has none", n, h)
@@ -28,7 +29,7 @@ func TestPlanHosts(t *testing.T) {
 			if h.Role == RoleDatabase {
 				databases++
 			}
-			if seen[h.Address] || !labNetwork.Contains(netip.MustParseAddr(h.Address)) {
+			if seen[h.Address] || !addresses.contains(netip.MustParseAddr(h.Address)) {
 				t.Errorf("%d hosts: bad address %s", n, h.Address)
 			}
 			seen[h.Address] = true
@@ -40,7 +41,7 @@ func TestPlanHosts(t *testing.T) {
 			t.Errorf("planHosts(%d): %d hosts, %d databases, want %d", n, len(hosts), databases, want)
 		}
 	}
-	last := planHosts(6)[5]
+	last := planHosts(6, networkOf(false))[5]
 	want := hostPlan{Name: "postgres-03", Address: "192.168.0.205", Role: RoleDatabase, Member: "postgresql-03"}
 	if diff := cmp.Diff(want, last); diff != "" {
 		t.Error(diff)
@@ -75,7 +76,7 @@ func TestKernelNamesAreDistinct(t *testing.T) {
 	seen := map[string]string{}
 	for _, lab := range []string{"a", "a-lan", "a-haproxy", "a-haproxy-01", "a-postgres"} {
 		names := []string{lanNamespace(lab)}
-		for _, h := range planHosts(maxHosts) {
+		for _, h := range planHosts(maxHosts, networkOf(false)) {
 			names = append(names, hostNamespace(lab, h.Name))
 		}
 		for _, n := range names {
@@ -106,6 +107,26 @@ func TestResolve(t *testing.T) {
 	}
 	if _, err := l.DialContext(t.Context(), "tcp", "192.168.0.200:22"); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("dial in a lab that is down = %v, want ErrNotRunning", err)
+	}
+}
+
+func TestResolveIPv6(t *testing.T) {
+	t.Parallel()
+	l := testLab(t, "ipv6", 6)
+	for address, want := range map[string]string{
+		"[fd00:192:168::210]:5432":    "[fd00:192:168::210]:5432",
+		"[FD00:0192:168:0::210]:5432": "[fd00:192:168::210]:5432",
+		"haproxy-01:22":               "[fd00:192:168::200]:22",
+		"postgresql-03:2379":          "[fd00:192:168::205]:2379",
+	} {
+		if got, err := l.resolve(address); err != nil || got != want {
+			t.Errorf("resolve(%q) = %q, %v, want %q", address, got, err, want)
+		}
+	}
+	for _, address := range []string{"192.168.0.200:22", "[::1]:22", "[fe80::200]:22", "[fd00:192:169::200]:22", "[fd00:192:168:1::200]:22", "fd00:192:168::200:22"} {
+		if got, err := l.resolve(address); err == nil {
+			t.Errorf("resolve(%q) = %q, want an error", address, got)
+		}
 	}
 }
 
@@ -154,7 +175,7 @@ func TestLockExcludes(t *testing.T) {
 // testLab is a lab on paper: it has files and no host.
 func testLab(t *testing.T, rel string, hosts int) *Lab {
 	t.Helper()
-	o, err := Options{Name: "paper", CacheDir: t.TempDir()}.withDefaults()
+	o, err := Options{Name: "paper", CacheDir: t.TempDir(), Hosts: hosts, IPv6: rel == "ipv6"}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,11 +188,11 @@ func testLab(t *testing.T, rel string, hosts int) *Lab {
 	if err := os.WriteFile(filepath.Join(etcd.dir, etcdSums), []byte(sums), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	release, err := releaseByName(rel)
+	release, err := releaseByName(strings.Replace(rel, "ipv6", "testing", 1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := prepareLab(c, o.Name, release, "none", hosts)
+	r, err := prepareLab(c, release, "none", o)
 	if err != nil {
 		t.Fatal(err)
 	}

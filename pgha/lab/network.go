@@ -46,7 +46,7 @@ func deleteNamespace(ctx context.Context, name string) error {
 
 // buildLAN makes the namespace that holds the lab's switch, with this
 // machine's own address on it. A half-made one is made again.
-func buildLAN(ctx context.Context, lab string) error {
+func buildLAN(ctx context.Context, lab string, addresses network) error {
 	ns := lanNamespace(lab)
 	if namespaceExists(ns) {
 		if ip(ctx, "-n "+ns+" link show "+bridgeName+" up") == nil {
@@ -60,14 +60,14 @@ func buildLAN(ctx context.Context, lab string) error {
 		"netns add "+ns,
 		"-n "+ns+" link set lo up",
 		"-n "+ns+" link add "+bridgeName+" type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
-		"-n "+ns+" address add "+machineAddress+"/24 dev "+bridgeName,
+		"-n "+ns+" address add "+addresses.assigned(addresses.machine())+" dev "+bridgeName,
 		"-n "+ns+" link set "+bridgeName+" up",
 	)
 }
 
 // buildHostNetwork makes the host's own namespace and runs a cable from it
 // to the switch. The port on the switch has the host's name.
-func buildHostNetwork(ctx context.Context, lab string, h hostPlan, cable bool) error {
+func buildHostNetwork(ctx context.Context, lab string, addresses network, h hostPlan, cable bool) error {
 	ns, lan := hostNamespace(lab, h.Name), lanNamespace(lab)
 	if err := removeHostNetwork(ctx, lab, h.Name); err != nil {
 		return err
@@ -76,7 +76,7 @@ func buildHostNetwork(ctx context.Context, lab string, h hostPlan, cable bool) e
 		"netns add "+ns,
 		"-n "+ns+" link set lo up",
 		"-n "+ns+" link add "+hostInterface+" address "+hardwareAddress(h)+" type veth peer name "+h.Name+" netns "+lan,
-		"-n "+ns+" address add "+h.Address+"/24 dev "+hostInterface,
+		"-n "+ns+" address add "+addresses.assigned(h.Address)+" dev "+hostInterface,
 		"-n "+ns+" link set "+hostInterface+" up",
 		"-n "+lan+" link set "+h.Name+" master "+bridgeName,
 		cableLine(lab, h.Name, cable),
@@ -86,7 +86,8 @@ func buildHostNetwork(ctx context.Context, lab string, h hostPlan, cable bool) e
 // hardwareAddress stays the same over a power loss, as a real network card's
 // does: peers would go on using the old one for several seconds.
 func hardwareAddress(h hostPlan) string {
-	ip := netip.MustParseAddr(h.Address).As4()
+	ip := netip.MustParseAddr(h.Address).AsSlice()
+	ip = ip[len(ip)-4:]
 	return fmt.Sprintf("02:00:%02x:%02x:%02x:%02x", ip[0], ip[1], ip[2], ip[3])
 }
 

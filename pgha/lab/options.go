@@ -31,6 +31,10 @@ type Options struct {
 	// existing one.
 	Release string
 
+	// IPv6 gives a new lab addresses of IPv6, and none of IPv4. False means
+	// IPv4 for a new lab, and whatever the lab has for an existing one.
+	IPv6 bool
+
 	// CacheDir holds the images and the labs' files. It needs about 1 GB for
 	// each release, a file system that can hold overlay uppers (ext4, xfs),
 	// and a path without spaces, commas, colons or backslashes. The default

@@ -21,16 +21,16 @@ const (
 
 // prepareLab writes the files of a new lab. The record comes last: a lab
 // with a record has all its files.
-func prepareLab(c cache, name string, rel release, image string, hosts int) (record, error) {
-	r := record{Name: name, Release: rel.name, Image: image, Hosts: planHosts(hosts), Created: time.Now().UTC()}
-	dir := c.lab(name)
+func prepareLab(c cache, rel release, image string, o Options) (record, error) {
+	r := record{Name: o.Name, Release: rel.name, Image: image, IPv6: o.IPv6, Hosts: planHosts(o.Hosts, networkOf(o.IPv6)), Created: time.Now().UTC()}
+	dir := c.lab(r.Name)
 	if err := removeTree(dir); err != nil {
 		return r, err
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "state"), 0o700); err != nil {
 		return r, fmt.Errorf("make lab directory: %w", err)
 	}
-	key, err := newSSHKey("lab " + name)
+	key, err := newSSHKey("lab " + r.Name)
 	if err != nil {
 		return r, err
 	}
@@ -39,7 +39,7 @@ func prepareLab(c cache, name string, rel release, image string, hosts int) (rec
 	}
 	hostKeys := map[string]string{}
 	for _, h := range r.Hosts {
-		if hostKeys[h.Name], err = prepareHost(hostDir(c, name, h.Name), h, r, key); err != nil {
+		if hostKeys[h.Name], err = prepareHost(hostDir(c, r.Name, h.Name), h, r, key); err != nil {
 			return r, err
 		}
 	}
@@ -54,7 +54,7 @@ func hostDir(c cache, lab, host string) string { return c.path("labs", lab, "hos
 // prepareHost writes what makes a host out of the image into the upper layer
 // of its overlay, and returns its SSH host key.
 func prepareHost(dir string, h hostPlan, r record, login sshKey) (string, error) {
-	for _, sub := range []string{"upper", "work", "root", "upper/etc", "upper/etc/ssh"} {
+	for _, sub := range []string{"upper", "work", "root", "upper/etc", "upper/etc/ssh", "upper/etc/ssh/sshd_config.d"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return "", fmt.Errorf("make host directory: %w", err)
 		}
@@ -75,6 +75,8 @@ func prepareHost(dir string, h hostPlan, r record, login sshKey) (string, error)
 		filepath.Join(etc, "hosts"):                   hostsFile(r.Hosts),
 		filepath.Join(etc, "machine-id"):              hex.EncodeToString(machineID[:]) + "\n",
 		filepath.Join(etc, "ssh/lab_authorized_keys"): string(login.authorized),
+		// The image exempts the address of IPv4 labs; of several lines sshd takes the first.
+		filepath.Join(etc, "ssh/sshd_config.d/05-lab.conf"): "PerSourcePenaltyExemptList " + r.network().machine() + "\n",
 	}
 	for path, body := range files {
 		if err := os.WriteFile(path, []byte(body), 0o644); err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,7 +88,7 @@ func (l *Lab) waitSSH(ctx context.Context, h hostPlan) error {
 func (l *Lab) readSSHBanner(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	conn, err := l.DialContext(ctx, "tcp", address+":22")
+	conn, err := l.DialContext(ctx, "tcp", net.JoinHostPort(address, "22"))
 	if err != nil {
 		return err
 	}

@@ -17,11 +17,14 @@ type record struct {
 	Name    string     `json:"name"`
 	Release string     `json:"release"`
 	Image   string     `json:"image"`
+	IPv6    bool       `json:"ipv6,omitempty"`
 	Hosts   []hostPlan `json:"hosts"`
 	Created time.Time  `json:"created"`
 }
 
 const recordFile = "lab.json"
+
+func (r record) network() network { return networkOf(r.IPv6) }
 
 // readRecord returns ErrNotRunning when there is none.
 func readRecord(c cache, name string) (record, error) {

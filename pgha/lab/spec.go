@@ -11,7 +11,7 @@ import (
 // Spec returns the spec of the cluster to build on the lab's hosts, as YAML
 // with the schema of package pgha: PostgreSQL from the release's own
 // packages, etcd from the lab's archive (from the release's packages on
-// trixie), and the virtual IP 192.168.0.210 where there are two balancers or
+// trixie), and the virtual IP of the lab, ending in 210, where there are two balancers or
 // more to share it.
 func (l *Lab) Spec() ([]byte, error) {
 	rel, err := releaseByName(l.Release())
@@ -42,7 +42,7 @@ func (l *Lab) Spec() ([]byte, error) {
 		fmt.Fprintf(&b, "etcd: {version: %s, source: archive, archive: %s, sha256: %s}\n", etcdrelease.Default, quote(archive), sum)
 	}
 	if l.balancers() > 1 { // one alone has nobody to hand the address to
-		fmt.Fprintf(&b, "vip: {address: %s}\n", vipAddress)
+		fmt.Fprintf(&b, "vip: {address: %s}\n", l.record.network().vip())
 	}
 	return b.Bytes(), nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
@@ -25,6 +26,23 @@ func TestSpec(t *testing.T) {
 		got = bytes.ReplaceAll(got, []byte(string(l.cache)), []byte("/cache"))
 		got = bytes.ReplaceAll(got, []byte("linux-"+runtime.GOARCH), []byte("linux-amd64"))
 		golden.Check(t, filepath.Join("testdata", "spec-"+release+".yaml"), got)
+	}
+}
+
+// The addresses are all that an IPv6 lab's specification has of its own.
+func TestSpecIPv6(t *testing.T) {
+	t.Parallel()
+	var texts []string
+	for _, kind := range []string{"testing", "ipv6"} {
+		l := testLab(t, kind, 6)
+		text, err := l.Spec()
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, strings.ReplaceAll(string(text), string(l.cache), "/cache"))
+	}
+	if diff := cmp.Diff(strings.ReplaceAll(texts[0], "192.168.0.", "fd00:192:168::"), texts[1]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

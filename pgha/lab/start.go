@@ -44,7 +44,7 @@ func Start(ctx context.Context, options Options) (*Lab, error) {
 	}
 	l := newLab(o, r)
 	l.progress = p
-	err = p.step("", "network", "connecting the network", func() error { return buildLAN(ctx, l.Name()) })
+	err = p.step("", "network", "connecting the network", func() error { return buildLAN(ctx, l.Name(), r.network()) })
 	if err != nil {
 		return nil, fmt.Errorf("start lab %s: %w", l.Name(), err)
 	}
@@ -102,7 +102,7 @@ func ensureRecord(ctx context.Context, o Options, p progress) (record, error) {
 	if err != nil {
 		return r, err
 	}
-	return prepareLab(c, o.Name, rel, image, o.Hosts)
+	return prepareLab(c, rel, image, o)
 }
 
 // checkRecord refuses options that contradict the existing lab.
@@ -110,6 +110,9 @@ func checkRecord(c cache, o Options, r record) error {
 	hint := "remove it first: pgha-cli --lab-name " + o.Name + " lab down"
 	if o.Hosts != 0 && o.Hosts != len(r.Hosts) {
 		return withHint(fmt.Errorf("start lab %s: %w: it has %d hosts, not %d", o.Name, ErrConflict, len(r.Hosts), o.Hosts), hint)
+	}
+	if o.IPv6 && !r.IPv6 {
+		return withHint(fmt.Errorf("start lab %s: %w: its hosts have addresses of IPv4", o.Name, ErrConflict), hint)
 	}
 	if o.Release != "" && o.Release != r.Release {
 		return withHint(fmt.Errorf("start lab %s: %w: it runs Debian %s, not %s", o.Name, ErrConflict, r.Release, o.Release), hint)

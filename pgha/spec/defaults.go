@@ -50,6 +50,7 @@ func (s *Spec) derive(d *decoder) {
 	if s.VIP != nil {
 		fill(d, "vip.router_id", &s.VIP.RouterID, newVIP().RouterID)
 		fill(d, "vip.advert_interval", &s.VIP.AdvertInterval, newVIP().AdvertInterval)
+		s.VIP.Address = oneSpelling(s.VIP.Address)
 	}
 	s.deriveHosts(d)
 	s.deriveParameters()
@@ -74,8 +75,8 @@ func (s *Spec) deriveHosts(d *decoder) {
 			fill(d, element("hosts", i)+".priority", &h.Priority, 100-10*balancers)
 			balancers++
 		}
-		a, err := netip.ParseAddr(h.Address)
-		six = six || err == nil && a.Is6()
+		h.Address = oneSpelling(h.Address)
+		six = six || strings.Contains(h.Address, ":")
 	}
 	if len(s.PostgreSQL.ClientNetworks) == 0 {
 		s.PostgreSQL.ClientNetworks = []string{"0.0.0.0/0"}
@@ -83,6 +84,16 @@ func (s *Spec) deriveHosts(d *decoder) {
 			s.PostgreSQL.ClientNetworks = append(s.PostgreSQL.ClientNetworks, "::/0")
 		}
 	}
+}
+
+// oneSpelling writes an address the way hosts print it (RFC 5952), so that fd00::1 and FD00:0::1 are one. What is no address
+// stays as it is, for check to refuse.
+func oneSpelling(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Is4In6() {
+		return address
+	}
+	return a.String()
 }
 
 // deriveParameters keeps the two parameters that have a default here unless they are named, in whatever case.

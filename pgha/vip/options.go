@@ -31,7 +31,7 @@ type Options struct {
 	// Address is the virtual IP: free, of the same family as the balancers' addresses and in their subnet.
 	Address netip.Addr
 	// PrefixLen is the address's prefix length on the interface. 0 means a host address (32, or 128 for IPv6), which
-	// leaves the routes and the source addresses of outgoing connections alone.
+	// leaves the routes and the source addresses of outgoing connections alone; an IPv6 address never becomes a source.
 	PrefixLen int
 	// RouterID from 1 to 255 tells this group of balancers from others in the same subnet. 0 means 51.
 	RouterID int

@@ -154,6 +154,9 @@ func checkBalancers(ctx context.Context, c *Cluster) (string, error) {
 		if b.Err != nil {
 			return "", remote.OnHost(b.Host, b.Err)
 		}
+		if b.Reload.Failed {
+			return "", remote.OnHost(b.Host, fmt.Errorf("HAProxy serves a former configuration and cannot start again: %s", b.Reload.Reason))
+		}
 		primary, replicas := serving(b)
 		if len(primary) != 1 {
 			return "", remote.OnHost(b.Host, fmt.Errorf("sends writes to %d members", len(primary)))

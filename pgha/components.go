@@ -40,13 +40,13 @@ func (r *job) planning() bool {
 
 func (r *job) etcdOptions() (etcd.Options, error) {
 	o, err := r.Cluster.etcdOptionsFor(r.Target)
-	o.Progress = r.Progress
+	o.Progress, o.Forming = r.Progress, r.holdPatroni
 	return o, err
 }
 
 func (r *job) patroniOptions() (patroni.Options, error) {
 	o, err := r.Cluster.patroniOptionsFor(r.Target)
-	o.Progress = r.Progress
+	o.Progress, o.Adopt = r.Progress, r.adoptStore
 	return o, err
 }
 

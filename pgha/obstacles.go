@@ -19,6 +19,17 @@ const archiverSQL = `SELECT format('archiving of %s fails since %s (%s failures)
 FROM pg_stat_archiver
 WHERE current_setting('archive_mode') <> 'off' AND last_failed_time > coalesce(last_archived_time, '-infinity')`
 
+// archiveWait is how long a WAL segment may wait for the archiver before a switchover is held for it: archiving one takes
+// seconds, and a new segment is filled every few of them at the most.
+const archiveWait = 30 * time.Second
+
+// backlogSQL gives a reason if segments wait for an archiver that does not fail: it is slow, or archive_command hangs.
+const backlogSQL = `SELECT format('%s WAL segments wait for the archiver, the oldest (%s) since %s: the former leader stays away until all are archived',
+	count(*), min(name), date_trunc('second', min(modification)))
+FROM pg_ls_archive_statusdir(), pg_stat_archiver
+WHERE current_setting('archive_mode') <> 'off' AND name LIKE '%.ready' AND NOT coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false)
+HAVING min(modification) < now() - make_interval(secs => $1)`
+
 // sessionsSQL gives a line for each session whose work would be cut short: no query text, which may hold anything.
 const sessionsSQL = `SELECT format('%s of %s (%s, pid %s) runs for %s',
 	CASE WHEN b.pid IS NULL THEN 'a transaction' ELSE 'a base backup' END,
@@ -29,14 +40,14 @@ WHERE a.pid <> pg_backend_pid()
 ORDER BY coalesce(a.xact_start, a.backend_start) LIMIT 10`
 
 // obstacles lists what speaks against stopping the primary now: work that would be lost, or that would hold it up. An
-// archiver that fails is the worst: PostgreSQL archives everything before it stops, so the stop would never end.
+// archiver that fails or hangs is the worst: PostgreSQL archives everything before it stops, so the stop would never end.
 func (c *Cluster) obstacles(ctx context.Context) ([]string, error) {
 	var found []string
 	err := c.withSQL(ctx, c.writeRoute(), func(conn *pgx.Conn) error {
 		for _, q := range []struct {
 			sql  string
 			args []any
-		}{{archiverSQL, nil}, {sessionsSQL, []any{longTransaction.Seconds()}}} {
+		}{{archiverSQL, nil}, {backlogSQL, []any{archiveWait.Seconds()}}, {sessionsSQL, []any{longTransaction.Seconds()}}} {
 			rows, err := conn.Query(ctx, q.sql, q.args...)
 			if err != nil {
 				return err

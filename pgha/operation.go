@@ -32,11 +32,11 @@ func (c *Cluster) operate(ctx context.Context, name string, op Operation, how lo
 	run := &job{Cluster: c, phase: name, out: &emitter{observer: op.Observer, log: c.log}, lenient: true, dryRun: op.DryRun}
 	run.warnPaused(ctx)
 	if op.DryRun {
-		return advise(f(ctx, run))
+		return run.aboutSilence(ctx, name, advise(f(ctx, run)))
 	}
 	held, unlock, err := c.lock(ctx, name, op.Holder, how)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, c.aboutFailsafe(name, err))
 	}
 	trail := c.audit(ctx, name, op.Holder)
 	err = advise(f(held, run))

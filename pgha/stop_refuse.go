@@ -19,11 +19,17 @@ func refuseStop(sp *Spec, s Status, looks map[string]hostLook, hosts []spec.Host
 	if force {
 		return nil
 	}
+	rest := without(sp.Hosts, hosts)
+	if len(rest) > 0 {
+		if err := refuseWithoutQuorum(sp, s, looks, hosts); err != nil {
+			return err
+		}
+	}
 	var reasons []string
 	if silent := slices.DeleteFunc(slices.Clone(hosts), func(h spec.Host) bool { return looks[h.Name].err == nil }); len(silent) > 0 {
 		reasons = append(reasons, fmt.Sprintf("%s cannot be reached, and what runs there goes on", strings.Join(hostNames(silent), ", ")))
 	}
-	if rest := without(sp.Hosts, hosts); len(rest) > 0 {
+	if len(rest) > 0 {
 		reasons = append(reasons, removal(sp, s, hosts)...)
 	}
 	if len(reasons) == 0 {

@@ -97,6 +97,8 @@ func (r *job) switchover(ctx context.Context, so patroni.SwitchoverOptions, forc
 	result := SwitchoverResult{SwitchoverResult: done}
 	if err == nil {
 		err = readyPhase(ctx, r)
+	} else {
+		err = r.aboutArchiver(ctx, planned.OldLeader, err)
 	}
 	result.WithoutWrites = patroni.Elapsed(measure(err == nil))
 	return result, err

@@ -181,6 +181,8 @@ type HAProxy struct {
 	Error string `json:"error,omitempty"`
 	// ConfigError is what haproxy -c says of the file; "" when it is valid.
 	ConfigError string `json:"config_error,omitempty"`
+	// ReloadFailed is why the last reload could not start a worker; "" when it could.
+	ReloadFailed string `json:"reload_failed,omitempty"`
 	// Servers maps "proxy/server" to its status and last check: "DOWN L4CON".
 	Servers map[string]string `json:"servers"`
 }

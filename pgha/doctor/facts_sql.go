@@ -3,25 +3,30 @@ package doctor
 // SQL is what PostgreSQL answers on the host's own socket.
 type SQL struct {
 	// Error is why there is no answer; everything else is empty then.
-	Error          string   `json:"error,omitempty"`
-	Recovery       bool     `json:"recovery"`
-	SystemID       string   `json:"system_id"`
-	Timeline       int64    `json:"timeline"`
-	Version        string   `json:"version"`
-	MaxConnections int      `json:"max_connections"`
-	Reserved       int      `json:"reserved"`
-	Connections    int      `json:"connections"`
-	Synchronous    string   `json:"synchronous"`
-	SyncWaiting    int      `json:"sync_waiting"`
-	Checksums      bool     `json:"checksums"`
-	LogHints       bool     `json:"log_hints"`
-	ReceiverState  string   `json:"receiver_state"`
-	Pending        []string `json:"pending"`
+	Error          string `json:"error,omitempty"`
+	Recovery       bool   `json:"recovery"`
+	SystemID       string `json:"system_id"`
+	Timeline       int64  `json:"timeline"`
+	Version        string `json:"version"`
+	MaxConnections int    `json:"max_connections"`
+	Reserved       int    `json:"reserved"`
+	Connections    int    `json:"connections"`
+	Synchronous    string `json:"synchronous"`
+	SyncWaiting    int    `json:"sync_waiting"`
+	Checksums      bool   `json:"checksums"`
+	LogHints       bool   `json:"log_hints"`
+	ReceiverState  string `json:"receiver_state"`
+	// LSN is the newest position in the WAL that the server has.
+	LSN     int64    `json:"lsn"`
+	Pending []string `json:"pending"`
 	// Altered are settings of postgresql.auto.conf: ALTER SYSTEM was used.
 	Altered   []string `json:"altered"`
 	HBAErrors []string `json:"hba_errors"`
 	// ArchiveFailed is the WAL segment that could not be archived, "" when the last one was.
-	ArchiveFailed   string        `json:"archive_failed"`
+	ArchiveFailed string `json:"archive_failed"`
+	// ArchiveWaits is how many WAL segments wait to be archived, ArchiveOldest for how many seconds the oldest has.
+	ArchiveWaits    int64         `json:"archive_waits"`
+	ArchiveOldest   float64       `json:"archive_oldest"`
 	ArchiveFailures int64         `json:"archive_failures"`
 	WALBytes        int64         `json:"wal_bytes"`
 	Replication     []Replication `json:"replication"`
@@ -98,6 +103,9 @@ const questionSQL = `SELECT json_build_object(
 'hba_errors', (SELECT coalesce(json_agg(format('line %s: %s', line_number, error)), '[]') FROM pg_hba_file_rules WHERE error IS NOT NULL),
 'archive_failed', (SELECT coalesce(max(last_failed_wal), '') FROM pg_stat_archiver WHERE current_setting('archive_mode') <> 'off' AND last_failed_time > coalesce(last_archived_time, '-infinity')),
 'archive_failures', (SELECT failed_count FROM pg_stat_archiver),
+'archive_waits', (SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready' AND current_setting('archive_mode') <> 'off'),
+'archive_oldest', (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(modification)), 0) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready' AND current_setting('archive_mode') <> 'off'),
+'lsn', CASE WHEN pg_is_in_recovery() THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) ELSE pg_current_wal_lsn() END - '0/0'::pg_lsn,
 'wal_bytes', (SELECT sum(size) FROM pg_ls_waldir()),
 'replication', (SELECT coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'sync', sync_state,
   'lag', pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END, replay_lsn)::bigint)), '[]') FROM pg_stat_replication),

@@ -32,6 +32,7 @@ const (
 	pgpassFile   = "/etc/patroni/pgpass"
 	rolesFile    = "/etc/patroni/roles.sql"
 	adminSocket  = "/run/haproxy/admin.sock"
+	masterSocket = "/run/haproxy-master.sock"
 )
 
 // The units that a host's role needs.
@@ -144,10 +145,12 @@ func sqlQuestions(sp *spec.Spec, long time.Duration) [][]question {
 
 // balancerQuestions are about HAProxy.
 func balancerQuestions() []question {
+	const master = `use IO::Socket::UNIX; alarm 2; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n"; print $s "show proc;show startup-logs\n"; $s->flush; $s->shutdown(1); print while <$s>`
 	const stat = `use IO::Socket::UNIX; alarm 2; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n"; print $s "show stat\n"; $s->flush; print while <$s>`
 	return []question{
 		{inShell(`haproxy -c -f /etc/haproxy/haproxy.cfg 2>&1`), readHAProxyCheck},
 		{inShell(`perl -e "$1" "$2" 2>&1`, stat, adminSocket), readHAProxyStat},
+		{inShell(`perl -e "$1" "$2" 2>&1`, master, masterSocket), readHAProxyReload},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -86,6 +87,10 @@ func readHAProxyStat(h *Host, r remote.Result) {
 			h.HAProxy.Servers[proxy+"/"+server] = strings.TrimSpace(column(row, "status") + " " + strings.TrimPrefix(column(row, "check_status"), "* "))
 		}
 	}
+}
+
+func readHAProxyReload(h *Host, r remote.Result) {
+	h.HAProxy.ReloadFailed = lb.ParseReload(string(r.Stdout)).Reason
 }
 
 // oneLine makes evidence of a program's complaint.

@@ -20,6 +20,23 @@ func haproxyNotAnswering(f Facts) []Finding {
 	return list
 }
 
+// haproxyReload is a reload whose new worker could not start, most often for want of an address or a port.
+func haproxyReload(f Facts) []Finding {
+	var list []Finding
+	for _, h := range f.balancers() {
+		if h.HAProxy.ReloadFailed == "" {
+			continue
+		}
+		list = append(list, Finding{ID: "haproxy-reload-failed", Host: h.Name, Severity: Error,
+			Title:       "HAProxy could not load its newest configuration",
+			Consequence: "the former one is served, and HAProxy does not come up after its next restart",
+			Evidence:    []string{"its last worker ended: " + clip(h.HAProxy.ReloadFailed)},
+			Advice:      "free what it could not bind (ss -ltnp there says who has it), then pgha-cli apply: it reloads again",
+			explains:    []symptom{{"configuration-not-loaded", h.Name, haproxyUnit}}})
+	}
+	return list
+}
+
 // backends are members that do their work and to which a balancer sends no sessions.
 func backends(f Facts) []Finding {
 	var list []Finding

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pgha/toolkit/internal/bytesize"
+	"github.com/pgha/toolkit/pgha/patroni"
 )
 
 // etcdctl is how the remedies speak to a host's own etcd.
@@ -16,6 +17,38 @@ func etcdctl(f Facts, words string) string {
 // etcds returns the database hosts whose etcd answers.
 func (f Facts) etcds() []*Host {
 	return slices.DeleteFunc(f.databases(), func(h *Host) bool { return h.Etcd == nil || h.Etcd.Error != "" })
+}
+
+// etcdForgot is an etcd that was formed anew, or restored, under a running Patroni that knew the former one and refuses it for ever.
+func etcdForgot(f Facts) []Finding {
+	found := Finding{ID: "etcd-forgot-cluster", Severity: Error, Title: "etcd lost its data, or was restored, and Patroni refuses it",
+		Consequence: "nobody is elected any more; the primary lives on failsafe_mode alone, or has stepped down without it",
+		Remedy:      apply(),
+		Advice:      "restart no Patroni by hand: the first one leads, even a replica that lacks rows. apply begins with the primary's, and PostgreSQL goes on",
+		explains:    []symptom{{"no-primary", "", ""}, {"backend-down", "", ""}, {"etcd-leader-on-primary", "", ""}}}
+	for _, h := range f.databases() {
+		if r, ok := refusal(h.Journals[patroniUnit]); ok {
+			found.Evidence = append(found.Evidence, fmt.Sprintf("journal of %s on %s: %s", patroniUnit, h.Name, r))
+			found.explains = append(found.explains, symptom{"patroni-cut-from-etcd", h.Name, ""}, symptom{"replica-not-streaming", h.Name, ""}, symptom{"patroni-not-answering", h.Name, ""})
+		}
+	}
+	if len(found.Evidence) == 0 {
+		return nil
+	}
+	return []Finding{found}
+}
+
+// refusal is the last that a Patroni's journal says of an etcd that it refuses, unless it has gone on since.
+func refusal(lines []string) (patroni.Refusal, bool) {
+	for _, l := range slices.Backward(lines) {
+		if r, ok := patroni.ParseRefusal(l); ok {
+			return r, true
+		}
+		if strings.Contains(l, "INFO: no action.") || strings.Contains(l, "Lock owner:") || strings.Contains(l, "systemd[1]: Start") {
+			break
+		}
+	}
+	return patroni.Refusal{}, false
 }
 
 func etcdDataLost(f Facts) []Finding {
@@ -83,15 +116,12 @@ func etcdAlarms(f Facts) []Finding {
 	for _, h := range f.etcds() {
 		switch {
 		case slices.Contains(h.Etcd.Alarms, "NOSPACE"):
-			var after []symptom
-			for _, d := range f.Hosts {
-				after = append(after, symptom{"patroni-cut-from-etcd", d.Name, ""}, symptom{"no-primary", "", ""}, symptom{"replica-not-streaming", d.Name, ""})
-			}
-			after = append(after, symptom{"etcd-database-large", "", ""})
+			after := []symptom{{"no-primary", "", ""}, {"etcd-database-large", "", ""}}
 			return []Finding{{ID: "etcd-no-space", Severity: Error, Title: "etcd's database has reached its quota",
-				Consequence: "etcd takes no more writes: Patroni cannot renew the leader's lock, and the primary steps down",
+				Consequence: "etcd takes no more writes. The primary stays and nothing is logged, but when it fails nobody can be elected, and no setting can be changed",
 				Evidence:    []string{fmt.Sprintf("alarm NOSPACE; %s: %s of %s, %s of them in use", h.Name, bytesize.Text(h.Etcd.DBSize), bytesize.Text(h.Etcd.Quota), bytesize.Text(h.Etcd.DBInUse))},
-				Remedy:      makeRoom(f, h), explains: after, Advice: "what has filled it? Patroni alone needs less than 1 MiB"}}
+				Remedy:      makeRoom(f, h), explains: after,
+				Advice: "what has filled it? Patroni alone needs less than 1 MiB. A member that is away now raises the alarm anew when it is back: run this once more then"}}
 		case slices.Contains(h.Etcd.Alarms, "CORRUPT"):
 			return []Finding{{ID: "etcd-corrupt", Severity: Error, Title: "a member of etcd has other data than the rest",
 				Consequence: "etcd takes no more writes until it is gone",
@@ -162,7 +192,7 @@ func etcdCondition(f Facts) []Finding {
 		if e.Quota > 0 && float64(e.DBSize) > largeShare*float64(e.Quota) {
 			list = append(list, Finding{ID: "etcd-database-large", Host: h.Name, Severity: Warning,
 				Title:       "etcd's database is close to its quota",
-				Consequence: "when it is reached etcd takes no more writes, and the primary steps down",
+				Consequence: "when it is reached etcd takes no more writes: nobody can be elected when the primary fails",
 				Evidence:    []string{fmt.Sprintf("%s of %s, %s of them in use", bytesize.Text(e.DBSize), bytesize.Text(e.Quota), bytesize.Text(e.DBInUse))},
 				Remedy:      makeRoom(f, h)})
 		}

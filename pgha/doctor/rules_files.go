@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -108,6 +109,7 @@ func configurationFiles(f Facts) []Finding {
 			Evidence:    driftEvidence(ch), Remedy: apply(),
 			Advice:   "if the change was meant, put it into the specification: apply overwrites it",
 			explains: []symptom{{"configuration-not-loaded", ch.Host, ""}}}
+		h := f.host(ch.Host)
 		switch found.ID {
 		case "pgpass-differs":
 			found.Severity = Error
@@ -115,25 +117,54 @@ func configurationFiles(f Facts) []Finding {
 			found.Consequence = "replicas cannot connect to the primary, nor can pg_rewind"
 			found.explains = append(found.explains, postgresSymptoms(ch.Host)...)
 		case "etcd-config-differs":
-			found.explains = append(found.explains, etcdSymptoms(ch.Host)...)
 			found.explains = append(found.explains, symptom{"etcd-initial-state-new", ch.Host, ""})
-			if h := f.host(ch.Host); h != nil && h.Data != nil && h.Data.InitialState == "new" {
+			found.explains = append(found.explains, h.blamed(etcdUnit, ch, etcdSymptoms(ch.Host))...)
+			if h != nil && h.Data != nil && h.Data.InitialState == "new" {
 				continue // it is told by its own name
 			}
 		case "patroni-config-differs":
-			found.explains = append(found.explains, patroniSymptoms(ch.Host)...)
-			found.explains = append(found.explains, postgresSymptoms(ch.Host)...)
+			found.explains = append(found.explains, h.blamed(patroniUnit, ch, databaseSymptoms(ch.Host))...)
 		case "haproxy-config-differs":
-			found.explains = append(found.explains, balancerSymptoms(ch.Host)...)
 			found.explains = append(found.explains, symptom{"backend-down", "", ""})
+			found.explains = append(found.explains, h.blamed(haproxyUnit, ch, balancerSymptoms(ch.Host))...)
 		case "keepalived-config-differs":
-			found.explains = append(found.explains, keepalivedSymptoms(ch.Host)...)
 			found.explains = append(found.explains, symptom{"virtual-ip-twice", "", ""})
+			found.explains = append(found.explains, h.blamed(keepalivedUnit, ch, keepalivedSymptoms(ch.Host))...)
 		}
 		list = append(list, found)
 	}
 	return list
 }
+
+// blamed returns the symptoms of a program that failed if its journal speaks of the file that differs: of its configuration, or
+// of a value that somebody wrote into it. Else the difference is beside the point, and the trouble has a cause of its own.
+func (h *Host) blamed(unit string, ch pgha.PlannedChange, symptoms []symptom) []symptom {
+	if h == nil {
+		return nil
+	}
+	words := []string{"config", path.Base(ch.Name)}
+	for line := range strings.Lines(ch.Diff) {
+		if strings.HasPrefix(line, "-") && !strings.HasPrefix(line, "---") {
+			words = append(words, strings.FieldsFunc(line[1:], func(r rune) bool { return strings.ContainsRune(" \t\n\"',=[]", r) })...)
+		}
+	}
+	words = slices.DeleteFunc(words, func(w string) bool { return len(w) < minWord })
+	for _, l := range h.journal(unit, journalLines) {
+		_, said, _ := strings.Cut(l, "]: ") // what stands before it names host and program
+		said = strings.ToLower(said)
+		if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(said, strings.ToLower(w)) }) {
+			return symptoms
+		}
+	}
+	return nil
+}
+
+const (
+	// minWord is how long a word must be to mean something in a journal: "on" and "5" are everywhere.
+	minWord = 4
+	// journalLines are more than a look holds of one unit.
+	journalLines = 100
+)
 
 // driftEvidence shows the lines that differ.
 func driftEvidence(ch pgha.PlannedChange) []string {

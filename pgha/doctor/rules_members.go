@@ -99,6 +99,8 @@ func primaries(f Facts) []Finding {
 		return []Finding{{ID: "two-primaries", Severity: Error, Title: "more than one PostgreSQL takes writes",
 			Consequence: "writes to the wrong one will be lost", Evidence: []string{strings.Join(names, " and ")},
 			Advice: "the one whose Patroni is the leader is right; stop the other at once: systemctl stop patroni there"}}
+	case len(names) == 0 && f.heldBack() != nil:
+		return []Finding{heldBack(f, f.heldBack())}
 	case len(names) == 0 && len(f.databases()) > 0:
 		return []Finding{{ID: "no-primary", Severity: Error, Title: "no PostgreSQL takes writes",
 			Consequence: "applications cannot write", Evidence: []string{"pg_is_in_recovery() is true, or has no answer, on every member"},
@@ -106,6 +108,37 @@ func primaries(f Facts) []Finding {
 			explains: []symptom{{"backend-down", "", ""}, {"virtual-ip-missing", "", ""}}}}
 	}
 	return nil
+}
+
+// heldBack is the replica with the newest data among those that say themselves that they are too far behind to take over; nil
+// when none says so.
+func (f Facts) heldBack() *Host {
+	var best *Host
+	for _, h := range f.databases() {
+		said := slices.ContainsFunc(h.Journals[patroniUnit], func(l string) bool { return strings.Contains(l, "exceeds maximum replication lag") })
+		if said && h.SQL.Error == "" && (best == nil || h.SQL.LSN > best.SQL.LSN) {
+			best = h
+		}
+	}
+	return best
+}
+
+// heldBack tells of a cluster that waits for ever for a primary, because its replicas were too far behind when it was lost.
+// That goes for a synchronous one as well, which has every acknowledged row.
+func heldBack(f Facts, h *Host) Finding {
+	found := Finding{ID: "failover-held-back", Host: h.Name, Severity: Error, Title: "no replica takes over: they are too far behind",
+		Consequence: "applications cannot write, and that does not end by itself while the former primary is away",
+		Advice:      "bring the former primary back if that can be; otherwise look with pgha-cli failover --to " + h.Member + " --dry-run how much would be lost, and do it",
+		explains:    []symptom{{"backend-down", "", ""}, {"virtual-ip-missing", "", ""}}}
+	for _, d := range f.databases() {
+		for _, l := range slices.Backward(d.Journals[patroniUnit]) {
+			if strings.Contains(l, "exceeds maximum replication lag") {
+				found.Evidence = append(found.Evidence, "journal of "+patroniUnit+" on "+d.Name+": "+clip(l))
+				break
+			}
+		}
+	}
+	return found
 }
 
 func replicas(f Facts) []Finding {

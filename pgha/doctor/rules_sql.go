@@ -83,6 +83,20 @@ func replicationLogins(f Facts) []Finding {
 	return list
 }
 
+// longArchive is for how many seconds a WAL segment waits for the archiver before that is told of.
+const longArchive = 300
+
+// archiveStuck is an archiver that neither fails nor comes to an end.
+func archiveStuck(h *Host) (Finding, bool) {
+	if h.SQL.Recovery || h.SQL.ArchiveFailed != "" || h.SQL.ArchiveOldest < longArchive {
+		return Finding{}, false
+	}
+	return Finding{ID: "archive-stuck", Host: h.Name, Severity: Warning, Title: "archiving hangs, or is too slow",
+		Consequence: "pg_wal grows, and PostgreSQL archives everything before it stops: after a switchover this member stays away for as long",
+		Evidence:    []string{fmt.Sprintf("%d WAL segments wait, the oldest for %.0f s; no attempt has failed", h.SQL.ArchiveWaits, h.SQL.ArchiveOldest)},
+		Advice:      "see what archive_command does: ps -ef on " + h.Name + " shows it below the archiver"}, true
+}
+
 func retention(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.sqlHosts() {
@@ -91,6 +105,9 @@ func retention(f Facts) []Finding {
 				Consequence: "pg_wal grows until the disk is full, there is no point-in-time recovery, and PostgreSQL cannot stop in order: a switchover hangs",
 				Evidence:    append([]string{fmt.Sprintf("%s failed, %d failures, %s of WAL are kept", h.SQL.ArchiveFailed, h.SQL.ArchiveFailures, bytesize.Text(h.SQL.WALBytes))}, h.journal(patroniUnit, 2)...),
 				Advice:      "run archive_command by hand as postgres and see what it says"})
+		}
+		if found, ok := archiveStuck(h); ok {
+			list = append(list, found)
 		}
 		for _, s := range h.SQL.Slots {
 			if s.Active && s.Status != "lost" || h != f.primary() {

@@ -162,8 +162,21 @@ func etcdCases() []ruleCase {
 		{"no space", func(f *Facts) {
 			e := f.host(pg1).Etcd
 			e.Alarms, e.DBSize = []string{"NOSPACE"}, e.Quota
-			f.host(pg1).Patroni.LastSeen = f.Time.Unix() - 100
 		}, []string{"error etcd-no-space"}},
+		{"no space, and Patroni is cut off for another reason", func(f *Facts) {
+			f.host(pg1).Etcd.Alarms = []string{"NOSPACE"}
+			f.host(pg3).Patroni.LastSeen = f.Time.Unix() - 100
+		}, []string{"error etcd-no-space", "error patroni-cut-from-etcd@postgres-03"}},
+		{"etcd was formed anew under running members", func(f *Facts) {
+			for _, h := range f.databases() {
+				h.Patroni.LastSeen = f.Time.Unix() - 150
+				h.Journals[patroniUnit] = refusingJournal(h.Name)
+			}
+		}, []string{"error etcd-forgot-cluster"}},
+		{"a Patroni that refused etcd until it was restarted", func(f *Facts) {
+			h := f.host(pg2)
+			h.Journals[patroniUnit] = append(refusingJournal(pg2), "2026-11-28T10:54:48+00:00 postgres-02 patroni[4480]: 2026-11-28 10:54:48,583 INFO: no action. I am (postgresql-02), a secondary, and following a leader (postgresql-01)")
+		}, nil},
 		{"corrupt", func(f *Facts) { f.host(pg1).Etcd.Alarms = []string{"CORRUPT"} }, []string{"error etcd-corrupt"}},
 		{"large", func(f *Facts) { f.host(pg1).Etcd.DBSize = f.host(pg1).Etcd.Quota * 9 / 10 }, []string{"warning etcd-database-large@postgres-01"}},
 		{"slow disk", func(f *Facts) { f.host(pg3).Etcd.FsyncSeconds = 0.512 }, []string{"warning etcd-slow-disk@postgres-03"}},
@@ -181,8 +194,25 @@ func etcdCases() []ruleCase {
 	}
 }
 
+// refusingJournal is what Patroni 4.1.5 logs each second at an etcd whose term is lower than the one it knew.
+func refusingJournal(host string) []string {
+	begin := "2026-11-28T10:53:18+00:00 " + host + " patroni[3957]: 2026-11-28 10:53:18,823 "
+	return []string{
+		begin + "WARNING: Connected to Etcd node with term 2. Old known term 3. Switching to another node.",
+		begin + "ERROR: Failed to get list of machines from https://192.168.0.205:2379/v3: StaleEtcdNode()",
+		begin + "ERROR: KVCache.run EtcdConnectionFailed('No more machines in the cluster')",
+	}
+}
+
 func memberCases() []ruleCase {
 	return []ruleCase{
+		{"the primary is gone, and its replicas were too far behind", func(f *Facts) {
+			*f.host(pg1) = Host{Name: pg1, Role: spec.RoleDatabase, Member: "postgresql-01", Address: "192.168.0.203", Error: "connection timed out"}
+			for i, h := range []string{pg2, pg3} {
+				f.host(h).SQL.LSN = int64(1000 + i)
+				f.host(h).Journals[patroniUnit] = []string{"2026-11-28T10:53:18+00:00 x patroni[1]: 2026-11-28 10:53:18,823 INFO: My wal position exceeds maximum replication lag"}
+			}
+		}, []string{"error failover-held-back@postgres-03", "error host-unreachable@postgres-01"}},
 		{"paused", func(f *Facts) { f.host(pg3).Patroni.Paused = true }, []string{"warning paused"}},
 		{"restart pending", func(f *Facts) { f.host(pg3).Patroni.PendingRestart = []string{"max_connections"} }, []string{"warning restart-pending@postgres-03"}},
 		{"rewind impossible", func(f *Facts) { f.host(pg1).SQL.Checksums, f.host(pg1).SQL.LogHints = false, false }, []string{"warning rewind-impossible@postgres-01"}},
@@ -215,6 +245,8 @@ func memberCases() []ruleCase {
 
 func sqlCases() []ruleCase {
 	return []ruleCase{
+		{"archiving hangs", func(f *Facts) { f.host(pg1).SQL.ArchiveWaits, f.host(pg1).SQL.ArchiveOldest = 4, 900 }, []string{"warning archive-stuck@postgres-01"}},
+		{"archiving is busy", func(f *Facts) { f.host(pg1).SQL.ArchiveWaits, f.host(pg1).SQL.ArchiveOldest = 4, 20 }, nil},
 		{"archiving fails", func(f *Facts) { f.host(pg1).SQL.ArchiveFailed = "000000010000000000000004" }, []string{"error archive-failing@postgres-01"}},
 		{"a slot without a reader", func(f *Facts) {
 			f.host(pg1).SQL.Slots = append(f.host(pg1).SQL.Slots, Slot{Name: "cdc", Type: "logical", Status: "extended"})
@@ -250,6 +282,10 @@ func balancerCases() []ruleCase {
 				delete(h.Addresses, f.Spec.VIP.Address)
 			}
 		}, []string{"error virtual-ip-missing"}},
+		{"a new worker of HAProxy could not bind", func(f *Facts) {
+			f.host(lb2).HAProxy.ReloadFailed = "Binding [/etc/haproxy/haproxy.cfg:86] for proxy extra: cannot bind socket (Address already in use) for [0.0.0.0:9999]."
+			f.drifts("unit", lb2, haproxyUnit, "reloaded")
+		}, []string{"error haproxy-reload-failed@haproxy-02"}},
 		{"HAProxy silent", func(f *Facts) { f.host(lb3).HAProxy.Error = "timed out" }, []string{"error haproxy-not-answering@haproxy-03"}},
 		{"HAProxy sends nothing to a good replica", func(f *Facts) { f.host(lb3).HAProxy.Servers["postgres_read/postgresql-02"] = "DOWN L6TOUT" }, []string{"error backend-down@postgres-02"}},
 		{"a firewall is the cause of that", func(f *Facts) {
@@ -306,6 +342,21 @@ func fileCases() []ruleCase {
 			f.host(lb1).HAProxy.Servers["postgres_read/postgresql-02"] = "DOWN L6RSP"
 		}, []string{"error authority-differs@haproxy-01//etc/haproxy/certs/patroni-ca.crt"}},
 		{"the dynamic configuration", func(f *Facts) { f.drifts("setting", "", "ttl", "changed") }, []string{"warning settings-differ/ttl"}},
+		{"keepalived.conf differs, and keepalived failed over it", func(f *Facts) {
+			f.drifts("file", lb1, "/etc/keepalived/keepalived.conf", "updated")
+			f.unit(lb1, keepalivedUnit, func(u *Unit) { u.Active, u.Result = "failed", "exit-code" })
+			f.host(lb1).Journals[keepalivedUnit] = []string{"2026-11-28T10:53:18+00:00 haproxy-01 Keepalived[77]: (/etc/keepalived/keepalived.conf: Line 9) Unknown keyword 'stat', configuration error"}
+		}, []string{"error keepalived-config-differs@haproxy-01//etc/keepalived/keepalived.conf"}},
+		{"keepalived.conf differs, and keepalived failed for something else", func(f *Facts) {
+			f.drifts("file", lb1, "/etc/keepalived/keepalived.conf", "updated")
+			f.unit(lb1, keepalivedUnit, func(u *Unit) { u.Active, u.Result = "failed", "exit-code" })
+			f.host(lb1).Journals[keepalivedUnit] = []string{"2026-11-28T10:53:18+00:00 haproxy-01 Keepalived[77]: fatal error: cannot allocate memory"}
+		}, []string{"error unit-failed@haproxy-01/keepalived.service", "warning keepalived-config-differs@haproxy-01//etc/keepalived/keepalived.conf"}},
+		{"config.yml differs, and Patroni is cut from etcd by something else", func(f *Facts) {
+			f.drifts("file", pg3, "/etc/patroni/config.yml", "updated")
+			f.host(pg3).Patroni.LastSeen = f.Time.Unix() - 100
+			f.host(pg3).Journals[patroniUnit] = []string{"2026-11-28T10:53:18+00:00 postgres-03 patroni[77]: 2026-11-28 10:53:18,823 ERROR: Failed to get list of machines from https://192.168.0.205:2379/v3: timed out"}
+		}, []string{"error patroni-cut-from-etcd@postgres-03", "warning patroni-config-differs@postgres-03//etc/patroni/config.yml"}},
 		{"a file that was not loaded", func(f *Facts) { f.drifts("unit", lb1, haproxyUnit, "reloaded") }, []string{"warning configuration-not-loaded@haproxy-01/haproxy.service"}},
 		{"haproxy.cfg invalid and failed", func(f *Facts) {
 			f.host(lb1).HAProxy = &HAProxy{ConfigError: "unknown keyword", Error: "refused"}

@@ -68,6 +68,8 @@ var scenarios = [...]Scenario{
 		Does: "kills the etcd member that leads etcd and keeps it down", Holds: "nobody notices: another member leads etcd within seconds"},
 	{Name: "etcd-quorum-lost", Title: "etcd's quorum lost", Expect: nobodyMoves, cause: loseQuorum, lasts: expiry,
 		Does: "kills all etcd members but one for longer than ttl", Holds: "with failsafe_mode the leader stays, because it reaches every member, and writes go on"},
+	{Name: "etcd-lost", Title: "etcd's data lost", Expect: nobodyMoves, cause: loseEtcd, lasts: oneLoop,
+		Does: "kills every etcd member and removes its data; then apply forms etcd anew and starts Patroni again", Holds: "with failsafe_mode the leader stays, apply lets it take the lock first, and no row is lost"},
 	{Name: "balancer-power", Title: "balancer's power lost", Expect: nobodyMoves, cause: balancerPower,
 		Does: "takes the power of the balancer that carries the virtual IP", Holds: "another balancer carries the address within seconds"},
 	{Name: "haproxy-killed", Title: "HAProxy killed", Safe: true, Expect: nobodyMoves, cause: killHAProxy,

@@ -23,7 +23,12 @@ func (o Options) admit(ctx context.Context, seen []facts) error {
 		}
 	}
 	if len(full) == 0 && slices.ContainsFunc(seen, func(f facts) bool { return f.formed }) {
-		o.Progress("the data of all etcd members is gone: forming a new, empty cluster; a Patroni that knew the old one has to be restarted")
+		o.Progress("the data of all etcd members is gone: forming a new, empty cluster")
+		if o.Forming != nil {
+			if err := o.Forming(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	if len(full) == 0 || len(empty) == 0 || o.planning() {
 		return nil
@@ -61,7 +66,7 @@ func (o Options) quorumLost(empty []int) error {
 	}
 	return remote.WithHint(fmt.Errorf("%w: the data of %v is gone, and the others are no majority of %d", ErrQuorumLost, names, len(o.Members)),
 		"bring the data back (is a disk not mounted?); or, if it is lost for good, stop etcd and empty "+o.DataDir+
-			" on all members, apply again and restart Patroni, which refuses an etcd younger than the one it knew")
+			" on all members, and apply again, which restarts Patroni in the right order; restart none yourself")
 }
 
 // startWithoutWaiting starts members that may have to wait for a quorum until more is done.

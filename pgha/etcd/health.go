@@ -3,6 +3,8 @@ package etcd
 import (
 	"context"
 	"errors"
+	"strings"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -15,6 +17,8 @@ type MemberHealth struct {
 	Healthy        bool
 	// Took is how long a read took that the whole quorum had to agree to.
 	Took time.Duration
+	// Alarm is what etcd itself has raised, such as "NOSPACE": it takes no writes then. Such a member is not healthy.
+	Alarm string
 	// Err is why the member is not healthy.
 	Err string
 }
@@ -28,19 +32,41 @@ func Health(ctx context.Context, o Options) ([]MemberHealth, error) {
 		h := MemberHealth{Name: m.Name, Endpoint: o.clientURL(m)}
 		start := time.Now()
 		err := o.ask(ctx, m, func(ctx context.Context, c *clientv3.Client) error {
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			wg.Go(func() { h.Alarm = alarm(ctx, c, o.clientURL(m)) })
 			start = time.Now()
 			_, err := c.Get(ctx, "health")
+			h.Took = time.Since(start)
 			if errors.Is(err, rpctypes.ErrPermissionDenied) {
 				return nil // refused by the quorum, which therefore is there
 			}
 			return err
 		})
-		h.Took = time.Since(start)
-		if h.Healthy = err == nil; err != nil {
+		switch h.Healthy = err == nil && h.Alarm == ""; {
+		case err != nil:
 			h.Err = err.Error()
+		case !h.Healthy:
+			h.Err = "alarm " + h.Alarm + ": etcd takes no writes"
 		}
 		health[i] = h
 		return ctx.Err()
 	})
 	return health, err
+}
+
+// alarm asks a member which alarm is raised; "" when there is none, or no answer, which Health's read then tells.
+func alarm(ctx context.Context, c *clientv3.Client, url string) string {
+	r, err := c.Status(ctx, url)
+	if err != nil {
+		return ""
+	}
+	for _, e := range r.Errors {
+		for _, name := range []string{"NOSPACE", "CORRUPT"} {
+			if strings.Contains(e, name) {
+				return name
+			}
+		}
+	}
+	return ""
 }

@@ -98,6 +98,8 @@ type Options struct {
 	Wait time.Duration
 	// Progress, when set, is told what is waited for. It must be safe for concurrent use.
 	Progress func(string)
+	// Forming, when set, is called before a new, empty cluster is formed in place of one whose members all lost their data.
+	Forming func(context.Context) error
 }
 
 func (o Options) withDefaults() Options {

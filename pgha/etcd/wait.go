@@ -44,13 +44,18 @@ func (o Options) awaitHealth(ctx context.Context, members []int) error {
 		return nil
 	}
 	var sick Member
+	var raised error // no wait ends that
 	err := o.await(ctx, "etcd to be healthy", func(ctx context.Context) error {
 		health, err := Health(ctx, o)
 		if err != nil {
 			return err
 		}
 		for _, i := range members {
-			if h := health[i]; !h.Healthy {
+			if h := health[i]; h.Alarm != "" {
+				raised = remote.WithHint(remote.OnHost(o.Members[i].Target.Name, fmt.Errorf("%w: member %s: %s", ErrUnhealthy, h.Name, h.Err)),
+					"pgha-cli doctor says how it is mended")
+				return nil
+			} else if !h.Healthy {
 				sick = o.Members[i]
 				return fmt.Errorf("%w: member %s: %s", ErrUnhealthy, h.Name, h.Err)
 			}
@@ -58,7 +63,7 @@ func (o Options) awaitHealth(ctx context.Context, members []int) error {
 		return nil
 	})
 	if err == nil {
-		return nil
+		return raised
 	}
 	hint := "see `journalctl -u etcd -n 50` on " + sick.Target.Name
 	if words := lastWords(ctx, sick); words != "" {

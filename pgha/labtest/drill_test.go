@@ -18,7 +18,7 @@ import (
 )
 
 // shortDrills are what the tests practise unless PGHA_DRILLS=all.
-var shortDrills = []string{"switchover", "postgres-killed", "balancer-power", "haproxy-killed", "keepalived-stopped", "vrrp-blocked"}
+var shortDrills = []string{"switchover", "postgres-killed", "balancer-power", "haproxy-killed", "keepalived-stopped", "vrrp-blocked", "etcd-lost"}
 
 // TestDrills practises on a cluster with the fast profile and quorum, where no scenario may cost a row.
 func TestDrills(t *testing.T) {

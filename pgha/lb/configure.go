@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pgha/toolkit/internal/parallel"
@@ -49,10 +50,13 @@ func Configure(ctx context.Context, o Options) error {
 	}
 	o = o.withDefaults()
 	resources := resources(cfg, o.PatroniCA)
-	needs := make([]remote.Changes, len(o.Balancers))
+	needs, states := make([]remote.Changes, len(o.Balancers)), make([]BalancerState, len(o.Balancers))
 	err = parallel.Each(o.Balancers, func(i int, t *remote.Target) error {
+		var wg sync.WaitGroup
+		wg.Go(func() { states[i] = look(ctx, t) }) // of one that does not run there is nothing to know
 		var err error
 		needs[i], err = t.Preview(ctx, resources...)
+		wg.Wait()
 		return err
 	})
 	if err != nil {
@@ -61,14 +65,14 @@ func Configure(ctx context.Context, o Options) error {
 	var fresh, running []*remote.Target
 	for i, t := range o.Balancers {
 		switch {
-		case !needs[i].Any():
+		case !needs[i].Any() && !states[i].Reload.Failed:
 		case needs[i].Starts(unitName):
 			fresh = append(fresh, t)
 		default:
 			running = append(running, t)
 		}
 	}
-	err = parallel.Each(fresh, func(_ int, t *remote.Target) error { return o.settle(ctx, t, resources, false) })
+	err = parallel.Each(fresh, func(_ int, t *remote.Target) error { return o.settle(ctx, t, resources, BalancerState{}) })
 	if err != nil {
 		return fmt.Errorf("configure HAProxy: %w", err)
 	}
@@ -94,8 +98,7 @@ func (o Options) takeTurns(ctx context.Context, running []*remote.Target, resour
 		})
 	}
 	for _, t := range running {
-		_, sawPrimary := look(ctx, t).Primary()
-		if err := o.settle(ctx, t, resources, sawPrimary); err != nil {
+		if err := o.settle(ctx, t, resources, look(ctx, t)); err != nil {
 			return err
 		}
 	}
@@ -117,13 +120,22 @@ func resources(cfg, ca []byte) []remote.Resource {
 	}
 }
 
-// settle puts one balancer right and waits until it is ready.
-func (o Options) settle(ctx context.Context, t *remote.Target, resources []remote.Resource, needPrimary bool) error {
+// settle puts one balancer right and waits until it is ready, and sees a primary if it saw one before. A reload that failed
+// last time is tried again.
+func (o Options) settle(ctx context.Context, t *remote.Target, resources []remote.Resource, before BalancerState) error {
 	changes, err := t.Ensure(ctx, resources...)
+	if err == nil && before.Reload.Failed && !changes.Touched(unitName) {
+		_, err = t.Do(ctx, unitName, "reloaded", remote.Cmd{Argv: []string{"systemctl", "reload", unitName}})
+		changes = append(changes, remote.Change{Kind: "unit", Name: unitName, Action: "reloaded"})
+	}
 	if err != nil || t.Planning() || !changes.Touched(unitName) {
 		return err
 	}
-	return o.await(ctx, []*remote.Target{t}, needPrimary)
+	if !slices.ContainsFunc(changes, func(c remote.Change) bool { return c.Name == unitName && c.Action == "reloaded" }) {
+		before.Reload = Reload{} // it was started, or only enabled: no reload is on its way
+	}
+	_, needPrimary := before.Primary()
+	return o.await(ctx, []*remote.Target{t}, needPrimary, before.Reload)
 }
 
 // WaitPrimary waits until every balancer's write port leads to a primary, for o.Wait at most. Changes nothing. Errors match
@@ -133,11 +145,11 @@ func WaitPrimary(ctx context.Context, o Options) error {
 	if len(o.Balancers) == 0 {
 		return fmt.Errorf("wait for the primary: %w: there is no balancer", ErrInvalid)
 	}
-	return o.await(ctx, o.Balancers, true)
+	return o.await(ctx, o.Balancers, true, Reload{})
 }
 
-// await polls the balancers until each answers and, if wanted, sees a primary.
-func (o Options) await(ctx context.Context, balancers []*remote.Target, needPrimary bool) error {
+// await polls the balancers until each answers, has ended the reload that followed before, and, if wanted, sees a primary.
+func (o Options) await(ctx context.Context, balancers []*remote.Target, needPrimary bool, before Reload) error {
 	wait, cancel := context.WithTimeout(ctx, o.Wait)
 	defer cancel()
 	return parallel.Each(balancers, func(_ int, t *remote.Target) error {
@@ -145,7 +157,11 @@ func (o Options) await(ctx context.Context, balancers []*remote.Target, needPrim
 		for told := false; ; told = true {
 			s := look(wait, t)
 			_, primary := s.Primary()
-			if s.Err == nil && (primary || !needPrimary) {
+			reloaded := s.Reload.since(before)
+			if err := s.Reload.err(); err != nil && s.Err == nil && reloaded {
+				return remote.WithHint(remote.OnHost(t.Name, err), "free what it cannot bind (`ss -ltnp` on "+t.Name+" says who has it), then pgha-cli apply; the balancers behind it are as they were")
+			}
+			if s.Err == nil && reloaded && (primary || !needPrimary) {
 				return nil
 			}
 			if wait.Err() == nil {

@@ -128,6 +128,8 @@ type BalancerState struct {
 	// Version is HAProxy's version, such as "3.0.11-1".
 	Version string
 	Servers []ServerState
+	// Reload is how the last reload ended. After a failed one all that is above is of the former configuration.
+	Reload Reload
 	// Err says why nothing is known of this balancer; Servers is then empty.
 	Err error
 }

@@ -43,6 +43,11 @@ func Bootstrap(ctx context.Context, o Options) error {
 		return o.planConfig(ctx)
 	}
 	client := NewClient(o)
+	if state, err := client.Cluster(ctx); err != nil || len(client.unhealthy(state)) > 0 {
+		if err := o.Adopt(ctx); err != nil {
+			return fmt.Errorf("bootstrap patroni: %w", err)
+		}
+	}
 	if err := client.waitHealthy(ctx, o.Wait); err != nil {
 		return fmt.Errorf("bootstrap patroni: %w", err)
 	}
@@ -58,11 +63,12 @@ func (o Options) planning() bool {
 	return slices.ContainsFunc(o.Members, func(m Member) bool { return m.Target.Planning() })
 }
 
-// planConfig reports the differences of a cluster that runs; one that is still to be made has none.
+// planConfig reports the differences of a cluster that runs; one that is still to be made has none, and one whose etcd has
+// lost its data would be brought to it.
 func (o Options) planConfig(ctx context.Context) error {
 	_, err := SyncConfig(ctx, o)
 	if errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
-		return nil
+		return o.Adopt(ctx)
 	}
 	return err
 }
@@ -123,7 +129,7 @@ func (c *Client) whereToLook(state ClusterState, names ...string) string {
 			return log + bad[0].Target.Name
 		}
 	}
-	return log + c.options.Members[0].Target.Name + "; if no member has data any more but etcd still knows the cluster, nobody may initialize it again: see `patronictl remove`"
+	return log + c.options.Members[0].Target.Name
 }
 
 // describe says how the members are, in one line.

@@ -164,6 +164,9 @@ type Options struct {
 	// Watchdog is "automatic" when empty.
 	Watchdog WatchdogMode
 
+	// Adopt, when set, is called by Bootstrap before it starts members, and when running ones are not healthy: it brings them
+	// to an etcd that has lost what it knew of the cluster, or does nothing. nil trusts etcd.
+	Adopt func(ctx context.Context) error
 	// Wait bounds each wait of Bootstrap. 0 means 120 s. A large cluster that is copied to new replicas needs more.
 	Wait time.Duration
 	// Progress, when set, is told in one line what is being waited for and what deserves attention. It must be safe for
@@ -196,6 +199,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}
+	}
+	if o.Adopt == nil {
+		o.Adopt = func(context.Context) error { return nil }
 	}
 	members := make([]Member, len(o.Members))
 	for i, m := range o.Members {

@@ -31,6 +31,11 @@ func (o Options) rollOut(ctx context.Context, wishes [][]remote.Resource) error 
 			running = append(running, i)
 		}
 	}
+	if len(fresh) > 0 {
+		if err := o.Adopt(ctx); err != nil {
+			return err
+		}
+	}
 	err = parallel.Each(fresh, func(_, i int) error { return ensure(ctx, o.Members[i], wishes[i]) })
 	if err != nil || len(running) == 0 {
 		return err

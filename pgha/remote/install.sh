@@ -1,14 +1,15 @@
 # install "UNIT..." PACKAGE...: installs packages while the units they bring are kept from starting.
 #
 # The work is done by a unit of its own, so that it goes on when the connection is lost or the operator's program dies.
-# Whoever comes next waits for it at the lock, and then finds the packages installed.
+# Whoever comes next waits for it at the lock, and then finds the packages installed. systemd-run says 0 as well of a unit
+# that was stopped or ended by a signal, so the job's own last word counts.
 set -eu
 dir=$(mktemp -d /run/pgha-packages.XXXXXX)
 trap 'rm -rf "$dir"' EXIT
 cat >"$dir/job" <<'JOB'
 set -eu
-units=$1
-shift
+word=$1 units=$2
+shift 2
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8 HOME=/root
 apt() {
 	apt-get -q -y -o DPkg::Lock::Timeout=300 -o "DPkg::Path=$path" -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
@@ -38,6 +39,7 @@ apt --no-install-recommends install "$@"
 for u in $enabled; do
 	systemctl unmask --runtime "$u"
 done
+: >"$word"
 JOB
 # py3compile -p PACKAGE stands in for Python's own while the job runs.
 #
@@ -63,6 +65,10 @@ fi
 PY3COMPILE
 code=0
 systemd-run --quiet --wait --collect --description='packages for the database cluster' --property=RuntimeMaxSec=900 \
-	--property="StandardOutput=append:$dir/log" --property="StandardError=append:$dir/log" sh "$dir/job" "$@" >&2 || code=$?
+	--property="StandardOutput=append:$dir/log" --property="StandardError=append:$dir/log" sh "$dir/job" "$dir/done" "$@" >&2 || code=$?
 cat "$dir/log" >&2
+if [ $code = 0 ] && [ ! -e "$dir/done" ]; then
+	echo "the installation was stopped, or ended by a signal, before it was done" >&2
+	code=1
+fi
 exit $code

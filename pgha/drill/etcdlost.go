@@ -1,0 +1,37 @@
+package drill
+
+import (
+	"context"
+
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// forgetEtcd kills a host's etcd and removes what it knew.
+const forgetEtcd = `systemctl kill --signal=KILL --kill-whom=all etcd; systemctl stop etcd; rm -rf "$1/member"`
+
+// loseEtcd takes the data of all etcd members away. No host's timer can give that back: an apply does, also after a drill that
+// was killed.
+func loseEtcd(ctx context.Context, s *stage) error {
+	hosts := s.databases()
+	s.begin(hosts, "etcd of %s killed, and its data removed", and(hosts))
+	s.faults = append(s.faults, func(ctx context.Context) error {
+		_, err := s.cluster.Apply(ctx, pgha.ApplyOptions{Observer: func(e pgha.Event) {
+			if e.Kind == pgha.Warning {
+				s.say(e.Message)
+			}
+		}})
+		return err
+	})
+	var targets []*remote.Target
+	for _, name := range hosts {
+		t, err := s.cluster.Target(name)
+		if err != nil {
+			return err
+		}
+		targets = append(targets, t)
+	}
+	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+		return onHost(ctx, t, forgetEtcd, s.cluster.Spec.Etcd.DataDir)
+	})
+}

@@ -43,7 +43,7 @@ type storeView struct {
 // killed and started. Patroni of the running primary comes first and has to hold the lock before any other is touched.
 //
 // The error matches ErrRefused where it cannot be known who has every row; nothing is changed then.
-func (r *Run) adoptStore(ctx context.Context) error {
+func (r *job) adoptStore(ctx context.Context) error {
 	v, err := r.viewStore(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // etcd has no quorum: it is waited for by those who need it
@@ -70,7 +70,7 @@ func (r *Run) adoptStore(ctx context.Context) error {
 }
 
 // viewStore looks at the hosts, then at etcd: a cluster that is just being made has its key in etcd before it has data.
-func (r *Run) viewStore(ctx context.Context) (storeView, error) {
+func (r *job) viewStore(ctx context.Context) (storeView, error) {
 	var v storeView
 	po, err := r.patroniOptions()
 	if err != nil {
@@ -86,7 +86,7 @@ func (r *Run) viewStore(ctx context.Context) (storeView, error) {
 	return v, err
 }
 
-func (r *Run) storeKeys(ctx context.Context) (map[string]string, error) {
+func (r *job) storeKeys(ctx context.Context) (map[string]string, error) {
 	eo, err := r.etcdOptions()
 	if err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func firstToLead(databases []spec.Host, looks map[string]hostLook) (spec.Host, e
 }
 
 // takeLock makes the first member the leader.
-func (r *Run) takeLock(ctx context.Context, a *adoption) error {
+func (r *job) takeLock(ctx context.Context, a *adoption) error {
 	for _, h := range append([]spec.Host{a.first}, a.hold...) {
 		if err := r.quitPatroni(ctx, h); err != nil {
 			return err
@@ -214,7 +214,7 @@ func (r *Run) takeLock(ctx context.Context, a *adoption) error {
 // quit ends Patroni and leaves PostgreSQL alone: told to stop, Patroni would stop it.
 const quit = `systemctl kill --signal=KILL --kill-whom=main "$1" 2>/dev/null; systemctl stop "$1"`
 
-func (r *Run) quitPatroni(ctx context.Context, h spec.Host) error {
+func (r *job) quitPatroni(ctx context.Context, h spec.Host) error {
 	t, err := r.Target(h.Name)
 	if err == nil {
 		_, err = t.Run(ctx, remote.Cmd{Script: quit, Argv: []string{patroniUnit}, Mutating: true})
@@ -225,7 +225,7 @@ func (r *Run) quitPatroni(ctx context.Context, h spec.Host) error {
 // holdPatroni ends every Patroni before a new, empty etcd is formed: one that never knew a higher Raft term would not refuse
 // it, and the first of them to see it would lead. The primary's goes first, for without the others it would step down. Where
 // it cannot be known who is to lead afterwards the error matches ErrRefused, and nothing is changed.
-func (r *Run) holdPatroni(ctx context.Context) error {
+func (r *job) holdPatroni(ctx context.Context) error {
 	looks, err := r.look(ctx, r.Spec.Databases())
 	if err != nil {
 		return err
@@ -244,7 +244,7 @@ func (r *Run) holdPatroni(ctx context.Context) error {
 }
 
 // bringBack starts Patroni anew beside a PostgreSQL that goes on.
-func (r *Run) bringBack(ctx context.Context, h spec.Host) error {
+func (r *job) bringBack(ctx context.Context, h spec.Host) error {
 	if err := r.quitPatroni(ctx, h); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ const archiverCommand = `ps -eo args= | sed -n 's/^postgres: .*archiver archivin
 
 // aboutArchiver adds to what was waited for in vain that a member's PostgreSQL waits for its archiver, where it does. A server
 // that stops archives everything first, and Patroni kills it for that only in synchronous mode, after primary_stop_timeout.
-func (r *Run) aboutArchiver(ctx context.Context, member string, err error) error {
+func (r *job) aboutArchiver(ctx context.Context, member string, err error) error {
 	h, specErr := r.memberHost(member)
 	if err == nil || specErr != nil {
 		return err

@@ -30,7 +30,7 @@ func (c *Cluster) aboutFailsafe(verb string, err error) error {
 }
 
 // aboutSilence tells of etcd where a rehearsal, which takes no lock, found no Patroni to answer.
-func (r *Run) aboutSilence(ctx context.Context, verb string, err error) error {
+func (r *job) aboutSilence(ctx context.Context, verb string, err error) error {
 	if !errors.Is(err, patroni.ErrUnavailable) {
 		return err
 	}

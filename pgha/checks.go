@@ -103,14 +103,13 @@ func checkPatroni(ctx context.Context, c *Cluster) (string, error) {
 	}
 	for _, m := range opts.Members {
 		if !state.Healthy(m.Name) {
-			seen, _ := state.Member(m.Name)
-			return "", fmt.Errorf("member %s is %q on timeline %d", m.Name, seen.State, seen.Timeline)
+			return "", fmt.Errorf("member %s %s", m.Name, state.Fault(m.Name))
 		}
 	}
 	if state.Paused {
 		return "", remote.WithHint(errors.New("the cluster is paused: nobody would be promoted"), "resume it")
 	}
-	return fmt.Sprintf("leader %s, %d replicas streaming, timeline %d", leader.Name, len(opts.Members)-1, leader.Timeline), nil
+	return fmt.Sprintf("leader %s, %d replicas as their tags say, timeline %d", leader.Name, len(opts.Members)-1, leader.Timeline), nil
 }
 
 // checkReplicationLogin tries what Patroni does before it lets a former leader rejoin: a replication connection to itself.
@@ -135,7 +134,7 @@ func checkPeerLogin(ctx context.Context, c *Cluster) (string, error) {
 		return "", err
 	}
 	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		_, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: c.psql("-p", fmt.Sprint(c.Spec.PostgreSQL.Port), "-U", c.Spec.PostgreSQL.Superuser, "-d", "postgres", "-c", "SELECT 1")})
+		_, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: c.psql("-c", "SELECT 1")})
 		return err
 	})
 	return "psql as the operating system's postgres user", err
@@ -161,8 +160,8 @@ func checkBalancers(ctx context.Context, c *Cluster) (string, error) {
 		if len(primary) != 1 {
 			return "", remote.OnHost(b.Host, fmt.Errorf("sends writes to %d members", len(primary)))
 		}
-		if want := len(c.Spec.Databases()) - 1; len(replicas) < want {
-			return "", remote.OnHost(b.Host, fmt.Errorf("sends reads to %d of %d replicas", len(replicas), want))
+		if lack := missing(c.readers(primary[0]), replicas); len(lack) > 0 {
+			return "", remote.OnHost(b.Host, fmt.Errorf("sends no reads to %s", strings.Join(lack, ", ")))
 		}
 	}
 	return fmt.Sprintf("%d balancers", len(states)), nil
@@ -202,6 +201,9 @@ func checkReadPort(ctx context.Context, c *Cluster) (string, error) {
 	if len(c.Spec.Balancers()) == 0 {
 		return "the spec has no balancer", nil
 	}
+	if len(c.readers("")) == 0 && !c.Spec.Balancer.ReadFallbackToPrimary {
+		return "every member is tagged noloadbalance, so nobody takes reads", nil
+	}
 	route := c.writeRoute()
 	route.port = c.Spec.Balancer.ReadPort
 	var server string
@@ -209,7 +211,7 @@ func checkReadPort(ctx context.Context, c *Cluster) (string, error) {
 	err := c.withSQL(ctx, route, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, "SELECT host(inet_server_addr()), pg_is_in_recovery()").Scan(&server, &recovering)
 	})
-	if err == nil && !recovering && len(c.Spec.Databases()) > 1 {
+	if err == nil && !recovering && len(c.readers(c.memberAt(server))) > 0 {
 		err = fmt.Errorf("port %d leads to the primary, %s", route.port, server)
 	}
 	return server, err
@@ -229,31 +231,10 @@ func checkPlainRefused(ctx context.Context, c *Cluster) (string, error) {
 	return "", err
 }
 
-func checkReplication(ctx context.Context, c *Cluster) (string, error) {
-	var lines []string
-	err := c.withSQL(ctx, c.writeRoute(), func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, `SELECT application_name, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), 0)::bigint, sync_state
-			FROM pg_stat_replication WHERE state = 'streaming' ORDER BY application_name`)
-		if err != nil {
-			return err
-		}
-		lines, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
-			var name, sync string
-			var lag int64
-			err := row.Scan(&name, &lag, &sync)
-			return fmt.Sprintf("%s %s, %d bytes behind", name, sync, lag), err
-		})
-		return err
-	})
-	if want := len(c.Spec.Databases()) - 1; err == nil && len(lines) < want {
-		err = fmt.Errorf("%d of %d replicas stream from the primary", len(lines), want)
-	}
-	return strings.Join(lines, "; "), err
-}
-
-// checkRow writes through the address, reads on every member itself, and cleans up.
+// checkRow writes through the address, reads on every member itself that streams, and cleans up. A member that replays the
+// archive has the row whenever its WAL gets there.
 func checkRow(ctx context.Context, c *Cluster) (detail string, err error) {
-	table, value := "pgha_verify_"+strings.ToLower(rand.Text()[:10]), rand.Text()
+	table, value := "public.pgha_verify_"+strings.ToLower(rand.Text()[:10]), rand.Text()
 	start := time.Now()
 	err = c.withSQL(ctx, c.writeRoute(), func(conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, "CREATE TABLE "+table+" (val text)")
@@ -276,6 +257,7 @@ func checkRow(ctx context.Context, c *Cluster) (detail string, err error) {
 	if err != nil {
 		return "", err
 	}
+	databases = slices.DeleteFunc(databases, func(t *remote.Target) bool { return !c.promises()[c.memberAt(t.Address)].Streams })
 	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error { return c.awaitRow(ctx, t, table, value) })
 	return fmt.Sprintf("on %d members after %s", len(databases), time.Since(start).Round(time.Millisecond)), err
 }

@@ -134,7 +134,11 @@ func (c *Cluster) patroniOptionsFor(find finder) (patroni.Options, error) {
 		NoFailsafe:           !pa.FailsafeMode, NoRewind: !pa.UsePgRewind, NoSlots: !pa.UseSlots,
 		SynchronousMode: patroni.SynchronousMode(pa.SynchronousMode), Watchdog: patroni.WatchdogMode(pa.Watchdog),
 		Parameters: pg.Parameters, Meaning: c.meaning, Extra: pa.Extra, PgHBA: pg.PgHBA, ApplicationCIDRs: pg.ClientNetworks,
-		Encoding: pg.Encoding, Locale: pg.Locale, NoChecksums: !pg.DataChecksums,
+		TryLogins: c.tryLogins,
+		Encoding:  pg.Encoding, Locale: pg.Locale, NoChecksums: !pg.DataChecksums,
+	}
+	for _, h := range sp.Balancers() {
+		o.Balancers = append(o.Balancers, h.Address)
 	}
 	for _, h := range sp.Databases() {
 		t, err := find(h.Name)
@@ -162,7 +166,7 @@ func (c *Cluster) lbOptionsFor(find finder) (lb.Options, error) {
 		PostgresPort: sp.PostgreSQL.Port, RESTPort: sp.Patroni.RESTPort, HealthPort: sp.Balancer.StatsPort, StatsPage: true,
 		NoReadFallback: !sp.Balancer.ReadFallbackToPrimary, MaxConn: sp.Balancer.MaxConnections,
 		ClientTimeout: sp.Balancer.ClientTimeout, ServerTimeout: sp.Balancer.ClientTimeout,
-		Checks: lb.Checks{Interval: sp.Balancer.CheckInterval},
+		Checks: lb.Checks{Interval: sp.Balancer.CheckInterval}, Clients: clients(sp),
 	}
 	var err error
 	if o.Balancers, err = find.all(sp.Balancers()); err != nil {

@@ -79,5 +79,7 @@ func (c *Cluster) Reconnect(ctx context.Context) error {
 
 // ConnConfig says how to connect to PostgreSQL as the superuser, with the certificate verified: through the virtual IP, to
 // the port that takes writes. It holds the password. Its connections go through SSH unless the caller sets a DialFunc; for
-// another address set Host, Port and the TLSConfig's ServerName.
+// another address set Host, Port and the TLSConfig's ServerName. Its sessions begin with settings of their own, whatever the
+// environment, the role and the cluster say (RuntimeParams): no time limits, UTC, ISO dates, and a search_path of pg_catalog
+// alone, so name the schemas of tables.
 func (c *Cluster) ConnConfig() (*pgx.ConnConfig, error) { return c.sqlConfig(c.writeRoute()) }

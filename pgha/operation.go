@@ -62,7 +62,7 @@ func (r *job) warnPaused(ctx context.Context) {
 // state, its rules or the arguments forbid it. Such an operation will be refused again until something else has changed.
 func Refused(err error) bool {
 	for _, reason := range []error{
-		ErrRefused, ErrPlanStale, patroni.ErrVersion, patroni.ErrNoCandidate, patroni.ErrNoLeader, patroni.ErrPaused, patroni.ErrInvalid, patroni.ErrLeaderHealthy,
+		ErrRefused, ErrPlanStale, patroni.ErrPutBack, patroni.ErrVersion, patroni.ErrNoCandidate, patroni.ErrNoLeader, patroni.ErrPaused, patroni.ErrInvalid, patroni.ErrLeaderHealthy,
 		patroni.ErrLossNotAccepted, patroni.ErrUnhealthy, patroni.ErrScheduled, patroni.ErrNothingScheduled, patroni.ErrConflict,
 	} {
 		if errors.Is(err, reason) {

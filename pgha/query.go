@@ -159,6 +159,7 @@ func (c *Cluster) connectMember(ctx context.Context, member, database string) (*
 	if database != "" {
 		cfg.Database = database
 	}
+	delete(cfg.RuntimeParams, "search_path") // names in the operator's statement mean what they mean in that database
 	return pgx.ConnectConfig(ctx, cfg)
 }
 

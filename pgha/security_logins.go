@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -31,9 +32,16 @@ type hbaRule struct {
 	Error  string `json:"error"`
 }
 
-// psql is the client on a database host itself: Debian's wrapper in the search path looks for clusters of its own first.
+// psqlPath is the client on a database host: Debian's wrapper in the search path looks for clusters of its own first.
+func (c *Cluster) psqlPath() string {
+	return fmt.Sprintf("/usr/lib/postgresql/%d/bin/psql", c.Spec.PostgreSQL.Version)
+}
+
+// psql asks a database host's own PostgreSQL as the superuser, through the socket.
 func (c *Cluster) psql(args ...string) []string {
-	return append([]string{fmt.Sprintf("/usr/lib/postgresql/%d/bin/psql", c.Spec.PostgreSQL.Version), "-XAtqw"}, args...)
+	pg := c.Spec.PostgreSQL
+	return pgsession.Psql(c.psqlPath(), pgsession.Settings(pg.Version, pgsession.Superuser, "pgha"),
+		append([]string{"-Atq", "-p", fmt.Sprint(pg.Port), "-U", pg.Superuser, "-d", "postgres"}, args...)...)
 }
 
 func checkLogins(ctx context.Context, c *Cluster) (string, error) {
@@ -42,7 +50,7 @@ func checkLogins(ctx context.Context, c *Cluster) (string, error) {
 		return "", err
 	}
 	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		res, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: c.psql("-p", fmt.Sprint(c.Spec.PostgreSQL.Port), "-U", c.Spec.PostgreSQL.Superuser, "-d", "postgres", "-c", loginsSQL)})
+		res, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: c.psql("-c", loginsSQL)})
 		if err != nil {
 			return err
 		}
@@ -82,12 +90,12 @@ func (l logins) problems() []string {
 const passwordFile = "/etc/patroni/pgpass"
 
 // loginScript logs in to each of the addresses as both roles, with the password file and as strictly as replicas do.
-const loginScript = `psql=$1 port=$2 pass=$3 ca=$4 replication=$5 rewind=$6
+const loginScript = `port=$1 pass=$2 ca=$3 replication=$4 rewind=$5 psql=$6
 shift 6
 for to; do
 	rest="host=$to port=$port passfile=$pass sslmode=verify-full sslrootcert=$ca connect_timeout=5 dbname=postgres"
-	"$psql" -XAtqw "$rest user='$replication' replication=true" -c IDENTIFY_SYSTEM >/dev/null || { echo "$replication to $to"; exit 1; }
-	"$psql" -XAtqw "$rest user='$rewind'" -c 'SELECT 1' >/dev/null || { echo "$rewind to $to"; exit 1; }
+	"$psql" -XAtqw -d "$rest user='$replication' replication=true" -c IDENTIFY_SYSTEM >/dev/null || { echo "$replication to $to"; exit 1; }
+	"$psql" -XAtqw -d "$rest user='$rewind'" -c 'SELECT 1' >/dev/null || { echo "$rewind to $to"; exit 1; }
 done`
 
 // checkPasswordFile logs in from each host to each other one with what is on the host, and nothing that the operator has.
@@ -98,7 +106,8 @@ func checkPasswordFile(ctx context.Context, c *Cluster) (string, error) {
 	}
 	pg := c.Spec.PostgreSQL
 	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		argv := []string{"sh", "-c", loginScript, "login", c.psql()[0], fmt.Sprint(pg.Port), passwordFile, "/etc/patroni/certs/postgres-ca.crt", conninfo(pg.ReplicationUser), conninfo(pg.RewindUser)}
+		argv := pgsession.Clean(pgsession.Settings(pg.Version, pgsession.Ordinary, "pgha"), "sh", "-c", loginScript, "login",
+			fmt.Sprint(pg.Port), passwordFile, "/etc/patroni/certs/postgres-ca.crt", conninfo(pg.ReplicationUser), conninfo(pg.RewindUser), c.psqlPath())
 		for _, h := range c.Spec.Databases() {
 			if h.Name != t.Name || len(databases) == 1 {
 				argv = append(argv, h.Address)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -37,25 +38,26 @@ func (c *Cluster) connect(ctx context.Context, r sqlRoute) (*pgx.Conn, error) {
 
 // sqlConfig says how to open connections of a route.
 func (c *Cluster) sqlConfig(r sqlRoute) (*pgx.ConnConfig, error) {
-	cfg, err := pgx.ParseConfig("")
-	if err != nil {
-		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
-	}
-	cfg.Host, cfg.Port, cfg.Database = r.host, uint16(r.port), "postgres"
-	cfg.User, cfg.Password = c.Spec.PostgreSQL.Superuser, c.credentials.superuser
-	cfg.ConnectTimeout = sqlTimeout
-	cfg.Fallbacks = nil
-	cfg.RuntimeParams = map[string]string{"application_name": "pgha"}
+	pg := c.Spec.PostgreSQL
+	login := pgsession.Login{Host: r.host, Port: uint16(r.port), Database: "postgres", User: pg.Superuser, Password: c.credentials.superuser,
+		Settings: pgsession.Settings(pg.Version, pgsession.Superuser, "pgha")}
 	if r.replication {
-		cfg.User, cfg.Password = c.Spec.PostgreSQL.ReplicationUser, c.credentials.replication
-		cfg.RuntimeParams["replication"] = "true"
-		cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+		login.User, login.Password = pg.ReplicationUser, c.credentials.replication
+		login.Settings = pgsession.Settings(pg.Version, pgsession.Ordinary, "pgha")
+		login.Settings["replication"] = "true"
 	}
-	cfg.TLSConfig = nil
 	if !r.plain {
 		roots := x509.NewCertPool()
 		roots.AppendCertsFromPEM(c.credentials.postgresCA)
-		cfg.TLSConfig = &tls.Config{RootCAs: roots, ServerName: r.host, MinVersion: tls.VersionTLS12}
+		login.TLS = &tls.Config{RootCAs: roots, ServerName: r.host, MinVersion: tls.VersionTLS12}
+	}
+	cfg, err := login.Config()
+	if err != nil {
+		return nil, err
+	}
+	cfg.ConnectTimeout = sqlTimeout
+	if r.replication {
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	}
 	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/health"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -177,8 +178,7 @@ func (r *job) awaitMembers(ctx context.Context, databases []spec.Host, bound tim
 		}
 		for _, h := range databases {
 			if !state.Healthy(h.Member) {
-				m, _ := state.Member(h.Member)
-				return strings.TrimSpace(fmt.Sprintf("%s is %s %s", h.Member, m.Role, m.State))
+				return h.Member + " " + state.Fault(h.Member)
 			}
 		}
 		return ""
@@ -259,7 +259,7 @@ func (r *job) awaitBackends(ctx context.Context, databases []spec.Host, bound ti
 			}
 			primary, replicas := serving(b)
 			for _, h := range databases {
-				if h.Tags["noloadbalance"] != true && !slices.Contains(append(primary, replicas...), h.Member) {
+				if health.PromiseOf(h.Tags).Reads && !slices.Contains(append(primary, replicas...), h.Member) {
 					return b.Host + " sends none to " + h.Member
 				}
 			}

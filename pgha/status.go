@@ -54,7 +54,7 @@ type MemberStatus struct {
 	ScheduledRestart string `json:"scheduled_restart,omitempty"`
 	// Endpoints are the HTTP status codes of Patroni's health endpoints; 0 when one did not answer.
 	Endpoints map[string]int `json:"endpoints"`
-	// Healthy: the leader, or a replica that streams on the leader's timeline.
+	// Healthy: the leader, or a replica that streams on the leader's timeline; one tagged nostream replays the archive instead.
 	Healthy bool `json:"healthy"`
 }
 

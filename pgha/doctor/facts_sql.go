@@ -1,5 +1,7 @@
 package doctor
 
+import "github.com/pgha/toolkit/internal/hba"
+
 // SQL is what PostgreSQL answers on the host's own socket.
 type SQL struct {
 	// Error is why there is no answer; everything else is empty then.
@@ -22,6 +24,8 @@ type SQL struct {
 	// Altered are settings of postgresql.auto.conf: ALTER SYSTEM was used.
 	Altered   []string `json:"altered"`
 	HBAErrors []string `json:"hba_errors"`
+	// HBARules are the lines of pg_hba.conf as PostgreSQL reads them.
+	HBARules []hba.Rule `json:"hba_rules"`
 	// ArchiveFailed is the WAL segment that could not be archived, "" when the last one was.
 	ArchiveFailed string `json:"archive_failed"`
 	// ArchiveWaits is how many WAL segments wait to be archived, ArchiveOldest for how many seconds the oldest has.
@@ -101,6 +105,8 @@ const questionSQL = `SELECT json_build_object(
 'pending', (SELECT coalesce(json_agg(name), '[]') FROM pg_settings WHERE pending_restart),
 'altered', (SELECT coalesce(json_agg(name), '[]') FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf'),
 'hba_errors', (SELECT coalesce(json_agg(format('line %s: %s', line_number, error)), '[]') FROM pg_hba_file_rules WHERE error IS NOT NULL),
+'hba_rules', (SELECT coalesce(json_agg(json_build_object('line', line_number, 'type', type, 'databases', array_to_string(database, ','), 'users', array_to_string(user_name, ','),
+  'address', coalesce(address, ''), 'mask', coalesce(netmask, ''), 'method', coalesce(auth_method, '')) ORDER BY line_number), '[]') FROM pg_hba_file_rules WHERE error IS NULL),
 'archive_failed', (SELECT coalesce(max(last_failed_wal), '') FROM pg_stat_archiver WHERE current_setting('archive_mode') <> 'off' AND last_failed_time > coalesce(last_archived_time, '-infinity')),
 'archive_failures', (SELECT failed_count FROM pg_stat_archiver),
 'archive_waits', (SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready' AND current_setting('archive_mode') <> 'off'),

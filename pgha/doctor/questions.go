@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -135,11 +136,16 @@ func databaseQuestions(sp *spec.Spec, h *Host) []question {
 func sqlQuestions(sp *spec.Spec, long time.Duration) [][]question {
 	pg := sp.PostgreSQL
 	ask := strings.ReplaceAll(questionSQL, "%SECONDS%", strconv.FormatFloat(long.Seconds(), 'f', -1, 64))
-	psql := `PGCONNECT_TIMEOUT=4 PGOPTIONS="-c statement_timeout=3000" exec runuser -u postgres -- timeout 4 psql -XAtq "$@" 2>&1`
-	login := fmt.Sprintf("host=127.0.0.1 port=%d user=%s dbname=postgres replication=true passfile=%s sslmode=require application_name=pgha", pg.Port, pg.ReplicationUser, pgpassFile)
+	const run = `exec runuser -u postgres -- timeout 4 "$@" 2>&1`
+	psql := func(as pgsession.Role, args ...string) []string {
+		settings := pgsession.Settings(pg.Version, as, "pgha doctor")
+		settings["statement_timeout"] = "3000"
+		return inShell(run, pgsession.Psql(fmt.Sprintf("/usr/lib/postgresql/%d/bin/psql", pg.Version), settings, append([]string{"-Atq"}, args...)...)...)
+	}
+	login := fmt.Sprintf("host=127.0.0.1 port=%d user=%s dbname=postgres replication=true passfile=%s sslmode=require connect_timeout=4", pg.Port, pg.ReplicationUser, pgpassFile)
 	return [][]question{
-		{{inShell(psql, "-p", strconv.Itoa(pg.Port), "-U", pg.Superuser, "-d", "postgres", "-c", ask), readSQL}},
-		{{inShell(psql, "-d", login, "-c", "IDENTIFY_SYSTEM"), readReplicationLogin}},
+		{{psql(pgsession.Superuser, "-p", strconv.Itoa(pg.Port), "-U", pg.Superuser, "-d", "postgres", "-c", ask), readSQL}},
+		{{psql(pgsession.Ordinary, "-d", login, "-c", "IDENTIFY_SYSTEM"), readReplicationLogin}},
 	}
 }
 

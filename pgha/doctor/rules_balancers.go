@@ -45,7 +45,7 @@ func backends(f Facts) []Finding {
 		proxy := "postgres_read"
 		if h == primary {
 			proxy = "postgres_write"
-		} else if !h.SQL.Recovery || h.SQL.ReceiverState != "streaming" {
+		} else if !f.promise(h).Reads || !h.SQL.Recovery || h.SQL.ReceiverState != "streaming" {
 			continue
 		}
 		var seen []string

@@ -211,8 +211,8 @@ func drifted(f Facts) []Finding {
 	return list
 }
 
-// hba compares pg_hba.conf with what Patroni was told to write.
-func hba(f Facts) []Finding {
+// hbaFiles compares pg_hba.conf with what Patroni was told to write.
+func hbaFiles(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.databases() {
 		d := h.Data

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/bytesize"
+	"github.com/pgha/toolkit/pgha/health"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -153,8 +154,10 @@ func replicas(f Facts) []Finding {
 		}
 		reinit := []Step{{Command: "pgha-cli reinit " + h.Member}}
 		evidence := []string{fmt.Sprintf("WAL receiver: %q; timeline %d, the primary's is %d", h.SQL.ReceiverState, h.SQL.Timeline, primary.SQL.Timeline)}
-		lag := lagOf(primary, h)
+		lag, promise := lagOf(f, h), f.promise(h)
 		switch {
+		case !promise.Streams: // it replays the archive
+			list = append(list, archived(h)...)
 		case h.SQL.ReceiverState != "streaming" && h.SQL.Timeline < primary.SQL.Timeline:
 			list = append(list, Finding{ID: "replica-on-old-timeline", Host: h.Name, Severity: Error,
 				Title:       "a former leader, or a replica of one, was left behind",
@@ -177,11 +180,52 @@ func replicas(f Facts) []Finding {
 	return list
 }
 
-// lagOf is what a replica has not replayed, in bytes, as the primary knows it.
-func lagOf(primary, replica *Host) int64 {
-	for _, r := range primary.SQL.Replication {
-		if r.Name == replica.Member {
-			return r.Lag
+// lagOf is what a replica has not replayed, in bytes, as the member that feeds it knows it: the primary, or another replica.
+func lagOf(f Facts, replica *Host) int64 {
+	var lag int64
+	for _, h := range f.sqlHosts() {
+		for _, r := range h.SQL.Replication {
+			if r.Name == replica.Member {
+				lag = max(lag, r.Lag)
+			}
+		}
+	}
+	return lag
+}
+
+// promise is what the specification's tags promise of a member.
+func (f Facts) promise(h *Host) health.Promise {
+	for _, d := range f.Spec.Databases() {
+		if d.Name == h.Name {
+			return health.PromiseOf(d.Tags)
+		}
+	}
+	return health.PromiseOf(nil)
+}
+
+// archived judges a replica that is tagged nostream by what Patroni says of it.
+func archived(h *Host) []Finding {
+	for _, m := range h.Patroni.Members {
+		if m.Name != h.Member {
+			continue
+		}
+		fault := health.PromiseOf(map[string]any{"nostream": true}).Fault(health.Seen{State: m.State, Timeline: m.Timeline, LeaderTimeline: timelineOf(h.Patroni.Members)})
+		if fault == "" {
+			return nil
+		}
+		return []Finding{{ID: "replica-on-old-timeline", Host: h.Name, Severity: Error, Title: "a replica doesn't replay the archive",
+			Consequence: "its data grows old: one copy of the data less", Evidence: append([]string{h.Member + " " + fault}, h.journal(patroniUnit, 4)...),
+			Advice:   "restore_command must find what the leader's archive_command stores, the history file of a new timeline included",
+			explains: postgresSymptoms(h.Name)}}
+	}
+	return nil
+}
+
+// timelineOf is the leader's.
+func timelineOf(members []Member) int64 {
+	for _, m := range members {
+		if m.Role == "leader" {
+			return m.Timeline
 		}
 	}
 	return 0

@@ -119,6 +119,9 @@ func retention(f Facts) []Finding {
 				Evidence:    []string{fmt.Sprintf("%s slot, WAL status %q, keeps %s", s.Type, s.Status, bytesize.Text(s.Kept))},
 				Advice:      dropByHand(f, h, s)}
 			if m := f.slotMember(s.Name); m != nil {
+				if p := f.promise(m); !p.Streams || p.From != "" && p.From != h.Member {
+					continue // Patroni keeps it for the day when the member streams from here
+				}
 				found.Subject = slotOf(m.Name)
 				found.Advice = "it belongs to member " + m.Member + ", which does not stream"
 			}
@@ -172,7 +175,7 @@ func sqlCondition(f Facts) []Finding {
 			list = append(list, Finding{ID: "leftover-table", Host: h.Name, Subject: table, Severity: Warning,
 				Title: "an interrupted verify has left its table behind", Consequence: "none, besides that somebody will wonder what it is",
 				Evidence: []string{"table " + table + " in database postgres"},
-				Remedy:   on(h.Name, psql(f, "DROP TABLE IF EXISTS "+table)), Advice: "if a verify runs just now, the table is its own"})
+				Remedy:   on(h.Name, psql(f, "DROP TABLE IF EXISTS public."+table)), Advice: "if a verify runs just now, the table is its own"})
 		}
 	}
 	for _, h := range f.sqlHosts() {

@@ -38,7 +38,7 @@ func newSession(like *pgx.ConnConfig, host string, port uint16, dial dialer) *se
 		cfg.TLSConfig = cfg.TLSConfig.Clone()
 		cfg.TLSConfig.ServerName = host
 	}
-	cfg.RuntimeParams = map[string]string{"application_name": "pgha drill"}
+	cfg.RuntimeParams["application_name"] = "pgha drill" // of the copy
 	s := &session{config: cfg}
 	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if ctx.Value(s) == nil {

@@ -22,6 +22,7 @@ func TestConfigGolden(t *testing.T) {
 			o.Checks = lb.Checks{Interval: 2 * time.Second, Fast: time.Second, Down: 3 * time.Second, Timeout: 5 * time.Second, Fall: 3, Rise: 2}
 			o.ConnectTimeout, o.ClientTimeout, o.ServerTimeout = time.Second, time.Hour, 2*time.Hour
 			o.Backends[0].CertName = "pg1.example.com"
+			o.Clients = []string{"10.1.0.0/16", "192.168.0.0/24", "fd00::/8"}
 		},
 		"ipv6": func(o *lb.Options) {
 			o.Backends = []lb.Backend{{Name: "pg1", Address: "fd00::203"}, {Name: "pg2", Address: "fd00::204"}}

@@ -67,6 +67,10 @@ type Options struct {
 	// Without it the statistics are had through the runtime socket alone, which only root may open.
 	StatsPage bool
 
+	// Clients are the networks whose clients get sessions, each "address/bits". Empty means every network. It has to hold
+	// the cluster's own hosts, too: what opens sessions from there goes through the balancers as well.
+	Clients []string
+
 	// NoReadFallback leaves readers without a server while no replica is fit. By default the primary takes them over.
 	NoReadFallback bool
 	// ReadMaxLag takes a replica out of the read port, and ends its sessions, when it is more bytes of WAL behind. 0 sets

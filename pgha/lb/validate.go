@@ -44,6 +44,11 @@ func (o Options) Validate() error {
 		}
 		addresses[a] = true
 	}
+	for _, network := range o.Clients {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			flaw("clients: %q is not a network", network)
+		}
+	}
 	flaws = append(flaws, o.portFlaws()...)
 	flaws = append(flaws, o.figureFlaws()...)
 	if err := checkCA(o.PatroniCA); err != nil {

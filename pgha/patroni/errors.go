@@ -29,6 +29,8 @@ var (
 	ErrTimeout = errors.New("timed out")
 	// ErrInvalid: the options contradict themselves or what Patroni can do.
 	ErrInvalid = errors.New("invalid options")
+	// ErrPutBack: with its new configuration a member let nobody in, so it was given its old one again.
+	ErrPutBack = errors.New("put back as it was")
 	// ErrVersion: the Patroni on a host is too old or is not understood.
 	ErrVersion = errors.New("unsupported version of Patroni")
 )

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/pgha/toolkit/pgha/health"
 )
 
-// follows reports whether the member itself says that it leads, or streams, as the DCS says of it. The DCS may still tell how
+// follows reports whether the member itself says that it leads, or streams if it promises to, as the DCS says of it. The DCS may still tell how
 // it was before a restart.
 func (n NodeState) follows(state ClusterState) bool {
 	if leader, ok := state.Leader(); ok && leader.Name == n.Name {
+		return n.State == StateRunning
+	}
+	if m, ok := state.Member(n.Name); ok && !health.PromiseOf(m.Tags).Streams {
 		return n.State == StateRunning
 	}
 	return n.State == StateRunning && n.ReplicationState == StateStreaming

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/pgha/toolkit/internal/hba"
 )
 
 // hba returns the lines of pg_hba.conf: PostgreSQL takes the first that matches.
@@ -31,7 +33,11 @@ func (o Options) hba() []string {
 	}
 	// These two work for the members only, whatever networks applications come from.
 	lines = append(lines, "host all "+replication+","+rewind+" all reject")
-	lines = append(lines, o.PgHBA...)
+	// The toolkit itself logs in from the cluster's own hosts, directly and through the balancers.
+	for _, network := range o.ownNetworks() {
+		lines = append(lines, "hostssl all "+superuser+" "+network+" scram-sha-256")
+	}
+	lines = append(lines, o.withDoor(o.Superuser.Username, o.Replication.Username, o.Rewind.Username)...)
 	for _, loopback := range o.loopbacks() {
 		lines = append(lines, "hostssl all all "+loopback+" scram-sha-256")
 	}
@@ -39,6 +45,41 @@ func (o Options) hba() []string {
 		lines = append(lines, "hostssl all all "+cidr+" scram-sha-256")
 	}
 	return lines
+}
+
+// ownNetworks are the addresses of the cluster's hosts, each once.
+func (o Options) ownNetworks() []string {
+	networks := o.loopbacks()
+	for _, m := range o.Members {
+		networks = append(networks, hostCIDR(m.Address))
+	}
+	for _, address := range o.Balancers {
+		if network := hostCIDR(address); !slices.Contains(networks, network) {
+			networks = append(networks, network)
+		}
+	}
+	return networks
+}
+
+// withDoor returns the operator's lines with those that let sessions in which come through the balancers, whatever networks
+// applications are in: PostgreSQL sees the balancers' addresses. They stand behind the operator's lines, which can so be
+// stricter about a role or a database, but before the first of them that would leave nobody any way through the balancers.
+func (o Options) withDoor(own ...string) []string {
+	rules := make([]hba.Rule, len(o.PgHBA))
+	for i, line := range o.PgHBA {
+		rules[i], _ = hba.Parse(line) // Validate has refused what is none
+	}
+	at := len(rules)
+	var door []string
+	for _, address := range o.Balancers {
+		door = append(door, "hostssl all all "+hostCIDR(address)+" scram-sha-256")
+		if ip, err := netip.ParseAddr(address); err == nil {
+			if i, refused := hba.Refuser(rules, ip, own...); refused && i >= 0 {
+				at = min(at, i)
+			}
+		}
+	}
+	return slices.Concat(o.PgHBA[:at], door, o.PgHBA[at:])
 }
 
 // identMap names the lines of pg_ident.conf by which the system's postgres is the superuser, whatever that one's name is.

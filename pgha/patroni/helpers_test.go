@@ -147,9 +147,16 @@ func (f *fakeHost) Put(_ context.Context, r io.Reader, meta remote.FileMeta) (bo
 	return true, err
 }
 
-func (f *fakeHost) Get(context.Context, string) (io.ReadCloser, error) { return nil, os.ErrNotExist }
-func (f *fakeHost) Close() error                                       { return nil }
-func (f *fakeHost) String() string                                     { return f.name }
+func (f *fakeHost) Get(_ context.Context, path string) (io.ReadCloser, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if content, ok := f.files[path]; ok {
+		return io.NopCloser(strings.NewReader(content)), nil
+	}
+	return nil, os.ErrNotExist
+}
+func (f *fakeHost) Close() error   { return nil }
+func (f *fakeHost) String() string { return f.name }
 
 func (f *fakeHost) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if f.dial == nil {

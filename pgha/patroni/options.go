@@ -150,11 +150,18 @@ type Options struct {
 	// Extra is merged over config.yml, for whatever these options don't know. It wins over them.
 	Extra map[string]any
 
-	// PgHBA are further lines of pg_hba.conf. They stand before the rules for applications, so they can be stricter.
+	// PgHBA are further lines of pg_hba.conf. They stand behind what Patroni and the toolkit need and before the rules for
+	// applications, so they can be stricter.
 	PgHBA []string
-	// ApplicationCIDRs are the networks from which applications may log in, with TLS and a SCRAM password. Empty means
-	// 0.0.0.0/0.
+	// Balancers are the addresses from which sessions come through the balancers. They are let in, with TLS and a SCRAM
+	// password, whatever ApplicationCIDRs says: which clients may come that way is the balancers' to decide.
+	Balancers []string
+	// ApplicationCIDRs are the networks from which applications may log in directly, with TLS and a SCRAM password. Empty
+	// means 0.0.0.0/0.
 	ApplicationCIDRs []string
+	// TryLogins, when set, tries on a member what the toolkit, Patroni and the balancers log in with. It is called when a
+	// running member has read a new config.yml; where it fails the old one is put back, and no other member is touched.
+	TryLogins func(context.Context, Member) error
 	// Encoding of a new cluster. "" means UTF8.
 	Encoding string
 	// Locale of a new cluster. "" means C.UTF-8: it sorts the same on every host and survives an upgrade of the C library.

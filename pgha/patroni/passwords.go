@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -98,9 +99,9 @@ func SetPasswords(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("set passwords: %w", err)
 	}
-	argv := append(o.psql(), "-h", socketDir, "-p", fmt.Sprint(o.ListenPort), "-U", o.Superuser.Username, "-d", "postgres", "-f", "-")
+	argv := append(o.psql(), "-w", "-h", socketDir, "-p", fmt.Sprint(o.ListenPort), "-U", o.Superuser.Username, "-d", "postgres", "-f", "-")
 	_, err = leader.Target.Do(ctx, "passwords of the roles", "set", remote.Cmd{
-		Argv: argv, Stdin: strings.NewReader(o.rolesSQL()), User: systemUser,
+		Argv: pgsession.Clean(pgsession.Settings(o.PostgreSQLVersion, pgsession.Superuser, "pgha"), argv...), Stdin: strings.NewReader(o.rolesSQL()), User: systemUser,
 		Secrets: []string{o.Superuser.Verifier, o.Replication.Verifier, o.Rewind.Verifier},
 	})
 	if err != nil {
@@ -121,14 +122,15 @@ func SetPasswords(ctx context.Context, o Options) error {
 
 // tryLogins logs in to the leader from a member's host as Patroni and PostgreSQL do there, with the password file.
 func (o Options) tryLogins(ctx context.Context, from, leader Member) error {
-	common := fmt.Sprintf("host=%s port=%d sslmode=verify-full sslrootcert=%s connect_timeout=5", leader.Address, o.ListenPort, postgresCA)
+	common := fmt.Sprintf("host=%s port=%d sslmode=verify-full sslrootcert=%s passfile=%s connect_timeout=5", leader.Address, o.ListenPort, postgresCA, passPath)
 	for _, login := range []struct{ role, dsn, sql string }{
 		{o.Replication.Username, "replication=true", "IDENTIFY_SYSTEM"},
 		{o.Rewind.Username, "dbname=postgres", "SELECT 1"},
 	} {
 		_, err := from.Target.Run(ctx, remote.Cmd{
-			Argv: []string{path.Join(o.BinDir, "psql"), "-X", "-q", "-w", "-U", login.role, "-d", common + " " + login.dsn, "-c", login.sql},
-			Env:  []string{"PGPASSFILE=" + passPath}, User: systemUser,
+			Argv: pgsession.Psql(path.Join(o.BinDir, "psql"), pgsession.Settings(o.PostgreSQLVersion, pgsession.Ordinary, "pgha"),
+				"-q", "-U", login.role, "-d", common+" "+login.dsn, "-c", login.sql),
+			User: systemUser,
 		})
 		if err != nil {
 			return fmt.Errorf("log in to %s as %s: %w", leader.Name, login.role, err)

@@ -2,6 +2,8 @@ package patroni
 
 import (
 	"time"
+
+	"github.com/pgha/toolkit/pgha/health"
 )
 
 // Role is what a member does in its cluster.
@@ -106,18 +108,20 @@ func (c ClusterState) Member(name string) (MemberState, bool) {
 	return MemberState{}, false
 }
 
-// Healthy reports whether the member is a running leader, or a replica that streams on the leader's timeline. A replica
-// that is merely running may have been left behind on an old timeline.
-func (c ClusterState) Healthy(name string) bool {
+// Healthy reports whether the member is known and does what its tags promise.
+func (c ClusterState) Healthy(name string) bool { return c.Fault(name) == "" }
+
+// Fault says what keeps the member from what its tags promise (health.Promise), or "".
+func (c ClusterState) Fault(name string) string {
 	m, ok := c.Member(name)
 	if !ok {
-		return false
-	}
-	if m.Role.Leads() {
-		return m.State == StateRunning || m.State == StateStreaming
+		return "has not reported"
 	}
 	leader, ok := c.Leader()
-	return ok && m.State == StateStreaming && m.Timeline == leader.Timeline
+	if !ok {
+		return "has no leader to follow"
+	}
+	return health.PromiseOf(m.Tags).Fault(health.Seen{Leads: m.Role.Leads(), State: m.State, Timeline: m.Timeline, LeaderTimeline: leader.Timeline})
 }
 
 // NodeState is what one member's own REST API says of itself at this moment.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/pgha/toolkit/pgha/health"
 )
 
 // StrandedMember is a member that will not stream again by itself.
@@ -88,7 +90,7 @@ func strandedReason(m, leader MemberState) string {
 		return "PostgreSQL is stopped although Patroni runs"
 	case old && (m.State == StateRunning || m.State == StateStreaming):
 		return fmt.Sprintf("it stays on timeline %d, the leader is on %d", m.Timeline, leader.Timeline)
-	case m.State == StateRunning:
+	case m.State == StateRunning && health.PromiseOf(m.Tags).Streams:
 		return "it runs but does not stream from the leader"
 	}
 	return ""

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pgha/toolkit/pgha/health"
 )
 
 // lookTimeout bounds the question to a member that may be dead.
@@ -106,11 +108,10 @@ func (s survey) lag(m MemberState) *int64 {
 
 // barred says which tag or device keeps a member from leading, or "".
 func (s survey) barred(m MemberState) string {
-	priority, limited := m.Tags["failover_priority"]
 	switch {
 	case m.Tag("nofailover"):
 		return "is tagged nofailover"
-	case limited && fmt.Sprint(priority) == "0":
+	case !health.PromiseOf(m.Tags).Candidate:
 		return "is tagged nofailover (failover_priority 0)"
 	case s.nodes[m.Name].WatchdogFailed:
 		return "cannot arm its watchdog, which is required"
@@ -124,7 +125,7 @@ func (s survey) limitation(m MemberState) string {
 		return "does not answer: " + gone.Error()
 	}
 	if !s.state.Healthy(m.Name) {
-		return fmt.Sprintf("does not stream on the leader's timeline: it is %q on timeline %d", m.State, m.Timeline)
+		return s.state.Fault(m.Name)
 	}
 	if why := s.barred(m); why != "" {
 		return why

@@ -77,9 +77,12 @@ func (o Options) takeTurns(ctx context.Context, members []int, wishes [][]remote
 			continue
 		}
 		m := o.Members[i]
+		old := o.oldConfig(ctx, m)
 		changes, err := m.Target.Ensure(ctx, wishes[i]...)
 		if err == nil && changes.Touched(Unit) && before.Healthy(m.Name) && !o.planning() {
-			err = c.waitReloaded(ctx, m)
+			if err = c.waitReloaded(ctx, m); err == nil && changes.Touched(ConfigPath) {
+				err = c.tryReloaded(ctx, m, old)
+			}
 		}
 		if err != nil {
 			return remote.OnHost(m.Target.Name, err)

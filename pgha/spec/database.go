@@ -47,10 +47,12 @@ type PostgreSQL struct {
 	// Default: max_connections 100 and shared_buffers 256MB, which stay unless they are named.
 	Parameters map[string]any `yaml:"parameters,omitempty"`
 	// PgHBA are further lines for pg_hba.conf: "hostssl <database> <user> <network> scram-sha-256" and the like. md5,
-	// password and trust are refused. Default: none.
+	// password and trust are refused. They stand behind what the cluster itself needs; to PostgreSQL, sessions through the
+	// balancers come from the balancers' addresses. Default: none.
 	PgHBA []string `yaml:"pg_hba,omitempty"`
-	// ClientNetworks are the networks that applications connect from. Default: 0.0.0.0/0, and ::/0 where the hosts have
-	// IPv6 addresses; TLS and a password are asked for in any case.
+	// ClientNetworks are the networks that applications connect from, to the balancers and to PostgreSQL itself; the
+	// cluster's own hosts may in any case. Default: 0.0.0.0/0, and ::/0 where the hosts have IPv6 addresses; TLS and a
+	// password are asked for in any case.
 	ClientNetworks []string `yaml:"client_networks"`
 }
 

@@ -1,0 +1,42 @@
+package pgsession
+
+// Psql is the command line of the psql at a path, on a database host. It reads no psqlrc and asks for no password.
+func Psql(path string, settings map[string]string, args ...string) []string {
+	return append(Clean(settings, path, "-X", "-w"), args...)
+}
+
+// Clean is the command line that runs a program of libpq's on a host with these settings for its sessions, and without any
+// variable of its surroundings (a PGPORT or PGOPTIONS of the host's own, say) and any file of a home directory.
+func Clean(settings map[string]string, argv ...string) []string {
+	return append([]string{"env", "-i", "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=/nonexistent", "PGOPTIONS=" + Options(settings)}, argv...)
+}
+
+// clientVariables are those by which libpq is told where to connect, as whom and how safely. PGOPTIONS, PGAPPNAME,
+// PGCLIENTENCODING and the like are about the session that an operator opens for himself, and stay.
+var clientVariables = []string{
+	"PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGPASSFILE", "PGREQUIREPEER", "PGREQUIREAUTH", "PGCHANNELBINDING",
+	"PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGREQUIRESSL", "PGSSLMODE", "PGSSLNEGOTIATION", "PGSSLCOMPRESSION", "PGSSLCERT", "PGSSLKEY",
+	"PGSSLCERTMODE", "PGSSLROOTCERT", "PGSSLCRL", "PGSSLCRLDIR", "PGSSLSNI", "PGSSLMINPROTOCOLVERSION", "PGSSLMAXPROTOCOLVERSION",
+	"PGMINPROTOCOLVERSION", "PGMAXPROTOCOLVERSION", "PGGSSENCMODE", "PGKRBSRVNAME", "PGGSSLIB", "PGGSSDELEGATION", "PGTARGETSESSIONATTRS",
+	"PGLOADBALANCEHOSTS", "PGREALM", "PGTTY", "PGSSLKEYLOGFILE", "PGOAUTHDEBUG",
+}
+
+// Environment returns the variables without those that would lead a libpq program elsewhere than its arguments say.
+func Environment(variables []string) []string {
+	var kept []string
+	for _, v := range variables {
+		if !named(v) {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+func named(variable string) bool {
+	for _, name := range clientVariables {
+		if len(variable) > len(name) && variable[len(name)] == '=' && variable[:len(name)] == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,45 @@
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/pgha/toolkit/internal/hba"
+)
+
+// addressRefuses tells of rules of pg_hba.conf by which nobody can log in through the balancers: sessions come from their
+// addresses, whatever network the clients are in.
+func addressRefuses(f Facts) []Finding {
+	var list []Finding
+	pg := f.Spec.PostgreSQL
+	for _, h := range f.sqlHosts() {
+		if len(h.SQL.HBARules) == 0 {
+			continue
+		}
+		for _, b := range f.Spec.Balancers() {
+			from, err := netip.ParseAddr(b.Address)
+			if err != nil {
+				continue
+			}
+			i, refused := hba.Refuser(h.SQL.HBARules, from, pg.Superuser, pg.ReplicationUser, pg.RewindUser)
+			if !refused {
+				continue
+			}
+			why := fmt.Sprintf("no line of pg_hba.conf lets anybody in from %s, %s", b.Name, b.Address)
+			if i >= 0 {
+				why = fmt.Sprintf("line %d of pg_hba.conf sends away whoever comes from %s, %s: %s", h.SQL.HBARules[i].Line, b.Name, b.Address, h.SQL.HBARules[i])
+			}
+			remedy := apply()
+			if h.Data != nil && len(h.Data.HBAWanted) > 0 && !slices.Equal(h.Data.HBA, h.Data.HBAWanted) {
+				remedy = rewriteHBA(f, h)
+			}
+			list = append(list, Finding{ID: "address-refuses-everybody", Host: h.Name, Severity: Error, Title: "nobody can log in through the address",
+				Consequence: "applications are refused: no pg_hba.conf entry, or one that rejects", Evidence: []string{why}, Remedy: remedy,
+				Advice:   "to PostgreSQL, sessions through the balancers come from the balancers' addresses: lines of postgresql.pg_hba have to let these in",
+				explains: []symptom{{"pg-hba-differs", h.Name, ""}}})
+			break
+		}
+	}
+	return list
+}

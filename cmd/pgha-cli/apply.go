@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -126,6 +127,10 @@ func applyText(out *terminal) pgha.Observer {
 		case pgha.Changed:
 			out.notef("%s   %-12s %s\n", stamp(), e.Host, e.Change)
 		case pgha.Progress:
+			if strings.HasPrefix(e.Message, "waiting") {
+				out.waitf(stamp, e.Message)
+				return
+			}
 			out.notef("%s   %s\n", stamp(), out.paint(dim, e.Message))
 		case pgha.Warning:
 			about := ""

@@ -21,11 +21,19 @@ import (
 type terminal struct {
 	stdout, stderr io.Writer
 	colour         bool // of stderr and stdout alike: both are terminals and NO_COLOR is not set
+	waiting        waiting
 }
 
 func newTerminal(stdout, stderr *os.File) *terminal {
 	colour := term.IsTerminal(int(stdout.Fd())) && term.IsTerminal(int(stderr.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	return &terminal{stdout, stderr, colour}
+	t := &terminal{stdout: stdout, stderr: stderr, colour: colour}
+	if fd := int(stderr.Fd()); term.IsTerminal(fd) && os.Getenv("TERM") != "dumb" {
+		t.waiting.width = func() int {
+			width, _, _ := term.GetSize(fd)
+			return width
+		}
+	}
+	return t
 }
 
 // The few colours in use.
@@ -46,10 +54,19 @@ func (t *terminal) paint(colour, s string) string {
 }
 
 // printf writes a result.
-func (t *terminal) printf(format string, args ...any) { fmt.Fprintf(t.stdout, format, args...) }
+func (t *terminal) printf(format string, args ...any) {
+	t.waiting.before(t.stderr, func() { fmt.Fprintf(t.stdout, format, args...) })
+}
 
 // notef writes progress.
-func (t *terminal) notef(format string, args ...any) { fmt.Fprintf(t.stderr, format, args...) }
+func (t *terminal) notef(format string, args ...any) {
+	t.waiting.before(t.stderr, func() { fmt.Fprintf(t.stderr, format, args...) })
+}
+
+// waitf shows what is being waited for, until something else is written.
+func (t *terminal) waitf(stamp func() string, message string) {
+	t.waiting.show(t.stderr, stamp, message)
+}
 
 // json writes a result for machines.
 func (t *terminal) json(v any) error {

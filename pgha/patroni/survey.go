@@ -125,7 +125,7 @@ func (s survey) limitation(m MemberState) string {
 		return "does not answer: " + gone.Error()
 	}
 	if !s.state.Healthy(m.Name) {
-		return s.state.Fault(m.Name)
+		return fmt.Sprintf("does not stream on the leader's timeline: it is %q on timeline %d", m.State, m.Timeline)
 	}
 	if why := s.barred(m); why != "" {
 		return why

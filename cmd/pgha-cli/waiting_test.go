@@ -55,9 +55,9 @@ func TestWaitingOnATerminal(t *testing.T) {
 		script(&terminal{stderr: &stderr, waiting: waiting{width: func() int { return 50 }}})
 		const again = "\r\x1b[K"
 		want := "   0.0s patroni\n" +
-			again + "   1.0s   waiting for streaming replicas: pg-2 ..." +
+			again + "   1.0s   waiting for streaming replicas: pg-2..." +
 			again + "   2.0s   waiting for streaming replicas: pg-3" +
-			again + "   3.0s   waiting for streaming replicas: pg-2 ..." +
+			again + "   3.0s   waiting for streaming replicas: pg-2..." +
 			again + "   7.0s   waiting for streaming replicas: pg-2" +
 			again + "  27.0s   waiting for streaming replicas: pg-3" +
 			again + "  28.0s   waiting for streaming replicas: nobody" +

@@ -1,11 +1,11 @@
 package pgha
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/pgha/toolkit/pgha/remote"
@@ -62,19 +62,16 @@ func sshConfig(ctx context.Context, sp *Spec, h spec.Host, opts ConnectOptions) 
 	return cfg
 }
 
-// jumpConfig reads user@host:port; what is missing is as for the host itself.
+// jumpConfig is the connection to a jump host; what it doesn't name is as for the host itself.
 func jumpConfig(jump string, cfg remote.SSHConfig) *remote.SSHConfig {
-	j := cfg
-	j.Jump, j.Fingerprints, j.Port = nil, nil, 22
-	if user, rest, ok := strings.Cut(jump, "@"); ok {
-		j.User, jump = user, rest
+	cfg.Jump, cfg.Fingerprints = nil, nil
+	to, err := spec.ParseJump(jump)
+	if err != nil {
+		to.Address = jump // the spec has been checked
 	}
-	if host, port, ok := strings.Cut(jump, ":"); ok {
-		jump = host
-		j.Port, _ = strconv.Atoi(port) // the spec has checked that it is a number
-	}
-	j.Name, j.Address = jump, jump
-	return &j
+	cfg.Name, cfg.Address, cfg.Port = to.Address, to.Address, to.Port
+	cfg.User = cmp.Or(to.User, cfg.User)
+	return &cfg
 }
 
 // expandHome replaces a leading ~/ by the home directory.

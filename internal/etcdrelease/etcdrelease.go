@@ -26,7 +26,7 @@ func Remedy() string {
 }
 
 // Syntax is how a complete version looks: three numbers, and nothing around them.
-var Syntax = regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})\.(\d{1,4})$`)
+var Syntax = regexp.MustCompile(`^(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})$`)
 
 // number is a release: 3.6.16 is {3, 6, 16}.
 type number [3]int

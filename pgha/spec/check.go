@@ -2,11 +2,12 @@ package spec
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pgha/toolkit/internal/scalar"
 )
 
 // checker reports what is wrong with a spec whose defaults are filled in.
@@ -38,7 +39,13 @@ func check(s *Spec, d *decoder) {
 
 // bad reports a problem of a field, unless the field could not be read in the first place.
 func (c *checker) bad(field, problem, remedy string) {
-	if !c.d.isLost(field) {
+	at, formal := c.d.formal[field]
+	switch {
+	case c.d.isLost(field):
+	case formal:
+		c.d.errs[at].Problem += ", and " + problem
+		c.d.errs[at].Remedy = remedy
+	default:
 		c.d.report(field, problem, remedy)
 	}
 }
@@ -97,8 +104,13 @@ func oneOf[T ~string](c *checker, field string, value T, allowed ...T) {
 	for i, a := range allowed {
 		words[i] = string(a)
 	}
+	meant, isTruth := scalar.Truth(string(value))
 	switch {
 	case slices.Contains(allowed, value):
+	case isTruth && meant && slices.Contains(words, "on"):
+		c.bad(field, quoted(string(value))+" is not one of "+strings.Join(words, ", "), "write on")
+	case isTruth && !meant && slices.Contains(words, "off"):
+		c.bad(field, quoted(string(value))+" is not one of "+strings.Join(words, ", "), "write off")
 	case value == "":
 		c.bad(field, "is missing", didYouMean("", words))
 	default:
@@ -115,34 +127,13 @@ func within[T int | int64](c *checker, field string, value, least, most T) {
 
 // between reports a duration out of its range, or finer than step.
 func (c *checker) between(field string, value, least, most, step time.Duration) {
+	number, bare := c.d.bare[field]
 	switch {
+	case bare:
+		c.d.withUnit(field, number, least, most)
 	case value < least || value > most:
-		c.bad(field, value.String()+" is out of range", fmt.Sprintf("write a duration from %s to %s", short(least), short(most)))
+		c.bad(field, scalar.Short(value)+" is out of range", fmt.Sprintf("write a duration from %s to %s", scalar.Short(least), scalar.Short(most)))
 	case value%step != 0:
-		c.bad(field, value.String()+" is too fine", "write a multiple of "+short(step))
-	}
-}
-
-// short writes a duration without its zero parts: 1h, not 1h0m0s.
-func short(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
-
-// directory reports a path on the hosts that cannot be a data directory.
-func (c *checker) directory(field, dir string) {
-	if !path.IsAbs(dir) || path.Clean(dir) != dir || strings.ContainsFunc(dir, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`"'\$%`, r) }) {
-		c.bad(field, quoted(dir)+" is not a plain absolute path", "write a path such as /var/lib/postgresql/data")
-		return
-	}
-	// The directory is owned by its service alone: one that belongs to the system must not be handed over.
-	if strings.Count(dir, "/") < 2 || slices.Contains([]string{"/var/lib", "/var/log", "/var/run", "/usr/lib", "/usr/bin", "/usr/local", "/var/lib/postgresql"}, dir) {
-		c.bad(field, quoted(dir)+" belongs to the system", "write a directory of its own, such as "+path.Join(dir, "pgha"))
+		c.bad(field, scalar.Short(value)+" is too fine", "write "+scalar.Short(value.Truncate(step))+", a multiple of "+scalar.Short(step))
 	}
 }

@@ -15,7 +15,7 @@ func (c *checker) etcd() {
 	oneOf(c, "etcd.source", e.Source, SourceRelease, SourceArchive, SourceDistribution)
 	c.etcdVersion()
 	c.etcdArchive()
-	c.directory("etcd.data_dir", e.DataDir)
+	c.directory("etcd.data_dir", e.DataDir, "/var/lib/etcd")
 	c.between("etcd.heartbeat_interval", e.HeartbeatInterval, 10*time.Millisecond, 10*time.Second, time.Millisecond)
 	c.between("etcd.auto_compaction", e.AutoCompaction, time.Minute, 1000*time.Hour, time.Second)
 	// 50 s is etcd's own limit, five heartbeats its rule.

@@ -35,7 +35,7 @@ func hbaFault(rule string) (problem, remedy string) {
 			method = 5
 		}
 	default:
-		return quoted(words[0]) + " is not a kind of rule", didYouMean(words[0], []string{"local", "host", "hostssl", "hostnossl"})
+		return quoted(words[0]) + " is not a kind of rule", didYouMean(words[0], []string{"local", "hostssl"})
 	}
 	if len(words) <= method {
 		return quoted(redactText(rule)) + " has too few words for a rule", form

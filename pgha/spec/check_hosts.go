@@ -14,11 +14,10 @@ func (c *checker) hosts() {
 	names := map[string]int{}
 	for i, h := range c.Hosts {
 		field := element("hosts", i)
-		switch {
-		case h.Name == "":
-			c.bad(field+".name", "is missing", "give the host a name")
-		case !isHostName(h.Name) || len(h.Name) > 64 || strings.EqualFold(h.Name, "localhost"):
-			c.bad(field+".name", quoted(h.Name)+" cannot name a host", "write letters, digits and hyphens, such as postgres-01")
+		if h.Name == "" {
+			c.bad(field+".name", "is missing", "give the host a name, such as postgres-01")
+		} else {
+			c.name(field+".name", h.Name, "a host", 64)
 		}
 		key := strings.ToLower(h.Name)
 		if first, again := names[key]; again && h.Name != "" {
@@ -29,9 +28,7 @@ func (c *checker) hosts() {
 		oneOf(c, field+".role", h.Role, RoleDatabase, RoleBalancer)
 		c.balancerFields(field, h)
 		for j, name := range h.DNSNames {
-			if !isHostName(name) {
-				c.bad(element(field+".dns_names", j), quoted(name)+" is not a host name", "write a name such as db.example.com")
-			}
+			c.name(element(field+".dns_names", j), name, "a host", 253)
 		}
 	}
 	c.counts()
@@ -83,11 +80,11 @@ func (c *checker) counts() {
 	switch n := len(c.Databases()); {
 	case n == 0:
 		c.bad("hosts", "no host has the role database", "give one, three or five hosts role: database")
+	case n > 7:
+		c.bad("hosts", fmt.Sprintf("%d database hosts make %d etcd members: more than seven slow every write to etcd down", n, n), "use 7 database hosts, or 5 or 3")
 	case n%2 == 0:
 		c.bad("hosts", fmt.Sprintf("%d database hosts make %d etcd members: an even number survives no more failures than %d", n, n, n-1),
 			fmt.Sprintf("use %d or %d database hosts", n-1, n+1))
-	case n > 7:
-		c.bad("hosts", fmt.Sprintf("%d database hosts make %d etcd members: more than seven slow every write to etcd down", n, n), "use seven or fewer")
 	}
 	if n := len(c.Balancers()); c.VIP != nil && n < 2 {
 		c.bad("vip", fmt.Sprintf("a virtual IP needs two balancers to move between and there are %d", n), "add hosts with role: balancer, or delete the section vip")

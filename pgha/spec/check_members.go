@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgha/toolkit/internal/scalar"
 	"github.com/pgha/toolkit/internal/suggest"
 )
 
@@ -18,8 +19,8 @@ func (c *checker) members() {
 		}
 		field := element("hosts", i)
 		// The name is a DNS name of the member's certificates, and part of their common name.
-		if h.Member != h.Name && (!isHostName(h.Member) || len(h.Member) > 56) {
-			c.bad(field+".member", quoted(h.Member)+" cannot name a member", "write up to 56 letters, digits, hyphens and dots")
+		if h.Member != h.Name {
+			c.name(field+".member", h.Member, "a member", 56)
 		}
 		for j, other := range c.Hosts {
 			if i != j && h.Member != h.Name && h.Member == other.Name {
@@ -59,11 +60,11 @@ func (c *checker) tags(field string, h Host) {
 		switch knownTags[name] {
 		case "boolean":
 			if _, ok := value.(bool); !ok {
-				c.bad(at, fmt.Sprintf("%v is not a boolean", value), "write true or false")
+				c.bad(at, fmt.Sprintf("%v is not a boolean", value), unquotedOr(value, "write true or false"))
 			}
 		case "number":
 			if n, ok := value.(int); !ok || n < 0 {
-				c.bad(at, fmt.Sprintf("%v is not a whole number from 0 on", value), "write a number; 0 means never")
+				c.bad(at, fmt.Sprintf("%v is not a whole number from 0 on", value), unquotedOr(value, "write a number such as 1; 0 means never"))
 			}
 		case "member":
 			c.replicateFrom(at, h, fmt.Sprint(value))
@@ -80,6 +81,20 @@ func (c *checker) tags(field string, h Host) {
 	if priority, ok := h.Tags["failover_priority"].(int); ok && h.Tags["nofailover"] == true && priority > 0 {
 		c.bad(join(field, "failover_priority"), fmt.Sprintf("%d contradicts nofailover: true", priority), "keep one of the two")
 	}
+}
+
+// unquotedOr is the remedy for text where quotes alone may be wrong.
+func unquotedOr(value any, remedy string) string {
+	text, ok := value.(string)
+	if !ok {
+		return remedy
+	}
+	_, noBool := scalar.Bool(text)
+	n, noNumber := scalar.Whole(text)
+	if (noBool == nil && strings.Contains(remedy, "true")) || (noNumber == nil && n >= 0 && strings.Contains(remedy, "number")) {
+		return "write " + text + " without quotes"
+	}
+	return remedy
 }
 
 func (c *checker) replicateFrom(field string, h Host, source string) {

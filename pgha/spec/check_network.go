@@ -12,7 +12,7 @@ func (c *checker) addresses() {
 	var first netip.Addr
 	for i, h := range c.Hosts {
 		field := element("hosts", i) + ".address"
-		a, ok := c.address(field, h.Address, "192.168.0.203")
+		a, ok := c.address(field, h.Address, "such as 192.168.0.203")
 		if !ok {
 			continue
 		}
@@ -30,42 +30,6 @@ func (c *checker) addresses() {
 	}
 }
 
-// address checks an address that others must be able to connect to.
-func (c *checker) address(field, text, example string) (netip.Addr, bool) {
-	if text == "" {
-		c.bad(field, "is missing", "write an IP address such as "+example)
-		return netip.Addr{}, false
-	}
-	a, err := netip.ParseAddr(text)
-	what := ""
-	switch {
-	case err != nil:
-		remedy := "write an IPv4 or IPv6 address such as " + example
-		if p, err := netip.ParsePrefix(text); err == nil {
-			remedy = "write " + p.Addr().String() + " without the prefix length"
-		}
-		c.bad(field, quoted(text)+" is not an IP address", remedy)
-		return a, false
-	case a.Is4In6():
-		c.bad(field, quoted(text)+" is an IPv4 address in IPv6 dress", "write "+a.Unmap().String())
-		return a, false
-	case a.IsUnspecified():
-		what = "stands for no address at all"
-	case a.IsLoopback():
-		what = "is a loopback address: every host's own"
-	case a.IsMulticast():
-		what = "is a multicast address"
-	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		what = "is the broadcast address"
-	case a.IsLinkLocalUnicast() || a.Zone() != "":
-		what = "is a link-local address, good on one interface only"
-	default:
-		return a, true
-	}
-	c.bad(field, quoted(text)+" "+what, "write the address by which the other hosts reach it, such as "+example)
-	return a, false
-}
-
 func family(a netip.Addr) string {
 	if a.Is4() {
 		return "IPv4"
@@ -79,7 +43,7 @@ func (c *checker) vip() {
 	}
 	within(c, "vip.router_id", c.VIP.RouterID, 1, 255)
 	c.between("vip.advert_interval", c.VIP.AdvertInterval, 10*time.Millisecond, 40950*time.Millisecond, 10*time.Millisecond)
-	a, ok := c.address("vip.address", c.VIP.Address, "192.168.0.210")
+	a, ok := c.address("vip.address", c.VIP.Address, "of the balancers' subnet")
 	if !ok {
 		return
 	}
@@ -108,6 +72,12 @@ func (c *checker) vipSubnet(vip netip.Addr, bits int, how string) {
 		a, err := netip.ParseAddr(h.Address)
 		switch {
 		case err != nil || a.Is4In6():
+		case a.Is4() && bits < 31 && subnet.Contains(a) && (a == subnet.Addr() || !subnet.Contains(a.Next())):
+			remedy := "write the address by which the other hosts reach it"
+			if how != "" {
+				remedy += ", or vip.prefix_length if the subnet is larger"
+			}
+			c.bad(element("hosts", i)+".address", fmt.Sprintf("%s is the first or last address of %s and belongs to no host%s", a, subnet, how), remedy)
 		case a == vip:
 			c.bad("vip.address", vip.String()+" is the address of "+c.where(i), "write a free address of the same subnet")
 		case h.Role != RoleBalancer:

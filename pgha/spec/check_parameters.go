@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/pgha/toolkit/internal/scalar"
 )
 
 // controlled are the PostgreSQL settings that somebody else sets, with what to do instead.
@@ -37,7 +39,7 @@ var least = map[string]int{
 	"max_replication_slots": 4, "max_worker_processes": 2,
 }
 
-var parameterSyntax = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*(?:\.[A-Za-z_][A-Za-z0-9_$]*)?$`)
+var parameterSyntax = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*(?:\.[A-Za-z_][A-Za-z0-9_$]*)*$`)
 
 func (c *checker) parameters() {
 	seen := map[string]string{}
@@ -77,7 +79,7 @@ func (c *checker) parameter(field, name string, value any) {
 	number, isNumber := value.(int)
 	switch {
 	case bounded && (!isNumber || number < bound):
-		c.bad(field, fmt.Sprintf("%v is not a whole number from %d on: Patroni would take its own default", value, bound), fmt.Sprintf("write %d or more", bound))
+		c.bad(field, fmt.Sprintf("%v is not a whole number from %d on: Patroni would take its own default", value, bound), c.boundRemedy(value, bound))
 	case name == "password_encryption" && text != "scram-sha-256":
 		c.bad(field, quoted(text)+" is refused: only scram-sha-256 lets anybody in", "delete it")
 	case name == "wal_level" && text != "replica" && text != "logical":
@@ -87,6 +89,19 @@ func (c *checker) parameter(field, name string, value any) {
 	case slices.Contains([]string{"fsync", "full_page_writes"}, name) && isOff(value):
 		c.bad(field, "off loses the database when a host loses power", "delete it")
 	}
+}
+
+// boundRemedy is the remedy for a value that is no number from bound on.
+func (c *checker) boundRemedy(value any, bound int) string {
+	text, ok := value.(string)
+	n, fault := scalar.Whole(text)
+	switch {
+	case ok && fault == nil && n >= int64(bound):
+		return "write " + text + " without quotes"
+	case ok && fault != nil && fault.Remedy != "write digits only":
+		return fault.Remedy
+	}
+	return fmt.Sprintf("write %d or more", bound)
 }
 
 func isOff(value any) bool {

@@ -3,7 +3,10 @@ package spec
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
+
+	"github.com/pgha/toolkit/internal/scalar"
 )
 
 var namespaceSyntax = regexp.MustCompile(`^(?:/[A-Za-z0-9._-]+)+/?$`)
@@ -11,7 +14,11 @@ var namespaceSyntax = regexp.MustCompile(`^(?:/[A-Za-z0-9._-]+)+/?$`)
 func (c *checker) patroni() {
 	p := c.Patroni
 	if !namespaceSyntax.MatchString(p.Namespace) {
-		c.bad("patroni.namespace", quoted(p.Namespace)+" cannot be a prefix of keys", "write a path such as /service/")
+		remedy := "write a path such as /service/"
+		if near := "/" + strings.Trim(p.Namespace, "/") + "/"; namespaceSyntax.MatchString(near) {
+			remedy = "write " + near
+		}
+		c.bad("patroni.namespace", quoted(p.Namespace)+" cannot be a prefix of keys", remedy)
 	}
 	oneOf(c, "patroni.profile", p.Profile, ProfileSafe, ProfileFast)
 	oneOf(c, "patroni.synchronous_mode", p.SynchronousMode, SynchronousOff, SynchronousOn, SynchronousStrict, SynchronousQuorum)
@@ -29,16 +36,19 @@ func (c *checker) patroni() {
 	}
 }
 
+// longest is what any of Patroni's times may be.
+const longest = 24 * time.Hour
+
 // timings follows Patroni's rules, which Patroni enforces by changing the values.
 func (c *checker) timings() {
 	p := c.Patroni
 	fine := true
 	for _, t := range []struct {
-		field        string
-		value, least time.Duration
+		field                string
+		value, least, enough time.Duration // enough beside the others
 	}{
-		{"ttl", p.TTL, 20 * time.Second}, {"loop_wait", p.LoopWait, time.Second},
-		{"retry_timeout", p.RetryTimeout, 3 * time.Second}, {"primary_start_timeout", *p.PrimaryStartTimeout, 0},
+		{"ttl", p.TTL, 20 * time.Second, max(20*time.Second, p.LoopWait+2*p.RetryTimeout)}, {"loop_wait", p.LoopWait, time.Second, time.Second},
+		{"retry_timeout", p.RetryTimeout, 3 * time.Second, 3 * time.Second}, {"primary_start_timeout", *p.PrimaryStartTimeout, 0, 0},
 	} {
 		field := "patroni." + t.field
 		switch {
@@ -46,13 +56,13 @@ func (c *checker) timings() {
 			fine = false
 		case t.value < t.least:
 			fine = false
-			c.bad(field, fmt.Sprintf("%s is too short: Patroni would silently take %s", t.value, t.least), "write "+t.least.String()+" or more")
+			c.bad(field, fmt.Sprintf("%s is too short: Patroni would silently take %s", scalar.Short(t.value), t.least), "write "+scalar.Short(t.enough)+" or more")
 		case t.value%time.Second != 0:
 			fine = false
-			c.bad(field, t.value.String()+" is not in whole seconds", "write "+(t.value.Truncate(time.Second)+time.Second).String())
-		case t.value > 24*time.Hour:
+			c.bad(field, scalar.Short(t.value)+" is not in whole seconds", "write "+scalar.Short(t.value.Truncate(time.Second)+time.Second))
+		case t.value > longest:
 			fine = false
-			c.bad(field, t.value.String()+" is longer than a day", "write seconds or a duration, such as 30s")
+			c.bad(field, scalar.Short(t.value)+" is longer than a day", "write seconds or a duration, such as 30s")
 		}
 	}
 	if need := p.LoopWait + 2*p.RetryTimeout; fine && need > p.TTL {
@@ -63,11 +73,17 @@ func (c *checker) timings() {
 
 // timingRemedy names the nearest values that work.
 func timingRemedy(p Patroni, need time.Duration) string {
-	remedy := "raise ttl to " + seconds(need)
-	if retry := ((p.TTL - p.LoopWait) / 2).Truncate(time.Second); retry >= 3*time.Second {
-		remedy += " or lower retry_timeout to " + seconds(retry)
+	var ways []string
+	if need <= longest {
+		ways = append(ways, "raise ttl to "+seconds(need))
 	}
-	return remedy
+	if retry := ((p.TTL - p.LoopWait) / 2).Truncate(time.Second); retry >= 3*time.Second {
+		ways = append(ways, "lower retry_timeout to "+seconds(retry))
+	}
+	if len(ways) == 0 {
+		return "lower loop_wait to 10 and retry_timeout to 5"
+	}
+	return strings.Join(ways, " or ")
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%d", int64(d/time.Second)) }

@@ -2,7 +2,6 @@ package spec
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -22,7 +21,7 @@ func (c *checker) postgresql() {
 	}
 	oneOf(c, "postgresql.source", pg.Source, SourcePGDG, SourceDistribution, SourceMirror)
 	c.repository()
-	c.directory("postgresql.data_dir", pg.DataDir)
+	c.directory("postgresql.data_dir", pg.DataDir, "/var/lib/postgresql/data")
 	if pg.DataDir == c.Etcd.DataDir || strings.HasPrefix(pg.DataDir, c.Etcd.DataDir+"/") || strings.HasPrefix(c.Etcd.DataDir, pg.DataDir+"/") {
 		c.bad(c.blame("postgresql.data_dir", "etcd.data_dir"), "postgresql.data_dir "+quoted(pg.DataDir)+" and etcd.data_dir "+quoted(c.Etcd.DataDir)+" are one inside the other", "keep them apart")
 	}
@@ -34,11 +33,8 @@ func (c *checker) postgresql() {
 		c.bad("postgresql.locale", quoted(pg.Locale)+" cannot name a locale", "write a name such as C.UTF-8")
 	}
 	for i, network := range pg.ClientNetworks {
-		field := element("postgresql.client_networks", i)
-		if p, err := netip.ParsePrefix(network); err != nil {
-			c.bad(field, quoted(network)+" is not a network", "write address/bits, such as 10.0.0.0/8")
-		} else if p != p.Masked() {
-			c.bad(field, quoted(network)+" has bits set behind its prefix", "write "+p.Masked().String())
+		if problem, remedy := networkFault(network); problem != "" {
+			c.bad(element("postgresql.client_networks", i), quoted(network)+" "+problem, remedy)
 		}
 	}
 }
@@ -51,15 +47,32 @@ func (c *checker) roles() {
 		{"postgresql.replication_user", c.PostgreSQL.ReplicationUser},
 		{"postgresql.rewind_user", c.PostgreSQL.RewindUser},
 	} {
-		reserved := strings.HasPrefix(r.name, "pg_") || slices.Contains([]string{"all", "public", "none", "user", "current_user", "session_user", "replication", "sameuser", "samerole"}, r.name)
-		if !roleSyntax.MatchString(r.name) || reserved {
-			c.bad(r.field, quoted(r.name)+" cannot name a role", "write lower-case letters, digits and underscores, not beginning with pg_")
+		switch {
+		case strings.HasPrefix(r.name, "pg_"):
+			c.bad(r.field, quoted(r.name)+" cannot name a role: names with pg_ are PostgreSQL's own", "write another name, such as ha_"+strings.TrimPrefix(r.name, "pg_"))
+		case slices.Contains([]string{"all", "public", "none", "user", "current_user", "session_user", "current_role", "replication", "sameuser", "samerole", "samegroup"}, r.name):
+			c.bad(r.field, quoted(r.name)+" cannot name a role: it means something else to PostgreSQL", "write another name, such as ha_"+r.name)
+		case !roleSyntax.MatchString(r.name):
+			remedy := "write up to 63 lower-case letters, digits and underscores, no digit first"
+			if near := nearRole(r.name); near != "" {
+				remedy = "write " + near
+			}
+			c.bad(r.field, quoted(r.name)+" cannot name a role", remedy)
 		}
 		if other, again := taken[r.name]; again {
 			c.bad(r.field, quoted(r.name)+" is "+other+", too", "each needs a role of its own")
 		}
 		taken[r.name] = r.field
 	}
+}
+
+// nearRole is the nearest name that can be a role's, or "".
+func nearRole(name string) string {
+	near := strings.ToLower(strings.NewReplacer("-", "_", ".", "_", " ", "_").Replace(name))
+	if !roleSyntax.MatchString(near) || strings.HasPrefix(near, "pg_") {
+		return ""
+	}
+	return near
 }
 
 func (c *checker) repository() {

@@ -2,32 +2,13 @@ package spec
 
 import (
 	"encoding/base64"
-	"net"
 	"net/netip"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 )
 
-var (
-	labelSyntax = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
-	userSyntax  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}$`)
-)
-
-// isHostName tells whether a name is one by RFC 1123, and not a number or IP address.
-func isHostName(name string) bool {
-	if name == "" || len(name) > 253 {
-		return false
-	}
-	labels := strings.Split(name, ".")
-	for _, label := range labels {
-		if !labelSyntax.MatchString(label) {
-			return false
-		}
-	}
-	return strings.ContainsFunc(labels[len(labels)-1], func(r rune) bool { return r < '0' || r > '9' })
-}
+var userSyntax = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}$`)
 
 func (c *checker) ssh() {
 	c.user("ssh.user", c.SSH.User)
@@ -80,17 +61,13 @@ func (c *checker) user(field, user string) {
 
 // jump checks "user@host:port".
 func (c *checker) jump(field, jump string) {
-	user, rest, named := strings.Cut(jump, "@")
-	if !named {
-		user, rest = "root", jump
-	}
-	host, port := rest, "22"
-	if h, p, err := net.SplitHostPort(rest); err == nil {
-		host, port = h, p
-	}
-	_, notIP := netip.ParseAddr(strings.Trim(host, "[]"))
-	n, err := strconv.Atoi(port)
-	if !userSyntax.MatchString(user) || notIP != nil && !isHostName(host) || err != nil || n < 1 || n > 65535 {
-		c.bad(field, quoted(jump)+" is not a jump host", "write user@host:port, such as admin@bastion.example.com:22")
+	if _, err := ParseJump(jump); err != nil {
+		remedy := err.Error()
+		if rest, ok := strings.CutPrefix(jump, "ssh://"); ok {
+			if _, err := ParseJump(strings.TrimSuffix(rest, "/")); err == nil {
+				remedy = "write " + strings.TrimSuffix(rest, "/")
+			}
+		}
+		c.bad(field, quoted(jump)+" is not a jump host", remedy)
 	}
 }

@@ -17,12 +17,15 @@ import (
 type decoder struct {
 	file string
 	at   map[string]position
-	lost map[string]bool // fields whose value could not be read
-	errs []Error
+	lost map[string]bool    // fields whose value could not be read
+	bare map[string]float64 // durations without a unit, which are lost, too
+	// formal are fields that are right but for their form, with the place of the error in errs.
+	formal map[string]int
+	errs   []Error
 }
 
 func newDecoder(file string) *decoder {
-	return &decoder{file: file, at: map[string]position{}, lost: map[string]bool{}}
+	return &decoder{file: file, at: map[string]position{}, lost: map[string]bool{}, bare: map[string]float64{}, formal: map[string]int{}}
 }
 
 // position is a place in the file.
@@ -62,12 +65,15 @@ func (d *decoder) mark(field string, n *yaml.Node) { d.at[field] = position{n.Li
 // value reads a node into v.
 func (d *decoder) value(field string, n *yaml.Node, v reflect.Value, unit string) {
 	d.mark(field, n)
-	if n.Kind == yaml.AliasNode || n.Anchor != "" {
-		d.unread(field, "anchors and aliases are not read here", "write the value out")
+	if d.decorated(field, n) {
 		return
 	}
-	if n.ShortTag() == "!!null" && v.Kind() != reflect.Interface {
-		if v.Kind() != reflect.Struct {
+	if isNull(n) {
+		switch {
+		case v.Kind() == reflect.Struct:
+		case n.Value != "" && n.Value != "~" && v.Kind() == reflect.String:
+			d.unread(field, n.Value+" means no value", "write "+strconv.Quote(n.Value)+" in quotes if it is text, or delete the line")
+		default:
 			d.unread(field, "has no value", "write one, or delete the line")
 		}
 		return
@@ -93,6 +99,26 @@ func (d *decoder) value(field string, n *yaml.Node, v reflect.Value, unit string
 	}
 }
 
+// decorated reports what YAML can put in front of a value.
+func (d *decoder) decorated(field string, n *yaml.Node) bool {
+	switch {
+	case n.Kind == yaml.AliasNode:
+		d.unread(field, "aliases are not read here", "write the value out")
+	case n.Anchor != "":
+		d.unread(field, "anchors are not read here", "delete &"+n.Anchor)
+	case n.Style&yaml.TaggedStyle != 0:
+		d.unread(field, "tags of YAML are not read here", "delete "+n.Tag)
+	default:
+		return false
+	}
+	return true
+}
+
+// isNull tells whether a node stands for no value.
+func isNull(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && isPlain(n) && n.ShortTag() == "!!null"
+}
+
 // is reports a node of another kind than the field's.
 func (d *decoder) is(field string, n *yaml.Node, kind yaml.Kind, name, remedy string) bool {
 	if n.Kind != kind {
@@ -109,7 +135,7 @@ func (d *decoder) structure(field string, n *yaml.Node, v reflect.Value) {
 	index, names := fields(v.Type())
 	for key, value := range d.pairs(field, n) {
 		i, known := index[key.Value]
-		if !known || key.ShortTag() != "!!str" {
+		if !known {
 			path := join(field, key.Value)
 			d.mark(path, key)
 			d.report(path, "unknown field", didYouMean(key.Value, names))
@@ -129,8 +155,12 @@ func (d *decoder) pairs(field string, n *yaml.Node) func(yield func(key, value *
 		first := map[string]int{}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key, value := n.Content[i], n.Content[i+1]
-			if key.Kind != yaml.ScalarNode || key.Anchor != "" {
+			if key.Kind != yaml.ScalarNode || key.Anchor != "" || key.Style&yaml.TaggedStyle != 0 {
 				d.errs = append(d.errs, Error{d.file, key.Line, key.Column, field, "a field's name is no plain text", "write name: value"})
+				continue
+			}
+			if key.Value == "<<" && isPlain(key) {
+				d.errs = append(d.errs, Error{d.file, key.Line, key.Column, join(field, "<<"), "other sections are not merged in", "write the fields out"})
 				continue
 			}
 			if line, again := first[key.Value]; again {
@@ -171,8 +201,7 @@ func (d *decoder) mapping(field string, n *yaml.Node) map[string]any {
 func (d *decoder) free(field string, n *yaml.Node) any {
 	d.mark(field, n)
 	switch {
-	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		d.unread(field, "anchors and aliases are not read here", "write the value out")
+	case d.decorated(field, n):
 	case n.Kind == yaml.MappingNode:
 		return d.mapping(field, n)
 	case n.Kind == yaml.SequenceNode:
@@ -184,21 +213,6 @@ func (d *decoder) free(field string, n *yaml.Node) any {
 	default:
 		return d.plain(field, n)
 	}
-	return nil
-}
-
-// plain reads a scalar as YAML understands it.
-func (d *decoder) plain(field string, n *yaml.Node) any {
-	var v any
-	switch n.ShortTag() {
-	case "!!str", "!!timestamp":
-		return n.Value
-	case "!!null", "!!bool", "!!int", "!!float":
-		if err := n.Decode(&v); err == nil {
-			return v
-		}
-	}
-	d.unread(field, shown(n)+" is not text, a number, true or false", "put it in quotes if it is text")
 	return nil
 }
 

@@ -137,7 +137,7 @@ func (s *Spec) absolute(d *decoder, folder string) {
 		if *path == "" {
 			return
 		}
-		if rest, ok := strings.CutPrefix(*path, "~/"); ok || *path == "~" {
+		if rest, ok := strings.CutPrefix(*path+"/", "~/"); ok {
 			home, err := os.UserHomeDir()
 			if err != nil {
 				d.report(field, "~ has no meaning here: "+err.Error(), "write the path in full")

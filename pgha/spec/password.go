@@ -3,7 +3,6 @@ package spec
 import (
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -65,9 +64,7 @@ func (s Secrets) all() []secret {
 }
 
 func (c *checker) secrets() {
-	if info, err := os.Stat(c.StateDir); err == nil && !info.IsDir() {
-		c.bad("state_dir", c.StateDir+" is not a directory", "write the path of a directory")
-	}
+	c.stateDir()
 	for _, s := range c.Secrets.all() {
 		file, command := "secrets."+s.role+"_password_file", "secrets."+s.role+"_password_command"
 		_, given := c.d.at[command]

@@ -1,66 +1,112 @@
 package spec
 
 import (
-	"math"
+	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pgha/toolkit/internal/scalar"
 )
 
-// scalar reads a text, number, duration or boolean into v.
+// quoting are the styles that make text of whatever stands in them.
+const quoting = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
+
+// isPlain tells whether a value stands without quotes.
+func isPlain(n *yaml.Node) bool { return n.Style&quoting == 0 }
+
+// scalar reads a text, number, duration or boolean into v. The field decides what its value is; what YAML would make of
+// it does not count.
 func (d *decoder) scalar(field string, n *yaml.Node, v reflect.Value, unit string) {
-	if v.Type() == durationType {
-		d.duration(field, n, v, unit)
+	if n.Kind != yaml.ScalarNode {
+		d.unread(field, shown(n)+" is not "+kindOf(v), "write a single value")
 		return
 	}
-	tag := n.ShortTag()
-	switch v.Kind() {
-	case reflect.String:
-		// A name like 12 and a version like 3.6 are the text that they are written as.
-		if n.Kind != yaml.ScalarNode || !slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!timestamp"}, tag) {
-			d.unread(field, shown(n)+" is not text", "write a single value")
-			return
-		}
-		v.SetString(n.Value)
-	case reflect.Bool:
-		if tag != "!!bool" || n.Decode(v.Addr().Interface()) != nil {
-			d.unread(field, shown(n)+" is not a boolean", "write true or false")
-		}
-	default:
-		if tag != "!!int" || n.Decode(v.Addr().Interface()) != nil {
-			d.unread(field, shown(n)+" is not a whole number", "write digits only")
+	fault := d.text(field, n.Value, v, unit)
+	if fault == nil && !isPlain(n) && v.Kind() != reflect.String && v.Type() != durationType {
+		fault = &scalar.Fault{Problem: "is text because of its quotes", Remedy: "write " + n.Value + " without quotes"}
+	}
+	if fault == nil {
+		return
+	}
+	d.unread(field, shown(n)+" "+fault.Problem, fault.Remedy)
+	// Where it is clear what is meant, that is checked, too, so that the remedy is one that will be accepted.
+	if meant, ok := strings.CutPrefix(fault.Remedy, "write "); ok {
+		meant, _, _ = strings.Cut(meant, " ")
+		if d.text(field, strings.TrimSuffix(meant, ","), v, unit) == nil {
+			delete(d.lost, field)
+			d.formal[field] = len(d.errs) - 1
 		}
 	}
 }
 
-// duration reads "10s", "1h30m" and the like, and a plain number where the field has a unit of its own.
-func (d *decoder) duration(field string, n *yaml.Node, v reflect.Value, unit string) {
-	if t, err := time.ParseDuration(n.Value); n.Kind == yaml.ScalarNode && err == nil && (t != 0 || unit == "" || n.Value != "0") {
-		if t < 0 {
-			d.unread(field, shown(n)+" is negative", "write a duration such as 10s")
-		}
-		v.SetInt(int64(t))
-		return
-	}
-	number, err := strconv.ParseFloat(n.Value, 64)
+// text reads what stands in a value.
+func (d *decoder) text(field, text string, v reflect.Value, unit string) *scalar.Fault {
 	switch {
-	case n.Kind != yaml.ScalarNode || err != nil || math.IsNaN(number):
-		remedy := "write a number with a unit, such as 500ms, 10s, 5m or 1h30m"
-		if strings.HasSuffix(n.Value, "d") {
-			remedy = "days are not a unit; write hours, such as 24h"
-		}
-		d.unread(field, shown(n)+" is not a duration", remedy)
-	case unit == "":
-		d.unread(field, shown(n)+" has no unit", "write "+n.Value+"s for seconds or "+n.Value+"ms for milliseconds")
-	case number < 0 || number > 1e9:
-		d.unread(field, shown(n)+" is out of range", "write seconds, or a duration such as 10s")
+	case v.Type() == durationType:
+		return d.duration(field, text, v, unit)
+	case v.Kind() == reflect.String:
+		v.SetString(text)
+	case v.Kind() == reflect.Bool:
+		b, fault := scalar.Bool(text)
+		v.SetBool(b)
+		return fault
 	default:
-		v.SetInt(int64(math.Round(number * float64(time.Second))))
+		n, fault := scalar.Whole(text)
+		v.SetInt(n)
+		return fault
 	}
+	return nil
+}
+
+// kindOf is what a field wants, for messages.
+func kindOf(v reflect.Value) string {
+	switch {
+	case v.Type() == durationType:
+		return "a duration"
+	case v.Kind() == reflect.String:
+		return "text"
+	case v.Kind() == reflect.Bool:
+		return "a boolean"
+	}
+	return "a whole number"
+}
+
+// duration reads "10s", "1h30m" and the like, and a plain number where the field has a unit of its own. A number without a
+// unit in another field is left to the check of its range, which knows what units can be meant.
+func (d *decoder) duration(field, text string, v reflect.Value, unit string) *scalar.Fault {
+	read := scalar.Duration
+	if unit != "" {
+		read = scalar.Seconds
+	}
+	t, fault := read(text)
+	if number, bare := scalar.Loose(text); bare && number >= 0 && unit == "" {
+		d.bare[field], d.lost[field] = number, true
+		return nil
+	}
+	v.SetInt(int64(t))
+	return fault
+}
+
+// withUnit reports a number that needs one of two units, of which the range allows some.
+func (d *decoder) withUnit(field string, number float64, least, most time.Duration) {
+	var fitting []string
+	for _, u := range []struct {
+		size       time.Duration
+		name, text string
+	}{{time.Second, "s", "seconds"}, {time.Millisecond, "ms", "milliseconds"}, {time.Minute, "m", "minutes"}} {
+		if t := number * float64(u.size); t >= float64(least) && t <= float64(most) && len(fitting) < 2 {
+			fitting = append(fitting, scalar.Text(number)+u.name+" for "+u.text)
+		}
+	}
+	remedy := fmt.Sprintf("write a duration from %s to %s", scalar.Short(least), scalar.Short(most))
+	if len(fitting) > 0 {
+		remedy = "write " + strings.Join(fitting, " or ")
+	}
+	d.report(field, quoted(scalar.Text(number))+" has no unit", remedy)
 }
 
 // shown is a value as an error names it.

@@ -203,7 +203,7 @@ func balancerPackages() []string { return append(lb.PackageNames(), vip.PackageN
 // baseResources are what every host gets.
 func (r *job) baseResources() []remote.Resource {
 	if !r.Spec.Unattended.NeedrestartExclude {
-		return nil
+		return []remote.Resource{remote.Absent{Path: patroni.NeedrestartFile}}
 	}
 	return patroni.NeedrestartResources()
 }

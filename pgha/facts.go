@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/change"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -41,6 +42,8 @@ type Facts struct {
 	OpenFiles int
 	// EtcdCA is the certificate of the CA that the host's etcd trusts, "" without one.
 	EtcdCA string `json:"-"`
+	// Running is what of the cluster runs here, and with what.
+	Running change.Host `json:"-"`
 }
 
 // etcdCAFile is where package etcd puts the CA; a host that has it belongs to a cluster.

@@ -35,9 +35,6 @@ func StandardPhases() []Phase {
 
 // preflightPhase refuses to touch any host while one of them cannot work.
 func preflightPhase(ctx context.Context, run *job) error {
-	if err := run.settlePasswords(ctx); err != nil {
-		return err
-	}
 	report, err := run.Preflight(ctx, PreflightOptions{})
 	if err != nil {
 		return err
@@ -49,7 +46,10 @@ func preflightPhase(ctx context.Context, run *job) error {
 	for _, problem := range slices.Sorted(maps.Keys(hosts)) {
 		run.Warn(strings.Join(hosts[problem], ", "), problem)
 	}
-	return report.Err()
+	if err := report.Err(); err != nil {
+		return err
+	}
+	return run.settlePasswords(ctx)
 }
 
 func installBalancers(ctx context.Context, run *job) error {

@@ -111,6 +111,21 @@ func TestDifferencesOfPlans(t *testing.T) {
 	}
 }
 
+func TestConsequencesTellOfTheRouterID(t *testing.T) {
+	t.Parallel()
+	c := testCluster(t)
+	for diff, want := range map[string]int{
+		"@@ -1 +1 @@\n-    virtual_router_id 51\n+    virtual_router_id 77\n": 1,
+		"@@ -1 +1 @@\n+    virtual_router_id 77\n":                            0, // a new file
+		"@@ -1 +1 @@\n-    priority 90\n+    priority 95\n":                   0,
+	} {
+		got := c.consequences(t.Context(), []PlannedChange{{Host: "lb1", Kind: "file", Name: "/etc/keepalived/keepalived.conf", Action: "updated", Diff: diff}})
+		if len(got) != want {
+			t.Errorf("%q: %q", diff, got)
+		}
+	}
+}
+
 func TestConsequencesNameWhatIsRestarted(t *testing.T) {
 	t.Parallel()
 	c := testCluster(t)

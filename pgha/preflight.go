@@ -12,6 +12,7 @@ import (
 	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/internal/etcdrelease"
 	"github.com/pgha/toolkit/pgha/advisor"
+	"github.com/pgha/toolkit/pgha/change"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -40,7 +41,9 @@ type PreflightOptions struct {
 // Finding is something that Preflight has to say about a host.
 type Finding struct {
 	// Host is "" for what concerns the cluster as a whole.
-	Host    string `json:"host"`
+	Host string `json:"host"`
+	// Field of the specification that differs from what runs, as in the table of package change; "" for anything else.
+	Field   string `json:"field,omitempty"`
 	Problem string `json:"problem"`
 	// Remedy is what to do about it.
 	Remedy string `json:"remedy"`
@@ -66,21 +69,37 @@ func (r PreflightReport) Warnings() []Finding {
 // Err returns all findings that stop apply as one error, or nil.
 func (r PreflightReport) Err() error {
 	var stops []error
-	for _, f := range r.Findings {
-		if !f.Warning {
-			stops = append(stops, fmt.Errorf("%s: %s; %s", f.Host, f.Problem, f.Remedy))
+	for _, f := range stopping(r.Findings) {
+		if f.Field != "" {
+			stops = append(stops, fmt.Errorf("%w: %s; %s", ErrRefused, f.Problem, f.Remedy))
+			continue
 		}
+		stops = append(stops, fmt.Errorf("%s: %s; %s", f.Host, f.Problem, f.Remedy))
 	}
 	return errlist.Join(stops...)
 }
 
+// stopping are the findings that stop apply. Where the specification is not of this cluster nothing else is of interest:
+// that packages of another version are missing, say.
+func stopping(findings []Finding) []Finding {
+	stops := slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool { return f.Warning })
+	if refused := slices.DeleteFunc(slices.Clone(stops), func(f Finding) bool { return f.Field == "" }); len(refused) > 0 {
+		return refused
+	}
+	return stops
+}
+
 // Preflight looks whether the hosts can become the cluster: operating system, systemd, root, clock, disk, ports in use,
-// packages that can be had, and every connection that one host has to open to another; and whether the specification goes
-// together, by the rules of Advise (warnings; notes are left to it). It changes nothing.
+// packages that can be had, and every connection that one host has to open to another; whether what runs there already can
+// become what the specification says, by the table of package change; and whether the specification goes together, by the
+// rules of Advise (warnings; notes are left to it). It changes nothing.
 func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (PreflightReport, error) {
 	report := PreflightReport{Facts: map[string]Facts{}}
 	timeout := cmp.Or(opts.Timeout, 30*time.Second)
 	var mu sync.Mutex
+	var store *change.Store
+	var asking sync.WaitGroup
+	asking.Go(func() { store = c.askStore(ctx) })
 	err := remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
 		h, err := c.Spec.Host(t.Name)
 		if err != nil {
@@ -88,7 +107,13 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 		}
 		bounded, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
+		var runs change.Host
+		var runsErr error
+		var looking sync.WaitGroup
+		looking.Go(func() { runs, runsErr = c.lookRunning(bounded, t, h) })
 		facts, err := gather(bounded, t, c.packagesOf(h))
+		looking.Wait()
+		facts.Running, err = runs, cmp.Or(err, runsErr)
 		if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 			err = remote.WithHint(fmt.Errorf("it takes commands but has not answered simple questions within %v: %w", timeout, err),
 				"log in there and see what hangs: df on a network file system that is gone, apt-cache, a full process table")
@@ -101,6 +126,7 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 		report.Facts[t.Name] = facts
 		return nil
 	})
+	asking.Wait()
 	if err != nil {
 		return report, err
 	}
@@ -118,6 +144,7 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 			fresh = fresh && !slices.Contains(ownPrograms, program)
 		}
 	}
+	report.Findings = append(report.Findings, judgeChange(c.Spec, report.Facts, store)...)
 	report.Findings = append(report.Findings, c.advisedFindings(ctx, opts.Measure, fresh)...)
 	if opts.Ports || fresh {
 		blocked, err := c.CheckPorts(ctx)

@@ -35,8 +35,8 @@ func heldHosts(t *testing.T) (*Cluster, map[string]*remotetest.Fake) {
 	return c, fakes
 }
 
-// change tries to change a host in each way that a connection offers.
-func change(ctx context.Context, t *remote.Target) error {
+// changeHost tries to change a host in each way that a connection offers.
+func changeHost(ctx context.Context, t *remote.Target) error {
 	touch := remote.Cmd{Argv: []string{"touch", "/tmp/touched"}, Mutating: true}
 	_, err := t.Do(ctx, "file /tmp/touched", "made", touch)
 	_, runErr := t.Run(ctx, touch)
@@ -111,7 +111,7 @@ func TestPhaseChangesNothingInAPlan(t *testing.T) {
 			targets, err := reach[name](run)
 			for _, target := range targets {
 				reached++
-				err = errors.Join(err, change(ctx, target))
+				err = errors.Join(err, changeHost(ctx, target))
 			}
 			return err
 		}}}})

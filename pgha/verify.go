@@ -38,6 +38,7 @@ const checkTimeout = 20 * time.Second
 func checks() []check {
 	return []check{
 		{"hosts answer", "pgha-cli preflight tells why a host cannot be reached", checkHosts},
+		{"what runs is what the specification says", "docs/changing-the-specification.md says what each field is good for", checkRunning},
 		{"services run and start at boot", "pgha-cli apply enables and starts them", checkUnits},
 		{"clocks agree", "set up a time service (chrony) on the hosts", checkClocks},
 		{"etcd members are healthy", "journalctl -u etcd on the member named", checkEtcd},

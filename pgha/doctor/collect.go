@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,7 +58,7 @@ func Collect(ctx context.Context, c *pgha.Cluster, opts Options) (Facts, error) 
 		wg.Go(func() { lookAt(bounded, c, host, opts.LongTransaction) })
 	}
 	var driftErr error
-	wg.Go(func() { f.Drift, driftErr = drift(bounded, c) })
+	wg.Go(func() { f.Drift, f.Refused, driftErr = drift(bounded, c) })
 	wg.Wait()
 	for _, h := range f.Hosts {
 		f.Unknown = append(f.Unknown, h.Unanswered...)
@@ -115,18 +116,19 @@ func lookAt(ctx context.Context, c *pgha.Cluster, h *Host, long time.Duration) {
 	}
 }
 
-// drift lists what apply would change. Its phases are run without waiting for each other: that one component is broken
+// drift lists what apply would change, and what it would refuse. Its phases are run without waiting for each other: that one component is broken
 // must not hide what has become of the others.
-func drift(ctx context.Context, c *pgha.Cluster) ([]pgha.PlannedChange, error) {
+func drift(ctx context.Context, c *pgha.Cluster) (changes []pgha.PlannedChange, refused []pgha.Finding, err error) {
 	var phases []pgha.Phase
 	for _, p := range pgha.StandardPhases() {
 		switch p.Name {
 		case "ready":
 			continue
 		case "preflight":
-			// Its facts are what the other phases render from; what it has to say is for apply.
+			// Its facts are what the other phases render from; what it has to say of the hosts is for apply.
 			p.Run = func(ctx context.Context, run *pgha.Run) error {
-				_, err := run.Preflight(ctx, pgha.PreflightOptions{})
+				report, err := run.Preflight(ctx, pgha.PreflightOptions{})
+				refused = slices.DeleteFunc(report.Findings, func(f pgha.Finding) bool { return f.Field == "" })
 				return err
 			}
 		default:
@@ -135,5 +137,5 @@ func drift(ctx context.Context, c *pgha.Cluster) ([]pgha.PlannedChange, error) {
 		phases = append(phases, p)
 	}
 	plan, err := c.Plan(ctx, pgha.PlanOptions{Phases: phases})
-	return plan.Changes, err
+	return plan.Changes, refused, err
 }

@@ -18,6 +18,8 @@ type Facts struct {
 	Hosts []*Host `json:"hosts"`
 	// Drift is what apply would change.
 	Drift []pgha.PlannedChange `json:"drift"`
+	// Refused are differences between the specification and what runs that apply does not bring about.
+	Refused []pgha.Finding `json:"refused,omitempty"`
 	// Unknown lists what could not be looked at, with the reason.
 	Unknown []string `json:"unknown,omitempty"`
 	// LongTransaction is the age from which a transaction is told of.

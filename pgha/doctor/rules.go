@@ -16,6 +16,7 @@ type rule struct {
 func rules() []rule {
 	return []rule{
 		{[]string{"host-unreachable"}, hostsUnreachable},
+		{[]string{"specification-refused"}, refused},
 		{[]string{"file-system-read-only", "disk-full", "inodes-exhausted", "disk-nearly-full"}, disks},
 		{[]string{"clock-wrong", "clock-unsynchronised"}, clocks},
 		{[]string{"package-missing", "account-missing"}, missingSoftware},

@@ -98,6 +98,10 @@ func ruleCases() []ruleCase {
 func hostCases() []ruleCase {
 	return []ruleCase{
 		{"healthy", func(*Facts) {}, nil},
+		{"another cluster's specification", func(f *Facts) {
+			f.Refused = []pgha.Finding{{Field: "postgresql.port", Host: pg1, Problem: "postgresql.port is 5442, but PostgreSQL listens on port 5432", Remedy: "write port: 5432 again"}}
+			f.drifts("file", lb1, "/etc/haproxy/haproxy.cfg", "updated")
+		}, []string{"error specification-refused@postgres-01/postgresql.port"}},
 		{"a replica's host is gone", func(f *Facts) {
 			*f.host(pg3) = Host{Name: pg3, Role: spec.RoleDatabase, Member: "postgresql-03", Address: "192.168.0.205", Error: "connection timed out"}
 			f.host(pg1).SQL.Slots = []Slot{{Name: "postgresql_03", Type: "physical", Status: "reserved"}}

@@ -40,9 +40,12 @@ func NeedrestartResources() []remote.Resource {
 	return []remote.Resource{
 		remote.Dir{FileMeta: remote.FileMeta{Path: "/etc/needrestart"}},
 		remote.Dir{FileMeta: remote.FileMeta{Path: "/etc/needrestart/conf.d"}},
-		remote.File{FileMeta: remote.FileMeta{Path: "/etc/needrestart/conf.d/pgha.conf"}, Content: []byte(needrestart)},
+		remote.File{FileMeta: remote.FileMeta{Path: NeedrestartFile}, Content: []byte(needrestart)},
 	}
 }
+
+// NeedrestartFile is the file of NeedrestartResources that keeps needrestart from the services.
+const NeedrestartFile = "/etc/needrestart/conf.d/pgha.conf"
 
 const needrestart = `# Written by pgha: services of the cluster are restarted one host after the other, by an operator.
 $nrconf{override_rc}->{qr(^(patroni|postgresql|etcd|haproxy|keepalived)(@.*)?\.service$)} = 0;

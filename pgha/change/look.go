@@ -1,0 +1,219 @@
+package change
+
+import (
+	_ "embed"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+//go:embed look.sh
+var lookScript string
+
+//go:embed neighbours.pl
+var neighboursScript string
+
+// Question is the command that asks a host for its part of Running; Read reads its answer. It changes nothing, and takes
+// as long as the neighbours have to answer, which is 0.15 s, or as the database, which is 2 s at the most. Only the first
+// database host asks its database: the others are copies.
+func Question(sp *spec.Spec, h spec.Host) []string {
+	dir, roles, address := "", "", ""
+	if h.Role == spec.RoleDatabase {
+		dir = sp.PostgreSQL.DataDir
+		if sp.Databases()[0].Name == h.Name {
+			roles = textArray(sp.PostgreSQL.Superuser, sp.PostgreSQL.ReplicationUser, sp.PostgreSQL.RewindUser)
+		}
+	}
+	if sp.VIP != nil {
+		if a, err := netip.ParseAddr(sp.VIP.Address); err == nil && a.Is4() {
+			address = a.String()
+		}
+	}
+	return []string{"sh", "-c", lookScript, "look", dir, roles, address, neighboursScript}
+}
+
+// textArray is a literal of PostgreSQL's type text[].
+func textArray(elements ...string) string {
+	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+	for i, e := range elements {
+		elements[i] = `"` + quote.Replace(e) + `"`
+	}
+	return "{" + strings.Join(elements, ",") + "}"
+}
+
+// Read reads the answer to Question. A part that makes no sense counts as not there.
+func Read(answer string) Host {
+	parts := map[string]string{}
+	name := ""
+	for line := range strings.Lines(answer) {
+		if n, ok := strings.CutPrefix(line, "== "); ok {
+			name = strings.TrimSpace(n)
+			continue
+		}
+		parts[name] += line
+	}
+	return Host{
+		Etcd: readEtcd(parts["etcd"]), Server: readServer(parts["server"]), Patroni: readPatroni(parts["patroni"]),
+		Data: readData(parts["data"]), Databases: readDatabases(parts["databases"]), Keepalived: readKeepalived(parts["keepalived"]),
+		MACs: strings.Fields(strings.ToLower(parts["macs"])), Heard: strings.Fields(strings.ToLower(parts["heard"])),
+	}
+}
+
+// readEtcd reads variables of etcd's environment.
+func readEtcd(text string) *Etcd {
+	vars := map[string]string{}
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			vars[name] = value
+		}
+	}
+	if vars["ETCD_DATA_DIR"] == "" {
+		return nil
+	}
+	e := &Etcd{Name: vars["ETCD_NAME"], DataDir: vars["ETCD_DATA_DIR"], Peers: map[string]string{},
+		ClientPort: portNumber(vars["ETCD_LISTEN_CLIENT_URLS"]), PeerPort: portNumber(vars["ETCD_LISTEN_PEER_URLS"])}
+	for peer := range strings.SplitSeq(vars["ETCD_INITIAL_CLUSTER"], ",") {
+		if name, url, ok := strings.Cut(peer, "="); ok {
+			e.Peers[name] = url
+		}
+	}
+	return e
+}
+
+// readServer reads the command line of a postmaster that Patroni has started, an argument a line.
+func readServer(text string) *Server {
+	if text == "" {
+		return nil
+	}
+	s := &Server{}
+	before := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		name, value, _ := strings.Cut(line, "=")
+		switch {
+		case before == "-D":
+			s.DataDir = line
+		case name == "--port":
+			s.Port = portNumber(value)
+		case name == "--cluster_name":
+			s.Scope = value
+		}
+		before = line
+	}
+	return s
+}
+
+// readPatroni reads config.yml.
+func readPatroni(text string) *Patroni {
+	type user struct {
+		Username string `yaml:"username"`
+	}
+	var file struct {
+		Scope     string `yaml:"scope"`
+		Namespace string `yaml:"namespace"`
+		Name      string `yaml:"name"`
+		RESTAPI   struct {
+			Listen string `yaml:"listen"`
+		} `yaml:"restapi"`
+		PostgreSQL struct {
+			Listen         string `yaml:"listen"`
+			DataDir        string `yaml:"data_dir"`
+			Authentication struct {
+				Superuser   user `yaml:"superuser"`
+				Replication user `yaml:"replication"`
+				Rewind      user `yaml:"rewind"`
+			} `yaml:"authentication"`
+		} `yaml:"postgresql"`
+	}
+	if yaml.Unmarshal([]byte(text), &file) != nil || file.Scope == "" {
+		return nil
+	}
+	pg := file.PostgreSQL
+	return &Patroni{Scope: file.Scope, Namespace: file.Namespace, Name: file.Name, DataDir: pg.DataDir,
+		RESTPort: portNumber(file.RESTAPI.Listen), Port: portNumber(pg.Listen), Superuser: pg.Authentication.Superuser.Username,
+		Replication: pg.Authentication.Replication.Username, Rewind: pg.Authentication.Rewind.Username}
+}
+
+// readData reads "directory", "version" and two lines of pg_controldata's for each data directory.
+func readData(text string) map[string]Data {
+	all, dir := map[string]Data{}, ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		d := all[dir]
+		if name, ok := strings.CutPrefix(line, "directory "); ok {
+			dir, d = name, Data{}
+		} else if version, ok := strings.CutPrefix(line, "version "); ok {
+			d.Version, _ = strconv.Atoi(version)
+		} else if name, value, ok := strings.Cut(line, ":"); ok {
+			switch value = strings.TrimSpace(value); name {
+			case "Database system identifier":
+				d.SystemIdentifier = value
+			case "Data page checksum version":
+				on := value != "0"
+				d.Checksums = &on
+			}
+		}
+		all[dir] = d
+	}
+	return all
+}
+
+// readDatabases reads "encoding", "locale" and "role" with a value each.
+func readDatabases(text string) *Databases {
+	d := &Databases{}
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		switch name {
+		case "encoding":
+			d.Encoding = value
+		case "locale":
+			d.Locale = value
+		case "role":
+			d.Roles = append(d.Roles, value)
+		}
+	}
+	if d.Encoding == "" {
+		return nil
+	}
+	return d
+}
+
+// readKeepalived reads the lines of keepalived.conf that say with whom which address is shared.
+func readKeepalived(text string) *Keepalived {
+	k, block := &Keepalived{}, ""
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		switch {
+		case len(f) == 0 || strings.HasPrefix(f[0], "!") || strings.HasPrefix(f[0], "#"):
+		case f[len(f)-1] == "{":
+			block = f[0]
+		case f[0] == "}":
+			block = ""
+		case f[0] == "virtual_router_id" && len(f) > 1:
+			k.RouterID, _ = strconv.Atoi(f[1])
+		case f[0] == "unicast_src_ip" && len(f) > 1:
+			k.Source = f[1]
+		case block == "unicast_peer":
+			k.Peers = append(k.Peers, f[0])
+		case block == "virtual_ipaddress":
+			k.Address, _, _ = strings.Cut(f[0], "/")
+		}
+	}
+	if k.Address == "" {
+		return nil
+	}
+	return k
+}
+
+// portNumber is the number behind the last colon; 0 where there is none.
+func portNumber(address string) int {
+	n, err := strconv.Atoi(address[strings.LastIndexByte(address, ':')+1:])
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,64 @@
+# Prints what of the cluster runs on this host, each part under a line "== NAME". Changes nothing. A part that is not there is
+# empty. Needs a shell, systemd and perl-base; PostgreSQL's own programs only where there is data of PostgreSQL's.
+# Parameters: the data directory and the roles of the specification ("" asks no database), the virtual IP ("" asks no
+# neighbour), the perl script that asks them.
+wished=$1 roles=$2 address=$3 neighbours=$4
+config=/etc/patroni/config.yml environment=/etc/etcd/etcd.env
+
+# What Patroni's file says of itself; it is rendered by pgha, two blanks a level.
+used=$(sed -n 's/^  data_dir: *//p' $config | tr -d "\"'")
+superuser=$(sed -n '/^    superuser:/{n;s/^ *username: *//p;q}' $config | tr -d "\"'")
+
+etcd() {
+	pid=$(systemctl show -p MainPID --value etcd.service)
+	if [ "${pid:-0}" != 0 ]; then
+		tr '\0' '\n' <"/proc/$pid/environ" | grep '^ETCD_'
+		return
+	fi
+	# A member that is stopped counts once it has taken part: there is a log of its votes.
+	dir=$(sed -n 's/^ETCD_DATA_DIR="\(.*\)"$/\1/p' $environment)
+	[ -n "$dir" ] && ls "$dir"/member/wal/*.wal >/dev/null && grep '^ETCD_' $environment | tr -d '"'
+}
+
+server() {
+	read -r pid <"$used/postmaster.pid" && [ "$(cat "/proc/$pid/comm")" = postgres ] && tr '\0' '\n' <"/proc/$pid/cmdline"
+}
+
+data() {
+	read -r version <"$1/PG_VERSION" || return
+	echo "directory $1"
+	echo "version $version"
+	"/usr/lib/postgresql/$version/bin/pg_controldata" -D "$1" | grep -e '^Database system identifier' -e '^Data page checksum version'
+}
+
+databases() {
+	[ -n "$roles" ] && read -r version <"$used/PG_VERSION" || return
+	port=$(sed -n 4p "$used/postmaster.pid") socket=$(sed -n 5p "$used/postmaster.pid")
+	PGCONNECT_TIMEOUT=2 PGOPTIONS='-c statement_timeout=1500' timeout 2 runuser -u postgres -- \
+		"/usr/lib/postgresql/$version/bin/psql" -XAtqw -h "$socket" -p "$port" -U "$superuser" -d postgres -v roles="$roles" <<'SQL'
+SELECT 'encoding ' || pg_catalog.pg_encoding_to_char(encoding) || E'\nlocale ' || datcollate FROM pg_catalog.pg_database WHERE datname = 'template0';
+SELECT 'role ' || rolname FROM pg_catalog.pg_roles WHERE rolname = ANY (:'roles'::text[]);
+SQL
+}
+
+look() {
+	echo '== patroni'
+	[ -n "$used" ] && [ -e "$used/PG_VERSION" ] && cat $config
+	echo '== etcd'
+	etcd
+	echo '== server'
+	server
+	echo '== data'
+	[ -n "$used" ] && data "$used"
+	[ -n "$wished" ] && [ "$wished" != "$used" ] && data "$wished"
+	echo '== databases'
+	databases
+	echo '== keepalived'
+	cat /etc/keepalived/keepalived.conf
+	echo '== macs'
+	cat /sys/class/net/*/address
+	echo '== heard'
+}
+
+# The neighbours have a moment to answer, in which everything else is looked at.
+{ [ -n "$address" ] && perl -e "$neighbours" "$address"; } | { look </dev/null; cat; }

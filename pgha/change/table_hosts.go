@@ -1,0 +1,86 @@
+package change
+
+const (
+	newCluster = "write %s again; another value takes a new cluster on other hosts, and its data moved there"
+	hostsLater = "hosts cannot come, go or move in a running cluster yet: "
+)
+
+func generalFields() []Field {
+	return []Field{
+		{Name: "version", Effect: Operator, What: "The version of the format, which is always 1."},
+		{
+			Name: "cluster", Effect: Refused,
+			Why: "it is Patroni's scope, which a member reads when it starts: the members that restart would found a second cluster beside the first",
+			Way: newCluster,
+		},
+		{Name: "timezone", Effect: Reload, What: "Set on each host at once. PostgreSQL keeps the zone that its own `timezone` names; programs that run see the host's when they start again."},
+		{Name: "state_dir", Effect: Operator, What: "Move the directory first. Hosts whose authority is not in it are refused."},
+	}
+}
+
+func hostFields() []Field {
+	return []Field{
+		{
+			Name: "hosts", Effect: Refused,
+			Why: hostsLater + "etcd counts its majority over all members that it knows, and a balancer that is left out takes the virtual IP beside the others",
+			Way: "write the hosts again as they run: %s",
+		},
+		{Name: "hosts[].name", Effect: Ordered, What: "New certificates and a new name in the balancers' files; keep `member` as it was, which is the old name where it is not written."},
+		{
+			Name: "hosts[].address", Effect: Refused,
+			Why: hostsLater + "etcd keeps the address under which a member joined, and a balancer's peers listen to the old one",
+			Way: "write %s again",
+		},
+		{
+			Name: "hosts[].role", Effect: Refused,
+			Why: hostsLater + "a host keeps its role",
+			Way: "write the hosts again as they run: %s",
+		},
+		{
+			Name: "hosts[].member", Effect: Refused,
+			Why: "etcd and Patroni read the name when they start and know the member by it: half of the cluster would call it by either",
+			Way: "write member: %s again",
+		},
+		{Name: "hosts[].priority", Effect: Reload, What: "keepalived is reloaded on one balancer after the other. The address moves if another one has now the highest priority."},
+		{Name: "hosts[].interface", Effect: Ordered, What: "keepalived is reloaded; the balancer gives the address away if it holds it, and takes it on the other interface."},
+		{Name: "hosts[].tags", Effect: Reload, What: "Patroni is reloaded on one member after the other."},
+		{Name: "hosts[].dns_names", Effect: Reload, What: "New certificates; etcd reads them with the next connection, Patroni and PostgreSQL are reloaded."},
+		{Name: "hosts[].ssh.user", Effect: Operator, What: "Used for the next connection."},
+		{Name: "hosts[].ssh.port", Effect: Operator, What: "Used for the next connection."},
+		{Name: "hosts[].ssh.host_key", Effect: Operator, What: "Used for the next connection."},
+		{Name: "hosts[].ssh.jump", Effect: Operator, What: "Used for the next connection."},
+		{Name: "hosts[].ssh.address", Effect: Operator, What: "Used for the next connection."},
+	}
+}
+
+func operatorFields() []Field {
+	return []Field{
+		{Name: "ssh.user", Effect: Operator, What: "Used for the next connection."},
+		{Name: "ssh.port", Effect: Operator, What: "Used for the next connection."},
+		{Name: "ssh.identity_files", Effect: Operator, What: "Used for the next connection."},
+		{Name: "ssh.agent", Effect: Operator, What: "Used for the next connection."},
+		{Name: "ssh.known_hosts", Effect: Operator, What: "Used for the next connection."},
+		{Name: "ssh.host_keys", Effect: Operator, What: "Used for the next connection."},
+		{Name: "ssh.jump", Effect: Operator, What: "Used for the next connection."},
+		{Name: "ssh.connect_timeout", Effect: Operator, What: "Used for the next connection."},
+		{Name: "ssh.max_sessions", Effect: Operator, What: "Used for the next connection."},
+		{Name: "tls.key_algorithm", Effect: Operator, What: "Used for keys that are made from now on."},
+		{Name: "tls.ca_lifetime_days", Effect: Operator, What: "Used for authorities that are made from now on."},
+		{Name: "tls.leaf_lifetime_days", Effect: Operator, What: "Used for certificates that are made from now on."},
+		secretField("superuser_password_file"), secretField("superuser_password_command"),
+		secretField("replication_password_file"), secretField("replication_password_command"),
+		secretField("rewind_password_file"), secretField("rewind_password_command"),
+		{Name: "secrets.age.recipients", Effect: Operator, What: "The secrets in the state directory are written again for the new recipients."},
+		{Name: "secrets.age.identity_file", Effect: Operator, What: "Read when the secrets are."},
+		{Name: "secrets.age.identity_command", Effect: Operator, What: "Run when the secrets are read."},
+		{Name: "unattended.needrestart_exclude", Effect: Reload, What: "A file of needrestart's is written or removed."},
+		{Name: "slo.failover", Effect: Operator, What: "Drills hold the cluster to it."},
+		{Name: "slo.switchover", Effect: Operator, What: "Drills hold the cluster to it."},
+		{Name: "slo.lost_rows", Effect: Operator, What: "Drills hold the cluster to it."},
+	}
+}
+
+// secretField is where a password comes from. apply refuses a password that the role does not have (settlePasswords).
+func secretField(name string) Field {
+	return Field{Name: "secrets." + name, Effect: Operator, What: "Another password than the role's is refused: `secrets rotate` brings it in."}
+}

@@ -1,0 +1,95 @@
+package pgha
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/pgha/change"
+	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// storeTimeout bounds the questions to etcd: an etcd without a quorum must not hold up what the hosts say.
+const storeTimeout = 5 * time.Second
+
+// askStore asks etcd who belongs to it and which clusters it holds; nil where none answers.
+func (c *Cluster) askStore(ctx context.Context) *change.Store {
+	eo, err := c.etcdOptions()
+	if err != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	seen, err := etcd.ReadStore(ctx, eo, "/")
+	if err != nil {
+		return nil
+	}
+	s := &change.Store{Version: seen.Version, Scopes: change.Scopes(seen.Values)}
+	for _, m := range seen.Members {
+		s.Members = append(s.Members, change.StoreMember{Name: m.Name, PeerURLs: m.PeerURLs, Learner: m.Learner})
+	}
+	return s
+}
+
+// lookRunning asks a host, in one round trip, what of the cluster runs on it.
+func (c *Cluster) lookRunning(ctx context.Context, t *remote.Target, h spec.Host) (change.Host, error) {
+	res, err := t.Batch(ctx, change.Question(c.Spec, h))
+	if err != nil {
+		return change.Host{}, err
+	}
+	return change.Read(string(res[0].Stdout)), nil
+}
+
+// checkRunning is the comparison of apply's preflight, for who does not apply.
+func checkRunning(ctx context.Context, c *Cluster) (string, error) {
+	refused, err := c.refusals(ctx)
+	if err != nil {
+		return "", err
+	}
+	var problems []error
+	for _, f := range refused {
+		problems = append(problems, fmt.Errorf("%s; %s", f.Problem, f.Remedy))
+	}
+	return fmt.Sprintf("%d hosts, etcd's and Patroni's members, the network", len(c.Targets())), errlist.Join(problems...)
+}
+
+// refusals asks the hosts and etcd, all at the same time, and compares what they say with the specification.
+func (c *Cluster) refusals(ctx context.Context) ([]Finding, error) {
+	var store *change.Store
+	var asking sync.WaitGroup
+	asking.Go(func() { store = c.askStore(ctx) })
+	var mu sync.Mutex
+	facts := map[string]Facts{}
+	err := remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
+		h, err := c.Spec.Host(t.Name)
+		if err != nil {
+			return err
+		}
+		runs, err := c.lookRunning(ctx, t, h)
+		mu.Lock()
+		defer mu.Unlock()
+		facts[t.Name] = Facts{Running: runs}
+		return err
+	})
+	asking.Wait()
+	return judgeChange(c.Spec, facts, store), err
+}
+
+// judgeChange compares the specification with what runs: each difference that apply does not bring about is a finding that
+// stops it, by the table of package change.
+func judgeChange(sp *spec.Spec, facts map[string]Facts, store *change.Store) []Finding {
+	running := change.Running{Hosts: map[string]change.Host{}, Store: store}
+	for name, f := range facts {
+		running.Hosts[name] = f.Running
+	}
+	var found []Finding
+	for _, r := range change.Judge(sp, running) {
+		found = append(found, Finding{Host: strings.Join(r.Hosts, ", "), Field: r.Field, Problem: r.Problem, Remedy: r.Way})
+	}
+	return found
+}

@@ -28,6 +28,9 @@ func (o Options) restartStale(ctx context.Context, seen []facts) error {
 	// ports. All at once, because they may need each other.
 	var sick []int
 	for _, i := range stale {
+		if err := o.raised(i, health[i]); err != nil {
+			return err
+		}
 		if !health[i].Healthy {
 			sick = append(sick, i)
 		}

@@ -44,18 +44,17 @@ func (o Options) awaitHealth(ctx context.Context, members []int) error {
 		return nil
 	}
 	var sick Member
-	var raised error // no wait ends that
+	var raised error
 	err := o.await(ctx, "etcd to be healthy", func(ctx context.Context) error {
 		health, err := Health(ctx, o)
 		if err != nil {
 			return err
 		}
 		for _, i := range members {
-			if h := health[i]; h.Alarm != "" {
-				raised = remote.WithHint(remote.OnHost(o.Members[i].Target.Name, fmt.Errorf("%w: member %s: %s", ErrUnhealthy, h.Name, h.Err)),
-					"pgha-cli doctor says how it is mended")
+			if raised = o.raised(i, health[i]); raised != nil {
 				return nil
-			} else if !h.Healthy {
+			}
+			if h := health[i]; !h.Healthy {
 				sick = o.Members[i]
 				return fmt.Errorf("%w: member %s: %s", ErrUnhealthy, h.Name, h.Err)
 			}
@@ -70,6 +69,15 @@ func (o Options) awaitHealth(ctx context.Context, members []int) error {
 		hint = "etcd says there: " + words + "; " + hint
 	}
 	return remote.WithHint(err, hint)
+}
+
+// raised is an error if a member (index) has an alarm: no wait and no restart ends that.
+func (o Options) raised(i int, h MemberHealth) error {
+	if h.Alarm == "" {
+		return nil
+	}
+	err := remote.OnHost(o.Members[i].Target.Name, fmt.Errorf("%w: member %s: %s", ErrUnhealthy, h.Name, h.Err))
+	return remote.WithHint(err, "pgha-cli doctor says how it is mended")
 }
 
 // lastWords is the last line of m's log above a warning, or "", leaving out what etcd logs at every stop. It is a help for

@@ -141,6 +141,9 @@ func checkPeerLogin(ctx context.Context, c *Cluster) (string, error) {
 }
 
 func checkBalancers(ctx context.Context, c *Cluster) (string, error) {
+	if len(c.Spec.Balancers()) == 0 {
+		return "the spec has no balancer", nil
+	}
 	opts, err := c.lbOptions()
 	if err != nil {
 		return "", err

@@ -24,7 +24,9 @@ type ConnectOptions struct {
 	// Wrap decorates the connection to a host, of SSH or of Executor, before anything goes through it: remote.Audit,
 	// remote.Limit or a decorator of the program's own. nil leaves it as it is.
 	Wrap func(host spec.Host, e remote.Executor) remote.Executor
-	// Password answers sshd's and sudo's questions; nil means that there is nobody to ask.
+	// Password answers sshd's and sudo's questions and gives the passphrases of keys; nil means that there is nobody to ask.
+	// It is called for one question at a time, and once for each key and for the sudo password of all hosts; again for a
+	// host where that is refused. An agent's keys, keys without a passphrase and sudo without a password ask nothing.
 	Password func(ctx context.Context, prompt string) (string, error)
 	// AllowUnreachable makes Connect succeed when some hosts cannot be reached; their errors are in Cluster.Unreachable.
 	AllowUnreachable bool
@@ -34,6 +36,8 @@ type ConnectOptions struct {
 	Timeout time.Duration
 	// Logger hears of details; nil discards them.
 	Logger *slog.Logger
+
+	asked *questions // what Password has answered to any host
 }
 
 // Cluster is a spec with live connections to its hosts and the operator's credentials. Its methods are safe for
@@ -83,6 +87,7 @@ func stateOf(ctx context.Context, sp *Spec, readOnly bool) (*state, error) {
 
 // dial connects to all hosts at once.
 func (c *Cluster) dial(ctx context.Context, opts ConnectOptions) error {
+	opts.asked = newQuestions(opts.Password)
 	open := opts.Executor
 	if open == nil {
 		open = func(ctx context.Context, h spec.Host) (remote.Executor, error) { return dialHost(ctx, c.Spec, h, opts) }

@@ -1,10 +1,12 @@
 package pgha
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -21,9 +23,10 @@ type Connection struct {
 	SSLRootCert string `json:"sslrootcert"`
 	// PassFile holds the password; "" with secrets.age, which leaves no password plain on this machine.
 	PassFile string `json:"passfile,omitempty"`
-	// DSN are libpq keywords, for psql and everything built on libpq: superuser, sslmode=verify-full.
+	// DSN are libpq keywords, for psql and everything built on libpq: superuser, sslmode=verify-full. Without a balancer it
+	// names all databases, as every string here does then, and the client finds the primary among them.
 	DSN string `json:"dsn"`
-	// ReadDSN is the same for the replicas.
+	// ReadDSN is the same for the replicas; "" for a lone database without a balancer.
 	ReadDSN string `json:"read_dsn,omitempty"`
 	// MultiHost goes to the databases themselves, without a balancer: libpq finds the primary among them.
 	MultiHost string `json:"multi_host"`
@@ -31,6 +34,10 @@ type Connection struct {
 	URL string `json:"url"`
 	// JDBC is the form of the PostgreSQL JDBC driver, which reads the password from elsewhere.
 	JDBC string `json:"jdbc"`
+
+	hosts    []string // of the databases
+	port     int      // of each of them
+	balanced bool
 }
 
 // ConnectionFor says how to connect to the cluster of a spec that was applied from this machine. It needs no host. The
@@ -56,23 +63,53 @@ func ConnectionFor(sp *Spec) (Connection, error) {
 			return conn, err
 		}
 	}
-	var hosts, ports []string
 	for _, h := range sp.Databases() {
-		hosts, ports = append(hosts, h.Address), append(ports, strconv.Itoa(sp.PostgreSQL.Port))
+		conn.hosts = append(conn.hosts, h.Address)
 	}
-	conn.DSN = conn.keywords(host, strconv.Itoa(port))
-	if len(sp.Balancers()) > 0 {
+	conn.port, conn.balanced = sp.PostgreSQL.Port, len(sp.Balancers()) > 0
+	if conn.balanced {
 		conn.ReadPort = sp.Balancer.ReadPort
-		conn.ReadDSN = conn.keywords(host, strconv.Itoa(conn.ReadPort))
 	}
-	conn.MultiHost = conn.keywords(strings.Join(hosts, ","), strings.Join(ports, ",")) + " target_session_attrs=read-write"
-	q := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {root}}
-	if conn.PassFile != "" {
-		q.Set("passfile", conn.PassFile)
-	}
-	conn.URL = (&url.URL{Scheme: "postgresql", User: url.User(conn.User), Host: hostPort(host, port), Path: "/" + conn.Database, RawQuery: q.Encode()}).String()
-	conn.JDBC = fmt.Sprintf("jdbc:postgresql://%s/%s?user=%s&ssl=true&sslmode=verify-full&sslrootcert=%s", hostPort(host, port), conn.Database, url.QueryEscape(conn.User), url.QueryEscape(root))
+	conn.render()
 	return conn, nil
+}
+
+// As is the connection to another database, or as another role; "" leaves what is. Another role has no password file.
+func (c Connection) As(database, user string) Connection {
+	if user != "" && user != c.User {
+		c.User, c.PassFile = user, ""
+	}
+	c.Database = cmp.Or(database, c.Database)
+	c.render()
+	return c
+}
+
+// render writes the strings. Without a balancer they name every database, and the client finds the one that is asked for.
+func (c *Connection) render() {
+	port := strconv.Itoa(c.port)
+	all := strings.Join(c.hosts, ",")
+	ports := strings.Join(slices.Repeat([]string{port}, len(c.hosts)), ",")
+	c.MultiHost = c.keywords(all, ports) + " target_session_attrs=read-write"
+	q := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {c.SSLRootCert}}
+	if c.PassFile != "" {
+		q.Set("passfile", c.PassFile)
+	}
+	where, jdbc := hostPort(c.Host, c.Port), ""
+	c.DSN = c.keywords(c.Host, strconv.Itoa(c.Port))
+	switch {
+	case c.balanced:
+		c.ReadDSN = c.keywords(c.Host, strconv.Itoa(c.ReadPort))
+	case len(c.hosts) > 1:
+		c.DSN, c.ReadDSN = c.MultiHost, c.keywords(all, ports)+" target_session_attrs=prefer-standby"
+		var each []string
+		for _, h := range c.hosts {
+			each = append(each, hostPort(h, c.port))
+		}
+		where, jdbc = strings.Join(each, ","), "&targetServerType=primary"
+		q.Set("target_session_attrs", "read-write")
+	}
+	c.URL = (&url.URL{Scheme: "postgresql", User: url.User(c.User), Host: where, Path: "/" + c.Database, RawQuery: q.Encode()}).String()
+	c.JDBC = fmt.Sprintf("jdbc:postgresql://%s/%s?user=%s&ssl=true&sslmode=verify-full&sslrootcert=%s%s", where, url.PathEscape(c.Database), url.QueryEscape(c.User), url.QueryEscape(c.SSLRootCert), jdbc)
 }
 
 // keywords renders libpq keywords.

@@ -32,6 +32,9 @@ func sshConfig(ctx context.Context, sp *Spec, h spec.Host, opts ConnectOptions) 
 		MaxSessions:     general.MaxSessions,
 		Dial:            opts.Dial,
 	}
+	if general.IdentityFiles != nil {
+		cfg.IdentityFiles = []string{} // none but the agent's, where the list is empty
+	}
 	for _, file := range general.IdentityFiles {
 		cfg.IdentityFiles = append(cfg.IdentityFiles, expandHome(file))
 	}
@@ -44,15 +47,14 @@ func sshConfig(ctx context.Context, sp *Spec, h spec.Host, opts ConnectOptions) 
 	if own.HostKey != "" {
 		cfg.Fingerprints = []string{own.HostKey}
 	}
-	if ask := opts.Password; ask != nil {
+	if q := opts.asked; q != nil {
 		cfg.Password = func(ctx context.Context) (string, error) {
-			return ask(ctx, fmt.Sprintf("password of %s on %s", cfg.User, h.Name))
+			prompt := fmt.Sprintf("password of %s on %s", cfg.User, h.Name)
+			return q.once(ctx, prompt, prompt, nil)
 		}
-		cfg.SudoPassword = func(ctx context.Context) (string, error) {
-			return ask(ctx, fmt.Sprintf("sudo password of %s on %s", cfg.User, h.Name))
-		}
+		cfg.SudoPassword = q.sudo(cfg.User, h.Name)
 		cfg.Passphrase = func(file string) ([]byte, error) {
-			s, err := ask(ctx, "passphrase of "+file)
+			s, err := q.once(ctx, "passphrase "+file, "passphrase of "+file, nil)
 			return []byte(s), err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -20,7 +21,8 @@ const sqlTimeout = 5 * time.Second
 
 // sqlRoute says where a connection goes and as whom.
 type sqlRoute struct {
-	host        string // verified against the server's certificate
+	host        string   // verified against the server's certificate
+	others      []string // further hosts of the same port: the first of them all that is the primary counts
 	port        int
 	from        *remote.Target // the host it is opened from; nil means any host of the cluster
 	replication bool           // log in as the replication role, on the replication protocol
@@ -46,16 +48,24 @@ func (c *Cluster) sqlConfig(r sqlRoute) (*pgx.ConnConfig, error) {
 		login.Settings = pgsession.Settings(pg.Version, pgsession.Ordinary, "pgha")
 		login.Settings["replication"] = "true"
 	}
-	if !r.plain {
-		roots := x509.NewCertPool()
-		roots.AppendCertsFromPEM(c.credentials.postgresCA)
-		login.TLS = &tls.Config{RootCAs: roots, ServerName: r.host, MinVersion: tls.VersionTLS12}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(c.credentials.postgresCA)
+	verified := func(host string) *tls.Config {
+		if r.plain {
+			return nil
+		}
+		return &tls.Config{RootCAs: roots, ServerName: host, MinVersion: tls.VersionTLS12}
 	}
+	login.TLS = verified(r.host)
 	cfg, err := login.Config()
 	if err != nil {
 		return nil, err
 	}
 	cfg.ConnectTimeout = sqlTimeout
+	for _, host := range r.others {
+		cfg.Fallbacks = append(cfg.Fallbacks, &pgconn.FallbackConfig{Host: host, Port: cfg.Port, TLSConfig: verified(host)})
+		cfg.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
+	}
 	if r.replication {
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	}
@@ -81,10 +91,17 @@ func (c *Cluster) withSQL(ctx context.Context, r sqlRoute, f func(*pgx.Conn) err
 	return f(conn)
 }
 
-// writeRoute is the way applications write: through the virtual IP, or straight to a lone database without one.
+// writeRoute is the way applications write: through the virtual IP or the balancer, or without any to whichever database is
+// the primary.
 func (c *Cluster) writeRoute() sqlRoute {
 	host, port := writeEndpoint(c.Spec)
-	return sqlRoute{host: host, port: port}
+	r := sqlRoute{host: host, port: port}
+	if len(c.Spec.Balancers()) == 0 {
+		for _, h := range c.Spec.Databases()[1:] {
+			r.others = append(r.others, h.Address)
+		}
+	}
+	return r
 }
 
 // ping tells whether an application could write now.

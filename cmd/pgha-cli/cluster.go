@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/lab"
@@ -83,19 +80,6 @@ func loadFile(file string) (*pgha.Spec, error) {
 		return nil, remote.WithHint(err, "pgha-cli init > pgha.yaml writes one to start from; --spec names another file; --lab works on the lab")
 	}
 	return sp, err
-}
-
-// askPassword prompts on the terminal, without echo.
-func askPassword(_ context.Context, prompt string) (string, error) {
-	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	if err != nil {
-		return "", errors.New(prompt + ": there is no terminal to ask on")
-	}
-	defer tty.Close()
-	fmt.Fprintf(tty, "%s: ", prompt)
-	b, err := term.ReadPassword(int(tty.Fd()))
-	fmt.Fprintln(tty)
-	return string(b), err
 }
 
 func initCommand(out *terminal) *cli.Command {

@@ -59,7 +59,8 @@ func connection(c *cli.Context, out *terminal) (*pgha.Spec, pgha.Connection, err
 func psqlCommand(out *terminal) *cli.Command {
 	return &cli.Command{
 		Name: "psql", Usage: "open psql on the primary, through the address, with the certificate verified", ArgsUsage: "[PSQL ARGUMENTS]",
-		Description:     "Everything after the command is psql's: pgha-cli psql -c 'SELECT pg_is_in_recovery()'.",
+		Description: "Everything after the command is psql's: pgha-cli psql -c 'SELECT pg_is_in_recovery()', pgha-cli psql shop, psql -d shop -U\n" +
+			"me. It goes to the cluster always: -h is refused, and -p takes write or read, or the number of one of the two ports.",
 		SkipFlagParsing: true,
 		Action: func(c *cli.Context) error {
 			if c.Args().First() == "--help" {
@@ -69,8 +70,17 @@ func psqlCommand(out *terminal) *cli.Command {
 			if err != nil {
 				return err
 			}
+			args, err := parsePsql(afterDashes(c.Args().Slice()), conn)
+			if err != nil {
+				return err
+			}
+			own := args.user == "" || args.user == conn.User
+			conn = conn.As(args.database, args.user)
 			dsn := conn.DSN
-			if conn.PassFile == "" {
+			if args.read {
+				dsn = conn.ReadDSN
+			}
+			if own && conn.PassFile == "" {
 				content, err := pgha.PassFile(c.Context, sp)
 				if err != nil {
 					return err
@@ -82,7 +92,7 @@ func psqlCommand(out *terminal) *cli.Command {
 				defer file.Close()
 				dsn += " passfile=" + memoryPath(file)
 			}
-			argv := append([]string{"psql", "-d", dsn}, afterDashes(c.Args().Slice())...)
+			argv := append([]string{"psql", "-d", dsn}, args.rest...)
 			if c.Bool("lab") {
 				return inLab(c, out, func(l *lab.Lab) error { return passed(l.Run(c.Context, argv, stdio())) })
 			}

@@ -10,8 +10,9 @@ import (
 type BecomeOptions struct {
 	// User is the account that commands run as without sudo, for messages; "" means "this user".
 	User string
-	// Password is asked once, at the first command, for the password that sudo wants. nil means that it must want none.
-	// A password that sudo refuses is not tried again, so that the account does not get locked.
+	// Password is asked at the first command for the password that sudo wants, if it wants one; once more if the answer is
+	// refused. nil means that it must want none. A password that sudo refuses is not tried again, so that the account does
+	// not get locked.
 	Password func(ctx context.Context) (string, error)
 }
 

@@ -82,7 +82,7 @@ ask=no
 while :; do
 	case $1 in
 	-S) ask=yes; shift ;;
-	-n) shift ;;
+	-n | -k) shift ;;
 	-p) shift 2 ;;
 	--) shift; break ;;
 	*) echo "sudo: unknown option $1" >&2; exit 1 ;;

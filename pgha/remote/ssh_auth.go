@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -63,30 +65,39 @@ func (a *authenticator) readIdentities() ([]identity, error) {
 	return keys, nil
 }
 
-// signers runs when the server wants a key, so no passphrase is asked for in vain.
+// signers runs when the server wants a key: those of the agent, then those in files that it doesn't hold.
 func (a *authenticator) signers(keys []identity) ([]ssh.Signer, error) {
 	var signers []ssh.Signer
+	if a.cfg.AgentSocket != "" {
+		held, err := a.askAgent()
+		if err != nil {
+			a.tried = append(a.tried, fmt.Sprintf("agent (unusable: %v)", err))
+		} else {
+			a.tried = append(a.tried, fmt.Sprintf("agent (%d keys)", len(held)))
+		}
+		signers = held
+	}
+	held := slices.Clone(signers)
 	for _, k := range keys {
 		signer, err := a.open(k)
 		if err != nil {
 			a.tried = append(a.tried, fmt.Sprintf("key %s (unusable: %v)", k.file, err))
 			continue
 		}
+		if slices.ContainsFunc(held, func(h ssh.Signer) bool { return sameKey(h, signer) }) {
+			continue
+		}
 		a.tried = append(a.tried, "key "+k.file)
 		signers = append(signers, signer)
 	}
-	if a.cfg.AgentSocket == "" {
-		return signers, nil
-	}
-	fromAgent, err := a.askAgent()
-	if err != nil {
-		a.tried = append(a.tried, fmt.Sprintf("agent (unusable: %v)", err))
-		return signers, nil
-	}
-	a.tried = append(a.tried, fmt.Sprintf("agent (%d keys)", len(fromAgent)))
-	return append(signers, fromAgent...), nil
+	return signers, nil
 }
 
+func sameKey(a, b ssh.Signer) bool {
+	return bytes.Equal(a.PublicKey().Marshal(), b.PublicKey().Marshal())
+}
+
+// open reads a key. Of an encrypted one only the public half is read: the passphrase is asked for once the server takes it.
 func (a *authenticator) open(k identity) (ssh.Signer, error) {
 	signer, err := ssh.ParsePrivateKey(k.pem)
 	var locked *ssh.PassphraseMissingError
@@ -96,13 +107,48 @@ func (a *authenticator) open(k identity) (ssh.Signer, error) {
 	if a.cfg.Passphrase == nil {
 		return nil, errors.New("it is encrypted and there is no passphrase")
 	}
+	if locked.PublicKey == nil {
+		return a.unlock(k)
+	}
+	return &lockedKey{public: locked.PublicKey, unlock: func() (ssh.Signer, error) { return a.unlock(k) }}, nil
+}
+
+func (a *authenticator) unlock(k identity) (ssh.Signer, error) {
 	defer a.pause()()
 	pass, err := a.cfg.Passphrase(k.file)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(pass)
-	return ssh.ParsePrivateKeyWithPassphrase(k.pem, pass)
+	signer, err := ssh.ParsePrivateKeyWithPassphrase(k.pem, pass)
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", k.file, err)
+	}
+	return signer, nil
+}
+
+// lockedKey is an encrypted key that is opened when it has to sign.
+type lockedKey struct {
+	public ssh.PublicKey
+	unlock func() (ssh.Signer, error)
+}
+
+func (k *lockedKey) PublicKey() ssh.PublicKey { return k.public }
+
+func (k *lockedKey) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
+	return k.SignWithAlgorithm(rand, data, "")
+}
+
+// SignWithAlgorithm implements ssh.AlgorithmSigner, without which keys of RSA could sign with SHA-1 only.
+func (k *lockedKey) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+	signer, err := k.unlock()
+	if err != nil {
+		return nil, err
+	}
+	if with, ok := signer.(ssh.AlgorithmSigner); ok && algorithm != "" {
+		return with.SignWithAlgorithm(rand, data, algorithm)
+	}
+	return signer.Sign(rand, data)
 }
 
 func (a *authenticator) askAgent() ([]ssh.Signer, error) {

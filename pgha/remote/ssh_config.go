@@ -40,8 +40,8 @@ type SSHConfig struct {
 	// IdentityFiles are private keys in OpenSSH or PEM form. nil means those of ~/.ssh/id_ed25519, id_ecdsa and id_rsa
 	// that exist; an empty slice means none. A file that is named but cannot be read is an error.
 	IdentityFiles []string
-	// Passphrase is asked for the passphrase of an encrypted identity file, only when the server wants a key. When it is
-	// nil, encrypted files are left out. The time it takes does not count against Timeout.
+	// Passphrase is asked for the passphrase of an encrypted identity file, only when the server takes that very key and no
+	// agent holds it. When it is nil, encrypted files are left out. The time it takes does not count against Timeout.
 	Passphrase func(file string) ([]byte, error)
 	// AgentSocket is the socket of an SSH agent, usually the value of SSH_AUTH_SOCK; "" means no agent is asked.
 	AgentSocket string
@@ -73,8 +73,8 @@ type SSHConfig struct {
 	// the server refuses one, it waits for another to end and tries again, within its context.
 	MaxSessions int
 
-	// SudoPassword is asked once for the password that sudo wants from User. nil means sudo must not want any. It is sent
-	// on standard input, never as an argument.
+	// SudoPassword is asked for the password that sudo wants from User, if it wants one, and once more if that is refused.
+	// nil means sudo must not want any. It is sent on standard input, never as an argument.
 	SudoPassword func(ctx context.Context) (string, error)
 }
 

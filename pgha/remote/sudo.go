@@ -21,6 +21,7 @@ type sudo struct {
 
 	mu      sync.Mutex
 	checked bool
+	free    bool // sudo wants no password
 	secret  string
 	refused error // a wrong password is not tried twice: accounts get locked for that
 }
@@ -57,7 +58,7 @@ func (s *sudo) wrap(cmd Cmd) (Cmd, error) {
 		return Cmd{}, err
 	}
 	prefix := []string{"env", "LC_ALL=C.UTF-8", "sudo", "-n", "--"}
-	if s.password != nil {
+	if s.password != nil && !s.free {
 		mark := "pgha-" + rand.Text()
 		prefix = []string{"env", "LC_ALL=C.UTF-8", "sudo", "-S", "-p", "", "--", "sh", "-c", skipToMark, mark}
 		if stdin == nil {
@@ -69,37 +70,82 @@ func (s *sudo) wrap(cmd Cmd) (Cmd, error) {
 		Secrets: append([]string{s.secret}, cmd.Secrets...)}, nil
 }
 
-// check asks for the password and tries it once, alone, before any command's input could be taken for another attempt.
+// check finds out whether sudo wants a password, asks for it if so, and tries it alone, before any command's input could be
+// taken for another attempt. One that is refused is asked for once more; the same answer isn't tried twice.
 func (s *sudo) check(ctx context.Context, run streamFunc) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.checked || s.refused != nil {
 		return s.refused
 	}
-	secret, err := s.password(ctx)
-	if err != nil {
-		return OnHost(s.host, fmt.Errorf("sudo password: %w", err))
+	// -k: a password that somebody gave some minutes ago doesn't count, as it is forgotten in the middle of the work.
+	refusal, wanted, err := s.try(ctx, run, nil)
+	switch {
+	case err != nil:
+		return err
+	case refusal == nil:
+		s.free, s.checked = true, true
+		return nil
+	case !wanted:
+		s.refused = refusal
+		return refusal
 	}
-	if strings.ContainsAny(secret, "\n\x00") {
-		return OnHost(s.host, fmt.Errorf("%w: the sudo password holds a line break", ErrSudo))
+	for attempt, last := 0, ""; attempt < 2; attempt++ {
+		secret, err := s.password(ctx)
+		if err != nil {
+			return OnHost(s.host, WithHint(fmt.Errorf("sudo password: %w", err), s.freeHint()))
+		}
+		if strings.ContainsAny(secret, "\n\x00") {
+			return OnHost(s.host, fmt.Errorf("%w: the sudo password holds a line break", ErrSudo))
+		}
+		if attempt > 0 && secret == last {
+			break
+		}
+		last = secret
+		if refusal, _, err = s.try(ctx, run, &secret); err != nil {
+			return err
+		}
+		if refusal == nil {
+			s.secret, s.checked = secret, true
+			return nil
+		}
+	}
+	s.refused = refusal
+	return refusal
+}
+
+// try runs a command that does nothing, with a password or none. A refusal is sudo's, and wanted tells that it is for want of a
+// password; err is the connection's.
+func (s *sudo) try(ctx context.Context, run streamFunc, secret *string) (refusal error, wanted bool, err error) {
+	cmd := Cmd{Argv: []string{"env", "LC_ALL=C.UTF-8", "sudo", "-k", "-n", "--", "true"}}
+	if secret != nil {
+		cmd.Argv = []string{"env", "LC_ALL=C.UTF-8", "sudo", "-S", "-p", "", "--", "true"}
+		cmd.Stdin, cmd.Secrets = strings.NewReader(*secret+"\n"), []string{*secret}
 	}
 	var stderr bytes.Buffer
-	code, err := run(ctx, Cmd{
-		Argv:    []string{"env", "LC_ALL=C.UTF-8", "sudo", "-S", "-p", "", "--", "true"},
-		Stdin:   strings.NewReader(secret + "\n"),
-		Secrets: []string{secret},
-	}, io.Discard, &stderr)
-	if err != nil {
-		return err
+	code, err := run(ctx, cmd, io.Discard, &stderr)
+	if err != nil || code == 0 {
+		return nil, false, err
 	}
-	if code != 0 {
-		if s.refused = s.explain(code, stderr.String()); s.refused == nil {
-			s.refused = OnHost(s.host, fmt.Errorf("%w: sudo true: exit status %d: %s", ErrSudo, code, Redact(lastLines(stderr.String(), 3), []string{secret})))
+	if refusal = s.explain(code, stderr.String()); refusal == nil {
+		refusal = OnHost(s.host, fmt.Errorf("%w: sudo true: exit status %d: %s", ErrSudo, code, Redact(lastLines(stderr.String(), 3), cmd.Secrets)))
+	}
+	return refusal, wantsPassword(stderr.String()), nil
+}
+
+// wantsPassword recognises that only a password is missing.
+func wantsPassword(stderr string) bool {
+	for _, part := range []string{"sudo: a password is required", "sudo: interactive authentication is required", "sudo: a terminal is required"} {
+		if strings.Contains(stderr, part) {
+			return true
 		}
-		return s.refused
 	}
-	s.secret, s.checked = secret, true
-	return nil
+	return false
+}
+
+// freeHint is how to do without a password.
+func (s *sudo) freeHint() string {
+	return "allow sudo without a password: `" + s.user + " ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/ on " + s.host + ", or run this in a terminal"
 }
 
 // explain recognises sudo's own refusals by exit status and message; nil means the command itself has run.
@@ -122,7 +168,7 @@ func (s *sudo) explain(code int, stderr string) error {
 		what, hint = "sudo wants a terminal", "remove `requiretty` for "+s.user+" in /etc/sudoers on "+s.host
 	case says("incorrect password attempt", "Sorry, try again", "sudo: Authentication failed"):
 		what, hint = "sudo refuses the password of "+s.user, "check the sudo password"
-	case says("sudo: a password is required", "sudo: interactive authentication is required", "sudo: a terminal is required"):
+	case wantsPassword(stderr):
 		what = "sudo wants a password of " + s.user
 		hint = "give the sudo password, or allow it without one: `" + s.user + " ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/ on " + s.host
 	case says("is not in the sudoers file", "is not allowed to execute", "may not run sudo"):

@@ -47,8 +47,9 @@ type SSH struct {
 	User string `yaml:"user"`
 	// Port of sshd. Default: 22.
 	Port int `yaml:"port"`
-	// IdentityFiles are private keys on this machine, readable by their owner only. Default: none but the agent's.
-	IdentityFiles []string `yaml:"identity_files,omitempty"`
+	// IdentityFiles are private keys on this machine, readable by their owner only; [] means none but the agent's. Default:
+	// those of id_ed25519, id_ecdsa and id_rsa in ~/.ssh that exist.
+	IdentityFiles KeyFiles `yaml:"identity_files,omitempty"`
 	// Agent tells whether keys of the running ssh-agent are offered. Default: true.
 	Agent bool `yaml:"agent"`
 	// KnownHosts is the file with the hosts' public keys. Default: "~/.ssh/known_hosts".
@@ -63,6 +64,12 @@ type SSH struct {
 	// Default: 8.
 	MaxSessions int `yaml:"max_sessions"`
 }
+
+// KeyFiles are paths of private keys. A list without any is written out: it means something else than no list.
+type KeyFiles []string
+
+// IsZero makes a list that is empty no default.
+func (k KeyFiles) IsZero() bool { return k == nil }
 
 // HostKeys is what to do about a host whose SSH key is neither in the spec nor in the known_hosts file.
 type HostKeys string

@@ -103,8 +103,10 @@ func (o Options) configure(ctx context.Context) error {
 	return o.awaitHolder(ctx)
 }
 
-// takeTurns changes the running balancers, first those without the address.
+// takeTurns changes the running balancers, first those without the address. Those with another router id do not hear the
+// others, and one of them takes the address beside its holder: they are changed without a wait, so that it does not last.
 func (o Options) takeTurns(ctx context.Context, before []Holding, needs []remote.Changes, wishes [][]remote.Resource, planning bool) error {
+	deaf := slices.ContainsFunc(needs, changesRouterID)
 	for _, holders := range []bool{false, true} {
 		for i, b := range o.Balancers {
 			if before[i].Holds != holders || !needs[i].Any() || needs[i].Starts(unitName) {
@@ -113,7 +115,7 @@ func (o Options) takeTurns(ctx context.Context, before []Holding, needs []remote
 			if _, err := b.Target.Ensure(ctx, wishes[i]...); err != nil {
 				return err
 			}
-			if planning {
+			if planning || deaf {
 				continue
 			}
 			if err := o.awaitHolder(ctx); err != nil {
@@ -122,6 +124,13 @@ func (o Options) takeTurns(ctx context.Context, before []Holding, needs []remote
 		}
 	}
 	return nil
+}
+
+// changesRouterID tells whether a balancer's file gets another router id in place of one that it has.
+func changesRouterID(needs remote.Changes) bool {
+	return slices.ContainsFunc(needs, func(c remote.Change) bool {
+		return c.Name == configPath && strings.Contains(c.Diff, "\n-    virtual_router_id ")
+	})
 }
 
 // resources is everything balancer i needs of this package, in order. The check script belongs to root, not to the user

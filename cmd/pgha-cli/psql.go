@@ -94,7 +94,7 @@ func psqlCommand(out *terminal) *cli.Command {
 			}
 			argv := append([]string{"psql", "-d", dsn}, args.rest...)
 			if c.Bool("lab") {
-				return inLab(c, out, func(l *lab.Lab) error { return passed(l.Run(c.Context, argv, stdio())) })
+				return inLab(c, out, func(l *lab.Lab) error { return passed(l.Run(c.Context, pgsession.Unset(argv...), stdio())) })
 			}
 			return passed(local(c.Context, argv))
 		},

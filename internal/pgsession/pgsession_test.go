@@ -108,6 +108,16 @@ func TestPsql(t *testing.T) {
 	}
 }
 
+func TestUnset(t *testing.T) {
+	t.Parallel()
+	got := strings.Join(pgsession.Unset("psql", "-c", "SELECT 1"), " ")
+	for _, name := range []string{"PGHOSTADDR", "PGSERVICE", "PGTARGETSESSIONATTRS", "PGPASSWORD"} {
+		if !strings.HasPrefix(got, "env -u ") || !strings.Contains(got, " -u "+name+" ") || !strings.HasSuffix(got, " psql -c SELECT 1") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	keep := []string{"PATH=/bin", "PGOPTIONS=-c work_mem=1GB", "PGAPPNAME=me", "PSQLRC=/x", "PGHOSTS=not libpq's", "PAGER=less"}

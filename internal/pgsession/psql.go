@@ -32,6 +32,15 @@ func Environment(variables []string) []string {
 	return kept
 }
 
+// Unset is the command line that runs a program of libpq's without those variables, for where the environment is another's.
+func Unset(argv ...string) []string {
+	without := []string{"env"}
+	for _, name := range clientVariables {
+		without = append(without, "-u", name)
+	}
+	return append(without, argv...)
+}
+
 func named(variable string) bool {
 	for _, name := range clientVariables {
 		if len(variable) > len(name) && variable[len(name)] == '=' && variable[:len(name)] == name {

@@ -36,7 +36,9 @@ type specPair struct {
 }
 
 // allPairs are the rows of every kind.
-func allPairs() []specPair { return slices.Concat(changePairs(), memberPairs(), acceptedPairs()) }
+func allPairs() []specPair {
+	return slices.Concat(changePairs(), memberPairs(), acceptedPairs(), scalarPairs())
+}
 
 // seen is what the hosts and etcd say.
 type seen struct {

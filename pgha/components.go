@@ -130,7 +130,7 @@ func (c *Cluster) patroniOptionsFor(find finder) (patroni.Options, error) {
 		Rewind:            patroni.Credentials{Username: pg.RewindUser, Password: cr.rewinder, Verifier: cr.verifiers[roleRewind]},
 		PostgreSQLVersion: pg.Version, DataDir: pg.DataDir, ListenPort: pg.Port, RESTPort: pa.RESTPort,
 		TTL: pa.TTL, LoopWait: pa.LoopWait, RetryTimeout: pa.RetryTimeout, PrimaryStartTimeout: pa.PrimaryStartTimeout,
-		MaximumLagOnFailover: pa.MaximumLagOnFailover,
+		MaximumLagOnFailover: &pa.MaximumLagOnFailover,
 		NoFailsafe:           !pa.FailsafeMode, NoRewind: !pa.UsePgRewind, NoSlots: !pa.UseSlots,
 		SynchronousMode: patroni.SynchronousMode(pa.SynchronousMode), Watchdog: patroni.WatchdogMode(pa.Watchdog),
 		Parameters: pg.Parameters, Meaning: c.meaning, Extra: pa.Extra, PgHBA: pg.PgHBA, ApplicationCIDRs: pg.ClientNetworks,

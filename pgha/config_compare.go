@@ -147,7 +147,7 @@ func (c *comparison) parameter(name string) ConfigRow {
 	}
 	c.local(catalogue)
 	if !c.row.Local {
-		c.places(catalogue.same)
+		c.places(catalogue.Same)
 	}
 	for _, m := range c.members {
 		found, s, known := m.uses(name)
@@ -174,7 +174,7 @@ func (c *comparison) local(s setting) {
 	}
 	for _, m := range c.members {
 		wanted := value(m.wanted, c.row.Key)
-		if wanted == nil || c.row.Spec != nil && !s.same(*wanted, *c.row.Spec) {
+		if wanted == nil || c.row.Spec != nil && !s.Same(*wanted, *c.row.Spec) {
 			c.row.Spec, c.row.Local = nil, wanted != nil
 			return
 		}
@@ -205,7 +205,7 @@ func (c *comparison) file(m memberConfig, name string, s setting) {
 		c.because(m.name, "config.yml of {} overrides the DCS with %s: apply takes that out", *file)
 	case file == nil && wanted != nil && m.file != nil:
 		c.because(m.name, "config.yml of {} lacks it: apply puts it there")
-	case file != nil && !s.same(*file, *wanted):
+	case file != nil && !s.Same(*file, *wanted):
 		c.because(m.name, "config.yml of {} says %s: apply puts %s back", *file, *wanted)
 	}
 }
@@ -217,7 +217,7 @@ func (c *comparison) actual(m memberConfig, name string, s setting) {
 		told = file
 	}
 	line, inEffect := m.lines[name]
-	agrees := told != nil && (s.same(*told, s.Value) || inEffect && line == *told)
+	agrees := told != nil && (s.Same(*told, s.Value) || inEffect && line == *told)
 	waits := m.waits(name, s)
 	switch byAlterSystem := c.altered(m, name, s, agrees, waits); {
 	case byAlterSystem:
@@ -226,7 +226,7 @@ func (c *comparison) actual(m memberConfig, name string, s setting) {
 	case told == nil || agrees:
 	case strings.Contains(s.Source, "database") || strings.Contains(s.Source, "user"):
 		c.because(m.name, "ALTER DATABASE or ALTER ROLE sets another value for the superuser's own sessions on {}")
-	case m.rejected[name] || s.refuses(*told):
+	case m.rejected[name] || s.Refuses(*told):
 		c.because(m.name, "PostgreSQL on {} does not take this value, and keeps the one it had")
 	default:
 		c.because(m.name, "not in effect on {}")

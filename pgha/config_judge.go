@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgha/toolkit/internal/pgsetting"
 	"github.com/pgha/toolkit/internal/suggest"
 	"github.com/pgha/toolkit/pgha/patroni"
 )
@@ -17,7 +18,7 @@ type configJudge struct {
 	cluster *Cluster
 	// asked is the member whose PostgreSQL knows best: the catalogue is its pg_settings.
 	asked     string
-	catalogue map[string]setting
+	catalogue pgsetting.Catalogue
 	problems  []patroni.ConfigProblem
 }
 
@@ -40,10 +41,35 @@ func (j *configJudge) problem(key, problem, remedy string) {
 func (j *configJudge) resolve(settings map[string]any) {
 	j.patch = map[string]any{}
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		if settings[key] == nil {
+			if path := j.there(key); path != nil {
+				put(j.patch, path, nil)
+				continue
+			}
+		}
 		if path := j.path(key); path != nil {
 			put(j.patch, path, settings[key])
 		}
 	}
+}
+
+// there finds a key that stands in the configuration, misspelt or not: what stands there can be taken away.
+func (j *configJudge) there(key string) []string {
+	path := strings.Split(key, ".")
+	for n := range len(path) {
+		// What is left may be a name with dots of its own.
+		if inside := section(j.before, path[:n]...); inside != nil {
+			if rest := strings.Join(path[n:], "."); inside[rest] != nil {
+				return append(slices.Clone(path[:n]), rest)
+			}
+		}
+	}
+	for name := range section(j.before, "postgresql", "parameters") {
+		if strings.EqualFold(name, strings.TrimPrefix(key, parameters)) {
+			return []string{"postgresql", "parameters", name}
+		}
+	}
+	return nil
 }
 
 // path finds where a key belongs; nil, with a problem told, when it belongs nowhere.
@@ -71,7 +97,7 @@ func (j *configJudge) path(key string) []string {
 		j.problem(key, "there is no such section", "did you mean "+suggest.Nearest(root, sections)+"?")
 		return nil
 	}
-	j.problem(key, "neither Patroni nor PostgreSQL has such a setting", j.nearest(key, patroniKeys))
+	j.problem(key, "neither Patroni nor PostgreSQL has such a setting", j.catalogue.Nearest(key, patroniKeys))
 	return nil
 }
 
@@ -83,19 +109,6 @@ func (j *configJudge) parameterPath(name string) []string {
 		}
 	}
 	return []string{"postgresql", "parameters", strings.ToLower(name)}
-}
-
-// nearest is a remedy for a misspelt name.
-func (j *configJudge) nearest(name string, others []string) string {
-	known := slices.Clone(others)
-	for _, s := range j.catalogue {
-		known = append(known, s.Name)
-	}
-	slices.Sort(known)
-	if near := suggest.Nearest(name, known); near != "" {
-		return "did you mean " + near + "?"
-	}
-	return "SELECT name FROM pg_settings lists PostgreSQL's"
 }
 
 // patroni adds what Patroni would not take of the result, unless it was so before.
@@ -129,7 +142,7 @@ func (j *configJudge) postgresql(ctx context.Context) error {
 		}
 		text := fmt.Sprint(patch[given])
 		j.settings[name] = &text
-		if problem, remedy := j.parameter(name, text); problem != "" {
+		if problem, remedy := j.catalogue.Judge(name, text); problem != "" {
 			j.problem(key, problem, remedy)
 			continue
 		}
@@ -150,28 +163,6 @@ func (j *configJudge) postgresql(ctx context.Context) error {
 	return j.hosts(ctx, try)
 }
 
-// parameter says what is wrong with a value, as far as the catalogue tells.
-func (j *configJudge) parameter(name, text string) (problem, remedy string) {
-	s, known := j.catalogue[name]
-	switch {
-	case !known && strings.Contains(name, "."):
-		return "", ""
-	case !known:
-		return "PostgreSQL has no such setting", j.nearest(name, nil)
-	case s.Context == "internal":
-		return "PostgreSQL decides it itself", "leave it out"
-	case slices.Contains([]string{"fsync", "full_page_writes"}, name) && s.same(text, "off"):
-		return "off loses the database when a host loses power", "leave it on"
-	}
-	if err := s.check(text); err != nil {
-		return err.Error(), "give a value that PostgreSQL takes"
-	}
-	if s.refuses(text) && s.Type == "enum" {
-		return fmt.Sprintf("%q is none of its values", text), "give one of " + strings.Join(s.Enum, ", ")
-	}
-	return "", ""
-}
-
 // note adds what is right, and deserves attention all the same.
 func (j *configJudge) note(spec map[string]string) {
 	add := func(format string, args ...any) { j.notes = append(j.notes, fmt.Sprintf(format, args...)) }
@@ -183,7 +174,7 @@ func (j *configJudge) note(spec map[string]string) {
 		}
 		name := strings.TrimPrefix(key, parameters)
 		s := j.catalogue[name]
-		if inSpec, controlled := spec[key]; controlled && (!stays || !s.same(inSpec, value)) {
+		if inSpec, controlled := spec[key]; controlled && (!stays || !s.Same(inSpec, value)) {
 			add("the specification says %s: %s, and the next apply puts that back; to keep the change, write there %s: %s", specPath(key), inSpec, specPath(key), orNull(value, stays))
 		}
 		if name != key {
@@ -193,7 +184,7 @@ func (j *configJudge) note(spec map[string]string) {
 }
 
 func (j *configJudge) noteParameter(name, value string, stays bool, s setting, add func(string, ...any)) {
-	restart := s.Context == "postmaster" && (!stays || !s.same(value, s.Value))
+	restart := s.Context == "postmaster" && (!stays || !s.Same(value, s.Value))
 	switch {
 	case s.Name == "" && stays:
 		add("PostgreSQL does not know %s before its extension is loaded, so the value could not be checked", name)
@@ -218,8 +209,8 @@ func (j *configJudge) noteParameter(name, value string, stays bool, s setting, a
 
 // lower reports whether the value is less than what is in use.
 func lower(s setting, value string) bool {
-	now, errNow := s.number(s.Value)
-	next, errNext := s.number(value)
+	now, errNow := s.Number(s.Value)
+	next, errNext := s.Number(value)
 	return s.Type == "integer" && errNow == nil && errNext == nil && next < now
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/internal/pgsetting"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -24,7 +25,7 @@ type memberConfig struct {
 	// file is what its config.yml holds, wanted what apply would write there.
 	file, wanted map[string]string
 	// settings are by name in lower case; nil when PostgreSQL does not answer.
-	settings map[string]setting
+	settings pgsetting.Catalogue
 	// altered is what ALTER SYSTEM has set, with effect or without.
 	altered map[string]string
 	// lines are the texts that are in effect, as they stand in a file; rejected the names PostgreSQL does not take from one.
@@ -92,7 +93,7 @@ func (m *memberConfig) readSettings(ctx context.Context, conn *pgx.Conn, custom 
 	if err != nil {
 		return err
 	}
-	settings := map[string]setting{}
+	settings := pgsetting.Catalogue{}
 	for _, s := range all {
 		settings[strings.ToLower(s.Name)] = s
 	}

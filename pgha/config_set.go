@@ -178,7 +178,7 @@ func (m memberConfig) late(settings map[string]*string) []string {
 		s, known := m.settings[name]
 		_, altered := m.altered[name]
 		_, local := m.file[parameters+name]
-		used := want != nil && (s.same(*want, s.Value) || m.lines[name] == *want)
+		used := want != nil && (s.Same(*want, s.Value) || m.lines[name] == *want)
 		switch {
 		case !known, altered, local:
 		case want == nil && (s.Context == "postmaster" || !strings.HasSuffix(s.SourceFile, "/postgresql.conf")):

@@ -112,6 +112,42 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// TestTakeAway: whatever stands in the configuration can be taken away by its name, misspelt or not.
+func TestTakeAway(t *testing.T) {
+	t.Parallel()
+	before := map[string]any{"tttl": 5, "slots": map[string]any{"a": map[string]any{"type": "physical"}}, "postgresql": map[string]any{
+		"parametrs":  map[string]any{"x": 1},
+		"parameters": map[string]any{"max_conections": 200, "Work_Mem": "8MB", "pgaudit.lgo": "all"}}}
+	for key, want := range map[string]string{
+		"max_conections":                       "postgresql|parameters|max_conections",
+		"MAX_CONECTIONS":                       "postgresql|parameters|max_conections",
+		"postgresql.parameters.max_conections": "postgresql|parameters|max_conections",
+		"work_mem":                             "postgresql|parameters|Work_Mem",
+		"pgaudit.lgo":                          "postgresql|parameters|pgaudit.lgo",
+		"postgresql.parameters.pgaudit.lgo":    "postgresql|parameters|pgaudit.lgo",
+		"tttl":                                 "tttl",
+		"slots.a":                              "slots|a",
+		"postgresql.parametrs":                 "postgresql|parametrs",
+		"postgresql.parametrs.x":               "postgresql|parametrs|x",
+	} {
+		j := judgeOf(before, smallCatalogue())
+		j.resolve(map[string]any{key: nil})
+		if want := put1(want); len(j.problems) > 0 || !cmp.Equal(want, j.patch) {
+			t.Errorf("%s: %v, %v", key, j.patch, j.problems)
+		}
+	}
+	j := judgeOf(before, smallCatalogue())
+	if j.resolve(map[string]any{"not_there": nil}); len(j.problems) != 1 {
+		t.Errorf("not_there: %v", j.patch)
+	}
+}
+
+func put1(path string) map[string]any {
+	patch := map[string]any{}
+	put(patch, strings.Split(path, "|"), nil)
+	return patch
+}
+
 func TestJudgeParameter(t *testing.T) {
 	t.Parallel()
 	j := judgeOf(nil, smallCatalogue())
@@ -126,7 +162,7 @@ func TestJudgeParameter(t *testing.T) {
 		{"work_mm", "8MB", "PostgreSQL has no such setting"},
 		{"some.extension", "8MB", ""},
 	} {
-		if problem, remedy := j.parameter(test.name, test.value); problem != test.problem || (problem == "") != (remedy == "") {
+		if problem, remedy := j.catalogue.Judge(test.name, test.value); problem != test.problem || (problem == "") != (remedy == "") {
 			t.Errorf("%s=%s: %q, %q", test.name, test.value, problem, remedy)
 		}
 	}

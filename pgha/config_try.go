@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgha/toolkit/internal/pgsetting"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -26,7 +27,7 @@ cat >"$file"
 "$1" -D "$2" -C config_file -c "config_file=$file" 2>&1`
 
 // trySettings asks the PostgreSQL of a member whether it takes the values, and returns its complaints by name.
-func (c *Cluster) trySettings(ctx context.Context, member string, catalogue map[string]setting, values map[string]string) (map[string]string, error) {
+func (c *Cluster) trySettings(ctx context.Context, member string, catalogue pgsetting.Catalogue, values map[string]string) (map[string]string, error) {
 	route, err := c.memberRoute(member)
 	if err != nil {
 		return nil, err
@@ -95,7 +96,7 @@ func complaints(output string, values map[string]string) map[string]string {
 
 // trySession sets in a transaction that is rolled back what a session may set: that looks into the database as well, and
 // knows the extensions that are loaded.
-func trySession(ctx context.Context, conn *pgx.Conn, catalogue map[string]setting, values, refused map[string]string) error {
+func trySession(ctx context.Context, conn *pgx.Conn, catalogue pgsetting.Catalogue, values, refused map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		s, known := catalogue[name]
 		if _, told := refused[name]; told || known && s.Context != "user" && s.Context != "superuser" {
@@ -198,8 +199,8 @@ func (j *configJudge) memory(ctx context.Context, conn *pgx.Conn, m memberConfig
 		return nil
 	}
 	s := m.settings["shared_buffers"]
-	_, page := family(s.Unit)
-	if n, err := s.number(buffers); err == nil && n*page > total*1024 {
+	_, page := pgsetting.Family(s.Unit)
+	if n, err := s.Number(buffers); err == nil && n*page > total*1024 {
 		j.problem(parameters+"shared_buffers", fmt.Sprintf("%s is more than the memory of %s's host, %.0fMB: PostgreSQL would not start", buffers, m.name, total/1024), "give at most a quarter of it")
 	}
 	return nil

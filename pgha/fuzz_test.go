@@ -91,20 +91,20 @@ func FuzzSetting(f *testing.F) {
 	f.Add("integer", "s", "-1e309h")
 	f.Fuzz(func(t *testing.T, kind, unit, text string) {
 		s := setting{Name: "x", Type: kind, Unit: unit, Min: "-1", Max: "1000", Enum: []string{"on", "off", "auto"}}
-		normal, err := s.normal(text)
-		if !s.same(text, text) && normal != "NaN" {
+		normal, err := s.Normal(text)
+		if !s.Same(text, text) && normal != "NaN" {
 			t.Errorf("%q is not the same as itself", text)
 		}
 		if err != nil {
-			if s.check(text) == nil {
+			if s.Check(text) == nil {
 				t.Errorf("%q is taken in spite of %v", text, err)
 			}
 			return
 		}
-		if again, err := s.normal(normal); kind != "real" && kind != "integer" && (err != nil || again != normal) {
+		if again, err := s.Normal(normal); kind != "real" && kind != "integer" && (err != nil || again != normal) {
 			t.Errorf("%q means %q, which means %q (%v)", text, normal, again, err)
 		}
-		_ = s.check(text)
+		_ = s.Check(text)
 	})
 }
 

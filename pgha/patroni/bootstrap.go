@@ -21,9 +21,11 @@ const wakeEvery = time.Second
 // All members are started at once, so that they load while the first one makes the cluster: only the first has a
 // bootstrap section, so no other can initialize it. A running Patroni whose files changed is told to reload; it is never
 // restarted. Running members take turns, replicas first and the leader last: the next one begins once the one before is
-// healthy with its new configuration, and those behind one that fails are left as they were. Then the dynamic configuration
-// is brought in line (SyncConfig), and settings that wait for a restart of PostgreSQL are told through Progress: restarting
-// is the operator's decision.
+// healthy with its new configuration, and those behind one that fails are left as they were. Settings that wait for a
+// restart of PostgreSQL are told through Progress: restarting is the operator's decision.
+//
+// The dynamic configuration of a cluster that exists is brought in line (SyncConfig) first of all, and nothing is waited
+// for before: settings that keep PostgreSQL from starting are corrected whatever state the members are in.
 //
 // Safe to repeat, and after an interruption too; on a healthy cluster that is as the options say it changes nothing. When
 // the targets only plan, the differences are reported and nothing is waited for. Errors match ErrInvalid, ErrTimeout
@@ -34,43 +36,82 @@ func Bootstrap(ctx context.Context, o Options) error {
 		return []remote.Resource{remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: o.reloadOn(m)}, watchRunning()}
 	})
 	if err == nil {
-		err = o.rollOut(ctx, wishes)
+		err = o.bringUp(ctx, wishes)
 	}
 	if err != nil {
 		return fmt.Errorf("bootstrap patroni: %w", err)
 	}
+	return nil
+}
+
+// bringUp puts the DCS right, then the hosts, and waits until the cluster is healthy.
+func (o Options) bringUp(ctx context.Context, wishes [][]remote.Resource) error {
+	written, exists, err := o.written(ctx)
+	if err != nil {
+		return err
+	}
+	var changes remote.Changes
+	synced := false
+	if exists || o.planning() {
+		changes, err = o.syncConfig(ctx, written)
+		if synced = err == nil; !synced && (ctx.Err() != nil || !errors.Is(err, ErrUnavailable)) {
+			return err
+		}
+	}
+	if err := o.rollOut(ctx, wishes); err != nil {
+		return err
+	}
 	if o.planning() {
-		return o.planConfig(ctx)
+		return o.planAdoption(ctx, synced)
 	}
 	client := NewClient(o)
 	if state, err := client.Cluster(ctx); err != nil || len(client.unhealthy(state)) > 0 {
 		if err := o.Adopt(ctx); err != nil {
-			return fmt.Errorf("bootstrap patroni: %w", err)
+			return err
+		}
+	}
+	if exists && !synced { // no Patroni ran before, or etcd had lost its data
+		if changes, err = o.awaitConfig(ctx, written); err != nil {
+			return err
 		}
 	}
 	if err := client.waitHealthy(ctx, o.Wait); err != nil {
-		return fmt.Errorf("bootstrap patroni: %w", err)
+		return err
 	}
-	changes, err := SyncConfig(ctx, o)
-	if err != nil {
-		return fmt.Errorf("bootstrap patroni: %w", err)
+	if !exists {
+		if changes, err = o.syncConfig(ctx, written); err != nil {
+			return err
+		}
 	}
 	return client.tellPendingRestarts(ctx, changes)
+}
+
+// planAdoption tells of a cluster whose etcd has lost its data. One that shows its configuration has not.
+func (o Options) planAdoption(ctx context.Context, synced bool) error {
+	if synced {
+		return nil
+	}
+	return o.Adopt(ctx)
+}
+
+// awaitConfig brings the dynamic configuration in line as soon as a Patroni that was just started answers.
+func (o Options) awaitConfig(ctx context.Context, written map[string]any) (changes remote.Changes, err error) {
+	err = poll(ctx, o.Wait, "a Patroni that shows the cluster's configuration", func(ctx context.Context) (bool, string, error) {
+		changes, err = o.syncConfig(ctx, written)
+		switch {
+		case err == nil:
+			return true, "", nil
+		case errors.Is(err, ErrUnavailable):
+			return false, err.Error(), nil
+		}
+		return false, "", err
+	})
+	return changes, err
 }
 
 // planning reports whether changes to any member are only recorded.
 func (o Options) planning() bool {
 	return slices.ContainsFunc(o.Members, func(m Member) bool { return m.Target.Planning() })
-}
-
-// planConfig reports the differences of a cluster that runs; one that is still to be made has none, and one whose etcd has
-// lost its data would be brought to it.
-func (o Options) planConfig(ctx context.Context) error {
-	_, err := SyncConfig(ctx, o)
-	if errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
-		return o.Adopt(ctx)
-	}
-	return err
 }
 
 // waitHealthy waits until every member of the options is healthy.

@@ -3,6 +3,7 @@ package patroni
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"regexp"
@@ -139,13 +140,15 @@ func (o Options) model(m Member) file {
 	return f
 }
 
-// bootstrapDCS is the dynamic configuration a new cluster begins with. Patroni 4.0 runs synchronous_mode quorum but its
+// bootstrapDCS is the dynamic configuration a new cluster begins with, and the record of what the last run wrote into the
+// DCS (written). Patroni 4.0 runs synchronous_mode quorum but its
 // validator takes it for a mistake, so that one is left to SyncConfig, before there is any data.
 func (o Options) bootstrapDCS() map[string]any {
 	d := o.dynamic()
 	if o.SynchronousMode == SynchronousQuorum {
 		delete(d, "synchronous_mode")
 	}
+	maps.DeleteFunc(parametersOf(d), func(_ string, value any) bool { return value == nil })
 	return d
 }
 

@@ -11,7 +11,8 @@ import (
 )
 
 // SyncConfig brings the dynamic configuration in the DCS in line with the options and returns what differed, one change
-// a setting. Keys that the options do not define are left alone, so what operators set with patronictl edit-config stays.
+// a setting. What an earlier run wrote there and the options do not define any more is removed; other keys that they do
+// not define are left alone, so what operators set with patronictl edit-config stays.
 // The changes are also reported through the first member's target; when the targets only plan, that is all that happens.
 // Safe to repeat. Parameters are compared by what they mean if the options tell how (Meaning), anything else as text. The
 // cluster must be initialized; otherwise the error matches ErrUnavailable.
@@ -20,6 +21,15 @@ func SyncConfig(ctx context.Context, o Options) (remote.Changes, error) {
 	if len(o.Members) == 0 || o.Members[0].Target == nil {
 		return nil, fmt.Errorf("%w: no member with a target", ErrInvalid)
 	}
+	written, _, err := o.written(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return o.syncConfig(ctx, written)
+}
+
+// syncConfig is SyncConfig with what an earlier run has written.
+func (o Options) syncConfig(ctx context.Context, written map[string]any) (remote.Changes, error) {
 	client := NewClient(o)
 	current, err := client.Config(ctx)
 	if err != nil {
@@ -29,6 +39,7 @@ func SyncConfig(ctx context.Context, o Options) (remote.Changes, error) {
 	if err != nil {
 		return nil, err
 	}
+	dropped(wanted, written, current)
 	patch, changes := difference("", current, wanted)
 	if len(patch) > 0 && o.Meaning != nil {
 		o.keepForms(ctx, current, wanted)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgha/toolkit/internal/hba"
+	"github.com/pgha/toolkit/internal/oneline"
 	"github.com/pgha/toolkit/internal/suggest"
 )
 
@@ -93,6 +95,7 @@ func dynamicProblems(config map[string]any) []ConfigProblem {
 			}
 		}
 	}
+	problems = append(problems, lineProblems("", config)...)
 	problems = append(problems, timingProblems(config)...)
 	if section, ok := config["postgresql"].(map[string]any); ok {
 		problems = append(problems, postgresqlProblems(config, section)...)
@@ -157,6 +160,48 @@ func postgresqlProblems(config, section map[string]any) []ConfigProblem {
 			problems = append(problems, parameterProblems(path, config, parameters)...)
 		}
 		if problem != "" {
+			problems = append(problems, ConfigProblem{path, problem, remedy})
+		}
+		if rules, ok := value.([]any); ok && key == "pg_hba" {
+			problems = append(problems, hbaProblems(path, rules)...)
+		}
+	}
+	return problems
+}
+
+// hbaProblems are the rules that PostgreSQL would refuse, and with them the file.
+func hbaProblems(path string, rules []any) []ConfigProblem {
+	var problems []ConfigProblem
+	for i, rule := range rules {
+		text := strings.TrimSpace(fmt.Sprint(rule))
+		if text == "" || text[0] == '#' || strings.HasPrefix(text, "include") {
+			continue // read by PostgreSQL as people mean it
+		}
+		if problem, remedy := hba.Fault(text, newestPostgreSQL); problem != "" {
+			problems = append(problems, ConfigProblem{fmt.Sprintf("%s[%d]", path, i), problem, remedy})
+		}
+	}
+	return problems
+}
+
+// newestPostgreSQL knows most ways to log in.
+const newestPostgreSQL = 18
+
+// lineProblems are the texts that would break the file that they reach.
+func lineProblems(path string, value any) []ConfigProblem {
+	var problems []ConfigProblem
+	switch v := value.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			problems = append(problems, lineProblems(path, key)...)
+			problems = append(problems, lineProblems(strings.TrimPrefix(path+"."+key, "."), v[key])...)
+		}
+	case []any:
+		for i, inner := range v {
+			problems = append(problems, lineProblems(fmt.Sprintf("%s[%d]", path, i), inner)...)
+		}
+	case string:
+		if problem, remedy := oneline.Fault(v); problem != "" {
 			problems = append(problems, ConfigProblem{path, problem, remedy})
 		}
 	}

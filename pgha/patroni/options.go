@@ -125,8 +125,9 @@ type Options struct {
 	// RetryTimeout is how long Patroni bears a silent etcd or PostgreSQL, in whole seconds. 0 means 10 s; below 3 s is
 	// refused, as is LoopWait + 2*RetryTimeout > TTL.
 	RetryTimeout time.Duration
-	// MaximumLagOnFailover is how many bytes a replica may be behind and still be promoted. 0 means 1048576.
-	MaximumLagOnFailover int64
+	// MaximumLagOnFailover is how many bytes a replica may be behind and still be promoted. nil means 1048576; zero asks for
+	// a replica that is not behind at all, as far as the leader's last report tells.
+	MaximumLagOnFailover *int64
 	// PrimaryStartTimeout is how long a crashed primary may try to start again before a replica takes over. nil means
 	// Patroni's 300 s; zero fails over at once, which can lose transactions unless SynchronousMode prevents it.
 	PrimaryStartTimeout *time.Duration
@@ -195,7 +196,10 @@ func (o Options) withDefaults() Options {
 	o.TTL = cmp.Or(o.TTL, 30*time.Second)
 	o.LoopWait = cmp.Or(o.LoopWait, 10*time.Second)
 	o.RetryTimeout = cmp.Or(o.RetryTimeout, 10*time.Second)
-	o.MaximumLagOnFailover = cmp.Or(o.MaximumLagOnFailover, 1<<20)
+	if o.MaximumLagOnFailover == nil {
+		o.MaximumLagOnFailover = new(int64)
+		*o.MaximumLagOnFailover = 1 << 20
+	}
 	o.SynchronousMode = cmp.Or(o.SynchronousMode, SynchronousOff)
 	o.Encoding = cmp.Or(o.Encoding, "UTF8")
 	o.Locale = cmp.Or(o.Locale, "C.UTF-8")

@@ -23,16 +23,12 @@ func DefaultParameters() map[string]any {
 	}
 }
 
-// parameters are the settings of the whole cluster: the defaults with the caller's over them.
+// parameters are the settings of the whole cluster: the defaults with the caller's over them. A nil one is taken away
+// from the DCS, whoever wrote it there.
 func (o Options) parameters() map[string]any {
 	p := DefaultParameters()
 	for name, value := range o.Parameters {
-		name = strings.ToLower(name) // PostgreSQL does not tell MAX_CONNECTIONS from max_connections; a map does
-		if value == nil {
-			delete(p, name)
-			continue
-		}
-		p[name] = value
+		p[strings.ToLower(name)] = value // PostgreSQL does not tell MAX_CONNECTIONS from max_connections; a map does
 	}
 	return p
 }
@@ -83,7 +79,7 @@ func (o Options) dynamic() map[string]any {
 		"ttl":                     int(o.TTL.Seconds()),
 		"loop_wait":               int(o.LoopWait.Seconds()),
 		"retry_timeout":           int(o.RetryTimeout.Seconds()),
-		"maximum_lag_on_failover": o.MaximumLagOnFailover,
+		"maximum_lag_on_failover": *o.MaximumLagOnFailover,
 		"failsafe_mode":           !o.NoFailsafe,
 		"synchronous_mode":        o.SynchronousMode == SynchronousOn || o.SynchronousMode == SynchronousStrict,
 		"synchronous_mode_strict": o.SynchronousMode == SynchronousStrict,

@@ -138,8 +138,12 @@ func TestValidateDynamic(t *testing.T) {
 		"controlled": {`{"postgresql": {"parameters": {"PORT": 1, "primary_conninfo": "x", "max_connections": 20, "wal_level": "minimal", "work_mem": [1]}}}`,
 			[]string{"postgresql.parameters.PORT: Patroni sets it", "postgresql.parameters.max_connections: 20 is too small", "postgresql.parameters.primary_conninfo: Patroni points",
 				`postgresql.parameters.wal_level: "minimal" does not`, "postgresql.parameters.work_mem: is no single value"}},
-		"by role":                 {`{"postgresql": {"parameters_replica": {"port": 1}}}`, []string{"postgresql.parameters_replica.port: Patroni sets it"}},
-		"synchronous names":       {`{"synchronous_mode": true, "postgresql": {"parameters": {"synchronous_standby_names": "*"}}}`, []string{"postgresql.parameters.synchronous_standby_names: Patroni sets it in synchronous mode"}},
+		"by role":           {`{"postgresql": {"parameters_replica": {"port": 1}}}`, []string{"postgresql.parameters_replica.port: Patroni sets it"}},
+		"synchronous names": {`{"synchronous_mode": true, "postgresql": {"parameters": {"synchronous_standby_names": "*"}}}`, []string{"postgresql.parameters.synchronous_standby_names: Patroni sets it in synchronous mode"}},
+		"rules": {`{"postgresql": {"pg_hba": ["local all all peer", "# a comment", "include_if_exists x", "hostssl all all 10.0.0.0/33 scram-sha-256", "hostssl all all 10.0.0.1 md5"]}}`,
+			[]string{`postgresql.pg_hba[3]: "10.0.0.0/33"`, `postgresql.pg_hba[4]: "10.0.0.1" has no mask`}},
+		"line ends": {`{"postgresql": {"parameters": {"log_line_prefix": "a\nb", "search_path": "a\tb"}, "pg_hba": ["local all all peer\nlocal all all trust"]}}`,
+			[]string{"postgresql.parameters.log_line_prefix: has a line end", "postgresql.parameters.search_path: has a control character", "postgresql.pg_hba[0]: has a line end", "postgresql.pg_hba[0]: is not one rule"}},
 		"synchronous names, free": {`{"postgresql": {"parameters": {"synchronous_standby_names": "*"}}}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -58,8 +58,8 @@ func checkTimings(o Options) (errs []error) {
 	if o.LoopWait+2*o.RetryTimeout > o.TTL {
 		errs = append(errs, fmt.Errorf("loop_wait %s + 2 * retry_timeout %s is more than ttl %s: a leader could lose its lock while it still retries", o.LoopWait, o.RetryTimeout, o.TTL))
 	}
-	if o.MaximumLagOnFailover < 0 {
-		errs = append(errs, fmt.Errorf("maximum_lag_on_failover %d: must not be negative", o.MaximumLagOnFailover))
+	if *o.MaximumLagOnFailover < 0 {
+		errs = append(errs, fmt.Errorf("maximum_lag_on_failover %d: must not be negative", *o.MaximumLagOnFailover))
 	}
 	return errs
 }

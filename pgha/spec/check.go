@@ -35,6 +35,7 @@ func check(s *Spec, d *decoder) {
 	c.tls()
 	c.secrets()
 	c.slo()
+	c.lines()
 }
 
 // bad reports a problem of a field, unless the field could not be read in the first place.

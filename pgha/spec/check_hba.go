@@ -8,14 +8,21 @@ import (
 )
 
 // hbaMethods are the ways of logging in that show the password to nobody and let nobody in without proof.
-var hbaMethods = []string{"scram-sha-256", "cert", "peer", "reject", "gss", "ldap", "radius", "pam"}
+var hbaMethods = []string{"scram-sha-256", "cert", "peer", "reject", "gss", "ldap", "radius", "pam", "oauth"}
 
 func (c *checker) hba() {
 	for i, rule := range c.PostgreSQL.PgHBA {
-		field := element("postgresql.pg_hba", i)
-		if problem, remedy := hbaFault(rule); problem != "" {
-			c.bad(field, problem, remedy)
-		}
+		c.hbaRule(element("postgresql.pg_hba", i), rule)
+	}
+}
+
+func (c *checker) hbaRule(field, rule string) {
+	problem, remedy := hbaFault(rule)
+	if problem == "" {
+		problem, remedy = hba.Fault(rule, c.PostgreSQL.Version)
+	}
+	if problem != "" {
+		c.bad(field, problem, remedy)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgha/toolkit/internal/pgsetting"
 	"github.com/pgha/toolkit/internal/scalar"
 )
 
@@ -49,20 +50,25 @@ func (c *checker) parameters() {
 			c.bad(field, "is the same parameter as "+other, "delete one of the two")
 		}
 		seen[lower] = name
-		if !parameterSyntax.MatchString(name) {
-			c.bad(field, "cannot name a parameter", "write a name such as work_mem")
-			continue
-		}
-		if instead, set := controlled[lower]; set {
-			c.bad(field, "is set by Patroni or the toolkit itself", instead)
-			continue
-		}
-		c.parameter(field, lower, c.PostgreSQL.Parameters[name])
+		c.namedParameter(field, name, c.PostgreSQL.Parameters[name])
 	}
 	hints, _ := lookup(c.PostgreSQL.Parameters, "wal_log_hints")
 	if c.Patroni.UsePgRewind && !c.PostgreSQL.DataChecksums && isOff(hints) {
 		c.bad(c.blame("patroni.use_pg_rewind", "postgresql.data_checksums"), "pg_rewind needs data_checksums or the parameter wal_log_hints, and both are off", "switch one of them on, or write use_pg_rewind: false")
 	}
+}
+
+// namedParameter checks a name, and with it the value.
+func (c *checker) namedParameter(field, name string, value any) {
+	if !parameterSyntax.MatchString(name) {
+		c.bad(field, "cannot name a parameter", "write a name such as work_mem")
+		return
+	}
+	if instead, set := controlled[strings.ToLower(name)]; set {
+		c.bad(field, "is set by Patroni or the toolkit itself", instead)
+		return
+	}
+	c.parameter(field, strings.ToLower(name), value)
 }
 
 // parameter checks a value as far as the cluster depends on it.
@@ -86,8 +92,10 @@ func (c *checker) parameter(field, name string, value any) {
 		c.bad(field, quoted(text)+" cannot replicate", "write replica or logical")
 	case name == "synchronous_standby_names" && c.Patroni.SynchronousMode != SynchronousOff:
 		c.bad(field, "is set by Patroni with synchronous_mode: "+string(c.Patroni.SynchronousMode), "delete it")
-	case slices.Contains([]string{"fsync", "full_page_writes"}, name) && isOff(value):
-		c.bad(field, "off loses the database when a host loses power", "delete it")
+	default:
+		if problem, remedy := pgsetting.Of(c.PostgreSQL.Version).Judge(name, fmt.Sprint(value)); problem != "" {
+			c.bad(field, problem, remedy)
+		}
 	}
 }
 

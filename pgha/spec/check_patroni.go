@@ -27,13 +27,7 @@ func (c *checker) patroni() {
 	if p.SynchronousMode == SynchronousStrict && len(c.Databases()) == 1 {
 		c.bad("patroni.synchronous_mode", "strict stops every write while there is no replica, and one database host has none", "add two database hosts, or write off")
 	}
-	for _, own := range []struct{ key, instead string }{
-		{"scope", "cluster"}, {"name", "the member of each host"}, {"namespace", "patroni.namespace"},
-	} {
-		if _, there := p.Extra[own.key]; there {
-			c.bad("patroni.extra."+own.key, "has a field of its own", "use "+own.instead)
-		}
-	}
+	c.extra()
 }
 
 // longest is what any of Patroni's times may be.

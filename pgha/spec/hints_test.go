@@ -139,7 +139,7 @@ func setField(n *yaml.Node, e spec.Error, value string) bool {
 		switch {
 		case found < 0:
 			return false
-		case last && (e.Problem == "unknown field" || strings.Contains(e.Problem, "not a tag of Patroni") || e.Problem == "cannot name a parameter"):
+		case last && (e.Problem == "unknown field" || strings.Contains(e.Problem, "not a tag of Patroni") || e.Problem == "cannot name a parameter" || strings.Contains(e.Problem, "no such")):
 			n.Content[found].Value = value
 			return true
 		case last && value == "delete":

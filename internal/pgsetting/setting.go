@@ -1,18 +1,17 @@
-package pgha
+// Package pgsetting knows PostgreSQL's settings: which there are in a version, and what values each takes and means.
+// Pure computation.
+package pgsetting
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 )
 
-// setting is what PostgreSQL's catalogue pg_settings knows of one of its settings.
-type setting struct {
+// Setting is what PostgreSQL's catalogue pg_settings knows of one of its settings.
+type Setting struct {
 	Name string
 	// Value is in the setting's own unit, Shown is how SHOW writes it.
 	Value, Shown string
@@ -41,8 +40,8 @@ var (
 	timeUnits   = []string{"us", "ms", "s", "min", "h", "d"}
 )
 
-// family returns the units that can stand in for unit, and how much one of unit is: 8kB is 8192 bytes.
-func family(unit string) (names []string, size float64) {
+// Family returns the units that can stand in for unit, and how much one of unit is: 8kB is 8192 bytes.
+func Family(unit string) (names []string, size float64) {
 	bare := strings.TrimLeft(unit, "0123456789")
 	size = units[bare]
 	if n, err := strconv.ParseFloat(strings.TrimSuffix(unit, bare), 64); err == nil {
@@ -54,44 +53,24 @@ func family(unit string) (names []string, size float64) {
 	return timeUnits, size
 }
 
-// same reports whether two values mean the same to PostgreSQL. What it would not take is only the same as itself.
-func (s setting) same(a, b string) bool {
-	x, errX := s.normal(a)
-	y, errY := s.normal(b)
+// Same reports whether two values mean the same to PostgreSQL. What it would not take is only the same as itself.
+func (s Setting) Same(a, b string) bool {
+	x, errX := s.Normal(a)
+	y, errY := s.Normal(b)
 	if errX != nil || errY != nil {
 		return a == b
 	}
 	return x == y
 }
 
-// meaning asks PostgreSQL for its settings, and returns what tells whether two texts are the same value of one.
-func (c *Cluster) meaning(ctx context.Context) (func(name, a, b string) bool, error) {
-	var all []setting
-	err := c.withSQL(ctx, c.writeRoute(), func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, settingsSQL)
-		if err == nil {
-			all, err = pgx.CollectRows(rows, pgx.RowToStructByPos[setting])
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	byName := map[string]setting{}
-	for _, s := range all {
-		byName[strings.ToLower(s.Name)] = s
-	}
-	return func(name, a, b string) bool { return byName[strings.ToLower(name)].same(a, b) }, nil
-}
-
-// normal returns the one form of all texts that PostgreSQL takes for the same value; an error is one that it won't take.
-func (s setting) normal(text string) (string, error) {
+// Normal returns the one form of all texts that PostgreSQL takes for the same value; an error is one that it won't take.
+func (s Setting) Normal(text string) (string, error) {
 	switch s.Type {
 	case "bool":
 		on, err := parseBool(text)
 		return strconv.FormatBool(on), err
 	case "integer", "real":
-		n, err := s.number(text)
+		n, err := s.Number(text)
 		return strconv.FormatFloat(n, 'g', -1, 64), err
 	case "enum":
 		text = strings.ToLower(text)
@@ -120,14 +99,14 @@ func parseBool(text string) (bool, error) {
 	return false, fmt.Errorf("%q is neither on nor off", text)
 }
 
-// number reads a number with or without a unit, in the setting's own unit.
-func (s setting) number(text string) (float64, error) {
+// Number reads a number with or without a unit, in the setting's own unit.
+func (s Setting) Number(text string) (float64, error) {
 	text = strings.TrimSpace(text)
 	end := strings.LastIndexAny(text, "0123456789.") + 1
 	digits, unit := text[:end], strings.TrimSpace(text[end:])
 	n, err := strconv.ParseFloat(digits, 64)
-	if err != nil {
-		whole, intErr := strconv.ParseInt(digits, 0, 64) // hexadecimal
+	if octal := s.Type == "integer" && len(digits) > 1 && digits[0] == '0' && !strings.Contains(digits, "."); err != nil || octal {
+		whole, intErr := strconv.ParseInt(digits, 0, 64) // hexadecimal or octal
 		if intErr != nil {
 			return 0, fmt.Errorf("%q is not a number", text)
 		}
@@ -137,7 +116,7 @@ func (s setting) number(text string) (float64, error) {
 		if s.Unit == "" {
 			return 0, fmt.Errorf("%q has a unit, and this setting takes none", text)
 		}
-		names, size := family(s.Unit)
+		names, size := Family(s.Unit)
 		if !slices.Contains(names, unit) {
 			return 0, fmt.Errorf("%q: the units are %s, written exactly so", text, strings.Join(names, ", "))
 		}
@@ -149,19 +128,19 @@ func (s setting) number(text string) (float64, error) {
 	return n, nil
 }
 
-// refuses reports whether PostgreSQL surely does not take the value.
-func (s setting) refuses(text string) bool {
+// Refuses reports whether PostgreSQL surely does not take the value.
+func (s Setting) Refuses(text string) bool {
 	if s.Type == "enum" {
-		normal, err := s.normal(text)
+		normal, err := s.Normal(text)
 		return err != nil || !slices.Contains(s.Enum, normal)
 	}
-	return s.check(text) != nil
+	return s.Check(text) != nil
 }
 
-// check says why PostgreSQL would not take the value: wrong type, unit or range. It cannot tell everything: what is left
+// Check says why PostgreSQL would not take the value: wrong type, unit or range. It cannot tell everything: what is left
 // is for PostgreSQL itself.
-func (s setting) check(text string) error {
-	normal, err := s.normal(text)
+func (s Setting) Check(text string) error {
+	normal, err := s.Normal(text)
 	if err != nil {
 		return err
 	}
@@ -176,20 +155,25 @@ func (s setting) check(text string) error {
 	most, errMax := strconv.ParseFloat(s.Max, 64)
 	if errMin == nil && n < least || errMax == nil && n > most {
 		if _, err := strconv.ParseFloat(text, 64); err == nil {
-			text = s.pretty(n) // say the unit that was left out
+			text = s.Pretty(n) // say the unit that was left out
 		}
-		return fmt.Errorf("%s is outside %s to %s", text, s.pretty(least), s.pretty(most))
+		return fmt.Errorf("%s is outside %s to %s", text, s.Pretty(least), s.Pretty(most))
 	}
 	return nil
 }
 
-// pretty writes a number of the setting's unit with the largest unit that makes it whole.
-func (s setting) pretty(n float64) string {
-	plain := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+// Pretty writes a number of the setting's unit with the largest unit that makes it whole.
+func (s Setting) Pretty(n float64) string {
+	plain := func(n float64) string {
+		if math.Abs(n) >= 1e18 {
+			return strconv.FormatFloat(n, 'g', 4, 64)
+		}
+		return strconv.FormatFloat(n, 'f', -1, 64)
+	}
 	if s.Unit == "" || n <= 0 {
 		return plain(n)
 	}
-	names, size := family(s.Unit)
+	names, size := Family(s.Unit)
 	for _, name := range slices.Backward(names) {
 		if in := n * size / units[name]; in == math.Trunc(in) {
 			return plain(in) + name

@@ -1,20 +1,20 @@
-package pgha
+package pgsetting
 
 import "testing"
 
 func TestSettingSame(t *testing.T) {
 	t.Parallel()
-	buffers := setting{Name: "shared_buffers", Type: "integer", Unit: "8kB"}
-	memory := setting{Name: "work_mem", Type: "integer", Unit: "kB"}
-	delay := setting{Name: "vacuum_cost_delay", Type: "real", Unit: "ms"}
-	timeout := setting{Name: "statement_timeout", Type: "integer", Unit: "ms"}
-	wal := setting{Name: "max_wal_size", Type: "integer", Unit: "MB"}
-	hints := setting{Name: "wal_log_hints", Type: "bool"}
-	commit := setting{Name: "synchronous_commit", Type: "enum", Enum: []string{"local", "remote_write", "remote_apply", "on", "off"}}
-	level := setting{Name: "wal_level", Type: "enum", Enum: []string{"minimal", "replica", "logical"}}
-	path := setting{Name: "ssl_key_file", Type: "string"}
+	buffers := Setting{Name: "shared_buffers", Type: "integer", Unit: "8kB"}
+	memory := Setting{Name: "work_mem", Type: "integer", Unit: "kB"}
+	delay := Setting{Name: "vacuum_cost_delay", Type: "real", Unit: "ms"}
+	timeout := Setting{Name: "statement_timeout", Type: "integer", Unit: "ms"}
+	wal := Setting{Name: "max_wal_size", Type: "integer", Unit: "MB"}
+	hints := Setting{Name: "wal_log_hints", Type: "bool"}
+	commit := Setting{Name: "synchronous_commit", Type: "enum", Enum: []string{"local", "remote_write", "remote_apply", "on", "off"}}
+	level := Setting{Name: "wal_level", Type: "enum", Enum: []string{"minimal", "replica", "logical"}}
+	path := Setting{Name: "ssl_key_file", Type: "string"}
 	for _, test := range []struct {
-		s    setting
+		s    Setting
 		a, b string
 		want bool
 	}{
@@ -45,7 +45,7 @@ func TestSettingSame(t *testing.T) {
 		{path, "/A", "/a", false},
 		{path, "", "", true},
 	} {
-		if got := test.s.same(test.a, test.b); got != test.want {
+		if got := test.s.Same(test.a, test.b); got != test.want {
 			t.Errorf("%s: %q and %q: %v", test.s.Name, test.a, test.b, got)
 		}
 	}
@@ -53,13 +53,13 @@ func TestSettingSame(t *testing.T) {
 
 func TestSettingCheck(t *testing.T) {
 	t.Parallel()
-	memory := setting{Name: "work_mem", Type: "integer", Unit: "kB", Min: "64", Max: "2147483647"}
-	slots := setting{Name: "max_slot_wal_keep_size", Type: "integer", Unit: "MB", Min: "-1", Max: "2147483647"}
-	plain := setting{Name: "max_connections", Type: "integer", Min: "1", Max: "262143"}
-	factor := setting{Name: "hash_mem_multiplier", Type: "real", Min: "1", Max: "1000"}
-	timeout := setting{Name: "statement_timeout", Type: "integer", Unit: "ms", Min: "0", Max: "2147483647"}
+	memory := Setting{Name: "work_mem", Type: "integer", Unit: "kB", Min: "64", Max: "2147483647"}
+	slots := Setting{Name: "max_slot_wal_keep_size", Type: "integer", Unit: "MB", Min: "-1", Max: "2147483647"}
+	plain := Setting{Name: "max_connections", Type: "integer", Min: "1", Max: "262143"}
+	factor := Setting{Name: "hash_mem_multiplier", Type: "real", Min: "1", Max: "1000"}
+	timeout := Setting{Name: "statement_timeout", Type: "integer", Unit: "ms", Min: "0", Max: "2147483647"}
 	for _, test := range []struct {
-		s           setting
+		s           Setting
 		value, want string
 	}{
 		{memory, "8MB", ""},
@@ -80,11 +80,11 @@ func TestSettingCheck(t *testing.T) {
 		{factor, "0.5", "0.5 is outside 1 to 1000"},
 		{timeout, "1min", ""},
 		{timeout, "30 days", `"30 days": the units are us, ms, s, min, h, d, written exactly so`},
-		{setting{Type: "bool"}, "maybe", `"maybe" is neither on nor off`},
-		{setting{Type: "string"}, "", ""},
+		{Setting{Type: "bool"}, "maybe", `"maybe" is neither on nor off`},
+		{Setting{Type: "string"}, "", ""},
 	} {
 		got := ""
-		if err := test.s.check(test.value); err != nil {
+		if err := test.s.Check(test.value); err != nil {
 			got = err.Error()
 		}
 		if got != test.want {

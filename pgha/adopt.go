@@ -207,6 +207,9 @@ func (r *job) takeLock(ctx context.Context, a *adoption) error {
 		if keys["leader"] != a.first.Member {
 			return fmt.Sprintf("the lock is held by %q", keys["leader"])
 		}
+		if keys["config"] == "" { // the leader writes it in the round after the one in which it took the lock
+			return "the cluster's settings are not in etcd yet"
+		}
 		return ""
 	})
 }

@@ -52,7 +52,7 @@ func (c *Cluster) Apply(ctx context.Context, opts ApplyOptions) (Report, error) 
 		err = c.check(held, *opts.Plan, phases)
 	}
 	if err == nil {
-		err = runPhases(held, c, phases, out, false)
+		err = runPhases(held, c, saving(phases), out, false)
 	}
 	if changes := out.changed(); len(changes) > 0 {
 		trail().end(ctx, changes, err)

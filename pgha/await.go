@@ -72,6 +72,9 @@ func (s Status) Problems() []string {
 	if s.VIP != nil && len(s.VIP.Holders) != 1 {
 		add("%s is held by %d balancers", s.VIP.Address, len(s.VIP.Holders))
 	}
+	if s.UnfinishedReset != "" {
+		add("%s", s.UnfinishedReset)
+	}
 	for _, host := range slices.Sorted(maps.Keys(s.Unreachable)) {
 		add("host %s has no connection", host)
 	}

@@ -30,7 +30,7 @@ type ConnectOptions struct {
 	Password func(ctx context.Context, prompt string) (string, error)
 	// AllowUnreachable makes Connect succeed when some hosts cannot be reached; their errors are in Cluster.Unreachable.
 	AllowUnreachable bool
-	// ReadOnly makes no credentials and takes no lock, for looking only: ErrNotProvisioned when there is nothing to see.
+	// ReadOnly makes no credentials, not even in memory: ErrNotProvisioned when there is nothing to see.
 	ReadOnly bool
 	// Timeout bounds connecting to one host, in place of the spec's ssh.connect_timeout; 0 leaves that.
 	Timeout time.Duration
@@ -55,8 +55,9 @@ type Cluster struct {
 	log         *slog.Logger
 }
 
-// Connect opens a connection to every host at the same time and loads the operator's credentials, making those that do
-// not exist yet; the commands of the spec that print passwords are run first. It changes nothing on the hosts. Errors of
+// Connect opens a connection to every host at the same time and loads the operator's credentials; the commands of the spec
+// that print passwords are run first. Credentials that do not exist yet, or are due, are made in memory: Apply writes them to
+// the state directory before its first change. Connect changes nothing, neither on the hosts nor on this machine. Errors of
 // several hosts come together, in the spec's order.
 func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, error) {
 	c := &Cluster{Spec: sp, Unreachable: map[string]error{}, targets: map[string]*remote.Target{}, log: opts.Logger}
@@ -76,13 +77,13 @@ func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, erro
 	return c, nil
 }
 
-// stateOf opens the state directory of a spec, and brings it into the form that the spec asks for unless it is only read.
+// stateOf reads the state directory of a spec, and writes nothing.
 func stateOf(ctx context.Context, sp *Spec, readOnly bool) (*state, error) {
 	b, err := box(ctx, sp)
-	if err != nil || readOnly {
-		return &state{dir: sp.StateDir, readOnly: true, box: b}, err
+	if err == nil && !readOnly {
+		err = privateState(sp.StateDir)
 	}
-	return settledState(sp, b)
+	return &state{dir: sp.StateDir, readOnly: readOnly, box: b}, err
 }
 
 // dial connects to all hosts at once.

@@ -45,7 +45,7 @@ type Connection struct {
 // PassFile gives its content. Where the spec gets passwords from commands they are
 // run, each for a minute at most. ErrNotProvisioned means that there is no such cluster yet.
 func ConnectionFor(sp *Spec) (Connection, error) {
-	s := &state{dir: sp.StateDir}
+	s := &state{dir: sp.StateDir, direct: true}
 	cr, err := readCredentials(context.Background(), sp)
 	if err != nil {
 		return Connection{}, err

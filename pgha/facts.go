@@ -44,6 +44,10 @@ type Facts struct {
 	EtcdCA string `json:"-"`
 	// Running is what of the cluster runs here, and with what.
 	Running change.Host `json:"-"`
+	// StateNote is what the host remembers of the state directory that it was last worked on with: see JudgeState.
+	StateNote []byte `json:"-"`
+	// UnfinishedReset tells of a reset that was begun and not finished; "" without one.
+	UnfinishedReset string `json:"unfinished_reset,omitempty"`
 }
 
 // etcdCAFile is where package etcd puts the CA; a host that has it belongs to a cluster.
@@ -66,6 +70,8 @@ func gather(ctx context.Context, t *remote.Target, packages []string) (Facts, er
 		append([]string{"apt-cache", "policy", "--"}, packages...),
 		[]string{"sh", "-c", "ulimit -Hn"},
 		[]string{"cat", etcdCAFile},
+		[]string{"cat", noteFile},
+		lookAtReset,
 		[]string{"date", "+%s.%N"},
 	)
 	after := time.Now()
@@ -82,8 +88,8 @@ func gather(ctx context.Context, t *remote.Target, packages []string) (Facts, er
 	tz := keyValues(text(5))
 	f.ClockSynced, f.TimeZone = tz["NTPSynchronized"] == "yes", tz["Timezone"]
 	f.OpenFiles, _ = strconv.Atoi(text(11))
-	f.EtcdCA = text(12)
-	f.ClockOffset = clockOffset(before, after, text(0), text(13))
+	f.EtcdCA, f.StateNote, f.UnfinishedReset = text(12), noteOf(res[13]), UnfinishedReset(text(14))
+	f.ClockOffset = clockOffset(before, after, text(0), text(15))
 	if f.FreeBytes, err = freeBytes(text(6)); err != nil {
 		return f, remote.OnHost(t.Name, err)
 	}

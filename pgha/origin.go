@@ -2,6 +2,7 @@ package pgha
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,8 @@ const (
 	CauseDrift Cause = "drift"
 	// CauseSpec: it is as the last operation left it, and the specification, a secret or this program says otherwise now.
 	CauseSpec Cause = "spec"
+	// CauseUnfinished: an apply was begun and did not finish, and since then it may have been that one's work.
+	CauseUnfinished Cause = "unfinished"
 	// CauseFollows: a restart or reload that other changes need.
 	CauseFollows Cause = "follows"
 	// CauseUnknown: it is on the host and differs, and no operation that the hosts remember has written it.
@@ -66,6 +69,8 @@ func (o Origin) String() string {
 		return text
 	case CauseSpec:
 		return text + written + ", as it still is"
+	case CauseUnfinished:
+		return text + "; " + o.WrittenBy + " was begun " + moment(o.WrittenAt) + " and has not finished"
 	case CauseDrift:
 		if changed == "" {
 			changed = ", changed or removed since"
@@ -127,4 +132,25 @@ func causeOf(ch PlannedChange, was *remote.Was, last written) Cause {
 		return CauseDrift
 	}
 	return CauseSpec
+}
+
+// unfinishedApply is the last apply among the operations, if it was cut off, has failed or still goes on.
+func unfinishedApply(operations []OperationRecord) (OperationRecord, bool) {
+	for _, o := range slices.Backward(operations) {
+		if o.Verb == "apply" {
+			return o, !o.Finished || o.Error != ""
+		}
+	}
+	return OperationRecord{}, false
+}
+
+// blame lays a change that looks like somebody's own on an apply that did not finish, unless it was made before that began:
+// what that one has written or left out is nobody's wish.
+func (o Origin) blame(apply OperationRecord) Origin {
+	if o.Cause != CauseDrift && o.Cause != CauseUnknown || !o.ChangedAt.IsZero() && o.ChangedAt.Before(apply.Time.Add(-slack)) {
+		return o
+	}
+	holder, _, _ := strings.Cut(apply.Holder, ", process ")
+	o.Cause, o.WrittenBy, o.WrittenAt = CauseUnfinished, "apply of "+holder, apply.Time
+	return o
 }

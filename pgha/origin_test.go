@@ -1,6 +1,7 @@
 package pgha
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -128,5 +129,37 @@ func TestOriginIsNoPartOfAPlansDigest(t *testing.T) {
 	}
 	if got := differences([]PlannedChange{ch}, []PlannedChange{traced}); got != "the changes are the same in another order" {
 		t.Error(got)
+	}
+}
+
+// TestUnfinishedApplyIsNobodysEdit: what an apply left half done is not called changed by hand, and is not accepted.
+func TestUnfinishedApplyIsNobodysEdit(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	whole := OperationRecord{Verb: "apply", Time: began.Add(-time.Hour), Finished: true}
+	failed := OperationRecord{Verb: "apply", Holder: "alice@desk, process 7", Time: began, Finished: true, Error: "etcd: timed out"}
+	killed := OperationRecord{Verb: "apply", Holder: "alice@desk, process 7", Time: began}
+	later := OperationRecord{Verb: "switchover", Time: began.Add(time.Minute), Finished: true}
+	for name, c := range map[string]struct {
+		operations []OperationRecord
+		was        Origin
+		want       Cause
+	}{
+		"after one that finished":           {[]OperationRecord{failed, {Verb: "apply", Time: began.Add(time.Hour), Finished: true}}, Origin{Cause: CauseDrift}, CauseDrift},
+		"after none":                        {[]OperationRecord{later}, Origin{Cause: CauseDrift}, CauseDrift},
+		"a setting after one that failed":   {[]OperationRecord{whole, failed, later}, Origin{Cause: CauseDrift}, CauseUnfinished},
+		"a file that a killed one wrote":    {[]OperationRecord{whole, killed}, Origin{Cause: CauseDrift, ChangedAt: began.Add(time.Second)}, CauseUnfinished},
+		"a file that was changed before":    {[]OperationRecord{whole, killed}, Origin{Cause: CauseDrift, ChangedAt: began.Add(-time.Minute)}, CauseDrift},
+		"of unknown origin":                 {[]OperationRecord{killed}, Origin{Cause: CauseUnknown}, CauseUnfinished},
+		"what the specification says anew":  {[]OperationRecord{killed}, Origin{Cause: CauseSpec}, CauseSpec},
+		"what is not there yet, killed one": {[]OperationRecord{killed}, Origin{Cause: CauseNew}, CauseNew},
+	} {
+		got := c.was
+		if broken, unfinished := unfinishedApply(c.operations); unfinished {
+			got = got.blame(broken)
+		}
+		if got.Cause != c.want || got.Cause == CauseUnfinished && !strings.Contains(got.String(), "apply of alice@desk was begun") {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
 	}
 }

@@ -23,6 +23,14 @@ func (c *Cluster) trace(ctx context.Context, changes []PlannedChange, was map[Re
 		c.log.Warn("who changed what is not known in full", "error", err)
 	}
 	last := lastWritten(operations)
+	broken, unfinished := unfinishedApply(operations)
+	if unfinished {
+		defer func() {
+			for i := range changes {
+				changes[i].Origin = changes[i].Origin.blame(broken)
+			}
+		}()
+	}
 	var applied, wanted map[string]string
 	for i := range changes {
 		ch := &changes[i]

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -79,10 +78,7 @@ func (s *state) adopt(role, generated, verifier string) error {
 	if err := s.keep(secretFile(role, ".verifier"), []byte(verifier)); err != nil {
 		return err
 	}
-	if err := os.Remove(s.path(secretFile(role, ".next"))); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return s.remove(secretFile(role, ".next"))
 }
 
 // settlePasswords refuses to give the hosts passwords that the roles do not have. Where there is no cluster yet, any will do.

@@ -22,7 +22,7 @@ import (
 // packages are still being installed: it needs none of them.
 func StandardPhases() []Phase {
 	return []Phase{
-		{Name: "preflight", Run: standard(preflightPhase)},
+		{Name: preflightName, Run: standard(preflightPhase)},
 		{Name: "install balancers", After: []string{"preflight"}, Run: standard(installBalancers)},
 		{Name: "install databases", After: []string{"preflight"}, Run: standard(installDatabases)},
 		{Name: "etcd", After: []string{"preflight"}, Run: standard(etcdPhase)},
@@ -33,10 +33,19 @@ func StandardPhases() []Phase {
 	}
 }
 
+// preflightName is the phase that changes nothing, not even the state directory.
+const preflightName = "preflight"
+
 // preflightPhase refuses to touch any host while one of them cannot work.
 func preflightPhase(ctx context.Context, run *job) error {
 	report, err := run.Preflight(ctx, PreflightOptions{})
 	if err != nil {
+		return err
+	}
+	if err := run.JudgeState(stateNotes(report.Facts)); err != nil {
+		return err
+	}
+	if err := run.refuseIncomplete(ctx, report.Facts); err != nil {
 		return err
 	}
 	hosts := map[string][]string{}

@@ -145,6 +145,9 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 		}
 	}
 	report.Findings = append(report.Findings, judgeChange(c.Spec, report.Facts, store)...)
+	if err := c.JudgeState(stateNotes(report.Facts)); err != nil {
+		report.Findings = append(report.Findings, Finding{Problem: err.Error(), Remedy: remote.Hint(err)})
+	}
 	report.Findings = append(report.Findings, c.advisedFindings(ctx, opts.Measure, fresh)...)
 	if opts.Ports || fresh {
 		blocked, err := c.CheckPorts(ctx)
@@ -194,6 +197,9 @@ func (c *Cluster) judgeHost(h spec.Host, f Facts) []Finding {
 	}
 	if !f.Root {
 		add(false, "commands do not run as root", "log in as root, or as a user with sudo")
+	}
+	if f.UnfinishedReset != "" {
+		add(true, f.UnfinishedReset, "run pgha-cli reset again")
 	}
 	if f.ClockOffset.Abs() > maxClockOffset {
 		add(false, fmt.Sprintf("the clock is off by %s", f.ClockOffset.Round(100*time.Millisecond)), "set up a time service (chrony), and correct the clock")

@@ -61,6 +61,11 @@ func (c *Cluster) Reset(ctx context.Context, opts ResetOptions) (ResetResult, er
 			return err
 		}
 		result.OldSystemIdentifier = oldIdentifier(dirs)
+		if !run.planning() {
+			if err := run.markReset(ctx); err != nil {
+				return err
+			}
+		}
 		if err := run.stopForReset(ctx); err != nil {
 			return err
 		}
@@ -71,8 +76,10 @@ func (c *Cluster) Reset(ctx context.Context, opts ResetOptions) (ResetResult, er
 				return remote.WithHint(err, "the cluster is stopped; run pgha-cli reset again when the cause is mended")
 			}
 		}
-		result.NewSystemIdentifier, err = run.formAnew(ctx, result.OldSystemIdentifier)
-		return err
+		if result.NewSystemIdentifier, err = run.formAnew(ctx, result.OldSystemIdentifier); err != nil || run.planning() {
+			return err
+		}
+		return run.unmarkReset(ctx)
 	})
 	result.Elapsed = patroni.Elapsed(time.Since(start))
 	return result, err

@@ -104,6 +104,10 @@ func (s *state) adoptREST() error {
 
 // remove deletes a file if it is there.
 func (s *state) remove(name string) error {
+	if s.drafting() {
+		s.draft(name, nil)
+		return nil
+	}
 	if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

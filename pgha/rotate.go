@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -58,11 +59,24 @@ func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (Rotate
 	if err != nil {
 		return result, err
 	}
-	if s.readOnly && !opts.DryRun {
+	notes, err := c.askStateNotes(ctx)
+	if err == nil {
+		err = c.JudgeState(notes)
+	}
+	if err != nil {
+		return result, err
+	}
+	switch {
+	case opts.DryRun:
+	case s.readOnly:
 		if s, err = settledState(c.Spec, s.box); err != nil {
 			return result, err
 		}
 		defer s.close()
+	default:
+		if err = s.begin(c.Spec); err != nil {
+			return result, err
+		}
 	}
 	err = c.operate(ctx, "rotate secrets", opts.Operation, lockEtcd, func(ctx context.Context, run *job) error {
 		roles := slices.DeleteFunc(slices.Clone(which), func(name string) bool { return name == secretREST })
@@ -75,20 +89,32 @@ func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (Rotate
 				return err
 			}
 		}
-		if len(roles) > 0 {
-			if err := run.rotatePasswords(ctx, s, roles); err != nil {
-				return err
-			}
+		if run.planning() {
+			return run.rotateAll(ctx, s, roles, rest)
 		}
-		if rest {
-			return run.rotateREST(ctx, s)
+		// A copy that is made in the midst of it is an older one afterwards.
+		if err := run.growState(ctx, s); err != nil {
+			return err
 		}
-		return nil
+		return errlist.Join(run.rotateAll(ctx, s, roles, rest), run.growState(ctx, s))
 	})
 	if err == nil {
 		result = RotateResult{Rotated: which, Took: patroni.Elapsed(time.Since(start))}
 	}
 	return result, err
+}
+
+// rotateAll replaces the roles' passwords, and then the REST API's authority if that is asked for.
+func (r *job) rotateAll(ctx context.Context, s *state, roles []string, rest bool) error {
+	if len(roles) > 0 {
+		if err := r.rotatePasswords(ctx, s, roles); err != nil {
+			return err
+		}
+	}
+	if rest {
+		return r.rotateREST(ctx, s)
+	}
+	return nil
 }
 
 // rotatePasswords gives the roles new passwords.

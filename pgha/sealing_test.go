@@ -37,7 +37,11 @@ func connected(t *testing.T, sp *Spec) *credentials {
 		t.Fatal(err)
 	}
 	defer s.close()
-	return reload(t, s, sp)
+	c := reload(t, s, sp)
+	if err := s.begin(sp); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // plainSecrets names the files below the state directory that show one of the secrets.
@@ -129,6 +133,9 @@ func TestStateIsEncryptedFromTheBeginning(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.close()
+	if err := s.begin(sp); err != nil {
+		t.Fatal(err)
+	}
 	password, err := s.next(roleRewind)
 	if err != nil {
 		t.Fatal(err)

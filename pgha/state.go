@@ -18,7 +18,7 @@ import (
 
 var (
 	// ErrStateLocked: another process of this machine changes the cluster with the same state directory.
-	ErrStateLocked = errors.New("state directory is in use by another process")
+	ErrStateLocked = errors.New("state directory is in use")
 	// ErrNotProvisioned: the state directory holds no cluster, so apply has not been run from here.
 	ErrNotProvisioned = errors.New("the cluster has not been applied from here")
 )
@@ -30,6 +30,13 @@ type state struct {
 	lock *os.File
 	// readOnly refuses to make what is not there: ErrNotProvisioned.
 	readOnly bool
+	// direct writes at once without the lock: for a file that is made of others there.
+	direct bool
+	// drafts are files that begin will write, and with nil content remove; seen are the files as they were read first, and
+	// made the secrets and authorities among the drafts: what no host can have.
+	drafts map[string][]byte
+	seen   map[string]sum
+	made   []string
 	// box, when set, encrypts secrets as they are written and reads them; plain leaves them plain all the same.
 	box   *sealed.Box
 	plain bool
@@ -40,16 +47,37 @@ const temporary = ".new-"
 
 // openState makes the directory if needed and keeps other processes out until close is called.
 func openState(dir string) (*state, error) {
+	lock, err := lockState(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &state{dir: dir, lock: lock}, nil
+}
+
+// privateState refuses a state directory that others may enter; one that is not there is private.
+func privateState(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("open state directory: %w", err)
+	case !info.IsDir():
+		return remote.WithHint(fmt.Errorf("state directory %s is no directory", dir), "state_dir of the spec names a directory")
+	case info.Mode().Perm()&0o077 != 0:
+		return remote.WithHint(fmt.Errorf("state directory %s is open to others (mode %04o)", dir, info.Mode().Perm()),
+			"it holds private keys: run chmod 700 "+dir)
+	}
+	return nil
+}
+
+// lockState takes the directory's lock, in which the holder names itself. The directory is made if needed.
+func lockState(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open state directory: %w", err)
 	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return nil, fmt.Errorf("open state directory: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, remote.WithHint(fmt.Errorf("state directory %s is open to others (mode %04o)", dir, info.Mode().Perm()),
-			"it holds private keys: run chmod 700 "+dir)
+	if err := privateState(dir); err != nil {
+		return nil, err
 	}
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o600)
 	if err != nil {
@@ -58,16 +86,16 @@ func openState(dir string) (*state, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		holder, _ := os.ReadFile(lock.Name())
 		lock.Close()
-		return nil, remote.WithHint(fmt.Errorf("%w: %s (%s)", ErrStateLocked, dir, bytes.TrimSpace(holder)), "wait until it has finished, then run this again")
+		return nil, remote.WithHint(fmt.Errorf("%w by %s: %s", ErrStateLocked, bytes.TrimSpace(holder), dir), "wait until it has finished, then run this again")
 	}
 	if err = lock.Truncate(0); err == nil {
-		_, err = fmt.Fprintf(lock, "process %d\n", os.Getpid())
+		_, err = fmt.Fprintln(lock, whoAmI())
 	}
 	if err != nil {
 		lock.Close()
 		return nil, fmt.Errorf("lock state directory: %w", err)
 	}
-	return &state{dir: dir, lock: lock}, nil
+	return lock, nil
 }
 
 // keep writes a file only if its content differs.
@@ -83,14 +111,26 @@ func (s *state) close() error {
 		return nil
 	}
 	// Closing alone would leave the lock to a process that is being started just now and still shares the file.
-	return errors.Join(syscall.Flock(int(s.lock.Fd()), syscall.LOCK_UN), s.lock.Close())
+	lock := s.lock
+	s.lock = nil
+	return errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close())
 }
 
 func (s *state) path(name string) string { return filepath.Join(s.dir, name) }
 
 // read returns a file's content, decrypted if it is a secret and was encrypted, or fs.ErrNotExist.
 func (s *state) read(name string) ([]byte, error) {
+	if content, drafted := s.drafts[name]; drafted {
+		if content == nil {
+			return nil, fmt.Errorf("read %s: %w", s.path(name), fs.ErrNotExist)
+		}
+		return content, nil
+	}
 	content, err := os.ReadFile(s.path(name))
+	s.saw(name, content, err)
+	if err == nil {
+		err = damaged(s.path(name), content)
+	}
 	if err != nil || !isSecret(name) {
 		return content, err
 	}
@@ -102,6 +142,10 @@ func (s *state) write(name string, content []byte) error {
 	target := s.path(name)
 	if s.readOnly {
 		return remote.WithHint(fmt.Errorf("%w: %s is missing or out of date", ErrNotProvisioned, target), "run pgha-cli apply, or point state_dir of the spec to where it was run")
+	}
+	if s.drafting() {
+		s.draft(name, content)
+		return nil
 	}
 	if s.box != nil && !s.plain && isSecret(name) {
 		var err error
@@ -150,6 +194,7 @@ func (s *state) generated(name string) (string, error) {
 	b, err := s.read(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		b = []byte(rand.Text()) // 26 characters, at least 128 bits
+		s.made = append(s.made, name)
 		err = s.write(name, b)
 	}
 	return string(b), err
@@ -163,6 +208,7 @@ func (s *state) authority(name, commonName string, opts ...pki.Option) (*pki.CA,
 	switch {
 	case errors.Is(certErr, fs.ErrNotExist):
 		// The certificate is written last: without it the key was never used.
+		s.made = append(s.made, certFile)
 		ca, err := pki.NewCA(commonName, opts...)
 		if err != nil {
 			return nil, fmt.Errorf("make the %s CA: %w", name, err)
@@ -189,8 +235,10 @@ func (s *state) certificate(ca *pki.CA, name string, req pki.Request) (leaf, err
 	certFile, keyFile := filepath.Join("certs", name+".crt"), filepath.Join("certs", name+".key")
 	cert, certErr := s.read(certFile)
 	key, keyErr := s.read(keyFile)
-	if errors.Is(keyErr, ErrSealed) {
-		return leaf{}, fmt.Errorf("load certificate %s: %w", name, keyErr)
+	for _, err := range []error{certErr, keyErr} {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a backup may bring it back; another one might not fit the hosts
+			return leaf{}, fmt.Errorf("load certificate %s: %w", name, err)
+		}
 	}
 	if certErr == nil && keyErr == nil && ca.Covers(cert, req) == nil {
 		if _, err := pki.ParseLeaf(cert, key); err == nil {

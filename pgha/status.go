@@ -30,6 +30,8 @@ type Status struct {
 	ScheduledSwitchover *ScheduledSwitchover `json:"scheduled_switchover,omitempty"`
 	// Stranded members do not come back by themselves.
 	Stranded []StrandedMember `json:"stranded,omitempty"`
+	// UnfinishedReset tells of a reset that was begun and not finished.
+	UnfinishedReset string `json:"unfinished_reset,omitempty"`
 	// Unreachable holds hosts without a connection, with the reason.
 	Unreachable map[string]string `json:"unreachable,omitempty"`
 	// Errors holds parts of the status that could not be had, with the reason.
@@ -148,6 +150,7 @@ func (c *Cluster) Status(ctx context.Context) (Status, error) {
 	part("etcd", func() error { return c.etcdStatus(ctx, &s) })
 	part("haproxy", func() error { return c.balancerStatus(ctx, &s) })
 	part("lock", func() error { return c.operationStatus(ctx, &s) })
+	part("reset", func() error { return c.resetStatus(ctx, &s) })
 	part("keepalived", func() (err error) { holdings, err = c.holdings(ctx); return err })
 	wg.Wait()
 	if c.Spec.VIP != nil {

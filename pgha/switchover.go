@@ -2,6 +2,7 @@ package pgha
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -35,7 +36,8 @@ type SwitchoverResult struct {
 }
 
 // Switchover moves the leadership to a replica without losing a committed transaction, and returns once the new leader
-// takes writes through the virtual IP and the former one streams from it. Sessions to the former leader are closed.
+// takes writes through the virtual IP and the former one streams from it. Sessions to the former leader are closed. Members
+// that do not stream in time are told of by a warning: what was asked for is done.
 //
 // It refuses a candidate that patroni.Switchover refuses, and, unless forced, a moment at which transactions older than a
 // minute or a base backup run on the primary, its archiving fails, which would hold the shutdown up for ever, or a member
@@ -95,6 +97,10 @@ func (r *job) switchover(ctx context.Context, so patroni.SwitchoverOptions, forc
 	measure := r.measureWrites(ctx)
 	done, err := patroni.Switchover(ctx, po, so)
 	result := SwitchoverResult{SwitchoverResult: done}
+	if errors.Is(err, patroni.ErrNotFollowing) {
+		r.Warn("", err.Error()+"; pgha-cli status shows when they do")
+		err = nil
+	}
 	if err == nil {
 		err = readyPhase(ctx, r)
 	} else {

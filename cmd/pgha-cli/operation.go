@@ -147,7 +147,7 @@ func outcomeJSON(out *terminal, dry bool, changes []changeLine, result any, err 
 // codeOf chooses the exit code for an error, as the table in the README and main.go have it.
 func codeOf(err error) int {
 	switch {
-	case errors.Is(err, pgha.ErrLocked):
+	case errors.Is(err, pgha.ErrLocked), errors.Is(err, pgha.ErrStateLocked):
 		return exitLocked
 	case pgha.Refused(err):
 		return exitRefused

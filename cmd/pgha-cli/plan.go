@@ -86,7 +86,7 @@ func printPlan(out *terminal, p pgha.Plan) {
 		out.printf("    %s %s %s\n", ch.Kind, ch.Name, out.paint(yellow, ch.Action))
 		causes[ch.Origin.Cause]++
 		switch ch.Origin.Cause {
-		case pgha.CauseDrift, pgha.CauseSpec, pgha.CauseUnknown:
+		case pgha.CauseDrift, pgha.CauseSpec, pgha.CauseUnfinished, pgha.CauseUnknown:
 			out.printf("      %s\n", out.paint(dim, printable(ch.Origin.String())))
 		}
 		printDiff(out, "        ", ch.Diff)
@@ -123,7 +123,7 @@ func causesText(causes map[pgha.Cause]int) string {
 		text  string
 	}{
 		{pgha.CauseNew, "not there yet"}, {pgha.CauseDrift, "changed by hand"}, {pgha.CauseSpec, "new in the specification"},
-		{pgha.CauseFollows, "following from these"}, {pgha.CauseUnknown, "of unknown origin"},
+		{pgha.CauseUnfinished, "left by an apply that did not finish"}, {pgha.CauseFollows, "following from these"}, {pgha.CauseUnknown, "of unknown origin"},
 	} {
 		if n := causes[c.cause]; n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", n, c.text))

@@ -85,6 +85,9 @@ func printStatus(out *terminal, s pgha.Status) {
 	if o := s.Operation; o != nil {
 		out.printf("%s\n", out.paint(yellow, fmt.Sprintf("%s is at it: %s since %s", o.Holder, o.Purpose, o.Since.Local().Format(time.TimeOnly))))
 	}
+	if s.UnfinishedReset != "" {
+		out.printf("%s\n", out.paint(red, printable(s.UnfinishedReset)))
+	}
 	if at := s.ScheduledSwitchover; at != nil {
 		out.printf("%s\n", out.paint(yellow, fmt.Sprintf("a switchover from %s to %s is scheduled for %s; pgha-cli switchover --cancel takes it back",
 			at.From, cmp.Or(at.To, "whom Patroni picks"), at.At.Local().Format(time.DateTime))))

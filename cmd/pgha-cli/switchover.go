@@ -54,8 +54,12 @@ func printSwitchover(out *terminal, r pgha.SwitchoverResult) {
 	if r.WithoutWrites > 0 {
 		gap = fmt.Sprintf("%.2fs without writes", r.WithoutWrites.Duration().Seconds())
 	}
-	out.printf("%s leads now instead of %s, on timeline %d: %s, promoted after %s, all members streaming after %s\n",
-		r.NewLeader, r.OldLeader, r.Timeline, gap, r.Promoted, r.Complete)
+	following := fmt.Sprintf("all members streaming after %s", r.Complete)
+	if r.Complete == 0 {
+		following = "not all members stream from it yet"
+	}
+	out.printf("%s leads now instead of %s, on timeline %d: %s, promoted after %s, %s\n",
+		r.NewLeader, r.OldLeader, r.Timeline, gap, r.Promoted, following)
 }
 
 func cancelSwitchover(c *cli.Context, out *terminal) error {

@@ -60,6 +60,7 @@ func Collect(ctx context.Context, c *pgha.Cluster, opts Options) (Facts, error) 
 	var driftErr error
 	wg.Go(func() { f.Drift, f.Refused, driftErr = drift(bounded, c) })
 	wg.Wait()
+	f.judgeState(c)
 	for _, h := range f.Hosts {
 		f.Unknown = append(f.Unknown, h.Unanswered...)
 	}

@@ -14,6 +14,10 @@ type Facts struct {
 	Spec *spec.Spec `json:"-"`
 	// Authorities are the certificates that the operator's state directory says the hosts have to trust.
 	Authorities pgha.Authorities `json:"authorities"`
+	// StateTrouble is why nothing must be changed with the operator's state directory, with StateRemedy; "" when it is the one
+	// that the hosts were last worked on with.
+	StateTrouble string `json:"state_trouble,omitempty"`
+	StateRemedy  string `json:"state_remedy,omitempty"`
 	// Hosts are in the order of the spec.
 	Hosts []*Host `json:"hosts"`
 	// Drift is what apply would change.
@@ -36,6 +40,11 @@ type Host struct {
 	Error string `json:"error,omitempty"`
 	// Unanswered are looks that did not end in time, though the host answers.
 	Unanswered []string `json:"unanswered,omitempty"`
+
+	// StateNote is what the host remembers of the operator's state directory, UnfinishedReset tells of a reset that was
+	// begun and not finished.
+	StateNote       string `json:"state_note,omitempty"`
+	UnfinishedReset string `json:"unfinished_reset,omitempty"`
 
 	Clock     Clock               `json:"clock"`
 	Units     map[string]Unit     `json:"units"`

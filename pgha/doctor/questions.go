@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/pgsession"
+	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -64,7 +65,10 @@ func inShell(text string, parameters ...string) []string {
 // systemQuestions are asked of every host.
 func systemQuestions(sp *spec.Spec, h *Host, asked time.Time) []question {
 	units := unitsOf(sp, h.Role)
+	note, reset := pgha.MemoryCommands()
 	return []question{
+		{note, func(h *Host, r remote.Result) { h.StateNote = strings.TrimSpace(string(r.Stdout)) }},
+		{reset, func(h *Host, r remote.Result) { h.UnfinishedReset = pgha.UnfinishedReset(string(r.Stdout)) }},
 		{[]string{"date", "+%s.%N"}, func(h *Host, r remote.Result) { h.Clock.OffsetSeconds = clockOffset(r.Stdout, asked, time.Now()) }},
 		{[]string{"systemd-detect-virt", "--container"}, func(h *Host, r remote.Result) { h.Clock.Container = r.ExitCode == 0 }},
 		{[]string{"timedatectl", "show", "--property=NTPSynchronized"}, func(h *Host, r remote.Result) { h.Clock.Synchronised = strings.Contains(string(r.Stdout), "=yes") }},

@@ -15,8 +15,10 @@ type rule struct {
 // cause. So it goes from what other things stand on to what stands on them.
 func rules() []rule {
 	return []rule{
+		{[]string{"state-directory-refused"}, stateRefused},
 		{[]string{"host-unreachable"}, hostsUnreachable},
 		{[]string{"specification-refused"}, refused},
+		{[]string{"reset-unfinished"}, resetUnfinished},
 		{[]string{"file-system-read-only", "disk-full", "inodes-exhausted", "disk-nearly-full"}, disks},
 		{[]string{"clock-wrong", "clock-unsynchronised"}, clocks},
 		{[]string{"package-missing", "account-missing"}, missingSoftware},
@@ -76,6 +78,9 @@ func Diagnose(f Facts) Diagnosis {
 	var found []Finding
 	for _, r := range rules() {
 		found = append(found, r.look(f)...)
+	}
+	if f.StateTrouble != "" {
+		withoutApply(found)
 	}
 	for i := range found {
 		found[i].Fixable = fixable(found[i].Remedy)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -30,7 +31,11 @@ func (o Options) admit(ctx context.Context, seen []facts) error {
 			}
 		}
 	}
-	if len(full) == 0 || len(empty) == 0 || o.planning() {
+	if len(full) == 0 || len(empty) == 0 {
+		return nil
+	}
+	if o.planning() {
+		o.planJoins(ctx, full, empty)
 		return nil
 	}
 	if err := o.startWithoutWaiting(ctx, seen, full); err != nil {
@@ -57,6 +62,38 @@ func (o Options) admit(ctx context.Context, seen []facts) error {
 		full = append(full, i)
 	}
 	return nil
+}
+
+// planJoins tells which members would be taken out of the living cluster and in anew, as far as those say that run.
+func (o Options) planJoins(ctx context.Context, full, empty []int) {
+	if len(full) <= len(o.Members)/2 {
+		return // the cluster is to be formed, or its quorum is lost: then nobody is taken out
+	}
+	for _, i := range empty {
+		m, action := o.Members[i], joinAction(voter)
+		for _, k := range full {
+			if peers, err := o.peersKnownTo(ctx, o.Members[k]); err == nil {
+				if !slices.ContainsFunc(peers, func(p peer) bool { return len(p.ClientURLs) > 0 }) {
+					return // an earlier run was cut off while it formed the cluster
+				}
+				action = joinAction(standingOf(peers, o.peerURL(m)))
+				break
+			}
+		}
+		if m.Target.OnChange != nil {
+			m.Target.OnChange(remote.Change{Host: m.Target.Name, Kind: memberKind, Name: m.Name, Action: action, Planned: true})
+		}
+	}
+}
+
+// memberKind is the kind of change that a member's coming and going is.
+const memberKind = "etcd member"
+
+func joinAction(was standing) string {
+	if was == voter {
+		return "taken out and in anew, because its data is gone"
+	}
+	return "joined"
 }
 
 func (o Options) quorumLost(empty []int) error {
@@ -112,7 +149,7 @@ func (o Options) prepare(ctx context.Context, members []int, how entry) error {
 
 // join makes member i part of the living cluster of the others.
 func (o Options) join(ctx context.Context, seen []facts, i int, others []int, was standing) error {
-	m := o.Members[i]
+	m, start := o.Members[i], time.Now()
 	if was == voter {
 		o.Progress("etcd member " + m.Name + " has lost its data: removing it, so that it can join anew")
 	}
@@ -128,7 +165,13 @@ func (o Options) join(ctx context.Context, seen []facts, i int, others []int, wa
 		return err
 	}
 	seen[i].started = true
-	return o.awaitHealth(ctx, append(slices.Clone(others), i))
+	if err := o.awaitHealth(ctx, append(slices.Clone(others), i)); err != nil {
+		return err
+	}
+	if m.Target.OnChange != nil {
+		m.Target.OnChange(remote.Change{Host: m.Target.Name, Kind: memberKind, Name: m.Name, Action: joinAction(was), Duration: time.Since(start)})
+	}
+	return nil
 }
 
 // readmit replaces m by way of another member. etcd refuses while its members have not been connected for five seconds.

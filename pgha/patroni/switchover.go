@@ -3,6 +3,7 @@ package patroni
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,6 +12,10 @@ import (
 
 	"github.com/pgha/toolkit/pgha/remote"
 )
+
+// ErrNotFollowing: the leadership has moved as it was asked to, and a member did not say in time that it streams from the
+// new leader. It matches ErrTimeout, too.
+var ErrNotFollowing = errors.New("not all members follow yet")
 
 // SwitchoverOptions say where the leadership goes, and when.
 type SwitchoverOptions struct {
@@ -50,7 +55,7 @@ type SwitchoverResult struct {
 // Before anything is changed the candidate is checked: it must answer, stream on the leader's timeline, be allowed to
 // lead, be synchronous if the cluster is, and be no further behind than maximum_lag_on_failover. Refusals match
 // ErrNoLeader, ErrNoCandidate, ErrPaused, ErrScheduled or ErrInvalid, and nothing was changed then. Other errors match
-// ErrUnavailable or ErrTimeout. After ErrTimeout, and when ctx is cancelled, the switchover may still be going on: Patroni
+// ErrUnavailable, ErrTimeout or ErrNotFollowing, with which the switchover itself is done. After ErrTimeout alone, and when ctx is cancelled, the switchover may still be going on: Patroni
 // brings it to its end or gives it up, so look at the cluster's state and force nothing. A schedule that was not confirmed
 // is deleted again. When the targets only plan, the change is reported and nothing happens.
 func Switchover(ctx context.Context, o Options, so SwitchoverOptions) (SwitchoverResult, error) {
@@ -106,6 +111,9 @@ func (c *Client) switchover(ctx context.Context, so SwitchoverOptions) (Switchov
 		return result, fmt.Errorf("%s became leader instead of %s", promoted.Name, candidate.Name)
 	}
 	result.After, err = c.waitFollowing(ctx, so.Timeout, result.Timeline, s.healthy())
+	if errors.Is(err, ErrTimeout) {
+		err = fmt.Errorf("%w: %w", ErrNotFollowing, err)
+	}
 	if err != nil {
 		return result, fmt.Errorf("%s leads, but: %w", promoted.Name, err)
 	}

@@ -25,7 +25,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               listen,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "dialled": dialled},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "dialled": dialled, "provision": provision},
 	})
 }
 

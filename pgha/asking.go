@@ -44,6 +44,9 @@ func (q *questions) once(ctx context.Context, question, prompt string, stale *st
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
 	}
+	if ctx.Err() != nil { // the turn came with the end
+		return "", context.Cause(ctx)
+	}
 	if a, ok := q.known(question); ok && (a.err != nil || stale == nil || a.text != *stale) {
 		return a.text, a.err
 	}

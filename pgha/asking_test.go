@@ -73,7 +73,7 @@ func TestQuestionsEndWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	begun := make(chan struct{})
 	q := newQuestions(func(ctx context.Context, _ string) (string, error) {
-		close(begun)
+		close(begun) // a second time panics: whoever waits for a turn is not asked after the end
 		<-ctx.Done()
 		return "", ctx.Err()
 	})

@@ -66,7 +66,7 @@ PY3COMPILE
 code=0
 systemd-run --quiet --wait --collect --description='packages for the database cluster' --property=RuntimeMaxSec=900 \
 	--property="StandardOutput=append:$dir/log" --property="StandardError=append:$dir/log" sh "$dir/job" "$dir/done" "$@" >&2 || code=$?
-cat "$dir/log" >&2
+cat "$dir/log" >&2 || : # there is none where the job was stopped before it began
 if [ $code = 0 ] && [ ! -e "$dir/done" ]; then
 	echo "the installation was stopped, or ended by a signal, before it was done" >&2
 	code=1

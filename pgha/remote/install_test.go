@@ -27,7 +27,7 @@ func TestInstallWantsTheJobsLastWord(t *testing.T) {
 			for program, text := range map[string]string{
 				"systemd-run": `while [ "${1#-}" != "$1" ]; do shift; done` + "\n" + c.job,
 				"apt-get":     "exit 0", "dpkg": "exit 0", "systemctl": "exit 0", "flock": "exit 0",
-				"mktemp": "mkdir " + bin + "/run && echo " + bin + "/run && touch " + bin + "/run/log",
+				"mktemp": "mkdir " + bin + "/run && echo " + bin + "/run",
 			} {
 				if err := os.WriteFile(filepath.Join(bin, program), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil { //nolint:gosec // a program
 					t.Fatal(err)

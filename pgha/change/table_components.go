@@ -121,7 +121,7 @@ func balancerFields() []Field {
 		{Name: "balancer.write_port", Effect: Ordered, What: "HAProxy is reloaded on one balancer after the other, the address's holder last; sessions go on, new ones need the new port."},
 		{Name: "balancer.read_port", Effect: Ordered, What: "HAProxy is reloaded on one balancer after the other, the address's holder last; sessions go on, new ones need the new port."},
 		reload("read_fallback_to_primary", "sessions go on."),
-		{Name: "balancer.stats_port", Effect: Ordered, What: "HAProxy and keepalived's check are changed together, on one balancer after the other."},
+		{Name: "balancer.stats_port", Effect: Ordered, What: "HAProxy is reloaded on one balancer after the other, then keepalived, whose check asks it there: the virtual IP may move meanwhile, and new sessions wait a second or two."},
 		reload("max_connections", "sessions go on."),
 		reload("client_timeout", "sessions that are open keep the old one."),
 		reload("check_interval", "sessions go on."),

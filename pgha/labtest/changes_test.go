@@ -1,0 +1,160 @@
+package labtest
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/lab"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// TestChanges changes the specification of a running cluster: what is refused leaves no trace, and what is accepted is in
+// effect on every member after each of them has been started again.
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	runParts(t, lab.Options{Name: "e2e-changes"}, []part{
+		{"refused", testRefusedChanges},
+		{"time bombs", testTimeBombs},
+	})
+}
+
+// value is a value of a specification.
+func value(v any, path ...string) spec.Change { return spec.Change{Path: path, Value: v} }
+
+// testRefusedChanges tries changes that a running cluster cannot take, each in less than three seconds on a machine that
+// does nothing else; no file and no process is another one afterwards.
+func testRefusedChanges(t *testing.T, s site) {
+	original := must(os.ReadFile(s.specFile))(t)
+	defer writeFile(t, s.specFile, original)
+	databases := regexp.MustCompile(`(?m)^  - \{.*role: database.*\n`).FindAllString(string(original), -1)
+	files, processes := digests(t, s), s.processes(t)
+	for _, tt := range []struct{ name, from, to, reason string }{
+		{"cluster", "cluster: postgresql-cluster", "cluster: staging", "cluster is staging, but etcd holds"},
+		{"namespace", "profile: fast", "profile: fast, namespace: /prod/", "patroni.namespace is /prod/, but etcd holds"},
+		{"PostgreSQL's port", "postgresql: {", "postgresql: {port: 5442, ", "PostgreSQL listens on port 5432"},
+		{"etcd's client port", "etcd: {", "etcd: {client_port: 2479, ", "etcd answers its clients on port 2379"},
+		{"etcd's peer port", "etcd: {", "etcd: {peer_port: 2480, ", "etcd's members meet on port 2380"},
+		{"Patroni's port", "profile: fast", "profile: fast, rest_port: 8009", "Patroni answers on port 8008"},
+		{"replication role", "postgresql: {", "postgresql: {replication_user: repl2, ", "the role is replicator"},
+		{"superuser", "postgresql: {", "postgresql: {superuser: admin, ", "the role is postgres"},
+		{"data directory", "postgresql: {", "postgresql: {data_dir: /srv/pg/data, ", "the data is in /var/lib/postgresql/data"},
+		{"locale", "postgresql: {", "postgresql: {locale: C, ", "the locale is C.UTF-8"},
+		{"version", "version: 18", "version: 17", "the data belongs to version 18"},
+		{"member", "member: postgresql-03", "member: pg-c", "etcd knows it as postgresql-03"},
+		{"fewer databases", databases[1] + databases[2], "", "etcd has the member postgresql-03"},
+		{"fewer balancers", "  - {name: haproxy-03, address: 192.168.0.202, role: balancer}\n", "", "share the virtual IP with 192.168.0.202"},
+		{"no virtual IP", "vip: {address: 192.168.0.210}\n", "", "has the address 192.168.0.210"},
+	} {
+		text := strings.Replace(string(original), tt.from, tt.to, 1)
+		if text == string(original) {
+			t.Errorf("%s: the specification has no %q", tt.name, tt.from)
+			continue
+		}
+		writeFile(t, s.specFile, []byte(text))
+		for _, verb := range []string{"plan", "apply"} {
+			got := s.cli(t, verb)
+			if got.code != 3 || !strings.Contains(got.stderr, tt.reason) {
+				t.Errorf("%s: %s ends with %d, want 3 and %q\n%s", tt.name, verb, got.code, tt.reason, got.stderr)
+			}
+			t.Logf("%s: %s is refused in %s", tt.name, verb, got.took.Round(10*time.Millisecond))
+		}
+	}
+	if diff := cmp.Diff(files, digests(t, s)); diff != "" {
+		t.Errorf("files were changed (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(processes, s.processes(t)); diff != "" {
+		t.Errorf("processes were changed (-before +after):\n%s", diff)
+	}
+}
+
+// processes are the main processes of the cluster's units.
+func (s site) processes(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, h := range s.Hosts() {
+		all[h.Name] = s.mustInHost(t, h.Name, "systemctl show -p Id,MainPID etcd patroni haproxy keepalived; head -1 /var/lib/postgresql/data/postmaster.pid 2>/dev/null || true")
+	}
+	return all
+}
+
+// testTimeBombs applies accepted changes in batches. After each every member is started again, the leader is killed and
+// there is a switchover: a value that one of them cannot start with, or finds otherwise than the others, shows then.
+func testTimeBombs(t *testing.T, s site) {
+	original := must(os.ReadFile(s.specFile))(t)
+	defer func() {
+		writeFile(t, s.specFile, original)
+		s.apply(t, pgha.ApplyOptions{})
+	}()
+	text := original
+	for _, batch := range [][]spec.Change{
+		{
+			value("8MB", "postgresql", "parameters", "work_mem"), value(120, "postgresql", "parameters", "max_connections"),
+			value("hostssl shop shop 10.9.0.0/16 scram-sha-256", "postgresql", "pg_hba", "-"),
+			value(2097152, "patroni", "maximum_lag_on_failover"), value("on", "patroni", "synchronous_mode"),
+			value(false, "patroni", "use_slots"), value("/service", "patroni", "namespace"),
+			value("DEBUG", "patroni", "extra", "log", "level"), value(9, "patroni", "loop_wait"),
+		},
+		{
+			value("150ms", "etcd", "heartbeat_interval"), value("1500ms", "etcd", "election_timeout"), value("2h", "etcd", "auto_compaction"),
+			value(6432, "balancer", "write_port"), value(6433, "balancer", "read_port"), value(3000, "balancer", "max_connections"),
+			value("300ms", "balancer", "check_interval"), value(77, "vip", "router_id"), value(0.3, "vip", "advert_interval"),
+			value("Europe/Madrid", "timezone"), value(false, "unattended", "needrestart_exclude"),
+		},
+	} {
+		var err error
+		if text, err = spec.Edit(text, batch); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, s.specFile, text)
+		s.apply(t, pgha.ApplyOptions{})
+		s.startAgain(t)
+		s.applyNothing(t)
+	}
+	for _, h := range s.databases() {
+		if got := s.sql(t, h.Member, "SELECT current_setting('work_mem') || ' ' || current_setting('max_connections')"); got != "8MB 120" {
+			t.Errorf("%s has %s", h.Name, got)
+		}
+		if got := s.sql(t, h.Member, "SELECT count(*) FROM pg_hba_file_rules WHERE '{shop}' = database AND error IS NULL"); got != "1" {
+			t.Errorf("%s has %s rules for shop", h.Name, got)
+		}
+		s.mustInHost(t, h.Name, `tr '\0' '\n' </proc/$(systemctl show -p MainPID --value etcd)/environ | grep -qx ETCD_ELECTION_TIMEOUT=1500`)
+		s.mustInHost(t, h.Name, "test $(timedatectl show -p Timezone --value) = Europe/Madrid && test ! -e /etc/needrestart/conf.d/pgha.conf")
+	}
+	s.awaitVerified(t)
+}
+
+// startAgain restarts every program of every host, kills the leader, and switches over; the cluster is healthy after each.
+func (s site) startAgain(t *testing.T) {
+	t.Helper()
+	for _, h := range s.Hosts() {
+		units := "haproxy keepalived"
+		if h.Role == lab.RoleDatabase {
+			units = "etcd patroni"
+		}
+		s.mustInHost(t, h.Name, "systemctl restart "+units)
+		s.awaitHealthy(t)
+	}
+	leader, _ := s.leader(t)
+	s.mustInHost(t, s.hostOf(t, leader), "systemctl kill -s KILL patroni")
+	await(t, healthyWithin, "the killed leader to be noticed", func() (bool, string) {
+		state := s.property(t, s.hostOf(t, leader), "patroni", "ActiveState")
+		return state == "active", state
+	})
+	s.awaitHealthy(t)
+	// For a round of Patroni's loop after a failover what it says of the timelines is older than what streams.
+	await(t, healthyWithin, "a switchover", func() (done bool, seen string) {
+		s.with(t, pgha.ConnectOptions{}, func(c *pgha.Cluster) {
+			_, err := c.Switchover(t.Context(), pgha.SwitchoverOptions{})
+			done, seen = err == nil, fmt.Sprint(err)
+		})
+		return done, seen
+	})
+	s.awaitHealthy(t)
+}

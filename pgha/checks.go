@@ -15,6 +15,7 @@ import (
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -59,7 +60,7 @@ func checkUnits(ctx context.Context, c *Cluster) (string, error) {
 
 func checkClocks(ctx context.Context, c *Cluster) (string, error) {
 	err := remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
-		f, err := gather(ctx, t, nil)
+		f, err := gather(ctx, t, preflight.Want{})
 		if err == nil && f.ClockOffset.Abs() > maxClockOffset {
 			err = fmt.Errorf("the clock is off by %s", f.ClockOffset)
 		}

@@ -2,12 +2,15 @@ package pgha
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/change"
+	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -48,13 +51,17 @@ type Facts struct {
 	StateNote []byte `json:"-"`
 	// UnfinishedReset tells of a reset that was begun and not finished; "" without one.
 	UnfinishedReset string `json:"unfinished_reset,omitempty"`
+	// Premises are what lies where the cluster is to be.
+	Premises preflight.Host `json:"-"`
 }
 
 // etcdCAFile is where package etcd puts the CA; a host that has it belongs to a cluster.
 const etcdCAFile = "/etc/etcd/certs/ca.crt"
 
-// gather asks a host for its facts in one round trip.
-func gather(ctx context.Context, t *remote.Target, packages []string) (Facts, error) {
+// gather asks a host for its facts in one round trip, and tries meanwhile whether sshd forwards connections.
+func gather(ctx context.Context, t *remote.Target, want preflight.Want) (Facts, error) {
+	forbidden := make(chan string, 1)
+	go func() { forbidden <- forwardingForbidden(ctx, t, "127.0.0.1:1") }()
 	before := time.Now()
 	res, err := t.Batch(ctx,
 		[]string{"date", "+%s.%N"},
@@ -64,14 +71,15 @@ func gather(ctx context.Context, t *remote.Target, packages []string) (Facts, er
 		[]string{"cat", "/proc/1/comm"},
 		[]string{"timedatectl", "show", "--property=NTPSynchronized", "--property=Timezone"},
 		[]string{"df", "-Pk", "--", "/var/lib"},
-		[]string{"ss", "-H", "-ltnp"},
+		want.Question(),
 		[]string{"test", "-c", "/dev/watchdog"},
 		[]string{"sh", "-c", settleApt},
-		append([]string{"apt-cache", "policy", "--"}, packages...),
+		append([]string{"apt-cache", "policy", "--"}, want.Packages...),
 		[]string{"sh", "-c", "ulimit -Hn"},
 		[]string{"cat", etcdCAFile},
 		[]string{"cat", noteFile},
 		lookAtReset,
+		remote.ForeignCommand(want.FilePaths()...),
 		[]string{"date", "+%s.%N"},
 	)
 	after := time.Now()
@@ -81,7 +89,7 @@ func gather(ctx context.Context, t *remote.Target, packages []string) (Facts, er
 	text := func(i int) string { return strings.TrimSpace(string(res[i].Stdout)) }
 	f := Facts{
 		Architecture: text(2), Root: text(3) == "0", Init: text(4) == "systemd",
-		Listeners: listeners(text(7)), Watchdog: res[8].ExitCode == 0, Candidates: candidates(text(10)),
+		Premises: preflight.Read(text(7)), Watchdog: res[8].ExitCode == 0, Candidates: candidates(text(10)),
 	}
 	os := keyValues(text(1))
 	f.Distribution, f.Release, f.Codename = os["ID"], os["VERSION_ID"], os["VERSION_CODENAME"]
@@ -89,7 +97,12 @@ func gather(ctx context.Context, t *remote.Target, packages []string) (Facts, er
 	f.ClockSynced, f.TimeZone = tz["NTPSynchronized"] == "yes", tz["Timezone"]
 	f.OpenFiles, _ = strconv.Atoi(text(11))
 	f.EtcdCA, f.StateNote, f.UnfinishedReset = text(12), noteOf(res[13]), UnfinishedReset(text(14))
-	f.ClockOffset = clockOffset(before, after, text(0), text(15))
+	f.Listeners = f.Premises.Ports()
+	f.Premises.Foreign = strings.FieldsFunc(text(15), func(r rune) bool { return r == 0 })
+	if f.Premises.Forbidden = <-forbidden; f.Premises.Forbidden != "" {
+		f.Premises.Forwarding, f.Premises.Forbidden = askForwarding(ctx, t, want, f.Premises.Forbidden)
+	}
+	f.ClockOffset = clockOffset(before, after, text(0), text(16))
 	if f.FreeBytes, err = freeBytes(text(6)); err != nil {
 		return f, remote.OnHost(t.Name, err)
 	}
@@ -132,23 +145,35 @@ func freeBytes(df string) (int64, error) {
 	return 0, fmt.Errorf("read free space: unexpected answer of df: %q", df)
 }
 
-// listeners reads ss -H -ltnp.
-func listeners(ss string) map[int]string {
-	m := map[int]string{}
-	for line := range strings.Lines(ss) {
-		f := strings.Fields(line)
-		if len(f) < 4 {
-			continue
-		}
-		port, err := strconv.ParseUint(f[3][strings.LastIndexByte(f[3], ':')+1:], 10, 16)
-		if err != nil {
-			continue
-		}
-		_, after, _ := strings.Cut(line, `(("`)
-		program, _, _ := strings.Cut(after, `"`)
-		m[int(port)] = program
+// forwardingForbidden tries whether sshd opens a connection to address for the tool. Nobody has to listen there: only a
+// refusal by sshd itself counts, and is returned.
+func forwardingForbidden(ctx context.Context, t *remote.Target, address string) string {
+	conn, err := t.Dial(ctx, "tcp", address)
+	if err == nil {
+		_ = conn.Close() // nothing was said
 	}
-	return m
+	if errors.Is(err, remote.ErrForwardingForbidden) {
+		return err.Error()
+	}
+	return ""
+}
+
+// askForwarding asks where sshd is told to forward nothing. Where it may allow some addresses alone (PermitOpen) the cluster's
+// own ports are tried, and forbidden is "" when all can be had.
+func askForwarding(ctx context.Context, t *remote.Target, want preflight.Want, forbidden string) (lines []string, why string) {
+	out, err := t.Batch(ctx, want.ForwardingQuestion())
+	if err == nil {
+		lines = strings.FieldsFunc(string(out[0].Stdout), func(r rune) bool { return r == '\n' })
+	}
+	if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(strings.ToLower(l), "permitopen") }) {
+		return lines, forbidden
+	}
+	for _, p := range want.Ports {
+		if why := forwardingForbidden(ctx, t, hostPort(t.Address, p.Number)); why != "" {
+			return lines, why
+		}
+	}
+	return lines, ""
 }
 
 // settleApt waits while an installation that an earlier run began renews apt's lists, which are empty until it has.

@@ -7,19 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestListeners(t *testing.T) {
-	t.Parallel()
-	got := listeners(`LISTEN 0 4096 0.0.0.0:5432 0.0.0.0:* users:(("haproxy",pid=717,fd=7))
-LISTEN 0 128 [::]:22 [::]:*
-LISTEN 0 4096 127.0.0.53%lo:53 0.0.0.0:* users:(("systemd-resolve",pid=1,fd=2))
-nonsense
-`)
-	want := map[int]string{5432: "haproxy", 22: "", 53: "systemd-resolve"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestCandidates(t *testing.T) {
 	t.Parallel()
 	got := candidates(`patroni:

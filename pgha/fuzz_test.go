@@ -6,18 +6,19 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // FuzzFacts reads what the programs of a host print, or anything else.
 func FuzzFacts(f *testing.F) {
 	f.Add("ID=debian\nVERSION_ID=\"13\"\n")
-	f.Add("LISTEN 0 4096 [::]:8008 [::]:* users:((\"patroni\",pid=1,fd=5))\nLISTEN 0 1 *:x y\n")
+	f.Add("listener\t[::]:8008\tpatroni\t5\nlistener\t*:x\ty\n")
 	f.Add("patroni:\n  Installed: (none)\n  Candidate: 4.1.5-1\n")
 	f.Add("Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 10 5 9223372036854775807 50% /\n")
 	f.Add("=\n\"\n: \n \n[:")
 	f.Fuzz(func(t *testing.T, text string) {
-		for port := range listeners(text) {
+		for port := range preflight.Read(text).Ports() {
 			if port < 0 || port > 65535 {
 				t.Errorf("port %d", port)
 			}

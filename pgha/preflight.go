@@ -15,6 +15,7 @@ import (
 	"github.com/pgha/toolkit/pgha/change"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -39,17 +40,7 @@ type PreflightOptions struct {
 }
 
 // Finding is something that Preflight has to say about a host.
-type Finding struct {
-	// Host is "" for what concerns the cluster as a whole.
-	Host string `json:"host"`
-	// Field of the specification that differs from what runs, as in the table of package change; "" for anything else.
-	Field   string `json:"field,omitempty"`
-	Problem string `json:"problem"`
-	// Remedy is what to do about it.
-	Remedy string `json:"remedy"`
-	// Warning is set when apply can go on all the same.
-	Warning bool `json:"warning"`
-}
+type Finding = preflight.Finding
 
 // PreflightReport is what Preflight saw.
 type PreflightReport struct {
@@ -89,10 +80,10 @@ func stopping(findings []Finding) []Finding {
 	return stops
 }
 
-// Preflight looks whether the hosts can become the cluster: operating system, systemd, root, clock, disk, ports in use,
-// packages that can be had, and every connection that one host has to open to another; whether what runs there already can
-// become what the specification says, by the table of package change; and whether the specification goes together, by the
-// rules of Advise (warnings; notes are left to it). It changes nothing.
+// Preflight looks whether the hosts can become the cluster: operating system, systemd, root, clock, disk, packages that can
+// be had, everything that package preflight judges, and every connection that one host has to open to another; whether what
+// runs there already can become what the specification says, by the table of package change; and whether the specification
+// goes together, by the rules of Advise (warnings; notes are left to it). It changes nothing.
 func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (PreflightReport, error) {
 	report := PreflightReport{Facts: map[string]Facts{}}
 	timeout := cmp.Or(opts.Timeout, 30*time.Second)
@@ -111,7 +102,7 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 		var runsErr error
 		var looking sync.WaitGroup
 		looking.Go(func() { runs, runsErr = c.lookRunning(bounded, t, h) })
-		facts, err := gather(bounded, t, c.packagesOf(h))
+		facts, err := gather(bounded, t, c.want(h))
 		looking.Wait()
 		facts.Running, err = runs, cmp.Or(err, runsErr)
 		if err != nil && bounded.Err() != nil && ctx.Err() == nil {
@@ -139,15 +130,16 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 		if !reached {
 			continue
 		}
+		facts.Premises.Member, facts.Premises.Stranger = c.belongs(h, facts)
+		report.Facts[h.Name] = facts
 		report.Findings = append(report.Findings, c.judgeHost(h, facts)...)
-		for _, program := range facts.Listeners {
-			fresh = fresh && !slices.Contains(ownPrograms, program)
-		}
+		fresh = fresh && !preflight.Runs(c.want(h), facts.Premises)
 	}
 	report.Findings = append(report.Findings, judgeChange(c.Spec, report.Facts, store)...)
 	if err := c.JudgeState(stateNotes(report.Facts)); err != nil {
 		report.Findings = append(report.Findings, Finding{Problem: err.Error(), Remedy: remote.Hint(err)})
 	}
+	report.Findings = append(report.Findings, c.judgeNetwork(report.Facts)...)
 	report.Findings = append(report.Findings, c.advisedFindings(ctx, opts.Measure, fresh)...)
 	if opts.Ports || fresh {
 		blocked, err := c.CheckPorts(ctx)
@@ -180,9 +172,6 @@ func (c *Cluster) advisedFindings(ctx context.Context, measure, fresh bool) []Fi
 	return found
 }
 
-// ownPrograms are the listeners that belong to the cluster itself.
-var ownPrograms = []string{"etcd", "patroni", "python3", "postgres", "haproxy"}
-
 // judgeHost compares one host's facts with what its role needs.
 func (c *Cluster) judgeHost(h spec.Host, f Facts) []Finding {
 	var found []Finding
@@ -207,17 +196,14 @@ func (c *Cluster) judgeHost(h spec.Host, f Facts) []Finding {
 		add(true, "the time service does not report a synchronised clock", "set up chrony or systemd-timesyncd")
 	}
 	if h.Role == spec.RoleDatabase && f.FreeBytes < minFreeBytes {
-		add(false, fmt.Sprintf("only %d MiB are free in /var/lib", f.FreeBytes>>20), fmt.Sprintf("free at least %d MiB", minFreeBytes>>20))
+		// What runs and fills its disk is perhaps what apply is to mend.
+		add(f.Premises.Member, fmt.Sprintf("only %d MiB are free in /var/lib", f.FreeBytes>>20), fmt.Sprintf("free at least %d MiB", minFreeBytes>>20))
 	}
-	if f.EtcdCA != "" && !strings.Contains(f.EtcdCA, strings.TrimSpace(string(c.credentials.etcdCA))) {
+	if f.Premises.Stranger {
 		add(false, "it belongs to a cluster with another certificate authority",
 			"point state_dir of the spec to the state directory that this cluster was applied with, or restore it from its backup")
 	}
-	for _, port := range c.portsOf(h) {
-		if program, used := f.Listeners[port]; used && !slices.Contains(ownPrograms, program) {
-			add(false, fmt.Sprintf("port %d is in use by %q", port, program), "stop that program or choose another port in the spec")
-		}
-	}
+	found = append(found, preflight.Judge(c.want(h), f.Premises)...)
 	if missing := c.missingPackages(h, f); len(missing) > 0 {
 		add(false, "apt offers no "+strings.Join(missing, ", "), "run apt-get update there, or set postgresql.source and etcd.source to where they can be had")
 	}
@@ -255,15 +241,6 @@ func (c *Cluster) missingPackages(h spec.Host, f Facts) []string {
 		}
 	}
 	return missing
-}
-
-// portsOf lists the TCP ports that the host's services listen on.
-func (c *Cluster) portsOf(h spec.Host) []int {
-	sp := c.Spec
-	if h.Role == spec.RoleBalancer {
-		return []int{sp.Balancer.WritePort, sp.Balancer.ReadPort}
-	}
-	return []int{sp.PostgreSQL.Port, sp.Patroni.RESTPort, sp.Etcd.ClientPort, sp.Etcd.PeerPort}
 }
 
 // packagesOf lists the packages that the host's role needs.

@@ -27,6 +27,18 @@ type repository struct {
 	Key []byte
 }
 
+// suite is the folder below dists that holds the packages.
+func (r repository) suite() string { return cmp.Or(r.Suite, r.Codename+"-pgdg") }
+
+// release is the URL of the file that apt reads first.
+func (r repository) release() string {
+	base, suite := strings.TrimSuffix(cmp.Or(r.URL, pgdgURL), "/"), r.suite()
+	if strings.HasSuffix(suite, "/") {
+		return base + "/" + strings.TrimPrefix(suite, "./") + "InRelease" // a flat repository
+	}
+	return base + "/dists/" + suite + "/InRelease"
+}
+
 // sources renders the repository in apt's deb822 format (sources.list(5)).
 func (r repository) sources() []byte {
 	key := pgdgKey
@@ -39,7 +51,7 @@ func (r repository) sources() []byte {
 	}
 	return fmt.Appendf(nil, "# Written by pgha from postgresql.repository of the specification; changes are overwritten.\n"+
 		"Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: %s\n",
-		cmp.Or(r.URL, pgdgURL), cmp.Or(r.Suite, r.Codename+"-pgdg"), strings.Join(components, " "), key)
+		cmp.Or(r.URL, pgdgURL), r.suite(), strings.Join(components, " "), key)
 }
 
 // resources puts the repository in place. apt-get update runs with the next installation.

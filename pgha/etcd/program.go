@@ -31,7 +31,7 @@ func (o Options) installProgram(ctx context.Context, t *remote.Target, f facts) 
 		return nil
 	}
 	archive := cacheDir + "/etcd-" + o.Version + ".tar.gz"
-	argv := []string{o.Version, archive, strings.ToLower(o.SHA256), o.downloadURL(f.arch)}
+	argv := []string{o.Version, archive, strings.ToLower(o.SHA256), o.DownloadURL(f.arch)}
 	hint := "check etcd.version, etcd.url and etcd.sha256; hosts that cannot reach the release page take etcd.source: archive"
 	if o.Source == SourceArchive {
 		if err := o.upload(ctx, t, archive); err != nil {
@@ -43,10 +43,12 @@ func (o Options) installProgram(ctx context.Context, t *remote.Target, f facts) 
 	return remote.WithHint(err, hint)
 }
 
-func (o Options) downloadURL(arch string) string {
+// DownloadURL is where a host with this architecture, by Debian's name, gets the archive from.
+func (o Options) DownloadURL(arch string) string {
 	if o.URL != "" {
 		return o.URL
 	}
+	o = o.withDefaults()
 	return fmt.Sprintf("https://github.com/etcd-io/etcd/releases/download/v%[1]s/etcd-v%[1]s-linux-%[2]s.tar.gz", o.Version, arch)
 }
 

@@ -23,6 +23,8 @@ var (
 	ErrDisconnected = errors.New("connection lost")
 	// ErrNoDialer: the Executor cannot open connections from its host.
 	ErrNoDialer = errors.New("executor cannot open connections from the host")
+	// ErrForwardingForbidden: sshd opens no connections for the user, or none to this address.
+	ErrForwardingForbidden = errors.New("sshd forbids it")
 )
 
 // Hinter is implemented by errors that can tell the operator what to do next.

@@ -13,6 +13,12 @@ var foreignScript string
 // signed is what every file that pgha writes, and that has room for a comment, says near its beginning.
 var signed = []byte("ritten by pgha")
 
+// ForeignCommand is a command for Batch that prints those of the paths, each with a NUL behind it, that hold a file which
+// neither pgha nor a package wrote: what Ensure would keep a copy of.
+func ForeignCommand(paths ...string) []string {
+	return append([]string{"sh", "-c", foreignScript, "foreign"}, paths...)
+}
+
 // signs reports whether the new content says who wrote it. Only then does its absence from the old one tell anything:
 // certificates and keys carry no signature.
 func (f File) signs() bool { return bytes.Contains(f.Content[:min(len(f.Content), 1024)], signed) }

@@ -75,7 +75,7 @@ func (t *Target) observe(ctx context.Context, q *questions) (*observation, error
 		append([]string{"getent", "passwd", "--"}, users...),
 		[]string{"date", "+%s.%N"},
 		[]string{"cat", "/proc/uptime"},
-		append([]string{"sh", "-c", foreignScript, "foreign"}, q.signed.sorted()...),
+		ForeignCommand(q.signed.sorted()...),
 	)
 	if err != nil {
 		return nil, err

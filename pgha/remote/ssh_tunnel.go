@@ -51,7 +51,7 @@ func (t *tunnel) RemoteAddr() net.Addr { return t.remote }
 func explainTunnel(address string, refused *ssh.OpenChannelError) error {
 	switch {
 	case refused.Reason == ssh.Prohibited:
-		return WithHint(fmt.Errorf("dial %s from the host: sshd forbids it: %w", address, refused),
+		return WithHint(fmt.Errorf("dial %s from the host: %w: %w", address, ErrForwardingForbidden, refused),
 			"set `AllowTcpForwarding yes` in the host's /etc/ssh/sshd_config (a Match block or a key's options may forbid it too)")
 	case strings.Contains(strings.ToLower(refused.Message), "refused"):
 		return fmt.Errorf("dial %s from the host: %w", address, syscall.ECONNREFUSED)

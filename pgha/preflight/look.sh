@@ -1,0 +1,237 @@
+# look KEY VALUE...: tells what a host has where a cluster is to be, a line for each thing, its fields divided by tabs. Changes
+# nothing. Needs what every Debian has, and iproute2. What only matters while something has to be installed, or before
+# keepalived runs, is asked then alone; what waits for the network is asked side by side, for 12 seconds at most.
+#
+# Keys: port N:UNIT, data DIRECTORY, write PATH, peer ADDRESS, zone NAME, file PATH, unit NAME, package NAME, etcd VERSION,
+# repository URL, download URL, vip ADDRESS, own ADDRESS, interface NAME, locales yes, arp SCRIPT, reach SCRIPT.
+set -u
+tab=$(printf '\t')
+ports='' data='' writes='' peers='' zones='' files='' units='' packages='' etcd='' repositories='' downloads=''
+vip='' own='' interface='' locales='' arp='' reach=''
+while [ $# -ge 2 ]; do
+	case $1 in
+	port) ports="$ports $2" ;;
+	data) data="$data$2
+" ;;
+	write) writes="$writes$2
+" ;;
+	peer) peers="$peers $2" ;;
+	zone) zones="$zones $2" ;;
+	file) files="$files $2" ;;
+	unit) units="$units $2" ;;
+	package) packages="$packages $2" ;;
+	repository) repositories="$repositories $2" ;;
+	download) downloads="$downloads $2" ;;
+	etcd) etcd=$2 ;; vip) vip=$2 ;; own) own=$2 ;; interface) interface=$2 ;;
+	locales) locales=$2 ;; arp) arp=$2 ;; reach) reach=$2 ;;
+	esac
+	shift 2
+done
+
+say() {
+	IFS=$tab
+	printf '%s\n' "$*"
+	unset IFS
+}
+
+# unit_of sets unit to the systemd unit of a process, "" without one.
+unit_of() {
+	unit=''
+	while IFS=: read -r id controller path; do
+		case $id:$controller in 0: | *:name=systemd) ;; *) continue ;; esac
+		while [ -n "$path" ] && [ -z "$unit" ]; do
+			case ${path##*/} in *.service | *.scope) unit=${path##*/} ;; esac
+			path=${path%/*}
+		done
+	done <"/proc/$1/cgroup"
+}
+
+# command_of prints the command line of a process, cut, without what could command a terminal.
+command_of() { tr '\0' ' ' <"/proc/$1/cmdline" | head -c 300 | tr -cd '[:print:]'; }
+
+listeners() {
+	ss -H -ltnp | while read -r _ _ _ local _ users; do
+		n=0
+		case "$ports " in *" ${local##*:}:"*) wanted=yes ;; *) wanted='' ;; esac
+		case $users in *pid=*) ;; *) say listener "$local" '' ;; esac
+		while case $users in *pid=*) [ "$n" -lt 8 ] ;; *) false ;; esac do
+			name=${users#*'("'} name=${name%%'"'*} users=${users#*pid=} pid=${users%%,*} n=$((n + 1))
+			if [ -z "$wanted" ]; then
+				say listener "$local" "$name"
+				break
+			fi
+			unit_of "$pid"
+			case "$ports " in
+			*" ${local##*:}:$unit "*) say listener "$local" "$name" "$pid" "$unit" ;;
+			*) say listener "$local" "$name" "$pid" "$unit" "$(stat -c %U "/proc/$pid")" "$(command_of "$pid")" ;;
+			esac
+		done
+	done
+}
+
+# entries prints the first names in a directory.
+entries() {
+	n=0
+	for e in "$1"/* "$1"/.[!.]*; do
+		[ -e "$e" ] || [ -L "$e" ] || continue
+		case ${e##*/} in *[!A-Za-z0-9._+@:-]*) printf '? ' ;; *) printf '%s ' "${e##*/}" ;; esac
+		n=$((n + 1))
+		[ "$n" -lt 6 ] || break
+	done
+}
+
+directories() {
+	printf %s "$data" | while IFS= read -r d; do
+		if [ -L "$d" ]; then
+			say directory "$d" link "$(readlink -- "$d")"
+		elif [ ! -e "$d" ]; then
+			say directory "$d" missing
+		elif [ ! -d "$d" ]; then
+			say directory "$d" file
+		else
+			mountpoint -q -- "$d" && mount=mount || mount=''
+			[ -d "$d/member" ] && member=member || member=''
+			version=''
+			[ ! -f "$d/PG_VERSION" ] || read -r version <"$d/PG_VERSION"
+			say directory "$d" directory "$mount" "$version" "$member" "$(entries "$d")"
+		fi
+	done
+}
+
+# spaces prints a line of df for each path or, before it is made, for the nearest folder above it, in their order.
+spaces() {
+	set --
+	while IFS= read -r d; do
+		[ -n "$d" ] || continue
+		while [ ! -e "$d" ]; do d=${d%/*} d=${d:-/}; done
+		[ -w "$d" ] || say readonly "$d"
+		set -- "$@" "$d"
+	done <<PATHS
+$writes
+PATHS
+	df -k --output=avail,itotal,iavail,target -- "$@" | sed "1d; s/^/space$tab/"
+}
+
+network() {
+	{
+		printf 'addr show\nlink show\n'
+		for p in $peers; do echo "route get $p"; done
+	} | ip -o -force -batch - | sed "s/^/net$tab/"
+}
+
+# lockers prints who holds the locks of apt and dpkg.
+lockers() {
+	for f in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
+		[ -e "$f" ] || continue
+		inode=$(stat -c %i "$f")
+		while read -r _ kind _ _ pid place _; do
+			[ "$kind" = POSIX ] && [ "${place##*:}" = "$inode" ] && [ -d "/proc/$pid" ] || continue
+			unit_of "$pid"
+			say lock "$f" "$pid" "$(cat "/proc/$pid/comm")" "$unit"
+		done </proc/locks
+	done
+}
+
+users() {
+	getent passwd postgres etcd | sed "s/^/passwd$tab/"
+	getent group postgres etcd | sed "s/^/group$tab/"
+}
+
+# clusters prints the clusters that Debian's tools for PostgreSQL know.
+clusters() {
+	for f in /etc/postgresql/*/*/postgresql.conf; do
+		[ -f "$f" ] || continue
+		name=${f#/etc/postgresql/} name=${name%/postgresql.conf}
+		name=${name%%/*}-${name#*/}
+		say cluster "$name" "$(systemctl is-active "postgresql@$name.service")" "$(sed -n "s/^data_directory *= *'\([^']*\)'.*/\1/p" "$f")"
+	done
+}
+
+everywhere() {
+	listeners
+	directories
+	spaces
+	network
+	[ -z "$locales" ] || locale -a | sed "s/^/locale$tab/"
+	for z in $zones; do
+		if [ ! -d /usr/share/zoneinfo ]; then
+			say zone "$z" unknown
+		elif [ -f "/usr/share/zoneinfo/$z" ]; then
+			say zone "$z" yes
+		else
+			say zone "$z" no
+		fi
+	done
+	grep -ls 'ritten by pgha' -- $files | sed "s/^/ours$tab/"
+	systemctl show --property=Id,LoadState,ActiveState,UnitFileState,FragmentPath -- $units | sed "s/^/unit$tab/"
+	clusters
+}
+
+# site tells whether a URL can be had: by the way of apt, with its proxies, or of curl. No certificate is judged here, because
+# a bare host may know no authority yet; nothing of what comes is used.
+site_by_apt() {
+	tmp=$(mktemp -d) || return 0
+	said=$(timeout 12 /usr/lib/apt/apt-helper -o Acquire::Retries=0 -o Acquire::http::Timeout=5 -o Acquire::https::Timeout=5 \
+		-o Acquire::https::Verify-Peer=false -o Acquire::https::Verify-Host=false download-file "$2" "$tmp/file" 2>&1)
+	code=$?
+	rm -rf "$tmp"
+	say site "$1" "$2" "$code" "$(printf '%s\n' "$said" | sed -n 's/^E: //p' | head -n 1 | tr -cd '[:print:]')"
+}
+
+site_by_curl() {
+	if command -v curl >/dev/null; then
+		said=$(curl -fsSIL -k --connect-timeout 5 --max-time 10 -o /dev/null "$2" 2>&1)
+	else
+		said=$(perl -e "$reach" "$2" "${https_proxy:-${HTTPS_PROXY:-${ALL_PROXY:-}}}" 2>&1)
+	fi
+	say site "$1" "$2" "$?" "$(printf '%s\n' "$said" | tail -n 1 | tr -cd '[:print:]')"
+}
+
+# filled puts the host's own words into a URL.
+filled() {
+	url=$1
+	case $url in *'{codename}'*) url=${url%%'{codename}'*}$(. /etc/os-release && echo "$VERSION_CODENAME")${url#*'{codename}'} ;; esac
+	case $url in *'{architecture}'*) url=${url%%'{architecture}'*}$(dpkg --print-architecture)${url#*'{architecture}'} ;; esac
+	echo "$url"
+}
+
+# bare asks what matters only while packages are missing: prints them, who holds apt's locks, and tries the sources.
+bare() {
+	# shellcheck disable=SC2016 # dpkg-query reads this
+	installed=$(dpkg-query -W -f ' ${db:Status-Status}:${Package} ' -- $packages)
+	missing=''
+	for p in $packages; do
+		case $installed in *" installed:$p "*) ;; *) missing="$missing $p" ;; esac
+	done
+	[ -n "$missing" ] || return 0
+	for p in $missing; do say missing "$p"; done
+	lockers
+	users
+	for r in $repositories; do site_by_apt repository "$(filled "$r")" & done
+	for s in $(apt-get update --print-uris | sed -n "s/^'\(http[^']*\/InRelease\)'.*/\1/p" | head -n 8); do site_by_apt source "$s" & done
+	wait
+}
+
+program() {
+	[ -n "$etcd" ] || return 0
+	[ "$(/usr/local/bin/etcd --version | sed -n 's/^etcd Version: //p')" != "$etcd" ] || return 0
+	say missing etcd
+	for d in $downloads; do site_by_curl download "$(filled "$d")"; done
+}
+
+# claimed asks the network by ARP who has the virtual address, if that is of IPv4, unless keepalived runs here and knows.
+claimed() {
+	case $vip in "" | *:*) return 0 ;; esac
+	! systemctl is-active --quiet keepalived.service || return 0
+	[ -n "$interface" ] || interface=$(ip -o addr show to "$own" | sed -n 's/^[0-9]*: *\([^ ]*\).*/\1/p' | head -n 1)
+	mac=$(perl -e "$arp" "$vip" "$interface")
+	[ -z "$mac" ] || say claimed "$mac"
+}
+
+# Each part prints whole: parts that run side by side would mix their lines.
+{ text=$(bare) && printf '%s\n' "$text"; } &
+{ text=$(program) && printf '%s\n' "$text"; } &
+{ text=$(claimed) && printf '%s\n' "$text"; } &
+text=$(everywhere)
+wait
+printf '%s\n' "$text"

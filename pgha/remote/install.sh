@@ -18,14 +18,40 @@ apt() {
 # Several phases may want packages of one host at the same time, and apt-get update does not wait for its lock by itself.
 exec 9>/run/lock/pgha-apt.lock
 flock 9
+# holder prints who holds a lock of apt's or dpkg's.
+holder() {
+	for f in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
+		[ -e "$f" ] || continue
+		inode=$(stat -c %i "$f")
+		while read -r _ kind _ _ pid place _; do
+			[ "$kind" = POSIX ] && [ "${place##*:}" = "$inode" ] && [ -d "/proc/$pid" ] || continue
+			echo "$(cat "/proc/$pid/comm") (process $pid) holds $f"
+			return
+		done </proc/locks
+	done
+}
+# unlocked waits until nobody else installs, for five minutes: a host's first boot upgrades itself, and neither dpkg nor the
+# renewal of apt's lists waits for a lock.
+unlocked() {
+	told='' left=300
+	while who=$(holder) && [ -n "$who" ]; do
+		[ "$who" = "$told" ] || echo "waiting: $who"
+		told=$who left=$((left - 1))
+		[ "$left" -gt 0 ] || { echo "$who, and has for five minutes"; exit 75; }
+		sleep 1
+	done
+}
 # A run that was cut, by a power loss for one, leaves packages half configured; finish them first.
-dpkg --configure -a </dev/null
+unlocked
+dpkg --configure -a </dev/null || { unlocked && dpkg --configure -a </dev/null; }
 # Maintainers' scripts look for programs here first. /run does not do: many hosts mount it noexec.
 programs=/var/lib/pgha-packages
 trap 'rm -rf "$programs"' EXIT
 mkdir -p "$programs"
 install -m 755 "${0%/*}/py3compile" "$programs" || true # it only goes slower without
 path=$programs:$(apt-config dump --format '%v' DPkg::Path)
+apt update || { unlocked && apt update; }
+# Only now: what fails up to here leaves no unit masked.
 enabled=
 for u in $units; do
 	if [ "$(systemctl is-enabled "$u" 2>/dev/null)" = enabled ]; then
@@ -33,7 +59,6 @@ for u in $units; do
 	fi
 	systemctl mask --runtime "$u" || true
 done
-apt update
 apt --no-install-recommends install "$@"
 # What was set up before stays so.
 for u in $enabled; do

@@ -21,7 +21,7 @@ func TestForeign(t *testing.T) {
 	for _, spoil := range spoilers {
 		s.mustInHost(t, spoil.host, spoil.script)
 	}
-	const everything = "find /etc /var/lib /usr/local /srv -xdev -printf '%p %C@ %s\\n' | grep -v -e /var/lib/systemd -e /var/lib/private | sort"
+	const everything = "find /etc /var/lib /usr/local /srv -xdev -mindepth 1 -printf '%p %C@ %s\\n' | grep -v -e /var/lib/systemd -e /var/lib/private | sort"
 	before := map[string]string{}
 	for _, h := range s.Hosts() {
 		before[h.Name] = s.mustInHost(t, h.Name, everything)

@@ -46,7 +46,7 @@ func sixHosts(t *testing.T, change func(name string, opts *remotetest.ServerOpti
 		h := hosttest.New(name, func(_ *hosttest.Host, _ remote.Cmd) (remote.Result, error) { return remote.Result{}, nil })
 		isWell(h)
 		// Nothing may leave this machine, so no connection is opened from the hosts.
-		opts := remotetest.ServerOptions{Identity: identity, Answer: h.Serve, NoForwarding: true}
+		opts := remotetest.ServerOptions{Identity: identity, Answer: h.Serve, NoNetwork: true}
 		change(name, &opts)
 		server := remotetest.StartServer(t, opts)
 		s.servers[name], s.hosts[name] = server, h
@@ -73,7 +73,8 @@ func isWell(h *hosttest.Host) {
 		"timedatectl":               "NTPSynchronized=yes\nTimezone=Etc/UTC\n",
 		"df":                        "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 99999999 1 88888888 1% /\n",
 		// The cluster is there already: the routes between hosts are not tried.
-		"ss": "LISTEN 0 4096 0.0.0.0:2379 0.0.0.0:* users:((\"etcd\",pid=1,fd=3))\n",
+		// Here ends the question of package preflight.
+		"' port": "ours\t/etc/haproxy/haproxy.cfg\nlistener\t0.0.0.0:7000\thaproxy\t1\thaproxy.service\n",
 	} {
 		h.Say(words, func() string { return text })
 	}

@@ -62,7 +62,7 @@ func (h *Host) Serve(ctx context.Context, line string, stdin io.Reader, stdout, 
 		if err != nil {
 			return h.fail(stderr, err)
 		}
-		cmd = remote.Cmd{Script: string(script), Argv: argv[3:], Mutating: bytes.Contains(script, []byte("apt-get"))}
+		cmd = remote.Cmd{Script: string(script), Argv: argv[3:], Mutating: bytes.Contains(script, []byte("apt-get -q"))} // a look may ask apt, too
 	}
 	res, err := h.Run(ctx, cmd)
 	if _, err := stdout.Write(res.Stdout); err != nil {

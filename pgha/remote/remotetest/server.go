@@ -30,6 +30,8 @@ type ServerOptions struct {
 	MaxSessions int
 	// NoForwarding refuses direct-tcpip channels, like AllowTcpForwarding no.
 	NoForwarding bool
+	// NoNetwork lets nobody listen where direct-tcpip channels lead: the test's own network is left alone.
+	NoNetwork bool
 	// Noise is printed on standard output before every command, like a chatty login shell does.
 	Noise string
 	// Password, when set, is accepted (as password and keyboard-interactive) and keys are not.

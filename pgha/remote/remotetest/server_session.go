@@ -39,6 +39,10 @@ func (c *connection) handle(ch ssh.NewChannel) {
 			_ = ch.Reject(ssh.Prohibited, "open failed")
 			return
 		}
+		if c.server.opts.NoNetwork {
+			_ = ch.Reject(ssh.ConnectionFailed, "Connection refused")
+			return
+		}
 		c.done.Go(func() { c.forward(ch) })
 	default:
 		_ = ch.Reject(ssh.UnknownChannelType, "unknown channel type")

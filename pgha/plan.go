@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -113,14 +114,22 @@ func (c *Cluster) sortChanges(changes []PlannedChange, phases []Phase) {
 	})
 }
 
-// bare is the changes alone, without where they come from.
+// bare returns the changes alone, without where they come from, and without what differs in each run until it is written:
+// the text of certificates that a plan only thinks of, and the digest that has the authority's in it.
 func bare(changes []PlannedChange) []PlannedChange {
 	changes = slices.Clone(changes)
 	for i := range changes {
 		changes[i].Origin = Origin{}
+		if strings.HasSuffix(changes[i].Name, ".crt") {
+			changes[i].Diff = ""
+		}
+		changes[i].Diff = etcdDigest.ReplaceAllString(changes[i].Diff, "$1")
 	}
 	return changes
 }
+
+// etcdDigest is the line of etcd's environment with the digest of what it was started with.
+var etcdDigest = regexp.MustCompile(`(?m)^([+ -]PGHA_CONFIGURATION=).*$`)
 
 // digest is a checksum of what would be changed.
 func digest(changes []PlannedChange) (string, error) {

@@ -138,3 +138,21 @@ func TestConsequencesNameWhatIsRestarted(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestPlansOfUnwrittenCertificatesAgree: two plans before the first apply think of different certificates, and are the same.
+func TestPlansOfUnwrittenCertificatesAgree(t *testing.T) {
+	t.Parallel()
+	of := func(cert, digest, name string) []PlannedChange {
+		return []PlannedChange{
+			{Host: "pg1", Kind: "file", Name: "/etc/etcd/certs/ca.crt", Action: "created", Diff: "+" + cert},
+			{Host: "pg1", Kind: "file", Name: "/etc/etcd/etcd.env", Action: "created", Diff: "+ETCD_NAME=" + name + "\n+PGHA_CONFIGURATION=" + digest + "\n"},
+		}
+	}
+	one := planOf(t, of("one", "aa", "a")...)
+	if two := planOf(t, of("two", "bb", "a")...); one.Digest != two.Digest {
+		t.Errorf("%s", differences(one.Changes, two.Changes))
+	}
+	if other := planOf(t, of("one", "aa", "b")...); one.Digest == other.Digest {
+		t.Error("a setting that differs is not seen")
+	}
+}

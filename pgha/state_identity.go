@@ -197,12 +197,13 @@ func (c *Cluster) growState(ctx context.Context, s *state) error {
 func (c *Cluster) tellGeneration(ctx context.Context, id lineage.State, notes map[string][]byte) {
 	by, _, _ := strings.Cut(whoAmI(), ", process ")
 	text, err := json.Marshal(id.Note(by))
+	text = append(text, '\n')
 	if err == nil {
 		err = remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
 			if had, err := lineage.ParseNote(notes[t.Name]); err == nil && id.Current(had) {
 				return nil
 			}
-			_, err := t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", keepNote, "note", noteFile}, Stdin: bytes.NewReader(append(text, '\n')), Mutating: true})
+			_, err := t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", keepNote, "note", noteFile}, Stdin: bytes.NewReader(text), Mutating: true})
 			return err
 		})
 	}

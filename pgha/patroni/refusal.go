@@ -40,7 +40,7 @@ func ParseRefusal(line string) (Refusal, bool) {
 const refusing = `id=$(systemctl show -p InvocationID --value "$1") && [ -n "$id" ] &&
 journalctl -q --no-pager -o cat --since=-30s "_SYSTEMD_INVOCATION_ID=$id" | grep -F 'Old known term' | tail -n 1`
 
-// Refusals reads in the members' journals which Patronis refuse their etcd at this moment, by member. All hosts are asked at
+// Refusals reads in the members' journals which members refuse their etcd at this moment, by member. All hosts are asked at
 // the same time, in one round trip each; one that cannot be asked is left out. Changes nothing. The error is ctx's.
 func Refusals(ctx context.Context, o Options) (map[string]Refusal, error) {
 	found := map[string]Refusal{}

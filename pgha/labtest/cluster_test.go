@@ -1,6 +1,7 @@
 package labtest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -77,6 +78,11 @@ func freshApply(t *testing.T, s site, secrets needles) {
 		}
 	}
 	s.with(t, pgha.ConnectOptions{}, func(c *pgha.Cluster) {
+		// The keys are made by the first apply that begins to change anything; what to watch for has to be known before.
+		begin := []pgha.Phase{{Name: "begin", Run: func(context.Context, *pgha.Run) error { return nil }}}
+		if _, err := c.Apply(t.Context(), pgha.ApplyOptions{Phases: begin}); err != nil {
+			t.Fatal(err)
+		}
 		for _, dir := range []string{"ca", "certs"} {
 			secrets.addKeys(t, filepath.Join(s.StateDir(), dir))
 		}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // address checks an address that others must be able to connect to.
@@ -23,6 +24,8 @@ func (c *checker) address(field, text, which string) (netip.Addr, bool) {
 			remedy = "write " + p.Addr().String() + " without the prefix length"
 		} else if near := nearAddress(text); near != "" {
 			remedy = "write " + near
+		} else if strings.ContainsFunc(text, unicode.IsLetter) && strings.HasPrefix(field, "hosts") {
+			remedy += "; a name to reach it by goes into ssh.address, names that clients use into dns_names"
 		}
 		c.bad(field, quoted(text)+" is not an IP address", remedy)
 		return a, false

@@ -214,7 +214,7 @@ func TestComplete(t *testing.T) {
 	s := spec.New()
 	s.Hosts = []spec.Host{{Name: "a", Address: "10.0.0.1", Role: spec.RoleDatabase}, {Name: "b", Address: "nowhere", Role: spec.RoleDatabase}}
 	err := s.Complete()
-	want := `hosts[1].address: "nowhere" is not an IP address; write an IPv4 or IPv6 address such as 192.168.0.203` + "\n" +
+	want := `hosts[1].address: "nowhere" is not an IP address; write an IPv4 or IPv6 address such as 192.168.0.203; a name to reach it by goes into ssh.address, names that clients use into dns_names` + "\n" +
 		`hosts: 2 database hosts make 2 etcd members: an even number survives no more failures than 1; use 1 or 3 database hosts`
 	if err == nil || !sameLines(err.Error(), want) {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

@@ -68,6 +68,7 @@ func (s *state) begin(sp *Spec) error {
 	if err := errlist.Join(s.unchanged(), s.flush(sp)); err != nil {
 		return errlist.Join(err, s.close())
 	}
+	s.made = nil // it is there now
 	return nil
 }
 

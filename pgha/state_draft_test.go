@@ -205,6 +205,19 @@ func TestIncompleteStateIsRefused(t *testing.T) {
 	}
 }
 
+// TestWhatIsWrittenIsNotMissing: who applies twice with one connection has what the first time made.
+func TestWhatIsWrittenIsNotMissing(t *testing.T) {
+	t.Parallel()
+	c := looking(t, testSpec(t))
+	run := &job{Cluster: c, out: &emitter{log: c.log}}
+	if err := run.saveState(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.refuseIncomplete(t.Context(), map[string]Facts{"pg1": {StateNote: []byte("{}")}}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestDamagedStateIsNotMadeUpFor: a file that is there and cannot be read is an error, and nothing is put in its place.
 func TestDamagedStateIsNotMadeUpFor(t *testing.T) {
 	t.Parallel()

@@ -36,7 +36,7 @@ func testRefusedChanges(t *testing.T, s site) {
 	databases := regexp.MustCompile(`(?m)^  - \{.*role: database.*\n`).FindAllString(string(original), -1)
 	files, processes := digests(t, s), s.processes(t)
 	for _, tt := range []struct{ name, from, to, reason string }{
-		{"cluster", "cluster: postgresql-cluster", "cluster: staging", "cluster is staging, but etcd holds"},
+		{"cluster", "cluster: postgresql-cluster", "cluster: staging", "belongs to another cluster: postgresql-cluster, not staging"},
 		{"namespace", "profile: fast", "profile: fast, namespace: /prod/", "patroni.namespace is /prod/, but etcd holds"},
 		{"PostgreSQL's port", "postgresql: {", "postgresql: {port: 5442, ", "PostgreSQL listens on port 5432"},
 		{"etcd's client port", "etcd: {", "etcd: {client_port: 2479, ", "etcd answers its clients on port 2379"},

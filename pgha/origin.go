@@ -22,7 +22,7 @@ const (
 	CauseSpec Cause = "spec"
 	// CauseUnfinished: an apply was begun and did not finish, and since then it may have been that one's work.
 	CauseUnfinished Cause = "unfinished"
-	// CauseFollows: a restart or reload that other changes need.
+	// CauseFollows: a restart or reload that other changes need, or a copy of what they replace.
 	CauseFollows Cause = "follows"
 	// CauseUnknown: it is on the host and differs, and no operation that the hosts remember has written it.
 	CauseUnknown Cause = "unknown"
@@ -118,7 +118,7 @@ func originOf(ch PlannedChange, was *remote.Was, last written) Origin {
 func causeOf(ch PlannedChange, was *remote.Was, last written) Cause {
 	known := last.by != ""
 	switch {
-	case ch.Kind == "unit" && (ch.Action == "restarted" || ch.Action == "reloaded"):
+	case ch.Kind == "unit" && (ch.Action == "restarted" || ch.Action == "reloaded"), ch.Kind == "copy":
 		return CauseFollows
 	case ch.Kind == "setting", ch.Name == "time zone" && !known:
 		return CauseUnknown // there always is one; settings are looked at by themselves

@@ -32,6 +32,7 @@ func TestCauseOf(t *testing.T) {
 		"a unit that is still to come":       {"unit", "a.service", "enabled", nil, written{}, CauseNew},
 		"a unit that was stopped":            {"unit", "a.service", "started", at(time.Hour), by("started"), CauseDrift},
 		"a unit that was disabled":           {"unit", "a.service", "enabled", &remote.Was{}, by("started"), CauseDrift},
+		"a copy of what is replaced":         {"copy", "/etc/a.pgha-orig-1", "kept", nil, written{}, CauseFollows},
 		"a unit that reads a new file":       {"unit", "a.service", "reloaded", &remote.Was{}, by("started"), CauseFollows},
 		"a package that was removed":         {"package", "a", "installed", nil, by("installed"), CauseDrift},
 		"a package of another version":       {"package", "a", "changed from 1 to 2", &remote.Was{}, by("installed"), CauseDrift},

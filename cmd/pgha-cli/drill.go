@@ -32,7 +32,7 @@ func drillCommand(out *terminal) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "all", DisableDefaultText: true, Usage: "practise everything; outside a lab everything that is safe"},
 			&cli.BoolFlag{Name: "list", DisableDefaultText: true, Usage: "list the scenarios and do nothing"},
-			&cli.IntFlag{Name: "runs", Value: drill.DefaultRuns, Usage: "`NUMBER` of runs of each scenario"},
+			numberFlag("runs", drill.DefaultRuns, "", "`NUMBER` of runs of each scenario"),
 			&cli.Float64Flag{Name: "rate", DefaultText: "20", Usage: "rows and reads a second, in `HZ`"},
 			&cli.StringFlag{Name: "sync", Usage: "practise in this synchronous `MODE` (off, on, strict, quorum) and put the cluster's back"},
 			&cli.StringFlag{Name: "consent", Usage: "the `NAME` of the cluster that may be broken; a lab needs none"},

@@ -30,7 +30,7 @@ func labCommand(out *terminal) *cli.Command {
 					"The hosts have the addresses 192.168.0.200 and up on a network that ends at this machine: no other machine sees them,\n" +
 					"and your own 192.168.0.0/24, if you have one, is not touched. Reach them with lab exec and lab run.",
 				Flags: []cli.Flag{
-					&cli.IntFlag{Name: "hosts", DefaultText: "6: three databases, three balancers", Usage: "`NUMBER` of hosts, 1 to 10"},
+					numberFlag("hosts", 0, "6: three databases, three balancers", "`NUMBER` of hosts, 1 to 10"),
 					&cli.BoolFlag{Name: "ipv6", Usage: "give the hosts addresses of IPv6 (fd00:192:168::200 and up) and none of IPv4"},
 					&cli.StringFlag{Name: "release", DefaultText: "testing", Usage: "Debian `RELEASE` of the hosts: testing or trixie"},
 				},

@@ -25,7 +25,7 @@ func logsCommand(out *terminal) *cli.Command {
 			&cli.StringFlag{Name: "since", Usage: "from this `TIME` on: 10m (ago), 02:00 (the last one) or 2026-11-30T02:00"},
 			&cli.StringFlag{Name: "until", Usage: "up to this `TIME`"},
 			&cli.BoolFlag{Name: "follow", DisableDefaultText: true, Usage: "go on with new lines until Ctrl-C"},
-			&cli.IntFlag{Name: "lines", DefaultText: "100, or all since a time", Usage: "only the last `NUMBER` of lines of all hosts together"},
+			numberFlag("lines", 0, "100, or all since a time", "only the last `NUMBER` of lines of all hosts together"),
 			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up, or stop following, after this `TIME`, such as 90s"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", Usage: "`FORMAT` of the lines: text, or json with an object in each"},
 		},

@@ -30,7 +30,7 @@ func queryCommand(out *terminal) *cli.Command {
 			&cli.StringFlag{Name: "role", DefaultText: "leader", Usage: "the `ROLE` to ask: leader, replica (the one least behind) or any"},
 			&cli.StringFlag{Name: "database", Aliases: []string{"d"}, DefaultText: "postgres", Usage: "the `DATABASE` to ask"},
 			&cli.BoolFlag{Name: "write", DisableDefaultText: true, Usage: "let the statement change things; it runs on its own, outside a transaction"},
-			&cli.IntFlag{Name: "max-rows", DefaultText: "10000", Usage: "keep at most this `NUMBER` of rows; -1 keeps all"},
+			numberFlag("max-rows", 0, "10000", "keep at most this `NUMBER` of rows; -1 keeps all"),
 			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up after this `TIME`, such as 90s"},
 			outputFlag(),
 		},

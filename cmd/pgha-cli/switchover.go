@@ -79,7 +79,7 @@ func failoverCommand(out *terminal) *cli.Command {
 		Flags: operationFlags(
 			&cli.StringFlag{Name: "to", Usage: "the `MEMBER` that shall lead (default: the most advanced)"},
 			&cli.BoolFlag{Name: "accept-loss", DisableDefaultText: true, Usage: "accept the loss of transactions, an unknown number of them included"},
-			&cli.Int64Flag{Name: "max-loss", Usage: "accept the loss of so many `BYTES` of WAL"},
+			numberFlag("max-loss", 0, "", "accept the loss of so many `BYTES` of WAL"),
 		),
 		Action: func(c *cli.Context) error {
 			return operate(c, out, operation[patroni.FailoverResult]{

@@ -18,7 +18,7 @@ func syncCommand(out *terminal) *cli.Command {
 		Description: syncModes() + "\n\nWaits until the mode holds, and commits a transaction through the address to prove it. A mode for which there are\n" +
 			"too few healthy replicas is refused. The next apply puts back what the specification says.",
 		Flags: operationFlags(
-			&cli.IntFlag{Name: "nodes", DefaultText: "1", Usage: "a commit waits for this `NUMBER` of replicas"},
+			numberFlag("nodes", 0, "1", "a commit waits for this `NUMBER` of replicas"),
 		),
 		Action: func(c *cli.Context) error {
 			mode, err := oneArgument(c, "mode: off, on, strict or quorum")

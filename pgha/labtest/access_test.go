@@ -152,6 +152,9 @@ func testTags(t *testing.T, s site) {
 		{"nostream": true},
 	} {
 		sp := s.spec(t)
+		if tags["nostream"] == true {
+			sp.PostgreSQL.Parameters["restore_command"] = "cp /nonexistent/%f %p"
+		}
 		for i, h := range sp.Hosts {
 			if h.Name == replicas[1].Name {
 				sp.Hosts[i].Tags = tags

@@ -97,8 +97,8 @@ func TestInstallOnABareHost(t *testing.T) {
 		"put /etc/etcd/certs/gateway.key -rw-r----- root etcd",
 		"put /etc/etcd/etcd.env -rw-r--r-- root root",
 		"put /etc/systemd/system/etcd.service -rw-r--r-- root root",
+		"systemctl enable --no-reload --quiet etcd.service",
 		"systemctl daemon-reload",
-		"systemctl enable --quiet etcd.service",
 	}
 	if diff := cmp.Diff(want, h.done); diff != "" {
 		t.Error(diff)

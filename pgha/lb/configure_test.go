@@ -96,8 +96,8 @@ func TestConfigureFromNothing(t *testing.T) {
 		"put /etc/systemd/system/haproxy.service.d/pgha.conf",
 		"put /etc/haproxy/haproxy.cfg.pgha-new",
 		"mv -fT -- /etc/haproxy/haproxy.cfg.pgha-new /etc/haproxy/haproxy.cfg",
+		"systemctl enable --no-reload --quiet haproxy.service",
 		"systemctl daemon-reload",
-		"systemctl enable --quiet haproxy.service",
 		"systemctl start haproxy.service",
 	}
 	if diff := cmp.Diff(want, mutations); diff != "" {

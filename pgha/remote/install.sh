@@ -57,8 +57,9 @@ for u in $units; do
 	if [ "$(systemctl is-enabled "$u" 2>/dev/null)" = enabled ]; then
 		enabled="$enabled $u"
 	fi
-	systemctl mask --runtime "$u" || true
+	systemctl mask --no-reload --runtime "$u" || true
 done
+systemctl daemon-reload
 apt --no-install-recommends install "$@"
 # What was set up before stays so.
 for u in $enabled; do

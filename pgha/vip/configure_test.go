@@ -93,8 +93,8 @@ func TestConfigureFromNothing(t *testing.T) {
 		"put /etc/systemd/system/keepalived.service.d/pgha.conf",
 		"put /etc/keepalived/keepalived.conf.pgha-new",
 		"mv -fT -- /etc/keepalived/keepalived.conf.pgha-new /etc/keepalived/keepalived.conf",
+		"systemctl enable --no-reload --quiet keepalived.service",
 		"systemctl daemon-reload",
-		"systemctl enable --quiet keepalived.service",
 		"systemctl start keepalived.service",
 	}
 	if diff := cmp.Diff(want, mutations); diff != "" {

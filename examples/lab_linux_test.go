@@ -28,7 +28,7 @@ func TestOnLab(t *testing.T) {
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir, "./provision", "./custom-phase", "./health", "./maintenance").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	l, err := lab.Start(ctx, lab.Options{Name: "example"})
+	l, err := lab.Start(ctx, lab.Options{Name: "example", Installed: true})
 	if err != nil {
 		t.Fatal(err)
 	}

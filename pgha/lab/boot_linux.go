@@ -34,7 +34,7 @@ func (l *Lab) boot(ctx context.Context, groups *cgroups, h hostPlan) error {
 		return fmt.Errorf("read launch script: %w", err)
 	}
 	cmd := exec.Command("/bin/sh", "-c", string(script), "launch",
-		filepath.Join(l.cache.image(l.record.Image), "root"), dir, namespacePath(name), h.Name, name)
+		l.record.lower(l.cache, h.Role), dir, namespacePath(name), h.Name, name)
 	cmd.Env = cleanEnv("SYSTEMD_NSPAWN_API_VFS_WRITABLE=network")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{

@@ -93,6 +93,7 @@ func (c cache) path(elem ...string) string {
 func (c cache) labs() string                { return c.path("labs") }
 func (c cache) lab(name string) string      { return c.path("labs", name) }
 func (c cache) image(id string) string      { return c.path("images", id) }
+func (c cache) root(image string) string    { return filepath.Join(c.image(image), "root") }
 func (c cache) building(id string) string   { return c.path("images", ".building-"+id) }
 func (c cache) lock(what string) string     { return c.path("locks", what+".lock") }
 func (c cache) labLock(name string) string  { return c.lock("lab-" + name) }

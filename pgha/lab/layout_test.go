@@ -192,9 +192,33 @@ func testLab(t *testing.T, rel string, hosts int) *Lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := prepareLab(c, release, "none", o)
+	r, err := prepareLab(c, release, "none", nil, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return newLab(o, r)
+}
+
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	testing, err := layersOf("testing-1", releases[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	trixie, err := layersOf("trixie-1", releases[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if testing[RoleDatabase].id == trixie[RoleDatabase].id || testing[RoleDatabase].id == testing[RoleBalancer].id {
+		t.Errorf("one name for two layers: %+v %+v", testing, trixie)
+	}
+	for role, want := range map[string]string{
+		RoleDatabase: "/c/layers/db/upper:/c/images/i/root",
+		RoleBalancer: "/c/images/i/root",
+	} {
+		r := record{Image: "i", Layers: map[string]string{RoleDatabase: "db"}}
+		if got := r.lower("/c", role); got != want {
+			t.Errorf("%s: got %s", role, got)
+		}
+	}
 }

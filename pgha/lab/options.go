@@ -35,7 +35,11 @@ type Options struct {
 	// IPv4 for a new lab, and whatever the lab has for an existing one.
 	IPv6 bool
 
-	// CacheDir holds the images and the labs' files. It needs about 1 GB for
+	// Installed gives the hosts of a new lab the packages that an apply installs, not started and
+	// not configured, which saves three quarters of a first apply's time. False means bare hosts
+	// for a new lab, and whatever the lab has for an existing one.
+	Installed bool
+	// CacheDir holds the images and the labs' files. It needs about 1.5 GB for
 	// each release, a file system that can hold overlay uppers (ext4, xfs),
 	// and a path without spaces, commas, colons or backslashes. The default
 	// is DefaultCacheDir.

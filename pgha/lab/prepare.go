@@ -21,8 +21,8 @@ const (
 
 // prepareLab writes the files of a new lab. The record comes last: a lab
 // with a record has all its files.
-func prepareLab(c cache, rel release, image string, o Options) (record, error) {
-	r := record{Name: o.Name, Release: rel.name, Image: image, IPv6: o.IPv6, Hosts: planHosts(o.Hosts, networkOf(o.IPv6)), Created: time.Now().UTC()}
+func prepareLab(c cache, rel release, image string, layers map[string]string, o Options) (record, error) {
+	r := record{Name: o.Name, Release: rel.name, Image: image, IPv6: o.IPv6, Layers: layers, Hosts: planHosts(o.Hosts, networkOf(o.IPv6)), Created: time.Now().UTC()}
 	dir := c.lab(r.Name)
 	if err := removeTree(dir); err != nil {
 		return r, err

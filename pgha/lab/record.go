@@ -14,12 +14,14 @@ import (
 // record is what a lab remembers about itself on disk. It is written before
 // the first kernel object is made, so that Down can always find them all.
 type record struct {
-	Name    string     `json:"name"`
-	Release string     `json:"release"`
-	Image   string     `json:"image"`
-	IPv6    bool       `json:"ipv6,omitempty"`
-	Hosts   []hostPlan `json:"hosts"`
-	Created time.Time  `json:"created"`
+	Name    string `json:"name"`
+	Release string `json:"release"`
+	Image   string `json:"image"`
+	IPv6    bool   `json:"ipv6,omitempty"`
+	// Layers are those with installed packages, by the role of the hosts that have them.
+	Layers  map[string]string `json:"layers,omitempty"`
+	Hosts   []hostPlan        `json:"hosts"`
+	Created time.Time         `json:"created"`
 }
 
 const recordFile = "lab.json"

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -102,7 +102,13 @@ func ensureRecord(ctx context.Context, o Options, p progress) (record, error) {
 	if err != nil {
 		return r, err
 	}
-	return prepareLab(c, rel, image, o)
+	var layers map[string]string
+	if o.Installed {
+		if layers, err = ensureLayers(ctx, o, image, rel, p); err != nil {
+			return r, err
+		}
+	}
+	return prepareLab(c, rel, image, layers, o)
 }
 
 // checkRecord refuses options that contradict the existing lab.
@@ -114,11 +120,16 @@ func checkRecord(c cache, o Options, r record) error {
 	if o.IPv6 && !r.IPv6 {
 		return withHint(fmt.Errorf("start lab %s: %w: its hosts have addresses of IPv4", o.Name, ErrConflict), hint)
 	}
+	if o.Installed && r.Layers == nil {
+		return withHint(fmt.Errorf("start lab %s: %w: its hosts were bare at first", o.Name, ErrConflict), hint)
+	}
 	if o.Release != "" && o.Release != r.Release {
 		return withHint(fmt.Errorf("start lab %s: %w: it runs Debian %s, not %s", o.Name, ErrConflict, r.Release, o.Release), hint)
 	}
-	if _, err := os.Stat(filepath.Join(c.image(r.Image), "root")); err != nil {
-		return withHint(fmt.Errorf("start lab %s: find its image: %w", o.Name, err), hint)
+	for _, dir := range strings.Split(r.lower(c, RoleDatabase)+":"+r.lower(c, RoleBalancer), ":") {
+		if _, err := os.Stat(dir); err != nil {
+			return withHint(fmt.Errorf("start lab %s: find its image: %w", o.Name, err), hint)
+		}
 	}
 	return nil
 }

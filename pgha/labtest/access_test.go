@@ -16,7 +16,7 @@ import (
 // TestAccess changes, on one running cluster, who may log in, what sessions meet there, and what members promise.
 func TestAccess(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, startLab(t, lab.Options{Name: "access-test"}), nil)
+	s := newSite(t, startLab(t, lab.Options{Name: "access-test", Installed: true}), nil)
 	s.apply(t, pgha.ApplyOptions{})
 	for _, part := range []struct {
 		name string

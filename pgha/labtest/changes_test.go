@@ -19,7 +19,7 @@ import (
 // effect on every member after each of them has been started again.
 func TestChanges(t *testing.T) {
 	t.Parallel()
-	runParts(t, lab.Options{Name: "e2e-changes"}, []part{
+	runParts(t, lab.Options{Name: "e2e-changes", Installed: true}, []part{
 		{"refused", testRefusedChanges},
 		{"time bombs", testTimeBombs},
 	})

@@ -62,7 +62,7 @@ type outcomeOf struct {
 // what is printed. Before, between and after there is nothing to find.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
-	l := startLab(t, lab.Options{Name: "e2e-doctor"})
+	l := startLab(t, lab.Options{Name: "e2e-doctor", Installed: true})
 	s := newSite(t, l, nil)
 	s.apply(t, pgha.ApplyOptions{})
 	s.awaitHealthy(t)

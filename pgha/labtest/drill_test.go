@@ -23,7 +23,7 @@ var shortDrills = []string{"switchover", "postgres-killed", "balancer-power", "h
 // TestDrills practises on a cluster with the fast profile and quorum, where no scenario may cost a row.
 func TestDrills(t *testing.T) {
 	t.Parallel()
-	l := startLab(t, lab.Options{Name: "e2e-drills"})
+	l := startLab(t, lab.Options{Name: "e2e-drills", Installed: true})
 	s := newSite(t, l, func(text string) string {
 		// A busy machine keeps no promise in seconds; rows and writers are promised everywhere.
 		return text + "patroni: {profile: fast, synchronous_mode: quorum}\nslo: {failover: 90s, switchover: 30s, lost_rows: 0}\n"

@@ -27,7 +27,7 @@ type part struct {
 // cluster itself what became of it, with Patroni's own tool and psql on the hosts, and leaves it healthy.
 func TestOperations(t *testing.T) {
 	t.Parallel()
-	runParts(t, lab.Options{Name: "e2e-operations"}, []part{
+	runParts(t, lab.Options{Name: "e2e-operations", Installed: true}, []part{
 		{"switchover", testSwitchover},
 		{"switchover refused", testSwitchoverRefused},
 		{"scheduled switchover", testScheduledSwitchover},
@@ -56,7 +56,7 @@ func TestOperations(t *testing.T) {
 // whole hosts: plans and drift, rolled changes, stop, start, reboot, reset.
 func TestUpkeep(t *testing.T) {
 	t.Parallel()
-	runParts(t, lab.Options{Name: "e2e-upkeep"}, []part{
+	runParts(t, lab.Options{Name: "e2e-upkeep", Installed: true}, []part{
 		{"rolled", testRolled},
 		{"killed", testKilled},
 		{"drift", testDrift},
@@ -71,7 +71,8 @@ func runParts(t *testing.T, options lab.Options, parts []part) {
 	t.Helper()
 	s := newSite(t, startLab(t, options), func(text string) string { return text + "timezone: Etc/UTC\npatroni: {profile: fast}\n" })
 	testFreshPlan(t, s)
-	s.apply(t, pgha.ApplyOptions{})
+	report := s.apply(t, pgha.ApplyOptions{})
+	checkInstalled(t, options, report)
 	s.awaitHealthy(t)
 	for _, p := range parts {
 		t.Run(p.name, func(t *testing.T) {
@@ -82,6 +83,16 @@ func runParts(t *testing.T, options lab.Options, parts []part) {
 	}
 	s.verify(t)
 	s.applyNothing(t)
+}
+
+// checkInstalled fails the test if hosts that should have had their packages needed some.
+func checkInstalled(t *testing.T, options lab.Options, report pgha.Report) {
+	t.Helper()
+	for _, c := range report.Changes {
+		if c.Kind == "package" && options.Installed {
+			t.Errorf("%s: package %s was missing in the lab's layer", c.Host, c.Name)
+		}
+	}
 }
 
 // seenMember is a member as Patroni's own tool lists it.

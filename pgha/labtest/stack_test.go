@@ -14,7 +14,7 @@ import (
 // failed, an installation that was stopped and ends with 0, failsafe_mode without etcd, an etcd that lost its data.
 func TestStack(t *testing.T) {
 	t.Parallel()
-	l := startLab(t, lab.Options{Name: "e2e-stack", Hosts: 4})
+	l := startLab(t, lab.Options{Name: "e2e-stack", Installed: true, Hosts: 4})
 	s := newSite(t, l, nil)
 	s.apply(t, pgha.ApplyOptions{})
 	s.awaitHealthy(t)

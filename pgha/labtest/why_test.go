@@ -34,7 +34,7 @@ type blame struct {
 // that the writer measured.
 func TestWhy(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, startLab(t, lab.Options{Name: "e2e-why"}), func(text string) string { return text + "patroni: {profile: fast}\n" })
+	s := newSite(t, startLab(t, lab.Options{Name: "e2e-why", Installed: true}), func(text string) string { return text + "patroni: {profile: fast}\n" })
 	s.apply(t, pgha.ApplyOptions{})
 	s.awaitHealthy(t)
 	w, err := probe.Start(t.Context(), probe.Options{Config: s.writerConfig(t), Rate: 50})

@@ -2,7 +2,7 @@
 # Boots one host. Runs in a mount namespace and a control group of its own:
 # the overlay, the fresh cgroup2 and the empty /run are seen by nobody else
 # and go when the last process of the host goes.
-# Arguments: IMAGE-ROOT HOST-DIRECTORY NETWORK-NAMESPACE HOST-NAME CONTROL-GROUP
+# Arguments: LOWER-LAYERS HOST-DIRECTORY NETWORK-NAMESPACE HOST-NAME CONTROL-GROUP
 set -eu
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
 mount --bind "$3" "$2/netns"

@@ -35,6 +35,8 @@ var possessions = []possession{
 	{"unit", "patroni", "patroni", "hosts"},
 	{"unit", "pgha-watch", "patroni", fromToolkit},
 	{"", "/etc/systemd/system/pgha-watch", "patroni", fromToolkit},
+	{"", "/etc/systemd/system/pgha-sessions", "haproxy", fromToolkit},
+	{"", "/usr/local/lib/pgha/end-former-sessions", "haproxy", fromToolkit},
 	{"", "/usr/local/lib/pgha", "patroni", fromToolkit},
 	{"", "/etc/needrestart", "patroni", "unattended.needrestart_exclude"},
 	{"", "/etc/postgresql-common", "postgresql", fromToolkit},

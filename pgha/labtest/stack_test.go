@@ -19,6 +19,7 @@ func TestStack(t *testing.T) {
 	s.apply(t, pgha.ApplyOptions{})
 	s.awaitHealthy(t)
 	t.Run("a reload that cannot bind", func(t *testing.T) { testReloadCannotBind(t, s) })
+	t.Run("sessions of a former worker", func(t *testing.T) { testFormerSessions(t, s) })
 	t.Run("an installation that is stopped", func(t *testing.T) { testStoppedInstallation(t, s) })
 	t.Run("failsafe_mode", func(t *testing.T) { testFailsafe(t, s) })
 	t.Run("etcd lost its data", func(t *testing.T) { testEtcdForgot(t, s) })

@@ -12,7 +12,7 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// dropIn makes systemd bring a crashed HAProxy back at once and for ever. The limit of open files is left as the host has
+// dropIn makes systemd bring a crashed HAProxy back at once and for ever, and a reload care for former workers. The limit of open files is left as the host has
 // it: raising it fails where the host isn't allowed to, and MaxConn fits.
 const (
 	dropInDir  = "/etc/systemd/system/haproxy.service.d"
@@ -24,6 +24,7 @@ StartLimitIntervalSec=0
 [Service]
 Restart=always
 RestartSec=100ms
+ExecReload=-/usr/bin/systemctl start --no-block ` + sessionsUnit + `
 `
 )
 
@@ -33,10 +34,10 @@ const pollInterval = 150 * time.Millisecond
 // Configure makes HAProxy run on every balancer with the configuration that Config renders. The package must be installed.
 //
 // On the hosts it writes /etc/haproxy/haproxy.cfg (accepted by `haproxy -c` first), Patroni's authority below
-// /etc/haproxy/certs and a drop-in of haproxy.service. Balancers where HAProxy does not run yet are started in parallel;
+// /etc/haproxy/certs, a drop-in of haproxy.service, and pgha-sessions.service with its program, which a reload starts. Balancers where HAProxy does not run yet are started in parallel;
 // running ones are reloaded one after the other, each only once the one before answers and sees the primary again, if it
 // saw it, and that of Options.Last behind the others. A reload cuts no session, the old process serves its own until they
-// end; for Checks.Interval at most the write port takes no new ones, until the new process knows the primary.
+// end, for an hour at most, or until their server is down; for Checks.Interval at most the write port takes no new ones, until the new process knows the primary.
 //
 // Safe to repeat: where nothing differs nothing is changed, at the cost of one round trip a host. Errors match ErrInvalid,
 // ErrNotReady or tell of the host; running balancers behind a failed one are left as they were.
@@ -107,7 +108,7 @@ func (o Options) takeTurns(ctx context.Context, running []*remote.Target, resour
 
 // resources is everything a balancer needs of this package, in order.
 func resources(cfg, ca []byte) []remote.Resource {
-	return []remote.Resource{
+	return append(sessionsResources(),
 		remote.Dir{FileMeta: remote.FileMeta{Path: certsDir}},
 		remote.File{FileMeta: remote.FileMeta{Path: caPath}, Content: ca},
 		remote.Dir{FileMeta: remote.FileMeta{Path: dropInDir}},
@@ -117,7 +118,7 @@ func resources(cfg, ca []byte) []remote.Resource {
 			Validate: func(path string) remote.Cmd { return remote.Cmd{Argv: []string{"haproxy", "-c", "-f", path}} },
 		},
 		remote.Unit{Name: unitName, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: []string{configPath, caPath}},
-	}
+	)
 }
 
 // settle puts one balancer right and waits until it is ready, and sees a primary if it saw one before. A reload that failed

@@ -90,6 +90,9 @@ func TestConfigureFromNothing(t *testing.T) {
 	}
 	mutations, _ := f.hosts[0].Changes()
 	want := []string{
+		"install -d -m 755 -o root -g root -- /usr/local/lib/pgha",
+		"put /usr/local/lib/pgha/end-former-sessions",
+		"put /etc/systemd/system/pgha-sessions.service",
 		"install -d -m 755 -o root -g root -- /etc/haproxy/certs",
 		"put /etc/haproxy/certs/patroni-ca.crt",
 		"install -d -m 755 -o root -g root -- /etc/systemd/system/haproxy.service.d",

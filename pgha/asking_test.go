@@ -8,7 +8,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/pgha/toolkit/pgha/spec"
 )
+
+// asking gets an answer from a person.
+func asking(q *questions, prompt string) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) { return q.ask(ctx, prompt) }
+}
 
 // TestEachQuestionOnce has six hosts ask for the same passphrase and sudo password at once.
 func TestEachQuestionOnce(t *testing.T) {
@@ -23,14 +30,14 @@ func TestEachQuestionOnce(t *testing.T) {
 		defer mu.Unlock()
 		asked[prompt]++
 		return "answer", nil
-	})
+	}, spec.SSH{})
 	var all sync.WaitGroup
 	for i := range 6 {
 		all.Go(func() {
-			if s, err := q.once(t.Context(), "passphrase key", "passphrase of key", nil); s != "answer" || err != nil {
+			if s, err := q.once(t.Context(), "passphrase key", nil, asking(q, "passphrase of key")); s != "answer" || err != nil {
 				t.Error(s, err)
 			}
-			if s, err := q.sudo("admin", fmt.Sprintf("host-%d", i))(t.Context()); s != "answer" || err != nil {
+			if s, err := q.sudoPassword("admin", fmt.Sprintf("host-%d", i))(t.Context()); s != "answer" || err != nil {
 				t.Error(s, err)
 			}
 		})
@@ -49,8 +56,8 @@ func TestRefusedSudoPassword(t *testing.T) {
 	q := newQuestions(func(_ context.Context, prompt string) (string, error) {
 		prompts = append(prompts, prompt)
 		return answers[len(prompts)-1], nil
-	})
-	a, b := q.sudo("admin", "a"), q.sudo("admin", "b")
+	}, spec.SSH{})
+	a, b := q.sudoPassword("admin", "a"), q.sudoPassword("admin", "b")
 	var got []string
 	for _, ask := range []func(context.Context) (string, error){a, b, a, b, b} {
 		s, err := ask(t.Context())
@@ -76,16 +83,16 @@ func TestQuestionsEndWithTheContext(t *testing.T) {
 		close(begun) // a second time panics: whoever waits for a turn is not asked after the end
 		<-ctx.Done()
 		return "", ctx.Err()
-	})
+	}, spec.SSH{})
 	first := make(chan error, 1)
 	go func() {
-		_, err := q.once(ctx, "a", "a", nil)
+		_, err := q.once(ctx, "a", nil, asking(q, "a"))
 		first <- err
 	}()
 	<-begun
 	second := make(chan error, 1)
 	go func() {
-		_, err := q.once(ctx, "b", "b", nil)
+		_, err := q.once(ctx, "b", nil, asking(q, "b"))
 		second <- err
 	}()
 	cancel()
@@ -103,9 +110,9 @@ func TestQuestionsEndWithTheContext(t *testing.T) {
 func TestNobodyToAsk(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	q := newQuestions(func(context.Context, string) (string, error) { asked++; return "", errors.New("no terminal") })
+	q := newQuestions(func(context.Context, string) (string, error) { asked++; return "", errors.New("no terminal") }, spec.SSH{})
 	for range 3 {
-		if _, err := q.once(t.Context(), "a", "a", nil); err == nil {
+		if _, err := q.once(t.Context(), "a", nil, asking(q, "a")); err == nil {
 			t.Error("answered")
 		}
 	}

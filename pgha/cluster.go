@@ -26,7 +26,9 @@ type ConnectOptions struct {
 	Wrap func(host spec.Host, e remote.Executor) remote.Executor
 	// Password answers sshd's and sudo's questions and gives the passphrases of keys; nil means that there is nobody to ask.
 	// It is called for one question at a time, and once for each key and for the sudo password of all hosts; again for a
-	// host where that is refused. An agent's keys, keys without a passphrase and sudo without a password ask nothing.
+	// host where that is refused. An agent's keys, keys without a passphrase and sudo without a password ask nothing, and
+	// what the spec names a file or a command for (ssh.passphrase_file, ssh.sudo_password_file) is asked for only when that
+	// is refused.
 	Password func(ctx context.Context, prompt string) (string, error)
 	// AllowUnreachable makes Connect succeed when some hosts cannot be reached; their errors are in Cluster.Unreachable.
 	AllowUnreachable bool
@@ -88,7 +90,7 @@ func stateOf(ctx context.Context, sp *Spec, readOnly bool) (*state, error) {
 
 // dial connects to all hosts at once.
 func (c *Cluster) dial(ctx context.Context, opts ConnectOptions) error {
-	opts.asked = newQuestions(opts.Password)
+	opts.asked = newQuestions(opts.Password, c.Spec.SSH)
 	open := opts.Executor
 	if open == nil {
 		open = func(ctx context.Context, h spec.Host) (remote.Executor, error) { return dialHost(ctx, c.Spec, h, opts) }

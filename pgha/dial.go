@@ -3,7 +3,6 @@ package pgha
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,17 +46,7 @@ func sshConfig(ctx context.Context, sp *Spec, h spec.Host, opts ConnectOptions) 
 	if own.HostKey != "" {
 		cfg.Fingerprints = []string{own.HostKey}
 	}
-	if q := opts.asked; q != nil {
-		cfg.Password = func(ctx context.Context) (string, error) {
-			prompt := fmt.Sprintf("password of %s on %s", cfg.User, h.Name)
-			return q.once(ctx, prompt, prompt, nil)
-		}
-		cfg.SudoPassword = q.sudo(cfg.User, h.Name)
-		cfg.Passphrase = func(file string) ([]byte, error) {
-			s, err := q.once(ctx, "passphrase "+file, "passphrase of "+file, nil)
-			return []byte(s), err
-		}
-	}
+	opts.asked.answer(ctx, h.Name, &cfg)
 	if own.Jump != "" {
 		cfg.Jump = jumpConfig(own.Jump, cfg)
 	}

@@ -127,6 +127,19 @@ func (a *authenticator) unlock(k identity) (ssh.Signer, error) {
 	return signer, nil
 }
 
+// CheckPassphrase tells whether a passphrase opens a private key in a file of this machine: nil, or why it does not. It takes
+// as long as the key was made to take, some tenths of a second.
+func CheckPassphrase(file string, passphrase []byte) error {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read identity file: %w", err)
+	}
+	if _, err = ssh.ParsePrivateKeyWithPassphrase(pem, passphrase); err != nil {
+		return fmt.Errorf("key %s: %w", file, err)
+	}
+	return nil
+}
+
 // lockedKey is an encrypted key that is opened when it has to sign.
 type lockedKey struct {
 	public ssh.PublicKey

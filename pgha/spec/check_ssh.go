@@ -2,6 +2,7 @@ package spec
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -25,6 +26,8 @@ func (c *checker) ssh() {
 	for i, file := range c.SSH.IdentityFiles {
 		c.identity(element("ssh.identity_files", i), file)
 	}
+	c.answers("passphrase", c.SSH.PassphraseFile, c.SSH.PassphraseCommand)
+	c.answers("sudo_password", c.SSH.SudoPasswordFile, c.SSH.SudoPasswordCommand)
 	for i, h := range c.Hosts {
 		c.hostSSH(element("hosts", i)+".ssh.", h.SSH)
 	}
@@ -51,6 +54,42 @@ func (c *checker) hostSSH(field string, o HostSSH) {
 		c.bad(field+"host_key", quoted(o.HostKey)+" is not a key's fingerprint",
 			"write SHA256: and 43 characters, as ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub shows on the host")
 	}
+}
+
+// answers checks what answers a question in place of a person.
+func (c *checker) answers(what, path string, argv []string) {
+	file, command := "ssh."+what+"_file", "ssh."+what+"_command"
+	_, given := c.d.at[command]
+	given = given || len(argv) > 0
+	switch {
+	case path != "" && given:
+		c.bad(command, "stands beside "+what+"_file, and only one of them can answer", "delete one of the two")
+	case path != "":
+		if b, ok := c.ownFile(file, path); ok {
+			if err := CheckAnswer(TrimAnswer(b)); err != nil {
+				c.bad(file, "the text in "+path+" "+err.Error(), "write it alone on one line")
+			}
+		}
+	case given:
+		c.secretCommand(command, argv, "pass, show, ssh/admin")
+	}
+}
+
+// TrimAnswer takes the line break off the end of what a file holds or a command prints.
+func TrimAnswer(text []byte) string {
+	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+}
+
+// CheckAnswer says why a text cannot be what a person types when asked for sudo's password or a passphrase, without showing
+// it; nil when it can be.
+func CheckAnswer(text string) error {
+	switch {
+	case text == "":
+		return errors.New("is empty")
+	case strings.ContainsAny(text, "\r\n\x00"):
+		return errors.New("has more than one line, or a NUL character")
+	}
+	return nil
 }
 
 func (c *checker) user(field, user string) {

@@ -157,21 +157,26 @@ func (s *Spec) absolute(d *decoder, folder string) {
 	for i := range s.SSH.IdentityFiles {
 		resolve(element("ssh.identity_files", i), &s.SSH.IdentityFiles[i])
 	}
+	resolve("ssh.passphrase_file", &s.SSH.PassphraseFile)
+	resolve("ssh.sudo_password_file", &s.SSH.SudoPasswordFile)
+	program := func(field string, argv []string) {
+		// Without a slash it is a program's name, which the search path finds.
+		if len(argv) > 0 && strings.Contains(argv[0], "/") {
+			resolve(field, &argv[0])
+		}
+	}
+	program("ssh.passphrase_command", s.SSH.PassphraseCommand)
+	program("ssh.sudo_password_command", s.SSH.SudoPasswordCommand)
 	resolve("postgresql.repository.key_file", &s.PostgreSQL.Repository.KeyFile)
 	resolve("etcd.archive", &s.Etcd.Archive)
 	resolve("secrets.superuser_password_file", &s.Secrets.SuperuserPasswordFile)
 	resolve("secrets.replication_password_file", &s.Secrets.ReplicationPasswordFile)
 	resolve("secrets.rewind_password_file", &s.Secrets.RewindPasswordFile)
 	for _, secret := range s.Secrets.all() {
-		// Without a slash it is a program's name, which the search path finds.
-		if len(secret.command) > 0 && strings.Contains(secret.command[0], "/") {
-			resolve("secrets."+secret.role+"_password_command", &secret.command[0])
-		}
+		program("secrets."+secret.role+"_password_command", secret.command)
 	}
 	resolve("secrets.age.identity_file", &s.Secrets.Age.IdentityFile)
-	if command := s.Secrets.Age.IdentityCommand; len(command) > 0 && strings.Contains(command[0], "/") {
-		resolve("secrets.age.identity_command", &command[0])
-	}
+	program("secrets.age.identity_command", s.Secrets.Age.IdentityCommand)
 }
 
 // finish turns what was read into a whole and checked spec.

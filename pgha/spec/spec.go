@@ -52,6 +52,18 @@ type SSH struct {
 	IdentityFiles KeyFiles `yaml:"identity_files,omitempty"`
 	// Agent tells whether keys of the running ssh-agent are offered. Default: true.
 	Agent bool `yaml:"agent"`
+	// PassphraseFile holds the passphrase of the encrypted keys, one line in a file of this user's that only he can read, for
+	// runs without a terminal. Default: none.
+	PassphraseFile string `yaml:"passphrase_file,omitempty"`
+	// PassphraseCommand prints that passphrase, as ["pass", "show", "ssh"] does: it is run on this machine, without a shell,
+	// for a minute at most; not together with PassphraseFile. Default: none.
+	PassphraseCommand []string `yaml:"passphrase_command,omitempty"`
+	// SudoPasswordFile holds User's password for sudo, used where sudo wants one; in a file as PassphraseFile is. Default:
+	// none.
+	SudoPasswordFile string `yaml:"sudo_password_file,omitempty"`
+	// SudoPasswordCommand prints that password, run as PassphraseCommand is; not together with SudoPasswordFile. Default:
+	// none.
+	SudoPasswordCommand []string `yaml:"sudo_password_command,omitempty"`
 	// KnownHosts is the file with the hosts' public keys. Default: "~/.ssh/known_hosts".
 	KnownHosts string `yaml:"known_hosts"`
 	// HostKeys is what to do about a host whose key nothing tells. Default: HostKeysStrict. A changed key always stops.

@@ -102,7 +102,7 @@ const everything = `version: 1
 cluster: main
 timezone: Etc/UTC
 state_dir: state
-ssh: {user: admin, port: 2222, identity_files: [key], agent: false, known_hosts: known, host_keys: accept-new, jump: me@bastion:23, connect_timeout: 5s, max_sessions: 4}
+ssh: {user: admin, port: 2222, identity_files: [key], agent: false, known_hosts: known, host_keys: accept-new, jump: me@bastion:23, connect_timeout: 5s, max_sessions: 4, passphrase_file: password, sudo_password_command: [sh, -c, echo $SUDO]}
 hosts:
   - name: db-1
     address: fd00::1
@@ -254,6 +254,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 patroni:
   extra: {restapi: {authentication: {username: me, password: hunter2hunter2}}, list: [{secret: hunter2hunter2}]}
 secrets: {rewind_password_command: [sh, --token=hunter2hunter2]}
+ssh: {sudo_password_command: [sh, --password=hunter2hunter2]}
 `)
 	before, err := s.Marshal()
 	if err != nil {

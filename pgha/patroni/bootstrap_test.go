@@ -141,46 +141,48 @@ func newFakeCluster(t *testing.T, o Options) *fakeCluster {
 }
 
 func TestBootstrap(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakeCluster(t, o)
-	var mu sync.Mutex
-	var told []string
-	o.Progress = func(s string) { mu.Lock(); defer mu.Unlock(); told = append(told, s) }
-	if err := Bootstrap(t.Context(), o); err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range o.Members {
-		host := m.Target.Executor.(*fakeHost)
-		if host.looks != 2 { // whose turn it is, then what differs
-			t.Errorf("%s: %d looks", m.Name, host.looks)
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakeCluster(t, o)
+		var mu sync.Mutex
+		var told []string
+		o.Progress = func(s string) { mu.Lock(); defer mu.Unlock(); told = append(told, s) }
+		if err := Bootstrap(t.Context(), o); err != nil {
+			t.Fatal(err)
 		}
-		if slices.Index(host.done, "systemctl start "+Unit) < slices.Index(host.done, "mv -fT -- "+ConfigPath+".pgha-new "+ConfigPath) {
-			t.Errorf("%s: started before it was configured:\n%s", m.Name, strings.Join(host.done, "\n"))
+		for _, m := range o.Members {
+			host := m.Target.Executor.(*fakeHost)
+			if host.looks != 2 { // whose turn it is, then what differs
+				t.Errorf("%s: %d looks", m.Name, host.looks)
+			}
+			if slices.Index(host.done, "systemctl start "+Unit) < slices.Index(host.done, "mv -fT -- "+ConfigPath+".pgha-new "+ConfigPath) {
+				t.Errorf("%s: started before it was configured:\n%s", m.Name, strings.Join(host.done, "\n"))
+			}
 		}
-	}
-	if !slices.Contains(told, "warning: PostgreSQL on pg1 must be restarted for max_connections to take effect") {
-		t.Errorf("nothing said of the pending restart: %q", told)
-	}
-	if f.woken == 0 || f.config["ttl"] == nil {
-		t.Errorf("woken %d, told %q, config %v", f.woken, told, f.config)
-	}
+		if !slices.Contains(told, "warning: PostgreSQL on pg1 must be restarted for max_connections to take effect") {
+			t.Errorf("nothing said of the pending restart: %q", told)
+		}
+		if f.woken == 0 || f.config["ttl"] == nil {
+			t.Errorf("woken %d, told %q, config %v", f.woken, told, f.config)
+		}
+	})
 }
 
 func TestBootstrapTimesOut(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	o.Wait = 400 * time.Millisecond
-	f := newFakeCluster(t, o)
-	f.leader = "" // nobody ever leads
-	err := Bootstrap(t.Context(), o)
-	var timeout *TimeoutError
-	if !errors.Is(err, ErrTimeout) || !errors.As(err, &timeout) {
-		t.Fatalf("got %v", err)
-	}
-	if !strings.Contains(err.Error(), "postgresql-02 is replica") || !strings.Contains(remote.Hint(err), "journalctl -u patroni -n 50` on postgresql-01") {
-		t.Errorf("%v; hint %q", err, remote.Hint(err))
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		o.Wait = 400 * time.Millisecond
+		f := newFakeCluster(t, o)
+		f.leader = "" // nobody ever leads
+		err := Bootstrap(t.Context(), o)
+		var timeout *TimeoutError
+		if !errors.Is(err, ErrTimeout) || !errors.As(err, &timeout) {
+			t.Fatalf("got %v", err)
+		}
+		if !strings.Contains(err.Error(), "postgresql-02 is replica") || !strings.Contains(remote.Hint(err), "journalctl -u patroni -n 50` on postgresql-01") {
+			t.Errorf("%v; hint %q", err, remote.Hint(err))
+		}
+	})
 }
 
 func TestBootstrapPlanWaitsForNothing(t *testing.T) {

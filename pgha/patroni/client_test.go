@@ -7,22 +7,22 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // fakeREST is a Patroni's REST API: TLS, and a client certificate for whatever is not a GET.
 type fakeREST struct {
-	*httptest.Server
 	mu     sync.Mutex
 	calls  []string
 	bodies []string
@@ -34,7 +34,7 @@ func (f *fakeREST) seen() []string {
 	return append([]string(nil), f.calls...)
 }
 
-// serve starts a fake REST API for the member at index i of o, reached through the member's fake host.
+// serve starts a fake REST API for the member at index i of o, reached through the member's fake host. For tests in a bubble.
 func serve(t *testing.T, o Options, i int, handler http.HandlerFunc) *fakeREST {
 	t.Helper()
 	f := &fakeREST{}
@@ -44,7 +44,7 @@ func serve(t *testing.T, o Options, i int, handler http.HandlerFunc) *fakeREST {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(o.RESTCA)
-	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	api := func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		f.mu.Lock()
 		f.calls, f.bodies = append(f.calls, r.Method+" "+r.URL.Path), append(f.bodies, string(body))
@@ -55,17 +55,21 @@ func serve(t *testing.T, o Options, i int, handler http.HandlerFunc) *fakeREST {
 		}
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		handler(w, r)
-	}))
-	f.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool}
-	f.StartTLS()
-	t.Cleanup(f.Close)
+	}
+	listener := bufconn.Listen(1 << 16)
+	server := &http.Server{
+		Handler:   http.HandlerFunc(api),
+		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool},
+		ErrorLog:  log.New(io.Discard, "", 0),
+	}
+	go func() { _ = server.ServeTLS(listener, "", "") }()
+	t.Cleanup(func() { _ = server.Close() })
 	host := o.Members[i].Target.Executor.(*fakeHost)
-	host.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+	host.dial = func(ctx context.Context, _, address string) (net.Conn, error) {
 		if want := hostPort(o.Members[i].Address, 8008); address != want {
 			t.Errorf("dialled %s, want %s", address, want)
 		}
-		var d net.Dialer
-		return d.DialContext(ctx, "tcp", f.Listener.Addr().String())
+		return listener.DialContext(ctx)
 	}
 	return f
 }
@@ -75,34 +79,36 @@ func answer(body string) http.HandlerFunc {
 }
 
 func TestClusterAsksAnotherMember(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	serve(t, o, 1, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) })
-	third := serve(t, o, 2, answer(cluster41))
-	state, err := NewClient(o).Cluster(t.Context()) // the first member is unreachable, the second in trouble
-	if err != nil {
-		t.Fatal(err)
-	}
-	if leader, ok := state.Leader(); !ok || leader.Name != "pg1" {
-		t.Errorf("leader %v %v", leader, ok)
-	}
-	if diff := cmp.Diff([]string{"GET /cluster"}, third.seen()); diff != "" {
-		t.Error(diff)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		serve(t, o, 1, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) })
+		third := serve(t, o, 2, answer(cluster41))
+		state, err := NewClient(o).Cluster(t.Context()) // the first member is unreachable, the second in trouble
+		if err != nil {
+			t.Fatal(err)
+		}
+		if leader, ok := state.Leader(); !ok || leader.Name != "pg1" {
+			t.Errorf("leader %v %v", leader, ok)
+		}
+		if diff := cmp.Diff([]string{"GET /cluster"}, third.seen()); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestSlowMemberDoesNotHoldUp(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	serve(t, o, 0, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	serve(t, o, 1, answer(cluster41))
-	start := time.Now()
-	if _, err := NewClient(o).Cluster(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if took := time.Since(start); took > requestTimeout-time.Second {
-		t.Errorf("took %s", took)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		serve(t, o, 0, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		serve(t, o, 1, answer(cluster41))
+		start := time.Now()
+		if _, err := NewClient(o).Cluster(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took != hedgeAfter {
+			t.Errorf("took %s", took)
+		}
+	})
 }
 
 func TestNobodyAnswers(t *testing.T) {
@@ -125,72 +131,76 @@ func TestNobodyAnswers(t *testing.T) {
 }
 
 func TestClientVerifiesTheServer(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	o.Members = o.Members[:1]
-	o.Members[0].REST = o.Members[0].RESTClient // covers no address and is no server certificate
-	serve(t, o, 0, answer(cluster41))
-	var unknown *tls.CertificateVerificationError
-	if _, err := NewClient(o).Cluster(t.Context()); !errors.As(err, &unknown) {
-		t.Errorf("got %v", err)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		o.Members = o.Members[:1]
+		o.Members[0].REST = o.Members[0].RESTClient // covers no address and is no server certificate
+		serve(t, o, 0, answer(cluster41))
+		var unknown *tls.CertificateVerificationError
+		if _, err := NewClient(o).Cluster(t.Context()); !errors.As(err, &unknown) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestEndpointAndStatus(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	serve(t, o, 0, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/replica" {
-			w.WriteHeader(http.StatusServiceUnavailable)
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		serve(t, o, 0, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/replica" {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		})
+		c := NewClient(o)
+		for path, want := range map[string]int{"/primary": 200, "/replica": 503} {
+			if code, err := c.Endpoint(t.Context(), "postgresql-01", path); err != nil || code != want {
+				t.Errorf("%s: %d %v", path, code, err)
+			}
+		}
+		if _, err := c.Endpoint(t.Context(), "nobody", "/primary"); !errors.Is(err, ErrInvalid) {
+			t.Errorf("unknown member: %v", err)
+		}
+		if _, err := c.Endpoint(t.Context(), "postgresql-02", "/primary"); !errors.Is(err, remote.ErrUnreachable) {
+			t.Errorf("unreachable member: %v", err)
 		}
 	})
-	c := NewClient(o)
-	for path, want := range map[string]int{"/primary": 200, "/replica": 503} {
-		if code, err := c.Endpoint(t.Context(), "postgresql-01", path); err != nil || code != want {
-			t.Errorf("%s: %d %v", path, code, err)
-		}
-	}
-	if _, err := c.Endpoint(t.Context(), "nobody", "/primary"); !errors.Is(err, ErrInvalid) {
-		t.Errorf("unknown member: %v", err)
-	}
-	if _, err := c.Endpoint(t.Context(), "postgresql-02", "/primary"); !errors.Is(err, remote.ErrUnreachable) {
-		t.Errorf("unreachable member: %v", err)
-	}
 }
 
 func TestPatchSendsTheClientCertificate(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := serve(t, o, 0, answer(`{"ttl": 20}`))
-	got, err := NewClient(o).PatchConfig(t.Context(), map[string]any{"ttl": 20, "loop_wait": nil})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(map[string]any{"ttl": json.Number("20")}, got); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff([]string{`{"loop_wait":null,"ttl":20}`}, f.bodies); diff != "" {
-		t.Error(diff)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := serve(t, o, 0, answer(`{"ttl": 20}`))
+		got, err := NewClient(o).PatchConfig(t.Context(), map[string]any{"ttl": 20, "loop_wait": nil})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]any{"ttl": json.Number("20")}, got); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]string{`{"loop_wait":null,"ttl":20}`}, f.bodies); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestPlanningSendsNothing(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := serve(t, o, 0, answer(`{}`))
-	for i := range o.Members {
-		o.Members[i].Target.Executor = remote.Plan(o.Members[i].Target.Executor)
-	}
-	if _, err := NewClient(o).PatchConfig(t.Context(), map[string]any{"ttl": 20}); err == nil {
-		t.Error("sent")
-	}
-	changes, err := SyncConfig(t.Context(), o)
-	if err != nil || len(changes) == 0 || !changes[0].Planned {
-		t.Errorf("%v %v", changes, err)
-	}
-	if diff := cmp.Diff([]string{"GET /config"}, f.seen()); diff != "" {
-		t.Error(diff)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := serve(t, o, 0, answer(`{}`))
+		for i := range o.Members {
+			o.Members[i].Target.Executor = remote.Plan(o.Members[i].Target.Executor)
+		}
+		if _, err := NewClient(o).PatchConfig(t.Context(), map[string]any{"ttl": 20}); err == nil {
+			t.Error("sent")
+		}
+		changes, err := SyncConfig(t.Context(), o)
+		if err != nil || len(changes) == 0 || !changes[0].Planned {
+			t.Errorf("%v %v", changes, err)
+		}
+		if diff := cmp.Diff([]string{"GET /config"}, f.seen()); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestUnusableCertificates(t *testing.T) {

@@ -80,39 +80,40 @@ func TestFormsOfParametersAreKept(t *testing.T) {
 }
 
 func TestSyncConfigIsIdempotent(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	config := map[string]any{"ttl": 30, "loop_wait": 10, "mine": "kept"}
-	rest := serve(t, o, 0, func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPatch {
-			var patch map[string]any
-			if err := json.NewDecoder(r.Body).Decode(&patch); err != nil {
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		config := map[string]any{"ttl": 30, "loop_wait": 10, "mine": "kept"}
+		rest := serve(t, o, 0, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPatch {
+				var patch map[string]any
+				if err := json.NewDecoder(r.Body).Decode(&patch); err != nil {
+					t.Error(err)
+				}
+				for k, v := range patch {
+					config[k] = v
+				}
+			}
+			if err := json.NewEncoder(w).Encode(config); err != nil {
 				t.Error(err)
 			}
-			for k, v := range patch {
-				config[k] = v
-			}
+		})
+		var heard []remote.Change
+		o.Members[0].Target.OnChange = func(c remote.Change) { heard = append(heard, c) }
+		changes, err := SyncConfig(t.Context(), o)
+		if err != nil || !changes.Touched("failsafe_mode", "postgresql.use_pg_rewind") || changes.Touched("ttl") {
+			t.Errorf("first: %v %v", changes, err)
 		}
-		if err := json.NewEncoder(w).Encode(config); err != nil {
-			t.Error(err)
+		if len(heard) != len(changes) {
+			t.Errorf("heard of %d changes out of %d", len(heard), len(changes))
+		}
+		if changes, err = SyncConfig(t.Context(), o); err != nil || changes.Any() {
+			t.Errorf("second: %v %v", changes, err)
+		}
+		if diff := cmp.Diff([]string{"GET /config", "PATCH /config", "GET /config"}, rest.seen()); diff != "" {
+			t.Error(diff)
+		}
+		if config["mine"] != "kept" {
+			t.Error("a foreign key was lost")
 		}
 	})
-	var heard []remote.Change
-	o.Members[0].Target.OnChange = func(c remote.Change) { heard = append(heard, c) }
-	changes, err := SyncConfig(t.Context(), o)
-	if err != nil || !changes.Touched("failsafe_mode", "postgresql.use_pg_rewind") || changes.Touched("ttl") {
-		t.Errorf("first: %v %v", changes, err)
-	}
-	if len(heard) != len(changes) {
-		t.Errorf("heard of %d changes out of %d", len(heard), len(changes))
-	}
-	if changes, err = SyncConfig(t.Context(), o); err != nil || changes.Any() {
-		t.Errorf("second: %v %v", changes, err)
-	}
-	if diff := cmp.Diff([]string{"GET /config", "PATCH /config", "GET /config"}, rest.seen()); diff != "" {
-		t.Error(diff)
-	}
-	if config["mine"] != "kept" {
-		t.Error("a foreign key was lost")
-	}
 }

@@ -76,24 +76,25 @@ func TestFailover(t *testing.T) {
 		}, FailoverOptions{MaxLossBytes: 300}, second, first, ptr(int64(300)), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := fullOptions(t)
-			f := newFakePatroni(t, o)
-			f.kill()
-			if tt.prepare != nil {
-				tt.prepare(f)
-			}
-			result, err := Failover(t.Context(), o, tt.options)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := []any{result.NewLeader, result.OldLeader, result.LossBytes, result.Automatic, result.Timeline, result.Promoted > 0, result.Complete > 0}
-			if diff := cmp.Diff([]any{tt.leader, tt.old, tt.loss, tt.automatic, int64(5), true, true}, got); diff != "" {
-				t.Error(diff)
-			}
-			if changes := len(f.told()); tt.automatic != (changes == 0) {
-				t.Errorf("told %q", f.told())
-			}
+			bubble(t, func(t *testing.T) {
+				o := fullOptions(t)
+				f := newFakePatroni(t, o)
+				f.kill()
+				if tt.prepare != nil {
+					tt.prepare(f)
+				}
+				result, err := Failover(t.Context(), o, tt.options)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := []any{result.NewLeader, result.OldLeader, result.LossBytes, result.Automatic, result.Timeline, result.Promoted > 0, result.Complete > 0}
+				if diff := cmp.Diff([]any{tt.leader, tt.old, tt.loss, tt.automatic, int64(5), true, true}, got); diff != "" {
+					t.Error(diff)
+				}
+				if changes := len(f.told()); tt.automatic != (changes == 0) {
+					t.Errorf("told %q", f.told())
+				}
+			})
 		})
 	}
 }
@@ -132,88 +133,93 @@ func TestFailoverRefusals(t *testing.T) {
 	} {
 		for _, planning := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				o := fullOptions(t)
-				f := newFakePatroni(t, o)
-				f.kill()
-				if tt.prepare != nil {
-					tt.prepare(f)
-				}
-				if planning {
-					plan(o)
-				}
-				_, err := Failover(t.Context(), o, tt.options)
-				if !errors.Is(err, tt.want) || !strings.Contains(err.Error()+" "+remote.Hint(err), tt.text) {
-					t.Errorf("got %v (hint %q), want %v with %q", err, remote.Hint(err), tt.want, tt.text)
-				}
-				if asked := f.asked(); len(asked) > 0 || len(f.told()) > 0 {
-					t.Errorf("asked %q, told %q", asked, f.told())
-				}
+				bubble(t, func(t *testing.T) {
+					o := fullOptions(t)
+					f := newFakePatroni(t, o)
+					f.kill()
+					if tt.prepare != nil {
+						tt.prepare(f)
+					}
+					if planning {
+						plan(o)
+					}
+					_, err := Failover(t.Context(), o, tt.options)
+					if !errors.Is(err, tt.want) || !strings.Contains(err.Error()+" "+remote.Hint(err), tt.text) {
+						t.Errorf("got %v (hint %q), want %v with %q", err, remote.Hint(err), tt.want, tt.text)
+					}
+					if asked := f.asked(); len(asked) > 0 || len(f.told()) > 0 {
+						t.Errorf("asked %q, told %q", asked, f.told())
+					}
+				})
 			})
 		}
 	}
 }
 
 func TestFailoverOfQuorum(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	f.kill()
-	f.config["synchronous_mode"], f.members[second].sync, f.members[third].sync = "quorum", RoleQuorumStandby, RoleQuorumStandby
-	f.members[third].location, f.optime = 1200, 1300 // what only the dead leader had was never acknowledged
-	result, err := Failover(t.Context(), o, FailoverOptions{})
-	if err != nil || result.NewLeader != third || *result.LossBytes != 0 {
-		t.Errorf("%+v %v", result, err)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		f.kill()
+		f.config["synchronous_mode"], f.members[second].sync, f.members[third].sync = "quorum", RoleQuorumStandby, RoleQuorumStandby
+		f.members[third].location, f.optime = 1200, 1300 // what only the dead leader had was never acknowledged
+		result, err := Failover(t.Context(), o, FailoverOptions{})
+		if err != nil || result.NewLeader != third || *result.LossBytes != 0 {
+			t.Errorf("%+v %v", result, err)
+		}
+	})
 }
 
 func TestFailoverLossError(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	f.kill()
-	f.members[third].location = 1500
-	_, err := Failover(t.Context(), o, FailoverOptions{Candidate: second})
-	var loss *LossError
-	if !errors.As(err, &loss) {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(&LossError{Candidate: second, Bytes: ptr(int64(500)), Better: third}, loss); diff != "" {
-		t.Error(diff)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		f.kill()
+		f.members[third].location = 1500
+		_, err := Failover(t.Context(), o, FailoverOptions{Candidate: second})
+		var loss *LossError
+		if !errors.As(err, &loss) {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(&LossError{Candidate: second, Bytes: ptr(int64(500)), Better: third}, loss); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestFailoverThatPatroniRefuses(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	f.kill()
-	f.on["POST /failover"] = answerWith(412, "failover is not possible: no good candidates have been found")
-	if _, err := Failover(t.Context(), o, FailoverOptions{}); !errors.Is(err, ErrNoCandidate) {
-		t.Errorf("got %v", err)
-	}
-	f.on["POST /failover"] = answerWith(503, "Failover status unknown after 20 seconds")
-	_, err := Failover(t.Context(), o, FailoverOptions{Timeout: 600 * time.Millisecond})
-	if !errors.Is(err, ErrTimeout) {
-		t.Errorf("got %v", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	f.on["POST /failover"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return true }
-	if _, err := Failover(ctx, o, FailoverOptions{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		f.kill()
+		f.on["POST /failover"] = answerWith(412, "failover is not possible: no good candidates have been found")
+		if _, err := Failover(t.Context(), o, FailoverOptions{}); !errors.Is(err, ErrNoCandidate) {
+			t.Errorf("got %v", err)
+		}
+		f.on["POST /failover"] = answerWith(503, "Failover status unknown after 20 seconds")
+		_, err := Failover(t.Context(), o, FailoverOptions{Timeout: 600 * time.Millisecond})
+		if !errors.Is(err, ErrTimeout) {
+			t.Errorf("got %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		f.on["POST /failover"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return true }
+		if _, err := Failover(ctx, o, FailoverOptions{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestFailoverPlans(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	f.kill()
-	plan(o)
-	if _, err := Failover(t.Context(), o, FailoverOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"would: leader postgresql-cluster: given to postgresql-02, no loss known"}, f.told()); diff != "" {
-		t.Error(diff)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		f.kill()
+		plan(o)
+		if _, err := Failover(t.Context(), o, FailoverOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"would: leader postgresql-cluster: given to postgresql-02, no loss known"}, f.told()); diff != "" {
+			t.Error(diff)
+		}
+	})
 }

@@ -129,6 +129,7 @@ func plan(o Options) {
 }
 
 func (f *fakePatroni) serve(w http.ResponseWriter, r *http.Request, name string) {
+	time.Sleep(time.Millisecond) // the bubble's clock: an answer takes some time
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var body map[string]any
@@ -338,22 +339,23 @@ func refuses(t *testing.T, name string, prepare func(*fakePatroni), want error, 
 	t.Helper()
 	for _, planning := range []bool{false, true} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := fullOptions(t)
-			f := newFakePatroni(t, o)
-			if prepare != nil {
-				prepare(f)
-			}
-			if planning {
-				plan(o)
-			}
-			err := verb(t.Context(), o)
-			if !errors.Is(err, want) || !strings.Contains(err.Error()+" "+remote.Hint(err), text) {
-				t.Errorf("got %v (hint %q), want %v with %q", err, remote.Hint(err), want, text)
-			}
-			if asked := f.asked(); len(asked) > 0 || len(f.told()) > 0 {
-				t.Errorf("asked %q, told %q", asked, f.told())
-			}
+			bubble(t, func(t *testing.T) {
+				o := fullOptions(t)
+				f := newFakePatroni(t, o)
+				if prepare != nil {
+					prepare(f)
+				}
+				if planning {
+					plan(o)
+				}
+				err := verb(t.Context(), o)
+				if !errors.Is(err, want) || !strings.Contains(err.Error()+" "+remote.Hint(err), text) {
+					t.Errorf("got %v (hint %q), want %v with %q", err, remote.Hint(err), want, text)
+				}
+				if asked := f.asked(); len(asked) > 0 || len(f.told()) > 0 {
+					t.Errorf("asked %q, told %q", asked, f.told())
+				}
+			})
 		})
 	}
 }

@@ -53,12 +53,17 @@ func plainOptions() Options {
 			{Name: "postgresql-03", Address: "192.168.0.205"},
 		},
 		EtcdEndpoints:     []string{"192.168.0.203:2379", "192.168.0.204:2379", "192.168.0.205:2379"},
-		Superuser:         credentials("super-password"),
-		Replication:       credentials("replication-password"),
-		Rewind:            credentials("rewind-password"),
+		Superuser:         roles()[0],
+		Replication:       roles()[1],
+		Rewind:            roles()[2],
 		PostgreSQLVersion: 18,
 	}
 }
+
+// roles are the credentials of the three roles, once for all tests: verifiers take time.
+var roles = sync.OnceValue(func() [3]Credentials {
+	return [3]Credentials{credentials("super-password"), credentials("replication-password"), credentials("rewind-password")}
+})
 
 // credentials have a verifier that is always the same.
 func credentials(password string) Credentials {

@@ -36,27 +36,28 @@ func TestReinitialize(t *testing.T) {
 		}, ReinitializeOptions{Member: third}, `{"force":false}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := fullOptions(t)
-			f := newFakePatroni(t, o)
-			if tt.prepare != nil {
-				tt.prepare(f)
-			}
-			began, ended := false, false
-			tt.options.Copying = func(ctx context.Context) { began = true; <-ctx.Done(); ended = true }
-			result, err := Reinitialize(t.Context(), o, tt.options)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !result.After.Healthy(third) || result.Took == 0 || !began || !ended {
-				t.Errorf("%+v, began %v, ended %v", result, began, ended)
-			}
-			if diff := cmp.Diff([]string{third + " POST /reinitialize " + tt.body}, f.asked()); diff != "" {
-				t.Error(diff)
-			}
-			if diff := cmp.Diff([]string{"member " + third + ": reinitialized"}, f.told()); diff != "" {
-				t.Error(diff)
-			}
+			bubble(t, func(t *testing.T) {
+				o := fullOptions(t)
+				f := newFakePatroni(t, o)
+				if tt.prepare != nil {
+					tt.prepare(f)
+				}
+				began, ended := false, false
+				tt.options.Copying = func(ctx context.Context) { began = true; <-ctx.Done(); ended = true }
+				result, err := Reinitialize(t.Context(), o, tt.options)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !result.After.Healthy(third) || result.Took == 0 || !began || !ended {
+					t.Errorf("%+v, began %v, ended %v", result, began, ended)
+				}
+				if diff := cmp.Diff([]string{third + " POST /reinitialize " + tt.body}, f.asked()); diff != "" {
+					t.Error(diff)
+				}
+				if diff := cmp.Diff([]string{"member " + third + ": reinitialized"}, f.told()); diff != "" {
+					t.Error(diff)
+				}
+			})
 		})
 	}
 }
@@ -88,41 +89,43 @@ func TestReinitializeRefusals(t *testing.T) {
 }
 
 func TestReinitializeThatEndsOtherwise(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	f.on["POST /reinitialize"] = answerWith(503, "restart already in progress")
-	if _, err := Reinitialize(t.Context(), o, ReinitializeOptions{Member: third}); !errors.Is(err, ErrInvalid) || !strings.Contains(remote.Hint(err), "force") {
-		t.Errorf("busy: %v", err)
-	}
-	f.on["POST /reinitialize"] = func(http.ResponseWriter, string, map[string]any) bool {
-		f.members[third].state, f.members[third].streaming = "start failed", false
-		return true
-	}
-	_, err := Reinitialize(t.Context(), o, ReinitializeOptions{Member: third, Timeout: 500 * time.Millisecond})
-	if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), `"start failed"`) || !strings.Contains(remote.Hint(err), "on "+third) {
-		t.Errorf("fails: %v, hint %q", err, remote.Hint(err))
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	f.on["POST /reinitialize"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return false }
-	if _, err := Reinitialize(ctx, o, ReinitializeOptions{Member: third}); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		f.on["POST /reinitialize"] = answerWith(503, "restart already in progress")
+		if _, err := Reinitialize(t.Context(), o, ReinitializeOptions{Member: third}); !errors.Is(err, ErrInvalid) || !strings.Contains(remote.Hint(err), "force") {
+			t.Errorf("busy: %v", err)
+		}
+		f.on["POST /reinitialize"] = func(http.ResponseWriter, string, map[string]any) bool {
+			f.members[third].state, f.members[third].streaming = "start failed", false
+			return true
+		}
+		_, err := Reinitialize(t.Context(), o, ReinitializeOptions{Member: third, Timeout: 500 * time.Millisecond})
+		if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), `"start failed"`) || !strings.Contains(remote.Hint(err), "on "+third) {
+			t.Errorf("fails: %v, hint %q", err, remote.Hint(err))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		f.on["POST /reinitialize"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return false }
+		if _, err := Reinitialize(ctx, o, ReinitializeOptions{Member: third}); !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled: %v", err)
+		}
+	})
 }
 
 func TestCopyThatIsStuck(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	c := NewClient(o)
-	w := copyWatch{client: c, member: third, before: NodeState{StartedAt: f.members[third].started}, good: time.Now().Add(-stuckAfter)}
-	if _, _, err := w.look(t.Context()); err == nil || !strings.Contains(err.Error(), "never began") {
-		t.Errorf("got %v", err)
-	}
-	f.members[third].state = "creating replica"
-	if done, _, err := w.look(t.Context()); done || err != nil {
-		t.Errorf("a copy under way: %v %v", done, err)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		c := NewClient(o)
+		w := copyWatch{client: c, member: third, before: NodeState{StartedAt: f.members[third].started}, good: time.Now().Add(-stuckAfter)}
+		if _, _, err := w.look(t.Context()); err == nil || !strings.Contains(err.Error(), "never began") {
+			t.Errorf("got %v", err)
+		}
+		f.members[third].state = "creating replica"
+		if done, _, err := w.look(t.Context()); done || err != nil {
+			t.Errorf("a copy under way: %v %v", done, err)
+		}
+	})
 }
 
 func TestAtLeast(t *testing.T) {

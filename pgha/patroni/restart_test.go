@@ -24,20 +24,21 @@ func restarted(r RestartResult) string {
 
 // TestRestartAfterAnother meets the restart of a run that was killed: what it began is still going on.
 func TestRestartAfterAnother(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	busy := 2
-	f.on["POST /restart"] = func(w http.ResponseWriter, _ string, _ map[string]any) bool {
-		if busy--; busy >= 0 {
-			http.Error(w, "restart already in progress", http.StatusServiceUnavailable)
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		busy := 2
+		f.on["POST /restart"] = func(w http.ResponseWriter, _ string, _ map[string]any) bool {
+			if busy--; busy >= 0 {
+				http.Error(w, "restart already in progress", http.StatusServiceUnavailable)
+			}
+			return busy >= 0
 		}
-		return busy >= 0
-	}
-	result, err := Restart(t.Context(), o, RestartOptions{Members: []string{second}})
-	if err != nil || restarted(result) != second || len(f.asked()) != 3 {
-		t.Errorf("%q %v, asked %q", restarted(result), err, f.asked())
-	}
+		result, err := Restart(t.Context(), o, RestartOptions{Members: []string{second}})
+		if err != nil || restarted(result) != second || len(f.asked()) != 3 {
+			t.Errorf("%q %v, asked %q", restarted(result), err, f.asked())
+		}
+	})
 }
 
 func TestRestartChoosesAndOrders(t *testing.T) {
@@ -63,36 +64,37 @@ func TestRestartChoosesAndOrders(t *testing.T) {
 	} {
 		for _, planning := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				o := fullOptions(t)
-				f := newFakePatroni(t, o)
-				if tt.prepare != nil {
-					tt.prepare(f)
-				}
-				if planning {
-					plan(o)
-				}
-				result, err := Restart(t.Context(), o, tt.options)
-				if err != nil || restarted(result) != tt.want {
-					t.Fatalf("%q %v", restarted(result), err)
-				}
-				var wantAsked, wantTold []string
-				for name := range strings.FieldsSeq(tt.want) {
-					wantAsked = append(wantAsked, name+" POST /restart {}")
-					wantTold = append(wantTold, "member "+name+": restarted")
-				}
-				if planning {
-					wantAsked = nil
-					for i := range wantTold {
-						wantTold[i] = "would: " + wantTold[i]
+				bubble(t, func(t *testing.T) {
+					o := fullOptions(t)
+					f := newFakePatroni(t, o)
+					if tt.prepare != nil {
+						tt.prepare(f)
 					}
-				}
-				if diff := cmp.Diff(wantAsked, f.asked()); diff != "" {
-					t.Error(diff)
-				}
-				if diff := cmp.Diff(wantTold, f.told()); diff != "" {
-					t.Error(diff)
-				}
+					if planning {
+						plan(o)
+					}
+					result, err := Restart(t.Context(), o, tt.options)
+					if err != nil || restarted(result) != tt.want {
+						t.Fatalf("%q %v", restarted(result), err)
+					}
+					var wantAsked, wantTold []string
+					for name := range strings.FieldsSeq(tt.want) {
+						wantAsked = append(wantAsked, name+" POST /restart {}")
+						wantTold = append(wantTold, "member "+name+": restarted")
+					}
+					if planning {
+						wantAsked = nil
+						for i := range wantTold {
+							wantTold[i] = "would: " + wantTold[i]
+						}
+					}
+					if diff := cmp.Diff(wantAsked, f.asked()); diff != "" {
+						t.Error(diff)
+					}
+					if diff := cmp.Diff(wantTold, f.told()); diff != "" {
+						t.Error(diff)
+					}
+				})
 			})
 		}
 	}
@@ -135,14 +137,15 @@ func TestRestartFollowsToTheEnd(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := fullOptions(t)
-			f := newFakePatroni(t, o)
-			f.on["POST /restart"] = func(w http.ResponseWriter, name string, _ map[string]any) bool { hook(f, w, name); return true }
-			result, err := Restart(t.Context(), o, RestartOptions{Members: []string{second}})
-			if err != nil || restarted(result) != second || result.Restarted[0].Took == 0 {
-				t.Errorf("%+v %v", result.Restarted, err)
-			}
+			bubble(t, func(t *testing.T) {
+				o := fullOptions(t)
+				f := newFakePatroni(t, o)
+				f.on["POST /restart"] = func(w http.ResponseWriter, name string, _ map[string]any) bool { hook(f, w, name); return true }
+				result, err := Restart(t.Context(), o, RestartOptions{Members: []string{second}})
+				if err != nil || restarted(result) != second || result.Restarted[0].Took == 0 {
+					t.Errorf("%+v %v", result.Restarted, err)
+				}
+			})
 		})
 	}
 }
@@ -160,27 +163,28 @@ func TestRestartStopsAtTheFirstThatFails(t *testing.T) {
 		"does not stream": {func(f *fakePatroni, _ http.ResponseWriter) { f.restart(third); f.members[third].streaming = false }, ErrTimeout, "postgresql-03 is replica, running"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := fullOptions(t)
-			f := newFakePatroni(t, o)
-			f.on["POST /restart"] = func(w http.ResponseWriter, name string, _ map[string]any) bool {
-				if name != third {
-					return false
+			bubble(t, func(t *testing.T) {
+				o := fullOptions(t)
+				f := newFakePatroni(t, o)
+				f.on["POST /restart"] = func(w http.ResponseWriter, name string, _ map[string]any) bool {
+					if name != third {
+						return false
+					}
+					tt.hook(f, w)
+					return true
 				}
-				tt.hook(f, w)
-				return true
-			}
-			result, err := Restart(t.Context(), o, RestartOptions{Timeout: 1500 * time.Millisecond})
-			var failed *RestartError
-			if !errors.As(err, &failed) || failed.Member != third || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) {
-				t.Fatalf("got %v", err)
-			}
-			if diff := cmp.Diff([]string{first}, failed.Remaining); diff != "" || !strings.Contains(err.Error(), "not restarted: "+first) {
-				t.Errorf("%v%s", err, diff)
-			}
-			if restarted(result) != second || len(result.Remaining) != 1 || !strings.Contains(remote.Hint(err), third) {
-				t.Errorf("%+v, hint %q", result, remote.Hint(err))
-			}
+				result, err := Restart(t.Context(), o, RestartOptions{Timeout: 1500 * time.Millisecond})
+				var failed *RestartError
+				if !errors.As(err, &failed) || failed.Member != third || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) {
+					t.Fatalf("got %v", err)
+				}
+				if diff := cmp.Diff([]string{first}, failed.Remaining); diff != "" || !strings.Contains(err.Error(), "not restarted: "+first) {
+					t.Errorf("%v%s", err, diff)
+				}
+				if restarted(result) != second || len(result.Remaining) != 1 || !strings.Contains(remote.Hint(err), third) {
+					t.Errorf("%+v, hint %q", result, remote.Hint(err))
+				}
+			})
 		})
 	}
 }
@@ -218,103 +222,108 @@ func TestRestartRefusals(t *testing.T) {
 }
 
 func TestRestartLeaderBySwitchover(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	f.members[first].pending = []string{"shared_buffers"}
-	result, err := Restart(t.Context(), o, RestartOptions{Members: []string{first, third}, LeaderBySwitchover: true})
-	if err != nil || restarted(result) != third+" "+first {
-		t.Fatalf("%+v %v", result, err)
-	}
-	if result.Switchover == nil || result.Switchover.OldLeader != first || result.Restarted[1].Role != RoleReplica {
-		t.Errorf("%+v", result)
-	}
-	want := []string{ // the switchover has restarted the former leader
-		third + " POST /restart {}",
-		first + ` POST /switchover {"leader":"postgresql-01"}`,
-	}
-	if diff := cmp.Diff(want, f.asked()); diff != "" {
-		t.Error(diff)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		f.members[first].pending = []string{"shared_buffers"}
+		result, err := Restart(t.Context(), o, RestartOptions{Members: []string{first, third}, LeaderBySwitchover: true})
+		if err != nil || restarted(result) != third+" "+first {
+			t.Fatalf("%+v %v", result, err)
+		}
+		if result.Switchover == nil || result.Switchover.OldLeader != first || result.Restarted[1].Role != RoleReplica {
+			t.Errorf("%+v", result)
+		}
+		want := []string{ // the switchover has restarted the former leader
+			third + " POST /restart {}",
+			first + ` POST /switchover {"leader":"postgresql-01"}`,
+		}
+		if diff := cmp.Diff(want, f.asked()); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestRestartKeepsWhatIsStillPending(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	f.on["POST /restart"] = func(_ http.ResponseWriter, name string, _ map[string]any) bool {
-		f.restart(name)
-		f.members[name].pending = []string{"max_connections"} // lowered: a replica needs the leader to go first
-		return true
-	}
-	result, err := Restart(t.Context(), o, RestartOptions{Members: []string{second}})
-	if err != nil || cmp.Diff([]string{"max_connections"}, result.Restarted[0].Pending) != "" {
-		t.Errorf("%+v %v", result.Restarted, err)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		f.on["POST /restart"] = func(_ http.ResponseWriter, name string, _ map[string]any) bool {
+			f.restart(name)
+			f.members[name].pending = []string{"max_connections"} // lowered: a replica needs the leader to go first
+			return true
+		}
+		result, err := Restart(t.Context(), o, RestartOptions{Members: []string{second}})
+		if err != nil || cmp.Diff([]string{"max_connections"}, result.Restarted[0].Pending) != "" {
+			t.Errorf("%+v %v", result.Restarted, err)
+		}
+	})
 }
 
 func TestRestartIsCancelled(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	ctx, cancel := context.WithCancel(t.Context())
-	f.on["POST /restart"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return true }
-	_, err := Restart(ctx, o, RestartOptions{})
-	var failed *RestartError
-	if !errors.Is(err, context.Canceled) || !errors.As(err, &failed) || failed.Member != second || len(failed.Remaining) != 2 {
-		t.Errorf("got %v", err)
-	}
-	if asked := f.asked(); len(asked) != 1 {
-		t.Errorf("asked %q", asked)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		ctx, cancel := context.WithCancel(t.Context())
+		f.on["POST /restart"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return true }
+		_, err := Restart(ctx, o, RestartOptions{})
+		var failed *RestartError
+		if !errors.Is(err, context.Canceled) || !errors.As(err, &failed) || failed.Member != second || len(failed.Remaining) != 2 {
+			t.Errorf("got %v", err)
+		}
+		if asked := f.asked(); len(asked) != 1 {
+			t.Errorf("asked %q", asked)
+		}
+	})
 }
 
 func TestScheduledRestart(t *testing.T) {
-	t.Parallel()
-	at := time.Now().Add(time.Hour).Truncate(time.Second)
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	result, err := Restart(t.Context(), o, RestartOptions{Members: []string{third}, At: at})
-	if err != nil || result.Scheduled == nil || result.Scheduled.Member != third || len(result.Restarted) != 0 {
-		t.Fatalf("%+v %v", result, err)
-	}
-	if _, err := CancelRestart(t.Context(), o, "postgresql-3"); !errors.Is(err, ErrInvalid) {
-		t.Errorf("misspelt: %v", err)
-	}
-	was, err := CancelRestart(t.Context(), o, third)
-	if err != nil || !was.At.Equal(at) || was.Member != third {
-		t.Errorf("cancelled %v %v", was, err)
-	}
-	if _, err := CancelRestart(t.Context(), o, third); !errors.Is(err, ErrNothingScheduled) {
-		t.Errorf("again: %v", err)
-	}
-	f.on["POST /restart"] = answerWith(409, "Another restart is already scheduled")
-	if _, err := Restart(t.Context(), o, RestartOptions{Members: []string{third}, At: at}); !errors.Is(err, ErrScheduled) {
-		t.Errorf("another: %v", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	f.on["POST /restart"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return false }
-	if _, err := Restart(ctx, o, RestartOptions{Members: []string{third}, At: at}); !errors.Is(err, context.Canceled) || f.members[third].scheduled != "" {
-		t.Errorf("interrupted: %v, scheduled %q", err, f.members[third].scheduled)
-	}
+	bubble(t, func(t *testing.T) {
+		at := time.Now().Add(time.Hour).Truncate(time.Second)
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		result, err := Restart(t.Context(), o, RestartOptions{Members: []string{third}, At: at})
+		if err != nil || result.Scheduled == nil || result.Scheduled.Member != third || len(result.Restarted) != 0 {
+			t.Fatalf("%+v %v", result, err)
+		}
+		if _, err := CancelRestart(t.Context(), o, "postgresql-3"); !errors.Is(err, ErrInvalid) {
+			t.Errorf("misspelt: %v", err)
+		}
+		was, err := CancelRestart(t.Context(), o, third)
+		if err != nil || !was.At.Equal(at) || was.Member != third {
+			t.Errorf("cancelled %v %v", was, err)
+		}
+		if _, err := CancelRestart(t.Context(), o, third); !errors.Is(err, ErrNothingScheduled) {
+			t.Errorf("again: %v", err)
+		}
+		f.on["POST /restart"] = answerWith(409, "Another restart is already scheduled")
+		if _, err := Restart(t.Context(), o, RestartOptions{Members: []string{third}, At: at}); !errors.Is(err, ErrScheduled) {
+			t.Errorf("another: %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		f.on["POST /restart"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return false }
+		if _, err := Restart(ctx, o, RestartOptions{Members: []string{third}, At: at}); !errors.Is(err, context.Canceled) || f.members[third].scheduled != "" {
+			t.Errorf("interrupted: %v, scheduled %q", err, f.members[third].scheduled)
+		}
+	})
 }
 
 func TestReload(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	if _, err := Reload(t.Context(), o, second, "postgresql-3"); !errors.Is(err, ErrInvalid) || len(f.asked()) > 0 {
-		t.Errorf("misspelt: %v, asked %q", err, f.asked())
-	}
-	if result, err := Reload(t.Context(), o, second); err != nil || cmp.Diff([]string{second}, result.Reloaded) != "" {
-		t.Errorf("%v %v", result, err)
-	}
-	f.members[second].dead = true
-	result, err := Reload(t.Context(), o)
-	if !errors.Is(err, remote.ErrUnreachable) || cmp.Diff([]string{first, third}, result.Reloaded) != "" {
-		t.Errorf("%v %v", result, err)
-	}
-	if diff := cmp.Diff([]string{"member " + second + ": reloaded", "member " + first + ": reloaded", "member " + third + ": reloaded"}, f.told()); diff != "" {
-		t.Error(diff)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		if _, err := Reload(t.Context(), o, second, "postgresql-3"); !errors.Is(err, ErrInvalid) || len(f.asked()) > 0 {
+			t.Errorf("misspelt: %v, asked %q", err, f.asked())
+		}
+		if result, err := Reload(t.Context(), o, second); err != nil || cmp.Diff([]string{second}, result.Reloaded) != "" {
+			t.Errorf("%v %v", result, err)
+		}
+		f.members[second].dead = true
+		result, err := Reload(t.Context(), o)
+		if !errors.Is(err, remote.ErrUnreachable) || cmp.Diff([]string{first, third}, result.Reloaded) != "" {
+			t.Errorf("%v %v", result, err)
+		}
+		if diff := cmp.Diff([]string{"member " + second + ": reloaded", "member " + first + ": reloaded", "member " + third + ": reloaded"}, f.told()); diff != "" {
+			t.Error(diff)
+		}
+	})
 }

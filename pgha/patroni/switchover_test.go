@@ -40,96 +40,100 @@ func TestSwitchover(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := fullOptions(t)
-			f := newFakePatroni(t, o)
-			f.on["POST /switchover"] = answer(f)
-			result, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third})
-			if err != nil {
-				t.Fatal(err)
-			}
-			before, _ := result.Before.Leader()
-			after, _ := result.After.Leader()
-			got := []any{result.OldLeader, result.NewLeader, result.Timeline, before.Name, after.Name, result.Promoted > 0, result.Complete >= result.Promoted}
-			if diff := cmp.Diff([]any{first, third, int64(5), first, third, true, true}, got); diff != "" {
-				t.Error(diff)
-			}
-			if diff := cmp.Diff([]string{first + ` POST /switchover {"candidate":"postgresql-03","leader":"postgresql-01"}`}, f.asked()); diff != "" {
-				t.Error(diff)
-			}
-			if diff := cmp.Diff([]string{"leader postgresql-cluster: moved from postgresql-01 to postgresql-03"}, f.told()); diff != "" {
-				t.Error(diff)
-			}
+			bubble(t, func(t *testing.T) {
+				o := fullOptions(t)
+				f := newFakePatroni(t, o)
+				f.on["POST /switchover"] = answer(f)
+				result, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third})
+				if err != nil {
+					t.Fatal(err)
+				}
+				before, _ := result.Before.Leader()
+				after, _ := result.After.Leader()
+				got := []any{result.OldLeader, result.NewLeader, result.Timeline, before.Name, after.Name, result.Promoted > 0, result.Complete >= result.Promoted}
+				if diff := cmp.Diff([]any{first, third, int64(5), first, third, true, true}, got); diff != "" {
+					t.Error(diff)
+				}
+				if diff := cmp.Diff([]string{first + ` POST /switchover {"candidate":"postgresql-03","leader":"postgresql-01"}`}, f.asked()); diff != "" {
+					t.Error(diff)
+				}
+				if diff := cmp.Diff([]string{"leader postgresql-cluster: moved from postgresql-01 to postgresql-03"}, f.told()); diff != "" {
+					t.Error(diff)
+				}
+			})
 		})
 	}
 }
 
 func TestSwitchoverDoesNotBelieveAnOldDCS(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	stale := 0
-	f.on["POST /switchover"] = func(http.ResponseWriter, string, map[string]any) bool {
-		f.promote(third)
-		f.members[second].streaming = false // on its way to the new leader
-		stale = 3
-		return true
-	}
-	f.on["GET /cluster"] = func(w http.ResponseWriter, _ string, _ map[string]any) bool {
-		if stale == 0 {
-			return false
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		stale := 0
+		f.on["POST /switchover"] = func(http.ResponseWriter, string, map[string]any) bool {
+			f.promote(third)
+			f.members[second].streaming = false // on its way to the new leader
+			stale = 3
+			return true
 		}
-		stale--
-		state := f.cluster() // the lock is known, what the members said last is from before
-		for _, m := range state["members"].([]map[string]any) {
-			m["timeline"] = 4
-			if m["name"] != third {
-				m["state"] = "streaming"
+		f.on["GET /cluster"] = func(w http.ResponseWriter, _ string, _ map[string]any) bool {
+			if stale == 0 {
+				return false
+			}
+			stale--
+			state := f.cluster() // the lock is known, what the members said last is from before
+			for _, m := range state["members"].([]map[string]any) {
+				m["timeline"] = 4
+				if m["name"] != third {
+					m["state"] = "streaming"
+				}
+			}
+			f.members[second].streaming = stale == 0
+			_ = json.NewEncoder(w).Encode(state)
+			return true
+		}
+		result, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range result.After.Members {
+			if m.Timeline != 5 {
+				t.Errorf("%s: believed to be done on timeline %d", m.Name, m.Timeline)
 			}
 		}
-		f.members[second].streaming = stale == 0
-		_ = json.NewEncoder(w).Encode(state)
-		return true
-	}
-	result, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range result.After.Members {
-		if m.Timeline != 5 {
-			t.Errorf("%s: believed to be done on timeline %d", m.Name, m.Timeline)
-		}
-	}
+	})
 }
 
 // TestSwitchoverLeavesTheChoiceToPatroni names nobody, so that no replica waits for a candidate, and says who it became.
 func TestSwitchoverLeavesTheChoiceToPatroni(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	f.members[first].location, f.members[third].location = 2000, 2000 // the DCS does not know yet
-	result, err := Switchover(t.Context(), o, SwitchoverOptions{})
-	if err != nil || result.NewLeader != third {
-		t.Errorf("%s %v", result.NewLeader, err)
-	}
-	if diff := cmp.Diff([]string{first + ` POST /switchover {"leader":"postgresql-01"}`}, f.asked()); diff != "" {
-		t.Errorf("asked (-want +got):\n%s", diff)
-	}
-	want := []string{"leader postgresql-cluster: moved from " + first + " to " + third}
-	if diff := cmp.Diff(want, f.told()); diff != "" {
-		t.Errorf("told (-want +got):\n%s", diff)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		f.members[first].location, f.members[third].location = 2000, 2000 // the DCS does not know yet
+		result, err := Switchover(t.Context(), o, SwitchoverOptions{})
+		if err != nil || result.NewLeader != third {
+			t.Errorf("%s %v", result.NewLeader, err)
+		}
+		if diff := cmp.Diff([]string{first + ` POST /switchover {"leader":"postgresql-01"}`}, f.asked()); diff != "" {
+			t.Errorf("asked (-want +got):\n%s", diff)
+		}
+		want := []string{"leader postgresql-cluster: moved from " + first + " to " + third}
+		if diff := cmp.Diff(want, f.told()); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+	})
 }
 
 func TestSwitchoverPlansTheBest(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	f.members[first].location, f.members[third].location = 2000, 2000
-	plan(o)
-	if result, err := Switchover(t.Context(), o, SwitchoverOptions{}); err != nil || result.NewLeader != third {
-		t.Errorf("%s %v", result.NewLeader, err)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		f.members[first].location, f.members[third].location = 2000, 2000
+		plan(o)
+		if result, err := Switchover(t.Context(), o, SwitchoverOptions{}); err != nil || result.NewLeader != third {
+			t.Errorf("%s %v", result.NewLeader, err)
+		}
+	})
 }
 
 func TestSwitchoverRefusals(t *testing.T) {
@@ -196,64 +200,68 @@ func TestSwitchoverThatPatroniRefuses(t *testing.T) {
 		"failed":       {503, "Switchover failed", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := fullOptions(t)
-			f := newFakePatroni(t, o)
-			f.on["POST /switchover"] = answerWith(tt.code, tt.text)
-			_, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third})
-			var status *StatusError
-			if !errors.As(err, &status) || status.Code != tt.code || tt.want != nil && !errors.Is(err, tt.want) {
-				t.Errorf("got %v", err)
-			}
-			if told := f.told(); len(told) > 0 {
-				t.Errorf("told %q", told)
-			}
+			bubble(t, func(t *testing.T) {
+				o := fullOptions(t)
+				f := newFakePatroni(t, o)
+				f.on["POST /switchover"] = answerWith(tt.code, tt.text)
+				_, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third})
+				var status *StatusError
+				if !errors.As(err, &status) || status.Code != tt.code || tt.want != nil && !errors.Is(err, tt.want) {
+					t.Errorf("got %v", err)
+				}
+				if told := f.told(); len(told) > 0 {
+					t.Errorf("told %q", told)
+				}
+			})
 		})
 	}
 }
 
 func TestSwitchoverToSomebodyElse(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	f.on["POST /switchover"] = func(http.ResponseWriter, string, map[string]any) bool { f.promote(second); return true }
-	result, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third})
-	if err == nil || !strings.Contains(err.Error(), second+" became leader instead of "+third) || result.NewLeader != second {
-		t.Errorf("%s, %v", result.NewLeader, err)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		f.on["POST /switchover"] = func(http.ResponseWriter, string, map[string]any) bool { f.promote(second); return true }
+		result, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third})
+		if err == nil || !strings.Contains(err.Error(), second+" became leader instead of "+third) || result.NewLeader != second {
+			t.Errorf("%s, %v", result.NewLeader, err)
+		}
+	})
 }
 
 func TestSwitchoverTimesOutAndIsCancelled(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	f.on["POST /switchover"] = answerWith(503, "Switchover status unknown after 20 seconds") // and nothing happens
-	_, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third, Timeout: 600 * time.Millisecond})
-	if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), third+" to lead") {
-		t.Errorf("got %v", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	f.on["POST /switchover"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return true }
-	if _, err := Switchover(ctx, o, SwitchoverOptions{Candidate: third}); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		f.on["POST /switchover"] = answerWith(503, "Switchover status unknown after 20 seconds") // and nothing happens
+		_, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third, Timeout: 600 * time.Millisecond})
+		if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), third+" to lead") {
+			t.Errorf("got %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		f.on["POST /switchover"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return true }
+		if _, err := Switchover(ctx, o, SwitchoverOptions{Candidate: third}); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestSwitchoverPlans(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	plan(o)
-	result, err := Switchover(t.Context(), o, SwitchoverOptions{})
-	if err != nil || result.NewLeader != second || result.Timeline != 0 {
-		t.Errorf("%+v %v", result, err)
-	}
-	if diff := cmp.Diff([]string{"would: leader postgresql-cluster: moved from postgresql-01 to postgresql-02"}, f.told()); diff != "" {
-		t.Error(diff)
-	}
-	if asked := f.asked(); len(asked) > 0 {
-		t.Errorf("asked %q", asked)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		plan(o)
+		result, err := Switchover(t.Context(), o, SwitchoverOptions{})
+		if err != nil || result.NewLeader != second || result.Timeline != 0 {
+			t.Errorf("%+v %v", result, err)
+		}
+		if diff := cmp.Diff([]string{"would: leader postgresql-cluster: moved from postgresql-01 to postgresql-02"}, f.told()); diff != "" {
+			t.Error(diff)
+		}
+		if asked := f.asked(); len(asked) > 0 {
+			t.Errorf("asked %q", asked)
+		}
+	})
 }
 
 func TestScheduledSwitchover(t *testing.T) {
@@ -269,63 +277,66 @@ func TestScheduledSwitchover(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := fullOptions(t)
-			f := newFakePatroni(t, o)
-			f.on["POST /switchover"] = hook(f)
-			result, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third, At: at})
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := ScheduledSwitchover{At: at, From: first, To: third}
-			if result.Scheduled == nil || !result.Scheduled.equal(want) || result.NewLeader != third || f.leader != first {
-				t.Errorf("%+v", result)
-			}
-			list, err := ScheduledSwitchovers(t.Context(), o)
-			if err != nil || len(list) != 1 || !list[0].equal(want) {
-				t.Errorf("listed %v %v", list, err)
-			}
-			was, err := CancelSwitchover(t.Context(), o)
-			if err != nil || !was.equal(want) || f.schedule != nil {
-				t.Errorf("cancelled %v %v", was, err)
-			}
-			if _, err := CancelSwitchover(t.Context(), o); !errors.Is(err, ErrNothingScheduled) {
-				t.Errorf("again: %v", err)
-			}
-			if list, err := ScheduledSwitchovers(t.Context(), o); err != nil || len(list) != 0 {
-				t.Errorf("listed %v %v", list, err)
-			}
+			bubble(t, func(t *testing.T) {
+				o := fullOptions(t)
+				f := newFakePatroni(t, o)
+				f.on["POST /switchover"] = hook(f)
+				result, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third, At: at})
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := ScheduledSwitchover{At: at, From: first, To: third}
+				if result.Scheduled == nil || !result.Scheduled.equal(want) || result.NewLeader != third || f.leader != first {
+					t.Errorf("%+v", result)
+				}
+				list, err := ScheduledSwitchovers(t.Context(), o)
+				if err != nil || len(list) != 1 || !list[0].equal(want) {
+					t.Errorf("listed %v %v", list, err)
+				}
+				was, err := CancelSwitchover(t.Context(), o)
+				if err != nil || !was.equal(want) || f.schedule != nil {
+					t.Errorf("cancelled %v %v", was, err)
+				}
+				if _, err := CancelSwitchover(t.Context(), o); !errors.Is(err, ErrNothingScheduled) {
+					t.Errorf("again: %v", err)
+				}
+				if list, err := ScheduledSwitchovers(t.Context(), o); err != nil || len(list) != 0 {
+					t.Errorf("listed %v %v", list, err)
+				}
+			})
 		})
 	}
 }
 
 func TestScheduleIsTakenBackWhenInterrupted(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	ctx, cancel := context.WithCancel(t.Context())
-	f.on["POST /switchover"] = func(w http.ResponseWriter, name string, body map[string]any) bool {
-		f.act(w, "POST /switchover", name, body)
-		cancel()
-		return true
-	}
-	_, err := Switchover(ctx, o, SwitchoverOptions{At: time.Now().Add(time.Hour)})
-	if !errors.Is(err, context.Canceled) || f.schedule != nil {
-		t.Errorf("%v, schedule %v", err, f.schedule)
-	}
-	if told := f.told(); len(told) > 0 {
-		t.Errorf("told %q", told)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		ctx, cancel := context.WithCancel(t.Context())
+		f.on["POST /switchover"] = func(w http.ResponseWriter, name string, body map[string]any) bool {
+			f.act(w, "POST /switchover", name, body)
+			cancel()
+			return true
+		}
+		_, err := Switchover(ctx, o, SwitchoverOptions{At: time.Now().Add(time.Hour)})
+		if !errors.Is(err, context.Canceled) || f.schedule != nil {
+			t.Errorf("%v, schedule %v", err, f.schedule)
+		}
+		if told := f.told(); len(told) > 0 {
+			t.Errorf("told %q", told)
+		}
+	})
 }
 
 func TestScheduleThatPatroniRefuses(t *testing.T) {
-	t.Parallel()
-	o := fullOptions(t)
-	f := newFakePatroni(t, o)
-	f.on["POST /switchover"] = answerWith(422, "Cannot schedule switchover in the past")
-	if _, err := Switchover(t.Context(), o, SwitchoverOptions{At: time.Now().Add(time.Minute)}); !errors.Is(err, ErrInvalid) {
-		t.Errorf("got %v", err)
-	}
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		f.on["POST /switchover"] = answerWith(422, "Cannot schedule switchover in the past")
+		if _, err := Switchover(t.Context(), o, SwitchoverOptions{At: time.Now().Add(time.Minute)}); !errors.Is(err, ErrInvalid) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestCheckTime(t *testing.T) {

@@ -34,24 +34,25 @@ func TestRunningMembersTakeTurns(t *testing.T) {
 		}, []string{first, second, third}, ErrTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := fullOptions(t)
-			o.Wait = 2 * time.Second
-			f := newFakePatroni(t, o)
-			running(o)
-			c.prepare(f)
-			if err := Bootstrap(t.Context(), o); !errors.Is(err, c.err) {
-				t.Errorf("got %v, want %v", err, c.err)
-			}
-			var order []string
-			for _, change := range f.changes {
-				if change.Name == Unit && change.Action == "reloaded" {
-					order = append(order, change.Host)
+			bubble(t, func(t *testing.T) {
+				o := fullOptions(t)
+				o.Wait = 2 * time.Second
+				f := newFakePatroni(t, o)
+				running(o)
+				c.prepare(f)
+				if err := Bootstrap(t.Context(), o); !errors.Is(err, c.err) {
+					t.Errorf("got %v, want %v", err, c.err)
 				}
-			}
-			if !slices.Equal(order, c.order) {
-				t.Errorf("reloaded %q, want %q", order, c.order)
-			}
+				var order []string
+				for _, change := range f.changes {
+					if change.Name == Unit && change.Action == "reloaded" {
+						order = append(order, change.Host)
+					}
+				}
+				if !slices.Equal(order, c.order) {
+					t.Errorf("reloaded %q, want %q", order, c.order)
+				}
+			})
 		})
 	}
 }
@@ -74,21 +75,22 @@ func TestTheRestIsLeftWhenOneFails(t *testing.T) {
 		}, "timed out"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := fullOptions(t)
-			o.Wait = time.Second
-			f := newFakePatroni(t, o)
-			running(o)
-			c.breaks(o, f)
-			err := Bootstrap(t.Context(), o)
-			if err == nil || !strings.Contains(err.Error(), second) || !strings.Contains(err.Error(), c.text) {
-				t.Errorf("got %v", err)
-			}
-			for _, i := range []int{0, 2} {
-				if done := o.Members[i].Target.Executor.(*fakeHost).done; len(done) > 0 {
-					t.Errorf("%s was touched:\n%s", o.Members[i].Name, strings.Join(done, "\n"))
+			bubble(t, func(t *testing.T) {
+				o := fullOptions(t)
+				o.Wait = time.Second
+				f := newFakePatroni(t, o)
+				running(o)
+				c.breaks(o, f)
+				err := Bootstrap(t.Context(), o)
+				if err == nil || !strings.Contains(err.Error(), second) || !strings.Contains(err.Error(), c.text) {
+					t.Errorf("got %v", err)
 				}
-			}
+				for _, i := range []int{0, 2} {
+					if done := o.Members[i].Target.Executor.(*fakeHost).done; len(done) > 0 {
+						t.Errorf("%s was touched:\n%s", o.Members[i].Name, strings.Join(done, "\n"))
+					}
+				}
+			})
 		})
 	}
 }

@@ -148,7 +148,7 @@ func (j *configJudge) postgresql(ctx context.Context) error {
 		}
 		try[name] = text
 	}
-	if len(try) == 0 {
+	if len(j.settings) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, settingsWait)

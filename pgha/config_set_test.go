@@ -205,27 +205,6 @@ func TestNotes(t *testing.T) {
 	}
 }
 
-func TestComplaints(t *testing.T) {
-	t.Parallel()
-	output := `2026-11-23 13:44:04.408 GMT [4421] LOG:  invalid value for parameter "work_mem": "lots"
-2026-11-23 13:44:04.408 GMTLOG:  invalid value for parameter "log_destination": "nowhere"
-2026-11-23 13:44:04.408 GMTDETAIL:  Unrecognized key word: "nowhere".
-2026-11-23 13:44:04.408 GMTLOG:  invalid value for parameter "TimeZone": "Mars"
-2026-11-23 13:44:04.408 GMTLOG:  something about "another"
-2026-11-23 13:44:04.408 GMTHINT:  not ours
-2026-11-23 13:44:04.408 GMTFATAL:  configuration file "/tmp/t.conf" contains errors
-`
-	got := complaints(output, map[string]string{"work_mem": "", "log_destination": "", "timezone": "", "jit": ""})
-	want := map[string]string{
-		"work_mem":        `invalid value for parameter "work_mem": "lots"`,
-		"log_destination": `invalid value for parameter "log_destination": "nowhere"; Unrecognized key word: "nowhere".`,
-		"timezone":        `invalid value for parameter "TimeZone": "Mars"`,
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-}
-
 func TestLate(t *testing.T) {
 	t.Parallel()
 	text := func(s string) *string { return &s }

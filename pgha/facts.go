@@ -12,6 +12,7 @@ import (
 	"github.com/pgha/toolkit/pgha/change"
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/trial"
 )
 
 // Facts is what a host said of itself at one moment.
@@ -51,6 +52,8 @@ type Facts struct {
 	StateNote []byte `json:"-"`
 	// UnfinishedReset tells of a reset that was begun and not finished; "" without one.
 	UnfinishedReset string `json:"unfinished_reset,omitempty"`
+	// Present is what stands in the files of the host's PostgreSQL.
+	Present trial.Present `json:"-"`
 	// Premises are what lies where the cluster is to be.
 	Premises preflight.Host `json:"-"`
 }

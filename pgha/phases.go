@@ -151,6 +151,9 @@ func patroniPhase(ctx context.Context, run *job) error {
 	if err != nil {
 		return err
 	}
+	if err := run.tryFirstStart(ctx); err != nil {
+		return err
+	}
 	return patroni.Bootstrap(ctx, opts)
 }
 

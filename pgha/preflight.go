@@ -82,7 +82,8 @@ func stopping(findings []Finding) []Finding {
 
 // Preflight looks whether the hosts can become the cluster: operating system, systemd, root, clock, disk, packages that can
 // be had, everything that package preflight judges, and every connection that one host has to open to another; whether what
-// runs there already can become what the specification says, by the table of package change; and whether the specification
+// runs there already can become what the specification says, by the table of package change; whether PostgreSQL starts with
+// settings and rules that it does not have yet, by a trial on its hosts (package trial); and whether the specification
 // goes together, by the rules of Advise (warnings; notes are left to it). It changes nothing.
 func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (PreflightReport, error) {
 	report := PreflightReport{Facts: map[string]Facts{}}
@@ -98,13 +99,13 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 		}
 		bounded, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		var runs change.Host
+		var runs Facts
 		var runsErr error
 		var looking sync.WaitGroup
 		looking.Go(func() { runs, runsErr = c.lookRunning(bounded, t, h) })
 		facts, err := gather(bounded, t, c.want(h))
 		looking.Wait()
-		facts.Running, err = runs, cmp.Or(err, runsErr)
+		facts.Running, facts.Present, err = runs.Running, runs.Present, cmp.Or(err, runsErr)
 		if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 			err = remote.WithHint(fmt.Errorf("it takes commands but has not answered simple questions within %v: %w", timeout, err),
 				"log in there and see what hangs: df on a network file system that is gone, apt-cache, a full process table")
@@ -135,7 +136,13 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 		report.Findings = append(report.Findings, c.judgeHost(h, facts)...)
 		fresh = fresh && !preflight.Runs(c.want(h), facts.Premises)
 	}
-	report.Findings = append(report.Findings, judgeChange(c.Spec, report.Facts, store)...)
+	refused := judgeChange(c.Spec, report.Facts, store)
+	if len(refused) == 0 { // what is not of this cluster is not tried
+		if refused, err = c.judgeServers(ctx, report.Facts, false); err != nil {
+			return report, err
+		}
+	}
+	report.Findings = append(report.Findings, refused...)
 	if err := c.JudgeState(stateNotes(report.Facts)); err != nil {
 		report.Findings = append(report.Findings, Finding{Problem: err.Error(), Remedy: remote.Hint(err)})
 	}

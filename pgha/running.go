@@ -10,8 +10,10 @@ import (
 	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/pgha/change"
 	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
+	"github.com/pgha/toolkit/pgha/trial"
 )
 
 // storeTimeout bounds the questions to etcd: an etcd without a quorum must not hold up what the hosts say.
@@ -36,13 +38,22 @@ func (c *Cluster) askStore(ctx context.Context) *change.Store {
 	return s
 }
 
-// lookRunning asks a host, in one round trip, what of the cluster runs on it.
-func (c *Cluster) lookRunning(ctx context.Context, t *remote.Target, h spec.Host) (change.Host, error) {
-	res, err := t.Batch(ctx, change.Question(c.Spec, h))
-	if err != nil {
-		return change.Host{}, err
+// lookRunning asks a host, in one round trip, what of the cluster runs on it, and what its PostgreSQL is configured with.
+// The facts have nothing else.
+func (c *Cluster) lookRunning(ctx context.Context, t *remote.Target, h spec.Host) (Facts, error) {
+	questions := [][]string{change.Question(c.Spec, h)}
+	if h.Role == spec.RoleDatabase {
+		questions = append(questions, trial.PresentQuestion(c.Spec.PostgreSQL.DataDir, patroni.ConfigPath))
 	}
-	return change.Read(string(res[0].Stdout)), nil
+	res, err := t.Batch(ctx, questions...)
+	if err != nil {
+		return Facts{}, err
+	}
+	f := Facts{Running: change.Read(string(res[0].Stdout))}
+	if len(res) > 1 {
+		f.Present = trial.ReadPresent(string(res[1].Stdout))
+	}
+	return f, nil
 }
 
 // checkRunning is the comparison of apply's preflight, for who does not apply.
@@ -73,7 +84,7 @@ func (c *Cluster) refusals(ctx context.Context) ([]Finding, error) {
 		runs, err := c.lookRunning(ctx, t, h)
 		mu.Lock()
 		defer mu.Unlock()
-		facts[t.Name] = Facts{Running: runs}
+		facts[t.Name] = runs
 		return err
 	})
 	asking.Wait()

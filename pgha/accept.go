@@ -86,6 +86,9 @@ func (c *Cluster) Accept(ctx context.Context, opts AcceptOptions) (Acceptance, e
 	if err != nil {
 		return a, err
 	}
+	if sp, err = sp.Resolve(ctx, c.lookup); err != nil {
+		return a, err
+	}
 	if !reflect.DeepEqual(sp, c.Spec) {
 		return a, remote.WithHint(fmt.Errorf("%w: %s is not the specification that is worked with", ErrRefused, opts.File), "it was changed meanwhile: run it again")
 	}
@@ -136,6 +139,9 @@ func choose(offers []offer, only []string) (chosen []offer, unknown []string) {
 func (c *Cluster) settle(ctx context.Context, a *Acceptance, planned []PlannedChange, offers []offer) error {
 	for {
 		kept, after, sp, err := a.edit(offers)
+		if err == nil {
+			sp, err = sp.Resolve(ctx, c.lookup)
+		}
 		if err != nil {
 			return err
 		}

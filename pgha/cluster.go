@@ -30,6 +30,8 @@ type ConnectOptions struct {
 	// what the spec names a file or a command for (ssh.passphrase_file, ssh.sudo_password_file) is asked for only when that
 	// is refused.
 	Password func(ctx context.Context, prompt string) (string, error)
+	// Lookup finds the addresses of hosts that the spec gives a name; nil asks the operating system.
+	Lookup spec.Lookup
 	// AllowUnreachable makes Connect succeed when some hosts cannot be reached; their errors are in Cluster.Unreachable.
 	AllowUnreachable bool
 	// ReadOnly makes no credentials, not even in memory: ErrNotProvisioned when there is nothing to see.
@@ -45,7 +47,7 @@ type ConnectOptions struct {
 // Cluster is a spec with live connections to its hosts and the operator's credentials. Its methods are safe for
 // concurrent use; Close it when done.
 type Cluster struct {
-	Spec *Spec
+	Spec *Spec // with an IP address in the place of every host's name
 	// Unreachable holds, by host name, why a host has no connection.
 	Unreachable map[string]error
 
@@ -55,18 +57,24 @@ type Cluster struct {
 	state       *state
 	credentials *credentials
 	log         *slog.Logger
+	lookup      spec.Lookup
 }
 
 // Connect opens a connection to every host at the same time and loads the operator's credentials; the commands of the spec
-// that print passwords are run first. Credentials that do not exist yet, or are due, are made in memory: Apply writes them to
+// that print passwords are run first, and names of hosts are looked up. Credentials that do not exist yet, or are due, are made in memory: Apply writes them to
 // the state directory before its first change. Connect changes nothing, neither on the hosts nor on this machine. Errors of
 // several hosts come together, in the spec's order.
 func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, error) {
-	c := &Cluster{Spec: sp, Unreachable: map[string]error{}, targets: map[string]*remote.Target{}, log: opts.Logger}
+	named := sp
+	sp, err := sp.Resolve(ctx, opts.Lookup)
+	if err != nil {
+		return nil, err
+	}
+	opts.Dial = dialAt(opts.Dial, named, sp)
+	c := &Cluster{Spec: sp, Unreachable: map[string]error{}, targets: map[string]*remote.Target{}, log: opts.Logger, lookup: opts.Lookup}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	var err error
 	if c.state, err = stateOf(ctx, sp, opts.ReadOnly); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package pgha
 import (
 	"cmp"
 	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,32 @@ func dialHost(ctx context.Context, sp *Spec, h spec.Host, opts ConnectOptions) (
 	cfg := sshConfig(ctx, sp, h, opts)
 	return remote.DialSSH(ctx, cfg)
 }
+
+// dialAt leads SSH to the addresses that names of hosts were found to have, so that each is looked up once. SSH itself is told
+// the name, by which known_hosts knows the host.
+func dialAt(dial dialer, named, sp *Spec) dialer {
+	names := named.Names()
+	if len(names) == 0 {
+		return dial
+	}
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	at := map[string]string{}
+	for _, h := range names {
+		if found, err := sp.Host(h.Name); err == nil {
+			at[h.Address] = found.Address
+		}
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if name, port, err := net.SplitHostPort(address); err == nil && at[name] != "" {
+			address = net.JoinHostPort(at[name], port)
+		}
+		return dial(ctx, network, address)
+	}
+}
+
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // sshConfig merges the spec's general SSH settings with the host's own.
 func sshConfig(ctx context.Context, sp *Spec, h spec.Host, opts ConnectOptions) remote.SSHConfig {

@@ -52,6 +52,9 @@ func connection(c *cli.Context, out *terminal) (*pgha.Spec, pgha.Connection, err
 	if err != nil {
 		return nil, pgha.Connection{}, err
 	}
+	if sp, err = sp.Resolve(c.Context, nil); err != nil {
+		return nil, pgha.Connection{}, err
+	}
 	conn, err := pgha.ConnectionFor(sp)
 	return sp, conn, err
 }

@@ -25,7 +25,7 @@ func (c *checker) address(field, text, which string) (netip.Addr, bool) {
 		} else if near := nearAddress(text); near != "" {
 			remedy = "write " + near
 		} else if strings.ContainsFunc(text, unicode.IsLetter) && strings.HasPrefix(field, "hosts") {
-			remedy += "; a name to reach it by goes into ssh.address, names that clients use into dns_names"
+			remedy += ", or a name that has one, such as postgres-01.example.com"
 		}
 		c.bad(field, quoted(text)+" is not an IP address", remedy)
 		return a, false

@@ -6,12 +6,15 @@ import (
 	"time"
 )
 
-// addresses checks that every host has an IP address of its own, all of one family.
+// addresses checks that every host has an IP address of its own, all of one family. A name is judged when it has been resolved.
 func (c *checker) addresses() {
 	seen := map[netip.Addr]int{}
 	var first netip.Addr
 	for i, h := range c.Hosts {
 		field := element("hosts", i) + ".address"
+		if _, err := netip.ParseAddr(h.Address); err != nil && isHostName(h.Address) {
+			continue
+		}
 		a, ok := c.address(field, h.Address, "such as 192.168.0.203")
 		if !ok {
 			continue

@@ -68,13 +68,14 @@ const (
 	octet    = `(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])`
 	ipv4     = `(?:` + octet + `\.){3}` + octet
 	ipv6     = `[0-9A-Fa-f]*:[0-9A-Fa-f:.]*`
+	name     = `(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]*[A-Za-z][A-Za-z0-9-]*`
 	duration = `\+?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+`
 	number   = `[0-9]+(?:\.[0-9]*)?`
 )
 
 // patterns are forms that the reader does not check with a regular expression.
 var patterns = map[string]string{
-	"hosts[].address":              `^(?:` + ipv4 + `|` + ipv6 + `)$`,
+	"hosts[].address":              `^(?:` + ipv4 + `|` + ipv6 + `|` + name + `)$`,
 	"vip.address":                  `^(?:` + ipv4 + `|` + ipv6 + `)$`,
 	"hosts[].ssh.host_key":         `^SHA256:[A-Za-z0-9+/]{43}$`,
 	"postgresql.client_networks[]": `^(?:` + ipv4 + `|` + ipv6 + `)/[0-9]{1,3}$`,

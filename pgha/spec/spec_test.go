@@ -212,9 +212,9 @@ func TestSSHOf(t *testing.T) {
 func TestComplete(t *testing.T) {
 	t.Parallel()
 	s := spec.New()
-	s.Hosts = []spec.Host{{Name: "a", Address: "10.0.0.1", Role: spec.RoleDatabase}, {Name: "b", Address: "nowhere", Role: spec.RoleDatabase}}
+	s.Hosts = []spec.Host{{Name: "a", Address: "10.0.0.1", Role: spec.RoleDatabase}, {Name: "b", Address: "no_where", Role: spec.RoleDatabase}}
 	err := s.Complete()
-	want := `hosts[1].address: "nowhere" is not an IP address; write an IPv4 or IPv6 address such as 192.168.0.203; a name to reach it by goes into ssh.address, names that clients use into dns_names` + "\n" +
+	want := `hosts[1].address: "no_where" is not an IP address; write an IPv4 or IPv6 address such as 192.168.0.203, or a name that has one, such as postgres-01.example.com` + "\n" +
 		`hosts: 2 database hosts make 2 etcd members: an even number survives no more failures than 1; use 1 or 3 database hosts`
 	if err == nil || !sameLines(err.Error(), want) {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

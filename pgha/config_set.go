@@ -115,6 +115,7 @@ func (c *Cluster) prepareConfig(ctx context.Context, po patroni.Options, opts Se
 	if err := judge.postgresql(ctx); err != nil {
 		return nil, err
 	}
+	judge.inUse(ctx)
 	if len(judge.problems) > 0 {
 		slices.SortStableFunc(judge.problems, func(a, b patroni.ConfigProblem) int { return strings.Compare(a.Key, b.Key) })
 		return nil, remote.WithHint(&patroni.ConfigError{Problems: judge.problems}, "nothing was changed; pgha-cli config show lists the settings there are")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pgha/toolkit/pgha/change"
 	"github.com/pgha/toolkit/pgha/patroni"
 )
 
@@ -251,5 +252,31 @@ func TestSpecConfig(t *testing.T) {
 		if flat[key] != want {
 			t.Errorf("%s is %q, want %q", key, flat[key], want)
 		}
+	}
+}
+
+func TestConfigLeavesRoom(t *testing.T) {
+	t.Parallel()
+	j := judgeOf(map[string]any{}, smallCatalogue())
+	j.patch = map[string]any{"postgresql": map[string]any{"parameters": map[string]any{
+		"wal_level": "replica", "Max_Replication_Slots": 1, "max_prepared_transactions": nil, "max_connections": 50, "work_mem": "8MB",
+	}}}
+	j.crowded([]change.MemberInUse{
+		{Member: "a", InUse: change.InUse{Prepared: 1, Sessions: 20, Slots: []change.Slot{{Name: "b"}, {Name: "rec", Logical: true}}}},
+		{Member: "b", InUse: change.InUse{Slots: []change.Slot{{Name: "rec", Logical: true, Synced: true}}}},
+	})
+	found := map[string]string{}
+	for _, p := range j.problems {
+		found[p.Key] = p.Problem + "; " + p.Remedy
+	}
+	for key, want := range map[string]string{
+		"wal_level": "rec on b: a copy of the leader's", "Max_Replication_Slots": "a has 2 replication slots", "max_prepared_transactions": "ROLLBACK PREPARED",
+	} {
+		if !strings.Contains(found[parameters+key], want) {
+			t.Errorf("%s: %q, want %q", key, found[parameters+key], want)
+		}
+	}
+	if len(found) != 3 {
+		t.Errorf("found %q", found)
 	}
 }

@@ -37,7 +37,7 @@ type specPair struct {
 
 // allPairs are the rows of every kind.
 func allPairs() []specPair {
-	return slices.Concat(changePairs(), memberPairs(), acceptedPairs(), scalarPairs())
+	return slices.Concat(changePairs(), memberPairs(), acceptedPairs(), scalarPairs(), inUsePairs())
 }
 
 // seen is what the hosts and etcd say.
@@ -173,7 +173,7 @@ func seenAs(sp *spec.Spec) seen {
 			f.Running.Etcd = &change.Etcd{Name: h.Member, DataDir: sp.Etcd.DataDir, ClientPort: sp.Etcd.ClientPort, PeerPort: sp.Etcd.PeerPort, Peers: peers}
 			f.Running.Server = &change.Server{DataDir: pg.DataDir, Port: pg.Port, Scope: sp.Cluster}
 			f.Running.Patroni = &change.Patroni{Scope: sp.Cluster, Namespace: sp.Patroni.Namespace, Name: h.Member, DataDir: pg.DataDir, RESTPort: sp.Patroni.RESTPort, Port: pg.Port,
-				Superuser: pg.Superuser, Replication: pg.ReplicationUser, Rewind: pg.RewindUser}
+				Superuser: pg.Superuser, Replication: pg.ReplicationUser, Rewind: pg.RewindUser, Written: writtenBy(sp)}
 			f.Running.Data = map[string]change.Data{pg.DataDir: {Version: pg.Version, SystemIdentifier: identifier, Checksums: &yes}}
 		} else if sp.VIP != nil {
 			f.Listeners = map[int]string{22: "sshd", sp.Balancer.WritePort: "haproxy", sp.Balancer.ReadPort: "haproxy"}
@@ -190,6 +190,15 @@ func seenAs(sp *spec.Spec) seen {
 	first.Running.Databases = &change.Databases{Encoding: pg.Encoding, Locale: pg.Locale, Roles: []string{pg.Superuser, pg.ReplicationUser, pg.RewindUser}}
 	s.facts[sp.Databases()[0].Name] = first
 	return s
+}
+
+// writtenBy are the parameters that an apply of the specification has written.
+func writtenBy(sp *spec.Spec) map[string]string {
+	written := map[string]string{}
+	for name, value := range sp.PostgreSQL.Parameters {
+		written[name] = fmt.Sprint(value)
+	}
+	return written
 }
 
 // change changes what one host says.

@@ -31,6 +31,7 @@ func Judge(sp *spec.Spec, running Running) []Refusal {
 	j.patroni()
 	j.postgresql()
 	j.databases()
+	j.inUseSettings()
 	j.balancers()
 	return append(j.rendered(), j.others...)
 }

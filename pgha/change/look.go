@@ -2,6 +2,7 @@ package change
 
 import (
 	_ "embed"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -18,22 +19,18 @@ var lookScript string
 var neighboursScript string
 
 // Question is the command that asks a host for its part of Running; Read reads its answer. It changes nothing, and takes
-// as long as the neighbours have to answer, which is 0.15 s, or as the database, which is 2 s at the most. Only the first
-// database host asks its database: the others are copies.
+// as long as the neighbours have to answer, which is 0.15 s, or as the database, which is 2 s at the most.
 func Question(sp *spec.Spec, h spec.Host) []string {
 	dir, roles, address := "", "", ""
 	if h.Role == spec.RoleDatabase {
-		dir = sp.PostgreSQL.DataDir
-		if sp.Databases()[0].Name == h.Name {
-			roles = textArray(sp.PostgreSQL.Superuser, sp.PostgreSQL.ReplicationUser, sp.PostgreSQL.RewindUser)
-		}
+		dir, roles = sp.PostgreSQL.DataDir, textArray(sp.PostgreSQL.Superuser, sp.PostgreSQL.ReplicationUser, sp.PostgreSQL.RewindUser)
 	}
 	if sp.VIP != nil {
 		if a, err := netip.ParseAddr(sp.VIP.Address); err == nil && a.Is4() {
 			address = a.String()
 		}
 	}
-	return []string{"sh", "-c", lookScript, "look", dir, roles, address, neighboursScript}
+	return []string{"sh", "-c", lookScript, "look", dir, roles, address, neighboursScript, inUseSQL}
 }
 
 // textArray is a literal of PostgreSQL's type text[].
@@ -56,11 +53,16 @@ func Read(answer string) Host {
 		}
 		parts[name] += line
 	}
-	return Host{
+	h := Host{
 		Etcd: readEtcd(parts["etcd"]), Server: readServer(parts["server"]), Patroni: readPatroni(parts["patroni"]),
 		Data: readData(parts["data"]), Databases: readDatabases(parts["databases"]), Keepalived: readKeepalived(parts["keepalived"]),
 		MACs: strings.Fields(strings.ToLower(parts["macs"])), Heard: strings.Fields(strings.ToLower(parts["heard"])),
 	}
+	if strings.Contains(parts["databases"], "\nsessions ") {
+		use := ReadInUse(parts["databases"])
+		h.InUse = &use
+	}
+	return h
 }
 
 // readEtcd reads variables of etcd's environment.
@@ -128,14 +130,26 @@ func readPatroni(text string) *Patroni {
 				Rewind      user `yaml:"rewind"`
 			} `yaml:"authentication"`
 		} `yaml:"postgresql"`
+		Bootstrap struct {
+			DCS struct {
+				PostgreSQL struct {
+					Parameters map[string]any `yaml:"parameters"`
+				} `yaml:"postgresql"`
+			} `yaml:"dcs"`
+		} `yaml:"bootstrap"`
 	}
 	if yaml.Unmarshal([]byte(text), &file) != nil || file.Scope == "" {
 		return nil
 	}
-	pg := file.PostgreSQL
+	pg, written := file.PostgreSQL, map[string]string{}
+	for _, name := range Crowded() {
+		if value := file.Bootstrap.DCS.PostgreSQL.Parameters[name]; value != nil {
+			written[name] = fmt.Sprint(value)
+		}
+	}
 	return &Patroni{Scope: file.Scope, Namespace: file.Namespace, Name: file.Name, DataDir: pg.DataDir,
 		RESTPort: portNumber(file.RESTAPI.Listen), Port: portNumber(pg.Listen), Superuser: pg.Authentication.Superuser.Username,
-		Replication: pg.Authentication.Replication.Username, Rewind: pg.Authentication.Rewind.Username}
+		Replication: pg.Authentication.Replication.Username, Rewind: pg.Authentication.Rewind.Username, Written: written}
 }
 
 // readData reads "directory", "version" and two lines of pg_controldata's for each data directory.

@@ -1,8 +1,8 @@
 # Prints what of the cluster runs on this host, each part under a line "== NAME". Changes nothing. A part that is not there is
 # empty. Needs a shell, systemd and perl-base; PostgreSQL's own programs only where there is data of PostgreSQL's.
 # Parameters: the data directory and the roles of the specification ("" asks no database), the virtual IP ("" asks no
-# neighbour), the perl script that asks them.
-wished=$1 roles=$2 address=$3 neighbours=$4
+# neighbour), the perl script that asks them, SQL that asks the database what it has.
+wished=$1 roles=$2 address=$3 neighbours=$4 inuse=$5
 config=/etc/patroni/config.yml environment=/etc/etcd/etcd.env
 
 # What Patroni's file says of itself; it is rendered by pgha, two blanks a level.
@@ -34,10 +34,11 @@ data() {
 databases() {
 	[ -n "$roles" ] && read -r version <"$used/PG_VERSION" || return
 	port=$(sed -n 4p "$used/postmaster.pid") socket=$(sed -n 5p "$used/postmaster.pid")
-	PGCONNECT_TIMEOUT=2 PGOPTIONS='-c statement_timeout=1500' timeout 2 runuser -u postgres -- \
-		"/usr/lib/postgresql/$version/bin/psql" -XAtqw -h "$socket" -p "$port" -U "$superuser" -d postgres -v roles="$roles" <<'SQL'
-SELECT 'encoding ' || pg_catalog.pg_encoding_to_char(encoding) || E'\nlocale ' || datcollate FROM pg_catalog.pg_database WHERE datname = 'template0';
+	PGCONNECT_TIMEOUT=2 PGOPTIONS='-c statement_timeout=1500 -c search_path=pg_catalog' timeout 2 runuser -u postgres -- \
+		"/usr/lib/postgresql/$version/bin/psql" -XAtqw -h "$socket" -p "$port" -U "$superuser" -d postgres -v roles="$roles" <<SQL
+SELECT 'encoding ' || pg_catalog.pg_encoding_to_char(encoding) || E'\\nlocale ' || datcollate FROM pg_catalog.pg_database WHERE datname = 'template0';
 SELECT 'role ' || rolname FROM pg_catalog.pg_roles WHERE rolname = ANY (:'roles'::text[]);
+$inuse
 SQL
 }
 

@@ -20,8 +20,9 @@ type Host struct {
 	// Data are the data directories that hold a cluster, by their paths: the one that Patroni uses and the
 	// specification's.
 	Data map[string]Data
-	// Databases is what PostgreSQL says itself, on a host that was asked for it.
+	// Databases is what PostgreSQL says itself, and InUse what it has; nil where it does not answer.
 	Databases *Databases
+	InUse     *InUse
 	// Keepalived is what the balancer's file says.
 	Keepalived *Keepalived
 	// MACs are the addresses of the host's network interfaces, in lower case.
@@ -51,6 +52,8 @@ type Patroni struct {
 	Scope, Namespace, Name, DataDir string
 	RESTPort, Port                  int
 	Superuser, Replication, Rewind  string
+	// Written are the parameters that the last apply wrote into the DCS.
+	Written map[string]string
 }
 
 // Data is a data directory of PostgreSQL's.

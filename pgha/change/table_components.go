@@ -52,7 +52,7 @@ func postgresqlFields() []Field {
 			Why: "it is chosen when the data directory is made",
 			Way: "write data_checksums: %s again",
 		},
-		{Name: "postgresql.parameters", Effect: Reload, What: "Into Patroni's dynamic configuration, which every member loads. One that PostgreSQL reads at start waits for `restart --pending`, and `plan` says so."},
+		{Name: "postgresql.parameters", Effect: Reload, What: "Into Patroni's dynamic configuration, which every member loads. One that PostgreSQL reads at start waits for `restart --pending`, and `plan` says so; refused where the servers have more in use than it allows (logical slots below `wal_level: logical`, slots, prepared transactions, walsenders, sessions)."},
 		{Name: "postgresql.pg_hba", Effect: Reload, What: "Patroni is reloaded on one member after the other; sessions go on."},
 		{Name: "postgresql.client_networks", Effect: Reload, What: "Patroni is reloaded on one member after the other; sessions go on."},
 	}

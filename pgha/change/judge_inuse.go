@@ -1,0 +1,53 @@
+package change
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// inUseSettings compares the settings that are read at start with what the servers have at this moment.
+func (j *judge) inUseSettings() {
+	var members []MemberInUse
+	for _, h := range j.Databases() {
+		if seen := j.seen[h.Name]; seen.InUse != nil {
+			members = append(members, MemberInUse{h.Member, *seen.InUse})
+		}
+	}
+	if len(members) == 0 {
+		return
+	}
+	for _, name := range Crowded() {
+		value, changes := j.parameter(name)
+		// Sessions come and go: what an earlier apply has written, and waits for a restart, is not held against this one.
+		if passing := slices.Contains([]string{"max_connections", "max_wal_senders"}, name); value == "" || passing && !changes {
+			continue
+		}
+		if problem, way := Room(name, value, members); problem != "" {
+			j.add(Refusal{Field: "postgresql.parameters." + name, Problem: "postgresql.parameters." + problem, Way: way})
+		}
+	}
+}
+
+// parameter is the value that apply would write for a setting, "" where it writes none, and whether it wrote another before.
+func (j *judge) parameter(name string) (value string, changes bool) {
+	var written string
+	for _, h := range j.Databases() {
+		if p := j.seen[h.Name].Patroni; p != nil && p.Written[name] != "" {
+			written = p.Written[name]
+			break
+		}
+	}
+	for given, v := range j.PostgreSQL.Parameters {
+		if strings.EqualFold(given, name) {
+			if value = defaults[name]; v != nil {
+				value = fmt.Sprint(v)
+			}
+			return value, value != written
+		}
+	}
+	if written == "" || written == defaults[name] {
+		return "", false
+	}
+	return defaults[name], true // apply takes back what it wrote
+}

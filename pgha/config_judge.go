@@ -189,7 +189,7 @@ func (j *configJudge) noteParameter(name, value string, stays bool, s setting, a
 	case s.Name == "" && stays:
 		add("PostgreSQL does not know %s before its extension is loaded, so the value could not be checked", name)
 	case restart && stays && slices.Contains(dcsOnly, name) && lower(s, value):
-		add("%s takes effect with a restart of PostgreSQL, the leader first: replicas never have less than the leader (pgha-cli restart --pending, twice)", name)
+		add("%s takes effect with a restart of PostgreSQL, the leader first: replicas never have less than the leader (pgha-cli restart --pending)", name)
 	case restart && !stays:
 		add("%s goes back to its default with a restart of PostgreSQL, if that is another value: pgha-cli restart --pending", name)
 	case restart:

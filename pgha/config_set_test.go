@@ -194,7 +194,7 @@ func TestNotes(t *testing.T) {
 	j.note(map[string]string{"ttl": "30", parameters + "work_mem": "8MB", parameters + "max_connections": "50"})
 	want := []string{
 		"log_connections takes effect in new sessions only",
-		"max_connections takes effect with a restart of PostgreSQL, the leader first: replicas never have less than the leader (pgha-cli restart --pending, twice)",
+		"max_connections takes effect with a restart of PostgreSQL, the leader first: replicas never have less than the leader (pgha-cli restart --pending)",
 		"PostgreSQL does not know my.own before its extension is loaded, so the value could not be checked",
 		"the specification says postgresql.parameters.work_mem: 8MB, and the next apply puts that back; to keep the change, write there postgresql.parameters.work_mem: null",
 		"on a ALTER SYSTEM says 64MB and wins: ALTER SYSTEM RESET work_mem ends that",

@@ -25,8 +25,8 @@ type RestartOptions struct {
 	Force bool
 }
 
-// Restart restarts PostgreSQL on the chosen members, one at a time, replicas first and the leader last, and stops at the
-// first that does not come back. If the leader is among them it is checked first what would be cut short, as Switchover
+// Restart restarts PostgreSQL on the chosen members, one at a time, in patroni.Restart's order, and stops at the first
+// that does not come back. If the leader is among them it is checked first what would be cut short, as Switchover
 // does, and a checkpoint is written. See patroni.Restart for refusals and errors.
 func (c *Cluster) Restart(ctx context.Context, opts RestartOptions) (patroni.RestartResult, error) {
 	var result patroni.RestartResult

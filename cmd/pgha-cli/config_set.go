@@ -67,7 +67,7 @@ func printChanged(out *terminal, r pgha.SetConfigResult) {
 	for _, p := range r.Pending {
 		out.printf("%s %s waits for a restart: %s\n", out.paint(yellow, "!"), p.Member, strings.Join(p.Settings, ", "))
 	}
-	out.printf("pgha-cli restart --pending restarts them one at a time, replicas first\n")
+	out.printf("pgha-cli restart --pending restarts them one at a time\n")
 }
 
 func orNone(value any) string {

@@ -13,7 +13,7 @@ import (
 
 func restartCommand(out *terminal) *cli.Command {
 	return &cli.Command{
-		Name: "restart", Usage: "restart PostgreSQL, one member at a time, replicas first", ArgsUsage: "[MEMBER...]",
+		Name: "restart", Usage: "restart PostgreSQL, one member at a time", ArgsUsage: "[MEMBER...]",
 		Description: "Waits after each until it streams again, and stops at the first that does not come back. The leader comes last, in\n" +
 			"place after a checkpoint, or after a switchover. Refused while another member is not healthy.",
 		Flags: operationFlags(

@@ -158,6 +158,7 @@ func parseNode(body []byte) (NodeState, error) {
 		WatchdogFailed: o.flag("watchdog_failed"),
 		StartedAt:      parseStart(o.text("postmaster_start_time")),
 	}
+	n.Raised, n.Lowered = moves(o)
 	if seen := o.integer("dcs_last_seen"); seen > 0 {
 		n.LastSeen = time.Unix(seen, 0)
 	}

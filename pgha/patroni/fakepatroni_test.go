@@ -31,7 +31,7 @@ type fakeMember struct {
 	timeline  int64
 	location  int64
 	started   time.Time
-	pending   []string
+	pending   []string // names, or name=old>new
 	scheduled string
 	version   string
 	tags      map[string]any
@@ -311,7 +311,9 @@ func (f *fakePatroni) patroni(name string) map[string]any {
 	if len(m.pending) > 0 {
 		reasons := map[string]any{}
 		for _, p := range m.pending {
-			reasons[p] = map[string]any{}
+			name, values, _ := strings.Cut(p, "=") // max_connections=100>90
+			old, next, _ := strings.Cut(values, ">")
+			reasons[name] = map[string]any{"old_value": old, "new_value": next}
 		}
 		node["pending_restart"], node["pending_restart_reason"] = true, reasons
 	}

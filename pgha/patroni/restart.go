@@ -94,8 +94,10 @@ func (e *RestartError) Hint() string {
 
 // Restart restarts PostgreSQL on the chosen members, one at a time, replicas first and the leader last. After each it waits
 // until the member runs again with a new start time, streams on the leader's timeline, and has no setting pending; at the
-// first that does not come back it stops, with a *RestartError. With PendingOnly, replicas on which a setting still waits
-// because it was lowered are restarted once more after the leader. Sessions to a member that is restarted are closed.
+// first that does not come back it stops, with a *RestartError. Sessions to a member that is restarted are closed.
+//
+// Where max_connections or one of its like waits that is lowered, and none that is raised, the leader is the first: replicas
+// have at least what their leader has. Where both wait, replicas are restarted once more after the leader.
 //
 // Nothing is changed when the error matches ErrInvalid, ErrNoLeader, ErrUnhealthy (another member is not healthy, which
 // Force overrules), ErrPaused, ErrScheduled or ErrNoCandidate. Other errors match ErrUnavailable or ErrTimeout. A restart that
@@ -158,10 +160,10 @@ func (c *Client) restart(ctx context.Context, ro RestartOptions) (RestartResult,
 }
 
 // restartAgain restarts the replicas on which a setting still waits although it was restarted for that: one that was lowered
-// (max_connections and the like) takes effect on a replica only after the leader has had it.
+// (max_connections and the like) takes effect on a replica only after the leader has had it, who was the last.
 func (c *Client) restartAgain(ctx context.Context, order []MemberState, ro RestartOptions, result *RestartResult) error {
 	last := order[len(order)-1]
-	if !ro.PendingOnly || !last.Role.Leads() {
+	if !last.Role.Leads() {
 		return nil
 	}
 	for i, done := range result.Restarted {

@@ -8,7 +8,7 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// restartOrder returns the chosen members, replicas first.
+// restartOrder returns the chosen members in the order of inOrder.
 func (c *Client) restartOrder(s survey, ro RestartOptions) ([]MemberState, error) {
 	for _, name := range ro.Members {
 		if _, ok := s.state.Member(name); !ok {
@@ -35,7 +35,10 @@ func (c *Client) restartOrder(s survey, ro RestartOptions) ([]MemberState, error
 			replicas = append(replicas, m)
 		}
 	}
-	order := append(replicas, leaders...)
+	order, err := c.inOrder(s, replicas, leaders, ro)
+	if err != nil {
+		return nil, err
+	}
 	for _, m := range order {
 		if _, err := c.member(m.Name); err != nil {
 			return nil, err
@@ -53,9 +56,9 @@ func (c *Client) checkRestart(s survey, order []MemberState, ro RestartOptions) 
 	if !ok {
 		return remote.WithHint(ErrNoLeader, "wait until there is one, or make one with a failover")
 	}
-	last := order[len(order)-1]
+	leads := slices.ContainsFunc(order, func(m MemberState) bool { return m.Name == leader.Name })
 	if s.state.Paused {
-		if ro.LeaderBySwitchover && last.Name == leader.Name {
+		if ro.LeaderBySwitchover && leads {
 			return remote.WithHint(ErrPaused, "resume the cluster first, or restart the leader in place")
 		}
 		c.options.Progress("warning: the cluster is paused: if PostgreSQL does not start again, nobody takes over")
@@ -71,7 +74,7 @@ func (c *Client) checkRestart(s survey, order []MemberState, ro RestartOptions) 
 		return nil
 	}
 	err := fmt.Errorf("%w: %s is not healthy", ErrUnhealthy, strings.Join(sick, ", "))
-	if healthy := s.healthy(); last.Name == leader.Name && !slices.ContainsFunc(healthy, func(name string) bool { return name != leader.Name }) {
+	if healthy := s.healthy(); leads && !slices.ContainsFunc(healthy, func(name string) bool { return name != leader.Name }) {
 		err = fmt.Errorf("%w, so restarting %s is an outage that no replica can cover", err, leader.Name)
 	}
 	if ro.Force {

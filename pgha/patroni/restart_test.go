@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -326,4 +327,57 @@ func TestReload(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// TestRestartOrderFollowsTheSettings tries what waits on the leader, and which order that makes.
+func TestRestartOrderFollowsTheSettings(t *testing.T) {
+	t.Parallel()
+	const all, leaderFirst, replicasFirst = "postgresql-02 postgresql-03 postgresql-01", "postgresql-01 postgresql-02 postgresql-03", "postgresql-02 postgresql-03 postgresql-01"
+	for name, tt := range map[string]struct {
+		pending []string
+		options RestartOptions
+		want    string
+		warns   string
+	}{
+		"nothing":                     {nil, RestartOptions{}, all, ""},
+		"lowered":                     {[]string{"max_connections=100>90"}, RestartOptions{}, leaderFirst, "the leader goes first"},
+		"lowered, pending only":       {[]string{"max_worker_processes=16>8"}, RestartOptions{PendingOnly: true}, leaderFirst, "the leader goes first"},
+		"raised":                      {[]string{"max_connections=100>200"}, RestartOptions{}, replicasFirst, ""},
+		"raised and lowered":          {[]string{"max_connections=100>200", "max_wal_senders=20>10"}, RestartOptions{}, replicasFirst, ""},
+		"two lowered":                 {[]string{"max_locks_per_transaction=128>64", "max_prepared_transactions=5>0"}, RestartOptions{}, leaderFirst, "max_locks_per_transaction, max_prepared_transactions is lowered"},
+		"lowered with something":      {[]string{"max_connections=100>90", "shared_buffers=1GB>256MB"}, RestartOptions{}, leaderFirst, ""},
+		"something else lowered":      {[]string{"max_replication_slots=10>5", "shared_buffers=1GB>256MB"}, RestartOptions{}, replicasFirst, ""},
+		"no values":                   {[]string{"max_connections"}, RestartOptions{}, replicasFirst, ""},
+		"no numbers":                  {[]string{"max_connections=a>b"}, RestartOptions{}, replicasFirst, ""},
+		"lowered, replicas alone":     {[]string{"max_connections=100>90"}, RestartOptions{Role: RoleReplica}, "postgresql-02 postgresql-03", "only after postgresql-01 has been restarted"},
+		"lowered, leader alone":       {[]string{"max_connections=100>90"}, RestartOptions{Role: RoleLeader}, "postgresql-01", ""},
+		"lowered, leader and one":     {[]string{"max_connections=100>90"}, RestartOptions{Members: []string{third, first}}, "postgresql-01 postgresql-03", ""},
+		"raised, moved by switchover": {[]string{"max_connections=90>100"}, RestartOptions{LeaderBySwitchover: true}, replicasFirst, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := fullOptions(t)
+			f := newFakePatroni(t, o)
+			for _, m := range f.members {
+				m.pending = tt.pending
+			}
+			var mu sync.Mutex
+			told := ""
+			o.Progress = func(line string) { mu.Lock(); told += line + "\n"; mu.Unlock() }
+			result, err := Restart(t.Context(), o, tt.options)
+			if err != nil || restarted(result) != tt.want {
+				t.Errorf("restarted %q, want %q: %v", restarted(result), tt.want, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if !strings.Contains(told, tt.warns) {
+				t.Errorf("told %q, want %q", told, tt.warns)
+			}
+		})
+	}
+	refuses(t, "lowered, moved by switchover", func(f *fakePatroni) { f.members[first].pending = []string{"max_connections=100>90"} }, ErrInvalid, "a new leader would still have the former value",
+		func(ctx context.Context, o Options) error {
+			_, err := Restart(ctx, o, RestartOptions{LeaderBySwitchover: true})
+			return err
+		})
 }

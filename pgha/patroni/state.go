@@ -146,6 +146,9 @@ type NodeState struct {
 	Paused         bool
 	PendingRestart bool
 	PendingReason  []string
+	// Raised and Lowered are those of them that members get in an order, by whether they become more or less: a replica
+	// has at least what its leader has.
+	Raised, Lowered []string
 	// ClusterUnlocked says that nobody holds the leader lock.
 	ClusterUnlocked bool
 	// FailsafeActive says that the DCS is out of reach and the primary goes on by consent of all members.

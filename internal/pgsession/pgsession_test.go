@@ -127,3 +127,16 @@ func TestEnvironment(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestRemedy(t *testing.T) {
+	t.Parallel()
+	got := strings.Join(pgsession.Remedy(18, 5442, "admin", "-c", "SELECT 1"), " ")
+	want := `runuser -u postgres -- env -i PATH=/usr/bin:/bin PGOPTIONS=-c default_transaction_isolation=read\ committed -c default_transaction_read_only=off ` +
+		`-c event_triggers=off -c lock_timeout=0 -c role=none -c search_path=pg_catalog -c statement_timeout=0 -c transaction_timeout=0 psql -X -p 5442 -U admin -d postgres -c SELECT 1`
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if old := strings.Join(pgsession.Remedy(14, 5432, "postgres"), " "); strings.Contains(old, "transaction_timeout") || strings.Contains(old, "event_triggers") {
+		t.Errorf("PostgreSQL 14 knows no such setting: %s", old)
+	}
+}

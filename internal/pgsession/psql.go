@@ -1,5 +1,7 @@
 package pgsession
 
+import "strconv"
+
 // Psql is the command line of the psql at a path, on a database host. It reads no psqlrc and asks for no password.
 func Psql(path string, settings map[string]string, args ...string) []string {
 	return append(Clean(settings, path, "-X", "-w"), args...)
@@ -48,4 +50,25 @@ func named(variable string) bool {
 		}
 	}
 	return false
+}
+
+// remedial are the settings that a statement typed at a prompt says of itself: those by which a cluster's own defaults would
+// refuse it, end it, or let it mean something else.
+var remedial = []string{
+	"default_transaction_isolation", "default_transaction_read_only", "event_triggers", "lock_timeout", "role", "search_path", "statement_timeout",
+	"transaction_timeout",
+}
+
+// Remedy is the command line, to be read and typed by people, that runs psql on a database host as the operating system's user
+// postgres, through the server's socket, whatever the cluster's defaults and the host's environment say.
+func Remedy(version, port int, superuser string, args ...string) []string {
+	all, settings := Settings(version, Superuser, ""), map[string]string{}
+	for _, name := range remedial {
+		if value, known := all[name]; known {
+			settings[name] = value
+		}
+	}
+	command := []string{"runuser", "-u", "postgres", "--", "env", "-i", "PATH=/usr/bin:/bin", "PGOPTIONS=" + Options(settings),
+		"psql", "-X", "-p", strconv.Itoa(port), "-U", superuser, "-d", "postgres"}
+	return append(command, args...)
 }

@@ -5,11 +5,22 @@ import (
 	"strings"
 
 	"github.com/pgha/toolkit/internal/bytesize"
+	"github.com/pgha/toolkit/internal/pgsession"
+	"github.com/pgha/toolkit/internal/shell"
 )
 
 // psql is how the remedies speak to a host's own PostgreSQL.
 func psql(f Facts, sql string) string {
-	return fmt.Sprintf(`runuser -u postgres -- psql -X -p %d -U %s -d postgres -c "%s"`, f.Spec.PostgreSQL.Port, f.Spec.PostgreSQL.Superuser, sql)
+	return psqlWith(f) + ` -c "` + sql + `"`
+}
+
+func psqlWith(f Facts, args ...string) string {
+	pg := f.Spec.PostgreSQL
+	text, err := shell.Join(pgsession.Remedy(pg.Version, pg.Port, pg.Superuser, args...))
+	if err != nil {
+		return "" // a role's name with a NUL in it, which validate refuses
+	}
+	return text
 }
 
 // sqlHosts are the hosts whose PostgreSQL answers.
@@ -68,7 +79,7 @@ func replicationLogins(f Facts) []Finding {
 			explains:    []symptom{{"replica-not-streaming", "", ""}, {"replica-lags", "", ""}}}
 		if _, ok := h.Files[rolesFile]; ok && h == f.primary() {
 			// The tool's own passwords, as verifiers. It works while replicas are down, which a rotation refuses.
-			found.Remedy = on(h.Name, fmt.Sprintf("runuser -u postgres -- psql -X -q -1 -v ON_ERROR_STOP=1 -p %d -U %s -d postgres -f %s", f.Spec.PostgreSQL.Port, f.Spec.PostgreSQL.Superuser, rolesFile))
+			found.Remedy = on(h.Name, psqlWith(f, "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", rolesFile))
 		}
 		if h != f.primary() {
 			// All members have the primary's roles.

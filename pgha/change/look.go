@@ -65,8 +65,9 @@ func Read(answer string) Host {
 	return h
 }
 
-// readEtcd reads variables of etcd's environment.
+// readEtcd reads variables of etcd's environment, of a process or of a file.
 func readEtcd(text string) *Etcd {
+	text = strings.ReplaceAll(text, "\x00", "\n")
 	vars := map[string]string{}
 	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {

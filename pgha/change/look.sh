@@ -6,13 +6,19 @@ wished=$1 roles=$2 address=$3 neighbours=$4 inuse=$5
 config=/etc/patroni/config.yml environment=/etc/etcd/etcd.env
 
 # What Patroni's file says of itself; it is rendered by pgha, two blanks a level.
-used=$(sed -n 's/^  data_dir: *//p' $config | tr -d "\"'")
-superuser=$(sed -n '/^    superuser:/{n;s/^ *username: *//p;q}' $config | tr -d "\"'")
+used='' superuser=''
+while read -r name value; do
+	value=${value#[\"\']}
+	case $name in data_dir:) used=${value%[\"\']} ;; username:) superuser=${value%[\"\']} ;; esac
+done <<FOUND
+$(sed -n 's/^  data_dir:/data_dir:/p; /^    superuser:/{n;s/^ *username:/username:/p}' $config)
+FOUND
 
 etcd() {
-	pid=$(systemctl show -p MainPID --value etcd.service)
+	# The control group tells at once; not every host has it there.
+	read -r pid </sys/fs/cgroup/system.slice/etcd.service/cgroup.procs || pid=$(systemctl show -p MainPID --value etcd.service)
 	if [ "${pid:-0}" != 0 ]; then
-		tr '\0' '\n' <"/proc/$pid/environ" | grep '^ETCD_'
+		grep -z '^ETCD_' "/proc/$pid/environ"
 		return
 	fi
 	# A member that is stopped counts once it has taken part: there is a log of its votes.
@@ -21,19 +27,19 @@ etcd() {
 }
 
 server() {
-	read -r pid <"$used/postmaster.pid" && [ "$(cat "/proc/$pid/comm")" = postgres ] && tr '\0' '\n' <"/proc/$pid/cmdline"
+	read -r pid <"$used/postmaster.pid" && read -r name <"/proc/$pid/comm" && [ "$name" = postgres ] && tr '\0' '\n' <"/proc/$pid/cmdline"
 }
 
 data() {
 	read -r version <"$1/PG_VERSION" || return
 	echo "directory $1"
 	echo "version $version"
-	"/usr/lib/postgresql/$version/bin/pg_controldata" -D "$1" | grep -e '^Database system identifier' -e '^Data page checksum version'
+	"/usr/lib/postgresql/$version/bin/pg_controldata" -D "$1"
 }
 
 databases() {
 	[ -n "$roles" ] && read -r version <"$used/PG_VERSION" || return
-	port=$(sed -n 4p "$used/postmaster.pid") socket=$(sed -n 5p "$used/postmaster.pid")
+	{ read -r _ && read -r _ && read -r _ && read -r port && read -r socket; } <"$used/postmaster.pid" || return
 	PGCONNECT_TIMEOUT=2 PGOPTIONS='-c statement_timeout=1500 -c search_path=pg_catalog' timeout 2 runuser -u postgres -- \
 		"/usr/lib/postgresql/$version/bin/psql" -XAtqw -h "$socket" -p "$port" -U "$superuser" -d postgres -v roles="$roles" <<SQL
 SELECT 'encoding ' || pg_catalog.pg_encoding_to_char(encoding) || E'\\nlocale ' || datcollate FROM pg_catalog.pg_database WHERE datname = 'template0';
@@ -55,7 +61,7 @@ look() {
 	echo '== databases'
 	databases
 	echo '== keepalived'
-	cat /etc/keepalived/keepalived.conf
+	[ ! -e /etc/keepalived/keepalived.conf ] || cat /etc/keepalived/keepalived.conf
 	echo '== macs'
 	cat /sys/class/net/*/address
 	echo '== heard'

@@ -34,6 +34,14 @@ say() {
 	unset IFS
 }
 
+# section KEY CMD...: the lines that a command prints, as they are, between a line with their key and one without.
+section() {
+	echo "== $1"
+	shift
+	"$@"
+	echo '== '
+}
+
 # unit_of sets unit to the systemd unit of a process, "" without one.
 unit_of() {
 	unit=''
@@ -81,7 +89,8 @@ entries() {
 }
 
 directories() {
-	printf %s "$data" | while IFS= read -r d; do
+	while IFS= read -r d; do
+		[ -n "$d" ] || continue
 		if [ -L "$d" ]; then
 			say directory "$d" link "$(readlink -- "$d")"
 		elif [ ! -e "$d" ]; then
@@ -95,7 +104,9 @@ directories() {
 			[ ! -f "$d/PG_VERSION" ] || read -r version <"$d/PG_VERSION"
 			say directory "$d" directory "$mount" "$version" "$member" "$(entries "$d")"
 		fi
-	done
+	done <<DIRECTORIES
+$data
+DIRECTORIES
 }
 
 # spaces prints a line of df for each path or, before it is made, for the nearest folder above it, in their order.
@@ -109,14 +120,22 @@ spaces() {
 	done <<PATHS
 $writes
 PATHS
-	df -k --output=avail,itotal,iavail,target -- "$@" | sed "1d; s/^/space$tab/"
+	echo '== space'
+	df -k --output=avail,itotal,iavail,target -- "$@"
+	echo '== '
 }
 
 network() {
-	{
-		printf 'addr show\nlink show\n'
-		for p in $peers; do echo "route get $p"; done
-	} | ip -o -force -batch - | sed "s/^/net$tab/"
+	asked='addr show
+link show
+'
+	for p in $peers; do asked="${asked}route get $p
+"; done
+	echo '== net'
+	ip -o -force -batch - <<ASKED
+$asked
+ASKED
+	echo '== '
 }
 
 # lockers prints who holds the locks of apt and dpkg.
@@ -133,8 +152,8 @@ lockers() {
 }
 
 users() {
-	getent passwd postgres etcd | sed "s/^/passwd$tab/"
-	getent group postgres etcd | sed "s/^/group$tab/"
+	section passwd getent passwd postgres etcd
+	section group getent group postgres etcd
 }
 
 # clusters prints the clusters that Debian's tools for PostgreSQL know.
@@ -152,7 +171,7 @@ everywhere() {
 	directories
 	spaces
 	network
-	[ -z "$locales" ] || locale -a | sed "s/^/locale$tab/"
+	[ -z "$locales" ] || section locale locale -a
 	for z in $zones; do
 		if [ ! -d /usr/share/zoneinfo ]; then
 			say zone "$z" unknown
@@ -162,8 +181,8 @@ everywhere() {
 			say zone "$z" no
 		fi
 	done
-	grep -ls 'ritten by pgha' -- $files | sed "s/^/ours$tab/"
-	systemctl show --property=Id,LoadState,ActiveState,UnitFileState,FragmentPath -- $units | sed "s/^/unit$tab/"
+	section ours grep -ls 'ritten by pgha' -- $files
+	section unit systemctl show --property=Id,LoadState,ActiveState,UnitFileState,FragmentPath -- $units
 	clusters
 }
 
@@ -195,15 +214,18 @@ filled() {
 	echo "$url"
 }
 
-# bare asks what matters only while packages are missing: prints them, who holds apt's locks, and tries the sources.
-bare() {
+# lacking sets missing to the packages that are not installed.
+lacking() {
 	# shellcheck disable=SC2016 # dpkg-query reads this
 	installed=$(dpkg-query -W -f ' ${db:Status-Status}:${Package} ' -- $packages)
 	missing=''
 	for p in $packages; do
 		case $installed in *" installed:$p "*) ;; *) missing="$missing $p" ;; esac
 	done
-	[ -n "$missing" ] || return 0
+}
+
+# bare asks what matters only while packages are missing: prints them, who holds apt's locks, and tries the sources.
+bare() {
 	for p in $missing; do say missing "$p"; done
 	lockers
 	users
@@ -213,25 +235,43 @@ bare() {
 }
 
 program() {
-	[ -n "$etcd" ] || return 0
 	[ "$(/usr/local/bin/etcd --version | sed -n 's/^etcd Version: //p')" != "$etcd" ] || return 0
 	say missing etcd
 	for d in $downloads; do site_by_curl download "$(filled "$d")"; done
 }
 
-# claimed asks the network by ARP who has the virtual address, if that is of IPv4, unless keepalived runs here and knows.
-claimed() {
+# unclaimed tells that nobody need be asked for the virtual address: there is none of IPv4, or keepalived runs here and knows.
+unclaimed() {
 	case $vip in "" | *:*) return 0 ;; esac
-	! systemctl is-active --quiet keepalived.service || return 0
+	[ -d /sys/fs/cgroup/system.slice/keepalived.service ] || systemctl is-active --quiet keepalived.service
+}
+
+# claimed asks the network by ARP who has the virtual address.
+claimed() {
 	[ -n "$interface" ] || interface=$(ip -o addr show to "$own" | sed -n 's/^[0-9]*: *\([^ ]*\).*/\1/p' | head -n 1)
 	mac=$(perl -e "$arp" "$vip" "$interface")
 	[ -z "$mac" ] || say claimed "$mac"
 }
 
-# Each part prints whole: parts that run side by side would mix their lines.
-{ text=$(bare) && printf '%s\n' "$text"; } &
-{ text=$(program) && printf '%s\n' "$text"; } &
-{ text=$(claimed) && printf '%s\n' "$text"; } &
+# Each part prints whole: parts that run side by side would mix their lines. On a host that has everything there is one.
+lacking
+others=''
+if [ -n "$missing" ]; then
+	others=yes
+	{ text=$(bare) && printf '%s\n' "$text"; } &
+fi
+if [ -n "$etcd" ]; then
+	others=yes
+	{ text=$(program) && printf '%s\n' "$text"; } &
+fi
+if ! unclaimed; then
+	others=yes
+	{ text=$(claimed) && printf '%s\n' "$text"; } &
+fi
+if [ -z "$others" ]; then
+	everywhere
+	exit 0
+fi
 text=$(everywhere)
 wait
 printf '%s\n' "$text"

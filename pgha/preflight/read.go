@@ -109,14 +109,24 @@ type Site struct {
 	Error string
 }
 
-// Read understands the answer to Want.Question. What it does not know it passes over: a host may run programs of any version.
+// Read understands the answer to Want.Question: lines that begin with their key and a tab, and lines as a program printed
+// them, between "== KEY" and "== ". What it does not know it passes over: a host may run programs of any version.
 func Read(out string) Host {
 	h := Host{Directories: map[string]Directory{}, Routes: map[string]Route{}, Zones: map[string]string{}, Units: map[string]Unit{}}
 	var spaces []Space
 	whole := true
 	var units strings.Builder
+	section := ""
 	for line := range strings.Lines(out) {
-		key, rest, _ := strings.Cut(strings.TrimRight(line, "\n"), "\t")
+		line = strings.TrimRight(line, "\n")
+		if name, ok := strings.CutPrefix(line, "== "); ok {
+			section = name
+			continue
+		}
+		key, rest := section, line
+		if section == "" {
+			key, rest, _ = strings.Cut(line, "\t")
+		}
 		f := strings.Split(rest+strings.Repeat("\t", 6), "\t")
 		switch key {
 		case "listener":
@@ -125,6 +135,9 @@ func Read(out string) Host {
 			h.Directories[f[0]] = directory(f[1:])
 		case "space":
 			s, ok := space(rest)
+			if strings.HasSuffix(rest, "Mounted on") {
+				continue // df's heading
+			}
 			spaces, whole = append(spaces, s), whole && ok
 		case "readonly":
 			h.ReadOnly = append(h.ReadOnly, f[0])

@@ -77,8 +77,10 @@ func (c *Cluster) SetConfig(ctx context.Context, opts SetConfigOptions) (SetConf
 			return err
 		}
 		run.Progress("waiting until PostgreSQL uses it")
-		result.Pending, err = c.awaitSettings(ctx, po, change)
-		return err
+		if result.Pending, err = c.awaitSettings(ctx, po, change); err != nil {
+			return err
+		}
+		return c.refusedAfter(ctx)
 	})
 	return result, err
 }

@@ -44,7 +44,8 @@ type ReloadOptions struct {
 	Members []string
 }
 
-// Reload makes members read their configuration files again. PostgreSQL is not restarted. See patroni.Reload.
+// Reload makes members read their configuration files again. PostgreSQL is not restarted. See patroni.Reload. What
+// PostgreSQL then refuses of its files is an error that names file and line.
 func (c *Cluster) Reload(ctx context.Context, opts ReloadOptions) (patroni.ReloadResult, error) {
 	var result patroni.ReloadResult
 	members, err := c.members(opts.Members)
@@ -55,6 +56,9 @@ func (c *Cluster) Reload(ctx context.Context, opts ReloadOptions) (patroni.Reloa
 		po, err := run.patroniOptions()
 		if err == nil {
 			result, err = patroni.Reload(ctx, po, members...)
+		}
+		if err == nil && !run.planning() {
+			err = c.refusedAfter(ctx, result.Reloaded...)
 		}
 		return err
 	})

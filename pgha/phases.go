@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/etcd"
@@ -160,18 +161,23 @@ func patroniPhase(ctx context.Context, run *job) error {
 // readyWait bounds the wait for the first write through the virtual IP.
 const readyWait = 60 * time.Second
 
-// readyPhase waits until an application could write.
+// readyPhase waits until an application could write, and asks meanwhile whether PostgreSQL takes all that its files say.
 func readyPhase(ctx context.Context, run *job) error {
 	if run.planning() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyWait)
 	defer cancel()
+	var refused error
+	var asking sync.WaitGroup
+	asking.Go(func() { refused = run.refusedAfter(ctx) })
+	defer asking.Wait()
 	run.Progress("waiting for SQL through " + hostPort(writeEndpoint(run.Spec)))
 	for {
 		err := run.ping(ctx)
 		if err == nil {
-			return nil
+			asking.Wait()
+			return refused
 		}
 		select {
 		case <-ctx.Done():

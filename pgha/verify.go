@@ -47,6 +47,7 @@ func checks() []check {
 		{"Patroni refuses strangers", "verify_client must be set: pgha-cli apply", checkPatroniStrangers},
 		{"every member accepts the replication login from itself", "the 127.0.0.1 replication line of pg_hba must stand: pgha-cli apply", checkReplicationLogin},
 		{"the local administrator can log in", "the local peer line of pg_hba must stand: pgha-cli apply", checkPeerLogin},
+		{"PostgreSQL takes every line of its files", "pgha-cli config show tells what is used instead", checkRefusedLines},
 		{"balancers see the primary and the replicas", "journalctl -u haproxy on the balancer named", checkBalancers},
 		{"exactly one balancer holds the address", "journalctl -u keepalived on the balancers", checkHolder},
 		{"SQL through the address lands on the primary", "check haproxy and the primary's /primary endpoint", checkPrimarySQL},

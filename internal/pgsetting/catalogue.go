@@ -61,10 +61,29 @@ func (c Catalogue) Judge(name, text string, others ...string) (problem, remedy s
 	if err := s.Check(text); err != nil {
 		return err.Error(), s.meant(text)
 	}
+	if odd := oddDestination(name, text); odd != "" {
+		return fmt.Sprintf("%q is none of its values", odd), "give one or more of " + strings.Join(destinations, ", ")
+	}
 	if s.Type == "enum" && s.Refuses(text) {
 		return fmt.Sprintf("%q is none of its values", text), "give one of " + strings.Join(s.Enum, ", ")
 	}
 	return "", ""
+}
+
+// destinations are the values of log_destination, which is a list; jsonlog is of 15 and later.
+var destinations = []string{"stderr", "csvlog", "jsonlog", "syslog"}
+
+// oddDestination is the first word of log_destination that is none; "" for any other setting.
+func oddDestination(name, text string) string {
+	if name != "log_destination" {
+		return ""
+	}
+	for word := range strings.SplitSeq(text, ",") {
+		if word = strings.Trim(word, ` "`); word != "" && !slices.Contains(destinations, strings.ToLower(word)) {
+			return word
+		}
+	}
+	return ""
 }
 
 // meant is the remedy for a value with a misspelt unit, or any other.

@@ -24,6 +24,8 @@ type SQL struct {
 	// Altered are settings of postgresql.auto.conf: ALTER SYSTEM was used.
 	Altered   []string `json:"altered"`
 	HBAErrors []string `json:"hba_errors"`
+	// Refused are lines of its files that PostgreSQL does not take.
+	Refused []string `json:"refused"`
 	// HBARules are the lines of pg_hba.conf as PostgreSQL reads them.
 	HBARules []hba.Rule `json:"hba_rules"`
 	// ArchiveFailed is the WAL segment that could not be archived, "" when the last one was.
@@ -104,6 +106,7 @@ const questionSQL = `SELECT json_build_object(
 'receiver_state', coalesce((SELECT status FROM pg_stat_wal_receiver), ''),
 'pending', (SELECT coalesce(json_agg(name), '[]') FROM pg_settings WHERE pending_restart),
 'altered', (SELECT coalesce(json_agg(name), '[]') FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf'),
+'refused', (%REFUSED%),
 'hba_errors', (SELECT coalesce(json_agg(format('line %s: %s', line_number, error)), '[]') FROM pg_hba_file_rules WHERE error IS NOT NULL),
 'hba_rules', (SELECT coalesce(json_agg(json_build_object('line', line_number, 'type', type, 'databases', array_to_string(database, ','), 'users', array_to_string(user_name, ','),
   'address', coalesce(address, ''), 'mask', coalesce(netmask, ''), 'method', coalesce(auth_method, '')) ORDER BY line_number), '[]') FROM pg_hba_file_rules WHERE error IS NULL),

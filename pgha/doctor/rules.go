@@ -52,6 +52,7 @@ func rules() []rule {
 		{[]string{"synchronous-standby-missing"}, synchronous},
 		{[]string{"paused", "restart-pending", "rewind-impossible"}, patroniCondition},
 		{[]string{"archive-failing", "archive-stuck", "slot-lost", "slot-inactive"}, retention},
+		{[]string{"settings-invalid"}, refusedLines},
 		{[]string{"long-transaction", "prepared-transaction", "leftover-table", "settings-altered-by-hand"}, sqlCondition},
 		{[]string{"settings-differ", "configuration-not-loaded"}, drifted},
 		{[]string{"versions-differ"}, versions},

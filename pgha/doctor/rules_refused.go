@@ -1,5 +1,10 @@
 package doctor
 
+import (
+	"slices"
+	"strings"
+)
+
 // refused are values of the specification that the cluster does not have and that apply will not give it. What else differs
 // is told beside it: files would follow a specification that is wrong.
 func refused(f Facts) []Finding {
@@ -27,6 +32,24 @@ func followsWrongSpecification() []symptom {
 		"keepalived-config-differs", "file-differs", "settings-differ",
 	} {
 		list = append(list, symptom{id: id})
+	}
+	return list
+}
+
+// refusedLines are lines of PostgreSQL's files that it does not take. Those of pg_hba.conf have a rule of their own.
+func refusedLines(f Facts) []Finding {
+	var list []Finding
+	for _, h := range f.sqlHosts() {
+		lines := slices.DeleteFunc(slices.Clone(h.SQL.Refused), func(l string) bool { return strings.Contains(l, " of pg_hba.conf: ") })
+		if len(lines) == 0 {
+			continue
+		}
+		list = append(list, Finding{ID: "settings-invalid", Host: h.Name, Severity: Error,
+			Title:       "PostgreSQL refuses what stands in its files",
+			Consequence: "it keeps what it read before, and does not start with these lines: the next restart ends it",
+			Evidence:    lines,
+			Advice:      "put right what the line says: pgha-cli config set, the specification, or ALTER SYSTEM RESET for postgresql.auto.conf",
+			explains:    []symptom{{"settings-differ", h.Name, ""}, {"settings-altered-by-hand", h.Name, ""}, {"restart-pending", h.Name, ""}}})
 	}
 	return list
 }

@@ -270,6 +270,9 @@ func sqlCases() []ruleCase {
 			h := f.host(pg3)
 			h.Data.HBA, h.SQL.HBAErrors = append(slices.Clone(h.Data.HBA), "what"), []string{"line 12: end-of-line before database specification"}
 		}, []string{"error pg-hba-invalid@postgres-03//var/lib/postgresql/data/pg_hba.conf"}},
+		{"a setting PostgreSQL refuses", func(f *Facts) {
+			f.host(pg3).SQL.Refused = []string{"/d/postgresql.conf line 7: work_mem: setting could not be applied", "line 12 of pg_hba.conf: what"}
+		}, []string{"error settings-invalid@postgres-03"}},
 		{"a changed password is one finding", func(f *Facts) {
 			for _, h := range f.databases() {
 				h.SQL.ReplicationLogin = "password authentication failed"

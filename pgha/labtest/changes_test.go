@@ -21,6 +21,7 @@ func TestChanges(t *testing.T) {
 	t.Parallel()
 	runParts(t, lab.Options{Name: "e2e-changes", Installed: true}, []part{
 		{"refused", testRefusedChanges},
+		{"tried", testTriedChanges},
 		{"time bombs", testTimeBombs},
 	})
 }
@@ -96,6 +97,7 @@ func testTimeBombs(t *testing.T, s site) {
 	for _, batch := range [][]spec.Change{
 		{
 			value("8MB", "postgresql", "parameters", "work_mem"), value(120, "postgresql", "parameters", "max_connections"),
+			value("pg_stat_statements", "postgresql", "parameters", "shared_preload_libraries"),
 			value("hostssl shop shop 10.9.0.0/16 scram-sha-256", "postgresql", "pg_hba", "-"),
 			value(2097152, "patroni", "maximum_lag_on_failover"), value("on", "patroni", "synchronous_mode"),
 			value(false, "patroni", "use_slots"), value("/service", "patroni", "namespace"),

@@ -24,7 +24,7 @@ func explainDial(ctx context.Context, cfg *SSHConfig, bounded context.Context, e
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		hint = "no way leads to the address: is it right, is the host up, is a VPN or a route missing?"
 	case errors.As(err, &dns):
-		hint = "the name does not resolve: check it, or give the IP address"
+		hint = "the name does not resolve: check it, or give the IP address; aliases of ~/.ssh/config are not read"
 	case errors.Is(context.Cause(bounded), errHandshakeTimeout), isTimeout(err):
 		err = fmt.Errorf("no answer within %v", cfg.Timeout)
 		hint = "packets to the address are lost: is the host up, does a firewall drop port " + fmt.Sprint(cfg.Port) + "?"

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// session is a program on a terminal of its own, with somebody who reads and types.
+type session struct {
+	t        *testing.T
+	terminal *os.File
+	cmd      *exec.Cmd
+
+	mu     sync.Mutex
+	screen strings.Builder
+}
+
+// onTerminal starts a program that has a new terminal and nothing else to read from or write to.
+func onTerminal(t *testing.T, env []string, program string, args ...string) *session {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { master.Close() })
+	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slave.Close()
+	s := &session{t: t, terminal: master, cmd: exec.CommandContext(t.Context(), program, args...)}
+	s.cmd.Env = append(os.Environ(), env...)
+	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = slave, slave, slave
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		buffer := make([]byte, 4096)
+		for {
+			n, err := master.Read(buffer)
+			s.mu.Lock()
+			s.screen.Write(buffer[:n])
+			s.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return s
+}
+
+// shown is everything that the terminal has shown so far.
+func (s *session) shown() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.screen.String()
+}
+
+// answer types once the screen ends with a question that has these words.
+func (s *session) answer(question, text string) {
+	s.t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		screen := s.shown()
+		line := screen[strings.LastIndexByte(screen, '\n')+1:]
+		if strings.Contains(line, question) && strings.HasSuffix(line, ": ") {
+			break
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("never asked %q:\n%s", question, screen)
+		}
+	}
+	if _, err := s.terminal.WriteString(text); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// ended waits for the program's end and returns its exit code.
+func (s *session) ended() int {
+	s.t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- s.cmd.Wait() }()
+	select {
+	case <-done:
+		return s.cmd.ProcessState.ExitCode()
+	case <-time.After(2 * time.Minute):
+		_ = s.cmd.Process.Kill()
+		s.t.Fatalf("it does not end:\n%s", s.shown())
+		return -1
+	}
+}

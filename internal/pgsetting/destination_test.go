@@ -10,3 +10,13 @@ func TestLogDestination(t *testing.T) {
 		}
 	}
 }
+
+// TestEnumsOfAnyCase: PostgreSQL does not tell them by case, and lists some with capitals.
+func TestEnumsOfAnyCase(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"TLSv1.3", "tlsv1.3", "TLSV1.3"} {
+		if problem, _ := Of(18).Judge("ssl_min_protocol_version", text); problem != "" {
+			t.Errorf("%q: %s", text, problem)
+		}
+	}
+}

@@ -132,7 +132,7 @@ func (s Setting) Number(text string) (float64, error) {
 func (s Setting) Refuses(text string) bool {
 	if s.Type == "enum" {
 		normal, err := s.Normal(text)
-		return err != nil || !slices.Contains(s.Enum, normal)
+		return err != nil || !slices.ContainsFunc(s.Enum, func(e string) bool { return strings.EqualFold(e, normal) })
 	}
 	return s.Check(text) != nil
 }

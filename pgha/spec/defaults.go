@@ -38,8 +38,27 @@ func newVIP() VIP {
 	return VIP{RouterID: 51, AdvertInterval: 200 * time.Millisecond, Preempt: true}
 }
 
+// refuseEmpty refuses what stands in the file, is empty, and would silently be the default.
+func (s *Spec) refuseEmpty(d *decoder) {
+	for _, f := range []struct {
+		field  string
+		empty  bool
+		remedy string
+	}{
+		{"state_dir", s.StateDir == "", "write a directory, or delete the line for " + s.Cluster + ".state"},
+		{"etcd.version", s.Etcd.Version == "", "write a version, or delete the line for " + etcdrelease.Default},
+		{"postgresql.client_networks", len(s.PostgreSQL.ClientNetworks) == 0, "write the networks that clients come from, or delete the line for 0.0.0.0/0"},
+		{"postgresql.repository.components", s.PostgreSQL.Source == SourceMirror && len(s.PostgreSQL.Repository.Components) == 0, "write the repository's components, or delete the line for [main]"},
+	} {
+		if _, given := d.at[f.field]; given && f.empty {
+			d.report(f.field, "is empty", f.remedy)
+		}
+	}
+}
+
 // derive fills in the defaults that depend on other fields. A zero that stands in the file is kept, for check to refuse.
 func (s *Spec) derive(d *decoder) {
+	s.refuseEmpty(d)
 	s.StateDir = cmp.Or(s.StateDir, s.Cluster+".state")
 	if s.Etcd.Source != SourceDistribution {
 		s.Etcd.Version = cmp.Or(s.Etcd.Version, etcdrelease.Default)

@@ -42,7 +42,7 @@ func TestNameThatMoves(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stops := verdict(sp, seenAs(running))
+		stops := stopping(verdict(t, sp, seenAs(running)))
 		if refused := slices.ContainsFunc(stops, func(f Finding) bool { return strings.Contains(f.Problem, c.refused) }); refused != (c.refused != "") {
 			t.Errorf("%s: %+v", name, stops)
 		}

@@ -1,7 +1,9 @@
 package pgha
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -11,15 +13,16 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pgha/toolkit/pgha/change"
+	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // specPair is a row of the big table: a specification that is in force, another one that shall be, and what the hosts say. It
 // is refused with a reason and a way, or accepted with what it does.
 //
-// How to add rows: put them into the slice of their kind, one file a kind (pairs_changes_test.go, ...), and the slice into
-// allPairs. A row needs no host; what a host says beyond what the specification before implies is set by its function. A
-// judge that looks at new facts is called in verdict, and seenAs fills in what a healthy host says.
+// How to add rows: put them into the slice of their kind (pairs_changes_test.go, ...), and a new slice into pairKinds. A
+// row needs no host; what a host says beyond what the specification before implies is set by its function. A judge that
+// looks at new facts is called in verdict, and seenAs fills in what a healthy host says.
 type specPair struct {
 	name string
 	// before and after are YAML that is merged over pairBase, after over before: sections field by field, hosts by their
@@ -33,18 +36,38 @@ type specPair struct {
 	// does is what the change comes to where it is accepted: "postgresql.pg_hba: reload", several of them in the
 	// specification's order, "nothing" where no field differs.
 	does string
+	// warns must be in a warning that goes with it; "" where none is asked for.
+	warns string
+	// holds looks, where the pair is accepted, at what the cluster then works with; nil where does says it all.
+	holds func(*testing.T, *Cluster)
 }
 
-// allPairs are the rows of every kind.
-func allPairs() []specPair {
-	return slices.Concat(changePairs(), memberPairs(), acceptedPairs(), scalarPairs(), inUsePairs())
+// pairKind are rows in which the same kind of thing is wrong, or looks so.
+type pairKind struct {
+	name string
+	rows []specPair
 }
 
-// seen is what the hosts and etcd say.
-type seen struct {
-	facts map[string]Facts
-	store *change.Store
+func pairKinds() []pairKind {
+	return []pairKind{
+		{"read at start only", slices.Concat(changePairs(), memberPairs(), acceptedPairs())},
+		{"refused by the server", refusedSettingPairs()},
+		{"without effect, or not to be taken back", effectPairs()},
+		{"hosts that are not bare", hostPairs()},
+		{"who may log in", accessPairs()},
+		{"settings around the toolkit", surroundingPairs()},
+		{"members that are not alike", tagPairs()},
+		{"what others own on a host", ownedPairs()},
+		{"read otherwise than written", slices.Concat(scalarPairs(), spellingPairs())},
+		{"the state directory", statePairs()},
+		{"etcd", etcdPairs()},
+		{"how the stack really behaves", slices.Concat(stackPairs(), inUsePairs())},
+		{"getting in", gettingInPairs()},
+	}
 }
+
+// leastPairs is how many rows there are in all at least, leastOfKind in each kind.
+const leastPairs, leastOfKind = 150, 5
 
 const pairBase = `
 version: 1
@@ -62,18 +85,31 @@ postgresql: {source: distribution}
 
 func TestPairs(t *testing.T) {
 	t.Parallel()
-	names := map[string]bool{}
-	for _, p := range allPairs() {
-		if names[p.name] {
-			t.Errorf("two rows are called %q", p.name)
+	names, bodies := map[string]bool{}, map[string]string{}
+	for _, kind := range pairKinds() {
+		if len(kind.rows) < leastOfKind {
+			t.Errorf("%s: %d rows, want %d", kind.name, len(kind.rows), leastOfKind)
 		}
-		names[p.name] = true
-		t.Run(p.name, func(t *testing.T) {
-			t.Parallel()
-			p.check(t)
-		})
+		for _, p := range kind.rows {
+			if names[p.name] {
+				t.Errorf("two rows are called %q", p.name)
+			}
+			body := p.before + "\n" + p.after
+			if other := bodies[body]; p.hosts == nil && other != "" {
+				t.Errorf("%s and %s are the same pair", other, p.name)
+			} else if p.hosts == nil {
+				bodies[body] = p.name
+			}
+			names[p.name] = true
+			t.Run(p.name, func(t *testing.T) {
+				t.Parallel()
+				p.check(t)
+			})
+		}
 	}
-	t.Logf("%d pairs", len(names))
+	if len(names) < leastPairs {
+		t.Errorf("%d pairs, want %d", len(names), leastPairs)
+	}
 }
 
 func (p specPair) check(t *testing.T) {
@@ -97,10 +133,17 @@ func (p specPair) check(t *testing.T) {
 	if p.hosts != nil {
 		p.hosts(&s)
 	}
-	stops := verdict(after, s)
+	found := verdict(t, after, s)
+	stops := stopping(found)
+	if p.warns != "" && !slices.ContainsFunc(found, func(f Finding) bool { return f.Warning && strings.Contains(f.Problem, p.warns) && f.Remedy != "" }) {
+		t.Errorf("no warning of %q in %+v", p.warns, found)
+	}
 	if p.refused == "" {
 		if len(stops) > 0 {
 			t.Errorf("refused: %+v", stops)
+		}
+		if p.holds != nil {
+			p.holds(t, unconnected(t, after))
 		}
 		if does := differs(before, after); does != p.does {
 			t.Errorf("accepted with %q, want %q", does, p.does)
@@ -121,157 +164,45 @@ func (p specPair) check(t *testing.T) {
 	}
 }
 
-// verdict is what stops apply, by everybody who judges before a host is changed.
-func verdict(sp *spec.Spec, s seen) []Finding {
-	c := &Cluster{Spec: sp, credentials: &credentials{etcdCA: []byte("our CA\n")}}
+// verdict is what everybody finds who judges before a host is changed.
+func verdict(t *testing.T, sp *spec.Spec, s seen) []Finding {
+	t.Helper()
+	c := &Cluster{Spec: sp, credentials: &credentials{etcdCA: []byte("our CA\n")}, state: &state{dir: t.TempDir()}}
+	if s.directory.Known() {
+		text, err := json.Marshal(s.directory)
+		if err == nil {
+			err = os.WriteFile(c.state.path(identityFile), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	var found []Finding
 	for _, h := range sp.Hosts {
 		f, ok := s.facts[h.Name]
 		if !ok {
 			f = bareHost(c, h)
-			s.facts[h.Name] = f
 		}
+		f.Premises.Member, f.Premises.Stranger = c.belongs(h, f)
+		s.facts[h.Name] = f
 		found = append(found, c.judgeHost(h, f)...)
 	}
 	found = append(found, judgeChange(sp, s.facts, s.store)...)
-	return stopping(found)
-}
-
-// bareHost is a host without anything of the cluster.
-func bareHost(c *Cluster, h spec.Host) Facts {
-	f := Facts{Distribution: "debian", Release: "13", Architecture: "amd64", Root: true, Init: true, ClockSynced: true, FreeBytes: 100 << 30,
-		Listeners: map[int]string{22: "sshd"}, Candidates: map[string]string{}}
-	for _, p := range c.packagesOf(h) {
-		f.Candidates[p] = "4.1.5-1"
+	found = append(found, c.judgeNetwork(s.facts)...)
+	if err := c.JudgeState(stateNotes(s.facts)); err != nil {
+		found = append(found, Finding{Problem: err.Error(), Remedy: remote.Hint(err)})
 	}
-	f.Running.MACs = []string{macOf(h)}
-	return f
+	return found
 }
 
-func macOf(h spec.Host) string {
-	return "02:00:00:00:00:" + h.Address[strings.LastIndexByte(h.Address, '.')+1:]
-}
-
-// seenAs is what a healthy cluster of a specification says of itself.
-func seenAs(sp *spec.Spec) seen {
-	const identifier = "7713175239863042040"
-	c, pg, yes := &Cluster{Spec: sp}, sp.PostgreSQL, sp.PostgreSQL.DataChecksums
-	s := seen{facts: map[string]Facts{}, store: &change.Store{Version: sp.Etcd.Version}}
-	scope, peers := change.Scope{Namespace: sp.Patroni.Namespace, Name: sp.Cluster, SystemIdentifier: identifier}, map[string]string{}
-	for _, h := range sp.Databases() {
-		url := "https://" + hostPort(h.Address, sp.Etcd.PeerPort)
-		peers[h.Member] = url
-		s.store.Members = append(s.store.Members, change.StoreMember{Name: h.Member, PeerURLs: []string{url}})
-		scope.Members = append(scope.Members, change.ScopeMember{Name: h.Member, PostgreSQL: hostPort(h.Address, pg.Port), REST: hostPort(h.Address, sp.Patroni.RESTPort)})
-	}
-	s.store.Scopes = []change.Scope{scope}
-	for _, h := range sp.Hosts {
-		f := bareHost(c, h)
-		if h.Role == spec.RoleDatabase {
-			f.EtcdCA = "our CA"
-			f.Listeners = map[int]string{22: "sshd", pg.Port: "postgres", sp.Patroni.RESTPort: "patroni", sp.Etcd.ClientPort: "etcd", sp.Etcd.PeerPort: "etcd"}
-			f.Running.Etcd = &change.Etcd{Name: h.Member, DataDir: sp.Etcd.DataDir, ClientPort: sp.Etcd.ClientPort, PeerPort: sp.Etcd.PeerPort, Peers: peers}
-			f.Running.Server = &change.Server{DataDir: pg.DataDir, Port: pg.Port, Scope: sp.Cluster}
-			f.Running.Patroni = &change.Patroni{Scope: sp.Cluster, Namespace: sp.Patroni.Namespace, Name: h.Member, DataDir: pg.DataDir, RESTPort: sp.Patroni.RESTPort, Port: pg.Port,
-				Superuser: pg.Superuser, Replication: pg.ReplicationUser, Rewind: pg.RewindUser, Written: writtenBy(sp)}
-			f.Running.Data = map[string]change.Data{pg.DataDir: {Version: pg.Version, SystemIdentifier: identifier, Checksums: &yes}}
-		} else if sp.VIP != nil {
-			f.Listeners = map[int]string{22: "sshd", sp.Balancer.WritePort: "haproxy", sp.Balancer.ReadPort: "haproxy"}
-			f.Running.Keepalived = &change.Keepalived{Address: sp.VIP.Address, RouterID: sp.VIP.RouterID, Source: h.Address}
-			for _, b := range sp.Balancers() {
-				if b.Name != h.Name {
-					f.Running.Keepalived.Peers = append(f.Running.Keepalived.Peers, b.Address)
-				}
-			}
-		}
-		s.facts[h.Name] = f
-	}
-	first := s.facts[sp.Databases()[0].Name]
-	first.Running.Databases = &change.Databases{Encoding: pg.Encoding, Locale: pg.Locale, Roles: []string{pg.Superuser, pg.ReplicationUser, pg.RewindUser}}
-	s.facts[sp.Databases()[0].Name] = first
-	return s
-}
-
-// writtenBy are the parameters that an apply of the specification has written.
-func writtenBy(sp *spec.Spec) map[string]string {
-	written := map[string]string{}
-	for name, value := range sp.PostgreSQL.Parameters {
-		written[name] = fmt.Sprint(value)
-	}
-	return written
-}
-
-// change changes what one host says.
-func (s *seen) change(host string, f func(*Facts)) {
-	facts := s.facts[host]
-	f(&facts)
-	s.facts[host] = facts
-}
-
-// mergedTexts merges YAML texts, one over the other.
-func mergedTexts(t *testing.T, texts ...string) map[string]any {
+// unconnected is the cluster of a specification, with credentials, that nobody connects to.
+func unconnected(t *testing.T, sp *spec.Spec) *Cluster {
 	t.Helper()
-	tree := map[string]any{}
-	for _, text := range texts {
-		over := map[string]any{}
-		if err := yaml.Unmarshal([]byte(text), &over); err != nil {
-			t.Fatal(err)
-		}
-		mergeTree(tree, over)
+	c := &Cluster{Spec: sp, targets: map[string]*remote.Target{}, credentials: &credentials{hosts: map[string]hostCertificates{}}}
+	for _, h := range sp.Hosts {
+		c.targets[h.Name] = &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}, Executor: &remote.Local{Name: h.Name}}
 	}
-	return tree
-}
-
-func mergeTree(tree, over map[string]any) {
-	for key, value := range over {
-		inner, isMap := value.(map[string]any)
-		switch old := tree[key].(type) {
-		case map[string]any:
-			if isMap {
-				mergeTree(old, inner)
-				continue
-			}
-		case []any:
-			if key == "hosts" && isMap {
-				tree[key] = mergeHosts(old, inner)
-				continue
-			}
-		}
-		if tree[key] = value; value == nil {
-			delete(tree, key)
-		}
-	}
-}
-
-// mergeHosts changes a list of hosts by their names; a new one comes last.
-func mergeHosts(list []any, over map[string]any) []any {
-	byName := func(name string) int {
-		return slices.IndexFunc(list, func(h any) bool { return h.(map[string]any)["name"] == name })
-	}
-	for _, name := range slices.Sorted(mapKeys(over)) {
-		i := byName(name)
-		switch {
-		case over[name] == nil:
-			list = slices.Delete(list, i, i+1)
-		case i < 0:
-			h := over[name].(map[string]any)
-			h["name"] = name
-			list = append(list, h)
-		default:
-			mergeTree(list[i].(map[string]any), over[name].(map[string]any))
-		}
-	}
-	return list
-}
-
-func mapKeys(m map[string]any) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
+	return c
 }
 
 func parseTree(t *testing.T, tree map[string]any) (*spec.Spec, error) {

@@ -109,7 +109,7 @@ func patroniFields() []Field {
 		dynamic("profile"), dynamic("ttl"), dynamic("loop_wait"), dynamic("retry_timeout"), dynamic("maximum_lag_on_failover"),
 		dynamic("primary_start_timeout"), dynamic("failsafe_mode"), dynamic("use_pg_rewind"), dynamic("use_slots"), dynamic("synchronous_mode"),
 		{Name: "patroni.watchdog", Effect: Reload, What: "Patroni is reloaded on one member after the other."},
-		{Name: "patroni.extra", Effect: Reload, What: "Patroni is reloaded on one member after the other. What it reads at start only (`etcd3`, and names, ports and directories that have fields of their own) is refused."},
+		{Name: "patroni.extra", Effect: Reload, What: "Patroni is reloaded on one member after the other. What the toolkit itself writes there (names, addresses, ports, directories, certificates, rules, logins, the store, tags) is refused."},
 	}
 }
 

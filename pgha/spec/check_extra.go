@@ -19,14 +19,13 @@ var inDCS = []string{
 // ofConfig are the keys of a config.yml, and those of its section postgresql.
 var (
 	ofConfig = []string{
-		"bootstrap", "citus", "consul", "ctl", "etcd3", "kubernetes", "log", "postgresql", "restapi", "tags", "watchdog",
+		"bootstrap", "ctl", "log", "postgresql", "restapi", "watchdog",
 		"remove_data_directory_on_diverged_timelines", "remove_data_directory_on_rewind_failure",
 	}
 	ofPostgres = []string{
-		"authentication", "basebackup", "before_stop", "bin_dir", "bin_name", "callbacks", "config_dir", "connect_address",
-		"create_replica_methods", "custom_conf", "data_dir", "listen", "parameters", "pg_ctl_timeout", "pg_hba", "pg_ident",
-		"pgpass", "pre_promote", "proxy_address", "recovery_conf", "remove_data_directory_on_diverged_timelines",
-		"remove_data_directory_on_rewind_failure", "use_pg_rewind", "use_unix_socket", "use_unix_socket_repl",
+		"basebackup", "before_stop", "callbacks", "create_replica_methods", "custom_conf", "parameters", "pg_ctl_timeout",
+		"pg_ident", "pre_promote", "proxy_address", "recovery_conf", "remove_data_directory_on_diverged_timelines",
+		"remove_data_directory_on_rewind_failure", "use_unix_socket_repl",
 	}
 )
 
@@ -48,6 +47,7 @@ var instead = map[string]string{
 // extra refuses what would stand in config.yml without effect.
 func (c *checker) extra() {
 	const field = "patroni.extra"
+	c.ownedExtra("", c.Patroni.Extra)
 	for _, key := range slices.Sorted(maps.Keys(c.Patroni.Extra)) {
 		use, hasField := instead[key]
 		switch {
@@ -57,7 +57,7 @@ func (c *checker) extra() {
 			c.bad(join(field, key), "has no effect in Patroni's file: it counts in the DCS alone", "use "+use)
 		case slices.Contains(inDCS, key):
 			c.bad(join(field, key), "has no effect in Patroni's file: it counts in the DCS alone", "delete it, and use pgha-cli config set '"+key+"=...'")
-		case !slices.Contains(ofConfig, key):
+		case owned[key] == "" && !slices.Contains(ofConfig, key):
 			c.unknownExtra(join(field, key), key, slices.Concat(ofConfig, inDCS))
 		}
 	}
@@ -82,7 +82,7 @@ func (c *checker) extraPostgreSQL(field string) {
 		switch {
 		case key == "use_slots":
 			c.bad(join(field, key), "has no effect in Patroni's file: it counts in the DCS alone", "use patroni.use_slots")
-		case !slices.Contains(ofPostgres, key):
+		case owned["postgresql."+key] == "" && !slices.Contains(ofPostgres, key):
 			c.unknownExtra(join(field, key), key, ofPostgres)
 		}
 	}
@@ -94,12 +94,6 @@ func (c *checker) extraPostgreSQL(field string) {
 			continue
 		}
 		c.namedParameter(at, name, parameters[name])
-	}
-	rules, _ := section["pg_hba"].([]any)
-	for i, rule := range rules {
-		if text, ok := rule.(string); ok {
-			c.hbaRule(element(join(field, "pg_hba"), i), text)
-		}
 	}
 }
 

@@ -82,10 +82,13 @@ func (c *checker) parameter(field, name string, value any) {
 		return
 	}
 	bound, bounded := least[name]
+	if name == "max_wal_senders" || name == "max_replication_slots" {
+		bound = max(bound, len(c.Databases())) // one for each replica, and one for a member that is copied anew
+	}
 	number, isNumber := value.(int)
 	switch {
 	case bounded && (!isNumber || number < bound):
-		c.bad(field, fmt.Sprintf("%v is not a whole number from %d on: Patroni would take its own default", value, bound), c.boundRemedy(value, bound))
+		c.bad(field, fmt.Sprintf("%v is not a whole number from %d on: %s", value, bound, c.boundReason(name, bound)), c.boundRemedy(value, bound))
 	case name == "password_encryption" && text != "scram-sha-256":
 		c.bad(field, quoted(text)+" is refused: only scram-sha-256 lets anybody in", "delete it")
 	case name == "wal_level" && text != "replica" && text != "logical":
@@ -97,6 +100,14 @@ func (c *checker) parameter(field, name string, value any) {
 			c.bad(field, problem, remedy)
 		}
 	}
+}
+
+// boundReason is why a number below bound will not do.
+func (c *checker) boundReason(name string, bound int) string {
+	if bound > least[name] {
+		return fmt.Sprintf("%d database hosts need as many", bound)
+	}
+	return "Patroni would take its own default"
 }
 
 // boundRemedy is the remedy for a value that is no number from bound on.

@@ -252,7 +252,7 @@ func TestSecretsAreNotShown(t *testing.T) {
     password_encryption: scram-sha-256
   pg_hba: ["hostssl all all 10.0.0.0/8 ldap ldapserver=a ldapbasedn=b ldapbindpasswd=\"hunter2hunter2\""]
 patroni:
-  extra: {restapi: {authentication: {username: me, password: hunter2hunter2}}, list: [{secret: hunter2hunter2}]}
+  extra: {basic: {authentication: {username: me, password: hunter2hunter2}}, list: [{secret: hunter2hunter2}]}
 secrets: {rewind_password_command: [sh, --token=hunter2hunter2]}
 ssh: {sudo_password_command: [sh, --password=hunter2hunter2]}
 `)

@@ -86,13 +86,16 @@ func testEverybodyRejected(t *testing.T, s site) {
 	s.verify(t)
 }
 
-// testRuleRefused has a line that only PostgreSQL finds wrong, by its regular expression: the first member gets its old rules back, and no other new ones.
+// testRuleRefused has a line that only PostgreSQL finds wrong, by its regular expression: it is told
+// before any host is touched.
 func testRuleRefused(t *testing.T, s site) {
 	good := s.text(t)
-	s.change(t, spec.Change{Path: []string{"postgresql", "pg_hba", "-"}, Value: "hostssl all /( 10.3.0.0/16 scram-sha-256"})
-	failed := s.cli(t, "apply")
-	if failed.code != 3 || !strings.Contains(failed.stderr, "put back as it was") {
-		t.Errorf("apply: exit code %d\n%s", failed.code, failed.stderr)
+	s.change(t, spec.Change{
+		Path: []string{"postgresql", "pg_hba", "-"}, Value: "hostssl all /( 10.3.0.0/16 scram-sha-256",
+	})
+	refused := s.cli(t, "apply")
+	if refused.code != 3 || !strings.Contains(refused.stderr, "parentheses () not balanced") {
+		t.Errorf("apply: exit code %d\n%s", refused.code, refused.stderr)
 	}
 	for _, h := range s.databases() {
 		if _, code := s.inHost(t, h.Name, "grep -F '/(' /etc/patroni/config.yml"); code == 0 {

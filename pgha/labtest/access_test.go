@@ -134,7 +134,7 @@ func testSettingsAround(t *testing.T, s site) {
 		"PGOPTIONS=-c statement_timeout=1", "PGHOST=192.0.2.1", "PGUSER=nobody", "PGSSLMODE=none such", "PGCHANNELBINDING=require")
 	s.mustInHost(t, s.databases()[0].Name, "printf 'PGPORT=1\nPGOPTIONS=-cstatement_timeout=1\n' >>/etc/environment")
 	run("BEGIN READ WRITE; CREATE TABLE public.pgha_verify_left (i int); COMMIT") // doctor's remedy drops it
-	if got := s.cli(t, "doctor", "--fix", "--yes"); got.code != 0 {
+	if got := s.cli(t, "doctor", "--fix", "leftover-table", "--yes"); got.code != 0 {
 		t.Errorf("doctor --fix: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	for _, args := range [][]string{{"verify"}, {"doctor"}, {"query", "SELECT 1"}, {"switchover", "--yes"}, {"apply"}, {"verify", "--deep", "--yes"}} {

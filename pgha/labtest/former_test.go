@@ -12,7 +12,8 @@ import (
 // testFormerSessions reloads HAProxy below a session, and then freezes the primary: the kernel goes on answering for it, so
 // that only HAProxy can end the session, whose worker checks no server any more.
 func testFormerSessions(t *testing.T, s site) {
-	holder := s.awaitHealthy(t).VIP.Holders[0]
+	s.awaitHealthy(t)
+	holder := s.spec(t).Balancers()[0].Name // the lab has one
 	leader, _ := s.leader(t)
 	s.with(t, pgha.ConnectOptions{}, func(c *pgha.Cluster) {
 		cfg := must(c.ConnConfig())(t)

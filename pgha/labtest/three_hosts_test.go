@@ -63,6 +63,10 @@ func testFollowsLeader(t *testing.T, s site) {
 		if _, err := w.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
+		// A member that was promoted and reads its files again finds its settings of recovery gone.
+		if got := s.cli(t, "reload", "--yes"); got.code != 0 {
+			t.Errorf("reload: exit code %d\n%s", got.code, got.stderr)
+		}
 		s.verify(t)
 		s.applyNothing(t)
 	}

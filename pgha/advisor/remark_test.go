@@ -68,7 +68,6 @@ func TestRules(t *testing.T) {
 		{id: "double-primary", severity: Warning, spec: []string{"profile: safe", "profile: fast"}, facts: host(func(h *HostFacts) { h.Sync = Sync{1.6, 200, "a test"} }), figures: []string{"20s", "1.6s"}, also: "etcd-disk"},
 		{id: "balancer-slow", severity: Warning, spec: []string{"# check_interval: 500ms", "check_interval: 12s"}, figures: []string{"12s", "24.3s", "20s"}},
 		{id: "etcd-election-slow", severity: Warning, spec: []string{"# election_timeout: 1s", "election_timeout: 5s"}, figures: []string{"5s", "10s"}},
-		{id: "no-synchronous", severity: Warning, spec: []string{"synchronous_mode: off", "synchronous_mode: quorum", "role: database, member: postgresql-02}", "role: database, member: postgresql-02, tags: {nosync: true}}", "role: database, member: postgresql-03}", "role: database, member: postgresql-03, tags: {nosync: true}}"}, figures: []string{"quorum", "1 of 3"}},
 		{id: "synchronous-commit", severity: Warning, spec: []string{"synchronous_mode: off", "synchronous_mode: quorum"}, facts: set("synchronous_commit", "local"), figures: []string{"quorum", "local"}},
 		{id: "failsafe-off", severity: Warning, spec: []string{"# failsafe_mode: true", "failsafe_mode: false"}, figures: []string{"10s"}},
 		{id: "balancer-connections", severity: Warning, spec: []string{"# max_connections: 4000", "max_connections: 60"}, figures: []string{"60", "100"}},

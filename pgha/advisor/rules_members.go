@@ -9,20 +9,6 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// noSynchronous: some replica must be allowed to confirm commits.
-func (in input) noSynchronous() []Remark {
-	if !in.several() || in.Patroni.SynchronousMode == spec.SynchronousOff {
-		return nil
-	}
-	databases := in.Databases()
-	free := len(slices.DeleteFunc(slices.Clone(databases), func(h spec.Host) bool { return truth(h.Tags["nosync"]) }))
-	if free > 1 {
-		return nil
-	}
-	return remark("no-synchronous", Warning, "no replica may confirm commits",
-		fmt.Sprintf("synchronous_mode is %s; the tag nosync leaves %d of %d members that may be synchronous", in.Patroni.SynchronousMode, free, len(databases)), "remove the tag from at least one more host")
-}
-
 // synchronous: the mode against the members there are, and against what a session's commit waits for.
 func (in input) synchronous() []Remark {
 	mode := in.Patroni.SynchronousMode

@@ -72,10 +72,13 @@ func (s *session) shown() string {
 	return s.screen.String()
 }
 
+// patience is how long a machine that is busy, with the race detector on, may take for anything.
+const patience = 2 * time.Minute
+
 // answer types once the screen ends with a question that has these words.
 func (s *session) answer(question, text string) {
 	s.t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		screen := s.shown()
 		line := screen[strings.LastIndexByte(screen, '\n')+1:]
 		if strings.Contains(line, question) && strings.HasSuffix(line, ": ") {
@@ -98,7 +101,7 @@ func (s *session) ended() int {
 	select {
 	case <-done:
 		return s.cmd.ProcessState.ExitCode()
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		_ = s.cmd.Process.Kill()
 		s.t.Fatalf("it does not end:\n%s", s.shown())
 		return -1

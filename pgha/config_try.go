@@ -13,7 +13,6 @@ import (
 
 	"github.com/pgha/toolkit/internal/parallel"
 	"github.com/pgha/toolkit/internal/pgsetting"
-	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/trial"
 )
 
@@ -85,7 +84,7 @@ func (j *configJudge) hosts(ctx context.Context, values map[string]string) error
 		list = append(list, tryOut{target: t, server: s})
 	}
 	err := parallel.Each(list, func(i int, t tryOut) error {
-		res, err := t.target.Batch(ctx, trial.PresentQuestion(t.server.DataDir, patroni.ConfigPath))
+		res, err := t.target.Batch(ctx, trial.PresentQuestion(t.server.DataDir))
 		if err != nil {
 			return err
 		}

@@ -10,7 +10,6 @@ import (
 	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/pgha/change"
 	"github.com/pgha/toolkit/pgha/etcd"
-	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 	"github.com/pgha/toolkit/pgha/trial"
@@ -43,7 +42,7 @@ func (c *Cluster) askStore(ctx context.Context) *change.Store {
 func (c *Cluster) lookRunning(ctx context.Context, t *remote.Target, h spec.Host) (Facts, error) {
 	questions := [][]string{change.Question(c.Spec, h)}
 	if h.Role == spec.RoleDatabase {
-		questions = append(questions, trial.PresentQuestion(c.Spec.PostgreSQL.DataDir, patroni.ConfigPath))
+		questions = append(questions, trial.PresentQuestion(c.Spec.PostgreSQL.DataDir))
 	}
 	res, err := t.Batch(ctx, questions...)
 	if err != nil {

@@ -42,7 +42,9 @@ func (c *Cluster) tryOuts(facts map[string]Facts, fresh bool) ([]tryOut, error) 
 	var list []tryOut
 	written := map[string]string{}
 	for _, f := range facts {
-		maps.Copy(written, f.Present.Written)
+		if p := f.Running.Patroni; p != nil {
+			maps.Copy(written, p.Written)
+		}
 	}
 	for i, h := range c.Spec.Databases() {
 		f, asked := facts[h.Name]

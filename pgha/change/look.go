@@ -143,9 +143,9 @@ func readPatroni(text string) *Patroni {
 		return nil
 	}
 	pg, written := file.PostgreSQL, map[string]string{}
-	for _, name := range Crowded() {
-		if value := file.Bootstrap.DCS.PostgreSQL.Parameters[name]; value != nil {
-			written[name] = fmt.Sprint(value)
+	for name, value := range file.Bootstrap.DCS.PostgreSQL.Parameters {
+		if value != nil {
+			written[strings.ToLower(name)] = fmt.Sprint(value)
 		}
 	}
 	return &Patroni{Scope: file.Scope, Namespace: file.Namespace, Name: file.Name, DataDir: pg.DataDir,

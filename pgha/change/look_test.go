@@ -20,9 +20,12 @@ func TestReadRecorded(t *testing.T) {
 	peers := map[string]string{"postgresql-01": "https://192.168.0.203:2380", "postgresql-02": "https://192.168.0.204:2380", "postgresql-03": "https://192.168.0.205:2380"}
 	for name, want := range map[string]change.Host{
 		"database": {
-			Etcd:      &change.Etcd{Name: "postgresql-01", DataDir: "/var/lib/etcd", ClientPort: 2379, PeerPort: 2380, Peers: peers},
-			Server:    &change.Server{DataDir: "/var/lib/postgresql/data", Port: 5432, Scope: "postgresql-cluster"},
-			Patroni:   &change.Patroni{Scope: "postgresql-cluster", Namespace: "/service/", Name: "postgresql-01", DataDir: "/var/lib/postgresql/data", RESTPort: 8008, Port: 5432, Superuser: "postgres", Replication: "replicator", Rewind: "rewind_user", Written: map[string]string{"max_connections": "100"}},
+			Etcd:   &change.Etcd{Name: "postgresql-01", DataDir: "/var/lib/etcd", ClientPort: 2379, PeerPort: 2380, Peers: peers},
+			Server: &change.Server{DataDir: "/var/lib/postgresql/data", Port: 5432, Scope: "postgresql-cluster"},
+			Patroni: &change.Patroni{Scope: "postgresql-cluster", Namespace: "/service/", Name: "postgresql-01", DataDir: "/var/lib/postgresql/data", RESTPort: 8008, Port: 5432, Superuser: "postgres", Replication: "replicator", Rewind: "rewind_user", Written: map[string]string{
+				"max_connections": "100", "max_slot_wal_keep_size": "8GB", "password_encryption": "scram-sha-256", "shared_buffers": "256MB",
+				"ssl_min_protocol_version": "TLSv1.2", "wal_log_hints": "on", "wal_retrieve_retry_interval": "500ms",
+			}},
 			Data:      map[string]change.Data{"/var/lib/postgresql/data": {Version: 18, SystemIdentifier: "7713175239863042040", Checksums: &yes}},
 			Databases: &change.Databases{Encoding: "UTF8", Locale: "C.UTF-8", Roles: []string{"postgres", "replicator", "rewind_user"}},
 			MACs:      []string{"02:00:c0:a8:00:cb", "00:00:00:00:00:00"}, Heard: []string{"02:00:c0:a8:00:c8"},

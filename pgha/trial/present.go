@@ -1,11 +1,8 @@
 package trial
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Present is what stands in the files of a server that was made before.
@@ -16,23 +13,18 @@ type Present struct {
 	Settings map[string]string
 	// Rules and Ident are the lines of pg_hba.conf and pg_ident.conf, without comments.
 	Rules, Ident []string
-	// Written are the parameters that an earlier apply has put into the DCS; only the first
-	// member's host knows them.
-	Written map[string]string
 }
 
-// presentScript prints Patroni's files, each behind a line "== NAME".
+// presentScript prints the files that Patroni has written, each behind a line "== NAME".
 const presentScript = `[ -f "$1/PG_VERSION" ] || exit 0
 echo "== settings"; cat "$1/postgresql.conf"
 echo "== rules"; cat "$1/pg_hba.conf"
-echo "== ident"; cat "$1/pg_ident.conf"
-echo "== config"; cat "$2"`
+echo "== ident"; cat "$1/pg_ident.conf"`
 
-// PresentQuestion is the command that reads the files of the server in a data directory, and the
-// config.yml of its Patroni; ReadPresent reads its answer. It changes nothing and takes some
-// milliseconds.
-func PresentQuestion(dataDir, config string) []string {
-	return []string{"sh", "-c", presentScript, "present", dataDir, config}
+// PresentQuestion is the command that reads the files of the server in a data directory; ReadPresent
+// reads its answer. It changes nothing and takes some milliseconds.
+func PresentQuestion(dataDir string) []string {
+	return []string{"sh", "-c", presentScript, "present", dataDir}
 }
 
 // ReadPresent reads the answer to PresentQuestion.
@@ -42,7 +34,7 @@ func ReadPresent(answer string) Present {
 		return Present{}
 	}
 	return Present{Made: true, Settings: readSettings(parts["settings"]), Rules: readLines(parts["rules"]),
-		Ident: readLines(parts["ident"]), Written: readWritten(parts["config"])}
+		Ident: readLines(parts["ident"])}
 }
 
 // sections divides a text at its lines "== NAME".
@@ -82,25 +74,4 @@ func readLines(text string) []string {
 		}
 	}
 	return found
-}
-
-// readWritten finds the parameters of bootstrap.dcs.
-func readWritten(text string) map[string]string {
-	var file struct {
-		Bootstrap struct {
-			DCS struct {
-				PostgreSQL struct {
-					Parameters map[string]any `yaml:"parameters"`
-				} `yaml:"postgresql"`
-			} `yaml:"dcs"`
-		} `yaml:"bootstrap"`
-	}
-	if yaml.Unmarshal([]byte(text), &file) != nil {
-		return nil
-	}
-	written := map[string]string{}
-	for name, value := range file.Bootstrap.DCS.PostgreSQL.Parameters {
-		written[strings.ToLower(name)] = fmt.Sprint(value)
-	}
-	return written
 }

@@ -18,9 +18,6 @@ func TestReadPresent(t *testing.T) {
 	if len(p.Rules) == 0 || p.Rules[0] != "local all all peer" || len(p.Ident) != 0 {
 		t.Errorf("rules %q, %q", p.Rules, p.Ident)
 	}
-	if p.Written["max_slot_wal_keep_size"] != "8GB" {
-		t.Errorf("written %v", p.Written)
-	}
 	if got := readSettings("archive_command = 'echo ''a'' \\\\ %p'\n"); got["archive_command"] != `echo 'a' \ %p` {
 		t.Errorf("%v", got)
 	}

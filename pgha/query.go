@@ -223,7 +223,8 @@ func queryError(member, sql string, err error) error {
 	}
 	// The only thing that this function of the server complains of itself; the code alone means any syntax error.
 	if pg.Code == "42601" && pg.Routine == "exec_parse_message" {
-		return fmt.Errorf("query: %w: more than one statement", patroni.ErrInvalid)
+		return remote.WithHint(fmt.Errorf("query: %w: more than one statement", patroni.ErrInvalid),
+			"send one at a time; pgha-cli psql -f FILE runs a script")
 	}
 	err = &QueryError{Member: member, SQL: sql, Code: pg.Code, Severity: pg.Severity, Message: pg.Message,
 		Detail: pg.Detail, Position: int(pg.Position), err: pg}

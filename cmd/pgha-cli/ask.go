@@ -17,7 +17,7 @@ func askPassword(ctx context.Context, prompt string) (string, error) {
 		return "", errors.New("there is no terminal to ask on for the " + prompt)
 	}
 	fd := int(tty.Fd())
-	before, err := term.MakeRaw(fd) // no echo from before the prompt on: who answers quickly is not faster than ReadPassword
+	restore, err := echoOff(fd) // from before the prompt on: who answers quickly is not faster than ReadPassword
 	if err != nil {
 		tty.Close()
 		return "", fmt.Errorf("ask for the %s: %w", prompt, err)
@@ -34,13 +34,13 @@ func askPassword(ctx context.Context, prompt string) (string, error) {
 	}()
 	select {
 	case a := <-answered:
-		_ = term.Restore(fd, before)
+		restore()
 		fmt.Fprintln(tty)
 		tty.Close()
 		return string(a.text), a.err
 	case <-ctx.Done():
 		// The reader stays behind on a terminal that is left open for it, and ends with the program.
-		_ = term.Restore(fd, before)
+		restore()
 		fmt.Fprintln(tty)
 		return "", context.Cause(ctx)
 	}

@@ -90,22 +90,16 @@ func logsOptions(c *cli.Context, now time.Time) (pgha.LogsOptions, error) {
 
 func knownComponent(name string) error {
 	var words []string
-	var commands []*cli.Command
 	for _, known := range pgha.LogComponents() {
 		if name == string(known) {
 			return nil
 		}
 		words = append(words, string(known))
-		commands = append(commands, &cli.Command{Name: string(known)})
 	}
 	if name == "" {
 		return usagef("logs wants a component: %s", strings.Join(words, ", "))
 	}
-	problem := "there is no component " + strings.TrimSpace(name) + ", only " + strings.Join(words, ", ")
-	if s := cli.SuggestCommand(commands, name); s != "" {
-		problem += ". " + s
-	}
-	return usageError{problem}
+	return usageError{"there is no component " + strings.TrimSpace(name) + ", only " + strings.Join(words, ", ") + didYouMean(name, words)}
 }
 
 // past reads a time that has been: a duration before now, a time of the day (the last one), or a date with a time.

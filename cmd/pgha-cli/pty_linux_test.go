@@ -23,8 +23,8 @@ type session struct {
 	screen strings.Builder
 }
 
-// onTerminal starts a program that has a new terminal and nothing else to read from or write to.
-func onTerminal(t *testing.T, env []string, program string, args ...string) *session {
+// openPair opens both ends of a new terminal.
+func openPair(t *testing.T) (master, slave *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -38,10 +38,17 @@ func onTerminal(t *testing.T, env []string, program string, args ...string) *ses
 	if err != nil {
 		t.Fatal(err)
 	}
-	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return master, slave
+}
+
+// onTerminal starts a program that has a new terminal and nothing else to read from or write to.
+func onTerminal(t *testing.T, env []string, program string, args ...string) *session {
+	t.Helper()
+	master, slave := openPair(t)
 	defer slave.Close()
 	s := &session{t: t, terminal: master, cmd: exec.CommandContext(t.Context(), program, args...)}
 	s.cmd.Env = append(os.Environ(), env...)
@@ -105,5 +112,30 @@ func (s *session) ended() int {
 		_ = s.cmd.Process.Kill()
 		s.t.Fatalf("it does not end:\n%s", s.shown())
 		return -1
+	}
+}
+
+// TestEchoOff: while nothing is shown of what is typed, Ctrl-C interrupts all the same.
+func TestEchoOff(t *testing.T) {
+	t.Parallel()
+	_, slave := openPair(t)
+	defer slave.Close()
+	flags := func() uint32 {
+		state, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state.Lflag
+	}
+	before := flags()
+	restore, err := echoOff(int(slave.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := flags(), before&^unix.ECHO; got != want || got&unix.ISIG == 0 {
+		t.Errorf("flags %#x, want %#x", got, want)
+	}
+	if restore(); flags() != before {
+		t.Errorf("flags %#x afterwards, before %#x", flags(), before)
 	}
 }

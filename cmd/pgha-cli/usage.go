@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pgha/toolkit/internal/suggest"
 )
 
 // usageError says that the command line itself is wrong: nothing was tried. The program exits with exitUsage.
@@ -33,7 +36,15 @@ func strict(commands []*cli.Command) {
 	}
 }
 
-func onUsageError(_ *cli.Context, err error, _ bool) error { return usageError{err.Error()} }
+// onUsageError words what package flag complains of. Only times are left that it cannot parse: numbers are read by
+// numberFlag.
+func onUsageError(_ *cli.Context, err error, _ bool) error {
+	text := strings.Replace(err.Error(), " for flag -", " for --", 1)
+	if start, ok := strings.CutSuffix(text, ": parse error"); ok {
+		text = start + ": write a time with its unit, such as 90s or 5m"
+	}
+	return usageError{text}
+}
 
 // groupAction is what runs when no command of a group was named: the group's own work, which mostly is to help, or an error
 // that suggests the nearest command.
@@ -43,11 +54,20 @@ func groupAction(commands []*cli.Command, own cli.ActionFunc) cli.ActionFunc {
 			return own(c)
 		}
 		problem := fmt.Sprintf("there is no command %q", c.Args().First())
-		if s := cli.SuggestCommand(commands, c.Args().First()); s != "" {
-			problem += ". " + s // a sentence: Did you mean "apply"?
+		var names []string
+		for _, cmd := range commands {
+			names = append(names, cmd.Names()...)
 		}
-		return usageError{problem}
+		return usageError{problem + didYouMean(c.Args().First(), names)}
 	}
+}
+
+// didYouMean is a sentence that names the nearest of the known words, "" when none is near.
+func didYouMean(word string, known []string) string {
+	if near := suggest.Nearest(word, known); near != "" {
+		return fmt.Sprintf(". Did you mean %q?", near)
+	}
+	return ""
 }
 
 func noArguments(action cli.ActionFunc) cli.ActionFunc {

@@ -42,7 +42,7 @@ type Facts struct {
 	Watchdog bool
 	// Candidates maps a package to the version that is installed or, where one is missing, those that apt would install.
 	Candidates map[string]string
-	// OpenFiles is the hard limit of open files.
+	// OpenFiles is how many files HAProxy may have open on a balancer, 0 elsewhere.
 	OpenFiles int
 	// EtcdCA is the certificate of the CA that the host's etcd trusts, "" without one.
 	EtcdCA string `json:"-"`
@@ -77,7 +77,7 @@ func gather(ctx context.Context, t *remote.Target, want preflight.Want) (Facts, 
 		want.Question(),
 		[]string{"test", "-c", "/dev/watchdog"},
 		append([]string{"sh", "-c", policyScript, "policy"}, want.Packages...),
-		[]string{"sh", "-c", "ulimit -Hn"},
+		openFiles(want),
 		[]string{"cat", etcdCAFile},
 		[]string{"cat", noteFile},
 		lookAtReset,
@@ -109,6 +109,17 @@ func gather(ctx context.Context, t *remote.Target, want preflight.Want) (Facts, 
 		return f, remote.OnHost(t.Name, err)
 	}
 	return f, nil
+}
+
+// openFiles is the question for Facts.OpenFiles. Of an HAProxy that runs the kernel knows; of another one systemd, whose own
+// limit counts where it is lower, because a container may not raise it.
+func openFiles(want preflight.Want) []string {
+	if want.Database {
+		return []string{"true"}
+	}
+	return []string{"sh", "-c", `own() { sed -n 's/^Max open files *[^ ]* *\([0-9]*\).*/\1/p' "/proc/$1/limits"; }
+read -r pid </sys/fs/cgroup/system.slice/haproxy.service/cgroup.procs && own "$pid" && exit
+{ systemctl show --value --property=DefaultLimitNOFILE; own 1; } | sort -n | head -n 1`}
 }
 
 // clockOffset compares this machine's clock, read before and after a look, with the host's at the look's beginning and end.

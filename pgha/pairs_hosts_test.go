@@ -40,6 +40,8 @@ func lies(path string, d preflight.Directory) func(*preflight.Host) {
 func hostPairs() []specPair {
 	const data, store = "/var/lib/postgresql/data", "/var/lib/etcd"
 	return []specPair{
+		{name: "more sessions than files", after: "balancer: {max_connections: 12000}", hosts: told("lb2", func(f *Facts) { f.OpenFiles = 20000 }), refused: "HAProxy on lb2 wants 24100 open files; it may have 20000", way: "write 9950 or less"},
+		{name: "as many sessions as files", after: "balancer: {max_connections: 9950}", hosts: told("lb2", func(f *Facts) { f.OpenFiles = 20000 }), does: "balancer.max_connections: reload"},
 		{name: "a container's port", hosts: bareOn("pg2", listens(preflight.Listener{Port: 8008, Program: "docker-proxy", PID: 77})), refused: "port 8008 (patroni.rest_port) is in use by docker-proxy", way: "docker ps --filter publish=8008"},
 		{name: "a socket unit's port", hosts: bareOn("lb1", listens(preflight.Listener{Port: 5432, Program: "systemd", PID: 1})), refused: "port 5432 (balancer.write_port) is in use by systemd", way: "systemctl list-sockets | grep :5432"},
 		{name: "a service's port", hosts: bareOn("lb2", listens(preflight.Listener{Port: 7000, Program: "afs3", PID: 812, Unit: "afs3.service"})), refused: "balancer.stats_port", way: "systemctl disable --now afs3.service"},

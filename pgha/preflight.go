@@ -14,6 +14,7 @@ import (
 	"github.com/pgha/toolkit/pgha/advisor"
 	"github.com/pgha/toolkit/pgha/change"
 	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -205,6 +206,11 @@ func (c *Cluster) judgeHost(h spec.Host, f Facts) []Finding {
 	if h.Role == spec.RoleDatabase && f.FreeBytes < minFreeBytes {
 		// What runs and fills its disk is perhaps what apply is to mend.
 		add(f.Premises.Member, fmt.Sprintf("only %d MiB are free in /var/lib", f.FreeBytes>>20), fmt.Sprintf("free at least %d MiB", minFreeBytes>>20))
+	}
+	if most := c.Spec.Balancer.MaxConnections; f.OpenFiles > 0 && lb.OpenFiles(most) > f.OpenFiles {
+		found = append(found, Finding{Host: h.Name, Field: "balancer.max_connections",
+			Problem: fmt.Sprintf("balancer.max_connections is %d, for which HAProxy on %s wants %d open files; it may have %d", most, h.Name, lb.OpenFiles(most), f.OpenFiles),
+			Remedy:  fmt.Sprintf("write %d or less, or raise LimitNOFILE there (systemctl edit haproxy.service) and restart HAProxy", (f.OpenFiles-lb.OpenFiles(0))/2)})
 	}
 	if f.Premises.Stranger {
 		add(false, "it belongs to a cluster with another certificate authority",

@@ -51,6 +51,7 @@ func testRefusedChanges(t *testing.T, s site) {
 		{"member", "member: postgresql-03", "member: pg-c", "etcd knows it as postgresql-03"},
 		{"fewer databases", databases[1] + databases[2], "", "etcd has the member postgresql-03"},
 		{"fewer balancers", "  - {name: haproxy-03, address: 192.168.0.202, role: balancer}\n", "", "share the virtual IP with 192.168.0.202"},
+		{"sessions without files", "cluster: postgresql-cluster", "cluster: postgresql-cluster\nbalancer: {max_connections: 900000}", "wants 1800100 open files"},
 		{"no virtual IP", "vip: {address: 192.168.0.210}\n", "", "has the address 192.168.0.210"},
 	} {
 		text := strings.Replace(string(original), tt.from, tt.to, 1)

@@ -160,7 +160,7 @@ func (o Options) await(ctx context.Context, balancers []*remote.Target, needPrim
 			_, primary := s.Primary()
 			reloaded := s.Reload.since(before)
 			if err := s.Reload.err(); err != nil && s.Err == nil && reloaded {
-				return remote.WithHint(remote.OnHost(t.Name, err), "free what it cannot bind (`ss -ltnp` on "+t.Name+" says who has it), then pgha-cli apply; the balancers behind it are as they were")
+				return remote.WithHint(remote.OnHost(t.Name, err), "mend that (of an address that it cannot bind `ss -ltnp` on "+t.Name+" says who has it), then pgha-cli apply; the balancers behind it are as they were")
 			}
 			if s.Err == nil && reloaded && (primary || !needPrimary) {
 				return nil

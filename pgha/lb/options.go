@@ -84,7 +84,7 @@ type Options struct {
 	// 24 h: idle connections of a pool are no error, and dead peers are found by TCP keepalive within a minute.
 	ClientTimeout, ServerTimeout time.Duration
 	// MaxConn is how many client connections one balancer serves at a time. 0 means 4000, which needs some 8100 open files
-	// and so fits under a hard limit of 20000. HAProxy refuses to start where the limit is too low.
+	// (OpenFiles) and so fits under a hard limit of 20000. HAProxy refuses to start where the limit is too low.
 	MaxConn int
 
 	// Last, when set, names the balancer that clients come through at this moment, or "". It is asked when running balancers
@@ -181,3 +181,8 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
+
+// OpenFiles is how many files HAProxy wants to have open for so many clients: two for each, and some
+// for itself. Its worker ends where the limit is lower (HAProxy 3.2.26 wants 41 of them on three
+// databases), and `haproxy -c` does not tell.
+func OpenFiles(maxConn int) int { return 2*maxConn + 100 }

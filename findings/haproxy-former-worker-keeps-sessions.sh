@@ -13,7 +13,8 @@ cd "$dir"
 chmod 755 .
 apt-get download -q haproxy=2.6.12-1+deb12u4 liblua5.3-0=5.3.6-2 >/dev/null 2>&1
 for deb in *.deb; do dpkg -x "$deb" root; done
-export LD_LIBRARY_PATH="$dir/root/usr/lib/$(uname -m)-linux-gnu"
+LD_LIBRARY_PATH=$(echo "$dir"/root/usr/lib/*-linux-gnu)
+export LD_LIBRARY_PATH
 
 # soon CONDITION waits for it, ten seconds at most
 soon() {

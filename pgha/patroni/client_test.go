@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -56,7 +55,7 @@ func serve(t *testing.T, o Options, i int, handler http.HandlerFunc) *fakeREST {
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		handler(w, r)
 	}
-	listener := bufconn.Listen(1 << 16)
+	listener := pipes{accept: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{
 		Handler:   http.HandlerFunc(api),
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool},

@@ -70,7 +70,7 @@ func operatorFields() []Field {
 		{Name: "ssh.max_sessions", Effect: Operator, What: "Used for the next connection."},
 		{Name: "tls.key_algorithm", Effect: Operator, What: "Used for keys that are made from now on."},
 		{Name: "tls.ca_lifetime_days", Effect: Operator, What: "Used for authorities that are made from now on."},
-		{Name: "tls.leaf_lifetime_days", Effect: Operator, What: "Used for certificates that are made from now on."},
+		{Name: "tls.leaf_lifetime_days", Effect: Reload, What: "Certificates that would last longer are made anew, those of the hosts too; the others when a third of their life is left."},
 		secretField("superuser_password_file"), secretField("superuser_password_command"),
 		secretField("replication_password_file"), secretField("replication_password_command"),
 		secretField("rewind_password_file"), secretField("rewind_password_command"),

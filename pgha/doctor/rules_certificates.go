@@ -12,7 +12,8 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// expiringWithin is how long before its end a certificate is told of.
+// expiringWithin is how long before its end a certificate is told of; one that lasts less than 90 days, from the third of
+// its life on in which apply makes it anew.
 const expiringWithin = 30 * 24 * time.Hour
 
 // What can be wrong with a certificate, the last word of its findings' IDs behind the component.
@@ -72,7 +73,7 @@ func (f Facts) judge(h *Host, file certificateFile, c Certificate) (trouble, see
 	if missing := missingNames(cert, f.Spec, h, file); len(missing) > 0 {
 		return "names", fmt.Sprintf("%s lacks %s", file.cert, strings.Join(missing, ", "))
 	}
-	if left := cert.NotAfter.Sub(f.Time); left < expiringWithin {
+	if left := cert.NotAfter.Sub(f.Time); left < min(expiringWithin, cert.NotAfter.Sub(cert.NotBefore)/3) {
 		return "expiring", fmt.Sprintf("%s ends on %s, in %d days", file.cert, until, int(left.Hours()/24))
 	}
 	return "", ""

@@ -147,6 +147,7 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 	if err := c.JudgeState(stateNotes(report.Facts)); err != nil {
 		report.Findings = append(report.Findings, Finding{Problem: err.Error(), Remedy: remote.Hint(err)})
 	}
+	report.Findings = append(report.Findings, judgeAlarms(store)...)
 	report.Findings = append(report.Findings, c.judgeNetwork(report.Facts)...)
 	report.Findings = append(report.Findings, c.advisedFindings(ctx, opts.Measure, fresh)...)
 	if opts.Ports || fresh {

@@ -31,6 +31,9 @@ func (c *Cluster) askStore(ctx context.Context) *change.Store {
 		return nil
 	}
 	s := &change.Store{Version: seen.Version, Scopes: change.Scopes(seen.Values)}
+	for _, a := range seen.Alarms {
+		s.Alarms = append(s.Alarms, change.StoreAlarm(a))
+	}
 	for _, m := range seen.Members {
 		s.Members = append(s.Members, change.StoreMember{Name: m.Name, PeerURLs: m.PeerURLs, Learner: m.Learner})
 	}

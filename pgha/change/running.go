@@ -88,6 +88,8 @@ type Store struct {
 	// Version of the member that was asked, "3.6.10".
 	Version string
 	Members []StoreMember
+	// Alarms are those that are raised: etcd takes no writes then.
+	Alarms []StoreAlarm
 	// Scopes are the clusters of Patroni's that it holds.
 	Scopes []Scope
 }
@@ -100,6 +102,9 @@ type StoreMember struct {
 	// Learner is a member that does not vote.
 	Learner bool
 }
+
+// StoreAlarm is what a member of etcd's has raised: "NOSPACE", "CORRUPT".
+type StoreAlarm struct{ Member, Name string }
 
 // Scope is a cluster of Patroni's.
 type Scope struct {

@@ -3,7 +3,6 @@ package etcd
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -53,20 +52,4 @@ func Health(ctx context.Context, o Options) ([]MemberHealth, error) {
 		return ctx.Err()
 	})
 	return health, err
-}
-
-// alarm asks a member which alarm is raised; "" when there is none, or no answer, which Health's read then tells.
-func alarm(ctx context.Context, c *clientv3.Client, url string) string {
-	r, err := c.Status(ctx, url)
-	if err != nil {
-		return ""
-	}
-	for _, e := range r.Errors {
-		for _, name := range []string{"NOSPACE", "CORRUPT"} {
-			if strings.Contains(e, name) {
-				return name
-			}
-		}
-	}
-	return ""
 }

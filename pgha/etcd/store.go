@@ -13,6 +13,8 @@ type Store struct {
 	// Version of the member that was asked.
 	Version string
 	Members []StoreMember
+	// Alarms are those that are raised.
+	Alarms []Alarm
 	// Values are those below the prefix, by the rest of their keys.
 	Values map[string]string
 }
@@ -57,6 +59,7 @@ func (o Options) readStore(ctx context.Context, c *clientv3.Client, m Member, pr
 	for _, known := range list.Members {
 		s.Members = append(s.Members, StoreMember{Name: known.Name, PeerURLs: known.PeerURLs, Learner: known.IsLearner})
 	}
+	s.Alarms = alarms(status.Errors, list.Members)
 	found, err := c.Get(ctx, prefix, clientv3.WithPrefix())
 	if err != nil {
 		return Store{}, err

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -89,7 +88,7 @@ func (c *Cluster) Accept(ctx context.Context, opts AcceptOptions) (Acceptance, e
 	if sp, err = sp.Resolve(ctx, c.lookup); err != nil {
 		return a, err
 	}
-	if !reflect.DeepEqual(sp, c.Spec) {
+	if !sp.Equal(c.Spec) {
 		return a, remote.WithHint(fmt.Errorf("%w: %s is not the specification that is worked with", ErrRefused, opts.File), "it was changed meanwhile: run it again")
 	}
 	plan, err := c.Plan(ctx, PlanOptions{Observer: opts.Observer})

@@ -47,10 +47,14 @@ type ConnectOptions struct {
 // Cluster is a spec with live connections to its hosts and the operator's credentials. Its methods are safe for
 // concurrent use; Close it when done.
 type Cluster struct {
-	Spec *Spec // with an IP address in the place of every host's name
+	Spec *Spec // with an IP address in the place of every host's name, except that of a host in Unreachable
 	// Unreachable holds, by host name, why a host has no connection.
 	Unreachable map[string]error
+	// Remembered holds, by host name, why the host's name could not be looked up where AllowUnreachable lets the address of
+	// the last Apply stand in for it.
+	Remembered map[string]error
 
+	unlocated   map[string]error // hosts whose name has no address
 	targets     map[string]*remote.Target
 	mu          sync.Mutex
 	facts       map[string]Facts // of the last Preflight
@@ -65,20 +69,20 @@ type Cluster struct {
 // the state directory before its first change. Connect changes nothing, neither on the hosts nor on this machine. Errors of
 // several hosts come together, in the spec's order.
 func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, error) {
-	named := sp
-	sp, err := sp.Resolve(ctx, opts.Lookup)
-	if err != nil {
-		return nil, err
-	}
-	opts.Dial = dialAt(opts.Dial, named, sp)
-	c := &Cluster{Spec: sp, Unreachable: map[string]error{}, targets: map[string]*remote.Target{}, log: opts.Logger, lookup: opts.Lookup}
+	c := &Cluster{Spec: sp, Unreachable: map[string]error{}, Remembered: map[string]error{}, unlocated: map[string]error{},
+		targets: map[string]*remote.Target{}, log: opts.Logger, lookup: opts.Lookup}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
+	var err error
 	if c.state, err = stateOf(ctx, sp, opts.ReadOnly); err != nil {
 		return nil, err
 	}
-	if c.credentials, err = loadCredentials(ctx, c.state, sp); err != nil {
+	if err := c.locate(ctx, opts); err != nil {
+		return nil, closeAfter(c, err)
+	}
+	opts.Dial = dialAt(opts.Dial, sp, c.Spec)
+	if c.credentials, err = loadCredentials(ctx, c.state, c.Spec); err != nil {
 		return nil, closeAfter(c, err)
 	}
 	if err := c.dial(ctx, opts); err != nil {
@@ -123,7 +127,10 @@ func (c *Cluster) dial(ctx context.Context, opts ConnectOptions) error {
 		if err != nil {
 			return err
 		}
-		e, err := open(ctx, h)
+		var e remote.Executor
+		if err = c.unlocated[t.Name]; err == nil {
+			e, err = open(ctx, h)
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {

@@ -234,6 +234,9 @@ func differs(before, after *spec.Spec) string {
 // values gathers all values of a specification by the names of the table's rows.
 func values(prefix string, v reflect.Value, into map[string]string) {
 	for f, value := range v.Fields() {
+		if !f.IsExported() {
+			continue
+		}
 		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		name = prefix + name
 		switch {

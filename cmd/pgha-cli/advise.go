@@ -28,7 +28,7 @@ func adviseCommand(out *terminal) *cli.Command {
 		},
 		Action: func(c *cli.Context) error {
 			if c.Bool("spec-only") {
-				sp, err := readSpec(c, out)
+				sp, err := readSpec(c, out, &pgha.ConnectOptions{})
 				if err != nil {
 					return err
 				}

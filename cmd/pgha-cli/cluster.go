@@ -49,6 +49,11 @@ func withCluster(c *cli.Context, out *terminal, opts pgha.ConnectOptions, f func
 	if err != nil {
 		return err
 	}
+	for _, h := range cluster.Spec.Hosts {
+		if why := cluster.Remembered[h.Name]; why != nil {
+			out.notef("%s %s: %s, of the last apply, as its name cannot be looked up: %v\n", out.paint(yellow, "!"), h.Name, h.Address, why)
+		}
+	}
 	return errors.Join(f(ctx, cluster), cluster.Close())
 }
 
@@ -60,7 +65,7 @@ func loadSpec(ctx context.Context, c *cli.Context, out *terminal, opts *pgha.Con
 		if err != nil {
 			return nil, err
 		}
-		opts.Dial = l.DialContext
+		opts.Dial, opts.Lookup = l.DialContext, l.Lookup
 		if !c.IsSet("spec") {
 			text, err := l.Spec()
 			if err != nil {

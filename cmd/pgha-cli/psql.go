@@ -48,11 +48,13 @@ func connection(c *cli.Context, out *terminal) (*pgha.Spec, pgha.Connection, err
 	if err := checkOutput(c); err != nil {
 		return nil, pgha.Connection{}, err
 	}
-	sp, err := loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
+	var opts pgha.ConnectOptions
+	sp, err := loadSpec(c.Context, c, out, &opts)
 	if err != nil {
 		return nil, pgha.Connection{}, err
 	}
-	if sp, err = sp.Resolve(c.Context, nil); err != nil {
+	// Clients can look a name up themselves, perhaps later, and the hosts' certificates have it.
+	if sp, err = sp.Resolve(c.Context, opts.Lookup); sp == nil {
 		return nil, pgha.Connection{}, err
 	}
 	conn, err := pgha.ConnectionFor(sp)

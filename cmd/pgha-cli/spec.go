@@ -35,9 +35,10 @@ func specValidateCommand(out *terminal) *cli.Command {
 			"looked up; one that cannot be is said, and is no mistake.",
 		Flags: []cli.Flag{outputFlag()},
 		Action: func(c *cli.Context) error {
-			sp, err := readSpec(c, out)
+			var opts pgha.ConnectOptions
+			sp, err := readSpec(c, out, &opts)
 			if err == nil {
-				err = resolvable(c.Context, out, sp)
+				err = resolvable(c.Context, out, sp, opts.Lookup)
 			}
 			var wrong *spec.Errors
 			if err != nil && !errors.As(err, &wrong) {
@@ -63,8 +64,8 @@ func specValidateCommand(out *terminal) *cli.Command {
 
 // resolvable looks up the names of a spec's hosts. One that this machine cannot look up, for want of a network say, is said, and
 // is no mistake.
-func resolvable(ctx context.Context, out *terminal, sp *pgha.Spec) error {
-	_, err := sp.Resolve(ctx, nil)
+func resolvable(ctx context.Context, out *terminal, sp *pgha.Spec, lookup spec.Lookup) error {
+	_, err := sp.Resolve(ctx, lookup)
 	if errors.Is(err, spec.ErrLookup) && !errors.Is(err, spec.ErrInvalid) {
 		out.notef("not checked: %s\n", err)
 		return nil
@@ -87,7 +88,7 @@ func specShowCommand(out *terminal) *cli.Command {
 		Name: "show", Usage: "print the specification with every default spelled out, passwords blotted out", ArgsUsage: "[FILE]",
 		Description: "What is printed is a specification itself, and contacts no host either.",
 		Action: func(c *cli.Context) error {
-			sp, err := readSpec(c, out)
+			sp, err := readSpec(c, out, &pgha.ConnectOptions{})
 			if err != nil {
 				return err
 			}
@@ -124,8 +125,8 @@ func specFile(c *cli.Context) string {
 	return c.String("spec")
 }
 
-// readSpec reads the specification that the command line names, and nothing else.
-func readSpec(c *cli.Context, out *terminal) (*pgha.Spec, error) {
+// readSpec reads the specification that the command line names, and nothing else. For the lab it sets the way into its network.
+func readSpec(c *cli.Context, out *terminal, opts *pgha.ConnectOptions) (*pgha.Spec, error) {
 	if c.Args().Len() > 1 {
 		return nil, usagef("%s wants one file at most", c.Command.HelpName)
 	}
@@ -135,5 +136,5 @@ func readSpec(c *cli.Context, out *terminal) (*pgha.Spec, error) {
 	if c.Args().Present() {
 		return loadFile(c.Args().First())
 	}
-	return loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
+	return loadSpec(c.Context, c, out, opts)
 }

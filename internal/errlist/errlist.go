@@ -2,6 +2,7 @@
 package errlist
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -34,4 +35,16 @@ func format(errs []error) string {
 		b.WriteString("\n  - " + strings.ReplaceAll(err.Error(), "\n", "\n    "))
 	}
 	return b.String()
+}
+
+// Split returns the errors that Join joined: err alone where it is not joined, none where it is nil.
+func Split(err error) []error {
+	var all *multierror.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &all) && error(all) == err:
+		return all.Errors
+	}
+	return []error{err}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 )
 
@@ -23,5 +24,16 @@ func TestJoin(t *testing.T) {
 	const want = "4 errors:\n  - one\n  - read: EOF\n  - one\n  - one"
 	if err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)
+	}
+}
+
+func TestSplit(t *testing.T) {
+	t.Parallel()
+	one, two := errors.New("one"), errors.New("two")
+	wrapped := fmt.Errorf("read: %w", Join(one, two))
+	for _, want := range [][]error{nil, {one}, {one, two}, {wrapped}, {wrapped, one}} {
+		if got := Split(Join(want...)); !slices.Equal(got, want) {
+			t.Errorf("%v was split into %v", want, got)
+		}
 	}
 }

@@ -36,6 +36,9 @@ func TestEveryFieldIsInTheTable(t *testing.T) {
 func fieldsOf(prefix string, typ reflect.Type) []string {
 	var names []string
 	for f := range typ.Fields() {
+		if !f.IsExported() {
+			continue
+		}
 		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		name, inner := prefix+name, f.Type
 		if inner.Kind() == reflect.Slice && inner.Elem().Kind() == reflect.Struct {

@@ -129,7 +129,9 @@ func drift(ctx context.Context, c *pgha.Cluster) (changes []pgha.PlannedChange, 
 			// Its facts are what the other phases render from; what it has to say of the hosts is for apply.
 			p.Run = func(ctx context.Context, run *pgha.Run) error {
 				report, err := run.Preflight(ctx, pgha.PreflightOptions{})
-				refused = slices.DeleteFunc(report.Findings, func(f pgha.Finding) bool { return f.Field == "" })
+				if len(c.Spec.Names()) == 0 { // nobody can tell whether a host of unknown address is where it was
+					refused = slices.DeleteFunc(report.Findings, func(f pgha.Finding) bool { return f.Field == "" })
+				}
 				return err
 			}
 		default:

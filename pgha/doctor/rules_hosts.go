@@ -21,9 +21,13 @@ func hostsUnreachable(f Facts) []Finding {
 		if h.Role == spec.RoleDatabase {
 			consequence = "one copy of the data and one vote of etcd less: the next loss may stop all writes"
 		}
+		advice := "look at its power and its network; once it is back its services start by themselves"
+		if strings.Contains(h.Error, spec.ErrLookup.Error()) {
+			consequence = "what runs there is not known; apply and plan refuse to work until the name has an address"
+			advice = "mend the name, or write the host's IP address; once an apply has seen the name's address doctor can do without the look-up"
+		}
 		list = append(list, Finding{ID: "host-unreachable", Host: h.Name, Severity: Error, Title: h.Name + " cannot be asked",
-			Consequence: consequence, Evidence: []string{oneLine(h.Error)},
-			Advice: "look at its power and its network; once it is back its services start by themselves", explains: explained})
+			Consequence: consequence, Evidence: []string{oneLine(h.Error)}, Advice: advice, explains: explained})
 	}
 	return list
 }

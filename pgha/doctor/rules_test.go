@@ -110,6 +110,10 @@ func hostCases() []ruleCase {
 		{"the primary's host is gone", func(f *Facts) {
 			*f.host(pg1) = Host{Name: pg1, Role: spec.RoleDatabase, Member: "postgresql-01", Address: "192.168.0.203", Error: "connection timed out"}
 		}, []string{"error host-unreachable@postgres-01"}},
+		{"a host's name cannot be looked up", func(f *Facts) {
+			*f.host(pg3) = Host{Name: pg3, Role: spec.RoleDatabase, Member: "postgresql-03", Address: "pg3.example.com",
+				Error: "host unreachable: " + spec.ErrLookup.Error()}
+		}, []string{"error host-unreachable@postgres-03"}},
 		{"disk full, PostgreSQL down", func(f *Facts) {
 			h := f.host(pg2)
 			h.Disks = append(h.Disks, Disk{Mount: "/var/lib/postgresql", Type: "ext4", Source: "/dev/sdb", SizeBytes: 1 << 40, FreeBytes: 1 << 20, Inodes: 100, InodesFree: 90})

@@ -99,6 +99,11 @@ func TestResolve(t *testing.T) {
 		if got, err := l.resolve(address); err != nil || got != want {
 			t.Errorf("resolve(%q) = %q, %v, want %q", address, got, err, want)
 		}
+		host, _, _ := strings.Cut(address, ":")
+		found, err := l.Lookup(t.Context(), host)
+		if named := host[0] > '9'; named != (err == nil) || named && !strings.HasPrefix(want, found[0].String()+":") {
+			t.Errorf("Lookup(%q) = %v, %v", host, found, err)
+		}
 	}
 	for _, address := range []string{"192.168.1.1:22", "127.0.0.1:22", "localhost:22", ":22", "[::1]:22", "[::ffff:192.168.0.200]:22", "example.com:22"} {
 		if _, err := l.DialContext(t.Context(), "tcp", address); !errors.Is(err, ErrOutside) {

@@ -13,15 +13,16 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// TestAccess changes, on one running cluster, who may log in, what sessions meet there, and what members promise.
+// TestAccess changes, on one running cluster of hosts by name, who may log in, what sessions meet there, and what members promise.
 func TestAccess(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, startLab(t, lab.Options{Name: "access-test", Installed: true}), nil)
+	s := newSite(t, startLab(t, lab.Options{Name: "access-test", Installed: true}), byName)
 	s.apply(t, pgha.ApplyOptions{})
 	for _, part := range []struct {
 		name string
 		test func(*testing.T, site)
 	}{
+		{"names", testNames},
 		{"client networks", testClientNetworks},
 		{"everybody rejected", testEverybodyRejected},
 		{"a rule that PostgreSQL refuses", testRuleRefused},

@@ -80,6 +80,9 @@ func (s site) spec(t *testing.T) *pgha.Spec {
 func (s site) with(t *testing.T, opts pgha.ConnectOptions, f func(*pgha.Cluster)) {
 	t.Helper()
 	opts.Dial = s.DialContext
+	if opts.Lookup == nil {
+		opts.Lookup = s.Lookup
+	}
 	c, err := pgha.Connect(t.Context(), s.spec(t), opts)
 	if err != nil {
 		t.Fatal(err)

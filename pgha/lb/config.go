@@ -83,7 +83,11 @@ func newModel(o Options) model {
 // bind listens on every address of the families in use: IPv6 only where the cluster has it, because binding to it fails on
 // a host that has it turned off.
 func bind(o Options, port int) string {
-	if slices.ContainsFunc(o.Backends, func(b Backend) bool { return netip.MustParseAddr(b.Address).Is6() }) {
+	six := func(b Backend) bool {
+		a, err := netip.ParseAddr(b.Address)
+		return err == nil && a.Is6()
+	}
+	if slices.ContainsFunc(o.Backends, six) {
 		return fmt.Sprintf("[::]:%d v4v6", port)
 	}
 	return fmt.Sprintf("*:%d", port)

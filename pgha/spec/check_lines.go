@@ -24,7 +24,7 @@ func (c *checker) walk(field string, v reflect.Value) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
-			if !strings.HasSuffix(name, "_command") {
+			if name != "" && !strings.HasSuffix(name, "_command") {
 				c.walk(join(field, name), v.Field(i))
 			}
 		}

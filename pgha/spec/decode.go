@@ -33,14 +33,8 @@ type position struct{ line, column int }
 
 // report notes a problem at a field, or at the nearest section that holds it when the field itself is not in the file.
 func (d *decoder) report(field, problem, remedy string) {
-	e := Error{File: d.file, Field: field, Problem: problem, Remedy: remedy}
-	for path := field; ; path = parent(path) {
-		if p, ok := d.at[path]; ok || path == "" {
-			e.Line, e.Column = p.line, p.column
-			break
-		}
-	}
-	d.errs = append(d.errs, e)
+	p := nearest(d.at, field)
+	d.errs = append(d.errs, Error{File: d.file, Line: p.line, Column: p.column, Field: field, Problem: problem, Remedy: remedy})
 }
 
 // unread notes that a field's value could not be read, so that nothing more is said about it.
@@ -220,8 +214,9 @@ func (d *decoder) free(field string, n *yaml.Node) any {
 func fields(t reflect.Type) (map[string]int, []string) {
 	index := map[string]int{}
 	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		index[name] = i
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); name != "" {
+			index[name] = i
+		}
 	}
 	return index, slices.SortedFunc(maps.Keys(index), func(a, b string) int { return index[a] - index[b] })
 }

@@ -47,7 +47,7 @@ func (s *Spec) refuseEmpty(d *decoder) {
 	}{
 		{"state_dir", s.StateDir == "", "write a directory, or delete the line for " + s.Cluster + ".state"},
 		{"etcd.version", s.Etcd.Version == "", "write a version, or delete the line for " + etcdrelease.Default},
-		{"postgresql.client_networks", len(s.PostgreSQL.ClientNetworks) == 0, "write the networks that clients come from, or delete the line for 0.0.0.0/0"},
+		{clientNetworks, len(s.PostgreSQL.ClientNetworks) == 0, "write the networks that clients come from, or delete the line for 0.0.0.0/0"},
 		{"postgresql.repository.components", s.PostgreSQL.Source == SourceMirror && len(s.PostgreSQL.Repository.Components) == 0, "write the repository's components, or delete the line for [main]"},
 	} {
 		if _, given := d.at[f.field]; given && f.empty {
@@ -83,6 +83,12 @@ func fill[T comparable](d *decoder, field string, target *T, value T) {
 	}
 }
 
+// The default of who may log in: everybody, by the hosts' families.
+const (
+	clientNetworks = "postgresql.client_networks"
+	everyIPv4      = "0.0.0.0/0"
+)
+
 func (s *Spec) deriveHosts(d *decoder) {
 	balancers, six := 0, false
 	for i := range s.Hosts {
@@ -98,7 +104,7 @@ func (s *Spec) deriveHosts(d *decoder) {
 		six = six || strings.Contains(h.Address, ":")
 	}
 	if len(s.PostgreSQL.ClientNetworks) == 0 {
-		s.PostgreSQL.ClientNetworks = []string{"0.0.0.0/0"}
+		s.PostgreSQL.ClientNetworks = []string{everyIPv4}
 		if six {
 			s.PostgreSQL.ClientNetworks = append(s.PostgreSQL.ClientNetworks, "::/0")
 		}

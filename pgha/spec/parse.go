@@ -39,6 +39,7 @@ func Parse(name string, data []byte) (*Spec, error) {
 	s.Version = 0
 	d.value("", root, reflect.ValueOf(s).Elem(), "")
 	d.at[""] = position{1, 1}
+	s.origin = &origin{d.file, d.at}
 	finish(s, d, filepath.Dir(name))
 	if err := sorted(d.errs); err != nil {
 		return nil, err

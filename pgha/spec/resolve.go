@@ -17,11 +17,29 @@ import (
 // Lookup returns the addresses of a name.
 type Lookup func(ctx context.Context, name string) ([]netip.Addr, error)
 
+// SystemLookup asks the operating system.
+func SystemLookup(ctx context.Context, name string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+}
+
 // ErrLookup is what errors.Is finds where a name could not be looked up, so that nothing is known of its address.
 var ErrLookup = errors.New("cannot be looked up on this machine")
 
 // lookupTimeout bounds the look-up of one name: twice what glibc's resolver gives one server (resolv.conf(5)).
 const lookupTimeout = 10 * time.Second
+
+// LookupError is a host's name that could not be looked up. It matches ErrLookup.
+type LookupError struct {
+	// Host is the host's name in the spec.
+	Host string
+	at   Error
+}
+
+// Error says where the name stands, why it has no address, and what to do.
+func (e *LookupError) Error() string { return e.at.Error() }
+
+// Is makes every LookupError an ErrLookup.
+func (e *LookupError) Is(target error) bool { return target == ErrLookup }
 
 // Names returns the hosts whose address is a name.
 func (s *Spec) Names() []Host {
@@ -31,29 +49,28 @@ func (s *Spec) Names() []Host {
 	})
 }
 
-// Resolve returns the spec with an IP address in the place of every host's name, which it looks up once: etcd, pg_hba.conf,
-// HAProxy and keepalived are given addresses. The name becomes one more name in the host's certificates, and what SSH connects
-// to unless that is given. A spec without names is returned as it is.
+// Resolve returns the spec with an IP address in the place of every host's name, which it looks up
+// once: etcd, pg_hba.conf, HAProxy and keepalived are given addresses. The name becomes one more name
+// in the host's certificates, and what SSH connects to unless that is given. A spec without names is
+// returned as it is.
 //
-// Each name must have exactly one address of the family of the addresses that the spec has; where it has none, exactly one
-// address. Errors are those of Complete, without positions, and ErrLookup where a name could not be looked up. Nil asks the
-// operating system; its answers for one name are waited for 10 s at most.
+// Each name must have exactly one address of the family of the addresses that the spec has; where it
+// has none, exactly one address. What is wrong comes as *Errors, without a spec. Where names could not
+// be looked up the error joins a *LookupError for each, and the spec that comes with it has these names
+// still, for who can do without these hosts. Nil is SystemLookup. Answers are waited for 10 s at most.
 func (s *Spec) Resolve(ctx context.Context, lookup Lookup) (*Spec, error) {
 	if len(s.Names()) == 0 {
 		return s, nil
 	}
 	if lookup == nil {
-		lookup = func(ctx context.Context, name string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
-		}
+		lookup = SystemLookup
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	found := s.lookUp(ctx, lookup)
 	r := *s
 	r.Hosts = slices.Clone(s.Hosts)
-	wanted, names := s.literal(), map[string]string{}
-	var wrong []Error
+	wanted, names, d := s.literal(), map[string]string{}, s.decoderOf()
 	var unknown []error
 	for i := range r.Hosts {
 		h := &r.Hosts[i]
@@ -62,27 +79,36 @@ func (s *Spec) Resolve(ctx context.Context, lookup Lookup) (*Spec, error) {
 			continue
 		}
 		field := element("hosts", i) + ".address"
-		address, err := answer.one(h.Address, wanted)
-		var fault Error
-		switch {
-		case errors.As(err, &fault):
-			fault.Field = field
-			wrong = append(wrong, fault)
-			continue
-		case err != nil:
-			unknown = append(unknown, fmt.Errorf("%s: %w", field, err))
+		address, fault := answer.one(h.Address, wanted)
+		if fault == nil {
+			names[field] = h.Address
+			h.become(address)
 			continue
 		}
-		names[field] = h.Address
-		h.become(address)
+		d.report(field, fault.Problem, fault.Remedy)
+		if answer.err != nil {
+			last := len(d.errs) - 1
+			unknown = append(unknown, &LookupError{Host: h.Name, at: d.errs[last]})
+			d.errs = d.errs[:last]
+		}
 	}
-	if len(wrong) > 0 {
-		unknown = append(unknown, &Errors{wrong})
+	if len(d.errs) == 0 {
+		r.completeResolved(d)
 	}
-	if len(unknown) > 0 {
-		return nil, errlist.Join(unknown...)
+	if wrong := naming(d.errs, names); len(wrong) > 0 {
+		return nil, errlist.Join(append(unknown, sorted(wrong))...)
 	}
-	return &r, naming(r.Complete(), names)
+	return &r, errlist.Join(unknown...)
+}
+
+// completeResolved completes a spec that had names in the place of addresses. A default that depends
+// on the addresses' family is derived again.
+func (s *Spec) completeResolved(d *decoder) {
+	_, given := d.at[clientNetworks]
+	if !given && slices.Equal(s.PostgreSQL.ClientNetworks, []string{everyIPv4}) {
+		s.PostgreSQL.ClientNetworks = nil
+	}
+	finish(s, d, ".")
 }
 
 // become puts an address in the place of the host's name.
@@ -98,17 +124,13 @@ func (h *Host) become(address netip.Addr) {
 }
 
 // naming says in errors about an address whose it is.
-func naming(err error, names map[string]string) error {
-	var wrong *Errors
-	if !errors.As(err, &wrong) {
-		return err
-	}
-	for i, e := range wrong.List {
+func naming(errs []Error, names map[string]string) []Error {
+	for i, e := range errs {
 		if name, ok := names[e.Field]; ok {
-			wrong.List[i].Problem += ", and what " + name + " resolves to"
+			errs[i].Problem += ", and what " + name + " resolves to"
 		}
 	}
-	return wrong
+	return errs
 }
 
 // literal is an address that the spec has, of any host or the virtual IP; invalid when there are names only.
@@ -156,14 +178,15 @@ type resolved struct {
 }
 
 // one returns the one address of the family that like is of; of any family when like is invalid.
-func (r resolved) one(name string, like netip.Addr) (netip.Addr, error) {
+func (r resolved) one(name string, like netip.Addr) (netip.Addr, *Error) {
 	if r.err != nil {
 		var dns *net.DNSError
 		why := r.err.Error()
 		if errors.As(r.err, &dns) {
 			why = dns.Err
 		}
-		return netip.Addr{}, fmt.Errorf("%s %w: %s; write the host's IP address, or mend the name (getent hosts %s)", quoted(name), ErrLookup, why, name)
+		return netip.Addr{}, &Error{Problem: fmt.Sprintf("%s %s: %s", quoted(name), ErrLookup, why),
+			Remedy: "write the host's IP address, or mend the name (getent hosts " + name + ")"}
 	}
 	var all, fitting []netip.Addr
 	for _, a := range r.addresses {
@@ -175,16 +198,17 @@ func (r resolved) one(name string, like netip.Addr) (netip.Addr, error) {
 			fitting = append(fitting, a)
 		}
 	}
+	const write = "write the host's IP address"
 	switch {
 	case len(fitting) == 1:
 		return fitting[0], nil
 	case len(all) == 0:
-		return netip.Addr{}, Error{Problem: quoted(name) + " has no address", Remedy: "write the host's IP address"}
+		return netip.Addr{}, &Error{Problem: quoted(name) + " has no address", Remedy: write}
 	case len(fitting) == 0:
-		return netip.Addr{}, Error{Problem: fmt.Sprintf("%s has no %s address, as the others have, but %s", quoted(name), family(like), list(all)),
-			Remedy: "write the host's IP address"}
+		return netip.Addr{}, &Error{Problem: fmt.Sprintf("%s has no %s address, as the others have, but %s",
+			quoted(name), family(like), list(all)), Remedy: write}
 	}
-	return netip.Addr{}, Error{Problem: fmt.Sprintf("%s has %d addresses, %s", quoted(name), len(fitting), list(fitting)),
+	return netip.Addr{}, &Error{Problem: fmt.Sprintf("%s has %d addresses, %s", quoted(name), len(fitting), list(fitting)),
 		Remedy: "write the one by which the other hosts reach it, as an IP address"}
 }
 

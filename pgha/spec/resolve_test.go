@@ -53,9 +53,9 @@ func TestNamesAsAddresses(t *testing.T) {
 		"none of the family":                  {"10.0.0.1", second, database, vip, "fd00::3", `"db.example.com" has no IPv4 address, as the others have, but fd00::3`},
 		"no address":                          {"10.0.0.1", second, database, vip, "", `"db.example.com" has no address`},
 		"this machine itself":                 {"10.0.0.1", second, database, vip, "127.0.1.1", `"127.0.1.1" is a loopback address: every host's own, and what db.example.com resolves to`},
-		"the address of another host":         {"10.0.0.1", second, database, vip, "10.0.0.2", "hosts[2].address: 10.0.0.2 is the address of hosts[1], too, and what db.example.com resolves to"},
+		"the address of another host":         {"10.0.0.1", second, database, vip, "10.0.0.2", "hosts[2].address: 10.0.0.2 is the address of hosts[1] on line 4, too, and what db.example.com resolves to"},
 		"the virtual IP":                      {"10.0.0.1", second, database, vip, "10.0.0.9", "vip.address: 10.0.0.9 is the address of hosts[2]"},
-		"two hosts, one name":                 {"10.0.0.1", database, database, vip, "10.0.0.3", "hosts[2].address: 10.0.0.3 is the address of hosts[1], too"},
+		"two hosts, one name":                 {"10.0.0.1", database, database, vip, "10.0.0.3", "hosts[2].address: 10.0.0.3 is the address of hosts[1] on line 4, too"},
 		"a balancer outside the VIP's subnet": {"10.0.0.1", database, "10.0.0.3", vip, "10.1.0.3", "vip.address: 10.0.0.9 is outside the subnet of balancer lb-2"},
 		"a name that nobody knows":            {"10.0.0.1", second, "db2.example.com", vip, "", `hosts[2].address: "db2.example.com" cannot be looked up on this machine: no such host; write the host's IP address`},
 	} {
@@ -117,5 +117,41 @@ func TestWhatIsNoName(t *testing.T) {
 	}
 	if _, err := spec.Parse("pgha.yaml", addressed("10.0.0.1", "10.0.0.2", "10.0.0.3", "db.example.com")); err == nil || !strings.Contains(err.Error(), "vip.address: ") {
 		t.Errorf("a virtual IP by name: %v", err)
+	}
+}
+
+// TestNamesOfUnknownAddress keeps a name that could not be looked up, beside the addresses of the
+// others, and says of which host it is and where it stands.
+func TestNamesOfUnknownAddress(t *testing.T) {
+	t.Parallel()
+	sp, err := spec.Parse("pgha.yaml", addressed("10.0.0.1", "down.example.com", "db.example.com", "10.0.0.9"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := sp.Resolve(t.Context(), (&book{has: map[string]string{"db.example.com": "10.0.0.3"}}).lookup)
+	var lost *spec.LookupError
+	if !errors.As(err, &lost) || lost.Host != sp.Hosts[1].Name || errors.Is(err, spec.ErrInvalid) || !errors.Is(err, spec.ErrLookup) {
+		t.Fatalf("%#v", err)
+	}
+	if want := sp.At("hosts[1].address") + ": hosts[1].address: \"down.example.com\" cannot be looked up"; !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%s\nwant %s", err, want)
+	}
+	if names := r.Names(); len(names) != 1 || names[0].Name != lost.Host || r.Hosts[2].Address != "10.0.0.3" {
+		t.Errorf("%+v", r.Hosts)
+	}
+}
+
+// TestNamesOfIPv6 derives again who may log in by default.
+func TestNamesOfIPv6(t *testing.T) {
+	t.Parallel()
+	const one = "version: 1\nhosts: [{name: db, address: db.example.com, role: database}]\n"
+	for text, want := range map[string]string{
+		one: "0.0.0.0/0 ::/0",
+		one + "postgresql: {client_networks: [0.0.0.0/0]}\n": "0.0.0.0/0",
+	} {
+		r, err := parse(t, "pgha.yaml", text).Resolve(t.Context(), (&book{has: map[string]string{"db.example.com": "fd00::3"}}).lookup)
+		if err != nil || strings.Join(r.PostgreSQL.ClientNetworks, " ") != want {
+			t.Errorf("%s: %v, %v", text, r, err)
+		}
 	}
 }

@@ -192,6 +192,9 @@ func (g *generator) section(path string, value reflect.Value) *schema {
 	s := &schema{Type: []string{"object", "null"}, Additional: false}
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if !f.IsExported() {
+			continue
+		}
 		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		at := strings.TrimPrefix(path+"."+name, ".")
 		doc := g.docs[t.Name()+"."+f.Name]

@@ -39,6 +39,8 @@ type Spec struct {
 	Unattended Unattended `yaml:"unattended"`
 	// SLO is what the cluster promises; drills hold it to that.
 	SLO SLO `yaml:"slo"`
+
+	origin *origin // nil for a spec that was not read from a file
 }
 
 // SSH says how hosts are reached unless a host says otherwise.

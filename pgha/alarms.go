@@ -2,8 +2,12 @@ package pgha
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/pgha/toolkit/pgha/change"
+	"github.com/pgha/toolkit/pgha/etcd"
 )
 
 // judgeAlarms tells of alarms of etcd's. They do not stop apply: what it does before etcd may be what the cluster lacks. The
@@ -13,12 +17,16 @@ func judgeAlarms(store *change.Store) []Finding {
 		return nil
 	}
 	remedies := map[string]string{
-		"NOSPACE": "run pgha-cli doctor --fix etcd-no-space, which makes room and takes the alarm off; a member that is away meanwhile raises it anew when it is back: once more then",
+		"NOSPACE": "run " + etcd.MakeRoom + ", which makes room and takes the alarm off; a member that is away meanwhile raises it anew when it is back: once more then",
 		"CORRUPT": "pgha-cli doctor says how the member whose data differs is found and replaced",
 	}
-	var found []Finding
+	by := map[string][]string{}
 	for _, a := range store.Alarms {
-		found = append(found, Finding{Problem: fmt.Sprintf("etcd takes no writes: %s has raised the alarm %s", a.Member, a.Name), Remedy: remedies[a.Name], Warning: true})
+		by[a.Name] = append(by[a.Name], a.Member)
+	}
+	var found []Finding
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		found = append(found, Finding{Problem: fmt.Sprintf("etcd takes no writes: alarm %s of %s", name, strings.Join(by[name], ", ")), Remedy: remedies[name], Warning: true})
 	}
 	return found
 }

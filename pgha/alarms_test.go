@@ -14,8 +14,8 @@ func TestJudgeAlarms(t *testing.T) {
 		t.Errorf("without etcd: %v", found)
 	}
 	for name, remedy := range map[string]string{"NOSPACE": "doctor --fix etcd-no-space", "CORRUPT": "pgha-cli doctor"} {
-		found := judgeAlarms(&change.Store{Alarms: []change.StoreAlarm{{Member: "m2", Name: name}}})
-		if len(found) != 1 || !found[0].Warning || !strings.Contains(found[0].Problem, "m2 has raised the alarm "+name) || !strings.Contains(found[0].Remedy, remedy) {
+		found := judgeAlarms(&change.Store{Alarms: []change.StoreAlarm{{Member: "m2", Name: name}, {Member: "m3", Name: name}}})
+		if len(found) != 1 || !found[0].Warning || !strings.Contains(found[0].Problem, "takes no writes: alarm "+name+" of m2, m3") || !strings.Contains(found[0].Remedy, remedy) {
 			t.Errorf("%s: %+v", name, found)
 		}
 	}

@@ -56,7 +56,7 @@ func (s Status) Problems() []string {
 			etcdLeaders++
 		}
 		if !e.Healthy {
-			add("etcd on %s is not healthy %s", e.Name, e.Error)
+			add("etcd on %s is not healthy: %s", e.Name, e.Error)
 		}
 	}
 	if etcdLeaders != 1 {

@@ -45,7 +45,7 @@ func (r *job) aboutSilence(ctx context.Context, verb string, err error) error {
 func refuseWithoutQuorum(sp *Spec, s Status, looks map[string]hostLook, hosts []spec.Host) error {
 	healthy := 0
 	for _, m := range s.Etcd {
-		if m.Healthy {
+		if m.Healthy || m.Alarm != "" { // an alarm takes writes away, not the quorum
 			healthy++
 		}
 	}

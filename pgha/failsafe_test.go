@@ -36,13 +36,18 @@ func TestStopRefusesWhileFailsafeHoldsThePrimary(t *testing.T) {
 		force   bool
 		refused bool
 	}{
-		"a replica":                      {hosts: []string{"db2"}, refused: true},
-		"the primary":                    {hosts: []string{"db1"}, refused: true},
-		"a replica and a balancer":       {hosts: []string{"db3", "lb1"}, refused: true},
-		"forced":                         {hosts: []string{"db2"}, force: true},
-		"everything":                     {hosts: []string{"db1", "db2", "db3", "lb1", "lb2", "lb3"}},
-		"one whose Patroni is down":      {hosts: []string{"db2"}, change: func(_ *Spec, _ *Status, l map[string]hostLook) { l["db2"] = hostLook{} }},
-		"etcd has its quorum":            {hosts: []string{"db2"}, change: func(_ *Spec, s *Status, _ map[string]hostLook) { s.Etcd[0].Healthy = true }},
+		"a replica":                 {hosts: []string{"db2"}, refused: true},
+		"the primary":               {hosts: []string{"db1"}, refused: true},
+		"a replica and a balancer":  {hosts: []string{"db3", "lb1"}, refused: true},
+		"forced":                    {hosts: []string{"db2"}, force: true},
+		"everything":                {hosts: []string{"db1", "db2", "db3", "lb1", "lb2", "lb3"}},
+		"one whose Patroni is down": {hosts: []string{"db2"}, change: func(_ *Spec, _ *Status, l map[string]hostLook) { l["db2"] = hostLook{} }},
+		"etcd has its quorum":       {hosts: []string{"db2"}, change: func(_ *Spec, s *Status, _ map[string]hostLook) { s.Etcd[0].Healthy = true }},
+		"etcd takes no writes": {hosts: []string{"db2"}, change: func(_ *Spec, s *Status, _ map[string]hostLook) {
+			for i := range s.Etcd {
+				s.Etcd[i] = EtcdStatus{Name: s.Etcd[i].Name, Alarm: "NOSPACE"}
+			}
+		}},
 		"failsafe_mode is off":           {hosts: []string{"db2"}, change: func(sp *Spec, _ *Status, _ map[string]hostLook) { sp.Patroni.FailsafeMode = false }},
 		"nobody takes writes any longer": {hosts: []string{"db2"}, change: func(_ *Spec, s *Status, _ map[string]hostLook) { s.Members[0].Endpoints["/primary"] = 503 }},
 	} {

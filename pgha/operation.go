@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -63,7 +64,7 @@ func (r *job) warnPaused(ctx context.Context) {
 func Refused(err error) bool {
 	for _, reason := range []error{
 		ErrRefused, ErrPlanStale, patroni.ErrPutBack, patroni.ErrVersion, patroni.ErrNoCandidate, patroni.ErrNoLeader, patroni.ErrPaused, patroni.ErrInvalid, patroni.ErrLeaderHealthy,
-		patroni.ErrLossNotAccepted, patroni.ErrUnhealthy, patroni.ErrScheduled, patroni.ErrNothingScheduled, patroni.ErrConflict,
+		patroni.ErrLossNotAccepted, patroni.ErrUnhealthy, patroni.ErrScheduled, patroni.ErrNothingScheduled, patroni.ErrConflict, etcd.ErrNoSpace,
 	} {
 		if errors.Is(err, reason) {
 			return true

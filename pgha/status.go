@@ -1,8 +1,10 @@
 package pgha
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,7 +91,10 @@ type EtcdStatus struct {
 	Leader  bool   `json:"leader"`
 	Version string `json:"version"`
 	DBSize  int64  `json:"db_size_bytes"`
-	Error   string `json:"error,omitempty"`
+	// Alarm is what keeps etcd from taking writes: "NOSPACE" or "CORRUPT".
+	Alarm string `json:"alarm,omitempty"`
+	// Error is why the member is not healthy: no answer, no leader, the alarm.
+	Error string `json:"error,omitempty"`
 }
 
 // BalancerStatus is one HAProxy.
@@ -218,7 +223,8 @@ func (c *Cluster) etcdStatus(ctx context.Context, s *Status) error {
 	}
 	members, err := etcd.Status(ctx, opts)
 	for _, m := range members {
-		s.Etcd = append(s.Etcd, EtcdStatus{Name: m.Name, Healthy: m.Err == "" && len(m.Errors) == 0, Leader: m.Leader, Version: m.Version, DBSize: m.DBSize, Error: m.Err})
+		s.Etcd = append(s.Etcd, EtcdStatus{Name: m.Name, Healthy: m.Err == "" && len(m.Errors) == 0, Leader: m.Leader, Version: m.Version, DBSize: m.DBSize, Alarm: m.Alarm,
+			Error: cmp.Or(m.Err, strings.Join(m.Errors, ", "))})
 	}
 	return err
 }

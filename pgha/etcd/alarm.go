@@ -8,6 +8,8 @@ import (
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // Alarm is what a member has raised. etcd takes no writes until it is disarmed, whichever member it is of.
@@ -21,14 +23,40 @@ type Alarm struct {
 // alarmNames are those that etcd has.
 func alarmNames() []string { return []string{"NOSPACE", "CORRUPT"} }
 
+// MakeRoom is the command that ends NOSPACE, for hints.
+const MakeRoom = "pgha-cli doctor --fix etcd-no-space"
+
+func noSpace() error {
+	return remote.WithHint(ErrNoSpace, "run "+MakeRoom+"; until then nobody can be elected, and nothing of the cluster be changed")
+}
+
+// complaints are what a member says of itself, alarms in words and each once.
+func complaints(said []string) []string {
+	var list []string
+	for _, text := range said {
+		if name := firstAlarm([]string{text}); name != "" {
+			text = "alarm " + name + ": etcd takes no writes"
+		}
+		if !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
 // alarm asks a member which alarm is raised; "" when there is none, or no answer, which Health's read then tells.
 func alarm(ctx context.Context, c *clientv3.Client, url string) string {
 	r, err := c.Status(ctx, url)
 	if err != nil {
 		return ""
 	}
-	if all := alarms(r.Errors, nil); len(all) > 0 {
-		return all[0].Name
+	return firstAlarm(r.Errors)
+}
+
+// firstAlarm is the name of one that a member complains of, or "".
+func firstAlarm(complaints []string) string {
+	for _, a := range alarms(complaints, nil) {
+		return a.Name
 	}
 	return ""
 }

@@ -21,7 +21,8 @@ const lockTTL = 15 * time.Second
 
 // Lock takes the operators' lock at key, for example "/pgha/demo/lock", and holds it until unlock is called. It does not
 // wait: a lock that is taken is a *LockedError, which matches ErrLocked and says who has it since when. h.Since is set
-// if it is zero. ErrUnhealthy means that no member could do it, within 2 s for each: there is no quorum.
+// if it is zero. ErrUnhealthy means that no member could do it, within 2 s for each: there is no quorum; ErrNoSpace
+// that there is one, which takes no writes.
 //
 // The work under the lock runs with held. It ends with ctx, and with a cause that matches ErrLockLost when the lock is
 // lost: somebody has deleted the key or taken its lease away, noticed within some 2 s, or no member has renewed it for

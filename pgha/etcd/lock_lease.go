@@ -40,6 +40,8 @@ func (l *lock) askAny(ctx context.Context, f func(context.Context, *clientv3.Cli
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.Is(err, rpctypes.ErrNoSpace): // each member would say so
+			return noSpace()
 		case errors.Is(err, context.DeadlineExceeded):
 			err = remote.OnHost(m.Target.Name, fmt.Errorf("etcd gave no answer in %v", callTimeout))
 		}

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // TestNoSpace fills etcd, and makes room while the member that is over its quota is off. When that one is back it raises the
@@ -28,6 +30,18 @@ func TestNoSpace(t *testing.T) {
 	start := time.Now()
 	if err := c.awaitHealth(t.Context(), c.all()); err == nil || !strings.Contains(err.Error(), "NOSPACE") || time.Since(start) > 10*time.Second {
 		t.Errorf("after %s: %v", time.Since(start), err)
+	}
+	if _, _, err := Lock(t.Context(), c.Options, testKey, Holder{}); !errors.Is(err, ErrNoSpace) || errors.Is(err, ErrUnhealthy) || !strings.Contains(remote.Hint(err), MakeRoom) {
+		t.Errorf("the lock: %v", err)
+	}
+	status, err := Status(t.Context(), c.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range status {
+		if diff := cmp.Diff([]string{"alarm NOSPACE: etcd takes no writes"}, m.Errors); diff != "" || m.Alarm != "NOSPACE" {
+			t.Errorf("%s: %s", m.Name, diff)
+		}
 	}
 	away := slices.IndexFunc(c.Members, func(m Member) bool { return m.Name == raised })
 	rest := slices.DeleteFunc(c.all(), func(i int) bool { return i == away })

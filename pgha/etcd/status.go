@@ -19,8 +19,10 @@ type MemberStatus struct {
 	// DBSize and DBSizeInUse are bytes on disk and of live data.
 	DBSize, DBSizeInUse int64
 	RaftTerm, RaftIndex uint64
-	// Errors are what the member complains of: no leader, alarms.
+	// Errors are what the member complains of: no leader; alarms of any member's, which all members tell of.
 	Errors []string
+	// Alarm is one that is raised, "NOSPACE" or "CORRUPT": etcd takes no writes.
+	Alarm string
 	// Err is why it could not be asked. All but Name and Endpoint are zero then.
 	Err string
 }
@@ -37,7 +39,8 @@ func Status(ctx context.Context, o Options) ([]MemberStatus, error) {
 			if err != nil {
 				return err
 			}
-			s.ID, s.Version, s.Errors = fmt.Sprintf("%x", r.Header.MemberId), r.Version, r.Errors
+			s.ID, s.Version, s.Errors = fmt.Sprintf("%x", r.Header.MemberId), r.Version, complaints(r.Errors)
+			s.Alarm = firstAlarm(r.Errors)
 			s.Leader, s.Learner = r.Leader == r.Header.MemberId, r.IsLearner
 			s.DBSize, s.DBSizeInUse, s.RaftTerm, s.RaftIndex = r.DbSize, r.DbSizeInUse, r.RaftTerm, r.RaftIndex
 			return nil

@@ -77,6 +77,9 @@ func (o Options) raised(i int, h MemberHealth) error {
 		return nil
 	}
 	err := remote.OnHost(o.Members[i].Target.Name, fmt.Errorf("%w: member %s: %s", ErrUnhealthy, h.Name, h.Err))
+	if h.Alarm == "NOSPACE" {
+		return remote.WithHint(err, "run "+MakeRoom)
+	}
 	return remote.WithHint(err, "pgha-cli doctor says how it is mended")
 }
 

@@ -63,10 +63,10 @@ func (r PreflightReport) Err() error {
 	var stops []error
 	for _, f := range stopping(r.Findings) {
 		if f.Field != "" {
-			stops = append(stops, fmt.Errorf("%w: %s; %s", ErrRefused, f.Problem, f.Remedy))
+			stops = append(stops, fmt.Errorf("%w: %s; %s", ErrRefused, f.Text(), f.Remedy))
 			continue
 		}
-		stops = append(stops, fmt.Errorf("%s: %s; %s", f.Host, f.Problem, f.Remedy))
+		stops = append(stops, fmt.Errorf("%s: %s; %s", f.Host, f.Text(), f.Remedy))
 	}
 	return errlist.Join(stops...)
 }
@@ -150,6 +150,7 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 	report.Findings = append(report.Findings, judgeAlarms(store)...)
 	report.Findings = append(report.Findings, c.judgeNetwork(report.Facts)...)
 	report.Findings = append(report.Findings, c.advisedFindings(ctx, opts.Measure, fresh)...)
+	preflight.Place(c.Spec, report.Findings)
 	if opts.Ports || fresh {
 		blocked, err := c.CheckPorts(ctx)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pgha/toolkit/internal/pgsetting"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/trial"
 )
@@ -204,6 +205,11 @@ func (c *Cluster) fieldOf(f trial.Fault) string {
 			return "patroni.extra.postgresql.parameters." + name
 		}
 	}
+	for name := range c.Spec.PostgreSQL.Parameters {
+		if strings.EqualFold(name, f.Setting) {
+			return parameterPrefix + name
+		}
+	}
 	return strings.TrimSuffix(parameterPrefix+f.Setting, ".")
 }
 
@@ -220,5 +226,6 @@ func (r *job) tryFirstStart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	preflight.Place(r.Spec, found)
 	return PreflightReport{Findings: found}.Err()
 }

@@ -14,7 +14,7 @@ func refused(f Facts) []Finding {
 			ID: "specification-refused", Host: r.Host, Subject: r.Field, Severity: Error,
 			Title:       "the specification is not of the cluster that runs: " + r.Field,
 			Consequence: "apply and plan refuse it, so no change gets through; a member that was restarted with it would not come back to the others",
-			Evidence:    []string{r.Problem},
+			Evidence:    []string{r.Text()},
 			Advice:      r.Remedy,
 			explains:    followsWrongSpecification(),
 		})

@@ -10,7 +10,11 @@ type Finding struct {
 	// Host is "" for what concerns the cluster as a whole.
 	Host string `json:"host"`
 	// Field of the specification that differs from what runs, as in the table of package change; "" for anything else.
-	Field   string `json:"field,omitempty"`
+	Field string `json:"field,omitempty"`
+	// About is the field that the host has something against, where nothing runs yet that differs from it; "" for none.
+	About string `json:"about,omitempty"`
+	// At is where the specification has either, as "pgha.yaml:12:5"; "" where it was not read from a file. Place sets it.
+	At      string `json:"at,omitempty"`
 	Problem string `json:"problem"`
 	// Remedy is what to do about it.
 	Remedy string `json:"remedy"`
@@ -23,6 +27,11 @@ type judge struct {
 	Want
 	Host
 	found []Finding
+}
+
+// stopAt is stop about a field of the specification.
+func (j *judge) stopAt(field, problem, remedy string) {
+	j.found = append(j.found, Finding{Host: j.Want.Host, About: field, Problem: problem, Remedy: remedy})
 }
 
 func (j *judge) stop(problem, remedy string) {

@@ -63,8 +63,12 @@ func (j *judge) judgeSites() {
 				dead = append(dead, s)
 			}
 		case s.away():
-			field := map[string]string{"repository": "postgresql.repository or postgresql.source: distribution", "download": "etcd.url, or etcd.source: archive with an archive on this machine"}[s.Kind]
-			j.stop(fmt.Sprintf("it cannot get %s: %s", s.shown(), s.reason()), "open the way there (a name server, a firewall, a proxy in apt's or the host's settings), or set "+field)
+			field, instead := "postgresql.repository", "postgresql.repository or postgresql.source: distribution"
+			if s.Kind == "download" {
+				field, instead = "etcd.source", "etcd.url, or etcd.source: archive with an archive on this machine"
+			}
+			j.stopAt(field, fmt.Sprintf("it cannot get %s: %s", s.shown(), s.reason()),
+				"open the way there (a name server, a firewall, a proxy in apt's or the host's settings), or set "+instead)
 		}
 	}
 	for _, s := range dead {

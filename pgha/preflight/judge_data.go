@@ -15,10 +15,10 @@ func (j *judge) judgeData() {
 		seen := j.Directories[d.Path]
 		switch seen.Kind {
 		case "link":
-			j.stop(fmt.Sprintf("%s (%s) is a symbolic link to %s: when a member's data is copied anew a folder takes the place of the link", d.Path, d.Field, seen.Target),
+			j.stopAt(d.Field, fmt.Sprintf("%s (%s) is a symbolic link to %s: when a member's data is copied anew a folder takes the place of the link", d.Path, d.Field, seen.Target),
 				fmt.Sprintf("set %s to %s, or mount the file system at a folder above", d.Field, seen.Target))
 		case "file":
-			j.stop(fmt.Sprintf("%s (%s) is a file", d.Path, d.Field), fmt.Sprintf("move it away, or set %s to another path", d.Field))
+			j.stopAt(d.Field, fmt.Sprintf("%s (%s) is a file", d.Path, d.Field), fmt.Sprintf("move it away, or set %s to another path", d.Field))
 		case "directory":
 			j.judgeContent(d, seen)
 		}
@@ -36,13 +36,13 @@ func (j *judge) judgeContent(d Data, seen Directory) {
 	switch {
 	case d.Etcd && j.Member, !d.Etcd && j.Member && j.ours(configPath):
 	case d.Etcd && seen.Etcd:
-		j.stop(fmt.Sprintf("%s (%s) holds the data of an etcd member that is not this cluster's", d.Path, d.Field), away)
+		j.stopAt(d.Field, fmt.Sprintf("%s (%s) holds the data of an etcd member that is not this cluster's", d.Path, d.Field), away)
 	case !d.Etcd && seen.Version != "":
-		j.stop(fmt.Sprintf("%s (%s) holds the data of a PostgreSQL %s that is not this cluster's", d.Path, d.Field, seen.Version), away)
+		j.stopAt(d.Field, fmt.Sprintf("%s (%s) holds the data of a PostgreSQL %s that is not this cluster's", d.Path, d.Field, seen.Version), away)
 	case len(names) > 0:
-		j.stop(fmt.Sprintf("%s (%s) is not empty, and what is in it is not this cluster's: %s", d.Path, d.Field, strings.Join(names, ", ")), away)
+		j.stopAt(d.Field, fmt.Sprintf("%s (%s) is not empty, and what is in it is not this cluster's: %s", d.Path, d.Field, strings.Join(names, ", ")), away)
 	case lost && !d.Etcd:
-		j.stop(fmt.Sprintf("%s (%s) is a mount point with lost+found in it: initdb wants an empty folder", d.Path, d.Field),
+		j.stopAt(d.Field, fmt.Sprintf("%s (%s) is a mount point with lost+found in it: initdb wants an empty folder", d.Path, d.Field),
 			fmt.Sprintf("set %s to a folder below it, such as %s/main", d.Field, d.Path))
 	}
 }

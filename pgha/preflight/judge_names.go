@@ -23,7 +23,7 @@ func (j *judge) judgeLocales() {
 		if charset == "" {
 			charset = "ISO-8859-1"
 		}
-		j.stop(fmt.Sprintf("it has no locale %s (%s)", l.Value, l.Field),
+		j.stopAt(l.Field, fmt.Sprintf("it has no locale %s (%s)", l.Value, l.Field),
 			fmt.Sprintf("make it there: apt-get install -y locales && localedef -i %s -f %s %s; or set %s to C.UTF-8", name, charset, l.Value, l.Field))
 	}
 }
@@ -46,7 +46,7 @@ func plain(locale string) string {
 func (j *judge) judgeZones() {
 	for _, z := range j.Want.Zones {
 		if j.Host.Zones[z.Value] == "no" {
-			j.stop(fmt.Sprintf("it knows no time zone %s (%s)", z.Value, z.Field),
+			j.stopAt(z.Field, fmt.Sprintf("it knows no time zone %s (%s)", z.Value, z.Field),
 				fmt.Sprintf("set %s to one that `timedatectl list-timezones` shows there; names of old are in the package tzdata-legacy", z.Field))
 		}
 	}

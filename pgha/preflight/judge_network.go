@@ -49,11 +49,11 @@ func (j *judge) judgeInterface() {
 	})
 	switch {
 	case i < 0 && j.Interface == "":
-		j.stop(fmt.Sprintf("no interface has its address %s, so vip.address has nowhere to go", own), "set address to one that the host has (ip -br addr), or interface to where the virtual IP goes")
+		j.stopAt("hosts[].address", fmt.Sprintf("no interface has its address %s, so vip.address has nowhere to go", own), "set address to one that the host has (ip -br addr), or interface to where the virtual IP goes")
 	case i < 0:
-		j.stop(fmt.Sprintf("there is no interface %s with an address", j.Interface), "set interface to one of the host's (ip -br addr)")
+		j.stopAt("hosts[].interface", fmt.Sprintf("there is no interface %s with an address", j.Interface), "set interface to one of the host's (ip -br addr)")
 	case j.Interface == "" && !j.Addresses[i].Prefix.Masked().Contains(vip):
-		j.stop(fmt.Sprintf("vip.address %s is not in the network %s of %s: hosts there would not ask for it by ARP", vip, j.Addresses[i].Prefix.Masked(), j.Addresses[i].Interface),
+		j.stopAt("vip.address", fmt.Sprintf("vip.address %s is not in the network %s of %s: hosts there would not ask for it by ARP", vip, j.Addresses[i].Prefix.Masked(), j.Addresses[i].Interface),
 			"choose an address of that network, or, where a router sends it to the balancers, set interface and vip.prefix_length")
 	}
 }
@@ -77,13 +77,13 @@ func JudgeNetwork(wants []Want, hosts map[string]Host, vip string) []Finding {
 			continue
 		}
 		a := h.Addresses[i]
-		found = append(found, Finding{Host: w.Host, Problem: fmt.Sprintf("it has vip.address %s on %s, and keepalived does not run: somebody gave it that", vip, a.Interface),
+		found = append(found, Finding{Host: w.Host, About: "vip.address", Problem: fmt.Sprintf("it has vip.address %s on %s, and keepalived does not run: somebody gave it that", vip, a.Interface),
 			Remedy: fmt.Sprintf("take it away, here and in the network's configuration: ip addr del %s dev %s", a.Prefix, a.Interface)})
 	}
 	for _, w := range wants {
 		if mac := hosts[w.Host].Claimed; mac != "" && !own[mac] {
 			own[mac] = true // once is enough
-			found = append(found, Finding{Host: w.Host, Problem: fmt.Sprintf("vip.address %s is in use: a machine with the hardware address %s, which is none of the cluster's, answers for it", vip, mac),
+			found = append(found, Finding{Host: w.Host, About: "vip.address", Problem: fmt.Sprintf("vip.address %s is in use: a machine with the hardware address %s, which is none of the cluster's, answers for it", vip, mac),
 				Remedy: "set vip.address to a free one, or take it from that machine"})
 		}
 	}

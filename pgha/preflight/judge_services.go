@@ -17,7 +17,7 @@ func (j *judge) judgePorts() {
 				continue
 			}
 			told[l.Port] = true
-			j.stop(fmt.Sprintf("port %d (%s) is in use by %s, which is not this cluster's", l.Port, p.Field, l.process()), l.remedy(p))
+			j.stopAt(p.Field, fmt.Sprintf("port %d (%s) is in use by %s, which is not this cluster's", l.Port, p.Field, l.process()), l.remedy(p))
 		}
 	}
 }

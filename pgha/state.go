@@ -141,6 +141,9 @@ func (s *state) read(name string) ([]byte, error) {
 func (s *state) write(name string, content []byte) error {
 	target := s.path(name)
 	if s.readOnly {
+		if err := s.incomplete(name); err != nil {
+			return err
+		}
 		return remote.WithHint(fmt.Errorf("%w: %s is missing or out of date", ErrNotProvisioned, target), "run pgha-cli apply, or point state_dir of the spec to where it was run")
 	}
 	if s.drafting() {
@@ -171,6 +174,19 @@ func (s *state) write(name string, content []byte) error {
 	}
 	return nil
 }
+
+// incomplete is an error if the directory is a cluster's and lacks a secret or an authority: the hosts have it, and no run
+// makes it again. A certificate is made again.
+func (s *state) incomplete(name string) error {
+	id, err := s.identity()
+	if err != nil || !id.Known() || filepath.Dir(name) == "certs" {
+		return err
+	}
+	return remote.WithHint(fmt.Errorf("%w: %s has no %s, which the hosts of %s have", ErrRefused, s.dir, name, id.Cluster), restoreState)
+}
+
+// restoreState is the way out of an incomplete state directory.
+const restoreState = "restore the state directory from its backup, or point state_dir of the spec to where it is"
 
 // password returns the password of that name: the one that the spec's file holds or its command prints, else the one
 // generated at the first run.

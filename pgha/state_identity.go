@@ -156,7 +156,7 @@ func (r *job) refuseIncomplete(ctx context.Context, facts map[string]Facts) erro
 		return nil
 	}
 	return remote.WithHint(fmt.Errorf("%w: %s has no %s, and the hosts belong to a cluster that has others", ErrRefused, r.state.dir, strings.Join(r.state.made, ", ")),
-		"restore the state directory from its backup, or point state_dir of the spec to where it is")
+		restoreState)
 }
 
 // saveState makes the state directory one that is written to, and writes what was made anew; then the hosts are told of its

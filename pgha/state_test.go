@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pgha/toolkit/pgha/pki"
+	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -148,6 +151,32 @@ func TestReadOnlyMakesNothing(t *testing.T) {
 	}
 	if _, err := ConnectionFor(sp); !errors.Is(err, ErrNotProvisioned) {
 		t.Errorf("ConnectionFor: %v", err)
+	}
+}
+
+// TestReadOnlyNamesWhatIsMissing: what hosts have and no run makes again is not to be had by apply.
+func TestReadOnlyNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	for missing, want := range map[string]struct{ text, hint string }{
+		"secrets":         {"has no secrets/superuser, which the hosts of demo have", "backup"},
+		"secrets/rewind":  {"has no secrets/rewind", "backup"},
+		"ca":              {"has no ca/etcd.key", "backup"},
+		"ca/postgres.crt": {"has no ca/postgres.key", "backup"},
+		"certs":           {"not been applied from here", "pgha-cli apply"},
+	} {
+		sp := testSpec(t)
+		applied(t, sp)
+		if err := os.RemoveAll(filepath.Join(sp.StateDir, missing)); err != nil {
+			t.Fatal(err)
+		}
+		before := tree(t, sp.StateDir)
+		_, err := loadCredentials(t.Context(), &state{dir: sp.StateDir, readOnly: true}, sp)
+		if err == nil || !strings.Contains(err.Error(), want.text) || !strings.Contains(remote.Hint(err), want.hint) || strings.Contains(remote.Hint(err), "apply") == (want.hint == "backup") {
+			t.Errorf("without %s: %v (%s), want %q (%q)", missing, err, remote.Hint(err), want.text, want.hint)
+		}
+		if !maps.Equal(before, tree(t, sp.StateDir)) {
+			t.Errorf("without %s: something was written", missing)
+		}
 	}
 }
 

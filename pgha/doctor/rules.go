@@ -77,6 +77,9 @@ func IDs() []string {
 func Diagnose(f Facts) Diagnosis {
 	d := Diagnosis{Cluster: f.Spec.Cluster, Time: f.Time, HostsTotal: len(f.Hosts), Hosts: len(f.answering()), Findings: []Finding{}, Unknown: f.Unknown}
 	var found []Finding
+	if f.StateTrouble != "" {
+		f.Drift = withoutState(f.Drift)
+	}
 	for _, r := range rules() {
 		found = append(found, r.look(f)...)
 	}

@@ -43,6 +43,21 @@ func resetUnfinished(f Facts) []Finding {
 	return nil
 }
 
+// withoutState leaves out of the drift what comes from a state directory that is refused: keys, certificates, authorities and
+// passwords of another copy say nothing of the hosts', nor do the reloads and restarts that would follow them.
+func withoutState(drift []pgha.PlannedChange) []pgha.PlannedChange {
+	foreign := func(ch pgha.PlannedChange) bool {
+		return ch.Name == pgpassFile || strings.HasPrefix(ch.Name, etcdCerts) || strings.HasPrefix(ch.Name, patroniCerts)
+	}
+	follows := map[string]bool{}
+	for _, ch := range drift {
+		follows[ch.Host] = follows[ch.Host] || foreign(ch)
+	}
+	return slices.DeleteFunc(slices.Clone(drift), func(ch pgha.PlannedChange) bool {
+		return foreign(ch) || follows[ch.Host] && ch.Kind == "unit" && (ch.Action == "reloaded" || ch.Action == "restarted")
+	})
+}
+
 // withoutApply takes apply out of the remedies: from this state directory it is refused.
 func withoutApply(found []Finding) {
 	for i := range found {

@@ -341,6 +341,15 @@ func fileCases() []ruleCase {
 			f.drifts("file", pg2, patroniCerts+"rest-server.key", "updated")
 			f.drifts("unit", pg2, patroniUnit, "reloaded")
 		}, []string{"error patroni-certificate-key-mismatch@postgres-02/rest server"}},
+		{"another copy of the state directory", func(f *Facts) {
+			f.StateTrouble, f.StateRemedy = "the state directory is an older copy", "put its newest backup in its place"
+			f.Authorities.Etcd = f.Authorities.Patroni
+			f.drifts("file", pg2, etcdCerts+"ca.crt", "updated")
+			f.drifts("file", pg2, patroniCerts+"rest-server.key", "updated")
+			f.drifts("file", pg2, pgpassFile, "updated")
+			f.drifts("unit", pg2, patroniUnit, "reloaded")
+			f.drifts("file", pg3, "/etc/etcd/etcd.env", "updated")
+		}, []string{"error state-directory-refused", "warning etcd-config-differs@postgres-03//etc/etcd/etcd.env"}},
 		{"a certificate that is gone", func(f *Facts) {
 			f.host(pg2).Certificates[0] = Certificate{Name: "etcd server", Error: "cannot be read"}
 			f.host(pg2).Etcd = &Etcd{Error: "refused"}

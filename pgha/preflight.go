@@ -150,7 +150,7 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 	report.Findings = append(report.Findings, judgeAlarms(store)...)
 	report.Findings = append(report.Findings, c.judgeNetwork(report.Facts)...)
 	report.Findings = append(report.Findings, c.advisedFindings(ctx, opts.Measure, fresh)...)
-	preflight.Place(c.Spec, report.Findings)
+	c.place(report.Findings)
 	if opts.Ports || fresh {
 		blocked, err := c.CheckPorts(ctx)
 		if err != nil {
@@ -162,6 +162,15 @@ func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (Preflig
 		}
 	}
 	return report, nil
+}
+
+// place says where the specification has the fields that findings are about.
+func (c *Cluster) place(found []Finding) {
+	var names []string
+	for _, h := range c.Spec.Hosts {
+		names = append(names, h.Name)
+	}
+	preflight.Place(found, names, c.Spec.At)
 }
 
 // advisedFindings are the advisor's warnings about the cluster as a whole. Measured are the hosts, and the leader where there

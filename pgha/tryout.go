@@ -13,7 +13,6 @@ import (
 
 	"github.com/pgha/toolkit/internal/pgsetting"
 	"github.com/pgha/toolkit/pgha/patroni"
-	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/trial"
 )
@@ -226,6 +225,6 @@ func (r *job) tryFirstStart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	preflight.Place(r.Spec, found)
+	r.place(found)
 	return PreflightReport{Findings: found}.Err()
 }

@@ -5,13 +5,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// Place says of each finding that is about a field where the specification has it. A field of a host
-// ("hosts[].address") is that of the finding's first host.
-func Place(sp *spec.Spec, found []Finding) {
+// Place says of each finding that is about a field where the specification has it, which at knows. A
+// field of a host ("hosts[].address") is that of the finding's first host; hosts are all their names,
+// in the specification's order.
+func Place(found []Finding, hosts []string, at func(field string) string) {
 	for i := range found {
 		f := &found[i]
 		field := cmp.Or(f.Field, f.About)
@@ -20,10 +19,9 @@ func Place(sp *spec.Spec, found []Finding) {
 		}
 		if rest, ofHost := strings.CutPrefix(field, "hosts[]"); ofHost {
 			first, _, _ := strings.Cut(f.Host, ", ")
-			n := slices.IndexFunc(sp.Hosts, func(h spec.Host) bool { return h.Name == first })
-			field = "hosts[" + strconv.Itoa(n) + "]" + rest
+			field = "hosts[" + strconv.Itoa(slices.Index(hosts, first)) + "]" + rest
 		}
-		f.At = sp.At(field)
+		f.At = at(field)
 	}
 }
 

@@ -1,48 +1,34 @@
-package preflight_test
+package preflight
 
-import (
-	"testing"
+import "testing"
 
-	"github.com/pgha/toolkit/pgha/preflight"
-	"github.com/pgha/toolkit/pgha/spec"
-)
-
-// TestPlace leads each finding to the line of its field.
+// TestPlace leads each finding to its field's place.
 func TestPlace(t *testing.T) {
 	t.Parallel()
-	const text = `version: 1
-hosts:
-  - {name: pg1, address: 10.0.0.1, role: database}
-  - {name: pg2, address: 10.0.0.2, role: database}
-  - {name: pg3, address: 10.0.0.3, role: database}
-postgresql:
-  parameters: {Work_Mem: 8MB}
-  pg_hba: [host all all 10.0.0.0/8 reject]
-`
-	sp, err := spec.Parse("pgha.yaml", []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
-		found preflight.Finding
+		found Finding
 		want  string
 	}{
-		{preflight.Finding{Field: "postgresql.parameters.Work_Mem"}, "pgha.yaml:7:26"},
-		{preflight.Finding{Field: "postgresql.pg_hba[0]", Host: "pg1, pg2"}, "pgha.yaml:8:12"},
-		{preflight.Finding{Field: "hosts[].address", Host: "pg2, pg3"}, "pgha.yaml:4:26"},
-		{preflight.Finding{Field: "hosts[].member", Host: "pg2"}, "pgha.yaml:4:5"},
-		{preflight.Finding{Field: "hosts"}, "pgha.yaml:2:1"},
-		{preflight.Finding{About: "postgresql.data_dir", Host: "pg3"}, "pgha.yaml:6:1"},
-		{preflight.Finding{About: "etcd.client_port"}, "pgha.yaml:1:1"},
-		{preflight.Finding{Field: `the rule "local all all peer"`}, ""},
-		{preflight.Finding{Host: "pg1"}, ""},
+		{Finding{Field: "postgresql.parameters.work_mem"}, "postgresql.parameters.work_mem"},
+		{Finding{Field: "postgresql.pg_hba[0]", Host: "pg1, pg2"}, "postgresql.pg_hba[0]"},
+		{Finding{Field: "hosts[].address", Host: "pg2, pg3"}, "hosts[1].address"},
+		{Finding{Field: "hosts[].member", Host: "pg3"}, "hosts[2].member"},
+		{Finding{Field: "hosts[].member"}, "hosts[-1].member"}, // which is no field: the section's place
+		{Finding{Field: "hosts", Host: "pg1"}, "hosts"},
+		{Finding{About: "postgresql.data_dir", Host: "pg3"}, "postgresql.data_dir"},
+		{Finding{Field: "etcd.client_port", About: "hosts"}, "etcd.client_port"},
+		{Finding{Field: `the rule "local all all peer"`}, ""},
+		{Finding{Host: "pg1"}, ""},
 	} {
 		c.found.Problem = "it is wrong"
-		found := []preflight.Finding{c.found}
-		preflight.Place(sp, found)
-		text := found[0].Text()
-		if found[0].At != c.want || c.want != "" && text != c.want+": it is wrong" || c.want == "" && text != "it is wrong" {
-			t.Errorf("%+v: at %q, %s", c.found, found[0].At, text)
+		found := []Finding{c.found}
+		Place(found, []string{"pg1", "pg2", "pg3"}, func(field string) string { return "at " + field })
+		at, text := "", "it is wrong"
+		if c.want != "" {
+			at, text = "at "+c.want, "at "+c.want+": it is wrong"
+		}
+		if found[0].At != at || found[0].Text() != text {
+			t.Errorf("%+v: at %q, %s", c.found, found[0].At, found[0].Text())
 		}
 	}
 }

@@ -28,6 +28,7 @@ postgresql:
 		"postgresql.parameters.auto_explain.log_analyze": "7:31",
 		"postgresql.parameters.fsync":                    "5:3",
 		"postgresql.pg_hba[0]":                           "9:7",
+		"hosts[-1].address":                              "2:1",
 		"etcd.client_port":                               "1:1",
 		"":                                               "1:1",
 	} {

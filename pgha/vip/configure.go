@@ -45,7 +45,7 @@ const (
 // exactly one balancer holds it. A reload keeps the address where it is unless the change itself moves it.
 //
 // Safe to repeat: where nothing differs nothing is changed, at the cost of two round trips a host. Errors match ErrInvalid,
-// ErrNotHeld or tell of the host; running balancers behind a failed one are left as they were.
+// ErrNotHeld or tell of the host, with keepalived's own words where it refuses a reload; running balancers behind a failed one are left as they were.
 func Configure(ctx context.Context, o Options) error {
 	if err := o.configure(ctx); err != nil {
 		return fmt.Errorf("configure keepalived: %w", err)
@@ -112,7 +112,11 @@ func (o Options) takeTurns(ctx context.Context, before []Holding, needs []remote
 			if before[i].Holds != holders || !needs[i].Any() || needs[i].Starts(unitName) {
 				continue
 			}
-			if _, err := b.Target.Ensure(ctx, wishes[i]...); err != nil {
+			changes, err := b.Target.Ensure(ctx, wishes[i]...)
+			if err == nil && !planning {
+				err = awaitReload(ctx, b.Target, changes)
+			}
+			if err != nil {
 				return err
 			}
 			if planning || deaf {

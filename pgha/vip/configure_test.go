@@ -28,10 +28,13 @@ type farm struct {
 	both   bool     // every running balancer holds the address
 	subnet int      // prefix length of the balancers' own addresses
 	order  []string // balancers in the order of their validations
+	// journal is what keepalived says after a reload.
+	journal string
 }
 
 func newFarm() *farm {
-	f := &farm{Options: vip.Options{Address: netip.MustParseAddr("192.168.0.210"), Wait: 300 * time.Millisecond}, subnet: 24}
+	f := &farm{Options: vip.Options{Address: netip.MustParseAddr("192.168.0.210"), Wait: 300 * time.Millisecond}, subnet: 24,
+		journal: goodReload}
 	for i := range 3 {
 		h := hosttest.New(fmt.Sprintf("lb%d", i+1), f.answer)
 		f.hosts = append(f.hosts, h)
@@ -61,6 +64,9 @@ func (f *farm) answer(h *hosttest.Host, cmd remote.Cmd) (remote.Result, error) {
 	if strings.Contains(cmd.Script, "keepalived -t") {
 		f.order = append(f.order, h.String())
 		return remote.Result{}, nil
+	}
+	if strings.Contains(cmd.Script, "journalctl") {
+		return remote.Result{Stdout: []byte(f.journal)}, nil
 	}
 	if cmd.Argv[0] != "ip" {
 		return remote.Result{}, fmt.Errorf("%s: not a command of this test: %v", h, cmd.Argv)

@@ -170,7 +170,7 @@ func readyPhase(ctx context.Context, run *job) error {
 	defer cancel()
 	var refused error
 	var asking sync.WaitGroup
-	asking.Go(func() { refused = run.refusedAfter(ctx) })
+	asking.Go(func() { refused = run.refusedAtLast(ctx) })
 	defer asking.Wait()
 	run.Progress("waiting for SQL through " + hostPort(writeEndpoint(run.Spec)))
 	for {

@@ -10,30 +10,13 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/internal/pgfiles"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// RefusedSQL is a query for what a running PostgreSQL of the major version, 14 or later, does not
-// take of the files that it reads: one JSON list of texts that name file and line. It keeps what it
-// read before, and the next start finds out. Settings that wait for a restart are not among them:
-// one that was taken out of the files has an error without file, line and name, as those of recovery
-// have on a member that was promoted (PostgreSQL 18.6).
-func RefusedSQL(version int) string {
-	const settings = `SELECT format('%s line %s: %s%s', f.sourcefile, f.sourceline, f.name || ': ', f.error) FROM pg_file_settings f
-	LEFT JOIN pg_settings s ON lower(s.name) = lower(f.name) WHERE f.error IS NOT NULL AND f.sourcefile IS NOT NULL
-	AND NOT coalesce(s.pending_restart, false)`
-	const rules = ` UNION ALL SELECT format('line %s of pg_hba.conf: %s', line_number, error) FROM pg_hba_file_rules WHERE error IS NOT NULL`
-	const mappings = ` UNION ALL SELECT format('line %s of pg_ident.conf: %s', line_number, error) FROM pg_ident_file_mappings WHERE error IS NOT NULL`
-	query := settings + rules
-	if version >= 15 {
-		query += mappings
-	}
-	return `SELECT coalesce(json_agg(text), '[]') FROM (` + query + `) AS refused (text)`
-}
-
 // refusedLines asks the PostgreSQL of a host, on its socket, what it refuses.
 func (c *Cluster) refusedLines(ctx context.Context, t *remote.Target) ([]string, error) {
-	res, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: c.psql("-c", RefusedSQL(c.Spec.PostgreSQL.Version))})
+	res, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: c.psql("-c", pgfiles.RefusedSQL(c.Spec.PostgreSQL.Version))})
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +78,28 @@ func (c *Cluster) refusedAfter(ctx context.Context, members ...string) error {
 		return ctx.Err()
 	}
 	return remote.WithHint(errlist.Join(found...), "pgha-cli config show tells what is used instead")
+}
+
+// refusedAtLast is the last look of an apply: at the members that preflight's look a moment ago does not answer for.
+func (r *job) refusedAtLast(ctx context.Context) error {
+	r.mu.Lock()
+	members := membersToAsk(r.Spec, r.facts, len(r.out.changed()) > 0)
+	r.mu.Unlock()
+	if len(members) == 0 {
+		return nil
+	}
+	return r.refusedAfter(ctx, members...)
+}
+
+// membersToAsk are all members where something was changed, and else those that refused something before, or did not say.
+func membersToAsk(sp *Spec, facts map[string]Facts, changed bool) []string {
+	var members []string
+	for _, h := range sp.Databases() {
+		if told := facts[h.Name].Running.Refused; changed || told == nil || len(told) > 0 {
+			members = append(members, h.Member)
+		}
+	}
+	return members
 }
 
 // lastRefused asks until nothing is refused, or the time is over.

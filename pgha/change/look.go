@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -21,25 +22,20 @@ var neighboursScript string
 // Question is the command that asks a host for its part of Running; Read reads its answer. It changes nothing, and takes
 // as long as the neighbours have to answer, which is 0.15 s, or as the database, which is 2 s at the most.
 func Question(sp *spec.Spec, h spec.Host) []string {
-	dir, roles, address := "", "", ""
+	dir, address := "", ""
 	if h.Role == spec.RoleDatabase {
-		dir, roles = sp.PostgreSQL.DataDir, textArray(sp.PostgreSQL.Superuser, sp.PostgreSQL.ReplicationUser, sp.PostgreSQL.RewindUser)
+		dir = sp.PostgreSQL.DataDir
 	}
 	if sp.VIP != nil {
 		if a, err := netip.ParseAddr(sp.VIP.Address); err == nil && a.Is4() {
 			address = a.String()
 		}
 	}
-	return []string{"sh", "-c", lookScript, "look", dir, roles, address, neighboursScript, inUseSQL}
-}
-
-// textArray is a literal of PostgreSQL's type text[].
-func textArray(elements ...string) string {
-	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
-	for i, e := range elements {
-		elements[i] = `"` + quote.Replace(e) + `"`
+	argv := []string{"sh", "-c", lookScript, "look", dir, address, neighboursScript, pgsession.AskScript(), sessionOptions()}
+	if h.Role == spec.RoleDatabase {
+		argv = append(argv, databaseQuestions(sp.PostgreSQL)...)
 	}
-	return "{" + strings.Join(elements, ",") + "}"
+	return argv
 }
 
 // Read reads the answer to Question. A part that makes no sense counts as not there.
@@ -56,7 +52,8 @@ func Read(answer string) Host {
 	h := Host{
 		Etcd: readEtcd(parts["etcd"]), Server: readServer(parts["server"]), Patroni: readPatroni(parts["patroni"]),
 		Data: readData(parts["data"]), Databases: readDatabases(parts["databases"]), Keepalived: readKeepalived(parts["keepalived"]),
-		MACs: strings.Fields(strings.ToLower(parts["macs"])), Heard: strings.Fields(strings.ToLower(parts["heard"])),
+		Refused: readRefused(parts["databases"]),
+		MACs:    strings.Fields(strings.ToLower(parts["macs"])), Heard: strings.Fields(strings.ToLower(parts["heard"])),
 	}
 	if strings.Contains(parts["databases"], "\nsessions ") {
 		use := ReadInUse(parts["databases"])
@@ -175,26 +172,6 @@ func readData(text string) map[string]Data {
 		all[dir] = d
 	}
 	return all
-}
-
-// readDatabases reads "encoding", "locale" and "role" with a value each.
-func readDatabases(text string) *Databases {
-	d := &Databases{}
-	for line := range strings.Lines(text) {
-		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		switch name {
-		case "encoding":
-			d.Encoding = value
-		case "locale":
-			d.Locale = value
-		case "role":
-			d.Roles = append(d.Roles, value)
-		}
-	}
-	if d.Encoding == "" {
-		return nil
-	}
-	return d
 }
 
 // readKeepalived reads the lines of keepalived.conf that say with whom which address is shared.

@@ -1,8 +1,9 @@
 # Prints what of the cluster runs on this host, each part under a line "== NAME". Changes nothing. A part that is not there is
 # empty. Needs a shell, systemd and perl-base; PostgreSQL's own programs only where there is data of PostgreSQL's.
-# Parameters: the data directory and the roles of the specification ("" asks no database), the virtual IP ("" asks no
-# neighbour), the perl script that asks them, SQL that asks the database what it has.
-wished=$1 roles=$2 address=$3 neighbours=$4 inuse=$5
+# Parameters: the data directory of the specification, the virtual IP ("" asks no neighbour), the perl script that asks them,
+# the one that asks the database, the options of its session, and SQL for it; without SQL no database is asked.
+wished=$1 address=$2 neighbours=$3 ask=$4 options=$5
+shift 5
 config=/etc/patroni/config.yml environment=/etc/etcd/etcd.env
 
 # What Patroni's file says of itself; it is rendered by pgha, two blanks a level.
@@ -16,14 +17,18 @@ FOUND
 
 etcd() {
 	# The control group tells at once; not every host has it there.
-	read -r pid </sys/fs/cgroup/system.slice/etcd.service/cgroup.procs || pid=$(systemctl show -p MainPID --value etcd.service)
+	if [ -d /sys/fs/cgroup/system.slice ]; then
+		read -r pid </sys/fs/cgroup/system.slice/etcd.service/cgroup.procs
+	else
+		pid=$(systemctl show -p MainPID --value etcd.service)
+	fi
 	if [ "${pid:-0}" != 0 ]; then
 		grep -z '^ETCD_' "/proc/$pid/environ"
 		return
 	fi
 	# A member that is stopped counts once it has taken part: there is a log of its votes.
 	dir=$(sed -n 's/^ETCD_DATA_DIR="\(.*\)"$/\1/p' $environment)
-	[ -n "$dir" ] && ls "$dir"/member/wal/*.wal >/dev/null && grep '^ETCD_' $environment | tr -d '"'
+	[ -n "$dir" ] && set -- "$dir"/member/wal/*.wal && [ -e "$1" ] && grep '^ETCD_' $environment | tr -d '"'
 }
 
 server() {
@@ -38,14 +43,8 @@ data() {
 }
 
 databases() {
-	[ -n "$roles" ] && read -r version <"$used/PG_VERSION" || return
-	{ read -r _ && read -r _ && read -r _ && read -r port && read -r socket; } <"$used/postmaster.pid" || return
-	PGCONNECT_TIMEOUT=2 PGOPTIONS='-c statement_timeout=1500 -c search_path=pg_catalog' timeout 2 runuser -u postgres -- \
-		"/usr/lib/postgresql/$version/bin/psql" -XAtqw -h "$socket" -p "$port" -U "$superuser" -d postgres -v roles="$roles" <<SQL
-SELECT 'encoding ' || pg_catalog.pg_encoding_to_char(encoding) || E'\\nlocale ' || datcollate FROM pg_catalog.pg_database WHERE datname = 'template0';
-SELECT 'role ' || rolname FROM pg_catalog.pg_roles WHERE rolname = ANY (:'roles'::text[]);
-$inuse
-SQL
+	[ $# -gt 0 ] && { read -r _ && read -r _ && read -r _ && read -r port && read -r socket; } <"$used/postmaster.pid" || return
+	perl -e "$ask" postgres "$socket/.s.PGSQL.$port" "$superuser" "$options" "$@"
 }
 
 look() {
@@ -59,7 +58,7 @@ look() {
 	[ -n "$used" ] && data "$used"
 	[ -n "$wished" ] && [ "$wished" != "$used" ] && data "$wished"
 	echo '== databases'
-	databases
+	databases "$@"
 	echo '== keepalived'
 	[ ! -e /etc/keepalived/keepalived.conf ] || cat /etc/keepalived/keepalived.conf
 	echo '== macs'
@@ -68,4 +67,4 @@ look() {
 }
 
 # The neighbours have a moment to answer, in which everything else is looked at.
-{ [ -n "$address" ] && perl -e "$neighbours" "$address"; } | { look </dev/null; cat; }
+{ [ -n "$address" ] && perl -e "$neighbours" "$address"; } | { look "$@" </dev/null; cat; }

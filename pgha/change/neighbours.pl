@@ -1,9 +1,9 @@
 # Asks the network which interfaces have an IPv4 address, and prints the network address of each that answers within 0.15 s.
-# Prints nothing where the address is this host's own, or is reached through a router. Needs only perl-base.
+# Prints nothing where the address is this host's own, or is reached through a router. Needs only perl-base, and loads no
+# module: perl begins in a tenth of the time then.
 use strict;
-use warnings;
-use Socket;
 my ($address) = @ARGV;
+sub packed { pack 'C4', split /\./, shift }
 my ($route) = grep { !/^local/ } `ip -o -4 route get $address`;
 my ($device, $source) = ($route // '') =~ /^\S+ dev (\S+) src (\S+)/ or exit;
 my ($index, $mac) = map { open(my $f, '<', "/sys/class/net/$device/$_") or exit; my $v = <$f>; chomp $v; $v } qw(ifindex address);
@@ -11,7 +11,7 @@ my ($index, $mac) = map { open(my $f, '<', "/sys/class/net/$device/$_") or exit;
 socket(my $s, 17, 2, unpack('S', pack('n', 0x0806))) or exit;
 my $to = sub { pack('S n i S C C a8', 17, 0x0806, $index, 1, 0, 6, shift) };
 bind($s, pack('S n i S C C a8', 17, 0x0806, $index, 0, 0, 0, '')) or exit;
-send($s, pack('n n C C n H12 a4 x6 a4', 1, 0x0800, 6, 4, 1, $mac =~ tr/://dr, inet_aton($source), inet_aton($address)), 0, $to->("\xff" x 6)) or exit;
+send($s, pack('n n C C n H12 a4 x6 a4', 1, 0x0800, 6, 4, 1, $mac =~ tr/://dr, packed($source), packed($address)), 0, $to->("\xff" x 6)) or exit;
 my %heard;
 my $left = 0.15;
 while ($left > 0) {
@@ -22,6 +22,6 @@ while ($left > 0) {
 	recv($s, my $packet, 200, 0) // last;
 	next if length($packet) < 28;
 	my ($operation, $sender, $claims) = unpack('x6 n H12 a4', $packet);
-	$heard{join ':', $sender =~ /../g} = 1 if $operation == 2 && $claims eq inet_aton($address);
+	$heard{join ':', $sender =~ /../g} = 1 if $operation == 2 && $claims eq packed($address);
 }
 print "$_\n" for sort keys %heard;

@@ -23,6 +23,8 @@ type Host struct {
 	// Databases is what PostgreSQL says itself, and InUse what it has; nil where it does not answer.
 	Databases *Databases
 	InUse     *InUse
+	// Refused are the lines of its files that PostgreSQL does not take; nil where it does not say.
+	Refused []string
 	// Keepalived is what the balancer's file says.
 	Keepalived *Keepalived
 	// MACs are the addresses of the host's network interfaces, in lower case.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/pgfiles"
 	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -140,7 +141,7 @@ func databaseQuestions(sp *spec.Spec, h *Host) []question {
 func sqlQuestions(sp *spec.Spec, long time.Duration) [][]question {
 	pg := sp.PostgreSQL
 	ask := strings.ReplaceAll(questionSQL, "%SECONDS%", strconv.FormatFloat(long.Seconds(), 'f', -1, 64))
-	ask = strings.ReplaceAll(ask, "%REFUSED%", pgha.RefusedSQL(sp.PostgreSQL.Version))
+	ask = strings.ReplaceAll(ask, "%REFUSED%", pgfiles.RefusedSQL(sp.PostgreSQL.Version))
 	const run = `exec runuser -u postgres -- timeout 4 "$@" 2>&1`
 	psql := func(as pgsession.Role, args ...string) []string {
 		settings := pgsession.Settings(pg.Version, as, "pgha doctor")

@@ -68,34 +68,26 @@ func (t *Target) observe(ctx context.Context, q *questions) (*observation, error
 		return &observation{}, nil
 	}
 	results, err := t.Batch(ctx,
-		append([]string{"stat", "--printf", `%F\t%a\t%U\t%G\t%.9Z\t%n\0`, "--"}, paths...),
-		append([]string{"sha256sum", "-z", "--"}, paths...),
-		append([]string{"systemctl", "show", "--property=Id,Names,LoadState,ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestampMonotonic,StateChangeTimestampMonotonic", "--"}, units...),
-		append([]string{"dpkg-query", "-W", "-f", `${Package}\t${db:Status-Status}\t${Version}\n`, "--"}, packages...),
-		append([]string{"getent", "passwd", "--"}, users...),
+		about(paths, "stat", "--printf", `%F\t%a\t%U\t%G\t%.9Z\t%n\0`, "--"),
+		about(paths, "sha256sum", "-z", "--"),
+		about(units, "systemctl", "show", "--property=Id,Names,LoadState,ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestampMonotonic,StateChangeTimestampMonotonic", "--"),
+		about(packages, "dpkg-query", "-W", "-f", `${Package}\t${db:Status-Status}\t${Version}\n`, "--"),
+		about(users, "getent", "passwd", "--"),
 		[]string{"date", "+%s.%N"},
 		[]string{"cat", "/proc/uptime"},
-		ForeignCommand(q.signed.sorted()...),
+		about(q.signed.sorted(), ForeignCommand()...),
 	)
 	if err != nil {
 		return nil, err
 	}
 	asked := time.Now()
 	o := &observation{asked: asked, files: map[string]fileState{}, units: map[string]unitState{}, packages: map[string]packageState{}, users: map[string]bool{}, foreign: map[string]bool{}}
-	if len(paths) > 0 {
-		o.readFiles(string(results[0].Stdout), string(results[1].Stdout))
-	}
-	if len(units) > 0 {
-		o.readUnits(string(results[2].Stdout))
-	}
-	if len(packages) > 0 {
-		o.readPackages(string(results[3].Stdout))
-	}
-	if len(users) > 0 {
-		for line := range strings.Lines(string(results[4].Stdout)) {
-			name, _, _ := strings.Cut(line, ":")
-			o.users[name] = true
-		}
+	o.readFiles(string(results[0].Stdout), string(results[1].Stdout))
+	o.readUnits(string(results[2].Stdout))
+	o.readPackages(string(results[3].Stdout))
+	for line := range strings.Lines(string(results[4].Stdout)) {
+		name, _, _ := strings.Cut(line, ":")
+		o.users[name] = true
 	}
 	for path := range strings.SplitSeq(string(results[7].Stdout), "\x00") {
 		o.foreign[path] = true
@@ -106,6 +98,15 @@ func (t *Target) observe(ctx context.Context, q *questions) (*observation, error
 	}
 	o.epoch, o.clock = now-uptime, now
 	return o, nil
+}
+
+// about appends the names to a command that asks about them. Without any it asks nothing: most of these
+// commands would tell all that there is.
+func about(names []string, argv ...string) []string {
+	if len(names) == 0 {
+		return []string{"true"}
+	}
+	return append(argv, names...)
 }
 
 func (o *observation) readFiles(stats, sums string) {

@@ -76,7 +76,6 @@ func gather(ctx context.Context, t *remote.Target, want preflight.Want) (Facts, 
 		[]string{"df", "-Pk", "--", "/var/lib"},
 		want.Question(),
 		[]string{"test", "-c", "/dev/watchdog"},
-		append([]string{"sh", "-c", policyScript, "policy"}, want.Packages...),
 		openFiles(want),
 		[]string{"cat", etcdCAFile},
 		[]string{"cat", noteFile},
@@ -91,20 +90,21 @@ func gather(ctx context.Context, t *remote.Target, want preflight.Want) (Facts, 
 	text := func(i int) string { return strings.TrimSpace(string(res[i].Stdout)) }
 	f := Facts{
 		Architecture: text(2), Root: text(3) == "0", Init: text(4) == "systemd",
-		Premises: preflight.Read(text(7)), Watchdog: res[8].ExitCode == 0, Candidates: candidates(text(9)),
+		Premises: preflight.Read(text(7)), Watchdog: res[8].ExitCode == 0,
 	}
+	f.Candidates = f.Premises.Candidates
 	os := keyValues(text(1))
 	f.Distribution, f.Release, f.Codename = os["ID"], os["VERSION_ID"], os["VERSION_CODENAME"]
 	tz := keyValues(text(5))
 	f.ClockSynced, f.TimeZone = tz["NTPSynchronized"] == "yes", tz["Timezone"]
-	f.OpenFiles, _ = strconv.Atoi(text(10))
-	f.EtcdCA, f.StateNote, f.UnfinishedReset = text(11), noteOf(res[12]), UnfinishedReset(text(13))
+	f.OpenFiles, _ = strconv.Atoi(text(9))
+	f.EtcdCA, f.StateNote, f.UnfinishedReset = text(10), noteOf(res[11]), UnfinishedReset(text(12))
 	f.Listeners = f.Premises.Ports()
-	f.Premises.Foreign = strings.FieldsFunc(text(14), func(r rune) bool { return r == 0 })
+	f.Premises.Foreign = strings.FieldsFunc(text(13), func(r rune) bool { return r == 0 })
 	if f.Premises.Forbidden = <-forbidden; f.Premises.Forbidden != "" {
 		f.Premises.Forwarding, f.Premises.Forbidden = askForwarding(ctx, t, want, f.Premises.Forbidden)
 	}
-	f.ClockOffset = clockOffset(before, after, text(0), text(15))
+	f.ClockOffset = clockOffset(before, after, text(0), text(14))
 	if f.FreeBytes, err = freeBytes(text(6)); err != nil {
 		return f, remote.OnHost(t.Name, err)
 	}
@@ -187,30 +187,4 @@ func askForwarding(ctx context.Context, t *remote.Target, want preflight.Want, f
 		}
 	}
 	return lines, ""
-}
-
-// policyScript prints, for the packages that are its parameters, what apt-cache policy prints of candidates. Where all of
-// them are installed dpkg knows their versions as well, in a quarter of the time, and apply installs no others. Else it
-// waits while an installation that an earlier run began renews apt's lists, which are empty until it has.
-const policyScript = `[ $# -gt 0 ] || exit 0
-have=$(dpkg-query -W -f '${Package}:\n  Candidate: ${Version}\n  ${db:Status-Status}\n' -- "$@") &&
-	case $have in *"  not-installed"* | *"  half-"* | *"  config-files"* | *"  unpacked"* | *"  trigger"*) false ;; esac &&
-	printf '%s\n' "$have" && exit
-[ ! -e /run/lock/pgha-apt.lock ] || flock -w 20 /run/lock/pgha-apt.lock true
-apt-cache policy -- "$@"`
-
-// candidates reads apt-cache policy; a package without a candidate is left out.
-func candidates(policy string) map[string]string {
-	m := map[string]string{}
-	name := ""
-	for line := range strings.Lines(policy) {
-		if !strings.HasPrefix(line, " ") {
-			name = strings.TrimSuffix(strings.TrimSpace(line), ":")
-			continue
-		}
-		if v, ok := strings.CutPrefix(strings.TrimSpace(line), "Candidate: "); ok && v != "(none)" {
-			m[name] = v
-		}
-	}
-	return m
 }

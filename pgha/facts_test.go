@@ -3,25 +3,7 @@ package pgha
 import (
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
-
-func TestCandidates(t *testing.T) {
-	t.Parallel()
-	got := candidates(`patroni:
-  Installed: (none)
-  Candidate: 4.1.5-1
-  Version table:
-     4.1.5-1 500
-haproxy:
-  Installed: 3.2.26-1
-  Candidate: (none)
-`)
-	if diff := cmp.Diff(map[string]string{"patroni": "4.1.5-1"}, got); diff != "" {
-		t.Error(diff)
-	}
-}
 
 func TestFreeBytes(t *testing.T) {
 	t.Parallel()

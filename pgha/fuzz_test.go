@@ -14,16 +14,17 @@ import (
 func FuzzFacts(f *testing.F) {
 	f.Add("ID=debian\nVERSION_ID=\"13\"\n")
 	f.Add("listener\t[::]:8008\tpatroni\t5\nlistener\t*:x\ty\n")
-	f.Add("patroni:\n  Installed: (none)\n  Candidate: 4.1.5-1\n")
+	f.Add("== policy\npatroni:\n  Installed: (none)\n  Candidate: 4.1.5-1\n== \ncandidate\thaproxy\t3.2\n")
 	f.Add("Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 10 5 9223372036854775807 50% /\n")
 	f.Add("=\n\"\n: \n \n[:")
 	f.Fuzz(func(t *testing.T, text string) {
-		for port := range preflight.Read(text).Ports() {
+		host := preflight.Read(text)
+		for port := range host.Ports() {
 			if port < 0 || port > 65535 {
 				t.Errorf("port %d", port)
 			}
 		}
-		for name, version := range candidates(text) {
+		for name, version := range host.Candidates {
 			if strings.Contains(name, "\n") || strings.Contains(version, "\n") {
 				t.Errorf("%q: %q", name, version)
 			}

@@ -314,6 +314,16 @@ func TestReadForgives(t *testing.T) {
 	}
 }
 
+func TestReadCandidates(t *testing.T) {
+	t.Parallel()
+	policy := "== policy\npatroni:\n  Installed: (none)\n  Candidate: 4.1.5-1\n  Version table:\n     4.1.5-1 500\nhaproxy:\n  Installed: 3.2.26-1\n  Candidate: (none)\n== \n"
+	for _, text := range []string{policy, "candidate\tpatroni\t4.1.5-1\n"} {
+		if got := Read(text).Candidates; len(got) != 1 || got["patroni"] != "4.1.5-1" {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
 func TestQuestionIsEmptyForNobody(t *testing.T) {
 	t.Parallel()
 	if got := (Want{}).Question(); !slices.Equal(got, []string{"true"}) {

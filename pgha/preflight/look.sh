@@ -7,7 +7,7 @@
 set -u
 tab=$(printf '\t')
 ports='' data='' writes='' peers='' zones='' files='' units='' packages='' etcd='' repositories='' downloads=''
-vip='' own='' interface='' locales='' arp='' reach=''
+vip='' own='' interface='' locales='' arp='' reach='' installed='' missing=''
 while [ $# -ge 2 ]; do
 	case $1 in
 	port) ports="$ports $2" ;;
@@ -184,6 +184,7 @@ everywhere() {
 	section ours grep -ls 'ritten by pgha' -- $files
 	section unit systemctl show --property=Id,LoadState,ActiveState,UnitFileState,FragmentPath -- $units
 	clusters
+	[ -n "$missing" ] || candidates
 }
 
 # site tells whether a URL can be had: by the way of apt, with its proxies, or of curl. No certificate is judged here, because
@@ -214,19 +215,35 @@ filled() {
 	echo "$url"
 }
 
-# lacking sets missing to the packages that are not installed.
+# lacking sets missing to the packages that are not installed, and installed to the others with their versions.
 lacking() {
 	# shellcheck disable=SC2016 # dpkg-query reads this
-	installed=$(dpkg-query -W -f ' ${db:Status-Status}:${Package} ' -- $packages)
-	missing=''
+	[ -z "$packages" ] || installed=$(dpkg-query -W -f ' ${db:Status-Status}:${Package} ${Version}\n' -- $packages)
 	for p in $packages; do
 		case $installed in *" installed:$p "*) ;; *) missing="$missing $p" ;; esac
 	done
 }
 
+# candidates tells which versions apt would install. Where nothing is missing dpkg has said it, in a quarter of the time, and
+# apply installs no others. Else it waits while an installation that an earlier run began renews apt's lists, which are empty
+# until it has.
+candidates() {
+	if [ -z "$missing" ]; then
+		while read -r name version; do
+			[ -z "$version" ] || say candidate "${name#installed:}" "$version"
+		done <<INSTALLED
+$installed
+INSTALLED
+		return
+	fi
+	[ ! -e /run/lock/pgha-apt.lock ] || flock -w 20 /run/lock/pgha-apt.lock true
+	section policy apt-cache policy -- $packages
+}
+
 # bare asks what matters only while packages are missing: prints them, who holds apt's locks, and tries the sources.
 bare() {
 	for p in $missing; do say missing "$p"; done
+	candidates
 	lockers
 	users
 	for r in $repositories; do site_by_apt repository "$(filled "$r")" & done

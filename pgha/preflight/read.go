@@ -30,6 +30,8 @@ type Host struct {
 	Users, Groups []string
 	Clusters      []DebianCluster
 	Locks         []Lock
+	// Candidates maps a package to the version that is installed or, where one is missing, those that apt would install.
+	Candidates map[string]string
 	// Missing are packages that are not installed, "etcd" for a missing program.
 	Missing []string
 	Sites   []Site
@@ -112,10 +114,10 @@ type Site struct {
 // Read understands the answer to Want.Question: lines that begin with their key and a tab, and lines as a program printed
 // them, between "== KEY" and "== ". What it does not know it passes over: a host may run programs of any version.
 func Read(out string) Host {
-	h := Host{Directories: map[string]Directory{}, Routes: map[string]Route{}, Zones: map[string]string{}, Units: map[string]Unit{}}
+	h := Host{Directories: map[string]Directory{}, Routes: map[string]Route{}, Zones: map[string]string{}, Units: map[string]Unit{}, Candidates: map[string]string{}}
 	var spaces []Space
 	whole := true
-	var units strings.Builder
+	var units, policy strings.Builder
 	section := ""
 	for line := range strings.Lines(out) {
 		line = strings.TrimRight(line, "\n")
@@ -157,6 +159,10 @@ func Read(out string) Host {
 			h.Clusters = append(h.Clusters, DebianCluster{Name: f[0], Active: f[1] == "active", Data: f[2]})
 		case "lock":
 			h.Locks = append(h.Locks, Lock{File: f[0], PID: number(f[1]), Program: f[2], Unit: f[3]})
+		case "candidate":
+			h.Candidates[f[0]] = f[1]
+		case "policy":
+			policy.WriteString(rest + "\n")
 		case "missing":
 			h.Missing = append(h.Missing, f[0])
 		case "site":
@@ -171,6 +177,7 @@ func Read(out string) Host {
 		h.Spaces = spaces
 	}
 	h.readUnits(units.String())
+	h.readPolicy(policy.String())
 	return h
 }
 
@@ -246,6 +253,20 @@ func (h *Host) readUnits(show string) {
 		}
 		if kv["Id"] != "" {
 			h.Units[kv["Id"]] = Unit{kv["LoadState"], kv["ActiveState"], kv["UnitFileState"], kv["FragmentPath"]}
+		}
+	}
+}
+
+// readPolicy reads apt-cache policy; a package without a candidate is left out.
+func (h *Host) readPolicy(policy string) {
+	name := ""
+	for line := range strings.Lines(policy) {
+		if !strings.HasPrefix(line, " ") {
+			name = strings.TrimSuffix(strings.TrimSpace(line), ":")
+			continue
+		}
+		if v, ok := strings.CutPrefix(strings.TrimSpace(line), "Candidate: "); ok && v != "(none)" {
+			h.Candidates[name] = v
 		}
 	}
 }

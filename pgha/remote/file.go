@@ -27,13 +27,8 @@ type File struct {
 	Validate func(path string) Cmd
 }
 
-func (f File) String() string { return "file " + f.Path }
-func (f File) questions(q *questions) {
-	q.paths.add(f.Path)
-	if f.signs() {
-		q.signed.add(f.Path)
-	}
-}
+func (f File) String() string         { return "file " + f.Path }
+func (f File) questions(q *questions) { q.paths.add(f.Path) }
 func (f File) settle(ctx context.Context, t *Target, seen *observation, _ Changes) (Changes, error) {
 	meta, err := f.complete()
 	if err != nil {

@@ -25,12 +25,16 @@ func (f File) signs() bool { return bytes.Contains(f.Content[:min(len(f.Content)
 
 // keep saves a copy of a file that neither pgha nor a package wrote beside it, before File replaces it. The name holds the
 // moment at which the file last changed, so that a plan names the same copy as the apply that follows it, and a second run
-// makes no second copy.
+// makes no second copy. Whose a file is gets asked only here: files that stay as they are need not be read for it.
 func (f File) keep(ctx context.Context, t *Target, seen *observation) (Changes, error) {
-	if !seen.foreign[f.Path] {
+	was, exists := seen.files[f.Path]
+	if !exists || !f.signs() {
 		return nil, nil
 	}
-	was := seen.files[f.Path]
+	res, err := t.Batch(ctx, ForeignCommand(f.Path))
+	if err != nil || len(res[0].Stdout) == 0 {
+		return nil, err
+	}
 	kept := f.Path + ".pgha-orig-" + time.Unix(int64(was.changed), 0).UTC().Format("20060102T150405Z")
 	if err := t.mutate(ctx, "cp", "-a", "--", f.Path, kept); err != nil {
 		return nil, err

@@ -13,8 +13,6 @@ import (
 // questions collects what has to be looked at, without repetition.
 type questions struct {
 	paths, units, packages, users set
-	// signed are the paths whose new content says that pgha wrote it.
-	signed set
 }
 
 type set map[string]struct{}
@@ -36,8 +34,6 @@ type observation struct {
 	units    map[string]unitState
 	packages map[string]packageState
 	users    map[string]bool
-	// foreign are the signed paths with a file that neither pgha nor a package wrote.
-	foreign map[string]bool
 	// monotonic offset: wall clock seconds at monotonic zero, so that a unit's start can be compared with a file's change time.
 	epoch float64
 	// clock is the host's wall clock and asked this machine's when it told.
@@ -75,22 +71,18 @@ func (t *Target) observe(ctx context.Context, q *questions) (*observation, error
 		about(users, "getent", "passwd", "--"),
 		[]string{"date", "+%s.%N"},
 		[]string{"cat", "/proc/uptime"},
-		about(q.signed.sorted(), ForeignCommand()...),
 	)
 	if err != nil {
 		return nil, err
 	}
 	asked := time.Now()
-	o := &observation{asked: asked, files: map[string]fileState{}, units: map[string]unitState{}, packages: map[string]packageState{}, users: map[string]bool{}, foreign: map[string]bool{}}
+	o := &observation{asked: asked, files: map[string]fileState{}, units: map[string]unitState{}, packages: map[string]packageState{}, users: map[string]bool{}}
 	o.readFiles(string(results[0].Stdout), string(results[1].Stdout))
 	o.readUnits(string(results[2].Stdout))
 	o.readPackages(string(results[3].Stdout))
 	for line := range strings.Lines(string(results[4].Stdout)) {
 		name, _, _ := strings.Cut(line, ":")
 		o.users[name] = true
-	}
-	for path := range strings.SplitSeq(string(results[7].Stdout), "\x00") {
-		o.foreign[path] = true
 	}
 	now, uptime := seconds(string(results[5].Stdout)), seconds(string(results[6].Stdout))
 	if now == 0 || uptime == 0 {

@@ -22,6 +22,7 @@ func TestChanges(t *testing.T) {
 	runParts(t, lab.Options{Name: "e2e-changes", Installed: true}, []part{
 		{"refused", testRefusedChanges},
 		{"tried", testTriedChanges},
+		{"state directory", testStateDirectory},
 		{"time bombs", testTimeBombs},
 	})
 }

@@ -1,11 +1,13 @@
 package patroni
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/pgha/toolkit/internal/hba"
+	"github.com/pgha/toolkit/internal/pgsetting"
 )
 
 // hba returns the lines of pg_hba.conf: PostgreSQL takes the first that matches.
@@ -28,6 +30,11 @@ func (o Options) hba() []string {
 	for _, m := range o.Members {
 		lines = append(lines, "hostssl replication "+replication+" "+hostCIDR(m.Address)+" scram-sha-256")
 	}
+	if o.syncsSlots() {
+		for _, m := range o.Members {
+			lines = append(lines, "hostssl "+conninfoDatabase+" "+replication+" "+hostCIDR(m.Address)+" scram-sha-256")
+		}
+	}
 	for _, m := range o.Members {
 		lines = append(lines, "hostssl all "+rewind+" "+hostCIDR(m.Address)+" scram-sha-256")
 	}
@@ -45,6 +52,17 @@ func (o Options) hba() []string {
 		lines = append(lines, "hostssl all all "+cidr+" scram-sha-256")
 	}
 	return lines
+}
+
+// conninfoDatabase is the database that Patroni writes into primary_conninfo.
+const conninfoDatabase = "postgres"
+
+// syncsSlots tells whether replicas copy the leader's failover slots (sync_replication_slots, PostgreSQL 17 and later). Their
+// worker logs in as the replication role, but with an ordinary session to the database of primary_conninfo, which no line for
+// replication lets in; it then tries for ever, and tells only the log.
+func (o Options) syncsSlots() bool {
+	value := o.parameters()["sync_replication_slots"]
+	return value != nil && pgsetting.Setting{Type: "bool"}.Same(fmt.Sprint(value), "on")
 }
 
 // ownNetworks are the addresses of the cluster's hosts, each once.

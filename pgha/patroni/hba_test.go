@@ -69,6 +69,24 @@ func TestWhatIsNeededStandsFirst(t *testing.T) {
 	}
 }
 
+// TestSlotsAreSynced: the worker that copies the leader's failover slots is let in where there is one, before the line that
+// keeps the replication role out, and nowhere else.
+func TestSlotsAreSynced(t *testing.T) {
+	t.Parallel()
+	const worker, wall = "hostssl postgres replicator 192.168.0.205/32 scram-sha-256", "host all replicator,rewind_user all reject"
+	for _, c := range []struct {
+		value any
+		want  bool
+	}{{nil, false}, {"on", true}, {true, true}, {"YES", true}, {1, true}, {"off", false}, {false, false}, {0, false}, {"o", false}} {
+		o := plainOptions().withDefaults()
+		o.Parameters = map[string]any{"SYNC_replication_slots": c.value}
+		got := o.hba()
+		if i := slices.Index(got, worker); (i >= 0) != c.want || i > slices.Index(got, wall) {
+			t.Errorf("%v: the worker's line is at %d of\n%s", c.value, i, strings.Join(got, "\n"))
+		}
+	}
+}
+
 // TestALoginThatFailsIsPutBack: the member gets its old file again, and no other is touched.
 func TestALoginThatFailsIsPutBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {

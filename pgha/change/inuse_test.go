@@ -24,6 +24,26 @@ func TestReadInUse(t *testing.T) {
 	}
 }
 
+// TestSyncedSlot judges what PostgreSQL 18.6 says of a failover slot that its replicas have really copied
+// (pg_create_logical_replication_slot with failover, sync_replication_slots on): nobody can drop the copies there ("This
+// replication slot is being synchronized from the primary server"), and they go a second or two after the leader's.
+func TestSyncedSlot(t *testing.T) {
+	t.Parallel()
+	leader := change.MemberInUse{Member: "postgresql-03", InUse: change.ReadInUse("slot physical postgresql_01\nslot physical postgresql_02\nslot logical app\nprepared 0\nsenders 2\nsessions 4\n")}
+	replica := change.MemberInUse{Member: "postgresql-01", InUse: change.ReadInUse("slot physical postgresql_03\nslot physical postgresql_02\nslot synced app\nprepared 0\nsenders 0\nsessions 2\n")}
+	for name, members := range map[string][]change.MemberInUse{"the leader and its copy": {leader, replica}, "a copy alone": {replica}, "the leader alone": {leader}} {
+		for _, value := range []string{"replica", "", "REPLICA"} {
+			problem, way := change.Room("wal_level", value, members)
+			if !strings.Contains(problem, "would not start: app on ") || !strings.Contains(way, "pg_drop_replication_slot('app')") {
+				t.Errorf("%s, wal_level %q: %q, %q", name, value, problem, way)
+			}
+		}
+	}
+	if problem, _ := change.Room("wal_level", "logical", []change.MemberInUse{leader, replica}); problem != "" {
+		t.Errorf("wal_level stays: %s", problem)
+	}
+}
+
 func TestRoom(t *testing.T) {
 	t.Parallel()
 	physical := func(n int) (all []change.Slot) {

@@ -13,12 +13,13 @@ var tryScript string
 // what it prints. It takes a third of a second, leaves nothing behind, and touches no server that
 // runs. Where the host has no PostgreSQL of the version it prints nothing.
 func Command(s Server) []string {
-	return []string{"sh", "-c", tryScript, "try", Programs(s.Version), s.DataDir, fmt.Sprint(s.Version)}
+	return []string{"sh", "-c", tryScript, "try", Programs(s.Version), s.DataDir,
+		fmt.Sprint(s.Version)}
 }
 
-// Input is what Command reads: the files of the server as it shall be, those of the present one, with
-// which it is compared where it fails, and the paths that its settings name. It may hold secrets that
-// settings have in them.
+// Input is what Command reads: the files of the server as it shall be, those of the present one,
+// with which it is compared where it fails, and the paths that its settings name. It may hold
+// secrets that settings have in them.
 func Input(s Server, present Present) string {
 	var b strings.Builder
 	write := func(name string, s Server) {

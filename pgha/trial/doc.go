@@ -7,10 +7,10 @@
 //		faults := trial.Judge(server, trial.Read(output))
 //	}
 //
-// The server reads its settings, loads its libraries, certificates and rules, and ends when it finds
-// no WAL: that takes a fifth of a second, opens no port, and neither touches the server that runs nor
-// its data. What a start does not look at is looked for beside it: memory, libraries that sessions
-// load, programs and directories that settings name. Measured with PostgreSQL 18.
+// The server reads its settings, loads its libraries, certificates and rules, and ends when it
+// finds no WAL: that takes a fifth of a second, opens no port, and neither touches the server that
+// runs nor its data. What a start does not look at is looked for beside it: memory, libraries that
+// sessions load, programs and directories that settings name. Measured with PostgreSQL 18.
 //
 // Everything here is pure computation: the facade runs the commands.
 package trial

@@ -21,8 +21,8 @@ echo "== settings"; cat "$1/postgresql.conf"
 echo "== rules"; cat "$1/pg_hba.conf"
 echo "== ident"; cat "$1/pg_ident.conf"`
 
-// PresentQuestion is the command that reads the files of the server in a data directory; ReadPresent
-// reads its answer. It changes nothing and takes some milliseconds.
+// PresentQuestion is the command that reads the files of the server in a data directory;
+// ReadPresent reads its answer. It changes nothing and takes some milliseconds.
 func PresentQuestion(dataDir string) []string {
 	return []string{"sh", "-c", presentScript, "present", dataDir}
 }
@@ -33,7 +33,8 @@ func ReadPresent(answer string) Present {
 	if _, made := parts["settings"]; !made {
 		return Present{}
 	}
-	return Present{Made: true, Settings: readSettings(parts["settings"]), Rules: readLines(parts["rules"]),
+	return Present{Made: true, Settings: readSettings(parts["settings"]),
+		Rules: readLines(parts["rules"]),
 		Ident: readLines(parts["ident"])}
 }
 

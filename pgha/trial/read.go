@@ -45,7 +45,8 @@ func Read(output string) Answer {
 	if _, tried := parts["memory"]; !tried {
 		return Answer{}
 	}
-	a := Answer{Tried: true, Broken: strings.TrimSpace(parts["broken"]), Memory: readMemory(parts["memory"])}
+	a := Answer{Tried: true, Broken: strings.TrimSpace(parts["broken"]),
+		Memory: readMemory(parts["memory"])}
 	for line := range strings.Lines(parts["lacks"]) {
 		a.Lacks = append(a.Lacks, strings.TrimSuffix(line, "\n"))
 	}
@@ -75,14 +76,17 @@ func Read(output string) Answer {
 // started is the end of a server that has taken everything: there is no WAL for it.
 const started = `required WAL directory "pg_wal" does not exist`
 
-// skipped is what the script says instead of a start that would take too much memory beside the server that runs.
+// skipped is what the script says instead of a start that would take too much memory beside the
+// server that runs.
 const skipped = "not started, for its memory"
 
-// ignored finds settings of libraries that a server has started without, because it does not take them.
+// ignored finds settings of libraries that a server has started without, because it does not take
+// them.
 func ignored(text string) []Complaint {
 	var found []Complaint
 	for line := range strings.Lines(text) {
-		if m := message.FindStringSubmatch(line); m != nil && m[1] == "WARNING" && strings.HasPrefix(m[2], "invalid ") && strings.Contains(m[2], "parameter") {
+		if m := message.FindStringSubmatch(line); m != nil && m[1] == "WARNING" &&
+			strings.HasPrefix(m[2], "invalid ") && strings.Contains(m[2], "parameter") {
 			found = append(found, Complaint{Text: m[2]})
 		}
 	}
@@ -121,18 +125,21 @@ var (
 	inRules = regexp.MustCompile(`line (\d+) of configuration file "([^"]*)"`)
 )
 
-// ordinary are beginnings of what a server says that is well, or that only says again that it is not.
+// ordinary are beginnings of what a server says that is well, or that only says again that it is
+// not.
 var ordinary = []string{
-	"skipping missing configuration file", "starting PostgreSQL", "listening on ", "database system was ", "database system is ",
-	`required WAL directory "pg_wal" does not exist`, "startup process (PID", "terminating any other active", "shutting down",
-	"aborting startup", "hostssl record cannot match", "hostgssenc record cannot match", "redirecting log output", "ending log output",
+	"skipping missing configuration file", "starting PostgreSQL", "listening on ",
+	"database system was ", "database system is ", `required WAL directory "pg_wal" does not exist`,
+	"startup process (PID", "terminating any other active", "shutting down", "aborting startup",
+	"hostssl record cannot match", "hostgssenc record cannot match", "redirecting log output",
+	"ending log output",
 }
 
 // again are the last words of a server that has said before what is wrong.
 var again = regexp.MustCompile(`^configuration file ".*" contains errors$|^could not load .*\.(hba|ident)$|^could not create any Unix-domain sockets$`)
 
-// complaints finds what a server has against its settings and rules. A warning is none, nor is what a library tells of
-// itself.
+// complaints finds what a server has against its settings and rules. A warning is none, nor is what
+// a library tells of itself.
 func complaints(text string) []Complaint {
 	var found, plain []Complaint // plain: the words of a server that says nothing better
 	var last *Complaint
@@ -153,7 +160,8 @@ func complaints(text string) []Complaint {
 		}
 		last = nil
 		switch {
-		case kind == "WARNING" || slices.ContainsFunc(ordinary, func(o string) bool { return strings.HasPrefix(words, o) }):
+		case kind == "WARNING" || slices.ContainsFunc(ordinary,
+			func(o string) bool { return strings.HasPrefix(words, o) }):
 		case again.MatchString(words):
 			plain = append(plain, newComplaint(words))
 		default:
@@ -172,7 +180,8 @@ func complaints(text string) []Complaint {
 }
 
 func newComplaint(words string) Complaint {
-	c := Complaint{Text: words, about: strings.Contains(words, `parameter "`) || strings.HasSuffix(words, " does not exist")}
+	c := Complaint{Text: words, about: strings.Contains(words, `parameter "`) ||
+		strings.HasSuffix(words, " does not exist")}
 	if m := inFile.FindStringSubmatch(words); m != nil {
 		c.Text = strings.Replace(words, m[0], "", 1)
 		c.File, c.about = m[1], true

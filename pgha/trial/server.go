@@ -52,10 +52,11 @@ func (s Server) Changed(present Present) []string {
 	return changed
 }
 
-// Differs reports whether the present server has another setting or rule, so that a trial would tell
-// something that its start has not told.
+// Differs reports whether the present server has another setting or rule, so that a trial would
+// tell something that its start has not told.
 func (s Server) Differs(present Present) bool {
-	return len(s.Changed(present)) > 0 || !slices.Equal(s.Rules, present.Rules) || !slices.Equal(s.Ident, present.Ident)
+	return len(s.Changed(present)) > 0 || !slices.Equal(s.Rules, present.Rules) ||
+		!slices.Equal(s.Ident, present.Ident)
 }
 
 // Over returns the server with the present settings below its own: what somebody has set by other
@@ -78,13 +79,14 @@ func (s Server) Over(present Present) Server {
 var byPatroni = []string{
 	"cluster_name", "config_file", "data_directory", "hba_file", "hot_standby", "ident_file",
 	"listen_addresses", "port", "primary_conninfo", "primary_slot_name", "promote_trigger_file",
-	"recovery_target", "recovery_target_action", "recovery_target_inclusive", "recovery_target_lsn", "recovery_target_name",
-	"recovery_target_time", "recovery_target_timeline", "recovery_target_xid",
+	"recovery_target", "recovery_target_action", "recovery_target_inclusive", "recovery_target_lsn",
+	"recovery_target_name", "recovery_target_time", "recovery_target_timeline", "recovery_target_xid",
 	"unix_socket_directories",
 }
 
 // inData are settings with a file or directory that is meant from the data directory.
-var inData = []string{"ssl_ca_file", "ssl_crl_file", "ssl_crl_dir", "ssl_dh_params_file", "ssl_cert_file", "ssl_key_file"}
+var inData = []string{"ssl_ca_file", "ssl_crl_file", "ssl_crl_dir", "ssl_dh_params_file",
+	"ssl_cert_file", "ssl_key_file"}
 
 // names are the settings in the order in which they stand in the trial's file, a line each, behind
 // the first.

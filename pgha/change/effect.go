@@ -5,11 +5,14 @@ type Effect string
 
 // The effects, from the mildest on.
 const (
-	// Operator changes nothing on the hosts: the field is about this machine, or about what is measured.
+	// Operator changes nothing on the hosts: the field is about this machine, or about what is
+	// measured.
 	Operator Effect = "operator"
-	// Reload brings the new value into the running programs, without a restart and without a lost connection.
+	// Reload brings the new value into the running programs, without a restart and without a lost
+	// connection.
 	Reload Effect = "reload"
-	// RolledRestart restarts a program on one host after the other, each once the one before is healthy.
+	// RolledRestart restarts a program on one host after the other, each once the one before is
+	// healthy.
 	RolledRestart Effect = "rolled restart"
 	// Ordered is done in steps that clients may notice; the table says how.
 	Ordered Effect = "ordered change"
@@ -27,14 +30,16 @@ type Field struct {
 	What string
 	// Why is the reason of a refusal, as a clause that begins in lower case.
 	Why string
-	// Way is what to do in place of a refused change, as a clause; "%s" stands for the value that is in use.
+	// Way is what to do in place of a refused change, as a clause; "%s" stands for the value that is
+	// in use.
 	Way string
 }
 
 // Fields returns the table, in the order of a specification.
 func Fields() []Field {
 	var all []Field
-	for _, section := range [][]Field{generalFields(), hostFields(), postgresqlFields(), etcdFields(), patroniFields(), balancerFields(), operatorFields()} {
+	for _, section := range [][]Field{generalFields(), hostFields(), postgresqlFields(), etcdFields(),
+		patroniFields(), balancerFields(), operatorFields()} {
 		all = append(all, section...)
 	}
 	return all

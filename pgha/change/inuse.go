@@ -15,8 +15,9 @@ import (
 //go:embed inuse.sql
 var inUseSQL string
 
-// InUse is what a server has that a setting must leave room for: settings that are read at start, and that a server with
-// more than they allow refuses to start with, or starts with and turns clients away.
+// InUse is what a server has that a setting must leave room for: settings that are read at start,
+// and that a server with more than they allow refuses to start with, or starts with and turns
+// clients away.
 type InUse struct {
 	// Slots are the replication slots that outlive a restart.
 	Slots []Slot
@@ -38,7 +39,8 @@ type MemberInUse struct {
 	InUse
 }
 
-// InUseQuestion is the SQL that asks a server, primary or replica, for its InUse; ReadInUse reads its one column.
+// InUseQuestion is the SQL that asks a server, primary or replica, for its InUse; ReadInUse reads
+// its one column.
 func InUseQuestion() string { return inUseSQL }
 
 // ReadInUse reads the answer to InUseQuestion, a row a line. What is no such line is left out.
@@ -49,7 +51,8 @@ func ReadInUse(text string) InUse {
 		f := strings.Fields(line)
 		switch {
 		case len(f) == 3 && f[0] == "slot":
-			u.Slots = append(u.Slots, Slot{Name: f[2], Logical: f[1] != "physical", Synced: f[1] == "synced"})
+			u.Slots = append(u.Slots, Slot{Name: f[2], Logical: f[1] != "physical",
+				Synced: f[1] == "synced"})
 		case len(f) == 2 && counts[f[0]] != nil:
 			*counts[f[0]], _ = strconv.Atoi(f[1])
 		}
@@ -57,16 +60,18 @@ func ReadInUse(text string) InUse {
 	return u
 }
 
-// defaults are the settings that InUse bears upon, with what Patroni 4 and the toolkit give where nobody says anything.
+// defaults are the settings that InUse bears upon, with what Patroni 4 and the toolkit give where
+// nobody says anything.
 var defaults = map[string]string{
-	"wal_level": "replica", "max_connections": "100", "max_prepared_transactions": "0", "max_replication_slots": "10", "max_wal_senders": "10",
+	"wal_level": "replica", "max_connections": "100", "max_prepared_transactions": "0",
+	"max_replication_slots": "10", "max_wal_senders": "10",
 }
 
 // Crowded are the settings that InUse bears upon, in order.
 func Crowded() []string { return slices.Sorted(maps.Keys(defaults)) }
 
-// Room says why the members cannot have a value of a setting, by what they have, and what to do; "" where they can. The
-// value "" is the default.
+// Room says why the members cannot have a value of a setting, by what they have, and what to do; ""
+// where they can. The value "" is the default.
 func Room(name, value string, members []MemberInUse) (problem, way string) {
 	value = cmp.Or(value, defaults[name])
 	if name == "wal_level" {
@@ -80,10 +85,17 @@ func Room(name, value string, members []MemberInUse) (problem, way string) {
 		count     func(InUse) int
 		what, way string
 	}{
-		"max_connections":           {func(u InUse) int { return u.Sessions }, "sessions, more than that after a restart would be turned away", "end those that nobody needs first (pg_stat_activity lists them)"},
-		"max_prepared_transactions": {func(u InUse) int { return u.Prepared }, "prepared transactions, and would not start", "finish them first (pg_prepared_xacts lists them; COMMIT PREPARED or ROLLBACK PREPARED)"},
-		"max_replication_slots":     {func(u InUse) int { return len(u.Slots) }, "replication slots, and would not start", "drop those that nobody needs first (pg_replication_slots lists them; SELECT pg_drop_replication_slot(...))"},
-		"max_wal_senders":           {func(u InUse) int { return u.Senders }, "walsenders, more than that after a restart would be turned away", "end what streams and is not needed first (pg_stat_replication lists them)"},
+		"max_connections": {func(u InUse) int { return u.Sessions },
+			"sessions, more than that after a restart would be turned away",
+			"end those that nobody needs first (pg_stat_activity lists them)"},
+		"max_prepared_transactions": {func(u InUse) int { return u.Prepared },
+			"prepared transactions, and would not start",
+			"finish them first (pg_prepared_xacts lists them; COMMIT PREPARED or ROLLBACK PREPARED)"},
+		"max_replication_slots": {func(u InUse) int { return len(u.Slots) },
+			"replication slots, and would not start", "drop those that nobody needs first (pg_replication_slots lists them; SELECT pg_drop_replication_slot(...))"},
+		"max_wal_senders": {func(u InUse) int { return u.Senders },
+			"walsenders, more than that after a restart would be turned away",
+			"end what streams and is not needed first (pg_stat_replication lists them)"},
 	}[name]
 	if room.count == nil {
 		return "", ""
@@ -99,10 +111,12 @@ func Room(name, value string, members []MemberInUse) (problem, way string) {
 	if len(has) == 0 {
 		return "", ""
 	}
-	return fmt.Sprintf("%s is %s, but %s %s", name, value, strings.Join(has, " and "), room.what), fmt.Sprintf("%s, or write %d or more", room.way, most)
+	return fmt.Sprintf("%s is %s, but %s %s", name, value, strings.Join(has, " and "), room.what),
+		fmt.Sprintf("%s, or write %d or more", room.way, most)
 }
 
-// logicalRoom says which logical slots keep wal_level where it is: a server does not start with one below logical.
+// logicalRoom says which logical slots keep wal_level where it is: a server does not start with one
+// below logical.
 func logicalRoom(value string, members []MemberInUse) (problem, way string) {
 	if strings.EqualFold(strings.TrimSpace(value), "logical") {
 		return "", ""
@@ -128,7 +142,8 @@ func logicalRoom(value string, members []MemberInUse) (problem, way string) {
 	}
 	problem = fmt.Sprintf("wal_level is %s, but there are logical replication slots, and a server that has one would not start: %s", value, strings.Join(append(own, synced...), ", "))
 	if len(synced) > 0 {
-		problem += " (" + strings.Join(synced, ", ") + ": a copy of the leader's, which cannot be dropped there)"
+		problem += " (" + strings.Join(synced, ", ") +
+			": a copy of the leader's, which cannot be dropped there)"
 	}
 	drops := make([]string, len(names))
 	for i, name := range names {

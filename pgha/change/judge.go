@@ -22,8 +22,9 @@ type Refusal struct {
 // String says it in one line.
 func (r Refusal) String() string { return r.Problem + "; " + r.Way }
 
-// Judge compares a specification with what runs, and returns what apply refuses: nothing where there is no cluster yet, or
-// where everything that differs can be brought about. A fact that nobody could tell refuses nothing.
+// Judge compares a specification with what runs, and returns what apply refuses: nothing where
+// there is no cluster yet, or where everything that differs can be brought about. A fact that
+// nobody could tell refuses nothing.
 func Judge(sp *spec.Spec, running Running) []Refusal {
 	j := &judge{Spec: sp, seen: running.Hosts, store: running.Store}
 	j.hosts()
@@ -57,7 +58,8 @@ type said struct {
 	hosts []string
 }
 
-// inUse gathers what the database hosts say of one thing, in the specification's order; "" is nothing.
+// inUse gathers what the database hosts say of one thing, in the specification's order; "" is
+// nothing.
 func (j *judge) inUse(look func(spec.Host, Host) string) []said {
 	var all []said
 	for _, h := range j.Databases() {
@@ -83,7 +85,8 @@ func (j *judge) inUse(look func(spec.Host, Host) string) []said {
 func (j *judge) same(name, wanted, subject string, look func(spec.Host, Host) string) {
 	for _, s := range j.inUse(look) {
 		if s.value != wanted {
-			j.differ(name, fmt.Sprintf("%s is %s, but %s %s on %s", name, wanted, subject, s.value, strings.Join(s.hosts, ", ")), s.value, s.hosts...)
+			j.differ(name, fmt.Sprintf("%s is %s, but %s %s on %s", name, wanted, subject, s.value,
+				strings.Join(s.hosts, ", ")), s.value, s.hosts...)
 			return
 		}
 	}
@@ -97,7 +100,8 @@ func (j *judge) differ(name, fact, value string, hosts ...string) {
 		i = len(j.differences) - 1
 	}
 	d := &j.differences[i]
-	d.facts, d.values, d.hosts = append(d.facts, fact), append(d.values, value), append(d.hosts, hosts...)
+	d.facts, d.values, d.hosts = append(d.facts, fact), append(d.values, value),
+		append(d.hosts, hosts...)
 }
 
 // differs tells whether anything was noted of a field.
@@ -111,7 +115,8 @@ func (j *judge) rendered() []Refusal {
 	for _, d := range j.differences {
 		f := field(d.field)
 		way := strings.Replace(f.Way, "%s", strings.Join(d.values, ", "), 1)
-		all = append(all, Refusal{Field: d.field, Hosts: d.hosts, Problem: strings.Join(d.facts, ", ") + ": " + f.Why, Way: way})
+		all = append(all, Refusal{Field: d.field, Hosts: d.hosts,
+			Problem: strings.Join(d.facts, ", ") + ": " + f.Why, Way: way})
 	}
 	return all
 }

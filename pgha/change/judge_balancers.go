@@ -19,7 +19,8 @@ func (j *judge) balancers() {
 		switch {
 		case k == nil:
 		case j.VIP == nil:
-			j.differ("vip", fmt.Sprintf("there is no vip, but keepalived on %s has the address %s", h.Name, k.Address), k.Address, h.Name)
+			j.differ("vip", fmt.Sprintf("there is no vip, but keepalived on %s has the address %s", h.Name,
+				k.Address), k.Address, h.Name)
 			return
 		case k.Source != "" && k.Source != h.Address:
 			j.differ("hosts[].address", fmt.Sprintf("%s has the address %s, but its keepalived speaks from %s", h.Name, h.Address, k.Source), fmt.Sprintf("address: %s (%s)", k.Source, h.Name), h.Name)
@@ -33,8 +34,9 @@ func (j *judge) balancers() {
 	j.strangers()
 }
 
-// formerBalancers looks for addresses that every balancer's keepalived counts as a peer and that the specification has not.
-// A peer that somebody added to one file by hand is drift, which apply puts right.
+// formerBalancers looks for addresses that every balancer's keepalived counts as a peer and that
+// the specification has not. A peer that somebody added to one file by hand is drift, which apply
+// puts right.
 func (j *judge) formerBalancers(files map[string]*Keepalived) {
 	counts := map[string]int{}
 	for _, k := range files {
@@ -52,7 +54,8 @@ func (j *judge) formerBalancers(files map[string]*Keepalived) {
 		return
 	}
 	slices.Sort(gone)
-	j.differ("hosts", "the balancers share the virtual IP with "+strings.Join(gone, ", ")+", which is not in the specification", strings.Join(gone, ", ")+" is a balancer")
+	j.differ("hosts", "the balancers share the virtual IP with "+strings.Join(gone, ", ")+
+		", which is not in the specification", strings.Join(gone, ", ")+" is a balancer")
 }
 
 func (j *judge) balances(address string) bool {
@@ -64,22 +67,24 @@ func (j *judge) balances(address string) bool {
 	return false
 }
 
-// newBalancers looks for balancers that no other one knows and that have no keepalived. One that was lost and is made anew
-// is known to the others.
+// newBalancers looks for balancers that no other one knows and that have no keepalived. One that
+// was lost and is made anew is known to the others.
 func (j *judge) newBalancers(files map[string]*Keepalived) {
 	if len(files) == 0 {
 		return
 	}
 	var strangers, known []string
 	for _, h := range j.Balancers() {
-		if _, asked := j.seen[h.Name]; !asked || files[h.Name] != nil || slices.ContainsFunc(peersOf(files), func(p string) bool { return p == h.Address }) {
+		if _, asked := j.seen[h.Name]; !asked || files[h.Name] != nil ||
+			slices.ContainsFunc(peersOf(files), func(p string) bool { return p == h.Address }) {
 			known = append(known, h.Name)
 			continue
 		}
 		strangers = append(strangers, h.Name)
 	}
 	if len(strangers) > 0 {
-		j.differ("hosts", "the virtual IP is shared without "+strings.Join(strangers, ", "), "the balancers are "+strings.Join(known, ", "), strangers...)
+		j.differ("hosts", "the virtual IP is shared without "+strings.Join(strangers, ", "),
+			"the balancers are "+strings.Join(known, ", "), strangers...)
 	}
 }
 

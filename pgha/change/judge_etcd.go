@@ -19,9 +19,12 @@ func (j *judge) etcd() {
 			return value(*h.Etcd)
 		}
 	}
-	j.same("etcd.client_port", number(j.Etcd.ClientPort), "etcd answers its clients on port", of(func(e Etcd) string { return number(e.ClientPort) }))
-	j.same("etcd.peer_port", number(j.Etcd.PeerPort), "etcd's members meet on port", of(func(e Etcd) string { return number(e.PeerPort) }))
-	j.same("etcd.data_dir", j.Etcd.DataDir, "etcd's data is in", of(func(e Etcd) string { return e.DataDir }))
+	j.same("etcd.client_port", number(j.Etcd.ClientPort), "etcd answers its clients on port",
+		of(func(e Etcd) string { return number(e.ClientPort) }))
+	j.same("etcd.peer_port", number(j.Etcd.PeerPort), "etcd's members meet on port",
+		of(func(e Etcd) string { return number(e.PeerPort) }))
+	j.same("etcd.data_dir", j.Etcd.DataDir, "etcd's data is in",
+		of(func(e Etcd) string { return e.DataDir }))
 	j.etcdVersion()
 }
 
@@ -31,11 +34,13 @@ func (j *judge) etcdVersion() {
 		return
 	}
 	if instead := etcdrelease.Step(j.store.Version, j.Etcd.Version); instead != "" {
-		j.differ("etcd.version", fmt.Sprintf("etcd.version is %s, but etcd %s runs", j.Etcd.Version, j.store.Version), instead)
+		j.differ("etcd.version", fmt.Sprintf("etcd.version is %s, but etcd %s runs", j.Etcd.Version,
+			j.store.Version), instead)
 	}
 }
 
-// hosts compares who belongs to the cluster: etcd's members, Patroni's, and the balancers that know each other.
+// hosts compares who belongs to the cluster: etcd's members, Patroni's, and the balancers that know
+// each other.
 func (j *judge) hosts() {
 	if j.store != nil {
 		j.etcdMembers()
@@ -48,7 +53,9 @@ func (j *judge) hosts() {
 func (j *judge) etcdMembers() {
 	for _, m := range j.store.Members {
 		byName := slices.IndexFunc(j.Databases(), func(h spec.Host) bool { return h.Member == m.Name })
-		byURL := slices.IndexFunc(j.Databases(), func(h spec.Host) bool { return hasAddress(m.PeerURLs, h.Address) })
+		byURL := slices.IndexFunc(j.Databases(), func(h spec.Host) bool {
+			return hasAddress(m.PeerURLs, h.Address)
+		})
 		switch {
 		case byURL < 0 && byName < 0:
 			j.strangeMember(m)
@@ -57,7 +64,8 @@ func (j *judge) etcdMembers() {
 			j.differ("hosts[].address", fmt.Sprintf("%s has the address %s, but etcd knows its member %s as %s", h.Name, h.Address, m.Name, strings.Join(m.PeerURLs, ", ")), fmt.Sprintf("address: %s (%s)", hostOf(m.PeerURLs), h.Name), h.Name)
 		case m.Name != "" && byName != byURL:
 			h := j.Databases()[byURL]
-			j.differ("hosts[].member", fmt.Sprintf("the member of %s is %s, but etcd knows it as %s", h.Name, h.Member, m.Name), fmt.Sprintf("%s (%s)", m.Name, h.Name), h.Name)
+			j.differ("hosts[].member", fmt.Sprintf("the member of %s is %s, but etcd knows it as %s", h.Name,
+				h.Member, m.Name), fmt.Sprintf("%s (%s)", m.Name, h.Name), h.Name)
 		case m.Learner:
 			j.add(Refusal{Field: "hosts", Problem: fmt.Sprintf("etcd's member %s is a learner, which does not vote: somebody has not finished adding it", m.Name),
 				Way: "promote it (etcdctl member promote) or remove it (etcdctl member remove), then apply"})
@@ -73,7 +81,8 @@ func (j *judge) strangeMember(m StoreMember) {
 			Way: "remove it (etcdctl member list, etcdctl member remove ID), then apply"})
 		return
 	}
-	j.differ("hosts", fmt.Sprintf("etcd has the member %s at %s, which is not in the specification", m.Name, urls), m.Name+" has the address "+hostOf(m.PeerURLs))
+	j.differ("hosts", fmt.Sprintf("etcd has the member %s at %s, which is not in the specification",
+		m.Name, urls), m.Name+" has the address "+hostOf(m.PeerURLs))
 }
 
 // patroniMembers looks for members that Patroni has and the specification has not.
@@ -83,15 +92,17 @@ func (j *judge) patroniMembers() {
 		known := slices.ContainsFunc(j.Databases(), func(h spec.Host) bool {
 			return h.Member == m.Name || strings.HasPrefix(m.REST, bracketed(h.Address)+":")
 		})
-		inEtcd := slices.ContainsFunc(j.store.Members, func(e StoreMember) bool { return e.Name == m.Name })
+		inEtcd := slices.ContainsFunc(j.store.Members,
+			func(e StoreMember) bool { return e.Name == m.Name })
 		if !known && !inEtcd { // etcdMembers has told of the others
 			j.differ("hosts", fmt.Sprintf("Patroni has the member %s at %s, which is not in the specification", m.Name, m.REST), m.Name+" has the address "+m.REST[:max(0, strings.LastIndexByte(m.REST, ':'))])
 		}
 	}
 }
 
-// newDatabases looks for hosts that the cluster has never heard of. A member that etcd has lost, as one whose data was lost
-// and that was removed to join anew, is still in what the others were configured with.
+// newDatabases looks for hosts that the cluster has never heard of. A member that etcd has lost, as
+// one whose data was lost and that was removed to join anew, is still in what the others were
+// configured with.
 func (j *judge) newDatabases() {
 	var strangers, names []string
 	for _, h := range j.Databases() {
@@ -101,15 +112,18 @@ func (j *judge) newDatabases() {
 		}
 		strangers = append(strangers, h.Name)
 	}
-	if len(names) == 0 || len(strangers) == 0 || j.differs("hosts[].address") || j.differs("hosts[].member") {
+	if len(names) == 0 || len(strangers) == 0 || j.differs("hosts[].address") ||
+		j.differs("hosts[].member") {
 		return
 	}
-	j.differ("hosts", "the cluster runs without "+strings.Join(strangers, ", "), "the databases are "+strings.Join(names, ", "), strangers...)
+	j.differ("hosts", "the cluster runs without "+strings.Join(strangers, ", "),
+		"the databases are "+strings.Join(names, ", "), strangers...)
 }
 
 // knows tells whether etcd, or any member's configuration, has the host.
 func (j *judge) knows(h spec.Host) bool {
-	if j.store != nil && slices.ContainsFunc(j.store.Members, func(m StoreMember) bool { return m.Name == h.Member || hasAddress(m.PeerURLs, h.Address) }) {
+	if j.store != nil && slices.ContainsFunc(j.store.Members,
+		func(m StoreMember) bool { return m.Name == h.Member || hasAddress(m.PeerURLs, h.Address) }) {
 		return true
 	}
 	for _, seen := range j.seen {
@@ -122,7 +136,9 @@ func (j *judge) knows(h spec.Host) bool {
 
 // hasAddress tells whether one of the URLs is of the address.
 func hasAddress(urls []string, address string) bool {
-	return slices.ContainsFunc(urls, func(u string) bool { return strings.HasPrefix(withoutScheme(u), bracketed(address)+":") })
+	return slices.ContainsFunc(urls, func(u string) bool {
+		return strings.HasPrefix(withoutScheme(u), bracketed(address)+":")
+	})
 }
 
 func withoutScheme(url string) string { return url[strings.Index(url, "//")+len("//"):] }

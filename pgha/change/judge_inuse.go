@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// inUseSettings compares the settings that are read at start with what the servers have at this moment.
+// inUseSettings compares the settings that are read at start with what the servers have at this
+// moment.
 func (j *judge) inUseSettings() {
 	var members []MemberInUse
 	for _, h := range j.Databases() {
@@ -19,17 +20,21 @@ func (j *judge) inUseSettings() {
 	}
 	for _, name := range Crowded() {
 		value, changes := j.parameter(name)
-		// Sessions come and go: what an earlier apply has written, and waits for a restart, is not held against this one.
-		if passing := slices.Contains([]string{"max_connections", "max_wal_senders"}, name); value == "" || passing && !changes {
+		// Sessions come and go: what an earlier apply has written, and waits for a restart, is not held
+		// against this one.
+		passing := slices.Contains([]string{"max_connections", "max_wal_senders"}, name)
+		if value == "" || passing && !changes {
 			continue
 		}
 		if problem, way := Room(name, value, members); problem != "" {
-			j.add(Refusal{Field: "postgresql.parameters." + name, Problem: "postgresql.parameters." + problem, Way: way})
+			j.add(Refusal{Field: "postgresql.parameters." + name,
+				Problem: "postgresql.parameters." + problem, Way: way})
 		}
 	}
 }
 
-// parameter is the value that apply would write for a setting, "" where it writes none, and whether it wrote another before.
+// parameter is the value that apply would write for a setting, "" where it writes none, and whether
+// it wrote another before.
 func (j *judge) parameter(name string) (value string, changes bool) {
 	var written string
 	for _, h := range j.Databases() {

@@ -8,8 +8,8 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// patroni compares what Patroni reads when it starts. What etcd and the server say is what really runs; the file counts
-// where they are silent, because it is what apply may rewrite.
+// patroni compares what Patroni reads when it starts. What etcd and the server say is what really
+// runs; the file counts where they are silent, because it is what apply may rewrite.
 func (j *judge) patroni() {
 	if j.store != nil && len(j.store.Scopes) > 0 {
 		j.scope()
@@ -23,22 +23,24 @@ func (j *judge) patroni() {
 			}
 			return ""
 		})
-		j.same("patroni.namespace", slashed(j.Patroni.Namespace), "Patroni's keys are below", func(_ spec.Host, h Host) string {
+		j.same("patroni.namespace", slashed(j.Patroni.Namespace), "Patroni's keys are below",
+			func(_ spec.Host, h Host) string {
+				if h.Patroni == nil {
+					return ""
+				}
+				return slashed(h.Patroni.Namespace)
+			})
+	}
+	j.same("patroni.rest_port", number(j.Patroni.RESTPort), "Patroni answers on port",
+		func(s spec.Host, h Host) string {
+			if m, ok := j.scopeMember(s.Member); ok {
+				return portOf(m.REST)
+			}
 			if h.Patroni == nil {
 				return ""
 			}
-			return slashed(h.Patroni.Namespace)
+			return number(h.Patroni.RESTPort)
 		})
-	}
-	j.same("patroni.rest_port", number(j.Patroni.RESTPort), "Patroni answers on port", func(s spec.Host, h Host) string {
-		if m, ok := j.scopeMember(s.Member); ok {
-			return portOf(m.REST)
-		}
-		if h.Patroni == nil {
-			return ""
-		}
-		return number(h.Patroni.RESTPort)
-	})
 }
 
 // scope looks for the specification's cluster among those that etcd holds.
@@ -54,14 +56,16 @@ func (j *judge) scope() {
 	is := "etcd holds the cluster " + strings.Join(names, ", ")
 	first := j.store.Scopes[0]
 	if slashed(first.Namespace) != slashed(j.Patroni.Namespace) {
-		j.differ("patroni.namespace", "patroni.namespace is "+j.Patroni.Namespace+", but "+is, first.Namespace)
+		j.differ("patroni.namespace", "patroni.namespace is "+j.Patroni.Namespace+", but "+is,
+			first.Namespace)
 	}
 	if first.Name != j.Cluster {
 		j.differ("cluster", "cluster is "+j.Cluster+", but "+is, first.Name)
 	}
 }
 
-// secondScope tells of members that live under another name beside own: whoever restarts may go to either.
+// secondScope tells of members that live under another name beside own: whoever restarts may go to
+// either.
 func (j *judge) secondScope(own Scope) {
 	for _, s := range j.store.Scopes {
 		if s.Name == own.Name && s.Namespace == own.Namespace || len(s.Members) == 0 {

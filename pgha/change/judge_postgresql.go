@@ -21,27 +21,30 @@ func (j *judge) postgresql() {
 		}
 		return ""
 	})
-	j.same("postgresql.version", strconv.Itoa(pg.Version), "the data belongs to version", func(_ spec.Host, h Host) string {
-		return number(h.Data[h.dataInUse()].Version)
-	})
-	j.same("postgresql.port", number(pg.Port), "PostgreSQL listens on port", func(s spec.Host, h Host) string {
-		if m, ok := j.scopeMember(s.Member); ok {
-			return portOf(m.PostgreSQL)
-		}
-		switch {
-		case h.Server != nil:
-			return number(h.Server.Port)
-		case h.Patroni != nil:
-			return number(h.Patroni.Port)
-		}
-		return ""
-	})
-	j.same("postgresql.data_checksums", strconv.FormatBool(pg.DataChecksums), "data_checksums is", func(_ spec.Host, h Host) string {
-		if sums := h.Data[h.dataInUse()].Checksums; sums != nil {
-			return strconv.FormatBool(*sums)
-		}
-		return ""
-	})
+	j.same("postgresql.version", strconv.Itoa(pg.Version), "the data belongs to version",
+		func(_ spec.Host, h Host) string {
+			return number(h.Data[h.dataInUse()].Version)
+		})
+	j.same("postgresql.port", number(pg.Port), "PostgreSQL listens on port",
+		func(s spec.Host, h Host) string {
+			if m, ok := j.scopeMember(s.Member); ok {
+				return portOf(m.PostgreSQL)
+			}
+			switch {
+			case h.Server != nil:
+				return number(h.Server.Port)
+			case h.Patroni != nil:
+				return number(h.Patroni.Port)
+			}
+			return ""
+		})
+	j.same("postgresql.data_checksums", strconv.FormatBool(pg.DataChecksums), "data_checksums is",
+		func(_ spec.Host, h Host) string {
+			if sums := h.Data[h.dataInUse()].Checksums; sums != nil {
+				return strconv.FormatBool(*sums)
+			}
+			return ""
+		})
 	j.identifiers()
 }
 
@@ -55,14 +58,16 @@ func (h Host) dataInUse() string {
 	return ""
 }
 
-// identifiers compares the clusters that the hosts' data belongs to with the one that etcd knows: Patroni refuses a member
-// with another one's data.
+// identifiers compares the clusters that the hosts' data belongs to with the one that etcd knows:
+// Patroni refuses a member with another one's data.
 func (j *judge) identifiers() {
 	own, ok := j.ownScope()
 	if !ok || own.SystemIdentifier == "" {
 		return
 	}
-	for _, s := range j.inUse(func(_ spec.Host, h Host) string { return h.Data[j.PostgreSQL.DataDir].SystemIdentifier }) {
+	for _, s := range j.inUse(func(_ spec.Host, h Host) string {
+		return h.Data[j.PostgreSQL.DataDir].SystemIdentifier
+	}) {
 		if s.value != own.SystemIdentifier {
 			j.add(Refusal{Field: "postgresql.data_dir", Hosts: s.hosts,
 				Problem: fmt.Sprintf("%s on %s holds the data of another cluster, with the system identifier %s in place of %s", j.PostgreSQL.DataDir, strings.Join(s.hosts, ", "), s.value, own.SystemIdentifier),
@@ -71,28 +76,31 @@ func (j *judge) identifiers() {
 	}
 }
 
-// databases compares what was chosen when the cluster was made with what PostgreSQL says of itself; where it says nothing,
-// the names of the roles are those in Patroni's file.
+// databases compares what was chosen when the cluster was made with what PostgreSQL says of itself;
+// where it says nothing, the names of the roles are those in Patroni's file.
 func (j *judge) databases() {
 	pg := j.PostgreSQL
-	j.same("postgresql.encoding", canonical(pg.Encoding), "the encoding is", func(_ spec.Host, h Host) string {
-		if h.Databases == nil {
-			return ""
-		}
-		return canonical(h.Databases.Encoding)
-	})
-	j.same("postgresql.locale", canonicalLocale(pg.Locale), "the locale is", func(_ spec.Host, h Host) string {
-		if h.Databases == nil {
-			return ""
-		}
-		return canonicalLocale(h.Databases.Locale)
-	})
+	j.same("postgresql.encoding", canonical(pg.Encoding), "the encoding is",
+		func(_ spec.Host, h Host) string {
+			if h.Databases == nil {
+				return ""
+			}
+			return canonical(h.Databases.Encoding)
+		})
+	j.same("postgresql.locale", canonicalLocale(pg.Locale), "the locale is",
+		func(_ spec.Host, h Host) string {
+			if h.Databases == nil {
+				return ""
+			}
+			return canonicalLocale(h.Databases.Locale)
+		})
 	for _, role := range []struct {
 		field, wanted string
 		used          func(Patroni) string
 	}{
 		{"postgresql.superuser", pg.Superuser, func(p Patroni) string { return p.Superuser }},
-		{"postgresql.replication_user", pg.ReplicationUser, func(p Patroni) string { return p.Replication }},
+		{"postgresql.replication_user", pg.ReplicationUser,
+			func(p Patroni) string { return p.Replication }},
 		{"postgresql.rewind_user", pg.RewindUser, func(p Patroni) string { return p.Rewind }},
 	} {
 		j.same(role.field, role.wanted, "the role is", func(_ spec.Host, h Host) string {
@@ -118,7 +126,8 @@ func canonical(encoding string) string {
 	return name
 }
 
-// canonicalLocale is a locale with its encoding as the C library compares it: en_US.utf8 is en_US.UTF-8.
+// canonicalLocale is a locale with its encoding as the C library compares it: en_US.utf8 is
+// en_US.UTF-8.
 func canonicalLocale(locale string) string {
 	language, encoding, ok := strings.Cut(locale, ".")
 	if !ok {

@@ -1,7 +1,7 @@
 package change
 
-// Running is what the hosts and etcd say of the cluster, as far as they could be asked. The zero value is a cluster that
-// is still to be made, of which nothing is refused.
+// Running is what the hosts and etcd say of the cluster, as far as they could be asked. The zero
+// value is a cluster that is still to be made, of which nothing is refused.
 type Running struct {
 	// Hosts by their names in the specification. One that is not in it was not asked.
 	Hosts map[string]Host
@@ -15,10 +15,11 @@ type Host struct {
 	Etcd *Etcd
 	// Server is the postmaster that runs on the data directory that Patroni uses.
 	Server *Server
-	// Patroni is what Patroni was started with last, as far as its file tells; nil before it has had any data.
+	// Patroni is what Patroni was started with last, as far as its file tells; nil before it has had
+	// any data.
 	Patroni *Patroni
-	// Data are the data directories that hold a cluster, by their paths: the one that Patroni uses and the
-	// specification's.
+	// Data are the data directories that hold a cluster, by their paths: the one that Patroni uses and
+	// the specification's.
 	Data map[string]Data
 	// Databases is what PostgreSQL says itself, and InUse what it has; nil where it does not answer.
 	Databases *Databases
@@ -33,7 +34,8 @@ type Host struct {
 	Heard []string
 }
 
-// Etcd is what a member runs with; where it is stopped, what it will run with on the data that it has.
+// Etcd is what a member runs with; where it is stopped, what it will run with on the data that it
+// has.
 type Etcd struct {
 	Name, DataDir        string
 	ClientPort, PeerPort int

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// Scopes finds Patroni's clusters among the keys of an etcd: each has a key "<namespace>/<scope>/initialize", whose value
-// names its data, and one below "members/" for every member that lives.
+// Scopes finds Patroni's clusters among the keys of an etcd: each has a key
+// "<namespace>/<scope>/initialize", whose value names its data, and one below "members/" for every
+// member that lives.
 func Scopes(values map[string]string) []Scope {
 	var all []Scope
 	for _, key := range slices.Sorted(maps.Keys(values)) {
@@ -18,7 +19,8 @@ func Scopes(values map[string]string) []Scope {
 			continue
 		}
 		i := strings.LastIndexByte(prefix, '/')
-		s := Scope{Namespace: slashed(prefix[:max(0, i)]), Name: prefix[i+1:], SystemIdentifier: values[key]}
+		s := Scope{Namespace: slashed(prefix[:max(0, i)]), Name: prefix[i+1:],
+			SystemIdentifier: values[key]}
 		for _, member := range slices.Sorted(maps.Keys(values)) {
 			if name, ok := strings.CutPrefix(member, prefix+"/members/"); ok {
 				s.Members = append(s.Members, readMember(name, values[member]))

@@ -7,11 +7,16 @@ func postgresqlFields() []Field {
 			Why: "a server reads data of its own major version only",
 			Way: "write version: %s again; another major version takes a new cluster, and its data moved there",
 		},
-		{Name: "postgresql.source", Effect: Reload, What: "The repository's file is written; packages that are installed stay as they are."},
-		{Name: "postgresql.repository.url", Effect: Reload, What: "The repository's file is written; packages that are installed stay as they are."},
-		{Name: "postgresql.repository.key_file", Effect: Reload, What: "The repository's key is written."},
-		{Name: "postgresql.repository.suite", Effect: Reload, What: "The repository's file is written; packages that are installed stay as they are."},
-		{Name: "postgresql.repository.components", Effect: Reload, What: "The repository's file is written; packages that are installed stay as they are."},
+		{Name: "postgresql.source", Effect: Reload,
+			What: "The repository's file is written; packages that are installed stay as they are."},
+		{Name: "postgresql.repository.url", Effect: Reload,
+			What: "The repository's file is written; packages that are installed stay as they are."},
+		{Name: "postgresql.repository.key_file", Effect: Reload,
+			What: "The repository's key is written."},
+		{Name: "postgresql.repository.suite", Effect: Reload,
+			What: "The repository's file is written; packages that are installed stay as they are."},
+		{Name: "postgresql.repository.components", Effect: Reload,
+			What: "The repository's file is written; packages that are installed stay as they are."},
 		{
 			Name: "postgresql.port", Effect: Refused,
 			Why: "a server reads its port when it starts, and replicas, balancers and Patroni would look for it on the new one at once",
@@ -52,9 +57,12 @@ func postgresqlFields() []Field {
 			Why: "it is chosen when the data directory is made",
 			Way: "write data_checksums: %s again",
 		},
-		{Name: "postgresql.parameters", Effect: Reload, What: "Into Patroni's dynamic configuration, which every member loads. One that PostgreSQL reads at start waits for `restart --pending`, and `plan` says so; refused where the servers have more in use than it allows (logical slots below `wal_level: logical`, slots, prepared transactions, walsenders, sessions)."},
-		{Name: "postgresql.pg_hba", Effect: Reload, What: "Patroni is reloaded on one member after the other; sessions go on."},
-		{Name: "postgresql.client_networks", Effect: Reload, What: "Patroni is reloaded on one member after the other; sessions go on."},
+		{Name: "postgresql.parameters", Effect: Reload,
+			What: "Into Patroni's dynamic configuration, which every member loads. One that PostgreSQL reads at start waits for `restart --pending`, and `plan` says so; refused where the servers have more in use than it allows (logical slots below `wal_level: logical`, slots, prepared transactions, walsenders, sessions)."},
+		{Name: "postgresql.pg_hba", Effect: Reload,
+			What: "Patroni is reloaded on one member after the other; sessions go on."},
+		{Name: "postgresql.client_networks", Effect: Reload,
+			What: "Patroni is reloaded on one member after the other; sessions go on."},
 	}
 }
 
@@ -66,7 +74,8 @@ func etcdFields() []Field {
 			Why:  "etcd goes up one minor release at a time and never back",
 			Way:  "write version: %s",
 		},
-		{Name: "etcd.source", Effect: RolledRestart, What: "etcd is restarted on one member after the other where its program or unit changes."},
+		{Name: "etcd.source", Effect: RolledRestart,
+			What: "etcd is restarted on one member after the other where its program or unit changes."},
 		{Name: "etcd.archive", Effect: Operator, What: "Read when a version is installed."},
 		{Name: "etcd.sha256", Effect: Operator, What: "Compared when a version is installed."},
 		{Name: "etcd.url", Effect: Operator, What: "Used when a version is installed."},
@@ -75,9 +84,12 @@ func etcdFields() []Field {
 			Why: "etcd would find no data there, and a member without data has no memory of its votes",
 			Way: "write data_dir: %s again",
 		},
-		{Name: "etcd.heartbeat_interval", Effect: RolledRestart, What: "etcd is restarted on one member after the other, the leader last."},
-		{Name: "etcd.election_timeout", Effect: RolledRestart, What: "etcd is restarted on one member after the other, the leader last."},
-		{Name: "etcd.auto_compaction", Effect: RolledRestart, What: "etcd is restarted on one member after the other, the leader last."},
+		{Name: "etcd.heartbeat_interval", Effect: RolledRestart,
+			What: "etcd is restarted on one member after the other, the leader last."},
+		{Name: "etcd.election_timeout", Effect: RolledRestart,
+			What: "etcd is restarted on one member after the other, the leader last."},
+		{Name: "etcd.auto_compaction", Effect: RolledRestart,
+			What: "etcd is restarted on one member after the other, the leader last."},
 		{
 			Name: "etcd.client_port", Effect: Refused,
 			Why: "Patroni reads etcd's addresses when it starts: with etcd on another port the leader would give up its lock",
@@ -93,7 +105,8 @@ func etcdFields() []Field {
 
 func patroniFields() []Field {
 	dynamic := func(name string) Field {
-		return Field{Name: "patroni." + name, Effect: Reload, What: "Into Patroni's dynamic configuration; every member follows within `loop_wait`."}
+		return Field{Name: "patroni." + name, Effect: Reload,
+			What: "Into Patroni's dynamic configuration; every member follows within `loop_wait`."}
 	}
 	return []Field{
 		{
@@ -106,8 +119,10 @@ func patroniFields() []Field {
 			Why: "balancers and members would look for Patroni on the new port before it listens there, and find no leader",
 			Way: "write rest_port: %s again",
 		},
-		dynamic("profile"), dynamic("ttl"), dynamic("loop_wait"), dynamic("retry_timeout"), dynamic("maximum_lag_on_failover"),
-		dynamic("primary_start_timeout"), dynamic("failsafe_mode"), dynamic("use_pg_rewind"), dynamic("use_slots"), dynamic("synchronous_mode"),
+		dynamic("profile"), dynamic("ttl"), dynamic("loop_wait"), dynamic("retry_timeout"),
+		dynamic("maximum_lag_on_failover"),
+		dynamic("primary_start_timeout"), dynamic("failsafe_mode"), dynamic("use_pg_rewind"),
+		dynamic("use_slots"), dynamic("synchronous_mode"),
 		{Name: "patroni.watchdog", Effect: Reload, What: "Patroni is reloaded on one member after the other."},
 		{Name: "patroni.extra", Effect: Reload, What: "Patroni is reloaded on one member after the other. What the toolkit itself writes there (names, addresses, ports, directories, certificates, rules, logins, the store, tags) is refused."},
 	}
@@ -115,13 +130,17 @@ func patroniFields() []Field {
 
 func balancerFields() []Field {
 	reload := func(name, what string) Field {
-		return Field{Name: "balancer." + name, Effect: Reload, What: "HAProxy is reloaded on one balancer after the other, the address's holder last; " + what}
+		return Field{Name: "balancer." + name, Effect: Reload,
+			What: "HAProxy is reloaded on one balancer after the other, the address's holder last; " + what}
 	}
 	return []Field{
-		{Name: "balancer.write_port", Effect: Ordered, What: "HAProxy is reloaded on one balancer after the other, the address's holder last; sessions go on, new ones need the new port."},
-		{Name: "balancer.read_port", Effect: Ordered, What: "HAProxy is reloaded on one balancer after the other, the address's holder last; sessions go on, new ones need the new port."},
+		{Name: "balancer.write_port", Effect: Ordered,
+			What: "HAProxy is reloaded on one balancer after the other, the address's holder last; sessions go on, new ones need the new port."},
+		{Name: "balancer.read_port", Effect: Ordered,
+			What: "HAProxy is reloaded on one balancer after the other, the address's holder last; sessions go on, new ones need the new port."},
 		reload("read_fallback_to_primary", "sessions go on."),
-		{Name: "balancer.stats_port", Effect: Ordered, What: "HAProxy is reloaded on one balancer after the other, then keepalived, whose check asks it there: the virtual IP may move meanwhile, and new sessions wait a second or two."},
+		{Name: "balancer.stats_port", Effect: Ordered,
+			What: "HAProxy is reloaded on one balancer after the other, then keepalived, whose check asks it there: the virtual IP may move meanwhile, and new sessions wait a second or two."},
 		reload("max_connections", "sessions go on."),
 		reload("client_timeout", "sessions that are open keep the old one."),
 		reload("check_interval", "sessions go on."),
@@ -131,9 +150,11 @@ func balancerFields() []Field {
 			Way: "write the section vip again, with address: %s",
 		},
 		{Name: "vip.address", Effect: Ordered, What: "New certificates, then keepalived is reloaded on one balancer after the other, the old address's holder last; clients need the new address."},
-		{Name: "vip.prefix_length", Effect: Ordered, What: "keepalived is reloaded on one balancer after the other, the holder last; it gives the address up and takes it again."},
+		{Name: "vip.prefix_length", Effect: Ordered,
+			What: "keepalived is reloaded on one balancer after the other, the holder last; it gives the address up and takes it again."},
 		{Name: "vip.router_id", Effect: Ordered, What: "keepalived is reloaded on one balancer after the other. Those with another id do not hear each other: two hold the address for half a second, and it moves twice."},
-		{Name: "vip.advert_interval", Effect: Reload, What: "keepalived is reloaded on one balancer after the other, the holder last."},
+		{Name: "vip.advert_interval", Effect: Reload,
+			What: "keepalived is reloaded on one balancer after the other, the holder last."},
 		{Name: "vip.preempt", Effect: Reload, What: "keepalived is reloaded on one balancer after the other, the holder last."},
 	}
 }

@@ -42,9 +42,11 @@ func hostFields() []Field {
 			Way: "write member: %s again",
 		},
 		{Name: "hosts[].priority", Effect: Reload, What: "keepalived is reloaded on one balancer after the other. The address moves if another one has now the highest priority."},
-		{Name: "hosts[].interface", Effect: Ordered, What: "keepalived is reloaded; the balancer gives the address away if it holds it, and takes it on the other interface."},
+		{Name: "hosts[].interface", Effect: Ordered,
+			What: "keepalived is reloaded; the balancer gives the address away if it holds it, and takes it on the other interface."},
 		{Name: "hosts[].tags", Effect: Reload, What: "Patroni is reloaded on one member after the other."},
-		{Name: "hosts[].dns_names", Effect: Reload, What: "New certificates; etcd reads them with the next connection, Patroni and PostgreSQL are reloaded."},
+		{Name: "hosts[].dns_names", Effect: Reload,
+			What: "New certificates; etcd reads them with the next connection, Patroni and PostgreSQL are reloaded."},
 		{Name: "hosts[].ssh.user", Effect: Operator, What: "Used for the next connection."},
 		{Name: "hosts[].ssh.port", Effect: Operator, What: "Used for the next connection."},
 		{Name: "hosts[].ssh.host_key", Effect: Operator, What: "Used for the next connection."},
@@ -58,8 +60,10 @@ func operatorFields() []Field {
 		{Name: "ssh.user", Effect: Operator, What: "Used for the next connection."},
 		{Name: "ssh.port", Effect: Operator, What: "Used for the next connection."},
 		{Name: "ssh.identity_files", Effect: Operator, What: "Used for the next connection."},
-		{Name: "ssh.passphrase_file", Effect: Operator, What: "Read when the passphrase of a key is wanted."},
-		{Name: "ssh.passphrase_command", Effect: Operator, What: "Run when the passphrase of a key is wanted."},
+		{Name: "ssh.passphrase_file", Effect: Operator,
+			What: "Read when the passphrase of a key is wanted."},
+		{Name: "ssh.passphrase_command", Effect: Operator,
+			What: "Run when the passphrase of a key is wanted."},
 		{Name: "ssh.sudo_password_file", Effect: Operator, What: "Read when sudo wants a password."},
 		{Name: "ssh.sudo_password_command", Effect: Operator, What: "Run when sudo wants a password."},
 		{Name: "ssh.agent", Effect: Operator, What: "Used for the next connection."},
@@ -69,22 +73,28 @@ func operatorFields() []Field {
 		{Name: "ssh.connect_timeout", Effect: Operator, What: "Used for the next connection."},
 		{Name: "ssh.max_sessions", Effect: Operator, What: "Used for the next connection."},
 		{Name: "tls.key_algorithm", Effect: Operator, What: "Used for keys that are made from now on."},
-		{Name: "tls.ca_lifetime_days", Effect: Operator, What: "Used for authorities that are made from now on."},
-		{Name: "tls.leaf_lifetime_days", Effect: Reload, What: "Certificates that would last longer are made anew, those of the hosts too; the others when a third of their life is left."},
+		{Name: "tls.ca_lifetime_days", Effect: Operator,
+			What: "Used for authorities that are made from now on."},
+		{Name: "tls.leaf_lifetime_days", Effect: Reload,
+			What: "Certificates that would last longer are made anew, those of the hosts too; the others when a third of their life is left."},
 		secretField("superuser_password_file"), secretField("superuser_password_command"),
 		secretField("replication_password_file"), secretField("replication_password_command"),
 		secretField("rewind_password_file"), secretField("rewind_password_command"),
-		{Name: "secrets.age.recipients", Effect: Operator, What: "The secrets in the state directory are written again for the new recipients."},
+		{Name: "secrets.age.recipients", Effect: Operator,
+			What: "The secrets in the state directory are written again for the new recipients."},
 		{Name: "secrets.age.identity_file", Effect: Operator, What: "Read when the secrets are."},
 		{Name: "secrets.age.identity_command", Effect: Operator, What: "Run when the secrets are read."},
-		{Name: "unattended.needrestart_exclude", Effect: Reload, What: "A file of needrestart's is written or removed."},
+		{Name: "unattended.needrestart_exclude", Effect: Reload,
+			What: "A file of needrestart's is written or removed."},
 		{Name: "slo.failover", Effect: Operator, What: "Drills hold the cluster to it."},
 		{Name: "slo.switchover", Effect: Operator, What: "Drills hold the cluster to it."},
 		{Name: "slo.lost_rows", Effect: Operator, What: "Drills hold the cluster to it."},
 	}
 }
 
-// secretField is where a password comes from. apply refuses a password that the role does not have (settlePasswords).
+// secretField is where a password comes from. apply refuses a password that the role does not have
+// (settlePasswords).
 func secretField(name string) Field {
-	return Field{Name: "secrets." + name, Effect: Operator, What: "Another password than the role's is refused: `secrets rotate` brings it in."}
+	return Field{Name: "secrets." + name, Effect: Operator,
+		What: "Another password than the role's is refused: `secrets rotate` brings it in."}
 }

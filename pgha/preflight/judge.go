@@ -9,11 +9,14 @@ import (
 type Finding struct {
 	// Host is "" for what concerns the cluster as a whole.
 	Host string `json:"host"`
-	// Field of the specification that differs from what runs, as in the table of package change; "" for anything else.
+	// Field of the specification that differs from what runs, as in the table of package change; ""
+	// for anything else.
 	Field string `json:"field,omitempty"`
-	// About is the field that the host has something against, where nothing runs yet that differs from it; "" for none.
+	// About is the field that the host has something against, where nothing runs yet that differs from
+	// it; "" for none.
 	About string `json:"about,omitempty"`
-	// At is where the specification has either, as "pgha.yaml:12:5"; "" where it was not read from a file. Place sets it.
+	// At is where the specification has either, as "pgha.yaml:12:5"; "" where it was not read from a
+	// file. Place sets it.
 	At      string `json:"at,omitempty"`
 	Problem string `json:"problem"`
 	// Remedy is what to do about it.
@@ -31,7 +34,8 @@ type judge struct {
 
 // stopAt is stop about a field of the specification.
 func (j *judge) stopAt(field, problem, remedy string) {
-	j.found = append(j.found, Finding{Host: j.Want.Host, About: field, Problem: problem, Remedy: remedy})
+	j.found = append(j.found, Finding{Host: j.Want.Host, About: field, Problem: problem,
+		Remedy: remedy})
 }
 
 func (j *judge) stop(problem, remedy string) {
@@ -39,11 +43,13 @@ func (j *judge) stop(problem, remedy string) {
 }
 
 func (j *judge) warn(problem, remedy string) {
-	j.found = append(j.found, Finding{Host: j.Want.Host, Problem: problem, Remedy: remedy, Warning: true})
+	j.found = append(j.found, Finding{Host: j.Want.Host, Problem: problem, Remedy: remedy,
+		Warning: true})
 }
 
-// Judge says what speaks against making a host what w wants. It judges what one host's answers tell by themselves. A host that
-// belongs to another cluster is left to the caller, who says so: everything of that cluster would be in the way.
+// Judge says what speaks against making a host what w wants. It judges what one host's answers tell
+// by themselves. A host that belongs to another cluster is left to the caller, who says so:
+// everything of that cluster would be in the way.
 func Judge(w Want, h Host) []Finding {
 	j := &judge{Want: w, Host: h}
 	if !h.Stranger {

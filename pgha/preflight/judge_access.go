@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// judgeForwarding tells that sshd opens no connections for the tool: everything it asks etcd, Patroni and PostgreSQL goes
-// through the SSH connection.
+// judgeForwarding tells that sshd opens no connections for the tool: everything it asks etcd,
+// Patroni and PostgreSQL goes through the SSH connection.
 func (j *judge) judgeForwarding() {
 	if j.Forbidden == "" {
 		return
@@ -30,8 +30,10 @@ func allows(line string) bool {
 		return false
 	}
 	word := f[len(f)-1]
-	return strings.Contains(f[0], "allowtcpforwarding") && (word == "yes" || word == "local" || word == "all") ||
-		strings.Contains(f[0], "disableforwarding") && word == "no" || strings.Contains(f[0], "permitopen") && word == "any"
+	return strings.Contains(f[0], "allowtcpforwarding") &&
+		(word == "yes" || word == "local" || word == "all") ||
+		strings.Contains(f[0], "disableforwarding") && word == "no" ||
+		strings.Contains(f[0], "permitopen") && word == "any"
 }
 
 // judgeLocks tells who keeps apt or dpkg busy: installing waits for it.
@@ -51,8 +53,9 @@ func (j *judge) judgeLocks() {
 	}
 }
 
-// judgeSites tells which places that packages and programs come from cannot be reached. One of several sources that apt has
-// may be away for long; what apply adds must be there, and at least one of the others.
+// judgeSites tells which places that packages and programs come from cannot be reached. One of
+// several sources that apt has may be away for long; what apply adds must be there, and at least
+// one of the others.
 func (j *judge) judgeSites() {
 	var sources, dead []Site
 	for _, s := range j.Sites {
@@ -63,7 +66,8 @@ func (j *judge) judgeSites() {
 				dead = append(dead, s)
 			}
 		case s.away():
-			field, instead := "postgresql.repository", "postgresql.repository or postgresql.source: distribution"
+			field, instead := "postgresql.repository",
+				"postgresql.repository or postgresql.source: distribution"
 			if s.Kind == "download" {
 				field, instead = "etcd.source", "etcd.url, or etcd.source: archive with an archive on this machine"
 			}
@@ -76,12 +80,14 @@ func (j *judge) judgeSites() {
 		if len(dead) == len(sources) {
 			say = j.stop
 		}
-		say(fmt.Sprintf("it cannot get %s: %s", s.shown(), s.reason()), "open the way there, set apt's proxy (Acquire::http::Proxy in /etc/apt/apt.conf.d), or take it out of /etc/apt/sources.list.d")
+		say(fmt.Sprintf("it cannot get %s: %s", s.shown(), s.reason()),
+			"open the way there, set apt's proxy (Acquire::http::Proxy in /etc/apt/apt.conf.d), or take it out of /etc/apt/sources.list.d")
 	}
 }
 
-// away reports whether the download would fail, too. curl ends with 22 when the server answered, and some servers have no
-// answer to a question for the head alone: only that there is no such file is certain then.
+// away reports whether the download would fail, too. curl ends with 22 when the server answered,
+// and some servers have no answer to a question for the head alone: only that there is no such file
+// is certain then.
 func (s Site) away() bool {
 	return s.Code != 0 && (s.Kind != "download" || s.Code != 22 || strings.Contains(s.Error, " 404"))
 }

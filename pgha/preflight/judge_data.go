@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// configPath is Patroni's configuration: a host that has pgha's, and trusts the cluster's authority, has the cluster's data.
+// configPath is Patroni's configuration: a host that has pgha's, and trusts the cluster's
+// authority, has the cluster's data.
 const configPath = "/etc/patroni/config.yml"
 
 // judgeData tells what stands in a data directory's place, or lies in it and is not the cluster's.
@@ -18,7 +19,8 @@ func (j *judge) judgeData() {
 			j.stopAt(d.Field, fmt.Sprintf("%s (%s) is a symbolic link to %s: when a member's data is copied anew a folder takes the place of the link", d.Path, d.Field, seen.Target),
 				fmt.Sprintf("set %s to %s, or mount the file system at a folder above", d.Field, seen.Target))
 		case "file":
-			j.stopAt(d.Field, fmt.Sprintf("%s (%s) is a file", d.Path, d.Field), fmt.Sprintf("move it away, or set %s to another path", d.Field))
+			j.stopAt(d.Field, fmt.Sprintf("%s (%s) is a file", d.Path, d.Field),
+				fmt.Sprintf("move it away, or set %s to another path", d.Field))
 		case "directory":
 			j.judgeContent(d, seen)
 		}
@@ -32,7 +34,9 @@ func (j *judge) judgeContent(d Data, seen Directory) {
 	}
 	names := strings.Fields(seen.Entries)
 	lost := slices.Contains(names, "lost+found")
-	names = slices.DeleteFunc(names, func(n string) bool { return n == "lost+found" || d.Etcd && n == "default" })
+	names = slices.DeleteFunc(names, func(n string) bool {
+		return n == "lost+found" || d.Etcd && n == "default"
+	})
 	switch {
 	case d.Etcd && j.Member, !d.Etcd && j.Member && j.ours(configPath):
 	case d.Etcd && seen.Etcd:
@@ -40,19 +44,21 @@ func (j *judge) judgeContent(d Data, seen Directory) {
 	case !d.Etcd && seen.Version != "":
 		j.stopAt(d.Field, fmt.Sprintf("%s (%s) holds the data of a PostgreSQL %s that is not this cluster's", d.Path, d.Field, seen.Version), away)
 	case len(names) > 0:
-		j.stopAt(d.Field, fmt.Sprintf("%s (%s) is not empty, and what is in it is not this cluster's: %s", d.Path, d.Field, strings.Join(names, ", ")), away)
+		j.stopAt(d.Field, fmt.Sprintf("%s (%s) is not empty, and what is in it is not this cluster's: %s",
+			d.Path, d.Field, strings.Join(names, ", ")), away)
 	case lost && !d.Etcd:
 		j.stopAt(d.Field, fmt.Sprintf("%s (%s) is a mount point with lost+found in it: initdb wants an empty folder", d.Path, d.Field),
 			fmt.Sprintf("set %s to a folder below it, such as %s/main", d.Field, d.Path))
 	}
 }
 
-// judgeSpace tells of file systems that are full, have no inodes left, or are read-only. Where packages have yet to be
-// installed that stops apply. On a host that runs only what apply itself writes to does: what fills the disks of services is
-// often what the apply is to mend.
+// judgeSpace tells of file systems that are full, have no inodes left, or are read-only. Where
+// packages have yet to be installed that stops apply. On a host that runs only what apply itself
+// writes to does: what fills the disks of services is often what the apply is to mend.
 func (j *judge) judgeSpace() {
 	for _, d := range j.ReadOnly {
-		j.stop("the file system of "+d+" is read-only", "see why in `journalctl -k -g 'remount|I/O error'`, then remount it: mount -o remount,rw "+d)
+		j.stop("the file system of "+d+" is read-only",
+			"see why in `journalctl -k -g 'remount|I/O error'`, then remount it: mount -o remount,rw "+d)
 	}
 	type total struct {
 		kib, inodes int64
@@ -84,11 +90,13 @@ func (j *judge) judgeSpace() {
 			say = j.stop
 		}
 		if s.KiB < t.kib {
-			say(fmt.Sprintf("only %d MiB are free on %s, where %d are needed (%s)", s.KiB>>10, mount, (t.kib+1023)>>10, strings.Join(t.paths, ", ")),
+			say(fmt.Sprintf("only %d MiB are free on %s, where %d are needed (%s)", s.KiB>>10, mount,
+				(t.kib+1023)>>10, strings.Join(t.paths, ", ")),
 				"free space there (du -xh -d 1 "+mount+" | sort -h shows where it went), or enlarge it")
 		}
 		if s.Inodes > 0 && s.InodesFree < t.inodes {
-			say(fmt.Sprintf("only %d inodes are free on %s, where %d are needed (%s)", s.InodesFree, mount, t.inodes, strings.Join(t.paths, ", ")),
+			say(fmt.Sprintf("only %d inodes are free on %s, where %d are needed (%s)", s.InodesFree, mount,
+				t.inodes, strings.Join(t.paths, ", ")),
 				"remove files there (du -x --inodes -d 1 "+mount+" | sort -n shows where they are)")
 		}
 	}

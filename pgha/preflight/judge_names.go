@@ -12,7 +12,9 @@ func (j *judge) judgeLocales() {
 		return // locale did not answer
 	}
 	for _, l := range j.Want.Locales {
-		if slices.ContainsFunc(j.Host.Locales, func(have string) bool { return plain(have) == plain(l.Value) }) {
+		if slices.ContainsFunc(j.Host.Locales, func(have string) bool {
+			return plain(have) == plain(l.Value)
+		}) {
 			continue
 		}
 		name, charset, _ := strings.Cut(l.Value, ".")

@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// judgeRoutes tells of peers that a host reaches from another address than its own, or not at all. Members know each other by
-// address: pg_hba lets only those of the specification in, and etcd refuses a peer whose certificate names another.
+// judgeRoutes tells of peers that a host reaches from another address than its own, or not at all.
+// Members know each other by address: pg_hba lets only those of the specification in, and etcd
+// refuses a peer whose certificate names another.
 func (j *judge) judgeRoutes() {
 	if j.Routes == nil || len(j.Addresses) == 0 {
 		return // ip did not answer
@@ -16,7 +17,8 @@ func (j *judge) judgeRoutes() {
 		r, ok := j.Routes[p.Address]
 		switch {
 		case !ok:
-			j.stop(fmt.Sprintf("it has no route to %s (%s)", p.Name, p.Address), "add one: ip route get "+p.Address+" shows what the kernel says")
+			j.stop(fmt.Sprintf("it has no route to %s (%s)", p.Name, p.Address),
+				"add one: ip route get "+p.Address+" shows what the kernel says")
 		case r.Source != "" && !same(r.Source, j.Address):
 			say := j.stop
 			if !j.Database {
@@ -45,21 +47,24 @@ func (j *judge) judgeInterface() {
 		return
 	}
 	i := slices.IndexFunc(j.Addresses, func(a Address) bool {
-		return j.Interface == "" && a.Prefix.Addr() == own || j.Interface != "" && a.Interface == j.Interface
+		return j.Interface == "" && a.Prefix.Addr() == own ||
+			j.Interface != "" && a.Interface == j.Interface
 	})
 	switch {
 	case i < 0 && j.Interface == "":
 		j.stopAt("hosts[].address", fmt.Sprintf("no interface has its address %s, so vip.address has nowhere to go", own), "set address to one that the host has (ip -br addr), or interface to where the virtual IP goes")
 	case i < 0:
-		j.stopAt("hosts[].interface", fmt.Sprintf("there is no interface %s with an address", j.Interface), "set interface to one of the host's (ip -br addr)")
+		j.stopAt("hosts[].interface", fmt.Sprintf("there is no interface %s with an address",
+			j.Interface), "set interface to one of the host's (ip -br addr)")
 	case j.Interface == "" && !j.Addresses[i].Prefix.Masked().Contains(vip):
 		j.stopAt("vip.address", fmt.Sprintf("vip.address %s is not in the network %s of %s: hosts there would not ask for it by ARP", vip, j.Addresses[i].Prefix.Masked(), j.Addresses[i].Interface),
 			"choose an address of that network, or, where a router sends it to the balancers, set interface and vip.prefix_length")
 	}
 }
 
-// JudgeNetwork says who else has the virtual IP, by what all hosts answered: each of the cluster's hosts with the address on
-// an interface although keepalived does not run there, and a machine that answers for it and is none of the cluster's.
+// JudgeNetwork says who else has the virtual IP, by what all hosts answered: each of the cluster's
+// hosts with the address on an interface although keepalived does not run there, and a machine that
+// answers for it and is none of the cluster's.
 func JudgeNetwork(wants []Want, hosts map[string]Host, vip string) []Finding {
 	var found []Finding
 	address, err := netip.ParseAddr(vip)
@@ -77,14 +82,16 @@ func JudgeNetwork(wants []Want, hosts map[string]Host, vip string) []Finding {
 			continue
 		}
 		a := h.Addresses[i]
-		found = append(found, Finding{Host: w.Host, About: "vip.address", Problem: fmt.Sprintf("it has vip.address %s on %s, and keepalived does not run: somebody gave it that", vip, a.Interface),
-			Remedy: fmt.Sprintf("take it away, here and in the network's configuration: ip addr del %s dev %s", a.Prefix, a.Interface)})
+		found = append(found, Finding{Host: w.Host, About: "vip.address",
+			Problem: fmt.Sprintf("it has vip.address %s on %s, and keepalived does not run: somebody gave it that", vip, a.Interface),
+			Remedy:  fmt.Sprintf("take it away, here and in the network's configuration: ip addr del %s dev %s", a.Prefix, a.Interface)})
 	}
 	for _, w := range wants {
 		if mac := hosts[w.Host].Claimed; mac != "" && !own[mac] {
 			own[mac] = true // once is enough
-			found = append(found, Finding{Host: w.Host, About: "vip.address", Problem: fmt.Sprintf("vip.address %s is in use: a machine with the hardware address %s, which is none of the cluster's, answers for it", vip, mac),
-				Remedy: "set vip.address to a free one, or take it from that machine"})
+			found = append(found, Finding{Host: w.Host, About: "vip.address",
+				Problem: fmt.Sprintf("vip.address %s is in use: a machine with the hardware address %s, which is none of the cluster's, answers for it", vip, mac),
+				Remedy:  "set vip.address to a free one, or take it from that machine"})
 		}
 	}
 	return found

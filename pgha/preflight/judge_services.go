@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// judgePorts tells who listens on a port of the cluster and is not the cluster's. What a process is called proves nothing: a
-// PostgreSQL, an etcd or a python3 may be anybody's. It has to belong to the unit that the cluster starts, on a host that
-// belongs to the cluster.
+// judgePorts tells who listens on a port of the cluster and is not the cluster's. What a process is
+// called proves nothing: a PostgreSQL, an etcd or a python3 may be anybody's. It has to belong to
+// the unit that the cluster starts, on a host that belongs to the cluster.
 func (j *judge) judgePorts() {
 	told := map[int]bool{}
 	for _, p := range j.Want.Ports {
@@ -17,7 +17,8 @@ func (j *judge) judgePorts() {
 				continue
 			}
 			told[l.Port] = true
-			j.stopAt(p.Field, fmt.Sprintf("port %d (%s) is in use by %s, which is not this cluster's", l.Port, p.Field, l.process()), l.remedy(p))
+			j.stopAt(p.Field, fmt.Sprintf("port %d (%s) is in use by %s, which is not this cluster's",
+				l.Port, p.Field, l.process()), l.remedy(p))
 		}
 	}
 }
@@ -26,7 +27,9 @@ func (j *judge) judgePorts() {
 func Runs(w Want, h Host) bool {
 	j := &judge{Want: w, Host: h}
 	return slices.ContainsFunc(h.Listeners, func(l Listener) bool {
-		return slices.ContainsFunc(w.Ports, func(p Port) bool { return p.Number == l.Port && j.own(l, p) })
+		return slices.ContainsFunc(w.Ports, func(p Port) bool {
+			return p.Number == l.Port && j.own(l, p)
+		})
 	})
 }
 
@@ -40,14 +43,17 @@ func (j *judge) own(l Listener, p Port) bool {
 	case l.Unit == "" && l.Program != "": // a host that does not tell the units of processes
 		return slices.Contains(programsOf[p.Unit], l.Program)
 	case l.Program == "postgres": // one that was started by hand on the cluster's own data
-		return slices.ContainsFunc(j.Want.Data, func(d Data) bool { return !d.Etcd && strings.Contains(l.Command+" ", " "+d.Path+" ") })
+		return slices.ContainsFunc(j.Want.Data, func(d Data) bool {
+			return !d.Etcd && strings.Contains(l.Command+" ", " "+d.Path+" ")
+		})
 	}
 	return false
 }
 
 // programsOf are the programs of the cluster's units.
 var programsOf = map[string][]string{
-	"patroni.service": {"patroni", "python3", "postgres"}, "etcd.service": {"etcd"}, "haproxy.service": {"haproxy"},
+	"patroni.service": {"patroni", "python3", "postgres"}, "etcd.service": {"etcd"},
+	"haproxy.service": {"haproxy"},
 }
 
 // remedy says how the port becomes free.
@@ -55,9 +61,11 @@ func (l Listener) remedy(p Port) string {
 	other := ", or set " + p.Field + " to another port"
 	switch {
 	case l.Program == "docker-proxy":
-		return fmt.Sprintf("stop the container that publishes it (docker ps --filter publish=%d)%s", l.Port, other)
+		return fmt.Sprintf("stop the container that publishes it (docker ps --filter publish=%d)%s",
+			l.Port, other)
 	case l.PID == 1:
-		return fmt.Sprintf("disable the socket unit that has it (systemctl list-sockets | grep :%d)%s", l.Port, other)
+		return fmt.Sprintf("disable the socket unit that has it (systemctl list-sockets | grep :%d)%s",
+			l.Port, other)
 	case strings.HasPrefix(l.Unit, "postgresql@"):
 		return "stop it if nobody needs it: systemctl stop " + l.Unit + other
 	case strings.HasSuffix(l.Unit, ".service") && !strings.HasPrefix(l.Unit, "user@"):
@@ -65,17 +73,21 @@ func (l Listener) remedy(p Port) string {
 	case l.PID > 1:
 		return fmt.Sprintf("stop it if nobody needs it: kill %d%s", l.PID, other)
 	}
-	return fmt.Sprintf("find it, perhaps in a container, and stop it (ss -ltnp 'sport = :%d')%s", l.Port, other)
+	return fmt.Sprintf("find it, perhaps in a container, and stop it (ss -ltnp 'sport = :%d')%s",
+		l.Port, other)
 }
 
-// judgeUnits tells of services that run with a configuration of somebody else's, which apply would put an end to, and of
-// units that somebody has replaced or masked.
+// judgeUnits tells of services that run with a configuration of somebody else's, which apply would
+// put an end to, and of units that somebody has replaced or masked.
 func (j *judge) judgeUnits() {
 	for _, f := range j.Want.Files {
 		u := j.Host.Units[f.Unit]
-		told := slices.ContainsFunc(j.found, func(k Finding) bool { return strings.Contains(k.Problem, f.Unit) })
+		told := slices.ContainsFunc(j.found, func(k Finding) bool {
+			return strings.Contains(k.Problem, f.Unit)
+		})
 		if u.Active == "active" && slices.Contains(j.Foreign, f.Path) && !told && !j.Member {
-			j.stop(fmt.Sprintf("%s runs with a %s that pgha did not write: apply would end what it serves", f.Unit, f.Path),
+			j.stop(fmt.Sprintf("%s runs with a %s that pgha did not write: apply would end what it serves",
+				f.Unit, f.Path),
 				"stop it if nobody needs it: systemctl disable --now "+f.Unit)
 		}
 	}
@@ -83,15 +95,18 @@ func (j *judge) judgeUnits() {
 		u := j.Host.Units[name]
 		switch {
 		case u.File == "masked":
-			j.warn(name+" is masked: somebody did not want it to run, and apply unmasks it", "ask who masked it, and why")
-		case strings.HasPrefix(u.Fragment, "/etc/systemd/system/") && !j.ours(u.Fragment) && !slices.ContainsFunc(j.Want.Files, func(f File) bool { return f.Path == u.Fragment }):
+			j.warn(name+" is masked: somebody did not want it to run, and apply unmasks it",
+				"ask who masked it, and why")
+		case strings.HasPrefix(u.Fragment, "/etc/systemd/system/") && !j.ours(u.Fragment) &&
+			!slices.ContainsFunc(j.Want.Files, func(f File) bool { return f.Path == u.Fragment }):
 			j.warn(fmt.Sprintf("%s stands in for the unit that the package of %s brings: the service starts as somebody else wants", u.Fragment, name),
 				fmt.Sprintf("move it away unless it is meant for this cluster: mv %[1]s %[1]s.old && systemctl daemon-reload", u.Fragment))
 		}
 	}
 }
 
-// judgeClusters tells of clusters of Debian's tools on a host that Patroni is to have: apply keeps them from being started.
+// judgeClusters tells of clusters of Debian's tools on a host that Patroni is to have: apply keeps
+// them from being started.
 func (j *judge) judgeClusters() {
 	if !j.Database || j.Member {
 		return
@@ -99,7 +114,9 @@ func (j *judge) judgeClusters() {
 	for _, c := range j.Clusters {
 		unit := "postgresql@" + c.Name + ".service"
 		switch {
-		case slices.ContainsFunc(j.found, func(f Finding) bool { return strings.Contains(f.Problem, unit) }):
+		case slices.ContainsFunc(j.found, func(f Finding) bool {
+			return strings.Contains(f.Problem, unit)
+		}):
 		case c.Active:
 			j.stop(fmt.Sprintf("PostgreSQL cluster %s of somebody else runs here (data in %s): once Patroni has this host it is never started again", c.Name, c.Data),
 				"move it to another host, or stop it if nobody needs it: systemctl stop "+unit)
@@ -113,12 +130,14 @@ func (j *judge) judgeClusters() {
 // judgeFiles tells which files of others apply replaces.
 func (j *judge) judgeFiles() {
 	for _, path := range j.Foreign {
-		j.warn(path+" was written by somebody else: apply replaces it, and keeps a copy beside it ("+path+".pgha-orig-TIME)",
+		j.warn(path+" was written by somebody else: apply replaces it, and keeps a copy beside it ("+path+
+			".pgha-orig-TIME)",
 			"take over what is needed of it into the specification")
 	}
 }
 
-// judgeUsers tells of users that were made by somebody else without the group that the cluster's files are given to.
+// judgeUsers tells of users that were made by somebody else without the group that the cluster's
+// files are given to.
 func (j *judge) judgeUsers() {
 	for _, name := range j.Users {
 		if j.Database && !slices.Contains(j.Groups, name) {

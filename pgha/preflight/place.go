@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Place says of each finding that is about a field where the specification has it, which at knows. A
-// field of a host ("hosts[].address") is that of the finding's first host; hosts are all their names,
-// in the specification's order.
+// Place says of each finding that is about a field where the specification has it, which at knows.
+// A field of a host ("hosts[].address") is that of the finding's first host; hosts are all their
+// names, in the specification's order.
 func Place(found []Finding, hosts []string, at func(field string) string) {
 	for i := range found {
 		f := &found[i]

@@ -25,8 +25,8 @@ const (
 	Architecture = "{architecture}"
 )
 
-// Want is what the cluster needs of one host, by its specification. Fields that hold names of the specification's fields are
-// for the remedies.
+// Want is what the cluster needs of one host, by its specification. Fields that hold names of the
+// specification's fields are for the remedies.
 type Want struct {
 	// Host is the host's name, Database its role: else it is a balancer.
 	Host     string
@@ -38,14 +38,17 @@ type Want struct {
 	Ports []Port
 	// Data are the data directories.
 	Data []Data
-	// Packages must be installed. EtcdVersion must be in /usr/local/bin; "" where etcd is not downloaded.
+	// Packages must be installed. EtcdVersion must be in /usr/local/bin; "" where etcd is not
+	// downloaded.
 	Packages    []string
 	EtcdVersion string
-	// Repositories are the URLs of InRelease files of repositories that apply adds, Downloads those of archives.
+	// Repositories are the URLs of InRelease files of repositories that apply adds, Downloads those of
+	// archives.
 	Repositories, Downloads []string
 	// Locales and Zones are names that settings use.
 	Locales, Zones []Setting
-	// VIP is the virtual IP on a balancer, "" without one; Interface is where it goes, "" for that of Address.
+	// VIP is the virtual IP on a balancer, "" without one; Interface is where it goes, "" for that of
+	// Address.
 	VIP, Interface string
 	// Files are those that apply replaces whole; Units those that it starts.
 	Files []File
@@ -96,14 +99,18 @@ type need struct {
 	bare, services bool
 }
 
-// needs are the folders that are written to. Packages take room only where they have yet to be installed: PostgreSQL's with
-// python and their dependencies some 300 MB in 8000 files, HAProxy and keepalived some 40 MB (Debian 12 to 14, amd64).
+// needs are the folders that are written to. Packages take room only where they have yet to be
+// installed: PostgreSQL's with python and their dependencies some 300 MB in 8000 files, HAProxy and
+// keepalived some 40 MB (Debian 12 to 14, amd64).
 func (w Want) needs() []need {
 	list := []need{
-		{path: "/etc", kib: 1 << 10, inodes: 100}, {path: "/run", kib: 1 << 10, inodes: 50}, {path: "/tmp", kib: 1 << 10, inodes: 10, bare: true},
-		{path: "/usr/local", kib: 1 << 10, inodes: 10}, {path: "/var/log", kib: 16 << 10, inodes: 50, services: true},
+		{path: "/etc", kib: 1 << 10, inodes: 100}, {path: "/run", kib: 1 << 10, inodes: 50},
+		{path: "/tmp", kib: 1 << 10, inodes: 10, bare: true},
+		{path: "/usr/local", kib: 1 << 10, inodes: 10},
+		{path: "/var/log", kib: 16 << 10, inodes: 50, services: true},
 	}
-	usr, cache := need{path: "/usr", kib: 100 << 10, inodes: 1500, bare: true}, need{path: "/var/cache", kib: 50 << 10, inodes: 100, bare: true}
+	usr, cache := need{path: "/usr", kib: 100 << 10, inodes: 1500, bare: true},
+		need{path: "/var/cache", kib: 50 << 10, inodes: 100, bare: true}
 	if w.Database {
 		usr.kib, usr.inodes, cache.kib = 500<<10, 10000, 150<<10
 	}
@@ -114,8 +121,9 @@ func (w Want) needs() []need {
 	return list
 }
 
-// Question is the command that makes a host answer; Read understands the answer. It takes a tenth of a second on a host where
-// everything is installed, and up to 12 s on one where sources of packages do not answer.
+// Question is the command that makes a host answer; Read understands the answer. It takes a tenth
+// of a second on a host where everything is installed, and up to 12 s on one where sources of
+// packages do not answer.
 //
 // The zero Want asks nothing.
 func (w Want) Question() []string {
@@ -157,7 +165,8 @@ func (w Want) Question() []string {
 	return argv
 }
 
-// ForwardingQuestion is the command that prints the lines of Host.Forwarding, for a host whose sshd forwards nothing.
+// ForwardingQuestion is the command that prints the lines of Host.Forwarding, for a host whose sshd
+// forwards nothing.
 func (w Want) ForwardingQuestion() []string {
 	return []string{"sh", "-c", forwardingScript, "forwarding", w.User}
 }

@@ -133,8 +133,10 @@ func (c *checker) between(field string, value, least, most, step time.Duration) 
 	case bare:
 		c.d.withUnit(field, number, least, most)
 	case value < least || value > most:
-		c.bad(field, scalar.Short(value)+" is out of range", fmt.Sprintf("write a duration from %s to %s", scalar.Short(least), scalar.Short(most)))
+		c.bad(field, scalar.Short(value)+" is out of range",
+			fmt.Sprintf("write a duration from %s to %s", scalar.Short(least), scalar.Short(most)))
 	case value%step != 0:
-		c.bad(field, scalar.Short(value)+" is too fine", "write "+scalar.Short(value.Truncate(step))+", a multiple of "+scalar.Short(step))
+		c.bad(field, scalar.Short(value)+" is too fine",
+			"write "+scalar.Short(value.Truncate(step))+", a multiple of "+scalar.Short(step))
 	}
 }

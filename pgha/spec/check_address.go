@@ -51,7 +51,8 @@ func (c *checker) address(field, text, which string) (netip.Addr, bool) {
 	return a, false
 }
 
-// zerosInAddress are the zeros before the numbers of an IPv4 address, which some programs take for octal.
+// zerosInAddress are the zeros before the numbers of an IPv4 address, which some programs take for
+// octal.
 var zerosInAddress = regexp.MustCompile(`\b0+([0-9])`)
 
 // nearAddress is the address that a text most likely means, or "".

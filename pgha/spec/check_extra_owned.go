@@ -2,10 +2,10 @@ package spec
 
 import "slices"
 
-// owned are the keys of a config.yml that the cluster relies on and that have a writer already, by their paths, each with
-// what to do instead. In extra one of them would win: with another data_dir a member is made anew elsewhere at its next
-// start, with another listen the balancers take it for dead, with a list of rules of its own nobody logs in any more, the
-// toolkit included.
+// owned are the keys of a config.yml that the cluster relies on and that have a writer already, by
+// their paths, each with what to do instead. In extra one of them would win: with another data_dir
+// a member is made anew elsewhere at its next start, with another listen the balancers take it for
+// dead, with a list of rules of its own nobody logs in any more, the toolkit included.
 var owned = map[string]string{
 	"bootstrap.post_bootstrap": "delete it: that command makes the roles; run your own SQL once the cluster is there",
 	"bootstrap.post_init":      "delete it: that command makes the roles; run your own SQL once the cluster is there",
@@ -51,8 +51,10 @@ var owned = map[string]string{
 	"watchdog.mode": "use patroni.watchdog",
 }
 
-// sections are the keys whose value is a section: a list or a single value would take all that stands in it along.
-var sections = []string{"bootstrap", "ctl", "log", "postgresql", "postgresql.callbacks", "postgresql.parameters",
+// sections are the keys whose value is a section: a list or a single value would take all that
+// stands in it along.
+var sections = []string{"bootstrap", "ctl", "log", "postgresql", "postgresql.callbacks",
+	"postgresql.parameters",
 	"postgresql.recovery_conf", "restapi", "watchdog"}
 
 // ownedExtra refuses the owned keys below a path of extra, "" being all of it.
@@ -63,7 +65,8 @@ func (c *checker) ownedExtra(path string, value any) {
 	case isOwned:
 		c.bad(join("patroni.extra", path), "would replace what the toolkit writes, and the cluster relies on it", remedy)
 	case !isSection && slices.Contains(sections, path):
-		c.bad(join("patroni.extra", path), "is no section, and would replace the whole of Patroni's", "write its keys below it, indented")
+		c.bad(join("patroni.extra", path), "is no section, and would replace the whole of Patroni's",
+			"write its keys below it, indented")
 	}
 	for key, inner := range section {
 		if !isOwned {

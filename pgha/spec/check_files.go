@@ -38,10 +38,12 @@ func (c *checker) smallFile(field, path string, private bool) ([]byte, bool) {
 	return nil, false
 }
 
-// ownFile is smallFile for a file that lets whoever can write it do what this user may: it has to be this user's.
+// ownFile is smallFile for a file that lets whoever can write it do what this user may: it has to
+// be this user's.
 func (c *checker) ownFile(field, path string) ([]byte, bool) {
 	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && !ownedByUser(info) {
-		c.bad(field, path+" belongs to another user", "run chown "+strconv.Itoa(os.Geteuid())+" "+path+", or name a file of this user's")
+		c.bad(field, path+" belongs to another user",
+			"run chown "+strconv.Itoa(os.Geteuid())+" "+path+", or name a file of this user's")
 		return nil, false
 	}
 	return c.smallFile(field, path, true)

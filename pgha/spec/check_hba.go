@@ -8,7 +8,8 @@ import (
 )
 
 // hbaMethods are the ways of logging in that show the password to nobody and let nobody in without proof.
-var hbaMethods = []string{"scram-sha-256", "cert", "peer", "reject", "gss", "ldap", "radius", "pam", "oauth"}
+var hbaMethods = []string{"scram-sha-256", "cert", "peer", "reject", "gss", "ldap", "radius", "pam",
+	"oauth"}
 
 func (c *checker) hba() {
 	for i, rule := range c.PostgreSQL.PgHBA {
@@ -42,7 +43,8 @@ func hbaFault(rule string) (problem, remedy string) {
 			method = 5
 		}
 	default:
-		return quoted(words[0]) + " is not a kind of rule", didYouMean(words[0], []string{"local", "hostssl"})
+		return quoted(words[0]) + " is not a kind of rule",
+			didYouMean(words[0], []string{"local", "hostssl"})
 	}
 	if len(words) <= method {
 		return quoted(redactText(rule)) + " has too few words for a rule", form

@@ -10,9 +10,10 @@ import (
 	"github.com/pgha/toolkit/internal/oneline"
 )
 
-// lines refuses line ends and other control characters in every text of the spec: nearly all reach a file on a host
-// that has one value a line, and one that is broken off there keeps a service from starting. Commands that run on this
-// machine alone may have several lines. A field that has a problem already keeps that one.
+// lines refuses line ends and other control characters in every text of the spec: nearly all reach
+// a file on a host that has one value a line, and one that is broken off there keeps a service from
+// starting. Commands that run on this machine alone may have several lines. A field that has a
+// problem already keeps that one.
 func (c *checker) lines() { c.walk("", reflect.ValueOf(c.Spec).Elem()) }
 
 func (c *checker) walk(field string, v reflect.Value) {

@@ -23,7 +23,9 @@ func isHostName(name string) bool {
 // name reports a name that is none of DNS's, which those of hosts and members are in certificates.
 func (c *checker) name(field, name, whose string, most int) {
 	problem, remedy := nameFault(name, most)
-	if slices.ContainsFunc(c.Hosts, func(h Host) bool { return remedy == "write "+h.Name || remedy == "write "+h.Member }) {
+	if slices.ContainsFunc(c.Hosts, func(h Host) bool {
+		return remedy == "write "+h.Name || remedy == "write "+h.Member
+	}) {
 		remedy = nameRule
 	}
 	if problem != "" {
@@ -46,12 +48,14 @@ func nameFault(name string, most int) (problem, remedy string) {
 	case foreignSyntax.MatchString(name):
 		problem, remedy = fmt.Sprintf("holds %q", foreignSyntax.FindString(name)), nameRule
 	case strings.Trim(last, "0123456789") == "":
-		problem, remedy = "ends in a number, as IP addresses do", "write a name whose last part has a letter, such as postgres-01"
+		problem, remedy = "ends in a number, as IP addresses do",
+			"write a name whose last part has a letter, such as postgres-01"
 	default:
 		for _, label := range labels {
 			switch {
 			case len(label) > 63:
-				return "has a part of more than 63 characters", "write parts of at most 63 characters between the dots"
+				return "has a part of more than 63 characters",
+					"write parts of at most 63 characters between the dots"
 			case !labelSyntax.MatchString(label):
 				problem, remedy = "has a part that is empty, or begins or ends with a hyphen", nameRule
 			}

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// addresses checks that every host has an IP address of its own, all of one family. A name is judged when it has been resolved.
+// addresses checks that every host has an IP address of its own, all of one family. A name is
+// judged when it has been resolved.
 func (c *checker) addresses() {
 	seen := map[netip.Addr]int{}
 	var first netip.Addr
@@ -75,7 +76,8 @@ func (c *checker) vipSubnet(vip netip.Addr, bits int, how string) {
 		a, err := netip.ParseAddr(h.Address)
 		switch {
 		case err != nil || a.Is4In6():
-		case a.Is4() && bits < 31 && subnet.Contains(a) && (a == subnet.Addr() || !subnet.Contains(a.Next())):
+		case a.Is4() && bits < 31 && subnet.Contains(a) &&
+			(a == subnet.Addr() || !subnet.Contains(a.Next())):
 			remedy := "write the address by which the other hosts reach it"
 			if how != "" {
 				remedy += ", or vip.prefix_length if the subnet is larger"

@@ -83,12 +83,14 @@ func (c *checker) parameter(field, name string, value any) {
 	}
 	bound, bounded := least[name]
 	if name == "max_wal_senders" || name == "max_replication_slots" {
-		bound = max(bound, len(c.Databases())) // one for each replica, and one for a member that is copied anew
+		// one for each replica, and one for a member that is copied anew
+		bound = max(bound, len(c.Databases()))
 	}
 	number, isNumber := value.(int)
 	switch {
 	case bounded && (!isNumber || number < bound):
-		c.bad(field, fmt.Sprintf("%v is not a whole number from %d on: %s", value, bound, c.boundReason(name, bound)), c.boundRemedy(value, bound))
+		c.bad(field, fmt.Sprintf("%v is not a whole number from %d on: %s", value, bound,
+			c.boundReason(name, bound)), c.boundRemedy(value, bound))
 	case name == "password_encryption" && text != "scram-sha-256":
 		c.bad(field, quoted(text)+" is refused: only scram-sha-256 lets anybody in", "delete it")
 	case name == "wal_level" && text != "replica" && text != "logical":
@@ -96,7 +98,8 @@ func (c *checker) parameter(field, name string, value any) {
 	case name == "synchronous_standby_names" && c.Patroni.SynchronousMode != SynchronousOff:
 		c.bad(field, "is set by Patroni with synchronous_mode: "+string(c.Patroni.SynchronousMode), "delete it")
 	default:
-		if problem, remedy := pgsetting.Of(c.PostgreSQL.Version).Judge(name, fmt.Sprint(value)); problem != "" {
+		if problem, remedy := pgsetting.Of(c.PostgreSQL.Version).Judge(name,
+			fmt.Sprint(value)); problem != "" {
 			c.bad(field, problem, remedy)
 		}
 	}

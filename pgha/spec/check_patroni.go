@@ -41,8 +41,10 @@ func (c *checker) timings() {
 		field                string
 		value, least, enough time.Duration // enough beside the others
 	}{
-		{"ttl", p.TTL, 20 * time.Second, max(20*time.Second, p.LoopWait+2*p.RetryTimeout)}, {"loop_wait", p.LoopWait, time.Second, time.Second},
-		{"retry_timeout", p.RetryTimeout, 3 * time.Second, 3 * time.Second}, {"primary_start_timeout", *p.PrimaryStartTimeout, 0, 0},
+		{"ttl", p.TTL, 20 * time.Second, max(20*time.Second, p.LoopWait+2*p.RetryTimeout)},
+		{"loop_wait", p.LoopWait, time.Second, time.Second},
+		{"retry_timeout", p.RetryTimeout, 3 * time.Second, 3 * time.Second},
+		{"primary_start_timeout", *p.PrimaryStartTimeout, 0, 0},
 	} {
 		field := "patroni." + t.field
 		switch {
@@ -50,13 +52,16 @@ func (c *checker) timings() {
 			fine = false
 		case t.value < t.least:
 			fine = false
-			c.bad(field, fmt.Sprintf("%s is too short: Patroni would silently take %s", scalar.Short(t.value), t.least), "write "+scalar.Short(t.enough)+" or more")
+			c.bad(field, fmt.Sprintf("%s is too short: Patroni would silently take %s",
+				scalar.Short(t.value), t.least), "write "+scalar.Short(t.enough)+" or more")
 		case t.value%time.Second != 0:
 			fine = false
-			c.bad(field, scalar.Short(t.value)+" is not in whole seconds", "write "+scalar.Short(t.value.Truncate(time.Second)+time.Second))
+			c.bad(field, scalar.Short(t.value)+" is not in whole seconds",
+				"write "+scalar.Short(t.value.Truncate(time.Second)+time.Second))
 		case t.value > longest:
 			fine = false
-			c.bad(field, scalar.Short(t.value)+" is longer than a day", "write seconds or a duration, such as 30s")
+			c.bad(field, scalar.Short(t.value)+" is longer than a day",
+				"write seconds or a duration, such as 30s")
 		}
 	}
 	if need := p.LoopWait + 2*p.RetryTimeout; fine && need > p.TTL {

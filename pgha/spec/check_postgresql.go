@@ -49,9 +49,12 @@ func (c *checker) roles() {
 	} {
 		switch {
 		case strings.HasPrefix(r.name, "pg_"):
-			c.bad(r.field, quoted(r.name)+" cannot name a role: names with pg_ are PostgreSQL's own", "write another name, such as ha_"+strings.TrimPrefix(r.name, "pg_"))
-		case slices.Contains([]string{"all", "public", "none", "user", "current_user", "session_user", "current_role", "replication", "sameuser", "samerole", "samegroup"}, r.name):
-			c.bad(r.field, quoted(r.name)+" cannot name a role: it means something else to PostgreSQL", "write another name, such as ha_"+r.name)
+			c.bad(r.field, quoted(r.name)+" cannot name a role: names with pg_ are PostgreSQL's own",
+				"write another name, such as ha_"+strings.TrimPrefix(r.name, "pg_"))
+		case slices.Contains([]string{"all", "public", "none", "user", "current_user", "session_user",
+			"current_role", "replication", "sameuser", "samerole", "samegroup"}, r.name):
+			c.bad(r.field, quoted(r.name)+" cannot name a role: it means something else to PostgreSQL",
+				"write another name, such as ha_"+r.name)
 		case !roleSyntax.MatchString(r.name):
 			remedy := "write up to 63 lower-case letters, digits and underscores, no digit first"
 			if near := nearRole(r.name); near != "" {

@@ -27,7 +27,8 @@ func (c *checker) candidates() {
 	}
 }
 
-// noStream checks a member that gets its WAL from the archive alone: it follows nobody without a command that fetches it.
+// noStream checks a member that gets its WAL from the archive alone: it follows nobody without a
+// command that fetches it.
 func (c *checker) noStream(field string, h Host) {
 	if !c.restores() {
 		c.bad(join(field, "nostream"), "takes WAL from the archive alone, and there is no restore_command: the member would stand still for ever",
@@ -38,7 +39,8 @@ func (c *checker) noStream(field string, h Host) {
 	}
 }
 
-// restores tells whether a restore_command is given, for the whole cluster or in Patroni's own file.
+// restores tells whether a restore_command is given, for the whole cluster or in Patroni's own
+// file.
 func (c *checker) restores() bool {
 	const name = "restore_command"
 	given := func(settings map[string]any) bool {
@@ -55,7 +57,8 @@ func (c *checker) restores() bool {
 	return given(c.PostgreSQL.Parameters) || given(parameters) || given(recovery)
 }
 
-// upstreams refuses members that would stream from each other in a circle: no row of the leader's ever gets into it.
+// upstreams refuses members that would stream from each other in a circle: no row of the leader's
+// ever gets into it.
 func (c *checker) upstreams() {
 	from := map[string]string{}
 	for _, h := range c.Databases() {
@@ -79,7 +82,8 @@ func (c *checker) upstreams() {
 			told[member] = true
 		}
 		c.bad(join(element("hosts", i)+".tags", "replicatefrom"),
-			"members would stream from each other in a circle, "+strings.Join(append(circle, h.Member), " from ")+": while another one leads, none of them gets a row",
+			"members would stream from each other in a circle, "+strings.Join(append(circle, h.Member),
+				" from ")+": while another one leads, none of them gets a row",
 			"delete it here, and the member streams from the leader")
 	}
 }
@@ -91,7 +95,8 @@ func (c *checker) synchronousTags() {
 		return
 	}
 	for _, leader := range databases {
-		if !leads(leader) || slices.ContainsFunc(databases, func(h Host) bool { return h.Member != leader.Member && mayBeSynchronous(h) }) {
+		if !leads(leader) || slices.ContainsFunc(databases,
+			func(h Host) bool { return h.Member != leader.Member && mayBeSynchronous(h) }) {
 			continue
 		}
 		effect := "no commit waits for any replica, as if it were off"

@@ -63,7 +63,8 @@ func (c *checker) answers(what, path string, argv []string) {
 	given = given || len(argv) > 0
 	switch {
 	case path != "" && given:
-		c.bad(command, "stands beside "+what+"_file, and only one of them can answer", "delete one of the two")
+		c.bad(command, "stands beside "+what+"_file, and only one of them can answer",
+			"delete one of the two")
 	case path != "":
 		if b, ok := c.ownFile(file, path); ok {
 			if err := CheckAnswer(TrimAnswer(b)); err != nil {
@@ -80,8 +81,8 @@ func TrimAnswer(text []byte) string {
 	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 }
 
-// CheckAnswer says why a text cannot be what a person types when asked for sudo's password or a passphrase, without showing
-// it; nil when it can be.
+// CheckAnswer says why a text cannot be what a person types when asked for sudo's password or a
+// passphrase, without showing it; nil when it can be.
 func CheckAnswer(text string) error {
 	switch {
 	case text == "":

@@ -12,7 +12,8 @@ import (
 
 // knownTags are Patroni's own, with the type of their value.
 var knownTags = map[string]string{
-	"nofailover": "boolean", "noloadbalance": "boolean", "clonefrom": "boolean", "nosync": "boolean", "nostream": "boolean",
+	"nofailover": "boolean", "noloadbalance": "boolean", "clonefrom": "boolean", "nosync": "boolean",
+	"nostream":          "boolean",
 	"failover_priority": "number", "sync_priority": "number", "replicatefrom": "member",
 }
 
@@ -26,7 +27,8 @@ func (c *checker) tags(field string, h Host) {
 			}
 		case "number":
 			if n, ok := value.(int); !ok || n < 0 {
-				c.bad(at, fmt.Sprintf("%v is not a whole number from 0 on", value), unquotedOr(value, "write a number such as 1; 0 means never"))
+				c.bad(at, fmt.Sprintf("%v is not a whole number from 0 on", value),
+					unquotedOr(value, "write a number such as 1; 0 means never"))
 			}
 		case "member":
 			c.replicateFrom(at, h, fmt.Sprint(value))
@@ -40,11 +42,14 @@ func (c *checker) tags(field string, h Host) {
 			}
 		}
 	}
-	if priority, ok := h.Tags["failover_priority"].(int); ok && h.Tags["nofailover"] == true && priority > 0 {
-		c.bad(join(field, "failover_priority"), fmt.Sprintf("%d contradicts nofailover: true", priority), "keep one of the two")
+	if priority, ok := h.Tags["failover_priority"].(int); ok && h.Tags["nofailover"] == true &&
+		priority > 0 {
+		c.bad(join(field, "failover_priority"), fmt.Sprintf("%d contradicts nofailover: true", priority),
+			"keep one of the two")
 	}
 	if priority, ok := h.Tags["sync_priority"].(int); ok && h.Tags["nosync"] == true && priority > 0 {
-		c.bad(join(field, "sync_priority"), fmt.Sprintf("%d contradicts nosync: true", priority), "keep one of the two")
+		c.bad(join(field, "sync_priority"), fmt.Sprintf("%d contradicts nosync: true", priority),
+			"keep one of the two")
 	}
 	if h.Tags["nostream"] == true {
 		c.noStream(field, h)
@@ -59,7 +64,8 @@ func unquotedOr(value any, remedy string) string {
 	}
 	_, noBool := scalar.Bool(text)
 	n, noNumber := scalar.Whole(text)
-	if (noBool == nil && strings.Contains(remedy, "true")) || (noNumber == nil && n >= 0 && strings.Contains(remedy, "number")) {
+	if (noBool == nil && strings.Contains(remedy, "true")) ||
+		(noNumber == nil && n >= 0 && strings.Contains(remedy, "number")) {
 		return "write " + text + " without quotes"
 	}
 	return remedy

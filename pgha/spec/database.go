@@ -47,12 +47,12 @@ type PostgreSQL struct {
 	// Default: max_connections 100 and shared_buffers 256MB, which stay unless they are named.
 	Parameters map[string]any `yaml:"parameters,omitempty"`
 	// PgHBA are further lines for pg_hba.conf: "hostssl <database> <user> <network> scram-sha-256" and the like. md5,
-	// password and trust are refused. They stand behind what the cluster itself needs; to PostgreSQL, sessions through the
-	// balancers come from the balancers' addresses. Default: none.
+	// password and trust are refused. They stand behind what the cluster itself needs; to PostgreSQL,
+	// sessions through the balancers come from the balancers' addresses. Default: none.
 	PgHBA []string `yaml:"pg_hba,omitempty"`
-	// ClientNetworks are the networks that applications connect from, to the balancers and to PostgreSQL itself; the
-	// cluster's own hosts may in any case. Default: 0.0.0.0/0, and ::/0 where the hosts have IPv6 addresses; TLS and a
-	// password are asked for in any case.
+	// ClientNetworks are the networks that applications connect from, to the balancers and to
+	// PostgreSQL itself; the cluster's own hosts may in any case. Default: 0.0.0.0/0, and ::/0 where
+	// the hosts have IPv6 addresses; TLS and a password are asked for in any case.
 	ClientNetworks []string `yaml:"client_networks"`
 }
 
@@ -70,7 +70,8 @@ type Repository struct {
 
 // Etcd describes the consensus store on the database hosts.
 type Etcd struct {
-	// Version of etcd, complete. Default: "3.6.16"; none where Source is SourceDistribution, as the package decides.
+	// Version of etcd, complete. Default: "3.6.16"; none where Source is SourceDistribution, as the
+	// package decides.
 	Version string `yaml:"version,omitempty"`
 	// Source is SourceRelease, SourceArchive or SourceDistribution. Default: SourceRelease.
 	Source Source `yaml:"source"`

@@ -25,7 +25,8 @@ type decoder struct {
 }
 
 func newDecoder(file string) *decoder {
-	return &decoder{file: file, at: map[string]position{}, lost: map[string]bool{}, bare: map[string]float64{}, formal: map[string]int{}}
+	return &decoder{file: file, at: map[string]position{}, lost: map[string]bool{},
+		bare: map[string]float64{}, formal: map[string]int{}}
 }
 
 // position is a place in the file.
@@ -34,7 +35,8 @@ type position struct{ line, column int }
 // report notes a problem at a field, or at the nearest section that holds it when the field itself is not in the file.
 func (d *decoder) report(field, problem, remedy string) {
 	p := nearest(d.at, field)
-	d.errs = append(d.errs, Error{File: d.file, Line: p.line, Column: p.column, Field: field, Problem: problem, Remedy: remedy})
+	d.errs = append(d.errs, Error{File: d.file, Line: p.line, Column: p.column, Field: field,
+		Problem: problem, Remedy: remedy})
 }
 
 // unread notes that a field's value could not be read, so that nothing more is said about it.
@@ -66,7 +68,8 @@ func (d *decoder) value(field string, n *yaml.Node, v reflect.Value, unit string
 		switch {
 		case v.Kind() == reflect.Struct:
 		case n.Value != "" && n.Value != "~" && v.Kind() == reflect.String:
-			d.unread(field, n.Value+" means no value", "write "+strconv.Quote(n.Value)+" in quotes if it is text, or delete the line")
+			d.unread(field, n.Value+" means no value",
+				"write "+strconv.Quote(n.Value)+" in quotes if it is text, or delete the line")
 		default:
 			d.unread(field, "has no value", "write one, or delete the line")
 		}
@@ -154,7 +157,8 @@ func (d *decoder) pairs(field string, n *yaml.Node) func(yield func(key, value *
 				continue
 			}
 			if key.Value == "<<" && isPlain(key) {
-				d.errs = append(d.errs, Error{d.file, key.Line, key.Column, join(field, "<<"), "other sections are not merged in", "write the fields out"})
+				d.errs = append(d.errs, Error{d.file, key.Line, key.Column, join(field, "<<"),
+					"other sections are not merged in", "write the fields out"})
 				continue
 			}
 			if line, again := first[key.Value]; again {

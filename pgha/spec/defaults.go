@@ -45,10 +45,15 @@ func (s *Spec) refuseEmpty(d *decoder) {
 		empty  bool
 		remedy string
 	}{
-		{"state_dir", s.StateDir == "", "write a directory, or delete the line for " + s.Cluster + ".state"},
-		{"etcd.version", s.Etcd.Version == "", "write a version, or delete the line for " + etcdrelease.Default},
-		{clientNetworks, len(s.PostgreSQL.ClientNetworks) == 0, "write the networks that clients come from, or delete the line for 0.0.0.0/0"},
-		{"postgresql.repository.components", s.PostgreSQL.Source == SourceMirror && len(s.PostgreSQL.Repository.Components) == 0, "write the repository's components, or delete the line for [main]"},
+		{"state_dir", s.StateDir == "", "write a directory, or delete the line for " + s.Cluster +
+			".state"},
+		{"etcd.version", s.Etcd.Version == "", "write a version, or delete the line for " +
+			etcdrelease.Default},
+		{clientNetworks, len(s.PostgreSQL.ClientNetworks) == 0,
+			"write the networks that clients come from, or delete the line for 0.0.0.0/0"},
+		{"postgresql.repository.components", s.PostgreSQL.Source == SourceMirror &&
+			len(s.PostgreSQL.Repository.Components) == 0,
+			"write the repository's components, or delete the line for [main]"},
 	} {
 		if _, given := d.at[f.field]; given && f.empty {
 			d.report(f.field, "is empty", f.remedy)
@@ -111,8 +116,8 @@ func (s *Spec) deriveHosts(d *decoder) {
 	}
 }
 
-// oneSpelling writes an address the way hosts print it (RFC 5952), so that fd00::1 and FD00:0::1 are one. What is no address
-// stays as it is, for check to refuse.
+// oneSpelling writes an address the way hosts print it (RFC 5952), so that fd00::1 and FD00:0::1
+// are one. What is no address stays as it is, for check to refuse.
 func oneSpelling(address string) string {
 	a, err := netip.ParseAddr(address)
 	if err != nil || a.Is4In6() {

@@ -15,7 +15,8 @@ type freedom int
 const (
 	// anyValue is text, a number, true or false; what can be taken for two of these is refused.
 	anyValue freedom = iota
-	// settingValue is a setting of PostgreSQL, which reads all of them as text: on, off, 1.10 and 4e3 stay as they are written.
+	// settingValue is a setting of PostgreSQL, which reads all of them as text: on, off, 1.10 and 4e3
+	// stay as they are written.
 	settingValue
 	// wholeValue, truthValue and textValue are what Patroni's own tags want.
 	wholeValue
@@ -86,10 +87,12 @@ func freeValue(text string, as freedom) (any, *scalar.Fault) {
 	case as == settingValue:
 		return text, nil
 	case number:
-		return nil, &scalar.Fault{Problem: "is not the shortest form of a number", Remedy: "write " + scalar.Text(f) + orText(text)}
+		return nil, &scalar.Fault{Problem: "is not the shortest form of a number",
+			Remedy: "write " + scalar.Text(f) + orText(text)}
 	case scalar.YAML11(text):
 		meant, _ := scalar.Truth(text)
-		return nil, &scalar.Fault{Problem: "is text here and a boolean elsewhere", Remedy: "write " + strconv.FormatBool(meant) + orText(text)}
+		return nil, &scalar.Fault{Problem: "is text here and a boolean elsewhere",
+			Remedy: "write " + strconv.FormatBool(meant) + orText(text)}
 	}
 	return text, nil
 }

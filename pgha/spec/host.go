@@ -17,8 +17,9 @@ const (
 type Host struct {
 	// Name of the host, unique in the spec. No default.
 	Name string `yaml:"name"`
-	// Address is the IP address under which the cluster's hosts reach each other, or a name that has exactly one: it is looked
-	// up on this machine with every command, and the hosts are given the IP address. No default.
+	// Address is the IP address under which the cluster's hosts reach each other, or a name that has
+	// exactly one: it is looked up on this machine with every command, and the hosts are given the IP
+	// address. No default.
 	//
 	// Resolve puts the address in the name's place.
 	Address string `yaml:"address"`

@@ -19,8 +19,9 @@ type JumpHost struct {
 	Port int
 }
 
-// ParseJump reads "user@host:port" as Jump has it; user and port may be left out, and an IPv6 address with a port stands in
-// brackets: "admin@[2001:db8::1]:22". The error says what to write instead.
+// ParseJump reads "user@host:port" as Jump has it; user and port may be left out, and an IPv6
+// address with a port stands in brackets: "admin@[2001:db8::1]:22". The error says what to write
+// instead.
 func ParseJump(text string) (JumpHost, error) {
 	j := JumpHost{Port: 22}
 	rest := text

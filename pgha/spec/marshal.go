@@ -37,7 +37,8 @@ func (s *Spec) Redacted() *Spec {
 	for i, rule := range r.PostgreSQL.PgHBA {
 		r.PostgreSQL.PgHBA[i] = redactText(rule)
 	}
-	for _, command := range []*[]string{&r.Secrets.SuperuserPasswordCommand, &r.Secrets.ReplicationPasswordCommand, &r.Secrets.RewindPasswordCommand,
+	for _, command := range []*[]string{&r.Secrets.SuperuserPasswordCommand,
+		&r.Secrets.ReplicationPasswordCommand, &r.Secrets.RewindPasswordCommand,
 		&r.Secrets.Age.IdentityCommand, &r.SSH.PassphraseCommand, &r.SSH.SudoPasswordCommand} {
 		*command = slices.Clone(*command)
 		for i, word := range *command {

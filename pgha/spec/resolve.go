@@ -22,10 +22,12 @@ func SystemLookup(ctx context.Context, name string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
 }
 
-// ErrLookup is what errors.Is finds where a name could not be looked up, so that nothing is known of its address.
+// ErrLookup is what errors.Is finds where a name could not be looked up, so that nothing is known
+// of its address.
 var ErrLookup = errors.New("cannot be looked up on this machine")
 
-// lookupTimeout bounds the look-up of one name: twice what glibc's resolver gives one server (resolv.conf(5)).
+// lookupTimeout bounds the look-up of one name: twice what glibc's resolver gives one server
+// (resolv.conf(5)).
 const lookupTimeout = 10 * time.Second
 
 // LookupError is a host's name that could not be looked up. It matches ErrLookup.
@@ -50,14 +52,15 @@ func (s *Spec) Names() []Host {
 }
 
 // Resolve returns the spec with an IP address in the place of every host's name, which it looks up
-// once: etcd, pg_hba.conf, HAProxy and keepalived are given addresses. The name becomes one more name
-// in the host's certificates, and what SSH connects to unless that is given. A spec without names is
-// returned as it is.
+// once: etcd, pg_hba.conf, HAProxy and keepalived are given addresses. The name becomes one more
+// name in the host's certificates, and what SSH connects to unless that is given. A spec without
+// names is returned as it is.
 //
-// Each name must have exactly one address of the family of the addresses that the spec has; where it
-// has none, exactly one address. What is wrong comes as *Errors, without a spec. Where names could not
-// be looked up the error joins a *LookupError for each, and the spec that comes with it has these names
-// still, for who can do without these hosts. Nil is SystemLookup. Answers are waited for 10 s at most.
+// Each name must have exactly one address of the family of the addresses that the spec has; where
+// it has none, exactly one address. What is wrong comes as *Errors, without a spec. Where names
+// could not be looked up the error joins a *LookupError for each, and the spec that comes with it
+// has these names still, for who can do without these hosts. Nil is SystemLookup. Answers are
+// waited for 10 s at most.
 func (s *Spec) Resolve(ctx context.Context, lookup Lookup) (*Spec, error) {
 	if len(s.Names()) == 0 {
 		return s, nil
@@ -101,8 +104,8 @@ func (s *Spec) Resolve(ctx context.Context, lookup Lookup) (*Spec, error) {
 	return &r, errlist.Join(unknown...)
 }
 
-// completeResolved completes a spec that had names in the place of addresses. A default that depends
-// on the addresses' family is derived again.
+// completeResolved completes a spec that had names in the place of addresses. A default that
+// depends on the addresses' family is derived again.
 func (s *Spec) completeResolved(d *decoder) {
 	_, given := d.at[clientNetworks]
 	if !given && slices.Equal(s.PostgreSQL.ClientNetworks, []string{everyIPv4}) {
@@ -133,7 +136,8 @@ func naming(errs []Error, names map[string]string) []Error {
 	return errs
 }
 
-// literal is an address that the spec has, of any host or the virtual IP; invalid when there are names only.
+// literal is an address that the spec has, of any host or the virtual IP; invalid when there are
+// names only.
 func (s *Spec) literal() netip.Addr {
 	var all []string
 	if s.VIP != nil {
@@ -208,7 +212,8 @@ func (r resolved) one(name string, like netip.Addr) (netip.Addr, *Error) {
 		return netip.Addr{}, &Error{Problem: fmt.Sprintf("%s has no %s address, as the others have, but %s",
 			quoted(name), family(like), list(all)), Remedy: write}
 	}
-	return netip.Addr{}, &Error{Problem: fmt.Sprintf("%s has %d addresses, %s", quoted(name), len(fitting), list(fitting)),
+	return netip.Addr{}, &Error{Problem: fmt.Sprintf("%s has %d addresses, %s", quoted(name),
+		len(fitting), list(fitting)),
 		Remedy: "write the one by which the other hosts reach it, as an IP address"}
 }
 

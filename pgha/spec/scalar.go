@@ -18,8 +18,8 @@ const quoting = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralSt
 // isPlain tells whether a value stands without quotes.
 func isPlain(n *yaml.Node) bool { return n.Style&quoting == 0 }
 
-// scalar reads a text, number, duration or boolean into v. The field decides what its value is; what YAML would make of
-// it does not count.
+// scalar reads a text, number, duration or boolean into v. The field decides what its value is;
+// what YAML would make of it does not count.
 func (d *decoder) scalar(field string, n *yaml.Node, v reflect.Value, unit string) {
 	if n.Kind != yaml.ScalarNode {
 		d.unread(field, shown(n)+" is not "+kindOf(v), "write a single value")
@@ -27,13 +27,15 @@ func (d *decoder) scalar(field string, n *yaml.Node, v reflect.Value, unit strin
 	}
 	fault := d.text(field, n.Value, v, unit)
 	if fault == nil && !isPlain(n) && v.Kind() != reflect.String && v.Type() != durationType {
-		fault = &scalar.Fault{Problem: "is text because of its quotes", Remedy: "write " + n.Value + " without quotes"}
+		fault = &scalar.Fault{Problem: "is text because of its quotes",
+			Remedy: "write " + n.Value + " without quotes"}
 	}
 	if fault == nil {
 		return
 	}
 	d.unread(field, shown(n)+" "+fault.Problem, fault.Remedy)
-	// Where it is clear what is meant, that is checked, too, so that the remedy is one that will be accepted.
+	// Where it is clear what is meant, that is checked, too, so that the remedy is one that will be
+	// accepted.
 	if meant, ok := strings.CutPrefix(fault.Remedy, "write "); ok {
 		meant, _, _ = strings.Cut(meant, " ")
 		if d.text(field, strings.TrimSuffix(meant, ","), v, unit) == nil {
@@ -75,8 +77,9 @@ func kindOf(v reflect.Value) string {
 	return "a whole number"
 }
 
-// duration reads "10s", "1h30m" and the like, and a plain number where the field has a unit of its own. A number without a
-// unit in another field is left to the check of its range, which knows what units can be meant.
+// duration reads "10s", "1h30m" and the like, and a plain number where the field has a unit of its
+// own. A number without a unit in another field is left to the check of its range, which knows what
+// units can be meant.
 func (d *decoder) duration(field, text string, v reflect.Value, unit string) *scalar.Fault {
 	read := scalar.Duration
 	if unit != "" {
@@ -97,7 +100,8 @@ func (d *decoder) withUnit(field string, number float64, least, most time.Durati
 	for _, u := range []struct {
 		size       time.Duration
 		name, text string
-	}{{time.Second, "s", "seconds"}, {time.Millisecond, "ms", "milliseconds"}, {time.Minute, "m", "minutes"}} {
+	}{{time.Second, "s", "seconds"}, {time.Millisecond, "ms", "milliseconds"}, {time.Minute, "m",
+		"minutes"}} {
 		if t := number * float64(u.size); t >= float64(least) && t <= float64(most) && len(fitting) < 2 {
 			fitting = append(fitting, scalar.Text(number)+u.name+" for "+u.text)
 		}

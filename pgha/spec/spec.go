@@ -49,22 +49,22 @@ type SSH struct {
 	User string `yaml:"user"`
 	// Port of sshd. Default: 22.
 	Port int `yaml:"port"`
-	// IdentityFiles are private keys on this machine, readable by their owner only; [] means none but the agent's. Default:
-	// those of id_ed25519, id_ecdsa and id_rsa in ~/.ssh that exist.
+	// IdentityFiles are private keys on this machine, readable by their owner only; [] means none but
+	// the agent's. Default: those of id_ed25519, id_ecdsa and id_rsa in ~/.ssh that exist.
 	IdentityFiles KeyFiles `yaml:"identity_files,omitempty"`
 	// Agent tells whether keys of the running ssh-agent are offered. Default: true.
 	Agent bool `yaml:"agent"`
-	// PassphraseFile holds the passphrase of the encrypted keys, one line in a file of this user's that only he can read, for
-	// runs without a terminal. Default: none.
+	// PassphraseFile holds the passphrase of the encrypted keys, one line in a file of this user's
+	// that only he can read, for runs without a terminal. Default: none.
 	PassphraseFile string `yaml:"passphrase_file,omitempty"`
-	// PassphraseCommand prints that passphrase, as ["pass", "show", "ssh"] does: it is run on this machine, without a shell,
-	// for a minute at most; not together with PassphraseFile. Default: none.
+	// PassphraseCommand prints that passphrase, as ["pass", "show", "ssh"] does: it is run on this
+	// machine, without a shell, for a minute at most; not together with PassphraseFile. Default: none.
 	PassphraseCommand []string `yaml:"passphrase_command,omitempty"`
-	// SudoPasswordFile holds User's password for sudo, used where sudo wants one; in a file as PassphraseFile is. Default:
-	// none.
+	// SudoPasswordFile holds User's password for sudo, used where sudo wants one; in a file as
+	// PassphraseFile is. Default: none.
 	SudoPasswordFile string `yaml:"sudo_password_file,omitempty"`
-	// SudoPasswordCommand prints that password, run as PassphraseCommand is; not together with SudoPasswordFile. Default:
-	// none.
+	// SudoPasswordCommand prints that password, run as PassphraseCommand is; not together with
+	// SudoPasswordFile. Default: none.
 	SudoPasswordCommand []string `yaml:"sudo_password_command,omitempty"`
 	// KnownHosts is the file with the hosts' public keys. Default: "~/.ssh/known_hosts".
 	KnownHosts string `yaml:"known_hosts"`
@@ -79,7 +79,8 @@ type SSH struct {
 	MaxSessions int `yaml:"max_sessions"`
 }
 
-// KeyFiles are paths of private keys. A list without any is written out: it means something else than no list.
+// KeyFiles are paths of private keys. A list without any is written out: it means something else
+// than no list.
 type KeyFiles []string
 
 // IsZero makes a list that is empty no default.

@@ -12,8 +12,9 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// dropIn makes systemd bring a crashed HAProxy back at once and for ever, and a reload care for former workers. The limit of open files is left as the host has
-// it: raising it fails where the host isn't allowed to, and MaxConn fits.
+// dropIn makes systemd bring a crashed HAProxy back at once and for ever, and a reload care for
+// former workers. The limit of open files is left as the host has it: raising it fails where the
+// host isn't allowed to, and MaxConn fits.
 const (
 	dropInDir  = "/etc/systemd/system/haproxy.service.d"
 	dropInPath = dropInDir + "/pgha.conf"
@@ -34,10 +35,13 @@ const pollInterval = 150 * time.Millisecond
 // Configure makes HAProxy run on every balancer with the configuration that Config renders. The package must be installed.
 //
 // On the hosts it writes /etc/haproxy/haproxy.cfg (accepted by `haproxy -c` first), Patroni's authority below
-// /etc/haproxy/certs, a drop-in of haproxy.service, and pgha-sessions.service with its program, which a reload starts. Balancers where HAProxy does not run yet are started in parallel;
-// running ones are reloaded one after the other, each only once the one before answers and sees the primary again, if it
-// saw it, and that of Options.Last behind the others. A reload cuts no session, the old process serves its own until they
-// end, for an hour at most, or until their server is down; for Checks.Interval at most the write port takes no new ones, until the new process knows the primary.
+// /etc/haproxy/certs, a drop-in of haproxy.service, and pgha-sessions.service with its program,
+// which a reload starts. Balancers where HAProxy does not run yet are started in parallel; running
+// ones are reloaded one after the other, each only once the one before answers and sees the primary
+// again, if it saw it, and that of Options.Last behind the others. A reload cuts no session, the
+// old process serves its own until they end, for an hour at most, or until their server is down;
+// for Checks.Interval at most the write port takes no new ones, until the new process knows the
+// primary.
 //
 // Safe to repeat: where nothing differs nothing is changed, at the cost of one round trip a host. Errors match ErrInvalid,
 // ErrNotReady or tell of the host; running balancers behind a failed one are left as they were.
@@ -73,7 +77,9 @@ func Configure(ctx context.Context, o Options) error {
 			running = append(running, t)
 		}
 	}
-	err = parallel.Each(fresh, func(_ int, t *remote.Target) error { return o.settle(ctx, t, resources, BalancerState{}) })
+	err = parallel.Each(fresh, func(_ int, t *remote.Target) error {
+		return o.settle(ctx, t, resources, BalancerState{})
+	})
 	if err != nil {
 		return fmt.Errorf("configure HAProxy: %w", err)
 	}
@@ -121,18 +127,22 @@ func resources(cfg, ca []byte) []remote.Resource {
 	)
 }
 
-// settle puts one balancer right and waits until it is ready, and sees a primary if it saw one before. A reload that failed
-// last time is tried again.
-func (o Options) settle(ctx context.Context, t *remote.Target, resources []remote.Resource, before BalancerState) error {
+// settle puts one balancer right and waits until it is ready, and sees a primary if it saw one
+// before. A reload that failed last time is tried again.
+func (o Options) settle(ctx context.Context, t *remote.Target, resources []remote.Resource,
+	before BalancerState) error {
 	changes, err := t.Ensure(ctx, resources...)
 	if err == nil && before.Reload.Failed && !changes.Touched(unitName) {
-		_, err = t.Do(ctx, unitName, "reloaded", remote.Cmd{Argv: []string{"systemctl", "reload", unitName}})
+		_, err = t.Do(ctx, unitName, "reloaded", remote.Cmd{Argv: []string{"systemctl", "reload",
+			unitName}})
 		changes = append(changes, remote.Change{Kind: "unit", Name: unitName, Action: "reloaded"})
 	}
 	if err != nil || t.Planning() || !changes.Touched(unitName) {
 		return err
 	}
-	if !slices.ContainsFunc(changes, func(c remote.Change) bool { return c.Name == unitName && c.Action == "reloaded" }) {
+	if !slices.ContainsFunc(changes, func(c remote.Change) bool {
+		return c.Name == unitName && c.Action == "reloaded"
+	}) {
 		before.Reload = Reload{} // it was started, or only enabled: no reload is on its way
 	}
 	_, needPrimary := before.Primary()
@@ -149,8 +159,10 @@ func WaitPrimary(ctx context.Context, o Options) error {
 	return o.await(ctx, o.Balancers, true, Reload{})
 }
 
-// await polls the balancers until each answers, has ended the reload that followed before, and, if wanted, sees a primary.
-func (o Options) await(ctx context.Context, balancers []*remote.Target, needPrimary bool, before Reload) error {
+// await polls the balancers until each answers, has ended the reload that followed before, and, if
+// wanted, sees a primary.
+func (o Options) await(ctx context.Context, balancers []*remote.Target, needPrimary bool,
+	before Reload) error {
 	wait, cancel := context.WithTimeout(ctx, o.Wait)
 	defer cancel()
 	return parallel.Each(balancers, func(_ int, t *remote.Target) error {
@@ -160,7 +172,9 @@ func (o Options) await(ctx context.Context, balancers []*remote.Target, needPrim
 			_, primary := s.Primary()
 			reloaded := s.Reload.since(before)
 			if err := s.Reload.err(); err != nil && s.Err == nil && reloaded {
-				return remote.WithHint(remote.OnHost(t.Name, err), "mend that (of an address that it cannot bind `ss -ltnp` on "+t.Name+" says who has it), then pgha-cli apply; the balancers behind it are as they were")
+				return remote.WithHint(remote.OnHost(t.Name, err),
+					"mend that (of an address that it cannot bind `ss -ltnp` on "+t.Name+
+						" says who has it), then pgha-cli apply; the balancers behind it are as they were")
 			}
 			if s.Err == nil && reloaded && (primary || !needPrimary) {
 				return nil

@@ -67,8 +67,9 @@ type Options struct {
 	// Without it the statistics are had through the runtime socket alone, which only root may open.
 	StatsPage bool
 
-	// Clients are the networks whose clients get sessions, each "address/bits". Empty means every network. It has to hold
-	// the cluster's own hosts, too: what opens sessions from there goes through the balancers as well.
+	// Clients are the networks whose clients get sessions, each "address/bits". Empty means every
+	// network. It has to hold the cluster's own hosts, too: what opens sessions from there goes
+	// through the balancers as well.
 	Clients []string
 
 	// NoReadFallback leaves readers without a server while no replica is fit. By default the primary takes them over.
@@ -84,7 +85,8 @@ type Options struct {
 	// 24 h: idle connections of a pool are no error, and dead peers are found by TCP keepalive within a minute.
 	ClientTimeout, ServerTimeout time.Duration
 	// MaxConn is how many client connections one balancer serves at a time. 0 means 4000, which needs some 8100 open files
-	// (OpenFiles) and so fits under a hard limit of 20000. HAProxy refuses to start where the limit is too low.
+	// (OpenFiles) and so fits under a hard limit of 20000. HAProxy refuses to start where the limit is
+	// too low.
 	MaxConn int
 
 	// Last, when set, names the balancer that clients come through at this moment, or "". It is asked when running balancers
@@ -132,7 +134,8 @@ type BalancerState struct {
 	// Version is HAProxy's version, such as "3.0.11-1".
 	Version string
 	Servers []ServerState
-	// Reload is how the last reload ended. After a failed one all that is above is of the former configuration.
+	// Reload is how the last reload ended. After a failed one all that is above is of the former
+	// configuration.
 	Reload Reload
 	// Err says why nothing is known of this balancer; Servers is then empty.
 	Err error
@@ -182,7 +185,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// OpenFiles is how many files HAProxy wants to have open for so many clients: two for each, and some
-// for itself. Its worker ends where the limit is lower (HAProxy 3.2.26 wants 41 of them on three
-// databases), and `haproxy -c` does not tell.
+// OpenFiles is how many files HAProxy wants to have open for so many clients: two for each, and
+// some for itself. Its worker ends where the limit is lower (HAProxy 3.2.26 wants 41 of them on
+// three databases), and `haproxy -c` does not tell.
 func OpenFiles(maxConn int) int { return 2*maxConn + 100 }

@@ -16,10 +16,12 @@ const masterWords = "show proc;show startup-logs"
 // masterHeader begins the answer to them.
 const masterHeader = "#<PID> "
 
-// Reload is what HAProxy's master says of its last reload. `systemctl reload` ends with 0 as soon as the configuration is
-// valid; a new worker that then cannot bind an address ends, and the former one goes on with the former configuration.
+// Reload is what HAProxy's master says of its last reload. `systemctl reload` ends with 0 as soon
+// as the configuration is valid; a new worker that then cannot bind an address ends, and the former
+// one goes on with the former configuration.
 type Reload struct {
-	// Master is the master's process, 0 when nothing is known: the master does not answer, or HAProxy is older than 2.7.
+	// Master is the master's process, 0 when nothing is known: the master does not answer, or HAProxy
+	// is older than 2.7.
 	Master int
 	// Count is how often it was told to reload since it started.
 	Count int
@@ -65,7 +67,8 @@ func atoi(s string) int {
 	return n
 }
 
-// since tells whether a reload that was asked for after a look has come to its end. A master that says nothing is not waited for.
+// since tells whether a reload that was asked for after a look has come to its end. A master that
+// says nothing is not waited for.
 func (r Reload) since(before Reload) bool {
 	asked := before.Master == 0 || r.Master != before.Master || r.Count > before.Count
 	return r.Master == 0 || asked && (r.Done || r.Failed)

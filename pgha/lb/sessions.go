@@ -11,16 +11,18 @@ import (
 //go:embed sessions.pl
 var sessionsScript []byte
 
-// After a reload HAProxy's former worker serves its own sessions and checks no server any more, so that "on-marked-down
-// shutdown-sessions" is the new worker's alone. A unit that a reload starts, and that ends with the last former worker, does
-// for the former ones what the new one says: within half a second of it. Seen with HAProxy 3.2.26.
+// After a reload HAProxy's former worker serves its own sessions and checks no server any more, so
+// that "on-marked-down shutdown-sessions" is the new worker's alone. A unit that a reload starts,
+// and that ends with the last former worker, does for the former ones what the new one says: within
+// half a second of it. Seen with HAProxy 3.2.26.
 const (
 	sessionsUnit     = "pgha-sessions.service"
 	sessionsUnitPath = "/etc/systemd/system/" + sessionsUnit
 	sessionsPath     = "/usr/local/lib/pgha/end-former-sessions"
 )
 
-// sessionsService renders the unit. It speaks to HAProxy's sockets, and can change nothing else on the host.
+// sessionsService renders the unit. It speaks to HAProxy's sockets, and can change nothing else on
+// the host.
 func sessionsService() []byte {
 	return fmt.Appendf(nil, `# Written by pgha. A reload of %[1]s starts it; it ends by itself.
 [Unit]
@@ -42,7 +44,8 @@ RestrictAddressFamilies=AF_UNIX
 `, unitName, sessionsPath, socketPath, masterSocket)
 }
 
-// sessionsResources put the unit and its program on a balancer. The drop-in of haproxy.service starts it.
+// sessionsResources put the unit and its program on a balancer. The drop-in of haproxy.service
+// starts it.
 func sessionsResources() []remote.Resource {
 	return []remote.Resource{
 		remote.Dir{FileMeta: remote.FileMeta{Path: path.Dir(sessionsPath)}},

@@ -43,7 +43,8 @@ func State(ctx context.Context, o Options) ([]BalancerState, error) {
 func look(ctx context.Context, t *remote.Target) BalancerState {
 	s := BalancerState{Host: t.Name}
 	res, err := t.Run(ctx, remote.Cmd{
-		Argv: []string{"perl", "-", socketPath, "show info;show stat", masterSocket, masterWords}, Stdin: strings.NewReader(runtimeScript), Timeout: lookTimeout,
+		Argv:  []string{"perl", "-", socketPath, "show info;show stat", masterSocket, masterWords},
+		Stdin: strings.NewReader(runtimeScript), Timeout: lookTimeout,
 	})
 	if err != nil {
 		s.Err = remote.WithHint(fmt.Errorf("ask HAProxy: %w", remote.OnHost(t.Name, err)), "see `systemctl status haproxy` and `journalctl -u haproxy -n 50` on "+t.Name)

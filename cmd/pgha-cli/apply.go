@@ -56,7 +56,8 @@ func printPreflight(out *terminal, cl *pgha.Cluster, r pgha.PreflightReport) {
 		if f.Warning {
 			mark = out.paint(yellow, "!")
 		}
-		out.printf("%s %s: %s\n  %s\n", mark, cmp.Or(f.Host, "the cluster"), f.Text(), out.paint(dim, f.Remedy))
+		out.printf("%s %s: %s\n  %s\n", mark, cmp.Or(f.Host, "the cluster"), f.Text(),
+			out.paint(dim, f.Remedy))
 	}
 	if r.Err() == nil {
 		out.printf("%s ready to apply: %d hosts, %d connections tried\n", out.paint(green, "✓"), len(r.Facts), r.RoutesTried)

@@ -9,15 +9,17 @@ import (
 	"golang.org/x/term"
 )
 
-// askPassword prompts on the terminal, without echo, whatever standard input and output are. When ctx ends, as it does with
-// Ctrl-C, the terminal is put back as it was and the question is given up. Only one question may be open at a time.
+// askPassword prompts on the terminal, without echo, whatever standard input and output are. When
+// ctx ends, as it does with Ctrl-C, the terminal is put back as it was and the question is given
+// up. Only one question may be open at a time.
 func askPassword(ctx context.Context, prompt string) (string, error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
 		return "", errors.New("there is no terminal to ask on for the " + prompt)
 	}
 	fd := int(tty.Fd())
-	restore, err := echoOff(fd) // from before the prompt on: who answers quickly is not faster than ReadPassword
+	// from before the prompt on: who answers quickly is not faster than ReadPassword
+	restore, err := echoOff(fd)
 	if err != nil {
 		tty.Close()
 		return "", fmt.Errorf("ask for the %s: %w", prompt, err)

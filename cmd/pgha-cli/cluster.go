@@ -51,7 +51,8 @@ func withCluster(c *cli.Context, out *terminal, opts pgha.ConnectOptions, f func
 	}
 	for _, h := range cluster.Spec.Hosts {
 		if why := cluster.Remembered[h.Name]; why != nil {
-			out.notef("%s %s: %s, of the last apply, as its name cannot be looked up: %v\n", out.paint(yellow, "!"), h.Name, h.Address, why)
+			out.notef("%s %s: %s, of the last apply, as its name cannot be looked up: %v\n",
+				out.paint(yellow, "!"), h.Name, h.Address, why)
 		}
 	}
 	return errors.Join(f(ctx, cluster), cluster.Close())

@@ -84,7 +84,8 @@ func faultCommand(out *terminal, name, usage string, do func(*lab.Lab, context.C
 
 // labOptions turns the global flags into options.
 func labOptions(c *cli.Context, out *terminal) lab.Options {
-	return lab.Options{Name: c.String("lab-name"), CacheDir: c.String("lab-cache"), Hosts: c.Int("hosts"), IPv6: c.Bool("ipv6"), Installed: c.Bool("installed"), Release: c.String("release"), Progress: labProgress(out)}
+	return lab.Options{Name: c.String("lab-name"), CacheDir: c.String("lab-cache"),
+		Hosts: c.Int("hosts"), IPv6: c.Bool("ipv6"), Installed: c.Bool("installed"), Release: c.String("release"), Progress: labProgress(out)}
 }
 
 // labProgress prints the ends of steps, and the beginnings of the long ones.

@@ -25,9 +25,12 @@ func logsCommand(out *terminal) *cli.Command {
 			&cli.StringFlag{Name: "since", Usage: "from this `TIME` on: 10m (ago), 02:00 (the last one) or 2026-11-30T02:00"},
 			&cli.StringFlag{Name: "until", Usage: "up to this `TIME`"},
 			&cli.BoolFlag{Name: "follow", DisableDefaultText: true, Usage: "go on with new lines until Ctrl-C"},
-			numberFlag("lines", 0, "100, or all since a time", "only the last `NUMBER` of lines of all hosts together"),
-			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up, or stop following, after this `TIME`, such as 90s"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", Usage: "`FORMAT` of the lines: text, or json with an object in each"},
+			numberFlag("lines", 0, "100, or all since a time",
+				"only the last `NUMBER` of lines of all hosts together"),
+			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit",
+				Usage: "give up, or stop following, after this `TIME`, such as 90s"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text",
+				Usage: "`FORMAT` of the lines: text, or json with an object in each"},
 		},
 		Action: func(c *cli.Context) error {
 			opts, err := logsOptions(c, time.Now())
@@ -99,7 +102,8 @@ func knownComponent(name string) error {
 	if name == "" {
 		return usagef("logs wants a component: %s", strings.Join(words, ", "))
 	}
-	return usageError{"there is no component " + strings.TrimSpace(name) + ", only " + strings.Join(words, ", ") + didYouMean(name, words)}
+	return usageError{"there is no component " + strings.TrimSpace(name) + ", only " +
+		strings.Join(words, ", ") + didYouMean(name, words)}
 }
 
 // past reads a time that has been: a duration before now, a time of the day (the last one), or a date with a time.

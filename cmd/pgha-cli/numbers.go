@@ -7,9 +7,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// decimal is the value of a flag that takes a whole number, read as the specification reads one. The framework's own flags
-// take 010 for eight, 0x10 for sixteen and 1_000 for a thousand, whatever their Base is: that is for environment variables.
-// Context.Int and Int64 read it.
+// decimal is the value of a flag that takes a whole number, read as the specification reads one.
+// The framework's own flags take 010 for eight, 0x10 for sixteen and 1_000 for a thousand, whatever
+// their Base is: that is for environment variables. Context.Int and Int64 read it.
 type decimal int64
 
 // Set implements flag.Value.

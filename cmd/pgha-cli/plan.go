@@ -123,7 +123,8 @@ func causesText(causes map[pgha.Cause]int) string {
 		text  string
 	}{
 		{pgha.CauseNew, "not there yet"}, {pgha.CauseDrift, "changed by hand"}, {pgha.CauseSpec, "new in the specification"},
-		{pgha.CauseUnfinished, "left by an apply that did not finish"}, {pgha.CauseFollows, "following from these"}, {pgha.CauseUnknown, "of unknown origin"},
+		{pgha.CauseUnfinished, "left by an apply that did not finish"},
+		{pgha.CauseFollows, "following from these"}, {pgha.CauseUnknown, "of unknown origin"},
 	} {
 		if n := causes[c.cause]; n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", n, c.text))

@@ -7,7 +7,8 @@ import (
 	"github.com/pgha/toolkit/pgha"
 )
 
-// psqlArguments are psql's own arguments without what says where to connect, which is always the cluster.
+// psqlArguments are psql's own arguments without what says where to connect, which is always the
+// cluster.
 type psqlArguments struct {
 	database, user string // "" where they are not named
 	read           bool   // the port of the replicas
@@ -23,7 +24,8 @@ const (
 	psqlLongValued  = " --command --file --field-separator --log-file --output --pset --record-separator --table-attr --set --variable --dbname --username --host --port "
 )
 
-// parsePsql takes psql's arguments apart as psql does: options may stand after a database and a user without a dash.
+// parsePsql takes psql's arguments apart as psql does: options may stand after a database and a
+// user without a dash.
 func parsePsql(args []string, conn pgha.Connection) (psqlArguments, error) {
 	var p psqlArguments
 	var words []string

@@ -62,8 +62,8 @@ func specValidateCommand(out *terminal) *cli.Command {
 	}
 }
 
-// resolvable looks up the names of a spec's hosts. One that this machine cannot look up, for want of a network say, is said, and
-// is no mistake.
+// resolvable looks up the names of a spec's hosts. One that this machine cannot look up, for want
+// of a network say, is said, and is no mistake.
 func resolvable(ctx context.Context, out *terminal, sp *pgha.Spec, lookup spec.Lookup) error {
 	_, err := sp.Resolve(ctx, lookup)
 	if errors.Is(err, spec.ErrLookup) && !errors.Is(err, spec.ErrInvalid) {
@@ -125,7 +125,8 @@ func specFile(c *cli.Context) string {
 	return c.String("spec")
 }
 
-// readSpec reads the specification that the command line names, and nothing else. For the lab it sets the way into its network.
+// readSpec reads the specification that the command line names, and nothing else. For the lab it
+// sets the way into its network.
 func readSpec(c *cli.Context, out *terminal, opts *pgha.ConnectOptions) (*pgha.Spec, error) {
 	if c.Args().Len() > 1 {
 		return nil, usagef("%s wants one file at most", c.Command.HelpName)

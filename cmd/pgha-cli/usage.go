@@ -36,8 +36,8 @@ func strict(commands []*cli.Command) {
 	}
 }
 
-// onUsageError words what package flag complains of. Only times are left that it cannot parse: numbers are read by
-// numberFlag.
+// onUsageError words what package flag complains of. Only times are left that it cannot parse:
+// numbers are read by numberFlag.
 func onUsageError(_ *cli.Context, err error, _ bool) error {
 	text := strings.Replace(err.Error(), " for flag -", " for --", 1)
 	if start, ok := strings.CutSuffix(text, ": parse error"); ok {

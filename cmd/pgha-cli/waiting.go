@@ -7,12 +7,14 @@ import (
 	"time"
 )
 
-// waitEvery is how far apart lines about what is waited for are where they can't be renewed: in a pipe or a file.
+// waitEvery is how far apart lines about what is waited for are where they can't be renewed: in a
+// pipe or a file.
 const waitEvery = 10 * time.Second
 
-// waiting shows what is waited for. On a terminal that is one line, renewed in place until something else is written; in a
-// pipe it is a line whenever what is missing has changed, at most one in ten seconds, and what came in between is not shown
-// unless it lasts. The zero value is for pipes. Safe for concurrent use.
+// waiting shows what is waited for. On a terminal that is one line, renewed in place until
+// something else is written; in a pipe it is a line whenever what is missing has changed, at most
+// one in ten seconds, and what came in between is not shown unless it lasts. The zero value is for
+// pipes. Safe for concurrent use.
 type waiting struct {
 	// width returns the terminal's columns; nil where there is no terminal.
 	width func() int

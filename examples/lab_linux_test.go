@@ -25,7 +25,7 @@ func TestOnLab(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir, "./provision", "./custom-phase", "./health", "./maintenance").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir, "./provision", "./custom-phase", "./custom-verb", "./health", "./maintenance").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	l, err := lab.Start(ctx, lab.Options{Name: "example", Installed: true})
@@ -62,6 +62,14 @@ func TestOnLab(t *testing.T) {
 	}
 	if out := run("custom-phase", `it's "mine"`); out != "0 changes\n" {
 		t.Errorf("second run of custom-phase:\n%s", out)
+	}
+	for _, dry := range [][]string{{"--dry-run"}, nil} {
+		if out := run("custom-verb", append([]string{"hello"}, dry...)...); strings.Count(out, " /etc/motd ") != 6 {
+			t.Errorf("custom-verb %v changed other than six hosts:\n%s", dry, out)
+		}
+	}
+	if out := run("custom-verb", "hello"); out != "" {
+		t.Errorf("second run of custom-verb:\n%s", out)
 	}
 	if out := run("maintenance", "touch", "/run/maintained"); strings.Count(out, ": done in ") != 3 || strings.Count(out, " leads now") != 1 {
 		t.Errorf("maintenance took other than three hosts and one switchover:\n%s", out)

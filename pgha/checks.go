@@ -2,285 +2,71 @@ package pgha
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
-	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/pgha/toolkit/pgha/etcd"
-	"github.com/pgha/toolkit/pgha/lb"
-	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/inspect"
 	"github.com/pgha/toolkit/pgha/preflight"
-	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/verify"
 )
 
-func checkHosts(_ context.Context, c *Cluster) (string, error) {
-	for _, h := range c.Spec.Hosts {
-		if err := c.Unreachable[h.Name]; err != nil {
-			return "", err
-		}
-	}
-	return fmt.Sprintf("%d hosts", len(c.Targets())), nil
+var (
+	// ErrVerify is matched by the error of a Verify in which a check failed.
+	ErrVerify = verify.ErrVerify
+)
+
+// Route is one line of the port matrix: a host that must be able to reach a port of another.
+type Route = inspect.Route
+
+// Blocked is a route that did not work, with what was seen.
+type Blocked = inspect.Blocked
+
+// Routes lists the port matrix of the cluster: every connection that one host opens to another.
+func (c *Cluster) Routes() []Route { return inspect.Routes(c.site) }
+
+// CheckPorts tries every route for real: temporary listeners answer on the ports that are still free. It changes nothing
+// on the hosts, takes about a second, and ends its listeners also when it fails.
+func (c *Cluster) CheckPorts(ctx context.Context) ([]Blocked, error) {
+	return inspect.CheckPorts(ctx, c.site)
 }
 
-func checkUnits(ctx context.Context, c *Cluster) (string, error) {
-	databases, err := c.databases()
-	if err != nil {
-		return "", err
-	}
-	err = remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
-		units := []string{"haproxy.service", "keepalived.service"}
-		if c.Spec.VIP == nil {
-			units = units[:1]
-		}
-		if slices.Contains(databases, t) {
-			units = []string{"etcd.service", "patroni.service"}
-		}
-		for _, question := range []string{"is-active", "is-enabled"} {
-			res, err := t.Batch(ctx, append([]string{"systemctl", question}, units...))
-			if err != nil {
-				return err
-			}
-			for i, answer := range strings.Fields(string(res[0].Stdout)) {
-				// Patroni says that it is reloading until the next round of its loop.
-				if !slices.Contains([]string{"active", "reloading", "enabled"}, answer) {
-					return fmt.Errorf("%s is %s", units[i], answer)
-				}
-			}
-		}
-		return nil
-	})
-	return "etcd and patroni on databases, haproxy and keepalived on balancers", err
+// PreflightOptions say what Preflight looks at.
+type PreflightOptions = inspect.PreflightOptions
+
+// PreflightReport is what Preflight saw.
+type PreflightReport = inspect.PreflightReport
+
+// Preflight looks whether the hosts can become the cluster: operating system, systemd, root, clock, disk, packages that can
+// be had, everything that package preflight judges, and every connection that one host has to open to another; whether what
+// runs there already can become what the specification says, by the table of package change; whether PostgreSQL starts with
+// settings and rules that it does not have yet, by a trial on its hosts (package trial); and whether the specification
+// goes together, by the rules of Advise (warnings; notes are left to it). It changes nothing.
+func (c *Cluster) Preflight(ctx context.Context, opts PreflightOptions) (PreflightReport, error) {
+	return inspect.Preflight(ctx, c.site, opts)
 }
 
-func checkClocks(ctx context.Context, c *Cluster) (string, error) {
-	err := remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
-		f, err := gather(ctx, t, preflight.Want{})
-		if err == nil && f.ClockOffset.Abs() > maxClockOffset {
-			err = fmt.Errorf("the clock is off by %s", f.ClockOffset)
-		}
-		return err
-	})
-	return fmt.Sprintf("all within %s of this machine", maxClockOffset), err
+// Facts is what a host said of itself at one moment.
+type Facts = preflight.Facts
+
+// Check is the outcome of one check of Verify.
+type Check = verify.Check
+
+// Verify looks at the whole cluster as an application and as an attacker would, and changes nothing but one table of its
+// own that it drops again. First the layers are checked, all at the same time, then the security floor: its many handshakes
+// must not be what makes a member answer late. All checks run and are returned in a fixed order; if one failed the error
+// matches ErrVerify. observe, if not nil, hears of each check in order as it ends. A ctx that ends is no verdict on the
+// cluster: its own error is returned, and observe hears nothing more.
+func (c *Cluster) Verify(ctx context.Context, observe func(Check)) ([]Check, error) {
+	return verify.Verify(ctx, c.site, observe)
 }
 
-func checkEtcd(ctx context.Context, c *Cluster) (string, error) {
-	opts, err := c.etcdOptions()
-	if err != nil {
-		return "", err
-	}
-	health, err := etcd.Health(ctx, opts)
-	if err != nil {
-		return "", err
-	}
-	slowest := time.Duration(0)
-	for _, m := range health {
-		if !m.Healthy {
-			return "", fmt.Errorf("member %s is unhealthy: %s", m.Name, m.Err)
-		}
-		slowest = max(slowest, m.Took)
-	}
-	leader, err := etcd.Leader(ctx, opts)
-	return fmt.Sprintf("%d members, leader %s, slowest answer %s", len(health), leader, slowest.Round(100*time.Microsecond)), err
-}
+// DeepVerifyOptions say how VerifyDeep works.
+type DeepVerifyOptions = verify.DeepVerifyOptions
 
-func checkPatroni(ctx context.Context, c *Cluster) (string, error) {
-	opts, err := c.patroniOptions()
-	if err != nil {
-		return "", err
-	}
-	state, err := patroni.NewClient(opts).Cluster(ctx)
-	if err != nil {
-		return "", err
-	}
-	leader, ok := state.Leader()
-	if !ok {
-		return "", errors.New("no member holds the leader lock")
-	}
-	for _, m := range opts.Members {
-		if !state.Healthy(m.Name) {
-			return "", fmt.Errorf("member %s %s", m.Name, state.Fault(m.Name))
-		}
-	}
-	if state.Paused {
-		return "", remote.WithHint(errors.New("the cluster is paused: nobody would be promoted"), "resume it")
-	}
-	return fmt.Sprintf("leader %s, %d replicas as their tags say, timeline %d", leader.Name, len(opts.Members)-1, leader.Timeline), nil
-}
+// DeepVerifyResult is what VerifyDeep measured.
+type DeepVerifyResult = verify.DeepVerifyResult
 
-// checkReplicationLogin tries what Patroni does before it lets a former leader rejoin: a replication connection to itself.
-func checkReplicationLogin(ctx context.Context, c *Cluster) (string, error) {
-	databases, err := c.databases()
-	if err != nil {
-		return "", err
-	}
-	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		route := sqlRoute{host: "127.0.0.1", port: c.Spec.PostgreSQL.Port, from: t, replication: true}
-		return c.withSQL(ctx, route, func(conn *pgx.Conn) error {
-			_, err := conn.PgConn().Exec(ctx, "IDENTIFY_SYSTEM").ReadAll()
-			return err
-		})
-	})
-	return fmt.Sprintf("%s on 127.0.0.1 of every member", c.Spec.PostgreSQL.ReplicationUser), err
-}
-
-func checkPeerLogin(ctx context.Context, c *Cluster) (string, error) {
-	databases, err := c.databases()
-	if err != nil {
-		return "", err
-	}
-	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		_, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: c.psql("-c", "SELECT 1")})
-		return err
-	})
-	return "psql as the operating system's postgres user", err
-}
-
-func checkBalancers(ctx context.Context, c *Cluster) (string, error) {
-	if len(c.Spec.Balancers()) == 0 {
-		return "the spec has no balancer", nil
-	}
-	opts, err := c.lbOptions()
-	if err != nil {
-		return "", err
-	}
-	states, err := lb.State(ctx, opts)
-	if err != nil {
-		return "", err
-	}
-	for _, b := range states {
-		if b.Err != nil {
-			return "", remote.OnHost(b.Host, b.Err)
-		}
-		if b.Reload.Failed {
-			return "", remote.OnHost(b.Host, fmt.Errorf("HAProxy serves a former configuration and cannot start again: %s", b.Reload.Reason))
-		}
-		primary, replicas := serving(b)
-		if len(primary) != 1 {
-			return "", remote.OnHost(b.Host, fmt.Errorf("sends writes to %d members", len(primary)))
-		}
-		if lack := missing(c.readers(primary[0]), replicas); len(lack) > 0 {
-			return "", remote.OnHost(b.Host, fmt.Errorf("sends no reads to %s", strings.Join(lack, ", ")))
-		}
-	}
-	return fmt.Sprintf("%d balancers", len(states)), nil
-}
-
-func checkHolder(ctx context.Context, c *Cluster) (string, error) {
-	if c.Spec.VIP == nil {
-		return "the spec has no virtual IP", nil
-	}
-	holdings, err := c.holdings(ctx)
-	var holders []string
-	for _, h := range holdings {
-		if h.Holds {
-			holders = append(holders, h.Host)
-		}
-	}
-	if err == nil && len(holders) != 1 {
-		err = fmt.Errorf("%d balancers hold %s: %s", len(holders), c.Spec.VIP.Address, strings.Join(holders, ", "))
-	}
-	return fmt.Sprintf("%s on %s", c.Spec.VIP.Address, strings.Join(holders, ", ")), err
-}
-
-func checkPrimarySQL(ctx context.Context, c *Cluster) (string, error) {
-	var server string
-	var recovering bool
-	var tlsVersion string
-	err := c.withSQL(ctx, c.writeRoute(), func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, "SELECT host(inet_server_addr()), pg_is_in_recovery(), version FROM pg_stat_ssl WHERE pid = pg_backend_pid()").Scan(&server, &recovering, &tlsVersion)
-	})
-	if err == nil && recovering {
-		err = fmt.Errorf("%s is a replica", server)
-	}
-	return fmt.Sprintf("%s, %s, certificate verified for %s", server, tlsVersion, c.writeRoute().host), err
-}
-
-func checkReadPort(ctx context.Context, c *Cluster) (string, error) {
-	if len(c.Spec.Balancers()) == 0 {
-		return "the spec has no balancer", nil
-	}
-	if len(c.readers("")) == 0 && !c.Spec.Balancer.ReadFallbackToPrimary {
-		return "every member is tagged noloadbalance, so nobody takes reads", nil
-	}
-	route := c.writeRoute()
-	route.port = c.Spec.Balancer.ReadPort
-	var server string
-	var recovering bool
-	err := c.withSQL(ctx, route, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, "SELECT host(inet_server_addr()), pg_is_in_recovery()").Scan(&server, &recovering)
-	})
-	if err == nil && !recovering && len(c.readers(c.memberAt(server))) > 0 {
-		err = fmt.Errorf("port %d leads to the primary, %s", route.port, server)
-	}
-	return server, err
-}
-
-func checkPlainRefused(ctx context.Context, c *Cluster) (string, error) {
-	route := c.writeRoute()
-	route.plain = true
-	err := c.withSQL(ctx, route, func(*pgx.Conn) error { return nil })
-	var refused *pgconn.PgError
-	switch {
-	case err == nil:
-		return "", errors.New("a login without TLS was let in")
-	case errors.As(err, &refused) && refused.Code == "28000": // invalid_authorization_specification: no pg_hba entry
-		return "sslmode=disable is refused", nil
-	}
-	return "", err
-}
-
-// checkRow writes through the address, reads on every member itself that streams, and cleans up. A member that replays the
-// archive has the row whenever its WAL gets there.
-func checkRow(ctx context.Context, c *Cluster) (detail string, err error) {
-	table, value := "public.pgha_verify_"+strings.ToLower(rand.Text()[:10]), rand.Text()
-	start := time.Now()
-	err = c.withSQL(ctx, c.writeRoute(), func(conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "CREATE TABLE "+table+" (val text)")
-		if err == nil {
-			_, err = conn.Exec(ctx, "INSERT INTO "+table+" VALUES ($1)", value)
-		}
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		drop := c.withSQL(context.WithoutCancel(ctx), c.writeRoute(), func(conn *pgx.Conn) error {
-			_, err := conn.Exec(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS "+table)
-			return err
-		})
-		err = errors.Join(err, drop)
-	}()
-	databases, err := c.databases()
-	if err != nil {
-		return "", err
-	}
-	databases = slices.DeleteFunc(databases, func(t *remote.Target) bool { return !c.promises()[c.memberAt(t.Address)].Streams })
-	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error { return c.awaitRow(ctx, t, table, value) })
-	return fmt.Sprintf("on %d members after %s", len(databases), time.Since(start).Round(time.Millisecond)), err
-}
-
-// awaitRow waits until the row can be read on one member.
-func (c *Cluster) awaitRow(ctx context.Context, t *remote.Target, table, value string) error {
-	route := sqlRoute{host: t.Address, port: c.Spec.PostgreSQL.Port, from: t}
-	return c.withSQL(ctx, route, func(conn *pgx.Conn) error {
-		for {
-			var got string
-			err := conn.QueryRow(ctx, "SELECT val FROM "+table).Scan(&got)
-			if err == nil && got == value {
-				return nil
-			}
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("the row did not arrive: %w", errors.Join(err, ctx.Err()))
-			case <-time.After(20 * time.Millisecond):
-			}
-		}
-	})
+// VerifyDeep proves what Verify cannot see by looking: it moves the leadership to a replica and back, while it writes twenty
+// rows a second through the virtual IP, and compares every acknowledged row with every member. It is an operation like a
+// switchover, which it makes two of: with the lock, in the trail, refused as one is; sessions to the leader are cut twice.
+func (c *Cluster) VerifyDeep(ctx context.Context, opts DeepVerifyOptions) (DeepVerifyResult, error) {
+	return verify.VerifyDeep(ctx, c.site, opts)
 }

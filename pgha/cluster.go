@@ -2,12 +2,12 @@ package pgha
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
-	"sync"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -21,185 +21,64 @@ type ConnectOptions struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Executor, when set, replaces SSH altogether: it returns the Executor for a host.
 	Executor func(ctx context.Context, host spec.Host) (remote.Executor, error)
-	// Wrap decorates the connection to a host, of SSH or of Executor, before anything goes through it: remote.Audit,
-	// remote.Limit or a decorator of the program's own. nil leaves it as it is.
+	// Wrap decorates the connection to a host, of SSH or of Executor, before anything goes through
+	// it: remote.Audit, remote.Limit or a decorator of the program's own. nil leaves it as it is.
 	Wrap func(host spec.Host, e remote.Executor) remote.Executor
-	// Password answers sshd's and sudo's questions and gives the passphrases of keys; nil means that there is nobody to ask.
-	// It is called for one question at a time, and once for each key and for the sudo password of all hosts; again for a
-	// host where that is refused. An agent's keys, keys without a passphrase and sudo without a password ask nothing, and
-	// what the spec names a file or a command for (ssh.passphrase_file, ssh.sudo_password_file) is asked for only when that
-	// is refused.
+	// Password answers sshd's and sudo's questions and gives the passphrases of keys; nil means that
+	// there is nobody to ask. It is called for one question at a time, and once for each key and for
+	// the sudo password of all hosts; again for a host where that is refused. An agent's keys, keys
+	// without a passphrase and sudo without a password ask nothing, and what the spec names a file or
+	// a command for (ssh.passphrase_file, ssh.sudo_password_file) is asked for only when that is
+	// refused.
 	Password func(ctx context.Context, prompt string) (string, error)
 	// Lookup finds the addresses of hosts that the spec gives a name; nil asks the operating system.
 	Lookup spec.Lookup
-	// AllowUnreachable makes Connect succeed when some hosts cannot be reached; their errors are in Cluster.Unreachable.
+	// AllowUnreachable makes Connect succeed when some hosts cannot be reached; their errors are in
+	// Cluster.Unreachable.
 	AllowUnreachable bool
-	// ReadOnly makes no credentials, not even in memory: ErrNotProvisioned when there is nothing to see.
+	// ReadOnly makes no credentials, not even in memory: ErrNotProvisioned when there is nothing to
+	// see.
 	ReadOnly bool
-	// Timeout bounds connecting to one host, in place of the spec's ssh.connect_timeout; 0 leaves that.
+	// Timeout bounds connecting to one host, in place of the spec's ssh.connect_timeout; 0 leaves
+	// that.
 	Timeout time.Duration
-	// Logger hears of details; nil discards them.
+	// Logger receives details; nil discards them.
 	Logger *slog.Logger
-
-	asked *questions // what Password has answered to any host
 }
 
-// Cluster is a spec with live connections to its hosts and the operator's credentials. Its methods are safe for
-// concurrent use; Close it when done.
+// Cluster is a spec with live connections to its hosts and the operator's credentials. Its methods
+// are safe for concurrent use; Close it when done.
 type Cluster struct {
-	Spec *Spec // with an IP address in the place of every host's name, except that of a host in Unreachable
+	// Spec has an IP address in the place of every host's name, except that of a host in Unreachable.
+	Spec *Spec
 	// Unreachable holds, by host name, why a host has no connection.
 	Unreachable map[string]error
-	// Remembered holds, by host name, why the host's name could not be looked up where AllowUnreachable lets the address of
-	// the last Apply stand in for it.
+	// Remembered holds, by host name, why the host's name could not be looked up where
+	// AllowUnreachable lets the address of the last Apply stand in for it.
 	Remembered map[string]error
 
-	unlocated   map[string]error // hosts whose name has no address
-	targets     map[string]*remote.Target
-	mu          sync.Mutex
-	facts       map[string]Facts // of the last Preflight
-	state       *state
-	credentials *credentials
-	log         *slog.Logger
-	lookup      spec.Lookup
+	site *site.Site
 }
 
-// Connect opens a connection to every host at the same time and loads the operator's credentials; the commands of the spec
-// that print passwords are run first, and names of hosts are looked up. Credentials that do not exist yet, or are due, are made in memory: Apply writes them to
-// the state directory before its first change. Connect changes nothing, neither on the hosts nor on this machine. Errors of
-// several hosts come together, in the spec's order.
+// Connect opens a connection to every host at the same time and loads the operator's credentials;
+// the commands of the spec that print passwords are run first, and names of hosts are looked up.
+// Credentials that do not exist yet, or are due, are made in memory: Apply writes them to the state
+// directory before its first change. Connect changes nothing, neither on the hosts nor on this
+// machine. Errors of several hosts come together, in the spec's order.
 func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, error) {
-	c := &Cluster{Spec: sp, Unreachable: map[string]error{}, Remembered: map[string]error{}, unlocated: map[string]error{},
-		targets: map[string]*remote.Target{}, log: opts.Logger, lookup: opts.Lookup}
-	if c.log == nil {
-		c.log = slog.New(slog.DiscardHandler)
-	}
-	var err error
-	if c.state, err = stateOf(ctx, sp, opts.ReadOnly); err != nil {
-		return nil, err
-	}
-	if err := c.locate(ctx, opts); err != nil {
-		return nil, closeAfter(c, err)
-	}
-	opts.Dial = dialAt(opts.Dial, sp, c.Spec)
-	if c.credentials, err = loadCredentials(ctx, c.state, c.Spec); err != nil {
-		return nil, closeAfter(c, err)
-	}
-	if err := c.dial(ctx, opts); err != nil {
-		return nil, closeAfter(c, err)
-	}
-	return c, nil
-}
-
-// stateOf reads the state directory of a spec, and writes nothing.
-func stateOf(ctx context.Context, sp *Spec, readOnly bool) (*state, error) {
-	b, err := box(ctx, sp)
-	if err == nil && !readOnly {
-		err = privateState(sp.StateDir)
-	}
-	return &state{dir: sp.StateDir, readOnly: readOnly, box: b}, err
-}
-
-// dial connects to all hosts at once.
-func (c *Cluster) dial(ctx context.Context, opts ConnectOptions) error {
-	opts.asked = newQuestions(opts.Password, c.Spec.SSH)
-	open := opts.Executor
-	if open == nil {
-		open = func(ctx context.Context, h spec.Host) (remote.Executor, error) { return dialHost(ctx, c.Spec, h, opts) }
-	}
-	if opts.Wrap != nil {
-		bare := open
-		open = func(ctx context.Context, h spec.Host) (remote.Executor, error) {
-			e, err := bare(ctx, h)
-			if err != nil {
-				return nil, err
-			}
-			return opts.Wrap(h, e), nil
-		}
-	}
-	targets := make([]*remote.Target, 0, len(c.Spec.Hosts))
-	for _, h := range c.Spec.Hosts {
-		targets = append(targets, &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}})
-	}
-	var mu sync.Mutex
-	err := remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
-		h, err := c.Spec.Host(t.Name)
-		if err != nil {
-			return err
-		}
-		var e remote.Executor
-		if err = c.unlocated[t.Name]; err == nil {
-			e, err = open(ctx, h)
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if err != nil {
-			c.Unreachable[t.Name] = err
-			return err
-		}
-		t.Executor = newLine(t.Name, e, func(ctx context.Context) (remote.Executor, error) { return open(ctx, h) })
-		c.targets[t.Name] = t
-		return nil
-	})
-	if err != nil && opts.AllowUnreachable && len(c.targets) > 0 {
-		return nil
-	}
-	return err
-}
-
-// Close ends all connections. Nothing that was started on the hosts stops by it.
-func (c *Cluster) Close() error {
-	err := remote.Each(context.Background(), c.Targets(), func(_ context.Context, t *remote.Target) error { return t.Close() })
-	if c.state != nil {
-		c.state.close()
-	}
-	return err
-}
-
-func closeAfter(c *Cluster, err error) error {
-	c.Close()
-	return err
-}
-
-// Target returns the connection to a host, found by its own or its member's name.
-func (c *Cluster) Target(name string) (*remote.Target, error) {
-	h, err := c.Spec.Host(name)
+	s, err := site.Connect(ctx, sp, site.Options(opts))
 	if err != nil {
 		return nil, err
 	}
-	if t, ok := c.targets[h.Name]; ok {
-		return t, nil
-	}
-	if err, ok := c.Unreachable[h.Name]; ok {
-		return nil, err
-	}
-	return nil, remote.OnHost(h.Name, remote.ErrUnreachable)
+	return &Cluster{Spec: s.Spec, Unreachable: s.Unreachable, Remembered: s.Remembered, site: s}, nil
 }
 
-// Targets returns every live connection in the spec's order.
-func (c *Cluster) Targets() []*remote.Target {
-	var ts []*remote.Target
-	for _, h := range c.Spec.Hosts {
-		if t, ok := c.targets[h.Name]; ok {
-			ts = append(ts, t)
-		}
-	}
-	return ts
-}
-
-// DialFromCluster opens a connection from one of the cluster's hosts: the first that manages. It is how the virtual IP
-// is reached from a machine that is not in the cluster's network.
-func (c *Cluster) DialFromCluster(ctx context.Context, network, address string) (net.Conn, error) {
-	var last error
-	for _, t := range c.Targets() {
-		conn, err := t.Dial(ctx, network, address)
-		if err == nil {
-			return conn, nil
-		}
-		last = err
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return nil, fmt.Errorf("connect to %s from a host of the cluster: %w", address, last)
+// Operate runs a verb of the embedder's own, as the built-in ones are run: alone on this cluster, under
+// the lock in etcd, with its changes in the trail that Operations reads, or with op.DryRun without the
+// lock and with every change held back. f reaches hosts through run only; ctx ends when the lock is
+// lost. name is what others read who meet the lock. The error matches ErrLocked, and names the holder,
+// while somebody else changes the cluster, and otherwise is f's. f must not call other verbs, which
+// would wait for the same lock. Safe to repeat if f is.
+func (c *Cluster) Operate(ctx context.Context, name string, op Operation, f func(context.Context, *Run) error) error {
+	return engine.Verb(ctx, c.site, name, op, f)
 }

@@ -13,6 +13,10 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/hosttest"
+	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/inspect"
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/provision"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/remote/remotetest"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -22,7 +26,7 @@ import (
 const troubleBound = 90 * time.Second
 
 // site is six hosts in memory behind SSH servers in this process.
-type site struct {
+type sixSite struct {
 	names   []string
 	servers map[string]*remotetest.Server
 	hosts   map[string]*hosttest.Host
@@ -30,9 +34,9 @@ type site struct {
 }
 
 // sixHosts starts them. Each server is as change makes it.
-func sixHosts(t *testing.T, change func(name string, opts *remotetest.ServerOptions)) *site {
+func sixHosts(t *testing.T, change func(name string, opts *remotetest.ServerOptions)) *sixSite {
 	t.Helper()
-	s := &site{names: []string{"lb1", "lb2", "lb3", "pg1", "pg2", "pg3"}, servers: map[string]*remotetest.Server{}, hosts: map[string]*hosttest.Host{}}
+	s := &sixSite{names: []string{"lb1", "lb2", "lb3", "pg1", "pg2", "pg3"}, servers: map[string]*remotetest.Server{}, hosts: map[string]*hosttest.Host{}}
 	dir := t.TempDir()
 	identity := filepath.Join(dir, "id_ed25519")
 	if err := remotetest.WriteIdentity(identity); err != nil {
@@ -102,16 +106,16 @@ func hanging(ctx context.Context, _ string, _ io.Reader, _, _ io.Writer) int {
 }
 
 // impatient are phases of which the first asks each host for so long only, and the second would change all hosts.
-func impatient(timeout time.Duration) []Phase {
-	return []Phase{
-		{Name: "preflight", Run: func(ctx context.Context, run *Run) error {
-			report, err := run.Preflight(ctx, PreflightOptions{Timeout: timeout})
+func impatient(timeout time.Duration) []engine.Phase {
+	return []engine.Phase{
+		{Name: "preflight", Run: func(ctx context.Context, run *engine.Run) error {
+			report, err := run.Preflight(ctx, inspect.PreflightOptions{Timeout: timeout})
 			if err != nil {
 				return err
 			}
 			return report.Err()
 		}},
-		{Name: "mark", Run: func(ctx context.Context, run *Run) error {
+		{Name: "mark", Run: func(ctx context.Context, run *engine.Run) error {
 			return remote.Each(ctx, run.Targets(), func(ctx context.Context, t *remote.Target) error {
 				_, err := t.Ensure(ctx, remote.Dir{FileMeta: remote.FileMeta{Path: "/etc/pgha-mark"}},
 					remote.File{FileMeta: remote.FileMeta{Path: "/etc/pgha-mark/file"}, Content: []byte(t.Name)})
@@ -201,17 +205,17 @@ func TestSSHTroubleOfOneHost(t *testing.T) {
 func asAdmin(_ *testing.T, h *spec.HostSSH, _ *spec.Spec) { h.User = "admin" }
 
 // apply connects and applies.
-func (s *site) apply(ctx context.Context, timeout time.Duration) error {
-	c, err := Connect(ctx, s.spec, ConnectOptions{})
+func (s *sixSite) apply(ctx context.Context, timeout time.Duration) error {
+	c, err := site.Connect(ctx, s.spec, site.Options{})
 	if err != nil {
 		return err
 	}
-	_, err = c.Apply(ctx, ApplyOptions{Phases: impatient(timeout)})
+	_, err = provision.Apply(ctx, c, provision.ApplyOptions{Phases: impatient(timeout)})
 	return errors.Join(err, c.Close())
 }
 
 // untouched makes sure that nothing was changed on any host, and that only the host in trouble is complained of.
-func (s *site) untouched(t *testing.T, err error) {
+func (s *sixSite) untouched(t *testing.T, err error) {
 	t.Helper()
 	named := 0
 	for _, name := range s.names {

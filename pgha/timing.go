@@ -1,13 +1,18 @@
 package pgha
 
-import "github.com/pgha/toolkit/pgha/advisor"
+import (
+	"github.com/pgha/toolkit/pgha/advisor"
+	"github.com/pgha/toolkit/pgha/preflight"
+)
 
-// Timing says how long a fault, or a planned change, keeps the cluster from its work, by arithmetic.
+// Finding is something that Preflight has to say about a host.
+type Finding = preflight.Finding
+
+// Timing is how long one kind of fault lasts, and what it is the sum of.
 type Timing = advisor.Timing
 
-// TimingPart is one step of a Timing.
+// TimingPart is one summand of a Timing.
 type TimingPart = advisor.TimingPart
 
-// Timings works out what the times in a specification promise, for every fault that its hosts can have; see
-// advisor.Timings. Pure computation.
+// Timings adds up how long each kind of fault lasts with these settings. It contacts no host.
 func Timings(sp *Spec) []Timing { return advisor.Timings(sp) }

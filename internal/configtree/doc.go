@@ -1,0 +1,2 @@
+// Package configtree reads, merges and compares the nested settings of Patroni and PostgreSQL.
+package configtree

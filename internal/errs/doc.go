@@ -1,0 +1,2 @@
+// Package errs holds the errors that several packages return.
+package errs

@@ -1,0 +1,2 @@
+// Package measure asks a cluster's hosts for the facts that package advisor judges.
+package measure

@@ -1,0 +1,59 @@
+package connstring
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgha/toolkit/pgha/internal/testkit"
+	"github.com/pgha/toolkit/pgha/internal/vault"
+)
+
+func TestConnectionStringsParseAndHoldNoPassword(t *testing.T) {
+	t.Parallel()
+	sp := testkit.Spec(t)
+	s, err := vault.OpenState(sp.StateDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cr, err := vault.LoadCredentials(t.Context(), s, sp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	c, err := ConnectionFor(sp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{c.DSN, c.ReadDSN, c.MultiHost, c.URL} {
+		cfg, err := pgx.ParseConfig(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if strings.Contains(text, cr.Superuser) {
+			t.Errorf("a password stands in %s", text)
+		}
+		if cfg.Password != cr.Superuser || cfg.User != "postgres" || cfg.TLSConfig == nil || cfg.TLSConfig.InsecureSkipVerify {
+			t.Errorf("%s: user %q, TLS %v, password from the file: %v", text, cfg.User, cfg.TLSConfig, cfg.Password == cr.Superuser)
+		}
+	}
+	if info, err := os.Stat(c.PassFile); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("password file: %v %v", info, err)
+	}
+	if !strings.Contains(c.DSN, "host=192.0.2.100 port=5432 ") || !strings.Contains(c.DSN, "sslmode=verify-full") {
+		t.Errorf("DSN %s", c.DSN)
+	}
+}
+
+func TestQuoting(t *testing.T) {
+	t.Parallel()
+	if got := quoteKeyword(`it's a \ path`); got != `'it\'s a \\ path'` {
+		t.Errorf("keyword: %s", got)
+	}
+	if got := vault.EscapePgpass(`a:b\c`); got != `a\:b\\c` {
+		t.Errorf("pgpass: %s", got)
+	}
+}

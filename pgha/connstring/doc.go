@@ -1,0 +1,2 @@
+// Package connstring renders connection strings for libpq, URLs and JDBC from a specification.
+package connstring

@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/internal/adopt"
+	"github.com/pgha/toolkit/pgha/internal/serving"
+	"github.com/pgha/toolkit/pgha/internal/work"
+	"github.com/pgha/toolkit/pgha/lb"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/vip"
+)
+
+// EtcdOptions returns what package etcd needs to do this work.
+func EtcdOptions(r *work.Job) (etcd.Options, error) {
+	o, err := r.Site.EtcdOptionsFor(r.Target)
+	o.Progress = r.Progress
+	o.Forming = func(ctx context.Context) error { return adopt.HoldPatroni(ctx, r) }
+	return o, err
+}
+
+// PatroniOptions returns what package patroni needs to do this work.
+func PatroniOptions(r *work.Job) (patroni.Options, error) {
+	o, err := r.Site.PatroniOptionsFor(r.Target)
+	o.Progress = r.Progress
+	o.Adopt = func(ctx context.Context) error { return adopt.Store(ctx, r) }
+	o.TryLogins = func(ctx context.Context, m patroni.Member) error { return serving.TryLogins(ctx, r.Site, m) }
+	return o, err
+}
+
+// BalancerOptions returns what package lb needs to do this work; the holder of the address comes last.
+func BalancerOptions(r *work.Job) (lb.Options, error) {
+	o, err := r.Site.BalancerOptionsFor(r.Target)
+	o.Progress = r.Progress
+	o.Last = func(ctx context.Context) string {
+		holdings, _ := r.Holdings(ctx) // unknown: then the spec's order is as good as any
+		for _, h := range holdings {
+			if h.Holds {
+				return h.Host
+			}
+		}
+		return ""
+	}
+	return o, err
+}
+
+// AddressOptions returns what package vip needs to do this work; false without a virtual IP.
+func AddressOptions(r *work.Job) (vip.Options, bool, error) {
+	o, ok, err := r.Site.AddressOptionsFor(r.Target)
+	o.Progress = r.Progress
+	return o, ok, err
+}

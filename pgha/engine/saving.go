@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/pgha/toolkit/pgha/inspect"
+	"github.com/pgha/toolkit/pgha/internal/work"
+)
+
+// SaveState makes the state directory one that is written to, and writes what was made anew; then the hosts are told of its
+// generation. It comes before the first change of a host: what hosts have must not be lost with this process.
+func SaveState(ctx context.Context, r *work.Job, notes map[string][]byte) error {
+	if r.Planning() || r.State.ReadOnly {
+		return nil
+	}
+	id, err := r.State.Identity()
+	if err != nil {
+		return err
+	}
+	if !r.State.Settled(r.Spec, id) {
+		if id, err = r.State.Grow(r.Spec, id); err != nil {
+			return err
+		}
+	}
+	if err := r.State.Begin(r.Spec); err != nil {
+		return err
+	}
+	r.TellGeneration(ctx, id, notes)
+	return nil
+}
+
+// Saving puts saveState before the first phase that is not preflight.
+func Saving(phases []Phase) []Phase {
+	var once sync.Once
+	var failed error
+	wrapped := slices.Clone(phases)
+	for i, p := range wrapped {
+		if p.Name == PreflightName {
+			continue
+		}
+		wrapped[i].Run = func(ctx context.Context, run *Run) error {
+			once.Do(func() {
+				run.job.Mu.Lock()
+				facts := run.job.Facts
+				run.job.Mu.Unlock()
+				failed = SaveState(ctx, run.job, inspect.StateNotes(facts))
+			})
+			if failed != nil {
+				return failed
+			}
+			return p.Run(ctx, run)
+		}
+	}
+	return wrapped
+}

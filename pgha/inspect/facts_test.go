@@ -1,0 +1,57 @@
+package inspect
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/preflight"
+)
+
+func TestFreeBytes(t *testing.T) {
+	t.Parallel()
+	got, err := freeBytes("Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda 1000 400 600 40% /")
+	if err != nil || got != 600*1024 {
+		t.Errorf("got %d, %v", got, err)
+	}
+	for _, bad := range []string{"", "df: cannot access", "a b c\nd e f x y"} {
+		if _, err := freeBytes(bad); err == nil {
+			t.Errorf("%q: no error", bad)
+		}
+	}
+}
+
+func TestSupported(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		distribution, release string
+		want                  bool
+	}{
+		{"debian", "12", true}, {"debian", "13", true}, {"debian", "", true}, {"debian", "11", false},
+		{"ubuntu", "22.04", true}, {"ubuntu", "24.04", true}, {"ubuntu", "20.04", false}, {"rocky", "9", false},
+	} {
+		if got := supported(preflight.Facts{Distribution: tt.distribution, Release: tt.release}); got != tt.want {
+			t.Errorf("%s %s: got %v", tt.distribution, tt.release, got)
+		}
+	}
+}
+
+func TestClockOffset(t *testing.T) {
+	t.Parallel()
+	before := time.Unix(1_800_000_000, 0)
+	after := before.Add(5 * time.Second)
+	for name, tt := range map[string]struct {
+		began, ended string
+		want         time.Duration
+	}{
+		"within the round trip":      {"1800000002.5", "1800000004.5", 0},
+		"at once, answered late":     {"1800000000.0", "1800000000.1", 0},
+		"ahead":                      {"1800000004.000", "1800000008.250", 3250 * time.Millisecond},
+		"behind":                     {"1799999990.5", "1799999991.0", -9500 * time.Millisecond},
+		"a host that tells no time":  {"", "1800000001", 0},
+		"and one that does so later": {"1800000001", "date: not found", 0},
+	} {
+		if got := clockOffset(before, after, tt.began, tt.ended); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,287 @@
+package inspect
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/internal/etcdrelease"
+	"github.com/pgha/toolkit/pgha/advisor"
+	"github.com/pgha/toolkit/pgha/advisor/measure"
+	"github.com/pgha/toolkit/pgha/change"
+	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/lb"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/preflight"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// Limits of preflight.
+const (
+	// minFreeBytes is the least free space on a database host: PostgreSQL's packages, an empty cluster and some WAL.
+	minFreeBytes = 2 << 30
+	// MaxClockOffset is how far a host's clock may be from this machine's. Certificates are backdated by five minutes,
+	// but logs of hosts that differ by more than this cannot be read together.
+	MaxClockOffset = 2 * time.Second
+)
+
+// PreflightOptions say what Preflight looks at.
+type PreflightOptions struct {
+	// Ports tries the whole port matrix even when the cluster's services run already.
+	Ports bool
+	// Measure asks more than apply has to know: disks and network, for the rules of Advise. It takes a second or two.
+	Measure bool
+	// Timeout bounds the questions to one host, which a healthy one answers within a second or two; 0 means 30 s.
+	Timeout time.Duration
+}
+
+// PreflightReport is what Preflight saw.
+type PreflightReport struct {
+	// Facts by host name.
+	Facts map[string]preflight.Facts `json:"facts"`
+	// Findings in the spec's order of hosts.
+	Findings []preflight.Finding `json:"findings"`
+	// RoutesTried is the number of connections that were tried between hosts; 0 when the services run already.
+	RoutesTried int `json:"routes_tried"`
+}
+
+// Warnings returns the findings that do not stop apply.
+func (r PreflightReport) Warnings() []preflight.Finding {
+	return slices.DeleteFunc(slices.Clone(r.Findings), func(f preflight.Finding) bool { return !f.Warning })
+}
+
+// Err returns all findings that stop apply as one error, or nil.
+func (r PreflightReport) Err() error {
+	var stops []error
+	for _, f := range stopping(r.Findings) {
+		if f.Field != "" {
+			stops = append(stops, fmt.Errorf("%w: %s; %s", errs.ErrRefused, f.Text(), f.Remedy))
+			continue
+		}
+		stops = append(stops, fmt.Errorf("%s: %s; %s", f.Host, f.Text(), f.Remedy))
+	}
+	return errlist.Join(stops...)
+}
+
+// stopping are the findings that stop apply. Where the specification is not of this cluster nothing else is of interest:
+// that packages of another version are missing, say.
+func stopping(findings []preflight.Finding) []preflight.Finding {
+	stops := slices.DeleteFunc(slices.Clone(findings), func(f preflight.Finding) bool { return f.Warning })
+	if refused := slices.DeleteFunc(slices.Clone(stops), func(f preflight.Finding) bool { return f.Field == "" }); len(refused) > 0 {
+		return refused
+	}
+	return stops
+}
+
+// Preflight looks whether the hosts can become the cluster: operating system, systemd, root, clock, disk, packages that can
+// be had, everything that package preflight judges, and every connection that one host has to open to another; whether what
+// runs there already can become what the specification says, by the table of package change; whether PostgreSQL starts with
+// settings and rules that it does not have yet, by a trial on its hosts (package trial); and whether the specification
+// goes together, by the rules of Advise (warnings; notes are left to it). It changes nothing.
+func Preflight(ctx context.Context, c *site.Site, opts PreflightOptions) (PreflightReport, error) {
+	report := PreflightReport{Facts: map[string]preflight.Facts{}}
+	timeout := cmp.Or(opts.Timeout, 30*time.Second)
+	var mu sync.Mutex
+	var store *change.Store
+	var asking sync.WaitGroup
+	asking.Go(func() { store = askStore(ctx, c) })
+	err := remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
+		h, err := c.Spec.Host(t.Name)
+		if err != nil {
+			return err
+		}
+		bounded, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		var runs preflight.Facts
+		var runsErr error
+		var looking sync.WaitGroup
+		looking.Go(func() { runs, runsErr = lookRunning(bounded, c, t, h) })
+		facts, err := Gather(bounded, t, want(c, h))
+		looking.Wait()
+		facts.Running, facts.Present, err = runs.Running, runs.Present, cmp.Or(err, runsErr)
+		if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+			err = remote.WithHint(fmt.Errorf("it takes commands but has not answered simple questions within %v: %w", timeout, err),
+				"log in there and see what hangs: df on a network file system that is gone, apt-cache, a full process table")
+		}
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		report.Facts[t.Name] = facts
+		return nil
+	})
+	asking.Wait()
+	if err != nil {
+		return report, err
+	}
+	c.Mu.Lock()
+	c.Facts = report.Facts
+	c.Mu.Unlock()
+	fresh := true
+	for _, h := range c.Spec.Hosts {
+		facts, reached := report.Facts[h.Name]
+		if !reached {
+			continue
+		}
+		facts.Premises.Member, facts.Premises.Stranger = belongs(c, h, facts)
+		report.Facts[h.Name] = facts
+		report.Findings = append(report.Findings, judgeHost(c, h, facts)...)
+		fresh = fresh && !preflight.Runs(want(c, h), facts.Premises)
+	}
+	refused := judgeChange(c.Spec, report.Facts, store)
+	if len(refused) == 0 { // what is not of this cluster is not tried
+		if refused, err = JudgeServers(ctx, c, report.Facts, false); err != nil {
+			return report, err
+		}
+	}
+	report.Findings = append(report.Findings, refused...)
+	if err := c.JudgeState(StateNotes(report.Facts)); err != nil {
+		report.Findings = append(report.Findings, preflight.Finding{Problem: err.Error(), Remedy: remote.Hint(err)})
+	}
+	report.Findings = append(report.Findings, judgeAlarms(store)...)
+	report.Findings = append(report.Findings, judgeNetwork(c, report.Facts)...)
+	report.Findings = append(report.Findings, advisedFindings(ctx, c, opts.Measure, fresh)...)
+	Place(c, report.Findings)
+	if opts.Ports || fresh {
+		blocked, err := CheckPorts(ctx, c)
+		if err != nil {
+			return report, err
+		}
+		report.RoutesTried = len(Routes(c))
+		for _, b := range blocked {
+			report.Findings = append(report.Findings, preflight.Finding{Host: b.From, Problem: b.String(), Remedy: "open it in the firewalls between the two hosts"})
+		}
+	}
+	return report, nil
+}
+
+// Place says where the specification has the fields that findings are about.
+func Place(c *site.Site, found []preflight.Finding) {
+	var names []string
+	for _, h := range c.Spec.Hosts {
+		names = append(names, h.Name)
+	}
+	preflight.Place(found, names, c.Spec.At)
+}
+
+// advisedFindings are the advisor's warnings about the cluster as a whole. Measured are the hosts, and the leader where there
+// can be one; what cannot be measured is for Advise to tell.
+func advisedFindings(ctx context.Context, c *site.Site, measured, fresh bool) []preflight.Finding {
+	var facts advisor.Facts
+	if measured {
+		bounded, cancel := context.WithTimeout(ctx, measure.AdviseTimeout)
+		defer cancel()
+		facts, _ = measure.Measure(bounded, c, !fresh)
+	}
+	var found []preflight.Finding
+	for _, r := range advisor.Remarks(c.Spec, facts) {
+		if r.Severity != advisor.Note {
+			found = append(found, preflight.Finding{Problem: r.What + ": " + r.Why, Remedy: "set " + r.Set, Warning: true})
+		}
+	}
+	return found
+}
+
+// judgeHost compares one host's facts with what its role needs.
+func judgeHost(c *site.Site, h spec.Host, f preflight.Facts) []preflight.Finding {
+	var found []preflight.Finding
+	add := func(warning bool, problem, remedy string) {
+		found = append(found, preflight.Finding{Host: h.Name, Problem: problem, Remedy: remedy, Warning: warning})
+	}
+	if !supported(f) {
+		add(false, fmt.Sprintf("%s %s is not supported", f.Distribution, f.Release), "use Debian 12, 13 or testing, or Ubuntu 22.04 or 24.04")
+	}
+	if !f.Init {
+		add(false, "PID 1 is not systemd", "pgha manages its services with systemd units")
+	}
+	if !f.Root {
+		add(false, "commands do not run as root", "log in as root, or as a user with sudo")
+	}
+	if f.UnfinishedReset != "" {
+		add(true, f.UnfinishedReset, "run pgha-cli reset again")
+	}
+	if f.ClockOffset.Abs() > MaxClockOffset {
+		add(false, fmt.Sprintf("the clock is off by %s", f.ClockOffset.Round(100*time.Millisecond)), "set up a time service (chrony), and correct the clock")
+	} else if !f.ClockSynced {
+		add(true, "the time service does not report a synchronised clock", "set up chrony or systemd-timesyncd")
+	}
+	if h.Role == spec.RoleDatabase && f.FreeBytes < minFreeBytes {
+		// What runs and fills its disk is perhaps what apply is to mend.
+		add(f.Premises.Member, fmt.Sprintf("only %d MiB are free in /var/lib", f.FreeBytes>>20), fmt.Sprintf("free at least %d MiB", minFreeBytes>>20))
+	}
+	if most := c.Spec.Balancer.MaxConnections; f.OpenFiles > 0 && lb.OpenFiles(most) > f.OpenFiles {
+		found = append(found, preflight.Finding{Host: h.Name, Field: "balancer.max_connections",
+			Problem: fmt.Sprintf("balancer.max_connections is %d, for which HAProxy on %s wants %d open files; it may have %d", most, h.Name, lb.OpenFiles(most), f.OpenFiles),
+			Remedy:  fmt.Sprintf("write %d or less, or raise LimitNOFILE there (systemctl edit haproxy.service) and restart HAProxy", (f.OpenFiles-lb.OpenFiles(0))/2)})
+	}
+	if f.Premises.Stranger {
+		add(false, "it belongs to a cluster with another certificate authority",
+			"point state_dir of the spec to the state directory that this cluster was applied with, or restore it from its backup")
+	}
+	found = append(found, preflight.Judge(want(c, h), f.Premises)...)
+	if missing := missingPackages(c, h, f); len(missing) > 0 {
+		add(false, "apt offers no "+strings.Join(missing, ", "), "run apt-get update there, or set postgresql.source and etcd.source to where they can be had")
+	}
+	if faults := etcdrelease.Faults(f.Candidates["etcd-server"]); len(faults) > 0 && h.Role == spec.RoleDatabase && c.Spec.Etcd.Source == spec.SourceDistribution {
+		add(true, fmt.Sprintf("the distribution's etcd %s has known faults: %s", f.Candidates["etcd-server"], strings.Join(faults, "; ")),
+			"use etcd.source: release or archive; a running cluster goes to the newest release of its own series first")
+	}
+	if problem := tooOld(f.Candidates["patroni"]); problem != "" && h.Role == spec.RoleDatabase && c.Spec.PostgreSQL.Source == spec.SourceDistribution {
+		add(false, problem, "use postgresql.source: pgdg, which carries a current Patroni")
+	}
+	return found
+}
+
+// tooOld says why a version of the patroni package cannot be used, or "".
+func tooOld(version string) string {
+	if version == "" {
+		return ""
+	}
+	if err := patroni.CheckVersion(version); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// missingPackages lists packages that would have to come from where the host installs from now, but cannot. Those that
+// a repository of the spec will bring are not looked for before it is set up.
+func missingPackages(c *site.Site, h spec.Host, f preflight.Facts) []string {
+	if h.Role == spec.RoleDatabase && c.Spec.PostgreSQL.Source != spec.SourceDistribution {
+		return nil
+	}
+	var missing []string
+	for _, name := range packagesOf(c, h) {
+		if _, ok := f.Candidates[name]; !ok {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// packagesOf lists the packages that the host's role needs.
+func packagesOf(c *site.Site, h spec.Host) []string {
+	if h.Role == spec.RoleBalancer {
+		return site.BalancerPackages()
+	}
+	return append(patroni.PackageNames(c.Spec.PostgreSQL.Version), etcd.PackageNames(etcd.Source(c.Spec.Etcd.Source))...)
+}
+
+// supported tells whether the host runs a system that pgha was made for.
+func supported(f preflight.Facts) bool {
+	switch f.Distribution {
+	case "debian":
+		return slices.Contains([]string{"", "12", "13", "14"}, f.Release)
+	case "ubuntu":
+		return slices.Contains([]string{"22.04", "24.04"}, f.Release)
+	}
+	return false
+}

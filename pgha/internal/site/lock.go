@@ -1,0 +1,7 @@
+package site
+
+// HostLock is the file that is locked on the hosts. It does not outlive a boot.
+const HostLock = "/run/pgha.lock"
+
+// LockKey is the key of the cluster's lock in etcd.
+func (c *Site) LockKey() string { return "/pgha/" + c.Spec.Cluster + "/lock" }

@@ -1,0 +1,178 @@
+package site
+
+import (
+	"context"
+
+	"github.com/pgha/toolkit/pgha/connstring"
+	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/lb"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+	"github.com/pgha/toolkit/pgha/vip"
+)
+
+// Finder looks a connection up; a Run's reports changes, a Cluster's doesn't.
+type Finder func(name string) (*remote.Target, error)
+
+// All returns the connections to the given hosts. A host without one is an error.
+func (find Finder) All(hosts []spec.Host) ([]*remote.Target, error) {
+	targets := make([]*remote.Target, 0, len(hosts))
+	for _, h := range hosts {
+		t, err := find(h.Name)
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, t)
+	}
+	return targets, nil
+}
+
+// LenientTarget finds connections for looking only: a host without one gets an executor that fails with the reason, so that
+// the rest can still be asked.
+func (c *Site) LenientTarget(name string) (*remote.Target, error) {
+	t, err := c.Target(name)
+	if err == nil {
+		return t, nil
+	}
+	h, specErr := c.Spec.Host(name)
+	if specErr != nil {
+		return nil, specErr
+	}
+	return &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}, Executor: remote.Broken(h.Name, err)}, nil
+}
+
+// Databases returns connections to all database hosts, for looking.
+func (c *Site) Databases() ([]*remote.Target, error) {
+	return Finder(c.LenientTarget).All(c.Spec.Databases())
+}
+
+// EtcdOptions returns what package etcd needs to look at this cluster.
+func (c *Site) EtcdOptions() (etcd.Options, error) { return c.EtcdOptionsFor(c.LenientTarget) }
+
+// PatroniOptions returns what package patroni needs to look at this cluster.
+func (c *Site) PatroniOptions() (patroni.Options, error) {
+	return c.PatroniOptionsFor(c.LenientTarget)
+}
+
+// BalancerOptions returns what package lb needs to look at this cluster.
+func (c *Site) BalancerOptions() (lb.Options, error) { return c.BalancerOptionsFor(c.LenientTarget) }
+
+// AddressOptions returns what package vip needs to look at this cluster; false without a virtual IP.
+func (c *Site) AddressOptions() (vip.Options, bool, error) {
+	return c.AddressOptionsFor(c.LenientTarget)
+}
+
+// EtcdOptionsFor translates the spec for package etcd.
+func (c *Site) EtcdOptionsFor(find Finder) (etcd.Options, error) {
+	sp, cr := c.Spec, c.Credentials
+	o := etcd.Options{
+		CA: cr.EtcdCA, Client: etcd.KeyPair{Cert: cr.EtcdOperator.Cert, Key: cr.EtcdOperator.Key},
+		Token: sp.Cluster, Version: sp.Etcd.Version, Source: etcd.Source(sp.Etcd.Source),
+		Archive: sp.Etcd.Archive, SHA256: sp.Etcd.SHA256, URL: sp.Etcd.URL, DataDir: sp.Etcd.DataDir,
+		HeartbeatInterval: sp.Etcd.HeartbeatInterval, ElectionTimeout: sp.Etcd.ElectionTimeout,
+		AutoCompaction: sp.Etcd.AutoCompaction, ClientPort: sp.Etcd.ClientPort, PeerPort: sp.Etcd.PeerPort,
+	}
+	for _, h := range sp.Databases() {
+		t, err := find(h.Name)
+		if err != nil {
+			return o, err
+		}
+		hc := cr.Hosts[h.Name]
+		o.Members = append(o.Members, etcd.Member{Target: t, Name: h.Member, Address: h.Address,
+			Server: etcd.KeyPair{Cert: hc.EtcdServer.Cert, Key: hc.EtcdServer.Key}, Peer: etcd.KeyPair{Cert: hc.EtcdPeer.Cert, Key: hc.EtcdPeer.Key},
+			Gateway: etcd.KeyPair{Cert: hc.EtcdGateway.Cert, Key: hc.EtcdGateway.Key}})
+	}
+	return o, nil
+}
+
+// PatroniOptionsFor translates the spec for package patroni.
+func (c *Site) PatroniOptionsFor(find Finder) (patroni.Options, error) {
+	sp, cr, pg, pa := c.Spec, c.Credentials, c.Spec.PostgreSQL, c.Spec.Patroni
+	o := patroni.Options{
+		Scope: sp.Cluster, Namespace: pa.Namespace,
+		EtcdCA: cr.EtcdCA, RESTCA: cr.PatroniCA, PostgresCA: cr.PostgresCA,
+		Operator:          pair(cr.PatroniOperator),
+		Superuser:         patroni.Credentials{Username: pg.Superuser, Password: cr.Superuser, Verifier: cr.Verifiers[vault.RoleSuperuser]},
+		Replication:       patroni.Credentials{Username: pg.ReplicationUser, Password: cr.Replication, Verifier: cr.Verifiers[vault.RoleReplication]},
+		Rewind:            patroni.Credentials{Username: pg.RewindUser, Password: cr.Rewinder, Verifier: cr.Verifiers[vault.RoleRewind]},
+		PostgreSQLVersion: pg.Version, DataDir: pg.DataDir, ListenPort: pg.Port, RESTPort: pa.RESTPort,
+		TTL: pa.TTL, LoopWait: pa.LoopWait, RetryTimeout: pa.RetryTimeout, PrimaryStartTimeout: pa.PrimaryStartTimeout,
+		MaximumLagOnFailover: &pa.MaximumLagOnFailover,
+		NoFailsafe:           !pa.FailsafeMode, NoRewind: !pa.UsePgRewind, NoSlots: !pa.UseSlots,
+		SynchronousMode: patroni.SynchronousMode(pa.SynchronousMode), Watchdog: patroni.WatchdogMode(pa.Watchdog),
+		Parameters: pg.Parameters, Meaning: c.meaning, Extra: pa.Extra, PgHBA: pg.PgHBA, ApplicationCIDRs: pg.ClientNetworks,
+		Encoding: pg.Encoding, Locale: pg.Locale, NoChecksums: !pg.DataChecksums,
+	}
+	for _, h := range sp.Balancers() {
+		o.Balancers = append(o.Balancers, h.Address)
+	}
+	for _, h := range sp.Databases() {
+		t, err := find(h.Name)
+		if err != nil {
+			return o, err
+		}
+		hc := cr.Hosts[h.Name]
+		c.Mu.Lock()
+		watchdog := c.Facts[h.Name].Watchdog
+		c.Mu.Unlock()
+		o.EtcdEndpoints = append(o.EtcdEndpoints, connstring.HostPort(h.Address, sp.Etcd.ClientPort))
+		o.Members = append(o.Members, patroni.Member{Target: t, Name: h.Member, Address: h.Address, Tags: h.Tags,
+			EtcdClient: pair(hc.EtcdClient), REST: pair(hc.RestServer), RESTClient: pair(hc.RestClient), Postgres: pair(hc.Postgres), HasWatchdog: watchdog})
+	}
+	return o, nil
+}
+
+func pair(l vault.Leaf) patroni.KeyPair { return patroni.KeyPair{Cert: l.Cert, Key: l.Key} }
+
+// BalancerOptionsFor translates the spec for package lb.
+func (c *Site) BalancerOptionsFor(find Finder) (lb.Options, error) {
+	sp := c.Spec
+	o := lb.Options{
+		PatroniCA: c.Credentials.PatroniCA, WritePort: sp.Balancer.WritePort, ReadPort: sp.Balancer.ReadPort,
+		PostgresPort: sp.PostgreSQL.Port, RESTPort: sp.Patroni.RESTPort, HealthPort: sp.Balancer.StatsPort, StatsPage: true,
+		NoReadFallback: !sp.Balancer.ReadFallbackToPrimary, MaxConn: sp.Balancer.MaxConnections,
+		ClientTimeout: sp.Balancer.ClientTimeout, ServerTimeout: sp.Balancer.ClientTimeout,
+		Checks: lb.Checks{Interval: sp.Balancer.CheckInterval}, Clients: Clients(sp),
+	}
+	var err error
+	if o.Balancers, err = find.All(sp.Balancers()); err != nil {
+		return o, err
+	}
+	for _, h := range sp.Databases() {
+		o.Backends = append(o.Backends, lb.Backend{Name: h.Member, Address: h.Address})
+	}
+	return o, nil
+}
+
+// AddressOptionsFor translates the spec for package vip; false without a virtual IP.
+func (c *Site) AddressOptionsFor(find Finder) (vip.Options, bool, error) {
+	sp := c.Spec
+	address, ok := vault.VipAddress(sp)
+	if !ok {
+		return vip.Options{}, false, nil
+	}
+	o := vip.Options{Address: address, PrefixLen: sp.VIP.PrefixLength, RouterID: sp.VIP.RouterID, AdvertInterval: sp.VIP.AdvertInterval,
+		NoPreempt: !sp.VIP.Preempt, CheckPort: sp.Balancer.StatsPort}
+	for _, h := range sp.Balancers() {
+		t, err := find(h.Name)
+		if err != nil {
+			return o, true, err
+		}
+		o.Balancers = append(o.Balancers, vip.Balancer{Target: t, Address: h.Address, Priority: h.Priority, Interface: h.Interface})
+	}
+	return o, true, nil
+}
+
+// BalancerPackages lists what a balancer needs.
+func BalancerPackages() []string { return append(lb.PackageNames(), vip.PackageNames()...) }
+
+// Holdings asks every balancer whether it holds the address.
+func (c *Site) Holdings(ctx context.Context) ([]vip.Holding, error) {
+	opts, ok, err := c.AddressOptions()
+	if err != nil || !ok {
+		return nil, err
+	}
+	return vip.Holder(ctx, opts)
+}

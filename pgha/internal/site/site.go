@@ -1,0 +1,204 @@
+package site
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/preflight"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// Options say how Connect reaches the hosts. The zero value dials with SSH as the spec says.
+type Options struct {
+	// Dial opens the TCP connections of SSH; nil uses the machine's own network. A lab hands in its own.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Executor, when set, replaces SSH altogether: it returns the Executor for a host.
+	Executor func(ctx context.Context, host spec.Host) (remote.Executor, error)
+	// Wrap decorates the connection to a host, of SSH or of Executor, before anything goes through it: remote.Audit,
+	// remote.Limit or a decorator of the program's own. nil leaves it as it is.
+	Wrap func(host spec.Host, e remote.Executor) remote.Executor
+	// Password answers sshd's and sudo's questions and gives the passphrases of keys; nil means that there is nobody to ask.
+	// It is called for one question at a time, and once for each key and for the sudo password of all hosts; again for a
+	// host where that is refused. An agent's keys, keys without a passphrase and sudo without a password ask nothing, and
+	// what the spec names a file or a command for (ssh.passphrase_file, ssh.sudo_password_file) is asked for only when that
+	// is refused.
+	Password func(ctx context.Context, prompt string) (string, error)
+	// Lookup finds the addresses of hosts that the spec gives a name; nil asks the operating system.
+	Lookup spec.Lookup
+	// AllowUnreachable makes Connect succeed when some hosts cannot be reached; their errors are in Cluster.Unreachable.
+	AllowUnreachable bool
+	// ReadOnly makes no credentials, not even in memory: ErrNotProvisioned when there is nothing to see.
+	ReadOnly bool
+	// Timeout bounds connecting to one host, in place of the spec's ssh.connect_timeout; 0 leaves that.
+	Timeout time.Duration
+	// Logger hears of details; nil discards them.
+	Logger *slog.Logger
+}
+
+// Site is a spec with live connections to its hosts and the operator's credentials. Its methods are safe for
+// concurrent use; Close it when done.
+type Site struct {
+	Spec *spec.Spec // with an IP address in the place of every host's name, except that of a host in Unreachable
+	// Unreachable holds, by host name, why a host has no connection.
+	Unreachable map[string]error
+	// Remembered holds, by host name, why the host's name could not be looked up where AllowUnreachable lets the address of
+	// the last Apply stand in for it.
+	Remembered map[string]error
+
+	unlocated   map[string]error // hosts whose name has no address
+	Connections map[string]*remote.Target
+	Mu          sync.Mutex
+	Facts       map[string]preflight.Facts // of the last Preflight
+	State       *vault.State
+	Credentials *vault.Credentials
+	Log         *slog.Logger
+	Lookup      spec.Lookup
+}
+
+// Connect opens a connection to every host at the same time and loads the operator's credentials; the commands of the spec
+// that print passwords are run first, and names of hosts are looked up. Credentials that do not exist yet, or are due, are made in memory: Apply writes them to
+// the state directory before its first change. Connect changes nothing, neither on the hosts nor on this machine. Errors of
+// several hosts come together, in the spec's order.
+func Connect(ctx context.Context, sp *spec.Spec, opts Options) (*Site, error) {
+	c := &Site{Spec: sp, Unreachable: map[string]error{}, Remembered: map[string]error{}, unlocated: map[string]error{},
+		Connections: map[string]*remote.Target{}, Log: opts.Logger, Lookup: opts.Lookup}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if c.State, err = StateOf(ctx, sp, opts.ReadOnly); err != nil {
+		return nil, err
+	}
+	if err := c.locate(ctx, opts); err != nil {
+		return nil, closeAfter(c, err)
+	}
+	opts.Dial = dialAt(opts.Dial, sp, c.Spec)
+	if c.Credentials, err = vault.LoadCredentials(ctx, c.State, c.Spec); err != nil {
+		return nil, closeAfter(c, err)
+	}
+	if err := c.dial(ctx, opts); err != nil {
+		return nil, closeAfter(c, err)
+	}
+	return c, nil
+}
+
+// StateOf reads the state directory of a spec, and writes nothing.
+func StateOf(ctx context.Context, sp *spec.Spec, readOnly bool) (*vault.State, error) {
+	b, err := vault.Box(ctx, sp)
+	if err == nil && !readOnly {
+		err = vault.PrivateState(sp.StateDir)
+	}
+	return &vault.State{Dir: sp.StateDir, ReadOnly: readOnly, Box: b}, err
+}
+
+// dial connects to all hosts at once.
+func (c *Site) dial(ctx context.Context, opts Options) error {
+	asked := newQuestions(opts.Password, c.Spec.SSH)
+	open := opts.Executor
+	if open == nil {
+		open = func(ctx context.Context, h spec.Host) (remote.Executor, error) {
+			return dialHost(ctx, c.Spec, h, opts, asked)
+		}
+	}
+	if opts.Wrap != nil {
+		bare := open
+		open = func(ctx context.Context, h spec.Host) (remote.Executor, error) {
+			e, err := bare(ctx, h)
+			if err != nil {
+				return nil, err
+			}
+			return opts.Wrap(h, e), nil
+		}
+	}
+	targets := make([]*remote.Target, 0, len(c.Spec.Hosts))
+	for _, h := range c.Spec.Hosts {
+		targets = append(targets, &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}})
+	}
+	var mu sync.Mutex
+	err := remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+		h, err := c.Spec.Host(t.Name)
+		if err != nil {
+			return err
+		}
+		var e remote.Executor
+		if err = c.unlocated[t.Name]; err == nil {
+			e, err = open(ctx, h)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			c.Unreachable[t.Name] = err
+			return err
+		}
+		t.Executor = newLine(t.Name, e, func(ctx context.Context) (remote.Executor, error) { return open(ctx, h) })
+		c.Connections[t.Name] = t
+		return nil
+	})
+	if err != nil && opts.AllowUnreachable && len(c.Connections) > 0 {
+		return nil
+	}
+	return err
+}
+
+// Close ends all connections. Nothing that was started on the hosts stops by it.
+func (c *Site) Close() error {
+	err := remote.Each(context.Background(), c.Targets(), func(_ context.Context, t *remote.Target) error { return t.Close() })
+	if c.State != nil {
+		c.State.Close()
+	}
+	return err
+}
+
+func closeAfter(c *Site, err error) error {
+	c.Close()
+	return err
+}
+
+// Target returns the connection to a host, found by its own or its member's name.
+func (c *Site) Target(name string) (*remote.Target, error) {
+	h, err := c.Spec.Host(name)
+	if err != nil {
+		return nil, err
+	}
+	if t, ok := c.Connections[h.Name]; ok {
+		return t, nil
+	}
+	if err, ok := c.Unreachable[h.Name]; ok {
+		return nil, err
+	}
+	return nil, remote.OnHost(h.Name, remote.ErrUnreachable)
+}
+
+// Targets returns every live connection in the spec's order.
+func (c *Site) Targets() []*remote.Target {
+	var ts []*remote.Target
+	for _, h := range c.Spec.Hosts {
+		if t, ok := c.Connections[h.Name]; ok {
+			ts = append(ts, t)
+		}
+	}
+	return ts
+}
+
+// DialFromCluster opens a connection from one of the cluster's hosts: the first that manages. It is how the virtual IP
+// is reached from a machine that is not in the cluster's network.
+func (c *Site) DialFromCluster(ctx context.Context, network, address string) (net.Conn, error) {
+	var last error
+	for _, t := range c.Targets() {
+		conn, err := t.Dial(ctx, network, address)
+		if err == nil {
+			return conn, nil
+		}
+		last = err
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, fmt.Errorf("connect to %s from a host of the cluster: %w", address, last)
+}

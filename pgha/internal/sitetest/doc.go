@@ -1,0 +1,2 @@
+// Package sitetest makes sites on fake hosts for tests.
+package sitetest

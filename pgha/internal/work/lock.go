@@ -1,0 +1,109 @@
+package work
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+var (
+	// ErrLocked: somebody else is changing the cluster. The error says who, since when and what.
+	ErrLocked = remote.ErrLocked
+	// ErrLockLost: the lock was lost while the cluster was being changed, so the work was stopped.
+	ErrLockLost = remote.ErrLockLost
+)
+
+// Locking says which of the two locks an operation holds; it makes sure that nobody holds the other. Of two operations
+// that begin at the same instant at least one therefore sees the other, whichever kind they are.
+type Locking int
+
+const (
+	// LockEtcd is for operations during which etcd stays up.
+	LockEtcd Locking = iota
+	// LockHosts is for operations that come before etcd or take it down: a process on every database host holds it.
+	LockHosts
+)
+
+// Lock keeps everybody else from changing the cluster until unlock is called. The context it returns ends when the lock
+// is lost.
+func Lock(ctx context.Context, c *site.Site, purpose, holder string, how Locking) (held context.Context, unlock func() error, err error) {
+	if holder == "" {
+		holder = vault.WhoAmI()
+	}
+	eo, err := c.EtcdOptions()
+	if err != nil {
+		return nil, nil, err
+	}
+	if how == LockHosts {
+		if held, unlock, err = lockAllHosts(ctx, c, purpose, holder); err != nil {
+			return nil, nil, err
+		}
+		if err := refuseHolder(ctx, c, eo); err != nil {
+			return nil, nil, errlist.Join(err, unlock())
+		}
+		return held, unlock, nil
+	}
+	held, unlock, err = etcd.Lock(ctx, eo, c.LockKey(), etcd.Holder{Name: holder, Purpose: purpose, Since: time.Now()})
+	if err != nil {
+		return nil, nil, err
+	}
+	_, release, err := lockAllHosts(ctx, c, purpose, holder)
+	if err == nil {
+		err = release()
+	}
+	if err != nil {
+		return nil, nil, errlist.Join(err, unlock())
+	}
+	return held, unlock, nil
+}
+
+// refuseHolder is an error if somebody holds the lock in etcd. An etcd that does not answer, as before there is one, is
+// no hindrance: nobody can hold a lock in it.
+func refuseHolder(ctx context.Context, c *site.Site, eo etcd.Options) error {
+	holder, taken, err := etcd.LockHolder(ctx, eo, c.LockKey())
+	if err != nil || !taken {
+		return ctx.Err()
+	}
+	return &etcd.LockedError{Holder: holder, Held: max(0, time.Since(holder.Since).Round(time.Second))}
+}
+
+// lockAllHosts takes the lock on every database host that answers, in the spec's order. A host on which it cannot be had,
+// for want of root or of an answer, does not keep the troubles of the others from being told too.
+func lockAllHosts(ctx context.Context, c *site.Site, purpose, holder string) (held context.Context, unlock func() error, err error) {
+	note := fmt.Sprintf("%s since %s: %s", holder, time.Now().Format(time.RFC3339), purpose)
+	var unlocks []func() error
+	unlock = func() error {
+		var errs []error
+		for _, u := range unlocks {
+			errs = append(errs, u())
+		}
+		return errlist.Join(errs...)
+	}
+	held = ctx
+	var errs []error
+	for _, h := range c.Spec.Databases() {
+		t, ok := c.Connections[h.Name]
+		if !ok {
+			continue
+		}
+		next, u, err := t.Lock(held, site.HostLock, note)
+		if err == nil {
+			held, unlocks = next, append(unlocks, u)
+			continue
+		}
+		if errs = append(errs, err); errors.Is(err, ErrLocked) || ctx.Err() != nil {
+			break
+		}
+	}
+	if len(errs) > 0 {
+		return nil, nil, errlist.Join(append(errs, unlock())...)
+	}
+	return held, unlock, nil
+}

@@ -1,0 +1,2 @@
+// Package journal reads the logs of all hosts and merges them by time.
+package journal

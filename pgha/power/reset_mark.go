@@ -1,0 +1,41 @@
+package power
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/internal/work"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// markScript writes standard input to the file $1, or with nothing to read removes it.
+const markScript = `umask 022
+line=$(cat)
+if [ -z "$line" ]; then
+	rm -f "$1"
+else
+	mkdir -p "${1%/*}" && printf '%s\n' "$line" >"$1"
+fi`
+
+// mark says on all database hosts that a reset has begun.
+func markReset(ctx context.Context, r *work.Job) error {
+	return writeResetMark(ctx, r, fmt.Sprintf("%s at %s", vault.WhoAmI(), time.Now().Format(time.RFC3339)))
+}
+
+// unmarkReset says that it is over.
+func unmarkReset(ctx context.Context, r *work.Job) error { return writeResetMark(ctx, r, "") }
+
+func writeResetMark(ctx context.Context, r *work.Job, text string) error {
+	targets, err := r.Databases()
+	if err != nil {
+		return err
+	}
+	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+		_, err := t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", markScript, "mark", site.ResetFile}, Stdin: strings.NewReader(text), Mutating: true})
+		return err
+	})
+}

@@ -1,0 +1,195 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/connstring"
+	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/inspect"
+	"github.com/pgha/toolkit/pgha/internal/serving"
+	"github.com/pgha/toolkit/pgha/internal/work"
+	"github.com/pgha/toolkit/pgha/lb"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/vip"
+)
+
+// StandardPhases returns the phases of Apply. The slice is the caller's own: append to it, insert, or replace.
+//
+// Databases and balancers go their own ways at the same time and meet in the last phase. etcd forms while PostgreSQL's
+// packages are still being installed: it needs none of them.
+func StandardPhases() []engine.Phase {
+	return []engine.Phase{
+		{Name: engine.PreflightName, Run: engine.Standard(PreflightPhase)},
+		{Name: "install balancers", After: []string{"preflight"}, Run: engine.Standard(installBalancers)},
+		{Name: "install databases", After: []string{"preflight"}, Run: engine.Standard(installDatabases)},
+		{Name: "etcd", After: []string{"preflight"}, Run: engine.Standard(EtcdPhase)},
+		{Name: "haproxy", After: []string{"install balancers"}, Run: engine.Standard(HAProxyPhase)},
+		{Name: "keepalived", After: []string{"haproxy"}, Run: engine.Standard(KeepalivedPhase)},
+		{Name: "patroni", After: []string{"install databases", "etcd"}, Run: engine.Standard(PatroniPhase)},
+		{Name: "ready", Run: engine.Standard(ReadyPhase)},
+	}
+}
+
+// PreflightPhase refuses to touch any host while one of them cannot work.
+func PreflightPhase(ctx context.Context, run *work.Job) error {
+	report, err := inspect.Preflight(ctx, run.Site, inspect.PreflightOptions{})
+	if err != nil {
+		return err
+	}
+	if err := run.JudgeState(inspect.StateNotes(report.Facts)); err != nil {
+		return err
+	}
+	if err := RefuseIncomplete(ctx, run, report.Facts); err != nil {
+		return err
+	}
+	hosts := map[string][]string{}
+	for _, w := range report.Warnings() {
+		hosts[w.Problem] = append(hosts[w.Problem], w.Host)
+	}
+	for _, problem := range slices.Sorted(maps.Keys(hosts)) {
+		run.Warn(strings.Join(hosts[problem], ", "), problem)
+	}
+	if err := report.Err(); err != nil {
+		return err
+	}
+	return settlePasswords(ctx, run)
+}
+
+func installBalancers(ctx context.Context, run *work.Job) error {
+	names := append(lb.PackageNames(), vip.PackageNames()...)
+	quiet := append(lb.QuietUnits(), vip.QuietUnits()...)
+	targets, err := run.Balancers()
+	if err != nil {
+		return err
+	}
+	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+		if err := setTimeZone(ctx, run, t); err != nil {
+			return err
+		}
+		resources := append(baseResources(run), remote.Packages{Names: names, Quiet: quiet})
+		_, err := t.Ensure(ctx, resources...)
+		return err
+	})
+}
+
+func installDatabases(ctx context.Context, run *work.Job) error {
+	packages := remote.Packages{Names: patroni.PackageNames(run.Spec.PostgreSQL.Version), Quiet: patroni.QuietUnits()}
+	targets, err := run.Databases()
+	if err != nil {
+		return err
+	}
+	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+		if err := setTimeZone(ctx, run, t); err != nil {
+			return err
+		}
+		repository, err := repository(ctx, run, t)
+		if err != nil {
+			return err
+		}
+		resources := append(baseResources(run), patroni.PrePackageResources()...)
+		resources = append(resources, repository...)
+		_, err = t.Ensure(ctx, append(resources, packages)...)
+		return aboutRepository(err)
+	})
+}
+
+// aboutRepository adds what to do when apt does not trust the repository.
+func aboutRepository(err error) error {
+	var exit *remote.ExitError
+	if errors.As(err, &exit) && (strings.Contains(exit.Stderr, "NO_PUBKEY") || strings.Contains(exit.Stderr, "is not signed") || strings.Contains(exit.Stderr, "Missing key")) {
+		return remote.WithHint(err, "apt does not trust the repository: postgresql.repository.key_file of the spec must be the key it is signed with")
+	}
+	return err
+}
+
+// HAProxyPhase configures HAProxy.
+func HAProxyPhase(ctx context.Context, run *work.Job) error {
+	opts, err := engine.BalancerOptions(run)
+	if err != nil || len(opts.Balancers) == 0 {
+		return err
+	}
+	return lb.Configure(ctx, opts)
+}
+
+// KeepalivedPhase configures keepalived.
+func KeepalivedPhase(ctx context.Context, run *work.Job) error {
+	opts, ok, err := engine.AddressOptions(run)
+	if err != nil || !ok {
+		return err
+	}
+	return vip.Configure(ctx, opts)
+}
+
+// EtcdPhase installs etcd and forms its cluster.
+func EtcdPhase(ctx context.Context, run *work.Job) error {
+	opts, err := engine.EtcdOptions(run)
+	if err != nil {
+		return err
+	}
+	targets, err := run.Databases()
+	if err != nil {
+		return err
+	}
+	packages := remote.Packages{Names: etcd.PackageNames(opts.Source), Quiet: etcd.QuietUnits(opts.Source)}
+	if len(packages.Names) > 0 {
+		err = remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+			_, err := t.Ensure(ctx, packages)
+			return err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return etcd.Bootstrap(ctx, opts)
+}
+
+// PatroniPhase starts the database cluster.
+func PatroniPhase(ctx context.Context, run *work.Job) error {
+	opts, err := engine.PatroniOptions(run)
+	if err != nil {
+		return err
+	}
+	if err := engine.TryFirstStart(ctx, run); err != nil {
+		return err
+	}
+	return patroni.Bootstrap(ctx, opts)
+}
+
+// readyWait bounds the wait for the first write through the virtual IP.
+const readyWait = 60 * time.Second
+
+// ReadyPhase waits until an application could write, and asks meanwhile whether PostgreSQL takes all that its files say.
+func ReadyPhase(ctx context.Context, run *work.Job) error {
+	if run.Planning() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyWait)
+	defer cancel()
+	var refused error
+	var asking sync.WaitGroup
+	asking.Go(func() { refused = serving.RefusedAtLast(ctx, run) })
+	defer asking.Wait()
+	run.Progress("waiting for SQL through " + connstring.HostPort(connstring.WriteEndpoint(run.Spec)))
+	for {
+		err := run.Ping(ctx)
+		if err == nil {
+			asking.Wait()
+			return refused
+		}
+		select {
+		case <-ctx.Done():
+			return remote.WithHint(fmt.Errorf("no SQL through %s within %s: %w", connstring.HostPort(connstring.WriteEndpoint(run.Spec)), readyWait, err),
+				"run pgha-cli verify to see which layer is at fault")
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,286 @@
+package provision
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgha/toolkit/internal/configtree"
+	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/event"
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+	"github.com/pgha/toolkit/pgha/trail"
+)
+
+// Plan is what Apply would change.
+type Plan struct {
+	Cluster string    `json:"cluster"`
+	Made    time.Time `json:"made"`
+	// Changes are in the order of the phases, and within a phase in the order of the hosts.
+	Changes []PlannedChange `json:"changes"`
+	// Consequences are what follows from the changes, in words.
+	Consequences []string `json:"consequences,omitempty"`
+	// Digest stands for the changes: equal digests mean equal plans.
+	Digest string `json:"digest"`
+}
+
+// PlannedChange is one thing that Apply would do to a host.
+type PlannedChange struct {
+	Phase  string `json:"phase"`
+	Host   string `json:"host"`
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	Action string `json:"action"`
+	// Diff is a unified diff of a text file; empty for other kinds and for files with secrets.
+	Diff string `json:"diff,omitempty"`
+	// Origin tells whether somebody changed it, who owns it and who wrote it last.
+	Origin Origin `json:"origin,omitzero"`
+}
+
+// Empty tells that there is nothing to change.
+func (p Plan) Empty() bool { return len(p.Changes) == 0 }
+
+// PlanOptions say how Plan works. The zero value plans StandardPhases silently.
+type PlanOptions struct {
+	// Phases replace the standard ones.
+	Phases []engine.Phase
+	// Observer hears of progress and of every change as planned; nil hears nothing.
+	Observer event.Observer
+}
+
+// Make finds out what Apply would change, and changes nothing on the hosts. It runs the same code against connections that
+// hold every change back, so it cannot differ from what Apply then does. A change that depends on an earlier one is shown
+// as far as it can be known before that has been made.
+func Make(ctx context.Context, c *site.Site, opts PlanOptions) (Plan, error) {
+	plan, was, err := Draw(ctx, c, opts)
+	if err != nil {
+		return plan, err
+	}
+	trace(ctx, c, plan.Changes, was)
+	plan.Consequences = consequences(ctx, c, plan.Changes)
+	return plan, nil
+}
+
+// Draw finds the changes, and what was found where they would be made.
+func Draw(ctx context.Context, c *site.Site, opts PlanOptions) (Plan, map[trail.RecordedChange]*remote.Was, error) {
+	phases := opts.Phases
+	if phases == nil {
+		phases = StandardPhases()
+	}
+	was := map[trail.RecordedChange]*remote.Was{}
+	plan := Plan{Cluster: c.Spec.Cluster, Made: time.Now().UTC().Truncate(time.Second), Changes: []PlannedChange{}}
+	out := &event.Emitter{Log: c.Log}
+	out.Observer = func(e event.Event) {
+		if ch := e.Change; ch != nil {
+			was[trail.RecordedChange{Host: ch.Host, Kind: ch.Kind, Name: ch.Name, Action: ch.Action}] = ch.Was
+			plan.Changes = append(plan.Changes, PlannedChange{Phase: e.Phase, Host: ch.Host, Kind: ch.Kind, Name: ch.Name, Action: ch.Action, Diff: ch.Diff})
+		}
+		if opts.Observer != nil {
+			opts.Observer(e)
+		}
+	}
+	if err := engine.RunPhases(ctx, c, phases, out, true); err != nil {
+		return plan, nil, err
+	}
+	sortChanges(c, plan.Changes, phases)
+	var err error
+	plan.Digest, err = digest(plan.Changes)
+	return plan, was, err
+}
+
+// sortChanges puts changes of phases and hosts that ran at the same time in the order of their lists. What one phase does to
+// one host stays in its order.
+func sortChanges(c *site.Site, changes []PlannedChange, phases []engine.Phase) {
+	place := func(ch PlannedChange) (phase, host int) {
+		return slices.IndexFunc(phases, func(p engine.Phase) bool { return p.Name == ch.Phase }),
+			slices.IndexFunc(c.Spec.Hosts, func(h spec.Host) bool { return h.Name == ch.Host })
+	}
+	slices.SortStableFunc(changes, func(a, b PlannedChange) int {
+		ap, ah := place(a)
+		bp, bh := place(b)
+		return cmp.Or(cmp.Compare(ap, bp), cmp.Compare(ah, bh))
+	})
+}
+
+// bare returns the changes alone, without where they come from, and without what differs in each run until it is written:
+// the text of certificates that a plan only thinks of, and the digest that has the authority's in it.
+func bare(changes []PlannedChange) []PlannedChange {
+	changes = slices.Clone(changes)
+	for i := range changes {
+		changes[i].Origin = Origin{}
+		if strings.HasSuffix(changes[i].Name, ".crt") {
+			changes[i].Diff = ""
+		}
+		changes[i].Diff = etcdDigest.ReplaceAllString(changes[i].Diff, "$1")
+	}
+	return changes
+}
+
+// etcdDigest is the line of etcd's environment with the digest of what it was started with.
+var etcdDigest = regexp.MustCompile(`(?m)^([+ -]PGHA_CONFIGURATION=).*$`)
+
+// digest is a checksum of what would be changed.
+func digest(changes []PlannedChange) (string, error) {
+	text, err := json.Marshal(bare(changes))
+	if err != nil {
+		return "", fmt.Errorf("sum up the plan: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// consequences says what the changes lead to besides themselves.
+func consequences(ctx context.Context, c *site.Site, changes []PlannedChange) []string {
+	var found []string
+	hosts := map[string][]string{}
+	var order, parameters []string
+	for _, ch := range changes {
+		if name, ok := strings.CutPrefix(ch.Name, configtree.ParameterPrefix); ok && ch.Kind == "setting" {
+			parameters = append(parameters, name)
+		}
+		if ch.Kind != "unit" || (ch.Action != "restarted" && ch.Action != "reloaded") {
+			continue
+		}
+		what := ch.Name + " is " + ch.Action
+		if len(hosts[what]) == 0 {
+			order = append(order, what)
+		}
+		hosts[what] = append(hosts[what], ch.Host)
+	}
+	for _, what := range order {
+		text := what + " on " + strings.Join(hosts[what], ", ")
+		if len(hosts[what]) > 1 {
+			text += ", one at a time where it matters"
+		}
+		found = append(found, text)
+	}
+	found = append(found, addressMoves(changes)...)
+	if len(parameters) == 0 {
+		return found
+	}
+	restart, err := restartNeeded(ctx, c, parameters)
+	switch {
+	case err != nil:
+		found = append(found, "whether PostgreSQL must be restarted could not be found out: "+err.Error())
+	case len(restart) > 0:
+		found = append(found, fmt.Sprintf("every member then waits for a restart of PostgreSQL (pgha-cli restart --pending), because of %s", strings.Join(restart, ", ")))
+	}
+	return found
+}
+
+// addressMoves says what a changed router id of VRRP's costs: balancers that have the new one do not hear the others.
+// Measured with keepalived 2.3.4: two holders for 0.4 s.
+func addressMoves(changes []PlannedChange) []string {
+	for _, ch := range changes {
+		if strings.Contains(ch.Diff, "\n+    virtual_router_id ") && strings.Contains(ch.Diff, "\n-    virtual_router_id ") {
+			return []string{"the virtual IP moves twice, and two balancers hold it for about half a second, because of vip.router_id: clients connect again"}
+		}
+	}
+	return nil
+}
+
+// restartNeeded returns those of the settings that PostgreSQL only reads when it starts.
+func restartNeeded(ctx context.Context, c *site.Site, parameters []string) ([]string, error) {
+	var names []string
+	err := c.WithSQL(ctx, c.WriteRoute(), func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, "SELECT name FROM pg_settings WHERE context = 'postmaster' AND name = ANY($1) ORDER BY name", parameters)
+		if err != nil {
+			return err
+		}
+		names, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	return names, err
+}
+
+// Save writes the plan to a file that only its owner can read: diffs tell of the hosts.
+func (p Plan) Save(file string) error {
+	text, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return fmt.Errorf("save the plan: %w", err)
+	}
+	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return remote.WithHint(fmt.Errorf("save the plan: %w", err), "a plan is not written over another file: choose another name, or remove that one")
+	}
+	if err != nil {
+		return fmt.Errorf("save the plan: %w", err)
+	}
+	_, err = out.Write(append(text, '\n'))
+	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return errors.Join(fmt.Errorf("save the plan: %w", err), os.Remove(file))
+	}
+	return nil
+}
+
+// LoadPlan reads a plan that Save has written, and refuses one that was changed since.
+func LoadPlan(file string) (Plan, error) {
+	in, err := os.Open(file)
+	if err != nil {
+		return Plan{}, fmt.Errorf("load the plan: %w", err)
+	}
+	defer in.Close()
+	dec := json.NewDecoder(io.LimitReader(in, 64<<20))
+	dec.DisallowUnknownFields()
+	var p Plan
+	if err := dec.Decode(&p); err != nil {
+		return Plan{}, remote.WithHint(fmt.Errorf("load the plan from %s: %w", file, err), "a plan is written by pgha-cli plan --save")
+	}
+	if sum, err := digest(p.Changes); err != nil || sum != p.Digest {
+		return Plan{}, remote.WithHint(fmt.Errorf("load the plan from %s: its changes do not fit its digest", file), "it was edited or cut: make a new one with pgha-cli plan --save")
+	}
+	return p, nil
+}
+
+// check refuses to go on unless the hosts are still as they were when p was made.
+func check(ctx context.Context, c *site.Site, p Plan, phases []engine.Phase) error {
+	if p.Cluster != c.Spec.Cluster {
+		return fmt.Errorf("%w: it is of cluster %s, not of %s", errs.ErrPlanStale, p.Cluster, c.Spec.Cluster)
+	}
+	now, _, err := Draw(ctx, c, PlanOptions{Phases: phases})
+	if err != nil {
+		return err
+	}
+	if now.Digest == p.Digest {
+		return nil
+	}
+	return remote.WithHint(fmt.Errorf("%w: %s", errs.ErrPlanStale, differences(p.Changes, now.Changes)), "look at a new plan: pgha-cli plan")
+}
+
+// differences says which changes are in one plan and not in the other, the first few of them.
+func differences(old, now []PlannedChange) string {
+	const most = 5
+	old, now = bare(old), bare(now)
+	var words []string
+	missing := func(from, in []PlannedChange, what string) {
+		for _, ch := range from {
+			if !slices.Contains(in, ch) {
+				words = append(words, fmt.Sprintf("%s: %s %s %s %s", ch.Host, ch.Kind, ch.Name, ch.Action, what))
+			}
+		}
+	}
+	missing(old, now, "is not needed any more, or differs")
+	missing(now, old, "is new, or differs")
+	if len(words) > most {
+		words = append(words[:most], fmt.Sprintf("and %d more", len(words)-most))
+	}
+	if len(words) == 0 {
+		return "the changes are the same in another order"
+	}
+	return strings.Join(words, "; ")
+}

@@ -1,0 +1,2 @@
+// Package query runs SQL statements on chosen members.
+package query

@@ -1,0 +1,252 @@
+package secrets
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/internal/work"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// RotateOptions say which secrets are replaced.
+type RotateOptions struct {
+	engine.Operation
+	// Which are the passwords of the roles superuser, replication and rewind, and rest: the authority of Patroni's REST API
+	// with all certificates from it. Default: all four.
+	Which []string
+}
+
+// RotateResult is what RotateSecrets did.
+type RotateResult struct {
+	// Rotated are those of RotateOptions.Which that are new now.
+	Rotated []string        `json:"rotated"`
+	Took    patroni.Elapsed `json:"took_seconds"`
+}
+
+// RotateSecrets gives roles new passwords while the cluster works: generated ones, or what the file or the command of the
+// spec gives now, which must have changed. Applications that log in as the superuser need its new password from then on.
+// It replaces the authority of Patroni's REST API, too, so that no old client key opens it any more.
+//
+// The new password is kept in the state directory before the cluster is given it, then PostgreSQL gets its verifier, then
+// every database host its file, and at last it becomes the one in force. Sessions and replication go on. A role has one
+// password at a time, so a replica whose connection breaks in the moment between the second and third step is refused, and
+// tries again until its host has the file.
+//
+// The REST API's authority is replaced in three steps, each finished on every host before the next: both authorities are
+// trusted, certificates of the new one are presented, the new one alone is trusted. Members and balancers are reloaded one
+// at a time, and the next one only when the one before is healthy; no PostgreSQL is restarted and no session is cut. A
+// balancer that was just reloaded takes no new sessions for writes until its first check, half a second at most.
+//
+// It refuses (ErrRefused) before anything is changed when a member is not healthy or its host out of reach, because that host
+// would be left with the old password. Interrupted anywhere it is finished by calling it again, with the same passwords;
+// until then Apply refuses, unless it is only the REST API that is unfinished: then Apply warns. The cluster object uses the new passwords afterwards; nothing else may use it meanwhile.
+func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (RotateResult, error) {
+	start := time.Now()
+	var result RotateResult
+	s := c.State
+	unfinished := s.Unfinished()
+	if s.UnfinishedREST() {
+		unfinished = append(unfinished, secretREST)
+	}
+	which, err := Rotated(opts.Which, unfinished)
+	if err != nil {
+		return result, err
+	}
+	notes, err := c.AskStateNotes(ctx)
+	if err == nil {
+		err = c.JudgeState(notes)
+	}
+	if err != nil {
+		return result, err
+	}
+	switch {
+	case opts.DryRun:
+	case s.ReadOnly:
+		if s, err = vault.SettledState(c.Spec, s.Box); err != nil {
+			return result, err
+		}
+		defer s.Close()
+	default:
+		if err = s.Begin(c.Spec); err != nil {
+			return result, err
+		}
+	}
+	err = engine.Operate(ctx, c, "rotate secrets", opts.Operation, work.LockEtcd, func(ctx context.Context, run *work.Job) error {
+		roles := slices.DeleteFunc(slices.Clone(which), func(name string) bool { return name == secretREST })
+		if err := refuseRotation(ctx, run, roles); err != nil {
+			return err
+		}
+		rest := len(roles) < len(which)
+		if rest {
+			if err := refuseREST(ctx, run); err != nil {
+				return err
+			}
+		}
+		if run.Planning() {
+			return rotateAll(ctx, run, s, roles, rest)
+		}
+		// A copy that is made in the midst of it is an older one afterwards.
+		if err := run.GrowState(ctx, s); err != nil {
+			return err
+		}
+		return errlist.Join(rotateAll(ctx, run, s, roles, rest), run.GrowState(ctx, s))
+	})
+	if err == nil {
+		result = RotateResult{Rotated: which, Took: patroni.Elapsed(time.Since(start))}
+	}
+	return result, err
+}
+
+// rotateAll replaces the roles' passwords, and then the REST API's authority if that is asked for.
+func rotateAll(ctx context.Context, r *work.Job, s *vault.State, roles []string, rest bool) error {
+	if len(roles) > 0 {
+		if err := rotatePasswords(ctx, r, s, roles); err != nil {
+			return err
+		}
+	}
+	if rest {
+		return rotateREST(ctx, r, s)
+	}
+	return nil
+}
+
+// rotatePasswords gives the roles new passwords.
+func rotatePasswords(ctx context.Context, r *work.Job, s *vault.State, roles []string) error {
+	next, generated, err := NewCredentials(r.Site, s, roles, r.Planning())
+	if err != nil {
+		return err
+	}
+	old := r.Credentials
+	r.Credentials = next
+	err = bringIn(ctx, r, s, roles, generated)
+	if err != nil || r.Planning() {
+		r.Credentials = old
+	}
+	return err
+}
+
+// rotatable are the names that RotateOptions.Which may hold.
+func rotatable() []string { return append(vault.RoleNames(), secretREST) }
+
+// Rotated puts the names in order, together with those of a rotation that was interrupted, and refuses names that are none.
+func Rotated(which, unfinished []string) ([]string, error) {
+	for _, name := range which {
+		if !slices.Contains(rotatable(), name) {
+			return nil, remote.WithHint(fmt.Errorf("%w: there is no secret %q to rotate", patroni.ErrInvalid, name), "there are "+strings.Join(rotatable(), ", "))
+		}
+	}
+	return slices.DeleteFunc(rotatable(), func(name string) bool {
+		return len(which) > 0 && !slices.Contains(which, name) && !slices.Contains(unfinished, name)
+	}), nil
+}
+
+// refuseRotation looks at the members and at where the new passwords come from.
+func refuseRotation(ctx context.Context, r *work.Job, which []string) error {
+	po, err := engine.PatroniOptions(r)
+	if err != nil {
+		return err
+	}
+	state, err := patroni.NewClient(po).Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range po.Members {
+		if !state.Healthy(m.Name) {
+			return remote.WithHint(fmt.Errorf("%w: member %s is not healthy, and would be left with the old password", errs.ErrRefused, m.Name), "pgha-cli status shows what it lacks")
+		}
+		if err, lost := r.Unreachable[m.Target.Name]; lost {
+			return fmt.Errorf("%w: %w", errs.ErrRefused, err)
+		}
+	}
+	for _, role := range r.Credentials.Changed {
+		if !slices.Contains(which, role) {
+			return remote.WithHint(fmt.Errorf("%w: the password of %s has changed as well", errs.ErrRefused, role), "rotate it, too, or put the old one back")
+		}
+	}
+	for _, role := range which {
+		if given(r.Site, role) && !slices.Contains(r.Credentials.Changed, role) {
+			return remote.WithHint(fmt.Errorf("%w: the spec gives the %s password, and it is still the one in force", errs.ErrRefused, role),
+				"put a new one where secrets."+role+"_password_file or _command gets it from")
+		}
+	}
+	return nil
+}
+
+// given tells whether the spec gives a role's password, so that it is not generated.
+func given(c *site.Site, role string) bool {
+	s := c.Spec.Secrets
+	switch role {
+	case vault.RoleSuperuser:
+		return s.SuperuserPasswordFile != "" || len(s.SuperuserPasswordCommand) > 0
+	case vault.RoleReplication:
+		return s.ReplicationPasswordFile != "" || len(s.ReplicationPasswordCommand) > 0
+	}
+	return s.RewindPasswordFile != "" || len(s.RewindPasswordCommand) > 0
+}
+
+// NewCredentials returns a copy of the credentials with the new passwords, those of an interrupted rotation if there are.
+func NewCredentials(c *site.Site, s *vault.State, which []string, dryRun bool) (next *vault.Credentials, generated map[string]string, err error) {
+	cr := *c.Credentials
+	cr.Verifiers, cr.Changed, generated = maps.Clone(cr.Verifiers), nil, map[string]string{}
+	for _, role := range which {
+		if given(c, role) || dryRun {
+			continue // what the spec gives is in the credentials already
+		}
+		password, err := s.Next(role)
+		if err == nil {
+			cr.Verifiers[role], err = patroni.NewVerifier(password)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("make a new %s password: %w", role, err)
+		}
+		generated[role] = password
+		switch role {
+		case vault.RoleSuperuser:
+			cr.Superuser = password
+		case vault.RoleReplication:
+			cr.Replication = password
+		case vault.RoleRewind:
+			cr.Rewinder = password
+		}
+	}
+	return &cr, generated, nil
+}
+
+// bringIn gives PostgreSQL and the hosts the passwords of the credentials, and makes them the ones in force.
+func bringIn(ctx context.Context, r *work.Job, s *vault.State, which []string, generated map[string]string) error {
+	po, err := engine.PatroniOptions(r)
+	if err != nil {
+		return err
+	}
+	if err := patroni.SetPasswords(ctx, po); err != nil {
+		return remote.WithHint(err, "pgha-cli secrets rotate again finishes it")
+	}
+	if r.Planning() {
+		return nil
+	}
+	for _, role := range which {
+		if err := s.Adopt(role, generated[role], r.Credentials.Verifiers[role]); err != nil {
+			return fmt.Errorf("keep the new %s password: %w", role, err)
+		}
+	}
+	if err := s.KeepPassFile(r.Spec.PostgreSQL.Superuser, r.Credentials.Superuser); err != nil {
+		return err
+	}
+	err = r.WithSQL(ctx, r.WriteRoute(), func(conn *pgx.Conn) error { return conn.Ping(ctx) })
+	if err != nil {
+		return fmt.Errorf("the new passwords are in force, but the superuser cannot log in: %w", err)
+	}
+	return nil
+}

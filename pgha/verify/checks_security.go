@@ -1,0 +1,177 @@
+package verify
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// securityChecks are the security floor: what each door lets in, and what lies on the hosts.
+func securityChecks() []check {
+	return []check{
+		{"TLS before 1.2 is refused", "the servers' oldest version must be TLS 1.2: pgha-cli apply", checkTLSVersions},
+		{"etcd and Patroni refuse plain HTTP", "both must be set up with certificates: pgha-cli apply", checkPlainHTTP},
+		{"a certificate opens no other door", "etcd, Patroni and PostgreSQL must each trust their own CA alone: pgha-cli apply", checkOtherDoors},
+		{"logins need SCRAM", "remove what is named, or set the role's password anew (password_encryption is scram-sha-256)", checkLogins},
+		{"keys and passwords are readable by their owners alone", "pgha-cli apply sets owner and mode", checkKeyFiles},
+		{"certificates are of their own CA, named right and in date", "pgha-cli apply renews what is due", checkCertificates},
+		{"the hosts' password file opens replication", "pgha-cli apply writes it; pgha-cli secrets rotate ends a rotation that was cut off", checkPasswordFile},
+		{"balancers verify Patroni's certificates", "pgha-cli apply renders haproxy.cfg anew", checkBalancersVerify},
+	}
+}
+
+// checkTLSVersions tries each door with old versions, which must fail, and with each of today's.
+func checkTLSVersions(ctx context.Context, c *site.Site) (string, error) {
+	databases, err := c.Databases()
+	if err != nil {
+		return "", err
+	}
+	var mu sync.Mutex
+	accepted := map[uint16]bool{}
+	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
+		problems := make([]error, len(doors(c)))
+		var wg sync.WaitGroup
+		for i, d := range doors(c) {
+			wg.Go(func() {
+				versions, err := d.versions(ctx, t)
+				problems[i] = err
+				mu.Lock()
+				defer mu.Unlock()
+				for _, v := range versions {
+					accepted[v] = true
+				}
+			})
+		}
+		wg.Wait()
+		return errlist.Join(problems...)
+	})
+	var names []string
+	for _, v := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		if accepted[v] {
+			names = append(names, tls.VersionName(v))
+		}
+	}
+	return fmt.Sprintf("%s on %d ports of each database host", strings.Join(names, " and "), len(doors(c))), err
+}
+
+// versions returns those of today's TLS versions that a door accepts. It must accept one, and none from before.
+func (d door) versions(ctx context.Context, t *remote.Target) ([]uint16, error) {
+	state, err := d.handshake(ctx, t, tls.VersionTLS10, tls.VersionTLS11, false)
+	if err == nil {
+		return nil, fmt.Errorf("%s accepts %s", d.name, tls.VersionName(state.Version))
+	}
+	if !errors.Is(err, errRefused) {
+		return nil, err
+	}
+	var versions []uint16
+	for _, v := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		_, err := d.handshake(ctx, t, v, v, true)
+		switch {
+		case err == nil:
+			versions = append(versions, v)
+		case !errors.Is(err, errRefused):
+			return nil, err
+		}
+	}
+	if len(versions) == 0 {
+		return nil, fmt.Errorf("%s accepts neither TLS 1.2 nor 1.3", d.name)
+	}
+	return versions, nil
+}
+
+// checkPlainHTTP asks without TLS what a server without TLS would answer. One with TLS answers 400, or nothing.
+func checkPlainHTTP(ctx context.Context, c *site.Site) (string, error) {
+	err := knockEach(ctx, c, []knock{
+		{method: "GET", path: "/version", port: c.Spec.Etcd.ClientPort},
+		{method: "GET", path: "/version", port: c.Spec.Etcd.PeerPort},
+		{method: "GET", path: "/liveness", port: c.Spec.Patroni.RESTPort},
+	}, func(k knock, code int) error {
+		if code != 0 && code != http.StatusBadRequest {
+			return fmt.Errorf("port %d answered a request without TLS with HTTP %d", k.port, code)
+		}
+		return nil
+	})
+	return "nobody answers without TLS", err
+}
+
+// checkOtherDoors shows each server the operator's certificate for the other one.
+func checkOtherDoors(ctx context.Context, c *site.Site) (string, error) {
+	cr := c.Credentials
+	err := knockEach(ctx, c, []knock{
+		{"POST", "/v3/kv/range", c.Spec.Etcd.ClientPort, cr.EtcdCA, cr.PatroniOperator},
+		{"GET", "/members", c.Spec.Etcd.PeerPort, cr.EtcdCA, cr.PatroniOperator},
+		{"PATCH", "/config", c.Spec.Patroni.RESTPort, cr.PatroniCA, cr.EtcdOperator},
+	}, func(k knock, code int) error {
+		if !slices.Contains([]int{0, http.StatusUnauthorized, http.StatusForbidden}, code) {
+			return fmt.Errorf("port %d answered a certificate of another authority with HTTP %d", k.port, code)
+		}
+		return nil
+	})
+	return "etcd and Patroni refuse each other's", err
+}
+
+// checkEtcdStrangers asks etcd for a key, and a peer for its members, without a client certificate.
+func checkEtcdStrangers(ctx context.Context, c *site.Site) (string, error) {
+	ca := c.Credentials.EtcdCA
+	err := knockEach(ctx, c, []knock{
+		{method: "POST", path: "/v3/kv/range", port: c.Spec.Etcd.ClientPort, ca: ca},
+		{method: "POST", path: "/v3/kv/put", port: c.Spec.Etcd.ClientPort, ca: ca},
+		{method: "GET", path: "/members", port: c.Spec.Etcd.PeerPort, ca: ca},
+	}, func(k knock, code int) error {
+		if code != 0 {
+			return fmt.Errorf("etcd answered a client without a certificate with HTTP %d (%s, port %d)", code, k.path, k.port)
+		}
+		return nil
+	})
+	return "no certificate, no answer", err
+}
+
+// checkPatroniStrangers makes unsafe calls without a client certificate. Each is harmless should it be let through: a
+// reload, an empty change of the configuration, and a switchover and a failover that name nobody.
+func checkPatroniStrangers(ctx context.Context, c *site.Site) (string, error) {
+	port, ca := c.Spec.Patroni.RESTPort, c.Credentials.PatroniCA
+	err := knockEach(ctx, c, []knock{
+		{method: "POST", path: "/reload", port: port, ca: ca},
+		{method: "PATCH", path: "/config", port: port, ca: ca},
+		{method: "POST", path: "/switchover", port: port, ca: ca},
+		{method: "POST", path: "/failover", port: port, ca: ca},
+	}, func(k knock, code int) error {
+		if !slices.Contains([]int{0, http.StatusUnauthorized, http.StatusForbidden}, code) {
+			return fmt.Errorf("%s %s without a certificate was answered with HTTP %d", k.method, k.path, code)
+		}
+		return nil
+	})
+	return "unsafe calls without a certificate are forbidden", err
+}
+
+// knockEach knocks on every database host, all at the same time, and judges the answers.
+func knockEach(ctx context.Context, c *site.Site, knocks []knock, judge func(knock, int) error) error {
+	databases, err := c.Databases()
+	if err != nil {
+		return err
+	}
+	return remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
+		problems := make([]error, len(knocks))
+		var wg sync.WaitGroup
+		for i, k := range knocks {
+			wg.Go(func() {
+				code, err := knockAt(ctx, c, t, k)
+				if err == nil {
+					err = judge(k, code)
+				}
+				problems[i] = err
+			})
+		}
+		wg.Wait()
+		return errlist.Join(problems...)
+	})
+}

@@ -1,0 +1,2 @@
+// Package verify checks a running cluster from end to end, its security floor included.
+package verify

@@ -1,0 +1,150 @@
+package verify
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/pgha/toolkit/pgha/connstring"
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// knock is one HTTP request from a host to itself that tries whether a door is open.
+type knock struct {
+	method, path string
+	port         int
+	ca           []byte     // the server must have its certificate from; nil asks without TLS
+	own          vault.Leaf // the certificate that is shown; none where it is zero
+}
+
+// knockAt returns the HTTP status of the answer, or 0 when the server ended the connection without one: a handshake that it
+// refused. The error says that there was no connection to refuse.
+func knockAt(ctx context.Context, c *site.Site, t *remote.Target, k knock) (code int, err error) {
+	scheme, config := "http", &tls.Config{MinVersion: tls.VersionTLS12}
+	if k.ca != nil {
+		scheme, config.RootCAs = "https", x509.NewCertPool()
+		config.RootCAs.AppendCertsFromPEM(k.ca)
+	}
+	if k.own.Cert != nil {
+		pair, err := tls.X509KeyPair(k.own.Cert, k.own.Key)
+		if err != nil {
+			return 0, fmt.Errorf("load a certificate to knock with: %w", err)
+		}
+		// A server names the authorities that it trusts; this one is shown all the same.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	}
+	var dialErr error
+	transport := &http.Transport{TLSClientConfig: config, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := t.Dial(ctx, network, address)
+		dialErr = err
+		return conn, err
+	}}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, k.method, scheme+"://"+connstring.HostPort(t.Address, k.port)+k.path, strings.NewReader("{}"))
+	if err != nil {
+		return 0, err
+	}
+	resp, err := transport.RoundTrip(req)
+	var unknown *tls.CertificateVerificationError
+	switch {
+	case dialErr != nil:
+		return 0, dialErr
+	case ctx.Err() != nil:
+		return 0, ctx.Err()
+	case errors.As(err, &unknown):
+		return 0, err
+	case err != nil:
+		return 0, nil // refused, as it should be
+	}
+	return resp.StatusCode, resp.Body.Close()
+}
+
+// door is a TLS server on the database hosts.
+type door struct {
+	name     string
+	port     int
+	ca       []byte
+	own      vault.Leaf // shown to servers that ask, so that they have no other reason to refuse
+	postgres bool       // PostgreSQL is asked for TLS first
+}
+
+func doors(c *site.Site) []door {
+	cr := c.Credentials
+	return []door{
+		{"etcd's client port", c.Spec.Etcd.ClientPort, cr.EtcdCA, cr.EtcdOperator, false},
+		{"etcd's peer port", c.Spec.Etcd.PeerPort, cr.EtcdCA, cr.EtcdOperator, false},
+		{"Patroni's REST API", c.Spec.Patroni.RESTPort, cr.PatroniCA, cr.PatroniOperator, false},
+		{"PostgreSQL", c.Spec.PostgreSQL.Port, cr.PostgresCA, vault.Leaf{}, true},
+	}
+}
+
+// errRefused: the server ended a handshake.
+var errRefused = errors.New("the handshake was refused")
+
+// handshake opens a TLS session to a door of a host, with versions in this range, and returns its state. With verify the
+// server's certificate must be of the door's authority and name the host's address. An error that matches errRefused comes
+// from the server; any other one means that it could not be asked.
+func (d door) handshake(ctx context.Context, t *remote.Target, least, most uint16, verify bool) (tls.ConnectionState, error) {
+	var state tls.ConnectionState
+	raw, err := t.Dial(ctx, "tcp", connstring.HostPort(t.Address, d.port))
+	if err != nil {
+		return state, fmt.Errorf("%s: %w", d.name, err)
+	}
+	defer raw.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = raw.SetDeadline(deadline) // a connection that cannot is ended by HandshakeContext
+	}
+	if d.postgres {
+		if err := askForTLS(raw); err != nil {
+			return state, fmt.Errorf("%s: %w", d.name, err)
+		}
+	}
+	config := &tls.Config{MinVersion: least, MaxVersion: most, ServerName: t.Address, RootCAs: x509.NewCertPool(), InsecureSkipVerify: !verify}
+	config.RootCAs.AppendCertsFromPEM(d.ca)
+	if d.own.Cert != nil {
+		pair, err := tls.X509KeyPair(d.own.Cert, d.own.Key)
+		if err != nil {
+			return state, fmt.Errorf("load a certificate to knock with: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	conn := tls.Client(raw, config)
+	err = conn.HandshakeContext(ctx)
+	var unknown *tls.CertificateVerificationError
+	switch {
+	case ctx.Err() != nil:
+		return state, fmt.Errorf("%s: %w", d.name, ctx.Err())
+	case errors.As(err, &unknown):
+		return state, fmt.Errorf("%s: %w", d.name, err)
+	case err != nil:
+		return state, fmt.Errorf("%s: %w: %w", d.name, errRefused, err)
+	}
+	return conn.ConnectionState(), nil
+}
+
+// askForTLS is what PostgreSQL's protocol begins with (SSLRequest).
+func askForTLS(conn io.ReadWriter) error {
+	var request [8]byte
+	binary.BigEndian.PutUint32(request[:], 8)
+	binary.BigEndian.PutUint32(request[4:], 80877103)
+	if _, err := conn.Write(request[:]); err != nil {
+		return err
+	}
+	var answer [1]byte
+	if _, err := io.ReadFull(conn, answer[:]); err != nil {
+		return err
+	}
+	if answer[0] != 'S' {
+		return errors.New("offers no TLS")
+	}
+	return nil
+}

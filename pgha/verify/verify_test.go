@@ -1,0 +1,47 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// unreachableCluster is a cluster of one database that nobody answers for.
+func unreachableCluster() *site.Site {
+	sp := spec.New()
+	sp.Hosts = []spec.Host{{Name: "db", Address: "192.0.2.1", Role: spec.RoleDatabase, Member: "db"}}
+	return &site.Site{
+		Spec: sp, Unreachable: map[string]error{"db": remote.OnHost("db", remote.ErrUnreachable)},
+		Connections: map[string]*remote.Target{}, Credentials: &vault.Credentials{Hosts: map[string]vault.HostCertificates{}},
+	}
+}
+
+func TestVerifyFailsWhenNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	heard := 0
+	checks, err := Verify(t.Context(), unreachableCluster(), func(Check) { heard++ })
+	if !errors.Is(err, ErrVerify) {
+		t.Errorf("got %v, want ErrVerify", err)
+	}
+	if heard != len(checks) {
+		t.Errorf("heard of %d checks of %d", heard, len(checks))
+	}
+	if first := checks[0]; first.OK || first.Problem == "" || first.Hint == "" {
+		t.Errorf("hosts do not answer and the check says %+v", first)
+	}
+}
+
+func TestInterruptionIsNoVerdict(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := Verify(ctx, unreachableCluster(), func(c Check) { t.Errorf("a verdict on %q after the end", c.Name) })
+	if !errors.Is(err, context.Canceled) || errors.Is(err, ErrVerify) {
+		t.Errorf("Verify: got %v, want context.Canceled alone", err)
+	}
+}

@@ -76,8 +76,14 @@ lab-test: lab-deps ## tests that boot real hosts, install clusters on them and b
 lint: go $(LINT) ## formatting, go vet, golangci-lint with the direction of imports, shellcheck
 	go vet ./...
 	$(LINT) run ./...
+	go run ./scripts/house
+	@go run ./scripts/api | diff -u scripts/api/api.txt - || { echo 'the public API differs from scripts/api/api.txt: make api accepts it, and CHANGELOG.md says it'; exit 1; }
 	@if command -v shellcheck >/dev/null; then set -x; git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck --severity=warning --exclude=SC2148; \
 	else echo 'shellcheck is not installed: scripts are left unchecked'; fi
+
+.PHONY: api
+api: go ## accept the public API as it is now: writes scripts/api/api.txt
+	go run ./scripts/api >scripts/api/api.txt
 
 .PHONY: fuzz
 fuzz: go ## every fuzz target for FUZZTIME (10s), one after the other

@@ -43,29 +43,31 @@ func (o Options) install(ctx context.Context, seen []facts) error {
 
 // resources are everything on a member's host but the programs and the process.
 func (o Options) resources(m Member, how entry) []remote.Resource {
-	public := func(name string, content []byte) remote.Resource {
+	public := func(name string, content []byte) remote.File {
 		return remote.File{FileMeta: remote.FileMeta{Path: certDir + "/" + name, Group: user}, Content: content}
 	}
-	secret := func(name string, content []byte) remote.Resource {
+	secret := func(name string, content []byte) remote.File {
 		return remote.File{FileMeta: remote.FileMeta{Path: certDir + "/" + name, Group: user, Mode: 0o640}, Content: content, Secret: true}
 	}
-	list := []remote.Resource{
-		remote.User{Name: user, Home: o.DataDir},
-		remote.Dir{FileMeta: remote.FileMeta{Path: configDir}},
-		remote.Dir{FileMeta: remote.FileMeta{Path: certDir, Group: user, Mode: 0o750}},
-		remote.Dir{FileMeta: remote.FileMeta{Path: o.DataDir, Owner: user, Group: user, Mode: 0o700}},
+	// etcd reads a certificate and its key at every handshake: one without the other would end TLS.
+	certificates := remote.Together{
 		public("ca.crt", o.CA),
 		public("server.crt", m.Server.Cert), secret("server.key", m.Server.Key),
 		public("peer.crt", m.Peer.Cert), secret("peer.key", m.Peer.Key),
 	}
 	if !m.Gateway.empty() {
-		list = append(list, public("gateway.crt", m.Gateway.Cert), secret("gateway.key", m.Gateway.Key))
+		certificates = append(certificates, public("gateway.crt", m.Gateway.Cert), secret("gateway.key", m.Gateway.Key))
 	}
-	return append(list,
+	return []remote.Resource{
+		remote.User{Name: user, Home: o.DataDir},
+		remote.Dir{FileMeta: remote.FileMeta{Path: configDir}},
+		remote.Dir{FileMeta: remote.FileMeta{Path: certDir, Group: user, Mode: 0o750}},
+		remote.Dir{FileMeta: remote.FileMeta{Path: o.DataDir, Owner: user, Group: user, Mode: 0o700}},
+		certificates,
 		o.environmentFile(m, how),
 		remote.File{FileMeta: remote.FileMeta{Path: unitFile}, Content: o.service()},
 		remote.Unit{Name: unit, Enabled: remote.Yes},
-	)
+	}
 }
 
 func (o Options) environmentFile(m Member, how entry) remote.Resource {

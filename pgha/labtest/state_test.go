@@ -1,6 +1,7 @@
 package labtest
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"io/fs"
@@ -72,6 +73,7 @@ func testStateDirectory(t *testing.T, s site) {
 	}
 	copyState(t, newest, dir)
 	testBesideAnApply(t, s)
+	testHalfAnApply(t, s)
 	writeFile(t, s.specFile, original)
 	s.apply(t, pgha.ApplyOptions{})
 }
@@ -115,6 +117,31 @@ func testBesideAnApply(t *testing.T, s site) {
 	if !tried {
 		t.Error("the phase of etcd had no event")
 	}
+}
+
+// testHalfAnApply cuts an apply off: what it has not done yet is new in the specification, and nobody's change by hand.
+func testHalfAnApply(t *testing.T, s site) {
+	t.Helper()
+	s.edit(t, value("2h", "etcd", "auto_compaction"), value("350ms", "balancer", "check_interval"), value("db2.example.net", "hosts", "4", "dns_names", "-"))
+	s.with(t, pgha.ConnectOptions{}, func(c *pgha.Cluster) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		_, err := c.Apply(ctx, pgha.ApplyOptions{Observer: func(e pgha.Event) {
+			if e.Phase == "etcd" && e.Change != nil {
+				cancel()
+			}
+		}})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the apply that was cut off: %v", err)
+		}
+	})
+	s.awaitHealthy(t) // a member of etcd may be about to come back
+	got := s.cli(t, "plan")
+	if got.code != 2 || strings.Contains(got.stdout, "by hand") || strings.Contains(got.stdout, "nothing to change") {
+		t.Errorf("the plan afterwards ends with %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	s.apply(t, pgha.ApplyOptions{})
+	s.applyNothing(t)
 }
 
 // edit changes the specification's file.

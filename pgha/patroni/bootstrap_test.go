@@ -35,7 +35,7 @@ func TestInstallOrder(t *testing.T) {
 		}
 		order := []string{
 			"install -d -m 700 -o postgres -g postgres -- " + CertsDir,
-			"put " + restKey + " -rw------- postgres",
+			"put " + restKey + ".pgha-new -rw------- postgres",
 			"put " + ConfigPath + ".pgha-new -rw------- postgres",
 			"/usr/bin/python3 -I - " + ConfigPath + ".pgha-new < script",
 			"mv -fT -- " + ConfigPath + ".pgha-new " + ConfigPath,

@@ -73,9 +73,7 @@ func (o Options) resources(m Member) ([]remote.Resource, error) {
 		remote.Dir{FileMeta: owned(CertsDir, 0o700)},
 		remote.Dir{FileMeta: owned(o.DataDir, 0o700)},
 	}
-	for _, f := range o.certificates(m) {
-		list = append(list, f)
-	}
+	list = append(list, o.certificates(m))
 	list = append(list, callbackResources()...)
 	list = append(list, o.passwordResources(m)...)
 	watch, err := o.watchResources(m)
@@ -103,8 +101,8 @@ const standAside = `# Written by pgha: on this host PostgreSQL is started by Pat
 ConditionPathExists=!` + ConfigPath + "\n"
 
 // certificates are in the order Patroni's sections have.
-func (o Options) certificates(m Member) []remote.File {
-	var files []remote.File
+func (o Options) certificates(m Member) remote.Together {
+	var files remote.Together
 	add := func(path string, content []byte, secret bool) {
 		mode := fs.FileMode(0o644)
 		if secret {

@@ -48,7 +48,7 @@ func (o Options) setRESTCertificates(ctx context.Context) error {
 }
 
 func (c *Client) setRESTCertificate(ctx context.Context, m Member) error {
-	var list []remote.Resource
+	var list remote.Together
 	var paths []string
 	for _, f := range c.options.certificates(m) {
 		switch f.Path {
@@ -56,7 +56,7 @@ func (c *Client) setRESTCertificate(ctx context.Context, m Member) error {
 			list, paths = append(list, f), append(paths, f.Path)
 		}
 	}
-	if _, err := m.Target.Ensure(ctx, append(list, remote.Unit{Name: Unit, ReloadOn: paths})...); err != nil || c.options.planning() {
+	if _, err := m.Target.Ensure(ctx, list, remote.Unit{Name: Unit, ReloadOn: paths}); err != nil || c.options.planning() {
 		return err
 	}
 	want, _ := pem.Decode(m.REST.Cert)

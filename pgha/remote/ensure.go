@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Resource is a piece of a host's state that Ensure can look at and put right: File, Dir, Link, Absent, User, Packages, Unit.
+// Resource is a piece of a host's state that Ensure can look at and put right: File, Together, Dir, Link, Absent, User, Packages, Unit.
 type Resource interface {
 	fmt.Stringer
 	// questions are the things Ensure must look at on the host for this resource.

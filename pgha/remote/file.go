@@ -30,27 +30,9 @@ type File struct {
 func (f File) String() string         { return "file " + f.Path }
 func (f File) questions(q *questions) { q.paths.add(f.Path) }
 func (f File) settle(ctx context.Context, t *Target, seen *observation, _ Changes) (Changes, error) {
-	meta, err := f.complete()
-	if err != nil {
+	change, meta, err := f.differs(ctx, t, seen)
+	if err != nil || change == nil {
 		return nil, err
-	}
-	old, exists := seen.files[meta.Path]
-	sum := sha256.Sum256(f.Content)
-	sameContent := old.kind != "symbolic link" && old.sha256 == hex.EncodeToString(sum[:])
-	if exists && sameContent && old.mode == uint64(meta.Mode) && old.owner == meta.Owner && old.group == meta.Group {
-		return nil, nil
-	}
-	change := Change{Kind: "file", Name: meta.Path, Action: "created", Was: seen.was(meta.Path)}
-	switch {
-	case exists && sameContent:
-		change.Action = fmt.Sprintf("given to %s:%s with mode %04o (was %s:%s %04o)", meta.Owner, meta.Group, meta.Mode, old.owner, old.group, old.mode)
-	case exists:
-		change.Action = "updated"
-	}
-	if !sameContent && !f.Secret {
-		if change.Diff, err = f.diff(ctx, t, exists); err != nil {
-			return nil, err
-		}
 	}
 	kept, err := f.keep(ctx, t, seen)
 	if err != nil {
@@ -59,7 +41,32 @@ func (f File) settle(ctx context.Context, t *Target, seen *observation, _ Change
 	if err := f.put(ctx, t, meta); err != nil {
 		return kept, err
 	}
-	return append(kept, change), nil
+	return append(kept, *change), nil
+}
+
+// differs returns the change that the file needs, nil if it is as it should be.
+func (f File) differs(ctx context.Context, t *Target, seen *observation) (*Change, FileMeta, error) {
+	meta, err := f.complete()
+	if err != nil {
+		return nil, meta, err
+	}
+	old, exists := seen.files[meta.Path]
+	sum := sha256.Sum256(f.Content)
+	sameContent := old.kind != "symbolic link" && old.sha256 == hex.EncodeToString(sum[:])
+	if exists && sameContent && old.mode == uint64(meta.Mode) && old.owner == meta.Owner && old.group == meta.Group {
+		return nil, meta, nil
+	}
+	change := &Change{Kind: "file", Name: meta.Path, Action: "created", Was: seen.was(meta.Path)}
+	switch {
+	case exists && sameContent:
+		change.Action = fmt.Sprintf("given to %s:%s with mode %04o (was %s:%s %04o)", meta.Owner, meta.Group, meta.Mode, old.owner, old.group, old.mode)
+	case exists:
+		change.Action = "updated"
+	}
+	if !sameContent && !f.Secret {
+		change.Diff, err = f.diff(ctx, t, exists)
+	}
+	return change, meta, err
 }
 
 // put writes the file, by way of its validation if it has one.
@@ -69,7 +76,7 @@ func (f File) put(ctx context.Context, t *Target, meta FileMeta) error {
 		return err
 	}
 	candidate := meta
-	candidate.Path += ".pgha-new"
+	candidate.Path += candidateSuffix
 	if _, err := t.Put(ctx, bytes.NewReader(f.Content), candidate); err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func certificateWave(w *ward) []fault {
 		{name: "Patroni's client certificate not valid yet", finding: "patroni-certificate-not-yet-valid@" + r1, make: w.certificate(r1, "patroni", patroni+"rest-client", badCertificate{from: 24 * time.Hour, to: 90 * day})},
 		{name: "a key that is not the certificate's", finding: "etcd-certificate-key-mismatch@" + r2, make: w.certificate(r2, "etcd", patroni+"etcd-client", badCertificate{to: 90 * day, otherKey: true})},
 		{name: "config.yml edited", finding: "patroni-config-differs@" + r2, make: w.in(r2, "sed -i 's/level: INFO/level: DEBUG/' /etc/patroni/config.yml")},
-		{name: "PostgreSQL's certificate ends in ten days", finding: "postgres-certificate-expiring@" + r1, make: w.certificate(r1, "postgres", patroni+"postgres-server", badCertificate{to: 10 * day})},
+		{name: "PostgreSQL's certificate ends in ten days", finding: "postgres-certificate-expiring@" + r1, make: w.certificate(r1, "postgres", patroni+"postgres-server", badCertificate{from: -300 * day, to: 10 * day})},
 	}
 }
 

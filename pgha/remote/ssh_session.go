@@ -32,6 +32,9 @@ func (s *SSH) session(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (i
 		return s.run(ctx, cmd, stdout, stderr, nil)
 	}
 	return s.run(ctx, cmd, stdout, stderr, func(ctx context.Context, group string) {
+		if !s.sudo.ready() { // what is ended is the look at sudo itself, which the question would wait for
+			return
+		}
 		plain := func(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (int, error) {
 			return s.run(ctx, cmd, stdout, stderr, nil)
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // skipToMark runs its arguments after reading standard input up to a line that is its name. sudo reads the password off
@@ -19,8 +20,10 @@ type sudo struct {
 	host, user string
 	password   func(context.Context) (string, error)
 
+	// checked tells that free and secret are known to work; neither changes any more.
+	checked atomic.Bool
+
 	mu      sync.Mutex
-	checked bool
 	free    bool // sudo wants no password
 	secret  string
 	refused error // a wrong password is not tried twice: accounts get locked for that
@@ -70,12 +73,15 @@ func (s *sudo) wrap(cmd Cmd) (Cmd, error) {
 		Secrets: append([]string{s.secret}, cmd.Secrets...)}, nil
 }
 
+// ready reports whether commands run as root without a question to anybody.
+func (s *sudo) ready() bool { return s.password == nil || s.checked.Load() }
+
 // check finds out whether sudo wants a password, asks for it if so, and tries it alone, before any command's input could be
 // taken for another attempt. One that is refused is asked for once more; the same answer isn't tried twice.
 func (s *sudo) check(ctx context.Context, run streamFunc) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.checked || s.refused != nil {
+	if s.checked.Load() || s.refused != nil {
 		return s.refused
 	}
 	// -k: a password that somebody gave some minutes ago doesn't count, as it is forgotten in the middle of the work.
@@ -84,7 +90,8 @@ func (s *sudo) check(ctx context.Context, run streamFunc) error {
 	case err != nil:
 		return err
 	case refusal == nil:
-		s.free, s.checked = true, true
+		s.free = true
+		s.checked.Store(true)
 		return nil
 	case !wanted:
 		s.refused = refusal
@@ -106,7 +113,8 @@ func (s *sudo) check(ctx context.Context, run streamFunc) error {
 			return err
 		}
 		if refusal == nil {
-			s.secret, s.checked = secret, true
+			s.secret = secret
+			s.checked.Store(true)
 			return nil
 		}
 	}

@@ -2,7 +2,7 @@ package pgha
 
 import (
 	"github.com/pgha/toolkit/internal/errs"
-	"github.com/pgha/toolkit/pgha/internal/work"
+	"github.com/pgha/toolkit/pgha/internal/job"
 )
 
 var (
@@ -12,7 +12,7 @@ var (
 	// ErrPlanStale: the hosts or the specification have changed since the plan was made.
 	ErrPlanStale = errs.ErrPlanStale
 	// ErrLocked: somebody else is changing the cluster. The error says who, since when and what.
-	ErrLocked = work.ErrLocked
+	ErrLocked = job.ErrLocked
 	// ErrLockLost: the lock was lost while the cluster was being changed, so the work was stopped.
-	ErrLockLost = work.ErrLockLost
+	ErrLockLost = job.ErrLockLost
 )

@@ -11,8 +11,8 @@ import (
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/adopt"
 	"github.com/pgha/toolkit/pgha/internal/hostlook"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -36,7 +36,7 @@ func aboutFailsafe(c *site.Site, verb string, err error) error {
 }
 
 // aboutSilence tells of etcd where a rehearsal, which takes no lock, found no Patroni to answer.
-func aboutSilence(ctx context.Context, r *work.Job, verb string, err error) error {
+func aboutSilence(ctx context.Context, r *job.Job, verb string, err error) error {
 	if !errors.Is(err, patroni.ErrUnavailable) {
 		return err
 	}

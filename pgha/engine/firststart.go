@@ -4,12 +4,12 @@ import (
 	"context"
 
 	"github.com/pgha/toolkit/pgha/inspect"
-	"github.com/pgha/toolkit/pgha/internal/work"
+	"github.com/pgha/toolkit/pgha/internal/job"
 )
 
 // TryFirstStart tries, on hosts that have PostgreSQL since a moment ago and no data, whether it starts with what the
 // specification says: else the first member would try again and again.
-func TryFirstStart(ctx context.Context, r *work.Job) error {
+func TryFirstStart(ctx context.Context, r *job.Job) error {
 	if r.Planning() {
 		return nil
 	}

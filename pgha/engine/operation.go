@@ -9,8 +9,8 @@ import (
 	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/event"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/trail"
@@ -28,13 +28,13 @@ type Operation struct {
 }
 
 // Operate runs one verb: alone on this cluster, unless it is only planned. The context that f gets ends with the lock.
-func Operate(ctx context.Context, c *site.Site, name string, op Operation, how work.Locking, f func(context.Context, *work.Job) error) error {
-	run := &work.Job{Site: c, Phase: name, Out: &event.Emitter{Observer: op.Observer, Log: c.Log}, Lenient: true, DryRun: op.DryRun}
+func Operate(ctx context.Context, c *site.Site, name string, op Operation, how job.Locking, f func(context.Context, *job.Job) error) error {
+	run := &job.Job{Site: c, Phase: name, Out: &event.Emitter{Observer: op.Observer, Log: c.Log}, Lenient: true, DryRun: op.DryRun}
 	warnPaused(ctx, run)
 	if op.DryRun {
 		return aboutSilence(ctx, run, name, advise(f(ctx, run)))
 	}
-	held, unlock, err := work.Lock(ctx, c, name, op.Holder, how)
+	held, unlock, err := job.Lock(ctx, c, name, op.Holder, how)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, aboutFailsafe(c, name, err))
 	}
@@ -48,7 +48,7 @@ func Operate(ctx context.Context, c *site.Site, name string, op Operation, how w
 }
 
 // warnPaused says loudly that the cluster is paused, if it is. A cluster that does not answer is for the verb to tell.
-func warnPaused(ctx context.Context, r *work.Job) {
+func warnPaused(ctx context.Context, r *job.Job) {
 	po, err := PatroniOptions(r)
 	if err != nil {
 		return

@@ -5,15 +5,15 @@ import (
 
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/adopt"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/serving"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/vip"
 )
 
 // EtcdOptions returns what package etcd needs to do this work.
-func EtcdOptions(r *work.Job) (etcd.Options, error) {
+func EtcdOptions(r *job.Job) (etcd.Options, error) {
 	o, err := r.Site.EtcdOptionsFor(r.Target)
 	o.Progress = r.Progress
 	o.Forming = func(ctx context.Context) error { return adopt.HoldPatroni(ctx, r) }
@@ -21,7 +21,7 @@ func EtcdOptions(r *work.Job) (etcd.Options, error) {
 }
 
 // PatroniOptions returns what package patroni needs to do this work.
-func PatroniOptions(r *work.Job) (patroni.Options, error) {
+func PatroniOptions(r *job.Job) (patroni.Options, error) {
 	o, err := r.Site.PatroniOptionsFor(r.Target)
 	o.Progress = r.Progress
 	o.Adopt = func(ctx context.Context) error { return adopt.Store(ctx, r) }
@@ -30,7 +30,7 @@ func PatroniOptions(r *work.Job) (patroni.Options, error) {
 }
 
 // BalancerOptions returns what package lb needs to do this work; the holder of the address comes last.
-func BalancerOptions(r *work.Job) (lb.Options, error) {
+func BalancerOptions(r *job.Job) (lb.Options, error) {
 	o, err := r.Site.BalancerOptionsFor(r.Target)
 	o.Progress = r.Progress
 	o.Last = func(ctx context.Context) string {
@@ -46,7 +46,7 @@ func BalancerOptions(r *work.Job) (lb.Options, error) {
 }
 
 // AddressOptions returns what package vip needs to do this work; false without a virtual IP.
-func AddressOptions(r *work.Job) (vip.Options, bool, error) {
+func AddressOptions(r *job.Job) (vip.Options, bool, error) {
 	o, ok, err := r.Site.AddressOptionsFor(r.Target)
 	o.Progress = r.Progress
 	return o, ok, err

@@ -9,8 +9,8 @@ import (
 
 	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/pgha/event"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 )
 
 // Phase is one named part of an Apply.
@@ -53,7 +53,7 @@ func RunPhases(ctx context.Context, c *site.Site, phases []Phase, out *event.Emi
 					return
 				}
 			}
-			outcomes[i].err = runPhase(ctx, &work.Job{Site: c, Phase: p.Name, Out: out, DryRun: dryRun}, p)
+			outcomes[i].err = runPhase(ctx, &job.Job{Site: c, Phase: p.Name, Out: out, DryRun: dryRun}, p)
 		})
 	}
 	wg.Wait()
@@ -66,7 +66,7 @@ func RunPhases(ctx context.Context, c *site.Site, phases []Phase, out *event.Emi
 	return errlist.Join(failed...)
 }
 
-func runPhase(ctx context.Context, run *work.Job, p Phase) error {
+func runPhase(ctx context.Context, run *job.Job, p Phase) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/inspect"
-	"github.com/pgha/toolkit/pgha/internal/work"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -21,7 +21,7 @@ type Run struct {
 	// Spec is the cluster's specification; a phase does not change it.
 	Spec *spec.Spec
 
-	job *work.Job
+	job *job.Job
 }
 
 // Progress reports what the phase does or waits for.
@@ -60,6 +60,6 @@ func (r *Run) BalancerOptions() (lb.Options, error) { return BalancerOptions(r.j
 func (r *Run) AddressOptions() (vip.Options, bool, error) { return AddressOptions(r.job) }
 
 // Standard makes a phase of what the standard phases and the verbs share.
-func Standard(f func(context.Context, *work.Job) error) func(context.Context, *Run) error {
+func Standard(f func(context.Context, *job.Job) error) func(context.Context, *Run) error {
 	return func(ctx context.Context, run *Run) error { return f(ctx, run.job) }
 }

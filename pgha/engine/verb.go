@@ -3,13 +3,13 @@ package engine
 import (
 	"context"
 
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 )
 
 // Verb runs one verb of an embedder's; see Cluster.Operate of package pgha.
 func Verb(ctx context.Context, c *site.Site, name string, op Operation, f func(context.Context, *Run) error) error {
-	return Operate(ctx, c, name, op, work.LockEtcd, func(ctx context.Context, r *work.Job) error {
+	return Operate(ctx, c, name, op, job.LockEtcd, func(ctx context.Context, r *job.Job) error {
 		return f(ctx, &Run{Spec: r.Spec, job: r})
 	})
 }

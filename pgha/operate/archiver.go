@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pgha/toolkit/pgha/internal/work"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -16,7 +16,7 @@ const archiverCommand = `ps -eo args= | sed -n 's/^postgres: .*archiver archivin
 
 // aboutArchiver adds to what was waited for in vain that a member's PostgreSQL waits for its archiver, where it does. A server
 // that stops archives everything first, and Patroni kills it for that only in synchronous mode, after primary_stop_timeout.
-func aboutArchiver(ctx context.Context, r *work.Job, member string, err error) error {
+func aboutArchiver(ctx context.Context, r *job.Job, member string, err error) error {
 	h, specErr := r.MemberHost(member)
 	if err == nil || specErr != nil {
 		return err

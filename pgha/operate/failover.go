@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/provision"
 )
@@ -32,7 +32,7 @@ func Failover(ctx context.Context, c *site.Site, opts FailoverOptions) (patroni.
 			return result, err
 		}
 	}
-	err := engine.Operate(ctx, c, "failover", opts.Operation, work.LockEtcd, func(ctx context.Context, run *work.Job) error {
+	err := engine.Operate(ctx, c, "failover", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
 		po, err := engine.PatroniOptions(run)
 		if err != nil {
 			return err

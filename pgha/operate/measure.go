@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgha/toolkit/pgha/internal/work"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/probe"
 )
 
@@ -17,7 +17,7 @@ var measureTable = pgx.Identifier{"public", "pgha_operation"}
 // measureWrites writes rows through the virtual IP until the function that it returns is called, which waits for one more
 // row if it is told that writes flow, and returns the longest time without any. It is a comfort: if it cannot measure it
 // warns, and the operation goes on.
-func measureWrites(ctx context.Context, r *work.Job) func(flowing bool) time.Duration {
+func measureWrites(ctx context.Context, r *job.Job) func(flowing bool) time.Duration {
 	nothing := func(bool) time.Duration { return 0 }
 	cfg, err := r.SqlConfig(r.WriteRoute())
 	if err != nil {

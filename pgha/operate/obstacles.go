@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -71,7 +71,7 @@ func obstacles(ctx context.Context, c *site.Site) ([]string, error) {
 
 // RefuseObstacles is an error that matches ErrRefused if something speaks against stopping the primary; with force it
 // only warns.
-func RefuseObstacles(ctx context.Context, r *work.Job, force bool) error {
+func RefuseObstacles(ctx context.Context, r *job.Job, force bool) error {
 	found, err := obstacles(ctx, r.Site)
 	if err != nil {
 		return err

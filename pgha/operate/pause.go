@@ -4,9 +4,9 @@ import (
 	"context"
 
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/serving"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 )
 
@@ -31,7 +31,7 @@ func Resume(ctx context.Context, c *site.Site, opts PauseOptions) (patroni.Pause
 func setPause(ctx context.Context, c *site.Site, name string, opts PauseOptions,
 	set func(context.Context, patroni.Options, patroni.PauseOptions) (patroni.PauseResult, error)) (patroni.PauseResult, error) {
 	var result patroni.PauseResult
-	err := engine.Operate(ctx, c, name, opts.Operation, work.LockEtcd, func(ctx context.Context, run *work.Job) error {
+	err := engine.Operate(ctx, c, name, opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
 		po, err := engine.PatroniOptions(run)
 		if err == nil {
 			result, err = set(ctx, po, patroni.PauseOptions{Wait: opts.Wait})
@@ -56,7 +56,7 @@ func Reload(ctx context.Context, c *site.Site, opts ReloadOptions) (patroni.Relo
 	if err != nil {
 		return result, err
 	}
-	err = engine.Operate(ctx, c, "reload", opts.Operation, work.LockEtcd, func(ctx context.Context, run *work.Job) error {
+	err = engine.Operate(ctx, c, "reload", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
 		po, err := engine.PatroniOptions(run)
 		if err == nil {
 			result, err = patroni.Reload(ctx, po, members...)

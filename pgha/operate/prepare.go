@@ -8,12 +8,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgha/toolkit/pgha/etcd"
-	"github.com/pgha/toolkit/pgha/internal/work"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // Checkpoint writes a checkpoint on the primary, so that it has little left to write when it stops.
-func Checkpoint(ctx context.Context, r *work.Job, leader string) error {
+func Checkpoint(ctx context.Context, r *job.Job, leader string) error {
 	change := remote.Change{Kind: "checkpoint", Name: "of " + leader, Action: "written"}
 	if !r.Planning() {
 		r.Progress("writing a checkpoint on " + leader)
@@ -40,7 +40,7 @@ func closeSQL(conn *pgx.Conn) {
 }
 
 // MoveEtcdLeader hands etcd's leadership from one member to another.
-func MoveEtcdLeader(ctx context.Context, r *work.Job, eo etcd.Options, from, to string) error {
+func MoveEtcdLeader(ctx context.Context, r *job.Job, eo etcd.Options, from, to string) error {
 	start := time.Now()
 	if !r.Planning() {
 		r.Progress("moving etcd's leadership to " + to)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/pgha/toolkit/internal/bytesize"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 )
 
@@ -33,7 +33,7 @@ func Reinitialize(ctx context.Context, c *site.Site, opts ReinitializeOptions) (
 	if err != nil {
 		return result, err
 	}
-	err = engine.Operate(ctx, c, "reinit", opts.Operation, work.LockEtcd, func(ctx context.Context, run *work.Job) error {
+	err = engine.Operate(ctx, c, "reinit", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
 		po, err := engine.PatroniOptions(run)
 		if err != nil {
 			return err
@@ -55,7 +55,7 @@ WHERE host(a.client_addr) = $1 ORDER BY a.backend_start DESC LIMIT 1`
 
 // followCopy tells how many bytes of a member's copy have been sent, until ctx ends. A copy that another member sends does
 // not show.
-func followCopy(ctx context.Context, r *work.Job, member string) {
+func followCopy(ctx context.Context, r *job.Job, member string) {
 	h, err := r.MemberHost(member)
 	if err != nil {
 		return

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/provision"
 )
@@ -39,14 +39,14 @@ func Restart(ctx context.Context, c *site.Site, opts RestartOptions) (patroni.Re
 		return result, err
 	}
 	ro := patroni.RestartOptions{Members: members, Role: opts.Role, PendingOnly: opts.PendingOnly, LeaderBySwitchover: opts.BySwitchover, At: opts.At, Force: opts.Force}
-	err = engine.Operate(ctx, c, "restart", opts.Operation, work.LockEtcd, func(ctx context.Context, run *work.Job) error {
+	err = engine.Operate(ctx, c, "restart", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
 		result, err = restart(ctx, run, ro)
 		return err
 	})
 	return result, err
 }
 
-func restart(ctx context.Context, r *work.Job, ro patroni.RestartOptions) (patroni.RestartResult, error) {
+func restart(ctx context.Context, r *job.Job, ro patroni.RestartOptions) (patroni.RestartResult, error) {
 	rehearsal, err := engine.PatroniOptions(r.Rehearsed())
 	if err != nil {
 		return patroni.RestartResult{}, err
@@ -83,7 +83,7 @@ func CancelRestart(ctx context.Context, c *site.Site, op engine.Operation, membe
 	if err != nil {
 		return was, err
 	}
-	err = engine.Operate(ctx, c, "cancel restart", op, work.LockEtcd, func(ctx context.Context, run *work.Job) error {
+	err = engine.Operate(ctx, c, "cancel restart", op, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
 		po, err := engine.PatroniOptions(run)
 		if err == nil {
 			was, err = patroni.CancelRestart(ctx, po, name)

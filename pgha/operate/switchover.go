@@ -12,8 +12,8 @@ import (
 	"github.com/pgha/toolkit/pgha/advisor/measure"
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/provision"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -62,7 +62,7 @@ func Switchover(ctx context.Context, c *site.Site, opts SwitchoverOptions) (Swit
 			return result, err
 		}
 	}
-	err := engine.Operate(ctx, c, "switchover", opts.Operation, work.LockEtcd, func(ctx context.Context, run *work.Job) (err error) {
+	err := engine.Operate(ctx, c, "switchover", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) (err error) {
 		result, err = HandOver(ctx, run, patroni.SwitchoverOptions{Candidate: to, At: opts.At}, opts.Force)
 		return err
 	})
@@ -70,7 +70,7 @@ func Switchover(ctx context.Context, c *site.Site, opts SwitchoverOptions) (Swit
 }
 
 // HandOver is the work of Switchover, for verbs that move the leadership on their way.
-func HandOver(ctx context.Context, r *work.Job, so patroni.SwitchoverOptions, force bool) (SwitchoverResult, error) {
+func HandOver(ctx context.Context, r *job.Job, so patroni.SwitchoverOptions, force bool) (SwitchoverResult, error) {
 	po, err := engine.PatroniOptions(r)
 	if err != nil {
 		return SwitchoverResult{}, err
@@ -120,7 +120,7 @@ func HandOver(ctx context.Context, r *work.Job, so patroni.SwitchoverOptions, fo
 
 // refuseHandover is an error that matches ErrRefused if the advisor speaks against moving the leadership; with force it only
 // warns.
-func refuseHandover(ctx context.Context, r *work.Job, force bool) error {
+func refuseHandover(ctx context.Context, r *job.Job, force bool) error {
 	status, err := status.Look(ctx, r.Site)
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func refuseHandover(ctx context.Context, r *work.Job, force bool) error {
 }
 
 // PrepareSwitchover makes it short: little left to write at shutdown, and no election of etcd in the middle of it.
-func PrepareSwitchover(ctx context.Context, r *work.Job, leader, candidate string) error {
+func PrepareSwitchover(ctx context.Context, r *job.Job, leader, candidate string) error {
 	if err := Checkpoint(ctx, r, leader); err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func PrepareSwitchover(ctx context.Context, r *work.Job, leader, candidate strin
 // none.
 func CancelSwitchover(ctx context.Context, c *site.Site, op engine.Operation) (patroni.ScheduledSwitchover, error) {
 	var was patroni.ScheduledSwitchover
-	err := engine.Operate(ctx, c, "cancel switchover", op, work.LockEtcd, func(ctx context.Context, run *work.Job) error {
+	err := engine.Operate(ctx, c, "cancel switchover", op, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
 		po, err := engine.PatroniOptions(run)
 		if err == nil {
 			was, err = patroni.CancelSwitchover(ctx, po)

@@ -10,8 +10,8 @@ import (
 
 	"github.com/pgha/toolkit/pgha/connstring"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -71,7 +71,7 @@ func DescribeSynchronous(mode patroni.SynchronousMode) (promise, cost string) {
 func SetSynchronous(ctx context.Context, c *site.Site, opts SynchronousOptions) (SynchronousResult, error) {
 	var result SynchronousResult
 	result.Promise, result.Cost = DescribeSynchronous(opts.Mode)
-	err := engine.Operate(ctx, c, "sync "+string(opts.Mode), opts.Operation, work.LockEtcd, func(ctx context.Context, run *work.Job) error {
+	err := engine.Operate(ctx, c, "sync "+string(opts.Mode), opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
 		po, err := engine.PatroniOptions(run)
 		if err != nil {
 			return err
@@ -96,7 +96,7 @@ func SetSynchronous(ctx context.Context, c *site.Site, opts SynchronousOptions) 
 	return result, err
 }
 
-func (r *SynchronousResult) note(run *work.Job, text string) {
+func (r *SynchronousResult) note(run *job.Job, text string) {
 	r.Notes = append(r.Notes, text)
 	run.Warn("", text)
 }
@@ -105,7 +105,7 @@ func (r *SynchronousResult) note(run *work.Job, text string) {
 const commitSQL = "SELECT pg_logical_emit_message(true, 'pgha', 'synchronous mode')"
 
 // proveSynchronous asks the leader through the address, and commits there.
-func proveSynchronous(ctx context.Context, r *work.Job, result *SynchronousResult) error {
+func proveSynchronous(ctx context.Context, r *job.Job, result *SynchronousResult) error {
 	route := r.WriteRoute()
 	commit := ""
 	err := r.WithSQL(ctx, route, func(conn *pgx.Conn) error {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -40,7 +40,7 @@ func Mend(ctx context.Context, c *site.Site, opts MendOptions) error {
 			return fmt.Errorf("mend: %w", err)
 		}
 	}
-	return engine.Operate(ctx, c, "mend", opts.Operation, work.LockHosts, func(ctx context.Context, run *work.Job) error {
+	return engine.Operate(ctx, c, "mend", opts.Operation, job.LockHosts, func(ctx context.Context, run *job.Job) error {
 		for _, s := range opts.Steps {
 			t, err := run.Target(s.Host)
 			if err != nil {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/operate"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -20,7 +20,7 @@ import (
 )
 
 // unit brings a unit into a state on all the hosts at once. Hosts where it is in that state are left alone.
-func unit(ctx context.Context, r *work.Job, hosts []spec.Host, unit remote.Unit) error {
+func unit(ctx context.Context, r *job.Job, hosts []spec.Host, unit remote.Unit) error {
 	if len(hosts) == 0 {
 		return nil
 	}
@@ -32,7 +32,7 @@ func unit(ctx context.Context, r *work.Job, hosts []spec.Host, unit remote.Unit)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, work.UnitWait, fmt.Errorf("%s%s took more than %s", verb, unit.Name, work.UnitWait))
+	ctx, cancel := context.WithTimeoutCause(ctx, job.UnitWait, fmt.Errorf("%s%s took more than %s", verb, unit.Name, job.UnitWait))
 	defer cancel()
 	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
 		_, err := t.Ensure(ctx, unit)
@@ -40,17 +40,17 @@ func unit(ctx context.Context, r *work.Job, hosts []spec.Host, unit remote.Unit)
 	})
 }
 
-func stopUnit(ctx context.Context, r *work.Job, hosts []spec.Host, name string) error {
+func stopUnit(ctx context.Context, r *job.Job, hosts []spec.Host, name string) error {
 	return unit(ctx, r, hosts, remote.Unit{Name: name, Running: remote.No})
 }
 
-func startUnit(ctx context.Context, r *work.Job, hosts []spec.Host, name string) error {
+func startUnit(ctx context.Context, r *job.Job, hosts []spec.Host, name string) error {
 	return unit(ctx, r, hosts, remote.Unit{Name: name, Running: remote.Yes})
 }
 
 // moveAddress makes a balancer give the virtual IP up, by stopping its keepalived, and waits until one of the others has
 // it; if none takes it, keepalived is started again. keep are the balancers that may have it; none means that nobody will.
-func moveAddress(ctx context.Context, r *work.Job, from spec.Host, keep []spec.Host) error {
+func moveAddress(ctx context.Context, r *job.Job, from spec.Host, keep []spec.Host) error {
 	if r.Spec.VIP == nil {
 		return nil
 	}
@@ -65,8 +65,8 @@ func moveAddress(ctx context.Context, r *work.Job, from spec.Host, keep []spec.H
 }
 
 // restore starts units that were stopped for something that did not come about, also when ctx has ended.
-func restore(ctx context.Context, r *work.Job, h spec.Host, units ...string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), work.RestoreWait)
+func restore(ctx context.Context, r *job.Job, h spec.Host, units ...string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), job.RestoreWait)
 	defer cancel()
 	for _, unit := range units {
 		if err := startUnit(ctx, r, []spec.Host{h}, unit); err != nil {
@@ -77,13 +77,13 @@ func restore(ctx context.Context, r *work.Job, h spec.Host, units ...string) err
 }
 
 // awaitHolder waits until exactly one balancer holds the address, and that one is among keep.
-func awaitHolder(ctx context.Context, r *work.Job, keep []spec.Host) error {
+func awaitHolder(ctx context.Context, r *job.Job, keep []spec.Host) error {
 	opts, ok, err := engine.AddressOptions(r)
 	if err != nil || !ok {
 		return err
 	}
 	what := fmt.Sprintf("%s to be held by one of %s", r.Spec.VIP.Address, strings.Join(site.HostNames(keep), ", "))
-	return r.Until(ctx, work.MoveWait, what, "see `journalctl -u keepalived -n 50` on the balancers", func(ctx context.Context) string {
+	return r.Until(ctx, job.MoveWait, what, "see `journalctl -u keepalived -n 50` on the balancers", func(ctx context.Context) string {
 		holdings, err := vip.Holder(ctx, opts)
 		if err != nil {
 			return err.Error()
@@ -103,7 +103,7 @@ func awaitHolder(ctx context.Context, r *work.Job, keep []spec.Host) error {
 
 // moveEtcdOff hands etcd's leadership to a healthy member on another host than these, if one of these has it; best to one
 // whose host does not run the primary.
-func moveEtcdOff(ctx context.Context, r *work.Job, hosts []spec.Host, primary string) error {
+func moveEtcdOff(ctx context.Context, r *job.Job, hosts []spec.Host, primary string) error {
 	eo, err := engine.EtcdOptions(r)
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func moveEtcdOff(ctx context.Context, r *work.Job, hosts []spec.Host, primary st
 
 // giveUpLeadership moves the leadership of the database away from these hosts to a member on another one, if one of these
 // has it, and returns the member that leads then. preferred members are tried first.
-func giveUpLeadership(ctx context.Context, r *work.Job, s status.Status, hosts []spec.Host, preferred []string) (string, error) {
+func giveUpLeadership(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Host, preferred []string) (string, error) {
 	leader := s.Leader()
 	if leader == "" || !site.Among(hosts, leader) {
 		return leader, nil
@@ -154,7 +154,7 @@ func giveUpLeadership(ctx context.Context, r *work.Job, s status.Status, hosts [
 
 // heir picks the member that may lead in place of one on these hosts, by trying it in a rehearsal: Patroni's rules on lag,
 // tags and synchronous standbys are known there.
-func heir(ctx context.Context, r *work.Job, s status.Status, hosts []spec.Host, preferred []string) (string, error) {
+func heir(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Host, preferred []string) (string, error) {
 	rehearsal, err := engine.PatroniOptions(r.Rehearsed())
 	if err != nil {
 		return "", err

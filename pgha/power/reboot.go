@@ -13,8 +13,8 @@ import (
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/event"
 	"github.com/pgha/toolkit/pgha/internal/hostlook"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/operate"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -81,7 +81,7 @@ func RollingReboot(ctx context.Context, c *site.Site, opts RollingRebootOptions)
 		opts.Wait = rebootWait
 	}
 	start := time.Now()
-	err = engine.Operate(ctx, c, "rolling-reboot", opts.Operation, work.LockEtcd, func(ctx context.Context, run *work.Job) error {
+	err = engine.Operate(ctx, c, "rolling-reboot", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
 		status, err := status.Look(ctx, run.Site)
 		if err != nil {
 			return err
@@ -163,7 +163,7 @@ func nextToReboot(left []spec.Host, s status.Status) spec.Host {
 }
 
 // rebootInTurn reboots the hosts one by one and fills in the result.
-func rebootInTurn(ctx context.Context, r *work.Job, s status.Status, left []spec.Host, opts RollingRebootOptions, result *RollingRebootResult) error {
+func rebootInTurn(ctx context.Context, r *job.Job, s status.Status, left []spec.Host, opts RollingRebootOptions, result *RollingRebootResult) error {
 	var done []string // members whose hosts were rebooted
 	for len(left) > 0 {
 		h := nextToReboot(left, s)
@@ -206,7 +206,7 @@ func stoppedAt(h spec.Host, err error, result *RollingRebootResult) error {
 }
 
 // vacate moves off a host what others wait for, and stops its part in order. It returns the database's leader.
-func vacate(ctx context.Context, r *work.Job, s status.Status, h spec.Host, rebooted []string, force bool) (leader string, err error) {
+func vacate(ctx context.Context, r *job.Job, s status.Status, h spec.Host, rebooted []string, force bool) (leader string, err error) {
 	hosts := []spec.Host{h}
 	if h.Role == spec.RoleBalancer {
 		return s.Leader(), moveAddress(ctx, r, h, site.Without(r.Spec.Balancers(), hosts))
@@ -228,7 +228,7 @@ func vacate(ctx context.Context, r *work.Job, s status.Status, h spec.Host, rebo
 
 // reboot reboots one host and waits until it and the whole cluster are well again. asked tells whether the host was asked
 // to, so that it is on its way.
-func reboot(ctx context.Context, r *work.Job, h spec.Host, bound time.Duration) (done RebootedHost, asked bool, err error) {
+func reboot(ctx context.Context, r *job.Job, h spec.Host, bound time.Duration) (done RebootedHost, asked bool, err error) {
 	done.Host = h.Name
 	t, err := r.Target(h.Name)
 	if err != nil {
@@ -281,7 +281,7 @@ func reboot(ctx context.Context, r *work.Job, h spec.Host, bound time.Duration) 
 const redialTimeout = 4 * time.Second
 
 // awaitBoot waits until the host can be reached and has booted anew.
-func awaitBoot(ctx context.Context, r *work.Job, t *remote.Target, h spec.Host, before string, bound time.Duration) error {
+func awaitBoot(ctx context.Context, r *job.Job, t *remote.Target, h spec.Host, before string, bound time.Duration) error {
 	hint := "see the host's console"
 	return r.Until(ctx, bound, h.Name+" to come back", hint, func(ctx context.Context) string {
 		switch l := lookAnew(ctx, r, t, h); {
@@ -297,7 +297,7 @@ func awaitBoot(ctx context.Context, r *work.Job, t *remote.Target, h spec.Host, 
 }
 
 // lookAnew looks at a host that may have lost its connection without a word, and makes it again.
-func lookAnew(ctx context.Context, r *work.Job, t *remote.Target, h spec.Host) hostlook.Look {
+func lookAnew(ctx context.Context, r *job.Job, t *remote.Target, h spec.Host) hostlook.Look {
 	quick, cancel := context.WithTimeout(ctx, redialTimeout/2)
 	defer cancel()
 	l := hostlook.LookAt(quick, r.Site, t, h)

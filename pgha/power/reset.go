@@ -12,8 +12,8 @@ import (
 	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/internal/hostlook"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/provision"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -62,7 +62,7 @@ type EmptiedDirectory struct {
 func Reset(ctx context.Context, c *site.Site, opts ResetOptions) (ResetResult, error) {
 	result := ResetResult{Emptied: []EmptiedDirectory{}}
 	start := time.Now()
-	err := engine.Operate(ctx, c, "reset", opts.Operation, work.LockHosts, func(ctx context.Context, run *work.Job) error {
+	err := engine.Operate(ctx, c, "reset", opts.Operation, job.LockHosts, func(ctx context.Context, run *job.Job) error {
 		dirs, err := prepareReset(ctx, run)
 		if err != nil {
 			return err
@@ -93,7 +93,7 @@ func Reset(ctx context.Context, c *site.Site, opts ResetOptions) (ResetResult, e
 }
 
 // prepareReset refuses what has to be refused, and describes what will be deleted.
-func prepareReset(ctx context.Context, r *work.Job) ([]dataDir, error) {
+func prepareReset(ctx context.Context, r *job.Job) ([]dataDir, error) {
 	for _, h := range r.Spec.Hosts {
 		if err := r.Unreachable[h.Name]; err != nil {
 			return nil, remote.WithHint(fmt.Errorf("%w: %w", errs.ErrRefused, err), "all hosts have to be there: one with old data would not fit the new cluster")
@@ -128,7 +128,7 @@ func prepareReset(ctx context.Context, r *work.Job) ([]dataDir, error) {
 }
 
 // stopForReset stops the databases in order. That they end well does not matter any more.
-func stopForReset(ctx context.Context, r *work.Job) error {
+func stopForReset(ctx context.Context, r *job.Job) error {
 	status, err := status.Look(ctx, r.Site)
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func stopForReset(ctx context.Context, r *work.Job) error {
 }
 
 // wipe empties directories of different hosts, all at once.
-func wipe(ctx context.Context, r *work.Job, dirs []dataDir) ([]EmptiedDirectory, error) {
+func wipe(ctx context.Context, r *job.Job, dirs []dataDir) ([]EmptiedDirectory, error) {
 	var targets []*remote.Target
 	for _, d := range dirs {
 		t, err := r.Target(d.host.Name)
@@ -178,11 +178,11 @@ func wipe(ctx context.Context, r *work.Job, dirs []dataDir) ([]EmptiedDirectory,
 }
 
 // formAnew forms the cluster by the phases of Apply and returns its system identifier.
-func formAnew(ctx context.Context, r *work.Job, old string) (string, error) {
+func formAnew(ctx context.Context, r *job.Job, old string) (string, error) {
 	if r.Planning() {
 		return "", r.Changed(r.Spec.Databases()[0].Member, remote.Change{Kind: "cluster", Name: r.Spec.Cluster, Action: "formed anew, empty"})
 	}
-	for _, phase := range []func(context.Context, *work.Job) error{provision.EtcdPhase, provision.PatroniPhase, provision.HAProxyPhase, provision.KeepalivedPhase, provision.ReadyPhase} {
+	for _, phase := range []func(context.Context, *job.Job) error{provision.EtcdPhase, provision.PatroniPhase, provision.HAProxyPhase, provision.KeepalivedPhase, provision.ReadyPhase} {
 		if err := phase(ctx, r); err != nil {
 			return "", remote.WithHint(fmt.Errorf("form the cluster anew: %w", err), "the old data is gone; pgha-cli reset again finishes what was begun")
 		}

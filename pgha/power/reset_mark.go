@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -22,14 +22,14 @@ else
 fi`
 
 // mark says on all database hosts that a reset has begun.
-func markReset(ctx context.Context, r *work.Job) error {
+func markReset(ctx context.Context, r *job.Job) error {
 	return writeResetMark(ctx, r, fmt.Sprintf("%s at %s", vault.WhoAmI(), time.Now().Format(time.RFC3339)))
 }
 
 // unmarkReset says that it is over.
-func unmarkReset(ctx context.Context, r *work.Job) error { return writeResetMark(ctx, r, "") }
+func unmarkReset(ctx context.Context, r *job.Job) error { return writeResetMark(ctx, r, "") }
 
-func writeResetMark(ctx context.Context, r *work.Job, text string) error {
+func writeResetMark(ctx context.Context, r *job.Job, text string) error {
 	targets, err := r.Databases()
 	if err != nil {
 		return err

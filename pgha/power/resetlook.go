@@ -11,8 +11,8 @@ import (
 	"sync"
 
 	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -60,7 +60,7 @@ func resetCommand(c *site.Site, word string, d dataDir) remote.Cmd {
 }
 
 // dataDirs asks every database host about its two directories: etcd's of all hosts come first.
-func dataDirs(ctx context.Context, r *work.Job) ([]dataDir, error) {
+func dataDirs(ctx context.Context, r *job.Job) ([]dataDir, error) {
 	var dirs []dataDir
 	for _, kind := range []dataKind{etcdData, postgresqlData} {
 		path := map[dataKind]string{etcdData: r.Spec.Etcd.DataDir, postgresqlData: r.Spec.PostgreSQL.DataDir}[kind]
@@ -78,7 +78,7 @@ func dataDirs(ctx context.Context, r *work.Job) ([]dataDir, error) {
 }
 
 // describe fills in what the host says of a directory.
-func describe(ctx context.Context, r *work.Job, d *dataDir) error {
+func describe(ctx context.Context, r *job.Job, d *dataDir) error {
 	t, err := r.Target(d.host.Name)
 	if err != nil {
 		return err

@@ -13,8 +13,8 @@ import (
 	"github.com/pgha/toolkit/pgha/health"
 	"github.com/pgha/toolkit/pgha/internal/adopt"
 	"github.com/pgha/toolkit/pgha/internal/hostlook"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/provision"
@@ -60,10 +60,10 @@ func Start(ctx context.Context, c *site.Site, opts StartOptions) (StartResult, e
 		return result, err
 	}
 	if opts.Wait == 0 {
-		opts.Wait = work.StartWait
+		opts.Wait = job.StartWait
 	}
 	start := time.Now()
-	err = engine.Operate(ctx, c, "start", opts.Operation, work.LockHosts, func(ctx context.Context, run *work.Job) error {
+	err = engine.Operate(ctx, c, "start", opts.Operation, job.LockHosts, func(ctx context.Context, run *job.Job) error {
 		looks, err := hostlook.Hosts(ctx, run, run.Spec.Hosts)
 		if err != nil {
 			return err
@@ -127,7 +127,7 @@ func idle(hosts []spec.Host, looks map[string]hostlook.Look, unit string) []spec
 }
 
 // startDatabases starts etcd, then Patroni.
-func startDatabases(ctx context.Context, r *work.Job, looks map[string]hostlook.Look, databases []spec.Host, opts StartOptions) error {
+func startDatabases(ctx context.Context, r *job.Job, looks map[string]hostlook.Look, databases []spec.Host, opts StartOptions) error {
 	if len(databases) == 0 {
 		return nil
 	}
@@ -172,7 +172,7 @@ func startDatabases(ctx context.Context, r *work.Job, looks map[string]hostlook.
 
 // startBalancers starts HAProxy and keepalived, waits until every working balancer has the members that were started for
 // backends, and for SQL through the address if there is who could answer. It returns the leader.
-func startBalancers(ctx context.Context, r *work.Job, looks map[string]hostlook.Look, hosts []spec.Host, bound time.Duration) (leader string, err error) {
+func startBalancers(ctx context.Context, r *job.Job, looks map[string]hostlook.Look, hosts []spec.Host, bound time.Duration) (leader string, err error) {
 	balancers := site.Only(spec.RoleBalancer, hosts)
 	if err := startUnit(ctx, r, idle(balancers, looks, site.HaproxyUnit), site.HaproxyUnit); err != nil {
 		return "", err
@@ -207,12 +207,12 @@ func startBalancers(ctx context.Context, r *work.Job, looks map[string]hostlook.
 }
 
 // awaitHAProxy waits until the HAProxies answer.
-func awaitHAProxy(ctx context.Context, r *work.Job, balancers []spec.Host) error {
+func awaitHAProxy(ctx context.Context, r *job.Job, balancers []spec.Host) error {
 	opts, err := engine.BalancerOptions(r)
 	if err != nil || len(balancers) == 0 {
 		return err
 	}
-	return r.Until(ctx, work.MoveWait, "HAProxy to answer", "see `journalctl -u haproxy -n 50` on the balancers", func(ctx context.Context) string {
+	return r.Until(ctx, job.MoveWait, "HAProxy to answer", "see `journalctl -u haproxy -n 50` on the balancers", func(ctx context.Context) string {
 		states, err := lb.State(ctx, opts)
 		if err != nil {
 			return err.Error()
@@ -227,7 +227,7 @@ func awaitHAProxy(ctx context.Context, r *work.Job, balancers []spec.Host) error
 }
 
 // awaitBackends waits until the HAProxies that run send sessions to the members on these hosts.
-func awaitBackends(ctx context.Context, r *work.Job, databases []spec.Host, bound time.Duration) error {
+func awaitBackends(ctx context.Context, r *job.Job, databases []spec.Host, bound time.Duration) error {
 	opts, err := engine.BalancerOptions(r)
 	if err != nil || len(opts.Balancers) == 0 || len(databases) == 0 {
 		return err

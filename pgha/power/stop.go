@@ -9,8 +9,8 @@ import (
 
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/internal/hostlook"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/operate"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -60,7 +60,7 @@ func Stop(ctx context.Context, c *site.Site, opts StopOptions) (StopResult, erro
 		return result, err
 	}
 	start := time.Now()
-	err = engine.Operate(ctx, c, "stop", opts.Operation, work.LockHosts, func(ctx context.Context, run *work.Job) error {
+	err = engine.Operate(ctx, c, "stop", opts.Operation, job.LockHosts, func(ctx context.Context, run *job.Job) error {
 		status, err := status.Look(ctx, run.Site)
 		if err != nil {
 			return err
@@ -86,7 +86,7 @@ func Stop(ctx context.Context, c *site.Site, opts StopOptions) (StopResult, erro
 }
 
 // stopAll stops everything that can be reached.
-func stopAll(ctx context.Context, r *work.Job, s status.Status, looks map[string]hostlook.Look, hosts []spec.Host, force bool) (lastPrimary string, err error) {
+func stopAll(ctx context.Context, r *job.Job, s status.Status, looks map[string]hostlook.Look, hosts []spec.Host, force bool) (lastPrimary string, err error) {
 	databases, leader := site.Only(spec.RoleDatabase, hosts), s.Leader()
 	if leader == "" {
 		// Nobody leads, but a primary that lost its lock may still run, or one have stopped last time.
@@ -112,7 +112,7 @@ func stopAll(ctx context.Context, r *work.Job, s status.Status, looks map[string
 
 // stopInOrder stops the replicas, then the leader, so that nobody is promoted in between, and makes sure that the leader
 // ended well if it ran.
-func stopInOrder(ctx context.Context, r *work.Job, databases []spec.Host, leader string, looks map[string]hostlook.Look) error {
+func stopInOrder(ctx context.Context, r *job.Job, databases []spec.Host, leader string, looks map[string]hostlook.Look) error {
 	replicas := slices.DeleteFunc(slices.Clone(databases), func(h spec.Host) bool { return h.Member == leader })
 	if err := stopMembers(ctx, r, replicas); err != nil {
 		return err
@@ -125,7 +125,7 @@ func stopInOrder(ctx context.Context, r *work.Job, databases []spec.Host, leader
 }
 
 // refuseObstaclesIfKnown is refuseObstacles for a cluster that may be too ill to be asked.
-func refuseObstaclesIfKnown(ctx context.Context, r *work.Job, force bool) error {
+func refuseObstaclesIfKnown(ctx context.Context, r *job.Job, force bool) error {
 	err := operate.RefuseObstacles(ctx, r, force)
 	if err != nil && !engine.Refused(err) && ctx.Err() == nil {
 		r.Warn("", err.Error())
@@ -135,7 +135,7 @@ func refuseObstaclesIfKnown(ctx context.Context, r *work.Job, force bool) error 
 }
 
 // stopBalancers stops all of them: the address's holder keeps it until every HAProxy has stopped.
-func stopBalancers(ctx context.Context, r *work.Job, s status.Status, balancers []spec.Host) error {
+func stopBalancers(ctx context.Context, r *job.Job, s status.Status, balancers []spec.Host) error {
 	if r.Spec.VIP == nil {
 		return stopUnit(ctx, r, balancers, site.HaproxyUnit)
 	}
@@ -150,12 +150,12 @@ func stopBalancers(ctx context.Context, r *work.Job, s status.Status, balancers 
 }
 
 // stopMembers stops Patroni, and PostgreSQL with it.
-func stopMembers(ctx context.Context, r *work.Job, databases []spec.Host) error {
+func stopMembers(ctx context.Context, r *job.Job, databases []spec.Host) error {
 	if err := stopUnit(ctx, r, databases, site.PatroniUnit); err != nil || len(databases) == 0 {
 		return err
 	}
 	what := "PostgreSQL to stop on " + strings.Join(site.HostNames(databases), ", ")
-	return r.Until(ctx, work.MoveWait, what, "Patroni has stopped without PostgreSQL: see `journalctl -u patroni -n 50` there", func(ctx context.Context) string {
+	return r.Until(ctx, job.MoveWait, what, "Patroni has stopped without PostgreSQL: see `journalctl -u patroni -n 50` there", func(ctx context.Context) string {
 		looks, err := hostlook.Hosts(ctx, r, databases)
 		if err != nil {
 			return err.Error()
@@ -174,7 +174,7 @@ func stopMembers(ctx context.Context, r *work.Job, databases []spec.Host) error 
 
 // checkShutDown makes sure that the primary ended in order: then whatever was committed is in its data directory, and a
 // start needs no recovery.
-func checkShutDown(ctx context.Context, r *work.Job, primary []spec.Host) error {
+func checkShutDown(ctx context.Context, r *job.Job, primary []spec.Host) error {
 	if r.Planning() || len(primary) == 0 {
 		return nil
 	}
@@ -192,7 +192,7 @@ func checkShutDown(ctx context.Context, r *work.Job, primary []spec.Host) error 
 }
 
 // stopSome stops hosts while the others go on.
-func stopSome(ctx context.Context, r *work.Job, s status.Status, looks map[string]hostlook.Look, hosts []spec.Host, force bool) (newLeader string, err error) {
+func stopSome(ctx context.Context, r *job.Job, s status.Status, looks map[string]hostlook.Look, hosts []spec.Host, force bool) (newLeader string, err error) {
 	balancers, databases := site.Only(spec.RoleBalancer, hosts), site.Only(spec.RoleDatabase, hosts)
 	working := slices.DeleteFunc(r.Spec.Balancers(), func(h spec.Host) bool { return !s.Balances(h.Name) })
 	for _, h := range holderLast(balancers, s) {

@@ -8,8 +8,8 @@ import (
 	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/event"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/trail"
 )
@@ -46,7 +46,7 @@ func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error)
 	}
 	start := time.Now()
 	out := &event.Emitter{Observer: opts.Observer, Log: c.Log}
-	held, unlock, err := work.Lock(ctx, c, "apply", "", work.LockHosts)
+	held, unlock, err := job.Lock(ctx, c, "apply", "", job.LockHosts)
 	if err != nil {
 		return Report{Duration: time.Since(start)}, err
 	}

@@ -5,15 +5,15 @@ import (
 	"os"
 	"strings"
 
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // baseResources are what every host gets.
-func baseResources(r *work.Job) []remote.Resource {
+func baseResources(r *job.Job) []remote.Resource {
 	if !r.Spec.Unattended.NeedrestartExclude {
 		return []remote.Resource{remote.Absent{Path: patroni.NeedrestartFile}}
 	}
@@ -21,7 +21,7 @@ func baseResources(r *work.Job) []remote.Resource {
 }
 
 // setTimeZone sets the host's time zone if the spec names one and the host has another.
-func setTimeZone(ctx context.Context, r *work.Job, t *remote.Target) error {
+func setTimeZone(ctx context.Context, r *job.Job, t *remote.Target) error {
 	want := r.Spec.Timezone
 	if want == "" {
 		return nil
@@ -35,7 +35,7 @@ func setTimeZone(ctx context.Context, r *work.Job, t *remote.Target) error {
 }
 
 // repository returns the resources that make PostgreSQL's packages available: none for the distribution's own.
-func repository(ctx context.Context, r *work.Job, t *remote.Target) ([]remote.Resource, error) {
+func repository(ctx context.Context, r *job.Job, t *remote.Target) ([]remote.Resource, error) {
 	pg := r.Spec.PostgreSQL
 	if pg.Source == spec.SourceDistribution {
 		return nil, nil

@@ -6,15 +6,15 @@ import (
 	"strings"
 
 	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/vault"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // settlePasswords refuses to give the hosts passwords that the roles do not have. Where there is no cluster yet, any will do.
-func settlePasswords(ctx context.Context, r *work.Job) error {
+func settlePasswords(ctx context.Context, r *job.Job) error {
 	if r.State.UnfinishedREST() {
 		r.Warn("", "the rotation of the REST API's authority is not finished: pgha-cli secrets rotate rest")
 	}
@@ -42,7 +42,7 @@ func settlePasswords(ctx context.Context, r *work.Job) error {
 }
 
 // hasCluster tells whether any member answers.
-func hasCluster(ctx context.Context, r *work.Job) bool {
+func hasCluster(ctx context.Context, r *job.Job) bool {
 	po, err := r.Site.PatroniOptions()
 	if err != nil {
 		return false
@@ -53,7 +53,7 @@ func hasCluster(ctx context.Context, r *work.Job) bool {
 
 // RefuseIncomplete refuses secrets and authorities that were made anew because the state directory has none, where a cluster
 // has others: nobody could log in any more.
-func RefuseIncomplete(ctx context.Context, r *work.Job, facts map[string]preflight.Facts) error {
+func RefuseIncomplete(ctx context.Context, r *job.Job, facts map[string]preflight.Facts) error {
 	if len(r.State.Made) == 0 {
 		return nil
 	}

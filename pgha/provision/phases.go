@@ -14,8 +14,8 @@ import (
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/inspect"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/serving"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -40,7 +40,7 @@ func StandardPhases() []engine.Phase {
 }
 
 // PreflightPhase refuses to touch any host while one of them cannot work.
-func PreflightPhase(ctx context.Context, run *work.Job) error {
+func PreflightPhase(ctx context.Context, run *job.Job) error {
 	report, err := inspect.Preflight(ctx, run.Site, inspect.PreflightOptions{})
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func PreflightPhase(ctx context.Context, run *work.Job) error {
 	return settlePasswords(ctx, run)
 }
 
-func installBalancers(ctx context.Context, run *work.Job) error {
+func installBalancers(ctx context.Context, run *job.Job) error {
 	names := append(lb.PackageNames(), vip.PackageNames()...)
 	quiet := append(lb.QuietUnits(), vip.QuietUnits()...)
 	targets, err := run.Balancers()
@@ -81,7 +81,7 @@ func installBalancers(ctx context.Context, run *work.Job) error {
 	})
 }
 
-func installDatabases(ctx context.Context, run *work.Job) error {
+func installDatabases(ctx context.Context, run *job.Job) error {
 	packages := remote.Packages{Names: patroni.PackageNames(run.Spec.PostgreSQL.Version), Quiet: patroni.QuietUnits()}
 	targets, err := run.Databases()
 	if err != nil {
@@ -112,7 +112,7 @@ func aboutRepository(err error) error {
 }
 
 // HAProxyPhase configures HAProxy.
-func HAProxyPhase(ctx context.Context, run *work.Job) error {
+func HAProxyPhase(ctx context.Context, run *job.Job) error {
 	opts, err := engine.BalancerOptions(run)
 	if err != nil || len(opts.Balancers) == 0 {
 		return err
@@ -121,7 +121,7 @@ func HAProxyPhase(ctx context.Context, run *work.Job) error {
 }
 
 // KeepalivedPhase configures keepalived.
-func KeepalivedPhase(ctx context.Context, run *work.Job) error {
+func KeepalivedPhase(ctx context.Context, run *job.Job) error {
 	opts, ok, err := engine.AddressOptions(run)
 	if err != nil || !ok {
 		return err
@@ -130,7 +130,7 @@ func KeepalivedPhase(ctx context.Context, run *work.Job) error {
 }
 
 // EtcdPhase installs etcd and forms its cluster.
-func EtcdPhase(ctx context.Context, run *work.Job) error {
+func EtcdPhase(ctx context.Context, run *job.Job) error {
 	opts, err := engine.EtcdOptions(run)
 	if err != nil {
 		return err
@@ -153,7 +153,7 @@ func EtcdPhase(ctx context.Context, run *work.Job) error {
 }
 
 // PatroniPhase starts the database cluster.
-func PatroniPhase(ctx context.Context, run *work.Job) error {
+func PatroniPhase(ctx context.Context, run *job.Job) error {
 	opts, err := engine.PatroniOptions(run)
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func PatroniPhase(ctx context.Context, run *work.Job) error {
 const readyWait = 60 * time.Second
 
 // ReadyPhase waits until an application could write, and asks meanwhile whether PostgreSQL takes all that its files say.
-func ReadyPhase(ctx context.Context, run *work.Job) error {
+func ReadyPhase(ctx context.Context, run *job.Job) error {
 	if run.Planning() {
 		return nil
 	}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/vault"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/pki"
@@ -19,7 +19,7 @@ import (
 const secretREST = "rest"
 
 // refuseREST looks at what has to trust the new authority besides the members.
-func refuseREST(ctx context.Context, r *work.Job) error {
+func refuseREST(ctx context.Context, r *job.Job) error {
 	if len(r.Spec.Balancers()) == 0 {
 		return nil
 	}
@@ -46,7 +46,7 @@ func refuseREST(ctx context.Context, r *work.Job) error {
 
 // rotateREST replaces the authority of the REST API in three steps, each finished on every host before the next: trust both,
 // present certificates of the new one, trust the new one alone. What was begun before is finished.
-func rotateREST(ctx context.Context, r *work.Job, s *vault.State) error {
+func rotateREST(ctx context.Context, r *job.Job, s *vault.State) error {
 	if r.Planning() {
 		return planREST(ctx, r)
 	}
@@ -75,7 +75,7 @@ func rotateREST(ctx context.Context, r *work.Job, s *vault.State) error {
 
 // introduceREST brings the cluster from the old authority to certificates of the new one, with both trusted. A run that is
 // cut off begins here anew; whatever hosts present by then is trusted by all that were changed.
-func introduceREST(ctx context.Context, r *work.Job, s *vault.State) error {
+func introduceREST(ctx context.Context, r *job.Job, s *vault.State) error {
 	old, _, err := s.RestAuthority(r.Spec)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func introduceREST(ctx context.Context, r *work.Job, s *vault.State) error {
 }
 
 // planREST reports what the steps change: the same files each time.
-func planREST(ctx context.Context, r *work.Job) error {
+func planREST(ctx context.Context, r *job.Job) error {
 	before := r.Credentials
 	defer func() { r.Credentials = before }()
 	next, err := pki.NewCA(vault.CAName(r.Spec, vault.RestName), vault.CaOptions(r.Spec)...)
@@ -124,7 +124,7 @@ func planREST(ctx context.Context, r *work.Job) error {
 
 // present changes the run's credentials: certificates from one authority, and the authorities to trust. The operator's own
 // certificate stays.
-func present(r *work.Job, issuer *pki.CA, trusted ...[]byte) error {
+func present(r *job.Job, issuer *pki.CA, trusted ...[]byte) error {
 	next := r.Credentials.Copied()
 	var err error
 	if next.PatroniCA, err = pki.Bundle(trusted...); err != nil {
@@ -145,7 +145,7 @@ func present(r *work.Job, issuer *pki.CA, trusted ...[]byte) error {
 }
 
 // bringREST gives the hosts what the credentials hold of the REST API: members first, then balancers, one at a time.
-func bringREST(ctx context.Context, r *work.Job) error {
+func bringREST(ctx context.Context, r *job.Job) error {
 	po, err := engine.PatroniOptions(r)
 	if err == nil {
 		err = patroni.SetRESTCertificates(ctx, po)

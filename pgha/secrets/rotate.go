@@ -13,9 +13,9 @@ import (
 	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -83,7 +83,7 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 			return result, err
 		}
 	}
-	err = engine.Operate(ctx, c, "rotate secrets", opts.Operation, work.LockEtcd, func(ctx context.Context, run *work.Job) error {
+	err = engine.Operate(ctx, c, "rotate secrets", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
 		roles := slices.DeleteFunc(slices.Clone(which), func(name string) bool { return name == secretREST })
 		if err := refuseRotation(ctx, run, roles); err != nil {
 			return err
@@ -110,7 +110,7 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 }
 
 // rotateAll replaces the roles' passwords, and then the REST API's authority if that is asked for.
-func rotateAll(ctx context.Context, r *work.Job, s *vault.State, roles []string, rest bool) error {
+func rotateAll(ctx context.Context, r *job.Job, s *vault.State, roles []string, rest bool) error {
 	if len(roles) > 0 {
 		if err := rotatePasswords(ctx, r, s, roles); err != nil {
 			return err
@@ -123,7 +123,7 @@ func rotateAll(ctx context.Context, r *work.Job, s *vault.State, roles []string,
 }
 
 // rotatePasswords gives the roles new passwords.
-func rotatePasswords(ctx context.Context, r *work.Job, s *vault.State, roles []string) error {
+func rotatePasswords(ctx context.Context, r *job.Job, s *vault.State, roles []string) error {
 	next, generated, err := NewCredentials(r.Site, s, roles, r.Planning())
 	if err != nil {
 		return err
@@ -153,7 +153,7 @@ func Rotated(which, unfinished []string) ([]string, error) {
 }
 
 // refuseRotation looks at the members and at where the new passwords come from.
-func refuseRotation(ctx context.Context, r *work.Job, which []string) error {
+func refuseRotation(ctx context.Context, r *job.Job, which []string) error {
 	po, err := engine.PatroniOptions(r)
 	if err != nil {
 		return err
@@ -225,7 +225,7 @@ func NewCredentials(c *site.Site, s *vault.State, which []string, dryRun bool) (
 }
 
 // bringIn gives PostgreSQL and the hosts the passwords of the credentials, and makes them the ones in force.
-func bringIn(ctx context.Context, r *work.Job, s *vault.State, which []string, generated map[string]string) error {
+func bringIn(ctx context.Context, r *job.Job, s *vault.State, which []string, generated map[string]string) error {
 	po, err := engine.PatroniOptions(r)
 	if err != nil {
 		return err

@@ -9,9 +9,9 @@ import (
 
 	"github.com/pgha/toolkit/internal/configtree"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/serving"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -60,7 +60,7 @@ func DynamicConfig(ctx context.Context, c *site.Site) (map[string]any, error) {
 // looked at matches patroni.ErrConflict. Safe to repeat.
 func SetConfig(ctx context.Context, c *site.Site, opts SetConfigOptions) (SetConfigResult, error) {
 	var result SetConfigResult
-	err := engine.Operate(ctx, c, "config", opts.Operation, work.LockEtcd, func(ctx context.Context, run *work.Job) error {
+	err := engine.Operate(ctx, c, "config", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
 		po, err := engine.PatroniOptions(run)
 		if err != nil {
 			return err

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/operate"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/probe"
@@ -59,7 +59,7 @@ const deepWait = 60 * time.Second
 func VerifyDeep(ctx context.Context, c *site.Site, opts DeepVerifyOptions) (DeepVerifyResult, error) {
 	result := DeepVerifyResult{}
 	start := time.Now()
-	err := engine.Operate(ctx, c, "verify --deep", opts.Operation, work.LockEtcd, func(ctx context.Context, run *work.Job) error {
+	err := engine.Operate(ctx, c, "verify --deep", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
 		if run.Planning() {
 			planned, err := operate.HandOver(ctx, run, patroni.SwitchoverOptions{}, opts.Force)
 			if err != nil {
@@ -108,7 +108,7 @@ func (d DeepVerifyResult) problems(sp *spec.Spec) []string {
 }
 
 // thereAndBack makes both switchovers beside a writer and compares what each member has.
-func thereAndBack(ctx context.Context, r *work.Job, force bool, result *DeepVerifyResult) (err error) {
+func thereAndBack(ctx context.Context, r *job.Job, force bool, result *DeepVerifyResult) (err error) {
 	cfg, err := r.SqlConfig(r.WriteRoute())
 	if err != nil {
 		return err
@@ -147,7 +147,7 @@ func thereAndBack(ctx context.Context, r *work.Job, force bool, result *DeepVeri
 }
 
 // backTo switches back as soon as the former leader may lead: in a synchronous mode that takes one look of Patroni more.
-func backTo(ctx context.Context, r *work.Job, member string, force bool) error {
+func backTo(ctx context.Context, r *job.Job, member string, force bool) error {
 	quiet, err := engine.PatroniOptions(r.Rehearsed())
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func backTo(ctx context.Context, r *work.Job, member string, force bool) error {
 }
 
 // compareRows asks every member for what it has, replicas until they have all or the time is over.
-func compareRows(ctx context.Context, r *work.Job, written probe.Result, result *DeepVerifyResult) error {
+func compareRows(ctx context.Context, r *job.Job, written probe.Result, result *DeepVerifyResult) error {
 	lost := func(route site.Route) (n int, err error) {
 		err = r.WithSQL(ctx, route, func(conn *pgx.Conn) error {
 			there, err := probe.Rows(ctx, conn, written.Table, written.Run)
@@ -211,7 +211,7 @@ func compareRows(ctx context.Context, r *work.Job, written probe.Result, result 
 }
 
 // endProbe ends the writer, if it still runs, and drops its table.
-func endProbe(ctx context.Context, r *work.Job, w *probe.Writer) error {
+func endProbe(ctx context.Context, r *job.Job, w *probe.Writer) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	_, err := w.Stop(ctx)

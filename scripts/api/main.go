@@ -42,7 +42,7 @@ func main() {
 }
 
 // ofRooms are functions that only the toolkit's own packages can call, for what they take is internal.
-var ofRooms = regexp.MustCompile(`(?m)^func .*\*(site|work)\.`)
+var ofRooms = regexp.MustCompile(`(?m)^func .*\*(site|job)\.`)
 
 // show prints one package, its declarations sorted.
 func show(dir string) error {

@@ -11,8 +11,8 @@ import (
 	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/hostlook"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -48,7 +48,7 @@ type storeView struct {
 // killed and started. Patroni of the running primary comes first and has to hold the lock before any other is touched.
 //
 // The error matches ErrRefused where it cannot be known who has every row; nothing is changed then.
-func Store(ctx context.Context, r *work.Job) error {
+func Store(ctx context.Context, r *job.Job) error {
 	v, err := viewStore(ctx, r)
 	if err != nil {
 		return nil //nolint:nilerr // etcd has no quorum: it is waited for by those who need it
@@ -67,7 +67,7 @@ func Store(ctx context.Context, r *work.Job) error {
 		if err := bringBack(ctx, r, h); err != nil {
 			return err
 		}
-		if err := AwaitMembers(ctx, r, []spec.Host{h}, work.StartWait); err != nil {
+		if err := AwaitMembers(ctx, r, []spec.Host{h}, job.StartWait); err != nil {
 			return err
 		}
 	}
@@ -75,7 +75,7 @@ func Store(ctx context.Context, r *work.Job) error {
 }
 
 // viewStore looks at the hosts, then at etcd: a cluster that is just being made has its key in etcd before it has data.
-func viewStore(ctx context.Context, r *work.Job) (storeView, error) {
+func viewStore(ctx context.Context, r *job.Job) (storeView, error) {
 	var v storeView
 	po, err := r.Site.PatroniOptionsFor(r.Target)
 	if err != nil {
@@ -92,7 +92,7 @@ func viewStore(ctx context.Context, r *work.Job) (storeView, error) {
 }
 
 // StoreKeys returns the cluster's keys in etcd, without their prefix.
-func StoreKeys(ctx context.Context, r *work.Job) (map[string]string, error) {
+func StoreKeys(ctx context.Context, r *job.Job) (map[string]string, error) {
 	eo, err := r.Site.EtcdOptionsFor(r.Target)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func firstToLead(databases []spec.Host, looks map[string]hostlook.Look) (spec.Ho
 }
 
 // takeLock makes the first member the leader.
-func takeLock(ctx context.Context, r *work.Job, a *adoption) error {
+func takeLock(ctx context.Context, r *job.Job, a *adoption) error {
 	for _, h := range append([]spec.Host{a.first}, a.hold...) {
 		if err := quitPatroni(ctx, r, h); err != nil {
 			return err
@@ -205,7 +205,7 @@ func takeLock(ctx context.Context, r *work.Job, a *adoption) error {
 		return err
 	}
 	hint := "see `journalctl -u patroni -n 50` on " + a.first.Name + "; start no other member's Patroni before it leads"
-	return r.Until(ctx, work.StartWait, a.first.Member+" to take the lock", hint, func(ctx context.Context) string {
+	return r.Until(ctx, job.StartWait, a.first.Member+" to take the lock", hint, func(ctx context.Context) string {
 		keys, err := StoreKeys(ctx, r)
 		if err != nil {
 			return err.Error()
@@ -223,7 +223,7 @@ func takeLock(ctx context.Context, r *work.Job, a *adoption) error {
 // quit ends Patroni and leaves PostgreSQL alone: told to stop, Patroni would stop it.
 const quit = `systemctl kill --signal=KILL --kill-whom=main "$1" 2>/dev/null; systemctl stop "$1"`
 
-func quitPatroni(ctx context.Context, r *work.Job, h spec.Host) error {
+func quitPatroni(ctx context.Context, r *job.Job, h spec.Host) error {
 	t, err := r.Target(h.Name)
 	if err == nil {
 		_, err = t.Run(ctx, remote.Cmd{Script: quit, Argv: []string{site.PatroniUnit}, Mutating: true})
@@ -234,7 +234,7 @@ func quitPatroni(ctx context.Context, r *work.Job, h spec.Host) error {
 // HoldPatroni ends every Patroni before a new, empty etcd is formed: one that never knew a higher Raft term would not refuse
 // it, and the first of them to see it would lead. The primary's goes first, for without the others it would step down. Where
 // it cannot be known who is to lead afterwards the error matches ErrRefused, and nothing is changed.
-func HoldPatroni(ctx context.Context, r *work.Job) error {
+func HoldPatroni(ctx context.Context, r *job.Job) error {
 	looks, err := hostlook.Hosts(ctx, r, r.Spec.Databases())
 	if err != nil {
 		return err
@@ -253,7 +253,7 @@ func HoldPatroni(ctx context.Context, r *work.Job) error {
 }
 
 // bringBack starts Patroni anew beside a PostgreSQL that goes on.
-func bringBack(ctx context.Context, r *work.Job, h spec.Host) error {
+func bringBack(ctx context.Context, r *job.Job, h spec.Host) error {
 	if err := quitPatroni(ctx, r, h); err != nil {
 		return err
 	}
@@ -265,7 +265,7 @@ func bringBack(ctx context.Context, r *work.Job, h spec.Host) error {
 }
 
 // AwaitMembers waits until the members on these hosts lead or stream from the leader.
-func AwaitMembers(ctx context.Context, r *work.Job, databases []spec.Host, bound time.Duration) error {
+func AwaitMembers(ctx context.Context, r *job.Job, databases []spec.Host, bound time.Duration) error {
 	po, err := r.Site.PatroniOptionsFor(r.Target)
 	if err != nil {
 		return err

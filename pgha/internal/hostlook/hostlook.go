@@ -7,8 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -44,7 +44,7 @@ func serverCommand(dataDir string) []string {
 }
 
 // Hosts asks hosts, all at once and each in one round trip. A host that cannot be asked has err set.
-func Hosts(ctx context.Context, r *work.Job, hosts []spec.Host) (map[string]Look, error) {
+func Hosts(ctx context.Context, r *job.Job, hosts []spec.Host) (map[string]Look, error) {
 	looks := map[string]Look{}
 	var mu sync.Mutex
 	targets, err := site.Finder(r.Target).All(hosts)

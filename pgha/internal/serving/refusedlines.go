@@ -12,8 +12,8 @@ import (
 	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/internal/pgfiles"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -69,7 +69,7 @@ func RefusedAfter(ctx context.Context, c *site.Site, members ...string) error {
 }
 
 // RefusedAtLast is the last look of an apply: at the members that preflight's look a moment ago does not answer for.
-func RefusedAtLast(ctx context.Context, r *work.Job) error {
+func RefusedAtLast(ctx context.Context, r *job.Job) error {
 	r.Mu.Lock()
 	members := membersToAsk(r.Spec, r.Facts, len(r.Out.Changed()) > 0)
 	r.Mu.Unlock()

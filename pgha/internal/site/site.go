@@ -14,31 +14,17 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// Options say how Connect reaches the hosts. The zero value dials with SSH as the spec says.
+// Options are ConnectOptions of package pgha, which says what each field means.
 type Options struct {
-	// Dial opens the TCP connections of SSH; nil uses the machine's own network. A lab hands in its own.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Executor, when set, replaces SSH altogether: it returns the Executor for a host.
-	Executor func(ctx context.Context, host spec.Host) (remote.Executor, error)
-	// Wrap decorates the connection to a host, of SSH or of Executor, before anything goes through it: remote.Audit,
-	// remote.Limit or a decorator of the program's own. nil leaves it as it is.
-	Wrap func(host spec.Host, e remote.Executor) remote.Executor
-	// Password answers sshd's and sudo's questions and gives the passphrases of keys; nil means that there is nobody to ask.
-	// It is called for one question at a time, and once for each key and for the sudo password of all hosts; again for a
-	// host where that is refused. An agent's keys, keys without a passphrase and sudo without a password ask nothing, and
-	// what the spec names a file or a command for (ssh.passphrase_file, ssh.sudo_password_file) is asked for only when that
-	// is refused.
-	Password func(ctx context.Context, prompt string) (string, error)
-	// Lookup finds the addresses of hosts that the spec gives a name; nil asks the operating system.
-	Lookup spec.Lookup
-	// AllowUnreachable makes Connect succeed when some hosts cannot be reached; their errors are in Cluster.Unreachable.
+	Dial             func(ctx context.Context, network, address string) (net.Conn, error)
+	Executor         func(ctx context.Context, host spec.Host) (remote.Executor, error)
+	Wrap             func(host spec.Host, e remote.Executor) remote.Executor
+	Password         func(ctx context.Context, prompt string) (string, error)
+	Lookup           spec.Lookup
 	AllowUnreachable bool
-	// ReadOnly makes no credentials, not even in memory: ErrNotProvisioned when there is nothing to see.
-	ReadOnly bool
-	// Timeout bounds connecting to one host, in place of the spec's ssh.connect_timeout; 0 leaves that.
-	Timeout time.Duration
-	// Logger hears of details; nil discards them.
-	Logger *slog.Logger
+	ReadOnly         bool
+	Timeout          time.Duration
+	Logger           *slog.Logger
 }
 
 // Site is a spec with live connections to its hosts and the operator's credentials. Its methods are safe for

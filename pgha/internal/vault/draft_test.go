@@ -16,10 +16,10 @@ import (
 	"github.com/pgha/toolkit/internal/lineage"
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/event"
+	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/testkit"
 	"github.com/pgha/toolkit/pgha/internal/vault"
-	"github.com/pgha/toolkit/pgha/internal/work"
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/provision"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -67,7 +67,7 @@ func looking(t *testing.T, sp *spec.Spec) *site.Site {
 func applied(t *testing.T, sp *spec.Spec) {
 	t.Helper()
 	c := looking(t, sp)
-	if err := engine.SaveState(t.Context(), (&work.Job{Site: c, Out: &event.Emitter{Log: c.Log}}), nil); err != nil {
+	if err := engine.SaveState(t.Context(), (&job.Job{Site: c, Out: &event.Emitter{Log: c.Log}}), nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.State.Close(); err != nil {
@@ -204,7 +204,7 @@ func TestIncompleteStateIsRefused(t *testing.T) {
 		}
 		c := &site.Site{Spec: sp, State: s, Connections: map[string]*remote.Target{}, Log: slog.New(slog.DiscardHandler)}
 		if c.Credentials, err = vault.LoadCredentials(t.Context(), s, sp); err == nil {
-			err = provision.RefuseIncomplete(t.Context(), (&work.Job{Site: c, Out: &event.Emitter{Log: c.Log}}), map[string]preflight.Facts{"pg1": {EtcdCA: "one"}})
+			err = provision.RefuseIncomplete(t.Context(), (&job.Job{Site: c, Out: &event.Emitter{Log: c.Log}}), map[string]preflight.Facts{"pg1": {EtcdCA: "one"}})
 		}
 		if (err == nil) != (missing == "certs") { // certificates can be issued again
 			t.Errorf("without %s: %v", missing, err)
@@ -219,7 +219,7 @@ func TestIncompleteStateIsRefused(t *testing.T) {
 func TestWhatIsWrittenIsNotMissing(t *testing.T) {
 	t.Parallel()
 	c := looking(t, testkit.Spec(t))
-	run := &work.Job{Site: c, Out: &event.Emitter{Log: c.Log}}
+	run := &job.Job{Site: c, Out: &event.Emitter{Log: c.Log}}
 	if err := engine.SaveState(t.Context(), run, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package work
+package job
 
 import (
 	"github.com/pgha/toolkit/pgha/event"

@@ -12,7 +12,7 @@ BUILDVCS := $(if $(shell git rev-parse HEAD 2>/dev/null),true,false)
 CLI  := bin/pgha-cli
 LINT := bin/golangci-lint
 # What the tests try the rendered files, certificates and reports on, and what the race detector is built with.
-TEST_PACKAGES := chromium gcc libc6-dev haproxy openssl procps python3 shellcheck
+TEST_PACKAGES := chromium fish gcc libc6-dev haproxy openssl perl procps pyflakes3 python3 shellcheck tmux
 
 FUZZTIME ?= 10s
 
@@ -26,7 +26,7 @@ help: ## list the targets
 demo: lab-deps build ## a real cluster on this machine alone: six hosts, provisioned, verified (root)
 	@scripts/install-missing.sh postgresql-client
 	$(CLI) lab up
-	$(CLI) --lab apply
+	$(CLI) --lab apply --yes
 	$(CLI) --lab verify
 	@# etcd and Patroni may still be settling the last role: a status that says so is no failure of the demo.
 	$(CLI) --lab status || :
@@ -36,13 +36,17 @@ demo: lab-deps build ## a real cluster on this machine alone: six hosts, provisi
 build: go ## build bin/pgha-cli
 	go build -buildvcs=$(BUILDVCS) -o $(CLI) ./cmd/pgha-cli
 
+.PHONY: release
+release: go ## build the archives and Debian packages of a release in dist/release
+	BUILDVCS=$(BUILDVCS) scripts/release.sh
+
 .PHONY: drill
 drill: lab-deps build ## break a new lab in every way there is, measure it, and write dist/drill.html (about 20 minutes; root)
 	@mkdir -p dist; trap '$(CLI) --lab-name drill lab down' EXIT; \
 	$(CLI) --lab-name drill lab up; \
 	$(CLI) --lab-name drill lab spec >bin/drill.yaml; \
 	echo 'patroni: {profile: fast, synchronous_mode: quorum}' >>bin/drill.yaml; \
-	$(CLI) --lab --lab-name drill --spec bin/drill.yaml apply; \
+	$(CLI) --lab --lab-name drill --spec bin/drill.yaml apply --yes; \
 	$(CLI) --lab --lab-name drill --spec bin/drill.yaml drill --all --report dist/drill.html $(if $(RUNS),--runs $(RUNS))
 
 .PHONY: bench
@@ -68,18 +72,20 @@ unit: go ## unit tests, CLI tests and examples, with the race detector
 	go test -race -shuffle=on -timeout 10m ./...
 
 .PHONY: lab-test
-lab-test: lab-deps ## tests that boot real hosts, install clusters on them and break them (root)
-	PGHA_LAB=1 go test -p 1 -parallel 2 -timeout 60m ./pgha/lab/... ./pgha/labtest/... ./examples
+lab-test: lab-deps test-deps ## tests that boot real hosts, install clusters on them and break them (root)
+	PGHA_LAB=1 go test -p 1 -parallel 2 -timeout 75m ./pgha/lab/... ./pgha/labtest/... ./examples
 
-# Scripts that a shell reads from standard input have no first line (SC2148).
+.PHONY: soak
+soak: lab-deps ## the same tests with many more repetitions and every drill, in about two hours (root)
+	PGHA_LAB=1 PGHA_SOAK=1 go test -v -p 1 -parallel 2 -timeout 4h -run 'TestOperations|TestUpkeep|TestDrills' ./pgha/labtest
+
 .PHONY: lint
-lint: go $(LINT) ## formatting, go vet, golangci-lint with the direction of imports, shellcheck
+lint: go $(LINT) ## formatting, go vet, golangci-lint with the direction of imports, shellcheck, perl and pyflakes
 	go vet ./...
 	$(LINT) run ./...
 	go run ./scripts/house
 	@go run ./scripts/api | diff -u scripts/api/api.txt - || { echo 'the public API differs from scripts/api/api.txt: make api accepts it, and CHANGELOG.md says it'; exit 1; }
-	@if command -v shellcheck >/dev/null; then set -x; git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck --severity=warning --exclude=SC2148; \
-	else echo 'shellcheck is not installed: scripts are left unchecked'; fi
+	scripts/lint-scripts.sh
 
 .PHONY: api
 api: go ## accept the public API as it is now: writes scripts/api/api.txt

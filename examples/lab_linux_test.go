@@ -17,7 +17,8 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// TestOnLab provisions a lab with one example, gives it a database with the next, twice, and operates it with two more.
+// TestOnLab provisions a lab with the external module, which then runs its own verb there. The
+// examples find the cluster as they would make it, give it a database, twice, and operate it.
 func TestOnLab(t *testing.T) {
 	if os.Getenv("PGHA_LAB") != "1" {
 		t.Skip("boots systemd hosts as root; set PGHA_LAB=1 to run it")
@@ -25,7 +26,11 @@ func TestOnLab(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir, "./provision", "./custom-phase", "./custom-verb", "./health", "./maintenance").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir, "./provision", "./custom-phase",
+		"./custom-verb", "./health", "./maintenance").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := inModule(t, externalModule(t), "build", "-o", dir, "./onlab").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	l, err := lab.Start(ctx, lab.Options{Name: "example", Installed: true})
@@ -48,16 +53,23 @@ func TestOnLab(t *testing.T) {
 	run := func(example string, args ...string) string {
 		t.Helper()
 		var out bytes.Buffer
-		code, err := l.Run(ctx, append([]string{filepath.Join(dir, example), spec}, args...), lab.Stdio{Out: &out, Err: &out})
+		code, err := l.Run(ctx, append([]string{
+			filepath.Join(dir, example), spec,
+		}, args...), lab.Stdio{Out: &out, Err: &out})
 		if err != nil || code != 0 {
 			t.Fatalf("%s ended with %d, %v\n%s", example, code, err, &out)
 		}
 		return out.String()
 	}
-	if out := run("provision"); !strings.Contains(out, "\ntrue a row written through the address is read on every replica") {
+	started := time.Now()
+	checkExternal(t, run("onlab", "/opt"))
+	t.Logf("the external module took %v", time.Since(started).Round(time.Second))
+	if out := run("provision"); !strings.Contains(out,
+		"\ntrue a row written through the address is read on every replica") {
 		t.Errorf("provision verified nothing:\n%s", out)
 	}
-	if out := run("custom-phase", `it's "mine"`); !strings.HasSuffix(out, "command database it's \"mine\" created\n1 changes\n") {
+	if out := run("custom-phase", `it's "mine"`); !strings.HasSuffix(out,
+		"command database it's \"mine\" created\n1 changes\n") {
 		t.Errorf("first run of custom-phase:\n%s", out)
 	}
 	if out := run("custom-phase", `it's "mine"`); out != "0 changes\n" {
@@ -71,7 +83,8 @@ func TestOnLab(t *testing.T) {
 	if out := run("custom-verb", "hello"); out != "" {
 		t.Errorf("second run of custom-verb:\n%s", out)
 	}
-	if out := run("maintenance", "touch", "/run/maintained"); strings.Count(out, ": done in ") != 3 || strings.Count(out, " leads now") != 1 {
+	if out := run("maintenance", "touch", "/run/maintained"); strings.Count(out, ": done in ") != 3 ||
+		strings.Count(out, " leads now") != 1 {
 		t.Errorf("maintenance took other than three hosts and one switchover:\n%s", out)
 	}
 	for _, h := range l.Hosts() {
@@ -83,7 +96,29 @@ func TestOnLab(t *testing.T) {
 	checkHealth(ctx, t, l, filepath.Join(dir, "health"), spec)
 }
 
-// checkHealth asks the health endpoint about a healthy cluster and about one that has just lost a host.
+// checkExternal reads what the program of the external module did.
+func checkExternal(t *testing.T, out string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	want := []string{
+		"provisioned, with changes on 6 hosts in the phases [", "planned: 0 changes", "dry run: 6 hosts",
+		"announced: 6 hosts", "announced again: 0 hosts", "trail: announce by embedder", "trail: announce by embedder",
+		"beside another verb it is locked: true",
+	}
+	for i, begins := range want {
+		if len(lines) != len(want) || !strings.HasPrefix(lines[i], begins) {
+			t.Fatalf("the external module's line %d should begin with %q:\n%s", i+1, begins, out)
+		}
+	}
+	for i, part := range map[int]string{0: " etcd ", 5: "finished true, 6 changes", 6: "finished true, 0 changes"} {
+		if !strings.Contains(lines[i], part) {
+			t.Errorf("the external module's line %d lacks %q:\n%s", i+1, part, out)
+		}
+	}
+}
+
+// checkHealth asks the health endpoint about a healthy cluster and about one that has just lost a
+// host.
 func checkHealth(ctx context.Context, t *testing.T, l *lab.Lab, program, spec string) {
 	t.Helper()
 	const address = "192.168.0.1:18080" // this machine in the lab's network
@@ -94,7 +129,9 @@ func checkHealth(ctx context.Context, t *testing.T, l *lab.Lab, program, spec st
 		_, _ = l.Run(serving, []string{program, spec, address}, lab.Stdio{})
 	}()
 	defer func() { stop(); <-ended }()
-	client := &http.Client{Transport: &http.Transport{DialContext: l.DialContext, DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	client := &http.Client{
+		Transport: &http.Transport{DialContext: l.DialContext, DisableKeepAlives: true}, Timeout: 20 * time.Second,
+	}
 	await := func(want int) {
 		t.Helper()
 		last := "nothing"

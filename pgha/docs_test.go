@@ -25,8 +25,9 @@ func documents(t *testing.T) []string {
 }
 
 var (
-	linkPattern   = regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	pathPattern   = regexp.MustCompile("(?:`|\\s|\\()(\\./)?((?:pgha|cmd|internal|examples)/[a-zA-Z0-9_./-]*[a-zA-Z0-9_])")
+	linkPattern = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	pathPattern = regexp.MustCompile(
+		"(?:`|\\s|\\()(\\./)?((?:pgha|cmd|internal|examples)/[a-zA-Z0-9_./-]*[a-zA-Z0-9_])")
 	targetPattern = regexp.MustCompile("(?m)(?:`|^\\s*)make ([a-z-]+)")
 )
 
@@ -48,7 +49,8 @@ func mustExist(t *testing.T, document, what, path string) {
 	}
 }
 
-// TestDocumentsNameWhatIsThere checks every relative link, every path of the module and every make target.
+// TestDocumentsNameWhatIsThere checks every relative link, every path of the module and every make
+// target.
 func TestDocumentsNameWhatIsThere(t *testing.T) {
 	t.Parallel()
 	makefile := read(t, "../Makefile")

@@ -23,7 +23,9 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer cluster.Close()
-	report, err := cluster.Apply(ctx, pgha.ApplyOptions{Observer: func(e pgha.Event) { log.Println(e.Kind, e.Phase, e.Host, e.Message) }})
+	report, err := cluster.Apply(ctx, pgha.ApplyOptions{
+		Observer: func(e pgha.Event) { log.Println(e.Kind, e.Phase, e.Host, e.Message) },
+	})
 	if err != nil {
 		log.Fatal(err, remote.Hint(err))
 	}
@@ -53,8 +55,8 @@ func ExampleStandardPhases() {
 	// ready             after everything before
 }
 
-// A phase of one's own: every host tells who logs in what it belongs to. On a host where the file is as it should be
-// already, Ensure changes nothing.
+// A phase of one's own: every host tells who logs in what it belongs to. On a host where the file
+// is as it should be already, Ensure changes nothing.
 func ExamplePhase() {
 	motd := pgha.Phase{
 		Name:  "message of the day",
@@ -66,7 +68,9 @@ func ExamplePhase() {
 				if err != nil {
 					return err
 				}
-				if _, err := t.Ensure(ctx, remote.File{FileMeta: remote.FileMeta{Path: "/etc/motd"}, Content: []byte(text)}); err != nil {
+				if _, err := t.Ensure(ctx, remote.File{
+					FileMeta: remote.FileMeta{Path: "/etc/motd"}, Content: []byte(text),
+				}); err != nil {
 					return err
 				}
 			}

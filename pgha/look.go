@@ -15,7 +15,8 @@ const (
 	LogEtcd       = journal.LogEtcd
 	LogHAProxy    = journal.LogHAProxy
 	LogKeepalived = journal.LogKeepalived
-	// LogSystem is the host under them: the kernel, boots and shutdowns, network links, sudo, and pgha's watcher.
+	// LogSystem is the host under them: the kernel, boots and shutdowns, network links, sudo, and
+	// pgha's watcher.
 	LogSystem = journal.LogSystem
 	// LogAll is all of them but LogSystem.
 	LogAll = journal.LogAll
@@ -38,9 +39,10 @@ type LogsOptions = journal.LogsOptions
 // LogEntry is one line of a host's journal.
 type LogEntry = journal.LogEntry
 
-// Logs reads the journals of the right units on the right hosts, merges them by time and hands them to yield one by one; an
-// error of yield ends it and is returned. It holds no more in memory than one line of each host, or opts.Lines of each.
-// When following, lines of different hosts are put in order as far as they arrive within a quarter of a second.
+// Logs reads the journals of the right units on the right hosts, merges them by time and hands them
+// to yield one by one; an error of yield ends it and is returned. It holds no more in memory than
+// one line of each host, or opts.Lines of each. When following, lines of different hosts are put in
+// order as far as they arrive within a quarter of a second.
 func (c *Cluster) Logs(ctx context.Context, opts LogsOptions, yield func(LogEntry) error) error {
 	return journal.Logs(ctx, c.site, opts, yield)
 }
@@ -48,28 +50,31 @@ func (c *Cluster) Logs(ctx context.Context, opts LogsOptions, yield func(LogEntr
 // AdviseOptions say how Advise works. The zero value measures everything.
 type AdviseOptions = measure.AdviseOptions
 
-// Advice is what a cluster would survive, and what does not go together. Its JSON form is stable: fields are added, never
-// renamed.
+// Advice is what a cluster would survive, and what does not go together. Its JSON form is stable:
+// fields are added, never renamed.
 type Advice = measure.Advice
 
-// AdviseSpec looks at a specification alone and contacts no host: what a healthy cluster of it would survive, and what in
-// it does not go together. Pure computation.
+// AdviseSpec looks at a specification alone and contacts no host: what a healthy cluster of it
+// would survive, and what in it does not go together. Pure computation.
 func AdviseSpec(sp *Spec) Advice { return measure.AdviseSpec(sp) }
 
-// Advise measures the hosts and says what the loss of each of them, of a balancer and of etcd's quorum would do to the
-// cluster as it is at this moment, and which settings contradict each other or what was measured.
+// Advise measures the hosts and says what the loss of each of them, of a balancer and of etcd's
+// quorum would do to the cluster as it is at this moment, and which settings contradict each other
+// or what was measured.
 func (c *Cluster) Advise(ctx context.Context, opts AdviseOptions) (Advice, error) {
 	return measure.Advise(ctx, c.site, opts)
 }
 
-// AwaitHealthy looks until Status.Healthy holds, and returns that status. The ctx bounds the wait: when it ends first the
-// error matches patroni.ErrTimeout and says what was not healthy at the last look. Changes nothing.
+// AwaitHealthy looks until Status.Healthy holds, and returns that status. The ctx bounds the wait:
+// when it ends first the error matches patroni.ErrTimeout and says what was not healthy at the last
+// look. Changes nothing.
 func (c *Cluster) AwaitHealthy(ctx context.Context) (Status, error) {
 	return status.AwaitHealthy(ctx, c.site)
 }
 
-// History returns the cluster's changes of timeline, the oldest first: every promotion, with PostgreSQL's reason, the time
-// and the member that became leader. A new cluster has none. Changes nothing. See patroni.History for its errors.
+// History returns the cluster's changes of timeline, the oldest first: every promotion, with
+// PostgreSQL's reason, the time and the member that became leader. A new cluster has none. Changes
+// nothing. See patroni.History for its errors.
 func (c *Cluster) History(ctx context.Context) ([]patroni.HistoryEntry, error) {
 	return status.History(ctx, c.site)
 }
@@ -77,16 +82,17 @@ func (c *Cluster) History(ctx context.Context) ([]patroni.HistoryEntry, error) {
 // Leaders is who leads at one moment.
 type Leaders = status.Leaders
 
-// WatchLeaders calls changed with every change of Patroni's leader key and of etcd's leader, first with what is found. It
-// returns when ctx ends, with ctx's error. The key is watched on every member at the same time, so that a change is heard at
-// once and the loss of a host loses nothing; etcd's leader is asked for four times a second. changed is called by one
-// goroutine at a time and must not block. Changes nothing.
+// WatchLeaders calls changed with every change of Patroni's leader key and of etcd's leader, first
+// with what is found. It returns when ctx ends, with ctx's error. The key is watched on every
+// member at the same time, so that a change is heard at once and the loss of a host loses nothing;
+// etcd's leader is asked for four times a second. changed is called by one goroutine at a time and
+// must not block. Changes nothing.
 func (c *Cluster) WatchLeaders(ctx context.Context, changed func(Leaders)) error {
 	return status.WatchLeaders(ctx, c.site, changed)
 }
 
-// MoveEtcdLeader hands etcd's leadership to the member of that name, or of that host, and returns once it leads.
-// Applications notice nothing. See etcd.MoveLeader for its errors.
+// MoveEtcdLeader hands etcd's leadership to the member of that name, or of that host, and returns
+// once it leads. Applications notice nothing. See etcd.MoveLeader for its errors.
 func (c *Cluster) MoveEtcdLeader(ctx context.Context, member string) error {
 	return status.MoveEtcdLeader(ctx, c.site, member)
 }
@@ -118,6 +124,7 @@ type VIPStatus = status.VIPStatus
 // CertificateStatus is the certificate that ends first of one kind on one host.
 type CertificateStatus = status.CertificateStatus
 
-// Status asks all components at the same time. What does not answer is reported in the Status rather than as an error, so
-// the status of a half-dead cluster is still a status. A ctx that ends while they are asked is an error.
+// Status asks all components at the same time. What does not answer is reported in the Status
+// rather than as an error, so the status of a half-dead cluster is still a status. A ctx that ends
+// while they are asked is an error.
 func (c *Cluster) Status(ctx context.Context) (Status, error) { return status.Look(ctx, c.site) }

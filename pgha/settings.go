@@ -22,25 +22,27 @@ type QueryRole = query.QueryRole
 // QueryOptions say what is asked, and of whom.
 type QueryOptions = query.QueryOptions
 
-// Query runs one SQL statement as superuser on one member, over a connection from that member's own host with its
-// certificate verified, so it works with balancers and virtual IP down.
+// Query runs one SQL statement as superuser on one member, over a connection from that member's own
+// host with its certificate verified, so it works with balancers and virtual IP down.
 func (c *Cluster) Query(ctx context.Context, opts QueryOptions) (QueryResult, error) {
 	return query.Query(ctx, c.site, opts)
 }
 
-// QueryError is a statement that PostgreSQL refused. PostgreSQL's own hint, where it gives one, is around it.
+// QueryError is a statement that PostgreSQL refused. PostgreSQL's own hint, where it gives one, is
+// around it.
 type QueryError = query.QueryError
 
 // QueryColumn is one column of an answer.
 type QueryColumn = query.QueryColumn
 
-// QueryResult is the answer to a statement. Its JSON form has the rows as objects, in the columns' order: numbers as
-// JSON numbers with every digit, booleans and JSON as themselves, NULL as null, everything else as PostgreSQL writes it.
+// QueryResult is the answer to a statement. Its JSON form has the rows as objects, in the columns'
+// order: numbers as JSON numbers with every digit, booleans and JSON as themselves, NULL as null,
+// everything else as PostgreSQL writes it.
 type QueryResult = query.QueryResult
 
-// ParseSettings reads assignments as people type them: "ttl=20", "work_mem=8MB", "slots={a: {type: physical}}". Nothing
-// after the = removes the setting, as null does; quotes make text of anything, also of nothing. The error matches
-// patroni.ErrInvalid.
+// ParseSettings reads assignments as people type them: "ttl=20", "work_mem=8MB", "slots={a: {type:
+// physical}}". Nothing after the = removes the setting, as null does; quotes make text of anything,
+// also of nothing. The error matches patroni.ErrInvalid.
 func ParseSettings(assignments []string) (map[string]any, error) {
 	return settings.ParseSettings(assignments)
 }
@@ -51,14 +53,14 @@ type SetConfigOptions = settings.SetConfigOptions
 // SetConfigResult is what SetConfig did.
 type SetConfigResult = settings.SetConfigResult
 
-// DynamicConfig returns the configuration in the DCS. Numbers are int64 or float64. Changes nothing. The error matches
-// patroni.ErrUnavailable when no member answers.
+// DynamicConfig returns the configuration in the DCS. Numbers are int64 or float64. Changes
+// nothing. The error matches patroni.ErrUnavailable when no member answers.
 func (c *Cluster) DynamicConfig(ctx context.Context) (map[string]any, error) {
 	return settings.DynamicConfig(ctx, c.site)
 }
 
-// SetConfig changes settings of the whole cluster, waits until every member that answers has them in effect or waits for a
-// restart because of them, and says which do.
+// SetConfig changes settings of the whole cluster, waits until every member that answers has them
+// in effect or waits for a restart because of them, and says which do.
 func (c *Cluster) SetConfig(ctx context.Context, opts SetConfigOptions) (SetConfigResult, error) {
 	return settings.SetConfig(ctx, c.site, opts)
 }
@@ -72,9 +74,10 @@ type ConfigRow = settings.ConfigRow
 // MemberSetting is a setting on one member.
 type MemberSetting = settings.MemberSetting
 
-// Config compares, for every setting that stands anywhere, the specification, the dynamic configuration in the DCS, each
-// member's config.yml and what PostgreSQL uses, in whatever units each is written. A member that does not answer is named
-// in Errors; without a DCS that answers the error matches patroni.ErrUnavailable. Changes nothing.
+// Config compares, for every setting that stands anywhere, the specification, the dynamic
+// configuration in the DCS, each member's config.yml and what PostgreSQL uses, in whatever units
+// each is written. A member that does not answer is named in Errors; without a DCS that answers the
+// error matches patroni.ErrUnavailable. Changes nothing.
 func (c *Cluster) Config(ctx context.Context) (ConfigReport, error) {
 	return settings.Config(ctx, c.site)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/pgha/toolkit/pgha/provision"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/remote/remotetest"
+	"github.com/pgha/toolkit/pgha/remote/ssh"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -36,18 +37,27 @@ type sixSite struct {
 // sixHosts starts them. Each server is as change makes it.
 func sixHosts(t *testing.T, change func(name string, opts *remotetest.ServerOptions)) *sixSite {
 	t.Helper()
-	s := &sixSite{names: []string{"lb1", "lb2", "lb3", "pg1", "pg2", "pg3"}, servers: map[string]*remotetest.Server{}, hosts: map[string]*hosttest.Host{}}
+	s := &sixSite{
+		names: []string{"lb1", "lb2", "lb3", "pg1", "pg2", "pg3"}, servers: map[string]*remotetest.Server{},
+		hosts: map[string]*hosttest.Host{},
+	}
 	dir := t.TempDir()
 	identity := filepath.Join(dir, "id_ed25519")
 	if err := remotetest.WriteIdentity(identity); err != nil {
 		t.Fatal(err)
 	}
 	text := &strings.Builder{}
-	fmt.Fprintf(text, "version: 1\ncluster: demo\nstate_dir: %q\nssh: {identity_files: [%q], agent: false, known_hosts: %q, connect_timeout: 5s}\n",
+	fmt.Fprintf(text,
+		"version: 1\ncluster: demo\nstate_dir: %q\nssh: {identity_files: [%q], agent: false, "+
+			"known_hosts: %q, connect_timeout: 5s}\n",
 		dir+"/state", identity, dir+"/known_hosts")
-	fmt.Fprintf(text, "postgresql: {source: distribution}\netcd: {source: distribution}\nvip: {address: 192.0.2.100}\nhosts:\n")
+	fmt.Fprintf(text,
+		"postgresql: {source: distribution}\netcd: {source: distribution}\nvip: {address: 192.0.2.100}\nhosts:\n")
 	for i, name := range s.names {
-		h := hosttest.New(name, func(_ *hosttest.Host, _ remote.Cmd) (remote.Result, error) { return remote.Result{}, nil })
+		h := hosttest.New(name, func(_ *hosttest.Host, _ remote.Cmd) (remote.Result,
+			error) {
+			return remote.Result{}, nil
+		})
 		isWell(h)
 		// Nothing may leave this machine, so no connection is opened from the hosts.
 		opts := remotetest.ServerOptions{Identity: identity, Answer: h.Serve, NoNetwork: true}
@@ -58,7 +68,9 @@ func sixHosts(t *testing.T, change func(name string, opts *remotetest.ServerOpti
 		if strings.HasPrefix(name, "pg") {
 			role = "database"
 		}
-		fmt.Fprintf(text, "  - {name: %s, address: 192.0.2.%d, role: %s, ssh: {address: 127.0.0.1, port: %s, user: root, host_key: %q}}\n", name, i+1, role, server.Port(), server.Fingerprint())
+		fmt.Fprintf(text,
+			"  - {name: %s, address: 192.0.2.%d, role: %s, ssh: {address: 127.0.0.1, port: %s, "+
+				"user: root, host_key: %q}}\n", name, i+1, role, server.Port(), server.Fingerprint())
 	}
 	var err error
 	if s.spec, err = spec.Parse(filepath.Join(dir, "pgha.yaml"), []byte(text.String())); err != nil {
@@ -70,23 +82,30 @@ func sixHosts(t *testing.T, change func(name string, opts *remotetest.ServerOpti
 // isWell makes a host answer preflight's questions like one that needs nothing.
 func isWell(h *hosttest.Host) {
 	var installed strings.Builder
-	for _, name := range []string{"postgresql-18", "patroni", "python3-etcd", "python3-dnspython", "etcd-server", "etcd-client", "haproxy", "keepalived", "iproute2", "perl", "curl"} {
+	for _, name := range []string{
+		"postgresql-18", "patroni", "python3-etcd", "python3-dnspython", "etcd-server", "etcd-client",
+		"haproxy", "keepalived", "iproute2", "perl", "curl",
+	} {
 		fmt.Fprintf(&installed, "candidate\t%s\t4.1.5-1\n", name)
 	}
 	for words, text := range map[string]string{
-		"cat /etc/os-release":       "ID=debian\nVERSION_ID=\"13\"\nVERSION_CODENAME=trixie\n",
-		"dpkg --print-architecture": "amd64\n",
-		"id":                        "0\n",
-		"cat /proc/1/comm":          "systemd\n",
-		"timedatectl":               "NTPSynchronized=yes\nTimezone=Etc/UTC\n",
-		"df":                        "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 99999999 1 88888888 1% /\n",
+		"grep -aHs": "/etc/os-release:ID=debian\n/etc/os-release:VERSION_ID=\"13\"\n" +
+			"/etc/os-release:VERSION_CODENAME=trixie\n/proc/1/comm:systemd\n" +
+			"/proc/self/status:Name:\tgrep\n/proc/self/status:Uid:\t0\t0\t0\t0\n",
+		"dpkg --print-architecture":            "amd64\n",
+		"perl -e '# Prints whether the kernel": "NTPSynchronized=yes\nTimezone=Etc/UTC\n",
+		"df": "Filesystem 1024-blocks Used Available Capacity Mounted on\n" +
+			"/dev/sda1 99999999 1 88888888 1% /\n",
 		// The cluster is there already: the routes between hosts are not tried.
 		// Here ends the question of package preflight.
-		"' port": "ours\t/etc/haproxy/haproxy.cfg\nlistener\t0.0.0.0:7000\thaproxy\t1\thaproxy.service\n" + installed.String(),
+		"' port": "ours\t/etc/haproxy/haproxy.cfg\nlistener\t0.0.0.0:7000\thaproxy\t1\thaproxy.service\n" +
+			installed.String(),
 	} {
 		h.Say(words, func() string { return text })
 	}
-	h.Say("date", func() string { return fmt.Sprintf("%.9f", float64(time.Now().UnixNano())/1e9) })
+	h.Say("sh -c 'date", func() string {
+		return fmt.Sprintf("%.9f\n70.5\n", float64(time.Now().UnixNano())/1e9)
+	})
 }
 
 // refusing answers every command like a host whose sudo says no.
@@ -105,7 +124,8 @@ func hanging(ctx context.Context, _ string, _ io.Reader, _, _ io.Writer) int {
 	return 0
 }
 
-// impatient are phases of which the first asks each host for so long only, and the second would change all hosts.
+// impatient are phases of which the first asks each host for so long only, and the second would
+// change all hosts.
 func impatient(timeout time.Duration) []engine.Phase {
 	return []engine.Phase{
 		{Name: "preflight", Run: func(ctx context.Context, run *engine.Run) error {
@@ -140,29 +160,33 @@ func TestSSHTroubleOfOneHost(t *testing.T) {
 	}{
 		"host key changed": {host: "pg2", spec: func(_ *testing.T, h *spec.HostSSH, _ *spec.Spec) {
 			h.HostKey = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-		}, want: remote.ErrHostKeyChanged, says: "SHA256:", hint: "reinstalled"},
+		}, want: ssh.ErrHostKeyChanged, says: "SHA256:", hint: "reinstalled"},
 		"host key unknown": {host: "lb2", spec: func(t *testing.T, h *spec.HostSSH, s *spec.Spec) {
 			h.HostKey = ""
 			if err := os.WriteFile(s.SSH.KnownHosts, nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, want: remote.ErrHostKeyUnknown, says: "SHA256:", hint: "hosts[].ssh.host_key"},
+		}, want: ssh.ErrHostKeyUnknown, says: "SHA256:", hint: "hosts[].ssh.host_key"},
 		"wrong user": {host: "pg1", server: func(o *remotetest.ServerOptions) { o.User = "admin" },
-			want: remote.ErrAuth, says: "user root", hint: "authorized_keys"},
+			want: ssh.ErrAuth, says: "user root", hint: "authorized_keys"},
 		"accepts and goes silent": {host: "lb3", server: func(o *remotetest.ServerOptions) { o.Silent = true },
 			want: remote.ErrUnreachable, says: "did not finish the handshake within 5s", hint: "ss -ltnp"},
 		"MaxStartups for ever": {host: "pg3", server: func(o *remotetest.ServerOptions) { o.DropFirst = 1 << 20 },
 			want: remote.ErrUnreachable, says: "closed the connection", hint: "MaxStartups"},
 		"no sudo": {host: "pg3", server: admin(127, "env: 'sudo': No such file or directory"), spec: asAdmin,
 			want: remote.ErrSudo, says: "sudo is not installed", hint: "install sudo"},
-		"sudo wants a password, nobody to ask": {host: "pg2", server: admin(1, "sudo: a password is required"), spec: asAdmin,
+		"sudo wants a password, nobody to ask": {host: "pg2", server: admin(1, "sudo: a password is required"),
+			spec: asAdmin,
 			want: remote.ErrSudo, says: "wants a password of admin", hint: "NOPASSWD"},
-		"sudo wants a password on a balancer": {host: "lb1", server: admin(1, "sudo: a password is required"), spec: asAdmin,
+		"sudo wants a password on a balancer": {host: "lb1", server: admin(1, "sudo: a password is required"),
+			spec: asAdmin,
 			want: remote.ErrSudo, says: "wants a password of admin", hint: "NOPASSWD"},
-		"sudo wants a terminal": {host: "lb1", server: admin(1, "sudo: sorry, you must have a tty to run sudo"), spec: asAdmin,
+		"sudo wants a terminal": {host: "lb1", server: admin(1, "sudo: sorry, you must have a tty to run sudo"),
+			spec: asAdmin,
 			want: remote.ErrSudo, says: "wants a terminal", hint: "requiretty"},
 		"hangs for ever": {host: "lb2", server: func(o *remotetest.ServerOptions) { o.Answer = hanging },
-			want: context.DeadlineExceeded, says: "has not answered simple questions within 5s", hint: "see what hangs"},
+			want: context.DeadlineExceeded, says: "has not answered simple questions within 5s",
+			hint: "see what hangs"},
 		"login shell without commands": {host: "lb1", server: func(o *remotetest.ServerOptions) {
 			o.Answer = func(_ context.Context, _ string, _ io.Reader, stdout, _ io.Writer) int {
 				_, _ = io.WriteString(stdout, "This account is currently not available.\n")
@@ -190,7 +214,8 @@ func TestSSHTroubleOfOneHost(t *testing.T) {
 			if err == nil || ctx.Err() != nil {
 				t.Fatalf("err = %v, the time is over: %v", err, ctx.Err())
 			}
-			if tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), tt.host+": ") {
+			if tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.says) ||
+				!strings.Contains(err.Error(), tt.host+": ") {
 				t.Errorf("err = %v, want %v of %s that says %q", err, tt.want, tt.host, tt.says)
 			}
 			if hint := remote.Hint(err); !strings.Contains(hint, tt.hint) {
@@ -214,7 +239,8 @@ func (s *sixSite) apply(ctx context.Context, timeout time.Duration) error {
 	return errors.Join(err, c.Close())
 }
 
-// untouched makes sure that nothing was changed on any host, and that only the host in trouble is complained of.
+// untouched makes sure that nothing was changed on any host, and that only the host in trouble is
+// complained of.
 func (s *sixSite) untouched(t *testing.T, err error) {
 	t.Helper()
 	named := 0
@@ -245,7 +271,8 @@ func TestTwoHostsInTroubleAreBothNamed(t *testing.T) {
 		}
 	}
 	err := s.apply(t.Context(), time.Minute)
-	if !errors.Is(err, remote.ErrSudo) || !strings.Contains(err.Error(), "pg1: ") || !strings.Contains(err.Error(), "pg3: ") || strings.Contains(err.Error(), "pg2: ") {
+	if !errors.Is(err, remote.ErrSudo) || !strings.Contains(err.Error(), "pg1: ") ||
+		!strings.Contains(err.Error(), "pg3: ") || strings.Contains(err.Error(), "pg2: ") {
 		t.Errorf("err = %v", err)
 	}
 }
@@ -257,11 +284,15 @@ func TestApplyInSpiteOf(t *testing.T) {
 		change      func(*remotetest.ServerOptions)
 		connections int // a database host; 0 does not matter
 	}{
-		"nothing":                        {func(*remotetest.ServerOptions) {}, 1},
-		"banner and motd on stdout":      {func(o *remotetest.ServerOptions) { o.Noise = "Welcome!\n\nYou have mail.\nno newline:" }, 1},
+		"nothing": {func(*remotetest.ServerOptions) {}, 1},
+		"banner and motd on stdout": {
+			func(o *remotetest.ServerOptions) { o.Noise = "Welcome!\n\nYou have mail.\nno newline:" }, 1,
+		},
 		"MaxSessions 1":                  {func(o *remotetest.ServerOptions) { o.MaxSessions = 1 }, 2},
 		"MaxStartups reached for a time": {func(o *remotetest.ServerOptions) { o.DropFirst = 2 }, 3},
-		"200 ms with 5 % loss":           {func(o *remotetest.ServerOptions) { o.Latency, o.LoseEvery = 200*time.Millisecond, 20 }, 1},
+		"200 ms with 5 % loss": {
+			func(o *remotetest.ServerOptions) { o.Latency, o.LoseEvery = 200*time.Millisecond, 20 }, 1,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

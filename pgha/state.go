@@ -9,22 +9,25 @@ import (
 )
 
 var (
-	// ErrSealed: a secret in the state directory is encrypted with age, and the identity of the spec does not open it.
+	// ErrSealed: a secret in the state directory is encrypted with age, and the identity of the
+	// spec does not open it.
 	ErrSealed = vault.ErrSealed
-	// ErrStateLocked: another process of this machine changes the cluster with the same state directory.
+	// ErrStateLocked: another process of this machine changes the cluster with the same state
+	// directory.
 	ErrStateLocked = vault.ErrStateLocked
 	// ErrNotProvisioned: the state directory holds no cluster, so apply has not been run from here.
 	ErrNotProvisioned = vault.ErrNotProvisioned
 )
 
-// Connection says how to reach the cluster's primary as its superuser. No field holds a password: it is in the file
-// Connection.PassFile, which only the operator can read.
+// Connection says how to reach the cluster's primary as its superuser. No field holds a password:
+// it is in the file Connection.PassFile, which only the operator can read.
 type Connection = connstring.Connection
 
-// ConnectionFor says how to connect to the cluster of a spec that was applied from this machine. It needs no host. The
-// password file it writes lies in the state directory with mode 0600; with secrets.age none is written, and the function
-// PassFile gives its content. Where the spec gets passwords from commands they are
-// run, each for a minute at most. ErrNotProvisioned means that there is no such cluster yet.
+// ConnectionFor says how to connect to the cluster of a spec that was applied from this machine. It
+// needs no host. The password file it writes lies in the state directory with mode 0600; with
+// secrets.age none is written, and the function PassFile gives its content. Where the spec gets
+// passwords from commands they are run, each for a minute at most. ErrNotProvisioned means that
+// there is no such cluster yet.
 func ConnectionFor(sp *Spec) (Connection, error) { return connstring.ConnectionFor(sp) }
 
 // RotateOptions say which secrets are replaced.
@@ -33,25 +36,28 @@ type RotateOptions = secrets.RotateOptions
 // RotateResult is what RotateSecrets did.
 type RotateResult = secrets.RotateResult
 
-// RotateSecrets gives roles new passwords while the cluster works: generated ones, or what the file or the command of the
-// spec gives now, which must have changed. Applications that log in as the superuser need its new password from then on.
-// It replaces the authority of Patroni's REST API, too, so that no old client key opens it any more.
+// RotateSecrets gives roles new passwords while the cluster works: generated ones, or what the file
+// or the command of the spec gives now, which must have changed. Applications that log in as the
+// superuser need its new password from then on. It replaces the authority of Patroni's REST API,
+// too, so that no old client key opens it any more.
 func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (RotateResult, error) {
 	return secrets.RotateSecrets(ctx, c.site, opts)
 }
 
-// EncryptState encrypts the secrets in the state directory for the spec's recipients, as every run that changes the state
-// directory does by itself, and returns how many files it wrote: none when it is done already. It needs no host. Interrupted
-// it is finished by calling it again. Errors match ErrRefused without recipients, ErrStateLocked, or ErrSealed when the
-// identity does not open what is there.
+// EncryptState encrypts the secrets in the state directory for the spec's recipients, as every run
+// that changes the state directory does by itself, and returns how many files it wrote: none when
+// it is done already. It needs no host. Interrupted it is finished by calling it again. Errors
+// match ErrRefused without recipients, ErrStateLocked, or ErrSealed when the identity does not open
+// what is there.
 func EncryptState(ctx context.Context, sp *Spec) (int, error) { return vault.EncryptState(ctx, sp) }
 
-// DecryptState makes the secrets in the state directory plain again and returns how many files it wrote. As the next run that
-// changes the state directory would encrypt them, remove secrets.age from the spec afterwards. It needs no host. Interrupted
-// it is finished by calling it again. Errors are those of EncryptState.
+// DecryptState makes the secrets in the state directory plain again and returns how many files it
+// wrote. As the next run that changes the state directory would encrypt them, remove secrets.age
+// from the spec afterwards. It needs no host. Interrupted it is finished by calling it again.
+// Errors are those of EncryptState.
 func DecryptState(ctx context.Context, sp *Spec) (int, error) { return vault.DecryptState(ctx, sp) }
 
-// PassFile returns the content of a libpq password file for the superuser of a cluster that was applied from this machine,
-// for a program that must not find one on disk because secrets.age is set. It is a secret. Errors are those of
-// ConnectionFor.
+// PassFile returns the content of a libpq password file for the superuser of a cluster that was
+// applied from this machine, for a program that must not find one on disk because secrets.age is
+// set. It is a secret. Errors are those of ConnectionFor.
 func PassFile(ctx context.Context, sp *Spec) ([]byte, error) { return vault.PassFile(ctx, sp) }

@@ -5,7 +5,7 @@
 # later `go test` tries it again.
 set -euo pipefail
 time=${FUZZTIME:-10s}
-arguments=(-run '^$' -fuzztime "$time")
+arguments=(-run '^$' -fuzztime "$time" -fuzzminimizetime 1s)
 [ -z "${FUZZPARALLEL:-}" ] || arguments+=(-parallel "$FUZZPARALLEL")
 exec 3>&1
 count=0

@@ -1,40 +1,87 @@
-// Command pgha-bench measures what an operator waits for, on labs of its own. Without -operations: a fresh apply on a new lab,
-// phase by phase, a second apply, status and verify. With it: the seconds without writes, and the rows lost, when the
-// leadership moves and when things break. With -scale: a run without changes on 100 simulated hosts, which needs no lab. A
-// lab's image is built beforehand and not counted; its lab is removed.
+// Command pgha-bench measures what an operator waits for, on labs of its own. Without -operations:
+// a fresh apply on a new lab, phase by phase, a second apply, status and verify. With it: the
+// seconds without writes, and the rows lost, when the leadership moves and when things break. With
+// -scale: a run without changes on 100 simulated hosts, which needs no lab. A lab's image is built
+// beforehand and not counted; its lab is removed.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
 )
 
-func main() {
-	runs := flag.Int("runs", 0, "how many labs to provision, or how often to measure each operation or number of hosts (0: 1 lab, 10 times, 3 times)")
-	name := flag.String("lab-name", "bench", "the lab's name; a lab of that name is removed first")
-	operations := flag.Bool("operations", false, "measure operations and faults instead of provisioning")
-	hosts := flag.Bool("scale", false, "measure a run without changes on 6 and on 100 simulated hosts instead")
-	only := flag.String("only", "", "only these operations, separated by commas: "+strings.Join(scenarioNames(), ","))
-	flag.Parse()
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// options are what the command line says.
+type options struct {
+	runs              int
+	name, only        string
+	operations, scale bool
+}
+
+// run measures what the arguments say, and returns the exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "error:", err)
+		return 64
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	var err error
 	switch {
-	case *operations:
-		err = operate(ctx, *name, orDefault(*runs, 10), *only)
-	case *hosts:
-		err = scale(ctx, orDefault(*runs, 3), os.Stdout)
+	case o.operations:
+		err = operate(ctx, o.name, orDefault(o.runs, 10), o.only)
+	case o.scale:
+		err = scale(ctx, orDefault(o.runs, 3), stdout)
 	default:
-		err = provision(ctx, *name, orDefault(*runs, 1))
+		err = provision(ctx, o.name, orDefault(o.runs, 1))
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
+		fmt.Fprintln(stderr, "error:", err)
+		return 1
 	}
+	return 0
+}
+
+// parse reads the command line. A measurement takes minutes and removes a lab: what does not go
+// together is refused before it begins.
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("pgha-bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.IntVar(&o.runs, "runs", 0,
+		"how many labs to provision, or how often to measure each operation or number of hosts "+
+			"(0: 1 lab, 10 times, 3 times)")
+	flags.StringVar(&o.name, "lab-name", "bench", "the lab's name; a lab of that name is removed first")
+	flags.BoolVar(&o.operations, "operations", false, "measure operations and faults instead of provisioning")
+	flags.BoolVar(&o.scale, "scale", false,
+		"measure a run without changes on 6 and on 100 simulated hosts instead")
+	flags.StringVar(&o.only, "only", "",
+		"only these operations, separated by commas: "+strings.Join(scenarioNames(), ","))
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	_, err := selected(o.only)
+	switch {
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("there are options only, and %q is none", flags.Arg(0))
+	case o.runs < 0:
+		return o, fmt.Errorf("-runs %d: a number of runs is positive", o.runs)
+	case o.operations && o.scale:
+		return o, errors.New("-operations and -scale are two measurements: give one of them")
+	case o.only != "" && !o.operations:
+		return o, errors.New("-only goes with -operations")
+	}
+	return o, err
 }
 
 func orDefault(n, unset int) int {

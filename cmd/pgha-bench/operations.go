@@ -21,8 +21,8 @@ const (
 	rate = 50
 	// writesWithin is how long writes may stay away before the measurement is given up.
 	writesWithin = 3 * time.Minute
-	// calm is how long after the fault writes have to flow at least, so that a fault which only bites a moment later, and
-	// writes that stop again, are seen.
+	// calm is how long after the fault writes have to flow at least, so that a fault which only
+	// bites a moment later, and writes that stop again, are seen.
 	calm = 3 * time.Second
 )
 
@@ -68,7 +68,8 @@ type measurement struct {
 }
 
 func (m measurement) String() string {
-	return fmt.Sprintf("%.2f s without writes %v, %d rows acknowledged, %d lost, %d unexplained, healthy after %.1f s more",
+	return fmt.Sprintf(
+		"%.2f s without writes %v, %d rows acknowledged, %d lost, %d unexplained, healthy after %.1f s more",
 		m.gap.Seconds, m.gap.Causes, m.acked, len(m.rows.Lost), len(m.rows.Unexplained), m.healed.Seconds())
 }
 
@@ -84,7 +85,8 @@ func (b *bench) measure(ctx context.Context, sc scenario) (m measurement, err er
 	if _, err := b.awaitHealthy(ctx); err != nil {
 		return m, err
 	}
-	w, err := probe.Start(ctx, probe.Options{Config: config, Rate: rate, Log: filepath.Join(b.lab.StateDir(), "acknowledged")})
+	w, err := probe.Start(ctx,
+		probe.Options{Config: config, Rate: rate, Log: filepath.Join(b.lab.StateDir(), "acknowledged")})
 	if err != nil {
 		return m, err
 	}
@@ -102,7 +104,8 @@ func (b *bench) measure(ctx context.Context, sc scenario) (m measurement, err er
 	if err != nil {
 		return m, err
 	}
-	m = measurement{gap: result.Since(fault).Longest(), acked: result.Count(probe.Acked), etcdToo: sc.hostLost && before.leader == before.etcdLeader}
+	m = measurement{gap: result.Since(fault).Longest(), acked: result.Count(probe.Acked),
+		etcdToo: sc.hostLost && before.leader == before.etcdLeader}
 	start := time.Now()
 	if sc.heal != nil {
 		if err := sc.heal(ctx, b, before); err != nil {

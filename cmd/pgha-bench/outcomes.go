@@ -7,8 +7,8 @@ import (
 	"text/tabwriter"
 )
 
-// outcomes collects measurements by scenario, in the order in which they first came. Losses of a host that led
-// etcd as well are kept apart from the others.
+// outcomes collects measurements by scenario, in the order in which they first came. Losses of a
+// host that led etcd as well are kept apart from the others.
 type outcomes []*outcome
 
 type outcome struct {
@@ -42,7 +42,8 @@ func (o outcomes) print(w io.Writer) error {
 	fmt.Fprintln(tw, "SECONDS WITHOUT WRITES\tMIN\tMEDIAN\tMAX\tRUNS\tGOAL\tROWS LOST\tOF\tUNKNOWN\tUNEXPLAINED")
 	for _, k := range o {
 		sorted := slices.Sorted(slices.Values(k.seconds))
-		fmt.Fprintf(tw, "%s\t%.2f\t%.2f\t%.2f\t%d\t%s\t%d\t%d\t%d\t%d\n", k.title, sorted[0], median(sorted), sorted[len(sorted)-1],
+		fmt.Fprintf(tw, "%s\t%.2f\t%.2f\t%.2f\t%d\t%s\t%d\t%d\t%d\t%d\n", k.title, sorted[0],
+			median(sorted), sorted[len(sorted)-1],
 			len(sorted), k.goal, k.lost, k.acked, k.unknown, k.unexplained)
 	}
 	return tw.Flush()

@@ -11,7 +11,8 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// provision measures labs of its own, one after the other. What was measured before an error is printed too.
+// provision measures labs of its own, one after the other. What was measured before an error is
+// printed too.
 func provision(ctx context.Context, name string, runs int) error {
 	var t table
 	var failed error
@@ -41,8 +42,8 @@ func once(ctx context.Context, name string, t *table) error {
 	})
 }
 
-// measureApply counts from the first connection to the last phase's end, as the CLI's user does, and the round trips of the
-// host that had most.
+// measureApply counts from the first connection to the last phase's end, as the CLI's user does,
+// and the round trips of the host that had most.
 func measureApply(ctx context.Context, l *lab.Lab, sp *pgha.Spec, t *table, name string) error {
 	start := time.Now()
 	var trips tally

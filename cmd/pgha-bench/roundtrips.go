@@ -12,8 +12,8 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// tally notes, host by host, when somebody waited for an answer of the host: a command, a file, or what was asked through a
-// connection that was opened from the host.
+// tally notes, host by host, when somebody waited for an answer of the host: a command, a file, or
+// what was asked through a connection that was opened from the host.
 type tally struct {
 	mu    sync.Mutex
 	waits map[string][]wait
@@ -22,7 +22,8 @@ type tally struct {
 // wait is one round trip.
 type wait struct {
 	asked, answered time.Time
-	// inside a connection that was opened from the host: a step of TCP, TLS or HTTP, not a command or a file.
+	// inside a connection that was opened from the host: a step of TCP, TLS or HTTP, not a command
+	// or a file.
 	inside bool
 }
 
@@ -38,8 +39,9 @@ func (t *tally) wrap(host spec.Host, e remote.Executor) remote.Executor {
 	}}
 }
 
-// worst returns the longest chains of round trips, of which each began after the one before it had ended, that any host has:
-// of commands and files alone, and of everything, the handshakes of each connection included.
+// worst returns the longest chains of round trips, of which each began after the one before it had
+// ended, that any host has: of commands and files alone, and of everything, the handshakes of each
+// connection included.
 func (t *tally) worst() (commands, all int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -51,7 +53,8 @@ func (t *tally) worst() (commands, all int) {
 	return commands, all
 }
 
-// longestChain takes whatever ends first, again and again: no choice of waits that do not overlap has more of them.
+// longestChain takes whatever ends first, again and again: no choice of waits that do not overlap
+// has more of them.
 func longestChain(waits []wait) int {
 	waits = slices.SortedFunc(slices.Values(waits), func(a, b wait) int { return a.answered.Compare(b.answered) })
 	chain, end := 0, time.Time{}
@@ -63,7 +66,7 @@ func longestChain(waits []wait) int {
 	return chain
 }
 
-// tallied is an Executor that tells of every round trip.
+// tallied is an Executor that reports every round trip.
 type tallied struct {
 	remote.Executor
 	note func(wait)

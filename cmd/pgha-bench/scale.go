@@ -10,29 +10,34 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/remote/ssh"
 )
 
 // scaleGoal is how many times the time of 6 hosts 100 may take.
 const scaleGoal = 3
 
-// scaleLatency is the round-trip time to each simulated host: 20 ms on the way there and 20 ms on the way back.
+// scaleLatency is the round-trip time to each simulated host: 20 ms on the way there and 20 ms on
+// the way back.
 const scaleLatency = 40 * time.Millisecond
 
 // scaleRun is what one run over hosts that need no change took.
 type scaleRun struct {
 	hosts, connections, commands, changes int
-	roundTrips                            int // the most that any host waited for one after the other
-	took                                  time.Duration
+	// the most that any host waited for one after the other
+	roundTrips int
+	took       time.Duration
 }
 
-// scale measures a run without changes on 6 and on 100 simulated hosts, and prints the medians. It needs neither root nor a
-// lab: every host is an SSH server in this process, with a host in memory behind it.
+// scale measures a run without changes on 6 and on 100 simulated hosts, and prints the medians. It
+// needs neither root nor a lab: every host is an SSH server in this process, with a host in memory
+// behind it.
 func scale(ctx context.Context, runs int, w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(tw, "no-change run, %v round trip\n", scaleLatency)
-	fmt.Fprintln(tw, "HOSTS\tCONNECTIONS\tCOMMANDS A HOST\tSEQUENTIAL ROUND TRIPS\tCHANGES\tSECONDS (MEDIAN)\tTIMES 6 HOSTS\tGOAL")
+	fmt.Fprintln(tw,
+		"HOSTS\tCONNECTIONS\tCOMMANDS A HOST\tSEQUENTIAL ROUND TRIPS\tCHANGES\tSECONDS (MEDIAN)\tTIMES 6 HOSTS\tGOAL")
 	var failed error
 	first := 0.0
 	for _, hosts := range []int{6, 100} {
@@ -49,7 +54,8 @@ func scale(ctx context.Context, runs int, w io.Writer) error {
 		if first == 0 {
 			first = took
 		}
-		fmt.Fprintf(tw, "%d\t%d\t%.1f\t%d\t%d\t%.2f\t%.1f\t<= %d\n", hosts, last.connections, float64(last.commands)/float64(hosts),
+		fmt.Fprintf(tw, "%d\t%d\t%.1f\t%d\t%d\t%.2f\t%.1f\t<= %d\n", hosts, last.connections,
+			float64(last.commands)/float64(hosts),
 			last.roundTrips, last.changes, took, took/first, scaleGoal)
 		if took > scaleGoal*first {
 			failed = fmt.Errorf("%d hosts take %.1f times as long as 6, more than %d", hosts, took/first, scaleGoal)
@@ -58,7 +64,8 @@ func scale(ctx context.Context, runs int, w io.Writer) error {
 	return errors.Join(failed, tw.Flush())
 }
 
-// scaleOnce makes the hosts, brings them to what is wished, and measures the run after that: connections, looks and the end.
+// scaleOnce makes the hosts, brings them to what is wished, and measures the run after that:
+// connections, looks and the end.
 func scaleOnce(ctx context.Context, hosts int) (run scaleRun, err error) {
 	dir, err := os.MkdirTemp("", "pgha-scale-")
 	if err != nil {
@@ -89,8 +96,8 @@ func scaleOnce(ctx context.Context, hosts int) (run scaleRun, err error) {
 // outcomeOfRun is what a run over a fleet did.
 type outcomeOfRun struct{ changes, roundTrips int }
 
-// apply does to every host at the same time what Apply does to one in its turn: connect, look at the facts, and ensure one
-// step after the other.
+// apply does to every host at the same time what Apply does to one in its turn: connect, look at
+// the facts, and ensure one step after the other.
 func (f *fleet) apply(ctx context.Context) (outcomeOfRun, error) {
 	type result struct {
 		outcomeOfRun
@@ -105,25 +112,26 @@ func (f *fleet) apply(ctx context.Context) (outcomeOfRun, error) {
 		}()
 	}
 	var total outcomeOfRun
-	var errs []error
+	var problems []error
 	for range f.servers {
 		r := <-results
 		total.changes += r.changes
 		total.roundTrips = max(total.roundTrips, r.roundTrips)
-		errs = append(errs, r.err)
+		problems = append(problems, r.err)
 	}
-	return total, errlist.Join(errs...)
+	return total, errs.Join(problems...)
 }
 
 func (f *fleet) applyTo(ctx context.Context, i int) (out outcomeOfRun, err error) {
 	cfg := f.servers[i].Config()
 	cfg.Name = f.hosts[i].String()
-	ssh, err := remote.DialSSH(ctx, cfg)
+	ssh, err := ssh.Dial(ctx, cfg)
 	if err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, ssh.Close()) }()
-	// Nothing here runs side by side on a host, so every operation is one round trip after the last.
+	// Nothing here runs side by side on a host, so every operation is one round trip after the
+	// last.
 	counted := remote.Audit(ssh, func(remote.Cmd, remote.Result, error) { out.roundTrips++ })
 	t := &remote.Target{Host: remote.Host{Name: cfg.Name}, Executor: counted}
 	if _, err := t.Batch(ctx, facts...); err != nil {

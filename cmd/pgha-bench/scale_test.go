@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestSecondRunCosts counts what a run without changes costs: one connection and few round trips a host, however many
-// hosts there are.
+// TestSecondRunCosts counts what a run without changes costs: one connection and few round trips a
+// host, however many hosts there are.
 func TestSecondRunCosts(t *testing.T) {
 	t.Parallel()
 	const hosts = 12

@@ -17,10 +17,11 @@ type scenario struct {
 	goal  string // seconds
 	// profile is what the cluster must be tuned to. Those that need the same stand together.
 	profile spec.Profile
-	// hostLost: the host of the cluster's leader goes down. Whether it led etcd as well then makes a difference, and with
-	// etcdToo that is brought about first.
+	// hostLost: the host of the cluster's leader goes down. Whether it led etcd as well then makes
+	// a difference, and with etcdToo that is brought about first.
 	hostLost, etcdToo bool
-	// cause makes it happen, heal undoes it; nil when it heals by itself. The scene is the healthy cluster's.
+	// cause makes it happen, heal undoes it; nil when it heals by itself. The scene is the healthy
+	// cluster's.
 	cause, heal func(context.Context, *bench, scene) error
 }
 
@@ -28,15 +29,23 @@ const powerFastGoal = "<= 20, max <= 22"
 
 // scenarios in the order in which they are measured.
 var scenarios = [...]scenario{
-	{name: "power-safe", title: "leader power lost, safe", goal: "<= 30", profile: spec.ProfileSafe, hostLost: true, cause: killLeader, heal: startLeader},
-	{name: "power-safe-etcd", title: "leader power lost, safe", goal: "<= 30", profile: spec.ProfileSafe, hostLost: true, etcdToo: true, cause: killLeader, heal: startLeader},
-	{name: "power-fast", title: "leader power lost, fast", goal: powerFastGoal, profile: spec.ProfileFast, hostLost: true, cause: killLeader, heal: startLeader},
-	{name: "power-fast-etcd", title: "leader power lost, fast", goal: powerFastGoal, profile: spec.ProfileFast, hostLost: true, etcdToo: true, cause: killLeader, heal: startLeader},
+	{name: "power-safe", title: "leader power lost, safe", goal: "<= 30", profile: spec.ProfileSafe,
+		hostLost: true, cause: killLeader, heal: startLeader},
+	{name: "power-safe-etcd", title: "leader power lost, safe", goal: "<= 30", profile: spec.ProfileSafe,
+		hostLost: true, etcdToo: true, cause: killLeader, heal: startLeader},
+	{name: "power-fast", title: "leader power lost, fast", goal: powerFastGoal, profile: spec.ProfileFast,
+		hostLost: true, cause: killLeader, heal: startLeader},
+	{name: "power-fast-etcd", title: "leader power lost, fast", goal: powerFastGoal, profile: spec.ProfileFast,
+		hostLost: true, etcdToo: true, cause: killLeader, heal: startLeader},
 	{name: "switchover", title: "switchover", goal: "<= 1.6", profile: spec.ProfileFast, cause: switchover},
-	{name: "postgres-killed", title: "postgres killed on the leader, fast", goal: "<= 3", profile: spec.ProfileFast, cause: killPostgres},
-	{name: "patroni-stopped", title: "systemctl stop patroni on the leader", goal: "<= 2.5", profile: spec.ProfileFast, cause: stopPatroni, heal: startPatroni},
-	{name: "balancer-power", title: "balancer with the address: power lost", goal: "<= 1.1", profile: spec.ProfileFast, cause: killBalancer, heal: startBalancer},
-	{name: "haproxy-killed", title: "balancer with the address: HAProxy killed", goal: "<= 1.1", profile: spec.ProfileFast, cause: killHAProxy, heal: startHAProxy},
+	{name: "postgres-killed", title: "postgres killed on the leader, fast", goal: "<= 3",
+		profile: spec.ProfileFast, cause: killPostgres},
+	{name: "patroni-stopped", title: "systemctl stop patroni on the leader", goal: "<= 2.5",
+		profile: spec.ProfileFast, cause: stopPatroni, heal: startPatroni},
+	{name: "balancer-power", title: "balancer with the address: power lost", goal: "<= 1.1",
+		profile: spec.ProfileFast, cause: killBalancer, heal: startBalancer},
+	{name: "haproxy-killed", title: "balancer with the address: HAProxy killed", goal: "<= 1.1",
+		profile: spec.ProfileFast, cause: killHAProxy, heal: startHAProxy},
 }
 
 func scenarioNames() []string {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/lab"
 	"github.com/pgha/toolkit/pgha/patroni"
@@ -19,7 +20,8 @@ const healthyWithin = 3 * time.Minute
 // scene is who does what in a healthy cluster: names of hosts.
 type scene struct{ leader, etcdLeader, balancer string }
 
-// awaitHealthy waits until everything is as it should be. Each look has connections of its own: hosts have come and gone.
+// awaitHealthy waits until everything is as it should be. Each look has connections of its own:
+// hosts have come and gone.
 func (b *bench) awaitHealthy(ctx context.Context) (scene, error) {
 	ctx, cancel := context.WithTimeout(ctx, healthyWithin)
 	defer cancel()
@@ -51,17 +53,15 @@ func (b *bench) awaitHealthy(ctx context.Context) (scene, error) {
 	return s, nil
 }
 
-// calmScene waits until nobody has changed places for a while: after a host came back, the address and etcd's leadership may
-// still move. The while ends at a random moment of Patroni's loop.
+// calmScene waits until nobody has changed places for a while: after a host came back, the address
+// and etcd's leadership may still move. The while ends at a random moment of Patroni's loop.
 func (b *bench) calmScene(ctx context.Context) (scene, error) {
 	ctx, cancel := context.WithTimeout(ctx, healthyWithin)
 	defer cancel()
 	s, err := b.awaitHealthy(ctx)
 	for err == nil {
-		select {
-		case <-ctx.Done():
-			return s, fmt.Errorf("wait until nobody changes places: %w", ctx.Err())
-		case <-time.After(2*time.Second + rand.N(b.spec.Patroni.LoopWait)):
+		if err := poll.Pause(ctx, 2*time.Second+rand.N(b.spec.Patroni.LoopWait)); err != nil {
+			return s, fmt.Errorf("wait until nobody changes places: %w", err)
 		}
 		before := s
 		if s, err = b.awaitHealthy(ctx); s == before {

@@ -36,7 +36,8 @@ func specOf(l *lab.Lab, more string) (*pgha.Spec, error) {
 }
 
 // connected hands f connections to the hosts.
-func connected(ctx context.Context, l *lab.Lab, sp *pgha.Spec, opts pgha.ConnectOptions, f func(*pgha.Cluster) error) error {
+func connected(ctx context.Context, l *lab.Lab, sp *pgha.Spec, opts pgha.ConnectOptions,
+	f func(*pgha.Cluster) error) error {
 	opts.Dial = l.DialContext
 	c, err := pgha.Connect(ctx, sp, opts)
 	if err != nil {

@@ -23,7 +23,8 @@ func (t *table) add(name string, figure float64) {
 	t.figures[name] = append(t.figures[name], figure)
 }
 
-// goals are what the project holds itself to on two cores; a careful shell script took 54 s for a fresh cluster.
+// goals are what the project holds itself to on two cores; a careful shell script took 54 s for a
+// fresh cluster.
 var goals = [...]struct{ name, goal string }{
 	{"fresh apply", "<= 54, aim 40"},
 	{"second apply", "<= 5, aim 2"},
@@ -44,7 +45,8 @@ func (t *table) print(w io.Writer) error {
 			}
 		}
 		last := len(sorted) - 1
-		fmt.Fprintf(tw, "%s\t%.2f\t%.2f\t%.2f\t%d\t%s\n", name, sorted[0], median(sorted), sorted[last], len(sorted), goal)
+		fmt.Fprintf(tw, "%s\t%.2f\t%.2f\t%.2f\t%d\t%s\n", name, sorted[0], median(sorted), sorted[last],
+			len(sorted), goal)
 	}
 	return tw.Flush()
 }

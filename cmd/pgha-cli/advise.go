@@ -3,27 +3,33 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/advisor"
 )
 
-func adviseCommand(out *terminal) *cli.Command {
+func adviseCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "advise", Usage: "what the loss of each host would do now, and which settings do not go together",
-		Description: "For each host, and for etcd's quorum: seconds without writes, writes at risk, and whether the cluster would survive one more\n" +
-			"loss. Then the settings that contradict each other, the promises (slo), or what was measured: etcd's disk, the way\n" +
-			"between hosts, memory, disks, the leader's settings, slots and lag. It measures for one to two seconds and changes\n" +
+		Description: "For each host, and for etcd's quorum: seconds without writes, writes at " +
+			"risk, and whether the cluster would survive one more\n" +
+			"loss. Then the settings that contradict each other, the promises (slo), or what was " +
+			"measured: etcd's disk, the way\n" +
+			"between hosts, memory, disks, the leader's settings, slots and lag. It measures for " +
+			"one to two seconds and changes\n" +
 			"nothing. --spec-only contacts no host and describes a healthy cluster.\n\n" +
-			"Exits with 1 when there is a warning. preflight and plan warn by the same rules, stop and rolling-reboot refuse by them.",
+			"Exits with 1 when there is a warning, or the cluster is not whole. preflight and plan warn by the same rules, " +
+			"stop and rolling-reboot refuse by them.",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "spec-only", DisableDefaultText: true, Usage: "look at the specification alone, and contact no host"},
+			&cli.BoolFlag{Name: "spec-only", DisableDefaultText: true,
+				Usage: "look at the specification alone, and contact no host"},
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -46,47 +52,67 @@ func adviseCommand(out *terminal) *cli.Command {
 	}
 }
 
-func showAdvice(c *cli.Context, out *terminal, a pgha.Advice) error {
+func showAdvice(c *cli.Context, out *terminal.Terminal, a pgha.Advice) error {
 	if wantsJSON(c) {
-		if err := out.json(a); err != nil {
+		if err := out.JSON(typedAdvice(a)); err != nil {
 			return err
 		}
 	} else {
 		printAdvice(out, a)
 	}
-	if len(a.Warnings()) > 0 {
+	if len(a.Warnings()) > 0 || len(a.Problems) > 0 {
 		return exitCode(exitFailed)
 	}
 	return nil
 }
 
-func printAdvice(out *terminal, a pgha.Advice) {
+// adviceReport is an Advice as JSON has it: verbs are commands of this program.
+type adviceReport struct {
+	pgha.Advice
+	Remarks []adviceRemark `json:"remarks"`
+}
+
+type adviceRemark struct {
+	advisor.Remark
+	Set string `json:"set"`
+}
+
+func typedAdvice(a pgha.Advice) adviceReport {
+	return adviceReport{a, each(a.Remarks, func(r advisor.Remark) adviceRemark {
+		return adviceRemark{r, r.Set.Render(typed)}
+	})}
+}
+
+func printAdvice(out *terminal.Terminal, a pgha.Advice) {
 	title := "What the loss of one of these would do now"
 	if !a.Live {
 		title = "What the loss of one of these would do to a healthy cluster of this specification"
 	}
-	out.printf("%s\n", out.paint(bold, title))
+	out.Printf("%s\n", out.Paint(terminal.Bold, title))
 	for _, p := range a.Problems {
-		out.printf("%s not whole: %s\n", out.paint(yellow, "!"), p)
+		out.Printf("%s not whole: %s\n", out.Paint(terminal.Yellow, "!"), p)
 	}
 	printLosses(out, a.Losses)
 	for _, r := range a.Remarks {
-		out.printf("\n")
+		out.Printf("\n")
 		printRemark(out, r)
 	}
-	for _, what := range slices.Sorted(keys(a.Errors)) {
-		out.printf("%s not measured, %s: %s\n", out.paint(yellow, "!"), what, a.Errors[what])
+	for _, what := range slices.Sorted(maps.Keys(a.Errors)) {
+		out.Printf("%s not measured, %s: %s\n", out.Paint(terminal.Yellow, "!"), what, a.Errors[what])
 	}
-	if n := len(a.Warnings()); n == 0 {
-		out.printf("\n%s no warning\n", out.paint(green, "✓"))
-	} else {
-		out.printf("\n%s\n", out.paint(yellow, counted(n, "warning")))
+	switch n := len(a.Warnings()); {
+	case n > 0:
+		out.Printf("\n%s\n", out.Paint(terminal.Yellow, counted(n, "warning")))
+	case len(a.Problems) > 0:
+		out.Printf("\n%s\n", out.Paint(terminal.Yellow, "no warning about settings, but the cluster is not whole"))
+	default:
+		out.Printf("\n%s no warning\n", out.Paint(terminal.Green, "✓"))
 	}
 }
 
 // printLosses prints the table, and under it what does not fit into one.
-func printLosses(out *terminal, losses []advisor.Loss) {
-	w := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
+func printLosses(out *terminal.Terminal, losses []advisor.Loss) {
+	w := out.Table()
 	fmt.Fprintln(w, "\nLOST\tSECONDS WITHOUT WRITES\tROWS AT RISK\tSURVIVES THE NEXT LOSS")
 	var below []string
 	for _, l := range losses {
@@ -97,11 +123,12 @@ func printLosses(out *terminal, losses []advisor.Loss) {
 			below = append(below, text)
 			return fmt.Sprintf(" [%d]", len(below))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.What, outage(l)+number(l.Note), atRisk(l)+number(riskText(l.Risk)), next(l)+number(fatalText(l)))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.What, outage(l)+number(l.Note), atRisk(l)+number(riskText(l.Risk)),
+			next(l)+number(fatalText(l)))
 	}
 	w.Flush()
 	for i, text := range below {
-		out.printf("%s\n", out.paint(dim, fmt.Sprintf("[%d] %s", i+1, text)))
+		out.Printf("%s\n", out.Paint(terminal.Dim, fmt.Sprintf("[%d] %s", i+1, text)))
 	}
 }
 
@@ -164,7 +191,9 @@ func fatalText(l advisor.Loss) string {
 	return strings.Join(parts, "; ")
 }
 
-func printRemark(out *terminal, r advisor.Remark) {
-	mark := map[advisor.Severity]string{advisor.Critical: out.paint(red, "✗"), advisor.Warning: out.paint(yellow, "!"), advisor.Note: out.paint(dim, "·")}[r.Severity]
-	out.printf("%s %s %s\n  because %s\n  set     %s\n", mark, r.What, out.paint(dim, "("+string(r.Severity)+" "+r.ID+")"), r.Why, r.Set)
+func printRemark(out *terminal.Terminal, r advisor.Remark) {
+	mark := map[advisor.Severity]string{advisor.Critical: out.Paint(terminal.Red, "✗"),
+		advisor.Warning: out.Paint(terminal.Yellow, "!"), advisor.Note: out.Paint(terminal.Dim, "·")}[r.Severity]
+	out.Printf("%s %s %s\n  because %s\n  set     %s\n", mark, r.What,
+		out.Paint(terminal.Dim, "("+string(r.Severity)+" "+r.ID+")"), r.Why, r.Set.Render(typed))
 }

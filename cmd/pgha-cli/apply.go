@@ -5,19 +5,23 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 )
 
-func preflightCommand(out *terminal) *cli.Command {
+func preflightCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "preflight", Usage: "check the hosts without changing them",
-		Description: "Looks at every host's system, clock, disk, ports and packages, and tries every connection that one host\n" +
-			"has to open to another, VRRP included. Warns of settings that do not go together, or not with the disks and the\n" +
+		Description: "Looks at every host's system, clock, disk, ports and packages, and tries " +
+			"every connection that one host\n" +
+			"has to open to another, VRRP included. Warns of settings that do not go together, " +
+			"or not with the disks and the\n" +
 			"network, which it measures; advise tells more.",
 		Flags: []cli.Flag{outputFlag()},
 		Action: func(c *cli.Context) error {
@@ -27,7 +31,7 @@ func preflightCommand(out *terminal) *cli.Command {
 					return err
 				}
 				if wantsJSON(c) {
-					if err := out.json(report); err != nil {
+					if err := out.JSON(typedPreflight(report)); err != nil {
 						return err
 					}
 				} else {
@@ -42,67 +46,184 @@ func preflightCommand(out *terminal) *cli.Command {
 	}
 }
 
-func printPreflight(out *terminal, cl *pgha.Cluster, r pgha.PreflightReport) {
+func printPreflight(out *terminal.Terminal, cl *pgha.Cluster, r pgha.PreflightReport) {
 	for _, t := range cl.Targets() {
 		f := r.Facts[t.Name]
 		release := f.Release
 		if release == "" {
 			release = f.Codename
 		}
-		out.printf("%-14s %s %s %s, clock %+dms, %d GiB free\n", t.Name, f.Distribution, release, f.Architecture, f.ClockOffset.Milliseconds(), f.FreeBytes>>30)
+		out.Printf("%-14s %s %s %s, clock %+dms, %d GiB free\n", t.Name, f.Distribution, release,
+			f.Architecture, f.ClockOffset.Milliseconds(), f.FreeBytes>>30)
 	}
 	for _, f := range r.Findings {
-		mark := out.paint(red, "✗")
+		mark := out.Paint(terminal.Red, "✗")
 		if f.Warning {
-			mark = out.paint(yellow, "!")
+			mark = out.Paint(terminal.Yellow, "!")
 		}
-		out.printf("%s %s: %s\n  %s\n", mark, cmp.Or(f.Host, "the cluster"), f.Text(),
-			out.paint(dim, f.Remedy))
+		out.Printf("%s %s: %s\n  %s\n", mark, cmp.Or(f.Host, "the cluster"), f.Text(),
+			out.Paint(terminal.Dim, f.Remedy.Render(typed)))
 	}
 	if r.Err() == nil {
-		out.printf("%s ready to apply: %d hosts, %d connections tried\n", out.paint(green, "✓"), len(r.Facts), r.RoutesTried)
+		out.Printf("%s ready to apply: %d hosts, %d connections tried\n", out.Paint(terminal.Green, "✓"),
+			len(r.Facts), r.RoutesTried)
 	}
 }
 
-func applyCommand(out *terminal) *cli.Command {
+// preflightReport is a report as JSON has it: verbs are commands of this program.
+type preflightReport struct {
+	pgha.PreflightReport
+	Findings []preflightFinding `json:"findings"`
+}
+
+type preflightFinding struct {
+	pgha.Finding
+	Remedy string `json:"remedy"`
+}
+
+func typedPreflight(r pgha.PreflightReport) preflightReport {
+	return preflightReport{r, each(r.Findings, func(f pgha.Finding) preflightFinding {
+		return preflightFinding{f, f.Remedy.Render(typed)}
+	})}
+}
+
+func applyCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "apply", Usage: "make the hosts the cluster that the specification describes",
-		Description: "Safe to run at any time: it looks first and changes only what differs. After an interruption run it again.",
+		Description: "Safe to run at any time: it looks first and changes only what differs. " +
+			"After an interruption run it again.\n" +
+			"On a terminal it shows the plan and asks before the first change; a cluster that " +
+			"needs none is not asked about. In a\n" +
+			"pipe, from cron or in CI there is nobody to ask, and it goes on as with --yes.\n\n" +
+			"--without leaves a host as it is, one that has been dead for days, and works on the " +
+			"others: no connection to it is tried.\n" +
+			"The next apply without it brings the host in. What is not safe without that host is " +
+			"refused.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "plan", Usage: "do what this `FILE` of plan --save says, or nothing if the hosts have changed since"},
+			withoutFlag(),
+			&cli.StringFlag{Name: "plan",
+				Usage: "do what this `FILE` of plan --save says, or nothing if the hosts have changed since"},
+			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, DisableDefaultText: true,
+				Usage: "show the plan, and do nothing"},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true, Usage: "do not ask"},
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
+			if c.IsSet("plan") && c.Bool("dry-run") {
+				return usagef("--plan does what a file says, --dry-run shows what there is to do now: " +
+					"give one of the two")
+			}
 			plan, err := savedPlan(c.String("plan"))
 			if err != nil {
 				return err
 			}
-			return withCluster(c, out, pgha.ConnectOptions{}, func(ctx context.Context, cl *pgha.Cluster) error {
-				observer := applyText(out)
-				if wantsJSON(c) {
-					observer = applyJSON(out)
-				}
-				report, err := cl.Apply(ctx, pgha.ApplyOptions{Plan: plan, Observer: observer})
-				if wantsJSON(c) {
-					return errorsJSON(out, report, err)
-				}
-				out.printf("%s in %s\n", counted(len(report.Changes), "change"), seconds(report.Duration))
-				if err != nil {
+			connect := connectWithout(c)
+			if plan != nil {
+				connect.Without = append(connect.Without, plan.LeftOut...)
+			}
+			return withCluster(c, out, connect, func(ctx context.Context, cl *pgha.Cluster) error {
+				if c.Bool("dry-run") {
+					_, err := shownPlan(ctx, c, out, cl)
 					return err
 				}
-				status, err := cl.Status(ctx)
-				if err != nil {
-					return err
+				said := onceEach()
+				if plan == nil && asksFirst(c) {
+					look, err := agreed(ctx, c, out, cl, said)
+					if err != nil {
+						return err
+					}
+					plan = look
 				}
-				out.printf("\n")
-				printStatus(out, status)
-				return nil
+				opts := pgha.ApplyOptions{Without: c.StringSlice("without"), Plan: plan}
+				return runApply(ctx, c, out, cl, opts, said)
 			})
 		},
 	}
 }
 
-// savedPlan loads the plan that shall be applied; nil without one.
+// asksFirst reports whether apply asks before its first change: where somebody can answer.
+func asksFirst(c *cli.Context) bool {
+	return !c.Bool("yes") && !wantsJSON(c) && askable()
+}
+
+// agreed shows what apply would change, and returns that as what it may do once somebody has agreed.
+func agreed(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *pgha.Cluster,
+	said filter) (*pgha.Plan, error) {
+	plan, err := cl.Plan(ctx, pgha.PlanOptions{Without: c.StringSlice("without"), Observer: said(warnings(out))})
+	if err != nil {
+		return nil, err
+	}
+	if plan.Empty() {
+		return &plan, nil
+	}
+	summary := printChanges(out, plan, outlined)
+	return &plan, confirm(ctx, out, "Apply "+summary+"?", "")
+}
+
+// runApply makes the changes, with a line for each, and shows the status at the end.
+func runApply(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *pgha.Cluster,
+	opts pgha.ApplyOptions, said filter) error {
+	if wantsJSON(c) {
+		opts.Observer = applyJSON(out)
+		report, err := cl.Apply(ctx, opts)
+		return errorsJSON(out, report, err)
+	}
+	opts.Observer = said(numbered(applyText(out), pgha.StandardPhases()))
+	report, err := cl.Apply(ctx, opts)
+	out.Printf("%s in %s\n", counted(len(report.Changes), "change"), seconds(report.Duration))
+	if err != nil {
+		return err
+	}
+	if len(report.LeftOut) > 0 {
+		out.Printf("%s; the next pgha-cli apply without --without brings them in\n",
+			out.Paint(terminal.Yellow, "left out: "+strings.Join(report.LeftOut, ", ")))
+	}
+	return showAfter(ctx, out, cl)
+}
+
+// filter stands before an observer and lets a part of the events through.
+type filter func(pgha.Observer) pgha.Observer
+
+// onceEach returns a filter that lets each warning through once, however many runs give it.
+func onceEach() filter {
+	type warning struct{ host, message string }
+	said := map[warning]bool{}
+	return func(next pgha.Observer) pgha.Observer {
+		return func(e pgha.Event) {
+			w := warning{e.Host, message(e)}
+			if e.Kind == pgha.Warning && said[w] {
+				return
+			}
+			said[w] = said[w] || e.Kind == pgha.Warning
+			next(e)
+		}
+	}
+}
+
+// numbered puts behind the name of each phase which of all it is.
+func numbered(show pgha.Observer, phases []pgha.Phase) pgha.Observer {
+	return func(e pgha.Event) {
+		i := slices.IndexFunc(phases, func(p pgha.Phase) bool { return p.Name == e.Phase })
+		if e.Kind == pgha.PhaseStarted && i >= 0 {
+			e.Phase = fmt.Sprintf("%s (%d of %d)", e.Phase, i+1, len(phases))
+		}
+		show(e)
+	}
+}
+
+// withoutFlag names hosts that apply and plan leave out.
+func withoutFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "without",
+		Usage: "leave this `HOST` as it is and work on the others; may be given more than once"}
+}
+
+// connectWithout connects to all hosts but those that are left out. What else does not answer is
+// for the library to tell, which knows what is safe without it.
+func connectWithout(c *cli.Context) pgha.ConnectOptions {
+	return pgha.ConnectOptions{AllowUnreachable: true, Without: c.StringSlice("without")}
+}
+
+// savedPlan loads the plan that should be applied; nil without one.
 func savedPlan(file string) (*pgha.Plan, error) {
 	if file == "" {
 		return nil, nil
@@ -112,35 +233,43 @@ func savedPlan(file string) (*pgha.Plan, error) {
 }
 
 // applyText prints an event a line, changes indented below their phase's name.
-func applyText(out *terminal) pgha.Observer {
+func applyText(out *terminal.Terminal) pgha.Observer {
 	start := time.Now()
-	stamp := func() string { return out.paint(dim, fmt.Sprintf("%6.1fs", time.Since(start).Seconds())) }
+	stamp := func() string { return out.Paint(terminal.Dim, fmt.Sprintf("%6.1fs", time.Since(start).Seconds())) }
 	return func(e pgha.Event) {
 		switch e.Kind {
 		case pgha.PhaseStarted:
-			out.notef("%s %s\n", stamp(), out.paint(bold, e.Phase))
+			out.Notef("%s %s\n", stamp(), out.Paint(terminal.Bold, e.Phase))
 		case pgha.PhaseFinished:
-			mark := out.paint(green, "✓")
+			mark := out.Paint(terminal.Green, "✓")
 			if e.Err != nil {
-				mark = out.paint(red, "✗")
+				mark = out.Paint(terminal.Red, "✗")
 			}
-			out.notef("%s %s %s %s\n", stamp(), mark, e.Phase, out.paint(dim, seconds(e.Duration)))
+			out.Notef("%s %s %s %s\n", stamp(), mark, e.Phase, out.Paint(terminal.Dim, seconds(e.Duration)))
 		case pgha.Changed:
-			out.notef("%s   %-12s %s\n", stamp(), e.Host, e.Change)
+			out.Notef("%s   %-12s %s\n", stamp(), e.Host, e.Change)
 		case pgha.Progress:
 			if strings.HasPrefix(e.Message, "waiting") {
-				out.waitf(stamp, e.Message)
+				out.Waitf(stamp, e.Message)
 				return
 			}
-			out.notef("%s   %s\n", stamp(), out.paint(dim, e.Message))
+			out.Notef("%s   %s\n", stamp(), out.Paint(terminal.Dim, e.Message))
 		case pgha.Warning:
 			about := ""
 			if e.Host != "" {
 				about = e.Host + ": "
 			}
-			out.notef("%s %s %s%s\n", stamp(), out.paint(yellow, "!"), about, e.Message)
+			out.Notef("%s %s %s%s\n", stamp(), out.Paint(terminal.Yellow, "!"), about, message(e))
 		}
 	}
+}
+
+// message returns an event's message, with verbs as they are typed.
+func message(e pgha.Event) string {
+	if e.Next.IsZero() {
+		return e.Message
+	}
+	return e.Next.Render(typed)
 }
 
 // eventLine is an event as a line of JSON. Fields are added, never renamed.
@@ -157,10 +286,11 @@ type eventLine struct {
 	HintText string    `json:"hint,omitempty"`
 }
 
-func applyJSON(out *terminal) pgha.Observer {
-	enc := json.NewEncoder(out.stdout)
+func applyJSON(out *terminal.Terminal) pgha.Observer {
+	enc := json.NewEncoder(out.Stdout)
 	return func(e pgha.Event) {
-		line := eventLine{Time: e.Time, Kind: string(e.Kind), Phase: e.Phase, Host: e.Host, Message: e.Message, Seconds: e.Duration.Seconds()}
+		line := eventLine{Time: e.Time, Kind: string(e.Kind), Phase: e.Phase, Host: e.Host,
+			Message: message(e), Seconds: e.Duration.Seconds()}
 		if e.Change != nil {
 			line.Change = e.Change.String()
 		}
@@ -173,13 +303,13 @@ func applyJSON(out *terminal) pgha.Observer {
 }
 
 // errorsJSON ends the stream of events with one that sums up.
-func errorsJSON(out *terminal, report pgha.Report, err error) error {
+func errorsJSON(out *terminal.Terminal, report pgha.Report, err error) error {
 	n := len(report.Changes)
 	line := eventLine{Time: time.Now(), Kind: "finished", Seconds: report.Duration.Seconds(), Changes: &n}
 	if err != nil {
-		line.Error, line.HintText = err.Error(), hintOf(err)
+		line.Error, line.HintText = textOf(err), hintOf(err)
 	}
-	if encErr := json.NewEncoder(out.stdout).Encode(line); encErr != nil {
+	if encErr := json.NewEncoder(out.Stdout).Encode(line); encErr != nil {
 		return encErr
 	}
 	if err != nil {

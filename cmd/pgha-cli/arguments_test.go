@@ -5,11 +5,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 )
 
 func TestFlagsFirst(t *testing.T) {
 	t.Parallel()
-	app := newApp(newTerminal(os.Stdout, os.Stderr))
+	app := newApp(terminal.New(os.Stdout, os.Stderr))
 	for given, want := range map[string]string{
 		"pgha-cli":                                       "pgha-cli",
 		"pgha-cli status -o json":                        "pgha-cli status -o json",

@@ -20,7 +20,8 @@ const (
 	testSudo       = "let-me-in"
 )
 
-// askingSudo is a sudo that wants the password, or none where there is a file "free" beside it, and then runs nothing but true.
+// askingSudo is a sudo that wants the password, or none where there is a file "free" beside it, and
+// then runs nothing but true.
 const askingSudo = `#!/bin/sh
 password=
 case "$*" in *-S*) read -r password ;; esac
@@ -32,7 +33,8 @@ case "$*" in *" true") exit 0 ;; esac
 exit 7
 `
 
-// sudoers makes a folder of programs that has this sudo, and returns what a host's commands get as environment.
+// sudoers makes a folder of programs that has this sudo, and returns what a host's commands get as
+// environment.
 func sudoers(t *testing.T, free bool) []string {
 	t.Helper()
 	dir := t.TempDir()
@@ -47,8 +49,8 @@ func sudoers(t *testing.T, free bool) []string {
 	return []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
 }
 
-// TestQuestionsOnATerminal has three hosts want a passphrase and sudo's password at once: each is asked for once, one after
-// the other, and what is typed is never shown.
+// TestQuestionsOnATerminal has three hosts want a passphrase and sudo's password at once: each is
+// asked for once, one after the other, and what is typed is never shown.
 func TestQuestionsOnATerminal(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -58,15 +60,31 @@ func TestQuestionsOnATerminal(t *testing.T) {
 		code        int // 0: whatever the command ends with
 		never       string
 	}{
-		"both are asked for":                 {typed: [][2]string{{"passphrase of", testPassphrase + "\n"}, {"sudo password of admin", testSudo + "\n"}}},
-		"a mistyped passphrase":              {free: true, typed: [][2]string{{"passphrase of", "hunter2\n"}, {"(the one before was wrong)", testPassphrase + "\n"}}},
-		"a mistyped password":                {agent: true, typed: [][2]string{{"sudo password of admin", "hunter2\n"}, {"(the one before was refused)", testSudo + "\n"}}},
-		"Ctrl-C at the first":                {typed: [][2]string{{"passphrase of", "\x03"}}, code: exitInterrupted},
-		"Ctrl-C half-way":                    {agent: true, typed: [][2]string{{"sudo password of", "hunter2\x03"}}, code: exitInterrupted},
+		"both are asked for": {
+			typed: [][2]string{{"passphrase of", testPassphrase + "\n"}, {"sudo password of admin", testSudo + "\n"}},
+		},
+		"a mistyped passphrase": {
+			free:  true,
+			typed: [][2]string{{"passphrase of", "hunter2\n"}, {"(the one before was wrong)", testPassphrase + "\n"}},
+		},
+		"a mistyped password": {
+			agent: true,
+			typed: [][2]string{
+				{"sudo password of admin", "hunter2\n"}, {"(the one before was refused)", testSudo + "\n"},
+			},
+		},
+		"Ctrl-C at the first": {typed: [][2]string{{"passphrase of", "\x03"}}, code: exitInterrupted},
+		"Ctrl-C half-way": {
+			agent: true, typed: [][2]string{{"sudo password of", "hunter2\x03"}}, code: exitInterrupted,
+		},
 		"the agent and NOPASSWD ask nothing": {free: true, agent: true, never: "password of"},
-		"no files but the agent's":           {free: true, agent: true, ssh: ", identity_files: []", never: "passphrase of"},
-		"no files and no agent":              {free: true, ssh: ", identity_files: []", never: "passphrase of"},
-		"files answer":                       {ssh: ", passphrase_file: passphrase, sudo_password_command: [cat, SUDO]", never: "password of"},
+		"no files but the agent's": {
+			free: true, agent: true, ssh: ", identity_files: []", never: "passphrase of",
+		},
+		"no files and no agent": {free: true, ssh: ", identity_files: []", never: "passphrase of"},
+		"files answer": {
+			ssh: ", passphrase_file: passphrase, sudo_password_command: [cat, SUDO]", never: "password of",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -79,8 +97,12 @@ func TestQuestionsOnATerminal(t *testing.T) {
 			}
 			text := "version: 1\nssh: {user: admin, host_keys: accept-new, known_hosts: known" + ssh + "}\nhosts:\n"
 			for i := range 3 {
-				s := remotetest.StartServer(t, remotetest.ServerOptions{Identity: filepath.Join(dir, "open"), User: "admin", Env: sudo})
-				text += fmt.Sprintf("  - {name: pg-%d, address: 192.0.2.%d, role: database, ssh: {address: 127.0.0.1, port: %s}}\n", i, i+1, s.Port())
+				s := remotetest.StartServer(t, remotetest.ServerOptions{
+					Identity: filepath.Join(dir, "open"), User: "admin", Env: sudo,
+				})
+				text += fmt.Sprintf(
+					"  - {name: pg-%d, address: 192.0.2.%d, role: database, ssh: {address: 127.0.0.1, port: %s}}\n",
+					i, i+1, s.Port())
 			}
 			spec := filepath.Join(dir, "pgha.yaml")
 			if err := os.WriteFile(spec, []byte(text), 0o600); err != nil {
@@ -110,8 +132,9 @@ func TestQuestionsOnATerminal(t *testing.T) {
 	}
 }
 
-// clientKeys writes a key twice, open for the server and locked for the client, and what opens it and sudo. It returns the
-// environment of the client, with an agent that holds the key if there is to be one.
+// clientKeys writes a key twice, open for the server and locked for the client, and what opens it
+// and sudo. It returns the environment of the client, with an agent that holds the key if there is
+// to be one.
 func clientKeys(t *testing.T, dir string, held bool) []string {
 	t.Helper()
 	fatal := func(err error) {
@@ -126,7 +149,9 @@ func clientKeys(t *testing.T, dir string, held bool) []string {
 	fatal(err)
 	block, err := ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte(testPassphrase))
 	fatal(err)
-	for name, content := range map[string]string{"locked": string(pem.EncodeToMemory(block)), "passphrase": testPassphrase + "\n", "sudo": testSudo + "\n"} {
+	for name, content := range map[string]string{
+		"locked": string(pem.EncodeToMemory(block)), "passphrase": testPassphrase + "\n", "sudo": testSudo + "\n",
+	} {
 		fatal(os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
 	env := []string{"HOME=" + dir, "SSH_AUTH_SOCK="}

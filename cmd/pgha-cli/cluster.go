@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/lab"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -14,26 +15,15 @@ import (
 )
 
 func outputFlag() cli.Flag {
-	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", Usage: "`FORMAT` of the answer: text or json"}
+	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text",
+		Usage: "`FORMAT` of the answer: text or json"}
 }
 
 func wantsJSON(c *cli.Context) bool { return c.String("output") == "json" }
 
-// checkOutput refuses an output format that does not exist.
-func checkOutput(c *cli.Context) error {
-	switch o := c.String("output"); o {
-	case "", "text", "json":
-		return nil
-	default:
-		return usagef("--output %q: there is text and json", o)
-	}
-}
-
 // withCluster loads the spec, of a file or of the lab, connects, and hands the cluster to f.
-func withCluster(c *cli.Context, out *terminal, opts pgha.ConnectOptions, f func(context.Context, *pgha.Cluster) error) error {
-	if err := checkOutput(c); err != nil {
-		return err
-	}
+func withCluster(c *cli.Context, out *terminal.Terminal, opts pgha.ConnectOptions, f func(context.Context,
+	*pgha.Cluster) error) error {
 	ctx := c.Context
 	if t := timeoutOf(c); t > 0 {
 		var cancel context.CancelFunc
@@ -44,24 +34,26 @@ func withCluster(c *cli.Context, out *terminal, opts pgha.ConnectOptions, f func
 	if err != nil {
 		return err
 	}
-	opts.Password = askPassword
+	opts.Password = terminal.AskPassword
 	cluster, err := pgha.Connect(ctx, sp, opts)
 	if err != nil {
 		return err
 	}
 	for _, h := range cluster.Spec.Hosts {
 		if why := cluster.Remembered[h.Name]; why != nil {
-			out.notef("%s %s: %s, of the last apply, as its name cannot be looked up: %v\n",
-				out.paint(yellow, "!"), h.Name, h.Address, why)
+			out.Notef("%s %s: %s, of the last apply, as its name cannot be looked up: %v\n",
+				out.Paint(terminal.Yellow, "!"), h.Name, h.Address, why)
 		}
 	}
 	return errors.Join(f(ctx, cluster), cluster.Close())
 }
 
 // loadSpec returns the spec and, for the lab, the way into its network.
-func loadSpec(ctx context.Context, c *cli.Context, out *terminal, opts *pgha.ConnectOptions) (*pgha.Spec, error) {
+func loadSpec(ctx context.Context, c *cli.Context, out *terminal.Terminal, opts *pgha.ConnectOptions) (*pgha.Spec,
+	error) {
 	if c.Bool("lab") {
-		// A specification given together with the lab describes what the lab's hosts become; the lab leads to them.
+		// A specification given together with the lab describes what the lab's hosts become; the
+		// lab leads to them.
 		l, err := lab.Open(ctx, labOptions(c, out))
 		if err != nil {
 			return nil, err
@@ -83,17 +75,18 @@ func loadFile(file string) (*pgha.Spec, error) {
 	sp, err := spec.Load(file)
 	var unreadable *fs.PathError
 	if errors.As(err, &unreadable) {
-		return nil, remote.WithHint(err, "pgha-cli init > pgha.yaml writes one to start from; --spec names another file; --lab works on the lab")
+		return nil, remote.WithHint(err,
+			"pgha-cli init > pgha.yaml writes one to start from; --spec names another file; --lab works on the lab")
 	}
 	return sp, err
 }
 
-func initCommand(out *terminal) *cli.Command {
+func initCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "init", Usage: "print a commented specification to start from",
 		Description: "pgha-cli init > pgha.yaml, then put your hosts' names and addresses in.",
 		Action: func(*cli.Context) error {
-			_, err := out.stdout.Write(spec.Example())
+			_, err := out.Stdout.Write(spec.Example())
 			return err
 		},
 	}

@@ -13,7 +13,8 @@ _pgha_cli() {
 	--) before+=(-) ;;
 	-*) before+=("$cur") ;;
 	esac
-	offers=("${(@f)$(SHELL=zsh "${words[1]}" "${(@)before}" --generate-bash-completion 2>/dev/null)}")
+	# urfave/cli 2.27.7 prints what a command is for, too, where a variable called 0 ends in "zsh".
+	offers=("${(@f)$(env 0=zsh "${words[1]}" "${(@)before}" --generate-bash-completion 2>/dev/null)}")
 	if [[ -n ${offers[1]} ]]; then
 		_describe command offers
 	else

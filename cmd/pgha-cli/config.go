@@ -11,25 +11,32 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 )
 
-func configCommand(out *terminal) *cli.Command {
+func configCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "config", Usage: "look at the settings of the whole cluster, and change them",
 		Subcommands: []*cli.Command{configShowCommand(out), configSetCommand(out), configEditCommand(out)},
 	}
 }
 
-func configShowCommand(out *terminal) *cli.Command {
+func configShowCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "show", Usage: "the specification, the DCS, each member's config.yml and what PostgreSQL uses, side by side",
-		Description: "Shows the settings that the specification or the DCS names, and every other one in which something differs, with\n" +
-			"the reason: ALTER SYSTEM on one member, a value that waits for a restart, a change that the next apply would undo.\n" +
-			"Values in different units that mean the same do not differ. A difference is no error unless --check is given.",
+		Name:  "show",
+		Usage: "the specification, the DCS, each member's config.yml and what PostgreSQL uses, side by side",
+		Description: "Shows the settings that the specification or the DCS names, and every " +
+			"other one in which something differs, with\n" +
+			"the reason: ALTER SYSTEM on one member, a value that waits for a restart, a change " +
+			"that the next apply would undo.\n" +
+			"Values in different units that mean the same do not differ. A difference is no " +
+			"error unless --check is given.",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "all", DisableDefaultText: true, Usage: "every setting that is not PostgreSQL's default"},
-			&cli.BoolFlag{Name: "check", DisableDefaultText: true, Usage: "exit with 1 when something differs or a member does not answer"},
+			&cli.BoolFlag{Name: "all", DisableDefaultText: true,
+				Usage: "every setting that is not PostgreSQL's default"},
+			&cli.BoolFlag{Name: "check", DisableDefaultText: true,
+				Usage: "exit with 1 when something differs or a member does not answer"},
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -46,7 +53,7 @@ func configShowCommand(out *terminal) *cli.Command {
 					})
 				}
 				if wantsJSON(c) {
-					err = out.json(report)
+					err = out.JSON(report)
 				} else {
 					printConfig(out, report, different)
 				}
@@ -60,7 +67,7 @@ func configShowCommand(out *terminal) *cli.Command {
 }
 
 // printConfig prints a line a setting, and why it differs below those that do.
-func printConfig(out *terminal, r pgha.ConfigReport, different int) {
+func printConfig(out *terminal.Terminal, r pgha.ConfigReport, different int) {
 	files := slices.ContainsFunc(r.Rows, func(row pgha.ConfigRow) bool { return inFiles(r, row) != "-" })
 	head := []string{"SETTING", "SPEC", "DCS"}
 	if files {
@@ -81,25 +88,25 @@ func printConfig(out *terminal, r pgha.ConfigReport, different int) {
 	}
 	w.Flush()
 	lines := strings.Split(strings.TrimRight(table.String(), "\n"), "\n")
-	out.printf("%s\n", strings.TrimRight(lines[0], " "))
+	out.Printf("%s\n", strings.TrimRight(lines[0], " "))
 	for i, row := range r.Rows {
 		line := strings.TrimRight(lines[i+1], " ")
 		if !row.Differs {
-			out.printf("%s\n", line)
+			out.Printf("%s\n", line)
 			continue
 		}
-		out.printf("%s\n", out.paint(yellow, line))
+		out.Printf("%s\n", out.Paint(terminal.Yellow, line))
 		for _, why := range row.Why {
-			out.printf("  %s %s\n", out.paint(yellow, "≠"), printable(why))
+			out.Printf("  %s %s\n", out.Paint(terminal.Yellow, "≠"), printable(why))
 		}
 	}
 	for _, member := range slices.Sorted(maps.Keys(r.Errors)) {
-		out.printf("%s %s: %s\n", out.paint(red, "✗"), member, r.Errors[member])
+		out.Printf("%s %s: %s\n", out.Paint(terminal.Red, "✗"), member, r.Errors[member])
 	}
 	if different > 0 {
-		out.printf("\n%s\n", out.paint(yellow, fmt.Sprintf("settings that differ: %d", different)))
+		out.Printf("\n%s\n", out.Paint(terminal.Yellow, fmt.Sprintf("settings that differ: %d", different)))
 	} else if len(r.Errors) == 0 {
-		out.printf("\n%s\n", out.paint(green, "nothing differs"))
+		out.Printf("\n%s\n", out.Paint(terminal.Green, "nothing differs"))
 	}
 }
 
@@ -130,4 +137,86 @@ func cell(value *string) string {
 		text = string([]rune(text)[:most-1]) + "…"
 	}
 	return text
+}
+
+func configSetCommand(out *terminal.Terminal) *cli.Command {
+	return &cli.Command{
+		Name: "set", Usage: "change settings of the whole cluster", ArgsUsage: "KEY=VALUE...",
+		Description: "KEY is one of Patroni's dynamic settings, such as ttl or " +
+			"postgresql.use_slots, or a parameter of PostgreSQL, such as\n" +
+			"work_mem, which may also be written postgresql.parameters.work_mem. KEY= and " +
+			"KEY=null remove a setting; KEY='\"\"' makes\n" +
+			"it empty.\n\n" +
+			"Before anything is changed names and values are checked against Patroni's rules and " +
+			"by the PostgreSQL that runs. Ends\n" +
+			"once every member has the change in effect, or waits for a restart because of it: " +
+			"then see pgha-cli restart --pending.\n\n" +
+			"The change lives in the DCS. What the specification names is put back by the next apply: change it there.",
+		Flags: operationFlags(),
+		Action: func(c *cli.Context) error {
+			if !c.Args().Present() {
+				return usagef("%s wants KEY=VALUE, at least one", c.Command.HelpName)
+			}
+			settings, err := pgha.ParseSettings(c.Args().Slice())
+			if err != nil {
+				return err
+			}
+			return setConfig(c, out, pgha.SetConfigOptions{Set: settings})
+		},
+	}
+}
+
+// setConfig makes the change, to the very configuration that the plan was shown for.
+func setConfig(c *cli.Context, out *terminal.Terminal, opts pgha.SetConfigOptions) error {
+	return operate(c, out, operation[pgha.SetConfigResult]{
+		question: "Change the configuration of all members?",
+		do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.SetConfigResult, error) {
+			opts.Operation = op
+			result, err := cl.SetConfig(ctx, opts)
+			if op.DryRun && err == nil {
+				opts.Expect = result.Config
+			}
+			return result, err
+		},
+		show:   func(r pgha.SetConfigResult) { printChanged(out, r) },
+		report: typedConfig,
+	})
+}
+
+// typedConfig is a result as JSON has it: verbs are commands of this program.
+func typedConfig(r pgha.SetConfigResult) any {
+	return struct {
+		pgha.SetConfigResult
+		Notes []string `json:"notes,omitempty"`
+	}{r, typedTexts(r.Notes)}
+}
+
+func printChanged(out *terminal.Terminal, r pgha.SetConfigResult) {
+	if len(r.Changes) == 0 {
+		out.Printf("nothing to change\n")
+		return
+	}
+	for _, ch := range r.Changes {
+		out.Printf("%s: %s -> %s\n", ch.Key, orNone(ch.Old), orNone(ch.New))
+	}
+	if len(r.Silent) > 0 {
+		out.Printf("%s no answer from %s, which takes the change when it is back\n",
+			out.Paint(terminal.Yellow, "!"), strings.Join(r.Silent, ", "))
+	}
+	if len(r.Pending) == 0 {
+		out.Printf("in effect on every member that answers\n")
+		return
+	}
+	for _, p := range r.Pending {
+		out.Printf("%s %s waits for a restart: %s\n", out.Paint(terminal.Yellow, "!"), p.Member,
+			strings.Join(p.Settings, ", "))
+	}
+	out.Printf("pgha-cli restart --pending restarts them one at a time\n")
+}
+
+func orNone(value any) string {
+	if value == nil {
+		return "(none)"
+	}
+	return printable(fmt.Sprint(value))
 }

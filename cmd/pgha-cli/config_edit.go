@@ -12,20 +12,24 @@ import (
 	"github.com/urfave/cli/v2"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-func configEditCommand(out *terminal) *cli.Command {
+func configEditCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "edit", Usage: "change the settings of the whole cluster in an editor",
-		Description: "Opens the dynamic configuration as YAML in $VISUAL or $EDITOR (default: vi). What is saved is checked, shown and asked\n" +
+		Description: "Opens the dynamic configuration as YAML in $VISUAL or $EDITOR (default: " +
+			"vi). What is saved is checked, shown and asked\n" +
 			"for as config set does; what was taken out is removed. Refused if somebody else has changed it meanwhile.",
 		Flags: operationFlags(),
 		Action: func(c *cli.Context) error {
 			if !c.Bool("yes") && !c.Bool("dry-run") && !askable() {
-				return usagef("%s asks before it acts, and there is no terminal to ask on: add --yes, or --dry-run to only look", c.Command.HelpName)
+				return usagef(
+					"%s asks before it acts, and there is no terminal to ask on: add --yes, or "+
+						"--dry-run to only look", c.Command.HelpName)
 			}
 			var before map[string]any
 			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
@@ -45,20 +49,25 @@ func configEditCommand(out *terminal) *cli.Command {
 	}
 }
 
-// editUntilRight opens the editor again, with what was written there, as long as it is refused and somebody wants to mend it.
-func editUntilRight(c *cli.Context, out *terminal, before map[string]any, text []byte) error {
+// editUntilRight opens the editor again, with what was written there, as long as it is refused and
+// somebody wants to mend it.
+func editUntilRight(c *cli.Context, out *terminal.Terminal, before map[string]any, text []byte) error {
 	for {
 		edited, err := edit(c.Context, text)
 		if err != nil {
 			return err
 		}
 		if bytes.Equal(edited, text) {
-			out.printf("nothing to do\n")
+			if wantsJSON(c) {
+				return outcomeJSON(out, true, []changeLine{}, nil, nil)
+			}
+			out.Printf("nothing to do\n")
 			return nil
 		}
 		var document map[string]any
 		if err = yaml.Unmarshal(edited, &document); err != nil {
-			err = remote.WithHint(fmt.Errorf("%w: what was saved is not YAML: %w", patroni.ErrInvalid, err), "nothing was changed")
+			err = remote.WithHint(fmt.Errorf("%w: what was saved is not YAML: %w", patroni.ErrInvalid, err),
+				"nothing was changed")
 		} else if len(document) == 0 {
 			return remote.WithHint(fmt.Errorf("%w: what was saved is empty", patroni.ErrInvalid), "nothing was changed")
 		} else {
@@ -67,8 +76,8 @@ func editUntilRight(c *cli.Context, out *terminal, before map[string]any, text [
 		if err == nil || !errors.Is(err, patroni.ErrInvalid) || c.Bool("yes") || !askable() {
 			return err
 		}
-		out.fail(err)
-		if confirm(out, "Edit it again?", "") != nil {
+		fail(out, err)
+		if confirm(c.Context, out, "Edit it again?", "") != nil {
 			return exitCode(exitRefused)
 		}
 		text = edited
@@ -106,7 +115,8 @@ func edit(ctx context.Context, text []byte) (edited []byte, err error) {
 			editor = value
 		}
 	}
-	// Through the shell, because $EDITOR may hold arguments; the file's name is no part of the script.
+	// Through the shell, because $EDITOR may hold arguments; the file's name is no part of the
+	// script.
 	cmd := exec.CommandContext(ctx, "sh", "-c", editor+` "$1"`, "sh", file.Name())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err = cmd.Run()
@@ -114,7 +124,8 @@ func edit(ctx context.Context, text []byte) (edited []byte, err error) {
 		err = errors.New(exit.Error()) // its exit code is not this program's
 	}
 	if err != nil {
-		return nil, remote.WithHint(fmt.Errorf("run the editor %q: %w", editor, err), "nothing was changed; $VISUAL or $EDITOR names the editor")
+		return nil, remote.WithHint(fmt.Errorf("run the editor %q: %w", editor, err),
+			"nothing was changed; $VISUAL or $EDITOR names the editor")
 	}
 	saved, err := os.Open(file.Name()) // again by its name: editors replace files
 	if err != nil {

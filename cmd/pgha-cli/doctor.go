@@ -9,27 +9,38 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/doctor"
+	"github.com/pgha/toolkit/pgha/doctor/checkup"
 )
 
-func doctorCommand(out *terminal) *cli.Command {
+func doctorCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "doctor", Usage: "what is wrong, what it causes, and the command that mends it",
-		Description: "Looks at everything at once: units, journals, certificates, disks, clocks, ports, permissions, etcd, Patroni,\n" +
-			"PostgreSQL, HAProxy, keepalived, and what has drifted from the specification. It names causes; what only follows\n" +
+		Description: "Looks at everything at once: units, journals, certificates, disks, clocks, " +
+			"ports, permissions, etcd, Patroni,\n" +
+			"PostgreSQL, HAProxy, keepalived, and what has drifted from the specification. It " +
+			"names causes; what only follows\n" +
 			"from one is folded under it (--all shows that, too). It changes nothing.\n\n" +
-			"--fix runs the commands that a finding prints, under the cluster's lock and in the trail of its operations, after\n" +
-			"it has shown them and asked. A finding is named by its ID, or by ID@HOST where several hosts have it.\n\n" +
+			"--fix runs the commands that a finding prints, under the cluster's lock and in the " +
+			"trail of its operations, after\n" +
+			"it has shown them and asked. A finding is named by its ID, or by ID@HOST where " +
+			"several hosts have it.\n\n" +
 			"Exits with 1 when there is a finding of severity error, and with 0 when there are warnings at most.",
 		Flags: []cli.Flag{
 			outputFlag(),
 			&cli.StringFlag{Name: "fix", Usage: "mend the finding with this `ID`"},
-			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, DisableDefaultText: true, Usage: "with --fix: say what would be done, and do nothing"},
-			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true, Usage: "with --fix: do not ask"},
-			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, DisableDefaultText: true, Usage: "show symptoms in full, too"},
-			&cli.DurationFlag{Name: "long-transaction", Usage: "`AGE` from which an open transaction is told of", DefaultText: "1h"},
-			&cli.DurationFlag{Name: "timeout", DefaultText: "10s for a look, no limit for --fix", Usage: "give up after this `TIME`"},
+			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, DisableDefaultText: true,
+				Usage: "with --fix: say what would be done, and do nothing"},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true,
+				Usage: "with --fix: do not ask"},
+			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, DisableDefaultText: true,
+				Usage: "show symptoms in full, too"},
+			&cli.DurationFlag{Name: "long-transaction", Usage: "`AGE` from which an open transaction is told of",
+				DefaultText: "1h"},
+			&cli.DurationFlag{Name: "timeout", DefaultText: "10s for a look, no limit for --fix",
+				Usage: "give up after this `TIME`"},
 		},
 		Action: func(c *cli.Context) error {
 			if c.String("fix") != "" {
@@ -41,12 +52,12 @@ func doctorCommand(out *terminal) *cli.Command {
 				}
 			}
 			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
-				d, err := doctor.Examine(ctx, cl, examineOptions(c))
+				d, err := checkup.Examine(ctx, cl, examineOptions(c))
 				if err != nil {
 					return err
 				}
 				if wantsJSON(c) {
-					if err := out.json(d); err != nil {
+					if err := out.JSON(typedDiagnosis(d)); err != nil {
 						return err
 					}
 				} else {
@@ -66,26 +77,29 @@ func lookOptions() pgha.ConnectOptions {
 	return pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
 }
 
-func examineOptions(c *cli.Context) doctor.Options {
-	return doctor.Options{LongTransaction: c.Duration("long-transaction")}
+func examineOptions(c *cli.Context) checkup.Options {
+	return checkup.Options{
+		LongTransaction: c.Duration("long-transaction"),
+		Write:           func(d doctor.Diagnosis) any { return typedDiagnosis(d) },
+	}
 }
 
-func printDiagnosis(out *terminal, d doctor.Diagnosis, all bool) {
-	verdict := out.paint(green, "nothing is wrong")
+func printDiagnosis(out *terminal.Terminal, d doctor.Diagnosis, all bool) {
+	verdict := out.Paint(terminal.Green, "nothing is wrong")
 	if n := len(d.Errors()); n > 0 {
-		verdict = out.paint(red, countOf(n, "error"))
+		verdict = out.Paint(terminal.Red, countOf(n, "error"))
 		if w := len(d.Findings) - n; w > 0 {
 			verdict += ", " + countOf(w, "warning")
 		}
 	} else if w := len(d.Findings); w > 0 {
-		verdict = out.paint(yellow, countOf(w, "warning"))
+		verdict = out.Paint(terminal.Yellow, countOf(w, "warning"))
 	}
-	out.printf("cluster %s: %s (%d of %d hosts asked in %.1fs)\n", d.Cluster, verdict, d.Hosts, d.HostsTotal, d.Seconds)
+	out.Printf("cluster %s: %s (%d of %d hosts asked in %.1fs)\n", d.Cluster, verdict, d.Hosts, d.HostsTotal, d.Seconds)
 	for _, f := range d.Findings {
 		printFinding(out, f, all)
 	}
 	for _, u := range d.Unknown {
-		out.printf("\n%s not known: %s\n", out.paint(yellow, "!"), u)
+		out.Printf("\n%s not known: %s\n", out.Paint(terminal.Yellow, "!"), u)
 	}
 }
 
@@ -96,32 +110,32 @@ func countOf(n int, word string) string {
 	return fmt.Sprintf("%d %s", n, word)
 }
 
-func printFinding(out *terminal, f doctor.Finding, all bool) {
-	sign := out.paint(red, "✗")
+func printFinding(out *terminal.Terminal, f doctor.Finding, all bool) {
+	sign := out.Paint(terminal.Red, "✗")
 	if f.Severity == doctor.Warning {
-		sign = out.paint(yellow, "!")
+		sign = out.Paint(terminal.Yellow, "!")
 	}
 	title := f.Title
 	if f.Host != "" {
 		title = f.Host + ": " + title
 	}
-	out.printf("\n%s %s  %s\n", sign, out.paint(bold, title), out.paint(dim, f.ID))
-	out.printf("  causes   %s\n", f.Consequence)
+	out.Printf("\n%s %s  %s\n", sign, out.Paint(terminal.Bold, title), out.Paint(terminal.Dim, f.ID))
+	out.Printf("  causes   %s\n", f.Consequence)
 	for _, e := range f.Evidence {
-		out.printf("  seen     %s\n", out.paint(dim, e))
+		out.Printf("  seen     %s\n", out.Paint(terminal.Dim, e))
 	}
 	for _, s := range f.Remedy {
 		where := "here"
 		if s.Host != "" {
 			where = "on " + s.Host
 		}
-		out.printf("  mend     %s: %s\n", where, s.Command)
+		out.Printf("  mend     %s: %s\n", where, typedStep(s).Command)
 	}
-	if f.Advice != "" {
-		out.printf("  advice   %s\n", f.Advice)
+	if !f.Advice.IsZero() {
+		out.Printf("  advice   %s\n", f.Advice.Render(typed))
 	}
 	if f.Fixable {
-		out.printf("  or       %s\n", out.paint(green, "pgha-cli doctor --fix "+f.ID+atHost(f)))
+		out.Printf("  or       %s\n", out.Paint(terminal.Green, "pgha-cli doctor --fix "+f.ID+atHost(f)))
 	}
 	if len(f.Symptoms) == 0 {
 		return
@@ -131,13 +145,13 @@ func printFinding(out *terminal, f doctor.Finding, all bool) {
 		for _, s := range f.Symptoms {
 			names = append(names, s.Key())
 		}
-		out.printf("  explains %s\n", out.paint(dim, strings.Join(names, ", ")))
+		out.Printf("  explains %s\n", out.Paint(terminal.Dim, strings.Join(names, ", ")))
 		return
 	}
 	for _, s := range f.Symptoms {
-		out.printf("  explains %s: %s\n", s.Key(), s.Title)
+		out.Printf("  explains %s: %s\n", s.Key(), s.Title)
 		for _, e := range s.Evidence {
-			out.printf("             %s\n", out.paint(dim, e))
+			out.Printf("             %s\n", out.Paint(terminal.Dim, e))
 		}
 	}
 }
@@ -150,19 +164,22 @@ func atHost(f doctor.Finding) string {
 }
 
 // fixFinding looks, shows what would be done, asks, and does it.
-func fixFinding(c *cli.Context, out *terminal) error {
+func fixFinding(c *cli.Context, out *terminal.Terminal) error {
 	dry, yes := c.Bool("dry-run"), c.Bool("yes")
 	if !dry && !yes && !askable() {
-		return usagef("doctor --fix asks before it acts, and there is no terminal to ask on: add --yes, or --dry-run to only look")
+		return usagef(
+			"doctor --fix asks before it acts, and there is no terminal to ask on: add --yes, or " +
+				"--dry-run to only look")
 	}
 	var found []doctor.Finding
 	err := withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
-		d, err := doctor.Examine(ctx, cl, examineOptions(c))
+		d, err := checkup.Examine(ctx, cl, examineOptions(c))
 		if err != nil {
 			return err
 		}
 		if found = matching(d, c.String("fix")); len(found) == 0 {
-			return withHint(fmt.Errorf("%w: there is no finding %s", pgha.ErrRefused, c.String("fix")), "pgha-cli doctor lists what there is; a symptom is mended by mending its cause")
+			return withHint(fmt.Errorf("%w: there is no finding %s", pgha.ErrRefused, c.String("fix")),
+				"pgha-cli doctor lists what there is; a symptom is mended by mending its cause")
 		}
 		return runFixes(ctx, c, out, cl, found, true)
 	})
@@ -170,7 +187,7 @@ func fixFinding(c *cli.Context, out *terminal) error {
 		return err
 	}
 	if !yes {
-		if err := confirm(out, "Mend it?", deletes(found)); err != nil {
+		if err := confirm(c.Context, out, "Mend it?", deletes(found)); err != nil {
 			return err
 		}
 	}
@@ -180,7 +197,7 @@ func fixFinding(c *cli.Context, out *terminal) error {
 			return err
 		}
 		if !wantsJSON(c) {
-			out.printf("%s pgha-cli doctor shows what is left\n", out.paint(green, "done:"))
+			out.Printf("%s pgha-cli doctor shows what is left\n", out.Paint(terminal.Green, "done:"))
 		}
 		return nil
 	})
@@ -201,25 +218,26 @@ func matching(d doctor.Diagnosis, name string) []doctor.Finding {
 func deletes(found []doctor.Finding) string {
 	for _, f := range found {
 		for _, s := range f.Remedy {
-			if member, ok := strings.CutPrefix(s.Command, "pgha-cli reinit "); ok {
-				return member
+			if s.Deletes != "" {
+				return s.Deletes
 			}
 		}
 	}
 	return ""
 }
 
-func runFixes(ctx context.Context, c *cli.Context, out *terminal, cl *pgha.Cluster, found []doctor.Finding, dry bool) error {
+func runFixes(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *pgha.Cluster,
+	found []doctor.Finding, dry bool) error {
 	observe := operationText(out)
 	if wantsJSON(c) {
 		observe = nil
 	}
 	for _, f := range found {
 		if !wantsJSON(c) && dry {
-			out.printf("%s: %s\n", f.Key(), f.Title)
+			out.Printf("%s: %s\n", f.Key(), f.Title)
 		}
-		err := doctor.Fix(ctx, cl, f, pgha.Operation{DryRun: dry, Observer: observe})
-		if errors.Is(err, doctor.ErrNotFixable) {
+		err := checkup.Fix(ctx, cl, f, pgha.Operation{DryRun: dry, Observer: observe})
+		if errors.Is(err, checkup.ErrNotFixable) {
 			return withHint(fmt.Errorf("%w: %w", pgha.ErrRefused, err), "mend it by hand as pgha-cli doctor says")
 		}
 		if err != nil {
@@ -227,19 +245,21 @@ func runFixes(ctx context.Context, c *cli.Context, out *terminal, cl *pgha.Clust
 		}
 	}
 	if wantsJSON(c) && dry == c.Bool("dry-run") {
-		return out.json(struct {
-			DryRun   bool             `json:"dry_run"`
-			Findings []doctor.Finding `json:"findings"`
-		}{dry, found})
+		return out.JSON(struct {
+			DryRun   bool           `json:"dry_run"`
+			Findings []typedFinding `json:"findings"`
+		}{dry, typedFindings(found)})
 	}
 	return nil
 }
 
-func bundleCommand(out *terminal) *cli.Command {
+func bundleCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "bundle", Usage: "pack what the doctor sees for somebody else, without secrets", ArgsUsage: "[FILE]",
-		Description: "Writes a .tar.gz with the facts, the findings, the specification, configurations and the ends of the journals.\n" +
-			"Passwords, private keys and the texts of queries are not in it. Have a look before you send it all the same:\n" +
+		Description: "Writes a .tar.gz with the facts, the findings, the specification, " +
+			"configurations and the ends of the journals.\n" +
+			"Passwords, private keys and the texts of queries are not in it. Have a look before " +
+			"you send it all the same:\n" +
 			"names and addresses of hosts are. Default FILE: pgha-CLUSTER-TIME.tar.gz in the current folder.",
 		Flags: []cli.Flag{outputFlag()},
 		Action: func(c *cli.Context) error {
@@ -248,7 +268,7 @@ func bundleCommand(out *terminal) *cli.Command {
 			}
 			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
 				name := c.Args().First()
-				b, err := doctor.Bundle(ctx, cl, examineOptions(c))
+				b, err := checkup.Bundle(ctx, cl, examineOptions(c))
 				if err != nil {
 					return err
 				}
@@ -259,13 +279,13 @@ func bundleCommand(out *terminal) *cli.Command {
 					return fmt.Errorf("write the bundle: %w", err)
 				}
 				if wantsJSON(c) {
-					return out.json(struct {
+					return out.JSON(struct {
 						File  string   `json:"file"`
 						Bytes int      `json:"bytes"`
 						Files []string `json:"files"`
 					}{name, len(b.Archive), b.Files})
 				}
-				out.printf("%s: %d files, %d KiB\n", name, len(b.Files), len(b.Archive)>>10)
+				out.Printf("%s: %d files, %d KiB\n", name, len(b.Files), len(b.Archive)>>10)
 				return nil
 			})
 		},

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/drill"
 	"github.com/pgha/toolkit/pgha/drill/report"
@@ -18,37 +17,39 @@ import (
 	"github.com/pgha/toolkit/pgha/patroni"
 )
 
-func drillCommand(out *terminal) *cli.Command {
+func drillCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "drill", Usage: "break the cluster on purpose, and measure what applications notice", ArgsUsage: "[SCENARIO...]",
-		Description: "Writes through the address at a fixed rate, causes a fault, waits until everything is whole again, and compares every\n" +
-			"acknowledged row with every member: seconds without writes and what they were spent on, rows lost, moments with two\n" +
-			"writable members, and a verdict against the promise in the specification (slo). Exits with 1 when it is broken.\n\n" +
+		Name: "drill", Usage: "break the cluster on purpose, and measure what applications notice",
+		ArgsUsage: "[SCENARIO...]",
+		Description: "Writes through the address at a fixed rate, causes a fault, waits until " +
+			"everything is whole again, and compares every\n" +
+			"acknowledged row with every member: seconds without writes and what they were spent " +
+			"on, rows lost, moments with two\n" +
+			"writable members, and a verdict against the promise in the specification (slo). " +
+			"Exits with 1 when it is broken.\n\n" +
 			"   pgha-cli drill --list                               what can be practised, and what has to hold\n" +
 			"   pgha-cli --lab drill --all --report drill.html      everything, on the lab\n" +
 			"   pgha-cli drill switchover --consent orders          on the cluster called orders\n\n" +
-			"On a cluster that is not a lab it wants the cluster's name as consent, and practises only what --list calls safe.\n" +
-			"What is broken on a host is given back by a timer of the host's own, even if this program dies. Ctrl-C gives it back first.",
+			"On a cluster that is not a lab it wants the cluster's name as consent, and " +
+			"practises only what --list calls safe.\n" +
+			"What is broken on a host is given back by a timer of the host's own, even if this " +
+			"program dies. Ctrl-C gives it back first.",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "all", DisableDefaultText: true, Usage: "practise everything; outside a lab everything that is safe"},
+			&cli.BoolFlag{Name: "all", DisableDefaultText: true,
+				Usage: "practise everything; outside a lab everything that is safe"},
 			&cli.BoolFlag{Name: "list", DisableDefaultText: true, Usage: "list the scenarios and do nothing"},
 			numberFlag("runs", drill.DefaultRuns, "", "`NUMBER` of runs of each scenario"),
 			&cli.Float64Flag{Name: "rate", DefaultText: "20", Usage: "rows and reads a second, in `HZ`"},
-			&cli.StringFlag{Name: "sync", Usage: "practise in this synchronous `MODE` (off, on, strict, quorum) and put the cluster's back"},
+			&cli.StringFlag{Name: "sync",
+				Usage: "practise in this synchronous `MODE` (off, on, strict, quorum) and put the cluster's back"},
 			&cli.StringFlag{Name: "consent", Usage: "the `NAME` of the cluster that may be broken; a lab needs none"},
-			&cli.StringFlag{Name: "report", Usage: "write a report to this `FILE` (HTML), and the raw data beside it (CSV)"},
-			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up after this `TIME`, such as 30m; what is broken is given back first"},
+			&cli.StringFlag{Name: "report",
+				Usage: "write a report to this `FILE` (HTML), and the raw data beside it (CSV)"},
+			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit",
+				Usage: "give up after this `TIME`, such as 30m; what is broken is given back first"},
 			outputFlag(),
 		},
-		BashComplete: func(*cli.Context) {
-			for _, s := range drill.Scenarios() {
-				fmt.Fprintln(out.stdout, s.Name)
-			}
-		},
 		Action: func(c *cli.Context) error {
-			if err := checkOutput(c); err != nil {
-				return err
-			}
 			if c.Bool("list") {
 				return listScenarios(c, out)
 			}
@@ -58,23 +59,25 @@ func drillCommand(out *terminal) *cli.Command {
 }
 
 // listScenarios prints what can be practised.
-func listScenarios(c *cli.Context, out *terminal) error {
+func listScenarios(c *cli.Context, out *terminal.Terminal) error {
 	if wantsJSON(c) {
-		return out.json(drill.Scenarios())
+		return out.JSON(drill.Scenarios())
 	}
 	for _, s := range drill.Scenarios() {
 		where := "lab only"
 		if s.Safe {
 			where = "safe"
 		}
-		out.printf("%s %s\n  %s\n  %s %s\n", out.paint(bold, s.Name), out.paint(dim, "("+where+")"), s.Does, out.paint(dim, "must hold:"), s.Holds)
+		out.Printf("%s %s\n  %s\n  %s %s\n", out.Paint(terminal.Bold, s.Name),
+			out.Paint(terminal.Dim, "("+where+")"), s.Does, out.Paint(terminal.Dim, "must hold:"), s.Holds)
 	}
 	return nil
 }
 
 // runDrill practises, and prints what was measured.
-func runDrill(c *cli.Context, out *terminal) error {
-	o := drill.Options{Scenarios: c.Args().Slice(), Runs: c.Int("runs"), Rate: c.Float64("rate"), Consent: c.String("consent"),
+func runDrill(c *cli.Context, out *terminal.Terminal) error {
+	o := drill.Options{Scenarios: c.Args().Slice(), Runs: c.Int("runs"), Rate: c.Float64("rate"),
+		Consent:     c.String("consent"),
 		Synchronous: patroni.SynchronousMode(c.String("sync"))}
 	if c.Bool("all") == (len(o.Scenarios) > 0) {
 		return usagef("%s wants the names of scenarios, or --all; --list shows them", c.Command.HelpName)
@@ -101,10 +104,11 @@ func runDrill(c *cli.Context, out *terminal) error {
 	o.Observer = applyText(out)
 	o.Done = func(r drill.RunResult) { printVerdict(out, r) }
 	var result drill.Result
-	err = withCluster(c, out, pgha.ConnectOptions{ReadOnly: true}, func(ctx context.Context, cl *pgha.Cluster) (err error) {
-		result, err = drill.Run(ctx, cl, o)
-		return err
-	})
+	err = withCluster(c, out, pgha.ConnectOptions{ReadOnly: true},
+		func(ctx context.Context, cl *pgha.Cluster) (err error) {
+			result, err = drill.Run(ctx, cl, o)
+			return err
+		})
 	if len(result.Runs) == 0 {
 		return err
 	}
@@ -112,14 +116,14 @@ func runDrill(c *cli.Context, out *terminal) error {
 		if failed := report.Write(file, result); failed != nil {
 			err = errors.Join(err, failed)
 		} else {
-			out.notef("report: %s\n", file)
+			out.Notef("report: %s\n", file)
 		}
 	}
 	if wantsJSON(c) {
-		err = errors.Join(err, out.json(result))
+		err = errors.Join(err, out.JSON(result))
 	} else {
-		out.printf("\n")
-		err = errors.Join(err, printDrill(out.stdout, result))
+		out.Printf("\n")
+		err = errors.Join(err, printDrill(out, result))
 	}
 	if err == nil && slices.ContainsFunc(result.Runs, func(r drill.RunResult) bool { return !r.Outcome.Verdict.Kept }) {
 		return exitCode(exitFailed)
@@ -128,19 +132,22 @@ func runDrill(c *cli.Context, out *terminal) error {
 }
 
 // printVerdict says how one run went.
-func printVerdict(out *terminal, r drill.RunResult) {
+func printVerdict(out *terminal.Terminal, r drill.RunResult) {
 	o := r.Outcome
 	if o.Verdict.Kept {
-		out.notef("%s %s: %.2f s without writes, %s lost, full redundancy after %.1f s\n", out.paint(green, "kept"), o.Scenario, o.GapSeconds, counted(o.Lost, "row"), o.RedundantSeconds)
+		out.Notef("%s %s: %.2f s without writes, %s lost, full redundancy after %.1f s\n",
+			out.Paint(terminal.Green, "kept"), o.Scenario, o.GapSeconds, counted(o.Lost, "row"), o.RedundantSeconds)
 		return
 	}
-	out.notef("%s %s: %s\n", out.paint(red, "broken"), o.Scenario, strings.Join(o.Verdict.Broken, "; "))
+	out.Notef("%s %s: %s\n", out.Paint(terminal.Red, "broken"), o.Scenario, strings.Join(o.Verdict.Broken, "; "))
 }
 
 // printDrill is the table of all runs.
-func printDrill(w io.Writer, result drill.Result) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "SCENARIO\tWITHOUT WRITES\tDETECT\tELECT\tPROMOTE\tROUTE\tRECONNECT\tLOST\tUNKNOWN\tTWO WRITERS\tREDUNDANT\tVERDICT")
+func printDrill(out *terminal.Terminal, result drill.Result) error {
+	tw := out.Table()
+	fmt.Fprintln(tw,
+		"SCENARIO\tWITHOUT WRITES\tDETECT\tELECT\tPROMOTE\tROUTE\tRECONNECT\tLOST\tUNKNOWN\tTWO "+
+			"WRITERS\tREDUNDANT\tVERDICT")
 	for _, r := range result.Runs {
 		o := r.Outcome
 		phase := map[drill.PhaseName]string{}
@@ -157,15 +164,17 @@ func printDrill(w io.Writer, result drill.Result) error {
 		if o.RedundantSeconds >= 0 {
 			redundant = fmt.Sprintf("%.1f s", o.RedundantSeconds)
 		}
-		fmt.Fprintf(tw, "%s\t%.2f s\t%s\t%s\t%s\t%s\t%s\t%d of %d\t%d\t%d\t%s\t%s\n", o.Scenario, o.GapSeconds, phase[drill.Detection], phase[drill.Election],
-			phase[drill.Promotion], phase[drill.Routing], phase[drill.Reconnect], o.Lost, o.Acknowledged, o.Unknown, len(o.DoubleWriters), redundant, verdict)
+		fmt.Fprintf(tw, "%s\t%.2f s\t%s\t%s\t%s\t%s\t%s\t%d of %d\t%d\t%d\t%s\t%s\n", o.Scenario,
+			o.GapSeconds, phase[drill.Detection], phase[drill.Election],
+			phase[drill.Promotion], phase[drill.Routing], phase[drill.Reconnect], o.Lost, o.Acknowledged,
+			o.Unknown, len(o.DoubleWriters), redundant, verdict)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
 	for _, r := range result.Runs {
 		for _, broken := range r.Outcome.Verdict.Broken {
-			fmt.Fprintf(w, "%s, run %d: %s\n", r.Outcome.Scenario, r.Outcome.Run, broken)
+			out.Printf("%s, run %d: %s\n", r.Outcome.Scenario, r.Outcome.Run, broken)
 		}
 	}
 	return nil

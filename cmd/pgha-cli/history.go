@@ -3,22 +3,24 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/patroni"
 )
 
-func historyCommand(out *terminal) *cli.Command {
+func historyCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "history", Usage: "every change of leader: when, who, why, and where in the WAL",
-		Description: "Each promotion ends one timeline and begins the next. The reason is PostgreSQL's, which does not tell a switchover\n" +
+		Description: "Each promotion ends one timeline and begins the next. The reason is " +
+			"PostgreSQL's, which does not tell a switchover\n" +
 			"from a failover; pgha-cli logs patroni shows what led to it.",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "operations", DisableDefaultText: true, Usage: "what was done to the cluster with this tool: who, when, which changes, with which result"},
+			&cli.BoolFlag{Name: "operations", DisableDefaultText: true,
+				Usage: "what was done to the cluster with this tool: who, when, which changes, with which result"},
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -32,7 +34,7 @@ func historyCommand(out *terminal) *cli.Command {
 					return err
 				}
 				if wantsJSON(c) {
-					return out.json(history)
+					return out.JSON(history)
 				}
 				printHistory(out, history)
 				return nil
@@ -41,12 +43,12 @@ func historyCommand(out *terminal) *cli.Command {
 	}
 }
 
-func printHistory(out *terminal, history []patroni.HistoryEntry) {
+func printHistory(out *terminal.Terminal, history []patroni.HistoryEntry) {
 	if len(history) == 0 {
-		out.printf("no change of leader since the cluster was made\n")
+		out.Printf("no change of leader since the cluster was made\n")
 		return
 	}
-	w := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
+	w := out.Table()
 	fmt.Fprintln(w, "TIME\tNEW LEADER\tENDED TIMELINE\tAT\tREASON")
 	for _, h := range history {
 		when := "-"
@@ -58,28 +60,29 @@ func printHistory(out *terminal, history []patroni.HistoryEntry) {
 	w.Flush()
 }
 
-func showOperations(ctx context.Context, c *cli.Context, out *terminal, cl *pgha.Cluster) error {
+func showOperations(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *pgha.Cluster) error {
 	operations, err := cl.Operations(ctx)
 	if err != nil {
 		return err
 	}
 	if wantsJSON(c) {
-		return out.json(operations)
+		return out.JSON(operations)
 	}
 	if len(operations) == 0 {
-		out.printf("the hosts remember no operation\n")
+		out.Printf("the hosts remember no operation\n")
 	}
 	for _, o := range operations {
-		result := out.paint(green, "done")
+		result := out.Paint(terminal.Green, "done")
 		switch {
 		case o.Error != "":
-			result = out.paint(red, "failed: "+o.Error)
+			result = out.Paint(terminal.Red, "failed: "+o.Error)
 		case !o.Finished:
-			result = out.paint(yellow, "not finished: it goes on, or was killed")
+			result = out.Paint(terminal.Yellow, "not finished: it goes on, or was killed")
 		}
-		out.printf("%s  %s by %s, %s in %.1fs: %s\n", o.Time.Local().Format(time.DateTime), out.paint(bold, o.Verb), o.Holder, counted(len(o.Changes), "change"), o.Seconds, result)
+		out.Printf("%s  %s by %s, %s in %.1fs: %s\n", o.Time.Local().Format(time.DateTime),
+			out.Paint(terminal.Bold, o.Verb), o.Holder, counted(len(o.Changes), "change"), o.Seconds, result)
 		for _, ch := range o.Changes {
-			out.printf("    %-12s %s %s %s\n", ch.Host, ch.Kind, ch.Name, ch.Action)
+			out.Printf("    %-12s %s %s %s\n", ch.Host, ch.Kind, ch.Name, ch.Action)
 		}
 	}
 	return nil

@@ -10,19 +10,24 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
-	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-func logsCommand(out *terminal) *cli.Command {
+func logsCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "logs", Usage: "show what a component logs on its hosts, merged by time", ArgsUsage: "COMPONENT [HOST...]",
-		Description: "COMPONENT is patroni, postgresql, etcd, haproxy, keepalived, all of them, or system (kernel, boots, links, sudo).\n" +
-			"Without --since, --until and --lines the last 100 lines are shown. Times are each host's own. A host that\n" +
+		Name: "logs", Usage: "show what a component logs on its hosts, merged by time",
+		ArgsUsage: "COMPONENT [HOST...]",
+		Description: "COMPONENT is patroni, postgresql, etcd, haproxy, keepalived, all of them, " +
+			"or system (kernel, boots, links, sudo).\n" +
+			"Without --since, --until and --lines the last 100 lines are shown. Times are each " +
+			"host's own. A host that\n" +
 			"cannot be reached is named, and the others' lines are shown.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "since", Usage: "from this `TIME` on: 10m (ago), 02:00 (the last one) or 2026-11-30T02:00"},
+			&cli.StringFlag{Name: "since",
+				Usage: "from this `TIME` on: 10m (ago), 02:00 (the last one) or 2026-11-30T02:00"},
 			&cli.StringFlag{Name: "until", Usage: "up to this `TIME`"},
 			&cli.BoolFlag{Name: "follow", DisableDefaultText: true, Usage: "go on with new lines until Ctrl-C"},
 			numberFlag("lines", 0, "100, or all since a time",
@@ -38,14 +43,14 @@ func logsCommand(out *terminal) *cli.Command {
 				return err
 			}
 			opts.Warn = func(host string, err error) {
-				out.notef("%s %s: %v\n", out.paint(yellow, "!"), host, err)
-				if hint := remote.Hint(err); hint != "" {
-					out.notef("  %s\n", hint)
+				out.Notef("%s %s: %v\n", out.Paint(terminal.Yellow, "!"), host, err)
+				if hint := errs.NextOf(err).Render(typed); hint != "" {
+					out.Notef("  %s\n", hint)
 				}
 			}
 			show := entryText(out)
 			if wantsJSON(c) {
-				enc := json.NewEncoder(out.stdout)
+				enc := json.NewEncoder(out.Stdout)
 				show = func(e pgha.LogEntry) error { return enc.Encode(e) }
 			}
 			connect := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
@@ -67,7 +72,8 @@ func logsCommand(out *terminal) *cli.Command {
 
 // logsOptions reads flags and arguments.
 func logsOptions(c *cli.Context, now time.Time) (pgha.LogsOptions, error) {
-	opts := pgha.LogsOptions{Component: pgha.LogComponent(c.Args().First()), Hosts: c.Args().Tail(), Follow: c.Bool("follow"), Lines: c.Int("lines")}
+	opts := pgha.LogsOptions{Component: pgha.LogComponent(c.Args().First()), Hosts: c.Args().Tail(),
+		Follow: c.Bool("follow"), Lines: c.Int("lines")}
 	if err := knownComponent(c.Args().First()); err != nil {
 		return opts, err
 	}
@@ -106,7 +112,8 @@ func knownComponent(name string) error {
 		strings.Join(words, ", ") + didYouMean(name, words)}
 }
 
-// past reads a time that has been: a duration before now, a time of the day (the last one), or a date with a time.
+// past reads a time that has been: a duration before now, a time of the day (the last one), or a
+// date with a time.
 func past(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -114,7 +121,8 @@ func past(flag, text string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 		return now.Add(-d), nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"} {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05",
+		"2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"} {
 		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
 			return t, nil
 		}
@@ -142,14 +150,15 @@ func harmless(text string) string {
 }
 
 // entryText prints a line for people.
-func entryText(out *terminal) func(pgha.LogEntry) error {
+func entryText(out *terminal.Terminal) func(pgha.LogEntry) error {
 	return func(e pgha.LogEntry) error {
 		message := harmless(e.Message)
 		message = strings.ReplaceAll(strings.TrimRight(message, "\n"), "\n", "\n    ")
 		if e.Priority <= 3 { // error and worse
-			message = out.paint(red, message)
+			message = out.Paint(terminal.Red, message)
 		}
-		out.printf("%s %s %s: %s\n", out.paint(dim, e.Time.Local().Format("2006-01-02 15:04:05.000")), e.Host, e.Program, message)
+		out.Printf("%s %s %s: %s\n", out.Paint(terminal.Dim, e.Time.Local().Format("2006-01-02 15:04:05.000")),
+			e.Host, e.Program, message)
 		return nil
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 )
 
@@ -37,7 +38,7 @@ func TestPast(t *testing.T) {
 func TestEntryTextDoesNotCommandTheTerminal(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	show := entryText(&terminal{stdout: &b})
+	show := entryText(&terminal.Terminal{Stdout: &b})
 	e := pgha.LogEntry{Time: time.Now(), Host: "db1", Program: "postgres", Message: "a\x1b[2Jb\nsecond\tline\n"}
 	if err := show(e); err != nil {
 		t.Fatal(err)

@@ -1,5 +1,6 @@
-// Command pgha-cli turns six plain Linux servers into a PostgreSQL high-availability cluster and looks after it. It is a
-// thin layer over the pgha library: flags become an Options struct, one call, and a printed answer.
+// Command pgha-cli turns six plain Linux servers into a PostgreSQL high-availability cluster and
+// looks after it. It is a thin layer over the pgha library: flags become an Options struct, one
+// call, and a printed answer.
 package main
 
 import (
@@ -9,24 +10,34 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-func main() { os.Exit(run(os.Args)) }
+func main() {
+	// A run keeps little and soon ends: a tenth of its time went into collecting garbage.
+	debug.SetGCPercent(400)
+	os.Exit(run(os.Args, newApp))
+}
 
-// run is main with an exit code, so that tests can call it.
-func run(args []string) int {
+// run is main with an exit code.
+func run(args []string, build func(*terminal.Terminal) *cli.App) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// The first signal lets the work end tidily; a second one must not be swallowed.
 	context.AfterFunc(ctx, stop)
-	out := newTerminal(os.Stdout, os.Stderr)
-	app := newApp(out)
+	out := terminal.New(os.Stdout, os.Stderr)
+	return perform(ctx, out, build(out), args)
+}
+
+// perform runs a command line, prints its error, and returns the exit code.
+func perform(ctx context.Context, out *terminal.Terminal, app *cli.App, args []string) int {
 	err := app.RunContext(ctx, flagsFirst(app, args))
 	if err == nil {
 		return exitOK
@@ -35,51 +46,63 @@ func run(args []string) int {
 	if errors.As(err, &code) {
 		return int(code)
 	}
-	out.fail(err)
+	fail(out, err)
 	switch {
 	case ctx.Err() != nil:
 		return exitInterrupted
 	case errors.As(err, new(*exec.ExitError)): // looks like one of the framework's, and is not
 		return exitFailed
-	case errors.As(err, new(usageError)), errors.As(err, new(cli.ExitCoder)): // the framework's, of help for no command
+	// the framework's, of help for no command
+	case errors.As(err, new(usageError)), errors.As(err, new(cli.ExitCoder)):
 		return exitUsage
 	}
 	return codeOf(err)
 }
 
-func newApp(out *terminal) *cli.App {
+func newApp(out *terminal.Terminal) *cli.App {
 	app := &cli.App{
 		Name:  "pgha-cli",
 		Usage: "a PostgreSQL high-availability cluster on plain Linux servers",
-		Description: "Describe the cluster in a file (pgha-cli init > pgha.yaml), check the hosts (preflight), make it so (apply)\n" +
+		Description: "Describe the cluster in a file (pgha-cli init > pgha.yaml), check the " +
+			"hosts (preflight), make it so (apply)\n" +
 			"and look at it (status, verify). Every command can be run again safely.\n\n" +
 			"To see a real cluster on this machine alone: pgha-cli lab up, then pgha-cli --lab apply.",
 		UsageText:            "pgha-cli [--spec FILE | --lab] COMMAND [OPTIONS]",
 		EnableBashCompletion: true,
-		Version:              version(),
-		Writer:               out.stdout,
-		ErrWriter:            out.stderr,
+		BashComplete:         completeGlobal(out),
+		Version:              thisBuild().String(),
+		Writer:               out.Stdout,
+		ErrWriter:            out.Stderr,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "spec", Aliases: []string{"f"}, Value: "pgha.yaml", Usage: "the cluster's specification `FILE`", EnvVars: []string{"PGHA_SPEC"}},
-			&cli.BoolFlag{Name: "lab", DisableDefaultText: true, Usage: "work on the lab's own cluster instead of a specification"},
-			&cli.StringFlag{Name: "lab-name", Value: "demo", Usage: "`NAME` of the lab, when there are several", EnvVars: []string{"PGHA_LAB_NAME"}},
-			&cli.StringFlag{Name: "lab-cache", Value: lab.DefaultCacheDir, Usage: "`FOLDER` of the labs' images and disks", EnvVars: []string{"PGHA_LAB_CACHE"}},
-			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up after this `TIME`, such as 90s"},
+			&cli.StringFlag{Name: "spec", Aliases: []string{"f"}, Value: "pgha.yaml",
+				Usage: "the cluster's specification `FILE`", EnvVars: []string{"PGHA_SPEC"}},
+			&cli.BoolFlag{Name: "lab", DisableDefaultText: true,
+				Usage: "work on the lab's own cluster instead of a specification"},
+			&cli.StringFlag{Name: "lab-name", Value: "demo", Usage: "`NAME` of the lab, when there are several",
+				EnvVars: []string{"PGHA_LAB_NAME"}},
+			&cli.StringFlag{Name: "lab-cache", Value: lab.DefaultCacheDir,
+				Usage: "`FOLDER` of the labs' images and disks", EnvVars: []string{"PGHA_LAB_CACHE"}},
+			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit",
+				Usage: "give up after this `TIME`, such as 90s"},
 		},
 		Commands: slices.Concat(
-			category("Begin", initCommand(out), specCommand(out), preflightCommand(out), planCommand(out), applyCommand(out)),
-			category("Look", statusCommand(out), verifyCommand(out), drillCommand(out), doctorCommand(out), adviseCommand(out), historyCommand(out), whyCommand(out), logsCommand(out), queryCommand(out),
+			category("Begin", initCommand(out), specCommand(out), preflightCommand(out), planCommand(out),
+				applyCommand(out)),
+			category("Look", statusCommand(out), verifyCommand(out), drillCommand(out), doctorCommand(out),
+				adviseCommand(out), historyCommand(out), whyCommand(out), logsCommand(out), queryCommand(out),
 				psqlCommand(out), connectionCommand(out)),
-			category("Operate", switchoverCommand(out), failoverCommand(out), restartCommand(out), reloadCommand(out), reinitCommand(out),
+			category("Operate", switchoverCommand(out), failoverCommand(out), restartCommand(out),
+				reloadCommand(out), reinitCommand(out),
 				pauseCommand(out), resumeCommand(out), configCommand(out), syncCommand(out), secretsCommand(out),
-				startCommand(out), stopCommand(out), rollingRebootCommand(out), resetCommand(out)),
-			category("Try out", labCommand(out), completionCommand(out)),
+				startCommand(out), stopCommand(out), rollingRebootCommand(out), resetCommand(out), recoverCommand(out)),
+			category("Try out", labCommand(out), completionCommand(out), versionCommand(out)),
 		),
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the exit code
 		OnUsageError:   onUsageError,
 	}
 	app.Action = groupAction(app.Commands, cli.ShowAppHelp)
 	strict(app.Commands)
+	completes(app.Commands, out)
 	return app
 }
 
@@ -93,18 +116,19 @@ func category(name string, commands ...*cli.Command) []*cli.Command {
 
 // Exit codes, as the README lists them.
 const (
-	exitOK          = 0
-	exitFailed      = 1   // tried and failed, or not healthy
-	exitChanges     = 2   // plan: there is something to change
-	exitRefused     = 3   // refused before anything was changed; it will be again until something else has changed
+	exitOK      = 0
+	exitFailed  = 1 // tried and failed, or not healthy
+	exitChanges = 2 // plan: there is something to change
+	// refused before anything was changed; it will be again until something else has changed
+	exitRefused     = 3
 	exitTimeout     = 4   // not finished in time; it may still be going on
 	exitLocked      = 5   // somebody else is changing the cluster
-	exitUsage       = 64  // the command line is wrong; nothing was tried
+	exitUsage       = 64  // the command line or the specification is wrong; nothing was tried
 	exitInterrupted = 130 // Ctrl-C or SIGTERM
 )
 
-// exitCode ends the program with this code and without a message: the message has been printed already, or a program
-// that was run inside the lab has spoken for itself.
+// exitCode ends the program with this code and without a message: the message has been printed
+// already, or a program that was run inside the lab has spoken for itself.
 type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }

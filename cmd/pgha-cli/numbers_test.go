@@ -9,11 +9,14 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 )
 
-// TestNumbersAreDecimal walks all flags of all commands: whichever takes a whole number reads it as people write it.
+// TestNumbersAreDecimal walks all flags of all commands: whichever takes a whole number reads it as
+// people write it.
 func TestNumbersAreDecimal(t *testing.T) {
-	app := newApp(newTerminal(os.Stdout, os.Stderr))
+	app := newApp(terminal.New(os.Stdout, os.Stderr))
 	found := 0
 	for _, f := range allFlags(app.Flags, app.Commands) {
 		switch f.(type) {
@@ -57,7 +60,8 @@ func allFlags(flags []cli.Flag, commands []*cli.Command) []cli.Flag {
 
 // TestNumbersArrive reads what a command is given, by the functions that the commands use.
 func TestNumbersArrive(t *testing.T) {
-	// Not in parallel: applications of cli share the flag for help (urfave/cli v2.27.7), and setting it is a race.
+	// Not in parallel: applications of cli share the flag for help (urfave/cli v2.27.7), and
+	// setting it is a race.
 	var runs int
 	var loss int64
 	var set bool
@@ -68,7 +72,9 @@ func TestNumbersArrive(t *testing.T) {
 			return nil
 		},
 	}
-	if err := app.RunContext(context.Background(), []string{"x", "--loss", "016777216"}); err != nil || runs != 3 || loss != 16777216 || set {
+	if err := app.RunContext(context.Background(), []string{
+		"x", "--loss", "016777216",
+	}); err != nil || runs != 3 || loss != 16777216 || set {
 		t.Error(err, runs, loss, set)
 	}
 }

@@ -12,26 +12,40 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
-	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// operation is a verb that changes a running cluster: what it asks before it acts, the library call, and how its result
-// is shown.
+// operation is a verb that changes a running cluster: what it asks before it acts, the library
+// call, and how its result is shown.
 type operation[R any] struct {
-	// question is asked after the plan has been shown; "" asks nothing. typed, when set, has to be typed instead of yes.
+	// question is asked after the plan has been shown; "" asks nothing. typed, when set, has to be
+	// typed instead of yes.
 	question, typed string
 	do              func(context.Context, *pgha.Cluster, pgha.Operation) (R, error)
 	show            func(R)
+	// report makes of the result what --output json prints; nil prints the result itself.
+	report func(R) any
 	// status shows the cluster at the end.
 	status bool
+}
+
+// reported returns what --output json prints of a result.
+func (v operation[R]) reported(result R) any {
+	if v.report == nil {
+		return result
+	}
+	return v.report(result)
 }
 
 // operationFlags are the flags of every such verb, behind its own.
 func operationFlags(own ...cli.Flag) []cli.Flag {
 	return append(own,
-		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, DisableDefaultText: true, Usage: "check and say what would be done, and do nothing"},
+		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, DisableDefaultText: true,
+			Usage: "check and say what would be done, and do nothing"},
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true, Usage: "do not ask"},
 		&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up after this `TIME`, such as 90s"},
 		outputFlag())
@@ -53,39 +67,40 @@ type changeLine struct {
 	Action string `json:"action"`
 }
 
-// operate runs a verb on the cluster. Unless it was told yes it first shows what would be done, and asks.
-func operate[R any](c *cli.Context, out *terminal, v operation[R]) error {
+// operate runs a verb on the cluster. Unless it was told yes it first shows what would be done, and
+// asks.
+func operate[R any](c *cli.Context, out *terminal.Terminal, v operation[R]) error {
 	dry, yes := c.Bool("dry-run"), c.Bool("yes") || v.question == ""
 	if !dry && !yes && !askable() {
-		return usagef("%s asks before it acts, and there is no terminal to ask on: add --yes, or --dry-run to only look", c.Command.HelpName)
+		return usagef(
+			"%s asks before it acts, and there is no terminal to ask on: add --yes, or --dry-run to only look",
+			c.Command.HelpName)
 	}
 	opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
 	return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 		for host, err := range cl.Unreachable {
-			out.notef("%s %s: no connection: %v\n", out.paint(yellow, "!"), host, err)
+			out.Notef("%s %s: no connection: %v\n", out.Paint(terminal.Yellow, "!"), host, err)
 		}
 		if dry || !yes {
-			planned, result, err := once(ctx, out, cl, v, true, wantsJSON(c))
-			if dry && wantsJSON(c) {
-				return outcomeJSON(out, true, planned, result, err)
+			planned, result, err := once(ctx, out, cl, v, true, dry && wantsJSON(c))
+			done := err != nil || dry || len(planned) == 0
+			if !done {
+				err = confirm(ctx, out, v.question, v.typed)
+				done = err != nil
 			}
-			if err != nil {
-				return err
+			switch {
+			case done && wantsJSON(c):
+				return outcomeJSON(out, true, planned, v.reported(result), err)
+			case done && err == nil && len(planned) == 0:
+				out.Printf("nothing to do\n")
 			}
-			if len(planned) == 0 {
-				out.printf("nothing to do\n")
-				return nil
-			}
-			if dry {
-				return nil
-			}
-			if err := confirm(out, v.question, v.typed); err != nil {
+			if done {
 				return err
 			}
 		}
 		changes, result, err := once(ctx, out, cl, v, false, wantsJSON(c))
 		if wantsJSON(c) {
-			return outcomeJSON(out, false, changes, result, err)
+			return outcomeJSON(out, false, changes, v.reported(result), err)
 		}
 		if err != nil {
 			return err
@@ -99,7 +114,8 @@ func operate[R any](c *cli.Context, out *terminal, v operation[R]) error {
 }
 
 // once makes the call and collects the changes it reports.
-func once[R any](ctx context.Context, out *terminal, cl *pgha.Cluster, v operation[R], dry, quiet bool) ([]changeLine, R, error) {
+func once[R any](ctx context.Context, out *terminal.Terminal, cl *pgha.Cluster, v operation[R],
+	dry, quiet bool) ([]changeLine, R, error) {
 	changes := []changeLine{}
 	show := operationText(out)
 	result, err := v.do(ctx, cl, pgha.Operation{DryRun: dry, Observer: func(e pgha.Event) {
@@ -114,28 +130,28 @@ func once[R any](ctx context.Context, out *terminal, cl *pgha.Cluster, v operati
 }
 
 // operationText prints what happens, and what would happen, a line each.
-func operationText(out *terminal) pgha.Observer {
+func operationText(out *terminal.Terminal) pgha.Observer {
 	print := applyText(out)
 	return func(e pgha.Event) {
 		if e.Change == nil || !e.Change.Planned {
 			print(e)
 			return
 		}
-		out.notef("%s %-12s %s\n", out.paint(yellow, "would:"), e.Host, e.Change)
+		out.Notef("%s %-12s %s\n", out.Paint(terminal.Yellow, "would:"), e.Host, e.Change)
 		for line := range strings.Lines(e.Change.Diff) {
-			out.notef("         %s\n", strings.TrimRight(line, "\n"))
+			out.Notef("         %s\n", strings.TrimRight(line, "\n"))
 		}
 	}
 }
 
-func outcomeJSON(out *terminal, dry bool, changes []changeLine, result any, err error) error {
+func outcomeJSON(out *terminal.Terminal, dry bool, changes []changeLine, result any, err error) error {
 	o := operationResult{DryRun: dry, Changes: changes}
 	if err != nil {
-		o.Error, o.Hint = err.Error(), hintOf(err)
+		o.Error, o.Hint = textOf(err), hintOf(err)
 	} else if !dry {
 		o.Result = result
 	}
-	if jsonErr := out.json(o); jsonErr != nil {
+	if jsonErr := out.JSON(o); jsonErr != nil {
 		return jsonErr
 	}
 	if err != nil {
@@ -146,12 +162,15 @@ func outcomeJSON(out *terminal, dry bool, changes []changeLine, result any, err 
 
 // codeOf chooses the exit code for an error, as the table in the README and main.go have it.
 func codeOf(err error) int {
-	switch {
-	case errors.Is(err, pgha.ErrLocked), errors.Is(err, pgha.ErrStateLocked):
+	if errors.Is(err, spec.ErrInvalid) {
+		return exitUsage
+	}
+	switch pgha.KindOf(err) {
+	case errs.Locked:
 		return exitLocked
-	case pgha.Refused(err):
+	case errs.Refused:
 		return exitRefused
-	case errors.Is(err, patroni.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+	case errs.Timeout:
 		return exitTimeout
 	}
 	return exitFailed
@@ -163,20 +182,29 @@ func askable() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
 // errDeclined ends a verb that the operator did not want after all.
 var errDeclined = errors.New("not confirmed, nothing was changed")
 
-// confirm asks for a yes, or for the given word.
-func confirm(out *terminal, question, word string) error {
+// confirm asks for a yes, or for the given word. Ctrl-C and the end of ctx are a no.
+func confirm(ctx context.Context, out *terminal.Terminal, question, word string) error {
 	if word == "" {
-		out.notef("\n%s [y/N] ", question)
+		out.Notef("\n%s [y/N] ", question)
 	} else {
-		out.notef("\n%s\nType %s to go on: ", question, out.paint(bold, word))
+		out.Notef("\n%s\nType %s to go on: ", question, out.Paint(terminal.Bold, word))
 	}
-	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	answer := strings.TrimSpace(line)
-	if err != nil && answer == "" {
-		return errDeclined
+	typed := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(os.Stdin).ReadString('\n') // no line is no answer
+		typed <- strings.TrimSpace(line)
+	}()
+	answer := ""
+	select {
+	case answer = <-typed:
+	case <-ctx.Done():
+		// The reader stays behind, and ends with the program.
+		out.Notef("\n")
+		return fmt.Errorf("%w: %w", errDeclined, context.Cause(ctx))
 	}
 	switch {
-	case word != "" && answer == word, word == "" && (strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes")):
+	case word != "" && answer == word, word == "" && (strings.EqualFold(answer, "y") ||
+		strings.EqualFold(answer, "yes")):
 		return nil
 	}
 	return errDeclined
@@ -233,12 +261,12 @@ func withHint(err error, format string, args ...any) error {
 }
 
 // showAfter prints the status at the end of a change.
-func showAfter(ctx context.Context, out *terminal, cl *pgha.Cluster) error {
+func showAfter(ctx context.Context, out *terminal.Terminal, cl *pgha.Cluster) error {
 	status, err := cl.Status(ctx)
 	if err != nil {
 		return err
 	}
-	out.printf("\n")
+	out.Printf("\n")
 	printStatus(out, status)
 	return nil
 }

@@ -7,50 +7,53 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 )
 
-func planCommand(out *terminal) *cli.Command {
+func planCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "plan", Usage: "show what apply would change, and change nothing on the hosts", ArgsUsage: "[NAME...]",
-		Description: "Host by host and in order, with a diff of every file that holds no secret, and with what follows from it: services\n" +
-			"that are restarted or reloaded, settings that make PostgreSQL wait for a restart. It is apply's own code, with the\n" +
-			"changes held back. What somebody changed by hand is marked as drift, with who owns it, which operation wrote it last\n" +
+		Description: "Host by host and in order, with a diff of every file that holds no secret, " +
+			"and with what follows from it: services\n" +
+			"that are restarted or reloaded, settings that make PostgreSQL wait for a restart. " +
+			"It is apply's own code, with the\n" +
+			"changes held back. What somebody changed by hand is marked as drift, with who owns " +
+			"it, which operation wrote it last\n" +
 			"and when it was changed since.\n\n" +
-			"Exits with 0 when there is nothing to do and with 2 when there is. --save keeps the plan for apply --plan, which refuses\n" +
+			"Exits with 0 when there is nothing to do and with 2 when there is. --save keeps the " +
+			"plan for apply --plan, which refuses\n" +
 			"to work when the hosts have changed since.\n\n" +
-			"--accept takes drift into the specification instead: settings that were changed in the DCS, or stand only there, and\n" +
-			"single values of HAProxy's and keepalived's files. NAME, such as ttl, work_mem or 'patroni.*', takes that alone. The file\n" +
-			"keeps its comments, order and form; the difference is shown, and asked for, before it is written. Hosts are not changed.",
+			"--accept takes drift into the specification instead: settings that were changed in " +
+			"the DCS, or stand only there, and\n" +
+			"single values of HAProxy's and keepalived's files. NAME, such as ttl, work_mem or " +
+			"'patroni.*', takes that alone. The file\n" +
+			"keeps its comments, order and form; the difference is shown, and asked for, before " +
+			"it is written. Hosts are not changed.\n\n" +
+			"--without is that of apply.",
 		Flags: []cli.Flag{
+			withoutFlag(),
 			&cli.StringFlag{Name: "save", Usage: "keep the plan in this `FILE`, for apply --plan"},
-			&cli.BoolFlag{Name: "accept", DisableDefaultText: true, Usage: "take what was changed by hand into the specification"},
-			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, DisableDefaultText: true, Usage: "with --accept: show the difference, and write nothing"},
-			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true, Usage: "with --accept: do not ask"},
+			&cli.BoolFlag{Name: "accept", DisableDefaultText: true,
+				Usage: "take what was changed by hand into the specification"},
+			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, DisableDefaultText: true,
+				Usage: "with --accept: show the difference, and write nothing"},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true,
+				Usage: "with --accept: do not ask"},
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
+			if c.Bool("accept") && c.IsSet("without") {
+				return usagef("--without does not go with --accept, which asks all hosts")
+			}
 			if c.Bool("accept") {
 				return accept(c, out)
 			}
 			if c.Args().Present() || c.Bool("dry-run") || c.Bool("yes") {
 				return usagef("names, --dry-run and --yes belong to plan --accept")
 			}
-			return withCluster(c, out, pgha.ConnectOptions{}, func(ctx context.Context, cl *pgha.Cluster) error {
-				plan, err := cl.Plan(ctx, pgha.PlanOptions{Observer: warnings(out)})
-				if err != nil {
-					return err
-				}
-				if file := c.String("save"); file != "" {
-					if err := plan.Save(file); err != nil {
-						return err
-					}
-				}
-				if wantsJSON(c) {
-					err = out.json(plan)
-				} else {
-					printPlan(out, plan)
-				}
+			return withCluster(c, out, connectWithout(c), func(ctx context.Context, cl *pgha.Cluster) error {
+				plan, err := shownPlan(ctx, c, out, cl)
 				if err == nil && !plan.Empty() {
 					return exitCode(exitChanges)
 				}
@@ -60,8 +63,27 @@ func planCommand(out *terminal) *cli.Command {
 	}
 }
 
+// shownPlan makes a plan, keeps it where --save says so, and shows it.
+func shownPlan(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *pgha.Cluster) (pgha.Plan, error) {
+	plan, err := cl.Plan(ctx, pgha.PlanOptions{
+		Without: c.StringSlice("without"), Observer: warnings(out)})
+	if err != nil {
+		return plan, err
+	}
+	if file := c.String("save"); file != "" {
+		if err := plan.Save(file); err != nil {
+			return plan, err
+		}
+	}
+	if wantsJSON(c) {
+		return plan, out.JSON(typedPlan(plan))
+	}
+	printPlan(out, plan)
+	return plan, nil
+}
+
 // warnings prints what deserves attention and nothing else.
-func warnings(out *terminal) pgha.Observer {
+func warnings(out *terminal.Terminal) pgha.Observer {
 	show := applyText(out)
 	return func(e pgha.Event) {
 		if e.Kind == pgha.Warning {
@@ -70,48 +92,71 @@ func warnings(out *terminal) pgha.Observer {
 	}
 }
 
-func printPlan(out *terminal, p pgha.Plan) {
+// planReport is a Plan as JSON has it: verbs are commands of this program.
+type planReport struct {
+	pgha.Plan
+	Consequences []string `json:"consequences,omitempty"`
+}
+
+func typedPlan(p pgha.Plan) planReport { return planReport{p, typedTexts(p.Consequences)} }
+
+// printPlan shows a plan whole.
+func printPlan(out *terminal.Terminal, p pgha.Plan) {
+	summary := printChanges(out, p, func(pgha.PlannedChange) bool { return true })
+	if p.Empty() {
+		out.Printf("%s nothing to change\n", out.Paint(terminal.Green, "✓"))
+		return
+	}
+	out.Printf("%s; pgha-cli apply makes them\n", summary)
+}
+
+// outlined is for a plan that is shown before a question: what is in a file that isn't there yet
+// fills many screens, and plan shows it.
+func outlined(ch pgha.PlannedChange) bool { return ch.Origin.Cause != pgha.CauseNew }
+
+// printChanges shows a plan's changes, with the difference of those that diff chooses, and what
+// follows from them. It returns how many there are and why.
+func printChanges(out *terminal.Terminal, p pgha.Plan, diff func(pgha.PlannedChange) bool) string {
 	phase, host := "", ""
 	hosts, causes := map[string]bool{}, map[pgha.Cause]int{}
 	for _, ch := range p.Changes {
 		if ch.Phase != phase {
 			phase, host = ch.Phase, ""
-			out.printf("%s\n", out.paint(bold, phase))
+			out.Printf("%s\n", out.Paint(terminal.Bold, phase))
 		}
 		if ch.Host != host {
 			host = ch.Host
-			out.printf("  %s\n", host)
+			out.Printf("  %s\n", host)
 		}
 		hosts[host] = true
-		out.printf("    %s %s %s\n", ch.Kind, ch.Name, out.paint(yellow, ch.Action))
+		out.Printf("    %s %s %s\n", ch.Kind, ch.Name, out.Paint(terminal.Yellow, ch.Action))
 		causes[ch.Origin.Cause]++
 		switch ch.Origin.Cause {
 		case pgha.CauseDrift, pgha.CauseSpec, pgha.CauseUnfinished, pgha.CauseUnknown:
-			out.printf("      %s\n", out.paint(dim, printable(ch.Origin.String())))
+			out.Printf("      %s\n", out.Paint(terminal.Dim, printable(ch.Origin.String())))
 		}
-		printDiff(out, "        ", ch.Diff)
+		if diff(ch) {
+			printDiff(out, "        ", ch.Diff)
+		}
 	}
 	for _, c := range p.Consequences {
-		out.printf("%s %s\n", out.paint(yellow, "then:"), c)
+		out.Printf("%s %s\n", out.Paint(terminal.Yellow, "then:"), c.Render(typed))
 	}
-	if p.Empty() {
-		out.printf("%s nothing to change\n", out.paint(green, "✓"))
-		return
-	}
-	out.printf("%s on %s%s; pgha-cli apply makes them\n", counted(len(p.Changes), "change"), counted(len(hosts), "host"), causesText(causes))
+	return fmt.Sprintf("%s on %s%s", counted(len(p.Changes), "change"), counted(len(hosts), "host"),
+		causesText(causes))
 }
 
 // printDiff shows a unified diff, in colours on a terminal.
-func printDiff(out *terminal, indent, diff string) {
+func printDiff(out *terminal.Terminal, indent, diff string) {
 	for line := range strings.Lines(diff) {
 		line = strings.TrimRight(line, "\n")
 		switch {
 		case strings.HasPrefix(line, "+"):
-			line = out.paint(green, line)
+			line = out.Paint(terminal.Green, line)
 		case strings.HasPrefix(line, "-"):
-			line = out.paint(red, line)
+			line = out.Paint(terminal.Red, line)
 		}
-		out.printf("%s%s\n", indent, line)
+		out.Printf("%s%s\n", indent, line)
 	}
 }
 
@@ -122,7 +167,8 @@ func causesText(causes map[pgha.Cause]int) string {
 		cause pgha.Cause
 		text  string
 	}{
-		{pgha.CauseNew, "not there yet"}, {pgha.CauseDrift, "changed by hand"}, {pgha.CauseSpec, "new in the specification"},
+		{pgha.CauseNew, "not there yet"}, {pgha.CauseDrift, "changed by hand"},
+		{pgha.CauseSpec, "new in the specification"},
 		{pgha.CauseUnfinished, "left by an apply that did not finish"},
 		{pgha.CauseFollows, "following from these"}, {pgha.CauseUnknown, "of unknown origin"},
 	} {

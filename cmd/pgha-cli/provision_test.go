@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,22 +17,31 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// provision makes the state directory of a specification as an apply does that gets as far as its first change.
+// provision makes the state directory of a specification as an apply does that gets as far as its
+// first change.
 func provision(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: provision FILE")
 	}
-	sp, err := spec.Load(ts.MkAbs(args[0]))
-	ts.Check(err)
-	cl, err := pgha.Connect(context.Background(), sp, pgha.ConnectOptions{
+	ts.Check(makeState(context.Background(), ts.MkAbs(args[0])))
+}
+
+// makeState makes the state directory of a specification's file.
+func makeState(ctx context.Context, file string) error {
+	sp, err := spec.Load(file)
+	if err != nil {
+		return err
+	}
+	cl, err := pgha.Connect(ctx, sp, pgha.ConnectOptions{
 		Executor: func(context.Context, spec.Host) (remote.Executor, error) { return yielding{}, nil },
 	})
-	ts.Check(err)
-	defer cl.Close()
-	_, err = cl.Apply(context.Background(), pgha.ApplyOptions{Phases: []pgha.Phase{
+	if err != nil {
+		return err
+	}
+	_, err = cl.Apply(ctx, pgha.ApplyOptions{Phases: []pgha.Phase{
 		{Name: "nothing", Run: func(context.Context, *pgha.Run) error { return nil }},
 	}})
-	ts.Check(err)
+	return errors.Join(err, cl.Close())
 }
 
 // yielding is a host that does whatever it is told to and answers nothing.
@@ -57,7 +67,9 @@ func (yielding) Stream(_ context.Context, cmd remote.Cmd, stdout, _ io.Writer) (
 func TestYieldingHostHoldsALock(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if code, err := (yielding{}).Stream(t.Context(), remote.Cmd{Stdin: bytes.NewBufferString("me\n\n")}, &out, nil); code != 0 || err != nil || out.String() != "locked\nheld\n" {
+	if code, err := (yielding{}).Stream(t.Context(), remote.Cmd{
+		Stdin: bytes.NewBufferString("me\n\n"),
+	}, &out, nil); code != 0 || err != nil || out.String() != "locked\nheld\n" {
 		t.Errorf("%d, %v, %q", code, err, out.String())
 	}
 }

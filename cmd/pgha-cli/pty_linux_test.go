@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 )
 
 // session is a program on a terminal of its own, with somebody who reads and types.
@@ -19,6 +21,7 @@ type session struct {
 	terminal *os.File
 	cmd      *exec.Cmd
 
+	read   chan struct{} // closed once everything that was shown has been read
 	mu     sync.Mutex
 	screen strings.Builder
 }
@@ -50,7 +53,7 @@ func onTerminal(t *testing.T, env []string, program string, args ...string) *ses
 	t.Helper()
 	master, slave := openPair(t)
 	defer slave.Close()
-	s := &session{t: t, terminal: master, cmd: exec.CommandContext(t.Context(), program, args...)}
+	s := &session{t: t, terminal: master, read: make(chan struct{}), cmd: exec.CommandContext(t.Context(), program, args...)}
 	s.cmd.Env = append(os.Environ(), env...)
 	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = slave, slave, slave
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -58,6 +61,7 @@ func onTerminal(t *testing.T, env []string, program string, args ...string) *ses
 		t.Fatal(err)
 	}
 	go func() {
+		defer close(s.read)
 		buffer := make([]byte, 4096)
 		for {
 			n, err := master.Read(buffer)
@@ -88,7 +92,7 @@ func (s *session) answer(question, text string) {
 	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		screen := s.shown()
 		line := screen[strings.LastIndexByte(screen, '\n')+1:]
-		if strings.Contains(line, question) && strings.HasSuffix(line, ": ") {
+		if strings.Contains(line, question) && strings.HasSuffix(line, " ") {
 			break
 		}
 		if time.Now().After(end) {
@@ -104,7 +108,11 @@ func (s *session) answer(question, text string) {
 func (s *session) ended() int {
 	s.t.Helper()
 	done := make(chan error, 1)
-	go func() { done <- s.cmd.Wait() }()
+	go func() {
+		err := s.cmd.Wait()
+		<-s.read
+		done <- err
+	}()
 	select {
 	case <-done:
 		return s.cmd.ProcessState.ExitCode()
@@ -128,7 +136,7 @@ func TestEchoOff(t *testing.T) {
 		return state.Lflag
 	}
 	before := flags()
-	restore, err := echoOff(int(slave.Fd()))
+	restore, err := terminal.EchoOff(int(slave.Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}

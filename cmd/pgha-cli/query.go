@@ -12,26 +12,33 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 )
 
-func queryCommand(out *terminal) *cli.Command {
+func queryCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "query", Usage: "run one SQL statement on a member, through SSH", ArgsUsage: "SQL",
-		Description: "Connects to the member itself, from its own host, as superuser: it needs neither balancer nor virtual\n" +
+		Description: "Connects to the member itself, from its own host, as superuser: it needs " +
+			"neither balancer nor virtual\n" +
 			"IP. SQL of - is read from standard input. Ctrl-C cancels the statement on the server.\n\n" +
-			"The statement runs in a READ ONLY transaction unless --write is given. That guards against slips, not against\n" +
+			"The statement runs in a READ ONLY transaction unless --write is given. That guards " +
+			"against slips, not against\n" +
 			"intent: functions such as pg_terminate_backend act in it, too.\n\n" +
 			"   pgha-cli query 'SELECT * FROM pg_stat_replication'\n" +
 			"   pgha-cli query --member postgresql-02 'SHOW work_mem'\n" +
 			"   pgha-cli query --write 'VACUUM'",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "member", Usage: "the `MEMBER` to ask"},
-			&cli.StringFlag{Name: "role", DefaultText: "leader", Usage: "the `ROLE` to ask: leader, replica (the one least behind) or any"},
-			&cli.StringFlag{Name: "database", Aliases: []string{"d"}, DefaultText: "postgres", Usage: "the `DATABASE` to ask"},
-			&cli.BoolFlag{Name: "write", DisableDefaultText: true, Usage: "let the statement change things; it runs on its own, outside a transaction"},
+			&cli.StringFlag{Name: "role", DefaultText: "leader",
+				Usage: "the `ROLE` to ask: leader, replica (the one least behind) or any"},
+			&cli.StringFlag{Name: "database", Aliases: []string{"d"}, DefaultText: "postgres",
+				Usage: "the `DATABASE` to ask"},
+			&cli.BoolFlag{Name: "write", DisableDefaultText: true,
+				Usage: "let the statement change things; it runs on its own, outside a transaction"},
 			numberFlag("max-rows", 0, "10000", "keep at most this `NUMBER` of rows; -1 keeps all"),
-			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up after this `TIME`, such as 90s"},
+			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit",
+				Usage: "give up after this `TIME`, such as 90s"},
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -42,15 +49,17 @@ func queryCommand(out *terminal) *cli.Command {
 			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
 			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 				result, err := cl.Query(ctx, pgha.QueryOptions{SQL: sql, Member: c.String("member"),
-					Role: pgha.QueryRole(c.String("role")), Database: c.String("database"), Write: c.Bool("write"), MaxRows: c.Int("max-rows")})
+					Role: pgha.QueryRole(c.String("role")), Database: c.String("database"),
+					Write: c.Bool("write"), MaxRows: c.Int("max-rows")})
 				if err != nil {
 					return explainQuery(out, result, err)
 				}
 				if result.Truncated {
-					out.notef("%s only the first %d rows are shown; --max-rows shows more\n", out.paint(yellow, "!"), len(result.Rows))
+					out.Notef("%s only the first %d rows are shown; --max-rows shows more\n",
+						out.Paint(terminal.Yellow, "!"), len(result.Rows))
 				}
 				if wantsJSON(c) {
-					return out.json(result)
+					return out.JSON(result)
 				}
 				printRows(out, result)
 				return nil
@@ -76,17 +85,17 @@ func statement(c *cli.Context) (string, error) {
 }
 
 // explainQuery shows where in the statement PostgreSQL stumbled, and what of this command may help.
-func explainQuery(out *terminal, result pgha.QueryResult, err error) error {
+func explainQuery(out *terminal.Terminal, result pgha.QueryResult, err error) error {
 	var refused *pgha.QueryError
 	if !errors.As(err, &refused) {
 		return err
 	}
 	if line, number, column := refused.Excerpt(); line != "" {
 		prefix := fmt.Sprintf("LINE %d: ", number)
-		out.notef("%s%s\n%s^\n", prefix, printable(line), strings.Repeat(" ", len(prefix)+column-1))
+		out.Notef("%s%s\n%s^\n", prefix, printable(line), strings.Repeat(" ", len(prefix)+column-1))
 	}
 	if refused.Detail != "" {
-		out.notef("DETAIL: %s\n", printable(refused.Detail))
+		out.Notef("DETAIL: %s\n", printable(refused.Detail))
 	}
 	const readOnly, insideTransaction = "25006", "25001"
 	switch {
@@ -98,10 +107,11 @@ func explainQuery(out *terminal, result pgha.QueryResult, err error) error {
 	return err
 }
 
-// printRows prints an aligned table: numbers to the right, NULL apart from the text "NULL" on a terminal.
-func printRows(out *terminal, q pgha.QueryResult) {
+// printRows prints an aligned table: numbers to the right, NULL apart from the text "NULL" on a
+// terminal.
+func printRows(out *terminal.Terminal, q pgha.QueryResult) {
 	if len(q.Columns) == 0 {
-		out.printf("%s\n", q.Command)
+		out.Printf("%s\n", q.Command)
 		return
 	}
 	cells := make([][]string, len(q.Rows))
@@ -124,18 +134,19 @@ func printRows(out *terminal, q pgha.QueryResult) {
 		header = append(header, align(printable(column.Name), widths[i], column.Numeric()))
 		rule = append(rule, strings.Repeat("-", widths[i]))
 	}
-	out.printf("%s\n%s\n", strings.TrimRight(strings.Join(header, "  "), " "), strings.Join(rule, "  "))
+	out.Printf("%s\n%s\n", strings.TrimRight(strings.Join(header, "  "), " "), strings.Join(rule, "  "))
 	for r, row := range cells {
 		line := make([]string, len(row))
 		for i, text := range row {
 			line[i] = align(text, widths[i], q.Columns[i].Numeric())
 			if q.Rows[r][i] == nil {
-				line[i] = out.paint(dim, line[i])
+				line[i] = out.Paint(terminal.Dim, line[i])
 			}
 		}
-		out.printf("%s\n", strings.TrimRight(strings.Join(line, "  "), " "))
+		out.Printf("%s\n", strings.TrimRight(strings.Join(line, "  "), " "))
 	}
-	out.notef("%s\n", out.paint(dim, fmt.Sprintf("%s, %s (%s), %s", q.Command, q.Member, q.Role, seconds(q.Duration))))
+	out.Notef("%s\n",
+		out.Paint(terminal.Dim, fmt.Sprintf("%s, %s (%s), %s", q.Command, q.Member, q.Role, seconds(q.Duration))))
 }
 
 func align(text string, width int, right bool) string {

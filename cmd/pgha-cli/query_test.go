@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 )
 
@@ -13,9 +14,11 @@ func TestPrintRows(t *testing.T) {
 	t.Parallel()
 	text := func(s string) *string { return &s }
 	var stdout, stderr bytes.Buffer
-	printRows(&terminal{stdout: &stdout, stderr: &stderr}, pgha.QueryResult{
+	printRows(&terminal.Terminal{Stdout: &stdout, Stderr: &stderr}, pgha.QueryResult{
 		Member: "postgresql-01", Role: pgha.QueryLeader, Command: "SELECT 2",
-		Columns: []pgha.QueryColumn{{Name: "name", Type: "text"}, {Name: "n", Type: "int4"}, {Name: "note", Type: "text"}},
+		Columns: []pgha.QueryColumn{
+			{Name: "name", Type: "text"}, {Name: "n", Type: "int4"}, {Name: "note", Type: "text"},
+		},
 		Rows: [][]*string{
 			{text("größer"), text("7"), text("two\nlines\x1b[31m")},
 			{nil, text("1234"), text("")},

@@ -14,10 +14,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in the scripts")
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"pgha-cli": main}) }
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"pgha-cli": main, "pgha-verb": invented})
+}
 
-// TestScripts runs testdata/script, one file for each command. None of them meets a host: sockets are opened on the
-// loopback address only, towards the script's own listener.
+// TestScripts runs testdata/script, one file for each command. None of them meets a host: sockets
+// are opened on the loopback address only, towards the script's own listener.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -25,7 +27,9 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               listen,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "dialled": dialled, "provision": provision},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "dialled": dialled, "provision": provision,
+		},
 	})
 }
 
@@ -52,8 +56,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 // knocks is the key of the number of connections that a script's listener has seen.
 type knocks struct{}
 
-// listen opens a port on the loopback address, names it in $PORT, and closes every connection at once: a jump host that
-// leads nowhere.
+// listen opens a port on the loopback address, names it in $PORT, and closes every connection at
+// once: a jump host that leads nowhere.
 func listen(env *testscript.Env) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -6,11 +6,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-func specCommand(out *terminal) *cli.Command {
+func specCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "spec", Usage: "check the specification, show it with all defaults, help an editor with it",
 		Subcommands: []*cli.Command{specValidateCommand(out), specShowCommand(out), specSchemaCommand(out)},
@@ -27,11 +28,14 @@ type specProblem struct {
 	Remedy string `json:"remedy"`
 }
 
-func specValidateCommand(out *terminal) *cli.Command {
+func specValidateCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "validate", Usage: "say everything that is wrong with the specification, and contact no host", ArgsUsage: "[FILE]",
-		Description: "Prints file:line:column, the field, what is wrong and what to do, a line for each mistake, and exits with 1 if there is\n" +
-			"any. The files and programs that the specification names are looked for on this machine; no command of it is run. Hosts' names are\n" +
+		Name: "validate", Usage: "say everything that is wrong with the specification, and contact no host",
+		ArgsUsage: "[FILE]",
+		Description: "Prints file:line:column, the field, what is wrong and what to do, a line " +
+			"for each mistake, and exits with 64 if there is\n" +
+			"any. The files and programs that the specification names are looked for on this " +
+			"machine; no command of it is run. Hosts' names are\n" +
 			"looked up; one that cannot be is said, and is no mistake.",
 		Flags: []cli.Flag{outputFlag()},
 		Action: func(c *cli.Context) error {
@@ -46,16 +50,16 @@ func specValidateCommand(out *terminal) *cli.Command {
 			}
 			switch {
 			case wantsJSON(c):
-				if err := out.json(specProblems(wrong)); err != nil {
+				if err := out.JSON(specProblems(wrong)); err != nil {
 					return err
 				}
 			case wrong == nil:
-				out.printf("%s: no mistakes; %s\n", specFile(c), sp)
+				out.Printf("%s: no mistakes; %s\n", specFile(c), sp)
 			default:
-				out.printf("%s\n", wrong)
+				out.Printf("%s\n", textOf(wrong))
 			}
 			if wrong != nil {
-				return exitCode(exitFailed)
+				return exitCode(exitUsage)
 			}
 			return nil
 		},
@@ -64,10 +68,10 @@ func specValidateCommand(out *terminal) *cli.Command {
 
 // resolvable looks up the names of a spec's hosts. One that this machine cannot look up, for want
 // of a network say, is said, and is no mistake.
-func resolvable(ctx context.Context, out *terminal, sp *pgha.Spec, lookup spec.Lookup) error {
+func resolvable(ctx context.Context, out *terminal.Terminal, sp *pgha.Spec, lookup spec.Lookup) error {
 	_, err := sp.Resolve(ctx, lookup)
 	if errors.Is(err, spec.ErrLookup) && !errors.Is(err, spec.ErrInvalid) {
-		out.notef("not checked: %s\n", err)
+		out.Notef("not checked: %s\n", err)
 		return nil
 	}
 	return err
@@ -77,15 +81,17 @@ func specProblems(wrong *spec.Errors) []specProblem {
 	list := []specProblem{}
 	if wrong != nil {
 		for _, e := range wrong.List {
-			list = append(list, specProblem{e.File, e.Line, e.Column, e.Field, e.Problem, e.Remedy})
+			list = append(list, specProblem{e.File, e.Line, e.Column, e.Field, e.Problem,
+				e.Remedy.Render(typed)})
 		}
 	}
 	return list
 }
 
-func specShowCommand(out *terminal) *cli.Command {
+func specShowCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "show", Usage: "print the specification with every default spelled out, passwords blotted out", ArgsUsage: "[FILE]",
+		Name: "show", Usage: "print the specification with every default spelled out, passwords blotted out",
+		ArgsUsage:   "[FILE]",
 		Description: "What is printed is a specification itself, and contacts no host either.",
 		Action: func(c *cli.Context) error {
 			sp, err := readSpec(c, out, &pgha.ConnectOptions{})
@@ -96,19 +102,19 @@ func specShowCommand(out *terminal) *cli.Command {
 			if err != nil {
 				return err
 			}
-			_, err = out.stdout.Write(text)
+			_, err = out.Stdout.Write(text)
 			return err
 		},
 	}
 }
 
-func specSchemaCommand(out *terminal) *cli.Command {
+func specSchemaCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "schema", Usage: "print the JSON Schema of specifications, for editors",
 		Description: "pgha-cli spec schema > pgha.schema.json, and this as the first line of the specification:\n" +
 			"# yaml-language-server: $schema=pgha.schema.json",
 		Action: func(*cli.Context) error {
-			_, err := out.stdout.Write(spec.Schema())
+			_, err := out.Stdout.Write(spec.Schema())
 			return err
 		},
 	}
@@ -127,12 +133,9 @@ func specFile(c *cli.Context) string {
 
 // readSpec reads the specification that the command line names, and nothing else. For the lab it
 // sets the way into its network.
-func readSpec(c *cli.Context, out *terminal, opts *pgha.ConnectOptions) (*pgha.Spec, error) {
+func readSpec(c *cli.Context, out *terminal.Terminal, opts *pgha.ConnectOptions) (*pgha.Spec, error) {
 	if c.Args().Len() > 1 {
 		return nil, usagef("%s wants one file at most", c.Command.HelpName)
-	}
-	if err := checkOutput(c); err != nil {
-		return nil, err
 	}
 	if c.Args().Present() {
 		return loadFile(c.Args().First())

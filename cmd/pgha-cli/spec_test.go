@@ -13,11 +13,12 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// TestWrongSpecsReachNoHost hands every wrong specification to apply, with a jump host that counts who connects. Nothing may
-// be made on this machine either.
+// TestWrongSpecsReachNoHost hands every wrong specification to apply, with a jump host that counts
+// who connects. Nothing may be made on this machine either.
 func TestWrongSpecsReachNoHost(t *testing.T) {
 	t.Parallel()
 	archive, err := txtar.ParseFile("../../pgha/spec/testdata/wrong.txtar")
@@ -41,7 +42,9 @@ func TestWrongSpecsReachNoHost(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	ssh := fmt.Sprintf("ssh: {jump: %q, agent: false, host_keys: accept-new, known_hosts: known_hosts, connect_timeout: 2s}\n", jump.Addr())
+	ssh := fmt.Sprintf(
+		"ssh: {jump: %q, agent: false, host_keys: accept-new, known_hosts: known_hosts, connect_timeout: 2s}\n",
+		jump.Addr())
 	apply := func(name, text string) error {
 		dir := t.TempDir()
 		file := filepath.Join(dir, "pgha.yaml")
@@ -51,8 +54,11 @@ func TestWrongSpecsReachNoHost(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		err := newApp(&terminal{stdout: io.Discard, stderr: io.Discard}).RunContext(t.Context(), []string{"pgha-cli", "--spec", file, "apply"})
-		if left, globErr := filepath.Glob(filepath.Join(dir, "*.state")); errors.Is(err, spec.ErrInvalid) && (len(left) > 0 || globErr != nil) {
+		err := newApp(&terminal.Terminal{
+			Stdout: io.Discard, Stderr: io.Discard,
+		}).RunContext(t.Context(), []string{"pgha-cli", "--spec", file, "apply"})
+		if left, globErr := filepath.Glob(filepath.Join(dir, "*.state")); errors.Is(err, spec.ErrInvalid) &&
+			(len(left) > 0 || globErr != nil) {
 			t.Errorf("%s: made %v (%v)", name, left, globErr)
 		}
 		return err

@@ -4,28 +4,33 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 )
 
-// lookTimeout is how long status and verify wait for a host: somebody wants to know what is wrong, and now.
+// lookTimeout is how long status and verify wait for a host: somebody wants to know what is wrong,
+// and now.
 const lookTimeout = 3 * time.Second
 
-func statusCommand(out *terminal) *cli.Command {
+func statusCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "members, etcd, balancers, the address's holder and certificates",
 		Description: "Exits with 1 when something is not as it should be.",
 		Flags: []cli.Flag{
 			outputFlag(),
-			&cli.BoolFlag{Name: "explain", DisableDefaultText: true, Usage: "and how long each fault keeps the cluster from its work, with the arithmetic"},
-			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, DisableDefaultText: true, Usage: "again every two seconds, until Ctrl-C"},
+			&cli.BoolFlag{Name: "explain", DisableDefaultText: true,
+				Usage: "and how long each fault keeps the cluster from its work, with the arithmetic"},
+			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, DisableDefaultText: true,
+				Usage: "again every two seconds, until Ctrl-C"},
 		},
 		Action: func(c *cli.Context) error {
 			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
@@ -35,8 +40,8 @@ func statusCommand(out *terminal) *cli.Command {
 					if err != nil {
 						return err
 					}
-					if c.Bool("watch") && out.colour {
-						out.printf("\x1b[H\x1b[2J")
+					if c.Bool("watch") {
+						out.Clear()
 					}
 					if err := showStatus(c, out, s, cl.Spec); err != nil {
 						return err
@@ -58,109 +63,136 @@ func statusCommand(out *terminal) *cli.Command {
 	}
 }
 
-func showStatus(c *cli.Context, out *terminal, s pgha.Status, sp *pgha.Spec) error {
-	switch explain := c.Bool("explain"); {
-	case wantsJSON(c) && explain:
-		return out.json(explainedStatus{s, pgha.Timings(sp)})
-	case wantsJSON(c):
-		return out.json(s)
-	default:
-		printStatus(out, s)
+func showStatus(c *cli.Context, out *terminal.Terminal, s pgha.Status, sp *pgha.Spec) error {
+	explain := c.Bool("explain")
+	if wantsJSON(c) {
+		shown := shownStatus{Status: s, Healthy: s.Healthy(), Problems: append([]string{}, s.Problems()...)}
 		if explain {
-			printTimings(out, pgha.Timings(sp))
+			shown.Timings = pgha.Timings(sp)
 		}
+		return out.JSON(shown)
+	}
+	printStatus(out, s)
+	if explain {
+		printTimings(out, pgha.Timings(sp))
 	}
 	return nil
 }
 
-func printStatus(out *terminal, s pgha.Status) {
-	verdict := out.paint(green, "healthy")
+func printStatus(out *terminal.Terminal, s pgha.Status) {
+	verdict := out.Paint(terminal.Green, "healthy")
 	if !s.Healthy() {
-		verdict = out.paint(red, "not healthy")
+		verdict = out.Paint(terminal.Red, "not healthy")
 	}
-	out.printf("cluster %s: %s\n", s.Cluster, verdict)
-	if s.Paused {
-		out.printf("%s\n", out.paint(yellow, "PAUSED: nobody is promoted if the leader fails, until pgha-cli resume"))
-	}
-	if o := s.Operation; o != nil {
-		out.printf("%s\n", out.paint(yellow, fmt.Sprintf("%s is at it: %s since %s", o.Holder, o.Purpose, o.Since.Local().Format(time.TimeOnly))))
+	out.Printf("cluster %s: %s\n", s.Cluster, verdict)
+	for _, problem := range s.Problems() {
+		out.Printf("%s %s\n", out.Paint(terminal.Red, "✗"), problem)
 	}
 	if s.UnfinishedReset != "" {
-		out.printf("%s\n", out.paint(red, printable(s.UnfinishedReset)))
+		out.Printf("  run pgha-cli reset again\n")
+	}
+	if s.Paused {
+		out.Printf("%s\n",
+			out.Paint(terminal.Yellow, "PAUSED: nobody is promoted if the leader fails, until pgha-cli resume"))
+	}
+	if o := s.Operation; o != nil {
+		out.Printf("%s\n", out.Paint(terminal.Yellow, fmt.Sprintf("%s is at it: %s since %s", o.Holder,
+			o.Purpose, o.Since.Local().Format(time.TimeOnly))))
 	}
 	if at := s.ScheduledSwitchover; at != nil {
-		out.printf("%s\n", out.paint(yellow, fmt.Sprintf("a switchover from %s to %s is scheduled for %s; pgha-cli switchover --cancel takes it back",
-			at.From, cmp.Or(at.To, "whom Patroni picks"), at.At.Local().Format(time.DateTime))))
+		out.Printf("%s\n", out.Paint(terminal.Yellow,
+			fmt.Sprintf("a switchover from %s to %s is scheduled for %s; pgha-cli switchover --cancel takes it back",
+				at.From, cmp.Or(at.To, "whom Patroni picks"), at.At.Local().Format(time.DateTime))))
 	}
-	w := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
+	w := out.Table()
 	fmt.Fprintln(w, "\nMEMBER\tHOST\tROLE\tSTATE\tTIMELINE\tLAG\tREST")
 	for _, m := range s.Members {
 		lag := "-"
 		if m.LagBytes != nil {
 			lag = fmt.Sprintf("%d B", *m.LagBytes)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", m.Name, m.Host, dash(m.Role), dash(m.State), m.Timeline, lag, rest(m.Endpoints))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", m.Name, m.Host, dash(m.Role), dash(m.State),
+			m.Timeline, lag, rest(m.Endpoints))
 	}
 	fmt.Fprintln(w, "\nETCD\tHEALTH\tLEADER\tVERSION\tSIZE")
 	for _, e := range s.Etcd {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d KiB\n", e.Name, healthy(e.Healthy, e.Error), mark(e.Leader), dash(e.Version), e.DBSize>>10)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d KiB\n", e.Name, etcdHealth(e), mark(e.Leader),
+			dash(e.Version), e.DBSize>>10)
 	}
 	if len(s.Balancers) > 0 {
 		fmt.Fprintln(w, "\nBALANCER\tADDRESS\tWRITES TO\tREADS FROM\tHAPROXY")
 		for _, b := range s.Balancers {
-			holds := "-"
+			holds, haproxy := "-", b.Version
+			if b.Error != "" {
+				haproxy = "not well"
+			}
 			if b.HoldsVIP && s.VIP != nil {
 				holds = s.VIP.Address
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", b.Host, holds, dash(strings.Join(b.Primary, ",")), dash(strings.Join(b.Replicas, ",")), cmp.Or(b.Error, b.Version))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", b.Host, holds, dash(strings.Join(b.Primary, ",")),
+				dash(strings.Join(b.Replicas, ",")), haproxy)
 		}
 	}
 	w.Flush()
 	if len(s.Certificates) > 0 {
-		first := slices.MinFunc(s.Certificates, func(a, b pgha.CertificateStatus) int { return cmp.Compare(a.DaysLeft, b.DaysLeft) })
-		out.printf("\n%d certificates; the first to end: %s, in %d days\n", len(s.Certificates), first.Name, first.DaysLeft)
+		first := slices.MinFunc(s.Certificates,
+			func(a, b pgha.CertificateStatus) int { return cmp.Compare(a.DaysLeft, b.DaysLeft) })
+		out.Printf("\n%d certificates; %s\n", len(s.Certificates), ending(first))
 	}
 	for _, m := range s.Members {
 		if m.PendingRestart {
-			out.printf("%s %s waits for a restart: %s; pgha-cli restart --pending\n", out.paint(yellow, "!"), m.Name, strings.Join(m.PendingReason, ", "))
+			out.Printf("%s %s waits for a restart: %s; pgha-cli restart --pending\n",
+				out.Paint(terminal.Yellow, "!"), m.Name, strings.Join(m.PendingReason, ", "))
 		}
 		if m.ScheduledRestart != "" {
-			out.printf("%s %s will be restarted at %s; pgha-cli restart %s --cancel takes it back\n", out.paint(yellow, "!"), m.Name, m.ScheduledRestart, m.Name)
+			out.Printf("%s %s will be restarted at %s; pgha-cli restart %s --cancel takes it back\n",
+				out.Paint(terminal.Yellow, "!"), m.Name, m.ScheduledRestart, m.Name)
 		}
 	}
 	for _, m := range s.Stranded {
-		out.printf("%s %s may not come back by itself: %s\n  %s\n", out.paint(red, "✗"), m.Member, m.Reason, out.paint(dim, m.Remedy))
+		out.Printf("%s %s may not come back by itself: %s\n  %s\n", out.Paint(terminal.Red, "✗"),
+			m.Member, m.Reason, out.Paint(terminal.Dim, m.Remedy))
 	}
-	for _, part := range [](map[string]string){s.Unreachable, s.Errors} {
-		for _, name := range slices.Sorted(keys(part)) {
-			out.printf("%s %s\n", out.paint(red, "✗"), part[name])
-		}
-	}
-}
-
-func keys(m map[string]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
+	for _, name := range slices.Sorted(maps.Keys(s.Errors)) {
+		out.Printf("%s %s\n", out.Paint(terminal.Red, "✗"), s.Errors[name])
 	}
 }
 
+// ending says when a certificate ends, or how long ago it did.
+func ending(c pgha.CertificateStatus) string {
+	if c.DaysLeft < 0 {
+		return fmt.Sprintf("%s ended %s ago", c.Name, counted(-c.DaysLeft, "day"))
+	}
+	return fmt.Sprintf("the first to end: %s, in %d days", c.Name, c.DaysLeft)
+}
+
+// rest says to which of the balancers' questions Patroni answers yes, and where to none, what it
+// answers instead.
 func rest(codes map[string]int) string {
-	var parts []string
+	var yes []string
 	for _, path := range []string{"/primary", "/replica", "/health"} {
-		parts = append(parts, path+" "+strconv.Itoa(codes[path]))
+		if codes[path] == http.StatusOK {
+			yes = append(yes, path)
+		}
 	}
-	return strings.Join(parts, "  ")
+	switch {
+	case len(yes) > 0:
+		return strings.Join(yes, " ")
+	case codes["/health"] == 0:
+		return "no answer"
+	}
+	return "/health " + strconv.Itoa(codes["/health"])
 }
 
-func healthy(ok bool, problem string) string {
-	if ok {
+// etcdHealth is short: the reason stands among the problems.
+func etcdHealth(e pgha.EtcdStatus) string {
+	switch {
+	case e.Healthy:
 		return "healthy"
+	case e.Alarm != "":
+		return e.Alarm
 	}
-	return cmp.Or(problem, "unhealthy")
+	return "not well"
 }
 
 func mark(yes bool) string {
@@ -171,3 +203,35 @@ func mark(yes bool) string {
 }
 
 func dash(s string) string { return cmp.Or(s, "-") }
+
+// shownStatus is a status with its verdict, and on demand what the times in the specification
+// promise.
+type shownStatus struct {
+	pgha.Status
+	Healthy  bool          `json:"healthy"`
+	Problems []string      `json:"problems"`
+	Timings  []pgha.Timing `json:"timings,omitempty"`
+}
+
+// printTimings prints each fault with what its time is made of.
+func printTimings(out *terminal.Terminal, timings []pgha.Timing) {
+	out.Printf("\n%s\n",
+		out.Paint(terminal.Bold,
+			"What the times in the specification promise, from the fault until the cluster is ready:"))
+	w := out.Table()
+	for _, t := range timings {
+		fmt.Fprintf(w, "\n%s\n  \tTYPICAL\tBEST\tWORST\tBECAUSE\n", t.Fault)
+		for _, p := range t.Parts {
+			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", p.What, hundredths(p.Typical), hundredths(p.Min),
+				hundredths(p.Max), p.Source)
+		}
+		fmt.Fprintf(w, "  in all\t%s\t\t%s\t%s\n", hundredths(t.Typical), hundredths(t.Worst), t.Note)
+	}
+	w.Flush()
+}
+
+// hundredths renders a duration that may be a fraction of a second.
+func hundredths(d time.Duration) string { return fmt.Sprintf("%.2fs", d.Seconds()) }
+
+// seconds renders a duration for people.
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1fs", d.Seconds()) }

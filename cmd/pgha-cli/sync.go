@@ -8,14 +8,17 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/patroni"
 )
 
-func syncCommand(out *terminal) *cli.Command {
+func syncCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "sync", Usage: "say which commits wait for replicas: off, on, strict or quorum", ArgsUsage: "MODE",
-		Description: syncModes() + "\n\nWaits until the mode holds, and commits a transaction through the address to prove it. A mode for which there are\n" +
+		Description: syncModes() +
+			"\n\nWaits until the mode holds, and commits a transaction through the address to " +
+			"prove it. A mode for which there are\n" +
 			"too few healthy replicas is refused. The next apply puts back what the specification says.",
 		Flags: operationFlags(
 			numberFlag("nodes", 0, "1", "a commit waits for this `NUMBER` of replicas"),
@@ -31,19 +34,30 @@ func syncCommand(out *terminal) *cli.Command {
 			return operate(c, out, operation[pgha.SynchronousResult]{
 				question: "Change what every commit waits for?",
 				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.SynchronousResult, error) {
-					return cl.SetSynchronous(ctx, pgha.SynchronousOptions{Operation: op, Mode: patroni.SynchronousMode(mode), Nodes: c.Int("nodes")})
+					return cl.SetSynchronous(ctx, pgha.SynchronousOptions{Operation: op,
+						Mode: patroni.SynchronousMode(mode), Nodes: c.Int("nodes")})
 				},
-				show: func(r pgha.SynchronousResult) { printSynchronous(out, r) },
+				show:   func(r pgha.SynchronousResult) { printSynchronous(out, r) },
+				report: typedSynchronous,
 			})
 		},
 	}
+}
+
+// typedSynchronous is a result as JSON has it: verbs are commands of this program.
+func typedSynchronous(r pgha.SynchronousResult) any {
+	return struct {
+		pgha.SynchronousResult
+		Notes []string `json:"notes,omitempty"`
+	}{r, typedTexts(r.Notes)}
 }
 
 // syncModes explains every mode, for --help.
 func syncModes() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, mode := range []patroni.SynchronousMode{patroni.SynchronousOff, patroni.SynchronousOn, patroni.SynchronousStrict, patroni.SynchronousQuorum} {
+	for _, mode := range []patroni.SynchronousMode{patroni.SynchronousOff, patroni.SynchronousOn,
+		patroni.SynchronousStrict, patroni.SynchronousQuorum} {
 		promise, cost := pgha.DescribeSynchronous(mode)
 		for i, line := range append(wrap(promise, 100), wrap("Cost: "+cost, 100)...) {
 			name := ""
@@ -70,14 +84,14 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
-func printSynchronous(out *terminal, r pgha.SynchronousResult) {
+func printSynchronous(out *terminal.Terminal, r pgha.SynchronousResult) {
 	if len(r.Changes) == 0 {
-		out.printf("synchronous mode was %s already\n", r.Mode)
+		out.Printf("synchronous mode was %s already\n", r.Mode)
 	} else {
-		out.printf("synchronous mode is %s, after %s: %s\n", r.Mode, r.Took, r.Promise)
+		out.Printf("synchronous mode is %s, after %s: %s\n", r.Mode, r.Took, r.Promise)
 	}
 	for _, replica := range r.Replicas {
-		out.printf("  %s  %s\n", replica.Member, replica.SyncState)
+		out.Printf("  %s  %s\n", replica.Member, replica.SyncState)
 	}
-	out.printf("a commit through the address took %.1f ms\n", r.Commit.Duration().Seconds()*1000)
+	out.Printf("a commit through the address took %.1f ms\n", r.Commit.Duration().Seconds()*1000)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha/patroni"
 )
 
@@ -30,12 +31,13 @@ func TestPrintHistory(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	var stdout bytes.Buffer
-	printHistory(&terminal{stdout: &stdout}, []patroni.HistoryEntry{
+	printHistory(&terminal.Terminal{Stdout: &stdout}, []patroni.HistoryEntry{
 		{Timeline: 1, LSN: 0x3000060, Reason: "no recovery target specified", At: at, Leader: "postgresql-02"},
 		{Timeline: 2, LSN: 0x1_0500_0000, Reason: "no recovery target specified"},
 	})
 	want := "TIME                 NEW LEADER     ENDED TIMELINE  AT         REASON\n" +
-		at.Local().Format(time.DateTime) + "  postgresql-02  1               0/3000060  no recovery target specified\n" +
+		at.Local().Format(time.DateTime) +
+		"  postgresql-02  1               0/3000060  no recovery target specified\n" +
 		"-                    -              2               1/5000000  no recovery target specified\n"
 	if diff := cmp.Diff(want, stdout.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

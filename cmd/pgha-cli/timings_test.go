@@ -9,15 +9,20 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 )
 
 func someTimings() []pgha.Timing {
 	return []pgha.Timing{
-		{Fault: "the host is lost", Typical: 17750 * time.Millisecond, Worst: 20500 * time.Millisecond, Note: "a note", Parts: []pgha.TimingPart{
-			{What: "the lock runs out", Min: 15 * time.Second, Typical: 17500 * time.Millisecond, Max: 20 * time.Second, Source: "ttl"},
-			{What: "etcd notices", Typical: 250 * time.Millisecond, Max: 500 * time.Millisecond, Source: "a tick"},
-		}},
+		{Fault: "the host is lost", Typical: 17750 * time.Millisecond, Worst: 20500 * time.Millisecond,
+			Note: "a note", Parts: []pgha.TimingPart{
+				{
+					What: "the lock runs out", Min: 15 * time.Second, Typical: 17500 * time.Millisecond,
+					Max: 20 * time.Second, Source: "ttl",
+				},
+				{What: "etcd notices", Typical: 250 * time.Millisecond, Max: 500 * time.Millisecond, Source: "a tick"},
+			}},
 		{Fault: "nobody waits"},
 	}
 }
@@ -25,7 +30,7 @@ func someTimings() []pgha.Timing {
 func TestPrintTimings(t *testing.T) {
 	t.Parallel()
 	var stdout bytes.Buffer
-	printTimings(&terminal{stdout: &stdout}, someTimings())
+	printTimings(&terminal.Terminal{Stdout: &stdout}, someTimings())
 	want := `
 What the times in the specification promise, from the fault until the cluster is ready:
 
@@ -62,11 +67,18 @@ func TestExplainedStatusKeepsTheStatus(t *testing.T) {
 		}
 		return m
 	}
-	plain, explained := fields(pgha.Status{Cluster: "orders"}), fields(explainedStatus{pgha.Status{Cluster: "orders"}, someTimings()})
+	plain, explained := fields(pgha.Status{Cluster: "orders"}), fields(shownStatus{
+		Status: pgha.Status{Cluster: "orders"}, Problems: []string{"the cluster has 0 leaders"}, Timings: someTimings(),
+	})
 	if !strings.Contains(string(explained["timings"]), `"worst_seconds":20.5`) {
 		t.Errorf("timings: %s", explained["timings"])
 	}
-	delete(explained, "timings")
+	if got := string(explained["healthy"]) + string(explained["problems"]); got != `false["the cluster has 0 leaders"]` {
+		t.Errorf("verdict: %s", got)
+	}
+	for _, own := range []string{"timings", "healthy", "problems"} {
+		delete(explained, own)
+	}
 	if diff := cmp.Diff(plain, explained); diff != "" {
 		t.Errorf("(-status +explained):\n%s", diff)
 	}

@@ -9,15 +9,16 @@ import (
 	"github.com/pgha/toolkit/internal/suggest"
 )
 
-// usageError says that the command line itself is wrong: nothing was tried. The program exits with exitUsage.
+// usageError says that the command line itself is wrong: nothing was tried. The program exits with
+// exitUsage.
 type usageError struct{ problem string }
 
 func (e usageError) Error() string { return e.problem }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
-// strict makes a tree of commands refuse what the framework lets pass: unknown subcommands, and arguments of commands that
-// take none.
+// strict makes a tree of commands refuse what the framework lets pass: unknown subcommands,
+// arguments of commands that take none, and formats that do not exist.
 func strict(commands []*cli.Command) {
 	for _, cmd := range commands {
 		cmd.HideHelpCommand = true
@@ -28,10 +29,12 @@ func strict(commands []*cli.Command) {
 			if own == nil {
 				own = cli.ShowSubcommandHelp
 			}
-			cmd.Action = groupAction(cmd.Subcommands, own)
+			cmd.Action = groupAction(cmd.Subcommands, knownFormat(own))
 			strict(cmd.Subcommands)
 		case cmd.ArgsUsage == "":
-			cmd.Action = noArguments(cmd.Action)
+			cmd.Action = noArguments(knownFormat(cmd.Action))
+		default:
+			cmd.Action = knownFormat(cmd.Action)
 		}
 	}
 }
@@ -46,8 +49,8 @@ func onUsageError(_ *cli.Context, err error, _ bool) error {
 	return usageError{text}
 }
 
-// groupAction is what runs when no command of a group was named: the group's own work, which mostly is to help, or an error
-// that suggests the nearest command.
+// groupAction is what runs when no command of a group was named: the group's own work, which mostly
+// is to help, or an error that suggests the nearest command.
 func groupAction(commands []*cli.Command, own cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if !c.Args().Present() {
@@ -68,6 +71,18 @@ func didYouMean(word string, known []string) string {
 		return fmt.Sprintf(". Did you mean %q?", near)
 	}
 	return ""
+}
+
+// knownFormat refuses an --output that does not exist.
+func knownFormat(action cli.ActionFunc) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		switch o := c.String("output"); o {
+		case "", "text", "json":
+			return action(c)
+		default:
+			return usagef("--output %q: there is text and json", o)
+		}
+	}
 }
 
 func noArguments(action cli.ActionFunc) cli.ActionFunc {

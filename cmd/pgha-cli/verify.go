@@ -7,28 +7,37 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 )
 
-func verifyCommand(out *terminal) *cli.Command {
+func verifyCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "verify", Usage: "prove that the whole cluster works, layer by layer, and lets nobody in who should stay out",
-		Description: "Checks from the hosts up to a row that is written through the address and read on every replica; then the security\n" +
-			"floor: TLS versions, strangers, certificates, logins, keys. Changes nothing but one table of its own, which it drops.\n" +
+		Name:  "verify",
+		Usage: "prove that the whole cluster works, layer by layer, and lets nobody in who should stay out",
+		Description: "Checks from the hosts up to a row that is written through the address and " +
+			"read on every replica; then the security\n" +
+			"floor: TLS versions, strangers, certificates, logins, keys. Changes nothing but one " +
+			"table of its own, which it drops.\n" +
 			"Exits with 1 when a check fails.\n\n" +
-			"--deep then moves the leadership to a replica and back, writes meanwhile through the address, and compares every\n" +
-			"acknowledged row with every member: fails if one is lost, or if writes stop for longer than slo.switchover. It asks\n" +
+			"--deep then moves the leadership to a replica and back, writes meanwhile through " +
+			"the address, and compares every\n" +
+			"acknowledged row with every member: fails if one is lost, or if writes stop for " +
+			"longer than slo.switchover. It asks\n" +
 			"first; --dry-run shows what it would do. Sessions to the leader are cut twice.",
 		Flags: operationFlags(
 			&cli.BoolFlag{Name: "deep", DisableDefaultText: true, Usage: "a switchover there and back, too"},
-			&cli.BoolFlag{Name: "force", DisableDefaultText: true, Usage: "with --deep: even if long transactions or a base backup are cut short, or archiving fails"},
+			&cli.BoolFlag{Name: "force", DisableDefaultText: true,
+				Usage: "with --deep: even if long transactions or a base backup are cut short, or archiving fails"},
 		),
 		Action: func(c *cli.Context) error {
 			if !c.Bool("deep") {
 				return verify(c, out, true)
 			}
 			if !c.Bool("dry-run") && !c.Bool("yes") && !askable() {
-				return usagef("%s --deep asks before it acts, and there is no terminal to ask on: add --yes, or --dry-run to only look", c.Command.HelpName)
+				return usagef(
+					"%s --deep asks before it acts, and there is no terminal to ask on: add "+
+						"--yes, or --dry-run to only look", c.Command.HelpName)
 			}
 			if err := verify(c, out, false); err != nil {
 				return err
@@ -44,8 +53,9 @@ func verifyCommand(out *terminal) *cli.Command {
 	}
 }
 
-// verify makes the checks. JSON is left out when there is more to come and nothing failed: it is one document.
-func verify(c *cli.Context, out *terminal, all bool) error {
+// verify makes the checks. JSON is left out when there is more to come and nothing failed: it is
+// one document.
+func verify(c *cli.Context, out *terminal.Terminal, all bool) error {
 	opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
 	return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 		observe := func(ck pgha.Check) { printCheck(out, ck) }
@@ -57,14 +67,15 @@ func verify(c *cli.Context, out *terminal, all bool) error {
 		switch {
 		case wantsJSON(c):
 			if all || err != nil {
-				if jsonErr := out.json(checks); jsonErr != nil {
+				if jsonErr := out.JSON(typedChecks(checks)); jsonErr != nil {
 					return jsonErr
 				}
 			}
 		case err == nil:
-			out.printf("%s %d checks in %s\n", out.paint(green, "verified:"), len(checks), seconds(time.Since(start)))
+			out.Printf("%s %d checks in %s\n", out.Paint(terminal.Green, "verified:"), len(checks),
+				seconds(time.Since(start)))
 		default:
-			out.notef("%s %v\n", out.paint(red, "error:"), err)
+			out.Notef("%s %v\n", out.Paint(terminal.Red, "error:"), err)
 		}
 		if errors.Is(err, pgha.ErrVerify) {
 			return exitCode(exitFailed)
@@ -73,16 +84,37 @@ func verify(c *cli.Context, out *terminal, all bool) error {
 	})
 }
 
-func printDeep(out *terminal, r pgha.DeepVerifyResult) {
-	out.printf("%s %s to %s and back: %.2fs and %.2fs without writes; %d rows acknowledged, %d lost, on every member\n", out.paint(green, "verified:"),
+func printDeep(out *terminal.Terminal, r pgha.DeepVerifyResult) {
+	out.Printf("%s %s to %s and back: %.2fs and %.2fs without writes; %d rows acknowledged, %d "+
+		"lost, on every member\n", out.Paint(terminal.Green, "verified:"),
 		r.From, r.To, r.There.Duration().Seconds(), r.Back.Duration().Seconds(), r.Acknowledged, r.Lost)
 }
 
-func printCheck(out *terminal, ck pgha.Check) {
-	duration := out.paint(dim, seconds(ck.Duration))
+// typedCheck is a check as JSON has it: verbs are commands of this program.
+type typedCheck struct {
+	Name     string        `json:"name"`
+	OK       bool          `json:"ok"`
+	Detail   string        `json:"detail,omitempty"`
+	Problem  string        `json:"problem,omitempty"`
+	Hint     string        `json:"hint,omitempty"`
+	Duration time.Duration `json:"duration_ns"`
+}
+
+func typedChecks(list []pgha.Check) []typedCheck {
+	checks := make([]typedCheck, len(list))
+	for i, c := range list {
+		checks[i] = typedCheck{c.Name, c.OK, c.Detail, c.Problem, c.Hint.Render(typed), c.Duration}
+	}
+	return checks
+}
+
+func printCheck(out *terminal.Terminal, ck pgha.Check) {
+	duration := out.Paint(terminal.Dim, seconds(ck.Duration))
 	if ck.OK {
-		out.printf("%s %s %s\n  %s\n", out.paint(green, "✓"), ck.Name, duration, out.paint(dim, ck.Detail))
+		out.Printf("%s %s %s\n  %s\n", out.Paint(terminal.Green, "✓"), ck.Name, duration,
+			out.Paint(terminal.Dim, ck.Detail))
 		return
 	}
-	out.printf("%s %s %s\n  %s\n  %s\n", out.paint(red, "✗"), ck.Name, duration, ck.Problem, out.paint(yellow, ck.Hint))
+	out.Printf("%s %s %s\n  %s\n  %s\n", out.Paint(terminal.Red, "✗"), ck.Name, duration, ck.Problem,
+		out.Paint(terminal.Yellow, ck.Hint.Render(typed)))
 }

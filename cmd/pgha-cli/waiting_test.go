@@ -9,11 +9,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 )
 
 // script plays what an apply hears while it waits, on a clock of its own.
-func script(out *terminal) {
+func script(out *terminal.Terminal) {
 	show := applyText(out)
 	say := func(after time.Duration, message string) {
 		time.Sleep(after)
@@ -34,7 +35,7 @@ func TestWaitingInAPipe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var stderr bytes.Buffer
-		script(&terminal{stderr: &stderr})
+		script(&terminal.Terminal{Stderr: &stderr})
 		want := strings.Join([]string{
 			"   0.0s patroni",
 			"   1.0s   waiting for streaming replicas: pg-2 and pg-3",
@@ -52,7 +53,7 @@ func TestWaitingOnATerminal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var stderr bytes.Buffer
-		script(&terminal{stderr: &stderr, waiting: waiting{width: func() int { return 50 }}})
+		script(&terminal.Terminal{Stderr: &stderr, Width: func() int { return 50 }})
 		const again = "\r\x1b[K"
 		want := "   0.0s patroni\n" +
 			again + "   1.0s   waiting for streaming replicas: pg-2..." +

@@ -9,21 +9,29 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/incident"
-	"github.com/pgha/toolkit/pgha/remote"
 )
 
-func whyCommand(out *terminal) *cli.Command {
+func whyCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "why", Usage: "explain what happened: what began it, how long nobody could write, what was lost, when all was back",
-		Description: "Reads the journals of all hosts, Patroni's history and the trail of operations, and tells of each incident its\n" +
-			"cause, its course and its cost. Times are this machine's. --evidence shows the lines that each step was read from.",
+		Name:  "why",
+		Usage: "explain what happened: what began it, how long nobody could write, what was lost, when all was back",
+		Description: "Reads the journals of all hosts, Patroni's history and the trail of " +
+			"operations, and tells of each incident its\n" +
+			"cause, its course and its cost. Times are this machine's. --evidence shows the " +
+			"lines that each step was read from.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "since", Value: "1h", Usage: "from this `TIME` on: 1h (ago), 02:00 (the last one) or 2026-11-30T02:00"},
+			&cli.StringFlag{Name: "since", Value: "1h",
+				Usage: "from this `TIME` on: 1h (ago), 02:00 (the last one) or 2026-11-30T02:00"},
 			&cli.StringFlag{Name: "until", DefaultText: "now", Usage: "up to this `TIME`"},
-			&cli.BoolFlag{Name: "all", DisableDefaultText: true, Usage: "also what neither stopped writes nor took redundancy away, and operations that changed nothing"},
-			&cli.BoolFlag{Name: "evidence", Aliases: []string{"v"}, DisableDefaultText: true, Usage: "the journal's line for each step"},
+			&cli.BoolFlag{Name: "all", DisableDefaultText: true,
+				Usage: "also what neither stopped writes nor took redundancy away, and " +
+					"operations that changed nothing"},
+			&cli.BoolFlag{Name: "evidence", Aliases: []string{"v"}, DisableDefaultText: true,
+				Usage: "the journal's line for each step"},
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -42,9 +50,9 @@ func whyCommand(out *terminal) *cli.Command {
 			connect := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
 			return withCluster(c, out, connect, func(ctx context.Context, cl *pgha.Cluster) error {
 				opts.Warn = func(host string, err error) {
-					out.notef("%s %s: %v\n", out.paint(yellow, "!"), host, err)
-					if hint := remote.Hint(err); hint != "" {
-						out.notef("  %s\n", hint)
+					out.Notef("%s %s: %v\n", out.Paint(terminal.Yellow, "!"), host, err)
+					if hint := errs.NextOf(err).Render(typed); hint != "" {
+						out.Notef("  %s\n", hint)
 					}
 				}
 				account, err := incident.Explain(ctx, cl, opts)
@@ -56,7 +64,7 @@ func whyCommand(out *terminal) *cli.Command {
 					account.Incidents, left = noteworthy(account.Incidents)
 				}
 				if wantsJSON(c) {
-					return out.json(account)
+					return out.JSON(account)
 				}
 				printAccount(out, account, c.Bool("evidence"), left)
 				return nil
@@ -73,40 +81,44 @@ func noteworthy(all []incident.Incident) (kept []incident.Incident, left int) {
 	return kept, len(all) - len(kept)
 }
 
-func printAccount(out *terminal, a incident.Account, evidence bool, left int) {
+func printAccount(out *terminal.Terminal, a incident.Account, evidence bool, left int) {
 	for i, in := range a.Incidents {
 		if i > 0 {
-			out.printf("\n")
+			out.Printf("\n")
 		}
 		printIncident(out, in, evidence)
 	}
 	if len(a.Incidents) == 0 {
-		out.printf("nothing happened since %s (%d lines read)\n", a.Since.Local().Format(time.DateTime), a.Lines)
+		out.Printf("nothing happened since %s (%d lines read)\n", a.Since.Local().Format(time.DateTime), a.Lines)
 	}
 	if left > 0 {
-		out.printf("\n%s without consequences left out: --all shows them\n", counted(left, "event"))
+		out.Printf("\n%s without consequences left out: --all shows them\n", counted(left, "event"))
 	}
 	for _, note := range a.Notes {
-		out.notef("%s %s\n", out.paint(yellow, "!"), note)
+		out.Notef("%s %s\n", out.Paint(terminal.Yellow, "!"), note)
 	}
 	for _, clock := range a.Clocks {
 		if off := max(clock.OffsetSeconds, -clock.OffsetSeconds); off > clock.ErrorSeconds && off > 0.05 {
-			out.notef("%s the clock of %s is off by %.3f s (give or take %.3f s); its times are corrected by that\n", out.paint(yellow, "!"), clock.Host, clock.OffsetSeconds, clock.ErrorSeconds)
+			out.Notef("%s the clock of %s is off by %.3f s (give or take %.3f s); its times are corrected by that\n",
+				out.Paint(terminal.Yellow, "!"), clock.Host, clock.OffsetSeconds, clock.ErrorSeconds)
 		}
 	}
 }
 
 // printIncident prints the sentence, what is known about it, and its course.
-func printIncident(out *terminal, in incident.Incident, evidence bool) {
-	colour := map[incident.Class]string{incident.Failure: red, incident.Planned: green, incident.Disturbance: yellow}[in.Class]
-	out.printf("%s %s\n", out.paint(bold, in.Began.Local().Format("2006-01-02 15:04:05")), out.paint(colour, harmless(in.Headline)))
+func printIncident(out *terminal.Terminal, in incident.Incident, evidence bool) {
+	colour := map[incident.Class]string{incident.Failure: terminal.Red, incident.Planned: terminal.Green,
+		incident.Disturbance: terminal.Yellow}[in.Class]
+	out.Printf("%s %s\n", out.Paint(terminal.Bold, in.Began.Local().Format("2006-01-02 15:04:05")),
+		out.Paint(colour, harmless(in.Headline)))
 	fact := func(name, format string, args ...any) {
-		out.printf("  %-10s %s\n", name, harmless(fmt.Sprintf(format, args...)))
+		out.Printf("  %-10s %s\n", name, harmless(fmt.Sprintf(format, args...)))
 	}
 	fact("cause", "%s (%s)", strings.TrimPrefix(in.Cause.Host+": "+in.Cause.Text, ": "), in.Cause.Confidence)
 	fact("", "%s", strings.ReplaceAll(in.Cause.Evidence, "\n", " "))
 	if in.Lock != nil && in.NewLeader != in.OldLeader {
-		fact("leader", "%s until %s: %s; %s from %s", dash(in.OldLeader), short(in.Lock.Time), in.Lock.Reason, in.NewLeader, short(in.Lock.Taken))
+		fact("leader", "%s until %s: %s; %s from %s", dash(in.OldLeader), short(in.Lock.Time),
+			in.Lock.Reason, in.NewLeader, short(in.Lock.Taken))
 	}
 	for _, gap := range in.Gaps {
 		end := "still"
@@ -121,23 +133,24 @@ func printIncident(out *terminal, in incident.Incident, evidence bool) {
 	if len(in.Missing) > 0 {
 		fact("missing", "%s", strings.Join(in.Missing, ", "))
 	}
-	out.printf("\n")
+	out.Printf("\n")
 	for _, e := range folded(in.Events, evidence) {
 		text := harmless(e.Text)
 		if e.Count > 1 {
-			text += out.paint(dim, fmt.Sprintf(" (%d times)", e.Count))
+			text += out.Paint(terminal.Dim, fmt.Sprintf(" (%d times)", e.Count))
 		}
 		if e.Derived {
-			text += out.paint(dim, " (concluded)")
+			text += out.Paint(terminal.Dim, " (concluded)")
 		}
-		out.printf("  %+8.2f  %-16s %-10s %s\n", e.Time.Sub(in.Began).Seconds(), dash(e.Host), e.Component, text)
+		out.Printf("  %+8.2f  %-16s %-10s %s\n", e.Time.Sub(in.Began).Seconds(), dash(e.Host), e.Component, text)
 		if evidence {
-			out.printf("            %s\n", out.paint(dim, harmless(strings.ReplaceAll(e.Evidence, "\n", " "))))
+			out.Printf("            %s\n", out.Paint(terminal.Dim, harmless(strings.ReplaceAll(e.Evidence, "\n", " "))))
 		}
 	}
 }
 
-// folded puts what several hosts say of the same within a moment on one line, unless the lines themselves are wanted.
+// folded puts what several hosts say of the same within a moment on one line, unless the lines
+// themselves are wanted.
 func folded(events []incident.Event, evidence bool) []incident.Event {
 	if evidence {
 		return events
@@ -145,7 +158,8 @@ func folded(events []incident.Event, evidence bool) []incident.Event {
 	var lines []incident.Event
 	for _, e := range events {
 		i := slices.IndexFunc(lines, func(l incident.Event) bool {
-			return l.Text == e.Text && l.Component == e.Component && l.Host != e.Host && e.Time.Sub(l.Time) < 3*time.Second
+			return l.Text == e.Text && l.Component == e.Component && l.Host != e.Host &&
+				e.Time.Sub(l.Time) < 3*time.Second
 		})
 		if i < 0 {
 			lines = append(lines, e)

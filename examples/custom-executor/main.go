@@ -1,5 +1,5 @@
-// Command custom-executor puts a decorator of its own under the toolkit: every command is written to standard output
-// before it is run. It plans a change on this machine and makes none.
+// Command custom-executor puts a decorator of its own under the toolkit: every command is written
+// to standard output before it is run. It plans a change on this machine and makes none.
 package main
 
 import (
@@ -17,7 +17,8 @@ type logger struct {
 	out io.Writer
 }
 
-// Unwrap lets the toolkit find abilities of the Executor underneath, such as opening connections from its host.
+// Unwrap lets the toolkit find abilities of the Executor underneath, such as opening connections
+// from its host.
 func (l *logger) Unwrap() remote.Executor { return l.Executor }
 
 // Run logs the command, secrets blotted out, and runs it.

@@ -1,6 +1,6 @@
-// Command custom-phase provisions a cluster with one phase more than the standard ones: it gives an application its own
-// database, owned by a role of the same name. The role has no password and so cannot log in until it is given one:
-// pgha-cli psql -c '\password NAME'.
+// Command custom-phase provisions a cluster with one phase more than the standard ones: it gives an
+// application its own database, owned by a role of the same name. The role has no password and so
+// cannot log in until it is given one: pgha-cli psql -c '\password NAME'.
 package main
 
 import (
@@ -35,7 +35,8 @@ func provision(ctx context.Context, file, database string) error {
 		return err
 	}
 	defer cluster.Close()
-	// A phase without After waits for every phase before it, so this one finds a cluster that takes writes.
+	// A phase without After waits for every phase before it, so this one finds a cluster that takes
+	// writes.
 	phases := append(pgha.StandardPhases(), pgha.Phase{
 		Name: "application database",
 		Run:  func(ctx context.Context, run *pgha.Run) error { return ensureDatabase(ctx, run, database) },
@@ -48,8 +49,8 @@ func provision(ctx context.Context, file, database string) error {
 	return err
 }
 
-// exists and create are for psql: :'name' is the variable as an SQL text, and \gexec runs the statements that the query
-// before it made, here at most one.
+// exists and create are for psql: :'name' is the variable as an SQL text, and \gexec runs the
+// statements that the query before it made, here at most one.
 const (
 	exists = `SELECT count(*) FROM pg_database WHERE datname = :'name';`
 	create = `
@@ -58,14 +59,16 @@ SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name') WHERE NOT EXISTS 
 `
 )
 
-// ensureDatabase looks first and changes only what is missing, as every phase must: a second Apply reports nothing.
+// ensureDatabase looks first and changes only what is missing, as every phase must: a second Apply
+// reports nothing.
 func ensureDatabase(ctx context.Context, run *pgha.Run, name string) error {
 	leader, err := leaderOf(ctx, run)
 	if err != nil {
 		return err
 	}
 	psql := func(sql string) remote.Cmd {
-		argv := []string{"psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-v", "name=" + name, "-p", fmt.Sprint(run.Spec.PostgreSQL.Port), "-d", "postgres"}
+		argv := []string{"psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-v", "name=" + name, "-p",
+			fmt.Sprint(run.Spec.PostgreSQL.Port), "-d", "postgres"}
 		return remote.Cmd{Argv: argv, User: "postgres", Stdin: strings.NewReader(sql)}
 	}
 	found, err := leader.Run(ctx, psql(exists))

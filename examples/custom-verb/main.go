@@ -1,5 +1,5 @@
-// Command custom-verb is a verb of its own: it puts a message of the day on every host, alone on the
-// cluster, leaves a trail, and only shows what it would do when the last argument is --dry-run.
+// Command custom-verb is a verb of its own: it puts a message of the day on every host, alone on
+// the cluster, leaves a trail, and only shows what it would do when the last argument is --dry-run.
 package main
 
 import (

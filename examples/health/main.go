@@ -1,5 +1,6 @@
-// Command health answers HTTP requests for a cluster's health, for load balancers, monitors and internal platforms that
-// cannot read Patroni's own API: GET /health is 200 with the whole status as JSON, or 503 when something is wrong.
+// Command health answers HTTP requests for a cluster's health, for load balancers, monitors and
+// internal platforms that cannot read Patroni's own API: GET /health is 200 with the whole status
+// as JSON, or 503 when something is wrong.
 //
 // It looks at the cluster at most once in two seconds, however many ask.
 package main
@@ -65,10 +66,11 @@ func (h *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// look connects anew each time, so that hosts that went away and came back need no thought.
+// look connects again each time, so that hosts that went away and came back need no thought.
 func (h *health) look(ctx context.Context) (code int, body []byte) {
 	code = http.StatusServiceUnavailable
-	cluster, err := pgha.Connect(ctx, h.spec, pgha.ConnectOptions{ReadOnly: true, AllowUnreachable: true, Timeout: 3 * time.Second})
+	cluster, err := pgha.Connect(ctx, h.spec, pgha.ConnectOptions{ReadOnly: true, AllowUnreachable: true,
+		Timeout: 3 * time.Second})
 	if err != nil {
 		return code, encode(map[string]string{"error": err.Error()})
 	}

@@ -1,5 +1,6 @@
-// Command maintenance runs one command on every database host, such as an upgrade of packages: replicas first, the
-// leader last and after a switchover, each only while the whole cluster is healthy. It stops at the first that fails.
+// Command maintenance runs one command on every database host, such as an upgrade of packages:
+// replicas first, the leader last and after a switchover, each only while the whole cluster is
+// healthy. It stops at the first that fails.
 package main
 
 import (

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Text is the size in the largest unit (B, KiB, MiB, ...) of which there is one at least, with a decimal where that says
-// more: 512 B, 6.5 GiB, 8 GiB.
+// Text is the size in the largest unit (B, KiB, MiB, ...) of which there is one at least, with a
+// decimal where that says more: 512 B, 6.5 GiB, 8 GiB.
 func Text(n int64) string {
 	const unit = 1024
 	if n < unit {

@@ -110,8 +110,8 @@ func Section(config map[string]any, path ...string) map[string]any {
 	return config
 }
 
-// Flatten gives every single setting the path to it as its key. Names of parameters are in lower case, because PostgreSQL
-// does not tell them apart.
+// Flatten gives every single setting the path to it as its key. Names of parameters are in lower
+// case, because PostgreSQL does not tell them apart.
 func Flatten(config map[string]any) map[string]string {
 	flat := map[string]string{}
 	var walk func(prefix string, config map[string]any)

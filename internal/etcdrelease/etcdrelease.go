@@ -1,5 +1,5 @@
-// Package etcdrelease knows etcd's releases: which one is installed unless another is asked for, which are refused, and
-// what is wrong with those that are not. It is pure and contacts nobody.
+// Package etcdrelease knows etcd's releases: which one is installed unless another is asked for,
+// which are refused, and what is wrong with those that are not. It is pure and contacts nobody.
 package etcdrelease
 
 import (
@@ -9,12 +9,14 @@ import (
 	"strings"
 )
 
-// Default is the release that is installed where the specification names none: the newest of 3.6 when this was written.
+// Default is the release that is installed where the specification names none: the newest of 3.6
+// when this was written.
 const Default = "3.6.16"
 
-// Oldest are the first releases that are accepted. Those before have faults that Patroni's release notes warn of, or a
-// listener that strangers can exhaust (GHSA-6vch-q96h-7gc3); 3.6.10 to 3.6.13 have that too, are in use since long before
-// it was known, and are accepted with the warning that Faults gives.
+// Oldest are the first releases that are accepted. Those before have faults that Patroni's release
+// notes warn of, or a listener that strangers can exhaust (GHSA-6vch-q96h-7gc3); 3.6.10 to 3.6.13
+// have that too, are in use since long before it was known, and are accepted with the warning that
+// Faults gives.
 const (
 	oldest35 = 33
 	oldest36 = 10
@@ -42,8 +44,8 @@ func parse(version string) (n number, complete bool) {
 	return n, true
 }
 
-// Check returns an error that says why etcd is not installed in this version, or nil. A version is three numbers, as in
-// etcd's own names of releases without the "v".
+// Check returns an error that says why etcd is not installed in this version, or nil. A version is
+// three numbers, as in etcd's own names of releases without the "v".
 func Check(version string) error {
 	n, complete := parse(version)
 	if !complete {
@@ -59,7 +61,8 @@ func Check(version string) error {
 	return fmt.Errorf("etcd %s is too old: it lacks fixes that Patroni and the cluster's safety need", version)
 }
 
-// fault is one that etcd's release notes say is mended, with the patch release of 3.5 and of 3.6 that mended it.
+// fault is one that etcd's release notes say is mended, with the patch release of 3.5 and of 3.6
+// that mended it.
 type fault struct {
 	mended35, mended36 int
 	text               string
@@ -72,9 +75,9 @@ var faults = []fault{
 	{33, 14, "strangers can exhaust the listeners with handshakes that never end"},
 }
 
-// Faults lists what is wrong with a release and mended in a later one of its series, each with the release that mended it.
-// Releases that Check refuses are judged, too, and so are a distribution's, with what it appends to the version
-// ("3.5.16-4+b1"). What is no version has no known faults.
+// Faults lists what is wrong with a release and mended in a later one of its series, each with the
+// release that mended it. Releases that Check refuses are judged, too, and so are a distribution's,
+// with what it appends to the version ("3.5.16-4+b1"). What is no version has no known faults.
 func Faults(version string) []string {
 	if i := strings.IndexAny(version, "-+~"); i >= 0 {
 		version = version[:i]

@@ -9,10 +9,13 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]string{
 		"3.6.10": "", "3.6.16": "", "3.6.99": "", "3.5.33": "", "3.5.40": "",
-		"3.6.9": "too old", "3.5.32": "too old", "3.5.0": "too old", "3.4.37": "too old", "2.3.8": "too old", "0.0.0": "too old",
+		"3.6.9": "too old", "3.5.32": "too old", "3.5.0": "too old", "3.4.37": "too old",
+		"2.3.8": "too old", "0.0.0": "too old",
 		"3.7.0": "not been tried", "4.0.0": "not been tried", "3.10.1": "not been tried",
-		"": "not a complete", "3.6": "not a complete", "v3.6.16": "not a complete", "3.6.16-rc.0": "not a complete", "3.6.16+b1": "not a complete",
-		"3.6.x": "not a complete", "3.6.-1": "not a complete", "3.6.99999": "not a complete", "3.6.16.1": "not a complete", " 3.6.16": "not a complete",
+		"": "not a complete", "3.6": "not a complete", "v3.6.16": "not a complete",
+		"3.6.16-rc.0": "not a complete", "3.6.16+b1": "not a complete",
+		"3.6.x": "not a complete", "3.6.-1": "not a complete", "3.6.99999": "not a complete",
+		"3.6.16.1": "not a complete", " 3.6.16": "not a complete",
 	} {
 		err := Check(version)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

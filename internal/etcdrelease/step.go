@@ -2,9 +2,10 @@ package etcdrelease
 
 import "fmt"
 
-// Step returns what has to be installed instead of wanted where runs runs, as "the newest of 3.6 first", or "" where wanted
-// can follow: a patch release up, or the next minor release. etcd reads no data that a later release wrote, and knows the
-// requests of its neighbouring minor releases alone. What is no version, and a distribution's, can follow anything.
+// Step returns what has to be installed instead of wanted where runs runs, as "the newest of 3.6
+// first", or "" where wanted can follow: a patch release up, or the next minor release. etcd reads
+// no data that a later release wrote, and knows the requests of its neighbouring minor releases
+// alone. What is no version, and a distribution's, can follow anything.
 func Step(runs, wanted string) string {
 	from, ok := parse(runs)
 	to, complete := parse(wanted)

@@ -1,4 +1,5 @@
-// Package golden compares what a test made with a file, and writes the file anew when the test runs with -update.
+// Package golden compares what a test made with a file, and rewrites the file when the test runs
+// with -update.
 package golden
 
 import (
@@ -9,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// Update reports whether the golden files are to be written anew.
+// Update reports whether the golden files are to be rewritten.
 func Update() bool { return *update }
 
 // Check fails the test unless the file at path holds got.
@@ -27,6 +28,6 @@ func Check(t *testing.T, path string, got []byte) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs (-want +got), -update writes it anew:\n%s", path, diff)
+		t.Errorf("%s differs (-want +got), -update rewrites it:\n%s", path, diff)
 	}
 }

@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// Fault says why PostgreSQL of a major version would refuse a rule, and with it the whole file, and what to write
-// instead; "" when it would not, as far as can be told without the host: names and files that the rule holds are not
-// looked up. Methods that are unwise are no fault. Pure computation.
+// Fault says why PostgreSQL of a major version would refuse a rule, and with it the whole file, and
+// what to write instead; "" when it would not, as far as can be told without the host: names and
+// files that the rule holds are not looked up. Methods that are unwise are no fault. Pure
+// computation.
 func Fault(rule string, version int) (problem, remedy string) {
 	words, ok := Fields(rule)
 	if !ok {
@@ -48,25 +49,30 @@ func address(text, next string) (masked bool, problem, remedy string) {
 	ip, err := netip.ParseAddr(bare)
 	switch {
 	case err != nil && hasBits:
-		return false, fmt.Sprintf("%q is a name with a network's prefix", text), "write an address with its prefix, such as 10.0.0.0/8, or a name alone"
+		return false, fmt.Sprintf("%q is a name with a network's prefix", text),
+			"write an address with its prefix, such as 10.0.0.0/8, or a name alone"
 	case err != nil && looksNumeric(bare):
 		return false, fmt.Sprintf("%q is not an address", text), "write an address with its prefix, such as 10.0.0.0/8"
 	case err != nil:
 		return false, "", "" // a name
 	case hasBits:
 		if n, err := strconv.Atoi(bits); err != nil || n < 0 || n > ip.BitLen() {
-			return false, fmt.Sprintf("%q: a prefix of %s has 0 to %d bits", text, family(ip), ip.BitLen()), fmt.Sprintf("write %s/%d for this address alone", bare, ip.BitLen())
+			return false, fmt.Sprintf("%q: a prefix of %s has 0 to %d bits", text, family(ip), ip.BitLen()),
+				fmt.Sprintf("write %s/%d for this address alone", bare, ip.BitLen())
 		}
 		return false, "", ""
 	}
 	mask, err := netip.ParseAddr(next)
 	switch {
 	case err != nil:
-		return false, fmt.Sprintf("%q has no mask", text), fmt.Sprintf("write %s/%d for this address alone", bare, ip.BitLen())
+		return false, fmt.Sprintf("%q has no mask", text),
+			fmt.Sprintf("write %s/%d for this address alone", bare, ip.BitLen())
 	case mask.Is4() != ip.Is4():
-		return false, fmt.Sprintf("the mask %s is not of the family of %s", next, text), fmt.Sprintf("write %s/%d for this address alone", bare, ip.BitLen())
+		return false, fmt.Sprintf("the mask %s is not of the family of %s", next, text),
+			fmt.Sprintf("write %s/%d for this address alone", bare, ip.BitLen())
 	case !contiguous(mask):
-		return false, fmt.Sprintf("%s is not a mask: its bits have gaps", next), "write the network with its prefix, such as 10.0.0.0/8"
+		return false, fmt.Sprintf("%s is not a mask: its bits have gaps", next),
+			"write the network with its prefix, such as 10.0.0.0/8"
 	}
 	return true, "", ""
 }

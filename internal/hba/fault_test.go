@@ -14,9 +14,12 @@ func TestFault(t *testing.T) {
 		"hostssl all all ::1/128 cert map=x", "hostssl all all samenet scram-sha-256 clientcert=verify-full",
 		"hostssl all all .example.com scram-sha-256", "hostssl all all db.example.com scram-sha-256",
 		"hostssl all all 10.0.0.7/8 scram-sha-256", `hostssl "my shop" "+staff" 10.0.0.0/8 scram-sha-256`,
-		"hostssl all all 10.0.0.0/8 ldap ldapserver=a ldapprefix=x", "hostssl all all 10.0.0.0/8 ldap ldapserver=a ldapbasedn=y",
-		`hostssl all all 10.0.0.0/8 ldap ldapurl="ldap://a/dc=x?uid?sub"`, "hostssl all all 10.0.0.0/8 gss include_realm=1 krb_realm=X",
-		"hostssl all all 10.0.0.0/8 radius radiusservers=10.0.0.1 radiussecrets=s", "hostssl all all 10.0.0.0/8 pam pamservice=pg",
+		"hostssl all all 10.0.0.0/8 ldap ldapserver=a ldapprefix=x",
+		"hostssl all all 10.0.0.0/8 ldap ldapserver=a ldapbasedn=y",
+		`hostssl all all 10.0.0.0/8 ldap ldapurl="ldap://a/dc=x?uid?sub"`,
+		"hostssl all all 10.0.0.0/8 gss include_realm=1 krb_realm=X",
+		"hostssl all all 10.0.0.0/8 radius radiusservers=10.0.0.1 radiussecrets=s",
+		"hostssl all all 10.0.0.0/8 pam pamservice=pg",
 		"hostssl all all 10.0.0.0/8 oauth issuer=https://a scope=b",
 	} {
 		if problem, _ := Fault(rule, 18); problem != "" {

@@ -7,11 +7,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzFields compares Fields with the way PostgreSQL goes through a line, one character after the other.
+// FuzzFields compares Fields with the way PostgreSQL goes through a line, one character after the
+// other.
 func FuzzFields(f *testing.F) {
 	for _, rule := range []string{
-		"hostssl all all 10.0.0.0/8 scram-sha-256", `hostssl "a b c scram-sha-256 d" all 0.0.0.0/0 "trust"`, `local all all peer \`,
-		`host"ssl" all, a 0.0.0.0/0 tr"us"t`, `local a,,b ,c "" peer`, `x=" ,#"`, `"a""b"`, "a\fb\vc\u00a0d", `a "`, `"",a b`, `a="",b="c"`,
+		"hostssl all all 10.0.0.0/8 scram-sha-256", `hostssl "a b c scram-sha-256 d" all 0.0.0.0/0 "trust"`,
+		`local all all peer \`,
+		`host"ssl" all, a 0.0.0.0/0 tr"us"t`, `local a,,b ,c "" peer`, `x=" ,#"`, `"a""b"`,
+		"a\fb\vc\u00a0d", `a "`, `"",a b`, `a="",b="c"`,
 	} {
 		f.Add(rule)
 	}
@@ -30,9 +33,10 @@ func FuzzFields(f *testing.F) {
 	})
 }
 
-// asPostgreSQL follows the rules of PostgreSQL's hba.c: blanks and commas before a word are skipped; a word ends at a blank
-// or a comma outside of quotes, and "#" there ends the line; two quotes in a row within quotes stand for one; a word that
-// ended with a comma has the next one in its field.
+// asPostgreSQL follows the rules of PostgreSQL's hba.c: blanks and commas before a word are
+// skipped; a word ends at a blank or a comma outside of quotes, and "#" there ends the line; two
+// quotes in a row within quotes stand for one; a word that ended with a comma has the next one in
+// its field.
 func asPostgreSQL(line string) (fields []string, whole bool) {
 	if strings.ContainsAny(line, "\n\x00") || strings.HasSuffix(strings.TrimRight(line, "\r"), `\`) {
 		return nil, false

@@ -15,7 +15,8 @@ type option struct {
 	values  []string // nil: any
 }
 
-// options are those of PostgreSQL's documentation of pg_hba.conf, 14 to 18. Those without methods belong to hostssl.
+// options are those of PostgreSQL's documentation of pg_hba.conf, 14 to 18. Those without methods
+// belong to hostssl.
 var options = []option{
 	{"clientcert", nil, []string{"verify-ca", "verify-full"}},
 	{"clientname", nil, []string{"CN", "DN"}},
@@ -50,7 +51,8 @@ var options = []option{
 
 // login judges the method of a rule and its options. Values are not quoted: they may be secrets.
 func login(kind, method string, words []string, version int) (problem, remedy string) {
-	known := []string{"trust", "reject", "md5", "password", "scram-sha-256", "gss", "sspi", "ident", "peer", "pam", "ldap", "cert", "radius"}
+	known := []string{"trust", "reject", "md5", "password", "scram-sha-256", "gss", "sspi", "ident",
+		"peer", "pam", "ldap", "cert", "radius"}
 	if version >= 18 {
 		known = append(known, "oauth")
 	}
@@ -75,7 +77,8 @@ func login(kind, method string, words []string, version int) (problem, remedy st
 	for _, word := range words {
 		name, value, ok := strings.Cut(word, "=")
 		if !ok {
-			return fmt.Sprintf("%q after the way to log in is no option of the form name=value", firstLetters(word)), "write name=value, or leave it out"
+			return fmt.Sprintf("%q after the way to log in is no option of the form name=value", firstLetters(word)),
+				"write name=value, or leave it out"
 		}
 		if problem, remedy := judgeOption(kind, method, name, value); problem != "" {
 			return problem, remedy
@@ -103,9 +106,11 @@ func judgeOption(kind, method, name, value string) (problem, remedy string) {
 		case o.methods == nil && kind != "hostssl":
 			return name + " belongs to hostssl rules", "write hostssl, or leave it out"
 		case o.methods != nil && !slices.Contains(o.methods, method):
-			return fmt.Sprintf("%s does not belong to %s", name, method), "leave it out: it is for " + strings.Join(o.methods, ", ")
+			return fmt.Sprintf("%s does not belong to %s", name, method),
+				"leave it out: it is for " + strings.Join(o.methods, ", ")
 		case o.values != nil && !slices.Contains(o.values, value):
-			return fmt.Sprintf("%s has a value that PostgreSQL does not take", name), "write " + name + "=" + strings.Join(o.values, " or "+name+"=")
+			return fmt.Sprintf("%s has a value that PostgreSQL does not take", name),
+				"write " + name + "=" + strings.Join(o.values, " or "+name+"=")
 		case name == "clientcert" && method == "cert" && value == "verify-ca":
 			return "clientcert=verify-ca contradicts cert, which compares the name as well", "leave it out"
 		case value == "" && name != "ldapprefix" && name != "ldapsuffix":
@@ -128,8 +133,10 @@ func needs(method string, given map[string]string) (problem, remedy string) {
 	case method == "ldap" && !has("ldapserver", "ldapurl", "ldapbasedn"):
 		return "ldap names no server", "add ldapserver=... and ldapbasedn=..., or ldapprefix=..."
 	case method == "ldap" && !has("ldapbasedn", "ldapprefix", "ldapsuffix", "ldapurl"):
-		return "ldap does not say how a user's name is looked up", "add ldapbasedn=..., ldapprefix=... or ldapsuffix=..."
-	case method == "ldap" && has("ldapprefix", "ldapsuffix") && has("ldapbasedn", "ldapbinddn", "ldapbindpasswd", "ldapsearchattribute", "ldapsearchfilter", "ldapurl"):
+		return "ldap does not say how a user's name is looked up",
+			"add ldapbasedn=..., ldapprefix=... or ldapsuffix=..."
+	case method == "ldap" && has("ldapprefix", "ldapsuffix") && has("ldapbasedn", "ldapbinddn",
+		"ldapbindpasswd", "ldapsearchattribute", "ldapsearchfilter", "ldapurl"):
 		return "ldapprefix and ldapsuffix contradict the options that search", "keep one kind of the two"
 	case method == "ldap" && has("ldapsearchattribute") && has("ldapsearchfilter"):
 		return "ldapsearchattribute and ldapsearchfilter contradict each other", "keep one of the two"
@@ -145,7 +152,8 @@ func needs(method string, given map[string]string) (problem, remedy string) {
 	servers := strings.Count(given["radiusservers"], ",")
 	for _, name := range []string{"radiussecrets", "radiusports", "radiusidentifiers"} {
 		if n := strings.Count(given[name], ","); method == "radius" && has(name) && n != 0 && n != servers {
-			return fmt.Sprintf("%s has %d parts for %d servers", name, n+1, servers+1), "give one, or one for each server"
+			return fmt.Sprintf("%s has %d parts for %d servers", name, n+1, servers+1),
+				"give one, or one for each server"
 		}
 	}
 	return "", ""

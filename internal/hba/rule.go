@@ -15,7 +15,8 @@ type Rule struct {
 	// Databases and Users are names separated by commas, or words such as all.
 	Databases string `json:"databases"`
 	Users     string `json:"users"`
-	// Address is an address, a network, a name or a word such as all; Mask is "" or the mask of an address.
+	// Address is an address, a network, a name or a word such as all; Mask is "" or the mask of an
+	// address.
 	Address string `json:"address"`
 	Mask    string `json:"mask"`
 	// Method is the way to log in, or reject.
@@ -24,7 +25,8 @@ type Rule struct {
 
 // String renders the rule as a line, without options.
 func (r Rule) String() string {
-	return strings.Join(slices.DeleteFunc([]string{r.Type, r.Databases, r.Users, r.Address, r.Mask, r.Method}, func(s string) bool { return s == "" }), " ")
+	return strings.Join(slices.DeleteFunc([]string{r.Type, r.Databases, r.Users, r.Address, r.Mask, r.Method},
+		func(s string) bool { return s == "" }), " ")
 }
 
 // Parse reads a line. ok is false for what is not one rule.
@@ -52,7 +54,8 @@ func isAddress(s string) bool {
 	return err == nil
 }
 
-// covers reports whether the rule is about sessions with TLS from an address. Names of hosts are not looked up.
+// covers reports whether the rule is about sessions with TLS from an address. Names of hosts are
+// not looked up.
 func (r Rule) covers(from netip.Addr) bool {
 	if r.Type != "host" && r.Type != "hostssl" && r.Type != "hostnogssenc" {
 		return false
@@ -80,9 +83,10 @@ func (r Rule) covers(from netip.Addr) bool {
 	return true
 }
 
-// Refuser finds what keeps everybody from logging in with TLS from an address, to whatever database, those roles aside that
-// own names: PostgreSQL goes by the first rule that fits. refused is false when somebody can; otherwise index is the rule
-// that sends all away, or -1 where none lets anybody in.
+// Refuser finds what keeps everybody from logging in with TLS from an address, to whatever
+// database, those roles aside that own names: PostgreSQL goes by the first rule that fits. refused
+// is false when somebody can; otherwise index is the rule that sends all away, or -1 where none
+// lets anybody in.
 func Refuser(rules []Rule, from netip.Addr, own ...string) (index int, refused bool) {
 	for i, r := range rules {
 		switch {
@@ -98,7 +102,8 @@ func Refuser(rules []Rule, from netip.Addr, own ...string) (index int, refused b
 
 // names reports whether a list names nothing else than these.
 func names(list string, these ...string) bool {
-	return !slices.ContainsFunc(strings.Split(list, ","), func(name string) bool { return !slices.Contains(these, name) })
+	return !slices.ContainsFunc(strings.Split(list, ","),
+		func(name string) bool { return !slices.Contains(these, name) })
 }
 
 func has(list, name string) bool { return slices.Contains(strings.Split(list, ","), name) }

@@ -1,5 +1,6 @@
-// Package hosttest is a Debian host in memory, for tests of what the component packages do to one: it answers the looks of
-// remote.Target.Ensure, keeps files, users and units, and remembers every change in order.
+// Package hosttest is a Debian host in memory, for tests of what the component packages do to one:
+// it answers the looks of remote.Target.Ensure, keeps files, users and units, and remembers every
+// change in order.
 package hosttest
 
 import (
@@ -35,8 +36,8 @@ type Host struct {
 	packages map[string]bool
 }
 
-// Answer is what the host says to a command that Ensure doesn't need, such as a validation or a question of the component.
-// It runs without the Host's lock.
+// Answer is what the host says to a command that Ensure doesn't need, such as a validation or a
+// question of the component. It runs without the Host's lock.
 type Answer func(h *Host, cmd remote.Cmd) (remote.Result, error)
 
 type file struct {
@@ -53,7 +54,8 @@ type unit struct {
 
 // New makes an empty host.
 func New(name string, answer Answer) *Host {
-	return &Host{name: name, answer: answer, clock: 100, files: map[string]file{}, units: map[string]unit{}, users: map[string]bool{}, packages: map[string]bool{}, says: map[string]func() string{}}
+	return &Host{name: name, answer: answer, clock: 100, files: map[string]file{}, units: map[string]unit{},
+		users: map[string]bool{}, packages: map[string]bool{}, says: map[string]func() string{}}
 }
 
 // Running reports whether the unit is active.
@@ -71,7 +73,8 @@ func (h *Host) File(path string) (content string, mode fs.FileMode, owner string
 	return string(f.content), f.meta.Mode, f.meta.Owner + ":" + f.meta.Group, ok
 }
 
-// Changes returns the mutating commands since the last call, and how many looks and other commands there were.
+// Changes returns the mutating commands since the last call, and how many looks and other commands
+// there were.
 func (h *Host) Changes() (mutations []string, looks int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -134,7 +137,8 @@ func (h *Host) look(line string) string {
 		u := h.units[n]
 		switch {
 		case strings.HasPrefix(line, "stat ") && exists:
-			fmt.Fprintf(&out, "%s\t%o\t%s\t%s\t%.9f\t%s\x00", kind, f.meta.Mode, f.meta.Owner, f.meta.Group, f.changed, n)
+			fmt.Fprintf(&out, "%s\t%o\t%s\t%s\t%.9f\t%s\x00", kind, f.meta.Mode, f.meta.Owner,
+				f.meta.Group, f.changed, n)
 		case strings.HasPrefix(line, "sha256sum ") && exists && !f.dir:
 			fmt.Fprintf(&out, "%x  %s\x00", sha256.Sum256(f.content), n)
 		case strings.HasPrefix(line, "systemctl show "):
@@ -145,7 +149,9 @@ func (h *Host) look(line string) string {
 			if u.enabled {
 				enabled = "enabled"
 			}
-			fmt.Fprintf(&out, "Id=%s\nNames=%s\nLoadState=loaded\nActiveState=%s\nUnitFileState=%s\nNeedDaemonReload=no\nActiveEnterTimestampMonotonic=%.0f\nStateChangeTimestampMonotonic=%.0f\n\n",
+			fmt.Fprintf(&out,
+				"Id=%s\nNames=%s\nLoadState=loaded\nActiveState=%s\nUnitFileState=%s\n"+
+					"NeedDaemonReload=no\nActiveEnterTimestampMonotonic=%.0f\nStateChangeTimestampMonotonic=%.0f\n\n",
 				n, n, active, enabled, u.entered*1e6, u.moved*1e6)
 		case strings.HasPrefix(line, "dpkg-query ") && h.packages[n]:
 			fmt.Fprintf(&out, "%s\tinstalled\t1.0-1\n", n)
@@ -154,9 +160,11 @@ func (h *Host) look(line string) string {
 		}
 	}
 	switch {
-	case strings.HasPrefix(line, "date "), strings.HasPrefix(line, "cat /proc/uptime"):
-		// The host booted at the epoch, so that wall clock and monotonic clock are the same.
+	case strings.HasPrefix(line, "date "):
 		fmt.Fprintf(&out, "%.9f", h.clock)
+	case strings.Contains(line, "/proc/uptime"):
+		// The host booted at the epoch, so that wall clock and monotonic clock are the same.
+		fmt.Fprintf(&out, "%.9f %.9f", h.clock, h.clock)
 	}
 	return out.String()
 }
@@ -183,7 +191,8 @@ func (h *Host) change(cmd remote.Cmd) (remote.Result, error) {
 		if _, err := fmt.Sscanf(opt("-m"), "%o", &mode); err != nil {
 			return remote.Result{}, err
 		}
-		h.files[last] = file{dir: true, changed: h.clock, meta: remote.FileMeta{Path: last, Mode: fs.FileMode(mode), Owner: opt("-o"), Group: opt("-g")}}
+		h.files[last] = file{dir: true, changed: h.clock,
+			meta: remote.FileMeta{Path: last, Mode: fs.FileMode(mode), Owner: opt("-o"), Group: opt("-g")}}
 	case "mv":
 		from := argv[len(argv)-2]
 		f := h.files[from]

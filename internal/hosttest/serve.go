@@ -13,8 +13,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Say makes the host answer what text returns to looks and commands that begin with these words. text runs with the Host's
-// lock.
+// Say makes the host answer what text returns to looks and commands that begin with these words.
+// text runs with the Host's lock.
 func (h *Host) Say(words string, text func() string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -32,12 +32,12 @@ func (h *Host) said(line string) (text string, ok bool) {
 	return "", false
 }
 
-// Serve runs a command line as sshd would on this host: it is ServerOptions.Answer of package remotetest. It takes what
-// remote.SSH sends and no other shell.
+// Serve runs a command line as sshd would on this host: it is ServerOptions.Answer of package
+// remotetest. It takes what ssh.Conn sends and no other shell.
 func (h *Host) Serve(ctx context.Context, line string, stdin io.Reader, stdout, stderr io.Writer) int {
 	mark, command, ok := strings.Cut(line, " $$; ")
 	if !ok {
-		return h.fail(stderr, fmt.Errorf("no command of remote.SSH: %s", line))
+		return h.fail(stderr, fmt.Errorf("no command of ssh.Conn: %s", line))
 	}
 	if _, err := fmt.Fprintf(stdout, "%s 4711\n", strings.TrimPrefix(mark, "echo ")); err != nil {
 		return h.fail(stderr, err)
@@ -46,7 +46,8 @@ func (h *Host) Serve(ctx context.Context, line string, stdin io.Reader, stdout, 
 	if len(argv) == 0 {
 		return 0
 	}
-	if len(argv) > 4 && argv[0] == "sh" && argv[1] == "-c" { // the scripts of package remote have names
+	// the scripts of package remote have names
+	if len(argv) > 4 && argv[0] == "sh" && argv[1] == "-c" {
 		switch argv[3] {
 		case "lock":
 			return h.lock(stdin, stdout)
@@ -62,7 +63,8 @@ func (h *Host) Serve(ctx context.Context, line string, stdin io.Reader, stdout, 
 		if err != nil {
 			return h.fail(stderr, err)
 		}
-		cmd = remote.Cmd{Script: string(script), Argv: argv[3:], Mutating: bytes.Contains(script, []byte("apt-get -q"))} // a look may ask apt, too
+		// a look may ask apt, too
+		cmd = remote.Cmd{Script: string(script), Argv: argv[3:], Mutating: bytes.Contains(script, []byte("apt-get -q"))}
 	}
 	res, err := h.Run(ctx, cmd)
 	if _, err := stdout.Write(res.Stdout); err != nil {

@@ -1,7 +1,8 @@
-// Package lineage tells copies of a state directory apart. The directory and the hosts that are worked on with it both carry
-// its identity and its generation, which grows with every change of its secrets and certificates. So a copy that has stayed
-// behind, or that belongs to other hosts, is known before it does harm. It is pure: nothing is read, written or contacted, and
-// no clock matters.
+// Package lineage tells copies of a state directory apart. The directory and the hosts that are
+// worked on with it both carry its identity and its generation, which grows with every change of
+// its secrets and certificates. So a copy that has stayed behind, or that belongs to other hosts,
+// is known before it does harm. It is pure: nothing is read, written or contacted, and no clock
+// matters.
 package lineage
 
 import (
@@ -32,16 +33,16 @@ var (
 	ErrNewer = errors.New("written by a later version of pgha")
 )
 
-// State is what a state directory says of itself. The zero value is a directory that says nothing: it is empty, or from
-// before there were such records.
+// State is what a state directory says of itself. The zero value is a directory that says nothing:
+// it is empty, or from before there were such records.
 type State struct {
 	Format  int    `json:"format"`
 	Cluster string `json:"cluster"`
 	// ID is the same in all copies of one state directory, and in no other.
 	ID         string `json:"id"`
 	Generation int    `json:"generation"`
-	// Stamps are random, one for each of the last generations, newest last. They tell two copies apart that were changed
-	// as often.
+	// Stamps are random, one for each of the last generations, newest last. They tell two copies
+	// apart that were changed as often.
 	Stamps []string `json:"stamps"`
 	// Addresses are those of the database hosts that it was last used for.
 	Addresses []string `json:"addresses"`
@@ -73,7 +74,7 @@ func (s State) Next(cluster string, addresses []string) State {
 	return s
 }
 
-// Note is what hosts shall remember of s.
+// Note is what hosts should remember of s.
 func (s State) Note(by string) Note {
 	n := Note{Format: format, Cluster: s.Cluster, ID: s.ID, Generation: s.Generation, By: by}
 	if len(s.Stamps) > 0 {
@@ -121,8 +122,8 @@ func parse(text []byte, into any, formatOf func() int) error {
 	return nil
 }
 
-// JudgeUse tells whether the directory may be used for a cluster of that name on these addresses of database hosts. Hosts may
-// come and go, but not all at once.
+// JudgeUse tells whether the directory may be used for a cluster of that name on these addresses of
+// database hosts. Hosts may come and go, but not all at once.
 func (s State) JudgeUse(cluster string, addresses []string) error {
 	switch {
 	case !s.Known():
@@ -135,7 +136,8 @@ func (s State) JudgeUse(cluster string, addresses []string) error {
 	return nil
 }
 
-// Judge compares the directory with what one host remembers. A host that remembers nothing is content with any.
+// Judge compares the directory with what one host remembers. A host that remembers nothing is
+// content with any.
 func (s State) Judge(n Note) error {
 	written := fmt.Sprintf("generation %d, written by %s", n.Generation, n.By)
 	switch {
@@ -148,7 +150,8 @@ func (s State) Judge(n Note) error {
 	case n.Generation > s.Generation:
 		return fmt.Errorf("%w: it has generation %d, the hosts have %s", ErrOlder, s.Generation, written)
 	case n.Generation > s.Generation-len(s.Stamps) && !slices.Contains(s.Stamps, n.Stamp):
-		return fmt.Errorf("%w: both have generation %d, that of the hosts was written by %s", ErrDiverged, n.Generation, n.By)
+		return fmt.Errorf("%w: both have generation %d, that of the hosts was written by %s", ErrDiverged,
+			n.Generation, n.By)
 	}
 	return nil
 }

@@ -33,12 +33,15 @@ func TestJudge(t *testing.T) {
 		"new hosts":                     {own, Note{}, nil},
 		"as it was left":                {own, own.Note("a@b"), nil},
 		"hosts that were not told of the last change": {own, older.Note("a@b"), nil},
-		"an older copy":                                   {older, own.Note("a@b"), ErrOlder},
-		"a much older copy":                               {after(1), func() Note { n := own.Note("a@b"); return n }(), ErrForeign}, // another ID
+		"an older copy": {older, own.Note("a@b"), ErrOlder},
+		// another ID
+		"a much older copy": {
+			after(1), func() Note { n := own.Note("a@b"); return n }(), ErrForeign,
+		},
 		"two copies, each changed once":                   {twin, own.Note("a@b"), ErrDiverged},
 		"a copy that was changed more often than the one": {twin.Next("demo", hosts), own.Note("a@b"), ErrDiverged},
-		"a stranger's":                                    {after(6), own.Note("a@b"), ErrForeign},
-		"an emptied directory":                            {State{}, own.Note("a@b"), ErrForeign},
+		"a stranger's":         {after(6), own.Note("a@b"), ErrForeign},
+		"an emptied directory": {State{}, own.Note("a@b"), ErrForeign},
 	} {
 		if err := c.state.Judge(c.note); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)

@@ -13,9 +13,11 @@ func TestFault(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"a\nb": "line end", "a\n": "line end", "\r": "line end", "a\r\nb": "line end", "a\u2028b": "line end", "a\u0085": "line end",
-		"a\x00b": "U+0000", "a\tb": "U+0009", "\x1b[31m": "U+001B", "a\x7f": "U+007F", "a\u009bb": "U+009B", "a\x07": "U+0007",
-		"\xff": "UTF-8", "ok\xc3": "UTF-8",
+		"a\nb": "line end", "a\n": "line end", "\r": "line end", "a\r\nb": "line end",
+		"a\u2028b": "line end", "a\u0085": "line end",
+		"a\x00b": "U+0000", "a\tb": "U+0009", "\x1b[31m": "U+001B", "a\x7f": "U+007F", "a\u009bb": "U+009B",
+		"a\x07": "U+0007",
+		"\xff":  "UTF-8", "ok\xc3": "UTF-8",
 	} {
 		problem, remedy := Fault(text)
 		if !strings.Contains(problem, want) || remedy == "" {

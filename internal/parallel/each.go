@@ -4,17 +4,17 @@ package parallel
 import (
 	"sync"
 
-	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// Each runs f for every item at the same time and returns once all are done, with their errors in the items' order,
-// however fast each was.
+// Each runs f for every item at the same time and returns once all are done, with their errors in
+// the items' order, however fast each was.
 func Each[T any](items []T, f func(i int, item T) error) error {
-	errs := make([]error, len(items))
+	failed := make([]error, len(items))
 	var wg sync.WaitGroup
 	for i, item := range items {
-		wg.Go(func() { errs[i] = f(i, item) })
+		wg.Go(func() { failed[i] = f(i, item) })
 	}
 	wg.Wait()
-	return errlist.Join(errs...)
+	return errs.Join(failed...)
 }

@@ -28,6 +28,7 @@ var answers = map[string][]pgproto3.BackendMessage{
 	"no rows": {&pgproto3.CommandComplete{CommandTag: []byte("SELECT 0")}},
 }
 
+// TestAsk runs ask.pl against a server that speaks the protocol.
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -36,10 +37,17 @@ func TestAsk(t *testing.T) {
 		out        string
 		fails      bool
 	}{
-		"all are asked":    {&pgproto3.AuthenticationOk{}, []string{"two rows", "a fault", "no rows", "two rows"}, "one\ntwö\none\ntwö\n", false},
-		"nothing to ask":   {&pgproto3.AuthenticationOk{}, nil, "", false},
-		"wants a password": {&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256"}}, []string{"two rows"}, "", true},
-		"lets nobody in":   {&pgproto3.ErrorResponse{Severity: "FATAL", Message: "no pg_hba.conf entry"}, []string{"two rows"}, "", true},
+		"all are asked": {
+			&pgproto3.AuthenticationOk{}, []string{"two rows", "a fault", "no rows", "two rows"},
+			"one\ntwö\none\ntwö\n", false,
+		},
+		"nothing to ask": {&pgproto3.AuthenticationOk{}, nil, "", false},
+		"wants a password": {
+			&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256"}}, []string{"two rows"}, "", true,
+		},
+		"lets nobody in": {
+			&pgproto3.ErrorResponse{Severity: "FATAL", Message: "no pg_hba.conf entry"}, []string{"two rows"}, "", true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

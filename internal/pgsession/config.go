@@ -21,12 +21,16 @@ type Login struct {
 	Settings map[string]string
 }
 
-// plain is a connection string that says everything that pgx would otherwise read from the environment or the home
-// directory. What Login says replaces some of it afterwards. On a socket pgx reads no certificates.
-const plain = "host=/ port=5432 user=nobody database=postgres password=none passfile=/dev/null connect_timeout=0 target_session_attrs=any " +
-	"sslmode=disable sslnegotiation=postgres sslcertmode=disable min_protocol_version=3.0 max_protocol_version=3.0 channel_binding=prefer require_auth=''"
+// plain is a connection string that says everything that pgx would otherwise read from the
+// environment or the home directory. What Login says replaces some of it afterwards. On a socket
+// pgx reads no certificates.
+const plain = "host=/ port=5432 user=nobody database=postgres password=none passfile=/dev/null " +
+	"connect_timeout=0 target_session_attrs=any " +
+	"sslmode=disable sslnegotiation=postgres sslcertmode=disable min_protocol_version=3.0 " +
+	"max_protocol_version=3.0 channel_binding=prefer require_auth=''"
 
-// Config makes a configuration for pgx of the login alone, whatever the environment is. How to dial is the caller's.
+// Config makes a configuration for pgx of the login alone, whatever the environment is. How to dial
+// is the caller's.
 func (l Login) Config() (*pgx.ConnConfig, error) {
 	text := plain
 	if os.Getenv("PGSERVICE") != "" {

@@ -10,9 +10,10 @@ import (
 	"github.com/pgha/toolkit/internal/suggest"
 )
 
-// catalogueTable is what pg_settings of PostgreSQL 15.20 and 18.6 on Debian lists, a setting a line: name, first and
-// last version it holds for, type, unit, context, least, most, values. For 16 and 17 it allows what either does, and
-// for 14 what 15 does: what is left open is for the server's own program.
+// catalogueTable is what pg_settings of PostgreSQL 15.20 and 18.6 on Debian lists, a setting a
+// line: name, first and last version it holds for, type, unit, context, least, most, values. For 16
+// and 17 it allows what either does, and for 14 what 15 does: what is left open is for the server's
+// own program.
 //
 //go:embed catalogue.tsv
 var catalogueTable string
@@ -20,8 +21,8 @@ var catalogueTable string
 // Catalogue holds settings by their names in lower case.
 type Catalogue map[string]Setting
 
-// Of returns the settings that a major version of PostgreSQL, 14 to 18, has without any extension. They have no
-// values. Another version has those of the nearest.
+// Of returns the settings that a major version of PostgreSQL, 14 to 18, has without any extension.
+// They have no values. Another version has those of the nearest.
 func Of(version int) Catalogue {
 	version = min(max(version, 14), 18)
 	c := Catalogue{}
@@ -41,9 +42,10 @@ func Of(version int) Catalogue {
 	return c
 }
 
-// Judge says what is wrong with a setting for the whole cluster, and what to do, as far as can be told without asking
-// a server; "" when nothing is. Settings of extensions have a dot in their names and are left alone unless the
-// catalogue has them. others are further names that a misspelt one may have meant.
+// Judge says what is wrong with a setting for the whole cluster, and what to do, as far as can be
+// told without asking a server; "" when nothing is. Settings of extensions have a dot in their
+// names and are left alone unless the catalogue has them. others are further names that a misspelt
+// one may have meant.
 func (c Catalogue) Judge(name, text string, others ...string) (problem, remedy string) {
 	name = strings.ToLower(name)
 	s, known := c[name]

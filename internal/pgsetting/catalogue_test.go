@@ -8,8 +8,9 @@ import (
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
-		"work_mem": "64MB", "WORK_MEM": "0x2000", "timezone": "Europe/Madrid", "DateStyle": "ISO, DMY", "pgaudit.log": "all",
-		"wal_level": "hot_standby", "autovacuum": "of", "effective_cache_size": "10TB", "random_page_cost": "1e0",
+		"work_mem": "64MB", "WORK_MEM": "0x2000", "timezone": "Europe/Madrid", "DateStyle": "ISO, DMY",
+		"pgaudit.log": "all",
+		"wal_level":   "hot_standby", "autovacuum": "of", "effective_cache_size": "10TB", "random_page_cost": "1e0",
 		"default_transaction_isolation": "repeatable read", "unix_socket_permissions": "0770", "sort_mem": "8MB",
 		"ssl_ecdh_curve": "prime256v1", "vacuum_cost_delay": "500us", "log_connections": "on",
 	} {
@@ -49,7 +50,8 @@ func TestJudge(t *testing.T) {
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	for name, versions := range map[string][2]int{
-		"io_method": {16, 18}, "transaction_timeout": {16, 18}, "db_user_namespace": {14, 17}, "stats_temp_directory": {14, 14}, "work_mem": {14, 18},
+		"io_method": {16, 18}, "transaction_timeout": {16, 18}, "db_user_namespace": {14, 17},
+		"stats_temp_directory": {14, 14}, "work_mem": {14, 18},
 	} {
 		for v := 14; v <= 18; v++ {
 			_, known := Of(v)[name]

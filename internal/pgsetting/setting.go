@@ -1,5 +1,5 @@
-// Package pgsetting knows PostgreSQL's settings: which there are in a version, and what values each takes and means.
-// Pure computation.
+// Package pgsetting knows PostgreSQL's settings: which there are in a version, and what values each
+// takes and means. Pure computation.
 package pgsetting
 
 import (
@@ -21,7 +21,8 @@ type Setting struct {
 	Type string
 	// Context says what a change takes: user, superuser, backend, sighup, postmaster, internal, ...
 	Context string
-	// Source is where the value comes from: default, configuration file, command line, database, ...
+	// Source is where the value comes from: default, configuration file, command line, database,
+	// ...
 	Source, SourceFile string
 	Min, Max           string
 	Enum               []string
@@ -34,13 +35,15 @@ var units = map[string]float64{
 	"us": 1, "ms": 1e3, "s": 1e6, "min": 60e6, "h": 3600e6, "d": 86400e6,
 }
 
-// memoryUnits and timeUnits list them for people and for writing a value with the largest that fits.
+// memoryUnits and timeUnits list them for people and for writing a value with the largest that
+// fits.
 var (
 	memoryUnits = []string{"B", "kB", "MB", "GB", "TB"}
 	timeUnits   = []string{"us", "ms", "s", "min", "h", "d"}
 )
 
-// Family returns the units that can stand in for unit, and how much one of unit is: 8kB is 8192 bytes.
+// Family returns the units that can stand in for unit, and how much one of unit is: 8kB is 8192
+// bytes.
 func Family(unit string) (names []string, size float64) {
 	bare := strings.TrimLeft(unit, "0123456789")
 	size = units[bare]
@@ -53,7 +56,8 @@ func Family(unit string) (names []string, size float64) {
 	return timeUnits, size
 }
 
-// Same reports whether two values mean the same to PostgreSQL. What it would not take is only the same as itself.
+// Same reports whether two values mean the same to PostgreSQL. What it would not take is only the
+// same as itself.
 func (s Setting) Same(a, b string) bool {
 	x, errX := s.Normal(a)
 	y, errY := s.Normal(b)
@@ -63,7 +67,8 @@ func (s Setting) Same(a, b string) bool {
 	return x == y
 }
 
-// Normal returns the one form of all texts that PostgreSQL takes for the same value; an error is one that it won't take.
+// Normal returns the one form of all texts that PostgreSQL takes for the same value; an error is
+// one that it won't take.
 func (s Setting) Normal(text string) (string, error) {
 	switch s.Type {
 	case "bool":
@@ -86,7 +91,8 @@ func (s Setting) Normal(text string) (string, error) {
 	return text, nil
 }
 
-// parseBool takes what PostgreSQL takes: every unambiguous beginning of true, false, yes, no, on and off, and 1 and 0.
+// parseBool takes what PostgreSQL takes: every unambiguous beginning of true, false, yes, no, on
+// and off, and 1 and 0.
 func parseBool(text string) (bool, error) {
 	t := strings.ToLower(strings.TrimSpace(text))
 	switch {
@@ -105,7 +111,8 @@ func (s Setting) Number(text string) (float64, error) {
 	end := strings.LastIndexAny(text, "0123456789.") + 1
 	digits, unit := text[:end], strings.TrimSpace(text[end:])
 	n, err := strconv.ParseFloat(digits, 64)
-	if octal := s.Type == "integer" && len(digits) > 1 && digits[0] == '0' && !strings.Contains(digits, "."); err != nil || octal {
+	if octal := s.Type == "integer" && len(digits) > 1 && digits[0] == '0' && !strings.Contains(digits,
+		"."); err != nil || octal {
 		whole, intErr := strconv.ParseInt(digits, 0, 64) // hexadecimal or octal
 		if intErr != nil {
 			return 0, fmt.Errorf("%q is not a number", text)
@@ -137,8 +144,8 @@ func (s Setting) Refuses(text string) bool {
 	return s.Check(text) != nil
 }
 
-// Check says why PostgreSQL would not take the value: wrong type, unit or range. It cannot tell everything: what is left
-// is for PostgreSQL itself.
+// Check says why PostgreSQL would not take the value: wrong type, unit or range. It cannot tell
+// everything: what is left is for PostgreSQL itself.
 func (s Setting) Check(text string) error {
 	normal, err := s.Normal(text)
 	if err != nil {

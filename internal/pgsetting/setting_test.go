@@ -10,7 +10,9 @@ func TestSettingSame(t *testing.T) {
 	timeout := Setting{Name: "statement_timeout", Type: "integer", Unit: "ms"}
 	wal := Setting{Name: "max_wal_size", Type: "integer", Unit: "MB"}
 	hints := Setting{Name: "wal_log_hints", Type: "bool"}
-	commit := Setting{Name: "synchronous_commit", Type: "enum", Enum: []string{"local", "remote_write", "remote_apply", "on", "off"}}
+	commit := Setting{
+		Name: "synchronous_commit", Type: "enum", Enum: []string{"local", "remote_write", "remote_apply", "on", "off"},
+	}
 	level := Setting{Name: "wal_level", Type: "enum", Enum: []string{"minimal", "replica", "logical"}}
 	path := Setting{Name: "ssl_key_file", Type: "string"}
 	for _, test := range []struct {

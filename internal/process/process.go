@@ -1,4 +1,5 @@
-// Package process tells whether a program that left its identity somewhere still runs, if that was on this machine.
+// Package process tells whether a program that left its identity somewhere still runs, if that was
+// on this machine.
 package process
 
 import (
@@ -10,8 +11,9 @@ import (
 	"syscall"
 )
 
-// Identity names a process once and for all: by the boot of its kernel, its PID namespace, its number there and the moment
-// it was started. It is "" where that cannot be told, as on systems other than Linux.
+// Identity names a process once and for all: by the boot of its kernel, its PID namespace, its
+// number there and the moment it was started. It is "" where that cannot be told, as on systems
+// other than Linux.
 func Identity(pid int) string {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -28,8 +30,9 @@ func Identity(pid int) string {
 	return fmt.Sprintf("%s %s %d %s", strings.TrimSpace(string(boot)), namespace, pid, start)
 }
 
-// Gone reports whether the process of that identity has ended. False means that it runs, or that nobody can tell from here: it
-// ran on another machine, in another container, before the last boot, or what names it is no identity.
+// Gone reports whether the process of that identity has ended. False means that it runs, or that
+// nobody can tell from here: it ran on another machine, in another container, before the last boot,
+// or what names it is no identity.
 func Gone(identity string) bool {
 	var boot, namespace, start string
 	var pid int
@@ -52,7 +55,8 @@ func Gone(identity string) bool {
 	return now != "" && now != start
 }
 
-// ended is what started says of a process that has ended, and whose parent has not taken note of it yet.
+// ended is what started says of a process that has ended, and whose parent has not taken note of it
+// yet.
 const ended = "ended"
 
 // started is when a process began, in clock ticks since the boot; "" when that is not to be seen.
@@ -61,8 +65,8 @@ func started(pid int) string {
 	if err != nil {
 		return ""
 	}
-	// The second field is the program's name in parentheses, which may hold anything. The state is the third one, the time of
-	// the start the 22nd.
+	// The second field is the program's name in parentheses, which may hold anything. The state is
+	// the third one, the time of the start the 22nd.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	switch {
 	case len(fields) < 20:

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Refusal is a command line that the program must refuse with these words. BROKEN stands for a specification with a
-// misspelt field.
+// Refusal is a command line that the program must refuse with these words. BROKEN stands for a
+// specification with a misspelt field.
 type Refusal struct {
 	Args []string
 	Want string

@@ -15,7 +15,8 @@ var (
 	isoSyntax      = regexp.MustCompile(`^P(?:([0-9]+)D)?(?:T(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)S)?)?$`)
 )
 
-// units are the names of units of time that are understood well enough to say what to write. Only ns, us, ms, s, m and h are read.
+// units are the names of units of time that are understood well enough to say what to write. Only
+// ns, us, ms, s, m and h are read.
 func unit(name string) (time.Duration, bool) {
 	switch strings.ToLower(name) {
 	case "ns":
@@ -49,13 +50,13 @@ func Duration(text string) (time.Duration, *Fault) {
 	}
 	if rest, negative := strings.CutPrefix(text, "-"); negative {
 		if _, ok := meant(rest); ok {
-			return 0, &Fault{"is negative", "write a duration such as 30s"}
+			return 0, &Fault{"is negative", "write a duration such as 100ms, 10s or 5m"}
 		}
 	}
 	if d, ok := meant(text); ok {
 		return 0, &Fault{"is not a duration in the form that is read here", "write " + Short(d)}
 	}
-	return 0, &Fault{"is not a duration", "write a number with a unit, such as 500ms, 10s, 5m or 1h30m"}
+	return 0, &Fault{"is not a duration", "write a number with a unit, such as 100ms, 10s, 5m or 1h30m"}
 }
 
 // Seconds is Duration that also takes a plain number, for seconds.
@@ -71,7 +72,7 @@ func Seconds(text string) (time.Duration, *Fault) {
 	case fault != nil:
 		return 0, fault
 	case f < 0 || f > 1e9:
-		return 0, &Fault{"is out of range", "write seconds, or a duration such as 30s"}
+		return 0, &Fault{"is out of range", "write seconds, or a duration such as 10s or 30s"}
 	}
 	return time.Duration(math.Round(f * float64(time.Second))), nil
 }

@@ -1,5 +1,6 @@
-// Package scalar reads numbers, durations and booleans as people write them: decimal, in one way, without guesses. What
-// programs read differently (036, 0x1E, 1_000, .5, 1e3, yes) is refused, with what to write instead.
+// Package scalar reads numbers, durations and booleans as people write them: decimal, in one way,
+// without guesses. What programs read differently (036, 0x1E, 1_000, .5, 1e3, yes) is refused, with
+// what to write instead.
 //
 // The functions are pure and may be called from several goroutines at once.
 package scalar
@@ -75,7 +76,8 @@ func Number(text string) (float64, *Fault) {
 	return 0, &Fault{"is not a number", "write digits, and a dot before a fraction"}
 }
 
-// Loose reads what most programs take for a decimal number: beside those that Number reads .5, 5., +5 and 1e3.
+// Loose reads what most programs take for a decimal number: beside those that Number reads .5, 5.,
+// +5 and 1e3.
 func Loose(text string) (float64, bool) {
 	if !looseSyntax.MatchString(text) {
 		return 0, false
@@ -87,8 +89,9 @@ func Loose(text string) (float64, bool) {
 // Text is a number as Number reads it.
 func Text(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-// Strange finds whole numbers that one program reads otherwise than the next: with leading zeros, in another base than ten
-// or with underscores between their digits. nil means that the text is none of them.
+// Strange finds whole numbers that one program reads otherwise than the next: with leading zeros,
+// in another base than ten or with underscores between their digits. nil means that the text is
+// none of them.
 func Strange(text string) *Fault {
 	if !zerosSyntax.MatchString(text) && !basedSyntax.MatchString(text) && !underSyntax.MatchString(text) {
 		return nil
@@ -105,7 +108,8 @@ func Strange(text string) *Fault {
 			return &Fault{"begins with a zero", "write " + meant + "." + fraction}
 		}
 		if octal, err := strconv.ParseInt(digits, 8, 64); err == nil && octal > 7 {
-			return &Fault{"begins with a zero, which some programs take for octal", "write " + meant + ", or " + sign + strconv.FormatInt(octal, 10) + " if octal was meant"}
+			return &Fault{"begins with a zero, which some programs take for octal",
+				"write " + meant + ", or " + sign + strconv.FormatInt(octal, 10) + " if octal was meant"}
 		}
 		return &Fault{"begins with a zero", "write " + meant}
 	case basedSyntax.MatchString(text):

@@ -1,5 +1,5 @@
-// Package sealed encrypts small files with age (https://age-encryption.org/v1), so that whoever copies them cannot read them,
-// and the programs age and rage can.
+// Package sealed encrypts small files with age (https://age-encryption.org/v1), so that anyone who
+// copies them cannot read them, and the programs age and rage can.
 package sealed
 
 import (
@@ -31,15 +31,17 @@ func Is(content []byte) bool {
 	return bytes.HasPrefix(content, []byte(armor.Header)) || bytes.HasPrefix(content, []byte(binary))
 }
 
-// Box encrypts for its recipients and decrypts with its identities. It does not change and is safe for concurrent use.
+// Box encrypts for its recipients and decrypts with its identities. It does not change and is safe
+// for concurrent use.
 type Box struct {
 	recipients []age.Recipient
 	identities []age.Identity
 }
 
-// New returns a Box for recipients as CheckRecipient wants them and the text of an identity: an identity file of age's, or an
-// SSH private key without a passphrase. No error shows any of the identity. It has tried that the Box reads what it
-// writes; the error matches ErrMismatch otherwise.
+// New returns a Box for recipients as CheckRecipient wants them and the text of an identity: an
+// identity file of age's, or an SSH private key without a passphrase. No error shows any of the
+// identity. It has tried that the Box reads what it writes; the error matches ErrMismatch
+// otherwise.
 func New(recipients []string, identity []byte) (*Box, error) {
 	b := &Box{}
 	for _, text := range recipients {
@@ -105,7 +107,8 @@ func (b *Box) Open(file []byte) ([]byte, error) {
 	return content, nil
 }
 
-// CheckRecipient says what is wrong with a recipient: age1... or a public key of SSH (ssh-ed25519, ssh-rsa).
+// CheckRecipient says what is wrong with a recipient: age1... or a public key of SSH (ssh-ed25519,
+// ssh-rsa).
 func CheckRecipient(text string) error {
 	_, err := parseRecipient(text)
 	return err
@@ -138,7 +141,8 @@ func parseIdentities(text []byte) ([]age.Identity, error) {
 	if !bytes.Contains(text, []byte("PRIVATE KEY-----")) {
 		ids, err := age.ParseIdentities(bytes.NewReader(text))
 		if err != nil {
-			return nil, errors.New("it holds neither an identity of age's (AGE-SECRET-KEY-1...) nor a private key of SSH")
+			return nil, errors.New(
+				"it holds neither an identity of age's (AGE-SECRET-KEY-1...) nor a private key of SSH")
 		}
 		return ids, nil
 	}

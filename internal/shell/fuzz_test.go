@@ -10,10 +10,14 @@ import (
 	"time"
 )
 
-// FuzzQuote hands words to a real shell, which must give each back as it was. One shell takes them all, one after the
-// other: a word that is not closed in its quotes would also change what comes after it.
+// FuzzQuote hands words to a real shell, which must give each back as it was. One shell takes them
+// all, one after the other: a word that is not closed in its quotes would also change what comes
+// after it.
 func FuzzQuote(f *testing.F) {
-	for _, w := range []string{"it's", "a\nb$(id)", "", "'", "\\", "\\\n", "'\\''", "`id`", "${x}", "!!", "\xff\xfe", "*?[a]{b,c}~", "-n", "#", "a=b", "\r\t\v", "é✓\u0085\u2028", "\x1b[31m"} {
+	for _, w := range []string{
+		"it's", "a\nb$(id)", "", "'", "\\", "\\\n", "'\\''", "`id`", "${x}", "!!", "\xff\xfe",
+		"*?[a]{b,c}~", "-n", "#", "a=b", "\r\t\v", "é✓\u0085\u2028", "\x1b[31m",
+	} {
 		f.Add(w)
 	}
 	in, out := startShell(f)

@@ -1,4 +1,5 @@
-// Package shell quotes words for a POSIX shell. It is the only place where an argument vector becomes a command line.
+// Package shell quotes words for a POSIX shell. It is the only place where an argument vector
+// becomes a command line.
 package shell
 
 import (
@@ -10,8 +11,9 @@ import (
 // ErrNUL is returned for a word that holds a NUL byte, which no shell can carry.
 var ErrNUL = errors.New("a command argument holds a NUL byte")
 
-// Quote returns word so that a POSIX shell reads it back unchanged as one word. Words made only of characters without a
-// meaning to the shell are returned as they are; every other word is put in single quotes.
+// Quote returns word so that a POSIX shell reads it back unchanged as one word. Words made only of
+// characters without a meaning to the shell are returned as they are; every other word is put in
+// single quotes.
 func Quote(word string) (string, error) {
 	if strings.IndexByte(word, 0) >= 0 {
 		return "", ErrNUL

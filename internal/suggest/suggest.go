@@ -3,8 +3,8 @@ package suggest
 
 import "strings"
 
-// Nearest returns the candidate that word most likely means, or "" when none is near: at most a third of its letters may
-// be wrong, and at least one. Case does not count.
+// Nearest returns the candidate that word most likely means, or "" when none is near: at most a
+// third of its letters may be wrong, and at least one. Case does not count.
 func Nearest(word string, candidates []string) string {
 	best, limit := "", max(1, len(word)/3)
 	for _, c := range candidates {
@@ -15,7 +15,8 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
-// distance counts the insertions, deletions, substitutions and swaps of neighbours that lead from a to b.
+// distance counts the insertions, deletions, substitutions and swaps of neighbours that lead from a
+// to b.
 func distance(a, b string) int {
 	if len(a) > 64 || len(b) > 64 {
 		return 64

@@ -13,9 +13,10 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 
 	"github.com/pgha/toolkit/internal/configtree"
-	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/event"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/provision"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -25,9 +26,10 @@ import (
 type AcceptOptions struct {
 	// File is the specification that the cluster was connected with.
 	File string
-	// Only, when not empty, are the names of what is taken, as patterns of path.Match: "ttl", "work_mem", "patroni.*".
+	// Only, when not empty, are the names of what is taken, as patterns of path.Match: "ttl",
+	// "work_mem", "patroni.*".
 	Only []string
-	// Observer hears of warnings; nil hears nothing.
+	// Observer receives warnings; nil is allowed.
 	Observer event.Observer
 }
 
@@ -40,7 +42,8 @@ type Acceptance struct {
 	Left []LeftChange `json:"not_accepted"`
 	// Diff is a unified diff of the file, empty when nothing is accepted.
 	Diff string `json:"diff,omitempty"`
-	// Rest are the changes that Apply still makes once the file is saved: those of Left, and files that repeat what was accepted.
+	// Rest are the changes that Apply still makes once the file is saved: those of Left, and files
+	// that repeat what was accepted.
 	Rest []provision.PlannedChange `json:"rest"`
 
 	before, after []byte
@@ -52,7 +55,8 @@ type AcceptedField struct {
 	Field string `json:"field"`
 	// Value is the new one; nil is null.
 	Value any `json:"value"`
-	// Origin tells of what is accepted. It has no cause for what Apply would have left alone: a setting that only the DCS has.
+	// Origin reports what is accepted. It has no cause for what Apply would have left alone: a
+	// setting that only the DCS has.
 	Origin provision.Origin `json:"origin,omitzero"`
 }
 
@@ -72,16 +76,19 @@ type offer struct {
 	covers []provision.PlannedChange
 }
 
-// Accept finds out what of the drift the specification can say, and how its file would look then: settings of Patroni and
-// PostgreSQL that were changed in the DCS, those that only the DCS has, and single values of HAProxy's and keepalived's files.
-// Changes nothing; Save of the result writes the file.
+// Accept finds out what of the drift the specification can say, and how its file would look then:
+// settings of Patroni and PostgreSQL that were changed in the DCS, those that only the DCS has, and
+// single values of HAProxy's and keepalived's files. Changes nothing; Save of the result writes the
+// file.
 //
-// Only drift is accepted: where the specification itself has changed since the last Apply, it wins. A value is written even where
-// it equals the default, because a default may change. Secrets are never accepted. The result is planned again before it is
-// returned: what Apply would still change is in Rest. The error matches ErrRefused where the file is not the specification that
-// the cluster was connected with.
+// Only drift is accepted: where the specification itself has changed since the last Apply, it wins.
+// A value is written even where it equals the default, because a default may change. Secrets are
+// never accepted. The result is planned again before it is returned: what Apply would still change
+// is in Rest. The error matches ErrRefused where the file is not the specification that the cluster
+// was connected with.
 func Accept(ctx context.Context, c *site.Site, opts AcceptOptions) (Acceptance, error) {
-	a := Acceptance{File: opts.File, Accepted: []AcceptedField{}, Left: []LeftChange{}, Rest: []provision.PlannedChange{}}
+	a := Acceptance{File: opts.File, Accepted: []AcceptedField{}, Left: []LeftChange{},
+		Rest: []provision.PlannedChange{}}
 	var err error
 	if a.before, err = os.ReadFile(opts.File); err != nil {
 		return a, fmt.Errorf("read spec: %w", err)
@@ -94,7 +101,8 @@ func Accept(ctx context.Context, c *site.Site, opts AcceptOptions) (Acceptance, 
 		return a, err
 	}
 	if !sp.Equal(c.Spec) {
-		return a, remote.WithHint(fmt.Errorf("%w: %s is not the specification that is worked with", errs.ErrRefused, opts.File), "it was changed meanwhile: run it again")
+		return a, remote.WithHint(fmt.Errorf("%w: %s is not the specification that is worked with",
+			errs.ErrRefused, opts.File), "it was changed meanwhile: run it again")
 	}
 	plan, err := provision.Make(ctx, c, provision.PlanOptions{Observer: opts.Observer})
 	if err != nil {
@@ -107,17 +115,21 @@ func Accept(ctx context.Context, c *site.Site, opts AcceptOptions) (Acceptance, 
 	a.Left = left
 	chosen, unknown := choose(offers, opts.Only)
 	if len(unknown) > 0 {
-		return a, remote.WithHint(fmt.Errorf("%w: there is no drift named %s to accept", errs.ErrRefused, strings.Join(unknown, ", ")), "pgha-cli plan --accept --dry-run lists what can be accepted")
+		return a, errs.WithNext(fmt.Errorf("%w: there is no drift named %s to accept", errs.ErrRefused,
+			strings.Join(unknown, ", ")),
+			errs.Text("%s lists what can be accepted", errs.Verb("plan", "--accept", "--dry-run")))
 	}
 	for _, o := range offers {
-		if len(o.covers) > 0 && !slices.ContainsFunc(chosen, func(taken offer) bool { return taken.Field() == o.Field() }) {
+		if len(o.covers) > 0 && !slices.ContainsFunc(chosen,
+			func(taken offer) bool { return taken.Field() == o.Field() }) {
 			a.decline(o, "it could be, and was not asked for")
 		}
 	}
 	return a, settle(ctx, c, &a, plan.Changes, chosen)
 }
 
-// choose takes the offers that match a pattern, and returns the patterns that match none. Without patterns it takes all.
+// choose takes the offers that match a pattern, and returns the patterns that match none. Without
+// patterns it takes all.
 func choose(offers []offer, only []string) (chosen []offer, unknown []string) {
 	if len(only) == 0 {
 		return offers, nil
@@ -126,7 +138,8 @@ func choose(offers []offer, only []string) (chosen []offer, unknown []string) {
 	for _, o := range offers {
 		field, take := o.Field(), false
 		for _, pattern := range only {
-			for _, name := range []string{field, strings.TrimPrefix(field, configtree.Parameters), strings.TrimPrefix(field, "patroni.")} {
+			for _, name := range []string{field, strings.TrimPrefix(field, configtree.Parameters),
+				strings.TrimPrefix(field, "patroni.")} {
 				if ok, err := path.Match(pattern, name); err == nil && ok {
 					take, used[pattern] = true, true
 				}
@@ -139,7 +152,8 @@ func choose(offers []offer, only []string) (chosen []offer, unknown []string) {
 	return chosen, slices.DeleteFunc(slices.Clone(only), func(p string) bool { return used[p] })
 }
 
-// settle edits the text, and gives up offers until what is left is a specification by which the accepted things stay as they are.
+// settle edits the text, and gives up offers until what is left is a specification by which the
+// accepted things stay as they are.
 func settle(ctx context.Context, c *site.Site, a *Acceptance, planned []provision.PlannedChange, offers []offer) error {
 	for {
 		kept, after, sp, err := a.edit(offers)
@@ -174,7 +188,8 @@ func settle(ctx context.Context, c *site.Site, a *Acceptance, planned []provisio
 	}
 }
 
-// edit writes the offers into the text, without those that cannot be written or that make no valid specification.
+// edit writes the offers into the text, without those that cannot be written or that make no valid
+// specification.
 func (a *Acceptance) edit(offers []offer) (kept []offer, after []byte, sp *spec.Spec, err error) {
 	after = a.before
 	for _, o := range offers {
@@ -203,7 +218,8 @@ func (a *Acceptance) edit(offers []offer) (kept []offer, after []byte, sp *spec.
 	return a.edit(fine)
 }
 
-// effective drops the offers whose changes would still be made, and those that would change the same file of other hosts.
+// effective drops the offers whose changes would still be made, and those that would change the
+// same file of other hosts.
 func (a *Acceptance) effective(offers []offer, planned, rest []provision.PlannedChange) []offer {
 	return slices.DeleteFunc(slices.Clone(offers), func(o offer) bool {
 		for _, ch := range o.covers {
@@ -251,7 +267,7 @@ func (a *Acceptance) leave(planned, rest []provision.PlannedChange) {
 
 func leftReason(ch provision.PlannedChange) string {
 	switch {
-	case ch.Origin.From == "" || ch.Origin.From == provision.FromToolkit || ch.Origin.From == provision.FromLeaves:
+	case ch.Origin.From == "" || ch.Origin.From == layout.FromTemplates || ch.Origin.From == layout.FromVault:
 		return "the specification does not describe it"
 	case ch.Kind == "file":
 		return "it is made from " + ch.Origin.From + ": nothing there says what was changed"
@@ -261,12 +277,10 @@ func leftReason(ch provision.PlannedChange) string {
 
 // with is the same cluster by another specification.
 func with(c *site.Site, sp *spec.Spec) (*site.Site, error) {
-	c.Mu.Lock()
-	defer c.Mu.Unlock()
 	if len(sp.Hosts) != len(c.Spec.Hosts) {
 		return nil, fmt.Errorf("%w: the hosts are not the same", errs.ErrRefused)
 	}
-	return &site.Site{Spec: sp, Unreachable: c.Unreachable, Connections: c.Connections, Facts: c.Facts, State: c.State, Credentials: c.Credentials, Log: c.Log}, nil
+	return c.Apart(sp, c.Credentials()), nil
 }
 
 // remaining are the changes that Apply would make.

@@ -19,7 +19,8 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// offers are what the specification could take over. What it surely cannot is left, with the reason.
+// offers are what the specification could take over. What it surely cannot is left, with the
+// reason.
 func offers(ctx context.Context, c *site.Site, planned []provision.PlannedChange) ([]offer, []LeftChange, error) {
 	left := []LeftChange{}
 	var found []offer
@@ -72,7 +73,8 @@ func joinOffers(offers []offer) []offer {
 	return merged
 }
 
-// parameterField is a parameter's place in the specification, by the name that it has there already.
+// parameterField is a parameter's place in the specification, by the name that it has there
+// already.
 func parameterField(c *site.Site, name string) []string {
 	for there := range c.Spec.PostgreSQL.Parameters {
 		if strings.EqualFold(there, name) {
@@ -82,10 +84,12 @@ func parameterField(c *site.Site, name string) []string {
 	return []string{"postgresql", "parameters", name}
 }
 
-// settingOffer says which field of the specification makes the DCS's value of a setting, or why none does.
+// settingOffer says which field of the specification makes the DCS's value of a setting, or why
+// none does.
 func settingOffer(c *site.Site, key string, dynamic map[string]any) (change spec.Change, reason string) {
 	if name, ok := strings.CutPrefix(key, configtree.Parameters); ok {
-		return parameterOffer(parameterField(c, name), configtree.ValueOf(configtree.Section(dynamic, "postgresql", "parameters"), name))
+		return parameterOffer(parameterField(c, name),
+			configtree.ValueOf(configtree.Section(dynamic, "postgresql", "parameters"), name))
 	}
 	value := dynamic[key]
 	if name, ok := strings.CutPrefix(key, "postgresql."); ok {
@@ -114,7 +118,8 @@ func settingOffer(c *site.Site, key string, dynamic map[string]any) (change spec
 	return change, fmt.Sprintf("%s cannot be %v", strings.Join(field, "."), value)
 }
 
-// synchronousOf is the mode that the two settings together mean; "" where the specification has none for it.
+// synchronousOf is the mode that the two settings together mean; "" where the specification has
+// none for it.
 func synchronousOf(dynamic map[string]any) spec.SynchronousMode {
 	switch [2]any{dynamic["synchronous_mode"], dynamic["synchronous_mode_strict"]} {
 	case [2]any{false, false}:
@@ -129,7 +134,8 @@ func synchronousOf(dynamic map[string]any) spec.SynchronousMode {
 	return ""
 }
 
-// parameterOffer accepts a parameter: null where it was removed, which keeps this program's own default away as well.
+// parameterOffer accepts a parameter: null where it was removed, which keeps this program's own
+// default away as well.
 func parameterOffer(field []string, value any) (change spec.Change, reason string) {
 	switch value.(type) {
 	case nil, bool, int64, float64, string:
@@ -144,8 +150,8 @@ func parameterOffer(field []string, value any) (change spec.Change, reason strin
 	return spec.Change{Path: field, Value: value}, ""
 }
 
-// aloneInDCS offers the parameters that only the DCS has. Apply leaves them alone, so they are no drift, but a cluster made
-// anew would lack them.
+// aloneInDCS offers the parameters that only the DCS has. Apply leaves them alone, so they are no
+// drift, but a cluster made again would lack them.
 func aloneInDCS(c *site.Site, dynamic map[string]any) ([]offer, []LeftChange, error) {
 	po, err := c.PatroniOptions()
 	if err != nil {
@@ -165,7 +171,8 @@ func aloneInDCS(c *site.Site, dynamic map[string]any) ([]offer, []LeftChange, er
 		}
 		change, reason := parameterOffer(parameterField(c, strings.ToLower(name)), inDCS[name])
 		if reason != "" {
-			left = append(left, LeftChange{Kind: "setting", Name: configtree.Parameters + name, Reason: reason + "; apply leaves it alone"})
+			left = append(left, LeftChange{Kind: "setting", Name: configtree.Parameters + name,
+				Reason: reason + "; apply leaves it alone"})
 			continue
 		}
 		found = append(found, offer{Change: change, origin: provision.Origin{Owner: "patroni", From: change.Field()}})
@@ -179,13 +186,16 @@ var recoverable = []struct {
 	line  *regexp.Regexp
 	field []string // "*" is the host's index
 }{
-	{"/etc/haproxy/haproxy.cfg", regexp.MustCompile(`(?m)^-    maxconn (\d+)$`), []string{"balancer", "max_connections"}},
-	{"/etc/keepalived/keepalived.conf", regexp.MustCompile(`(?m)^-    priority (\d+)$`), []string{"hosts", "*", "priority"}},
-	{"/etc/keepalived/keepalived.conf", regexp.MustCompile(`(?m)^-    virtual_router_id (\d+)$`), []string{"vip", "router_id"}},
+	{"/etc/haproxy/haproxy.cfg", regexp.MustCompile(`(?m)^-    maxconn (\d+)$`),
+		[]string{"balancer", "max_connections"}},
+	{"/etc/keepalived/keepalived.conf", regexp.MustCompile(`(?m)^-    priority (\d+)$`),
+		[]string{"hosts", "*", "priority"}},
+	{"/etc/keepalived/keepalived.conf", regexp.MustCompile(`(?m)^-    virtual_router_id (\d+)$`),
+		[]string{"vip", "router_id"}},
 }
 
-// fileOffers takes single values out of a file that somebody edited. Whether the specification then makes that very file is
-// found out by planning.
+// fileOffers takes single values out of a file that somebody edited. Whether the specification then
+// makes that very file is found out by planning.
 func fileOffers(c *site.Site, ch provision.PlannedChange) []offer {
 	var found []offer
 	for _, r := range recoverable {
@@ -200,7 +210,8 @@ func fileOffers(c *site.Site, ch provision.PlannedChange) []offer {
 		field := slices.Clone(r.field)
 		for i := range field {
 			if field[i] == "*" {
-				field[i] = strconv.Itoa(slices.IndexFunc(c.Spec.Hosts, func(h spec.Host) bool { return h.Name == ch.Host }))
+				field[i] = strconv.Itoa(slices.IndexFunc(c.Spec.Hosts,
+					func(h spec.Host) bool { return h.Name == ch.Host }))
 			}
 		}
 		found = append(found, offer{spec.Change{Path: field, Value: n}, ch.Origin, []provision.PlannedChange{ch}})

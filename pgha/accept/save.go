@@ -7,12 +7,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Save writes the specification's file, whole or not at all, with the mode that it had. A link stays one. It refuses, with
-// ErrRefused, a file that has changed since Accept read it.
+// Save writes the specification's file, whole or not at all, with the mode that it had. A link
+// stays one. It refuses, with ErrRefused, a file that has changed since Accept read it.
 func (a Acceptance) Save() (err error) {
 	if a.Empty() {
 		return nil
@@ -26,7 +26,8 @@ func (a Acceptance) Save() (err error) {
 		return fmt.Errorf("save the specification: %w", err)
 	}
 	if !bytes.Equal(now, a.before) {
-		return remote.WithHint(fmt.Errorf("%w: %s has changed meanwhile, and was left alone", errs.ErrRefused, a.File), "run it again")
+		return remote.WithHint(fmt.Errorf("%w: %s has changed meanwhile, and was left alone",
+			errs.ErrRefused, a.File), "run it again")
 	}
 	info, err := os.Stat(file)
 	if err != nil {

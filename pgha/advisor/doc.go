@@ -1,7 +1,9 @@
-// Package advisor says what a cluster would survive, and which of its settings contradict each other or its hosts.
+// Package advisor says what a cluster would survive, and which of its settings contradict each
+// other or its hosts.
 //
-// It is pure computation over a specification, over who works at one moment (Topology) and over what was measured (Facts);
-// it contacts no host and is safe for concurrent use. There are four questions:
+// It is pure computation over a specification, over who works at one moment (Topology) and over
+// what was measured (Facts); it contacts no host and is safe for concurrent use. There are four
+// questions:
 //
 //   - Timings: how long does each fault last, by the times of the specification?
 //   - Losses: what would the loss of each host do now, and what could not be lost after it?

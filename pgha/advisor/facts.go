@@ -2,7 +2,8 @@ package advisor
 
 import "time"
 
-// Facts are what was measured. What is missing was not measured, and rules that need it say nothing.
+// Facts are what was measured. What is missing was not measured, and rules that need it say
+// nothing.
 type Facts struct {
 	// Hosts by name.
 	Hosts map[string]HostFacts `json:"hosts"`
@@ -17,7 +18,8 @@ type Facts struct {
 // HostFacts are one host's.
 type HostFacts struct {
 	MemoryBytes int64 `json:"memory_bytes"`
-	// DataFree is what is left where PostgreSQL keeps its data, and DataDisk the name of that file system's device.
+	// DataFree is what is left where PostgreSQL keeps its data, and DataDisk the name of that file
+	// system's device.
 	DataFree int64  `json:"data_free_bytes"`
 	DataDisk string `json:"data_disk"`
 	// EtcdDisk is the device under etcd's data.
@@ -51,7 +53,8 @@ func (r RoundTrip) Took() time.Duration { return time.Duration(r.Seconds * float
 
 // Database is what the leader's PostgreSQL says of itself.
 type Database struct {
-	// Settings that rules look at, as PostgreSQL shows them in its base units: bytes, milliseconds, counts, words.
+	// Settings that rules look at, as PostgreSQL shows them in its base units: bytes, milliseconds,
+	// counts, words.
 	Settings map[string]string `json:"settings"`
 	// Replicas that stream, by member.
 	Replicas map[string]Replica `json:"replicas"`

@@ -16,10 +16,11 @@ type Loss struct {
 	What string
 	// Hosts that are lost; none where only services are.
 	Hosts []string
-	// Blocked says why nobody could write until somebody mends it; "" when the cluster goes on by itself.
+	// Blocked says why nobody could write until somebody mends it; "" when the cluster goes on by
+	// itself.
 	Blocked string
-	// Typical and Worst are the time without writes until the cluster has gone on by itself; where it is Blocked, the time
-	// until writes stop.
+	// Typical and Worst are the time without writes until the cluster has gone on by itself; where
+	// it is Blocked, the time until writes stop.
 	Typical, Worst time.Duration
 	// Risk are acknowledged writes that would be lost.
 	Risk Risk
@@ -37,11 +38,13 @@ type Fatal struct {
 	Why   string   `json:"why"`
 }
 
-// SurvivesNext tells whether the cluster would go on by itself and survive the loss of any other host after that.
+// SurvivesNext tells whether the cluster would go on by itself and survive the loss of any other
+// host after that.
 func (l Loss) SurvivesNext() bool { return l.Blocked == "" && len(l.Fatal) == 0 }
 
-// Losses says what the loss of each host and of etcd's quorum would do: databases, balancers, each in the order of the
-// specification, then etcd. A host that is down already is left out. Pure computation; facts only make the bytes and rows at risk known.
+// Losses says what the loss of each host and of etcd's quorum would do: databases, balancers, each
+// in the order of the specification, then etcd. A host that is down already is left out. Pure
+// computation; facts only make the bytes and rows at risk known.
 func Losses(t Topology, facts Facts) []Loss {
 	var losses []Loss
 	for _, role := range []spec.Role{spec.RoleDatabase, spec.RoleBalancer} {
@@ -60,7 +63,8 @@ func Losses(t Topology, facts Facts) []Loss {
 // lose is the loss of one host.
 func (t Topology) lose(h Host, facts Facts) Loss {
 	left := t.without(h.Name)
-	l := Loss{What: h.describe(), Hosts: []string{h.Name}, Blocked: left.blocked(), Left: left.describe(), Fatal: left.fatal()}
+	l := Loss{What: h.describe(), Hosts: []string{h.Name}, Blocked: left.blocked(), Left: left.describe(),
+		Fatal: left.fatal()}
 	c := clockOf(t.Spec)
 	took := timing("", "")
 	switch {
@@ -75,7 +79,8 @@ func (t Topology) lose(h Host, facts Facts) Loss {
 		l.Note = "it leads etcd, too, which has to elect first and then renews the lock"
 	case h.Leads:
 		took = c.hostLost()
-	case h.Synchronous && slices.Contains([]spec.SynchronousMode{spec.SynchronousOn, spec.SynchronousStrict}, t.Spec.Patroni.SynchronousMode):
+	case h.Synchronous && slices.Contains([]spec.SynchronousMode{spec.SynchronousOn, spec.SynchronousStrict},
+		t.Spec.Patroni.SynchronousMode):
 		took = timing("", "", c.replaced()...)
 		l.Note = "commits wait until another replica is the synchronous one"
 	case h.Holds:
@@ -92,10 +97,15 @@ func (t Topology) lose(h Host, facts Facts) Loss {
 func (t Topology) loseQuorum() Loss {
 	all := len(t.Spec.Databases())
 	enough := all/2 + 1
-	l := Loss{What: fmt.Sprintf("etcd's quorum (%d of its %d members; the databases run on)", t.etcdMembers()-all/2, all), Left: "PostgreSQL on every host, nobody is promoted"}
+	l := Loss{What: fmt.Sprintf("etcd's quorum (%d of its %d members; the databases run on)",
+		t.etcdMembers()-all/2, all), Left: "PostgreSQL on every host, nobody is promoted"}
 	if t.Spec.Patroni.FailsafeMode && t.members() == all {
-		l.Note = fmt.Sprintf("failsafe_mode: the primary stays while every one of the %d members answers it; etcd runs on the same hosts, so the loss of %d hosts takes members away, too, and stops writes", all, enough)
-		l.Fatal = []Fatal{{Hosts: t.names(func(h Host) bool { return h.Member }), Why: "a member that does not answer ends failsafe_mode"}}
+		l.Note = fmt.Sprintf(
+			"failsafe_mode: the primary stays while every one of the %d members answers it; etcd "+
+				"runs on the same hosts, so the loss of %d hosts takes members away, too, and "+
+				"stops writes", all, enough)
+		l.Fatal = []Fatal{{Hosts: t.names(func(h Host) bool { return h.Member }),
+			Why: "a member that does not answer ends failsafe_mode"}}
 		return l
 	}
 	stop := clockOf(t.Spec).cutOffOld()
@@ -162,7 +172,8 @@ func (h Host) describe() string {
 
 // describe counts what there is.
 func (t Topology) describe() string {
-	text := fmt.Sprintf("%d of %d databases, %d of %d etcd members", t.members(), len(t.Spec.Databases()), t.etcdMembers(), len(t.Spec.Databases()))
+	text := fmt.Sprintf("%d of %d databases, %d of %d etcd members", t.members(), len(t.Spec.Databases()),
+		t.etcdMembers(), len(t.Spec.Databases()))
 	if n := len(t.Spec.Balancers()); n > 0 {
 		text += fmt.Sprintf(", %d of %d balancers", t.balancers(), n)
 	}
@@ -189,5 +200,6 @@ func (l Loss) MarshalJSON() ([]byte, error) {
 		Survives bool     `json:"survives_next"`
 		Fatal    []Fatal  `json:"fatal"`
 		Note     string   `json:"note,omitempty"`
-	}{l.What, hosts, l.Blocked, inSeconds(l.Typical), inSeconds(l.Worst), l.Risk, l.Left, l.SurvivesNext(), fatal, l.Note})
+	}{l.What, hosts, l.Blocked, inSeconds(l.Typical), inSeconds(l.Worst), l.Risk, l.Left, l.SurvivesNext(),
+		fatal, l.Note})
 }

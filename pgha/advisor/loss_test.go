@@ -45,7 +45,10 @@ func TestLosses(t *testing.T) {
 			{"haproxy-01 (holds the address)", 0.68, 0.93, false, ""},
 			{"haproxy-02 (balancer)", 0, 0, false, ""},
 			{"haproxy-03 (balancer)", 0, 0, false, ""},
-			{"etcd's quorum (2 of its 3 members; the databases run on)", 0, 0, false, "postgres-01 postgres-02 postgres-03"},
+			{
+				"etcd's quorum (2 of its 3 members; the databases run on)", 0, 0, false,
+				"postgres-01 postgres-02 postgres-03",
+			},
 		}},
 		// 17.1 and 23: until a primary without etcd has stopped; the leader itself is gone at once.
 		"a replica is down": {lost(Expected(sp), "postgres-03"), []row{
@@ -61,7 +64,10 @@ func TestLosses(t *testing.T) {
 			{"postgres-02 (replica, leads etcd)", 0, 0, false, "postgres-01 postgres-03 haproxy-01"},
 			{"postgres-03 (replica)", 0, 0, false, "postgres-01 postgres-02 haproxy-01"},
 			{"haproxy-01 (holds the address)", 0, 0, true, ""},
-			{"etcd's quorum (2 of its 3 members; the databases run on)", 0, 0, false, "postgres-01 postgres-02 postgres-03"},
+			{
+				"etcd's quorum (2 of its 3 members; the databases run on)", 0, 0, false,
+				"postgres-01 postgres-02 postgres-03",
+			},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +81,10 @@ func TestLosses(t *testing.T) {
 				if l.SurvivesNext() != (l.Blocked == "" && len(fatal) == 0) {
 					t.Errorf("%s: survives %v", l.What, l.SurvivesNext())
 				}
-				got = append(got, row{l.What, l.Typical.Round(10 * time.Millisecond).Seconds(), l.Worst.Round(10 * time.Millisecond).Seconds(), l.Blocked != "", strings.Join(fatal, " ")})
+				got = append(got, row{
+					l.What, l.Typical.Round(10 * time.Millisecond).Seconds(),
+					l.Worst.Round(10 * time.Millisecond).Seconds(), l.Blocked != "", strings.Join(fatal, " "),
+				})
 			}
 			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(row{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -89,7 +98,8 @@ func TestLossesFollowTheTopology(t *testing.T) {
 	t.Parallel()
 	together := Expected(exampleWith(t))
 	together.Hosts[0].LeadsEtcd, together.Hosts[1].LeadsEtcd = true, false
-	if l := find(t, Losses(together, Facts{}), "postgres-01"); l.Worst != 38700*time.Millisecond || !strings.Contains(l.Note, "leads etcd") {
+	if l := find(t, Losses(together, Facts{}), "postgres-01"); l.Worst != 38700*time.Millisecond ||
+		!strings.Contains(l.Note, "leads etcd") {
 		t.Errorf("the leader's host leads etcd: %v, %q", l.Worst, l.Note)
 	}
 	strict := Expected(exampleWith(t, "synchronous_mode: off", "synchronous_mode: strict"))
@@ -119,21 +129,34 @@ func TestLossesFollowTheTopology(t *testing.T) {
 func TestRisk(t *testing.T) {
 	t.Parallel()
 	n := func(v int64) *int64 { return &v }
-	busy := &Database{Replicas: map[string]Replica{"postgresql-02": {LagBytes: 5000}, "postgresql-03": {LagBytes: 1000}}, WALRate: 2000, RowRate: 10}
+	busy := &Database{
+		Replicas: map[string]Replica{"postgresql-02": {LagBytes: 5000}, "postgresql-03": {LagBytes: 1000}},
+		WALRate:  2000, RowRate: 10,
+	}
 	for name, c := range map[string]struct {
 		mode string
 		db   *Database
 		sync bool
 		want Risk
 	}{
-		"nothing is known":              {"off", nil, false, Risk{}},
-		"the replica that lags least":   {"off", busy, false, Risk{Bytes: n(1000), Rows: n(6), MostBytes: n(1<<20 + 2000*30)}},
-		"nothing is written":            {"off", &Database{Replicas: map[string]Replica{"postgresql-02": {}}}, false, Risk{Bytes: n(0), Rows: n(0), MostBytes: n(1 << 20)}},
-		"behind, and nothing to divide": {"off", &Database{Replicas: map[string]Replica{"postgresql-02": {LagBytes: 7}}}, false, Risk{Bytes: n(7), MostBytes: n(1 << 20)}},
-		"no replica streams":            {"off", &Database{}, false, Risk{MostBytes: n(1 << 20)}},
-		"quorum":                        {"quorum", busy, true, Risk{n(0), n(0), n(0), ""}},
-		"quorum without a replica":      {"quorum", busy, false, Risk{Bytes: n(1000), Rows: n(6), MostBytes: n(1<<20 + 2000*30)}},
-		"strict without a replica":      {"strict", busy, false, Risk{n(0), n(0), n(0), ""}},
+		"nothing is known": {"off", nil, false, Risk{}},
+		"the replica that lags least": {
+			"off", busy, false, Risk{Bytes: n(1000), Rows: n(6), MostBytes: n(1<<20 + 2000*30)},
+		},
+		"nothing is written": {
+			"off", &Database{Replicas: map[string]Replica{"postgresql-02": {}}}, false,
+			Risk{Bytes: n(0), Rows: n(0), MostBytes: n(1 << 20)},
+		},
+		"behind, and nothing to divide": {
+			"off", &Database{Replicas: map[string]Replica{"postgresql-02": {LagBytes: 7}}}, false,
+			Risk{Bytes: n(7), MostBytes: n(1 << 20)},
+		},
+		"no replica streams": {"off", &Database{}, false, Risk{MostBytes: n(1 << 20)}},
+		"quorum":             {"quorum", busy, true, Risk{n(0), n(0), n(0), ""}},
+		"quorum without a replica": {
+			"quorum", busy, false, Risk{Bytes: n(1000), Rows: n(6), MostBytes: n(1<<20 + 2000*30)},
+		},
+		"strict without a replica": {"strict", busy, false, Risk{n(0), n(0), n(0), ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -163,17 +186,24 @@ func TestRemoval(t *testing.T) {
 		hosts    []string
 		want     []string
 	}{
-		"a replica":                   {Expected(sp), []string{"postgres-02"}, nil},
-		"a database and a balancer":   {Expected(sp), []string{"postgres-01", "haproxy-01"}, nil},
-		"two balancers":               {Expected(sp), []string{"haproxy-01", "haproxy-02"}, nil},
-		"two databases":               {Expected(sp), []string{"postgres-01", "postgres-02"}, []string{"etcd would lose its quorum: 1 of its 3"}},
-		"all balancers":               {Expected(sp), []string{"haproxy-01", "haproxy-02", "haproxy-03"}, []string{"no balancer would be left"}},
+		"a replica":                 {Expected(sp), []string{"postgres-02"}, nil},
+		"a database and a balancer": {Expected(sp), []string{"postgres-01", "haproxy-01"}, nil},
+		"two balancers":             {Expected(sp), []string{"haproxy-01", "haproxy-02"}, nil},
+		"two databases": {
+			Expected(sp), []string{"postgres-01", "postgres-02"}, []string{"etcd would lose its quorum: 1 of its 3"},
+		},
+		"all balancers": {
+			Expected(sp), []string{"haproxy-01", "haproxy-02", "haproxy-03"}, []string{"no balancer would be left"},
+		},
 		"one that is down":            {lost(Expected(sp), "postgres-02"), []string{"postgres-02"}, nil},
 		"one of two that are left":    {lost(Expected(sp), "postgres-02"), []string{"postgres-01"}, []string{"quorum"}},
 		"the last spare":              {noPatroni, []string{"postgres-02"}, []string{"no second healthy member"}},
 		"the one without a member":    {noPatroni, []string{"postgres-03"}, nil},
 		"a balancer, the rest is ill": {noPatroni, []string{"haproxy-01"}, nil},
-		"everything":                  {Expected(sp), []string{"postgres-01", "postgres-02", "postgres-03"}, []string{"quorum", "no healthy member"}},
+		"everything": {
+			Expected(sp), []string{"postgres-01", "postgres-02", "postgres-03"},
+			[]string{"quorum", "no healthy member"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -200,9 +230,11 @@ func TestHandover(t *testing.T) {
 		says     string
 	}{
 		{Expected(sp), ""}, {lost(Expected(sp), "haproxy-01"), ""},
-		{noPatroni, "no other healthy member"}, {lost(Expected(sp), "postgres-02", "postgres-03"), "etcd has no quorum: 1 of its 3"},
+		{noPatroni, "no other healthy member"},
+		{lost(Expected(sp), "postgres-02", "postgres-03"), "etcd has no quorum: 1 of its 3"},
 	} {
-		if got := strings.Join(Handover(c.topology), "; "); (got == "") != (c.says == "") || !strings.Contains(got, c.says) {
+		if got := strings.Join(Handover(c.topology), "; "); (got == "") != (c.says == "") ||
+			!strings.Contains(got, c.says) {
 			t.Errorf("got %q, want %q", got, c.says)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -27,28 +28,33 @@ type Remark struct {
 	ID       string   `json:"id"`
 	Severity Severity `json:"severity"`
 	// What is wrong, Why with the figures of both sides and where they come from, and what to Set.
-	What string `json:"what"`
-	Why  string `json:"why"`
-	Set  string `json:"set"`
+	What string    `json:"what"`
+	Why  string    `json:"why"`
+	Set  errs.Next `json:"set"`
 }
 
-// Remarks returns what does not go together in a specification and between it and what was measured: critical ones first,
-// each rule in a fixed order. With the zero Facts only the specification is looked at. A healthy cluster with default
-// settings has no warning. Pure computation.
+// Remarks returns what does not go together in a specification and between it and what was
+// measured: critical ones first, each rule in a fixed order. With the zero Facts only the
+// specification is looked at. A healthy cluster with default settings has no warning. Pure
+// computation.
 func Remarks(sp *spec.Spec, facts Facts) []Remark {
 	in := input{sp, clockOf(sp), facts}
 	var found []Remark
 	for _, rule := range []func(input) []Remark{
 		// what follows from the specification alone
-		input.failoverPromise, input.crashPromise, input.switchoverPromise, input.lossPromise, input.doublePrimary, input.balancerSlow,
-		input.electionSlow, input.synchronous, input.failsafe, input.connections, input.walKept, input.archiving, input.singles, input.etcdFaults,
+		input.failoverPromise, input.crashPromise, input.switchoverPromise, input.lossPromise,
+		input.doublePrimary, input.balancerSlow,
+		input.electionSlow, input.synchronous, input.failsafe, input.connections, input.walKept,
+		input.archiving, input.singles, input.etcdFaults,
 		// what the hosts and the leader have to say
-		input.syncSlow, input.roundTrips, input.watchdog, input.memory, input.walOnDisk, input.idleSlots, input.lag, input.strangers,
+		input.syncSlow, input.roundTrips, input.watchdog, input.memory, input.walOnDisk, input.idleSlots,
+		input.lag, input.strangers,
 	} {
 		found = append(found, rule(in)...)
 	}
 	order := []Severity{Critical, Warning, Note}
-	slices.SortStableFunc(found, func(a, b Remark) int { return slices.Index(order, a.Severity) - slices.Index(order, b.Severity) })
+	slices.SortStableFunc(found,
+		func(a, b Remark) int { return slices.Index(order, a.Severity) - slices.Index(order, b.Severity) })
 	return found
 }
 
@@ -61,7 +67,7 @@ type input struct {
 
 // remark is a list of one, for rules to return.
 func remark(id string, s Severity, what, why, set string) []Remark {
-	return []Remark{{ID: id, Severity: s, What: what, Why: why, Set: set}}
+	return []Remark{{ID: id, Severity: s, What: what, Why: why, Set: errs.Text("%s", set)}}
 }
 
 // several tells whether there is anybody to fail over to.

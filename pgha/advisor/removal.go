@@ -2,11 +2,13 @@ package advisor
 
 import "fmt"
 
-// Removal says why hosts must not be taken away now, one reason each; nothing when the rest can go on. Hosts that are down
-// already, or whose part is, are no reason: taking them away changes nothing.
+// Removal says why hosts must not be taken away now, one reason each; nothing when the rest can go
+// on. Hosts that are down already, or whose part is, are no reason: taking them away changes
+// nothing.
 //
-// Reasons are: etcd would lose its quorum, no healthy member would be left, or no balancer; and that a cluster of three or
-// more which is not whole would lose its last spare: nobody could take over from the one that is left.
+// Reasons are: etcd would lose its quorum, no healthy member would be left, or no balancer; and
+// that a cluster of three or more which is not whole would lose its last spare: nobody could take
+// over from the one that is left.
 func Removal(t Topology, hosts ...string) []string {
 	left := t.without(hosts...)
 	all := len(t.Spec.Databases())
@@ -28,14 +30,17 @@ func Removal(t Topology, hosts ...string) []string {
 	return reasons
 }
 
-// Handover says why the leadership must not be moved now, one reason each: without etcd's quorum nobody can take it, and in
-// a cluster of three or more with two healthy members nobody could take over while the former leader restarts.
+// Handover says why the leadership must not be moved now, one reason each: without etcd's quorum
+// nobody can take it, and in a cluster of three or more with two healthy members nobody could take
+// over while the former leader restarts.
 func Handover(t Topology) []string {
 	var reasons []string
 	if all := len(t.Spec.Databases()); !t.quorum() {
-		reasons = append(reasons, fmt.Sprintf("etcd has no quorum: %d of its %d members are healthy", t.etcdMembers(), all))
+		reasons = append(reasons, fmt.Sprintf("etcd has no quorum: %d of its %d members are healthy",
+			t.etcdMembers(), all))
 	} else if all > 2 && t.members() == 2 {
-		reasons = append(reasons, "no other healthy member of the database would be left to take over while the former leader restarts")
+		reasons = append(reasons,
+			"no other healthy member of the database would be left to take over while the former leader restarts")
 	}
 	return reasons
 }

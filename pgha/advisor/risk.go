@@ -8,11 +8,12 @@ import (
 
 // Risk are writes that the cluster has acknowledged and would lose.
 type Risk struct {
-	// Bytes and Rows at this moment; null when they are not known. Rows follow from the bytes that a row took while it was
-	// measured, and are not known when nothing was written then.
+	// Bytes and Rows at this moment; null when they are not known. Rows follow from the bytes that
+	// a row took while it was measured, and are not known when nothing was written then.
 	Bytes *int64 `json:"bytes"`
 	Rows  *int64 `json:"rows"`
-	// MostBytes is what Patroni's rules allow; null when the rate of writing is not known and counts.
+	// MostBytes is what Patroni's rules allow; null when the rate of writing is not known and
+	// counts.
 	MostBytes *int64 `json:"most_bytes"`
 	// Because says which rule that is.
 	Because string `json:"because,omitempty"`
@@ -35,7 +36,9 @@ func (t Topology) risk(facts Facts) Risk {
 			return none("synchronous_mode strict: nothing is committed without a replica")
 		}
 	}
-	r := Risk{Because: fmt.Sprintf("maximum_lag_on_failover %d, and the WAL of the last ttl %gs, which Patroni may not know of", p.MaximumLagOnFailover, p.TTL.Seconds())}
+	r := Risk{Because: fmt.Sprintf(
+		"maximum_lag_on_failover %d, and the WAL of the last ttl %gs, which Patroni may not know of",
+		p.MaximumLagOnFailover, p.TTL.Seconds())}
 	if p.SynchronousMode != spec.SynchronousOff {
 		r.Because = "no replica is synchronous now; " + r.Because
 	}

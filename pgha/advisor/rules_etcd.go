@@ -6,8 +6,8 @@ import (
 	"github.com/pgha/toolkit/internal/etcdrelease"
 )
 
-// etcdFaults: a release of etcd with faults that a later one of its series has not. What a distribution will install is
-// not known here; preflight asks its hosts.
+// etcdFaults: a release of etcd with faults that a later one of its series has not. What a
+// distribution will install is not known here; preflight asks its hosts.
 func (in input) etcdFaults() []Remark {
 	faults := etcdrelease.Faults(in.Etcd.Version)
 	if len(faults) == 0 {

@@ -13,10 +13,11 @@ import (
 
 // Limits that are not of the specification.
 const (
-	// etcdSync is what etcd's documentation asks of a disk: 99 of 100 writes of the log within 10 ms.
+	// etcdSync is what etcd's documentation asks of a disk: 99 of 100 writes of the log within 10
+	// ms.
 	etcdSync = 10 * time.Millisecond
-	// idleSlotBytes is how much WAL a slot that nobody reads may keep before it is worth a word: what PostgreSQL keeps
-	// anyway (max_wal_size, 1 GB by default).
+	// idleSlotBytes is how much WAL a slot that nobody reads may keep before it is worth a word:
+	// what PostgreSQL keeps anyway (max_wal_size, 1 GB by default).
 	idleSlotBytes = 1 << 30
 )
 
@@ -29,7 +30,8 @@ func (in input) slowestSync() time.Duration {
 	return slowest
 }
 
-// syncSlow: etcd writes what it agrees to durably before it answers. One remark names the slowest disk.
+// syncSlow: etcd writes what it agrees to durably before it answers. One remark names the slowest
+// disk.
 func (in input) syncSlow() []Remark {
 	var slow []string
 	var worst string
@@ -52,14 +54,18 @@ func (in input) syncSlow() []Remark {
 	if f.EtcdDisk != "" && f.EtcdDisk == f.DataDisk {
 		set = "a disk of its own for etcd, which shares " + f.EtcdDisk + " with PostgreSQL"
 	}
-	longer := fmt.Sprintf("%s; or etcd.heartbeat_interval: %s and election_timeout: %s", set, upTo10ms(p99), upTo10ms(10*p99))
+	longer := fmt.Sprintf("%s; or etcd.heartbeat_interval: %s and election_timeout: %s", set,
+		upTo10ms(p99), upTo10ms(10*p99))
 	switch {
 	case p99 >= elect/2:
-		return remark("etcd-disk", Critical, "etcd's leadership will be lost to its disk", fmt.Sprintf("%s; etcd.election_timeout is %s", why, ms(elect)), longer)
+		return remark("etcd-disk", Critical, "etcd's leadership will be lost to its disk",
+			fmt.Sprintf("%s; etcd.election_timeout is %s", why, ms(elect)), longer)
 	case p99 >= beat:
-		return remark("etcd-disk", Warning, "etcd's disk is slower than its heartbeat", fmt.Sprintf("%s; etcd.heartbeat_interval is %s", why, ms(beat)), longer)
+		return remark("etcd-disk", Warning, "etcd's disk is slower than its heartbeat",
+			fmt.Sprintf("%s; etcd.heartbeat_interval is %s", why, ms(beat)), longer)
 	}
-	return remark("etcd-disk", Note, "etcd's disk is slower than etcd asks for", why+"; etcd's documentation asks for 10 ms", set)
+	return remark("etcd-disk", Note, "etcd's disk is slower than etcd asks for",
+		why+"; etcd's documentation asks for 10 ms", set)
 }
 
 // upTo10ms rounds a time up to what one writes into a specification.
@@ -80,9 +86,13 @@ func (in input) roundTrips() []Remark {
 	if way <= beat && 10*way <= elect {
 		return nil
 	}
-	return remark("etcd-network", Warning, fmt.Sprintf("the network between %s and %s is too slow for etcd's times", far.From, far.To),
-		fmt.Sprintf("a connection takes %s (measured); etcd.heartbeat_interval is %s and election_timeout %s, which shall be at least one and ten round trips", ms(way), ms(beat), ms(elect)),
-		fmt.Sprintf("etcd.heartbeat_interval: %s and election_timeout: %s", upTo10ms(max(beat, way)), upTo10ms(max(elect, 10*way))))
+	return remark("etcd-network", Warning,
+		fmt.Sprintf("the network between %s and %s is too slow for etcd's times", far.From, far.To),
+		fmt.Sprintf(
+			"a connection takes %s (measured); etcd.heartbeat_interval is %s and "+
+				"election_timeout %s, which shall be at least one and ten round trips", ms(way), ms(beat), ms(elect)),
+		fmt.Sprintf("etcd.heartbeat_interval: %s and election_timeout: %s", upTo10ms(max(beat, way)),
+			upTo10ms(max(elect, 10*way))))
 }
 
 func (in input) database(name string) bool {
@@ -103,9 +113,12 @@ func (in input) watchdog() []Remark {
 	}
 	why := "no /dev/watchdog on " + strings.Join(without, ", ")
 	if in.Patroni.Watchdog == spec.WatchdogRequired {
-		return remark("watchdog", Critical, "no member there may lead", why+"; patroni.watchdog is required", "load a watchdog driver there (softdog), or patroni.watchdog: automatic")
+		return remark("watchdog", Critical, "no member there may lead", why+"; patroni.watchdog is required",
+			"load a watchdog driver there (softdog), or patroni.watchdog: automatic")
 	}
-	return remark("watchdog", Note, "nothing stops a primary whose Patroni hangs, until the lock has run out and a new one takes writes", why, "a watchdog driver (softdog) on these hosts; patroni.watchdog: automatic then uses it")
+	return remark("watchdog", Note,
+		"nothing stops a primary whose Patroni hangs, until the lock has run out and a new one takes writes",
+		why, "a watchdog driver (softdog) on these hosts; patroni.watchdog: automatic then uses it")
 }
 
 // memory: what PostgreSQL may take against what the host has.
@@ -118,13 +131,17 @@ func (in input) memory() []Remark {
 	var found []Remark
 	if buffers > f.MemoryBytes*2/5 {
 		found = remark("shared-buffers", Warning, "shared_buffers leaves too little memory for everything else",
-			fmt.Sprintf("shared_buffers is %s (the leader's); %s has %s", bytesize.Text(buffers), h, bytesize.Text(f.MemoryBytes)), fmt.Sprintf("postgresql.parameters.shared_buffers: %dMB, a quarter of the memory", f.MemoryBytes/4>>20))
+			fmt.Sprintf("shared_buffers is %s (the leader's); %s has %s", bytesize.Text(buffers), h,
+				bytesize.Text(f.MemoryBytes)),
+			fmt.Sprintf("postgresql.parameters.shared_buffers: %dMB, a quarter of the memory", f.MemoryBytes/4>>20))
 	}
 	connections, _ := in.live("max_connections")
 	work, _ := in.live("work_mem")
 	if all := buffers + connections*work; all > f.MemoryBytes && work > 0 {
 		found = append(found, remark("work-memory", Warning, "sessions may take more memory than there is",
-			fmt.Sprintf("shared_buffers %s + max_connections %d * work_mem %s = %s (the leader's); %s has %s", bytesize.Text(buffers), connections, bytesize.Text(work), bytesize.Text(all), h, bytesize.Text(f.MemoryBytes)),
+			fmt.Sprintf("shared_buffers %s + max_connections %d * work_mem %s = %s (the leader's); %s has %s",
+				bytesize.Text(buffers), connections, bytesize.Text(work), bytesize.Text(all), h,
+				bytesize.Text(f.MemoryBytes)),
 			"a smaller work_mem, or fewer max_connections with a pooler")...)
 	}
 	return found
@@ -142,7 +159,8 @@ func (in input) walOnDisk() []Remark {
 		return nil
 	}
 	return remark("wal-disk", Warning, "WAL kept for a replica that is away may fill the disk",
-		fmt.Sprintf("max_slot_wal_keep_size %s + max_wal_size %s = %s (the leader's); %s has %s free for it", bytesize.Text(kept), bytesize.Text(most), bytesize.Text(kept+most), h, bytesize.Text(f.DataFree)),
+		fmt.Sprintf("max_slot_wal_keep_size %s + max_wal_size %s = %s (the leader's); %s has %s free for it",
+			bytesize.Text(kept), bytesize.Text(most), bytesize.Text(kept+most), h, bytesize.Text(f.DataFree)),
 		fmt.Sprintf("postgresql.parameters.max_slot_wal_keep_size: %dMB, or a larger disk", max(f.DataFree/2>>20, 64)))
 }
 
@@ -154,8 +172,10 @@ func (in input) idleSlots() []Remark {
 	}
 	for _, s := range in.facts.Database.Slots {
 		if !s.Active && s.KeptBytes > idleSlotBytes {
-			found = append(found, remark("idle-slot", Warning, "the leader keeps WAL for somebody who does not come", fmt.Sprintf("slot %s is inactive and keeps %s", s.Name, bytesize.Text(s.KeptBytes)),
-				"bring its reader back, or drop it: SELECT pg_drop_replication_slot('"+strings.ReplaceAll(s.Name, "'", "''")+"')")...)
+			found = append(found, remark("idle-slot", Warning, "the leader keeps WAL for somebody who does not come",
+				fmt.Sprintf("slot %s is inactive and keeps %s", s.Name, bytesize.Text(s.KeptBytes)),
+				"bring its reader back, or drop it: SELECT pg_drop_replication_slot('"+
+					strings.ReplaceAll(s.Name, "'", "''")+"')")...)
 		}
 	}
 	return found
@@ -170,8 +190,11 @@ func (in input) lag() []Remark {
 	for _, h := range in.Databases() {
 		r, ok := in.facts.Database.Replicas[h.Member]
 		if ok && r.LagBytes > in.Patroni.MaximumLagOnFailover {
-			found = append(found, remark("lag", Warning, h.Member+" is too far behind to be promoted", fmt.Sprintf("it lacks %s (the leader's view); maximum_lag_on_failover is %s", bytesize.Text(r.LagBytes), bytesize.Text(in.Patroni.MaximumLagOnFailover)),
-				"see what keeps it: its disk, or the network; a larger patroni.maximum_lag_on_failover accepts the loss")...)
+			found = append(found, remark("lag", Warning, h.Member+" is too far behind to be promoted",
+				fmt.Sprintf("it lacks %s (the leader's view); maximum_lag_on_failover is %s",
+					bytesize.Text(r.LagBytes), bytesize.Text(in.Patroni.MaximumLagOnFailover)),
+				"see what keeps it: its disk, or the network; a larger "+
+					"patroni.maximum_lag_on_failover accepts the loss")...)
 		}
 	}
 	return found
@@ -182,7 +205,10 @@ func (in input) strangers() []Remark {
 	var found []Remark
 	for _, s := range in.facts.Strangers {
 		if in.VIP != nil && s.RouterID == in.VIP.RouterID {
-			found = append(found, remark("router-id", Warning, "another virtual router of the network has the same ID", fmt.Sprintf("vip.router_id is %d; %s hears it from %s, too", s.RouterID, s.On, s.From), "another vip.router_id, 1 to 255")...)
+			found = append(found, remark("router-id", Warning,
+				"another virtual router of the network has the same ID",
+				fmt.Sprintf("vip.router_id is %d; %s hears it from %s, too", s.RouterID, s.On, s.From),
+				"another vip.router_id, 1 to 255")...)
 		}
 	}
 	return found
@@ -199,7 +225,8 @@ func (in input) smallest(of func(HostFacts) int64) (string, HostFacts, bool) {
 	if len(measured) == 0 {
 		return "", HostFacts{}, false
 	}
-	name := slices.MinFunc(measured, func(a, b string) int { return cmp.Compare(of(in.facts.Hosts[a]), of(in.facts.Hosts[b])) })
+	name := slices.MinFunc(measured,
+		func(a, b string) int { return cmp.Compare(of(in.facts.Hosts[a]), of(in.facts.Hosts[b])) })
 	return name, in.facts.Hosts[name], true
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/bytesize"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -19,7 +20,10 @@ func (in input) failoverPromise() []Remark {
 		severity, what = Warning, "a failover usually takes longer than promised"
 	}
 	return remark("failover-slo", severity, what,
-		fmt.Sprintf("slo.failover is %s; the loss of the leader's host takes %s, at worst %s (ttl %s and the arithmetic of status --explain)", sec(promise), sec(took.Typical), sec(took.Worst), sec(in.Patroni.TTL)),
+		fmt.Sprintf(
+			"slo.failover is %s; the loss of the leader's host takes %s, at worst %s (ttl %s and "+
+				"the arithmetic of status --explain)", sec(promise), sec(took.Typical), sec(took.Worst),
+			sec(in.Patroni.TTL)),
 		"patroni.profile: fast, or a longer slo.failover")
 }
 
@@ -34,8 +38,10 @@ func (in input) crashPromise() []Remark {
 	if took.Typical > promise {
 		severity = Warning
 	}
-	return remark("crash-slo", severity, "a crashed PostgreSQL may recover for longer than promised before a replica takes over",
-		fmt.Sprintf("slo.failover is %s; primary_start_timeout lets it try for %s, usually %s are enough", sec(promise), sec(in.clock.start), sec(took.Typical)),
+	return remark("crash-slo", severity,
+		"a crashed PostgreSQL may recover for longer than promised before a replica takes over",
+		fmt.Sprintf("slo.failover is %s; primary_start_timeout lets it try for %s, usually %s are enough",
+			sec(promise), sec(in.clock.start), sec(took.Typical)),
 		fmt.Sprintf("patroni.primary_start_timeout: %s or less, or patroni.profile: fast", sec(promise/2)))
 }
 
@@ -46,18 +52,24 @@ func (in input) switchoverPromise() []Remark {
 		return nil
 	}
 	return remark("switchover-slo", Warning, "a switchover usually takes longer than promised",
-		fmt.Sprintf("slo.switchover is %s; it takes %s, at worst %s", sec(promise), sec(took.Typical), sec(took.Worst)), fmt.Sprintf("slo.switchover: %s", sec(took.Worst)))
+		fmt.Sprintf("slo.switchover is %s; it takes %s, at worst %s", sec(promise), sec(took.Typical),
+			sec(took.Worst)), fmt.Sprintf("slo.switchover: %s", sec(took.Worst)))
 }
 
-// lossPromise: no row shall be lost, and no commit waits for a replica.
+// lossPromise: no row may be lost, and no commit waits for a replica.
 func (in input) lossPromise() []Remark {
 	p := in.Patroni
 	if !in.several() || p.SynchronousMode != spec.SynchronousOff || in.SLO.Failover == 0 || in.SLO.LostRows > 0 {
 		return nil
 	}
-	return remark("loss-slo", Note, "the loss of the leader may cost its last transactions",
-		fmt.Sprintf("slo.lost_rows is 0; synchronous_mode off lets a replica be promoted that is up to maximum_lag_on_failover %s behind, and more that Patroni has not heard of", bytesize.Text(p.MaximumLagOnFailover)),
-		"patroni.synchronous_mode: quorum (pgha-cli sync quorum), which costs each commit a round trip between hosts")
+	return []Remark{{ID: "loss-slo", Severity: Note,
+		What: "the loss of the leader may cost its last transactions",
+		Why: fmt.Sprintf(
+			"slo.lost_rows is 0; synchronous_mode off lets a replica be promoted that is up to "+
+				"maximum_lag_on_failover %s behind, and more that Patroni has not heard of",
+			bytesize.Text(p.MaximumLagOnFailover)),
+		Set: errs.Text("patroni.synchronous_mode: quorum (%s), which costs each commit a round trip "+
+			"between hosts", errs.Verb("sync", "quorum"))}}
 }
 
 // doublePrimary: a primary that is cut off must have stopped before its lock runs out.
@@ -70,7 +82,8 @@ func (in input) doublePrimary() []Remark {
 	if left >= time.Second/2 {
 		return nil
 	}
-	why := fmt.Sprintf("ttl is %s; loop_wait %s + retry_timeout %s", sec(in.clock.ttl), sec(in.clock.loop), sec(in.clock.retry))
+	why := fmt.Sprintf("ttl is %s; loop_wait %s + retry_timeout %s", sec(in.clock.ttl), sec(in.clock.loop),
+		sec(in.clock.retry))
 	if in.clock.failsafe {
 		why += fmt.Sprintf(" + %s for failsafe_mode", sec(failsafeTimeout))
 	}
@@ -78,8 +91,11 @@ func (in input) doublePrimary() []Remark {
 	if slowest > 0 {
 		why += fmt.Sprintf(" + %s of etcd's disk (measured)", ms(slowest))
 	}
-	return remark("double-primary", Warning, "a primary that is cut off from etcd may still take writes when another one begins to",
-		why+fmt.Sprintf(" leave %s of it", sec(left)), fmt.Sprintf("patroni.ttl: %g or more, or a shorter patroni.loop_wait", (in.clock.ttl+time.Second-left).Round(time.Second).Seconds()))
+	return remark("double-primary", Warning,
+		"a primary that is cut off from etcd may still take writes when another one begins to",
+		why+fmt.Sprintf(" leave %s of it", sec(left)),
+		fmt.Sprintf("patroni.ttl: %g or more, or a shorter patroni.loop_wait",
+			(in.clock.ttl+time.Second-left).Round(time.Second).Seconds()))
 }
 
 // balancerSlow: HAProxy must have given up a dead primary before there is a new one.
@@ -92,7 +108,10 @@ func (in input) balancerSlow() []Remark {
 		return nil
 	}
 	return remark("balancer-slow", Warning, "HAProxy may still send sessions to a dead primary when there is a new one",
-		fmt.Sprintf("balancer.check_interval %s: two failed checks and what is between them take up to %s; the lock may run out %s after the primary's last sign (ttl - loop_wait)", sec(in.clock.check), sec(gone), sec(lock)),
+		fmt.Sprintf(
+			"balancer.check_interval %s: two failed checks and what is between them take up to "+
+				"%s; the lock may run out %s after the primary's last sign (ttl - loop_wait)",
+			sec(in.clock.check), sec(gone), sec(lock)),
 		fmt.Sprintf("balancer.check_interval: %s or less", sec(lock/4)))
 }
 
@@ -103,6 +122,9 @@ func (in input) electionSlow() []Remark {
 		return nil
 	}
 	return remark("etcd-election-slow", Warning, "an election of etcd's may cost the primary its leadership",
-		fmt.Sprintf("etcd.election_timeout %s: an election takes up to %s, and twice that after a split vote; Patroni gives up after retry_timeout %s", sec(in.clock.election), sec(elect/2), sec(in.clock.retry)),
+		fmt.Sprintf(
+			"etcd.election_timeout %s: an election takes up to %s, and twice that after a split "+
+				"vote; Patroni gives up after retry_timeout %s", sec(in.clock.election), sec(elect/2),
+			sec(in.clock.retry)),
 		fmt.Sprintf("etcd.election_timeout: %s or less, or a longer patroni.retry_timeout", sec(in.clock.retry/4)))
 }

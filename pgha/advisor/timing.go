@@ -8,13 +8,14 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// Timing says how long a fault, or a planned change, keeps the cluster from its work. It is arithmetic over the times of a
-// specification, not a measurement: see the Parts for what is added up.
+// Timing says how long a fault, or a planned change, keeps the cluster from its work. It is
+// arithmetic over the times of a specification, not a measurement: see the Parts for what is added
+// up.
 type Timing struct {
 	// Fault is what happens.
 	Fault string
-	// Typical and Worst are the sums of the parts. They end when the cluster is ready: an application that waits before it
-	// connects again, or has no time-out, adds its own time.
+	// Typical and Worst are the sums of the parts. They end when the cluster is ready: an
+	// application that waits before it connects again, or has no time-out, adds its own time.
 	Typical, Worst time.Duration
 	// Parts come one after the other. There are none where nothing has to wait.
 	Parts []TimingPart
@@ -32,15 +33,17 @@ type TimingPart struct {
 	Source string
 }
 
-// Timings works out what the times in a specification promise, for every fault that the hosts of the specification can
-// have: faults of members only where there is more than one, faults of balancers only where there are balancers and a
-// virtual IP. The specification must be complete, as from spec.Parse, spec.Load or Spec.Complete. Pure computation; the
-// same specification gives the same rows in the same order.
+// Timings works out what the times in a specification promise, for every fault that the hosts of
+// the specification can have: faults of members only where there is more than one, faults of
+// balancers only where there are balancers and a virtual IP. The specification must be complete, as
+// from spec.Parse, spec.Load or Spec.Complete. Pure computation; the same specification gives the
+// same rows in the same order.
 func Timings(sp *spec.Spec) []Timing {
 	c := clockOf(sp)
 	var rows []Timing
 	if len(sp.Databases()) > 1 {
-		rows = append(rows, c.hostLost(), c.hostLostWithEtcd(), c.postgresKilled(), c.patroniStopped(), c.switchover(), c.cutOffOld(), c.cutOffNew())
+		rows = append(rows, c.hostLost(), c.hostLostWithEtcd(), c.postgresKilled(), c.patroniStopped(),
+			c.switchover(), c.cutOffOld(), c.cutOffNew())
 	}
 	if sp.VIP != nil {
 		rows = append(rows, c.balancerLost(), c.haproxyKilled(), c.haproxyGone())

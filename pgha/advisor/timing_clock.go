@@ -8,9 +8,11 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// What the specification does not set. Figures called "measured" are from pgha's lab of six hosts on two cores.
+// What the specification does not set. Figures called "measured" are from pgha's lab of six hosts
+// on two cores.
 const (
-	// checkFast, checkDown, checkFall and checkRise are the defaults of lb.Checks, which the facade leaves alone.
+	// checkFast, checkDown, checkFall and checkRise are the defaults of lb.Checks, which the facade
+	// leaves alone.
 	checkFast = 200 * time.Millisecond
 	checkDown = 300 * time.Millisecond
 	checkFall = 2
@@ -20,19 +22,21 @@ const (
 
 	// leaseTick is how often etcd looks for leases that have ended (lessor.go, runLoop: 500 ms).
 	leaseTick = 500 * time.Millisecond
-	// probeTimeout is how long Patroni waits for another member's REST API in the race for the lock (ha.py,
-	// fetch_node_status: timeout=2). All members are asked at the same time.
+	// probeTimeout is how long Patroni waits for another member's REST API in the race for the lock
+	// (ha.py, fetch_node_status: timeout=2). All members are asked at the same time.
 	probeTimeout = 2 * time.Second
-	// failsafeTimeout is the same for the question whether it may stay primary without etcd (ha.py, call_failsafe_member).
+	// failsafeTimeout is the same for the question whether it may stay primary without etcd (ha.py,
+	// call_failsafe_member).
 	failsafeTimeout = 2 * time.Second
-	// stopLook is how often Patroni looks whether a PostgreSQL that it stops has stopped, and how long it then lets the
-	// replicas catch up if the process still lives (postgresql/__init__.py, STOP_POLLING_INTERVAL; ha.py, on_shutdown).
+	// stopLook is how often Patroni looks whether a PostgreSQL that it stops has stopped, and how
+	// long it then lets the replicas catch up if the process still lives (postgresql/__init__.py,
+	// STOP_POLLING_INTERVAL; ha.py, on_shutdown).
 	stopLook = time.Second
 
 	// restartDelay is RestartSec of HAProxy's unit in package lb.
 	restartDelay = 100 * time.Millisecond
-	// The check of HAProxy in package vip (check_haproxy.sh): askings of one run are askGap apart, and each run begins
-	// checkEvery after the one before; three failures in a row count.
+	// The check of HAProxy in package vip (check_haproxy.sh): askings of one run are askGap apart,
+	// and each run begins checkEvery after the one before; three failures in a row count.
 	askGap     = 200 * time.Millisecond
 	checkEvery = time.Second
 	askRun     = 4
@@ -69,8 +73,9 @@ func clockOf(sp *spec.Spec) clock {
 	return c
 }
 
-// skew is VRRP version 3's Skew_Time, (256 - priority) / 256 of the advert interval (RFC 5798, section 6.1), of the
-// balancer with the second highest priority: the one that takes over from the first.
+// skew is VRRP version 3's Skew_Time, (256 - priority) / 256 of the advert interval (RFC 5798,
+// section 6.1), of the balancer with the second highest priority: the one that takes over from the
+// first.
 func skew(balancers []spec.Host, advert time.Duration) time.Duration {
 	priorities := make([]int, len(balancers))
 	for i, h := range balancers {

@@ -34,7 +34,8 @@ func TestTimings(t *testing.T) {
 		typical, worst float64
 	}
 	shared := []row{
-		// 0.63 + 0.05: three adverts of 0.2 s and a skew of 166/256 * 0.2 = 0.13, less half an advert; at worst 0.73 + 0.2.
+		// 0.63 + 0.05: three adverts of 0.2 s and a skew of 166/256 * 0.2 = 0.13, less half an
+		// advert; at worst 0.73 + 0.2.
 		{"the balancer that holds the address is lost", 0.68, 0.93},
 		// 0.25 + 0.15 + 0.3; at worst 0.5 + 0.5 + 0.6.
 		{"HAProxy is killed on the balancer that holds the address", 0.7, 1.6},
@@ -92,7 +93,10 @@ func TestTimings(t *testing.T) {
 			}
 			got := map[string]row{}
 			for _, r := range Timings(exampleWith(t, "profile: safe", "profile: "+string(c.profile))) {
-				got[r.Fault] = row{r.Fault, r.Typical.Round(10 * time.Millisecond).Seconds(), r.Worst.Round(10 * time.Millisecond).Seconds()}
+				got[r.Fault] = row{
+					r.Fault, r.Typical.Round(10 * time.Millisecond).Seconds(),
+					r.Worst.Round(10 * time.Millisecond).Seconds(),
+				}
 			}
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(row{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -104,7 +108,8 @@ func TestTimings(t *testing.T) {
 // TestTimingsAddUp holds every row to its parts, also with times that nobody would choose.
 func TestTimingsAddUp(t *testing.T) {
 	t.Parallel()
-	odd := exampleWith(t, "  # ttl: 30 ", "  ttl: 120 ", "# loop_wait: 10", "loop_wait: 1", "# retry_timeout: 10", "retry_timeout: 59",
+	odd := exampleWith(t, "  # ttl: 30 ", "  ttl: 120 ", "# loop_wait: 10", "loop_wait: 1",
+		"# retry_timeout: 10", "retry_timeout: 59",
 		"# advert_interval: 0.2", "advert_interval: 2.5", "# failsafe_mode: true", "failsafe_mode: false",
 		"# primary_start_timeout: 300", "primary_start_timeout: 0")
 	for _, sp := range []*spec.Spec{exampleWith(t), exampleWith(t, "profile: safe", "profile: fast"), odd} {
@@ -153,18 +158,22 @@ func TestTimingsFollowTheSpec(t *testing.T) {
 	if got := Timings(single); len(got) != 3 {
 		t.Errorf("one database host has nobody to fail over to: %v", got)
 	}
-	if got := find(noFailsafe, "the primary is cut off"); got.Worst != 21*time.Second || strings.Contains(got.Note, "failsafe") || !strings.Contains(got.Note, ": 9s in between") {
+	if got := find(noFailsafe, "the primary is cut off"); got.Worst != 21*time.Second ||
+		strings.Contains(got.Note, "failsafe") || !strings.Contains(got.Note, ": 9s in between") {
 		t.Errorf("without failsafe_mode: %v, %s", got, got.Note)
 	}
-	if got := find(exampleWith(t), "the primary is cut off"); !strings.Contains(got.Note, "this takes at most 23s from then: 7s in between") {
+	if got := find(exampleWith(t), "the primary is cut off"); !strings.Contains(got.Note,
+		"this takes at most 23s from then: 7s in between") {
 		t.Errorf("with failsafe_mode: %s", got.Note)
 	}
-	if got := find(quorum, "a replica's host is lost: writers wait, synchronous_mode quorum"); !strings.HasPrefix(got.Note, "the mode of this cluster") {
+	if got := find(quorum, "a replica's host is lost: writers wait, synchronous_mode quorum"); !strings.HasPrefix(
+		got.Note, "the mode of this cluster") {
 		t.Errorf("the cluster's own mode: %q", got.Note)
 	}
 }
 
-// TestTimingsMatchTheComponents: what stands here as a constant is what the components really render.
+// TestTimingsMatchTheComponents: what stands here as a constant is what the components really
+// render.
 func TestTimingsMatchTheComponents(t *testing.T) {
 	t.Parallel()
 	sp := exampleWith(t)
@@ -172,12 +181,16 @@ func TestTimingsMatchTheComponents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	haproxy, err := lb.Config(lb.Options{PatroniCA: ca.CertPEM(), Backends: []lb.Backend{{Name: "pg1", Address: "192.0.2.11"}}, Checks: lb.Checks{Interval: sp.Balancer.CheckInterval}})
+	haproxy, err := lb.Config(lb.Options{
+		PatroniCA: ca.CertPEM(), Backends: []lb.Backend{{Name: "pg1", Address: "192.0.2.11"}},
+		Checks: lb.Checks{Interval: sp.Balancer.CheckInterval},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	keepalived, err := vip.Config(vip.Options{Address: netip.MustParseAddr("192.0.2.100"), Balancers: []vip.Balancer{
-		{Name: "lb1", Address: "192.0.2.1", Interface: "eth0"}, {Name: "lb2", Address: "192.0.2.2", Interface: "eth0"}}}, 0)
+		{Name: "lb1", Address: "192.0.2.1", Interface: "eth0"},
+		{Name: "lb2", Address: "192.0.2.2", Interface: "eth0"}}}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +200,8 @@ func TestTimingsMatchTheComponents(t *testing.T) {
 	}
 	for text, in := range map[string]string{
 		"inter 500ms fastinter 200ms downinter 300ms fall 2 rise 1 on-marked-down shutdown-sessions": string(haproxy),
-		"interval 1\n    timeout 4\n    fall 1\n":                                                    string(keepalived),
+		"interval 1\n    timeout 4\n    fall 1\n": string(
+			keepalived),
 		"vrrp_version 3\n":    string(keepalived),
 		"i < 4":               string(script),
 		"read -r -t 0.2 -u 4": string(script),
@@ -206,7 +220,10 @@ func TestTimingsInJSON(t *testing.T) {
 		row  Timing
 		want string
 	}{
-		{row, `{"fault":"a fault","typical_seconds":0.065,"worst_seconds":0.13,"parts":[{"what":"a step","min_seconds":0,"typical_seconds":0.065,"max_seconds":0.13,"source":"a rule"}],"note":"a note"}`},
+		{
+			row,
+			`{"fault":"a fault","typical_seconds":0.065,"worst_seconds":0.13,"parts":[{"what":"a step","min_seconds":0,"typical_seconds":0.065,"max_seconds":0.13,"source":"a rule"}],"note":"a note"}`,
+		},
 		{timing("nothing", ""), `{"fault":"nothing","typical_seconds":0,"worst_seconds":0,"parts":[]}`},
 	} {
 		got, err := json.Marshal(c.row)

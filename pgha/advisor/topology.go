@@ -11,9 +11,11 @@ import (
 type Host struct {
 	Name string
 	Role spec.Role
-	// Member, Etcd and Balancer: the host's PostgreSQL member is healthy, its etcd member, its HAProxy works.
+	// Member, Etcd and Balancer: the host's PostgreSQL member is healthy, its etcd member, its
+	// HAProxy works.
 	Member, Etcd, Balancer bool
-	// Leads and LeadsEtcd: it has the leadership of the database, of etcd. Holds: it has the virtual IP.
+	// Leads and LeadsEtcd: it has the leadership of the database, of etcd. Holds: it has the
+	// virtual IP.
 	Leads, LeadsEtcd, Holds bool
 	// Barred from being promoted, by a tag.
 	Barred bool
@@ -30,8 +32,8 @@ type Topology struct {
 	Hosts []Host
 }
 
-// Expected is the topology of a healthy cluster: the first database leads, the second leads etcd, and the balancer with
-// the highest priority holds the virtual IP.
+// Expected is the topology of a healthy cluster: the first database leads, the second leads etcd,
+// and the balancer with the highest priority holds the virtual IP.
 func Expected(sp *spec.Spec) Topology {
 	t := Topology{Spec: sp}
 	databases, holder := 0, highest(sp.Balancers())
@@ -40,7 +42,8 @@ func Expected(sp *spec.Spec) Topology {
 		if h.Role == spec.RoleDatabase {
 			host.Member, host.Etcd = true, true
 			host.Leads, host.LeadsEtcd = databases == 0, databases == min(1, len(sp.Databases())-1)
-			host.Barred, host.Synchronous = Barred(h), databases > 0 && sp.Patroni.SynchronousMode != spec.SynchronousOff
+			host.Barred, host.Synchronous = Barred(h),
+				databases > 0 && sp.Patroni.SynchronousMode != spec.SynchronousOff
 			databases++
 		} else {
 			host.Balancer, host.Holds = true, sp.VIP != nil && h.Name == holder
@@ -59,7 +62,8 @@ func highest(balancers []spec.Host) string {
 
 // Barred tells whether a host's tags keep its member from being promoted.
 func Barred(h spec.Host) bool {
-	return truth(h.Tags["nofailover"]) || h.Tags["failover_priority"] != nil && fmt.Sprint(h.Tags["failover_priority"]) == "0"
+	return truth(h.Tags["nofailover"]) || h.Tags["failover_priority"] != nil &&
+		fmt.Sprint(h.Tags["failover_priority"]) == "0"
 }
 
 func truth(v any) bool { return slices.Contains([]string{"true", "on", "yes", "1"}, fmt.Sprint(v)) }
@@ -93,7 +97,8 @@ func (t Topology) balancers() int   { return t.count(func(h Host) bool { return 
 // quorum tells whether etcd can agree on anything.
 func (t Topology) quorum() bool { return t.etcdMembers() > len(t.Spec.Databases())/2 }
 
-// blocked says why applications could not write, even after everything that happens by itself; "" when they could.
+// blocked says why applications could not write, even after everything that happens by itself; ""
+// when they could.
 func (t Topology) blocked() string {
 	all, members := len(t.Spec.Databases()), t.members()
 	leads := t.count(func(h Host) bool { return h.Member && h.Leads })

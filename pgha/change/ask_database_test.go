@@ -16,8 +16,10 @@ func TestReadRefused(t *testing.T) {
 		want   []string
 		told   bool
 	}{
-		"nothing":          {"== databases\nencoding UTF8\nrefused []\n", []string{}, true},
-		"two lines":        {"== databases\nrefused [\"a line 1: x\", \"b\\nc\"]\n", []string{"a line 1: x", "b\nc"}, true},
+		"nothing": {"== databases\nencoding UTF8\nrefused []\n", []string{}, true},
+		"two lines": {
+			"== databases\nrefused [\"a line 1: x\", \"b\\nc\"]\n", []string{"a line 1: x", "b\nc"}, true,
+		},
 		"no answer":        {"== databases\nencoding UTF8\n", nil, false},
 		"cut off":          {"== databases\nrefused [\"a\n", nil, false},
 		"of another part":  {"== etcd\nrefused []\n", nil, false},

@@ -24,14 +24,14 @@ const (
 type Field struct {
 	// Name is the field's path in a specification: "postgresql.port", "hosts[].address".
 	Name string
-	// Effect is what a change of it comes to.
+	// Effect is what a change of it means.
 	Effect Effect
 	// What says what apply does, in a sentence; empty where Refused.
 	What string
 	// Why is the reason of a refusal, as a clause that begins in lower case.
 	Why string
-	// Way is what to do in place of a refused change, as a clause; "%s" stands for the value that is
-	// in use.
+	// Way is what to do in place of a refused change, as a clause; "%s" stands for the value that
+	// is in use.
 	Way string
 }
 

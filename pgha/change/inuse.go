@@ -92,7 +92,9 @@ func Room(name, value string, members []MemberInUse) (problem, way string) {
 			"prepared transactions, and would not start",
 			"finish them first (pg_prepared_xacts lists them; COMMIT PREPARED or ROLLBACK PREPARED)"},
 		"max_replication_slots": {func(u InUse) int { return len(u.Slots) },
-			"replication slots, and would not start", "drop those that nobody needs first (pg_replication_slots lists them; SELECT pg_drop_replication_slot(...))"},
+			"replication slots, and would not start",
+			"drop those that nobody needs first (pg_replication_slots lists them; SELECT " +
+				"pg_drop_replication_slot(...))"},
 		"max_wal_senders": {func(u InUse) int { return u.Senders },
 			"walsenders, more than that after a restart would be turned away",
 			"end what streams and is not needed first (pg_stat_replication lists them)"},
@@ -140,7 +142,9 @@ func logicalRoom(value string, members []MemberInUse) (problem, way string) {
 	if len(names) == 0 {
 		return "", ""
 	}
-	problem = fmt.Sprintf("wal_level is %s, but there are logical replication slots, and a server that has one would not start: %s", value, strings.Join(append(own, synced...), ", "))
+	problem = fmt.Sprintf(
+		"wal_level is %s, but there are logical replication slots, and a server that has one would not start: %s",
+		value, strings.Join(append(own, synced...), ", "))
 	if len(synced) > 0 {
 		problem += " (" + strings.Join(synced, ", ") +
 			": a copy of the leader's, which cannot be dropped there)"

@@ -45,7 +45,7 @@ type judge struct {
 	others      []Refusal
 }
 
-// difference is what a field comes to: the facts, and what is in use for the way back.
+// difference is how a field differs: the facts, and what is in use for the way back.
 type difference struct {
 	field         string
 	facts, values []string

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// balancers compares who can hold the virtual IP with who the specification says shall.
+// balancers compares who can hold the virtual IP with who the specification says should.
 func (j *judge) balancers() {
 	files := map[string]*Keepalived{}
 	for _, h := range j.Balancers() {
@@ -23,7 +23,8 @@ func (j *judge) balancers() {
 				k.Address), k.Address, h.Name)
 			return
 		case k.Source != "" && k.Source != h.Address:
-			j.differ("hosts[].address", fmt.Sprintf("%s has the address %s, but its keepalived speaks from %s", h.Name, h.Address, k.Source), fmt.Sprintf("address: %s (%s)", k.Source, h.Name), h.Name)
+			j.differ("hosts[].address", fmt.Sprintf("%s has the address %s, but its keepalived speaks from %s",
+				h.Name, h.Address, k.Source), fmt.Sprintf("address: %s (%s)", k.Source, h.Name), h.Name)
 		}
 	}
 	if j.VIP == nil || j.differs("hosts[].address") {
@@ -68,7 +69,7 @@ func (j *judge) balances(address string) bool {
 }
 
 // newBalancers looks for balancers that no other one knows and that have no keepalived. One that
-// was lost and is made anew is known to the others.
+// was lost and is made again is known to the others.
 func (j *judge) newBalancers(files map[string]*Keepalived) {
 	if len(files) == 0 {
 		return
@@ -113,8 +114,10 @@ func (j *judge) strangers() {
 	}
 	for _, mac := range sorted(heard) {
 		j.add(Refusal{Field: "vip.address",
-			Problem: fmt.Sprintf("a machine that is not in the specification answers for the virtual IP %s, with the network address %s: clients would come to either", j.VIP.Address, mac),
-			Way:     "stop keepalived there if it was a balancer of this cluster, or choose a free address"})
+			Problem: fmt.Sprintf(
+				"a machine that is not in the specification answers for the virtual IP %s, with "+
+					"the network address %s: clients would come to either", j.VIP.Address, mac),
+			Way: "stop keepalived there if it was a balancer of this cluster, or choose a free address"})
 	}
 }
 

@@ -61,23 +61,30 @@ func (j *judge) etcdMembers() {
 			j.strangeMember(m)
 		case byURL < 0:
 			h := j.Databases()[byName]
-			j.differ("hosts[].address", fmt.Sprintf("%s has the address %s, but etcd knows its member %s as %s", h.Name, h.Address, m.Name, strings.Join(m.PeerURLs, ", ")), fmt.Sprintf("address: %s (%s)", hostOf(m.PeerURLs), h.Name), h.Name)
+			j.differ("hosts[].address", fmt.Sprintf("%s has the address %s, but etcd knows its member %s as %s",
+				h.Name, h.Address, m.Name, strings.Join(m.PeerURLs, ", ")),
+				fmt.Sprintf("address: %s (%s)", hostOf(m.PeerURLs), h.Name), h.Name)
 		case m.Name != "" && byName != byURL:
 			h := j.Databases()[byURL]
 			j.differ("hosts[].member", fmt.Sprintf("the member of %s is %s, but etcd knows it as %s", h.Name,
 				h.Member, m.Name), fmt.Sprintf("%s (%s)", m.Name, h.Name), h.Name)
 		case m.Learner:
-			j.add(Refusal{Field: "hosts", Problem: fmt.Sprintf("etcd's member %s is a learner, which does not vote: somebody has not finished adding it", m.Name),
+			j.add(Refusal{Field: "hosts",
+				Problem: fmt.Sprintf(
+					"etcd's member %s is a learner, which does not vote: somebody has not finished adding it", m.Name),
 				Way: "promote it (etcdctl member promote) or remove it (etcdctl member remove), then apply"})
 		}
 	}
 }
 
-// strangeMember tells of a member of etcd's that no host of the specification has.
+// strangeMember reports a member of etcd's that no host of the specification has.
 func (j *judge) strangeMember(m StoreMember) {
 	urls := strings.Join(m.PeerURLs, ", ")
 	if m.Name == "" {
-		j.add(Refusal{Field: "hosts", Problem: fmt.Sprintf("etcd has a member at %s that is not in the specification and has never started: it counts for the majority, which is gone with one host less than you think", urls),
+		j.add(Refusal{Field: "hosts",
+			Problem: fmt.Sprintf(
+				"etcd has a member at %s that is not in the specification and has never started: "+
+					"it counts for the majority, which is gone with one host less than you think", urls),
 			Way: "remove it (etcdctl member list, etcdctl member remove ID), then apply"})
 		return
 	}
@@ -94,14 +101,15 @@ func (j *judge) patroniMembers() {
 		})
 		inEtcd := slices.ContainsFunc(j.store.Members,
 			func(e StoreMember) bool { return e.Name == m.Name })
-		if !known && !inEtcd { // etcdMembers has told of the others
-			j.differ("hosts", fmt.Sprintf("Patroni has the member %s at %s, which is not in the specification", m.Name, m.REST), m.Name+" has the address "+m.REST[:max(0, strings.LastIndexByte(m.REST, ':'))])
+		if !known && !inEtcd { // etcdMembers has reported the others
+			j.differ("hosts", fmt.Sprintf("Patroni has the member %s at %s, which is not in the specification",
+				m.Name, m.REST), m.Name+" has the address "+m.REST[:max(0, strings.LastIndexByte(m.REST, ':'))])
 		}
 	}
 }
 
 // newDatabases looks for hosts that the cluster has never heard of. A member that etcd has lost, as
-// one whose data was lost and that was removed to join anew, is still in what the others were
+// one whose data was lost and that was removed to join again, is still in what the others were
 // configured with.
 func (j *judge) newDatabases() {
 	var strangers, names []string

@@ -20,8 +20,8 @@ func (j *judge) inUseSettings() {
 	}
 	for _, name := range Crowded() {
 		value, changes := j.parameter(name)
-		// Sessions come and go: what an earlier apply has written, and waits for a restart, is not held
-		// against this one.
+		// Sessions come and go: what an earlier apply has written, and waits for a restart, is not
+		// held against this one.
 		passing := slices.Contains([]string{"max_connections", "max_wal_senders"}, name)
 		if value == "" || passing && !changes {
 			continue

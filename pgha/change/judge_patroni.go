@@ -64,16 +64,19 @@ func (j *judge) scope() {
 	}
 }
 
-// secondScope tells of members that live under another name beside own: whoever restarts may go to
-// either.
+// secondScope reports members that live under another name beside own: a member that restarts may
+// go to either.
 func (j *judge) secondScope(own Scope) {
 	for _, s := range j.store.Scopes {
 		if s.Name == own.Name && s.Namespace == own.Namespace || len(s.Members) == 0 {
 			continue
 		}
 		j.add(Refusal{Field: "patroni.namespace",
-			Problem: fmt.Sprintf("etcd holds a second cluster, %s%s, with the member %s, beside %s%s: each has a primary of its own", slashed(s.Namespace), s.Name, memberNames(s), slashed(own.Namespace), own.Name),
-			Way:     "stop patroni.service on the hosts of those members; their data may hold writes that the others lack, so keep it until you know"})
+			Problem: fmt.Sprintf(
+				"etcd holds a second cluster, %s%s, with the member %s, beside %s%s: each has a primary of its own",
+				slashed(s.Namespace), s.Name, memberNames(s), slashed(own.Namespace), own.Name),
+			Way: "stop patroni.service on the hosts of those members; their data may hold writes " +
+				"that the others lack, so keep it until you know"})
 	}
 }
 

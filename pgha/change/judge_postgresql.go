@@ -70,8 +70,12 @@ func (j *judge) identifiers() {
 	}) {
 		if s.value != own.SystemIdentifier {
 			j.add(Refusal{Field: "postgresql.data_dir", Hosts: s.hosts,
-				Problem: fmt.Sprintf("%s on %s holds the data of another cluster, with the system identifier %s in place of %s", j.PostgreSQL.DataDir, strings.Join(s.hosts, ", "), s.value, own.SystemIdentifier),
-				Way:     fmt.Sprintf("if nobody needs it, move it away there (mv %[1]s %[1]s.old): the member is then copied from the leader", j.PostgreSQL.DataDir)})
+				Problem: fmt.Sprintf(
+					"%s on %s holds the data of another cluster, with the system identifier %s in place of %s",
+					j.PostgreSQL.DataDir, strings.Join(s.hosts, ", "), s.value, own.SystemIdentifier),
+				Way: fmt.Sprintf(
+					"if nobody needs it, move it away there (mv %[1]s %[1]s.old): the member is "+
+						"then copied from the leader", j.PostgreSQL.DataDir)})
 		}
 	}
 }

@@ -19,26 +19,33 @@ var lookScript string
 //go:embed neighbours.pl
 var neighboursScript string
 
-// Question is the command that asks a host for its part of Running; Read reads its answer. It changes nothing, and takes
-// as long as the neighbours have to answer, which is 0.15 s, or as the database, which is 2 s at the most.
+// Question is the command that asks a host for its part of Running; Read reads its answer. It
+// changes nothing, and takes as long as the database, which is 2 s at most.
 func Question(sp *spec.Spec, h spec.Host) []string {
-	dir, address := "", ""
+	dir := ""
 	if h.Role == spec.RoleDatabase {
 		dir = sp.PostgreSQL.DataDir
 	}
-	if sp.VIP != nil {
-		if a, err := netip.ParseAddr(sp.VIP.Address); err == nil && a.Is4() {
-			address = a.String()
-		}
-	}
-	argv := []string{"sh", "-c", lookScript, "look", dir, address, neighboursScript, pgsession.AskScript(), sessionOptions()}
+	argv := []string{"sh", "-c", lookScript, "look", dir, pgsession.AskScript(), sessionOptions()}
 	if h.Role == spec.RoleDatabase {
 		argv = append(argv, databaseQuestions(sp.PostgreSQL)...)
 	}
 	return argv
 }
 
-// Read reads the answer to Question. A part that makes no sense counts as not there.
+// NeighboursQuestion is the command that asks the network who has the virtual IP, where there is
+// one of IPv4. Its answer belongs behind that to Question. It changes nothing, and takes the 0.15 s
+// that neighbours have to answer.
+func NeighboursQuestion(sp *spec.Spec) []string {
+	if sp.VIP != nil {
+		if a, err := netip.ParseAddr(sp.VIP.Address); err == nil && a.Is4() {
+			return []string{"perl", "-e", neighboursScript, a.String()}
+		}
+	}
+	return []string{"true"}
+}
+
+// Read reads the answer to Question, with that to NeighboursQuestion behind it. A part that makes no sense counts as not there.
 func Read(answer string) Host {
 	parts := map[string]string{}
 	name := ""
@@ -51,9 +58,11 @@ func Read(answer string) Host {
 	}
 	h := Host{
 		Etcd: readEtcd(parts["etcd"]), Server: readServer(parts["server"]), Patroni: readPatroni(parts["patroni"]),
-		Data: readData(parts["data"]), Databases: readDatabases(parts["databases"]), Keepalived: readKeepalived(parts["keepalived"]),
-		Refused: readRefused(parts["databases"]),
-		MACs:    strings.Fields(strings.ToLower(parts["macs"])), Heard: strings.Fields(strings.ToLower(parts["heard"])),
+		Data: readData(parts["data"]), Databases: readDatabases(parts["databases"]),
+		Keepalived: readKeepalived(parts["keepalived"]),
+		Refused:    readRefused(parts["databases"]),
+		MACs:       strings.Fields(strings.ToLower(parts["macs"])),
+		Heard:      strings.Fields(strings.ToLower(parts["heard"])),
 	}
 	if strings.Contains(parts["databases"], "\nsessions ") {
 		use := ReadInUse(parts["databases"])
@@ -146,8 +155,10 @@ func readPatroni(text string) *Patroni {
 		}
 	}
 	return &Patroni{Scope: file.Scope, Namespace: file.Namespace, Name: file.Name, DataDir: pg.DataDir,
-		RESTPort: portNumber(file.RESTAPI.Listen), Port: portNumber(pg.Listen), Superuser: pg.Authentication.Superuser.Username,
-		Replication: pg.Authentication.Replication.Username, Rewind: pg.Authentication.Rewind.Username, Written: written}
+		RESTPort: portNumber(file.RESTAPI.Listen), Port: portNumber(pg.Listen),
+		Superuser:   pg.Authentication.Superuser.Username,
+		Replication: pg.Authentication.Replication.Username, Rewind: pg.Authentication.Rewind.Username,
+		Written: written}
 }
 
 // readData reads "directory", "version" and two lines of pg_controldata's for each data directory.

@@ -1,19 +1,22 @@
 # Prints what of the cluster runs on this host, each part under a line "== NAME". Changes nothing. A part that is not there is
 # empty. Needs a shell, systemd and perl-base; PostgreSQL's own programs only where there is data of PostgreSQL's.
-# Parameters: the data directory of the specification, the virtual IP ("" asks no neighbour), the perl script that asks them,
-# the one that asks the database, the options of its session, and SQL for it; without SQL no database is asked.
-wished=$1 address=$2 neighbours=$3 ask=$4 options=$5
-shift 5
-config=/etc/patroni/config.yml environment=/etc/etcd/etcd.env
+# Parameters: the data directory of the specification, the perl script that asks the database, the options of its session, and
+# SQL for it; without SQL no database is asked.
+wished=$1 ask=$2 options=$3
+shift 3
+config=/etc/patroni/config.yml environment=/etc/etcd/etcd.env line_end='
+'
 
 # What Patroni's file says of itself; it is rendered by pgha, two blanks a level.
-used='' superuser=''
-while read -r name value; do
-	value=${value#[\"\']}
-	case $name in data_dir:) used=${value%[\"\']} ;; username:) superuser=${value%[\"\']} ;; esac
-done <<FOUND
-$(sed -n 's/^  data_dir:/data_dir:/p; /^    superuser:/{n;s/^ *username:/username:/p}' $config)
-FOUND
+used='' superuser='' file=''
+[ ! -e $config ] || file=$(cat $config)
+# value sets value to what stands behind $1 in the file, without quotes; "" where that is not in it.
+value() {
+	case $file in *"$1"*) value=${file#*"$1"} value=${value%%"$line_end"*} ;; *) value='' ;; esac
+	value=${value#[\"\']} value=${value%[\"\']}
+}
+value "$line_end  data_dir: " && used=$value
+value "$line_end    superuser:$line_end      username: " && superuser=$value
 
 etcd() {
 	# The control group tells at once; not every host has it there.
@@ -47,24 +50,21 @@ databases() {
 	perl -e "$ask" postgres "$socket/.s.PGSQL.$port" "$superuser" "$options" "$@"
 }
 
-look() {
-	echo '== patroni'
-	[ -n "$used" ] && [ -e "$used/PG_VERSION" ] && cat $config
-	echo '== etcd'
-	etcd
-	echo '== server'
-	server
-	echo '== data'
-	[ -n "$used" ] && data "$used"
-	[ -n "$wished" ] && [ "$wished" != "$used" ] && data "$wished"
-	echo '== databases'
-	databases "$@"
-	echo '== keepalived'
-	[ ! -e /etc/keepalived/keepalived.conf ] || cat /etc/keepalived/keepalived.conf
-	echo '== macs'
-	cat /sys/class/net/*/address
-	echo '== heard'
-}
-
-# The neighbours have a moment to answer, in which everything else is looked at.
-{ [ -n "$address" ] && perl -e "$neighbours" "$address"; } | { look "$@" </dev/null; cat; }
+echo '== patroni'
+[ -n "$used" ] && [ -e "$used/PG_VERSION" ] && printf '%s\n' "$file"
+echo '== etcd'
+etcd
+echo '== server'
+server
+echo '== data'
+[ -n "$used" ] && data "$used"
+[ -n "$wished" ] && [ "$wished" != "$used" ] && data "$wished"
+echo '== databases'
+databases "$@"
+echo '== keepalived'
+[ ! -e /etc/keepalived/keepalived.conf ] || cat /etc/keepalived/keepalived.conf
+echo '== macs'
+for address in /sys/class/net/*/address; do
+	read -r mac <"$address" && echo "$mac"
+done
+echo '== heard'

@@ -12,9 +12,11 @@ import (
 
 const pageHead = `# What a change of the specification does
 
-Made from the table of [pgha/change](../pgha/change/doc.go) by its tests: ` + "`go test ./pgha/change -update`" + ` writes it anew.
+Made from the table of [pgha/change](../pgha/change/doc.go) by its tests: ` + "`go test ./pgha/change -update`" +
+	` writes it anew.
 
-` + "`plan`, `apply`, `verify` and `doctor`" + ` compare the specification with what runs, and not only with files: etcd's members and
+` + "`plan`, `apply`, `verify` and `doctor`" +
+	` compare the specification with what runs, and not only with files: etcd's members and
 version, Patroni's members and the name under which etcd holds them, the processes' ports and directories, the data's version
 and system identifier, PostgreSQL's roles and encoding, the balancers' peers, and who in the network answers for the virtual
 IP. They ask within the look that ` + "`preflight`" + ` takes anyway.

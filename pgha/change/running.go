@@ -15,13 +15,14 @@ type Host struct {
 	Etcd *Etcd
 	// Server is the postmaster that runs on the data directory that Patroni uses.
 	Server *Server
-	// Patroni is what Patroni was started with last, as far as its file tells; nil before it has had
-	// any data.
+	// Patroni is what Patroni was started with last, as far as its file tells; nil before it has
+	// had any data.
 	Patroni *Patroni
-	// Data are the data directories that hold a cluster, by their paths: the one that Patroni uses and
-	// the specification's.
+	// Data are the data directories that hold a cluster, by their paths: the one that Patroni uses
+	// and the specification's.
 	Data map[string]Data
-	// Databases is what PostgreSQL says itself, and InUse what it has; nil where it does not answer.
+	// Databases is what PostgreSQL says itself, and InUse what it has; nil where it does not
+	// answer.
 	Databases *Databases
 	InUse     *InUse
 	// Refused are the lines of its files that PostgreSQL does not take; nil where it does not say.

@@ -19,8 +19,10 @@ func postgresqlFields() []Field {
 			What: "The repository's file is written; packages that are installed stay as they are."},
 		{
 			Name: "postgresql.port", Effect: Refused,
-			Why: "a server reads its port when it starts, and replicas, balancers and Patroni would look for it on the new one at once",
-			Way: "write port: %s again; balancer.write_port and balancer.read_port, which clients connect to, can be changed",
+			Why: "a server reads its port when it starts, and replicas, balancers and Patroni " +
+				"would look for it on the new one at once",
+			Way: "write port: %s again; balancer.write_port and balancer.read_port, which " +
+				"clients connect to, can be changed",
 		},
 		{
 			Name: "postgresql.data_dir", Effect: Refused,
@@ -45,12 +47,14 @@ func postgresqlFields() []Field {
 		{
 			Name: "postgresql.encoding", Effect: Refused,
 			Why: "it is chosen when the data directory is made",
-			Way: "write encoding: %s again; a database of another encoding is made with CREATE DATABASE ... ENCODING ... TEMPLATE template0",
+			Way: "write encoding: %s again; a database of another encoding is made with CREATE " +
+				"DATABASE ... ENCODING ... TEMPLATE template0",
 		},
 		{
 			Name: "postgresql.locale", Effect: Refused,
 			Why: "it is chosen when the data directory is made",
-			Way: "write locale: %s again; a database of another locale is made with CREATE DATABASE ... LOCALE ... TEMPLATE template0",
+			Way: "write locale: %s again; a database of another locale is made with CREATE " +
+				"DATABASE ... LOCALE ... TEMPLATE template0",
 		},
 		{
 			Name: "postgresql.data_checksums", Effect: Refused,
@@ -58,7 +62,10 @@ func postgresqlFields() []Field {
 			Way: "write data_checksums: %s again",
 		},
 		{Name: "postgresql.parameters", Effect: Reload,
-			What: "Into Patroni's dynamic configuration, which every member loads. One that PostgreSQL reads at start waits for `restart --pending`, and `plan` says so; refused where the servers have more in use than it allows (logical slots below `wal_level: logical`, slots, prepared transactions, walsenders, sessions)."},
+			What: "Into Patroni's dynamic configuration, which every member loads. One that " +
+				"PostgreSQL reads at start waits for `restart --pending`, and `plan` says so; " +
+				"refused where the servers have more in use than it allows (logical slots below " +
+				"`wal_level: logical`, slots, prepared transactions, walsenders, sessions)."},
 		{Name: "postgresql.pg_hba", Effect: Reload,
 			What: "Patroni is reloaded on one member after the other; sessions go on."},
 		{Name: "postgresql.client_networks", Effect: Reload,
@@ -70,9 +77,10 @@ func etcdFields() []Field {
 	return []Field{
 		{
 			Name: "etcd.version", Effect: RolledRestart,
-			What: "Up, within a minor release or to the next one: installed, then restarted on one member after the other, the leader last. Down, or over a minor release, is refused.",
-			Why:  "etcd goes up one minor release at a time and never back",
-			Way:  "write version: %s",
+			What: "Up, within a minor release or to the next one: installed, then restarted on " +
+				"one member after the other, the leader last. Down, or over a minor release, is refused.",
+			Why: "etcd goes up one minor release at a time and never back",
+			Way: "write version: %s",
 		},
 		{Name: "etcd.source", Effect: RolledRestart,
 			What: "etcd is restarted on one member after the other where its program or unit changes."},
@@ -92,7 +100,8 @@ func etcdFields() []Field {
 			What: "etcd is restarted on one member after the other, the leader last."},
 		{
 			Name: "etcd.client_port", Effect: Refused,
-			Why: "Patroni reads etcd's addresses when it starts: with etcd on another port the leader would give up its lock",
+			Why: "Patroni reads etcd's addresses when it starts: with etcd on another port the " +
+				"leader would give up its lock",
 			Way: "write client_port: %s again",
 		},
 		{
@@ -111,12 +120,14 @@ func patroniFields() []Field {
 	return []Field{
 		{
 			Name: "patroni.namespace", Effect: Refused,
-			Why: "a member reads it when it starts: the members that restart would found a second cluster beside the first",
+			Why: "a member reads it when it starts: the members that restart would found a " +
+				"second cluster beside the first",
 			Way: newCluster,
 		},
 		{
 			Name: "patroni.rest_port", Effect: Refused,
-			Why: "balancers and members would look for Patroni on the new port before it listens there, and find no leader",
+			Why: "balancers and members would look for Patroni on the new port before it listens " +
+				"there, and find no leader",
 			Way: "write rest_port: %s again",
 		},
 		dynamic("profile"), dynamic("ttl"), dynamic("loop_wait"), dynamic("retry_timeout"),
@@ -124,7 +135,10 @@ func patroniFields() []Field {
 		dynamic("primary_start_timeout"), dynamic("failsafe_mode"), dynamic("use_pg_rewind"),
 		dynamic("use_slots"), dynamic("synchronous_mode"),
 		{Name: "patroni.watchdog", Effect: Reload, What: "Patroni is reloaded on one member after the other."},
-		{Name: "patroni.extra", Effect: Reload, What: "Patroni is reloaded on one member after the other. What the toolkit itself writes there (names, addresses, ports, directories, certificates, rules, logins, the store, tags) is refused."},
+		{Name: "patroni.extra", Effect: Reload,
+			What: "Patroni is reloaded on one member after the other. What the toolkit itself " +
+				"writes there (names, addresses, ports, directories, certificates, rules, " +
+				"logins, the store, tags) is refused."},
 	}
 }
 
@@ -135,12 +149,15 @@ func balancerFields() []Field {
 	}
 	return []Field{
 		{Name: "balancer.write_port", Effect: Ordered,
-			What: "HAProxy is reloaded on one balancer after the other, the address's holder last; sessions go on, new ones need the new port."},
+			What: "HAProxy is reloaded on one balancer after the other, the address's holder " +
+				"last; sessions go on, new ones need the new port."},
 		{Name: "balancer.read_port", Effect: Ordered,
-			What: "HAProxy is reloaded on one balancer after the other, the address's holder last; sessions go on, new ones need the new port."},
+			What: "HAProxy is reloaded on one balancer after the other, the address's holder " +
+				"last; sessions go on, new ones need the new port."},
 		reload("read_fallback_to_primary", "sessions go on."),
 		{Name: "balancer.stats_port", Effect: Ordered,
-			What: "HAProxy is reloaded on one balancer after the other, then keepalived, whose check asks it there: the virtual IP may move meanwhile, and new sessions wait a second or two."},
+			What: "HAProxy is reloaded on one balancer after the other, then keepalived, whose " +
+				"check asks it there: the virtual IP may move meanwhile, and new sessions wait a second or two."},
 		reload("max_connections", "sessions go on."),
 		reload("client_timeout", "sessions that are open keep the old one."),
 		reload("check_interval", "sessions go on."),
@@ -149,12 +166,18 @@ func balancerFields() []Field {
 			Why: "balancers that are no longer told of the address would keep it",
 			Way: "write the section vip again, with address: %s",
 		},
-		{Name: "vip.address", Effect: Ordered, What: "New certificates, then keepalived is reloaded on one balancer after the other, the old address's holder last; clients need the new address."},
+		{Name: "vip.address", Effect: Ordered,
+			What: "New certificates, then keepalived is reloaded on one balancer after the " +
+				"other, the old address's holder last; clients need the new address."},
 		{Name: "vip.prefix_length", Effect: Ordered,
-			What: "keepalived is reloaded on one balancer after the other, the holder last; it gives the address up and takes it again."},
-		{Name: "vip.router_id", Effect: Ordered, What: "keepalived is reloaded on one balancer after the other. Those with another id do not hear each other: two hold the address for half a second, and it moves twice."},
+			What: "keepalived is reloaded on one balancer after the other, the holder last; it " +
+				"gives the address up and takes it again."},
+		{Name: "vip.router_id", Effect: Ordered,
+			What: "keepalived is reloaded on one balancer after the other. Those with another id " +
+				"do not hear each other: two hold the address for half a second, and it moves twice."},
 		{Name: "vip.advert_interval", Effect: Reload,
 			What: "keepalived is reloaded on one balancer after the other, the holder last."},
-		{Name: "vip.preempt", Effect: Reload, What: "keepalived is reloaded on one balancer after the other, the holder last."},
+		{Name: "vip.preempt", Effect: Reload,
+			What: "keepalived is reloaded on one balancer after the other, the holder last."},
 	}
 }

@@ -10,11 +10,15 @@ func generalFields() []Field {
 		{Name: "version", Effect: Operator, What: "The version of the format, which is always 1."},
 		{
 			Name: "cluster", Effect: Refused,
-			Why: "it is Patroni's scope, which a member reads when it starts: the members that restart would found a second cluster beside the first",
+			Why: "it is Patroni's scope, which a member reads when it starts: the members that " +
+				"restart would found a second cluster beside the first",
 			Way: newCluster,
 		},
-		{Name: "timezone", Effect: Reload, What: "Set on each host at once. PostgreSQL keeps the zone that its own `timezone` names; programs that run see the host's when they start again."},
-		{Name: "state_dir", Effect: Operator, What: "Move the directory first. Hosts whose authority is not in it are refused."},
+		{Name: "timezone", Effect: Reload,
+			What: "Set on each host at once. PostgreSQL keeps the zone that its own `timezone` " +
+				"names; programs that run see the host's when they start again."},
+		{Name: "state_dir", Effect: Operator,
+			What: "Move the directory first. Hosts whose authority is not in it are refused."},
 	}
 }
 
@@ -22,13 +26,18 @@ func hostFields() []Field {
 	return []Field{
 		{
 			Name: "hosts", Effect: Refused,
-			Why: hostsLater + "etcd counts its majority over all members that it knows, and a balancer that is left out takes the virtual IP beside the others",
+			Why: hostsLater +
+				"etcd counts its majority over all members that it knows, and a balancer that is " +
+				"left out takes the virtual IP beside the others",
 			Way: "write the hosts again as they run: %s",
 		},
-		{Name: "hosts[].name", Effect: Ordered, What: "New certificates and a new name in the balancers' files; keep `member` as it was, which is the old name where it is not written."},
+		{Name: "hosts[].name", Effect: Ordered,
+			What: "New certificates and a new name in the balancers' files; keep `member` as it " +
+				"was, which is the old name where it is not written."},
 		{
 			Name: "hosts[].address", Effect: Refused,
-			Why: hostsLater + "etcd keeps the address under which a member joined, and a balancer's peers listen to the old one",
+			Why: hostsLater +
+				"etcd keeps the address under which a member joined, and a balancer's peers listen to the old one",
 			Way: "write %s again",
 		},
 		{
@@ -38,12 +47,16 @@ func hostFields() []Field {
 		},
 		{
 			Name: "hosts[].member", Effect: Refused,
-			Why: "etcd and Patroni read the name when they start and know the member by it: half of the cluster would call it by either",
+			Why: "etcd and Patroni read the name when they start and know the member by it: half " +
+				"of the cluster would call it by either",
 			Way: "write member: %s again",
 		},
-		{Name: "hosts[].priority", Effect: Reload, What: "keepalived is reloaded on one balancer after the other. The address moves if another one has now the highest priority."},
+		{Name: "hosts[].priority", Effect: Reload,
+			What: "keepalived is reloaded on one balancer after the other. The address moves if " +
+				"another one has now the highest priority."},
 		{Name: "hosts[].interface", Effect: Ordered,
-			What: "keepalived is reloaded; the balancer gives the address away if it holds it, and takes it on the other interface."},
+			What: "keepalived is reloaded; the balancer gives the address away if it holds it, " +
+				"and takes it on the other interface."},
 		{Name: "hosts[].tags", Effect: Reload, What: "Patroni is reloaded on one member after the other."},
 		{Name: "hosts[].dns_names", Effect: Reload,
 			What: "New certificates; etcd reads them with the next connection, Patroni and PostgreSQL are reloaded."},
@@ -76,7 +89,8 @@ func operatorFields() []Field {
 		{Name: "tls.ca_lifetime_days", Effect: Operator,
 			What: "Used for authorities that are made from now on."},
 		{Name: "tls.leaf_lifetime_days", Effect: Reload,
-			What: "Certificates that would last longer are made anew, those of the hosts too; the others when a third of their life is left."},
+			What: "Certificates that would last longer are made anew, those of the hosts too; " +
+				"the others when a third of their life is left."},
 		secretField("superuser_password_file"), secretField("superuser_password_command"),
 		secretField("replication_password_file"), secretField("replication_password_command"),
 		secretField("rewind_password_file"), secretField("rewind_password_command"),

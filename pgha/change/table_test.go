@@ -1,19 +1,20 @@
 package change_test
 
 import (
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pgha/toolkit/pgha/change"
+	"github.com/pgha/toolkit/pgha/internal/testkit"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// TestEveryFieldIsInTheTable walks a specification's types: whoever adds a field has to say what a change of it means.
+// TestEveryFieldIsInTheTable walks a specification's types: anyone who adds a field has to say what
+// a change of it means.
 func TestEveryFieldIsInTheTable(t *testing.T) {
 	t.Parallel()
-	want := fieldsOf("", reflect.TypeFor[spec.Spec]())
+	want := testkit.Fields()
 	want = append(want, "hosts", "vip") // as a whole: what comes and what goes
 	var have []string
 	for _, f := range change.Fields() {
@@ -27,33 +28,10 @@ func TestEveryFieldIsInTheTable(t *testing.T) {
 	}
 	for _, name := range want {
 		if !slices.Contains(have, name) {
-			t.Errorf("%s is not in the table: say in pgha/change what a change of it means on a cluster that runs", name)
+			t.Errorf("%s is not in the table: say in pgha/change what a change of it means on a "+
+				"cluster that runs", name)
 		}
 	}
-}
-
-// fieldsOf returns the paths of all values of a type.
-func fieldsOf(prefix string, typ reflect.Type) []string {
-	var names []string
-	for f := range typ.Fields() {
-		if !f.IsExported() {
-			continue
-		}
-		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		name, inner := prefix+name, f.Type
-		if inner.Kind() == reflect.Slice && inner.Elem().Kind() == reflect.Struct {
-			name, inner = name+"[]", inner.Elem()
-		}
-		if inner.Kind() == reflect.Pointer {
-			inner = inner.Elem()
-		}
-		if inner.Kind() == reflect.Struct {
-			names = append(names, fieldsOf(name+".", inner)...)
-			continue
-		}
-		names = append(names, name)
-	}
-	return names
 }
 
 func TestRowsAreWhole(t *testing.T) {
@@ -63,13 +41,15 @@ func TestRowsAreWhole(t *testing.T) {
 		if refused != (f.What == "") || refused && (f.Why == "" || f.Way == "") {
 			t.Errorf("%s: %+v lacks a sentence", f.Name, f)
 		}
-		if strings.HasSuffix(f.Why, ".") || strings.HasSuffix(f.Way, ".") || f.What != "" && !strings.HasSuffix(f.What, ".") {
+		if strings.HasSuffix(f.Why, ".") || strings.HasSuffix(f.Way, ".") ||
+			f.What != "" && !strings.HasSuffix(f.What, ".") {
 			t.Errorf("%s: What is a sentence, Why and Way are clauses: %+v", f.Name, f)
 		}
 	}
 }
 
-// TestEveryRefusedFieldIsJudged makes every row that says refused come true: a row alone keeps nobody from anything.
+// TestEveryRefusedFieldIsJudged makes every row that says refused come true: a row alone keeps
+// nobody from anything.
 func TestEveryRefusedFieldIsJudged(t *testing.T) {
 	t.Parallel()
 	judged := map[string]bool{}
@@ -80,7 +60,8 @@ func TestEveryRefusedFieldIsJudged(t *testing.T) {
 		}
 	}
 	for _, f := range change.Fields() {
-		if f.Effect == change.Refused && f.Name != "hosts[].role" && !judged[f.Name] { // a role changes with the members
+		// a role changes with the members
+		if f.Effect == change.Refused && f.Name != "hosts[].role" && !judged[f.Name] {
 			t.Errorf("%s says refused, and nothing judges it", f.Name)
 		}
 	}
@@ -92,8 +73,11 @@ func wrong(t *testing.T) []change.Refusal {
 	no := false
 	sp := spec.New()
 	sp.Hosts = []spec.Host{
-		{Name: "db1", Address: "10.0.0.1", Role: spec.RoleDatabase}, {Name: "db2", Address: "10.0.0.2", Role: spec.RoleDatabase}, {Name: "db3", Address: "10.0.0.3", Role: spec.RoleDatabase},
-		{Name: "lb1", Address: "10.0.0.8", Role: spec.RoleBalancer}, {Name: "lb2", Address: "10.0.0.9", Role: spec.RoleBalancer},
+		{Name: "db1", Address: "10.0.0.1", Role: spec.RoleDatabase},
+		{Name: "db2", Address: "10.0.0.2", Role: spec.RoleDatabase},
+		{Name: "db3", Address: "10.0.0.3", Role: spec.RoleDatabase},
+		{Name: "lb1", Address: "10.0.0.8", Role: spec.RoleBalancer},
+		{Name: "lb2", Address: "10.0.0.9", Role: spec.RoleBalancer},
 	}
 	if err := sp.Complete(); err != nil {
 		t.Fatal(err)
@@ -101,13 +85,22 @@ func wrong(t *testing.T) []change.Refusal {
 	running := change.Running{
 		Store: &change.Store{
 			Version: "3.6.99", Scopes: []change.Scope{{Namespace: "/other/", Name: "other"}},
-			Members: []change.StoreMember{{Name: "db1", PeerURLs: []string{"https://10.0.0.77:2380"}}, {Name: "x", PeerURLs: []string{"https://10.0.0.2:2380"}}, {Name: "y", PeerURLs: []string{"https://10.0.0.66:2380"}}},
+			Members: []change.StoreMember{
+				{Name: "db1", PeerURLs: []string{"https://10.0.0.77:2380"}},
+				{Name: "x", PeerURLs: []string{"https://10.0.0.2:2380"}},
+				{Name: "y", PeerURLs: []string{"https://10.0.0.66:2380"}},
+			},
 		},
 		Hosts: map[string]change.Host{
 			"db1": {
-				Etcd: &change.Etcd{DataDir: "/e", ClientPort: 1, PeerPort: 2}, Server: &change.Server{DataDir: "/d", Port: 3, Scope: "other"},
-				Patroni: &change.Patroni{Scope: "other", Namespace: "other", DataDir: "/d", RESTPort: 4, Superuser: "a", Replication: "b", Rewind: "c"},
-				Data:    map[string]change.Data{"/d": {Version: 16, Checksums: &no}}, Databases: &change.Databases{Encoding: "LATIN1", Locale: "C"},
+				Etcd:   &change.Etcd{DataDir: "/e", ClientPort: 1, PeerPort: 2},
+				Server: &change.Server{DataDir: "/d", Port: 3, Scope: "other"},
+				Patroni: &change.Patroni{
+					Scope: "other", Namespace: "other", DataDir: "/d", RESTPort: 4, Superuser: "a",
+					Replication: "b", Rewind: "c",
+				},
+				Data:      map[string]change.Data{"/d": {Version: 16, Checksums: &no}},
+				Databases: &change.Databases{Encoding: "LATIN1", Locale: "C"},
 			},
 			"lb1": {Keepalived: &change.Keepalived{Address: "10.0.0.10"}},
 		},

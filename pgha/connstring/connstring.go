@@ -4,22 +4,22 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/pgha/toolkit/internal/hostport"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // HostPort joins a host and a port; an IPv6 address gets brackets.
-func HostPort(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
+func HostPort(host string, port int) string { return hostport.Join(host, port) }
 
-// Connection says how to reach the cluster's primary as its superuser. No field holds a password: it is in the file
-// Connection.PassFile, which only the operator can read.
+// Connection says how to reach the cluster's primary as its superuser. No field holds a password:
+// it is in the file Connection.PassFile, which only the operator can read.
 type Connection struct {
 	Host string `json:"host"`
 	Port int    `json:"port"`
@@ -28,14 +28,17 @@ type Connection struct {
 	User        string `json:"user"`
 	Database    string `json:"database"`
 	SSLRootCert string `json:"sslrootcert"`
-	// PassFile holds the password; "" with secrets.age, which leaves no password plain on this machine.
+	// PassFile holds the password; "" with secrets.age, which leaves no password plain on this
+	// machine.
 	PassFile string `json:"passfile,omitempty"`
-	// DSN are libpq keywords, for psql and everything built on libpq: superuser, sslmode=verify-full. Without a balancer it
-	// names all databases, as every string here does then, and the client finds the primary among them.
+	// DSN are libpq keywords, for psql and everything built on libpq: superuser,
+	// sslmode=verify-full. Without a balancer it names all databases, as every string here does
+	// then, and the client finds the primary among them.
 	DSN string `json:"dsn"`
 	// ReadDSN is the same for the replicas; "" for a lone database without a balancer.
 	ReadDSN string `json:"read_dsn,omitempty"`
-	// MultiHost goes to the databases themselves, without a balancer: libpq finds the primary among them.
+	// MultiHost goes to the databases themselves, without a balancer: libpq finds the primary among
+	// them.
 	MultiHost string `json:"multi_host"`
 	// URL is the form that pgx and most drivers take.
 	URL string `json:"url"`
@@ -47,10 +50,11 @@ type Connection struct {
 	balanced bool
 }
 
-// ConnectionFor says how to connect to the cluster of a spec that was applied from this machine. It needs no host. The
-// password file it writes lies in the state directory with mode 0600; with secrets.age none is written, and the function
-// PassFile gives its content. Where the spec gets passwords from commands they are
-// run, each for a minute at most. ErrNotProvisioned means that there is no such cluster yet.
+// ConnectionFor says how to connect to the cluster of a spec that was applied from this machine. It
+// needs no host. The password file it writes lies in the state directory with mode 0600; with
+// secrets.age none is written, and the function PassFile gives its content. Where the spec gets
+// passwords from commands they are run, each for a minute at most. ErrNotProvisioned means that
+// there is no such cluster yet.
 func ConnectionFor(sp *spec.Spec) (Connection, error) {
 	s := &vault.State{Dir: sp.StateDir, Direct: true}
 	cr, err := vault.ReadCredentials(context.Background(), sp)
@@ -81,7 +85,8 @@ func ConnectionFor(sp *spec.Spec) (Connection, error) {
 	return conn, nil
 }
 
-// As is the connection to another database, or as another role; "" leaves what is. Another role has no password file.
+// As is the connection to another database, or as another role; "" leaves what is. Another role has
+// no password file.
 func (c Connection) As(database, user string) Connection {
 	if user != "" && user != c.User {
 		c.User, c.PassFile = user, ""
@@ -91,7 +96,8 @@ func (c Connection) As(database, user string) Connection {
 	return c
 }
 
-// render writes the strings. Without a balancer they name every database, and the client finds the one that is asked for.
+// render writes the strings. Without a balancer they name every database, and the client finds the
+// one that is asked for.
 func (c *Connection) render() {
 	port := strconv.Itoa(c.port)
 	all := strings.Join(c.hosts, ",")
@@ -115,14 +121,17 @@ func (c *Connection) render() {
 		where, jdbc = strings.Join(each, ","), "&targetServerType=primary"
 		q.Set("target_session_attrs", "read-write")
 	}
-	c.URL = (&url.URL{Scheme: "postgresql", User: url.User(c.User), Host: where, Path: "/" + c.Database, RawQuery: q.Encode()}).String()
-	c.JDBC = fmt.Sprintf("jdbc:postgresql://%s/%s?user=%s&ssl=true&sslmode=verify-full&sslrootcert=%s%s", where, url.PathEscape(c.Database), url.QueryEscape(c.User), url.QueryEscape(c.SSLRootCert), jdbc)
+	c.URL = (&url.URL{Scheme: "postgresql", User: url.User(c.User), Host: where, Path: "/" + c.Database,
+		RawQuery: q.Encode()}).String()
+	c.JDBC = fmt.Sprintf("jdbc:postgresql://%s/%s?user=%s&ssl=true&sslmode=verify-full&sslrootcert=%s%s",
+		where, url.PathEscape(c.Database), url.QueryEscape(c.User), url.QueryEscape(c.SSLRootCert), jdbc)
 }
 
 // keywords renders libpq keywords.
 func (c Connection) keywords(host, port string) string {
 	var b strings.Builder
-	words := [][2]string{{"host", host}, {"port", port}, {"user", c.User}, {"dbname", c.Database}, {"sslmode", "verify-full"}, {"sslrootcert", c.SSLRootCert}}
+	words := [][2]string{{"host", host}, {"port", port}, {"user", c.User}, {"dbname", c.Database},
+		{"sslmode", "verify-full"}, {"sslrootcert", c.SSLRootCert}}
 	if c.PassFile != "" {
 		words = append(words, [2]string{"passfile", c.PassFile})
 	}
@@ -143,7 +152,8 @@ func quoteKeyword(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 
-// WriteEndpoint is where applications write: the virtual IP, else the first balancer, else the first database.
+// WriteEndpoint is where applications write: the virtual IP, else the first balancer, else the
+// first database.
 func WriteEndpoint(sp *spec.Spec) (host string, port int) {
 	switch {
 	case sp.VIP != nil:

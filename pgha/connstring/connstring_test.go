@@ -33,11 +33,13 @@ func TestConnectionStringsParseAndHoldNoPassword(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		if strings.Contains(text, cr.Superuser) {
+		if strings.Contains(text, string(cr.Superuser.Reveal())) {
 			t.Errorf("a password stands in %s", text)
 		}
-		if cfg.Password != cr.Superuser || cfg.User != "postgres" || cfg.TLSConfig == nil || cfg.TLSConfig.InsecureSkipVerify {
-			t.Errorf("%s: user %q, TLS %v, password from the file: %v", text, cfg.User, cfg.TLSConfig, cfg.Password == cr.Superuser)
+		if cfg.Password != string(cr.Superuser.Reveal()) || cfg.User != "postgres" || cfg.TLSConfig == nil ||
+			cfg.TLSConfig.InsecureSkipVerify {
+			t.Errorf("%s: user %q, TLS %v, password from the file: %v", text, cfg.User, cfg.TLSConfig,
+				cfg.Password == string(cr.Superuser.Reveal()))
 		}
 	}
 	if info, err := os.Stat(c.PassFile); err != nil || info.Mode().Perm() != 0o600 {

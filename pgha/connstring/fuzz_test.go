@@ -7,7 +7,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// FuzzKeywords writes a connection string and reads it with a driver: every value must come back as it was.
+// FuzzKeywords writes a connection string and reads it with a driver: every value must come back as
+// it was.
 func FuzzKeywords(f *testing.F) {
 	f.Add("postgres", "/home/me/state")
 	f.Add("it's \\me", "/a b/c'd")
@@ -21,7 +22,8 @@ func FuzzKeywords(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%v: %s", err, c.keywords("192.0.2.1", "5000"))
 		}
-		if cfg.User != user || dir != "" && cfg.Database != dir || cfg.Host != "192.0.2.1" || cfg.Port != 5000 || cfg.TLSConfig == nil {
+		if cfg.User != user || dir != "" && cfg.Database != dir || cfg.Host != "192.0.2.1" ||
+			cfg.Port != 5000 || cfg.TLSConfig == nil {
 			t.Errorf("%q and %q are read as %q and %q", user, dir, cfg.User, cfg.Database)
 		}
 	})

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"time"
+
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // Severity says how much a finding matters.
@@ -14,20 +16,14 @@ const (
 	Warning Severity = "warning"
 )
 
-// Step is one command of a remedy.
-type Step struct {
-	// Host is where it is run as root; "" is the operator's own machine.
-	Host    string `json:"host,omitempty"`
-	Command string `json:"command"`
-}
-
 // Finding is one thing that is wrong. Its JSON form is stable: fields are added, never renamed.
 type Finding struct {
 	// ID names the kind of trouble and does not change between versions; docs/doctor.md lists all.
 	ID string `json:"id"`
 	// Host is the host that is concerned, "" for the cluster as a whole.
 	Host string `json:"host,omitempty"`
-	// Subject tells several findings of one kind on one host apart: a unit, a path, a port. It may be "".
+	// Subject tells several findings of one kind on one host apart: a unit, a path, a port. It may
+	// be "".
 	Subject  string   `json:"subject,omitempty"`
 	Severity Severity `json:"severity"`
 	// Title says what is wrong, Consequence what that causes.
@@ -35,12 +31,14 @@ type Finding struct {
 	Consequence string `json:"consequence"`
 	// Evidence is what was seen: values, lines of files and of journals.
 	Evidence []string `json:"evidence"`
-	// Remedy holds the commands that mend it, in their order. Where a decision is needed first, Advice says which.
-	Remedy []Step `json:"remedy"`
-	Advice string `json:"advice,omitempty"`
-	// Fixable: Fix can run the remedy.
+	// Remedy holds the steps that mend it, in their order. Where a decision is needed first, Advice
+	// says which.
+	Remedy []Step    `json:"remedy"`
+	Advice errs.Next `json:"advice,omitzero"`
+	// Fixable: package checkup can run the remedy.
 	Fixable bool `json:"fixable"`
-	// Symptoms are findings that this one explains, so that they are not worth a look before it is mended.
+	// Symptoms are findings that this one explains, so that they are not worth a look before it is
+	// mended.
 	Symptoms []Finding `json:"symptoms,omitempty"`
 
 	// explains names the findings that follow from this one.
@@ -54,7 +52,8 @@ func (s symptom) matches(f Finding) bool {
 	return s.id == f.ID && (s.host == "" || s.host == f.Host) && (s.subject == "" || s.subject == f.Subject)
 }
 
-// Key tells the findings of one diagnosis apart: "etcd-member-down@postgres-01", "unit-stopped@haproxy-01/haproxy.service".
+// Key tells the findings of one diagnosis apart: "etcd-member-down@postgres-01",
+// "unit-stopped@haproxy-01/haproxy.service".
 func (f Finding) Key() string {
 	key := f.ID
 	if f.Host != "" {
@@ -94,8 +93,8 @@ func (d Diagnosis) Errors() []Finding {
 	return list
 }
 
-// Find returns the findings with an ID, or the one with a key. Symptoms are not among them: their cause is what is to be
-// mended.
+// Find returns the findings with an ID, or the one with a key. Symptoms are not among them: their
+// cause is what is to be mended.
 func (d Diagnosis) Find(idOrKey string) []Finding {
 	var list []Finding
 	for _, f := range d.Findings {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestDocumented holds docs/doctor.md to the findings there are: each is explained, none is invented.
+// TestDocumented holds docs/doctor.md to the findings there are: each is explained, none is
+// invented.
 func TestDocumented(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/doctor.md")

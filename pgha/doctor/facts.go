@@ -3,31 +3,56 @@ package doctor
 import (
 	"time"
 
-	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/internal/hostport"
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// Facts is everything that a diagnosis is made from: rules are functions of it alone. It holds no secret. Its JSON form is
-// what the bundle carries and what tests replay.
+// Facts is everything that a diagnosis is made from: rules are functions of it alone. It holds no
+// secret. Its JSON form is what the bundle carries and what tests replay.
 type Facts struct {
 	Time time.Time  `json:"time"`
 	Spec *spec.Spec `json:"-"`
-	// Authorities are the certificates that the operator's state directory says the hosts have to trust.
-	Authorities pgha.Authorities `json:"authorities"`
-	// StateTrouble is why nothing must be changed with the operator's state directory, with StateRemedy; "" when it is the one
-	// that the hosts were last worked on with.
+	// Layouts are what apply puts on a host of each role.
+	Layouts map[spec.Role]layout.Host `json:"-"`
+	// Authorities are the certificates that the operator's state directory says the hosts have to
+	// trust.
+	Authorities Authorities `json:"authorities"`
+	// StateTrouble is why nothing must be changed with the operator's state directory, with
+	// StateRemedy; "" when it is the one that the hosts were last worked on with.
 	StateTrouble string `json:"state_trouble,omitempty"`
 	StateRemedy  string `json:"state_remedy,omitempty"`
 	// Hosts are in the order of the spec.
 	Hosts []*Host `json:"hosts"`
 	// Drift is what apply would change.
-	Drift []pgha.PlannedChange `json:"drift"`
-	// Refused are differences between the specification and what runs that apply does not bring about.
-	Refused []pgha.Finding `json:"refused,omitempty"`
+	Drift []Difference `json:"drift"`
+	// Refused are differences between the specification and what runs that apply refuses to make.
+	Refused []preflight.Finding `json:"refused,omitempty"`
 	// Unknown lists what could not be looked at, with the reason.
 	Unknown []string `json:"unknown,omitempty"`
-	// LongTransaction is the age from which a transaction is told of.
+	// LongTransaction is the age from which a transaction is reported.
 	LongTransaction time.Duration `json:"long_transaction_ns"`
+}
+
+// Authorities are the certificates, in PEM, of the three authorities of a cluster. They are no
+// secrets.
+type Authorities struct {
+	Etcd, Patroni, Postgres []byte
+}
+
+// Difference is one thing that apply would change.
+type Difference struct {
+	Host string `json:"host"`
+	// Kind is what it is: file, directory, unit, package, user, group or setting.
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	// Action is what apply would do, such as updated or restarted.
+	Action string `json:"action"`
+	// Diff is a unified diff of a text file; empty for other kinds and for files with secrets.
+	Diff string `json:"diff,omitempty"`
+	// Came says in one line where the difference comes from; "" when that is not known.
+	Came string `json:"came,omitempty"`
 }
 
 // Host is what one host said of itself.
@@ -41,8 +66,8 @@ type Host struct {
 	// Unanswered are looks that did not end in time, though the host answers.
 	Unanswered []string `json:"unanswered,omitempty"`
 
-	// StateNote is what the host remembers of the operator's state directory, UnfinishedReset tells of a reset that was
-	// begun and not finished.
+	// StateNote is what the host remembers of the operator's state directory, UnfinishedReset tells
+	// of a reset that was begun and not finished.
 	StateNote       string `json:"state_note,omitempty"`
 	UnfinishedReset string `json:"unfinished_reset,omitempty"`
 
@@ -133,7 +158,7 @@ type File struct {
 
 // Certificate is a certificate file of a host.
 type Certificate struct {
-	// Name is the key of certificateFiles, such as "etcd server".
+	// Name says which certificate it is, such as "etcd server".
 	Name string `json:"name"`
 	PEM  string `json:"pem"`
 	// Error is why the file could not be read.
@@ -183,7 +208,8 @@ type Etcd struct {
 	Alarms    []string `json:"alarms,omitempty"`
 	// Members are the names of the members that it knows, by their ids.
 	Members map[string]string `json:"members,omitempty"`
-	// FsyncSeconds is the 99th percentile of syncing the log to disk since etcd started; 0 when unknown.
+	// FsyncSeconds is the 99th percentile of syncing the log to disk since etcd started; 0 when
+	// unknown.
 	FsyncSeconds float64 `json:"fsync_seconds"`
 }
 
@@ -224,6 +250,9 @@ func (f Facts) balancers() []*Host { return f.withRole(spec.RoleBalancer) }
 
 // answering returns all hosts that answered.
 func (f Facts) answering() []*Host { return append(f.balancers(), f.databases()...) }
+
+// at is an address of the host as others reach it.
+func (h *Host) at(port int) string { return hostport.Join(h.Address, port) }
 
 // active tells whether systemd has a unit up.
 func (h *Host) active(unit string) bool {

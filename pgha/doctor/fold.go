@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// fold puts every finding that another explains under that one, the first in the rules' order that does, and returns the
-// causes that are left, errors first. Chains are laid flat: what a symptom explains is a symptom of the cause. Of two that
-// explain each other the earlier is the cause.
+// fold puts every finding that another explains under that one, the first in the rules' order that
+// does, and returns the causes that are left, errors first. Chains are laid flat: what a symptom
+// explains is a symptom of the cause. Of two that explain each other the earlier is the cause.
 func fold(found []Finding) []Finding {
 	parent := make([]int, len(found))
 	for i := range parent {

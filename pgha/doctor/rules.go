@@ -3,6 +3,8 @@ package doctor
 import (
 	"slices"
 	"strings"
+
+	"github.com/pgha/toolkit/pgha/layout"
 )
 
 // rule is one thing that the doctor knows: the kinds of findings it can come to, and how.
@@ -11,8 +13,9 @@ type rule struct {
 	look func(Facts) []Finding
 }
 
-// rules is everything that the doctor knows. The order matters where two findings explain each other: the earlier is the
-// cause. So it goes from what other things stand on to what stands on them.
+// rules is everything that the doctor knows. The order matters where two findings explain each
+// other: the earlier is the cause. So it goes from what other things stand on to what stands on
+// them.
 func rules() []rule {
 	return []rule{
 		{[]string{"state-directory-refused"}, stateRefused},
@@ -39,21 +42,25 @@ func rules() []rule {
 		{[]string{"etcd-no-space", "etcd-corrupt"}, etcdAlarms},
 		{[]string{"etcd-not-answering"}, etcdNotAnswering},
 		{[]string{"etcd-quorum-lost"}, etcdQuorum},
-		{[]string{"etcd-database-large", "etcd-slow-disk", "etcd-leader-on-primary", "etcd-initial-state-new"}, etcdCondition},
+		{[]string{"etcd-database-large", "etcd-slow-disk", "etcd-leader-on-primary", "etcd-initial-state-new"},
+			etcdCondition},
 		{[]string{"wrong-system-identifier"}, systemIdentifiers},
 		{[]string{"connections-exhausted", "connections-nearly-exhausted"}, connections},
 		{[]string{"address-refuses-everybody"}, addressRefuses},
 		{[]string{"pg-hba-no-local-replication", "pg-hba-differs", "pg-hba-invalid"}, hbaFiles},
-		{[]string{"pgpass-differs", "etcd-config-differs", "patroni-config-differs", "haproxy-config-differs", "keepalived-config-differs", "file-differs"}, configurationFiles},
+		{[]string{"pgpass-differs", "etcd-config-differs", "patroni-config-differs", "haproxy-config-differs",
+			"keepalived-config-differs", "file-differs"}, configurationFiles},
 		{[]string{"replication-login-fails"}, replicationLogins},
-		{[]string{"postgres-start-failed", "patroni-not-answering", "postgres-not-answering", "patroni-cut-from-etcd"}, members},
+		{[]string{"postgres-start-failed", "patroni-not-answering", "postgres-not-answering",
+			"patroni-cut-from-etcd"}, members},
 		{[]string{"two-primaries", "failover-held-back", "no-primary"}, primaries},
 		{[]string{"replica-on-old-timeline", "replica-not-streaming", "replica-lags"}, replicas},
 		{[]string{"synchronous-standby-missing"}, synchronous},
 		{[]string{"paused", "restart-pending", "rewind-impossible"}, patroniCondition},
 		{[]string{"archive-failing", "archive-stuck", "slot-lost", "slot-inactive"}, retention},
 		{[]string{"settings-invalid"}, refusedLines},
-		{[]string{"long-transaction", "prepared-transaction", "leftover-table", "settings-altered-by-hand"}, sqlCondition},
+		{[]string{"long-transaction", "prepared-transaction", "leftover-table", "settings-altered-by-hand"},
+			sqlCondition},
 		{[]string{"settings-differ", "configuration-not-loaded"}, drifted},
 		{[]string{"versions-differ"}, versions},
 		{[]string{"haproxy-not-answering"}, haproxyNotAnswering},
@@ -75,7 +82,8 @@ func IDs() []string {
 
 // Diagnose applies every rule to the facts and puts symptoms under their causes. Pure computation.
 func Diagnose(f Facts) Diagnosis {
-	d := Diagnosis{Cluster: f.Spec.Cluster, Time: f.Time, HostsTotal: len(f.Hosts), Hosts: len(f.answering()), Findings: []Finding{}, Unknown: f.Unknown}
+	d := Diagnosis{Cluster: f.Spec.Cluster, Time: f.Time, HostsTotal: len(f.Hosts), Hosts: len(f.answering()),
+		Findings: []Finding{}, Unknown: f.Unknown}
 	var found []Finding
 	if f.StateTrouble != "" {
 		f.Drift = withoutState(f.Drift)
@@ -100,34 +108,28 @@ func Diagnose(f Facts) Diagnosis {
 	return d
 }
 
-// apply is the remedy for whatever differs from the specification.
-func apply() []Step { return []Step{{Command: "pgha-cli apply"}} }
-
-// on makes the steps of a remedy on one host.
-func on(host string, commands ...string) []Step {
-	var steps []Step
-	for _, c := range commands {
-		steps = append(steps, Step{Host: host, Command: c})
-	}
-	return steps
-}
-
-// What follows when a program of one host does not work. The symptoms are spelled out by program, because one that works
-// in the midst of them has a trouble of its own.
+// What follows when a program of one host does not work. The symptoms are spelled out by program,
+// because one that works in the midst of them has a trouble of its own.
 
 func etcdSymptoms(host string) []symptom {
-	return []symptom{{"etcd-not-answering", host, ""}, {"unit-failed", host, etcdUnit}, {"etcd-quorum-lost", "", ""}, {"patroni-cut-from-etcd", host, ""},
-		{"configuration-not-loaded", host, etcdUnit}, {"etcd-member-missing", "", host}}
+	return []symptom{{"etcd-not-answering", host, ""}, {"unit-failed", host, layout.EtcdUnit},
+		{"etcd-quorum-lost", "", ""}, {"patroni-cut-from-etcd", host, ""},
+		{"configuration-not-loaded", host, layout.EtcdUnit}, {"etcd-member-missing", "", host}}
 }
 
 func patroniSymptoms(host string) []symptom {
-	return []symptom{{"patroni-not-answering", host, ""}, {"patroni-cut-from-etcd", host, ""}, {"unit-failed", host, patroniUnit}, {"unit-stopped", host, watchUnit}, {"unit-failed", host, watchUnit},
-		{"backend-down", host, ""}, {"no-primary", "", ""}, {"configuration-not-loaded", host, patroniUnit}, {"postgres-start-failed", host, ""}}
+	return []symptom{{"patroni-not-answering", host, ""}, {"patroni-cut-from-etcd", host, ""},
+		{"unit-failed", host, layout.PatroniUnit}, {"unit-stopped", host, layout.WatchUnit},
+		{"unit-failed", host, layout.WatchUnit},
+		{"backend-down", host, ""}, {"no-primary", "", ""}, {"configuration-not-loaded", host, layout.PatroniUnit},
+		{"postgres-start-failed", host, ""}}
 }
 
 func postgresSymptoms(host string) []symptom {
-	return []symptom{{"postgres-not-answering", host, ""}, {"postgres-start-failed", host, ""}, {"replica-not-streaming", host, ""}, {"replica-on-old-timeline", host, ""}, {"replica-lags", host, ""},
-		{"replication-login-fails", host, ""}, {"backend-down", host, ""}, {"no-primary", "", ""}, {"slot-inactive", "", slotOf(host)}, {"synchronous-standby-missing", "", ""}}
+	return []symptom{{"postgres-not-answering", host, ""}, {"postgres-start-failed", host, ""},
+		{"replica-not-streaming", host, ""}, {"replica-on-old-timeline", host, ""}, {"replica-lags", host, ""},
+		{"replication-login-fails", host, ""}, {"backend-down", host, ""}, {"no-primary", "", ""},
+		{"slot-inactive", "", slotOf(host)}, {"synchronous-standby-missing", "", ""}}
 }
 
 // databaseSymptoms is what follows when Patroni, and with it PostgreSQL, does not run.
@@ -136,34 +138,37 @@ func databaseSymptoms(host string) []symptom {
 }
 
 func balancerSymptoms(host string) []symptom {
-	return []symptom{{"haproxy-not-answering", host, ""}, {"unit-failed", host, haproxyUnit}, {"virtual-ip-missing", "", ""}, {"configuration-not-loaded", host, haproxyUnit}}
+	return []symptom{{"haproxy-not-answering", host, ""}, {"unit-failed", host, layout.HAProxyUnit},
+		{"virtual-ip-missing", "", ""}, {"configuration-not-loaded", host, layout.HAProxyUnit}}
 }
 
-// keepalivedSymptoms leaves a second holder out: keepalived takes its address away when it ends or its check fails.
+// keepalivedSymptoms leaves a second holder out: keepalived takes its address away when it ends or
+// its check fails.
 func keepalivedSymptoms(host string) []symptom {
-	return []symptom{{"unit-failed", host, keepalivedUnit}, {"virtual-ip-missing", "", ""}, {"configuration-not-loaded", host, keepalivedUnit}}
+	return []symptom{{"unit-failed", host, layout.KeepalivedUnit}, {"virtual-ip-missing", "", ""},
+		{"configuration-not-loaded", host, layout.KeepalivedUnit}}
 }
 
 // unitSymptoms is what follows when a unit does not run.
 func unitSymptoms(host, unit string) []symptom {
 	switch unit {
-	case etcdUnit:
+	case layout.EtcdUnit:
 		return etcdSymptoms(host)
-	case patroniUnit:
+	case layout.PatroniUnit:
 		return databaseSymptoms(host)
-	case haproxyUnit:
+	case layout.HAProxyUnit:
 		return balancerSymptoms(host)
-	case keepalivedUnit:
+	case layout.KeepalivedUnit:
 		return keepalivedSymptoms(host)
 	}
 	return nil
 }
 
-// slotOf is the name that Patroni gives the replication slot of a member: here only a mark, because facts hold hosts. Slots
-// of members are told apart by retention.
+// slotOf is the name that Patroni gives the replication slot of a member: here only a mark, because
+// facts hold hosts. Slots of members are told apart by retention.
 func slotOf(host string) string { return "member:" + host }
 
-// journal returns the lines of a unit's journal that tell of trouble, the last few, as evidence.
+// journal returns the lines of a unit's journal that report trouble, the last few, as evidence.
 func (h *Host) journal(unit string, lines int) []string {
 	var list []string
 	for _, l := range h.Journals[unit] {
@@ -171,7 +176,8 @@ func (h *Host) journal(unit string, lines int) []string {
 		if strings.Contains(lower, "ignoring: no data") {
 			continue // systemd's complaint of a container, of no meaning
 		}
-		if slices.ContainsFunc([]string{"error", "fail", "fatal", "panic", "denied", "refused", "cannot", "alert", "invalid", "bad ", "timed out"}, func(word string) bool { return strings.Contains(lower, word) }) {
+		if slices.ContainsFunc([]string{"error", "fail", "fatal", "panic", "denied", "refused", "cannot",
+			"alert", "invalid", "bad ", "timed out"}, func(word string) bool { return strings.Contains(lower, word) }) {
 			list = append(list, "journal of "+unit+": "+clip(l))
 		}
 	}

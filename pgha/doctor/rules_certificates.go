@@ -1,23 +1,21 @@
 package doctor
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 
-	"github.com/pgha/toolkit/pgha/spec"
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/internal/certs"
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/pki"
 )
 
-// expiringWithin is how long before its end a certificate is told of; one that lasts less than 90 days, from the third of
-// its life on in which apply makes it anew.
-const expiringWithin = 30 * 24 * time.Hour
-
 // What can be wrong with a certificate, the last word of its findings' IDs behind the component.
-var certificateTroubles = []string{"missing", "expired", "not-yet-valid", "untrusted", "key-mismatch", "names", "expiring"}
+var certificateTroubles = []string{"missing", "expired", "not-yet-valid", "untrusted", "key-mismatch",
+	"names", "outdated", "expiring"}
 
 func componentIDs(middle string, last []string) []string {
 	var ids []string
@@ -35,126 +33,127 @@ func keyIDs() []string         { return componentIDs("-key-", []string{"exposed"
 func certificates(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.databases() {
-		for _, file := range certificateFiles() {
-			i := slices.IndexFunc(h.Certificates, func(c Certificate) bool { return c.Name == file.name })
+		held, err := f.Spec.Host(h.Name)
+		if err != nil {
+			continue
+		}
+		for _, of := range certs.OfHost(f.Spec, held) {
+			i := slices.IndexFunc(h.Certificates, func(c Certificate) bool { return c.Name == of.Label() })
 			if i < 0 {
 				continue
 			}
-			if trouble, text := f.judge(h, file, h.Certificates[i]); trouble != "" {
-				list = append(list, certificateFinding(f, h, file, trouble, text))
+			if trouble, seen := f.judge(of, h.Certificates[i]); trouble != "" {
+				list = append(list, certificateFinding(f, h, of.Certificate, trouble, seen))
 			}
 		}
 	}
 	return list
 }
 
-// judge says what is wrong with one certificate, the gravest first: one of certificateTroubles and what was seen.
-func (f Facts) judge(h *Host, file certificateFile, c Certificate) (trouble, seen string) {
-	block, _ := pem.Decode([]byte(c.PEM))
-	if c.Error != "" || block == nil {
-		return "missing", file.cert + " cannot be read as a certificate"
+// judge says what is wrong with one certificate: the gravest of certificateTroubles, and all that
+// was seen. It calls wrong what apply would replace.
+func (f Facts) judge(of certs.Certificate, c Certificate) (trouble, seen string) {
+	if c.Error != "" {
+		return "missing", of.File + " cannot be read as a certificate"
 	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return "missing", file.cert + ": " + err.Error()
+	err := of.Judge(f.authority(of.Authority), []byte(c.PEM), c.KeyMatches, f.Time)
+	if errors.Is(err, pki.ErrInvalidPEM) {
+		return "missing", of.File + " cannot be read as a certificate"
 	}
-	until := cert.NotAfter.UTC().Format(time.RFC3339)
-	switch {
-	case f.Time.After(cert.NotAfter):
-		return "expired", fmt.Sprintf("%s ended on %s", file.cert, until)
-	case f.Time.Before(cert.NotBefore):
-		return "not-yet-valid", fmt.Sprintf("%s begins on %s", file.cert, cert.NotBefore.UTC().Format(time.RFC3339))
-	case !c.KeyMatches:
-		return "key-mismatch", fmt.Sprintf("%s is not the key of %s", file.key, file.cert)
+	var why pki.Reasons
+	if !errors.As(err, &why) {
+		return "", ""
 	}
-	if err := trusted(cert, f.authority(file)); err != nil && f.StateTrouble == "" { // else the authority here is the wrong one
-		return "untrusted", fmt.Sprintf("%s, issued by %q: %v", file.cert, cert.Issuer.CommonName, err)
+	if f.StateTrouble != "" { // then the authority here is the wrong one
+		why = slices.DeleteFunc(why, func(err error) bool { return errors.Is(err, pki.ErrUntrusted) })
 	}
-	if missing := missingNames(cert, f.Spec, h, file); len(missing) > 0 {
-		return "names", fmt.Sprintf("%s lacks %s", file.cert, strings.Join(missing, ", "))
-	}
-	if left := cert.NotAfter.Sub(f.Time); left < min(expiringWithin, cert.NotAfter.Sub(cert.NotBefore)/3) {
-		return "expiring", fmt.Sprintf("%s ends on %s, in %d days", file.cert, until, int(left.Hours()/24))
-	}
-	return "", ""
+	return troubleOf(why), of.File + ": " + why.Error()
 }
 
-// authority is the one that a certificate has to come from. Of one file's certificates each component trusts its own.
-func (f Facts) authority(file certificateFile) []byte {
-	switch file.component {
-	case "etcd":
+// troubleOf names the gravest of the reasons to replace a certificate; "" for none.
+func troubleOf(why pki.Reasons) string {
+	var names *pki.NamesError
+	switch {
+	case len(why) == 0:
+		return ""
+	case errors.Is(why, pki.ErrExpired):
+		return "expired"
+	case errors.Is(why, pki.ErrNotYetValid):
+		return "not-yet-valid"
+	case errors.Is(why, pki.ErrKeyMismatch):
+		return "key-mismatch"
+	case errors.Is(why, pki.ErrUntrusted):
+		return "untrusted"
+	case errors.As(why, &names) && len(names.Missing) > 0:
+		return "names"
+	case len(why) == 1 && errors.Is(why, pki.ErrRenewalDue):
+		return "expiring"
+	}
+	return "outdated"
+}
+
+// authority is the one that a certificate has to come from.
+func (f Facts) authority(name string) []byte {
+	switch name {
+	case layout.EtcdAuthority:
 		return f.Authorities.Etcd
-	case "patroni":
+	case layout.PatroniAuthority:
 		return f.Authorities.Patroni
 	}
 	return f.Authorities.Postgres
 }
 
-// trusted asks at the end of the certificate's life, as verify does: an authority that was made anew with
-// the same key begins later than certificates that it issued before, and ends with none of them.
-func trusted(cert *x509.Certificate, authority []byte) error {
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(authority) {
-		return errors.New("the operator's authority cannot be read")
-	}
-	_, err := cert.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: cert.NotAfter.Add(-time.Second), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
-	return err
-}
-
-// missingNames are the names by which clients reach a server and that its certificate does not carry.
-func missingNames(cert *x509.Certificate, sp *spec.Spec, h *Host, file certificateFile) []string {
-	if !file.server {
-		return nil
-	}
-	wanted := []string{h.Address, "127.0.0.1", h.Name}
-	if file.component == "postgres" && sp.VIP != nil {
-		wanted = append(wanted, sp.VIP.Address)
-	}
-	return slices.DeleteFunc(wanted, func(name string) bool { return cert.VerifyHostname(name) == nil })
-}
-
-func certificateFinding(f Facts, h *Host, file certificateFile, trouble, seen string) Finding {
+func certificateFinding(f Facts, h *Host, file layout.Certificate, trouble, seen string) Finding {
 	titles := map[string]string{
-		"missing": "cannot be read", "expired": "has expired", "not-yet-valid": "is not valid yet", "untrusted": "is not of the cluster's authority",
-		"key-mismatch": "and its key do not belong together", "names": "lacks names by which it is reached", "expiring": "will end soon",
+		"missing": "cannot be read", "expired": "has expired", "not-yet-valid": "is not valid yet",
+		"untrusted":    "is not of the cluster's authority",
+		"key-mismatch": "and its key do not belong together", "names": "lacks names by which it is reached",
+		"outdated": "is not what the specification asks for", "expiring": "will end soon",
 	}
-	found := Finding{ID: file.component + "-certificate-" + trouble, Host: h.Name, Subject: file.name, Severity: Error,
-		Title: fmt.Sprintf("the %s certificate %s", file.name, titles[trouble]), Consequence: certificateConsequence(file),
-		Evidence: []string{seen}, Remedy: apply()}
-	if trouble == "expiring" {
+	found := Finding{ID: file.Authority + "-certificate-" + trouble, Host: h.Name, Subject: file.Label(), Severity: Error,
+		Title:       fmt.Sprintf("the %s certificate %s", file.Label(), titles[trouble]),
+		Consequence: certificateConsequence(file),
+		Evidence:    []string{seen}, Remedy: apply()}
+	switch trouble {
+	case "expiring":
 		found.Severity = Warning
 		found.Consequence = "then " + found.Consequence
+	case "outdated":
+		found.Severity = Warning
+		found.Consequence = "those who look at what differs refuse it"
 	}
 	if trouble == "not-yet-valid" {
-		found.Advice = "if the certificate is right then the clock is wrong: look at its finding first"
+		found.Advice = errs.Text("if the certificate is right then the clock is wrong: look at its finding first")
 	}
 	found.explains = certificateSymptoms(h, file)
 	return found
 }
 
-func certificateConsequence(file certificateFile) string {
-	switch file.name {
-	case "etcd server", "etcd gateway":
+func certificateConsequence(file layout.Certificate) string {
+	switch file.Name {
+	case layout.EtcdServer, layout.EtcdGateway:
 		return "nobody can talk to this etcd member: its Patroni must use the others, and one vote is as good as lost"
-	case "etcd peer":
-		return "this member cannot talk to the other members of etcd: one vote is lost as soon as connections are made anew"
-	case "etcd client":
+	case layout.EtcdPeer:
+		return "this member cannot talk to the other members of etcd: one vote is lost as soon " +
+			"as connections are made anew"
+	case layout.EtcdClient:
 		return "Patroni on this host cannot reach etcd once it connects anew: a primary steps down"
-	case "rest server":
+	case layout.RESTServer:
 		return "balancers refuse this Patroni's answer: no session is sent to its PostgreSQL"
-	case "rest client":
+	case layout.RESTClient:
 		return "Patroni on this host cannot ask the others, nor can patronictl"
 	}
 	return "applications and replicas that verify certificates, as they should, cannot connect to this PostgreSQL"
 }
 
 // certificateSymptoms is what follows from a certificate, or a key, that cannot be used.
-func certificateSymptoms(h *Host, file certificateFile) []symptom {
-	list := []symptom{{"file-differs", h.Name, file.cert}, {"file-differs", h.Name, file.key}, {"configuration-not-loaded", h.Name, ""}}
-	switch file.name {
-	case "etcd server", "etcd peer", "etcd gateway":
+func certificateSymptoms(h *Host, file layout.Certificate) []symptom {
+	list := []symptom{{"file-differs", h.Name, file.File}, {"file-differs", h.Name, file.Key},
+		{"configuration-not-loaded", h.Name, ""}}
+	switch file.Name {
+	case layout.EtcdServer, layout.EtcdPeer, layout.EtcdGateway:
 		list = append(list, etcdSymptoms(h.Name)...)
-	case "etcd client", "rest server", "rest client":
+	case layout.EtcdClient, layout.RESTServer, layout.RESTClient:
 		list = append(list, databaseSymptoms(h.Name)...)
 	default:
 		// Replicas of this host, wherever they are, and its own start.
@@ -164,7 +163,7 @@ func certificateSymptoms(h *Host, file certificateFile) []symptom {
 	return list
 }
 
-// authorities tells of hosts that trust another authority than the operator's.
+// authorities reports hosts that trust another authority than the operator's.
 func authorities(f Facts) []Finding {
 	var list []Finding
 	for _, ch := range f.Drift {
@@ -176,10 +175,11 @@ func authorities(f Facts) []Finding {
 			Consequence: "the host refuses the certificates of all others once it connects anew",
 			Evidence:    []string{fmt.Sprintf("apply would have it %s", ch.Action)}, Remedy: apply()}
 		if h := f.host(ch.Host); h != nil {
-			for _, u := range unitsOf(f.Spec, h.Role) {
+			for _, u := range f.units(h.Role) {
 				found.explains = append(found.explains, unitSymptoms(ch.Host, u)...)
 			}
-			found.explains = append(found.explains, symptom{"backend-down", "", ""}, symptom{"configuration-not-loaded", ch.Host, ""})
+			found.explains = append(found.explains, symptom{"backend-down", "", ""},
+				symptom{"configuration-not-loaded", ch.Host, ""})
 		}
 		list = append(list, found)
 	}
@@ -190,20 +190,25 @@ func authorities(f Facts) []Finding {
 func keys(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.databases() {
-		for _, c := range certificateFiles() {
-			file, ok := h.Files[c.key]
+		for _, c := range layout.Certificates() {
+			file, ok := h.Files[c.Key]
 			if !ok {
-				continue // the certificate has no key then, which is told already
+				continue // the certificate has no key then, which is reported already
 			}
-			seen := fmt.Sprintf("%s: mode %s, owner %s:%s; right is %s, %s", c.key, file.Mode, file.Owner, file.Group, c.mode, c.owner)
-			found := Finding{Host: h.Name, Subject: c.name, Severity: Error, Evidence: []string{seen},
+			owner, mode := c.Owner+":"+c.Group, strconv.FormatUint(uint64(c.KeyMode), 8)
+			seen := fmt.Sprintf("%s: mode %s, owner %s:%s; right is %s, %s", c.Key, file.Mode, file.Owner,
+				file.Group, mode, owner)
+			found := Finding{Host: h.Name, Subject: c.Label(), Severity: Error, Evidence: []string{seen},
 				explains: certificateSymptoms(h, c), Remedy: apply()}
 			switch {
-			case wider(file.Mode, c.mode):
-				found.ID, found.Title = c.component+"-key-exposed", fmt.Sprintf("the private key of the %s certificate is open to others", c.name)
-				found.Consequence = "whoever has a login on the host can pretend to be it; PostgreSQL refuses to start with such a key"
-			case file.Owner+":"+file.Group != c.owner || file.Mode != c.mode:
-				found.ID, found.Title = c.component+"-key-unreadable", fmt.Sprintf("the private key of the %s certificate has a wrong owner or mode", c.name)
+			case wider(file.Mode, mode):
+				found.ID, found.Title = c.Authority+"-key-exposed",
+					fmt.Sprintf("the private key of the %s certificate is open to others", c.Label())
+				found.Consequence = "whoever has a login on the host can pretend to be it; " +
+					"PostgreSQL refuses to start with such a key"
+			case file.Owner+":"+file.Group != owner || file.Mode != mode:
+				found.ID, found.Title = c.Authority+"-key-unreadable",
+					fmt.Sprintf("the private key of the %s certificate has a wrong owner or mode", c.Label())
 				found.Consequence = "its program cannot read it when it starts or connects anew"
 			default:
 				continue

@@ -6,40 +6,56 @@ import (
 	"strings"
 
 	"github.com/pgha/toolkit/internal/bytesize"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
 func hostsUnreachable(f Facts) []Finding {
 	var list []Finding
+	databases := len(f.Spec.Databases())
+	majorityAway := 2*len(f.databases()) < databases && databases > 0
 	for _, h := range f.Hosts {
 		if h.Error == "" {
 			continue
 		}
-		explained := []symptom{{"etcd-quorum-lost", "", ""}, {"no-primary", "", ""}, {"etcd-member-missing", "", h.Name}, {"slot-inactive", "", slotOf(h.Name)}, {"synchronous-standby-missing", "", ""},
+		explained := []symptom{{"etcd-quorum-lost", "", ""}, {"no-primary", "", ""},
+			{"etcd-member-missing", "", h.Name}, {"slot-inactive", "", slotOf(h.Name)},
+			{"synchronous-standby-missing", "", ""},
 			{"virtual-ip-missing", "", ""}, {"backend-down", h.Name, ""}}
 		consequence := "one balancer less; if it held the virtual IP another takes it"
 		if h.Role == spec.RoleDatabase {
 			consequence = "one copy of the data and one vote of etcd less: the next loss may stop all writes"
 		}
-		advice := "look at its power and its network; once it is back its services start by themselves"
+		advice := errs.Text("look at its power and its network; once it is back its services start by themselves")
+		if h.Role == spec.RoleDatabase && majorityAway {
+			consequence = "one copy of the data and one vote of etcd less; etcd has no majority: nobody can be " +
+				"elected, and without failsafe_mode there are no writes"
+			advice = errs.Text("look at its power and its network; if most database hosts are lost for good, with "+
+				"their disks: %s goes on from one that is left", errs.Verb("recover", "--from", "MEMBER"))
+		}
 		if strings.Contains(h.Error, spec.ErrLookup.Error()) {
 			consequence = "what runs there is not known; apply and plan refuse to work until the name has an address"
-			advice = "mend the name, or write the host's IP address; once an apply has seen the name's address doctor can do without the look-up"
+			advice = errs.Text("mend the name, or write the host's IP address; once an apply has seen the " +
+				"name's address doctor can do without the look-up")
 		}
-		list = append(list, Finding{ID: "host-unreachable", Host: h.Name, Severity: Error, Title: h.Name + " cannot be asked",
-			Consequence: consequence, Evidence: []string{oneLine(h.Error)}, Advice: advice, explains: explained})
+		list = append(list, Finding{ID: "host-unreachable", Host: h.Name, Severity: Error,
+			Title:       h.Name + " cannot be asked",
+			Consequence: consequence, Evidence: []string{oneLine(h.Error)}, Advice: advice,
+			explains: explained})
 	}
 	return list
 }
 
 // relevant tells whether a mount holds something that the cluster's programs write to.
 func relevant(sp *spec.Spec, mount string) bool {
-	for _, path := range []string{sp.PostgreSQL.DataDir, sp.Etcd.DataDir, "/etc", "/var/log", "/var/lib", "/run", "/tmp"} {
+	for _, path := range []string{sp.PostgreSQL.DataDir, sp.Etcd.DataDir, "/etc", "/var/log", "/var/lib",
+		"/run", "/tmp"} {
 		if mount == "/" || path == mount || strings.HasPrefix(path, mount+"/") {
 			return true
 		}
 	}
-	return strings.HasPrefix(mount, sp.PostgreSQL.DataDir+"/") || strings.HasPrefix(mount, sp.Etcd.DataDir+"/") || strings.HasPrefix(mount, "/var/")
+	return strings.HasPrefix(mount, sp.PostgreSQL.DataDir+"/") || strings.HasPrefix(mount, sp.Etcd.DataDir+"/") ||
+		strings.HasPrefix(mount, "/var/")
 }
 
 // Limits of disks, in percent of use.
@@ -73,23 +89,31 @@ func judgeDisk(sp *spec.Spec, h *Host, d Disk) []Finding {
 		found.ID, found.Title = "file-system-read-only", d.Mount+" is mounted read-only"
 		found.Consequence = "what writes there fails: PostgreSQL stops, etcd leaves the quorum"
 		found.Evidence = []string{fmt.Sprintf("/proc/mounts: %s on %s type %s is ro", d.Source, d.Mount, d.Type)}
-		found.Advice = "the kernel does this by itself after an error of the disk: read `dmesg` first, and check the file system if it tells of one"
+		found.Advice = errs.Text(
+			"the kernel does this by itself after an error of the disk: read `dmesg` first, and " +
+				"check the file system if it tells of one")
 		found.Remedy = on(h.Name, "mount -o remount,bind,rw "+d.Mount+" || mount -o remount,rw "+d.Mount)
 	case blocks >= fullAt:
 		found.ID, found.Title = "disk-full", fmt.Sprintf("%s is full", d.Mount)
-		found.Consequence = "PostgreSQL crashes or refuses writes when it cannot write its log; Patroni cannot fail over from that"
-		found.Evidence = []string{fmt.Sprintf("%s of %s are left on %s", bytesize.Text(d.FreeBytes), bytesize.Text(d.SizeBytes), d.Source)}
-		found.Advice = fmt.Sprintf("free space; never delete files of pg_wal by hand. What is largest: du -xah %s | sort -h | tail -20", d.Mount)
+		found.Consequence = "PostgreSQL crashes or refuses writes when it cannot write its log; " +
+			"Patroni cannot fail over from that"
+		found.Evidence = []string{fmt.Sprintf("%s of %s are left on %s", bytesize.Text(d.FreeBytes),
+			bytesize.Text(d.SizeBytes), d.Source)}
+		found.Advice = errs.Text("free space; never delete files of pg_wal by hand. "+
+			"What is largest: du -xah %s | sort -h | tail -20", d.Mount)
 	case inodes >= fullAt:
 		found.ID, found.Title = "inodes-exhausted", fmt.Sprintf("%s has no inode left", d.Mount)
 		found.Consequence = "no file can be created although there is space: PostgreSQL cannot make a new WAL segment"
 		found.Evidence = []string{fmt.Sprintf("%d of %d inodes are left on %s", d.InodesFree, d.Inodes, d.Source)}
-		found.Advice = fmt.Sprintf("find the folder with very many files: du --inodes -x %s | sort -n | tail -20", d.Mount)
+		found.Advice = errs.Text("find the folder with very many files: "+
+			"du --inodes -x %s | sort -n | tail -20", d.Mount)
 	case blocks >= nearlyFullAt || inodes >= nearlyFullAt:
-		found.ID, found.Severity, found.Title = "disk-nearly-full", Warning, fmt.Sprintf("%s is %d %% full", d.Mount, max(blocks, inodes))
+		found.ID, found.Severity, found.Title = "disk-nearly-full", Warning,
+			fmt.Sprintf("%s is %d %% full", d.Mount, max(blocks, inodes))
 		found.Consequence = "when it is full PostgreSQL stops"
-		found.Evidence = []string{fmt.Sprintf("%s of %s and %d of %d inodes are left", bytesize.Text(d.FreeBytes), bytesize.Text(d.SizeBytes), d.InodesFree, d.Inodes)}
-		found.Advice = "free space or enlarge it; slots and a failing archiver keep WAL, see their findings"
+		found.Evidence = []string{fmt.Sprintf("%s of %s and %d of %d inodes are left",
+			bytesize.Text(d.FreeBytes), bytesize.Text(d.SizeBytes), d.InodesFree, d.Inodes)}
+		found.Advice = errs.Text("free space or enlarge it; slots and a failing archiver keep WAL, see their findings")
 	default:
 		return nil
 	}
@@ -100,7 +124,8 @@ func judgeDisk(sp *spec.Spec, h *Host, d Disk) []Finding {
 func diskSymptoms(sp *spec.Spec, h *Host, mount string) []symptom {
 	var list []symptom
 	below := func(path string) bool {
-		return mount == "/" || path == mount || strings.HasPrefix(path+"/", mount+"/") || strings.HasPrefix(mount, path+"/")
+		return mount == "/" || path == mount || strings.HasPrefix(path+"/", mount+"/") ||
+			strings.HasPrefix(mount, path+"/")
 	}
 	if h.Role == spec.RoleBalancer {
 		return append(balancerSymptoms(h.Name), keepalivedSymptoms(h.Name)...)
@@ -125,15 +150,19 @@ func clocks(f Facts) []Finding {
 		switch {
 		case offset > maxClockOffset || offset < -maxClockOffset:
 			list = append(list, Finding{ID: "clock-wrong", Host: h.Name, Severity: Error,
-				Title:       fmt.Sprintf("the clock of %s is off by %.1f s", h.Name, offset),
-				Consequence: "certificates seem expired or not yet valid, and logs of several hosts cannot be read together",
-				Evidence:    []string{fmt.Sprintf("%+.3f s against the machine that asked", offset)},
-				Remedy:      on(h.Name, "timedatectl set-ntp true"), Advice: "if no time service is installed: apt-get install chrony"})
+				Title: fmt.Sprintf("the clock of %s is off by %.1f s", h.Name, offset),
+				Consequence: "certificates seem expired or not yet valid, and logs of several " +
+					"hosts cannot be read together",
+				Evidence: []string{fmt.Sprintf("%+.3f s against the machine that asked", offset)},
+				Remedy:   on(h.Name, "timedatectl set-ntp true"),
+				Advice:   errs.Text("if no time service is installed: apt-get install chrony")})
 		case !h.Clock.Synchronised && !h.Clock.Container:
 			list = append(list, Finding{ID: "clock-unsynchronised", Host: h.Name, Severity: Warning,
 				Title:       "nothing keeps the clock of " + h.Name + " right",
-				Consequence: "it will drift until certificates and logs suffer", Evidence: []string{"timedatectl: NTPSynchronized=no"},
-				Remedy: on(h.Name, "timedatectl set-ntp true"), Advice: "if no time service is installed: apt-get install chrony"})
+				Consequence: "it will drift until certificates and logs suffer",
+				Evidence:    []string{"timedatectl: NTPSynchronized=no"},
+				Remedy:      on(h.Name, "timedatectl set-ntp true"),
+				Advice:      errs.Text("if no time service is installed: apt-get install chrony")})
 		}
 	}
 	return list
@@ -148,15 +177,19 @@ func missingSoftware(f Facts) []Finding {
 		if h == nil {
 			continue
 		}
-		for _, u := range unitsOf(f.Spec, h.Role) {
+		for _, u := range f.units(h.Role) {
 			found.explains = append(found.explains, unitSymptoms(h.Name, u)...)
-			found.explains = append(found.explains, symptom{"unit-stopped", h.Name, u}, symptom{"file-differs", h.Name, ""})
+			found.explains = append(found.explains, symptom{"unit-stopped", h.Name, u},
+				symptom{"file-differs", h.Name, ""})
 		}
 		switch ch.Kind {
 		case "package":
-			found.ID, found.Title, found.Consequence = "package-missing", "package "+ch.Name+" is missing", "what it brings cannot run, or not start again"
+			found.ID, found.Title, found.Consequence = "package-missing", "package "+ch.Name+" is missing",
+				"what it brings cannot run, or not start again"
 		case "user", "group":
-			found.ID, found.Title, found.Consequence = "account-missing", "the system's "+ch.Kind+" "+ch.Name+" is missing or different", "the program that runs as it cannot start"
+			found.ID, found.Title, found.Consequence = "account-missing",
+				"the system's "+ch.Kind+" "+ch.Name+" is missing or different",
+				"the program that runs as it cannot start"
 		default:
 			continue
 		}
@@ -165,7 +198,7 @@ func missingSoftware(f Facts) []Finding {
 	return list
 }
 
-// versions tells of packages that differ between the hosts of a role.
+// versions reports packages that differ between the hosts of a role.
 func versions(f Facts) []Finding {
 	var list []Finding
 	for _, hosts := range [][]*Host{f.databases(), f.balancers()} {
@@ -193,12 +226,24 @@ func versions(f Facts) []Finding {
 				evidence = append(evidence, version+" on "+strings.Join(hosts, ", "))
 			}
 			slices.Sort(evidence)
-			list = append(list, Finding{ID: "versions-differ", Subject: name, Severity: Warning, Title: name + " is not of one version",
-				Consequence: "fine while an upgrade goes on; afterwards members behave differently, and nobody has tested the mixture",
-				Evidence:    evidence,
-				Advice:      "upgrade the older ones, replicas first: apt-get install --only-upgrade " + name})
+			list = append(list, Finding{ID: "versions-differ", Subject: name, Severity: Warning,
+				Title: name + " is not of one version",
+				Consequence: "fine while an upgrade goes on; afterwards members behave " +
+					"differently, and nobody has tested the mixture",
+				Evidence: evidence,
+				Advice: errs.Text("upgrade the older ones, replicas first: "+
+					"apt-get install --only-upgrade %s", name)})
 		}
 	}
 	slices.SortFunc(list, func(a, b Finding) int { return strings.Compare(a.Subject, b.Subject) })
 	return list
+}
+
+// oneLine makes evidence of a complaint.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > 300 {
+		s = s[:300] + "..."
+	}
+	return s
 }

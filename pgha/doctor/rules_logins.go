@@ -6,10 +6,11 @@ import (
 	"slices"
 
 	"github.com/pgha/toolkit/internal/hba"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// addressRefuses tells of rules of pg_hba.conf by which nobody can log in through the balancers: sessions come from their
-// addresses, whatever network the clients are in.
+// addressRefuses reports rules of pg_hba.conf by which no login works through the balancers:
+// sessions come from their addresses, whatever network the clients are in.
 func addressRefuses(f Facts) []Finding {
 	var list []Finding
 	pg := f.Spec.PostgreSQL
@@ -28,15 +29,20 @@ func addressRefuses(f Facts) []Finding {
 			}
 			why := fmt.Sprintf("no line of pg_hba.conf lets anybody in from %s, %s", b.Name, b.Address)
 			if i >= 0 {
-				why = fmt.Sprintf("line %d of pg_hba.conf sends away whoever comes from %s, %s: %s", h.SQL.HBARules[i].Line, b.Name, b.Address, h.SQL.HBARules[i])
+				why = fmt.Sprintf("line %d of pg_hba.conf sends away whoever comes from %s, %s: %s",
+					h.SQL.HBARules[i].Line, b.Name, b.Address, h.SQL.HBARules[i])
 			}
 			remedy := apply()
 			if h.Data != nil && len(h.Data.HBAWanted) > 0 && !slices.Equal(h.Data.HBA, h.Data.HBAWanted) {
 				remedy = rewriteHBA(f, h)
 			}
-			list = append(list, Finding{ID: "address-refuses-everybody", Host: h.Name, Severity: Error, Title: "nobody can log in through the address",
-				Consequence: "applications are refused: no pg_hba.conf entry, or one that rejects", Evidence: []string{why}, Remedy: remedy,
-				Advice:   "to PostgreSQL, sessions through the balancers come from the balancers' addresses: lines of postgresql.pg_hba have to let these in",
+			list = append(list, Finding{ID: "address-refuses-everybody", Host: h.Name, Severity: Error,
+				Title:       "nobody can log in through the address",
+				Consequence: "applications are refused: no pg_hba.conf entry, or one that rejects",
+				Evidence:    []string{why}, Remedy: remedy,
+				Advice: errs.Text(
+					"to PostgreSQL, sessions through the balancers come from the balancers' " +
+						"addresses: lines of postgresql.pg_hba have to let these in"),
 				explains: []symptom{{"pg-hba-differs", h.Name, ""}}})
 			break
 		}

@@ -13,9 +13,17 @@ func TestAddressRefusesEverybody(t *testing.T) {
 		lines []string
 		says  string // "" for no finding
 	}{
-		"let in":            {[]string{"local all all peer", "hostssl all all 0.0.0.0/0 scram-sha-256"}, ""},
-		"sent away":         {[]string{"hostssl all postgres all scram-sha-256", "host all all 0.0.0.0/0 reject", "hostssl all all all scram-sha-256"}, "line 2 of pg_hba.conf sends away whoever comes from haproxy-01"},
-		"in no network":     {[]string{"hostssl all all 10.77.0.0/16 scram-sha-256"}, "no line of pg_hba.conf lets anybody in from haproxy-01"},
+		"let in": {[]string{"local all all peer", "hostssl all all 0.0.0.0/0 scram-sha-256"}, ""},
+		"sent away": {
+			[]string{
+				"hostssl all postgres all scram-sha-256", "host all all 0.0.0.0/0 reject",
+				"hostssl all all all scram-sha-256",
+			}, "line 2 of pg_hba.conf sends away whoever comes from haproxy-01",
+		},
+		"in no network": {
+			[]string{"hostssl all all 10.77.0.0/16 scram-sha-256"},
+			"no line of pg_hba.conf lets anybody in from haproxy-01",
+		},
 		"one role gets in":  {[]string{"hostssl app app all scram-sha-256", "host all all all reject"}, ""},
 		"rules are unknown": {nil, ""},
 	} {
@@ -58,7 +66,9 @@ func TestTagsAreKeptInMind(t *testing.T) {
 		"nostream": {map[string]any{"nostream": true}, func(f *Facts, h *Host) { h.SQL.ReceiverState = "" }},
 		"nostream, its slot is idle": {map[string]any{"nostream": true}, func(f *Facts, h *Host) {
 			p := f.primary()
-			p.SQL.Slots = append(p.SQL.Slots, Slot{Name: strings.ReplaceAll(h.Member, "-", "_"), Type: "physical", Status: "reserved"})
+			p.SQL.Slots = append(p.SQL.Slots, Slot{
+				Name: strings.ReplaceAll(h.Member, "-", "_"), Type: "physical", Status: "reserved",
+			})
 			h.SQL.ReceiverState = ""
 		}},
 	} {

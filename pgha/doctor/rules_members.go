@@ -7,83 +7,123 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/bytesize"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/health"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// postgresOutsidePatroni is a server that somebody has started by hand, or that Patroni has left behind.
+// postgresOutsidePatroni is a server that somebody has started by hand, or that Patroni has left
+// behind.
 func postgresOutsidePatroni(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.databases() {
-		u := h.Units[patroniUnit]
-		if h.Data.Postmaster == 0 || u.Active == "active" || u.Active == "activating" || u.Active == "deactivating" || u.Active == "reloading" {
+		u, known := h.Units[layout.PatroniUnit]
+		if !known || h.Data.Postmaster == 0 || u.Active == "active" || u.Active == "activating" ||
+			u.Active == "deactivating" || u.Active == "reloading" {
 			continue
 		}
-		list = append(list, Finding{ID: "postgres-outside-patroni", Host: h.Name, Severity: Error, Title: "PostgreSQL runs outside Patroni",
-			Consequence: "nobody fences it: it can take writes that are lost at the next failover, or be a second primary",
-			Evidence:    []string{fmt.Sprintf("process %d runs on %s, and %s is %s", h.Data.Postmaster, f.Spec.PostgreSQL.DataDir, patroniUnit, u.Active)},
-			Remedy: on(h.Name, fmt.Sprintf("runuser -u postgres -- /usr/lib/postgresql/%d/bin/pg_ctl stop -m fast -D %s", f.Spec.PostgreSQL.Version, f.Spec.PostgreSQL.DataDir),
-				"systemctl start "+patroniUnit),
-			explains: append(databaseSymptoms(h.Name), symptom{"unit-stopped", h.Name, patroniUnit}, symptom{"two-primaries", "", ""})})
+		list = append(list, Finding{ID: "postgres-outside-patroni", Host: h.Name, Severity: Error,
+			Title: "PostgreSQL runs outside Patroni",
+			Consequence: "nobody fences it: it can take writes that are lost at the next " +
+				"failover, or be a second primary",
+			Evidence: []string{fmt.Sprintf("process %d runs on %s, and %s is %s", h.Data.Postmaster,
+				f.Spec.PostgreSQL.DataDir, layout.PatroniUnit, u.Active)},
+			Remedy: on(h.Name,
+				fmt.Sprintf("runuser -u postgres -- /usr/lib/postgresql/%d/bin/pg_ctl stop -m fast -D %s",
+					f.Spec.PostgreSQL.Version, f.Spec.PostgreSQL.DataDir),
+				"systemctl start "+layout.PatroniUnit),
+			explains: append(databaseSymptoms(h.Name), symptom{"unit-stopped", h.Name, layout.PatroniUnit},
+				symptom{"two-primaries", "", ""})})
 	}
 	return list
 }
 
-// members tells of a Patroni or a PostgreSQL that does not do its work, where nothing above says why.
+// members reports a Patroni or a PostgreSQL that does not do its work, where nothing above says
+// why.
 func members(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.databases() {
 		switch {
 		case h.Patroni.Error != "":
 			found := Finding{ID: "patroni-not-answering", Host: h.Name, Severity: Error,
-				Title: "Patroni's REST API does not answer", Consequence: "balancers hold this PostgreSQL dead, and nobody fails over to it",
-				Evidence: append([]string{h.Patroni.Error}, h.journal(patroniUnit, 3)...), Remedy: on(h.Name, "systemctl restart "+patroniUnit),
-				Advice:   "one that has just started needs some seconds",
-				explains: append(postgresSymptoms(h.Name), symptom{"backend-down", h.Name, ""})}
+				Title:       "Patroni's REST API does not answer",
+				Consequence: "balancers hold this PostgreSQL dead, and nobody fails over to it",
+				Evidence:    append([]string{h.Patroni.Error}, h.journal(layout.PatroniUnit, 3)...),
+				Remedy:      on(h.Name, "systemctl restart "+layout.PatroniUnit),
+				Advice:      errs.Text("one that has just started needs some seconds"),
+				explains:    append(postgresSymptoms(h.Name), symptom{"backend-down", h.Name, ""})}
 			if h == f.primary() {
-				found.Remedy, found.Advice = nil, "restarting Patroni stops PostgreSQL, too, and this is the primary: try systemctl reload patroni, then systemctl restart patroni when writes may stop"
+				found.Remedy = nil
+				found.Advice = errs.Text("restarting Patroni stops PostgreSQL, too, and this is the primary: " +
+					"try systemctl reload patroni, then systemctl restart patroni when writes may stop")
 			}
 			list = append(list, found)
 		case strings.Contains(h.Patroni.State, "failed") || h.Patroni.State == "crashed":
 			list = append(list, Finding{ID: "postgres-start-failed", Host: h.Name, Severity: Error,
 				Title: "Patroni cannot start PostgreSQL", Consequence: "one copy of the data less",
-				Evidence: append([]string{"Patroni's state: " + h.Patroni.State}, h.journal(patroniUnit, 4)...),
-				Remedy:   []Step{{Command: "pgha-cli reinit " + h.Member}},
-				Advice:   "journalctl -u patroni says why; reinit copies the data anew from the leader", explains: postgresSymptoms(h.Name)})
+				Evidence: append([]string{"Patroni's state: " + h.Patroni.State}, h.journal(layout.PatroniUnit, 4)...),
+				Remedy:   reinitialize(h),
+				Advice:   errs.Text("journalctl -u patroni says why; reinit copies the data anew from the leader"),
+				explains: postgresSymptoms(h.Name)})
 		}
 		if h.SQL.Error != "" {
 			list = append(list, Finding{ID: "postgres-not-answering", Host: h.Name, Severity: Error,
-				Title: "PostgreSQL does not answer", Consequence: "one copy of the data less; on the primary, no writes",
-				Evidence: append([]string{h.SQL.Error}, h.journal(patroniUnit, 2)...),
-				Remedy:   []Step{{Command: "pgha-cli restart " + h.Member}}, Advice: "journalctl -u patroni -n 50 says what Patroni makes of it",
+				Title:       "PostgreSQL does not answer",
+				Consequence: "one copy of the data less; on the primary, no writes",
+				Evidence:    append([]string{h.SQL.Error}, h.journal(layout.PatroniUnit, 2)...),
+				Remedy:      restart(h), Advice: errs.Text("journalctl -u patroni -n 50 says what Patroni makes of it"),
 				explains: postgresSymptoms(h.Name)})
 		}
-		if age := f.Time.Unix() - h.Patroni.LastSeen; h.Patroni.LastSeen > 0 && time.Duration(age)*time.Second > f.Spec.Patroni.TTL {
+		if age := f.Time.Unix() - h.Patroni.LastSeen; h.Patroni.LastSeen > 0 &&
+			time.Duration(age)*time.Second > f.Spec.Patroni.TTL {
 			list = append(list, Finding{ID: "patroni-cut-from-etcd", Host: h.Name, Severity: Error,
 				Title:       "Patroni cannot reach etcd",
 				Consequence: "it is no candidate, and as the leader it steps down or lives on failsafe_mode alone",
-				Evidence:    append([]string{fmt.Sprintf("Patroni last saw etcd %d s ago", age)}, h.journal(patroniUnit, 2)...),
-				Advice:      "its etcd client's certificate, /etc/patroni/config.yml and port 2379 of the etcd members are what it needs"})
+				Evidence: append([]string{fmt.Sprintf("Patroni last saw etcd %d s ago", age)},
+					h.journal(layout.PatroniUnit, 2)...),
+				Advice: errs.Text(
+					"its etcd client's certificate, /etc/patroni/config.yml and port 2379 of the " +
+						"etcd members are what it needs")})
 		}
 	}
 	return list
 }
 
+// systemIdentifiers reports data directories that are not of the cluster of most. Where no cluster
+// has most of them nobody knows which is the right one: then nothing may be deleted.
 func systemIdentifiers(f Facts) []Finding {
-	count := map[string]int{}
+	said := map[string][]string{}
+	hosts := 0
 	for _, h := range f.databases() {
 		if h.Data.SystemID != "" {
-			count[h.Data.SystemID]++
+			said[h.Data.SystemID] = append(said[h.Data.SystemID], h.Name)
+			hosts++
 		}
 	}
+	if len(said) < 2 {
+		return nil
+	}
+	decided := majority(said, hosts)
 	var list []Finding
 	for _, h := range f.databases() {
-		if id := h.Data.SystemID; id != "" && len(count) > 1 && count[id] <= len(f.databases())/2 {
-			list = append(list, Finding{ID: "wrong-system-identifier", Host: h.Name, Severity: Error,
-				Title: "the data directory is of another cluster", Consequence: "it can never stream from the primary",
-				Evidence: []string{"pg_controldata: system identifier " + id}, Remedy: []Step{{Command: "pgha-cli reinit " + h.Member}},
-				Advice: "reinit removes it: make sure first that nobody misses this data", explains: postgresSymptoms(h.Name)})
+		id := h.Data.SystemID
+		if id == "" || len(said[id]) > hosts/2 {
+			continue
 		}
+		found := Finding{ID: "wrong-system-identifier", Host: h.Name, Severity: Error,
+			Title:       "the data directory is of another cluster",
+			Consequence: "it can never stream from the primary",
+			Evidence:    []string{"pg_controldata: system identifier " + id},
+			explains:    postgresSymptoms(h.Name)}
+		if decided {
+			found.Remedy = reinitialize(h)
+			found.Advice = errs.Text("reinit removes it: make sure first that nobody misses this data")
+		} else {
+			found.Advice = errs.Text("no two members agree: find out which of them has the cluster's " +
+				"data before you copy anything")
+		}
+		list = append(list, found)
 	}
 	return list
 }
@@ -99,24 +139,28 @@ func primaries(f Facts) []Finding {
 	case len(names) > 1:
 		return []Finding{{ID: "two-primaries", Severity: Error, Title: "more than one PostgreSQL takes writes",
 			Consequence: "writes to the wrong one will be lost", Evidence: []string{strings.Join(names, " and ")},
-			Advice: "the one whose Patroni is the leader is right; stop the other at once: systemctl stop patroni there"}}
+			Advice: errs.Text(
+				"the one whose Patroni is the leader is right; stop the other at once: systemctl stop patroni there")}}
 	case len(names) == 0 && f.heldBack() != nil:
 		return []Finding{heldBack(f, f.heldBack())}
 	case len(names) == 0 && len(f.databases()) > 0:
 		return []Finding{{ID: "no-primary", Severity: Error, Title: "no PostgreSQL takes writes",
-			Consequence: "applications cannot write", Evidence: []string{"pg_is_in_recovery() is true, or has no answer, on every member"},
-			Advice:   "a failover may be going on: look again in half a minute; otherwise pgha-cli logs patroni",
+			Consequence: "applications cannot write",
+			Evidence:    []string{"pg_is_in_recovery() is true, or has no answer, on every member"},
+			Advice: errs.Text("a failover may be going on: look again in half a minute; otherwise %s",
+				errs.Verb("logs", "patroni")),
 			explains: []symptom{{"backend-down", "", ""}, {"virtual-ip-missing", "", ""}}}}
 	}
 	return nil
 }
 
-// heldBack is the replica with the newest data among those that say themselves that they are too far behind to take over; nil
-// when none says so.
+// heldBack is the replica with the newest data among those that say themselves that they are too
+// far behind to take over; nil when none says so.
 func (f Facts) heldBack() *Host {
 	var best *Host
 	for _, h := range f.databases() {
-		said := slices.ContainsFunc(h.Journals[patroniUnit], func(l string) bool { return strings.Contains(l, "exceeds maximum replication lag") })
+		said := slices.ContainsFunc(h.Journals[layout.PatroniUnit],
+			func(l string) bool { return strings.Contains(l, "exceeds maximum replication lag") })
 		if said && h.SQL.Error == "" && (best == nil || h.SQL.LSN > best.SQL.LSN) {
 			best = h
 		}
@@ -124,17 +168,21 @@ func (f Facts) heldBack() *Host {
 	return best
 }
 
-// heldBack tells of a cluster that waits for ever for a primary, because its replicas were too far behind when it was lost.
-// That goes for a synchronous one as well, which has every acknowledged row.
+// heldBack reports a cluster that waits for ever for a primary, because its replicas were too far
+// behind when it was lost. That goes for a synchronous one as well, which has every acknowledged
+// row.
 func heldBack(f Facts, h *Host) Finding {
-	found := Finding{ID: "failover-held-back", Host: h.Name, Severity: Error, Title: "no replica takes over: they are too far behind",
+	found := Finding{ID: "failover-held-back", Host: h.Name, Severity: Error,
+		Title:       "no replica takes over: they are too far behind",
 		Consequence: "applications cannot write, and that does not end by itself while the former primary is away",
-		Advice:      "bring the former primary back if that can be; otherwise look with pgha-cli failover --to " + h.Member + " --dry-run how much would be lost, and do it",
-		explains:    []symptom{{"backend-down", "", ""}, {"virtual-ip-missing", "", ""}}}
+		Advice: errs.Text("bring the former primary back if that can be; "+
+			"otherwise look with %s how much would be lost, and do it",
+			errs.Verb("failover", "--to", h.Member, "--dry-run")),
+		explains: []symptom{{"backend-down", "", ""}, {"virtual-ip-missing", "", ""}}}
 	for _, d := range f.databases() {
-		for _, l := range slices.Backward(d.Journals[patroniUnit]) {
+		for _, l := range slices.Backward(d.Journals[layout.PatroniUnit]) {
 			if strings.Contains(l, "exceeds maximum replication lag") {
-				found.Evidence = append(found.Evidence, "journal of "+patroniUnit+" on "+d.Name+": "+clip(l))
+				found.Evidence = append(found.Evidence, "journal of "+layout.PatroniUnit+" on "+d.Name+": "+clip(l))
 				break
 			}
 		}
@@ -152,8 +200,9 @@ func replicas(f Facts) []Finding {
 		if h == primary || h.SQL.Error != "" || !h.SQL.Recovery {
 			continue
 		}
-		reinit := []Step{{Command: "pgha-cli reinit " + h.Member}}
-		evidence := []string{fmt.Sprintf("WAL receiver: %q; timeline %d, the primary's is %d", h.SQL.ReceiverState, h.SQL.Timeline, primary.SQL.Timeline)}
+		reinit := reinitialize(h)
+		evidence := []string{fmt.Sprintf("WAL receiver: %q; timeline %d, the primary's is %d",
+			h.SQL.ReceiverState, h.SQL.Timeline, primary.SQL.Timeline)}
 		lag, promise := lagOf(f, h), f.promise(h)
 		switch {
 		case !promise.Streams: // it replays the archive
@@ -162,25 +211,31 @@ func replicas(f Facts) []Finding {
 			list = append(list, Finding{ID: "replica-on-old-timeline", Host: h.Name, Severity: Error,
 				Title:       "a former leader, or a replica of one, was left behind",
 				Consequence: "it never streams again by itself: one copy of the data less",
-				Evidence:    append(evidence, h.journal(patroniUnit, 4)...), Remedy: reinit,
-				Advice: "pg_rewind has failed or was not possible: its reason is in the journal", explains: postgresSymptoms(h.Name)})
+				Evidence:    append(evidence, h.journal(layout.PatroniUnit, 4)...), Remedy: reinit,
+				Advice:   errs.Text("pg_rewind has failed or was not possible: its reason is in the journal"),
+				explains: postgresSymptoms(h.Name)})
 		case h.SQL.ReceiverState != "streaming":
 			list = append(list, Finding{ID: "replica-not-streaming", Host: h.Name, Severity: Error,
 				Title: "a replica does not stream", Consequence: "its data grows old: one copy of the data less",
-				Evidence: append(evidence, h.journal(patroniUnit, 4)...), Remedy: reinit,
-				Advice:   "a replica that has just started needs a few seconds; reinit copies the data anew, so look into the journal first",
+				Evidence: append(evidence, h.journal(layout.PatroniUnit, 4)...), Remedy: reinit,
+				Advice: errs.Text(
+					"a replica that has just started needs a few seconds; reinit copies the data " +
+						"anew, so look into the journal first"),
 				explains: postgresSymptoms(h.Name)})
 		case lag > f.Spec.Patroni.MaximumLagOnFailover && f.Spec.Patroni.MaximumLagOnFailover > 0:
-			list = append(list, Finding{ID: "replica-lags", Host: h.Name, Severity: Warning, Title: "a replica is far behind",
+			list = append(list, Finding{ID: "replica-lags", Host: h.Name, Severity: Warning,
+				Title:       "a replica is far behind",
 				Consequence: "it is no candidate for a failover, and reads from it are old",
-				Evidence:    []string{fmt.Sprintf("%s behind; maximum_lag_on_failover is %s", bytesize.Text(lag), bytesize.Text(f.Spec.Patroni.MaximumLagOnFailover))},
-				Advice:      "a long query on the replica, a slow disk or a slow network"})
+				Evidence: []string{fmt.Sprintf("%s behind; maximum_lag_on_failover is %s",
+					bytesize.Text(lag), bytesize.Text(f.Spec.Patroni.MaximumLagOnFailover))},
+				Advice: errs.Text("a long query on the replica, a slow disk or a slow network")})
 		}
 	}
 	return list
 }
 
-// lagOf is what a replica has not replayed, in bytes, as the member that feeds it knows it: the primary, or another replica.
+// lagOf is what a replica has not replayed, in bytes, as the member that feeds it knows it: the
+// primary, or another replica.
 func lagOf(f Facts, replica *Host) int64 {
 	var lag int64
 	for _, h := range f.sqlHosts() {
@@ -209,13 +264,18 @@ func archived(h *Host) []Finding {
 		if m.Name != h.Member {
 			continue
 		}
-		fault := health.PromiseOf(map[string]any{"nostream": true}).Fault(health.Seen{State: m.State, Timeline: m.Timeline, LeaderTimeline: timelineOf(h.Patroni.Members)})
+		fault := health.PromiseOf(map[string]any{"nostream": true}).Fault(health.Seen{State: m.State,
+			Timeline: m.Timeline, LeaderTimeline: timelineOf(h.Patroni.Members)})
 		if fault == "" {
 			return nil
 		}
-		return []Finding{{ID: "replica-on-old-timeline", Host: h.Name, Severity: Error, Title: "a replica doesn't replay the archive",
-			Consequence: "its data grows old: one copy of the data less", Evidence: append([]string{h.Member + " " + fault}, h.journal(patroniUnit, 4)...),
-			Advice:   "restore_command must find what the leader's archive_command stores, the history file of a new timeline included",
+		return []Finding{{ID: "replica-on-old-timeline", Host: h.Name, Severity: Error,
+			Title:       "a replica doesn't replay the archive",
+			Consequence: "its data grows old: one copy of the data less",
+			Evidence:    append([]string{h.Member + " " + fault}, h.journal(layout.PatroniUnit, 4)...),
+			Advice: errs.Text(
+				"restore_command must find what the leader's archive_command stores, the history " +
+					"file of a new timeline included"),
 			explains: postgresSymptoms(h.Name)}}
 	}
 	return nil
@@ -236,13 +296,16 @@ func synchronous(f Facts) []Finding {
 	if primary == nil || f.Spec.Patroni.SynchronousMode == spec.SynchronousOff {
 		return nil
 	}
-	if slices.ContainsFunc(primary.SQL.Replication, func(r Replication) bool { return r.Sync == "sync" || r.Sync == "quorum" }) {
+	if slices.ContainsFunc(primary.SQL.Replication,
+		func(r Replication) bool { return r.Sync == "sync" || r.Sync == "quorum" }) {
 		return nil
 	}
-	found := Finding{ID: "synchronous-standby-missing", Host: primary.Name, Severity: Warning, Title: "no replica is synchronous",
+	found := Finding{ID: "synchronous-standby-missing", Host: primary.Name, Severity: Warning,
+		Title:       "no replica is synchronous",
 		Consequence: "what is written now exists once: the loss of the primary loses it",
-		Evidence:    []string{fmt.Sprintf("synchronous_mode is %s, synchronous_standby_names is %q", f.Spec.Patroni.SynchronousMode, primary.SQL.Synchronous)},
-		Advice:      "bring a replica back: see its own finding"}
+		Evidence: []string{fmt.Sprintf("synchronous_mode is %s, synchronous_standby_names is %q",
+			f.Spec.Patroni.SynchronousMode, primary.SQL.Synchronous)},
+		Advice: errs.Text("bring a replica back: see its own finding")}
 	if primary.SQL.SyncWaiting > 0 {
 		found.Severity, found.Consequence = Error, "commits wait for a replica that is not there"
 		found.Evidence = append(found.Evidence, fmt.Sprintf("%d sessions wait in SyncRep", primary.SQL.SyncWaiting))
@@ -255,7 +318,9 @@ func patroniCondition(f Facts) []Finding {
 	if slices.ContainsFunc(f.databases(), func(h *Host) bool { return h.Patroni.Paused }) {
 		list = append(list, Finding{ID: "paused", Severity: Warning, Title: "the cluster is paused",
 			Consequence: "nobody is promoted if the leader fails", Evidence: []string{`GET /patroni: "pause": true`},
-			Remedy: []Step{{Command: "pgha-cli resume"}}, Advice: "if somebody works on the cluster just now, leave it: pgha-cli history tells who"})
+			Remedy: []Step{{Call: errs.Verb(Resume)}},
+			Advice: errs.Text("if somebody works on the cluster just now, leave it: %s tells who",
+				errs.Verb("history"))})
 	}
 	for _, h := range f.databases() {
 		if pending := append(slices.Clone(h.Patroni.PendingRestart), h.SQL.Pending...); len(pending) > 0 {
@@ -264,14 +329,16 @@ func patroniCondition(f Facts) []Finding {
 				Title:       "settings wait for a restart of PostgreSQL",
 				Consequence: "they take effect at the next restart, when nobody thinks of them any more",
 				Evidence:    []string{strings.Join(slices.Compact(pending), ", ")},
-				Remedy:      []Step{{Command: "pgha-cli restart " + h.Member}},
-				explains:    []symptom{{"configuration-not-loaded", h.Name, patroniUnit}}})
+				Remedy:      restart(h),
+				explains:    []symptom{{"configuration-not-loaded", h.Name, layout.PatroniUnit}}})
 		}
 		if h.SQL.Error == "" && !h.SQL.Checksums && !h.SQL.LogHints {
-			list = append(list, Finding{ID: "rewind-impossible", Host: h.Name, Severity: Warning, Title: "pg_rewind cannot work",
+			list = append(list, Finding{ID: "rewind-impossible", Host: h.Name, Severity: Warning,
+				Title:       "pg_rewind cannot work",
 				Consequence: "a former leader has to copy everything anew before it is a replica again",
 				Evidence:    []string{"neither data checksums nor wal_log_hints are on"},
-				Remedy:      []Step{{Command: "pgha-cli config set postgresql.parameters.wal_log_hints=on"}, {Command: "pgha-cli restart --pending"}}})
+				Remedy: []Step{{Call: errs.Verb(Config, "set", "postgresql.parameters.wal_log_hints=on")},
+					{Call: errs.Verb(Restart, Pending)}}})
 		}
 	}
 	return list

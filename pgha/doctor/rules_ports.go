@@ -5,43 +5,38 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// portUse is a port that belongs to a program of the cluster.
-type portUse struct {
-	port     int
-	programs []string
-	unit     string
-}
-
-func portUses(sp *spec.Spec, role spec.Role) []portUse {
-	if role == spec.RoleBalancer {
-		return []portUse{{sp.Balancer.WritePort, []string{"haproxy"}, haproxyUnit}, {sp.Balancer.ReadPort, []string{"haproxy"}, haproxyUnit}, {sp.Balancer.StatsPort, []string{"haproxy"}, haproxyUnit}}
-	}
-	return []portUse{{sp.Etcd.ClientPort, []string{"etcd"}, etcdUnit}, {sp.Etcd.PeerPort, []string{"etcd"}, etcdUnit},
-		{sp.Patroni.RESTPort, []string{"patroni", "python3"}, patroniUnit}, {sp.PostgreSQL.Port, []string{"postgres"}, patroniUnit}}
+// ports are those of a role's hosts.
+func (f Facts) ports(role spec.Role) []layout.Port {
+	return slices.DeleteFunc(f.Layouts[role].Ports(), func(p layout.Port) bool { return p.Number == 0 })
 }
 
 // portsTaken are ports of the cluster on which another program listens.
 func portsTaken(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.answering() {
-		for _, use := range portUses(f.Spec, h.Role) {
+		for _, use := range f.ports(h.Role) {
 			i := slices.IndexFunc(h.Listeners, func(l Listener) bool {
-				return l.Port == use.port && l.Program != "" && !slices.Contains(use.programs, l.Program)
+				return l.Port == use.Number && l.Program != "" && !slices.Contains(use.Programs, l.Program)
 			})
 			if i < 0 {
 				continue
 			}
 			l := h.Listeners[i]
 			found := Finding{ID: "port-taken", Host: h.Name, Subject: fmt.Sprint(l.Port), Severity: Error,
-				Title:       fmt.Sprintf("port %d is taken by %s", l.Port, l.Program),
-				Consequence: fmt.Sprintf("%s cannot listen there: %s", strings.TrimSuffix(use.unit, ".service"), unitConsequence(use.unit)),
-				Evidence:    append([]string{fmt.Sprintf("ss -ltnp: %s, process %d, listens on port %d", l.Program, l.PID, l.Port)}, h.journal(use.unit, 2)...),
-				Remedy:      on(h.Name, fmt.Sprintf("grep -qx '%s' /proc/%d/comm && kill %d", l.Program, l.PID, l.PID), "systemctl reset-failed "+use.unit, "systemctl restart "+use.unit),
-				Advice:      "see first what the program is, and whether something starts it again",
-				explains:    append(unitSymptoms(h.Name, use.unit), symptom{"unit-stopped", h.Name, use.unit})}
+				Title: fmt.Sprintf("port %d is taken by %s", l.Port, l.Program),
+				Consequence: fmt.Sprintf("%s cannot listen there: %s", strings.TrimSuffix(use.Unit, ".service"),
+					unitConsequence(use.Unit)),
+				Evidence: append([]string{fmt.Sprintf("ss -ltnp: %s, process %d, listens on port %d",
+					l.Program, l.PID, l.Port)}, h.journal(use.Unit, 2)...),
+				Remedy: on(h.Name, fmt.Sprintf("grep -qx '%s' /proc/%d/comm && kill %d", l.Program,
+					l.PID, l.PID), "systemctl reset-failed "+use.Unit, "systemctl restart "+use.Unit),
+				Advice:   errs.Text("see first what the program is, and whether something starts it again"),
+				explains: append(unitSymptoms(h.Name, use.Unit), symptom{"unit-stopped", h.Name, use.Unit})}
 			list = append(list, found)
 		}
 	}
@@ -52,23 +47,24 @@ func portsTaken(f Facts) []Finding {
 func portsBlocked(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.databases() {
-		for _, use := range portUses(f.Spec, h.Role) {
-			if !slices.ContainsFunc(h.Listeners, func(l Listener) bool { return l.Port == use.port }) {
+		for _, use := range f.ports(h.Role) {
+			if !slices.ContainsFunc(h.Listeners, func(l Listener) bool { return l.Port == use.Number }) {
 				continue
 			}
-			found := Finding{ID: "port-blocked", Host: h.Name, Subject: fmt.Sprint(use.port), Severity: Error,
-				Title: fmt.Sprintf("port %d of %s cannot be reached", use.port, h.Name), Consequence: blockedConsequence(f.Spec, use.port)}
+			found := Finding{ID: "port-blocked", Host: h.Name, Subject: fmt.Sprint(use.Number), Severity: Error,
+				Title:       fmt.Sprintf("port %d of %s cannot be reached", use.Number, h.Name),
+				Consequence: blockedConsequence(f.Spec, use.Number)}
 			for _, from := range f.answering() {
-				if said, tried := from.Reach[hostPort(h.Address, use.port)]; tried && said != "ok" {
+				if said, tried := from.Reach[h.at(use.Number)]; tried && said != "ok" {
 					found.Evidence = append(found.Evidence, fmt.Sprintf("from %s: %s", from.Name, said))
 				}
 			}
 			if len(found.Evidence) == 0 {
 				continue
 			}
-			found.Remedy, found.Advice = unblock(f, h, use.port)
-			found.Evidence = append(found.Evidence, ruleEvidence(f, use.port)...)
-			found.explains = blockedSymptoms(f, h, use.port)
+			found.Remedy, found.Advice = unblock(f, h, use.Number)
+			found.Evidence = append(found.Evidence, ruleEvidence(f, use.Number)...)
+			found.explains = blockedSymptoms(f, h, use.Number)
 			list = append(list, found)
 		}
 	}
@@ -92,7 +88,8 @@ func blockedSymptoms(f Facts, h *Host, port int) []symptom {
 	case f.Spec.Patroni.RESTPort:
 		return append(patroniSymptoms(h.Name), symptom{"backend-down", h.Name, ""})
 	case f.Spec.PostgreSQL.Port:
-		return append(postgresSymptoms(h.Name), symptom{"replica-not-streaming", "", ""}, symptom{"slot-inactive", "", ""}, symptom{"replica-lags", "", ""})
+		return append(postgresSymptoms(h.Name), symptom{"replica-not-streaming", "", ""},
+			symptom{"slot-inactive", "", ""}, symptom{"replica-lags", "", ""})
 	}
 	return append(etcdSymptoms(h.Name), symptom{"patroni-cut-from-etcd", "", ""})
 }
@@ -101,7 +98,9 @@ func blockedSymptoms(f Facts, h *Host, port int) []symptom {
 func blocking(f Facts, port int) (hosts []string, rules []FirewallRule) {
 	for _, h := range f.answering() {
 		for _, r := range h.Firewall {
-			if slices.ContainsFunc(strings.FieldsFunc(r.Text, func(c rune) bool { return strings.ContainsRune(" ,{}", c) }), func(w string) bool { return w == fmt.Sprint(port) }) {
+			if slices.ContainsFunc(strings.FieldsFunc(r.Text,
+				func(c rune) bool { return strings.ContainsRune(" ,{}", c) }),
+				func(w string) bool { return w == fmt.Sprint(port) }) {
 				hosts, rules = append(hosts, h.Name), append(rules, r)
 			}
 		}
@@ -123,13 +122,16 @@ func deleteRule(r FirewallRule) string {
 	return fmt.Sprintf("nft delete rule %s %s %s handle %s", r.Family, r.Table, r.Chain, r.Handle)
 }
 
-func unblock(f Facts, h *Host, port int) (steps []Step, advice string) {
+func unblock(f Facts, h *Host, port int) (steps []Step, advice errs.Next) {
 	hosts, rules := blocking(f, port)
 	for i, r := range rules {
 		steps = append(steps, on(hosts[i], deleteRule(r))...)
 	}
 	if len(steps) > 0 {
-		return steps, "put the rule out of the firewall's own configuration too, or it returns at the next boot"
+		return steps, errs.Text("put the rule out of the firewall's own configuration too, " +
+			"or it returns at the next boot")
 	}
-	return nil, fmt.Sprintf("no rule of nftables on the hosts names the port: look for a firewall between them; TCP %d of %s has to be open to the other hosts of the cluster", port, h.Name)
+	return nil, errs.Text("no rule of nftables on the hosts names the port: "+
+		"look for a firewall between them; "+
+		"TCP %d of %s has to be open to the other hosts of the cluster", port, h.Name)
 }

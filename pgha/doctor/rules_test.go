@@ -11,25 +11,43 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // recorded returns the facts of a healthy cluster of six hosts, as the doctor once collected them.
 func recorded(t *testing.T) *Facts {
 	t.Helper()
+	return recorder(t)()
+}
+
+// recorder returns what returns these facts, fresh each time.
+func recorder(t *testing.T) func() *Facts {
+	t.Helper()
 	text, err := os.ReadFile("testdata/healthy.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &Facts{}
-	if err := json.Unmarshal(text, f); err != nil {
+	sp, err := spec.Load("testdata/spec.yaml")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Spec, err = spec.Load("testdata/spec.yaml"); err != nil {
-		t.Fatal(err)
+	return func() *Facts {
+		f := &Facts{}
+		if err := json.Unmarshal(text, f); err != nil {
+			t.Fatal(err)
+		}
+		own, vip := *sp, *sp.VIP
+		own.VIP, own.Hosts = &vip, slices.Clone(sp.Hosts)
+		f.Spec, f.Layouts = &own, map[spec.Role]layout.Host{}
+		for _, role := range []spec.Role{spec.RoleDatabase, spec.RoleBalancer} {
+			f.Layouts[role] = site.Layout(&own, role)
+		}
+		return f
 	}
-	return f
 }
 
 // The recorded cluster's hosts, by what they are: pg1 is the primary, and etcd's leader is on pg2.
@@ -68,7 +86,7 @@ func checkForm(t *testing.T, f Finding) {
 	if f.Title == "" || f.Consequence == "" || len(f.Evidence) == 0 {
 		t.Errorf("%s lacks a title, a consequence or evidence: %+v", f.Key(), f)
 	}
-	if len(f.Remedy) == 0 && f.Advice == "" {
+	if len(f.Remedy) == 0 && f.Advice.IsZero() {
 		t.Errorf("%s says neither how to mend it nor where to look", f.Key())
 	}
 }
@@ -88,7 +106,7 @@ func (f *Facts) unit(host, name string, change func(*Unit)) {
 }
 
 func (f *Facts) drifts(kind, host, name, action string) {
-	f.Drift = append(f.Drift, pgha.PlannedChange{Kind: kind, Host: host, Name: name, Action: action})
+	f.Drift = append(f.Drift, Difference{Kind: kind, Host: host, Name: name, Action: action})
 }
 
 func ruleCases() []ruleCase {
@@ -99,16 +117,28 @@ func hostCases() []ruleCase {
 	return []ruleCase{
 		{"healthy", func(*Facts) {}, nil},
 		{"another cluster's specification", func(f *Facts) {
-			f.Refused = []pgha.Finding{{Field: "postgresql.port", Host: pg1, Problem: "postgresql.port is 5442, but PostgreSQL listens on port 5432", Remedy: "write port: 5432 again"}}
+			f.Refused = []preflight.Finding{
+				{
+					Field: "postgresql.port", Host: pg1,
+					Problem: "postgresql.port is 5442, but PostgreSQL listens on port 5432",
+					Remedy:  errs.Text("write port: 5432 again"),
+				},
+			}
 			f.drifts("file", lb1, "/etc/haproxy/haproxy.cfg", "updated")
 		}, []string{"error specification-refused@postgres-01/postgresql.port"}},
 		{"a replica's host is gone", func(f *Facts) {
-			*f.host(pg3) = Host{Name: pg3, Role: spec.RoleDatabase, Member: "postgresql-03", Address: "192.168.0.205", Error: "connection timed out"}
+			*f.host(pg3) = Host{
+				Name: pg3, Role: spec.RoleDatabase, Member: "postgresql-03", Address: "192.168.0.205",
+				Error: "connection timed out",
+			}
 			f.host(pg1).SQL.Slots = []Slot{{Name: "postgresql_03", Type: "physical", Status: "reserved"}}
 			f.host(pg1).SQL.Replication = f.host(pg1).SQL.Replication[:1]
 		}, []string{"error host-unreachable@postgres-03"}},
 		{"the primary's host is gone", func(f *Facts) {
-			*f.host(pg1) = Host{Name: pg1, Role: spec.RoleDatabase, Member: "postgresql-01", Address: "192.168.0.203", Error: "connection timed out"}
+			*f.host(pg1) = Host{
+				Name: pg1, Role: spec.RoleDatabase, Member: "postgresql-01", Address: "192.168.0.203",
+				Error: "connection timed out",
+			}
 		}, []string{"error host-unreachable@postgres-01"}},
 		{"a host's name cannot be looked up", func(f *Facts) {
 			*f.host(pg3) = Host{Name: pg3, Role: spec.RoleDatabase, Member: "postgresql-03", Address: "pg3.example.com",
@@ -116,29 +146,49 @@ func hostCases() []ruleCase {
 		}, []string{"error host-unreachable@postgres-03"}},
 		{"disk full, PostgreSQL down", func(f *Facts) {
 			h := f.host(pg2)
-			h.Disks = append(h.Disks, Disk{Mount: "/var/lib/postgresql", Type: "ext4", Source: "/dev/sdb", SizeBytes: 1 << 40, FreeBytes: 1 << 20, Inodes: 100, InodesFree: 90})
+			h.Disks = append(h.Disks, Disk{
+				Mount: "/var/lib/postgresql", Type: "ext4", Source: "/dev/sdb", SizeBytes: 1 << 40,
+				FreeBytes: 1 << 20, Inodes: 100, InodesFree: 90,
+			})
 			h.SQL = &SQL{Error: "could not connect"}
 			h.Patroni.State = "start failed"
 		}, []string{"error disk-full@postgres-02//var/lib/postgresql"}},
 		{"disk nearly full", func(f *Facts) {
 			h := f.host(pg2)
-			h.Disks = append(h.Disks, Disk{Mount: "/var/lib/postgresql", Type: "ext4", SizeBytes: 1 << 40, FreeBytes: 1 << 36, Inodes: 100, InodesFree: 90})
+			h.Disks = append(h.Disks, Disk{
+				Mount: "/var/lib/postgresql", Type: "ext4", SizeBytes: 1 << 40, FreeBytes: 1 << 36,
+				Inodes: 100, InodesFree: 90,
+			})
 		}, []string{"warning disk-nearly-full@postgres-02//var/lib/postgresql"}},
 		{"a read-only disk nobody writes to", func(f *Facts) {
 			h := f.host(pg2)
 			h.Disks = append(h.Disks, Disk{Mount: "/mnt/cdrom", Type: "iso9660", ReadOnly: true})
 		}, nil},
-		{"clock wrong", func(f *Facts) { f.host(lb1).Clock.OffsetSeconds = -7 }, []string{"error clock-wrong@haproxy-01"}},
-		{"clock adrift", func(f *Facts) { f.host(lb1).Clock = Clock{} }, []string{"warning clock-unsynchronised@haproxy-01"}},
+		{
+			"clock wrong", func(f *Facts) { f.host(lb1).Clock.OffsetSeconds = -7 },
+			[]string{"error clock-wrong@haproxy-01"},
+		},
+		{
+			"clock adrift", func(f *Facts) { f.host(lb1).Clock = Clock{} },
+			[]string{"warning clock-unsynchronised@haproxy-01"},
+		},
 		{"package missing, and so its unit", func(f *Facts) {
 			f.drifts("package", lb2, "haproxy", "installed")
-			f.unit(lb2, haproxyUnit, func(u *Unit) { u.Load, u.Active = "not-found", "inactive" })
+			f.unit(lb2, layout.HAProxyUnit, func(u *Unit) { u.Load, u.Active = "not-found", "inactive" })
 			f.host(lb2).HAProxy.Error = "No such file or directory"
 		}, []string{"error package-missing@haproxy-02/haproxy"}},
-		{"versions", func(f *Facts) { f.host(pg3).Packages["patroni"] = "3.3.0-1" }, []string{"warning versions-differ/patroni"}},
-		{"watcher stopped", func(f *Facts) { f.unit(pg2, watchUnit, func(u *Unit) { u.Active = "inactive" }) }, []string{"warning unit-stopped@postgres-02/pgha-watch.service"}},
+		{
+			"versions", func(f *Facts) { f.host(pg3).Packages["patroni"] = "3.3.0-1" },
+			[]string{"warning versions-differ/patroni"},
+		},
+		{
+			"watcher stopped",
+			func(f *Facts) { f.unit(pg2, layout.WatchUnit, func(u *Unit) { u.Active = "inactive" }) },
+			[]string{"warning unit-stopped@postgres-02/pgha-watch.service"},
+		},
 		{"a crash loop of Patroni", func(f *Facts) {
-			f.unit(pg2, patroniUnit, func(u *Unit) { u.Active, u.Sub, u.Result = "activating", "auto-restart", "exit-code" })
+			f.unit(pg2, layout.PatroniUnit,
+				func(u *Unit) { u.Active, u.Sub, u.Result = "activating", "auto-restart", "exit-code" })
 			f.host(pg2).Patroni = &Patroni{Error: "connection refused"}
 			f.host(pg2).SQL = &SQL{Error: "connection refused"}
 			f.host(lb1).HAProxy.Servers["postgres_read/postgresql-02"] = "DOWN L4CON"
@@ -153,12 +203,15 @@ func etcdCases() []ruleCase {
 		}
 	}
 	return []ruleCase{
-		{"a member does not answer", func(f *Facts) { silent(f, pg2) }, []string{"error etcd-not-answering@postgres-02"}},
+		{
+			"a member does not answer", func(f *Facts) { silent(f, pg2) },
+			[]string{"error etcd-not-answering@postgres-02"},
+		},
 		{"quorum lost: stopped on two", func(f *Facts) {
 			silent(f, pg2, pg3)
 			f.host(pg1).Etcd.Leader = "0"
 			for _, h := range []string{pg2, pg3} {
-				f.unit(h, etcdUnit, func(u *Unit) { u.Active = "inactive" })
+				f.unit(h, layout.EtcdUnit, func(u *Unit) { u.Active = "inactive" })
 			}
 			f.host(pg1).Patroni.LastSeen = f.Time.Unix() - 100
 		}, []string{"error unit-stopped@postgres-02/etcd.service", "error unit-stopped@postgres-03/etcd.service"}},
@@ -178,17 +231,28 @@ func etcdCases() []ruleCase {
 		{"etcd was formed anew under running members", func(f *Facts) {
 			for _, h := range f.databases() {
 				h.Patroni.LastSeen = f.Time.Unix() - 150
-				h.Journals[patroniUnit] = refusingJournal(h.Name)
+				h.Journals[layout.PatroniUnit] = refusingJournal(h.Name)
 			}
 		}, []string{"error etcd-forgot-cluster"}},
 		{"a Patroni that refused etcd until it was restarted", func(f *Facts) {
 			h := f.host(pg2)
-			h.Journals[patroniUnit] = append(refusingJournal(pg2), "2026-11-28T10:54:48+00:00 postgres-02 patroni[4480]: 2026-11-28 10:54:48,583 INFO: no action. I am (postgresql-02), a secondary, and following a leader (postgresql-01)")
+			h.Journals[layout.PatroniUnit] = append(refusingJournal(pg2),
+				"2026-11-28T10:54:48+00:00 postgres-02 patroni[4480]: 2026-11-28 10:54:48,583 "+
+					"INFO: no action. I am (postgresql-02), a secondary, and following a leader (postgresql-01)")
 		}, nil},
 		{"corrupt", func(f *Facts) { f.host(pg1).Etcd.Alarms = []string{"CORRUPT"} }, []string{"error etcd-corrupt"}},
-		{"large", func(f *Facts) { f.host(pg1).Etcd.DBSize = f.host(pg1).Etcd.Quota * 9 / 10 }, []string{"warning etcd-database-large@postgres-01"}},
-		{"slow disk", func(f *Facts) { f.host(pg3).Etcd.FsyncSeconds = 0.512 }, []string{"warning etcd-slow-disk@postgres-03"}},
-		{"another cluster", func(f *Facts) { f.host(pg3).Etcd.ClusterID = "1" }, []string{"error etcd-wrong-cluster@postgres-03"}},
+		{
+			"large", func(f *Facts) { f.host(pg1).Etcd.DBSize = f.host(pg1).Etcd.Quota * 9 / 10 },
+			[]string{"warning etcd-database-large@postgres-01"},
+		},
+		{
+			"slow disk", func(f *Facts) { f.host(pg3).Etcd.FsyncSeconds = 0.512 },
+			[]string{"warning etcd-slow-disk@postgres-03"},
+		},
+		{
+			"another cluster", func(f *Facts) { f.host(pg3).Etcd.ClusterID = "1" },
+			[]string{"error etcd-wrong-cluster@postgres-03"},
+		},
 		{"a member missing and one too many", func(f *Facts) {
 			for _, h := range f.databases() {
 				for id, name := range h.Etcd.Members {
@@ -198,11 +262,16 @@ func etcdCases() []ruleCase {
 				}
 			}
 		}, []string{"error etcd-member-missing/postgres-03", "warning etcd-member-unknown/old"}},
-		{"leader on the primary's host", func(f *Facts) { f.host(pg1).Etcd.Leader = f.host(pg1).Etcd.ID }, []string{"warning etcd-leader-on-primary@postgres-01"}},
+		{
+			"leader on the primary's host",
+			func(f *Facts) { f.host(pg1).Etcd.Leader = f.host(pg1).Etcd.ID },
+			[]string{"warning etcd-leader-on-primary@postgres-01"},
+		},
 	}
 }
 
-// refusingJournal is what Patroni 4.1.5 logs each second at an etcd whose term is lower than the one it knew.
+// refusingJournal is what Patroni 4.1.5 logs each second at an etcd whose term is lower than the
+// one it knew.
 func refusingJournal(host string) []string {
 	begin := "2026-11-28T10:53:18+00:00 " + host + " patroni[3957]: 2026-11-28 10:53:18,823 "
 	return []string{
@@ -215,28 +284,55 @@ func refusingJournal(host string) []string {
 func memberCases() []ruleCase {
 	return []ruleCase{
 		{"the primary is gone, and its replicas were too far behind", func(f *Facts) {
-			*f.host(pg1) = Host{Name: pg1, Role: spec.RoleDatabase, Member: "postgresql-01", Address: "192.168.0.203", Error: "connection timed out"}
+			*f.host(pg1) = Host{
+				Name: pg1, Role: spec.RoleDatabase, Member: "postgresql-01", Address: "192.168.0.203",
+				Error: "connection timed out",
+			}
 			for i, h := range []string{pg2, pg3} {
 				f.host(h).SQL.LSN = int64(1000 + i)
-				f.host(h).Journals[patroniUnit] = []string{"2026-11-28T10:53:18+00:00 x patroni[1]: 2026-11-28 10:53:18,823 INFO: My wal position exceeds maximum replication lag"}
+				f.host(h).Journals[layout.PatroniUnit] = []string{
+					"2026-11-28T10:53:18+00:00 x patroni[1]: 2026-11-28 10:53:18,823 INFO: My " +
+						"wal position exceeds maximum replication lag",
+				}
 			}
 		}, []string{"error failover-held-back@postgres-03", "error host-unreachable@postgres-01"}},
 		{"paused", func(f *Facts) { f.host(pg3).Patroni.Paused = true }, []string{"warning paused"}},
-		{"restart pending", func(f *Facts) { f.host(pg3).Patroni.PendingRestart = []string{"max_connections"} }, []string{"warning restart-pending@postgres-03"}},
-		{"rewind impossible", func(f *Facts) { f.host(pg1).SQL.Checksums, f.host(pg1).SQL.LogHints = false, false }, []string{"warning rewind-impossible@postgres-01"}},
+		{
+			"restart pending",
+			func(f *Facts) { f.host(pg3).Patroni.PendingRestart = []string{"max_connections"} },
+			[]string{"warning restart-pending@postgres-03"},
+		},
+		{
+			"rewind impossible",
+			func(f *Facts) { f.host(pg1).SQL.Checksums, f.host(pg1).SQL.LogHints = false, false },
+			[]string{"warning rewind-impossible@postgres-01"},
+		},
 		{"failed rewind", func(f *Facts) {
 			f.host(pg1).SQL.Timeline = 2
 			f.host(pg2).SQL.Timeline = 2
 			f.host(pg3).SQL.ReceiverState = ""
 		}, []string{"error replica-on-old-timeline@postgres-03"}},
-		{"not streaming", func(f *Facts) { f.host(pg3).SQL.ReceiverState = "" }, []string{"error replica-not-streaming@postgres-03"}},
-		{"lag", func(f *Facts) { f.host(pg1).SQL.Replication[0].Lag = 1 << 30 }, []string{"warning replica-lags@postgres-02"}},
+		{
+			"not streaming", func(f *Facts) { f.host(pg3).SQL.ReceiverState = "" },
+			[]string{"error replica-not-streaming@postgres-03"},
+		},
+		{
+			"lag", func(f *Facts) { f.host(pg1).SQL.Replication[0].Lag = 1 << 30 },
+			[]string{"warning replica-lags@postgres-02"},
+		},
 		{"two primaries", func(f *Facts) { f.host(pg3).SQL.Recovery = false }, []string{"error two-primaries"}},
-		{"no primary", func(f *Facts) { f.host(pg1).SQL.Recovery, f.host(pg1).SQL.ReceiverState = true, "streaming" }, []string{"error no-primary"}},
+		{
+			"no primary",
+			func(f *Facts) { f.host(pg1).SQL.Recovery, f.host(pg1).SQL.ReceiverState = true, "streaming" },
+			[]string{"error no-primary"},
+		},
 		{"another cluster's data", func(f *Facts) {
 			f.host(pg3).Data.SystemID, f.host(pg3).SQL.SystemID, f.host(pg3).SQL.ReceiverState = "1", "1", ""
 		}, []string{"error wrong-system-identifier@postgres-03"}},
-		{"Patroni cut from etcd", func(f *Facts) { f.host(pg3).Patroni.LastSeen = f.Time.Unix() - 60 }, []string{"error patroni-cut-from-etcd@postgres-03"}},
+		{
+			"Patroni cut from etcd", func(f *Facts) { f.host(pg3).Patroni.LastSeen = f.Time.Unix() - 60 },
+			[]string{"error patroni-cut-from-etcd@postgres-03"},
+		},
 		{"Patroni silent", func(f *Facts) {
 			f.host(pg3).Patroni = &Patroni{Error: "timed out"}
 			f.host(lb1).HAProxy.Servers["postgres_read/postgresql-03"] = "DOWN L4TOUT"
@@ -244,7 +340,11 @@ func memberCases() []ruleCase {
 		{"start failed", func(f *Facts) {
 			f.host(pg3).Patroni.State, f.host(pg3).SQL = "start failed", &SQL{Error: "connection refused"}
 		}, []string{"error postgres-start-failed@postgres-03"}},
-		{"no synchronous replica", func(f *Facts) { f.Spec.Patroni.SynchronousMode = spec.SynchronousQuorum }, []string{"warning synchronous-standby-missing@postgres-01"}},
+		{
+			"no synchronous replica",
+			func(f *Facts) { f.Spec.Patroni.SynchronousMode = spec.SynchronousQuorum },
+			[]string{"warning synchronous-standby-missing@postgres-01"},
+		},
 		{"commits wait for a lost replica", func(f *Facts) {
 			f.Spec.Patroni.SynchronousMode, f.host(pg1).SQL.SyncWaiting = spec.SynchronousStrict, 3
 		}, []string{"error synchronous-standby-missing@postgres-01"}},
@@ -253,29 +353,57 @@ func memberCases() []ruleCase {
 
 func sqlCases() []ruleCase {
 	return []ruleCase{
-		{"archiving hangs", func(f *Facts) { f.host(pg1).SQL.ArchiveWaits, f.host(pg1).SQL.ArchiveOldest = 4, 900 }, []string{"warning archive-stuck@postgres-01"}},
-		{"archiving is busy", func(f *Facts) { f.host(pg1).SQL.ArchiveWaits, f.host(pg1).SQL.ArchiveOldest = 4, 20 }, nil},
-		{"archiving fails", func(f *Facts) { f.host(pg1).SQL.ArchiveFailed = "000000010000000000000004" }, []string{"error archive-failing@postgres-01"}},
+		{
+			"archiving hangs",
+			func(f *Facts) { f.host(pg1).SQL.ArchiveWaits, f.host(pg1).SQL.ArchiveOldest = 4, 900 },
+			[]string{"warning archive-stuck@postgres-01"},
+		},
+		{
+			"archiving is busy",
+			func(f *Facts) { f.host(pg1).SQL.ArchiveWaits, f.host(pg1).SQL.ArchiveOldest = 4, 20 }, nil,
+		},
+		{
+			"archiving fails",
+			func(f *Facts) { f.host(pg1).SQL.ArchiveFailed = "000000010000000000000004" },
+			[]string{"error archive-failing@postgres-01"},
+		},
 		{"a slot without a reader", func(f *Facts) {
-			f.host(pg1).SQL.Slots = append(f.host(pg1).SQL.Slots, Slot{Name: "cdc", Type: "logical", Status: "extended"})
+			f.host(pg1).SQL.Slots = append(f.host(pg1).SQL.Slots, Slot{
+				Name: "cdc", Type: "logical", Status: "extended",
+			})
 		}, []string{"warning slot-inactive@postgres-01/cdc"}},
 		{"a slot that lost its WAL", func(f *Facts) {
 			f.host(pg1).SQL.Slots = append(f.host(pg1).SQL.Slots, Slot{Name: "cdc", Type: "logical", Status: "lost"})
 		}, []string{"error slot-lost@postgres-01/cdc"}},
-		{"connections nearly gone", func(f *Facts) { f.host(pg1).SQL.Connections = 92 }, []string{"warning connections-nearly-exhausted@postgres-01"}},
-		{"not even the administrator", func(f *Facts) { f.host(pg1).SQL = &SQL{Error: "FATAL: sorry, too many clients already"} }, []string{"error connections-exhausted@postgres-01"}},
-		{"prepared transaction", func(f *Facts) { f.host(pg1).SQL.Prepared = []string{"tx1"} }, []string{"warning prepared-transaction@postgres-01/tx1"}},
+		{
+			"connections nearly gone", func(f *Facts) { f.host(pg1).SQL.Connections = 92 },
+			[]string{"warning connections-nearly-exhausted@postgres-01"},
+		},
+		{
+			"not even the administrator",
+			func(f *Facts) { f.host(pg1).SQL = &SQL{Error: "FATAL: sorry, too many clients already"} },
+			[]string{"error connections-exhausted@postgres-01"},
+		},
+		{
+			"prepared transaction", func(f *Facts) { f.host(pg1).SQL.Prepared = []string{"tx1"} },
+			[]string{"warning prepared-transaction@postgres-01/tx1"},
+		},
 		{"the local replication line", func(f *Facts) {
 			h := f.host(pg1)
-			h.Data.HBA = slices.DeleteFunc(slices.Clone(h.Data.HBA), func(l string) bool { return strings.Contains(l, "replication") && strings.Contains(l, "127.0.0.1") })
+			h.Data.HBA = slices.DeleteFunc(slices.Clone(h.Data.HBA),
+				func(l string) bool { return strings.Contains(l, "replication") && strings.Contains(l, "127.0.0.1") })
 			h.SQL.ReplicationLogin = "no pg_hba.conf entry"
 		}, []string{"error pg-hba-no-local-replication@postgres-01//var/lib/postgresql/data/pg_hba.conf"}},
 		{"a line PostgreSQL refuses", func(f *Facts) {
 			h := f.host(pg3)
-			h.Data.HBA, h.SQL.HBAErrors = append(slices.Clone(h.Data.HBA), "what"), []string{"line 12: end-of-line before database specification"}
+			h.Data.HBA, h.SQL.HBAErrors = append(slices.Clone(h.Data.HBA), "what"), []string{
+				"line 12: end-of-line before database specification",
+			}
 		}, []string{"error pg-hba-invalid@postgres-03//var/lib/postgresql/data/pg_hba.conf"}},
 		{"a setting PostgreSQL refuses", func(f *Facts) {
-			f.host(pg3).SQL.Refused = []string{"/d/postgresql.conf line 7: work_mem: setting could not be applied", "line 12 of pg_hba.conf: what"}
+			f.host(pg3).SQL.Refused = []string{
+				"/d/postgresql.conf line 7: work_mem: setting could not be applied", "line 12 of pg_hba.conf: what",
+			}
 		}, []string{"error settings-invalid@postgres-03"}},
 		{"a changed password is one finding", func(f *Facts) {
 			for _, h := range f.databases() {
@@ -294,11 +422,19 @@ func balancerCases() []ruleCase {
 			}
 		}, []string{"error virtual-ip-missing"}},
 		{"a new worker of HAProxy could not bind", func(f *Facts) {
-			f.host(lb2).HAProxy.ReloadFailed = "Binding [/etc/haproxy/haproxy.cfg:86] for proxy extra: cannot bind socket (Address already in use) for [0.0.0.0:9999]."
-			f.drifts("unit", lb2, haproxyUnit, "reloaded")
+			f.host(lb2).HAProxy.ReloadFailed = "Binding [/etc/haproxy/haproxy.cfg:86] for proxy " +
+				"extra: cannot bind socket (Address already in use) for [0.0.0.0:9999]."
+			f.drifts("unit", lb2, layout.HAProxyUnit, "reloaded")
 		}, []string{"error haproxy-reload-failed@haproxy-02"}},
-		{"HAProxy silent", func(f *Facts) { f.host(lb3).HAProxy.Error = "timed out" }, []string{"error haproxy-not-answering@haproxy-03"}},
-		{"HAProxy sends nothing to a good replica", func(f *Facts) { f.host(lb3).HAProxy.Servers["postgres_read/postgresql-02"] = "DOWN L6TOUT" }, []string{"error backend-down@postgres-02"}},
+		{
+			"HAProxy silent", func(f *Facts) { f.host(lb3).HAProxy.Error = "timed out" },
+			[]string{"error haproxy-not-answering@haproxy-03"},
+		},
+		{
+			"HAProxy sends nothing to a good replica",
+			func(f *Facts) { f.host(lb3).HAProxy.Servers["postgres_read/postgresql-02"] = "DOWN L6TOUT" },
+			[]string{"error backend-down@postgres-02"},
+		},
 		{"a firewall is the cause of that", func(f *Facts) {
 			for _, lb := range []string{lb1, lb2, lb3} {
 				f.host(lb).HAProxy.Servers["postgres_read/postgresql-02"] = "DOWN L4TOUT"
@@ -325,8 +461,8 @@ func fileCases() []ruleCase {
 	}
 	var everything []string
 	for _, h := range []string{pg1, pg2, pg3} {
-		for _, c := range certificateFiles() {
-			everything = append(everything, fmt.Sprintf("error %s-certificate-expired@%s/%s", c.component, h, c.name))
+		for _, c := range layout.Certificates() {
+			everything = append(everything, fmt.Sprintf("error %s-certificate-expired@%s/%s", c.Authority, h, c.Label()))
 		}
 	}
 	return []ruleCase{
@@ -337,17 +473,17 @@ func fileCases() []ruleCase {
 			for _, lb := range []string{lb1, lb2, lb3} {
 				f.host(lb).HAProxy.Servers["postgres_read/postgresql-02"] = "DOWN L6RSP"
 			}
-			f.drifts("file", pg2, patroniCerts+"rest-server.crt", "updated")
-			f.drifts("file", pg2, patroniCerts+"rest-server.key", "updated")
-			f.drifts("unit", pg2, patroniUnit, "reloaded")
+			f.drifts("file", pg2, layout.PatroniCerts+"/"+"rest-server.crt", "updated")
+			f.drifts("file", pg2, layout.PatroniCerts+"/"+"rest-server.key", "updated")
+			f.drifts("unit", pg2, layout.PatroniUnit, "reloaded")
 		}, []string{"error patroni-certificate-key-mismatch@postgres-02/rest server"}},
 		{"another copy of the state directory", func(f *Facts) {
 			f.StateTrouble, f.StateRemedy = "the state directory is an older copy", "put its newest backup in its place"
 			f.Authorities.Etcd = f.Authorities.Patroni
-			f.drifts("file", pg2, etcdCerts+"ca.crt", "updated")
-			f.drifts("file", pg2, patroniCerts+"rest-server.key", "updated")
-			f.drifts("file", pg2, pgpassFile, "updated")
-			f.drifts("unit", pg2, patroniUnit, "reloaded")
+			f.drifts("file", pg2, layout.EtcdCerts+"/"+"ca.crt", "updated")
+			f.drifts("file", pg2, layout.PatroniCerts+"/"+"rest-server.key", "updated")
+			f.drifts("file", pg2, layout.PasswordFile, "updated")
+			f.drifts("unit", pg2, layout.PatroniUnit, "reloaded")
 			f.drifts("file", pg3, "/etc/etcd/etcd.env", "updated")
 		}, []string{"error state-directory-refused", "warning etcd-config-differs@postgres-03//etc/etcd/etcd.env"}},
 		{"a certificate that is gone", func(f *Facts) {
@@ -355,32 +491,53 @@ func fileCases() []ruleCase {
 			f.host(pg2).Etcd = &Etcd{Error: "refused"}
 		}, []string{"error etcd-certificate-missing@postgres-02/etcd server"}},
 		{"a key of another owner", func(f *Facts) {
-			f.host(pg2).Files[patroniCerts+"postgres-server.key"] = File{"600", "root", "root"}
+			f.host(pg2).Files[layout.PatroniCerts+"/"+"postgres-server.key"] = File{"600", "root", "root"}
 		}, []string{"error postgres-key-unreadable@postgres-02/postgres"}},
 		{"an authority", func(f *Facts) {
 			f.drifts("file", lb1, "/etc/haproxy/certs/patroni-ca.crt", "updated")
 			f.host(lb1).HAProxy.Servers["postgres_read/postgresql-02"] = "DOWN L6RSP"
 		}, []string{"error authority-differs@haproxy-01//etc/haproxy/certs/patroni-ca.crt"}},
-		{"the dynamic configuration", func(f *Facts) { f.drifts("setting", "", "ttl", "changed") }, []string{"warning settings-differ/ttl"}},
+		{
+			"the dynamic configuration", func(f *Facts) { f.drifts("setting", "", "ttl", "changed") },
+			[]string{"warning settings-differ/ttl"},
+		},
 		{"keepalived.conf differs, and keepalived failed over it", func(f *Facts) {
 			f.drifts("file", lb1, "/etc/keepalived/keepalived.conf", "updated")
-			f.unit(lb1, keepalivedUnit, func(u *Unit) { u.Active, u.Result = "failed", "exit-code" })
-			f.host(lb1).Journals[keepalivedUnit] = []string{"2026-11-28T10:53:18+00:00 haproxy-01 Keepalived[77]: (/etc/keepalived/keepalived.conf: Line 9) Unknown keyword 'stat', configuration error"}
+			f.unit(lb1, layout.KeepalivedUnit, func(u *Unit) { u.Active, u.Result = "failed", "exit-code" })
+			f.host(lb1).Journals[layout.KeepalivedUnit] = []string{
+				"2026-11-28T10:53:18+00:00 haproxy-01 Keepalived[77]: " +
+					"(/etc/keepalived/keepalived.conf: Line 9) Unknown keyword 'stat', configuration error",
+			}
 		}, []string{"error keepalived-config-differs@haproxy-01//etc/keepalived/keepalived.conf"}},
 		{"keepalived.conf differs, and keepalived failed for something else", func(f *Facts) {
 			f.drifts("file", lb1, "/etc/keepalived/keepalived.conf", "updated")
-			f.unit(lb1, keepalivedUnit, func(u *Unit) { u.Active, u.Result = "failed", "exit-code" })
-			f.host(lb1).Journals[keepalivedUnit] = []string{"2026-11-28T10:53:18+00:00 haproxy-01 Keepalived[77]: fatal error: cannot allocate memory"}
-		}, []string{"error unit-failed@haproxy-01/keepalived.service", "warning keepalived-config-differs@haproxy-01//etc/keepalived/keepalived.conf"}},
+			f.unit(lb1, layout.KeepalivedUnit, func(u *Unit) { u.Active, u.Result = "failed", "exit-code" })
+			f.host(lb1).Journals[layout.KeepalivedUnit] = []string{
+				"2026-11-28T10:53:18+00:00 haproxy-01 Keepalived[77]: fatal error: cannot allocate memory",
+			}
+		}, []string{
+			"error unit-failed@haproxy-01/keepalived.service",
+			"warning keepalived-config-differs@haproxy-01//etc/keepalived/keepalived.conf",
+		}},
 		{"config.yml differs, and Patroni is cut from etcd by something else", func(f *Facts) {
 			f.drifts("file", pg3, "/etc/patroni/config.yml", "updated")
 			f.host(pg3).Patroni.LastSeen = f.Time.Unix() - 100
-			f.host(pg3).Journals[patroniUnit] = []string{"2026-11-28T10:53:18+00:00 postgres-03 patroni[77]: 2026-11-28 10:53:18,823 ERROR: Failed to get list of machines from https://192.168.0.205:2379/v3: timed out"}
-		}, []string{"error patroni-cut-from-etcd@postgres-03", "warning patroni-config-differs@postgres-03//etc/patroni/config.yml"}},
-		{"a file that was not loaded", func(f *Facts) { f.drifts("unit", lb1, haproxyUnit, "reloaded") }, []string{"warning configuration-not-loaded@haproxy-01/haproxy.service"}},
+			f.host(pg3).Journals[layout.PatroniUnit] = []string{
+				"2026-11-28T10:53:18+00:00 postgres-03 patroni[77]: 2026-11-28 10:53:18,823 " +
+					"ERROR: Failed to get list of machines from https://192.168.0.205:2379/v3: timed out",
+			}
+		}, []string{
+			"error patroni-cut-from-etcd@postgres-03",
+			"warning patroni-config-differs@postgres-03//etc/patroni/config.yml",
+		}},
+		{
+			"a file that was not loaded",
+			func(f *Facts) { f.drifts("unit", lb1, layout.HAProxyUnit, "reloaded") },
+			[]string{"warning configuration-not-loaded@haproxy-01/haproxy.service"},
+		},
 		{"haproxy.cfg invalid and failed", func(f *Facts) {
 			f.host(lb1).HAProxy = &HAProxy{ConfigError: "unknown keyword", Error: "refused"}
-			f.unit(lb1, haproxyUnit, func(u *Unit) { u.Active, u.Result = "failed", "start-limit-hit" })
+			f.unit(lb1, layout.HAProxyUnit, func(u *Unit) { u.Active, u.Result = "failed", "start-limit-hit" })
 			f.drifts("file", lb1, "/etc/haproxy/haproxy.cfg", "updated")
 		}, []string{"error haproxy-config-invalid@haproxy-01//etc/haproxy/haproxy.cfg"}},
 	}

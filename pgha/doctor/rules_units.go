@@ -3,28 +3,36 @@ package doctor
 import (
 	"fmt"
 	"slices"
+
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // unitConsequence says what a unit that does not run means.
 func unitConsequence(unit string) string {
 	switch unit {
-	case etcdUnit:
+	case layout.EtcdUnit:
 		return "one vote of etcd less: with another one lost nobody takes writes"
-	case patroniUnit:
+	case layout.PatroniUnit:
 		return "PostgreSQL of this host is stopped or on its own: one copy of the data less, and no failover to it"
-	case watchUnit:
+	case layout.WatchUnit:
 		return "a crash of PostgreSQL is noticed later: up to loop_wait instead of at once"
-	case haproxyUnit:
+	case layout.HAProxyUnit:
 		return "this balancer leads nowhere; the virtual IP goes to another one"
 	}
 	return "this balancer cannot hold the virtual IP: one fewer to take over"
 }
 
-// units tells of units that do not run, or will not after the next boot.
+// units are those that a role's hosts need, those first that others need.
+func (f Facts) units(role spec.Role) []string {
+	return f.Layouts[role].Units(layout.Service, layout.Helper)
+}
+
+// units reports units that do not run, or will not after the next boot.
 func units(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.answering() {
-		for _, name := range unitsOf(f.Spec, h.Role) {
+		for _, name := range f.units(h.Role) {
 			if found, bad := judgeUnit(h, name); bad {
 				list = append(list, found)
 			}
@@ -35,9 +43,11 @@ func units(f Facts) []Finding {
 
 func judgeUnit(h *Host, name string) (Finding, bool) {
 	u, known := h.Units[name]
-	found := Finding{Host: h.Name, Subject: name, Severity: Error, Consequence: unitConsequence(name), explains: unitSymptoms(h.Name, name),
-		Evidence: []string{fmt.Sprintf("systemctl: %s is %s (%s), result %s, at boot: %s", name, u.Active, u.Sub, u.Result, u.Enabled)}}
-	if name == watchUnit {
+	found := Finding{Host: h.Name, Subject: name, Severity: Error, Consequence: unitConsequence(name),
+		explains: unitSymptoms(h.Name, name),
+		Evidence: []string{fmt.Sprintf("systemctl: %s is %s (%s), result %s, at boot: %s", name,
+			u.Active, u.Sub, u.Result, u.Enabled)}}
+	if name == layout.WatchUnit {
 		found.Severity = Warning
 	}
 	switch {
@@ -68,7 +78,8 @@ func judgeUnit(h *Host, name string) (Finding, bool) {
 	return found, true
 }
 
-// frozen are programs that somebody has suspended, or that hang in a debugger: they hold what they have and do nothing.
+// frozen are programs that somebody has suspended, or that hang in a debugger: they hold what they
+// have and do nothing.
 func frozen(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.answering() {
@@ -78,14 +89,16 @@ func frozen(f Facts) []Finding {
 				continue
 			}
 			told[p.Program] = true
-			found := Finding{ID: "process-frozen", Host: h.Name, Subject: p.Program, Severity: Error, Title: p.Program + " is suspended",
+			found := Finding{ID: "process-frozen", Host: h.Name, Subject: p.Program, Severity: Error,
+				Title:       p.Program + " is suspended",
 				Consequence: "systemd sees it run, but it does nothing: " + unitConsequence(programUnit(p.Program)),
-				Evidence:    []string{fmt.Sprintf("/proc/%d/stat: state T (stopped)", p.PID)}, Remedy: on(h.Name, thaw(h, p.Program))}
+				Evidence:    []string{fmt.Sprintf("/proc/%d/stat: state T (stopped)", p.PID)},
+				Remedy:      on(h.Name, thaw(h, p.Program))}
 			found.explains = unitSymptoms(h.Name, programUnit(p.Program))
-			for _, use := range portUses(f.Spec, h.Role) {
+			for _, use := range f.ports(h.Role) {
 				// A queue of connections that nobody takes is soon full.
-				if slices.Contains(use.programs, p.Program) {
-					found.explains = append(found.explains, symptom{"port-blocked", h.Name, fmt.Sprint(use.port)})
+				if slices.Contains(use.Programs, p.Program) {
+					found.explains = append(found.explains, symptom{"port-blocked", h.Name, fmt.Sprint(use.Number)})
 				}
 			}
 			if p.Program == "keepalived" {
@@ -93,9 +106,11 @@ func frozen(f Facts) []Finding {
 			}
 			if p.Program == "postgres" {
 				found.ID, found.Title = "postgres-hung", "PostgreSQL is suspended"
-				found.Consequence = "sessions hang; Patroni does not fail over from this by itself, because the process lives"
+				found.Consequence = "sessions hang; Patroni does not fail over from this by " +
+					"itself, because the process lives"
 				found.explains = append(found.explains, postgresSymptoms(h.Name)...)
-				found.explains = append(found.explains, symptom{"patroni-not-answering", h.Name, ""}, symptom{"unit-failed", h.Name, watchUnit})
+				found.explains = append(found.explains, symptom{"patroni-not-answering", h.Name, ""},
+					symptom{"unit-failed", h.Name, layout.WatchUnit})
 			}
 			list = append(list, found)
 		}
@@ -117,13 +132,13 @@ func thaw(h *Host, program string) string {
 func programUnit(program string) string {
 	switch program {
 	case "etcd":
-		return etcdUnit
+		return layout.EtcdUnit
 	case "haproxy":
-		return haproxyUnit
+		return layout.HAProxyUnit
 	case "keepalived":
-		return keepalivedUnit
+		return layout.KeepalivedUnit
 	case "watch-postgresq":
-		return watchUnit
+		return layout.WatchUnit
 	}
-	return patroniUnit
+	return layout.PatroniUnit
 }

@@ -7,19 +7,21 @@ import (
 	"github.com/pgha/toolkit/pgha/probe"
 )
 
-// pace is what a time without writes has to exceed to be one: two ticks, and what an INSERT may take on a busy machine.
+// pace is what a time without writes has to exceed to be one: two ticks, and what an INSERT may
+// take on a busy machine.
 func pace(w probe.Result) time.Duration { return 2*w.Resolution() + 150*time.Millisecond }
 
-// Analyse works out what a recording comes to and holds it against the promise. It is pure computation: the same recording
-// gives the same outcome. What is missing in a recording counts against the cluster where that is the safe side: rows that
-// could not be compared break the promise.
+// Analyse evaluates a recording and holds it against the promise. It is pure computation: the same
+// recording gives the same outcome. What is missing in a recording counts against the cluster where
+// that is the safe side: rows that could not be compared break the promise.
 func Analyse(r Recording, p Promise) Outcome {
 	gap := r.Writes.Since(r.Fault.At).Longest()
 	o := Outcome{
 		Scenario: r.Scenario, Run: r.Run, Fault: r.Fault, Phases: []Phase{},
 		GapStart: gap.Start, GapEnd: gap.End, GapSeconds: gap.Seconds,
 		ReadGapSeconds: readGap(r).Seconds(),
-		Acknowledged:   r.Writes.Count(probe.Acked), Failed: r.Writes.Count(probe.Failed), Unknown: r.Writes.Count(probe.Unknown),
+		Acknowledged:   r.Writes.Count(probe.Acked), Failed: r.Writes.Count(probe.Failed),
+		Unknown:       r.Writes.Count(probe.Unknown),
 		DoubleWriters: doubleWriters(r.States), DoubleHolders: doubleHolders(r),
 		RedundantSeconds: -1, FromLeader: leaderAt(r, r.Fault.At), ToLeader: lastLeader(r),
 	}
@@ -54,7 +56,8 @@ func compare(o *Outcome, r Recording) {
 	}
 }
 
-// readGap is the longest time, from the last read before the fault on, without a read that was answered.
+// readGap is the longest time, from the last read before the fault on, without a read that was
+// answered.
 func readGap(r Recording) time.Duration {
 	if len(r.Reads) == 0 {
 		return 0

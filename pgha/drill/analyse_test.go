@@ -19,8 +19,8 @@ var zero = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // at is a moment, in seconds from the fault.
 func at(seconds float64) time.Time { return zero.Add(time.Duration(seconds * float64(time.Second))) }
 
-// story makes up a recording: rows every 50 ms from 5 s before the fault to 60 s after it, all acknowledged after 2 ms, on
-// three members of which the first leads.
+// story makes up a recording: rows every 50 ms from 5 s before the fault to 60 s after it, all
+// acknowledged after 2 ms, on three members of which the first leads.
 type story struct{ Recording }
 
 func newStory() *story {
@@ -33,7 +33,9 @@ func newStory() *story {
 	}}
 	for i := range 1300 {
 		began := at(-5 + 0.05*float64(i))
-		s.Writes.Attempts = append(s.Writes.Attempts, probe.Attempt{Seq: int64(i + 1), Began: began, Done: began.Add(2 * time.Millisecond), Outcome: probe.Acked})
+		s.Writes.Attempts = append(s.Writes.Attempts, probe.Attempt{
+			Seq: int64(i + 1), Began: began, Done: began.Add(2 * time.Millisecond), Outcome: probe.Acked,
+		})
 	}
 	s.ask("a", -5, 60, Writable, 0)
 	s.ask("b", -5, 60, ReadOnly, 0)
@@ -51,14 +53,17 @@ func (s *story) ask(member string, from, to float64, role Role, start int) {
 	}
 	for i := range int(math.Round((to - from) * 10)) {
 		t := from + float64(i)/10
-		kept = append(kept, MemberState{Member: member, Asked: at(t), Answered: at(t + 0.01), Role: role, Started: zero.Add(time.Duration(start) * time.Hour)})
+		kept = append(kept, MemberState{
+			Member: member, Asked: at(t), Answered: at(t + 0.01), Role: role,
+			Started: zero.Add(time.Duration(start) * time.Hour),
+		})
 	}
 	s.States = kept
 	sortStates(s.States)
 }
 
-// away makes every row that was begun between two moments fail, and the first row after it come over a session opened at
-// connected.
+// away makes every row that was begun between two moments fail, and the first row after it come
+// over a session opened at connected.
 func (s *story) away(from, to, connected float64) {
 	first := true
 	for i := range s.Writes.Attempts {
@@ -132,10 +137,16 @@ func TestAnalyse(t *testing.T) {
 				}
 			}},
 		{name: "failover", gap: 20.05, story: failoverStory,
-			// The last row before it was acknowledged at 0.002 - 0.05, the first after it at 20.002.
-			phases: []part{{Detection, 0.048 + 15}, {Election, 2.5}, {Promotion, 1.11}, {Routing, 0.89 + 0.45}, {Reconnect, 0.052}}},
-		{name: "failover too slow", gap: 20.05, story: func() *story { s := failoverStory(); return s }, broken: "20.05 s without writes, promised are 10.00 s",
-			phases: []part{{Detection, 0.048 + 15}, {Election, 2.5}, {Promotion, 1.11}, {Routing, 1.34}, {Reconnect, 0.052}}},
+			// The last row before it was acknowledged at 0.002 - 0.05, the first after it at
+			// 20.002.
+			phases: []part{
+				{Detection, 0.048 + 15}, {Election, 2.5}, {Promotion, 1.11}, {Routing, 0.89 + 0.45}, {Reconnect, 0.052},
+			}},
+		{name: "failover too slow", gap: 20.05, story: func() *story { s := failoverStory(); return s },
+			broken: "20.05 s without writes, promised are 10.00 s",
+			phases: []part{
+				{Detection, 0.048 + 15}, {Election, 2.5}, {Promotion, 1.11}, {Routing, 1.34}, {Reconnect, 0.052},
+			}},
 		{name: "crash mended in place", gap: 3.05, story: func() *story {
 			s := newStory()
 			s.away(0, 3, 2.95)
@@ -169,7 +180,8 @@ func TestAnalyse(t *testing.T) {
 				return newStory().hold(map[string][]int64{"a": {7, 8}, "b": {7, 8}, "c": {7, 8}})
 			},
 			check: func(t *testing.T, o Outcome) {
-				if o.Lost != 2 || o.Missing["b"] != 2 || o.Missing["c"] != 2 || len(o.Missing) != 2 || len(o.Verdict.Broken) != 1 {
+				if o.Lost != 2 || o.Missing["b"] != 2 || o.Missing["c"] != 2 || len(o.Missing) != 2 ||
+					len(o.Verdict.Broken) != 1 {
 					t.Errorf("%+v", o)
 				}
 			}},
@@ -186,12 +198,16 @@ func TestAnalyse(t *testing.T) {
 				t.Errorf("%+v", o)
 			}
 		}},
-		{name: "rows that were not compared", gap: 0.05, phases: []part{}, broken: "could not be compared", story: newStory},
-		{name: "two writers", gap: 0.05, phases: []part{}, broken: "a and b took writes at the same time for 1.", story: func() *story {
-			s := newStory()
-			s.ask("b", 10, 12, Writable, 0)
-			return s.hold(nil)
-		}},
+		{
+			name: "rows that were not compared", gap: 0.05, phases: []part{},
+			broken: "could not be compared", story: newStory,
+		},
+		{name: "two writers", gap: 0.05, phases: []part{}, broken: "a and b took writes at the same time for 1.",
+			story: func() *story {
+				s := newStory()
+				s.ask("b", 10, 12, Writable, 0)
+				return s.hold(nil)
+			}},
 		{name: "never redundant", gap: 0.05, phases: []part{}, broken: "full redundancy", story: func() *story {
 			s := newStory().hold(nil)
 			s.Redundant = time.Time{}
@@ -201,23 +217,27 @@ func TestAnalyse(t *testing.T) {
 				t.Errorf("redundant after %v s", o.RedundantSeconds)
 			}
 		}},
-		{name: "writes never come back", gap: 59.998 + 0.05, broken: "writes were not back", phases: []part{{Detection, 60.048}}, story: func() *story {
-			s := newStory()
-			s.away(0, 100, 0)
-			return s.hold(nil)
-		}},
-		{name: "stopped before anybody was promoted", gap: 60.048, broken: "writes were not back", phases: []part{{Detection, 15.048}, {Election, 45}}, story: func() *story {
+		{name: "writes never come back", gap: 59.998 + 0.05, broken: "writes were not back",
+			phases: []part{{Detection, 60.048}}, story: func() *story {
+				s := newStory()
+				s.away(0, 100, 0)
+				return s.hold(nil)
+			}},
+		{name: "stopped before anybody was promoted", gap: 60.048, broken: "writes were not back", phases: []part{
+			{Detection, 15.048}, {Election, 45},
+		}, story: func() *story {
 			s := newStory()
 			s.away(0, 100, 0)
 			s.lead(15, "")
 			return s.hold(nil)
 		}},
-		{name: "acknowledged without a replica", gap: 0.05, phases: []part{}, broken: "79 rows were acknowledged although", story: func() *story {
-			s := newStory().hold(nil)
-			s.Expect = Expect{Writes: MustStop}
-			s.Fault.Done, s.Fault.Mended = at(1), at(5)
-			return s
-		}},
+		{name: "acknowledged without a replica", gap: 0.05, phases: []part{},
+			broken: "79 rows were acknowledged although", story: func() *story {
+				s := newStory().hold(nil)
+				s.Expect = Expect{Writes: MustStop}
+				s.Fault.Done, s.Fault.Mended = at(1), at(5)
+				return s
+			}},
 		{name: "stopped until mended", gap: 40.05, story: func() *story {
 			s := newStory()
 			s.away(0, 40, 39.99)
@@ -231,12 +251,13 @@ func TestAnalyse(t *testing.T) {
 			s.Expect, s.Fault.Mended = Expect{Writes: UntilMended}, at(15)
 			return s.hold(nil)
 		}, phases: []part{{Routing, 55.038}, {Reconnect, 0.012}}},
-		{name: "somebody was promoted", gap: 0.05, phases: []part{}, broken: "b leads instead of a", story: func() *story {
-			s := newStory()
-			s.Expect.SameLeader = true
-			s.lead(20, "b")
-			return s.hold(nil)
-		}},
+		{name: "somebody was promoted", gap: 0.05, phases: []part{}, broken: "b leads instead of a",
+			story: func() *story {
+				s := newStory()
+				s.Expect.SameLeader = true
+				s.lead(20, "b")
+				return s.hold(nil)
+			}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -255,7 +276,8 @@ func TestAnalyse(t *testing.T) {
 				t.Errorf("phases (-want +got):\n%s", diff)
 			}
 			wholeGap(t, o)
-			if got := strings.Join(o.Verdict.Broken, "; "); o.Verdict.Kept != (tc.broken == "") || !strings.Contains(got, tc.broken) {
+			if got := strings.Join(o.Verdict.Broken, "; "); o.Verdict.Kept != (tc.broken == "") ||
+				!strings.Contains(got, tc.broken) {
 				t.Errorf("broken %q, want %q", got, tc.broken)
 			}
 			if tc.check != nil {
@@ -265,8 +287,8 @@ func TestAnalyse(t *testing.T) {
 	}
 }
 
-// failoverStory: the key runs out after 15 s, b takes it after 2.5 more, takes writes after 1.1 more, is reached through the
-// address at 19.95, and the first row is acknowledged at 20.002.
+// failoverStory: the key runs out after 15 s, b takes it after 2.5 more, takes writes after 1.1
+// more, is reached through the address at 19.95, and the first row is acknowledged at 20.002.
 func failoverStory() *story {
 	s := newStory()
 	s.away(0, 20, 19.95)
@@ -326,7 +348,8 @@ func TestDoubleWriters(t *testing.T) {
 			t.Parallel()
 			s := newStory()
 			tc.edit(s)
-			if diff := cmp.Diff(tc.want, doubleWriters(s.States), cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(time.Millisecond)); diff != "" {
+			if diff := cmp.Diff(tc.want, doubleWriters(s.States), cmpopts.EquateEmpty(),
+				cmpopts.EquateApproxTime(time.Millisecond)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

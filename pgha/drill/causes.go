@@ -7,28 +7,28 @@ import (
 	"github.com/pgha/toolkit/pgha"
 )
 
-func switchover(ctx context.Context, s *stage) error {
+func switchover(ctx context.Context, s *experiment) error {
 	s.begin([]string{s.leader}, "switchover from %s begun", s.leader)
 	_, err := s.cluster.Switchover(ctx, pgha.SwitchoverOptions{})
 	return err
 }
 
-func killPostgres(ctx context.Context, s *stage) error {
+func killPostgres(ctx context.Context, s *experiment) error {
 	s.begin([]string{s.leader}, "postmaster of %s killed", s.leader)
 	return s.run(ctx, s.leader, `kill -KILL "$(head -n 1 "$1/postmaster.pid")"`, s.cluster.Spec.PostgreSQL.DataDir)
 }
 
-func killPatroni(ctx context.Context, s *stage) error {
+func killPatroni(ctx context.Context, s *experiment) error {
 	s.begin([]string{s.leader}, "Patroni of %s killed", s.leader)
 	return s.run(ctx, s.leader, "systemctl kill --signal=KILL --kill-whom=main patroni")
 }
 
-func freezePatroni(ctx context.Context, s *stage) error {
+func freezePatroni(ctx context.Context, s *experiment) error {
 	s.begin([]string{s.leader}, "Patroni of %s frozen", s.leader)
 	return s.breakOn(ctx, freeze("patroni"), s.leader)
 }
 
-func leaderPower(ctx context.Context, s *stage) error {
+func leaderPower(ctx context.Context, s *experiment) error {
 	also := ""
 	if s.etcdLeader == s.leader {
 		also = ", which leads etcd, too,"
@@ -38,7 +38,7 @@ func leaderPower(ctx context.Context, s *stage) error {
 }
 
 // etcdToLeader makes the leader's host lead etcd as well.
-func etcdToLeader(ctx context.Context, s *stage) error {
+func etcdToLeader(ctx context.Context, s *experiment) error {
 	if err := s.cluster.MoveEtcdLeader(ctx, s.leader); err != nil {
 		return err
 	}
@@ -46,12 +46,12 @@ func etcdToLeader(ctx context.Context, s *stage) error {
 	return nil
 }
 
-func partition(ctx context.Context, s *stage) error {
+func partition(ctx context.Context, s *experiment) error {
 	s.begin([]string{s.leader}, "%s cut from the other databases", s.leader)
 	return s.breakOn(ctx, cutFrom(s.others(s.leader)), s.leader)
 }
 
-func loseReplica(ctx context.Context, s *stage) error {
+func loseReplica(ctx context.Context, s *experiment) error {
 	if len(s.replicas) == 0 {
 		return fmt.Errorf("%w: there is no replica to lose", pgha.ErrRefused)
 	}
@@ -69,17 +69,17 @@ func loseReplica(ctx context.Context, s *stage) error {
 	return s.breakOn(ctx, stopUnit("patroni"), replica)
 }
 
-func loseReplicas(ctx context.Context, s *stage) error {
+func loseReplicas(ctx context.Context, s *experiment) error {
 	s.begin(s.replicas, "Patroni and PostgreSQL of %s killed", and(s.replicas))
 	return s.breakOn(ctx, stopUnit("patroni"), s.replicas...)
 }
 
-func loseEtcdLeader(ctx context.Context, s *stage) error {
+func loseEtcdLeader(ctx context.Context, s *experiment) error {
 	s.begin([]string{s.etcdLeader}, "etcd of %s, which led etcd, killed", s.etcdLeader)
 	return s.breakOn(ctx, stopUnit("etcd"), s.etcdLeader)
 }
 
-func loseQuorum(ctx context.Context, s *stage) error {
+func loseQuorum(ctx context.Context, s *experiment) error {
 	var lost []string
 	for _, h := range s.databases() {
 		if h != s.leader {
@@ -90,27 +90,27 @@ func loseQuorum(ctx context.Context, s *stage) error {
 	return s.breakOn(ctx, stopUnit("etcd"), lost...)
 }
 
-func balancerPower(ctx context.Context, s *stage) error {
+func balancerPower(ctx context.Context, s *experiment) error {
 	s.begin([]string{s.holder}, "power of %s, which carried the address, cut", s.holder)
 	return s.powerOff(ctx, s.holder)
 }
 
-func killHAProxy(ctx context.Context, s *stage) error {
+func killHAProxy(ctx context.Context, s *experiment) error {
 	s.begin([]string{s.holder}, "HAProxy of %s killed", s.holder)
 	return s.run(ctx, s.holder, "systemctl kill --signal=KILL haproxy")
 }
 
-func stopKeepalived(ctx context.Context, s *stage) error {
+func stopKeepalived(ctx context.Context, s *experiment) error {
 	s.begin([]string{s.holder}, "keepalived of %s stopped", s.holder)
 	return s.breakOn(ctx, endUnit("keepalived"), s.holder)
 }
 
-func blockVRRP(ctx context.Context, s *stage) error {
+func blockVRRP(ctx context.Context, s *experiment) error {
 	s.begin([]string{s.holder}, "VRRP of %s blocked", s.holder)
 	return s.breakOn(ctx, noVRRP(), s.holder)
 }
 
-func slowNetwork(ctx context.Context, s *stage) error {
+func slowNetwork(ctx context.Context, s *experiment) error {
 	hosts := s.databases()
 	delayed := ""
 	// Not every kernel has netem; the packet filter is everywhere.

@@ -3,47 +3,56 @@ package drill
 import (
 	"bytes"
 	"context"
+	_ "embed"
+	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/internal/certs"
+	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// restCertificate is where Patroni's REST API has its certificate, in the folder of pgha/patroni's.
-const restCertificate = "/etc/patroni/certs/rest-server"
+var (
+	//go:embed faults/certificate.sh
+	certificateScript string
+	//go:embed faults/certificate_undo.sh
+	certificateUndoScript string
+)
 
-// keepCertificate copies the certificate away; what undoes it brings it back and makes Patroni read it.
-var keepCertificate = hostFault{name: "certificate", args: []string{restCertificate, "/run/pgha-drill-certificate"},
-	cause: `set -e
-umask 077
-mkdir -p "$2"
-cp -p "$1.crt" "$1.key" "$2/"`,
-	undo: `set -e
-cp -p "$2/rest-server.key" "$1.key"
-cp -p "$2/rest-server.crt" "$1.crt"
-systemctl kill --signal=HUP --kill-whom=main patroni
-rm -rf "$2"`}
+// keepCertificate copies the certificate away; what undoes it brings it back and makes Patroni read
+// it.
+func keepCertificate() hostFault {
+	files := strings.TrimSuffix(layout.CertificateOf(layout.RESTServer).File, ".crt")
+	return hostFault{name: "certificate", args: []string{files, "/run/pgha-drill-certificate"},
+		cause: certificateScript, undo: certificateUndoScript}
+}
 
 // shortCertificate gives the leader's REST API a certificate that ends soon.
-func shortCertificate(ctx context.Context, s *stage) error {
+func shortCertificate(ctx context.Context, s *experiment) error {
 	t, err := s.cluster.Target(s.leader)
 	if err != nil {
 		return err
 	}
 	lifetime := s.cluster.Spec.Patroni.LoopWait + 20*time.Second
-	cert, key, err := s.cluster.ShortLivedRESTCertificate(s.leader, lifetime)
+	at := layout.CertificateOf(layout.RESTServer)
+	brief, err := briefCertificate(ctx, s.cluster.Spec, s.leader, lifetime)
 	if err != nil {
 		return err
 	}
 	s.expires = time.Now().Add(lifetime)
 	s.bound += lifetime + time.Minute // the calm before, and what follows
-	if err := s.breakOn(ctx, keepCertificate, s.leader); err != nil {
+	if err := s.breakOn(ctx, keepCertificate(), s.leader); err != nil {
 		return err
 	}
 	for _, f := range []struct {
-		name    string
+		path    string
 		content []byte
-	}{{".key", key}, {".crt", cert}} {
-		meta := remote.FileMeta{Path: restCertificate + f.name, Mode: 0o600, Owner: "postgres", Group: "postgres"}
+	}{{at.Key, brief.Key.Reveal()}, {at.File, brief.Cert}} {
+		meta := remote.FileMeta{Path: f.path, Mode: at.KeyMode, Owner: at.Owner, Group: at.Group}
 		if _, err := t.Put(ctx, bytes.NewReader(f.content), meta); err != nil {
 			return err
 		}
@@ -52,9 +61,33 @@ func shortCertificate(ctx context.Context, s *stage) error {
 	return onHost(ctx, t, "systemctl kill --signal=HUP --kill-whom=main patroni")
 }
 
+// briefCertificate issues a certificate for the REST API of a database host that ends after so long.
+// It is kept nowhere: the next apply brings the regular one back. It needs the authority's key.
+func briefCertificate(ctx context.Context, sp *spec.Spec, host string, lifetime time.Duration) (pki.KeyPair, error) {
+	h, err := sp.Host(host)
+	if err != nil {
+		return pki.KeyPair{}, err
+	}
+	state, err := vault.ReadState(ctx, sp)
+	if err != nil {
+		return pki.KeyPair{}, err
+	}
+	ca, _, err := state.RestAuthority(sp)
+	if err != nil {
+		return pki.KeyPair{}, err
+	}
+	req := certs.Named(sp, h, layout.RESTServer).Request
+	req.Lifetime = lifetime
+	leaf, err := ca.Issue(req)
+	if err != nil {
+		return pki.KeyPair{}, err
+	}
+	return leaf.KeyPair(), nil
+}
+
 // expire waits until the certificate has ended.
-func expire(ctx context.Context, s *stage) error {
-	pause(ctx, time.Until(s.expires))
+func expire(ctx context.Context, s *experiment) error {
+	_ = poll.Pause(ctx, time.Until(s.expires))
 	s.begin([]string{s.leader}, "certificate of the REST API of %s expired", s.leader)
 	s.fault.At = s.expires
 	return ctx.Err()

@@ -10,14 +10,15 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Check refuses, without looking at a host, what Run refuses on a cluster of this specification whatever its state. The errors
-// match pgha.ErrRefused or patroni.ErrInvalid.
+// Check refuses, without looking at a host, what Run refuses on a cluster of this specification
+// whatever its state. The errors match pgha.ErrRefused or patroni.ErrInvalid.
 func (o Options) Check(sp *pgha.Spec) error {
 	_, err := choose(sp, o.withDefaults(sp))
 	return err
 }
 
-// choose finds the scenarios by name, and refuses before anything is done what must not be done on this cluster.
+// choose finds the scenarios by name, and refuses before anything is done what must not be done on
+// this cluster.
 func choose(sp *pgha.Spec, o Options) ([]Scenario, error) {
 	if len(o.Scenarios) == 0 {
 		return nil, fmt.Errorf("drill: %w: no scenario is named", patroni.ErrInvalid)
@@ -27,7 +28,8 @@ func choose(sp *pgha.Spec, o Options) ([]Scenario, error) {
 	for _, name := range o.Scenarios {
 		i := slices.IndexFunc(scenarios[:], func(s Scenario) bool { return s.Name == name })
 		if i < 0 {
-			return nil, remote.WithHint(fmt.Errorf("drill: %w: there is no scenario %q", patroni.ErrInvalid, name), "there are "+strings.Join(names(scenarios[:]), ", "))
+			return nil, remote.WithHint(fmt.Errorf("drill: %w: there is no scenario %q", patroni.ErrInvalid, name),
+				"there are "+strings.Join(names(scenarios[:]), ", "))
 		}
 		if chosen = append(chosen, scenarios[i]); !scenarios[i].Safe {
 			unsafe = append(unsafe, name)
@@ -36,22 +38,27 @@ func choose(sp *pgha.Spec, o Options) ([]Scenario, error) {
 	if o.Runs < 1 || o.Runs > 1000 {
 		return nil, fmt.Errorf("drill: %w: %d runs", patroni.ErrInvalid, o.Runs)
 	}
-	modes := []patroni.SynchronousMode{"", patroni.SynchronousOff, patroni.SynchronousOn, patroni.SynchronousStrict, patroni.SynchronousQuorum}
+	modes := []patroni.SynchronousMode{"", patroni.SynchronousOff, patroni.SynchronousOn,
+		patroni.SynchronousStrict, patroni.SynchronousQuorum}
 	if !slices.Contains(modes, o.Synchronous) {
-		return nil, remote.WithHint(fmt.Errorf("drill: %w: synchronous mode %q", patroni.ErrInvalid, o.Synchronous), "the modes are off, on, strict and quorum")
+		return nil, remote.WithHint(fmt.Errorf("drill: %w: synchronous mode %q", patroni.ErrInvalid, o.Synchronous),
+			"the modes are off, on, strict and quorum")
 	}
 	if sp.VIP == nil || len(sp.Balancers()) < 2 || len(sp.Databases()) < 3 {
-		return nil, fmt.Errorf("drill: %w: drills measure through a virtual IP, on three databases or more", pgha.ErrRefused)
+		return nil, fmt.Errorf("drill: %w: drills measure through a virtual IP, on three databases or more",
+			pgha.ErrRefused)
 	}
 	if o.Lab != nil {
 		return chosen, nil
 	}
 	if o.Consent != sp.Cluster {
-		return nil, remote.WithHint(fmt.Errorf("drill: %w: %s is not a lab, and a drill breaks it on purpose", pgha.ErrRefused, sp.Cluster),
+		return nil, remote.WithHint(fmt.Errorf("drill: %w: %s is not a lab, and a drill breaks it on purpose",
+			pgha.ErrRefused, sp.Cluster),
 			"whoever answers for it consents by its name: --consent "+sp.Cluster)
 	}
 	if len(unsafe) > 0 {
-		return nil, remote.WithHint(fmt.Errorf("drill: %w: %s: not outside a lab", pgha.ErrRefused, strings.Join(unsafe, ", ")),
+		return nil, remote.WithHint(fmt.Errorf("drill: %w: %s: not outside a lab", pgha.ErrRefused,
+			strings.Join(unsafe, ", ")),
 			"safe there are "+strings.Join(safe(), ", "))
 	}
 	return chosen, nil

@@ -18,13 +18,15 @@ import (
 func (d *driller) describe(ctx context.Context, status pgha.Status) Result {
 	sp := d.cluster.Spec
 	r := Result{Cluster: sp.Cluster, Versions: d.versions(ctx, status),
-		Promise: Promise{FailoverSeconds: sp.SLO.Failover.Seconds(), SwitchoverSeconds: sp.SLO.Switchover.Seconds(), LostRows: sp.SLO.LostRows},
+		Promise: Promise{FailoverSeconds: sp.SLO.Failover.Seconds(), SwitchoverSeconds: sp.SLO.Switchover.Seconds(),
+			LostRows: sp.SLO.LostRows},
 		Settings: map[string]string{
-			"ttl": sp.Patroni.TTL.String(), "loop_wait": sp.Patroni.LoopWait.String(), "retry_timeout": sp.Patroni.RetryTimeout.String(),
+			"ttl": sp.Patroni.TTL.String(), "loop_wait": sp.Patroni.LoopWait.String(),
+			"retry_timeout":         sp.Patroni.RetryTimeout.String(),
 			"primary_start_timeout": sp.Patroni.PrimaryStartTimeout.String(), "profile": string(sp.Patroni.Profile),
 			"failsafe_mode": fmt.Sprint(sp.Patroni.FailsafeMode), "synchronous_mode": string(d.wanted("").mode),
 			"check_interval": sp.Balancer.CheckInterval.String(), "advert_interval": sp.VIP.AdvertInterval.String(),
-			"rate": fmt.Sprintf("%g/s", d.opts.Rate), "measured_through": d.ways.text,
+			"rate": fmt.Sprintf("%g/s", d.opts.Rate), "measured_through": d.routes.text,
 		}}
 	if text, err := sp.Redacted().Marshal(); err == nil {
 		r.Specification = string(text)
@@ -54,7 +56,7 @@ func (d *driller) versions(ctx context.Context, status pgha.Status) map[string]s
 	}
 	word(d.cluster.Spec.Databases()[0].Name, "patroni", 1, "patroni", "--version")
 	word(d.cluster.Spec.Balancers()[0].Name, "keepalived", 1, "sh", "-c", "keepalived --version 2>&1")
-	s := newSession(d.ways.config, d.ways.config.Host, d.ways.config.Port, d.ways.dial)
+	s := newSession(d.routes.config, d.routes.config.Host, d.routes.config.Port, d.routes.dial)
 	defer s.drop()
 	_ = s.do(ctx, 5*time.Second, func(ctx context.Context, c *pgx.Conn) error {
 		v["postgresql"], _, _ = strings.Cut(c.PgConn().ParameterStatus("server_version"), " ")
@@ -122,7 +124,7 @@ func (d *driller) finish(ctx context.Context) error {
 		_, err := d.cluster.SetSynchronous(ctx, pgha.SynchronousOptions{Mode: d.mode.mode, Nodes: d.mode.nodes})
 		errs = append(errs, err)
 	}
-	s := newSession(d.ways.config, d.ways.config.Host, d.ways.config.Port, d.ways.dial)
+	s := newSession(d.routes.config, d.routes.config.Host, d.routes.config.Port, d.routes.dial)
 	defer s.drop()
 	errs = append(errs, s.do(ctx, 10*time.Second, func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, "DROP TABLE IF EXISTS public.pgha_probe")

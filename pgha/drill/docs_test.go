@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestDocs wants docs/drills.md to tell of every scenario as it is.
+// TestDocs wants docs/drills.md to report every scenario as it is.
 func TestDocs(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/drills.md")
@@ -20,7 +20,8 @@ func TestDocs(t *testing.T) {
 		if s.Safe {
 			where = "safe"
 		}
-		if row := fmt.Sprintf("| `%s` | %s | %s | %s |\n", s.Name, where, s.Does, s.Holds); !strings.Contains(string(text), row) {
+		if row := fmt.Sprintf("| `%s` | %s | %s | %s |\n", s.Name, where, s.Does,
+			s.Holds); !strings.Contains(string(text), row) {
 			t.Errorf("docs/drills.md lacks this row:\n%s", row)
 		}
 	}
@@ -37,7 +38,9 @@ func TestScenarios(t *testing.T) {
 		seen[s.Name] = true
 	}
 	// What puts a session on two primaries, or needs hands at the console, stays in the lab.
-	for _, name := range []string{"leader-power", "balancer-power", "leader-partitioned", "vrrp-blocked", "etcd-quorum-lost", "disk-full"} {
+	for _, name := range []string{
+		"leader-power", "balancer-power", "leader-partitioned", "vrrp-blocked", "etcd-quorum-lost", "disk-full",
+	} {
 		if slices.Contains(safe(), name) {
 			t.Errorf("%s is called safe", name)
 		}

@@ -11,9 +11,9 @@ type stretch struct {
 	start, end time.Time
 }
 
-// stretches returns when each member surely took writes: from the answer to the first write that it acknowledged until it
-// was asked for the last one, as long as no answer in between says otherwise and PostgreSQL was not restarted. That is
-// shorter than the truth, never longer.
+// stretches returns when each member surely took writes: from the answer to the first write that it
+// acknowledged until it was asked for the last one, as long as no answer in between says otherwise
+// and PostgreSQL was not restarted. That is shorter than the truth, never longer.
 func stretches(states []MemberState) []stretch {
 	type open struct {
 		stretch

@@ -2,17 +2,20 @@ package drill
 
 import (
 	"context"
+	_ "embed"
 
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // forgetEtcd kills a host's etcd and removes what it knew.
-const forgetEtcd = `systemctl kill --signal=KILL --kill-whom=all etcd; systemctl stop etcd; rm -rf "$1/member"`
+//
+//go:embed faults/forget_etcd.sh
+var forgetEtcd string
 
-// loseEtcd takes the data of all etcd members away. No host's timer can give that back: an apply does, also after a drill that
-// was killed.
-func loseEtcd(ctx context.Context, s *stage) error {
+// loseEtcd takes the data of all etcd members away. No host's timer can give that back: an apply
+// does, also after a drill that was killed.
+func loseEtcd(ctx context.Context, s *experiment) error {
 	hosts := s.databases()
 	s.begin(hosts, "etcd of %s killed, and its data removed", and(hosts))
 	s.faults = append(s.faults, func(ctx context.Context) error {

@@ -17,8 +17,8 @@ const (
 	WithinFailover Writes = "failover"
 	// WithinSwitchover is the specification's slo.switchover.
 	WithinSwitchover Writes = "switchover"
-	// UntilMended: for as long as the fault lasts, and slo.failover after it at the most.
+	// UntilMended: for as long as the fault lasts, and slo.failover after it at most.
 	UntilMended Writes = "until_mended"
-	// MustStop: no row may be acknowledged until the fault is mended; then slo.failover at the most.
+	// MustStop: no row may be acknowledged until the fault is mended; then slo.failover at most.
 	MustStop Writes = "must_stop"
 )

@@ -16,12 +16,25 @@ var (
 	breakScript string
 	//go:embed mend.sh
 	mendScript string
+	//go:embed faults/stop.sh
+	stopScript string
+	//go:embed faults/cut.sh
+	cutScript string
+	//go:embed faults/vrrp.sh
+	vrrpScript string
+	//go:embed faults/filter_undo.sh
+	filterUndoScript string
+	//go:embed faults/slow.sh
+	slowScript string
+	//go:embed faults/slow_undo.sh
+	slowUndoScript string
 )
 
 // unitPrefix begins the names of the timers on the hosts.
 const unitPrefix = "pgha-drill-"
 
-// hostFault is something that is broken on a host by a shell script and given back by another. Both get the same arguments.
+// hostFault is something that is broken on a host by a shell script and given back by another. Both
+// get the same arguments.
 type hostFault struct {
 	name        string // of the unit: pgha-drill-<name>
 	cause, undo string
@@ -30,9 +43,7 @@ type hostFault struct {
 
 // The faults on hosts.
 func stopUnit(unit string) hostFault {
-	return hostFault{name: unit, args: []string{unit},
-		// Killed first: a unit that is stopped takes leave, and what is lost does not.
-		cause: `systemctl kill --signal=KILL --kill-whom=all "$1"; systemctl stop "$1"`, undo: `systemctl start "$1"`}
+	return hostFault{name: unit, args: []string{unit}, cause: stopScript, undo: `systemctl start "$1"`}
 }
 
 func endUnit(unit string) hostFault {
@@ -41,48 +52,24 @@ func endUnit(unit string) hostFault {
 
 func freeze(unit string) hostFault {
 	return hostFault{name: "freeze-" + unit, args: []string{unit},
-		cause: `systemctl kill --signal=STOP --kill-whom=main "$1"`, undo: `systemctl kill --signal=CONT --kill-whom=main "$1"`}
+		cause: `systemctl kill --signal=STOP --kill-whom=main "$1"`,
+		undo:  `systemctl kill --signal=CONT --kill-whom=main "$1"`}
 }
-
-const removeFilter = `nft delete table inet pgha_drill 2>/dev/null || :`
 
 // cutFrom drops everything from and to the given addresses.
 func cutFrom(addresses []string) hostFault {
-	return hostFault{name: "cut", args: addresses, undo: removeFilter, cause: `set -e
-nft add table inet pgha_drill
-nft add chain inet pgha_drill in '{ type filter hook input priority -300; }'
-nft add chain inet pgha_drill out '{ type filter hook output priority -300; }'
-for address; do
-	case $address in *:*) family=ip6;; *) family=ip;; esac
-	nft add rule inet pgha_drill in $family saddr "$address" drop
-	nft add rule inet pgha_drill out $family daddr "$address" drop
-done`}
+	return hostFault{name: "cut", args: addresses, cause: cutScript, undo: filterUndoScript}
 }
 
 // noVRRP drops the adverts of keepalived.
 func noVRRP() hostFault {
-	return hostFault{name: "vrrp", undo: removeFilter, cause: `set -e
-nft add table inet pgha_drill
-nft add chain inet pgha_drill in '{ type filter hook input priority -300; }'
-nft add chain inet pgha_drill out '{ type filter hook output priority -300; }'
-nft add rule inet pgha_drill in meta l4proto 112 drop
-nft add rule inet pgha_drill out meta l4proto 112 drop`}
+	return hostFault{name: "vrrp", cause: vrrpScript, undo: filterUndoScript}
 }
 
-// slowTo delays what goes to the given addresses where the kernel can (netem), and drops a part of it in any case.
+// slowTo delays what goes to the given addresses where the kernel can (netem), and drops a part of
+// it in any case.
 func slowTo(addresses []string) hostFault {
-	return hostFault{name: "slow", args: addresses,
-		undo: removeFilter + `
-dev=$(ip -o route get "$1" | sed 's/.* dev \([^ ]*\).*/\1/'); tc qdisc del dev "$dev" root 2>/dev/null || :`,
-		cause: `set -e
-dev=$(ip -o route get "$1" | sed 's/.* dev \([^ ]*\).*/\1/')
-tc qdisc add dev "$dev" root netem delay 50ms 20ms 2>/dev/null || :
-nft add table inet pgha_drill
-nft add chain inet pgha_drill out '{ type filter hook output priority -300; }'
-for address; do
-	case $address in *:*) family=ip6;; *) family=ip;; esac
-	nft add rule inet pgha_drill out numgen random mod 100 '<' 5 $family daddr "$address" drop
-done`}
+	return hostFault{name: "slow", args: addresses, cause: slowScript, undo: slowUndoScript}
 }
 
 // breakHost makes a fault on a host, which its own timer gives back after so long.
@@ -95,9 +82,11 @@ func breakHost(ctx context.Context, t *remote.Target, f hostFault, within time.D
 	return nil
 }
 
-// mendHost gives back what breakHost broke. Nothing happens if the timer did so before, so it is safe to repeat.
+// mendHost gives back what breakHost broke. Nothing happens if the timer did so before, so it is
+// safe to repeat.
 func mendHost(ctx context.Context, t *remote.Target, f hostFault) error {
-	_, err := t.Run(ctx, remote.Cmd{Script: mendScript, Argv: []string{unitPrefix + f.name}, Mutating: true, Timeout: time.Minute})
+	_, err := t.Run(ctx, remote.Cmd{Script: mendScript, Argv: []string{unitPrefix + f.name},
+		Mutating: true, Timeout: time.Minute})
 	if err != nil {
 		return fmt.Errorf("give %s on %s back: %w", f.name, t.Name, err)
 	}

@@ -3,26 +3,28 @@ package drill
 import (
 	"bufio"
 	"context"
+	_ "embed"
 	"io"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
 const (
 	// holderStale is how long the last word of a balancer that fell silent counts.
 	holderStale = 700 * time.Millisecond
-	// holderRetry is the pause before a balancer that fell silent is asked anew.
+	// holderRetry is the pause before a balancer that fell silent is asked again.
 	holderRetry = 500 * time.Millisecond
 )
 
-// holderScript says five times a second whether the host carries an address. It ends with its reader.
-const holderScript = `while :; do
-	if [ -n "$(ip -o address show to "$1")" ]; then echo yes; else echo no; fi || exit 0
-	sleep 0.2
-done`
+// holderScript says five times a second whether the host carries an address. It ends with its
+// reader.
+//
+//go:embed holder.sh
+var holderScript string
 
 // holders follows who carries the address.
 type holders struct {
@@ -50,7 +52,7 @@ func (h *holders) follow(ctx context.Context, t *remote.Target, address string) 
 		if ctx.Err() == nil {
 			h.heard(t.Name, time.Now(), false)
 		}
-		pause(ctx, holderRetry)
+		_ = poll.Pause(ctx, holderRetry)
 	}
 }
 
@@ -71,8 +73,9 @@ func (h *holders) listen(ctx context.Context, s remote.Streamer, name, address s
 	}
 }
 
-// heard takes one answer. Two balancers are said to hold the address at once only if the times for which each is known to
-// hold it overlap: they are not asked at the same instant. Otherwise the one that took it later has it.
+// heard takes one answer. Two balancers are said to hold the address at once only if the times for
+// which each is known to hold it overlap: they are not asked at the same instant. Otherwise the one
+// that took it later has it.
 func (h *holders) heard(name string, at time.Time, holds bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -106,11 +109,4 @@ func (h *holders) holding(now time.Time) []string {
 		}
 	}
 	return found
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

@@ -19,7 +19,8 @@ const (
 	commitGone = 10 * time.Minute
 )
 
-// stateSQL asks for everything that a MemberState holds, and whether a commit would wait for replicas that are not there.
+// stateSQL asks for everything that a MemberState holds, and whether a commit would wait for
+// replicas that are not there.
 const stateSQL = `SELECT pg_is_in_recovery(), pg_postmaster_start_time(),
 	CASE WHEN pg_is_in_recovery() THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver), 0)
 	ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END,
@@ -27,10 +28,12 @@ const stateSQL = `SELECT pg_is_in_recovery(), pg_postmaster_start_time(),
 	(SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')) <
 	coalesce((regexp_match(current_setting('synchronous_standby_names'), '^(?:ANY |FIRST )?([0-9]+) ?\('))[1]::int, 1)`
 
-// commitSQL is the proof where two members are out of recovery at once. It is not asked for otherwise: WAL that goes on while
-// a leader is missed makes each replica take the other one for the better candidate, and delays the election.
+// commitSQL is the proof where two members are out of recovery at once. It is not asked for
+// otherwise: WAL that goes on while a leader is missed makes each replica take the other one for
+// the better candidate, and delays the election.
 //
-// It commits something that is in the WAL and nowhere else, so that it waits for replicas as any commit does.
+// It commits something that is in the WAL and nowhere else, so that it waits for replicas as any
+// commit does.
 const commitSQL = "SELECT pg_logical_emit_message(true, 'pgha', 'drill')"
 
 // member asks one member again and again.
@@ -39,8 +42,9 @@ type member struct {
 	look *session
 	// rivals knows which members are out of recovery.
 	rivals *rivals
-	// write is the session of the drill's own commits. One that is not answered stays under way and is not repeated: it would
-	// wait for a replica on the server for ever, and so would each further one.
+	// write is the session of the drill's own commits. One that is not answered stays under way and
+	// is not repeated: it would wait for a replica on the server for ever, and so would each
+	// further one.
 	write   *session
 	pending *commit
 }

@@ -25,26 +25,27 @@ type Options struct {
 	Runs int
 	// Rate is how many rows and reads a second, 0.1 to 1000. 0 means probe.DefaultRate, 20.
 	Rate float64
-	// Synchronous is the mode in which scenarios run that are not about one of their own; it is put back at the end. ""
-	// leaves the cluster's.
+	// Synchronous is the mode in which scenarios run that are not about one of their own; it is put
+	// back at the end. "" leaves the cluster's.
 	Synchronous patroni.SynchronousMode
-	// Lab says that the cluster stands on a lab, and takes and gives power there. nil is a cluster that somebody may need.
+	// Lab says that the cluster stands on a lab, and takes and gives power there. nil is a cluster
+	// that somebody may need.
 	Lab Lab
 	// Consent has to be the cluster's name where there is no Lab.
 	Consent string
-	// Dial opens the connections of the writer, the reader and the questions to members. nil uses this machine's network, or
-	// SSH where that does not lead to the address.
+	// Dial opens the connections of the writer, the reader and the questions to members. nil uses
+	// this machine's network, or SSH where that does not lead to the address.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Log gets a line for each acknowledged row, on disk before the row counts. "" means drill-acknowledged.log in the
-	// specification's state directory.
+	// Log gets a line for each acknowledged row, on disk before the row counts. "" means
+	// drill-acknowledged.log in the specification's state directory.
 	Log string
-	// Calm is how long writes flow before the fault. 0 means two seconds and a random part of loop_wait, so that faults meet
-	// Patroni at every moment of its loop.
+	// Calm is how long writes flow before the fault. 0 means two seconds and a random part of
+	// loop_wait, so that faults meet Patroni at every moment of its loop.
 	Calm time.Duration
-	// MendWithin bounds each wait: for writes to flow again, and for full redundancy once the fault is mended. 0 means
-	// DefaultMendWithin, 4 minutes.
+	// MendWithin bounds each wait: for writes to flow again, and for full redundancy once the fault
+	// is mended. 0 means DefaultMendWithin, 4 minutes.
 	MendWithin time.Duration
-	// Observer hears of progress; nil hears nothing.
+	// Observer receives progress; nil is allowed.
 	Observer pgha.Observer
 	// Done, when set, is called after each run.
 	Done func(RunResult)

@@ -2,7 +2,7 @@ package drill
 
 import "time"
 
-// Outcome is what a Recording comes to.
+// Outcome is the result of a Recording.
 type Outcome struct {
 	Scenario string `json:"scenario"`
 	Run      int    `json:"run"`
@@ -11,20 +11,23 @@ type Outcome struct {
 	GapStart   time.Time `json:"gap_start,omitzero"`
 	GapEnd     time.Time `json:"gap_end,omitzero"`
 	GapSeconds float64   `json:"gap_seconds"`
-	// Phases split the gap, in order and without holes between them; none where writes did not stop.
+	// Phases split the gap, in order and without holes between them; none where writes did not
+	// stop.
 	Phases []Phase `json:"phases"`
 	// ReadGapSeconds is the longest time without a read that was answered.
 	ReadGapSeconds float64 `json:"read_gap_seconds"`
-	// Acknowledged and Failed rows, rows Lost though acknowledged (on the leader at the end), rows whose fate was Unknown to
-	// the writer, and how many of those Arrived.
+	// Acknowledged and Failed rows, rows Lost though acknowledged (on the leader at the end), rows
+	// whose fate was Unknown to the writer, and how many of those Arrived.
 	Acknowledged int `json:"acknowledged"`
 	Failed       int `json:"failed"`
 	Lost         int `json:"lost"`
 	Unknown      int `json:"unknown"`
 	Arrived      int `json:"arrived"`
-	// Missing are acknowledged rows that a member other than the leader does not have at the end, by member.
+	// Missing are acknowledged rows that a member other than the leader does not have at the end,
+	// by member.
 	Missing map[string]int `json:"missing,omitempty"`
-	// DoubleWriters are the times at which two members said that they take writes. There must be none.
+	// DoubleWriters are the times at which two members said that they take writes. There must be
+	// none.
 	DoubleWriters []Span `json:"double_writers,omitempty"`
 	// DoubleHolders are the times at which two balancers carried the virtual IP.
 	DoubleHolders []Span `json:"double_holders,omitempty"`
@@ -50,7 +53,8 @@ type PhaseName string
 
 // The phases, in their order. A fault that changes no leader has only some of them.
 const (
-	// Detection: from the fault until the leader key was given up or ran out, or PostgreSQL was being started again.
+	// Detection: from the fault until the leader key was given up or ran out, or PostgreSQL was
+	// being started again.
 	Detection PhaseName = "detection"
 	// Election: until another member held the key.
 	Election PhaseName = "election"

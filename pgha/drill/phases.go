@@ -8,8 +8,9 @@ import (
 	"github.com/pgha/toolkit/pgha/probe"
 )
 
-// phases splits a time without writes. Each phase begins where the one before it ends; the first begins with the gap and the
-// last ends with it. Of what cannot be told apart the later phase gets everything.
+// phases splits a time without writes. Each phase begins where the one before it ends; the first
+// begins with the gap and the last ends with it. Of what cannot be told apart the later phase gets
+// everything.
 func phases(r Recording, gap probe.Gap) []Phase {
 	ends := map[PhaseName]time.Time{}
 	switch lost, elected, leader := keyChange(r, gap); {
@@ -25,8 +26,8 @@ func phases(r Recording, gap probe.Gap) []Phase {
 			ends[Detection] = addressMoved(r, gap)
 		}
 	}
-	// Members are asked ten times a second: a session that led to one that took writes may have been opened before the answer
-	// that says so.
+	// Members are asked ten times a second: a session that led to one that took writes may have
+	// been opened before the answer that says so.
 	if at := connected(r, gap); !at.IsZero() {
 		for name, end := range ends {
 			if end.After(at) {
@@ -60,7 +61,8 @@ func split(gap probe.Gap, ends map[PhaseName]time.Time) []Phase {
 		at = end
 	}
 	if gap.Open && last == Reconnect && len(list) > 0 {
-		// Nobody has connected again by the end: the cluster was still at the phase after the last one that ended.
+		// Nobody has connected again by the end: the cluster was still at the phase after the last
+		// one that ended.
 		list[len(list)-1].Name = unfinished(list)
 	}
 	return list
@@ -75,7 +77,8 @@ func unfinished(list []Phase) PhaseName {
 	return all[slices.Index(all, list[len(list)-2].Name)+1]
 }
 
-// keyChange is when the leader key was first given up since the fault and when somebody held it again, both within the gap.
+// keyChange is when the leader key was first given up since the fault and when somebody held it
+// again, both within the gap.
 func keyChange(r Recording, gap probe.Gap) (lost, elected time.Time, leader string) {
 	before := leaderAt(r, r.Fault.At)
 	for _, l := range r.Leadership {
@@ -102,8 +105,9 @@ func firstWritable(r Recording, gap probe.Gap, member string, after time.Time) t
 	return time.Time{}
 }
 
-// recovery is when the leader's PostgreSQL gave a first sign of life after it was down, and when it took writes again. Where it
-// only waited for its replicas the first is when that ended. Zero where it was never away.
+// recovery is when the leader's PostgreSQL gave a first sign of life after it was down, and when it
+// took writes again. Where it only waited for its replicas the first is when that ended. Zero where
+// it was never away.
 func recovery(r Recording, gap probe.Gap) (alive, writable time.Time) {
 	leader := leaderAt(r, r.Fault.At)
 	down, blocked := false, false
@@ -149,7 +153,8 @@ func addressMoved(r Recording, gap probe.Gap) time.Time {
 	return time.Time{}
 }
 
-// connected is when the session was opened over which the gap ended; zero if it was open all the time.
+// connected is when the session was opened over which the gap ended; zero if it was open all the
+// time.
 func connected(r Recording, gap probe.Gap) time.Time {
 	var last time.Time
 	for _, a := range r.Writes.Attempts {

@@ -8,11 +8,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// read reads the newest row of a run through the port of the replicas at a fixed rate, until ctx ends. Ticks that find a
-// read still under way are let go.
-func read(ctx context.Context, s *session, table pgx.Identifier, run string, rate float64, members map[netip.Addr]string, seen func(Read)) {
+// read reads the newest row of a run through the port of the replicas at a fixed rate, until ctx
+// ends. Ticks that find a read still under way are let go.
+func read(ctx context.Context, s *session, table pgx.Identifier, run string, rate float64,
+	members map[netip.Addr]string, seen func(Read)) {
 	defer s.drop()
-	sql := "SELECT coalesce(host(inet_server_addr()), ''), coalesce((SELECT max(seq) FROM " + table.Sanitize() + " WHERE run = $1), 0)"
+	sql := "SELECT coalesce(host(inet_server_addr()), ''), coalesce((SELECT max(seq) FROM " +
+		table.Sanitize() + " WHERE run = $1), 0)"
 	tick := time.NewTicker(time.Duration(float64(time.Second) / rate))
 	defer tick.Stop()
 	for {

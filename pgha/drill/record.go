@@ -11,20 +11,22 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/probe"
 )
 
 const (
-	// calmAfter is how long writes have to flow after the fault at least, so that one which bites a moment later is seen.
+	// calmAfter is how long writes have to flow after the fault at least, so that one which bites a
+	// moment later is seen.
 	calmAfter = 3 * time.Second
 	// compareWithin is how long replicas have to get the last rows.
 	compareWithin = 15 * time.Second
 )
 
-// record makes the fault and records what is seen from before it until full redundancy is back. What was recorded until an
-// error is returned with it.
-func (d *driller) record(ctx context.Context, sc Scenario, n int, s *stage) (Recording, error) {
+// record makes the fault and records what is seen from before it until full redundancy is back.
+// What was recorded until an error is returned with it.
+func (d *driller) record(ctx context.Context, sc Scenario, n int, s *experiment) (Recording, error) {
 	rec := Recording{Scenario: sc.Name, Run: n, Began: time.Now(), Expect: sc.Expect, Held: map[string][]int64{}}
 	for _, h := range d.cluster.Spec.Databases() {
 		rec.Members = append(rec.Members, h.Member)
@@ -32,7 +34,7 @@ func (d *driller) record(ctx context.Context, sc Scenario, n int, s *stage) (Rec
 	for _, h := range d.cluster.Spec.Balancers() {
 		rec.Balancers = append(rec.Balancers, h.Name)
 	}
-	w, err := probe.Start(ctx, probe.Options{Config: d.ways.writes(), Rate: d.opts.Rate, Log: d.opts.Log})
+	w, err := probe.Start(ctx, probe.Options{Config: d.routes.writes(), Rate: d.opts.Rate, Log: d.opts.Log})
 	if err != nil {
 		return rec, err
 	}
@@ -52,8 +54,8 @@ func (d *driller) record(ctx context.Context, sc Scenario, n int, s *stage) (Rec
 }
 
 // disturb lets writes flow, makes the fault, waits for what comes of it, and mends it.
-func (d *driller) disturb(ctx context.Context, sc Scenario, s *stage, w *probe.Writer, r *recorder) error {
-	pause(ctx, d.calm())
+func (d *driller) disturb(ctx context.Context, sc Scenario, s *experiment, w *probe.Writer, r *recorder) error {
+	_ = poll.Pause(ctx, d.calm())
 	if err := w.WaitAcked(ctx, time.Now()); err != nil {
 		return err
 	}
@@ -62,7 +64,7 @@ func (d *driller) disturb(ctx context.Context, sc Scenario, s *stage, w *probe.W
 	}
 	s.fault.Done = time.Now()
 	if sc.lasts != nil {
-		pause(ctx, time.Until(s.fault.At.Add(sc.lasts(d.cluster.Spec))))
+		_ = poll.Pause(ctx, time.Until(s.fault.At.Add(sc.lasts(d.cluster.Spec))))
 	} else if err := d.flow(ctx, w, s.fault.Done.Add(calmAfter)); err != nil && ctx.Err() != nil {
 		return err
 	}
@@ -71,7 +73,8 @@ func (d *driller) disturb(ctx context.Context, sc Scenario, s *stage, w *probe.W
 	}
 	if len(s.faults) > 0 {
 		s.say("given back")
-		// Whatever is left of it must be given back once more, so the list is kept until that has worked.
+		// Whatever is left of it must be given back once more, so the list is kept until that has
+		// worked.
 		again := slices.Clone(s.faults)
 		s.fault.Mended = time.Now()
 		if err := d.cluster.Reconnect(ctx); err != nil && ctx.Err() != nil {
@@ -106,14 +109,14 @@ func (d *driller) watch(ctx context.Context, r *recorder, w *probe.Writer) (stop
 	var wg sync.WaitGroup
 	out := &rivals{primary: map[string]bool{}}
 	for _, h := range d.cluster.Spec.Databases() {
-		m := &member{name: h.Member, rivals: out, look: d.ways.member(h), write: d.ways.member(h)}
+		m := &member{name: h.Member, rivals: out, look: d.routes.member(h), write: d.routes.member(h)}
 		wg.Go(func() {
 			m.run(ctx, func(s MemberState) { r.add(func(rec *Recording) { rec.States = append(rec.States, s) }) })
 		})
 	}
-	first, _ := w.Result() // the log's error is told by Stop
+	first, _ := w.Result() // the log's error is reported by Stop
 	wg.Go(func() {
-		read(ctx, d.ways.reads(), first.Table, w.Run(), d.opts.Rate, d.addresses(), func(x Read) {
+		read(ctx, d.routes.reads(), first.Table, w.Run(), d.opts.Rate, d.addresses(), func(x Read) {
 			r.add(func(rec *Recording) { rec.Reads = append(rec.Reads, x) })
 		})
 	})
@@ -123,7 +126,8 @@ func (d *driller) watch(ctx context.Context, r *recorder, w *probe.Writer) (stop
 			before := now
 			f(&now)
 			now.At = at
-			if n := len(rec.Leadership); n == 0 || now.Patroni != before.Patroni || now.Etcd != before.Etcd || !slices.Equal(now.Address, before.Address) {
+			if n := len(rec.Leadership); n == 0 || now.Patroni != before.Patroni || now.Etcd != before.Etcd ||
+				!slices.Equal(now.Address, before.Address) {
 				rec.Leadership = append(rec.Leadership, now)
 			}
 		})
@@ -161,7 +165,7 @@ func (d *driller) compare(ctx context.Context, rec *Recording) error {
 		if err != nil {
 			return nil, err
 		}
-		s := d.ways.member(h)
+		s := d.routes.member(h)
 		defer s.drop()
 		err = s.do(ctx, 5*time.Second, func(ctx context.Context, c *pgx.Conn) (err error) {
 			list, err = probe.Rows(ctx, c, rec.Writes.Table, rec.Writes.Run)
@@ -183,7 +187,7 @@ func (d *driller) compare(ctx context.Context, rec *Recording) error {
 					break
 				}
 			}
-			pause(ctx, 200*time.Millisecond)
+			_ = poll.Pause(ctx, 200*time.Millisecond)
 		}
 	}
 	return nil

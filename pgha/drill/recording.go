@@ -6,8 +6,8 @@ import (
 	"github.com/pgha/toolkit/pgha/probe"
 )
 
-// Recording is what was seen during one run of one scenario: the raw material, nothing worked out yet. All times are of the
-// clock of the machine that ran the drill. It holds no secret.
+// Recording is what was seen during one run of one scenario: the raw material, nothing worked out
+// yet. All times are of the clock of the machine that ran the drill. It holds no secret.
 type Recording struct {
 	// Scenario is its name, Run its number from 1 on.
 	Scenario string `json:"scenario"`
@@ -26,14 +26,17 @@ type Recording struct {
 	Writes probe.Result `json:"writes"`
 	// Reads went through the virtual IP to the port of the replicas, at the same rate.
 	Reads []Read `json:"reads,omitempty"`
-	// States are the answers of every member that was asked directly, ten times a second, in the order of time.
+	// States are the answers of every member that was asked directly, ten times a second, in the
+	// order of time.
 	States []MemberState `json:"states"`
-	// Leadership has who held the leader key, who led etcd and who held the address: one entry for each change.
+	// Leadership has who held the leader key, who led etcd and who held the address: one entry for
+	// each change.
 	Leadership []Leadership `json:"leadership"`
-	// Held are the rows of this run that each member has at the end. A member that could not be asked is missing.
+	// Held are the rows of this run that each member has at the end. A member that could not be
+	// asked is missing.
 	Held map[string][]int64 `json:"held"`
-	// Redundant is when every member streamed again, on one timeline, and the address had one holder. Zero: never within
-	// the bound.
+	// Redundant is when every member streamed again, on one timeline, and the address had one
+	// holder. Zero: never within the bound.
 	Redundant time.Time `json:"redundant,omitzero"`
 }
 
@@ -43,10 +46,12 @@ type Fault struct {
 	Text string `json:"text"`
 	// Hosts that it struck.
 	Hosts []string `json:"hosts"`
-	// At is when the first act that can be felt began; Done when the last act of making it had returned.
+	// At is when the first act that can be felt began; Done when the last act of making it had
+	// returned.
 	At   time.Time `json:"at"`
 	Done time.Time `json:"done"`
-	// Mended is when what was broken was given back: the power, the cable, the process. Zero where nothing has to be.
+	// Mended is when what was broken was given back: the power, the cable, the process. Zero where
+	// nothing has to be.
 	Mended time.Time `json:"mended,omitzero"`
 }
 
@@ -66,11 +71,12 @@ type Role string
 
 // The roles.
 const (
-	// Writable: PostgreSQL takes writes. Where two members are out of recovery at once it has just acknowledged one of the
-	// drill's own.
+	// Writable: PostgreSQL takes writes. Where two members are out of recovery at once it has just
+	// acknowledged one of the drill's own.
 	Writable Role = "writable"
-	// Blocked: PostgreSQL is out of recovery, and its commits wait for a synchronous replica that is not there; where two
-	// members are out of recovery it did not acknowledge a write of the drill's own within the bound.
+	// Blocked: PostgreSQL is out of recovery, and its commits wait for a synchronous replica that
+	// is not there; where two members are out of recovery it did not acknowledge a write of the
+	// drill's own within the bound.
 	Blocked Role = "blocked"
 	// ReadOnly: PostgreSQL answers and is in recovery.
 	ReadOnly Role = "read_only"
@@ -87,8 +93,8 @@ type MemberState struct {
 	Role     Role      `json:"role"`
 	// Timeline is PostgreSQL's, 0 when it did not say.
 	Timeline int `json:"timeline,omitempty"`
-	// Started is when PostgreSQL's postmaster was started, by the host's clock; zero when it did not say. While it stays the
-	// same a member that was out of recovery has been so all the time.
+	// Started is when PostgreSQL's postmaster was started, by the host's clock; zero when it did
+	// not say. While it stays the same a member that was out of recovery has been so all the time.
 	Started time.Time `json:"started,omitzero"`
 	Error   string    `json:"error,omitempty"`
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/patroni"
-	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // healBound is how long it may take to give back what was broken when the drill was interrupted.
@@ -21,13 +23,14 @@ const placesEvery = 2 * time.Second
 // undoLater is by how much a host's own timer comes later than this program means to.
 const undoLater = 15 * time.Second
 
-// Run practises the scenarios one after the other on a healthy cluster and leaves a healthy one. It returns what was measured
-// until then also with an error; a broken promise is no error but a verdict. Refusals match pgha.ErrRefused or
-// patroni.ErrInvalid, and nothing has been touched then.
+// Run practises the scenarios one after the other on a healthy cluster and leaves a healthy one. It
+// returns what was measured until then also with an error; a broken promise is no error but a
+// verdict. Refusals match pgha.ErrRefused or patroni.ErrInvalid, and nothing has been touched then.
 //
-// When ctx ends Run first gives back what is broken, for three minutes at the most, and then returns ctx's error. A Run whose
-// program is killed leaves at most one fault behind, which ends by a timer of its host (see the package's documentation), the
-// synchronous mode if a scenario had set one, and a table, pgha_probe, that the next Run uses again.
+// When ctx ends Run first gives back what is broken, for at most three minutes, and then returns
+// ctx's error. A Run whose program is killed leaves at most one fault behind, which ends by a timer
+// of its host (see the package's documentation), the synchronous mode if a scenario had set one,
+// and a table, pgha_probe, that the next Run uses again.
 //
 // One at a time: a cluster that somebody else is changing is refused.
 func Run(ctx context.Context, cluster *pgha.Cluster, opts Options) (Result, error) {
@@ -50,7 +53,7 @@ func Run(ctx context.Context, cluster *pgha.Cluster, opts Options) (Result, erro
 type driller struct {
 	cluster *pgha.Cluster
 	opts    Options
-	ways    ways
+	routes  routes
 	result  Result
 	// mode is the synchronous mode that was found, now the one that is set.
 	mode, now synchronous
@@ -75,10 +78,12 @@ func (d *driller) start(ctx context.Context) error {
 		if status.Paused {
 			problems = append(problems, "it is paused")
 		}
-		return remote.WithHint(fmt.Errorf("drill: %w: the cluster is not healthy: %s", pgha.ErrRefused, problems[0]),
-			"a drill that begins with a fault measures that one; pgha-cli status shows the rest")
+		return errs.WithNext(
+			fmt.Errorf("drill: %w: the cluster is not healthy: %s", pgha.ErrRefused, problems[0]),
+			errs.Text("a drill that begins with a fault measures that one; %s shows the rest",
+				errs.Verb("status")))
 	}
-	if d.ways, err = d.findWays(ctx); err != nil {
+	if d.routes, err = d.findRoutes(ctx); err != nil {
 		return err
 	}
 	if d.mode, err = d.synchronousMode(ctx); err != nil {
@@ -89,8 +94,8 @@ func (d *driller) start(ctx context.Context) error {
 	return nil
 }
 
-// all practises every scenario as often as it shall be. One that could not be brought to its end does not keep the others
-// from being practised, as long as the cluster is healthy again.
+// all practises every scenario as often as asked. One that could not be brought to its end does not
+// keep the others from being practised, as long as the cluster is healthy again.
 func (d *driller) all(ctx context.Context, chosen []Scenario) error {
 	var errs []error
 	for _, sc := range chosen {
@@ -110,7 +115,8 @@ func (d *driller) all(ctx context.Context, chosen []Scenario) error {
 			if d.opts.Done != nil {
 				d.opts.Done(run)
 			}
-			d.emit(pgha.Event{Kind: pgha.PhaseFinished, Phase: phaseName(sc, n, d.opts.Runs), Duration: time.Since(start), Err: err})
+			d.emit(pgha.Event{Kind: pgha.PhaseFinished, Phase: phaseName(sc, n, d.opts.Runs),
+				Duration: time.Since(start), Err: err})
 			if err == nil {
 				continue
 			}
@@ -133,9 +139,10 @@ func phaseName(sc Scenario, n, runs int) string {
 	return fmt.Sprintf("%s %d of %d", sc.Name, n, runs)
 }
 
-// once is one run of one scenario. Whatever happens, what it breaks is given back before it returns.
+// once is one run of one scenario. Whatever happens, what it breaks is given back before it
+// returns.
 func (d *driller) once(ctx context.Context, sc Scenario, n int) (run RunResult, err error) {
-	s := &stage{cluster: d.cluster, lab: d.opts.Lab, bound: d.opts.MendWithin + time.Minute,
+	s := &experiment{cluster: d.cluster, lab: d.opts.Lab, bound: d.opts.MendWithin + time.Minute,
 		say: func(text string) { d.say(sc.Name, text) }}
 	if sc.lasts != nil {
 		s.bound = sc.lasts(d.cluster.Spec) + undoLater
@@ -149,14 +156,14 @@ func (d *driller) once(ctx context.Context, sc Scenario, n int) (run RunResult, 
 		return run, err
 	}
 	if sc.prepare != nil {
-		if err := d.takeStage(ctx, s); err != nil {
+		if err := d.awaitSteady(ctx, s); err != nil {
 			return run, err
 		}
 		if err := sc.prepare(ctx, s); err != nil {
 			return run, fmt.Errorf("prepare: %w", err)
 		}
 	}
-	if err := d.takeStage(ctx, s); err != nil {
+	if err := d.awaitSteady(ctx, s); err != nil {
 		return run, err
 	}
 	run.Recording, err = d.record(ctx, sc, n, s)
@@ -166,9 +173,9 @@ func (d *driller) once(ctx context.Context, sc Scenario, n int) (run RunResult, 
 	return run, err
 }
 
-// takeStage waits for health and until nobody changes places any more, as the address does when its first holder is back, and
-// notes who does what.
-func (d *driller) takeStage(ctx context.Context, s *stage) error {
+// awaitSteady waits for health and until nobody changes places any more, as the address does when its
+// first holder is back, and notes who does what.
+func (d *driller) awaitSteady(ctx context.Context, s *experiment) error {
 	for tries := 0; ; tries++ {
 		status, err := d.healthy(ctx, d.opts.MendWithin)
 		if err != nil {
@@ -181,12 +188,12 @@ func (d *driller) takeStage(ctx context.Context, s *stage) error {
 		if tries > 10 || tries > 0 && leader == s.leader && etcdLeader == s.etcdLeader && holder == s.holder {
 			return nil
 		}
-		pause(ctx, placesEvery)
+		_ = poll.Pause(ctx, placesEvery)
 	}
 }
 
 // heal gives back everything, and waits for the connections to the hosts.
-func (d *driller) heal(ctx context.Context, s *stage) error {
+func (d *driller) heal(ctx context.Context, s *experiment) error {
 	if len(s.faults)+len(s.preparations) == 0 {
 		return nil
 	}
@@ -198,33 +205,20 @@ func (d *driller) heal(ctx context.Context, s *stage) error {
 	return errors.Join(err, healthy)
 }
 
-// healthy waits until the whole cluster is, over connections that are made anew where they were lost.
+// healthy waits for a healthy cluster, reconnecting lost hosts.
 func (d *driller) healthy(ctx context.Context, within time.Duration) (pgha.Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	start := time.Now()
 	var status pgha.Status
-	for {
+	err := poll.Until(ctx, poll.Options{
+		What: "a healthy cluster", Bound: within, Every: 200 * time.Millisecond,
+		Next: errs.Text("%s shows it", errs.Verb("status")),
+	}, func(ctx context.Context) (string, error) {
 		err := d.cluster.Reconnect(ctx)
 		if err == nil {
-			if status, err = d.cluster.Status(ctx); err == nil && status.Healthy() {
-				return status, nil
-			}
+			status, err = d.cluster.Status(ctx)
 		}
-		if ctx.Err() == nil {
-			pause(ctx, 200*time.Millisecond)
-		}
-		if ctx.Err() != nil {
-			seen := fmt.Sprint(status.Problems())
-			if err != nil {
-				seen = err.Error()
-			}
-			if context.Cause(ctx) == context.Canceled {
-				return status, fmt.Errorf("wait for a healthy cluster: %w", context.Canceled)
-			}
-			return status, &patroni.TimeoutError{What: "a healthy cluster", After: time.Since(start), Seen: seen, Look: "pgha-cli status shows it"}
-		}
-	}
+		return strings.Join(status.Problems(), "; "), err
+	})
+	return status, err
 }
 
 // calm is how long writes flow before the fault.

@@ -17,15 +17,16 @@ type Scenario struct {
 	// Does says what is broken, Holds what the cluster has to make of it.
 	Does  string `json:"does"`
 	Holds string `json:"holds"`
-	// Safe scenarios may run on a cluster that is not a lab: they cost no more than the failover that it is built for, put
-	// nobody's session on two primaries and need no hands at the console.
+	// Safe scenarios may run on a cluster that is not a lab: they cost no more than the failover
+	// that it is built for, put nobody's session on two primaries and need no hands at the console.
 	Safe bool `json:"safe"`
 	// Synchronous is the mode that the scenario is about; "" takes the cluster's.
 	Synchronous patroni.SynchronousMode `json:"synchronous,omitempty"`
 	Expect      Expect                  `json:"expect"`
 
-	// prepare, which may be nil, makes what the fault needs; cause calls stage.begin, and returns when the fault is made.
-	prepare, cause func(context.Context, *stage) error
+	// prepare, which may be nil, makes what the fault needs; cause calls experiment.begin, and returns
+	// when the fault is made.
+	prepare, cause func(context.Context, *experiment) error
 	// lasts is for how long the fault is left; nil is until writes flow again.
 	lasts func(*pgha.Spec) time.Duration
 }
@@ -40,50 +41,79 @@ var (
 func Scenarios() []Scenario { return slices.Clone(scenarios[:]) }
 
 var scenarios = [...]Scenario{
-	{Name: "switchover", Title: "planned switchover", Safe: true, Expect: Expect{Writes: WithinSwitchover}, cause: switchover,
-		Does: "moves the leadership to the replica that Patroni picks", Holds: "writes are away for slo.switchover at the most, and no row is lost in any synchronous mode"},
+	{Name: "switchover", Title: "planned switchover", Safe: true, Expect: Expect{Writes: WithinSwitchover},
+		cause: switchover,
+		Does:  "moves the leadership to the replica that Patroni picks",
+		Holds: "writes are away for slo.switchover at the most, and no row is lost in any synchronous mode"},
 	{Name: "postgres-killed", Title: "postgres killed", Safe: true, Expect: failover, cause: killPostgres,
-		Does: "kills the leader's postmaster (SIGKILL)", Holds: "PostgreSQL is started again in place, or a replica takes over"},
-	{Name: "patroni-killed", Title: "Patroni killed", Safe: true, Expect: nobodyMoves, cause: killPatroni, lasts: oneLoop,
-		Does: "kills the leader's Patroni (SIGKILL); PostgreSQL goes on", Holds: "systemd starts Patroni again before its lock has run out, and nobody is promoted"},
+		Does:  "kills the leader's postmaster (SIGKILL)",
+		Holds: "PostgreSQL is started again in place, or a replica takes over"},
+	{Name: "patroni-killed", Title: "Patroni killed", Safe: true, Expect: nobodyMoves, cause: killPatroni,
+		lasts: oneLoop,
+		Does:  "kills the leader's Patroni (SIGKILL); PostgreSQL goes on",
+		Holds: "systemd starts Patroni again before its lock has run out, and nobody is promoted"},
 	{Name: "patroni-frozen", Title: "Patroni frozen", Expect: failover, cause: freezePatroni, lasts: expiry,
-		Does: "stops the leader's Patroni (SIGSTOP) for longer than ttl; PostgreSQL goes on", Holds: "a replica takes over, and the former leader acknowledges no row any more"},
+		Does:  "stops the leader's Patroni (SIGSTOP) for longer than ttl; PostgreSQL goes on",
+		Holds: "a replica takes over, and the former leader acknowledges no row any more"},
 	{Name: "leader-power", Title: "leader's power lost", Expect: failover, cause: leaderPower,
-		Does: "takes the power of the leader's host, while another host leads etcd", Holds: "a replica takes over when the lock has run out"},
-	{Name: "leader-power-etcd", Title: "power of the leader lost, which leads etcd as well", Expect: failover, prepare: etcdToLeader, cause: leaderPower,
-		Does: "moves etcd's leadership to the leader's host, and takes its power", Holds: "a replica takes over, some seconds later than otherwise: etcd elects first and renews every lease"},
-	{Name: "leader-partitioned", Title: "leader cut from the other databases, not from its clients", Expect: failover, cause: partition, lasts: expiry,
-		Does: "drops everything between the leader's host and the other database hosts; the balancers still reach all of them", Holds: "the leader gives up before another one takes over"},
+		Does:  "takes the power of the leader's host, while another host leads etcd",
+		Holds: "a replica takes over when the lock has run out"},
+	{Name: "leader-power-etcd", Title: "power of the leader lost, which leads etcd as well",
+		Expect: failover, prepare: etcdToLeader, cause: leaderPower,
+		Does:  "moves etcd's leadership to the leader's host, and takes its power",
+		Holds: "a replica takes over, some seconds later than otherwise: etcd elects first and renews every lease"},
+	{Name: "leader-partitioned", Title: "leader cut from the other databases, not from its clients",
+		Expect: failover, cause: partition, lasts: expiry,
+		Does: "drops everything between the leader's host and the other database hosts; the " +
+			"balancers still reach all of them", Holds: "the leader gives up before another one takes over"},
 	{Name: "replica-lost", Title: "replica lost", Safe: true, Expect: nobodyMoves, cause: loseReplica, lasts: oneLoop,
-		Does: "takes the power of a replica's host; outside a lab its Patroni and PostgreSQL are killed", Holds: "writes go on, after a moment where they waited for just that replica"},
-	{Name: "replicas-lost-off", Title: "both replicas lost, asynchronous", Expect: nobodyMoves, Synchronous: patroni.SynchronousOff, cause: loseReplicas, lasts: twoLoops,
+		Does:  "takes the power of a replica's host; outside a lab its Patroni and PostgreSQL are killed",
+		Holds: "writes go on, after a moment where they waited for just that replica"},
+	{Name: "replicas-lost-off", Title: "both replicas lost, asynchronous", Expect: nobodyMoves,
+		Synchronous: patroni.SynchronousOff, cause: loseReplicas, lasts: twoLoops,
 		Does: "kills Patroni and PostgreSQL of all replicas", Holds: "writes go on, unprotected"},
-	{Name: "replicas-lost-on", Title: "both replicas lost, synchronous on", Expect: nobodyMoves, Synchronous: patroni.SynchronousOn, cause: loseReplicas, lasts: twoLoops,
+	{Name: "replicas-lost-on", Title: "both replicas lost, synchronous on", Expect: nobodyMoves,
+		Synchronous: patroni.SynchronousOn, cause: loseReplicas, lasts: twoLoops,
 		Does: "kills Patroni and PostgreSQL of all replicas", Holds: "writes go on alone once Patroni has noticed"},
-	{Name: "replicas-lost-strict", Title: "both replicas lost, synchronous strict", Expect: withoutWrite, Synchronous: patroni.SynchronousStrict, cause: loseReplicas, lasts: twoLoops,
+	{Name: "replicas-lost-strict", Title: "both replicas lost, synchronous strict", Expect: withoutWrite,
+		Synchronous: patroni.SynchronousStrict, cause: loseReplicas, lasts: twoLoops,
 		Does: "kills Patroni and PostgreSQL of all replicas", Holds: "no row is acknowledged until a replica is back"},
-	{Name: "replicas-lost-quorum", Title: "both replicas lost, quorum", Expect: nobodyMoves, Synchronous: patroni.SynchronousQuorum, cause: loseReplicas, lasts: twoLoops,
+	{Name: "replicas-lost-quorum", Title: "both replicas lost, quorum", Expect: nobodyMoves,
+		Synchronous: patroni.SynchronousQuorum, cause: loseReplicas, lasts: twoLoops,
 		Does: "kills Patroni and PostgreSQL of all replicas", Holds: "writes go on alone once Patroni has noticed"},
-	{Name: "etcd-member-lost", Title: "one etcd member lost", Safe: true, Expect: nobodyMoves, cause: loseEtcdLeader, lasts: oneLoop,
-		Does: "kills the etcd member that leads etcd and keeps it down", Holds: "nobody notices: another member leads etcd within seconds"},
+	{Name: "etcd-member-lost", Title: "one etcd member lost", Safe: true, Expect: nobodyMoves,
+		cause: loseEtcdLeader, lasts: oneLoop,
+		Does:  "kills the etcd member that leads etcd and keeps it down",
+		Holds: "nobody notices: another member leads etcd within seconds"},
 	{Name: "etcd-quorum-lost", Title: "etcd's quorum lost", Expect: nobodyMoves, cause: loseQuorum, lasts: expiry,
-		Does: "kills all etcd members but one for longer than ttl", Holds: "with failsafe_mode the leader stays, because it reaches every member, and writes go on"},
+		Does:  "kills all etcd members but one for longer than ttl",
+		Holds: "with failsafe_mode the leader stays, because it reaches every member, and writes go on"},
 	{Name: "etcd-lost", Title: "etcd's data lost", Expect: nobodyMoves, cause: loseEtcd, lasts: oneLoop,
-		Does: "kills every etcd member and removes its data; then apply forms etcd anew and starts Patroni again", Holds: "with failsafe_mode the leader stays, apply lets it take the lock first, and no row is lost"},
+		Does:  "kills every etcd member and removes its data; then apply forms etcd anew and starts Patroni again",
+		Holds: "with failsafe_mode the leader stays, apply lets it take the lock first, and no row is lost"},
 	{Name: "balancer-power", Title: "balancer's power lost", Expect: nobodyMoves, cause: balancerPower,
-		Does: "takes the power of the balancer that carries the virtual IP", Holds: "another balancer carries the address within seconds"},
+		Does:  "takes the power of the balancer that carries the virtual IP",
+		Holds: "another balancer carries the address within seconds"},
 	{Name: "haproxy-killed", Title: "HAProxy killed", Safe: true, Expect: nobodyMoves, cause: killHAProxy,
-		Does: "kills HAProxy (SIGKILL) on the balancer that carries the virtual IP", Holds: "systemd starts it again, or the address moves"},
+		Does:  "kills HAProxy (SIGKILL) on the balancer that carries the virtual IP",
+		Holds: "systemd starts it again, or the address moves"},
 	{Name: "keepalived-stopped", Title: "keepalived stopped", Safe: true, Expect: nobodyMoves, cause: stopKeepalived,
-		Does: "stops keepalived on the balancer that carries the virtual IP", Holds: "another balancer carries the address within seconds"},
-	{Name: "vrrp-blocked", Title: "VRRP blocked between balancers", Expect: nobodyMoves, cause: blockVRRP, lasts: oneLoop,
-		Does: "drops keepalived's adverts on the balancer that carries the virtual IP", Holds: "two balancers carry the address meanwhile, both lead to the one primary, and one is left at the end"},
+		Does:  "stops keepalived on the balancer that carries the virtual IP",
+		Holds: "another balancer carries the address within seconds"},
+	{Name: "vrrp-blocked", Title: "VRRP blocked between balancers", Expect: nobodyMoves, cause: blockVRRP,
+		lasts: oneLoop,
+		Does:  "drops keepalived's adverts on the balancer that carries the virtual IP",
+		Holds: "two balancers carry the address meanwhile, both lead to the one primary, and one is left at the end"},
 	{Name: "slow-network", Title: "slow network", Expect: nobodyMoves, cause: slowNetwork, lasts: expiry,
-		Does: "loses 5 % of the packets between the database hosts, and delays them by 50 ms where the kernel can", Holds: "nobody is promoted"},
+		Does:  "loses 5 % of the packets between the database hosts, and delays them by 50 ms where the kernel can",
+		Holds: "nobody is promoted"},
 	{Name: "disk-full", Title: "leader's disk full", Expect: failover, prepare: smallDisk, cause: fillDisk,
-		Does: "fills the file system of the leader's WAL, which the drill puts on a small one of its own first", Holds: "a replica takes over, and the full member comes back when there is room again"},
-	{Name: "certificate-expired", Title: "certificate expired", Expect: Expect{Writes: UntilMended}, prepare: shortCertificate, cause: expire, lasts: oneLoop,
-		Does: "gives the leader's REST API a certificate that ends half a minute later, and waits for that", Holds: "no row is lost, and a renewed certificate is enough: nothing has to be restarted"},
+		Does:  "fills the file system of the leader's WAL, which the drill puts on a small one of its own first",
+		Holds: "a replica takes over, and the full member comes back when there is room again"},
+	{Name: "certificate-expired", Title: "certificate expired", Expect: Expect{Writes: UntilMended},
+		prepare: shortCertificate, cause: expire, lasts: oneLoop,
+		Does:  "gives the leader's REST API a certificate that ends half a minute later, and waits for that",
+		Holds: "no row is lost, and a renewed certificate is enough: nothing has to be restarted"},
 }
 
 func oneLoop(sp *pgha.Spec) time.Duration  { return sp.Patroni.LoopWait + 5*time.Second }

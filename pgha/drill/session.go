@@ -13,8 +13,9 @@ import (
 // dialer opens connections into the cluster's network.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// session is a connection for looking, which is opened when it is needed and thrown away at its first error. What it asks is
-// bounded, also where the other end is silent: the TCP connection is then closed under pgx's feet, which would wait longer.
+// session is a connection for looking, which is opened when it is needed and thrown away at its
+// first error. What it asks is bounded, also where the other end is silent: the TCP connection is
+// then closed under pgx's feet, which would wait longer.
 type session struct {
 	config *pgx.ConnConfig
 	conn   *pgx.Conn
@@ -55,7 +56,8 @@ func newSession(like *pgx.ConnConfig, host string, port uint16, dial dialer) *se
 	return s
 }
 
-// do calls f with an open connection, all within a bound. After an error the connection is thrown away.
+// do calls f with an open connection, all within a bound. After an error the connection is thrown
+// away.
 func (s *session) do(ctx context.Context, bound time.Duration, f func(context.Context, *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, s, true), bound)
 	defer cancel()

@@ -26,7 +26,8 @@ func judge(o Outcome, r Recording, gap probe.Gap, p Promise) Verdict {
 		}
 	}
 	for _, s := range o.DoubleWriters {
-		broken("%s took writes at the same time for %.2f s", strings.Join(s.Names, " and "), s.End.Sub(s.Start).Seconds())
+		broken("%s took writes at the same time for %.2f s", strings.Join(s.Names, " and "),
+			s.End.Sub(s.Start).Seconds())
 	}
 	if r.Expect.SameLeader && o.FromLeader != o.ToLeader {
 		broken("%s leads instead of %s, and nobody was to be promoted", o.ToLeader, o.FromLeader)
@@ -58,7 +59,8 @@ func judgeWrites(r Recording, gap probe.Gap, p Promise, broken func(string, ...a
 			}
 		}
 		if length > failover && gap.End.After(r.Fault.Mended.Add(failover)) {
-			broken("writes were back %.2f s after the fault was mended, promised are %.2f s", gap.End.Sub(r.Fault.Mended).Seconds(), p.FailoverSeconds)
+			broken("writes were back %.2f s after the fault was mended, promised are %.2f s",
+				gap.End.Sub(r.Fault.Mended).Seconds(), p.FailoverSeconds)
 		}
 	default:
 		if gap.Seconds > p.FailoverSeconds {
@@ -67,7 +69,8 @@ func judgeWrites(r Recording, gap probe.Gap, p Promise, broken func(string, ...a
 	}
 }
 
-// acknowledgedDuring counts the rows that were begun after the fault was made and acknowledged before it was mended.
+// acknowledgedDuring counts the rows that were begun after the fault was made and acknowledged
+// before it was mended.
 func acknowledgedDuring(r Recording) int {
 	n := 0
 	for _, a := range r.Writes.Attempts {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/sitetest"
@@ -18,7 +18,8 @@ func TestVerbsSayWhatFailsafeForbids(t *testing.T) {
 	c.Spec.Patroni.FailsafeMode = true
 	away := fmt.Errorf("%w: no member answers", etcd.ErrUnhealthy)
 	for _, verb := range []string{"restart", "reinit", "rolling-reboot", "switchover", "failover"} {
-		if err := aboutFailsafe(c, verb, away); !errors.Is(err, errs.ErrRefused) || !errors.Is(err, etcd.ErrUnhealthy) || remote.Hint(err) == "" {
+		if err := aboutFailsafe(c, verb, away); !errors.Is(err, errs.ErrRefused) ||
+			!errors.Is(err, etcd.ErrUnhealthy) || remote.Hint(err) == "" {
 			t.Errorf("%s: %v", verb, err)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/job"
 )
 
-// TryFirstStart tries, on hosts that have PostgreSQL since a moment ago and no data, whether it starts with what the
-// specification says: else the first member would try again and again.
+// TryFirstStart tries, on hosts that have PostgreSQL since a moment ago and no data, whether it
+// starts with what the specification says: else the first member would try again and again.
 func TryFirstStart(ctx context.Context, r *job.Job) error {
 	if r.Planning() {
 		return nil

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/pgha/toolkit/internal/errlist"
-	"github.com/pgha/toolkit/internal/errs"
-	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/event"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -16,20 +14,25 @@ import (
 	"github.com/pgha/toolkit/pgha/trail"
 )
 
-// Operation is what every verb that changes a running cluster has in common. The zero value acts, silently.
+// Operation is what every verb that changes a running cluster has in common. The zero value acts,
+// silently.
 type Operation struct {
-	// DryRun looks and refuses as the verb always does, and reports every change as planned instead of making it. It takes
-	// no lock.
+	// DryRun looks and refuses as the verb always does, and reports every change as planned instead
+	// of making it. It takes no lock.
 	DryRun bool
-	// Observer hears of progress and of every change; nil hears nothing.
+	// Observer receives progress and every change; nil is allowed.
 	Observer event.Observer
-	// Holder is who is named to others who want to change the cluster at the same time. Default: user@machine, process.
+	// Holder is who is named to others who want to change the cluster at the same time. Default:
+	// user@machine, process.
 	Holder string
 }
 
-// Operate runs one verb: alone on this cluster, unless it is only planned. The context that f gets ends with the lock.
-func Operate(ctx context.Context, c *site.Site, name string, op Operation, how job.Locking, f func(context.Context, *job.Job) error) error {
-	run := &job.Job{Site: c, Phase: name, Out: &event.Emitter{Observer: op.Observer, Log: c.Log}, Lenient: true, DryRun: op.DryRun}
+// Operate runs one verb: alone on this cluster, unless it is only planned. The context that f gets
+// ends with the lock.
+func Operate(ctx context.Context, c *site.Site, name string, op Operation, how job.Locking,
+	f func(context.Context, *job.Job) error) error {
+	run := &job.Job{Site: c, Phase: name, Out: &event.Emitter{Observer: op.Observer, Log: c.Log},
+		Lenient: true, DryRun: op.DryRun}
 	warnPaused(ctx, run)
 	if op.DryRun {
 		return aboutSilence(ctx, run, name, advise(f(ctx, run)))
@@ -44,10 +47,11 @@ func Operate(ctx context.Context, c *site.Site, name string, op Operation, how j
 		err = fmt.Errorf("%w; %w", cause, err)
 	}
 	record.End(ctx, run.Out.Changed(), err)
-	return errlist.Join(err, unlock())
+	return errs.Join(err, unlock())
 }
 
-// warnPaused says loudly that the cluster is paused, if it is. A cluster that does not answer is for the verb to tell.
+// warnPaused says loudly that the cluster is paused, if it is. A cluster that does not answer is
+// for the verb to tell.
 func warnPaused(ctx context.Context, r *job.Job) {
 	po, err := PatroniOptions(r)
 	if err != nil {
@@ -58,24 +62,11 @@ func warnPaused(ctx context.Context, r *job.Job) {
 	}
 }
 
-// Refused reports whether err says that an operation was refused before anything was changed: because the cluster's
-// state, its rules or the arguments forbid it. Such an operation will be refused again until something else has changed.
-func Refused(err error) bool {
-	for _, reason := range []error{
-		errs.ErrRefused, errs.ErrPlanStale, patroni.ErrPutBack, patroni.ErrVersion, patroni.ErrNoCandidate, patroni.ErrNoLeader, patroni.ErrPaused, patroni.ErrInvalid, patroni.ErrLeaderHealthy,
-		patroni.ErrLossNotAccepted, patroni.ErrUnhealthy, patroni.ErrScheduled, patroni.ErrNothingScheduled, patroni.ErrConflict, etcd.ErrNoSpace,
-	} {
-		if errors.Is(err, reason) {
-			return true
-		}
-	}
-	return false
-}
-
 // advise adds what to do about a candidate that is refused, where nothing better is known.
 func advise(err error) error {
 	if errors.Is(err, patroni.ErrNoCandidate) && remote.Hint(err) == "" {
-		return remote.WithHint(err, "pgha-cli status shows which replicas stream; without --to the best one is taken")
+		return errs.WithNext(err,
+			errs.Text("%s shows which replicas stream; without --to the best one is taken", errs.Verb("status")))
 	}
 	return err
 }

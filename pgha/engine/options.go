@@ -29,7 +29,8 @@ func PatroniOptions(r *job.Job) (patroni.Options, error) {
 	return o, err
 }
 
-// BalancerOptions returns what package lb needs to do this work; the holder of the address comes last.
+// BalancerOptions returns what package lb needs to do this work; the holder of the address comes
+// last.
 func BalancerOptions(r *job.Job) (lb.Options, error) {
 	o, err := r.Site.BalancerOptionsFor(r.Target)
 	o.Progress = r.Progress

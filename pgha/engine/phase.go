@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/event"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -17,18 +17,20 @@ import (
 type Phase struct {
 	// Name appears in events, errors and the CLI.
 	Name string
-	// After names the phases that must have succeeded first. Phases that do not wait for each other run at the same time.
-	// Nil means: after every phase that stands before this one.
+	// After names the phases that must have succeeded first. Phases that do not wait for each other
+	// run at the same time. Nil means: after every phase that stands before this one.
 	After []string
-	// Run does the work. It must be safe to repeat and must change nothing that already is as it should be.
+	// Run does the work. It must be safe to repeat and must change nothing that already is as it
+	// should be.
 	Run func(ctx context.Context, run *Run) error
 }
 
 // errSkipped marks a phase that could not run because one that it needs failed.
 var errSkipped = errors.New("skipped")
 
-// RunPhases runs every phase as soon as those it waits for are done. The first failure lets running phases finish and
-// starts no further ones, so a failed run leaves whole steps behind. A dry run holds every change back.
+// RunPhases runs every phase as soon as those it waits for are done. The first failure lets running
+// phases finish and starts no further ones, so a failed run leaves whole steps behind. A dry run
+// holds every change back.
 func RunPhases(ctx context.Context, c *site.Site, phases []Phase, out *event.Emitter, dryRun bool) error {
 	waits, err := Order(phases)
 	if err != nil {
@@ -63,7 +65,7 @@ func RunPhases(ctx context.Context, c *site.Site, phases []Phase, out *event.Emi
 			failed = append(failed, fmt.Errorf("%s: %w", p.Name, err))
 		}
 	}
-	return errlist.Join(failed...)
+	return errs.Join(failed...)
 }
 
 func runPhase(ctx context.Context, run *job.Job, p Phase) error {
@@ -77,7 +79,8 @@ func runPhase(ctx context.Context, run *job.Job, p Phase) error {
 	return err
 }
 
-// Order turns After into indexes and refuses names that do not stand before the phase that waits for them.
+// Order turns After into indexes and refuses names that do not stand before the phase that waits
+// for them.
 func Order(phases []Phase) ([][]int, error) {
 	index := map[string]int{}
 	waits := make([][]int, len(phases))

@@ -33,7 +33,10 @@ func quiet() *event.Emitter { return &event.Emitter{Log: slog.New(slog.DiscardHa
 func TestRunPhasesOrder(t *testing.T) {
 	t.Parallel()
 	var r recorder
-	phases := []Phase{r.phase("a", nil), r.phase("b", nil, "a"), r.phase("c", nil, "a"), r.phase("d", nil, "c", "b"), r.phase("last", nil)}
+	phases := []Phase{
+		r.phase("a", nil), r.phase("b", nil, "a"), r.phase("c", nil, "a"), r.phase("d", nil, "c", "b"),
+		r.phase("last", nil),
+	}
 	if err := RunPhases(t.Context(), &site.Site{}, phases, quiet(), false); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +50,9 @@ func TestRunPhasesFailureSkipsWhatWaits(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	var r recorder
-	err := RunPhases(t.Context(), &site.Site{}, []Phase{r.phase("a", nil), r.phase("b", broken, "a"), r.phase("c", nil, "a"), r.phase("d", nil, "b")}, quiet(), false)
+	err := RunPhases(t.Context(), &site.Site{}, []Phase{
+		r.phase("a", nil), r.phase("b", broken, "a"), r.phase("c", nil, "a"), r.phase("d", nil, "b"),
+	}, quiet(), false)
 	if !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "b: ") {
 		t.Errorf("err = %v", err)
 	}

@@ -9,8 +9,9 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/job"
 )
 
-// SaveState makes the state directory one that is written to, and writes what was made anew; then the hosts are told of its
-// generation. It comes before the first change of a host: what hosts have must not be lost with this process.
+// SaveState makes the state directory one that is written to, and writes what was newly made; then
+// the hosts record its generation. It comes before the first change of a host: what hosts
+// have must not be lost with this process.
 func SaveState(ctx context.Context, r *job.Job, notes map[string][]byte) error {
 	if r.Planning() || r.State.ReadOnly {
 		return nil

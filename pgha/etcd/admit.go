@@ -4,20 +4,23 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// admit settles how members without data come in while others have some. Where nobody has taken part yet, an earlier run
-// was interrupted and they still found the cluster. Else the cluster lives: whoever has not taken part joins it, and
-// whoever has, and lost what it knew, is removed first, because raft relies on a voter's memory.
+// admit settles how members without data come in while others have some. Where nobody has taken
+// part yet, an earlier run was interrupted and they still found the cluster. Else the cluster
+// lives: a member that has not taken part joins it, and one that has, and lost what it knew, is
+// removed first, because raft relies on a voter's memory.
 func (o Options) admit(ctx context.Context, seen []facts) error {
 	var full, empty []int
-	for i, f := range seen {
-		if f.hasData {
+	for _, i := range o.all() {
+		if seen[i].hasData {
 			full = append(full, i)
 		} else {
 			empty = append(empty, i)
@@ -48,15 +51,22 @@ func (o Options) admit(ctx context.Context, seen []facts) error {
 	if !slices.ContainsFunc(peers, func(p peer) bool { return len(p.ClientURLs) > 0 }) {
 		return o.prepare(ctx, empty, founding)
 	}
-	if len(full) <= len(o.Members)/2 {
+	was := func(i int) standing { return standingOf(peers, o.peerURL(o.Members[i])) }
+	// A member that an earlier run has added, and that has not come yet, counts already: without it
+	// there may be no quorum.
+	isAdded := func(i int) bool { return was(i) == added }
+	coming := slices.DeleteFunc(slices.Clone(empty), func(i int) bool { return !isAdded(i) })
+	if !majority(len(full)+len(coming), peers) {
 		return o.quorumLost(empty)
 	}
-	if err := o.awaitHealth(ctx, full); err != nil {
-		return err
+	if len(coming) == 0 {
+		if err := o.awaitHealth(ctx, full); err != nil {
+			return err
+		}
 	}
 	// One after the other: etcd takes no further member while one has not come yet.
-	for _, i := range empty {
-		if err := o.join(ctx, seen, i, full, standingOf(peers, o.peerURL(o.Members[i]))); err != nil {
+	for _, i := range append(coming, slices.DeleteFunc(empty, isAdded)...) {
+		if err := o.join(ctx, seen, i, full, was(i)); err != nil {
 			return remote.OnHost(o.Members[i].Target.Name, err)
 		}
 		full = append(full, i)
@@ -64,11 +74,19 @@ func (o Options) admit(ctx context.Context, seen []facts) error {
 	return nil
 }
 
-// planJoins tells which members would be taken out of the living cluster and in anew, as far as those say that run.
-func (o Options) planJoins(ctx context.Context, full, empty []int) {
-	if len(full) <= len(o.Members)/2 {
-		return // the cluster is to be formed, or its quorum is lost: then nobody is taken out
+// majority tells whether so many members are most of those that the living cluster has. After
+// Recover that has one, whatever the options name.
+func majority(members int, peers []peer) bool {
+	living := map[string]bool{}
+	for _, p := range peers {
+		living[strings.Join(p.PeerURLs, ",")] = true
 	}
+	return 2*members > len(living)
+}
+
+// planJoins tells which members would be taken out of the living cluster and in again, as far as
+// those say that run.
+func (o Options) planJoins(ctx context.Context, full, empty []int) {
 	for _, i := range empty {
 		m, action := o.Members[i], joinAction(voter)
 		for _, k := range full {
@@ -76,12 +94,16 @@ func (o Options) planJoins(ctx context.Context, full, empty []int) {
 				if !slices.ContainsFunc(peers, func(p peer) bool { return len(p.ClientURLs) > 0 }) {
 					return // an earlier run was cut off while it formed the cluster
 				}
+				if !majority(len(full), peers) {
+					return // the quorum is lost: then nobody is taken out
+				}
 				action = joinAction(standingOf(peers, o.peerURL(m)))
 				break
 			}
 		}
 		if m.Target.OnChange != nil {
-			m.Target.OnChange(remote.Change{Host: m.Target.Name, Kind: memberKind, Name: m.Name, Action: action, Planned: true})
+			m.Target.OnChange(remote.Change{Host: m.Target.Name, Kind: memberKind, Name: m.Name,
+				Action: action, Planned: true})
 		}
 	}
 }
@@ -101,9 +123,10 @@ func (o Options) quorumLost(empty []int) error {
 	for k, i := range empty {
 		names[k] = o.Members[i].Name
 	}
-	return remote.WithHint(fmt.Errorf("%w: the data of %v is gone, and the others are no majority of %d", ErrQuorumLost, names, len(o.Members)),
-		"bring the data back (is a disk not mounted?); or, if it is lost for good, stop etcd and empty "+o.DataDir+
-			" on all members, and apply again, which restarts Patroni in the right order; restart none yourself")
+	return errs.WithNext(fmt.Errorf("%w: the data of %v is gone, and the others are no majority of %d",
+		ErrQuorumLost, names, len(o.Members)),
+		errs.Text("bring the data back (is a disk not mounted?); or, if it is lost for good, run %s with a member "+
+			"whose database is to go on; restart no Patroni yourself", errs.Verb("recover", "--from", "MEMBER")))
 }
 
 // startWithoutWaiting starts members that may have to wait for a quorum until more is done.
@@ -113,12 +136,14 @@ func (o Options) startWithoutWaiting(ctx context.Context, seen []facts, members 
 			return nil
 		}
 		seen[i].started = true
-		_, err := m.Target.Do(ctx, unit, "started", remote.Cmd{Argv: []string{"systemctl", "start", "--no-block", unit}})
+		_, err := m.Target.Do(ctx, Unit, "started",
+			remote.Cmd{Argv: []string{"systemctl", "start", "--no-block", Unit}})
 		return err
 	})
 }
 
-// peersKnown collects whom the given members know. All of them have to answer: one alone may not have heard of a member.
+// peersKnown collects whom the given members know. All of them have to answer: one alone may not
+// have heard of a member.
 func (o Options) peersKnown(ctx context.Context, members []int) ([]peer, error) {
 	var all []peer
 	for _, i := range members {
@@ -158,7 +183,11 @@ func (o Options) join(ctx context.Context, seen []facts, i int, others []int, wa
 			return err
 		}
 	}
-	if err := o.prepare(ctx, []int{i}, joining); err != nil {
+	among, err := o.membersKnownTo(ctx, o.Members[others[0]])
+	if err != nil {
+		return err
+	}
+	if err := o.prepare(ctx, []int{i}, joining(among)); err != nil {
 		return err
 	}
 	if err := o.start(ctx, seen, []int{i}); err != nil {
@@ -169,12 +198,14 @@ func (o Options) join(ctx context.Context, seen []facts, i int, others []int, wa
 		return err
 	}
 	if m.Target.OnChange != nil {
-		m.Target.OnChange(remote.Change{Host: m.Target.Name, Kind: memberKind, Name: m.Name, Action: joinAction(was), Duration: time.Since(start)})
+		m.Target.OnChange(remote.Change{Host: m.Target.Name, Kind: memberKind, Name: m.Name,
+			Action: joinAction(was), Duration: time.Since(start)})
 	}
 	return nil
 }
 
-// readmit replaces m by way of another member. etcd refuses while its members have not been connected for five seconds.
+// readmit replaces m by way of another member. etcd refuses while its members have not been
+// connected for five seconds.
 func (o Options) readmit(ctx context.Context, via, m Member) error {
 	return o.await(ctx, "etcd to take member "+m.Name+" anew", func(ctx context.Context) error {
 		return o.ask(ctx, via, func(ctx context.Context, c *clientv3.Client) error { return o.replace(ctx, c, m) })

@@ -9,10 +9,11 @@ import (
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// Alarm is what a member has raised. etcd takes no writes until it is disarmed, whichever member it is of.
+// Alarm is what a member has raised. etcd takes no writes until it is disarmed, whichever member it
+// is of.
 type Alarm struct {
 	// Member is its name; its ID in decimal where the member list does not have it.
 	Member string
@@ -23,11 +24,12 @@ type Alarm struct {
 // alarmNames are those that etcd has.
 func alarmNames() []string { return []string{"NOSPACE", "CORRUPT"} }
 
-// MakeRoom is the command that ends NOSPACE, for hints.
-const MakeRoom = "pgha-cli doctor --fix etcd-no-space"
+// MakeRoom returns the verb that ends NOSPACE.
+func MakeRoom() errs.Call { return errs.Verb("doctor", "--fix", "etcd-no-space") }
 
 func noSpace() error {
-	return remote.WithHint(ErrNoSpace, "run "+MakeRoom+"; until then nobody can be elected, and nothing of the cluster be changed")
+	return errs.WithNext(ErrNoSpace, errs.Text("run %s; until then nobody can be elected, "+
+		"and nothing of the cluster be changed", MakeRoom()))
 }
 
 // complaints are what a member says of itself, alarms in words and each once.
@@ -44,7 +46,8 @@ func complaints(said []string) []string {
 	return list
 }
 
-// alarm asks a member which alarm is raised; "" when there is none, or no answer, which Health's read then tells.
+// alarm asks a member which alarm is raised; "" when there is none, or no answer, which Health's
+// read then tells.
 func alarm(ctx context.Context, c *clientv3.Client, url string) string {
 	r, err := c.Status(ctx, url)
 	if err != nil {
@@ -61,8 +64,8 @@ func firstAlarm(complaints []string) string {
 	return ""
 }
 
-// alarms finds them among what a member complains of when it is asked for its status. Unlike a list of alarms that takes
-// neither a quorum nor rights: each member has those of all.
+// alarms finds them among what a member complains of when it is asked for its status. Unlike a list
+// of alarms that takes neither a quorum nor rights: each member has those of all.
 func alarms(complaints []string, members []*etcdserverpb.Member) []Alarm {
 	var all []Alarm
 	for _, complaint := range complaints {

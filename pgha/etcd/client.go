@@ -15,14 +15,16 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // callTimeout bounds one question to one member.
 const callTimeout = 2 * time.Second
 
-// ask opens a client of m alone, calls f with a bounded context and closes the client. One attempt is made: clientv3
-// would wait for a connection and try again until its time is over, and then only tell that it is over.
+// ask opens a client of m alone, calls f with a bounded context and closes the client. One attempt
+// is made: clientv3 would wait for a connection and try again until its time is over, and then only
+// tell that it is over.
 func (o Options) ask(ctx context.Context, m Member, f func(context.Context, *clientv3.Client) error) error {
 	config, err := o.tlsConfig(o.Client)
 	if err != nil {
@@ -34,7 +36,10 @@ func (o Options) ask(ctx context.Context, m Member, f func(context.Context, *cli
 		Endpoints: []string{o.clientURL(m)},
 		TLS:       config,
 		DialOptions: []grpc.DialOption{
-			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) { return o.dial(ctx, m, address) }),
+			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn,
+				error) {
+				return o.dial(ctx, m, address)
+			}),
 			grpc.WithChainUnaryInterceptor(failFast),
 		},
 		MaxUnaryRetries: 1,
@@ -49,11 +54,13 @@ func (o Options) ask(ctx context.Context, m Member, f func(context.Context, *cli
 }
 
 // failFast makes a call fail with what is wrong with the connection.
-func failFast(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+func failFast(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
+	invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	return invoke(ctx, method, req, reply, cc, append(opts, grpc.WaitForReady(false))...)
 }
 
-// plain takes gRPC's wrapping off an error that comes from the connection. gRPC has a deadline of its own kind.
+// plain takes gRPC's wrapping off an error that comes from the connection. gRPC has a deadline of
+// its own kind.
 func plain(err error) error {
 	s, ok := status.FromError(err)
 	switch {
@@ -65,9 +72,10 @@ func plain(err error) error {
 	return errors.New(s.Message())
 }
 
-// tlsConfig is for dialling a member with the given certificate. gRPC and HTTP set the server's name: the address.
-func (o Options) tlsConfig(pair KeyPair) (*tls.Config, error) {
-	cert, err := tls.X509KeyPair(pair.Cert, pair.Key)
+// tlsConfig is for dialling a member with the given certificate. gRPC and HTTP set the server's
+// name: the address.
+func (o Options) tlsConfig(pair pki.KeyPair) (*tls.Config, error) {
+	cert, err := pair.TLS()
 	if err != nil {
 		return nil, fmt.Errorf("load the certificate for asking etcd: %w", err)
 	}
@@ -78,8 +86,9 @@ func (o Options) tlsConfig(pair KeyPair) (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
 }
 
-// dial connects to an address of m through m's own host, so that one dead host spoils nothing for the others. Should the
-// way to that host be broken, etcd on it may still be well: another member's host is tried. The error is the first one.
+// dial connects to an address of m through m's own host, so that one dead host spoils nothing for
+// the others. Should the way to that host be broken, etcd on it may still be well: another member's
+// host is tried. The error is the first one.
 func (o Options) dial(ctx context.Context, m Member, address string) (net.Conn, error) {
 	conn, first := m.Target.Dial(ctx, "tcp", address)
 	if first == nil {

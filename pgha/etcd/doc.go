@@ -6,10 +6,11 @@
 //	})
 //	members, err := etcd.Status(ctx, options)
 //
-// [Bootstrap] is all that a caller needs to have a healthy cluster, however far an earlier run came. [Health], [Status]
-// and [Leader] look, [MoveLeader] hands leadership over. etcd is reached through the hosts' own connections
-// ([remote.Dialer]), so none of its ports has to be open to the operator.
+// [Bootstrap] is all that a caller needs to have a healthy cluster, however far an earlier run
+// came. [Health], [Status] and [Leader] look, [MoveLeader] hands leadership over. etcd is reached
+// through the hosts' own connections ([remote.Dialer]), so none of its ports has to be open to the
+// operator.
 //
-// Options are plain data and every function may be called concurrently. Errors of several members come together as a
-// multierror, in the members' order, each naming its host.
+// Options are plain data and every function may be called concurrently. Errors of several members
+// are joined (errs.Join), in the members' order, each naming its host.
 package etcd

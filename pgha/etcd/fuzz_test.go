@@ -5,9 +5,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// FuzzEnvironment renders etcd.env and reads it as systemd does: every variable must come back as it was.
+// FuzzEnvironment renders etcd.env and reads it as systemd does: every variable must come back as
+// it was.
 func FuzzEnvironment(f *testing.F) {
 	f.Add("pg1", "demo", "/var/lib/etcd")
 	f.Add("a.b-c_d", "T0.ken", "/srv/.x/y-z")
@@ -19,13 +22,16 @@ func FuzzEnvironment(f *testing.F) {
 		var p problems
 		o.checkMembers(&p)
 		o.checkSettings(&p)
-		for _, e := range p.WrappedErrors() {
+		for _, e := range p {
 			if !strings.HasSuffix(e.Error(), "has no target") {
 				return
 			}
 		}
-		want := map[string]string{"ETCD_INITIAL_CLUSTER_STATE": founding.state, emptyVariable: founding.mayStartEmpty, digestVariable: o.digest(o.Members[0])}
-		for _, s := range o.settings(o.Members[0]) {
+		want := map[string]string{
+			"ETCD_INITIAL_CLUSTER_STATE": founding.state, emptyVariable: founding.mayStartEmpty,
+			digestVariable: o.digest(o.Members[0]),
+		}
+		for _, s := range o.settings(o.Members[0], nil) {
 			want[s.name] = s.value
 		}
 		if diff := cmp.Diff(want, asSystemd(string(o.environment(o.Members[0], founding)))); diff != "" {
@@ -46,7 +52,8 @@ func FuzzQuote(f *testing.F) {
 		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' }) {
 			return // Validate lets none of them through
 		}
-		if got := asSystemd("# comment\nNAME=" + quote(value) + "\nOTHER=1\n"); got["NAME"] != value || got["OTHER"] != "1" || len(got) != 2 {
+		if got := asSystemd("# comment\nNAME=" + quote(value) + "\nOTHER=1\n"); got["NAME"] != value ||
+			got["OTHER"] != "1" || len(got) != 2 {
 			t.Errorf("%q is read as %q", value, got)
 		}
 	})
@@ -64,7 +71,7 @@ func FuzzUnit(f *testing.F) {
 		o.Unit = []string{line}
 		var p problems
 		o.checkSettings(&p)
-		if p.ErrorOrNil() != nil {
+		if errs.Join(p...) != nil {
 			return
 		}
 		after := strings.Split(string(o.service()), "\n")
@@ -74,8 +81,9 @@ func FuzzUnit(f *testing.F) {
 	})
 }
 
-// asSystemd reads an environment file as systemd.exec(5) says: "#" and ";" begin comment lines, a value in double quotes
-// ends with the next one, and a backslash in it stands before a double quote, a backslash, a dollar or a backtick.
+// asSystemd reads an environment file as systemd.exec(5) says: "#" and ";" begin comment lines, a
+// value in double quotes ends with the next one, and a backslash in it stands before a double
+// quote, a backslash, a dollar or a backtick.
 func asSystemd(text string) map[string]string {
 	values := map[string]string{}
 	for rest := text; rest != ""; {

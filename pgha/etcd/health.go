@@ -16,14 +16,15 @@ type MemberHealth struct {
 	Healthy        bool
 	// Took is how long a read took that the whole quorum had to agree to.
 	Took time.Duration
-	// Alarm is what etcd itself has raised, such as "NOSPACE": it takes no writes then. Such a member is not healthy.
+	// Alarm is what etcd itself has raised, such as "NOSPACE": it takes no writes then. Such a
+	// member is not healthy.
 	Alarm string
 	// Err is why the member is not healthy.
 	Err string
 }
 
-// Health asks every member at the same time for a read that takes a quorum, each for 2 s at the most. Members that fail
-// are in the result, which is in the members' order; the error is ctx's.
+// Health asks every member at the same time for a read that takes a quorum, each for at most 2 s.
+// Members that fail are in the result, which is in the members' order; the error is ctx's.
 func Health(ctx context.Context, o Options) ([]MemberHealth, error) {
 	o = o.withDefaults()
 	health := make([]MemberHealth, len(o.Members))

@@ -4,15 +4,17 @@ import (
 	"context"
 	"slices"
 
+	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Install puts programs, user, folders, certificates, configuration and unit in place on all members at the same time,
-// and enables the unit. It starts and restarts nothing. It needs the packages of PackageNames.
+// Install puts programs, user, folders, certificates, configuration and unit in place on all
+// members at the same time, and enables the unit. It starts and restarts nothing. It needs the
+// packages of Layout.
 //
-// On the hosts it owns /etc/etcd, the data directory, /etc/systemd/system/etcd.service, the user etcd and, unless the
-// distribution brings them, etcd's programs in /usr/local/bin. Keys are readable by root and the group etcd alone.
-// Safe to repeat: the second time nothing changes.
+// On the hosts it owns /etc/etcd, the data directory, /etc/systemd/system/etcd.service, the user
+// etcd and, unless the distribution brings them, etcd's programs in /usr/local/bin. Keys are
+// readable by root and the group etcd alone. Safe to repeat: the second time nothing changes.
 func Install(ctx context.Context, o Options) error {
 	o = o.withDefaults()
 	if err := o.Validate(); err != nil {
@@ -25,8 +27,8 @@ func Install(ctx context.Context, o Options) error {
 	return o.install(ctx, seen)
 }
 
-// install does it. While no member has data the cluster is still to be formed; else a member without data must not start
-// before admit has found out what it is.
+// install does it. While no member has data the cluster is still to be formed; else a member
+// without data must not start before admit has found out what it is.
 func (o Options) install(ctx context.Context, seen []facts) error {
 	how := formed
 	if !slices.ContainsFunc(seen, func(f facts) bool { return f.hasData }) {
@@ -43,33 +45,25 @@ func (o Options) install(ctx context.Context, seen []facts) error {
 
 // resources are everything on a member's host but the programs and the process.
 func (o Options) resources(m Member, how entry) []remote.Resource {
-	public := func(name string, content []byte) remote.File {
-		return remote.File{FileMeta: remote.FileMeta{Path: certDir + "/" + name, Group: user}, Content: content}
-	}
-	secret := func(name string, content []byte) remote.File {
-		return remote.File{FileMeta: remote.FileMeta{Path: certDir + "/" + name, Group: user, Mode: 0o640}, Content: content, Secret: true}
-	}
+	l := Layout(o)
 	// etcd reads a certificate and its key at every handshake: one without the other would end TLS.
-	certificates := remote.Together{
-		public("ca.crt", o.CA),
-		public("server.crt", m.Server.Cert), secret("server.key", m.Server.Key),
-		public("peer.crt", m.Peer.Cert), secret("peer.key", m.Peer.Key),
-	}
-	if !m.Gateway.empty() {
-		certificates = append(certificates, public("gateway.crt", m.Gateway.Cert), secret("gateway.key", m.Gateway.Key))
+	certificates := remote.Together{l.Place(CAFile, o.CA)}
+	for i, pair := range []pki.KeyPair{m.Server, m.Peer, m.Gateway} {
+		if !pair.IsZero() {
+			c := l.Certificates[i]
+			certificates = append(certificates, l.Place(c.File, pair.Cert), l.Place(c.Key, pair.Key.Reveal()))
+		}
 	}
 	return []remote.Resource{
 		remote.User{Name: user, Home: o.DataDir},
-		remote.Dir{FileMeta: remote.FileMeta{Path: configDir}},
-		remote.Dir{FileMeta: remote.FileMeta{Path: certDir, Group: user, Mode: 0o750}},
-		remote.Dir{FileMeta: remote.FileMeta{Path: o.DataDir, Owner: user, Group: user, Mode: 0o700}},
+		l.Folder(configDir), l.Folder(certDir), l.Folder(o.DataDir),
 		certificates,
 		o.environmentFile(m, how),
-		remote.File{FileMeta: remote.FileMeta{Path: unitFile}, Content: o.service()},
-		remote.Unit{Name: unit, Enabled: remote.Yes},
+		l.Place(unitFile, o.service()),
+		remote.Unit{Name: Unit, Enabled: remote.Yes},
 	}
 }
 
 func (o Options) environmentFile(m Member, how entry) remote.Resource {
-	return remote.File{FileMeta: remote.FileMeta{Path: envFile}, Content: o.environment(m, how)}
+	return Layout(o).Place(envFile, o.environment(m, how))
 }

@@ -54,12 +54,10 @@ func answerNothing(script string) []byte {
 	var out strings.Builder
 	for line := range strings.Lines(script) {
 		switch {
-		case strings.HasPrefix(line, "dpkg --print"):
-			out.WriteString("amd64")
-		case strings.HasPrefix(line, "date"):
-			out.WriteString("1800000000.5")
+		case strings.Contains(line, "dpkg --print"):
+			out.WriteString("Go OS/Arch: linux/amd64\n")
 		case strings.Contains(line, "/proc/uptime"):
-			out.WriteString("1000.5 900.1")
+			out.WriteString("1800000000.5 1000.5")
 		case strings.HasPrefix(line, `printf '\npgha-`):
 			mark, _, _ := strings.Cut(strings.TrimPrefix(line, `printf '\n`), " ")
 			out.WriteString("\n" + mark + " 1\n")
@@ -82,7 +80,8 @@ func TestInstallOnABareHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"3.6.16 /var/cache/pgha/etcd-3.6.16.tar.gz  https://github.com/etcd-io/etcd/releases/download/v3.6.16/etcd-v3.6.16-linux-amd64.tar.gz",
+		"3.6.16 /var/cache/pgha/etcd-3.6.16.tar.gz  " +
+			"https://github.com/etcd-io/etcd/releases/download/v3.6.16/etcd-v3.6.16-linux-amd64.tar.gz",
 		"groupadd --force --system -- etcd",
 		"useradd --system --gid etcd --no-create-home --home-dir /var/lib/etcd --shell /usr/sbin/nologin -- etcd",
 		"install -d -m 755 -o root -g root -- /etc/etcd",
@@ -96,7 +95,8 @@ func TestInstallOnABareHost(t *testing.T) {
 		"put /etc/etcd/certs/gateway.crt.pgha-new -rw-r--r-- root etcd",
 		"put /etc/etcd/certs/gateway.key.pgha-new -rw-r----- root etcd",
 		`sh -c for f; do mv -fT -- "$f.pgha-new" "$f" || exit; done move /etc/etcd/certs/ca.crt /etc/etcd/certs/server.crt ` +
-			"/etc/etcd/certs/server.key /etc/etcd/certs/peer.crt /etc/etcd/certs/peer.key /etc/etcd/certs/gateway.crt /etc/etcd/certs/gateway.key",
+			"/etc/etcd/certs/server.key /etc/etcd/certs/peer.crt /etc/etcd/certs/peer.key " +
+			"/etc/etcd/certs/gateway.crt /etc/etcd/certs/gateway.key",
 		"put /etc/etcd/etcd.env -rw-r--r-- root root",
 		"put /etc/systemd/system/etcd.service -rw-r--r-- root root",
 		"systemctl enable --no-reload --quiet etcd.service",

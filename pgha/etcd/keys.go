@@ -8,8 +8,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Keys returns the keys below a prefix, without it, and their values: what a quorum agrees on, told by the first member
-// that answers. Changes nothing. The error matches ErrUnhealthy when none does.
+// Keys returns the keys below a prefix, without it, and their values: what a quorum agrees on, told
+// by the first member that answers. Changes nothing. The error matches ErrUnhealthy when none does.
 func Keys(ctx context.Context, o Options, prefix string) (map[string]string, error) {
 	keys := map[string]string{}
 	err := o.askAny(ctx, func(ctx context.Context, c *clientv3.Client) error {
@@ -28,8 +28,8 @@ func Keys(ctx context.Context, o Options, prefix string) (map[string]string, err
 	return keys, nil
 }
 
-// Forget removes keys, all at once or none. One that is not there is no error, so it is safe to repeat. The error matches
-// ErrUnhealthy when no member answers.
+// Forget removes keys, all at once or none. One that is not there is no error, so it is safe to
+// repeat. The error matches ErrUnhealthy when no member answers.
 func Forget(ctx context.Context, o Options, keys ...string) error {
 	var removals []clientv3.Op
 	for _, k := range keys {

@@ -9,7 +9,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Leader returns the name of the member that leads. ErrNoLeader if none of the members that answer does.
+// Leader returns the name of the member that leads. ErrNoLeader if none of the members that answer
+// does.
 func Leader(ctx context.Context, o Options) (string, error) {
 	members, err := Status(ctx, o)
 	if err != nil {
@@ -22,7 +23,8 @@ func Leader(ctx context.Context, o Options) (string, error) {
 	return leader, nil
 }
 
-// leaderOf picks the leader with the highest term: a former one that is cut off does not know yet that it is none.
+// leaderOf picks the leader with the highest term: a former one that is cut off does not know yet
+// that it is none.
 func leaderOf(members []MemberStatus) string {
 	var leader MemberStatus
 	for _, m := range members {
@@ -33,9 +35,10 @@ func leaderOf(members []MemberStatus) string {
 	return leader.Name
 }
 
-// MoveLeader hands etcd's leadership to the member called to, and returns once that member leads. Nothing happens if it
-// leads already, so it is safe to repeat. Clients notice nothing: unlike an election it takes no time-out, and leases
-// only gain time. ErrNoLeader if there is nobody to hand it over, ErrUnhealthy if that member does not answer.
+// MoveLeader hands etcd's leadership to the member called to, and returns once that member leads.
+// Nothing happens if it leads already, so it is safe to repeat. Clients notice nothing: unlike an
+// election it takes no time-out, and leases only gain time. ErrNoLeader if there is nobody to hand
+// it over, ErrUnhealthy if that member does not answer.
 func MoveLeader(ctx context.Context, o Options, to string) error {
 	if err := moveLeader(ctx, o.withDefaults(), to); err != nil {
 		return fmt.Errorf("move etcd's leadership to %s: %w", to, err)

@@ -13,35 +13,41 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/pgha/toolkit/internal/process"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// lockTTL is for how long a lock outlives a process that can no longer renew it. It is longer than an election takes,
-// which nobody can renew during, and than three members take that do not answer.
+// lockTTL is for how long a lock outlives a process that can no longer renew it. It is longer than
+// an election takes, which nobody can renew during, and than three members take that do not answer.
 const lockTTL = 15 * time.Second
 
-// Lock takes the operators' lock at key, for example "/pgha/demo/lock", and holds it until unlock is called. It does not
-// wait: a lock that is taken is a *LockedError, which matches ErrLocked and says who has it since when. h.Since is set
-// if it is zero. ErrUnhealthy means that no member could do it, within 2 s for each: there is no quorum; ErrNoSpace
-// that there is one, which takes no writes.
+// Lock takes the operators' lock at key, for example "/pgha/demo/lock", and holds it until unlock
+// is called. It does not wait: a lock that is taken is a *LockedError, which matches ErrLocked and
+// says who has it since when. h.Since is set if it is zero. ErrUnhealthy means that no member could
+// do it, within 2 s for each: there is no quorum; ErrNoSpace that there is one, which takes no
+// writes.
 //
-// The work under the lock runs with held. It ends with ctx, and with a cause that matches ErrLockLost when the lock is
-// lost: somebody has deleted the key or taken its lease away, noticed within some 2 s, or no member has renewed it for
-// 15 s. It is renewed and looked at every second; any member will do for that, so the death of one costs nothing as long
-// as the others have a quorum. When ctx ends the lock stays: what has to be put in order is still done under it.
+// The work under the lock runs with held. It ends with ctx, and with a cause that matches
+// ErrLockLost when the lock is lost: somebody has deleted the key or taken its lease away, noticed
+// within some 2 s, or no member has renewed it for 15 s. It is renewed and looked at every second;
+// any member will do for that, so the death of one costs nothing as long as the others have a
+// quorum. When ctx ends the lock stays: what has to be put in order is still done under it.
 //
-// A process that dies keeps the lock for 15 s more; on the machine where it ran it can be taken over at once. Like every
-// lock with a time limit it does not stop work that was frozen for longer than that and goes on before it notices.
+// A process that dies keeps the lock for 15 s more; on the machine where it ran it can be taken
+// over at once. Like every lock with a time limit it does not stop work that was frozen for longer
+// than that and goes on before it notices.
 //
-// unlock gives the lock back, also when ctx is over, in some 10 s at the most; held is over then. It returns what
-// matches ErrLockLost if the lock was lost before. Calling it again does nothing and returns the same. It has to be
-// called to end the renewing. When planning nothing is written: a lock that is taken is refused just so, and that is all.
+// unlock gives the lock back, also when ctx is over, in some 10 s at most; held is over then. It
+// returns what matches ErrLockLost if the lock was lost before. Calling it again does nothing and
+// returns the same. It has to be called to end the renewing. When planning nothing is written: a
+// lock that is taken is refused just so, and that is all.
 //
 // Safe for concurrent use, by this and other processes.
 func Lock(ctx context.Context, o Options, key string, h Holder) (held context.Context, unlock func() error, err error) {
 	return lockFor(ctx, o, key, h, lockTTL)
 }
 
-func lockFor(ctx context.Context, o Options, key string, h Holder, ttl time.Duration) (context.Context, func() error, error) {
+func lockFor(ctx context.Context, o Options, key string, h Holder, ttl time.Duration) (context.Context,
+	func() error, error) {
 	if h.Since.IsZero() {
 		h.Since = time.Now()
 	}
@@ -93,8 +99,8 @@ func newLock(o Options, key string, h Holder, ttl time.Duration) (*lock, error) 
 	return &lock{Options: o.withDefaults(), key: key, value: string(value), ttl: ttl}, nil
 }
 
-// LockHolder tells who holds the lock at key; false if nobody does, or one whose process is known to have ended.
-// ErrUnhealthy as with Lock.
+// LockHolder tells who holds the lock at key; false if nobody does, or one whose process is known
+// to have ended. ErrUnhealthy as with Lock.
 func LockHolder(ctx context.Context, o Options, key string) (Holder, bool, error) {
 	l, err := newLock(o, key, Holder{}, lockTTL)
 	if err != nil {
@@ -124,7 +130,8 @@ type Holder struct {
 	Purpose string `json:"purpose"`
 	// Since is when, by the holder's own clock.
 	Since time.Time `json:"since"`
-	// Process is the holder's, for its own machine to find out whether it still runs. Lock fills it in.
+	// Process is the holder's, for its own machine to find out whether it still runs. Lock fills it
+	// in.
 	Process string `json:"process,omitempty"`
 }
 
@@ -152,8 +159,8 @@ func holderIn(value []byte) Holder {
 // LockedError is a lock that somebody else holds. It matches ErrLocked.
 type LockedError struct {
 	Holder
-	// Held is for how long, as far as the clocks of the holder's machine and of this one agree; 0 if they disagree
-	// or the holder did not say.
+	// Held is for how long, as far as the clocks of the holder's machine and of this one agree; 0
+	// if they disagree or the holder did not say.
 	Held time.Duration
 }
 
@@ -177,7 +184,12 @@ func (e *LockedError) Error() string {
 // Is reports whether target is ErrLocked.
 func (e *LockedError) Is(target error) bool { return target == ErrLocked }
 
-// Hint says what the operator can do.
-func (e *LockedError) Hint() string {
-	return fmt.Sprintf("wait until it is finished, or end it there; the lock of a process that is gone frees itself within %v, at once on its own machine", lockTTL)
+// Kind returns errs.Locked.
+func (e *LockedError) Kind() errs.Kind { return errs.Locked }
+
+// Next says what the operator can do.
+func (e *LockedError) Next() errs.Next {
+	return errs.Text(
+		"wait until it is finished, or end it there; the lock of a process that is gone frees "+
+			"itself within %v, at once on its own machine", lockTTL)
 }

@@ -9,16 +9,17 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/internal/process"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // lock is a key that lives as long as a lease does. One goroutine at a time works on it.
 //
-// Each step is a question of its own to one member after the other. A client that has all of them as endpoints would
-// keep its stream to a member whose host has lost its power until the connection is found out to be dead, which is later
-// than the lease ends.
+// Each step is a question of its own to one member after the other. A client that has all of them
+// as endpoints would keep its stream to a member whose host has lost its power until the connection
+// is found out to be dead, which is later than the lease ends.
 type lock struct {
 	Options
 	key, value string
@@ -28,10 +29,10 @@ type lock struct {
 	turn       int              // counts up when a member does not answer
 }
 
-// askAny calls f with one member after the other until one answers, that is until f returns nil. It begins with the one
-// that answered last.
+// askAny calls f with one member after the other until one answers, that is until f returns nil. It
+// begins with the one that answered last.
 func (l *lock) askAny(ctx context.Context, f func(context.Context, *clientv3.Client) error) error {
-	var errs []error
+	var failed []error
 	for range l.Members {
 		m := l.Members[l.turn%len(l.Members)]
 		err := l.ask(ctx, m, f)
@@ -45,10 +46,10 @@ func (l *lock) askAny(ctx context.Context, f func(context.Context, *clientv3.Cli
 		case errors.Is(err, context.DeadlineExceeded):
 			err = remote.OnHost(m.Target.Name, fmt.Errorf("etcd gave no answer in %v", callTimeout))
 		}
-		errs = append(errs, err)
+		failed = append(failed, err)
 		l.turn++
 	}
-	return remote.WithHint(fmt.Errorf("%w: %w", ErrUnhealthy, errlist.Join(errs...)),
+	return remote.WithHint(fmt.Errorf("%w: %w", ErrUnhealthy, errs.Join(failed...)),
 		"etcd works while more than half of its members do: see `systemctl status etcd` on their hosts")
 }
 
@@ -119,26 +120,24 @@ func (l *lock) grant(ctx context.Context, c *clientv3.Client) error {
 
 // keep renews the lock until ctx ends (nil) or the lock is lost (ErrLockLost).
 func (l *lock) keep(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(l.ttl / 15):
-		}
+	for poll.Pause(ctx, l.ttl/15) == nil {
 		if err := l.renew(ctx); err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrLockLost, l.key, err)
 		}
 	}
+	return nil
 }
 
-// renew returns why the lock is lost. That nobody answers is no reason before the lease may have ended.
+// renew returns why the lock is lost. That nobody answers is no reason before the lease may have
+// ended.
 func (l *lock) renew(ctx context.Context) error {
 	bounded, cancel := context.WithDeadline(ctx, l.renewed.Add(l.ttl))
 	defer cancel()
 	var lost error
 	err := l.askAny(bounded, func(ctx context.Context, c *clientv3.Client) error {
 		began := time.Now()
-		// The look comes first: it fails at once where there is no connection, while KeepAliveOnce tries until its time is over.
+		// The look comes first: it fails at once where there is no connection, while KeepAliveOnce
+		// tries until its time is over.
 		r, err := c.Get(ctx, l.key)
 		switch {
 		case err != nil:

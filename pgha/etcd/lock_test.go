@@ -18,6 +18,7 @@ import (
 	"github.com/pgha/toolkit/internal/process"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/remote/remotetest"
+	"github.com/pgha/toolkit/pgha/remote/ssh"
 )
 
 const (
@@ -104,10 +105,12 @@ func TestLockIsHeldAndReleased(t *testing.T) {
 	if took := time.Since(began); took > lockTTL {
 		t.Errorf("the refusal took %v", took)
 	}
-	if locked.Name != anna.Name || locked.Purpose != anna.Purpose || time.Since(locked.Since) > time.Minute || locked.Held > time.Minute {
+	if locked.Name != anna.Name || locked.Purpose != anna.Purpose || time.Since(locked.Since) > time.Minute ||
+		locked.Held > time.Minute {
 		t.Errorf("refused for %+v", locked)
 	}
-	if !strings.HasPrefix(err.Error(), "locked by anna@desk (process 4711) for switchover since 2") || !strings.Contains(remote.Hint(err), "15s") {
+	if !strings.HasPrefix(err.Error(), "locked by anna@desk (process 4711) for switchover since 2") ||
+		!strings.Contains(remote.Hint(err), "15s") {
 		t.Errorf("the refusal reads %q, hint %q", err, remote.Hint(err))
 	}
 	stays(t, held, testTTL+time.Second) // renewed
@@ -144,7 +147,8 @@ func TestLockIsTakenOnce(t *testing.T) {
 	winner, refused := "", map[string]int{}
 	for i := range 6 {
 		o := c.Options
-		o.Members = slices.Concat(o.Members[i%3:], o.Members[:i%3]) // each begins with another member
+		// each begins with another member
+		o.Members = slices.Concat(o.Members[i%3:], o.Members[:i%3])
 		name := fmt.Sprintf("operator %d", i)
 		all.Go(func() {
 			_, unlock, err := lockFor(t.Context(), o, testKey, Holder{Name: name}, testTTL)
@@ -188,14 +192,16 @@ func TestLockSurvivesMembers(t *testing.T) {
 			t.Parallel()
 			c := newCluster(t, 3)
 			c.up()
-			// The member that is asked first goes, and is a follower: without a leader nothing can be renewed for a while.
+			// The member that is asked first goes, and is a follower: without a leader nothing can
+			// be renewed for a while.
 			if err := MoveLeader(t.Context(), c.Options, "m3"); err != nil {
 				t.Fatal(err)
 			}
 			held, unlock := c.lock(anna, tt.ttl)
 			tt.harm(c, 0)
 			stays(t, held, tt.ttl+time.Second)
-			if h, taken, err := LockHolder(t.Context(), c.Options, testKey); err != nil || h.Name != anna.Name || !taken {
+			if h, taken, err := LockHolder(t.Context(), c.Options, testKey); err != nil ||
+				h.Name != anna.Name || !taken {
 				t.Errorf("holder %v, %v, %v", h, taken, err)
 			}
 			if err := unlock(); err != nil {
@@ -231,7 +237,7 @@ func TestLockOverSSH(t *testing.T) {
 		m := &c.Members[i]
 		server := remotetest.StartServer(t, remotetest.ServerOptions{})
 		host := remote.NewReconnecting(m.Target.Name, func(ctx context.Context) (remote.Executor, error) {
-			return remote.DialSSH(ctx, server.Config())
+			return ssh.Dial(ctx, server.Config())
 		})
 		t.Cleanup(func() { _ = host.Close() })
 		servers[i], m.Target = server, &remote.Target{Host: m.Target.Host, Executor: host}
@@ -259,11 +265,13 @@ func TestLockIsLost(t *testing.T) {
 			_, err := client.Delete(ctx, testKey)
 			return err
 		}},
-		{"lease revoked", "gone from etcd", func(ctx context.Context, client *clientv3.Client, lease clientv3.LeaseID) error {
+		{"lease revoked", "gone from etcd", func(ctx context.Context, client *clientv3.Client,
+			lease clientv3.LeaseID) error {
 			_, err := client.Revoke(ctx, lease)
 			return err
 		}},
-		{"key overwritten", "held by bert for apply", func(ctx context.Context, client *clientv3.Client, _ clientv3.LeaseID) error {
+		{"key overwritten", "held by bert for apply", func(ctx context.Context, client *clientv3.Client,
+			_ clientv3.LeaseID) error {
 			_, err := client.Put(ctx, testKey, `{"name":"bert","purpose":"apply"}`)
 			return err
 		}},
@@ -314,7 +322,8 @@ func TestLockIsLostWithTheQuorum(t *testing.T) {
 	}
 }
 
-// TestLockOfTheDeadFreesItself takes a lock that nobody renews, as it is left by a process that was killed.
+// TestLockOfTheDeadFreesItself takes a lock that nobody renews, as it is left by a process that was
+// killed.
 func TestLockOfTheDeadFreesItself(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 1)
@@ -430,7 +439,9 @@ func TestLockOfAStranger(t *testing.T) {
 		t.Errorf("refused with %v", err)
 	}
 	since := time.Now().Add(-90 * time.Second)
-	if text := refusal(Holder{Name: "anna", Since: since}).Error(); text != "locked by anna since "+since.UTC().Format(time.DateTime)+" UTC, for 1m30s now" {
+	if text := refusal(Holder{
+		Name: "anna", Since: since,
+	}).Error(); text != "locked by anna since "+since.UTC().Format(time.DateTime)+" UTC, for 1m30s now" {
 		t.Errorf("a refusal reads %q", text)
 	}
 	if _, _, err := Lock(t.Context(), c.Options, "", anna); err == nil {
@@ -438,7 +449,7 @@ func TestLockOfAStranger(t *testing.T) {
 	}
 }
 
-// TestLockLeavesNothingBehind runs alone, lest it see what other tests do.
+// TestLockLeavesNothingBehind runs alone, so that it does not see what other tests do.
 func TestLockLeavesNothingBehind(t *testing.T) {
 	c := newCluster(t, 1)
 	c.up()

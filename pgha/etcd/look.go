@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	_ "embed"
 	"strings"
 
 	"github.com/pgha/toolkit/pgha/remote"
@@ -18,34 +19,35 @@ type facts struct {
 	digest  string // of the configuration that the running process was started with
 }
 
-// runningEnvironment prints the environment of the process of unit $1; it fails if there is none. The control group
-// tells which process that is without asking systemd, which takes ten times as long; not every host has it there.
-const runningEnvironment = `if [ -d /sys/fs/cgroup/system.slice ]; then
-	read -r pid <"/sys/fs/cgroup/system.slice/$1/cgroup.procs" && read -r name <"/proc/$pid/comm" && [ "$name" = etcd ]
-else
-	pid=$(systemctl show -p MainPID --value "$1") && [ "$pid" != 0 ]
-fi && tr '\0' '\n' <"/proc/$pid/environ"`
+// runningEnvironment prints the environment of the process of unit $1; it fails if there is none.
+// The control group tells which process that is without asking systemd, which takes ten times as
+// long; not every host has it there.
+//
+//go:embed environment.sh
+var runningEnvironment string
 
 // look asks one host for its facts in one round trip.
 func (o Options) look(ctx context.Context, t *remote.Target) (facts, error) {
 	res, err := t.Batch(ctx,
-		[]string{o.program(), "--version"},
-		[]string{"dpkg", "--print-architecture"},
-		// The folder alone proves nothing: etcd makes it before it has written what it would come back with.
+		// etcd says what it was built for; where there is none dpkg does.
+		[]string{"sh", "-c", `"$1" --version || echo "Go OS/Arch: linux/$(dpkg --print-architecture)"`,
+			"sh", o.program()},
+		// The folder alone proves nothing: etcd makes it before it has written what it would come
+		// back with.
 		[]string{"sh", "-c", `set -- "$1"/member/wal/*.wal && [ -e "$1" ]`, "sh", o.DataDir},
 		[]string{"grep", "-qx", emptyVariable + `="no"`, envFile},
-		[]string{"sh", "-c", runningEnvironment, "sh", unit},
+		[]string{"sh", "-c", runningEnvironment, "sh", Unit},
 	)
 	if err != nil {
 		return facts{}, err
 	}
 	return facts{
 		version: value(res[0].Stdout, "etcd Version: "),
-		arch:    strings.TrimSpace(string(res[1].Stdout)),
-		hasData: res[2].ExitCode == 0,
-		formed:  res[3].ExitCode == 0,
-		running: res[4].ExitCode == 0,
-		digest:  value(res[4].Stdout, digestVariable+"="),
+		arch:    value(res[0].Stdout, "Go OS/Arch: linux/"),
+		hasData: res[1].ExitCode == 0,
+		formed:  res[2].ExitCode == 0,
+		running: res[3].ExitCode == 0,
+		digest:  value(res[3].Stdout, digestVariable+"="),
 	}, nil
 }
 

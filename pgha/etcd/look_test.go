@@ -35,13 +35,28 @@ func TestLook(t *testing.T) {
 		want facts
 	}{
 		"running": {
-			answers{outputs: []string{"etcd Version: 3.6.10\nGit SHA: x\n", "amd64\n", "x.wal\n", "", "ETCD_NAME=m1\nPGHA_CONFIGURATION=abc\n"}, codes: []int{0, 0, 0, 0, 0}},
+			answers{
+				outputs: []string{
+					"etcd Version: 3.6.10\nGit SHA: x\nGo OS/Arch: linux/amd64\n", "x.wal\n", "",
+					"ETCD_NAME=m1\nPGHA_CONFIGURATION=abc\n",
+				}, codes: []int{0, 0, 0, 0},
+			},
 			facts{version: "3.6.10", arch: "amd64", hasData: true, formed: true, digest: "abc", running: true},
 		},
-		"bare":    {answers{outputs: []string{"", "arm64\n", "", "", ""}, codes: []int{127, 0, 2, 2, 1}}, facts{arch: "arm64"}},
-		"stopped": {answers{outputs: []string{"etcd Version: 3.6.9\n", "amd64\n", "x.wal\n", "", ""}, codes: []int{0, 0, 0, 1, 1}}, facts{version: "3.6.9", arch: "amd64", hasData: true}},
+		"bare": {
+			answers{outputs: []string{"Go OS/Arch: linux/arm64\n", "", "", ""}, codes: []int{0, 2, 2, 1}},
+			facts{arch: "arm64"},
+		},
+		"stopped": {
+			answers{
+				outputs: []string{"etcd Version: 3.6.9\nGo OS/Arch: linux/amd64\n", "x.wal\n", "", ""},
+				codes:   []int{0, 0, 1, 1},
+			}, facts{version: "3.6.9", arch: "amd64", hasData: true},
+		},
 	} {
-		got, err := Options{}.withDefaults().look(t.Context(), &remote.Target{Host: remote.Host{Name: "pg1"}, Executor: tt.host})
+		got, err := Options{}.withDefaults().look(t.Context(), &remote.Target{
+			Host: remote.Host{Name: "pg1"}, Executor: tt.host,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,8 +68,13 @@ func TestLook(t *testing.T) {
 
 func TestStanding(t *testing.T) {
 	t.Parallel()
-	peers := []peer{{PeerURLs: []string{"https://a:2380"}, ClientURLs: []string{"https://a:2379"}}, {PeerURLs: []string{"https://b:2380"}}}
-	for url, want := range map[string]standing{"https://a:2380": voter, "https://b:2380": added, "https://c:2380": unknown} {
+	peers := []peer{
+		{PeerURLs: []string{"https://a:2380"}, ClientURLs: []string{"https://a:2379"}},
+		{PeerURLs: []string{"https://b:2380"}},
+	}
+	for url, want := range map[string]standing{
+		"https://a:2380": voter, "https://b:2380": added, "https://c:2380": unknown,
+	} {
 		if got := standingOf(peers, url); got != want {
 			t.Errorf("%s: %d, want %d", url, got, want)
 		}

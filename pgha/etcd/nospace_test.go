@@ -16,8 +16,9 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// TestNoSpace fills etcd, and makes room while the member that is over its quota is off. When that one is back it raises the
-// alarm anew, for its file is as large as it was; the remedy on all members then holds.
+// TestNoSpace fills etcd, and makes room while the member that is over its quota is off. When that
+// one is back it raises the alarm again, for its file is as large as it was; the remedy on all
+// members then holds.
 func TestNoSpace(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3)
@@ -28,10 +29,12 @@ func TestNoSpace(t *testing.T) {
 	}
 	raised := c.alarmed()
 	start := time.Now()
-	if err := c.awaitHealth(t.Context(), c.all()); err == nil || !strings.Contains(err.Error(), "NOSPACE") || time.Since(start) > 10*time.Second {
+	if err := c.awaitHealth(t.Context(), c.all()); err == nil || !strings.Contains(err.Error(), "NOSPACE") ||
+		time.Since(start) > 10*time.Second {
 		t.Errorf("after %s: %v", time.Since(start), err)
 	}
-	if _, _, err := Lock(t.Context(), c.Options, testKey, Holder{}); !errors.Is(err, ErrNoSpace) || errors.Is(err, ErrUnhealthy) || !strings.Contains(remote.Hint(err), MakeRoom) {
+	if _, _, err := Lock(t.Context(), c.Options, testKey, Holder{}); !errors.Is(err, ErrNoSpace) ||
+		errors.Is(err, ErrUnhealthy) || !strings.Contains(remote.Hint(err), MakeRoom().String()) {
 		t.Errorf("the lock: %v", err)
 	}
 	status, err := Status(t.Context(), c.Options)
@@ -39,7 +42,9 @@ func TestNoSpace(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range status {
-		if diff := cmp.Diff([]string{"alarm NOSPACE: etcd takes no writes"}, m.Errors); diff != "" || m.Alarm != "NOSPACE" {
+		if diff := cmp.Diff([]string{
+			"alarm NOSPACE: etcd takes no writes",
+		}, m.Errors); diff != "" || m.Alarm != "NOSPACE" {
 			t.Errorf("%s: %s", m.Name, diff)
 		}
 	}
@@ -98,7 +103,9 @@ func (c *cluster) alarmed() string {
 func TestAlarms(t *testing.T) {
 	t.Parallel()
 	// As members of etcd 3.6.16 print them, with the space at the end.
-	members := []*etcdserverpb.Member{{ID: 17979648274609636037, Name: "m1"}, {ID: 14284295273469815963, Name: "m3"}, {ID: 7}}
+	members := []*etcdserverpb.Member{
+		{ID: 17979648274609636037, Name: "m1"}, {ID: 14284295273469815963, Name: "m3"}, {ID: 7},
+	}
 	got := alarms([]string{
 		"etcdserver: no leader",
 		"memberID:14284295273469815963 alarm:NOSPACE ",

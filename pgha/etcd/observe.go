@@ -13,10 +13,13 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/keepalive"
+
+	"github.com/pgha/toolkit/internal/poll"
 )
 
 const (
-	// observeEvery is the time between two questions who leads etcd; a key is watched and needs none.
+	// observeEvery is the time between two questions who leads etcd; a key is watched and needs
+	// none.
 	observeEvery = 250 * time.Millisecond
 	// observeStale is how long the answer of a member that fell silent counts.
 	observeStale = time.Second
@@ -34,12 +37,13 @@ type Observation struct {
 	Leader string
 }
 
-// Observe watches a key and who leads etcd, on every member at the same time so that the loss of any of them loses nothing,
-// and calls changed at every change, first with what is found at the beginning. It returns when ctx ends, with ctx's error.
+// Observe watches a key and who leads etcd, on every member at the same time so that the loss of
+// any of them loses nothing, and calls changed at every change, first with what is found at the
+// beginning. It returns when ctx ends, with ctx's error.
 //
-// A change of the key is heard as soon as any member tells of it: the watch is etcd's own. The leader is asked for four
-// times a second. Members that do not answer are tried again for ever. changed is called by one goroutine at a time and
-// must not block. Observe reads only.
+// A change of the key is heard as soon as any member reports it: the watch is etcd's own. The
+// leader is asked for four times a second. Members that do not answer are tried again for ever.
+// changed is called by one goroutine at a time and must not block. Observe reads only.
 func Observe(ctx context.Context, o Options, key string, changed func(Observation)) error {
 	if len(o.Members) == 0 || key == "" {
 		return errors.New("observe etcd: there has to be a key and an etcd member")
@@ -79,7 +83,8 @@ func (o Options) lasting(ctx context.Context, m Member) (*clientv3.Client, error
 				return m.Target.Dial(ctx, "tcp", address)
 			}),
 			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 2 * time.Second}),
-			grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: observeRetry, Multiplier: 1.5, MaxDelay: time.Second}, MinConnectTimeout: time.Second}),
+			grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: observeRetry,
+				Multiplier: 1.5, MaxDelay: time.Second}, MinConnectTimeout: time.Second}),
 		},
 		Logger:  zap.NewNop(),
 		Context: ctx,
@@ -136,7 +141,7 @@ func (v *observer) watchKey(ctx context.Context, c *clientv3.Client, key string)
 		r, err := c.Get(bounded, key, clientv3.WithSerializable())
 		cancel()
 		if err != nil {
-			pause(ctx, observeRetry)
+			_ = poll.Pause(ctx, observeRetry)
 			continue
 		}
 		value := ""
@@ -154,7 +159,7 @@ func (v *observer) watchKey(ctx context.Context, c *clientv3.Client, key string)
 			}
 		}
 		stop()
-		pause(ctx, observeRetry)
+		_ = poll.Pause(ctx, observeRetry)
 	}
 }
 
@@ -173,7 +178,7 @@ func (v *observer) watchLeader(ctx context.Context, c *clientv3.Client, name, ur
 		next.Leader = v.leader(time.Now())
 		v.tell(next)
 		v.mu.Unlock()
-		pause(ctx, observeEvery)
+		_ = poll.Pause(ctx, observeEvery)
 	}
 }
 
@@ -186,11 +191,4 @@ func (v *observer) leader(now time.Time) string {
 		}
 	}
 	return v.names[best.leader]
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

@@ -59,7 +59,8 @@ func TestObserve(t *testing.T) {
 	write("anna")
 	until("a new key", func(o Observation) bool { return o.Value == "anna" })
 	c.kill(at)
-	until("a new leader of etcd", func(o Observation) bool { return o.Leader != leader && o.Leader != "" && o.Value == "anna" })
+	until("a new leader of etcd",
+		func(o Observation) bool { return o.Leader != leader && o.Leader != "" && o.Value == "anna" })
 	write("bert")
 	until("a changed key without the former leader", func(o Observation) bool { return o.Value == "bert" })
 	write("")

@@ -18,17 +18,19 @@ type peer struct {
 	ClientURLs []string `json:"clientURLs"`
 }
 
-// peersKnownTo asks m, through its port for peers, whom it knows. Unlike the port for clients that one answers while
-// there is no quorum; etcd itself asks there before it starts without data. It is asked through m's own host alone: etcd
-// wants to see a peer come from an address that its certificate names.
+// peersKnownTo asks m, through its port for peers, whom it knows. Unlike the port for clients that
+// one answers while there is no quorum; etcd itself asks there before it starts without data. It is
+// asked through m's own host alone: etcd wants to see a peer come from an address that its
+// certificate names.
 func (o Options) peersKnownTo(ctx context.Context, m Member) ([]peer, error) {
 	config, err := o.tlsConfig(m.Peer)
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{TLSClientConfig: config, DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-		return m.Target.Dial(ctx, "tcp", address)
-	}}
+	transport := &http.Transport{TLSClientConfig: config,
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			return m.Target.Dial(ctx, "tcp", address)
+		}}
 	defer transport.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -49,6 +51,18 @@ func (o Options) peersKnownTo(ctx context.Context, m Member) ([]peer, error) {
 		return nil, remote.OnHost(m.Target.Name, fmt.Errorf("ask etcd for its members: %w", err))
 	}
 	return peers, nil
+}
+
+// membersKnownTo returns the names of those of the options' members that m knows.
+func (o Options) membersKnownTo(ctx context.Context, m Member) ([]string, error) {
+	peers, err := o.peersKnownTo(ctx, m)
+	var names []string
+	for _, p := range o.Members {
+		if standingOf(peers, o.peerURL(p)) != unknown {
+			names = append(names, p.Name)
+		}
+	}
+	return names, err
 }
 
 // standing is what a cluster's living members know about a member without data.

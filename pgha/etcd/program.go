@@ -32,14 +32,16 @@ func (o Options) installProgram(ctx context.Context, t *remote.Target, f facts) 
 	}
 	archive := cacheDir + "/etcd-" + o.Version + ".tar.gz"
 	argv := []string{o.Version, archive, strings.ToLower(o.SHA256), o.DownloadURL(f.arch)}
-	hint := "check etcd.version, etcd.url and etcd.sha256; hosts that cannot reach the release page take etcd.source: archive"
+	hint := "check etcd.version, etcd.url and etcd.sha256; hosts that cannot reach the release " +
+		"page take etcd.source: archive"
 	if o.Source == SourceArchive {
 		if err := o.upload(ctx, t, archive); err != nil {
 			return err
 		}
 		argv, hint = argv[:3], "check that etcd.archive is a release archive of etcd for the hosts' architecture"
 	}
-	_, err := t.Do(ctx, "etcd "+o.Version, "installed", remote.Cmd{Script: installScript, Argv: argv, Timeout: downloadTimeout})
+	_, err := t.Do(ctx, "etcd "+o.Version, "installed", remote.Cmd{Script: installScript, Argv: argv,
+		Timeout: downloadTimeout})
 	return remote.WithHint(err, hint)
 }
 
@@ -49,7 +51,8 @@ func (o Options) DownloadURL(arch string) string {
 		return o.URL
 	}
 	o = o.withDefaults()
-	return fmt.Sprintf("https://github.com/etcd-io/etcd/releases/download/v%[1]s/etcd-v%[1]s-linux-%[2]s.tar.gz", o.Version, arch)
+	return fmt.Sprintf("https://github.com/etcd-io/etcd/releases/download/v%[1]s/etcd-v%[1]s-linux-%[2]s.tar.gz",
+		o.Version, arch)
 }
 
 // upload sends the archive once its checksum is right here; install.sh checks what arrived.

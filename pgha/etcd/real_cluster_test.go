@@ -38,7 +38,8 @@ func TestClusterIsSeenAndLed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range members {
-		if m.Err != "" || m.ID == "" || !strings.HasPrefix(m.Version, "3.") || m.DBSize == 0 || m.RaftTerm == 0 || m.Learner || len(m.Errors) > 0 {
+		if m.Err != "" || m.ID == "" || !strings.HasPrefix(m.Version, "3.") || m.DBSize == 0 ||
+			m.RaftTerm == 0 || m.Learner || len(m.Errors) > 0 {
 			t.Errorf("status %+v", m)
 		}
 		if m.Leader != (m.Name == next) {
@@ -55,7 +56,9 @@ func TestDeadMemberAndBrokenHost(t *testing.T) {
 	c := newCluster(t, 3)
 	c.up()
 	// The way to m1's host is broken, but etcd on it is well: it is asked through another host.
-	c.Members[0].Target = &remote.Target{Host: c.Members[0].Target.Host, Executor: remote.Broken("pg1", remote.ErrUnreachable)}
+	c.Members[0].Target = &remote.Target{
+		Host: c.Members[0].Target.Host, Executor: remote.Broken("pg1", remote.ErrUnreachable),
+	}
 	c.healthy(c.all()...)
 	c.kill(2)
 	if err := MoveLeader(t.Context(), c.Options, "m3"); !errors.Is(err, ErrUnhealthy) && !errors.Is(err, ErrNoLeader) {
@@ -112,8 +115,8 @@ func TestGateway(t *testing.T) {
 		works  bool
 	}{
 		"own certificate":    {func(*testing.T, *Member) {}, true},
-		"server only":        {func(_ *testing.T, m *Member) { m.Gateway = KeyPair{} }, false},
-		"server with usages": {func(t *testing.T, m *Member) { m.Server, m.Gateway = m.Peer, KeyPair{} }, true},
+		"server only":        {func(_ *testing.T, m *Member) { m.Gateway = pki.KeyPair{} }, false},
+		"server with usages": {func(t *testing.T, m *Member) { m.Server, m.Gateway = m.Peer, pki.KeyPair{} }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -129,7 +132,8 @@ func TestGateway(t *testing.T) {
 			}
 			client := http.Client{Transport: &http.Transport{TLSClientConfig: config}, Timeout: 20 * time.Second}
 			defer client.CloseIdleConnections()
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.clientURL(c.Members[0])+"/v3/kv/range", strings.NewReader(`{"key":"Zm9v"}`))
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+				c.clientURL(c.Members[0])+"/v3/kv/range", strings.NewReader(`{"key":"Zm9v"}`))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +151,8 @@ func TestGateway(t *testing.T) {
 	}
 }
 
-// TestMemberWithoutItsData shows why the unit does not start a member whose data is gone, and what helps.
+// TestMemberWithoutItsData shows why the unit does not start a member whose data is gone, and what
+// helps.
 func TestMemberWithoutItsData(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3)
@@ -181,8 +186,8 @@ func TestMemberWithoutItsData(t *testing.T) {
 	c.healthy(c.all()...)
 }
 
-// TestUnformedClusterIsRecognized: a member that waits for its first quorum answers its peers, and knows that nobody has
-// taken part.
+// TestUnformedClusterIsRecognized: a member that waits for its first quorum answers its peers, and
+// knows that nobody has taken part.
 func TestUnformedClusterIsRecognized(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3)

@@ -7,9 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pgha/toolkit/pgha/pki"
 )
 
-// findEtcd returns an etcd to test with: that of PGHA_TEST_ETCD, of the PATH, or out of the archive that the lab built.
+// findEtcd returns an etcd to test with: that of PGHA_TEST_ETCD, of the PATH, or out of the archive
+// that the lab built.
 func findEtcd(t *testing.T) string {
 	t.Helper()
 	if path := os.Getenv("PGHA_TEST_ETCD"); path != "" {
@@ -28,19 +31,23 @@ func findEtcd(t *testing.T) string {
 func unpackEtcd(t *testing.T, archive string) string {
 	t.Helper()
 	dir := t.TempDir()
-	if out, err := exec.Command("tar", "-xzf", archive, "-C", dir, "--strip-components=1").CombinedOutput(); err != nil {
+	if out, err := exec.Command("tar", "-xzf", archive, "-C", dir,
+		"--strip-components=1").CombinedOutput(); err != nil {
 		t.Skipf("the lab's etcd cannot be unpacked: %v: %s", err, out)
 	}
 	return filepath.Join(dir, "etcd")
 }
 
-// cluster is a real etcd cluster on the loopback interface, made of the settings that this package renders.
+// cluster is a real etcd cluster on the loopback interface, made of the settings that this package
+// renders.
 type cluster struct {
 	Options
 	t         *testing.T
 	binary    string
 	dir       string
 	processes []*exec.Cmd
+	forced    bool     // members start as recover.sh starts them
+	among     []string // those whom a member that joins finds there; nil for all
 }
 
 // newCluster prepares n members and starts none.
@@ -65,7 +72,8 @@ func freePort(t *testing.T) int {
 
 func (c *cluster) dataDir(i int) string { return filepath.Join(c.dir, c.Members[i].Name) }
 
-// environ are the settings of member i with its paths below the test's folder and its own address to listen on.
+// environ are the settings of member i with its paths below the test's folder and its own address
+// to listen on.
 func (c *cluster) environ(i int, state string) []string {
 	m := c.Members[i]
 	certs := filepath.Join(c.dir, m.Name+"-certs")
@@ -78,12 +86,15 @@ func (c *cluster) environ(i int, state string) []string {
 		c.t.Fatal(err)
 	}
 	write("ca.crt", c.CA)
-	for name, pair := range map[string]KeyPair{"server": m.Server, "peer": m.Peer, "gateway": m.Gateway} {
+	for name, pair := range map[string]pki.KeyPair{"server": m.Server, "peer": m.Peer, "gateway": m.Gateway} {
 		write(name+".crt", pair.Cert)
-		write(name+".key", pair.Key)
+		write(name+".key", pair.Key.Reveal())
 	}
 	env := []string{"ETCD_INITIAL_CLUSTER_STATE=" + state}
-	for _, s := range c.settings(m) {
+	if c.forced {
+		env = append(env, "ETCD_FORCE_NEW_CLUSTER=true")
+	}
+	for _, s := range c.settings(m, c.among) {
 		value := strings.ReplaceAll(s.value, certDir, certs)
 		value = strings.ReplaceAll(value, "0.0.0.0", m.Address)
 		if s.name == "ETCD_DATA_DIR" {

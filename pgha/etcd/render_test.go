@@ -6,22 +6,25 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/golden"
+	"github.com/pgha/toolkit/pgha/pki"
 )
 
 // plainOptions have no targets and no certificates: enough to render.
 func plainOptions() Options {
-	gateway := KeyPair{Cert: []byte("c"), Key: []byte("k")}
+	gateway := pki.KeyPair{Cert: []byte("c"), Key: pki.NewSecret([]byte("k"))}
 	return Options{Token: "demo", CA: []byte("ca"), Members: []Member{
-		{Name: "m1", Address: "192.0.2.1", Gateway: gateway}, {Name: "m2", Address: "192.0.2.2", Gateway: gateway}, {Name: "m3", Address: "192.0.2.3", Gateway: gateway},
+		{Name: "m1", Address: "192.0.2.1", Gateway: gateway},
+		{Name: "m2", Address: "192.0.2.2", Gateway: gateway}, {Name: "m3", Address: "192.0.2.3", Gateway: gateway},
 	}}.withDefaults()
 }
 
 func tunedOptions() Options {
 	o := plainOptions()
 	o.Source, o.ClientPort, o.PeerPort, o.DataDir, o.QuotaBytes = SourceDistribution, 12379, 12380, "/srv/etcd", 4<<30
-	o.HeartbeatInterval, o.ElectionTimeout, o.AutoCompaction = 250*time.Millisecond, 2500*time.Millisecond, 30*time.Minute
+	o.HeartbeatInterval, o.ElectionTimeout, o.AutoCompaction = 250*time.Millisecond, 2500*time.Millisecond,
+		30*time.Minute
 	o.Unit = []string{"CPUWeight=1000", "RestartSec=5s"}
-	o.Members[0].Gateway = KeyPair{}
+	o.Members[0].Gateway = pki.KeyPair{}
 	return o
 }
 
@@ -34,7 +37,7 @@ func TestRendered(t *testing.T) {
 		"plain.service": plain.service(),
 		"tuned.env":     tuned.environment(tuned.Members[0], formed),
 		"tuned.service": tuned.service(),
-		"ipv6.env":      six.environment(six.Members[0], joining),
+		"ipv6.env":      six.environment(six.Members[0], joining(nil)),
 	} {
 		golden.Check(t, filepath.Join("testdata", file+".golden"), got)
 	}

@@ -4,21 +4,26 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
+
+	"github.com/pgha/toolkit/pgha/layout"
 )
 
 const (
-	unit     = "etcd.service"
-	unitFile = "/etc/systemd/system/" + unit
+	// Unit is etcd's systemd unit.
+	Unit     = layout.EtcdUnit
+	unitFile = "/etc/systemd/system/" + Unit
 )
 
 //go:embed etcd.service
 var serviceTemplate string
 
-// service renders the unit. It has the same name for every source: a file in /etc shadows the distribution's unit.
+// service renders the unit. It has the same name for every source: a file in /etc shadows the
+// distribution's unit.
 //
-// The unit is the same on every host. Where the system's own limit of open files is below LimitNOFILE and cannot be
-// raised, or OOMScoreAdjust may not be lowered (a container without CAP_SYS_RESOURCE), systemd takes what it can get and
-// starts etcd all the same (tried with systemd 262 and a hard limit of 20000), so there is nothing to probe.
+// The unit is the same on every host. Where the system's own limit of open files is below
+// LimitNOFILE and cannot be raised, or OOMScoreAdjust may not be lowered (a container without
+// CAP_SYS_RESOURCE), systemd takes what it can get and starts etcd all the same (tried with systemd
+// 262 and a hard limit of 20000), so there is nothing to probe.
 func (o Options) service() []byte {
 	further := ""
 	if len(o.Unit) > 0 {

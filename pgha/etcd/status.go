@@ -19,7 +19,8 @@ type MemberStatus struct {
 	// DBSize and DBSizeInUse are bytes on disk and of live data.
 	DBSize, DBSizeInUse int64
 	RaftTerm, RaftIndex uint64
-	// Errors are what the member complains of: no leader; alarms of any member's, which all members tell of.
+	// Errors are what the member complains of: no leader; alarms of any member's, which all members
+	// report.
 	Errors []string
 	// Alarm is one that is raised, "NOSPACE" or "CORRUPT": etcd takes no writes.
 	Alarm string
@@ -27,8 +28,9 @@ type MemberStatus struct {
 	Err string
 }
 
-// Status asks every member at the same time, each for 2 s at the most, what it knows by itself: it takes no quorum.
-// Members that do not answer are in the result, which is in the members' order; the error is ctx's.
+// Status asks every member at the same time, each for at most 2 s, what it knows by itself: it
+// takes no quorum. Members that do not answer are in the result, which is in the members' order;
+// the error is ctx's.
 func Status(ctx context.Context, o Options) ([]MemberStatus, error) {
 	o = o.withDefaults()
 	status := make([]MemberStatus, len(o.Members))

@@ -1,8 +1,6 @@
 package etcd
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -10,30 +8,27 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/hashicorp/go-multierror"
-
 	"github.com/pgha/toolkit/internal/etcdrelease"
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/pki"
 )
 
 // What goes into unit, environment file and --initial-cluster unquoted is kept plain.
 var (
 	nameSyntax      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	directorySyntax = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
-	directiveSyntax = regexp.MustCompile(`^[A-Z][A-Za-z]*=([^\n\r\x00]*[^\n\r\x00\\])?$`) // a backslash at the end joins the next line
+	// a backslash at the end joins the next line
+	directiveSyntax = regexp.MustCompile(`^[A-Z][A-Za-z]*=([^\n\r\x00]*[^\n\r\x00\\])?$`)
 )
 
 // problems collects what is wrong.
-type problems struct{ *multierror.Error }
+type problems []error
 
-func (p *problems) add(err error) {
-	if err != nil {
-		p.Error = multierror.Append(p.Error, err)
-	}
-}
+func (p *problems) add(err error)                   { *p = append(*p, err) }
 func (p *problems) addf(format string, args ...any) { p.add(fmt.Errorf(format, args...)) }
 
-// Validate reports everything that is wrong with the options at once, as a multierror. It looks at no host. Bootstrap
-// and Install call it.
+// Validate reports everything that is wrong with the options at once, joined by errs.Join. It looks
+// at no host. Bootstrap and Install call it.
 func (o Options) Validate() error {
 	o = o.withDefaults()
 	var p problems
@@ -42,7 +37,7 @@ func (o Options) Validate() error {
 	o.checkSettings(&p)
 	p.add(o.checkVersion())
 	o.checkArchive(&p)
-	return p.ErrorOrNil()
+	return errs.Join(p...)
 }
 
 func (o Options) checkMembers(p *problems) {
@@ -74,49 +69,29 @@ func (o Options) checkMembers(p *problems) {
 
 // checkCertificates finds before anything is changed what etcd would only tell in its log.
 func (o Options) checkCertificates(p *problems) {
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(o.CA) {
+	if _, err := pki.Inspect(o.CA); err != nil {
 		p.addf("etcd CA: there is no certificate in it")
 		return
 	}
-	check := func(what string, pair KeyPair, address string, usages ...x509.ExtKeyUsage) {
-		if err := checkPair(pair, roots, address, usages); err != nil {
+	check := func(what string, pair pki.KeyPair, usage pki.Usage, address string) {
+		_, err := pair.TLS()
+		if err == nil {
+			err = pki.Verify(pair.Cert, o.CA, pki.VerifyOptions{Usage: usage, Name: address})
+		}
+		if err != nil {
 			p.addf("etcd certificate %s: %w", what, err)
 		}
 	}
-	check("of the operator", o.Client, "", x509.ExtKeyUsageClientAuth)
+	check("of the operator", o.Client, pki.ClientUsage, "")
 	for _, m := range o.Members {
-		check("for clients of "+m.Name, m.Server, m.Address, x509.ExtKeyUsageServerAuth)
-		check("for peers of "+m.Name, m.Peer, m.Address, x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth)
-		if m.Gateway.empty() {
-			check("for clients of "+m.Name+", which is the gateway's too", m.Server, "", x509.ExtKeyUsageClientAuth)
+		check("for clients of "+m.Name, m.Server, pki.ServerUsage, m.Address)
+		check("for peers of "+m.Name, m.Peer, pki.PeerUsage, m.Address)
+		if m.Gateway.IsZero() {
+			check("for clients of "+m.Name+", which is the gateway's too", m.Server, pki.ClientUsage, "")
 		} else {
-			check("for the gateway of "+m.Name, m.Gateway, "", x509.ExtKeyUsageClientAuth)
+			check("for the gateway of "+m.Name, m.Gateway, pki.ClientUsage, "")
 		}
 	}
-}
-
-func checkPair(pair KeyPair, roots *x509.CertPool, address string, usages []x509.ExtKeyUsage) error {
-	loaded, err := tls.X509KeyPair(pair.Cert, pair.Key)
-	if err != nil {
-		return err
-	}
-	intermediates := x509.NewCertPool()
-	for _, der := range loaded.Certificate[1:] {
-		if c, err := x509.ParseCertificate(der); err == nil {
-			intermediates.AddCert(c)
-		}
-	}
-	for _, usage := range usages {
-		opts := x509.VerifyOptions{Roots: roots, Intermediates: intermediates, KeyUsages: []x509.ExtKeyUsage{usage}}
-		if _, err := loaded.Leaf.Verify(opts); err != nil {
-			return err
-		}
-	}
-	if address != "" {
-		return loaded.Leaf.VerifyHostname(address)
-	}
-	return nil
 }
 
 func (o Options) checkSettings(p *problems) {

@@ -8,37 +8,22 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// pollInterval is the time between two looks while something is waited for.
+// pollInterval is the pause between two looks.
 const pollInterval = 100 * time.Millisecond
 
-// await calls check until it returns nil, for o.Wait at the most; the error then says what was waited for and what was
-// seen last.
+// await polls check until it returns nil, for at most o.Wait.
 func (o Options) await(ctx context.Context, what string, check func(context.Context) error) error {
-	waiting, cancel := context.WithTimeout(ctx, o.Wait)
-	defer cancel()
-	var seen error
-	for {
-		err := check(waiting)
-		if err == nil {
-			return nil
-		}
-		if waiting.Err() == nil || seen == nil {
-			seen = err // what is seen after the end is only that it has ended
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w, last seen: %w", what, ctx.Err(), seen)
-		case <-waiting.Done():
-			return fmt.Errorf("wait %s for %s, last seen: %w", o.Wait, what, seen)
-		case <-time.After(pollInterval):
-		}
-	}
+	return poll.Until(ctx, poll.Options{What: what, Bound: o.Wait, Every: pollInterval},
+		func(ctx context.Context) (string, error) { return "", check(ctx) })
 }
 
-// awaitHealth waits until each of the given members (indices) answers a read that takes a quorum, hence a leader.
+// awaitHealth waits until each of the given members (indices) answers a read that takes a quorum,
+// hence a leader.
 func (o Options) awaitHealth(ctx context.Context, members []int) error {
 	if len(members) == 0 {
 		return nil
@@ -78,17 +63,18 @@ func (o Options) raised(i int, h MemberHealth) error {
 	}
 	err := remote.OnHost(o.Members[i].Target.Name, fmt.Errorf("%w: member %s: %s", ErrUnhealthy, h.Name, h.Err))
 	if h.Alarm == "NOSPACE" {
-		return remote.WithHint(err, "run "+MakeRoom)
+		return errs.WithNext(err, errs.Text("run %s", MakeRoom()))
 	}
-	return remote.WithHint(err, "pgha-cli doctor says how it is mended")
+	return errs.WithNext(err,
+		errs.Text("%s says how it is mended", errs.Verb("doctor")))
 }
 
-// lastWords is the last line of m's log above a warning, or "", leaving out what etcd logs at every stop. It is a help for
-// the operator: that it cannot be had is no error.
+// lastWords is the last line of m's log above a warning, or "", leaving out what etcd logs at every
+// stop. It is a help for the operator: that it cannot be had is no error.
 func lastWords(ctx context.Context, m Member) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
-	out, err := m.Target.Output(ctx, "journalctl", "-u", unit, "-n", "200", "-o", "cat", "--no-pager")
+	out, err := m.Target.Output(ctx, "journalctl", "-u", Unit, "-n", "200", "-o", "cat", "--no-pager")
 	if err != nil {
 		return ""
 	}
@@ -98,7 +84,8 @@ func lastWords(ctx context.Context, m Member) string {
 func lastError(log string) string {
 	for _, line := range slices.Backward(strings.Split(log, "\n")) {
 		var entry struct{ Level, Msg, Error string }
-		if json.Unmarshal([]byte(line), &entry) == nil && (entry.Level == "error" || entry.Level == "fatal") && !strings.Contains(entry.Error, "closed") {
+		if json.Unmarshal([]byte(line), &entry) == nil && (entry.Level == "error" || entry.Level == "fatal") &&
+			!strings.Contains(entry.Error, "closed") {
 			return strings.TrimSuffix(entry.Msg+": "+entry.Error, ": ")
 		}
 	}

@@ -1,2 +1,3 @@
-// Package event defines what an observer of long work receives: phases, changes, progress, warnings.
+// Package event defines what an observer of long work receives: phases, changes, progress,
+// warnings.
 package event

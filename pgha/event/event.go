@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -17,22 +18,26 @@ const (
 	PhaseFinished EventKind = "phase_finished" // Duration and Err are set
 	Changed       EventKind = "changed"        // Change is set
 	Progress      EventKind = "progress"       // Message says what is being done or waited for
-	Warning       EventKind = "warning"        // Message says what deserves attention though the work goes on
+	// Message says what deserves attention though the work continues
+	Warning EventKind = "warning"
 )
 
 // Event is one step of progress. It never holds a secret.
 type Event struct {
-	Time     time.Time
-	Kind     EventKind
-	Phase    string
-	Host     string
-	Message  string
+	Time    time.Time
+	Kind    EventKind
+	Phase   string
+	Host    string
+	Message string
+	// Next is the Message of a warning as data, for programs that show verbs in their own way; zero
+	// where Message refers to no verb.
+	Next     errs.Next
 	Change   *remote.Change
 	Duration time.Duration
 	Err      error
 }
 
-// Observer hears of progress. It is called from one goroutine at a time and must not block.
+// Observer receives progress events. It is called from one goroutine at a time and must not block.
 type Observer func(Event)
 
 // Emitter serialises events towards an Observer and counts changes.
@@ -41,7 +46,7 @@ type Emitter struct {
 	Observer Observer
 	Log      *slog.Logger
 	changes  []remote.Change
-	// onChange, when set, is called at every change, before anybody hears of it.
+	// onChange, when set, is called at every change, before anybody else receives it.
 	OnChange func()
 	// said is the last progress message of each phase: polls say the same again and again.
 	said map[string]string
@@ -67,7 +72,8 @@ func (e *Emitter) Emit(ev Event) {
 		}
 		e.changes = append(e.changes, *ev.Change)
 	}
-	e.Log.Debug(string(ev.Kind), "phase", ev.Phase, "host", ev.Host, "message", ev.Message, "change", ev.Change, "duration", ev.Duration, "error", ev.Err)
+	e.Log.Debug(string(ev.Kind), "phase", ev.Phase, "host", ev.Host, "message", ev.Message, "change",
+		ev.Change, "duration", ev.Duration, "error", ev.Err)
 	if e.Observer != nil {
 		e.Observer(ev)
 	}

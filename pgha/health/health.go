@@ -1,5 +1,6 @@
-// Package health says when a member of a cluster is as it should be: in one place, for all who judge members. A cluster is
-// no star of equal replicas: what is right for a member is what its tags promise. Pure computation.
+// Package health says when a member of a cluster is as it should be: in one place, for all who
+// judge members. A cluster is no star of equal replicas: what is right for a member is what its
+// tags promise. Pure computation.
 package health
 
 import (
@@ -9,16 +10,19 @@ import (
 
 // Promise is what a member's tags say of it.
 type Promise struct {
-	// From is the member whose WAL this one streams while it is a replica; "" means the leader. While that member is away
-	// Patroni lets this one stream from the leader.
+	// From is the member whose WAL this one streams while it is a replica; "" means the leader.
+	// While that member is away Patroni lets this one stream from the leader.
 	From string
-	// Streams is false for a member tagged nostream: it replays what is in the archive and connects to nobody.
+	// Streams is false for a member tagged nostream: it replays what is in the archive and connects
+	// to nobody.
 	Streams bool
-	// Reads is false for a member tagged noloadbalance: balancers hold it down on the read port, and are right.
+	// Reads is false for a member tagged noloadbalance: balancers hold it down on the read port,
+	// and are right.
 	Reads bool
 	// Candidate is false for a member that never leads: nofailover, or failover_priority 0.
 	Candidate bool
-	// Synchronous is false for a member that no commit waits for: nosync, sync_priority 0, or one that doesn't stream.
+	// Synchronous is false for a member that no commit waits for: nosync, sync_priority 0, or one
+	// that doesn't stream.
 	Synchronous bool
 }
 
@@ -33,7 +37,8 @@ func PromiseOf(tags map[string]any) Promise {
 	return p
 }
 
-// truth and zero read a tag as Patroni does: from YAML or JSON, or as text that somebody put in quotes.
+// truth and zero read a tag as Patroni does: from YAML or JSON, or as text that somebody put in
+// quotes.
 func truth(value any) bool {
 	switch strings.ToLower(fmt.Sprint(value)) {
 	case "true", "on", "yes", "1":
@@ -59,8 +64,9 @@ const (
 	replaying = "in archive recovery"
 )
 
-// Fault says what keeps a member from what it promises, or "". A leader runs. A replica streams, or replays the archive
-// where it is tagged nostream, on the leader's timeline: one that merely runs may have been left behind on an old one.
+// Fault says what keeps a member from what it promises, or "". A leader runs. A replica streams, or
+// replays the archive where it is tagged nostream, on the leader's timeline: one that merely runs
+// may have been left behind on an old one.
 func (p Promise) Fault(seen Seen) string {
 	state := strings.TrimSpace(seen.State)
 	switch {
@@ -90,8 +96,9 @@ func (p Promise) source() string {
 	return "the leader"
 }
 
-// Upstreams says of whom each member is fed: the leader's name for those that stream from it, "" for those that don't stream
-// and for the leader. A member whose own upstream isn't alive, or that would be its own by a circle, streams from the leader.
+// Upstreams says of whom each member is fed: the leader's name for those that stream from it, ""
+// for those that don't stream and for the leader. A member whose own upstream isn't alive, or that
+// would be its own by a circle, streams from the leader.
 func Upstreams(leader string, promises map[string]Promise, alive func(member string) bool) map[string]string {
 	fed := make(map[string]string, len(promises))
 	for member, p := range promises {

@@ -12,15 +12,16 @@ type Account struct {
 	Lines int `json:"lines"`
 	// Clocks are the hosts' offsets that times were corrected by.
 	Clocks []Clock `json:"clocks,omitempty"`
-	// Notes say what the account does not know: hosts that could not be read, events that were too many.
+	// Notes say what the account does not know: hosts that could not be read, events that were too
+	// many.
 	Notes []string `json:"notes,omitempty"`
 }
 
 // Clock is how far a host's clock is from that of the machine which ran Explain.
 type Clock struct {
 	Host string `json:"host"`
-	// OffsetSeconds is added by the host; ErrorSeconds, half a round trip, is how wrong that may be. Smaller offsets than
-	// their error are not corrected.
+	// OffsetSeconds is added by the host; ErrorSeconds, half a round trip, is how wrong that may
+	// be. Smaller offsets than their error are not corrected.
 	OffsetSeconds float64 `json:"offset_seconds"`
 	ErrorSeconds  float64 `json:"error_seconds"`
 }
@@ -52,12 +53,14 @@ type Incident struct {
 	NewLeader string `json:"new_leader,omitempty"`
 	// Lock says how the leader key was lost; nil where it was not.
 	Lock *LockLoss `json:"lock,omitempty"`
-	// Gaps are the times during which no write can have gone through, WithoutWritesSeconds the sum of them.
+	// Gaps are the times during which no write can have gone through, WithoutWritesSeconds the sum
+	// of them.
 	Gaps                 []Gap   `json:"gaps"`
 	WithoutWritesSeconds float64 `json:"without_writes_seconds"`
 	// Loss is about what was not replicated; nil where nobody took over.
 	Loss *Loss `json:"loss,omitempty"`
-	// Redundant is when everything was back; RedundantSeconds counts from Began. Zero and negative: not within the span.
+	// Redundant is when everything was back; RedundantSeconds counts from Began. Zero and negative:
+	// not within the span.
 	Redundant        time.Time `json:"redundant,omitzero"`
 	RedundantSeconds float64   `json:"redundant_seconds"`
 	// Missing is what is not back.
@@ -71,8 +74,9 @@ type Confidence string
 
 // The degrees of confidence.
 const (
-	Certain  Confidence = "certain"  // a line says so
-	Likely   Confidence = "likely"   // several hosts' lines fit nothing else that this package knows
+	Certain Confidence = "certain" // a line says so
+	// several hosts' lines fit nothing else that this package knows
+	Likely   Confidence = "likely"
 	Possible Confidence = "possible" // it is the first sign, and what is behind it left no line
 )
 
@@ -99,7 +103,8 @@ type LockLoss struct {
 	Taken time.Time `json:"taken,omitzero"`
 }
 
-// Gap is a time without writes, as far as journals tell. Clients may need longer: they have to connect again.
+// Gap is a time without writes, as far as journals tell. Clients may need longer: they have to
+// connect again.
 type Gap struct {
 	Start   time.Time `json:"start"`
 	End     time.Time `json:"end,omitzero"`
@@ -115,9 +120,11 @@ type Gap struct {
 type Loss struct {
 	// Known is false where the former leader's last position is not known.
 	Known bool `json:"known"`
-	// Bytes of WAL, an upper bound for what transactions wrote: the record of a shutdown is among them.
+	// Bytes of WAL, an upper bound for what transactions wrote: the record of a shutdown is among
+	// them.
 	Bytes uint64 `json:"bytes"`
-	// Timeline ended at Switched in the new leader's history, and at Former on the former leader; "" where unknown.
+	// Timeline ended at Switched in the new leader's history, and at Former on the former leader;
+	// "" where unknown.
 	Timeline int64  `json:"timeline"`
 	Switched string `json:"switched,omitempty"`
 	Former   string `json:"former,omitempty"`

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/record"
 )
 
 // Machine is a host as the account knows it.
@@ -14,7 +14,8 @@ type Machine struct {
 	Name string
 	// Member is Patroni's and etcd's name; "" for a balancer.
 	Member string
-	// Address is its own. Without it, a balancer that was cut off is not known by what the others say of it.
+	// Address is its own. Without it, a balancer that was cut off is not known by what the others
+	// say of it.
 	Address string
 	// Unreachable: its journal could not be read.
 	Unreachable bool
@@ -25,12 +26,14 @@ type Machine struct {
 // About is what has to be known besides the lines. Only Machines is needed.
 type About struct {
 	Machines []Machine
-	// Since and Until bound the account. Lines from before Since help to know who led then. Zero: the first and last line.
+	// Since and Until bound the account. Lines from before Since help to know who led then. Zero:
+	// the first and last line.
 	Since, Until time.Time
 	// History is Patroni's, Operations pgha's own trail.
 	History    []patroni.HistoryEntry
-	Operations []pgha.OperationRecord
-	// AddressAt is the balancer that carries the virtual IP now; "" where there is none or nobody knows.
+	Operations []record.Operation
+	// AddressAt is the balancer that carries the virtual IP now; "" where there is none or nobody
+	// knows.
 	AddressAt string
 	// WriteProxy is HAProxy's name for the way to the primary. Default: postgres_write.
 	WriteProxy string
@@ -47,7 +50,8 @@ type About struct {
 // mostEvents bounds what is kept of a long or noisy span: some 50 MB.
 const mostEvents = 100_000
 
-// Collector takes lines, in any order between hosts, and keeps only what an account needs. It is not safe for concurrent use.
+// Collector takes lines, in any order between hosts, and keeps only what an account needs. It is
+// not safe for concurrent use.
 type Collector struct {
 	about   About
 	hosts   map[string]string // by host, member and address
@@ -58,7 +62,7 @@ type Collector struct {
 	dropped int
 }
 
-// machine is what the lines tell of one host.
+// machine is what the lines say about one host.
 type machine struct {
 	Machine
 	boots   map[string]*boot
@@ -106,7 +110,7 @@ func NewCollector(about About) *Collector {
 }
 
 // Add takes one line.
-func (c *Collector) Add(line pgha.LogEntry) {
+func (c *Collector) Add(line record.LogEntry) {
 	c.lines++
 	m := c.byName[line.Host]
 	if m == nil {
@@ -127,11 +131,11 @@ func (c *Collector) Add(line pgha.LogEntry) {
 // etcdID is the number of the member that writes a line.
 var etcdID = re(`(?:"local-member-id":"|"msg":"(?:raft\.node: )?)([0-9a-f]{8,16})["\s]`)
 
-// mostIDs bounds how often a host's member of etcd was made anew.
+// mostIDs bounds how often a host's member of etcd was made again.
 const mostIDs = 100
 
 // saw notes that the host, and perhaps its Patroni, was alive.
-func (m *machine) saw(line pgha.LogEntry, silence time.Duration) {
+func (m *machine) saw(line record.LogEntry, silence time.Duration) {
 	b := m.boots[line.Boot]
 	if b == nil {
 		b = &boot{first: line.Time, last: line.Time}
@@ -192,7 +196,9 @@ func (c *Collector) Account() Account {
 	}
 	for _, m := range c.about.Machines {
 		if m.Unreachable {
-			a.Notes = append(a.Notes, fmt.Sprintf("the journal of %s could not be read: what happened there is told by the others alone", m.Name))
+			a.Notes = append(a.Notes,
+				fmt.Sprintf("the journal of %s could not be read: what happened there is told by the others alone",
+					m.Name))
 		}
 	}
 	if c.dropped > 0 {
@@ -202,7 +208,7 @@ func (c *Collector) Account() Account {
 }
 
 // Analyse makes an account of lines, which may be in any order between hosts.
-func Analyse(lines []pgha.LogEntry, about About) Account {
+func Analyse(lines []record.LogEntry, about About) Account {
 	c := NewCollector(about)
 	for _, line := range lines {
 		c.Add(line)

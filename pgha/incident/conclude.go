@@ -102,7 +102,8 @@ func (c *Collector) leaders(in *Incident, g *group, all []Event) {
 
 // lockLoss says how the leader lost the key that another one then took.
 func lockLoss(old string, taken Event, g *group) *LockLoss {
-	l := &LockLoss{Host: old, Time: taken.Time, Taken: taken.Time, Reason: "it ran out: the leader did not renew it in time"}
+	l := &LockLoss{Host: old, Time: taken.Time, Taken: taken.Time,
+		Reason: "it ran out: the leader did not renew it in time"}
 	for _, e := range g.events {
 		if e.Host != old || e.Time.After(taken.Time) {
 			continue
@@ -112,7 +113,8 @@ func lockLoss(old string, taken Event, g *group) *LockLoss {
 			l.Time, l.Reason = e.Time, "released by the leader itself"
 		case Demoted:
 			if strings.Contains(e.Text, "etcd cannot be reached") {
-				l.Reason = "it ran out: the leader could not reach etcd, and stopped being primary at " + clockTime(e.Time)
+				l.Reason = "it ran out: the leader could not reach etcd, and stopped being primary at " +
+					clockTime(e.Time)
 			}
 		case UnitStopping:
 			if e.fields["unit"] == "patroni" {
@@ -154,7 +156,8 @@ func (c *Collector) cause(g *group, in Incident) Cause {
 	return cause
 }
 
-// rank is the event's as a cause. An operation is one only of what came after it: it may be there to mend what broke.
+// rank is the event's as a cause. An operation is one only of what came after it: it may be there
+// to mend what broke.
 func (c *Collector) rank(e Event, g *group) int {
 	if e.Kind != Operated {
 		return ruleOf(e.Kind).rank
@@ -170,7 +173,8 @@ func (c *Collector) rank(e Event, g *group) int {
 // commanded finds the sudo line that an event follows from.
 func (c *Collector) commanded(cause Event) string {
 	for _, e := range slices.Backward(c.events) {
-		if e.Kind == Commanded && e.Host == cause.Host && !e.Time.After(cause.Time) && cause.Time.Sub(e.Time) < 2*time.Second {
+		if e.Kind == Commanded && e.Host == cause.Host && !e.Time.After(cause.Time) &&
+			cause.Time.Sub(e.Time) < 2*time.Second {
 			return e.fields["user"] + " with sudo: " + e.fields["command"]
 		}
 	}

@@ -22,7 +22,8 @@ func (c *Collector) derived() []Event {
 }
 
 func derive(at time.Time, host string, kind Kind, text, evidence string) Event {
-	return Event{Time: at, Last: at, Host: host, Component: Host, Kind: kind, Text: text, Evidence: evidence, Derived: true, Count: 1, fields: map[string]string{}}
+	return Event{Time: at, Last: at, Host: host, Component: Host, Kind: kind, Text: text, Evidence: evidence,
+		Derived: true, Count: 1, fields: map[string]string{}}
 }
 
 // power finds boots, and journals that end without a shutdown.
@@ -31,22 +32,25 @@ func (c *Collector) power(m *machine) []Event {
 	var events []Event
 	for i := 1; i < len(boots); i++ {
 		before, after := boots[i-1], boots[i]
-		events = append(events, derive(after.first, m.Name, HostBooted, "has booted", "the first line of a new boot in its journal"))
+		events = append(events, derive(after.first, m.Name, HostBooted, "has booted",
+			"the first line of a new boot in its journal"))
 		if slices.ContainsFunc(c.events, func(e Event) bool {
-			return e.Kind == HostShutdown && e.Host == m.Name && !e.Time.Before(before.first) && !e.Time.After(before.last)
+			return e.Kind == HostShutdown && e.Host == m.Name && !e.Time.Before(before.first) &&
+				!e.Time.After(before.last)
 		}) {
 			continue
 		}
 		at := c.lastLife(m, before.last, after.first)
 		events = append(events, derive(at, m.Name, PowerLost, "lost power", fmt.Sprintf(
-			"its journal ends at %s without a line of a shutdown, and goes on at %s with another boot; a kernel that crashed or was reset looks the same",
+			"its journal ends at %s without a line of a shutdown, and goes on at %s with another "+
+				"boot; a kernel that crashed or was reset looks the same",
 			clockTime(before.last), clockTime(after.first))))
 	}
 	return events
 }
 
-// lastLife is the best estimate of when a host died: its own last line may be old, and a power loss takes lines along that
-// were not on disk. What others heard of it afterwards is later.
+// lastLife is the best estimate of when a host died: its own last line may be old, and a power loss
+// takes lines along that were not on disk. What others heard of it afterwards is later.
 func (c *Collector) lastLife(m *machine, last, next time.Time) time.Time {
 	var found []time.Time
 	for _, e := range c.events {
@@ -57,7 +61,8 @@ func (c *Collector) lastLife(m *machine, last, next time.Time) time.Time {
 		case e.Kind == AddressTaken && m.Member == "" && len(found) == 0:
 			found = append(found, e.Time.Add(-c.masterDown()))
 		case e.Kind == BackendDown && e.fields["server"] == m.Name && silentReason(e.fields["why"]) && len(found) == 0:
-			found = append(found, e.Time.Add(-3*c.about.CheckInterval)) // HAProxy asked twice in vain
+			// HAProxy asked twice without an answer
+			found = append(found, e.Time.Add(-3*c.about.CheckInterval))
 		case e.Kind == LastTransaction && m.Member != "":
 			if at, ok := transactionTime(e); ok && (len(found) == 0 || at.Sub(found[0]).Abs() < detection) {
 				return latest(last, at)
@@ -75,21 +80,24 @@ func transactionTime(e Event) (time.Time, bool) {
 	return t, err == nil
 }
 
-// silences finds a Patroni that hung: it said nothing for more than two of its loops, and nobody had stopped it.
+// silences finds a Patroni that hung: it said nothing for more than two of its loops, and nobody
+// had stopped it.
 func (c *Collector) silences() []Event {
 	var events []Event
 	for _, host := range c.about.Machines {
 		m := c.byName[host.Name]
 		for _, s := range m.silent {
 			explained := slices.ContainsFunc(c.events, func(e Event) bool {
-				return e.Host == m.Name && (e.Kind == UnitStopping || e.Kind == UnitKilled || e.Kind == UnitFailed || e.Kind == HostShutdown || e.Kind == UnitStarted) &&
+				return e.Host == m.Name && (e.Kind == UnitStopping || e.Kind == UnitKilled ||
+					e.Kind == UnitFailed || e.Kind == HostShutdown || e.Kind == UnitStarted) &&
 					e.Time.After(s.start.Add(-time.Second)) && e.Time.Before(s.end)
 			})
 			for _, b := range m.boots {
 				explained = explained || b.first.After(s.start) && !b.first.After(s.end)
 			}
 			if !explained {
-				e := derive(s.start.Add(c.about.LoopWait), m.Name, PatroniSilent, fmt.Sprintf("said nothing for %.0f s: it hung, or its host did", s.end.Sub(s.start).Seconds()),
+				e := derive(s.start.Add(c.about.LoopWait), m.Name, PatroniSilent,
+					fmt.Sprintf("said nothing for %.0f s: it hung, or its host did", s.end.Sub(s.start).Seconds()),
 					fmt.Sprintf("no line of Patroni between %s and %s", clockTime(s.start), clockTime(s.end)))
 				e.Component = Patroni
 				events = append(events, e)
@@ -113,27 +121,32 @@ func (c *Collector) cuts(found []Event) []Event {
 		}
 		window := func(k Kind, host string, before, after time.Duration) bool {
 			in := func(x Event) bool {
-				return x.Kind == k && x.Host == host && x.Time.After(e.Time.Add(-before)) && x.Time.Before(e.Time.Add(after))
+				return x.Kind == k && x.Host == host && x.Time.After(e.Time.Add(-before)) &&
+					x.Time.Before(e.Time.Add(after))
 			}
 			return slices.ContainsFunc(c.events, in) || slices.ContainsFunc(found, in)
 		}
 		if m.Unreachable && len(m.boots) == 0 {
 			until = e.Time.Add(time.Minute)
-			events = append(events, derive(e.Time, m.Name, HostUnreachable, "can no longer be reached: without power, or cut off", "HAProxy on "+e.Host+": "+e.Evidence))
+			events = append(events, derive(e.Time, m.Name, HostUnreachable,
+				"can no longer be reached: without power, or cut off", "HAProxy on "+e.Host+": "+e.Evidence))
 			continue
 		}
-		if window(PowerLost, m.Name, time.Minute, time.Minute) || window(UnitStopping, m.Name, 10*time.Second, time.Second) ||
+		if window(PowerLost, m.Name, time.Minute, time.Minute) ||
+			window(UnitStopping, m.Name, 10*time.Second, time.Second) ||
 			!window(DCSUnreachable, m.Name, time.Second, time.Minute) {
 			continue
 		}
 		until = e.Time.Add(time.Minute)
 		events = append(events, derive(c.cutAt(e, m), m.Name, NetworkCut, "was cut off from the network", fmt.Sprintf(
-			"it ran on and could not reach etcd, while the balancers got no answer from it: HAProxy on %s: %s", e.Host, e.Evidence)))
+			"it ran on and could not reach etcd, while the balancers got no answer from it: HAProxy on %s: %s",
+			e.Host, e.Evidence)))
 	}
 	return events
 }
 
-// unheard finds balancers that the others took the address from without a word of theirs, and had to yield it to again.
+// unheard finds balancers that the others took the address from without a word of theirs, and had
+// to yield it to again.
 func (c *Collector) unheard(found []Event) []Event {
 	var events []Event
 	for _, yielded := range c.events {
@@ -143,7 +156,8 @@ func (c *Collector) unheard(found []Event) []Event {
 		}
 		var taken Event
 		for _, e := range c.events {
-			if e.Kind == AddressTaken && e.Host == yielded.Host && e.Time.Before(yielded.Time) && e.Time.After(taken.Time) {
+			if e.Kind == AddressTaken && e.Host == yielded.Host && e.Time.Before(yielded.Time) &&
+				e.Time.After(taken.Time) {
 				taken = e
 			}
 		}
@@ -152,29 +166,35 @@ func (c *Collector) unheard(found []Event) []Event {
 				(e.Kind == AddressTaken || e.Kind == UnitStarted || e.Kind == HostBooted || leaves(e))
 		}
 		if taken.Time.IsZero() || slices.ContainsFunc(c.events, explains) || slices.ContainsFunc(found, explains) ||
-			slices.ContainsFunc(events, func(e Event) bool { return e.Host == holder && taken.Time.Sub(e.Time) < settling }) {
+			slices.ContainsFunc(events,
+				func(e Event) bool { return e.Host == holder && taken.Time.Sub(e.Time) < settling }) {
 			continue
 		}
-		events = append(events, derive(taken.Time.Add(-c.masterDown()), holder, NetworkCut, "was not heard by the other balancers: cut off from the network, or hung", fmt.Sprintf(
-			"%s took the virtual IP from it at %s, it said nothing of that, and got it back at %s", taken.Host, clockTime(taken.Time), clockTime(yielded.Time))))
+		events = append(events, derive(taken.Time.Add(-c.masterDown()), holder, NetworkCut,
+			"was not heard by the other balancers: cut off from the network, or hung", fmt.Sprintf(
+				"%s took the virtual IP from it at %s, it said nothing of that, and got it back at %s",
+				taken.Host, clockTime(taken.Time), clockTime(yielded.Time))))
 	}
 	return events
 }
 
-// masterDown is after how long without adverts a balancer takes the address: three of them, and some more by its priority.
+// masterDown is after how long without adverts a balancer takes the address: three of them, and
+// some more by its priority.
 func (c *Collector) masterDown() time.Duration { return c.about.AdvertInterval * 365 / 100 }
 
 // cutAt is when the others last heard of a host that HAProxy then found silent.
 func (c *Collector) cutAt(down Event, m *machine) time.Time {
 	for _, e := range c.events {
-		if at, ok := transactionTime(e); ok && e.Kind == LastTransaction && e.Host != m.Name && at.Before(down.Time) && down.Time.Sub(at) < detection {
+		if at, ok := transactionTime(e); ok && e.Kind == LastTransaction && e.Host != m.Name &&
+			at.Before(down.Time) && down.Time.Sub(at) < detection {
 			return at
 		}
 	}
 	return down.Time
 }
 
-// detection is how long HAProxy takes at most, with the checks that pgha sets, to find a silent server down.
+// detection is how long HAProxy takes at most, with the checks that pgha sets, to find a silent
+// server down.
 const detection = 5 * time.Second
 
 // silentReason tells a server that does not answer from one that answers with something else.
@@ -207,7 +227,8 @@ func (c *Collector) quorum(found []Event) []Event {
 		}
 		if members > 0 && had <= (members-1)/2 && len(down) > (members-1)/2 {
 			names := slices.Sorted(maps.Keys(down))
-			q := derive(e.Time, e.Host, QuorumLost, "etcd lost its quorum: its members on "+strings.Join(names, " and ")+" are down", e.Evidence)
+			q := derive(e.Time, e.Host, QuorumLost,
+				"etcd lost its quorum: its members on "+strings.Join(names, " and ")+" are down", e.Evidence)
 			q.Component = Etcd
 			events = append(events, q)
 		}

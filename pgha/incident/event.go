@@ -5,7 +5,8 @@ import "time"
 // Component is what an event is of.
 type Component string
 
-// The components. Host is the machine itself: its kernel, its power, its network. Operator is somebody who used pgha.
+// The components. Host is the machine itself: its kernel, its power, its network. Operator is
+// somebody who used pgha.
 const (
 	Patroni    Component = "patroni"
 	PostgreSQL Component = "postgresql"
@@ -18,7 +19,8 @@ const (
 
 // Event is one thing that happened.
 type Event struct {
-	// Time is by the clock of the machine that ran Explain: the host's own, corrected by its measured offset.
+	// Time is by the clock of the machine that ran Explain: the host's own, corrected by its
+	// measured offset.
 	Time time.Time `json:"time"`
 	// Host is where it was noted, which is where it happened unless Subject says otherwise.
 	Host      string    `json:"host"`
@@ -28,7 +30,8 @@ type Event struct {
 	Subject string `json:"subject,omitempty"`
 	// Text is for people.
 	Text string `json:"text"`
-	// Evidence is the line, shortened to 400 bytes; for a derived event it says what it is derived from.
+	// Evidence is the line, shortened to 400 bytes; for a derived event it says what it is derived
+	// from.
 	Evidence string `json:"evidence"`
 	// Derived: no line says so.
 	Derived bool `json:"derived,omitempty"`

@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/record"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -23,17 +23,30 @@ type Options struct {
 	Since time.Time
 	// Until is where it ends. Default: now.
 	Until time.Time
-	// Warn hears of whatever could not be read, from one goroutine at a time. nil hears nothing; Account.Notes has it as well.
+	// Warn receives what could not be read, from one goroutine at a time. Optional; Account.Notes
+	// has it as well.
 	Warn func(host string, err error)
+}
+
+// Cluster is what Explain asks. *pgha.Cluster is one.
+type Cluster interface {
+	Specification() *spec.Spec
+	// Targets returns the connections to the hosts that can be reached.
+	Targets() []*remote.Target
+	// History returns Patroni's changes of timeline, Operations pgha's own record.
+	History(ctx context.Context) ([]patroni.HistoryEntry, error)
+	Operations(ctx context.Context) ([]record.Operation, error)
+	// Logs calls yield with each line of all hosts.
+	Logs(ctx context.Context, opts record.LogsOptions, yield func(record.LogEntry) error) error
 }
 
 // lookBack is how much more is read before Since: who leads is said once in loop_wait.
 const lookBack = 2 * time.Minute
 
-// Explain reads the journals of all hosts at once, Patroni's history and the trail of operations, and concludes. Hosts that
-// cannot be read are told to opts.Warn and noted in the account. It changes nothing. Errors are ctx's and those of
-// pgha.Cluster.Logs, when no host at all can be read.
-func Explain(ctx context.Context, cluster *pgha.Cluster, opts Options) (Account, error) {
+// Explain reads the journals of all hosts at once, Patroni's history and the record of operations,
+// and concludes. A host that cannot be read is a call of opts.Warn and a note in the account. It
+// changes nothing. Errors are ctx's and those of Cluster.Logs, when no host at all can be read.
+func Explain(ctx context.Context, cluster Cluster, opts Options) (Account, error) {
 	if opts.Until.IsZero() {
 		opts.Until = time.Now()
 	}
@@ -68,14 +81,14 @@ func Explain(ctx context.Context, cluster *pgha.Cluster, opts Options) (Account,
 
 // reader is one call of Explain.
 type reader struct {
-	cluster    *pgha.Cluster
+	cluster    Cluster
 	opts       Options
 	mu         sync.Mutex
 	clocks     map[string]Clock
 	address    string
-	ends       []pgha.LogEntry // the last line of each host's former boot
+	ends       []record.LogEntry // the last line of each host's former boot
 	history    []patroni.HistoryEntry
-	operations []pgha.OperationRecord
+	operations []record.Operation
 	failed     map[string]bool
 	notes      []string
 }
@@ -95,12 +108,13 @@ func (r *reader) around(ctx context.Context) {
 		if err != nil {
 			r.note(fmt.Sprintf("the trail of operations is not complete: %v", err))
 		}
-		r.operations = slices.DeleteFunc(operations, func(o pgha.OperationRecord) bool {
+		r.operations = slices.DeleteFunc(operations, func(o record.Operation) bool {
 			return o.Time.Before(r.opts.Since.Add(-lookBack)) || o.Time.After(r.opts.Until)
 		})
 	})
 	wait.Go(func() {
-		_ = remote.Each(ctx, r.cluster.Targets(), func(ctx context.Context, t *remote.Target) error { r.clock(ctx, t); return nil })
+		_ = remote.Each(ctx, r.cluster.Targets(),
+			func(ctx context.Context, t *remote.Target) error { r.clock(ctx, t); return nil })
 	})
 	wait.Wait()
 }
@@ -114,13 +128,16 @@ func (r *reader) note(text string) {
 // bootTime prints when systemd began.
 var bootTime = []string{"systemctl", "show", "--timestamp=unix", "--value", "--property=UserspaceTimestamp"}
 
-// formerEnd prints the last line before the latest boot. An idle host may have said it long before the span begins.
-var formerEnd = []string{"journalctl", "--quiet", "--no-pager", "--boot=-1", "--lines=1", "--output=json", "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_BOOT_ID"}
+// formerEnd prints the last line before the latest boot. An idle host may have said it long before
+// the span begins.
+var formerEnd = []string{"journalctl", "--quiet", "--no-pager", "--boot=-1", "--lines=1", "--output=json",
+	"--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_BOOT_ID"}
 
-// clock measures a host's clock in one round trip, and looks whether it carries the virtual IP and how its last boot ended.
+// clock measures a host's clock in one round trip, and looks whether it carries the virtual IP and
+// how its last boot ended.
 func (r *reader) clock(ctx context.Context, t *remote.Target) {
 	address := "0.0.0.0"
-	if vip := r.cluster.Spec.VIP; vip != nil {
+	if vip := r.cluster.Specification().VIP; vip != nil {
 		address = vip.Address
 	}
 	asked := time.Now()
@@ -139,18 +156,20 @@ func (r *reader) clock(ctx context.Context, t *remote.Target) {
 		r.address = t.Name
 	}
 	booted, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(string(res[1].Stdout)), "@"), 10, 64)
-	inSpan := err == nil && time.Unix(booted, 0).After(r.opts.Since.Add(-lookBack)) && time.Unix(booted, 0).Before(r.opts.Until)
+	inSpan := err == nil && time.Unix(booted, 0).After(r.opts.Since.Add(-lookBack)) &&
+		time.Unix(booted, 0).Before(r.opts.Until)
 	if line, ok := endOf(t.Name, res[2].Stdout); ok && inSpan {
 		r.ends = append(r.ends, line)
 	}
 	if s, err := strconv.ParseFloat(strings.TrimSpace(date), 64); err == nil {
 		offset := time.Unix(0, int64(s*1e9)).Sub(asked.Add(trip / 2))
-		r.clocks[t.Name] = Clock{Host: t.Name, OffsetSeconds: offset.Round(time.Millisecond).Seconds(), ErrorSeconds: (trip / 2).Round(time.Millisecond).Seconds()}
+		r.clocks[t.Name] = Clock{Host: t.Name, OffsetSeconds: offset.Round(time.Millisecond).Seconds(),
+			ErrorSeconds: (trip / 2).Round(time.Millisecond).Seconds()}
 	}
 }
 
 // endOf reads what formerEnd printed; nothing for a host that was never booted again.
-func endOf(host string, line []byte) (pgha.LogEntry, bool) {
+func endOf(host string, line []byte) (record.LogEntry, bool) {
 	var raw struct {
 		Realtime string `json:"__REALTIME_TIMESTAMP"`
 		Message  string `json:"MESSAGE"`
@@ -158,20 +177,22 @@ func endOf(host string, line []byte) (pgha.LogEntry, bool) {
 		Boot     string `json:"_BOOT_ID"`
 	}
 	if json.Unmarshal(line, &raw) != nil {
-		return pgha.LogEntry{}, false
+		return record.LogEntry{}, false
 	}
 	micros, err := strconv.ParseInt(raw.Realtime, 10, 64)
 	if err != nil {
-		return pgha.LogEntry{}, false
+		return record.LogEntry{}, false
 	}
-	return pgha.LogEntry{Time: time.UnixMicro(micros).UTC(), Host: host, Program: raw.Program, Priority: 6, Message: raw.Message, Boot: raw.Boot}, true
+	return record.LogEntry{Time: time.UnixMicro(micros).UTC(), Host: host, Program: raw.Program,
+		Priority: 6, Message: raw.Message, Boot: raw.Boot}, true
 }
 
 func (r *reader) about() About {
-	sp := r.cluster.Spec
+	sp := r.cluster.Specification()
 	a := About{
 		Since: r.opts.Since, Until: r.opts.Until, History: r.history, Operations: r.operations, AddressAt: r.address,
-		LoopWait: sp.Patroni.LoopWait, CheckInterval: sp.Balancer.CheckInterval, Synchronous: sp.Patroni.SynchronousMode != spec.SynchronousOff,
+		LoopWait: sp.Patroni.LoopWait, CheckInterval: sp.Balancer.CheckInterval,
+		Synchronous: sp.Patroni.SynchronousMode != spec.SynchronousOff,
 	}
 	if sp.VIP != nil {
 		a.AdvertInterval = sp.VIP.AdvertInterval
@@ -192,13 +213,14 @@ func (r *reader) about() About {
 // read takes the journals of the components and of the hosts themselves, both at once.
 func (r *reader) read(ctx context.Context, c *Collector) error {
 	var mu sync.Mutex
-	components := []pgha.LogComponent{pgha.LogAll, pgha.LogSystem}
+	components := []record.LogComponent{record.LogAll, record.LogSystem}
 	errs := make([]error, len(components))
 	var wait sync.WaitGroup
 	for i, component := range components {
 		wait.Go(func() {
-			opts := pgha.LogsOptions{Component: component, Since: r.opts.Since.Add(-lookBack), Until: r.opts.Until, Warn: r.warn}
-			errs[i] = r.cluster.Logs(ctx, opts, func(line pgha.LogEntry) error {
+			opts := record.LogsOptions{Component: component, Since: r.opts.Since.Add(-lookBack),
+				Until: r.opts.Until, Warn: r.warn}
+			errs[i] = r.cluster.Logs(ctx, opts, func(line record.LogEntry) error {
 				mu.Lock()
 				defer mu.Unlock()
 				c.Add(line)
@@ -210,7 +232,8 @@ func (r *reader) read(ctx context.Context, c *Collector) error {
 	return errors.Join(errs...)
 }
 
-// warn hears of each host once. One that can be read in part, such as a PostgreSQL with log files of its own, is noted.
+// warn reports each host once. One that can be read in part, such as a PostgreSQL with log files
+// of its own, is noted.
 func (r *reader) warn(host string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

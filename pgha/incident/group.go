@@ -11,8 +11,8 @@ const settling = 5 * time.Second
 // atOnce is how close together things are that break for one reason.
 const atOnce = 2 * time.Second
 
-// quiet is after how long without an event something that breaks is an incident of its own, although an earlier one is not
-// over.
+// quiet is after how long without an event something that breaks is an incident of its own,
+// although an earlier one is not over.
 const quiet = 60 * time.Second
 
 // hinting is how long before an incident something may have hinted at it.
@@ -102,11 +102,12 @@ func (g *group) takes(e Event, r rule) bool {
 	return e.Time.Sub(g.end()) < r.echo()
 }
 
-// without tells whether an event falls into a gap that began with the group. What breaks at the very start of a gap, and not
-// at once with the group, began that gap itself.
+// without tells whether an event falls into a gap that began with the group. What breaks at the
+// very start of a gap, and not at once with the group, began that gap itself.
 func (g *group) without(e Event, r rule, gaps []Gap) bool {
 	return slices.ContainsFunc(gaps, func(gap Gap) bool {
-		return !e.Time.Before(gap.Start) && (gap.Open || !e.Time.After(gap.End)) && gap.Start.Before(g.last().Add(r.echo())) &&
+		return !e.Time.Before(gap.Start) && (gap.Open || !e.Time.After(gap.End)) &&
+			gap.Start.Before(g.last().Add(r.echo())) &&
 			!gap.Start.Before(g.events[0].Time.Add(-detection))
 	})
 }

@@ -85,8 +85,8 @@ func componentName(c Component) string {
 	return string(c)
 }
 
-// addressTaker is the balancer that took the address over; "" if none did. Two may have tried within a moment, and the one
-// that went on is the last of them.
+// addressTaker is the balancer that took the address over; "" if none did. Two may have tried
+// within a moment, and the one that went on is the last of them.
 func addressTaker(in Incident) string {
 	var taken Event
 	for _, e := range in.Events {
@@ -102,5 +102,6 @@ func ledEtcd(in Incident) bool {
 	if in.Cause.Component != Host {
 		return false
 	}
-	return slices.ContainsFunc(in.Events, func(e Event) bool { return e.Kind == EtcdLeaderLost && e.Subject == in.Cause.Host })
+	return slices.ContainsFunc(in.Events,
+		func(e Event) bool { return e.Kind == EtcdLeaderLost && e.Subject == in.Cause.Host })
 }

@@ -5,19 +5,21 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/record"
 )
 
 // recognizer turns a line of one component into an event.
 type recognizer struct {
-	// needs is text that every such line has: most lines are dismissed with it, without a regular expression.
+	// needs is text that every such line has: most lines are dismissed with it, without a regular
+	// expression.
 	needs string
 	// pattern finds the details; nil where needs says it all. Its named groups fill Text.
 	pattern *regexp.Regexp
 	kind    Kind
 	// text is the event's, with the groups in braces.
 	text string
-	// versions says where the wording is known from, when it is not the same in all that pgha supports.
+	// versions says where the wording is known from, when it is not the same in all that pgha
+	// supports.
 	versions string
 }
 
@@ -34,22 +36,20 @@ var tables = map[Component][]recognizer{
 // longestEvidence bounds a line that is kept.
 const longestEvidence = 400
 
-// serverPrograms write PostgreSQL's log. A process that ended before journald looked at it is counted as Patroni by the
-// journal, so that Patroni's lines are tried with PostgreSQL's table, too.
-var serverPrograms = []string{"postgres", "initdb", "pg_rewind", "pg_basebackup"}
-
 // memberFields are the groups that name members or addresses, which events call by their hosts.
 var memberFields = []string{"member", "leader", "candidate", "from", "to", "server", "address"}
 
-// recognize returns the event that a line tells of; false for most lines. hosts has each member's and address's host.
-func recognize(line pgha.LogEntry, hosts map[string]string) (Event, bool) {
+// recognize returns the event that a line reports; false for most lines. hosts has each member's
+// and address's host.
+func recognize(line record.LogEntry, hosts map[string]string) (Event, bool) {
 	for _, c := range componentsOf(line) {
 		for i := range tables[c] {
 			r := &tables[c][i]
 			if !strings.Contains(line.Message, r.needs) {
 				continue
 			}
-			e := Event{Time: line.Time, Last: line.Time, Host: line.Host, Component: shownAs(c, line), Kind: r.kind, Text: r.text, Count: 1}
+			e := Event{Time: line.Time, Last: line.Time, Host: line.Host, Component: shownAs(c, line),
+				Kind: r.kind, Text: r.text, Count: 1}
 			e.fields = map[string]string{"unit": unitName(line.Unit)}
 			if r.pattern != nil {
 				groups := r.pattern.FindStringSubmatch(line.Message)
@@ -79,8 +79,9 @@ func recognize(line pgha.LogEntry, hosts map[string]string) (Event, bool) {
 	return Event{}, false
 }
 
-// shownAs is the component that an event counts to: systemd's lines about a unit are its component's.
-func shownAs(c Component, line pgha.LogEntry) Component {
+// shownAs is the component that an event counts to: systemd's lines about a unit are its
+// component's.
+func shownAs(c Component, line record.LogEntry) Component {
 	if c != Host {
 		return c
 	}
@@ -97,11 +98,12 @@ func shownAs(c Component, line pgha.LogEntry) Component {
 	return Host
 }
 
-func componentsOf(line pgha.LogEntry) []Component {
+func componentsOf(line record.LogEntry) []Component {
 	switch program := line.Program; {
-	case program == "systemd", program == "kernel", program == "sudo", strings.HasPrefix(program, "systemd-"), program == "NetworkManager":
+	case program == "systemd", program == "kernel", program == "sudo", strings.HasPrefix(program,
+		"systemd-"), program == "NetworkManager":
 		return []Component{Host}
-	case slices.Contains(serverPrograms, program):
+	case slices.Contains(record.ServerPrograms(), program):
 		return []Component{PostgreSQL}
 	case program == "etcd":
 		return []Component{Etcd}
@@ -112,6 +114,7 @@ func componentsOf(line pgha.LogEntry) []Component {
 	}
 	switch unitName(line.Unit) {
 	case "patroni", "pgha-watch":
+		// A line of a PostgreSQL process that ended early counts as Patroni's in the journal.
 		return []Component{Patroni, PostgreSQL}
 	}
 	return nil

@@ -13,26 +13,28 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/record"
 )
 
 // machines are those of the lab that the journals in testdata were recorded on.
 var machines = []Machine{
-	{Name: "haproxy-01", Address: "192.168.0.200"}, {Name: "haproxy-02", Address: "192.168.0.201"}, {Name: "haproxy-03", Address: "192.168.0.202"},
-	{Name: "postgres-01", Member: "postgresql-01"}, {Name: "postgres-02", Member: "postgresql-02"}, {Name: "postgres-03", Member: "postgresql-03"},
+	{Name: "haproxy-01", Address: "192.168.0.200"}, {Name: "haproxy-02", Address: "192.168.0.201"},
+	{Name: "haproxy-03", Address: "192.168.0.202"},
+	{Name: "postgres-01", Member: "postgresql-01"}, {Name: "postgres-02", Member: "postgresql-02"},
+	{Name: "postgres-03", Member: "postgresql-03"},
 }
 
-func recorded(t *testing.T, name string) []pgha.LogEntry {
+func recorded(t *testing.T, name string) []record.LogEntry {
 	t.Helper()
 	f, err := os.Open(filepath.Join("testdata", name+".jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var lines []pgha.LogEntry
+	var lines []record.LogEntry
 	s := bufio.NewScanner(f)
 	for s.Scan() {
-		var e pgha.LogEntry
+		var e record.LogEntry
 		if err := json.Unmarshal(s.Bytes(), &e); err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +46,8 @@ func recorded(t *testing.T, name string) []pgha.LogEntry {
 	return lines
 }
 
-// scene is a fault that was really made in the lab, with what it is and what a writer through the virtual IP measured.
+// scene is a fault that was really made in the lab, with what it is and what a writer through the
+// virtual IP measured.
 type scene struct {
 	name     string
 	class    Class
@@ -83,7 +86,8 @@ type told struct {
 	From, To string
 }
 
-// near is by how much the journals' seconds may be less than the measured ones, which include that a client connects again.
+// near is by how much the journals' seconds may be less than the measured ones, which include that
+// a client connects again.
 const near = 0.4
 
 func TestRecordedFaults(t *testing.T) {
@@ -104,7 +108,8 @@ func TestRecordedFaults(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", in.Headline, diff)
 			}
 			if short := s.measured - in.WithoutWritesSeconds; math.Abs(short) > near {
-				t.Errorf("%.2f s without writes, %.2f s were measured\n%+v", in.WithoutWritesSeconds, s.measured, in.Gaps)
+				t.Errorf("%.2f s without writes, %.2f s were measured\n%+v", in.WithoutWritesSeconds,
+					s.measured, in.Gaps)
 			}
 			if in.RedundantSeconds < 0 || len(in.Missing) > 0 {
 				t.Errorf("not whole again: %.1f s, missing %v", in.RedundantSeconds, in.Missing)
@@ -140,16 +145,16 @@ func TestNothingHappened(t *testing.T) {
 	}
 }
 
-// TestAllFaultsInARow has each fault as an incident of its own, in any order of the lines between hosts, and with clocks
-// that are off.
+// TestAllFaultsInARow has each fault as an incident of its own, in any order of the lines between
+// hosts, and with clocks that are off.
 func TestAllFaultsInARow(t *testing.T) {
 	t.Parallel()
-	var lines []pgha.LogEntry
+	var lines []record.LogEntry
 	for _, s := range scenes {
 		lines = append(lines, recorded(t, s.name)...)
 	}
 	off := append([]Machine(nil), machines...)
-	byHost := map[string][]pgha.LogEntry{}
+	byHost := map[string][]record.LogEntry{}
 	for i, m := range off {
 		off[i].Offset = time.Duration(i) * 700 * time.Millisecond
 		for _, l := range lines {
@@ -159,7 +164,7 @@ func TestAllFaultsInARow(t *testing.T) {
 			}
 		}
 	}
-	var apart []pgha.LogEntry
+	var apart []record.LogEntry
 	for _, i := range rand.Perm(len(off)) {
 		apart = append(apart, byHost[off[i].Name]...)
 	}
@@ -175,8 +180,8 @@ func TestAllFaultsInARow(t *testing.T) {
 	}
 }
 
-// TestOneRightAfterTheOther has the leader's power fail while the crash before it still echoes: the time without writes that the
-// power loss begins with is its own.
+// TestOneRightAfterTheOther has the leader's power fail while the crash before it still echoes: the
+// time without writes that the power loss begins with is its own.
 func TestOneRightAfterTheOther(t *testing.T) {
 	t.Parallel()
 	about := About{Machines: machines, AddressAt: "haproxy-01"}
@@ -191,36 +196,48 @@ func TestOneRightAfterTheOther(t *testing.T) {
 	for _, in := range Analyse(crash, about).Incidents {
 		got = append(got, told{in.Class, in.Cause.Kind, in.Cause.Host, in.OldLeader, in.NewLeader})
 	}
-	want := []told{{Failure, PostmasterDied, "postgres-02", "postgres-02", ""}, {Failure, PowerLost, "postgres-02", "postgres-02", "postgres-01"}}
+	want := []told{
+		{Failure, PostmasterDied, "postgres-02", "postgres-02", ""},
+		{Failure, PowerLost, "postgres-02", "postgres-02", "postgres-01"},
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-// TestOperation: what an operator did with pgha is told as that, with who it was.
+// TestOperation: what an operator did with pgha is reported as that, with who it was.
 func TestOperation(t *testing.T) {
 	t.Parallel()
-	op := pgha.OperationRecord{ID: "1", Time: time.Date(2026, 11, 23, 16, 42, 52, 0, time.UTC), Verb: "switchover", Holder: "alice@desk", Finished: true, Seconds: 8}
-	a := Analyse(recorded(t, "switchover"), About{Machines: machines, Operations: []pgha.OperationRecord{op}})
+	op := record.Operation{
+		ID: "1", Time: time.Date(2026, 11, 23, 16, 42, 52, 0, time.UTC), Verb: "switchover",
+		Holder: "alice@desk", Finished: true, Seconds: 8,
+	}
+	a := Analyse(recorded(t, "switchover"), About{Machines: machines, Operations: []record.Operation{op}})
 	if len(a.Incidents) != 1 {
 		t.Fatalf("%d incidents, want 1", len(a.Incidents))
 	}
 	in := a.Incidents[0]
-	if in.Class != Planned || in.Cause.Kind != Operated || in.Cause.By != "alice@desk" || in.NewLeader != "postgres-02" {
+	if in.Class != Planned || in.Cause.Kind != Operated || in.Cause.By != "alice@desk" ||
+		in.NewLeader != "postgres-02" {
 		t.Errorf("%s: %+v", in.Headline, in.Cause)
 	}
 }
 
-// TestBalancerCutOff: a balancer whose cable was pulled says nothing of it, and still carries the address as it knows.
+// TestBalancerCutOff: a balancer whose cable was pulled says nothing of it, and still carries the
+// address as it knows.
 func TestBalancerCutOff(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
-	vrrp := func(after time.Duration, host, message string) pgha.LogEntry {
-		return pgha.LogEntry{Time: start.Add(after), Host: host, Program: "Keepalived_vrrp", Unit: "keepalived.service", Message: message}
+	vrrp := func(after time.Duration, host, message string) record.LogEntry {
+		return record.LogEntry{
+			Time: start.Add(after), Host: host, Program: "Keepalived_vrrp", Unit: "keepalived.service",
+			Message: message,
+		}
 	}
-	a := Analyse([]pgha.LogEntry{
+	a := Analyse([]record.LogEntry{
 		vrrp(0, "haproxy-02", "(VI_1) Entering MASTER STATE"),
-		vrrp(20*time.Second, "haproxy-02", "(VI_1) Master received advert from 192.168.0.200 with higher priority 100, ours 90"),
+		vrrp(20*time.Second, "haproxy-02",
+			"(VI_1) Master received advert from 192.168.0.200 with higher priority 100, ours 90"),
 		vrrp(20*time.Second, "haproxy-02", "(VI_1) Entering BACKUP STATE"),
 	}, About{Machines: machines, Until: start.Add(time.Minute)})
 	if len(a.Incidents) != 1 {
@@ -230,15 +247,17 @@ func TestBalancerCutOff(t *testing.T) {
 	if in.Cause.Kind != NetworkCut || in.Cause.Host != "haproxy-01" || in.Cause.Confidence != Likely {
 		t.Errorf("%s: %+v", in.Headline, in.Cause)
 	}
-	if math.Abs(in.WithoutWritesSeconds-0.73) > 0.01 || math.Abs(in.RedundantSeconds-20.73) > 0.01 || len(in.Missing) > 0 {
-		t.Errorf("%.2f s without writes, whole after %.2f s, missing %v: %+v", in.WithoutWritesSeconds, in.RedundantSeconds, in.Missing, in.Gaps)
+	if math.Abs(in.WithoutWritesSeconds-0.73) > 0.01 || math.Abs(in.RedundantSeconds-20.73) > 0.01 ||
+		len(in.Missing) > 0 {
+		t.Errorf("%.2f s without writes, whole after %.2f s, missing %v: %+v", in.WithoutWritesSeconds,
+			in.RedundantSeconds, in.Missing, in.Gaps)
 	}
 }
 
 // TestUnreachableHost: of a host that cannot be read the others still tell.
 func TestUnreachableHost(t *testing.T) {
 	t.Parallel()
-	var lines []pgha.LogEntry
+	var lines []record.LogEntry
 	for _, l := range recorded(t, "leader-power") {
 		if l.Host != "postgres-02" {
 			lines = append(lines, l)
@@ -251,7 +270,8 @@ func TestUnreachableHost(t *testing.T) {
 		t.Fatalf("%d incidents, notes %v", len(a.Incidents), a.Notes)
 	}
 	in := a.Incidents[0]
-	if in.Cause.Kind != HostUnreachable || in.Cause.Host != "postgres-02" || in.NewLeader != "postgres-01" || len(in.Missing) == 0 {
+	if in.Cause.Kind != HostUnreachable || in.Cause.Host != "postgres-02" || in.NewLeader != "postgres-01" ||
+		len(in.Missing) == 0 {
 		t.Errorf("%s: %+v, missing %v", in.Headline, in.Cause, in.Missing)
 	}
 }

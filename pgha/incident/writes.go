@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// path follows the way of a write: the address's holder, its HAProxy, the server that it holds for the primary, and a
-// PostgreSQL that takes writes. What is not known yet counts as well.
+// path follows the way of a write: the address's holder, its HAProxy, the server that it holds for
+// the primary, and a PostgreSQL that takes writes. What is not known yet counts as well.
 type path struct {
 	c *Collector
-	// writable is the host whose PostgreSQL takes writes; "" while none does. known: a line has told.
+	// writable is the host whose PostgreSQL takes writes; "" while none does. known: a line has
+	// told.
 	writable string
 	known    bool
 	holder   string // the balancer with the address; "" while nobody has it
@@ -159,8 +160,8 @@ func (p *path) whole() bool {
 	return slices.ContainsFunc(p.balancer, leads)
 }
 
-// startOf is when writes stopped: where something was found silent, that was some time before, and the last transaction
-// which reached the replicas says when.
+// startOf is when writes stopped: where something was found silent, that was some time before, and
+// the last transaction which reached the replicas says when.
 func (c *Collector) startOf(e Event, events []Event) time.Time {
 	if e.Kind != PowerLost && (e.Kind != BackendDown || !silentReason(e.fields["why"])) {
 		return e.Time

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,89 +10,154 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/output"
 	"github.com/pgha/toolkit/pgha/connstring"
+	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// etcdCAFile is where package etcd puts the CA; a host that has it belongs to a cluster.
-const etcdCAFile = "/etc/etcd/certs/ca.crt"
+// clockQuestion prints the host's wall clock, and how long it had been up a moment later;
+// uptimeQuestion prints that again, and starts no program for it.
+var (
+	clockQuestion  = []string{"sh", "-c", "date +%s.%N; " + readUptime, "clock"}
+	uptimeQuestion = []string{"sh", "-c", readUptime, "uptime"}
+)
 
-// Gather asks a host for its facts in one round trip, and tries meanwhile whether sshd forwards connections.
-func Gather(ctx context.Context, t *remote.Target, want preflight.Want) (preflight.Facts, error) {
-	forbidden := make(chan string, 1)
-	go func() { forbidden <- forwardingForbidden(ctx, t, "127.0.0.1:1") }()
-	before := time.Now()
-	res, err := t.Batch(ctx,
-		[]string{"date", "+%s.%N"},
-		[]string{"cat", "/etc/os-release"},
-		[]string{"dpkg", "--print-architecture"},
-		[]string{"id", "-u"},
-		[]string{"cat", "/proc/1/comm"},
-		[]string{"timedatectl", "show", "--property=NTPSynchronized", "--property=Timezone"},
-		[]string{"df", "-Pk", "--", "/var/lib"},
+const readUptime = `read -r up _ </proc/uptime; echo "$up"`
+
+// timeScript prints whether the clock is right and the time zone, as timedatectl does.
+//
+//go:embed clock.pl
+var timeScript string
+
+// factQuestions ask for what readFacts reads.
+func factQuestions(want preflight.Want) [][]string {
+	return [][]string{
+		clockQuestion,
+		{"grep", "-aHs", "", "--", releaseFile, initFile, statusFile, etcd.CAFile, vault.NoteFile},
+		{"dpkg", "--print-architecture"},
+		{"perl", "-e", timeScript},
 		want.Question(),
-		[]string{"test", "-c", "/dev/watchdog"},
+		{"test", "-c", "/dev/watchdog"},
 		openFiles(want),
-		[]string{"cat", etcdCAFile},
-		[]string{"cat", vault.NoteFile},
 		site.LookAtReset,
 		remote.ForeignCommand(want.FilePaths()...),
-		[]string{"date", "+%s.%N"},
-	)
-	after := time.Now()
-	if err != nil {
-		return preflight.Facts{}, err
 	}
-	text := func(i int) string { return strings.TrimSpace(string(res[i].Stdout)) }
-	f := preflight.Facts{
-		Architecture: text(2), Root: text(3) == "0", Init: text(4) == "systemd",
-		Premises: preflight.Read(text(7)), Watchdog: res[8].ExitCode == 0,
-	}
-	f.Candidates = f.Premises.Candidates
-	os := site.KeyValues(text(1))
-	f.Distribution, f.Release, f.Codename = os["ID"], os["VERSION_ID"], os["VERSION_CODENAME"]
-	tz := site.KeyValues(text(5))
-	f.ClockSynced, f.TimeZone = tz["NTPSynchronized"] == "yes", tz["Timezone"]
-	f.OpenFiles, _ = strconv.Atoi(text(9))
-	f.EtcdCA, f.StateNote, f.UnfinishedReset = text(10), site.NoteOf(res[11]), site.UnfinishedReset(text(12))
-	f.Listeners = f.Premises.Ports()
-	f.Premises.Foreign = strings.FieldsFunc(text(13), func(r rune) bool { return r == 0 })
-	if f.Premises.Forbidden = <-forbidden; f.Premises.Forbidden != "" {
-		f.Premises.Forwarding, f.Premises.Forbidden = askForwarding(ctx, t, want, f.Premises.Forbidden)
-	}
-	f.ClockOffset = clockOffset(before, after, text(0), text(14))
-	if f.FreeBytes, err = freeBytes(text(6)); err != nil {
-		return f, remote.OnHost(t.Name, err)
-	}
-	return f, nil
 }
 
-// openFiles is the question for Facts.OpenFiles. Of an HAProxy that runs the kernel knows; of another one systemd, whose own
-// limit counts where it is lower, because a container may not raise it.
+// Files that a host is asked for.
+const (
+	releaseFile = "/etc/os-release"
+	initFile    = "/proc/1/comm"
+	statusFile  = "/proc/self/status" // of who reads it
+	// dataFolder is where packages and the data go.
+	dataFolder = "/var/lib"
+)
+
+// readFacts reads the answers to factQuestions.
+func readFacts(res []remote.Result) preflight.Facts {
+	text := func(i int) string { return strings.TrimSpace(string(res[i].Stdout)) }
+	files := filesIn(string(res[1].Stdout))
+	f := preflight.Facts{
+		Architecture: text(2), Root: root(files[statusFile]), Init: files[initFile] == "systemd",
+		Premises: preflight.Read(text(4)), Watchdog: res[5].ExitCode == 0,
+		EtcdCA: files[etcd.CAFile], UnfinishedReset: site.UnfinishedReset(text(7)),
+	}
+	if note := files[vault.NoteFile]; note != "" {
+		f.StateNote = []byte(note)
+	}
+	f.Candidates, f.Listeners = f.Premises.Candidates, f.Premises.Ports()
+	os := output.KeyValues(files[releaseFile])
+	f.Distribution, f.Release, f.Codename = os["ID"], os["VERSION_ID"], os["VERSION_CODENAME"]
+	tz := output.KeyValues(text(3))
+	f.ClockSynced, f.TimeZone = tz["NTPSynchronized"] == "yes", tz["Timezone"]
+	f.OpenFiles, _ = strconv.Atoi(text(6))
+	f.Premises.Foreign = strings.FieldsFunc(text(8), func(r rune) bool { return r == 0 })
+	return f
+}
+
+// root tells whether a process's status is that of one of root's.
+func root(status string) bool {
+	_, users, _ := strings.Cut(status, "\nUid:")
+	f := strings.Fields(users) // the real user, and the one that counts
+	return len(f) > 1 && f[1] == "0"
+}
+
+// filesIn divides what grep -H prints of whole files, by path; one that is not there is "". No path
+// of these has a colon.
+func filesIn(text string) map[string]string {
+	files := map[string]string{}
+	for line := range strings.Lines(text) {
+		path, content, _ := strings.Cut(line, ":")
+		files[path] += content
+	}
+	for path, content := range files {
+		files[path] = strings.TrimSpace(content)
+	}
+	return files
+}
+
+// ClockOffset is how far a host's clock is ahead of this machine's, as far as one round trip can
+// tell; below 0 it is behind.
+func ClockOffset(ctx context.Context, t *remote.Target) (time.Duration, error) {
+	before := time.Now()
+	res, err := t.Batch(ctx, clockQuestion)
+	if err != nil {
+		return 0, err
+	}
+	clock, up := clockAndUptime(res[0])
+	return clockOffset(before, time.Now(), clock, up, up), nil
+}
+
+//go:embed openfiles.sh
+var openFilesScript string
+
+// openFiles is the question for Facts.OpenFiles.
 func openFiles(want preflight.Want) []string {
 	if want.Database {
 		return []string{"true"}
 	}
-	return []string{"sh", "-c", `own() { sed -n 's/^Max open files *[^ ]* *\([0-9]*\).*/\1/p' "/proc/$1/limits"; }
-read -r pid </sys/fs/cgroup/system.slice/haproxy.service/cgroup.procs && own "$pid" && exit
-{ systemctl show --value --property=DefaultLimitNOFILE; own 1; } | sort -n | head -n 1`}
+	return []string{"sh", "-c", openFilesScript, "openfiles"}
 }
 
-// clockOffset compares this machine's clock, read before and after a look, with the host's at the look's beginning and end.
-func clockOffset(before, after time.Time, began, ended string) time.Duration {
-	b, err := strconv.ParseFloat(began, 64)
-	if err != nil {
-		return 0
+// clockAndUptime divides the answer to clockQuestion.
+func clockAndUptime(res remote.Result) (clock, up string) {
+	clock, up, _ = strings.Cut(string(res.Stdout), "\n")
+	return clock, strings.TrimSpace(up)
+}
+
+// clockOffset compares this machine's clock, read before and after a look, with the host's at the
+// look's beginning and, by how much longer it had been up then, at its end.
+func clockOffset(before, after time.Time, clock, up, later string) time.Duration {
+	var figures [3]float64
+	for i, text := range []string{clock, up, later} {
+		var err error
+		if figures[i], err = strconv.ParseFloat(text, 64); err != nil {
+			return 0
+		}
 	}
-	e, err := strconv.ParseFloat(ended, 64)
-	if err != nil {
-		return 0
-	}
-	behind, ahead := before.Sub(time.UnixMicro(int64(b*1e6))), time.UnixMicro(int64(e*1e6)).Sub(after)
+	began := time.UnixMicro(int64(figures[0] * 1e6))
+	lasted := time.Duration((figures[2] - figures[1]) * float64(time.Second))
+	behind, ahead := before.Sub(began), began.Add(lasted).Sub(after)
 	return (max(ahead, 0) - max(behind, 0)).Round(time.Millisecond)
+}
+
+// freeSpace is what the file system of the data has left: as the look at the premises told, else
+// asked on its own.
+func freeSpace(ctx context.Context, t *remote.Target, want preflight.Want,
+	h preflight.Host) (int64, error) {
+	if s, known := want.SpaceAt(h, dataFolder); known {
+		return s.KiB << 10, nil
+	}
+	res, err := t.Batch(ctx, []string{"df", "-Pk", "--", dataFolder})
+	if err != nil {
+		return 0, err
+	}
+	free, err := freeBytes(strings.TrimSpace(string(res[0].Stdout)))
+	return free, remote.OnHost(t.Name, err)
 }
 
 // freeBytes reads the fourth column of df -Pk.
@@ -105,8 +171,8 @@ func freeBytes(df string) (int64, error) {
 	return 0, fmt.Errorf("read free space: unexpected answer of df: %q", df)
 }
 
-// forwardingForbidden tries whether sshd opens a connection to address for the tool. Nobody has to listen there: only a
-// refusal by sshd itself counts, and is returned.
+// forwardingForbidden tries whether sshd opens a connection to address for the tool. Nobody has to
+// listen there: only a refusal by sshd itself counts, and is returned.
 func forwardingForbidden(ctx context.Context, t *remote.Target, address string) string {
 	conn, err := t.Dial(ctx, "tcp", address)
 	if err == nil {
@@ -118,9 +184,10 @@ func forwardingForbidden(ctx context.Context, t *remote.Target, address string) 
 	return ""
 }
 
-// askForwarding asks where sshd is told to forward nothing. Where it may allow some addresses alone (PermitOpen) the cluster's
-// own ports are tried, and forbidden is "" when all can be had.
-func askForwarding(ctx context.Context, t *remote.Target, want preflight.Want, forbidden string) (lines []string, why string) {
+// askForwarding asks where sshd is told to forward nothing. Where it may allow some addresses alone
+// (PermitOpen) the cluster's own ports are tried, and forbidden is "" when all can be had.
+func askForwarding(ctx context.Context, t *remote.Target, want preflight.Want, forbidden string) (lines []string,
+	why string) {
 	out, err := t.Batch(ctx, want.ForwardingQuestion())
 	if err == nil {
 		lines = strings.FieldsFunc(string(out[0].Stdout), func(r rune) bool { return r == '\n' })

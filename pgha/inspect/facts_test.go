@@ -1,9 +1,13 @@
 package inspect
 
 import (
+	"os/exec"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pgha/toolkit/internal/scripttest"
 	"github.com/pgha/toolkit/pgha/preflight"
 )
 
@@ -40,18 +44,32 @@ func TestClockOffset(t *testing.T) {
 	before := time.Unix(1_800_000_000, 0)
 	after := before.Add(5 * time.Second)
 	for name, tt := range map[string]struct {
-		began, ended string
-		want         time.Duration
+		clock, up, later string
+		want             time.Duration
 	}{
-		"within the round trip":      {"1800000002.5", "1800000004.5", 0},
-		"at once, answered late":     {"1800000000.0", "1800000000.1", 0},
-		"ahead":                      {"1800000004.000", "1800000008.250", 3250 * time.Millisecond},
-		"behind":                     {"1799999990.5", "1799999991.0", -9500 * time.Millisecond},
-		"a host that tells no time":  {"", "1800000001", 0},
-		"and one that does so later": {"1800000001", "date: not found", 0},
+		"within the round trip":      {"1800000002.5", "70.5", "72.50", 0},
+		"at once, answered late":     {"1800000000.0", "70.5", "70.6", 0},
+		"ahead":                      {"1800000004.000", "70.00", "74.25", 3250 * time.Millisecond},
+		"behind":                     {"1799999990.5", "70", "70.5", -9500 * time.Millisecond},
+		"a host that tells no time":  {"", "70", "71", 0},
+		"and one that does so later": {"1800000001", "70", "sh: not found", 0},
 	} {
-		if got := clockOffset(before, after, tt.began, tt.ended); got != tt.want {
+		if got := clockOffset(before, after, tt.clock, tt.up, tt.later); got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
+	}
+}
+
+// TestFilesIn runs the question for whole files.
+func TestFilesIn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	one, empty, none := dir+"/one", dir+"/empty", dir+"/none"
+	scripttest.Write(t, dir, "one", "\nA=1: 2\n\xff\x00\nlast")
+	scripttest.Write(t, dir, "empty", "")
+	out, _ := exec.CommandContext(t.Context(), "grep", "-aHs", "", "--", one, empty, none).Output()
+	want := map[string]string{one: "A=1: 2\n\xff\x00\nlast"}
+	if diff := cmp.Diff(want, filesIn(string(out))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -4,14 +4,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/internal/output"
 	"github.com/pgha/toolkit/pgha/preflight"
 )
 
 // FuzzFacts reads what the programs of a host print, or anything else.
 func FuzzFacts(f *testing.F) {
 	f.Add("ID=debian\nVERSION_ID=\"13\"\n")
-	f.Add("listener\t[::]:8008\tpatroni\t5\nlistener\t*:x\ty\n")
+	f.Add("listener\t[::]:8008\tpatroni\t5\nlistener\t*:x\ty\nlistener\t80085\n")
 	f.Add("== policy\npatroni:\n  Installed: (none)\n  Candidate: 4.1.5-1\n== \ncandidate\thaproxy\t3.2\n")
 	f.Add("Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 10 5 9223372036854775807 50% /\n")
 	f.Add("=\n\"\n: \n \n[:")
@@ -30,6 +30,6 @@ func FuzzFacts(f *testing.F) {
 		if n, err := freeBytes(text); n < 0 || err != nil && n != 0 {
 			t.Errorf("%d bytes are free, %v", n, err)
 		}
-		_ = site.KeyValues(text)
+		_ = output.KeyValues(text)
 	})
 }

@@ -13,13 +13,20 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// accessPairs are rules by which somebody may, or may not, log in: the toolkit, Patroni and the balancers always do.
+// accessPairs are rules by which somebody may, or may not, log in: the toolkit, Patroni and the
+// balancers always do.
 func accessPairs() []specPair {
 	rule := func(name, line string) specPair {
-		return specPair{name: name, after: "postgresql: {pg_hba: ['" + line + "']}", does: "postgresql.pg_hba: reload", holds: behindTheNeeded(line)}
+		return specPair{
+			name: name, after: "postgresql: {pg_hba: ['" + line + "']}", does: "postgresql.pg_hba: reload",
+			holds: behindTheNeeded(line),
+		}
 	}
 	networks := func(name, list string) specPair {
-		return specPair{name: name, after: "postgresql: {client_networks: [" + list + "]}", does: "postgresql.client_networks: reload", holds: balancersServe(list)}
+		return specPair{
+			name: name, after: "postgresql: {client_networks: [" + list + "]}",
+			does: "postgresql.client_networks: reload", holds: balancersServe(list),
+		}
 	}
 	return []specPair{
 		rule("the superuser refused everywhere", "hostssl all postgres all reject"),
@@ -31,11 +38,28 @@ func accessPairs() []specPair {
 		networks("clients of one machine", "10.7.7.7/32"),
 		networks("clients of two places", "10.7.0.0/16, 172.16.0.0/12"),
 		networks("clients with the new protocol only", "'fd00:7::/64'"),
-		{name: "a network with a host in it", after: "postgresql: {client_networks: [10.7.7.7/16]}", refused: "10.7.7.7/16", way: "write 10.7.0.0/16"},
-		{name: "a network without its length", after: "postgresql: {client_networks: [10.7.0.0]}", refused: "10.7.0.0", way: "write 10.7.0.0/"},
-		{name: "anybody without a password", after: "postgresql: {pg_hba: [hostssl all all 10.0.0.0/8 trust]}", refused: "trust is refused", way: "write scram-sha-256"},
-		{name: "sessions without TLS", after: "postgresql: {pg_hba: [host all all 10.0.0.0/8 scram-sha-256]}", refused: "lets sessions in without TLS", way: "write hostssl"},
-		{name: "peer over the network", after: "postgresql: {pg_hba: [hostssl all all 10.0.0.0/8 peer]}", refused: "peer works for local rules only", way: "write scram-sha-256 or cert"},
+		{
+			name: "a network with a host in it", after: "postgresql: {client_networks: [10.7.7.7/16]}",
+			refused: "10.7.7.7/16", way: "write 10.7.0.0/16",
+		},
+		{
+			name: "a network without its length", after: "postgresql: {client_networks: [10.7.0.0]}",
+			refused: "10.7.0.0", way: "write 10.7.0.0/",
+		},
+		{
+			name:  "anybody without a password",
+			after: "postgresql: {pg_hba: [hostssl all all 10.0.0.0/8 trust]}", refused: "trust is refused",
+			way: "write scram-sha-256",
+		},
+		{
+			name:    "sessions without TLS",
+			after:   "postgresql: {pg_hba: [host all all 10.0.0.0/8 scram-sha-256]}",
+			refused: "lets sessions in without TLS", way: "write hostssl",
+		},
+		{
+			name: "peer over the network", after: "postgresql: {pg_hba: [hostssl all all 10.0.0.0/8 peer]}",
+			refused: "peer works for local rules only", way: "write scram-sha-256 or cert",
+		},
 	}
 }
 
@@ -61,7 +85,8 @@ func rulesOf(t *testing.T, c *site.Site) []string {
 	return file.PostgreSQL.PgHBA
 }
 
-// behindTheNeeded wants a rule behind those by which Patroni, replicas and the toolkit log in, from every host.
+// behindTheNeeded wants a rule behind those by which Patroni, replicas and the toolkit log in, from
+// every host.
 func behindTheNeeded(line string) func(*testing.T, *site.Site) {
 	return func(t *testing.T, c *site.Site) {
 		rules, pg := rulesOf(t, c), c.Spec.PostgreSQL
@@ -82,8 +107,8 @@ func behindTheNeeded(line string) func(*testing.T, *site.Site) {
 	}
 }
 
-// balancersServe wants the balancers to serve these networks and the cluster's own hosts, and PostgreSQL to let the
-// balancers in.
+// balancersServe wants the balancers to serve these networks and the cluster's own hosts, and
+// PostgreSQL to let the balancers in.
 func balancersServe(list string) func(*testing.T, *site.Site) {
 	return func(t *testing.T, c *site.Site) {
 		served, rules := site.Clients(c.Spec), rulesOf(t, c)
@@ -96,7 +121,8 @@ func balancersServe(list string) func(*testing.T, *site.Site) {
 			if !slices.Contains(served, h.Address+"/32") {
 				t.Errorf("the cluster's own %s is not served: %v", h.Name, served)
 			}
-			if h.Role == spec.RoleBalancer && !slices.Contains(rules, "hostssl all all "+h.Address+"/32 scram-sha-256") {
+			if h.Role == spec.RoleBalancer && !slices.Contains(rules,
+				"hostssl all all "+h.Address+"/32 scram-sha-256") {
 				t.Errorf("sessions of %s are not let in:\n%s", h.Name, strings.Join(rules, "\n"))
 			}
 		}
@@ -106,27 +132,68 @@ func balancersServe(list string) func(*testing.T, *site.Site) {
 // tagPairs are members that promise less, or something else, than a replica like all others.
 func tagPairs() []specPair {
 	promises := func(name, tags string, want health.Promise) specPair {
-		return specPair{name: name, after: "hosts: {pg3: {tags: " + tags + "}}", does: "hosts[].tags: reload", holds: func(t *testing.T, c *site.Site) {
-			h, err := c.Spec.Host("pg3")
-			if got := health.PromiseOf(h.Tags); err != nil || got != want {
-				t.Errorf("promises %+v, want %+v (%v)", got, want, err)
-			}
-		}}
+		return specPair{name: name, after: "hosts: {pg3: {tags: " + tags + "}}", does: "hosts[].tags: reload",
+			holds: func(t *testing.T, c *site.Site) {
+				h, err := c.Spec.Host("pg3")
+				if got := health.PromiseOf(h.Tags); err != nil || got != want {
+					t.Errorf("promises %+v, want %+v (%v)", got, want, err)
+				}
+			}}
 	}
 	return []specPair{
-		promises("never the leader, by its priority", "{failover_priority: 0}", health.Promise{Streams: true, Reads: true, Synchronous: true}),
-		promises("the best leader", "{failover_priority: 7}", health.Promise{Streams: true, Reads: true, Synchronous: true, Candidate: true}),
-		promises("never synchronous, by its priority", "{sync_priority: 0}", health.Promise{Streams: true, Reads: true, Candidate: true}),
-		promises("the source of copies", "{clonefrom: true}", health.Promise{Streams: true, Reads: true, Candidate: true, Synchronous: true}),
-		promises("below another replica, without reads", "{replicatefrom: m2, noloadbalance: true, nofailover: true}", health.Promise{From: "m2", Streams: true, Synchronous: true}),
-		promises("a tag of somebody's own", "{room: b12}", health.Promise{Streams: true, Reads: true, Candidate: true, Synchronous: true}),
-		{name: "nobody left to fail over to", after: "hosts: {pg2: {tags: {nofailover: true}}, pg3: {tags: {failover_priority: 0}}}", refused: "only one of 3 database hosts may lead", way: "take the tag nofailover from another one"},
-		{name: "a first member that never leads", after: "hosts: {pg1: {tags: {nofailover: true}}}", refused: "the first database host starts the cluster as its leader", way: "list another database host first"},
-		{name: "its own upstream", after: "hosts: {pg3: {tags: {replicatefrom: m3}}}", refused: "is not another member", way: "m"},
-		{name: "the host's name in place of the member's", after: "hosts: {pg3: {tags: {replicatefrom: pg2}}}", refused: `"pg2" is not another member`, way: "m2"},
-		{name: "a tag with a letter too few", after: "hosts: {pg3: {tags: {noloadbalace: true}}}", refused: "is not a tag of Patroni but nearly one", way: "did you mean noloadbalance?"},
-		{name: "the best standby that is never one", after: "hosts: {pg3: {tags: {nosync: true, sync_priority: 2}}}", refused: "2 contradicts nosync: true", way: "keep one of the two"},
-		{name: "a priority below zero", after: "hosts: {pg3: {tags: {failover_priority: -1}}}", refused: "-1 is not a whole number from 0 on", way: "0 means never"},
-		{name: "a list for a tag", after: "hosts: {pg3: {tags: {room: [a, b]}}}", refused: "is not a single value", way: "write text"},
+		promises("never the leader, by its priority", "{failover_priority: 0}", health.Promise{
+			Streams: true, Reads: true, Synchronous: true,
+		}),
+		promises("the best leader", "{failover_priority: 7}", health.Promise{
+			Streams: true, Reads: true, Synchronous: true, Candidate: true,
+		}),
+		promises("never synchronous, by its priority", "{sync_priority: 0}", health.Promise{
+			Streams: true, Reads: true, Candidate: true,
+		}),
+		promises("the source of copies", "{clonefrom: true}", health.Promise{
+			Streams: true, Reads: true, Candidate: true, Synchronous: true,
+		}),
+		promises("below another replica, without reads", "{replicatefrom: m2, noloadbalance: true, nofailover: true}",
+			health.Promise{
+				From: "m2", Streams: true, Synchronous: true,
+			}),
+		promises("a tag of somebody's own", "{room: b12}", health.Promise{
+			Streams: true, Reads: true, Candidate: true, Synchronous: true,
+		}),
+		{
+			name:    "nobody left to fail over to",
+			after:   "hosts: {pg2: {tags: {nofailover: true}}, pg3: {tags: {failover_priority: 0}}}",
+			refused: "only one of 3 database hosts may lead", way: "take the tag nofailover from another one",
+		},
+		{
+			name: "a first member that never leads", after: "hosts: {pg1: {tags: {nofailover: true}}}",
+			refused: "the first database host starts the cluster as its leader",
+			way:     "list another database host first",
+		},
+		{
+			name: "its own upstream", after: "hosts: {pg3: {tags: {replicatefrom: m3}}}",
+			refused: "is not another member", way: "m",
+		},
+		{
+			name:  "the host's name in place of the member's",
+			after: "hosts: {pg3: {tags: {replicatefrom: pg2}}}", refused: `"pg2" is not another member`, way: "m2",
+		},
+		{
+			name: "a tag with a letter too few", after: "hosts: {pg3: {tags: {noloadbalace: true}}}",
+			refused: "is not a tag of Patroni but nearly one", way: "did you mean noloadbalance?",
+		},
+		{
+			name:    "the best standby that is never one",
+			after:   "hosts: {pg3: {tags: {nosync: true, sync_priority: 2}}}",
+			refused: "2 contradicts nosync: true", way: "keep one of the two",
+		},
+		{
+			name: "a priority below zero", after: "hosts: {pg3: {tags: {failover_priority: -1}}}",
+			refused: "-1 is not a whole number from 0 on", way: "0 means never",
+		},
+		{
+			name: "a list for a tag", after: "hosts: {pg3: {tags: {room: [a, b]}}}",
+			refused: "is not a single value", way: "write text",
+		},
 	}
 }

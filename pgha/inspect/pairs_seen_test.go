@@ -22,9 +22,10 @@ type seen struct {
 
 // bareHost is a host without anything of the cluster.
 func bareHost(c *site.Site, h spec.Host) preflight.Facts {
-	f := preflight.Facts{Distribution: "debian", Release: "13", Architecture: "amd64", Root: true, Init: true, ClockSynced: true, FreeBytes: 100 << 30,
+	f := preflight.Facts{Distribution: "debian", Release: "13", Architecture: "amd64", Root: true,
+		Init: true, ClockSynced: true, FreeBytes: 100 << 30,
 		Listeners: map[int]string{22: "sshd"}, Candidates: map[string]string{}}
-	for _, p := range packagesOf(c, h) {
+	for _, p := range c.LayoutOf(h).Packages().Names {
 		f.Candidates[p] = "4.1.5-1"
 	}
 	f.Running.MACs = []string{macOf(h)}
@@ -40,27 +41,43 @@ func seenAs(sp *spec.Spec) seen {
 	const identifier = "7713175239863042040"
 	c, pg, yes := &site.Site{Spec: sp}, sp.PostgreSQL, sp.PostgreSQL.DataChecksums
 	s := seen{facts: map[string]preflight.Facts{}, store: &change.Store{Version: sp.Etcd.Version}}
-	scope, peers := change.Scope{Namespace: sp.Patroni.Namespace, Name: sp.Cluster, SystemIdentifier: identifier}, map[string]string{}
+	scope, peers := change.Scope{
+		Namespace: sp.Patroni.Namespace, Name: sp.Cluster, SystemIdentifier: identifier,
+	}, map[string]string{}
 	for _, h := range sp.Databases() {
 		url := "https://" + connstring.HostPort(h.Address, sp.Etcd.PeerPort)
 		peers[h.Member] = url
 		s.store.Members = append(s.store.Members, change.StoreMember{Name: h.Member, PeerURLs: []string{url}})
-		scope.Members = append(scope.Members, change.ScopeMember{Name: h.Member, PostgreSQL: connstring.HostPort(h.Address, pg.Port), REST: connstring.HostPort(h.Address, sp.Patroni.RESTPort)})
+		scope.Members = append(scope.Members, change.ScopeMember{
+			Name: h.Member, PostgreSQL: connstring.HostPort(h.Address, pg.Port),
+			REST: connstring.HostPort(h.Address, sp.Patroni.RESTPort),
+		})
 	}
 	s.store.Scopes = []change.Scope{scope}
 	for _, h := range sp.Hosts {
 		f := bareHost(c, h)
 		if h.Role == spec.RoleDatabase {
 			f.EtcdCA = "our CA"
-			f.Listeners = map[int]string{22: "sshd", pg.Port: "postgres", sp.Patroni.RESTPort: "patroni", sp.Etcd.ClientPort: "etcd", sp.Etcd.PeerPort: "etcd"}
-			f.Running.Etcd = &change.Etcd{Name: h.Member, DataDir: sp.Etcd.DataDir, ClientPort: sp.Etcd.ClientPort, PeerPort: sp.Etcd.PeerPort, Peers: peers}
+			f.Listeners = map[int]string{
+				22: "sshd", pg.Port: "postgres", sp.Patroni.RESTPort: "patroni", sp.Etcd.ClientPort: "etcd",
+				sp.Etcd.PeerPort: "etcd",
+			}
+			f.Running.Etcd = &change.Etcd{
+				Name: h.Member, DataDir: sp.Etcd.DataDir, ClientPort: sp.Etcd.ClientPort,
+				PeerPort: sp.Etcd.PeerPort, Peers: peers,
+			}
 			f.Running.Server = &change.Server{DataDir: pg.DataDir, Port: pg.Port, Scope: sp.Cluster}
-			f.Running.Patroni = &change.Patroni{Scope: sp.Cluster, Namespace: sp.Patroni.Namespace, Name: h.Member, DataDir: pg.DataDir, RESTPort: sp.Patroni.RESTPort, Port: pg.Port,
+			f.Running.Patroni = &change.Patroni{Scope: sp.Cluster, Namespace: sp.Patroni.Namespace,
+				Name: h.Member, DataDir: pg.DataDir, RESTPort: sp.Patroni.RESTPort, Port: pg.Port,
 				Superuser: pg.Superuser, Replication: pg.ReplicationUser, Rewind: pg.RewindUser, Written: writtenBy(sp)}
-			f.Running.Data = map[string]change.Data{pg.DataDir: {Version: pg.Version, SystemIdentifier: identifier, Checksums: &yes}}
+			f.Running.Data = map[string]change.Data{
+				pg.DataDir: {Version: pg.Version, SystemIdentifier: identifier, Checksums: &yes},
+			}
 		} else if sp.VIP != nil {
 			f.Listeners = map[int]string{22: "sshd", sp.Balancer.WritePort: "haproxy", sp.Balancer.ReadPort: "haproxy"}
-			f.Running.Keepalived = &change.Keepalived{Address: sp.VIP.Address, RouterID: sp.VIP.RouterID, Source: h.Address}
+			f.Running.Keepalived = &change.Keepalived{
+				Address: sp.VIP.Address, RouterID: sp.VIP.RouterID, Source: h.Address,
+			}
 			for _, b := range sp.Balancers() {
 				if b.Name != h.Name {
 					f.Running.Keepalived.Peers = append(f.Running.Keepalived.Peers, b.Address)
@@ -70,7 +87,9 @@ func seenAs(sp *spec.Spec) seen {
 		s.facts[h.Name] = f
 	}
 	first := s.facts[sp.Databases()[0].Name]
-	first.Running.Databases = &change.Databases{Encoding: pg.Encoding, Locale: pg.Locale, Roles: []string{pg.Superuser, pg.ReplicationUser, pg.RewindUser}}
+	first.Running.Databases = &change.Databases{
+		Encoding: pg.Encoding, Locale: pg.Locale, Roles: []string{pg.Superuser, pg.ReplicationUser, pg.RewindUser},
+	}
 	s.facts[sp.Databases()[0].Name] = first
 	return s
 }

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pgha/toolkit/pgha/change"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/preflight"
@@ -20,28 +21,30 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// specPair is a row of the big table: a specification that is in force, another one that shall be, and what the hosts say. It
-// is refused with a reason and a way, or accepted with what it does.
+// specPair is a row of the big table: a specification that is in force, another one that should be,
+// and what the hosts say. It is refused with a reason and a way, or accepted with what it does.
 //
-// How to add rows: put them into the slice of their kind (pairs_changes_test.go, ...), and a new slice into pairKinds. A
-// row needs no host; what a host says beyond what the specification before implies is set by its function. A judge that
-// looks at new facts is called in verdict, and seenAs fills in what a healthy host says.
+// How to add rows: put them into the slice of their kind (pairs_changes_test.go, ...), and a new
+// slice into pairKinds. A row needs no host; what a host says beyond what the specification before
+// implies is set by its function. A judge that looks at new facts is called in verdict, and seenAs
+// fills in what a healthy host says.
 type specPair struct {
 	name string
-	// before and after are YAML that is merged over pairBase, after over before: sections field by field, hosts by their
-	// names, where null takes one out. "" changes nothing.
+	// before and after are YAML that is merged over pairBase, after over before: sections field by
+	// field, hosts by their names, where null takes one out. "" changes nothing.
 	before, after string
 	// hosts changes what a cluster of the specification before says; nil leaves it.
 	hosts func(*seen)
-	// refused and way must be in the reason and in the way of what is refused, be it a finding or an error of the
-	// specification; "" where the pair is accepted.
+	// refused and way must be in the reason and in the way of what is refused, be it a finding or
+	// an error of the specification; "" where the pair is accepted.
 	refused, way string
-	// does is what the change comes to where it is accepted: "postgresql.pg_hba: reload", several of them in the
-	// specification's order, "nothing" where no field differs.
+	// does is what the change means where it is accepted: "postgresql.pg_hba: reload", several of
+	// them in the specification's order, "nothing" where no field differs.
 	does string
 	// warns must be in a warning that goes with it; "" where none is asked for.
 	warns string
-	// holds looks, where the pair is accepted, at what the cluster then works with; nil where does says it all.
+	// holds looks, where the pair is accepted, at what the cluster then works with; nil where does
+	// says it all.
 	holds func(*testing.T, *site.Site)
 }
 
@@ -139,7 +142,7 @@ func (p specPair) check(t *testing.T) {
 	found := verdict(t, after, s)
 	stops := stopping(found)
 	if p.warns != "" && !slices.ContainsFunc(found, func(f preflight.Finding) bool {
-		return f.Warning && strings.Contains(f.Problem, p.warns) && f.Remedy != ""
+		return f.Warning && strings.Contains(f.Problem, p.warns) && !f.Remedy.IsZero()
 	}) {
 		t.Errorf("no warning of %q in %+v", p.warns, found)
 	}
@@ -156,7 +159,7 @@ func (p specPair) check(t *testing.T) {
 		return
 	}
 	if !slices.ContainsFunc(stops, func(f preflight.Finding) bool {
-		return strings.Contains(f.Problem, p.refused) && strings.Contains(f.Remedy, p.way)
+		return strings.Contains(f.Problem, p.refused) && strings.Contains(f.Remedy.String(), p.way)
 	}) {
 		t.Errorf("found %+v\nwant %q with the way %q", stops, p.refused, p.way)
 	}
@@ -172,7 +175,9 @@ func (p specPair) check(t *testing.T) {
 // verdict is what everybody finds who judges before a host is changed.
 func verdict(t *testing.T, sp *spec.Spec, s seen) []preflight.Finding {
 	t.Helper()
-	c := &site.Site{Spec: sp, Credentials: &vault.Credentials{EtcdCA: []byte("our CA\n")}, State: &vault.State{Dir: t.TempDir()}}
+	c := (&site.Site{
+		Spec: sp, State: &vault.State{Dir: t.TempDir()},
+	}).Hold(&vault.Credentials{EtcdCA: []byte("our CA\n")})
 	if s.directory.Known() {
 		text, err := json.Marshal(s.directory)
 		if err == nil {
@@ -195,7 +200,7 @@ func verdict(t *testing.T, sp *spec.Spec, s seen) []preflight.Finding {
 	found = append(found, judgeChange(sp, s.facts, s.store)...)
 	found = append(found, judgeNetwork(c, s.facts)...)
 	if err := c.JudgeState(StateNotes(s.facts)); err != nil {
-		found = append(found, preflight.Finding{Problem: err.Error(), Remedy: remote.Hint(err)})
+		found = append(found, preflight.Finding{Problem: err.Error(), Remedy: errs.NextOf(err)})
 	}
 	return found
 }
@@ -203,9 +208,11 @@ func verdict(t *testing.T, sp *spec.Spec, s seen) []preflight.Finding {
 // unconnected is the cluster of a specification, with credentials, that nobody connects to.
 func unconnected(t *testing.T, sp *spec.Spec) *site.Site {
 	t.Helper()
-	c := &site.Site{Spec: sp, Connections: map[string]*remote.Target{}, Credentials: &vault.Credentials{Hosts: map[string]vault.HostCertificates{}}}
+	c := (&site.Site{Spec: sp, Connections: map[string]*remote.Target{}}).Hold(&vault.Credentials{})
 	for _, h := range sp.Hosts {
-		c.Connections[h.Name] = &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}, Executor: &remote.Local{Name: h.Name}}
+		c.Connections[h.Name] = &remote.Target{
+			Host: remote.Host{Name: h.Name, Address: h.Address}, Executor: &remote.Local{Name: h.Name},
+		}
 	}
 	return c
 }
@@ -219,7 +226,8 @@ func parseTree(t *testing.T, tree map[string]any) (*spec.Spec, error) {
 	return spec.Parse("pgha.yaml", text)
 }
 
-// differs says what the change from one specification to another comes to, by the table of package change.
+// differs says what the change from one specification to another means, by the table of package
+// change.
 func differs(before, after *spec.Spec) string {
 	have, want := map[string]string{}, map[string]string{}
 	values("", reflect.ValueOf(*before), have)

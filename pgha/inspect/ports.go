@@ -14,18 +14,26 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/internal/reach"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 //go:embed ports.pl
 var portsScript string
 
-// Bounds of the port check: how long a listener waits at most, and how long one connection attempt may take.
+// Bounds of the port check: how long a listener waits at most, and how long one connection attempt
+// may take.
 const (
 	portsListen  = 30 * time.Second
 	portsConnect = 3 * time.Second
 )
+
+// vrrpPort stands for IP protocol 112 where a port does.
+const vrrpPort = "vrrp"
 
 // Route is one line of the port matrix: a host that must be able to reach a port of another.
 type Route struct {
@@ -43,7 +51,7 @@ type Blocked struct {
 // String says which connection is blocked, and why.
 func (b Blocked) String() string {
 	port := "port " + b.Port
-	if b.Port == "vrrp" {
+	if b.Port == vrrpPort {
 		port = "protocol 112 (VRRP)"
 	}
 	return fmt.Sprintf("%s cannot reach %s of %s (%s): %s", b.From, port, b.To, b.Purpose, b.Reason)
@@ -51,39 +59,68 @@ func (b Blocked) String() string {
 
 // Routes lists the port matrix of the cluster: every connection that one host opens to another.
 func Routes(c *site.Site) []Route {
+	opened := map[[2]spec.Role][]Route{}
+	for _, to := range roles {
+		for _, from := range roles {
+			opened[[2]spec.Role{from, to}] = opens(site.Layout(c.Spec, from), site.Layout(c.Spec, to))
+		}
+	}
 	var routes []Route
-	add := func(from, to, purpose string, port int) {
-		if from != to {
-			routes = append(routes, Route{from, to, strconv.Itoa(port), purpose})
-		}
-	}
-	sp := c.Spec
-	for _, to := range sp.Databases() {
-		for _, from := range sp.Databases() {
-			add(from.Name, to.Name, "Patroni to etcd", sp.Etcd.ClientPort)
-			add(from.Name, to.Name, "etcd to etcd", sp.Etcd.PeerPort)
-			add(from.Name, to.Name, "replication", sp.PostgreSQL.Port)
-			add(from.Name, to.Name, "Patroni to Patroni", sp.Patroni.RESTPort)
-		}
-		for _, from := range sp.Balancers() {
-			add(from.Name, to.Name, "health check", sp.Patroni.RESTPort)
-			add(from.Name, to.Name, "clients by way of the balancer", sp.PostgreSQL.Port)
-		}
-	}
-	if sp.VIP != nil {
-		for _, from := range sp.Balancers() {
-			for _, to := range sp.Balancers() {
-				if from.Name != to.Name {
-					routes = append(routes, Route{from.Name, to.Name, "vrrp", "election of the address's holder"})
-				}
+	for _, to := range c.Spec.Hosts {
+		for _, from := range c.Spec.Hosts {
+			if from.Name == to.Name {
+				continue
+			}
+			for _, r := range opened[[2]spec.Role{from.Role, to.Role}] {
+				routes = append(routes, Route{from.Name, to.Name, r.Port, r.Purpose})
 			}
 		}
 	}
 	return routes
 }
 
-// CheckPorts tries every route for real: temporary listeners answer on the ports that are still free. It changes nothing
-// on the hosts, takes about a second, and ends its listeners also when it fails.
+// roles are those that hosts can have.
+var roles = [...]spec.Role{spec.RoleDatabase, spec.RoleBalancer}
+
+// opens lists the connections that a host opens to another one, by their layouts, without names.
+func opens(from, to layout.Host) []Route {
+	var routes []Route
+	for _, p := range to.Ports() {
+		for _, client := range p.Clients {
+			if from.Runs(client.Component) {
+				routes = append(routes, Route{Port: portName(p), Purpose: client.Purpose})
+			}
+		}
+	}
+	return routes
+}
+
+// peersOf lists the hosts that one opens connections to, by name. own is its layout.
+func peersOf(c *site.Site, h spec.Host, own layout.Host) []preflight.Peer {
+	reached := map[spec.Role]bool{}
+	for _, role := range roles {
+		reached[role] = len(opens(own, site.Layout(c.Spec, role))) > 0
+	}
+	var peers []preflight.Peer
+	for _, other := range c.Spec.Hosts {
+		if other.Name != h.Name && reached[other.Role] {
+			peers = append(peers, preflight.Peer{Name: other.Name, Address: other.Address})
+		}
+	}
+	slices.SortFunc(peers, func(a, b preflight.Peer) int { return strings.Compare(a.Name, b.Name) })
+	return peers
+}
+
+func portName(p layout.Port) string {
+	if p.VRRP() {
+		return vrrpPort
+	}
+	return strconv.Itoa(p.Number)
+}
+
+// CheckPorts tries every route for real: temporary listeners answer on the ports that are still
+// free. It changes nothing on the hosts, takes about a second, and ends its listeners also when it
+// fails.
 func CheckPorts(ctx context.Context, c *site.Site) ([]Blocked, error) {
 	routes := Routes(c)
 	ctx, cancel := context.WithTimeout(ctx, portsListen)
@@ -101,8 +138,10 @@ func CheckPorts(ctx context.Context, c *site.Site) ([]Blocked, error) {
 	return judge(c, routes, answers, listenErr()), nil
 }
 
-// listen starts the listeners and returns once all are ready. stop ends them; after it heard tells "to from" of VRRP.
-func listen(ctx context.Context, c *site.Site, token string, routes []Route) (stop func() error, heard func() map[string]bool, err error) {
+// listen starts the listeners and returns once all are ready. stop ends them; after it heard tells
+// "to from" of VRRP.
+func listen(ctx context.Context, c *site.Site, token string, routes []Route) (stop func() error,
+	heard func() map[string]bool, err error) {
 	ports := map[string][]string{}
 	for _, r := range routes {
 		if !slices.Contains(ports[r.To], r.Port) {
@@ -121,7 +160,8 @@ func listen(ctx context.Context, c *site.Site, token string, routes []Route) (st
 		in, inW := io.Pipe()
 		pipes = append(pipes, inW)
 		out := &readyWriter{ready: ready}
-		argv := append([]string{"perl", "-e", portsScript, "listen", strconv.Itoa(int(portsListen.Seconds())), token, t.Address}, ports[t.Name]...)
+		argv := append([]string{"perl", "-e", portsScript, "listen", strconv.Itoa(int(portsListen.Seconds())),
+			token, t.Address}, ports[t.Name]...)
 		wg.Go(func() {
 			defer in.Close()
 			err := stream(ctx, t, remote.Cmd{Argv: argv, Stdin: in}, out)
@@ -168,17 +208,37 @@ func probe(ctx context.Context, c *site.Site, token string, routes []Route) (map
 	answers := map[string]string{}
 	var mu sync.Mutex
 	err := remote.Each(ctx, targetsOf(c, destinations), func(ctx context.Context, t *remote.Target) error {
-		argv := append([]string{"perl", "-e", portsScript, "probe", strconv.Itoa(int(portsConnect.Seconds())), token}, destinations[t.Name]...)
-		out, err := t.Output(ctx, argv...)
+		said, err := tryRoutes(ctx, t, token, destinations[t.Name])
 		mu.Lock()
 		defer mu.Unlock()
-		for line := range strings.Lines(out) {
-			to, answer, _ := strings.Cut(strings.TrimSpace(line), " ")
+		for to, answer := range said {
 			answers[t.Name+" "+to] = answer
 		}
 		return err
 	})
 	return answers, err
+}
+
+// tryRoutes tries what one host has to reach, in one round trip, and returns the answers to those
+// of TCP; of VRRP the listeners tell.
+func tryRoutes(ctx context.Context, t *remote.Target, token string, destinations []string) (map[string]string, error) {
+	send := []string{"perl", "-e", portsScript, "send", "0", token}
+	var tcp []string
+	for _, to := range destinations {
+		if host, port, err := net.SplitHostPort(to); err == nil && port == vrrpPort {
+			send = append(send, host)
+		} else {
+			tcp = append(tcp, to)
+		}
+	}
+	res, err := t.Batch(ctx, send, reach.Question(portsConnect, tcp...))
+	if err != nil {
+		return nil, err
+	}
+	if r := res[1]; r.ExitCode != 0 {
+		return nil, &remote.ExitError{Host: t.Name, Cmd: "perl", Code: r.ExitCode, Stderr: string(r.Stderr)}
+	}
+	return reach.Read(string(res[1].Stdout)), nil
 }
 
 // judge compares what was seen with what must work.
@@ -188,11 +248,14 @@ func judge(c *site.Site, routes []Route, answers map[string]string, heard map[st
 		from, _ := c.Target(r.From)
 		to, _ := c.Target(r.To)
 		switch answer := answers[r.From+" "+net.JoinHostPort(to.Address, r.Port)]; {
-		case r.Port == "vrrp" && heard[to.Address+" "+from.Address], answer == "open":
-		case r.Port == "vrrp":
+		case r.Port == vrrpPort && heard[to.Address+" "+from.Address], answer == reach.OK:
+		case r.Port == vrrpPort:
 			blocked = append(blocked, Blocked{r, "no packet arrived"})
-		case answer == "blocked":
-			blocked = append(blocked, Blocked{r, fmt.Sprintf("no answer within %s, as if a firewall dropped it", portsConnect)})
+		case answer == reach.NoAnswer:
+			blocked = append(blocked,
+				Blocked{r, fmt.Sprintf("no answer within %s, as if a firewall dropped it", portsConnect)})
+		case answer == reach.Refused:
+			blocked = append(blocked, Blocked{r, "refused"})
 		default:
 			blocked = append(blocked, Blocked{r, answer})
 		}

@@ -1,14 +1,13 @@
-# Answers and tries connections, so that a port matrix can be checked before anything listens. Needs only perl-base,
-# which every Debian host has.
+# Answers on ports and sends VRRP, so that a port matrix can be checked before anything listens. Needs only perl-base, which
+# every Debian host has.
 #   listen SECONDS TOKEN ADDRESS PORT...  answers on every port that is free, in the family of ADDRESS, and hears VRRP when a
 #                                   port is "vrrp", until standard input ends or SECONDS are over; then prints
 #                                   "vrrp ADDRESS" for each sender.
-#   probe SECONDS TOKEN HOST:PORT...  prints "HOST:PORT open|refused|blocked|REASON" for each; [HOST]:PORT for IPv6.
+#   send 0 TOKEN ADDRESS...         sends VRRP packets with TOKEN to each address, where this user may.
 use strict;
 use warnings;
 use Socket qw(:DEFAULT inet_pton inet_ntop IPPROTO_IPV6 IPV6_V6ONLY);
-use IO::Handle;
-use Errno qw(EINPROGRESS ECONNREFUSED EADDRINUSE);
+use Errno qw(EADDRINUSE);
 $| = 1;
 my ($mode, $seconds, $token, @args) = @ARGV;
 my $end = time + $seconds;
@@ -47,29 +46,8 @@ if ($mode eq 'listen') {
 	}
 	print "vrrp $_\n" for sort keys %heard;
 } else {
-	my %pending;
-	for my $to (@args) {
-		my ($host, $port) = $to =~ /^\[?(.*?)\]?:(\w+)$/ or die "bad destination $to";
-		if ($port eq 'vrrp') {
-			if (socket(my $s, family($host), SOCK_RAW, 112)) { for (1 .. 3) { send($s, $token, 0, end_point($host, 0)); select(undef, undef, undef, 0.05) } }
-			next;
-		}
-		socket(my $s, family($host), SOCK_STREAM, 0) or die "socket: $!";
-		$s->blocking(0);
-		if (connect($s, end_point($host, $port)) || $! == EINPROGRESS) { $pending{$to} = $s }
-		else { print "$to ", ($! == ECONNREFUSED ? 'refused' : "$!"), "\n" }
+	for my $host (@args) {
+		socket(my $s, family($host), SOCK_RAW, 112) or next;
+		for (1 .. 3) { send($s, $token, 0, end_point($host, 0)); select(undef, undef, undef, 0.05) }
 	}
-	while (%pending && time < $end) {
-		my ($bits, $ready) = ('');
-		vec($bits, fileno($_), 1) = 1 for values %pending;
-		select(undef, $ready = $bits, undef, 0.2);
-		for my $to (sort keys %pending) {
-			next unless vec($ready, fileno($pending{$to}), 1);
-			my $err = unpack 'i', getsockopt($pending{$to}, SOL_SOCKET, SO_ERROR);
-			$! = $err;
-			print "$to ", ($err == 0 ? 'open' : $err == ECONNREFUSED ? 'refused' : "$!"), "\n";
-			delete $pending{$to};
-		}
-	}
-	print "$_ blocked\n" for sort keys %pending;
 }

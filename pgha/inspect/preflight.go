@@ -9,13 +9,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pgha/toolkit/internal/errlist"
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/internal/etcdrelease"
 	"github.com/pgha/toolkit/pgha/advisor"
 	"github.com/pgha/toolkit/pgha/advisor/measure"
 	"github.com/pgha/toolkit/pgha/change"
-	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
@@ -26,10 +24,12 @@ import (
 
 // Limits of preflight.
 const (
-	// minFreeBytes is the least free space on a database host: PostgreSQL's packages, an empty cluster and some WAL.
+	// minFreeBytes is the least free space on a database host: PostgreSQL's packages, an empty
+	// cluster and some WAL.
 	minFreeBytes = 2 << 30
-	// MaxClockOffset is how far a host's clock may be from this machine's. Certificates are backdated by five minutes,
-	// but logs of hosts that differ by more than this cannot be read together.
+	// MaxClockOffset is how far a host's clock may be from this machine's. Certificates are
+	// backdated by five minutes, but logs of hosts that differ by more than this cannot be read
+	// together.
 	MaxClockOffset = 2 * time.Second
 )
 
@@ -37,9 +37,11 @@ const (
 type PreflightOptions struct {
 	// Ports tries the whole port matrix even when the cluster's services run already.
 	Ports bool
-	// Measure asks more than apply has to know: disks and network, for the rules of Advise. It takes a second or two.
+	// Measure asks more than apply has to know: disks and network, for the rules of Advise. It
+	// takes a second or two.
 	Measure bool
-	// Timeout bounds the questions to one host, which a healthy one answers within a second or two; 0 means 30 s.
+	// Timeout bounds the questions to one host, which a healthy one answers within a second or two;
+	// 0 means 30 s.
 	Timeout time.Duration
 }
 
@@ -49,7 +51,8 @@ type PreflightReport struct {
 	Facts map[string]preflight.Facts `json:"facts"`
 	// Findings in the spec's order of hosts.
 	Findings []preflight.Finding `json:"findings"`
-	// RoutesTried is the number of connections that were tried between hosts; 0 when the services run already.
+	// RoutesTried is the number of connections that were tried between hosts; 0 when the services
+	// run already.
 	RoutesTried int `json:"routes_tried"`
 }
 
@@ -68,24 +71,27 @@ func (r PreflightReport) Err() error {
 		}
 		stops = append(stops, fmt.Errorf("%s: %s; %s", f.Host, f.Text(), f.Remedy))
 	}
-	return errlist.Join(stops...)
+	return errs.Join(stops...)
 }
 
-// stopping are the findings that stop apply. Where the specification is not of this cluster nothing else is of interest:
-// that packages of another version are missing, say.
+// stopping are the findings that stop apply. Where the specification is not of this cluster nothing
+// else is of interest: that packages of another version are missing, say.
 func stopping(findings []preflight.Finding) []preflight.Finding {
 	stops := slices.DeleteFunc(slices.Clone(findings), func(f preflight.Finding) bool { return f.Warning })
-	if refused := slices.DeleteFunc(slices.Clone(stops), func(f preflight.Finding) bool { return f.Field == "" }); len(refused) > 0 {
+	if refused := slices.DeleteFunc(slices.Clone(stops),
+		func(f preflight.Finding) bool { return f.Field == "" }); len(refused) > 0 {
 		return refused
 	}
 	return stops
 }
 
-// Preflight looks whether the hosts can become the cluster: operating system, systemd, root, clock, disk, packages that can
-// be had, everything that package preflight judges, and every connection that one host has to open to another; whether what
-// runs there already can become what the specification says, by the table of package change; whether PostgreSQL starts with
-// settings and rules that it does not have yet, by a trial on its hosts (package trial); and whether the specification
-// goes together, by the rules of Advise (warnings; notes are left to it). It changes nothing.
+// Preflight looks whether the hosts can become the cluster: operating system, systemd, root, clock,
+// disk, packages that can be had, everything that package preflight judges, and every connection
+// that one host has to open to another; whether what runs there already can become what the
+// specification says, by the table of package change; whether PostgreSQL starts with settings and
+// rules that it does not have yet, by a trial on its hosts (package trial); and whether the
+// specification goes together, by the rules of Advise (warnings; notes are left to it). It changes
+// nothing.
 func Preflight(ctx context.Context, c *site.Site, opts PreflightOptions) (PreflightReport, error) {
 	report := PreflightReport{Facts: map[string]preflight.Facts{}}
 	timeout := cmp.Or(opts.Timeout, 30*time.Second)
@@ -100,16 +106,12 @@ func Preflight(ctx context.Context, c *site.Site, opts PreflightOptions) (Prefli
 		}
 		bounded, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		var runs preflight.Facts
-		var runsErr error
-		var looking sync.WaitGroup
-		looking.Go(func() { runs, runsErr = lookRunning(bounded, c, t, h) })
-		facts, err := Gather(bounded, t, want(c, h))
-		looking.Wait()
-		facts.Running, facts.Present, err = runs.Running, runs.Present, cmp.Or(err, runsErr)
+		facts, err := look(bounded, c, t, h)
 		if err != nil && bounded.Err() != nil && ctx.Err() == nil {
-			err = remote.WithHint(fmt.Errorf("it takes commands but has not answered simple questions within %v: %w", timeout, err),
-				"log in there and see what hangs: df on a network file system that is gone, apt-cache, a full process table")
+			err = remote.WithHint(fmt.Errorf("it takes commands but has not answered simple questions within %v: %w",
+				timeout, err),
+				"log in there and see what hangs: df on a network file system that is gone, "+
+					"apt-cache, a full process table")
 		}
 		if err != nil {
 			return err
@@ -145,7 +147,7 @@ func Preflight(ctx context.Context, c *site.Site, opts PreflightOptions) (Prefli
 	}
 	report.Findings = append(report.Findings, refused...)
 	if err := c.JudgeState(StateNotes(report.Facts)); err != nil {
-		report.Findings = append(report.Findings, preflight.Finding{Problem: err.Error(), Remedy: remote.Hint(err)})
+		report.Findings = append(report.Findings, preflight.Finding{Problem: err.Error(), Remedy: errs.NextOf(err)})
 	}
 	report.Findings = append(report.Findings, judgeAlarms(store)...)
 	report.Findings = append(report.Findings, judgeNetwork(c, report.Facts)...)
@@ -158,7 +160,8 @@ func Preflight(ctx context.Context, c *site.Site, opts PreflightOptions) (Prefli
 		}
 		report.RoutesTried = len(Routes(c))
 		for _, b := range blocked {
-			report.Findings = append(report.Findings, preflight.Finding{Host: b.From, Problem: b.String(), Remedy: "open it in the firewalls between the two hosts"})
+			report.Findings = append(report.Findings, preflight.Finding{Host: b.From, Problem: b.String(),
+				Remedy: errs.Text("open it in the firewalls between the two hosts")})
 		}
 	}
 	return report, nil
@@ -173,8 +176,8 @@ func Place(c *site.Site, found []preflight.Finding) {
 	preflight.Place(found, names, c.Spec.At)
 }
 
-// advisedFindings are the advisor's warnings about the cluster as a whole. Measured are the hosts, and the leader where there
-// can be one; what cannot be measured is for Advise to tell.
+// advisedFindings are the advisor's warnings about the cluster as a whole. Measured are the hosts,
+// and the leader where there can be one; what cannot be measured is for Advise to tell.
 func advisedFindings(ctx context.Context, c *site.Site, measured, fresh bool) []preflight.Finding {
 	var facts advisor.Facts
 	if measured {
@@ -185,7 +188,8 @@ func advisedFindings(ctx context.Context, c *site.Site, measured, fresh bool) []
 	var found []preflight.Finding
 	for _, r := range advisor.Remarks(c.Spec, facts) {
 		if r.Severity != advisor.Note {
-			found = append(found, preflight.Finding{Problem: r.What + ": " + r.Why, Remedy: "set " + r.Set, Warning: true})
+			found = append(found, preflight.Finding{Problem: r.What + ": " + r.Why, Remedy: errs.Text("set %s", r.Set),
+				Warning: true})
 		}
 	}
 	return found
@@ -195,10 +199,12 @@ func advisedFindings(ctx context.Context, c *site.Site, measured, fresh bool) []
 func judgeHost(c *site.Site, h spec.Host, f preflight.Facts) []preflight.Finding {
 	var found []preflight.Finding
 	add := func(warning bool, problem, remedy string) {
-		found = append(found, preflight.Finding{Host: h.Name, Problem: problem, Remedy: remedy, Warning: warning})
+		found = append(found, preflight.Finding{Host: h.Name, Problem: problem,
+			Remedy: errs.Text("%s", remedy), Warning: warning})
 	}
 	if !supported(f) {
-		add(false, fmt.Sprintf("%s %s is not supported", f.Distribution, f.Release), "use Debian 12, 13 or testing, or Ubuntu 22.04 or 24.04")
+		add(false, fmt.Sprintf("%s %s is not supported", f.Distribution, f.Release),
+			"use Debian 12, 13 or testing, or Ubuntu 22.04 or 24.04")
 	}
 	if !f.Init {
 		add(false, "PID 1 is not systemd", "pgha manages its services with systemd units")
@@ -207,35 +213,47 @@ func judgeHost(c *site.Site, h spec.Host, f preflight.Facts) []preflight.Finding
 		add(false, "commands do not run as root", "log in as root, or as a user with sudo")
 	}
 	if f.UnfinishedReset != "" {
-		add(true, f.UnfinishedReset, "run pgha-cli reset again")
+		found = append(found, preflight.Finding{Host: h.Name, Problem: f.UnfinishedReset,
+			Remedy: errs.Text("run %s again", errs.Verb("reset")), Warning: true})
 	}
 	if f.ClockOffset.Abs() > MaxClockOffset {
-		add(false, fmt.Sprintf("the clock is off by %s", f.ClockOffset.Round(100*time.Millisecond)), "set up a time service (chrony), and correct the clock")
+		add(false, fmt.Sprintf("the clock is off by %s", f.ClockOffset.Round(100*time.Millisecond)),
+			"set up a time service (chrony), and correct the clock")
 	} else if !f.ClockSynced {
 		add(true, "the time service does not report a synchronised clock", "set up chrony or systemd-timesyncd")
 	}
 	if h.Role == spec.RoleDatabase && f.FreeBytes < minFreeBytes {
 		// What runs and fills its disk is perhaps what apply is to mend.
-		add(f.Premises.Member, fmt.Sprintf("only %d MiB are free in /var/lib", f.FreeBytes>>20), fmt.Sprintf("free at least %d MiB", minFreeBytes>>20))
+		add(f.Premises.Member, fmt.Sprintf("only %d MiB are free in /var/lib", f.FreeBytes>>20),
+			fmt.Sprintf("free at least %d MiB", minFreeBytes>>20))
 	}
 	if most := c.Spec.Balancer.MaxConnections; f.OpenFiles > 0 && lb.OpenFiles(most) > f.OpenFiles {
 		found = append(found, preflight.Finding{Host: h.Name, Field: "balancer.max_connections",
-			Problem: fmt.Sprintf("balancer.max_connections is %d, for which HAProxy on %s wants %d open files; it may have %d", most, h.Name, lb.OpenFiles(most), f.OpenFiles),
-			Remedy:  fmt.Sprintf("write %d or less, or raise LimitNOFILE there (systemctl edit haproxy.service) and restart HAProxy", (f.OpenFiles-lb.OpenFiles(0))/2)})
+			Problem: fmt.Sprintf(
+				"balancer.max_connections is %d, for which HAProxy on %s wants %d open files; it may have %d",
+				most, h.Name, lb.OpenFiles(most), f.OpenFiles),
+			Remedy: errs.Text(
+				"write %d or less, or raise LimitNOFILE there (systemctl edit haproxy.service) and restart HAProxy",
+				(f.OpenFiles-lb.OpenFiles(0))/2)})
 	}
 	if f.Premises.Stranger {
 		add(false, "it belongs to a cluster with another certificate authority",
-			"point state_dir of the spec to the state directory that this cluster was applied with, or restore it from its backup")
+			"point state_dir of the spec to the state directory that this cluster was applied "+
+				"with, or restore it from its backup")
 	}
 	found = append(found, preflight.Judge(want(c, h), f.Premises)...)
 	if missing := missingPackages(c, h, f); len(missing) > 0 {
-		add(false, "apt offers no "+strings.Join(missing, ", "), "run apt-get update there, or set postgresql.source and etcd.source to where they can be had")
+		add(false, "apt offers no "+strings.Join(missing, ", "),
+			"run apt-get update there, or set postgresql.source and etcd.source to where they can be had")
 	}
-	if faults := etcdrelease.Faults(f.Candidates["etcd-server"]); len(faults) > 0 && h.Role == spec.RoleDatabase && c.Spec.Etcd.Source == spec.SourceDistribution {
-		add(true, fmt.Sprintf("the distribution's etcd %s has known faults: %s", f.Candidates["etcd-server"], strings.Join(faults, "; ")),
+	if faults := etcdrelease.Faults(f.Candidates["etcd-server"]); len(faults) > 0 &&
+		h.Role == spec.RoleDatabase && c.Spec.Etcd.Source == spec.SourceDistribution {
+		add(true, fmt.Sprintf("the distribution's etcd %s has known faults: %s", f.Candidates["etcd-server"],
+			strings.Join(faults, "; ")),
 			"use etcd.source: release or archive; a running cluster goes to the newest release of its own series first")
 	}
-	if problem := tooOld(f.Candidates["patroni"]); problem != "" && h.Role == spec.RoleDatabase && c.Spec.PostgreSQL.Source == spec.SourceDistribution {
+	if problem := tooOld(f.Candidates["patroni"]); problem != "" && h.Role == spec.RoleDatabase &&
+		c.Spec.PostgreSQL.Source == spec.SourceDistribution {
 		add(false, problem, "use postgresql.source: pgdg, which carries a current Patroni")
 	}
 	return found
@@ -252,27 +270,19 @@ func tooOld(version string) string {
 	return ""
 }
 
-// missingPackages lists packages that would have to come from where the host installs from now, but cannot. Those that
-// a repository of the spec will bring are not looked for before it is set up.
+// missingPackages lists packages that would have to come from where the host installs from now, but
+// cannot. Those that a repository of the spec will bring are not looked for before it is set up.
 func missingPackages(c *site.Site, h spec.Host, f preflight.Facts) []string {
 	if h.Role == spec.RoleDatabase && c.Spec.PostgreSQL.Source != spec.SourceDistribution {
 		return nil
 	}
 	var missing []string
-	for _, name := range packagesOf(c, h) {
+	for _, name := range c.LayoutOf(h).Packages().Names {
 		if _, ok := f.Candidates[name]; !ok {
 			missing = append(missing, name)
 		}
 	}
 	return missing
-}
-
-// packagesOf lists the packages that the host's role needs.
-func packagesOf(c *site.Site, h spec.Host) []string {
-	if h.Role == spec.RoleBalancer {
-		return site.BalancerPackages()
-	}
-	return append(patroni.PackageNames(c.Spec.PostgreSQL.Version), etcd.PackageNames(etcd.Source(c.Spec.Etcd.Source))...)
 }
 
 // supported tells whether the host runs a system that pgha was made for.

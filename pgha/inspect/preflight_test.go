@@ -14,9 +14,12 @@ import (
 
 // fit is a database host of which nothing is to be said.
 func fit(c *site.Site) preflight.Facts {
-	f := preflight.Facts{Distribution: "debian", Release: "13", Architecture: "amd64", Root: true, Init: true, ClockSynced: true, FreeBytes: 100 << 30, Listeners: map[int]string{22: "sshd"}, Candidates: map[string]string{}}
+	f := preflight.Facts{
+		Distribution: "debian", Release: "13", Architecture: "amd64", Root: true, Init: true,
+		ClockSynced: true, FreeBytes: 100 << 30, Listeners: map[int]string{22: "sshd"}, Candidates: map[string]string{},
+	}
 	h, _ := c.Spec.Host("pg1")
-	for _, p := range packagesOf(c, h) {
+	for _, p := range c.LayoutOf(h).Packages().Names {
 		f.Candidates[p] = "4.1.5-1"
 	}
 	return f
@@ -25,7 +28,7 @@ func fit(c *site.Site) preflight.Facts {
 func TestJudgeHost(t *testing.T) {
 	t.Parallel()
 	c := sitetest.New(t)
-	c.Credentials = &vault.Credentials{EtcdCA: []byte("our CA\n")}
+	c.Hold(&vault.Credentials{EtcdCA: []byte("our CA\n")})
 	c.Spec.PostgreSQL.Source = "distribution"
 	h, err := c.Spec.Host("m1")
 	if err != nil {
@@ -42,16 +45,34 @@ func TestJudgeHost(t *testing.T) {
 		{"old system", func(f *preflight.Facts) { f.Release = "11" }, "debian 11 is not supported", false},
 		{"no systemd", func(f *preflight.Facts) { f.Init = false }, "PID 1 is not systemd", false},
 		{"no root", func(f *preflight.Facts) { f.Root = false }, "commands do not run as root", false},
-		{"wrong clock", func(f *preflight.Facts) { f.ClockOffset = -5 * time.Second }, "the clock is off by -5s", false},
-		{"no time service", func(f *preflight.Facts) { f.ClockSynced = false }, "the time service does not report", true},
+		{
+			"wrong clock", func(f *preflight.Facts) { f.ClockOffset = -5 * time.Second },
+			"the clock is off by -5s", false,
+		},
+		{
+			"no time service", func(f *preflight.Facts) { f.ClockSynced = false },
+			"the time service does not report", true,
+		},
 		{"full disk", func(f *preflight.Facts) { f.FreeBytes = 100 << 20 }, "only 100 MiB are free", false},
-		{"own cluster, full disk", func(f *preflight.Facts) { f.EtcdCA = "our CA"; f.FreeBytes = 100 << 20 }, "only 100 MiB are free", true},
+		{
+			"own cluster, full disk",
+			func(f *preflight.Facts) { f.EtcdCA = "our CA"; f.FreeBytes = 100 << 20 }, "only 100 MiB are free", true,
+		},
 		{"port taken", func(f *preflight.Facts) {
 			f.Premises.Listeners = []preflight.Listener{{Port: 5432, Program: "nginx"}}
 		}, "port 5432 (postgresql.port) is in use by nginx", false},
-		{"package missing", func(f *preflight.Facts) { delete(f.Candidates, "patroni") }, "apt offers no patroni", false},
-		{"old Patroni", func(f *preflight.Facts) { f.Candidates["patroni"] = "3.3.2-1" }, "3.3 is older than 4.0", false},
-		{"another cluster's host", func(f *preflight.Facts) { f.EtcdCA = "their CA" }, "another certificate authority", false},
+		{
+			"package missing", func(f *preflight.Facts) { delete(f.Candidates, "patroni") },
+			"apt offers no patroni", false,
+		},
+		{
+			"old Patroni", func(f *preflight.Facts) { f.Candidates["patroni"] = "3.3.2-1" },
+			"3.3 is older than 4.0", false,
+		},
+		{
+			"another cluster's host", func(f *preflight.Facts) { f.EtcdCA = "their CA" },
+			"another certificate authority", false,
+		},
 	} {
 		f := fit(c)
 		tt.change(&f)
@@ -61,7 +82,8 @@ func TestJudgeHost(t *testing.T) {
 		case tt.want == "" && len(found) > 0:
 			t.Errorf("%s: found %v", tt.name, found)
 		case tt.want == "":
-		case len(found) != 1 || !strings.Contains(found[0].Problem, tt.want) || found[0].Warning != tt.warning || found[0].Remedy == "":
+		case len(found) != 1 || !strings.Contains(found[0].Problem, tt.want) || found[0].Warning != tt.warning ||
+			found[0].Remedy.IsZero():
 			t.Errorf("%s: found %+v, want %q (warning %v) with a remedy", tt.name, found, tt.want, tt.warning)
 		}
 		report := PreflightReport{Findings: found}
@@ -76,19 +98,27 @@ func TestWant(t *testing.T) {
 	t.Parallel()
 	c := sitetest.New(t)
 	c.Spec.PostgreSQL.Source, c.Spec.Etcd.Source, c.Spec.Timezone = spec.SourcePGDG, spec.SourceRelease, "Europe/Madrid"
-	c.Spec.PostgreSQL.Parameters = map[string]any{"LC_Time": "de_DE.UTF-8", "timezone": "CET-1CEST", "log_timezone": "Etc/UTC", "work_mem": "4MB", "lc_messages": ""}
+	c.Spec.PostgreSQL.Parameters = map[string]any{
+		"LC_Time": "de_DE.UTF-8", "timezone": "CET-1CEST", "log_timezone": "Etc/UTC", "work_mem": "4MB",
+		"lc_messages": "",
+	}
 	h, err := c.Spec.Host("m1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := want(c, h)
-	if got := w.Repositories; len(got) != 1 || got[0] != "https://apt.postgresql.org/pub/repos/apt/dists/{codename}-pgdg/InRelease" {
+	if got := w.Repositories; len(got) != 1 ||
+		got[0] != "https://apt.postgresql.org/pub/repos/apt/dists/{codename}-pgdg/InRelease" {
 		t.Errorf("repositories: %v", got)
 	}
-	if got := w.Downloads; len(got) != 1 || !strings.HasPrefix(got[0], "https://github.com/etcd-io/etcd/releases/download/v") || !strings.HasSuffix(got[0], "-linux-{architecture}.tar.gz") {
+	if got := w.Downloads; len(got) != 1 || !strings.HasPrefix(got[0],
+		"https://github.com/etcd-io/etcd/releases/download/v") ||
+		!strings.HasSuffix(got[0], "-linux-{architecture}.tar.gz") {
 		t.Errorf("downloads: %v", got)
 	}
-	if len(w.Locales) != 2 || w.Locales[1] != (preflight.Setting{Value: "de_DE.UTF-8", Field: "postgresql.parameters.LC_Time"}) {
+	if len(w.Locales) != 2 || w.Locales[1] != (preflight.Setting{
+		Value: "de_DE.UTF-8", Field: "postgresql.parameters.LC_Time",
+	}) {
 		t.Errorf("locales: %v", w.Locales)
 	}
 	if len(w.Zones) != 2 || w.Zones[1].Value != "Etc/UTC" {
@@ -99,7 +129,9 @@ func TestWant(t *testing.T) {
 			t.Errorf("peers: %v", w.Peers)
 		}
 	}
-	for suite, want := range map[string]string{"x/": "http://m/x/InRelease", "./": "http://m/InRelease", "trixie": "http://m/dists/trixie/InRelease"} {
+	for suite, want := range map[string]string{
+		"x/": "http://m/x/InRelease", "./": "http://m/InRelease", "trixie": "http://m/dists/trixie/InRelease",
+	} {
 		if got := (site.Repository{URL: "http://m/", Suite: suite}).Release(); got != want {
 			t.Errorf("suite %s: %s, want %s", suite, got, want)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pgha/toolkit/internal/configtree"
 	"github.com/pgha/toolkit/internal/pgsetting"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/serving"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
@@ -35,9 +36,9 @@ type TryOut struct {
 	err     error
 }
 
-// tryOuts returns, for each database host whose server would get other settings or rules, the server that the
-// specification makes of it. Where all is as it shall be there is nothing to try. On hosts without data there is not
-// either, unless fresh says that the first start is near.
+// tryOuts returns, for each database host whose server would get other settings or rules, the
+// server that the specification makes of it. Where all is as it should be there is nothing to try.
+// On hosts without data there is not either, unless fresh says that the first start is near.
 func tryOuts(c *site.Site, facts map[string]preflight.Facts, fresh bool) ([]TryOut, error) {
 	po, err := c.PatroniOptions()
 	if err != nil {
@@ -62,7 +63,8 @@ func tryOuts(c *site.Site, facts map[string]preflight.Facts, fresh bool) ([]TryO
 		}
 		t := TryOut{Target: po.Members[i].Target, Present: f.Present, Server: trial.Server{
 			Version: c.Spec.PostgreSQL.Version, DataDir: c.Spec.PostgreSQL.DataDir, New: fresh,
-			Settings: files.Parameters, Removed: append(files.Removed, takenBack(files, written, f.Present)...), Rules: files.HBA, Ident: files.Ident,
+			Settings: files.Parameters, Removed: append(files.Removed, takenBack(files, written, f.Present)...),
+			Rules: files.HBA, Ident: files.Ident,
 		}}
 		if t.Server.Differs(t.Present) {
 			list = append(list, t)
@@ -71,7 +73,8 @@ func tryOuts(c *site.Site, facts map[string]preflight.Facts, fresh bool) ([]TryO
 	return list, nil
 }
 
-// takenBack names what an earlier apply wrote and the specification does not say any more, unless somebody has changed it.
+// takenBack names what an earlier apply wrote and the specification does not say any more, unless
+// somebody has changed it.
 func takenBack(files patroni.ServerFiles, written map[string]string, present trial.Present) []string {
 	var names []string
 	for name, value := range written {
@@ -95,13 +98,20 @@ func tryAll(ctx context.Context, list []TryOut) {
 func (t *TryOut) Run(ctx context.Context) {
 	t.changed = t.Server.Changed(t.Present)
 	t.Server = t.Server.Over(t.Present)
-	res, err := t.Target.Run(ctx, remote.Cmd{Argv: trial.Command(t.Server), Stdin: strings.NewReader(trial.Input(t.Server, t.Present)),
-		Env: []string{"LC_ALL=C"}, User: "postgres", Timeout: trialTimeout})
+	t.try(ctx)
+}
+
+func (t *TryOut) try(ctx context.Context) {
+	res, err := t.Target.Run(ctx,
+		remote.Cmd{Argv: trial.Command(t.Server), Stdin: strings.NewReader(trial.Input(t.Server, t.Present)),
+			Env: []string{"LC_ALL=C"}, User: "postgres", Timeout: trialTimeout})
 	t.answer, t.err = trial.Read(string(res.Stdout)), err
 }
 
-// JudgeServers tries what the specification makes of the servers, and returns what speaks against it.
-func JudgeServers(ctx context.Context, c *site.Site, facts map[string]preflight.Facts, fresh bool) ([]preflight.Finding, error) {
+// JudgeServers tries what the specification makes of the servers, and returns what speaks against
+// it.
+func JudgeServers(ctx context.Context, c *site.Site, facts map[string]preflight.Facts,
+	fresh bool) ([]preflight.Finding, error) {
 	list, err := tryOuts(c, facts, fresh)
 	if err != nil {
 		return nil, err
@@ -119,7 +129,9 @@ func JudgeServers(ctx context.Context, c *site.Site, facts map[string]preflight.
 	for _, name := range slices.Sorted(maps.Keys(refused)) {
 		field := fieldOf(c, trial.Fault{Setting: name})
 		if !slices.ContainsFunc(found, func(f preflight.Finding) bool { return f.Field == field }) {
-			found = append(found, preflight.Finding{Field: field, Problem: field + ": PostgreSQL does not take it: " + refused[name], Remedy: "give a value that it takes"})
+			found = append(found, preflight.Finding{Field: field,
+				Problem: field + ": PostgreSQL does not take it: " + refused[name],
+				Remedy:  errs.Text("give a value that it takes")})
 		}
 	}
 	return found, ctx.Err()
@@ -136,22 +148,24 @@ func (t *TryOut) newValues() map[string]string {
 	return values
 }
 
-// trySessions asks the first of the servers that answers what it says of values that a session may have: it looks into the
-// database, too. Where none answers nothing is known, and a correction gets through.
+// trySessions asks the first of the servers that answers what it says of values that a session may
+// have: it looks into the database, too. Where none answers nothing is known, and a correction gets
+// through.
 func trySessions(ctx context.Context, c *site.Site, values map[string]map[string]string) map[string]string {
 	for _, host := range slices.Sorted(maps.Keys(values)) {
 		if len(values[host]) == 0 {
 			continue
 		}
-		if refused, err := serving.TrySettings(ctx, c, host, pgsetting.Of(c.Spec.PostgreSQL.Version), values[host]); err == nil {
+		if refused, err := serving.TrySettings(ctx, c, host, pgsetting.Of(c.Spec.PostgreSQL.Version),
+			values[host]); err == nil {
 			return refused
 		}
 	}
 	return nil
 }
 
-// TrialFindings makes findings of what the hosts answered, each once with all hosts that have it. A trial that could not be
-// made is a warning: nothing is known then.
+// TrialFindings makes findings of what the hosts answered, each once with all hosts that have it. A
+// trial that could not be made is a warning: nothing is known then.
 func TrialFindings(c *site.Site, list []TryOut) []preflight.Finding {
 	var found []preflight.Finding
 	add := func(t TryOut, f preflight.Finding) {
@@ -166,13 +180,15 @@ func TrialFindings(c *site.Site, list []TryOut) []preflight.Finding {
 	}
 	for _, t := range list {
 		if problem := cmp.Or(t.answer.Broken, trialError(t.err)); problem != "" {
-			add(t, preflight.Finding{Problem: "whether PostgreSQL takes the settings could not be tried: " + problem, Remedy: "see whether /tmp is full or read-only there", Warning: true})
+			add(t, preflight.Finding{Problem: "whether PostgreSQL takes the settings could not be tried: " + problem,
+				Remedy: errs.Text("see whether /tmp is full or read-only there"), Warning: true})
 		}
 		for _, k := range t.answer.Known {
-			add(t, preflight.Finding{Problem: "PostgreSQL would not start with what it has now: " + k.Text, Remedy: "pgha-cli config show lists its settings", Warning: true})
+			add(t, preflight.Finding{Problem: "PostgreSQL would not start with what it has now: " + k.Text,
+				Remedy: errs.Text("%s lists its settings", errs.Verb("config", "show")), Warning: true})
 		}
 		for _, f := range trial.Judge(t.Server, t.changed, t.answer) {
-			add(t, preflight.Finding{Field: fieldOf(c, f), Problem: f.Problem, Remedy: f.Remedy})
+			add(t, preflight.Finding{Field: fieldOf(c, f), Problem: f.Problem, Remedy: errs.Text("%s", f.Remedy)})
 		}
 	}
 	for i, f := range found {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,7 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/record"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -26,33 +28,27 @@ type journal struct {
 	cursor    string // of the last line that was read
 }
 
-// serverPrograms are the programs of PostgreSQL that Patroni starts and whose output is PostgreSQL's log. journald notes
-// the name of the process that wrote a line in _COMM; SYSLOG_IDENTIFIER is "patroni" for all of the unit. Where a process
-// ended before journald looked at it there is no _COMM, and the line counts as Patroni's.
-var serverPrograms = []string{"postgres", "initdb", "pg_rewind", "pg_basebackup"}
-
-// systemMatches are the lines of the host itself, in journalctl's notation. systemd's lines about the cluster's units are
-// among those of the units. The message is that of a boot that has ended.
+// systemMatches are the lines of the host itself, in journalctl's notation. systemd's lines about
+// the cluster's units are among those of the units. The message is that of a boot that has ended.
 var systemMatches = []string{
-	"_TRANSPORT=kernel", "SYSLOG_IDENTIFIER=systemd-journald", "SYSLOG_IDENTIFIER=systemd-logind", "SYSLOG_IDENTIFIER=systemd-shutdown",
-	"SYSLOG_IDENTIFIER=systemd-networkd", "SYSLOG_IDENTIFIER=NetworkManager", "SYSLOG_IDENTIFIER=sudo", "_SYSTEMD_UNIT=" + site.WatchUnit,
+	"_TRANSPORT=kernel", "SYSLOG_IDENTIFIER=systemd-journald", "SYSLOG_IDENTIFIER=systemd-logind",
+	"SYSLOG_IDENTIFIER=systemd-shutdown",
+	"SYSLOG_IDENTIFIER=systemd-networkd", "SYSLOG_IDENTIFIER=NetworkManager", "SYSLOG_IDENTIFIER=sudo",
+	"_SYSTEMD_UNIT=" + patroni.WatchUnit,
 	"UNIT=shutdown.target", "UNIT=reboot.target", "UNIT=poweroff.target", "MESSAGE_ID=b07a249cd024414a82dd00cd181378ff",
 }
 
 // maxLogLine bounds one line of journalctl's JSON.
 const maxLogLine = 16 << 20
 
+//go:embed logfiles.sh
+var logfilesScript string
+
 // look finds the end of the journal, and where PostgreSQL logs if it does so by itself.
 func (j *journal) look(ctx context.Context) (files string, err error) {
-	// Only a server with logging_collector keeps current_logfiles; its folder is an argument of the running server.
-	const collected = `pid=$(systemctl show -p MainPID --value "$1") && [ "$pid" != 0 ] || exit 0
-for p in $(pgrep -x postgres); do
-	dir=$(tr '\0' '\n' <"/proc/$p/cmdline" | sed -n '/^-D$/{n;p}')
-	[ -n "$dir" ] && [ -f "$dir/current_logfiles" ] && { echo "$dir"; cut -d' ' -f2- "$dir/current_logfiles"; exit 0; }
-done`
 	res, err := j.target.Batch(ctx,
 		[]string{"journalctl", "--quiet", "--lines=0", "--show-cursor"},
-		[]string{"sh", "-c", collected, "sh", site.PatroniUnit})
+		[]string{"sh", "-c", logfilesScript, "logfiles", patroni.Unit})
 	if err != nil {
 		return "", err
 	}
@@ -61,7 +57,7 @@ done`
 			j.cursor = strings.TrimSpace(cursor)
 		}
 	}
-	if !slices.Contains(j.units, site.PatroniUnit) {
+	if !slices.Contains(j.units, patroni.Unit) {
 		return "", nil
 	}
 	dir, names, _ := strings.Cut(strings.TrimSpace(string(res[1].Stdout)), "\n")
@@ -74,8 +70,8 @@ done`
 	return files, nil
 }
 
-// command is journalctl for this host's units. No shell and no pipe: a journalctl that follows notices by itself that
-// nobody reads any more.
+// command is journalctl for this host's units. No shell and no pipe: a journalctl that follows
+// notices by itself that nobody reads any more.
 func (j *journal) command(argv ...string) remote.Cmd {
 	argv = append([]string{"journalctl", "--quiet", "--no-pager", "--all", "--output=json",
 		"--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_SYSTEMD_UNIT,UNIT,_BOOT_ID"}, argv...)
@@ -91,15 +87,15 @@ func (j *journal) command(argv ...string) remote.Cmd {
 		}
 	}
 	if j.component == LogPostgreSQL {
-		for _, program := range serverPrograms {
+		for _, program := range record.ServerPrograms() {
 			argv = append(argv, "_COMM="+program)
 		}
 	}
 	return remote.Cmd{Argv: argv}
 }
 
-// entries runs journalctl and yields what it prints as it comes, no faster than it is taken. Its end, for whatever reason,
-// ends journalctl.
+// entries runs journalctl and yields what it prints as it comes, no faster than it is taken. Its
+// end, for whatever reason, ends journalctl.
 func (j *journal) entries(ctx context.Context, argv ...string) iter.Seq2[LogEntry, error] {
 	return func(yield func(LogEntry, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -131,7 +127,8 @@ func (j *journal) entries(ctx context.Context, argv ...string) iter.Seq2[LogEntr
 	}
 }
 
-// stream hands a command's output on while it runs, or at its end where the executor can do no better.
+// stream hands a command's output on while it runs, or at its end where the executor can do no
+// better.
 func (j *journal) stream(ctx context.Context, cmd remote.Cmd, out io.Writer) error {
 	s, ok := remote.As[remote.Streamer](j.target.Executor)
 	if !ok {
@@ -172,21 +169,23 @@ func (j *journal) parse(line []byte) (e LogEntry, keep bool, err error) {
 	if err != nil {
 		return e, false, remote.OnHost(j.target.Name, fmt.Errorf("read the journal: time %q", raw.Realtime))
 	}
-	e = LogEntry{Time: time.UnixMicro(micros).UTC(), Host: j.target.Name, Unit: string(raw.From), Program: string(raw.Identifier),
-		Priority: 6, Message: string(raw.Message), Boot: string(raw.Boot), cursor: raw.Cursor}
+	e = LogEntry{Time: time.UnixMicro(micros).UTC(), Host: j.target.Name, Unit: string(raw.From),
+		Program:  string(raw.Identifier),
+		Priority: 6, Message: string(raw.Message), Boot: string(raw.Boot), Cursor: raw.Cursor}
 	if p, err := strconv.Atoi(string(raw.Priority)); err == nil {
 		e.Priority = p
 	}
 	if raw.About != "" { // said by systemd
 		e.Unit = string(raw.About)
-	} else if e.Unit == site.PatroniUnit && raw.Comm != "" {
+	} else if e.Unit == patroni.Unit && raw.Comm != "" {
 		e.Program = string(raw.Comm)
 	}
-	return e, j.component != LogPatroni || !slices.Contains(serverPrograms, e.Program), nil
+	return e, j.component != LogPatroni || !slices.Contains(record.ServerPrograms(), e.Program), nil
 }
 
-// field is the value of a journal's field. journalctl writes text as a string, bytes that are no UTF-8 as an array of
-// numbers, a field that occurs several times as an array of those, and one that it finds too large as null.
+// field is the value of a journal's field. journalctl writes text as a string, bytes that are no
+// UTF-8 as an array of numbers, a field that occurs several times as an array of those, and one
+// that it finds too large as null.
 type field string
 
 func (f *field) UnmarshalJSON(b []byte) error {

@@ -8,79 +8,46 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/record"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// LogComponent is the part of the cluster whose log is read.
-type LogComponent string
-
-// The components. Patroni starts PostgreSQL, so both write into the journal of Patroni's unit; they are told apart by the
-// program that wrote a line.
-const (
-	LogPatroni    LogComponent = "patroni"
-	LogPostgreSQL LogComponent = "postgresql"
-	LogEtcd       LogComponent = "etcd"
-	LogHAProxy    LogComponent = "haproxy"
-	LogKeepalived LogComponent = "keepalived"
-	// LogSystem is the host under them: the kernel, boots and shutdowns, network links, sudo, and pgha's watcher.
-	LogSystem LogComponent = "system"
-	// LogAll is all of them but LogSystem.
-	LogAll LogComponent = "all"
+// What is read, as package record has it.
+type (
+	LogComponent = record.LogComponent
+	LogsOptions  = record.LogsOptions
+	LogEntry     = record.LogEntry
 )
 
-// LogComponents returns all components, in the order in which a reader looks for them.
-func LogComponents() []LogComponent {
-	return []LogComponent{LogPatroni, LogPostgreSQL, LogEtcd, LogHAProxy, LogKeepalived, LogSystem, LogAll}
-}
+// The components; see package record.
+const (
+	LogPatroni    = record.LogPatroni
+	LogPostgreSQL = record.LogPostgreSQL
+	LogEtcd       = record.LogEtcd
+	LogHAProxy    = record.LogHAProxy
+	LogKeepalived = record.LogKeepalived
+	LogSystem     = record.LogSystem
+	LogAll        = record.LogAll
+)
 
 // ErrUnknownComponent is what errors.Is finds where a log was asked for that no host keeps.
-var ErrUnknownComponent = errors.New("unknown component")
+var ErrUnknownComponent = errs.New(errs.NotFound, "unknown component")
 
-// LogsOptions say which lines Logs reads. Component has no default.
-type LogsOptions struct {
-	Component LogComponent
-	// Hosts by their own or their members' names; none means every host that runs the component.
-	Hosts []string
-	// Since and Until bound the time, by the clock of each host; zero bounds nothing. Until and Follow exclude each other.
-	Since, Until time.Time
-	// Lines keeps the last so many lines of all hosts together; 0 keeps all.
-	Lines int
-	// Follow goes on with what is written from now on, until ctx ends. Without Since and Lines nothing older is read.
-	Follow bool
-	// Warn hears, from one goroutine at a time, of a host whose log cannot be read; the others' are read all the same.
-	// nil hears nothing.
-	Warn func(host string, err error)
-}
+// LogComponents returns all components, in the order in which a reader looks for them.
+func LogComponents() []LogComponent { return record.LogComponents() }
 
-// LogEntry is one line of a host's journal.
-type LogEntry struct {
-	// Time is when the host's journal received it, to the microsecond, by the host's own clock.
-	Time time.Time `json:"time"`
-	Host string    `json:"host"`
-	// Unit is the systemd unit that it is about; "" for the kernel.
-	Unit string `json:"unit"`
-	// Program is who wrote it: patroni, postgres, initdb, etcd, haproxy, systemd, ...
-	Program string `json:"program"`
-	// Priority is syslog's, 0 (emergency) to 7 (debug). Whatever PostgreSQL and Patroni write has 6.
-	Priority int `json:"priority"`
-	// Message may have several lines. Bytes that are no UTF-8 are replaced by U+FFFD.
-	Message string `json:"message"`
-	// Boot differs between any two boots of a host.
-	Boot string `json:"boot"`
-
-	cursor string
-}
-
-// Logs reads the journals of the right units on the right hosts, merges them by time and hands them to yield one by one; an
-// error of yield ends it and is returned. It holds no more in memory than one line of each host, or opts.Lines of each.
-// When following, lines of different hosts are put in order as far as they arrive within a quarter of a second.
+// Logs reads the journals of the right units on the right hosts, merges them by time and hands them
+// to yield one by one; an error of yield ends it and is returned. It holds no more in memory than
+// one line of each host, or opts.Lines of each. When following, lines of different hosts are put in
+// order as far as they arrive within a quarter of a second.
 //
-// Logs changes nothing. When ctx ends it returns ctx's error, and no journalctl of it is left on a host. Hosts that cannot
-// be read are told to opts.Warn; ErrUnreachable only when that is every one of them. ErrUnknownComponent and
-// spec.ErrUnknownHost are about the options. A PostgreSQL that writes its own files (logging_collector) is told to
-// opts.Warn as well, with where they are.
+// Logs changes nothing. When ctx ends it returns ctx's error, and no journalctl of it is left on a
+// host. Hosts that cannot be read are reported to opts.Warn; ErrUnreachable only when that is every
+// one of them. ErrUnknownComponent and spec.ErrUnknownHost are about the options. A PostgreSQL that
+// writes its own files (logging_collector) is told to opts.Warn as well, with where they are.
 func Logs(ctx context.Context, c *site.Site, opts LogsOptions, yield func(LogEntry) error) error {
 	readers, err := journals(c, opts)
 	if err != nil {
@@ -164,13 +131,7 @@ func journals(c *site.Site, opts LogsOptions) ([]*journal, error) {
 
 // loggingUnits are the units of a host whose journals hold a component's lines.
 func loggingUnits(c *site.Site, component LogComponent, h spec.Host) []string {
-	units := []string{site.HaproxyUnit, site.KeepalivedUnit}
-	if c.Spec.VIP == nil {
-		units = units[:1]
-	}
-	if h.Role == spec.RoleDatabase {
-		units = []string{site.EtcdUnit, site.PatroniUnit}
-	}
+	units := c.UnitsOf(h)
 	if component == LogPostgreSQL {
 		component = LogPatroni
 	}
@@ -194,8 +155,10 @@ func (l *logs) reach(ctx context.Context) error {
 			return nil
 		}
 		if files != "" && l.Component != LogPatroni {
-			l.warn(j.target.Name, remote.WithHint(fmt.Errorf("PostgreSQL writes its log into files of its own (logging_collector): %s", files),
-				"read them on the host"))
+			l.warn(j.target.Name,
+				remote.WithHint(fmt.Errorf("PostgreSQL writes its log into files of its own (logging_collector): %s",
+					files),
+					"read them on the host"))
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -228,7 +191,7 @@ func (l *logs) forward(ctx context.Context, yield func(LogEntry) error) error {
 		sources[i] = l.tolerant(j, j.entries(ctx, l.bounds()...))
 	}
 	return merge(sources, func(e LogEntry) error {
-		l.readerOf(e).cursor = e.cursor
+		l.readerOf(e).cursor = e.Cursor
 		return yield(e)
 	})
 }
@@ -256,7 +219,7 @@ func (l *logs) last(ctx context.Context, yield func(LogEntry) error) error {
 		total += len(tail)
 		sources[i] = slices.Values(tail)
 		if len(tail) > 0 {
-			l.readers[i].cursor = tail[len(tail)-1].cursor
+			l.readers[i].cursor = tail[len(tail)-1].Cursor
 		}
 	}
 	return merge(sources, func(e LogEntry) error {

@@ -15,8 +15,8 @@ type source = iter.Seq[LogEntry]
 // settle is how long a line that was just written waits for lines of other hosts that are older.
 const settle = 250 * time.Millisecond
 
-// merge yields the entries of all sources by time, holding one of each. Entries of one source keep their order, whatever
-// their times: clocks are set back now and then.
+// merge yields the entries of all sources by time, holding one of each. Entries of one source keep
+// their order, whatever their times: clocks are set back now and then.
 func merge(sources []source, yield func(LogEntry) error) error {
 	type head struct {
 		entry LogEntry
@@ -43,9 +43,9 @@ func merge(sources []source, yield func(LogEntry) error) error {
 	return nil
 }
 
-// interleave yields entries as they arrive, each held back for wait so that an older one of another source can go first.
-// What waits is bounded by what arrives in that time: sources are not read while yield is busy. It ends with ctx, with
-// yield's error, or when all sources have ended.
+// interleave yields entries as they arrive, each held back for wait so that an older one of another
+// source can go first. What waits is bounded by what arrives in that time: sources are not read
+// while yield is busy. It ends with ctx, with yield's error, or when all sources have ended.
 func interleave(ctx context.Context, sources []source, wait time.Duration, yield func(LogEntry) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	arriving := make(chan LogEntry)
@@ -85,7 +85,8 @@ func interleave(ctx context.Context, sources []source, wait time.Duration, yield
 	for {
 		select {
 		case e := <-arriving:
-			at, _ := slices.BinarySearchFunc(held, e, func(w waiting, e LogEntry) int { return cmp.Or(w.Time.Compare(e.Time), -1) })
+			at, _ := slices.BinarySearchFunc(held, e,
+				func(w waiting, e LogEntry) int { return cmp.Or(w.Time.Compare(e.Time), -1) })
 			w := waiting{e, time.Now().Add(wait)}
 			if at < len(held) && held[at].due.Before(w.due) {
 				w.due = held[at].due // it has come late already, and its successors have waited

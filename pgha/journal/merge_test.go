@@ -106,8 +106,13 @@ func TestInterleave(t *testing.T) {
 	}{
 		"an older line comes in time":  {[][]late{{at(0, "a", 2)}, {at(100, "b", 1)}}, "b1 a2"},
 		"an older line comes too late": {[][]late{{at(0, "a", 2)}, {at(900, "b", 1)}}, "a2 b1"},
-		"a burst":                      {[][]late{{at(0, "a", 1), at(0, "a", 3), at(0, "a", 5)}, {at(50, "b", 2), at(50, "b", 4)}}, "a1 b2 a3 b4 a5"},
-		"one keeps talking":            {[][]late{{at(0, "a", 1), at(200, "a", 3), at(400, "a", 5), at(600, "a", 7)}, {at(500, "b", 2)}}, "a1 a3 b2 a5 a7"},
+		"a burst": {
+			[][]late{{at(0, "a", 1), at(0, "a", 3), at(0, "a", 5)}, {at(50, "b", 2), at(50, "b", 4)}}, "a1 b2 a3 b4 a5",
+		},
+		"one keeps talking": {
+			[][]late{{at(0, "a", 1), at(200, "a", 3), at(400, "a", 5), at(600, "a", 7)}, {at(500, "b", 2)}},
+			"a1 a3 b2 a5 a7",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -116,7 +121,8 @@ func TestInterleave(t *testing.T) {
 				for _, list := range c.in {
 					sources = append(sources, func(yield func(LogEntry) bool) {
 						for _, l := range list {
-							time.Sleep(l.after - time.Since(start)) // the bubble's clock: it takes no time
+							// the bubble's clock: it takes no time
+							time.Sleep(l.after - time.Since(start))
 							if !yield(l.LogEntry) {
 								return
 							}
@@ -124,7 +130,8 @@ func TestInterleave(t *testing.T) {
 					})
 				}
 				var got []LogEntry
-				err := interleave(t.Context(), sources, settle, func(e LogEntry) error { got = append(got, e); return nil })
+				err := interleave(t.Context(), sources, settle,
+					func(e LogEntry) error { got = append(got, e); return nil })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -144,7 +151,8 @@ func TestInterleaveEndsWithItsContext(t *testing.T) {
 		silent := func(func(LogEntry) bool) { <-ctx.Done() }
 		talks := slices.Values(lines("a", 1))
 		var got []LogEntry
-		err := interleave(ctx, []source{silent, talks}, settle, func(e LogEntry) error { got = append(got, e); return nil })
+		err := interleave(ctx, []source{silent, talks}, settle,
+			func(e LogEntry) error { got = append(got, e); return nil })
 		if !errors.Is(err, context.DeadlineExceeded) || names(got) != "a1" {
 			t.Errorf("got %q and error %v", names(got), err)
 		}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pgha/toolkit/internal/poll"
 )
 
 // A host is identified by its control group: all its processes are in it, it
@@ -111,26 +113,33 @@ func (c *cgroups) kill(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("kill control group: %w", err)
 	}
-	for c.populated(name) {
-		if err := pause(ctx, 5*time.Millisecond); err != nil {
-			return fmt.Errorf("wait for the end of control group %s: %w", name, err)
+	what := poll.Options{What: "the end of control group " + name, Every: cgroupPoll}
+	err = poll.Until(ctx, what, func(context.Context) (string, error) {
+		if c.populated(name) {
+			return "it has processes", nil
 		}
+		return "", nil
+	})
+	if err != nil {
+		return err
 	}
 	return c.remove(ctx, name)
 }
 
+// cgroupPoll is short, because the kernel ends a group within milliseconds.
+const cgroupPoll = 5 * time.Millisecond
+
 // remove deletes the empty group, children first. The kernel may call it
 // busy for a moment after its last process went.
 func (c *cgroups) remove(ctx context.Context, name string) error {
-	for {
+	what := poll.Options{What: "control group " + name + " to be removed", Every: cgroupPoll}
+	return poll.Until(ctx, what, func(context.Context) (string, error) {
 		err := c.removeTree(name)
 		if !errors.Is(err, unix.EBUSY) {
-			return err
+			err = poll.Stop(err)
 		}
-		if waitErr := pause(ctx, 5*time.Millisecond); waitErr != nil {
-			return fmt.Errorf("%w: %w", err, waitErr)
-		}
-	}
+		return "", err
+	})
 }
 
 func (c *cgroups) removeTree(name string) error {

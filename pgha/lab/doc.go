@@ -17,14 +17,13 @@
 //
 // # What a host is
 //
-// An overlay over one shared image, booted by systemd-nspawn in its own
-// network namespace, mount namespace and control group. Interface enp0s3
-// carries an address of 192.168.0.0/24, from .200 on; the virtual IP .210 is
-// free; /etc/hosts knows every host. With Options.IPv6 the network is
-// fd00:192:168::/64, with the same endings and no IPv4 beside it. No route leads out. This machine's end
-// of the network is 192.168.0.1 (fd00:192:168::1), in a namespace of its own too, so that
-// several labs run side by side with the same addresses, and none of them
-// meets the machine's network. DialContext and Run work from there.
+// An overlay over one shared image, booted by systemd-nspawn in its own network namespace, mount
+// namespace and control group. Interface enp0s3 carries an address of 192.168.0.0/24, from .200 on;
+// the virtual IP .210 is free; /etc/hosts knows every host. With Options.IPv6 the network is
+// fd00:192:168::/64, with the same endings and no IPv4 beside it. No route leads out. This
+// machine's end of the network is 192.168.0.1 (fd00:192:168::1), in a namespace of its own too, so
+// that several labs run side by side with the same addresses, and none of them meets the machine's
+// network. DialContext and Run work from there.
 //
 // Root and the users admin (sudo without a password) and operator (sudo with
 // the password "lab-operator", which also logs in over SSH) have the lab's

@@ -1,41 +1,32 @@
 package lab
 
-import "errors"
+import (
+	"github.com/pgha/toolkit/pgha/errs"
+)
 
 // Errors that a caller may want to tell apart with errors.Is.
 var (
 	// ErrNotRunning: there is no lab of that name, or the machine was
 	// rebooted since it was started.
-	ErrNotRunning = errors.New("lab is not running")
+	ErrNotRunning = errs.New(errs.NotFound, "lab is not running")
 
 	// ErrHostDown: the host is without power.
-	ErrHostDown = errors.New("host is not running")
+	ErrHostDown = errs.New(errs.Unavailable, "host is not running")
 
 	// ErrUnknownHost: the lab has no host or member of that name.
-	ErrUnknownHost = errors.New("no such host in the lab")
+	ErrUnknownHost = errs.New(errs.NotFound, "no such host in the lab")
 
 	// ErrOutside: the address does not belong to the lab's network.
-	ErrOutside = errors.New("address is outside the lab's network")
+	ErrOutside = errs.New(errs.Invalid, "address is outside the lab's network")
 
 	// ErrConflict: a lab of that name exists and differs from what is asked,
 	// or its kernel objects belong to another cache directory.
-	ErrConflict = errors.New("conflict with an existing lab")
+	ErrConflict = errs.New(errs.Invalid, "conflict with an existing lab")
 
 	// ErrRequirements: the machine lacks a program, root's rights or the
 	// right kernel. The message lists everything at once.
-	ErrRequirements = errors.New("machine is not ready for a lab")
+	ErrRequirements = errs.New(errs.Unavailable, "machine is not ready for a lab")
 )
 
-// hintError adds to an error what an operator can do about it.
-type hintError struct {
-	err  error
-	hint string
-}
-
-func withHint(err error, hint string) error { return &hintError{err: err, hint: hint} }
-
-func (e *hintError) Error() string { return e.err.Error() }
-func (e *hintError) Unwrap() error { return e.err }
-
-// Hint tells an operator what to do about the error.
-func (e *hintError) Hint() string { return e.hint }
+// withHint adds to an error what an operator can do about it.
+func withHint(err error, hint string) error { return errs.WithNext(err, errs.Text("%s", hint)) }

@@ -17,8 +17,8 @@ import (
 	"github.com/pgha/toolkit/internal/etcdrelease"
 )
 
-// etcdBuild is one release of etcd, compiled into a folder of the cache of its own: another release, of another
-// checkout or of a test, leaves it as it is.
+// etcdBuild is one release of etcd, compiled into a folder of the cache of its own: another
+// release, of another checkout or of a test, leaves it as it is.
 type etcdBuild struct {
 	version string
 	dir     string
@@ -112,8 +112,8 @@ func (b etcdBuild) compile(ctx context.Context, work string) error {
 	return nil
 }
 
-// pack writes the archive and returns its checksum. Names, order and times are fixed, so that the same binaries give the
-// same archive.
+// pack writes the archive and returns its checksum. Names, order and times are fixed, so that the
+// same binaries give the same archive.
 func (b etcdBuild) pack(archive, work string) (sum string, err error) {
 	f, err := os.Create(archive)
 	if err != nil {

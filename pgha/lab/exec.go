@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // Stdio is what a program reads and writes. A nil field is /dev/null. An
@@ -36,7 +38,8 @@ func (l *Lab) Exec(ctx context.Context, host string, argv []string, stdio Stdio)
 	groups.close()
 	if pid == 0 {
 		err := fmt.Errorf("exec on host %s: %w", h.Name, ErrHostDown)
-		return -1, withHint(err, fmt.Sprintf("give it power: pgha-cli --lab-name %s lab start %s", l.Name(), h.Name))
+		return -1, errs.WithNext(err,
+			errs.Text("give it power: %s", errs.Verb("lab", "start", h.Name, "--lab-name", l.Name())))
 	}
 	exit, err := enterHost(ctx, pid, argv, stdio)
 	if err != nil {

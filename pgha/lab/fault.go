@@ -16,7 +16,8 @@ func (l *Lab) Cut(ctx context.Context, host string) error {
 
 // Heal puts the host's network cable back. Healing a whole one is fine.
 func (l *Lab) Heal(ctx context.Context, host string) error {
-	return l.fault(ctx, host, "heal", "connecting the cable", func(h hostPlan) error { return l.setCable(ctx, h, true) })
+	return l.fault(ctx, host, "heal", "connecting the cable",
+		func(h hostPlan) error { return l.setCable(ctx, h, true) })
 }
 
 // Kill takes the host's power away: its link goes down first, so that no

@@ -114,7 +114,9 @@ func testStartAgain(t *testing.T, l *Lab) {
 	if _, err := Start(t.Context(), Options{Name: l.Name(), Hosts: 5}); !errors.Is(err, ErrConflict) {
 		t.Errorf("another number of hosts: %v", err)
 	}
-	if _, err := Start(t.Context(), Options{Name: l.Name(), Hosts: 3, CacheDir: t.TempDir()}); !errors.Is(err, ErrConflict) {
+	if _, err := Start(t.Context(), Options{
+		Name: l.Name(), Hosts: 3, CacheDir: t.TempDir(),
+	}); !errors.Is(err, ErrConflict) {
 		t.Errorf("another cache directory: %v", err)
 	}
 }

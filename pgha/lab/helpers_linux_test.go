@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pgha/toolkit/internal/poll"
 )
 
 // needLab skips what boots hosts.
@@ -94,7 +96,7 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for !ok() {
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := poll.Pause(ctx, 50*time.Millisecond); err != nil {
 			t.Fatalf("wait for %s: %v", what, err)
 		}
 	}

@@ -77,7 +77,7 @@ func testSSH(t *testing.T, l *Lab) {
 	}
 }
 
-// No thread may stay in the lab's network: whoever uses it next would talk
+// No thread may stay in the lab's network: anyone who uses it next would talk
 // to the lab instead of the machine.
 func testDial(t *testing.T, l *Lab) {
 	own, err := os.Readlink("/proc/self/ns/net")
@@ -119,7 +119,8 @@ func testExec(t *testing.T, l *Lab) {
 			t.Errorf("%s: exit %d, want %d", line, exit, want)
 		}
 	}
-	if out, _ := inHost(t, l, "postgresql-01", "hostname; pwd; env"); !strings.HasPrefix(out, "postgres-01\n/\n") || strings.Contains(out, "leak") {
+	if out, _ := inHost(t, l, "postgresql-01", "hostname; pwd; env"); !strings.HasPrefix(out, "postgres-01\n/\n") ||
+		strings.Contains(out, "leak") {
 		t.Errorf("environment: %s", out)
 	}
 	var out bytes.Buffer
@@ -132,7 +133,9 @@ func testExec(t *testing.T, l *Lab) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if _, err := l.Exec(ctx, "postgres-01", []string{"sh", "-c", "sleep 987 | cat"}, Stdio{}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := l.Exec(ctx, "postgres-01", []string{
+		"sh", "-c", "sleep 987 | cat",
+	}, Stdio{}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("cancelled: %v", err)
 	}
 	waitFor(t, "the end of the cancelled program", func() bool {
@@ -164,7 +167,8 @@ func testPackages(t *testing.T, l *Lab) {
 	}
 	pgdg := `. /etc/os-release && echo "deb [signed-by=/srv/repo/pgdg/ACCC4CF8.asc] file:/srv/repo/pgdg $VERSION_CODENAME-pgdg main" >/tmp/pgdg.list &&
 		apt-get update -q -o Dir::Etc::sourcelist=/tmp/pgdg.list -o Dir::Etc::sourceparts=- && apt-cache policy postgresql-18`
-	if out, exit := inHost(t, l, "postgres-02", pgdg); exit != 0 || !strings.Contains(out, "/srv/repo/pgdg") || strings.Contains(out, "W:") {
+	if out, exit := inHost(t, l, "postgres-02", pgdg); exit != 0 || !strings.Contains(out, "/srv/repo/pgdg") ||
+		strings.Contains(out, "W:") {
 		t.Errorf("exit %d: %s", exit, out)
 	}
 }
@@ -178,7 +182,9 @@ func testEtcd(t *testing.T, l *Lab) {
 		}
 		var out bytes.Buffer
 		script := `cd "$1" && echo "$3  $2" | sha256sum -c && tar xf "$2" && etcd-v*/etcd --version && etcd-v*/etcdctl version && etcd-v*/etcdutl version`
-		exit, err := l.Run(t.Context(), []string{"sh", "-c", script, "unpack", t.TempDir(), archive, sum}, Stdio{Out: &out, Err: &out})
+		exit, err := l.Run(t.Context(), []string{
+			"sh", "-c", script, "unpack", t.TempDir(), archive, sum,
+		}, Stdio{Out: &out, Err: &out})
 		if err != nil || exit != 0 || strings.Count(out.String(), "ersion: "+version) != 3 {
 			t.Errorf("%s: exit %d, %v: %s", version, exit, err, &out)
 		}

@@ -68,7 +68,8 @@ func ensureImage(ctx context.Context, o Options, rel release, p progress) (strin
 		return "", err
 	}
 	b := &image{cache: c, release: rel, progress: p, logger: o.Logger, id: id, dir: c.building(id)}
-	if err := p.step("", "image", "building the image of Debian "+rel.name, func() error { return b.build(ctx) }); err != nil {
+	if err := p.step("", "image", "building the image of Debian "+rel.name,
+		func() error { return b.build(ctx) }); err != nil {
 		err = errors.Join(err, removeTree(b.dir))
 		return "", withHint(fmt.Errorf("build image %s: %w", id, err), "the whole log is "+c.buildLog(id))
 	}
@@ -99,7 +100,9 @@ func (b *image) build(ctx context.Context) error {
 func (b *image) buildRoot(ctx context.Context) error {
 	mirror := machineMirror("/etc/apt")
 	if mirror == "" {
-		return withHint(fmt.Errorf("%w: its apt sources name no Debian mirror, from which the hosts' image could be built", ErrRequirements),
+		return withHint(
+			fmt.Errorf("%w: its apt sources name no Debian mirror, from which the hosts' image could be built",
+				ErrRequirements),
 			"add one to /etc/apt/sources.list.d (sources.list(5))")
 	}
 	b.logger.DebugContext(ctx, "build image", "id", b.id, "release", b.release.name)
@@ -118,7 +121,8 @@ func (b *image) buildRoot(ctx context.Context) error {
 			}
 			return b.sign(ctx)
 		}},
-		{"configure", "building image: configuring the system", func() error { return b.chroot(ctx, "configure", suite) }},
+		{"configure", "building image: configuring the system",
+			func() error { return b.chroot(ctx, "configure", suite) }},
 	}
 	for _, s := range steps {
 		if err := b.progress.step("", s.name, s.message, s.run); err != nil {

@@ -99,7 +99,8 @@ func (l *Lab) Hosts() []Host {
 	}
 	hosts := make([]Host, 0, len(l.record.Hosts))
 	for _, p := range l.record.Hosts {
-		h := Host{Name: p.Name, Address: p.Address, Role: p.Role, Member: p.Member, CableUp: !cableIsCut(l.hostDir(p.Name))}
+		h := Host{Name: p.Name, Address: p.Address, Role: p.Role, Member: p.Member,
+			CableUp: !cableIsCut(l.hostDir(p.Name))}
 		if groups != nil {
 			h.PID = groups.initPID(hostNamespace(l.Name(), p.Name))
 			h.Running = h.PID != 0

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pgha/toolkit/internal/etcdrelease"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 func TestPlanHosts(t *testing.T) {
@@ -105,7 +106,10 @@ func TestResolve(t *testing.T) {
 			t.Errorf("Lookup(%q) = %v, %v", host, found, err)
 		}
 	}
-	for _, address := range []string{"192.168.1.1:22", "127.0.0.1:22", "localhost:22", ":22", "[::1]:22", "[::ffff:192.168.0.200]:22", "example.com:22"} {
+	for _, address := range []string{
+		"192.168.1.1:22", "127.0.0.1:22", "localhost:22", ":22", "[::1]:22", "[::ffff:192.168.0.200]:22",
+		"example.com:22",
+	} {
 		if _, err := l.DialContext(t.Context(), "tcp", address); !errors.Is(err, ErrOutside) {
 			t.Errorf("DialContext(%q) = %v, want ErrOutside", address, err)
 		}
@@ -128,7 +132,10 @@ func TestResolveIPv6(t *testing.T) {
 			t.Errorf("resolve(%q) = %q, %v, want %q", address, got, err, want)
 		}
 	}
-	for _, address := range []string{"192.168.0.200:22", "[::1]:22", "[fe80::200]:22", "[fd00:192:169::200]:22", "[fd00:192:168:1::200]:22", "fd00:192:168::200:22"} {
+	for _, address := range []string{
+		"192.168.0.200:22", "[::1]:22", "[fe80::200]:22", "[fd00:192:169::200]:22",
+		"[fd00:192:168:1::200]:22", "fd00:192:168::200:22",
+	} {
 		if got, err := l.resolve(address); err == nil {
 			t.Errorf("resolve(%q) = %q, want an error", address, got)
 		}
@@ -138,8 +145,7 @@ func TestResolveIPv6(t *testing.T) {
 func TestOpenUnknown(t *testing.T) {
 	t.Parallel()
 	_, err := Open(t.Context(), Options{Name: "nobody", CacheDir: t.TempDir()})
-	var hint interface{ Hint() string }
-	if !errors.Is(err, ErrNotRunning) || !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "--lab-name nobody") {
+	if !errors.Is(err, ErrNotRunning) || !strings.Contains(errs.NextOf(err).String(), "--lab-name nobody") {
 		t.Errorf("Open = %v", err)
 	}
 }

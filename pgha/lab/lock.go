@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/pgha/toolkit/internal/poll"
 )
 
 const lockPoll = 50 * time.Millisecond
@@ -27,30 +29,19 @@ func lock(ctx context.Context, path string, exclusive bool) (unlock func(), err 
 	if exclusive {
 		how = syscall.LOCK_EX
 	}
-	for {
+	err = poll.Until(ctx, poll.Options{What: "lock " + path, Every: lockPoll}, func(context.Context) (string, error) {
 		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
-		if err == nil {
-			return func() { f.Close() }, nil
+		switch {
+		case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, syscall.EINTR):
+			return "it is held by another process", nil
+		case err != nil:
+			return "", poll.Stop(fmt.Errorf("lock %s: %w", path, err))
 		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
-		if err := pause(ctx, lockPoll); err != nil {
-			f.Close()
-			return nil, fmt.Errorf("wait for lock %s, held by another process: %w", path, err)
-		}
+		return "", nil
+	})
+	if err != nil {
+		f.Close()
+		return nil, err
 	}
-}
-
-// pause waits for d, or less when ctx ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
+	return func() { f.Close() }, nil
 }

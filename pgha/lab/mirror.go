@@ -45,7 +45,8 @@ func mirrorFromDeb822(text string) string {
 		line = strings.TrimRight(line, " \t\r\n")
 		switch {
 		case line == "":
-			if mirror := debianMirror(fields["types"], fields["uris"], fields["suites"], fields["enabled"]); mirror != "" {
+			if mirror := debianMirror(fields["types"], fields["uris"], fields["suites"],
+				fields["enabled"]); mirror != "" {
 				return mirror
 			}
 			fields, key = nil, ""

@@ -19,7 +19,10 @@ Types: deb deb-src
 URIs: http://mirror.example/debian/
 Suites: bookworm bookworm-updates
 `, "http://mirror.example/debian"},
-		"continuation": {"types: deb\nuris:\n https://a.example/debian\nsuites:\n# c\n trixie-updates\n trixie", "https://a.example/debian"},
+		"continuation": {
+			"types: deb\nuris:\n https://a.example/debian\nsuites:\n# c\n trixie-updates\n trixie",
+			"https://a.example/debian",
+		},
 		"disabled":     {"Enabled: no\nTypes: deb\nURIs: http://a.example/debian\nSuites: trixie\n", ""},
 		"source only":  {"Types: deb-src\nURIs: http://a.example/debian\nSuites: trixie\n", ""},
 		"security":     {"Types: deb\nURIs: http://a.example/debian-security\nSuites: trixie-security\n", ""},
@@ -36,10 +39,16 @@ Suites: bookworm bookworm-updates
 func TestMirrorFromList(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ text, want string }{
-		"options":   {"# deb http://no.example/debian trixie main\ndeb [arch=amd64 signed-by=/k.gpg] http://a.example/debian trixie main", "http://a.example/debian"},
-		"tabs":      {"deb\thttp://t.example/debian\tsid main\n", "http://t.example/debian"},
-		"ubuntu":    {"deb http://archive.example/ubuntu noble main\n", ""},
-		"skips":     {"deb https://apt.example/apt tool main\ndeb\thttp://x\ndeb http://b.example/debian stable main # here\n", "http://b.example/debian"},
+		"options": {
+			"# deb http://no.example/debian trixie main\ndeb [arch=amd64 signed-by=/k.gpg] " +
+				"http://a.example/debian trixie main", "http://a.example/debian",
+		},
+		"tabs":   {"deb\thttp://t.example/debian\tsid main\n", "http://t.example/debian"},
+		"ubuntu": {"deb http://archive.example/ubuntu noble main\n", ""},
+		"skips": {
+			"deb https://apt.example/apt tool main\ndeb\thttp://x\ndeb http://b.example/debian stable main # here\n",
+			"http://b.example/debian",
+		},
 		"truncated": {"deb http://a.example/debian\n", ""},
 	} {
 		if got := mirrorFromList(tc.text); got != tc.want {
@@ -54,7 +63,8 @@ func TestMachineMirror(t *testing.T) {
 	if got := machineMirror(dir); got != "" {
 		t.Errorf("no sources: %q", got)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "sources.list"), []byte("deb http://a.example/debian trixie main\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "sources.list"), []byte("deb http://a.example/debian trixie main\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	if got := machineMirror(dir); got != "http://a.example/debian" {

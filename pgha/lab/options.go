@@ -45,7 +45,7 @@ type Options struct {
 	// is DefaultCacheDir.
 	CacheDir string
 
-	// Progress is told what happens while something long runs. Its calls never
+	// Progress receives what happens while something long runs. Its calls never
 	// overlap, come from other goroutines, and hold the work up while they
 	// last. Nil means nobody listens.
 	Progress func(Event)
@@ -79,7 +79,8 @@ func (o Options) withDefaults() (Options, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if !labName.MatchString(o.Name) {
-		return o, fmt.Errorf("check lab name %q: want lower-case letters, digits and dashes, a letter first, at most 32", o.Name)
+		return o, fmt.Errorf(
+			"check lab name %q: want lower-case letters, digits and dashes, a letter first, at most 32", o.Name)
 	}
 	if o.Hosts < 0 || o.Hosts > maxHosts {
 		return o, fmt.Errorf("check number of hosts: want 1 to %d, got %d", maxHosts, o.Hosts)
@@ -90,7 +91,9 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	if strings.ContainsAny(o.CacheDir, badCachePath) {
-		return o, fmt.Errorf("check cache directory %q: spaces, commas, colons, quotes and backslashes cannot stand in overlay options", o.CacheDir)
+		return o, fmt.Errorf(
+			"check cache directory %q: spaces, commas, colons, quotes and backslashes cannot "+
+				"stand in overlay options", o.CacheDir)
 	}
 	dir, err := filepath.Abs(o.CacheDir)
 	if err != nil {

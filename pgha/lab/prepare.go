@@ -22,7 +22,8 @@ const (
 // prepareLab writes the files of a new lab. The record comes last: a lab
 // with a record has all its files.
 func prepareLab(c cache, rel release, image string, layers map[string]string, o Options) (record, error) {
-	r := record{Name: o.Name, Release: rel.name, Image: image, IPv6: o.IPv6, Layers: layers, Hosts: planHosts(o.Hosts, networkOf(o.IPv6)), Created: time.Now().UTC()}
+	r := record{Name: o.Name, Release: rel.name, Image: image, IPv6: o.IPv6, Layers: layers,
+		Hosts: planHosts(o.Hosts, networkOf(o.IPv6)), Created: time.Now().UTC()}
 	dir := c.lab(r.Name)
 	if err := removeTree(dir); err != nil {
 		return r, err
@@ -76,7 +77,8 @@ func prepareHost(dir string, h hostPlan, r record, login sshKey) (string, error)
 		filepath.Join(etc, "machine-id"):              hex.EncodeToString(machineID[:]) + "\n",
 		filepath.Join(etc, "ssh/lab_authorized_keys"): string(login.authorized),
 		// The image exempts the address of IPv4 labs; of several lines sshd takes the first.
-		filepath.Join(etc, "ssh/sshd_config.d/05-lab.conf"): "PerSourcePenaltyExemptList " + r.network().machine() + "\n",
+		filepath.Join(etc, "ssh/sshd_config.d/05-lab.conf"): "PerSourcePenaltyExemptList " +
+			r.network().machine() + "\n",
 	}
 	for path, body := range files {
 		if err := os.WriteFile(path, []byte(body), 0o644); err != nil {

@@ -15,7 +15,8 @@ import (
 func runIsolated(ctx context.Context, log io.Writer, stdin io.Reader, env []string, argv ...string) error {
 	runtime.LockOSThread() // the parent-death signal follows the thread
 	defer runtime.UnlockOSThread()
-	args := append([]string{"--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc", "--propagation", "private", "--"}, argv...)
+	args := append([]string{"--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc",
+		"--propagation", "private", "--"}, argv...)
 	tail := &tailWriter{limit: 2048}
 	cmd := exec.CommandContext(ctx, "unshare", args...)
 	cmd.Env, cmd.Stdin = env, stdin

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/pgha/toolkit/internal/poll"
 )
 
 const bootPoll = 50 * time.Millisecond
@@ -18,25 +20,27 @@ const bootPoll = 50 * time.Millisecond
 // waitReady waits until systemd has finished booting and sshd answers.
 func (l *Lab) waitReady(ctx context.Context, groups *cgroups, h hostPlan) error {
 	name := hostNamespace(l.Name(), h.Name)
-	for {
-		if !groups.populated(name) {
-			return l.bootEnded(h.Name)
-		}
-		state, err := l.systemState(ctx, groups.initPID(name))
-		if err != nil {
-			return err
-		}
-		if state == "running" {
-			break
-		}
-		if state == "degraded" {
-			failed := l.output(ctx, groups.initPID(name), "systemctl", "list-units", "--failed", "--no-legend", "--plain")
-			l.progress.send(Event{Host: h.Name, Step: "degraded", Message: "failed units: " + failed, Done: true})
-			break
-		}
-		if err := pause(ctx, bootPoll); err != nil {
-			return fmt.Errorf("wait for boot, system is %q: %w", state, err)
-		}
+	err := poll.Until(ctx, poll.Options{What: "systemd to finish booting", Every: bootPoll},
+		func(ctx context.Context) (string, error) {
+			if !groups.populated(name) {
+				return "", poll.Stop(l.bootEnded(h.Name))
+			}
+			state, err := l.systemState(ctx, groups.initPID(name))
+			switch {
+			case err != nil:
+				return "", err
+			case state == "running":
+				return "", nil
+			case state == "degraded":
+				failed := l.output(ctx, groups.initPID(name), "systemctl", "list-units", "--failed",
+					"--no-legend", "--plain")
+				l.progress.send(Event{Host: h.Name, Step: "degraded", Message: "failed units: " + failed, Done: true})
+				return "", nil
+			}
+			return fmt.Sprintf("the system is %q", state), nil
+		})
+	if err != nil {
+		return err
 	}
 	if cableIsCut(l.hostDir(h.Name)) {
 		return nil
@@ -44,8 +48,9 @@ func (l *Lab) waitReady(ctx context.Context, groups *cgroups, h hostPlan) error 
 	return l.waitSSH(ctx, h)
 }
 
-// bootEnded says why a host is gone again. One that said nothing at all most likely got no inotify instance: each systemd
-// takes several, and all labs of a machine share what the kernel allows to one user.
+// bootEnded says why a host is gone again. One that said nothing at all most likely got no inotify
+// instance: each systemd takes several, and all labs of a machine share what the kernel allows to
+// one user.
 func (l *Lab) bootEnded(host string) error {
 	said := l.consoleTail(host)
 	if said != "" {
@@ -74,15 +79,8 @@ func (l *Lab) output(ctx context.Context, pid int, argv ...string) string {
 }
 
 func (l *Lab) waitSSH(ctx context.Context, h hostPlan) error {
-	for {
-		err := l.readSSHBanner(ctx, h.Address)
-		if err == nil {
-			return nil
-		}
-		if waitErr := pause(ctx, bootPoll); waitErr != nil {
-			return fmt.Errorf("wait for sshd: %w: %w", waitErr, err)
-		}
-	}
+	return poll.Until(ctx, poll.Options{What: "sshd", Every: bootPoll},
+		func(ctx context.Context) (string, error) { return "", l.readSSHBanner(ctx, h.Address) })
 }
 
 func (l *Lab) readSSHBanner(ctx context.Context, address string) error {

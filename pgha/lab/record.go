@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // record is what a lab remembers about itself on disk. It is written before
@@ -68,7 +70,8 @@ func (r record) knownHosts(keys map[string]string) []byte {
 }
 
 func notRunning(name string) error {
-	return withHint(fmt.Errorf("open lab %q: %w", name, ErrNotRunning), "start it: pgha-cli --lab-name "+name+" lab up")
+	return errs.WithNext(fmt.Errorf("open lab %q: %w", name, ErrNotRunning),
+		errs.Text("start it: %s", errs.Verb("lab", "up", "--lab-name", name)))
 }
 
 func writeAtomic(path string, body []byte, mode fs.FileMode) error {

@@ -39,7 +39,8 @@ func (l *Lab) Spec() ([]byte, error) {
 	if rel.hostEtcd {
 		fmt.Fprintln(&b, "etcd: {source: distribution}")
 	} else {
-		fmt.Fprintf(&b, "etcd: {version: %s, source: archive, archive: %s, sha256: %s}\n", etcdrelease.Default, quote(archive), sum)
+		fmt.Fprintf(&b, "etcd: {version: %s, source: archive, archive: %s, sha256: %s}\n",
+			etcdrelease.Default, quote(archive), sum)
 	}
 	if l.balancers() > 1 { // one alone has nobody to hand the address to
 		fmt.Fprintf(&b, "vip: {address: %s}\n", l.record.network().vip())

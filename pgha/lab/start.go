@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/etcdrelease"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // startTimeout bounds one host's boot, from launch to a login prompt.
@@ -54,8 +55,8 @@ func Start(ctx context.Context, options Options) (*Lab, error) {
 	return l, nil
 }
 
-// ensureFiles returns the lab's record once everything that the lab needs on disk is there. etcd compiles while the image's
-// packages download; one that fails ends the other.
+// ensureFiles returns the lab's record once everything that the lab needs on disk is there. etcd
+// compiles while the image's packages download; one that fails ends the other.
 func ensureFiles(ctx context.Context, o Options, p progress) (record, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -113,22 +114,25 @@ func ensureRecord(ctx context.Context, o Options, p progress) (record, error) {
 
 // checkRecord refuses options that contradict the existing lab.
 func checkRecord(c cache, o Options, r record) error {
-	hint := "remove it first: pgha-cli --lab-name " + o.Name + " lab down"
+	next := errs.Text("remove it first: %s", errs.Verb("lab", "down", "--lab-name", o.Name))
 	if o.Hosts != 0 && o.Hosts != len(r.Hosts) {
-		return withHint(fmt.Errorf("start lab %s: %w: it has %d hosts, not %d", o.Name, ErrConflict, len(r.Hosts), o.Hosts), hint)
+		return errs.WithNext(fmt.Errorf("start lab %s: %w: it has %d hosts, not %d", o.Name, ErrConflict,
+			len(r.Hosts), o.Hosts), next)
 	}
 	if o.IPv6 && !r.IPv6 {
-		return withHint(fmt.Errorf("start lab %s: %w: its hosts have addresses of IPv4", o.Name, ErrConflict), hint)
+		return errs.WithNext(fmt.Errorf("start lab %s: %w: its hosts have addresses of IPv4", o.Name,
+			ErrConflict), next)
 	}
 	if o.Installed && r.Layers == nil {
-		return withHint(fmt.Errorf("start lab %s: %w: its hosts were bare at first", o.Name, ErrConflict), hint)
+		return errs.WithNext(fmt.Errorf("start lab %s: %w: its hosts were bare at first", o.Name, ErrConflict), next)
 	}
 	if o.Release != "" && o.Release != r.Release {
-		return withHint(fmt.Errorf("start lab %s: %w: it runs Debian %s, not %s", o.Name, ErrConflict, r.Release, o.Release), hint)
+		return errs.WithNext(fmt.Errorf("start lab %s: %w: it runs Debian %s, not %s", o.Name,
+			ErrConflict, r.Release, o.Release), next)
 	}
 	for _, dir := range strings.Split(r.lower(c, RoleDatabase)+":"+r.lower(c, RoleBalancer), ":") {
 		if _, err := os.Stat(dir); err != nil {
-			return withHint(fmt.Errorf("start lab %s: find its image: %w", o.Name, err), hint)
+			return errs.WithNext(fmt.Errorf("start lab %s: find its image: %w", o.Name, err), next)
 		}
 	}
 	return nil

@@ -13,7 +13,8 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// TestAccess changes, on one running cluster of hosts by name, who may log in, what sessions meet there, and what members promise.
+// TestAccess changes, on one running cluster of hosts by name, who may log in, what sessions meet
+// there, and what members promise.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startLab(t, lab.Options{Name: "access-test", Installed: true}), byName)
@@ -45,7 +46,8 @@ func (s site) change(t *testing.T, changes ...spec.Change) {
 	writeFile(t, s.specFile, text)
 }
 
-// clientScript asks the address for TLS from a source address that the host gets for it, and says what came of it.
+// clientScript asks the address for TLS from a source address that the host gets for it, and says
+// what came of it.
 const clientScript = `ip addr add $1/32 dev lo 2>/dev/null
 python3 - $1 $2 $3 <<'END'
 import socket, sys
@@ -58,8 +60,8 @@ except OSError as e:
     print("refused" if isinstance(e, ConnectionResetError) else e)
 END`
 
-// testClientNetworks comes to the address from a network of the specification, which the balancers are not in, and from
-// another one.
+// testClientNetworks comes to the address from a network of the specification, which the balancers
+// are not in, and from another one.
 func testClientNetworks(t *testing.T, s site) {
 	s.change(t, spec.Change{Path: []string{"postgresql", "client_networks", "-"}, Value: "10.1.0.0/16"})
 	s.apply(t, pgha.ApplyOptions{})
@@ -68,11 +70,14 @@ func testClientNetworks(t *testing.T, s site) {
 	sp := s.spec(t)
 	client := s.databases()[2]
 	for _, h := range sp.Balancers() {
-		s.mustInHost(t, h.Name, fmt.Sprintf("ip route replace 10.1.0.0/16 via %s && ip route replace 10.2.0.0/16 via %s", client.Address, client.Address))
+		s.mustInHost(t, h.Name,
+			fmt.Sprintf("ip route replace 10.1.0.0/16 via %s && ip route replace 10.2.0.0/16 via %s",
+				client.Address, client.Address))
 	}
 	for source, want := range map[string]string{"10.1.0.9": "let in", "10.2.0.9": "refused", client.Address: "let in"} {
 		for _, port := range []int{sp.Balancer.WritePort, sp.Balancer.ReadPort} {
-			out, _ := s.inHost(t, client.Name, fmt.Sprintf("set -- %s %s %d\n%s", source, sp.VIP.Address, port, clientScript))
+			out, _ := s.inHost(t, client.Name, fmt.Sprintf("set -- %s %s %d\n%s", source, sp.VIP.Address,
+				port, clientScript))
 			if got := strings.TrimSpace(out); got != want {
 				t.Errorf("from %s to port %d: %s, want %s", source, port, got, want)
 			}
@@ -87,8 +92,8 @@ func testEverybodyRejected(t *testing.T, s site) {
 	s.verify(t)
 }
 
-// testRuleRefused has a line that only PostgreSQL finds wrong, by its regular expression: it is told
-// before any host is touched.
+// testRuleRefused has a line that only PostgreSQL finds wrong, by its regular expression: it is
+// told before any host is touched.
 func testRuleRefused(t *testing.T, s site) {
 	good := s.text(t)
 	s.change(t, spec.Change{
@@ -107,13 +112,16 @@ func testRuleRefused(t *testing.T, s site) {
 	s.applyNothing(t)
 }
 
-// testSettingsAround sets for databases what would lead a session astray that doesn't say what it needs. What would keep
-// Patroni itself out (transaction_timeout, a serializable default) is left to the unit tests.
+// testSettingsAround sets for databases what would lead a session astray that doesn't say what it
+// needs. What would keep Patroni itself out (transaction_timeout, a serializable default) is left
+// to the unit tests.
 func testSettingsAround(t *testing.T, s site) {
 	settings := []string{"default_transaction_read_only = on", "search_path = nowhere", "statement_timeout = '1ms'",
 		"lock_timeout = '1ms'", "idle_in_transaction_session_timeout = '1ms'", "datestyle = 'German'",
-		"bytea_output = escape", "intervalstyle = sql_standard", "timezone = 'Pacific/Apia'", "client_encoding = latin1",
-		"standard_conforming_strings = off", "row_security = off", "extra_float_digits = -15", "quote_all_identifiers = on"}
+		"bytea_output = escape", "intervalstyle = sql_standard", "timezone = 'Pacific/Apia'",
+		"client_encoding = latin1",
+		"standard_conforming_strings = off", "row_security = off", "extra_float_digits = -15",
+		"quote_all_identifiers = on"}
 	run := func(sql string) {
 		s.withSQL(t, func(conn *pgx.Conn) {
 			if _, err := conn.Exec(t.Context(), sql); err != nil {
@@ -131,14 +139,20 @@ func testSettingsAround(t *testing.T, s site) {
 			run("ALTER DATABASE " + database + " RESET ALL")
 		}
 	}()
-	s.environment = append(s.environment, "PGTARGETSESSIONATTRS=standby", "PGSERVICE=none such", "PGPORT=1", "PGSSLROOTCERT=/nonexistent",
-		"PGOPTIONS=-c statement_timeout=1", "PGHOST=192.0.2.1", "PGUSER=nobody", "PGSSLMODE=none such", "PGCHANNELBINDING=require")
+	s.environment = append(s.environment, "PGTARGETSESSIONATTRS=standby", "PGSERVICE=none such",
+		"PGPORT=1", "PGSSLROOTCERT=/nonexistent",
+		"PGOPTIONS=-c statement_timeout=1", "PGHOST=192.0.2.1", "PGUSER=nobody", "PGSSLMODE=none such",
+		"PGCHANNELBINDING=require")
 	s.mustInHost(t, s.databases()[0].Name, "printf 'PGPORT=1\nPGOPTIONS=-cstatement_timeout=1\n' >>/etc/environment")
-	run("BEGIN READ WRITE; CREATE TABLE public.pgha_verify_left (i int); COMMIT") // doctor's remedy drops it
+	// doctor's remedy drops it
+	run("BEGIN READ WRITE; CREATE TABLE public.pgha_verify_left (i int); COMMIT")
 	if got := s.cli(t, "doctor", "--fix", "leftover-table", "--yes"); got.code != 0 {
 		t.Errorf("doctor --fix: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
-	for _, args := range [][]string{{"verify"}, {"doctor"}, {"query", "SELECT 1"}, {"switchover", "--yes"}, {"apply"}, {"verify", "--deep", "--yes"}} {
+	for _, args := range [][]string{
+		{"verify"}, {"doctor"}, {"query", "SELECT 1"}, {"switchover", "--yes"}, {"apply"},
+		{"verify", "--deep", "--yes"},
+	} {
 		if got := s.cli(t, args...); got.code != 0 {
 			t.Errorf("%s: exit code %d\n%s%s", strings.Join(args, " "), got.code, got.stdout, got.stderr)
 		}
@@ -156,7 +170,8 @@ func testTags(t *testing.T, s site) {
 	}
 	original := s.text(t)
 	for _, tags := range []map[string]any{
-		{"noloadbalance": true}, {"replicatefrom": replicas[0].Member}, {"nofailover": true, "nosync": true}, {"clonefrom": true, "failover_priority": 2},
+		{"noloadbalance": true}, {"replicatefrom": replicas[0].Member},
+		{"nofailover": true, "nosync": true}, {"clonefrom": true, "failover_priority": 2},
 		{"nostream": true},
 	} {
 		sp := s.spec(t)

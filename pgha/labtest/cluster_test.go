@@ -17,9 +17,10 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// TestCluster provisions six hosts once and then holds the cluster to everything that is promised of it. Each subtest
-// leaves it healthy.
+// TestCluster provisions six hosts once and then holds the cluster to everything that is promised
+// of it. Each subtest leaves it healthy.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	l := startLab(t, lab.Options{Name: "e2e-testing", Release: "testing"})
 	started := time.Now()
 	secrets := needles{}
@@ -46,6 +47,7 @@ func TestCluster(t *testing.T) {
 	t.Run("blocked port", func(t *testing.T) { testBlockedPort(t, s) })
 	t.Run("unreachable host", func(t *testing.T) { testUnreachable(t, s, secrets) })
 	t.Run("power loss", func(t *testing.T) { testPowerLoss(t, s) })
+	t.Run("without hosts", func(t *testing.T) { testWithout(t, s) })
 	t.Run("etcd leader", func(t *testing.T) { testEtcdLeader(t, s) })
 	t.Run("no secret shows", func(t *testing.T) { testNoSecretShows(t, s, started, secrets) })
 }
@@ -78,7 +80,8 @@ func freshApply(t *testing.T, s site, secrets needles) {
 		}
 	}
 	s.with(t, pgha.ConnectOptions{}, func(c *pgha.Cluster) {
-		// The keys are made by the first apply that begins to change anything; what to watch for has to be known before.
+		// The keys are made by the first apply that begins to change anything; what to watch for
+		// has to be known before.
 		begin := []pgha.Phase{{Name: "begin", Run: func(context.Context, *pgha.Run) error { return nil }}}
 		if _, err := c.Apply(t.Context(), pgha.ApplyOptions{Phases: begin}); err != nil {
 			t.Fatal(err)
@@ -100,7 +103,8 @@ func freshApply(t *testing.T, s site, secrets needles) {
 	secrets.check(t, "an event of apply", []byte(events.String()))
 }
 
-// checkWhole wants one leader, everybody else streaming, all of etcd, and one holder of the address.
+// checkWhole wants one leader, everybody else streaming, all of etcd, and one holder of the
+// address.
 func checkWhole(t *testing.T, status pgha.Status) {
 	t.Helper()
 	roles, etcdLeaders, etcdHealthy := map[string]int{}, 0, 0
@@ -134,7 +138,8 @@ func checkWhole(t *testing.T, status pgha.Status) {
 }
 
 // managed are the folders of every file that apply writes on hosts.
-const managed = "/etc/etcd /etc/patroni /etc/haproxy /etc/keepalived /etc/systemd/system /etc/apt /etc/postgresql-common " +
+const managed = "/etc/etcd /etc/patroni /etc/haproxy /etc/keepalived /etc/systemd/system " +
+	"/etc/apt /etc/postgresql-common " +
 	"/etc/needrestart /etc/ssl /usr/local"
 
 // digests returns content, owner, mode and time of every managed file, by host.
@@ -145,7 +150,9 @@ func digests(t *testing.T, s site, except ...string) map[string][]string {
 		if slices.Contains(except, h.Name) {
 			continue
 		}
-		out := s.mustInHost(t, h.Name, "find $(ls -d "+managed+" 2>/dev/null) -type f -printf '%p %u:%g %m %TY-%Tm-%TdT%TT ' -exec sha256sum {} \\; | cut -d' ' -f1-5 | sort")
+		out := s.mustInHost(t, h.Name, "find $(ls -d "+managed+
+			" 2>/dev/null) -type f -printf '%p %u:%g %m %TY-%Tm-%TdT%TT ' -exec sha256sum {} \\; "+
+			"| cut -d' ' -f1-5 | sort")
 		all[h.Name] = strings.Split(out, "\n")
 	}
 	return all
@@ -156,10 +163,14 @@ func testNoSecretShows(t *testing.T, s site, since time.Time, secrets needles) {
 	cas := needles{}
 	cas.addKeys(t, filepath.Join(s.StateDir(), "ca"))
 	for _, h := range s.Hosts() {
-		secrets.check(t, "the journal of "+h.Name, []byte(s.mustInHost(t, h.Name, "journalctl --no-pager --all -o cat")))
+		secrets.check(t, "the journal of "+h.Name,
+			[]byte(s.mustInHost(t, h.Name, "journalctl --no-pager --all -o cat")))
 		checkDisk(t, s, h.Name, since, secrets, cas)
 	}
-	for _, args := range [][]string{{"apply"}, {"apply", "--output", "json"}, {"verify"}, {"status"}, {"status", "--output", "json"}, {"connection"}} {
+	for _, args := range [][]string{
+		{"apply"}, {"apply", "--output", "json"}, {"verify"}, {"status"}, {"status", "--output", "json"},
+		{"connection"},
+	} {
 		got := s.cli(t, args...)
 		if got.code != 0 {
 			t.Errorf("pgha-cli %v: exit code %d\n%s%s", args, got.code, got.stdout, got.stderr)

@@ -97,13 +97,15 @@ func testConfigDiffers(t *testing.T, s site) {
 		}
 	}
 	for args, want := range map[string]int{"config show": 0, "config show --check": 1} {
-		if got := s.cli(t, strings.Fields(args)...); got.code != want || !strings.Contains(got.stdout, "ALTER SYSTEM on "+other) {
+		if got := s.cli(t, strings.Fields(args)...); got.code != want ||
+			!strings.Contains(got.stdout, "ALTER SYSTEM on "+other) {
 			t.Errorf("%s: exit code %d, want %d\n%s", args, got.code, want, got.stdout)
 		}
 	}
 	s.sql(t, other, "ALTER SYSTEM RESET work_mem")
 	s.sql(t, other, "SELECT pg_reload_conf()")
-	s.editConfig(t, fmt.Sprintf("-s ttl=%s -p shared_buffers=%s -p log_min_messages=null", *rows["ttl"].Spec, *rows["postgresql.parameters.shared_buffers"].Spec))
+	s.editConfig(t, fmt.Sprintf("-s ttl=%s -p shared_buffers=%s -p log_min_messages=null",
+		*rows["ttl"].Spec, *rows["postgresql.parameters.shared_buffers"].Spec))
 	s.shows(t, other, "work_mem", usual)
 }
 
@@ -113,7 +115,8 @@ func testConfigSet(t *testing.T, s site) {
 	usual, connections := s.sql(t, leader, "SHOW work_mem"), s.sql(t, leader, "SHOW max_connections")
 	change := []string{"config", "set", "work_mem=12MB", "MAX_CONNECTIONS=130", "ttl=34"}
 	dry := s.cli(t, append(change, "--dry-run")...)
-	if diff := cmp.Diff(before, s.dynamicConfig(t)); dry.code != 0 || diff != "" || !strings.Contains(dry.stderr, "would:") {
+	if diff := cmp.Diff(before, s.dynamicConfig(t)); dry.code != 0 || diff != "" ||
+		!strings.Contains(dry.stderr, "would:") {
 		t.Errorf("dry run: exit code %d, changed (-before +after):\n%s\n%s", dry.code, diff, dry.stderr)
 	}
 	var result pgha.SetConfigResult
@@ -126,7 +129,7 @@ func testConfigSet(t *testing.T, s site) {
 			t.Errorf("max_connections on %s is %s already", h.Member, got)
 		}
 	}
-	if len(result.Pending) != 3 || !strings.Contains(strings.Join(result.Notes, "\n"), "patroni.ttl: 34") {
+	if len(result.Pending) != 3 || !strings.Contains(fmt.Sprint(result.Notes), "patroni.ttl: 34") {
 		t.Errorf("pending on %v; notes %q", result.Pending, result.Notes)
 	}
 	for _, text := range []string{"ttl: 34", "work_mem: 12MB", "max_connections: 130"} {
@@ -135,7 +138,8 @@ func testConfigSet(t *testing.T, s site) {
 		}
 	}
 	rows := s.configReport(t)
-	if row := rows["postgresql.parameters.max_connections"]; !strings.Contains(strings.Join(row.Why, "; "), "waits for a restart on postgresql-01, postgresql-02, postgresql-03") {
+	if row := rows["postgresql.parameters.max_connections"]; !strings.Contains(strings.Join(row.Why, "; "),
+		"waits for a restart on postgresql-01, postgresql-02, postgresql-03") {
 		t.Errorf("config show does not tell who waits: %q", row.Why)
 	}
 	result = pgha.SetConfigResult{}
@@ -207,7 +211,8 @@ func testConfigEdit(t *testing.T, s site) {
 	editor := func(script string) {
 		t.Helper()
 		file := filepath.Join(t.TempDir(), "editor")
-		if err := os.WriteFile(file, []byte("#!/bin/sh\nset -e\n"+script+"\n"), 0o700); err != nil { //nolint:gosec // it is to be run
+		if err := os.WriteFile(file, []byte("#!/bin/sh\nset -e\n"+script+"\n"),
+			0o700); err != nil { //nolint:gosec // it is to be run
 			t.Fatal(err)
 		}
 		s.environment = []string{"VISUAL=" + file}
@@ -231,7 +236,8 @@ func testConfigEdit(t *testing.T, s site) {
 		s.refused(t, words, "config", "edit")
 	}
 	// Somebody else is quicker.
-	meanwhile := fmt.Sprintf("%s --lab --lab-name %s --spec %s config set work_mem=15MB --yes", shellQuote(binary), shellQuote(s.Name()), shellQuote(s.specFile))
+	meanwhile := fmt.Sprintf("%s --lab --lab-name %s --spec %s config set work_mem=15MB --yes",
+		shellQuote(binary), shellQuote(s.Name()), shellQuote(s.specFile))
 	editor(meanwhile + ` >&2; sed -i 's/^ttl:.*/ttl: 40/' "$1"`)
 	s.refused(t, "somebody else", "config", "edit")
 	if now := s.dynamicConfig(t); !strings.Contains(now, "work_mem: 15MB") || strings.Contains(now, "ttl: 40") {

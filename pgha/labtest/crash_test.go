@@ -8,8 +8,8 @@ import (
 	"github.com/pgha/toolkit/pgha/probe"
 )
 
-// testCrash kills the primary's postmaster: the watcher wakes Patroni at once, which is seen in its journal, and writes go
-// on although nobody does anything.
+// testCrash kills the primary's postmaster: the watcher wakes Patroni at once, which is seen in its
+// journal, and writes go on although nobody does anything.
 func testCrash(t *testing.T, s site) {
 	leader, _ := s.leader(t)
 	host := s.hostOf(t, leader)
@@ -28,7 +28,8 @@ func testCrash(t *testing.T, s site) {
 		t.Fatal(err)
 	}
 	s.awaitHealthy(t)
-	if out := s.mustInHost(t, host, "journalctl -u pgha-watch -o cat --no-pager"); !strings.Contains(out, "(process "+pid+") has ended; Patroni answered 200") {
+	if out := s.mustInHost(t, host, "journalctl -u pgha-watch -o cat --no-pager"); !strings.Contains(out,
+		"(process "+pid+") has ended; Patroni answered 200") {
 		t.Errorf("the watcher did not wake Patroni:\n%s", out)
 	}
 	now, _ := s.leader(t)

@@ -7,13 +7,13 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
 	"math/big"
-	"net"
 	"path/filepath"
 	"time"
+
+	"github.com/pgha/toolkit/pgha/layout"
 )
 
 const day = 24 * time.Hour
@@ -27,12 +27,12 @@ type badCertificate struct {
 	otherKey, noKey bool
 }
 
-// certificate puts a bad certificate over a host's own: of the cluster's authority of that name, or of a foreign one for "".
-// Owners and modes stay.
+// certificate puts a bad certificate over a host's own: of the cluster's authority of that name, or
+// of a foreign one for "". Owners and modes stay.
 func (w *ward) certificate(host, authority, path string, bad badCertificate) func(*ward) {
 	return func(w *ward) {
 		w.Helper()
-		key, certificate := w.issue(host, authority, bad)
+		key, certificate := w.issue(host, authority, path, bad)
 		if bad.otherKey {
 			key = newKey(w)
 		}
@@ -41,7 +41,8 @@ func (w *ward) certificate(host, authority, path string, bad badCertificate) fun
 			w.Fatal(err)
 		}
 		write := func(path, kind string, der []byte) {
-			w.mustInHost(w.T, host, fmt.Sprintf("cat >%s <<'PEM'\n%sPEM\n", path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})))
+			w.mustInHost(w.T, host, fmt.Sprintf("cat >%s <<'PEM'\n%sPEM\n", path,
+				pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})))
 		}
 		write(path+".crt", "CERTIFICATE", certificate)
 		if !bad.noKey {
@@ -58,16 +59,34 @@ func newKey(w *ward) crypto.Signer {
 	return key
 }
 
-// issue makes the certificate with its key.
-func (w *ward) issue(host, authority string, bad badCertificate) (crypto.Signer, []byte) {
-	key, now := newKey(w), time.Now()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "bad " + host}, NotBefore: now.Add(bad.from - time.Minute), NotAfter: now.Add(bad.to),
-		DNSNames: bad.names, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, KeyUsage: x509.KeyUsageDigitalSignature,
+// own returns the certificate that apply put there, as the state directory has it; PostgreSQL's
+// where an authority's lies.
+func (w *ward) own(host, path string) *x509.Certificate {
+	for _, at := range layout.Certificates() {
+		if at.File == path+".crt" || at.CA == path+".crt" && at.Name == layout.Postgres {
+			stored := filepath.Join(w.spec(w.T).StateDir, "certs", host+"-"+at.Name)
+			pair, err := tls.LoadX509KeyPair(stored+".crt", stored+".key")
+			if err != nil {
+				w.Fatal(err)
+			}
+			return pair.Leaf
+		}
 	}
-	if bad.names == nil {
-		template.DNSNames = []string{host}
-		template.IPAddresses = []net.IP{net.ParseIP(w.address(host)), net.ParseIP("127.0.0.1"), net.ParseIP("192.168.0.210")}
+	w.Fatalf("no certificate lies at %s", path)
+	return nil
+}
+
+// issue makes a certificate with its key that differs from the host's own in what is bad alone.
+func (w *ward) issue(host, authority, path string, bad badCertificate) (crypto.Signer, []byte) {
+	key, now, own := newKey(w), time.Now(), w.own(host, path)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: own.Subject,
+		NotBefore: now.Add(bad.from - time.Minute), NotAfter: now.Add(bad.to),
+		DNSNames: own.DNSNames, IPAddresses: own.IPAddresses,
+		ExtKeyUsage: own.ExtKeyUsage, KeyUsage: own.KeyUsage, SubjectKeyId: own.SubjectKeyId,
+	}
+	if bad.names != nil {
+		template.DNSNames, template.IPAddresses = bad.names, nil
 	}
 	signer, parent := key, template
 	if authority != "" {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/doctor"
+	"github.com/pgha/toolkit/pgha/doctor/checkup"
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
@@ -23,11 +24,13 @@ import (
 const (
 	foundWithin  = 60 * time.Second
 	mendedWithin = 120 * time.Second
-	// promised is how long the doctor may take for six healthy hosts, on a machine that does nothing else.
+	// promised is how long the doctor may take for six healthy hosts, on a machine that does
+	// nothing else.
 	promised = 3 * time.Second
 )
 
-// ward is the cluster under examination: who is who in it, and what is to be done when a wave of faults is over.
+// ward is the cluster under examination: who is who in it, and what is to be done when a wave of
+// faults is over.
 type ward struct {
 	*testing.T
 	site
@@ -57,9 +60,10 @@ type outcomeOf struct {
 	found                  time.Duration
 }
 
-// TestDoctor makes more than thirty faults in a cluster, several at a time where they do not disturb each other, and has the
-// doctor find the cause of each, and nothing else; then it mends them as the doctor says, half by Fix and half by typing
-// what is printed. Before, between and after there is nothing to find.
+// TestDoctor makes more than thirty faults in a cluster, several at a time where they do not
+// disturb each other, and has the doctor find the cause of each, and nothing else; then it mends
+// them as the doctor says, half by Fix and half by typing what is printed. Before, between and
+// after there is nothing to find.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	l := startLab(t, lab.Options{Name: "e2e-doctor", Installed: true})
@@ -94,13 +98,13 @@ func TestDoctor(t *testing.T) {
 	s.verify(t)
 }
 
-// bundleWithoutSecrets packs the bundle and looks for everything that must not be in it: the cluster's own passwords and
-// keys, and a password in a statement that PostgreSQL has logged.
+// bundleWithoutSecrets packs the bundle and looks for everything that must not be in it: the
+// cluster's own passwords and keys, and a password in a statement that PostgreSQL has logged.
 func (w *ward) bundleWithoutSecrets() {
 	w.Helper()
 	const canary = "kanarienvogel"
 	w.inHost(w.T, w.primary, psqlIn("ALTER ROLE nobody_of_this_name PASSWORD '"+canary+"'"))
-	b, err := doctor.Bundle(w.Context(), w.doctor, doctor.Options{})
+	b, err := checkup.Bundle(w.Context(), w.doctor, checkup.Options{})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -125,7 +129,10 @@ func (w *ward) bundleWithoutSecrets() {
 			w.Errorf("the bundle holds a secret that begins with %.4q", secret)
 		}
 	}
-	for _, file := range []string{"facts.json", "diagnosis.json", "spec.yaml", w.primary + "/patroni-config.yml", w.holder + "/haproxy.cfg", w.primary + "/journal-patroni.log"} {
+	for _, file := range []string{
+		"facts.json", "diagnosis.json", "spec.yaml", w.primary + "/patroni-config.yml",
+		w.holder + "/haproxy.cfg", w.primary + "/journal-patroni.log",
+	} {
 		if !slices.Contains(b.Files, file) {
 			w.Errorf("the bundle lacks %s", file)
 		}
@@ -157,25 +164,26 @@ func (w *ward) lookWhoIsWho() {
 
 func (w *ward) examine() doctor.Diagnosis {
 	w.Helper()
-	d, err := doctor.Examine(w.Context(), w.doctor, doctor.Options{LongTransaction: longInTest})
+	d, err := checkup.Examine(w.Context(), w.doctor, checkup.Options{LongTransaction: longInTest})
 	if err != nil {
 		w.Fatal(err)
 	}
 	return d
 }
 
-// longInTest is the age of a transaction that the doctor is to tell of.
+// longInTest is the age of a transaction that the doctor is to report.
 const longInTest = 5 * time.Second
 
-// awaitNothing waits until the doctor has nothing to say, and knows everything. An etcd member that was away has lost its
-// leadership, maybe to the primary's host, which is a finding of its own: it is mended as the doctor says.
+// awaitNothing waits until the doctor has nothing to say, and knows everything. An etcd member that
+// was away has lost its leadership, maybe to the primary's host, which is a finding of its own: it
+// is mended as the doctor says.
 func (w *ward) awaitNothing() (d doctor.Diagnosis) {
 	w.Helper()
 	await(w.T, mendedWithin, "the doctor to find nothing", func() (bool, string) {
 		d = w.examine()
 		for _, f := range d.Find("etcd-leader-on-primary") {
 			w.with(w.T, pgha.ConnectOptions{ReadOnly: true}, func(c *pgha.Cluster) {
-				if err := doctor.Fix(w.Context(), c, f, pgha.Operation{}); err != nil {
+				if err := checkup.Fix(w.Context(), c, f, pgha.Operation{}); err != nil {
 					w.Log(err) // the leadership may have moved on already
 				}
 			})
@@ -243,8 +251,8 @@ func (w *ward) awaitDiagnosis(ok func() (bool, string)) {
 	await(w.T, foundWithin, "every cause to be found, and no other", ok)
 }
 
-// mend does what the doctor says: for every other fault by Fix, for the others by typing the commands as they are printed.
-// One apply mends all that it can.
+// mend does what the doctor says: for every other fault by Fix, for the others by typing the
+// commands as they are printed. One apply mends all that it can.
 func (w *ward) mend(faults []fault, d doctor.Diagnosis, results []outcomeOf) {
 	w.Helper()
 	ran := map[string]string{}
@@ -271,7 +279,7 @@ func (w *ward) mend(faults []fault, d doctor.Diagnosis, results []outcomeOf) {
 			}
 			if g.Fixable && i%2 == 0 {
 				results[i].mended = "--fix"
-				if err := doctor.Fix(w.Context(), c, g, pgha.Operation{}); err != nil {
+				if err := checkup.Fix(w.Context(), c, g, pgha.Operation{}); err != nil {
 					w.Errorf("fix %s: %v", g.Key(), err)
 				}
 			} else {
@@ -291,16 +299,17 @@ func (w *ward) typeIn(c *pgha.Cluster, g doctor.Finding) {
 			w.mustInHost(w.T, step.Host, step.Command)
 			continue
 		}
-		words := strings.Fields(step.Command)
-		if words[1] == "apply" {
-			// The state directory is open already: what the command does, without its second process.
+		if step.Call.Verb == doctor.Apply {
+			// The state directory is open already: what the command does, without its second
+			// process.
 			if _, err := c.Apply(w.Context(), pgha.ApplyOptions{}); err != nil {
-				w.Errorf("%s: %v", step.Command, err)
+				w.Errorf("%s: %v", step.Call, err)
 			}
 			continue
 		}
-		if out := w.cli(w.T, append(words[1:], "--yes")...); out.code != 0 {
-			w.Errorf("%s: exit code %d\n%s%s", step.Command, out.code, out.stdout, out.stderr)
+		words := append([]string{step.Call.Verb}, step.Call.Args...)
+		if out := w.cli(w.T, append(words, "--yes")...); out.code != 0 {
+			w.Errorf("%s: exit code %d\n%s%s", step.Call, out.code, out.stdout, out.stderr)
 		}
 	}
 }

@@ -18,20 +18,19 @@ import (
 	"github.com/pgha/toolkit/pgha/probe"
 )
 
-// switchoversInARow is how many times the leadership moves under load.
-const switchoversInARow = 20
-
-// testSwitchoversInARow moves the leadership to and fro under a writer. No acknowledged row may be missing, on no member,
-// and the cluster is healthy after each.
+// testSwitchoversInARow moves the leadership to and fro under a writer. No acknowledged row may be
+// missing, on no member, and the cluster is healthy after each.
 func testSwitchoversInARow(t *testing.T, s site) {
 	cfg := s.writerConfig(t)
-	w, err := probe.Start(t.Context(), probe.Options{Config: cfg, Rate: 50, Log: filepath.Join(t.TempDir(), "acknowledged")})
+	w, err := probe.Start(t.Context(), probe.Options{
+		Config: cfg, Rate: 50, Log: filepath.Join(t.TempDir(), "acknowledged"),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var table strings.Builder
 	leader, other := s.leader(t)
-	for i := range switchoversInARow {
+	for i := range times(6, 20) {
 		before := len(must(w.Result())(t).Attempts)
 		var result pgha.SwitchoverResult
 		s.verb(t, &result, "switchover", "--to", other)
@@ -56,7 +55,8 @@ func testSwitchoversInARow(t *testing.T, s site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d rows acknowledged, %d of unknown fate\n%s", result.Count(probe.Acked), result.Count(probe.Unknown), &table)
+	t.Logf("%d rows acknowledged, %d of unknown fate\n%s", result.Count(probe.Acked),
+		result.Count(probe.Unknown), &table)
 	s.checkRows(t, cfg, result)
 	s.sql(t, leader, "DROP TABLE pgha_probe")
 }
@@ -92,7 +92,8 @@ func must[T any](value T, err error) func(*testing.T) T {
 	}
 }
 
-// writerConfig leads through the virtual IP, from a place in the lab's network that is none of its hosts.
+// writerConfig leads through the virtual IP, from a place in the lab's network that is none of its
+// hosts.
 func (s site) writerConfig(t *testing.T) *pgx.ConnConfig {
 	t.Helper()
 	conn, err := pgha.ConnectionFor(s.spec(t))
@@ -118,14 +119,12 @@ func (s site) memberConfig(t *testing.T, cfg *pgx.ConnConfig, address string) *p
 	return member
 }
 
-// killsOfEach is how many times the CLI is killed in the middle of each verb.
-const killsOfEach = 10
-
-// testKilled kills the CLI with SIGKILL at random moments of a switchover and of a rolling restart. Whatever it had begun,
-// status then tells the truth, nothing is left paused or scheduled, and the same verb run again finishes.
+// testKilled kills the CLI with SIGKILL at random moments of a switchover and of a rolling restart.
+// Whatever it had begun, status then tells the truth, nothing is left paused or scheduled, and the
+// same verb run again finishes.
 func testKilled(t *testing.T, s site) {
 	for _, verb := range [][]string{{"switchover"}, {"restart"}} {
-		for i := range killsOfEach {
+		for i := range times(4, 10) {
 			after := time.Duration(rand.Int64N(int64(4 * time.Second)))
 			killed := s.kill(t, after, append(verb, "--yes")...)
 			s.checkTruth(t)
@@ -160,7 +159,8 @@ func (s site) kill(t *testing.T, after time.Duration, args ...string) (killed bo
 	return !cmd.ProcessState.Exited()
 }
 
-// checkTruth compares status with what Patroni's own tool says, once both agree that nothing moves any more.
+// checkTruth compares status with what Patroni's own tool says, once both agree that nothing moves
+// any more.
 func (s site) checkTruth(t *testing.T) {
 	t.Helper()
 	await(t, time.Minute, "status and patronictl to agree", func() (bool, string) {

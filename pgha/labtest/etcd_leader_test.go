@@ -11,8 +11,8 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// testEtcdLeader wants etcd's leadership to leave the primary's host by itself, whatever made it the primary's host. The
-// switchovers are Patroni's own, so that pgha has no part in them.
+// testEtcdLeader wants etcd's leadership to leave the primary's host by itself, whatever made it
+// the primary's host. The switchovers are Patroni's own, so that pgha has no part in them.
 func testEtcdLeader(t *testing.T, s site) {
 	s.awaitHealthy(t)
 	hosts := s.databases()
@@ -21,7 +21,9 @@ func testEtcdLeader(t *testing.T, s site) {
 		t.Run("switchover to "+to.Name, func(t *testing.T) {
 			from := s.primary(t, here)
 			s.moveEtcdLeader(t, here, to)
-			s.mustInHost(t, here.Name, fmt.Sprintf("patronictl -c /etc/patroni/config.yml switchover --force --leader %s --candidate %s", from.Member, to.Member))
+			s.mustInHost(t, here.Name,
+				fmt.Sprintf("patronictl -c /etc/patroni/config.yml switchover --force --leader %s --candidate %s",
+					from.Member, to.Member))
 			s.awaitApart(t, here, to)
 			s.awaitHealthy(t)
 		})
@@ -30,8 +32,8 @@ func testEtcdLeader(t *testing.T, s site) {
 	t.Run("replica comes back", func(t *testing.T) { testEtcdLeaderAfterReturn(t, s) })
 }
 
-// testEtcdLeaderAfterFailover takes the power of a host that leads both. Only the host that then leads etcd may become the
-// primary's, so that there is something to move.
+// testEtcdLeaderAfterFailover takes the power of a host that leads both. Only the host that then
+// leads etcd may become the primary's, so that there is something to move.
 func testEtcdLeaderAfterFailover(t *testing.T, s site) {
 	hosts := s.databases()
 	lost := s.primary(t, hosts[0])
@@ -60,8 +62,8 @@ func testEtcdLeaderAfterFailover(t *testing.T, s site) {
 	s.awaitHealthy(t)
 }
 
-// testEtcdLeaderAfterReturn takes the power of a replica's host. Meanwhile etcd may well be led from the primary's host;
-// when the replica is back it need not be any more.
+// testEtcdLeaderAfterReturn takes the power of a replica's host. Meanwhile etcd may well be led
+// from the primary's host; when the replica is back it need not be any more.
 func testEtcdLeaderAfterReturn(t *testing.T, s site) {
 	hosts := s.databases()
 	primary := s.primary(t, hosts[0])
@@ -80,7 +82,8 @@ func testEtcdLeaderAfterReturn(t *testing.T, s site) {
 	s.awaitHealthy(t)
 }
 
-// leaders are the hosts of PostgreSQL's primary and of etcd's leader; without a name if there is none.
+// leaders are the hosts of PostgreSQL's primary and of etcd's leader; without a name if there is
+// none.
 type leaders struct{ primary, etcd lab.Host }
 
 func (l leaders) String() string {
@@ -92,7 +95,8 @@ func (l leaders) apart(host lab.Host) bool {
 	return l.primary.Name == host.Name && l.etcd.Name != "" && l.etcd.Name != host.Name
 }
 
-// etcdctl runs etcdctl on a host with Patroni's certificate. Members that do not answer are no failure.
+// etcdctl runs etcdctl on a host with Patroni's certificate. Members that do not answer are no
+// failure.
 func (s site) etcdctl(t *testing.T, on lab.Host, endpoints []lab.Host, args string) string {
 	t.Helper()
 	urls := make([]string, len(endpoints))
@@ -100,8 +104,11 @@ func (s site) etcdctl(t *testing.T, on lab.Host, endpoints []lab.Host, args stri
 		urls[i] = "https://" + h.Address + ":2379"
 	}
 	const certs = "/etc/patroni/certs/etcd-"
-	out, _ := s.inHost(t, on.Name, fmt.Sprintf("etcdctl --command-timeout=2s --cacert %sca.crt --cert %sclient.crt --key %sclient.key --endpoints %s %s 2>/dev/null",
-		certs, certs, certs, strings.Join(urls, ","), args))
+	out, _ := s.inHost(t, on.Name,
+		fmt.Sprintf(
+			"etcdctl --command-timeout=2s --cacert %sca.crt --cert %sclient.crt --key "+
+				"%sclient.key --endpoints %s %s 2>/dev/null",
+			certs, certs, certs, strings.Join(urls, ","), args))
 	return out
 }
 
@@ -168,7 +175,8 @@ func (s site) awaitApart(t *testing.T, on, host lab.Host) {
 		now := s.leaders(t, on)
 		return now.apart(host), now.String()
 	})
-	t.Logf("%s is the primary's host, and etcd is led from elsewhere after %s", host.Name, time.Since(start).Round(10*time.Millisecond))
+	t.Logf("%s is the primary's host, and etcd is led from elsewhere after %s", host.Name,
+		time.Since(start).Round(10*time.Millisecond))
 }
 
 // other is the first of the hosts that is not this one.

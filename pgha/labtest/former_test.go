@@ -9,8 +9,9 @@ import (
 	"github.com/pgha/toolkit/pgha"
 )
 
-// testFormerSessions reloads HAProxy below a session, and then freezes the primary: the kernel goes on answering for it, so
-// that only HAProxy can end the session, whose worker checks no server any more.
+// testFormerSessions reloads HAProxy below a session, and then freezes the primary: the kernel goes
+// on answering for it, so that only HAProxy can end the session, whose worker checks no server any
+// more.
 func testFormerSessions(t *testing.T, s site) {
 	s.awaitHealthy(t)
 	holder := s.spec(t).Balancers()[0].Name // the lab has one
@@ -37,7 +38,8 @@ func testFormerSessions(t *testing.T, s site) {
 		frozen := time.Now()
 		select {
 		case err := <-ended:
-			t.Logf("the session ended %s after the primary froze: %v", time.Since(frozen).Round(10*time.Millisecond), err)
+			t.Logf("the session ended %s after the primary froze: %v",
+				time.Since(frozen).Round(10*time.Millisecond), err)
 			if err == nil {
 				t.Error("a sleep of ten minutes is over")
 			}

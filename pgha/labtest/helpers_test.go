@@ -45,7 +45,8 @@ func startLab(t *testing.T, options lab.Options) *lab.Lab {
 	return l
 }
 
-// newSite writes a specification for the lab's hosts: the lab's own, changed by edit if that is not nil.
+// newSite writes a specification for the lab's hosts: the lab's own, changed by edit if that is not
+// nil.
 func newSite(t *testing.T, l *lab.Lab, edit func(text string) string) site {
 	t.Helper()
 	text, err := l.Spec()
@@ -130,8 +131,9 @@ func (s site) verify(t *testing.T) {
 	})
 }
 
-// awaitVerified waits until every check passes. After a power loss the DCS may remember a healthy cluster for a while, and
-// the address moves back to its first holder, which cuts the sessions of a check that runs just then.
+// awaitVerified waits until every check passes. After a power loss the DCS may remember a healthy
+// cluster for a while, and the address moves back to its first holder, which cuts the sessions of a
+// check that runs just then.
 func (s site) awaitVerified(t *testing.T) {
 	t.Helper()
 	await(t, healthyWithin, "every check to pass", func() (passed bool, seen string) {
@@ -195,7 +197,9 @@ func (s site) inHost(t *testing.T, host, script string) (string, int) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var out bytes.Buffer
-	code, err := s.Exec(ctx, host, []string{"sh", "-c", script}, lab.Stdio{In: strings.NewReader(""), Out: &out, Err: &out})
+	code, err := s.Exec(ctx, host, []string{"sh", "-c", script}, lab.Stdio{
+		In: strings.NewReader(""), Out: &out, Err: &out,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +237,9 @@ type outcome struct {
 // cli runs pgha-cli on the lab's cluster.
 func (s site) cli(t *testing.T, args ...string) outcome {
 	t.Helper()
-	return runCLIWith(t, s.environment, append([]string{"--lab", "--lab-name", s.Name(), "--spec", s.specFile}, args...)...)
+	return runCLIWith(t, s.environment, append([]string{
+		"--lab", "--lab-name", s.Name(), "--spec", s.specFile,
+	}, args...)...)
 }
 
 func runCLI(t *testing.T, args ...string) outcome {
@@ -241,7 +247,8 @@ func runCLI(t *testing.T, args ...string) outcome {
 	return runCLIWith(t, nil, args...)
 }
 
-// runCLIWith adds to the environment of this run alone: tests that run side by side share the process's own.
+// runCLIWith adds to the environment of this run alone: tests that run side by side share the
+// process's own.
 func runCLIWith(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// testHosts looks at the database hosts from inside: the local login, file permissions, and what must not be there.
+// testHosts looks at the database hosts from inside: the local login, file permissions, and what
+// must not be there.
 func testHosts(t *testing.T, s site) {
 	const login = `runuser -u postgres -- psql -XAtq -c 'SELECT current_user'`
 	cursors := map[string]string{}
@@ -14,14 +15,17 @@ func testHosts(t *testing.T, s site) {
 		if got := s.mustInHost(t, h.Name, login); got != "postgres" {
 			t.Errorf("%s: the local login gave %q", h.Name, got)
 		}
-		cursors[h.Name] = s.mustInHost(t, h.Name, "journalctl -u patroni -n 0 --show-cursor | sed -n 's/^-- cursor: //p'")
+		cursors[h.Name] = s.mustInHost(t, h.Name,
+			"journalctl -u patroni -n 0 --show-cursor | sed -n 's/^-- cursor: //p'")
 		s.mustInHost(t, h.Name, "systemctl reload patroni")
 	}
 	for _, h := range s.databases() {
 		await(t, 30*time.Second, "Patroni to reload on "+h.Name, func() (bool, string) {
-			out := s.mustInHost(t, h.Name, "journalctl --no-pager -u patroni -o cat --after-cursor='"+cursors[h.Name]+"'")
+			out := s.mustInHost(t, h.Name, "journalctl --no-pager -u patroni -o cat --after-cursor='"+
+				cursors[h.Name]+"'")
 			lower := strings.ToLower(out)
-			return strings.Contains(lower, "nothing to reload") || strings.Contains(lower, "reloading postgresql configuration"), out
+			return strings.Contains(lower, "nothing to reload") ||
+				strings.Contains(lower, "reloading postgresql configuration"), out
 		})
 		if got := s.mustInHost(t, h.Name, login); got != "postgres" {
 			t.Errorf("%s: the local login gave %q after a reload", h.Name, got)

@@ -10,8 +10,8 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// TestInterrupted stops Apply in the middle of three phases, one after the other on the same hosts. The next one finishes
-// what was begun.
+// TestInterrupted stops Apply in the middle of three phases, one after the other on the same hosts.
+// The next one finishes what was begun.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	l := startLab(t, lab.Options{Name: "e2e-interrupted", Hosts: 4})
@@ -58,6 +58,7 @@ func interrupt(t *testing.T, s site, phase string, n int) {
 		if took := time.Since(cancelled); took > 10*time.Second {
 			t.Errorf("apply ended %s after it was cancelled in phase %s", took, phase)
 		}
-		t.Logf("interrupted in phase %s after %s and %d changes", phase, report.Duration.Round(100*time.Millisecond), len(report.Changes))
+		t.Logf("interrupted in phase %s after %s and %d changes", phase, report.Duration.Round(100*time.Millisecond),
+			len(report.Changes))
 	})
 }

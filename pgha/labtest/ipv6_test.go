@@ -52,7 +52,8 @@ func longPrefix(text string) string {
 	return strings.Replace(text, "vip: {", "vip: {prefix_length: 64, ", 1)
 }
 
-// withoutByteCode prints the modules that a package brought and its maintainer's script should have compiled.
+// withoutByteCode prints the modules that a package brought and its maintainer's script should have
+// compiled.
 const withoutByteCode = `cd /usr/lib/python3/dist-packages && find . -name '*.py' | while read -r f; do
 	name=${f##*/}; ls "${f%/*}/__pycache__/${name%.py}".*.pyc >/dev/null 2>&1 || echo "$f"; done`
 
@@ -79,8 +80,8 @@ func testURL(t *testing.T, s site) {
 	}
 }
 
-// testSource wants the holder of the virtual IP to go on calling others from its own address: a session from the virtual one
-// would end when that moves.
+// testSource wants the holder of the virtual IP to go on calling others from its own address: a
+// session from the virtual one would end when that moves.
 func testSource(t *testing.T, s site) {
 	holder, err := s.Host(s.awaitHealthy(t).VIP.Holders[0])
 	if err != nil {

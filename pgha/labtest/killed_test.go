@@ -18,10 +18,11 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// TestKilledAtEveryStep runs a first apply that is killed with SIGKILL at the first change it reports, and run again, and
-// killed again, until one run finds nothing left; then a change of the configuration of every component in the same way. Some
-// runs lose their network instead, or the host they work on its power.
-// What is on the hosts in the end is what an undisturbed apply of the same specification makes of bare hosts.
+// TestKilledAtEveryStep runs a first apply that is killed with SIGKILL at the first change it
+// reports, and run again, and killed again, until one run finds nothing left; then a change of the
+// configuration of every component in the same way. Some runs lose their network instead, or the
+// host they work on its power. What is on the hosts in the end is what an undisturbed apply of the
+// same specification makes of bare hosts.
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
 	options := lab.Options{Name: "e2e-killed", Hosts: 5}
@@ -58,7 +59,8 @@ func keepState(text, dir string) string {
 	return regexp.MustCompile(`(?m)^state_dir: .*$`).ReplaceAllString(text, "state_dir: "+dir)
 }
 
-// withoutTimes leaves path, owner, mode and content of each file, but no certificate that a package makes up for itself.
+// withoutTimes leaves path, owner, mode and content of each file, but no certificate that a package
+// makes up for itself.
 func withoutTimes(all map[string][]string) map[string][]string {
 	for host, lines := range all {
 		lines = slices.DeleteFunc(lines, func(line string) bool { return strings.Contains(line, "snakeoil") })
@@ -72,11 +74,12 @@ func withoutTimes(all map[string][]string) map[string][]string {
 	return all
 }
 
-// mostKills bounds the number of runs: each makes at least one change, and a first apply makes some 200.
+// mostKills bounds the number of runs: each makes at least one change, and a first apply makes some
+// 200.
 const mostKills = 400
 
-// applyKilled runs apply and kills it at its first change, until a run ends by itself. others replaces the kill of some
-// runs, counted from 0, by another disturbance.
+// applyKilled runs apply and kills it at its first change, until a run ends by itself. others
+// replaces the kill of some runs, counted from 0, by another disturbance.
 func (s site) applyKilled(t *testing.T, others map[int]disturbance) (kills int) {
 	t.Helper()
 	for ; kills < mostKills; kills++ {
@@ -92,8 +95,8 @@ func (s site) applyKilled(t *testing.T, others map[int]disturbance) (kills int) 
 	return kills
 }
 
-// disturbance does something to a run of apply whose first change was on the host. What it returns is called when the run
-// has ended, and puts right what the next run cannot.
+// disturbance does something to a run of apply whose first change was on the host. What it returns
+// is called when the run has ended, and puts right what the next run cannot.
 type disturbance func(t *testing.T, s site, apply *os.Process, host string) (mend func())
 
 func killed(t *testing.T, _ site, apply *os.Process, _ string) func() {
@@ -103,11 +106,13 @@ func killed(t *testing.T, _ site, apply *os.Process, _ string) func() {
 	return func() {}
 }
 
-// networkLost takes this machine's address in the lab's network away: whatever apply sends or waits for is lost without a
-// word, while the hosts still reach each other.
+// networkLost takes this machine's address in the lab's network away: whatever apply sends or waits
+// for is lost without a word, while the hosts still reach each other.
 func networkLost(t *testing.T, s site, _ *os.Process, _ string) func() {
 	address := func(verb string) {
-		if code, err := s.Run(t.Context(), []string{"ip", "address", verb, "192.168.0.1/24", "dev", "br0"}, lab.Stdio{Err: os.Stderr}); code != 0 || err != nil {
+		if code, err := s.Run(t.Context(), []string{
+			"ip", "address", verb, "192.168.0.1/24", "dev", "br0",
+		}, lab.Stdio{Err: os.Stderr}); code != 0 || err != nil {
 			t.Fatalf("ip address %s: exit code %d, %v", verb, code, err)
 		}
 	}
@@ -127,8 +132,9 @@ func powerLost(t *testing.T, s site, _ *os.Process, host string) func() {
 	}
 }
 
-// applyDisturbed runs apply and disturbs it at its first change. A run that finds nothing to change has finished; a disturbed
-// one may have made its last change just then, which the next one will find out.
+// applyDisturbed runs apply and disturbs it at its first change. A run that finds nothing to change
+// has finished; a disturbed one may have made its last change just then, which the next one will
+// find out.
 func (s site) applyDisturbed(t *testing.T, run int, disturb disturbance) (finished bool) {
 	t.Helper()
 	cmd := exec.Command(binary, "--lab", "--lab-name", s.Name(), "--spec", s.specFile, "apply", "--output", "json")
@@ -155,7 +161,8 @@ func (s site) applyDisturbed(t *testing.T, run int, disturb disturbance) (finish
 	watchdog.Stop()
 	if mend == nil {
 		if cmd.ProcessState.ExitCode() == 5 && strings.Contains(last, "frees itself") {
-			// The lock of a run that lost its network is held until the hosts have missed it for long enough.
+			// The lock of a run that lost its network is held until the hosts have missed it for
+			// long enough.
 			time.Sleep(500 * time.Millisecond)
 			return false
 		}
@@ -165,7 +172,8 @@ func (s site) applyDisturbed(t *testing.T, run int, disturb disturbance) (finish
 		return true
 	}
 	if took := time.Since(disturbed); took > time.Second {
-		t.Logf("run %d, disturbed at a change of %s, ended after %s: %v\n%s", run, host, took.Round(100*time.Millisecond), err, last)
+		t.Logf("run %d, disturbed at a change of %s, ended after %s: %v\n%s", run, host,
+			took.Round(100*time.Millisecond), err, last)
 	}
 	mend()
 	return false

@@ -16,7 +16,8 @@ import (
 	"github.com/pgha/toolkit/pgha"
 )
 
-// testLogs writes lines that can be recognised into the journals of units, and reads them with the CLI.
+// testLogs writes lines that can be recognised into the journals of units, and reads them with the
+// CLI.
 func testLogs(t *testing.T, s site) {
 	t.Run("order and filters", func(t *testing.T) { testLogOrder(t, s) })
 	t.Run("postgresql", func(t *testing.T) { testPostgreSQLLog(t, s) })
@@ -40,11 +41,13 @@ func testLogs(t *testing.T, s site) {
 	})
 }
 
-// say writes a line into the journal as if the unit had; \377 in it is no UTF-8. The journal asks the kernel who wrote a
-// line, so the writer must live until the line has been taken.
+// say writes a line into the journal as if the unit had; \377 in it is no UTF-8. The journal asks
+// the kernel who wrote a line, so the writer must live until the line has been taken.
 func (s site) say(t *testing.T, host, unit, line string) {
 	t.Helper()
-	s.mustInHost(t, host, fmt.Sprintf(`echo $$ >/sys/fs/cgroup/system.slice/%s/cgroup.procs && { printf '%s\n'; journalctl --sync; } | logger -t %s`, unit, line, unit))
+	s.mustInHost(t, host,
+		fmt.Sprintf(
+			`echo $$ >/sys/fs/cgroup/system.slice/%s/cgroup.procs && { printf '%s\n'; journalctl --sync; } | logger -t %s`, unit, line, unit))
 }
 
 // logEntries runs logs with --output json.
@@ -67,7 +70,8 @@ func logEntries(t *testing.T, s site, args ...string) []pgha.LogEntry {
 
 func testLogOrder(t *testing.T, s site) {
 	turns := []string{"postgres-02", "postgres-01", "postgres-03", "postgres-01", "postgres-02"}
-	// journald may come too late to see which unit a line's short-lived writer belongs to: then it is said again.
+	// journald may come too late to see which unit a line's short-lived writer belongs to: then it
+	// is said again.
 	await(t, time.Minute, "lines of three hosts in their order", func() (bool, string) {
 		mark := fmt.Sprintf("order-%d", time.Now().UnixNano())
 		var got, want []string
@@ -117,10 +121,12 @@ func testPostgreSQLLog(t *testing.T, s site) {
 	}
 }
 
-// testLogFollow reads what comes after it has begun, and leaves nothing behind, whether it is asked to end or killed.
+// testLogFollow reads what comes after it has begun, and leaves nothing behind, whether it is asked
+// to end or killed.
 func testLogFollow(t *testing.T, s site) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGKILL} {
-		cmd := exec.CommandContext(t.Context(), binary, "--lab", "--lab-name", s.Name(), "--spec", s.specFile, "logs", "all", "--follow", "--lines", "1")
+		cmd := exec.CommandContext(t.Context(), binary, "--lab", "--lab-name", s.Name(), "--spec",
+			s.specFile, "logs", "all", "--follow", "--lines", "1")
 		stdout, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -141,7 +147,9 @@ func testLogFollow(t *testing.T, s site) {
 		<-seen // the old line: it runs
 		hosts := []string{"haproxy-03", "postgres-02", "haproxy-01"}
 		for i, host := range hosts {
-			unit := map[bool]string{true: "haproxy.service", false: "patroni.service"}[strings.HasPrefix(host, "haproxy")]
+			unit := map[bool]string{
+				true: "haproxy.service", false: "patroni.service",
+			}[strings.HasPrefix(host, "haproxy")]
 			want := fmt.Sprintf("follow-%d-%d", i, time.Now().UnixNano())
 			s.say(t, host, unit, want)
 			awaitLine(t, seen, want)

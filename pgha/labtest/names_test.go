@@ -25,14 +25,15 @@ func byName(text string) string {
 	})
 }
 
-// testNames wants a cluster that was applied by its hosts' names to be the one of their addresses, and
-// to be looked at and operated while nobody resolves a name.
+// testNames wants a cluster that was applied by its hosts' names to be the one of their addresses,
+// and to be looked at and operated while nobody resolves a name.
 func testNames(t *testing.T, s site) {
 	s.applyNothing(t)
 	newSite(t, s.Lab, nil).applyNothing(t) // and forgets no name: there is none
-	down := pgha.ConnectOptions{ReadOnly: true, AllowUnreachable: true, Lookup: func(context.Context, string) ([]netip.Addr, error) {
-		return nil, errors.New("no resolver")
-	}}
+	down := pgha.ConnectOptions{ReadOnly: true, AllowUnreachable: true,
+		Lookup: func(context.Context, string) ([]netip.Addr, error) {
+			return nil, errors.New("no resolver")
+		}}
 	s.with(t, down, func(c *pgha.Cluster) {
 		if status, err := c.Status(t.Context()); err != nil || !status.Healthy() || len(c.Remembered) != 4 {
 			t.Errorf("without a resolver: %v, %+v; remembered %v", err, status, c.Remembered)

@@ -23,11 +23,13 @@ type part struct {
 	run  func(*testing.T, site)
 }
 
-// TestOperations provisions six hosts once and then tries every verb that operates a running cluster. Each subtest asks the
-// cluster itself what became of it, with Patroni's own tool and psql on the hosts, and leaves it healthy.
+// TestOperations provisions six hosts once and then tries every verb that operates a running
+// cluster. Each subtest asks the cluster itself what became of it, with Patroni's own tool and psql
+// on the hosts, and leaves it healthy.
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	runParts(t, lab.Options{Name: "e2e-operations", Installed: true}, []part{
+		{"terminal", testOnATerminal},
 		{"switchover", testSwitchover},
 		{"switchover refused", testSwitchoverRefused},
 		{"scheduled switchover", testScheduledSwitchover},
@@ -52,11 +54,12 @@ func TestOperations(t *testing.T) {
 	})
 }
 
-// TestUpkeep does the same with what keeps a cluster as its specification says, with operators who are killed, and with
-// whole hosts: plans and drift, rolled changes, stop, start, reboot, reset.
+// TestUpkeep does the same with what keeps a cluster as its specification says, with operators who
+// are killed, and with whole hosts: plans and drift, rolled changes, stop, start, reboot, reset.
 func TestUpkeep(t *testing.T) {
 	t.Parallel()
-	// Bare hosts: only of a package that apply has installed a plan says that somebody has removed it.
+	// Bare hosts: only of a package that apply has installed a plan says that somebody has removed
+	// it.
 	runParts(t, lab.Options{Name: "e2e-upkeep"}, []part{
 		{"rolled", testRolled},
 		{"killed", testKilled},
@@ -70,7 +73,8 @@ func TestUpkeep(t *testing.T) {
 // runParts provisions a lab and runs the parts on it, one after the other.
 func runParts(t *testing.T, options lab.Options, parts []part) {
 	t.Helper()
-	s := newSite(t, startLab(t, options), func(text string) string { return text + "timezone: Etc/UTC\npatroni: {profile: fast}\n" })
+	s := newSite(t, startLab(t, options),
+		func(text string) string { return text + "timezone: Etc/UTC\npatroni: {profile: fast}\n" })
 	testFreshPlan(t, s)
 	report := s.apply(t, pgha.ApplyOptions{})
 	checkInstalled(t, options, report)
@@ -112,7 +116,9 @@ func (s site) patronictl(t *testing.T) []seenMember {
 	for _, h := range s.databases() {
 		var out bytes.Buffer
 		// A host may be off: then another one is asked.
-		_, err := s.Exec(t.Context(), h.Name, []string{"timeout", "15", "patronictl", "-c", "/etc/patroni/config.yml", "list", "-f", "json"}, lab.Stdio{Out: &out})
+		_, err := s.Exec(t.Context(), h.Name, []string{
+			"timeout", "15", "patronictl", "-c", "/etc/patroni/config.yml", "list", "-f", "json",
+		}, lab.Stdio{Out: &out})
 		var members []seenMember
 		if err == nil && json.Unmarshal(out.Bytes(), &members) == nil && len(members) > 0 {
 			return members
@@ -174,7 +180,8 @@ func (s site) refused(t *testing.T, words string, args ...string) {
 	t.Helper()
 	got := s.cli(t, append(args, "--yes")...)
 	if got.code != 3 || !strings.Contains(got.stderr, words) || !strings.Contains(got.stderr, "hint:") {
-		t.Errorf("pgha-cli %v: exit code %d, want 3, %q and a hint\n%s%s", args, got.code, words, got.stdout, got.stderr)
+		t.Errorf("pgha-cli %v: exit code %d, want 3, %q and a hint\n%s%s", args, got.code, words,
+			got.stdout, got.stderr)
 	}
 }
 
@@ -242,7 +249,8 @@ func testSwitchoverRefused(t *testing.T, s site) {
 	}
 	await(t, 2*time.Minute, "a switchover to be refused because of a long transaction", func() (bool, string) {
 		got := s.cli(t, "switchover", "--to", other, "--dry-run")
-		return got.code == 3 && strings.Contains(got.stderr, "a transaction of postgres") && strings.Contains(got.stderr, "--force"), got.stderr
+		return got.code == 3 && strings.Contains(got.stderr, "a transaction of postgres") &&
+			strings.Contains(got.stderr, "--force"), got.stderr
 	})
 	if got := s.cli(t, "switchover", "--to", other); got.code != 64 || !strings.Contains(got.stderr, "--yes") {
 		t.Errorf("without a terminal and without --yes: exit code %d\n%s", got.code, got.stderr)
@@ -271,7 +279,8 @@ func testScheduledSwitchover(t *testing.T, s site) {
 func testPause(t *testing.T, s site) {
 	s.verb(t, nil, "pause", "--wait")
 	for _, h := range s.databases() {
-		if out := s.mustInHost(t, h.Name, "patronictl -c /etc/patroni/config.yml list"); !strings.Contains(out, "Maintenance mode: on") {
+		if out := s.mustInHost(t, h.Name, "patronictl -c /etc/patroni/config.yml list"); !strings.Contains(out,
+			"Maintenance mode: on") {
 			t.Errorf("%s does not know of the pause:\n%s", h.Name, out)
 		}
 	}
@@ -317,11 +326,13 @@ func testRestart(t *testing.T, s site) {
 	after := started()
 	for member := range before {
 		if (before[member] != after[member]) != (member != leader) {
-			t.Errorf("restart of the replicas: %s ran since %s, now since %s; the leader is %s", member, before[member], after[member], leader)
+			t.Errorf("restart of the replicas: %s ran since %s, now since %s; the leader is %s", member,
+				before[member], after[member], leader)
 		}
 	}
 	// A setting that needs a restart makes every member wait for one.
-	s.mustInHost(t, s.hostOf(t, leader), "patronictl -c /etc/patroni/config.yml edit-config --force -p max_connections=101")
+	s.mustInHost(t, s.hostOf(t, leader),
+		"patronictl -c /etc/patroni/config.yml edit-config --force -p max_connections=101")
 	await(t, time.Minute, "pending restarts", func() (bool, string) {
 		waiting := 0
 		for _, m := range s.status(t).Members {
@@ -337,7 +348,8 @@ func testRestart(t *testing.T, s site) {
 			t.Errorf("%s: max_connections is %s", h.Member, got)
 		}
 	}
-	s.mustInHost(t, s.hostOf(t, leader), "patronictl -c /etc/patroni/config.yml edit-config --force -p max_connections=100")
+	s.mustInHost(t, s.hostOf(t, leader),
+		"patronictl -c /etc/patroni/config.yml edit-config --force -p max_connections=100")
 	await(t, time.Minute, "pending restarts", func() (bool, string) {
 		waiting := 0
 		for _, m := range s.status(t).Members {
@@ -388,7 +400,8 @@ func testReinit(t *testing.T, s site) {
 	}
 }
 
-// testTwoOperators starts two switchovers at the same instant: one works, the other is told who is at it.
+// testTwoOperators starts two switchovers at the same instant: one works, the other reads who holds
+// the lock.
 func testTwoOperators(t *testing.T, s site) {
 	got := make([]outcome, 2)
 	var wg sync.WaitGroup
@@ -411,8 +424,8 @@ func testTwoOperators(t *testing.T, s site) {
 
 func has(m map[int]int, key int) bool { _, ok := m[key]; return ok }
 
-// testLeaderPower is section 14 of the procedure: the leader's host loses power, writes go on by themselves, and the
-// host comes back as a replica.
+// testLeaderPower is section 14 of the procedure: the leader's host loses power, writes go on by
+// themselves, and the host comes back as a replica.
 func testLeaderPower(t *testing.T, s site) {
 	leader, _ := s.leader(t)
 	host := s.hostOf(t, leader)
@@ -489,7 +502,8 @@ func testTrail(t *testing.T, s site) {
 	}
 	last := trail[len(trail)-1]
 	want := []pgha.RecordedChange{{Host: s.hostOf(t, leader), Kind: "member", Name: leader, Action: "reloaded"}}
-	if diff := cmp.Diff(want, last.Changes); diff != "" || last.Verb != "reload" || !last.Finished || last.Holder == "" {
+	if diff := cmp.Diff(want, last.Changes); diff != "" || last.Verb != "reload" || !last.Finished ||
+		last.Holder == "" {
 		t.Errorf("the last operation is %+v\nchanges (-want +got):\n%s", last, diff)
 	}
 	for _, h := range s.Hosts() {

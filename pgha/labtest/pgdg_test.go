@@ -10,7 +10,8 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// onlyFromPGDG takes out of the release's own repository what is in PostgreSQL's, too: it must not come from there.
+// onlyFromPGDG takes out of the release's own repository what is in PostgreSQL's, too: it must not
+// come from there.
 const onlyFromPGDG = `set -e
 cd /srv/repo/dists/trixie
 rm -f Release* InRelease main/binary-*/Packages.*
@@ -22,14 +23,16 @@ sed -i 's/^Signed-By:.*/Trusted: yes\nAllow-Insecure: yes/' /etc/apt/sources.lis
 rm -rf /var/lib/apt/lists/*
 apt-get -qq update`
 
-// TestPGDG installs PostgreSQL from a signed repository laid out like PostgreSQL's own, first with a wrong key.
+// TestPGDG installs PostgreSQL from a signed repository laid out like PostgreSQL's own, first with
+// a wrong key.
 func TestPGDG(t *testing.T) {
 	t.Parallel()
 	l := startLab(t, lab.Options{Name: "e2e-pgdg", Release: "trixie", Hosts: 4})
 	keyFile := filepath.Join(t.TempDir(), "repository.asc")
 	s := newSite(t, l, func(text string) string {
 		return strings.Replace(text, "postgresql: {version: 17, source: distribution}",
-			"postgresql: {version: 17, source: mirror, repository: {url: \"file:/srv/repo/pgdg\", key_file: \""+keyFile+"\"}}", 1)
+			"postgresql: {version: 17, source: mirror, repository: {url: \"file:/srv/repo/pgdg\", key_file: \""+
+				keyFile+"\"}}", 1)
 	})
 	for _, h := range s.databases() {
 		s.mustInHost(t, h.Name, onlyFromPGDG)
@@ -42,14 +45,16 @@ func TestPGDG(t *testing.T) {
 	s.verify(t)
 	for _, h := range s.databases() {
 		policy := s.mustInHost(t, h.Name, "apt-cache policy postgresql-17 patroni")
-		if strings.Count(policy, "file:/srv/repo/pgdg trixie-pgdg/main") != 2 || strings.Contains(policy, "Installed: (none)") {
+		if strings.Count(policy, "file:/srv/repo/pgdg trixie-pgdg/main") != 2 ||
+			strings.Contains(policy, "Installed: (none)") {
 			t.Errorf("%s: not installed from the repository:\n%s", h.Name, policy)
 		}
 	}
 	s.applyNothing(t)
 }
 
-// refused wants Apply to say which hosts could not install what, and to leave no half of PostgreSQL behind.
+// refused wants Apply to say which hosts could not install what, and to leave no half of PostgreSQL
+// behind.
 func refused(t *testing.T, s site) {
 	t.Helper()
 	s.with(t, pgha.ConnectOptions{}, func(c *pgha.Cluster) {
@@ -85,7 +90,9 @@ func otherKey(t *testing.T) []byte {
 	t.Helper()
 	home := t.TempDir()
 	gpg := func(args ...string) []byte {
-		out, err := exec.CommandContext(t.Context(), "gpg", append([]string{"--homedir", home, "--batch", "--quiet"}, args...)...).Output()
+		out, err := exec.CommandContext(t.Context(), "gpg", append([]string{
+			"--homedir", home, "--batch", "--quiet",
+		}, args...)...).Output()
 		if err != nil {
 			t.Fatalf("gpg %v: %v", args, err)
 		}

@@ -16,7 +16,8 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// testPower stops, starts and reboots, and asks systemd, control files and PostgreSQL on the hosts what became of it.
+// testPower stops, starts and reboots, and asks systemd, control files and PostgreSQL on the hosts
+// what became of it.
 func testPower(t *testing.T, s site) {
 	leader, _ := s.leader(t)
 	s.sql(t, leader, "CREATE TABLE power AS SELECT 42 AS answer")
@@ -74,7 +75,9 @@ func (s site) stoppedAt(t *testing.T, host, unit string) int64 {
 
 func (s site) controlState(t *testing.T, host string) string {
 	t.Helper()
-	return s.mustInHost(t, host, "LC_ALL=C /usr/lib/postgresql/*/bin/pg_controldata -D /var/lib/postgresql/data | sed -n 's/^Database cluster state: *//p'")
+	return s.mustInHost(t, host,
+		"LC_ALL=C /usr/lib/postgresql/*/bin/pg_controldata -D /var/lib/postgresql/data | sed -n "+
+			"'s/^Database cluster state: *//p'")
 }
 
 func unitsOf(h lab.Host) []string {
@@ -119,7 +122,8 @@ func testStopStart(t *testing.T, s site) {
 	t.Logf("stopped in %.1f s", stopped.Seconds)
 	for _, h := range s.Hosts() {
 		for _, unit := range unitsOf(h) {
-			if state, enabled := s.property(t, h.Name, unit, "ActiveState"), s.property(t, h.Name, unit, "UnitFileState"); state != "inactive" || enabled != "enabled" {
+			if state, enabled := s.property(t, h.Name, unit, "ActiveState"),
+				s.property(t, h.Name, unit, "UnitFileState"); state != "inactive" || enabled != "enabled" {
 				t.Errorf("%s on %s is %s and %s", unit, h.Name, state, enabled)
 			}
 		}
@@ -301,18 +305,20 @@ func testRollingReboot(t *testing.T, s site) {
 	t.Logf("rebooted in %.1f s: %+v", result.Seconds, result.Rebooted)
 }
 
-// testRebootInterrupted cancels a rolling reboot when a replica's Patroni has stopped. It runs again without further ado.
+// testRebootInterrupted cancels a rolling reboot when a replica's Patroni has stopped. It runs
+// again without further ado.
 func testRebootInterrupted(t *testing.T, s site) {
 	before := s.boots(t)
 	_, other := s.leader(t)
 	s.with(t, pgha.ConnectOptions{ReadOnly: true}, func(c *pgha.Cluster) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		result, err := c.RollingReboot(ctx, pgha.RollingRebootOptions{Hosts: []string{other}, Operation: pgha.Operation{Observer: func(e pgha.Event) {
-			if e.Change != nil && e.Change.Name == "patroni.service" && e.Change.Action == "stopped" {
-				cancel()
-			}
-		}}})
+		result, err := c.RollingReboot(ctx, pgha.RollingRebootOptions{Hosts: []string{other},
+			Operation: pgha.Operation{Observer: func(e pgha.Event) {
+				if e.Change != nil && e.Change.Name == "patroni.service" && e.Change.Action == "stopped" {
+					cancel()
+				}
+			}}})
 		if !errors.Is(err, context.Canceled) || len(result.NotDone) != 1 {
 			t.Errorf("interrupted: %v, %+v", err, result)
 		}
@@ -325,12 +331,14 @@ func testRebootInterrupted(t *testing.T, s site) {
 	}
 }
 
-// testRebootStaysAway reboots two balancers of which the first cannot be reached afterwards: the second is left alone.
+// testRebootStaysAway reboots two balancers of which the first cannot be reached afterwards: the
+// second is left alone.
 func testRebootStaysAway(t *testing.T, s site) {
 	before := s.boots(t)
 	s.mustInHost(t, "haproxy-02", "systemctl disable ssh ssh.socket 2>&1 || systemctl disable ssh")
 	got := s.cli(t, "rolling-reboot", "haproxy-02", "haproxy-03", "--wait", "10s", "--yes")
-	if got.code != 4 || !strings.Contains(got.stderr, "haproxy-02 to come back") || !strings.Contains(got.stderr, "not rebooted: haproxy-02, haproxy-03") {
+	if got.code != 4 || !strings.Contains(got.stderr, "haproxy-02 to come back") ||
+		!strings.Contains(got.stderr, "not rebooted: haproxy-02, haproxy-03") {
 		t.Errorf("exit code %d\n%s", got.code, got.stderr)
 	}
 	s.mustInHost(t, "haproxy-02", "systemctl enable --now ssh")

@@ -52,11 +52,14 @@ func testQuery(t *testing.T, s site) {
 	if got := s.queryRows(t, "--role", "replica", "SELECT pg_is_in_recovery() AS r"); got != `[{"r":true}]` {
 		t.Errorf("--role replica: %s", got)
 	}
-	if got := s.queryRows(t, "--database", "template1", "SELECT current_database() AS d"); got != `[{"d":"template1"}]` {
+	if got := s.queryRows(t, "--database", "template1",
+		"SELECT current_database() AS d"); got != `[{"d":"template1"}]` {
 		t.Errorf("--database: %s", got)
 	}
-	values := "SELECT 9007199254740993 AS big, 1.50 AS n, NULL AS nothing, '{\"a\": [1]}'::jsonb AS j, 'NaN'::float8 AS nan, E'a\\nb' AS text"
-	if got := s.queryRows(t, "--role", "any", values); got != `[{"big":9007199254740993,"n":1.50,"nothing":null,"j":{"a":[1]},"nan":"NaN","text":"a\nb"}]` {
+	values := "SELECT 9007199254740993 AS big, 1.50 AS n, NULL AS nothing, '{\"a\": [1]}'::jsonb " +
+		"AS j, 'NaN'::float8 AS nan, E'a\\nb' AS text"
+	if got := s.queryRows(t, "--role", "any",
+		values); got != `[{"big":9007199254740993,"n":1.50,"nothing":null,"j":{"a":[1]},"nan":"NaN","text":"a\nb"}]` {
 		t.Errorf("values: %s", got)
 	}
 	t.Run("writes", func(t *testing.T) { testQueryWrites(t, s, leader, other) })
@@ -67,10 +70,12 @@ func testQuery(t *testing.T, s site) {
 func testQueryWrites(t *testing.T, s site, leader, other string) {
 	exists := func() string { return s.sql(t, leader, "SELECT to_regclass('query_wrote') IS NOT NULL") }
 	got := s.cli(t, "query", "CREATE TABLE query_wrote ()")
-	if got.code != 1 || !strings.Contains(got.stderr, "25006") || !strings.Contains(got.stderr, "--write") || exists() != "f" {
+	if got.code != 1 || !strings.Contains(got.stderr, "25006") || !strings.Contains(got.stderr, "--write") ||
+		exists() != "f" {
 		t.Errorf("without --write: exit code %d, table %s\n%s", got.code, exists(), got.stderr)
 	}
-	if got := s.cli(t, "query", "--write", "--member", other, "CREATE TABLE query_wrote ()"); got.code != 1 || !strings.Contains(got.stderr, "is a replica") {
+	if got := s.cli(t, "query", "--write", "--member", other, "CREATE TABLE query_wrote ()"); got.code != 1 ||
+		!strings.Contains(got.stderr, "is a replica") {
 		t.Errorf("on a replica: exit code %d\n%s", got.code, got.stderr)
 	}
 	if got := s.cli(t, "query", "--write", "CREATE TABLE query_wrote ()"); got.code != 0 || exists() != "t" {
@@ -99,10 +104,12 @@ func testQueryErrors(t *testing.T, s site) {
 			t.Errorf("%q: exit code %d, want 3 and %q\n%s", sql, got.code, words, got.stderr)
 		}
 	}
-	if got := s.cli(t, "query", "--member", "postgresql-1", "SELECT 1"); got.code != 3 || !strings.Contains(got.stderr, "did you mean postgresql-01?") {
+	if got := s.cli(t, "query", "--member", "postgresql-1", "SELECT 1"); got.code != 3 ||
+		!strings.Contains(got.stderr, "did you mean postgresql-01?") {
 		t.Errorf("a misspelt member: exit code %d\n%s", got.code, got.stderr)
 	}
-	if got := s.cli(t, "query", "--max-rows", "3", "SELECT generate_series(1, 10)"); strings.Count(got.stdout, "\n") != 5 || !strings.Contains(got.stderr, "first 3 rows") {
+	if got := s.cli(t, "query", "--max-rows", "3", "SELECT generate_series(1, 10)"); strings.Count(got.stdout,
+		"\n") != 5 || !strings.Contains(got.stderr, "first 3 rows") {
 		t.Errorf("--max-rows 3: %s%s", got.stdout, got.stderr)
 	}
 }
@@ -117,7 +124,8 @@ func testQueryInterrupted(t *testing.T, s site, leader string) {
 			return got == "0", got
 		})
 	}
-	cmd := exec.CommandContext(t.Context(), binary, "--lab", "--lab-name", s.Name(), "--spec", s.specFile, "query", "SELECT pg_sleep(300)")
+	cmd := exec.CommandContext(t.Context(), binary, "--lab", "--lab-name", s.Name(), "--spec", s.specFile,
+		"query", "SELECT pg_sleep(300)")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

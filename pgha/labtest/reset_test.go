@@ -13,7 +13,8 @@ import (
 	"github.com/pgha/toolkit/pgha"
 )
 
-// testReset deletes the whole database, which therefore comes last, and wants everything else to be as it was.
+// testReset deletes the whole database, which therefore comes last, and wants everything else to be
+// as it was.
 func testReset(t *testing.T, s site) {
 	t.Run("refused", func(t *testing.T) { testResetRefused(t, s) })
 	if !t.Run("reset", func(t *testing.T) { testResetWhole(t, s) }) {
@@ -54,7 +55,8 @@ func testResetRefused(t *testing.T, s site) {
 	refused("pg_tblspc/")
 	s.sql(t, leader, "DROP TABLESPACE elsewhere")
 
-	if got := s.cli(t, "reset", "--yes-destroy", "another"); got.code != 64 || !strings.Contains(got.stderr, s.spec(t).Cluster) {
+	if got := s.cli(t, "reset", "--yes-destroy", "another"); got.code != 64 ||
+		!strings.Contains(got.stderr, s.spec(t).Cluster) {
 		t.Errorf("another cluster's name: exit code %d\n%s", got.code, got.stderr)
 	}
 	if got := s.cli(t, "reset"); got.code != 64 || !strings.Contains(got.stderr, "--yes-destroy") {
@@ -75,9 +77,11 @@ func (s site) kept(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, h := range s.Hosts() {
-		all[h.Name] = s.mustInHost(t, h.Name, "find $(ls -d "+managed+" 2>/dev/null) -type f -printf '%p %u:%g %m ' -exec sha256sum {} \\; | cut -d' ' -f1-4 | sort")
+		all[h.Name] = s.mustInHost(t, h.Name, "find $(ls -d "+managed+
+			" 2>/dev/null) -type f -printf '%p %u:%g %m ' -exec sha256sum {} \\; | cut -d' ' -f1-4 | sort")
 	}
-	out, err := exec.CommandContext(t.Context(), "sh", "-c", `cd "$1" && find . -type f ! -name '*lock*' -exec sha256sum {} + | sort -k2`, "sh", s.StateDir()).Output()
+	out, err := exec.CommandContext(t.Context(), "sh", "-c",
+		`cd "$1" && find . -type f ! -name '*lock*' -exec sha256sum {} + | sort -k2`, "sh", s.StateDir()).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +135,8 @@ func testResetWhole(t *testing.T, s site) {
 	}
 }
 
-// testResetInterrupted cancels resets at three moments, each where the one before left it. The next one finishes.
+// testResetInterrupted cancels resets at three moments, each where the one before left it. The next
+// one finishes.
 func testResetInterrupted(t *testing.T, s site) {
 	leader, _ := s.leader(t)
 	identifier := s.systemIdentifier(t, leader)
@@ -151,7 +156,10 @@ func testResetInterrupted(t *testing.T, s site) {
 	}
 	// A deletion that was cut off in its middle leaves its mark behind.
 	host := s.hostOf(t, leader)
-	s.mustInHost(t, host, "systemctl stop patroni; rm -rf /var/lib/postgresql/data/* && mkdir -p /var/lib/postgresql/data/base/1 && echo 'postgresql "+s.spec(t).Cluster+"' >/var/lib/postgresql/data/.pgha-reset")
+	s.mustInHost(t, host,
+		"systemctl stop patroni; rm -rf /var/lib/postgresql/data/* && mkdir -p "+
+			"/var/lib/postgresql/data/base/1 && echo 'postgresql "+s.spec(t).Cluster+
+			"' >/var/lib/postgresql/data/.pgha-reset")
 	if got := s.reset(t); got.code != 0 {
 		t.Fatalf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
@@ -160,7 +168,8 @@ func testResetInterrupted(t *testing.T, s site) {
 	if got := s.systemIdentifier(t, now); got == identifier {
 		t.Errorf("the system identifier is the old one")
 	}
-	if out := s.mustInHost(t, host, "find /var/lib/postgresql/data /var/lib/etcd -maxdepth 1 -name .pgha-reset"); out != "" {
+	if out := s.mustInHost(t, host,
+		"find /var/lib/postgresql/data /var/lib/etcd -maxdepth 1 -name .pgha-reset"); out != "" {
 		t.Errorf("left behind: %s", out)
 	}
 }

@@ -15,9 +15,10 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// testRolled changes what every Patroni and every HAProxy has to read again. They do so one after the other, the leader and
-// the address's holder last; the session that writes all the while loses no write, and new sessions wait a moment at most.
-// Where a host refuses its file, the ones behind it are left as they were, and the next run goes on.
+// testRolled changes what every Patroni and every HAProxy has to read again. They do so one after
+// the other, the leader and the address's holder last; the session that writes all the while loses
+// no write, and new sessions wait a moment at most. Where a host refuses its file, the ones behind
+// it are left as they were, and the next run goes on.
 func testRolled(t *testing.T, s site) {
 	original, err := os.ReadFile(s.specFile)
 	if err != nil {
@@ -55,7 +56,8 @@ func testRolled(t *testing.T, s site) {
 	s.mustInHost(t, replicas[0], "mount --bind /etc/patroni /etc/patroni && mount -o remount,bind,ro /etc/patroni")
 	failed := s.cli(t, "apply")
 	s.mustInHost(t, replicas[0], "umount /etc/patroni")
-	if failed.code != 1 || !strings.Contains(failed.stderr, replicas[0]) || !strings.Contains(failed.stderr, "Read-only file system") {
+	if failed.code != 1 || !strings.Contains(failed.stderr, replicas[0]) ||
+		!strings.Contains(failed.stderr, "Read-only file system") {
 		t.Errorf("apply with a read-only folder: exit code %d\n%s", failed.code, failed.stderr)
 	}
 	for _, h := range s.databases() {
@@ -73,7 +75,9 @@ func testRolled(t *testing.T, s site) {
 			reloaded = append(reloaded, c.Host+" "+c.Name+" "+c.Action)
 		}
 	}
-	if want := []string{replicas[0], replicas[1], s.hostOf(t, leader)}; !slices.Equal(hostsOf(reloaded, "patroni.service reloaded"), want) {
+	if want := []string{
+		replicas[0], replicas[1], s.hostOf(t, leader),
+	}; !slices.Equal(hostsOf(reloaded, "patroni.service reloaded"), want) {
 		t.Errorf("reloaded %q, want Patroni on %q", reloaded, want)
 	}
 	// HAProxy had its turn in the run before.
@@ -94,7 +98,8 @@ func testRolled(t *testing.T, s site) {
 	if lost := result.Count(probe.Failed) + result.Count(probe.Unknown); lost > 0 || result.Count(probe.Acked) == 0 {
 		t.Errorf("%d writes failed, %d succeeded", lost, result.Count(probe.Acked))
 	}
-	t.Logf("%d writes in one session, none lost; the longest time without a new session was %s", result.Count(probe.Acked), closed())
+	t.Logf("%d writes in one session, none lost; the longest time without a new session was %s",
+		result.Count(probe.Acked), closed())
 	s.sql(t, leader, "DROP TABLE pgha_probe")
 	t.Logf("rolled in %s", time.Since(start).Round(10*time.Millisecond))
 }
@@ -124,8 +129,8 @@ func (s site) wantLast(t *testing.T, holder string) {
 	}
 }
 
-// newSessions opens one session after the other through the virtual IP. The function it returns ends that and tells the longest
-// time without a new one.
+// newSessions opens one session after the other through the virtual IP. The function it returns
+// ends that and tells the longest time without a new one.
 func newSessions(t *testing.T, cfg *pgx.ConnConfig) func() time.Duration {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan time.Duration)

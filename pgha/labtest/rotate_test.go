@@ -20,9 +20,10 @@ import (
 	"github.com/pgha/toolkit/pgha/probe"
 )
 
-// testRotateREST replaces the authority of the REST API while a session writes through the virtual IP: none of its writes fails,
-// no PostgreSQL and no HAProxy is restarted, no balancer loses a member, and afterwards the operator's old key opens no
-// member any more. Cut off in the middle of the second step it is finished by the next run; until then everything works.
+// testRotateREST replaces the authority of the REST API while a session writes through the virtual
+// IP: none of its writes fails, no PostgreSQL and no HAProxy is restarted, no balancer loses a
+// member, and afterwards the operator's old key opens no member any more. Cut off in the middle of
+// the second step it is finished by the next run; until then everything works.
 func testRotateREST(t *testing.T, s site) {
 	sp := s.spec(t)
 	read := func(name string) []byte {
@@ -41,7 +42,8 @@ func testRotateREST(t *testing.T, s site) {
 	}
 	processes := func() (all string) {
 		for _, h := range s.databases() {
-			all += s.property(t, h.Name, "patroni.service", "MainPID") + s.mustInHost(t, h.Name, "head -1 "+sp.PostgreSQL.DataDir+"/postmaster.pid")
+			all += s.property(t, h.Name, "patroni.service", "MainPID") + s.mustInHost(t, h.Name,
+				"head -1 "+sp.PostgreSQL.DataDir+"/postmaster.pid")
 		}
 		for _, h := range sp.Balancers() {
 			all += s.property(t, h.Name, "haproxy.service", "MainPID")
@@ -53,7 +55,8 @@ func testRotateREST(t *testing.T, s site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _, _ = w.Stop(context.WithoutCancel(t.Context())) }() // unless it was stopped before
+	// unless it was stopped before
+	defer func() { _, _ = w.Stop(context.WithoutCancel(t.Context())) }()
 	next := filepath.Join(sp.StateDir, "ca", "patroni-next.crt")
 	killed := s.killWhen(t, "step 2 of 3", "secrets", "rotate", "rest", "--yes")
 	if _, err := os.Stat(next); !killed || err != nil {
@@ -71,7 +74,8 @@ func testRotateREST(t *testing.T, s site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if failed := result.Count(probe.Failed) + result.Count(probe.Unknown); failed > 0 || result.Count(probe.Acked) == 0 {
+	if failed := result.Count(probe.Failed) + result.Count(probe.Unknown); failed > 0 ||
+		result.Count(probe.Acked) == 0 {
 		t.Errorf("%d writes failed, %d succeeded", failed, result.Count(probe.Acked))
 	}
 	if after := processes(); after != before {
@@ -99,7 +103,9 @@ func testRotateREST(t *testing.T, s site) {
 // killWhen kills pgha-cli when it has said so.
 func (s site) killWhen(t *testing.T, said string, args ...string) (killed bool) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, append([]string{"--lab", "--lab-name", s.Name(), "--spec", s.specFile}, args...)...)
+	cmd := exec.CommandContext(t.Context(), binary, append([]string{
+		"--lab", "--lab-name", s.Name(), "--spec", s.specFile,
+	}, args...)...)
 	out, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -116,8 +122,8 @@ func (s site) killWhen(t *testing.T, said string, args ...string) (killed bool) 
 	return !cmd.ProcessState.Exited()
 }
 
-// unsafeCall makes a change to a member's REST API that changes nothing, with a client key, and returns the status or what
-// stood against it.
+// unsafeCall makes a change to a member's REST API that changes nothing, with a client key, and
+// returns the status or what stood against it.
 func (s site) unsafeCall(t *testing.T, key tls.Certificate) string {
 	t.Helper()
 	transport := &http.Transport{
@@ -140,9 +146,9 @@ func (s site) unsafeCall(t *testing.T, key tls.Certificate) string {
 	return fmt.Sprint(resp.StatusCode)
 }
 
-// lostMembers returns what balancers said since then of members that went down where they belong: the leader for writes,
-// the others for reads. HAProxy takes every member for good until its first check after a reload, so that it also says
-// of the others that they are down.
+// lostMembers returns what balancers said since then of members that went down where they belong:
+// the leader for writes, the others for reads. HAProxy takes every member for good until its first
+// check after a reload, so that it also says of the others that they are down.
 func (s site) lostMembers(t *testing.T, since time.Time) string {
 	t.Helper()
 	leader, _ := s.leader(t)
@@ -154,7 +160,8 @@ func (s site) lostMembers(t *testing.T, since time.Time) string {
 			members = append(members, "postgres_read/"+h.Member)
 		}
 	}
-	script := fmt.Sprintf("journalctl -t haproxy --no-pager --since=@%d | grep -E 'Server (%s) is DOWN' || :", since.Unix(), strings.Join(members, "|"))
+	script := fmt.Sprintf("journalctl -t haproxy --no-pager --since=@%d | grep -E 'Server (%s) is DOWN' || :",
+		since.Unix(), strings.Join(members, "|"))
 	var lost string
 	for _, h := range s.spec(t).Balancers() {
 		lost += s.mustInHost(t, h.Name, script)
@@ -162,8 +169,9 @@ func (s site) lostMembers(t *testing.T, since time.Time) string {
 	return lost
 }
 
-// testRotate replaces all passwords while a session writes. The replicas go on streaming, one that is restarted and one that
-// is copied anew log in with the new password, and the old one lets nobody in.
+// testRotate replaces all passwords while a session writes. The replicas go on streaming, one that
+// is restarted and one that is copied again log in with the new password, and the old one lets
+// nobody in.
 func testRotate(t *testing.T, s site) {
 	leader, other := s.leader(t)
 	cfg := s.writerConfig(t)
@@ -176,7 +184,8 @@ func testRotate(t *testing.T, s site) {
 
 	s.verb(t, nil, "secrets", "rotate", "superuser", "replication", "rewind")
 
-	if got := s.sql(t, leader, "SELECT string_agg(pid::text, ',' ORDER BY pid) FROM pg_stat_replication"); got != replicas {
+	if got := s.sql(t, leader,
+		"SELECT string_agg(pid::text, ',' ORDER BY pid) FROM pg_stat_replication"); got != replicas {
 		t.Errorf("replication was interrupted: connections %s, then %s", replicas, got)
 	}
 	if after := s.verifiers(t, leader); after == before {
@@ -186,7 +195,8 @@ func testRotate(t *testing.T, s site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if failed := result.Count(probe.Failed) + result.Count(probe.Unknown); failed > 0 || result.Count(probe.Acked) == 0 {
+	if failed := result.Count(probe.Failed) + result.Count(probe.Unknown); failed > 0 ||
+		result.Count(probe.Acked) == 0 {
 		t.Errorf("%d writes failed, %d succeeded", failed, result.Count(probe.Acked))
 	}
 	s.sql(t, leader, "DROP TABLE pgha_probe")
@@ -205,7 +215,8 @@ func testRotate(t *testing.T, s site) {
 	// A rotation that was interrupted is finished with the password that it began with.
 	next := filepath.Join(s.spec(t).StateDir, "secrets", "replication.next")
 	writeFile(t, next, []byte("interrupted-rotation-1"))
-	if got := s.cli(t, "apply"); got.code != 3 || !strings.Contains(got.stderr, "not all hosts have it") || !strings.Contains(got.stderr, "secrets rotate replication") {
+	if got := s.cli(t, "apply"); got.code != 3 || !strings.Contains(got.stderr, "not all hosts have it") ||
+		!strings.Contains(got.stderr, "secrets rotate replication") {
 		t.Errorf("apply: exit code %d\n%s", got.code, got.stderr)
 	}
 	s.verb(t, nil, "secrets", "rotate", "rewind")
@@ -221,6 +232,8 @@ func testRotate(t *testing.T, s site) {
 // verifiers are those that PostgreSQL holds.
 func (s site) verifiers(t *testing.T, member string) string {
 	t.Helper()
-	return s.sql(t, member, fmt.Sprintf("SELECT string_agg(rolpassword, ' ' ORDER BY rolname) FROM pg_authid WHERE rolname IN ('%s', '%s', '%s')",
-		s.spec(t).PostgreSQL.Superuser, s.spec(t).PostgreSQL.ReplicationUser, s.spec(t).PostgreSQL.RewindUser))
+	return s.sql(t, member,
+		fmt.Sprintf(
+			"SELECT string_agg(rolpassword, ' ' ORDER BY rolname) FROM pg_authid WHERE rolname IN ('%s', '%s', '%s')",
+			s.spec(t).PostgreSQL.Superuser, s.spec(t).PostgreSQL.ReplicationUser, s.spec(t).PostgreSQL.RewindUser))
 }

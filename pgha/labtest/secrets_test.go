@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// canary makes a password that breaks whatever quotes it carelessly. Its core, which no quoting changes, is what is
-// searched for.
+// canary makes a password that breaks whatever quotes it carelessly. Its core, which no quoting
+// changes, is what is searched for.
 func canary() (password, core string) {
 	core = "canary" + rand.Text()
 	return `it's "` + core + `" $(id) ` + "`id`" + ` %s a:b\c # $$ ß密码`, core
@@ -79,7 +79,8 @@ func (n needles) check(t *testing.T, where string, text []byte) {
 	}
 }
 
-// processWatch looks at the arguments and environment of every process of the machine, those of the hosts included.
+// processWatch looks at the arguments and environment of every process of the machine, those of the
+// hosts included.
 type processWatch struct {
 	needles needles
 	decoy   string
@@ -91,12 +92,14 @@ type processWatch struct {
 
 const (
 	lookEvery = 10 * time.Millisecond
-	// A process is looked at each time while it is young: it may yet become another program. Later each fiftieth time.
+	// A process is looked at each time while it is young: it may yet become another program. Later
+	// each fiftieth time.
 	youngFor  = 20
 	lookAgain = 50
 )
 
-// watchProcesses begins to look. It runs a decoy in a host, so that a watch that is blind is found out.
+// watchProcesses begins to look. It runs a decoy in a host, so that a watch that is blind is found
+// out.
 func (n needles) watchProcesses(t *testing.T, s site, host string) *processWatch {
 	t.Helper()
 	w := &processWatch{needles: maps.Clone(n), decoy: "decoy", stop: make(chan struct{}), found: map[string]bool{}}
@@ -176,8 +179,8 @@ func (w *processWatch) end(t *testing.T, took time.Duration) {
 	}
 }
 
-// checkDisk looks through every file of a host that was changed since the lab was started: no CA's key in any of them,
-// and no secret at all in one that everybody may read.
+// checkDisk looks through every file of a host that was changed since the lab was started: no CA's
+// key in any of them, and no secret at all in one that everybody may read.
 func checkDisk(t *testing.T, s site, host string, since time.Time, all, cas needles) {
 	t.Helper()
 	h, err := s.Host(host)

@@ -9,20 +9,30 @@ import (
 	"github.com/pgha/toolkit/pgha"
 )
 
-// loosened are faults of the security floor, each with the check that finds it and what that says. No two are for the same
-// check, so that one verification shows that each is found by its own.
+// loosened are faults of the security floor, each with the check that finds it and what that says.
+// No two are for the same check, so that one verification shows that each is found by its own.
 var loosened = []struct{ host, make, mend, check, says string }{
 	{"postgres-02", "chmod 0644 /etc/etcd/certs/server.key", "chmod 0640 /etc/etcd/certs/server.key",
-		"keys and passwords are readable by their owners alone", "postgres-02: /etc/etcd/certs/server.key has mode 0644, at most 0640 is safe"},
-	{"postgres-03", "cd /etc/patroni && cp -p pgpass /root/pgpass.kept && sed -i 's/$/x/' pgpass", "cp -p /root/pgpass.kept /etc/patroni/pgpass && rm /root/pgpass.kept",
+		"keys and passwords are readable by their owners alone",
+		"postgres-02: /etc/etcd/certs/server.key has mode 0644, at most 0640 is safe"},
+	{"postgres-03", "cd /etc/patroni && cp -p pgpass /root/pgpass.kept && sed -i 's/$/x/' pgpass",
+		"cp -p /root/pgpass.kept /etc/patroni/pgpass && rm /root/pgpass.kept",
 		"the hosts' password file opens replication", "log in as replicator to"},
-	{"postgres-01", "cd /etc/patroni/certs && cp -p rest-client.crt /root/rest-client.kept && cat postgres-server.crt >rest-client.crt", "cp -p /root/rest-client.kept /etc/patroni/certs/rest-client.crt && rm /root/rest-client.kept",
-		"certificates are of their own CA, named right and in date", "postgres-01: /etc/patroni/certs/rest-client.crt is not of the operator's CA"},
-	{"haproxy-03", "cp -p /etc/haproxy/haproxy.cfg /root/haproxy.kept && sed -i 's/verify required/verify none/' /etc/haproxy/haproxy.cfg", "cp -p /root/haproxy.kept /etc/haproxy/haproxy.cfg && rm /root/haproxy.kept",
+	{"postgres-01",
+		"cd /etc/patroni/certs && cp -p rest-client.crt /root/rest-client.kept && cat " +
+			"postgres-server.crt >rest-client.crt", "cp -p /root/rest-client.kept " +
+			"/etc/patroni/certs/rest-client.crt && rm /root/rest-client.kept",
+		"certificates are of their own CA, named right and in date",
+		"postgres-01: /etc/patroni/certs/rest-client.crt is not of the operator's CA"},
+	{"haproxy-03",
+		"cp -p /etc/haproxy/haproxy.cfg /root/haproxy.kept && sed -i 's/verify required/verify " +
+			"none/' /etc/haproxy/haproxy.cfg", "cp -p /root/haproxy.kept " +
+			"/etc/haproxy/haproxy.cfg && rm /root/haproxy.kept",
 		"balancers verify Patroni's certificates", "haproxy-03: checks do not verify certificates"},
 }
 
-// testSecurityFloor loosens the cluster in several ways at once, and wants each to be found by its own check, and by no other.
+// testSecurityFloor loosens the cluster in several ways at once, and wants each to be found by its
+// own check, and by no other.
 func testSecurityFloor(t *testing.T, s site) {
 	const role = "pgha_labtest_old"
 	for _, f := range loosened {
@@ -58,11 +68,12 @@ func testSecurityFloor(t *testing.T, s site) {
 	}
 	psql("DROP ROLE " + role)
 	s.awaitVerified(t)
-	s.apply(t, pgha.ApplyOptions{}) // reloads whose files are newer than their process, also with what they held before
+	// reloads whose files are newer than their process, also with what they held before
+	s.apply(t, pgha.ApplyOptions{})
 }
 
-// testAdvice wants a healthy cluster to be told of every host, of no warning but what a busy machine's disk may cause, and of
-// what was measured.
+// testAdvice wants advice on every host of a healthy cluster, no warning but what a busy
+// machine's disk may cause, and of what was measured.
 func testAdvice(t *testing.T, s site) {
 	got := s.cli(t, "advise", "--output", "json")
 	var a pgha.Advice
@@ -103,7 +114,8 @@ func testAdvice(t *testing.T, s site) {
 			t.Errorf("a healthy cluster is warned: %+v", w)
 		}
 	}
-	if len(a.Errors) > 0 || a.Facts.Database == nil || len(a.Facts.Hosts) != 6 || len(a.Facts.RoundTrips) != 3*2+3*3 || len(a.Facts.Strangers) > 0 {
+	if len(a.Errors) > 0 || a.Facts.Database == nil || len(a.Facts.Hosts) != 6 ||
+		len(a.Facts.RoundTrips) != 3*2+3*3 || len(a.Facts.Strangers) > 0 {
 		t.Errorf("measured: %+v, errors %v", a.Facts, a.Errors)
 	}
 	for _, h := range s.databases() {

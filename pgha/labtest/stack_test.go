@@ -10,8 +10,9 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// TestStack tries what the programs below are often believed to do otherwise: a reload of HAProxy that ends with 0 and has
-// failed, an installation that was stopped and ends with 0, failsafe_mode without etcd, an etcd that lost its data.
+// TestStack tries what the programs below are often believed to do otherwise: a reload of HAProxy
+// that ends with 0 and has failed, an installation that was stopped and ends with 0, failsafe_mode
+// without etcd, an etcd that lost its data.
 func TestStack(t *testing.T) {
 	t.Parallel()
 	l := startLab(t, lab.Options{Name: "e2e-stack", Installed: true, Hosts: 4})
@@ -30,8 +31,11 @@ func TestStack(t *testing.T) {
 // testReloadCannotBind gives the read port another number, which somebody else has.
 func testReloadCannotBind(t *testing.T, s site) {
 	balancer := s.spec(t).Balancers()[0].Name
-	s.mustInHost(t, balancer, `systemd-run --unit=squatter perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(Listen => 1, LocalPort => 5439) or die; sleep 600'`)
-	s.mustInHost(t, balancer, "printf 'listen extra\\n    bind :5439\\n    server x 127.0.0.1:1\\n' >>/etc/haproxy/haproxy.cfg; systemctl reload haproxy")
+	s.mustInHost(t, balancer,
+		`systemd-run --unit=squatter perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(Listen => 1, LocalPort => 5439) or die; sleep 600'`)
+	s.mustInHost(t, balancer,
+		"printf 'listen extra\\n    bind :5439\\n    server x 127.0.0.1:1\\n' "+
+			">>/etc/haproxy/haproxy.cfg; systemctl reload haproxy")
 	await(t, 30*time.Second, "verify to see the failed reload", func() (bool, string) {
 		got := s.cli(t, "verify")
 		return got.code != 0 && strings.Contains(got.stdout+got.stderr, "cannot bind socket"), got.stdout + got.stderr
@@ -55,7 +59,8 @@ func testStoppedInstallation(t *testing.T, s site) {
 		s.with(t, pgha.ConnectOptions{}, func(c *pgha.Cluster) { _, err = c.Apply(t.Context(), pgha.ApplyOptions{}) })
 	})
 	await(t, time.Minute, "the installation to be stopped", func() (bool, string) {
-		out, code := s.inHost(t, balancer, `unit=$(systemctl list-units --plain --no-legend 'run-*.service' | awk '/packages for the database cluster/ {print $1}') && [ -n "$unit" ] && systemctl stop "$unit"`)
+		out, code := s.inHost(t, balancer,
+			`unit=$(systemctl list-units --plain --no-legend 'run-*.service' | awk '/packages for the database cluster/ {print $1}') && [ -n "$unit" ] && systemctl stop "$unit"`)
 		return code == 0, out
 	})
 	wg.Wait()
@@ -88,15 +93,16 @@ func testFailsafe(t *testing.T, s site) {
 	s.awaitHealthy(t)
 }
 
-// testEtcdForgot empties etcd, and kills the Patroni of the primary beside it: PostgreSQL goes on. The other members would
-// lead if they were started first. The drill etcd-lost counts the rows.
+// testEtcdForgot empties etcd, and kills the Patroni of the primary beside it: PostgreSQL goes on.
+// The other members would lead if they were started first. The drill etcd-lost counts the rows.
 func testEtcdForgot(t *testing.T, s site) {
 	leader, _ := s.leader(t)
 	started := s.sql(t, leader, "SELECT pg_postmaster_start_time()")
 	for _, h := range s.databases() {
 		s.mustInHost(t, h.Name, "systemctl kill --signal=KILL etcd; systemctl stop etcd; rm -rf /var/lib/etcd/member")
 	}
-	s.mustInHost(t, s.hostOf(t, leader), "systemctl kill --signal=KILL --kill-whom=main patroni; systemctl stop patroni")
+	s.mustInHost(t, s.hostOf(t, leader),
+		"systemctl kill --signal=KILL --kill-whom=main patroni; systemctl stop patroni")
 	s.apply(t, pgha.ApplyOptions{})
 	s.awaitHealthy(t)
 	if now, _ := s.leader(t); now != leader {

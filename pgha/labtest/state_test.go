@@ -16,9 +16,9 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// testStateDirectory goes through what happens to a state directory in an operator's life: it is copied, shared, damaged,
-// and used by two at a time. What is refused leaves hosts and directory as they were, and doctor tells of the directory and
-// recommends no apply.
+// testStateDirectory goes through what happens to a state directory in an operator's life: it is
+// copied, shared, damaged, and used by two at a time. What is refused leaves hosts and directory as
+// they were, and doctor reports the directory and recommends no apply.
 func testStateDirectory(t *testing.T, s site) {
 	original := must(os.ReadFile(s.specFile))(t)
 	dir := s.spec(t).StateDir
@@ -35,9 +35,19 @@ func testStateDirectory(t *testing.T, s site) {
 		verbs               []string
 		refused, doctor     string
 	}{
-		{"an older copy", older, "", dir, []string{"plan", "apply", "secrets rotate --yes"}, "older copy", "state-directory-refused"},
-		{"without passwords", newest, "secrets", dir, []string{"plan", "apply"}, "has no secrets/", "restore the state directory from its backup"},
-		{"an empty one", "", "", filepath.Join(t.TempDir(), "empty"), []string{"apply"}, "the hosts belong to", "point state_dir of the spec to where it was run"},
+		{
+			"an older copy", older, "", dir,
+			[]string{"plan", "apply", "secrets rotate --yes", "config set work_mem=7MB --yes"},
+			"older copy", "state-directory-refused",
+		},
+		{
+			"without passwords", newest, "secrets", dir, []string{"plan", "apply"}, "has no secrets/",
+			"restore the state directory from its backup",
+		},
+		{
+			"an empty one", "", "", filepath.Join(t.TempDir(), "empty"), []string{"apply"},
+			"the hosts belong to", "point state_dir of the spec to where it was run",
+		},
 	} {
 		if c.from != "" {
 			copyState(t, c.from, dir)
@@ -57,7 +67,8 @@ func testStateDirectory(t *testing.T, s site) {
 		}
 		got := s.cli(t, "doctor")
 		said := got.stdout + got.stderr
-		if got.code == 0 || !strings.Contains(said, c.doctor) || strings.Contains(said, "mend     here: pgha-cli apply") || strings.Contains(said, "file-differs") {
+		if got.code == 0 || !strings.Contains(said, c.doctor) ||
+			strings.Contains(said, "mend     here: pgha-cli apply") || strings.Contains(said, "file-differs") {
 			t.Errorf("%s: doctor ends with %d and says\n%s", c.name, got.code, said)
 		}
 		if diff := cmp.Diff(before, treeOf(t, c.stateDir)); diff != "" {
@@ -78,7 +89,8 @@ func testStateDirectory(t *testing.T, s site) {
 	s.apply(t, pgha.ApplyOptions{})
 }
 
-// testLookingWritesNothing plans another specification, for which certificates would have to be made anew.
+// testLookingWritesNothing plans another specification, for which certificates would have to be
+// made again.
 func testLookingWritesNothing(t *testing.T, s site, dir string) {
 	t.Helper()
 	original, before := must(os.ReadFile(s.specFile))(t), treeOf(t, dir)
@@ -98,7 +110,8 @@ func testLookingWritesNothing(t *testing.T, s site, dir string) {
 	}
 }
 
-// testBesideAnApply runs others while an apply is at it: one that would write is told who is, one that looks is not held up.
+// testBesideAnApply runs others while an apply is at it: one that would write is told who is, one
+// that looks is not held up.
 func testBesideAnApply(t *testing.T, s site) {
 	t.Helper()
 	tried := false
@@ -119,10 +132,12 @@ func testBesideAnApply(t *testing.T, s site) {
 	}
 }
 
-// testHalfAnApply cuts an apply off: what it has not done yet is new in the specification, and nobody's change by hand.
+// testHalfAnApply cuts an apply off: what it has not done yet is new in the specification, and
+// nobody's change by hand.
 func testHalfAnApply(t *testing.T, s site) {
 	t.Helper()
-	s.edit(t, value("2h", "etcd", "auto_compaction"), value("350ms", "balancer", "check_interval"), value("db2.example.net", "hosts", "4", "dns_names", "-"))
+	s.edit(t, value("2h", "etcd", "auto_compaction"), value("350ms", "balancer", "check_interval"),
+		value("db2.example.net", "hosts", "4", "dns_names", "-"))
 	s.with(t, pgha.ConnectOptions{}, func(c *pgha.Cluster) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -171,7 +186,8 @@ func copyState(t *testing.T, from, to string) {
 	}
 }
 
-// treeOf are the files below a folder, but for the lock, by the sums of their content; none where there is no folder.
+// treeOf are the files below a folder, but for the lock, by the sums of their content; none where
+// there is no folder.
 func treeOf(t *testing.T, dir string) map[string][sha256.Size]byte {
 	t.Helper()
 	files := map[string][sha256.Size]byte{}

@@ -27,7 +27,8 @@ func testSync(t *testing.T, s site) {
 		}
 		var result pgha.SynchronousResult
 		s.verb(t, &result, append([]string{"sync"}, strings.Fields(mode.name)...)...)
-		if got := s.sql(t, leader, "SELECT string_agg(sync_state, ' ' ORDER BY sync_state) FROM pg_stat_replication"); got != mode.states {
+		if got := s.sql(t, leader,
+			"SELECT string_agg(sync_state, ' ' ORDER BY sync_state) FROM pg_stat_replication"); got != mode.states {
 			t.Errorf("sync %s: pg_stat_replication says %q, want %q", mode.name, got, mode.states)
 		}
 		names := s.sql(t, leader, "SHOW synchronous_standby_names")
@@ -61,10 +62,12 @@ func testHistory(t *testing.T, s site) {
 	got := s.cli(t, "history")
 	lines := strings.Split(strings.TrimSpace(got.stdout), "\n")
 	ended := s.sql(t, other, "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int - 1")
-	if last := lines[len(lines)-1]; got.code != 0 || !strings.Contains(last, other) || !strings.Contains(last, fmt.Sprintf("  %s  ", ended)) {
+	if last := lines[len(lines)-1]; got.code != 0 || !strings.Contains(last, other) ||
+		!strings.Contains(last, fmt.Sprintf("  %s  ", ended)) {
 		t.Errorf("exit code %d, the last line is %q, want timeline %s and %s", got.code, last, ended, other)
 	}
-	theirs := s.mustInHost(t, s.databases()[0].Name, "patronictl -c /etc/patroni/config.yml history -f tsv | tail -n +2 | wc -l")
+	theirs := s.mustInHost(t, s.databases()[0].Name,
+		"patronictl -c /etc/patroni/config.yml history -f tsv | tail -n +2 | wc -l")
 	if ours := fmt.Sprint(len(lines) - 1); ours != theirs {
 		t.Errorf("%s changes of leader, patronictl says %s\n%s", ours, theirs, got.stdout)
 	}

@@ -18,7 +18,8 @@ import (
 const olderEtcd = "3.6.10"
 
 // TestThreeHosts is about a cluster of three databases and no balancer, which begins with an older
-// etcd: everything follows its leader, and etcd steps up under a writer.
+// etcd: everything follows its leader, etcd steps up under a writer, and the loss of two hosts for
+// good is survived.
 func TestThreeHosts(t *testing.T) {
 	t.Parallel()
 	l := startLab(t, lab.Options{Name: "e2e-three", Hosts: 3, Installed: true})
@@ -28,6 +29,7 @@ func TestThreeHosts(t *testing.T) {
 	s.verify(t)
 	t.Run("follows its leader", func(t *testing.T) { testFollowsLeader(t, s) })
 	t.Run("etcd steps up", func(t *testing.T) { testEtcdStepsUp(t, s) })
+	t.Run("recover", func(t *testing.T) { testRecover(t, s) })
 	s.awaitVerified(t)
 	s.applyNothing(t)
 }
@@ -81,8 +83,8 @@ func (s site) address(t *testing.T, host string) string {
 	return h.Address
 }
 
-// testEtcdStepsUp applies the default release while rows are written. None may be missing afterwards,
-// and no leader may change for it.
+// testEtcdStepsUp applies the default release while rows are written. None may be missing
+// afterwards, and no leader may change for it.
 func testEtcdStepsUp(t *testing.T, s site) {
 	cfg := s.writerConfig(t)
 	w, err := probe.Start(t.Context(), probe.Options{Config: cfg, Rate: 50})
@@ -101,14 +103,16 @@ func testEtcdStepsUp(t *testing.T, s site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("from etcd %s to %s in %s: %d rows acknowledged, at most %.2f s without writes", olderEtcd, etcdrelease.Default,
+	t.Logf("from etcd %s to %s in %s: %d rows acknowledged, at most %.2f s without writes", olderEtcd,
+		etcdrelease.Default,
 		report.Duration.Round(100*time.Millisecond), result.Count(probe.Acked), result.Longest().Seconds)
 	s.checkRows(t, cfg, result)
 	if now, _ := s.leader(t); now != leader {
 		t.Errorf("%s leads, and before the step %s did", now, leader)
 	}
 	for _, h := range s.databases() {
-		if out := s.mustInHost(t, h.Name, "/usr/local/bin/etcd --version"); !strings.Contains(out, etcdrelease.Default) {
+		if out := s.mustInHost(t, h.Name, "/usr/local/bin/etcd --version"); !strings.Contains(out,
+			etcdrelease.Default) {
 			t.Errorf("%s runs %s", h.Name, out)
 		}
 	}

@@ -29,21 +29,32 @@ func testTriedChanges(t *testing.T, s site) {
 		{"parameters: {ssl_max_protocol_version: TLSv1.1}", "cannot be higher than"},
 		{"parameters: {ssl_crl_file: revoked.pem}", "/var/lib/postgresql/data/revoked.pem"},
 		{"parameters: {unix_socket_group: nosuch}", `group "nosuch" does not exist`},
-		{"parameters: {archive_mode: \"on\", archive_command: \"/usr/bin/nosuch %p\"}", "there is no program /usr/bin/nosuch"},
+		{
+			"parameters: {archive_mode: \"on\", archive_command: \"/usr/bin/nosuch %p\"}",
+			"there is no program /usr/bin/nosuch",
+		},
 		{"parameters: {archive_mode: \"on\", archive_library: nosuch}", "nosuch.so"},
-		{"parameters: {logging_collector: \"on\", log_directory: /srv/logs/postgres}", "can neither write to /srv/logs/postgres nor make it"},
+		{
+			"parameters: {logging_collector: \"on\", log_directory: /srv/logs/postgres}",
+			"can neither write to /srv/logs/postgres nor make it",
+		},
 		{"parameters: {default_text_search_config: klingon}", "klingon"},
 		{"parameters: {synchronous_standby_names: \"FIRST (a\"}", "synchronous_standby_names"},
-		{"parameters: {shared_preload_libraries: auto_explain, auto_explain.log_min_duration: 1x}", "auto_explain.log_min_duration"},
+		{
+			"parameters: {shared_preload_libraries: auto_explain, auto_explain.log_min_duration: 1x}",
+			"auto_explain.log_min_duration",
+		},
 		{"pg_hba: [\"hostssl all @admins 10.0.0.0/8 scram-sha-256\"]", "/var/lib/postgresql/data/admins"},
 	} {
-		writeFile(t, s.specFile, []byte(strings.Replace(string(original), "postgresql: {", "postgresql: {"+tt.fields+", ", 1)))
+		writeFile(t, s.specFile,
+			[]byte(strings.Replace(string(original), "postgresql: {", "postgresql: {"+tt.fields+", ", 1)))
 		got := s.cli(t, "apply")
 		if got.code != 3 || !strings.Contains(got.stderr, tt.reason) {
 			t.Errorf("%s: apply ends with %d, want 3 and %q\n%s", tt.fields, got.code, tt.reason, got.stderr)
 		}
 		t.Logf("%s: refused in %s", tt.fields, got.took.Round(10*time.Millisecond))
 	}
+	testTriedRestart(t, s)
 	if diff := cmp.Diff(files, digests(t, s)); diff != "" {
 		t.Errorf("files were changed (-before +after):\n%s", diff)
 	}
@@ -52,5 +63,18 @@ func testTriedChanges(t *testing.T, s site) {
 	}
 	for _, h := range s.databases() {
 		s.mustInHost(t, h.Name, "test -z \"$(find /tmp -maxdepth 1 -user postgres)\"")
+	}
+}
+
+// testTriedRestart sets, by ALTER SYSTEM, which no judge sees, what keeps the leader from starting:
+// a restart is refused before anything stops.
+func testTriedRestart(t *testing.T, s site) {
+	t.Helper()
+	leader, _ := s.leader(t)
+	s.sql(t, leader, "ALTER SYSTEM SET shared_preload_libraries TO nosuch")
+	defer s.sql(t, leader, "ALTER SYSTEM RESET shared_preload_libraries")
+	got := s.cli(t, "restart", "--yes")
+	if got.code != 3 || !strings.Contains(got.stderr, `could not access file "nosuch"`) {
+		t.Errorf("restart ends with %d, want 3 and the library's name\n%s", got.code, got.stderr)
 	}
 }

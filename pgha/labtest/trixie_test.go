@@ -12,14 +12,16 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// TestTrixie provisions Debian 13 with its own PostgreSQL 17 and etcd, with the CLI alone, and over sshd's that allow one
-// session for each connection.
+// TestTrixie provisions Debian 13 with its own PostgreSQL 17 and etcd, with the CLI alone, and over
+// sshd's that allow one session for each connection.
 func TestTrixie(t *testing.T) {
 	t.Parallel()
 	l := startLab(t, lab.Options{Name: "e2e-trixie", Release: "trixie"})
 	s := newSite(t, l, nil)
 	for _, h := range s.Hosts() {
-		s.mustInHost(t, h.Name, "echo MaxSessions 1 >/etc/ssh/sshd_config.d/labtest.conf && systemctl reload ssh && sshd -T | grep -qx 'maxsessions 1'")
+		s.mustInHost(t, h.Name,
+			"echo MaxSessions 1 >/etc/ssh/sshd_config.d/labtest.conf && systemctl reload ssh && "+
+				"sshd -T | grep -qx 'maxsessions 1'")
 	}
 	sp := s.spec(t)
 	if sp.PostgreSQL.Version != 17 || sp.PostgreSQL.Source != "distribution" || sp.Etcd.Source != "distribution" {
@@ -39,12 +41,13 @@ func TestTrixie(t *testing.T) {
 	}
 }
 
-// applyTwice starts two operators at the same instant on bare hosts: one applies, the other is refused and told who does. It
-// returns the site with the specification of the one who won.
+// applyTwice starts two operators at the same instant on bare hosts: one applies, the other is
+// refused and told who does. It returns the site with the specification of the one who won.
 func applyTwice(t *testing.T, s site) site {
 	t.Helper()
 	sites := [2]site{s, s}
-	// A state directory of its own stands for the other operator's machine: only the hosts can tell the two apart.
+	// A state directory of its own stands for the other operator's machine: only the hosts can tell
+	// the two apart.
 	text := must(os.ReadFile(s.specFile))(t)
 	sites[1].specFile = filepath.Join(t.TempDir(), "other.yaml")
 	writeFile(t, sites[1].specFile, []byte(keepState(string(text), filepath.Join(t.TempDir(), "state"))))
@@ -59,7 +62,8 @@ func applyTwice(t *testing.T, s site) site {
 		won, lost = 1, 0
 	}
 	if got[won].code != 0 || got[lost].code != 5 {
-		t.Fatalf("exit codes %d and %d, want 0 and 5\n%s\n%s", got[won].code, got[lost].code, got[won].stdout, got[lost].stdout)
+		t.Fatalf("exit codes %d and %d, want 0 and 5\n%s\n%s", got[won].code, got[lost].code,
+			got[won].stdout, got[lost].stdout)
 	}
 	if !strings.Contains(got[lost].stdout, ": apply") || !strings.Contains(got[lost].stdout, "process") {
 		t.Errorf("the second is not told who is at it:\n%s", got[lost].stdout)

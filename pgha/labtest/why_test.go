@@ -16,7 +16,8 @@ import (
 	"github.com/pgha/toolkit/pgha/probe"
 )
 
-// The journals do not see how long a client needs to connect again, so that a writer measures more than they tell.
+// The journals do not see how long a client needs to connect again, so that a writer measures more
+// than they tell.
 const (
 	whyMayBeLess = time.Second
 	whyMayBeMore = 300 * time.Millisecond
@@ -30,11 +31,13 @@ type blame struct {
 	Old, New string
 }
 
-// TestWhy makes faults under a writer, and wants why to name each one's cause, host and leaders, and the time without writes
-// that the writer measured.
+// TestWhy makes faults under a writer, and wants why to name each one's cause, host and leaders,
+// and the time without writes that the writer measured.
 func TestWhy(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, startLab(t, lab.Options{Name: "e2e-why", Installed: true}), func(text string) string { return text + "patroni: {profile: fast}\n" })
+	s := newSite(t, startLab(t, lab.Options{
+		Name: "e2e-why", Installed: true,
+	}), func(text string) string { return text + "patroni: {profile: fast}\n" })
 	s.apply(t, pgha.ApplyOptions{})
 	s.awaitHealthy(t)
 	w, err := probe.Start(t.Context(), probe.Options{Config: s.writerConfig(t), Rate: 50})
@@ -53,7 +56,9 @@ func TestWhy(t *testing.T) {
 	since := time.Now()
 	var want []blame
 	var measured []time.Duration
-	for _, fault := range []func(*testing.T, site) blame{whySwitchover, whyPostgresKilled, whyBalancerPower, whyLeaderPower, whyLeaderCable} {
+	for _, fault := range []func(*testing.T, site) blame{
+		whySwitchover, whyPostgresKilled, whyBalancerPower, whyLeaderPower, whyLeaderCable,
+	} {
 		at := time.Now()
 		want = append(want, fault(t, s))
 		if err := w.WaitAcked(t.Context(), time.Now()); err != nil {
@@ -78,11 +83,13 @@ func TestWhy(t *testing.T) {
 	})
 	var got []blame
 	for i, in := range account.Incidents {
-		t.Logf("%s\nmeasured: %s", in.Headline, slices.Concat(measured, make([]time.Duration, 99))[i].Round(10*time.Millisecond))
+		t.Logf("%s\nmeasured: %s", in.Headline,
+			slices.Concat(measured, make([]time.Duration, 99))[i].Round(10*time.Millisecond))
 		got = append(got, blame{in.Class, in.Cause.Kind, in.Cause.Host, in.OldLeader, in.NewLeader})
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Fatalf("(-want +got):\n%s\n%s", diff, s.cli(t, "why", "--since", since.UTC().Format(time.RFC3339Nano), "--all", "--evidence").stdout)
+		t.Fatalf("(-want +got):\n%s\n%s", diff,
+			s.cli(t, "why", "--since", since.UTC().Format(time.RFC3339Nano), "--all", "--evidence").stdout)
 	}
 	for i, in := range account.Incidents {
 		told := time.Duration(in.WithoutWritesSeconds * float64(time.Second))
@@ -111,16 +118,19 @@ func (s site) why(t *testing.T, since time.Time) incident.Account {
 	return account
 }
 
-// testWhyText looks at what people read: now that all is calm, nothing has happened; a host that is off is not kept quiet.
+// testWhyText looks at what people read: now that all is calm, nothing has happened; a host that is
+// off is not kept quiet.
 func testWhyText(t *testing.T, s site) {
-	if got := s.cli(t, "why", "--since", "1s"); got.code != 0 || !strings.Contains(got.stdout, "nothing happened since") {
+	if got := s.cli(t, "why", "--since", "1s"); got.code != 0 ||
+		!strings.Contains(got.stdout, "nothing happened since") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	if err := s.Kill(t.Context(), "haproxy-03"); err != nil {
 		t.Fatal(err)
 	}
 	got := s.cli(t, "why", "--since", "10m")
-	if got.code != 0 || !strings.Contains(got.stderr, "the journal of haproxy-03 could not be read") || !strings.Contains(got.stdout, "ran switchover") {
+	if got.code != 0 || !strings.Contains(got.stderr, "the journal of haproxy-03 could not be read") ||
+		!strings.Contains(got.stdout, "ran switchover") {
 		t.Errorf("without haproxy-03: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }
@@ -205,7 +215,8 @@ func (s site) writable(t *testing.T, but ...string) string {
 		if !h.Running || slices.Contains(but, h.Name) {
 			continue
 		}
-		if out, _ := s.inHost(t, h.Name, "cd / && runuser -u postgres -- psql -XAtc 'SELECT pg_is_in_recovery()'"); out == "f" {
+		if out, _ := s.inHost(t, h.Name,
+			"cd / && runuser -u postgres -- psql -XAtc 'SELECT pg_is_in_recovery()'"); out == "f" {
 			return h.Name
 		}
 	}

@@ -5,13 +5,15 @@ import (
 	"cmp"
 	_ "embed"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"text/template"
 	"time"
+
+	"github.com/pgha/toolkit/internal/hostport"
+	"github.com/pgha/toolkit/pgha/layout"
 )
 
 //go:embed haproxy.cfg.tmpl
@@ -19,22 +21,25 @@ var configTemplate string
 
 // Names and places that the configuration, the host and the runtime socket agree on.
 const (
-	unitName   = "haproxy.service"
-	configPath = "/etc/haproxy/haproxy.cfg"
+	// Unit is HAProxy's systemd unit, and ConfigPath the file that it reads.
+	Unit       = layout.HAProxyUnit
+	ConfigPath = "/etc/haproxy/haproxy.cfg"
 	certsDir   = "/etc/haproxy/certs"
 	caPath     = certsDir + "/patroni-ca.crt"
-	socketPath = "/run/haproxy/admin.sock"
+	socketPath = layout.AdminSocket
 
 	standIn = ":primary"
 )
 
-// Config renders haproxy.cfg. The same options give the same bytes, for every balancer. It is accepted without a warning
-// by HAProxy 2.4 and later. Errors match ErrInvalid. Safe for concurrent use, changes nothing.
+// Config renders haproxy.cfg. The same options give the same bytes, for every balancer. It is
+// accepted without a warning by HAProxy 2.4 and later. Errors match ErrInvalid. Safe for concurrent
+// use, changes nothing.
 func Config(o Options) ([]byte, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("render haproxy.cfg: %w", err)
 	}
-	t, err := template.New("haproxy.cfg").Option("missingkey=error").Funcs(template.FuncMap{"word": word, "ms": milliseconds}).Parse(configTemplate)
+	t, err := template.New("haproxy.cfg").Option("missingkey=error").Funcs(template.FuncMap{"word": word,
+		"ms": milliseconds}).Parse(configTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("render haproxy.cfg: %w", err)
 	}
@@ -64,7 +69,7 @@ func newModel(o Options) model {
 		Options:    o,
 		WriteProxy: WriteProxy, ReadProxy: ReadProxy, Socket: socketPath, CAFile: caPath,
 		WriteBind: bind(o, o.WritePort), ReadBind: bind(o, o.ReadPort),
-		HealthBind: net.JoinHostPort("127.0.0.1", strconv.Itoa(o.HealthPort)),
+		HealthBind: hostport.Join("127.0.0.1", o.HealthPort),
 		ReadCheck:  "/replica",
 	}
 	if o.ReadMaxLag > 0 {
@@ -74,14 +79,14 @@ func newModel(o Options) model {
 		b.CertName = cmp.Or(b.CertName, b.Name)
 		m.Servers = append(m.Servers, server{
 			Name: b.Name, CertName: b.CertName, StandIn: b.Name + standIn, Track: WriteProxy + "/" + b.Name,
-			Address: net.JoinHostPort(b.Address, strconv.Itoa(o.PostgresPort)),
+			Address: hostport.Join(b.Address, o.PostgresPort),
 		})
 	}
 	return m
 }
 
-// bind listens on every address of the families in use: IPv6 only where the cluster has it, because binding to it fails on
-// a host that has it turned off.
+// bind listens on every address of the families in use: IPv6 only where the cluster has it, because
+// binding to it fails on a host that has it turned off.
 func bind(o Options, port int) string {
 	six := func(b Backend) bool {
 		a, err := netip.ParseAddr(b.Address)

@@ -19,7 +19,10 @@ func TestConfigGolden(t *testing.T) {
 		"tuned": func(o *lb.Options) {
 			o.WritePort, o.ReadPort, o.PostgresPort, o.RESTPort, o.HealthPort = 6432, 6433, 5433, 8009, 7100
 			o.StatsPage, o.NoReadFallback, o.ReadMaxLag, o.MaxConn = true, true, 16<<20, 500
-			o.Checks = lb.Checks{Interval: 2 * time.Second, Fast: time.Second, Down: 3 * time.Second, Timeout: 5 * time.Second, Fall: 3, Rise: 2}
+			o.Checks = lb.Checks{
+				Interval: 2 * time.Second, Fast: time.Second, Down: 3 * time.Second,
+				Timeout: 5 * time.Second, Fall: 3, Rise: 2,
+			}
 			o.ConnectTimeout, o.ClientTimeout, o.ServerTimeout = time.Second, time.Hour, 2*time.Hour
 			o.Backends[0].CertName = "pg1.example.com"
 			o.Clients = []string{"10.1.0.0/16", "192.168.0.0/24", "fd00::/8"}
@@ -40,7 +43,8 @@ func TestConfigGolden(t *testing.T) {
 			t.Run("HAProxy accepts it without a warning", func(t *testing.T) {
 				t.Parallel()
 				// -dW makes every warning an error.
-				out, err := exec.CommandContext(t.Context(), haproxy(t), "-c", "-dW", "-f", relocate(t, cfg, o.PatroniCA, t.TempDir())).CombinedOutput()
+				out, err := exec.CommandContext(t.Context(), haproxy(t), "-c", "-dW", "-f",
+					relocate(t, cfg, o.PatroniCA, t.TempDir())).CombinedOutput()
 				if err != nil || strings.Contains(string(out), "WARN") {
 					t.Errorf("haproxy -c: %v\n%s", err, out)
 				}
@@ -61,17 +65,25 @@ func TestValidate(t *testing.T) {
 		"name with a space":      {func(o *lb.Options) { o.Backends[0].Name = "pg 1" }, `backend name "pg 1"`},
 		"name with a line break": {func(o *lb.Options) { o.Backends[0].Name = "pg1\n    bind *:22" }, "backend name"},
 		"name like a stand-in":   {func(o *lb.Options) { o.Backends[0].Name = "pg1:primary" }, "backend name"},
-		"certificate name":       {func(o *lb.Options) { o.Backends[0].CertName = "pg1 verify none" }, "certificate name"},
-		"name twice":             {func(o *lb.Options) { o.Backends[1].Name = "postgresql-01" }, "there twice"},
-		"address twice":          {func(o *lb.Options) { o.Backends[1].Address = "192.168.0.203" }, "address 192.168.0.203 is there twice"},
-		"address is a name":      {func(o *lb.Options) { o.Backends[1].Address = "pg2.example.com" }, "no IP address"},
-		"address with a zone":    {func(o *lb.Options) { o.Backends[1].Address = "fe80::1%eth0" }, "no IP address"},
-		"port too high":          {func(o *lb.Options) { o.RESTPort = 65536 }, "REST port 65536"},
-		"port negative":          {func(o *lb.Options) { o.WritePort = -1 }, "write port -1"},
-		"ports clash":            {func(o *lb.Options) { o.ReadPort = 5432 }, "write port and read port are both 5432"},
-		"health port clashes":    {func(o *lb.Options) { o.HealthPort = 5433 }, "read port and health port are both 5433"},
-		"negative lag":           {func(o *lb.Options) { o.ReadMaxLag = -1 }, "maximum lag -1"},
-		"timeout beyond HAProxy": {func(o *lb.Options) { o.ClientTimeout = 25 * 24 * time.Hour }, "client timeout 600h0m0s"},
+		"certificate name": {
+			func(o *lb.Options) { o.Backends[0].CertName = "pg1 verify none" }, "certificate name",
+		},
+		"name twice": {func(o *lb.Options) { o.Backends[1].Name = "postgresql-01" }, "there twice"},
+		"address twice": {
+			func(o *lb.Options) { o.Backends[1].Address = "192.168.0.203" }, "address 192.168.0.203 is there twice",
+		},
+		"address is a name":   {func(o *lb.Options) { o.Backends[1].Address = "pg2.example.com" }, "no IP address"},
+		"address with a zone": {func(o *lb.Options) { o.Backends[1].Address = "fe80::1%eth0" }, "no IP address"},
+		"port too high":       {func(o *lb.Options) { o.RESTPort = 65536 }, "REST port 65536"},
+		"port negative":       {func(o *lb.Options) { o.WritePort = -1 }, "write port -1"},
+		"ports clash":         {func(o *lb.Options) { o.ReadPort = 5432 }, "write port and read port are both 5432"},
+		"health port clashes": {
+			func(o *lb.Options) { o.HealthPort = 5433 }, "read port and health port are both 5433",
+		},
+		"negative lag": {func(o *lb.Options) { o.ReadMaxLag = -1 }, "maximum lag -1"},
+		"timeout beyond HAProxy": {
+			func(o *lb.Options) { o.ClientTimeout = 25 * 24 * time.Hour }, "client timeout 600h0m0s",
+		},
 		"check interval too low": {func(o *lb.Options) { o.Checks.Interval = time.Millisecond }, "check interval 1ms"},
 		"fall":                   {func(o *lb.Options) { o.Checks.Fall = -1 }, "fall -1"},
 		"connections":            {func(o *lb.Options) { o.MaxConn = 2_000_000 }, "maximum of connections 2000000"},

@@ -1,14 +1,19 @@
 package lb
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/pgha/toolkit/internal/parallel"
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/internal/rollout"
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -16,7 +21,7 @@ import (
 // former workers. The limit of open files is left as the host has it: raising it fails where the
 // host isn't allowed to, and MaxConn fits.
 const (
-	dropInDir  = "/etc/systemd/system/haproxy.service.d"
+	dropInDir  = "/etc/systemd/system/" + Unit + ".d"
 	dropInPath = dropInDir + "/pgha.conf"
 	dropIn     = `# Written by pgha.
 [Unit]
@@ -29,22 +34,23 @@ ExecReload=-/usr/bin/systemctl start --no-block ` + sessionsUnit + `
 `
 )
 
-// pollInterval is the pause between two looks at something that is waited for.
-const pollInterval = 150 * time.Millisecond
-
-// Configure makes HAProxy run on every balancer with the configuration that Config renders. The package must be installed.
+// Configure makes HAProxy run on every balancer with the configuration that Config renders. The
+// package must be installed.
 //
-// On the hosts it writes /etc/haproxy/haproxy.cfg (accepted by `haproxy -c` first), Patroni's authority below
-// /etc/haproxy/certs, a drop-in of haproxy.service, and pgha-sessions.service with its program,
-// which a reload starts. Balancers where HAProxy does not run yet are started in parallel; running
-// ones are reloaded one after the other, each only once the one before answers and sees the primary
-// again, if it saw it, and that of Options.Last behind the others. A reload cuts no session, the
-// old process serves its own until they end, for an hour at most, or until their server is down;
-// for Checks.Interval at most the write port takes no new ones, until the new process knows the
-// primary.
+// On the hosts it writes /etc/haproxy/haproxy.cfg (accepted by `haproxy -c` first), Patroni's
+// authority below /etc/haproxy/certs, a drop-in of haproxy.service, and pgha-sessions.service with
+// its program, which a reload starts. Balancers where HAProxy does not run yet are started in
+// parallel; running ones are reloaded one after the other, each only once the one before answers
+// and sees the primary again, if it saw it, and that of Options.Last behind the others. A reload
+// cuts no session, the old process serves its own until they end, for an hour at most, or until
+// their server is down; for Checks.Interval at most the write port takes no new ones, until the new
+// process knows the primary.
 //
-// Safe to repeat: where nothing differs nothing is changed, at the cost of one round trip a host. Errors match ErrInvalid,
-// ErrNotReady or tell of the host; running balancers behind a failed one are left as they were.
+// A balancer that is left out stays as it is, and is not asked.
+//
+// Safe to repeat: where nothing differs nothing is changed, at the cost of one round trip a host.
+// Errors match ErrInvalid, ErrNotReady or name the host; running balancers behind a failed one
+// are left as they were.
 func Configure(ctx context.Context, o Options) error {
 	cfg, err := Config(o)
 	if err != nil {
@@ -54,103 +60,101 @@ func Configure(ctx context.Context, o Options) error {
 		return fmt.Errorf("configure HAProxy: %w: there is no balancer", ErrInvalid)
 	}
 	o = o.withDefaults()
-	resources := resources(cfg, o.PatroniCA)
-	needs, states := make([]remote.Changes, len(o.Balancers)), make([]BalancerState, len(o.Balancers))
-	err = parallel.Each(o.Balancers, func(i int, t *remote.Target) error {
-		var wg sync.WaitGroup
-		wg.Go(func() { states[i] = look(ctx, t) }) // of one that does not run there is nothing to know
-		var err error
-		needs[i], err = t.Preview(ctx, resources...)
-		wg.Wait()
-		return err
+	resources := resources(Layout(o), cfg, o.PatroniCA)
+	atOnce, inTurn, err := rollout.Sort(len(o.Balancers), func(i int) (rollout.Need, error) {
+		return need(ctx, o.Balancers[i], resources)
 	})
+	if err == nil {
+		err = o.rollOut(ctx, atOnce, inTurn, resources)
+	}
 	if err != nil {
-		return fmt.Errorf("configure HAProxy: %w", err)
-	}
-	var fresh, running []*remote.Target
-	for i, t := range o.Balancers {
-		switch {
-		case !needs[i].Any() && !states[i].Reload.Failed:
-		case needs[i].Starts(unitName):
-			fresh = append(fresh, t)
-		default:
-			running = append(running, t)
-		}
-	}
-	err = parallel.Each(fresh, func(_ int, t *remote.Target) error {
-		return o.settle(ctx, t, resources, BalancerState{})
-	})
-	if err != nil {
-		return fmt.Errorf("configure HAProxy: %w", err)
-	}
-	if err := o.takeTurns(ctx, running, resources); err != nil {
 		return fmt.Errorf("configure HAProxy: %w", err)
 	}
 	return nil
 }
 
-// takeTurns puts running balancers right one after the other, until one fails.
-func (o Options) takeTurns(ctx context.Context, running []*remote.Target, resources []remote.Resource) error {
-	if len(running) > 1 && o.Last != nil {
-		last := o.Last(ctx)
-		running = slices.Clone(running)
-		slices.SortStableFunc(running, func(a, b *remote.Target) int {
-			switch {
-			case a.Name == last:
-				return 1
-			case b.Name == last:
-				return -1
+// need looks at a balancer's files and at its HAProxy at the same time.
+func need(ctx context.Context, t *remote.Target, resources []remote.Resource) (rollout.Need, error) {
+	if t.LeftOut {
+		return rollout.Nothing, nil
+	}
+	var state BalancerState
+	var wg sync.WaitGroup
+	wg.Go(func() { state = look(ctx, t) }) // of one that does not run there is nothing to know
+	needs, err := t.Preview(ctx, resources...)
+	wg.Wait()
+	switch {
+	case !needs.Any() && !state.Reload.Failed:
+		return rollout.Nothing, err
+	case needs.Starts(Unit):
+		return rollout.AtOnce, err
+	}
+	return rollout.InTurn, err
+}
+
+// rollOut changes the balancers, that of Options.Last last.
+func (o Options) rollOut(ctx context.Context, atOnce, inTurn []int, resources []remote.Resource) error {
+	return rollout.Run(ctx, rollout.Rollout{
+		AtOnce: atOnce, InTurn: inTurn, Order: o.order,
+		Change: func(ctx context.Context, i int) (func(context.Context) error, error) {
+			t, before := o.Balancers[i], BalancerState{}
+			if slices.Contains(inTurn, i) {
+				before = look(ctx, t)
 			}
-			return 0
-		})
+			return o.change(ctx, t, resources, before)
+		},
+	})
+}
+
+// order puts the balancer of Options.Last behind the others.
+func (o Options) order(ctx context.Context, balancers []int) ([]int, error) {
+	if len(balancers) == 1 || o.Last == nil {
+		return balancers, nil
 	}
-	for _, t := range running {
-		if err := o.settle(ctx, t, resources, look(ctx, t)); err != nil {
-			return err
-		}
-	}
-	return nil
+	last := o.Last(ctx)
+	return rollout.Last(balancers, func(i int) bool { return o.Balancers[i].Name == last }), nil
 }
 
 // resources is everything a balancer needs of this package, in order.
-func resources(cfg, ca []byte) []remote.Resource {
-	return append(sessionsResources(),
-		remote.Dir{FileMeta: remote.FileMeta{Path: certsDir}},
-		remote.File{FileMeta: remote.FileMeta{Path: caPath}, Content: ca},
-		remote.Dir{FileMeta: remote.FileMeta{Path: dropInDir}},
-		remote.File{FileMeta: remote.FileMeta{Path: dropInPath}, Content: []byte(dropIn)},
-		remote.File{
-			FileMeta: remote.FileMeta{Path: configPath}, Content: cfg,
-			Validate: func(path string) remote.Cmd { return remote.Cmd{Argv: []string{"haproxy", "-c", "-f", path}} },
-		},
-		remote.Unit{Name: unitName, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: []string{configPath, caPath}},
+func resources(l layout.Layout, cfg, ca []byte) []remote.Resource {
+	config := l.Place(ConfigPath, cfg)
+	config.Validate = func(path string) remote.Cmd {
+		return remote.Cmd{Argv: []string{"haproxy", "-c", "-f", path}}
+	}
+	return append(sessionsResources(l),
+		l.Folder(certsDir), l.Place(caPath, ca),
+		l.Folder(dropInDir), l.Place(dropInPath, []byte(dropIn)),
+		config,
+		remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: []string{ConfigPath, caPath}},
 	)
 }
 
-// settle puts one balancer right and waits until it is ready, and sees a primary if it saw one
+// change puts one balancer right. It has settled once it is ready, and sees a primary if it saw one
 // before. A reload that failed last time is tried again.
-func (o Options) settle(ctx context.Context, t *remote.Target, resources []remote.Resource,
-	before BalancerState) error {
+func (o Options) change(ctx context.Context, t *remote.Target, resources []remote.Resource,
+	before BalancerState) (settled func(context.Context) error, err error) {
 	changes, err := t.Ensure(ctx, resources...)
-	if err == nil && before.Reload.Failed && !changes.Touched(unitName) {
-		_, err = t.Do(ctx, unitName, "reloaded", remote.Cmd{Argv: []string{"systemctl", "reload",
-			unitName}})
-		changes = append(changes, remote.Change{Kind: "unit", Name: unitName, Action: "reloaded"})
+	if err == nil && before.Reload.Failed && !changes.Touched(Unit) {
+		_, err = t.Do(ctx, Unit, "reloaded", remote.Cmd{Argv: []string{"systemctl", "reload",
+			Unit}})
+		changes = append(changes, remote.Change{Kind: "unit", Name: Unit, Action: "reloaded"})
 	}
-	if err != nil || t.Planning() || !changes.Touched(unitName) {
-		return err
+	if err != nil || t.Planning() || !changes.Touched(Unit) {
+		return nil, err
 	}
 	if !slices.ContainsFunc(changes, func(c remote.Change) bool {
-		return c.Name == unitName && c.Action == "reloaded"
+		return c.Name == Unit && c.Action == "reloaded"
 	}) {
 		before.Reload = Reload{} // it was started, or only enabled: no reload is on its way
 	}
 	_, needPrimary := before.Primary()
-	return o.await(ctx, []*remote.Target{t}, needPrimary, before.Reload)
+	return func(ctx context.Context) error {
+		return o.await(ctx, []*remote.Target{t}, needPrimary, before.Reload)
+	}, nil
 }
 
-// WaitPrimary waits until every balancer's write port leads to a primary, for o.Wait at most. Changes nothing. Errors match
-// ErrNotReady and say what each balancer last saw.
+// WaitPrimary waits until every balancer's write port leads to a primary, for o.Wait at most.
+// Changes nothing. Errors match ErrNotReady and say what each balancer last saw.
 func WaitPrimary(ctx context.Context, o Options) error {
 	o = o.withDefaults()
 	if len(o.Balancers) == 0 {
@@ -163,41 +167,45 @@ func WaitPrimary(ctx context.Context, o Options) error {
 // wanted, sees a primary.
 func (o Options) await(ctx context.Context, balancers []*remote.Target, needPrimary bool,
 	before Reload) error {
-	wait, cancel := context.WithTimeout(ctx, o.Wait)
-	defer cancel()
 	return parallel.Each(balancers, func(_ int, t *remote.Target) error {
-		var last BalancerState
-		for told := false; ; told = true {
-			s := look(wait, t)
-			_, primary := s.Primary()
-			reloaded := s.Reload.since(before)
-			if err := s.Reload.err(); err != nil && s.Err == nil && reloaded {
-				return remote.WithHint(remote.OnHost(t.Name, err),
-					"mend that (of an address that it cannot bind `ss -ltnp` on "+t.Name+
-						" says who has it), then pgha-cli apply; the balancers behind it are as they were")
-			}
-			if s.Err == nil && reloaded && (primary || !needPrimary) {
-				return nil
-			}
-			if wait.Err() == nil {
-				last = s
-			}
-			if !told {
-				o.Progress("waiting for HAProxy on " + t.Name + what(needPrimary))
-			}
-			select {
-			case <-ctx.Done():
-				return remote.OnHost(t.Name, ctx.Err())
-			case <-wait.Done():
-				err := fmt.Errorf("%w: waited %s for HAProxy%s, last seen: %s", ErrNotReady, o.Wait, what(needPrimary), last.summary())
-				return remote.WithHint(remote.OnHost(t.Name, err), "see `journalctl -u haproxy -n 50` on "+t.Name)
-			case <-time.After(pollInterval):
-			}
+		err := poll.Until(ctx, poll.Options{
+			What: "HAProxy" + purpose(needPrimary), Bound: o.Wait,
+			Next:     errs.Text("see `journalctl -u haproxy -n 50` on %s", t.Name),
+			Progress: o.onceWaiting(t, needPrimary),
+		}, func(ctx context.Context) (string, error) { return missing(ctx, t, needPrimary, before) })
+		if errors.Is(err, errs.ErrTimeout) {
+			err = fmt.Errorf("%w: %w", ErrNotReady, err)
 		}
+		return remote.OnHost(t.Name, err)
 	})
 }
 
-func what(needPrimary bool) string {
+// missing looks at one balancer and says what await still waits for.
+func missing(ctx context.Context, t *remote.Target, needPrimary bool, before Reload) (string, error) {
+	s := look(ctx, t)
+	if s.Err != nil {
+		return s.summary(), nil
+	}
+	reloaded := s.Reload.since(before)
+	if err := s.Reload.err(); err != nil && reloaded {
+		return "", poll.Stop(errs.WithNext(remote.OnHost(t.Name, err),
+			errs.Text("mend that (of an address that it cannot bind `ss -ltnp` on %s says who has it), "+
+				"then %s; the balancers behind it are as they were", t.Name, errs.Verb("apply"))))
+	}
+	if _, primary := s.Primary(); reloaded && (primary || !needPrimary) {
+		return "", nil
+	}
+	return cmp.Or(s.summary(), "no server"), nil
+}
+
+// onceWaiting reports once that a balancer is waited for: how its servers are changes all the time.
+func (o Options) onceWaiting(t *remote.Target, needPrimary bool) func(string) {
+	once := sync.OnceFunc(func() { o.Progress("waiting for HAProxy on " + t.Name + purpose(needPrimary)) })
+	return func(string) { once() }
+}
+
+// purpose is what a HAProxy is waited for to do.
+func purpose(needPrimary bool) string {
 	if needPrimary {
 		return " to find a primary"
 	}

@@ -17,7 +17,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-const statHeader = "Name: HAProxy\nVersion: 2.6.12\n\n# pxname,svname,scur,stot,status,bck,lastchg,check_status,check_code,\n"
+const statHeader = "Name: HAProxy\nVersion: 2.6.12\n\n# " +
+	"pxname,svname,scur,stot,status,bck,lastchg,check_status,check_code,\n"
 
 // farm is a set of fake balancers whose HAProxy answers while its unit runs.
 type farm struct {
@@ -78,7 +79,8 @@ func (f *farm) answer(h *hosttest.Host, cmd remote.Cmd) (remote.Result, error) {
 // reloaded tells whether a balancer's HAProxy was told to reload.
 func (f *farm) reloaded(h *hosttest.Host) bool {
 	mutations, _ := h.Changes()
-	f.reloads[h.String()] = f.reloads[h.String()] || slices.ContainsFunc(mutations, func(m string) bool { return strings.Contains(m, "systemctl reload") })
+	f.reloads[h.String()] = f.reloads[h.String()] ||
+		slices.ContainsFunc(mutations, func(m string) bool { return strings.Contains(m, "systemctl reload") })
 	return f.reloads[h.String()]
 }
 
@@ -144,7 +146,10 @@ func TestConfigureReloadsRunningBalancersInTurns(t *testing.T) {
 	}
 	for _, h := range f.hosts {
 		mutations, _ := h.Changes()
-		want := []string{"put /etc/haproxy/haproxy.cfg.pgha-new", "mv -fT -- /etc/haproxy/haproxy.cfg.pgha-new /etc/haproxy/haproxy.cfg", "systemctl reload haproxy.service"}
+		want := []string{
+			"put /etc/haproxy/haproxy.cfg.pgha-new",
+			"mv -fT -- /etc/haproxy/haproxy.cfg.pgha-new /etc/haproxy/haproxy.cfg", "systemctl reload haproxy.service",
+		}
 		if diff := cmp.Diff(want, mutations); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", h, diff)
 		}
@@ -208,7 +213,8 @@ func TestWaitPrimaryTellsWhatItSaw(t *testing.T) {
 	}
 	f.primary = false
 	err := lb.WaitPrimary(t.Context(), f.Options)
-	if !errors.Is(err, lb.ErrNotReady) || !strings.Contains(err.Error(), "lb2: ") || !strings.Contains(err.Error(), "postgresql-01 DOWN L7OK/200") || remote.Hint(err) == "" {
+	if !errors.Is(err, lb.ErrNotReady) || !strings.Contains(err.Error(), "lb2: ") ||
+		!strings.Contains(err.Error(), "postgresql-01 DOWN L7OK/200") || remote.Hint(err) == "" {
 		t.Errorf("got %v with hint %q", err, remote.Hint(err))
 	}
 }
@@ -220,7 +226,8 @@ func TestStateOfADeadBalancer(t *testing.T) {
 	if err != nil || len(states) != 3 {
 		t.Fatal(states, err)
 	}
-	if s := states[1]; s.Host != "lb2" || s.Err == nil || !strings.Contains(s.Err.Error(), "No such file") || remote.Hint(s.Err) == "" {
+	if s := states[1]; s.Host != "lb2" || s.Err == nil || !strings.Contains(s.Err.Error(), "No such file") ||
+		remote.Hint(s.Err) == "" {
 		t.Errorf("got %+v", s)
 	}
 }

@@ -23,7 +23,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// database is a host with a REST API as Patroni answers it and a "PostgreSQL" that says its name and then nothing more.
+// database is a host with a REST API as Patroni answers it and a "PostgreSQL" that says its name
+// and then nothing more.
 type database struct {
 	name, address string
 	role          atomic.Value // "primary", "replica" or "down"
@@ -41,11 +42,14 @@ func (d *database) start(t *testing.T, leaf *pki.Leaf, postgresPort, restPort in
 	if err != nil {
 		t.Fatal(err)
 	}
-	rest, err := tls.Listen("tcp", net.JoinHostPort(d.address, strconv.Itoa(restPort)), &tls.Config{Certificates: []tls.Certificate{pair}})
+	rest, err := tls.Listen("tcp", net.JoinHostPort(d.address, strconv.Itoa(restPort)), &tls.Config{
+		Certificates: []tls.Certificate{pair},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: d, ErrorLog: log.New(io.Discard, "", 0)} // refused handshakes are part of the tests
+	// refused handshakes are part of the tests
+	server := &http.Server{Handler: d, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { _ = server.Serve(rest) }()
 	t.Cleanup(func() { _ = server.Close() })
 	postgres, err := net.Listen("tcp", net.JoinHostPort(d.address, strconv.Itoa(postgresPort)))
@@ -65,8 +69,8 @@ func (d *database) start(t *testing.T, leaf *pki.Leaf, postgresPort, restPort in
 	}()
 }
 
-// balancer is a HAProxy on this machine that runs what Config rendered. It is an Executor whose runtime socket lies
-// elsewhere.
+// balancer is a HAProxy on this machine that runs what Config rendered. It is an Executor whose
+// runtime socket lies elsewhere.
 type balancer struct {
 	remote.Local
 	socket string
@@ -100,14 +104,15 @@ func freePorts(t *testing.T, n int) []int {
 	return ports
 }
 
-// startStack starts everything; subnet is the third byte of the databases' loopback addresses and certNames are the names in
-// their certificates.
+// startStack starts everything; subnet is the third byte of the databases' loopback addresses and
+// certNames are the names in their certificates.
 func startStack(t *testing.T, subnet int, certNames ...string) *stack {
 	t.Helper()
 	program := haproxy(t)
 	p := freePorts(t, 5)
 	s := &stack{Options: lb.Options{
-		PatroniCA: testCA(t).CertPEM(), WritePort: p[0], ReadPort: p[1], HealthPort: p[2], PostgresPort: p[3], RESTPort: p[4],
+		PatroniCA: testCA(t).CertPEM(), WritePort: p[0], ReadPort: p[1], HealthPort: p[2],
+		PostgresPort: p[3], RESTPort: p[4],
 		Wait: 20 * time.Second,
 	}}
 	for i, certName := range certNames {
@@ -134,12 +139,14 @@ func startStack(t *testing.T, subnet int, certNames ...string) *stack {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	s.Balancers = []*remote.Target{{Host: remote.Host{Name: "lb1"}, Executor: &balancer{socket: filepath.Join(dir, "s")}}}
+	s.Balancers = []*remote.Target{
+		{Host: remote.Host{Name: "lb1"}, Executor: &balancer{socket: filepath.Join(dir, "s")}},
+	}
 	return s
 }
 
-// connect opens a session that the caller closes and returns it with the name of the database that it leads to, "" when
-// there is none; the session is nil as long as HAProxy does not listen.
+// connect opens a session that the caller closes and returns it with the name of the database that
+// it leads to, "" when there is none; the session is nil as long as HAProxy does not listen.
 func connect(port int) (net.Conn, string) {
 	c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), 5*time.Second)
 	if err != nil {

@@ -28,7 +28,9 @@ func testCA(t *testing.T) *pki.CA {
 // issue makes a REST API certificate for these DNS names and this address.
 func issue(t *testing.T, address string, names ...string) *pki.Leaf {
 	t.Helper()
-	leaf, err := testCA(t).Issue(pki.Request{CommonName: "Patroni", DNSNames: names, IPs: []netip.Addr{netip.MustParseAddr(address)}, Usage: pki.ServerUsage})
+	leaf, err := testCA(t).Issue(pki.Request{
+		CommonName: "Patroni", DNSNames: names, IPs: []netip.Addr{netip.MustParseAddr(address)}, Usage: pki.ServerUsage,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,9 +58,8 @@ func haproxy(t *testing.T) string {
 	return path
 }
 
-// relocate makes a rendered configuration usable by this process: its files below dir, no chroot, its
-// log on standard output. What is left
-// is what the hosts get.
+// relocate makes a rendered configuration usable by this process: its files below dir, no chroot,
+// its log on standard output. What is left is what the hosts get.
 func relocate(t *testing.T, cfg, ca []byte, dir string) string {
 	t.Helper()
 	caFile := filepath.Join(dir, "ca.crt")

@@ -10,46 +10,51 @@ import (
 
 // Backend is one database host as the balancers see it.
 //
-// A replica that shall get no reads carries Patroni's tag noloadbalance: its REST API then answers the read check with
-// 503, so nothing about it stands here.
+// A replica that should get no reads carries Patroni's tag noloadbalance: its REST API then answers
+// the read check with 503, so nothing about it stands here.
 type Backend struct {
-	// Name is the server's name in HAProxy's configuration, log and statistics: letters, digits, ".", "_" and "-".
+	// Name is the server's name in HAProxy's configuration, log and statistics: letters, digits,
+	// ".", "_" and "-".
 	Name string
 	// Address is the IP address under which the balancers reach PostgreSQL and Patroni's REST API.
 	Address string
-	// CertName is a DNS name in the subject alternative names of the host's REST API certificate; "" means Name. HAProxy
-	// compares certificates with DNS names only, never with IP addresses.
+	// CertName is a DNS name in the subject alternative names of the host's REST API certificate;
+	// "" means Name. HAProxy compares certificates with DNS names only, never with IP addresses.
 	CertName string
 }
 
-// Checks says how HAProxy watches a database host. Every zero value is a good default. With the defaults a dead primary is
-// given up about 0.7 s after its check fails first, and a new one used at most 0.3 s after it calls itself primary.
-// The cost is about 13 small HTTPS requests per second on every database host from three balancers.
+// Checks says how HAProxy watches a database host. Every zero value is a good default. With the
+// defaults a dead primary is given up about 0.7 s after its check fails first, and a new one used
+// at most 0.3 s after it calls itself primary. The cost is about 13 small HTTPS requests per second
+// on every database host from three balancers.
 type Checks struct {
 	// Interval is the pause between two checks of a server that is up. 0 means 500 ms.
 	Interval time.Duration
 	// Fast is the pause while a server is about to change its state. 0 means 200 ms.
 	Fast time.Duration
-	// Down is the pause between two checks of a server that is down: a replica, for the write port. 0 means 300 ms.
+	// Down is the pause between two checks of a server that is down: a replica, for the write port.
+	// 0 means 300 ms.
 	Down time.Duration
-	// Timeout bounds the wait for the REST API's answer once the connection stands (connecting is bounded by Interval).
-	// 0 means 2 s: generous, because a busy primary that answers late must not lose its sessions.
+	// Timeout bounds the wait for the REST API's answer once the connection stands (connecting is
+	// bounded by Interval). 0 means 2 s: generous, because a busy primary that answers late must
+	// not lose its sessions.
 	Timeout time.Duration
 	// Fall is how many checks in a row must fail until a server is down. 0 means 2.
 	Fall int
-	// Rise is how many must succeed until it is up. 0 means 1: Patroni answers only once PostgreSQL is promoted.
+	// Rise is how many must succeed until it is up. 0 means 1: Patroni answers only once PostgreSQL
+	// is promoted.
 	Rise int
 }
 
-// Options describe the load balancers. Balancers, Backends and PatroniCA have no default; every other zero value is a
-// good one.
+// Options describe the load balancers. Balancers, Backends and PatroniCA have no default; every
+// other zero value is a good one.
 type Options struct {
 	// Balancers are the hosts that HAProxy runs on. Config does without them.
 	Balancers []*remote.Target
 	// Backends are the database hosts, in the order of the specification.
 	Backends []Backend
-	// PatroniCA are the PEM certificates of the authorities that signed the REST API's certificates. Several may follow
-	// each other while one authority replaces another.
+	// PatroniCA are the PEM certificates of the authorities that signed the REST API's
+	// certificates. Several may follow each other while one authority replaces another.
 	PatroniCA []byte
 
 	// WritePort is where clients reach the primary. 0 means 5432.
@@ -60,11 +65,12 @@ type Options struct {
 	PostgresPort int
 	// RESTPort is the port of Patroni's REST API. 0 means 8008.
 	RESTPort int
-	// HealthPort is a port on 127.0.0.1 of every balancer where GET /health is answered with 200 by a HAProxy that is
-	// alive. keepalived's check asks there. 0 means 7000.
+	// HealthPort is a port on 127.0.0.1 of every balancer where GET /health is answered with 200 by
+	// a HAProxy that is alive. keepalived's check asks there. 0 means 7000.
 	HealthPort int
-	// StatsPage adds HAProxy's read-only statistics page to HealthPort, as /stats, for any user of the balancer itself.
-	// Without it the statistics are had through the runtime socket alone, which only root may open.
+	// StatsPage adds HAProxy's read-only statistics page to HealthPort, as /stats, for any user of
+	// the balancer itself. Without it the statistics are had through the runtime socket alone,
+	// which only root may open.
 	StatsPage bool
 
 	// Clients are the networks whose clients get sessions, each "address/bits". Empty means every
@@ -72,30 +78,34 @@ type Options struct {
 	// through the balancers as well.
 	Clients []string
 
-	// NoReadFallback leaves readers without a server while no replica is fit. By default the primary takes them over.
+	// NoReadFallback leaves readers without a server while no replica is fit. By default the
+	// primary takes them over.
 	NoReadFallback bool
-	// ReadMaxLag takes a replica out of the read port, and ends its sessions, when it is more bytes of WAL behind. 0 sets
-	// no bound.
+	// ReadMaxLag takes a replica out of the read port, and ends its sessions, when it is more bytes
+	// of WAL behind. 0 sets no bound.
 	ReadMaxLag int64
 
 	Checks Checks
 	// ConnectTimeout bounds the connection from HAProxy to PostgreSQL. 0 means 3 s.
 	ConnectTimeout time.Duration
-	// ClientTimeout and ServerTimeout end a session on which the client, or PostgreSQL, sent nothing for so long. 0 means
-	// 24 h: idle connections of a pool are no error, and dead peers are found by TCP keepalive within a minute.
+	// ClientTimeout and ServerTimeout end a session on which the client, or PostgreSQL, sent
+	// nothing for so long. 0 means 24 h: idle connections of a pool are no error, and dead peers
+	// are found by TCP keepalive within a minute.
 	ClientTimeout, ServerTimeout time.Duration
-	// MaxConn is how many client connections one balancer serves at a time. 0 means 4000, which needs some 8100 open files
-	// (OpenFiles) and so fits under a hard limit of 20000. HAProxy refuses to start where the limit is
-	// too low.
+	// MaxConn is how many client connections one balancer serves at a time. 0 means 4000, which
+	// needs some 8100 open files (OpenFiles) and so fits under a hard limit of 20000. HAProxy
+	// refuses to start where the limit is too low.
 	MaxConn int
 
-	// Last, when set, names the balancer that clients come through at this moment, or "". It is asked when running balancers
-	// must be reloaded, and that one comes behind the others: what goes wrong shall do so where nobody is. The address is
-	// not moved away from it, because that would cut every session, and a reload cuts none.
+	// Last, when set, names the balancer that clients come through at this moment, or "". It is
+	// asked when running balancers must be reloaded, and that one comes behind the others: a
+	// mistake shows where it harms nobody. The address is not moved away from it, because that
+	// would cut every session, and a reload cuts none.
 	Last func(context.Context) string
 	// Wait bounds the wait for a balancer after a change. 0 means 30 s.
 	Wait time.Duration
-	// Progress, when set, is told in one line what is being waited for. It must be safe for concurrent use.
+	// Progress, when set, receives one line about what is being waited for. It must be safe for
+	// concurrent use.
 	Progress func(string)
 }
 
@@ -109,11 +119,14 @@ const (
 type ServerState struct {
 	// Proxy is WriteProxy or ReadProxy.
 	Proxy string
-	// Name is the Backend's name. In ReadProxy the primary stands in as "NAME:primary" when no replica is fit.
+	// Name is the Backend's name. In ReadProxy the primary stands in as "NAME:primary" when no
+	// replica is fit.
 	Name string
-	// Status is HAProxy's word: "UP", "DOWN", "UP 1/2" (about to go down), "MAINT", "DRAIN", "no check", ...
+	// Status is HAProxy's word: "UP", "DOWN", "UP 1/2" (about to go down), "MAINT", "DRAIN", "no
+	// check", ...
 	Status string
-	// Check is the last check's outcome, such as "L7OK/200", "L7STS/503", "L4TOUT" or "L6RSP"; "" before the first.
+	// Check is the last check's outcome, such as "L7OK/200", "L7STS/503", "L4TOUT" or "L6RSP"; ""
+	// before the first.
 	Check string
 	// Backup says that the server is used only when none of the others is up.
 	Backup bool
@@ -141,26 +154,21 @@ type BalancerState struct {
 	Err error
 }
 
-// Primary returns the name of the server that the write port leads to, and false when there is none: no server is up, or
-// more than one seems to be and the port is closed.
+// Primary returns the name of the server that the write port leads to, and false when there is
+// none: no server is up, more than one seems to be and the port is closed, or one has not been
+// checked yet. HAProxy calls a server "UP" before its first check ends.
 func (b BalancerState) Primary() (name string, found bool) {
 	for _, s := range b.Servers {
 		if s.Proxy != WriteProxy || !s.Up() {
 			continue
 		}
-		if found {
+		if found || s.Check == "" {
 			return "", false
 		}
 		name, found = s.Name, true
 	}
 	return name, found
 }
-
-// PackageNames are the Debian packages a balancer needs of this component.
-func PackageNames() []string { return []string{"haproxy"} }
-
-// QuietUnits are the units that those packages would start at installation, before they are configured.
-func QuietUnits() []string { return []string{unitName} }
 
 func (o Options) withDefaults() Options {
 	o.WritePort = cmp.Or(o.WritePort, 5432)

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/pgha/toolkit/pgha/layout"
 )
 
 // masterSocket is where HAProxy's master process answers; Debian's unit gives it that path.
-const masterSocket = "/run/haproxy-master.sock"
+const masterSocket = layout.MasterSocket
 
 // masterWords ask the master for its workers and for what it logged at its last reload.
 const masterWords = "show proc;show startup-logs"
@@ -20,8 +22,8 @@ const masterHeader = "#<PID> "
 // as the configuration is valid; a new worker that then cannot bind an address ends, and the former
 // one goes on with the former configuration.
 type Reload struct {
-	// Master is the master's process, 0 when nothing is known: the master does not answer, or HAProxy
-	// is older than 2.7.
+	// Master is the master's process, 0 when nothing is known: the master does not answer, or
+	// HAProxy is older than 2.7.
 	Master int
 	// Count is how often it was told to reload since it started.
 	Count int
@@ -79,5 +81,7 @@ func (r Reload) err() error {
 	if !r.Failed {
 		return nil
 	}
-	return fmt.Errorf("HAProxy goes on with its former configuration and cannot start again, because its new worker ended: %s", r.Reason)
+	return fmt.Errorf(
+		"HAProxy goes on with its former configuration and cannot start again, because its new worker ended: %s",
+		r.Reason)
 }

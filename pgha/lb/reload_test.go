@@ -9,8 +9,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// What the master of HAProxy 3.2.26 says: after a reload that worked, while the new worker is on its way, and when it could not
-// bind a port that somebody else had.
+// What the master of HAProxy 3.2.26 says: after a reload that worked, while the new worker is on
+// its way, and when it could not bind a port that somebody else had.
 const (
 	reloadDone = `#<PID>          <type>          <reloads>       <uptime>        <version>      
 712             master          1 [failed: 0]   0d00h32m13s     3.2.26-1       
@@ -54,7 +54,8 @@ const (
 
 func TestParseReload(t *testing.T) {
 	t.Parallel()
-	const why = "Binding [/etc/haproxy/haproxy.cfg:86] for proxy extra: protocol tcpv4: cannot bind socket (Address already in use) for [0.0.0.0:9999]. " +
+	const why = "Binding [/etc/haproxy/haproxy.cfg:86] for proxy extra: protocol tcpv4: cannot " +
+		"bind socket (Address already in use) for [0.0.0.0:9999]. " +
 		"[haproxy.main()] Some protocols failed to start their listeners! Exiting."
 	for name, c := range map[string]struct {
 		in   string
@@ -85,7 +86,8 @@ func TestConfigureAsksTheNewWorker(t *testing.T) {
 	if err := lb.Configure(t.Context(), f.Options); err != nil {
 		t.Fatal(err)
 	}
-	// lb2 could not bind the last time: nothing differs, and it is reloaded all the same, and fails again.
+	// lb2 could not bind the last time: nothing differs, and it is reloaded all the same, and fails
+	// again.
 	says["lb2"] = reloadFailed
 	for _, h := range f.hosts {
 		h.Changes()
@@ -97,7 +99,8 @@ func TestConfigureAsksTheNewWorker(t *testing.T) {
 		return says[h.String()]
 	}
 	err := lb.Configure(t.Context(), f.Options)
-	if err == nil || !strings.Contains(err.Error(), "lb2") || !strings.Contains(err.Error(), "cannot bind socket (Address already in use) for [0.0.0.0:9999]") || remote.Hint(err) == "" {
+	if err == nil || !strings.Contains(err.Error(), "lb2") || !strings.Contains(err.Error(),
+		"cannot bind socket (Address already in use) for [0.0.0.0:9999]") || remote.Hint(err) == "" {
 		t.Errorf("got %v with hint %q, want HAProxy's own words of lb2", err, remote.Hint(err))
 	}
 	// The port is free again.
@@ -110,7 +113,7 @@ func TestConfigureAsksTheNewWorker(t *testing.T) {
 	if err := lb.Configure(t.Context(), f.Options); err != nil {
 		t.Error(err)
 	}
-	// A worker that never comes to an end is waited for, but not for ever.
+	// A worker that never ends is waited for, but not for ever.
 	f.master = func(*hosttest.Host) string { return reloadLoading }
 	f.MaxConn = 100
 	if err := lb.Configure(t.Context(), f.Options); err == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -41,15 +42,14 @@ ProtectHome=yes
 PrivateTmp=yes
 PrivateNetwork=yes
 RestrictAddressFamilies=AF_UNIX
-`, unitName, sessionsPath, socketPath, masterSocket)
+`, Unit, sessionsPath, socketPath, masterSocket)
 }
 
 // sessionsResources put the unit and its program on a balancer. The drop-in of haproxy.service
 // starts it.
-func sessionsResources() []remote.Resource {
+func sessionsResources(l layout.Layout) []remote.Resource {
 	return []remote.Resource{
-		remote.Dir{FileMeta: remote.FileMeta{Path: path.Dir(sessionsPath)}},
-		remote.File{FileMeta: remote.FileMeta{Path: sessionsPath, Mode: 0o755}, Content: sessionsScript},
-		remote.File{FileMeta: remote.FileMeta{Path: sessionsUnitPath}, Content: sessionsService()},
+		l.Folder(path.Dir(sessionsPath)), l.Place(sessionsPath, sessionsScript),
+		l.Place(sessionsUnitPath, sessionsService()),
 	}
 }

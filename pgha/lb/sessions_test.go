@@ -22,7 +22,8 @@ type fakeHAProxy struct {
 	asked  []string
 }
 
-// formerSessions is what a former worker answers to "show sess"; it was recorded, and the second server added.
+// formerSessions is what a former worker answers to "show sess"; it was recorded, and the second
+// server added.
 const formerSessions = `0x7f56c765bc00: proto=sockpair src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00 epoch=0 age=0s calls=1
 0x7f56c6441000: proto=tcpv4 src=192.168.0.204:47084 fe=postgres_write be=postgres_write srv=postgresql-01 ts=00 epoch=0 age=4s calls=3
 0x7f56c6442000: proto=tcpv4 src=192.168.0.204:47085 fe=postgres_read be=postgres_read srv=postgresql-01 ts=00 epoch=0 age=4s calls=3
@@ -35,14 +36,16 @@ func (f *fakeHAProxy) answer(words string) string {
 	f.asked = append(f.asked, words)
 	switch {
 	case words == "show proc":
-		text := "#<PID>          <type>          <reloads>\n803             master          1 [failed: 0]\n# workers\n1457            worker          0\n"
+		text := "#<PID>          <type>          <reloads>\n803             master          1 " +
+			"[failed: 0]\n# workers\n1457            worker          0\n"
 		if !f.gone {
 			text += "# old workers\n805             worker          1\n"
 		}
 		return text + "# programs\n\n"
 	case words == "show stat -1 4 -1":
 		line := func(proxy, status string) string { return proxy + strings.Repeat(",", 16) + status + ",1,\n" }
-		return "# pxname,svname,qcur\n" + line("postgres_write,postgresql-01", f.status) + line("postgres_read,postgresql-01", "UP 1/2")
+		return "# pxname,svname,qcur\n" + line("postgres_write,postgresql-01", f.status) +
+			line("postgres_read,postgresql-01", "UP 1/2")
 	case words == "@!805 show sess":
 		return formerSessions
 	}
@@ -145,7 +148,8 @@ func TestFormerSessionsEndWithTheirServer(t *testing.T) {
 	f.set(func(f *fakeHAProxy) { f.status = "MAINT" })
 	wait("the sessions to be ended again", func() bool { return len(f.ended()) > 2 })
 	f.set(func(f *fakeHAProxy) { f.gone = true })
-	if err := run.Wait(); err != nil || !strings.Contains(out.String(), "ended 2 sessions of the former worker 805 with postgres_write/postgresql-01, which is down\n") {
+	if err := run.Wait(); err != nil || !strings.Contains(out.String(),
+		"ended 2 sessions of the former worker 805 with postgres_write/postgresql-01, which is down\n") {
 		t.Errorf("%v: %s", err, out.String())
 	}
 }
@@ -157,7 +161,8 @@ func TestFormerSessionsWithoutHAProxy(t *testing.T) {
 	}
 	run := exec.CommandContext(t.Context(), "perl", "-", "/nonexistent/present", "/nonexistent/master")
 	run.Stdin = strings.NewReader(string(sessionsScript))
-	if out, err := run.CombinedOutput(); err == nil || !strings.Contains(string(out), "connect /nonexistent/master: No such file") {
+	if out, err := run.CombinedOutput(); err == nil ||
+		!strings.Contains(string(out), "connect /nonexistent/master: No such file") {
 		t.Errorf("%v: %s", err, out)
 	}
 }

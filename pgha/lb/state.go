@@ -22,9 +22,10 @@ var runtimeScript string
 // lookTimeout bounds one question to one balancer.
 const lookTimeout = 15 * time.Second
 
-// State asks every balancer's HAProxy for its servers, all balancers in parallel and in one round trip each. The result
-// has one entry a balancer, in the order of o.Balancers; a balancer that can't be asked has Err set, and State itself
-// returns an error only when the context is over or there are no balancers. Changes nothing; safe to repeat.
+// State asks every balancer's HAProxy for its servers, all balancers in parallel and in one round
+// trip each. The result has one entry a balancer, in the order of o.Balancers; a balancer that
+// can't be asked has Err set, and State itself returns an error only when the context is over or
+// there are no balancers. Changes nothing; safe to repeat.
 func State(ctx context.Context, o Options) ([]BalancerState, error) {
 	if len(o.Balancers) == 0 {
 		return nil, fmt.Errorf("%w: there is no balancer", ErrInvalid)
@@ -38,8 +39,8 @@ func State(ctx context.Context, o Options) ([]BalancerState, error) {
 	return states, ctx.Err()
 }
 
-// look asks through the runtime socket with a small program on the host, which works with any Executor and, unlike a
-// connection forwarded by SSH, with the rights of root.
+// look asks through the runtime socket with a small program on the host, which works with any
+// Executor and, unlike a connection forwarded by SSH, with the rights of root.
 func look(ctx context.Context, t *remote.Target) BalancerState {
 	s := BalancerState{Host: t.Name}
 	res, err := t.Run(ctx, remote.Cmd{
@@ -47,7 +48,8 @@ func look(ctx context.Context, t *remote.Target) BalancerState {
 		Stdin: strings.NewReader(runtimeScript), Timeout: lookTimeout,
 	})
 	if err != nil {
-		s.Err = remote.WithHint(fmt.Errorf("ask HAProxy: %w", remote.OnHost(t.Name, err)), "see `systemctl status haproxy` and `journalctl -u haproxy -n 50` on "+t.Name)
+		s.Err = remote.WithHint(fmt.Errorf("ask HAProxy: %w", remote.OnHost(t.Name, err)),
+			"see `systemctl status haproxy` and `journalctl -u haproxy -n 50` on "+t.Name)
 		return s
 	}
 	own, master, _ := strings.Cut(string(res.Stdout), masterHeader)
@@ -73,7 +75,8 @@ func parseRuntime(out []byte) (version string, servers []ServerState, err error)
 	return version, servers, err
 }
 
-// parseStat reads the statistics as CSV. Columns are found by name, because every release adds some.
+// parseStat reads the statistics as CSV. Columns are found by name, because every release adds
+// some.
 func parseStat(r io.Reader) ([]ServerState, error) {
 	in := csv.NewReader(r)
 	in.FieldsPerRecord, in.LazyQuotes = -1, true
@@ -110,23 +113,28 @@ func parseStat(r io.Reader) ([]ServerState, error) {
 			continue
 		}
 		servers = append(servers, ServerState{
-			Proxy: proxy, Name: name, Status: field("status"), Check: checkOutcome(field("check_status"), field("check_code")),
+			Proxy: proxy, Name: name, Status: field("status"),
+			Check:  checkOutcome(field("check_status"), field("check_code")),
 			Backup: field("bck") == "1", Sessions: int(number(field("scur"))), TotalSessions: number(field("stot")),
 			Since: time.Duration(min(number(field("lastchg")), int64(longest/time.Second))) * time.Second,
 		})
 	}
 }
 
-// checkOutcome joins the check's status with the HTTP status code. HAProxy marks a running check with "* ".
+// checkOutcome joins the check's status with the HTTP status code. HAProxy marks a running check
+// with "* ", and has "INI" before the first one ended.
 func checkOutcome(status, code string) string {
-	status = strings.TrimPrefix(status, "* ")
+	if status = strings.TrimPrefix(status, "* "); status == "INI" {
+		return ""
+	}
 	if code == "" || !strings.HasPrefix(status, "L7") {
 		return status
 	}
 	return status + "/" + code
 }
 
-// isUp knows HAProxy's words for a server that gets new connections: "UP", "UP 1/2" on its way down, and "no check".
+// isUp knows HAProxy's words for a server that gets new connections: "UP", "UP 1/2" on its way
+// down, and "no check".
 func isUp(status string) bool {
 	return status == "UP" || strings.HasPrefix(status, "UP ") || status == "no check"
 }

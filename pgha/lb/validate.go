@@ -8,13 +8,17 @@ import (
 	"net/netip"
 	"regexp"
 	"time"
+
+	"github.com/pgha/toolkit/internal/syntax"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// nameSyntax is what HAProxy accepts as the name of a server, without the colon that marks the primary's stand-in.
-var nameSyntax = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+// nameSyntax is what HAProxy accepts as the name of a server, without the colon that marks the
+// primary's stand-in.
+var nameSyntax = regexp.MustCompile(syntax.Name)
 
-// Validate refuses options that cannot work, all flaws at once; the error matches ErrInvalid. It looks at no host and does
-// without Balancers.
+// Validate refuses options that cannot work, all flaws at once; the error matches ErrInvalid. It
+// looks at no host and does without Balancers.
 func (o Options) Validate() error {
 	o = o.withDefaults()
 	var flaws []error
@@ -55,7 +59,7 @@ func (o Options) Validate() error {
 		flaws = append(flaws, err)
 	}
 	if len(flaws) > 0 {
-		return fmt.Errorf("%w: %w", ErrInvalid, errors.Join(flaws...))
+		return fmt.Errorf("%w: %w", ErrInvalid, errs.Join(flaws...))
 	}
 	return nil
 }
@@ -95,7 +99,8 @@ func (o Options) figureFlaws() (flaws []error) {
 		what  string
 		value time.Duration
 	}{
-		{"check interval", o.Checks.Interval}, {"fast check interval", o.Checks.Fast}, {"down check interval", o.Checks.Down},
+		{"check interval", o.Checks.Interval}, {"fast check interval", o.Checks.Fast},
+		{"down check interval", o.Checks.Down},
 		{"check timeout", o.Checks.Timeout}, {"connect timeout", o.ConnectTimeout}, {"client timeout", o.ClientTimeout},
 		{"server timeout", o.ServerTimeout},
 	} {
@@ -120,7 +125,8 @@ func (o Options) figureFlaws() (flaws []error) {
 	return flaws
 }
 
-// checkCA makes sure that HAProxy will find at least one authority in the file, and nothing secret or broken.
+// checkCA makes sure that HAProxy will find at least one authority in the file, and nothing secret
+// or broken.
 func checkCA(bundle []byte) error {
 	count := 0
 	for rest := bundle; ; count++ {

@@ -1,3 +1,3 @@
-// Package operate moves the leadership and acts on members: switchover, failover, restart, reinitialize,
-// pause, reload and the synchronous mode.
+// Package operate moves the leadership and acts on members: switchover, failover, restart,
+// reinitialize, pause, reload and the synchronous mode.
 package operate

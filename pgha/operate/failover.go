@@ -13,7 +13,7 @@ import (
 // FailoverOptions say who takes over from a leader that is gone, and what may be lost.
 type FailoverOptions struct {
 	engine.Operation
-	// To is the member, or its host, that shall lead. "" picks the most advanced one that may.
+	// To is the member, or its host, that should lead. "" picks the most advanced one that may.
 	To string
 	// AcceptLoss accepts whatever may be lost, an unknown amount included.
 	AcceptLoss bool
@@ -21,8 +21,8 @@ type FailoverOptions struct {
 	MaxLossBytes int64
 }
 
-// Failover makes a replica the leader of a cluster whose leader is gone, and returns once it takes writes through the
-// virtual IP. See patroni.Failover for what is refused and how much may be lost.
+// Failover makes a replica the leader of a cluster whose leader is gone, and returns once it takes
+// writes through the virtual IP. See patroni.Failover for what is refused and how much may be lost.
 func Failover(ctx context.Context, c *site.Site, opts FailoverOptions) (patroni.FailoverResult, error) {
 	var result patroni.FailoverResult
 	fo := patroni.FailoverOptions{AcceptLoss: opts.AcceptLoss, MaxLossBytes: opts.MaxLossBytes}
@@ -32,15 +32,16 @@ func Failover(ctx context.Context, c *site.Site, opts FailoverOptions) (patroni.
 			return result, err
 		}
 	}
-	err := engine.Operate(ctx, c, "failover", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
-		po, err := engine.PatroniOptions(run)
-		if err != nil {
-			return err
-		}
-		if result, err = patroni.Failover(ctx, po, fo); err != nil {
-			return err
-		}
-		return provision.ReadyPhase(ctx, run)
-	})
+	err := engine.Operate(ctx, c, "failover", opts.Operation, job.LockEtcd,
+		func(ctx context.Context, run *job.Job) error {
+			po, err := engine.PatroniOptions(run)
+			if err != nil {
+				return err
+			}
+			if result, err = patroni.Failover(ctx, po, fo); err != nil {
+				return err
+			}
+			return provision.ReadyPhase(ctx, run)
+		})
 	return result, err
 }

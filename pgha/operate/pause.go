@@ -17,8 +17,8 @@ type PauseOptions struct {
 	Wait bool
 }
 
-// Pause takes the cluster out of Patroni's hands until Resume: nobody is promoted, and a PostgreSQL that stops stays
-// stopped. See patroni.Pause.
+// Pause takes the cluster out of Patroni's hands until Resume: nobody is promoted, and a PostgreSQL
+// that stops stays stopped. See patroni.Pause.
 func Pause(ctx context.Context, c *site.Site, opts PauseOptions) (patroni.PauseResult, error) {
 	return setPause(ctx, c, "pause", opts, patroni.Pause)
 }
@@ -29,7 +29,8 @@ func Resume(ctx context.Context, c *site.Site, opts PauseOptions) (patroni.Pause
 }
 
 func setPause(ctx context.Context, c *site.Site, name string, opts PauseOptions,
-	set func(context.Context, patroni.Options, patroni.PauseOptions) (patroni.PauseResult, error)) (patroni.PauseResult, error) {
+	set func(context.Context, patroni.Options, patroni.PauseOptions) (patroni.PauseResult,
+		error)) (patroni.PauseResult, error) {
 	var result patroni.PauseResult
 	err := engine.Operate(ctx, c, name, opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
 		po, err := engine.PatroniOptions(run)
@@ -48,8 +49,8 @@ type ReloadOptions struct {
 	Members []string
 }
 
-// Reload makes members read their configuration files again. PostgreSQL is not restarted. See patroni.Reload. What
-// PostgreSQL then refuses of its files is an error that names file and line.
+// Reload makes members read their configuration files again. PostgreSQL is not restarted. See
+// patroni.Reload. What PostgreSQL then refuses of its files is an error that names file and line.
 func Reload(ctx context.Context, c *site.Site, opts ReloadOptions) (patroni.ReloadResult, error) {
 	var result patroni.ReloadResult
 	members, err := c.Members(opts.Members)

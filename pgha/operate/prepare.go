@@ -32,7 +32,8 @@ func Checkpoint(ctx context.Context, r *job.Job, leader string) error {
 	return r.Changed(leader, change)
 }
 
-// closeSQL says goodbye, even when the work's own context has ended, but does not wait for an answer.
+// closeSQL says goodbye, even when the work's own context has ended, but does not wait for an
+// answer.
 func closeSQL(conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -50,5 +51,6 @@ func MoveEtcdLeader(ctx context.Context, r *job.Job, eo etcd.Options, from, to s
 			return err
 		}
 	}
-	return r.Changed(from, remote.Change{Kind: "etcd leader", Name: r.Spec.Cluster, Action: "moved from " + from + " to " + to, Duration: time.Since(start)})
+	return r.Changed(from, remote.Change{Kind: "etcd leader", Name: r.Spec.Cluster,
+		Action: "moved from " + from + " to " + to, Duration: time.Since(start)})
 }

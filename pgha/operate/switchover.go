@@ -7,52 +7,54 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/pgha/advisor"
 	"github.com/pgha/toolkit/pgha/advisor/measure"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/provision"
-	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/status"
 )
 
 // SwitchoverOptions say where the leadership goes, and when.
 type SwitchoverOptions struct {
 	engine.Operation
-	// To is the member, or its host, that shall lead. "" leaves it to Patroni, which is the quicker way under synchronous
-	// replication: see patroni.SwitchoverOptions.
+	// To is the member, or its host, that should lead. "" leaves it to Patroni, which is the
+	// quicker way under synchronous replication: see patroni.SwitchoverOptions.
 	To string
-	// At schedules the switchover instead of making it now. Patroni then does it alone: the checks and comforts below are
-	// those of this moment, not of that one.
+	// At schedules the switchover instead of making it now. Patroni then does it alone: the checks
+	// and comforts below are those of this moment, not of that one.
 	At time.Time
-	// Force goes ahead although long transactions or a base backup would be cut short, archiving fails, or nobody else could
-	// take over while the former leader restarts.
+	// Force goes ahead although long transactions or a base backup would be cut short, archiving
+	// fails, or nobody else could take over while the former leader restarts.
 	Force bool
 }
 
 // SwitchoverResult is what a switchover did.
 type SwitchoverResult struct {
 	patroni.SwitchoverResult
-	// WithoutWrites is the longest time in which no row could be written through the virtual IP; 0 when the switchover was
-	// scheduled or could not be measured.
+	// WithoutWrites is the longest time in which no row could be written through the virtual IP; 0
+	// when the switchover was scheduled or could not be measured.
 	WithoutWrites patroni.Elapsed `json:"seconds_without_writes"`
 }
 
-// Switchover moves the leadership to a replica without losing a committed transaction, and returns once the new leader
-// takes writes through the virtual IP and the former one streams from it. Sessions to the former leader are closed. Members
-// that do not stream in time are told of by a warning: what was asked for is done.
+// Switchover moves the leadership to a replica without losing a committed transaction, and returns
+// once the new leader takes writes through the virtual IP and the former one streams from it.
+// Sessions to the former leader are closed. Members that do not stream in time are reported by a
+// warning: what was asked for is done.
 //
-// It refuses a candidate that patroni.Switchover refuses, and, unless forced, a moment at which transactions older than a
-// minute or a base backup run on the primary, its archiving fails, which would hold the shutdown up for ever, or a member
-// is down already, so that nobody could take over until the former leader is back. Then it
-// writes a checkpoint, so that the former leader stops quickly, and moves etcd's leadership to a host that will likely take no part.
-// Meanwhile it writes rows into a table of its own to measure the time without writes, and drops that table.
+// It refuses a candidate that patroni.Switchover refuses, and, unless forced, a moment at which
+// transactions older than a minute or a base backup run on the primary, its archiving fails, which
+// would hold the shutdown up for ever, or a member is down already, so that nobody could take over
+// until the former leader is back. Then it writes a checkpoint, so that the former leader stops
+// quickly, and moves etcd's leadership to a host that will likely take no part. Meanwhile it writes
+// rows into a table of its own to measure the time without writes, and drops that table.
 //
-// Refusals match ErrRefused, ErrLocked or the errors of patroni.Switchover; nothing is changed then.
+// Refusals match ErrRefused, ErrLocked or the errors of patroni.Switchover; nothing is changed
+// then.
 func Switchover(ctx context.Context, c *site.Site, opts SwitchoverOptions) (SwitchoverResult, error) {
 	var result SwitchoverResult
 	to := ""
@@ -62,10 +64,11 @@ func Switchover(ctx context.Context, c *site.Site, opts SwitchoverOptions) (Swit
 			return result, err
 		}
 	}
-	err := engine.Operate(ctx, c, "switchover", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) (err error) {
-		result, err = HandOver(ctx, run, patroni.SwitchoverOptions{Candidate: to, At: opts.At}, opts.Force)
-		return err
-	})
+	err := engine.Operate(ctx, c, "switchover", opts.Operation, job.LockEtcd,
+		func(ctx context.Context, run *job.Job) (err error) {
+			result, err = HandOver(ctx, run, patroni.SwitchoverOptions{Candidate: to, At: opts.At}, opts.Force)
+			return err
+		})
 	return result, err
 }
 
@@ -79,7 +82,8 @@ func HandOver(ctx context.Context, r *job.Job, so patroni.SwitchoverOptions, for
 		scheduled, err := patroni.Switchover(ctx, po, so)
 		return SwitchoverResult{SwitchoverResult: scheduled}, err
 	}
-	// A rehearsal refuses what has to be refused and picks the candidate, before anything is changed.
+	// A rehearsal refuses what has to be refused and picks the candidate, before anything is
+	// changed.
 	rehearsal, err := engine.PatroniOptions(r.Rehearsed())
 	if err != nil {
 		return SwitchoverResult{}, err
@@ -106,7 +110,7 @@ func HandOver(ctx context.Context, r *job.Job, so patroni.SwitchoverOptions, for
 	done, err := patroni.Switchover(ctx, po, so)
 	result := SwitchoverResult{SwitchoverResult: done}
 	if errors.Is(err, patroni.ErrNotFollowing) {
-		r.Warn("", err.Error()+"; pgha-cli status shows when they do")
+		r.WarnNext("", errs.Text("%v; %s shows when they do", err, errs.Verb("status")))
 		err = nil
 	}
 	if err == nil {
@@ -118,8 +122,8 @@ func HandOver(ctx context.Context, r *job.Job, so patroni.SwitchoverOptions, for
 	return result, err
 }
 
-// refuseHandover is an error that matches ErrRefused if the advisor speaks against moving the leadership; with force it only
-// warns.
+// refuseHandover is an error that matches ErrRefused if the advisor speaks against moving the
+// leadership; with force it only warns.
 func refuseHandover(ctx context.Context, r *job.Job, force bool) error {
 	status, err := status.Look(ctx, r.Site)
 	if err != nil {
@@ -133,10 +137,12 @@ func refuseHandover(ctx context.Context, r *job.Job, force bool) error {
 		r.Warn("", "goes on although "+reasons)
 		return nil
 	}
-	return remote.WithHint(fmt.Errorf("%w: %s", errs.ErrRefused, reasons), "bring back first what is down (pgha-cli status); --force goes ahead all the same")
+	return errs.WithNext(fmt.Errorf("%w: %s", errs.ErrRefused, reasons),
+		errs.Text("bring back first what is down (%s); --force goes ahead all the same", errs.Verb("status")))
 }
 
-// PrepareSwitchover makes it short: little left to write at shutdown, and no election of etcd in the middle of it.
+// PrepareSwitchover makes it short: little left to write at shutdown, and no election of etcd in
+// the middle of it.
 func PrepareSwitchover(ctx context.Context, r *job.Job, leader, candidate string) error {
 	if err := Checkpoint(ctx, r, leader); err != nil {
 		return err
@@ -157,8 +163,8 @@ func PrepareSwitchover(ctx context.Context, r *job.Job, leader, candidate string
 	return nil
 }
 
-// CancelSwitchover takes a scheduled switchover off the schedule and returns it. patroni.ErrNothingScheduled if there is
-// none.
+// CancelSwitchover takes a scheduled switchover off the schedule and returns it.
+// patroni.ErrNothingScheduled if there is none.
 func CancelSwitchover(ctx context.Context, c *site.Site, op engine.Operation) (patroni.ScheduledSwitchover, error) {
 	var was patroni.ScheduledSwitchover
 	err := engine.Operate(ctx, c, "cancel switchover", op, job.LockEtcd, func(ctx context.Context, run *job.Job) error {

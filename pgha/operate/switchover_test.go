@@ -14,7 +14,8 @@ import (
 func TestSwitchoverRefusesWhatIsNoMember(t *testing.T) {
 	t.Parallel()
 	c := sitetest.New(t)
-	c.Log, c.Credentials = slog.New(slog.DiscardHandler), &vault.Credentials{}
+	c.Log = slog.New(slog.DiscardHandler)
+	c.Hold(&vault.Credentials{})
 	for to, want := range map[string]error{"lb1": patroni.ErrInvalid, "nobody": spec.ErrUnknownHost} {
 		if _, err := Switchover(t.Context(), c, SwitchoverOptions{To: to}); !errors.Is(err, want) {
 			t.Errorf("to %s: %v, want %v", to, err, want)

@@ -1,7 +1,6 @@
 package patroni
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -35,7 +35,7 @@ func TestInstallOrder(t *testing.T) {
 		}
 		order := []string{
 			"install -d -m 700 -o postgres -g postgres -- " + CertsDir,
-			"put " + restKey + ".pgha-new -rw------- postgres",
+			"put " + layout.CertificateOf(layout.RESTServer).Key + ".pgha-new -rw------- postgres",
 			"put " + ConfigPath + ".pgha-new -rw------- postgres",
 			"/usr/bin/python3 -I - " + ConfigPath + ".pgha-new < script",
 			"mv -fT -- " + ConfigPath + ".pgha-new " + ConfigPath,
@@ -66,8 +66,21 @@ func TestRefusedConfigKeepsTheOld(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "postgresql-02") || strings.Contains(err.Error(), "postgresql-01") {
 		t.Errorf("got %v", err)
 	}
-	if !slices.Contains(host.done, "rm -f -- "+ConfigPath+".pgha-new") || slices.ContainsFunc(host.done, func(s string) bool { return strings.HasPrefix(s, "mv") }) {
+	if !slices.Contains(host.done, "rm -f -- "+ConfigPath+".pgha-new") ||
+		slices.ContainsFunc(host.done, func(s string) bool { return strings.HasPrefix(s, "mv") }) {
 		t.Errorf("did\n%s", strings.Join(host.done, "\n"))
+	}
+}
+
+func TestInstallRefusesInvalidOptions(t *testing.T) {
+	t.Parallel()
+	o := fullOptions(t)
+	o.TTL = time.Second
+	if err := Install(t.Context(), o); !errors.Is(err, ErrInvalid) {
+		t.Errorf("got %v", err)
+	}
+	if looks := o.Members[0].Target.Executor.(*fakeHost).looks; looks > 0 {
+		t.Error("a host was looked at")
 	}
 }
 
@@ -80,7 +93,8 @@ func TestMemberWithoutTarget(t *testing.T) {
 	}
 }
 
-// fakeCluster answers for a cluster whose members need a while, and whose replicas only stream after a wake-up.
+// fakeCluster answers for a cluster whose members need a while, and whose replicas only stream
+// after a wake-up.
 type fakeCluster struct {
 	mu     sync.Mutex
 	asked  int
@@ -97,7 +111,8 @@ func (f *fakeCluster) serve(w http.ResponseWriter, r *http.Request) {
 		f.asked++
 		_ = json.NewEncoder(w).Encode(f.state())
 	case "GET /patroni":
-		_, _ = io.WriteString(w, `{"role": "primary", "state": "running", "timeline": 2, "patroni": {"name": "pg1"}, "pending_restart": true, "pending_restart_reason": {"max_connections": {}}}`)
+		_, _ = io.WriteString(w,
+			`{"role": "primary", "state": "running", "timeline": 2, "patroni": {"name": "pg1"}, "pending_restart": true, "pending_restart_reason": {"max_connections": {}}}`)
 	case "GET /config":
 		_ = json.NewEncoder(w).Encode(f.config)
 	case "PATCH /config":
@@ -155,7 +170,8 @@ func TestBootstrap(t *testing.T) {
 			if host.looks != 2 { // whose turn it is, then what differs
 				t.Errorf("%s: %d looks", m.Name, host.looks)
 			}
-			if slices.Index(host.done, "systemctl start "+Unit) < slices.Index(host.done, "mv -fT -- "+ConfigPath+".pgha-new "+ConfigPath) {
+			if slices.Index(host.done, "systemctl start "+Unit) < slices.Index(host.done,
+				"mv -fT -- "+ConfigPath+".pgha-new "+ConfigPath) {
 				t.Errorf("%s: started before it was configured:\n%s", m.Name, strings.Join(host.done, "\n"))
 			}
 		}
@@ -179,7 +195,8 @@ func TestBootstrapTimesOut(t *testing.T) {
 		if !errors.Is(err, ErrTimeout) || !errors.As(err, &timeout) {
 			t.Fatalf("got %v", err)
 		}
-		if !strings.Contains(err.Error(), "postgresql-02 is replica") || !strings.Contains(remote.Hint(err), "journalctl -u patroni -n 50` on postgresql-01") {
+		if !strings.Contains(err.Error(), "postgresql-02 is replica") ||
+			!strings.Contains(remote.Hint(err), "journalctl -u patroni -n 50` on postgresql-01") {
 			t.Errorf("%v; hint %q", err, remote.Hint(err))
 		}
 	})
@@ -207,14 +224,5 @@ func TestBootstrapPlanWaitsForNothing(t *testing.T) {
 	}
 	if !slices.Contains(kinds, "unit") || !slices.Contains(kinds, "file") {
 		t.Errorf("planned %q", kinds)
-	}
-}
-
-func TestPollIsCancelled(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	err := poll(ctx, time.Minute, "nothing", func(context.Context) (bool, string, error) { cancel(); return false, "", nil })
-	if !errors.Is(err, context.Canceled) || errors.Is(err, ErrTimeout) {
-		t.Errorf("got %v", err)
 	}
 }

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// bubble runs a test beside others, on a clock of its own that begins now and moves only when everybody waits: limits
-// pass in no time, and none before what it limits has had its turn, however slow the machine is. Whoever is in a bubble
-// is reached in memory, as waiting for a socket would hold the clock.
+// bubble runs a test beside others, on a clock of its own that begins now and moves only when
+// everybody waits: limits pass in no time, and none before what it limits has had its turn, however
+// slow the machine is. Whoever is in a bubble is reached in memory, as waiting for a socket would
+// hold the clock.
 func bubble(t *testing.T, test func(*testing.T)) {
 	t.Helper()
 	t.Parallel()
@@ -21,8 +22,8 @@ func bubble(t *testing.T, test func(*testing.T)) {
 	})
 }
 
-// pipes is a listener in memory, for servers in a bubble. gRPC's bufconn is none for them: beside the
-// race detector of Go 1.26.8 its connections ended whole test binaries with SIGSEGV.
+// pipes is a listener in memory, for servers in a bubble. gRPC's bufconn is none for them: beside
+// the race detector of Go 1.26.8 its connections ended whole test binaries with SIGSEGV.
 type pipes struct {
 	accept chan net.Conn
 	closed chan struct{}

@@ -1,220 +1,60 @@
 package patroni
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"net/http/httptrace"
-	"strings"
-	"sync/atomic"
-	"time"
 
-	"github.com/pgha/toolkit/internal/errlist"
-
-	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/patroni/rest"
 )
 
+// What operations say of a cluster and its members is package rest's.
+type (
+	// Role is what a member does in its cluster.
+	Role = rest.Role
+	// MemberState is what the cluster knows of one member.
+	MemberState = rest.MemberState
+	// ClusterState is the cluster as one of its members sees it through the DCS.
+	ClusterState = rest.ClusterState
+	// NodeState is what one member's own REST API says of itself at this moment.
+	NodeState = rest.NodeState
+	// ScheduledSwitchover is a switchover that waits for its time.
+	ScheduledSwitchover = rest.ScheduledSwitchover
+	// HistoryEntry is one change of timeline.
+	HistoryEntry = rest.HistoryEntry
+	// LSN is a position in the WAL.
+	LSN = rest.LSN
+	// StatusError is an answer of the REST API that is not what was asked for.
+	StatusError = rest.StatusError
+)
+
+// The roles.
 const (
-	// requestTimeout bounds a call that Patroni answers at once.
-	requestTimeout = 5 * time.Second
-	// hedgeAfter is how long one member may be silent before the next is asked as well.
-	hedgeAfter = time.Second
-	// maxBody bounds an answer; the largest is a long history.
-	maxBody = 4 << 20
+	RoleLeader        = rest.RoleLeader
+	RoleStandbyLeader = rest.RoleStandbyLeader
+	RoleSyncStandby   = rest.RoleSyncStandby
+	RoleQuorumStandby = rest.RoleQuorumStandby
+	RoleReplica       = rest.RoleReplica
 )
 
-// Client calls the REST API of a cluster's members, from each member's own host (remote.Target.Dial), with the operator's
-// client certificate, and trusts only certificates of the REST CA. It keeps no connections, so there is nothing to
-// close. Safe for concurrent use.
-type Client struct {
-	options Options
-	tls     *tls.Config
-	err     error // what is wrong with the certificates, told by every call
+// States of a member that callers ask about; Patroni knows more.
+const (
+	StateRunning         = rest.StateRunning
+	StateStreaming       = rest.StateStreaming
+	StateCreatingReplica = rest.StateCreatingReplica
+)
 
-	answering atomic.Int32 // the index of the member that answered last: it is asked first
+// NewClient returns a client of the REST API for o's Members, RESTCA, Operator and RESTPort; no
+// other option matters. It connects to nothing yet: the first call reports unusable certificates.
+func NewClient(o Options) *rest.Client {
+	o = o.WithDefaults()
+	c := rest.Options{CA: o.RESTCA, Operator: o.Operator, Port: o.RESTPort}
+	for _, m := range o.Members {
+		c.Members = append(c.Members, rest.Member{Target: m.Target, Name: m.Name, Address: m.Address})
+	}
+	return rest.New(c)
 }
 
-// NewClient returns a client for o's Members, RESTCA, Operator and RESTPort; no other option matters. It connects to
-// nothing yet: unusable certificates are told by the first call.
-func NewClient(o Options) *Client {
-	c := &Client{options: o.withDefaults()}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(o.RESTCA) {
-		c.err = fmt.Errorf("%w: the REST CA holds no certificate", ErrInvalid)
-		return c
-	}
-	cert, err := tls.X509KeyPair(o.Operator.Cert, o.Operator.Key)
-	if err != nil {
-		c.err = fmt.Errorf("%w: operator certificate: %w", ErrInvalid, err)
-		return c
-	}
-	c.tls = &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-	return c
-}
-
-// StatusError is an answer of the REST API that is not what was asked for.
-type StatusError struct {
-	Member, Method, Path string
-	Code                 int
-	// Body is the beginning of Patroni's explanation.
-	Body string
-}
-
-// Error names the member, the call and Patroni's own words.
-func (e *StatusError) Error() string {
-	return strings.TrimSpace(fmt.Sprintf("%s: %s %s: status %d: %s", e.Member, e.Method, e.Path, e.Code, e.Body))
-}
-
-// Hint says what a refusal of access means.
-func (e *StatusError) Hint() string {
-	if e.Code == http.StatusForbidden || e.Code == http.StatusUnauthorized {
-		return "the operator's certificate is not one of the REST CA that " + e.Member + " knows; apply again, or take the CA the cluster was made with"
-	}
-	return ""
-}
-
-// unsentError is a request that never reached the member, so that it cannot have had an effect.
-type unsentError struct{ error }
-
-func (e *unsentError) Unwrap() error { return e.error }
-
-// request makes one call of one member and returns status and body, whatever they are.
-func (c *Client) request(ctx context.Context, m Member, method, path string, body any) (int, []byte, error) {
-	if c.err != nil {
-		return 0, nil, c.err
-	}
-	if m.Target == nil {
-		return 0, nil, fmt.Errorf("%w: member %s has no target", ErrInvalid, m.Name)
-	}
-	if method != http.MethodGet && m.Target.Planning() {
-		return 0, nil, remote.OnHost(m.Name, fmt.Errorf("%s %s: not sent, because the run only plans", method, path))
-	}
-	var payload io.Reader
-	if body != nil {
-		encoded, err := json.Marshal(body)
-		if err != nil {
-			return 0, nil, fmt.Errorf("%s %s: %w", method, path, err)
-		}
-		payload = bytes.NewReader(encoded)
-	}
-	address := hostPort(m.Address, c.options.RESTPort)
-	var sent atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
-	req, err := http.NewRequestWithContext(ctx, method, "https://"+address+path, payload)
-	if err != nil {
-		return 0, nil, err
-	}
-	transport := &http.Transport{
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return m.Target.Dial(ctx, network, address)
-		},
-		TLSClientConfig:   c.tls,
-		DisableKeepAlives: true,
-	}
-	resp, err := transport.RoundTrip(req) // not an http.Client: a redirect is no answer of Patroni's
-	if err != nil {
-		if !sent.Load() {
-			err = &unsentError{err}
-		}
-		return 0, nil, remote.OnHost(m.Name, fmt.Errorf("%s %s: %w", method, path, err))
-	}
-	defer resp.Body.Close() //nolint:errcheck // nothing is lost: the body has been read
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	if err != nil {
-		return 0, nil, remote.OnHost(m.Name, fmt.Errorf("%s %s: %w", method, path, err))
-	}
-	return resp.StatusCode, answer, nil
-}
-
-// call is request with a time limit, for answers that must be 200.
-func (c *Client) call(ctx context.Context, m Member, method, path string, body any) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	code, answer, err := c.request(ctx, m, method, path, body)
-	if err != nil {
-		return nil, err
-	}
-	if code != http.StatusOK {
-		return nil, &StatusError{Member: m.Name, Method: method, Path: path, Code: code, Body: excerpt(answer)}
-	}
-	return answer, nil
-}
-
-// anyMember returns the first good answer. Members are asked in turn, beginning with the one that answered last: the next one as soon as one fails, or is silent for
-// hedgeAfter. The error of all failing matches ErrUnavailable and holds every member's reason.
-func anyMember[T any](ctx context.Context, c *Client, ask func(context.Context, Member) (T, error)) (T, error) {
-	type answer struct {
-		index int
-		value T
-		err   error
-	}
-	var zero T
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	members := c.options.Members
-	first := int(c.answering.Load())
-	answers := make(chan answer, len(members))
-	errs := make([]error, len(members))
-	asked, failed := 0, 0
-	for {
-		if asked < len(members) {
-			i := (first + asked) % len(members)
-			go func() {
-				value, err := ask(ctx, members[i])
-				answers <- answer{i, value, err}
-			}()
-			asked++
-		}
-		if failed == len(members) {
-			return zero, unavailable(errs)
-		}
-		var hedge <-chan time.Time
-		if asked < len(members) {
-			hedge = time.After(hedgeAfter)
-		}
-		select {
-		case a := <-answers:
-			if a.err == nil {
-				c.answering.Store(int32(a.index)) //nolint:gosec // a cluster has few members
-				return a.value, nil
-			}
-			errs[a.index] = a.err
-			failed++
-		case <-hedge:
-		case <-ctx.Done():
-			return zero, ctx.Err()
-		}
-	}
-}
-
-func unavailable(errs []error) error {
-	all := errlist.Join(errs...)
-	if all == nil {
-		return ErrUnavailable
-	}
-	return remote.WithHint(fmt.Errorf("%w: %w", ErrUnavailable, all), "see `systemctl status patroni` on the hosts")
-}
-
-// member finds a member of the options by name.
-func (c *Client) member(name string) (Member, error) {
-	for _, m := range c.options.Members {
-		if m.Name == name {
-			return m, nil
-		}
-	}
-	return Member{}, fmt.Errorf("%w: no member is called %q", ErrInvalid, name)
-}
-
-func excerpt(body []byte) string {
-	text := strings.ToValidUTF8(strings.Join(strings.Fields(string(body)), " "), "?")
-	if len(text) > 300 {
-		text = strings.ToValidUTF8(text[:300], "") + "…"
-	}
-	return text
+// History returns the cluster's changes of timeline, the oldest first. A new cluster has none.
+// Changes nothing. Errors match ErrUnavailable.
+func History(ctx context.Context, o Options) ([]HistoryEntry, error) {
+	return NewClient(o).History(ctx)
 }

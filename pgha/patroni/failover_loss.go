@@ -1,12 +1,16 @@
 package patroni
 
-import "fmt"
+import (
+	"fmt"
 
-// loss is how many bytes the candidate lacks of what is known to have been written; nil when it is not known. A synchronous
-// standby has every transaction that was acknowledged.
+	"github.com/pgha/toolkit/pgha/errs"
+)
+
+// loss is how many bytes the candidate lacks of what is known to have been written; nil when it is
+// not known. A synchronous standby has every transaction that was acknowledged.
 func (s survey) loss(candidate MemberState) *int64 {
 	none := int64(0)
-	if s.rules.synchronous && !s.rules.quorum && candidate.Role == RoleSyncStandby {
+	if s.rules.Synchronous && !s.rules.Quorum && candidate.Role == RoleSyncStandby {
 		return &none
 	}
 	own := s.nodes[candidate.Name].Location
@@ -14,8 +18,9 @@ func (s survey) loss(candidate MemberState) *int64 {
 		return nil
 	}
 	loss := int64(0)
-	if s.rules.quorum {
-		// One of the quorum's standbys has everything. Which one is only known when all of them say how far they are.
+	if s.rules.Quorum {
+		// One of the quorum's standbys has everything. Which one is only known when all of them say
+		// how far they are.
 		for _, m := range s.state.Members {
 			if m.Role == RoleQuorumStandby && s.nodes[m.Name].Location == 0 {
 				return nil
@@ -26,21 +31,22 @@ func (s survey) loss(candidate MemberState) *int64 {
 		}
 	}
 	for _, node := range s.nodes {
-		loss = max(loss, own.behind(node.Location))
+		loss = max(loss, own.Behind(node.Location))
 	}
-	if s.rules.quorum {
+	if s.rules.Quorum {
 		return &loss
 	}
 	written, known := s.written(candidate)
 	if !known {
 		return nil
 	}
-	loss = max(loss, own.behind(written))
+	loss = max(loss, own.Behind(written))
 	return &loss
 }
 
-// written is the leader's last position that the DCS knows of. Before Patroni 4.1 the DCS tells only how far the candidate
-// was behind it at its own last report, so the figure errs on the safe side.
+// written is the leader's last position that the DCS knows of. Before Patroni 4.1 the DCS tells
+// only how far the candidate was behind it at its own last report, so the figure errs on the safe
+// side.
 func (s survey) written(candidate MemberState) (LSN, bool) {
 	newest, known := LSN(0), false
 	for _, m := range s.state.Members {
@@ -64,7 +70,7 @@ func (s survey) written(candidate MemberState) (LSN, bool) {
 // checkLoss refuses a loss that nobody has accepted.
 func (s survey) checkLoss(candidate MemberState, old string, fo FailoverOptions) error {
 	loss := s.loss(candidate)
-	asynchronous := s.rules.synchronous && s.rank(candidate) > 0
+	asynchronous := s.rules.Synchronous && s.rank(candidate) > 0
 	if fo.AcceptLoss || loss != nil && *loss <= fo.MaxLossBytes && !asynchronous {
 		return nil
 	}
@@ -103,12 +109,15 @@ func (e *LossError) Error() string {
 // Is makes the error match ErrLossNotAccepted.
 func (e *LossError) Is(target error) bool { return target == ErrLossNotAccepted }
 
-// Hint says what there is to choose from.
-func (e *LossError) Hint() string {
+// Kind returns errs.Refused.
+func (e *LossError) Kind() errs.Kind { return errs.Refused }
+
+// Next says what there is to choose from.
+func (e *LossError) Next() errs.Next {
 	if e.Better != "" {
-		return e.Better + " has more; name it instead, or accept the loss"
+		return errs.Text("%s has more; name it instead, or accept the loss", e.Better)
 	}
-	return "bring the old leader back if that is possible; otherwise accept the loss"
+	return errs.Text("bring the old leader back if that is possible; otherwise accept the loss")
 }
 
 func lossText(bytes *int64) string {

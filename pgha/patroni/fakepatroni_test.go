@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pgha/toolkit/internal/configtree"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -45,8 +46,8 @@ type fakeMember struct {
 	rounds    int  // of its loop: one for each look
 }
 
-// fakePatroni is a cluster that does at once what it is asked for. on overrides a call: it returns true when it has
-// answered.
+// fakePatroni is a cluster that does at once what it is asked for. on overrides a call: it returns
+// true when it has answered.
 type fakePatroni struct {
 	t        *testing.T
 	mu       sync.Mutex
@@ -65,8 +66,9 @@ type fakePatroni struct {
 func newFakePatroni(t *testing.T, o Options) *fakePatroni {
 	t.Helper()
 	f := &fakePatroni{
-		t: t, leader: first, optime: 1000, members: map[string]*fakeMember{}, config: map[string]any{"ttl": 30, "loop_wait": 10},
-		on: map[string]func(http.ResponseWriter, string, map[string]any) bool{},
+		t: t, leader: first, optime: 1000, members: map[string]*fakeMember{},
+		config: map[string]any{"ttl": 30, "loop_wait": 10},
+		on:     map[string]func(http.ResponseWriter, string, map[string]any) bool{},
 	}
 	for i, m := range o.Members {
 		f.members[m.Name] = &fakeMember{
@@ -121,10 +123,13 @@ func (f *fakePatroni) told() []string {
 	return words
 }
 
-// plan makes the targets only plan. They are new ones: a call that was cut short may still be dialling through the old.
+// plan makes the targets only plan. They are new ones: a call that was cut short may still be
+// dialling through the old.
 func plan(o Options) {
 	for i, m := range o.Members {
-		o.Members[i].Target = &remote.Target{Host: m.Target.Host, Executor: remote.Plan(m.Target.Executor), OnChange: m.Target.OnChange}
+		o.Members[i].Target = &remote.Target{
+			Host: m.Target.Host, Executor: remote.Plan(m.Target.Executor), OnChange: m.Target.OnChange,
+		}
 	}
 }
 
@@ -156,7 +161,7 @@ func (f *fakePatroni) serve(w http.ResponseWriter, r *http.Request, name string)
 		}
 		_ = json.NewEncoder(w).Encode(config)
 	case "PATCH /config":
-		f.config = patched(f.config, body)
+		f.config = configtree.Merged(f.config, body)
 		_ = json.NewEncoder(w).Encode(f.config)
 	case "GET /history":
 		_, _ = io.WriteString(w, f.history)
@@ -214,7 +219,8 @@ func (f *fakePatroni) act(w http.ResponseWriter, call, name string, body map[str
 	w.WriteHeader(code)
 }
 
-// furthest is whom Patroni elects when nobody is named: the living replica with most of the WAL, here the first of several.
+// furthest is whom Patroni elects when nobody is named: the living replica with most of the WAL,
+// here the first of several.
 func (f *fakePatroni) furthest() string {
 	best := ""
 	for _, name := range slices.Sorted(maps.Keys(f.members)) {
@@ -294,7 +300,8 @@ func (f *fakePatroni) patroni(name string) map[string]any {
 	m.rounds++
 	node := map[string]any{
 		"dcs_last_seen": 1800000000 + m.rounds,
-		"state":         m.state, "role": "replica", "timeline": m.timeline, "pause": f.config["pause"] == true && !m.deaf,
+		"state":         m.state, "role": "replica", "timeline": m.timeline,
+		"pause":   f.config["pause"] == true && !m.deaf,
 		"xlog":    map[string]any{"received_location": m.location, "replayed_location": m.location},
 		"patroni": map[string]any{"name": name, "version": m.version}, "watchdog_failed": m.watchdog,
 	}
@@ -335,9 +342,10 @@ func (f *fakePatroni) replication(leader string) []map[string]any {
 	return rows
 }
 
-// refuses runs a verb on a cluster that was prepared for it, for real and planning, and wants it refused for this reason with
-// these words, with nothing asked of Patroni and no change reported.
-func refuses(t *testing.T, name string, prepare func(*fakePatroni), want error, text string, verb func(context.Context, Options) error) {
+// refuses runs a verb on a cluster that was prepared for it, for real and planning, and wants it
+// refused for this reason with these words, with nothing asked of Patroni and no change reported.
+func refuses(t *testing.T, name string, prepare func(*fakePatroni), want error, text string,
+	verb func(context.Context, Options) error) {
 	t.Helper()
 	for _, planning := range []bool{false, true} {
 		t.Run(name, func(t *testing.T) {

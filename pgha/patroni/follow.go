@@ -5,63 +5,44 @@ import (
 	"errors"
 	"time"
 
-	"github.com/pgha/toolkit/pgha/health"
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// follows reports whether the member itself says that it leads, or streams if it promises to, as the DCS says of it. The DCS may still tell how
-// it was before a restart.
-func (n NodeState) follows(state ClusterState) bool {
-	if leader, ok := state.Leader(); ok && leader.Name == n.Name {
-		return n.State == StateRunning
-	}
-	if m, ok := state.Member(n.Name); ok && !health.PromiseOf(m.Tags).Streams {
-		return n.State == StateRunning
-	}
-	return n.State == StateRunning && n.ReplicationState == StateStreaming
-}
-
-// waitFollowing waits until the leader is on the timeline or a later one, and the named members lead or stream: by their own
-// word and by that of the DCS, each of which can be behind the other. It returns how the cluster is then.
-func (c *Client) waitFollowing(ctx context.Context, bound time.Duration, timeline int64, names []string) (ClusterState, error) {
+// waitFollowing waits until the leader is on the timeline or a later one, and the named members
+// lead or stream: by their own word and by that of the DCS, each of which can be behind the other.
+// It returns how the cluster is then.
+func (c *operator) waitFollowing(ctx context.Context, bound time.Duration, timeline int64,
+	names []string) (ClusterState, error) {
 	var state ClusterState
-	var woken time.Time
-	told := ""
-	err := poll(ctx, bound, "a running leader and streaming replicas", func(ctx context.Context) (bool, string, error) {
+	wake := c.waker()
+	err := poll.Until(ctx, c.healthyWait(bound), func(ctx context.Context) (string, error) {
 		now, err := c.Cluster(ctx)
 		if err != nil {
-			return false, err.Error(), nil
+			return "", err
 		}
 		state = now
 		missing := c.notFollowing(ctx, state, timeline, names)
-		if missing == "" {
-			return true, "", nil
+		if missing != "" {
+			wake(ctx)
 		}
-		if missing != told {
-			c.options.Progress("waiting for a running leader and streaming replicas: " + missing)
-			told = missing
-		}
-		if time.Since(woken) >= wakeEvery {
-			c.wake(ctx)
-			woken = time.Now()
-		}
-		return false, missing, nil
+		return missing, nil
 	})
-	var timeout *TimeoutError
-	if errors.As(err, &timeout) {
-		timeout.Look = c.whereToLook(state, names...)
+	if errors.Is(err, ErrTimeout) {
+		err = remote.WithHint(err, c.whereToLook(state, names...))
 	}
 	return state, err
 }
 
 // notFollowing says what is missing, or "".
-func (c *Client) notFollowing(ctx context.Context, state ClusterState, timeline int64, names []string) string {
+func (c *operator) notFollowing(ctx context.Context, state ClusterState, timeline int64, names []string) string {
 	leader, ok := state.Leader()
 	if !ok || leader.Timeline < timeline || len(c.unhealthy(state, names...)) > 0 {
 		return describe(state)
 	}
 	nodes, _ := c.nodes(ctx)
 	for _, name := range names {
-		if !nodes[name].follows(state) {
+		if !nodes[name].Follows(state) {
 			return name + " itself says that it does not stream yet"
 		}
 	}

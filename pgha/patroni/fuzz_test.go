@@ -1,241 +1,25 @@
 package patroni
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"os/exec"
-	"slices"
-	"strings"
 	"testing"
-	"unicode/utf8"
+	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"go.yaml.in/yaml/v3"
-
-	"github.com/pgha/toolkit/internal/hba"
+	"github.com/pgha/toolkit/pgha/patroni/dynamic"
+	"github.com/pgha/toolkit/pgha/patroni/rest"
 )
 
-// FuzzParseHistory reads what Patroni answers to /history, or anything else.
-func FuzzParseHistory(f *testing.F) {
-	f.Add([]byte(`[[1, 67108960, "no recovery target specified", "2026-11-23T11:00:00+00:00", "pg2"], [2, "67108961", "x"]]`))
-	f.Add([]byte(`[[], null, [{}, [], -1, 7, true, "more", "than", "five"]]`))
-	f.Add([]byte(`{"a": 1}`))
+// FuzzChoose looks for a candidate in what Patroni answers to /cluster, or anything else.
+func FuzzChoose(f *testing.F) {
+	f.Add([]byte(cluster41))
+	f.Add([]byte(`{"members": [{"lag": "unknown"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		history, err := parseHistory(body)
-		if err != nil && history != nil {
-			t.Error("a history together with an error")
-		}
-		if _, err := json.Marshal(history); err != nil {
-			t.Errorf("%+v is no JSON: %v", history, err)
-		}
-	})
-}
-
-// FuzzParseConfig reads what Patroni answers to /config, looks for what is wrong in it and compares it with what is wanted.
-func FuzzParseConfig(f *testing.F) {
-	f.Add([]byte(`{"ttl": 30, "loop_wait": "10", "postgresql": {"parameters": {"work_mem": "8MB", "jit": false, "x": null}, "pg_hba": ["local all all peer"]}}`))
-	f.Add([]byte(`{"ttl": {"a": []}, "postgresql": 1, "slots": [], "synchronous_mode": "quorum", "pause": 0.5e99, "standby_cluster": {"host": 7}}`))
-	f.Add([]byte(`null`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		config, err := parseConfig(body)
+		state, err := rest.ParseCluster(body)
 		if err != nil {
-			if config != nil {
-				t.Error("a configuration together with an error")
-			}
 			return
 		}
-		_ = parseRules(config)
-		if err := ValidateDynamic(config); err != nil && err.Error() == "" {
-			t.Error("an error without a word")
+		_, _, err = survey{state: state, rules: dynamic.ReadRules(nil)}.choose(SwitchoverOptions{}, time.Now())
+		if _, ok := state.Leader(); !ok && err == nil {
+			t.Error("a candidate without a leader")
 		}
 	})
-}
-
-// FuzzHBA writes names of roles into pg_hba.conf: each line must be the one rule that was meant, whatever the name.
-func FuzzHBA(f *testing.F) {
-	f.Add("postgres", "replicator")
-	f.Add("all", "+group")
-	f.Add("a, b", "x y#z")
-	f.Add("replication", `back\`)
-	f.Add("Ünïcode", "/^.*$")
-	f.Fuzz(func(t *testing.T, superuser, replication string) {
-		o := plainOptions().withDefaults()
-		o.Superuser.Username, o.Replication.Username, o.Rewind.Username = superuser, replication, "rewind"
-		if len(checkRoles(o)) > 0 {
-			return
-		}
-		for _, line := range o.hba() {
-			fields, ok := hba.Fields(line)
-			method := 4
-			if ok && fields[0] == "local" {
-				method = 3
-			}
-			if ok && fields[len(fields)-1] == "map="+identMap {
-				fields = fields[:len(fields)-1]
-			}
-			if !ok || len(fields) != method+1 || !slices.Contains([]string{"scram-sha-256", "peer", "reject"}, fields[method]) {
-				t.Errorf("%q is read as %q", line, fields)
-				continue
-			}
-			if !slices.Contains([]string{"all", superuser, replication, "rewind", replication + ",rewind"}, fields[2]) {
-				t.Errorf("%q is a rule for %q", line, fields[2])
-			}
-		}
-		for _, role := range []string{superuser, replication} {
-			// Without quotes these mean something else.
-			if bare := hbaName(role) == role; bare && (role == "all" || strings.ContainsAny(role[:1], "+/@") || strings.ContainsAny(role, " \t,#")) {
-				t.Errorf("%q is written without quotes", role)
-			}
-		}
-	})
-}
-
-// FuzzHBARule writes a rule of the specification. One that is let in must be a line by itself and ask for a proof.
-func FuzzHBARule(f *testing.F) {
-	f.Add("hostssl all all 10.0.0.0/8 scram-sha-256")
-	f.Add(`hostssl "a b c scram-sha-256 d" all 0.0.0.0/0 "trust"`)
-	f.Add(`hostssl all all 10.0.0.0/8 scram-sha-256 \`)
-	f.Add(`hostssl "all all 10.0.0.0/8 scram-sha-256`)
-	f.Add(`host"ssl" all, a 0.0.0.0/0 tr"us"t`)
-	f.Add("local all all peer # trust")
-	f.Fuzz(func(t *testing.T, rule string) {
-		o := plainOptions().withDefaults()
-		o.PgHBA = []string{rule}
-		if len(checkRules(o)) > 0 {
-			return
-		}
-		if strings.HasSuffix(rule, `\`) || strings.Count(rule, `"`)%2 == 1 || strings.ContainsAny(rule, "\r\n\x00") {
-			t.Errorf("%q goes on in the next line", rule)
-		}
-		for _, word := range strings.Fields(strings.ReplaceAll(rule, `"`, "")) {
-			if slices.Contains([]string{"trust", "md5"}, word) && !strings.Contains(rule, `"`) {
-				t.Errorf("%q lets everybody in", rule)
-			}
-		}
-	})
-}
-
-// FuzzConfigYAML renders config.yml with values of all kinds and reads it with Go's parser and, where there is one, with
-// Python's, which is what Patroni reads it with.
-func FuzzConfigYAML(f *testing.F) {
-	for _, s := range []string{"plain", "it's \"$(id)\"", "a: b #c", "= ", "=", "yes", "0o17", "1:30", "1e3", "\u0085\u2028x", "- ", "\ttab", "~", "!!binary x", "0x_", "2026-01-01 1:00:00 +1", "+.inf", "190:20:30.15", "<<", strings.Repeat("é✓ ", 70)} {
-		f.Add("work_mem", s)
-	}
-	python := newPyYAML(f)
-	f.Fuzz(func(t *testing.T, name, value string) {
-		o := plainOptions()
-		o.Parameters = map[string]any{name: value}
-		o.PgHBA = []string{"hostssl " + hbaName(value) + " all 10.0.0.0/8 scram-sha-256"}
-		o = o.withDefaults()
-		if len(checkRoles(o))+len(checkParameters(o))+len(checkRules(o)) > 0 || !utf8.ValidString(name+value) {
-			return
-		}
-		text, err := Config(o, o.Members[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := map[string]string{"value": value, "hba": strings.Join(o.hba(), "\n")}
-		if diff := cmp.Diff(want, readBack(t, text, name)); diff != "" {
-			t.Errorf("Go reads another file (-want +got):\n%s\n%s", diff, text)
-		}
-		if diff := cmp.Diff(want, python.readBack(t, text, name)); diff != "" {
-			t.Errorf("Python reads another file (-want +got):\n%s\n%s", diff, text)
-		}
-	})
-}
-
-func readBack(t *testing.T, text []byte, name string) map[string]string {
-	t.Helper()
-	var got struct {
-		Bootstrap struct {
-			DCS struct {
-				PostgreSQL struct{ Parameters map[string]string }
-			}
-		}
-		PostgreSQL struct {
-			PgHBA []string `yaml:"pg_hba"`
-		}
-	}
-	if err := yaml.Unmarshal(text, &got); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	return map[string]string{
-		"value": got.Bootstrap.DCS.PostgreSQL.Parameters[strings.ToLower(name)],
-		"hba":   strings.Join(got.PostgreSQL.PgHBA, "\n"),
-	}
-}
-
-// pyYAML is a Python process that reads config.yml as Patroni does.
-type pyYAML struct {
-	in  *json.Encoder
-	out *bufio.Reader
-}
-
-const pyYAMLProgram = `
-import json, sys, yaml
-for line in sys.stdin:
-    ask = json.loads(line)
-    try:
-        c = yaml.safe_load(ask["text"])
-        p = c["postgresql"]
-        answer = {"hba": "\n".join(p["pg_hba"]),
-                  "value": c["bootstrap"]["dcs"]["postgresql"]["parameters"][ask["name"]]}
-    except Exception as e:
-        answer = {"error": repr(e)}
-    print(json.dumps(answer), flush=True)
-`
-
-// newPyYAML returns nil where Python or its yaml module is missing.
-func newPyYAML(f *testing.F) *pyYAML {
-	f.Helper()
-	if err := exec.CommandContext(f.Context(), "python3", "-c", "import yaml").Run(); err != nil {
-		return nil
-	}
-	cmd := exec.CommandContext(f.Context(), "python3", "-c", pyYAMLProgram)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		f.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		f.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Wait() // killed with the test's context, or at the end of its input
-	})
-	return &pyYAML{json.NewEncoder(in), bufio.NewReader(out)}
-}
-
-// readBack is what Python reads. Without Python it is what Go reads.
-func (p *pyYAML) readBack(t *testing.T, text []byte, name string) map[string]string {
-	t.Helper()
-	if p == nil {
-		return readBack(t, text, name)
-	}
-	if err := p.in.Encode(map[string]string{"text": string(text), "name": strings.ToLower(name)}); err != nil {
-		t.Fatal(err)
-	}
-	line, err := p.out.ReadBytes('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw := map[string]any{}
-	if err := json.Unmarshal(bytes.TrimSpace(line), &raw); err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]string{}
-	for key, value := range raw {
-		if text, ok := value.(string); ok {
-			got[key] = text
-		} else {
-			got[key] = fmt.Sprintf("%T %v", value, value)
-		}
-	}
-	return got
 }

@@ -4,45 +4,16 @@ import (
 	"context"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/pgha/toolkit/internal/testpki"
+	"github.com/pgha/toolkit/pgha/internal/scram"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 )
-
-// authority issues what the tests need, once for all of them: keys take time.
-var authority = sync.OnceValues(func() (*pki.CA, error) { return pki.NewCA("test") })
-
-func caPEM(t *testing.T) []byte {
-	t.Helper()
-	ca, err := authority()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ca.CertPEM()
-}
-
-func issue(t *testing.T, usage pki.Usage, ips ...string) KeyPair {
-	t.Helper()
-	ca, err := authority()
-	if err != nil {
-		t.Fatal(err)
-	}
-	req := pki.Request{CommonName: "test", Usage: usage}
-	for _, ip := range ips {
-		req.IPs = append(req.IPs, netip.MustParseAddr(ip))
-		req.DNSNames = []string{"localhost"}
-	}
-	leaf, err := ca.Issue(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return KeyPair{Cert: leaf.CertPEM, Key: leaf.KeyPEM.Reveal()}
-}
 
 // plainOptions are the options of the reference cluster, without certificates and targets.
 func plainOptions() Options {
@@ -62,32 +33,39 @@ func plainOptions() Options {
 
 // roles are the credentials of the three roles, once for all tests: verifiers take time.
 var roles = sync.OnceValue(func() [3]Credentials {
-	return [3]Credentials{credentials("super-password"), credentials("replication-password"), credentials("rewind-password")}
+	return [3]Credentials{
+		credentials("super-password"), credentials("replication-password"), credentials("rewind-password"),
+	}
 })
 
 // credentials have a verifier that is always the same.
 func credentials(password string) Credentials {
-	stored, _ := verifier(password, []byte("0123456789abcdef"), scramIterations)
-	return Credentials{Password: password, Verifier: stored}
+	secret := pki.NewSecret([]byte(password))
+	stored, _ := scram.Salted(secret, []byte("0123456789abcdef"))
+	return Credentials{Password: secret, Verifier: stored}
 }
 
 // fullOptions are plainOptions with certificates and fake targets.
 func fullOptions(t *testing.T) Options {
 	t.Helper()
 	o := plainOptions()
-	o.EtcdCA, o.RESTCA, o.PostgresCA = caPEM(t), caPEM(t), caPEM(t)
-	client := issue(t, pki.ClientUsage)
+	authority := testpki.CA(t).CertPEM()
+	o.EtcdCA, o.RESTCA, o.PostgresCA = authority, authority, authority
+	client := testpki.Issue(t, pki.ClientUsage)
 	o.Operator = client
 	for i := range o.Members {
 		m := &o.Members[i]
-		server := issue(t, pki.ServerUsage, m.Address)
+		server := testpki.Issue(t, pki.ServerUsage, m.Address)
 		m.EtcdClient, m.RESTClient, m.REST, m.Postgres = client, client, server, server
-		m.Target = &remote.Target{Host: remote.Host{Name: m.Name, Address: m.Address}, Executor: &fakeHost{name: m.Name}}
+		m.Target = &remote.Target{
+			Host: remote.Host{Name: m.Name, Address: m.Address}, Executor: &fakeHost{name: m.Name},
+		}
 	}
 	return o
 }
 
-// fakeHost is a host on which nothing exists yet, or where nothing but the units runs. It remembers what was done to it.
+// fakeHost is a host on which nothing exists yet, or where nothing but the units runs. It remembers
+// what was done to it.
 type fakeHost struct {
 	name string
 	runs bool
@@ -118,19 +96,20 @@ func (f *fakeHost) Run(_ context.Context, cmd remote.Cmd) (remote.Result, error)
 	return remote.Result{}, nil
 }
 
-// answerLook answers every question of a batch with nothing, except for the time and for units that run.
+// answerLook answers every question of a batch with nothing, except for the time and for units that
+// run.
 func answerLook(script string, runs bool) []byte {
 	var out strings.Builder
 	for line := range strings.Lines(script) {
 		switch {
 		case runs && strings.Contains(line, "systemctl"):
-			for _, unit := range []string{Unit, watchUnit} {
-				out.WriteString("Id=" + unit + "\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nActiveEnterTimestampMonotonic=1\nStateChangeTimestampMonotonic=1\n\n")
+			for _, unit := range []string{Unit, WatchUnit} {
+				out.WriteString("Id=" + unit +
+					"\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n" +
+					"ActiveEnterTimestampMonotonic=1\nStateChangeTimestampMonotonic=1\n\n")
 			}
-		case strings.HasPrefix(line, "date"), strings.HasPrefix(line, "'date'"):
-			out.WriteString("1800000000.5")
 		case strings.Contains(line, "/proc/uptime"):
-			out.WriteString("1000.5 900.1")
+			out.WriteString("1800000000.5 1000.5")
 		case strings.HasPrefix(line, "printf '\\npgha-"):
 			mark := strings.TrimPrefix(line, "printf '\\n")
 			mark, _, _ = strings.Cut(mark, " ")

@@ -1,231 +1,85 @@
 package patroni
 
 import (
-	"cmp"
-	"context"
-	"fmt"
-	"io"
-	"time"
-
-	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/internal/scram"
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/patroni/dynamic"
+	"github.com/pgha/toolkit/pgha/patroni/host"
+	"github.com/pgha/toolkit/pgha/pki"
 )
 
-// KeyPair is a certificate with its private key, both PEM.
-type KeyPair struct{ Cert, Key []byte }
+// What describes a cluster and its hosts is package host's.
+type (
+	// Options describe a Patroni cluster.
+	Options = host.Options
+	// Member is one Patroni with its PostgreSQL.
+	Member = host.Member
+	// Credentials are a PostgreSQL role and its password.
+	Credentials = host.Credentials
+	// SynchronousMode says which commits wait for a replica.
+	SynchronousMode = host.SynchronousMode
+	// WatchdogMode says how Patroni treats the host's watchdog device.
+	WatchdogMode = host.WatchdogMode
+	// ServerFiles is what the options put into the files of a member's PostgreSQL, in the end.
+	ServerFiles = host.ServerFiles
+)
 
-// String hides the key.
-func (KeyPair) String() string { return "key pair" }
-
-// Format hides the key whatever the verb.
-func (k KeyPair) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, k.String()) }
-
-// Credentials are a PostgreSQL role and its password.
-type Credentials struct {
-	// Username is the role's name.
-	Username string
-	// Password is what the role logs in with: text in UTF-8 of one line, as SASLprep leaves it.
-	Password string
-	// Verifier is what PostgreSQL stores of the password. NewVerifier makes one; keep it, for each is another one.
-	Verifier string
-}
-
-// String hides the password.
-func (c Credentials) String() string { return c.Username }
-
-// Format hides the password whatever the verb.
-func (c Credentials) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, c.String()) }
-
-// Member is one Patroni with its PostgreSQL.
-type Member struct {
-	// Target is the host the member lives on. Config and Validate do without it.
-	Target *remote.Target
-	// Name is the member's name in the DCS, unique in the cluster. "" means the target's name.
-	Name string
-	// Address is the IP address under which the other members and the load balancers reach PostgreSQL and the REST API.
-	// "" means the target's address.
-	Address string
-	// Tags are Patroni's tags of this member. nofailover, noloadbalance, clonefrom and nosync are false unless given.
-	Tags map[string]any
-	// EtcdClient is the client certificate for etcd.
-	EtcdClient KeyPair
-	// REST is the server certificate of the REST API. It must cover Address.
-	REST KeyPair
-	// RESTClient is the client certificate with which this member and patronictl call other members' REST API.
-	RESTClient KeyPair
-	// Postgres is PostgreSQL's server certificate. Replicas and pg_rewind connect with sslmode verify-full, so it must
-	// cover Address and localhost; the virtual IP too, for applications that verify as strictly.
-	Postgres KeyPair
-	// HasWatchdog says that the host has a /dev/watchdog meant for Patroni. Without it the member's watchdog is off.
-	HasWatchdog bool
-}
-
-// SynchronousMode says which commits wait for a replica.
-type SynchronousMode string
+// What is wrong with a dynamic configuration is package dynamic's to say.
+type (
+	// ConfigProblem is one thing that is wrong with a dynamic configuration.
+	ConfigProblem = dynamic.Problem
+	// ConfigError is all that is wrong with a dynamic configuration. It matches ErrInvalid.
+	ConfigError = dynamic.Error
+)
 
 // The synchronous modes. The zero value is SynchronousOff.
 const (
-	// SynchronousOff lets commits return before any replica has them: a failover may lose the last ones.
-	SynchronousOff SynchronousMode = "off"
-	// SynchronousOn makes commits wait for one chosen replica, and goes on alone when there is none.
-	SynchronousOn SynchronousMode = "on"
-	// SynchronousStrict is SynchronousOn that rather stops writes than goes on alone.
-	SynchronousStrict SynchronousMode = "strict"
-	// SynchronousQuorum makes commits wait for any one of the replicas.
-	SynchronousQuorum SynchronousMode = "quorum"
+	SynchronousOff    = host.SynchronousOff
+	SynchronousOn     = host.SynchronousOn
+	SynchronousStrict = host.SynchronousStrict
+	SynchronousQuorum = host.SynchronousQuorum
 )
-
-// WatchdogMode says how Patroni treats the host's watchdog device.
-type WatchdogMode string
 
 // The watchdog modes. The zero value is WatchdogAutomatic.
 const (
-	// WatchdogAutomatic uses the watchdog of those hosts that have one.
-	WatchdogAutomatic WatchdogMode = "automatic"
-	// WatchdogOff uses none.
-	WatchdogOff WatchdogMode = "off"
-	// WatchdogRequired lets no member become leader that cannot arm its watchdog.
-	WatchdogRequired WatchdogMode = "required"
+	WatchdogAutomatic = host.WatchdogAutomatic
+	WatchdogOff       = host.WatchdogOff
+	WatchdogRequired  = host.WatchdogRequired
 )
 
-// Options describe a Patroni cluster. Members, EtcdEndpoints, the certificates, the three credentials and
-// PostgreSQLVersion have no default; every other zero value is a good one.
-type Options struct {
-	// Scope names the cluster in the DCS. "" means "postgresql-cluster".
-	Scope string
-	// Namespace is the prefix of the cluster's keys in the DCS. "" means "/service/".
-	Namespace string
-	// Members in the order of the specification. Only the first may initialize a new cluster, and so is its first leader.
-	Members []Member
-	// EtcdEndpoints are etcd's client addresses, each "ip:port", without a scheme: TLS is always used.
-	EtcdEndpoints []string
-	// EtcdCA, RESTCA and PostgresCA are PEM certificates of the authorities that signed etcd's, the REST API's and
-	// PostgreSQL's certificates. Several may follow each other while one authority replaces another.
-	EtcdCA, RESTCA, PostgresCA []byte
-	// Operator is the client certificate with which this program calls the REST API. It is put on no host.
-	Operator KeyPair
+// Where the pieces of Patroni lie on a host.
+const (
+	ConfigPath     = host.ConfigPath
+	CertsDir       = host.CertsDir
+	Unit           = host.Unit
+	WatchUnit      = host.WatchUnit
+	PasswordFile   = host.PasswordFile
+	PostgresCAFile = host.PostgresCAFile
+)
 
-	// Superuser, Replication and Rewind are the three roles Patroni works with; it creates them in a new cluster.
-	// Empty user names mean "postgres", "replicator" and "rewind_user". Passwords have no default.
-	Superuser, Replication, Rewind Credentials
-	// PostgreSQLVersion is the major version, 13 or later.
-	PostgreSQLVersion int
-	// BinDir holds the server's programs. "" means /usr/lib/postgresql/<version>/bin.
-	BinDir string
-	// DataDir is the data directory. "" means /var/lib/postgresql/data.
-	DataDir string
-	// ListenPort is PostgreSQL's port on every interface. 0 means 5432.
-	ListenPort int
-	// RESTPort is the REST API's port on every interface. 0 means 8008.
-	RESTPort int
+// Config returns the bytes of the member's config.yml, as host.Config does.
+func Config(o Options, m Member) ([]byte, error) { return host.Config(o, m) }
 
-	// TTL is how long a leader that went silent stays leader, in whole seconds. 0 means 30 s; below 20 s is refused.
-	TTL time.Duration
-	// LoopWait is the pause between two looks of Patroni at its cluster, in whole seconds. 0 means 10 s.
-	LoopWait time.Duration
-	// RetryTimeout is how long Patroni bears a silent etcd or PostgreSQL, in whole seconds. 0 means 10 s; below 3 s is
-	// refused, as is LoopWait + 2*RetryTimeout > TTL.
-	RetryTimeout time.Duration
-	// MaximumLagOnFailover is how many bytes a replica may be behind and still be promoted. nil means 1048576; zero asks for
-	// a replica that is not behind at all, as far as the leader's last report tells.
-	MaximumLagOnFailover *int64
-	// PrimaryStartTimeout is how long a crashed primary may try to start again before a replica takes over. nil means
-	// Patroni's 300 s; zero fails over at once, which can lose transactions unless SynchronousMode prevents it.
-	PrimaryStartTimeout *time.Duration
-	// MemberSlotsTTL is how long the replication slot of an absent member is kept. 0 means Patroni's 30 minutes.
-	MemberSlotsTTL time.Duration
-	// SynchronousMode is "off" when empty.
-	SynchronousMode SynchronousMode
-	// NoFailsafe switches failsafe_mode off: the primary then stops taking writes whenever etcd is out of reach, even
-	// while it reaches every other member.
-	NoFailsafe bool
-	// NoRewind makes a former primary be copied anew where pg_rewind could have repaired it.
-	NoRewind bool
-	// NoSlots does without replication slots for the members.
-	NoSlots bool
-	// Parameters are PostgreSQL settings for all members, kept in the DCS. They are merged over DefaultParameters; a
-	// nil value takes a default away. Settings that Patroni or this package controls are refused by Validate.
-	Parameters map[string]any
-	// Meaning, when set, returns what tells whether two texts are the same value of a parameter to PostgreSQL, as 256MB and
-	// 262144kB are. SyncConfig asks for it where texts differ, and compares texts where it fails. nil compares texts.
-	Meaning func(ctx context.Context) (same func(name, a, b string) bool, err error)
-	// Extra is merged over config.yml, for whatever these options don't know. It wins over them.
-	Extra map[string]any
+// Layout describes what Patroni has on each member's host. It uses RESTPort.
+func Layout(o Options) layout.Layout { return host.Layout(o) }
 
-	// PgHBA are further lines of pg_hba.conf. They stand behind what Patroni and the toolkit need and before the rules for
-	// applications, so they can be stricter.
-	PgHBA []string
-	// Balancers are the addresses from which sessions come through the balancers. They are let in, with TLS and a SCRAM
-	// password, whatever ApplicationCIDRs says: which clients may come that way is the balancers' to decide.
-	Balancers []string
-	// ApplicationCIDRs are the networks from which applications may log in directly, with TLS and a SCRAM password. Empty
-	// means 0.0.0.0/0.
-	ApplicationCIDRs []string
-	// TryLogins, when set, tries on a member what the toolkit, Patroni and the balancers log in with. It is called when a
-	// running member has read a new config.yml; where it fails the old one is put back, and no other member is touched.
-	TryLogins func(context.Context, Member) error
-	// Encoding of a new cluster. "" means UTF8.
-	Encoding string
-	// Locale of a new cluster. "" means C.UTF-8: it sorts the same on every host and survives an upgrade of the C library.
-	Locale string
-	// NoChecksums leaves a new cluster without data checksums.
-	NoChecksums bool
-	// Watchdog is "automatic" when empty.
-	Watchdog WatchdogMode
+// ServerLayout describes what PostgreSQL, which Patroni starts, has on each member's host. It uses
+// PostgreSQLVersion, DataDir and ListenPort.
+func ServerLayout(o Options) layout.Layout { return host.ServerLayout(o) }
 
-	// Adopt, when set, is called by Bootstrap before it starts members, and when running ones are not healthy: it brings them
-	// to an etcd that has lost what it knew of the cluster, or does nothing. nil trusts etcd.
-	Adopt func(ctx context.Context) error
-	// Wait bounds each wait of Bootstrap. 0 means 120 s. A large cluster that is copied to new replicas needs more.
-	Wait time.Duration
-	// Progress, when set, is told in one line what is being waited for and what deserves attention. It must be safe for
-	// concurrent use.
-	Progress func(string)
-}
+// DefaultParameters returns the PostgreSQL settings a cluster starts with, as a map of its own that
+// the caller may change.
+func DefaultParameters() map[string]any { return host.DefaultParameters() }
 
-// withDefaults returns o with every empty field filled in. The receiver's slices and maps are not changed.
-func (o Options) withDefaults() Options {
-	o.Scope = cmp.Or(o.Scope, "postgresql-cluster")
-	o.Namespace = cmp.Or(o.Namespace, "/service/")
-	o.Superuser.Username = cmp.Or(o.Superuser.Username, "postgres")
-	o.Replication.Username = cmp.Or(o.Replication.Username, "replicator")
-	o.Rewind.Username = cmp.Or(o.Rewind.Username, "rewind_user")
-	o.BinDir = cmp.Or(o.BinDir, fmt.Sprintf("/usr/lib/postgresql/%d/bin", o.PostgreSQLVersion))
-	o.DataDir = cmp.Or(o.DataDir, "/var/lib/postgresql/data")
-	o.ListenPort = cmp.Or(o.ListenPort, 5432)
-	o.RESTPort = cmp.Or(o.RESTPort, 8008)
-	o.TTL = cmp.Or(o.TTL, 30*time.Second)
-	o.LoopWait = cmp.Or(o.LoopWait, 10*time.Second)
-	o.RetryTimeout = cmp.Or(o.RetryTimeout, 10*time.Second)
-	if o.MaximumLagOnFailover == nil {
-		o.MaximumLagOnFailover = new(int64)
-		*o.MaximumLagOnFailover = 1 << 20
-	}
-	o.SynchronousMode = cmp.Or(o.SynchronousMode, SynchronousOff)
-	o.Encoding = cmp.Or(o.Encoding, "UTF8")
-	o.Locale = cmp.Or(o.Locale, "C.UTF-8")
-	o.Watchdog = cmp.Or(o.Watchdog, WatchdogAutomatic)
-	o.Wait = cmp.Or(o.Wait, 2*time.Minute)
-	if len(o.ApplicationCIDRs) == 0 {
-		o.ApplicationCIDRs = []string{"0.0.0.0/0"}
-	}
-	if o.Progress == nil {
-		o.Progress = func(string) {}
-	}
-	if o.Adopt == nil {
-		o.Adopt = func(context.Context) error { return nil }
-	}
-	members := make([]Member, len(o.Members))
-	for i, m := range o.Members {
-		members[i] = m.withDefaults()
-	}
-	o.Members = members
-	return o
-}
+// ValidateDynamic refuses a dynamic configuration that Patroni would ignore in part, or change
+// silently, as dynamic.Validate does. The error is a *ConfigError.
+func ValidateDynamic(config map[string]any) error { return dynamic.Validate(config) }
 
-func (m Member) withDefaults() Member {
-	if m.Target != nil {
-		m.Name = cmp.Or(m.Name, m.Target.Name)
-		m.Address = cmp.Or(m.Address, m.Target.Address)
-	}
-	return m
-}
+// NewVerifier returns what PostgreSQL stores of a password, with a random salt:
+// "SCRAM-SHA-256$4096:<salt>$<keys>". A role that is given it logs in with the password, which the
+// server itself never sees. The bytes of the password are used as they are, so it has to be one
+// that SASLprep leaves alone.
+func NewVerifier(password pki.Secret) (pki.Secret, error) { return scram.New(password) }
+
+// Verifies reports whether a verifier, as NewVerifier makes one, is this password's.
+func Verifies(stored, password pki.Secret) bool { return scram.Verifies(stored, password) }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pgha/toolkit/internal/configtree"
 )
 
 func TestPauseAndResume(t *testing.T) {
@@ -25,13 +27,16 @@ func TestPauseAndResume(t *testing.T) {
 		if again, err := Pause(t.Context(), o, PauseOptions{}); err != nil || again.Changed || !again.Paused {
 			t.Errorf("again: %+v %v", again, err)
 		}
-		if result, err := Resume(t.Context(), o, PauseOptions{Wait: true}); err != nil || result.Paused || !result.Changed || f.config["pause"] != nil {
+		if result, err := Resume(t.Context(), o, PauseOptions{Wait: true}); err != nil || result.Paused ||
+			!result.Changed || f.config["pause"] != nil {
 			t.Errorf("resumed: %+v %v", result, err)
 		}
 		if again, err := Resume(t.Context(), o, PauseOptions{}); err != nil || again.Changed || again.Paused {
 			t.Errorf("again: %+v %v", again, err)
 		}
-		if diff := cmp.Diff([]string{first + ` PATCH /config {"pause":true}`, first + ` PATCH /config {"pause":null}`}, f.asked()); diff != "" {
+		if diff := cmp.Diff([]string{
+			first + ` PATCH /config {"pause":true}`, first + ` PATCH /config {"pause":null}`,
+		}, f.asked()); diff != "" {
 			t.Error(diff)
 		}
 		if diff := cmp.Diff([]string{"setting pause: set to true", "setting pause: removed"}, f.told()); diff != "" {
@@ -45,7 +50,8 @@ func TestPausePlans(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
 		plan(o)
-		if result, err := Pause(t.Context(), o, PauseOptions{Wait: true}); err != nil || result.Changed || result.Paused {
+		if result, err := Pause(t.Context(), o, PauseOptions{Wait: true}); err != nil || result.Changed ||
+			result.Paused {
 			t.Errorf("%+v %v", result, err)
 		}
 		if diff := cmp.Diff([]string{"would: setting pause: set to true"}, f.told()); diff != "" || len(f.asked()) > 0 {
@@ -101,7 +107,9 @@ func TestPauseThatCannotBeTakenBack(t *testing.T) {
 			}
 			return false
 		}
-		if _, err := Pause(t.Context(), o, PauseOptions{Wait: true, Timeout: 400 * time.Millisecond}); err == nil || !strings.Contains(err.Error(), "may be PAUSED") {
+		if _, err := Pause(t.Context(), o, PauseOptions{
+			Wait: true, Timeout: 400 * time.Millisecond,
+		}); err == nil || !strings.Contains(err.Error(), "may be PAUSED") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -112,10 +120,11 @@ func TestUnconfirmedPauseIsLookedFor(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
 		f.on["PATCH /config"] = func(_ http.ResponseWriter, _ string, body map[string]any) bool {
-			f.config = patched(f.config, body)
+			f.config = configtree.Merged(f.config, body)
 			panic(http.ErrAbortHandler)
 		}
-		if result, err := Pause(t.Context(), o, PauseOptions{Wait: true}); err != nil || !result.Changed || !result.Paused {
+		if result, err := Pause(t.Context(), o, PauseOptions{Wait: true}); err != nil || !result.Changed ||
+			!result.Paused {
 			t.Errorf("%+v %v", result, err)
 		}
 	})
@@ -135,7 +144,10 @@ func TestHistory(t *testing.T) {
 		}
 		want := []HistoryEntry{
 			{Timeline: 1, LSN: 25623960, Reason: "no recovery target specified"},
-			{Timeline: 2, LSN: 25624344, Reason: "no recovery target specified", At: time.Date(2026, 11, 23, 11, 22, 33, 123456000, time.UTC), Leader: second},
+			{
+				Timeline: 2, LSN: 25624344, Reason: "no recovery target specified",
+				At: time.Date(2026, 11, 23, 11, 22, 33, 123456000, time.UTC), Leader: second,
+			},
 			{Timeline: 3},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -150,28 +162,6 @@ func TestHistory(t *testing.T) {
 			t.Errorf("nonsense: %v", err)
 		}
 	})
-}
-
-func TestLSN(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]LSN{"0/3000060": 0x3000060, "1F/A0": 0x1F000000A0, "": 0} {
-		var got LSN
-		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
-			t.Errorf("%q: %d %v", text, got, err)
-		}
-		if back, err := got.MarshalText(); err != nil || string(back) != text {
-			t.Errorf("%q: back %q %v", text, back, err)
-		}
-	}
-	for _, text := range []string{"0", "x/1", "1/x", "1/100000000", "/"} {
-		var l LSN
-		if err := l.UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("%q was read as %s", text, l)
-		}
-	}
-	if LSN(5).behind(9) != 4 || LSN(9).behind(5) != 0 {
-		t.Error("behind")
-	}
 }
 
 func TestStranded(t *testing.T) {
@@ -198,12 +188,15 @@ func TestStranded(t *testing.T) {
 			switch {
 			case tt.want == "" && len(got) > 0, tt.want != "" && len(got) != 1:
 				t.Errorf("got %+v", got)
-			case tt.want != "" && (!strings.Contains(got[0].Reason, tt.want) || !strings.Contains(got[0].Hint, "reinit pg2")):
+			case tt.want != "" && (!strings.Contains(got[0].Reason, tt.want) ||
+				!strings.Contains(got[0].Hint, "reinit pg2")):
 				t.Errorf("got %+v", got)
 			}
 		})
 	}
-	if got := Stranded(ClusterState{Members: []MemberState{{Name: "pg2", Role: RoleReplica, State: "running"}}}); got != nil {
+	if got := Stranded(ClusterState{
+		Members: []MemberState{{Name: "pg2", Role: RoleReplica, State: "running"}},
+	}); got != nil {
 		t.Errorf("without a leader: %v", got)
 	}
 }

@@ -2,6 +2,7 @@ package patroni
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -9,9 +10,10 @@ import (
 	"sync"
 )
 
-// Refusal is a running Patroni that will have nothing to do with the etcd it finds, because its Raft term is lower than one
-// that this Patroni has seen: etcd lost its data and was formed anew, or was restored from a snapshot. No time heals that;
-// the Patroni has to be restarted. Seen with Patroni 4.1.5, which then logs StaleEtcdNode about once a second.
+// Refusal is a running Patroni that will have nothing to do with the etcd it finds, because its
+// Raft term is lower than one that this Patroni has seen: etcd lost its data and was formed again,
+// or was restored from a snapshot. No time heals that; the Patroni has to be restarted. Seen with
+// Patroni 4.1.5, which then logs StaleEtcdNode about once a second.
 type Refusal struct {
 	// Term is etcd's, Known the one that Patroni knew.
 	Term  uint64 `json:"term"`
@@ -36,17 +38,20 @@ func ParseRefusal(line string) (Refusal, bool) {
 	return Refusal{term, known}, true
 }
 
-// refusing prints the last refusal that the present process of unit $1 has logged within half a minute.
-const refusing = `id=$(systemctl show -p InvocationID --value "$1") && [ -n "$id" ] &&
-journalctl -q --no-pager -o cat --since=-30s "_SYSTEMD_INVOCATION_ID=$id" | grep -F 'Old known term' | tail -n 1`
+// refusing prints the last refusal that the present process of unit $1 has logged within half a
+// minute.
+//
+//go:embed refusal.sh
+var refusing string
 
-// Refusals reads in the members' journals which members refuse their etcd at this moment, by member. All hosts are asked at
-// the same time, in one round trip each; one that cannot be asked is left out. Changes nothing. The error is ctx's.
+// Refusals reads in the members' journals which members refuse their etcd at this moment, by
+// member. All hosts are asked at the same time, in one round trip each; one that cannot be asked is
+// left out. Changes nothing. The error is ctx's.
 func Refusals(ctx context.Context, o Options) (map[string]Refusal, error) {
 	found := map[string]Refusal{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for _, m := range o.withDefaults().Members {
+	for _, m := range o.WithDefaults().Members {
 		wg.Go(func() {
 			text, err := m.Target.Output(ctx, "sh", "-c", refusing, "sh", Unit)
 			if r, ok := ParseRefusal(strings.TrimSpace(text)); ok && err == nil {

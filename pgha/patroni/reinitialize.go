@@ -10,22 +10,23 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // reinitializeTimeout is the default bound of a copy: a terabyte at 25 MB/s.
 const reinitializeTimeout = 12 * time.Hour
 
-// stuckAfter is how long a member may be neither copying nor running before a copy counts as failed. Patroni itself tries
-// again in each of its rounds.
+// stuckAfter is how long a member may be neither copying nor running before a copy counts as
+// failed. Patroni itself tries again in each of its rounds.
 const stuckAfter = 90 * time.Second
 
 // forceTimeout bounds how long Patroni may take to answer, because it ends a running copy first.
 const forceTimeout = 30 * time.Second
 
-// ReinitializeOptions say which member is copied anew.
+// ReinitializeOptions say which member is copied again.
 type ReinitializeOptions struct {
-	// Member whose data is deleted and copied anew.
+	// Member whose data is deleted and copied again.
 	Member string
 	// Force ends what the member's Patroni is doing at the moment, another copy included.
 	Force bool
@@ -35,41 +36,44 @@ type ReinitializeOptions struct {
 	AllowLast bool
 	// Timeout bounds the whole operation. 0 means 12 h.
 	Timeout time.Duration
-	// Copying, when set, is run beside the copy, to measure and tell its progress. Its context ends when the copy does, and
-	// then it must return soon.
+	// Copying, when set, is run beside the copy, to measure and tell its progress. Its context ends
+	// when the copy does, and then it must return soon.
 	Copying func(ctx context.Context)
 }
 
 // ReinitializeResult is what a reinitialization did.
 type ReinitializeResult struct {
 	Member string `json:"member"`
-	// Copied is how long the data was being copied, Took how long it took until the member streamed.
+	// Copied is how long the data was being copied, Took how long it took until the member
+	// streamed.
 	Copied Elapsed `json:"copied_seconds"`
 	Took   Elapsed `json:"took_seconds"`
-	// Before and After are the cluster at the beginning and at the end. After is empty when the run only planned.
+	// Before and After are the cluster at the beginning and at the end. After is empty when the run
+	// only planned.
 	Before ClusterState `json:"before"`
 	After  ClusterState `json:"after"`
 }
 
-// Reinitialize deletes the data of a replica and copies it anew, and waits until the replica streams on the leader's
-// timeline. The way for a member that cannot come back otherwise.
+// Reinitialize deletes the data of a replica and copies it again, and waits until the replica
+// streams on the leader's timeline. The way for a member that cannot come back otherwise.
 //
-// Nothing is changed when the error matches ErrInvalid (an unknown member, the leader, a member that is busy), ErrNoLeader,
-// ErrVersion or ErrUnhealthy (the member is the only healthy copy besides the leader's; AllowLast overrules). Other errors
-// match ErrUnavailable or ErrTimeout. The copy goes on when ctx ends. Safe to repeat. When the targets only plan, the change
-// is reported and nothing happens.
+// Nothing is changed when the error matches ErrInvalid (an unknown member, the leader, a member
+// that is busy), ErrNoLeader, ErrVersion or ErrUnhealthy (the member is the only healthy copy
+// besides the leader's; AllowLast overrules). Other errors match ErrUnavailable or ErrTimeout. The
+// copy goes on when ctx ends. Safe to repeat. When the targets only plan, the change is reported
+// and nothing happens.
 func Reinitialize(ctx context.Context, o Options, ro ReinitializeOptions) (ReinitializeResult, error) {
-	o = o.withDefaults()
+	o = o.WithDefaults()
 	ro.Timeout = cmp.Or(ro.Timeout, reinitializeTimeout)
 	var result ReinitializeResult
 	err := within(ctx, ro.Timeout, "reinitialize "+ro.Member, func(ctx context.Context) (err error) {
-		result, err = NewClient(o).reinitialize(ctx, ro)
+		result, err = newOperator(o).reinitialize(ctx, ro)
 		return err
 	})
 	return result, err
 }
 
-func (c *Client) reinitialize(ctx context.Context, ro ReinitializeOptions) (ReinitializeResult, error) {
+func (c *operator) reinitialize(ctx context.Context, ro ReinitializeOptions) (ReinitializeResult, error) {
 	result := ReinitializeResult{Member: ro.Member}
 	s, err := c.survey(ctx)
 	if err != nil {
@@ -84,18 +88,18 @@ func (c *Client) reinitialize(ctx context.Context, ro ReinitializeOptions) (Rein
 		return result, err
 	}
 	change := remote.Change{Kind: "member", Name: ro.Member, Action: "reinitialized"}
-	if c.options.planning() {
+	if c.options.Planning() {
 		c.changed(target, change)
 		return result, nil
 	}
 	start := time.Now()
-	w := copyWatch{client: c, member: ro.Member, before: s.nodes[ro.Member], good: start}
+	w := copyWatch{client: c, member: ro.Member, before: s.nodes[ro.Member], good: start, wake: c.waker()}
 	if err := c.startCopy(ctx, target, ro); err != nil {
 		return result, err
 	}
 	c.options.Progress("copying the data of " + ro.Member + " anew")
 	err = withCompanion(ctx, ro.Copying, func() error {
-		return poll(ctx, ro.Timeout, ro.Member+" to stream again", w.look)
+		return poll.Until(ctx, poll.Options{What: ro.Member + " to stream again", Bound: ro.Timeout}, w.look)
 	})
 	result.Copied, result.Took = Elapsed(w.copied), since(start)
 	if err != nil {
@@ -129,66 +133,74 @@ func (s survey) checkReinitialize(ro ReinitializeOptions) error {
 	case !known:
 		return unknownMember(s.state, ro.Member, ErrInvalid)
 	case !leads:
-		return remote.WithHint(ErrNoLeader, "there is nobody to copy from; wait for a leader, or make one with a failover")
+		return remote.WithHint(ErrNoLeader,
+			"there is nobody to copy from; wait for a leader, or make one with a failover")
 	case m.Name == leader.Name:
-		return remote.WithHint(fmt.Errorf("%w: %s is the leader", ErrInvalid, m.Name), "move the leadership with a switchover first")
+		return remote.WithHint(fmt.Errorf("%w: %s is the leader", ErrInvalid, m.Name),
+			"move the leadership with a switchover first")
 	case !answers:
-		return remote.WithHint(fmt.Errorf("%w: %s does not answer: %w", ErrUnhealthy, m.Name, s.gone[m.Name]), "see `systemctl status patroni` there")
+		return remote.WithHint(fmt.Errorf("%w: %s does not answer: %w", ErrUnhealthy, m.Name, s.gone[m.Name]),
+			"see `systemctl status patroni` there")
 	case node.Role == RoleLeader && node.State == StateRunning:
-		return remote.WithHint(fmt.Errorf("%w: %s runs as primary", ErrInvalid, m.Name), "it does not hold the lock but takes writes; see `journalctl -u patroni -n 50` there")
+		return remote.WithHint(fmt.Errorf("%w: %s runs as primary", ErrInvalid, m.Name),
+			"it does not hold the lock but takes writes; see `journalctl -u patroni -n 50` there")
 	case ro.FromLeader && !atLeast(node.Version, 4, 1):
-		return remote.WithHint(fmt.Errorf("%w %s on %s: copying from the leader needs 4.1", ErrVersion, node.Version, m.Name), "leave the wish out")
+		return remote.WithHint(fmt.Errorf("%w %s on %s: copying from the leader needs 4.1", ErrVersion,
+			node.Version, m.Name), "leave the wish out")
 	case node.State == StateCreatingReplica && !ro.Force:
-		return remote.WithHint(fmt.Errorf("%w: %s is being copied already", ErrInvalid, m.Name), "wait for it, or force it to begin again")
+		return remote.WithHint(fmt.Errorf("%w: %s is being copied already", ErrInvalid, m.Name),
+			"wait for it, or force it to begin again")
 	}
 	others := slices.DeleteFunc(s.healthy(), func(name string) bool { return name == m.Name || name == leader.Name })
 	if s.state.Healthy(m.Name) && len(others) == 0 && !ro.AllowLast {
-		return remote.WithHint(fmt.Errorf("%w: %s is the only healthy replica: while it is copied, nobody can take over from %s", ErrUnhealthy, m.Name, leader.Name),
+		return remote.WithHint(
+			fmt.Errorf("%w: %s is the only healthy replica: while it is copied, nobody can take over from %s",
+				ErrUnhealthy, m.Name, leader.Name),
 			"bring another replica back first")
 	}
 	return nil
 }
 
 // startCopy asks for the copy. A lost answer is found out by the watch.
-func (c *Client) startCopy(ctx context.Context, target Member, ro ReinitializeOptions) error {
+func (c *operator) startCopy(ctx context.Context, target Member, ro ReinitializeOptions) error {
 	body := map[string]any{"force": ro.Force}
 	if ro.FromLeader {
 		body["from_leader"] = true
 	}
 	inner, cancel := context.WithTimeout(ctx, forceTimeout)
 	defer cancel()
-	r, err := c.command(inner, target, http.MethodPost, "/reinitialize", body)
+	r, err := c.Command(inner, target.Name, http.MethodPost, "/reinitialize", body)
 	switch {
 	case err != nil:
 		return err
-	case r.good():
+	case r.Good():
 		return nil
-	case r.lost != nil:
-		c.options.Progress("warning: no answer to the request, watching the member instead: " + r.lost.Error())
+	case r.Lost != nil:
+		c.options.Progress("warning: no answer to the request, watching the member instead: " + r.Lost.Error())
 		return nil
 	case strings.Contains(r.Body, "already in progress"):
-		return remote.WithHint(fmt.Errorf("%w: %w", ErrInvalid, r.err()), "wait for it, or use force to end it")
+		return remote.WithHint(fmt.Errorf("%w: %w", ErrInvalid, r.Err()), "wait for it, or use force to end it")
 	}
-	return r.err()
+	return r.Err()
 }
 
 // copyWatch follows the copy of one member.
 type copyWatch struct {
-	client *Client
+	client *operator
 	member string
 	before NodeState
 	good   time.Time // the last moment at which it was copying, running, or on its way
-	woken  time.Time
+	wake   func(context.Context)
 
 	copyingSince time.Time
 	copied       time.Duration
 	state        ClusterState
 }
 
-func (w *copyWatch) look(ctx context.Context) (bool, string, error) {
+func (w *copyWatch) look(ctx context.Context) (string, error) {
 	node, err := w.client.Patroni(ctx, w.member)
 	if err != nil {
-		return false, err.Error(), w.stuck(err.Error())
+		return "", cmp.Or(w.stuck(err.Error()), err)
 	}
 	restarted := !node.StartedAt.IsZero() && !node.StartedAt.Equal(w.before.StartedAt)
 	seen := fmt.Sprintf("%s is %q", w.member, node.State)
@@ -199,33 +211,31 @@ func (w *copyWatch) look(ctx context.Context) (bool, string, error) {
 			w.copyingSince = w.good
 		}
 		w.copied = w.good.Sub(w.copyingSince)
-		return false, seen, nil
+		return seen, nil
 	case node.State == "starting" || restarted && node.State == StateRunning:
 		w.good = time.Now()
 	}
 	if !restarted || node.State != StateRunning {
-		return false, seen, w.stuck(seen)
+		return seen, w.stuck(seen)
 	}
-	if time.Since(w.woken) >= wakeEvery {
-		w.client.wake(ctx)
-		w.woken = time.Now()
-	}
+	w.wake(ctx)
 	w.state, err = w.client.Cluster(ctx)
-	if err != nil {
-		return false, err.Error(), nil
+	if err != nil || w.state.Healthy(w.member) && node.Follows(w.state) {
+		return "", err
 	}
-	return w.state.Healthy(w.member) && node.follows(w.state), describe(w.state), nil
+	return describe(w.state), nil
 }
 
-// stuck gives up on a member that has been of no use for too long.
+// stuck ends the wait for a member that has been of no use for too long.
 func (w *copyWatch) stuck(seen string) error {
 	if time.Since(w.good) < stuckAfter {
 		return nil
 	}
-	return fmt.Errorf("the copy failed or never began: %s", seen)
+	return poll.Stop(fmt.Errorf("the copy failed or never began: %s", seen))
 }
 
-// atLeast reports whether a version of Patroni is the given one or a later one. What cannot be read is not.
+// atLeast reports whether a version of Patroni is the given one or a later one. What cannot be read
+// is not.
 func atLeast(version string, major, minor int) bool {
 	var a, b int
 	if n, err := fmt.Sscanf(version, "%d.%d", &a, &b); err != nil || n != 2 {

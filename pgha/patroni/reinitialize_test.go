@@ -20,10 +20,18 @@ func TestReinitialize(t *testing.T) {
 		options ReinitializeOptions
 		body    string
 	}{
-		"healthy":  {nil, ReinitializeOptions{Member: third}, `{"force":false}`},
-		"forced":   {nil, ReinitializeOptions{Member: third, Force: true, FromLeader: true}, `{"force":true,"from_leader":true}`},
-		"stranded": {func(f *fakePatroni) { m := f.members[third]; m.streaming, m.timeline = false, 3 }, ReinitializeOptions{Member: third}, `{"force":false}`},
-		"only one": {func(f *fakePatroni) { f.members[second].dead = true }, ReinitializeOptions{Member: third, AllowLast: true}, `{"force":false}`},
+		"healthy": {nil, ReinitializeOptions{Member: third}, `{"force":false}`},
+		"forced": {
+			nil, ReinitializeOptions{Member: third, Force: true, FromLeader: true}, `{"force":true,"from_leader":true}`,
+		},
+		"stranded": {
+			func(f *fakePatroni) { m := f.members[third]; m.streaming, m.timeline = false, 3 },
+			ReinitializeOptions{Member: third}, `{"force":false}`,
+		},
+		"only one": {
+			func(f *fakePatroni) { f.members[second].dead = true },
+			ReinitializeOptions{Member: third, AllowLast: true}, `{"force":false}`,
+		},
 		"stopped, the other is healthy": {func(f *fakePatroni) {
 			m := f.members[third]
 			m.streaming, m.state = false, "start failed"
@@ -70,16 +78,39 @@ func TestReinitializeRefusals(t *testing.T) {
 		want    error
 		text    string
 	}{
-		"misspelt":        {nil, ReinitializeOptions{Member: "postgresql-3"}, ErrInvalid, "did you mean postgresql-03?"},
-		"nobody named":    {nil, ReinitializeOptions{}, ErrInvalid, "the members are"},
-		"leader":          {nil, ReinitializeOptions{Member: first, AllowLast: true}, ErrInvalid, "is the leader"},
-		"no leader":       {func(f *fakePatroni) { f.leader = "" }, ReinitializeOptions{Member: third}, ErrNoLeader, "nobody to copy from"},
-		"silent":          {func(f *fakePatroni) { f.members[third].dead = true }, ReinitializeOptions{Member: third}, ErrUnhealthy, "does not answer"},
-		"second primary":  {func(f *fakePatroni) { f.members[third].promoted = true }, ReinitializeOptions{Member: third}, ErrInvalid, "runs as primary"},
-		"last healthy":    {func(f *fakePatroni) { f.members[second].streaming = false }, ReinitializeOptions{Member: third}, ErrUnhealthy, "only healthy replica"},
-		"last answering":  {func(f *fakePatroni) { f.members[second].dead = true }, ReinitializeOptions{Member: third}, ErrUnhealthy, "only healthy replica"},
-		"being copied":    {func(f *fakePatroni) { m := f.members[third]; m.state, m.streaming = "creating replica", false }, ReinitializeOptions{Member: third}, ErrInvalid, "already"},
-		"Patroni too old": {func(f *fakePatroni) { f.members[third].version = "4.0.6" }, ReinitializeOptions{Member: third, FromLeader: true}, ErrVersion, "needs 4.1"},
+		"misspelt": {
+			nil, ReinitializeOptions{Member: "postgresql-3"}, ErrInvalid, "did you mean postgresql-03?",
+		},
+		"nobody named": {nil, ReinitializeOptions{}, ErrInvalid, "the members are"},
+		"leader":       {nil, ReinitializeOptions{Member: first, AllowLast: true}, ErrInvalid, "is the leader"},
+		"no leader": {
+			func(f *fakePatroni) { f.leader = "" }, ReinitializeOptions{Member: third}, ErrNoLeader,
+			"nobody to copy from",
+		},
+		"silent": {
+			func(f *fakePatroni) { f.members[third].dead = true }, ReinitializeOptions{Member: third},
+			ErrUnhealthy, "does not answer",
+		},
+		"second primary": {
+			func(f *fakePatroni) { f.members[third].promoted = true }, ReinitializeOptions{Member: third},
+			ErrInvalid, "runs as primary",
+		},
+		"last healthy": {
+			func(f *fakePatroni) { f.members[second].streaming = false },
+			ReinitializeOptions{Member: third}, ErrUnhealthy, "only healthy replica",
+		},
+		"last answering": {
+			func(f *fakePatroni) { f.members[second].dead = true }, ReinitializeOptions{Member: third},
+			ErrUnhealthy, "only healthy replica",
+		},
+		"being copied": {
+			func(f *fakePatroni) { m := f.members[third]; m.state, m.streaming = "creating replica", false },
+			ReinitializeOptions{Member: third}, ErrInvalid, "already",
+		},
+		"Patroni too old": {
+			func(f *fakePatroni) { f.members[third].version = "4.0.6" },
+			ReinitializeOptions{Member: third, FromLeader: true}, ErrVersion, "needs 4.1",
+		},
 	} {
 		refuses(t, name, tt.prepare, tt.want, tt.text, func(ctx context.Context, o Options) error {
 			_, err := Reinitialize(ctx, o, tt.options)
@@ -93,7 +124,8 @@ func TestReinitializeThatEndsOtherwise(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
 		f.on["POST /reinitialize"] = answerWith(503, "restart already in progress")
-		if _, err := Reinitialize(t.Context(), o, ReinitializeOptions{Member: third}); !errors.Is(err, ErrInvalid) || !strings.Contains(remote.Hint(err), "force") {
+		if _, err := Reinitialize(t.Context(), o, ReinitializeOptions{Member: third}); !errors.Is(err, ErrInvalid) ||
+			!strings.Contains(remote.Hint(err), "force") {
 			t.Errorf("busy: %v", err)
 		}
 		f.on["POST /reinitialize"] = func(http.ResponseWriter, string, map[string]any) bool {
@@ -101,7 +133,8 @@ func TestReinitializeThatEndsOtherwise(t *testing.T) {
 			return true
 		}
 		_, err := Reinitialize(t.Context(), o, ReinitializeOptions{Member: third, Timeout: 500 * time.Millisecond})
-		if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), `"start failed"`) || !strings.Contains(remote.Hint(err), "on "+third) {
+		if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), `"start failed"`) ||
+			!strings.Contains(remote.Hint(err), "on "+third) {
 			t.Errorf("fails: %v, hint %q", err, remote.Hint(err))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -116,21 +149,27 @@ func TestCopyThatIsStuck(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
-		c := NewClient(o)
-		w := copyWatch{client: c, member: third, before: NodeState{StartedAt: f.members[third].started}, good: time.Now().Add(-stuckAfter)}
-		if _, _, err := w.look(t.Context()); err == nil || !strings.Contains(err.Error(), "never began") {
+		c := newOperator(o)
+		w := copyWatch{
+			client: c, member: third, before: NodeState{StartedAt: f.members[third].started},
+			good: time.Now().Add(-stuckAfter),
+		}
+		if _, err := w.look(t.Context()); err == nil || !strings.Contains(err.Error(), "never began") {
 			t.Errorf("got %v", err)
 		}
 		f.members[third].state = "creating replica"
-		if done, _, err := w.look(t.Context()); done || err != nil {
-			t.Errorf("a copy under way: %v %v", done, err)
+		if missing, err := w.look(t.Context()); missing == "" || err != nil {
+			t.Errorf("a copy under way: %q %v", missing, err)
 		}
 	})
 }
 
 func TestAtLeast(t *testing.T) {
 	t.Parallel()
-	for version, want := range map[string]bool{"4.1.0": true, "4.1": true, "4.10.2": true, "5.0.0": true, "4.0.6": false, "3.9.9": false, "": false, "x": false} {
+	for version, want := range map[string]bool{
+		"4.1.0": true, "4.1": true, "4.10.2": true, "5.0.0": true, "4.0.6": false, "3.9.9": false,
+		"": false, "x": false,
+	} {
 		if got := atLeast(version, 4, 1); got != want {
 			t.Errorf("%q: %v", version, got)
 		}

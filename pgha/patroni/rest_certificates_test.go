@@ -18,7 +18,8 @@ func TestSetRESTCertificatesPlansTheLeaderLast(t *testing.T) {
 		var hosts []string
 		for _, c := range f.changes {
 			hosts = append(hosts, c.Host)
-			if !c.Planned || c.Kind != "file" && c.Kind != "unit" || c.Kind == "file" && !strings.HasPrefix(c.Name, CertsDir+"/rest-") {
+			if !c.Planned || c.Kind != "file" && c.Kind != "unit" ||
+				c.Kind == "file" && !strings.HasPrefix(c.Name, CertsDir+"/rest-") {
 				t.Errorf("%s %s", c.Host, c)
 			}
 			if strings.HasSuffix(c.Name, ".key") && c.Diff != "" {

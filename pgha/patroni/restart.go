@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -16,17 +17,19 @@ type RestartOptions struct {
 	Members []string
 	// PendingOnly leaves out members without a setting that waits for a restart.
 	PendingOnly bool
-	// Role leaves out members of other roles. RoleReplica stands for every member but the leader. "" means any.
+	// Role leaves out members of other roles. RoleReplica stands for every member but the leader.
+	// "" means any.
 	Role Role
 	// SkipLeader leaves out the leader.
 	SkipLeader bool
-	// LeaderBySwitchover moves the leadership to a restarted replica instead of restarting the leader in place. The former
-	// leader's PostgreSQL is restarted by that as a replica. Writes stop about as long as for a restart, but no longer when
-	// PostgreSQL is slow to start.
+	// LeaderBySwitchover moves the leadership to a restarted replica instead of restarting the
+	// leader in place. The former leader's PostgreSQL is restarted by that as a replica. Writes
+	// stop about as long as for a restart, but no longer when PostgreSQL is slow to start.
 	LeaderBySwitchover bool
 	// Force goes on although another member is unhealthy.
 	Force bool
-	// At schedules the restart of one member for this time, at least 5 s ahead, instead of making it now.
+	// At schedules the restart of one member for this time, at least 5 s ahead, instead of making
+	// it now.
 	At time.Time
 	// Timeout bounds the restart of each member. 0 means the Options' Wait.
 	Timeout time.Duration
@@ -37,11 +40,12 @@ type RestartedMember struct {
 	Member string `json:"member"`
 	// Role is the one it was restarted in.
 	Role Role `json:"role"`
-	// Down is how long PostgreSQL did not answer, to the interval of looking, and 0 after a switchover, whose result tells;
-	// Took is how long it took until the member was healthy again.
+	// Down is how long PostgreSQL did not answer, to the interval of looking, and 0 after a
+	// switchover, whose result tells; Took is how long it took until the member was healthy again.
 	Down Elapsed `json:"down_seconds"`
 	Took Elapsed `json:"took_seconds"`
-	// Pending are settings that still wait for a restart: some can be lowered on a replica only after the leader.
+	// Pending are settings that still wait for a restart: some can be lowered on a replica only
+	// after the leader.
 	Pending []string `json:"pending,omitempty"`
 }
 
@@ -53,7 +57,8 @@ type ScheduledRestart struct {
 
 // RestartResult is what Restart did.
 type RestartResult struct {
-	// Restarted are the members that were restarted, in order; when the run only planned, those that would be.
+	// Restarted are the members that were restarted, in order; when the run only planned, those
+	// that would be.
 	Restarted []RestartedMember `json:"restarted"`
 	// Remaining were not restarted, because one before them did not come back.
 	Remaining []string `json:"remaining,omitempty"`
@@ -62,7 +67,8 @@ type RestartResult struct {
 	// Scheduled is what At has set; nil otherwise.
 	Scheduled *ScheduledRestart `json:"scheduled,omitempty"`
 	Took      Elapsed           `json:"took_seconds"`
-	// Before and After are the cluster at the beginning and at the end. After is empty when the run only planned.
+	// Before and After are the cluster at the beginning and at the end. After is empty when the run
+	// only planned.
 	Before ClusterState `json:"before"`
 	After  ClusterState `json:"after"`
 }
@@ -87,35 +93,38 @@ func (e *RestartError) Error() string {
 // Unwrap returns the reason.
 func (e *RestartError) Unwrap() error { return e.Err }
 
-// Hint names the log to read.
-func (e *RestartError) Hint() string {
-	return "see `journalctl -u patroni -n 50` and PostgreSQL's log on " + e.Member
+// Next names the log to read.
+func (e *RestartError) Next() errs.Next {
+	return errs.Text("see `journalctl -u patroni -n 50` and PostgreSQL's log on %s", e.Member)
 }
 
-// Restart restarts PostgreSQL on the chosen members, one at a time, replicas first and the leader last. After each it waits
-// until the member runs again with a new start time, streams on the leader's timeline, and has no setting pending; at the
-// first that does not come back it stops, with a *RestartError. Sessions to a member that is restarted are closed.
+// Restart restarts PostgreSQL on the chosen members, one at a time, replicas first and the leader
+// last. After each it waits until the member runs again with a new start time, streams on the
+// leader's timeline, and has no setting pending; at the first that does not come back it stops,
+// with a *RestartError. Sessions to a member that is restarted are closed.
 //
-// Where max_connections or one of its like waits that is lowered, and none that is raised, the leader is the first: replicas
-// have at least what their leader has. Where both wait, replicas are restarted once more after the leader.
+// Where max_connections or one of its like waits that is lowered, and none that is raised, the
+// leader is the first: replicas have at least what their leader has. Where both wait, replicas are
+// restarted once more after the leader.
 //
-// Nothing is changed when the error matches ErrInvalid, ErrNoLeader, ErrUnhealthy (another member is not healthy, which
-// Force overrules), ErrPaused, ErrScheduled or ErrNoCandidate. Other errors match ErrUnavailable or ErrTimeout. A restart that
-// was asked for goes on when ctx ends, no further one is begun. A paused cluster is told through Progress and is no
-// hindrance, except for schedules and LeaderBySwitchover. When the targets only plan, the changes are reported and nothing
-// happens. With nothing to restart it does nothing.
+// Nothing is changed when the error matches ErrInvalid, ErrNoLeader, ErrUnhealthy (another member
+// is not healthy, which Force overrules), ErrPaused, ErrScheduled or ErrNoCandidate. Other errors
+// match ErrUnavailable or ErrTimeout. A restart that was asked for continues when ctx ends, no
+// further one is begun. A paused cluster is reported through Progress and is no hindrance, except
+// for schedules and LeaderBySwitchover. When the targets only plan, the changes are reported and
+// nothing happens. With nothing to restart it does nothing.
 func Restart(ctx context.Context, o Options, ro RestartOptions) (RestartResult, error) {
-	o = o.withDefaults()
+	o = o.WithDefaults()
 	ro.Timeout = cmp.Or(ro.Timeout, o.Wait)
 	o.Wait = ro.Timeout
-	result, err := NewClient(o).restart(ctx, ro)
+	result, err := newOperator(o).restart(ctx, ro)
 	if err != nil {
 		return result, fmt.Errorf("restart: %w", err)
 	}
 	return result, nil
 }
 
-func (c *Client) restart(ctx context.Context, ro RestartOptions) (RestartResult, error) {
+func (c *operator) restart(ctx context.Context, ro RestartOptions) (RestartResult, error) {
 	start := time.Now()
 	s, err := c.survey(ctx)
 	if err != nil {
@@ -135,7 +144,7 @@ func (c *Client) restart(ctx context.Context, ro RestartOptions) (RestartResult,
 		return result, err
 	}
 	for i, m := range order {
-		if c.options.planning() {
+		if c.options.Planning() {
 			c.planRestart(s, m, ro, &result)
 			continue
 		}
@@ -147,7 +156,7 @@ func (c *Client) restart(ctx context.Context, ro RestartOptions) (RestartResult,
 			return result, &RestartError{Member: m.Name, Remaining: result.Remaining, Err: err}
 		}
 	}
-	if c.options.planning() {
+	if c.options.Planning() {
 		return result, nil
 	}
 	err = c.restartAgain(ctx, order, ro, &result)
@@ -159,9 +168,11 @@ func (c *Client) restart(ctx context.Context, ro RestartOptions) (RestartResult,
 	return result, err
 }
 
-// restartAgain restarts the replicas on which a setting still waits although it was restarted for that: one that was lowered
-// (max_connections and the like) takes effect on a replica only after the leader has had it, who was the last.
-func (c *Client) restartAgain(ctx context.Context, order []MemberState, ro RestartOptions, result *RestartResult) error {
+// restartAgain restarts the replicas on which a setting still waits although it was restarted for
+// that: one that was lowered (max_connections and the like) takes effect on a replica only after
+// the leader has had it, who was the last.
+func (c *operator) restartAgain(ctx context.Context, order []MemberState, ro RestartOptions,
+	result *RestartResult) error {
 	last := order[len(order)-1]
 	if !last.Role.Leads() {
 		return nil
@@ -185,21 +196,24 @@ func (c *Client) restartAgain(ctx context.Context, order []MemberState, ro Resta
 	return nil
 }
 
-func (c *Client) planRestart(s survey, m MemberState, ro RestartOptions, result *RestartResult) {
+func (c *operator) planRestart(s survey, m MemberState, ro RestartOptions, result *RestartResult) {
 	target, err := c.member(m.Name)
 	if err != nil {
 		return // restartOrder has found it
 	}
 	leader, _ := s.state.Leader()
 	if ro.LeaderBySwitchover && m.Name == leader.Name {
-		c.changed(target, remote.Change{Kind: "leader", Name: c.options.Scope, Action: "moved from " + leader.Name + " to a restarted replica"})
+		c.changed(target, remote.Change{Kind: "leader", Name: c.options.Scope,
+			Action: "moved from " + leader.Name + " to a restarted replica"})
 	}
 	c.changed(target, remote.Change{Kind: "member", Name: m.Name, Action: "restarted"})
 	result.Restarted = append(result.Restarted, RestartedMember{Member: m.Name, Role: m.Role})
 }
 
-// restartNext restarts one member. After the leader it waits for the replicas, too: they have lost their connection.
-func (c *Client) restartNext(ctx context.Context, s survey, m MemberState, ro RestartOptions, result *RestartResult) error {
+// restartNext restarts one member. After the leader it waits for the replicas, too: they have lost
+// their connection.
+func (c *operator) restartNext(ctx context.Context, s survey, m MemberState, ro RestartOptions,
+	result *RestartResult) error {
 	leader, _ := s.state.Leader()
 	if m.Name == leader.Name && ro.LeaderBySwitchover {
 		return c.restartBySwitchover(ctx, s, m, ro, result)
@@ -215,9 +229,10 @@ func (c *Client) restartNext(ctx context.Context, s survey, m MemberState, ro Re
 	return err
 }
 
-// restartBySwitchover makes the leader a replica. Patroni stops and starts its PostgreSQL for that, so it is only restarted
-// again if that was not enough.
-func (c *Client) restartBySwitchover(ctx context.Context, s survey, m MemberState, ro RestartOptions, result *RestartResult) error {
+// restartBySwitchover makes the leader a replica. Patroni stops and starts its PostgreSQL for that,
+// so it is only restarted again if that was not enough.
+func (c *operator) restartBySwitchover(ctx context.Context, s survey, m MemberState, ro RestartOptions,
+	result *RestartResult) error {
 	inner, cancel := context.WithTimeout(ctx, ro.Timeout)
 	defer cancel()
 	moved, err := c.switchover(inner, SwitchoverOptions{Timeout: ro.Timeout})

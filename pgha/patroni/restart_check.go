@@ -9,7 +9,7 @@ import (
 )
 
 // restartOrder returns the chosen members in the order of inOrder.
-func (c *Client) restartOrder(s survey, ro RestartOptions) ([]MemberState, error) {
+func (c *operator) restartOrder(s survey, ro RestartOptions) ([]MemberState, error) {
 	for _, name := range ro.Members {
 		if _, ok := s.state.Member(name); !ok {
 			return nil, unknownMember(s.state, name, ErrInvalid)
@@ -44,14 +44,15 @@ func (c *Client) restartOrder(s survey, ro RestartOptions) ([]MemberState, error
 			return nil, err
 		}
 		if gone := s.gone[m.Name]; gone != nil {
-			return nil, remote.WithHint(fmt.Errorf("%w: %s does not answer: %w", ErrUnhealthy, m.Name, gone), "see `systemctl status patroni` there, or leave it out")
+			return nil, remote.WithHint(fmt.Errorf("%w: %s does not answer: %w", ErrUnhealthy, m.Name, gone),
+				"see `systemctl status patroni` there, or leave it out")
 		}
 	}
 	return order, nil
 }
 
 // checkRestart refuses what would be an outage.
-func (c *Client) checkRestart(s survey, order []MemberState, ro RestartOptions) error {
+func (c *operator) checkRestart(s survey, order []MemberState, ro RestartOptions) error {
 	leader, ok := s.state.Leader()
 	if !ok {
 		return remote.WithHint(ErrNoLeader, "wait until there is one, or make one with a failover")
@@ -74,7 +75,8 @@ func (c *Client) checkRestart(s survey, order []MemberState, ro RestartOptions) 
 		return nil
 	}
 	err := fmt.Errorf("%w: %s is not healthy", ErrUnhealthy, strings.Join(sick, ", "))
-	if healthy := s.healthy(); leads && !slices.ContainsFunc(healthy, func(name string) bool { return name != leader.Name }) {
+	if healthy := s.healthy(); leads && !slices.ContainsFunc(healthy,
+		func(name string) bool { return name != leader.Name }) {
 		err = fmt.Errorf("%w, so restarting %s is an outage that no replica can cover", err, leader.Name)
 	}
 	if ro.Force {

@@ -23,7 +23,8 @@ func restarted(r RestartResult) string {
 	return strings.Join(names, " ")
 }
 
-// TestRestartAfterAnother meets the restart of a run that was killed: what it began is still going on.
+// TestRestartAfterAnother meets the restart of a run that was killed: what it began is still going
+// on.
 func TestRestartAfterAnother(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := fullOptions(t)
@@ -54,14 +55,23 @@ func TestRestartChoosesAndOrders(t *testing.T) {
 		"replicas":       {nil, RestartOptions{Role: RoleReplica}, "postgresql-02 postgresql-03"},
 		"leader":         {nil, RestartOptions{Role: RoleLeader}, "postgresql-01"},
 		"without leader": {nil, RestartOptions{SkipLeader: true}, "postgresql-02 postgresql-03"},
-		"synchronous":    {func(f *fakePatroni) { f.members[third].sync = RoleSyncStandby }, RestartOptions{Role: RoleSyncStandby}, "postgresql-03"},
-		"pending":        {func(f *fakePatroni) { f.members[third].pending = []string{"max_connections"} }, RestartOptions{PendingOnly: true}, "postgresql-03"},
-		"nothing":        {nil, RestartOptions{PendingOnly: true}, ""},
+		"synchronous": {
+			func(f *fakePatroni) { f.members[third].sync = RoleSyncStandby },
+			RestartOptions{Role: RoleSyncStandby}, "postgresql-03",
+		},
+		"pending": {
+			func(f *fakePatroni) { f.members[third].pending = []string{"max_connections"} },
+			RestartOptions{PendingOnly: true}, "postgresql-03",
+		},
+		"nothing": {nil, RestartOptions{PendingOnly: true}, ""},
 		"one that is ill": {func(f *fakePatroni) { f.members[third].streaming = false; f.heal(third) },
 			RestartOptions{Members: []string{third}}, "postgresql-03"},
 		"although another is ill": {func(f *fakePatroni) { f.members[third].state, f.members[third].streaming = "start failed", false },
 			RestartOptions{Members: []string{second}, Force: true}, "postgresql-02"},
-		"paused": {func(f *fakePatroni) { f.config["pause"] = true }, RestartOptions{Members: []string{second}}, "postgresql-02"},
+		"paused": {
+			func(f *fakePatroni) { f.config["pause"] = true }, RestartOptions{Members: []string{second}},
+			"postgresql-02",
+		},
 	} {
 		for _, planning := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
@@ -141,7 +151,11 @@ func TestRestartFollowsToTheEnd(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				o := fullOptions(t)
 				f := newFakePatroni(t, o)
-				f.on["POST /restart"] = func(w http.ResponseWriter, name string, _ map[string]any) bool { hook(f, w, name); return true }
+				f.on["POST /restart"] = func(w http.ResponseWriter, name string,
+					_ map[string]any) bool {
+					hook(f, w, name)
+					return true
+				}
 				result, err := Restart(t.Context(), o, RestartOptions{Members: []string{second}})
 				if err != nil || restarted(result) != second || result.Restarted[0].Took == 0 {
 					t.Errorf("%+v %v", result.Restarted, err)
@@ -158,10 +172,21 @@ func TestRestartStopsAtTheFirstThatFails(t *testing.T) {
 		want error
 		text string
 	}{
-		"refused":         {func(_ *fakePatroni, w http.ResponseWriter) { http.Error(w, "reinitialize already in progress", 503) }, nil, "already in progress"},
-		"not understood":  {func(_ *fakePatroni, w http.ResponseWriter) { http.Error(w, "bad", 400) }, nil, "status 400"},
-		"never back":      {func(f *fakePatroni, _ http.ResponseWriter) { f.members[third].state = "restart failed" }, ErrTimeout, `"restart failed"`},
-		"does not stream": {func(f *fakePatroni, _ http.ResponseWriter) { f.restart(third); f.members[third].streaming = false }, ErrTimeout, "postgresql-03 is replica, running"},
+		"refused": {
+			func(_ *fakePatroni, w http.ResponseWriter) { http.Error(w, "reinitialize already in progress", 503) },
+			nil, "already in progress",
+		},
+		"not understood": {
+			func(_ *fakePatroni, w http.ResponseWriter) { http.Error(w, "bad", 400) }, nil, "status 400",
+		},
+		"never back": {
+			func(f *fakePatroni, _ http.ResponseWriter) { f.members[third].state = "restart failed" },
+			ErrTimeout, `"restart failed"`,
+		},
+		"does not stream": {
+			func(f *fakePatroni, _ http.ResponseWriter) { f.restart(third); f.members[third].streaming = false },
+			ErrTimeout, "postgresql-03 is replica, running",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -176,13 +201,16 @@ func TestRestartStopsAtTheFirstThatFails(t *testing.T) {
 				}
 				result, err := Restart(t.Context(), o, RestartOptions{Timeout: 1500 * time.Millisecond})
 				var failed *RestartError
-				if !errors.As(err, &failed) || failed.Member != third || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) {
+				if !errors.As(err, &failed) || failed.Member != third || tt.want != nil && !errors.Is(err, tt.want) ||
+					!strings.Contains(err.Error(), tt.text) {
 					t.Fatalf("got %v", err)
 				}
-				if diff := cmp.Diff([]string{first}, failed.Remaining); diff != "" || !strings.Contains(err.Error(), "not restarted: "+first) {
+				if diff := cmp.Diff([]string{first}, failed.Remaining); diff != "" ||
+					!strings.Contains(err.Error(), "not restarted: "+first) {
 					t.Errorf("%v%s", err, diff)
 				}
-				if restarted(result) != second || len(result.Remaining) != 1 || !strings.Contains(remote.Hint(err), third) {
+				if restarted(result) != second || len(result.Remaining) != 1 ||
+					!strings.Contains(remote.Hint(err), third) {
 					t.Errorf("%+v, hint %q", result, remote.Hint(err))
 				}
 			})
@@ -199,19 +227,41 @@ func TestRestartRefusals(t *testing.T) {
 		want    error
 		text    string
 	}{
-		"misspelt":        {nil, RestartOptions{Members: []string{"postgresq-02"}}, ErrInvalid, "did you mean postgresql-02?"},
-		"unknown role":    {nil, RestartOptions{Role: "slave"}, ErrInvalid, "the roles are"},
-		"no leader":       {func(f *fakePatroni) { f.leader = "" }, RestartOptions{}, ErrNoLeader, "failover"},
-		"silent":          {func(f *fakePatroni) { f.members[third].dead = true }, RestartOptions{Members: []string{third}, Force: true}, ErrUnhealthy, "does not answer"},
-		"another is ill":  {func(f *fakePatroni) { f.members[third].streaming = false }, RestartOptions{Members: []string{second}}, ErrUnhealthy, "postgresql-03 is not healthy"},
-		"another is dead": {func(f *fakePatroni) { f.members[third].dead = true }, RestartOptions{Members: []string{second}}, ErrUnhealthy, "postgresql-03 is not healthy"},
+		"misspelt": {
+			nil, RestartOptions{Members: []string{"postgresq-02"}}, ErrInvalid, "did you mean postgresql-02?",
+		},
+		"unknown role": {nil, RestartOptions{Role: "slave"}, ErrInvalid, "the roles are"},
+		"no leader":    {func(f *fakePatroni) { f.leader = "" }, RestartOptions{}, ErrNoLeader, "failover"},
+		"silent": {
+			func(f *fakePatroni) { f.members[third].dead = true },
+			RestartOptions{Members: []string{third}, Force: true}, ErrUnhealthy, "does not answer",
+		},
+		"another is ill": {
+			func(f *fakePatroni) { f.members[third].streaming = false },
+			RestartOptions{Members: []string{second}}, ErrUnhealthy, "postgresql-03 is not healthy",
+		},
+		"another is dead": {
+			func(f *fakePatroni) { f.members[third].dead = true },
+			RestartOptions{Members: []string{second}}, ErrUnhealthy, "postgresql-03 is not healthy",
+		},
 		"outage": {func(f *fakePatroni) { f.members[second].streaming, f.members[third].streaming = false, false },
 			RestartOptions{Members: []string{first}}, ErrUnhealthy, "is an outage"},
-		"by switchover while paused": {func(f *fakePatroni) { f.config["pause"] = true }, RestartOptions{LeaderBySwitchover: true}, ErrPaused, "in place"},
-		"several at a time":          {nil, RestartOptions{At: soon}, ErrInvalid, "3 members would restart"},
-		"in the past":                {nil, RestartOptions{Members: []string{third}, At: time.Now().Add(-time.Hour)}, ErrInvalid, "has passed"},
-		"switchover at a time":       {nil, RestartOptions{Members: []string{first}, At: soon, LeaderBySwitchover: true}, ErrInvalid, "cannot be scheduled"},
-		"scheduled while paused":     {func(f *fakePatroni) { f.config["pause"] = true }, RestartOptions{Members: []string{third}, At: soon}, ErrPaused, "resume"},
+		"by switchover while paused": {
+			func(f *fakePatroni) { f.config["pause"] = true }, RestartOptions{LeaderBySwitchover: true},
+			ErrPaused, "in place",
+		},
+		"several at a time": {nil, RestartOptions{At: soon}, ErrInvalid, "3 members would restart"},
+		"in the past": {
+			nil, RestartOptions{Members: []string{third}, At: time.Now().Add(-time.Hour)}, ErrInvalid, "has passed",
+		},
+		"switchover at a time": {
+			nil, RestartOptions{Members: []string{first}, At: soon, LeaderBySwitchover: true}, ErrInvalid,
+			"cannot be scheduled",
+		},
+		"scheduled while paused": {
+			func(f *fakePatroni) { f.config["pause"] = true },
+			RestartOptions{Members: []string{third}, At: soon}, ErrPaused, "resume",
+		},
 		"scheduled already": {func(f *fakePatroni) { f.members[third].scheduled = "2030-01-01T10:00:00+00:00" },
 			RestartOptions{Members: []string{third}, At: soon}, ErrScheduled, "2030-01-01"},
 	} {
@@ -227,7 +277,9 @@ func TestRestartLeaderBySwitchover(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
 		f.members[first].pending = []string{"shared_buffers"}
-		result, err := Restart(t.Context(), o, RestartOptions{Members: []string{first, third}, LeaderBySwitchover: true})
+		result, err := Restart(t.Context(), o, RestartOptions{
+			Members: []string{first, third}, LeaderBySwitchover: true,
+		})
 		if err != nil || restarted(result) != third+" "+first {
 			t.Fatalf("%+v %v", result, err)
 		}
@@ -250,7 +302,8 @@ func TestRestartKeepsWhatIsStillPending(t *testing.T) {
 		f := newFakePatroni(t, o)
 		f.on["POST /restart"] = func(_ http.ResponseWriter, name string, _ map[string]any) bool {
 			f.restart(name)
-			f.members[name].pending = []string{"max_connections"} // lowered: a replica needs the leader to go first
+			// lowered: a replica needs the leader to go first
+			f.members[name].pending = []string{"max_connections"}
 			return true
 		}
 		result, err := Restart(t.Context(), o, RestartOptions{Members: []string{second}})
@@ -268,7 +321,8 @@ func TestRestartIsCancelled(t *testing.T) {
 		f.on["POST /restart"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return true }
 		_, err := Restart(ctx, o, RestartOptions{})
 		var failed *RestartError
-		if !errors.Is(err, context.Canceled) || !errors.As(err, &failed) || failed.Member != second || len(failed.Remaining) != 2 {
+		if !errors.Is(err, context.Canceled) || !errors.As(err, &failed) || failed.Member != second ||
+			len(failed.Remaining) != 2 {
 			t.Errorf("got %v", err)
 		}
 		if asked := f.asked(); len(asked) != 1 {
@@ -297,12 +351,16 @@ func TestScheduledRestart(t *testing.T) {
 			t.Errorf("again: %v", err)
 		}
 		f.on["POST /restart"] = answerWith(409, "Another restart is already scheduled")
-		if _, err := Restart(t.Context(), o, RestartOptions{Members: []string{third}, At: at}); !errors.Is(err, ErrScheduled) {
+		if _, err := Restart(t.Context(), o, RestartOptions{
+			Members: []string{third}, At: at,
+		}); !errors.Is(err, ErrScheduled) {
 			t.Errorf("another: %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		f.on["POST /restart"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return false }
-		if _, err := Restart(ctx, o, RestartOptions{Members: []string{third}, At: at}); !errors.Is(err, context.Canceled) || f.members[third].scheduled != "" {
+		if _, err := Restart(ctx, o, RestartOptions{
+			Members: []string{third}, At: at,
+		}); !errors.Is(err, context.Canceled) || f.members[third].scheduled != "" {
 			t.Errorf("interrupted: %v, scheduled %q", err, f.members[third].scheduled)
 		}
 	})
@@ -315,7 +373,8 @@ func TestReload(t *testing.T) {
 		if _, err := Reload(t.Context(), o, second, "postgresql-3"); !errors.Is(err, ErrInvalid) || len(f.asked()) > 0 {
 			t.Errorf("misspelt: %v, asked %q", err, f.asked())
 		}
-		if result, err := Reload(t.Context(), o, second); err != nil || cmp.Diff([]string{second}, result.Reloaded) != "" {
+		if result, err := Reload(t.Context(), o, second); err != nil ||
+			cmp.Diff([]string{second}, result.Reloaded) != "" {
 			t.Errorf("%v %v", result, err)
 		}
 		f.members[second].dead = true
@@ -323,7 +382,9 @@ func TestReload(t *testing.T) {
 		if !errors.Is(err, remote.ErrUnreachable) || cmp.Diff([]string{first, third}, result.Reloaded) != "" {
 			t.Errorf("%v %v", result, err)
 		}
-		if diff := cmp.Diff([]string{"member " + second + ": reloaded", "member " + first + ": reloaded", "member " + third + ": reloaded"}, f.told()); diff != "" {
+		if diff := cmp.Diff([]string{
+			"member " + second + ": reloaded", "member " + first + ": reloaded", "member " + third + ": reloaded",
+		}, f.told()); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -339,20 +400,44 @@ func TestRestartOrderFollowsTheSettings(t *testing.T) {
 		want    string
 		warns   string
 	}{
-		"nothing":                     {nil, RestartOptions{}, all, ""},
-		"lowered":                     {[]string{"max_connections=100>90"}, RestartOptions{}, leaderFirst, "the leader goes first"},
-		"lowered, pending only":       {[]string{"max_worker_processes=16>8"}, RestartOptions{PendingOnly: true}, leaderFirst, "the leader goes first"},
-		"raised":                      {[]string{"max_connections=100>200"}, RestartOptions{}, replicasFirst, ""},
-		"raised and lowered":          {[]string{"max_connections=100>200", "max_wal_senders=20>10"}, RestartOptions{}, replicasFirst, ""},
-		"two lowered":                 {[]string{"max_locks_per_transaction=128>64", "max_prepared_transactions=5>0"}, RestartOptions{}, leaderFirst, "max_locks_per_transaction, max_prepared_transactions is lowered"},
-		"lowered with something":      {[]string{"max_connections=100>90", "shared_buffers=1GB>256MB"}, RestartOptions{}, leaderFirst, ""},
-		"something else lowered":      {[]string{"max_replication_slots=10>5", "shared_buffers=1GB>256MB"}, RestartOptions{}, replicasFirst, ""},
-		"no values":                   {[]string{"max_connections"}, RestartOptions{}, replicasFirst, ""},
-		"no numbers":                  {[]string{"max_connections=a>b"}, RestartOptions{}, replicasFirst, ""},
-		"lowered, replicas alone":     {[]string{"max_connections=100>90"}, RestartOptions{Role: RoleReplica}, "postgresql-02 postgresql-03", "only after postgresql-01 has been restarted"},
-		"lowered, leader alone":       {[]string{"max_connections=100>90"}, RestartOptions{Role: RoleLeader}, "postgresql-01", ""},
-		"lowered, leader and one":     {[]string{"max_connections=100>90"}, RestartOptions{Members: []string{third, first}}, "postgresql-01 postgresql-03", ""},
-		"raised, moved by switchover": {[]string{"max_connections=90>100"}, RestartOptions{LeaderBySwitchover: true}, replicasFirst, ""},
+		"nothing": {nil, RestartOptions{}, all, ""},
+		"lowered": {
+			[]string{"max_connections=100>90"}, RestartOptions{}, leaderFirst, "the leader goes first",
+		},
+		"lowered, pending only": {
+			[]string{"max_worker_processes=16>8"}, RestartOptions{PendingOnly: true}, leaderFirst,
+			"the leader goes first",
+		},
+		"raised": {[]string{"max_connections=100>200"}, RestartOptions{}, replicasFirst, ""},
+		"raised and lowered": {
+			[]string{"max_connections=100>200", "max_wal_senders=20>10"}, RestartOptions{}, replicasFirst, "",
+		},
+		"two lowered": {
+			[]string{"max_locks_per_transaction=128>64", "max_prepared_transactions=5>0"}, RestartOptions{},
+			leaderFirst, "max_locks_per_transaction, max_prepared_transactions is lowered",
+		},
+		"lowered with something": {
+			[]string{"max_connections=100>90", "shared_buffers=1GB>256MB"}, RestartOptions{}, leaderFirst, "",
+		},
+		"something else lowered": {
+			[]string{"max_replication_slots=10>5", "shared_buffers=1GB>256MB"}, RestartOptions{}, replicasFirst, "",
+		},
+		"no values":  {[]string{"max_connections"}, RestartOptions{}, replicasFirst, ""},
+		"no numbers": {[]string{"max_connections=a>b"}, RestartOptions{}, replicasFirst, ""},
+		"lowered, replicas alone": {
+			[]string{"max_connections=100>90"}, RestartOptions{Role: RoleReplica},
+			"postgresql-02 postgresql-03", "only after postgresql-01 has been restarted",
+		},
+		"lowered, leader alone": {
+			[]string{"max_connections=100>90"}, RestartOptions{Role: RoleLeader}, "postgresql-01", "",
+		},
+		"lowered, leader and one": {
+			[]string{"max_connections=100>90"}, RestartOptions{Members: []string{third, first}},
+			"postgresql-01 postgresql-03", "",
+		},
+		"raised, moved by switchover": {
+			[]string{"max_connections=90>100"}, RestartOptions{LeaderBySwitchover: true}, replicasFirst, "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -375,7 +460,11 @@ func TestRestartOrderFollowsTheSettings(t *testing.T) {
 			}
 		})
 	}
-	refuses(t, "lowered, moved by switchover", func(f *fakePatroni) { f.members[first].pending = []string{"max_connections=100>90"} }, ErrInvalid, "a new leader would still have the former value",
+	refuses(t, "lowered, moved by switchover", func(f *fakePatroni) {
+		f.members[first].pending = []string{
+			"max_connections=100>90",
+		}
+	}, ErrInvalid, "a new leader would still have the former value",
 		func(ctx context.Context, o Options) error {
 			_, err := Restart(ctx, o, RestartOptions{LeaderBySwitchover: true})
 			return err

@@ -7,18 +7,21 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/patroni/rest"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// restartGrace is how long a member may take to come back after its Patroni has said that the restart failed: Patroni
-// itself tries again.
+// restartGrace is how long a member may take to come back after its Patroni has said that the
+// restart failed: Patroni itself tries again.
 const restartGrace = 30 * time.Second
 
-// pendingGrace is how long a healthy member may still say that settings are pending before that is believed.
+// pendingGrace is how long a healthy member may still say that settings are pending before that is
+// believed.
 const pendingGrace = 5 * time.Second
 
 // restartOne restarts one member and waits until it is back.
-func (c *Client) restartOne(ctx context.Context, m MemberState, ro RestartOptions) (RestartedMember, error) {
+func (c *operator) restartOne(ctx context.Context, m MemberState, ro RestartOptions) (RestartedMember, error) {
 	done := RestartedMember{Member: m.Name, Role: m.Role}
 	target, err := c.member(m.Name)
 	if err != nil {
@@ -31,12 +34,12 @@ func (c *Client) restartOne(ctx context.Context, m MemberState, ro RestartOption
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // of the request: Patroni goes on without a listener
 	c.options.Progress(fmt.Sprintf("restarting PostgreSQL on %s (%s)", m.Name, m.Role))
-	w := restartWatch{client: c, member: m.Name, before: before, start: time.Now()}
-	w.ask = func() <-chan answered {
-		return c.background(ctx, target, http.MethodPost, "/restart", map[string]any{})
+	w := restartWatch{client: c, member: m.Name, before: before, start: time.Now(), wake: c.waker()}
+	w.ask = func() <-chan rest.Answered {
+		return c.Background(ctx, target.Name, http.MethodPost, "/restart", map[string]any{})
 	}
 	w.request = w.ask()
-	if err := poll(ctx, ro.Timeout, m.Name+" to be back", w.look); err != nil {
+	if err := poll.Until(ctx, poll.Options{What: m.Name + " to be back", Bound: ro.Timeout}, w.look); err != nil {
 		return done, err
 	}
 	done.Took, done.Down, done.Pending = since(w.start), Elapsed(w.down), w.pending
@@ -46,11 +49,11 @@ func (c *Client) restartOne(ctx context.Context, m MemberState, ro RestartOption
 
 // restartWatch follows the restart of one member.
 type restartWatch struct {
-	client  *Client
+	client  *operator
 	member  string
 	before  NodeState
-	ask     func() <-chan answered
-	request <-chan answered
+	ask     func() <-chan rest.Answered
+	request <-chan rest.Answered
 	start   time.Time
 	askNext time.Time // after another restart; zero when there is none
 
@@ -58,33 +61,33 @@ type restartWatch struct {
 	failedAt        time.Time // when
 	lastUp, backAt  time.Time // PostgreSQL's last answer before, the moment of being healthy
 	down            time.Duration
-	woken           time.Time
+	wake            func(context.Context)
 	pending         []string
 	stopped, backUp bool
 	another         bool // a restart by somebody else was under way
 }
 
 // look asks whether the member is back: first itself, then the cluster.
-func (w *restartWatch) look(ctx context.Context) (bool, string, error) {
+func (w *restartWatch) look(ctx context.Context) (string, error) {
 	if !w.askNext.IsZero() && !time.Now().Before(w.askNext) {
 		w.request, w.askNext = w.ask(), time.Time{}
 	}
 	if err := w.hear(); err != nil {
-		return false, "", err
+		return "", poll.Stop(err)
 	}
 	node, err := w.client.Patroni(ctx, w.member)
 	if err != nil {
-		return false, err.Error(), nil
+		return "", err
 	}
 	restarted := !node.StartedAt.IsZero() && !node.StartedAt.Equal(w.before.StartedAt)
 	switch {
 	case !restarted && node.State == StateRunning && w.failed != nil:
-		return false, "", w.failed // it never stopped
+		return "", poll.Stop(w.failed) // it never stopped
 	case !w.failedAt.IsZero() && time.Since(w.failedAt) > restartGrace:
-		return false, "", w.failed
+		return "", poll.Stop(w.failed)
 	case !restarted:
 		w.measure(node)
-		return false, fmt.Sprintf("%s is %q", w.member, node.State), nil
+		return fmt.Sprintf("%s is %q", w.member, node.State), nil
 	}
 	w.measure(node)
 	return w.lookAtCluster(ctx, node)
@@ -95,26 +98,28 @@ func (w *restartWatch) hear() error {
 	select {
 	case a := <-w.request:
 		w.request = nil
-		if a.err != nil {
-			return a.err
+		if a.Err != nil {
+			return a.Err
 		}
-		if !a.response.good() && strings.Contains(a.response.Body, "restart already in progress") {
-			// Somebody else's, or that of a run that was killed. If PostgreSQL has yet to stop for it, it is as good as this one.
+		if !a.Response.Good() && strings.Contains(a.Response.Body, "restart already in progress") {
+			// Somebody else's, or that of a run that was killed. If PostgreSQL has yet to stop for
+			// it, it is as good as this one.
 			if !w.another {
-				w.client.options.Progress("another restart of " + w.member + " is under way; asking again when it is over")
+				w.client.options.Progress("another restart of " + w.member +
+					" is under way; asking again when it is over")
 			}
 			w.another = true
 			w.askNext = time.Now().Add(wakeEvery)
 			return nil
 		}
-		if !a.response.good() && !a.response.uncertain() {
-			return a.response.err()
+		if !a.Response.Good() && !a.Response.Uncertain() {
+			return a.Response.Err()
 		}
-		if !a.response.good() {
-			w.client.options.Progress("warning: " + a.response.err().Error() + "; watching " + w.member + " instead")
+		if !a.Response.Good() {
+			w.client.options.Progress("warning: " + a.Response.Err().Error() + "; watching " + w.member + " instead")
 		}
-		if a.response.lost == nil && !a.response.good() && !strings.Contains(a.response.Body, "still starting") {
-			w.failed, w.failedAt = a.response.err(), time.Now()
+		if a.Response.Lost == nil && !a.Response.Good() && !strings.Contains(a.Response.Body, "still starting") {
+			w.failed, w.failedAt = a.Response.Err(), time.Now()
 		}
 	default:
 	}
@@ -139,17 +144,14 @@ func (w *restartWatch) measure(node NodeState) {
 	}
 }
 
-func (w *restartWatch) lookAtCluster(ctx context.Context, node NodeState) (bool, string, error) {
+func (w *restartWatch) lookAtCluster(ctx context.Context, node NodeState) (string, error) {
 	state, err := w.client.Cluster(ctx)
 	if err != nil {
-		return false, err.Error(), nil
+		return "", err
 	}
-	if time.Since(w.woken) >= wakeEvery {
-		w.client.wake(ctx)
-		w.woken = time.Now()
-	}
-	if !state.Healthy(w.member) || !node.follows(state) {
-		return false, describe(state), nil
+	w.wake(ctx)
+	if !state.Healthy(w.member) || !node.Follows(state) {
+		return describe(state), nil
 	}
 	if w.backAt.IsZero() {
 		w.backAt = time.Now()
@@ -157,7 +159,9 @@ func (w *restartWatch) lookAtCluster(ctx context.Context, node NodeState) (bool,
 	w.pending = nil
 	if node.PendingRestart {
 		w.pending = node.PendingReason
-		return time.Since(w.backAt) > pendingGrace, w.member + " still has settings pending: " + settings(node.PendingReason), nil
+		if time.Since(w.backAt) <= pendingGrace {
+			return w.member + " still has settings pending: " + settings(node.PendingReason), nil
+		}
 	}
-	return true, "", nil
+	return "", nil
 }

@@ -9,6 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/configtree"
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/patroni/dynamic"
+	"github.com/pgha/toolkit/pgha/patroni/rest"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -16,8 +20,8 @@ import (
 type SetConfigOptions struct {
 	// Patch is merged into the configuration. A nil value removes its key.
 	Patch map[string]any
-	// Expect is the whole configuration that the operator saw. When the DCS holds something else by now, nothing is changed.
-	// nil does not check.
+	// Expect is the whole configuration that the operator saw. When the DCS holds something else by
+	// now, nothing is changed. nil does not check.
 	Expect map[string]any
 	// Timeout bounds the whole operation. 0 means the Options' Wait.
 	Timeout time.Duration
@@ -51,25 +55,26 @@ type SetConfigResult struct {
 	Took   Elapsed  `json:"took_seconds"`
 }
 
-// SetConfig changes the dynamic configuration of the whole cluster, waits until every member that answers has taken it, and
-// says which of them now wait for a restart of PostgreSQL.
+// SetConfig changes the dynamic configuration of the whole cluster, waits until every member that
+// answers has taken it, and says which of them now wait for a restart of PostgreSQL.
 //
-// Nothing is changed when the error matches ErrInvalid (the patch breaks a rule of ValidateDynamic) or ErrConflict (the
-// configuration is not the expected one any more). Other errors match ErrUnavailable or ErrTimeout; the change is made in
-// one piece and stands then. Safe to repeat: what is so already is left alone. When the targets only plan, the changes are
-// reported and nothing happens.
+// Nothing is changed when the error matches ErrInvalid (the patch breaks a rule of ValidateDynamic)
+// or ErrConflict (the configuration is not the expected one any more). Other errors match
+// ErrUnavailable or ErrTimeout; the change is made in one piece and stands then. Safe to repeat:
+// what is so already is left alone. When the targets only plan, the changes are reported and
+// nothing happens.
 func SetConfig(ctx context.Context, o Options, so SetConfigOptions) (SetConfigResult, error) {
-	o = o.withDefaults()
+	o = o.WithDefaults()
 	so.Timeout = cmp.Or(so.Timeout, o.Wait)
 	var result SetConfigResult
 	err := within(ctx, so.Timeout, "change configuration", func(ctx context.Context) (err error) {
-		result, err = NewClient(o).setConfig(ctx, so)
+		result, err = newOperator(o).setConfig(ctx, so)
 		return err
 	})
 	return result, err
 }
 
-func (c *Client) setConfig(ctx context.Context, so SetConfigOptions) (SetConfigResult, error) {
+func (c *operator) setConfig(ctx context.Context, so SetConfigOptions) (SetConfigResult, error) {
 	start := time.Now()
 	current, err := c.Config(ctx)
 	if err != nil {
@@ -81,16 +86,16 @@ func (c *Client) setConfig(ctx context.Context, so SetConfigOptions) (SetConfigR
 			return result, err
 		}
 	}
-	wanted, err := normalize(so.Patch)
+	wanted, err := dynamic.Normalize(so.Patch)
 	if err != nil {
 		return result, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	patch, changes := difference("", current, wanted)
-	if err := newProblems(current, patched(current, patch)); err != nil {
+	patch, changes := dynamic.Difference(current, wanted)
+	if err := dynamic.ValidateChange(current, configtree.Merged(current, patch)); err != nil {
 		return result, err
 	}
 	result.Changes = describeChanges("", current, patch)
-	if len(patch) > 0 && !c.options.planning() {
+	if len(patch) > 0 && !c.options.Planning() {
 		if result.Config, err = c.apply(ctx, patch); err != nil {
 			return result, err
 		}
@@ -98,7 +103,7 @@ func (c *Client) setConfig(ctx context.Context, so SetConfigOptions) (SetConfigR
 	for _, change := range changes {
 		c.changed(c.options.Members[0], change)
 	}
-	if c.options.planning() {
+	if c.options.Planning() {
 		return result, nil
 	}
 	if len(patch) > 0 {
@@ -112,101 +117,72 @@ func (c *Client) setConfig(ctx context.Context, so SetConfigOptions) (SetConfigR
 }
 
 // apply is PatchConfig that looks whether the patch was made after all when nobody confirms it.
-func (c *Client) apply(ctx context.Context, patch map[string]any) (map[string]any, error) {
+func (c *operator) apply(ctx context.Context, patch map[string]any) (map[string]any, error) {
 	config, err := c.PatchConfig(ctx, patch)
 	if err == nil || ctx.Err() != nil {
 		return config, err
 	}
 	c.options.Progress("warning: nobody confirms the change, looking whether it was made: " + err.Error())
-	if _, lost := c.waitTaken(ctx, requestTimeout, patch); lost != nil {
+	if _, lost := c.waitTaken(ctx, rest.RequestTimeout, patch); lost != nil {
 		return nil, err
 	}
 	return c.Config(ctx)
 }
 
 // waitTaken waits until every member that answers shows what the patch has set.
-func (c *Client) waitTaken(ctx context.Context, bound time.Duration, patch map[string]any) (silent []string, err error) {
-	err = poll(ctx, bound, "the members to take the configuration", func(ctx context.Context) (bool, string, error) {
+func (c *operator) waitTaken(ctx context.Context, bound time.Duration, patch map[string]any) (silent []string,
+	err error) {
+	what := poll.Options{What: "the members to take the configuration", Bound: bound}
+	err = poll.Until(ctx, what, func(ctx context.Context) (string, error) {
 		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 		defer cancel()
 		silent = nil
 		var waiting []string
 		for _, m := range c.options.Members {
-			config, err := c.configOf(ctx, m)
+			config, err := c.ConfigOf(ctx, m.Name)
 			if err != nil {
 				silent = append(silent, m.Name)
 				continue
 			}
-			if left, _ := difference("", config, patch); len(left) > 0 {
+			if left, _ := dynamic.Difference(config, patch); len(left) > 0 {
 				waiting = append(waiting, m.Name)
 			}
 		}
-		taken := len(waiting) == 0 && len(silent) < len(c.options.Members)
-		return taken, "not yet: " + strings.Join(slices.Concat(waiting, silent), ", "), nil
+		if len(waiting) == 0 && len(silent) < len(c.options.Members) {
+			return "", nil
+		}
+		return "not yet: " + strings.Join(slices.Concat(waiting, silent), ", "), nil
 	})
 	return silent, err
 }
 
 // waitPending gives PostgreSQL a moment to say that a changed parameter needs a restart.
-func (c *Client) waitPending(ctx context.Context, changes remote.Changes) ([]PendingMember, error) {
-	bound := time.Duration(0)
-	if slices.ContainsFunc(changes, func(ch remote.Change) bool { return strings.HasPrefix(ch.Name, "postgresql.parameters") }) {
-		bound = pendingWait
+func (c *operator) waitPending(ctx context.Context, changes remote.Changes) ([]PendingMember, error) {
+	var pending []PendingMember
+	for _, node := range c.awaitPending(ctx, changes, len(c.options.Members)) {
+		pending = append(pending, PendingMember{Member: node.Name, Settings: node.PendingReason})
 	}
-	deadline := time.Now().Add(bound)
-	for {
-		var pending []PendingMember
-		for _, node := range c.pendingRestarts(ctx) {
-			pending = append(pending, PendingMember{Member: node.Name, Settings: node.PendingReason})
-		}
-		if len(pending) == len(c.options.Members) || !time.Now().Before(deadline) {
-			return pending, ctx.Err()
-		}
-		select {
-		case <-ctx.Done():
-			return pending, ctx.Err()
-		case <-time.After(pollEvery):
-		}
-	}
+	return pending, ctx.Err()
 }
 
 // checkExpected compares whole configurations: a key that is new counts as changed, too.
 func checkExpected(current, expected map[string]any) error {
-	seen, err := normalize(expected)
+	seen, err := dynamic.Normalize(expected)
 	if err != nil {
 		return fmt.Errorf("%w: expected configuration: %w", ErrInvalid, err)
 	}
-	_, there := difference("", current, seen)
-	_, back := difference("", seen, current)
+	_, there := dynamic.Difference(current, seen)
+	_, back := dynamic.Difference(seen, current)
 	var keys []string
 	for _, change := range slices.Concat(there, back) {
 		keys = append(keys, change.Name)
 	}
 	slices.Sort(keys)
 	if keys = slices.Compact(keys); len(keys) > 0 {
-		return remote.WithHint(fmt.Errorf("%w: %s", ErrConflict, strings.Join(keys, ", ")), "look at the configuration again and repeat the change")
+		return remote.WithHint(fmt.Errorf("%w: %s", ErrConflict, strings.Join(keys, ", ")),
+			"look at the configuration again and repeat the change")
 	}
 	return nil
-}
-
-// patched returns config with patch in it, as Patroni merges. Neither is changed.
-func patched(config, patch map[string]any) map[string]any {
-	merged := maps.Clone(config)
-	if merged == nil {
-		merged = map[string]any{}
-	}
-	for key, value := range patch {
-		inner, isMap := value.(map[string]any)
-		switch old, _ := merged[key].(map[string]any); {
-		case value == nil:
-			delete(merged, key)
-		case isMap:
-			merged[key] = patched(old, inner)
-		default:
-			merged[key] = value
-		}
-	}
-	return merged
 }
 
 // describeChanges lists what the patch changes, in the order of the keys.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha/health"
 )
 
@@ -22,14 +23,19 @@ type StrandedMember struct {
 	Hint   string `json:"hint"`
 }
 
-// strandedAfter is the default time for which a member must have been of no use: returning takes less, loop_wait included.
+// strandedAfter is the default time for which a member must have been of no use: returning takes
+// less, loop_wait included.
 const strandedAfter = 30 * time.Second
 
-// FindStranded watches the cluster for so long and returns the members that Stranded reports the whole time. 0 means 30 s.
-// It returns early when there are none. Changes nothing. Errors match ErrUnavailable, or are ctx's.
+// strandedEvery is the pause between two looks for them.
+const strandedEvery = time.Second
+
+// FindStranded watches the cluster for so long and returns the members that Stranded reports the
+// whole time. 0 means 30 s. It returns early when there are none. Changes nothing. Errors match
+// ErrUnavailable, or are ctx's.
 func FindStranded(ctx context.Context, o Options, during time.Duration) ([]StrandedMember, error) {
 	during = cmp.Or(during, strandedAfter)
-	c := NewClient(o)
+	c := newOperator(o)
 	start := time.Now()
 	var stranded []StrandedMember
 	for {
@@ -47,21 +53,21 @@ func FindStranded(ctx context.Context, o Options, during time.Duration) ([]Stran
 		if len(stranded) == 0 || time.Since(start) >= during {
 			return stranded, nil
 		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("find stranded members: %w", ctx.Err())
-		case <-time.After(min(wakeEvery, during)):
+		if err := poll.Pause(ctx, min(strandedEvery, during)); err != nil {
+			return nil, fmt.Errorf("find stranded members: %w", err)
 		}
 	}
 }
 
 // failedStates are those in which Patroni leaves a PostgreSQL that it cannot bring up.
-var failedStates = []string{"start failed", "restart failed", "stop failed", "crashed", "initdb failed", "custom bootstrap failed"}
+var failedStates = []string{"start failed", "restart failed", "stop failed", "crashed", "initdb failed",
+	"custom bootstrap failed"}
 
-// Stranded returns the members of a cluster with a leader that are neither streaming nor on their way: a former leader that
-// could not come back as a replica, a replica left behind on an old timeline, a PostgreSQL that does not start. It looks at
-// one moment: a member that is just returning can look the same, so ask twice, half a minute apart, and believe what is
-// there both times, as FindStranded does. Pure computation.
+// Stranded returns the members of a cluster with a leader that are neither streaming nor on their
+// way: a former leader that could not come back as a replica, a replica left behind on an old
+// timeline, a PostgreSQL that does not start. It looks at one moment: a member that is just
+// returning can look the same, so ask twice, half a minute apart, and believe what is there both
+// times, as FindStranded does. Pure computation.
 func Stranded(state ClusterState) []StrandedMember {
 	leader, ok := state.Leader()
 	if !ok {
@@ -75,7 +81,8 @@ func Stranded(state ClusterState) []StrandedMember {
 		}
 		stranded = append(stranded, StrandedMember{
 			Name: m.Name, State: m.State, Timeline: m.Timeline, LeaderTimeline: leader.Timeline, Reason: reason,
-			Hint: "see `journalctl -u patroni -n 50` on " + m.Name + "; if it cannot be mended, copy the data anew: reinit " + m.Name,
+			Hint: "see `journalctl -u patroni -n 50` on " + m.Name +
+				"; if it cannot be mended, copy the data anew: reinit " + m.Name,
 		})
 	}
 	return stranded

@@ -3,33 +3,27 @@ package patroni
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/health"
+	"github.com/pgha/toolkit/pgha/patroni/dynamic"
 )
 
 // lookTimeout bounds the question to a member that may be dead.
 const lookTimeout = 3 * time.Second
 
-// survey is all there is to know before something is changed: what the DCS says, what it prescribes, and what every
-// member says of itself.
+// survey is all there is to know before something is changed: what the DCS says, what it
+// prescribes, and what every member says of itself.
 type survey struct {
 	state ClusterState
-	rules rules
+	rules dynamic.Rules
 	nodes map[string]NodeState // of those that answer
 	gone  map[string]error     // why the others don't
 }
 
-// rules are those of the dynamic configuration that decide who may lead.
-type rules struct {
-	maximumLag                  int64
-	synchronous, quorum, strict bool
-}
-
 // survey asks the cluster and all its members at the same time.
-func (c *Client) survey(ctx context.Context) (survey, error) {
+func (c *operator) survey(ctx context.Context) (survey, error) {
 	var s survey
 	var config map[string]any
 	var stateErr, configErr error
@@ -44,12 +38,12 @@ func (c *Client) survey(ctx context.Context) (survey, error) {
 	if configErr != nil {
 		return s, configErr
 	}
-	s.rules = parseRules(config)
+	s.rules = dynamic.ReadRules(config)
 	return s, nil
 }
 
 // nodes asks every member of the options what it says of itself.
-func (c *Client) nodes(ctx context.Context) (map[string]NodeState, map[string]error) {
+func (c *operator) nodes(ctx context.Context) (map[string]NodeState, map[string]error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	nodes, gone := map[string]NodeState{}, map[string]error{}
@@ -71,35 +65,14 @@ func (c *Client) nodes(ctx context.Context) (map[string]NodeState, map[string]er
 	return nodes, gone
 }
 
-// parseRules reads the rules as Patroni does, its defaults included.
-func parseRules(config map[string]any) rules {
-	o := object(config)
-	r := rules{maximumLag: 1 << 20, strict: truth(o["synchronous_mode_strict"])}
-	if n := o.number("maximum_lag_on_failover"); n != nil {
-		r.maximumLag = *n
-	}
-	r.quorum = strings.EqualFold(fmt.Sprint(o["synchronous_mode"]), "quorum")
-	r.synchronous = r.quorum || truth(o["synchronous_mode"])
-	return r
-}
-
-// truth reads a setting that may be written as PostgreSQL lets one write it.
-func truth(value any) bool {
-	switch strings.ToLower(fmt.Sprint(value)) {
-	case "on", "true", "yes", "1":
-		return true
-	}
-	return false
-}
-
-// lag returns how far a replica is behind the leader now; when one of the two does not say, how far it was when the DCS
-// last heard of it; nil when that is not known either.
+// lag returns how far a replica is behind the leader now; when one of the two does not say, how far
+// it was when the DCS last heard of it; nil when that is not known either.
 func (s survey) lag(m MemberState) *int64 {
 	leader, ok := s.state.Leader()
 	if ok {
 		from, to := s.nodes[m.Name], s.nodes[leader.Name]
 		if from.Location > 0 && to.Location > 0 {
-			lag := from.Location.behind(to.Location)
+			lag := from.Location.Behind(to.Location)
 			return &lag
 		}
 	}
@@ -132,14 +105,14 @@ func (s survey) limitation(m MemberState) string {
 	}
 	lag := s.lag(m)
 	switch {
-	case s.rules.quorum && m.Role != RoleQuorumStandby:
+	case s.rules.Quorum && m.Role != RoleQuorumStandby:
 		return "is not one of the quorum's standbys"
-	case s.rules.synchronous && !s.rules.quorum && m.Role != RoleSyncStandby:
+	case s.rules.Synchronous && !s.rules.Quorum && m.Role != RoleSyncStandby:
 		return "is not the synchronous standby"
 	case lag == nil:
 		return "does not say how far it is behind"
-	case *lag > s.rules.maximumLag:
-		return fmt.Sprintf("is %d bytes behind, more than maximum_lag_on_failover %d", *lag, s.rules.maximumLag)
+	case *lag > s.rules.MaximumLag:
+		return fmt.Sprintf("is %d bytes behind, more than maximum_lag_on_failover %d", *lag, s.rules.MaximumLag)
 	}
 	return ""
 }

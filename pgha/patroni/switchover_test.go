@@ -25,7 +25,8 @@ func TestSwitchover(t *testing.T) {
 				return true
 			}
 		},
-		"said to have failed, but going on": func(f *fakePatroni) func(http.ResponseWriter, string, map[string]any) bool {
+		"said to have failed, but going on": func(f *fakePatroni) func(http.ResponseWriter, string,
+			map[string]any) bool {
 			return func(w http.ResponseWriter, _ string, _ map[string]any) bool {
 				f.promote(third)
 				http.Error(w, "Switchover failed", 503)
@@ -50,14 +51,21 @@ func TestSwitchover(t *testing.T) {
 				}
 				before, _ := result.Before.Leader()
 				after, _ := result.After.Leader()
-				got := []any{result.OldLeader, result.NewLeader, result.Timeline, before.Name, after.Name, result.Promoted > 0, result.Complete >= result.Promoted}
+				got := []any{
+					result.OldLeader, result.NewLeader, result.Timeline, before.Name, after.Name,
+					result.Promoted > 0, result.Complete >= result.Promoted,
+				}
 				if diff := cmp.Diff([]any{first, third, int64(5), first, third, true, true}, got); diff != "" {
 					t.Error(diff)
 				}
-				if diff := cmp.Diff([]string{first + ` POST /switchover {"candidate":"postgresql-03","leader":"postgresql-01"}`}, f.asked()); diff != "" {
+				if diff := cmp.Diff([]string{
+					first + ` POST /switchover {"candidate":"postgresql-03","leader":"postgresql-01"}`,
+				}, f.asked()); diff != "" {
 					t.Error(diff)
 				}
-				if diff := cmp.Diff([]string{"leader postgresql-cluster: moved from postgresql-01 to postgresql-03"}, f.told()); diff != "" {
+				if diff := cmp.Diff([]string{
+					"leader postgresql-cluster: moved from postgresql-01 to postgresql-03",
+				}, f.told()); diff != "" {
 					t.Error(diff)
 				}
 			})
@@ -104,12 +112,14 @@ func TestSwitchoverDoesNotBelieveAnOldDCS(t *testing.T) {
 	})
 }
 
-// TestSwitchoverLeavesTheChoiceToPatroni names nobody, so that no replica waits for a candidate, and says who it became.
+// TestSwitchoverLeavesTheChoiceToPatroni names nobody, so that no replica waits for a candidate,
+// and says who it became.
 func TestSwitchoverLeavesTheChoiceToPatroni(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
-		f.members[first].location, f.members[third].location = 2000, 2000 // the DCS does not know yet
+		// the DCS does not know yet
+		f.members[first].location, f.members[third].location = 2000, 2000
 		result, err := Switchover(t.Context(), o, SwitchoverOptions{})
 		if err != nil || result.NewLeader != third {
 			t.Errorf("%s %v", result.NewLeader, err)
@@ -145,19 +155,43 @@ func TestSwitchoverRefusals(t *testing.T) {
 		want    error
 		text    string
 	}{
-		"no leader":     {func(f *fakePatroni) { f.leader = "" }, SwitchoverOptions{}, ErrNoLeader, "failover"},
-		"leader silent": {func(f *fakePatroni) { f.members[first].dead = true }, SwitchoverOptions{}, ErrNoLeader, "gone for good"},
-		"leader starts": {func(f *fakePatroni) { f.members[first].state = "starting" }, SwitchoverOptions{}, ErrNoLeader, `"starting"`},
-		"paused":        {func(f *fakePatroni) { f.config["pause"] = true }, SwitchoverOptions{}, ErrPaused, "resume"},
-		"scheduled": {func(f *fakePatroni) { f.schedule = map[string]any{"at": "2030-01-01T10:00:00+00:00", "from": first} },
+		"no leader": {func(f *fakePatroni) { f.leader = "" }, SwitchoverOptions{}, ErrNoLeader, "failover"},
+		"leader silent": {
+			func(f *fakePatroni) { f.members[first].dead = true }, SwitchoverOptions{}, ErrNoLeader, "gone for good",
+		},
+		"leader starts": {
+			func(f *fakePatroni) { f.members[first].state = "starting" }, SwitchoverOptions{}, ErrNoLeader,
+			`"starting"`,
+		},
+		"paused": {func(f *fakePatroni) { f.config["pause"] = true }, SwitchoverOptions{}, ErrPaused, "resume"},
+		"scheduled": {func(f *fakePatroni) {
+			f.schedule = map[string]any{
+				"at": "2030-01-01T10:00:00+00:00", "from": first,
+			}
+		},
 			SwitchoverOptions{}, ErrScheduled, "switchover from postgresql-01 at 2030-01-01T10:00:00"},
 		"misspelt": {nil, SwitchoverOptions{Candidate: "postgresql-3"}, ErrNoCandidate, "did you mean postgresql-03?"},
-		"unlike":   {nil, SwitchoverOptions{Candidate: "oracle"}, ErrNoCandidate, "the members are postgresql-01, postgresql-02, postgresql-03"},
-		"leads":    {nil, SwitchoverOptions{Candidate: first}, ErrNoCandidate, "leads already"},
-		"dead":     {func(f *fakePatroni) { f.members[third].dead = true }, SwitchoverOptions{Candidate: third}, ErrNoCandidate, "does not answer"},
-		"not well": {func(f *fakePatroni) { f.members[third].streaming = false }, SwitchoverOptions{Candidate: third}, ErrNoCandidate, `"running" on timeline 4`},
-		"timeline": {func(f *fakePatroni) { f.members[third].timeline = 3 }, SwitchoverOptions{Candidate: third}, ErrNoCandidate, "timeline 3"},
-		"lagging":  {func(f *fakePatroni) { f.members[first].location = 3 << 20 }, SwitchoverOptions{Candidate: third}, ErrNoCandidate, "3144728 bytes behind"},
+		"unlike": {
+			nil, SwitchoverOptions{Candidate: "oracle"}, ErrNoCandidate,
+			"the members are postgresql-01, postgresql-02, postgresql-03",
+		},
+		"leads": {nil, SwitchoverOptions{Candidate: first}, ErrNoCandidate, "leads already"},
+		"dead": {
+			func(f *fakePatroni) { f.members[third].dead = true }, SwitchoverOptions{Candidate: third},
+			ErrNoCandidate, "does not answer",
+		},
+		"not well": {
+			func(f *fakePatroni) { f.members[third].streaming = false },
+			SwitchoverOptions{Candidate: third}, ErrNoCandidate, `"running" on timeline 4`,
+		},
+		"timeline": {
+			func(f *fakePatroni) { f.members[third].timeline = 3 }, SwitchoverOptions{Candidate: third},
+			ErrNoCandidate, "timeline 3",
+		},
+		"lagging": {
+			func(f *fakePatroni) { f.members[first].location = 3 << 20 },
+			SwitchoverOptions{Candidate: third}, ErrNoCandidate, "3144728 bytes behind",
+		},
 		"lag unknown": {func(f *fakePatroni) {
 			f.members[third].location, f.members[third].lag = 0, "unknown"
 		}, SwitchoverOptions{Candidate: third}, ErrNoCandidate, "does not say how far"},
@@ -168,8 +202,14 @@ func TestSwitchoverRefusals(t *testing.T) {
 			SwitchoverOptions{Candidate: third}, ErrNoCandidate, "is tagged nofailover"},
 		"priority zero": {func(f *fakePatroni) { f.members[third].tags = map[string]any{"failover_priority": 0} },
 			SwitchoverOptions{Candidate: third}, ErrNoCandidate, "is tagged nofailover"},
-		"watchdog": {func(f *fakePatroni) { f.members[third].watchdog = true }, SwitchoverOptions{Candidate: third}, ErrNoCandidate, "watchdog"},
-		"not synchronous": {func(f *fakePatroni) { f.config["synchronous_mode"], f.members[second].sync = true, RoleSyncStandby },
+		"watchdog": {
+			func(f *fakePatroni) { f.members[third].watchdog = true }, SwitchoverOptions{Candidate: third},
+			ErrNoCandidate, "watchdog",
+		},
+		"not synchronous": {func(f *fakePatroni) {
+			f.config["synchronous_mode"], f.members[second].sync = true,
+				RoleSyncStandby
+		},
 			SwitchoverOptions{Candidate: third}, ErrNoCandidate, "is not the synchronous standby"},
 		"nobody synchronous": {func(f *fakePatroni) { f.config["synchronous_mode"] = "on" },
 			SwitchoverOptions{}, ErrNoCandidate, "postgresql-02 is not the synchronous standby, postgresql-03 is not"},
@@ -221,9 +261,14 @@ func TestSwitchoverToSomebodyElse(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
-		f.on["POST /switchover"] = func(http.ResponseWriter, string, map[string]any) bool { f.promote(second); return true }
+		f.on["POST /switchover"] = func(http.ResponseWriter, string,
+			map[string]any) bool {
+			f.promote(second)
+			return true
+		}
 		result, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third})
-		if err == nil || !strings.Contains(err.Error(), second+" became leader instead of "+third) || result.NewLeader != second {
+		if err == nil || !strings.Contains(err.Error(), second+" became leader instead of "+third) ||
+			result.NewLeader != second {
 			t.Errorf("%s, %v", result.NewLeader, err)
 		}
 	})
@@ -233,7 +278,8 @@ func TestSwitchoverTimesOutAndIsCancelled(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
-		f.on["POST /switchover"] = answerWith(503, "Switchover status unknown after 20 seconds") // and nothing happens
+		// and nothing happens
+		f.on["POST /switchover"] = answerWith(503, "Switchover status unknown after 20 seconds")
 		_, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third, Timeout: 600 * time.Millisecond})
 		if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), third+" to lead") {
 			t.Errorf("got %v", err)
@@ -255,7 +301,9 @@ func TestSwitchoverPlans(t *testing.T) {
 		if err != nil || result.NewLeader != second || result.Timeline != 0 {
 			t.Errorf("%+v %v", result, err)
 		}
-		if diff := cmp.Diff([]string{"would: leader postgresql-cluster: moved from postgresql-01 to postgresql-02"}, f.told()); diff != "" {
+		if diff := cmp.Diff([]string{
+			"would: leader postgresql-cluster: moved from postgresql-01 to postgresql-02",
+		}, f.told()); diff != "" {
 			t.Error(diff)
 		}
 		if asked := f.asked(); len(asked) > 0 {
@@ -286,15 +334,16 @@ func TestScheduledSwitchover(t *testing.T) {
 					t.Fatal(err)
 				}
 				want := ScheduledSwitchover{At: at, From: first, To: third}
-				if result.Scheduled == nil || !result.Scheduled.equal(want) || result.NewLeader != third || f.leader != first {
+				if result.Scheduled == nil || !result.Scheduled.Equal(want) || result.NewLeader != third ||
+					f.leader != first {
 					t.Errorf("%+v", result)
 				}
 				list, err := ScheduledSwitchovers(t.Context(), o)
-				if err != nil || len(list) != 1 || !list[0].equal(want) {
+				if err != nil || len(list) != 1 || !list[0].Equal(want) {
 					t.Errorf("listed %v %v", list, err)
 				}
 				was, err := CancelSwitchover(t.Context(), o)
-				if err != nil || !was.equal(want) || f.schedule != nil {
+				if err != nil || !was.Equal(want) || f.schedule != nil {
 					t.Errorf("cancelled %v %v", was, err)
 				}
 				if _, err := CancelSwitchover(t.Context(), o); !errors.Is(err, ErrNothingScheduled) {
@@ -333,7 +382,9 @@ func TestScheduleThatPatroniRefuses(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
 		f.on["POST /switchover"] = answerWith(422, "Cannot schedule switchover in the past")
-		if _, err := Switchover(t.Context(), o, SwitchoverOptions{At: time.Now().Add(time.Minute)}); !errors.Is(err, ErrInvalid) {
+		if _, err := Switchover(t.Context(), o, SwitchoverOptions{
+			At: time.Now().Add(time.Minute),
+		}); !errors.Is(err, ErrInvalid) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -352,7 +403,8 @@ func TestCheckTime(t *testing.T) {
 		{now.Add(-time.Second), "2026-11-24T09:59:59Z has passed"},
 	} {
 		err := checkTime(tt.at, now)
-		if tt.want == "" && err != nil || tt.want != "" && (!errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), tt.want)) {
+		if tt.want == "" && err != nil || tt.want != "" && (!errors.Is(err, ErrInvalid) ||
+			!strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: %v", tt.at, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -16,31 +17,34 @@ type SynchronousResult struct {
 	Mode SynchronousMode `json:"mode"`
 	// Nodes is how many replicas a commit waits for; 0 when the mode is off.
 	Nodes int `json:"nodes"`
-	// Standbys are the members that commits wait for: all of the named ones, or Nodes of them in quorum mode.
+	// Standbys are the members that commits wait for: all of the named ones, or Nodes of them in
+	// quorum mode.
 	Standbys []string `json:"standbys"`
 	// Changes is empty when the configuration was so already.
 	Changes []ConfigChange `json:"changes"`
 	Took    Elapsed        `json:"took_seconds"`
 }
 
-// SetSynchronous says which commits wait for replicas, and for how many, and waits until it holds: the cluster shows the
-// synchronous standbys, and the leader's PostgreSQL waits for them. nodes 0 means 1; with SynchronousOff it must be 0.
+// SetSynchronous says which commits wait for replicas, and for how many, and waits until it holds:
+// the cluster shows the synchronous standbys, and the leader's PostgreSQL waits for them. nodes 0
+// means 1; with SynchronousOff it must be 0.
 //
-// Nothing is changed when the error matches ErrInvalid, ErrNoLeader, ErrUnhealthy (fewer healthy replicas than nodes: strict
-// mode would stop all writes) or ErrVersion (quorum needs Patroni 4.0). Other errors match ErrUnavailable or ErrTimeout. When
-// ctx ends or time (the Options' Wait) runs out before a mode other than SynchronousOff holds, the former settings are put
-// back. Safe to repeat. When the targets only plan, the changes are reported and nothing happens.
+// Nothing is changed when the error matches ErrInvalid, ErrNoLeader, ErrUnhealthy (fewer healthy
+// replicas than nodes: strict mode would stop all writes) or ErrVersion (quorum needs Patroni 4.0).
+// Other errors match ErrUnavailable or ErrTimeout. When ctx ends or time (the Options' Wait) runs
+// out before a mode other than SynchronousOff holds, the former settings are put back. Safe to
+// repeat. When the targets only plan, the changes are reported and nothing happens.
 func SetSynchronous(ctx context.Context, o Options, mode SynchronousMode, nodes int) (SynchronousResult, error) {
-	o = o.withDefaults()
+	o = o.WithDefaults()
 	var result SynchronousResult
 	err := within(ctx, o.Wait, "set synchronous mode", func(ctx context.Context) (err error) {
-		result, err = NewClient(o).setSynchronous(ctx, mode, nodes)
+		result, err = newOperator(o).setSynchronous(ctx, mode, nodes)
 		return err
 	})
 	return result, err
 }
 
-func (c *Client) setSynchronous(ctx context.Context, mode SynchronousMode, nodes int) (SynchronousResult, error) {
+func (c *operator) setSynchronous(ctx context.Context, mode SynchronousMode, nodes int) (SynchronousResult, error) {
 	start := time.Now()
 	if mode != SynchronousOff {
 		nodes = cmp.Or(nodes, 1)
@@ -59,11 +63,11 @@ func (c *Client) setSynchronous(ctx context.Context, mode SynchronousMode, nodes
 	}
 	set, err := c.setConfig(ctx, SetConfigOptions{Patch: patch, Timeout: c.options.Wait})
 	result.Changes = set.Changes
-	if err == nil && !c.options.planning() {
+	if err == nil && !c.options.Planning() {
 		result.Standbys, err = c.waitSynchronous(ctx, mode, nodes)
 	}
 	result.Took = since(start)
-	if err != nil && mode != SynchronousOff && len(set.Changes) > 0 && !c.options.planning() {
+	if err != nil && mode != SynchronousOff && len(set.Changes) > 0 && !c.options.Planning() {
 		return result, c.restore(ctx, set.Changes, err)
 	}
 	return result, err
@@ -71,18 +75,21 @@ func (c *Client) setSynchronous(ctx context.Context, mode SynchronousMode, nodes
 
 // synchronousPatch is the mode in Patroni's words.
 func synchronousPatch(mode SynchronousMode, nodes int) (map[string]any, error) {
-	patch := map[string]any{"synchronous_mode": true, "synchronous_mode_strict": mode == SynchronousStrict, "synchronous_node_count": nodes}
+	patch := map[string]any{"synchronous_mode": true, "synchronous_mode_strict": mode == SynchronousStrict,
+		"synchronous_node_count": nodes}
 	switch mode {
 	case SynchronousOff:
 		if nodes != 0 {
-			return nil, remote.WithHint(fmt.Errorf("%w: %d nodes without synchronous mode", ErrInvalid, nodes), "leave the number out")
+			return nil, remote.WithHint(fmt.Errorf("%w: %d nodes without synchronous mode", ErrInvalid, nodes),
+				"leave the number out")
 		}
 		patch["synchronous_mode"], patch["synchronous_node_count"] = false, nil
 	case SynchronousOn, SynchronousStrict:
 	case SynchronousQuorum:
 		patch["synchronous_mode"] = "quorum"
 	default:
-		return nil, remote.WithHint(fmt.Errorf("%w: synchronous mode %q", ErrInvalid, mode), "the modes are off, on, strict and quorum")
+		return nil, remote.WithHint(fmt.Errorf("%w: synchronous mode %q", ErrInvalid, mode),
+			"the modes are off, on, strict and quorum")
 	}
 	if nodes < 0 {
 		return nil, fmt.Errorf("%w: %d nodes", ErrInvalid, nodes)
@@ -108,49 +115,54 @@ func (s survey) checkSynchronous(mode SynchronousMode, nodes int) error {
 		if mode == SynchronousStrict {
 			hint += "; in strict mode all writes would stop"
 		}
-		return remote.WithHint(fmt.Errorf("%w: commits shall wait for %d replicas, but only %d are healthy and not tagged nosync", ErrUnhealthy, nodes, len(able)), hint)
+		return remote.WithHint(
+			fmt.Errorf("%w: commits shall wait for %d replicas, but only %d are healthy and not tagged nosync",
+				ErrUnhealthy, nodes, len(able)), hint)
 	}
 	if mode == SynchronousQuorum {
 		for name, node := range s.nodes {
 			if !atLeast(node.Version, 4, 0) {
-				return remote.WithHint(fmt.Errorf("%w %s on %s: quorum needs 4.0", ErrVersion, node.Version, name), "upgrade Patroni, or use on or strict")
+				return remote.WithHint(fmt.Errorf("%w %s on %s: quorum needs 4.0", ErrVersion, node.Version, name),
+					"upgrade Patroni, or use on or strict")
 			}
 		}
 	}
 	return nil
 }
 
-// waitSynchronous waits until the DCS and the leader's PostgreSQL agree that the mode holds, and returns the standbys.
-func (c *Client) waitSynchronous(ctx context.Context, mode SynchronousMode, nodes int) ([]string, error) {
+// waitSynchronous waits until the DCS and the leader's PostgreSQL agree that the mode holds, and
+// returns the standbys.
+func (c *operator) waitSynchronous(ctx context.Context, mode SynchronousMode, nodes int) ([]string, error) {
 	var standbys []string
-	var woken time.Time
-	what := fmt.Sprintf("synchronous mode %s to hold", mode)
-	err := poll(ctx, c.options.Wait, what, func(ctx context.Context) (bool, string, error) {
-		if time.Since(woken) >= wakeEvery {
-			c.wake(ctx)
-			woken = time.Now()
-		}
+	wake := c.waker()
+	what := poll.Options{What: fmt.Sprintf("synchronous mode %s to hold", mode), Bound: c.options.Wait}
+	err := poll.Until(ctx, what, func(ctx context.Context) (string, error) {
+		wake(ctx)
 		state, err := c.Cluster(ctx)
 		if err != nil {
-			return false, err.Error(), nil
+			return "", err
 		}
 		leader, ok := state.Leader()
 		if !ok {
-			return false, describe(state), nil
+			return describe(state), nil
 		}
 		node, err := c.Patroni(ctx, leader.Name)
 		if err != nil {
-			return false, err.Error(), nil
+			return "", err
 		}
 		var holds bool
-		standbys, holds = synchronousHolds(state, node, mode, nodes)
-		return holds, describe(state), nil
+		if standbys, holds = synchronousHolds(state, node, mode, nodes); holds {
+			return "", nil
+		}
+		return describe(state), nil
 	})
 	return standbys, err
 }
 
-// synchronousHolds compares what is wished with the roles in the DCS and with what the leader's PostgreSQL waits for.
-func synchronousHolds(state ClusterState, leader NodeState, mode SynchronousMode, nodes int) (standbys []string, holds bool) {
+// synchronousHolds compares what is wished with the roles in the DCS and with what the leader's
+// PostgreSQL waits for.
+func synchronousHolds(state ClusterState, leader NodeState, mode SynchronousMode, nodes int) (standbys []string,
+	holds bool) {
 	role, word := RoleSyncStandby, "sync"
 	if mode == SynchronousQuorum {
 		role, word = RoleQuorumStandby, "quorum"
@@ -181,7 +193,7 @@ func synchronousHolds(state ClusterState, leader NodeState, mode SynchronousMode
 }
 
 // restore puts the former values back, because a mode that does not hold may keep writes waiting.
-func (c *Client) restore(ctx context.Context, changes []ConfigChange, cause error) error {
+func (c *operator) restore(ctx context.Context, changes []ConfigChange, cause error) error {
 	former := map[string]any{}
 	var keys []string
 	for _, change := range changes {
@@ -193,7 +205,8 @@ func (c *Client) restore(ctx context.Context, changes []ConfigChange, cause erro
 		return err
 	})
 	if err != nil {
-		return remote.WithHint(fmt.Errorf("%w; the former settings could not be put back: %w", cause, err), "set the synchronous mode again")
+		return remote.WithHint(fmt.Errorf("%w; the former settings could not be put back: %w", cause, err),
+			"set the synchronous mode again")
 	}
 	c.changed(c.options.Members[0], remote.Change{Kind: "setting", Name: strings.Join(keys, ", "), Action: "put back"})
 	return fmt.Errorf("%w; the former settings were put back", cause)

@@ -6,46 +6,87 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pgha/toolkit/internal/parallel"
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/internal/rollout"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// rollOut puts every member's host right. Those whose Patroni does not run yet go at the same time: they serve nobody, and a
-// new cluster forms the quicker. Running ones take turns.
-func (o Options) rollOut(ctx context.Context, wishes [][]remote.Resource) error {
-	needs := make([]remote.Changes, len(o.Members))
-	err := parallel.Each(o.Members, func(i int, m Member) (err error) {
-		needs[i], err = m.Target.Preview(ctx, wishes[i]...)
-		return remote.OnHost(m.Target.Name, err)
+// rollOut puts every member's host right. Those whose Patroni does not run yet go at the same time:
+// they serve no session, and a new cluster forms sooner. Running ones take turns. One that was
+// healthy must have read its new configuration and be healthy again before the next one begins.
+func rollOut(ctx context.Context, o Options, wishes [][]remote.Resource) error {
+	fresh, running, err := rollout.Sort(len(o.Members), func(i int) (rollout.Need, error) {
+		t := o.Members[i].Target
+		needs, err := t.Preview(ctx, wishes[i]...)
+		switch {
+		case err != nil || !needs.Any():
+			return rollout.Nothing, remote.OnHost(t.Name, err)
+		case needs.Starts(Unit):
+			return rollout.AtOnce, nil
+		}
+		return rollout.InTurn, nil
 	})
 	if err != nil {
 		return err
-	}
-	var fresh, running []int
-	for i := range o.Members {
-		switch {
-		case !needs[i].Any():
-		case needs[i].Starts(Unit):
-			fresh = append(fresh, i)
-		default:
-			running = append(running, i)
-		}
 	}
 	if len(fresh) > 0 {
 		if err := o.Adopt(ctx); err != nil {
 			return err
 		}
 	}
-	err = parallel.Each(fresh, func(_, i int) error { return ensure(ctx, o.Members[i], wishes[i]) })
-	if err != nil || len(running) == 0 {
-		return err
-	}
-	return o.takeTurns(ctx, running, wishes)
+	turns := turns{operator: newOperator(o), wishes: wishes}
+	return rollout.Run(ctx, rollout.Rollout{
+		AtOnce: fresh, InTurn: running, Order: turns.order,
+		Change: func(ctx context.Context, i int) (func(context.Context) error, error) {
+			if slices.Contains(fresh, i) {
+				return nil, ensure(ctx, o.Members[i], wishes[i])
+			}
+			return turns.change(ctx, i)
+		},
+	})
 }
 
-// inTurn returns the indices of the members in the order in which they are changed one after the other: first those that are
-// not healthy anyway, then replicas, the leader last.
-func (o Options) inTurn(state ClusterState) []int {
+// turns changes running members one after the other.
+type turns struct {
+	*operator
+	wishes [][]remote.Resource
+	before ClusterState // when the first turn began
+}
+
+// order asks how the cluster is. Members that nobody can ask about keep their order.
+func (t *turns) order(ctx context.Context, members []int) ([]int, error) {
+	var err error
+	if t.before, err = t.Cluster(ctx); err != nil && ctx.Err() != nil {
+		return nil, err
+	}
+	all := inTurn(t.options.Members, t.before)
+	return slices.DeleteFunc(all, func(i int) bool { return !slices.Contains(members, i) }), nil
+}
+
+// change changes the host of a member.
+func (t *turns) change(ctx context.Context, i int) (settled func(context.Context) error, err error) {
+	m := t.options.Members[i]
+	old := oldConfig(ctx, t.options, m)
+	changes, err := m.Target.Ensure(ctx, t.wishes[i]...)
+	if err != nil || !changes.Touched(Unit) || !t.before.Healthy(m.Name) || t.options.Planning() {
+		return nil, remote.OnHost(m.Target.Name, err)
+	}
+	return func(ctx context.Context) error {
+		err := t.waitReloaded(ctx, m)
+		if err == nil && changes.Touched(ConfigPath) {
+			err = t.tryReloaded(ctx, m, old)
+			if err == nil && changes.Touched(layout.CertificateOf(layout.RESTServer).File) {
+				err = t.present(ctx, m)
+			}
+		}
+		return remote.OnHost(m.Target.Name, err)
+	}, nil
+}
+
+// inTurn returns the indices of the members in the order in which they are changed one after the
+// other: first those that are not healthy anyway, then replicas, the leader last.
+func inTurn(members []Member, state ClusterState) []int {
 	leader, _ := state.Leader()
 	rank := func(m Member) int {
 		switch {
@@ -56,72 +97,45 @@ func (o Options) inTurn(state ClusterState) []int {
 		}
 		return 2
 	}
-	order := make([]int, len(o.Members))
+	order := make([]int, len(members))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return rank(o.Members[a]) - rank(o.Members[b]) })
+	slices.SortStableFunc(order, func(a, b int) int { return rank(members[a]) - rank(members[b]) })
 	return order
-}
-
-// takeTurns changes running members one after the other. One that was healthy must have read its new configuration and be
-// healthy again before the next one begins.
-func (o Options) takeTurns(ctx context.Context, members []int, wishes [][]remote.Resource) error {
-	c := NewClient(o)
-	before, err := c.Cluster(ctx)
-	if err != nil && ctx.Err() != nil {
-		return err
-	}
-	for _, i := range o.inTurn(before) {
-		if !slices.Contains(members, i) {
-			continue
-		}
-		m := o.Members[i]
-		old := o.oldConfig(ctx, m)
-		changes, err := m.Target.Ensure(ctx, wishes[i]...)
-		if err == nil && changes.Touched(Unit) && before.Healthy(m.Name) && !o.planning() {
-			if err = c.waitReloaded(ctx, m); err == nil && changes.Touched(ConfigPath) {
-				err = c.tryReloaded(ctx, m, old)
-			}
-		}
-		if err != nil {
-			return remote.OnHost(m.Target.Name, err)
-		}
-	}
-	return nil
 }
 
 // waitReloaded waits until a Patroni that was told to reload has done so and its member is healthy.
 //
-// Patroni reloads between two rounds of its loop, and nothing of its API tells when. The second round that begins after the
-// reload was asked for has seen it for certain: the first may have been under way.
-func (c *Client) waitReloaded(ctx context.Context, m Member) error {
-	var seen, woken time.Time
-	rounds := 0
-	err := poll(ctx, c.options.Wait, m.Name+" to be healthy with its new configuration", func(ctx context.Context) (bool, string, error) {
-		if time.Since(woken) >= wakeEvery {
-			c.wake(ctx)
-			woken = time.Now()
-		}
+// Patroni reloads between two rounds of its loop, and nothing of its API tells when. The second
+// round that begins after the reload was asked for has seen it for certain: the first may have been
+// under way.
+func (c *operator) waitReloaded(ctx context.Context, m Member) error {
+	var seen time.Time
+	rounds, wake := 0, c.waker()
+	what := poll.Options{What: m.Name + " to be healthy with its new configuration", Bound: c.options.Wait}
+	err := poll.Until(ctx, what, func(ctx context.Context) (string, error) {
+		wake(ctx)
 		node, err := c.Patroni(ctx, m.Name)
 		if err != nil {
-			return false, err.Error(), nil
+			return "", err
 		}
 		if !seen.IsZero() && node.LastSeen.After(seen) {
 			rounds++
 		}
 		seen = node.LastSeen
 		if rounds < 2 && !seen.IsZero() {
-			return false, "its Patroni has not looked at the cluster since", nil
+			return "its Patroni has not looked at the cluster since", nil
 		}
 		state, err := c.Cluster(ctx)
 		if err != nil {
-			return false, err.Error(), nil
+			return "", err
 		}
-		if !state.Healthy(m.Name) || !node.follows(state) {
-			return false, fmt.Sprintf("%s says that it is %s; %s", m.Name, node.State, describe(state)), nil
+		if !state.Healthy(m.Name) || !node.Follows(state) {
+			return fmt.Sprintf("%s says that it is %s; %s", m.Name, node.State, describe(state)), nil
 		}
-		return true, "", nil
+		return "", nil
 	})
-	return remote.WithHint(err, "see `journalctl -u patroni -n 50` on "+m.Target.Name+"; the members behind it are as they were, and the next apply goes on")
+	return remote.WithHint(err, "see `journalctl -u patroni -n 50` on "+m.Target.Name+
+		"; the members behind it are as they were, and the next apply goes on")
 }

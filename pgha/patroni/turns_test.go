@@ -22,11 +22,13 @@ func TestRunningMembersTakeTurns(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(*fakePatroni)
 		order   []string
-		err     error // the ill stay ill here, and at last that is told
+		err     error // the ill stay ill here, and at last that is reported
 	}{
-		"the leader last":   {func(*fakePatroni) {}, []string{second, third, first}, nil},
-		"another leader":    {func(f *fakePatroni) { f.promote(second) }, []string{first, third, second}, nil},
-		"the ill one first": {func(f *fakePatroni) { f.members[third].streaming = false }, []string{third, second, first}, ErrTimeout},
+		"the leader last": {func(*fakePatroni) {}, []string{second, third, first}, nil},
+		"another leader":  {func(f *fakePatroni) { f.promote(second) }, []string{first, third, second}, nil},
+		"the ill one first": {
+			func(f *fakePatroni) { f.members[third].streaming = false }, []string{third, second, first}, ErrTimeout,
+		},
 		"nobody answers": {func(f *fakePatroni) {
 			for _, m := range f.members {
 				m.dead = true
@@ -63,7 +65,9 @@ func TestTheRestIsLeftWhenOneFails(t *testing.T) {
 		breaks func(Options, *fakePatroni)
 		text   string
 	}{
-		"its host refuses": {func(o Options, _ *fakePatroni) { o.Members[1].Target.Executor.(*fakeHost).fail = "python3" }, "refused"},
+		"its host refuses": {
+			func(o Options, _ *fakePatroni) { o.Members[1].Target.Executor.(*fakeHost).fail = "python3" }, "refused",
+		},
 		"it is not healthy afterwards": {func(o Options, f *fakePatroni) {
 			change := o.Members[1].Target.OnChange
 			o.Members[1].Target.OnChange = func(c remote.Change) {

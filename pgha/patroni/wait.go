@@ -5,61 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// pollEvery is the pause between two looks at a condition.
-const pollEvery = 150 * time.Millisecond
+// wakeEvery is how often a wait asks Patroni not to sleep out its loop_wait.
+const wakeEvery = time.Second
 
-// TimeoutError says what was waited for in vain. It matches ErrTimeout.
-type TimeoutError struct {
-	// What was waited for, and for how long.
-	What  string
-	After time.Duration
-	// Seen is what the last look found.
-	Seen string
-	// Look is where the operator finds out why.
-	Look string
-}
-
-// Error says it in one line.
-func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("timed out after %s waiting for %s; last seen: %s", e.After.Round(time.Second), e.What, e.Seen)
-}
-
-// Hint names the log to read.
-func (e *TimeoutError) Hint() string { return e.Look }
-
-// Is makes the error match ErrTimeout.
-func (e *TimeoutError) Is(target error) bool { return target == ErrTimeout }
-
-// poll looks again and again until look says it is done, fails, or bound has passed. look says what it saw.
-func poll(ctx context.Context, bound time.Duration, what string, look func(context.Context) (done bool, seen string, err error)) error {
-	start := time.Now()
-	inner, cancel := context.WithTimeout(ctx, bound)
-	defer cancel()
-	last := "nothing"
-	for {
-		done, seen, err := look(inner)
-		switch {
-		case err != nil && inner.Err() == nil:
-			return err
-		case err == nil && done:
-			return nil
-		case seen != "" && inner.Err() == nil:
-			last = seen
-		}
-		select {
-		case <-inner.Done():
-			if errors.Is(ctx.Err(), context.Canceled) {
-				return fmt.Errorf("wait for %s: %w", what, ctx.Err())
-			}
-			return &TimeoutError{What: what, After: time.Since(start), Seen: last}
-		case <-time.After(pollEvery):
+// waker returns a function that wakes the members' Patroni, at most once per wakeEvery.
+func (c *operator) waker() func(context.Context) {
+	var woken time.Time
+	return func(ctx context.Context) {
+		if time.Since(woken) >= wakeEvery {
+			c.Wake(ctx)
+			woken = time.Now()
 		}
 	}
 }
 
-// within runs f within bound. When that has passed, the error matches ErrTimeout, whatever call it cut short.
+// within runs f within bound. When that has passed, the error matches ErrTimeout, whatever call it
+// cut short.
 func within(ctx context.Context, bound time.Duration, verb string, f func(context.Context) error) error {
 	inner, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
@@ -84,3 +49,4 @@ func (e *lateError) Error() string {
 }
 func (e *lateError) Is(target error) bool { return target == ErrTimeout }
 func (e *lateError) Unwrap() error        { return e.err }
+func (e *lateError) Kind() errs.Kind      { return errs.Timeout }

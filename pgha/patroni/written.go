@@ -9,14 +9,17 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/pgha/toolkit/pgha/patroni/dynamic"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// written returns what an earlier run wrote into the DCS: the section bootstrap.dcs of the first member's config.yml,
-// which stands there as long as the specification says so. found is false on hosts that have no config.yml yet. The
-// DCS is brought in line before the files, so that an interrupted run forgets nothing.
-func (o Options) written(ctx context.Context) (dcs map[string]any, found bool, err error) {
-	for _, m := range o.Members {
+// written returns what an earlier run wrote into the DCS: the section bootstrap.dcs of the first
+// member's config.yml, which stands there as long as the specification says so. found is false on
+// hosts that have no config.yml yet. While the first member is left out nothing is known of it, and
+// what the specification names no more stays in the DCS. The DCS is brought in line before the
+// files, so that an interrupted run forgets nothing.
+func written(ctx context.Context, o Options) (dcs map[string]any, found bool, err error) {
+	for _, m := range there(o) {
 		section, there, err := bootstrapOf(ctx, m)
 		if err != nil {
 			return nil, false, err
@@ -51,36 +54,9 @@ func bootstrapOf(ctx context.Context, m Member) (dcs map[string]any, there bool,
 	if yaml.Unmarshal(text, &file) != nil {
 		return nil, true, nil
 	}
-	dcs, err = normalize(file.Bootstrap.DCS)
+	dcs, err = dynamic.Normalize(file.Bootstrap.DCS)
 	if err != nil || len(dcs) == 0 {
 		return nil, true, nil
 	}
 	return dcs, true, nil
-}
-
-// dropped adds to wanted a nil for each setting that an earlier run wrote, that wanted names no more, and that still has
-// the value it was given: what somebody else has changed since is theirs.
-func dropped(wanted, written, current map[string]any) {
-	for key, old := range written {
-		inner, isSection := old.(map[string]any)
-		now, there := current[key]
-		if !there {
-			continue
-		}
-		if isSection {
-			section, _ := wanted[key].(map[string]any)
-			nowInner, _ := now.(map[string]any)
-			if section == nil {
-				section = map[string]any{}
-			}
-			dropped(section, inner, nowInner)
-			if len(section) > 0 {
-				wanted[key] = section
-			}
-			continue
-		}
-		if _, named := wanted[key]; !named && same(old, now) {
-			wanted[key] = nil
-		}
-	}
 }

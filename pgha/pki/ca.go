@@ -43,7 +43,7 @@ func newCA(name string, conf config) (*CA, error) {
 	if err := conf.key.check(); err != nil {
 		return nil, err
 	}
-	lifetime, err := checkLifetime(conf.lifetime, DefaultCALifetime)
+	lifetime, err := checkLifetime(conf.lifetime, DefaultCALifetime, minCALifetime)
 	if err != nil {
 		return nil, err
 	}

@@ -129,25 +129,36 @@ func TestLoadCARefuses(t *testing.T) {
 	plain, plainKey := rootWith(t, func(c *x509.Certificate) { c.KeyUsage = 0 })
 	loose, looseKey := rootWith(t, func(c *x509.Certificate) {
 		c.BasicConstraintsValid = false
-		c.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 19}, Value: []byte{0x30, 3, 1, 1, 0xff}}} // CA:TRUE
+		// CA:TRUE
+		c.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 19}, Value: []byte{0x30, 3, 1, 1, 0xff}}}
 	})
 	tests := map[string]struct {
 		cert, key []byte
 		opts      []pki.Option
 		want      error
 	}{
-		"nothing":          {want: pki.ErrInvalidPEM},
-		"no key":           {cert: ca.CertPEM(), want: pki.ErrInvalidPEM},
-		"encrypted key":    {cert: ca.CertPEM(), key: encrypted, want: pki.ErrInvalidPEM},
-		"two keys":         {cert: ca.CertPEM(), key: append(other.KeyPEM().Reveal(), ca.KeyPEM().Reveal()...), want: pki.ErrInvalidPEM},
-		"truncated":        {cert: ca.CertPEM()[:200], key: ca.KeyPEM().Reveal(), want: pki.ErrInvalidPEM},
-		"two certificates": {cert: append(ca.CertPEM(), other.CertPEM()...), key: ca.KeyPEM().Reveal(), want: pki.ErrInvalidPEM},
-		"other's key":      {cert: ca.CertPEM(), key: other.KeyPEM().Reveal(), want: pki.ErrKeyMismatch},
-		"leaf":             {cert: leaf.CertPEM, key: leaf.KeyPEM.Reveal(), want: pki.ErrNotCA},
-		"no key usage":     {cert: plain, key: plainKey, want: pki.ErrNotCA},
-		"not critical":     {cert: loose, key: looseKey, want: pki.ErrNotCA},
-		"RSA asked":        {cert: ca.CertPEM(), key: ca.KeyPEM().Reveal(), opts: []pki.Option{pki.WithRSA(0)}, want: pki.ErrInvalidRequest},
-		"lifetime asked":   {cert: ca.CertPEM(), key: ca.KeyPEM().Reveal(), opts: []pki.Option{pki.WithLifetime(time.Hour)}, want: pki.ErrInvalidRequest},
+		"nothing":       {want: pki.ErrInvalidPEM},
+		"no key":        {cert: ca.CertPEM(), want: pki.ErrInvalidPEM},
+		"encrypted key": {cert: ca.CertPEM(), key: encrypted, want: pki.ErrInvalidPEM},
+		"two keys": {
+			cert: ca.CertPEM(), key: append(other.KeyPEM().Reveal(), ca.KeyPEM().Reveal()...), want: pki.ErrInvalidPEM,
+		},
+		"truncated": {cert: ca.CertPEM()[:200], key: ca.KeyPEM().Reveal(), want: pki.ErrInvalidPEM},
+		"two certificates": {
+			cert: append(ca.CertPEM(), other.CertPEM()...), key: ca.KeyPEM().Reveal(), want: pki.ErrInvalidPEM,
+		},
+		"other's key":  {cert: ca.CertPEM(), key: other.KeyPEM().Reveal(), want: pki.ErrKeyMismatch},
+		"leaf":         {cert: leaf.CertPEM, key: leaf.KeyPEM.Reveal(), want: pki.ErrNotCA},
+		"no key usage": {cert: plain, key: plainKey, want: pki.ErrNotCA},
+		"not critical": {cert: loose, key: looseKey, want: pki.ErrNotCA},
+		"RSA asked": {
+			cert: ca.CertPEM(), key: ca.KeyPEM().Reveal(), opts: []pki.Option{pki.WithRSA(0)},
+			want: pki.ErrInvalidRequest,
+		},
+		"lifetime asked": {
+			cert: ca.CertPEM(), key: ca.KeyPEM().Reveal(), opts: []pki.Option{pki.WithLifetime(time.Hour)},
+			want: pki.ErrInvalidRequest,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,8 +25,10 @@ func TestCovers(t *testing.T) {
 		reason string // "" if covered
 		is     error
 	}{
-		"same":              {},
-		"order, case, copy": {change: func(r *pki.Request) { r.DNSNames = []string{"LOCALHOST", "pg1.example.com", "localhost"} }},
+		"same": {},
+		"order, case, copy": {
+			change: func(r *pki.Request) { r.DNSNames = []string{"LOCALHOST", "pg1.example.com", "localhost"} },
+		},
 		"mapped address": {change: func(r *pki.Request) {
 			r.IPs = []netip.Addr{netip.MustParseAddr("::ffff:192.168.0.203"), netip.MustParseAddr("127.0.0.1")}
 		}},
@@ -38,12 +41,18 @@ func TestCovers(t *testing.T) {
 		"shorter lifetime":      {change: func(r *pki.Request) { r.Lifetime = 90 * day }, reason: "lifetime"},
 		"common name":           {change: func(r *pki.Request) { r.CommonName = "pg2" }, reason: "common name"},
 		"organization":          {change: func(r *pki.Request) { r.Organization = "x" }, reason: "organization"},
-		"usage":                 {change: func(r *pki.Request) { r.Usage = pki.PeerUsage }, reason: "usage is server, want peer"},
-		"new DNS name":          {change: func(r *pki.Request) { r.DNSNames = append(r.DNSNames, "vip") }, reason: "DNS names"},
+		"usage": {
+			change: func(r *pki.Request) { r.Usage = pki.PeerUsage }, reason: "usage is server, want peer",
+		},
+		"new DNS name": {
+			change: func(r *pki.Request) { r.DNSNames = append(r.DNSNames, "vip") }, reason: "it lacks vip",
+		},
 		"new address": {change: func(r *pki.Request) {
 			r.IPs = append(r.IPs, netip.MustParseAddr("192.168.0.210"))
-		}, reason: "IP addresses"},
-		"fewer addresses": {change: func(r *pki.Request) { r.IPs = nil }, reason: "IP addresses"},
+		}, reason: "it lacks 192.168.0.210"},
+		"fewer addresses": {
+			change: func(r *pki.Request) { r.IPs = nil }, reason: "it should not name 127.0.0.1, 192.168.0.203",
+		},
 	}
 	ca := newCA(t)
 	leaf := issue(t, ca, serverRequest())
@@ -75,7 +84,8 @@ func TestCoversLooksAtIssuerAndKey(t *testing.T) {
 	t.Parallel()
 	ca, namesake := newCA(t), newCA(t)
 	leaf := issue(t, ca, serverRequest())
-	if err := namesake.Covers(leaf.CertPEM, serverRequest()); !errors.Is(err, pki.ErrNotCovered) || !errors.Is(err, pki.ErrUntrusted) {
+	if err := namesake.Covers(leaf.CertPEM, serverRequest()); !errors.Is(err, pki.ErrNotCovered) ||
+		!errors.Is(err, pki.ErrUntrusted) {
 		t.Errorf("an authority of the same name: %v", err)
 	}
 	odd := reload(t, ca, pki.WithClock(at(epoch)), pki.WithKeyGenerator(func() (crypto.Signer, error) {
@@ -86,7 +96,8 @@ func TestCoversLooksAtIssuerAndKey(t *testing.T) {
 		t.Errorf("another kind of key: %v", err)
 	}
 	bare := altered(t, ca, func(c *x509.Certificate) { c.SubjectKeyId = nil })
-	if err := ca.Covers(bare, serverRequest()); !errors.Is(err, pki.ErrNotCovered) || !strings.Contains(err.Error(), "identifier") {
+	if err := ca.Covers(bare, serverRequest()); !errors.Is(err, pki.ErrNotCovered) ||
+		!strings.Contains(err.Error(), "identifier") {
 		t.Errorf("no key identifier: %v", err)
 	}
 	if err := ca.Covers(ca.CertPEM(), serverRequest()); !errors.Is(err, pki.ErrNotCovered) {
@@ -98,11 +109,60 @@ func TestCoversTellsMistakesFromReasons(t *testing.T) {
 	t.Parallel()
 	ca := newCA(t)
 	leaf := issue(t, ca, serverRequest())
-	if err := ca.Covers(leaf.CertPEM, pki.Request{}); !errors.Is(err, pki.ErrInvalidRequest) || errors.Is(err, pki.ErrNotCovered) {
+	if err := ca.Covers(leaf.CertPEM, pki.Request{}); !errors.Is(err, pki.ErrInvalidRequest) ||
+		errors.Is(err, pki.ErrNotCovered) {
 		t.Errorf("bad request: %v", err)
 	}
-	if err := ca.Covers([]byte("x"), serverRequest()); !errors.Is(err, pki.ErrInvalidPEM) || errors.Is(err, pki.ErrNotCovered) {
+	if err := ca.Covers([]byte("x"), serverRequest()); !errors.Is(err, pki.ErrInvalidPEM) ||
+		errors.Is(err, pki.ErrNotCovered) {
 		t.Errorf("bad certificate: %v", err)
+	}
+}
+
+// Each reason is listed, so that a reader who must leave one of them out sees the
+// others.
+func TestCoversListsEveryReason(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	ca, other := newCA(t), newCA(t)
+	leaf := issue(t, ca, serverRequest())
+	req := serverRequest()
+	req.DNSNames, req.Usage = []string{"pg9"}, pki.PeerUsage
+	for name, test := range map[string]struct {
+		authorities []byte
+		after       time.Duration
+		want        []error
+	}{
+		"due": {other.CertPEM(), 300 * day, []error{pki.ErrUntrusted, pki.ErrUsage, pki.ErrRenewalDue}},
+		"expired, and no longer due": {
+			ca.CertPEM(), 400 * day, []error{pki.ErrUsage, pki.ErrExpired},
+		},
+		"no authority": {nil, 0, []error{pki.ErrUntrusted, pki.ErrUsage}},
+		"half an authority": {
+			ca.CertPEM()[:200], 0, []error{pki.ErrUntrusted, pki.ErrUsage},
+		},
+		"one of two authorities": {
+			append(other.CertPEM(), ca.CertPEM()...), 0, []error{pki.ErrUsage},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := pki.Covers(test.authorities, leaf.CertPEM, req, epoch.Add(test.after))
+			for _, reason := range []error{pki.ErrUntrusted, pki.ErrUsage, pki.ErrRenewalDue, pki.ErrExpired,
+				pki.ErrNotYetValid, pki.ErrInvalidPEM} {
+				if errors.Is(err, reason) != slices.Contains(test.want, reason) {
+					t.Errorf("%v: matches %q: %v", err, reason, errors.Is(err, reason))
+				}
+			}
+			var names *pki.NamesError
+			if !errors.As(err, &names) || !slices.Equal(names.Missing, []string{"pg9"}) ||
+				!slices.Equal(names.Unwanted, []string{"localhost", "pg1.example.com"}) {
+				t.Errorf("names: %v", err)
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than one line: %v", err)
+			}
+		})
 	}
 }
 

@@ -23,9 +23,9 @@
 // [CA.CertPEM] is what the other side of the connection trusts.
 //
 // An authority is stored as [CA.CertPEM] and [CA.KeyPEM] and comes back with
-// [LoadCA]. [CA.Covers] then tells whether a certificate that is already in
-// place still does what a [Request] asks, so that repeating a deployment
-// changes nothing until something has to change. It needs no private key.
+// [LoadCA]. [Covers] then tells whether a certificate that is already in place
+// still does what a [Request] asks, so that repeating a deployment changes
+// nothing until something has to change. It needs no private key.
 //
 // [Inspect] describes any certificate, [Verify] checks one as a TLS peer would.
 //

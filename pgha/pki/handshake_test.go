@@ -79,7 +79,8 @@ func handshake(server, client *tls.Config) error {
 // standard library: no gRPC, nothing of the rest of the toolkit.
 func TestDependsOnTheStandardLibraryAlone(t *testing.T) {
 	t.Parallel()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f",
+		"{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

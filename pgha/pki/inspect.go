@@ -53,20 +53,6 @@ func Inspect(pem []byte) (Info, error) {
 	return describe(certs[0]), nil
 }
 
-// InspectAll describes every certificate of a bundle, in its order. Errors match
-// [ErrInvalidPEM]; without one there is at least one result.
-func InspectAll(pem []byte) ([]Info, error) {
-	certs, err := parseCertificates(pem)
-	if err != nil {
-		return nil, fmt.Errorf("inspect certificates: %w", err)
-	}
-	infos := make([]Info, len(certs))
-	for i, cert := range certs {
-		infos[i] = describe(cert)
-	}
-	return infos, nil
-}
-
 func describe(cert *x509.Certificate) Info {
 	sum := sha256.Sum256(cert.Raw)
 	return Info{

@@ -35,9 +35,11 @@ func TestIssueProfile(t *testing.T) {
 		NotBefore: epoch.Add(-pki.Backdate),
 		NotAfter:  epoch.Add(365 * 24 * time.Hour),
 		DNSNames:  []string{"pg1.example.com", "z.example.com"},
-		IPs:       []netip.Addr{netip.MustParseAddr("9.0.0.1"), netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")},
-		Usage:     pki.PeerUsage,
-		KeyType:   "ECDSA-P-256",
+		IPs: []netip.Addr{
+			netip.MustParseAddr("9.0.0.1"), netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1"),
+		},
+		Usage:   pki.PeerUsage,
+		KeyType: "ECDSA-P-256",
 	}
 	ignore := cmpopts.IgnoreFields(pki.Info{}, "Serial", "SHA256")
 	if diff := cmp.Diff(want, info, cmpopts.EquateComparable(netip.Addr{}), ignore); diff != "" {
@@ -94,7 +96,7 @@ func TestIssueRefuses(t *testing.T) {
 		"server without names": func(r *pki.Request) { r.DNSNames, r.IPs = nil, nil },
 		"peer without names":   func(r *pki.Request) { r.DNSNames, r.IPs, r.Usage = nil, nil, pki.PeerUsage },
 		"negative lifetime":    func(r *pki.Request) { r.Lifetime = -1 },
-		"tiny lifetime":        func(r *pki.Request) { r.Lifetime = time.Second },
+		"tiny lifetime":        func(r *pki.Request) { r.Lifetime = time.Second - 1 },
 		"wildcard":             name("*.example.com"),
 		"empty name":           name(""),
 		"trailing dot":         name("pg1.example.com."),
@@ -147,14 +149,21 @@ func TestIssueAndTheIssuersLife(t *testing.T) {
 		from, to time.Time
 		err      error
 	}{
-		"whole":         {now: epoch.Add(day), from: epoch.Add(day - pki.Backdate), to: epoch.Add(91 * day)},
-		"clamped":       {now: epoch.Add(50 * day), from: epoch.Add(50*day - pki.Backdate), to: end},
-		"last second":   {now: end, from: end.Add(-pki.Backdate), to: end},
-		"expired":       {now: end.Add(time.Second), err: pki.ErrExpired},
-		"slow clock":    {now: epoch.Add(-4 * time.Minute), from: epoch.Add(-pki.Backdate), to: epoch.Add(90*day - 4*time.Minute)},
-		"slower clock":  {now: epoch.Add(-6 * time.Minute), err: pki.ErrNotYetValid},
-		"other zone":    {now: epoch.Add(day).In(time.FixedZone("", 3600)), from: epoch.Add(day - pki.Backdate), to: epoch.Add(91 * day)},
-		"part of a sec": {now: epoch.Add(day + 999*time.Millisecond), from: epoch.Add(day - pki.Backdate), to: epoch.Add(91 * day)},
+		"whole":       {now: epoch.Add(day), from: epoch.Add(day - pki.Backdate), to: epoch.Add(91 * day)},
+		"clamped":     {now: epoch.Add(50 * day), from: epoch.Add(50*day - pki.Backdate), to: end},
+		"last second": {now: end, from: end.Add(-pki.Backdate), to: end},
+		"expired":     {now: end.Add(time.Second), err: pki.ErrExpired},
+		"slow clock": {
+			now: epoch.Add(-4 * time.Minute), from: epoch.Add(-pki.Backdate), to: epoch.Add(90*day - 4*time.Minute),
+		},
+		"slower clock": {now: epoch.Add(-6 * time.Minute), err: pki.ErrNotYetValid},
+		"other zone": {
+			now: epoch.Add(day).In(time.FixedZone("", 3600)), from: epoch.Add(day - pki.Backdate),
+			to: epoch.Add(91 * day),
+		},
+		"part of a sec": {
+			now: epoch.Add(day + 999*time.Millisecond), from: epoch.Add(day - pki.Backdate), to: epoch.Add(91 * day),
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

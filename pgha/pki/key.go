@@ -22,7 +22,8 @@ type keySpec struct {
 
 func (k keySpec) check() error {
 	if k.rsaBits != 0 && (k.rsaBits < minRSABits || k.rsaBits > maxRSABits) {
-		return fmt.Errorf("%w: RSA key of %d bits is not between %d and %d", ErrInvalidRequest, k.rsaBits, minRSABits, maxRSABits)
+		return fmt.Errorf("%w: RSA key of %d bits is not between %d and %d", ErrInvalidRequest, k.rsaBits,
+			minRSABits, maxRSABits)
 	}
 	return nil
 }
@@ -91,7 +92,7 @@ func encodeKey(key crypto.Signer) (Secret, error) {
 	if err != nil {
 		return Secret{}, fmt.Errorf("encode private key: %w", err)
 	}
-	return newSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
+	return NewSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
 }
 
 // sameKey reports whether two public keys are equal.

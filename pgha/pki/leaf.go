@@ -51,7 +51,7 @@ func ParseLeaf(certPEM, keyPEM []byte) (*Leaf, error) {
 // Encode returns certificate and private key in one text, in this order: the
 // single file of HAProxy's "crt" and of Patroni's "restapi.certfile".
 func (l *Leaf) Encode() Secret {
-	return newSecret(slices.Concat(l.CertPEM, l.KeyPEM.Reveal()))
+	return NewSecret(slices.Concat(l.CertPEM, l.KeyPEM.Reveal()))
 }
 
 // String names the subject and shows nothing of the key.

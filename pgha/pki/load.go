@@ -19,7 +19,8 @@ import (
 func LoadCA(certPEM, keyPEM []byte, opts ...Option) (*CA, error) {
 	conf := newConfig(opts)
 	if conf.key != (keySpec{}) || conf.lifetime != 0 {
-		return nil, fmt.Errorf("load CA: %w: key type and lifetime of a stored authority cannot be chosen", ErrInvalidRequest)
+		return nil, fmt.Errorf("load CA: %w: key type and lifetime of a stored authority cannot be chosen",
+			ErrInvalidRequest)
 	}
 	ca, err := loadCA(certPEM, keyPEM, conf)
 	if err != nil {

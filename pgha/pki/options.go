@@ -23,10 +23,11 @@ const (
 	// clock is behind the one that issued the certificate.
 	Backdate = 5 * time.Minute
 
-	minLifetime = 2 * Backdate
-	maxLifetime = 100 * 365 * 24 * time.Hour
-	minRSABits  = 2048
-	maxRSABits  = 8192
+	minCALifetime   = 2 * Backdate
+	minLeafLifetime = time.Second
+	maxLifetime     = 100 * 365 * 24 * time.Hour
+	minRSABits      = 2048
+	maxRSABits      = 8192
 )
 
 // Option adjusts [NewCA] or [LoadCA].
@@ -47,18 +48,6 @@ func WithClock(now func() time.Time) Option {
 	return func(c *config) {
 		if now != nil {
 			c.clock = now
-		}
-	}
-}
-
-// WithRandom replaces [crypto/rand.Reader] as the source of serial numbers; each
-// certificate reads 16 bytes. Keys and signatures always use the system's
-// source: since Go 1.26 the standard library accepts no other. The reader must
-// be safe for concurrent use if the authority is used so. Nil keeps the default.
-func WithRandom(random io.Reader) Option {
-	return func(c *config) {
-		if random != nil {
-			c.random = random
 		}
 	}
 }
@@ -91,12 +80,13 @@ func newConfig(opts []Option) config {
 }
 
 // checkLifetime resolves the zero value and refuses what makes no sense.
-func checkLifetime(lifetime, fallback time.Duration) (time.Duration, error) {
+func checkLifetime(lifetime, fallback, least time.Duration) (time.Duration, error) {
 	if lifetime == 0 {
 		return fallback, nil
 	}
-	if lifetime < minLifetime || lifetime > maxLifetime {
-		return 0, fmt.Errorf("%w: lifetime %s is not between %s and %s", ErrInvalidRequest, lifetime, minLifetime, maxLifetime)
+	if lifetime < least || lifetime > maxLifetime {
+		return 0, fmt.Errorf("%w: lifetime %s is not between %s and %s", ErrInvalidRequest, lifetime,
+			least, maxLifetime)
 	}
 	return lifetime, nil
 }

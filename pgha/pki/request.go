@@ -36,8 +36,9 @@ type Request struct {
 	Usage Usage
 
 	// Lifetime counts from the moment of issue; 0 means [DefaultLeafLifetime].
-	// The range is ten minutes to a hundred years, and the issuer's own end is
-	// always the limit.
+	// The range is one second to a hundred years, and the issuer's own end is
+	// always the limit. Less than half of [Backdate] is for tests of what happens
+	// when a certificate ends: [Covers] calls such a one due from the start.
 	Lifetime time.Duration
 }
 
@@ -56,7 +57,7 @@ func (r Request) normalized() (Request, error) {
 	if !r.Usage.valid() {
 		return Request{}, fmt.Errorf("%w: usage must be server, client or peer", ErrInvalidRequest)
 	}
-	if r.Lifetime, err = checkLifetime(r.Lifetime, DefaultLeafLifetime); err != nil {
+	if r.Lifetime, err = checkLifetime(r.Lifetime, DefaultLeafLifetime, minLeafLifetime); err != nil {
 		return Request{}, err
 	}
 	if r.DNSNames, err = normalizeDNSNames(r.DNSNames); err != nil {
@@ -66,7 +67,8 @@ func (r Request) normalized() (Request, error) {
 		return Request{}, err
 	}
 	if r.Usage&ServerUsage != 0 && len(r.DNSNames)+len(r.IPs) == 0 {
-		return Request{}, fmt.Errorf("%w: a %s certificate needs a DNS name or an IP address", ErrInvalidRequest, r.Usage)
+		return Request{},
+			fmt.Errorf("%w: a %s certificate needs a DNS name or an IP address", ErrInvalidRequest, r.Usage)
 	}
 	return r, nil
 }

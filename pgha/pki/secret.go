@@ -10,7 +10,7 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret holds PEM text that contains a private key. It formats, logs and
+// Secret holds a private key as PEM text, or a password. It formats, logs and
 // marshals as "[redacted]", and only [Secret.Reveal] yields the content. The
 // zero value is empty. It does not change and is safe for concurrent use.
 type Secret struct {
@@ -20,12 +20,20 @@ type Secret struct {
 	reveal func() []byte
 }
 
-func newSecret(text []byte) Secret {
+// NewSecret returns a secret that holds a copy of text, the zero value for none.
+func NewSecret(text []byte) Secret {
+	if len(text) == 0 {
+		return Secret{}
+	}
+	text = bytes.Clone(text)
 	return Secret{reveal: func() []byte { return bytes.Clone(text) }}
 }
 
+// IsZero reports whether the secret is empty.
+func (s Secret) IsZero() bool { return s.reveal == nil }
+
 // Reveal returns a copy of the content, nil for the zero value. Call it where
-// the key is written, and nowhere else.
+// the secret is used or written, and nowhere else.
 func (s Secret) Reveal() []byte {
 	if s.reveal == nil {
 		return nil

@@ -31,7 +31,10 @@ func TestNothingLeaksAKey(t *testing.T) {
 
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%t"} {
-		for _, value := range []any{ca, leaf, *leaf, leaf.KeyPEM, ca.KeyPEM(), holder, &holder, []any{&holder, leaf.Encode()}, struct{ H any }{&holder}} {
+		for _, value := range []any{
+			ca, leaf, *leaf, leaf.KeyPEM, ca.KeyPEM(), holder, &holder, []any{&holder, leaf.Encode()},
+			struct{ H any }{&holder},
+		} {
 			fmt.Fprintf(&out, verb+"\n", value)
 		}
 	}

@@ -24,17 +24,27 @@ func TestVerify(t *testing.T) {
 		opts        pki.VerifyOptions
 		want        error
 	}{
-		"name":           {server, ca.CertPEM(), pki.VerifyOptions{Usage: pki.ServerUsage, Name: "pg1.example.com"}, nil},
-		"address":        {server, ca.CertPEM(), pki.VerifyOptions{Usage: pki.ServerUsage, Name: "192.168.0.203"}, nil},
-		"client":         {client, ca.CertPEM(), pki.VerifyOptions{Usage: pki.ClientUsage}, nil},
-		"bundle":         {server, slices.Concat(other.CertPEM(), ca.CertPEM()), pki.VerifyOptions{Usage: pki.ServerUsage}, nil},
+		"name": {
+			server, ca.CertPEM(), pki.VerifyOptions{Usage: pki.ServerUsage, Name: "pg1.example.com"}, nil,
+		},
+		"address": {server, ca.CertPEM(), pki.VerifyOptions{Usage: pki.ServerUsage, Name: "192.168.0.203"}, nil},
+		"client":  {client, ca.CertPEM(), pki.VerifyOptions{Usage: pki.ClientUsage}, nil},
+		"bundle": {
+			server, slices.Concat(other.CertPEM(), ca.CertPEM()), pki.VerifyOptions{Usage: pki.ServerUsage}, nil,
+		},
 		"server as peer": {server, ca.CertPEM(), pki.VerifyOptions{Usage: pki.PeerUsage}, pki.ErrUsage},
 		"client serves":  {client, ca.CertPEM(), pki.VerifyOptions{Usage: pki.ServerUsage}, pki.ErrUsage},
 		"other root":     {server, other.CertPEM(), pki.VerifyOptions{Usage: pki.ServerUsage}, pki.ErrUntrusted},
 		"no usage":       {server, ca.CertPEM(), pki.VerifyOptions{}, pki.ErrInvalidRequest},
 		"no roots":       {server, nil, pki.VerifyOptions{Usage: pki.ServerUsage}, pki.ErrInvalidPEM},
-		"early":          {server, ca.CertPEM(), pki.VerifyOptions{Usage: pki.ServerUsage, At: epoch.Add(-time.Hour)}, pki.ErrNotYetValid},
-		"late":           {server, ca.CertPEM(), pki.VerifyOptions{Usage: pki.ServerUsage, At: epoch.Add(1001 * time.Hour)}, pki.ErrExpired},
+		"early": {
+			server, ca.CertPEM(), pki.VerifyOptions{Usage: pki.ServerUsage, At: epoch.Add(-time.Hour)},
+			pki.ErrNotYetValid,
+		},
+		"late": {
+			server, ca.CertPEM(),
+			pki.VerifyOptions{Usage: pki.ServerUsage, At: epoch.Add(1001 * time.Hour)}, pki.ErrExpired,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

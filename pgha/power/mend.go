@@ -22,15 +22,16 @@ type MendOptions struct {
 type MendStep struct {
 	// Host is the name of a host of the spec.
 	Host string
-	// Command is a line for the host's shell, run as root. It is world-readable while it runs and stands in the trail of
-	// operations: no secret belongs into it.
+	// Command is a line for the host's shell, run as root. It is world-readable while it runs and
+	// stands in the trail of operations: no secret belongs into it.
 	Command string
 }
 
-// Mend runs commands on hosts as one operation: under the lock, which does without etcd, and in the trail of operations. It
-// is for repairs that no other verb makes, such as starting a unit that somebody has stopped. A dry run reports every
-// command as planned and runs none. What the commands change, and whether they can be repeated, is the caller's business.
-// A host without a connection is an error before anything is run; ErrLocked when somebody else changes the cluster.
+// Mend runs commands on hosts as one operation: under the lock, which does without etcd, and in the
+// trail of operations. It is for repairs that no other verb makes, such as starting a unit that
+// somebody has stopped. A dry run reports every command as planned and runs none. What the commands
+// change, and whether they can be repeated, is the caller's business. A host without a connection
+// is an error before anything is run; ErrLocked when somebody else changes the cluster.
 func Mend(ctx context.Context, c *site.Site, opts MendOptions) error {
 	if len(opts.Steps) == 0 {
 		return fmt.Errorf("mend: %w: there is no command", patroni.ErrInvalid)
@@ -54,12 +55,15 @@ func Mend(ctx context.Context, c *site.Site, opts MendOptions) error {
 	})
 }
 
-// Authorities are the certificates, in PEM, of the three authorities of a cluster. They are no secrets.
+// Authorities are the certificates, in PEM, of the three authorities of a cluster. They are no
+// secrets.
 type Authorities struct {
 	Etcd, Patroni, Postgres []byte
 }
 
-// AuthoritiesOf returns the certificates that the cluster's hosts have to trust, as the operator's state directory has them.
+// AuthoritiesOf returns the certificates that the cluster's hosts have to trust, as the operator's
+// state directory has them.
 func AuthoritiesOf(c *site.Site) Authorities {
-	return Authorities{Etcd: c.Credentials.EtcdCA, Patroni: c.Credentials.PatroniCA, Postgres: c.Credentials.PostgresCA}
+	cr := c.Credentials()
+	return Authorities{Etcd: cr.EtcdCA, Patroni: cr.PatroniCA, Postgres: cr.PostgresCA}
 }

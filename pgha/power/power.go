@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -19,20 +20,23 @@ import (
 	"github.com/pgha/toolkit/pgha/vip"
 )
 
-// unit brings a unit into a state on all the hosts at once. Hosts where it is in that state are left alone.
+// unit brings a unit into a state on all the hosts at once. Hosts where it is in that state are
+// left alone.
 func unit(ctx context.Context, r *job.Job, hosts []spec.Host, unit remote.Unit) error {
 	if len(hosts) == 0 {
 		return nil
 	}
 	verb := map[remote.Wish]string{remote.Yes: "starting ", remote.No: "stopping "}[unit.Running]
 	if !r.Planning() {
-		r.Progress(verb + strings.TrimSuffix(unit.Name, ".service") + " on " + strings.Join(site.HostNames(hosts), ", "))
+		r.Progress(verb + strings.TrimSuffix(unit.Name, ".service") + " on " +
+			strings.Join(site.HostNames(hosts), ", "))
 	}
 	targets, err := site.Finder(r.Target).All(hosts)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, job.UnitWait, fmt.Errorf("%s%s took more than %s", verb, unit.Name, job.UnitWait))
+	ctx, cancel := context.WithTimeoutCause(ctx, job.UnitWait,
+		fmt.Errorf("%s%s took more than %s", verb, unit.Name, job.UnitWait))
 	defer cancel()
 	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
 		_, err := t.Ensure(ctx, unit)
@@ -48,23 +52,25 @@ func startUnit(ctx context.Context, r *job.Job, hosts []spec.Host, name string) 
 	return unit(ctx, r, hosts, remote.Unit{Name: name, Running: remote.Yes})
 }
 
-// moveAddress makes a balancer give the virtual IP up, by stopping its keepalived, and waits until one of the others has
-// it; if none takes it, keepalived is started again. keep are the balancers that may have it; none means that nobody will.
+// moveAddress makes a balancer give the virtual IP up, by stopping its keepalived, and waits until
+// one of the others has it; if none takes it, keepalived is started again. keep are the balancers
+// that may have it; none means that nobody will.
 func moveAddress(ctx context.Context, r *job.Job, from spec.Host, keep []spec.Host) error {
 	if r.Spec.VIP == nil {
 		return nil
 	}
-	if err := stopUnit(ctx, r, []spec.Host{from}, site.KeepalivedUnit); err != nil || len(keep) == 0 {
+	if err := stopUnit(ctx, r, []spec.Host{from}, vip.Unit); err != nil || len(keep) == 0 {
 		return err
 	}
 	err := awaitHolder(ctx, r, keep)
 	if err != nil {
-		err = errors.Join(err, restore(ctx, r, from, site.KeepalivedUnit))
+		err = errors.Join(err, restore(ctx, r, from, vip.Unit))
 	}
 	return err
 }
 
-// restore starts units that were stopped for something that did not come about, also when ctx has ended.
+// restore starts units that were stopped for something that did not come about, also when ctx has
+// ended.
 func restore(ctx context.Context, r *job.Job, h spec.Host, units ...string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), job.RestoreWait)
 	defer cancel()
@@ -83,26 +89,27 @@ func awaitHolder(ctx context.Context, r *job.Job, keep []spec.Host) error {
 		return err
 	}
 	what := fmt.Sprintf("%s to be held by one of %s", r.Spec.VIP.Address, strings.Join(site.HostNames(keep), ", "))
-	return r.Until(ctx, job.MoveWait, what, "see `journalctl -u keepalived -n 50` on the balancers", func(ctx context.Context) string {
-		holdings, err := vip.Holder(ctx, opts)
-		if err != nil {
-			return err.Error()
-		}
-		var holders []string
-		for _, h := range holdings {
-			if h.Holds {
-				holders = append(holders, h.Host)
+	return r.Until(ctx, job.MoveWait, what, errs.Text("see `journalctl -u keepalived -n 50` on the balancers"),
+		func(ctx context.Context) string {
+			holdings, err := vip.Holder(ctx, opts)
+			if err != nil {
+				return err.Error()
 			}
-		}
-		if len(holders) == 1 && site.Among(keep, holders[0]) {
-			return ""
-		}
-		return fmt.Sprintf("held by %v", holders)
-	})
+			var holders []string
+			for _, h := range holdings {
+				if h.Holds {
+					holders = append(holders, h.Host)
+				}
+			}
+			if len(holders) == 1 && site.Among(keep, holders[0]) {
+				return ""
+			}
+			return fmt.Sprintf("held by %v", holders)
+		})
 }
 
-// moveEtcdOff hands etcd's leadership to a healthy member on another host than these, if one of these has it; best to one
-// whose host does not run the primary.
+// moveEtcdOff hands etcd's leadership to a healthy member on another host than these, if one of
+// these has it; best to one whose host does not run the primary.
 func moveEtcdOff(ctx context.Context, r *job.Job, hosts []spec.Host, primary string) error {
 	eo, err := engine.EtcdOptions(r)
 	if err != nil {
@@ -127,9 +134,11 @@ func moveEtcdOff(ctx context.Context, r *job.Job, hosts []spec.Host, primary str
 	return operate.MoveEtcdLeader(ctx, r, eo, from, to)
 }
 
-// giveUpLeadership moves the leadership of the database away from these hosts to a member on another one, if one of these
-// has it, and returns the member that leads then. preferred members are tried first.
-func giveUpLeadership(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Host, preferred []string) (string, error) {
+// giveUpLeadership moves the leadership of the database away from these hosts to a member on
+// another one, if one of these has it, and returns the member that leads then. preferred members
+// are tried first.
+func giveUpLeadership(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Host,
+	preferred []string) (string, error) {
 	leader := s.Leader()
 	if leader == "" || !site.Among(hosts, leader) {
 		return leader, nil
@@ -152,8 +161,8 @@ func giveUpLeadership(ctx context.Context, r *job.Job, s status.Status, hosts []
 	return done.NewLeader, nil
 }
 
-// heir picks the member that may lead in place of one on these hosts, by trying it in a rehearsal: Patroni's rules on lag,
-// tags and synchronous standbys are known there.
+// heir picks the member that may lead in place of one on these hosts, by trying it in a rehearsal:
+// Patroni's rules on lag, tags and synchronous standbys are known there.
 func heir(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Host, preferred []string) (string, error) {
 	rehearsal, err := engine.PatroniOptions(r.Rehearsed())
 	if err != nil {
@@ -172,7 +181,8 @@ func heir(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Host, p
 	if reason == nil {
 		reason = fmt.Errorf("%w: no healthy replica runs on another host", patroni.ErrNoCandidate)
 	}
-	return "", remote.WithHint(reason, "see `pgha-cli status`; a replica must stream before the leader's host can go")
+	return "", errs.WithNext(reason,
+		errs.Text("see %s; a replica must stream before the leader's host can go", errs.Verb("status")))
 }
 
 // heirs are the healthy members outside these hosts: the preferred first, then by lag.

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/pgha/advisor/measure"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/event"
 	"github.com/pgha/toolkit/pgha/internal/hostlook"
 	"github.com/pgha/toolkit/pgha/internal/job"
@@ -27,13 +27,14 @@ type RollingRebootOptions struct {
 	engine.Operation
 	// Hosts by their own or their members' names; none means all.
 	Hosts []string
-	// OnlyIfRequired leaves out hosts whose distribution does not ask for a reboot (/run/reboot-required).
+	// OnlyIfRequired leaves out hosts whose distribution does not ask for a reboot
+	// (/run/reboot-required).
 	OnlyIfRequired bool
-	// Force goes on although the switchover cuts transactions or a base backup short, and although etcd has no quorum, or
-	// nobody serves, while one of the hosts is away.
+	// Force goes on although the switchover cuts transactions or a base backup short, and although
+	// etcd has no quorum, or nobody serves, while one of the hosts is away.
 	Force bool
-	// Wait bounds the wait for one host to come back and for the cluster to be healthy again; 0 means 15 minutes, for
-	// servers can take long to get from the reset to the kernel.
+	// Wait bounds the wait for one host to come back and for the cluster to be healthy again; 0
+	// means 15 minutes, for servers can take long to get from the reset to the kernel.
 	Wait time.Duration
 }
 
@@ -55,22 +56,24 @@ type RollingRebootResult struct {
 // RebootedHost is one host that came back.
 type RebootedHost struct {
 	Host string `json:"host"`
-	// Back is from the reboot to the first SSH connection after it, Healthy until the whole cluster was healthy again.
+	// Back is from the reboot to the first SSH connection after it, Healthy until the whole cluster
+	// was healthy again.
 	Back    patroni.Elapsed `json:"seconds_until_back"`
 	Healthy patroni.Elapsed `json:"seconds_until_healthy"`
 }
 
-// RollingReboot reboots hosts one at a time: the balancers, the one with the address last; the replicas; then the leader's
-// host, after a switchover to a member whose host was rebooted already. So each host is rebooted once and writes stop once,
-// for the switchover.
+// RollingReboot reboots hosts one at a time: the balancers, the one with the address last; the
+// replicas; then the leader's host, after a switchover to a member whose host was rebooted already.
+// So each host is rebooted once and writes stop once, for the switchover.
 //
-// Before each reboot the cluster must be healthy (Status.Healthy), and what the host has is moved away: the address, the
-// leaderships of the database and of etcd; Patroni is stopped in order. After it the host must have another boot, all its
-// units must run, and the cluster be healthy again before the next one's turn. At the first that fails it stops and leaves
-// the rest alone; run it again with the hosts that NotDone names.
+// Before each reboot the cluster must be healthy (Status.Healthy), and what the host has is moved
+// away: the address, the leaderships of the database and of etcd; Patroni is stopped in order.
+// After it the host must have another boot, all its units must run, and the cluster be healthy
+// again before the next one's turn. At the first that fails it stops and leaves the rest alone; run
+// it again with the hosts that NotDone names.
 //
-// ErrRefused, before anything is changed, if the cluster is not healthy or a unit would not come back by itself. After
-// ErrTimeout the host may still be on its way up.
+// ErrRefused, before anything is changed, if the cluster is not healthy or a unit would not come
+// back by itself. After ErrTimeout the host may still be on its way up.
 func RollingReboot(ctx context.Context, c *site.Site, opts RollingRebootOptions) (RollingRebootResult, error) {
 	result := RollingRebootResult{Rebooted: []RebootedHost{}}
 	hosts, err := c.Chosen(opts.Hosts)
@@ -81,72 +84,75 @@ func RollingReboot(ctx context.Context, c *site.Site, opts RollingRebootOptions)
 		opts.Wait = rebootWait
 	}
 	start := time.Now()
-	err = engine.Operate(ctx, c, "rolling-reboot", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
-		status, err := status.Look(ctx, run.Site)
-		if err != nil {
-			return err
-		}
-		looks, err := hostlook.Hosts(ctx, run, hosts)
-		if err != nil {
-			return err
-		}
-		if err := refuseReboot(status, looks, hosts); err != nil {
-			return err
-		}
-		if opts.OnlyIfRequired {
-			hosts = slices.DeleteFunc(hosts, func(h spec.Host) bool {
-				if !looks[h.Name].RebootRequired {
-					result.NotRequired = append(result.NotRequired, h.Name)
-				}
-				return !looks[h.Name].RebootRequired
-			})
-		}
-		if err := refuseAbsence(run.Spec, status, hosts, opts.Force); err != nil {
-			return err
-		}
-		return rebootInTurn(ctx, run, status, hosts, opts, &result)
-	})
+	err = engine.Operate(ctx, c, "rolling-reboot", opts.Operation, job.LockEtcd,
+		func(ctx context.Context, run *job.Job) error {
+			status, err := status.Look(ctx, run.Site)
+			if err != nil {
+				return err
+			}
+			looks, err := hostlook.Hosts(ctx, run, hosts)
+			if err != nil {
+				return err
+			}
+			if err := refuseReboot(status, looks, hosts); err != nil {
+				return err
+			}
+			if opts.OnlyIfRequired {
+				hosts = slices.DeleteFunc(hosts, func(h spec.Host) bool {
+					if !looks[h.Name].RebootRequired {
+						result.NotRequired = append(result.NotRequired, h.Name)
+					}
+					return !looks[h.Name].RebootRequired
+				})
+			}
+			if err := refuseAbsence(run.Spec, status, hosts, opts.Force); err != nil {
+				return err
+			}
+			return rebootInTurn(ctx, run, status, hosts, opts, &result)
+		})
 	result.Elapsed = patroni.Elapsed(time.Since(start))
 	return result, err
 }
 
-// refuseReboot says why these hosts must not be rebooted now: nil, or an error that matches ErrRefused.
+// refuseReboot says why these hosts must not be rebooted now: nil, or an error that matches
+// ErrRefused.
 func refuseReboot(s status.Status, looks map[string]hostlook.Look, hosts []spec.Host) error {
 	var reasons []string
-	hint := "make it healthy first: pgha-cli status, pgha-cli verify"
+	next := errs.Text("make it healthy first: %s, %s", errs.Verb("status"), errs.Verb("verify"))
 	if s.Paused {
 		reasons = append(reasons, "the cluster is paused")
-		hint = "pgha-cli resume comes first"
+		next = errs.Text("%s comes first", errs.Verb("resume"))
 	}
 	reasons = append(reasons, s.Problems()...)
 	for _, h := range hosts {
 		for unit, enabled := range looks[h.Name].Enabled {
 			if enabled != "enabled" {
 				reasons = append(reasons, fmt.Sprintf("%s on %s is not enabled and would not come back", unit, h.Name))
-				hint = "pgha-cli apply enables it"
+				next = errs.Text("%s enables it", errs.Verb("apply"))
 			}
 		}
 	}
 	if len(reasons) == 0 {
 		return nil
 	}
-	return remote.WithHint(fmt.Errorf("%w: %s", errs.ErrRefused, strings.Join(reasons, "; ")), hint)
+	return errs.WithNext(fmt.Errorf("%w: %s", errs.ErrRefused, strings.Join(reasons, "; ")), next)
 }
 
-// refuseAbsence says why the cluster cannot do without one of these hosts at a time: nil, or an error that matches
-// ErrRefused.
+// refuseAbsence says why the cluster cannot do without one of these hosts at a time: nil, or an
+// error that matches ErrRefused.
 func refuseAbsence(sp *spec.Spec, s status.Status, hosts []spec.Host, force bool) error {
 	for _, h := range hosts {
 		if reasons := measure.Removal(sp, s, []spec.Host{h}); len(reasons) > 0 && !force {
-			return remote.WithHint(fmt.Errorf("%w: while %s reboots: %s", errs.ErrRefused, h.Name, strings.Join(reasons, "; ")),
-				"pgha-cli advise tells what cannot be lost; --force reboots it all the same")
+			return errs.WithNext(fmt.Errorf("%w: while %s reboots: %s", errs.ErrRefused, h.Name,
+				strings.Join(reasons, "; ")),
+				errs.Text("%s tells what cannot be lost; --force reboots it all the same", errs.Verb("advise")))
 		}
 	}
 	return nil
 }
 
-// nextToReboot picks from the hosts that are left: balancers before databases, whoever has the address or the leadership
-// after the others.
+// nextToReboot picks from the hosts that are left: balancers before databases, and the one that has
+// the address or the leadership after the others.
 func nextToReboot(left []spec.Host, s status.Status) spec.Host {
 	rank := func(h spec.Host) int {
 		switch {
@@ -163,11 +169,12 @@ func nextToReboot(left []spec.Host, s status.Status) spec.Host {
 }
 
 // rebootInTurn reboots the hosts one by one and fills in the result.
-func rebootInTurn(ctx context.Context, r *job.Job, s status.Status, left []spec.Host, opts RollingRebootOptions, result *RollingRebootResult) error {
+func rebootInTurn(ctx context.Context, r *job.Job, s status.Status, left []spec.Host,
+	opts RollingRebootOptions, result *RollingRebootResult) error {
 	var done []string // members whose hosts were rebooted
 	for len(left) > 0 {
 		h := nextToReboot(left, s)
-		newLeader, err := vacate(ctx, r, s, h, done, opts.Force)
+		newLeader, err := drain(ctx, r, s, h, done, opts.Force)
 		if newLeader != s.Leader() {
 			result.NewLeader = newLeader
 		}
@@ -196,17 +203,20 @@ func rebootInTurn(ctx context.Context, r *job.Job, s status.Status, left []spec.
 	return nil
 }
 
-// stoppedAt names what was not done. Once a host was rebooted the whole is no refusal any more, whatever its end was.
+// stoppedAt names what was not done. Once a host was rebooted the whole is no refusal any more,
+// whatever its end was.
 func stoppedAt(h spec.Host, err error, result *RollingRebootResult) error {
 	rest := strings.Join(result.NotDone, ", ")
-	if len(result.Rebooted) > 0 && engine.Refused(err) {
-		return remote.WithHint(fmt.Errorf("reboot %s: %s; not rebooted: %s", h.Name, err.Error(), rest), remote.Hint(err))
+	if len(result.Rebooted) > 0 && errs.KindOf(err) == errs.Refused {
+		return errs.WithNext(fmt.Errorf("reboot %s: %s; not rebooted: %s", h.Name, err.Error(), rest), errs.NextOf(err))
 	}
 	return fmt.Errorf("reboot %s: %w; not rebooted: %s", h.Name, err, rest)
 }
 
-// vacate moves off a host what others wait for, and stops its part in order. It returns the database's leader.
-func vacate(ctx context.Context, r *job.Job, s status.Status, h spec.Host, rebooted []string, force bool) (leader string, err error) {
+// drain moves off a host what others wait for, and stops its part in order. It returns the
+// database's leader.
+func drain(ctx context.Context, r *job.Job, s status.Status, h spec.Host, rebooted []string,
+	force bool) (leader string, err error) {
 	hosts := []spec.Host{h}
 	if h.Role == spec.RoleBalancer {
 		return s.Leader(), moveAddress(ctx, r, h, site.Without(r.Spec.Balancers(), hosts))
@@ -226,9 +236,10 @@ func vacate(ctx context.Context, r *job.Job, s status.Status, h spec.Host, reboo
 	return leader, stopMembers(ctx, r, hosts)
 }
 
-// reboot reboots one host and waits until it and the whole cluster are well again. asked tells whether the host was asked
-// to, so that it is on its way.
-func reboot(ctx context.Context, r *job.Job, h spec.Host, bound time.Duration) (done RebootedHost, asked bool, err error) {
+// reboot reboots one host and waits until it and the whole cluster are well again. asked tells
+// whether the host was asked to, so that it is on its way.
+func reboot(ctx context.Context, r *job.Job, h spec.Host, bound time.Duration) (done RebootedHost,
+	asked bool, err error) {
 	done.Host = h.Name
 	t, err := r.Target(h.Name)
 	if err != nil {
@@ -247,23 +258,26 @@ func reboot(ctx context.Context, r *job.Job, h spec.Host, bound time.Duration) (
 		return done, true, err
 	}
 	done.Back = patroni.Elapsed(time.Since(start))
-	r.Out.Emit(event.Event{Kind: event.Changed, Phase: r.Phase, Host: h.Name, Duration: time.Since(start), Change: &remote.Change{
-		Host: h.Name, Kind: "host", Name: h.Name, Action: "rebooted", Planned: r.Planning(), Duration: time.Since(start)}})
+	r.Out.Emit(event.Event{Kind: event.Changed, Phase: r.Phase, Host: h.Name, Duration: time.Since(start),
+		Change: &remote.Change{
+			Host: h.Name, Kind: "host", Name: h.Name, Action: "rebooted", Planned: r.Planning(),
+			Duration: time.Since(start)}})
 	if r.Planning() {
 		return done, true, nil
 	}
-	err = r.Until(ctx, bound, "the units of "+h.Name, "see `systemctl --failed` there", func(ctx context.Context) string {
-		l := lookAnew(ctx, r, t, h)
-		if l.Err != nil {
-			return l.Err.Error()
-		}
-		for _, unit := range r.UnitsOf(h) {
-			if l.Active[unit] != "active" {
-				return unit + " is " + l.Active[unit]
+	err = r.Until(ctx, bound, "the units of "+h.Name, errs.Text("see `systemctl --failed` there"),
+		func(ctx context.Context) string {
+			l := lookAnew(ctx, r, t, h)
+			if l.Err != nil {
+				return l.Err.Error()
 			}
-		}
-		return ""
-	})
+			for _, unit := range r.UnitsOf(h) {
+				if l.Active[unit] != "active" {
+					return unit + " is " + l.Active[unit]
+				}
+			}
+			return ""
+		})
 	if err != nil {
 		return done, true, err
 	}
@@ -277,13 +291,15 @@ func reboot(ctx context.Context, r *job.Job, h spec.Host, bound time.Duration) (
 	return done, true, nil
 }
 
-// redialTimeout bounds one try to reach a host that is rebooting: a connection that is made while it goes down may hang.
+// redialTimeout bounds one try to reach a host that is rebooting: a connection that is made while
+// it goes down may hang.
 const redialTimeout = 4 * time.Second
 
-// awaitBoot waits until the host can be reached and has booted anew.
-func awaitBoot(ctx context.Context, r *job.Job, t *remote.Target, h spec.Host, before string, bound time.Duration) error {
-	hint := "see the host's console"
-	return r.Until(ctx, bound, h.Name+" to come back", hint, func(ctx context.Context) string {
+// awaitBoot waits until the host can be reached and has booted again.
+func awaitBoot(ctx context.Context, r *job.Job, t *remote.Target, h spec.Host, before string,
+	bound time.Duration) error {
+	next := errs.Text("see the host's console")
+	return r.Until(ctx, bound, h.Name+" to come back", next, func(ctx context.Context) string {
 		switch l := lookAnew(ctx, r, t, h); {
 		case l.Err != nil:
 			return l.Err.Error()

@@ -3,7 +3,7 @@ package power
 import (
 	"testing"
 
-	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/sitetest"
 )
 
@@ -14,7 +14,9 @@ func TestRefuseAbsence(t *testing.T) {
 	alone := sitetest.PowerSpec()
 	alone.Hosts = alone.Hosts[:1]
 	checkRefusal(t, refuseAbsence(sp, sitetest.PowerStatus(), sp.Hosts, false), nil, "")
-	checkRefusal(t, refuseAbsence(sp, sitetest.PowerStatus("db3"), named(sp, "lb1", "db2"), false), errs.ErrRefused, "while db2 reboots: etcd would lose its quorum")
+	checkRefusal(t, refuseAbsence(sp, sitetest.PowerStatus("db3"), named(sp, "lb1", "db2"), false),
+		errs.ErrRefused, "while db2 reboots: etcd would lose its quorum")
 	checkRefusal(t, refuseAbsence(sp, sitetest.PowerStatus("db3"), named(sp, "db2"), true), nil, "")
-	checkRefusal(t, refuseAbsence(alone, sitetest.PowerStatus("db2", "db3"), alone.Hosts, false), errs.ErrRefused, "no healthy member")
+	checkRefusal(t, refuseAbsence(alone, sitetest.PowerStatus("db2", "db3"), alone.Hosts, false),
+		errs.ErrRefused, "no healthy member")
 }

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/hostlook"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -21,15 +22,15 @@ import (
 	"github.com/pgha/toolkit/pgha/status"
 )
 
-// ResetOptions say how Reset works. There is nothing to choose: whoever calls it has decided.
+// ResetOptions say how Reset works. There is nothing to choose: the caller has decided.
 type ResetOptions struct {
 	engine.Operation
 }
 
 // ResetResult is what Reset did.
 type ResetResult struct {
-	// OldSystemIdentifier is that of the databases that are gone, as far as it was known; NewSystemIdentifier that of the
-	// cluster that was made in their place.
+	// OldSystemIdentifier is that of the databases that are gone, as far as it was known;
+	// NewSystemIdentifier that of the cluster that was made in their place.
 	OldSystemIdentifier string `json:"old_system_identifier"`
 	NewSystemIdentifier string `json:"new_system_identifier"`
 	// Emptied directories, in the order in which they were.
@@ -44,50 +45,58 @@ type EmptiedDirectory struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// Reset deletes all databases and the state in etcd, on all database hosts, and forms the cluster anew: with the same
-// certificates, passwords and configuration, but nothing else. It returns once an application can write through the virtual
-// IP to the new, empty database. Nothing brings the old one back but a backup. Settings that were changed in Patroni's
-// dynamic configuration fall back to the specification's.
+// Reset deletes all databases and the state in etcd, on all database hosts, and forms the cluster
+// again: with the same certificates, passwords and configuration, but nothing else. It returns once
+// an application can write through the virtual IP to the new, empty database. Nothing brings the
+// old one back but a backup. Settings that were changed in Patroni's dynamic configuration fall
+// back to the specification's.
 //
-// Before anything is stopped every host is asked what is about to be deleted, and ErrRefused is returned if a directory is
-// not what it should be: etcd's must have member/wal and nothing of others in it, PostgreSQL's a control file, and no
-// tablespace or WAL elsewhere that would be left behind; neither may be a symbolic link or have a file system mounted below
-// it. Hosts that cannot be reached, or that preflight objects to, are refused as well, as is a paused cluster.
+// Before anything is stopped every host is asked what is about to be deleted, and ErrRefused is
+// returned if a directory is not what it should be: etcd's must have member/wal and nothing of
+// others in it, PostgreSQL's a control file, and no tablespace or WAL elsewhere that would be left
+// behind; neither may be a symbolic link or have a file system mounted below it. Hosts that cannot
+// be reached, or that preflight objects to, are refused as well, as is a paused cluster.
 //
-// Then Patroni is stopped on the replicas, on the leader, and etcd, in this order; the balancers go on and keep the address.
-// The contents of etcd's directories are deleted, then PostgreSQL's, by a script that looks again right before it does. When
-// Reset is interrupted run it again: it goes on where it was.
+// Then Patroni is stopped on the replicas, on the leader, and etcd, in this order; the balancers go
+// on and keep the address. The contents of etcd's directories are deleted, then PostgreSQL's, by a
+// script that looks again right before it does. When Reset is interrupted run it again: it
+// continues where it was.
 //
-// WAL archives and backups are not touched. An archive that the old cluster wrote to is no place for the new one's WAL.
+// WAL archives and backups are not touched. An archive that the old cluster wrote to is no place
+// for the new one's WAL.
 func Reset(ctx context.Context, c *site.Site, opts ResetOptions) (ResetResult, error) {
 	result := ResetResult{Emptied: []EmptiedDirectory{}}
 	start := time.Now()
-	err := engine.Operate(ctx, c, "reset", opts.Operation, job.LockHosts, func(ctx context.Context, run *job.Job) error {
-		dirs, err := prepareReset(ctx, run)
-		if err != nil {
-			return err
-		}
-		result.OldSystemIdentifier = oldIdentifier(dirs)
-		if !run.Planning() {
-			if err := markReset(ctx, run); err != nil {
+	err := engine.Operate(ctx, c, "reset", opts.Operation, job.LockHosts,
+		func(ctx context.Context, run *job.Job) error {
+			dirs, err := prepareReset(ctx, run)
+			if err != nil {
 				return err
 			}
-		}
-		if err := stopForReset(ctx, run); err != nil {
-			return err
-		}
-		for _, kind := range []dataKind{etcdData, postgresqlData} {
-			emptied, err := wipe(ctx, run, slices.DeleteFunc(full(dirs), func(d dataDir) bool { return d.kind != kind }))
-			result.Emptied = append(result.Emptied, emptied...)
-			if err != nil {
-				return remote.WithHint(err, "the cluster is stopped; run pgha-cli reset again when the cause is mended")
+			result.OldSystemIdentifier = oldIdentifier(dirs)
+			if !run.Planning() {
+				if err := markReset(ctx, run); err != nil {
+					return err
+				}
 			}
-		}
-		if result.NewSystemIdentifier, err = formAnew(ctx, run, result.OldSystemIdentifier); err != nil || run.Planning() {
-			return err
-		}
-		return unmarkReset(ctx, run)
-	})
+			if err := stopForReset(ctx, run); err != nil {
+				return err
+			}
+			for _, kind := range []dataKind{etcdData, postgresqlData} {
+				emptied, err := wipe(ctx, run,
+					slices.DeleteFunc(full(dirs), func(d dataDir) bool { return d.kind != kind }))
+				result.Emptied = append(result.Emptied, emptied...)
+				if err != nil {
+					return errs.WithNext(err,
+						errs.Text("the cluster is stopped; run %s again when the cause is mended", errs.Verb("reset")))
+				}
+			}
+			if result.NewSystemIdentifier, err = formAnew(ctx, run, result.OldSystemIdentifier); err != nil ||
+				run.Planning() {
+				return err
+			}
+			return unmarkReset(ctx, run)
+		})
 	result.Elapsed = patroni.Elapsed(time.Since(start))
 	return result, err
 }
@@ -96,7 +105,8 @@ func Reset(ctx context.Context, c *site.Site, opts ResetOptions) (ResetResult, e
 func prepareReset(ctx context.Context, r *job.Job) ([]dataDir, error) {
 	for _, h := range r.Spec.Hosts {
 		if err := r.Unreachable[h.Name]; err != nil {
-			return nil, remote.WithHint(fmt.Errorf("%w: %w", errs.ErrRefused, err), "all hosts have to be there: one with old data would not fit the new cluster")
+			return nil, remote.WithHint(fmt.Errorf("%w: %w", errs.ErrRefused, err),
+				"all hosts have to be there: one with old data would not fit the new cluster")
 		}
 	}
 	status, err := status.Look(ctx, r.Site)
@@ -104,9 +114,11 @@ func prepareReset(ctx context.Context, r *job.Job) ([]dataDir, error) {
 		return nil, err
 	}
 	if status.Paused {
-		return nil, remote.WithHint(fmt.Errorf("%w: Patroni would leave PostgreSQL running", patroni.ErrPaused), "pgha-cli resume comes first")
+		return nil, errs.WithNext(fmt.Errorf("%w: Patroni would leave PostgreSQL running", patroni.ErrPaused),
+			errs.Text("%s comes first", errs.Verb("resume")))
 	}
-	// Forming needs what preflight finds out about the hosts, and must not fail for what it would have told.
+	// Forming needs what preflight finds out about the hosts, and must not fail for what it would
+	// have told.
 	if err := provision.PreflightPhase(ctx, r); err != nil {
 		return nil, fmt.Errorf("%w: %w", errs.ErrRefused, err)
 	}
@@ -140,7 +152,7 @@ func stopForReset(ctx context.Context, r *job.Job) error {
 			return err
 		}
 	}
-	return stopUnit(ctx, r, r.Spec.Databases(), site.EtcdUnit)
+	return stopUnit(ctx, r, r.Spec.Databases(), etcd.Unit)
 }
 
 // wipe empties directories of different hosts, all at once.
@@ -165,7 +177,8 @@ func wipe(ctx context.Context, r *job.Job, dirs []dataDir) ([]EmptiedDirectory, 
 			return fmt.Errorf("empty %s: %w", d.path, errors.Join(err, errs.Reasons(again.refusals)))
 		}
 		done[i] = true
-		t.OnChange(remote.Change{Host: t.Name, Kind: "directory", Name: d.path, Action: d.String(), Planned: r.Planning(), Duration: time.Since(start)})
+		t.OnChange(remote.Change{Host: t.Name, Kind: "directory", Name: d.path, Action: d.String(),
+			Planned: r.Planning(), Duration: time.Since(start)})
 		return nil
 	})
 	var emptied []EmptiedDirectory
@@ -180,11 +193,14 @@ func wipe(ctx context.Context, r *job.Job, dirs []dataDir) ([]EmptiedDirectory, 
 // formAnew forms the cluster by the phases of Apply and returns its system identifier.
 func formAnew(ctx context.Context, r *job.Job, old string) (string, error) {
 	if r.Planning() {
-		return "", r.Changed(r.Spec.Databases()[0].Member, remote.Change{Kind: "cluster", Name: r.Spec.Cluster, Action: "formed anew, empty"})
+		return "", r.Changed(r.Spec.Databases()[0].Member,
+			remote.Change{Kind: "cluster", Name: r.Spec.Cluster, Action: "formed anew, empty"})
 	}
-	for _, phase := range []func(context.Context, *job.Job) error{provision.EtcdPhase, provision.PatroniPhase, provision.HAProxyPhase, provision.KeepalivedPhase, provision.ReadyPhase} {
+	for _, phase := range []func(context.Context, *job.Job) error{provision.EtcdPhase, provision.PatroniPhase,
+		provision.HAProxyPhase, provision.KeepalivedPhase, provision.ReadyPhase} {
 		if err := phase(ctx, r); err != nil {
-			return "", remote.WithHint(fmt.Errorf("form the cluster anew: %w", err), "the old data is gone; pgha-cli reset again finishes what was begun")
+			return "", errs.WithNext(fmt.Errorf("form the cluster anew: %w", err),
+				errs.Text("the old data is gone; %s again finishes what was begun", errs.Verb("reset")))
 		}
 	}
 	databases := r.Spec.Databases()
@@ -203,5 +219,6 @@ func formAnew(ctx context.Context, r *job.Job, old string) (string, error) {
 			id = now
 		}
 	}
-	return id, r.Changed(databases[0].Member, remote.Change{Kind: "cluster", Name: r.Spec.Cluster, Action: "formed anew with the system identifier " + id})
+	return id, r.Changed(databases[0].Member, remote.Change{Kind: "cluster", Name: r.Spec.Cluster,
+		Action: "formed anew with the system identifier " + id})
 }

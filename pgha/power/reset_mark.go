@@ -2,6 +2,7 @@ package power
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"strings"
 	"time"
@@ -13,13 +14,9 @@ import (
 )
 
 // markScript writes standard input to the file $1, or with nothing to read removes it.
-const markScript = `umask 022
-line=$(cat)
-if [ -z "$line" ]; then
-	rm -f "$1"
-else
-	mkdir -p "${1%/*}" && printf '%s\n' "$line" >"$1"
-fi`
+//
+//go:embed mark.sh
+var markScript string
 
 // mark says on all database hosts that a reset has begun.
 func markReset(ctx context.Context, r *job.Job) error {
@@ -35,7 +32,8 @@ func writeResetMark(ctx context.Context, r *job.Job, text string) error {
 		return err
 	}
 	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
-		_, err := t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", markScript, "mark", site.ResetFile}, Stdin: strings.NewReader(text), Mutating: true})
+		_, err := t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", markScript, "mark", site.ResetFile},
+			Stdin: strings.NewReader(text), Mutating: true})
 		return err
 	})
 }

@@ -12,12 +12,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// resetPlace makes a data directory. Beside it lie a pg_controldata that prints what the control file holds, and a systemctl
-// by whom nothing runs.
+// resetPlace makes a data directory. Beside it lie a pg_controldata that prints what the control
+// file holds, and a systemctl by whom nothing runs.
 type resetPlace struct {
 	t        *testing.T
 	dir      string
@@ -68,7 +68,8 @@ func (p resetPlace) postgresql() {
 // run runs the script as a host would.
 func (p resetPlace) run(word string, kind dataKind, dir string) (string, int) {
 	p.t.Helper()
-	cmd := exec.CommandContext(p.t.Context(), "sh", "-s", "--", word, string(kind), dir, "demo", filepath.Join(p.dir, "../pg_controldata"), p.identity)
+	cmd := exec.CommandContext(p.t.Context(), "sh", "-s", "--", word, string(kind), dir, "demo",
+		filepath.Join(p.dir, "../pg_controldata"), p.identity)
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(p.dir)+":"+os.Getenv("PATH"))
 	var out, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(resetScript), &out, &stderr
@@ -104,25 +105,56 @@ func TestResetScriptRefuses(t *testing.T) {
 		dir  string // "" is the place's own
 		says string
 	}{
-		"a root":                   {postgresqlData, resetPlace.postgresql, "/", "not plain"},
-		"a folder of the root":     {postgresqlData, resetPlace.postgresql, "/var", "not that of a data directory"},
-		"a path that climbs":       {postgresqlData, resetPlace.postgresql, "/var/lib/../lib/x", "not plain"},
-		"a relative path":          {postgresqlData, resetPlace.postgresql, "var/lib/x", "not that of a data directory"},
-		"a file":                   {etcdData, func(p resetPlace) { p.write("../data", "x") }, "", "no directory"},
-		"a link":                   {etcdData, func(p resetPlace) { p.write("../real/member/wal/x", ""); p.link("real", "../data") }, "", "symbolic link to real"},
-		"somebody else's":          {etcdData, func(p resetPlace) { p.write("letters.txt", "x") }, "", "there is no member"},
-		"a snapshot beside":        {etcdData, func(p resetPlace) { p.etcd(); p.write("backup.db", "x") }, "", "backup.db"},
-		"a name with a command":    {etcdData, func(p resetPlace) { p.etcd(); p.write("a\x1b[2Jb", "x") }, "", "a[2Jb"},
-		"etcd's for PostgreSQL":    {postgresqlData, resetPlace.etcd, "", "no PG_VERSION"},
-		"PostgreSQL's for etcd":    {etcdData, resetPlace.postgresql, "", "there is no member"},
-		"half of PostgreSQL's":     {postgresqlData, func(p resetPlace) { p.write("PG_VERSION", "18") }, "", "no PG_VERSION or no global/pg_control"},
-		"a tablespace":             {postgresqlData, func(p resetPlace) { p.postgresql(); p.write("pg_tblspc/x", ""); p.link("/tmp", "pg_tblspc/16384") }, "", "pg_tblspc/16384 leads to /tmp"},
-		"WAL elsewhere":            {postgresqlData, func(p resetPlace) { p.postgresql(); p.link("/tmp", "pg_wal") }, "", "pg_wal leads to /tmp"},
-		"another cluster's mark":   {postgresqlData, func(p resetPlace) { p.write(".pgha-reset", "postgresql other\n"); p.write("x", "") }, "", "no PG_VERSION"},
-		"the other kind's mark":    {postgresqlData, func(p resetPlace) { p.write(".pgha-reset", "etcd demo\n"); p.write("x", "") }, "", "no PG_VERSION"},
-		"another database":         {postgresqlData, func(p resetPlace) { p.postgresql(); p.write("global/pg_control", "99") }, "", "its system identifier is 99"},
-		"a server that still runs": {postgresqlData, func(p resetPlace) { p.postgresql(); p.server() }, "", "runs on it"},
-		"an etcd that still runs":  {etcdData, func(p resetPlace) { p.etcd(); p.open("member/snap/db") }, "", "has etcd's database open"},
+		"a root":               {postgresqlData, resetPlace.postgresql, "/", "not plain"},
+		"a folder of the root": {postgresqlData, resetPlace.postgresql, "/var", "not that of a data directory"},
+		"a path that climbs":   {postgresqlData, resetPlace.postgresql, "/var/lib/../lib/x", "not plain"},
+		"a relative path": {
+			postgresqlData, resetPlace.postgresql, "var/lib/x", "not that of a data directory",
+		},
+		"a file": {etcdData, func(p resetPlace) { p.write("../data", "x") }, "", "no directory"},
+		"a link": {
+			etcdData, func(p resetPlace) { p.write("../real/member/wal/x", ""); p.link("real", "../data") },
+			"", "symbolic link to real",
+		},
+		"somebody else's": {
+			etcdData, func(p resetPlace) { p.write("letters.txt", "x") }, "", "there is no member",
+		},
+		"a snapshot beside": {
+			etcdData, func(p resetPlace) { p.etcd(); p.write("backup.db", "x") }, "", "backup.db",
+		},
+		"a name with a command": {etcdData, func(p resetPlace) { p.etcd(); p.write("a\x1b[2Jb", "x") }, "", "a[2Jb"},
+		"etcd's for PostgreSQL": {postgresqlData, resetPlace.etcd, "", "no PG_VERSION"},
+		"PostgreSQL's for etcd": {etcdData, resetPlace.postgresql, "", "there is no member"},
+		"half of PostgreSQL's": {
+			postgresqlData, func(p resetPlace) { p.write("PG_VERSION", "18") }, "",
+			"no PG_VERSION or no global/pg_control",
+		},
+		"a tablespace": {
+			postgresqlData,
+			func(p resetPlace) { p.postgresql(); p.write("pg_tblspc/x", ""); p.link("/tmp", "pg_tblspc/16384") },
+			"", "pg_tblspc/16384 leads to /tmp",
+		},
+		"WAL elsewhere": {
+			postgresqlData, func(p resetPlace) { p.postgresql(); p.link("/tmp", "pg_wal") }, "", "pg_wal leads to /tmp",
+		},
+		"another cluster's mark": {
+			postgresqlData,
+			func(p resetPlace) { p.write(".pgha-reset", "postgresql other\n"); p.write("x", "") }, "", "no PG_VERSION",
+		},
+		"the other kind's mark": {
+			postgresqlData, func(p resetPlace) { p.write(".pgha-reset", "etcd demo\n"); p.write("x", "") },
+			"", "no PG_VERSION",
+		},
+		"another database": {
+			postgresqlData, func(p resetPlace) { p.postgresql(); p.write("global/pg_control", "99") }, "",
+			"its system identifier is 99",
+		},
+		"a server that still runs": {
+			postgresqlData, func(p resetPlace) { p.postgresql(); p.server() }, "", "runs on it",
+		},
+		"an etcd that still runs": {
+			etcdData, func(p resetPlace) { p.etcd(); p.open("member/snap/db") }, "", "has etcd's database open",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -134,7 +166,8 @@ func TestResetScriptRefuses(t *testing.T) {
 			}
 			before, _ := exec.CommandContext(t.Context(), "find", filepath.Dir(p.dir)).Output()
 			out, code := p.run("wipe", c.kind, dir)
-			if code != 3 || !strings.Contains(out, "refuse ") || !strings.Contains(out, c.says) || strings.Contains(out, "\x1b") {
+			if code != 3 || !strings.Contains(out, "refuse ") || !strings.Contains(out, c.says) ||
+				strings.Contains(out, "\x1b") {
 				t.Errorf("exit code %d, want 3 and %q:\n%s", code, c.says, out)
 			}
 			after, _ := exec.CommandContext(t.Context(), "find", filepath.Dir(p.dir)).Output()
@@ -164,7 +197,8 @@ func (p resetPlace) server() {
 // open has a process hold the lock on a file, as etcd does on its database.
 func (p resetPlace) open(name string) {
 	p.t.Helper()
-	cmd := exec.CommandContext(p.t.Context(), "flock", filepath.Join(p.dir, name), "sh", "-c", "echo held; exec sleep 60")
+	cmd := exec.CommandContext(p.t.Context(), "flock", filepath.Join(p.dir, name), "sh", "-c",
+		"echo held; exec sleep 60")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		p.t.Fatal(err)
@@ -186,12 +220,27 @@ func TestResetScriptWipes(t *testing.T) {
 		looks string
 		left  []string
 	}{
-		"etcd":                 {etcdData, resetPlace.etcd, "", []string{}},
-		"PostgreSQL":           {postgresqlData, func(p resetPlace) { p.postgresql(); p.write("postmaster.pid", "999999999\n") }, "identifier 7711352684321083151\n", []string{}},
-		"a mount point's root": {postgresqlData, func(p resetPlace) { p.postgresql(); p.write("lost+found/x", "") }, "identifier 7711352684321083151\n", []string{"lost+found"}},
-		"a link to a file":     {postgresqlData, func(p resetPlace) { p.postgresql(); p.link("/etc/hostname", "pg_hba.conf") }, "identifier 7711352684321083151\n", []string{}},
-		"what was begun":       {postgresqlData, func(p resetPlace) { p.write(".pgha-reset", "postgresql demo\n"); p.write("base/1", "x") }, "begun\n", []string{}},
-		"only the mark":        {etcdData, func(p resetPlace) { p.write(".pgha-reset", "etcd demo\n") }, "begun\n", []string{}},
+		"etcd": {etcdData, resetPlace.etcd, "", []string{}},
+		"PostgreSQL": {
+			postgresqlData, func(p resetPlace) { p.postgresql(); p.write("postmaster.pid", "999999999\n") },
+			"identifier 7711352684321083151\n", []string{},
+		},
+		"a mount point's root": {
+			postgresqlData, func(p resetPlace) { p.postgresql(); p.write("lost+found/x", "") },
+			"identifier 7711352684321083151\n", []string{"lost+found"},
+		},
+		"a link to a file": {
+			postgresqlData, func(p resetPlace) { p.postgresql(); p.link("/etc/hostname", "pg_hba.conf") },
+			"identifier 7711352684321083151\n", []string{},
+		},
+		"what was begun": {
+			postgresqlData,
+			func(p resetPlace) { p.write(".pgha-reset", "postgresql demo\n"); p.write("base/1", "x") },
+			"begun\n", []string{},
+		},
+		"only the mark": {
+			etcdData, func(p resetPlace) { p.write(".pgha-reset", "etcd demo\n") }, "begun\n", []string{},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -68,13 +68,13 @@ func dataDirs(ctx context.Context, r *job.Job) ([]dataDir, error) {
 			dirs = append(dirs, dataDir{host: h, kind: kind, path: path})
 		}
 	}
-	errs := make([]error, len(dirs))
+	failed := make([]error, len(dirs))
 	var wg sync.WaitGroup
 	for i := range dirs {
-		wg.Go(func() { errs[i] = describe(ctx, r, &dirs[i]) })
+		wg.Go(func() { failed[i] = describe(ctx, r, &dirs[i]) })
 	}
 	wg.Wait()
-	return dirs, errors.Join(errs...)
+	return dirs, errors.Join(failed...)
 }
 
 // describe fills in what the host says of a directory.
@@ -111,7 +111,8 @@ func (d *dataDir) read(printed string) {
 	}
 }
 
-// refuseReset says why these directories must not be emptied: nil, or an error that matches ErrRefused.
+// refuseReset says why these directories must not be emptied: nil, or an error that matches
+// ErrRefused.
 func refuseReset(dirs []dataDir) error {
 	var reasons []string
 	hint := "reset deletes nothing but what it knows: look at it on the host, and move away what is to be kept"

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/health"
 	"github.com/pgha/toolkit/pgha/internal/adopt"
@@ -18,9 +18,9 @@ import (
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/provision"
-	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 	"github.com/pgha/toolkit/pgha/status"
+	"github.com/pgha/toolkit/pgha/vip"
 )
 
 // StartOptions say what Start starts. The zero value starts the whole cluster.
@@ -28,11 +28,11 @@ type StartOptions struct {
 	engine.Operation
 	// Hosts by their own or their members' names; none means all.
 	Hosts []string
-	// Force starts although the host with the newest data is not among them, so that what only it has is lost when it comes
-	// back later, and although a host cannot be reached.
+	// Force starts although the host with the newest data is not among them, so that what only it
+	// has is lost when it comes back later, and although a host cannot be reached.
 	Force bool
-	// Wait bounds the wait for started members to stream and to get sessions; 0 means five minutes. A replica that was down
-	// for long may need more.
+	// Wait bounds the wait for started members to stream and to get sessions; 0 means five minutes.
+	// A replica that was down for long may need more.
 	Wait time.Duration
 }
 
@@ -45,14 +45,16 @@ type StartResult struct {
 	Elapsed patroni.Elapsed `json:"seconds"`
 }
 
-// Start starts the cluster's services on all hosts or on some, and returns once they do their part: members stream and
-// balancers send sessions to them, and an application can write through the virtual IP if a balancer is there for it. What
-// runs already is left alone, so Start is safe to repeat and finishes what was interrupted.
+// Start starts the cluster's services on all hosts or on some, and returns once they do their part:
+// members stream and balancers send sessions to them, and an application can write through the
+// virtual IP if a balancer is there for it. What runs already is left alone, so Start is safe to
+// repeat and finishes what was interrupted.
 //
-// etcd starts on all the hosts at the same time, for it waits for its quorum; then Patroni, then HAProxy, then keepalived.
-// While nobody leads, the member whose data is the newest starts alone and has to lead before the others start: a replica
-// that comes up first could else be promoted without the last transactions. ErrRefused if it is not among the hosts, if
-// etcd would have no quorum, or if a host has not been set up. After ErrTimeout what was started goes on.
+// etcd starts on all the hosts at the same time, for it waits for its quorum; then Patroni, then
+// HAProxy, then keepalived. While nobody leads, the member whose data is the newest starts alone
+// and has to lead before the others start: a replica that comes up first could else be promoted
+// without the last transactions. ErrRefused if it is not among the hosts, if etcd would have no
+// quorum, or if a host has not been set up. After ErrTimeout what was started goes on.
 func Start(ctx context.Context, c *site.Site, opts StartOptions) (StartResult, error) {
 	var result StartResult
 	hosts, err := c.Chosen(opts.Hosts)
@@ -83,19 +85,23 @@ func Start(ctx context.Context, c *site.Site, opts StartOptions) (StartResult, e
 	return result, err
 }
 
-// refuseStart says why these hosts cannot be started now, or not without harm: nil, or an error that matches ErrRefused.
+// refuseStart says why these hosts cannot be started now, or not without harm: nil, or an error
+// that matches ErrRefused.
 func refuseStart(sp *spec.Spec, looks map[string]hostlook.Look, hosts []spec.Host, force bool) error {
-	refuse := func(hint, format string, args ...any) error {
-		return remote.WithHint(fmt.Errorf("%w: %s", errs.ErrRefused, fmt.Sprintf(format, args...)), hint)
+	refuse := func(next errs.Next, format string, args ...any) error {
+		return errs.WithNext(fmt.Errorf("%w: %s", errs.ErrRefused, fmt.Sprintf(format, args...)), next)
 	}
 	for _, h := range hosts {
 		l := looks[h.Name]
 		if l.Err != nil && !force {
-			return refuse("bring it back, name the other hosts, or let --force start those that can be reached", "%v", l.Err)
+			return refuse(
+				errs.Text("bring it back, name the other hosts, or let --force start those that can be reached"),
+				"%v", l.Err)
 		}
 		for unit, known := range l.Enabled {
 			if known == "" || known == "masked" {
-				return refuse("pgha-cli apply sets it up", "%s has no %s, or it is masked", h.Name, unit)
+				return refuse(errs.Text("%s sets it up", errs.Verb("apply")), "%s has no %s, or it is masked",
+					h.Name, unit)
 			}
 		}
 	}
@@ -103,22 +109,24 @@ func refuseStart(sp *spec.Spec, looks map[string]hostlook.Look, hosts []spec.Hos
 	if len(databases) == 0 {
 		return nil
 	}
-	etcds := len(slices.DeleteFunc(site.Without(sp.Databases(), databases), func(h spec.Host) bool { return looks[h.Name].Active[site.EtcdUnit] != "active" }))
+	etcds := len(slices.DeleteFunc(site.Without(sp.Databases(), databases),
+		func(h spec.Host) bool { return looks[h.Name].Active[etcd.Unit] != "active" }))
 	etcds += len(slices.DeleteFunc(slices.Clone(databases), func(h spec.Host) bool { return looks[h.Name].Err != nil }))
 	if all := len(sp.Databases()); etcds <= all/2 {
-		return refuse("start more hosts with it, or all: pgha-cli start", "etcd would have %d of its %d members, and no quorum", etcds, all)
+		return refuse(errs.Text("start more hosts with it, or all: %s", errs.Verb("start")),
+			"etcd would have %d of its %d members, and no quorum", etcds, all)
 	}
 	newest := hostlook.MostAdvanced(sp.Databases(), looks)
 	if newest == "" || force || site.Among(databases, newest) || someMemberRuns(sp, looks) {
 		return nil
 	}
-	return refuse("start it too; --force starts without it, and what only it has is lost when it comes back",
+	return refuse(errs.Text("start it too; --force starts without it, and what only it has is lost when it comes back"),
 		"%s has the newest data and would not be started", newest)
 }
 
 // someMemberRuns tells whether Patroni runs anywhere.
 func someMemberRuns(sp *spec.Spec, looks map[string]hostlook.Look) bool {
-	return slices.ContainsFunc(sp.Databases(), func(h spec.Host) bool { return looks[h.Name].Runs(site.PatroniUnit) })
+	return slices.ContainsFunc(sp.Databases(), func(h spec.Host) bool { return looks[h.Name].Runs(patroni.Unit) })
 }
 
 // idle returns the hosts on which the unit does not run.
@@ -127,36 +135,38 @@ func idle(hosts []spec.Host, looks map[string]hostlook.Look, unit string) []spec
 }
 
 // startDatabases starts etcd, then Patroni.
-func startDatabases(ctx context.Context, r *job.Job, looks map[string]hostlook.Look, databases []spec.Host, opts StartOptions) error {
+func startDatabases(ctx context.Context, r *job.Job, looks map[string]hostlook.Look, databases []spec.Host,
+	opts StartOptions) error {
 	if len(databases) == 0 {
 		return nil
 	}
-	if err := startUnit(ctx, r, idle(databases, looks, site.EtcdUnit), site.EtcdUnit); err != nil {
+	if err := startUnit(ctx, r, idle(databases, looks, etcd.Unit), etcd.Unit); err != nil {
 		return err
 	}
 	eo, err := engine.EtcdOptions(r)
 	if err != nil {
 		return err
 	}
-	err = r.Until(ctx, opts.Wait, "etcd's quorum", "see `journalctl -u etcd -n 50` on the hosts", func(ctx context.Context) string {
-		health, err := etcd.Health(ctx, eo)
-		if err != nil {
-			return err.Error()
-		}
-		for _, m := range health {
-			if site.Among(databases, m.Name) && !m.Healthy {
-				return m.Name + ": " + m.Err
+	err = r.Until(ctx, opts.Wait, "etcd's quorum", errs.Text("see `journalctl -u etcd -n 50` on the hosts"),
+		func(ctx context.Context) string {
+			health, err := etcd.Health(ctx, eo)
+			if err != nil {
+				return err.Error()
 			}
-		}
-		return ""
-	})
+			for _, m := range health {
+				if site.Among(databases, m.Name) && !m.Healthy {
+					return m.Name + ": " + m.Err
+				}
+			}
+			return ""
+		})
 	if err != nil {
 		return err
 	}
 	rest := databases
 	if newest := hostlook.MostAdvanced(databases, looks); newest != "" && !someMemberRuns(r.Spec, looks) {
 		first := slices.DeleteFunc(slices.Clone(databases), func(h spec.Host) bool { return h.Name != newest })
-		if err := startUnit(ctx, r, first, site.PatroniUnit); err != nil {
+		if err := startUnit(ctx, r, first, patroni.Unit); err != nil {
 			return err
 		}
 		if err := adopt.AwaitMembers(ctx, r, first, opts.Wait); err != nil {
@@ -164,24 +174,26 @@ func startDatabases(ctx context.Context, r *job.Job, looks map[string]hostlook.L
 		}
 		rest = site.Without(databases, first)
 	}
-	if err := startUnit(ctx, r, idle(rest, looks, site.PatroniUnit), site.PatroniUnit); err != nil {
+	if err := startUnit(ctx, r, idle(rest, looks, patroni.Unit), patroni.Unit); err != nil {
 		return err
 	}
 	return adopt.AwaitMembers(ctx, r, databases, opts.Wait)
 }
 
-// startBalancers starts HAProxy and keepalived, waits until every working balancer has the members that were started for
-// backends, and for SQL through the address if there is who could answer. It returns the leader.
-func startBalancers(ctx context.Context, r *job.Job, looks map[string]hostlook.Look, hosts []spec.Host, bound time.Duration) (leader string, err error) {
+// startBalancers starts HAProxy and keepalived, waits until every working balancer has the members
+// that were started for backends, and for SQL through the address if there is who could answer. It
+// returns the leader.
+func startBalancers(ctx context.Context, r *job.Job, looks map[string]hostlook.Look, hosts []spec.Host,
+	bound time.Duration) (leader string, err error) {
 	balancers := site.Only(spec.RoleBalancer, hosts)
-	if err := startUnit(ctx, r, idle(balancers, looks, site.HaproxyUnit), site.HaproxyUnit); err != nil {
+	if err := startUnit(ctx, r, idle(balancers, looks, lb.Unit), lb.Unit); err != nil {
 		return "", err
 	}
 	if err := awaitHAProxy(ctx, r, balancers); err != nil {
 		return "", err
 	}
 	if r.Spec.VIP != nil {
-		if err := startUnit(ctx, r, idle(balancers, looks, site.KeepalivedUnit), site.KeepalivedUnit); err != nil {
+		if err := startUnit(ctx, r, idle(balancers, looks, vip.Unit), vip.Unit); err != nil {
 			return "", err
 		}
 	}
@@ -212,18 +224,19 @@ func awaitHAProxy(ctx context.Context, r *job.Job, balancers []spec.Host) error 
 	if err != nil || len(balancers) == 0 {
 		return err
 	}
-	return r.Until(ctx, job.MoveWait, "HAProxy to answer", "see `journalctl -u haproxy -n 50` on the balancers", func(ctx context.Context) string {
-		states, err := lb.State(ctx, opts)
-		if err != nil {
-			return err.Error()
-		}
-		for _, b := range states {
-			if site.Among(balancers, b.Host) && b.Err != nil {
-				return b.Err.Error()
+	return r.Until(ctx, job.MoveWait, "HAProxy to answer",
+		errs.Text("see `journalctl -u haproxy -n 50` on the balancers"), func(ctx context.Context) string {
+			states, err := lb.State(ctx, opts)
+			if err != nil {
+				return err.Error()
 			}
-		}
-		return ""
-	})
+			for _, b := range states {
+				if site.Among(balancers, b.Host) && b.Err != nil {
+					return b.Err.Error()
+				}
+			}
+			return ""
+		})
 }
 
 // awaitBackends waits until the HAProxies that run send sessions to the members on these hosts.
@@ -233,22 +246,23 @@ func awaitBackends(ctx context.Context, r *job.Job, databases []spec.Host, bound
 		return err
 	}
 	what := "the balancers to send sessions to " + strings.Join(site.HostNames(databases), ", ")
-	return r.Until(ctx, bound, what, "see `journalctl -u haproxy -n 50` on the balancers", func(ctx context.Context) string {
-		states, err := lb.State(ctx, opts)
-		if err != nil {
-			return err.Error()
-		}
-		for _, b := range states {
-			if b.Err != nil {
-				continue
+	return r.Until(ctx, bound, what, errs.Text("see `journalctl -u haproxy -n 50` on the balancers"),
+		func(ctx context.Context) string {
+			states, err := lb.State(ctx, opts)
+			if err != nil {
+				return err.Error()
 			}
-			primary, replicas := status.Serving(b)
-			for _, h := range databases {
-				if health.PromiseOf(h.Tags).Reads && !slices.Contains(append(primary, replicas...), h.Member) {
-					return b.Host + " sends none to " + h.Member
+			for _, b := range states {
+				if b.Err != nil {
+					continue
+				}
+				primary, replicas := status.Serving(b)
+				for _, h := range databases {
+					if health.PromiseOf(h.Tags).Reads && !slices.Contains(append(primary, replicas...), h.Member) {
+						return b.Host + " sends none to " + h.Member
+					}
 				}
 			}
-		}
-		return ""
-	})
+			return ""
+		})
 }

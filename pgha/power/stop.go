@@ -8,14 +8,18 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/hostlook"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/operate"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 	"github.com/pgha/toolkit/pgha/status"
+	"github.com/pgha/toolkit/pgha/vip"
 )
 
 // StopOptions say what Stop stops. The zero value stops the whole cluster.
@@ -23,8 +27,9 @@ type StopOptions struct {
 	engine.Operation
 	// Hosts by their own or their members' names; none means all.
 	Hosts []string
-	// Force stops although etcd loses its quorum, the database its last member or the address its last balancer, although a
-	// host cannot be reached and goes on by itself, and although transactions or a base backup are cut short.
+	// Force stops although etcd loses its quorum, the database its last member or the address its
+	// last balancer, although a host cannot be reached and goes on by itself, and although
+	// transactions or a base backup are cut short.
 	Force bool
 }
 
@@ -32,27 +37,30 @@ type StopOptions struct {
 type StopResult struct {
 	// Hosts on which nothing of the cluster runs any more, in the spec's order.
 	Hosts []string `json:"hosts"`
-	// LastPrimary is the member that stopped last when the whole cluster was stopped: it has every transaction, and Start
-	// starts it first.
+	// LastPrimary is the member that stopped last when the whole cluster was stopped: it has every
+	// transaction, and Start starts it first.
 	LastPrimary string `json:"last_primary,omitempty"`
 	// NewLeader is the member that leads in place of one that was stopped.
 	NewLeader string          `json:"new_leader,omitempty"`
 	Elapsed   patroni.Elapsed `json:"seconds"`
 }
 
-// Stop stops the cluster's services on all hosts or on some. It does not disable them: a reboot starts them again, as
-// Start does. What is stopped already is left alone, so Stop is safe to repeat and finishes what was interrupted.
+// Stop stops the cluster's services on all hosts or on some. It does not disable them: a reboot
+// starts them again, as Start does. What is stopped already is left alone, so Stop is safe to
+// repeat and finishes what was interrupted.
 //
-// The whole cluster is stopped from the outside in. First the keepaliveds that do not hold the address, so that it does
-// not wander; then HAProxy everywhere, so that applications see their connections end, and refused at once, while the
-// address is still there; then the address. With nobody writing any more, the replicas stop, then the primary: it writes
-// its shutdown checkpoint and nobody is there to be promoted in the meantime. Its control file must say "shut down". etcd
+// The whole cluster is stopped from the outside in. First the keepaliveds that do not hold the
+// address, so that it does not wander; then HAProxy everywhere, so that applications see their
+// connections end, and refused at once, while the address is still there; then the address. With
+// nobody writing any more, the replicas stop, then the primary: it writes its shutdown checkpoint
+// and nobody is there to be promoted in the meantime. Its control file must say "shut down". etcd
 // comes last, for Patroni needs it to stop in order.
 //
-// Some hosts are stopped only if the rest can go on: etcd keeps its quorum, a healthy member remains, and a balancer does,
-// counting what is down already; else the error matches ErrRefused. Leaderships are moved away first: the address, the
-// database's by a switchover, then etcd's. A paused cluster is refused (patroni.ErrPaused): Patroni would leave PostgreSQL
-// running when it stops.
+// Some hosts are stopped only if the rest can go on: etcd keeps its quorum, a healthy member
+// remains, and a balancer does, counting what is down already; else the error matches ErrRefused.
+// Leaderships are moved away first: the address, the database's by a switchover, then etcd's. A
+// paused cluster is refused (patroni.ErrPaused): Patroni would leave PostgreSQL running when it
+// stops.
 func Stop(ctx context.Context, c *site.Site, opts StopOptions) (StopResult, error) {
 	var result StopResult
 	hosts, err := c.Chosen(opts.Hosts)
@@ -72,7 +80,8 @@ func Stop(ctx context.Context, c *site.Site, opts StopOptions) (StopResult, erro
 		if err := refuseStop(run.Spec, status, looks, hosts, opts.Force); err != nil {
 			return err
 		}
-		result.Hosts = site.HostNames(slices.DeleteFunc(slices.Clone(hosts), func(h spec.Host) bool { return looks[h.Name].Err != nil }))
+		result.Hosts = site.HostNames(slices.DeleteFunc(slices.Clone(hosts),
+			func(h spec.Host) bool { return looks[h.Name].Err != nil }))
 		hosts = slices.DeleteFunc(hosts, func(h spec.Host) bool { return looks[h.Name].Err != nil })
 		if len(site.Without(run.Spec.Hosts, hosts)) == 0 || len(opts.Hosts) == 0 {
 			result.LastPrimary, err = stopAll(ctx, run, status, looks, hosts, opts.Force)
@@ -86,10 +95,12 @@ func Stop(ctx context.Context, c *site.Site, opts StopOptions) (StopResult, erro
 }
 
 // stopAll stops everything that can be reached.
-func stopAll(ctx context.Context, r *job.Job, s status.Status, looks map[string]hostlook.Look, hosts []spec.Host, force bool) (lastPrimary string, err error) {
+func stopAll(ctx context.Context, r *job.Job, s status.Status, looks map[string]hostlook.Look,
+	hosts []spec.Host, force bool) (lastPrimary string, err error) {
 	databases, leader := site.Only(spec.RoleDatabase, hosts), s.Leader()
 	if leader == "" {
-		// Nobody leads, but a primary that lost its lock may still run, or one have stopped last time.
+		// Nobody leads, but a primary that lost its lock may still run, or one have stopped last
+		// time.
 		if h, err := r.Spec.Host(hostlook.MostAdvanced(databases, looks)); err == nil {
 			leader = h.Member
 		}
@@ -107,12 +118,13 @@ func stopAll(ctx context.Context, r *job.Job, s status.Status, looks map[string]
 	if err := stopInOrder(ctx, r, databases, leader, looks); err != nil {
 		return leader, err
 	}
-	return leader, stopUnit(ctx, r, databases, site.EtcdUnit)
+	return leader, stopUnit(ctx, r, databases, etcd.Unit)
 }
 
-// stopInOrder stops the replicas, then the leader, so that nobody is promoted in between, and makes sure that the leader
-// ended well if it ran.
-func stopInOrder(ctx context.Context, r *job.Job, databases []spec.Host, leader string, looks map[string]hostlook.Look) error {
+// stopInOrder stops the replicas, then the leader, so that nobody is promoted in between, and makes
+// sure that the leader ended well if it ran.
+func stopInOrder(ctx context.Context, r *job.Job, databases []spec.Host, leader string,
+	looks map[string]hostlook.Look) error {
 	replicas := slices.DeleteFunc(slices.Clone(databases), func(h spec.Host) bool { return h.Member == leader })
 	if err := stopMembers(ctx, r, replicas); err != nil {
 		return err
@@ -127,7 +139,7 @@ func stopInOrder(ctx context.Context, r *job.Job, databases []spec.Host, leader 
 // refuseObstaclesIfKnown is refuseObstacles for a cluster that may be too ill to be asked.
 func refuseObstaclesIfKnown(ctx context.Context, r *job.Job, force bool) error {
 	err := operate.RefuseObstacles(ctx, r, force)
-	if err != nil && !engine.Refused(err) && ctx.Err() == nil {
+	if err != nil && errs.KindOf(err) != errs.Refused && ctx.Err() == nil {
 		r.Warn("", err.Error())
 		return nil
 	}
@@ -137,43 +149,46 @@ func refuseObstaclesIfKnown(ctx context.Context, r *job.Job, force bool) error {
 // stopBalancers stops all of them: the address's holder keeps it until every HAProxy has stopped.
 func stopBalancers(ctx context.Context, r *job.Job, s status.Status, balancers []spec.Host) error {
 	if r.Spec.VIP == nil {
-		return stopUnit(ctx, r, balancers, site.HaproxyUnit)
+		return stopUnit(ctx, r, balancers, lb.Unit)
 	}
-	holders := slices.DeleteFunc(slices.Clone(balancers), func(h spec.Host) bool { return s.VIP == nil || !slices.Contains(s.VIP.Holders, h.Name) })
-	if err := stopUnit(ctx, r, site.Without(balancers, holders), site.KeepalivedUnit); err != nil {
+	holders := slices.DeleteFunc(slices.Clone(balancers),
+		func(h spec.Host) bool { return s.VIP == nil || !slices.Contains(s.VIP.Holders, h.Name) })
+	if err := stopUnit(ctx, r, site.Without(balancers, holders), vip.Unit); err != nil {
 		return err
 	}
-	if err := stopUnit(ctx, r, balancers, site.HaproxyUnit); err != nil {
+	if err := stopUnit(ctx, r, balancers, lb.Unit); err != nil {
 		return err
 	}
-	return stopUnit(ctx, r, holders, site.KeepalivedUnit)
+	return stopUnit(ctx, r, holders, vip.Unit)
 }
 
 // stopMembers stops Patroni, and PostgreSQL with it.
 func stopMembers(ctx context.Context, r *job.Job, databases []spec.Host) error {
-	if err := stopUnit(ctx, r, databases, site.PatroniUnit); err != nil || len(databases) == 0 {
+	if err := stopUnit(ctx, r, databases, patroni.Unit); err != nil || len(databases) == 0 {
 		return err
 	}
 	what := "PostgreSQL to stop on " + strings.Join(site.HostNames(databases), ", ")
-	return r.Until(ctx, job.MoveWait, what, "Patroni has stopped without PostgreSQL: see `journalctl -u patroni -n 50` there", func(ctx context.Context) string {
-		looks, err := hostlook.Hosts(ctx, r, databases)
-		if err != nil {
-			return err.Error()
-		}
-		for _, h := range databases {
-			switch l := looks[h.Name]; {
-			case l.Err != nil:
-				return l.Err.Error()
-			case l.Server:
-				return h.Name + " is " + l.Control.State
+	return r.Until(ctx, job.MoveWait, what,
+		errs.Text("Patroni has stopped without PostgreSQL: see `journalctl -u patroni -n 50` there"),
+		func(ctx context.Context) string {
+			looks, err := hostlook.Hosts(ctx, r, databases)
+			if err != nil {
+				return err.Error()
 			}
-		}
-		return ""
-	})
+			for _, h := range databases {
+				switch l := looks[h.Name]; {
+				case l.Err != nil:
+					return l.Err.Error()
+				case l.Server:
+					return h.Name + " is " + l.Control.State
+				}
+			}
+			return ""
+		})
 }
 
-// checkShutDown makes sure that the primary ended in order: then whatever was committed is in its data directory, and a
-// start needs no recovery.
+// checkShutDown makes sure that the primary ended in order: then whatever was committed is in its
+// data directory, and a start needs no recovery.
 func checkShutDown(ctx context.Context, r *job.Job, primary []spec.Host) error {
 	if r.Planning() || len(primary) == 0 {
 		return nil
@@ -183,8 +198,10 @@ func checkShutDown(ctx context.Context, r *job.Job, primary []spec.Host) error {
 		return err
 	}
 	for _, h := range primary {
-		if d := looks[h.Name].Control; d.Identifier != "" && d.State != "shut down" && d.State != "shut down in recovery" {
-			return remote.WithHint(fmt.Errorf("PostgreSQL on %s did not shut down in order: its control file says %q", h.Name, d.State),
+		if d := looks[h.Name].Control; d.Identifier != "" && d.State != "shut down" &&
+			d.State != "shut down in recovery" {
+			return remote.WithHint(fmt.Errorf("PostgreSQL on %s did not shut down in order: its control file says %q",
+				h.Name, d.State),
 				"nothing is lost, it recovers when it starts; see `journalctl -u patroni -n 50` there; etcd still runs")
 		}
 	}
@@ -192,7 +209,8 @@ func checkShutDown(ctx context.Context, r *job.Job, primary []spec.Host) error {
 }
 
 // stopSome stops hosts while the others go on.
-func stopSome(ctx context.Context, r *job.Job, s status.Status, looks map[string]hostlook.Look, hosts []spec.Host, force bool) (newLeader string, err error) {
+func stopSome(ctx context.Context, r *job.Job, s status.Status, looks map[string]hostlook.Look,
+	hosts []spec.Host, force bool) (newLeader string, err error) {
 	balancers, databases := site.Only(spec.RoleBalancer, hosts), site.Only(spec.RoleDatabase, hosts)
 	working := slices.DeleteFunc(r.Spec.Balancers(), func(h spec.Host) bool { return !s.Balances(h.Name) })
 	for _, h := range holderLast(balancers, s) {
@@ -200,7 +218,7 @@ func stopSome(ctx context.Context, r *job.Job, s status.Status, looks map[string
 		if err := moveAddress(ctx, r, h, working); err != nil {
 			return "", err
 		}
-		if err := stopUnit(ctx, r, []spec.Host{h}, site.HaproxyUnit); err != nil {
+		if err := stopUnit(ctx, r, []spec.Host{h}, lb.Unit); err != nil {
 			return "", err
 		}
 	}
@@ -214,7 +232,7 @@ func stopSome(ctx context.Context, r *job.Job, s status.Status, looks map[string
 		}
 		newLeader, err = giveUpLeadership(ctx, r, s, databases, nil)
 		switch {
-		case err != nil && (!force || !engine.Refused(err)):
+		case err != nil && (!force || errs.KindOf(err) != errs.Refused):
 			return "", err
 		case err != nil:
 			r.Warn("", "nobody takes over: "+err.Error())
@@ -227,7 +245,7 @@ func stopSome(ctx context.Context, r *job.Job, s status.Status, looks map[string
 	if err := stopInOrder(ctx, r, databases, leader, looks); err != nil {
 		return newLeader, err
 	}
-	return newLeader, stopUnit(ctx, r, databases, site.EtcdUnit)
+	return newLeader, stopUnit(ctx, r, databases, etcd.Unit)
 }
 
 // holderLast puts the balancer that holds the address behind the others.

@@ -9,7 +9,8 @@ import (
 
 // Facts is what a host said of itself at one moment.
 type Facts struct {
-	// Distribution and Release as in /etc/os-release: "debian" "13", "ubuntu" "24.04"; Release is "" for Debian testing.
+	// Distribution and Release as in /etc/os-release: "debian" "13", "ubuntu" "24.04"; Release is
+	// "" for Debian testing.
 	Distribution, Release string
 	// Codename is the release's name in package repositories: "trixie", "noble", ...
 	Codename string
@@ -19,8 +20,8 @@ type Facts struct {
 	Root bool
 	// Init tells whether systemd is the host's PID 1.
 	Init bool
-	// ClockOffset is how far the host's clock is ahead of this machine's, negative if behind: the least that is certain,
-	// because nobody knows when in its round trip the look at the clock was.
+	// ClockOffset is how far the host's clock is ahead of this machine's, negative if behind: the
+	// least that is certain, because nobody knows when in its round trip the look at the clock was.
 	ClockOffset time.Duration
 	// ClockSynced is what the host's time service says.
 	ClockSynced bool
@@ -32,7 +33,8 @@ type Facts struct {
 	Listeners map[int]string
 	// Watchdog tells whether /dev/watchdog exists.
 	Watchdog bool
-	// Candidates maps a package to the version that is installed or, where one is missing, those that apt would install.
+	// Candidates maps a package to the version that is installed or, where one is missing, those
+	// that apt would install.
 	Candidates map[string]string
 	// OpenFiles is how many files HAProxy may have open on a balancer, 0 elsewhere.
 	OpenFiles int
@@ -40,9 +42,10 @@ type Facts struct {
 	EtcdCA string `json:"-"`
 	// Running is what of the cluster runs here, and with what.
 	Running change.Host `json:"-"`
-	// StateNote is what the host remembers of the state directory that it was last worked on with: see JudgeState.
+	// StateNote is what the host remembers of the state directory that it was last worked on with:
+	// see JudgeState.
 	StateNote []byte `json:"-"`
-	// UnfinishedReset tells of a reset that was begun and not finished; "" without one.
+	// UnfinishedReset reports a reset that was begun and not finished; "" without one.
 	UnfinishedReset string `json:"unfinished_reset,omitempty"`
 	// Present is what stands in the files of the host's PostgreSQL.
 	Present trial.Present `json:"-"`

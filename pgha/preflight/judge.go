@@ -3,6 +3,8 @@ package preflight
 import (
 	"fmt"
 	"slices"
+
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // Finding is something that is to be said about a host.
@@ -12,15 +14,15 @@ type Finding struct {
 	// Field of the specification that differs from what runs, as in the table of package change; ""
 	// for anything else.
 	Field string `json:"field,omitempty"`
-	// About is the field that the host has something against, where nothing runs yet that differs from
-	// it; "" for none.
+	// About is the field that the host has something against, where nothing runs yet that differs
+	// from it; "" for none.
 	About string `json:"about,omitempty"`
-	// At is where the specification has either, as "pgha.yaml:12:5"; "" where it was not read from a
-	// file. Place sets it.
+	// At is where the specification has either, as "pgha.yaml:12:5"; "" where it was not read from
+	// a file. Place sets it.
 	At      string `json:"at,omitempty"`
 	Problem string `json:"problem"`
 	// Remedy is what to do about it.
-	Remedy string `json:"remedy"`
+	Remedy errs.Next `json:"remedy"`
 	// Warning is set when apply can go on all the same.
 	Warning bool `json:"warning"`
 }
@@ -35,15 +37,15 @@ type judge struct {
 // stopAt is stop about a field of the specification.
 func (j *judge) stopAt(field, problem, remedy string) {
 	j.found = append(j.found, Finding{Host: j.Want.Host, About: field, Problem: problem,
-		Remedy: remedy})
+		Remedy: errs.Text("%s", remedy)})
 }
 
 func (j *judge) stop(problem, remedy string) {
-	j.found = append(j.found, Finding{Host: j.Want.Host, Problem: problem, Remedy: remedy})
+	j.found = append(j.found, Finding{Host: j.Want.Host, Problem: problem, Remedy: errs.Text("%s", remedy)})
 }
 
 func (j *judge) warn(problem, remedy string) {
-	j.found = append(j.found, Finding{Host: j.Want.Host, Problem: problem, Remedy: remedy,
+	j.found = append(j.found, Finding{Host: j.Want.Host, Problem: problem, Remedy: errs.Text("%s", remedy),
 		Warning: true})
 }
 

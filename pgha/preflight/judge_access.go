@@ -15,12 +15,16 @@ func (j *judge) judgeForwarding() {
 	}
 	lines := slices.DeleteFunc(slices.Clone(j.Forwarding), func(l string) bool { return allows(l) })
 	if len(lines) == 0 {
-		j.stop("sshd does not forward connections, which all questions to etcd, Patroni and PostgreSQL need: "+j.Forbidden,
+		j.stop("sshd does not forward connections, which all questions to etcd, Patroni and PostgreSQL need: "+
+			j.Forbidden,
 			"see `sshd -T | grep -i -e forwarding -e permitopen` there, and the options of the key in authorized_keys")
 		return
 	}
-	j.stop("sshd does not forward connections, which all questions to etcd, Patroni and PostgreSQL need: "+strings.Join(lines, "; "),
-		fmt.Sprintf("allow it for %s (AllowTcpForwarding local, in a Match block if need be; no restrict at the key), then systemctl reload ssh", j.User))
+	j.stop("sshd does not forward connections, which all questions to etcd, Patroni and PostgreSQL need: "+
+		strings.Join(lines, "; "),
+		fmt.Sprintf(
+			"allow it for %s (AllowTcpForwarding local, in a Match block if need be; no restrict "+
+				"at the key), then systemctl reload ssh", j.User))
 }
 
 // allows reports whether a line of sshd's configuration forbids nothing.
@@ -48,7 +52,9 @@ func (j *judge) judgeLocks() {
 		if l.Unit != "" {
 			unit = ", " + l.Unit
 		}
-		j.warn(fmt.Sprintf("%s (process %d%s) is installing something and holds %s: apply waits for it, for five minutes at most", l.Program, l.PID, unit, l.File),
+		j.warn(fmt.Sprintf(
+			"%s (process %d%s) is installing something and holds %s: apply waits for it, for five minutes at most",
+			l.Program, l.PID, unit, l.File),
 			"wait until it has ended: apply does, too")
 	}
 }
@@ -72,7 +78,8 @@ func (j *judge) judgeSites() {
 				field, instead = "etcd.source", "etcd.url, or etcd.source: archive with an archive on this machine"
 			}
 			j.stopAt(field, fmt.Sprintf("it cannot get %s: %s", s.shown(), s.reason()),
-				"open the way there (a name server, a firewall, a proxy in apt's or the host's settings), or set "+instead)
+				"open the way there (a name server, a firewall, a proxy in apt's or the host's settings), or set "+
+					instead)
 		}
 	}
 	for _, s := range dead {
@@ -81,7 +88,8 @@ func (j *judge) judgeSites() {
 			say = j.stop
 		}
 		say(fmt.Sprintf("it cannot get %s: %s", s.shown(), s.reason()),
-			"open the way there, set apt's proxy (Acquire::http::Proxy in /etc/apt/apt.conf.d), or take it out of /etc/apt/sources.list.d")
+			"open the way there, set apt's proxy (Acquire::http::Proxy in /etc/apt/apt.conf.d), "+
+				"or take it out of /etc/apt/sources.list.d")
 	}
 }
 

@@ -16,7 +16,10 @@ func (j *judge) judgeData() {
 		seen := j.Directories[d.Path]
 		switch seen.Kind {
 		case "link":
-			j.stopAt(d.Field, fmt.Sprintf("%s (%s) is a symbolic link to %s: when a member's data is copied anew a folder takes the place of the link", d.Path, d.Field, seen.Target),
+			j.stopAt(d.Field,
+				fmt.Sprintf(
+					"%s (%s) is a symbolic link to %s: when a member's data is copied anew a "+
+						"folder takes the place of the link", d.Path, d.Field, seen.Target),
 				fmt.Sprintf("set %s to %s, or mount the file system at a folder above", d.Field, seen.Target))
 		case "file":
 			j.stopAt(d.Field, fmt.Sprintf("%s (%s) is a file", d.Path, d.Field),
@@ -28,9 +31,11 @@ func (j *judge) judgeData() {
 }
 
 func (j *judge) judgeContent(d Data, seen Directory) {
-	away := fmt.Sprintf("if nobody needs it move it away: mv %[1]s %[1]s.old; else set %[2]s to another path", d.Path, d.Field)
+	away := fmt.Sprintf("if nobody needs it move it away: mv %[1]s %[1]s.old; else set %[2]s to another path",
+		d.Path, d.Field)
 	if seen.Mount {
-		away = fmt.Sprintf("empty it if nobody needs it, or set %s to a folder below it that does not exist yet", d.Field)
+		away = fmt.Sprintf("empty it if nobody needs it, or set %s to a folder below it that does not exist yet",
+			d.Field)
 	}
 	names := strings.Fields(seen.Entries)
 	lost := slices.Contains(names, "lost+found")
@@ -40,19 +45,22 @@ func (j *judge) judgeContent(d Data, seen Directory) {
 	switch {
 	case d.Etcd && j.Member, !d.Etcd && j.Member && j.ours(configPath):
 	case d.Etcd && seen.Etcd:
-		j.stopAt(d.Field, fmt.Sprintf("%s (%s) holds the data of an etcd member that is not this cluster's", d.Path, d.Field), away)
+		j.stopAt(d.Field, fmt.Sprintf("%s (%s) holds the data of an etcd member that is not this cluster's",
+			d.Path, d.Field), away)
 	case !d.Etcd && seen.Version != "":
-		j.stopAt(d.Field, fmt.Sprintf("%s (%s) holds the data of a PostgreSQL %s that is not this cluster's", d.Path, d.Field, seen.Version), away)
+		j.stopAt(d.Field, fmt.Sprintf("%s (%s) holds the data of a PostgreSQL %s that is not this cluster's",
+			d.Path, d.Field, seen.Version), away)
 	case len(names) > 0:
 		j.stopAt(d.Field, fmt.Sprintf("%s (%s) is not empty, and what is in it is not this cluster's: %s",
 			d.Path, d.Field, strings.Join(names, ", ")), away)
 	case lost && !d.Etcd:
-		j.stopAt(d.Field, fmt.Sprintf("%s (%s) is a mount point with lost+found in it: initdb wants an empty folder", d.Path, d.Field),
+		j.stopAt(d.Field, fmt.Sprintf("%s (%s) is a mount point with lost+found in it: initdb wants an empty folder",
+			d.Path, d.Field),
 			fmt.Sprintf("set %s to a folder below it, such as %s/main", d.Field, d.Path))
 	}
 }
 
-// judgeSpace tells of file systems that are full, have no inodes left, or are read-only. Where
+// judgeSpace reports file systems that are full, have no inodes left, or are read-only. Where
 // packages have yet to be installed that stops apply. On a host that runs only what apply itself
 // writes to does: what fills the disks of services is often what the apply is to mend.
 func (j *judge) judgeSpace() {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// judgeLocales tells of locales that the host has not generated: initdb and PostgreSQL refuse them.
+// judgeLocales reports locales that the host has not generated: initdb and PostgreSQL refuse them.
 func (j *judge) judgeLocales() {
 	if len(j.Host.Locales) == 0 {
 		return // locale did not answer
@@ -26,7 +26,8 @@ func (j *judge) judgeLocales() {
 			charset = "ISO-8859-1"
 		}
 		j.stopAt(l.Field, fmt.Sprintf("it has no locale %s (%s)", l.Value, l.Field),
-			fmt.Sprintf("make it there: apt-get install -y locales && localedef -i %s -f %s %s; or set %s to C.UTF-8", name, charset, l.Value, l.Field))
+			fmt.Sprintf("make it there: apt-get install -y locales && localedef -i %s -f %s %s; or set %s to C.UTF-8",
+				name, charset, l.Value, l.Field))
 	}
 }
 
@@ -44,12 +45,14 @@ func plain(locale string) string {
 	return name + "." + charset + modifier
 }
 
-// judgeZones tells of time zones that the host has no data of.
+// judgeZones reports time zones that the host has no data of.
 func (j *judge) judgeZones() {
 	for _, z := range j.Want.Zones {
 		if j.Host.Zones[z.Value] == "no" {
 			j.stopAt(z.Field, fmt.Sprintf("it knows no time zone %s (%s)", z.Value, z.Field),
-				fmt.Sprintf("set %s to one that `timedatectl list-timezones` shows there; names of old are in the package tzdata-legacy", z.Field))
+				fmt.Sprintf(
+					"set %s to one that `timedatectl list-timezones` shows there; names of old "+
+						"are in the package tzdata-legacy", z.Field))
 		}
 	}
 }

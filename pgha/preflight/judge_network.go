@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// judgeRoutes tells of peers that a host reaches from another address than its own, or not at all.
+// judgeRoutes reports peers that a host reaches from another address than its own, or not at all.
 // Members know each other by address: pg_hba lets only those of the specification in, and etcd
 // refuses a peer whose certificate names another.
 func (j *judge) judgeRoutes() {
@@ -24,8 +26,12 @@ func (j *judge) judgeRoutes() {
 			if !j.Database {
 				say = j.warn
 			}
-			say(fmt.Sprintf("its connections to %s (%s) come from %s (%s), not from its address %s: the others do not let that in", p.Name, p.Address, r.Source, r.Interface, j.Address),
-				fmt.Sprintf("set its address to %s if the others reach it there, or make the route use %s (ip route ... src %s)", r.Source, j.Address, j.Address))
+			say(fmt.Sprintf(
+				"its connections to %s (%s) come from %s (%s), not from its address %s: the "+
+					"others do not let that in", p.Name, p.Address, r.Source, r.Interface, j.Address),
+				fmt.Sprintf(
+					"set its address to %s if the others reach it there, or make the route use "+
+						"%s (ip route ... src %s)", r.Source, j.Address, j.Address))
 		}
 	}
 }
@@ -52,13 +58,17 @@ func (j *judge) judgeInterface() {
 	})
 	switch {
 	case i < 0 && j.Interface == "":
-		j.stopAt("hosts[].address", fmt.Sprintf("no interface has its address %s, so vip.address has nowhere to go", own), "set address to one that the host has (ip -br addr), or interface to where the virtual IP goes")
+		j.stopAt("hosts[].address", fmt.Sprintf("no interface has its address %s, so vip.address has nowhere to go",
+			own), "set address to one that the host has (ip -br addr), or interface to where the virtual IP goes")
 	case i < 0:
 		j.stopAt("hosts[].interface", fmt.Sprintf("there is no interface %s with an address",
 			j.Interface), "set interface to one of the host's (ip -br addr)")
 	case j.Interface == "" && !j.Addresses[i].Prefix.Masked().Contains(vip):
-		j.stopAt("vip.address", fmt.Sprintf("vip.address %s is not in the network %s of %s: hosts there would not ask for it by ARP", vip, j.Addresses[i].Prefix.Masked(), j.Addresses[i].Interface),
-			"choose an address of that network, or, where a router sends it to the balancers, set interface and vip.prefix_length")
+		j.stopAt("vip.address",
+			fmt.Sprintf("vip.address %s is not in the network %s of %s: hosts there would not ask for it by ARP",
+				vip, j.Addresses[i].Prefix.Masked(), j.Addresses[i].Interface),
+			"choose an address of that network, or, where a router sends it to the balancers, "+
+				"set interface and vip.prefix_length")
 	}
 }
 
@@ -83,15 +93,19 @@ func JudgeNetwork(wants []Want, hosts map[string]Host, vip string) []Finding {
 		}
 		a := h.Addresses[i]
 		found = append(found, Finding{Host: w.Host, About: "vip.address",
-			Problem: fmt.Sprintf("it has vip.address %s on %s, and keepalived does not run: somebody gave it that", vip, a.Interface),
-			Remedy:  fmt.Sprintf("take it away, here and in the network's configuration: ip addr del %s dev %s", a.Prefix, a.Interface)})
+			Problem: fmt.Sprintf("it has vip.address %s on %s, and keepalived does not run: somebody gave it that",
+				vip, a.Interface),
+			Remedy: errs.Text("take it away, here and in the network's configuration: ip addr del %s dev %s",
+				a.Prefix, a.Interface)})
 	}
 	for _, w := range wants {
 		if mac := hosts[w.Host].Claimed; mac != "" && !own[mac] {
 			own[mac] = true // once is enough
 			found = append(found, Finding{Host: w.Host, About: "vip.address",
-				Problem: fmt.Sprintf("vip.address %s is in use: a machine with the hardware address %s, which is none of the cluster's, answers for it", vip, mac),
-				Remedy:  "set vip.address to a free one, or take it from that machine"})
+				Problem: fmt.Sprintf(
+					"vip.address %s is in use: a machine with the hardware address %s, which is "+
+						"none of the cluster's, answers for it", vip, mac),
+				Remedy: errs.Text("set vip.address to a free one, or take it from that machine")})
 		}
 	}
 	return found

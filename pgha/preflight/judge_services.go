@@ -77,7 +77,7 @@ func (l Listener) remedy(p Port) string {
 		l.Port, other)
 }
 
-// judgeUnits tells of services that run with a configuration of somebody else's, which apply would
+// judgeUnits reports services that run with a configuration of somebody else's, which apply would
 // put an end to, and of units that somebody has replaced or masked.
 func (j *judge) judgeUnits() {
 	for _, f := range j.Want.Files {
@@ -99,13 +99,17 @@ func (j *judge) judgeUnits() {
 				"ask who masked it, and why")
 		case strings.HasPrefix(u.Fragment, "/etc/systemd/system/") && !j.ours(u.Fragment) &&
 			!slices.ContainsFunc(j.Want.Files, func(f File) bool { return f.Path == u.Fragment }):
-			j.warn(fmt.Sprintf("%s stands in for the unit that the package of %s brings: the service starts as somebody else wants", u.Fragment, name),
-				fmt.Sprintf("move it away unless it is meant for this cluster: mv %[1]s %[1]s.old && systemctl daemon-reload", u.Fragment))
+			j.warn(fmt.Sprintf(
+				"%s stands in for the unit that the package of %s brings: the service starts as somebody else wants",
+				u.Fragment, name),
+				fmt.Sprintf(
+					"move it away unless it is meant for this cluster: mv %[1]s %[1]s.old && systemctl daemon-reload",
+					u.Fragment))
 		}
 	}
 }
 
-// judgeClusters tells of clusters of Debian's tools on a host that Patroni is to have: apply keeps
+// judgeClusters reports clusters of Debian's tools on a host that Patroni is to have: apply keeps
 // them from being started.
 func (j *judge) judgeClusters() {
 	if !j.Database || j.Member {
@@ -118,10 +122,14 @@ func (j *judge) judgeClusters() {
 			return strings.Contains(f.Problem, unit)
 		}):
 		case c.Active:
-			j.stop(fmt.Sprintf("PostgreSQL cluster %s of somebody else runs here (data in %s): once Patroni has this host it is never started again", c.Name, c.Data),
+			j.stop(fmt.Sprintf(
+				"PostgreSQL cluster %s of somebody else runs here (data in %s): once Patroni has "+
+					"this host it is never started again", c.Name, c.Data),
 				"move it to another host, or stop it if nobody needs it: systemctl stop "+unit)
 		default:
-			j.warn(fmt.Sprintf("PostgreSQL cluster %s of somebody else is set up here (data in %s): once Patroni has this host it cannot be started any more", c.Name, c.Data),
+			j.warn(fmt.Sprintf(
+				"PostgreSQL cluster %s of somebody else is set up here (data in %s): once "+
+					"Patroni has this host it cannot be started any more", c.Name, c.Data),
 				"move it to another host if somebody needs it; apply leaves its data alone")
 		}
 	}
@@ -136,12 +144,13 @@ func (j *judge) judgeFiles() {
 	}
 }
 
-// judgeUsers tells of users that were made by somebody else without the group that the cluster's
+// judgeUsers reports users that were made by somebody else without the group that the cluster's
 // files are given to.
 func (j *judge) judgeUsers() {
 	for _, name := range j.Users {
 		if j.Database && !slices.Contains(j.Groups, name) {
-			j.stop(fmt.Sprintf("somebody made a user %[1]s, but there is no group %[1]s, which the cluster's files belong to", name),
+			j.stop(fmt.Sprintf(
+				"somebody made a user %[1]s, but there is no group %[1]s, which the cluster's files belong to", name),
 				fmt.Sprintf("groupadd --system %[1]s && usermod --gid %[1]s %[1]s", name))
 		}
 	}

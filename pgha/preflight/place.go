@@ -14,7 +14,8 @@ func Place(found []Finding, hosts []string, at func(field string) string) {
 	for i := range found {
 		f := &found[i]
 		field := cmp.Or(f.Field, f.About)
-		if field == "" || strings.Contains(field, " ") { // a rule of the toolkit's own is not in the file
+		// a rule of the toolkit's own is not in the file
+		if field == "" || strings.Contains(field, " ") {
 			continue
 		}
 		if rest, ofHost := strings.CutPrefix(field, "hosts[]"); ofHost {

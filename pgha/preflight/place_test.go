@@ -13,7 +13,8 @@ func TestPlace(t *testing.T) {
 		{Finding{Field: "postgresql.pg_hba[0]", Host: "pg1, pg2"}, "postgresql.pg_hba[0]"},
 		{Finding{Field: "hosts[].address", Host: "pg2, pg3"}, "hosts[1].address"},
 		{Finding{Field: "hosts[].member", Host: "pg3"}, "hosts[2].member"},
-		{Finding{Field: "hosts[].member"}, "hosts[-1].member"}, // which is no field: the section's place
+		// which is no field: the section's place
+		{Finding{Field: "hosts[].member"}, "hosts[-1].member"},
 		{Finding{Field: "hosts", Host: "pg1"}, "hosts"},
 		{Finding{About: "postgresql.data_dir", Host: "pg3"}, "postgresql.data_dir"},
 		{Finding{Field: "etcd.client_port", About: "hosts"}, "etcd.client_port"},

@@ -5,13 +5,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/pgha/toolkit/internal/output"
 )
 
 // Host is what a host answered.
 type Host struct {
 	Listeners   []Listener
 	Directories map[string]Directory
-	// Spaces are in the order of the paths that were asked for; nil when df did not answer for all of them.
+	// Spaces are in the order of the paths that were asked for; nil when df did not answer for all
+	// of them.
 	Spaces []Space
 	// ReadOnly are folders that root cannot write to.
 	ReadOnly  []string
@@ -21,38 +24,45 @@ type Host struct {
 	// Routes maps the address of a peer to the way there; an address without a way is missing.
 	Routes  map[string]Route
 	Locales []string
-	// Zones maps names of time zones to "yes", "no" or, where no time zone data is installed yet, "unknown".
+	// Zones maps names of time zones to "yes", "no" or, where no time zone data is installed yet,
+	// "unknown".
 	Zones map[string]string
-	// Forwarding are lines of sshd's configuration and of authorized_keys about it, as FILE:LINE:TEXT.
+	// Forwarding are lines of sshd's configuration and of authorized_keys about it, as
+	// FILE:LINE:TEXT.
 	Forwarding []string
 	Units      map[string]Unit
 	// Users and Groups of those that the cluster's services run as.
 	Users, Groups []string
 	Clusters      []DebianCluster
 	Locks         []Lock
-	// Candidates maps a package to the version that is installed or, where one is missing, those that apt would install.
+	// Candidates maps a package to the version that is installed or, where one is missing, those
+	// that apt would install.
 	Candidates map[string]string
 	// Missing are packages that are not installed, "etcd" for a missing program.
 	Missing []string
 	Sites   []Site
 	// Claimed is the hardware address that answers for the virtual IP, "" for none.
 	Claimed string
-	// Ours are files that say that pgha wrote them; Foreign are files of Want.Files that neither pgha nor a package wrote.
+	// Ours are files that say that pgha wrote them; Foreign are files of Want.Files that neither
+	// pgha nor a package wrote.
 	Ours, Foreign []string
 	// Forbidden is why sshd opens no connections for the tool, "" when it does.
 	Forbidden string
-	// Member is set when the host trusts this cluster's authority; Stranger when it trusts another's.
+	// Member is set when the host trusts this cluster's authority; Stranger when it trusts
+	// another's.
 	Member, Stranger bool
 }
 
-// Listener is a process that listens on a TCP port. Only for the cluster's ports more than Local and Program is known.
+// Listener is a process that listens on a TCP port. Only for the cluster's ports more than Local
+// and Program is known.
 type Listener struct {
 	// Local is the address and port, as ss prints it.
 	Local   string
 	Port    int
 	Program string
 	PID     int
-	// Unit is the systemd unit that the process belongs to, Owner its user, Command its command line, cut.
+	// Unit is the systemd unit that the process belongs to, Owner its user, Command its command
+	// line, cut.
 	Unit, Owner, Command string
 }
 
@@ -103,7 +113,8 @@ type Lock struct {
 	Program, Unit string
 }
 
-// Site is a place that was tried: Kind "repository" (one that apply adds), "source" (one that apt has) or "download".
+// Site is a place that was tried: Kind "repository" (one that apply adds), "source" (one that apt
+// has) or "download".
 type Site struct {
 	Kind, URL string
 	// Code is the exit code of apt's helper or curl, and Error its last words.
@@ -111,10 +122,12 @@ type Site struct {
 	Error string
 }
 
-// Read understands the answer to Want.Question: lines that begin with their key and a tab, and lines as a program printed
-// them, between "== KEY" and "== ". What it does not know it passes over: a host may run programs of any version.
+// Read understands the answer to Want.Question: lines that begin with their key and a tab, and
+// lines as a program printed them, between "== KEY" and "== ". What it does not know it passes
+// over: a host may run programs of any version.
 func Read(out string) Host {
-	h := Host{Directories: map[string]Directory{}, Routes: map[string]Route{}, Zones: map[string]string{}, Units: map[string]Unit{}, Candidates: map[string]string{}}
+	h := Host{Directories: map[string]Directory{}, Routes: map[string]Route{}, Zones: map[string]string{},
+		Units: map[string]Unit{}, Candidates: map[string]string{}}
 	var spaces []Space
 	whole := true
 	var units, policy strings.Builder
@@ -192,8 +205,13 @@ func (h Host) Ports() map[int]string {
 	return m
 }
 
+// listener has the port 0 where what stands there is none.
 func listener(f []string) Listener {
-	return Listener{Local: f[0], Port: number(f[0][strings.LastIndexByte(f[0], ':')+1:]), Program: f[1], PID: number(f[2]),
+	port, ok := output.Port(f[0])
+	if !ok {
+		port = 0
+	}
+	return Listener{Local: f[0], Port: port, Program: f[1], PID: number(f[2]),
 		Unit: f[3], Owner: f[4], Command: strings.TrimSpace(f[5])}
 }
 
@@ -214,7 +232,8 @@ func space(line string) (Space, bool) {
 		return Space{}, false
 	}
 	kib, err := strconv.ParseInt(f[0], 10, 64)
-	return Space{KiB: kib, Inodes: int64(number(f[1])), InodesFree: int64(number(f[2])), Mount: strings.Join(f[3:], " ")}, err == nil
+	return Space{KiB: kib, Inodes: int64(number(f[1])), InodesFree: int64(number(f[2])),
+		Mount: strings.Join(f[3:], " ")}, err == nil
 }
 
 // network reads a line of ip -o: an address, a link or a route.

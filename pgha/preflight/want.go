@@ -2,6 +2,7 @@ package preflight
 
 import (
 	_ "embed"
+	"slices"
 	"strconv"
 )
 
@@ -42,13 +43,13 @@ type Want struct {
 	// downloaded.
 	Packages    []string
 	EtcdVersion string
-	// Repositories are the URLs of InRelease files of repositories that apply adds, Downloads those of
-	// archives.
+	// Repositories are the URLs of InRelease files of repositories that apply adds, Downloads those
+	// of archives.
 	Repositories, Downloads []string
 	// Locales and Zones are names that settings use.
 	Locales, Zones []Setting
-	// VIP is the virtual IP on a balancer, "" without one; Interface is where it goes, "" for that of
-	// Address.
+	// VIP is the virtual IP on a balancer, "" without one; Interface is where it goes, "" for that
+	// of Address.
 	VIP, Interface string
 	// Files are those that apply replaces whole; Units those that it starts.
 	Files []File
@@ -95,7 +96,8 @@ func (w Want) FilePaths() []string {
 type need struct {
 	path        string
 	kib, inodes int64
-	// bare: of interest while packages are missing. services: what runs writes there, apply does not.
+	// bare: of interest while packages are missing. services: what runs writes there, apply does
+	// not.
 	bare, services bool
 }
 
@@ -119,6 +121,17 @@ func (w Want) needs() []need {
 		list = append(list, need{path: d.Path, kib: 64 << 10, inodes: 1500, services: true})
 	}
 	return list
+}
+
+// SpaceAt returns what the file system has left that a folder is in; known is false where that was
+// not asked for, or df did not answer for all.
+func (w Want) SpaceAt(h Host, path string) (s Space, known bool) {
+	needs := w.needs()
+	i := slices.IndexFunc(needs, func(n need) bool { return n.path == path })
+	if i < 0 || len(h.Spaces) != len(needs) {
+		return Space{}, false
+	}
+	return h.Spaces[i], true
 }
 
 // Question is the command that makes a host answer; Read understands the answer. It takes a tenth

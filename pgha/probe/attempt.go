@@ -42,11 +42,13 @@ const (
 
 // Attempt is one row that the writer tried to write.
 type Attempt struct {
-	// Seq identifies the row within its run. It begins with 1; each attempt has a number of its own.
+	// Seq identifies the row within its run. It begins with 1; each attempt has a number of its
+	// own.
 	Seq int64 `json:"seq"`
 	// Began is when the attempt began, the opening of a session included.
 	Began time.Time `json:"began"`
-	// Connected is when the session was open that this attempt had to open; zero when there was one, or it could not.
+	// Connected is when the session was open that this attempt had to open; zero when there was
+	// one, or it could not.
 	Connected time.Time `json:"connected,omitzero"`
 	// Done is when the answer came, or when it was clear that none would.
 	Done    time.Time `json:"done"`
@@ -73,12 +75,14 @@ func (a *Attempt) settle(err error, sent bool) {
 
 // notCommitted tells whether an INSERT that ended with this error was surely rolled back.
 func notCommitted(err error) bool {
-	// pgconn.SafeToRetry is no help: it also says yes when the connection broke while pgx waited for the answer.
+	// pgconn.SafeToRetry is no help: it also says yes when the connection broke while pgx waited
+	// for the answer.
 	var answer *pgconn.PgError
 	if !errors.As(err, &answer) {
 		return false
 	}
-	// An error answers the statement. What is worse ends the session, at whatever moment: perhaps after the commit.
+	// An error answers the statement. What is worse ends the session, at whatever moment: perhaps
+	// after the commit.
 	if answer.SeverityUnlocalized != "ERROR" {
 		return false
 	}
@@ -110,7 +114,8 @@ func causeOfAnswer(sqlState string) Cause {
 	switch {
 	case sqlState == "25006": // read_only_sql_transaction
 		return CauseReadOnly
-	case strings.HasPrefix(sqlState, "57P"), sqlState == "53300": // operator intervention, too_many_connections
+	// operator intervention, too_many_connections
+	case strings.HasPrefix(sqlState, "57P"), sqlState == "53300":
 		return CauseUnavailable
 	}
 	return CauseRejected

@@ -9,8 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Rows returns the sequence numbers of a run's rows that the table holds, in ascending order. It only reads. Ask the leader
-// when the cluster is healthy again, or any member to see what that one has.
+// Rows returns the sequence numbers of a run's rows that the table holds, in ascending order. It
+// only reads. Ask the leader when the cluster is healthy again, or any member to see what that one
+// has.
 func Rows(ctx context.Context, conn *pgx.Conn, table pgx.Identifier, run string) ([]int64, error) {
 	rows, err := conn.Query(ctx, "SELECT seq FROM "+table.Sanitize()+" WHERE run = $1 ORDER BY seq", run)
 	if err != nil {
@@ -23,14 +24,16 @@ func Rows(ctx context.Context, conn *pgx.Conn, table pgx.Identifier, run string)
 	return seqs, nil
 }
 
-// Comparison holds what was acknowledged against what the table has. Its lists are in ascending order.
+// Comparison holds what was acknowledged against what the table has. Its lists are in ascending
+// order.
 type Comparison struct {
 	// Lost were acknowledged and are not there. A cluster that promises durability has none.
 	Lost []int64 `json:"lost"`
 	// Arrived and Vanished were of unknown fate: those are there, these are not. Both are allowed.
 	Arrived  []int64 `json:"arrived"`
 	Vanished []int64 `json:"vanished"`
-	// Unexplained are there although they failed or were never tried: somebody else wrote them, or an error was misread.
+	// Unexplained are there although they failed or were never tried: somebody else wrote them, or
+	// an error was misread.
 	Unexplained []int64 `json:"unexplained"`
 }
 

@@ -1,7 +1,9 @@
 // Package probe counts the seconds without writes and the rows that were lost.
 //
-// A Writer inserts rows at a fixed rate over one session, as an application does that reconnects at once when it fails. It notes what became of each row, and its Result tells how long no row was acknowledged. What the table
-// holds afterwards, compared with what was acknowledged, tells what was lost.
+// A Writer inserts rows at a fixed rate over one session, as an application does that reconnects at
+// once when it fails. It notes what became of each row, and its Result tells how long no row was
+// acknowledged. What the table holds afterwards, compared with what was acknowledged, tells what
+// was lost.
 //
 //	w, err := probe.Start(ctx, probe.Options{Config: config})
 //	if err != nil {
@@ -20,22 +22,26 @@
 //	...
 //	fmt.Println(result.Longest().Seconds, result.Compare(there).Lost)
 //
-// The package knows nothing of Patroni or of this project's clusters: it measures whatever speaks PostgreSQL's protocol.
+// The package knows nothing of Patroni or of this project's clusters: it measures whatever speaks
+// PostgreSQL's protocol.
 //
 // # What became of a row
 //
-// A row is Acked when PostgreSQL answered that its transaction is committed, and when that answer is in the log on disk, if
-// there is one. It is Failed when it cannot have been committed: no session could be opened, or PostgreSQL answered
-// with an error, which rolls an INSERT back. Everything else is Unknown: the statement was sent and no answer came back.
-// Such a row may or may not be in the table. Having lost it is not a broken promise, so it is never counted as lost.
+// A row is Acked when PostgreSQL answered that its transaction is committed, and when that answer
+// is in the log on disk, if there is one. It is Failed when it cannot have been committed: no
+// session could be opened, or PostgreSQL answered with an error, which rolls an INSERT back.
+// Everything else is Unknown: the statement was sent and no answer came back. Such a row may or may
+// not be in the table. Having lost it is not a broken promise, so it is never counted as lost.
 //
 // # Resolution
 //
-// A Gap lasts from one acknowledgement to the next, both as they reached this program. At the usual pace that is 1/Rate
-// plus the time of one INSERT, and nothing is subtracted from a gap for it: a gap is never shorter than the outage. It is
-// longer by at most two ticks (2/Rate) and the opening of a session as long as the other end answers or refuses.
+// A Gap lasts from one acknowledgement to the next, both as they reached this program. At the usual
+// pace that is 1/Rate plus the time of one INSERT, and nothing is subtracted from a gap for it: a
+// gap is never shorter than the outage. It is longer by at most two ticks (2/Rate) and the opening
+// of a session as long as the other end answers or refuses.
 //
-// Where it is silent instead, a session that died without a sign is given up after Options.StatementTimeout, and a login that
-// gets no answer, from a dead host or from a proxy that knows no primary, has a fresh one put beside it every
-// Options.LoginRetry. So silence makes a gap longer by at most the sum of these two.
+// Where it is silent instead, a session that died without a sign is given up after
+// Options.StatementTimeout, and a login that gets no answer, from a dead host or from a proxy that
+// knows no primary, has a fresh one put beside it every Options.LoginRetry. So silence makes a gap
+// longer by at most the sum of these two.
 package probe

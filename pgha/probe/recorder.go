@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// recorder keeps what the writer hands it. It runs beside the writer, so that a slow disk of this machine is not taken for
-// a slow database: rows acknowledged while one write to the log was under way share the next one.
+// recorder keeps what the writer hands it. It runs beside the writer, so that a slow disk of this
+// machine is not taken for a slow database: rows acknowledged while one write to the log was under
+// way share the next one.
 type recorder struct {
 	in   chan Attempt
 	done chan struct{}
@@ -31,7 +32,8 @@ type recorder struct {
 // newRecorder opens the log. Its run method must be called, and its channel closed.
 func newRecorder(log string, result Result, failed context.CancelCauseFunc) (*recorder, error) {
 	// The channel holds what comes in while a bad disk takes its time.
-	r := &recorder{in: make(chan Attempt, 1024), done: make(chan struct{}), changed: make(chan struct{}), result: result, failed: failed}
+	r := &recorder{in: make(chan Attempt, 1024), done: make(chan struct{}), changed: make(chan struct{}),
+		result: result, failed: failed}
 	if log == "" {
 		return r, nil
 	}
@@ -78,7 +80,8 @@ func (r *recorder) write(batch []Attempt) error {
 	var lines []byte
 	for _, a := range batch {
 		if a.Outcome == Acked {
-			lines = append(lines, r.result.Run+" "+strconv.FormatInt(a.Seq, 10)+" "+strconv.FormatInt(a.Done.UnixNano(), 10)+"\n"...)
+			lines = append(lines, r.result.Run+" "+strconv.FormatInt(a.Seq, 10)+" "+
+				strconv.FormatInt(a.Done.UnixNano(), 10)+"\n"...)
 		}
 	}
 	if len(lines) == 0 {
@@ -139,7 +142,8 @@ func (r *recorder) snapshot() (Result, error) {
 	return result, r.err
 }
 
-// state returns what WaitAcked looks at, and a channel that is closed when it changes. The error says that nothing more comes.
+// state returns what WaitAcked looks at, and a channel that is closed when it changes. The error
+// says that nothing more comes.
 func (r *recorder) state() (newest time.Time, changed <-chan struct{}, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -14,10 +14,12 @@ type Result struct {
 	Table pgx.Identifier `json:"table"`
 	// Rate is how many rows a second were to be written.
 	Rate float64 `json:"rate"`
-	// Started is when the first row was acknowledged, Stopped when the writer ended or, of one that still runs, now.
+	// Started is when the first row was acknowledged, Stopped when the writer ended or, of one that
+	// still runs, now.
 	Started time.Time `json:"started"`
 	Stopped time.Time `json:"stopped"`
-	// Attempts are in the order in which they were made. None began before the one before it was done.
+	// Attempts are in the order in which they were made. None began before the one before it was
+	// done.
 	Attempts []Attempt `json:"attempts"`
 }
 
@@ -44,13 +46,14 @@ func (r Result) Skipped() int {
 	return n
 }
 
-// Gap is a time without writes: from the moment when a row was acknowledged to the moment when the next one was. The
-// package's documentation says by how much that may exceed the outage.
+// Gap is a time without writes: from the moment when a row was acknowledged to the moment when the
+// next one was. The package's documentation says by how much that may exceed the outage.
 type Gap struct {
 	Start   time.Time `json:"start"`
 	End     time.Time `json:"end"`
 	Seconds float64   `json:"seconds"`
-	// Open: no row was acknowledged any more. End is then the end of the measurement, not of the outage.
+	// Open: no row was acknowledged any more. End is then the end of the measurement, not of the
+	// outage.
 	Open bool `json:"open,omitempty"`
 	// Failed and Unknown count the attempts of the gap, Skipped the ticks that passed without one.
 	Failed  int `json:"failed"`
@@ -60,8 +63,8 @@ type Gap struct {
 	Causes map[Cause]int `json:"causes,omitempty"`
 }
 
-// Gaps returns, in order, all times without writes that were longer than so much. Twice the resolution leaves out what
-// is nothing but the pace.
+// Gaps returns, in order, all times without writes that were longer than so much. Twice the
+// resolution leaves out what is nothing but the pace.
 func (r Result) Gaps(longerThan time.Duration) []Gap {
 	var gaps []Gap
 	g := Gap{Start: r.Started}
@@ -93,8 +96,8 @@ func (r Result) Gaps(longerThan time.Duration) []Gap {
 	return gaps
 }
 
-// Since returns the same result without what happened before a moment: it begins with the last row that was acknowledged by
-// then, so that a gap which began before is whole.
+// Since returns the same result without what happened before a moment: it begins with the last row
+// that was acknowledged by then, so that a gap which began before is whole.
 func (r Result) Since(moment time.Time) Result {
 	for i, a := range slices.Backward(r.Attempts) {
 		if a.Outcome == Acked && !a.Done.After(moment) {
@@ -105,8 +108,8 @@ func (r Result) Since(moment time.Time) Result {
 	return r
 }
 
-// Longest returns the longest gap, the first of them if there are several. Of a measurement with one fault this is the
-// number of seconds without writes; of several, ask for it Since each.
+// Longest returns the longest gap, the first of them if there are several. Of a measurement with
+// one fault this is the number of seconds without writes; of several, ask for it Since each.
 func (r Result) Longest() Gap {
 	var longest Gap
 	for _, g := range r.Gaps(0) {

@@ -14,7 +14,8 @@ var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func at(ms int) time.Time { return epoch.Add(time.Duration(ms) * time.Millisecond) }
 
-// attempts reads lines "began done outcome [cause] [skipped]", times in milliseconds, numbered from 1.
+// attempts reads lines "began done outcome [cause] [skipped]", times in milliseconds, numbered from
+// 1.
 func attempts(t *testing.T, log string) []Attempt {
 	t.Helper()
 	var all []Attempt
@@ -28,7 +29,10 @@ func attempts(t *testing.T, log string) []Attempt {
 			}
 			return int(d.Milliseconds())
 		}
-		a := Attempt{Seq: int64(len(all) + 1), Began: at(ms(line5[0])), Done: at(ms(line5[1])), Outcome: Outcome(line5[2]), Cause: Cause(strings.Trim(line5[3], "-"))}
+		a := Attempt{
+			Seq: int64(len(all) + 1), Began: at(ms(line5[0])), Done: at(ms(line5[1])),
+			Outcome: Outcome(line5[2]), Cause: Cause(strings.Trim(line5[3], "-")),
+		}
 		if line5[4] != "" {
 			a.Skipped = ms(line5[4])
 		}
@@ -37,7 +41,8 @@ func attempts(t *testing.T, log string) []Attempt {
 	return all
 }
 
-// A planned switchover: one statement whose answer was lost, attempts that were refused, one that met a replica.
+// A planned switchover: one statement whose answer was lost, attempts that were refused, one that
+// met a replica.
 const switchover = `
 	-5    0 acked
 	50   55 acked
@@ -74,10 +79,22 @@ func TestGaps(t *testing.T) {
 		{"no fault", "-5 0 acked\n50 55 acked\n100 105 acked", 120, 100 * time.Millisecond, nil, pace(0, 55)},
 		{"the first of two that are as long", "-5 0 acked\n50 60 acked\n110 120 acked", 130, 0,
 			[]Gap{pace(0, 60), pace(60, 120), {Start: at(120), End: at(130), Seconds: 0.01, Open: true}}, pace(0, 60)},
-		{"a slow answer is a time without writes too", "-5 0 acked\n50 900 acked", 900, 100 * time.Millisecond, []Gap{pace(0, 900)}, pace(0, 900)},
-		{"an outage that did not end", "-5 0 acked\n50 550 unknown timeout\n550 800 failed timeout 9", 1000, 100 * time.Millisecond,
-			[]Gap{{Start: at(0), End: at(1000), Seconds: 1, Open: true, Failed: 1, Unknown: 1, Skipped: 9, Causes: map[Cause]int{CauseTimeout: 2}}},
-			Gap{Start: at(0), End: at(1000), Seconds: 1, Open: true, Failed: 1, Unknown: 1, Skipped: 9, Causes: map[Cause]int{CauseTimeout: 2}}},
+		{
+			"a slow answer is a time without writes too", "-5 0 acked\n50 900 acked", 900,
+			100 * time.Millisecond, []Gap{pace(0, 900)}, pace(0, 900),
+		},
+		{"an outage that did not end", "-5 0 acked\n50 550 unknown timeout\n550 800 failed timeout 9",
+			1000, 100 * time.Millisecond,
+			[]Gap{
+				{
+					Start: at(0), End: at(1000), Seconds: 1, Open: true, Failed: 1, Unknown: 1, Skipped: 9,
+					Causes: map[Cause]int{CauseTimeout: 2},
+				},
+			},
+			Gap{
+				Start: at(0), End: at(1000), Seconds: 1, Open: true, Failed: 1, Unknown: 1, Skipped: 9,
+				Causes: map[Cause]int{CauseTimeout: 2},
+			}},
 		{"nothing tried", "", 0, 0, nil, Gap{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -109,8 +126,10 @@ func TestSince(t *testing.T) {
 		900:  {655, 0, 0.045},
 	} {
 		got := r.Since(at(ms))
-		if !got.Started.Equal(at(want.started)) || len(got.Attempts) != want.attempts || got.Longest().Seconds != want.longest {
-			t.Errorf("since %d ms: started %s, %d attempts, longest gap %v s; want %+v", ms, got.Started, len(got.Attempts), got.Longest().Seconds, want)
+		if !got.Started.Equal(at(want.started)) || len(got.Attempts) != want.attempts ||
+			got.Longest().Seconds != want.longest {
+			t.Errorf("since %d ms: started %s, %d attempts, longest gap %v s; want %+v", ms, got.Started,
+				len(got.Attempts), got.Longest().Seconds, want)
 		}
 	}
 }
@@ -136,8 +155,14 @@ func TestCompare(t *testing.T) {
 	}{
 		{"all there, the unknown row too", []int64{9, 8, 4, 3, 2, 1}, Comparison{Arrived: []int64{4}}},
 		{"all there, the unknown row not", []int64{1, 2, 3, 8, 9}, Comparison{Vanished: []int64{4}}},
-		{"the newest before the outage are lost", []int64{1, 8, 9}, Comparison{Lost: []int64{2, 3}, Vanished: []int64{4}}},
-		{"what nobody can have written", []int64{1, 2, 3, 5, 8, 9, 77}, Comparison{Vanished: []int64{4}, Unexplained: []int64{5, 77}}},
+		{
+			"the newest before the outage are lost", []int64{1, 8, 9},
+			Comparison{Lost: []int64{2, 3}, Vanished: []int64{4}},
+		},
+		{
+			"what nobody can have written", []int64{1, 2, 3, 5, 8, 9, 77},
+			Comparison{Vanished: []int64{4}, Unexplained: []int64{5, 77}},
+		},
 		{"empty", nil, Comparison{Lost: []int64{1, 2, 3, 8, 9}, Vanished: []int64{4}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -17,7 +17,8 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// server speaks as much of PostgreSQL's protocol as the writer needs, keeps the rows, and can be made to fail.
+// server speaks as much of PostgreSQL's protocol as the writer needs, keeps the rows, and can be
+// made to fail.
 type server struct {
 	address string
 
@@ -30,11 +31,12 @@ type server struct {
 	silences int               // how many
 	replica  bool              // all sessions are
 	lose     bool              // forget the next row after having acknowledged it
-	cut      bool              // keep the next row, and break the connection instead of acknowledging it
-	rows     []int64
-	answers  map[int64]time.Time // when each row was acknowledged
-	cancels  int                 // cancel requests that came
-	wg       sync.WaitGroup
+	// keep the next row, and break the connection instead of acknowledging it
+	cut     bool
+	rows    []int64
+	answers map[int64]time.Time // when each row was acknowledged
+	cancels int                 // cancel requests that came
+	wg      sync.WaitGroup
 }
 
 func newServer(t *testing.T) *server {
@@ -43,7 +45,10 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{address: l.Addr().String(), conns: map[net.Conn]bool{}, mute: map[net.Conn]bool{}, demoted: map[net.Conn]bool{}, answers: map[int64]time.Time{}}
+	s := &server{
+		address: l.Addr().String(), conns: map[net.Conn]bool{}, mute: map[net.Conn]bool{},
+		demoted: map[net.Conn]bool{}, answers: map[int64]time.Time{},
+	}
 	s.wg.Go(func() { s.accept(l) })
 	t.Cleanup(func() {
 		l.Close()
@@ -64,8 +69,8 @@ func (s *server) accept(l net.Listener) {
 	}
 }
 
-// refuse resets all sessions and takes no more: a process that was killed. The port stays its own, so that no other
-// process gets it meanwhile; dial is what refuses.
+// refuse resets all sessions and takes no more: a process that was killed. The port stays its own,
+// so that no other process gets it meanwhile; dial is what refuses.
 func (s *server) refuse() {
 	s.set(func() { s.down = true })
 	s.reset()
@@ -92,7 +97,8 @@ func (s *server) reset() {
 	}
 }
 
-// hang leaves the sessions that are open without an answer for ever: a host without power. New ones work.
+// hang leaves the sessions that are open without an answer for ever: a host without power. New ones
+// work.
 func (s *server) hang() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,7 +186,8 @@ func (s *server) login(b *pgproto3.Backend) bool {
 	return b.Flush() == nil
 }
 
-var insertedRow = regexp.MustCompile(`^INSERT INTO "public"\."pgha_probe" \(run, seq\) VALUES \( '([A-Z2-7]+)' ,  '(\d+)' \)$`)
+var insertedRow = regexp.MustCompile(
+	`^INSERT INTO "public"\."pgha_probe" \(run, seq\) VALUES \( '([A-Z2-7]+)' ,  '(\d+)' \)$`)
 
 func (s *server) answer(b *pgproto3.Backend, conn net.Conn, sql string) {
 	s.mu.Lock()
@@ -190,9 +197,13 @@ func (s *server) answer(b *pgproto3.Backend, conn net.Conn, sql string) {
 	case s.mute[conn]:
 		return
 	case s.replica, s.demoted[conn]:
-		b.Send(&pgproto3.ErrorResponse{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "25006", Message: "read-only transaction"})
+		b.Send(&pgproto3.ErrorResponse{
+			Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "25006", Message: "read-only transaction",
+		})
 	case insert == nil && !regexp.MustCompile(`^CREATE TABLE IF NOT EXISTS "public"\."pgha_probe" \(`).MatchString(sql):
-		b.Send(&pgproto3.ErrorResponse{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "42601", Message: "unexpected: " + sql})
+		b.Send(&pgproto3.ErrorResponse{
+			Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "42601", Message: "unexpected: " + sql,
+		})
 	case insert == nil:
 		b.Send(&pgproto3.CommandComplete{CommandTag: []byte("CREATE TABLE")})
 	default:

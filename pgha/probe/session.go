@@ -11,9 +11,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// session is a connection to PostgreSQL that can be dropped at once. pgx takes leave of a server politely, also of one that
-// does not answer: for up to 15 s it keeps the connection and opens another to ask for the statement's cancellation. A
-// session closes the TCP connection under pgx's feet instead, and lets it open no other.
+// session is a connection to PostgreSQL that can be dropped at once. pgx takes leave of a server
+// politely, also of one that does not answer: for up to 15 s it keeps the connection and opens
+// another to ask for the statement's cancellation. A session closes the TCP connection under pgx's
+// feet instead, and lets it open no other.
 type session struct {
 	conn *pgx.Conn
 
@@ -29,7 +30,8 @@ var (
 	errNoDetour = errors.New("the probe sends no cancel requests")
 )
 
-// sessionKey finds the session that a dial is for in its context. A cancel request of pgx has a context of its own.
+// sessionKey finds the session that a dial is for in its context. A cancel request of pgx has a
+// context of its own.
 type sessionKey struct{}
 
 // dialConfig prepares a configuration whose connections belong to sessions.
@@ -50,8 +52,9 @@ func dialConfig(cfg *pgx.ConnConfig) *pgx.ConnConfig {
 	return cfg
 }
 
-// login opens a session within its bound. A login that takes long gets company: the first session that is open wins, and the
-// other logins are cut before it is returned. When none is opened the error is the first login's, which saw most.
+// login opens a session within its bound. A login that takes long gets company: the first session
+// that is open wins, and the other logins are cut before it is returned. When none is opened the
+// error is the first login's, which saw most.
 func login(ctx context.Context, cfg *pgx.ConnConfig, b bounds) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.login)
 	defer cancel()
@@ -119,8 +122,8 @@ func openSession(ctx context.Context, cfg *pgx.ConnConfig, b bounds) (*session, 
 	return s, nil
 }
 
-// exec runs one statement within its bound, on the simple protocol: its answer comes after the commit. After an error the
-// session is of no more use and must be dropped.
+// exec runs one statement within its bound, on the simple protocol: its answer comes after the
+// commit. After an error the session is of no more use and must be dropped.
 func (s *session) exec(ctx context.Context, sql string, args ...any) error {
 	return s.within(ctx, s.bounds.statement, func(ctx context.Context) error {
 		_, err := s.conn.Exec(ctx, sql, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...)
@@ -128,7 +131,8 @@ func (s *session) exec(ctx context.Context, sql string, args ...any) error {
 	})
 }
 
-// within calls f, and cuts the connection if it is not done in time: pgx relies on deadlines, which not every net.Conn has.
+// within calls f, and cuts the connection if it is not done in time: pgx relies on deadlines, which
+// not every net.Conn has.
 func (s *session) within(ctx context.Context, bound time.Duration, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
@@ -159,8 +163,8 @@ func (s *session) whole() bool {
 	return !s.cut
 }
 
-// close cuts the connections without a word. A statement that the kernel still wants to deliver is thrown away with them,
-// so that it is not executed when its host comes back minutes later.
+// close cuts the connections without a word. A statement that the kernel still wants to deliver is
+// thrown away with them, so that it is not executed when its host comes back minutes later.
 func (s *session) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

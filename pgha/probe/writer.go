@@ -31,12 +31,14 @@ type Writer struct {
 	seq     int64
 }
 
-// Start makes the table if it is missing, writes a first row, and goes on in the background until Stop is called or ctx
-// ends. It returns when the first row is acknowledged, or with the error that kept it from that, and then nothing
-// runs. Until then each step has 10 s and nothing is tried twice; after it the bounds of Options hold.
+// Start makes the table if it is missing, writes a first row, and goes on in the background until
+// Stop is called or ctx ends. It returns when the first row is acknowledged, or with the error that
+// kept it from that, and then nothing runs. Until then each step has 10 s and nothing is tried
+// twice; after it the bounds of Options hold.
 //
-// It has one session and never more than one statement in flight. What fails is not repeated: the next tick brings the
-// next row, over a new session. Ticks that find an attempt still under way are counted and let go.
+// It has one session and never more than one statement in flight. What fails is not repeated: the
+// next tick brings the next row, over a new session. Ticks that find an attempt still under way are
+// counted and let go.
 func Start(ctx context.Context, opts Options) (*Writer, error) {
 	o, err := opts.withDefaults()
 	if err != nil {
@@ -88,11 +90,13 @@ func (w *Writer) start(ctx context.Context) (err error) {
 // Run identifies the rows of this writer in the table.
 func (w *Writer) Run() string { return w.run }
 
-// Result returns what has been measured so far. The error says why the log could not be written; nothing after that counts.
+// Result returns what has been measured so far. The error says why the log could not be written;
+// nothing after that counts.
 func (w *Writer) Result() (Result, error) { return w.recorder.snapshot() }
 
-// WaitAcked waits until a row is acknowledged, and logged, whose attempt began after since: the cluster then took writes after
-// that moment. It returns ErrStopped when the writer ends before, and ctx's error when that ends.
+// WaitAcked waits until a row is acknowledged, and logged, whose attempt began after since: the
+// cluster then took writes after that moment. It returns ErrStopped when the writer ends before,
+// and ctx's error when that ends.
 func (w *Writer) WaitAcked(ctx context.Context, since time.Time) error {
 	for {
 		newest, changed, err := w.recorder.state()
@@ -110,8 +114,9 @@ func (w *Writer) WaitAcked(ctx context.Context, since time.Time) error {
 	}
 }
 
-// Stop ends the writer after the attempt in flight, which Options bound, and returns what was measured. A ctx that ends before
-// cuts that attempt short. The table and its rows stay. Stopping again returns the same.
+// Stop ends the writer after the attempt in flight, which Options bound, and returns what was
+// measured. A ctx that ends before cuts that attempt short. The table and its rows stay. Stopping
+// again returns the same.
 func (w *Writer) Stop(ctx context.Context) (Result, error) {
 	w.stopped.Do(func() { close(w.stop) })
 	select {
@@ -139,8 +144,9 @@ func (w *Writer) loop(ctx context.Context, last time.Time) {
 	}
 }
 
-// nextTick returns when the next attempt is due after one that was due and done at these times, and how many ticks are let go:
-// all that passed meanwhile but the last one, which is made up for at once.
+// nextTick returns when the next attempt is due after one that was due and done at these times, and
+// how many ticks are let go: all that passed meanwhile but the last one, which is made up for at
+// once.
 func nextTick(due, done time.Time, tick time.Duration) (next time.Time, skipped int) {
 	skipped = max(0, int(done.Sub(due)/tick)-1)
 	return due.Add(time.Duration(skipped+1) * tick), skipped
@@ -160,8 +166,8 @@ func (w *Writer) await(ctx context.Context, due time.Time) bool {
 	}
 }
 
-// attempt tries to write one row, over a new session if there is none. A session that failed is not used again, whatever
-// the reason: it may lead to a host that is no longer the primary.
+// attempt tries to write one row, over a new session if there is none. A session that failed is not
+// used again, whatever the reason: it may lead to a host that is no longer the primary.
 func (w *Writer) attempt(ctx context.Context) (a Attempt, err error) {
 	w.seq++
 	a = Attempt{Seq: w.seq, Began: time.Now()}

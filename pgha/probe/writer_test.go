@@ -24,10 +24,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience bounds what must happen some time; a test that works waits for none of it.
 const patience = 20 * time.Second
 
-// start writes to the server, quickly, and with bounds that even a busy machine does not reach unless the server hangs.
+// start writes to the server, quickly, and with bounds that even a busy machine does not reach
+// unless the server hangs.
 func start(t *testing.T, s *server, edit func(*Options)) *Writer {
 	t.Helper()
-	opts := Options{Config: s.config(t), Rate: 100, LoginTimeout: patience, LoginRetry: patience, StatementTimeout: patience}
+	opts := Options{
+		Config: s.config(t), Rate: 100, LoginTimeout: patience, LoginRetry: patience, StatementTimeout: patience,
+	}
 	if edit != nil {
 		edit(&opts)
 	}
@@ -108,7 +111,8 @@ func ackedAt(t *testing.T, r Result, moment time.Time) int64 {
 	return 0
 }
 
-// TestOutages lets the server fail in known ways, and holds what the writer says against the server's own record.
+// TestOutages lets the server fail in known ways, and holds what the writer says against the
+// server's own record.
 func TestOutages(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -166,8 +170,8 @@ func TestOutages(t *testing.T) {
 	}
 }
 
-// TestBlackHole gives the writer an address at which nobody answers for a while. Logins that hang from then on, for longer than
-// any test waits, must not hide that it answers again.
+// TestBlackHole gives the writer an address at which nobody answers for a while. Logins that hang
+// from then on, for longer than any test waits, must not hide that it answers again.
 func TestBlackHole(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -221,7 +225,8 @@ func TestHungWithoutDeadlines(t *testing.T) {
 	stop(t, w)
 }
 
-// TestWaitAckedLooksAtTheBeginning: a row that was under way before the moment in question says nothing of what came after it.
+// TestWaitAckedLooksAtTheBeginning: a row that was under way before the moment in question says
+// nothing of what came after it.
 func TestWaitAckedLooksAtTheBeginning(t *testing.T) {
 	t.Parallel()
 	w := &Writer{recorder: &recorder{changed: make(chan struct{})}}
@@ -241,7 +246,9 @@ func TestWaitAckedLooksAtTheBeginning(t *testing.T) {
 // TestHungLogin meets a server that takes connections and then says nothing.
 func TestHungLogin(t *testing.T) {
 	t.Parallel()
-	for name, timeout := range map[string]time.Duration{"a fresh login beside it": time.Hour, "given up": 100 * time.Millisecond} {
+	for name, timeout := range map[string]time.Duration{
+		"a fresh login beside it": time.Hour, "given up": 100 * time.Millisecond,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
@@ -298,7 +305,9 @@ func TestOneSession(t *testing.T) {
 
 func TestNextTick(t *testing.T) {
 	t.Parallel()
-	for done, want := range map[int][2]int{1: {10, 0}, 9: {10, 0}, 15: {10, 0}, 20: {20, 1}, 29: {20, 1}, 30: {30, 2}, 1005: {1000, 99}} {
+	for done, want := range map[int][2]int{
+		1: {10, 0}, 9: {10, 0}, 15: {10, 0}, 20: {20, 1}, 29: {20, 1}, 30: {30, 2}, 1005: {1000, 99},
+	} {
 		next, skipped := nextTick(at(0), at(done), 10*time.Millisecond)
 		if !next.Equal(at(want[0])) || skipped != want[1] {
 			t.Errorf("done after %d ms: next at %s, %d skipped, want %v", done, next.Sub(at(0)), skipped, want)
@@ -335,7 +344,8 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
-// TestLog holds the log to the result: every acknowledged row is in it, none else, and nobody else can read it.
+// TestLog holds the log to the result: every acknowledged row is in it, none else, and nobody else
+// can read it.
 func TestLog(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)

@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/event"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -18,10 +18,18 @@ import (
 type ApplyOptions struct {
 	// Phases replace the standard ones; start from StandardPhases to add your own.
 	Phases []engine.Phase
-	// Plan, when set, is what Apply shall do and nothing else: if the hosts have changed since it was made, Apply refuses
-	// with ErrPlanStale before it changes anything.
+	// Without names hosts, or their members, that are left as they are: nothing is asked of them, and
+	// none is waited for. The next Apply without it brings them in. Refused, before anything is
+	// changed, is what is not safe without them: so many that no majority of etcd, or no balancer, is
+	// left; a restart of etcd that would leave no quorum; a change that all balancers have to make in
+	// order while one is left out; an unfinished rotation of an authority. Phases of the caller's own
+	// find such hosts in Run.Target alone, with LeftOut set. Connect with AllowUnreachable, or the
+	// same Without. A Plan brings its own.
+	Without []string
+	// Plan, when set, is what Apply should do and nothing else: if the hosts have changed since it
+	// was made, Apply refuses with ErrPlanStale before it changes anything.
 	Plan *Plan
-	// Observer hears of progress; nil hears nothing.
+	// Observer receives progress; nil is allowed.
 	Observer event.Observer
 }
 
@@ -29,22 +37,35 @@ type ApplyOptions struct {
 type Report struct {
 	// Changes in the order in which they happened, of all hosts.
 	Changes []remote.Change
+	// LeftOut are the hosts that the next Apply brings in.
+	LeftOut []string
 	// Duration is the whole time.
 	Duration time.Duration
 }
 
-// Apply makes the hosts the cluster that the spec describes, and returns once it takes writes through the virtual IP.
+// Apply makes the hosts the cluster that the spec describes, and returns once it takes writes
+// through the virtual IP.
 //
-// It is safe to run at any time, and again after it was interrupted at any point: each phase looks first and changes only
-// what differs, so a second run reports no changes. It never removes data. When a phase fails the phases that run at the
-// same time are finished and no further one is begun; the report tells what was changed until then. Only one at a time
-// changes a cluster: the error matches ErrLocked, and names the holder, while somebody else does.
+// It is safe to run at any time, and again after it was interrupted at any point: each phase looks
+// first and changes only what differs, so a second run reports no changes. It never removes data.
+// When a phase fails the phases that run at the same time are finished and no further one is begun;
+// the report tells what was changed until then. A host without a connection that is not left out is
+// an error that says how to leave it out, if that is safe. Only one at a time changes a cluster: the error
+// matches ErrLocked, and names the holder, while somebody else does.
 func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error) {
 	phases := opts.Phases
 	if phases == nil {
 		phases = StandardPhases()
 	}
 	start := time.Now()
+	names := opts.Without
+	if opts.Plan != nil && len(names) == 0 {
+		names = opts.Plan.LeftOut
+	}
+	c, err := without(ctx, c, names)
+	if err != nil {
+		return Report{Duration: time.Since(start)}, err
+	}
 	out := &event.Emitter{Observer: opts.Observer, Log: c.Log}
 	held, unlock, err := job.Lock(ctx, c, "apply", "", job.LockHosts)
 	if err != nil {
@@ -53,8 +74,9 @@ func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error)
 	// What changes nothing, and what preflight refuses, leaves no trail.
 	record := sync.OnceValue(func() *trail.Trail { return trail.Begin(ctx, c, "apply", "") })
 	out.OnChange = func() { record() }
-	if opts.Plan != nil {
-		err = check(held, c, *opts.Plan, phases)
+	warnLeftOut(c, out)
+	if opts.Plan != nil || len(c.LeftOut()) > 0 {
+		err = rehearse(held, c, opts.Plan, phases)
 	}
 	if err == nil {
 		err = engine.RunPhases(held, c, engine.Saving(phases), out, false)
@@ -62,6 +84,6 @@ func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error)
 	if changes := out.Changed(); len(changes) > 0 {
 		record().End(ctx, changes, err)
 	}
-	err = errlist.Join(err, unlock())
-	return Report{Changes: out.Changed(), Duration: time.Since(start)}, err
+	err = errs.Join(err, unlock())
+	return Report{Changes: out.Changed(), LeftOut: site.HostNames(c.LeftOut()), Duration: time.Since(start)}, err
 }

@@ -1,3 +1,3 @@
-// Package provision makes hosts the cluster that a specification describes: the standard phases, apply,
-// plan, and where the differences come from.
+// Package provision makes hosts the cluster that a specification describes: the standard phases,
+// apply, plan, and where the differences come from.
 package provision

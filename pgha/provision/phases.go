@@ -3,39 +3,47 @@ package provision
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha/connstring"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/inspect"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/serving"
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
 	"github.com/pgha/toolkit/pgha/vip"
 )
 
-// StandardPhases returns the phases of Apply. The slice is the caller's own: append to it, insert, or replace.
+// ReadyName is the phase that waits until an application could write.
+const ReadyName = "ready"
+
+// StandardPhases returns the phases of Apply. The slice is the caller's own: append to it, insert,
+// or replace.
 //
-// Databases and balancers go their own ways at the same time and meet in the last phase. etcd forms while PostgreSQL's
-// packages are still being installed: it needs none of them.
+// Databases and balancers go their own ways at the same time and meet in the last phase. etcd forms
+// while PostgreSQL's packages are still being installed: it needs none of them.
 func StandardPhases() []engine.Phase {
 	return []engine.Phase{
 		{Name: engine.PreflightName, Run: engine.Standard(PreflightPhase)},
-		{Name: "install balancers", After: []string{"preflight"}, Run: engine.Standard(installBalancers)},
-		{Name: "install databases", After: []string{"preflight"}, Run: engine.Standard(installDatabases)},
-		{Name: "etcd", After: []string{"preflight"}, Run: engine.Standard(EtcdPhase)},
+		{Name: "install balancers", After: []string{engine.PreflightName}, Run: engine.Standard(installBalancers)},
+		{Name: "install databases", After: []string{engine.PreflightName}, Run: engine.Standard(installDatabases)},
+		{Name: "etcd", After: []string{engine.PreflightName}, Run: engine.Standard(EtcdPhase)},
 		{Name: "haproxy", After: []string{"install balancers"}, Run: engine.Standard(HAProxyPhase)},
 		{Name: "keepalived", After: []string{"haproxy"}, Run: engine.Standard(KeepalivedPhase)},
 		{Name: "patroni", After: []string{"install databases", "etcd"}, Run: engine.Standard(PatroniPhase)},
-		{Name: "ready", Run: engine.Standard(ReadyPhase)},
+		{Name: ReadyName, Run: engine.Standard(ReadyPhase)},
 	}
 }
 
@@ -65,8 +73,7 @@ func PreflightPhase(ctx context.Context, run *job.Job) error {
 }
 
 func installBalancers(ctx context.Context, run *job.Job) error {
-	names := append(lb.PackageNames(), vip.PackageNames()...)
-	quiet := append(lb.QuietUnits(), vip.QuietUnits()...)
+	packages := site.Layout(run.Spec, spec.RoleBalancer).Packages()
 	targets, err := run.Balancers()
 	if err != nil {
 		return err
@@ -75,14 +82,18 @@ func installBalancers(ctx context.Context, run *job.Job) error {
 		if err := setTimeZone(ctx, run, t); err != nil {
 			return err
 		}
-		resources := append(baseResources(run), remote.Packages{Names: names, Quiet: quiet})
+		resources := append(site.BaseResources(run.Spec), packages)
 		_, err := t.Ensure(ctx, resources...)
 		return err
 	})
 }
 
 func installDatabases(ctx context.Context, run *job.Job) error {
-	packages := remote.Packages{Names: patroni.PackageNames(run.Spec.PostgreSQL.Version), Quiet: patroni.QuietUnits()}
+	opts, err := engine.PatroniOptions(run)
+	if err != nil {
+		return err
+	}
+	host := layout.Host{patroni.ServerLayout(opts), patroni.Layout(opts)}
 	targets, err := run.Databases()
 	if err != nil {
 		return err
@@ -95,9 +106,9 @@ func installDatabases(ctx context.Context, run *job.Job) error {
 		if err != nil {
 			return err
 		}
-		resources := append(baseResources(run), patroni.PrePackageResources()...)
+		resources := append(site.BaseResources(run.Spec), host.BeforePackages()...)
 		resources = append(resources, repository...)
-		_, err = t.Ensure(ctx, append(resources, packages)...)
+		_, err = t.Ensure(ctx, append(resources, host.Packages())...)
 		return aboutRepository(err)
 	})
 }
@@ -105,8 +116,11 @@ func installDatabases(ctx context.Context, run *job.Job) error {
 // aboutRepository adds what to do when apt does not trust the repository.
 func aboutRepository(err error) error {
 	var exit *remote.ExitError
-	if errors.As(err, &exit) && (strings.Contains(exit.Stderr, "NO_PUBKEY") || strings.Contains(exit.Stderr, "is not signed") || strings.Contains(exit.Stderr, "Missing key")) {
-		return remote.WithHint(err, "apt does not trust the repository: postgresql.repository.key_file of the spec must be the key it is signed with")
+	if errors.As(err, &exit) && (strings.Contains(exit.Stderr, "NO_PUBKEY") ||
+		strings.Contains(exit.Stderr, "is not signed") || strings.Contains(exit.Stderr, "Missing key")) {
+		return remote.WithHint(err,
+			"apt does not trust the repository: postgresql.repository.key_file of the spec must "+
+				"be the key it is signed with")
 	}
 	return err
 }
@@ -139,7 +153,7 @@ func EtcdPhase(ctx context.Context, run *job.Job) error {
 	if err != nil {
 		return err
 	}
-	packages := remote.Packages{Names: etcd.PackageNames(opts.Source), Quiet: etcd.QuietUnits(opts.Source)}
+	packages := etcd.Layout(opts).Packages
 	if len(packages.Names) > 0 {
 		err = remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
 			_, err := t.Ensure(ctx, packages)
@@ -167,7 +181,8 @@ func PatroniPhase(ctx context.Context, run *job.Job) error {
 // readyWait bounds the wait for the first write through the virtual IP.
 const readyWait = 60 * time.Second
 
-// ReadyPhase waits until an application could write, and asks meanwhile whether PostgreSQL takes all that its files say.
+// ReadyPhase waits until an application could write, and asks meanwhile whether PostgreSQL takes
+// all that its files say.
 func ReadyPhase(ctx context.Context, run *job.Job) error {
 	if run.Planning() {
 		return nil
@@ -178,18 +193,15 @@ func ReadyPhase(ctx context.Context, run *job.Job) error {
 	var asking sync.WaitGroup
 	asking.Go(func() { refused = serving.RefusedAtLast(ctx, run) })
 	defer asking.Wait()
-	run.Progress("waiting for SQL through " + connstring.HostPort(connstring.WriteEndpoint(run.Spec)))
-	for {
-		err := run.Ping(ctx)
-		if err == nil {
-			asking.Wait()
-			return refused
-		}
-		select {
-		case <-ctx.Done():
-			return remote.WithHint(fmt.Errorf("no SQL through %s within %s: %w", connstring.HostPort(connstring.WriteEndpoint(run.Spec)), readyWait, err),
-				"run pgha-cli verify to see which layer is at fault")
-		case <-time.After(200 * time.Millisecond):
-		}
+	what := "SQL through " + connstring.HostPort(connstring.WriteEndpoint(run.Spec))
+	run.Progress("waiting for " + what)
+	err := poll.Until(ctx, poll.Options{
+		What: what, Every: 200 * time.Millisecond,
+		Next: errs.Text("run %s to see which layer is at fault", errs.Verb("verify")),
+	}, func(ctx context.Context) (string, error) { return "", run.Ping(ctx) })
+	if err != nil {
+		return err
 	}
+	asking.Wait()
+	return refused
 }

@@ -11,7 +11,9 @@ func TestStandardPhasesFitTogether(t *testing.T) {
 	if _, err := engine.Order(StandardPhases()); err != nil {
 		t.Error(err)
 	}
-	if _, err := engine.Order(append(StandardPhases(), engine.Phase{Name: "mine", After: []string{"ready"}})); err != nil {
+	if _, err := engine.Order(append(StandardPhases(), engine.Phase{
+		Name: "mine", After: []string{"ready"},
+	})); err != nil {
 		t.Error(err)
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgha/toolkit/internal/configtree"
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/event"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -27,14 +27,19 @@ import (
 	"github.com/pgha/toolkit/pgha/trail"
 )
 
+// ErrPlanStale means that the hosts or the specification have changed since the plan was made.
+var ErrPlanStale = errs.New(errs.Refused, "the plan does not fit any more")
+
 // Plan is what Apply would change.
 type Plan struct {
 	Cluster string    `json:"cluster"`
 	Made    time.Time `json:"made"`
 	// Changes are in the order of the phases, and within a phase in the order of the hosts.
 	Changes []PlannedChange `json:"changes"`
+	// LeftOut are hosts that stay as they are; see PlanOptions.Without.
+	LeftOut []string `json:"left_out,omitempty"`
 	// Consequences are what follows from the changes, in words.
-	Consequences []string `json:"consequences,omitempty"`
+	Consequences []errs.Next `json:"consequences,omitempty"`
 	// Digest stands for the changes: equal digests mean equal plans.
 	Digest string `json:"digest"`
 }
@@ -59,20 +64,33 @@ func (p Plan) Empty() bool { return len(p.Changes) == 0 }
 type PlanOptions struct {
 	// Phases replace the standard ones.
 	Phases []engine.Phase
-	// Observer hears of progress and of every change as planned; nil hears nothing.
+	// Without is that of ApplyOptions, and refuses the same.
+	Without []string
+	// Observer receives progress and every planned change; nil is allowed.
 	Observer event.Observer
 }
 
-// Make finds out what Apply would change, and changes nothing on the hosts. It runs the same code against connections that
-// hold every change back, so it cannot differ from what Apply then does. A change that depends on an earlier one is shown
-// as far as it can be known before that has been made.
+// Make finds out what Apply would change, and changes nothing on the hosts. It runs the same code
+// against connections that hold every change back, so it cannot differ from what Apply then does. A
+// change that depends on an earlier one is shown as far as it can be known before that has been
+// made.
 func Make(ctx context.Context, c *site.Site, opts PlanOptions) (Plan, error) {
+	c, err := without(ctx, c, opts.Without)
+	if err != nil {
+		return Plan{}, err
+	}
 	plan, was, err := Draw(ctx, c, opts)
+	if err == nil {
+		err = judgeOrdered(c, plan.Changes)
+	}
 	if err != nil {
 		return plan, err
 	}
 	trace(ctx, c, plan.Changes, was)
 	plan.Consequences = consequences(ctx, c, plan.Changes)
+	if text := leftOutText(c.LeftOut()); !text.IsZero() {
+		plan.LeftOut, plan.Consequences = site.HostNames(c.LeftOut()), append(plan.Consequences, text)
+	}
 	return plan, nil
 }
 
@@ -88,7 +106,8 @@ func Draw(ctx context.Context, c *site.Site, opts PlanOptions) (Plan, map[trail.
 	out.Observer = func(e event.Event) {
 		if ch := e.Change; ch != nil {
 			was[trail.RecordedChange{Host: ch.Host, Kind: ch.Kind, Name: ch.Name, Action: ch.Action}] = ch.Was
-			plan.Changes = append(plan.Changes, PlannedChange{Phase: e.Phase, Host: ch.Host, Kind: ch.Kind, Name: ch.Name, Action: ch.Action, Diff: ch.Diff})
+			plan.Changes = append(plan.Changes, PlannedChange{Phase: e.Phase, Host: ch.Host, Kind: ch.Kind,
+				Name: ch.Name, Action: ch.Action, Diff: ch.Diff})
 		}
 		if opts.Observer != nil {
 			opts.Observer(e)
@@ -103,8 +122,8 @@ func Draw(ctx context.Context, c *site.Site, opts PlanOptions) (Plan, map[trail.
 	return plan, was, err
 }
 
-// sortChanges puts changes of phases and hosts that ran at the same time in the order of their lists. What one phase does to
-// one host stays in its order.
+// sortChanges puts changes of phases and hosts that ran at the same time in the order of their
+// lists. What one phase does to one host stays in its order.
 func sortChanges(c *site.Site, changes []PlannedChange, phases []engine.Phase) {
 	place := func(ch PlannedChange) (phase, host int) {
 		return slices.IndexFunc(phases, func(p engine.Phase) bool { return p.Name == ch.Phase }),
@@ -117,8 +136,9 @@ func sortChanges(c *site.Site, changes []PlannedChange, phases []engine.Phase) {
 	})
 }
 
-// bare returns the changes alone, without where they come from, and without what differs in each run until it is written:
-// the text of certificates that a plan only thinks of, and the digest that has the authority's in it.
+// bare returns the changes alone, without where they come from, and without what differs in each
+// run until it is written: the text of certificates that a plan only thinks of, and the digest that
+// has the authority's in it.
 func bare(changes []PlannedChange) []PlannedChange {
 	changes = slices.Clone(changes)
 	for i := range changes {
@@ -145,8 +165,8 @@ func digest(changes []PlannedChange) (string, error) {
 }
 
 // consequences says what the changes lead to besides themselves.
-func consequences(ctx context.Context, c *site.Site, changes []PlannedChange) []string {
-	var found []string
+func consequences(ctx context.Context, c *site.Site, changes []PlannedChange) []errs.Next {
+	var found []errs.Next
 	hosts := map[string][]string{}
 	var order, parameters []string
 	for _, ch := range changes {
@@ -167,7 +187,7 @@ func consequences(ctx context.Context, c *site.Site, changes []PlannedChange) []
 		if len(hosts[what]) > 1 {
 			text += ", one at a time where it matters"
 		}
-		found = append(found, text)
+		found = append(found, errs.Text("%s", text))
 	}
 	found = append(found, addressMoves(changes)...)
 	if len(parameters) == 0 {
@@ -176,19 +196,24 @@ func consequences(ctx context.Context, c *site.Site, changes []PlannedChange) []
 	restart, err := restartNeeded(ctx, c, parameters)
 	switch {
 	case err != nil:
-		found = append(found, "whether PostgreSQL must be restarted could not be found out: "+err.Error())
+		found = append(found,
+			errs.Text("whether PostgreSQL must be restarted could not be found out: %v", err))
 	case len(restart) > 0:
-		found = append(found, fmt.Sprintf("every member then waits for a restart of PostgreSQL (pgha-cli restart --pending), because of %s", strings.Join(restart, ", ")))
+		found = append(found,
+			errs.Text("every member then waits for a restart of PostgreSQL (%s), because of %s",
+				errs.Verb("restart", "--pending"), strings.Join(restart, ", ")))
 	}
 	return found
 }
 
-// addressMoves says what a changed router id of VRRP's costs: balancers that have the new one do not hear the others.
-// Measured with keepalived 2.3.4: two holders for 0.4 s.
-func addressMoves(changes []PlannedChange) []string {
+// addressMoves says what a changed router id of VRRP's costs: balancers that have the new one do
+// not hear the others. Measured with keepalived 2.3.4: two holders for 0.4 s.
+func addressMoves(changes []PlannedChange) []errs.Next {
 	for _, ch := range changes {
-		if strings.Contains(ch.Diff, "\n+    virtual_router_id ") && strings.Contains(ch.Diff, "\n-    virtual_router_id ") {
-			return []string{"the virtual IP moves twice, and two balancers hold it for about half a second, because of vip.router_id: clients connect again"}
+		if strings.Contains(ch.Diff, "\n+    virtual_router_id ") && strings.Contains(ch.Diff,
+			"\n-    virtual_router_id ") {
+			return []errs.Next{errs.Text("the virtual IP moves twice, and two balancers hold it for " +
+				"about half a second, because of vip.router_id: clients connect again")}
 		}
 	}
 	return nil
@@ -198,7 +223,8 @@ func addressMoves(changes []PlannedChange) []string {
 func restartNeeded(ctx context.Context, c *site.Site, parameters []string) ([]string, error) {
 	var names []string
 	err := c.WithSQL(ctx, c.WriteRoute(), func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, "SELECT name FROM pg_settings WHERE context = 'postmaster' AND name = ANY($1) ORDER BY name", parameters)
+		rows, err := conn.Query(ctx,
+			"SELECT name FROM pg_settings WHERE context = 'postmaster' AND name = ANY($1) ORDER BY name", parameters)
 		if err != nil {
 			return err
 		}
@@ -208,7 +234,7 @@ func restartNeeded(ctx context.Context, c *site.Site, parameters []string) ([]st
 	return names, err
 }
 
-// Save writes the plan to a file that only its owner can read: diffs tell of the hosts.
+// Save writes the plan to a file that only its owner can read: diffs describe the hosts.
 func (p Plan) Save(file string) error {
 	text, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
@@ -216,7 +242,8 @@ func (p Plan) Save(file string) error {
 	}
 	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return remote.WithHint(fmt.Errorf("save the plan: %w", err), "a plan is not written over another file: choose another name, or remove that one")
+		return remote.WithHint(fmt.Errorf("save the plan: %w", err),
+			"a plan is not written over another file: choose another name, or remove that one")
 	}
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)
@@ -239,27 +266,31 @@ func LoadPlan(file string) (Plan, error) {
 	dec.DisallowUnknownFields()
 	var p Plan
 	if err := dec.Decode(&p); err != nil {
-		return Plan{}, remote.WithHint(fmt.Errorf("load the plan from %s: %w", file, err), "a plan is written by pgha-cli plan --save")
+		return Plan{}, errs.WithNext(fmt.Errorf("load the plan from %s: %w", file, err),
+			errs.Text("a plan is written by %s", errs.Verb("plan", "--save")))
 	}
 	if sum, err := digest(p.Changes); err != nil || sum != p.Digest {
-		return Plan{}, remote.WithHint(fmt.Errorf("load the plan from %s: its changes do not fit its digest", file), "it was edited or cut: make a new one with pgha-cli plan --save")
+		return Plan{}, errs.WithNext(fmt.Errorf("load the plan from %s: its changes do not fit its digest", file),
+			errs.Text("it was edited or cut: make a new one with %s", errs.Verb("plan", "--save")))
 	}
 	return p, nil
 }
 
-// check refuses to go on unless the hosts are still as they were when p was made.
-func check(ctx context.Context, c *site.Site, p Plan, phases []engine.Phase) error {
-	if p.Cluster != c.Spec.Cluster {
-		return fmt.Errorf("%w: it is of cluster %s, not of %s", errs.ErrPlanStale, p.Cluster, c.Spec.Cluster)
+// rehearse makes a plan before anything is changed, and refuses to go on where hosts are left out
+// that it needs, or where the hosts are no longer as they were when p, if there is one, was made.
+func rehearse(ctx context.Context, c *site.Site, p *Plan, phases []engine.Phase) error {
+	if p != nil && p.Cluster != c.Spec.Cluster {
+		return fmt.Errorf("%w: it is of cluster %s, not of %s", ErrPlanStale, p.Cluster, c.Spec.Cluster)
 	}
 	now, _, err := Draw(ctx, c, PlanOptions{Phases: phases})
-	if err != nil {
+	if err == nil {
+		err = judgeOrdered(c, now.Changes)
+	}
+	if err != nil || p == nil || now.Digest == p.Digest {
 		return err
 	}
-	if now.Digest == p.Digest {
-		return nil
-	}
-	return remote.WithHint(fmt.Errorf("%w: %s", errs.ErrPlanStale, differences(p.Changes, now.Changes)), "look at a new plan: pgha-cli plan")
+	return errs.WithNext(fmt.Errorf("%w: %s", ErrPlanStale, differences(p.Changes, now.Changes)),
+		errs.Text("look at a new plan: %s", errs.Verb("plan")))
 }
 
 // differences says which changes are in one plan and not in the other, the first few of them.

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +27,10 @@ func planOf(t *testing.T, changes ...PlannedChange) Plan {
 func TestSavedPlanComesBack(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "saved.plan")
-	plan := planOf(t, PlannedChange{Phase: "haproxy", Host: "lb1", Kind: "file", Name: "/etc/haproxy/haproxy.cfg", Action: "updated", Diff: "+ä <&>\n"})
+	plan := planOf(t, PlannedChange{
+		Phase: "haproxy", Host: "lb1", Kind: "file", Name: "/etc/haproxy/haproxy.cfg", Action: "updated",
+		Diff: "+ä <&>\n",
+	})
 	if err := plan.Save(file); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +81,8 @@ func TestChangesComeInTheOrderOfPhasesAndHosts(t *testing.T) {
 	hosts := []string{c.Spec.Hosts[0].Name, c.Spec.Hosts[1].Name}
 	phases := []engine.Phase{{Name: "first"}, {Name: "second"}}
 	changes := []PlannedChange{
-		{Phase: "second", Host: hosts[1], Name: "5"}, {Phase: "first", Host: hosts[1], Name: "3"}, {Phase: "second", Host: hosts[0], Name: "4"},
+		{Phase: "second", Host: hosts[1], Name: "5"}, {Phase: "first", Host: hosts[1], Name: "3"},
+		{Phase: "second", Host: hosts[0], Name: "4"},
 		{Phase: "first", Host: hosts[0], Name: "1"}, {Phase: "first", Host: hosts[0], Name: "2"},
 	}
 	sortChanges(c, changes, phases)
@@ -98,8 +103,13 @@ func TestDifferencesOfPlans(t *testing.T) {
 		old, now []PlannedChange
 		want     string
 	}{
-		"one went, one came": {[]PlannedChange{a}, []PlannedChange{b}, "h1: file /a updated is not needed any more, or differs; h2: unit b.service started is new, or differs"},
-		"another order":      {[]PlannedChange{a, b}, []PlannedChange{b, a}, "the changes are the same in another order"},
+		"one went, one came": {
+			[]PlannedChange{a}, []PlannedChange{b},
+			"h1: file /a updated is not needed any more, or differs; h2: unit b.service started is new, or differs",
+		},
+		"another order": {
+			[]PlannedChange{a, b}, []PlannedChange{b, a}, "the changes are the same in another order",
+		},
 	} {
 		if got := differences(tt.old, tt.now); got != tt.want {
 			t.Errorf("%s: got %q, want %q", name, got, tt.want)
@@ -122,7 +132,9 @@ func TestConsequencesTellOfTheRouterID(t *testing.T) {
 		"@@ -1 +1 @@\n+    virtual_router_id 77\n":                            0, // a new file
 		"@@ -1 +1 @@\n-    priority 90\n+    priority 95\n":                   0,
 	} {
-		got := consequences(t.Context(), c, []PlannedChange{{Host: "lb1", Kind: "file", Name: "/etc/keepalived/keepalived.conf", Action: "updated", Diff: diff}})
+		got := consequences(t.Context(), c, []PlannedChange{
+			{Host: "lb1", Kind: "file", Name: "/etc/keepalived/keepalived.conf", Action: "updated", Diff: diff},
+		})
 		if len(got) != want {
 			t.Errorf("%q: %q", diff, got)
 		}
@@ -133,22 +145,30 @@ func TestConsequencesNameWhatIsRestarted(t *testing.T) {
 	t.Parallel()
 	c := sitetest.New(t)
 	got := consequences(t.Context(), c, []PlannedChange{
-		{Host: "h1", Kind: "unit", Name: "etcd.service", Action: "restarted"}, {Host: "h1", Kind: "unit", Name: "haproxy.service", Action: "enabled"},
-		{Host: "h2", Kind: "unit", Name: "etcd.service", Action: "restarted"}, {Host: "h3", Kind: "unit", Name: "haproxy.service", Action: "reloaded"},
+		{Host: "h1", Kind: "unit", Name: "etcd.service", Action: "restarted"},
+		{Host: "h1", Kind: "unit", Name: "haproxy.service", Action: "enabled"},
+		{Host: "h2", Kind: "unit", Name: "etcd.service", Action: "restarted"},
+		{Host: "h3", Kind: "unit", Name: "haproxy.service", Action: "reloaded"},
 	})
-	want := []string{"etcd.service is restarted on h1, h2, one at a time where it matters", "haproxy.service is reloaded on h3"}
-	if diff := cmp.Diff(want, got); diff != "" {
+	want := []string{
+		"etcd.service is restarted on h1, h2, one at a time where it matters", "haproxy.service is reloaded on h3",
+	}
+	if diff := cmp.Diff(fmt.Sprint(want), fmt.Sprint(got)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-// TestPlansOfUnwrittenCertificatesAgree: two plans before the first apply think of different certificates, and are the same.
+// TestPlansOfUnwrittenCertificatesAgree: two plans before the first apply think of different
+// certificates, and are the same.
 func TestPlansOfUnwrittenCertificatesAgree(t *testing.T) {
 	t.Parallel()
 	of := func(cert, digest, name string) []PlannedChange {
 		return []PlannedChange{
 			{Host: "pg1", Kind: "file", Name: "/etc/etcd/certs/ca.crt", Action: "created", Diff: "+" + cert},
-			{Host: "pg1", Kind: "file", Name: "/etc/etcd/etcd.env", Action: "created", Diff: "+ETCD_NAME=" + name + "\n+PGHA_CONFIGURATION=" + digest + "\n"},
+			{
+				Host: "pg1", Kind: "file", Name: "/etc/etcd/etcd.env", Action: "created",
+				Diff: "+ETCD_NAME=" + name + "\n+PGHA_CONFIGURATION=" + digest + "\n",
+			},
 		}
 	}
 	one := planOf(t, of("one", "aa", "a")...)

@@ -28,8 +28,8 @@ func changeHost(ctx context.Context, t *remote.Target) error {
 	return errors.Join(errs...)
 }
 
-// TestPhaseChangesNothingInAPlan lets a phase of the user's own reach hosts by every method that a Run has. A method that is
-// new must be added to the list, with what it reaches.
+// TestPhaseChangesNothingInAPlan lets a phase of the user's own reach hosts by every method that a
+// Run has. A method that is new must be added to the list, with what it reaches.
 func TestPhaseChangesNothingInAPlan(t *testing.T) {
 	t.Parallel()
 	c, fakes := sitetest.HeldHosts(t)
@@ -66,7 +66,7 @@ func TestPhaseChangesNothingInAPlan(t *testing.T) {
 		},
 	}
 	// These return no connection: they look, or tell the observer.
-	look := []string{"Planning", "Preflight", "Progress", "Status", "Warn"}
+	look := []string{"Planning", "Preflight", "Progress", "Status", "Warn", "WarnNext"}
 
 	var known []string
 	for name := range reach {
@@ -86,14 +86,15 @@ func TestPhaseChangesNothingInAPlan(t *testing.T) {
 
 	for _, name := range known {
 		reached := 0
-		plan, _, err := Draw(t.Context(), c, PlanOptions{Phases: []engine.Phase{{Name: "own", Run: func(ctx context.Context, run *engine.Run) error {
-			targets, err := reach[name](run)
-			for _, target := range targets {
-				reached++
-				err = errors.Join(err, changeHost(ctx, target))
-			}
-			return err
-		}}}})
+		plan, _, err := Draw(t.Context(), c,
+			PlanOptions{Phases: []engine.Phase{{Name: "own", Run: func(ctx context.Context, run *engine.Run) error {
+				targets, err := reach[name](run)
+				for _, target := range targets {
+					reached++
+					err = errors.Join(err, changeHost(ctx, target))
+				}
+				return err
+			}}}})
 		if err != nil || reached == 0 {
 			t.Errorf("%s: reached %d hosts, %v", name, reached, err)
 		}

@@ -9,14 +9,15 @@ import (
 
 	"github.com/pgha/toolkit/internal/configtree"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/trail"
 )
 
-// trace fills in where the things come from that the changes are about. It reads the hosts' trails, and for changes of
-// settings what the last apply knew; a plan without changes costs nothing. What cannot be read is left unknown, with a line in
-// the log.
+// trace fills in where the things come from that the changes are about. It reads the hosts' trails,
+// and for changes of settings what the last apply knew; a plan without changes costs nothing. What
+// cannot be read is left unknown, with a line in the log.
 func trace(ctx context.Context, c *site.Site, changes []PlannedChange, was map[trail.RecordedChange]*remote.Was) {
 	if len(changes) == 0 {
 		return
@@ -38,7 +39,12 @@ func trace(ctx context.Context, c *site.Site, changes []PlannedChange, was map[t
 	for i := range changes {
 		ch := &changes[i]
 		full := trail.RecordedChange{Host: ch.Host, Kind: ch.Kind, Name: ch.Name, Action: ch.Action}
-		ch.Origin = originOf(*ch, was[full], last[trail.RecordedChange{Host: ch.Host, Kind: ch.Kind, Name: ch.Name}])
+		var host layout.Host
+		if h, err := c.Spec.Host(ch.Host); err == nil {
+			host = c.LayoutOf(h)
+		}
+		ch.Origin = originOf(host, *ch, was[full], last[trail.RecordedChange{Host: ch.Host, Kind: ch.Kind,
+			Name: ch.Name}])
 		if ch.Kind != "setting" {
 			continue
 		}
@@ -52,8 +58,8 @@ func trace(ctx context.Context, c *site.Site, changes []PlannedChange, was map[t
 	}
 }
 
-// settingCause tells a setting that somebody changed in the DCS from one that the specification has a new value for: the
-// last apply left its own values in the first member's config.yml.
+// settingCause tells a setting that somebody changed in the DCS from one that the specification has
+// a new value for: the last apply left its own values in the first member's config.yml.
 func settingCause(applied, wanted map[string]string, key string) Cause {
 	before, known := applied[key]
 	switch now, isWanted := wanted[key]; {
@@ -65,7 +71,8 @@ func settingCause(applied, wanted map[string]string, key string) Cause {
 	return CauseSpec
 }
 
-// appliedSettings reads the dynamic configuration that the last apply worked with, and returns the one of now beside it.
+// appliedSettings reads the dynamic configuration that the last apply worked with, and returns the
+// one of now beside it.
 func appliedSettings(ctx context.Context, c *site.Site) (applied, wanted map[string]string, err error) {
 	po, err := c.PatroniOptions()
 	if err != nil {

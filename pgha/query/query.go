@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -30,8 +30,8 @@ const (
 	QueryAny QueryRole = "any"
 )
 
-// defaultMaxRows is how many rows a query returns unless it is told otherwise: more than anybody reads, and less than
-// fills a machine's memory by mistake.
+// defaultMaxRows is how many rows a query returns unless it is asked for more: more than anybody
+// reads, and less than fills a machine's memory by mistake.
 const defaultMaxRows = 10000
 
 // cancelWait is how long a cancelled statement may take to end before its connection is cut.
@@ -50,26 +50,29 @@ type QueryOptions struct {
 	Role QueryRole
 	// Database to ask. "" means postgres.
 	Database string
-	// Write runs the statement on its own and lets it change what it likes. Without it the statement runs in a READ ONLY
-	// transaction that is rolled back: a guard against slips, not against intent, because functions such as
-	// pg_terminate_backend act there, too.
+	// Write runs the statement on its own and lets it change what it likes. Without it the
+	// statement runs in a READ ONLY transaction that is rolled back: a guard against slips, not
+	// against intent, because functions such as pg_terminate_backend act there, too.
 	Write bool
 	// MaxRows bounds what is kept of the answer. 0 means 10000, a negative number no bound.
 	MaxRows int
 }
 
-// Query runs one SQL statement as superuser on one member, over a connection from that member's own host with its
-// certificate verified, so it works with balancers and virtual IP down.
+// Query runs one SQL statement as superuser on one member, over a connection from that member's own
+// host with its certificate verified, so it works with balancers and virtual IP down.
 //
-// When ctx ends the statement is cancelled on the server. What PostgreSQL refuses is a *QueryError; more than one
-// statement and unknown names match patroni.ErrInvalid; without a leader, or a replica, where one is asked for the error
-// matches patroni.ErrNoLeader or patroni.ErrNoCandidate. Changes nothing unless Write is set.
+// When ctx ends the statement is cancelled on the server. What PostgreSQL refuses is a *QueryError;
+// more than one statement and unknown names match patroni.ErrInvalid; without a leader, or a
+// replica, where one is asked for the error matches patroni.ErrNoLeader or patroni.ErrNoCandidate.
+// Changes nothing unless Write is set.
 func Query(ctx context.Context, c *site.Site, opts QueryOptions) (QueryResult, error) {
 	if strings.TrimSpace(opts.SQL) == "" {
 		return QueryResult{}, fmt.Errorf("query: %w: there is no statement", patroni.ErrInvalid)
 	}
 	if copies.MatchString(opts.SQL) {
-		return QueryResult{}, remote.WithHint(fmt.Errorf("query: %w: COPY would need a stream of its own", patroni.ErrInvalid), "psql does it: \\copy")
+		return QueryResult{},
+			remote.WithHint(fmt.Errorf("query: %w: COPY would need a stream of its own", patroni.ErrInvalid),
+				"psql does it: \\copy")
 	}
 	if opts.MaxRows == 0 {
 		opts.MaxRows = defaultMaxRows
@@ -85,10 +88,11 @@ func Query(ctx context.Context, c *site.Site, opts QueryOptions) (QueryResult, e
 			failed = append(failed, fmt.Errorf("%s: %w", member, err))
 			continue
 		}
-		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // ends the transaction, which is to be rolled back
+		defer conn.Close(
+			context.WithoutCancel(ctx)) //nolint:errcheck // ends the transaction, which is to be rolled back
 		return runStatement(ctx, conn, member, opts)
 	}
-	return QueryResult{}, fmt.Errorf("query: %w", errlist.Join(failed...))
+	return QueryResult{}, fmt.Errorf("query: %w", errs.Join(failed...))
 }
 
 // queryMembers returns the members to try, best first.
@@ -150,7 +154,8 @@ func connectMember(ctx context.Context, c *site.Site, member, database string) (
 	if database != "" {
 		cfg.Database = database
 	}
-	delete(cfg.RuntimeParams, "search_path") // names in the operator's statement mean what they mean in that database
+	// names in the operator's statement mean what they mean in that database
+	delete(cfg.RuntimeParams, "search_path")
 	return pgx.ConnectConfig(ctx, cfg)
 }
 
@@ -179,8 +184,8 @@ func runStatement(ctx context.Context, conn *pgx.Conn, member string, opts Query
 	return result, nil
 }
 
-// cancelling runs f with a context that outlives ctx: when ctx ends the server is asked to cancel the statement, and
-// only if that does not end it is the connection cut.
+// cancelling runs f with a context that outlives ctx: when ctx ends the server is asked to cancel
+// the statement, and only if that does not end it is the connection cut.
 func cancelling(ctx context.Context, conn *pgconn.PgConn, f func(context.Context) error) error {
 	inner, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
@@ -195,12 +200,14 @@ func cancelling(ctx context.Context, conn *pgconn.PgConn, f func(context.Context
 	return f(inner)
 }
 
-// QueryError is a statement that PostgreSQL refused. PostgreSQL's own hint, where it gives one, is around it.
+// QueryError is a statement that PostgreSQL refused. PostgreSQL's own hint, where it gives one, is
+// around it.
 type QueryError struct {
 	Member, SQL string
 	// Code is the SQLSTATE, five characters.
 	Code, Severity, Message, Detail string
-	// Position is the character of SQL, counted from 1, that the error is about; 0 when PostgreSQL names none.
+	// Position is the character of SQL, counted from 1, that the error is about; 0 when PostgreSQL
+	// names none.
 	Position int
 
 	err *pgconn.PgError
@@ -212,10 +219,11 @@ func queryError(member, sql string, err error) error {
 	if !errors.As(err, &pg) {
 		return fmt.Errorf("query %s: %w", member, err)
 	}
-	// The only thing that this function of the server complains of itself; the code alone means any syntax error.
+	// The only thing that this function of the server complains of itself; the code alone means any
+	// syntax error.
 	if pg.Code == "42601" && pg.Routine == "exec_parse_message" {
-		return remote.WithHint(fmt.Errorf("query: %w: more than one statement", patroni.ErrInvalid),
-			"send one at a time; pgha-cli psql -f FILE runs a script")
+		return errs.WithNext(fmt.Errorf("query: %w: more than one statement", patroni.ErrInvalid),
+			errs.Text("send one at a time; %s runs a script", errs.Verb("psql", "-f", "FILE")))
 	}
 	err = &QueryError{Member: member, SQL: sql, Code: pg.Code, Severity: pg.Severity, Message: pg.Message,
 		Detail: pg.Detail, Position: int(pg.Position), err: pg}
@@ -233,8 +241,8 @@ func (e *QueryError) Error() string {
 // Unwrap returns the *pgconn.PgError.
 func (e *QueryError) Unwrap() error { return e.err }
 
-// Excerpt returns the line of the statement that the error is about and the column in it, counted from 1; "" when
-// PostgreSQL names no position.
+// Excerpt returns the line of the statement that the error is about and the column in it, counted
+// from 1; "" when PostgreSQL names no position.
 func (e *QueryError) Excerpt() (line string, number, column int) {
 	runes := []rune(e.SQL)
 	if e.Position < 1 || e.Position > len(runes)+1 {

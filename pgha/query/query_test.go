@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -19,7 +19,10 @@ func TestQueryResultJSON(t *testing.T) {
 	t.Parallel()
 	text := func(s string) *string { return &s }
 	result := QueryResult{
-		Columns: []QueryColumn{{"z", "int8"}, {"n", "numeric"}, {"z", "text"}, {"b", "bool"}, {"j", "jsonb"}, {"f", "float8"}, {"z", "16400"}},
+		Columns: []QueryColumn{
+			{"z", "int8"}, {"n", "numeric"}, {"z", "text"}, {"b", "bool"}, {"j", "jsonb"}, {"f", "float8"},
+			{"z", "16400"},
+		},
 		Rows: [][]*string{
 			{text("9007199254740993"), text("1.50"), text("12"), text("t"), text(`{"k": [1]}`), text("1e+20"), nil},
 			{nil, text("NaN"), text("a\"\n<b>"), text("f"), nil, text("-Infinity"), text("x")},
@@ -61,9 +64,12 @@ func TestQueryError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := queryError("m1", test.sql, &pgconn.PgError{Severity: "ERROR", Code: "42703", Message: "no", Hint: "look", Position: test.position})
+			err := queryError("m1", test.sql, &pgconn.PgError{
+				Severity: "ERROR", Code: "42703", Message: "no", Hint: "look", Position: test.position,
+			})
 			var refused *QueryError
-			if !errors.As(err, &refused) || err.Error() != "m1: ERROR: no (SQLSTATE 42703)" || remote.Hint(err) != "look" {
+			if !errors.As(err, &refused) || err.Error() != "m1: ERROR: no (SQLSTATE 42703)" ||
+				remote.Hint(err) != "look" {
 				t.Fatalf("error %v with hint %q", err, remote.Hint(err))
 			}
 			line, number, column := refused.Excerpt()
@@ -73,10 +79,12 @@ func TestQueryError(t *testing.T) {
 		})
 	}
 	several := &pgconn.PgError{Code: "42601", Routine: "exec_parse_message"}
-	if err := queryError("m1", "SELECT 1; SELECT 2", several); !engine.Refused(err) {
+	if err := queryError("m1", "SELECT 1; SELECT 2", several); errs.KindOf(err) != errs.Refused {
 		t.Errorf("two statements: %v", err)
 	}
-	if err := queryError("m1", "SELEC", &pgconn.PgError{Code: "42601", Routine: "scanner_yyerror"}); errors.Is(err, patroni.ErrInvalid) {
+	if err := queryError("m1", "SELEC", &pgconn.PgError{
+		Code: "42601", Routine: "scanner_yyerror",
+	}); errors.Is(err, patroni.ErrInvalid) {
 		t.Errorf("a syntax error is PostgreSQL's: %v", err)
 	}
 }
@@ -91,7 +99,7 @@ func TestQueryRefusals(t *testing.T) {
 		"unknown member": {SQL: "SELECT 1", Member: "nobody"},
 		"unknown role":   {SQL: "SELECT 1", Role: "primary"},
 	} {
-		if _, err := Query(t.Context(), c, opts); !engine.Refused(err) {
+		if _, err := Query(t.Context(), c, opts); errs.KindOf(err) != errs.Refused {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

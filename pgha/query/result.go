@@ -19,8 +19,9 @@ type QueryColumn struct {
 	Type string `json:"type"`
 }
 
-// QueryResult is the answer to a statement. Its JSON form has the rows as objects, in the columns' order: numbers as
-// JSON numbers with every digit, booleans and JSON as themselves, NULL as null, everything else as PostgreSQL writes it.
+// QueryResult is the answer to a statement. Its JSON form has the rows as objects, in the columns'
+// order: numbers as JSON numbers with every digit, booleans and JSON as themselves, NULL as null,
+// everything else as PostgreSQL writes it.
 type QueryResult struct {
 	Member string
 	// Role is what the member was at that moment: QueryLeader out of recovery, QueryReplica in it.
@@ -70,7 +71,8 @@ func (c QueryColumn) Numeric() bool {
 	return slices.Contains([]string{"int2", "int4", "int8", "oid", "numeric", "float4", "float8"}, c.Type)
 }
 
-// MarshalJSON writes the rows as objects. A name that several columns have gets its number from the second one on.
+// MarshalJSON writes the rows as objects. A name that several columns have gets its number from the
+// second one on.
 func (q QueryResult) MarshalJSON() ([]byte, error) {
 	names, seen := make([]string, len(q.Columns)), map[string]int{}
 	for i, column := range q.Columns {
@@ -97,7 +99,8 @@ func (q QueryResult) MarshalJSON() ([]byte, error) {
 		Rows      []json.RawMessage `json:"rows"`
 		Truncated bool              `json:"truncated"`
 		Seconds   float64           `json:"duration_seconds"`
-	}{q.Member, q.Role, q.ReadOnly, q.Command, append([]QueryColumn{}, q.Columns...), rows, q.Truncated, q.Duration.Seconds()})
+	}{q.Member, q.Role, q.ReadOnly, q.Command, append([]QueryColumn{}, q.Columns...), rows, q.Truncated,
+		q.Duration.Seconds()})
 }
 
 func (q QueryResult) object(names []string, row []*string) (json.RawMessage, error) {
@@ -123,7 +126,8 @@ func (q QueryResult) object(names []string, row []*string) (json.RawMessage, err
 	return b.Bytes(), nil
 }
 
-// encode writes one value. NaN and Infinity are numbers to PostgreSQL but not to JSON: they stay text.
+// encode writes one value. NaN and Infinity are numbers to PostgreSQL but not to JSON: they stay
+// text.
 func (c QueryColumn) encode(value *string) ([]byte, error) {
 	switch {
 	case value == nil:

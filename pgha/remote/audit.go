@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// Audit decorates an Executor so that record hears of everything that was done, when it is done: the command with its
-// secrets blotted out and without its standard input, the result likewise, and the error. A Put is told as the mutating
-// command "put PATH" with "changed" or "unchanged" as its output, a Get as "get PATH" without output; the output of a
-// streamed command is not kept. record must be safe for concurrent use.
+// Audit decorates an Executor so that record receives everything that was done, when it is done:
+// the command with its secrets blotted out and without its standard input, the result likewise, and
+// the error. A Put is recorded as the mutating command "put PATH" with "changed" or "unchanged" as
+// its output, a Get as "get PATH" without output; the output of a streamed command is not kept.
+// record must be safe for concurrent use.
 func Audit(e Executor, record func(Cmd, Result, error)) Executor { return &auditor{e, record} }
 
 type auditor struct {
@@ -33,7 +34,7 @@ func (a *auditor) Run(ctx context.Context, cmd Cmd) (Result, error) {
 
 func (a *auditor) Stream(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (int, error) {
 	start := time.Now()
-	code, err := streamVia(ctx, a.Executor, cmd, stdout, stderr)
+	code, err := StreamVia(ctx, a.Executor, cmd, stdout, stderr)
 	a.tell(cmd, Result{ExitCode: code, Duration: time.Since(start)}, err)
 	return code, err
 }

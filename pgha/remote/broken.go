@@ -6,8 +6,8 @@ import (
 	"net"
 )
 
-// Broken is the Executor of a host that cannot be reached: every call fails with err. It lets code that asks several
-// hosts report one of them as down like any other failure.
+// Broken is the Executor of a host that cannot be reached: every call fails with err. It lets code
+// that asks several hosts report one of them as down like any other failure.
 func Broken(name string, err error) Executor { return &broken{name, OnHost(name, err)} }
 
 type broken struct {

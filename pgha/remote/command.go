@@ -1,21 +1,22 @@
 package remote
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/pgha/toolkit/internal/shell"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // ErrBadCmd is a Cmd that no Executor can run: empty, or with both Script and Stdin.
-var ErrBadCmd = errors.New("invalid command")
+var ErrBadCmd = errs.New(errs.Invalid, "invalid command")
 
-// CommandLine turns cmd into the one line an Executor hands to the host's shell, and the standard input that goes with
-// it. It is for implementations of Executor, which thereby agree on users, environment and scripts.
+// CommandLine turns cmd into the one line an Executor hands to the host's shell, and the standard
+// input that goes with it. It is for implementations of Executor, which thereby agree on users,
+// environment and scripts.
 func CommandLine(cmd Cmd) (line string, stdin io.Reader, err error) {
-	argv, stdin, err := cmd.flatten()
+	argv, stdin, err := cmd.Flatten()
 	if err != nil {
 		return "", nil, err
 	}
@@ -23,8 +24,9 @@ func CommandLine(cmd Cmd) (line string, stdin io.Reader, err error) {
 	return line, stdin, err
 }
 
-// flatten expresses script, environment and user in one argument vector.
-func (c Cmd) flatten() (argv []string, stdin io.Reader, err error) {
+// Flatten expresses script, environment and user in one argument vector, for decorators that put a
+// program in front of it. stdin is the standard input that goes with it.
+func (c Cmd) Flatten() (argv []string, stdin io.Reader, err error) {
 	argv, stdin = c.Argv, c.Stdin
 	switch {
 	case c.Script != "" && c.Stdin != nil:
@@ -61,8 +63,8 @@ func (c Cmd) String() string {
 	return Redact(line, c.Secrets)
 }
 
-// Redacted returns the command as an observer may see it: secrets blotted out of arguments, environment and script, no
-// standard input, and no list of secrets.
+// Redacted returns the command as an observer may see it: secrets blotted out of arguments,
+// environment and script, no standard input, and no list of secrets.
 func (c Cmd) Redacted() Cmd {
 	secrets := c.Secrets
 	blot := func(words []string) []string {

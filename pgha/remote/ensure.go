@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Resource is a piece of a host's state that Ensure can look at and put right: File, Together, Dir, Link, Absent, User, Packages, Unit.
+// Resource is a piece of a host's state that Ensure can look at and put right: File, Together, Dir,
+// Link, Absent, User, Packages, Unit.
 type Resource interface {
 	fmt.Stringer
 	// questions are the things Ensure must look at on the host for this resource.
@@ -29,21 +30,28 @@ func (cs Changes) Touched(names ...string) bool {
 
 // Starts reports whether the named unit, which did not run, was started.
 func (cs Changes) Starts(unit string) bool {
-	return slices.ContainsFunc(cs, func(c Change) bool { return c.Kind == "unit" && c.Name == unit && c.Action == "started" })
+	return slices.ContainsFunc(cs,
+		func(c Change) bool { return c.Kind == "unit" && c.Name == unit && c.Action == "started" })
 }
 
-// Preview returns what Ensure would change. It changes nothing and reports nothing, and costs one round trip.
+// Preview returns what Ensure would change. It changes nothing and reports nothing, and costs one
+// round trip.
 func (t *Target) Preview(ctx context.Context, resources ...Resource) (Changes, error) {
-	planned := &Target{Host: t.Host, Executor: Plan(t.Executor)}
+	planned := &Target{Host: t.Host, Executor: Plan(t.Executor), LeftOut: t.LeftOut}
 	return planned.Ensure(ctx, resources...)
 }
 
-// Ensure makes the host match every resource, in order, and returns what it had to change: nothing, when called again.
+// Ensure makes the host match every resource, in order, and returns what it had to change: nothing,
+// when called again.
 //
-// All resources are looked at first, in one round trip; then only those that differ cost another one. A resource may
-// build on an earlier one of the same call (a file in a folder, a unit that restarts when a file changed). Interrupted
-// half-way it is finished by calling it again: a Unit notices files newer than its process.
+// All resources are looked at first, in one round trip; then only those that differ cost another
+// one. A resource may build on an earlier one of the same call (a file in a folder, a unit that
+// restarts when a file changed). Interrupted half-way it is finished by calling it again: a Unit
+// notices files newer than its process. On a host that is left out it does nothing.
 func (t *Target) Ensure(ctx context.Context, resources ...Resource) (Changes, error) {
+	if t.LeftOut {
+		return nil, nil
+	}
 	var q questions
 	for _, r := range resources {
 		r.questions(&q)

@@ -51,7 +51,9 @@ func TestEnsureFiles(t *testing.T) {
 	conf := remote.File{FileMeta: mine(t, dir+"/conf.d/a file", 0o640), Content: []byte("one\n")}
 	secret := remote.File{FileMeta: mine(t, dir+"/conf.d/secret", 0o600), Content: []byte("hunter2"), Secret: true}
 	resources := func() []remote.Resource {
-		return []remote.Resource{remote.Dir{FileMeta: mine(t, dir+"/conf.d", 0o750)}, conf, secret, remote.Absent{Path: old}}
+		return []remote.Resource{
+			remote.Dir{FileMeta: mine(t, dir+"/conf.d", 0o750)}, conf, secret, remote.Absent{Path: old},
+		}
 	}
 	target := localTarget()
 	plan := &remote.Target{Host: target.Host, Executor: remote.Plan(target.Executor)}
@@ -77,7 +79,8 @@ func TestEnsureFiles(t *testing.T) {
 	}
 	conf.Mode = 0o600
 	changes, err := target.Ensure(t.Context(), conf)
-	if err != nil || len(changes) != 1 || !strings.Contains(changes[0].Action, "mode 0600 (was") || changes[0].Diff != "" {
+	if err != nil || len(changes) != 1 || !strings.Contains(changes[0].Action, "mode 0600 (was") ||
+		changes[0].Diff != "" {
 		t.Errorf("another mode: %v, %v", changes, err)
 	}
 }
@@ -92,7 +95,8 @@ func TestEnsureValidatesBeforeReplacing(t *testing.T) {
 		t.Fatal(err)
 	}
 	file.Content = []byte("bad")
-	if _, err := localTarget().Ensure(t.Context(), file); err == nil || !strings.Contains(err.Error(), "the old one stays") {
+	if _, err := localTarget().Ensure(t.Context(), file); err == nil ||
+		!strings.Contains(err.Error(), "the old one stays") {
 		t.Errorf("err = %v, want a refusal", err)
 	}
 	entries, err := os.ReadDir(filepath.Dir(path))
@@ -117,7 +121,10 @@ func TestDirInTheWay(t *testing.T) {
 // A host that speaks another language is looked at in English.
 func TestBatchIgnoresTheHostsLanguage(t *testing.T) {
 	t.Parallel()
-	target := &remote.Target{Host: remote.Host{Name: "here"}, Executor: withEnv{&remote.Local{}, []string{"LC_ALL=es_ES.UTF-8", "LANG=es_ES.UTF-8"}}}
+	target := &remote.Target{
+		Host:     remote.Host{Name: "here"},
+		Executor: remotetest.WithEnv{Local: &remote.Local{}, Env: []string{"LC_ALL=es_ES.UTF-8", "LANG=es_ES.UTF-8"}},
+	}
 	res, err := target.Batch(t.Context(), []string{"printenv", "LC_ALL"})
 	if err != nil || string(res[0].Stdout) != "C\n" {
 		t.Errorf("LC_ALL is %q, %v", res[0].Stdout, err)
@@ -130,8 +137,11 @@ func TestEnsurePackagesInstalled(t *testing.T) {
 		t.Skip("not a Debian machine")
 	}
 	plan := &remote.Target{Host: remote.Host{Name: "here"}, Executor: remote.Plan(&remote.Local{})}
-	changes, err := plan.Ensure(t.Context(), remote.Packages{Names: []string{"dpkg", "no-such-package-pgha", "dpkg=0.0.1"}})
-	if err != nil || len(changes) != 2 || changes[0].Name != "no-such-package-pgha" || !strings.HasSuffix(changes[1].Action, "to 0.0.1") {
+	changes, err := plan.Ensure(t.Context(), remote.Packages{
+		Names: []string{"dpkg", "no-such-package-pgha", "dpkg=0.0.1"},
+	})
+	if err != nil || len(changes) != 2 || changes[0].Name != "no-such-package-pgha" ||
+		!strings.HasSuffix(changes[1].Action, "to 0.0.1") {
 		t.Errorf("changes %v, %v", changes, err)
 	}
 }
@@ -142,8 +152,11 @@ func TestCommandLine(t *testing.T) {
 		cmd  remote.Cmd
 		want string
 	}{
-		"quoted":   {remote.Cmd{Argv: []string{"echo", "a b"}}, "echo 'a b'"},
-		"user":     {remote.Cmd{Argv: []string{"psql"}, User: "postgres", Env: []string{"A=1 2"}}, "runuser -u postgres -- env 'A=1 2' psql"},
+		"quoted": {remote.Cmd{Argv: []string{"echo", "a b"}}, "echo 'a b'"},
+		"user": {
+			remote.Cmd{Argv: []string{"psql"}, User: "postgres", Env: []string{"A=1 2"}},
+			"runuser -u postgres -- env 'A=1 2' psql",
+		},
 		"script":   {remote.Cmd{Script: "echo $1", Argv: []string{"x"}}, "sh -s -- x"},
 		"no words": {remote.Cmd{}, ""},
 		"both":     {remote.Cmd{Script: "x", Stdin: strings.NewReader("")}, ""},
@@ -164,13 +177,18 @@ func TestGateAndAudit(t *testing.T) {
 	e := remote.Audit(remote.Gate(fake, remote.ReadOnly), func(c remote.Cmd, r remote.Result, err error) {
 		seen = append(seen, c.String()+" -> "+string(r.Stdout))
 	})
-	if _, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"login", "s3cret!"}, Secrets: []string{"s3cret!"}}); err != nil {
+	if _, err := e.Run(t.Context(), remote.Cmd{
+		Argv: []string{"login", "s3cret!"}, Secrets: []string{"s3cret!"},
+	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"reboot"}, Mutating: true}); !errors.Is(err, remote.ErrVetoed) {
+	if _, err := e.Run(t.Context(), remote.Cmd{
+		Argv: []string{"reboot"}, Mutating: true,
+	}); !errors.Is(err, remote.ErrVetoed) {
 		t.Errorf("err = %v, want ErrVetoed", err)
 	}
-	if _, err := e.Put(t.Context(), strings.NewReader(""), remote.FileMeta{Path: "/x"}); !errors.Is(err, remote.ErrVetoed) {
+	if _, err := e.Put(t.Context(), strings.NewReader(""), remote.FileMeta{Path: "/x"}); !errors.Is(err,
+		remote.ErrVetoed) {
 		t.Errorf("err = %v, want ErrVetoed", err)
 	}
 	want := []string{"login '[redacted]' -> hello [redacted]", "reboot -> ", "put /x -> unchanged"}
@@ -192,7 +210,9 @@ func TestRetryRepeatsReadsOnly(t *testing.T) {
 	if res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"uptime"}}); err != nil || string(res.Stdout) != "up" {
 		t.Errorf("%q, %v", res.Stdout, err)
 	}
-	if _, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"reboot"}, Mutating: true}); !errors.Is(err, remote.ErrDisconnected) {
+	if _, err := e.Run(t.Context(), remote.Cmd{
+		Argv: []string{"reboot"}, Mutating: true,
+	}); !errors.Is(err, remote.ErrDisconnected) {
 		t.Errorf("err = %v", err)
 	}
 	if got := fake.Mutations(); len(got) != 1 {

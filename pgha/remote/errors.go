@@ -5,56 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/pgha/toolkit/internal/oneline"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // Reasons a caller may want to decide on, found with errors.Is.
 var (
-	// ErrUnreachable: no SSH connection to the host could be made (refused, no route, silent, time-out).
-	ErrUnreachable = errors.New("host unreachable")
-	// ErrAuth: the host answered but accepted none of the offered credentials.
-	ErrAuth = errors.New("authentication refused")
-	// ErrHostKeyUnknown: nothing says which key the host should have. Pin it in the spec or connect once with ssh.
-	ErrHostKeyUnknown = errors.New("host key unknown")
-	// ErrHostKeyChanged: the host shows another key than the one on record. Always fatal.
-	ErrHostKeyChanged = errors.New("host key changed")
-	// ErrSudo: root cannot be had on the host (no sudo, a password is wanted and none was given, or a terminal is wanted).
-	ErrSudo = errors.New("no root privileges")
-	// ErrDisconnected: the connection to the host was there and ended. Whether a command on it was carried out is unknown.
-	ErrDisconnected = errors.New("connection lost")
+	// ErrUnreachable: no SSH connection to the host could be made (refused, no route, silent,
+	// time-out).
+	ErrUnreachable = errs.New(errs.Unavailable, "host unreachable")
+	// ErrLeftOut: the present work leaves the host out, so that no connection to it is used.
+	ErrLeftOut = errs.New(errs.Unavailable, "the host is left out")
+	// ErrSudo: root cannot be had on the host (no sudo, a password is wanted and none was given, or
+	// a terminal is wanted).
+	ErrSudo = errs.New(errs.Unavailable, "no root privileges")
+	// ErrDisconnected: the connection to the host was there and ended. Whether a command on it was
+	// carried out is unknown.
+	ErrDisconnected = errs.New(errs.Unavailable, "connection lost")
 	// ErrNoDialer: the Executor cannot open connections from its host.
-	ErrNoDialer = errors.New("executor cannot open connections from the host")
+	ErrNoDialer = errs.New(errs.Invalid, "executor cannot open connections from the host")
 	// ErrForwardingForbidden: sshd opens no connections for the user, or none to this address.
-	ErrForwardingForbidden = errors.New("sshd forbids it")
+	ErrForwardingForbidden = errs.New(errs.Unavailable, "sshd forbids it")
 )
 
-// Hinter is implemented by errors that can tell the operator what to do next.
-type Hinter interface{ Hint() string }
+// Hint returns what to do next about err as text: see errs.NextOf.
+func Hint(err error) string { return errs.NextOf(err).String() }
 
-// Hint returns the first hint found in err's chain, or "".
-func Hint(err error) string {
-	var h Hinter
-	if errors.As(err, &h) {
-		return h.Hint()
-	}
-	return ""
-}
-
-// WithHint attaches what to do next to err. A nil err stays nil.
-func WithHint(err error, hint string) error {
-	if err == nil {
-		return nil
-	}
-	return &hinted{err, hint}
-}
-
-type hinted struct {
-	err  error
-	hint string
-}
-
-func (h *hinted) Error() string { return h.err.Error() }
-func (h *hinted) Unwrap() error { return h.err }
-func (h *hinted) Hint() string  { return h.hint }
+// WithHint returns err with a text that says what to do next: see errs.WithNext, which can refer to
+// verbs, too.
+func WithHint(err error, hint string) error { return errs.WithNext(err, errs.Text("%s", hint)) }
 
 // ExitError is a command that ran and failed.
 type ExitError struct {
@@ -66,8 +46,8 @@ type ExitError struct {
 
 // Error names host, command and code and ends with the last lines of stderr.
 func (e *ExitError) Error() string {
-	msg := fmt.Sprintf("%s: %s: exit status %d", e.Host, shorten(e.Cmd, 160), e.Code)
-	if tail := lastLines(e.Stderr, 3); tail != "" {
+	msg := fmt.Sprintf("%s: %s: exit status %d", e.Host, oneline.Shorten(e.Cmd, 160), e.Code)
+	if tail := oneline.Tail(e.Stderr, 3); tail != "" {
 		msg += ": " + tail
 	}
 	return msg
@@ -98,8 +78,8 @@ func OnHost(host string, err error) error {
 // Canceled reports whether err comes from the caller giving up rather than from the host.
 func Canceled(err error) bool { return errors.Is(err, context.Canceled) }
 
-// Redact blots every secret out of s. Secrets shorter than four characters are skipped: blotting them would garble text
-// without hiding anything.
+// Redact blots every secret out of s. Secrets shorter than four characters are skipped: blotting
+// them would garble text without hiding anything.
 func Redact(s string, secrets []string) string {
 	for _, sec := range secrets {
 		if len(sec) >= 4 {
@@ -107,20 +87,4 @@ func Redact(s string, secrets []string) string {
 		}
 	}
 	return s
-}
-
-func shorten(s string, n int) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) <= n {
-		return s
-	}
-	return s[:n] + "…"
-}
-
-func lastLines(s string, n int) string {
-	lines := strings.Split(strings.TrimSpace(s), "\n")
-	if len(lines) > n {
-		lines = lines[len(lines)-n:]
-	}
-	return shorten(strings.Join(lines, "; "), 400)
 }

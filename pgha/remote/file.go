@@ -14,16 +14,17 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 )
 
-// File is a file with exactly this content, mode and owner. When the content says that pgha wrote it, and what it replaces
-// was written by neither pgha nor a package, a copy of that is kept beside it as PATH.pgha-orig-TIME, with the time of its
-// last change; the copy is a change of its own.
+// File is a file with exactly this content, mode and owner. When the content says that pgha wrote
+// it, and what it replaces was written by neither pgha nor a package, a copy of that is kept beside
+// it as PATH.pgha-orig-TIME, with the time of its last change; the copy is a change of its own.
 type File struct {
 	FileMeta
 	Content []byte
 	// Secret keeps the content out of diffs.
 	Secret bool
-	// Validate, when set, gets the path of the new content before it replaces the old and returns the command that must
-	// accept it, for example haproxy -c -f PATH. The new file lies in the same folder under a temporary name.
+	// Validate, when set, gets the path of the new content before it replaces the old and returns
+	// the command that must accept it, for example haproxy -c -f PATH. The new file lies in the
+	// same folder under a temporary name.
 	Validate func(path string) Cmd
 }
 
@@ -59,7 +60,8 @@ func (f File) differs(ctx context.Context, t *Target, seen *observation) (*Chang
 	change := &Change{Kind: "file", Name: meta.Path, Action: "created", Was: seen.was(meta.Path)}
 	switch {
 	case exists && sameContent:
-		change.Action = fmt.Sprintf("given to %s:%s with mode %04o (was %s:%s %04o)", meta.Owner, meta.Group, meta.Mode, old.owner, old.group, old.mode)
+		change.Action = fmt.Sprintf("given to %s:%s with mode %04o (was %s:%s %04o)", meta.Owner,
+			meta.Group, meta.Mode, old.owner, old.group, old.mode)
 	case exists:
 		change.Action = "updated"
 	}
@@ -107,8 +109,8 @@ func (f File) diff(ctx context.Context, t *Target, exists bool) (string, error) 
 	return udiff.Unified(f.Path, f.Path, string(old), string(f.Content)), nil
 }
 
-// Dir is a folder with this mode and owner; its parents are made with mode 0755 if they are missing. What lies in it is
-// left alone.
+// Dir is a folder with this mode and owner; its parents are made with mode 0755 if they are
+// missing. What lies in it is left alone.
 type Dir struct{ FileMeta }
 
 func (d Dir) String() string         { return "directory " + d.Path }
@@ -131,9 +133,11 @@ func (d Dir) settle(ctx context.Context, t *Target, seen *observation, _ Changes
 	}
 	action := "created"
 	if exists {
-		action = fmt.Sprintf("given to %s:%s with mode %04o (was %s:%s %04o)", meta.Owner, meta.Group, meta.Mode, old.owner, old.group, old.mode)
+		action = fmt.Sprintf("given to %s:%s with mode %04o (was %s:%s %04o)", meta.Owner, meta.Group,
+			meta.Mode, old.owner, old.group, old.mode)
 	}
-	err = t.mutate(ctx, "install", "-d", "-m", strconv.FormatUint(uint64(meta.Mode), 8), "-o", meta.Owner, "-g", meta.Group, "--", meta.Path)
+	err = t.mutate(ctx, "install", "-d", "-m", strconv.FormatUint(uint64(meta.Mode), 8), "-o", meta.Owner,
+		"-g", meta.Group, "--", meta.Path)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// TestForeignFilesAreKept replaces files of many origins with one of pgha's.
+// TestForeignFilesAreKept replaces files of many origins with one of pgha's, and runs foreign.sh
+// for it.
 func TestForeignFilesAreKept(t *testing.T) {
 	t.Parallel()
 	const ours = "# Written by pgha.\nnew\n"
@@ -18,17 +19,19 @@ func TestForeignFilesAreKept(t *testing.T) {
 		link, secret bool
 		kept         bool
 	}{
-		"somebody's":                  {old: "frontend shop\n", content: ours, kept: true},
-		"somebody's secret":           {old: "password: x\n", content: ours, secret: true, kept: true},
-		"empty":                       {old: "", content: ours, kept: true},
-		"binary":                      {old: "a\x00b\xff", content: ours, kept: true},
-		"another tool's":              {old: "# Written by ansible\n", content: ours, kept: true},
-		"a link to somebody's":        {old: "frontend shop\n", content: ours, link: true, kept: true},
-		"pgha's":                      {old: "# Written by pgha.\nold\n", content: ours},
-		"pgha's, written otherwise":   {old: "! Written by pgha. Changes are lost.\n", content: ours},
-		"pgha's, changed by hand":     {old: "# Written by pgha.\nold\n# by hand\n", content: ours},
-		"the same":                    {old: ours, content: ours},
-		"a certificate, never signed": {old: "-----BEGIN CERTIFICATE-----\n", content: "-----BEGIN CERTIFICATE-----\nnew\n"},
+		"somebody's":                {old: "frontend shop\n", content: ours, kept: true},
+		"somebody's secret":         {old: "password: x\n", content: ours, secret: true, kept: true},
+		"empty":                     {old: "", content: ours, kept: true},
+		"binary":                    {old: "a\x00b\xff", content: ours, kept: true},
+		"another tool's":            {old: "# Written by ansible\n", content: ours, kept: true},
+		"a link to somebody's":      {old: "frontend shop\n", content: ours, link: true, kept: true},
+		"pgha's":                    {old: "# Written by pgha.\nold\n", content: ours},
+		"pgha's, written otherwise": {old: "! Written by pgha. Changes are lost.\n", content: ours},
+		"pgha's, changed by hand":   {old: "# Written by pgha.\nold\n# by hand\n", content: ours},
+		"the same":                  {old: ours, content: ours},
+		"a certificate, never signed": {
+			old: "-----BEGIN CERTIFICATE-----\n", content: "-----BEGIN CERTIFICATE-----\nnew\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,14 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/pgha/toolkit/internal/oneline"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // ErrVetoed is a command or a file that a Gate has not let through. Nothing was done.
-var ErrVetoed = errors.New("not allowed")
+var ErrVetoed = errs.New(errs.Refused, "not allowed")
 
-// Gate decorates an Executor with a veto: allow sees every command before it is run, secrets blotted out and standard
-// input left off, and the command is run only if it returns nil. A Put is shown as the mutating command "put PATH", a
-// Get as "get PATH". What allow returns is wrapped in an error that matches ErrVetoed. allow must be safe for concurrent use.
+// Gate decorates an Executor with a veto: allow sees every command before it is run, secrets
+// blotted out and standard input left off, and the command is run only if it returns nil. A Put is
+// shown as the mutating command "put PATH", a Get as "get PATH". What allow returns is wrapped in
+// an error that matches ErrVetoed. allow must be safe for concurrent use.
 func Gate(e Executor, allow func(Cmd) error) Executor { return &gate{e, allow} }
 
 // ReadOnly is a veto for Gate that lets nothing through that is marked as changing the host.
@@ -33,7 +37,8 @@ func (g *gate) Unwrap() Executor { return g.Executor }
 func (g *gate) pass(cmd Cmd) error {
 	shown := cmd.Redacted()
 	if err := g.allow(shown); err != nil {
-		return OnHost(g.Executor.String(), fmt.Errorf("%w: %s: %w", ErrVetoed, shorten(shown.String(), 160), err))
+		return OnHost(g.Executor.String(),
+			fmt.Errorf("%w: %s: %w", ErrVetoed, oneline.Shorten(shown.String(), 160), err))
 	}
 	return nil
 }
@@ -49,7 +54,7 @@ func (g *gate) Stream(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (i
 	if err := g.pass(cmd); err != nil {
 		return -1, err
 	}
-	return streamVia(ctx, g.Executor, cmd, stdout, stderr)
+	return StreamVia(ctx, g.Executor, cmd, stdout, stderr)
 }
 
 func (g *gate) Put(ctx context.Context, r io.Reader, meta FileMeta) (bool, error) {

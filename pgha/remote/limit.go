@@ -5,8 +5,9 @@ import (
 	"io"
 )
 
-// Limit decorates an Executor so that at most n of its operations run at once; more wait in the order of the runtime's
-// choice, within their context. n below 1 counts as 1. Connections opened with DialContext are not counted.
+// Limit decorates an Executor so that at most n of its operations run at once; more wait in the
+// order of the runtime's choice, within their context. n below 1 counts as 1. Connections opened
+// with DialContext are not counted.
 func Limit(e Executor, n int) Executor { return &limiter{e, make(chan struct{}, max(n, 1))} }
 
 type limiter struct {
@@ -40,7 +41,7 @@ func (l *limiter) Stream(ctx context.Context, cmd Cmd, stdout, stderr io.Writer)
 		return -1, err
 	}
 	defer l.release()
-	return streamVia(ctx, l.Executor, cmd, stdout, stderr)
+	return StreamVia(ctx, l.Executor, cmd, stdout, stderr)
 }
 
 func (l *limiter) Put(ctx context.Context, r io.Reader, meta FileMeta) (bool, error) {

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"github.com/pgha/toolkit/internal/oneline"
 )
 
 // Local is the Executor for the machine the program itself runs on. The zero value is ready to use.
@@ -24,9 +26,10 @@ var (
 	_ Streamer = (*Local)(nil)
 )
 
-// Run runs cmd through sh, like every other Executor does, in a process group of its own that ends with ctx.
+// Run runs cmd through sh, like every other Executor does, in a process group of its own that ends
+// with ctx.
 func (l *Local) Run(ctx context.Context, cmd Cmd) (Result, error) {
-	return runVia(ctx, l.String(), l.Stream, cmd)
+	return RunVia(ctx, l.String(), l.Stream, cmd)
 }
 
 // Stream implements Streamer.
@@ -51,7 +54,7 @@ func (l *Local) Stream(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (
 	c.WaitDelay = time.Second
 	err = c.Run()
 	if ctx.Err() != nil {
-		return -1, OnHost(l.String(), fmt.Errorf("%s: %w", shorten(cmd.String(), 160), ctx.Err()))
+		return -1, OnHost(l.String(), fmt.Errorf("%s: %w", oneline.Shorten(cmd.String(), 160), ctx.Err()))
 	}
 	select {
 	case readErr := <-failed:
@@ -72,8 +75,9 @@ func (l *Local) Stream(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (
 	return 0, nil
 }
 
-// feed makes stdin the command's standard input. Unlike exec.Cmd it does not wait for a reader that is blocked when the
-// command has ended. What stdin fails with is sent before the command sees its input end.
+// feed makes stdin the command's standard input. Unlike exec.Cmd it does not wait for a reader that
+// is blocked when the command has ended. What stdin fails with is sent before the command sees its
+// input end.
 func feed(c *exec.Cmd, stdin io.Reader) (failed <-chan error, err error) {
 	if _, file := stdin.(*os.File); stdin == nil || file {
 		c.Stdin = stdin
@@ -93,11 +97,6 @@ func feed(c *exec.Cmd, stdin io.Reader) (failed <-chan error, err error) {
 		}
 	}()
 	return errs, nil
-}
-
-// NewExitError makes the error for a command that ran and failed. It is for implementations of Executor.
-func NewExitError(host string, cmd Cmd, res Result) *ExitError {
-	return &ExitError{Host: host, Cmd: cmd.String(), Code: res.ExitCode, Stderr: Redact(string(res.Stderr), cmd.Secrets)}
 }
 
 // Put implements Executor.

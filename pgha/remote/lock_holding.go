@@ -9,6 +9,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/pgha/toolkit/internal/oneline"
 )
 
 // holding is this side of a lock: the talk with the process on the host that holds it.
@@ -27,12 +29,14 @@ type holding struct {
 }
 
 func newHolding(times lockTimes) *holding {
-	h := &holding{times: times, lines: make(chan string, 4), introduced: make(chan time.Time, 1), ended: make(chan struct{})}
+	h := &holding{times: times, lines: make(chan string, 4), introduced: make(chan time.Time, 1),
+		ended: make(chan struct{})}
 	h.stdin, h.say = io.Pipe()
 	return h
 }
 
-// Write takes the output of the process. It never blocks: who does not wait for a line any more does not miss it.
+// Write takes the output of the process. It never blocks: who does not wait for a line any more
+// does not miss it.
 func (h *holding) Write(p []byte) (int, error) {
 	h.partial = append(h.partial, p...)
 	for {
@@ -50,12 +54,13 @@ func (h *holding) Write(p []byte) (int, error) {
 
 // introduce sends the note, which is one line whatever is in it.
 func (h *holding) introduce(note string) {
-	if _, err := io.WriteString(h.say, shorten(note, 500)+"\n"); err == nil {
+	if _, err := io.WriteString(h.say, oneline.Shorten(note, 500)+"\n"); err == nil {
 		h.introduced <- time.Now()
 	}
 }
 
-// answered waits for the lock: nil if it is ours. A host that takes the command and says nothing is not waited for long.
+// answered waits for the lock: nil if it is ours. A host that takes the command and says nothing is
+// not waited for long.
 func (h *holding) answered(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -85,9 +90,11 @@ func (h *holding) understand(line string) error {
 			note = "somebody who has not said so yet"
 		}
 		return WithHint(fmt.Errorf("%w by %s", ErrLocked, note),
-			fmt.Sprintf("wait until it is finished, or end it there; the lock of a process that is gone frees itself within %v", h.times.patience))
+			fmt.Sprintf(
+				"wait until it is finished, or end it there; the lock of a process that is gone "+
+					"frees itself within %v", h.times.patience))
 	}
-	return fmt.Errorf("the host answered %q", shorten(line, 80))
+	return fmt.Errorf("the host answered %q", oneline.Shorten(line, 80))
 }
 
 // keep shows the host that this side is there until stop is closed (nil) or the lock is lost.

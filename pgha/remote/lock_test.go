@@ -23,13 +23,16 @@ func lockers() map[string]func(*testing.T) remote.Executor {
 	return map[string]func(*testing.T) remote.Executor{
 		"Local": func(*testing.T) remote.Executor { return &remote.Local{} },
 		"SSH": func(t *testing.T) remote.Executor {
-			return dial(t, remotetest.StartServer(t, remotetest.ServerOptions{Noise: noise}).Config())
+			return remotetest.Dial(t,
+				remotetest.StartServer(t, remotetest.ServerOptions{Noise: remotetest.Noise}).Config())
 		},
 		"SSHWithSudo": func(t *testing.T) remote.Executor {
-			cfg := remotetest.StartServer(t, remotetest.ServerOptions{Env: fakeSudo(t, "correct horse")}).Config()
+			cfg := remotetest.StartServer(t, remotetest.ServerOptions{
+				Env: remotetest.FakeSudo(t, "correct horse"),
+			}).Config()
 			cfg.User = "admin"
 			cfg.SudoPassword = func(context.Context) (string, error) { return "correct horse", nil }
-			return dial(t, cfg)
+			return remotetest.Dial(t, cfg)
 		},
 		"Decorated": func(t *testing.T) remote.Executor {
 			e := remote.Executor(remote.NewReconnecting("host", func(context.Context) (remote.Executor, error) {
@@ -60,7 +63,8 @@ func TestLock(t *testing.T) {
 			}
 			_, _, err = host.QuickLock(t.Context(), file, "bert")
 			want := "locked by " + strings.ReplaceAll(note, "\n", " ")
-			if !errors.Is(err, remote.ErrLocked) || !strings.HasSuffix(err.Error(), want) || !strings.Contains(remote.Hint(err), "2s") {
+			if !errors.Is(err, remote.ErrLocked) || !strings.HasSuffix(err.Error(), want) ||
+				!strings.Contains(remote.Hint(err), "2s") {
 				t.Errorf("second locker: %v (hint %q), want %s", err, remote.Hint(err), want)
 			}
 			if !strings.HasPrefix(err.Error(), host.Name+": ") {
@@ -157,7 +161,7 @@ func awaitLock(t *testing.T, host *remote.Target, file string) {
 func TestLockIsLostWithTheConnection(t *testing.T) {
 	t.Parallel()
 	server := remotetest.StartServer(t, remotetest.ServerOptions{})
-	host, file := target(dial(t, server.Config())), filepath.Join(t.TempDir(), "lock")
+	host, file := target(remotetest.Dial(t, server.Config())), filepath.Join(t.TempDir(), "lock")
 	held, unlock, err := host.QuickLock(t.Context(), file, "cut off")
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +254,8 @@ func TestLockIsLost(t *testing.T) {
 	}
 }
 
-// lockProcess runs what runs on the host, with an input that nobody closes, and waits until it has the lock.
+// lockProcess runs what runs on the host, with an input that nobody closes, and waits until it has
+// the lock.
 func lockProcess(t *testing.T, file, patience string) (process *exec.Cmd, stdin, stdout *os.File) {
 	t.Helper()
 	script, err := os.ReadFile("lock.sh")
@@ -393,7 +398,8 @@ func TestLockRefusals(t *testing.T) {
 		t.Error("planning has made a file")
 	}
 	local := target(&remote.Local{})
-	if _, _, err := target(remotetest.NewFake(t, "fake")).Lock(t.Context(), file, ""); !errors.Is(err, remote.ErrNoStreamer) {
+	if _, _, err := target(remotetest.NewFake(t, "fake")).Lock(t.Context(), file, ""); !errors.Is(err,
+		remote.ErrNoStreamer) {
 		t.Errorf("without a Streamer: %v", err)
 	}
 	if _, _, err := local.Lock(t.Context(), "lock", ""); err == nil {
@@ -402,11 +408,26 @@ func TestLockRefusals(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := local.Lock(t.Context(), file+"/lock", ""); err == nil || errors.Is(err, remote.ErrLocked) || !strings.Contains(err.Error(), "mkdir") {
+	if _, _, err := local.Lock(t.Context(), file+"/lock", ""); err == nil || errors.Is(err, remote.ErrLocked) ||
+		!strings.Contains(err.Error(), "mkdir") {
 		t.Errorf("below a file: %v", err)
 	}
 	vetoed := target(remote.Gate(&remote.Local{}, remote.ReadOnly))
 	if _, _, err := vetoed.Lock(t.Context(), file, ""); !errors.Is(err, remote.ErrVetoed) {
 		t.Errorf("read-only: %v", err)
+	}
+}
+
+// TestLockOnAHostThatHangs takes the command and then says nothing, while its sshd is well.
+func TestLockOnAHostThatHangs(t *testing.T) {
+	t.Parallel()
+	server := remotetest.StartServer(t,
+		remotetest.ServerOptions{Answer: func(ctx context.Context, _ string, _ io.Reader, _, _ io.Writer) int {
+			<-ctx.Done()
+			return 0
+		}})
+	_, _, err := target(remotetest.Dial(t, server.Config())).QuickLock(t.Context(), "/run/x", "me")
+	if err == nil || !strings.Contains(err.Error(), "sshd: ") || !strings.Contains(err.Error(), "has not answered") {
+		t.Errorf("err = %v", err)
 	}
 }

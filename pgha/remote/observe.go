@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pgha/toolkit/internal/output"
 )
 
 // questions collects what has to be looked at, without repetition.
@@ -34,7 +36,8 @@ type observation struct {
 	units    map[string]unitState
 	packages map[string]packageState
 	users    map[string]bool
-	// monotonic offset: wall clock seconds at monotonic zero, so that a unit's start can be compared with a file's change time.
+	// monotonic offset: wall clock seconds at monotonic zero, so that a unit's start can be
+	// compared with a file's change time.
 	epoch float64
 	// clock is the host's wall clock and asked this machine's when it told.
 	clock float64
@@ -52,10 +55,14 @@ type fileState struct {
 type unitState struct {
 	load, active, file string
 	needReload         bool
-	entered, moved     float64 // monotonic seconds of the last activation and of the last state change
+	// monotonic seconds of the last activation and of the last state change
+	entered, moved float64
 }
 
 type packageState struct{ status, version string }
+
+// clockQuestion prints the host's wall clock and how long it has been up, in seconds.
+var clockQuestion = []string{"sh", "-c", `read -r up _ </proc/uptime; date "+%s.%N $up"`, "clock"}
 
 // observe answers all questions in one round trip.
 func (t *Target) observe(ctx context.Context, q *questions) (*observation, error) {
@@ -66,17 +73,18 @@ func (t *Target) observe(ctx context.Context, q *questions) (*observation, error
 	results, err := t.Batch(ctx,
 		about(paths, "stat", "--printf", `%F\t%a\t%U\t%G\t%.9Z\t%n\0`, "--"),
 		about(paths, "sha256sum", "-z", "--"),
-		about(units, "systemctl", "show", "--property=Id,Names,LoadState,ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestampMonotonic,StateChangeTimestampMonotonic", "--"),
+		about(units, "systemctl", "show",
+			"--property=Id,Names,LoadState,ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestampMonotonic,StateChangeTimestampMonotonic", "--"),
 		about(packages, "dpkg-query", "-W", "-f", `${Package}\t${db:Status-Status}\t${Version}\n`, "--"),
 		about(users, "getent", "passwd", "--"),
-		[]string{"date", "+%s.%N"},
-		[]string{"cat", "/proc/uptime"},
+		clockQuestion,
 	)
 	if err != nil {
 		return nil, err
 	}
 	asked := time.Now()
-	o := &observation{asked: asked, files: map[string]fileState{}, units: map[string]unitState{}, packages: map[string]packageState{}, users: map[string]bool{}}
+	o := &observation{asked: asked, files: map[string]fileState{}, units: map[string]unitState{},
+		packages: map[string]packageState{}, users: map[string]bool{}}
 	o.readFiles(string(results[0].Stdout), string(results[1].Stdout))
 	o.readUnits(string(results[2].Stdout))
 	o.readPackages(string(results[3].Stdout))
@@ -84,16 +92,17 @@ func (t *Target) observe(ctx context.Context, q *questions) (*observation, error
 		name, _, _ := strings.Cut(line, ":")
 		o.users[name] = true
 	}
-	now, uptime := seconds(string(results[5].Stdout)), seconds(string(results[6].Stdout))
-	if now == 0 || uptime == 0 {
+	now, up, _ := strings.Cut(string(results[5].Stdout), " ")
+	clock, uptime := seconds(now), seconds(up)
+	if clock == 0 || uptime == 0 {
 		return nil, OnHost(t.Name, fmt.Errorf("look: the host does not tell its time"))
 	}
-	o.epoch, o.clock = now-uptime, now
+	o.epoch, o.clock = clock-uptime, clock
 	return o, nil
 }
 
-// about appends the names to a command that asks about them. Without any it asks nothing: most of these
-// commands would tell all that there is.
+// about appends the names to a command that asks about them. Without any it asks nothing: most of
+// these commands would tell all that there is.
 func about(names []string, argv ...string) []string {
 	if len(names) == 0 {
 		return []string{"true"}
@@ -120,15 +129,12 @@ func (o *observation) readFiles(stats, sums string) {
 }
 
 func (o *observation) readUnits(show string) {
-	for block := range strings.SplitSeq(show, "\n\n") {
-		kv := map[string]string{}
-		for line := range strings.Lines(block) {
-			k, v, _ := strings.Cut(strings.TrimSpace(line), "=")
-			kv[k] = v
-		}
-		u := unitState{load: kv["LoadState"], active: kv["ActiveState"], file: kv["UnitFileState"], needReload: kv["NeedDaemonReload"] == "yes",
-			entered: microseconds(kv["ActiveEnterTimestampMonotonic"]), moved: microseconds(kv["StateChangeTimestampMonotonic"])}
-		for _, name := range append(strings.Fields(kv["Names"]), kv["Id"]) {
+	for id, kv := range output.Units(show) {
+		u := unitState{load: kv["LoadState"], active: kv["ActiveState"], file: kv["UnitFileState"],
+			needReload: kv["NeedDaemonReload"] == "yes",
+			entered:    microseconds(kv["ActiveEnterTimestampMonotonic"]),
+			moved:      microseconds(kv["StateChangeTimestampMonotonic"])}
+		for _, name := range append(strings.Fields(kv["Names"]), id) {
 			o.units[name] = u
 		}
 	}

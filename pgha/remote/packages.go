@@ -13,14 +13,18 @@ var installScript string
 // installTimeout bounds one installation: generous, because a slow mirror is not an error.
 const installTimeout = 15 * time.Minute
 
-// Packages are Debian packages that are installed, all in one call of apt-get. An installed package is never upgraded or
-// downgraded, except to a version that is asked for.
+// Packages are Debian packages that are installed, all in one call of apt-get. An installed package
+// is never upgraded or downgraded, except to a version that is asked for.
 type Packages struct {
 	// Names are package names, each optionally "name=version" with the exact Debian version.
 	Names []string
-	// Quiet are units that the packages bring and must not start by themselves. They are masked until the next boot or
-	// until a Unit of this name is ensured to run.
+	// Quiet are units that the packages bring and must not start by themselves. They are masked
+	// until the next boot or until a Unit of this name is ensured to run.
 	Quiet []string
+	// Modules are Python modules that the packages bring and that run soon, such as "patroni.ha".
+	// They and what they import are compiled at once; all others a minute later, at idle priority,
+	// by a transient unit. With none here, each package compiles its own while it is installed.
+	Modules []string
 }
 
 func (p Packages) String() string { return "packages " + strings.Join(p.Names, " ") }
@@ -40,7 +44,8 @@ func (p Packages) settle(ctx context.Context, t *Target, seen *observation, _ Ch
 		case have.status == "installed" && (!pinned || have.version == version):
 			continue
 		case have.status == "installed":
-			changes = append(changes, Change{Kind: "package", Name: name, Action: "changed from " + have.version + " to " + version, Was: &Was{}})
+			changes = append(changes, Change{Kind: "package", Name: name,
+				Action: "changed from " + have.version + " to " + version, Was: &Was{}})
 		default:
 			changes = append(changes, Change{Kind: "package", Name: name, Action: "installed"})
 		}
@@ -49,9 +54,12 @@ func (p Packages) settle(ctx context.Context, t *Target, seen *observation, _ Ch
 	if len(missing) == 0 {
 		return nil, nil
 	}
-	_, err := t.Run(ctx, Cmd{Script: installScript, Argv: append([]string{strings.Join(p.Quiet, " ")}, missing...), Timeout: installTimeout, Mutating: true})
+	argv := append([]string{strings.Join(p.Quiet, " "), strings.Join(p.Modules, " ")}, missing...)
+	install := Cmd{Script: installScript, Argv: argv, Timeout: installTimeout, Mutating: true}
+	_, err := t.Run(ctx, install)
 	if err != nil {
-		return nil, WithHint(err, "see `apt-cache policy "+strings.Join(missing, " ")+"` on "+t.Name+"; once it installs there by hand, apply again")
+		return nil, WithHint(err, "see `apt-cache policy "+strings.Join(missing, " ")+"` on "+t.Name+
+			"; once it installs there by hand, apply again")
 	}
 	return changes, nil
 }

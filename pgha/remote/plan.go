@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// Plan decorates an Executor so that reads go through and nothing is changed: a mutating command succeeds without being
-// run, Put reports a change. It is how plan and apply are the same code.
+// Plan decorates an Executor so that reads go through and nothing is changed: a mutating command
+// succeeds without being run, Put reports a change. It is how plan and apply are the same code.
 func Plan(e Executor) Executor { return &planner{e} }
 
 type planner struct{ Executor }
@@ -23,12 +23,12 @@ func (p *planner) Run(ctx context.Context, cmd Cmd) (Result, error) {
 	return p.Executor.Run(ctx, cmd)
 }
 
-// Stream implements Streamer, lest the one underneath be found instead.
+// Stream implements Streamer, so that As does not find the wrapped one.
 func (p *planner) Stream(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (int, error) {
 	if cmd.Mutating {
 		return 0, ctx.Err()
 	}
-	return streamVia(ctx, p.Executor, cmd, stdout, stderr)
+	return StreamVia(ctx, p.Executor, cmd, stdout, stderr)
 }
 
 func (p *planner) Put(ctx context.Context, r io.Reader, meta FileMeta) (bool, error) {

@@ -14,22 +14,27 @@ import (
 	"path"
 	"strings"
 	"sync"
+
+	"github.com/pgha/toolkit/internal/oneline"
 )
 
 //go:embed put.sh
 var putScript string
 
-// PutVia implements Executor.Put with one command of run. The content travels on standard input, so it is visible to
-// nobody else; the script (a constant) does the comparing and the atomic replacing on the host. A checksum follows the
-// content, so that neither a failing r nor a lost connection leaves part of a file in place.
-func PutVia(ctx context.Context, run func(context.Context, Cmd) (Result, error), r io.Reader, meta FileMeta) (bool, error) {
+// PutVia implements Executor.Put with one command of run. The content travels on standard input, so
+// it is visible to nobody else; the script (a constant) does the comparing and the atomic replacing
+// on the host. A checksum follows the content, so that neither a failing r nor a lost connection
+// leaves part of a file in place.
+func PutVia(ctx context.Context, run func(context.Context, Cmd) (Result, error), r io.Reader,
+	meta FileMeta) (bool, error) {
 	meta, err := meta.complete()
 	if err != nil {
 		return false, err
 	}
 	content := &summed{r: r, sum: sha256.New()}
 	res, err := run(ctx, Cmd{
-		Argv:     []string{"sh", "-c", putScript, "put", meta.Path, fmt.Sprintf("%o", meta.Mode), meta.Owner, meta.Group},
+		Argv: []string{"sh", "-c", putScript, "put", meta.Path, fmt.Sprintf("%o", meta.Mode),
+			meta.Owner, meta.Group},
 		Stdin:    content,
 		Mutating: true,
 	})
@@ -82,12 +87,13 @@ func (s *summed) failure() error {
 	return s.err
 }
 
-// GetVia implements Executor.Get with one command of run. The file is read whole into memory. Output that a login shell
-// puts before the command's own is cut off.
+// GetVia implements Executor.Get with one command of run. The file is read whole into memory.
+// Output that a login shell puts before the command's own is cut off.
 func GetVia(ctx context.Context, run func(context.Context, Cmd) (Result, error), name string) (io.ReadCloser, error) {
 	const missing = 66 // sysexits.h EX_NOINPUT
 	mark := "pgha-" + rand.Text()
-	res, err := run(ctx, Cmd{Argv: []string{"sh", "-c", `[ -e "$1" ] || exit 66; echo "$2"; exec cat -- "$1"`, "get", name, mark}})
+	res, err := run(ctx,
+		Cmd{Argv: []string{"sh", "-c", `[ -e "$1" ] || exit 66; echo "$2"; exec cat -- "$1"`, "get", name, mark}})
 	if res.ExitCode == missing {
 		return nil, &fs.PathError{Op: "get", Path: name, Err: fs.ErrNotExist}
 	}
@@ -96,7 +102,7 @@ func GetVia(ctx context.Context, run func(context.Context, Cmd) (Result, error),
 	}
 	_, content, ok := bytes.Cut(res.Stdout, []byte(mark+"\n"))
 	if !ok {
-		return nil, fmt.Errorf("get %s: the host answered %q", name, shorten(string(res.Stdout), 80))
+		return nil, fmt.Errorf("get %s: the host answered %q", name, oneline.Shorten(string(res.Stdout), 80))
 	}
 	return io.NopCloser(bytes.NewReader(content)), nil
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// TestPutClearsUp removes what an earlier put left whose process is gone, as after a loss of power, and nothing else.
+// TestPutClearsUp removes what an earlier put left whose process is gone, as after a loss of power,
+// and nothing else. put.sh runs here as on a host.
 func TestPutClearsUp(t *testing.T) {
 	t.Parallel()
 	me, err := user.Current()
@@ -49,7 +50,10 @@ func TestPutClearsUp(t *testing.T) {
 	for _, e := range entries {
 		got = append(got, e.Name())
 	}
-	want := []string{".pgha", fmt.Sprintf(".pgha.%d.tooLONG123", gone), fmt.Sprintf(".pgha.%d.abcDEF12", os.Getpid()), "new", "pgha.yaml"}
+	want := []string{
+		".pgha", fmt.Sprintf(".pgha.%d.tooLONG123", gone), fmt.Sprintf(".pgha.%d.abcDEF12", os.Getpid()),
+		"new", "pgha.yaml",
+	}
 	slices.Sort(want)
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -8,10 +8,11 @@ import (
 	"sync"
 )
 
-// NewReconnecting returns an Executor for the host called name that connects with dial when it is first used, and again
-// when its connection has been lost, for example by a reboot. An operation that was under way when the connection ended
-// fails with ErrDisconnected: whether it was carried out is unknown, so repeating it is the caller's choice (see Retry).
-// A failed dial is not remembered; the next operation dials again. dial is never called twice at the same time.
+// NewReconnecting returns an Executor for the host called name that connects with dial when it is
+// first used, and again when its connection has been lost, for example by a reboot. An operation
+// that was under way when the connection ended fails with ErrDisconnected: whether it was carried
+// out is unknown, so repeating it is the caller's choice (see Retry). A failed dial is not
+// remembered; the next operation dials again. dial is never called twice at the same time.
 func NewReconnecting(name string, dial func(context.Context) (Executor, error)) *Reconnecting {
 	return &Reconnecting{name: name, dial: dial, turn: make(chan struct{}, 1)}
 }
@@ -107,7 +108,7 @@ func (r *Reconnecting) Stream(ctx context.Context, cmd Cmd, stdout, stderr io.Wr
 	if err != nil {
 		return -1, err
 	}
-	code, err := streamVia(ctx, e, cmd, stdout, stderr)
+	code, err := StreamVia(ctx, e, cmd, stdout, stderr)
 	r.forget(e, err)
 	return code, err
 }

@@ -14,14 +14,14 @@ type RetryOptions struct {
 	Attempts int
 	// Wait is the pause before the second attempt; it doubles each time. 0 means 200 ms.
 	Wait time.Duration
-	// Reconnect, when set, is called before each repetition, for transports that do not reconnect by themselves (see
-	// NewReconnecting). An error ends the attempts.
+	// Reconnect, when set, is called before each repetition, for transports that do not reconnect
+	// by themselves (see NewReconnecting). An error ends the attempts.
 	Reconnect func(ctx context.Context) error
 }
 
-// Retry decorates an Executor so that commands which change nothing are repeated when the transport failed: the errors
-// that Retryable reports. Mutating commands, Put, streams and commands with a Stdin are never repeated, nor is a command
-// that ran and failed.
+// Retry decorates an Executor so that commands which change nothing are repeated when the transport
+// failed: the errors that Retryable reports. Mutating commands, Put, streams and commands with a
+// Stdin are never repeated, nor is a command that ran and failed.
 func Retry(e Executor, opts RetryOptions) Executor {
 	opts.Attempts = cmp.Or(opts.Attempts, 3)
 	opts.Wait = cmp.Or(opts.Wait, 200*time.Millisecond)

@@ -25,9 +25,11 @@ type Change struct {
 	Name string
 	// Action is what happened to it, in the past tense: "created", "updated", "restarted", ...
 	Action string
-	// Diff is a unified diff of a text file, empty for files that are marked secret and for other kinds.
+	// Diff is a unified diff of a text file, empty for files that are marked secret and for other
+	// kinds.
 	Diff string
-	// Was is what the look found there before; nil where nothing was, or for what is not looked at like that.
+	// Was is what the look found there before; nil where nothing was, or for what is not looked at
+	// like that.
 	Was *Was
 	// Planned is true when nothing was done because the run only plans.
 	Planned  bool
@@ -36,29 +38,40 @@ type Change struct {
 
 // Was is what stood where a change is made.
 type Was struct {
-	// Changed is when it last changed, by the clock of this machine: a file's contents, mode or owner, a unit's state. Zero
-	// where the host does not tell.
+	// Changed is when it last changed, by the clock of this machine: a file's contents, mode or
+	// owner, a unit's state. Zero where the host does not tell.
 	Changed time.Time
-	// Owner is whose the file is, as "user:group"; "" for what is no file. It need not be who changed it.
+	// Owner is whose the file is, as "user:group"; "" for what is no file. It need not be who
+	// changed it.
 	Owner string
 }
 
 // String says it in one line, without the host.
 func (c Change) String() string { return fmt.Sprintf("%s %s %s", c.Kind, c.Name, c.Action) }
 
-// Target is a host together with a live connection to it. The Ensure functions and everything in the component packages
-// work on Targets. Safe for concurrent use as far as OnChange is.
+// Target is a host together with a live connection to it. The Ensure functions and everything in
+// the component packages work on Targets. Safe for concurrent use as far as OnChange is.
 type Target struct {
 	Host
 	Executor
-	// OnChange, when set, hears of every change as it happens.
+	// OnChange, when set, receives every change as it happens.
 	OnChange func(Change)
+	// LeftOut says that the present work leaves the host as it is: Ensure and Preview bring nothing
+	// about, every other call fails with ErrLeftOut, and the components wait for the other hosts
+	// alone. LeaveOut makes such a Target.
+	LeftOut bool
+}
+
+// LeaveOut returns a Target of a host that the present work leaves as it is. It has no connection.
+func LeaveOut(h Host) *Target {
+	return &Target{Host: h, Executor: Broken(h.Name, ErrLeftOut), LeftOut: true}
 }
 
 // String returns the host's name.
 func (t *Target) String() string { return t.Name }
 
-// Planning reports whether changes to this target are only recorded. Code that waits for an effect of a change asks it.
+// Planning reports whether changes to this target are only recorded. Code that waits for an effect
+// of a change asks it.
 func (t *Target) Planning() bool {
 	p, ok := As[interface{ Planning() bool }](t.Executor)
 	return ok && p.Planning()
@@ -74,13 +87,15 @@ func (t *Target) Dial(ctx context.Context, network, address string) (net.Conn, e
 	return c, OnHost(t.Name, err)
 }
 
-// Output runs a command that changes nothing and returns its standard output without the trailing newline.
+// Output runs a command that changes nothing and returns its standard output without the trailing
+// newline.
 func (t *Target) Output(ctx context.Context, argv ...string) (string, error) {
 	res, err := t.Run(ctx, Cmd{Argv: argv})
 	return strings.TrimRight(string(res.Stdout), "\n"), err
 }
 
-// Do runs a command that changes the host and reports it as a change called name with the given action.
+// Do runs a command that changes the host and reports it as a change called name with the given
+// action.
 func (t *Target) Do(ctx context.Context, name, action string, cmd Cmd) (Result, error) {
 	cmd.Mutating = true
 	start := time.Now()

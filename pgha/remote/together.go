@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Together is files that a program reads as one, such as a certificate and its key. Those that differ
-// are written beside their places first and then moved there by one command, so that a run that is cut
-// off leaves all of the old ones or all of the new ones. Their Validate is not asked.
+// Together is files that a program reads as one, such as a certificate and its key. Those that
+// differ are written beside their places first and then moved there by one command, so that a run
+// that is cut off leaves all of the old ones or all of the new ones. Their Validate is not asked.
 type Together []File
 
 // moveWithin bounds the moving and the clearing away, which also an ended context does not divide.

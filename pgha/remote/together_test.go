@@ -32,7 +32,8 @@ func (c *cutOff) Put(ctx context.Context, r io.Reader, meta remote.FileMeta) (bo
 	return changed, err
 }
 
-// pairIn writes an old pair and returns the new one, with a file before them that is as it should be.
+// pairIn writes an old pair and returns the new one, with a file before them that is as it should
+// be.
 func pairIn(t *testing.T, dir string) remote.Together {
 	t.Helper()
 	for name, old := range map[string]string{"ca.crt": "same", "server.crt": "old", "server.key": "old"} {
@@ -82,7 +83,9 @@ func TestTogetherIsNeverHalf(t *testing.T) {
 			t.Errorf("after %d files: %v", puts, err)
 		}
 		cancel()
-		if diff := cmp.Diff(map[string]string{"ca.crt": "same", "server.crt": want, "server.key": want}, filesIn(t, dir)); diff != "" {
+		if diff := cmp.Diff(map[string]string{
+			"ca.crt": "same", "server.crt": want, "server.key": want,
+		}, filesIn(t, dir)); diff != "" {
 			t.Errorf("cut off after %d files:\n%s", puts, diff)
 		}
 	}

@@ -22,10 +22,12 @@ type Unit struct {
 	Name string
 	// Enabled: started at boot, or not.
 	Enabled Wish
-	// Running: active now, or not. A masked unit is unmasked first; a failed one gets its failures forgotten.
+	// Running: active now, or not. A masked unit is unmasked first; a failed one gets its failures
+	// forgotten.
 	Running Wish
-	// RestartOn and ReloadOn name files: when one of them was changed earlier in the same Ensure, or is newer than the
-	// unit's process (because an earlier run was interrupted), a running unit is restarted or reloaded.
+	// RestartOn and ReloadOn name files: when one of them was changed earlier in the same Ensure,
+	// or is newer than the unit's process (because an earlier run was interrupted), a running unit
+	// is restarted or reloaded.
 	RestartOn, ReloadOn []string
 	// Mask keeps the unit from being started by anything at all.
 	Mask bool
@@ -70,10 +72,13 @@ func (u Unit) settle(ctx context.Context, t *Target, seen *observation, earlier 
 	// systemd reads its files again once, after all of these: each time costs a tenth of a second.
 	files := []step{
 		{u.Mask && !masked(was), "masked", []string{"mask", "--now"}},
-		{!u.Mask && masked(was) && (u.Running == Yes || u.Enabled == Yes), "", []string{"unmask", "--no-reload", "--runtime"}},
-		{!u.Mask && was.file == "masked" && (u.Running == Yes || u.Enabled == Yes), "unmasked", []string{"unmask", "--no-reload"}},
+		{!u.Mask && masked(was) && (u.Running == Yes || u.Enabled == Yes), "",
+			[]string{"unmask", "--no-reload", "--runtime"}},
+		{!u.Mask && was.file == "masked" && (u.Running == Yes || u.Enabled == Yes), "unmasked",
+			[]string{"unmask", "--no-reload"}},
 		{!u.Mask && u.Enabled == Yes && was.file != "enabled", "enabled", []string{"enable", "--no-reload", "--quiet"}},
-		{!u.Mask && u.Enabled == No && was.file == "enabled", "disabled", []string{"disable", "--no-reload", "--quiet"}},
+		{!u.Mask && u.Enabled == No && was.file == "enabled", "disabled",
+			[]string{"disable", "--no-reload", "--quiet"}},
 	}
 	if err := take(files); err != nil {
 		return changes, err
@@ -88,7 +93,8 @@ func (u Unit) settle(ctx context.Context, t *Target, seen *observation, earlier 
 		{!u.Mask && u.Running == No && running, "stopped", []string{"stop"}},
 		{!u.Mask && u.Running == Yes && was.active == "failed", "", []string{"reset-failed"}},
 		{!u.Mask && u.Running == Yes && !running, "started", []string{"start"}},
-		{running && u.Running != No && u.stale(seen, earlier, u.RestartOn, was.entered), "restarted", []string{"restart"}},
+		{running && u.Running != No && u.stale(seen, earlier, u.RestartOn, was.entered), "restarted",
+			[]string{"restart"}},
 	})
 	if err != nil {
 		return changes, err
@@ -96,7 +102,8 @@ func (u Unit) settle(ctx context.Context, t *Target, seen *observation, earlier 
 	if running && !changes.Any() && u.stale(seen, earlier, u.ReloadOn, was.moved) {
 		verb := "reload"
 		if was.active == "activating" {
-			verb = "reload-or-restart" // one that fails and is started again and again may not run just now
+			// one that fails and is started again and again may not run just now
+			verb = "reload-or-restart"
 		}
 		if err := systemctl("reloaded", verb); err != nil {
 			return changes, err
@@ -109,7 +116,8 @@ func (u Unit) stale(seen *observation, earlier Changes, paths []string, since fl
 	return earlier.Touched(paths...) || seen.newer(paths, since)
 }
 
-// before is what is known of a unit before it is changed: when it stopped or started, but not when it was enabled or masked.
+// before is what is known of a unit before it is changed: when it stopped or started, but not when
+// it was enabled or masked.
 func (s unitState) before(seen *observation, action string) *Was {
 	switch {
 	case s.load == "" || s.load == "not-found":
@@ -124,8 +132,8 @@ func masked(s unitState) bool {
 	return s.load == "masked" || s.file == "masked" || s.file == "masked-runtime"
 }
 
-// touchedUnitFiles reports whether a file that systemd reads was changed since it was last told: that is done before a unit
-// is changed.
+// touchedUnitFiles reports whether a file that systemd reads was changed since it was last told:
+// that is done before a unit is changed.
 func (cs Changes) touchedUnitFiles() (touched bool) {
 	for _, c := range cs {
 		switch {

@@ -19,12 +19,13 @@ func (u User) settle(ctx context.Context, t *Target, seen *observation, _ Change
 	if home == "" {
 		home = "/nonexistent"
 	}
-	// The group first, by itself: a useradd that makes both and is cut in between leaves an account whose group is missing
-	// for ever.
+	// The group first, by itself: a useradd that makes both and is cut in between leaves an account
+	// whose group is missing for ever.
 	if err := t.mutate(ctx, "groupadd", "--force", "--system", "--", u.Name); err != nil {
 		return nil, err
 	}
-	err := t.mutate(ctx, "useradd", "--system", "--gid", u.Name, "--no-create-home", "--home-dir", home, "--shell", "/usr/sbin/nologin", "--", u.Name)
+	err := t.mutate(ctx, "useradd", "--system", "--gid", u.Name, "--no-create-home", "--home-dir", home,
+		"--shell", "/usr/sbin/nologin", "--", u.Name)
 	if err != nil {
 		return nil, err
 	}

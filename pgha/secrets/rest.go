@@ -3,19 +3,20 @@ package secrets
 import (
 	"context"
 	"fmt"
-	"time"
 
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/pki"
-	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// secretREST names, beside the roles, what Patroni's REST API lets callers in by: its authority, and every certificate from it.
+// secretREST names, beside the roles, what Patroni's REST API lets callers in by: its authority,
+// and every certificate from it.
 const secretREST = "rest"
 
 // refuseREST looks at what has to trust the new authority besides the members.
@@ -25,7 +26,8 @@ func refuseREST(ctx context.Context, r *job.Job) error {
 	}
 	for _, h := range r.Spec.Balancers() {
 		if err, lost := r.Unreachable[h.Name]; lost {
-			return fmt.Errorf("%w: its HAProxy would trust the old authority alone and find no member: %w", errs.ErrRefused, err)
+			return fmt.Errorf("%w: its HAProxy would trust the old authority alone and find no member: %w",
+				errs.ErrRefused, err)
 		}
 	}
 	lo, err := engine.BalancerOptions(r)
@@ -44,8 +46,9 @@ func refuseREST(ctx context.Context, r *job.Job) error {
 	return nil
 }
 
-// rotateREST replaces the authority of the REST API in three steps, each finished on every host before the next: trust both,
-// present certificates of the new one, trust the new one alone. What was begun before is finished.
+// rotateREST replaces the authority of the REST API in three steps, each finished on every host
+// before the next: trust both, present certificates of the new one, trust the new one alone. What
+// was begun before is finished.
 func rotateREST(ctx context.Context, r *job.Job, s *vault.State) error {
 	if r.Planning() {
 		return planREST(ctx, r)
@@ -59,12 +62,12 @@ func rotateREST(ctx context.Context, r *job.Job, s *vault.State) error {
 		}
 	}
 	r.Progress("REST API, step 3 of 3: the old authority is trusted no more")
-	next := r.Credentials.Copied()
+	next := r.Credentials().Copied()
 	if err := s.Rest(r.Spec, next); err != nil {
 		return err
 	}
-	r.Credentials = next
-	if err := bringREST(ctx, r); err != nil {
+	r.Hold(next)
+	if err := deployREST(ctx, r); err != nil {
 		return err
 	}
 	if err := s.Remove(vault.RestOldFile); err != nil {
@@ -73,8 +76,9 @@ func rotateREST(ctx context.Context, r *job.Job, s *vault.State) error {
 	return nil
 }
 
-// introduceREST brings the cluster from the old authority to certificates of the new one, with both trusted. A run that is
-// cut off begins here anew; whatever hosts present by then is trusted by all that were changed.
+// introduceREST brings the cluster from the old authority to certificates of the new one, with both
+// trusted. A run that is cut off begins here again; whatever hosts present by then is trusted by
+// all that were changed.
 func introduceREST(ctx context.Context, r *job.Job, s *vault.State) error {
 	old, _, err := s.RestAuthority(r.Spec)
 	if err != nil {
@@ -101,7 +105,7 @@ func introduceREST(ctx context.Context, r *job.Job, s *vault.State) error {
 		if err := present(r, step.issuer, old.CertPEM(), next.CertPEM()); err != nil {
 			return err
 		}
-		if err := bringREST(ctx, r); err != nil {
+		if err := deployREST(ctx, r); err != nil {
 			return err
 		}
 	}
@@ -110,8 +114,7 @@ func introduceREST(ctx context.Context, r *job.Job, s *vault.State) error {
 
 // planREST reports what the steps change: the same files each time.
 func planREST(ctx context.Context, r *job.Job) error {
-	before := r.Credentials
-	defer func() { r.Credentials = before }()
+	before := r.Credentials()
 	next, err := pki.NewCA(vault.CAName(r.Spec, vault.RestName), vault.CaOptions(r.Spec)...)
 	if err != nil {
 		return err
@@ -119,33 +122,33 @@ func planREST(ctx context.Context, r *job.Job) error {
 	if err := present(r, next, before.PatroniCA, next.CertPEM()); err != nil {
 		return err
 	}
-	return bringREST(ctx, r)
+	return deployREST(ctx, r)
 }
 
-// present changes the run's credentials: certificates from one authority, and the authorities to trust. The operator's own
-// certificate stays.
+// present changes the run's credentials: certificates from one authority, and the authorities to
+// trust. The operator's own certificate stays.
 func present(r *job.Job, issuer *pki.CA, trusted ...[]byte) error {
-	next := r.Credentials.Copied()
+	next := r.Credentials().Copied()
 	var err error
 	if next.PatroniCA, err = pki.Bundle(trusted...); err != nil {
 		return err
 	}
-	err = next.RestCertificates(r.Spec, func(name string, req pki.Request) (vault.Leaf, error) {
-		req.Lifetime = time.Duration(r.Spec.TLS.LeafLifetimeDays) * vault.Day
-		issued, err := issuer.Issue(req)
+	err = next.Certify(r.Spec, layout.PatroniAuthority, func(of certs.Certificate) (pki.KeyPair, error) {
+		issued, err := issuer.Issue(of.Request)
 		if err != nil {
-			return vault.Leaf{}, fmt.Errorf("issue certificate %s: %w", name, err)
+			return pki.KeyPair{}, fmt.Errorf("issue certificate %s: %w", of.Stored, err)
 		}
-		return vault.Leaf{Cert: issued.CertPEM, Key: issued.KeyPEM.Reveal()}, nil
+		return issued.KeyPair(), nil
 	})
 	if err == nil {
-		r.Credentials = next
+		r.Hold(next)
 	}
 	return err
 }
 
-// bringREST gives the hosts what the credentials hold of the REST API: members first, then balancers, one at a time.
-func bringREST(ctx context.Context, r *job.Job) error {
+// deployREST gives the hosts what the credentials hold of the REST API: members first, then
+// balancers, one at a time.
+func deployREST(ctx context.Context, r *job.Job) error {
 	po, err := engine.PatroniOptions(r)
 	if err == nil {
 		err = patroni.SetRESTCertificates(ctx, po)
@@ -157,7 +160,8 @@ func bringREST(ctx context.Context, r *job.Job) error {
 		}
 	}
 	if err != nil {
-		return remote.WithHint(err, "pgha-cli secrets rotate rest finishes it once the host is well")
+		return errs.WithNext(err,
+			errs.Text("%s finishes it once the host is well", errs.Verb("secrets", "rotate", "rest")))
 	}
 	return nil
 }

@@ -10,21 +10,21 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgha/toolkit/internal/errlist"
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // RotateOptions say which secrets are replaced.
 type RotateOptions struct {
 	engine.Operation
-	// Which are the passwords of the roles superuser, replication and rewind, and rest: the authority of Patroni's REST API
-	// with all certificates from it. Default: all four.
+	// Which are the passwords of the roles superuser, replication and rewind, and rest: the
+	// authority of Patroni's REST API with all certificates from it. Default: all four.
 	Which []string
 }
 
@@ -35,23 +35,31 @@ type RotateResult struct {
 	Took    patroni.Elapsed `json:"took_seconds"`
 }
 
-// RotateSecrets gives roles new passwords while the cluster works: generated ones, or what the file or the command of the
-// spec gives now, which must have changed. Applications that log in as the superuser need its new password from then on.
-// It replaces the authority of Patroni's REST API, too, so that no old client key opens it any more.
+// RotateSecrets gives roles new passwords while the cluster works: generated ones, or what the file
+// or the command of the spec gives now, which must have changed. Applications that log in as the
+// superuser need its new password from then on. It replaces the authority of Patroni's REST API,
+// too, so that no old client key opens it any more.
 //
-// The new password is kept in the state directory before the cluster is given it, then PostgreSQL gets its verifier, then
-// every database host its file, and at last it becomes the one in force. Sessions and replication go on. A role has one
-// password at a time, so a replica whose connection breaks in the moment between the second and third step is refused, and
-// tries again until its host has the file.
+// The new password is kept in the state directory before the cluster is given it, then PostgreSQL
+// gets its verifier, then every database host its file, and at last it becomes the one in force.
+// Sessions and replication go on. A role has one password at a time, so a replica whose connection
+// breaks in the moment between the second and third step is refused, and tries again until its host
+// has the file.
 //
-// The REST API's authority is replaced in three steps, each finished on every host before the next: both authorities are
-// trusted, certificates of the new one are presented, the new one alone is trusted. Members and balancers are reloaded one
-// at a time, and the next one only when the one before is healthy; no PostgreSQL is restarted and no session is cut. A
-// balancer that was just reloaded takes no new sessions for writes until its first check, half a second at most.
+// The REST API's authority is replaced in three steps, each finished on every host before the next:
+// both authorities are trusted, certificates of the new one are presented, the new one alone is
+// trusted. Members and balancers are reloaded one at a time, and the next one only when the one
+// before is healthy; no PostgreSQL is restarted and no session is cut. A balancer that was just
+// reloaded takes no new sessions for writes until its first check, half a second at most.
 //
-// It refuses (ErrRefused) before anything is changed when a member is not healthy or its host out of reach, because that host
-// would be left with the old password. Interrupted anywhere it is finished by calling it again, with the same passwords;
-// until then Apply refuses, unless it is only the REST API that is unfinished: then Apply warns. The cluster object uses the new passwords afterwards; nothing else may use it meanwhile.
+// It refuses (ErrRefused) before anything is changed when a member is not healthy or its host out
+// of reach, because that host would be left with the old password. Interrupted anywhere it is
+// finished by calling it again, with the same passwords; until then Apply refuses, unless it is
+// only the REST API that is unfinished: then Apply warns.
+//
+// Other methods of the cluster may run at the same time, and see the old credentials or the new
+// ones, never a mixture. A connection that one of them opens just then with the old ones is
+// refused; those opened afterwards use the new ones.
 func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (RotateResult, error) {
 	start := time.Now()
 	var result RotateResult
@@ -83,26 +91,31 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 			return result, err
 		}
 	}
-	err = engine.Operate(ctx, c, "rotate secrets", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
-		roles := slices.DeleteFunc(slices.Clone(which), func(name string) bool { return name == secretREST })
-		if err := refuseRotation(ctx, run, roles); err != nil {
-			return err
-		}
-		rest := len(roles) < len(which)
-		if rest {
-			if err := refuseREST(ctx, run); err != nil {
+	err = engine.Operate(ctx, c, "rotate secrets", opts.Operation, job.LockEtcd,
+		func(ctx context.Context, run *job.Job) error {
+			if run.Planning() {
+				// nobody else must meet the credentials of a dry run
+				run.Site = run.Apart(run.Spec, run.Credentials())
+			}
+			roles := slices.DeleteFunc(slices.Clone(which), func(name string) bool { return name == secretREST })
+			if err := refuseRotation(ctx, run, roles); err != nil {
 				return err
 			}
-		}
-		if run.Planning() {
-			return rotateAll(ctx, run, s, roles, rest)
-		}
-		// A copy that is made in the midst of it is an older one afterwards.
-		if err := run.GrowState(ctx, s); err != nil {
-			return err
-		}
-		return errlist.Join(rotateAll(ctx, run, s, roles, rest), run.GrowState(ctx, s))
-	})
+			rest := len(roles) < len(which)
+			if rest {
+				if err := refuseREST(ctx, run); err != nil {
+					return err
+				}
+			}
+			if run.Planning() {
+				return rotateAll(ctx, run, s, roles, rest)
+			}
+			// A copy that is made in the midst of it is an older one afterwards.
+			if err := run.GrowState(ctx, s); err != nil {
+				return err
+			}
+			return errs.Join(rotateAll(ctx, run, s, roles, rest), run.GrowState(ctx, s))
+		})
 	if err == nil {
 		result = RotateResult{Rotated: which, Took: patroni.Elapsed(time.Since(start))}
 	}
@@ -128,11 +141,11 @@ func rotatePasswords(ctx context.Context, r *job.Job, s *vault.State, roles []st
 	if err != nil {
 		return err
 	}
-	old := r.Credentials
-	r.Credentials = next
-	err = bringIn(ctx, r, s, roles, generated)
-	if err != nil || r.Planning() {
-		r.Credentials = old
+	old := r.Credentials()
+	r.Hold(next)
+	err = deployPasswords(ctx, r, s, roles, generated)
+	if err != nil {
+		r.Hold(old)
 	}
 	return err
 }
@@ -140,11 +153,13 @@ func rotatePasswords(ctx context.Context, r *job.Job, s *vault.State, roles []st
 // rotatable are the names that RotateOptions.Which may hold.
 func rotatable() []string { return append(vault.RoleNames(), secretREST) }
 
-// Rotated puts the names in order, together with those of a rotation that was interrupted, and refuses names that are none.
+// Rotated puts the names in order, together with those of a rotation that was interrupted, and
+// refuses names that are none.
 func Rotated(which, unfinished []string) ([]string, error) {
 	for _, name := range which {
 		if !slices.Contains(rotatable(), name) {
-			return nil, remote.WithHint(fmt.Errorf("%w: there is no secret %q to rotate", patroni.ErrInvalid, name), "there are "+strings.Join(rotatable(), ", "))
+			return nil, remote.WithHint(fmt.Errorf("%w: there is no secret %q to rotate", patroni.ErrInvalid, name),
+				"there are "+strings.Join(rotatable(), ", "))
 		}
 	}
 	return slices.DeleteFunc(rotatable(), func(name string) bool {
@@ -164,20 +179,24 @@ func refuseRotation(ctx context.Context, r *job.Job, which []string) error {
 	}
 	for _, m := range po.Members {
 		if !state.Healthy(m.Name) {
-			return remote.WithHint(fmt.Errorf("%w: member %s is not healthy, and would be left with the old password", errs.ErrRefused, m.Name), "pgha-cli status shows what it lacks")
+			return errs.WithNext(fmt.Errorf("%w: member %s is not healthy, and would be left with the old password",
+				errs.ErrRefused, m.Name),
+				errs.Text("%s shows what it lacks", errs.Verb("status")))
 		}
 		if err, lost := r.Unreachable[m.Target.Name]; lost {
 			return fmt.Errorf("%w: %w", errs.ErrRefused, err)
 		}
 	}
-	for _, role := range r.Credentials.Changed {
+	for _, role := range r.Credentials().Changed {
 		if !slices.Contains(which, role) {
-			return remote.WithHint(fmt.Errorf("%w: the password of %s has changed as well", errs.ErrRefused, role), "rotate it, too, or put the old one back")
+			return remote.WithHint(fmt.Errorf("%w: the password of %s has changed as well", errs.ErrRefused, role),
+				"rotate it, too, or put the old one back")
 		}
 	}
 	for _, role := range which {
-		if given(r.Site, role) && !slices.Contains(r.Credentials.Changed, role) {
-			return remote.WithHint(fmt.Errorf("%w: the spec gives the %s password, and it is still the one in force", errs.ErrRefused, role),
+		if given(r.Site, role) && !slices.Contains(r.Credentials().Changed, role) {
+			return remote.WithHint(fmt.Errorf("%w: the spec gives the %s password, and it is still the one in force",
+				errs.ErrRefused, role),
 				"put a new one where secrets."+role+"_password_file or _command gets it from")
 		}
 	}
@@ -196,10 +215,12 @@ func given(c *site.Site, role string) bool {
 	return s.RewindPasswordFile != "" || len(s.RewindPasswordCommand) > 0
 }
 
-// NewCredentials returns a copy of the credentials with the new passwords, those of an interrupted rotation if there are.
-func NewCredentials(c *site.Site, s *vault.State, which []string, dryRun bool) (next *vault.Credentials, generated map[string]string, err error) {
-	cr := *c.Credentials
-	cr.Verifiers, cr.Changed, generated = maps.Clone(cr.Verifiers), nil, map[string]string{}
+// NewCredentials returns a copy of the credentials with the new passwords, those of an interrupted
+// rotation if there are.
+func NewCredentials(c *site.Site, s *vault.State, which []string, dryRun bool) (next *vault.Credentials,
+	generated map[string]pki.Secret, err error) {
+	cr := *c.Credentials()
+	cr.Verifiers, cr.Changed, generated = maps.Clone(cr.Verifiers), nil, map[string]pki.Secret{}
 	for _, role := range which {
 		if given(c, role) || dryRun {
 			continue // what the spec gives is in the credentials already
@@ -224,24 +245,26 @@ func NewCredentials(c *site.Site, s *vault.State, which []string, dryRun bool) (
 	return &cr, generated, nil
 }
 
-// bringIn gives PostgreSQL and the hosts the passwords of the credentials, and makes them the ones in force.
-func bringIn(ctx context.Context, r *job.Job, s *vault.State, which []string, generated map[string]string) error {
+// deployPasswords gives PostgreSQL and the hosts the passwords of the credentials, and makes them the ones
+// in force.
+func deployPasswords(ctx context.Context, r *job.Job, s *vault.State, which []string, generated map[string]pki.Secret) error {
 	po, err := engine.PatroniOptions(r)
 	if err != nil {
 		return err
 	}
 	if err := patroni.SetPasswords(ctx, po); err != nil {
-		return remote.WithHint(err, "pgha-cli secrets rotate again finishes it")
+		return errs.WithNext(err,
+			errs.Text("%s again finishes it", errs.Verb("secrets", "rotate")))
 	}
 	if r.Planning() {
 		return nil
 	}
 	for _, role := range which {
-		if err := s.Adopt(role, generated[role], r.Credentials.Verifiers[role]); err != nil {
+		if err := s.Adopt(role, generated[role], r.Credentials().Verifiers[role]); err != nil {
 			return fmt.Errorf("keep the new %s password: %w", role, err)
 		}
 	}
-	if err := s.KeepPassFile(r.Spec.PostgreSQL.Superuser, r.Credentials.Superuser); err != nil {
+	if err := s.KeepPassFile(r.Spec.PostgreSQL.Superuser, r.Credentials().Superuser); err != nil {
 		return err
 	}
 	err = r.WithSQL(ctx, r.WriteRoute(), func(conn *pgx.Conn) error { return conn.Ping(ctx) })

@@ -7,28 +7,24 @@ import (
 
 	"github.com/pgha/toolkit/internal/configtree"
 	"github.com/pgha/toolkit/internal/pgsetting"
+	"github.com/pgha/toolkit/pgha/patroni/dynamic"
 )
-
-// dcsOnly are the settings that Patroni puts on PostgreSQL's command line, from the DCS alone: config.yml and ALTER SYSTEM
-// cannot change them.
-var dcsOnly = []string{
-	"max_connections", "max_locks_per_transaction", "max_prepared_transactions", "max_replication_slots", "max_wal_senders",
-	"max_worker_processes", "track_commit_timestamp", "wal_keep_segments", "wal_level", "wal_log_hints",
-}
 
 // ofMember are settings in which members differ rightly, because of what they are at the moment.
 var ofMember = []string{
 	"primary_conninfo", "primary_slot_name", "recovery_target_timeline", "restore_command", "synchronous_standby_names",
 }
 
-// compareConfigs makes the rows: Patroni's settings, then PostgreSQL's, each in the order of their names.
+// compareConfigs makes the rows: Patroni's settings, then PostgreSQL's, each in the order of their
+// names.
 func compareConfigs(spec, dcs, problems map[string]string, members []memberConfig) []ConfigRow {
 	declared := []map[string]string{spec, dcs}
 	actual := map[string]string{}
 	for _, m := range members {
 		declared = append(declared, onlyParameters(m.file), onlyParameters(m.wanted))
 		for name, s := range m.settings {
-			if slices.Contains([]string{"command line", "configuration file", "database", "database user", "environment variable", "user"}, s.Source) {
+			if slices.Contains([]string{"command line", "configuration file", "database", "database user",
+				"environment variable", "user"}, s.Source) {
 				actual[configtree.Parameters+name] = ""
 			}
 		}
@@ -116,8 +112,8 @@ func (c *comparison) places(same func(a, b string) bool) {
 	}
 }
 
-// patroni compares a setting of Patroni's. What Patroni itself uses cannot be asked for; what a config.yml does to it can be
-// told.
+// patroni compares a setting of Patroni's. What Patroni itself uses cannot be asked for; what a
+// config.yml does to it can be told.
 func (c *comparison) patroni() ConfigRow {
 	c.places(func(a, b string) bool { return a == b })
 	for _, m := range c.members {
@@ -202,7 +198,7 @@ func (c *comparison) undeclared() bool {
 func (c *comparison) file(m memberConfig, name string, s pgsetting.Setting) {
 	file, wanted := value(m.file, c.row.Key), value(m.wanted, c.row.Key)
 	switch {
-	case file != nil && slices.Contains(dcsOnly, name):
+	case file != nil && dynamic.DCSOnly(name):
 		c.because(m.name, "config.yml of {} sets it, without effect: Patroni takes it from the DCS alone")
 	case file != nil && wanted == nil:
 		c.because(m.name, "config.yml of {} overrides the DCS with %s: apply takes that out", *file)
@@ -216,7 +212,7 @@ func (c *comparison) file(m memberConfig, name string, s pgsetting.Setting) {
 // actual compares what PostgreSQL uses with what it was told.
 func (c *comparison) actual(m memberConfig, name string, s pgsetting.Setting) {
 	told := c.row.DCS
-	if file := value(m.file, c.row.Key); file != nil && !slices.Contains(dcsOnly, name) {
+	if file := value(m.file, c.row.Key); file != nil && !dynamic.DCSOnly(name) {
 		told = file
 	}
 	line, inEffect := m.lines[name]
@@ -236,7 +232,7 @@ func (c *comparison) actual(m memberConfig, name string, s pgsetting.Setting) {
 	}
 }
 
-// altered tells of ALTER SYSTEM, and whether that is all there is to tell.
+// altered reports ALTER SYSTEM, and whether that is all there is to tell.
 func (c *comparison) altered(m memberConfig, name string, s pgsetting.Setting, agrees, waits bool) bool {
 	text, isAltered := m.altered[name]
 	if !isAltered {
@@ -244,11 +240,12 @@ func (c *comparison) altered(m memberConfig, name string, s pgsetting.Setting, a
 	}
 	text = configtree.HidePasswords(text)
 	switch {
-	case slices.Contains(dcsOnly, name):
+	case dynamic.DCSOnly(name):
 		c.because(m.name, "ALTER SYSTEM on {} says %s, without effect: Patroni's command line wins", text)
 		return false
 	case strings.HasSuffix(s.SourceFile, autoConf) && agrees:
-		c.because(m.name, "ALTER SYSTEM on {} sets the same, and hides every change in the DCS (ALTER SYSTEM RESET ends it)")
+		c.because(m.name,
+			"ALTER SYSTEM on {} sets the same, and hides every change in the DCS (ALTER SYSTEM RESET ends it)")
 	case strings.HasSuffix(s.SourceFile, autoConf):
 		c.because(m.name, "ALTER SYSTEM on {} (ALTER SYSTEM RESET ends it)")
 	case waits:

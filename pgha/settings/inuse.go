@@ -14,8 +14,9 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/site"
 )
 
-// inUse adds the settings that leave no room for what the servers have at this moment. They are asked, all at the same time,
-// only where such a setting changes; one that does not answer keeps nobody from a correction.
+// inUse adds the settings that leave no room for what the servers have at this moment. They are
+// asked, all at the same time, only where such a setting changes; one that does not answer keeps
+// nobody from a correction.
 func (j *configJudge) inUse(ctx context.Context) {
 	patch := configtree.Section(j.patch, "postgresql", "parameters")
 	crowded := change.Crowded()
@@ -55,7 +56,8 @@ func (j *configJudge) crowded(members []change.MemberInUse) {
 		if value != nil {
 			text = fmt.Sprint(value)
 		}
-		if problem, way := change.Room(strings.ToLower(given), text, members); problem != "" && !j.told(configtree.Parameters+given) {
+		if problem, way := change.Room(strings.ToLower(given), text, members); problem != "" &&
+			!j.told(configtree.Parameters+given) {
 			j.problem(configtree.Parameters+given, problem, way)
 		}
 	}

@@ -10,9 +10,11 @@ import (
 	"github.com/pgha/toolkit/internal/configtree"
 	"github.com/pgha/toolkit/internal/pgsetting"
 	"github.com/pgha/toolkit/internal/suggest"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/serving"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/patroni/dynamic"
 )
 
 // configJudge finds everything that is wrong with a change before it is made.
@@ -56,7 +58,8 @@ func (j *configJudge) resolve(settings map[string]any) {
 	}
 }
 
-// there finds a key that stands in the configuration, misspelt or not: what stands there can be taken away.
+// there finds a key that stands in the configuration, misspelt or not: what stands there can be
+// taken away.
 func (j *configJudge) there(key string) []string {
 	path := strings.Split(key, ".")
 	for n := range len(path) {
@@ -83,14 +86,15 @@ func (j *configJudge) path(key string) []string {
 	case strings.HasPrefix(key, configtree.Parameters):
 		return j.parameterPath(strings.TrimPrefix(key, configtree.Parameters))
 	case slices.Contains(configtree.Sections, root) && dotted:
-		if root == "postgresql" && !slices.Contains(patroniSection, rest) {
-			if near := suggest.Nearest(strings.Split(rest, ".")[0], patroniSection); near != "" && near != strings.Split(rest, ".")[0] {
+		if root == "postgresql" && !slices.Contains(dynamic.SectionKeys(), rest) {
+			if near := suggest.Nearest(strings.Split(rest, ".")[0], dynamic.SectionKeys()); near != "" &&
+				near != strings.Split(rest, ".")[0] {
 				j.problem(key, "there is no such section", "did you mean postgresql."+near+"?")
 				return nil
 			}
 		}
 		return configtree.PathOf(key)
-	case slices.Contains(patroniKeys, key), j.before[key] != nil:
+	case slices.Contains(dynamic.Keys(), key), j.before[key] != nil:
 		return []string{key}
 	case isParameter:
 		return j.parameterPath(key)
@@ -100,7 +104,7 @@ func (j *configJudge) path(key string) []string {
 		j.problem(key, "there is no such section", "did you mean "+suggest.Nearest(root, configtree.Sections)+"?")
 		return nil
 	}
-	j.problem(key, "neither Patroni nor PostgreSQL has such a setting", j.catalogue.Nearest(key, patroniKeys))
+	j.problem(key, "neither Patroni nor PostgreSQL has such a setting", j.catalogue.Nearest(key, dynamic.Keys()))
 	return nil
 }
 
@@ -161,14 +165,15 @@ func (j *configJudge) postgresql(ctx context.Context) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(refused)) {
-		j.problem(configtree.Parameters+name, "PostgreSQL does not take it: "+refused[name], "give a value that it takes")
+		j.problem(configtree.Parameters+name, "PostgreSQL does not take it: "+refused[name],
+			"give a value that it takes")
 	}
 	return j.hosts(ctx, try)
 }
 
 // note adds what is right, and deserves attention all the same.
 func (j *configJudge) note(spec map[string]string) {
-	add := func(format string, args ...any) { j.notes = append(j.notes, fmt.Sprintf(format, args...)) }
+	add := func(format string, args ...any) { j.notes = append(j.notes, errs.Text(format, args...)) }
 	before, after := configtree.Flatten(j.before), configtree.Flatten(configtree.Merged(j.before, j.patch))
 	for _, key := range configtree.SortedKeys(before, after) {
 		value, stays := after[key]
@@ -178,7 +183,9 @@ func (j *configJudge) note(spec map[string]string) {
 		name := strings.TrimPrefix(key, configtree.Parameters)
 		s := j.catalogue[name]
 		if inSpec, controlled := spec[key]; controlled && (!stays || !s.Same(inSpec, value)) {
-			add("the specification says %s: %s, and the next apply puts that back; to keep the change, write there %s: %s", configtree.SpecPath(key), inSpec, configtree.SpecPath(key), orNull(value, stays))
+			add("the specification says %s: %s, and the next apply puts that back; to keep the "+
+				"change, write there %s: %s", configtree.SpecPath(key), inSpec, configtree.SpecPath(key),
+				orNull(value, stays))
 		}
 		if name != key {
 			j.noteParameter(name, value, stays, s, add)
@@ -187,24 +194,28 @@ func (j *configJudge) note(spec map[string]string) {
 }
 
 func (j *configJudge) noteParameter(name, value string, stays bool, s pgsetting.Setting, add func(string, ...any)) {
+	restartPending := errs.Verb("restart", "--pending")
 	restart := s.Context == "postmaster" && (!stays || !s.Same(value, s.Value))
 	switch {
 	case s.Name == "" && stays:
 		add("PostgreSQL does not know %s before its extension is loaded, so the value could not be checked", name)
-	case restart && stays && slices.Contains(dcsOnly, name) && lower(s, value):
-		add("%s takes effect with a restart of PostgreSQL, the leader first: replicas never have less than the leader (pgha-cli restart --pending)", name)
+	case restart && stays && dynamic.DCSOnly(name) && lower(s, value):
+		add("%s takes effect with a restart of PostgreSQL, the leader first: replicas never have "+
+			"less than the leader (%s)", name, restartPending)
 	case restart && !stays:
-		add("%s goes back to its default with a restart of PostgreSQL, if that is another value: pgha-cli restart --pending", name)
+		add("%s goes back to its default with a restart of PostgreSQL, if that is another value: %s",
+			name, restartPending)
 	case restart:
-		add("%s takes effect with a restart of PostgreSQL: pgha-cli restart --pending", name)
+		add("%s takes effect with a restart of PostgreSQL: %s", name, restartPending)
 	case strings.HasSuffix(s.Context, "backend"):
 		add("%s takes effect in new sessions only", name)
 	}
 	for _, m := range j.members {
-		if text, altered := m.altered[name]; altered && !slices.Contains(dcsOnly, name) {
-			add("on %s ALTER SYSTEM says %s and wins: ALTER SYSTEM RESET %s ends that", m.name, configtree.HidePasswords(text), name)
+		if text, altered := m.altered[name]; altered && !dynamic.DCSOnly(name) {
+			add("on %s ALTER SYSTEM says %s and wins: ALTER SYSTEM RESET %s ends that", m.name,
+				configtree.HidePasswords(text), name)
 		}
-		if text, local := m.file[configtree.Parameters+name]; local && !slices.Contains(dcsOnly, name) {
+		if text, local := m.file[configtree.Parameters+name]; local && !dynamic.DCSOnly(name) {
 			add("on %s config.yml says %s and wins", m.name, text)
 		}
 	}

@@ -11,29 +11,32 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// ParseSettings reads assignments as people type them: "ttl=20", "work_mem=8MB", "slots={a: {type: physical}}". Nothing
-// after the = removes the setting, as null does; quotes make text of anything, also of nothing. The error matches
-// patroni.ErrInvalid.
+// ParseSettings reads assignments as people type them: "ttl=20", "work_mem=8MB", "slots={a: {type:
+// physical}}". Nothing after the = removes the setting, as null does; quotes make text of anything,
+// also of nothing. The error matches patroni.ErrInvalid.
 func ParseSettings(assignments []string) (map[string]any, error) {
 	settings := map[string]any{}
 	for _, text := range assignments {
 		key, value, ok := strings.Cut(text, "=")
 		if key = strings.TrimSpace(key); !ok || key == "" {
-			return nil, remote.WithHint(fmt.Errorf("%w: %q is no KEY=VALUE", patroni.ErrInvalid, text), "for example: ttl=20 work_mem=8MB")
+			return nil, remote.WithHint(fmt.Errorf("%w: %q is no KEY=VALUE", patroni.ErrInvalid, text),
+				"for example: ttl=20 work_mem=8MB")
 		}
 		if _, twice := settings[key]; twice {
 			return nil, remote.WithHint(fmt.Errorf("%w: %s is given twice", patroni.ErrInvalid, key), "give it once")
 		}
 		parsed, err := parseValue(strings.TrimSpace(value))
 		if err != nil {
-			return nil, remote.WithHint(fmt.Errorf("%w: %s: %w", patroni.ErrInvalid, key, err), "lists and mappings are written as YAML does in one line")
+			return nil, remote.WithHint(fmt.Errorf("%w: %s: %w", patroni.ErrInvalid, key, err),
+				"lists and mappings are written as YAML does in one line")
 		}
 		settings[key] = parsed
 	}
 	return settings, nil
 }
 
-// parseValue leaves everything as text that does not look exactly like something else: 0755 and 1e3 stay what was typed.
+// parseValue leaves everything as text that does not look exactly like something else: 0755 and 1e3
+// stay what was typed.
 func parseValue(text string) (any, error) {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && strconv.FormatInt(n, 10) == text {
 		return n, nil
@@ -49,18 +52,4 @@ func parseValue(text string) (any, error) {
 		return value, err
 	}
 	return text, nil
-}
-
-// patroniKeys are the dynamic settings of Patroni that its documentation names.
-var patroniKeys = []string{
-	"check_timeline", "failsafe_mode", "ignore_slots", "loop_wait", "maximum_lag_on_failover", "maximum_lag_on_syncnode",
-	"max_timelines_history", "member_slots_ttl", "pause", "permanent_replication_slots", "permanent_slots", "postgresql",
-	"primary_race_backoff", "primary_start_timeout", "primary_stop_timeout", "retry_timeout", "slots", "standby_cluster",
-	"synchronous_mode", "synchronous_mode_strict", "synchronous_node_count", "ttl",
-}
-
-// patroniSection are those under postgresql.
-var patroniSection = []string{
-	"basebackup", "callbacks", "create_replica_methods", "parameters", "pg_ctl_timeout", "pg_hba", "pg_ident", "recovery_conf",
-	"remove_data_directory_on_diverged_timelines", "remove_data_directory_on_rewind_failure", "use_pg_rewind", "use_slots",
 }

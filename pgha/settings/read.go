@@ -11,14 +11,15 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgha/toolkit/internal/configtree"
-	"github.com/pgha/toolkit/internal/errlist"
 	"github.com/pgha/toolkit/internal/pgsetting"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// autoConf is the file that ALTER SYSTEM writes. It is read last, so it wins over what Patroni writes.
+// autoConf is the file that ALTER SYSTEM writes. It is read last, so it wins over what Patroni
+// writes.
 const autoConf = "postgresql.auto.conf"
 
 // memberConfig is all that one member says of its settings.
@@ -30,7 +31,8 @@ type memberConfig struct {
 	settings pgsetting.Catalogue
 	// altered is what ALTER SYSTEM has set, with effect or without.
 	altered map[string]string
-	// lines are the texts that are in effect, as they stand in a file; rejected the names PostgreSQL does not take from one.
+	// lines are the texts that are in effect, as they stand in a file; rejected the names
+	// PostgreSQL does not take from one.
 	lines    map[string]string
 	rejected map[string]bool
 	// pending are the settings that wait for a restart as Patroni knows it.
@@ -43,7 +45,8 @@ const customSQL = `SELECT name, value FROM unnest($1::text[]) AS name, current_s
 
 const filesSQL = `SELECT name, coalesce(setting, ''), sourcefile, applied, error IS NOT NULL FROM pg_file_settings WHERE name IS NOT NULL ORDER BY seqno`
 
-// readMember reads the member's config.yml and asks its PostgreSQL. What can be had is had although the rest fails.
+// readMember reads the member's config.yml and asks its PostgreSQL. What can be had is had although
+// the rest fails.
 func readMember(ctx context.Context, c *site.Site, m *memberConfig, t *remote.Target, custom []string) error {
 	err := m.readFile(ctx, t)
 	if errors.Is(err, remote.ErrUnreachable) {
@@ -51,7 +54,7 @@ func readMember(ctx context.Context, c *site.Site, m *memberConfig, t *remote.Ta
 	}
 	route, routeErr := c.MemberRoute(m.name)
 	if routeErr != nil {
-		return errlist.Join(err, routeErr)
+		return errs.Join(err, routeErr)
 	}
 	for key := range m.file {
 		if name, ok := strings.CutPrefix(key, configtree.Parameters); ok && strings.Contains(name, ".") {
@@ -64,7 +67,7 @@ func readMember(ctx context.Context, c *site.Site, m *memberConfig, t *remote.Ta
 	if sqlErr != nil {
 		sqlErr = fmt.Errorf("ask PostgreSQL: %w", sqlErr)
 	}
-	return errlist.Join(err, sqlErr)
+	return errs.Join(err, sqlErr)
 }
 
 func (m *memberConfig) readFile(ctx context.Context, t *remote.Target) error {
@@ -101,7 +104,8 @@ func (m *memberConfig) readSettings(ctx context.Context, conn *pgx.Conn, custom 
 	}
 	_, err = pgx.ForEachRow(rows, []any{&name, &value}, func() error {
 		if _, known := settings[name]; !known {
-			settings[name] = pgsetting.Setting{Name: name, Value: value, Shown: value, Type: "string", Context: "user", Source: "configuration file"}
+			settings[name] = pgsetting.Setting{Name: name, Value: value, Shown: value, Type: "string",
+				Context: "user", Source: "configuration file"}
 		}
 		return nil
 	})
@@ -144,8 +148,8 @@ func (m memberConfig) uses(name string) (MemberSetting, pgsetting.Setting, bool)
 	return MemberSetting{Actual: &actual, Source: source, PendingRestart: m.waits(name, s)}, s, true
 }
 
-// waits reports whether a new value of the setting waits for a restart. PostgreSQL does not know of those that Patroni
-// gives it on the command line.
+// waits reports whether a new value of the setting waits for a restart. PostgreSQL does not know of
+// those that Patroni gives it on the command line.
 func (m memberConfig) waits(name string, s pgsetting.Setting) bool {
 	for _, pending := range m.pending {
 		if strings.EqualFold(pending, name) {

@@ -25,9 +25,11 @@ type ConfigReport struct {
 
 // ConfigRow is one setting. A nil value means that it does not stand there.
 type ConfigRow struct {
-	// Key is the path in the dynamic configuration, with dots: "ttl", "postgresql.parameters.work_mem".
+	// Key is the path in the dynamic configuration, with dots: "ttl",
+	// "postgresql.parameters.work_mem".
 	Key string `json:"key"`
-	// Spec is what the next Apply would set, in the DCS or, for Local settings, in every member's config.yml.
+	// Spec is what the next Apply would set, in the DCS or, for Local settings, in every member's
+	// config.yml.
 	Spec *string `json:"spec"`
 	DCS  *string `json:"dcs"`
 	// Local: the setting belongs into each member's config.yml, not into the DCS.
@@ -42,9 +44,11 @@ type ConfigRow struct {
 type MemberSetting struct {
 	// File is the value in the member's config.yml.
 	File *string `json:"file"`
-	// Actual is what PostgreSQL uses, as SHOW writes it; nil for settings of Patroni and where PostgreSQL does not answer.
+	// Actual is what PostgreSQL uses, as SHOW writes it; nil for settings of Patroni and where
+	// PostgreSQL does not answer.
 	Actual *string `json:"actual"`
-	// Source is where PostgreSQL has it from, with the file if it is one: "command line", "configuration file postgresql.auto.conf".
+	// Source is where PostgreSQL has it from, with the file if it is one: "command line",
+	// "configuration file postgresql.auto.conf".
 	Source         string `json:"source,omitempty"`
 	PendingRestart bool   `json:"pending_restart"`
 }
@@ -60,9 +64,10 @@ func (r ConfigReport) Differences() int {
 	return n
 }
 
-// Config compares, for every setting that stands anywhere, the specification, the dynamic configuration in the DCS, each
-// member's config.yml and what PostgreSQL uses, in whatever units each is written. A member that does not answer is named
-// in Errors; without a DCS that answers the error matches patroni.ErrUnavailable. Changes nothing.
+// Config compares, for every setting that stands anywhere, the specification, the dynamic
+// configuration in the DCS, each member's config.yml and what PostgreSQL uses, in whatever units
+// each is written. A member that does not answer is named in Errors; without a DCS that answers the
+// error matches patroni.ErrUnavailable. Changes nothing.
 func Config(ctx context.Context, c *site.Site) (ConfigReport, error) {
 	report := ConfigReport{Cluster: c.Spec.Cluster, Errors: map[string]string{}}
 	po, err := c.PatroniOptions()
@@ -82,7 +87,8 @@ func Config(ctx context.Context, c *site.Site) (ConfigReport, error) {
 	if err != nil {
 		return report, err
 	}
-	members, err := memberConfigs(ctx, c, po, slices.Concat(configtree.CustomNames(wanted), configtree.CustomNames(dynamic)))
+	members, err := memberConfigs(ctx, c, po, slices.Concat(configtree.CustomNames(wanted),
+		configtree.CustomNames(dynamic)))
 	if err != nil {
 		return report, err
 	}
@@ -95,7 +101,8 @@ func Config(ctx context.Context, c *site.Site) (ConfigReport, error) {
 			members[i].pending = seen.PendingReason
 		}
 	}
-	report.Rows = compareConfigs(configtree.Flatten(wanted), configtree.Flatten(dynamic), dynamicProblems(dynamic), members)
+	report.Rows = compareConfigs(configtree.Flatten(wanted), configtree.Flatten(dynamic),
+		dynamicProblems(dynamic), members)
 	return report, nil
 }
 

@@ -6,11 +6,13 @@ import (
 	"strings"
 
 	"github.com/pgha/toolkit/internal/parallel"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/inspect"
 	"github.com/pgha/toolkit/pgha/trial"
 )
 
-// hosts adds what speaks against the values on the hosts: a server is tried on each whose PostgreSQL answers.
+// hosts adds what speaks against the values on the hosts: a server is tried on each whose
+// PostgreSQL answers.
 func (j *configJudge) hosts(ctx context.Context, values map[string]string) error {
 	var list []inspect.TryOut
 	for _, m := range j.members {
@@ -25,7 +27,8 @@ func (j *configJudge) hosts(ctx context.Context, values map[string]string) error
 		if err != nil {
 			return err
 		}
-		s := trial.Server{Version: j.cluster.Spec.PostgreSQL.Version, DataDir: m.settings["data_directory"].Value, Settings: maps.Clone(values)}
+		s := trial.Server{Version: j.cluster.Spec.PostgreSQL.Version, DataDir: m.settings["data_directory"].Value,
+			Settings: maps.Clone(values)}
 		for name, value := range j.settings {
 			if value == nil {
 				s.Removed = append(s.Removed, name)
@@ -46,9 +49,9 @@ func (j *configJudge) hosts(ctx context.Context, values map[string]string) error
 	for _, f := range inspect.TrialFindings(j.cluster, list) {
 		switch key := strings.TrimPrefix(f.Field, "patroni.extra."); {
 		case f.Warning:
-			j.notes = append(j.notes, f.Host+": "+f.Problem)
+			j.notes = append(j.notes, errs.Text("%s: %s", f.Host, f.Problem))
 		case !j.told(key):
-			j.problem(key, strings.TrimPrefix(f.Problem, f.Field+" "), f.Remedy)
+			j.problem(key, strings.TrimPrefix(f.Problem, f.Field+" "), f.Remedy.String())
 		}
 	}
 	return err

@@ -8,11 +8,14 @@ type Balancer struct {
 	WritePort int `yaml:"write_port"`
 	// ReadPort leads to the replicas. Default: 5433.
 	ReadPort int `yaml:"read_port"`
-	// ReadFallbackToPrimary lets ReadPort lead to the primary while there is no replica. Default: true.
+	// ReadFallbackToPrimary lets ReadPort lead to the primary while there is no replica. Default:
+	// true.
 	ReadFallbackToPrimary bool `yaml:"read_fallback_to_primary"`
-	// StatsPort shows HAProxy's statistics, on the balancer's own loopback address only. Default: 7000.
+	// StatsPort shows HAProxy's statistics, on the balancer's own loopback address only. Default:
+	// 7000.
 	StatsPort int `yaml:"stats_port"`
-	// MaxConnections of clients at once, per balancer, 1 to 1000000; each takes two open files. Default: 4000.
+	// MaxConnections of clients at once, per balancer, 1 to 1000000; each takes two open files.
+	// Default: 4000.
 	MaxConnections int `yaml:"max_connections"`
 	// ClientTimeout is how long a session may be idle before HAProxy cuts it. Default: 24h.
 	ClientTimeout time.Duration `yaml:"client_timeout"`
@@ -24,15 +27,17 @@ type Balancer struct {
 type VIP struct {
 	// Address is the virtual IP. No default.
 	Address string `yaml:"address"`
-	// PrefixLength of the subnet it is in. Default: 0, which gives the address to the interface as a single host's (32 or
-	// 128 bits); the check that it is in the balancers' subnet then assumes 24 bits for IPv4 and 64 for IPv6.
+	// PrefixLength of the subnet it is in. Default: 0, which gives the address to the interface as
+	// a single host's (32 or 128 bits); the check that it is in the balancers' subnet then assumes
+	// 24 bits for IPv4 and 64 for IPv6.
 	PrefixLength int `yaml:"prefix_length,omitempty"`
 	// RouterID is VRRP's, 1 to 255, unique in the network segment. Default: 51.
 	RouterID int `yaml:"router_id"`
-	// AdvertInterval between two VRRP advertisements, 10ms to 40.95s in steps of 10ms; in a file a number without a unit
-	// is seconds. Default: 200ms.
+	// AdvertInterval between two VRRP advertisements, 10ms to 40.95s in steps of 10ms; in a file a
+	// number without a unit is seconds. Default: 200ms.
 	AdvertInterval time.Duration `yaml:"advert_interval" unit:"s"`
-	// Preempt gives the address back to a balancer of higher priority once it is healthy again. Default: true.
+	// Preempt gives the address back to a balancer of higher priority once it is healthy again.
+	// Default: true.
 	Preempt bool `yaml:"preempt"`
 }
 
@@ -42,7 +47,8 @@ type TLS struct {
 	KeyAlgorithm KeyAlgorithm `yaml:"key_algorithm"`
 	// CALifetimeDays of a CA made by the toolkit, 1 to 36500. Default: 3650.
 	CALifetimeDays int `yaml:"ca_lifetime_days"`
-	// LeafLifetimeDays of every other certificate, 1 to 36500; not above CALifetimeDays. Default: 365.
+	// LeafLifetimeDays of every other certificate, 1 to 36500; not above CALifetimeDays. Default:
+	// 365.
 	LeafLifetimeDays int `yaml:"leaf_lifetime_days"`
 }
 
@@ -57,38 +63,42 @@ const (
 	KeyRSA KeyAlgorithm = "rsa"
 )
 
-// Secrets says where the passwords of the three roles come from: a file on this machine, readable by its owner only, or a
-// command that is run on this machine, without a shell, and prints it. Either holds one password of 12 characters or more
-// on one line. Default for each: a password is generated and kept in StateDir.
+// Secrets says where the passwords of the three roles come from: a file on this machine, readable
+// by its owner only, or a command that is run on this machine, without a shell, and prints it.
+// Either holds one password of 12 characters or more on one line. Default for each: a password is
+// generated and kept in StateDir.
 type Secrets struct {
 	// SuperuserPasswordFile holds the password of PostgreSQL.Superuser. Default: none.
 	SuperuserPasswordFile string `yaml:"superuser_password_file,omitempty"`
-	// SuperuserPasswordCommand prints that password, as ["pass", "show", "db/superuser"] does; not together with
-	// SuperuserPasswordFile. Default: none.
+	// SuperuserPasswordCommand prints that password, as ["pass", "show", "db/superuser"] does; not
+	// together with SuperuserPasswordFile. Default: none.
 	SuperuserPasswordCommand []string `yaml:"superuser_password_command,omitempty"`
 	// ReplicationPasswordFile holds the password of PostgreSQL.ReplicationUser. Default: none.
 	ReplicationPasswordFile string `yaml:"replication_password_file,omitempty"`
-	// ReplicationPasswordCommand prints that password; not together with ReplicationPasswordFile. Default: none.
+	// ReplicationPasswordCommand prints that password; not together with ReplicationPasswordFile.
+	// Default: none.
 	ReplicationPasswordCommand []string `yaml:"replication_password_command,omitempty"`
 	// RewindPasswordFile holds the password of PostgreSQL.RewindUser. Default: none.
 	RewindPasswordFile string `yaml:"rewind_password_file,omitempty"`
-	// RewindPasswordCommand prints that password; not together with RewindPasswordFile. Default: none.
+	// RewindPasswordCommand prints that password; not together with RewindPasswordFile. Default:
+	// none.
 	RewindPasswordCommand []string `yaml:"rewind_password_command,omitempty"`
-	// Age encrypts the private keys and passwords in the state directory. Default: they are plain, readable by their owner only.
+	// Age encrypts the private keys and passwords in the state directory. Default: they are plain,
+	// readable by their owner only.
 	Age Age `yaml:"age,omitempty"`
 }
 
-// Age says for whom the secrets in the state directory are encrypted with age, and how they are read again. With Recipients one of
-// IdentityFile and IdentityCommand is needed.
+// Age says for whom the secrets in the state directory are encrypted with age, and how they are
+// read again. With Recipients one of IdentityFile and IdentityCommand is needed.
 type Age struct {
-	// Recipients may read the secrets: age1... or a public key of SSH, ssh-ed25519 or ssh-rsa. Default: none, which leaves
-	// the secrets plain.
+	// Recipients may read the secrets: age1... or a public key of SSH, ssh-ed25519 or ssh-rsa.
+	// Default: none, which leaves the secrets plain.
 	Recipients []string `yaml:"recipients,omitempty"`
-	// IdentityFile holds the private key of one of the recipients, readable by its owner only: an identity file of age's or
-	// an SSH private key without a passphrase. Default: none.
+	// IdentityFile holds the private key of one of the recipients, readable by its owner only: an
+	// identity file of age's or an SSH private key without a passphrase. Default: none.
 	IdentityFile string `yaml:"identity_file,omitempty"`
-	// IdentityCommand is run on this machine, without a shell, and prints it, as ["pass", "show", "pgha/identity"] does; not
-	// together with IdentityFile. Default: none.
+	// IdentityCommand is run on this machine, without a shell, and prints it, as ["pass", "show",
+	// "pgha/identity"] does; not together with IdentityFile. Default: none.
 	IdentityCommand []string `yaml:"identity_command,omitempty"`
 }
 
@@ -97,7 +107,7 @@ func (a Age) On() bool { return len(a.Recipients) > 0 }
 
 // Unattended keeps automatic updates from restarting the cluster.
 type Unattended struct {
-	// NeedrestartExclude keeps needrestart from restarting the cluster's services; updates are still installed.
-	// Default: true.
+	// NeedrestartExclude keeps needrestart from restarting the cluster's services; updates are
+	// still installed. Default: true.
 	NeedrestartExclude bool `yaml:"needrestart_exclude"`
 }

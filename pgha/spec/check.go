@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/scalar"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// checker reports what is wrong with a spec whose defaults are filled in.
+// checker reports what is wrong with a spec whose defaults are filled in. Sections with many rules
+// of their own have a type of their own, which embeds it.
 type checker struct {
 	*Spec
 	d *decoder
@@ -19,14 +21,14 @@ type checker struct {
 func check(s *Spec, d *decoder) {
 	c := &checker{s, d}
 	c.general()
-	c.ssh()
-	c.hosts()
+	sshChecker{c}.all()
+	hostChecker{c}.hosts()
 	c.addresses()
-	c.members()
+	hostChecker{c}.members()
 	c.ports()
 	c.vip()
 	c.postgresql()
-	c.parameters()
+	parameterChecker{c}.all()
 	c.hba()
 	c.etcd()
 	c.patroni()
@@ -39,7 +41,10 @@ func check(s *Spec, d *decoder) {
 }
 
 // bad reports a problem of a field, unless the field could not be read in the first place.
-func (c *checker) bad(field, problem, remedy string) {
+func (c *checker) bad(field, problem, todo string) { c.wrong(field, problem, remedy(todo)) }
+
+// wrong does what bad does, for a remedy that refers to verbs.
+func (c *checker) wrong(field, problem string, remedy errs.Next) {
 	at, formal := c.d.formal[field]
 	switch {
 	case c.d.isLost(field):
@@ -47,12 +52,12 @@ func (c *checker) bad(field, problem, remedy string) {
 		c.d.errs[at].Problem += ", and " + problem
 		c.d.errs[at].Remedy = remedy
 	default:
-		c.d.report(field, problem, remedy)
+		c.d.reportNext(field, problem, remedy)
 	}
 }
 
-// blame returns the first of the fields that stands in the file: where two contradict each other, and one is a default, the
-// other one is to be changed.
+// blame returns the first of the fields that stands in the file: where two contradict each other,
+// and one is a default, the other one is to be changed.
 func (c *checker) blame(fields ...string) string {
 	for _, f := range fields {
 		if _, given := c.d.at[f]; given {
@@ -72,7 +77,8 @@ func (c *checker) general() {
 	}
 	// The cluster's name becomes part of a CA's common name, which may have 64 characters.
 	if !clusterSyntax.MatchString(c.Cluster) {
-		c.bad("cluster", quoted(c.Cluster)+" cannot name a cluster", "write up to 50 letters, digits, dots, hyphens and underscores, a letter or digit first")
+		c.bad("cluster", quoted(c.Cluster)+" cannot name a cluster",
+			"write up to 50 letters, digits, dots, hyphens and underscores, a letter or digit first")
 	}
 	if c.Timezone != "" {
 		c.timezone()
@@ -115,7 +121,8 @@ func oneOf[T ~string](c *checker, field string, value T, allowed ...T) {
 	case value == "":
 		c.bad(field, "is missing", didYouMean("", words))
 	default:
-		c.bad(field, quoted(string(value))+" is not one of "+strings.Join(words, ", "), didYouMean(string(value), words))
+		c.bad(field, quoted(string(value))+" is not one of "+strings.Join(words, ", "),
+			didYouMean(string(value), words))
 	}
 }
 
@@ -131,7 +138,7 @@ func (c *checker) between(field string, value, least, most, step time.Duration) 
 	number, bare := c.d.bare[field]
 	switch {
 	case bare:
-		c.d.withUnit(field, number, least, most)
+		c.d.withUnit(field, number, least, most, step)
 	case value < least || value > most:
 		c.bad(field, scalar.Short(value)+" is out of range",
 			fmt.Sprintf("write a duration from %s to %s", scalar.Short(least), scalar.Short(most)))

@@ -29,7 +29,8 @@ func (c *checker) addresses() {
 			first = a
 		}
 		if a.Is4() != first.Is4() {
-			c.bad(field, a.String()+" is "+family(a)+" where "+first.String()+" is "+family(first), "use addresses of one family for all hosts")
+			c.bad(field, a.String()+" is "+family(a)+" where "+first.String()+" is "+family(first),
+				"use addresses of one family for all hosts")
 		}
 	}
 }
@@ -46,14 +47,16 @@ func (c *checker) vip() {
 		return
 	}
 	within(c, "vip.router_id", c.VIP.RouterID, 1, 255)
-	c.between("vip.advert_interval", c.VIP.AdvertInterval, 10*time.Millisecond, 40950*time.Millisecond, 10*time.Millisecond)
+	c.between("vip.advert_interval", c.VIP.AdvertInterval, 10*time.Millisecond, 40950*time.Millisecond,
+		10*time.Millisecond)
 	a, ok := c.address("vip.address", c.VIP.Address, "of the balancers' subnet")
 	if !ok {
 		return
 	}
 	bits, how := c.VIP.PrefixLength, ""
 	if bits != 0 && (bits < 1 || bits > a.BitLen()) {
-		c.bad("vip.prefix_length", fmt.Sprintf("%d is out of range", bits), fmt.Sprintf("write a number from 1 to %d", a.BitLen()))
+		c.bad("vip.prefix_length", fmt.Sprintf("%d is out of range", bits),
+			fmt.Sprintf("write a number from 1 to %d", a.BitLen()))
 		return
 	}
 	if bits == 0 || bits == a.BitLen() {
@@ -69,7 +72,8 @@ func (c *checker) vip() {
 func (c *checker) vipSubnet(vip netip.Addr, bits int, how string) {
 	subnet := netip.PrefixFrom(vip, bits).Masked()
 	if vip.Is4() && bits < 31 && (vip == subnet.Addr() || !subnet.Contains(vip.Next())) {
-		c.bad("vip.address", fmt.Sprintf("%s is the first or last address of %s and belongs to no host%s", vip, subnet, how), "write a free address of the subnet")
+		c.bad("vip.address", fmt.Sprintf("%s is the first or last address of %s and belongs to no host%s",
+			vip, subnet, how), "write a free address of the subnet")
 		return
 	}
 	for i, h := range c.Hosts {
@@ -82,20 +86,80 @@ func (c *checker) vipSubnet(vip netip.Addr, bits int, how string) {
 			if how != "" {
 				remedy += ", or vip.prefix_length if the subnet is larger"
 			}
-			c.bad(element("hosts", i)+".address", fmt.Sprintf("%s is the first or last address of %s and belongs to no host%s", a, subnet, how), remedy)
+			c.bad(element("hosts", i)+".address",
+				fmt.Sprintf("%s is the first or last address of %s and belongs to no host%s", a, subnet, how), remedy)
 		case a == vip:
-			c.bad("vip.address", vip.String()+" is the address of "+c.where(i), "write a free address of the same subnet")
+			c.bad("vip.address", vip.String()+" is the address of "+c.where(i),
+				"write a free address of the same subnet")
 		case h.Role != RoleBalancer:
 		case a.Is4() != vip.Is4():
-			c.bad("vip.address", fmt.Sprintf("%s is %s but balancer %s has the %s address %s", vip, family(vip), h.Name, family(a), a), "use addresses of one family")
+			c.bad("vip.address", fmt.Sprintf("%s is %s but balancer %s has the %s address %s", vip,
+				family(vip), h.Name, family(a), a), "use addresses of one family")
 			return
 		case !subnet.Contains(a):
 			remedy := "write a free address of the balancers' subnet"
 			if how != "" {
 				remedy += ", or prefix_length if the subnet is larger"
 			}
-			c.bad("vip.address", fmt.Sprintf("%s is outside the subnet of balancer %s, %s%s", vip, h.Name, netip.PrefixFrom(a, bits).Masked(), how), remedy)
+			c.bad("vip.address", fmt.Sprintf("%s is outside the subnet of balancer %s, %s%s", vip,
+				h.Name, netip.PrefixFrom(a, bits).Masked(), how), remedy)
 			return
+		}
+	}
+}
+
+// listener is a port that something on a host listens on, and the field it comes from.
+type listener struct {
+	field string
+	port  int
+}
+
+// ports checks that all ports are in range and that no two services of a host want the same one.
+func (c *checker) ports() {
+	databases := []listener{
+		{"postgresql.port", c.PostgreSQL.Port}, {"etcd.client_port", c.Etcd.ClientPort},
+		{"etcd.peer_port", c.Etcd.PeerPort}, {"patroni.rest_port", c.Patroni.RESTPort},
+	}
+	balancers := []listener{
+		{"balancer.write_port", c.Balancer.WritePort}, {"balancer.read_port", c.Balancer.ReadPort},
+		{"balancer.stats_port", c.Balancer.StatsPort},
+	}
+	for _, group := range [][]listener{databases, balancers} {
+		for i, l := range group {
+			within(c, l.field, l.port, 1, 65535)
+			for _, other := range group[:i] {
+				if l.port == other.port {
+					field, against := l.field, other.field
+					if c.blame(field, against) == against {
+						field, against = against, field
+					}
+					c.bad(field, fmt.Sprintf("%d is %s, too, and both listen on the same hosts", l.port, against),
+						"give each its own port")
+				}
+			}
+		}
+	}
+	c.sshPorts(map[Role][]listener{RoleDatabase: databases, RoleBalancer: balancers})
+}
+
+// sshPorts checks that nothing takes sshd's port, where that is the host's own and not one in front
+// of it.
+func (c *checker) sshPorts(listening map[Role][]listener) {
+	reported := map[string]bool{}
+	for i, h := range c.Hosts {
+		if h.SSH.Address != "" || h.SSH.Jump != "" && h.SSH.Jump != NoJump {
+			continue
+		}
+		for _, l := range listening[h.Role] {
+			field := "ssh.port"
+			if h.SSH.Port != 0 {
+				field = element("hosts", i) + ".ssh.port"
+			}
+			if l.port == c.SSHOf(h).Port && !reported[l.field+field] {
+				reported[l.field+field] = true
+				c.bad(c.blame(l.field, field), fmt.Sprintf("%d is %s and sshd's port (%s) on host %s",
+					l.port, l.field, field, h.Name), "change one of the two")
+			}
 		}
 	}
 }

@@ -2,11 +2,14 @@ package spec
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/pgha/toolkit/internal/scalar"
+	"github.com/pgha/toolkit/internal/suggest"
 )
 
 var namespaceSyntax = regexp.MustCompile(`^(?:/[A-Za-z0-9._-]+)+/?$`)
@@ -21,13 +24,16 @@ func (c *checker) patroni() {
 		c.bad("patroni.namespace", quoted(p.Namespace)+" cannot be a prefix of keys", remedy)
 	}
 	oneOf(c, "patroni.profile", p.Profile, ProfileSafe, ProfileFast)
-	oneOf(c, "patroni.synchronous_mode", p.SynchronousMode, SynchronousOff, SynchronousOn, SynchronousStrict, SynchronousQuorum)
+	oneOf(c, "patroni.synchronous_mode", p.SynchronousMode, SynchronousOff, SynchronousOn,
+		SynchronousStrict, SynchronousQuorum)
 	oneOf(c, "patroni.watchdog", p.Watchdog, WatchdogAutomatic, WatchdogOff, WatchdogRequired)
 	within(c, "patroni.maximum_lag_on_failover", p.MaximumLagOnFailover, 0, 1<<40)
 	if p.SynchronousMode == SynchronousStrict && len(c.Databases()) == 1 {
-		c.bad("patroni.synchronous_mode", "strict stops every write while there is no replica, and one database host has none", "add two database hosts, or write off")
+		c.bad("patroni.synchronous_mode",
+			"strict stops every write while there is no replica, and one database host has none",
+			"add two database hosts, or write off")
 	}
-	c.extra()
+	extraChecker{c}.all()
 }
 
 // longest is what any of Patroni's times may be.
@@ -61,12 +67,14 @@ func (c *checker) timings() {
 		case t.value > longest:
 			fine = false
 			c.bad(field, scalar.Short(t.value)+" is longer than a day",
-				"write seconds or a duration, such as 30s")
+				"write seconds or a duration, such as 10s or 30s")
 		}
 	}
 	if need := p.LoopWait + 2*p.RetryTimeout; fine && need > p.TTL {
-		c.bad(c.blame("patroni.ttl", "patroni.retry_timeout", "patroni.loop_wait"), fmt.Sprintf("loop_wait %s + 2 * retry_timeout %s = %s is more than ttl %s: Patroni would silently change them",
-			seconds(p.LoopWait), seconds(p.RetryTimeout), seconds(need), seconds(p.TTL)), timingRemedy(p, need))
+		c.bad(c.blame("patroni.ttl", "patroni.retry_timeout", "patroni.loop_wait"),
+			fmt.Sprintf(
+				"loop_wait %s + 2 * retry_timeout %s = %s is more than ttl %s: Patroni would silently change them",
+				seconds(p.LoopWait), seconds(p.RetryTimeout), seconds(need), seconds(p.TTL)), timingRemedy(p, need))
 	}
 }
 
@@ -98,7 +106,82 @@ func (c *checker) tls() {
 	within(c, "tls.ca_lifetime_days", c.TLS.CALifetimeDays, 1, 36500)
 	within(c, "tls.leaf_lifetime_days", c.TLS.LeafLifetimeDays, 1, 36500)
 	if c.TLS.LeafLifetimeDays > c.TLS.CALifetimeDays && c.TLS.CALifetimeDays > 0 {
-		c.bad(c.blame("tls.leaf_lifetime_days", "tls.ca_lifetime_days"), fmt.Sprintf("leaf_lifetime_days %d is more than ca_lifetime_days %d: no certificate outlives its CA", c.TLS.LeafLifetimeDays, c.TLS.CALifetimeDays),
+		c.bad(c.blame("tls.leaf_lifetime_days", "tls.ca_lifetime_days"),
+			fmt.Sprintf("leaf_lifetime_days %d is more than ca_lifetime_days %d: no certificate outlives its CA",
+				c.TLS.LeafLifetimeDays, c.TLS.CALifetimeDays),
 			fmt.Sprintf("write leaf_lifetime_days: %d or less", c.TLS.CALifetimeDays))
+	}
+}
+
+// knownTags are Patroni's own, with the type of their value.
+var knownTags = map[string]string{
+	"nofailover": "boolean", "noloadbalance": "boolean", "clonefrom": "boolean", "nosync": "boolean",
+	"nostream":          "boolean",
+	"failover_priority": "number", "sync_priority": "number", "replicatefrom": "member",
+}
+
+func (c hostChecker) tags(field string, h Host) {
+	for _, name := range slices.Sorted(maps.Keys(h.Tags)) {
+		at, value := join(field, name), h.Tags[name]
+		switch knownTags[name] {
+		case "boolean":
+			if _, ok := value.(bool); !ok {
+				c.bad(at, fmt.Sprintf("%v is not a boolean", value), unquotedOr(value, "write true or false"))
+			}
+		case "number":
+			if n, ok := value.(int); !ok || n < 0 {
+				c.bad(at, fmt.Sprintf("%v is not a whole number from 0 on", value),
+					unquotedOr(value, "write a number such as 1; 0 means never"))
+			}
+		case "member":
+			c.replicateFrom(at, h, fmt.Sprint(value))
+		default:
+			if near := suggest.Nearest(name, slices.Sorted(maps.Keys(knownTags))); near != "" {
+				c.bad(at, "is not a tag of Patroni but nearly one", "did you mean "+near+"?")
+			}
+			switch value.(type) {
+			case nil, []any, map[string]any:
+				c.bad(at, "is not a single value", "write text, a number, true or false")
+			}
+		}
+	}
+	if priority, ok := h.Tags["failover_priority"].(int); ok && h.Tags["nofailover"] == true &&
+		priority > 0 {
+		c.bad(join(field, "failover_priority"), fmt.Sprintf("%d contradicts nofailover: true", priority),
+			"keep one of the two")
+	}
+	if priority, ok := h.Tags["sync_priority"].(int); ok && h.Tags["nosync"] == true && priority > 0 {
+		c.bad(join(field, "sync_priority"), fmt.Sprintf("%d contradicts nosync: true", priority),
+			"keep one of the two")
+	}
+	if h.Tags["nostream"] == true {
+		c.noStream(field, h)
+	}
+}
+
+// unquotedOr is the remedy for text where quotes alone may be wrong.
+func unquotedOr(value any, remedy string) string {
+	text, ok := value.(string)
+	if !ok {
+		return remedy
+	}
+	_, noBool := scalar.Bool(text)
+	n, noNumber := scalar.Whole(text)
+	if (noBool == nil && strings.Contains(remedy, "true")) ||
+		(noNumber == nil && n >= 0 && strings.Contains(remedy, "number")) {
+		return "write " + text + " without quotes"
+	}
+	return remedy
+}
+
+func (c hostChecker) replicateFrom(field string, h Host, source string) {
+	var others []string
+	for _, o := range c.Databases() {
+		if o.Member != h.Member {
+			others = append(others, o.Member)
+		}
+	}
+	if !slices.Contains(others, source) {
+		c.bad(field, quoted(source)+" is not another member", didYouMean(source, others))
 	}
 }

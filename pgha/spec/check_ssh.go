@@ -11,12 +11,15 @@ import (
 
 var userSyntax = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}$`)
 
-func (c *checker) ssh() {
+// sshChecker checks how the hosts are logged in to.
+type sshChecker struct{ *checker }
+
+func (c sshChecker) all() {
 	c.user("ssh.user", c.SSH.User)
-	within(c, "ssh.port", c.SSH.Port, 1, 65535)
-	oneOf(c, "ssh.host_keys", c.SSH.HostKeys, HostKeysStrict, HostKeysAcceptNew)
+	within(c.checker, "ssh.port", c.SSH.Port, 1, 65535)
+	oneOf(c.checker, "ssh.host_keys", c.SSH.HostKeys, HostKeysStrict, HostKeysAcceptNew)
 	c.between("ssh.connect_timeout", c.SSH.ConnectTimeout, time.Second, 5*time.Minute, time.Millisecond)
-	within(c, "ssh.max_sessions", c.SSH.MaxSessions, 1, 100)
+	within(c.checker, "ssh.max_sessions", c.SSH.MaxSessions, 1, 100)
 	if c.SSH.KnownHosts == "" {
 		c.bad("ssh.known_hosts", "is empty", "write a path, or delete the line for ~/.ssh/known_hosts")
 	}
@@ -33,18 +36,19 @@ func (c *checker) ssh() {
 	}
 }
 
-func (c *checker) hostSSH(field string, o HostSSH) {
+func (c sshChecker) hostSSH(field string, o HostSSH) {
 	if o.User != "" {
 		c.user(field+"user", o.User)
 	}
 	if _, given := c.d.at[field+"port"]; given || o.Port != 0 {
-		within(c, field+"port", o.Port, 1, 65535)
+		within(c.checker, field+"port", o.Port, 1, 65535)
 	}
 	if o.Jump != "" && o.Jump != NoJump {
 		c.jump(field+"jump", o.Jump)
 	}
 	if _, err := netip.ParseAddr(o.Address); o.Address != "" && err != nil && !isHostName(o.Address) {
-		c.bad(field+"address", quoted(o.Address)+" is neither an IP address nor a host name", "write the name or address that ssh connects to")
+		c.bad(field+"address", quoted(o.Address)+" is neither an IP address nor a host name",
+			"write the name or address that ssh connects to")
 	}
 	if o.HostKey == "" {
 		return
@@ -57,7 +61,7 @@ func (c *checker) hostSSH(field string, o HostSSH) {
 }
 
 // answers checks what answers a question in place of a person.
-func (c *checker) answers(what, path string, argv []string) {
+func (c sshChecker) answers(what, path string, argv []string) {
 	file, command := "ssh."+what+"_file", "ssh."+what+"_command"
 	_, given := c.d.at[command]
 	given = given || len(argv) > 0
@@ -93,14 +97,14 @@ func CheckAnswer(text string) error {
 	return nil
 }
 
-func (c *checker) user(field, user string) {
+func (c sshChecker) user(field, user string) {
 	if !userSyntax.MatchString(user) {
 		c.bad(field, quoted(user)+" cannot be a user's name", "write the user to log in as, such as root")
 	}
 }
 
 // jump checks "user@host:port".
-func (c *checker) jump(field, jump string) {
+func (c sshChecker) jump(field, jump string) {
 	if _, err := ParseJump(jump); err != nil {
 		remedy := err.Error()
 		if rest, ok := strings.CutPrefix(jump, "ssh://"); ok {

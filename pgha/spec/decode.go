@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// decoder fills a Spec from YAML. It goes on after an error, and remembers where each field stands for the checks that
-// follow.
+// decoder fills a Spec from YAML. It goes on after an error, and remembers where each field stands
+// for the checks that follow.
 type decoder struct {
 	file string
 	at   map[string]position
@@ -32,8 +34,12 @@ func newDecoder(file string) *decoder {
 // position is a place in the file.
 type position struct{ line, column int }
 
-// report notes a problem at a field, or at the nearest section that holds it when the field itself is not in the file.
-func (d *decoder) report(field, problem, remedy string) {
+// report notes a problem at a field, or at the nearest section that holds it when the field itself
+// is not in the file.
+func (d *decoder) report(field, problem, todo string) { d.reportNext(field, problem, remedy(todo)) }
+
+// reportNext does what report does, for a remedy that refers to verbs.
+func (d *decoder) reportNext(field, problem string, remedy errs.Next) {
 	p := nearest(d.at, field)
 	d.errs = append(d.errs, Error{File: d.file, Line: p.line, Column: p.column, Field: field,
 		Problem: problem, Remedy: remedy})
@@ -146,24 +152,26 @@ func (d *decoder) structure(field string, n *yaml.Node, v reflect.Value) {
 	}
 }
 
-// pairs yields the keys of a mapping with their values and reports those that are repeated or no plain names.
+// pairs yields the keys of a mapping with their values and reports those that are repeated or no
+// plain names.
 func (d *decoder) pairs(field string, n *yaml.Node) func(yield func(key, value *yaml.Node) bool) {
 	return func(yield func(key, value *yaml.Node) bool) {
 		first := map[string]int{}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key, value := n.Content[i], n.Content[i+1]
 			if key.Kind != yaml.ScalarNode || key.Anchor != "" || key.Style&yaml.TaggedStyle != 0 {
-				d.errs = append(d.errs, Error{d.file, key.Line, key.Column, field, "a field's name is no plain text", "write name: value"})
+				d.errs = append(d.errs, Error{d.file, key.Line, key.Column, field,
+					"a field's name is no plain text", remedy("write name: value")})
 				continue
 			}
 			if key.Value == "<<" && isPlain(key) {
 				d.errs = append(d.errs, Error{d.file, key.Line, key.Column, join(field, "<<"),
-					"other sections are not merged in", "write the fields out"})
+					"other sections are not merged in", remedy("write the fields out")})
 				continue
 			}
 			if line, again := first[key.Value]; again {
 				d.errs = append(d.errs, Error{d.file, key.Line, key.Column, join(field, key.Value),
-					fmt.Sprintf("stands here for the second time, after line %d", line), "delete one of the two"})
+					fmt.Sprintf("stands here for the second time, after line %d", line), remedy("delete one of the two")})
 				continue
 			}
 			first[key.Value] = key.Line

@@ -11,7 +11,8 @@ import (
 	"github.com/pgha/toolkit/internal/etcdrelease"
 )
 
-// New returns a spec with every default that stands at the fields, and no hosts. Give it hosts, then call Complete.
+// New returns a spec with every default that stands at the fields, and no hosts. Give it hosts,
+// then call Complete.
 func New() *Spec {
 	return &Spec{
 		Version: 1,
@@ -24,7 +25,8 @@ func New() *Spec {
 		Etcd: Etcd{Source: SourceRelease, DataDir: "/var/lib/etcd", HeartbeatInterval: 100 * time.Millisecond,
 			ElectionTimeout: time.Second, AutoCompaction: time.Hour, ClientPort: 2379, PeerPort: 2380},
 		Patroni: Patroni{Namespace: "/service/", RESTPort: 8008, Profile: ProfileSafe, MaximumLagOnFailover: 1 << 20,
-			FailsafeMode: true, UsePgRewind: true, UseSlots: true, SynchronousMode: SynchronousOff, Watchdog: WatchdogAutomatic},
+			FailsafeMode: true, UsePgRewind: true, UseSlots: true, SynchronousMode: SynchronousOff,
+			Watchdog: WatchdogAutomatic},
 		Balancer: Balancer{WritePort: 5432, ReadPort: 5433, ReadFallbackToPrimary: true, StatsPort: 7000,
 			MaxConnections: 4000, ClientTimeout: 24 * time.Hour, CheckInterval: 500 * time.Millisecond},
 		TLS:        TLS{KeyAlgorithm: KeyECDSA, CALifetimeDays: 3650, LeafLifetimeDays: 365},
@@ -61,7 +63,8 @@ func (s *Spec) refuseEmpty(d *decoder) {
 	}
 }
 
-// derive fills in the defaults that depend on other fields. A zero that stands in the file is kept, for check to refuse.
+// derive fills in the defaults that depend on other fields. A zero that stands in the file is kept,
+// for check to refuse.
 func (s *Spec) derive(d *decoder) {
 	s.refuseEmpty(d)
 	s.StateDir = cmp.Or(s.StateDir, s.Cluster+".state")
@@ -126,7 +129,8 @@ func oneSpelling(address string) string {
 	return a.String()
 }
 
-// deriveParameters keeps the two parameters that have a default here unless they are named, in whatever case.
+// deriveParameters keeps the two parameters that have a default here unless they are named, in
+// whatever case.
 func (s *Spec) deriveParameters() {
 	if s.PostgreSQL.Parameters == nil {
 		s.PostgreSQL.Parameters = map[string]any{}

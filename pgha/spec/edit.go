@@ -9,16 +9,20 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// ErrNotEditable is what errors.Is finds where a specification's text cannot be edited without touching more than the
-// field: it is no YAML, uses anchors there, or writes the value over several lines.
-var ErrNotEditable = errors.New("cannot edit the specification")
+// ErrNotEditable is what errors.Is finds where a specification's text cannot be edited without
+// touching more than the field: it is no YAML, uses anchors there, or writes the value over several
+// lines.
+var ErrNotEditable = errs.New(errs.Invalid, "cannot edit the specification")
 
 // Change is one field that Edit sets.
 type Change struct {
-	// Path leads to the field from the top, a name a step: "patroni", "ttl". Names may have dots, as those of parameters of
-	// extensions do. In a list an element is named by its index, "0" being the first, and "-" is one more at its end.
+	// Path leads to the field from the top, a name a step: "patroni", "ttl". Names may have dots,
+	// as those of parameters of extensions do. In a list an element is named by its index, "0"
+	// being the first, and "-" is one more at its end.
 	Path []string
 	// Value is what the field becomes: nil (null), a bool, an int, int64 or float64, or a string.
 	Value any
@@ -28,7 +32,8 @@ type Change struct {
 func (c Change) Field() string {
 	field := ""
 	for i, name := range c.Path {
-		if i > 0 && name != "" && strings.Trim(name, "0123456789") == "" && (c.Path[i-1] == "hosts" || c.Path[i-1] == "pg_hba") {
+		if i > 0 && name != "" && strings.Trim(name, "0123456789") == "" && (c.Path[i-1] == "hosts" ||
+			c.Path[i-1] == "pg_hba") {
 			field += "[" + name + "]"
 			continue
 		}
@@ -37,12 +42,14 @@ func (c Change) Field() string {
 	return field
 }
 
-// Edit returns the text of a specification with fields set, and everything else, comments, order, indentation and quotes,
-// byte for byte as it was. A field that is there keeps its place and its quotes; a missing one is added at the end of its
-// section, or under the comment that shows its default, and so are missing sections.
+// Edit returns the text of a specification with fields set, and everything else, comments, order,
+// indentation and quotes, byte for byte as it was. A field that is there keeps its place and its
+// quotes; a missing one is added at the end of its section, or under the comment that shows its
+// default, and so are missing sections.
 //
-// What comes out is read again: if it says anything but the old text with the fields set, nothing is returned, and the error
-// is ErrNotEditable and names the field. Whether the values are right is not looked at: that is for Parse.
+// What comes out is read again: if it says anything but the old text with the fields set, nothing
+// is returned, and the error is ErrNotEditable and names the field. Whether the values are right is
+// not looked at: that is for Parse.
 func Edit(src []byte, changes []Change) ([]byte, error) {
 	for _, c := range changes {
 		edited, err := edit(src, c)
@@ -114,7 +121,8 @@ func scalarOf(value any) (*yaml.Node, error) {
 	return &n, nil
 }
 
-// written is a node on one line, as it can stand in a flow mapping, too; in the quotes of the one that it takes the place of.
+// written is a node on one line, as it can stand in a flow mapping, too; in the quotes of the one
+// that it takes the place of.
 func written(n *yaml.Node, like yaml.Style) string {
 	out := *n
 	out.LineComment, out.HeadComment, out.FootComment = "", "", ""

@@ -24,7 +24,8 @@ type splice struct {
 // indentStep is how far a section that Edit makes is indented.
 const indentStep = 2
 
-// splices are the ways to set the value, the nicest first. Some of them may not mean what they should: the caller looks.
+// splices are the ways to set the value, the nicest first. Some of them may not mean what they
+// should: the caller looks.
 func (s source) splices(root *yaml.Node, path []string, value *yaml.Node) []splice {
 	section, key := root, (*yaml.Node)(nil)
 	for i, name := range path {
@@ -98,7 +99,8 @@ func (s source) underEmpty(section, key, old *yaml.Node, path []string, value *y
 	return ways
 }
 
-// insertions add a field, or an element, to a section that has others. key is the section's own name.
+// insertions add a field, or an element, to a section that has others. key is the section's own
+// name.
 func (s source) insertions(section, key *yaml.Node, path []string, value *yaml.Node) []splice {
 	isList := section.Kind == yaml.SequenceNode
 	if section.Kind != yaml.MappingNode && !isList {
@@ -133,7 +135,8 @@ func (s source) insertions(section, key *yaml.Node, path []string, value *yaml.N
 	return append(ways, s.lineAfter(s.lastLine(last.Line-1, indent, isList), entry))
 }
 
-// intoFlow adds to what stands in braces or brackets: at the end if that is found, else at the beginning.
+// intoFlow adds to what stands in braces or brackets: at the end if that is found, else at the
+// beginning.
 func (s source) intoFlow(section *yaml.Node, path []string, value *yaml.Node, like yaml.Style) []splice {
 	entry := inFlow(path, value, like)
 	if section.Kind == yaml.SequenceNode {
@@ -176,7 +179,8 @@ func (s source) inBlock(path []string, value *yaml.Node, indent int, like yaml.S
 	if path[0] == "-" {
 		return strings.Repeat(" ", indent) + "- " + written(value, like) + s.newline
 	}
-	line := strings.Repeat(" ", indent) + written(&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: path[0]}, like) + ":"
+	line := strings.Repeat(" ", indent) + written(&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: path[0]},
+		like) + ":"
 	if len(path) == 1 {
 		return line + " " + written(value, 0) + s.newline
 	}

@@ -3,11 +3,14 @@ package spec_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pgha/toolkit/pgha/spec"
@@ -46,7 +49,8 @@ func TestEdit(t *testing.T) {
 			"patroni:\n  ttl: 30\n  loop_wait: 5\n  # an end\n\nother: 1\n",
 		},
 		"under the comment that shows the default": {
-			"patroni:\n  profile: safe\n  # ttl: 30      # seconds\n  # loop_wait: 10\n  watchdog: off\n", []spec.Change{at("patroni/ttl", 40)},
+			"patroni:\n  profile: safe\n  # ttl: 30      # seconds\n  # loop_wait: 10\n  watchdog: off\n",
+			[]spec.Change{at("patroni/ttl", 40)},
 			"patroni:\n  profile: safe\n  # ttl: 30      # seconds\n  ttl: 40\n  # loop_wait: 10\n  watchdog: off\n",
 		},
 		"a comment that looks so in another section": {
@@ -54,7 +58,8 @@ func TestEdit(t *testing.T) {
 			"patroni:\n  extra:\n  # ttl: 30\n    a: 1\n  ttl: 40\nother: 1\n",
 		},
 		"the indentation of the section": {
-			"postgresql:\n    parameters:\n          a: 1\n", []spec.Change{at("postgresql/parameters/b.c", "x"), at("postgresql/port", 1)},
+			"postgresql:\n    parameters:\n          a: 1\n",
+			[]spec.Change{at("postgresql/parameters/b.c", "x"), at("postgresql/port", 1)},
 			"postgresql:\n    parameters:\n          a: 1\n          b.c: x\n    port: 1\n",
 		},
 		"sections that are missing": {
@@ -73,28 +78,65 @@ func TestEdit(t *testing.T) {
 			"patroni: # nothing yet\nend: 1\n", []spec.Change{at("patroni/ttl", 40)},
 			"patroni: # nothing yet\n  ttl: 40\nend: 1\n",
 		},
-		"a section that is null":   {"patroni: ~ # none\n", []spec.Change{at("patroni/ttl", 40)}, "patroni: {ttl: 40} # none\n"},
-		"an empty field":           {"a:\n  b: # none\n  c: 1\n", []spec.Change{at("a/b", 2)}, "a:\n  b: 2 # none\n  c: 1\n"},
-		"braces":                   {"patroni: {ttl: 30} # x\n", []spec.Change{at("patroni/loop_wait", 5)}, "patroni: {ttl: 30, loop_wait: 5} # x\n"},
-		"empty braces":             {"patroni: {}\n", []spec.Change{at("patroni/loop_wait", 5)}, "patroni: {loop_wait: 5}\n"},
-		"braces within braces":     {"a: {b: {c: [1, 2]}}\n", []spec.Change{at("a/b/d", 5)}, "a: {b: {d: 5, c: [1, 2]}}\n"},
-		"a section within braces":  {"postgresql: {port: 1}\n", []spec.Change{at("postgresql/parameters/a.b", 5)}, "postgresql: {port: 1, parameters: {a.b: 5}}\n"},
-		"JSON stays JSON":          {"{\"a\": {\"b\": \"x\"}}", []spec.Change{at("a/b", "y"), at("a/c", 5)}, "{\"a\": {\"b\": \"y\", \"c\": 5}}"},
-		"braces over lines":        {"a: {\n  b: 1,\n  c: 2\n}\nd: 1\n", []spec.Change{at("a/e", 3), at("f", 4)}, "a: {\n  b: 1,\n  c: 2, e: 3\n}\nd: 1\nf: 4\n"},
-		"after brackets":           {"a:\n  b: [\n    1\n  ]\nd: 1\n", []spec.Change{at("a/e", 3)}, "a:\n  b: [\n    1\n  ]\n  e: 3\nd: 1\n"},
-		"an element of a list":     {"hosts:\n  - {name: a}\n  - name: b # second\n    priority: 90\n", []spec.Change{at("hosts/1/priority", 5), at("hosts/0/priority", 6), at("hosts/1/tags/nosync", true)}, "hosts:\n  - {name: a, priority: 6}\n  - name: b # second\n    priority: 5\n    tags:\n      nosync: true\n"},
-		"one more element":         {"a:\n  # first\n  - x # why\n  # end\nb: 1\n", []spec.Change{at("a/-", "y: z")}, "a:\n  # first\n  - x # why\n  - 'y: z'\n  # end\nb: 1\n"},
-		"one more without indent":  {"a:\n- x\n- y\nb: 1\n", []spec.Change{at("a/-", "z")}, "a:\n- x\n- y\n- z\nb: 1\n"},
-		"one more in brackets":     {"a: [\"x\"]\n", []spec.Change{at("a/-", "y")}, "a: [\"x\", \"y\"]\n"},
-		"a list that is missing":   {"p:\n  a: 1\n", []spec.Change{at("p/b/-", "v")}, "p:\n  a: 1\n  b:\n    - v\n"},
-		"a list that is empty":     {"p: {a: [], b: 1}\n", []spec.Change{at("p/a/-", "v")}, "p: {a: [v], b: 1}\n"},
-		"without an end of line":   {"a: 1", []spec.Change{at("b", 2)}, "a: 1\nb: 2"},
-		"ends of lines of Windows": {"a:\r\n  x: 1\r\nb: 1\r\n", []spec.Change{at("a/y", 2), at("a/x", 3)}, "a:\r\n  x: 3\r\n  y: 2\r\nb: 1\r\n"},
+		"a section that is null": {
+			"patroni: ~ # none\n", []spec.Change{at("patroni/ttl", 40)}, "patroni: {ttl: 40} # none\n",
+		},
+		"an empty field": {
+			"a:\n  b: # none\n  c: 1\n", []spec.Change{at("a/b", 2)}, "a:\n  b: 2 # none\n  c: 1\n",
+		},
+		"braces": {
+			"patroni: {ttl: 30} # x\n", []spec.Change{at("patroni/loop_wait", 5)},
+			"patroni: {ttl: 30, loop_wait: 5} # x\n",
+		},
+		"empty braces": {
+			"patroni: {}\n", []spec.Change{at("patroni/loop_wait", 5)}, "patroni: {loop_wait: 5}\n",
+		},
+		"braces within braces": {
+			"a: {b: {c: [1, 2]}}\n", []spec.Change{at("a/b/d", 5)}, "a: {b: {d: 5, c: [1, 2]}}\n",
+		},
+		"a section within braces": {
+			"postgresql: {port: 1}\n", []spec.Change{at("postgresql/parameters/a.b", 5)},
+			"postgresql: {port: 1, parameters: {a.b: 5}}\n",
+		},
+		"JSON stays JSON": {
+			"{\"a\": {\"b\": \"x\"}}", []spec.Change{at("a/b", "y"), at("a/c", 5)}, "{\"a\": {\"b\": \"y\", \"c\": 5}}",
+		},
+		"braces over lines": {
+			"a: {\n  b: 1,\n  c: 2\n}\nd: 1\n", []spec.Change{at("a/e", 3), at("f", 4)},
+			"a: {\n  b: 1,\n  c: 2, e: 3\n}\nd: 1\nf: 4\n",
+		},
+		"after brackets": {
+			"a:\n  b: [\n    1\n  ]\nd: 1\n", []spec.Change{at("a/e", 3)}, "a:\n  b: [\n    1\n  ]\n  e: 3\nd: 1\n",
+		},
+		"an element of a list": {
+			"hosts:\n  - {name: a}\n  - name: b # second\n    priority: 90\n",
+			[]spec.Change{
+				at("hosts/1/priority", 5), at("hosts/0/priority", 6), at("hosts/1/tags/nosync", true),
+			}, "hosts:\n  - {name: a, priority: 6}\n  - name: b # second\n    priority: 5\n    " +
+				"tags:\n      nosync: true\n",
+		},
+		"one more element": {
+			"a:\n  # first\n  - x # why\n  # end\nb: 1\n", []spec.Change{at("a/-", "y: z")},
+			"a:\n  # first\n  - x # why\n  - 'y: z'\n  # end\nb: 1\n",
+		},
+		"one more without indent": {
+			"a:\n- x\n- y\nb: 1\n", []spec.Change{at("a/-", "z")}, "a:\n- x\n- y\n- z\nb: 1\n",
+		},
+		"one more in brackets":   {"a: [\"x\"]\n", []spec.Change{at("a/-", "y")}, "a: [\"x\", \"y\"]\n"},
+		"a list that is missing": {"p:\n  a: 1\n", []spec.Change{at("p/b/-", "v")}, "p:\n  a: 1\n  b:\n    - v\n"},
+		"a list that is empty":   {"p: {a: [], b: 1}\n", []spec.Change{at("p/a/-", "v")}, "p: {a: [v], b: 1}\n"},
+		"without an end of line": {"a: 1", []spec.Change{at("b", 2)}, "a: 1\nb: 2"},
+		"ends of lines of Windows": {
+			"a:\r\n  x: 1\r\nb: 1\r\n", []spec.Change{at("a/y", 2), at("a/x", 3)}, "a:\r\n  x: 3\r\n  y: 2\r\nb: 1\r\n",
+		},
 		"characters of other scripts": {
 			"ñandú: {é: 'ü', x: \"1\"} # ö\n", []spec.Change{at("ñandú/x", "€")}, "ñandú: {é: 'ü', x: \"€\"} # ö\n",
 		},
-		"an end mark":   {"---\na: 1\n...\n", []spec.Change{at("b", 2)}, "---\na: 1\nb: 2\n...\n"},
-		"a block above": {"a:\n  x: |\n    # ttl: 1\n    b: 2\n  y: 1\n", []spec.Change{at("a/ttl", 2)}, "a:\n  x: |\n    # ttl: 1\n    b: 2\n  y: 1\n  ttl: 2\n"},
+		"an end mark": {"---\na: 1\n...\n", []spec.Change{at("b", 2)}, "---\na: 1\nb: 2\n...\n"},
+		"a block above": {
+			"a:\n  x: |\n    # ttl: 1\n    b: 2\n  y: 1\n", []spec.Change{at("a/ttl", 2)},
+			"a:\n  x: |\n    # ttl: 1\n    b: 2\n  y: 1\n  ttl: 2\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,7 +148,8 @@ func TestEdit(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			again, err := spec.Edit(got, tt.changes)
-			if err == nil && !slices.ContainsFunc(tt.changes, func(c spec.Change) bool { return slices.Contains(c.Path, "-") }) && !bytes.Equal(got, again) {
+			if err == nil && !slices.ContainsFunc(tt.changes,
+				func(c spec.Change) bool { return slices.Contains(c.Path, "-") }) && !bytes.Equal(got, again) {
 				t.Errorf("the second time it became %s", again)
 			}
 		})
@@ -120,7 +163,10 @@ func TestEditRefuses(t *testing.T) {
 		change spec.Change
 		want   string
 	}{
-		"over several lines":   {"a: one\n  two\n", at("a", "x"), "cannot edit the specification: a: it is written in a way that only a person can change"},
+		"over several lines": {
+			"a: one\n  two\n", at("a", "x"),
+			"cannot edit the specification: a: it is written in a way that only a person can change",
+		},
 		"a block":              {"a: |\n  x\n", at("a", "y"), "only a person"},
 		"a section as a value": {"a: {b: 1}\n", at("a", 1), "a: it is not a single value there"},
 		"a value as a section": {"a: 1\n", at("a/b", 1), "a.b: there is a single value where b belongs"},
@@ -145,7 +191,8 @@ func TestEditOfTheExample(t *testing.T) {
 	t.Parallel()
 	changes := []spec.Change{
 		at("patroni/ttl", 40), at("patroni/synchronous_mode", "strict"), at("postgresql/parameters/work_mem", "8MB"),
-		at("postgresql/parameters/shared_buffers", "512MB"), at("hosts/3/priority", 99), at("balancer/max_connections", 500),
+		at("postgresql/parameters/shared_buffers", "512MB"), at("hosts/3/priority", 99),
+		at("balancer/max_connections", 500),
 	}
 	got, err := spec.Edit(spec.Example(), changes)
 	if err != nil {
@@ -178,12 +225,30 @@ func comments(n *yaml.Node) (all []string) {
 	return all
 }
 
-// FuzzEdit sets a field in any text. What comes out holds the new value, all the comments, and otherwise reads as before.
+// byName is a mapping with the names of its keys, which YAML reads as numbers where they look like
+// one: a mapping with a single such key is a map[any]any.
+func byName(mapping any) map[string]any {
+	switch m := mapping.(type) {
+	case map[string]any:
+		return maps.Clone(m)
+	case map[any]any:
+		named := map[string]any{}
+		for key, value := range m {
+			named[fmt.Sprint(key)] = value
+		}
+		return named
+	}
+	return nil
+}
+
+// FuzzEdit sets a field in any text. What comes out holds the new value, all the comments, and
+// otherwise reads as before.
 func FuzzEdit(f *testing.F) {
 	f.Add(string(spec.Example()), "patroni", "ttl", "40")
 	f.Add(everything, "postgresql", "work_mem", "8MB")
 	f.Add(minimal, "patroni", "ttl", "a: #b\n'")
 	f.Add("a: # x\r\n  b: 'c'\r\n", "a", "b", "\"")
+	f.Add("a:\n  0: 'c'\n", "a", "b", "\x01")
 	f.Add("\ufeffa:\n- b\n", "c", "d", "\u2028")
 	f.Fuzz(func(t *testing.T, src, section, field, value string) {
 		var before, after map[string]any
@@ -201,16 +266,16 @@ func FuzzEdit(f *testing.F) {
 		if err := errors.Join(yaml.Unmarshal(got, &after), yaml.Unmarshal(got, &nodeAfter)); err != nil {
 			t.Fatalf("%v in %s", err, got)
 		}
-		inner, _ := after[section].(map[string]any)
+		want, inner := byName(before[section]), byName(after[section])
 		if inner == nil || inner[field] != value {
 			t.Fatalf("%s.%s is %v, want %q, in %s", section, field, inner[field], value, got)
 		}
-		want, _ := before[section].(map[string]any)
 		delete(want, field)
 		delete(inner, field)
-		if len(want) == 0 && len(inner) == 0 {
-			delete(before, section)
-			delete(after, section)
+		delete(before, section)
+		delete(after, section)
+		if diff := cmp.Diff(want, inner, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("%s (-before +after):\n%s", section, diff)
 		}
 		if diff := cmp.Diff(before, after); diff != "" {
 			t.Fatalf("(-before +after):\n%s", diff)

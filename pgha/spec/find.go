@@ -1,13 +1,14 @@
 package spec
 
 import (
-	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // ErrUnknownHost is what errors.Is finds where no host or member has the name that was asked for.
-var ErrUnknownHost = errors.New("unknown host")
+var ErrUnknownHost = errs.New(errs.NotFound, "unknown host")
 
 // Databases returns the hosts with RoleDatabase in the spec's order.
 func (s *Spec) Databases() []Host { return s.withRole(RoleDatabase) }
@@ -19,8 +20,8 @@ func (s *Spec) withRole(role Role) []Host {
 	return slices.DeleteFunc(slices.Clone(s.Hosts), func(h Host) bool { return h.Role != role })
 }
 
-// Host returns the host with that name, or the one whose member has it. Any other name is ErrUnknownHost; the error
-// suggests the nearest one.
+// Host returns the host with that name, or the one whose member has it. Any other name is
+// ErrUnknownHost; the error suggests the nearest one.
 func (s *Spec) Host(name string) (Host, error) {
 	var names []string
 	for _, h := range s.Hosts {

@@ -15,8 +15,8 @@ type freedom int
 const (
 	// anyValue is text, a number, true or false; what can be taken for two of these is refused.
 	anyValue freedom = iota
-	// settingValue is a setting of PostgreSQL, which reads all of them as text: on, off, 1.10 and 4e3
-	// stay as they are written.
+	// settingValue is a setting of PostgreSQL, which reads all of them as text: on, off, 1.10 and
+	// 4e3 stay as they are written.
 	settingValue
 	// wholeValue, truthValue and textValue are what Patroni's own tags want.
 	wholeValue

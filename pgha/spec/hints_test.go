@@ -16,8 +16,8 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// proposals are the ways in which a remedy names a value, most telling first; the first that matches counts. Each group is
-// a value to write, where "delete" stands for the line's end.
+// proposals are the ways in which a remedy names a value, most telling first; the first that
+// matches counts. Each group is a value to write, where "delete" stands for the line's end.
 var proposals = []*regexp.Regexp{
 	regexp.MustCompile(`^write "([^"]*)" in quotes if it is text, or (delete) the line$`),
 	regexp.MustCompile(`^write (\S+), or "([^"]*)" in quotes if it is text$`),
@@ -54,8 +54,8 @@ func proposed(remedy string) []string {
 	return nil
 }
 
-// TestHintsAreAccepted applies every value that a remedy names to the specification it belongs to: with one of them at least
-// nothing is wrong with the field any more.
+// TestHintsAreAccepted applies every value that a remedy names to the specification it belongs to:
+// with one of them at least nothing is wrong with the field any more.
 func TestHintsAreAccepted(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/wrong.txtar")
@@ -71,7 +71,7 @@ func TestHintsAreAccepted(t *testing.T) {
 		}
 		for _, e := range all.List {
 			refusals, accepted := []string{}, false
-			for _, value := range proposed(e.Remedy) {
+			for _, value := range proposed(e.Remedy.String()) {
 				if again, ok := corrected(t, dir, parts[i+1], e, value); ok {
 					tried++
 					accepted = accepted || again == ""
@@ -88,7 +88,8 @@ func TestHintsAreAccepted(t *testing.T) {
 	}
 }
 
-// corrected is what is still wrong with the field once it has the value, and false where the field isn't in the text.
+// corrected is what is still wrong with the field once it has the value, and false where the field
+// isn't in the text.
 func corrected(t *testing.T, dir, text string, e spec.Error, value string) (string, bool) {
 	t.Helper()
 	var doc yaml.Node
@@ -109,7 +110,7 @@ func corrected(t *testing.T, dir, text string, e spec.Error, value string) (stri
 	}
 	for _, left := range all.List {
 		if left.Field == e.Field {
-			return left.Problem + "; " + left.Remedy, true
+			return left.Problem + "; " + left.Remedy.String(), true
 		}
 	}
 	return "", true
@@ -117,7 +118,8 @@ func corrected(t *testing.T, dir, text string, e spec.Error, value string) (stri
 
 var fieldStep = regexp.MustCompile(`\[(\d+)\]|([^.\[\]]+)`)
 
-// setField changes the node of an error's field: a name that is unknown is renamed, everything else gets the value.
+// setField changes the node of an error's field: a name that is unknown is renamed, everything else
+// gets the value.
 func setField(n *yaml.Node, e spec.Error, value string) bool {
 	steps := fieldStep.FindAllStringSubmatch(e.Field, -1)
 	for at, step := range steps {
@@ -139,7 +141,8 @@ func setField(n *yaml.Node, e spec.Error, value string) bool {
 		switch {
 		case found < 0:
 			return false
-		case last && (e.Problem == "unknown field" || strings.Contains(e.Problem, "not a tag of Patroni") || e.Problem == "cannot name a parameter" || strings.Contains(e.Problem, "no such")):
+		case last && (e.Problem == "unknown field" || strings.Contains(e.Problem, "not a tag of Patroni") ||
+			e.Problem == "cannot name a parameter" || strings.Contains(e.Problem, "no such")):
 			n.Content[found].Value = value
 			return true
 		case last && value == "delete":
@@ -156,7 +159,7 @@ func setField(n *yaml.Node, e spec.Error, value string) bool {
 		value = strings.Replace(n.Value, word, value, 1)
 	}
 	style := yaml.Style(0)
-	if strings.Contains(e.Remedy, strconv.Quote(value)+" in quotes") {
+	if strings.Contains(e.Remedy.String(), strconv.Quote(value)+" in quotes") {
 		style = yaml.DoubleQuotedStyle
 	}
 	*n = yaml.Node{Kind: yaml.ScalarNode, Value: value, Style: style}
@@ -167,10 +170,13 @@ func setField(n *yaml.Node, e spec.Error, value string) bool {
 func TestReadAsWritten(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ text, path, want string }{
-		{minimal + "postgresql: {parameters: {jit: no, wal_compression: on, random_page_cost: 1.10, cpu_tuple_cost: 1e-2, log_rotation_age: 1d}}\n",
-			"postgresql.parameters", `cpu_tuple_cost=1e-2 jit=no log_rotation_age=1d max_connections=100 random_page_cost=1.10 shared_buffers=256MB wal_compression=on`},
+		{minimal + "postgresql: {parameters: {jit: no, wal_compression: on, random_page_cost: " +
+			"1.10, cpu_tuple_cost: 1e-2, log_rotation_age: 1d}}\n",
+			"postgresql.parameters",
+			`cpu_tuple_cost=1e-2 jit=no log_rotation_age=1d max_connections=100 random_page_cost=1.10 shared_buffers=256MB wal_compression=on`},
 		{minimal + "postgresql: {parameters: {a.b.c: 2024-01-01, d.e: 12:30, f.g: '010', j.k: -3}}\n",
-			"postgresql.parameters", `a.b.c=2024-01-01 d.e=12:30 f.g=010 j.k=-3 max_connections=100 shared_buffers=256MB`},
+			"postgresql.parameters",
+			`a.b.c=2024-01-01 d.e=12:30 f.g=010 j.k=-3 max_connections=100 shared_buffers=256MB`},
 	} {
 		p := parse(t, "x", tt.text).PostgreSQL.Parameters
 		var got []string
@@ -194,7 +200,10 @@ ssh: {jump: "admin@[2001:db8::1]:2222"}
 postgresql: {data_dir: /pgdata}
 etcd: {version: 3.6.10, data_dir: /etcd}
 `)
-	got := []string{s.Cluster, s.StateDir, s.Hosts[0].Name, s.Hosts[0].Member, toText(s.Hosts[0].Tags["replicatefrom"]), toText(s.Hosts[0].Tags["room"]), s.Hosts[1].Name, s.Hosts[2].Name, s.Hosts[2].DNSNames[0], s.Hosts[4].Name}
+	got := []string{
+		s.Cluster, s.StateDir, s.Hosts[0].Name, s.Hosts[0].Member, toText(s.Hosts[0].Tags["replicatefrom"]),
+		toText(s.Hosts[0].Tags["room"]), s.Hosts[1].Name, s.Hosts[2].Name, s.Hosts[2].DNSNames[0], s.Hosts[4].Name,
+	}
 	if text := strings.Join(got, " "); text != "1e3 /srv/010 yes null 1e3 2024-01-01 1e3 0x1e on no" {
 		t.Error(text)
 	}
@@ -214,7 +223,10 @@ func TestParseJump(t *testing.T) {
 			t.Errorf("%q: %+v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "@", "me@", "-o@x", "a b", "host:0", "host:65536", "host:022", "host:0x16", "[::1", "a,b", "ssh://x", "host:", "10.0.0.300"} {
+	for _, text := range []string{
+		"", "@", "me@", "-o@x", "a b", "host:0", "host:65536", "host:022", "host:0x16", "[::1", "a,b",
+		"ssh://x", "host:", "10.0.0.300",
+	} {
 		if got, err := spec.ParseJump(text); err == nil {
 			t.Errorf("%q: %+v", text, got)
 		}
@@ -231,7 +243,8 @@ func sortedText(words []string) string {
 func TestStateDirOfOthers(t *testing.T) {
 	t.Setenv("HOME", "/home/me")
 	for dir, want := range map[string]string{
-		"~": "/home/me is a home directory; write a directory of its own, such as /home/me/main.state", ".": "/srv/it is the folder", "~/": "is a home", "/": "such as /main.state",
+		"~": "/home/me is a home directory; write a directory of its own, such as /home/me/main.state",
+		".": "/srv/it is the folder", "~/": "is a home", "/": "such as /main.state",
 		"/srv/it/": "is the folder", "../../etc": "/etc belongs to the system", "/var/lib": "belongs to the system",
 	} {
 		_, err := spec.Parse("/srv/it/pgha.yaml", []byte(minimal+"cluster: main\nstate_dir: "+strconv.Quote(dir)+"\n"))

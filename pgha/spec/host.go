@@ -1,6 +1,14 @@
 package spec
 
-import "cmp"
+import (
+	"cmp"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/pgha/toolkit/internal/scalar"
+)
 
 // Role is what a host is for.
 type Role string
@@ -17,25 +25,29 @@ const (
 type Host struct {
 	// Name of the host, unique in the spec. No default.
 	Name string `yaml:"name"`
-	// Address is the IP address under which the cluster's hosts reach each other, or a name that has
-	// exactly one: it is looked up on this machine with every command, and the hosts are given the IP
-	// address. No default.
+	// Address is the IP address under which the cluster's hosts reach each other, or a name that
+	// has exactly one: it is looked up on this machine with every command, and the hosts are given
+	// the IP address. No default.
 	//
 	// Resolve puts the address in the name's place.
 	Address string `yaml:"address"`
 	// Role is RoleDatabase or RoleBalancer. No default.
 	Role Role `yaml:"role"`
-	// Member is the name of the host's Patroni and etcd members. Default: Name; a balancer has none.
+	// Member is the name of the host's Patroni and etcd members. Default: Name; a balancer has
+	// none.
 	Member string `yaml:"member,omitempty"`
-	// Priority of a balancer: the highest that is healthy holds the virtual IP; 1 to 254, unique. Default: 100, 90, 80
-	// and so on in the order of the spec; a database host has none.
+	// Priority of a balancer: the highest that is healthy holds the virtual IP; 1 to 254, unique.
+	// Default: 100, 90, 80 and so on in the order of the spec; a database host has none.
 	Priority int `yaml:"priority,omitempty"`
-	// Interface carries the virtual IP on a balancer. Default: "", which means the one that has Address.
+	// Interface carries the virtual IP on a balancer. Default: "", which means the one that has
+	// Address.
 	Interface string `yaml:"interface,omitempty"`
-	// Tags are Patroni's tags of a database host: nofailover, noloadbalance, clonefrom, nosync, nostream (true or false),
-	// failover_priority, sync_priority (numbers), replicatefrom (a member), and tags of your own. Default: none.
+	// Tags are Patroni's tags of a database host: nofailover, noloadbalance, clonefrom, nosync,
+	// nostream (true or false), failover_priority, sync_priority (numbers), replicatefrom (a
+	// member), and tags of your own. Default: none.
 	Tags map[string]any `yaml:"tags,omitempty"`
-	// DNSNames are further names by which clients may reach the host; they go into its certificates. Default: none.
+	// DNSNames are further names by which clients may reach the host; they go into its
+	// certificates. Default: none.
 	DNSNames []string `yaml:"dns_names,omitempty"`
 	// SSH is what differs from the cluster's SSH settings.
 	//
@@ -52,8 +64,8 @@ type HostSSH struct {
 	User string `yaml:"user,omitempty"`
 	// Port of sshd. Default: the cluster's.
 	Port int `yaml:"port,omitempty"`
-	// HostKey is the fingerprint of the host's key, "SHA256:" and 43 characters, as ssh-keygen -l shows it. Default: "",
-	// which means that the known_hosts file decides.
+	// HostKey is the fingerprint of the host's key, "SHA256:" and 43 characters, as ssh-keygen -l
+	// shows it. Default: "", which means that the known_hosts file decides.
 	HostKey string `yaml:"host_key,omitempty"`
 	// Jump is the host to connect through, or NoJump. Default: the cluster's.
 	Jump string `yaml:"jump,omitempty"`
@@ -61,8 +73,8 @@ type HostSSH struct {
 	Address string `yaml:"address,omitempty"`
 }
 
-// SSHOf returns the SSH settings of a host with everything that it leaves to the cluster filled in. Jump is "" where none
-// is used; HostKey is "" where none is given.
+// SSHOf returns the SSH settings of a host with everything that it leaves to the cluster filled in.
+// Jump is "" where none is used; HostKey is "" where none is given.
 func (s *Spec) SSHOf(h Host) HostSSH {
 	o := h.SSH
 	o.User = cmp.Or(o.User, s.SSH.User)
@@ -74,3 +86,43 @@ func (s *Spec) SSHOf(h Host) HostSSH {
 	}
 	return o
 }
+
+// JumpHost is a host to connect through.
+type JumpHost struct {
+	// User to log in as; "" where none is named, which means the user of the host behind it.
+	User string
+	// Address is a name or an IP address, without brackets.
+	Address string
+	// Port of sshd; 22 where none is named.
+	Port int
+}
+
+// ParseJump reads "user@host:port" as Jump has it; user and port may be left out, and an IPv6
+// address with a port stands in brackets: "admin@[2001:db8::1]:22". The error says what to write
+// instead.
+func ParseJump(text string) (JumpHost, error) {
+	j := JumpHost{Port: 22}
+	rest := text
+	if at := strings.LastIndexByte(text, '@'); at >= 0 {
+		j.User, rest = text[:at], text[at+1:]
+		if !userSyntax.MatchString(j.User) {
+			return j, errors.New("write " + jumpForm)
+		}
+	}
+	j.Address = rest
+	if inner, ok := strings.CutPrefix(rest, "["); ok && strings.HasSuffix(inner, "]") {
+		j.Address = strings.TrimSuffix(inner, "]")
+	} else if host, port, err := net.SplitHostPort(rest); err == nil {
+		n, fault := scalar.Whole(port)
+		if fault != nil || n < 1 || n > 65535 {
+			return j, errors.New("write a port from 1 to 65535, as in " + jumpForm)
+		}
+		j.Address, j.Port = host, int(n)
+	}
+	if _, err := netip.ParseAddr(j.Address); err != nil && !isHostName(j.Address) {
+		return j, errors.New("write " + jumpForm)
+	}
+	return j, nil
+}
+
+const jumpForm = "user@host:port, such as admin@bastion.example.com:22"

@@ -11,8 +11,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Marshal writes the spec as YAML with every default spelled out, always in the same order. Parse of the result gives an
-// equal spec. Parameters and Extra are written as they are: use Redacted for what others may see.
+// Marshal writes the spec as YAML with every default spelled out, always in the same order. Parse
+// of the result gives an equal spec. Parameters and Extra are written as they are: use Redacted for
+// what others may see.
 func (s *Spec) Marshal() ([]byte, error) {
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
@@ -26,8 +27,8 @@ func (s *Spec) Marshal() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Redacted returns a copy that may be shown: passwords that stand in Parameters, Extra, PgHBA or in a command are blotted
-// out.
+// Redacted returns a copy that may be shown: passwords that stand in Parameters, Extra, PgHBA or in
+// a command are blotted out.
 func (s *Spec) Redacted() *Spec {
 	r := *s
 	r.Hosts = slices.Clone(s.Hosts)
@@ -50,7 +51,8 @@ func (s *Spec) Redacted() *Spec {
 
 // String names the cluster and counts its hosts.
 func (s Spec) String() string {
-	text := fmt.Sprintf("cluster %s: %d database hosts, %d balancers", s.Cluster, len(s.Databases()), len(s.Balancers()))
+	text := fmt.Sprintf("cluster %s: %d database hosts, %d balancers", s.Cluster, len(s.Databases()),
+		len(s.Balancers()))
 	if s.VIP != nil {
 		text += ", virtual IP " + s.VIP.Address
 	}
@@ -64,8 +66,9 @@ const redacted = "[redacted]"
 
 var (
 	secretName = regexp.MustCompile(`(?i)passw(?:or)?d|passphrase|secret|token|credential`)
-	secretText = regexp.MustCompile(`(?i)((?:passw(?:or)?d|passphrase|secrets?|token)\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;]+)`)
-	secretURL  = regexp.MustCompile(`(://[^/\s:@]*:)[^/\s@]*@`)
+	secretText = regexp.MustCompile(
+		`(?i)((?:passw(?:or)?d|passphrase|secrets?|token)\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;]+)`)
+	secretURL = regexp.MustCompile(`(://[^/\s:@]*:)[^/\s@]*@`)
 )
 
 func redactText(s string) string {
@@ -75,7 +78,8 @@ func redactText(s string) string {
 func redactMap(m map[string]any) map[string]any {
 	m = maps.Clone(m)
 	for name, value := range m {
-		if _, nested := value.(map[string]any); secretName.MatchString(name) && !nested && !strings.EqualFold(name, "password_encryption") {
+		if _, nested := value.(map[string]any); secretName.MatchString(name) && !nested &&
+			!strings.EqualFold(name, "password_encryption") {
 			m[name] = redacted
 		} else {
 			m[name] = redact(value)

@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // Load reads the spec in a file. It returns what Parse does, and the errors of reading the file.
@@ -25,8 +27,9 @@ func Load(path string) (*Spec, error) {
 	return Parse(path, data)
 }
 
-// Parse reads and checks a spec and fills in the defaults. Name is the file's path: it appears in errors, and relative
-// paths in the spec start at its folder. The files that the spec names are looked at; no host is.
+// Parse reads and checks a spec and fills in the defaults. Name is the file's path: it appears in
+// errors, and relative paths in the spec start at its folder. The files that the spec names are
+// looked at; no host is.
 //
 // What is wrong comes as *Errors, everything at once, and is ErrInvalid for errors.Is.
 func Parse(name string, data []byte) (*Spec, error) {
@@ -47,9 +50,9 @@ func Parse(name string, data []byte) (*Spec, error) {
 	return s, nil
 }
 
-// Complete fills in what New leaves open because it depends on other fields, makes paths absolute (relative ones start at
-// the working directory) and checks the spec, files included. Its errors are those of Parse, without positions.
-// Completing a complete spec changes nothing.
+// Complete fills in what New leaves open because it depends on other fields, makes paths absolute
+// (relative ones start at the working directory) and checks the spec, files included. Its errors
+// are those of Parse, without positions. Completing a complete spec changes nothing.
 func (s *Spec) Complete() error {
 	d := newDecoder("")
 	finish(s, d, ".")
@@ -74,7 +77,7 @@ func (d *decoder) document(data []byte) *yaml.Node {
 	switch err := dec.Decode(&second); {
 	case err == nil:
 		d.errs = append(d.errs, Error{File: d.file, Line: max(1, second.Line), Column: max(1, second.Column),
-			Problem: "a second document starts here", Remedy: "keep one cluster a file and delete the line ---"})
+			Problem: "a second document starts here", Remedy: remedy("keep one cluster a file and delete the line ---")})
 		return nil
 	case !errors.Is(err, io.EOF):
 		d.syntax(data, err)
@@ -100,7 +103,7 @@ func (d *decoder) isText(data []byte) bool {
 		data = data[size:]
 	}
 	d.errs = append(d.errs, Error{File: d.file, Line: line, Column: column,
-		Problem: "the file is not text in UTF-8", Remedy: "save it as UTF-8"})
+		Problem: "the file is not text in UTF-8", Remedy: remedy("save it as UTF-8")})
 	return false
 }
 
@@ -112,16 +115,18 @@ func (d *decoder) syntax(data []byte, err error) {
 	lines := strings.Split(string(data), "\n")
 	switch m := yamlLine.FindStringSubmatch(err.Error()); {
 	case errors.Is(err, io.EOF):
-		e.Problem, e.Remedy = "the file is empty", "start from an example: pgha-cli init writes one"
+		e.Problem, e.Remedy = "the file is empty",
+			errs.Text("start from an example: %s writes one", errs.Verb("init"))
 	default:
-		e.Problem, e.Remedy = "not valid YAML: "+m[2], "check the indentation, colons, brackets and quotes here and on the line above"
+		e.Problem, e.Remedy = "not valid YAML: "+m[2],
+			remedy("check the indentation, colons, brackets and quotes here and on the line above")
 		if n, err := strconv.Atoi(m[1]); err == nil && n >= 1 && n <= len(lines) {
 			e.Line = n
 			e.Column = 1 + len(lines[n-1]) - len(strings.TrimLeft(lines[n-1], " "))
 		}
 		if line, column, ok := indentedByTab(lines); ok {
 			e.Line, e.Column = line, column
-			e.Problem, e.Remedy = "the line is indented with a tab", "use spaces"
+			e.Problem, e.Remedy = "the line is indented with a tab", remedy("use spaces")
 		}
 	}
 	d.errs = append(d.errs, e)
@@ -130,7 +135,8 @@ func (d *decoder) syntax(data []byte, err error) {
 // indentedByTab finds the first line with a tab before its text.
 func indentedByTab(lines []string) (line, column int, ok bool) {
 	for i, l := range lines {
-		if indent := l[:len(l)-len(strings.TrimLeft(l, " \t"))]; strings.Contains(indent, "\t") && strings.TrimSpace(l) != "" {
+		if indent := l[:len(l)-len(strings.TrimLeft(l, " \t"))]; strings.Contains(indent, "\t") &&
+			strings.TrimSpace(l) != "" {
 			return i + 1, strings.IndexByte(indent, '\t') + 1, true
 		}
 	}

@@ -12,12 +12,14 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// CheckPassword says what is wrong with a password of PostgreSQL's roles, without showing it; nil means that every program
-// that logs in takes it for the same. Any language's letters, quotes, backslashes, dollars and spaces inside are fine.
+// CheckPassword says what is wrong with a password of PostgreSQL's roles, without showing it; nil
+// means that every program that logs in takes it for the same. Any language's letters, quotes,
+// backslashes, dollars and spaces inside are fine.
 //
-// Refused are: less than 12 characters; line breaks and control characters, which libpq's password file cannot hold; a
-// space at either end, which is a slip of an editor; and characters that SASLprep (RFC 4013) writes in another way, such as
-// ª, ﬁ or a decomposed ä, because libpq, pgx and JDBC do not agree about them.
+// Refused are: less than 12 characters; line breaks and control characters, which libpq's password
+// file cannot hold; a space at either end, which is a slip of an editor; and characters that
+// SASLprep (RFC 4013) writes in another way, such as ª, ﬁ or a decomposed ä, because libpq, pgx and
+// JDBC do not agree about them.
 func CheckPassword(password string) error {
 	if problem, remedy := passwordFault(password); problem != "" {
 		return errors.New("the password " + problem + "; " + remedy)
@@ -31,22 +33,26 @@ func passwordFault(password string) (problem, remedy string) {
 	switch {
 	case strings.ContainsAny(password, "\r\n"):
 		return "has more than one line, which libpq's password file cannot hold", "write one password on one line"
-	case !utf8.ValidString(password) || strings.ContainsFunc(password, func(r rune) bool { return r != ' ' && !unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r) }):
+	case !utf8.ValidString(password) || strings.ContainsFunc(password,
+		func(r rune) bool { return r != ' ' && !unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r) }):
 		return "holds characters that are no text", "write letters, digits, signs and spaces, in UTF-8"
 	case strings.TrimSpace(password) != password:
 		return "begins or ends with a space", "write the password alone on one line"
 	case !norm.NFKC.IsNormalString(password) || strings.ContainsFunc(password, isAmbiguous):
-		return "holds a character that programs write in different ways (composed or not, wide or narrow, invisible)", "write it in its usual form, or leave it out"
+		return "holds a character that programs write in different ways (composed or not, wide or narrow, invisible)",
+			"write it in its usual form, or leave it out"
 	case utf8.RuneCountInString(password) < minSecretLength:
-		return "is too short", fmt.Sprintf("use %d characters or more, or delete the line to have one generated", minSecretLength)
+		return "is too short",
+			fmt.Sprintf("use %d characters or more, or delete the line to have one generated", minSecretLength)
 	}
 	return "", ""
 }
 
-// isAmbiguous tells whether SASLprep leaves a character out (table B.1 of RFC 3454 and everything else that is invisible)
-// or makes it a plain space, beside what its normalization does.
+// isAmbiguous tells whether SASLprep leaves a character out (table B.1 of RFC 3454 and everything
+// else that is invisible) or makes it a plain space, beside what its normalization does.
 func isAmbiguous(r rune) bool {
-	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r) || r == 0x034f || r == 0x1806 || unicode.Is(unicode.Zs, r) && r != ' '
+	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r) || r == 0x034f ||
+		r == 0x1806 || unicode.Is(unicode.Zs, r) && r != ' '
 }
 
 // secret is where one role's password comes from.
@@ -70,7 +76,8 @@ func (c *checker) secrets() {
 		_, given := c.d.at[command]
 		switch {
 		case s.file != "" && (given || len(s.command) > 0):
-			c.bad(command, "stands beside "+s.role+"_password_file, and only one of them can give the password", "delete one of the two")
+			c.bad(command, "stands beside "+s.role+"_password_file, and only one of them can give the password",
+				"delete one of the two")
 		case s.file != "":
 			c.passwordFile(file, s.file)
 		case given || len(s.command) > 0:
@@ -108,7 +115,8 @@ func (c *checker) secretCommand(field string, argv []string, example string) {
 	case strings.Contains(argv[0], " ") && len(argv) == 1:
 		c.bad(field, quoted(redactText(argv[0]))+" is not a program on this machine: no shell takes it apart", remedy)
 	case filepath.IsAbs(argv[0]):
-		c.bad(field, argv[0]+" is not a program that this user can run", "check the path, and that the file is executable")
+		c.bad(field, argv[0]+" is not a program that this user can run",
+			"check the path, and that the file is executable")
 	default:
 		c.bad(field, quoted(argv[0])+" is not a program on this machine", "install it, or write its whole path")
 	}

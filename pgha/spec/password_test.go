@@ -10,8 +10,10 @@ import (
 )
 
 var goodPasswords = []string{
-	"correct horse battery", `it's "quoted" $(id) $$ ` + "`id`" + ` %s a:b\c #`, "contraseña correcta", "pä\"ß'\\$(x) 密码 κωδικός",
-	"пароль пароль", "كلمة السر الطويلة", "emoji 🐘🐘🐘🐘🐘🐘", strings.Repeat("x", 200), strings.Repeat("密", 200), "#no comment here", "*:*:*:*:*:*:",
+	"correct horse battery", `it's "quoted" $(id) $$ ` + "`id`" + ` %s a:b\c #`, "contraseña correcta",
+	"pä\"ß'\\$(x) 密码 κωδικός",
+	"пароль пароль", "كلمة السر الطويلة", "emoji 🐘🐘🐘🐘🐘🐘", strings.Repeat("x", 200),
+	strings.Repeat("密", 200), "#no comment here", "*:*:*:*:*:*:",
 }
 
 func TestCheckPassword(t *testing.T) {
@@ -49,7 +51,8 @@ func TestCheckPassword(t *testing.T) {
 	}
 }
 
-// FuzzCheckPassword looks for a password that is accepted though a program would change it before it is used.
+// FuzzCheckPassword looks for a password that is accepted though a program would change it before
+// it is used.
 func FuzzCheckPassword(f *testing.F) {
 	for _, p := range goodPasswords {
 		f.Add(p)

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // Lookup returns the addresses of a name.
@@ -24,7 +24,7 @@ func SystemLookup(ctx context.Context, name string) ([]netip.Addr, error) {
 
 // ErrLookup is what errors.Is finds where a name could not be looked up, so that nothing is known
 // of its address.
-var ErrLookup = errors.New("cannot be looked up on this machine")
+var ErrLookup = errs.New(errs.Unavailable, "cannot be looked up on this machine")
 
 // lookupTimeout bounds the look-up of one name: twice what glibc's resolver gives one server
 // (resolv.conf(5)).
@@ -42,6 +42,9 @@ func (e *LookupError) Error() string { return e.at.Error() }
 
 // Is makes every LookupError an ErrLookup.
 func (e *LookupError) Is(target error) bool { return target == ErrLookup }
+
+// Kind returns errs.Unavailable.
+func (e *LookupError) Kind() errs.Kind { return errs.Unavailable }
 
 // Names returns the hosts whose address is a name.
 func (s *Spec) Names() []Host {
@@ -88,7 +91,7 @@ func (s *Spec) Resolve(ctx context.Context, lookup Lookup) (*Spec, error) {
 			h.become(address)
 			continue
 		}
-		d.report(field, fault.Problem, fault.Remedy)
+		d.reportNext(field, fault.Problem, fault.Remedy)
 		if answer.err != nil {
 			last := len(d.errs) - 1
 			unknown = append(unknown, &LookupError{Host: h.Name, at: d.errs[last]})
@@ -99,9 +102,9 @@ func (s *Spec) Resolve(ctx context.Context, lookup Lookup) (*Spec, error) {
 		r.completeResolved(d)
 	}
 	if wrong := naming(d.errs, names); len(wrong) > 0 {
-		return nil, errlist.Join(append(unknown, sorted(wrong))...)
+		return nil, errs.Join(append(unknown, sorted(wrong))...)
 	}
-	return &r, errlist.Join(unknown...)
+	return &r, errs.Join(unknown...)
 }
 
 // completeResolved completes a spec that had names in the place of addresses. A default that
@@ -190,7 +193,7 @@ func (r resolved) one(name string, like netip.Addr) (netip.Addr, *Error) {
 			why = dns.Err
 		}
 		return netip.Addr{}, &Error{Problem: fmt.Sprintf("%s %s: %s", quoted(name), ErrLookup, why),
-			Remedy: "write the host's IP address, or mend the name (getent hosts " + name + ")"}
+			Remedy: remedy("write the host's IP address, or mend the name (getent hosts " + name + ")")}
 	}
 	var all, fitting []netip.Addr
 	for _, a := range r.addresses {
@@ -207,14 +210,14 @@ func (r resolved) one(name string, like netip.Addr) (netip.Addr, *Error) {
 	case len(fitting) == 1:
 		return fitting[0], nil
 	case len(all) == 0:
-		return netip.Addr{}, &Error{Problem: quoted(name) + " has no address", Remedy: write}
+		return netip.Addr{}, &Error{Problem: quoted(name) + " has no address", Remedy: remedy(write)}
 	case len(fitting) == 0:
 		return netip.Addr{}, &Error{Problem: fmt.Sprintf("%s has no %s address, as the others have, but %s",
-			quoted(name), family(like), list(all)), Remedy: write}
+			quoted(name), family(like), list(all)), Remedy: remedy(write)}
 	}
 	return netip.Addr{}, &Error{Problem: fmt.Sprintf("%s has %d addresses, %s", quoted(name),
 		len(fitting), list(fitting)),
-		Remedy: "write the one by which the other hosts reach it, as an IP address"}
+		Remedy: remedy("write the one by which the other hosts reach it, as an IP address")}
 }
 
 func list(addresses []netip.Addr) string {

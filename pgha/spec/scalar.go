@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pgha/toolkit/internal/scalar"
+	"github.com/pgha/toolkit/internal/suggest"
 )
 
 // quoting are the styles that make text of whatever stands in them.
@@ -94,15 +96,17 @@ func (d *decoder) duration(field, text string, v reflect.Value, unit string) *sc
 	return fault
 }
 
-// withUnit reports a number that needs one of two units, of which the range allows some.
-func (d *decoder) withUnit(field string, number float64, least, most time.Duration) {
+// withUnit reports a number that needs one of two units, of which the range, in its steps,
+// allows some.
+func (d *decoder) withUnit(field string, number float64, least, most, step time.Duration) {
 	var fitting []string
 	for _, u := range []struct {
 		size       time.Duration
 		name, text string
 	}{{time.Second, "s", "seconds"}, {time.Millisecond, "ms", "milliseconds"}, {time.Minute, "m",
 		"minutes"}} {
-		if t := number * float64(u.size); t >= float64(least) && t <= float64(most) && len(fitting) < 2 {
+		t := number * float64(u.size)
+		if t >= float64(least) && t <= float64(most) && math.Mod(t, float64(step)) == 0 && len(fitting) < 2 {
 			fitting = append(fitting, scalar.Text(number)+u.name+" for "+u.text)
 		}
 	}
@@ -130,4 +134,15 @@ func quoted(s string) string {
 		s = string(r[:57]) + "..."
 	}
 	return strconv.Quote(s)
+}
+
+// didYouMean is a remedy that names the nearest candidate, or lists them all.
+func didYouMean(word string, candidates []string) string {
+	if c := suggest.Nearest(word, candidates); c != "" {
+		return "did you mean " + c + "?"
+	}
+	if len(candidates) == 0 {
+		return "remove it"
+	}
+	return "write one of " + strings.Join(candidates, ", ")
 }

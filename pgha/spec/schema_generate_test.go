@@ -106,7 +106,8 @@ func generateSchema(t *testing.T) []byte {
 	vip := spec.NewVIP()
 	defaults.VIP = &vip
 	s := g.section("", reflect.ValueOf(*defaults))
-	s.Schema, s.Title = "https://json-schema.org/draft/2020-12/schema", "pgha: specification of a PostgreSQL high-availability cluster"
+	s.Schema, s.Title = "https://json-schema.org/draft/2020-12/schema",
+		"pgha: specification of a PostgreSQL high-availability cluster"
 	s.Type = "object"
 	var compact, b bytes.Buffer
 	e := json.NewEncoder(&compact)
@@ -253,7 +254,9 @@ func (g *generator) scalar(path, doc, unit string, value reflect.Value, optional
 	case typ == reflect.TypeFor[time.Duration]() && unit == "":
 		return &schema{Type: "string", Pattern: "^" + duration + "$"}
 	case typ == reflect.TypeFor[time.Duration]():
-		return &schema{Type: []string{"string", "number"}, Pattern: "^(?:" + duration + "|" + number + ")$", Minimum: new(int)}
+		return &schema{
+			Type: []string{"string", "number"}, Pattern: "^(?:" + duration + "|" + number + ")$", Minimum: new(int),
+		}
 	case typ.Kind() == reflect.Bool:
 		return &schema{Type: "boolean"}
 	case typ.Kind() != reflect.String:
@@ -313,7 +316,8 @@ func (g *generator) words(typ, doc string) []string {
 
 var goName = regexp.MustCompile(`\b(?:[A-Z][A-Za-z0-9]*\.)?[A-Z][A-Za-z0-9]*\b`)
 
-// describe is the comment of a field of type t in the words of the file, with what each word to choose from means.
+// describe is the comment of a field of type t in the words of the file, with what each word to
+// choose from means.
 func (g *generator) describe(t reflect.Type, typ, doc string) string {
 	words := g.words(typ, doc)
 	for _, c := range g.constants {
@@ -329,8 +333,8 @@ func (g *generator) describe(t reflect.Type, typ, doc string) string {
 	})
 }
 
-// translate turns a name of the Go package into that of the file. Products are called like some sections; only the word
-// that a comment begins with is the section.
+// translate turns a name of the Go package into that of the file. Products are called like some
+// sections; only the word that a comment begins with is the section.
 func (g *generator) translate(t reflect.Type, word string, lead bool) string {
 	for _, c := range g.constants {
 		if c.name == word {
@@ -345,7 +349,8 @@ func (g *generator) translate(t reflect.Type, word string, lead bool) string {
 		return word
 	}
 	f, known := t.FieldByName(word)
-	section := known && (f.Type.Kind() == reflect.Struct || f.Type.Kind() == reflect.Pointer && f.Type.Elem().Kind() == reflect.Struct)
+	section := known && (f.Type.Kind() == reflect.Struct || f.Type.Kind() == reflect.Pointer &&
+		f.Type.Elem().Kind() == reflect.Struct)
 	if !known || section && !lead {
 		return word
 	}

@@ -83,10 +83,12 @@ postgresql: {version: 18, source: distribution}
 etcd: {version: 3.6.10, source: archive, archive: "etcd.tar.gz", sha256: 1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d1a2b}
 vip: {address: 192.168.0.210}
 `,
-	"lab with etcd's package": minimal + "postgresql: {version: 17, source: distribution}\netcd: {source: distribution}\n",
-	"empty sections":          minimal + "ssh:\npatroni:\nsecrets:\n",
-	"numbers as text":         "version: 1\ncluster: 12\nhosts: [{name: db1, address: 'fd00::1', role: database, member: m1}]\npatroni: {ttl: '40', loop_wait: 9.0}\n",
-	"zeros":                   minimal + "patroni: {primary_start_timeout: 0, maximum_lag_on_failover: 0}\n",
+	"lab with etcd's package": minimal +
+		"postgresql: {version: 17, source: distribution}\netcd: {source: distribution}\n",
+	"empty sections": minimal + "ssh:\npatroni:\nsecrets:\n",
+	"numbers as text": "version: 1\ncluster: 12\nhosts: [{name: db1, address: 'fd00::1', role: " +
+		"database, member: m1}]\npatroni: {ttl: '40', loop_wait: 9.0}\n",
+	"zeros": minimal + "patroni: {primary_start_timeout: 0, maximum_lag_on_failover: 0}\n",
 }
 
 // TestSchemaAcceptsWhatParseAccepts also takes every spec in its complete form.
@@ -117,24 +119,52 @@ func TestSchemaRefuses(t *testing.T) {
 	s := compileSchema(t)
 	for _, tt := range []struct{ name, text, want string }{
 		{"unknown field", minimal + "clustre: x\n", "additional properties 'clustre' not allowed"},
-		{"unknown field of a host", "version: 1\nhosts: [{name: a, address: 10.0.0.1, role: database, colour: red}]\n", "at '/hosts/0': additional properties 'colour' not allowed"},
+		{
+			"unknown field of a host",
+			"version: 1\nhosts: [{name: a, address: 10.0.0.1, role: database, colour: red}]\n",
+			"at '/hosts/0': additional properties 'colour' not allowed",
+		},
 		{"no version", "hosts: [{name: a, address: 10.0.0.1, role: database}]\n", "missing property 'version'"},
 		{"another version", strings.Replace(minimal, "version: 1", "version: 2", 1), "at '/version'"},
 		{"no hosts", "version: 1\nhosts: []\n", "at '/hosts': minItems"},
-		{"host without a role", "version: 1\nhosts: [{name: a, address: 10.0.0.1}]\n", "at '/hosts/0': missing property 'role'"},
-		{"unknown role", "version: 1\nhosts: [{name: a, address: 10.0.0.1, role: databse}]\n", "at '/hosts/0/role': value must be one of 'database', 'balancer'"},
-		{"no address", "version: 1\nhosts: [{name: a, address: 10.0.0.300, role: database}]\n", "at '/hosts/0/address': '10.0.0.300' does not match pattern"},
+		{
+			"host without a role", "version: 1\nhosts: [{name: a, address: 10.0.0.1}]\n",
+			"at '/hosts/0': missing property 'role'",
+		},
+		{
+			"unknown role", "version: 1\nhosts: [{name: a, address: 10.0.0.1, role: databse}]\n",
+			"at '/hosts/0/role': value must be one of 'database', 'balancer'",
+		},
+		{
+			"no address", "version: 1\nhosts: [{name: a, address: 10.0.0.300, role: database}]\n",
+			"at '/hosts/0/address': '10.0.0.300' does not match pattern",
+		},
 		{"virtual IP without an address", minimal + "vip: {router_id: 7}\n", "at '/vip': missing property 'address'"},
 		{"number too large", minimal + "vip: {address: 10.0.0.9, router_id: 256}\n", "at '/vip/router_id': maximum"},
 		{"port too large", minimal + "postgresql: {port: 65536}\n", "at '/postgresql/port': maximum"},
 		{"old PostgreSQL", minimal + "postgresql: {version: 13}\n", "at '/postgresql/version': minimum"},
-		{"source of the other program", minimal + "postgresql: {source: release}\n", "at '/postgresql/source': value must be one of 'pgdg', 'distribution', 'mirror'"},
-		{"time without a unit", minimal + "etcd: {heartbeat_interval: 100}\n", "at '/etcd/heartbeat_interval': got number, want string"},
+		{
+			"source of the other program", minimal + "postgresql: {source: release}\n",
+			"at '/postgresql/source': value must be one of 'pgdg', 'distribution', 'mirror'",
+		},
+		{
+			"time without a unit", minimal + "etcd: {heartbeat_interval: 100}\n",
+			"at '/etcd/heartbeat_interval': got number, want string",
+		},
 		{"no time", minimal + "patroni: {ttl: 1d}\n", "at '/patroni/ttl': '1d' does not match pattern"},
 		{"no boolean", minimal + "patroni: {use_slots: maybe}\n", "at '/patroni/use_slots': got string, want boolean"},
-		{"parameter that is a list", minimal + "postgresql: {parameters: {work_mem: [1]}}\n", "at '/postgresql/parameters/work_mem': got array"},
-		{"rule that is none", minimal + "postgresql: {pg_hba: ['hostsl all all all md5']}\n", "at '/postgresql/pg_hba/0'"},
-		{"command that is text", minimal + "secrets: {rewind_password_command: pass show x}\n", "at '/secrets/rewind_password_command': got string, want array"},
+		{
+			"parameter that is a list", minimal + "postgresql: {parameters: {work_mem: [1]}}\n",
+			"at '/postgresql/parameters/work_mem': got array",
+		},
+		{
+			"rule that is none", minimal + "postgresql: {pg_hba: ['hostsl all all all md5']}\n",
+			"at '/postgresql/pg_hba/0'",
+		},
+		{
+			"command that is text", minimal + "secrets: {rewind_password_command: pass show x}\n",
+			"at '/secrets/rewind_password_command': got string, want array",
+		},
 	} {
 		err := s.Validate(document(tt.text))
 		if err == nil || !strings.Contains(err.Error(), tt.want) {

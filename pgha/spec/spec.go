@@ -1,23 +1,28 @@
 package spec
 
-import "time"
+import (
+	"time"
+)
 
 // Spec describes a cluster. Get one from Parse, Load or New: a Spec literal lacks the defaults.
 type Spec struct {
 	// Version of the format, which is 1. No default.
 	Version int `yaml:"version"`
-	// Cluster names the cluster; it is Patroni's scope and etcd's cluster token. Default: "postgresql-cluster".
+	// Cluster names the cluster; it is Patroni's scope and etcd's cluster token. Default:
+	// "postgresql-cluster".
 	Cluster string `yaml:"cluster"`
-	// Timezone is set on every host, such as "Europe/Madrid". Default: "", which leaves the hosts as they are.
+	// Timezone is set on every host, such as "Europe/Madrid". Default: "", which leaves the hosts
+	// as they are.
 	Timezone string `yaml:"timezone,omitempty"`
-	// StateDir is the directory on this machine that holds the CAs' keys, passwords and the operator's certificates. A
-	// relative path starts at the spec's own folder, as all paths in a spec do. Default: "<cluster>.state".
+	// StateDir is the directory on this machine that holds the CAs' keys, passwords and the
+	// operator's certificates. A relative path starts at the spec's own folder, as all paths in a
+	// spec do. Default: "<cluster>.state".
 	StateDir string `yaml:"state_dir"`
 
 	// SSH says how hosts are reached.
 	SSH SSH `yaml:"ssh"`
-	// Hosts are the machines, databases and balancers. The first database host starts a new cluster as its leader. No
-	// default.
+	// Hosts are the machines, databases and balancers. The first database host starts a new cluster
+	// as its leader. No default.
 	Hosts []Host `yaml:"hosts"`
 	// PostgreSQL describes the database server.
 	PostgreSQL PostgreSQL `yaml:"postgresql"`
@@ -49,8 +54,8 @@ type SSH struct {
 	User string `yaml:"user"`
 	// Port of sshd. Default: 22.
 	Port int `yaml:"port"`
-	// IdentityFiles are private keys on this machine, readable by their owner only; [] means none but
-	// the agent's. Default: those of id_ed25519, id_ecdsa and id_rsa in ~/.ssh that exist.
+	// IdentityFiles are private keys on this machine, readable by their owner only; [] means none
+	// but the agent's. Default: those of id_ed25519, id_ecdsa and id_rsa in ~/.ssh that exist.
 	IdentityFiles KeyFiles `yaml:"identity_files,omitempty"`
 	// Agent tells whether keys of the running ssh-agent are offered. Default: true.
 	Agent bool `yaml:"agent"`
@@ -58,7 +63,8 @@ type SSH struct {
 	// that only he can read, for runs without a terminal. Default: none.
 	PassphraseFile string `yaml:"passphrase_file,omitempty"`
 	// PassphraseCommand prints that passphrase, as ["pass", "show", "ssh"] does: it is run on this
-	// machine, without a shell, for a minute at most; not together with PassphraseFile. Default: none.
+	// machine, without a shell, for a minute at most; not together with PassphraseFile. Default:
+	// none.
 	PassphraseCommand []string `yaml:"passphrase_command,omitempty"`
 	// SudoPasswordFile holds User's password for sudo, used where sudo wants one; in a file as
 	// PassphraseFile is. Default: none.
@@ -68,14 +74,16 @@ type SSH struct {
 	SudoPasswordCommand []string `yaml:"sudo_password_command,omitempty"`
 	// KnownHosts is the file with the hosts' public keys. Default: "~/.ssh/known_hosts".
 	KnownHosts string `yaml:"known_hosts"`
-	// HostKeys is what to do about a host whose key nothing tells. Default: HostKeysStrict. A changed key always stops.
+	// HostKeys is what to do about a host whose key nothing tells. Default: HostKeysStrict. A
+	// changed key always stops.
 	HostKeys HostKeys `yaml:"host_keys"`
-	// Jump is a host to connect through, as "user@host:port" where user and port may be left out. Default: "", none.
+	// Jump is a host to connect through, as "user@host:port" where user and port may be left out.
+	// Default: "", none.
 	Jump string `yaml:"jump,omitempty"`
 	// ConnectTimeout bounds connection and handshake. Default: 10s.
 	ConnectTimeout time.Duration `yaml:"connect_timeout"`
-	// MaxSessions is how many commands run at once over a host's connection, 1 to 100; sshd allows 10 by default.
-	// Default: 8.
+	// MaxSessions is how many commands run at once over a host's connection, 1 to 100; sshd allows
+	// 10 by default. Default: 8.
 	MaxSessions int `yaml:"max_sessions"`
 }
 
@@ -86,7 +94,8 @@ type KeyFiles []string
 // IsZero makes a list that is empty no default.
 func (k KeyFiles) IsZero() bool { return k == nil }
 
-// HostKeys is what to do about a host whose SSH key is neither in the spec nor in the known_hosts file.
+// HostKeys is what to do about a host whose SSH key is neither in the spec nor in the known_hosts
+// file.
 type HostKeys string
 
 // The ways to treat an unknown host key.
@@ -96,3 +105,23 @@ const (
 	// HostKeysAcceptNew trusts the key at first sight and records it in the known_hosts file.
 	HostKeysAcceptNew HostKeys = "accept-new"
 )
+
+// SLO is what the cluster promises to its applications. It changes nothing on the hosts: drills
+// measure whether it is kept.
+type SLO struct {
+	// Failover is the longest time without writes after a fault that the cluster mends by itself,
+	// 1s to 1h. Default: 30s.
+	Failover time.Duration `yaml:"failover"`
+	// Switchover is the longest time without writes in a planned change of the leader, 100ms to 1h.
+	// Default: 5s.
+	Switchover time.Duration `yaml:"switchover"`
+	// LostRows is how many acknowledged rows a fault may cost, 0 to 1000000. Default: 0. Only a
+	// synchronous mode can promise 0 for the loss of the leader.
+	LostRows int `yaml:"lost_rows"`
+}
+
+func (c *checker) slo() {
+	c.between("slo.failover", c.SLO.Failover, time.Second, time.Hour, time.Millisecond)
+	c.between("slo.switchover", c.SLO.Switchover, 100*time.Millisecond, time.Hour, time.Millisecond)
+	within(c, "slo.lost_rows", c.SLO.LostRows, 0, 1000000)
+}

@@ -40,7 +40,8 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	}
 	for i := range 3 {
 		want.Hosts = append(want.Hosts, spec.Host{
-			Name: fmt.Sprintf("haproxy-0%d", i+1), Address: fmt.Sprintf("192.168.0.%d", 200+i), Role: spec.RoleBalancer, Priority: 100 - 10*i,
+			Name: fmt.Sprintf("haproxy-0%d", i+1), Address: fmt.Sprintf("192.168.0.%d", 200+i),
+			Role: spec.RoleBalancer, Priority: 100 - 10*i,
 		})
 	}
 	want.VIP = &spec.VIP{Address: "192.168.0.210", Preempt: true}
@@ -78,7 +79,8 @@ func TestExampleFieldsExist(t *testing.T) {
 func TestMinimal(t *testing.T) {
 	t.Parallel()
 	s := parse(t, "/srv/pgha.yaml", minimal)
-	if s.Hosts[0].Member != "db-1" || s.VIP != nil || s.Patroni.TTL != 30*time.Second || s.Etcd.Version != etcdrelease.Default {
+	if s.Hosts[0].Member != "db-1" || s.VIP != nil || s.Patroni.TTL != 30*time.Second ||
+		s.Etcd.Version != etcdrelease.Default {
 		t.Errorf("wrong defaults: %+v", s.Hosts[0])
 	}
 	if s.PostgreSQL.Parameters["max_connections"] != 100 || s.PostgreSQL.Parameters["shared_buffers"] != "256MB" {
@@ -89,7 +91,8 @@ func TestMinimal(t *testing.T) {
 func TestProfileGivesDefaultsOnly(t *testing.T) {
 	t.Parallel()
 	p := parse(t, "x", minimal+"patroni: {profile: fast, ttl: 25, retry_timeout: 6s}\n").Patroni
-	if p.TTL != 25*time.Second || p.LoopWait != 10*time.Second || p.RetryTimeout != 6*time.Second || *p.PrimaryStartTimeout != 10*time.Second {
+	if p.TTL != 25*time.Second || p.LoopWait != 10*time.Second || p.RetryTimeout != 6*time.Second ||
+		*p.PrimaryStartTimeout != 10*time.Second {
 		t.Errorf("got %s %s %s %s", p.TTL, p.LoopWait, p.RetryTimeout, *p.PrimaryStartTimeout)
 	}
 	if p := parse(t, "x", minimal+"patroni: {primary_start_timeout: 0}\n").Patroni; *p.PrimaryStartTimeout != 0 {
@@ -141,7 +144,9 @@ slo: {failover: 45s, switchover: 1500ms, lost_rows: 3}
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
-	for name, text := range map[string]string{"minimal": minimal, "everything": everything, "example": string(spec.Example())} {
+	for name, text := range map[string]string{
+		"minimal": minimal, "everything": everything, "example": string(spec.Example()),
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := parse(t, filepath.Join(dir, "pgha.yaml"), text)
 			first, err := s.Marshal()
@@ -169,7 +174,10 @@ func TestPathsStartAtTheSpec(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	s := parse(t, filepath.Join(dir, "pgha.yaml"), everything)
-	for _, got := range []string{s.StateDir, s.SSH.KnownHosts, s.SSH.IdentityFiles[0], s.PostgreSQL.Repository.KeyFile, s.Etcd.Archive, s.Secrets.RewindPasswordFile} {
+	for _, got := range []string{
+		s.StateDir, s.SSH.KnownHosts, s.SSH.IdentityFiles[0], s.PostgreSQL.Repository.KeyFile,
+		s.Etcd.Archive, s.Secrets.RewindPasswordFile,
+	} {
 		if filepath.Dir(got) != dir {
 			t.Errorf("%s is not in %s", got, dir)
 		}
@@ -179,7 +187,8 @@ func TestPathsStartAtTheSpec(t *testing.T) {
 func TestFindHosts(t *testing.T) {
 	t.Parallel()
 	s := parse(t, "pgha.yaml", string(spec.Example()))
-	if d, b := s.Databases(), s.Balancers(); len(d) != 3 || len(b) != 3 || d[2].Name != "postgres-03" || b[0].Name != "haproxy-01" {
+	if d, b := s.Databases(), s.Balancers(); len(d) != 3 || len(b) != 3 || d[2].Name != "postgres-03" ||
+		b[0].Name != "haproxy-01" {
 		t.Errorf("got %v and %v", d, b)
 	}
 	for _, name := range []string{"postgres-02", "postgresql-02"} {
@@ -188,7 +197,8 @@ func TestFindHosts(t *testing.T) {
 		}
 	}
 	_, err := s.Host("postgresq-02")
-	if want := `unknown host "postgresq-02"; did you mean postgres-02?`; !errors.Is(err, spec.ErrUnknownHost) || err.Error() != want {
+	if want := `unknown host "postgresq-02"; did you mean postgres-02?`; !errors.Is(err, spec.ErrUnknownHost) ||
+		err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if _, err := s.Host(""); !errors.Is(err, spec.ErrUnknownHost) {
@@ -212,7 +222,10 @@ func TestSSHOf(t *testing.T) {
 func TestComplete(t *testing.T) {
 	t.Parallel()
 	s := spec.New()
-	s.Hosts = []spec.Host{{Name: "a", Address: "10.0.0.1", Role: spec.RoleDatabase}, {Name: "b", Address: "no_where", Role: spec.RoleDatabase}}
+	s.Hosts = []spec.Host{
+		{Name: "a", Address: "10.0.0.1", Role: spec.RoleDatabase},
+		{Name: "b", Address: "no_where", Role: spec.RoleDatabase},
+	}
 	err := s.Complete()
 	want := `hosts[1].address: "no_where" is not an IP address; write an IPv4 or IPv6 address such as 192.168.0.203, or a name that has one, such as postgres-01.example.com` + "\n" +
 		`hosts: 2 database hosts make 2 etcd members: an even number survives no more failures than 1; use 1 or 3 database hosts`
@@ -264,7 +277,10 @@ ssh: {sudo_password_command: [sh, --password=hunter2hunter2]}
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, text := range map[string]string{"Redacted": string(shown), "%v": fmt.Sprintf("%v", s), "%+v": fmt.Sprintf("%+v", *s), "%#v": fmt.Sprintf("%#v", s)} {
+	for what, text := range map[string]string{
+		"Redacted": string(shown), "%v": fmt.Sprintf("%v", s), "%+v": fmt.Sprintf("%+v", *s),
+		"%#v": fmt.Sprintf("%#v", s),
+	} {
 		if strings.Contains(text, canary) {
 			t.Errorf("%s shows a secret:\n%s", what, text)
 		}
@@ -279,7 +295,8 @@ ssh: {sudo_password_command: [sh, --password=hunter2hunter2]}
 
 func TestLoad(t *testing.T) {
 	t.Parallel()
-	if _, err := spec.Load(filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, spec.ErrInvalid) {
+	if _, err := spec.Load(filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err, fs.ErrNotExist) ||
+		errors.Is(err, spec.ErrInvalid) {
 		t.Errorf("got %v", err)
 	}
 }

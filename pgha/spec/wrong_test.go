@@ -58,7 +58,8 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// TestWrong goes through testdata/wrong.txtar: every second file is what Parse says of the one before it.
+// TestWrong goes through testdata/wrong.txtar: every second file is what Parse says of the one
+// before it.
 func TestWrong(t *testing.T) {
 	t.Parallel()
 	const archive = "testdata/wrong.txtar"
@@ -94,7 +95,8 @@ func TestWrong(t *testing.T) {
 
 var fileHeader = regexp.MustCompile(`(?m)^-- (.+) --\n`)
 
-// split takes an archive in the txtar format apart: the comment, then each file's name and contents.
+// split takes an archive in the txtar format apart: the comment, then each file's name and
+// contents.
 func split(text string) []string {
 	var parts []string
 	end := 0
@@ -114,7 +116,8 @@ func unsplit(parts []string) string {
 	return b.String()
 }
 
-// checkErrors wants errors that every caller can use: sorted, each with a position, a problem and a remedy.
+// checkErrors wants errors that every caller can use: sorted, each with a position, a problem and a
+// remedy.
 func checkErrors(t *testing.T, err error) {
 	t.Helper()
 	var all *spec.Errors
@@ -125,7 +128,7 @@ func checkErrors(t *testing.T, err error) {
 		t.Error("not ErrInvalid")
 	}
 	for i, e := range all.List {
-		if e.File == "" || e.Line < 1 || e.Column < 1 || e.Problem == "" || e.Remedy == "" {
+		if e.File == "" || e.Line < 1 || e.Column < 1 || e.Problem == "" || e.Remedy.IsZero() {
 			t.Errorf("incomplete: %#v", e)
 		}
 		if strings.ContainsAny(e.Error(), "\n\r") {

@@ -22,8 +22,8 @@ hosts:
 vip: {address: 10.0.0.10}
 `
 
-// TestZeroIsAValueOrRefused writes zero, false, "" and empty lists and sections into every field: each
-// holds, or is refused, and none is silently something else.
+// TestZeroIsAValueOrRefused writes zero, false, "" and empty lists and sections into every field:
+// each holds, or is refused, and none is silently something else.
 func TestZeroIsAValueOrRefused(t *testing.T) {
 	t.Parallel()
 	merged := []string{"postgresql.parameters"} // documented: they come over the defaults
@@ -51,7 +51,8 @@ func yamlName(f reflect.StructField) string {
 	return name
 }
 
-// eachLeaf calls f for each field that is no section. Hosts are left out: their fields have to be given.
+// eachLeaf calls f for each field that is no section. Hosts are left out: their fields have to be
+// given.
 func eachLeaf(typ reflect.Type, path []string, f func(path []string, kind reflect.Kind)) {
 	if typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
@@ -109,7 +110,8 @@ func valueAt(v reflect.Value, path []string) reflect.Value {
 		if v.Kind() == reflect.Pointer {
 			v = v.Elem()
 		}
-		i := slices.IndexFunc(reflect.VisibleFields(v.Type()), func(f reflect.StructField) bool { return yamlName(f) == name })
+		i := slices.IndexFunc(reflect.VisibleFields(v.Type()),
+			func(f reflect.StructField) bool { return yamlName(f) == name })
 		v = v.Field(i)
 	}
 	return v

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -8,32 +9,29 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
 )
 
-// AwaitHealthy looks until Status.Healthy holds, and returns that status. The ctx bounds the wait: when it ends first the
-// error matches patroni.ErrTimeout and says what was not healthy at the last look. Changes nothing.
+// AwaitHealthy polls until Status.Healthy holds, and returns that status. Only ctx bounds the wait:
+// after its deadline the error matches errs.ErrTimeout and says what was not healthy at the last
+// look. Changes nothing.
 func AwaitHealthy(ctx context.Context, c *site.Site) (Status, error) {
-	start := time.Now()
 	var last Status
-	for {
+	err := poll.Until(ctx, poll.Options{
+		What: "a healthy cluster", Every: 200 * time.Millisecond,
+		Next: errs.Text("%s shows it, %s tells which layer is at fault", errs.Verb("status"), errs.Verb("verify")),
+	}, func(ctx context.Context) (string, error) {
 		status, err := Look(ctx, c)
-		if err == nil {
-			if last = status; status.Healthy() {
-				return status, nil
-			}
+		if err != nil {
+			return "", err
 		}
-		select {
-		case <-ctx.Done():
-			if context.Cause(ctx) == context.Canceled {
-				return last, fmt.Errorf("wait for a healthy cluster: %w", ctx.Err())
-			}
-			return last, &patroni.TimeoutError{What: "a healthy cluster", After: time.Since(start), Seen: strings.Join(last.Problems(), "; "),
-				Look: "pgha-cli status shows it, pgha-cli verify tells which layer is at fault"}
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
+		last = status
+		return strings.Join(status.Problems(), "; "), nil
+	})
+	return last, err
 }
 
 // Problems says in words what keeps the status from being Healthy; empty when it is.
@@ -45,8 +43,12 @@ func (s Status) Problems() []string {
 		if m.Role == string(patroni.RoleLeader) {
 			leaders++
 		}
-		if !m.Healthy {
-			add("member %s is %s on timeline %d", m.Name, strings.TrimSpace(m.Role+" "+m.State), m.Timeline)
+		switch state := strings.TrimSpace(m.Role + " " + m.State); {
+		case m.Healthy:
+		case state == "":
+			add("nothing is known about member %s", m.Name)
+		default:
+			add("member %s is %s on timeline %d", m.Name, state, m.Timeline)
 		}
 	}
 	if leaders != 1 {
@@ -57,7 +59,7 @@ func (s Status) Problems() []string {
 			etcdLeaders++
 		}
 		if !e.Healthy {
-			add("etcd on %s is not healthy: %s", e.Name, e.Error)
+			add("etcd on %s is not healthy: %s", e.Name, cmp.Or(e.Error, "it does not answer"))
 		}
 	}
 	if etcdLeaders != 1 {
@@ -73,11 +75,11 @@ func (s Status) Problems() []string {
 	if s.VIP != nil && len(s.VIP.Holders) != 1 {
 		add("%s is held by %d balancers", s.VIP.Address, len(s.VIP.Holders))
 	}
+	for _, host := range slices.Sorted(maps.Keys(s.Unreachable)) {
+		add("%s", s.Unreachable[host])
+	}
 	if s.UnfinishedReset != "" {
 		add("%s", s.UnfinishedReset)
-	}
-	for _, host := range slices.Sorted(maps.Keys(s.Unreachable)) {
-		add("host %s has no connection", host)
 	}
 	return found
 }

@@ -19,10 +19,11 @@ type Leaders struct {
 	Etcd string
 }
 
-// WatchLeaders calls changed with every change of Patroni's leader key and of etcd's leader, first with what is found. It
-// returns when ctx ends, with ctx's error. The key is watched on every member at the same time, so that a change is heard at
-// once and the loss of a host loses nothing; etcd's leader is asked for four times a second. changed is called by one
-// goroutine at a time and must not block. Changes nothing.
+// WatchLeaders calls changed with every change of Patroni's leader key and of etcd's leader, first
+// with what is found. It returns when ctx ends, with ctx's error. The key is watched on every
+// member at the same time, so that a change is heard at once and the loss of a host loses nothing;
+// etcd's leader is asked for four times a second. changed is called by one goroutine at a time and
+// must not block. Changes nothing.
 func WatchLeaders(ctx context.Context, c *site.Site, changed func(Leaders)) error {
 	o, err := c.EtcdOptions()
 	if err != nil {
@@ -34,8 +35,8 @@ func WatchLeaders(ctx context.Context, c *site.Site, changed func(Leaders)) erro
 	})
 }
 
-// MoveEtcdLeader hands etcd's leadership to the member of that name, or of that host, and returns once it leads.
-// Applications notice nothing. See etcd.MoveLeader for its errors.
+// MoveEtcdLeader hands etcd's leadership to the member of that name, or of that host, and returns
+// once it leads. Applications notice nothing. See etcd.MoveLeader for its errors.
 func MoveEtcdLeader(ctx context.Context, c *site.Site, member string) error {
 	name, err := c.Member(member)
 	if err != nil {

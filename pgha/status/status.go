@@ -11,7 +11,7 @@ import (
 
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/pki"
@@ -45,7 +45,7 @@ type Status struct {
 	ScheduledSwitchover *ScheduledSwitchover `json:"scheduled_switchover,omitempty"`
 	// Stranded members do not come back by themselves.
 	Stranded []StrandedMember `json:"stranded,omitempty"`
-	// UnfinishedReset tells of a reset that was begun and not finished.
+	// UnfinishedReset reports a reset that was begun and not finished.
 	UnfinishedReset string `json:"unfinished_reset,omitempty"`
 	// Unreachable holds hosts without a connection, with the reason.
 	Unreachable map[string]string `json:"unreachable,omitempty"`
@@ -57,7 +57,8 @@ type Status struct {
 type MemberStatus struct {
 	Name string `json:"name"`
 	Host string `json:"host"`
-	// Role is leader, replica, sync_standby, quorum_standby, standby_leader, or "" when Patroni does not know the member.
+	// Role is leader, replica, sync_standby, quorum_standby, standby_leader, or "" when Patroni
+	// does not know the member.
 	Role string `json:"role"`
 	// State as Patroni gives it: running, streaming, starting, stopped, ...
 	State    string `json:"state"`
@@ -71,7 +72,8 @@ type MemberStatus struct {
 	ScheduledRestart string `json:"scheduled_restart,omitempty"`
 	// Endpoints are the HTTP status codes of Patroni's health endpoints; 0 when one did not answer.
 	Endpoints map[string]int `json:"endpoints"`
-	// Healthy: the leader, or a replica that streams on the leader's timeline; one tagged nostream replays the archive instead.
+	// Healthy: the leader, or a replica that streams on the leader's timeline; one tagged nostream
+	// replays the archive instead.
 	Healthy bool `json:"healthy"`
 }
 
@@ -141,10 +143,12 @@ var endpoints = []string{"/primary", "/replica", "/health"}
 // Healthy tells whether everything is as it should be; Problems says what is not.
 func (s Status) Healthy() bool { return len(s.Problems()) == 0 }
 
-// Look asks all components at the same time. What does not answer is reported in the Status rather than as an error, so
-// the status of a half-dead cluster is still a status. A ctx that ends while they are asked is an error.
+// Look asks all components at the same time. What does not answer is reported in the Status rather
+// than as an error, so the status of a half-dead cluster is still a status. A ctx that ends while
+// they are asked is an error.
 func Look(ctx context.Context, c *site.Site) (Status, error) {
-	s := Status{Cluster: c.Spec.Cluster, Time: time.Now(), Unreachable: map[string]string{}, Errors: map[string]string{}}
+	s := Status{Cluster: c.Spec.Cluster, Time: time.Now(), Unreachable: map[string]string{},
+		Errors: map[string]string{}}
 	for host, err := range c.Unreachable {
 		s.Unreachable[host] = err.Error()
 	}
@@ -212,7 +216,8 @@ func memberStatus(ctx context.Context, c *site.Site, s *Status) error {
 		if seen, ok := state.Member(m.Name); ok {
 			ms.Role, ms.State, ms.Timeline = string(seen.Role), seen.State, seen.Timeline
 			ms.LagBytes, ms.Healthy = seen.LagBytes, state.Healthy(m.Name)
-			ms.PendingRestart, ms.PendingReason, ms.ScheduledRestart = seen.PendingRestart, seen.PendingReason, seen.ScheduledRestart
+			ms.PendingRestart, ms.PendingReason, ms.ScheduledRestart = seen.PendingRestart,
+				seen.PendingReason, seen.ScheduledRestart
 		}
 		wg.Go(func() {
 			for _, path := range endpoints {
@@ -236,13 +241,14 @@ func etcdStatus(ctx context.Context, c *site.Site, s *Status) error {
 	}
 	members, err := etcd.Status(ctx, opts)
 	for _, m := range members {
-		s.Etcd = append(s.Etcd, EtcdStatus{Name: m.Name, Healthy: m.Err == "" && len(m.Errors) == 0, Leader: m.Leader, Version: m.Version, DBSize: m.DBSize, Alarm: m.Alarm,
+		s.Etcd = append(s.Etcd, EtcdStatus{Name: m.Name, Healthy: m.Err == "" && len(m.Errors) == 0,
+			Leader: m.Leader, Version: m.Version, DBSize: m.DBSize, Alarm: m.Alarm,
 			Error: cmp.Or(m.Err, strings.Join(m.Errors, ", "))})
 	}
 	return err
 }
 
-// operationStatus tells of the lock in etcd. That etcd does not answer is told by its own part.
+// operationStatus reports the lock in etcd. That etcd does not answer is reported by its own part.
 func operationStatus(ctx context.Context, c *site.Site, s *Status) error {
 	opts, err := c.EtcdOptions()
 	if err != nil {
@@ -272,8 +278,8 @@ func balancerStatus(ctx context.Context, c *site.Site, s *Status) error {
 	return err
 }
 
-// Serving lists the members to which a balancer sends writes and reads. A primary that only stands in for missing
-// replicas is none of them.
+// Serving lists the members to which a balancer sends writes and reads. A primary that only stands
+// in for missing replicas is none of them.
 func Serving(b lb.BalancerState) (primary, replicas []string) {
 	primary, replicas = []string{}, []string{}
 	for _, s := range b.Servers {
@@ -298,24 +304,18 @@ func certificateStatus(c *site.Site, now time.Time) ([]CertificateStatus, error)
 		}
 		return err
 	}
-	cr := c.Credentials
-	named := []struct {
+	cr := c.Credentials()
+	type held struct {
 		name string
 		pem  []byte
-	}{
+	}
+	named := []held{
 		{"etcd CA", cr.EtcdCA}, {"patroni CA", cr.PatroniCA}, {"postgres CA", cr.PostgresCA},
 		{"operator to etcd", cr.EtcdOperator.Cert}, {"operator to patroni", cr.PatroniOperator.Cert},
 	}
 	for _, h := range c.Spec.Databases() {
-		hc := cr.Hosts[h.Name]
-		for _, n := range []struct {
-			kind string
-			leaf vault.Leaf
-		}{{"etcd server", hc.EtcdServer}, {"etcd peer", hc.EtcdPeer}, {"etcd gateway", hc.EtcdGateway}, {"etcd client", hc.EtcdClient}, {"rest server", hc.RestServer}, {"rest client", hc.RestClient}, {"postgres", hc.Postgres}} {
-			named = append(named, struct {
-				name string
-				pem  []byte
-			}{h.Name + " " + n.kind, n.leaf.Cert})
+		for _, at := range layout.Certificates() {
+			named = append(named, held{h.Name + " " + at.Label(), cr.Hosts[h.Name][at.Name].Cert})
 		}
 	}
 	for _, n := range named {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,45 +18,29 @@ import (
 
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/record"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// auditFile is the trail that each host keeps of what was done to the cluster, a JSON object a line, readable by root.
+// auditFile is the trail that each host keeps of what was done to the cluster, a JSON object a
+// line, readable by root.
 const auditFile = "/var/log/pgha/operations.jsonl"
 
-// appendAudit adds standard input to the trail and keeps the file below two megabytes, newest lines last.
-const appendAudit = `umask 077
-mkdir -p /var/log/pgha && cat >>"$1" || exit
-if [ "$(stat -c %s "$1")" -gt 2000000 ]; then
-	tail -c 1000000 "$1" | tail -n +2 >"$1.new" && mv -f "$1.new" "$1"
-fi`
+// appendAudit adds standard input to the trail and keeps the file below two megabytes, newest lines
+// last.
+//
+//go:embed append.sh
+var appendAudit string
 
-// auditWait bounds the writing of the trail: an operation on a half-dead cluster must not wait for the dead half.
+// auditWait bounds the writing of the trail: an operation on a half-dead cluster must not wait for
+// the dead half.
 const auditWait = 5 * time.Second
 
 // OperationRecord is one operation as the hosts remember it.
-type OperationRecord struct {
-	ID   string    `json:"id"`
-	Time time.Time `json:"time"`
-	// Verb is what was done, Holder who did it.
-	Verb   string `json:"verb"`
-	Holder string `json:"holder"`
-	// Finished is false for an operation that goes on, or whose program was killed.
-	Finished bool    `json:"finished"`
-	Seconds  float64 `json:"seconds"`
-	// Error is why it failed; "" when it did not, or is not finished.
-	Error string `json:"error,omitempty"`
-	// Changes are those of all hosts that answered when the trail was read.
-	Changes []RecordedChange `json:"changes"`
-}
+type OperationRecord = record.Operation
 
 // RecordedChange is one change of an operation, without its diff.
-type RecordedChange struct {
-	Host   string `json:"host"`
-	Kind   string `json:"kind"`
-	Name   string `json:"name"`
-	Action string `json:"action"`
-}
+type RecordedChange = record.Change
 
 // Trail is one operation that is being recorded.
 type Trail struct {
@@ -63,10 +48,11 @@ type Trail struct {
 	record  OperationRecord
 }
 
-// Begin writes down on every host that an operation begins, and returns what has to be called at its end. The trail is no
-// condition: hosts that cannot keep it are named in the log.
+// Begin writes down on every host that an operation begins, and returns what has to be called at
+// its end. The trail is no condition: hosts that cannot keep it are named in the log.
 func Begin(ctx context.Context, c *site.Site, verb, holder string) *Trail {
-	a := &Trail{c, OperationRecord{ID: rand.Text(), Time: time.Now().UTC().Truncate(time.Millisecond), Verb: verb, Holder: cmp.Or(holder, vault.WhoAmI())}}
+	a := &Trail{c, OperationRecord{ID: rand.Text(), Time: time.Now().UTC().Truncate(time.Millisecond),
+		Verb: verb, Holder: cmp.Or(holder, vault.WhoAmI())}}
 	a.write(ctx)
 	return a
 }
@@ -79,7 +65,8 @@ func (a *Trail) End(ctx context.Context, changes []remote.Change, err error) {
 		a.record.Error = err.Error()
 	}
 	for _, ch := range changes {
-		a.record.Changes = append(a.record.Changes, RecordedChange{Host: ch.Host, Kind: ch.Kind, Name: ch.Name, Action: ch.Action})
+		a.record.Changes = append(a.record.Changes, RecordedChange{Host: ch.Host, Kind: ch.Kind,
+			Name: ch.Name, Action: ch.Action})
 	}
 	a.write(ctx)
 }
@@ -89,12 +76,14 @@ func (a *Trail) write(ctx context.Context) {
 	defer cancel()
 	err := remote.Each(ctx, a.cluster.Targets(), func(ctx context.Context, t *remote.Target) error {
 		own := a.record
-		own.Changes = slices.DeleteFunc(slices.Clone(own.Changes), func(ch RecordedChange) bool { return ch.Host != t.Name })
+		own.Changes = slices.DeleteFunc(slices.Clone(own.Changes),
+			func(ch RecordedChange) bool { return ch.Host != t.Name })
 		line, err := json.Marshal(own)
 		if err != nil {
 			return err
 		}
-		_, err = t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", appendAudit, "audit", auditFile}, Stdin: bytes.NewReader(append(line, '\n')), Mutating: true})
+		_, err = t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", appendAudit, "audit", auditFile},
+			Stdin: bytes.NewReader(append(line, '\n')), Mutating: true})
 		return err
 	})
 	if err != nil {
@@ -102,8 +91,8 @@ func (a *Trail) write(ctx context.Context) {
 	}
 }
 
-// Operations returns what was done to the cluster, the oldest first, as the hosts that answer remember it: an operation that
-// only some of them know is there, too. Changes nothing.
+// Operations returns what was done to the cluster, the oldest first, as the hosts that answer
+// remember it: an operation that only some of them know is there, too. Changes nothing.
 func Operations(ctx context.Context, c *site.Site) ([]OperationRecord, error) {
 	var mu sync.Mutex
 	byID := map[string]OperationRecord{}
@@ -137,7 +126,8 @@ func Operations(ctx context.Context, c *site.Site) ([]OperationRecord, error) {
 	}), nil
 }
 
-// joined puts together what two hosts, or the beginning and the end on one host, tell of an operation.
+// joined puts together what two hosts, or the beginning and the end on one host, report an
+// operation.
 func joined(a, b OperationRecord) OperationRecord {
 	if b.Finished && !a.Finished {
 		a, b = b, a

@@ -33,7 +33,8 @@ func TestJoinedRecords(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	if got := joined(joined(OperationRecord{}, begin), begin); got.Finished || got.Changes == nil || len(got.Changes) != 0 {
+	if got := joined(joined(OperationRecord{}, begin), begin); got.Finished || got.Changes == nil ||
+		len(got.Changes) != 0 {
 		t.Errorf("an operation that did not end: %+v", got)
 	}
 }

@@ -17,7 +17,7 @@ func Command(s Server) []string {
 		fmt.Sprint(s.Version)}
 }
 
-// Input is what Command reads: the files of the server as it shall be, those of the present one,
+// Input is what Command reads: the files of the server as it should be, those of the present one,
 // with which it is compared where it fails, and the paths that its settings name. It may hold
 // secrets that settings have in them.
 func Input(s Server, present Present) string {

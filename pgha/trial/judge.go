@@ -109,7 +109,8 @@ func (s Server) blamed(text string, changed []string) string {
 // sizes are the settings that the size of shared memory comes from, the most likely first.
 var sizes = []string{"shared_buffers", "min_dynamic_shared_memory", "max_connections",
 	"wal_buffers", "max_prepared_transactions",
-	"max_locks_per_transaction", "max_pred_locks_per_transaction", "max_wal_senders", "max_worker_processes", "track_activity_query_size"}
+	"max_locks_per_transaction", "max_pred_locks_per_transaction", "max_wal_senders", "max_worker_processes",
+	"track_activity_query_size"}
 
 // memory compares what the server would ask for with what the host can give at all.
 func (s Server) memory(a Answer, changed []string) (Fault, bool) {
@@ -129,7 +130,10 @@ func (s Server) memory(a Answer, changed []string) (Fault, bool) {
 		have, of = limit, "what the host lends (vm.overcommit_memory is 2)"
 	}
 	if setting != "" && have > 0 && asks > have {
-		return Fault{Setting: setting, Problem: fmt.Sprintf("PostgreSQL does not start with it: it asks for %d MB of shared memory, and %s is %d MB", asks/1024, of, have/1024),
+		return Fault{Setting: setting,
+			Problem: fmt.Sprintf(
+				"PostgreSQL does not start with it: it asks for %d MB of shared memory, and %s is %d MB",
+				asks/1024, of, have/1024),
 			Remedy: fmt.Sprintf("a quarter of the memory, %d MB, is a good value of shared_buffers",
 				have/1024/4)}, true
 	}
@@ -137,8 +141,13 @@ func (s Server) memory(a Answer, changed []string) (Fault, bool) {
 	if strings.EqualFold(s.Settings["huge_pages"], "on") &&
 		(setting != "" || slices.Contains(changed, "huge_pages")) && size > 0 &&
 		(asks+size-1)/size > pages {
-		return Fault{Setting: "huge_pages", Problem: fmt.Sprintf("PostgreSQL does not start with it: it asks for %d huge pages of %d kB, and the host has %d", (asks+size-1)/size, size, pages),
-			Remedy: fmt.Sprintf("write huge_pages: try, or set vm.nr_hugepages to %d or more on every database host first", (asks+size-1)/size)}, true
+		return Fault{Setting: "huge_pages",
+			Problem: fmt.Sprintf(
+				"PostgreSQL does not start with it: it asks for %d huge pages of %d kB, and the host has %d",
+				(asks+size-1)/size, size, pages),
+			Remedy: fmt.Sprintf(
+				"write huge_pages: try, or set vm.nr_hugepages to %d or more on every database host first",
+				(asks+size-1)/size)}, true
 	}
 	return Fault{}, false
 }

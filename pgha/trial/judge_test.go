@@ -27,7 +27,10 @@ func TestRecordedAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := Server{Version: 18, DataDir: "/var/lib/postgresql/data", Settings: tt.settings, Rules: append(tt.rules, present.Rules...)}
+		s := Server{
+			Version: 18, DataDir: "/var/lib/postgresql/data", Settings: tt.settings,
+			Rules: append(tt.rules, present.Rules...),
+		}
 		faults := Judge(s.Over(present), s.Changed(present), Read(string(text)))
 		if tt.field == "" {
 			if len(faults) > 0 {
@@ -36,7 +39,8 @@ func TestRecordedAnswers(t *testing.T) {
 			continue
 		}
 		found := slices.ContainsFunc(faults, func(f Fault) bool {
-			return (f.Setting == tt.field || f.Rule == tt.field) && strings.Contains(f.Problem, tt.problem) && f.Remedy != ""
+			return (f.Setting == tt.field || f.Rule == tt.field) && strings.Contains(f.Problem, tt.problem) &&
+				f.Remedy != ""
 		})
 		if !found || len(faults) != 1 {
 			t.Errorf("%s: want %s with %q alone, got %+v", name, tt.field, tt.problem, faults)

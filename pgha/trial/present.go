@@ -1,6 +1,8 @@
 package trial
 
 import (
+	_ "embed"
+	"path"
 	"regexp"
 	"strings"
 )
@@ -15,11 +17,10 @@ type Present struct {
 	Rules, Ident []string
 }
 
-// presentScript prints the files that Patroni has written, each behind a line "== NAME".
-const presentScript = `[ -f "$1/PG_VERSION" ] || exit 0
-echo "== settings"; cat "$1/postgresql.conf"
-echo "== rules"; cat "$1/pg_hba.conf"
-echo "== ident"; cat "$1/pg_ident.conf"`
+// presentScript prints the files that Patroni has written, each behind a line "==> PATH <==".
+//
+//go:embed present.sh
+var presentScript string
 
 // PresentQuestion is the command that reads the files of the server in a data directory;
 // ReadPresent reads its answer. It changes nothing and takes some milliseconds.
@@ -29,22 +30,33 @@ func PresentQuestion(dataDir string) []string {
 
 // ReadPresent reads the answer to PresentQuestion.
 func ReadPresent(answer string) Present {
-	parts := sections(answer)
-	if _, made := parts["settings"]; !made {
+	files := divide(answer, func(line string) (string, bool) {
+		head, ok := strings.CutPrefix(line, "==> ")
+		return path.Base(strings.TrimSuffix(head, " <==\n")), ok
+	})
+	settings, made := files["postgresql.conf"]
+	if !made {
 		return Present{}
 	}
-	return Present{Made: true, Settings: readSettings(parts["settings"]),
-		Rules: readLines(parts["rules"]),
-		Ident: readLines(parts["ident"])}
+	return Present{Made: true, Settings: readSettings(settings),
+		Rules: readLines(files["pg_hba.conf"]), Ident: readLines(files["pg_ident.conf"])}
 }
 
 // sections divides a text at its lines "== NAME".
 func sections(text string) map[string]string {
+	return divide(text, func(line string) (string, bool) {
+		name, ok := strings.CutPrefix(line, "== ")
+		return strings.TrimSpace(name), ok
+	})
+}
+
+// divide divides a text at its headings, which head tells with their names.
+func divide(text string, head func(line string) (name string, ok bool)) map[string]string {
 	parts := map[string]string{}
 	name := ""
 	for line := range strings.Lines(text) {
-		if n, ok := strings.CutPrefix(line, "== "); ok {
-			name = strings.TrimSpace(n)
+		if n, ok := head(line); ok {
+			name = n
 			parts[name] += ""
 			continue
 		}

@@ -12,7 +12,8 @@ import (
 func TestReadPresent(t *testing.T) {
 	t.Parallel()
 	p := recorded(t)
-	if !p.Made || p.Settings["shared_buffers"] != "256MB" || p.Settings["ssl_key_file"] != "/etc/patroni/certs/postgres-server.key" || len(p.Settings) != 25 {
+	if !p.Made || p.Settings["shared_buffers"] != "256MB" ||
+		p.Settings["ssl_key_file"] != "/etc/patroni/certs/postgres-server.key" || len(p.Settings) != 25 {
 		t.Errorf("settings %v", p.Settings)
 	}
 	if len(p.Rules) == 0 || p.Rules[0] != "local all all peer" || len(p.Ident) != 0 {
@@ -32,14 +33,22 @@ func TestNothingIsTriedTwice(t *testing.T) {
 		changed []string
 		differs bool
 	}{
-		"the same":        {func(*Server) {}, nil, false},
-		"another form":    {func(s *Server) { s.Settings["shared_buffers"] = "262144kB" }, nil, false},
-		"another value":   {func(s *Server) { s.Settings["shared_buffers"] = "300MB" }, []string{"shared_buffers"}, true},
-		"taken back":      {func(s *Server) { s.Removed = []string{"wal_log_hints", "never_there"} }, []string{"wal_log_hints"}, true},
-		"another rule":    {func(s *Server) { s.Rules = append([]string{"local all all reject"}, s.Rules...) }, nil, true},
+		"the same":     {func(*Server) {}, nil, false},
+		"another form": {func(s *Server) { s.Settings["shared_buffers"] = "262144kB" }, nil, false},
+		"another value": {
+			func(s *Server) { s.Settings["shared_buffers"] = "300MB" }, []string{"shared_buffers"}, true,
+		},
+		"taken back": {
+			func(s *Server) { s.Removed = []string{"wal_log_hints", "never_there"} }, []string{"wal_log_hints"}, true,
+		},
+		"another rule": {
+			func(s *Server) { s.Rules = append([]string{"local all all reject"}, s.Rules...) }, nil, true,
+		},
 		"another mapping": {func(s *Server) { s.Ident = []string{"m a b"} }, nil, true},
 	} {
-		s := Server{Version: 18, Settings: map[string]string{"shared_buffers": "256MB", "wal_log_hints": "on"}, Rules: p.Rules}
+		s := Server{
+			Version: 18, Settings: map[string]string{"shared_buffers": "256MB", "wal_log_hints": "on"}, Rules: p.Rules,
+		}
 		tt.edit(&s)
 		if diff := cmp.Diff(tt.changed, s.Changed(p)); diff != "" || s.Differs(p) != tt.differs {
 			t.Errorf("%s: differs %v (-want +got):\n%s", name, s.Differs(p), diff)
@@ -49,9 +58,18 @@ func TestNothingIsTriedTwice(t *testing.T) {
 
 func TestInput(t *testing.T) {
 	t.Parallel()
-	present := Present{Made: true, Settings: map[string]string{"work_mem": "4MB", "primary_conninfo": "host=a", "jit": "off"}, Rules: []string{"local all all peer"}}
-	s := Server{Version: 18, DataDir: "/data", Removed: []string{"jit"}, Rules: []string{"hostssl all @in samehost scram-sha-256"},
-		Settings: map[string]string{"ssl_ca_file": "ca.crt", "archive_command": "/bin/x 'it''s' \\%p", "session_preload_libraries": `"a", $libdir/b`}}
+	present := Present{
+		Made:     true,
+		Settings: map[string]string{"work_mem": "4MB", "primary_conninfo": "host=a", "jit": "off"},
+		Rules:    []string{"local all all peer"},
+	}
+	s := Server{Version: 18, DataDir: "/data", Removed: []string{"jit"}, Rules: []string{
+		"hostssl all @in samehost scram-sha-256",
+	},
+		Settings: map[string]string{
+			"ssl_ca_file": "ca.crt", "archive_command": "/bin/x 'it''s' \\%p",
+			"session_preload_libraries": `"a", $libdir/b`,
+		}}
 	want := `== wanted.conf
 include_if_exists '/data/postgresql.base.conf'
 archive_command = '/bin/x ''it''''s'' \\%p'
@@ -78,7 +96,8 @@ r /usr/lib/postgresql/18/lib/b.so
 	}
 }
 
-// TestACorrectionGetsThrough: what the present server is refused for as well does not speak against a change.
+// TestACorrectionGetsThrough: what the present server is refused for as well does not speak against
+// a change.
 func TestACorrectionGetsThrough(t *testing.T) {
 	t.Parallel()
 	const output = `== memory
@@ -101,12 +120,13 @@ FATAL:  could not access file "gone": No such file or directory
 	}
 }
 
-// TestNoPostgreSQL runs the script where no PostgreSQL of the version is.
+// TestNoPostgreSQL runs try.sh where no PostgreSQL of the version is.
 func TestNoPostgreSQL(t *testing.T) {
 	t.Parallel()
 	argv := Command(Server{Version: 9, DataDir: "/nowhere"})
 	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
-	cmd.Stdin, cmd.Env = strings.NewReader(Input(Server{Version: 9}, Present{})), append(os.Environ(), "TMPDIR="+t.TempDir())
+	cmd.Stdin, cmd.Env = strings.NewReader(Input(Server{Version: 9}, Present{})),
+		append(os.Environ(), "TMPDIR="+t.TempDir())
 	out, err := cmd.Output()
 	if err != nil || Read(string(out)).Tried {
 		t.Errorf("%q, %v", out, err)

@@ -136,10 +136,11 @@ var ordinary = []string{
 }
 
 // again are the last words of a server that has said before what is wrong.
-var again = regexp.MustCompile(`^configuration file ".*" contains errors$|^could not load .*\.(hba|ident)$|^could not create any Unix-domain sockets$`)
+var again = regexp.MustCompile(
+	`^configuration file ".*" contains errors$|^could not load .*\.(hba|ident)$|^could not create any Unix-domain sockets$`)
 
 // complaints finds what a server has against its settings and rules. A warning is none, nor is what
-// a library tells of itself.
+// a library says about itself.
 func complaints(text string) []Complaint {
 	var found, plain []Complaint // plain: the words of a server that says nothing better
 	var last *Complaint

@@ -19,11 +19,12 @@ type Server struct {
 	DataDir string
 	// Settings by their names in lower case.
 	Settings map[string]string
-	// Removed are settings that shall have no value any more.
+	// Removed are settings that must have no value any more.
 	Removed []string
 	// Rules are the lines of pg_hba.conf, Ident those of pg_ident.conf.
 	Rules, Ident []string
-	// New is set before the first start, when the host has no certificates yet: they are not loaded.
+	// New is set before the first start, when the host has no certificates yet: they are not
+	// loaded.
 	New bool
 }
 
@@ -33,7 +34,7 @@ func Programs(version int) string { return fmt.Sprintf("/usr/lib/postgresql/%d/b
 // libraries is the directory of its loadable modules.
 func libraries(version int) string { return fmt.Sprintf("/usr/lib/postgresql/%d/lib", version) }
 
-// Changed names the settings that the present server has otherwise, or has and shall not have, in
+// Changed names the settings that the present server has otherwise, or has and must not have, in
 // order. Two forms of one value are the same.
 func (s Server) Changed(present Present) []string {
 	catalogue := pgsetting.Of(s.Version)

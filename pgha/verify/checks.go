@@ -12,15 +12,14 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/pgha/toolkit/internal/errlist"
-	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/inspect"
 	"github.com/pgha/toolkit/pgha/internal/serving"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
-	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/status"
 )
@@ -35,18 +34,12 @@ func checkHosts(_ context.Context, c *site.Site) (string, error) {
 }
 
 func checkUnits(ctx context.Context, c *site.Site) (string, error) {
-	databases, err := c.Databases()
-	if err != nil {
-		return "", err
-	}
-	err = remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
-		units := []string{"haproxy.service", "keepalived.service"}
-		if c.Spec.VIP == nil {
-			units = units[:1]
+	err := remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
+		h, err := c.Spec.Host(t.Name)
+		if err != nil {
+			return err
 		}
-		if slices.Contains(databases, t) {
-			units = []string{"etcd.service", "patroni.service"}
-		}
+		units := c.UnitsOf(h)
 		for _, question := range []string{"is-active", "is-enabled"} {
 			res, err := t.Batch(ctx, append([]string{"systemctl", question}, units...))
 			if err != nil {
@@ -66,9 +59,9 @@ func checkUnits(ctx context.Context, c *site.Site) (string, error) {
 
 func checkClocks(ctx context.Context, c *site.Site) (string, error) {
 	err := remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
-		f, err := inspect.Gather(ctx, t, preflight.Want{})
-		if err == nil && f.ClockOffset.Abs() > inspect.MaxClockOffset {
-			err = fmt.Errorf("the clock is off by %s", f.ClockOffset)
+		offset, err := inspect.ClockOffset(ctx, t)
+		if err == nil && offset.Abs() > inspect.MaxClockOffset {
+			err = fmt.Errorf("the clock is off by %s", offset)
 		}
 		return err
 	})
@@ -92,7 +85,8 @@ func checkEtcd(ctx context.Context, c *site.Site) (string, error) {
 		slowest = max(slowest, m.Took)
 	}
 	leader, err := etcd.Leader(ctx, opts)
-	return fmt.Sprintf("%d members, leader %s, slowest answer %s", len(health), leader, slowest.Round(100*time.Microsecond)), err
+	return fmt.Sprintf("%d members, leader %s, slowest answer %s", len(health), leader,
+		slowest.Round(100*time.Microsecond)), err
 }
 
 func checkPatroni(ctx context.Context, c *site.Site) (string, error) {
@@ -116,10 +110,12 @@ func checkPatroni(ctx context.Context, c *site.Site) (string, error) {
 	if state.Paused {
 		return "", remote.WithHint(errors.New("the cluster is paused: nobody would be promoted"), "resume it")
 	}
-	return fmt.Sprintf("leader %s, %d replicas as their tags say, timeline %d", leader.Name, len(opts.Members)-1, leader.Timeline), nil
+	return fmt.Sprintf("leader %s, %d replicas as their tags say, timeline %d", leader.Name,
+		len(opts.Members)-1, leader.Timeline), nil
 }
 
-// checkReplicationLogin tries what Patroni does before it lets a former leader rejoin: a replication connection to itself.
+// checkReplicationLogin tries what Patroni does before it lets a former leader rejoin: a
+// replication connection to itself.
 func checkReplicationLogin(ctx context.Context, c *site.Site) (string, error) {
 	databases, err := c.Databases()
 	if err != nil {
@@ -164,7 +160,8 @@ func checkBalancers(ctx context.Context, c *site.Site) (string, error) {
 			return "", remote.OnHost(b.Host, b.Err)
 		}
 		if b.Reload.Failed {
-			return "", remote.OnHost(b.Host, fmt.Errorf("HAProxy serves a former configuration and cannot start again: %s", b.Reload.Reason))
+			return "", remote.OnHost(b.Host,
+				fmt.Errorf("HAProxy serves a former configuration and cannot start again: %s", b.Reload.Reason))
 		}
 		primary, replicas := status.Serving(b)
 		if len(primary) != 1 {
@@ -199,7 +196,9 @@ func checkPrimarySQL(ctx context.Context, c *site.Site) (string, error) {
 	var recovering bool
 	var tlsVersion string
 	err := c.WithSQL(ctx, c.WriteRoute(), func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, "SELECT host(inet_server_addr()), pg_is_in_recovery(), version FROM pg_stat_ssl WHERE pid = pg_backend_pid()").Scan(&server, &recovering, &tlsVersion)
+		return conn.QueryRow(ctx,
+			"SELECT host(inet_server_addr()), pg_is_in_recovery(), version FROM pg_stat_ssl "+
+				"WHERE pid = pg_backend_pid()").Scan(&server, &recovering, &tlsVersion)
 	})
 	if err == nil && recovering {
 		err = fmt.Errorf("%s is a replica", server)
@@ -235,14 +234,15 @@ func checkPlainRefused(ctx context.Context, c *site.Site) (string, error) {
 	switch {
 	case err == nil:
 		return "", errors.New("a login without TLS was let in")
-	case errors.As(err, &refused) && refused.Code == "28000": // invalid_authorization_specification: no pg_hba entry
+	// invalid_authorization_specification: no pg_hba entry
+	case errors.As(err, &refused) && refused.Code == "28000":
 		return "sslmode=disable is refused", nil
 	}
 	return "", err
 }
 
-// checkRow writes through the address, reads on every member itself that streams, and cleans up. A member that replays the
-// archive has the row whenever its WAL gets there.
+// checkRow writes through the address, reads on every member itself that streams, and cleans up. A
+// member that replays the archive has the row whenever its WAL gets there.
 func checkRow(ctx context.Context, c *site.Site) (detail string, err error) {
 	table, value := "public.pgha_verify_"+strings.ToLower(rand.Text()[:10]), rand.Text()
 	start := time.Now()
@@ -267,8 +267,10 @@ func checkRow(ctx context.Context, c *site.Site) (detail string, err error) {
 	if err != nil {
 		return "", err
 	}
-	databases = slices.DeleteFunc(databases, func(t *remote.Target) bool { return !c.Promises()[c.MemberAt(t.Address)].Streams })
-	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error { return awaitRow(ctx, c, t, table, value) })
+	databases = slices.DeleteFunc(databases,
+		func(t *remote.Target) bool { return !c.Promises()[c.MemberAt(t.Address)].Streams })
+	err = remote.Each(ctx, databases,
+		func(ctx context.Context, t *remote.Target) error { return awaitRow(ctx, c, t, table, value) })
 	return fmt.Sprintf("on %d members after %s", len(databases), time.Since(start).Round(time.Millisecond)), err
 }
 
@@ -276,18 +278,15 @@ func checkRow(ctx context.Context, c *site.Site) (detail string, err error) {
 func awaitRow(ctx context.Context, c *site.Site, t *remote.Target, table, value string) error {
 	route := site.Route{Host: t.Address, Port: c.Spec.PostgreSQL.Port, From: t}
 	return c.WithSQL(ctx, route, func(conn *pgx.Conn) error {
-		for {
+		what := poll.Options{What: "the row that was written", Every: 20 * time.Millisecond}
+		return poll.Until(ctx, what, func(ctx context.Context) (string, error) {
 			var got string
 			err := conn.QueryRow(ctx, "SELECT val FROM "+table).Scan(&got)
-			if err == nil && got == value {
-				return nil
+			if err == nil && got != value {
+				return "another row", nil
 			}
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("the row did not arrive: %w", errors.Join(err, ctx.Err()))
-			case <-time.After(20 * time.Millisecond):
-			}
-		}
+			return "", err
+		})
 	})
 }
 
@@ -300,8 +299,9 @@ func checkRefusedLines(ctx context.Context, c *site.Site) (string, error) {
 	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
 		lines, err := serving.RefusedLines(ctx, c, t)
 		if len(lines) > 0 {
-			err = remote.WithHint(fmt.Errorf("%w: %w", serving.ErrLines, errs.Reasons(lines)),
-				"put right what the line says: the specification (pgha-cli apply), pgha-cli config set, or ALTER SYSTEM RESET for postgresql.auto.conf")
+			err = errs.WithNext(fmt.Errorf("%w: %w", serving.ErrLines, errs.Reasons(lines)),
+				errs.Text("put right what the line says: the specification (%s), %s, or ALTER "+
+					"SYSTEM RESET for postgresql.auto.conf", errs.Verb("apply"), errs.Verb("config", "set")))
 		}
 		return err
 	})
@@ -318,5 +318,5 @@ func checkRunning(ctx context.Context, c *site.Site) (string, error) {
 	for _, f := range refused {
 		problems = append(problems, fmt.Errorf("%s; %s", f.Problem, f.Remedy))
 	}
-	return fmt.Sprintf("%d hosts, etcd's and Patroni's members, the network", len(c.Targets())), errlist.Join(problems...)
+	return fmt.Sprintf("%d hosts, etcd's and Patroni's members, the network", len(c.Targets())), errs.Join(problems...)
 }

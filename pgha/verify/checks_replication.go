@@ -31,7 +31,8 @@ func checkReplication(ctx context.Context, c *site.Site) (string, error) {
 		return "", err
 	}
 	lines := primary.lines
-	fed := health.Upstreams(primary.member, c.Promises(), func(member string) bool { return slices.Contains(c.MemberNames(), member) })
+	fed := health.Upstreams(primary.member, c.Promises(),
+		func(member string) bool { return slices.Contains(c.MemberNames(), member) })
 	for _, upstream := range slices.Compact(slices.Sorted(maps.Values(fed))) {
 		if upstream == "" || upstream == primary.member {
 			continue

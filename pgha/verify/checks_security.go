@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -18,14 +18,24 @@ import (
 // securityChecks are the security floor: what each door lets in, and what lies on the hosts.
 func securityChecks() []check {
 	return []check{
-		{"TLS before 1.2 is refused", "the servers' oldest version must be TLS 1.2: pgha-cli apply", checkTLSVersions},
-		{"etcd and Patroni refuse plain HTTP", "both must be set up with certificates: pgha-cli apply", checkPlainHTTP},
-		{"a certificate opens no other door", "etcd, Patroni and PostgreSQL must each trust their own CA alone: pgha-cli apply", checkOtherDoors},
-		{"logins need SCRAM", "remove what is named, or set the role's password anew (password_encryption is scram-sha-256)", checkLogins},
-		{"keys and passwords are readable by their owners alone", "pgha-cli apply sets owner and mode", checkKeyFiles},
-		{"certificates are of their own CA, named right and in date", "pgha-cli apply renews what is due", checkCertificates},
-		{"the hosts' password file opens replication", "pgha-cli apply writes it; pgha-cli secrets rotate ends a rotation that was cut off", checkPasswordFile},
-		{"balancers verify Patroni's certificates", "pgha-cli apply renders haproxy.cfg anew", checkBalancersVerify},
+		{"TLS before 1.2 is refused", errs.Text("the servers' oldest version must be TLS 1.2: %s",
+			errs.Verb("apply")), checkTLSVersions},
+		{"etcd and Patroni refuse plain HTTP", errs.Text("both must be set up with certificates: %s",
+			errs.Verb("apply")), checkPlainHTTP},
+		{"a certificate opens no other door",
+			errs.Text("etcd, Patroni and PostgreSQL must each trust their own CA alone: %s", errs.Verb("apply")),
+			checkOtherDoors},
+		{"logins need SCRAM",
+			errs.Text("remove what is named, or set the role's password anew (password_encryption is scram-sha-256)"),
+			checkLogins},
+		{"keys and passwords are readable by their owners alone",
+			errs.Text("%s sets owner and mode", errs.Verb("apply")), checkKeyFiles},
+		{"certificates are of their own CA, named right and in date",
+			errs.Text("%s renews what is due", errs.Verb("apply")), checkCertificates},
+		{"the hosts' password file opens replication", errs.Text("%s writes it; %s ends a rotation that was cut off",
+			errs.Verb("apply"), errs.Verb("secrets", "rotate")), checkPasswordFile},
+		{"balancers verify Patroni's certificates", errs.Text("%s renders haproxy.cfg anew", errs.Verb("apply")),
+			checkBalancersVerify},
 	}
 }
 
@@ -52,7 +62,7 @@ func checkTLSVersions(ctx context.Context, c *site.Site) (string, error) {
 			})
 		}
 		wg.Wait()
-		return errlist.Join(problems...)
+		return errs.Join(problems...)
 	})
 	var names []string
 	for _, v := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
@@ -63,7 +73,8 @@ func checkTLSVersions(ctx context.Context, c *site.Site) (string, error) {
 	return fmt.Sprintf("%s on %d ports of each database host", strings.Join(names, " and "), len(doors(c))), err
 }
 
-// versions returns those of today's TLS versions that a door accepts. It must accept one, and none from before.
+// versions returns those of today's TLS versions that a door accepts. It must accept one, and none
+// from before.
 func (d door) versions(ctx context.Context, t *remote.Target) ([]uint16, error) {
 	state, err := d.handshake(ctx, t, tls.VersionTLS10, tls.VersionTLS11, false)
 	if err == nil {
@@ -88,7 +99,8 @@ func (d door) versions(ctx context.Context, t *remote.Target) ([]uint16, error) 
 	return versions, nil
 }
 
-// checkPlainHTTP asks without TLS what a server without TLS would answer. One with TLS answers 400, or nothing.
+// checkPlainHTTP asks without TLS what a server without TLS would answer. One with TLS answers 400,
+// or nothing.
 func checkPlainHTTP(ctx context.Context, c *site.Site) (string, error) {
 	err := knockEach(ctx, c, []knock{
 		{method: "GET", path: "/version", port: c.Spec.Etcd.ClientPort},
@@ -105,7 +117,7 @@ func checkPlainHTTP(ctx context.Context, c *site.Site) (string, error) {
 
 // checkOtherDoors shows each server the operator's certificate for the other one.
 func checkOtherDoors(ctx context.Context, c *site.Site) (string, error) {
-	cr := c.Credentials
+	cr := c.Credentials()
 	err := knockEach(ctx, c, []knock{
 		{"POST", "/v3/kv/range", c.Spec.Etcd.ClientPort, cr.EtcdCA, cr.PatroniOperator},
 		{"GET", "/members", c.Spec.Etcd.PeerPort, cr.EtcdCA, cr.PatroniOperator},
@@ -121,24 +133,26 @@ func checkOtherDoors(ctx context.Context, c *site.Site) (string, error) {
 
 // checkEtcdStrangers asks etcd for a key, and a peer for its members, without a client certificate.
 func checkEtcdStrangers(ctx context.Context, c *site.Site) (string, error) {
-	ca := c.Credentials.EtcdCA
+	ca := c.Credentials().EtcdCA
 	err := knockEach(ctx, c, []knock{
 		{method: "POST", path: "/v3/kv/range", port: c.Spec.Etcd.ClientPort, ca: ca},
 		{method: "POST", path: "/v3/kv/put", port: c.Spec.Etcd.ClientPort, ca: ca},
 		{method: "GET", path: "/members", port: c.Spec.Etcd.PeerPort, ca: ca},
 	}, func(k knock, code int) error {
 		if code != 0 {
-			return fmt.Errorf("etcd answered a client without a certificate with HTTP %d (%s, port %d)", code, k.path, k.port)
+			return fmt.Errorf("etcd answered a client without a certificate with HTTP %d (%s, port %d)",
+				code, k.path, k.port)
 		}
 		return nil
 	})
 	return "no certificate, no answer", err
 }
 
-// checkPatroniStrangers makes unsafe calls without a client certificate. Each is harmless should it be let through: a
-// reload, an empty change of the configuration, and a switchover and a failover that name nobody.
+// checkPatroniStrangers makes unsafe calls without a client certificate. Each is harmless should it
+// be let through: a reload, an empty change of the configuration, and a switchover and a failover
+// that name nobody.
 func checkPatroniStrangers(ctx context.Context, c *site.Site) (string, error) {
-	port, ca := c.Spec.Patroni.RESTPort, c.Credentials.PatroniCA
+	port, ca := c.Spec.Patroni.RESTPort, c.Credentials().PatroniCA
 	err := knockEach(ctx, c, []knock{
 		{method: "POST", path: "/reload", port: port, ca: ca},
 		{method: "PATCH", path: "/config", port: port, ca: ca},
@@ -172,6 +186,6 @@ func knockEach(ctx context.Context, c *site.Site, knocks []knock, judge func(kno
 			})
 		}
 		wg.Wait()
-		return errlist.Join(problems...)
+		return errs.Join(problems...)
 	})
 }

@@ -15,7 +15,10 @@ func TestDeepProblems(t *testing.T) {
 		says   string
 	}{
 		{DeepVerifyResult{From: "m1", To: "m2", There: 4e9, Back: 2e9, Acknowledged: 100}, ""},
-		{DeepVerifyResult{From: "m1", To: "m2", There: 4e9, Back: 6e9}, "6.00s without writes while the leadership moved to m1, slo.switchover is 5s"},
+		{
+			DeepVerifyResult{From: "m1", To: "m2", There: 4e9, Back: 6e9},
+			"6.00s without writes while the leadership moved to m1, slo.switchover is 5s",
+		},
 		{DeepVerifyResult{Acknowledged: 100, Lost: 1}, "1 of 100 acknowledged rows are lost"},
 		{DeepVerifyResult{Missing: map[string]int{"m3": 2}}, "m3 has not got 2"},
 	} {

@@ -14,7 +14,8 @@ import (
 
 	"github.com/pgha/toolkit/pgha/connstring"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -22,12 +23,12 @@ import (
 type knock struct {
 	method, path string
 	port         int
-	ca           []byte     // the server must have its certificate from; nil asks without TLS
-	own          vault.Leaf // the certificate that is shown; none where it is zero
+	ca           []byte      // the server must have its certificate from; nil asks without TLS
+	own          pki.KeyPair // the certificate that is shown; none where it is zero
 }
 
-// knockAt returns the HTTP status of the answer, or 0 when the server ended the connection without one: a handshake that it
-// refused. The error says that there was no connection to refuse.
+// knockAt returns the HTTP status of the answer, or 0 when the server ended the connection without
+// one: a handshake that it refused. The error says that there was no connection to refuse.
 func knockAt(ctx context.Context, c *site.Site, t *remote.Target, k knock) (code int, err error) {
 	scheme, config := "http", &tls.Config{MinVersion: tls.VersionTLS12}
 	if k.ca != nil {
@@ -35,7 +36,7 @@ func knockAt(ctx context.Context, c *site.Site, t *remote.Target, k knock) (code
 		config.RootCAs.AppendCertsFromPEM(k.ca)
 	}
 	if k.own.Cert != nil {
-		pair, err := tls.X509KeyPair(k.own.Cert, k.own.Key)
+		pair, err := k.own.TLS()
 		if err != nil {
 			return 0, fmt.Errorf("load a certificate to knock with: %w", err)
 		}
@@ -43,13 +44,15 @@ func knockAt(ctx context.Context, c *site.Site, t *remote.Target, k knock) (code
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	var dialErr error
-	transport := &http.Transport{TLSClientConfig: config, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := t.Dial(ctx, network, address)
-		dialErr = err
-		return conn, err
-	}}
+	transport := &http.Transport{TLSClientConfig: config,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := t.Dial(ctx, network, address)
+			dialErr = err
+			return conn, err
+		}}
 	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, k.method, scheme+"://"+connstring.HostPort(t.Address, k.port)+k.path, strings.NewReader("{}"))
+	req, err := http.NewRequestWithContext(ctx, k.method, scheme+"://"+connstring.HostPort(t.Address, k.port)+k.path,
+		strings.NewReader("{}"))
 	if err != nil {
 		return 0, err
 	}
@@ -70,30 +73,33 @@ func knockAt(ctx context.Context, c *site.Site, t *remote.Target, k knock) (code
 
 // door is a TLS server on the database hosts.
 type door struct {
-	name     string
-	port     int
-	ca       []byte
-	own      vault.Leaf // shown to servers that ask, so that they have no other reason to refuse
-	postgres bool       // PostgreSQL is asked for TLS first
+	name string
+	port int
+	ca   []byte
+	own  pki.KeyPair // shown to servers that ask, so that they have no other reason to refuse
+	// certificate is the name in the layout of what it shows. PostgreSQL is asked for TLS first.
+	certificate string
 }
 
 func doors(c *site.Site) []door {
-	cr := c.Credentials
+	cr := c.Credentials()
 	return []door{
-		{"etcd's client port", c.Spec.Etcd.ClientPort, cr.EtcdCA, cr.EtcdOperator, false},
-		{"etcd's peer port", c.Spec.Etcd.PeerPort, cr.EtcdCA, cr.EtcdOperator, false},
-		{"Patroni's REST API", c.Spec.Patroni.RESTPort, cr.PatroniCA, cr.PatroniOperator, false},
-		{"PostgreSQL", c.Spec.PostgreSQL.Port, cr.PostgresCA, vault.Leaf{}, true},
+		{"etcd's client port", c.Spec.Etcd.ClientPort, cr.EtcdCA, cr.EtcdOperator, layout.EtcdServer},
+		{"etcd's peer port", c.Spec.Etcd.PeerPort, cr.EtcdCA, cr.EtcdOperator, layout.EtcdPeer},
+		{"Patroni's REST API", c.Spec.Patroni.RESTPort, cr.PatroniCA, cr.PatroniOperator, layout.RESTServer},
+		{"PostgreSQL", c.Spec.PostgreSQL.Port, cr.PostgresCA, pki.KeyPair{}, layout.Postgres},
 	}
 }
 
 // errRefused: the server ended a handshake.
 var errRefused = errors.New("the handshake was refused")
 
-// handshake opens a TLS session to a door of a host, with versions in this range, and returns its state. With verify the
-// server's certificate must be of the door's authority and name the host's address. An error that matches errRefused comes
-// from the server; any other one means that it could not be asked.
-func (d door) handshake(ctx context.Context, t *remote.Target, least, most uint16, verify bool) (tls.ConnectionState, error) {
+// handshake opens a TLS session to a door of a host, with versions in this range, and returns its
+// state. With verify the server's certificate must be of the door's authority and name the host's
+// address. An error that matches errRefused comes from the server; any other one means that it
+// could not be asked.
+func (d door) handshake(ctx context.Context, t *remote.Target, least, most uint16,
+	verify bool) (tls.ConnectionState, error) {
 	var state tls.ConnectionState
 	raw, err := t.Dial(ctx, "tcp", connstring.HostPort(t.Address, d.port))
 	if err != nil {
@@ -103,15 +109,16 @@ func (d door) handshake(ctx context.Context, t *remote.Target, least, most uint1
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = raw.SetDeadline(deadline) // a connection that cannot is ended by HandshakeContext
 	}
-	if d.postgres {
+	if d.certificate == layout.Postgres {
 		if err := askForTLS(raw); err != nil {
 			return state, fmt.Errorf("%s: %w", d.name, err)
 		}
 	}
-	config := &tls.Config{MinVersion: least, MaxVersion: most, ServerName: t.Address, RootCAs: x509.NewCertPool(), InsecureSkipVerify: !verify}
+	config := &tls.Config{MinVersion: least, MaxVersion: most, ServerName: t.Address,
+		RootCAs: x509.NewCertPool(), InsecureSkipVerify: !verify}
 	config.RootCAs.AppendCertsFromPEM(d.ca)
 	if d.own.Cert != nil {
-		pair, err := tls.X509KeyPair(d.own.Cert, d.own.Key)
+		pair, err := d.own.TLS()
 		if err != nil {
 			return state, fmt.Errorf("load a certificate to knock with: %w", err)
 		}

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -9,9 +10,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // guarded is a file or folder that only its owner, and perhaps a group, may look into.
@@ -22,19 +26,24 @@ type guarded struct {
 	optional     bool
 }
 
-// guardedFiles are those of a database host, as the components install them.
-func guardedFiles(c *site.Site) []guarded {
-	return []guarded{
-		{"/etc/etcd/certs", "root", "etcd", 0o750, false},
-		{"/etc/etcd/certs/*.key", "root", "etcd", 0o640, false},
-		{"/etc/patroni/certs", "postgres", "postgres", 0o700, false},
-		{"/etc/patroni/certs/*.key", "postgres", "postgres", 0o600, false},
-		{"/etc/patroni/config.yml", "postgres", "postgres", 0o600, false},
-		{passwordFile, "postgres", "postgres", 0o600, false},
-		{"/etc/patroni/roles.sql", "postgres", "postgres", 0o600, true},
-		{c.Spec.PostgreSQL.DataDir, "postgres", "postgres", 0o750, false},
-		{c.Spec.Etcd.DataDir, "etcd", "etcd", 0o700, false},
+// guardedFiles are those of a database host, as the components' layouts list them. A key stands for
+// all keys of its folder, so that one which somebody left there is looked at as well.
+func guardedFiles(host layout.Host) []guarded {
+	keys := map[string]bool{}
+	for _, c := range host.Certificates() {
+		keys[c.Key] = true
 	}
+	var list []guarded
+	for _, f := range host.Private() {
+		g := guarded{f.Path, cmp.Or(f.Owner, "root"), cmp.Or(f.Group, "root"), cmp.Or(f.MostMode, f.Mode), f.Optional}
+		if keys[f.Path] {
+			g.pattern = path.Dir(f.Path) + "/*.key"
+		}
+		if !slices.Contains(list, g) {
+			list = append(list, g)
+		}
+	}
+	return list
 }
 
 func checkKeyFiles(ctx context.Context, c *site.Site) (string, error) {
@@ -42,12 +51,22 @@ func checkKeyFiles(ctx context.Context, c *site.Site) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	list := guardedFiles(c)
+	list := guardedFiles(site.Layout(c.Spec, spec.RoleDatabase))
+	const format = "%m %u %g %p\\n"
+	// folders whose files are looked at, and others
+	inside, alone := []string{"find"}, []string{"find"}
+	for _, f := range site.Layout(c.Spec, spec.RoleDatabase).Private() {
+		switch {
+		case f.Path == c.Spec.PostgreSQL.DataDir || f.Path == c.Spec.Etcd.DataDir:
+			alone = append(alone, f.Path)
+		case f.Dir:
+			inside = append(inside, f.Path)
+		}
+	}
+	inside, alone = append(inside, "-maxdepth", "1", "-printf", format),
+		append(alone, "-maxdepth", "0", "-printf", format)
 	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		const format = "%m %u %g %p\\n"
-		res, err := t.Batch(ctx,
-			[]string{"find", "/etc/etcd/certs", "/etc/patroni", "/etc/patroni/certs", "-maxdepth", "1", "-printf", format},
-			[]string{"find", c.Spec.PostgreSQL.DataDir, c.Spec.Etcd.DataDir, "-maxdepth", "0", "-printf", format})
+		res, err := t.Batch(ctx, inside, alone)
 		if err != nil {
 			return err
 		}
@@ -107,7 +126,7 @@ func checkBalancersVerify(ctx context.Context, c *site.Site) (string, error) {
 		return "the spec has no balancer", nil
 	}
 	err = remote.Each(ctx, balancers, func(ctx context.Context, t *remote.Target) error {
-		text, err := t.Output(ctx, "cat", "/etc/haproxy/haproxy.cfg")
+		text, err := t.Output(ctx, "cat", lb.ConfigPath)
 		if err != nil {
 			return err
 		}

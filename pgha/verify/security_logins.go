@@ -2,18 +2,21 @@ package verify
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/internal/pgsession"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// loginsSQL gives all that decides how somebody may log in on a member: no password, and no verifier.
+// loginsSQL gives all that decides how somebody may log in on a member: no password, and no
+// verifier.
 const loginsSQL = `SELECT json_build_object(
 	'password_encryption', current_setting('password_encryption'),
 	'weak_roles', (SELECT coalesce(json_agg(rolname ORDER BY rolname), '[]') FROM pg_authid WHERE rolpassword IS NOT NULL AND rolpassword NOT LIKE 'SCRAM-SHA-256$%'),
@@ -53,7 +56,8 @@ func checkLogins(ctx context.Context, c *site.Site) (string, error) {
 	return "scram-sha-256 in pg_hba.conf, for new passwords and for every role", err
 }
 
-// problems lists what lets somebody in without TLS, or with a password that can be read or guessed offline.
+// problems lists what lets somebody in without TLS, or with a password that can be read or guessed
+// offline.
 func (l logins) problems() []string {
 	var found []string
 	add := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
@@ -76,19 +80,14 @@ func (l logins) problems() []string {
 	return found
 }
 
-// passwordFile is what replicas and pg_rewind log in with, as package patroni writes it.
-const passwordFile = "/etc/patroni/pgpass"
+// loginScript logs in to each of the addresses as both roles, with the password file and as
+// strictly as replicas do.
+//
+//go:embed logins.sh
+var loginScript string
 
-// loginScript logs in to each of the addresses as both roles, with the password file and as strictly as replicas do.
-const loginScript = `port=$1 pass=$2 ca=$3 replication=$4 rewind=$5 psql=$6
-shift 6
-for to; do
-	rest="host=$to port=$port passfile=$pass sslmode=verify-full sslrootcert=$ca connect_timeout=5 dbname=postgres"
-	"$psql" -XAtqw -d "$rest user='$replication' replication=true" -c IDENTIFY_SYSTEM >/dev/null || { echo "$replication to $to"; exit 1; }
-	"$psql" -XAtqw -d "$rest user='$rewind'" -c 'SELECT 1' >/dev/null || { echo "$rewind to $to"; exit 1; }
-done`
-
-// checkPasswordFile logs in from each host to each other one with what is on the host, and nothing that the operator has.
+// checkPasswordFile logs in from each host to each other one with what is on the host, and nothing
+// that the operator has.
 func checkPasswordFile(ctx context.Context, c *site.Site) (string, error) {
 	databases, err := c.Databases()
 	if err != nil {
@@ -96,8 +95,10 @@ func checkPasswordFile(ctx context.Context, c *site.Site) (string, error) {
 	}
 	pg := c.Spec.PostgreSQL
 	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		argv := pgsession.Clean(pgsession.Settings(pg.Version, pgsession.Ordinary, "pgha"), "sh", "-c", loginScript, "login",
-			fmt.Sprint(pg.Port), passwordFile, "/etc/patroni/certs/postgres-ca.crt", conninfo(pg.ReplicationUser), conninfo(pg.RewindUser), c.PsqlPath())
+		argv := pgsession.Clean(pgsession.Settings(pg.Version, pgsession.Ordinary, "pgha"), "sh", "-c",
+			loginScript, "login",
+			fmt.Sprint(pg.Port), patroni.PasswordFile, patroni.PostgresCAFile, conninfo(pg.ReplicationUser),
+			conninfo(pg.RewindUser), c.PsqlPath())
 		for _, h := range c.Spec.Databases() {
 			if h.Name != t.Name || len(databases) == 1 {
 				argv = append(argv, h.Address)

@@ -14,12 +14,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/testkit"
 	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -46,7 +46,7 @@ func newAuthority(t *testing.T, name string) authority {
 	return authority{ca}
 }
 
-func (a authority) leaf(t *testing.T, usage pki.Usage, names ...string) vault.Leaf {
+func (a authority) leaf(t *testing.T, usage pki.Usage, names ...string) pki.KeyPair {
 	t.Helper()
 	req := pki.Request{CommonName: "test", Usage: usage, DNSNames: names}
 	if usage != pki.ClientUsage {
@@ -56,7 +56,7 @@ func (a authority) leaf(t *testing.T, usage pki.Usage, names ...string) vault.Le
 	if err != nil {
 		t.Fatal(err)
 	}
-	return vault.Leaf{Cert: l.CertPEM, Key: l.KeyPEM.Reveal()}
+	return l.KeyPair()
 }
 
 func (a authority) pool() *x509.CertPool {
@@ -70,20 +70,23 @@ func onlyHost(etcd, patroni, postgres authority, t *testing.T) *site.Site {
 	t.Helper()
 	sp := spec.New()
 	sp.Hosts = []spec.Host{{Name: "db", Address: "127.0.0.1", Role: spec.RoleDatabase, Member: "db"}}
-	return &site.Site{
+	return (&site.Site{
 		Spec: sp, Unreachable: map[string]error{},
-		Connections: map[string]*remote.Target{"db": {Host: remote.Host{Name: "db", Address: "127.0.0.1"}, Executor: local{}}},
-		Credentials: &vault.Credentials{
-			EtcdCA: etcd.CertPEM(), PatroniCA: patroni.CertPEM(), PostgresCA: postgres.CertPEM(),
-			EtcdOperator: etcd.leaf(t, pki.ClientUsage), PatroniOperator: patroni.leaf(t, pki.ClientUsage), Hosts: map[string]vault.HostCertificates{},
+		Connections: map[string]*remote.Target{
+			"db": {Host: remote.Host{Name: "db", Address: "127.0.0.1"}, Executor: local{}},
 		},
-	}
+	}).Hold(&vault.Credentials{
+		EtcdCA: etcd.CertPEM(), PatroniCA: patroni.CertPEM(), PostgresCA: postgres.CertPEM(),
+		EtcdOperator: etcd.leaf(t, pki.ClientUsage), PatroniOperator: patroni.leaf(t, pki.ClientUsage),
+	})
 }
 
-// serve answers every request with this code over TLS as configured; nil is plain HTTP. It returns the port.
+// serve answers every request with this code over TLS as configured; nil is plain HTTP. It returns
+// the port.
 func serve(t *testing.T, config *tls.Config, code int) int {
 	t.Helper()
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+	s := httptest.NewUnstartedServer(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshakes that are meant to fail
 	if s.TLS = config; config == nil {
 		s.Start()
@@ -94,9 +97,9 @@ func serve(t *testing.T, config *tls.Config, code int) int {
 	return s.Listener.Addr().(*net.TCPAddr).Port
 }
 
-func serverTLS(t *testing.T, l vault.Leaf, change func(*tls.Config)) *tls.Config {
+func serverTLS(t *testing.T, l pki.KeyPair, change func(*tls.Config)) *tls.Config {
 	t.Helper()
-	pair, err := tls.X509KeyPair(l.Cert, l.Key)
+	pair, err := l.TLS()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +110,8 @@ func serverTLS(t *testing.T, l vault.Leaf, change func(*tls.Config)) *tls.Config
 	return c
 }
 
-// TestTLSVersions: a door that accepts an old version is found, and one that shows a stranger's certificate.
+// TestTLSVersions: a door that accepts an old version is found, and one that shows a stranger's
+// certificate.
 func TestTLSVersions(t *testing.T) {
 	t.Parallel()
 	ca, other := newAuthority(t, "ours"), newAuthority(t, "other")
@@ -118,17 +122,34 @@ func TestTLSVersions(t *testing.T) {
 		versions int
 		says     string
 	}{
-		"1.2 and 1.3":                        {serverTLS(t, own, nil), 2, ""},
-		"1.3 alone":                          {serverTLS(t, own, func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 }), 1, ""},
-		"1.2 alone, with client certificate": {serverTLS(t, own, func(c *tls.Config) { mutual(c); c.MaxVersion = tls.VersionTLS12 }), 1, ""},
-		"1.1, too":                           {serverTLS(t, own, func(c *tls.Config) { c.MinVersion = tls.VersionTLS11 }), 0, "accepts TLS 1.1"},
-		"1.0, too":                           {serverTLS(t, own, func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10 }), 0, "accepts TLS 1.0"},
-		"1.1 with client certificate":        {serverTLS(t, own, func(c *tls.Config) { mutual(c); c.MinVersion = tls.VersionTLS11 }), 0, "accepts TLS 1.1"},
-		"another authority":                  {serverTLS(t, other.leaf(t, pki.ServerUsage), nil), 0, "certificate signed by unknown authority"},
+		"1.2 and 1.3": {serverTLS(t, own, nil), 2, ""},
+		"1.3 alone": {
+			serverTLS(t, own, func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 }), 1, "",
+		},
+		"1.2 alone, with client certificate": {
+			serverTLS(t, own, func(c *tls.Config) { mutual(c); c.MaxVersion = tls.VersionTLS12 }), 1, "",
+		},
+		"1.1, too": {
+			serverTLS(t, own, func(c *tls.Config) { c.MinVersion = tls.VersionTLS11 }), 0, "accepts TLS 1.1",
+		},
+		"1.0, too": {
+			serverTLS(t, own,
+				func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10 }),
+			0, "accepts TLS 1.0",
+		},
+		"1.1 with client certificate": {
+			serverTLS(t, own, func(c *tls.Config) { mutual(c); c.MinVersion = tls.VersionTLS11 }), 0, "accepts TLS 1.1",
+		},
+		"another authority": {
+			serverTLS(t, other.leaf(t, pki.ServerUsage), nil), 0, "certificate signed by unknown authority",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := door{name: "the door", port: serve(t, c.config, http.StatusOK), ca: ca.CertPEM(), own: ca.leaf(t, pki.ClientUsage)}
+			d := door{
+				name: "the door", port: serve(t, c.config, http.StatusOK), ca: ca.CertPEM(),
+				own: ca.leaf(t, pki.ClientUsage),
+			}
 			cl := onlyHost(ca, ca, ca, t)
 			versions, err := d.versions(t.Context(), cl.Connections["db"])
 			testkit.CheckSays(t, err, c.says)
@@ -173,12 +194,13 @@ func TestPostgreSQLWithoutTLS(t *testing.T) {
 		}
 	}()
 	ca := newAuthority(t, "ours")
-	d := door{name: "PostgreSQL", port: l.Addr().(*net.TCPAddr).Port, ca: ca.CertPEM(), postgres: true}
+	d := door{name: "PostgreSQL", port: l.Addr().(*net.TCPAddr).Port, ca: ca.CertPEM(), certificate: layout.Postgres}
 	_, err = d.versions(t.Context(), onlyHost(ca, ca, ca, t).Connections["db"])
 	testkit.CheckSays(t, err, "offers no TLS")
 }
 
-// TestStrangersAreRefused makes servers that let in whom they should not, for each check of strangers.
+// TestStrangersAreRefused makes servers that let in whom they should not, for each check of
+// strangers.
 func TestStrangersAreRefused(t *testing.T) {
 	t.Parallel()
 	etcd, patroni := newAuthority(t, "etcd"), newAuthority(t, "patroni")
@@ -195,19 +217,56 @@ func TestStrangersAreRefused(t *testing.T) {
 		restAnswers int
 		says        string
 	}{
-		"etcd wants a certificate":         {checkEtcdStrangers, serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, etcdLeaf, strict(etcd)), nil, 0, ""},
-		"etcd wants none":                  {checkEtcdStrangers, serverTLS(t, etcdLeaf, nil), serverTLS(t, etcdLeaf, strict(etcd)), nil, 0, "/v3/kv/range"},
-		"its peers want none":              {checkEtcdStrangers, serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, etcdLeaf, nil), nil, 0, "/members"},
-		"Patroni forbids":                  {checkPatroniStrangers, nil, nil, serverTLS(t, patroniLeaf, optional), 403, ""},
-		"Patroni lets everybody in":        {checkPatroniStrangers, nil, nil, serverTLS(t, patroniLeaf, optional), 200, "POST /reload without a certificate was answered with HTTP 200"},
-		"all with TLS":                     {checkPlainHTTP, serverTLS(t, etcdLeaf, nil), serverTLS(t, etcdLeaf, nil), serverTLS(t, patroniLeaf, nil), 200, ""},
-		"etcd without TLS":                 {checkPlainHTTP, nil, serverTLS(t, etcdLeaf, nil), serverTLS(t, patroniLeaf, nil), 200, "without TLS with HTTP 200"},
-		"Patroni without TLS":              {checkPlainHTTP, serverTLS(t, etcdLeaf, nil), serverTLS(t, etcdLeaf, nil), nil, 503, "without TLS with HTTP 503"},
-		"each trusts its own authority":    {checkOtherDoors, serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, patroniLeaf, optional), 200, ""},
-		"etcd trusts Patroni's, too":       {checkOtherDoors, serverTLS(t, etcdLeaf, strict(patroni)), serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, patroniLeaf, optional), 200, "another authority"},
-		"Patroni trusts any authority":     {checkOtherDoors, serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, patroniLeaf, anyCertificate), 200, "another authority"},
-		"one shows another's certificate":  {checkEtcdStrangers, serverTLS(t, patroniLeaf, nil), serverTLS(t, etcdLeaf, strict(etcd)), nil, 0, "unknown authority"},
-		"a version that is refused is all": {checkTLSVersions, serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, etcdLeaf, func(c *tls.Config) { c.MinVersion = tls.VersionTLS10 }), serverTLS(t, patroniLeaf, nil), 200, "etcd's peer port accepts TLS 1.1"},
+		"etcd wants a certificate": {
+			checkEtcdStrangers, serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, etcdLeaf, strict(etcd)), nil, 0, "",
+		},
+		"etcd wants none": {
+			checkEtcdStrangers, serverTLS(t, etcdLeaf, nil), serverTLS(t, etcdLeaf, strict(etcd)), nil, 0,
+			"/v3/kv/range",
+		},
+		"its peers want none": {
+			checkEtcdStrangers, serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, etcdLeaf, nil), nil, 0, "/members",
+		},
+		"Patroni forbids": {
+			checkPatroniStrangers, nil, nil, serverTLS(t, patroniLeaf, optional), 403, "",
+		},
+		"Patroni lets everybody in": {
+			checkPatroniStrangers, nil, nil, serverTLS(t, patroniLeaf, optional), 200,
+			"POST /reload without a certificate was answered with HTTP 200",
+		},
+		"all with TLS": {
+			checkPlainHTTP, serverTLS(t, etcdLeaf, nil), serverTLS(t, etcdLeaf, nil),
+			serverTLS(t, patroniLeaf, nil), 200, "",
+		},
+		"etcd without TLS": {
+			checkPlainHTTP, nil, serverTLS(t, etcdLeaf, nil), serverTLS(t, patroniLeaf, nil), 200,
+			"without TLS with HTTP 200",
+		},
+		"Patroni without TLS": {
+			checkPlainHTTP, serverTLS(t, etcdLeaf, nil), serverTLS(t, etcdLeaf, nil), nil, 503,
+			"without TLS with HTTP 503",
+		},
+		"each trusts its own authority": {
+			checkOtherDoors, serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, etcdLeaf, strict(etcd)),
+			serverTLS(t, patroniLeaf, optional), 200, "",
+		},
+		"etcd trusts Patroni's, too": {
+			checkOtherDoors, serverTLS(t, etcdLeaf, strict(patroni)), serverTLS(t, etcdLeaf, strict(etcd)),
+			serverTLS(t, patroniLeaf, optional), 200, "another authority",
+		},
+		"Patroni trusts any authority": {
+			checkOtherDoors, serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, etcdLeaf, strict(etcd)),
+			serverTLS(t, patroniLeaf, anyCertificate), 200, "another authority",
+		},
+		"one shows another's certificate": {
+			checkEtcdStrangers, serverTLS(t, patroniLeaf, nil), serverTLS(t, etcdLeaf, strict(etcd)), nil,
+			0, "unknown authority",
+		},
+		"a version that is refused is all": {
+			checkTLSVersions, serverTLS(t, etcdLeaf, strict(etcd)),
+			serverTLS(t, etcdLeaf, func(c *tls.Config) { c.MinVersion = tls.VersionTLS10 }),
+			serverTLS(t, patroniLeaf, nil), 200, "etcd's peer port accepts TLS 1.1",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -235,8 +294,11 @@ func TestNobodyThereHasRefusedNothing(t *testing.T) {
 	cl.Spec.Etcd.ClientPort = l.Addr().(*net.TCPAddr).Port
 	cl.Spec.Etcd.PeerPort, cl.Spec.Patroni.RESTPort = cl.Spec.Etcd.ClientPort, cl.Spec.Etcd.ClientPort
 	l.Close()
-	for _, check := range []func(context.Context, *site.Site) (string, error){checkEtcdStrangers, checkPatroniStrangers, checkPlainHTTP, checkOtherDoors, checkTLSVersions} {
-		if _, err := check(t.Context(), cl); err == nil || !strings.Contains(err.Error(), strconv.Itoa(cl.Spec.Etcd.ClientPort)) {
+	for _, check := range []func(context.Context, *site.Site) (string, error){
+		checkEtcdStrangers, checkPatroniStrangers, checkPlainHTTP, checkOtherDoors, checkTLSVersions,
+	} {
+		if _, err := check(t.Context(), cl); err == nil ||
+			!strings.Contains(err.Error(), strconv.Itoa(cl.Spec.Etcd.ClientPort)) {
 			t.Errorf("got %v, want the connection that failed", err)
 		}
 	}
@@ -244,7 +306,10 @@ func TestNobodyThereHasRefusedNothing(t *testing.T) {
 
 func TestLoginProblems(t *testing.T) {
 	t.Parallel()
-	good := []hbaRule{{1, "local", "peer", ""}, {2, "hostssl", "scram-sha-256", ""}, {3, "host", "reject", ""}, {4, "hostssl", "cert", ""}}
+	good := []hbaRule{
+		{1, "local", "peer", ""}, {2, "hostssl", "scram-sha-256", ""}, {3, "host", "reject", ""},
+		{4, "hostssl", "cert", ""},
+	}
 	for name, c := range map[string]struct {
 		logins logins
 		says   string
@@ -252,11 +317,22 @@ func TestLoginProblems(t *testing.T) {
 		"as it should be": {logins{"scram-sha-256", nil, good}, ""},
 		"md5 passwords":   {logins{"md5", nil, good}, "password_encryption is md5"},
 		"an md5 role":     {logins{"scram-sha-256", []string{"old", "older"}, good}, "old, older is not kept"},
-		"an md5 rule":     {logins{"scram-sha-256", nil, append(good[:4:4], hbaRule{9, "hostssl", "md5", ""})}, "line 9 of pg_hba.conf lets in by md5"},
-		"trust":           {logins{"scram-sha-256", nil, []hbaRule{{1, "local", "trust", ""}}}, "lets in by trust"},
-		"no TLS":          {logins{"scram-sha-256", nil, []hbaRule{{5, "host", "scram-sha-256", ""}}}, "line 5 of pg_hba.conf (host) lets in without TLS"},
-		"no TLS at all":   {logins{"scram-sha-256", nil, []hbaRule{{5, "hostnossl", "scram-sha-256", ""}}}, "(hostnossl)"},
-		"a broken rule":   {logins{"scram-sha-256", nil, []hbaRule{{6, "", "", "invalid connection type"}}}, "line 6 of pg_hba.conf is wrong: invalid"},
+		"an md5 rule": {
+			logins{"scram-sha-256", nil, append(good[:4:4], hbaRule{9, "hostssl", "md5", ""})},
+			"line 9 of pg_hba.conf lets in by md5",
+		},
+		"trust": {logins{"scram-sha-256", nil, []hbaRule{{1, "local", "trust", ""}}}, "lets in by trust"},
+		"no TLS": {
+			logins{"scram-sha-256", nil, []hbaRule{{5, "host", "scram-sha-256", ""}}},
+			"line 5 of pg_hba.conf (host) lets in without TLS",
+		},
+		"no TLS at all": {
+			logins{"scram-sha-256", nil, []hbaRule{{5, "hostnossl", "scram-sha-256", ""}}}, "(hostnossl)",
+		},
+		"a broken rule": {
+			logins{"scram-sha-256", nil, []hbaRule{{6, "", "", "invalid connection type"}}},
+			"line 6 of pg_hba.conf is wrong: invalid",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -269,22 +345,47 @@ func TestJudgeFiles(t *testing.T) {
 	t.Parallel()
 	cl := &site.Site{Spec: spec.New()}
 	good := strings.Join([]string{
-		"750 root etcd /etc/etcd/certs", "640 root etcd /etc/etcd/certs/server.key", "640 root root /etc/etcd/certs/server.crt",
-		"750 postgres postgres /etc/patroni", "700 postgres postgres /etc/patroni/certs", "600 postgres postgres /etc/patroni/certs/rest-server.key",
+		"750 root etcd /etc/etcd/certs", "640 root etcd /etc/etcd/certs/server.key",
+		"640 root root /etc/etcd/certs/server.crt",
+		"750 postgres postgres /etc/patroni", "700 postgres postgres /etc/patroni/certs",
+		"600 postgres postgres /etc/patroni/certs/rest-server.key",
 		"600 postgres postgres /etc/patroni/config.yml", "600 postgres postgres /etc/patroni/pgpass",
 		"700 postgres postgres /var/lib/postgresql/data", "700 etcd etcd /var/lib/etcd",
 	}, "\n")
 	for name, c := range map[string]struct{ old, new, says string }{
-		"as it should be":         {"", "", ""},
-		"a key for everybody":     {"640 root etcd /etc/etcd/certs/server.key", "644 root etcd /etc/etcd/certs/server.key", "server.key has mode 0644, at most 0640"},
-		"a key for a group":       {"600 postgres postgres /etc/patroni/certs/rest", "640 postgres postgres /etc/patroni/certs/rest", "mode 0640, at most 0600"},
-		"a key of somebody else":  {"600 postgres postgres /etc/patroni/certs/rest", "600 nobody postgres /etc/patroni/certs/rest", "belongs to nobody:postgres"},
-		"another group":           {"640 root etcd /etc/etcd/certs/server.key", "640 root users /etc/etcd/certs/server.key", "belongs to root:users, not root:etcd"},
-		"an open folder":          {"700 postgres postgres /etc/patroni/certs", "755 postgres postgres /etc/patroni/certs", "/etc/patroni/certs has mode 0755"},
-		"an open data directory":  {"700 etcd etcd /var/lib/etcd", "755 etcd etcd /var/lib/etcd", "/var/lib/etcd has mode 0755"},
-		"passwords for everybody": {"600 postgres postgres /etc/patroni/pgpass", "604 postgres postgres /etc/patroni/pgpass", "pgpass has mode 0604"},
-		"no password file":        {"600 postgres postgres /etc/patroni/pgpass", "", "there is no /etc/patroni/pgpass"},
-		"a CA's key":              {"640 root root /etc/etcd/certs/server.crt", "600 root root /etc/etcd/certs/ca.key", "the key of a CA must be on no host"},
+		"as it should be": {"", "", ""},
+		"a key for everybody": {
+			"640 root etcd /etc/etcd/certs/server.key", "644 root etcd /etc/etcd/certs/server.key",
+			"server.key has mode 0644, at most 0640",
+		},
+		"a key for a group": {
+			"600 postgres postgres /etc/patroni/certs/rest",
+			"640 postgres postgres /etc/patroni/certs/rest", "mode 0640, at most 0600",
+		},
+		"a key of somebody else": {
+			"600 postgres postgres /etc/patroni/certs/rest", "600 nobody postgres /etc/patroni/certs/rest",
+			"belongs to nobody:postgres",
+		},
+		"another group": {
+			"640 root etcd /etc/etcd/certs/server.key", "640 root users /etc/etcd/certs/server.key",
+			"belongs to root:users, not root:etcd",
+		},
+		"an open folder": {
+			"700 postgres postgres /etc/patroni/certs", "755 postgres postgres /etc/patroni/certs",
+			"/etc/patroni/certs has mode 0755",
+		},
+		"an open data directory": {
+			"700 etcd etcd /var/lib/etcd", "755 etcd etcd /var/lib/etcd", "/var/lib/etcd has mode 0755",
+		},
+		"passwords for everybody": {
+			"600 postgres postgres /etc/patroni/pgpass", "604 postgres postgres /etc/patroni/pgpass",
+			"pgpass has mode 0604",
+		},
+		"no password file": {"600 postgres postgres /etc/patroni/pgpass", "", "there is no /etc/patroni/pgpass"},
+		"a CA's key": {
+			"640 root root /etc/etcd/certs/server.crt", "600 root root /etc/etcd/certs/ca.key",
+			"the key of a CA must be on no host",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -292,15 +393,18 @@ func TestJudgeFiles(t *testing.T) {
 			if c.old != "" {
 				listing = strings.Replace(good, c.old, c.new, 1)
 			}
-			testkit.CheckSays(t, errs.Reasons(judgeFiles(listing, guardedFiles(cl))), c.says)
+			testkit.CheckSays(t,
+				errs.Reasons(judgeFiles(listing, guardedFiles(site.Layout(cl.Spec, spec.RoleDatabase)))), c.says)
 		})
 	}
 }
 
 func TestJudgeHAProxy(t *testing.T) {
 	t.Parallel()
-	good := "global\n    ssl-default-server-options ssl-min-ver TLSv1.2\ndefaults\n    default-server inter 500ms verify required ca-file /etc/haproxy/certs/ca.crt\n" +
-		"listen write\n    server pg1 192.0.2.1:5432 check check-ssl verifyhost pg1\n    server in 192.0.2.1:5432 backup track write/pg1\n"
+	good := "global\n    ssl-default-server-options ssl-min-ver TLSv1.2\ndefaults\n    " +
+		"default-server inter 500ms verify required ca-file /etc/haproxy/certs/ca.crt\n" +
+		"listen write\n    server pg1 192.0.2.1:5432 check check-ssl verifyhost pg1\n    server " +
+		"in 192.0.2.1:5432 backup track write/pg1\n"
 	for name, c := range map[string]struct{ old, new, says string }{
 		"as it should be":   {"", "", ""},
 		"any version":       {"ssl-min-ver TLSv1.2", "ssl-min-ver TLSv1.0", "TLS before 1.2"},
@@ -318,57 +422,6 @@ func TestJudgeHAProxy(t *testing.T) {
 				config = strings.Replace(good, c.old, c.new, 1)
 			}
 			testkit.CheckSays(t, errs.Reasons(judgeHAProxy(config)), c.says)
-		})
-	}
-}
-
-// TestJudgeCertificates issues certificates that have one fault each.
-func TestJudgeCertificates(t *testing.T) {
-	t.Parallel()
-	sp := testkit.Spec(t)
-	h := sp.Databases()[0]
-	ca, other := newAuthority(t, "ours"), newAuthority(t, "other")
-	names, addresses := vault.ServerNames(h)
-	all := addresses
-	dns := names
-	for _, b := range sp.Balancers() {
-		bn, ba := vault.ServerNames(b)
-		dns, all = append(dns, bn...), append(all, ba...)
-	}
-	vip := netip.MustParseAddr(sp.VIP.Address)
-	issue := func(from authority, usage pki.Usage, dns []string, ips ...netip.Addr) []byte {
-		l, err := from.Issue(pki.Request{CommonName: "test", Usage: usage, DNSNames: dns, IPs: ips, Lifetime: 100 * vault.Day})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return l.CertPEM
-	}
-	server := hostCertificate{file: "postgres.crt", caFile: "ca.crt", ca: ca.CertPEM(), server: true, postgres: true}
-	client := hostCertificate{file: "client.crt", caFile: "ca.crt", ca: ca.CertPEM(), client: true}
-	now := time.Now()
-	for name, c := range map[string]struct {
-		what  hostCertificate
-		pem   []byte
-		caPEM []byte
-		now   time.Time
-		says  string
-	}{
-		"as it should be":               {server, issue(ca, pki.ServerUsage, dns, append(all, vip)...), ca.CertPEM(), now, ""},
-		"a client":                      {client, issue(ca, pki.ClientUsage, nil), ca.CertPEM(), now, ""},
-		"no virtual IP":                 {server, issue(ca, pki.ServerUsage, dns, all...), ca.CertPEM(), now, "does not name 192.0.2.100"},
-		"no name of a balancer":         {server, issue(ca, pki.ServerUsage, names, append(all, vip)...), ca.CertPEM(), now, "does not name lb1, lb2"},
-		"no address":                    {server, issue(ca, pki.ServerUsage, dns, vip), ca.CertPEM(), now, "192.0.2.11"},
-		"another authority":             {client, issue(other, pki.ClientUsage, nil), ca.CertPEM(), now, "client.crt is not of the operator's CA"},
-		"another authority on the host": {client, issue(ca, pki.ClientUsage, nil), other.CertPEM(), now, "client.crt is not of ca.crt"},
-		"a server's for a client":       {client, issue(ca, pki.ServerUsage, dns, all...), ca.CertPEM(), now, "incompatible key usage"},
-		"over":                          {client, issue(ca, pki.ClientUsage, nil), ca.CertPEM(), now.Add(101 * vault.Day), "ended"},
-		"soon over":                     {client, issue(ca, pki.ClientUsage, nil), ca.CertPEM(), now.Add(95 * vault.Day), "ends in"},
-		"not yet":                       {client, issue(ca, pki.ClientUsage, nil), ca.CertPEM(), now.Add(-vault.Day), "begins"},
-		"nothing":                       {client, nil, ca.CertPEM(), now, "holds no certificate"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			testkit.CheckSays(t, c.what.judge(c.pem, c.caPEM, sp, h, c.now), c.says)
 		})
 	}
 }

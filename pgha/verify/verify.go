@@ -2,67 +2,82 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // ErrVerify is matched by the error of a Verify in which a check failed.
-var ErrVerify = errors.New("verification failed")
+var ErrVerify = errs.New(errs.Unhealthy, "verification failed")
 
 // Check is the outcome of one check of Verify.
 type Check struct {
 	// Name says what is checked, in words that do not change between versions.
 	Name string `json:"name"`
-	// OK is the verdict, Detail what was seen, Problem why the check failed and Hint what to do about it.
-	OK      bool   `json:"ok"`
-	Detail  string `json:"detail,omitempty"`
-	Problem string `json:"problem,omitempty"`
-	Hint    string `json:"hint,omitempty"`
+	// OK is the verdict, Detail what was seen, Problem why the check failed and Hint what to do
+	// about it.
+	OK      bool      `json:"ok"`
+	Detail  string    `json:"detail,omitempty"`
+	Problem string    `json:"problem,omitempty"`
+	Hint    errs.Next `json:"hint,omitzero"`
 	// Duration is how long the check took.
 	Duration time.Duration `json:"duration_ns"`
 }
 
-// check is one entry of the list: what it looks at, what to do if it fails, and the look itself, which returns what was seen.
+// check is one entry of the list: what it looks at, what to do if it fails, and the look itself,
+// which returns what was seen.
 type check struct {
-	name, hint string
-	look       func(ctx context.Context, c *site.Site) (detail string, err error)
+	name string
+	hint errs.Next
+	look func(ctx context.Context, c *site.Site) (detail string, err error)
 }
 
 // checkTimeout bounds one check, so that one dead host cannot hold up the verdict.
 const checkTimeout = 20 * time.Second
 
-// checks is the list, in the order of the layers: what stands higher cannot work while something below it fails.
+// checks is the list, in the order of the layers: what stands higher cannot work while something
+// below it fails.
 func checks() []check {
 	return []check{
-		{"hosts answer", "pgha-cli preflight tells why a host cannot be reached", checkHosts},
-		{"what runs is what the specification says", "docs/changing-the-specification.md says what each field is good for", checkRunning},
-		{"services run and start at boot", "pgha-cli apply enables and starts them", checkUnits},
-		{"clocks agree", "set up a time service (chrony) on the hosts", checkClocks},
-		{"etcd members are healthy", "journalctl -u etcd on the member named", checkEtcd},
-		{"etcd refuses strangers", "client-cert-auth must be on: pgha-cli apply", checkEtcdStrangers},
-		{"one leader, every replica streams", "journalctl -u patroni on the member named", checkPatroni},
-		{"Patroni refuses strangers", "verify_client must be set: pgha-cli apply", checkPatroniStrangers},
-		{"every member accepts the replication login from itself", "the 127.0.0.1 replication line of pg_hba must stand: pgha-cli apply", checkReplicationLogin},
-		{"the local administrator can log in", "the local peer line of pg_hba must stand: pgha-cli apply", checkPeerLogin},
-		{"PostgreSQL takes every line of its files", "pgha-cli config show tells what is used instead", checkRefusedLines},
-		{"balancers see the primary and the replicas", "journalctl -u haproxy on the balancer named", checkBalancers},
-		{"exactly one balancer holds the address", "journalctl -u keepalived on the balancers", checkHolder},
-		{"SQL through the address lands on the primary", "check haproxy and the primary's /primary endpoint", checkPrimarySQL},
-		{"the read port leads to a replica", "check haproxy and the replicas' /replica endpoint", checkReadPort},
-		{"connections without TLS are refused", "pg_hba must only have hostssl lines: pgha-cli apply", checkPlainRefused},
-		{"replication streams", "journalctl -u patroni on the replica that is missing", checkReplication},
-		{"a row written through the address is read on every replica", "see the checks above", checkRow},
+		{"hosts answer", errs.Text("%s tells why a host cannot be reached", errs.Verb("preflight")), checkHosts},
+		{"what runs is what the specification says",
+			errs.Text("docs/changing-the-specification.md says what each field is good for"), checkRunning},
+		{"services run and start at boot", errs.Text("%s enables and starts them", errs.Verb("apply")), checkUnits},
+		{"clocks agree", errs.Text("set up a time service (chrony) on the hosts"), checkClocks},
+		{"etcd members are healthy", errs.Text("journalctl -u etcd on the member named"), checkEtcd},
+		{"etcd refuses strangers", errs.Text("client-cert-auth must be on: %s", errs.Verb("apply")),
+			checkEtcdStrangers},
+		{"one leader, every replica streams", errs.Text("journalctl -u patroni on the member named"), checkPatroni},
+		{"Patroni refuses strangers", errs.Text("verify_client must be set: %s", errs.Verb("apply")),
+			checkPatroniStrangers},
+		{"every member accepts the replication login from itself",
+			errs.Text("the 127.0.0.1 replication line of pg_hba must stand: %s", errs.Verb("apply")),
+			checkReplicationLogin},
+		{"the local administrator can log in", errs.Text("the local peer line of pg_hba must stand: %s",
+			errs.Verb("apply")), checkPeerLogin},
+		{"PostgreSQL takes every line of its files",
+			errs.Text("%s tells what is used instead", errs.Verb("config", "show")), checkRefusedLines},
+		{"balancers see the primary and the replicas", errs.Text("journalctl -u haproxy on the balancer named"),
+			checkBalancers},
+		{"exactly one balancer holds the address", errs.Text("journalctl -u keepalived on the balancers"), checkHolder},
+		{"SQL through the address lands on the primary",
+			errs.Text("check haproxy and the primary's /primary endpoint"), checkPrimarySQL},
+		{"the read port leads to a replica", errs.Text("check haproxy and the replicas' /replica endpoint"),
+			checkReadPort},
+		{"connections without TLS are refused", errs.Text("pg_hba must only have hostssl lines: %s",
+			errs.Verb("apply")), checkPlainRefused},
+		{"replication streams", errs.Text("journalctl -u patroni on the replica that is missing"), checkReplication},
+		{"a row written through the address is read on every replica", errs.Text("see the checks above"), checkRow},
 	}
 }
 
-// Verify looks at the whole cluster as an application and as an attacker would, and changes nothing but one table of its
-// own that it drops again. First the layers are checked, all at the same time, then the security floor: its many handshakes
-// must not be what makes a member answer late. All checks run and are returned in a fixed order; if one failed the error
-// matches ErrVerify. observe, if not nil, hears of each check in order as it ends. A ctx that ends is no verdict on the
+// Verify looks at the whole cluster as an application and as an attacker would, and changes nothing
+// but one table of its own that it drops again. First the layers are checked, all at the same time,
+// then the security floor: its many handshakes must not be what makes a member answer late. All
+// checks run and are returned in a fixed order; if one failed the error matches ErrVerify. observe,
+// if not nil, receives each check in order as it ends. A ctx that ends is no verdict on the
 // cluster: its own error is returned, and observe hears nothing more.
 func Verify(ctx context.Context, c *site.Site, observe func(Check)) ([]Check, error) {
 	var results []Check
@@ -84,7 +99,7 @@ func Verify(ctx context.Context, c *site.Site, observe func(Check)) ([]Check, er
 	return results, nil
 }
 
-// runChecks runs checks at the same time and tells of them in order.
+// runChecks runs checks at the same time and reports them in order.
 func runChecks(ctx context.Context, c *site.Site, list []check, observe func(Check)) []Check {
 	results := make([]Check, len(list))
 	done := make([]chan struct{}, len(list))
@@ -112,8 +127,8 @@ func runCheck(ctx context.Context, c *site.Site, ck check) Check {
 	res := Check{Name: ck.name, OK: err == nil, Detail: detail, Duration: time.Since(start)}
 	if err != nil {
 		res.Problem, res.Hint = err.Error(), ck.hint
-		if h := remote.Hint(err); h != "" {
-			res.Hint = h
+		if next := errs.NextOf(err); !next.IsZero() {
+			res.Hint = next
 		}
 	}
 	return res

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/operate"
@@ -35,7 +36,8 @@ type DeepVerifyResult struct {
 	// There and Back are the longest times in which no row could be written through the virtual IP.
 	There patroni.Elapsed `json:"seconds_without_writes_there"`
 	Back  patroni.Elapsed `json:"seconds_without_writes_back"`
-	// Acknowledged rows, how many of them the leader does not have (Lost), and rows of which the writer does not know the fate.
+	// Acknowledged rows, how many of them the leader does not have (Lost), and rows of which the
+	// writer does not know the fate.
 	Acknowledged int `json:"acknowledged_rows"`
 	Lost         int `json:"lost_rows"`
 	Unknown      int `json:"unknown_rows"`
@@ -47,32 +49,37 @@ type DeepVerifyResult struct {
 // deepTable is where VerifyDeep writes, and which it drops.
 var deepTable = pgx.Identifier{"public", "pgha_verify_deep"}
 
-// deepWait bounds each wait of VerifyDeep: for the former leader to be fit to lead again, and for replicas to have all rows.
+// deepWait bounds each wait of VerifyDeep: for the former leader to be fit to lead again, and for
+// replicas to have all rows.
 const deepWait = 60 * time.Second
 
-// VerifyDeep proves what Verify cannot see by looking: it moves the leadership to a replica and back, while it writes twenty
-// rows a second through the virtual IP, and compares every acknowledged row with every member. It is an operation like a
-// switchover, which it makes two of: with the lock, in the trail, refused as one is; sessions to the leader are cut twice.
+// VerifyDeep proves what Verify cannot see by looking: it moves the leadership to a replica and
+// back, while it writes twenty rows a second through the virtual IP, and compares every
+// acknowledged row with every member. It is an operation like a switchover, which it makes two of:
+// with the lock, in the trail, refused as one is; sessions to the leader are cut twice.
 //
-// The error matches ErrVerify if a row is lost or missing somewhere, or writes stopped for longer than slo.switchover. After
-// any other error the leadership may have stayed where it went; the error says so. The table that it writes is dropped.
+// The error matches ErrVerify if a row is lost or missing somewhere, or writes stopped for longer
+// than slo.switchover. After any other error the leadership may have stayed where it went; the
+// error says so. The table that it writes is dropped.
 func VerifyDeep(ctx context.Context, c *site.Site, opts DeepVerifyOptions) (DeepVerifyResult, error) {
 	result := DeepVerifyResult{}
 	start := time.Now()
-	err := engine.Operate(ctx, c, "verify --deep", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
-		if run.Planning() {
-			planned, err := operate.HandOver(ctx, run, patroni.SwitchoverOptions{}, opts.Force)
-			if err != nil {
+	err := engine.Operate(ctx, c, "verify --deep", opts.Operation, job.LockEtcd,
+		func(ctx context.Context, run *job.Job) error {
+			if run.Planning() {
+				planned, err := operate.HandOver(ctx, run, patroni.SwitchoverOptions{}, opts.Force)
+				if err != nil {
+					return err
+				}
+				result.From, result.To = planned.OldLeader, planned.NewLeader
+				return run.Changed(planned.OldLeader, remote.Change{Kind: "cluster", Name: c.Spec.Cluster,
+					Action: "switched back from " + planned.NewLeader})
+			}
+			if err := thereAndBack(ctx, run, opts.Force, &result); err != nil {
 				return err
 			}
-			result.From, result.To = planned.OldLeader, planned.NewLeader
-			return run.Changed(planned.OldLeader, remote.Change{Kind: "cluster", Name: c.Spec.Cluster, Action: "switched back from " + planned.NewLeader})
-		}
-		if err := thereAndBack(ctx, run, opts.Force, &result); err != nil {
-			return err
-		}
-		return reasonsMatching(ErrVerify, result.problems(c.Spec))
-	})
+			return reasonsMatching(ErrVerify, result.problems(c.Spec))
+		})
 	result.Elapsed = patroni.Elapsed(time.Since(start))
 	return result, err
 }
@@ -93,7 +100,9 @@ func (d DeepVerifyResult) problems(sp *spec.Spec) []string {
 		took time.Duration
 	}{{d.To, d.There.Duration()}, {d.From, d.Back.Duration()}} {
 		if leg.took > sp.SLO.Switchover && sp.SLO.Switchover > 0 {
-			found = append(found, fmt.Sprintf("%.2fs without writes while the leadership moved to %s, slo.switchover is %gs", leg.took.Seconds(), leg.to, sp.SLO.Switchover.Seconds()))
+			found = append(found,
+				fmt.Sprintf("%.2fs without writes while the leadership moved to %s, slo.switchover is %gs",
+					leg.took.Seconds(), leg.to, sp.SLO.Switchover.Seconds()))
 		}
 	}
 	if d.Lost > 0 {
@@ -146,20 +155,22 @@ func thereAndBack(ctx context.Context, r *job.Job, force bool, result *DeepVerif
 	return compareRows(ctx, r, rows, result)
 }
 
-// backTo switches back as soon as the former leader may lead: in a synchronous mode that takes one look of Patroni more.
+// backTo switches back as soon as the former leader may lead: in a synchronous mode that takes one
+// look of Patroni more.
 func backTo(ctx context.Context, r *job.Job, member string, force bool) error {
 	quiet, err := engine.PatroniOptions(r.Rehearsed())
 	if err != nil {
 		return err
 	}
 	var refused error
-	err = r.Until(ctx, deepWait, member+" to be fit to lead again", "pgha-cli status shows how it is", func(ctx context.Context) string {
-		_, refused = patroni.Switchover(ctx, quiet, patroni.SwitchoverOptions{Candidate: member})
-		if refused != nil {
-			return refused.Error()
-		}
-		return ""
-	})
+	err = r.Until(ctx, deepWait, member+" to be fit to lead again",
+		errs.Text("%s shows how it is", errs.Verb("status")), func(ctx context.Context) string {
+			_, refused = patroni.Switchover(ctx, quiet, patroni.SwitchoverOptions{Candidate: member})
+			if refused != nil {
+				return refused.Error()
+			}
+			return ""
+		})
 	if err != nil {
 		return err
 	}
@@ -191,7 +202,7 @@ func compareRows(ctx context.Context, r *job.Job, written probe.Result, result *
 			continue // the archive has the rows once their WAL is full
 		}
 		t := databases[slices.IndexFunc(databases, func(t *remote.Target) bool { return t.Name == h.Name })]
-		err := r.Until(ctx, deepWait/4, h.Member+" to have every row", "", func(ctx context.Context) string {
+		err := r.Until(ctx, deepWait/4, h.Member+" to have every row", errs.Next{}, func(ctx context.Context) string {
 			n, err := lost(site.Route{Host: h.Address, Port: r.Spec.PostgreSQL.Port, From: t})
 			switch {
 			case err != nil:

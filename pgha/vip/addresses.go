@@ -32,7 +32,8 @@ func parseLinks(out []byte) ([]link, error) {
 	for _, r := range raw {
 		l := link{name: r.Name}
 		for _, a := range r.Addrs {
-			// iproute2 leaves "local" out where the kernel gave none, and prints {} for what a filter hid.
+			// iproute2 leaves "local" out where the kernel gave none, and prints {} for what a
+			// filter hid.
 			addr, err := netip.ParseAddr(a.Local)
 			if err != nil || a.Len < 0 || a.Len > addr.BitLen() {
 				continue
@@ -56,9 +57,10 @@ func find(links []link, addr netip.Addr) (name string, prefix netip.Prefix, foun
 	return "", netip.Prefix{}, false
 }
 
-// Holder looks which balancers hold the address, all in parallel and in one round trip each. The result has one entry a
-// balancer, in the order of o.Balancers; a balancer that can't be asked has Err set. Holder itself returns an error only
-// when the options are invalid or the context is over. Changes nothing; safe to repeat.
+// Holder looks which balancers hold the address, all in parallel and in one round trip each. The
+// result has one entry a balancer, in the order of o.Balancers; a balancer that can't be asked has
+// Err set, one that is left out nothing. Holder itself returns an error only when the options are
+// invalid or the context is over. Changes nothing; safe to repeat.
 func Holder(ctx context.Context, o Options) ([]Holding, error) {
 	if err := o.ready(); err != nil {
 		return nil, fmt.Errorf("look for the virtual IP: %w", err)
@@ -91,6 +93,9 @@ func (o Options) look(ctx context.Context) ([]Holding, error) {
 
 func (o Options) lookAt(ctx context.Context, b Balancer) Holding {
 	h := Holding{Host: b.Name, Interface: b.Interface}
+	if b.Target.LeftOut {
+		return h
+	}
 	fail := func(err error) Holding {
 		h.Err = remote.OnHost(b.Target.Name, err)
 		return h
@@ -115,9 +120,11 @@ func (o Options) lookAt(ctx context.Context, b Balancer) Holding {
 	switch {
 	case h.Interface != "":
 	case !found:
-		return fail(remote.WithHint(fmt.Errorf("no interface has the address %s", own), "name the interface in the specification"))
+		return fail(remote.WithHint(fmt.Errorf("no interface has the address %s", own),
+			"name the interface in the specification"))
 	case !prefix.Masked().Contains(o.Address):
-		return fail(remote.WithHint(fmt.Errorf("the virtual IP %s is not in the subnet %s of %s", o.Address, prefix.Masked(), where),
+		return fail(remote.WithHint(fmt.Errorf("the virtual IP %s is not in the subnet %s of %s",
+			o.Address, prefix.Masked(), where),
 			"choose a free address of that subnet, or name another interface in the specification"))
 	default:
 		h.Interface = where

@@ -23,10 +23,12 @@ func TestParseLinks(t *testing.T) {
 		"virtual address":  {in: twoLinks, address: "192.168.0.210", link: "enp0s3", prefix: "192.168.0.210/32"},
 		"nobody's address": {in: twoLinks, address: "192.168.0.211"},
 		"prefix only":      {in: twoLinks, address: "192.168.0.20"},
-		"empty objects":    {in: `[{},{"ifname":"a","addr_info":[{}]},{"ifname":"b","addr_info":[{"local":"10.0.0.1","prefixlen":99}]}]`, address: "10.0.0.1"},
-		"empty list":       {in: `[]`, address: "10.0.0.1"},
-		"no JSON":          {in: "1: lo: <LOOPBACK>", fails: true},
-		"nothing":          {in: "", fails: true},
+		"empty objects": {
+			in: `[{},{"ifname":"a","addr_info":[{}]},{"ifname":"b","addr_info":[{"local":"10.0.0.1","prefixlen":99}]}]`, address: "10.0.0.1",
+		},
+		"empty list": {in: `[]`, address: "10.0.0.1"},
+		"no JSON":    {in: "1: lo: <LOOPBACK>", fails: true},
+		"nothing":    {in: "", fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

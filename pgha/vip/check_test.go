@@ -27,12 +27,18 @@ func TestCheck(t *testing.T) {
 		handler func(asked int64) int // status, 0 hangs up without an answer
 		want    bool
 	}{
-		"answers":                  {func(int64) int { return 200 }, true},
-		"refuses":                  {func(int64) int { return 503 }, false},
-		"hangs up":                 {func(int64) int { return 0 }, false},
-		"two failures are borne":   {func(asked int64) int { return map[bool]int{true: 503, false: 200}[asked == 2 || asked == 3] }, true},
-		"three failures are not":   {func(asked int64) int { return map[bool]int{true: 503, false: 200}[asked >= 2 && asked <= 4] }, false},
-		"fails at the last asking": {func(asked int64) int { return map[bool]int{true: 503, false: 200}[asked >= 4] }, false},
+		"answers":  {func(int64) int { return 200 }, true},
+		"refuses":  {func(int64) int { return 503 }, false},
+		"hangs up": {func(int64) int { return 0 }, false},
+		"two failures are borne": {
+			func(asked int64) int { return map[bool]int{true: 503, false: 200}[asked == 2 || asked == 3] }, true,
+		},
+		"three failures are not": {
+			func(asked int64) int { return map[bool]int{true: 503, false: 200}[asked >= 2 && asked <= 4] }, false,
+		},
+		"fails at the last asking": {
+			func(asked int64) int { return map[bool]int{true: 503, false: 200}[asked >= 4] }, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

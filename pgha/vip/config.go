@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/template"
 	"time"
+
+	"github.com/pgha/toolkit/pgha/layout"
 )
 
 //go:embed keepalived.conf.tmpl
@@ -21,16 +23,17 @@ var validateScript string
 
 // Names and places that the configuration and the host agree on.
 const (
-	unitName   = "keepalived.service"
+	// Unit is keepalived's systemd unit, and ConfigPath the file that it reads.
+	Unit       = layout.KeepalivedUnit
+	ConfigPath = configDir + "/keepalived.conf"
 	configDir  = "/etc/keepalived"
-	configPath = configDir + "/keepalived.conf"
-	scriptPath = configDir + "/check_haproxy.sh"
+	scriptPath = layout.CheckScript
 	scriptUser = "keepalived_script"
 )
 
-// Config renders keepalived.conf for the balancer with index i of o.Balancers, whose Interface must be known. The same
-// options give the same bytes. keepalived 2.2 and later accept it. Errors match ErrInvalid. Safe for concurrent use,
-// changes nothing.
+// Config renders keepalived.conf for the balancer with index i of o.Balancers, whose Interface must
+// be known. The same options give the same bytes. keepalived 2.2 and later accept it. Errors match
+// ErrInvalid. Safe for concurrent use, changes nothing.
 func Config(o Options, i int) ([]byte, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("render keepalived.conf: %w", err)
@@ -41,14 +44,16 @@ func Config(o Options, i int) ([]byte, error) {
 	o = o.withDefaults()
 	m := model{Options: o, Self: o.Balancers[i], ScriptUser: scriptUser, ScriptPath: scriptPath}
 	if m.Self.Interface == "" {
-		return nil, fmt.Errorf("render keepalived.conf: %w: balancer %s: the interface is not known", ErrInvalid, m.Self.Name)
+		return nil, fmt.Errorf("render keepalived.conf: %w: balancer %s: the interface is not known",
+			ErrInvalid, m.Self.Name)
 	}
 	for j, b := range o.Balancers {
 		if j != i {
 			m.Peers = append(m.Peers, b)
 		}
 	}
-	t, err := template.New("keepalived.conf").Option("missingkey=error").Funcs(template.FuncMap{"word": word, "seconds": seconds}).Parse(configTemplate)
+	t, err := template.New("keepalived.conf").Option("missingkey=error").Funcs(
+		template.FuncMap{"word": word, "seconds": seconds}).Parse(configTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("render keepalived.conf: %w", err)
 	}
@@ -67,8 +72,9 @@ type model struct {
 	ScriptUser, ScriptPath string
 }
 
-// word makes s one word of keepalived.conf. keepalived has comments ("!", "#"), blocks, variables and quotes but no escape
-// for all of them, so what isn't plain is refused; Validate lets none of it through.
+// word makes s one word of keepalived.conf. keepalived has comments ("!", "#"), blocks, variables
+// and quotes but no escape for all of them, so what isn't plain is refused; Validate lets none of
+// it through.
 func word(s string) (string, error) {
 	if s == "" || strings.ContainsFunc(s, func(r rune) bool {
 		return r <= ' ' || r > '~' || strings.ContainsRune("!#{}$\"'\\~<>@", r)

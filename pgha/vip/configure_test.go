@@ -18,7 +18,8 @@ import (
 	"github.com/pgha/toolkit/pgha/vip"
 )
 
-// farm is a set of fake balancers. The address is held by the one called holder, or by the first that runs keepalived.
+// farm is a set of fake balancers. The address is held by the one called holder, or by the first
+// that runs keepalived.
 type farm struct {
 	vip.Options
 	hosts []*hosttest.Host
@@ -33,7 +34,9 @@ type farm struct {
 }
 
 func newFarm() *farm {
-	f := &farm{Options: vip.Options{Address: netip.MustParseAddr("192.168.0.210"), Wait: 300 * time.Millisecond}, subnet: 24,
+	f := &farm{Options: vip.Options{
+		Address: netip.MustParseAddr("192.168.0.210"), Wait: 300 * time.Millisecond,
+	}, subnet: 24,
 		journal: goodReload}
 	for i := range 3 {
 		h := hosttest.New(fmt.Sprintf("lb%d", i+1), f.answer)
@@ -75,7 +78,9 @@ func (f *farm) answer(h *hosttest.Host, cmd remote.Cmd) (remote.Result, error) {
 	if f.holds(h) {
 		own += `,{"local":"192.168.0.210","prefixlen":32}`
 	}
-	return remote.Result{Stdout: []byte(`[{"ifname":"lo","addr_info":[]},{"ifname":"enp0s3","addr_info":[` + own + `]}]`)}, nil
+	return remote.Result{
+		Stdout: []byte(`[{"ifname":"lo","addr_info":[]},{"ifname":"enp0s3","addr_info":[` + own + `]}]`),
+	}, nil
 }
 
 func configure(t *testing.T, f *farm) {
@@ -92,7 +97,8 @@ func TestConfigureFromNothing(t *testing.T) {
 	mutations, _ := f.hosts[0].Changes()
 	want := []string{
 		"groupadd --force --system -- keepalived_script",
-		"useradd --system --gid keepalived_script --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin -- keepalived_script",
+		"useradd --system --gid keepalived_script --no-create-home --home-dir /nonexistent " +
+			"--shell /usr/sbin/nologin -- keepalived_script",
 		"install -d -m 755 -o root -g root -- /etc/keepalived",
 		"put /etc/keepalived/check_haproxy.sh",
 		"install -d -m 755 -o root -g root -- /etc/systemd/system/keepalived.service.d",
@@ -175,7 +181,8 @@ func TestConfigureRefusesAnAddressOutsideTheSubnet(t *testing.T) {
 	f := newFarm()
 	f.subnet = 29 // 192.168.0.200 to .207
 	err := vip.Configure(t.Context(), f.Options)
-	if err == nil || !strings.Contains(err.Error(), "192.168.0.210 is not in the subnet 192.168.0.200/29 of enp0s3") || remote.Hint(err) == "" {
+	if err == nil || !strings.Contains(err.Error(),
+		"192.168.0.210 is not in the subnet 192.168.0.200/29 of enp0s3") || remote.Hint(err) == "" {
 		t.Errorf("got %v", err)
 	}
 	if mutations, _ := f.hosts[0].Changes(); len(mutations) > 0 {
@@ -215,7 +222,10 @@ func TestHolder(t *testing.T) {
 	configure(t, f)
 	f.holder = "lb3"
 	got, err := vip.Holder(t.Context(), f.Options)
-	want := []vip.Holding{{Host: "lb1", Interface: "enp0s3"}, {Host: "lb2", Interface: "enp0s3"}, {Host: "lb3", Interface: "enp0s3", Holds: true}}
+	want := []vip.Holding{
+		{Host: "lb1", Interface: "enp0s3"}, {Host: "lb2", Interface: "enp0s3"},
+		{Host: "lb3", Interface: "enp0s3", Holds: true},
+	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}

@@ -14,49 +14,58 @@ type Balancer struct {
 	Target *remote.Target
 	// Name is the host's name in comments and errors. "" means the target's name.
 	Name string
-	// Address is the IP address by which the other balancers reach this one. "" means the target's address.
+	// Address is the IP address by which the other balancers reach this one. "" means the target's
+	// address.
 	Address string
-	// Priority from 1 to 254: the highest of the living balancers gets the address. 0 means 100 for the first balancer and
-	// 10 less for each one after it.
+	// Priority from 1 to 254: the highest of the living balancers gets the address. 0 means 100 for
+	// the first balancer and 10 less for each one after it.
 	Priority int
-	// Interface is the network interface that gets the address. "" means the one that has the balancer's own Address,
-	// which Configure and Holder look up; Config can't.
+	// Interface is the network interface that gets the address. "" means the one that has the
+	// balancer's own Address, which Configure and Holder look up; Config can't.
 	Interface string
 }
 
-// Options describe the virtual IP. Balancers and Address have no default; every other zero value is a good one.
+// Options describe the virtual IP. Balancers and Address have no default; every other zero value is
+// a good one.
 type Options struct {
 	// Balancers in order of preference, at least two.
 	Balancers []Balancer
-	// Address is the virtual IP: free, of the same family as the balancers' addresses and in their subnet.
+	// Address is the virtual IP: free, of the same family as the balancers' addresses and in their
+	// subnet.
 	Address netip.Addr
-	// PrefixLen is the address's prefix length on the interface. 0 means a host address (32, or 128 for IPv6), which
-	// leaves the routes and the source addresses of outgoing connections alone; an IPv6 address never becomes a source.
+	// PrefixLen is the address's prefix length on the interface. 0 means a host address (32, or 128
+	// for IPv6), which leaves the routes and the source addresses of outgoing connections alone; an
+	// IPv6 address never becomes a source.
 	PrefixLen int
-	// RouterID from 1 to 255 tells this group of balancers from others in the same subnet. 0 means 51.
+	// RouterID from 1 to 255 tells this group of balancers from others in the same subnet. 0 means
+	// 51.
 	RouterID int
-	// AdvertInterval is how often the holder tells that it lives, from 10 ms to 40.95 s in steps of 10 ms. When it falls
-	// silent the next balancer takes over after three intervals and at most one more (RFC 5798). 0 means 200 ms; where
-	// hosts or switches may stall for half a second, 1 s is safer.
+	// AdvertInterval is how often the holder tells that it lives, from 10 ms to 40.95 s in steps of
+	// 10 ms. When it falls silent the next balancer takes over after three intervals and at most
+	// one more (RFC 5798). 0 means 200 ms; where hosts or switches may stall for half a second, 1 s
+	// is safer.
 	AdvertInterval time.Duration
-	// NoPreempt leaves the address where it is when a balancer with a higher priority comes back. By default it moves,
-	// which cuts the sessions through it once more.
+	// NoPreempt leaves the address where it is when a balancer with a higher priority comes back.
+	// By default it moves, which cuts the sessions through it once more.
 	NoPreempt bool
 
 	// CheckPort is a port on 127.0.0.1 where HAProxy answers GET /health with 200. 0 means 7000.
 	CheckPort int
-	// CheckInterval is how often the check script is started, in whole seconds. It asks HAProxy every 200 ms for the first
-	// 600 ms and fails when three answers in a row are missing, so with 0, which means 1 s, a dead HAProxy is found within
-	// 0.8 s, and one that is restarted sooner keeps the address.
+	// CheckInterval is how often the check script is started, in whole seconds. It asks HAProxy
+	// every 200 ms for the first 600 ms and fails when three answers in a row are missing, so with
+	// 0, which means 1 s, a dead HAProxy is found within 0.8 s, and one that is restarted sooner
+	// keeps the address.
 	CheckInterval time.Duration
-	// Fall is how many runs of the script in a row must fail until the balancer gives the address up. 0 means 1.
+	// Fall is how many runs of the script in a row must fail until the balancer gives the address
+	// up. 0 means 1.
 	Fall int
 	// Rise is how many must succeed until it may have the address again. 0 means 2.
 	Rise int
 
 	// Wait bounds the wait until exactly one balancer holds the address. 0 means 20 s.
 	Wait time.Duration
-	// Progress, when set, is told in one line what is being waited for. It must be safe for concurrent use.
+	// Progress, when set, receives one line about what is being waited for. It must be safe for
+	// concurrent use.
 	Progress func(string)
 }
 
@@ -69,12 +78,6 @@ type Holding struct {
 	// Err says why it isn't known.
 	Err error
 }
-
-// PackageNames are the Debian packages a balancer needs of this component.
-func PackageNames() []string { return []string{"keepalived", "iproute2"} }
-
-// QuietUnits are the units that those packages would start at installation, before they are configured.
-func QuietUnits() []string { return []string{unitName} }
 
 func (o Options) withDefaults() Options {
 	balancers := make([]Balancer, len(o.Balancers))

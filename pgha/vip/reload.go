@@ -8,18 +8,21 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// reloadWait bounds the wait for keepalived's word after a reload, which comes within half a second.
+// reloadWait bounds the wait for keepalived's word after a reload, which comes within half a
+// second.
 const reloadWait = 5 * time.Second
 
 // reloadLines prints the journal of a unit, with all that was logged until now.
 const reloadLines = `journalctl --sync 2>/dev/null; journalctl -q --no-pager -o cat -n 200 -u "$1"`
 
 // Reload is what keepalived logged of its last reload. `systemctl reload` only sends a signal, and
-// ends with 0 even where keepalived then ends because of its configuration, or leaves out what it does
-// not like.
+// ends with 0 even where keepalived then ends because of its configuration, or leaves out what it
+// does not like.
 type Reload struct {
 	// Done: it has read the configuration to its end.
 	Done bool
@@ -85,30 +88,30 @@ func (r Reload) err() error {
 	return nil
 }
 
-// awaitReload asks keepalived how its reload went, if these changes have one. Where it says nothing in
-// time, as one of another version may, nothing is known against it.
+// awaitReload asks keepalived how its reload went, if these changes have one. Silence, which
+// another version may keep, is not an error.
 func awaitReload(ctx context.Context, t *remote.Target, changes remote.Changes) error {
-	if !slices.ContainsFunc(changes, func(c remote.Change) bool { return c.Name == unitName && c.Action == "reloaded" }) {
+	if !slices.ContainsFunc(changes, func(c remote.Change) bool { return c.Name == Unit && c.Action == "reloaded" }) {
 		return nil
 	}
-	wait, cancel := context.WithTimeout(ctx, reloadWait)
-	defer cancel()
-	for {
-		res, err := t.Run(wait, remote.Cmd{Script: reloadLines, Argv: []string{unitName}, Timeout: lookTimeout})
-		r := ParseReload(string(res.Stdout))
-		if err == nil && (r.Done || r.Ended) {
-			if err := r.err(); err != nil {
-				return remote.WithHint(remote.OnHost(t.Name, err), "see `journalctl -u keepalived -n 50` on "+t.Name+
-					", mend that, then pgha-cli apply; the balancers behind it are as they were")
-			}
-			return nil
+	var r Reload
+	err := poll.Until(ctx, poll.Options{
+		What: "keepalived to say how its reload went", Bound: reloadWait, Every: pollInterval,
+	}, func(ctx context.Context) (string, error) {
+		cmd := remote.Cmd{Script: reloadLines, Argv: []string{Unit}, Timeout: lookTimeout}
+		res, err := t.Run(ctx, cmd)
+		if err != nil {
+			return "", err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-wait.Done():
-			return nil
-		case <-time.After(pollInterval):
+		if r = ParseReload(string(res.Stdout)); !r.Done && !r.Ended {
+			return "nothing in its journal", nil
 		}
+		return "", nil
+	})
+	if err != nil {
+		return ctx.Err()
 	}
+	return errs.WithNext(remote.OnHost(t.Name, r.err()),
+		errs.Text("see `journalctl -u keepalived -n 50` on %s, mend that, then %s; the balancers "+
+			"behind it are as they were", t.Name, errs.Verb("apply")))
 }

@@ -71,17 +71,32 @@ func TestParseReload(t *testing.T) {
 		done, ended bool
 		complaints  []string
 	}{
-		"good":                         {goodReload, true, false, nil},
-		"never":                        {"Startup complete\n(VI_1) Entering BACKUP STATE\n", false, false, nil},
-		"of a journal that is lost":    {"", false, false, nil},
-		"not at its end":               {beingRead, false, false, nil},
-		"the last one counts":          {unknownWord + goodReload, true, false, nil},
-		"the last one is being read":   {goodReload + beingRead, false, false, nil},
-		"an address moves behind it":   {goodReload + "(VI_1) Entering MASTER STATE\n", true, false, nil},
-		"ended over an interface":      {missingInterface, false, true, []string{"(/etc/keepalived/keepalived.conf: Line 28) WARNING - interface nosuch0 for vrrp_instance VI_1 doesn't exist", "Non-existent interface specified in configuration"}},
-		"a word that it does not know": {unknownWord, true, false, []string{"(/etc/keepalived/keepalived.conf: Line 31) Unknown keyword 'advert_intt'"}},
-		"said twice":                   {openBrace, true, false, []string{"There are 1 missing '}'s or extra '{'s"}},
-		"a script that it cannot run":  {notExecutable, true, false, []string{"WARNING - script '/etc/keepalived/check_haproxy.sh' is not executable for uid:gid 999:995 - disabling."}},
+		"good":                       {goodReload, true, false, nil},
+		"never":                      {"Startup complete\n(VI_1) Entering BACKUP STATE\n", false, false, nil},
+		"of a journal that is lost":  {"", false, false, nil},
+		"not at its end":             {beingRead, false, false, nil},
+		"the last one counts":        {unknownWord + goodReload, true, false, nil},
+		"the last one is being read": {goodReload + beingRead, false, false, nil},
+		"an address moves behind it": {goodReload + "(VI_1) Entering MASTER STATE\n", true, false, nil},
+		"ended over an interface": {
+			missingInterface, false, true,
+			[]string{
+				"(/etc/keepalived/keepalived.conf: Line 28) WARNING - interface nosuch0 for " +
+					"vrrp_instance VI_1 doesn't exist", "Non-existent interface specified in configuration",
+			},
+		},
+		"a word that it does not know": {
+			unknownWord, true, false,
+			[]string{"(/etc/keepalived/keepalived.conf: Line 31) Unknown keyword 'advert_intt'"},
+		},
+		"said twice": {openBrace, true, false, []string{"There are 1 missing '}'s or extra '{'s"}},
+		"a script that it cannot run": {
+			notExecutable, true, false,
+			[]string{
+				"WARNING - script '/etc/keepalived/check_haproxy.sh' is not executable for " +
+					"uid:gid 999:995 - disabling.",
+			},
+		},
 	} {
 		r := vip.ParseReload(c.journal)
 		if r.Done != c.done || r.Ended != c.ended || !slices.Equal(r.Complaints, c.complaints) {
@@ -94,9 +109,11 @@ func TestParseReload(t *testing.T) {
 func TestConfigureAsksForTheReload(t *testing.T) {
 	t.Parallel()
 	for journal, want := range map[string]string{
-		missingInterface: "lb1: keepalived ended when it read its new configuration: (/etc/keepalived/keepalived.conf: Line 28) WARNING",
-		unknownWord:      "lb1: keepalived does not take all of its new configuration: (/etc/keepalived/keepalived.conf: Line 31) Unknown",
-		notExecutable:    "is not executable",
+		missingInterface: "lb1: keepalived ended when it read its new configuration: " +
+			"(/etc/keepalived/keepalived.conf: Line 28) WARNING",
+		unknownWord: "lb1: keepalived does not take all of its new configuration: " +
+			"(/etc/keepalived/keepalived.conf: Line 31) Unknown",
+		notExecutable: "is not executable",
 	} {
 		f := newFarm()
 		f.holder = "lb3"
@@ -106,7 +123,8 @@ func TestConfigureAsksForTheReload(t *testing.T) {
 		}
 		f.journal, f.RouterID = journal, 77
 		err := vip.Configure(t.Context(), f.Options)
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(remote.Hint(err), "journalctl -u keepalived") {
+		if err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(remote.Hint(err), "journalctl -u keepalived") {
 			t.Errorf("%v\nwant %s", err, want)
 		}
 		if mutations, _ := f.hosts[1].Changes(); len(mutations) > 0 {

@@ -14,7 +14,9 @@ func TestChangesRouterID(t *testing.T) {
 		"@@ -1 +1 @@\n-    priority 90\n+    priority 95\n":                   false,
 		"": false,
 	} {
-		if got := changesRouterID(remote.Changes{{Kind: "file", Name: configPath, Action: "updated", Diff: diff}}); got != want {
+		if got := changesRouterID(remote.Changes{
+			{Kind: "file", Name: ConfigPath, Action: "updated", Diff: diff},
+		}); got != want {
 			t.Errorf("%q: %v", diff, got)
 		}
 	}

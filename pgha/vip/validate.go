@@ -1,23 +1,26 @@
 package vip
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
 	"time"
+
+	"github.com/pgha/toolkit/internal/syntax"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// interfaceSyntax is what Linux accepts as the name of an interface and keepalived as one word.
-var interfaceSyntax = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$`)
+var interfaceSyntax = regexp.MustCompile(syntax.Interface)
 
-// Validate refuses options that cannot work, all flaws at once; the error matches ErrInvalid. It looks at no host; whether
-// the address lies in the subnet of the balancers' interfaces is checked by Configure, which can see them.
+// Validate refuses options that cannot work, all flaws at once; the error matches ErrInvalid. It
+// looks at no host; whether the address lies in the subnet of the balancers' interfaces is checked
+// by Configure, which can see them.
 func (o Options) Validate() error {
 	o = o.withDefaults()
 	var flaws []error
 	flaw := func(format string, args ...any) { flaws = append(flaws, fmt.Errorf(format, args...)) }
-	if !o.Address.IsValid() || o.Address.Zone() != "" || o.Address.Is4In6() || o.Address.IsUnspecified() || o.Address.IsMulticast() || o.Address.IsLoopback() {
+	if !o.Address.IsValid() || o.Address.Zone() != "" || o.Address.Is4In6() || o.Address.IsUnspecified() ||
+		o.Address.IsMulticast() || o.Address.IsLoopback() {
 		flaw("address %s can't be a virtual IP", o.Address)
 	}
 	if o.PrefixLen < 1 || o.PrefixLen > o.Address.BitLen() {
@@ -26,7 +29,8 @@ func (o Options) Validate() error {
 	if o.RouterID < 1 || o.RouterID > 255 {
 		flaw("router ID %d is not between 1 and 255", o.RouterID)
 	}
-	if o.AdvertInterval < 10*time.Millisecond || o.AdvertInterval > 40950*time.Millisecond || o.AdvertInterval%(10*time.Millisecond) != 0 {
+	if o.AdvertInterval < 10*time.Millisecond || o.AdvertInterval > 40950*time.Millisecond ||
+		o.AdvertInterval%(10*time.Millisecond) != 0 {
 		flaw("advertisement interval %s is not between 10ms and 40.95s in steps of 10ms", o.AdvertInterval)
 	}
 	if o.CheckPort < 1 || o.CheckPort > 65535 {
@@ -46,7 +50,7 @@ func (o Options) Validate() error {
 	}
 	flaws = append(flaws, o.balancerFlaws()...)
 	if len(flaws) > 0 {
-		return fmt.Errorf("%w: %w", ErrInvalid, errors.Join(flaws...))
+		return fmt.Errorf("%w: %w", ErrInvalid, errs.Join(flaws...))
 	}
 	return nil
 }

@@ -41,7 +41,8 @@ func main() {
 	}
 }
 
-// ofRooms are functions that only the toolkit's own packages can call, for what they take is internal.
+// ofRooms are functions that only the toolkit's own packages can call, for what they take is
+// internal.
 var ofRooms = regexp.MustCompile(`(?m)^func .*\*(site|job)\.`)
 
 // show prints one package, its declarations sorted.
@@ -97,6 +98,7 @@ func text(set *token.FileSet, d ast.Decl) (string, error) {
 	if err := printer.Fprint(&out, set, d); err != nil {
 		return "", err
 	}
-	lines := slices.DeleteFunc(strings.Split(out.String(), "\n"), func(l string) bool { return strings.TrimSpace(l) == "" })
+	lines := slices.DeleteFunc(strings.Split(out.String(), "\n"),
+		func(l string) bool { return strings.TrimSpace(l) == "" })
 	return strings.Join(lines, "\n"), nil
 }

@@ -1,5 +1,6 @@
-// Command packages prints the Debian packages that a lab needs on this machine, one a line, so that the Makefile and the
-// lab's own check of the machine cannot disagree. Go is left out: whoever runs this program has it.
+// Command packages prints the Debian packages that a lab needs on this machine, one a line, so that
+// the Makefile and the lab's own check of the machine cannot disagree. Go is left out: it runs this
+// program.
 package main
 
 import (

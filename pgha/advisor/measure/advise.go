@@ -20,16 +20,18 @@ const AdviseTimeout = 10 * time.Second
 
 // AdviseOptions say how Advise works. The zero value measures everything.
 type AdviseOptions struct {
-	// Timeout bounds the questions to the hosts; 0 means 10 s. What has not answered by then is in Advice.Errors.
+	// Timeout bounds the questions to the hosts; 0 means 10 s. What has not answered by then is in
+	// Advice.Errors.
 	Timeout time.Duration
 }
 
-// Advice is what a cluster would survive, and what does not go together. Its JSON form is stable: fields are added, never
-// renamed.
+// Advice is what a cluster would survive, and what does not go together. Its JSON form is stable:
+// fields are added, never renamed.
 type Advice struct {
 	Cluster string    `json:"cluster"`
 	Time    time.Time `json:"time"`
-	// Live is false when only the specification was looked at: then the losses are those of a healthy cluster.
+	// Live is false when only the specification was looked at: then the losses are those of a
+	// healthy cluster.
 	Live bool `json:"live"`
 	// Problems say what is not as it should be now, so that the losses begin from there.
 	Problems []string         `json:"problems"`
@@ -45,21 +47,24 @@ func (a Advice) Warnings() []advisor.Remark {
 	return slices.DeleteFunc(slices.Clone(a.Remarks), func(r advisor.Remark) bool { return r.Severity == advisor.Note })
 }
 
-// AdviseSpec looks at a specification alone and contacts no host: what a healthy cluster of it would survive, and what in
-// it does not go together. Pure computation.
+// AdviseSpec looks at a specification alone and contacts no host: what a healthy cluster of it
+// would survive, and what in it does not go together. Pure computation.
 func AdviseSpec(sp *spec.Spec) Advice {
 	return Advice{Cluster: sp.Cluster, Time: time.Now(), Problems: []string{},
-		Losses: orEmpty(advisor.Losses(advisor.Expected(sp), advisor.Facts{})), Remarks: orEmpty(advisor.Remarks(sp, advisor.Facts{})), Facts: noFacts()}
+		Losses:  orEmpty(advisor.Losses(advisor.Expected(sp), advisor.Facts{})),
+		Remarks: orEmpty(advisor.Remarks(sp, advisor.Facts{})), Facts: noFacts()}
 }
 
-// Advise measures the hosts and says what the loss of each of them, of a balancer and of etcd's quorum would do to the
-// cluster as it is at this moment, and which settings contradict each other or what was measured.
+// Advise measures the hosts and says what the loss of each of them, of a balancer and of etcd's
+// quorum would do to the cluster as it is at this moment, and which settings contradict each other
+// or what was measured.
 //
-// It measures, all at the same time, in between one and two seconds: etcd's own histogram of its disk's syncs, or a hundred
-// small writes beside its data where that does not exist or has counted less; the time of connections between hosts; memory, disks and
-// watchdogs; the leader's settings, slots, replicas and rate of writing; other virtual routers on the balancers' network.
-// Nothing is changed but for a temporary file for these writes. What cannot be measured is in Errors, and rules that
-// need it say nothing; a ctx that ends is an error.
+// It measures, all at the same time, in between one and two seconds: etcd's own histogram of its
+// disk's syncs, or a hundred small writes beside its data where that does not exist or has counted
+// less; the time of connections between hosts; memory, disks and watchdogs; the leader's settings,
+// slots, replicas and rate of writing; other virtual routers on the balancers' network. Nothing is
+// changed but for a temporary file for these writes. What cannot be measured is in Errors, and
+// rules that need it say nothing; a ctx that ends is an error.
 func Advise(ctx context.Context, c *site.Site, opts AdviseOptions) (Advice, error) {
 	a := Advice{Cluster: c.Spec.Cluster, Time: time.Now(), Live: true}
 	bounded, cancel := context.WithTimeout(ctx, cmp.Or(opts.Timeout, AdviseTimeout))
@@ -84,7 +89,8 @@ func Advise(ctx context.Context, c *site.Site, opts AdviseOptions) (Advice, erro
 
 // noFacts are facts of nothing, with lists as JSON wants them.
 func noFacts() advisor.Facts {
-	return advisor.Facts{Hosts: map[string]advisor.HostFacts{}, RoundTrips: []advisor.RoundTrip{}, Strangers: []advisor.Stranger{}}
+	return advisor.Facts{Hosts: map[string]advisor.HostFacts{}, RoundTrips: []advisor.RoundTrip{},
+		Strangers: []advisor.Stranger{}}
 }
 
 // orEmpty is the list as JSON wants it: [] and not null.
@@ -110,7 +116,8 @@ func TopologyOf(sp *spec.Spec, s status.Status) advisor.Topology {
 		for _, m := range s.Members {
 			if m.Name == h.Member {
 				host.Member, host.Leads = m.Healthy, m.Role == string(patroni.RoleLeader)
-				host.Synchronous = m.Role == string(patroni.RoleSyncStandby) || m.Role == string(patroni.RoleQuorumStandby)
+				host.Synchronous = m.Role == string(patroni.RoleSyncStandby) ||
+					m.Role == string(patroni.RoleQuorumStandby)
 			}
 		}
 		for _, e := range s.Etcd {

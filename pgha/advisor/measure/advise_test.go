@@ -30,12 +30,15 @@ sync dd: error writing
 nonsense
 `
 	facts, trips := parseMeasured(out, "db1", map[string]string{"192.0.2.2": "db2", "192.0.2.3": "db3"})
-	want := advisor.HostFacts{MemoryBytes: 4 << 20, DataFree: 2 << 20, DataDisk: "/dev/sda1", EtcdDisk: "/dev/sdb1", Watchdog: true,
+	want := advisor.HostFacts{MemoryBytes: 4 << 20, DataFree: 2 << 20, DataDisk: "/dev/sda1",
+		EtcdDisk: "/dev/sdb1", Watchdog: true,
 		Sync: advisor.Sync{P99Seconds: 0.0015, Samples: 3, Source: "3 writes of 2300 bytes beside etcd's data"}}
 	if diff := cmp.Diff(want, facts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]advisor.RoundTrip{{From: "db1", To: "db2", Seconds: 0.0004}, {From: "db1", To: "db3", Seconds: 77e-6}}, trips); diff != "" {
+	if diff := cmp.Diff([]advisor.RoundTrip{
+		{From: "db1", To: "db2", Seconds: 0.0004}, {From: "db1", To: "db3", Seconds: 77e-6},
+	}, trips); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if facts, trips := parseMeasured("", "db1", nil); facts != (advisor.HostFacts{}) || trips != nil {
@@ -52,7 +55,9 @@ func TestSyncHistogram(t *testing.T) {
 		says string
 	}{
 		// 980 of 1000 are below 4 ms, 1000 below 8 ms: the 990th is half way.
-		"within a bucket":     {"# HELP\nother 1\n" + bucket("0.004", "980") + bucket("0.008", "1000") + bucket("+Inf", "1000"), 0.006, ""},
+		"within a bucket": {
+			"# HELP\nother 1\n" + bucket("0.004", "980") + bucket("0.008", "1000") + bucket("+Inf", "1000"), 0.006, "",
+		},
 		"in the first":        {bucket("0.001", "200") + bucket("+Inf", "200"), 0.00099, ""},
 		"beyond the last":     {bucket("8.192", "10") + bucket("+Inf", "1000"), 8.192, ""},
 		"too few":             {bucket("0.001", "99") + bucket("+Inf", "99"), 0, "fewer than 100"},
@@ -74,7 +79,9 @@ func TestStrangers(t *testing.T) {
 	t.Parallel()
 	own := []spec.Host{{Name: "lb1", Address: "192.0.2.1"}, {Name: "lb2", Address: "192.0.2.2"}}
 	got := strangers("192.0.2.2 51\n192.0.2.77 51\n192.0.2.78 9\nnonsense\n", own, "lb1")
-	if diff := cmp.Diff([]advisor.Stranger{{On: "lb1", From: "192.0.2.77", RouterID: 51}, {On: "lb1", From: "192.0.2.78", RouterID: 9}}, got); diff != "" {
+	if diff := cmp.Diff([]advisor.Stranger{
+		{On: "lb1", From: "192.0.2.77", RouterID: 51}, {On: "lb1", From: "192.0.2.78", RouterID: 9},
+	}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -27,20 +27,22 @@ const leastSyncs = 100
 
 // etcdSync asks the etcd of a host for that histogram.
 func etcdSync(ctx context.Context, c *site.Site, t *remote.Target) (advisor.Sync, error) {
-	own, err := tls.X509KeyPair(c.Credentials.EtcdOperator.Cert, c.Credentials.EtcdOperator.Key)
+	own, err := c.Credentials().EtcdOperator.TLS()
 	if err != nil {
 		return advisor.Sync{}, fmt.Errorf("load the certificate for asking etcd: %w", err)
 	}
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(c.Credentials.EtcdCA)
+	roots.AppendCertsFromPEM(c.Credentials().EtcdCA)
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			return t.Dial(ctx, network, address)
 		},
-		TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12},
+		TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own},
+			MinVersion: tls.VersionTLS12},
 	}
 	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, "GET", "https://"+connstring.HostPort(t.Address, c.Spec.Etcd.ClientPort)+"/metrics", nil)
+	req, err := http.NewRequestWithContext(ctx, "GET",
+		"https://"+connstring.HostPort(t.Address, c.Spec.Etcd.ClientPort)+"/metrics", nil)
 	if err != nil {
 		return advisor.Sync{}, err
 	}
@@ -91,7 +93,8 @@ func syncHistogram(metrics io.Reader) (advisor.Sync, error) {
 			if b.count > below.count {
 				p99 = below.bound + (b.bound-below.bound)*(0.99*all-below.count)/(b.count-below.count)
 			}
-			return advisor.Sync{P99Seconds: p99, Samples: int(all), Source: fmt.Sprintf("etcd's own count of %d since it was started", int(all))}, nil
+			return advisor.Sync{P99Seconds: p99, Samples: int(all),
+				Source: fmt.Sprintf("etcd's own count of %d since it was started", int(all))}, nil
 		}
 		below = b
 	}

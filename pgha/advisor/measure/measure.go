@@ -23,7 +23,8 @@ var measureScript string
 //go:embed advise_strangers.pl
 var strangersScript string
 
-// Measure asks the hosts, etcd and, with database, the leader, all at the same time. What does not answer is in the errors.
+// Measure asks the hosts, etcd and, with database, the leader, all at the same time. What does not
+// answer is in the errors.
 func Measure(ctx context.Context, c *site.Site, database bool) (advisor.Facts, map[string]string) {
 	facts, errs := noFacts(), map[string]string{}
 	var mu sync.Mutex
@@ -79,7 +80,8 @@ func Measure(ctx context.Context, c *site.Site, database bool) (advisor.Facts, m
 	return facts, errs
 }
 
-// measureHost measures one host: its disk by etcd's own histogram if that has counted enough, else by writing.
+// measureHost measures one host: its disk by etcd's own histogram if that has counted enough, else
+// by writing.
 func measureHost(ctx context.Context, c *site.Site, t *remote.Target) (advisor.HostFacts, []advisor.RoundTrip, error) {
 	h, err := c.Spec.Host(t.Name)
 	if err != nil {
@@ -92,7 +94,8 @@ func measureHost(ctx context.Context, c *site.Site, t *remote.Target) (advisor.H
 			write = "yes"
 		}
 	}
-	argv := []string{"timeout", "8", "bash", "-c", measureScript, "measure", write, c.Spec.Etcd.DataDir, c.Spec.PostgreSQL.DataDir}
+	argv := []string{"timeout", "8", "bash", "-c", measureScript, "measure", write, c.Spec.Etcd.DataDir,
+		c.Spec.PostgreSQL.DataDir}
 	port := c.Spec.Etcd.PeerPort
 	if h.Role == spec.RoleBalancer {
 		port = c.Spec.Patroni.RESTPort
@@ -115,7 +118,8 @@ func measureHost(ctx context.Context, c *site.Site, t *remote.Target) (advisor.H
 	return facts, trips, nil
 }
 
-// parseMeasured reads the output of advise_measure.sh; names are those of the addresses that were dialled.
+// parseMeasured reads the output of advise_measure.sh; names are those of the addresses that were
+// dialled.
 func parseMeasured(out, host string, names map[string]string) (advisor.HostFacts, []advisor.RoundTrip) {
 	var facts advisor.HostFacts
 	var syncs []float64
@@ -148,7 +152,8 @@ func parseMeasured(out, host string, names map[string]string) (advisor.HostFacts
 		slices.Sort(syncs)
 		// The slowest of fewer than a hundred may be chance.
 		at := max(min(int(math.Ceil(0.99*float64(len(syncs)))), len(syncs)-1), 1) - 1
-		facts.Sync = advisor.Sync{P99Seconds: syncs[at], Samples: len(syncs), Source: fmt.Sprintf("%d writes of 2300 bytes beside etcd's data", len(syncs))}
+		facts.Sync = advisor.Sync{P99Seconds: syncs[at], Samples: len(syncs),
+			Source: fmt.Sprintf("%d writes of 2300 bytes beside etcd's data", len(syncs))}
 	}
 	var trips []advisor.RoundTrip
 	for address, took := range connects {

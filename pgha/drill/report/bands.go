@@ -22,8 +22,8 @@ type band struct {
 	X, W string
 	// Class says how it is drawn; it never comes from data.
 	Class string
-	// Text stands in it where there is room: the row has to be at least Need pixels wide, one of the steps of the style.
-	// Empty: never.
+	// Text stands in it where there is room: the row has to be at least Need pixels wide, one of
+	// the steps of the style. Empty: never.
 	Text string
 	Need string
 	// Title says what was so and from when until when.
@@ -59,10 +59,12 @@ func one(name string) []string {
 	return []string{name}
 }
 
-// holderLane draws who held something: each holder in a tone of its own, nobody hatched, several as an alarm.
+// holderLane draws who held something: each holder in a tone of its own, nobody hatched, several as
+// an alarm.
 func holderLane(w window, rec drill.Recording, name string, hosts []string, who func(drill.Leadership) []string) lane {
 	var states []state
-	hosts = slices.Clone(hosts) // hosts of etcd may have other names than the members of Patroni: they get the tones in turn
+	// hosts of etcd may have other names than the members of Patroni: they get the tones in turn
+	hosts = slices.Clone(hosts)
 	for i, l := range rec.Leadership {
 		s := state{from: l.At, to: rec.Ended}
 		if i+1 < len(rec.Leadership) {

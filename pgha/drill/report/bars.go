@@ -9,7 +9,8 @@ import (
 	"github.com/pgha/toolkit/pgha/probe"
 )
 
-// bars are counts per bucket: what was done stands above the line, what failed hangs below it, on the same scale.
+// bars are counts per bucket: what was done stands above the line, what failed hangs below it, on
+// the same scale.
 type bars struct {
 	Name, Unit string
 	// ViewBox has one unit for each bucket, Base is the height of the line.
@@ -21,7 +22,8 @@ type bars struct {
 	Unknown, Lost []mark
 	// Height of the row with its marks, and how high these are.
 	Height, UnknownY, LostY int
-	// Data has the counts for the readout: "2" or "good.bad.unknown.lost" for each bucket, "*5" repeats the one before.
+	// Data has the counts for the readout: "2" or "good.bad.unknown.lost" for each bucket, "*5"
+	// repeats the one before.
 	Data string
 	// Summary says it in words.
 	Summary string
@@ -62,7 +64,9 @@ func writeBars(w window, run drill.RunResult) bars {
 	}
 	b := drawBars(w, counts)
 	b.Name, b.Unit = "Writes", "acknowledged"
-	b.Summary = fmt.Sprintf("Writes per %s: in this picture %d acknowledged, %d failed, %d of unknown fate, %d acknowledged and lost", w.per(), all.good, all.bad, all.unknown, all.lost)
+	b.Summary = fmt.Sprintf(
+		"Writes per %s: in this picture %d acknowledged, %d failed, %d of unknown fate, %d acknowledged and lost",
+		w.per(), all.good, all.bad, all.unknown, all.lost)
 	return b
 }
 

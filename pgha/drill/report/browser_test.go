@@ -15,7 +15,8 @@ import (
 	"github.com/pgha/toolkit/pgha/drill"
 )
 
-// TestBrowser opens the report in a real browser. PGHA_SHOTS names a folder for pictures to look at.
+// TestBrowser opens the report in a real browser. PGHA_SHOTS names a folder for pictures to look
+// at.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	b := startBrowser(t)
@@ -39,10 +40,13 @@ func TestBrowser(t *testing.T) {
 	t.Run("light", func(t *testing.T) { testScheme(t, show(t, brokenSample(), 1200, "light"), true) })
 	t.Run("dark", func(t *testing.T) { testScheme(t, show(t, brokenSample(), 1200, "dark"), false) })
 	t.Run("narrow", func(t *testing.T) { testNarrow(t, show(t, brokenSample(), 360, "light")) })
-	t.Run("narrow-dark-hostile", func(t *testing.T) { testNarrow(t, show(t, hostile(strings.Repeat(`long"'><b>`, 20)), 360, "dark")) })
+	t.Run("narrow-dark-hostile",
+		func(t *testing.T) { testNarrow(t, show(t, hostile(strings.Repeat(`long"'><b>`, 20)), 360, "dark")) })
 	t.Run("print", func(t *testing.T) { testPrint(t, show(t, brokenSample(), 1200, "dark")) })
 	t.Run("hostile", func(t *testing.T) {
-		testHostile(t, show(t, hostile(`</title></script><script>window.hit=1</script><img src=x onerror="window.hit=2">`), 1200, "light"))
+		testHostile(t,
+			show(t, hostile(`</title></script><script>window.hit=1</script><img src=x onerror="window.hit=2">`),
+				1200, "light"))
 	})
 	t.Run("one", func(t *testing.T) { show(t, sample(1), 1200, "light") })
 }
@@ -120,7 +124,12 @@ func testReadout(t *testing.T, p *tab) {
 		at   float64
 		want []string
 	}{
-		{-2, []string{"Patroni leaderpostgres-01, until +18.00 s", "postgres-01takes writes, until", "Writes2 acknowledged"}},
+		{
+			-2,
+			[]string{
+				"Patroni leaderpostgres-01, until +18.00 s", "postgres-01takes writes, until", "Writes2 acknowledged",
+			},
+		},
 		{10, []string{"No writesdetection 18.0 s", "postgres-01down", "postgres-02read only", "Writes0 acknowledged"}},
 		{25, []string{"Patroni leaderpostgres-02", "postgres-02takes writes", "Writes2 acknowledged"}},
 	} {
@@ -161,8 +170,8 @@ func testScheme(t *testing.T, p *tab, light bool) {
 	testNarrow(t, p)
 }
 
-// contrastScript finds text whose contrast with the nearest background is below 4.5. Text in bands is held against the
-// band that it stands in.
+// contrastScript finds text whose contrast with the nearest background is below 4.5. Text in bands
+// is held against the band that it stands in.
 const contrastScript = `(() => {
 	const rgb = (c) => c.match(/[\d.]+/g).map(Number);
 	const lum = (c) => { const [r, g, b] = rgb(c).slice(0, 3).map((v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
@@ -215,7 +224,9 @@ func testPrint(t *testing.T, p *tab) {
 		}
 	}
 	// Paper is light, whatever the screen is.
-	p.do("Emulation.setEmulatedMedia", map[string]any{"media": "print", "features": []map[string]string{{"name": "prefers-color-scheme", "value": "dark"}}}, nil)
+	p.do("Emulation.setEmulatedMedia", map[string]any{
+		"media": "print", "features": []map[string]string{{"name": "prefers-color-scheme", "value": "dark"}},
+	}, nil)
 	var got struct {
 		Paper float64
 		Poor  []string
@@ -244,7 +255,9 @@ func (p *tab) shoot(name string) {
 	p.eval(`({Width: innerWidth, Height: document.documentElement.scrollHeight})`, &size)
 	const slice = 1800
 	for i := 0; i*slice < size.Height; i++ {
-		clip := map[string]any{"x": 0, "y": i * slice, "width": size.Width, "height": min(slice, size.Height-i*slice), "scale": 1}
+		clip := map[string]any{
+			"x": 0, "y": i * slice, "width": size.Width, "height": min(slice, size.Height-i*slice), "scale": 1,
+		}
 		var shot struct{ Data string }
 		p.do("Page.captureScreenshot", map[string]any{"captureBeyondViewport": true, "clip": clip}, &shot)
 		data, err := base64.StdEncoding.DecodeString(shot.Data)

@@ -5,12 +5,14 @@ import (
 	"slices"
 )
 
-// MaxTimelines is how many timelines a page has at most, some 20 to 60 kB each. Of more runs those are drawn, in each
-// scenario, that broke a promise or could not be finished, the longest first, then the one with the longest, the shortest
-// and the middle gap, then the rest in order, all scenarios in turn.
+// MaxTimelines is how many timelines a page has at most, some 20 to 60 kB each. Of more runs those
+// are drawn, in each scenario, that broke a promise or could not be finished, the longest first,
+// then the one with the longest, the shortest and the middle gap, then the rest in order, all
+// scenarios in turn.
 const MaxTimelines = 60
 
-// choose picks the runs to draw, and of each scenario the one to show unfolded. The others can be unfolded.
+// choose picks the runs to draw, and of each scenario the one to show unfolded. The others can be
+// unfolded.
 func choose(all []*scenario) (drawn map[int]bool, open map[int]bool) {
 	drawn, open = map[int]bool{}, map[int]bool{}
 	queues := make([][]int, 0, len(all))
@@ -45,7 +47,8 @@ func (s *scenario) queue() []int {
 	rank := map[status]int{broken: 0, unfinished: 1, kept: 2}
 	slices.SortStableFunc(order, func(a, b int) int {
 		x, y := s.runs[a], s.runs[b]
-		return cmp.Or(cmp.Compare(rank[statusOf(x)], rank[statusOf(y)]), cmp.Compare(y.Outcome.GapSeconds, x.Outcome.GapSeconds))
+		return cmp.Or(cmp.Compare(rank[statusOf(x)], rank[statusOf(y)]),
+			cmp.Compare(y.Outcome.GapSeconds, x.Outcome.GapSeconds))
 	})
 	good := slices.IndexFunc(order, func(i int) bool { return statusOf(s.runs[i]) == kept })
 	if good >= 0 {

@@ -18,10 +18,11 @@ type Column struct {
 	Text string
 }
 
-// CSVColumns returns the columns of each CSV file by the file's name between the base and ".csv": writes, reads, members,
-// leadership and outcomes. Every file has a header line. Times are RFC 3339 in UTC with nanoseconds, as the machine that ran
-// the drill had them; those in seconds are relative to the run's fault. What is unknown or does not apply is empty, and
-// several names in one field are separated by spaces.
+// CSVColumns returns the columns of each CSV file by the file's name between the base and ".csv":
+// writes, reads, members, leadership and outcomes. Every file has a header line. Times are RFC 3339
+// in UTC with nanoseconds, as the machine that ran the drill had them; those in seconds are
+// relative to the run's fault. What is unknown or does not apply is empty, and several names in one
+// field are separated by spaces.
 func CSVColumns() map[string][]Column {
 	columns := map[string][]Column{}
 	for _, t := range tables() {
@@ -67,7 +68,8 @@ func (t table) write(w io.Writer, r drill.Result) error {
 
 // runColumns lead every table.
 func runColumns(rest ...Column) []Column {
-	return append([]Column{{"scenario", "name of the scenario"}, {"run", "number of the run of that scenario, from 1 on"}}, rest...)
+	return append([]Column{{"scenario", "name of the scenario"},
+		{"run", "number of the run of that scenario, from 1 on"}}, rest...)
 }
 
 var writesColumns = runColumns(
@@ -77,7 +79,8 @@ var writesColumns = runColumns(
 	Column{"done", "when the answer came, or it was clear that none would"},
 	Column{"done_seconds", "the same in seconds after the fault"},
 	Column{"outcome", "acked, failed (surely not written) or unknown"},
-	Column{"cause", "why it was not acknowledged: refused, unreachable, closed, timeout, read_only, unavailable, rejected, other"},
+	Column{"cause",
+		"why it was not acknowledged: refused, unreachable, closed, timeout, read_only, unavailable, rejected, other"},
 	Column{"error", "the error in words"},
 	Column{"skipped", "ticks that passed while this attempt was under way"},
 	Column{"held_by", "members that have the row at the end"},
@@ -138,7 +141,8 @@ func membersRows(run drill.RunResult, add func(...string)) {
 		if s.Timeline != 0 {
 			timeline = strconv.Itoa(s.Timeline)
 		}
-		add(s.Member, stamp(s.Asked), stamp(s.Answered), since(run, s.Asked), string(s.Role), timeline, stamp(s.Started), s.Error)
+		add(s.Member, stamp(s.Asked), stamp(s.Answered), since(run, s.Asked), string(s.Role), timeline,
+			stamp(s.Started), s.Error)
 	}
 }
 

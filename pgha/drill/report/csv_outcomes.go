@@ -24,7 +24,8 @@ func outcomesColumns() []Column {
 		Column{"gap_seconds", "the longest time without an acknowledged write since the fault"},
 	)
 	for _, name := range drill.PhaseNames() {
-		columns = append(columns, Column{string(name) + "_seconds", "the part of the gap that went into the " + string(name)})
+		columns = append(columns,
+			Column{string(name) + "_seconds", "the part of the gap that went into the " + string(name)})
 	}
 	return append(columns,
 		Column{"read_gap_seconds", "the longest time without an answered read"},
@@ -45,7 +46,8 @@ func outcomesColumns() []Column {
 func outcomesRows(run drill.RunResult, add func(...string)) {
 	o := run.Outcome
 	fields := []string{o.Fault.Text, strings.Join(o.Fault.Hosts, " "), stamp(o.Fault.At), string(statusOf(run)),
-		strings.Join(o.Verdict.Broken, "; "), run.Error, o.FromLeader, o.ToLeader, stamp(o.GapStart), stamp(o.GapEnd), decimal(o.GapSeconds)}
+		strings.Join(o.Verdict.Broken, "; "), run.Error, o.FromLeader, o.ToLeader, stamp(o.GapStart),
+		stamp(o.GapEnd), decimal(o.GapSeconds)}
 	for _, name := range drill.PhaseNames() {
 		seconds, known := phaseSeconds(o, name)
 		if !known {

@@ -25,7 +25,8 @@ func records(t *testing.T, name string, r drill.Result) []map[string]string {
 		if err := table.write(&out, r); err != nil {
 			t.Fatal(err)
 		}
-		lines, err := csv.NewReader(&out).ReadAll() // refuses lines of another length than the header's
+		// refuses lines of another length than the header's
+		lines, err := csv.NewReader(&out).ReadAll()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +78,8 @@ func TestWritesRoundTrip(t *testing.T) {
 	for _, l := range lines {
 		at := moments(t, l["began"], l["connected"], l["done"])
 		got = append(got, probe.Attempt{Seq: int64(integer(t, l["seq"])), Began: at[0], Connected: at[1], Done: at[2],
-			Outcome: probe.Outcome(l["outcome"]), Cause: probe.Cause(l["cause"]), Error: l["error"], Skipped: integer(t, l["skipped"])})
+			Outcome: probe.Outcome(l["outcome"]), Cause: probe.Cause(l["cause"]), Error: l["error"],
+			Skipped: integer(t, l["skipped"])})
 		if l["outcome"] == "acked" && l["held_by"] == "" {
 			lost++
 		}
@@ -97,7 +99,10 @@ func TestMembersRoundTrip(t *testing.T) {
 	var got []drill.MemberState
 	for _, l := range records(t, "members", drill.Result{Runs: []drill.RunResult{run}}) {
 		at := moments(t, l["asked"], l["answered"], l["started"])
-		s := drill.MemberState{Member: l["member"], Asked: at[0], Answered: at[1], Started: at[2], Role: drill.Role(l["role"]), Error: l["error"]}
+		s := drill.MemberState{
+			Member: l["member"], Asked: at[0], Answered: at[1], Started: at[2], Role: drill.Role(l["role"]),
+			Error: l["error"],
+		}
 		if l["timeline"] != "" {
 			s.Timeline = integer(t, l["timeline"])
 		}
@@ -144,8 +149,10 @@ func TestOutcomes(t *testing.T) {
 		t.Fatalf("%d outcomes", len(lines))
 	}
 	for name, want := range map[string]string{
-		"scenario": "leader-cut-off", "verdict": "broken", "gap_seconds": "31.800000", "detection_seconds": "11.200000", "routing_seconds": "19.100000",
-		"lost": "4", "double_writers": "1", "double_writers_seconds": "6.400000", "redundant_seconds": "58.000000", "to_leader": "postgres-02",
+		"scenario": "leader-cut-off", "verdict": "broken", "gap_seconds": "31.800000",
+		"detection_seconds": "11.200000", "routing_seconds": "19.100000",
+		"lost": "4", "double_writers": "1", "double_writers_seconds": "6.400000",
+		"redundant_seconds": "58.000000", "to_leader": "postgres-02",
 	} {
 		if got := lines[15][name]; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

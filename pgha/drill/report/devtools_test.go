@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// browser is a headless Chromium, driven by the DevTools protocol over a pair of pipes: no port is opened, and it ends when
-// the pipes do.
+// browser is a headless Chromium, driven by the DevTools protocol over a pair of pipes: no port is
+// opened, and it ends when the pipes do.
 type browser struct {
 	in  *os.File
 	out *bufio.Reader
@@ -66,8 +66,10 @@ func startBrowser(t *testing.T) *browser {
 	}
 	profile := t.TempDir()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	cmd := exec.CommandContext(ctx, path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", "--user-data-dir="+profile, "--remote-debugging-pipe")
+	cmd := exec.CommandContext(ctx, path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+		"--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
+		"--user-data-dir="+profile, "--remote-debugging-pipe")
 	var noise bytes.Buffer
 	cmd.Stderr = &noise
 	cmd.WaitDelay = 5 * time.Second
@@ -188,10 +190,15 @@ func (b *browser) open(t *testing.T, address string, width, height int, scheme s
 	for _, domain := range []string{"Page", "Runtime", "Log", "Network"} {
 		p.do(domain+".enable", nil, nil)
 	}
-	p.do("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}, nil)
-	p.do("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
+	p.do("Emulation.setDeviceMetricsOverride", map[string]any{
+		"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
+	}, nil)
+	p.do("Emulation.setEmulatedMedia", map[string]any{
+		"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}},
+	}, nil)
 	p.do("Page.navigate", map[string]any{"url": address}, nil)
-	for deadline := time.Now().Add(30 * time.Second); len(p.seen("Page.loadEventFired")) == 0; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); len(p.seen("Page.loadEventFired")) == 0; time.Sleep(
+		20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the page was not loaded within 30 s")
 		}

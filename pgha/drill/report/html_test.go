@@ -43,8 +43,14 @@ func TestHeadline(t *testing.T) {
 		{"kept", sample(1).Runs, "Every promise was kept"},
 		{"broken", brokenSample().Runs, "A promise was broken in 1 of 17 runs"},
 		{"broken alone", []drill.RunResult{doubleRun(1).build()}, "A promise was broken in the only run"},
-		{"unfinished", []drill.RunResult{cut.build(), balancerRun(1).build()}, "No promise was broken, but 1 of 2 runs could not be finished"},
-		{"empty run", []drill.RunResult{{Error: "no lab"}}, "No promise was broken, but the only run could not be finished"},
+		{
+			"unfinished", []drill.RunResult{cut.build(), balancerRun(1).build()},
+			"No promise was broken, but 1 of 2 runs could not be finished",
+		},
+		{
+			"empty run", []drill.RunResult{{Error: "no lab"}},
+			"No promise was broken, but the only run could not be finished",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -60,12 +66,14 @@ func TestHeadline(t *testing.T) {
 // void elements have no end.
 var void = map[string]bool{"meta": true, "link": true, "!doctype": true, "img": true, "br": true}
 
-// checkNesting fails when an element is not closed, or another is closed first, or an id is used twice.
+// checkNesting fails when an element is not closed, or another is closed first, or an id is used
+// twice.
 func checkNesting(t *testing.T, page string) {
 	t.Helper()
 	page = regexp.MustCompile(`(?s)<(style|script)>.*?</(style|script)>`).ReplaceAllString(page, "")
 	var open []string
-	for _, m := range regexp.MustCompile(`<(/?)([a-zA-Z0-9!]+)((?:[^>"]|"[^"]*")*?)(/?)>`).FindAllStringSubmatch(page, -1) {
+	for _, m := range regexp.MustCompile(`<(/?)([a-zA-Z0-9!]+)((?:[^>"]|"[^"]*")*?)(/?)>`).FindAllStringSubmatch(
+		page, -1) {
 		name := strings.ToLower(m[2])
 		switch {
 		case void[name] || m[4] == "/":
@@ -96,7 +104,10 @@ func checkNesting(t *testing.T, page string) {
 
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{`<script>alert(1)</script>`, `" onload="x()`, `' onload='x()`, `</title><b>`, `</style><b>`, `]]><b>`, `{{.}}`, `javascript:x()`} {
+	for _, text := range []string{
+		`<script>alert(1)</script>`, `" onload="x()`, `' onload='x()`, `</title><b>`, `</style><b>`,
+		`]]><b>`, `{{.}}`, `javascript:x()`,
+	} {
 		page := render(t, hostile(text))
 		checkNesting(t, page)
 		if strings.Contains(text, "<") && strings.Contains(page, text) {
@@ -111,7 +122,8 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// TestNothingFromElsewhere looks for what a browser would load; the browser's own word on it is in TestBrowser.
+// TestNothingFromElsewhere looks for what a browser would load; the browser's own word on it is in
+// TestBrowser.
 func TestNothingFromElsewhere(t *testing.T) {
 	t.Parallel()
 	page := render(t, brokenSample())

@@ -51,7 +51,8 @@ type listed struct {
 }
 
 func pageOf(r drill.Result) page {
-	p := page{Cluster: r.Cluster, Scenarios: scenariosOf(r), Columns: columns(), Phases: phaseKeys(), Total: len(r.Runs),
+	p := page{Cluster: r.Cluster, Scenarios: scenariosOf(r), Columns: columns(), Phases: phaseKeys(),
+		Total:         len(r.Runs),
 		Specification: r.Specification, Settings: pairs(r.Settings), Versions: pairs(r.Versions)}
 	drawn, open := choose(p.Scenarios)
 	p.Drawn = len(drawn)
@@ -98,16 +99,19 @@ func (p *page) head(r drill.Result) {
 	case bad > 0:
 		p.Status, p.Headline = broken, fmt.Sprintf("A promise was broken in %s", outOf(bad, len(r.Runs)))
 	case cutShort > 0:
-		p.Status, p.Headline = unfinished, fmt.Sprintf("No promise was broken, but %s could not be finished", outOf(cutShort, len(r.Runs)))
+		p.Status, p.Headline = unfinished, fmt.Sprintf("No promise was broken, but %s could not be finished",
+			outOf(cutShort, len(r.Runs)))
 	default:
 		p.Status, p.Headline = kept, "Every promise was kept"
 	}
-	p.Lead = fmt.Sprintf("%s of %s", count(len(r.Runs), "run", "runs"), count(len(p.Scenarios), "scenario", "scenarios"))
+	p.Lead = fmt.Sprintf("%s of %s", count(len(r.Runs), "run", "runs"),
+		count(len(p.Scenarios), "scenario", "scenarios"))
 	if !began.IsZero() {
 		p.Lead += fmt.Sprintf(", %s to %s UTC", moment(began), ended.UTC().Format("15:04:05"))
 	}
 	if len(r.Runs) > 0 {
-		p.Tiles = append([]tile{{Name: "Promises kept", Value: fmt.Sprint(good), Unit: "of " + count(len(r.Runs), "run", "runs"), Status: p.Status}}, tiles(r)...)
+		p.Tiles = append([]tile{{Name: "Promises kept", Value: fmt.Sprint(good),
+			Unit: "of " + count(len(r.Runs), "run", "runs"), Status: p.Status}}, tiles(r)...)
 	}
 }
 
@@ -125,7 +129,8 @@ func tiles(r drill.Result) []tile {
 		name    string
 		writes  drill.Writes
 		promise float64
-	}{{"Longest failover", drill.WithinFailover, r.Promise.FailoverSeconds}, {"Longest switchover", drill.WithinSwitchover, r.Promise.SwitchoverSeconds}} {
+	}{{"Longest failover", drill.WithinFailover, r.Promise.FailoverSeconds},
+		{"Longest switchover", drill.WithinSwitchover, r.Promise.SwitchoverSeconds}} {
 		if t, any := gapTile(r, kind.name, kind.writes, kind.promise); any {
 			all = append(all, t)
 		}
@@ -136,15 +141,18 @@ func tiles(r drill.Result) []tile {
 		lost, acknowledged = lost+o.Lost, acknowledged+o.Acknowledged
 		doubles, seconds = doubles+len(o.DoubleWriters), seconds+total(o.DoubleWriters)
 	}
-	rows := tile{Name: "Rows lost", Value: grouped(lost), Unit: "of " + grouped(acknowledged), Note: fmt.Sprintf("acknowledged; promised: at most %s", grouped(r.Promise.LostRows)), Status: kept}
+	rows := tile{Name: "Rows lost", Value: grouped(lost), Unit: "of " + grouped(acknowledged),
+		Note: fmt.Sprintf("acknowledged; promised: at most %s", grouped(r.Promise.LostRows)), Status: kept}
 	for _, run := range r.Runs {
 		if run.Outcome.Lost > r.Promise.LostRows {
 			rows.Status = broken
 		}
 	}
-	double := tile{Name: "Double writers", Value: grouped(doubles), Unit: "times", Note: "two members that take writes; there must be none", Status: kept}
+	double := tile{Name: "Double writers", Value: grouped(doubles), Unit: "times",
+		Note: "two members that take writes; there must be none", Status: kept}
 	if doubles > 0 {
-		double.Status, double.Unit = broken, map[bool]string{true: "time", false: "times"}[doubles == 1]+", "+number(seconds)+" s"
+		double.Status, double.Unit = broken, map[bool]string{true: "time", false: "times"}[doubles == 1]+
+			", "+number(seconds)+" s"
 	}
 	return append(all, rows, double)
 }
@@ -152,7 +160,8 @@ func tiles(r drill.Result) []tile {
 func gapTile(r drill.Result, name string, writes drill.Writes, promise float64) (t tile, any bool) {
 	longest, where := 0.0, ""
 	for _, run := range r.Runs {
-		if o := run.Outcome; cmp.Or(run.Recording.Expect.Writes, drill.WithinFailover) == writes && o.GapSeconds >= longest {
+		if o := run.Outcome; cmp.Or(run.Recording.Expect.Writes, drill.WithinFailover) == writes &&
+			o.GapSeconds >= longest {
 			longest, where, any = o.GapSeconds, o.Scenario, true
 		}
 	}
@@ -169,8 +178,10 @@ func gapTile(r drill.Result, name string, writes drill.Writes, promise float64) 
 
 func listedOf(index int, run drill.RunResult, p drill.Promise, drawn bool) listed {
 	o := run.Outcome
-	l := listed{Scenario: o.Scenario, Run: o.Run, Fault: o.Fault.Text, At: moment(o.Fault.At), Status: statusOf(run), Gap: number(o.GapSeconds),
-		Lost: o.Lost, Unknown: o.Unknown, Doubles: len(o.DoubleWriters), Redundant: "never", LostBad: o.Lost > p.LostRows}
+	l := listed{Scenario: o.Scenario, Run: o.Run, Fault: o.Fault.Text, At: moment(o.Fault.At),
+		Status: statusOf(run), Gap: number(o.GapSeconds),
+		Lost: o.Lost, Unknown: o.Unknown, Doubles: len(o.DoubleWriters), Redundant: "never",
+		LostBad: o.Lost > p.LostRows}
 	if o.RedundantSeconds >= 0 {
 		l.Redundant = number(o.RedundantSeconds)
 	}

@@ -7,7 +7,8 @@ import (
 	"github.com/pgha/toolkit/pgha/drill"
 )
 
-// plot is a scenario's bar in the overview: the phases of the run in the middle, the range of all runs, and the promise.
+// plot is a scenario's bar in the overview: the phases of the run in the middle, the range of all
+// runs, and the promise.
 type plot struct {
 	Phases []band
 	// Low and Width are the range of all runs; Width is "" when there is nothing to show.
@@ -22,8 +23,8 @@ type plot struct {
 // scale is how many seconds the whole width of all plots stands for.
 type scale float64
 
-// scaleOf takes in every promise and every gap, but lets no outlier crush the others: the longest gap may take twice the
-// longest promise.
+// scaleOf takes in every promise and every gap, but lets no outlier crush the others: the longest
+// gap may take twice the longest promise.
 func scaleOf(all []*scenario) scale {
 	promise, gap := 0.0, 0.0
 	for _, s := range all {
@@ -58,7 +59,8 @@ func (s *scenario) plot(sc scale) plot {
 	if s.Gap.N > 1 {
 		low := sc.at(s.Gap.Min)
 		p.Low, p.Width = percent(low), percent(sc.at(s.Gap.Max)-low)
-		words = append(words, fmt.Sprintf("between %s and %s s in %d runs", number(s.Gap.Min), number(s.Gap.Max), s.Gap.N))
+		words = append(words, fmt.Sprintf("between %s and %s s in %d runs", number(s.Gap.Min),
+			number(s.Gap.Max), s.Gap.N))
 	}
 	if s.Promise > 0 {
 		p.Promise = percent(sc.at(s.Promise))

@@ -32,7 +32,8 @@ func runViewOf(index int, run drill.RunResult, p drill.Promise, open bool) *runV
 	o := run.Outcome
 	return &runView{
 		ID: fmt.Sprintf("r%d", index+1), Title: fmt.Sprintf("Run %d", o.Run), Status: statusOf(run), Open: open,
-		Gap: number(o.GapSeconds) + " s without writes", Fault: o.Fault.Text, At: moment(o.Fault.At), Error: run.Error, Broken: o.Verdict.Broken,
+		Gap: number(o.GapSeconds) + " s without writes", Fault: o.Fault.Text, At: moment(o.Fault.At),
+		Error: run.Error, Broken: o.Verdict.Broken,
 		Facts: facts(run, p), Line: timelineOf(run),
 	}
 }
@@ -47,7 +48,8 @@ func facts(run drill.RunResult, p drill.Promise) []fact {
 	all := []fact{
 		gap,
 		{Name: "Without reads", Value: number(o.ReadGapSeconds) + " s"},
-		{Name: "Rows lost", Value: grouped(o.Lost), Note: "of " + grouped(o.Acknowledged) + " acknowledged", Bad: o.Lost > p.LostRows},
+		{Name: "Rows lost", Value: grouped(o.Lost), Note: "of " + grouped(o.Acknowledged) + " acknowledged",
+			Bad: o.Lost > p.LostRows},
 		{Name: "Rows of unknown fate", Value: grouped(o.Unknown), Note: grouped(o.Arrived) + " of them arrived"},
 		{Name: "Rows that failed", Value: grouped(o.Failed)},
 		spansFact("Double writers", o.DoubleWriters),

@@ -12,13 +12,15 @@ import (
 
 var sampleStart = time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
 
-// made is a run that never was: everything in it follows from these few figures, so that a test knows what must be drawn.
+// made is a run that never was: everything in it follows from these few figures, so that a test
+// knows what must be drawn.
 type made struct {
 	scenario string
 	run      int
 	fault    string
 	host     string
-	// phases are the seconds of the five phases; writes stop with the fault. All zero: nothing stops.
+	// phases are the seconds of the five phases; writes stop with the fault. All zero: nothing
+	// stops.
 	phases [5]float64
 	// old is out of service for so long; 0: it is a replica at once.
 	old float64
@@ -64,10 +66,12 @@ func (m made) build() drill.RunResult {
 		fault.Mended = m.at(m.old - 0.5*m.old*0.4)
 	}
 	rec := drill.Recording{
-		Scenario: m.scenario, Run: m.run, Began: m.at(-9), Ended: m.at(m.end()), Fault: fault, Expect: drill.Expect{Writes: m.expect},
-		Members: []string{"postgres-01", "postgres-02", "postgres-03"}, Balancers: []string{"haproxy-01", "haproxy-02", "haproxy-03"},
-		Writes: probe.Result{Run: "made", Rate: 20, Started: m.at(-8.9), Stopped: m.at(m.end())},
-		Held:   map[string][]int64{},
+		Scenario: m.scenario, Run: m.run, Began: m.at(-9), Ended: m.at(m.end()), Fault: fault,
+		Expect:    drill.Expect{Writes: m.expect},
+		Members:   []string{"postgres-01", "postgres-02", "postgres-03"},
+		Balancers: []string{"haproxy-01", "haproxy-02", "haproxy-03"},
+		Writes:    probe.Result{Run: "made", Rate: 20, Started: m.at(-8.9), Stopped: m.at(m.end())},
+		Held:      map[string][]int64{},
 	}
 	if m.redundant >= 0 {
 		rec.Redundant = m.at(m.redundant)
@@ -101,7 +105,8 @@ func (m made) writes(rec *drill.Recording, random *rand.Rand) (lost []int64) {
 				took, a.Cause, a.Error = 0.5, probe.CauseTimeout, "no answer within 500ms"
 			}
 		case stopped && m.silent && t < m.phases[0]:
-			took, a.Outcome, a.Cause, a.Error = min(2, m.gap()-t-0.01), probe.Failed, probe.CauseTimeout, "dial tcp 10.0.0.10:5000: i/o timeout"
+			took, a.Outcome, a.Cause, a.Error = min(2, m.gap()-t-0.01), probe.Failed, probe.CauseTimeout,
+				"dial tcp 10.0.0.10:5000: i/o timeout"
 		case stopped:
 			a.Outcome, a.Cause, a.Error = probe.Failed, probe.CauseClosed, `server closed the connection unexpectedly`
 		}
@@ -116,7 +121,9 @@ func (m made) writes(rec *drill.Recording, random *rand.Rand) (lost []int64) {
 		}
 		if stopped && t >= m.gap() {
 			t = m.gap() // the first row of the new leader is acknowledged at the end of the gap
-			a2 := probe.Attempt{Seq: seq + 1, Began: m.at(t - 0.004), Connected: m.at(t - 0.002), Done: m.at(t), Outcome: probe.Acked}
+			a2 := probe.Attempt{
+				Seq: seq + 1, Began: m.at(t - 0.004), Connected: m.at(t - 0.002), Done: m.at(t), Outcome: probe.Acked,
+			}
 			rec.Writes.Attempts = append(rec.Writes.Attempts, a, a2)
 			seq++
 			t += 0.05
@@ -134,7 +141,9 @@ func (m made) writes(rec *drill.Recording, random *rand.Rand) (lost []int64) {
 
 func (m made) reads(rec *drill.Recording, random *rand.Rand) {
 	for t := -8.8; t < m.end()-1; t += 0.05 {
-		r := drill.Read{At: m.at(t), Done: m.at(t + 0.003), Member: rec.Members[1+random.IntN(2)], Seq: int64(20 * (t + 9))}
+		r := drill.Read{
+			At: m.at(t), Done: m.at(t + 0.003), Member: rec.Members[1+random.IntN(2)], Seq: int64(20 * (t + 9)),
+		}
 		if m.gap() > 0 && t > m.phases[0] && t < m.phases[0]+0.4 {
 			r.Member, r.Seq, r.Error = "", 0, "connection reset by peer"
 		}
@@ -145,7 +154,9 @@ func (m made) reads(rec *drill.Recording, random *rand.Rand) {
 func (m made) states(rec *drill.Recording) {
 	for t := -9.0; t < m.end(); t += 0.1 {
 		for i, member := range rec.Members {
-			s := drill.MemberState{Member: member, Asked: m.at(t), Answered: m.at(t + 0.004), Role: drill.ReadOnly, Timeline: 4}
+			s := drill.MemberState{
+				Member: member, Asked: m.at(t), Answered: m.at(t + 0.004), Role: drill.ReadOnly, Timeline: 4,
+			}
 			switch {
 			case m.quorum && i == 0 && t >= 0 && t < m.gap():
 				s.Role = drill.Blocked
@@ -207,48 +218,69 @@ func (m made) outcome(rec drill.Recording, lost int) drill.Outcome {
 		}
 	}
 	if m.double > 0 {
-		o.DoubleWriters = []drill.Span{{Start: m.at(m.promoted()), End: m.at(m.promoted() + m.double), Names: []string{"postgres-01", "postgres-02"}}}
+		o.DoubleWriters = []drill.Span{
+			{
+				Start: m.at(m.promoted()), End: m.at(m.promoted() + m.double),
+				Names: []string{"postgres-01", "postgres-02"},
+			},
+		}
 	}
 	return o
 }
 
 func switchoverRun(run int, slower float64) made {
-	return made{scenario: "switchover", run: run, fault: "Switchover from postgres-01 to postgres-02", host: "postgres-01", expect: drill.WithinSwitchover,
+	return made{scenario: "switchover", run: run, fault: "Switchover from postgres-01 to postgres-02",
+		host: "postgres-01", expect: drill.WithinSwitchover,
 		phases: [5]float64{0.21 * slower, 0.08, 0.19 * slower, 0.22, 0.06}, old: 2.6, redundant: 3.4}
 }
 
 func powerRun(run int, detection float64) made {
-	return made{scenario: "leader-power", run: run, fault: "Power of postgres-01 cut", host: "postgres-01", silent: true,
+	return made{scenario: "leader-power", run: run, fault: "Power of postgres-01 cut", host: "postgres-01",
+		silent: true,
 		phases: [5]float64{detection, 0.31, 0.83, 0.74, 0.19}, old: 43, redundant: 51.3}
 }
 
 func balancerRun(run int) made {
-	return made{scenario: "balancer-power", run: run, fault: "Power of haproxy-01 cut, which held the address", host: "haproxy-01", silent: true, balancer: true,
+	return made{scenario: "balancer-power", run: run, fault: "Power of haproxy-01 cut, which held the address",
+		host: "haproxy-01", silent: true, balancer: true,
 		phases: [5]float64{0, 0, 0, 2.93, 0.22}, redundant: 19.2}
 }
 
 func doubleRun(run int) made {
-	return made{scenario: "leader-cut-off", run: run, fault: "postgres-01 cut off from the other members, but not from clients", host: "postgres-01",
+	return made{scenario: "leader-cut-off", run: run,
+		fault: "postgres-01 cut off from the other members, but not from clients", host: "postgres-01",
 		phases: [5]float64{11.2, 0.4, 0.9, 19.1, 0.2}, double: 6.4, old: 39, redundant: 58, lost: 4,
-		broken: []string{"31.8 s without writes; promised: 30 s", "4 acknowledged rows lost; promised: 0", "two members took writes for 6.4 s"}}
+		broken: []string{
+			"31.8 s without writes; promised: 30 s", "4 acknowledged rows lost; promised: 0",
+			"two members took writes for 6.4 s",
+		}}
 }
 
 func replicasRun(run int) made {
-	return made{scenario: "replicas-lost", run: run, fault: "Power of postgres-02 and postgres-03 cut", host: "postgres-02", expect: drill.MustStop, quorum: true, silent: true,
+	return made{scenario: "replicas-lost", run: run, fault: "Power of postgres-02 and postgres-03 cut",
+		host: "postgres-02", expect: drill.MustStop, quorum: true, silent: true,
 		phases: [5]float64{0, 0, 64.2, 0, 0.3}, old: 61, redundant: 68}
 }
 
 func replicaRun(run int) made {
-	return made{scenario: "replica-power", run: run, fault: "Power of postgres-03 cut", host: "postgres-03", redundant: 31.5}
+	return made{
+		scenario: "replica-power", run: run, fault: "Power of postgres-03 cut", host: "postgres-03", redundant: 31.5,
+	}
 }
 
 // sample is a drill like those that people run.
 func sample(perScenario int) drill.Result {
 	r := drill.Result{
-		Cluster:  "orders",
-		Promise:  drill.Promise{FailoverSeconds: 30, SwitchoverSeconds: 5},
-		Versions: map[string]string{"postgresql": "17.6", "patroni": "4.0.6", "etcd": "3.6.4", "haproxy": "3.0.11", "keepalived": "2.3.3", "pgha": "0.1.0"},
-		Settings: map[string]string{"ttl": "30 s", "loop_wait": "10 s", "retry_timeout": "10 s", "synchronous_mode": "quorum", "rate": "20 rows/s", "primary_start_timeout": "300 s"},
+		Cluster: "orders",
+		Promise: drill.Promise{FailoverSeconds: 30, SwitchoverSeconds: 5},
+		Versions: map[string]string{
+			"postgresql": "17.6", "patroni": "4.0.6", "etcd": "3.6.4", "haproxy": "3.0.11",
+			"keepalived": "2.3.3", "pgha": "0.1.0",
+		},
+		Settings: map[string]string{
+			"ttl": "30 s", "loop_wait": "10 s", "retry_timeout": "10 s", "synchronous_mode": "quorum",
+			"rate": "20 rows/s", "primary_start_timeout": "300 s",
+		},
 		Specification: `cluster: orders
 hosts:
   - {name: postgres-01, address: 192.168.0.200, role: database}
@@ -265,7 +297,8 @@ passwords:
 	}
 	for run := 1; run <= perScenario; run++ {
 		r.Runs = append(r.Runs,
-			switchoverRun(run, 1+0.3*float64(run%4)).build(), powerRun(run, 17.4+float64(run%5)).build(), balancerRun(run).build(), replicaRun(run).build(), replicasRun(run).build())
+			switchoverRun(run, 1+0.3*float64(run%4)).build(), powerRun(run, 17.4+float64(run%5)).build(),
+			balancerRun(run).build(), replicaRun(run).build(), replicasRun(run).build())
 	}
 	return r
 }
@@ -315,5 +348,7 @@ func hostile(text string) drill.Result {
 	}
 	rec.Held = held
 	pairs := map[string]string{name("k"): name("v")}
-	return drill.Result{Cluster: name("c"), Specification: name("spec"), Versions: pairs, Settings: pairs, Runs: []drill.RunResult{run}}
+	return drill.Result{
+		Cluster: name("c"), Specification: name("spec"), Versions: pairs, Settings: pairs, Runs: []drill.RunResult{run},
+	}
 }

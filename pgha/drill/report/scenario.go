@@ -37,7 +37,8 @@ func scenariosOf(r drill.Result) []*scenario {
 		at := slices.IndexFunc(all, func(s *scenario) bool { return s.Name == name })
 		if at < 0 {
 			at = len(all)
-			all = append(all, &scenario{ID: fmt.Sprintf("s%d", at+1), Name: name, Status: kept, Promise: promised(r.Promise, run), Writes: run.Recording.Expect.Writes})
+			all = append(all, &scenario{ID: fmt.Sprintf("s%d", at+1), Name: name, Status: kept,
+				Promise: promised(r.Promise, run), Writes: run.Recording.Expect.Writes})
 		}
 		all[at].runs, all[at].indices = append(all[at].runs, run), append(all[at].indices, i)
 	}
@@ -119,6 +120,7 @@ func (s *scenario) statOf(figure func(drill.Outcome) (float64, bool)) stat {
 // middle is the run whose gap stands in the middle: its phases stand for the scenario.
 func (s *scenario) middle() drill.RunResult {
 	sorted := slices.Clone(s.runs)
-	slices.SortStableFunc(sorted, func(a, b drill.RunResult) int { return cmp.Compare(a.Outcome.GapSeconds, b.Outcome.GapSeconds) })
+	slices.SortStableFunc(sorted,
+		func(a, b drill.RunResult) int { return cmp.Compare(a.Outcome.GapSeconds, b.Outcome.GapSeconds) })
 	return sorted[(len(sorted)-1)/2]
 }

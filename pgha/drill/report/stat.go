@@ -21,7 +21,8 @@ func statOf(values []float64) stat {
 	return s
 }
 
-// cell is a stat in a table: the median, and below it minimum and maximum where there are several runs.
+// cell is a stat in a table: the median, and below it minimum and maximum where there are several
+// runs.
 type cell struct {
 	Main, Range string
 	// Bad marks what breaks a promise.

@@ -4,7 +4,8 @@ import (
 	"github.com/pgha/toolkit/pgha/drill"
 )
 
-// status is what a run, a scenario or the whole drill came to. Its values are also classes of the page's style.
+// status is what a run, a scenario or the whole drill came to. Its values are also classes of the
+// page's style.
 type status string
 
 const (
@@ -16,7 +17,8 @@ const (
 // Word is how the page says it.
 func (s status) Word() string { return string(s) }
 
-// statusOf judges a run. A promise that was broken stays broken, whatever kept the run from its end.
+// statusOf judges a run. A promise that was broken stays broken, whatever kept the run from its
+// end.
 func statusOf(run drill.RunResult) status {
 	switch {
 	case len(run.Outcome.Verdict.Broken) > 0:
@@ -40,8 +42,8 @@ func worst(all ...status) status {
 	return w
 }
 
-// promised is how many seconds a run may go without writes. Zero: there is no such bound, as writes have to wait until the
-// fault is mended.
+// promised is how many seconds a run may go without writes. Zero: there is no such bound, as writes
+// have to wait until the fault is mended.
 func promised(p drill.Promise, run drill.RunResult) float64 {
 	switch run.Recording.Expect.Writes {
 	case drill.UntilMended, drill.MustStop:

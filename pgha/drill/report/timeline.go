@@ -93,7 +93,8 @@ func phaseClass(name drill.PhaseName) string {
 
 func (w window) alarm(s drill.Span, what string) band {
 	b := w.band(s.Start, s.End)
-	b.Title = fmt.Sprintf("%s: %s for %s s, %s", strings.Join(s.Names, " and "), what, number(s.End.Sub(s.Start).Seconds()), w.span(s.Start, s.End))
+	b.Title = fmt.Sprintf("%s: %s for %s s, %s", strings.Join(s.Names, " and "), what,
+		number(s.End.Sub(s.Start).Seconds()), w.span(s.Start, s.End))
 	return b
 }
 
@@ -134,7 +135,8 @@ func (w window) flags(run drill.RunResult) (flags []flag, height int) {
 			ends = append(ends, 0)
 		}
 		ends[row] = left + width
-		flags = append(flags, flag{X: percent(x), Label: f.label, Class: f.class, Anchor: anchor, DX: dx, Y: row*flagHeight + 12, Top: row * flagHeight,
+		flags = append(flags, flag{X: percent(x), Label: f.label, Class: f.class, Anchor: anchor, DX: dx,
+			Y: row*flagHeight + 12, Top: row * flagHeight,
 			Title: fmt.Sprintf("%s at %s", f.label, signed(w.seconds(f.at)))})
 	}
 	return flags, max(1, len(ends))*flagHeight + 2

@@ -28,7 +28,8 @@ type window struct {
 	Cut string
 }
 
-// windowOf chooses it: all of the gap, and the way back to redundancy unless that makes the gap too small to read.
+// windowOf chooses it: all of the gap, and the way back to redundancy unless that makes the gap too
+// small to read.
 func windowOf(run drill.RunResult) window {
 	o, rec := run.Outcome, run.Recording
 	w := window{Zero: o.Fault.At}
@@ -62,7 +63,8 @@ func windowOf(run drill.RunResult) window {
 	return w
 }
 
-// scale sets the bars, and moves the edges so that the bars begin and end with them and one begins with the fault.
+// scale sets the bars, and moves the edges so that the bars begin and end with them and one begins
+// with the fault.
 func (w *window) scale() {
 	for _, w.Bucket = range []time.Duration{100, 200, 500, 1000, 2000, 5000, 10_000, 60_000} {
 		w.Bucket *= time.Millisecond

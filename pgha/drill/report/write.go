@@ -12,15 +12,17 @@ import (
 	"github.com/pgha/toolkit/pgha/drill"
 )
 
-// Write writes the page to file, and the raw data beside it: for report.html these are report.writes.csv, report.reads.csv,
-// report.members.csv, report.leadership.csv and report.outcomes.csv, whose columns CSVColumns explains. The folder must
-// exist.
+// Write writes the page to file, and the raw data beside it: for report.html these are
+// report.writes.csv, report.reads.csv, report.members.csv, report.leadership.csv and
+// report.outcomes.csv, whose columns CSVColumns explains. The folder must exist.
 //
-// Every file is written whole or not at all: all of them are complete under temporary names in the same folder before the
-// first replaces an older one, and the page comes last. An error before that leaves what was there untouched. Each has mode
-// 0600, as the page names hosts, addresses and errors of the cluster: whoever ran the drill decides who may read it.
+// Every file is written whole or not at all: all of them are complete under temporary names in the
+// same folder before the first replaces an older one, and the page comes last. An error before that
+// leaves what was there untouched. Each has mode 0600, as the page names hosts, addresses and
+// errors of the cluster: the person who ran the drill decides who may read it.
 //
-// Errors are those of the file system. Write may be repeated, and called from several goroutines for different files.
+// Errors are those of the file system. Write may be repeated, and called from several goroutines
+// for different files.
 func Write(file string, r drill.Result) error {
 	base := strings.TrimSuffix(file, filepath.Ext(file))
 	var parts []*part

@@ -33,7 +33,10 @@ func TestWrite(t *testing.T) {
 			t.Errorf("%s has mode %s and %d bytes", e.Name(), info.Mode(), info.Size())
 		}
 	}
-	want := []string{"report.html", "report.leadership.csv", "report.members.csv", "report.outcomes.csv", "report.reads.csv", "report.writes.csv"}
+	want := []string{
+		"report.html", "report.leadership.csv", "report.members.csv", "report.outcomes.csv",
+		"report.reads.csv", "report.writes.csv",
+	}
 	if !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)
 	}
@@ -51,7 +54,8 @@ func TestWrite(t *testing.T) {
 func TestWriteLeavesWhatWasThere(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	// A folder where a CSV file should go cannot be replaced; the page comes after it and stays as it was.
+	// A folder where a CSV file should go cannot be replaced; the page comes after it and stays as
+	// it was.
 	if err := os.Mkdir(filepath.Join(dir, "r.writes.csv"), 0o755); err != nil {
 		t.Fatal(err)
 	}

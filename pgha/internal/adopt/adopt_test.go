@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pgha/toolkit/internal/errs"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/hostlook"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/sitetest"
@@ -14,12 +14,13 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// storeOf is a cluster whose etcd was formed anew: db1 runs as the primary, and every Patroni refuses the new etcd.
+// storeOf is a cluster whose etcd was formed again: db1 runs as the primary, and every Patroni
+// refuses the new etcd.
 func storeOf(change func(*storeView)) storeView {
 	primary := hostlook.ControlData{Identifier: "7", State: "in production", Timeline: 3, Checkpoint: 90}
 	replica := hostlook.ControlData{Identifier: "7", State: "in archive recovery", Timeline: 3, Checkpoint: 90}
 	look := func(d hostlook.ControlData) hostlook.Look {
-		return hostlook.Look{Active: map[string]string{site.PatroniUnit: "active"}, Server: true, Control: d}
+		return hostlook.Look{Active: map[string]string{patroni.Unit: "active"}, Server: true, Control: d}
 	}
 	stale := patroni.Refusal{Term: 2, Known: 10}
 	v := storeView{
@@ -39,7 +40,7 @@ func (v *storeView) change(host string, f func(*hostlook.Look)) {
 
 func TestPlanAdoption(t *testing.T) {
 	t.Parallel()
-	down := func(l *hostlook.Look) { l.Server, l.Active = false, map[string]string{site.PatroniUnit: "inactive"} }
+	down := func(l *hostlook.Look) { l.Server, l.Active = false, map[string]string{patroni.Unit: "inactive"} }
 	demoted := func(l *hostlook.Look) { l.Control.State = "in archive recovery" }
 	for name, c := range map[string]struct {
 		change            func(*storeView)
@@ -48,25 +49,47 @@ func TestPlanAdoption(t *testing.T) {
 		refused           string // a part of the refusal
 		nothing           bool
 	}{
-		"formed anew":                              {change: func(*storeView) {}, first: "db1", rest: "db2 db3"},
-		"etcd and Patroni agree":                   {change: func(v *storeView) { v.refusals, v.keys = nil, map[string]string{"initialize": "7", "leader": "pg1"} }, nothing: true},
-		"a cluster that is being made":             {change: func(v *storeView) { v.refusals, v.looks = nil, map[string]hostlook.Look{} }, nothing: true},
-		"being made, its key is there before data": {change: func(v *storeView) { v.refusals, v.keys = nil, map[string]string{"initialize": ""} }, nothing: true},
-		"Patroni has not noticed yet":              {change: func(v *storeView) { v.refusals = nil }, first: "db1", rest: "db2 db3", hold: "db2 db3"},
-		"one that would take the lock":             {change: func(v *storeView) { delete(v.refusals, "pg3") }, first: "db1", rest: "db2 db3", hold: "db3"},
+		"formed anew": {change: func(*storeView) {}, first: "db1", rest: "db2 db3"},
+		"etcd and Patroni agree": {
+			change: func(v *storeView) {
+				v.refusals, v.keys = nil, map[string]string{
+					"initialize": "7", "leader": "pg1",
+				}
+			}, nothing: true,
+		},
+		"a cluster that is being made": {
+			change: func(v *storeView) { v.refusals, v.looks = nil, map[string]hostlook.Look{} }, nothing: true,
+		},
+		"being made, its key is there before data": {
+			change: func(v *storeView) { v.refusals, v.keys = nil, map[string]string{"initialize": ""} }, nothing: true,
+		},
+		"Patroni has not noticed yet": {
+			change: func(v *storeView) { v.refusals = nil }, first: "db1", rest: "db2 db3", hold: "db2 db3",
+		},
+		"one that would take the lock": {
+			change: func(v *storeView) { delete(v.refusals, "pg3") }, first: "db1", rest: "db2 db3", hold: "db3",
+		},
 		"the primary has it, the others not": {change: func(v *storeView) {
 			delete(v.refusals, "pg1")
 			v.keys = map[string]string{"initialize": "7", "leader": "pg1"}
 		}, rest: "db2 db3"},
 		"a snapshot that names a former leader": {change: func(v *storeView) {
-			v.keys = map[string]string{"initialize": "7", "leader": "pg2", "sync": "{}", "failsafe": "{}", "status": "{}", "members/pg1": "{}", "config": "{}", "history": "[]"}
+			v.keys = map[string]string{
+				"initialize": "7", "leader": "pg2", "sync": "{}", "failsafe": "{}", "status": "{}",
+				"members/pg1": "{}", "config": "{}", "history": "[]",
+			}
 		}, first: "db1", rest: "db2 db3", forget: "failsafe leader members/pg1 status sync"},
-		"a snapshot of another cluster": {change: func(v *storeView) { v.keys = map[string]string{"initialize": "8"} }, refused: "another database cluster"},
+		"a snapshot of another cluster": {
+			change:  func(v *storeView) { v.keys = map[string]string{"initialize": "8"} },
+			refused: "another database cluster",
+		},
 		"Patroni of the primary is dead": {change: func(v *storeView) {
-			v.change("db1", func(l *hostlook.Look) { l.Active = map[string]string{site.PatroniUnit: "failed"} })
+			v.change("db1", func(l *hostlook.Look) { l.Active = map[string]string{patroni.Unit: "failed"} })
 			delete(v.refusals, "pg1")
 		}, first: "db1", rest: "db2 db3"},
-		"Patroni of a replica is dead": {change: func(v *storeView) { v.change("db2", down); delete(v.refusals, "pg2") }, first: "db1", rest: "db3"},
+		"Patroni of a replica is dead": {
+			change: func(v *storeView) { v.change("db2", down); delete(v.refusals, "pg2") }, first: "db1", rest: "db3",
+		},
 		"without failsafe_mode the primary stepped down": {change: func(v *storeView) {
 			v.change("db1", demoted)
 			v.change("db1", func(l *hostlook.Look) { l.Control.Checkpoint = 99 })
@@ -75,22 +98,34 @@ func TestPlanAdoption(t *testing.T) {
 			v.change("db1", demoted)
 			v.change("db3", func(l *hostlook.Look) { l.Control.Timeline = 4 })
 		}, first: "db3", rest: "db1 db2"},
-		"nobody leads, and one is down": {change: func(v *storeView) { v.change("db1", demoted); v.change("db2", down) }, refused: "down on db2"},
+		"nobody leads, and one is down": {
+			change: func(v *storeView) { v.change("db1", demoted); v.change("db2", down) }, refused: "down on db2",
+		},
 		"all lost their power": {change: func(v *storeView) {
 			v.refusals = nil
 			for _, h := range []string{"db1", "db2", "db3"} {
 				v.change(h, down)
 			}
 		}, first: "db1"},
-		"a host is gone":             {change: func(v *storeView) { v.looks["db1"] = hostlook.Look{Err: errors.New("no route")} }, refused: "db1 may have the newest data"},
-		"two primaries":              {change: func(v *storeView) { v.looks["db2"] = v.looks["db1"] }, refused: "db1 and db2 both run as the primary"},
-		"etcd knows, nobody refuses": {change: func(v *storeView) { v.refusals, v.keys = nil, map[string]string{"initialize": "7"} }, nothing: true},
+		"a host is gone": {
+			change:  func(v *storeView) { v.looks["db1"] = hostlook.Look{Err: errors.New("no route")} },
+			refused: "db1 may have the newest data",
+		},
+		"two primaries": {
+			change:  func(v *storeView) { v.looks["db2"] = v.looks["db1"] },
+			refused: "db1 and db2 both run as the primary",
+		},
+		"etcd knows, nobody refuses": {
+			change:  func(v *storeView) { v.refusals, v.keys = nil, map[string]string{"initialize": "7"} },
+			nothing: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a, err := planAdoption(sitetest.PowerSpec(), storeOf(c.change))
 			if c.refused != "" {
-				if !errors.Is(err, errs.ErrRefused) || !strings.Contains(err.Error(), c.refused) || remote.Hint(err) == "" || strings.Contains(remote.Hint(err), "patronictl") {
+				if !errors.Is(err, errs.ErrRefused) || !strings.Contains(err.Error(), c.refused) ||
+					remote.Hint(err) == "" || strings.Contains(remote.Hint(err), "patronictl") {
 					t.Errorf("got %v with hint %q, want a refusal with %q", err, remote.Hint(err), c.refused)
 				}
 				return
@@ -101,7 +136,10 @@ func TestPlanAdoption(t *testing.T) {
 			if a == nil {
 				return
 			}
-			got := []string{a.first.Name, strings.Join(site.HostNames(a.rest), " "), strings.Join(site.HostNames(a.hold), " "), strings.Join(a.forget, " ")}
+			got := []string{
+				a.first.Name, strings.Join(site.HostNames(a.rest), " "),
+				strings.Join(site.HostNames(a.hold), " "), strings.Join(a.forget, " "),
+			}
 			if want := []string{c.first, c.rest, c.hold, c.forget}; !slices.Equal(got, want) || a.why == "" {
 				t.Errorf("got %q because %q, want %q", got, a.why, want)
 			}

@@ -1,19 +1,22 @@
 package job
 
 import (
+	"errors"
+
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/event"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Databases returns connections to all database hosts.
+// Databases returns connections to all database hosts that are not left out.
 func (r *Job) Databases() ([]*remote.Target, error) {
-	return site.Finder(r.Target).All(r.Spec.Databases())
+	return site.Finder(r.Target).All(site.Without(r.Spec.Databases(), r.LeftOut()))
 }
 
-// Balancers returns connections to all balancers.
+// Balancers returns connections to all balancers that are not left out.
 func (r *Job) Balancers() ([]*remote.Target, error) {
-	return site.Finder(r.Target).All(r.Spec.Balancers())
+	return site.Finder(r.Target).All(site.Without(r.Spec.Balancers(), r.LeftOut()))
 }
 
 // Planning reports whether changes are only recorded.
@@ -22,13 +25,15 @@ func (r *Job) Planning() bool {
 	return r.DryRun || len(ts) > 0 && ts[0].Planning()
 }
 
-// Job is one piece of work on a cluster: the phases of an Apply share one each, and so does everything that a verb does. What
-// it reaches hosts by reports each change, and in a dry run holds it back.
+// Job is one piece of work on a cluster: the phases of an Apply share one each, and so does
+// everything that a verb does. What it reaches hosts by reports each change, and in a dry run holds
+// it back.
 type Job struct {
 	*site.Site
 	Phase string
 	Out   *event.Emitter
-	// lenient stands in for hosts without a connection: an operation shall work on what is left of a cluster.
+	// lenient stands in for hosts without a connection: an operation must work on what is left of a
+	// cluster.
 	Lenient bool
 	DryRun  bool
 }
@@ -38,18 +43,29 @@ func (r *Job) Progress(message string) {
 	r.Out.Emit(event.Event{Kind: event.Progress, Phase: r.Phase, Message: message})
 }
 
-// Warn tells the observer of something that deserves attention though the work goes on.
+// Warn tells the observer of something that deserves attention though the work continues.
 func (r *Job) Warn(host, message string) {
 	r.Out.Emit(event.Event{Kind: event.Warning, Phase: r.Phase, Host: host, Message: message})
 }
 
-// Target returns the connection to a host or member, with its changes reported under this phase.
+// WarnNext does what Warn does, with a text that refers to verbs.
+func (r *Job) WarnNext(host string, text errs.Next) {
+	r.Out.Emit(event.Event{Kind: event.Warning, Phase: r.Phase, Host: host, Message: text.String(),
+		Next: text})
+}
+
+// Target returns the connection to a host or member, with its changes reported under this phase. A
+// host that is left out has one without an Executor that answers (remote.Target.LeftOut).
 func (r *Job) Target(name string) (*remote.Target, error) {
 	find := r.Site.Target
 	if r.Lenient {
 		find = r.Site.LenientTarget
 	}
 	t, err := find(name)
+	if errors.Is(err, remote.ErrLeftOut) {
+		h, unknown := r.Spec.Host(name)
+		t, err = remote.LeaveOut(remote.Host{Name: h.Name, Address: h.Address}), unknown
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +81,8 @@ func (r *Job) Targets() []*remote.Target {
 	return targets
 }
 
-// watched returns a connection to the same host whose changes are reported, and in a dry run held back.
+// watched returns a connection to the same host whose changes are reported, and in a dry run held
+// back.
 func (r *Job) watched(t *remote.Target) *remote.Target {
 	w := *t
 	if r.DryRun {
@@ -84,7 +101,8 @@ func (r *Job) Changed(member string, change remote.Change) error {
 		return err
 	}
 	change.Host, change.Planned = h.Name, r.Planning()
-	r.Out.Emit(event.Event{Kind: event.Changed, Phase: r.Phase, Host: h.Name, Change: &change, Duration: change.Duration})
+	r.Out.Emit(event.Event{Kind: event.Changed, Phase: r.Phase, Host: h.Name, Change: &change,
+		Duration: change.Duration})
 	return nil
 }
 

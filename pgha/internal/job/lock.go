@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
@@ -20,20 +20,23 @@ var (
 	ErrLockLost = remote.ErrLockLost
 )
 
-// Locking says which of the two locks an operation holds; it makes sure that nobody holds the other. Of two operations
-// that begin at the same instant at least one therefore sees the other, whichever kind they are.
+// Locking says which of the two locks an operation holds; it makes sure that nobody holds the
+// other. Of two operations that begin at the same instant at least one therefore sees the other,
+// whichever kind they are.
 type Locking int
 
 const (
 	// LockEtcd is for operations during which etcd stays up.
 	LockEtcd Locking = iota
-	// LockHosts is for operations that come before etcd or take it down: a process on every database host holds it.
+	// LockHosts is for operations that come before etcd or take it down: a process on every
+	// database host holds it.
 	LockHosts
 )
 
-// Lock keeps everybody else from changing the cluster until unlock is called. The context it returns ends when the lock
-// is lost.
-func Lock(ctx context.Context, c *site.Site, purpose, holder string, how Locking) (held context.Context, unlock func() error, err error) {
+// Lock keeps everybody else from changing the cluster until unlock is called. The context it
+// returns ends when the lock is lost.
+func Lock(ctx context.Context, c *site.Site, purpose, holder string, how Locking) (held context.Context,
+	unlock func() error, err error) {
 	if holder == "" {
 		holder = vault.WhoAmI()
 	}
@@ -46,7 +49,7 @@ func Lock(ctx context.Context, c *site.Site, purpose, holder string, how Locking
 			return nil, nil, err
 		}
 		if err := refuseHolder(ctx, c, eo); err != nil {
-			return nil, nil, errlist.Join(err, unlock())
+			return nil, nil, errs.Join(err, unlock())
 		}
 		return held, unlock, nil
 	}
@@ -59,13 +62,13 @@ func Lock(ctx context.Context, c *site.Site, purpose, holder string, how Locking
 		err = release()
 	}
 	if err != nil {
-		return nil, nil, errlist.Join(err, unlock())
+		return nil, nil, errs.Join(err, unlock())
 	}
 	return held, unlock, nil
 }
 
-// refuseHolder is an error if somebody holds the lock in etcd. An etcd that does not answer, as before there is one, is
-// no hindrance: nobody can hold a lock in it.
+// refuseHolder is an error if somebody holds the lock in etcd. An etcd that does not answer, as
+// before there is one, is no hindrance: nobody can hold a lock in it.
 func refuseHolder(ctx context.Context, c *site.Site, eo etcd.Options) error {
 	holder, taken, err := etcd.LockHolder(ctx, eo, c.LockKey())
 	if err != nil || !taken {
@@ -74,23 +77,25 @@ func refuseHolder(ctx context.Context, c *site.Site, eo etcd.Options) error {
 	return &etcd.LockedError{Holder: holder, Held: max(0, time.Since(holder.Since).Round(time.Second))}
 }
 
-// lockAllHosts takes the lock on every database host that answers, in the spec's order. A host on which it cannot be had,
-// for want of root or of an answer, does not keep the troubles of the others from being told too.
-func lockAllHosts(ctx context.Context, c *site.Site, purpose, holder string) (held context.Context, unlock func() error, err error) {
+// lockAllHosts takes the lock on every database host that answers, in the spec's order. A host on
+// which it cannot be had, for want of root or of an answer, does not keep the troubles of the
+// others from being told too.
+func lockAllHosts(ctx context.Context, c *site.Site, purpose, holder string) (held context.Context,
+	unlock func() error, err error) {
 	note := fmt.Sprintf("%s since %s: %s", holder, time.Now().Format(time.RFC3339), purpose)
 	var unlocks []func() error
 	unlock = func() error {
-		var errs []error
+		var failed []error
 		for _, u := range unlocks {
-			errs = append(errs, u())
+			failed = append(failed, u())
 		}
-		return errlist.Join(errs...)
+		return errs.Join(failed...)
 	}
 	held = ctx
-	var errs []error
+	var failed []error
 	for _, h := range c.Spec.Databases() {
 		t, ok := c.Connections[h.Name]
-		if !ok {
+		if !ok || site.Among(c.LeftOut(), h.Name) {
 			continue
 		}
 		next, u, err := t.Lock(held, site.HostLock, note)
@@ -98,12 +103,22 @@ func lockAllHosts(ctx context.Context, c *site.Site, purpose, holder string) (he
 			held, unlocks = next, append(unlocks, u)
 			continue
 		}
-		if errs = append(errs, err); errors.Is(err, ErrLocked) || ctx.Err() != nil {
+		if failed = append(failed, untaken(err)); errors.Is(err, ErrLocked) || ctx.Err() != nil {
 			break
 		}
 	}
-	if len(errs) > 0 {
-		return nil, nil, errlist.Join(append(errs, unlock())...)
+	if len(failed) > 0 {
+		return nil, nil, errs.Join(append(failed, unlock())...)
 	}
 	return held, unlock, nil
+}
+
+// untaken says what to do where a host gives no lock although nobody is known to hold it.
+func untaken(err error) error {
+	if errors.Is(err, ErrLocked) || len(errs.Steps(err)) > 0 {
+		return err
+	}
+	return errs.WithNext(err, errs.Text("nobody else must change the cluster meanwhile, so every "+
+		"database host that answers has to give its lock: see what is wrong with this one (%s)",
+		errs.Verb("doctor")))
 }

@@ -2,15 +2,16 @@ package job
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // Bounds of Stop, Start and RollingReboot.
 const (
-	// UnitWait is for one unit to stop or start. Patroni's may take 300 s: a shutdown checkpoint writes all that is dirty.
+	// UnitWait is for one unit to stop or start. Patroni's may take 300 s: a shutdown checkpoint
+	// writes all that is dirty.
 	UnitWait = 6 * time.Minute
 	// MoveWait is for the address or etcd's leadership to be elsewhere.
 	MoveWait = 30 * time.Second
@@ -20,32 +21,14 @@ const (
 	StartWait = 5 * time.Minute
 )
 
-// Until looks again and again until look says "", which is that there is nothing left to wait for; else it says what is.
-// Nothing is waited for when planning. The error matches patroni.ErrTimeout.
-func (r *Job) Until(ctx context.Context, bound time.Duration, what, hint string, look func(context.Context) (missing string)) error {
+// Until polls look until it returns ""; otherwise look returns what is still missing. When planning
+// it returns at once. The error matches errs.ErrTimeout.
+func (r *Job) Until(ctx context.Context, bound time.Duration, what string, next errs.Next,
+	look func(context.Context) (missing string)) error {
 	if r.Planning() {
 		return nil
 	}
-	start := time.Now()
 	r.Progress("waiting for " + what)
-	inner, cancel := context.WithTimeout(ctx, bound)
-	defer cancel()
-	seen := "nothing"
-	for {
-		missing := look(inner)
-		if missing == "" && inner.Err() == nil {
-			return nil
-		}
-		if inner.Err() == nil {
-			seen = missing
-		}
-		select {
-		case <-inner.Done():
-			if ctx.Err() != nil && context.Cause(ctx) != context.DeadlineExceeded {
-				return fmt.Errorf("wait for %s: %w", what, context.Cause(ctx))
-			}
-			return &patroni.TimeoutError{What: what, After: time.Since(start), Seen: seen, Look: hint}
-		case <-time.After(150 * time.Millisecond):
-		}
-	}
+	return poll.Until(ctx, poll.Options{What: what, Bound: bound, Next: next},
+		func(ctx context.Context) (string, error) { return look(ctx), nil })
 }

@@ -10,16 +10,18 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/internal/hba"
 	"github.com/pgha/toolkit/internal/parallel"
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// tryWithin bounds the wait until PostgreSQL has read its rules again: it does so after Patroni says that all is well.
+// tryWithin bounds the wait until PostgreSQL has read its rules again: it does so after Patroni
+// says that all is well.
 const tryWithin = 5 * time.Second
 
 // rulesSQL gives the lines of pg_hba.conf, and those that PostgreSQL refuses.
@@ -35,33 +37,30 @@ type login struct {
 	try  func(context.Context) error
 }
 
-// TryLogins tries every kind of login on a member: the toolkit's own on the socket and through the network, replication
-// from the member itself and from the others, and from each balancer's host. Hosts that can't be reached are left out. The
-// error names what failed and why.
+// TryLogins tries every kind of login on a member: the toolkit's own on the socket and through the
+// network, replication from the member itself and from the others, and from each balancer's host.
+// Hosts that can't be reached are left out. The error names what failed and why.
 func TryLogins(ctx context.Context, c *site.Site, m patroni.Member) error {
 	h, err := c.MemberHost(m.Name)
 	if err != nil {
 		return err
 	}
 	logins := loginsOf(c, m.Target, h)
-	ctx, cancel := context.WithTimeout(ctx, tryWithin)
-	defer cancel()
-	for {
-		err := parallel.Each(logins, func(_ int, l login) error {
-			if err := l.try(ctx); err != nil {
-				return fmt.Errorf("%s: %w", l.what, err)
-			}
-			return nil
+	var failed error
+	err = poll.Until(ctx, poll.Options{What: "every login", Bound: tryWithin, Every: 500 * time.Millisecond},
+		func(ctx context.Context) (string, error) {
+			failed = parallel.Each(logins, func(_ int, l login) error {
+				if err := l.try(ctx); err != nil {
+					return fmt.Errorf("%s: %w", l.what, err)
+				}
+				return nil
+			})
+			return "", failed
 		})
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(500 * time.Millisecond):
-		}
+	if err != nil {
+		return failed // what a login said counts, not how long it was tried
 	}
+	return nil
 }
 
 // loginsOf are the ways into the PostgreSQL of a host.
@@ -96,8 +95,8 @@ func loginsOf(c *site.Site, t *remote.Target, h spec.Host) []login {
 	return list
 }
 
-// tryRules logs in on the socket and judges the rules that PostgreSQL has: none that it refuses, and for each balancer one
-// by which somebody can come.
+// tryRules logs in on the socket and judges the rules that PostgreSQL has: none that it refuses,
+// and for each balancer one by which somebody can come.
 func tryRules(ctx context.Context, c *site.Site, t *remote.Target) error {
 	res, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: c.Psql("-c", rulesSQL)})
 	if err != nil {
@@ -121,7 +120,8 @@ func tryRules(ctx context.Context, c *site.Site, t *remote.Target) error {
 		}
 		switch i, refused := hba.Refuser(found.Rules, from, pg.Superuser, pg.ReplicationUser, pg.RewindUser); {
 		case refused && i >= 0:
-			return fmt.Errorf("line %d of pg_hba.conf refuses everybody who comes through balancer %s: %s", found.Rules[i].Line, b.Name, found.Rules[i])
+			return fmt.Errorf("line %d of pg_hba.conf refuses everybody who comes through balancer %s: %s",
+				found.Rules[i].Line, b.Name, found.Rules[i])
 		case refused:
 			return errors.New("no line of pg_hba.conf lets anybody in through balancer " + b.Name)
 		}

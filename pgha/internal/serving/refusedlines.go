@@ -3,15 +3,15 @@ package serving
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/pgha/toolkit/internal/errlist"
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/internal/pgfiles"
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/preflight"
@@ -21,7 +21,8 @@ import (
 
 // RefusedLines asks the PostgreSQL of a host, on its socket, what it refuses.
 func RefusedLines(ctx context.Context, c *site.Site, t *remote.Target) ([]string, error) {
-	res, err := t.Run(ctx, remote.Cmd{User: "postgres", Argv: c.Psql("-c", pgfiles.RefusedSQL(c.Spec.PostgreSQL.Version))})
+	res, err := t.Run(ctx,
+		remote.Cmd{User: "postgres", Argv: c.Psql("-c", pgfiles.RefusedSQL(c.Spec.PostgreSQL.Version))})
 	if err != nil {
 		return nil, err
 	}
@@ -33,13 +34,16 @@ func RefusedLines(ctx context.Context, c *site.Site, t *remote.Target) ([]string
 }
 
 // ErrLines: PostgreSQL refuses lines of its files.
-var ErrLines = errors.New("PostgreSQL does not take what stands in its files, and keeps what it read before")
+var ErrLines = errs.New(errs.Unhealthy,
+	"PostgreSQL does not take what stands in its files, and keeps what it read before")
 
-// refusedWithin is how long PostgreSQL's files may take to follow a change before what they hold counts.
+// refusedWithin is how long PostgreSQL's files may take to follow a change before what they hold
+// counts.
 const refusedWithin = 3 * time.Second
 
-// RefusedAfter asks the named members, or all, what they refuse after a change of theirs. A member that does not answer is
-// left out; one that refuses something is asked again within refusedWithin, because Patroni may be about to write anew.
+// RefusedAfter asks the named members, or all, what they refuse after a change of theirs. A member
+// that does not answer is left out; one that refuses something is asked again within refusedWithin,
+// because Patroni may be about to write them again.
 func RefusedAfter(ctx context.Context, c *site.Site, members ...string) error {
 	bounded, cancel := context.WithTimeout(ctx, refusedWithin)
 	defer cancel()
@@ -65,10 +69,12 @@ func RefusedAfter(ctx context.Context, c *site.Site, members ...string) error {
 	if ctx.Err() != nil || len(found) == 0 {
 		return ctx.Err()
 	}
-	return remote.WithHint(errlist.Join(found...), "pgha-cli config show tells what is used instead")
+	return errs.WithNext(errs.Join(found...),
+		errs.Text("%s tells what is used instead", errs.Verb("config", "show")))
 }
 
-// RefusedAtLast is the last look of an apply: at the members that preflight's look a moment ago does not answer for.
+// RefusedAtLast is the last look of an apply: at the members that preflight's look a moment ago
+// does not answer for.
 func RefusedAtLast(ctx context.Context, r *job.Job) error {
 	r.Mu.Lock()
 	members := membersToAsk(r.Spec, r.Facts, len(r.Out.Changed()) > 0)
@@ -79,7 +85,8 @@ func RefusedAtLast(ctx context.Context, r *job.Job) error {
 	return RefusedAfter(ctx, r.Site, members...)
 }
 
-// membersToAsk are all members where something was changed, and else those that refused something before, or did not say.
+// membersToAsk are all members where something was changed, and else those that refused something
+// before, or did not say.
 func membersToAsk(sp *spec.Spec, facts map[string]preflight.Facts, changed bool) []string {
 	var members []string
 	for _, h := range sp.Databases() {
@@ -90,21 +97,16 @@ func membersToAsk(sp *spec.Spec, facts map[string]preflight.Facts, changed bool)
 	return members
 }
 
-// lastRefused asks until nothing is refused, or the time is over.
+// lastRefused polls until nothing is refused or ctx ends, and returns what was refused last.
 func lastRefused(ctx context.Context, c *site.Site, t *remote.Target) (last []string) {
-	for {
-		lines, err := RefusedLines(ctx, c, t)
-		switch {
-		case err != nil:
-			return last
-		case len(lines) == 0:
-			return nil
-		}
-		last = lines
-		select {
-		case <-ctx.Done():
-			return last
-		case <-time.After(300 * time.Millisecond):
-		}
-	}
+	_ = poll.Until(ctx, poll.Options{What: "no refused line", Every: 300 * time.Millisecond},
+		func(ctx context.Context) (string, error) {
+			lines, err := RefusedLines(ctx, c, t)
+			if err != nil {
+				return "", poll.Stop(err)
+			}
+			last = lines
+			return strings.Join(lines, "; "), nil
+		})
+	return last
 }

@@ -24,9 +24,15 @@ func TestMembersToAsk(t *testing.T) {
 	}{
 		"nobody was asked":      {nil, false, []string{"a", "b"}},
 		"none refuses anything": {map[string]preflight.Facts{"host-a": nothing, "host-b": nothing}, false, nil},
-		"something was changed": {map[string]preflight.Facts{"host-a": nothing, "host-b": nothing}, true, []string{"a", "b"}},
-		"one refuses a line":    {map[string]preflight.Facts{"host-a": nothing, "host-b": told([]string{"line 1"})}, false, []string{"b"}},
-		"one did not answer":    {map[string]preflight.Facts{"host-a": told(nil), "host-b": nothing}, false, []string{"a"}},
+		"something was changed": {
+			map[string]preflight.Facts{"host-a": nothing, "host-b": nothing}, true, []string{"a", "b"},
+		},
+		"one refuses a line": {
+			map[string]preflight.Facts{"host-a": nothing, "host-b": told([]string{"line 1"})}, false, []string{"b"},
+		},
+		"one did not answer": {
+			map[string]preflight.Facts{"host-a": told(nil), "host-b": nothing}, false, []string{"a"},
+		},
 	} {
 		if got := membersToAsk(sp, test.facts, test.changed); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %q, want %q", name, got, test.want)

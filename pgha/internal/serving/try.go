@@ -14,8 +14,10 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/site"
 )
 
-// TrySettings asks the PostgreSQL of a member, in a session, whether it takes the values, and returns its complaints by name.
-func TrySettings(ctx context.Context, c *site.Site, member string, catalogue pgsetting.Catalogue, values map[string]string) (map[string]string, error) {
+// TrySettings asks the PostgreSQL of a member, in a session, whether it takes the values, and
+// returns its complaints by name.
+func TrySettings(ctx context.Context, c *site.Site, member string, catalogue pgsetting.Catalogue,
+	values map[string]string) (map[string]string, error) {
 	route, err := c.MemberRoute(member)
 	if err != nil {
 		return nil, err
@@ -28,9 +30,10 @@ func TrySettings(ctx context.Context, c *site.Site, member string, catalogue pgs
 	return refused, nil
 }
 
-// trySession sets in a transaction that is rolled back what a session may set: that looks into the database as well, and
-// knows the extensions that are loaded.
-func trySession(ctx context.Context, conn *pgx.Conn, catalogue pgsetting.Catalogue, values, refused map[string]string) error {
+// trySession sets in a transaction that is rolled back what a session may set: that looks into the
+// database as well, and knows the extensions that are loaded.
+func trySession(ctx context.Context, conn *pgx.Conn, catalogue pgsetting.Catalogue,
+	values, refused map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		s, known := catalogue[name]
 		if _, told := refused[name]; told || known && s.Context != "user" && s.Context != "superuser" {

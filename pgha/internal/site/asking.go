@@ -6,14 +6,16 @@ import (
 	"sync"
 
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/remote/ssh"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// questions gets secrets from what the spec names for them, else from a person: one question at a time, and each only once for
-// all hosts. What is asked on one terminal by six hosts at once would be answered to any of them. Safe for concurrent use; nil
-// has no answers.
+// questions gets secrets from what the spec names for them, else from a person: one question at a
+// time, and each only once for all hosts. What is asked on one terminal by six hosts at once would
+// be answered to any of them. Safe for concurrent use; nil has no answers.
 type questions struct {
-	ask              func(ctx context.Context, prompt string) (string, error) // nil: there is nobody
+	// nil: there is nobody
+	ask              func(ctx context.Context, prompt string) (string, error)
 	passphrase, sudo given
 	turn             chan struct{} // held while somebody is asked
 
@@ -38,7 +40,7 @@ func newQuestions(ask func(context.Context, string) (string, error), ssh spec.SS
 }
 
 // answer makes a connection get its answers here. Ctx is the connection's.
-func (q *questions) answer(ctx context.Context, host string, cfg *remote.SSHConfig) {
+func (q *questions) answer(ctx context.Context, host string, cfg *ssh.Config) {
 	if q == nil {
 		return
 	}
@@ -54,7 +56,8 @@ func (q *questions) answer(ctx context.Context, host string, cfg *remote.SSHConf
 	}
 	if q.ask != nil || q.passphrase.named() {
 		cfg.Passphrase = func(file string) ([]byte, error) {
-			s, err := q.once(ctx, "passphrase "+file, nil, func(ctx context.Context) (string, error) { return q.opens(ctx, file) })
+			s, err := q.once(ctx, "passphrase "+file, nil,
+				func(ctx context.Context) (string, error) { return q.opens(ctx, file) })
 			return []byte(s), err
 		}
 	}
@@ -68,8 +71,10 @@ func (q *questions) known(question string) (answer, bool) {
 	return a, ok
 }
 
-// once gets the answer to a question unless there is one. An answer other than stale counts: it was given since.
-func (q *questions) once(ctx context.Context, question string, stale *string, get func(context.Context) (string, error)) (string, error) {
+// once gets the answer to a question unless there is one. An answer other than stale counts: it was
+// given since.
+func (q *questions) once(ctx context.Context, question string, stale *string, get func(context.Context) (string,
+	error)) (string, error) {
 	select {
 	case q.turn <- struct{}{}:
 		defer func() { <-q.turn }()
@@ -91,8 +96,8 @@ func (q *questions) once(ctx context.Context, question string, stale *string, ge
 	return text, err
 }
 
-// sudoPassword returns what answers sudo's question on one host: the password that worked or is to be tried on all hosts, and
-// where that is refused another one.
+// sudoPassword returns what answers sudo's question on one host: the password that worked or is to
+// be tried on all hosts, and where that is refused another one.
 func (q *questions) sudoPassword(user, host string) func(context.Context) (string, error) {
 	var mu sync.Mutex
 	var refused *string
@@ -112,7 +117,9 @@ func (q *questions) sudoPassword(user, host string) func(context.Context) (strin
 			}
 			text, err := q.ask(ctx, prompt)
 			if err != nil && !q.sudo.named() {
-				err = remote.WithHint(err, "for runs without a terminal let ssh.sudo_password_file or ssh.sudo_password_command of the spec answer")
+				err = remote.WithHint(err,
+					"for runs without a terminal let ssh.sudo_password_file or "+
+						"ssh.sudo_password_command of the spec answer")
 			}
 			return text, err
 		})
@@ -124,7 +131,8 @@ func (q *questions) sudoPassword(user, host string) func(context.Context) (strin
 // attempts is how often a person may mistype a passphrase, as with ssh.
 const attempts = 3
 
-// opens returns the passphrase that opens a key: the one that the spec names, else the one that a person types.
+// opens returns the passphrase that opens a key: the one that the spec names, else the one that a
+// person types.
 func (q *questions) opens(ctx context.Context, file string) (string, error) {
 	prompt := "passphrase of " + file
 	if q.passphrase.named() {
@@ -132,7 +140,7 @@ func (q *questions) opens(ctx context.Context, file string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if err = remote.CheckPassphrase(file, []byte(text)); err == nil {
+		if err = ssh.CheckPassphrase(file, []byte(text)); err == nil {
 			return text, nil
 		}
 		if q.ask == nil {
@@ -146,7 +154,7 @@ func (q *questions) opens(ctx context.Context, file string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if wrong = remote.CheckPassphrase(file, []byte(text)); wrong == nil {
+		if wrong = ssh.CheckPassphrase(file, []byte(text)); wrong == nil {
 			return text, nil
 		}
 		prompt = "passphrase of " + file + " (the one before was wrong)"

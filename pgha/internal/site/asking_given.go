@@ -9,7 +9,8 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// given is what the spec names to answer a question in place of a person: a file, a command, or neither.
+// given is what the spec names to answer a question in place of a person: a file, a command, or
+// neither.
 type given struct {
 	what    string // the fields' name without _file and _command
 	file    string

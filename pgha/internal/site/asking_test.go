@@ -35,7 +35,8 @@ func TestEachQuestionOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 6 {
 		all.Go(func() {
-			if s, err := q.once(t.Context(), "passphrase key", nil, asking(q, "passphrase of key")); s != "answer" || err != nil {
+			if s, err := q.once(t.Context(), "passphrase key", nil, asking(q, "passphrase of key")); s != "answer" ||
+				err != nil {
 				t.Error(s, err)
 			}
 			if s, err := q.sudoPassword("admin", fmt.Sprintf("host-%d", i))(t.Context()); s != "answer" || err != nil {
@@ -49,7 +50,8 @@ func TestEachQuestionOnce(t *testing.T) {
 	}
 }
 
-// TestRefusedSudoPassword asks again where a password is refused, and the others take the new one unasked.
+// TestRefusedSudoPassword asks again where a password is refused, and the others take the new one
+// unasked.
 func TestRefusedSudoPassword(t *testing.T) {
 	t.Parallel()
 	answers := []string{"wrong", "right", "third"}
@@ -70,7 +72,9 @@ func TestRefusedSudoPassword(t *testing.T) {
 	if text := strings.Join(got, " "); text != "wrong wrong right right third" {
 		t.Error(text)
 	}
-	if text := strings.Join(prompts, "; "); text != "sudo password of admin on a; sudo password of admin on a (the one before was refused); sudo password of admin on b (the one before was refused)" {
+	if text := strings.Join(prompts,
+		"; "); text != "sudo password of admin on a; sudo password of admin on a (the one before "+
+		"was refused); sudo password of admin on b (the one before was refused)" {
 		t.Error(text)
 	}
 }
@@ -81,7 +85,7 @@ func TestQuestionsEndWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	begun := make(chan struct{})
 	q := newQuestions(func(ctx context.Context, _ string) (string, error) {
-		close(begun) // a second time panics: whoever waits for a turn is not asked after the end
+		close(begun) // a second time panics: anyone who waits for a turn is not asked after the end
 		<-ctx.Done()
 		return "", ctx.Err()
 	}, spec.SSH{})
@@ -111,7 +115,8 @@ func TestQuestionsEndWithTheContext(t *testing.T) {
 func TestNobodyToAsk(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	q := newQuestions(func(context.Context, string) (string, error) { asked++; return "", errors.New("no terminal") }, spec.SSH{})
+	q := newQuestions(func(context.Context, string) (string, error) { asked++; return "", errors.New("no terminal") },
+		spec.SSH{})
 	for range 3 {
 		if _, err := q.once(t.Context(), "a", nil, asking(q, "a")); err == nil {
 			t.Error("answered")
@@ -126,7 +131,8 @@ func TestNoIdentityFilesMeansNone(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)
 	sp.SSH.IdentityFiles = []string{}
-	if cfg := sshConfig(t.Context(), sp, sp.Hosts[0], Options{}, nil); cfg.IdentityFiles == nil || len(cfg.IdentityFiles) != 0 {
+	if cfg := sshConfig(t.Context(), sp, sp.Hosts[0], Options{}, nil); cfg.IdentityFiles == nil ||
+		len(cfg.IdentityFiles) != 0 {
 		t.Errorf("%#v", cfg.IdentityFiles)
 	}
 	sp.SSH.IdentityFiles = nil
@@ -134,7 +140,8 @@ func TestNoIdentityFilesMeansNone(t *testing.T) {
 		t.Errorf("%#v", cfg.IdentityFiles)
 	}
 	sp.SSH.Jump = "me@[2001:db8::1]:2222"
-	if jump := sshConfig(t.Context(), sp, sp.Hosts[0], Options{}, nil).Jump; jump.Address != "2001:db8::1" || jump.Port != 2222 || jump.User != "me" {
+	if jump := sshConfig(t.Context(), sp, sp.Hosts[0], Options{}, nil).Jump; jump.Address != "2001:db8::1" ||
+		jump.Port != 2222 || jump.User != "me" {
 		t.Errorf("%+v", jump)
 	}
 }

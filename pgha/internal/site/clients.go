@@ -7,8 +7,8 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// Clients are the networks whose clients the balancers serve: those of the specification and the cluster's own hosts, for
-// what the toolkit opens from there. Nil where every network is let in.
+// Clients are the networks whose clients the balancers serve: those of the specification and the
+// cluster's own hosts, for what the toolkit opens from there. Nil where every network is let in.
 func Clients(sp *spec.Spec) []string {
 	six := false
 	var own []string

@@ -9,17 +9,19 @@ import (
 	"strings"
 
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/remote/ssh"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // dialHost connects to a host as the spec says.
-func dialHost(ctx context.Context, sp *spec.Spec, h spec.Host, opts Options, asked *questions) (remote.Executor, error) {
+func dialHost(ctx context.Context, sp *spec.Spec, h spec.Host, opts Options, asked *questions) (remote.Executor,
+	error) {
 	cfg := sshConfig(ctx, sp, h, opts, asked)
-	return remote.DialSSH(ctx, cfg)
+	return ssh.Dial(ctx, cfg)
 }
 
-// dialAt leads SSH to the addresses that names of hosts were found to have, so that each is looked up once. SSH itself is told
-// the name, by which known_hosts knows the host.
+// dialAt leads SSH to the addresses that names of hosts were found to have, so that each is looked
+// up once. SSH itself gets the name, by which known_hosts knows the host.
 func dialAt(dial dialer, named, sp *spec.Spec) dialer {
 	names := named.Names()
 	if len(names) == 0 {
@@ -45,9 +47,9 @@ func dialAt(dial dialer, named, sp *spec.Spec) dialer {
 type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // sshConfig merges the spec's general SSH settings with the host's own.
-func sshConfig(ctx context.Context, sp *spec.Spec, h spec.Host, opts Options, asked *questions) remote.SSHConfig {
+func sshConfig(ctx context.Context, sp *spec.Spec, h spec.Host, opts Options, asked *questions) ssh.Config {
 	general, own := sp.SSH, sp.SSHOf(h)
-	cfg := remote.SSHConfig{
+	cfg := ssh.Config{
 		Name:            h.Name,
 		Address:         own.Address,
 		Port:            own.Port,
@@ -81,7 +83,7 @@ func sshConfig(ctx context.Context, sp *spec.Spec, h spec.Host, opts Options, as
 }
 
 // jumpConfig is the connection to a jump host; what it doesn't name is as for the host itself.
-func jumpConfig(jump string, cfg remote.SSHConfig) *remote.SSHConfig {
+func jumpConfig(jump string, cfg ssh.Config) *ssh.Config {
 	cfg.Jump, cfg.Fingerprints = nil, nil
 	to, err := spec.ParseJump(jump)
 	if err != nil {

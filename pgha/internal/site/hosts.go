@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -19,35 +20,14 @@ func (c *Site) MemberNames() []string {
 	return names
 }
 
-// KeyValues reads lines of KEY=value or KEY="value".
-func KeyValues(s string) map[string]string {
-	m := map[string]string{}
-	for line := range strings.Lines(s) {
-		if k, v, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
-			m[k] = strings.Trim(v, `"`)
-		}
-	}
-	return m
-}
-
-// UnitsOf are the cluster's units on a host, in the order in which they are started.
-func (c *Site) UnitsOf(h spec.Host) []string {
-	switch {
-	case h.Role == spec.RoleDatabase:
-		return []string{EtcdUnit, PatroniUnit}
-	case c.Spec.VIP == nil:
-		return []string{HaproxyUnit}
-	}
-	return []string{HaproxyUnit, KeepalivedUnit}
-}
-
 // ControlCommand prints the control file of the data directory.
 func (c *Site) ControlCommand() []string {
-	return []string{fmt.Sprintf("/usr/lib/postgresql/%d/bin/pg_controldata", c.Spec.PostgreSQL.Version), "-D", c.Spec.PostgreSQL.DataDir}
+	return []string{fmt.Sprintf("/usr/lib/postgresql/%d/bin/pg_controldata", c.Spec.PostgreSQL.Version),
+		"-D", c.Spec.PostgreSQL.DataDir}
 }
 
-// Member returns the member's name for the name of a member or of its host, and refuses balancers and names that are
-// none, with the nearest one there is.
+// Member returns the member's name for the name of a member or of its host, and refuses balancers
+// and names that are none, with the nearest one there is.
 func (c *Site) Member(name string) (string, error) {
 	h, err := c.Spec.Host(name)
 	if err == nil && h.Role != spec.RoleDatabase {
@@ -58,7 +38,8 @@ func (c *Site) Member(name string) (string, error) {
 		for _, d := range c.Spec.Databases() {
 			names = append(names, d.Member)
 		}
-		return "", remote.WithHint(fmt.Errorf("%w: %w", patroni.ErrInvalid, err), "the members are "+strings.Join(names, ", "))
+		return "", remote.WithHint(fmt.Errorf("%w: %w", patroni.ErrInvalid, err),
+			"the members are "+strings.Join(names, ", "))
 	}
 	return h.Member, nil
 }
@@ -79,7 +60,8 @@ func (c *Site) Members(names []string) ([]string, error) {
 	return members, nil
 }
 
-// Chosen returns the hosts with these names, or with these members, in the spec's order; all of them for no names.
+// Chosen returns the hosts with these names, or with these members, in the spec's order; all of
+// them for no names.
 func (c *Site) Chosen(names []string) ([]spec.Host, error) {
 	if len(names) == 0 {
 		return slices.Clone(c.Spec.Hosts), nil
@@ -88,7 +70,8 @@ func (c *Site) Chosen(names []string) ([]spec.Host, error) {
 	for _, name := range names {
 		h, err := c.Spec.Host(name)
 		if err != nil {
-			return nil, remote.WithHint(fmt.Errorf("%w: %w", patroni.ErrInvalid, err), "pgha-cli status lists hosts and members")
+			return nil, errs.WithNext(fmt.Errorf("%w: %w", patroni.ErrInvalid, err),
+				errs.Text("%s lists hosts and members", errs.Verb("status")))
 		}
 		wanted[h.Name] = true
 	}
@@ -107,7 +90,8 @@ func Without(hosts, others []spec.Host) []spec.Host {
 
 // Among tells whether a host or member of that name is one of the hosts.
 func Among(hosts []spec.Host, name string) bool {
-	return slices.ContainsFunc(hosts, func(h spec.Host) bool { return h.Name == name || h.Member != "" && h.Member == name })
+	return slices.ContainsFunc(hosts,
+		func(h spec.Host) bool { return h.Name == name || h.Member != "" && h.Member == name })
 }
 
 // HostNames returns the names of hosts.

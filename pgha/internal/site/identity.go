@@ -3,6 +3,7 @@ package site
 import (
 	"bytes"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,19 +11,21 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/internal/lineage"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // keepNote puts standard input in place of the note.
-const keepNote = `umask 022
-mkdir -p "${1%/*}" && cat >"$1.new" && mv -f "$1.new" "$1"`
+//
+//go:embed note.sh
+var keepNote string
 
-// JudgeState compares the state directory with what hosts remember of it, by the content of their notes (Facts.StateNote):
-// nil, or an error that matches ErrRefused and says why nothing must be changed with this directory, and what to do. A host
-// without a note is content with any. Changes nothing.
+// JudgeState compares the state directory with what hosts remember of it, by the content of their
+// notes (Facts.StateNote): nil, or an error that matches ErrRefused and says why nothing must be
+// changed with this directory, and what to do. A host without a note is content with any. Changes
+// nothing.
 func (c *Site) JudgeState(notes map[string][]byte) error {
 	id, err := c.State.Identity()
 	if err != nil {
@@ -32,23 +35,28 @@ func (c *Site) JudgeState(notes map[string][]byte) error {
 		return remote.WithHint(fmt.Errorf("%w: %s: %w", errs.ErrRefused, c.State.Dir, err), hint)
 	}
 	if err := id.JudgeUse(c.Spec.Cluster, vault.DatabaseAddresses(c.Spec)); err != nil {
-		return refuse(err, "give this specification a state_dir of its own: two clusters that share one replace each other's certificates")
+		return refuse(err,
+			"give this specification a state_dir of its own: two clusters that share one replace "+
+				"each other's certificates")
 	}
 	for _, h := range c.Spec.Hosts {
 		note, err := lineage.ParseNote(notes[h.Name])
 		if errors.Is(err, lineage.ErrNewer) {
-			return remote.WithHint(fmt.Errorf("%w: %s on %s is %w", errs.ErrRefused, vault.NoteFile, h.Name, err), "use that version")
+			return remote.WithHint(fmt.Errorf("%w: %s on %s is %w", errs.ErrRefused, vault.NoteFile, h.Name, err),
+				"use that version")
 		}
 		if err != nil {
-			continue // a damaged note protects nothing; the next apply writes it anew
+			continue // a damaged note protects nothing; the next apply rewrites it
 		}
 		switch err := id.Judge(note); {
 		case errors.Is(err, lineage.ErrOlder), errors.Is(err, lineage.ErrDiverged):
 			return refuse(fmt.Errorf("%w (told by %s)", err, h.Name),
-				"this copy's passwords and certificates are out of date: put the copy of "+note.By+", or its newest backup, in its place")
+				"this copy's passwords and certificates are out of date: put the copy of "+note.By+
+					", or its newest backup, in its place")
 		case err != nil:
 			return refuse(fmt.Errorf("%w (told by %s)", err, h.Name),
-				"point state_dir of the spec to the state directory that this cluster was applied with, or restore it from its backup")
+				"point state_dir of the spec to the state directory that this cluster was "+
+					"applied with, or restore it from its backup")
 		}
 	}
 	return nil
@@ -71,8 +79,9 @@ func (c *Site) AskStateNotes(ctx context.Context) (map[string][]byte, error) {
 	return notes, err
 }
 
-// MemoryCommands print what a host remembers of the state directory it was worked on with, for JudgeState, and the mark of a
-// reset that was not finished, for UnfinishedReset. Both change nothing and are for reading as root.
+// MemoryCommands print what a host remembers of the state directory it was worked on with, for
+// JudgeState, and the mark of a reset that was not finished, for UnfinishedReset. Both change
+// nothing and are for reading as root.
 func MemoryCommands() (note, reset []string) {
 	return []string{"cat", vault.NoteFile}, slices.Clone(LookAtReset)
 }
@@ -85,7 +94,8 @@ func NoteOf(r remote.Result) []byte {
 	return bytes.TrimSpace(r.Stdout)
 }
 
-// GrowState makes the next generation of a state directory that is being written to, and tells the hosts.
+// GrowState makes the next generation of a state directory that is being written to, and tells the
+// hosts.
 func (c *Site) GrowState(ctx context.Context, s *vault.State) error {
 	id, err := s.Identity()
 	if err == nil {
@@ -97,7 +107,8 @@ func (c *Site) GrowState(ctx context.Context, s *vault.State) error {
 	return err
 }
 
-// TellGeneration writes the note on every host that does not have it. It is no condition, as the trail is none.
+// TellGeneration writes the note on every host that does not have it. It is no condition, as the
+// trail is none.
 func (c *Site) TellGeneration(ctx context.Context, id lineage.State, notes map[string][]byte) {
 	by, _, _ := strings.Cut(vault.WhoAmI(), ", process ")
 	text, err := json.Marshal(id.Note(by))
@@ -107,7 +118,8 @@ func (c *Site) TellGeneration(ctx context.Context, id lineage.State, notes map[s
 			if had, err := lineage.ParseNote(notes[t.Name]); err == nil && id.Current(had) {
 				return nil
 			}
-			_, err := t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", keepNote, "note", vault.NoteFile}, Stdin: bytes.NewReader(text), Mutating: true})
+			_, err := t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", keepNote, "note", vault.NoteFile},
+				Stdin: bytes.NewReader(text), Mutating: true})
 			return err
 		})
 	}

@@ -17,7 +17,8 @@ const SettingsSQL = `SELECT name, setting, current_setting(name) AS shown, coale
 	coalesce(sourcefile, ''), coalesce(min_val, ''), coalesce(max_val, ''), coalesce(enumvals, '{}'), pending_restart
 FROM pg_settings`
 
-// SpecConfig is the dynamic configuration that the options stand for. It is what a new cluster would be made with.
+// SpecConfig is the dynamic configuration that the options stand for. It is what a new cluster
+// would be made with.
 func SpecConfig(po patroni.Options) (map[string]any, error) {
 	if len(po.Members) == 0 {
 		return nil, fmt.Errorf("%w: no members", patroni.ErrInvalid)
@@ -41,7 +42,8 @@ func SpecConfig(po patroni.Options) (map[string]any, error) {
 	return dcs, nil
 }
 
-// meaning asks PostgreSQL for its settings, and returns what tells whether two texts are the same value of one.
+// meaning asks PostgreSQL for its settings, and returns what tells whether two texts are the same
+// value of one.
 func (c *Site) meaning(ctx context.Context) (func(name, a, b string) bool, error) {
 	var all []pgsetting.Setting
 	err := c.WithSQL(ctx, c.WriteRoute(), func(conn *pgx.Conn) error {

@@ -8,14 +8,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pgha/toolkit/internal/errlist"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// locate puts addresses in the place of the names in c.Spec. Whoever can do without some hosts is not
-// kept from the others by a resolver that is down: a name that cannot be looked up has the address of
-// the last apply then, and without one its host is out of reach.
+// locate puts addresses in the place of the names in c.Spec. Whoever can do without some hosts is
+// not kept from the others by a resolver that is down: a name that cannot be looked up has the
+// address of the last apply then, and without one its host is out of reach.
 func (c *Site) locate(ctx context.Context, opts Options) error {
 	named := c.Spec.Names()
 	if len(named) == 0 {
@@ -34,7 +34,7 @@ func (c *Site) locate(ctx context.Context, opts Options) error {
 		return err
 	}
 	c.Spec = sp
-	for _, err := range errlist.Split(err) {
+	for _, err := range errs.Split(err) {
 		var lost *spec.LookupError
 		if errors.As(err, &lost) {
 			c.unlocated[lost.Host] = fmt.Errorf("%w: %w", remote.ErrUnreachable, err)

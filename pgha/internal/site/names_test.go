@@ -10,7 +10,8 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/testkit"
 )
 
-// TestDialAt leads a name to the address that it was found to have, and everything else where it wants.
+// TestDialAt leads a name to the address that it was found to have, and everything else where it
+// wants.
 func TestDialAt(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)
@@ -32,13 +33,17 @@ func TestDialAt(t *testing.T) {
 	for _, address := range []string{"pg2.example.com:2222", "bastion.example.com:22", "192.0.2.77:22"} {
 		_, _ = dial(t.Context(), "tcp", address)
 	}
-	if want := []string{sp.Hosts[1].Address + ":2222", "bastion.example.com:22", "192.0.2.77:22"}; !slices.Equal(to, want) {
+	if want := []string{
+		sp.Hosts[1].Address + ":2222", "bastion.example.com:22", "192.0.2.77:22",
+	}; !slices.Equal(to, want) {
 		t.Errorf("dialled %v, want %v", to, want)
 	}
 	if cfg := sshConfig(t.Context(), found, found.Hosts[1], Options{}, nil); cfg.Address != "pg2.example.com" {
 		t.Errorf("known_hosts is asked for %s", cfg.Address)
 	}
-	if _, err := Connect(t.Context(), &named, Options{Lookup: testkit.NamesOf(nil)}); err == nil || !strings.Contains(err.Error(), `"pg2.example.com" cannot be looked up on this machine`) {
+	if _, err := Connect(t.Context(), &named, Options{
+		Lookup: testkit.NamesOf(nil),
+	}); err == nil || !strings.Contains(err.Error(), `"pg2.example.com" cannot be looked up on this machine`) {
 		t.Errorf("a name that nobody knows: %v", err)
 	}
 }

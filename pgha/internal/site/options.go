@@ -5,7 +5,9 @@ import (
 
 	"github.com/pgha/toolkit/pgha/connstring"
 	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -29,8 +31,8 @@ func (find Finder) All(hosts []spec.Host) ([]*remote.Target, error) {
 	return targets, nil
 }
 
-// LenientTarget finds connections for looking only: a host without one gets an executor that fails with the reason, so that
-// the rest can still be asked.
+// LenientTarget finds connections for looking only: a host without one gets an executor that fails
+// with the reason, so that the rest can still be asked.
 func (c *Site) LenientTarget(name string) (*remote.Target, error) {
 	t, err := c.Target(name)
 	if err == nil {
@@ -40,7 +42,8 @@ func (c *Site) LenientTarget(name string) (*remote.Target, error) {
 	if specErr != nil {
 		return nil, specErr
 	}
-	return &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}, Executor: remote.Broken(h.Name, err)}, nil
+	return &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address},
+		Executor: remote.Broken(h.Name, err)}, nil
 }
 
 // Databases returns connections to all database hosts, for looking.
@@ -59,21 +62,27 @@ func (c *Site) PatroniOptions() (patroni.Options, error) {
 // BalancerOptions returns what package lb needs to look at this cluster.
 func (c *Site) BalancerOptions() (lb.Options, error) { return c.BalancerOptionsFor(c.LenientTarget) }
 
-// AddressOptions returns what package vip needs to look at this cluster; false without a virtual IP.
+// AddressOptions returns what package vip needs to look at this cluster; false without a virtual
+// IP.
 func (c *Site) AddressOptions() (vip.Options, bool, error) {
 	return c.AddressOptionsFor(c.LenientTarget)
 }
 
-// EtcdOptionsFor translates the spec for package etcd.
-func (c *Site) EtcdOptionsFor(find Finder) (etcd.Options, error) {
-	sp, cr := c.Spec, c.Credentials
-	o := etcd.Options{
-		CA: cr.EtcdCA, Client: etcd.KeyPair{Cert: cr.EtcdOperator.Cert, Key: cr.EtcdOperator.Key},
+// etcdOptions are those that follow from the specification alone.
+func etcdOptions(sp *spec.Spec) etcd.Options {
+	return etcd.Options{
 		Token: sp.Cluster, Version: sp.Etcd.Version, Source: etcd.Source(sp.Etcd.Source),
 		Archive: sp.Etcd.Archive, SHA256: sp.Etcd.SHA256, URL: sp.Etcd.URL, DataDir: sp.Etcd.DataDir,
 		HeartbeatInterval: sp.Etcd.HeartbeatInterval, ElectionTimeout: sp.Etcd.ElectionTimeout,
 		AutoCompaction: sp.Etcd.AutoCompaction, ClientPort: sp.Etcd.ClientPort, PeerPort: sp.Etcd.PeerPort,
 	}
+}
+
+// EtcdOptionsFor translates the spec for package etcd.
+func (c *Site) EtcdOptionsFor(find Finder) (etcd.Options, error) {
+	sp, cr := c.Spec, c.Credentials()
+	o := etcdOptions(sp)
+	o.CA, o.Client = cr.EtcdCA, cr.EtcdOperator
 	for _, h := range sp.Databases() {
 		t, err := find(h.Name)
 		if err != nil {
@@ -81,30 +90,38 @@ func (c *Site) EtcdOptionsFor(find Finder) (etcd.Options, error) {
 		}
 		hc := cr.Hosts[h.Name]
 		o.Members = append(o.Members, etcd.Member{Target: t, Name: h.Member, Address: h.Address,
-			Server: etcd.KeyPair{Cert: hc.EtcdServer.Cert, Key: hc.EtcdServer.Key}, Peer: etcd.KeyPair{Cert: hc.EtcdPeer.Cert, Key: hc.EtcdPeer.Key},
-			Gateway: etcd.KeyPair{Cert: hc.EtcdGateway.Cert, Key: hc.EtcdGateway.Key}})
+			Server: hc[layout.EtcdServer], Peer: hc[layout.EtcdPeer], Gateway: hc[layout.EtcdGateway]})
 	}
 	return o, nil
 }
 
-// PatroniOptionsFor translates the spec for package patroni.
-func (c *Site) PatroniOptionsFor(find Finder) (patroni.Options, error) {
-	sp, cr, pg, pa := c.Spec, c.Credentials, c.Spec.PostgreSQL, c.Spec.Patroni
-	o := patroni.Options{
+// patroniOptions are those that follow from the specification alone, without its hosts.
+func patroniOptions(sp *spec.Spec) patroni.Options {
+	pg, pa := sp.PostgreSQL, sp.Patroni
+	return patroni.Options{
 		Scope: sp.Cluster, Namespace: pa.Namespace,
-		EtcdCA: cr.EtcdCA, RESTCA: cr.PatroniCA, PostgresCA: cr.PostgresCA,
-		Operator:          pair(cr.PatroniOperator),
-		Superuser:         patroni.Credentials{Username: pg.Superuser, Password: cr.Superuser, Verifier: cr.Verifiers[vault.RoleSuperuser]},
-		Replication:       patroni.Credentials{Username: pg.ReplicationUser, Password: cr.Replication, Verifier: cr.Verifiers[vault.RoleReplication]},
-		Rewind:            patroni.Credentials{Username: pg.RewindUser, Password: cr.Rewinder, Verifier: cr.Verifiers[vault.RoleRewind]},
+		Superuser:         patroni.Credentials{Username: pg.Superuser},
+		Replication:       patroni.Credentials{Username: pg.ReplicationUser},
+		Rewind:            patroni.Credentials{Username: pg.RewindUser},
 		PostgreSQLVersion: pg.Version, DataDir: pg.DataDir, ListenPort: pg.Port, RESTPort: pa.RESTPort,
 		TTL: pa.TTL, LoopWait: pa.LoopWait, RetryTimeout: pa.RetryTimeout, PrimaryStartTimeout: pa.PrimaryStartTimeout,
 		MaximumLagOnFailover: &pa.MaximumLagOnFailover,
 		NoFailsafe:           !pa.FailsafeMode, NoRewind: !pa.UsePgRewind, NoSlots: !pa.UseSlots,
 		SynchronousMode: patroni.SynchronousMode(pa.SynchronousMode), Watchdog: patroni.WatchdogMode(pa.Watchdog),
-		Parameters: pg.Parameters, Meaning: c.meaning, Extra: pa.Extra, PgHBA: pg.PgHBA, ApplicationCIDRs: pg.ClientNetworks,
+		Parameters: pg.Parameters, Extra: pa.Extra, PgHBA: pg.PgHBA, ApplicationCIDRs: pg.ClientNetworks,
 		Encoding: pg.Encoding, Locale: pg.Locale, NoChecksums: !pg.DataChecksums,
 	}
+}
+
+// PatroniOptionsFor translates the spec for package patroni.
+func (c *Site) PatroniOptionsFor(find Finder) (patroni.Options, error) {
+	sp, cr := c.Spec, c.Credentials()
+	o := patroniOptions(sp)
+	o.EtcdCA, o.RESTCA, o.PostgresCA, o.Operator = cr.EtcdCA, cr.PatroniCA, cr.PostgresCA, cr.PatroniOperator
+	o.Superuser.Password, o.Superuser.Verifier = cr.Superuser, cr.Verifiers[vault.RoleSuperuser]
+	o.Replication.Password, o.Replication.Verifier = cr.Replication, cr.Verifiers[vault.RoleReplication]
+	o.Rewind.Password, o.Rewind.Verifier = cr.Rewinder, cr.Verifiers[vault.RoleRewind]
+	o.Meaning = c.meaning
 	for _, h := range sp.Balancers() {
 		o.Balancers = append(o.Balancers, h.Address)
 	}
@@ -119,23 +136,30 @@ func (c *Site) PatroniOptionsFor(find Finder) (patroni.Options, error) {
 		c.Mu.Unlock()
 		o.EtcdEndpoints = append(o.EtcdEndpoints, connstring.HostPort(h.Address, sp.Etcd.ClientPort))
 		o.Members = append(o.Members, patroni.Member{Target: t, Name: h.Member, Address: h.Address, Tags: h.Tags,
-			EtcdClient: pair(hc.EtcdClient), REST: pair(hc.RestServer), RESTClient: pair(hc.RestClient), Postgres: pair(hc.Postgres), HasWatchdog: watchdog})
+			EtcdClient: hc[layout.EtcdClient], REST: hc[layout.RESTServer], RESTClient: hc[layout.RESTClient],
+			Postgres:    hc[layout.Postgres],
+			HasWatchdog: watchdog})
 	}
 	return o, nil
 }
 
-func pair(l vault.Leaf) patroni.KeyPair { return patroni.KeyPair{Cert: l.Cert, Key: l.Key} }
-
-// BalancerOptionsFor translates the spec for package lb.
-func (c *Site) BalancerOptionsFor(find Finder) (lb.Options, error) {
-	sp := c.Spec
-	o := lb.Options{
-		PatroniCA: c.Credentials.PatroniCA, WritePort: sp.Balancer.WritePort, ReadPort: sp.Balancer.ReadPort,
-		PostgresPort: sp.PostgreSQL.Port, RESTPort: sp.Patroni.RESTPort, HealthPort: sp.Balancer.StatsPort, StatsPage: true,
+// balancerOptions are those that follow from the specification alone, without its hosts.
+func balancerOptions(sp *spec.Spec) lb.Options {
+	return lb.Options{
+		WritePort: sp.Balancer.WritePort, ReadPort: sp.Balancer.ReadPort,
+		PostgresPort: sp.PostgreSQL.Port, RESTPort: sp.Patroni.RESTPort, HealthPort: sp.Balancer.StatsPort,
+		StatsPage:      true,
 		NoReadFallback: !sp.Balancer.ReadFallbackToPrimary, MaxConn: sp.Balancer.MaxConnections,
 		ClientTimeout: sp.Balancer.ClientTimeout, ServerTimeout: sp.Balancer.ClientTimeout,
 		Checks: lb.Checks{Interval: sp.Balancer.CheckInterval}, Clients: Clients(sp),
 	}
+}
+
+// BalancerOptionsFor translates the spec for package lb.
+func (c *Site) BalancerOptionsFor(find Finder) (lb.Options, error) {
+	sp := c.Spec
+	o := balancerOptions(sp)
+	o.PatroniCA = c.Credentials().PatroniCA
 	var err error
 	if o.Balancers, err = find.All(sp.Balancers()); err != nil {
 		return o, err
@@ -149,24 +173,23 @@ func (c *Site) BalancerOptionsFor(find Finder) (lb.Options, error) {
 // AddressOptionsFor translates the spec for package vip; false without a virtual IP.
 func (c *Site) AddressOptionsFor(find Finder) (vip.Options, bool, error) {
 	sp := c.Spec
-	address, ok := vault.VipAddress(sp)
+	address, ok := certs.VIP(sp)
 	if !ok {
 		return vip.Options{}, false, nil
 	}
-	o := vip.Options{Address: address, PrefixLen: sp.VIP.PrefixLength, RouterID: sp.VIP.RouterID, AdvertInterval: sp.VIP.AdvertInterval,
-		NoPreempt: !sp.VIP.Preempt, CheckPort: sp.Balancer.StatsPort}
+	o := vip.Options{Address: address, PrefixLen: sp.VIP.PrefixLength, RouterID: sp.VIP.RouterID,
+		AdvertInterval: sp.VIP.AdvertInterval,
+		NoPreempt:      !sp.VIP.Preempt, CheckPort: sp.Balancer.StatsPort}
 	for _, h := range sp.Balancers() {
 		t, err := find(h.Name)
 		if err != nil {
 			return o, true, err
 		}
-		o.Balancers = append(o.Balancers, vip.Balancer{Target: t, Address: h.Address, Priority: h.Priority, Interface: h.Interface})
+		o.Balancers = append(o.Balancers, vip.Balancer{Target: t, Address: h.Address, Priority: h.Priority,
+			Interface: h.Interface})
 	}
 	return o, true, nil
 }
-
-// BalancerPackages lists what a balancer needs.
-func BalancerPackages() []string { return append(lb.PackageNames(), vip.PackageNames()...) }
 
 // Holdings asks every balancer whether it holds the address.
 func (c *Site) Holdings(ctx context.Context) ([]vip.Holding, error) {

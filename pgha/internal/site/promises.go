@@ -15,7 +15,8 @@ func (c *Site) Promises() map[string]health.Promise {
 	return all
 }
 
-// Readers are the members that take reads from the balancers while another one leads, in the order of the specification.
+// Readers are the members that take reads from the balancers while another one leads, in the order
+// of the specification.
 func (c *Site) Readers(leader string) []string {
 	var names []string
 	for _, h := range c.Spec.Databases() {

@@ -11,11 +11,12 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// reconnectTimeout bounds the look at one connection, and one attempt to make it anew.
+// reconnectTimeout bounds the look at one connection, and one attempt to reopen it.
 const reconnectTimeout = 3 * time.Second
 
-// Reconnect makes the connections anew that lead nowhere any more: those of hosts that were rebooted, or lost their power or
-// their network. Connections that work stay. The error names the hosts that cannot be reached. Changes nothing on them.
+// Reconnect reopens the connections that are dead: those of hosts that were rebooted, or lost their
+// power or their network. Connections that work stay. The error names the hosts that cannot be
+// reached. Changes nothing on them.
 func (c *Site) Reconnect(ctx context.Context) error {
 	return remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
 		look, cancel := context.WithTimeout(ctx, reconnectTimeout)
@@ -36,8 +37,9 @@ func (c *Site) Reconnect(ctx context.Context) error {
 	})
 }
 
-// line is the connection to a host. It stays the same Executor for everybody who holds it, also when it had to be dialled
-// again: after a reboot. It never does so by itself, so a host that died costs no time-out with each call.
+// line is the connection to a host. It stays the same Executor for everybody who holds it, also
+// when it had to be dialled again: after a reboot. It never does so by itself, so a host that died
+// costs no time-out with each call.
 type line struct {
 	name string
 	open func(context.Context) (remote.Executor, error)

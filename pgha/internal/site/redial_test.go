@@ -23,7 +23,8 @@ func TestLineStaysTheSame(t *testing.T) {
 	if err := Redial(t.Context(), target); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := holder.Run(t.Context(), remote.Cmd{Argv: []string{"true"}}); err == nil || !strings.Contains(err.Error(), "connection 2") {
+	if _, err := holder.Run(t.Context(), remote.Cmd{Argv: []string{"true"}}); err == nil ||
+		!strings.Contains(err.Error(), "connection 2") {
 		t.Errorf("who held the connection before uses %v", err)
 	}
 	if _, ok := remote.As[remote.Dialer](holder.Executor); !ok {

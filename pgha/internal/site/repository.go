@@ -3,16 +3,19 @@ package site
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"strings"
 
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // Where PostgreSQL's own packages come from by default: https://wiki.postgresql.org/wiki/Apt.
 const (
 	pgdgURL = "https://apt.postgresql.org/pub/repos/apt"
-	// pgdgKey is where the distribution's postgresql-common package brings the repository's key, so that trust in it
-	// comes from the distribution and not from a download.
+	// pgdgKey is where the distribution's postgresql-common package brings the repository's key, so
+	// that trust in it comes from the distribution and not from a download.
 	pgdgKey = "/usr/share/postgresql-common/pgdg/apt.postgresql.org.asc"
 
 	repositoryFile = "/etc/apt/sources.list.d/pgdg.sources"
@@ -49,20 +52,38 @@ func (r Repository) sources() []byte {
 	if len(components) == 0 {
 		components = []string{"main"}
 	}
-	return fmt.Appendf(nil, "# Written by pgha from postgresql.repository of the specification; changes are overwritten.\n"+
-		"Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: %s\n",
+	return fmt.Appendf(nil,
+		"# Written by pgha from postgresql.repository of the specification; changes are overwritten.\n"+
+			"Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: %s\n",
 		cmp.Or(r.URL, pgdgURL), r.suite(), strings.Join(components, " "), key)
 }
 
+// RepositoryLayout describes what the repository of the specification puts on a database host:
+// nothing for the distribution's own.
+func RepositoryLayout(sp *spec.Spec) layout.Layout {
+	const from = "postgresql.source, postgresql.repository"
+	l := layout.Layout{Component: "postgresql", PackagesFrom: from}
+	if sp.PostgreSQL.Source == spec.SourceDistribution {
+		return l
+	}
+	if sp.PostgreSQL.Repository.KeyFile != "" {
+		l.Files = []layout.File{
+			{Path: path.Dir(repositoryKey), Dir: true, From: from}, {Path: repositoryKey, From: from},
+		}
+	} else {
+		l.Packages.Names = []string{"postgresql-common", "ca-certificates"} // they bring the key
+	}
+	l.Files = append(l.Files, layout.File{Path: repositoryFile, From: from})
+	return l
+}
+
 // Resources puts the repository in place. apt-get update runs with the next installation.
-func (r Repository) Resources() []remote.Resource {
+func (r Repository) Resources(l layout.Layout) []remote.Resource {
 	var list []remote.Resource
 	if r.Key != nil {
-		list = append(list,
-			remote.Dir{FileMeta: remote.FileMeta{Path: "/etc/apt/keyrings"}},
-			remote.File{FileMeta: remote.FileMeta{Path: repositoryKey}, Content: r.Key})
+		list = append(list, l.Folder(path.Dir(repositoryKey)), l.Place(repositoryKey, r.Key))
 	} else {
-		list = append(list, remote.Packages{Names: []string{"postgresql-common", "ca-certificates"}})
+		list = append(list, l.Packages)
 	}
-	return append(list, remote.File{FileMeta: remote.FileMeta{Path: repositoryFile}, Content: r.sources()})
+	return append(list, l.Place(repositoryFile, r.sources()))
 }

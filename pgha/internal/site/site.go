@@ -2,12 +2,16 @@ package site
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -22,35 +26,39 @@ type Options struct {
 	Password         func(ctx context.Context, prompt string) (string, error)
 	Lookup           spec.Lookup
 	AllowUnreachable bool
+	Without          []string
 	ReadOnly         bool
 	Timeout          time.Duration
 	Logger           *slog.Logger
 }
 
-// Site is a spec with live connections to its hosts and the operator's credentials. Its methods are safe for
-// concurrent use; Close it when done.
+// Site is a spec with live connections to its hosts and the operator's credentials. Its methods are
+// safe for concurrent use; Close it when done.
 type Site struct {
-	Spec *spec.Spec // with an IP address in the place of every host's name, except that of a host in Unreachable
+	// with an IP address in the place of every host's name, except that of a host in Unreachable
+	Spec *spec.Spec
 	// Unreachable holds, by host name, why a host has no connection.
 	Unreachable map[string]error
-	// Remembered holds, by host name, why the host's name could not be looked up where AllowUnreachable lets the address of
-	// the last Apply stand in for it.
+	// Remembered holds, by host name, why the host's name could not be looked up where
+	// AllowUnreachable lets the address of the last Apply stand in for it.
 	Remembered map[string]error
 
 	unlocated   map[string]error // hosts whose name has no address
+	leftOut     []spec.Host      // no work touches them
 	Connections map[string]*remote.Target
 	Mu          sync.Mutex
 	Facts       map[string]preflight.Facts // of the last Preflight
 	State       *vault.State
-	Credentials *vault.Credentials
+	credentials atomic.Pointer[vault.Credentials]
 	Log         *slog.Logger
 	Lookup      spec.Lookup
 }
 
-// Connect opens a connection to every host at the same time and loads the operator's credentials; the commands of the spec
-// that print passwords are run first, and names of hosts are looked up. Credentials that do not exist yet, or are due, are made in memory: Apply writes them to
-// the state directory before its first change. Connect changes nothing, neither on the hosts nor on this machine. Errors of
-// several hosts come together, in the spec's order.
+// Connect opens a connection to every host at the same time and loads the operator's credentials;
+// the commands of the spec that print passwords are run first, and names of hosts are looked up.
+// Credentials that do not exist yet, or are due, are made in memory: Apply writes them to the state
+// directory before its first change. Connect changes nothing, neither on the hosts nor on this
+// machine. Errors of several hosts come together, in the spec's order.
 func Connect(ctx context.Context, sp *spec.Spec, opts Options) (*Site, error) {
 	c := &Site{Spec: sp, Unreachable: map[string]error{}, Remembered: map[string]error{}, unlocated: map[string]error{},
 		Connections: map[string]*remote.Target{}, Log: opts.Logger, Lookup: opts.Lookup}
@@ -65,9 +73,11 @@ func Connect(ctx context.Context, sp *spec.Spec, opts Options) (*Site, error) {
 		return nil, closeAfter(c, err)
 	}
 	opts.Dial = dialAt(opts.Dial, sp, c.Spec)
-	if c.Credentials, err = vault.LoadCredentials(ctx, c.State, c.Spec); err != nil {
+	cr, err := vault.LoadCredentials(ctx, c.State, c.Spec)
+	if err != nil {
 		return nil, closeAfter(c, err)
 	}
+	c.Hold(cr)
 	if err := c.dial(ctx, opts); err != nil {
 		return nil, closeAfter(c, err)
 	}
@@ -113,7 +123,10 @@ func (c *Site) dial(ctx context.Context, opts Options) error {
 			return err
 		}
 		var e remote.Executor
-		if err = c.unlocated[t.Name]; err == nil {
+		switch err = c.unlocated[t.Name]; {
+		case slices.Contains(opts.Without, h.Name), h.Member != "" && slices.Contains(opts.Without, h.Member):
+			err = remote.OnHost(h.Name, remote.ErrLeftOut)
+		case err == nil:
 			e, err = open(ctx, h)
 		}
 		mu.Lock()
@@ -126,15 +139,19 @@ func (c *Site) dial(ctx context.Context, opts Options) error {
 		c.Connections[t.Name] = t
 		return nil
 	})
-	if err != nil && opts.AllowUnreachable && len(c.Connections) > 0 {
-		return nil
+	if len(c.Connections) == 0 {
+		return err
 	}
-	return err
+	failed := slices.DeleteFunc(errs.Split(err), func(err error) bool {
+		return opts.AllowUnreachable || errors.Is(err, remote.ErrLeftOut)
+	})
+	return errs.Join(failed...)
 }
 
 // Close ends all connections. Nothing that was started on the hosts stops by it.
 func (c *Site) Close() error {
-	err := remote.Each(context.Background(), c.Targets(), func(_ context.Context, t *remote.Target) error { return t.Close() })
+	err := remote.Each(context.Background(), c.Targets(),
+		func(_ context.Context, t *remote.Target) error { return t.Close() })
 	if c.State != nil {
 		c.State.Close()
 	}
@@ -152,6 +169,9 @@ func (c *Site) Target(name string) (*remote.Target, error) {
 	if err != nil {
 		return nil, err
 	}
+	if Among(c.leftOut, h.Name) {
+		return nil, remote.OnHost(h.Name, remote.ErrLeftOut)
+	}
 	if t, ok := c.Connections[h.Name]; ok {
 		return t, nil
 	}
@@ -165,15 +185,15 @@ func (c *Site) Target(name string) (*remote.Target, error) {
 func (c *Site) Targets() []*remote.Target {
 	var ts []*remote.Target
 	for _, h := range c.Spec.Hosts {
-		if t, ok := c.Connections[h.Name]; ok {
+		if t, ok := c.Connections[h.Name]; ok && !Among(c.leftOut, h.Name) {
 			ts = append(ts, t)
 		}
 	}
 	return ts
 }
 
-// DialFromCluster opens a connection from one of the cluster's hosts: the first that manages. It is how the virtual IP
-// is reached from a machine that is not in the cluster's network.
+// DialFromCluster opens a connection from one of the cluster's hosts: the first that manages. It is
+// how the virtual IP is reached from a machine that is not in the cluster's network.
 func (c *Site) DialFromCluster(ctx context.Context, network, address string) (net.Conn, error) {
 	var last error
 	for _, t := range c.Targets() {

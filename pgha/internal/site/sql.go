@@ -6,22 +6,23 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgha/toolkit/internal/hostport"
 	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/pgha/connstring"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// ConnConfig says how to connect to PostgreSQL as the superuser, with the certificate verified: through the virtual IP, to
-// the port that takes writes. It holds the password. Its connections go through SSH unless the caller sets a DialFunc; for
-// another address set Host, Port and the TLSConfig's ServerName. Its sessions begin with settings of their own, whatever the
-// environment, the role and the cluster say (RuntimeParams): no time limits, UTC, ISO dates, and a search_path of pg_catalog
-// alone, so name the schemas of tables.
+// ConnConfig says how to connect to PostgreSQL as the superuser, with the certificate verified:
+// through the virtual IP, to the port that takes writes. It holds the password. Its connections go
+// through SSH unless the caller sets a DialFunc; for another address set Host, Port and the
+// TLSConfig's ServerName. Its sessions begin with settings of their own, whatever the environment,
+// the role and the cluster say (RuntimeParams): no time limits, UTC, ISO dates, and a search_path
+// of pg_catalog alone, so name the schemas of tables.
 func (c *Site) ConnConfig() (*pgx.ConnConfig, error) { return c.SqlConfig(c.WriteRoute()) }
 
 // MemberRoute is the way to a member's own PostgreSQL, from its own host.
@@ -34,7 +35,8 @@ func (c *Site) MemberRoute(member string) (Route, error) {
 	return Route{Host: h.Address, Port: c.Spec.PostgreSQL.Port, From: t}, err
 }
 
-// PsqlPath is the client on a database host: Debian's wrapper in the search path looks for clusters of its own first.
+// PsqlPath is the client on a database host: Debian's wrapper in the search path looks for clusters
+// of its own first.
 func (c *Site) PsqlPath() string {
 	return fmt.Sprintf("/usr/lib/postgresql/%d/bin/psql", c.Spec.PostgreSQL.Version)
 }
@@ -51,8 +53,9 @@ const SqlTimeout = 5 * time.Second
 
 // Route says where a connection goes and as whom.
 type Route struct {
-	Host        string   // verified against the server's certificate
-	others      []string // further hosts of the same port: the first of them all that is the primary counts
+	Host string // verified against the server's certificate
+	// further hosts of the same port: the first of them all that is the primary counts
+	others      []string
 	Port        int
 	From        *remote.Target // the host it is opened from; nil means any host of the cluster
 	Replication bool           // log in as the replication role, on the replication protocol
@@ -70,16 +73,16 @@ func (c *Site) Connect(ctx context.Context, r Route) (*pgx.Conn, error) {
 
 // SqlConfig says how to open connections of a route.
 func (c *Site) SqlConfig(r Route) (*pgx.ConnConfig, error) {
-	pg := c.Spec.PostgreSQL
-	login := pgsession.Login{Host: r.Host, Port: uint16(r.Port), Database: "postgres", User: pg.Superuser, Password: c.Credentials.Superuser,
-		Settings: pgsession.Settings(pg.Version, pgsession.Superuser, "pgha")}
+	pg, cr := c.Spec.PostgreSQL, c.Credentials()
+	login := pgsession.Login{Host: r.Host, Port: uint16(r.Port), Database: "postgres", User: pg.Superuser,
+		Password: string(cr.Superuser.Reveal()), Settings: pgsession.Settings(pg.Version, pgsession.Superuser, "pgha")}
 	if r.Replication {
-		login.User, login.Password = pg.ReplicationUser, c.Credentials.Replication
+		login.User, login.Password = pg.ReplicationUser, string(cr.Replication.Reveal())
 		login.Settings = pgsession.Settings(pg.Version, pgsession.Ordinary, "pgha")
 		login.Settings["replication"] = "true"
 	}
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(c.Credentials.PostgresCA)
+	roots.AppendCertsFromPEM(cr.PostgresCA)
 	verified := func(host string) *tls.Config {
 		if r.Plain {
 			return nil
@@ -93,7 +96,8 @@ func (c *Site) SqlConfig(r Route) (*pgx.ConnConfig, error) {
 	}
 	cfg.ConnectTimeout = SqlTimeout
 	for _, host := range r.others {
-		cfg.Fallbacks = append(cfg.Fallbacks, &pgconn.FallbackConfig{Host: host, Port: cfg.Port, TLSConfig: verified(host)})
+		cfg.Fallbacks = append(cfg.Fallbacks, &pgconn.FallbackConfig{Host: host, Port: cfg.Port,
+			TLSConfig: verified(host)})
 		cfg.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
 	}
 	if r.Replication {
@@ -121,8 +125,8 @@ func (c *Site) WithSQL(ctx context.Context, r Route, f func(*pgx.Conn) error) (e
 	return f(conn)
 }
 
-// WriteRoute is the way applications write: through the virtual IP or the balancer, or without any to whichever database is
-// the primary.
+// WriteRoute is the way applications write: through the virtual IP or the balancer, or without any
+// to whichever database is the primary.
 func (c *Site) WriteRoute() Route {
 	host, port := connstring.WriteEndpoint(c.Spec)
 	r := Route{Host: host, Port: port}
@@ -142,7 +146,8 @@ func (c *Site) Ping(ctx context.Context) error {
 			return err
 		}
 		if recovering {
-			return fmt.Errorf("%s leads to a replica", net.JoinHostPort(c.WriteRoute().Host, strconv.Itoa(c.WriteRoute().Port)))
+			return fmt.Errorf("%s leads to a replica",
+				hostport.Join(c.WriteRoute().Host, c.WriteRoute().Port))
 		}
 		return nil
 	})

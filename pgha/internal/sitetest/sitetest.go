@@ -20,16 +20,19 @@ func New(t *testing.T) *site.Site {
 	t.Helper()
 	c := &site.Site{Spec: testkit.Spec(t), Connections: map[string]*remote.Target{}}
 	for _, h := range c.Spec.Hosts {
-		c.Connections[h.Name] = &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}, Executor: &remote.Local{Name: h.Name}}
+		c.Connections[h.Name] = &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address},
+			Executor: &remote.Local{Name: h.Name}}
 	}
 	return c
 }
 
-// PowerSpec has three databases, db1 to db3 with the members pg1 to pg3, and three balancers, lb1 to lb3.
+// PowerSpec has three databases, db1 to db3 with the members pg1 to pg3, and three balancers, lb1
+// to lb3.
 func PowerSpec() *spec.Spec {
 	sp := &spec.Spec{Cluster: "c", VIP: &spec.VIP{Address: "10.0.0.9"}}
 	for i := range 3 {
-		sp.Hosts = append(sp.Hosts, spec.Host{Name: fmt.Sprintf("db%d", i+1), Member: fmt.Sprintf("pg%d", i+1), Role: spec.RoleDatabase})
+		sp.Hosts = append(sp.Hosts, spec.Host{Name: fmt.Sprintf("db%d", i+1), Member: fmt.Sprintf("pg%d", i+1),
+			Role: spec.RoleDatabase})
 	}
 	for i := range 3 {
 		sp.Hosts = append(sp.Hosts, spec.Host{Name: fmt.Sprintf("lb%d", i+1), Role: spec.RoleBalancer})
@@ -37,7 +40,8 @@ func PowerSpec() *spec.Spec {
 	return sp
 }
 
-// PowerStatus is healthy, but for the hosts that are down: pg1 leads, lb1 has the address, or the next that is up.
+// PowerStatus is healthy, but for the hosts that are down: pg1 leads, lb1 has the address, or the
+// next that is up.
 func PowerStatus(down ...string) status.Status {
 	s := status.Status{VIP: &status.VIPStatus{Address: "10.0.0.9"}}
 	leader := ""
@@ -65,7 +69,8 @@ func PowerStatus(down ...string) status.Status {
 	return s
 }
 
-// HeldHosts is a cluster on hosts without an answer to anything: whatever is asked of one fails the test.
+// HeldHosts is a cluster on hosts without an answer to anything: whatever is asked of one fails the
+// test.
 func HeldHosts(t *testing.T) (*site.Site, map[string]*remotetest.Fake) {
 	t.Helper()
 	sp := testkit.Spec(t)
@@ -74,14 +79,18 @@ func HeldHosts(t *testing.T) (*site.Site, map[string]*remotetest.Fake) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = state.Close() })
-	c := &site.Site{Spec: sp, Connections: map[string]*remote.Target{}, State: state, Log: slog.New(slog.DiscardHandler)}
-	if c.Credentials, err = vault.LoadCredentials(t.Context(), state, sp); err != nil {
+	c := &site.Site{Spec: sp, Connections: map[string]*remote.Target{}, State: state,
+		Log: slog.New(slog.DiscardHandler)}
+	cr, err := vault.LoadCredentials(t.Context(), state, sp)
+	if err != nil {
 		t.Fatal(err)
 	}
+	c.Hold(cr)
 	fakes := map[string]*remotetest.Fake{}
 	for _, h := range sp.Hosts {
 		fakes[h.Name] = remotetest.NewFake(t, h.Name)
-		c.Connections[h.Name] = &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}, Executor: fakes[h.Name]}
+		c.Connections[h.Name] = &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address},
+			Executor: fakes[h.Name]}
 	}
 	return c, fakes
 }

@@ -12,14 +12,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/internal/lineage"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/event"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/testkit"
 	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/provision"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -60,7 +61,9 @@ func looking(t *testing.T, sp *spec.Spec) *site.Site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return &site.Site{Spec: sp, State: s, Credentials: c, Connections: map[string]*remote.Target{}, Log: slog.New(slog.DiscardHandler)}
+	return (&site.Site{
+		Spec: sp, State: s, Connections: map[string]*remote.Target{}, Log: slog.New(slog.DiscardHandler),
+	}).Hold(c)
 }
 
 // applied is what an apply makes of the state directory.
@@ -87,7 +90,7 @@ func identityOf(t *testing.T, dir string) lineage.State {
 func TestLookingWritesNothing(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)
-	if c := looking(t, sp); len(c.Credentials.Superuser) < 20 || tree(t, sp.StateDir) != nil {
+	if c := looking(t, sp); len(c.Credentials().Superuser.Reveal()) < 20 || tree(t, sp.StateDir) != nil {
 		t.Errorf("a look made %v", slices.Sorted(maps.Keys(tree(t, sp.StateDir))))
 	}
 	applied(t, sp)
@@ -97,9 +100,10 @@ func TestLookingWritesNothing(t *testing.T) {
 	}
 	other := *sp
 	other.Hosts = slices.Clone(sp.Hosts)
-	other.Hosts[2].DNSNames = []string{"db.example.com"} // what a colleague proposes: other certificates
+	// what a colleague proposes: other certificates
+	other.Hosts[2].DNSNames = []string{"db.example.com"}
 	c := looking(t, &other)
-	if string(c.Credentials.Hosts["pg1"].Postgres.Cert) == before["certs/pg1-postgres.crt"] {
+	if string(c.Credentials().Hosts["pg1"][layout.Postgres].Cert) == before["certs/pg1-postgres.crt"] {
 		t.Error("the look does not show what apply would issue")
 	}
 	if !maps.Equal(before, tree(t, sp.StateDir)) {
@@ -172,17 +176,22 @@ func TestJudgeState(t *testing.T) {
 		want  string
 		hint  string
 	}{
-		"hosts that know nothing":   {sp, nil, "", ""},
-		"as it was left":            {sp, note(now), "", ""},
-		"a damaged note":            {sp, map[string][]byte{"pg1": []byte("{\"for")}, "", ""},
-		"a later generation":        {sp, note(now.Next("demo", addresses)), "older copy", "alice@desk"},
-		"a stranger's":              {sp, note(lineage.State{}.Next("demo", addresses)), "another state directory", "state_dir"},
-		"a note of a later version": {sp, map[string][]byte{"pg1": []byte(`{"format":9}`)}, "later version", "use that version"},
-		"another cluster's name":    {&renamed, nil, "belongs to another cluster: demo, not shop", "of its own"},
-		"other hosts":               {&moved, nil, "belongs to another cluster", "of its own"},
+		"hosts that know nothing": {sp, nil, "", ""},
+		"as it was left":          {sp, note(now), "", ""},
+		"a damaged note":          {sp, map[string][]byte{"pg1": []byte("{\"for")}, "", ""},
+		"a later generation":      {sp, note(now.Next("demo", addresses)), "older copy", "alice@desk"},
+		"a stranger's": {
+			sp, note(lineage.State{}.Next("demo", addresses)), "another state directory", "state_dir",
+		},
+		"a note of a later version": {
+			sp, map[string][]byte{"pg1": []byte(`{"format":9}`)}, "later version", "use that version",
+		},
+		"another cluster's name": {&renamed, nil, "belongs to another cluster: demo, not shop", "of its own"},
+		"other hosts":            {&moved, nil, "belongs to another cluster", "of its own"},
 	} {
 		err := looking(t, c.sp).JudgeState(c.notes)
-		if (err == nil) != (c.want == "") || err != nil && (!errors.Is(err, errs.ErrRefused) || !strings.Contains(err.Error(), c.want) || !strings.Contains(remote.Hint(err), c.hint)) {
+		if (err == nil) != (c.want == "") || err != nil && (!errors.Is(err, errs.ErrRefused) ||
+			!strings.Contains(err.Error(), c.want) || !strings.Contains(remote.Hint(err), c.hint)) {
 			t.Errorf("%s: %v (%s), want %q", name, err, remote.Hint(err), c.want)
 		}
 	}
@@ -202,9 +211,15 @@ func TestIncompleteStateIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &site.Site{Spec: sp, State: s, Connections: map[string]*remote.Target{}, Log: slog.New(slog.DiscardHandler)}
-		if c.Credentials, err = vault.LoadCredentials(t.Context(), s, sp); err == nil {
-			err = provision.RefuseIncomplete(t.Context(), (&job.Job{Site: c, Out: &event.Emitter{Log: c.Log}}), map[string]preflight.Facts{"pg1": {EtcdCA: "one"}})
+		c := &site.Site{
+			Spec: sp, State: s, Connections: map[string]*remote.Target{}, Log: slog.New(slog.DiscardHandler),
+		}
+		cr, err := vault.LoadCredentials(t.Context(), s, sp)
+		if err == nil {
+			c.Hold(cr)
+			err = provision.RefuseIncomplete(t.Context(), (&job.Job{
+				Site: c, Out: &event.Emitter{Log: c.Log},
+			}), map[string]preflight.Facts{"pg1": {EtcdCA: "one"}})
 		}
 		if (err == nil) != (missing == "certs") { // certificates can be issued again
 			t.Errorf("without %s: %v", missing, err)
@@ -215,7 +230,8 @@ func TestIncompleteStateIsRefused(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrittenIsNotMissing: who applies twice with one connection has what the first time made.
+// TestWhatIsWrittenIsNotMissing: who applies twice with one connection has what the first time
+// made.
 func TestWhatIsWrittenIsNotMissing(t *testing.T) {
 	t.Parallel()
 	c := looking(t, testkit.Spec(t))
@@ -223,19 +239,25 @@ func TestWhatIsWrittenIsNotMissing(t *testing.T) {
 	if err := engine.SaveState(t.Context(), run, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := provision.RefuseIncomplete(t.Context(), run, map[string]preflight.Facts{"pg1": {StateNote: []byte("{}")}}); err != nil {
+	if err := provision.RefuseIncomplete(t.Context(), run, map[string]preflight.Facts{
+		"pg1": {StateNote: []byte("{}")},
+	}); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestDamagedStateIsNotMadeUpFor: a file that is there and cannot be read is an error, and nothing is put in its place.
+// TestDamagedStateIsNotMadeUpFor: a file that is there and cannot be read is an error, and nothing
+// is put in its place.
 func TestDamagedStateIsNotMadeUpFor(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func(path string) error{
 		"empty":       func(path string) error { return os.Truncate(path, 0) },
 		"a directory": func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
 	} {
-		for _, file := range []string{"secrets/superuser", "ca/etcd.key", "ca/postgres.crt", "certs/pg1-postgres.key", "certs/pg1-etcd-peer.crt", "secrets/rewind.verifier"} {
+		for _, file := range []string{
+			"secrets/superuser", "ca/etcd.key", "ca/postgres.crt", "certs/pg1-postgres.key",
+			"certs/pg1-etcd-peer.crt", "secrets/rewind.verifier",
+		} {
 			sp := testkit.Spec(t)
 			applied(t, sp)
 			if err := damage(filepath.Join(sp.StateDir, file)); err != nil {
@@ -275,7 +297,8 @@ func TestStrangeStateDirectories(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(sp.StateDir, vault.IdentityFile), []byte(`{"format": 7}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := looking(t, sp).JudgeState(nil); !errors.Is(err, errs.ErrRefused) || !strings.Contains(err.Error(), "later version") {
+	if err := looking(t, sp).JudgeState(nil); !errors.Is(err, errs.ErrRefused) ||
+		!strings.Contains(err.Error(), "later version") {
 		t.Errorf("a later version's: %v", err)
 	}
 }
@@ -285,7 +308,8 @@ func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)
 	c := looking(t, sp)
-	// A directory that cannot be made stands in for a disk on which nothing can be written, for root, too.
+	// A directory that cannot be made stands in for a disk on which nothing can be written, for
+	// root, too.
 	if err := os.MkdirAll(sp.StateDir, 0o700); err != nil {
 		t.Fatal(err)
 	}

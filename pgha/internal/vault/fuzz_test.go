@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzPgpass writes a line of a password file and takes it apart as libpq does: at colons without a backslash before them.
+// FuzzPgpass writes a line of a password file and takes it apart as libpq does: at colons without a
+// backslash before them.
 func FuzzPgpass(f *testing.F) {
 	f.Add("postgres", "se:cr\\et")
 	f.Add("\\", ":")

@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/internal/lineage"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -16,7 +16,8 @@ import (
 const (
 	// IdentityFile is what the state directory says of itself.
 	IdentityFile = "cluster.json"
-	// NoteFile is what a host remembers of the state directory that it was last worked on with. It holds no secret.
+	// NoteFile is what a host remembers of the state directory that it was last worked on with. It
+	// holds no secret.
 	NoteFile = "/var/lib/pgha/state.json"
 )
 
@@ -31,10 +32,12 @@ func (s *State) Identity() (lineage.State, error) {
 	}
 	id, err := lineage.ParseState(text)
 	if errors.Is(err, lineage.ErrNewer) {
-		return id, remote.WithHint(fmt.Errorf("%w: %s is %w", errs.ErrRefused, s.Path(IdentityFile), err), "use that version")
+		return id, remote.WithHint(fmt.Errorf("%w: %s is %w", errs.ErrRefused, s.Path(IdentityFile), err),
+			"use that version")
 	}
 	if err != nil {
-		return id, remote.WithHint(fmt.Errorf("%w: read %s: %w", errs.ErrRefused, s.Path(IdentityFile), err), "take it from a backup of the state directory")
+		return id, remote.WithHint(fmt.Errorf("%w: read %s: %w", errs.ErrRefused, s.Path(IdentityFile), err),
+			"take it from a backup of the state directory")
 	}
 	return id, nil
 }
@@ -60,5 +63,6 @@ func (s *State) Grow(sp *spec.Spec, id lineage.State) (lineage.State, error) {
 
 // Settled tells whether begin would change nothing that hosts have to know of.
 func (s *State) Settled(sp *spec.Spec, id lineage.State) bool {
-	return len(s.drafts) == 0 && id.Known() && id.Cluster == sp.Cluster && slices.Equal(id.Addresses, DatabaseAddresses(sp))
+	return len(s.drafts) == 0 && id.Known() && id.Cluster == sp.Cluster && slices.Equal(id.Addresses,
+		DatabaseAddresses(sp))
 }

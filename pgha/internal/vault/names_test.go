@@ -23,19 +23,24 @@ func TestNamesWithoutResolver(t *testing.T) {
 	for i, name := range map[int]string{3: "pg2.example.com", 4: "pg3.example.com"} {
 		sp.Hosts[i].Address = name
 	}
-	look := site.Options{AllowUnreachable: true, Executor: func(_ context.Context, h spec.Host) (remote.Executor, error) {
-		return &remote.Local{Name: h.Name}, nil
-	}}
+	look := site.Options{AllowUnreachable: true,
+		Executor: func(_ context.Context, h spec.Host) (remote.Executor, error) {
+			return &remote.Local{Name: h.Name}, nil
+		}}
 	connect := func(known map[string]string, strict bool) (*site.Site, error) {
 		opts := look
 		opts.Lookup, opts.AllowUnreachable = testkit.NamesOf(known), !strict
 		return site.Connect(t.Context(), sp, opts)
 	}
-	none, both := map[string]string{}, map[string]string{"pg2.example.com": "192.0.2.12", "pg3.example.com": "192.0.2.13"}
+	none, both := map[string]string{}, map[string]string{
+		"pg2.example.com": "192.0.2.12", "pg3.example.com": "192.0.2.13",
+	}
 
 	c, err := connect(map[string]string{"pg2.example.com": "192.0.2.12"}, false)
-	if err != nil || len(c.Targets()) != 4 || len(c.Remembered) > 0 || !errors.Is(c.Unreachable["pg3"], remote.ErrUnreachable) ||
-		!strings.Contains(c.Unreachable["pg3"].Error(), `test.yaml:10:26: hosts[4].address: "pg3.example.com" cannot be looked up`) {
+	if err != nil || len(c.Targets()) != 4 || len(c.Remembered) > 0 ||
+		!errors.Is(c.Unreachable["pg3"], remote.ErrUnreachable) ||
+		!strings.Contains(c.Unreachable["pg3"].Error(),
+			`test.yaml:10:26: hosts[4].address: "pg3.example.com" cannot be looked up`) {
 		t.Fatalf("before the first apply: %v, %+v", err, c)
 	}
 	if _, err := c.Target("pg3"); !errors.Is(err, spec.ErrLookup) {
@@ -52,7 +57,8 @@ func TestNamesWithoutResolver(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err = connect(none, false)
-	if err != nil || len(c.Targets()) != 5 || len(c.Unreachable) > 0 || len(c.Remembered) != 2 || c.Spec.Hosts[4].Address != "192.0.2.13" {
+	if err != nil || len(c.Targets()) != 5 || len(c.Unreachable) > 0 || len(c.Remembered) != 2 ||
+		c.Spec.Hosts[4].Address != "192.0.2.13" {
 		t.Errorf("without a resolver: %v, %+v", err, c)
 	}
 	if _, err = connect(none, true); !errors.Is(err, spec.ErrLookup) {

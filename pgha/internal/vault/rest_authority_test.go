@@ -9,11 +9,13 @@ import (
 
 	"github.com/pgha/toolkit/pgha/internal/testkit"
 	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// fits fails the test unless the credentials get along with hosts that trust and present what given says.
+// fits fails the test unless the credentials get along with hosts that trust and present what given
+// says.
 func fits(t *testing.T, when string, c *vault.Credentials, trusted, presented []byte) {
 	t.Helper()
 	if err := pki.Verify(c.PatroniOperator.Cert, trusted, pki.VerifyOptions{Usage: pki.ClientUsage}); err != nil {
@@ -24,20 +26,21 @@ func fits(t *testing.T, when string, c *vault.Credentials, trusted, presented []
 	}
 	// What an apply would put on the hosts gets along with them, too.
 	for host, h := range c.Hosts {
-		if err := pki.Verify(h.RestServer.Cert, trusted, pki.VerifyOptions{Usage: pki.ServerUsage}); err != nil {
+		if err := pki.Verify(h[layout.RESTServer].Cert, trusted, pki.VerifyOptions{Usage: pki.ServerUsage}); err != nil {
 			t.Errorf("%s: %s would not be trusted: %v", when, host, err)
 		}
 	}
 }
 
-// TestRESTAuthorityAtEachStep goes through a rotation and loads the credentials anew after each step, to look and to change.
-// Whatever a run that was cut off there left on the hosts, they must fit.
+// TestRESTAuthorityAtEachStep goes through a rotation and loads the credentials again after each
+// step, to look and to change. Whatever a run that was cut off there left on the hosts, they must
+// fit.
 func TestRESTAuthorityAtEachStep(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)
 	s, first := load(t, sp)
 	look := func() *vault.Credentials { return reload(t, &vault.State{Dir: s.Dir, ReadOnly: true}, sp) }
-	oldCA, oldLeaf := first.PatroniCA, first.Hosts["pg1"].RestServer.Cert
+	oldCA, oldLeaf := first.PatroniCA, first.Hosts["pg1"][layout.RESTServer].Cert
 	if s.UnfinishedREST() {
 		t.Error("a rotation is unfinished before it was begun")
 	}
@@ -80,12 +83,13 @@ func TestRESTAuthorityAtEachStep(t *testing.T) {
 			t.Errorf("after file %d: %v", i, err)
 		}
 	}
-	if err := s.Write(vault.CAFile(vault.RestNext, ".crt"), newCA); err != nil { // as it was before the last file
+	// as it was before the last file
+	if err := s.Write(vault.CAFile(vault.RestNext, ".crt"), newCA); err != nil {
 		t.Fatal(err)
 	}
 	third := reload(t, s, sp)
 	fits(t, "adopted", third, newCA, newLeaf)
-	if !bytes.Equal(third.PatroniCA, newCA) || bytes.Equal(third.Hosts["pg1"].RestServer.Cert, oldLeaf) {
+	if !bytes.Equal(third.PatroniCA, newCA) || bytes.Equal(third.Hosts["pg1"][layout.RESTServer].Cert, oldLeaf) {
 		t.Error("the old authority is still there")
 	}
 	for _, name := range []string{vault.CAFile(vault.RestNext, ".crt"), vault.CAFile(vault.RestNext, ".key")} {
@@ -96,7 +100,8 @@ func TestRESTAuthorityAtEachStep(t *testing.T) {
 	if err := s.Remove(vault.RestOldFile); err != nil || s.UnfinishedREST() {
 		t.Errorf("unfinished at the end: %v", err)
 	}
-	if err := pki.Verify(first.PatroniOperator.Cert, third.PatroniCA, pki.VerifyOptions{Usage: pki.ClientUsage}); !errors.Is(err, pki.ErrUntrusted) {
+	if err := pki.Verify(first.PatroniOperator.Cert, third.PatroniCA,
+		pki.VerifyOptions{Usage: pki.ClientUsage}); !errors.Is(err, pki.ErrUntrusted) {
 		t.Errorf("the operator's old certificate: %v", err)
 	}
 }

@@ -11,21 +11,22 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pgha/toolkit/internal/errlist"
-	"github.com/pgha/toolkit/internal/errs"
 	"github.com/pgha/toolkit/internal/sealed"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// ErrSealed: a secret in the state directory is encrypted with age, and the identity of the spec does not open it.
-var ErrSealed = errors.New("encrypted with age")
+// ErrSealed: a secret in the state directory is encrypted with age, and the identity of the spec
+// does not open it.
+var ErrSealed = errs.New(errs.Unavailable, "encrypted with age")
 
-// recipientsFile lists, in the state directory, for whom the secrets there are encrypted: age does not say. It is written when
-// all of them are, and removed before the first one is decrypted.
+// recipientsFile lists, in the state directory, for whom the secrets there are encrypted: age does
+// not say. It is written when all of them are, and removed before the first one is decrypted.
 const recipientsFile = "recipients"
 
-// Box returns what encrypts the secrets of a spec and reads them; nil when they are plain. The identity's command is run.
+// Box returns what encrypts the secrets of a spec and reads them; nil when they are plain. The
+// identity's command is run.
 func Box(ctx context.Context, sp *spec.Spec) (*sealed.Box, error) {
 	a := sp.Secrets.Age
 	if !a.On() {
@@ -46,13 +47,15 @@ func Box(ctx context.Context, sp *spec.Spec) (*sealed.Box, error) {
 		err = fmt.Errorf("use the identity of secrets.age: %w", err)
 	}
 	if errors.Is(err, sealed.ErrMismatch) {
-		return nil, remote.WithHint(err, "nothing was encrypted: add your own recipient, as age-keygen -y prints it for the identity, to secrets.age.recipients")
+		return nil, remote.WithHint(err,
+			"nothing was encrypted: add your own recipient, as age-keygen -y prints it for the "+
+				"identity, to secrets.age.recipients")
 	}
 	return b, err
 }
 
-// isSecret reports whether a file of the state directory is encrypted when the spec asks for it: private keys, passwords and
-// verifiers.
+// isSecret reports whether a file of the state directory is encrypted when the spec asks for it:
+// private keys, passwords and verifiers.
 func isSecret(name string) bool {
 	return strings.HasSuffix(name, ".key") || filepath.Dir(name) == "secrets"
 }
@@ -63,21 +66,26 @@ func (s *State) unseal(name string, content []byte) ([]byte, error) {
 		return content, nil
 	}
 	if s.Box == nil {
-		return nil, remote.WithHint(fmt.Errorf("read %s: it is %w", s.Path(name), ErrSealed),
-			"the specification says for whom and how in secrets.age: put that section back; pgha-cli secrets decrypt makes the files plain")
+		return nil, errs.WithNext(fmt.Errorf("read %s: it is %w", s.Path(name), ErrSealed),
+			errs.Text("the specification says for whom and how in secrets.age: put that section "+
+				"back; %s makes the files plain", errs.Verb("secrets", "decrypt")))
 	}
 	plain, err := s.Box.Open(content)
 	if errors.Is(err, sealed.ErrWrongIdentity) {
-		return nil, remote.WithHint(fmt.Errorf("read %s: it is %w for others than the identity of secrets.age", s.Path(name), ErrSealed),
-			"name the identity that it was encrypted for, or let somebody who has it add your recipient and run pgha-cli secrets encrypt")
+		return nil, errs.WithNext(fmt.Errorf("read %s: it is %w for others than the identity of secrets.age",
+			s.Path(name), ErrSealed),
+			errs.Text("name the identity that it was encrypted for, or let somebody who has it "+
+				"add your recipient and run %s", errs.Verb("secrets", "encrypt")))
 	}
 	if err != nil {
-		return nil, remote.WithHint(fmt.Errorf("read %s: %w", s.Path(name), err), "the file is damaged: take it from a backup of the state directory")
+		return nil, remote.WithHint(fmt.Errorf("read %s: %w", s.Path(name), err),
+			"the file is damaged: take it from a backup of the state directory")
 	}
 	return plain, nil
 }
 
-// SettledState opens the state directory for changes, with its secrets in the form that the spec asks for.
+// SettledState opens the state directory for changes, with its secrets in the form that the spec
+// asks for.
 func SettledState(sp *spec.Spec, b *sealed.Box) (*State, error) {
 	s, err := OpenState(sp.StateDir)
 	if err != nil {
@@ -85,14 +93,15 @@ func SettledState(sp *spec.Spec, b *sealed.Box) (*State, error) {
 	}
 	s.Box = b
 	if _, err := s.settle(sp.Secrets.Age.Recipients); err != nil {
-		return nil, errlist.Join(err, s.Close())
+		return nil, errs.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// settle brings the secrets into the form that the spec asks for, one file after the other and each whole or not at all, and
-// returns how many it wrote. Both forms can be read, so a run that was cut off is finished by the next one. Without a
-// box nothing is done: what is encrypted could not be read.
+// settle brings the secrets into the form that the spec asks for, one file after the other and each
+// whole or not at all, and returns how many it wrote. Both forms can be read, so a run that was cut
+// off is finished by the next one. Without a box nothing is done: what is encrypted could not be
+// read.
 func (s *State) settle(recipients []string) (int, error) {
 	if s.Box == nil {
 		return 0, nil
@@ -106,14 +115,15 @@ func (s *State) settle(recipients []string) (int, error) {
 	if err != nil {
 		return n, err
 	}
-	// psql needs its password file plain, so there is none any more: PassFile gives what stood there.
+	// psql needs its password file plain, so there is none any more: PassFile gives what stood
+	// there.
 	if err := os.Remove(s.Path(PassFileName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return n, err
 	}
 	return n, s.Keep(recipientsFile, want)
 }
 
-// Convert writes the secrets anew that are due, in the form that the state writes.
+// Convert rewrites the secrets that are due, in the form that the state writes.
 func (s *State) Convert(due func(content []byte) bool) (n int, err error) {
 	err = filepath.WalkDir(s.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -145,12 +155,14 @@ func (s *State) Convert(due func(content []byte) bool) (n int, err error) {
 	return n, nil
 }
 
-// EncryptState encrypts the secrets in the state directory for the spec's recipients, as every run that changes the state
-// directory does by itself, and returns how many files it wrote: none when it is done already. It needs no host. Interrupted
-// it is finished by calling it again. Errors match ErrRefused without recipients, ErrStateLocked, or ErrSealed when the
-// identity does not open what is there.
+// EncryptState encrypts the secrets in the state directory for the spec's recipients, as every run
+// that changes the state directory does by itself, and returns how many files it wrote: none when
+// it is done already. It needs no host. Interrupted it is finished by calling it again. Errors
+// match ErrRefused without recipients, ErrStateLocked, or ErrSealed when the identity does not open
+// what is there.
 //
-// What was plain before is still in backups, and may be in unused blocks of the disk; RotateSecrets replaces it.
+// What was plain before is still in backups, and may be in unused blocks of the disk; RotateSecrets
+// replaces it.
 func EncryptState(ctx context.Context, sp *spec.Spec) (int, error) {
 	s, err := existingState(ctx, sp)
 	if err != nil {
@@ -160,9 +172,10 @@ func EncryptState(ctx context.Context, sp *spec.Spec) (int, error) {
 	return s.settle(sp.Secrets.Age.Recipients)
 }
 
-// DecryptState makes the secrets in the state directory plain again and returns how many files it wrote. As the next run that
-// changes the state directory would encrypt them, remove secrets.age from the spec afterwards. It needs no host. Interrupted
-// it is finished by calling it again. Errors are those of EncryptState.
+// DecryptState makes the secrets in the state directory plain again and returns how many files it
+// wrote. As the next run that changes the state directory would encrypt them, remove secrets.age
+// from the spec afterwards. It needs no host. Interrupted it is finished by calling it again.
+// Errors are those of EncryptState.
 func DecryptState(ctx context.Context, sp *spec.Spec) (int, error) {
 	s, err := existingState(ctx, sp)
 	if err != nil {
@@ -176,14 +189,17 @@ func DecryptState(ctx context.Context, sp *spec.Spec) (int, error) {
 	return s.Convert(sealed.Is)
 }
 
-// existingState opens a state directory that there is, of a spec with recipients, and converts nothing.
+// existingState opens a state directory that there is, of a spec with recipients, and converts
+// nothing.
 func existingState(ctx context.Context, sp *spec.Spec) (*State, error) {
 	if !sp.Secrets.Age.On() {
 		return nil, remote.WithHint(fmt.Errorf("%w: the specification has no secrets.age", errs.ErrRefused),
-			"write for whom the secrets are encrypted, and how they are read: secrets: {age: {recipients: [age1...], identity_file: ...}}")
+			"write for whom the secrets are encrypted, and how they are read: secrets: {age: "+
+				"{recipients: [age1...], identity_file: ...}}")
 	}
 	if _, err := os.Stat(sp.StateDir); err != nil {
-		return nil, remote.WithHint(fmt.Errorf("%w: %w", ErrNotProvisioned, err), "the first apply encrypts what it makes")
+		return nil, remote.WithHint(fmt.Errorf("%w: %w", ErrNotProvisioned, err),
+			"the first apply encrypts what it makes")
 	}
 	b, err := Box(ctx, sp)
 	if err != nil {
@@ -197,9 +213,9 @@ func existingState(ctx context.Context, sp *spec.Spec) (*State, error) {
 	return s, nil
 }
 
-// PassFile returns the content of a libpq password file for the superuser of a cluster that was applied from this machine,
-// for a program that must not find one on disk because secrets.age is set. It is a secret. Errors are those of
-// ConnectionFor.
+// PassFile returns the content of a libpq password file for the superuser of a cluster that was
+// applied from this machine, for a program that must not find one on disk because secrets.age is
+// set. It is a secret. Errors are those of ConnectionFor.
 func PassFile(ctx context.Context, sp *spec.Spec) ([]byte, error) {
 	cr, err := ReadCredentials(ctx, sp)
 	if err != nil {
@@ -210,9 +226,16 @@ func PassFile(ctx context.Context, sp *spec.Spec) ([]byte, error) {
 
 // ReadCredentials loads the credentials of a cluster that was applied from this machine.
 func ReadCredentials(ctx context.Context, sp *spec.Spec) (*Credentials, error) {
-	b, err := Box(ctx, sp)
+	s, err := ReadState(ctx, sp)
 	if err != nil {
 		return nil, err
 	}
-	return LoadCredentials(ctx, &State{Dir: sp.StateDir, ReadOnly: true, Box: b}, sp)
+	return LoadCredentials(ctx, s, sp)
+}
+
+// ReadState returns the state directory of a spec for reading alone: what is not there is an error
+// that matches ErrNotProvisioned or ErrRefused.
+func ReadState(ctx context.Context, sp *spec.Spec) (*State, error) {
+	b, err := Box(ctx, sp)
+	return &State{Dir: sp.StateDir, ReadOnly: true, Box: b}, err
 }

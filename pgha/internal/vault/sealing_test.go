@@ -13,10 +13,12 @@ import (
 
 	"github.com/pgha/toolkit/internal/sealed"
 	"github.com/pgha/toolkit/pgha/connstring"
-	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/testkit"
 	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -35,7 +37,8 @@ func newIdentity(t *testing.T) (file, recipient string) {
 	return file, id.Recipient().String()
 }
 
-// connected loads the credentials as a run does that may change the state directory, and returns them.
+// connected loads the credentials as a run does that may change the state directory, and returns
+// them.
 func connected(t *testing.T, sp *spec.Spec) *vault.Credentials {
 	t.Helper()
 	s, err := site.StateOf(t.Context(), sp, false)
@@ -58,7 +61,9 @@ func plainSecrets(t *testing.T, sp *spec.Spec, c *vault.Credentials) (bad []stri
 			return err
 		}
 		content, err := os.ReadFile(path)
-		for _, canary := range []string{c.Superuser, c.Replication, c.Rewinder, "PRIVATE KEY", "SCRAM-SHA-256"} {
+		for _, canary := range []string{
+			plain(c.Superuser), plain(c.Replication), plain(c.Rewinder), "PRIVATE KEY", "SCRAM-SHA-256",
+		} {
 			if bytes.Contains(content, []byte(canary)) {
 				name, _ := filepath.Rel(sp.StateDir, path)
 				bad = append(bad, name)
@@ -75,7 +80,7 @@ func plainSecrets(t *testing.T, sp *spec.Spec, c *vault.Credentials) (bad []stri
 
 func sameSecrets(t *testing.T, a, b *vault.Credentials) {
 	t.Helper()
-	if a.Superuser != b.Superuser || !bytes.Equal(a.Hosts["pg1"].Postgres.Key, b.Hosts["pg1"].Postgres.Key) ||
+	if !a.Superuser.Equal(b.Superuser) || !a.Hosts["pg1"][layout.Postgres].Key.Equal(b.Hosts["pg1"][layout.Postgres].Key) ||
 		!bytes.Equal(a.PatroniOperator.Cert, b.PatroniOperator.Cert) || len(b.Changed) > 0 {
 		t.Error("the secrets are others now")
 	}
@@ -89,7 +94,8 @@ func TestPlainStateIsEncryptedByTheNextRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Of a run that was killed while it wrote.
-	if err := os.WriteFile(filepath.Join(sp.StateDir, "secrets", ".new-1"), []byte(before.Superuser), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(sp.StateDir, "secrets", ".new-1"), before.Superuser.Reveal(),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	if bad := plainSecrets(t, sp, before); len(bad) < 30 {
@@ -109,7 +115,8 @@ func TestPlainStateIsEncryptedByTheNextRun(t *testing.T) {
 	if err != nil || conn.PassFile != "" || strings.Contains(conn.DSN+conn.URL, "passfile") {
 		t.Errorf("%+v %v", conn, err)
 	}
-	if content, err := vault.PassFile(t.Context(), sp); string(content) != "*:*:*:postgres:"+before.Superuser+"\n" {
+	if content, err := vault.PassFile(t.Context(),
+		sp); string(content) != "*:*:*:postgres:"+plain(before.Superuser)+"\n" {
 		t.Errorf("password file: %v", err)
 	}
 	if bad := plainSecrets(t, sp, before); len(bad) > 0 {
@@ -146,13 +153,14 @@ func TestStateIsEncryptedFromTheBeginning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if content, err := os.ReadFile(s.Path(vault.SecretFile(vault.RoleRewind, ".next"))); err != nil || !sealed.Is(content) || bytes.Contains(content, []byte(password)) {
+	if content, err := os.ReadFile(s.Path(vault.SecretFile(vault.RoleRewind, ".next"))); err != nil ||
+		!sealed.Is(content) || bytes.Contains(content, password.Reveal()) {
 		t.Errorf("%s %v", content, err)
 	}
 }
 
-// TestConversionKilledHalfWay leaves every number of files converted, there and back, as a kill would: each state can be read
-// by everybody who has the identity, and the next run finishes it.
+// TestConversionKilledHalfWay leaves every number of files converted, there and back, as a kill
+// would: each state can be read by everybody who has the identity, and the next run finishes it.
 func TestConversionKilledHalfWay(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)
@@ -200,7 +208,7 @@ func TestConversionKilledHalfWay(t *testing.T) {
 	if bad := plainSecrets(t, sp, before); len(bad) > 0 {
 		t.Errorf("in the clear: %v", bad)
 	}
-	// Another recipient: all files are written anew, also those that a killed run has done.
+	// Another recipient: all files are rewritten, also those that a killed run has done.
 	sp.Secrets.Age.Recipients = []string{colleague, recipient}
 	n, err := vault.EncryptState(t.Context(), sp)
 	if err != nil || n < 30 {
@@ -242,10 +250,12 @@ func TestWrongIdentity(t *testing.T) {
 	}
 	sp.Secrets.Age.Recipients = nil
 	try("no section", filepath.Join(sp.StateDir, "ca", "etcd.key"), "put that section back")
-	if _, err := vault.DecryptState(t.Context(), sp); !engine.Refused(err) {
+	if _, err := vault.DecryptState(t.Context(), sp); errs.KindOf(err) != errs.Refused {
 		t.Errorf("decrypt: %v", err)
 	}
 	// None of it has harmed anything.
 	sp.Secrets.Age.Recipients, sp.Secrets.Age.IdentityFile = []string{recipient}, file
 	sameSecrets(t, before, connected(t, sp))
 }
+
+func plain(s pki.Secret) string { return string(s.Reveal()) }

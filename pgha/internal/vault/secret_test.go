@@ -30,8 +30,8 @@ func TestFetchSecret(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got, err := fetchSecret(t.Context(), tt.argv); got != tt.want || err != nil {
-				t.Errorf("got %q, %v", got, err)
+			if got, err := fetchSecret(t.Context(), tt.argv); string(got.Reveal()) != tt.want || err != nil {
+				t.Errorf("got %q, %v", got.Reveal(), err)
 			}
 		})
 	}
@@ -52,8 +52,8 @@ func TestFetchSecretRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			got, err := fetchSecret(t.Context(), []string{"sh", "-c", tt.script})
-			if got != "" || err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %q, %v; want %s", got, err, tt.want)
+			if !got.IsZero() || err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %q, %v; want %s", got.Reveal(), err, tt.want)
 			}
 			if strings.Contains(err.Error(), shown) {
 				t.Errorf("the error shows the password: %v", err)
@@ -62,7 +62,8 @@ func TestFetchSecretRefuses(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := fetchSecret(ctx, []string{"sleep", "60"}); !errors.Is(err, context.DeadlineExceeded) || remote.Hint(err) == "" {
+	if _, err := fetchSecret(ctx, []string{"sleep", "60"}); !errors.Is(err, context.DeadlineExceeded) ||
+		remote.Hint(err) == "" {
 		t.Errorf("slow command: %v", err)
 	}
 	if _, err := fetchSecret(t.Context(), []string{"/nowhere/program"}); !errors.Is(err, os.ErrNotExist) {
@@ -70,7 +71,8 @@ func TestFetchSecretRefuses(t *testing.T) {
 	}
 }
 
-// TestCommandsGivePasswords also sees that each is run once, and that nothing of it stays on this machine.
+// TestCommandsGivePasswords also sees that each is run once, and that nothing of it stays on this
+// machine.
 func TestCommandsGivePasswords(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)
@@ -82,7 +84,7 @@ func TestCommandsGivePasswords(t *testing.T) {
 	}
 	defer s.Close()
 	c, err := LoadCredentials(t.Context(), s, sp)
-	if err != nil || c.Superuser != "correct horse battery" {
+	if err != nil || string(c.Superuser.Reveal()) != "correct horse battery" {
 		t.Fatalf("got %v", err)
 	}
 	if text, err := os.ReadFile(runs); err != nil || string(text) != "run\n" {
@@ -92,7 +94,8 @@ func TestCommandsGivePasswords(t *testing.T) {
 		t.Errorf("the password was stored: %v", err)
 	}
 	sp.Secrets.RewindPasswordCommand = []string{"false"}
-	if _, err := LoadCredentials(t.Context(), s, sp); err == nil || !strings.Contains(err.Error(), "get the rewind password: exit status 1") {
+	if _, err := LoadCredentials(t.Context(), s, sp); err == nil ||
+		!strings.Contains(err.Error(), "get the rewind password: exit status 1") {
 		t.Errorf("a command that fails: %v", err)
 	}
 }

@@ -14,9 +14,10 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Fake is a strict Executor without a host: it answers the commands that were announced with On and no others. A command
-// that was not announced fails the test and shows the nearest ones that were; an announced command that never came fails
-// it too, at its end. Files live in memory. Safe for concurrent use.
+// Fake is a strict Executor without a host: it answers the commands that were announced with On and
+// no others. A command that was not announced fails the test and shows the nearest ones that were;
+// an announced command that never came fails it too, at its end. Files live in memory. Safe for
+// concurrent use.
 type Fake struct {
 	t    testing.TB
 	name string
@@ -50,9 +51,9 @@ func NewFake(t testing.TB, name string) *Fake {
 	return f
 }
 
-// On announces a command, as Cmd.String shows it, and what it answers. A result with an ExitCode fails like a command
-// does; err stands for a failing transport. The same line announced several times is answered in that order, the last
-// answer over and over.
+// On announces a command, as Cmd.String shows it, and what it answers. A result with an ExitCode
+// fails like a command does; err stands for a failing transport. The same line announced several
+// times is answered in that order, the last answer over and over.
 func (f *Fake) On(line string, result remote.Result, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -74,7 +75,8 @@ func (f *Fake) File(path string) (content string, meta remote.FileMeta, ok bool)
 	return content, f.metas[path], ok
 }
 
-// Mutations are the mutating commands that came, in order; a Put that changed something shows as "put PATH".
+// Mutations are the mutating commands that came, in order; a Put that changed something shows as
+// "put PATH".
 func (f *Fake) Mutations() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

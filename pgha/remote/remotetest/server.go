@@ -16,8 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pgha/toolkit/pgha/remote"
-	"golang.org/x/crypto/ssh"
+	cryptossh "golang.org/x/crypto/ssh"
+
+	"github.com/pgha/toolkit/pgha/remote/ssh"
 )
 
 // ServerOptions choose how a Server behaves; the zero value is a healthy one.
@@ -26,11 +27,13 @@ type ServerOptions struct {
 	Silent bool
 	// Deaf completes the handshake and then answers no request at all.
 	Deaf bool
-	// MaxSessions is how many sessions one connection may have at a time; more are refused. 0 means no limit.
+	// MaxSessions is how many sessions one connection may have at a time; more are refused. 0 means
+	// no limit.
 	MaxSessions int
 	// NoForwarding refuses direct-tcpip channels, like AllowTcpForwarding no.
 	NoForwarding bool
-	// NoNetwork lets nobody listen where direct-tcpip channels lead: the test's own network is left alone.
+	// NoNetwork lets nobody listen where direct-tcpip channels lead: the test's own network is left
+	// alone.
 	NoNetwork bool
 	// Noise is printed on standard output before every command, like a chatty login shell does.
 	Noise string
@@ -38,29 +41,31 @@ type ServerOptions struct {
 	Password string
 	// User is the only account there is; "" takes every name for one.
 	User string
-	// Identity is the file of a private key that is accepted, so that several servers can have the same; "" makes one.
+	// Identity is the file of a private key that is accepted, so that several servers can have the
+	// same; "" makes one.
 	Identity string
 	// DropFirst closes so many connections before a word is said, like MaxStartups does.
 	DropFirst int
 	// Latency is the round-trip time. Packets travel at the same time, as on a long line.
 	Latency time.Duration
-	// LoseEvery loses each so many-th packet from the server: it arrives when it has been sent again, after one more
-	// Latency and 200 ms, Linux's shortest time-out of a retransmission, and those behind it wait. 0 loses none.
+	// LoseEvery loses each so many-th packet from the server: it arrives when it has been sent
+	// again, after one more Latency and 200 ms, Linux's shortest time-out of a retransmission, and
+	// those behind it wait. 0 loses none.
 	LoseEvery int
 	// Env are variables, each "NAME=value", that commands get in addition to the test's own.
 	Env []string
-	// Answer, when set, is what runs commands in place of sh, and returns their exit status. It ends when ctx does, which
-	// is when the client is gone or has closed the session.
+	// Answer, when set, is what runs commands in place of sh, and returns their exit status. It
+	// ends when ctx does, which is when the client is gone or has closed the session.
 	Answer func(ctx context.Context, line string, stdin io.Reader, stdout, stderr io.Writer) int
 }
 
-// Server is an SSH server on a loopback address, in this process. It really executes what it is told, by sh -c, as the
-// user who runs the test.
+// Server is an SSH server on a loopback address, in this process. It really executes what it is
+// told, by sh -c, as the user who runs the test.
 type Server struct {
 	opts     ServerOptions
-	config   *ssh.ServerConfig
+	config   *cryptossh.ServerConfig
 	listener net.Listener
-	hostKey  ssh.PublicKey
+	hostKey  cryptossh.PublicKey
 	done     sync.WaitGroup
 	cancel   context.CancelFunc
 
@@ -97,7 +102,7 @@ func NewServer(opts ServerOptions) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start SSH server: %w", err)
 	}
-	signer, err := ssh.NewSignerFromKey(private)
+	signer, err := cryptossh.NewSignerFromKey(private)
 	if err != nil {
 		return nil, fmt.Errorf("start SSH server: %w", err)
 	}
@@ -106,7 +111,8 @@ func NewServer(opts ServerOptions) (*Server, error) {
 		return nil, fmt.Errorf("start SSH server: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{opts: opts, listener: listener, hostKey: signer.PublicKey(), cancel: cancel, conns: map[net.Conn]bool{}}
+	s := &Server{opts: opts, listener: listener, hostKey: signer.PublicKey(), cancel: cancel,
+		conns: map[net.Conn]bool{}}
 	s.config = serverConfig(opts, client)
 	s.config.AddHostKey(signer)
 	s.done.Add(1)
@@ -114,10 +120,11 @@ func NewServer(opts ServerOptions) (*Server, error) {
 	return s, nil
 }
 
-// Config is what DialSSH needs to reach the server: its address, pinned host key, and the credentials it accepts.
-func (s *Server) Config() remote.SSHConfig {
+// Config is what DialSSH needs to reach the server: its address, pinned host key, and the
+// credentials it accepts.
+func (s *Server) Config() ssh.Config {
 	addr, _ := s.listener.Addr().(*net.TCPAddr)
-	cfg := remote.SSHConfig{
+	cfg := ssh.Config{
 		Name:          "sshd",
 		Address:       addr.IP.String(),
 		Port:          addr.Port,
@@ -132,10 +139,10 @@ func (s *Server) Config() remote.SSHConfig {
 }
 
 // Fingerprint is the SHA-256 fingerprint of the server's host key.
-func (s *Server) Fingerprint() string { return ssh.FingerprintSHA256(s.hostKey) }
+func (s *Server) Fingerprint() string { return cryptossh.FingerprintSHA256(s.hostKey) }
 
 // HostKey is the server's host key.
-func (s *Server) HostKey() ssh.PublicKey { return s.hostKey }
+func (s *Server) HostKey() cryptossh.PublicKey { return s.hostKey }
 
 // Port is the TCP port the server listens on.
 func (s *Server) Port() string { return strconv.Itoa(s.listener.Addr().(*net.TCPAddr).Port) }
@@ -224,7 +231,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		<-ctx.Done()
 		return
 	}
-	c, channels, requests, err := ssh.NewServerConn(conn, s.config)
+	c, channels, requests, err := cryptossh.NewServerConn(conn, s.config)
 	if err != nil {
 		return
 	}
@@ -235,7 +242,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		<-ctx.Done()
 		return
 	}
-	go ssh.DiscardRequests(requests)
+	go cryptossh.DiscardRequests(requests)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	connection := &connection{server: s, ctx: ctx}
@@ -247,23 +254,25 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	connection.done.Wait()
 }
 
-func serverConfig(opts ServerOptions, clientKey ssh.PublicKey) *ssh.ServerConfig {
-	judge := func(c ssh.ConnMetadata, right bool) (*ssh.Permissions, error) {
+func serverConfig(opts ServerOptions, clientKey cryptossh.PublicKey) *cryptossh.ServerConfig {
+	judge := func(c cryptossh.ConnMetadata, right bool) (*cryptossh.Permissions, error) {
 		if !right || (opts.User != "" && c.User() != opts.User) {
 			return nil, errors.New("wrong credentials")
 		}
 		return nil, nil
 	}
 	if opts.Password == "" {
-		return &ssh.ServerConfig{PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+		return &cryptossh.ServerConfig{PublicKeyCallback: func(c cryptossh.ConnMetadata,
+			key cryptossh.PublicKey) (*cryptossh.Permissions, error) {
 			return judge(c, string(key.Marshal()) == string(clientKey.Marshal()))
 		}}
 	}
-	return &ssh.ServerConfig{
-		PasswordCallback: func(c ssh.ConnMetadata, given []byte) (*ssh.Permissions, error) {
+	return &cryptossh.ServerConfig{
+		PasswordCallback: func(c cryptossh.ConnMetadata, given []byte) (*cryptossh.Permissions, error) {
 			return judge(c, string(given) == opts.Password)
 		},
-		KeyboardInteractiveCallback: func(c ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+		KeyboardInteractiveCallback: func(c cryptossh.ConnMetadata,
+			ask cryptossh.KeyboardInteractiveChallenge) (*cryptossh.Permissions, error) {
 			answers, err := ask("", "", []string{"Password: "}, []bool{false})
 			return judge(c, err == nil && len(answers) == 1 && answers[0] == opts.Password)
 		},
@@ -276,19 +285,19 @@ func WriteIdentity(file string) error {
 	if err != nil {
 		return err
 	}
-	block, err := ssh.MarshalPrivateKey(private, "")
+	block, err := cryptossh.MarshalPrivateKey(private, "")
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(file, pem.EncodeToMemory(block), 0o600)
 }
 
-func readIdentity(file string) (ssh.PublicKey, error) {
+func readIdentity(file string) (cryptossh.PublicKey, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	signer, err := ssh.ParsePrivateKey(text)
+	signer, err := cryptossh.ParsePrivateKey(text)
 	if err != nil {
 		return nil, err
 	}

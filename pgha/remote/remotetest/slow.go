@@ -28,7 +28,8 @@ type packet struct {
 const retransmission = 200 * time.Millisecond
 
 func newSlowConn(c net.Conn, delay time.Duration, loseEvery int) *slowConn {
-	s := &slowConn{Conn: c, delay: delay, loseEvery: loseEvery, line: make(chan packet, 1024), ended: make(chan struct{})}
+	s := &slowConn{Conn: c, delay: delay, loseEvery: loseEvery, line: make(chan packet, 1024),
+		ended: make(chan struct{})}
 	go s.deliver()
 	return s
 }

@@ -17,9 +17,16 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// TestExecutor is the conformance suite: what every Executor must be able to do. newExec makes a fresh Executor whose
-// host can be changed below /tmp; the suite closes it. Owners are only checked when commands run as root there.
+// TestExecutor is the conformance suite: what every Executor must be able to do. newExec makes a
+// fresh Executor whose host can be changed below /tmp; the suite closes it. Owners are only checked
+// when commands run as root there. A call that does not return within two minutes fails its test,
+// and the suite goes on.
 func TestExecutor(t *testing.T, newExec func(t *testing.T) remote.Executor) {
+	t.Helper()
+	testExecutor(t, newExec, callBound)
+}
+
+func testExecutor(t *testing.T, newExec func(t *testing.T) remote.Executor, bound time.Duration) {
 	t.Helper()
 	tests := []struct {
 		name string
@@ -34,7 +41,7 @@ func TestExecutor(t *testing.T, newExec func(t *testing.T) remote.Executor) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			e := newExec(t)
+			e := newBounded(newExec(t), t, bound)
 			t.Cleanup(func() {
 				if err := e.Close(); err != nil {
 					t.Errorf("Close: %v", err)
@@ -45,7 +52,7 @@ func TestExecutor(t *testing.T, newExec func(t *testing.T) remote.Executor) {
 	}
 	t.Run("Close", func(t *testing.T) {
 		t.Parallel()
-		e := newExec(t)
+		e := newBounded(newExec(t), t, bound)
 		for range 2 {
 			if err := e.Close(); err != nil {
 				t.Errorf("Close: %v", err)
@@ -58,7 +65,8 @@ func testRun(t *testing.T, e remote.Executor) {
 	if e.String() == "" {
 		t.Error("String is empty, want the host's name")
 	}
-	res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"sh", "-c", "echo out; echo err >&2; echo $X"}, Env: []string{"X=a b'c"}})
+	res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"sh", "-c", "echo out; echo err >&2; echo $X"},
+		Env: []string{"X=a b'c"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +87,8 @@ func testRun(t *testing.T, e remote.Executor) {
 }
 
 func testExitCode(t *testing.T, e remote.Executor) {
-	for script, want := range map[string]int{"exit 7": 7, "exit 255": 255, "kill -TERM $$": 128 + 15, "kill -KILL $$": 128 + 9} {
+	for script, want := range map[string]int{"exit 7": 7, "exit 255": 255, "kill -TERM $$": 128 + 15,
+		"kill -KILL $$": 128 + 9} {
 		res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"sh", "-c", "echo said; echo why >&2; " + script}})
 		var exited *remote.ExitError
 		if !errors.As(err, &exited) {
@@ -108,7 +117,8 @@ func testStdin(t *testing.T, e remote.Executor) {
 		t.Errorf("cat without Stdin = %q, %v", res.Stdout, err)
 	}
 	// A command may end without reading what it is given.
-	if _, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"true"}, Stdin: bytes.NewReader(make([]byte, 1<<20))}); err != nil {
+	if _, err := e.Run(t.Context(),
+		remote.Cmd{Argv: []string{"true"}, Stdin: bytes.NewReader(make([]byte, 1<<20))}); err != nil {
 		t.Errorf("true with unread input: %v", err)
 	}
 }
@@ -122,7 +132,9 @@ func testScript(t *testing.T, e remote.Executor) {
 
 func testBigOutput(t *testing.T, e remote.Executor) {
 	const size = 8 << 20
-	res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"sh", "-c", fmt.Sprintf("head -c %d /dev/zero; head -c %d /dev/zero >&2", size, size)}})
+	res, err := e.Run(t.Context(),
+		remote.Cmd{Argv: []string{"sh", "-c", fmt.Sprintf("head -c %d /dev/zero; head -c %d /dev/zero >&2",
+			size, size)}})
 	if err != nil || len(res.Stdout) != size || len(res.Stderr) != size {
 		t.Errorf("%d and %d bytes, %v; want %d each", len(res.Stdout), len(res.Stderr), err, size)
 	}
@@ -150,7 +162,8 @@ func testOddWords(t *testing.T, e remote.Executor) {
 func testSecrets(t *testing.T, e remote.Executor) {
 	const secret = "hunter2hunter2"
 	_, err := e.Run(t.Context(), remote.Cmd{
-		Argv: []string{"sh", "-c", "cat >&2; exit 3"}, Stdin: strings.NewReader("oops: " + secret), Secrets: []string{secret}})
+		Argv: []string{"sh", "-c", "cat >&2; exit 3"}, Stdin: strings.NewReader("oops: " + secret),
+		Secrets: []string{secret}})
 	if err == nil || strings.Contains(fmt.Sprintf("%v %+v", err, err), secret) {
 		t.Errorf("error %v, want one without the secret", err)
 	}
@@ -162,7 +175,8 @@ func testCancel(t *testing.T, e remote.Executor) {
 	defer cancel()
 	failed := make(chan error, 1)
 	go func() {
-		_, err := e.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", `echo $$ >"$1/new"; mv "$1/new" "$1/pid"; sleep 300; :`, "sh", dir}})
+		_, err := e.Run(ctx,
+			remote.Cmd{Argv: []string{"sh", "-c", `echo $$ >"$1/new"; mv "$1/new" "$1/pid"; sleep 300; :`, "sh", dir}})
 		failed <- err
 	}()
 	pid := strings.TrimSpace(awaitFile(t, e, dir+"/pid"))
@@ -214,12 +228,25 @@ func testConcurrency(t *testing.T, e remote.Executor) {
 
 func testBatch(t *testing.T, e remote.Executor) {
 	target := &remote.Target{Host: remote.Host{Name: e.String()}, Executor: e}
-	res, err := target.Batch(t.Context(), []string{"echo", "a"}, []string{"false"}, []string{"printf", "no newline"}, []string{"cat"})
+	res, err := target.Batch(t.Context(), []string{"echo", "a"}, []string{"false"},
+		[]string{"printf", "no newline"}, []string{"cat"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(res[0].Stdout) != "a\n" || res[1].ExitCode != 1 || string(res[2].Stdout) != "no newline" || len(res[3].Stdout) != 0 {
+	if string(res[0].Stdout) != "a\n" || res[1].ExitCode != 1 || string(res[2].Stdout) != "no newline" ||
+		len(res[3].Stdout) != 0 {
 		t.Errorf("Batch = %+v", res)
+	}
+	// A script's words, its end and what it sets are its own.
+	const script = `[ "$#" = 2 ] && printf '%s,' "$@"; v=set; cd /; exit 7`
+	said, res, err := target.BatchBeside(t.Context(), []string{"sh", "-c", "cat; sleep 0.1; echo late", "beside"},
+		[]string{"sh", "-c", script, "name", "a b", "it's"}, []string{"sh", "-c", `echo "${v-unset} $#"`}, []string{"cat"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(said) != "late\n" || string(res[0].Stdout) != "a b,it's," || res[0].ExitCode != 7 ||
+		string(res[1].Stdout) != "unset 0\n" || len(res[2].Stdout) != 0 {
+		t.Errorf("BatchBeside = %q, %+v", said, res)
 	}
 }
 
@@ -239,7 +266,8 @@ func testGet(t *testing.T, e remote.Executor) {
 // tempDir makes a folder on e's host. Only the paths below /tmp are touched.
 func tempDir(t *testing.T, e remote.Executor) string {
 	t.Helper()
-	res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"mktemp", "-d", "/tmp/remotetest.XXXXXXXX"}, Mutating: true})
+	res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"mktemp", "-d", "/tmp/remotetest.XXXXXXXX"},
+		Mutating: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +278,8 @@ func tempDir(t *testing.T, e remote.Executor) string {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second)
 		defer cancel()
-		if _, err := e.Run(ctx, remote.Cmd{Argv: []string{"rm", "-rf", "--", dir}, Mutating: true}); err != nil && !errors.Is(err, os.ErrClosed) {
+		if _, err := e.Run(ctx, remote.Cmd{Argv: []string{"rm", "-rf", "--", dir}, Mutating: true}); err != nil &&
+			!errors.Is(err, os.ErrClosed) {
 			t.Logf("cannot remove %s: %v", dir, err)
 		}
 	})
@@ -275,7 +304,7 @@ func awaitFile(t *testing.T, e remote.Executor, path string) string {
 	await(t, path, func() bool {
 		r, err := e.Get(t.Context(), path)
 		if err != nil {
-			return false
+			return errors.Is(err, errHangs)
 		}
 		return r.Close() == nil
 	})

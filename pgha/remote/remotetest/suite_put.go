@@ -20,7 +20,8 @@ func testPut(t *testing.T, e remote.Executor) {
 		changed       bool
 	}{
 		{"new", "one", 0o640, true}, {"equal", "one", 0o640, false}, {"other content", "two\x00\xff\n", 0o640, true},
-		{"other mode", "two\x00\xff\n", 0o600, true}, {"empty", "", 0o600, true}, {"big", strings.Repeat("x", 3<<20), 0o600, true},
+		{"other mode", "two\x00\xff\n", 0o600, true}, {"empty", "", 0o600, true},
+		{"big", strings.Repeat("x", 3<<20), 0o600, true},
 	}
 	for _, s := range steps {
 		meta.Path, meta.Mode = dir+"/file", s.mode
@@ -105,7 +106,8 @@ func testPutCanceled(t *testing.T, e remote.Executor) {
 
 func testOddPaths(t *testing.T, e remote.Executor) {
 	dir, meta := ownDir(t, e)
-	for _, name := range []string{"with space", "quo'te", `dou"ble`, "new\nline", "-dash", "$(id)", "é✓", `back\slash`, "st*r"} {
+	for _, name := range []string{"with space", "quo'te", `dou"ble`, "new\nline", "-dash", "$(id)",
+		"é✓", `back\slash`, "st*r"} {
 		meta.Path = dir + "/" + name
 		if changed, err := e.Put(t.Context(), strings.NewReader(name), meta); err != nil || !changed {
 			t.Errorf("Put %q = %v, %v", name, changed, err)

@@ -1,2 +1,0 @@
-// Package errs holds the errors that several packages return.
-package errs

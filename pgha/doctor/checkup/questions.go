@@ -1,0 +1,159 @@
+package checkup
+
+import (
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pgha/toolkit/internal/pgfiles"
+	"github.com/pgha/toolkit/internal/pgsession"
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/connstring"
+	"github.com/pgha/toolkit/pgha/doctor"
+	"github.com/pgha/toolkit/pgha/internal/reach"
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+//go:embed look.py
+var lookScript string
+
+//go:embed journals.sh
+var journalsScript string
+
+// question is one look at a host: what is run, and how its answer becomes facts.
+type question struct {
+	argv []string
+	read func(*doctor.Host, remote.Result)
+}
+
+// inShell is a question for the shell, whose text is constant and whose parameters follow it.
+func inShell(text string, parameters ...string) []string {
+	return append([]string{"sh", "-c", text, "look"}, parameters...)
+}
+
+// systemQuestions are asked of every host.
+func systemQuestions(sp *spec.Spec, h *doctor.Host, asked time.Time) []question {
+	units := unitsOf(sp, h.Role)
+	note, reset := pgha.MemoryCommands()
+	return []question{
+		{note, func(h *doctor.Host, r remote.Result) { h.StateNote = strings.TrimSpace(string(r.Stdout)) }},
+		{reset, func(h *doctor.Host, r remote.Result) { h.UnfinishedReset = pgha.UnfinishedReset(string(r.Stdout)) }},
+		{[]string{"date", "+%s.%N"}, func(h *doctor.Host, r remote.Result) {
+			h.Clock.OffsetSeconds = clockOffset(r.Stdout, asked, time.Now())
+		}},
+		{[]string{"systemd-detect-virt", "--container"},
+			func(h *doctor.Host, r remote.Result) { h.Clock.Container = r.ExitCode == 0 }},
+		{[]string{"timedatectl", "show", "--property=NTPSynchronized"}, func(h *doctor.Host, r remote.Result) {
+			h.Clock.Synchronised = strings.Contains(string(r.Stdout), "=yes")
+		}},
+		{append([]string{"systemctl", "show",
+			"--property=Id,LoadState,ActiveState,SubState,UnitFileState,Result,MainPID,ExecMainStatus", "--"},
+			units...), readUnits},
+		{inShell(journalsScript, units...), readJournals},
+		{[]string{"df", "-k", "--output=source,fstype,size,avail,itotal,iavail,target"}, readDisks},
+		{[]string{"cat", "/proc/mounts"}, readMounts},
+		{[]string{"ss", "-H", "-ltnp"}, readListeners},
+		{[]string{"ip", "-o", "addr", "show"}, readAddresses},
+		{[]string{"nft", "-a", "list", "ruleset"}, readFirewall},
+		{[]string{"ps", "-eo", "pid=,stat=,comm="}, readProcesses},
+		{append([]string{"stat", "-c", "%a %U %G %n", "--"}, filesOf(sp, h.Role)...), readFiles},
+		{append([]string{"dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n", "--"},
+			packagesOf(sp, h.Role)...), readPackages},
+	}
+}
+
+// unitsOf are the units that a host of this role needs, those first that others need.
+func unitsOf(sp *spec.Spec, role spec.Role) []string {
+	return site.Layout(sp, role).Units(layout.Service, layout.Helper)
+}
+
+// filesOf are the files and folders that apply puts on a host of this role.
+func filesOf(sp *spec.Spec, role spec.Role) []string {
+	var paths []string
+	for _, f := range site.Layout(sp, role).Files() {
+		paths = append(paths, f.Path)
+	}
+	return paths
+}
+
+// packagesOf are the packages whose versions have to agree between the hosts of a role.
+func packagesOf(sp *spec.Spec, role spec.Role) []string {
+	if role == spec.RoleBalancer {
+		return []string{"haproxy", "keepalived"}
+	}
+	return []string{"patroni", fmt.Sprintf("postgresql-%d", sp.PostgreSQL.Version)}
+}
+
+// reachWithin is how long a host tries to reach others.
+const reachWithin = 800 * time.Millisecond
+
+// reachQuestion tries every connection that the host has to open to others.
+func reachQuestion(sp *spec.Spec, h *doctor.Host) question {
+	var addresses []string
+	ports := []int{sp.Patroni.RESTPort, sp.PostgreSQL.Port}
+	if h.Role == spec.RoleDatabase {
+		ports = append(ports, sp.Etcd.ClientPort, sp.Etcd.PeerPort)
+	}
+	for _, d := range sp.Databases() {
+		for _, port := range ports {
+			if d.Name != h.Name {
+				addresses = append(addresses, connstring.HostPort(d.Address, port))
+			}
+		}
+	}
+	return question{reach.Question(reachWithin, addresses...),
+		func(h *doctor.Host, r remote.Result) { h.Reach = reach.Read(string(r.Stdout)) }}
+}
+
+// databaseQuestions are about the programs and files of a database host.
+func databaseQuestions(sp *spec.Spec, h *doctor.Host) []question {
+	pg := sp.PostgreSQL
+	look := []string{"python3", "-I", "-c", lookScript, connstring.HostPort(h.Address, sp.Patroni.RESTPort),
+		"127.0.0.1", strconv.Itoa(sp.Etcd.ClientPort), pg.DataDir, sp.Etcd.DataDir}
+	for _, c := range layout.Certificates() {
+		look = append(look, c.Label()+"|"+c.File+"|"+c.Key)
+	}
+	return []question{
+		{look, readPrograms},
+		{[]string{fmt.Sprintf("/usr/lib/postgresql/%d/bin/pg_controldata", pg.Version), "-D", pg.DataDir}, readControl},
+	}
+}
+
+// sqlQuestions go to PostgreSQL's own socket, as the operating system's postgres user, and as the
+// replication role. A server that hangs lets each of them wait, so they are two groups.
+func sqlQuestions(sp *spec.Spec, long time.Duration) [][]question {
+	pg := sp.PostgreSQL
+	ask := strings.ReplaceAll(questionSQL, "%SECONDS%", strconv.FormatFloat(long.Seconds(), 'f', -1, 64))
+	ask = strings.ReplaceAll(ask, "%REFUSED%", pgfiles.RefusedSQL(sp.PostgreSQL.Version))
+	const run = `exec runuser -u postgres -- timeout 4 "$@" 2>&1`
+	psql := func(as pgsession.Role, args ...string) []string {
+		settings := pgsession.Settings(pg.Version, as, "pgha doctor")
+		settings["statement_timeout"] = "3000"
+		return inShell(run, pgsession.Psql(fmt.Sprintf("/usr/lib/postgresql/%d/bin/psql", pg.Version),
+			settings, append([]string{"-Atq"}, args...)...)...)
+	}
+	login := fmt.Sprintf(
+		"host=127.0.0.1 port=%d user=%s dbname=postgres replication=true passfile=%s "+
+			"sslmode=require connect_timeout=4", pg.Port, pg.ReplicationUser, layout.PasswordFile)
+	return [][]question{
+		{{psql(pgsession.Superuser, "-p", strconv.Itoa(pg.Port), "-U", pg.Superuser, "-d", "postgres", "-c", ask),
+			readSQL}},
+		{{psql(pgsession.Ordinary, "-d", login, "-c", "IDENTIFY_SYSTEM"), readReplicationLogin}},
+	}
+}
+
+// balancerQuestions are about HAProxy.
+func balancerQuestions() []question {
+	const master = `use IO::Socket::UNIX; alarm 2; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n"; print $s "show proc;show startup-logs\n"; $s->flush; $s->shutdown(1); print while <$s>`
+	const stat = `use IO::Socket::UNIX; alarm 2; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n"; print $s "show stat\n"; $s->flush; print while <$s>`
+	return []question{
+		{inShell(`haproxy -c -f /etc/haproxy/haproxy.cfg 2>&1`), readHAProxyCheck},
+		{inShell(`perl -e "$1" "$2" 2>&1`, stat, layout.AdminSocket), readHAProxyStat},
+		{inShell(`perl -e "$1" "$2" 2>&1`, master, layout.MasterSocket), readHAProxyReload},
+	}
+}

@@ -1,0 +1,88 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgha/toolkit/internal/hostport"
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// routes are how a drill reaches the cluster's PostgreSQL.
+type routes struct {
+	config *pgx.ConnConfig // to the virtual IP
+	reader uint16          // the port of the replicas
+	port   uint16          // of a member
+	// dial leads to the virtual IP; text says how. toMember leads to a member.
+	dial     dialer
+	text     string
+	toMember func(host string) dialer
+}
+
+// directly bounds the attempt to reach the virtual IP from this machine.
+const directly = 2 * time.Second
+
+// findRoutes finds out how the virtual IP is reached. Without a way of its own a drill takes this
+// machine's network, and SSH where that does not lead there.
+func (d *driller) findRoutes(ctx context.Context) (routes, error) {
+	config, err := d.cluster.ConnConfig()
+	if err != nil {
+		return routes{}, err
+	}
+	sp := d.cluster.Spec
+	w := routes{config: config, reader: uint16(sp.Balancer.ReadPort),
+		port: uint16(sp.PostgreSQL.Port)} //nolint:gosec // spec has checked that they are ports
+	// A member is asked from its own host, so that a network that is cut elsewhere does not hide
+	// it.
+	w.toMember = func(host string) dialer {
+		return func(ctx context.Context, network, address string) (net.Conn, error) {
+			t, err := d.cluster.Target(host)
+			if err != nil {
+				return nil, err
+			}
+			return t.Dial(ctx, network, address)
+		}
+	}
+	if d.opts.Dial != nil {
+		w.dial, w.text = d.opts.Dial, "the lab's network"
+		w.toMember = func(string) dialer { return d.opts.Dial }
+		return w, nil
+	}
+	address := hostport.Join(config.Host, int(config.Port))
+	bounded, cancel := context.WithTimeout(ctx, directly)
+	defer cancel()
+	if conn, err := new(net.Dialer).DialContext(bounded, "tcp", address); err == nil {
+		conn.Close()
+		w.dial, w.text = new(net.Dialer).DialContext, "this machine's network"
+		return w, nil
+	}
+	conn, err := d.cluster.DialFromCluster(ctx, "tcp", address)
+	if err != nil {
+		return w, fmt.Errorf("drill: %w: the virtual IP cannot be reached: %w", pgha.ErrRefused, err)
+	}
+	conn.Close()
+	w.dial, w.text = d.cluster.DialFromCluster, "SSH"
+	return w, nil
+}
+
+// writes is the configuration of the writer.
+func (w routes) writes() *pgx.ConnConfig {
+	cfg := w.config.Copy()
+	cfg.DialFunc = pgxDial(w.dial)
+	return cfg
+}
+
+func pgxDial(d dialer) func(context.Context, string, string) (net.Conn, error) { return d }
+
+// reads is a session through the port of the replicas.
+func (w routes) reads() *session { return newSession(w.config, w.config.Host, w.reader, w.dial) }
+
+// member is a session to a member itself.
+func (w routes) member(h spec.Host) *session {
+	return newSession(w.config, h.Address, w.port, w.toMember(h.Name))
+}

@@ -1,0 +1,85 @@
+package site
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/lb"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+	"github.com/pgha/toolkit/pgha/vip"
+)
+
+// Layout describes what apply puts on a host of this role, each component in the order in which it
+// is started. Pure computation.
+func Layout(sp *spec.Spec, role spec.Role) layout.Host {
+	if role == spec.RoleDatabase {
+		po := patroniOptions(sp)
+		return layout.Host{hostLayout(), RepositoryLayout(sp), etcd.Layout(etcdOptions(sp)),
+			patroni.ServerLayout(po), patroni.Layout(po)}
+	}
+	address := vip.Layout(vip.Options{})
+	if sp.VIP == nil { // its packages are installed, and nothing of it is set up
+		address = layout.Layout{Component: address.Component, Packages: address.Packages,
+			PackagesFrom: address.PackagesFrom}
+	}
+	return layout.Host{hostLayout(), lb.Layout(balancerOptions(sp)), address}
+}
+
+// LayoutOf describes what apply puts on a host.
+func (c *Site) LayoutOf(h spec.Host) layout.Host { return Layout(c.Spec, h.Role) }
+
+// UnitsOf returns the cluster's services on a host, in the order in which they are started.
+func (c *Site) UnitsOf(h spec.Host) []string { return c.LayoutOf(h).Units(layout.Service) }
+
+const needrestartFile = "/etc/needrestart/conf.d/pgha.conf"
+
+// hostLayout describes what every host has, whatever runs on it.
+func hostLayout() layout.Layout {
+	l := layout.Layout{Component: "host"}
+	for _, dir := range []string{path.Dir(path.Dir(needrestartFile)), path.Dir(needrestartFile)} {
+		l.Files = append(l.Files, layout.File{Path: dir, Dir: true, From: needrestartFrom})
+	}
+	l.Files = append(l.Files, layout.File{Path: needrestartFile, From: needrestartFrom})
+	return l
+}
+
+const needrestartFrom = "unattended.needrestart_exclude"
+
+// BaseResources returns what every host has, whatever runs on it.
+//
+// They keep needrestart, which often runs after unattended upgrades, from restarting the services
+// of the cluster: on all hosts at once that would be an outage. Security updates are still
+// installed; they take effect with the next restart by an operator. The file fits every host, and
+// does no harm where needrestart is not installed.
+func BaseResources(sp *spec.Spec) []remote.Resource {
+	if !sp.Unattended.NeedrestartExclude {
+		return []remote.Resource{remote.Absent{Path: needrestartFile}}
+	}
+	l := hostLayout()
+	return []remote.Resource{
+		l.Folder(path.Dir(path.Dir(needrestartFile))), l.Folder(path.Dir(needrestartFile)),
+		l.Place(needrestartFile, needrestart()),
+	}
+}
+
+// needrestart names the services of all components, and those that their packages bring.
+func needrestart() []byte {
+	var names []string
+	for _, l := range []layout.Layout{
+		patroni.Layout(patroni.Options{}), patroni.ServerLayout(patroni.Options{}), etcd.Layout(etcd.Options{}),
+		lb.Layout(lb.Options{}), vip.Layout(vip.Options{}),
+	} {
+		host := layout.Host{l}
+		for _, unit := range slices.Concat(host.Units(layout.Service), l.Packages.Quiet) {
+			names = append(names, strings.TrimSuffix(unit, ".service"))
+		}
+	}
+	return []byte(`# Written by pgha: services of the cluster are restarted one host after the other, by an operator.
+$nrconf{override_rc}->{qr(^(` + strings.Join(slices.Compact(names), "|") + `)(@.*)?\.service$)} = 0;
+`)
+}

@@ -1,0 +1,154 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/pgha/toolkit/pgha/internal/certs"
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/pki"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// Credentials is everything secret or signed that a run needs, loaded from the operator's state
+// directory and completed where something is missing or due.
+type Credentials struct {
+	EtcdCA, PatroniCA, PostgresCA    []byte
+	EtcdOperator, PatroniOperator    pki.KeyPair
+	Hosts                            map[string]HostCertificates
+	Superuser, Replication, Rewinder pki.Secret
+	Verifiers                        map[string]pki.Secret // of these passwords, by roleNames
+	// Changed are the roles whose password is another one than the cluster was given, as far as is
+	// known here.
+	Changed []string
+}
+
+// HostCertificates are the certificates of one database host, by their names in the layout.
+type HostCertificates map[string]pki.KeyPair
+
+// LoadCredentials reads or makes the CAs, certificates and passwords of the cluster.
+func LoadCredentials(ctx context.Context, s *State, sp *spec.Spec) (*Credentials, error) {
+	c := &Credentials{Hosts: map[string]HostCertificates{}, Verifiers: map[string]pki.Secret{}}
+	for _, name := range []string{layout.EtcdAuthority, layout.PostgresAuthority} {
+		ca, err := s.Authority(name, CAName(sp, name), CaOptions(sp)...)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.certificates(sp, c, name, ca, ca.CertPEM()); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.Rest(sp, c); err != nil {
+		return nil, err
+	}
+	if err := s.passwords(ctx, sp, c); err != nil {
+		return nil, err
+	}
+	if err := s.Keep("postgres-ca.crt", c.PostgresCA); err != nil {
+		return nil, fmt.Errorf("write the CA for applications: %w", err)
+	}
+	return c, nil
+}
+
+// Rest loads everything of the REST API: its authority, the operator's certificate and the hosts'.
+func (s *State) Rest(sp *spec.Spec, c *Credentials) error {
+	ca, trust, err := s.RestAuthority(sp)
+	if err != nil {
+		return err
+	}
+	return s.certificates(sp, c, layout.PatroniAuthority, ca, trust)
+}
+
+// certificates sets those of one authority, and what is to be trusted for them.
+func (s *State) certificates(sp *spec.Spec, c *Credentials, authority string, ca *pki.CA, trust []byte) error {
+	*c.trusted(authority) = trust
+	for _, own := range certs.OfOperator(sp) {
+		if own.Authority != authority {
+			continue
+		}
+		var err error
+		if *c.operator(authority), err = s.certificate(ca, own); err != nil {
+			return err
+		}
+	}
+	return c.Certify(sp, authority, func(of certs.Certificate) (pki.KeyPair, error) { return s.certificate(ca, of) })
+}
+
+// Certify sets the hosts' certificates of one authority to what issue returns.
+func (c *Credentials) Certify(sp *spec.Spec, authority string,
+	issue func(of certs.Certificate) (pki.KeyPair, error)) error {
+	for _, h := range sp.Databases() {
+		held := maps.Clone(c.Hosts[h.Name])
+		if held == nil {
+			held = HostCertificates{}
+		}
+		for _, of := range certs.OfHost(sp, h) {
+			if of.Authority != authority {
+				continue
+			}
+			pair, err := issue(of)
+			if err != nil {
+				return err
+			}
+			held[of.Name] = pair
+		}
+		c.Hosts[h.Name] = held
+	}
+	return nil
+}
+
+// Authority returns the authorities that hosts trust for certificates of that authority's name;
+// more than one while it is replaced.
+func (c *Credentials) Authority(name string) []byte { return *c.trusted(name) }
+
+func (c *Credentials) trusted(authority string) *[]byte {
+	switch authority {
+	case layout.EtcdAuthority:
+		return &c.EtcdCA
+	case layout.PatroniAuthority:
+		return &c.PatroniCA
+	}
+	return &c.PostgresCA
+}
+
+// operator returns the operator's own certificate; PostgreSQL is not asked with one.
+func (c *Credentials) operator(authority string) *pki.KeyPair {
+	if authority == layout.EtcdAuthority {
+		return &c.EtcdOperator
+	}
+	return &c.PatroniOperator
+}
+
+// passwords sets those of the roles.
+func (s *State) passwords(ctx context.Context, sp *spec.Spec, c *Credentials) error {
+	for _, p := range []struct {
+		into       *pki.Secret
+		name, file string
+		command    []string
+	}{
+		{&c.Superuser, RoleSuperuser, sp.Secrets.SuperuserPasswordFile, sp.Secrets.SuperuserPasswordCommand},
+		{&c.Replication, RoleReplication, sp.Secrets.ReplicationPasswordFile, sp.Secrets.ReplicationPasswordCommand},
+		{&c.Rewinder, RoleRewind, sp.Secrets.RewindPasswordFile, sp.Secrets.RewindPasswordCommand},
+	} {
+		var err error
+		if *p.into, err = s.Password(ctx, p.name, p.file, p.command); err != nil {
+			return err
+		}
+		same := false
+		if c.Verifiers[p.name], same, err = s.verifier(p.name, *p.into); err != nil {
+			return err
+		}
+		if !same {
+			c.Changed = append(c.Changed, p.name)
+		}
+	}
+	return nil
+}
+
+// Copied returns a copy whose maps can be changed.
+func (c *Credentials) Copied() *Credentials {
+	cr := *c
+	cr.Hosts, cr.Verifiers = maps.Clone(c.Hosts), maps.Clone(c.Verifiers)
+	return &cr
+}

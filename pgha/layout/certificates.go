@@ -1,0 +1,109 @@
+package layout
+
+import (
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// The names of a database host's certificates.
+const (
+	EtcdServer  = "etcd-server"
+	EtcdPeer    = "etcd-peer"
+	EtcdGateway = "etcd-gateway"
+	EtcdClient  = "etcd-client"
+	RESTServer  = "rest-server"
+	RESTClient  = "rest-client"
+	Postgres    = "postgres"
+)
+
+// The authorities that sign them, each for one protocol: a certificate of one opens no other door.
+const (
+	EtcdAuthority     = "etcd"
+	PatroniAuthority  = "patroni"
+	PostgresAuthority = "postgres"
+)
+
+// Where the components keep their certificates, and the authorities that they trust.
+const (
+	EtcdCerts = "/etc/etcd/certs"
+	EtcdCA    = EtcdCerts + "/ca.crt"
+
+	PatroniCerts  = "/etc/patroni/certs"
+	PatroniEtcdCA = PatroniCerts + "/etcd-ca.crt"
+	PatroniRESTCA = PatroniCerts + "/rest-ca.crt"
+	PostgresCA    = PatroniCerts + "/postgres-ca.crt"
+)
+
+// Certificate is a certificate with its key and the authorities beside it.
+type Certificate struct {
+	// Name is unique on a host, and part of the name in the state directory.
+	Name string
+	// Component writes it: "etcd" or "patroni".
+	Component string
+	// Authority signs it: EtcdAuthority, PatroniAuthority or PostgresAuthority.
+	Authority string
+	// File, Key and CA are paths; CA holds the authorities that its user trusts.
+	File, Key, CA string
+	// Owner and Group have both files. KeyMode is the mode of the key; everybody may read the
+	// certificate.
+	Owner, Group string
+	KeyMode      fs.FileMode
+	// Server: clients check the names in it. Client: it is shown to servers.
+	Server, Client bool
+}
+
+// Certificates returns the certificates of a database host, those of one component together. It is
+// the only list of them: etcd and Patroni write, apply issues, and verify, doctor and status look
+// at what stands here.
+func Certificates() []Certificate {
+	etcd := func(name, file string, server, client bool) Certificate {
+		return Certificate{Name: name, Component: "etcd", Authority: EtcdAuthority,
+			File: EtcdCerts + "/" + file + ".crt", Key: EtcdCerts + "/" + file + ".key", CA: EtcdCA,
+			Owner: "root", Group: "etcd", KeyMode: 0o640, Server: server, Client: client}
+	}
+	patroni := func(name, file, authority, ca string, server, client bool) Certificate {
+		return Certificate{Name: name, Component: "patroni", Authority: authority,
+			File: PatroniCerts + "/" + file + ".crt", Key: PatroniCerts + "/" + file + ".key",
+			CA: ca, Owner: "postgres", Group: "postgres", KeyMode: 0o600, Server: server, Client: client}
+	}
+	return []Certificate{
+		etcd(EtcdServer, "server", true, false),
+		etcd(EtcdPeer, "peer", true, true),
+		etcd(EtcdGateway, "gateway", false, true),
+		patroni(EtcdClient, "etcd-client", EtcdAuthority, PatroniEtcdCA, false, true),
+		patroni(RESTServer, "rest-server", PatroniAuthority, PatroniRESTCA, true, false),
+		patroni(RESTClient, "rest-client", PatroniAuthority, PatroniRESTCA, false, true),
+		patroni(Postgres, "postgres-server", PostgresAuthority, PostgresCA, true, false),
+	}
+}
+
+// CertificateOf returns the certificate of that name; the zero value if there is none, whose paths
+// no layout lists.
+func CertificateOf(name string) Certificate {
+	for _, c := range Certificates() {
+		if c.Name == name {
+			return c
+		}
+	}
+	return Certificate{}
+}
+
+// certificatesOf returns those that a component writes.
+func certificatesOf(component string) []Certificate {
+	return slices.DeleteFunc(Certificates(), func(c Certificate) bool { return c.Component != component })
+}
+
+// WithCertificates adds the component's certificates and their files.
+func (l Layout) WithCertificates() Layout {
+	for _, c := range certificatesOf(l.Component) {
+		l.Certificates = append(l.Certificates, c)
+		l.Files = append(l.Files,
+			File{Path: c.File, Owner: c.Owner, Group: c.Group, Mode: 0o644, From: FromVault},
+			File{Path: c.Key, Owner: c.Owner, Group: c.Group, Mode: c.KeyMode, Secret: true, From: FromVault})
+	}
+	return l
+}
+
+// Label names the certificate for people: "etcd server".
+func (c Certificate) Label() string { return strings.ReplaceAll(c.Name, "-", " ") }

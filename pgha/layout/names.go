@@ -1,0 +1,23 @@
+package layout
+
+// The units of the components: what makes one and what judges it know it by this name.
+const (
+	EtcdUnit       = "etcd.service"
+	PatroniUnit    = "patroni.service"
+	WatchUnit      = "pgha-watch.service" // wakes Patroni when PostgreSQL dies
+	HAProxyUnit    = "haproxy.service"
+	KeepalivedUnit = "keepalived.service"
+)
+
+// Files of a component that others read or judge.
+const (
+	// PasswordFile holds the passwords that replicas and pg_rewind log in with.
+	PasswordFile = "/etc/patroni/pgpass"
+	// RolesFile holds the verifiers of a new cluster's roles, on the first member's host.
+	RolesFile = "/etc/patroni/roles.sql"
+	// CheckScript tells keepalived whether HAProxy serves.
+	CheckScript = "/etc/keepalived/check_haproxy.sh"
+	// AdminSocket is HAProxy's runtime API, MasterSocket that of its master process.
+	AdminSocket  = "/run/haproxy/admin.sock"
+	MasterSocket = "/run/haproxy-master.sock"
+)

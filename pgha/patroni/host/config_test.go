@@ -1,0 +1,107 @@
+package host
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pgha/toolkit/internal/golden"
+)
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	zero := time.Duration(0)
+	strict := plainOptions()
+	strict.TTL, strict.LoopWait, strict.RetryTimeout = 20*time.Second, 5*time.Second, 7*time.Second
+	strict.PrimaryStartTimeout, strict.MemberSlotsTTL = &zero, time.Hour
+	strict.SynchronousMode, strict.Watchdog, strict.NoFailsafe, strict.NoChecksums = SynchronousStrict,
+		WatchdogRequired, true, true
+	strict.Superuser.Username, strict.Rewind.Username = "admin", "Rewind"
+	strict.Parameters = map[string]any{
+		"MAX_CONNECTIONS": 500, "shared_buffers": nil, "archive_command": "test ! -f '/a b/%f' && cp %p '/a b/%f'",
+	}
+	strict.PgHBA = []string{"hostssl orders app 10.0.0.0/8 cert"}
+	strict.ApplicationCIDRs = []string{"10.0.0.0/8", "2001:db8::/32"}
+	strict.Members[0].HasWatchdog = true
+	strict.Members[0].Tags = map[string]any{"failover_priority": 2, "datacenter": "a"}
+	strict.Extra = map[string]any{
+		"log": map[string]any{"level": "DEBUG", "dir": "/var/log/patroni"},
+		"postgresql": map[string]any{
+			"callbacks": map[string]any{"on_role_change": "/usr/local/bin/role"}, "basebackup": []any{"verbose"},
+		},
+	}
+	six := plainOptions()
+	for i := range six.Members {
+		six.Members[i].Address = fmt.Sprintf("2001:db8::%d", i+1)
+	}
+	six.EtcdEndpoints, six.SynchronousMode = []string{"[2001:db8::1]:2379"}, SynchronousQuorum
+	for name, o := range map[string]struct {
+		options Options
+		member  int
+	}{
+		"first.yml":  {plainOptions(), 0},
+		"second.yml": {plainOptions(), 1},
+		"strict.yml": {strict, 0},
+		"ipv6.yml":   {six, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := Config(o.options, o.options.Members[o.member])
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden.Check(t, filepath.Join("testdata", name), got)
+			again, err := Config(o.options, o.options.Members[o.member])
+			if err != nil || string(again) != string(got) {
+				t.Errorf("rendered twice, it differs (%v)", err)
+			}
+			var doc map[string]any
+			if err := yaml.Unmarshal(got, &doc); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestOnlyTheFirstMemberMayInitialize(t *testing.T) {
+	t.Parallel()
+	o := plainOptions()
+	for i, m := range o.Members {
+		got, err := Config(o, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if has := strings.Contains(string(got), "\nbootstrap:"); has != (i == 0) {
+			t.Errorf("%s has a bootstrap section: %v", m.Name, has)
+		}
+	}
+}
+
+func TestHBALetsNobodyInUnencrypted(t *testing.T) {
+	t.Parallel()
+	o := plainOptions().WithDefaults()
+	for _, line := range o.hba() {
+		fields := strings.Fields(line)
+		method := fields[len(fields)-1]
+		switch fields[0] {
+		case "hostssl":
+			if method != "scram-sha-256" {
+				t.Errorf("%q: wrong method", line)
+			}
+		case "local":
+			if method != "peer" {
+				t.Errorf("%q: wrong method", line)
+			}
+		case "host":
+			if method != "reject" {
+				t.Errorf("%q: lets somebody in", line)
+			}
+		default:
+			t.Errorf("%q: unknown kind", line)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package host
+
+import "strings"
+
+// DefaultParameters returns the PostgreSQL settings a cluster starts with, as a map of its own that
+// the caller may change.
+func DefaultParameters() map[string]any {
+	return map[string]any{
+		"max_connections": 100,
+		"shared_buffers":  "256MB",
+		// pg_rewind needs hint bits in the WAL, or checksums. With both, a cluster that was made
+		// without checksums works too.
+		"wal_log_hints": "on",
+		// An absent replica's slot holds WAL back until the primary's disk is full. Eight gigabytes
+		// is eight times the default max_wal_size: a replica that missed more is quicker copied
+		// again than fed.
+		"max_slot_wal_keep_size":   "8GB",
+		"password_encryption":      "scram-sha-256",
+		"ssl_min_protocol_version": "TLSv1.2",
+		// A replica whose primary went away asks again after this. PostgreSQL's default of 5 s is
+		// longer than a switchover, and where commits wait for a replica it adds to the time
+		// without writes.
+		"wal_retrieve_retry_interval": "500ms",
+	}
+}
+
+// parameters are the settings of the whole cluster: the defaults with the caller's over them. A nil
+// one is taken away from the DCS, whoever wrote it there.
+func (o Options) parameters() map[string]any {
+	p := DefaultParameters()
+	for name, value := range o.Parameters {
+		// PostgreSQL does not tell MAX_CONNECTIONS from max_connections; a map does
+		p[strings.ToLower(name)] = value
+	}
+	return p
+}
+
+// Dynamic returns the part of the configuration in the DCS that the options define. A nil value
+// takes its key away. Pure computation.
+func Dynamic(o Options) map[string]any {
+	o = o.WithDefaults()
+	d := map[string]any{
+		"ttl":                     int(o.TTL.Seconds()),
+		"loop_wait":               int(o.LoopWait.Seconds()),
+		"retry_timeout":           int(o.RetryTimeout.Seconds()),
+		"maximum_lag_on_failover": *o.MaximumLagOnFailover,
+		"failsafe_mode":           !o.NoFailsafe,
+		"synchronous_mode":        o.SynchronousMode == SynchronousOn || o.SynchronousMode == SynchronousStrict,
+		"synchronous_mode_strict": o.SynchronousMode == SynchronousStrict,
+		"postgresql": map[string]any{
+			"use_pg_rewind": !o.NoRewind,
+			"use_slots":     !o.NoSlots,
+			"parameters":    o.parameters(),
+		},
+	}
+	if o.SynchronousMode == SynchronousQuorum {
+		d["synchronous_mode"] = "quorum"
+	}
+	if o.PrimaryStartTimeout != nil {
+		d["primary_start_timeout"] = int(o.PrimaryStartTimeout.Seconds())
+	}
+	if o.MemberSlotsTTL > 0 {
+		d["member_slots_ttl"] = int(o.MemberSlotsTTL.Seconds())
+	}
+	return d
+}

@@ -1,0 +1,116 @@
+package host
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/pgha/toolkit/internal/pgsession"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// Where passwords go. Patroni's own way, passwords in config.yml, fails for some of them: it sets
+// them with SQL text that it quotes as Latin-1 and wraps in $$. So config.yml holds none:
+//
+//   - The roles of a new cluster get SCRAM verifiers, which are plain ASCII, from rolesPath when Patroni has initialized it.
+//   - Replicas and pg_rewind find the passwords in PasswordFile, which libpq reads whenever it connects: a new password
+//     needs neither a reload nor a restart. The unit's environment leads pg_basebackup and pg_rewind there; Patroni, which
+//     finds no password to write there itself, names the file in each replica's primary_conninfo.
+//   - The superuser's is on no host: Patroni logs in over the local socket as the system's postgres.
+
+// passFile is PasswordFile's content. The hosts need no more than the two roles that connect from
+// one to another.
+func (o Options) passFile() []byte {
+	var b strings.Builder
+	b.WriteString("# Written by pgha: what replicas and pg_rewind log in to other members with.\n")
+	for _, c := range []Credentials{o.Replication, o.Rewind} {
+		fmt.Fprintf(&b, "*:*:*:%s:%s\n", escapePassFile(c.Username), escapePassFile(string(c.Password.Reveal())))
+	}
+	return []byte(b.String())
+}
+
+func escapePassFile(s string) string { return strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(s) }
+
+// rolesSQL gives the three roles their passwords, and makes those that are missing. It can be run
+// again. Nothing of it is written into PostgreSQL's log.
+func (o Options) rolesSQL() string {
+	var b strings.Builder
+	b.WriteString(`-- Written by pgha: the roles that Patroni works with, with SCRAM verifiers in place of passwords.
+-- Patroni runs it when it has initialized a new cluster, and never again.
+SET synchronous_commit TO local;
+SET log_statement TO none;
+SET log_min_duration_statement TO -1;
+SET log_min_error_statement TO panic;
+SET pg_stat_statements.track_utility TO off;
+SET pgaudit.log TO none;
+`)
+	for _, r := range []struct {
+		Credentials
+		attributes string
+	}{{o.Superuser, "SUPERUSER LOGIN"}, {o.Replication, "REPLICATION LOGIN"}, {o.Rewind, "LOGIN"}} {
+		name := `"` + r.Username + `"`
+		fmt.Fprintf(&b,
+			`SELECT 'CREATE ROLE %s' WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '%s') \gexec`+"\n",
+			strings.ReplaceAll(name, "'", "''"), strings.ReplaceAll(r.Username, "'", "''"))
+		fmt.Fprintf(&b, "ALTER ROLE %s WITH %s PASSWORD '%s';\n", name, r.attributes, r.Verifier.Reveal())
+	}
+	return b.String()
+}
+
+// psql reads SQL as the superuser, whole or not at all.
+func (o Options) psql() []string {
+	return []string{path.Join(o.BinDir, "psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1"}
+}
+
+// PasswordFiles are the files on the member's host that hold passwords or verifiers.
+func PasswordFiles(o Options, m Member) []remote.Resource {
+	o = o.WithDefaults()
+	l := Layout(o)
+	list := []remote.Resource{l.Place(PasswordFile, o.passFile())}
+	if o.isFirst(m) {
+		list = append(list, l.Place(rolesPath, []byte(o.rolesSQL())))
+	}
+	return list
+}
+
+// SetRoles is the command that gives the three roles of a running cluster the passwords of the
+// options. It is run on the leader's host, and can be run again.
+func SetRoles(o Options) remote.Cmd {
+	o = o.WithDefaults()
+	argv := append(o.psql(), "-w", "-h", socketDir, "-p", fmt.Sprint(o.ListenPort), "-U",
+		o.Superuser.Username, "-d", "postgres", "-f", "-")
+	return remote.Cmd{
+		Argv: pgsession.Clean(
+			pgsession.Settings(o.PostgreSQLVersion, pgsession.Superuser, "pgha"), argv...),
+		Stdin: strings.NewReader(o.rolesSQL()), User: systemUser,
+		Secrets: []string{string(o.Superuser.Verifier.Reveal()),
+			string(o.Replication.Verifier.Reveal()), string(o.Rewind.Verifier.Reveal())},
+	}
+}
+
+// Login is the command that logs in to a member as one of the roles.
+type Login struct {
+	Role    string
+	Command remote.Cmd
+}
+
+// Logins log in to the leader as Patroni and PostgreSQL do from the other members' hosts, with
+// their password file.
+func Logins(o Options, leader Member) []Login {
+	o = o.WithDefaults()
+	common := fmt.Sprintf(
+		"host=%s port=%d sslmode=verify-full sslrootcert=%s passfile=%s connect_timeout=5",
+		leader.Address, o.ListenPort, PostgresCAFile, PasswordFile)
+	login := func(role, dsn, sql string) Login {
+		return Login{role, remote.Cmd{
+			Argv: pgsession.Psql(path.Join(o.BinDir, "psql"),
+				pgsession.Settings(o.PostgreSQLVersion, pgsession.Ordinary, "pgha"),
+				"-q", "-U", role, "-d", common+" "+dsn, "-c", sql),
+			User: systemUser,
+		}}
+	}
+	return []Login{
+		login(o.Replication.Username, "replication=true", "IDENTIFY_SYSTEM"),
+		login(o.Rewind.Username, "dbname=postgres", "SELECT 1"),
+	}
+}

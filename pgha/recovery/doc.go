@@ -1,0 +1,3 @@
+// Package recovery leads out of situations that no host mends by itself: the cluster goes on from
+// one member when the majority is lost for good.
+package recovery

@@ -128,19 +128,21 @@ func (s site) patronictl(t *testing.T) []seenMember {
 	return nil
 }
 
-// leader returns the member that Patroni's own tool calls the leader, and another member.
+// leader returns the member that Patroni's own tool calls the leader, and another member. While the
+// leadership moves there is none: it waits for the next one.
 func (s site) leader(t *testing.T) (leader, other string) {
 	t.Helper()
-	for _, m := range s.patronictl(t) {
-		if m.Role == "Leader" {
-			leader = m.Member
-		} else {
-			other = m.Member
+	await(t, time.Minute, "patronictl to name a leader", func() (bool, string) {
+		members := s.patronictl(t)
+		for _, m := range members {
+			if m.Role == "Leader" {
+				leader = m.Member
+			} else {
+				other = m.Member
+			}
 		}
-	}
-	if leader == "" {
-		t.Fatal("patronictl names no leader")
-	}
+		return leader != "", fmt.Sprintf("%+v", members)
+	})
 	return leader, other
 }
 

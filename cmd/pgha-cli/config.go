@@ -183,13 +183,13 @@ func setConfig(c *cli.Context, out *terminal.Terminal, opts pgha.SetConfigOption
 	})
 }
 
-// typedConfig is a result as JSON has it: verbs are commands of this program.
-func typedConfig(r pgha.SetConfigResult) any {
-	return struct {
-		pgha.SetConfigResult
-		Notes []string `json:"notes,omitempty"`
-	}{r, typedTexts(r.Notes)}
+// configResult is a result as JSON has it: verbs are commands of this program.
+type configResult struct {
+	pgha.SetConfigResult
+	Notes []string `json:"notes,omitempty"`
 }
+
+func typedConfig(r pgha.SetConfigResult) any { return configResult{r, typedTexts(r.Notes)} }
 
 func printChanged(out *terminal.Terminal, r pgha.SetConfigResult) {
 	if len(r.Changes) == 0 {

@@ -245,10 +245,7 @@ func runFixes(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *p
 		}
 	}
 	if wantsJSON(c) && dry == c.Bool("dry-run") {
-		return out.JSON(struct {
-			DryRun   bool           `json:"dry_run"`
-			Findings []typedFinding `json:"findings"`
-		}{dry, typedFindings(found)})
+		return out.JSON(fixAnswer{dry, typedFindings(found)})
 	}
 	return nil
 }
@@ -279,11 +276,7 @@ func bundleCommand(out *terminal.Terminal) *cli.Command {
 					return fmt.Errorf("write the bundle: %w", err)
 				}
 				if wantsJSON(c) {
-					return out.JSON(struct {
-						File  string   `json:"file"`
-						Bytes int      `json:"bytes"`
-						Files []string `json:"files"`
-					}{name, len(b.Archive), b.Files})
+					return out.JSON(bundleAnswer{name, len(b.Archive), b.Files})
 				}
 				out.Printf("%s: %d files, %d KiB\n", name, len(b.Files), len(b.Archive)>>10)
 				return nil

@@ -61,7 +61,7 @@ func drillCommand(out *terminal.Terminal) *cli.Command {
 // listScenarios prints what can be practised.
 func listScenarios(c *cli.Context, out *terminal.Terminal) error {
 	if wantsJSON(c) {
-		return out.JSON(drill.Scenarios())
+		return out.JSON(scenariosAnswer{drill.Scenarios()})
 	}
 	for _, s := range drill.Scenarios() {
 		where := "lab only"
@@ -120,7 +120,7 @@ func runDrill(c *cli.Context, out *terminal.Terminal) error {
 		}
 	}
 	if wantsJSON(c) {
-		err = errors.Join(err, out.JSON(result))
+		err = printAnswer(out, result, err)
 	} else {
 		out.Printf("\n")
 		err = errors.Join(err, printDrill(out, result))

@@ -34,7 +34,7 @@ func historyCommand(out *terminal.Terminal) *cli.Command {
 					return err
 				}
 				if wantsJSON(c) {
-					return out.JSON(history)
+					return out.JSON(historyAnswer{append([]patroni.HistoryEntry{}, history...)})
 				}
 				printHistory(out, history)
 				return nil
@@ -66,7 +66,7 @@ func showOperations(ctx context.Context, c *cli.Context, out *terminal.Terminal,
 		return err
 	}
 	if wantsJSON(c) {
-		return out.JSON(operations)
+		return out.JSON(operationsAnswer{append([]pgha.OperationRecord{}, operations...)})
 	}
 	if len(operations) == 0 {
 		out.Printf("the hosts remember no operation\n")

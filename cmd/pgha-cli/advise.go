@@ -40,8 +40,7 @@ func adviseCommand(out *terminal.Terminal) *cli.Command {
 				}
 				return showAdvice(c, out, pgha.AdviseSpec(sp))
 			}
-			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
-			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
+			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
 				a, err := cl.Advise(ctx, pgha.AdviseOptions{})
 				if err != nil {
 					return err

@@ -73,10 +73,6 @@ func doctorCommand(out *terminal.Terminal) *cli.Command {
 	}
 }
 
-func lookOptions() pgha.ConnectOptions {
-	return pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
-}
-
 func examineOptions(c *cli.Context) checkup.Options {
 	return checkup.Options{
 		LongTransaction: c.Duration("long-transaction"),
@@ -172,7 +168,7 @@ func fixFinding(c *cli.Context, out *terminal.Terminal) error {
 				"--dry-run to only look")
 	}
 	var found []doctor.Finding
-	err := withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
+	err := withCluster(c, out, changeOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
 		d, err := checkup.Examine(ctx, cl, examineOptions(c))
 		if err != nil {
 			return err

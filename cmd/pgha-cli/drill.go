@@ -104,7 +104,7 @@ func runDrill(c *cli.Context, out *terminal.Terminal) error {
 	o.Observer = applyText(out)
 	o.Done = func(r drill.RunResult) { printVerdict(out, r) }
 	var result drill.Result
-	err = withCluster(c, out, pgha.ConnectOptions{ReadOnly: true},
+	err = withCluster(c, out, pgha.ConnectOptions{Existing: true},
 		func(ctx context.Context, cl *pgha.Cluster) (err error) {
 			result, err = drill.Run(ctx, cl, o)
 			return err

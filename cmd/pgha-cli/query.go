@@ -46,7 +46,10 @@ func queryCommand(out *terminal.Terminal) *cli.Command {
 			if err != nil {
 				return err
 			}
-			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
+			opts := lookOptions()
+			if c.Bool("write") {
+				opts = changeOptions()
+			}
 			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 				result, err := cl.Query(ctx, pgha.QueryOptions{SQL: sql, Member: c.String("member"),
 					Role: pgha.QueryRole(c.String("role")), Database: c.String("database"),

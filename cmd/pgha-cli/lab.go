@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
@@ -164,7 +165,7 @@ func labStatus(c *cli.Context, out *terminal.Terminal) error {
 	if errors.Is(err, lab.ErrNotRunning) {
 		all, listErr := lab.List(c.Context, c.String("lab-cache"))
 		if listErr != nil {
-			return errors.Join(err, listErr)
+			return errs.Join(err, listErr)
 		}
 		for _, s := range all {
 			out.Notef("lab %s: %s, %d of %d hosts running\n", s.Name, s.Release, s.Running, s.Hosts)

@@ -47,7 +47,7 @@ func Operate(ctx context.Context, c *site.Site, name string, op Operation, how j
 		err = fmt.Errorf("%w; %w", cause, err)
 	}
 	record.End(ctx, run.Out.Changed(), err)
-	return errs.Join(err, unlock())
+	return errors.Join(err, unlock())
 }
 
 // warnPaused says loudly that the cluster is paused, if it is. A cluster that does not answer is

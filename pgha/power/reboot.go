@@ -1,6 +1,7 @@
 package power
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -247,7 +248,7 @@ func reboot(ctx context.Context, r *job.Job, h spec.Host, bound time.Duration) (
 	}
 	before := hostlook.LookAt(ctx, r.Site, t, h)
 	if before.Err != nil || before.Boot == "" {
-		return done, false, errors.Join(before.Err, errors.New("the host does not tell its boot"))
+		return done, false, cmp.Or(before.Err, errors.New("the host does not tell its boot"))
 	}
 	start := time.Now()
 	_, err = t.Run(ctx, remote.Cmd{Argv: []string{"systemctl", "reboot"}, Mutating: true})

@@ -2,11 +2,11 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/engine"
-	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/event"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -84,6 +84,6 @@ func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error)
 	if changes := out.Changed(); len(changes) > 0 {
 		record().End(ctx, changes, err)
 	}
-	err = errs.Join(err, unlock())
+	err = errors.Join(err, unlock())
 	return Report{Changes: out.Changed(), LeftOut: site.HostNames(c.LeftOut()), Duration: time.Since(start)}, err
 }

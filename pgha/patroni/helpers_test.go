@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/pgha/toolkit/pgha/patroni/internal/reference"
+	"github.com/pgha/toolkit/pgha/internal/reference"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 

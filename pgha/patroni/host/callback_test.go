@@ -23,9 +23,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pgha/toolkit/internal/testpki"
+	"github.com/pgha/toolkit/pgha/internal/reference"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/patroni/host"
-	"github.com/pgha/toolkit/pgha/patroni/internal/reference"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 )

@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pgha/toolkit/internal/golden"
+	"github.com/pgha/toolkit/pgha/internal/reference"
 	"github.com/pgha/toolkit/pgha/patroni/host"
-	"github.com/pgha/toolkit/pgha/patroni/internal/reference"
 )
 
 func TestConfig(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pgha/toolkit/pgha/patroni/internal/reference"
+	"github.com/pgha/toolkit/pgha/internal/reference"
 )
 
 // TestWhatIsNeededStandsFirst holds for whatever the operator writes.

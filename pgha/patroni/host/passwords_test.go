@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgpassfile"
 
 	"github.com/pgha/toolkit/internal/golden"
+	"github.com/pgha/toolkit/pgha/internal/reference"
 	"github.com/pgha/toolkit/pgha/patroni/host"
-	"github.com/pgha/toolkit/pgha/patroni/internal/reference"
 	"github.com/pgha/toolkit/pgha/pki"
 )
 

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/testpki"
+	"github.com/pgha/toolkit/pgha/internal/reference"
 	"github.com/pgha/toolkit/pgha/patroni/host"
-	"github.com/pgha/toolkit/pgha/patroni/internal/reference"
 	"github.com/pgha/toolkit/pgha/patroni/rest"
 	"github.com/pgha/toolkit/pgha/pki"
 )

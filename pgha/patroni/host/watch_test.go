@@ -19,9 +19,9 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/testpki"
+	"github.com/pgha/toolkit/pgha/internal/reference"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/patroni/host"
-	"github.com/pgha/toolkit/pgha/patroni/internal/reference"
 	"github.com/pgha/toolkit/pgha/pki"
 )
 

@@ -25,7 +25,8 @@ func adviseCommand(out *terminal.Terminal) *cli.Command {
 			"between hosts, memory, disks, the leader's settings, slots and lag. It measures for " +
 			"one to two seconds and changes\n" +
 			"nothing. --spec-only contacts no host and describes a healthy cluster.\n\n" +
-			"Exits with 1 when there is a warning, or the cluster is not whole. preflight and plan warn by the same rules, " +
+			"Exits with 1 when there is a warning, or the cluster is not whole. preflight and " +
+			"plan warn by the same rules, " +
 			"stop and rolling-reboot refuse by them.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "spec-only", DisableDefaultText: true,
@@ -40,7 +41,7 @@ func adviseCommand(out *terminal.Terminal) *cli.Command {
 				}
 				return showAdvice(c, out, pgha.AdviseSpec(sp))
 			}
-			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
+			opts := lookOptions()
 			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 				a, err := cl.Advise(ctx, pgha.AdviseOptions{})
 				if err != nil {

@@ -40,7 +40,7 @@ func configShowCommand(out *terminal.Terminal) *cli.Command {
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
+			opts := lookOptions()
 			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 				report, err := cl.Config(ctx)
 				if err != nil {

@@ -24,7 +24,7 @@ func historyCommand(out *terminal.Terminal) *cli.Command {
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
+			opts := lookOptions()
 			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 				if c.Bool("operations") {
 					return showOperations(ctx, c, out, cl)

@@ -102,7 +102,8 @@ func faultCommand(out *terminal.Terminal, name, usage string, do func(*lab.Lab, 
 
 func labWipeCommand(out *terminal.Terminal) *cli.Command {
 	command := faultCommand(out, "wipe", "replace a host by an empty one with the same name and address", nil)
-	command.Description = "Takes the power, throws the disk away and boots a bare host, to practise what comes after\n" +
+	command.Description = "Takes the power, throws the disk away and boots a bare host, to " +
+		"practise what comes after\n" +
 		"a machine is lost: apply brings one member back, recover --from helps when most are gone."
 	command.Flags = []cli.Flag{&cli.BoolFlag{Name: "new-host-key",
 		Usage: "give it another SSH host key, which nobody knows yet"}}

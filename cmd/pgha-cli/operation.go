@@ -76,7 +76,7 @@ func operate[R any](c *cli.Context, out *terminal.Terminal, v operation[R]) erro
 			"%s asks before it acts, and there is no terminal to ask on: add --yes, or --dry-run to only look",
 			c.Command.HelpName)
 	}
-	opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
+	opts := lookOptions()
 	return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 		for host, err := range cl.Unreachable {
 			out.Notef("%s %s: no connection: %v\n", out.Paint(terminal.Yellow, "!"), host, err)

@@ -46,7 +46,7 @@ func queryCommand(out *terminal.Terminal) *cli.Command {
 			if err != nil {
 				return err
 			}
-			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
+			opts := lookOptions()
 			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 				result, err := cl.Query(ctx, pgha.QueryOptions{SQL: sql, Member: c.String("member"),
 					Role: pgha.QueryRole(c.String("role")), Database: c.String("database"),
@@ -71,7 +71,7 @@ func queryCommand(out *terminal.Terminal) *cli.Command {
 // statement returns the SQL that was given, or that standard input holds.
 func statement(c *cli.Context) (string, error) {
 	if c.String("member") != "" && c.String("role") != "" {
-		return "", usagef("--member and --role both say whom to ask: give one of them")
+		return "", usagef("--member and --role both say which members to ask: give one of them")
 	}
 	sql, err := oneArgument(c, "SQL statement, in quotes")
 	if err != nil || sql != "-" {

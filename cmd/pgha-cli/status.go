@@ -33,7 +33,7 @@ func statusCommand(out *terminal.Terminal) *cli.Command {
 				Usage: "again every two seconds, until Ctrl-C"},
 		},
 		Action: func(c *cli.Context) error {
-			opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
+			opts := lookOptions()
 			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 				for {
 					s, err := cl.Status(ctx)
@@ -102,7 +102,7 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 	if at := s.ScheduledSwitchover; at != nil {
 		out.Printf("%s\n", out.Paint(terminal.Yellow,
 			fmt.Sprintf("a switchover from %s to %s is scheduled for %s; pgha-cli switchover --cancel takes it back",
-				at.From, cmp.Or(at.To, "whom Patroni picks"), at.At.Local().Format(time.DateTime))))
+				at.From, cmp.Or(at.To, "the one that Patroni picks"), at.At.Local().Format(time.DateTime))))
 	}
 	w := out.Table()
 	fmt.Fprintln(w, "\nMEMBER\tHOST\tROLE\tSTATE\tTIMELINE\tLAG\tREST")

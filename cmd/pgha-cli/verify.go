@@ -56,7 +56,7 @@ func verifyCommand(out *terminal.Terminal) *cli.Command {
 // verify makes the checks. JSON is left out when there is more to come and nothing failed: it is
 // one document.
 func verify(c *cli.Context, out *terminal.Terminal, all bool) error {
-	opts := pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
+	opts := lookOptions()
 	return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 		observe := func(ck pgha.Check) { printCheck(out, ck) }
 		if wantsJSON(c) {

@@ -173,8 +173,8 @@ func (d *driller) once(ctx context.Context, sc Scenario, n int) (run RunResult, 
 	return run, err
 }
 
-// awaitSteady waits for health and until nobody changes places any more, as the address does when its
-// first holder is back, and notes who does what.
+// awaitSteady waits for health and until nobody changes places any more, as the address does when
+// its first holder is back, and notes who does what.
 func (d *driller) awaitSteady(ctx context.Context, s *experiment) error {
 	for tries := 0; ; tries++ {
 		status, err := d.healthy(ctx, d.opts.MendWithin)

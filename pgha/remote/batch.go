@@ -12,8 +12,8 @@ import (
 	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// scripts makes "sh -c SCRIPT NAME ARGUMENT..." of a question a subshell of the shell that asks: the
-// same words do the same, and each saves the start of a program.
+// scripts makes "sh -c SCRIPT NAME ARGUMENT..." of a question a subshell of the shell that asks:
+// the same words do the same, and each saves the start of a program.
 const scripts = `sh() (
 	[ "$1" = -c ] && [ $# -gt 2 ] || exec sh "$@"
 	script=$2
@@ -94,7 +94,8 @@ func (b *batch) run(ctx context.Context, t *Target) ([]Result, error) {
 	if b.err != nil {
 		return nil, OnHost(t.Name, b.err)
 	}
-	// The whole script must be read before standard input is closed: that is what the braces are for.
+	// The whole script must be read before standard input is closed: that is what the braces are
+	// for.
 	res, err := t.Run(ctx, Cmd{Script: "{\n" + b.script.String() + "exit 0\n}\n"})
 	if err != nil {
 		return nil, fmt.Errorf("look: %w", err)

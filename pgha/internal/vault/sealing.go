@@ -123,7 +123,7 @@ func (s *State) settle(recipients []string) (int, error) {
 	return n, s.Keep(recipientsFile, want)
 }
 
-// Convert rewrites the secrets that are due, in the form that the state writes.
+// Convert rewrites the secrets for which due returns true, in the form that the state writes.
 func (s *State) Convert(due func(content []byte) bool) (n int, err error) {
 	err = filepath.WalkDir(s.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

@@ -71,7 +71,9 @@ func TestCallbackIsInstalled(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := slices.IndexFunc(resources, func(r remote.Resource) bool { return r.String() == "file "+host.ConfigPath })
-	script := slices.IndexFunc(resources, func(r remote.Resource) bool { return r.String() == "file "+host.CallbackPath })
+	script := slices.IndexFunc(resources, func(r remote.Resource) bool {
+		return r.String() == "file "+host.CallbackPath
+	})
 	if script < 0 || script > config {
 		t.Fatalf("%s is resource %d, the configuration is %d", host.CallbackPath, script, config)
 	}

@@ -104,7 +104,8 @@ func FuzzConfigYAML(f *testing.F) {
 		o.Parameters = map[string]any{name: value}
 		o.PgHBA = []string{"hostssl " + host.HBAName(value) + " all 10.0.0.0/8 scram-sha-256"}
 		o = o.WithDefaults()
-		if len(host.CheckRoles(o))+len(host.CheckParameters(o))+len(host.CheckRules(o)) > 0 || !utf8.ValidString(name+value) {
+		if len(host.CheckRoles(o))+len(host.CheckParameters(o))+len(host.CheckRules(o)) > 0 ||
+			!utf8.ValidString(name+value) {
 			return
 		}
 		text, err := host.Config(o, o.Members[0])

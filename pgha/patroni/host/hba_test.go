@@ -88,7 +88,8 @@ func TestWhatIsNeededStandsFirst(t *testing.T) {
 // one, before the line that keeps the replication role out, and nowhere else.
 func TestSlotsAreSynced(t *testing.T) {
 	t.Parallel()
-	const worker, wall = "hostssl postgres replicator 192.168.0.205/32 scram-sha-256", "host all replicator,rewind_user all reject"
+	const worker, wall = "hostssl postgres replicator 192.168.0.205/32 scram-sha-256",
+		"host all replicator,rewind_user all reject"
 	for _, c := range []struct {
 		value any
 		want  bool

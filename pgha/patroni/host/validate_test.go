@@ -28,15 +28,20 @@ func TestValidate(t *testing.T) {
 			"ttl 19s: Patroni takes nothing below 20s",
 		},
 		"short retry_timeout": {
-			func(o *host.Options) { o.RetryTimeout = 2 * time.Second }, "retry_timeout 2s: Patroni takes nothing below 3s",
+			func(o *host.Options) {
+				o.RetryTimeout = 2 * time.Second
+			}, "retry_timeout 2s: Patroni takes nothing below 3s",
 		},
 		"short loop_wait": {
-			func(o *host.Options) { o.LoopWait = 500 * time.Millisecond }, "loop_wait 500ms: Patroni takes nothing below 1s",
+			func(o *host.Options) {
+				o.LoopWait = 500 * time.Millisecond
+			}, "loop_wait 500ms: Patroni takes nothing below 1s",
 		},
 		"timings do not add up": {func(o *host.Options) { o.TTL = 29 * time.Second }, "is more than ttl 29s"},
 		"fraction of a second":  {func(o *host.Options) { o.TTL = 30*time.Second + 1 }, "must be whole seconds"},
 		"no members":            {func(o *host.Options) { o.Members = nil }, "no members"},
-		"same name":             {func(o *host.Options) { o.Members[1].Name = o.Members[0].Name }, "two members are called"},
+		"same name": {func(o *host.Options) { o.Members[1].Name = o.Members[0].Name },
+			"two members are called"},
 		"same address": {
 			func(o *host.Options) { o.Members[1].Address = o.Members[0].Address }, "two members have the address",
 		},
@@ -51,7 +56,9 @@ func TestValidate(t *testing.T) {
 		"no endpoints": {func(o *host.Options) { o.EtcdEndpoints = nil }, "no etcd endpoints"},
 		"no password":  {func(o *host.Options) { o.Rewind.Password = pki.Secret{} }, "rewind: no password"},
 		"password of two lines": {
-			func(o *host.Options) { o.Rewind = reference.Credentials("two\nlines") }, "rewind: the password holds a line break",
+			func(o *host.Options) {
+				o.Rewind = reference.Credentials("two\nlines")
+			}, "rewind: the password holds a line break",
 		},
 		"password no text": {
 			func(o *host.Options) { o.Rewind = reference.Credentials("\xff") },
@@ -71,13 +78,16 @@ func TestValidate(t *testing.T) {
 		"shared role": {
 			func(o *host.Options) { o.Rewind.Username = "replicator" }, "replication and rewind are the same role",
 		},
-		"role breaks the line": {func(o *host.Options) { o.Rewind.Username = "a\nhost" }, "cannot be used in pg_hba.conf"},
-		"relative data":        {func(o *host.Options) { o.DataDir = "data" }, "must be an absolute, clean path"},
-		"one port for two":     {func(o *host.Options) { o.RESTPort = 5432 }, "share port 5432"},
-		"old PostgreSQL":       {func(o *host.Options) { o.PostgreSQLVersion = 12 }, "13 or later"},
-		"synchronous word":     {func(o *host.Options) { o.SynchronousMode = "maybe" }, "synchronous mode \"maybe\""},
+		"role breaks the line": {func(o *host.Options) { o.Rewind.Username = "a\nhost" },
+			"cannot be used in pg_hba.conf"},
+		"relative data":    {func(o *host.Options) { o.DataDir = "data" }, "must be an absolute, clean path"},
+		"one port for two": {func(o *host.Options) { o.RESTPort = 5432 }, "share port 5432"},
+		"old PostgreSQL":   {func(o *host.Options) { o.PostgreSQLVersion = 12 }, "13 or later"},
+		"synchronous word": {func(o *host.Options) { o.SynchronousMode = "maybe" }, "synchronous mode \"maybe\""},
 		"watchdog missing": {
-			func(o *host.Options) { o.Watchdog = host.WatchdogRequired }, "a watchdog is required but the host has none",
+			func(o *host.Options) {
+				o.Watchdog = host.WatchdogRequired
+			}, "a watchdog is required but the host has none",
 		},
 		"parameter of Patroni": {func(o *host.Options) { o.Parameters = map[string]any{"Port": 1} }, "use ListenPort"},
 		"no TLS": {
@@ -96,7 +106,9 @@ func TestValidate(t *testing.T) {
 		}, "Patroni sets it in synchronous mode"},
 		"trust": {func(o *host.Options) { o.PgHBA = []string{"host all all 0.0.0.0/0 trust"} }, "are refused"},
 		"two rules": {
-			func(o *host.Options) { o.PgHBA = []string{"local all all peer\nhost all all all trust"} }, "one rule a line",
+			func(o *host.Options) {
+				o.PgHBA = []string{"local all all peer\nhost all all all trust"}
+			}, "one rule a line",
 		},
 		"include": {func(o *host.Options) { o.PgHBA = []string{"include /tmp/x"} }, "write the rule itself"},
 		"network": {func(o *host.Options) { o.ApplicationCIDRs = []string{"10.0.0.1"} }, "must be address/bits"},

@@ -36,7 +36,7 @@ type PreflightOptions = inspect.PreflightOptions
 type PreflightReport = inspect.PreflightReport
 
 // Preflight looks whether the hosts can become the cluster: operating system, systemd, root, clock,
-// disk, packages that can be had, everything that package preflight judges, and every connection
+// disk, packages that are available, everything that package preflight judges, and every connection
 // that one host has to open to another; whether what runs there already can become what the
 // specification says, by the table of package change; whether PostgreSQL starts with settings and
 // rules that it does not have yet, by a trial on its hosts (package trial); and whether the

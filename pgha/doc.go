@@ -23,11 +23,13 @@
 // [Connect] opens one SSH connection to each host and makes or loads the operator's credentials. On
 // the [Cluster] that it returns:
 //
-//   - [Cluster.Preflight] looks whether the hosts can become the cluster, and [Cluster.CheckPorts] whether they reach each
-//     other. Both change nothing.
-//   - [Cluster.Apply] makes it so. It looks first and changes only what differs, so it can be run at any time, finishes
-//     what an interrupted run began, and reports no changes when there is nothing to do.
-//   - [Cluster.Verify] proves that it works, up to a row that is written through the virtual IP and read on every replica.
+//   - [Cluster.Preflight] looks whether the hosts can become the cluster, and [Cluster.CheckPorts]
+//     whether they reach each other. Both change nothing.
+//   - [Cluster.Apply] makes it so. It looks first and changes only what differs, so it can be run
+//     at any time, finishes what an interrupted run began, and reports no changes when there is
+//     nothing to do.
+//   - [Cluster.Verify] proves that it works, up to a row that is written through the virtual IP and
+//     read on every replica.
 //   - [Cluster.Status] says how it is, also when half of it is dead.
 //   - [ConnectionFor] says how applications reach it.
 //

@@ -168,7 +168,7 @@ func (c *Cluster) Reset(ctx context.Context, opts ResetOptions) (ResetResult, er
 	return power.Reset(ctx, c.site, opts)
 }
 
-// RecoverOptions say from whom the cluster goes on.
+// RecoverOptions name the member that the cluster goes on from.
 type RecoverOptions = recovery.FromOptions
 
 // RecoverResult is what Recover did.

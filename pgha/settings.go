@@ -19,7 +19,7 @@ const (
 // QueryRole says which member a statement goes to.
 type QueryRole = query.QueryRole
 
-// QueryOptions say what is asked, and of whom.
+// QueryOptions say what is asked, and of which members.
 type QueryOptions = query.QueryOptions
 
 // Query runs one SQL statement as superuser on one member, over a connection from that member's own

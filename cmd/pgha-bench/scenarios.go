@@ -18,7 +18,7 @@ type scenario struct {
 	// profile is what the cluster must be tuned to. Those that need the same stand together.
 	profile spec.Profile
 	// hostLost: the host of the cluster's leader goes down. Whether it led etcd as well then makes
-	// a difference, and with etcdToo that is brought about first.
+	// a difference, and with etcdToo that is set first.
 	hostLost, etcdToo bool
 	// cause makes it happen, heal undoes it; nil when it heals by itself. The scene is the healthy
 	// cluster's.

@@ -25,7 +25,8 @@ func adviseCommand(out *terminal.Terminal) *cli.Command {
 			"between hosts, memory, disks, the leader's settings, slots and lag. It measures for " +
 			"one to two seconds and changes\n" +
 			"nothing. --spec-only contacts no host and describes a healthy cluster.\n\n" +
-			"Exits with 1 when there is a warning, or the cluster is not whole. preflight and plan warn by the same rules, " +
+			"Exits with 1 when there is a warning, or the cluster is not whole. preflight and " +
+			"plan warn by the same rules, " +
 			"stop and rolling-reboot refuse by them.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "spec-only", DisableDefaultText: true,

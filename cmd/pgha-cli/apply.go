@@ -146,7 +146,8 @@ func asksFirst(c *cli.Context) bool {
 	return !c.Bool("yes") && !wantsJSON(c) && askable()
 }
 
-// agreed shows what apply would change, and returns that as what it may do once somebody has agreed.
+// agreed shows what apply would change, and returns that as what it may do once somebody has
+// agreed.
 func agreed(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *pgha.Cluster,
 	said filter) (*pgha.Plan, error) {
 	plan, err := cl.Plan(ctx, pgha.PlanOptions{Without: c.StringSlice("without"), Observer: said(warnings(out))})

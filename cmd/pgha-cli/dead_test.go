@@ -52,7 +52,8 @@ func halfDead(t *testing.T, alive ...string) string {
 		t.Fatal(err)
 	}
 	server := func() *remotetest.Server {
-		return remotetest.StartServer(t, remotetest.ServerOptions{Identity: identity, NoNetwork: true, Answer: confused})
+		return remotetest.StartServer(t, remotetest.ServerOptions{Identity: identity,
+			NoNetwork: true, Answer: confused})
 	}
 	gone := server()
 	gone.Close()

@@ -2,8 +2,10 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha/doctor"
 	"github.com/pgha/toolkit/pgha/errs"
 )
@@ -95,4 +97,76 @@ func typedStep(s doctor.Step) command {
 		return command{Command: typed(s.Call)}
 	}
 	return command{s.Host, s.Command}
+}
+
+func printDiagnosis(out *terminal.Terminal, d doctor.Diagnosis, all bool) {
+	verdict := out.Paint(terminal.Green, "nothing is wrong")
+	if n := len(d.Errors()); n > 0 {
+		verdict = out.Paint(terminal.Red, counted(n, "error"))
+		if w := len(d.Findings) - n; w > 0 {
+			verdict += ", " + counted(w, "warning")
+		}
+	} else if w := len(d.Findings); w > 0 {
+		verdict = out.Paint(terminal.Yellow, counted(w, "warning"))
+	}
+	out.Printf("cluster %s: %s (%d of %d hosts asked in %.1fs)\n", d.Cluster, verdict, d.Hosts, d.HostsTotal, d.Seconds)
+	for _, f := range d.Findings {
+		printFinding(out, f, all)
+	}
+	for _, u := range d.Unknown {
+		out.Printf("\n%s not known: %s\n", out.Paint(terminal.Yellow, "!"), u)
+	}
+}
+
+func printFinding(out *terminal.Terminal, f doctor.Finding, all bool) {
+	sign := out.Paint(terminal.Red, "✗")
+	if f.Severity == doctor.Warning {
+		sign = out.Paint(terminal.Yellow, "!")
+	}
+	title := f.Title
+	if f.Host != "" {
+		title = f.Host + ": " + title
+	}
+	out.Printf("\n%s %s  %s\n", sign, out.Paint(terminal.Bold, title), out.Paint(terminal.Dim, f.ID))
+	out.Printf("  causes   %s\n", f.Consequence)
+	for _, e := range f.Evidence {
+		out.Printf("  seen     %s\n", out.Paint(terminal.Dim, e))
+	}
+	for _, s := range f.Remedy {
+		where := "here"
+		if s.Host != "" {
+			where = "on " + s.Host
+		}
+		out.Printf("  mend     %s: %s\n", where, typedStep(s).Command)
+	}
+	if !f.Advice.IsZero() {
+		out.Printf("  advice   %s\n", f.Advice.Render(typed))
+	}
+	if f.Fixable {
+		out.Printf("  or       %s\n", out.Paint(terminal.Green, "pgha-cli doctor --fix "+f.ID+atHost(f)))
+	}
+	if len(f.Symptoms) == 0 {
+		return
+	}
+	if !all {
+		var names []string
+		for _, s := range f.Symptoms {
+			names = append(names, s.Key())
+		}
+		out.Printf("  explains %s\n", out.Paint(terminal.Dim, strings.Join(names, ", ")))
+		return
+	}
+	for _, s := range f.Symptoms {
+		out.Printf("  explains %s: %s\n", s.Key(), s.Title)
+		for _, e := range s.Evidence {
+			out.Printf("             %s\n", out.Paint(terminal.Dim, e))
+		}
+	}
+}
+
+func atHost(f doctor.Finding) string {
+	if f.Host == "" {
+		return ""
+	}
+	return "@" + f.Host
 }

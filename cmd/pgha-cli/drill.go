@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/drill"
 	"github.com/pgha/toolkit/pgha/drill/report"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/lab"
 	"github.com/pgha/toolkit/pgha/patroni"
 )
@@ -114,7 +114,7 @@ func runDrill(c *cli.Context, out *terminal.Terminal) error {
 	}
 	if file := c.String("report"); file != "" {
 		if failed := report.Write(file, result); failed != nil {
-			err = errors.Join(err, failed)
+			err = errs.Join(err, failed)
 		} else {
 			out.Notef("report: %s\n", file)
 		}
@@ -123,7 +123,7 @@ func runDrill(c *cli.Context, out *terminal.Terminal) error {
 		err = printAnswer(out, result, err)
 	} else {
 		out.Printf("\n")
-		err = errors.Join(err, printDrill(out, result))
+		err = errs.Join(err, printDrill(out, result))
 	}
 	if err == nil && slices.ContainsFunc(result.Runs, func(r drill.RunResult) bool { return !r.Outcome.Verdict.Kept }) {
 		return exitCode(exitFailed)

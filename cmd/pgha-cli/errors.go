@@ -35,7 +35,8 @@ func hintOf(err error) string {
 }
 
 // addressed is an address, with or without a port, as errors of connections have it.
-var addressed = regexp.MustCompile(`\[[0-9a-f:.]+\](:\d+)?|\b\d+\.\d+\.\d+\.\d+(:\d+)?|\b[0-9a-f]*:[0-9a-f:]*:[0-9a-f:.]*`)
+var addressed = regexp.MustCompile(
+	`\[[0-9a-f:.]+\](:\d+)?|\b\d+\.\d+\.\d+\.\d+(:\d+)?|\b[0-9a-f]*:[0-9a-f:]*:[0-9a-f:.]*`)
 
 // sameOnce says an error that several hosts have once, under the first host's, with the names of
 // the others: entries "  - HOST: TEXT" that differ in nothing but the host and its address.

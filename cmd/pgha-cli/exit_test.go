@@ -72,10 +72,11 @@ func TestSameOnce(t *testing.T) {
 		"3 errors:\n  - a: no way to 192.0.2.1:22\n  - b: no way to 192.0.2.2:22\n" +
 			"  - c: no way to [2001:db8::3]:22": "3 errors:\n  - a: no way to 192.0.2.1:22\n" +
 			"    the same on b, c",
-		"2 errors:\n  - a: disk full\n  - b: disk gone":               "",
-		"2 errors:\n  - the cluster: no\n  - a host: no":              "",
-		"2 errors:\n  - a: x\n    more\n  - b: x\n    other":          "",
-		"3 errors:\n  - a: x\n    more\n  - b: y\n  - c: x\n    more": "3 errors:\n  - a: x\n    more\n    the same on c\n  - b: y",
+		"2 errors:\n  - a: disk full\n  - b: disk gone":      "",
+		"2 errors:\n  - the cluster: no\n  - a host: no":     "",
+		"2 errors:\n  - a: x\n    more\n  - b: x\n    other": "",
+		"3 errors:\n  - a: x\n    more\n  - b: y\n  - c: x\n    more": "3 errors:\n  - a: x\n    " +
+			"more\n    the same on c\n  - b: y",
 	} {
 		if want == "" {
 			want = text

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
@@ -101,7 +102,8 @@ func faultCommand(out *terminal.Terminal, name, usage string, do func(*lab.Lab, 
 
 func labWipeCommand(out *terminal.Terminal) *cli.Command {
 	command := faultCommand(out, "wipe", "replace a host by an empty one with the same name and address", nil)
-	command.Description = "Takes the power, throws the disk away and boots a bare host, to practise what comes after\n" +
+	command.Description = "Takes the power, throws the disk away and boots a bare host, to " +
+		"practise what comes after\n" +
 		"a machine is lost: apply brings one member back, recover --from helps when most are gone."
 	command.Flags = []cli.Flag{&cli.BoolFlag{Name: "new-host-key",
 		Usage: "give it another SSH host key, which nobody knows yet"}}
@@ -164,7 +166,7 @@ func labStatus(c *cli.Context, out *terminal.Terminal) error {
 	if errors.Is(err, lab.ErrNotRunning) {
 		all, listErr := lab.List(c.Context, c.String("lab-cache"))
 		if listErr != nil {
-			return errors.Join(err, listErr)
+			return errs.Join(err, listErr)
 		}
 		for _, s := range all {
 			out.Notef("lab %s: %s, %d of %d hosts running\n", s.Name, s.Release, s.Running, s.Hosts)

@@ -107,7 +107,7 @@ func reloadCommand(out *terminal.Terminal) *cli.Command {
 
 func reinitCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "reinit", Usage: "delete a replica's data and copy it anew", ArgsUsage: "MEMBER",
+		Name: "reinit", Usage: "delete a replica's data and copy it again", ArgsUsage: "MEMBER",
 		Description: "For a replica that cannot come back otherwise. Refuses the leader, and the " +
 			"last healthy replica unless forced.\n" +
 			"Asks for the member's name to be typed, and follows the copy.",
@@ -123,7 +123,7 @@ func reinitCommand(out *terminal.Terminal) *cli.Command {
 				return err
 			}
 			return operate(c, out, operation[patroni.ReinitializeResult]{
-				question: "All data of " + member + " will be deleted and copied anew.", typed: member,
+				question: "All data of " + member + " will be deleted and copied again.", typed: member,
 				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (patroni.ReinitializeResult, error) {
 					return cl.Reinitialize(ctx, pgha.ReinitializeOptions{Operation: op, Member: member,
 						Force: c.Bool("force"), FromLeader: c.Bool("from-leader")})

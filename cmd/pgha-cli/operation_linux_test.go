@@ -36,8 +36,9 @@ func invented() {
 
 func inventedDo(_ context.Context, _ *pgha.Cluster, op pgha.Operation) (map[string]int, error) {
 	for range len(os.Getenv("PLANS")) {
-		op.Observer(pgha.Event{Kind: pgha.Changed, Host: "lb-1", Change: &remote.Change{Host: "lb-1", Kind: "unit", Name: "x.service",
-			Action: "stop", Planned: op.DryRun, Diff: "-was\n+is\n"}})
+		op.Observer(pgha.Event{Kind: pgha.Changed, Host: "lb-1",
+			Change: &remote.Change{Host: "lb-1", Kind: "unit", Name: "x.service",
+				Action: "stop", Planned: op.DryRun, Diff: "-was\n+is\n"}})
 	}
 	if text := os.Getenv("REFUSES"); text != "" {
 		return nil, remote.WithHint(fmt.Errorf("%w: %s", pgha.ErrRefused, text), "wait")
@@ -73,7 +74,8 @@ func TestQuestions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			done := filepath.Join(t.TempDir(), "done")
-			s := onTerminal(t, []string{"PLANS=x", "WORD=" + tt.word, "DONE=" + done}, "pgha-verb", "--spec", file, "verb")
+			s := onTerminal(t, []string{"PLANS=x", "WORD=" + tt.word, "DONE=" + done}, "pgha-verb",
+				"--spec", file, "verb")
 			question := "[y/N] "
 			if tt.word != "" {
 				question = "to go on: "
@@ -81,10 +83,12 @@ func TestQuestions(t *testing.T) {
 			s.answer(question, tt.answer)
 			code, screen := s.ended(), s.shown()
 			_, err := os.Stat(done)
-			if code != tt.code || (err == nil) != (tt.code == exitOK) || strings.Contains(screen, "shown: 42") != (err == nil) {
+			if code != tt.code || (err == nil) != (tt.code == exitOK) ||
+				strings.Contains(screen, "shown: 42") != (err == nil) {
 				t.Errorf("exit code %d, want %d; %v:\n%s", code, tt.code, err, screen)
 			}
-			if plan, question := strings.Index(screen, "x.service"), strings.Index(screen, "Go ahead"); plan < 0 || question < plan {
+			if plan, question := strings.Index(screen, "x.service"),
+				strings.Index(screen, "Go ahead"); plan < 0 || question < plan {
 				t.Errorf("it asks before it says what it would do:\n%s", screen)
 			}
 			if code != exitOK && !strings.Contains(screen, "not confirmed, nothing was changed") {
@@ -110,7 +114,8 @@ func TestNothingToAsk(t *testing.T) {
 			t.Parallel()
 			s := onTerminal(t, tt.env, "pgha-verb", "--spec", file, "verb")
 			code := s.ended()
-			if screen := s.shown(); code != tt.code || !strings.Contains(screen, tt.says) || strings.Contains(screen, "Go ahead") {
+			if screen := s.shown(); code != tt.code || !strings.Contains(screen, tt.says) ||
+				strings.Contains(screen, "Go ahead") {
 				t.Errorf("exit code %d, want %d:\n%s", code, tt.code, screen)
 			}
 		})
@@ -128,14 +133,17 @@ func TestVerbInAPipe(t *testing.T) {
 		done           bool
 		stdout, stderr string // what must be in it; standard output is compared if it is JSON
 	}{
-		"neither":         {"", "PLANS=x", exitUsage, false, "", "there is no terminal to ask on: add --yes, or --dry-run"},
-		"dry run":         {"--dry-run", "PLANS=x", exitOK, false, "", "would:"},
-		"dry run, no":     {"--dry-run", "PLANS=", exitOK, false, "nothing to do", "no connection"},
-		"yes":             {"--yes", "PLANS=x", exitOK, true, "shown: 42", "unit x.service"},
-		"both":            {"--yes --dry-run", "PLANS=x", exitOK, false, "", "would:"},
-		"refused":         {"--yes", "REFUSES=a backup runs", exitRefused, false, "", "hint: wait"},
-		"JSON":            {"--yes -o json", "PLANS=x", exitOK, true, `{"dry_run":false,"changes":[CHANGE],"result":{"answer":42}}`, ""},
-		"JSON, dry run":   {"--dry-run -o json", "PLANS=xx", exitOK, false, `{"dry_run":true,"changes":[CHANGE,CHANGE]}`, ""},
+		"neither": {"", "PLANS=x", exitUsage, false, "",
+			"there is no terminal to ask on: add --yes, or --dry-run"},
+		"dry run":     {"--dry-run", "PLANS=x", exitOK, false, "", "would:"},
+		"dry run, no": {"--dry-run", "PLANS=", exitOK, false, "nothing to do", "no connection"},
+		"yes":         {"--yes", "PLANS=x", exitOK, true, "shown: 42", "unit x.service"},
+		"both":        {"--yes --dry-run", "PLANS=x", exitOK, false, "", "would:"},
+		"refused":     {"--yes", "REFUSES=a backup runs", exitRefused, false, "", "hint: wait"},
+		"JSON": {"--yes -o json", "PLANS=x", exitOK, true,
+			`{"dry_run":false,"changes":[CHANGE],"result":{"answer":42}}`, ""},
+		"JSON, dry run": {"--dry-run -o json", "PLANS=xx", exitOK, false,
+			`{"dry_run":true,"changes":[CHANGE,CHANGE]}`, ""},
 		"JSON, no change": {"--dry-run -o json", "PLANS=", exitOK, false, `{"dry_run":true,"changes":[]}`, ""},
 		"JSON, refused": {"--yes -o json", "REFUSES=no", exitRefused, false,
 			`{"dry_run":false,"changes":[],"error":"refused: no","hint":"wait"}`, ""},
@@ -150,7 +158,8 @@ func TestVerbInAPipe(t *testing.T) {
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			_ = cmd.Run()
 			code := cmd.ProcessState.ExitCode()
-			if _, err := os.Stat(done); (err == nil) != tt.done || code != tt.code || !strings.Contains(stderr.String(), tt.stderr) {
+			if _, err := os.Stat(done); (err == nil) != tt.done || code != tt.code ||
+				!strings.Contains(stderr.String(), tt.stderr) {
 				t.Errorf("exit code %d, want %d; done: %v; %s", code, tt.code, err == nil, stderr.String())
 			}
 			got := stdout.String()
@@ -160,7 +169,8 @@ func TestVerbInAPipe(t *testing.T) {
 					t.Errorf("%v: %s", err, got)
 				}
 				got = compact.String()
-				tt.stdout = strings.ReplaceAll(tt.stdout, "CHANGE", `{"host":"lb-1","kind":"unit","name":"x.service","action":"stop"}`)
+				tt.stdout = strings.ReplaceAll(tt.stdout, "CHANGE",
+					`{"host":"lb-1","kind":"unit","name":"x.service","action":"stop"}`)
 			}
 			if strings.TrimSpace(got) != tt.stdout {
 				t.Errorf("standard output is %s, want %s", got, tt.stdout)

@@ -79,7 +79,7 @@ cluster orders: not healthy
   run pgha-cli reset again
 PAUSED: nobody is promoted if the leader fails, until pgha-cli resume
 alice@desk is at it: restart since 03:00:00
-a switchover from pg1 to whom Patroni picks is scheduled for 2026-11-23 04:00:00; pgha-cli switchover --cancel takes it back
+a switchover from pg1 to the one that Patroni picks is scheduled for 2026-11-23 04:00:00; pgha-cli switchover --cancel takes it back
 
 MEMBER  HOST  ROLE     STATE     TIMELINE  LAG     REST
 pg1     db1   leader   running   7         -       /primary /health

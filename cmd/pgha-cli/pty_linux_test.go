@@ -53,7 +53,8 @@ func onTerminal(t *testing.T, env []string, program string, args ...string) *ses
 	t.Helper()
 	master, slave := openPair(t)
 	defer slave.Close()
-	s := &session{t: t, terminal: master, read: make(chan struct{}), cmd: exec.CommandContext(t.Context(), program, args...)}
+	s := &session{t: t, terminal: master, read: make(chan struct{}),
+		cmd: exec.CommandContext(t.Context(), program, args...)}
 	s.cmd.Env = append(os.Environ(), env...)
 	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = slave, slave, slave
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}

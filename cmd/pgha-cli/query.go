@@ -74,7 +74,7 @@ func queryCommand(out *terminal.Terminal) *cli.Command {
 // statement returns the SQL that was given, or that standard input holds.
 func statement(c *cli.Context) (string, error) {
 	if c.String("member") != "" && c.String("role") != "" {
-		return "", usagef("--member and --role both say whom to ask: give one of them")
+		return "", usagef("--member and --role both say which members to ask: give one of them")
 	}
 	sql, err := oneArgument(c, "SQL statement, in quotes")
 	if err != nil || sql != "-" {

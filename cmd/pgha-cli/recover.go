@@ -62,6 +62,7 @@ func showRecovery(out *terminal.Terminal, r pgha.RecoverResult) {
 		out.Printf("kept: %s on %s\n", k.Path, k.Host)
 	}
 	if len(r.GivenUp) > 0 {
-		out.Printf("next: replace the hosts of %s by empty ones, then pgha-cli apply\n", strings.Join(r.GivenUp, " and "))
+		out.Printf("next: replace the hosts of %s by empty ones, then pgha-cli apply\n",
+			strings.Join(r.GivenUp, " and "))
 	}
 }

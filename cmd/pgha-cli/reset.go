@@ -12,7 +12,7 @@ import (
 func resetCommand(out *terminal.Terminal) *cli.Command {
 	const destroy = "yes-destroy"
 	return &cli.Command{
-		Name: "reset", Usage: "delete all databases and form the cluster anew, empty",
+		Name: "reset", Usage: "delete all databases and form the cluster again, empty",
 		Description: "Stops Patroni and etcd in order, deletes what is in their data " +
 			"directories, and forms the cluster again with the same\n" +
 			"certificates, passwords and configuration. Each host first tells what would be " +

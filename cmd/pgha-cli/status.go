@@ -111,7 +111,7 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 	if at := s.ScheduledSwitchover; at != nil {
 		out.Printf("%s\n", out.Paint(terminal.Yellow,
 			fmt.Sprintf("a switchover from %s to %s is scheduled for %s; pgha-cli switchover --cancel takes it back",
-				at.From, cmp.Or(at.To, "whom Patroni picks"), at.At.Local().Format(time.DateTime))))
+				at.From, cmp.Or(at.To, "the one that Patroni picks"), at.At.Local().Format(time.DateTime))))
 	}
 	w := out.Table()
 	fmt.Fprintln(w, "\nMEMBER\tHOST\tROLE\tSTATE\tTIMELINE\tLAG\tREST")

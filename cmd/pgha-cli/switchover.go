@@ -27,7 +27,7 @@ func switchoverCommand(out *terminal.Terminal) *cli.Command {
 			"one) or +90m. --cancel takes it back.",
 		Flags: operationFlags(
 			&cli.StringFlag{Name: "to",
-				Usage: "the `MEMBER` that shall lead (default: whom Patroni picks, which is the " +
+				Usage: "the `MEMBER` that is to lead (default: the one that Patroni picks, which is the " +
 					"quicker way under synchronous replication)"},
 			&cli.StringFlag{Name: "at", Usage: "schedule it for this `TIME`"},
 			&cli.BoolFlag{Name: "cancel", DisableDefaultText: true, Usage: "take the scheduled switchover back"},
@@ -89,7 +89,7 @@ func failoverCommand(out *terminal.Terminal) *cli.Command {
 			"Patroni's rules. Refused while the leader is\n" +
 			"healthy: that is what switchover is for. Says how much may be lost, and wants that accepted.",
 		Flags: operationFlags(
-			&cli.StringFlag{Name: "to", Usage: "the `MEMBER` that shall lead (default: the most advanced)"},
+			&cli.StringFlag{Name: "to", Usage: "the `MEMBER` that is to lead (default: the most advanced)"},
 			&cli.BoolFlag{Name: "accept-loss", DisableDefaultText: true,
 				Usage: "accept the loss of transactions, an unknown number of them included"},
 			numberFlag("max-loss", 0, "", "accept the loss of so many `BYTES` of WAL"),

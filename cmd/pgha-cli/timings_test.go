@@ -73,7 +73,8 @@ func TestExplainedStatusKeepsTheStatus(t *testing.T) {
 	if !strings.Contains(string(explained["timings"]), `"worst_seconds":20.5`) {
 		t.Errorf("timings: %s", explained["timings"])
 	}
-	if got := string(explained["healthy"]) + string(explained["problems"]); got != `false["the cluster has 0 leaders"]` {
+	if got := string(explained["healthy"]) +
+		string(explained["problems"]); got != `false["the cluster has 0 leaders"]` {
 		t.Errorf("verdict: %s", got)
 	}
 	for _, own := range []string{"timings", "healthy", "problems"} {

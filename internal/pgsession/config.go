@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Login says where a session goes and as whom.
+// Login says where a session goes, and as which role.
 type Login struct {
 	Host     string
 	Port     uint16

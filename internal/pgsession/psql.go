@@ -16,7 +16,7 @@ func Clean(settings map[string]string, argv ...string) []string {
 		"PGOPTIONS=" + Options(settings)}, argv...)
 }
 
-// clientVariables are those that tell libpq where to connect, as whom and how safely.
+// clientVariables are those that tell libpq where to connect, as which role and how safely.
 // PGOPTIONS, PGAPPNAME, PGCLIENTENCODING and the like are about the session that an operator opens
 // for himself, and stay.
 var clientVariables = []string{

@@ -89,7 +89,7 @@ func Loose(text string) (float64, bool) {
 // Text is a number as Number reads it.
 func Text(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-// Strange finds whole numbers that one program reads otherwise than the next: with leading zeros,
+// Strange finds whole numbers that one program reads differently than the next: with leading zeros,
 // in another base than ten or with underscores between their digits. nil means that the text is
 // none of them.
 func Strange(text string) *Fault {

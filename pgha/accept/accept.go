@@ -272,7 +272,7 @@ func leftReason(ch provision.PlannedChange) string {
 	case ch.Kind == "file":
 		return "it is made from " + ch.Origin.From + ": nothing there says what was changed"
 	}
-	return "it follows from " + ch.Origin.From + ": change that if it shall stay"
+	return "it follows from " + ch.Origin.From + ": change that to keep it"
 }
 
 // with is the same cluster by another specification.

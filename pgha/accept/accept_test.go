@@ -109,8 +109,10 @@ func TestFileOffers(t *testing.T) {
 	for name, change := range map[string]func(*provision.PlannedChange){
 		"the specification changed": func(ch *provision.PlannedChange) { ch.Origin.Cause = provision.CauseSpec },
 		"another file":              func(ch *provision.PlannedChange) { ch.Name = "/etc/haproxy/haproxy.cfg" },
-		"two lines of the kind":     func(ch *provision.PlannedChange) { ch.Diff = "-    priority 5\n-    priority 6\n" },
-		"no number":                 func(ch *provision.PlannedChange) { ch.Diff = "-    priority 99999999999999999999\n" },
+		"two lines of the kind": func(ch *provision.PlannedChange) {
+			ch.Diff = "-    priority 5\n-    priority 6\n"
+		},
+		"no number": func(ch *provision.PlannedChange) { ch.Diff = "-    priority 99999999999999999999\n" },
 	} {
 		ch := keepalived
 		if change(&ch); len(fileOffers(c, ch)) != 0 {
@@ -262,7 +264,7 @@ func TestWhatIsLeftIsToldOnce(t *testing.T) {
 		{"h", "setting", "ttl", "because"},
 		{"h", "file", "/etc/haproxy/haproxy.cfg", "it is made from balancer: nothing there says what was changed"},
 		{"h", "file", "/etc/etcd/certs/x", "the specification does not describe it"},
-		{"h", "command", "time zone", "it follows from timezone: change that if it shall stay"},
+		{"h", "command", "time zone", "it follows from timezone: change that to keep it"},
 	}
 	if diff := cmp.Diff(want, a.Left); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -143,8 +143,9 @@ func parameterOffer(field []string, value any) (change spec.Change, reason strin
 		return change, "it is not a single value"
 	}
 	name := field[len(field)-1]
-	blotted := (&spec.Spec{PostgreSQL: spec.PostgreSQL{Parameters: map[string]any{name: value}}}).Redacted().PostgreSQL.Parameters[name]
-	if blotted != value || configtree.ConfigText(value) != fmt.Sprint(value) {
+	alone := spec.Spec{PostgreSQL: spec.PostgreSQL{Parameters: map[string]any{name: value}}}
+	redacted := alone.Redacted().PostgreSQL.Parameters[name]
+	if redacted != value || configtree.ConfigText(value) != fmt.Sprint(value) {
 		return change, "it may hold a secret, and a specification holds none"
 	}
 	return spec.Change{Path: field, Value: value}, ""

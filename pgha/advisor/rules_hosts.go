@@ -90,7 +90,7 @@ func (in input) roundTrips() []Remark {
 		fmt.Sprintf("the network between %s and %s is too slow for etcd's times", far.From, far.To),
 		fmt.Sprintf(
 			"a connection takes %s (measured); etcd.heartbeat_interval is %s and "+
-				"election_timeout %s, which shall be at least one and ten round trips", ms(way), ms(beat), ms(elect)),
+				"election_timeout %s, which are to be at least one and ten round trips", ms(way), ms(beat), ms(elect)),
 		fmt.Sprintf("etcd.heartbeat_interval: %s and election_timeout: %s", upTo10ms(max(beat, way)),
 			upTo10ms(max(elect, 10*way))))
 }

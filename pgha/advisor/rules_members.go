@@ -25,7 +25,7 @@ func (in input) synchronous() []Remark {
 	if commit := in.parameter("synchronous_commit"); slices.Contains([]string{"off", "local", "false", "no", "0"},
 		strings.ToLower(commit)) {
 		found = append(found,
-			remark("synchronous-commit", Warning, "commits do not wait for a replica although they shall",
+			remark("synchronous-commit", Warning, "commits do not wait for a replica although the mode asks for it",
 				fmt.Sprintf(
 					"synchronous_mode is %s; synchronous_commit %s returns before any replica has the transaction",
 					mode, commit), "postgresql.parameters.synchronous_commit: on")...)
@@ -58,7 +58,7 @@ func (in input) connections() []Remark {
 	need := int64(len(in.Databases()) - 1 + 2)
 	for _, name := range []string{"max_wal_senders", "max_replication_slots"} {
 		if n, ok := in.number(name); ok && n < need {
-			found = append(found, remark("replication-room", Warning, "there is no room to copy a replica anew",
+			found = append(found, remark("replication-room", Warning, "there is no room to copy a replica again",
 				fmt.Sprintf("%s is %d (%s); %d replicas and a base backup take %d", name, n, in.source(name),
 					len(in.Databases())-1, need), fmt.Sprintf("postgresql.parameters.%s: %d", name, max(10, need)))...)
 		}

@@ -14,7 +14,7 @@ func (c clock) leaseLeft(what string) TimingPart {
 }
 
 func leaseNoticed() TimingPart {
-	return even("etcd notices", 0, leaseTick, "etcd, lessor.go: it looks every 500 ms; Patroni hears of it at once")
+	return even("etcd notices", 0, leaseTick, "etcd, lessor.go: it looks every 500 ms; Patroni learns of it at once")
 }
 
 // race is how replicas find who takes the lock; usually is how long the member that lost it takes

@@ -102,13 +102,13 @@ func (t Topology) quorum() bool { return t.etcdMembers() > len(t.Spec.Databases(
 func (t Topology) blocked() string {
 	all, members := len(t.Spec.Databases()), t.members()
 	leads := t.count(func(h Host) bool { return h.Member && h.Leads })
-	heirs := t.count(func(h Host) bool { return h.Member && !h.Leads && !h.Barred })
+	successors := t.count(func(h Host) bool { return h.Member && !h.Leads && !h.Barred })
 	switch {
 	case members == 0:
 		return "no member of the database is left"
 	case !t.quorum():
 		return fmt.Sprintf("etcd has no quorum: %d of its %d members are left", t.etcdMembers(), all)
-	case leads == 0 && heirs == 0:
+	case leads == 0 && successors == 0:
 		return "nobody may be promoted: the members that are left are tagged nofailover"
 	case members == 1 && t.Spec.Patroni.SynchronousMode == spec.SynchronousStrict:
 		return "synchronous_mode strict stops writes without a replica"

@@ -60,14 +60,14 @@ func ReadInUse(text string) InUse {
 	return u
 }
 
-// defaults are the settings that InUse bears upon, with what Patroni 4 and the toolkit give where
+// defaults are the settings that InUse judges, with what Patroni 4 and the toolkit give where
 // nobody says anything.
 var defaults = map[string]string{
 	"wal_level": "replica", "max_connections": "100", "max_prepared_transactions": "0",
 	"max_replication_slots": "10", "max_wal_senders": "10",
 }
 
-// Crowded are the settings that InUse bears upon, in order.
+// Crowded are the settings that InUse judges, in order.
 func Crowded() []string { return slices.Sorted(maps.Keys(defaults)) }
 
 // Room says why the members cannot have a value of a setting, by what they have, and what to do; ""

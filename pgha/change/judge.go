@@ -23,7 +23,7 @@ type Refusal struct {
 func (r Refusal) String() string { return r.Problem + "; " + r.Way }
 
 // Judge compares a specification with what runs, and returns what apply refuses: nothing where
-// there is no cluster yet, or where everything that differs can be brought about. A fact that
+// there is no cluster yet, or where everything that differs can be changed. A fact that
 // nobody could tell refuses nothing.
 func Judge(sp *spec.Spec, running Running) []Refusal {
 	j := &judge{Spec: sp, seen: running.Hosts, store: running.Store}

@@ -45,7 +45,8 @@ func NeighboursQuestion(sp *spec.Spec) []string {
 	return []string{"true"}
 }
 
-// Read reads the answer to Question, with that to NeighboursQuestion behind it. A part that makes no sense counts as not there.
+// Read reads the answer to Question, with that to NeighboursQuestion behind it. A part that makes
+// no sense counts as not there.
 func Read(answer string) Host {
 	parts := map[string]string{}
 	name := ""
@@ -185,7 +186,8 @@ func readData(text string) map[string]Data {
 	return all
 }
 
-// readKeepalived reads the lines of keepalived.conf that say with whom which address is shared.
+// readKeepalived reads the lines of keepalived.conf that say which address is shared with which
+// host.
 func readKeepalived(text string) *Keepalived {
 	k, block := &Keepalived{}, ""
 	for line := range strings.Lines(text) {

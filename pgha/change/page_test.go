@@ -13,7 +13,7 @@ import (
 const pageHead = `# What a change of the specification does
 
 Made from the table of [pgha/change](../pgha/change/doc.go) by its tests: ` + "`go test ./pgha/change -update`" +
-	` writes it anew.
+	` writes it again.
 
 ` + "`plan`, `apply`, `verify` and `doctor`" +
 	` compare the specification with what runs, and not only with files: etcd's members and
@@ -29,7 +29,7 @@ IP. They ask within the look that ` + "`preflight`" + ` takes anyway.
 | ordered change | done in steps that clients may notice; the table says how |
 | refused | not done on a running cluster: nothing is changed anywhere, exit code 3, with the reason and the way. A cluster that is still to be made takes any value |
 
-Where the specification says what runs already, nothing is refused: a value that was brought about by hand can be written
+Where the specification says what runs already, nothing is refused: a value that was set by hand can be written
 down.
 
 `

@@ -26,7 +26,7 @@ func postgresqlFields() []Field {
 		},
 		{
 			Name: "postgresql.data_dir", Effect: Refused,
-			Why: "a member that restarts would find no data there and be copied anew, or found a cluster without data",
+			Why: "a member that restarts would find no data there and be copied again, or found a cluster without data",
 			Way: "write data_dir: %s again; to have it on another disk, mount that there while the member is stopped",
 		},
 		{

@@ -89,7 +89,7 @@ func operatorFields() []Field {
 		{Name: "tls.ca_lifetime_days", Effect: Operator,
 			What: "Used for authorities that are made from now on."},
 		{Name: "tls.leaf_lifetime_days", Effect: Reload,
-			What: "Certificates that would last longer are made anew, those of the hosts too; " +
+			What: "Certificates that would last longer are made again, those of the hosts too; " +
 				"the others when a third of their life is left."},
 		secretField("superuser_password_file"), secretField("superuser_password_command"),
 		secretField("replication_password_file"), secretField("replication_password_command"),

@@ -10,7 +10,7 @@ import (
 type Severity string
 
 const (
-	// Error: something does not work, or protects no more.
+	// Error: something is broken, or no longer protects the data.
 	Error Severity = "error"
 	// Warning: everything works, but will not for long, or not through the next fault.
 	Warning Severity = "warning"

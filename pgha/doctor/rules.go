@@ -109,7 +109,7 @@ func Diagnose(f Facts) Diagnosis {
 }
 
 // What follows when a program of one host does not work. The symptoms are spelled out by program,
-// because one that works in the midst of them has a trouble of its own.
+// because one that works among them has a problem of its own.
 
 func etcdSymptoms(host string) []symptom {
 	return []symptom{{"etcd-not-answering", host, ""}, {"unit-failed", host, layout.EtcdUnit},

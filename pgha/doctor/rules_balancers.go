@@ -24,8 +24,8 @@ func haproxyNotAnswering(f Facts) []Finding {
 	return list
 }
 
-// haproxyReload is a reload whose new worker could not start, most often for want of an address or
-// a port.
+// haproxyReload is a reload whose new worker could not start, most often because it lacks an
+// address or a port.
 func haproxyReload(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.balancers() {

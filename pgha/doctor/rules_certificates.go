@@ -110,7 +110,8 @@ func certificateFinding(f Facts, h *Host, file layout.Certificate, trouble, seen
 		"key-mismatch": "and its key do not belong together", "names": "lacks names by which it is reached",
 		"outdated": "is not what the specification asks for", "expiring": "will end soon",
 	}
-	found := Finding{ID: file.Authority + "-certificate-" + trouble, Host: h.Name, Subject: file.Label(), Severity: Error,
+	found := Finding{ID: file.Authority + "-certificate-" + trouble, Host: h.Name,
+		Subject: file.Label(), Severity: Error,
 		Title:       fmt.Sprintf("the %s certificate %s", file.Label(), titles[trouble]),
 		Consequence: certificateConsequence(file),
 		Evidence:    []string{seen}, Remedy: apply()}
@@ -135,9 +136,9 @@ func certificateConsequence(file layout.Certificate) string {
 		return "nobody can talk to this etcd member: its Patroni must use the others, and one vote is as good as lost"
 	case layout.EtcdPeer:
 		return "this member cannot talk to the other members of etcd: one vote is lost as soon " +
-			"as connections are made anew"
+			"as connections are renewed"
 	case layout.EtcdClient:
-		return "Patroni on this host cannot reach etcd once it connects anew: a primary steps down"
+		return "Patroni on this host cannot reach etcd once it reconnects: a primary steps down"
 	case layout.RESTServer:
 		return "balancers refuse this Patroni's answer: no session is sent to its PostgreSQL"
 	case layout.RESTClient:
@@ -172,7 +173,7 @@ func authorities(f Facts) []Finding {
 		}
 		found := Finding{ID: "authority-differs", Host: ch.Host, Subject: ch.Name, Severity: Error,
 			Title:       ch.Name + " is not the cluster's authority",
-			Consequence: "the host refuses the certificates of all others once it connects anew",
+			Consequence: "the host refuses the certificates of all others once it reconnects",
 			Evidence:    []string{fmt.Sprintf("apply would have it %s", ch.Action)}, Remedy: apply()}
 		if h := f.host(ch.Host); h != nil {
 			for _, u := range f.units(h.Role) {
@@ -209,7 +210,7 @@ func keys(f Facts) []Finding {
 			case file.Owner+":"+file.Group != owner || file.Mode != mode:
 				found.ID, found.Title = c.Authority+"-key-unreadable",
 					fmt.Sprintf("the private key of the %s certificate has a wrong owner or mode", c.Label())
-				found.Consequence = "its program cannot read it when it starts or connects anew"
+				found.Consequence = "its program cannot read it when it starts or reconnects"
 			default:
 				continue
 			}

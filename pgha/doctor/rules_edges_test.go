@@ -307,7 +307,7 @@ func etcdEdges() map[string]edge {
 			etcd(func(e *Etcd) { e.FsyncSeconds = 0.25 })},
 		"etcd-leader-on-primary": {
 			etcd(func(e *Etcd) { e.Leader = e.ID }),
-			func(f *Facts) { // nobody is there whom it could be handed to
+			func(f *Facts) { // there is no member to hand it to
 				f.host(pg1).Etcd.Leader = f.host(pg1).Etcd.ID
 				f.host(pg2).Etcd.Error, f.host(pg3).Etcd.Error = "timed out", "timed out"
 			}},

@@ -74,7 +74,7 @@ func etcdDataLost(f Facts) []Finding {
 		list = append(list, Finding{ID: "etcd-data-lost", Host: h.Name, Severity: Error,
 			Title: "the data of this etcd member is gone",
 			Consequence: "it must not vote again as if nothing had happened, so its unit does " +
-				"not start it: one vote less until it has joined anew",
+				"not start it: one vote less until it has joined again",
 			Evidence: append([]string{f.Spec.Etcd.DataDir + "/member/wal holds no log"},
 				h.journal(layout.EtcdUnit, 2)...), Remedy: apply(),
 			explains: append(etcdSymptoms(h.Name), symptom{"unit-stopped", h.Name, layout.EtcdUnit},
@@ -175,7 +175,7 @@ func etcdAlarms(f Facts) []Finding {
 				Remedy: makeRoom(f, h), explains: after,
 				Advice: errs.Text(
 					"what has filled it? Patroni alone needs less than 1 MiB. A member that is " +
-						"away now raises the alarm anew when it is back: run this once more then")}}
+						"away now raises the alarm again when it is back: run this once more then")}}
 		case slices.Contains(h.Etcd.Alarms, "CORRUPT"):
 			return []Finding{{ID: "etcd-corrupt", Severity: Error,
 				Title:       "a member of etcd has other data than the rest",

@@ -64,7 +64,7 @@ func members(f Facts) []Finding {
 				Title: "Patroni cannot start PostgreSQL", Consequence: "one copy of the data less",
 				Evidence: append([]string{"Patroni's state: " + h.Patroni.State}, h.journal(layout.PatroniUnit, 4)...),
 				Remedy:   reinitialize(h),
-				Advice:   errs.Text("journalctl -u patroni says why; reinit copies the data anew from the leader"),
+				Advice:   errs.Text("journalctl -u patroni says why; reinit copies the data from the leader again"),
 				explains: postgresSymptoms(h.Name)})
 		}
 		if h.SQL.Error != "" {
@@ -72,7 +72,7 @@ func members(f Facts) []Finding {
 				Title:       "PostgreSQL does not answer",
 				Consequence: "one copy of the data less; on the primary, no writes",
 				Evidence:    append([]string{h.SQL.Error}, h.journal(layout.PatroniUnit, 2)...),
-				Remedy:      restart(h), Advice: errs.Text("journalctl -u patroni -n 50 says what Patroni makes of it"),
+				Remedy:      restart(h), Advice: errs.Text("journalctl -u patroni -n 50 says what Patroni sees"),
 				explains: postgresSymptoms(h.Name)})
 		}
 		if age := f.Time.Unix() - h.Patroni.LastSeen; h.Patroni.LastSeen > 0 &&
@@ -220,7 +220,7 @@ func replicas(f Facts) []Finding {
 				Evidence: append(evidence, h.journal(layout.PatroniUnit, 4)...), Remedy: reinit,
 				Advice: errs.Text(
 					"a replica that has just started needs a few seconds; reinit copies the data " +
-						"anew, so look into the journal first"),
+						"again, so look into the journal first"),
 				explains: postgresSymptoms(h.Name)})
 		case lag > f.Spec.Patroni.MaximumLagOnFailover && f.Spec.Patroni.MaximumLagOnFailover > 0:
 			list = append(list, Finding{ID: "replica-lags", Host: h.Name, Severity: Warning,
@@ -335,7 +335,7 @@ func patroniCondition(f Facts) []Finding {
 		if h.SQL.Error == "" && !h.SQL.Checksums && !h.SQL.LogHints {
 			list = append(list, Finding{ID: "rewind-impossible", Host: h.Name, Severity: Warning,
 				Title:       "pg_rewind cannot work",
-				Consequence: "a former leader has to copy everything anew before it is a replica again",
+				Consequence: "a former leader has to copy everything again before it is a replica again",
 				Evidence:    []string{"neither data checksums nor wal_log_hints are on"},
 				Remedy: []Step{{Call: errs.Verb(Config, "set", "postgresql.parameters.wal_log_hints=on")},
 					{Call: errs.Verb(Restart, Pending)}}})

@@ -51,7 +51,8 @@ func recorder(t *testing.T) func() *Facts {
 }
 
 // The recorded cluster's hosts, by what they are: pg1 is the primary, and etcd's leader is on pg2.
-const pg1, pg2, pg3, lb1, lb2, lb3 = "postgres-01", "postgres-02", "postgres-03", "haproxy-01", "haproxy-02", "haproxy-03"
+const pg1, pg2, pg3, lb1, lb2, lb3 = "postgres-01", "postgres-02", "postgres-03", "haproxy-01",
+	"haproxy-02", "haproxy-03"
 
 func TestRules(t *testing.T) {
 	t.Parallel()
@@ -228,7 +229,7 @@ func etcdCases() []ruleCase {
 			f.host(pg1).Etcd.Alarms = []string{"NOSPACE"}
 			f.host(pg3).Patroni.LastSeen = f.Time.Unix() - 100
 		}, []string{"error etcd-no-space", "error patroni-cut-from-etcd@postgres-03"}},
-		{"etcd was formed anew under running members", func(f *Facts) {
+		{"etcd was formed again under running members", func(f *Facts) {
 			for _, h := range f.databases() {
 				h.Patroni.LastSeen = f.Time.Unix() - 150
 				h.Journals[layout.PatroniUnit] = refusingJournal(h.Name)
@@ -462,7 +463,8 @@ func fileCases() []ruleCase {
 	var everything []string
 	for _, h := range []string{pg1, pg2, pg3} {
 		for _, c := range layout.Certificates() {
-			everything = append(everything, fmt.Sprintf("error %s-certificate-expired@%s/%s", c.Authority, h, c.Label()))
+			everything = append(everything, fmt.Sprintf("error %s-certificate-expired@%s/%s",
+				c.Authority, h, c.Label()))
 		}
 	}
 	return []ruleCase{

@@ -28,7 +28,8 @@ func TestNothingIsKnown(t *testing.T) {
 	}
 }
 
-// TestMostDatabasesAreGone: an outage is told as one, with the way out; one host's loss as a risk.
+// TestMostDatabasesAreGone: an outage is reported as one, with the way out; one host's loss as a
+// risk.
 func TestMostDatabasesAreGone(t *testing.T) {
 	t.Parallel()
 	fresh := recorder(t)

@@ -143,7 +143,7 @@ func TestAnalyse(t *testing.T) {
 				{Detection, 0.048 + 15}, {Election, 2.5}, {Promotion, 1.11}, {Routing, 0.89 + 0.45}, {Reconnect, 0.052},
 			}},
 		{name: "failover too slow", gap: 20.05, story: func() *story { s := failoverStory(); return s },
-			broken: "20.05 s without writes, promised are 10.00 s",
+			broken: "20.05 s without writes, promised: 10.00 s",
 			phases: []part{
 				{Detection, 0.048 + 15}, {Election, 2.5}, {Promotion, 1.11}, {Routing, 1.34}, {Reconnect, 0.052},
 			}},

@@ -61,8 +61,9 @@ func shortCertificate(ctx context.Context, s *experiment) error {
 	return onHost(ctx, t, "systemctl kill --signal=HUP --kill-whom=main patroni")
 }
 
-// briefCertificate issues a certificate for the REST API of a database host that ends after so long.
-// It is kept nowhere: the next apply brings the regular one back. It needs the authority's key.
+// briefCertificate issues a certificate for the REST API of a database host that ends after so
+// long. It is kept nowhere: the next apply brings the regular one back. It needs the authority's
+// key.
 func briefCertificate(ctx context.Context, sp *spec.Spec, host string, lifetime time.Duration) (pki.KeyPair, error) {
 	h, err := sp.Host(host)
 	if err != nil {

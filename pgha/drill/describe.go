@@ -2,7 +2,6 @@ package drill
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/patroni"
 )
 
@@ -116,19 +116,19 @@ func (d *driller) setMode(ctx context.Context, sc Scenario) error {
 
 // finish puts back the synchronous mode and drops the table.
 func (d *driller) finish(ctx context.Context) error {
-	var errs []error
+	var failed []error
 	if d.now != d.mode {
 		if _, err := d.healthy(ctx, healBound); err != nil {
 			return err
 		}
 		_, err := d.cluster.SetSynchronous(ctx, pgha.SynchronousOptions{Mode: d.mode.mode, Nodes: d.mode.nodes})
-		errs = append(errs, err)
+		failed = append(failed, err)
 	}
 	s := newSession(d.routes.config, d.routes.config.Host, d.routes.config.Port, d.routes.dial)
 	defer s.drop()
-	errs = append(errs, s.do(ctx, 10*time.Second, func(ctx context.Context, c *pgx.Conn) error {
+	failed = append(failed, s.do(ctx, 10*time.Second, func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, "DROP TABLE IF EXISTS public.pgha_probe")
 		return err
 	}))
-	return errors.Join(errs...)
+	return errs.Join(failed...)
 }

@@ -1,11 +1,13 @@
 // Package drill breaks a cluster on purpose and measures what its applications notice.
 //
-//	result, err := drill.Run(ctx, cluster, drill.Options{Scenarios: []string{"switchover", "postgres-killed"}, Consent: "orders"})
+//	result, err := drill.Run(ctx, cluster, drill.Options{
+//		Scenarios: []string{"switchover", "postgres-killed"}, Consent: "orders"})
 //	if err != nil {
 //		return err
 //	}
 //	for _, run := range result.Runs {
-//		fmt.Println(run.Outcome.Scenario, run.Outcome.GapSeconds, run.Outcome.Lost, run.Outcome.Verdict.Kept)
+//		o := run.Outcome
+//		fmt.Println(o.Scenario, o.GapSeconds, o.Lost, o.Verdict.Kept)
 //	}
 //
 // Scenarios is everything that can be practised. Each run records (Recording) what a writer through

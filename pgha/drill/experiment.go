@@ -11,8 +11,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// experiment is the healthy cluster as a scenario finds it, and what the scenario has done to it. Hosts
-// are named by their own names, not their members'.
+// experiment is the healthy cluster as a scenario finds it, and what the scenario has done to it.
+// Hosts are named by their own names, not their members'.
 type experiment struct {
 	cluster *pgha.Cluster
 	lab     Lab // nil outside a lab

@@ -232,7 +232,8 @@ func TestMendGoesOn(t *testing.T) {
 // TestNothingToLose: a scenario that finds nobody to strike refuses, and touches nothing.
 func TestNothingToLose(t *testing.T) {
 	t.Parallel()
-	for name, cause := range map[string]func(context.Context, *experiment) error{"replica": loseReplica, "disk": smallDisk} {
+	for name, cause := range map[string]func(context.Context,
+		*experiment) error{"replica": loseReplica, "disk": smallDisk} {
 		s, r := newExperiment(t)
 		s.replicas = nil
 		if err := cause(t.Context(), s); !errors.Is(err, pgha.ErrRefused) {

@@ -3,11 +3,11 @@ package drill
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -104,11 +104,11 @@ type undone []func(context.Context) error
 
 // mend gives everything back, the last first, and goes on after an error.
 func (u *undone) mend(ctx context.Context) error {
-	var errs []error
+	var failed []error
 	for len(*u) > 0 {
 		last := len(*u) - 1
-		errs = append(errs, (*u)[last](ctx))
+		failed = append(failed, (*u)[last](ctx))
 		*u = (*u)[:last]
 	}
-	return errors.Join(errs...)
+	return errs.Join(failed...)
 }

@@ -40,7 +40,7 @@ func TestRowsCountedWrong(t *testing.T) {
 			}
 		}, unknown: 1},
 		"the leader has nothing": {change: func(s *story) { s.Held["a"] = nil },
-			lost: 1300, broken: "1300 acknowledged rows lost, promised are 0"},
+			lost: 1300, broken: "1300 acknowledged rows lost, promised: at most 0"},
 		"the leader could not be asked": {
 			change: func(s *story) { delete(s.Held, "a") }, broken: "could not be compared",
 		},

@@ -100,7 +100,7 @@ func (d *driller) start(ctx context.Context) error {
 // all practises every scenario as often as asked. One that could not be brought to its end does not
 // keep the others from being practised, as long as the cluster is healthy again.
 func (d *driller) all(ctx context.Context, chosen []Scenario) error {
-	var errs []error
+	var failed []error
 	for _, sc := range chosen {
 		for n := 1; n <= d.opts.Runs; n++ {
 			start := time.Now()
@@ -123,16 +123,16 @@ func (d *driller) all(ctx context.Context, chosen []Scenario) error {
 			if err == nil {
 				continue
 			}
-			errs = append(errs, fmt.Errorf("%s: %w", sc.Name, err))
+			failed = append(failed, fmt.Errorf("%s: %w", sc.Name, err))
 			if ctx.Err() != nil {
-				return errors.Join(errs...)
+				return errs.Join(failed...)
 			}
 			if _, err := d.healthy(ctx, d.opts.MendWithin); err != nil {
-				return errors.Join(append(errs, err)...)
+				return errs.Join(append(failed, err)...)
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return errs.Join(failed...)
 }
 
 func phaseName(sc Scenario, n, runs int) string {
@@ -176,8 +176,8 @@ func (d *driller) once(ctx context.Context, sc Scenario, n int) (run RunResult, 
 	return run, err
 }
 
-// awaitSteady waits for health and until nobody changes places any more, as the address does when its
-// first holder is back, and notes who does what.
+// awaitSteady waits for health and until nobody changes places any more, as the address does when
+// its first holder is back, and notes who does what.
 func (d *driller) awaitSteady(ctx context.Context, s *experiment) error {
 	for tries := 0; ; tries++ {
 		status, err := d.healthy(ctx, d.opts.MendWithin)
@@ -203,9 +203,9 @@ func (d *driller) heal(ctx context.Context, s *experiment) error {
 	if err := d.cluster.Reconnect(ctx); err != nil && ctx.Err() != nil {
 		return err
 	}
-	err := errors.Join(s.faults.mend(ctx), s.preparations.mend(ctx))
+	faults, preparations := s.faults.mend(ctx), s.preparations.mend(ctx)
 	_, healthy := d.healthy(ctx, healBound)
-	return errors.Join(err, healthy)
+	return errs.Join(faults, preparations, healthy)
 }
 
 // healthy waits for a healthy cluster, reconnecting lost hosts.

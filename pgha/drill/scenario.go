@@ -24,8 +24,8 @@ type Scenario struct {
 	Synchronous patroni.SynchronousMode `json:"synchronous,omitempty"`
 	Expect      Expect                  `json:"expect"`
 
-	// prepare, which may be nil, makes what the fault needs; cause calls experiment.begin, and returns
-	// when the fault is made.
+	// prepare, which may be nil, makes what the fault needs; cause calls experiment.begin, and
+	// returns when the fault is made.
 	prepare, cause func(context.Context, *experiment) error
 	// lasts is for how long the fault is left; nil is until writes flow again.
 	lasts func(*pgha.Spec) time.Duration
@@ -44,7 +44,7 @@ var scenarios = [...]Scenario{
 	{Name: "switchover", Title: "planned switchover", Safe: true, Expect: Expect{Writes: WithinSwitchover},
 		cause: switchover,
 		Does:  "moves the leadership to the replica that Patroni picks",
-		Holds: "writes are away for slo.switchover at the most, and no row is lost in any synchronous mode"},
+		Holds: "writes are away for slo.switchover at most, and no row is lost in any synchronous mode"},
 	{Name: "postgres-killed", Title: "postgres killed", Safe: true, Expect: failover, cause: killPostgres,
 		Does:  "kills the leader's postmaster (SIGKILL)",
 		Holds: "PostgreSQL is started again in place, or a replica takes over"},
@@ -89,7 +89,7 @@ var scenarios = [...]Scenario{
 		Does:  "kills all etcd members but one for longer than ttl",
 		Holds: "with failsafe_mode the leader stays, because it reaches every member, and writes go on"},
 	{Name: "etcd-lost", Title: "etcd's data lost", Expect: nobodyMoves, cause: loseEtcd, lasts: oneLoop,
-		Does:  "kills every etcd member and removes its data; then apply forms etcd anew and starts Patroni again",
+		Does:  "kills every etcd member and removes its data; then apply forms etcd again and starts Patroni again",
 		Holds: "with failsafe_mode the leader stays, apply lets it take the lock first, and no row is lost"},
 	{Name: "balancer-power", Title: "balancer's power lost", Expect: nobodyMoves, cause: balancerPower,
 		Does:  "takes the power of the balancer that carries the virtual IP",

@@ -18,7 +18,7 @@ func judge(o Outcome, r Recording, gap probe.Gap, p Promise) Verdict {
 	if _, ok := r.Held[o.ToLeader]; !ok {
 		broken("the leader's rows could not be compared")
 	} else if o.Lost > p.LostRows {
-		broken("%d acknowledged rows lost, promised are %d at the most", o.Lost, p.LostRows)
+		broken("%d acknowledged rows lost, promised: at most %d", o.Lost, p.LostRows)
 	}
 	for _, member := range slices.Sorted(maps.Keys(o.Missing)) {
 		if n := o.Missing[member]; n > o.Lost {
@@ -50,7 +50,7 @@ func judgeWrites(r Recording, gap probe.Gap, p Promise, broken func(string, ...a
 	switch r.Expect.Writes {
 	case WithinSwitchover:
 		if gap.Seconds > p.SwitchoverSeconds {
-			broken("%.2f s without writes, promised for a switchover are %.2f s", gap.Seconds, p.SwitchoverSeconds)
+			broken("%.2f s without writes, promised for a switchover: %.2f s", gap.Seconds, p.SwitchoverSeconds)
 		}
 	case UntilMended, MustStop:
 		if r.Expect.Writes == MustStop {
@@ -59,12 +59,12 @@ func judgeWrites(r Recording, gap probe.Gap, p Promise, broken func(string, ...a
 			}
 		}
 		if length > failover && gap.End.After(r.Fault.Mended.Add(failover)) {
-			broken("writes were back %.2f s after the fault was mended, promised are %.2f s",
+			broken("writes were back %.2f s after the fault was mended, promised: %.2f s",
 				gap.End.Sub(r.Fault.Mended).Seconds(), p.FailoverSeconds)
 		}
 	default:
 		if gap.Seconds > p.FailoverSeconds {
-			broken("%.2f s without writes, promised are %.2f s", gap.Seconds, p.FailoverSeconds)
+			broken("%.2f s without writes, promised: %.2f s", gap.Seconds, p.FailoverSeconds)
 		}
 	}
 }

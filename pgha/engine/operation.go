@@ -35,19 +35,19 @@ func Operate(ctx context.Context, c *site.Site, name string, op Operation, how j
 		Lenient: true, DryRun: op.DryRun}
 	warnPaused(ctx, run)
 	if op.DryRun {
-		return aboutSilence(ctx, run, name, advise(f(ctx, run)))
+		return aboutSilence(ctx, run, name, aboutCandidates(f(ctx, run)))
 	}
 	held, unlock, err := job.Lock(ctx, c, name, op.Holder, how)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, aboutFailsafe(c, name, err))
 	}
 	record := trail.Begin(ctx, c, name, op.Holder)
-	err = advise(f(held, run))
+	err = aboutCandidates(f(held, run))
 	if cause := context.Cause(held); err != nil && cause != nil && ctx.Err() == nil {
 		err = fmt.Errorf("%w; %w", cause, err)
 	}
 	record.End(ctx, run.Out.Changed(), err)
-	return errs.Join(err, unlock())
+	return errors.Join(err, unlock())
 }
 
 // warnPaused says loudly that the cluster is paused, if it is. A cluster that does not answer is
@@ -62,8 +62,8 @@ func warnPaused(ctx context.Context, r *job.Job) {
 	}
 }
 
-// advise adds what to do about a candidate that is refused, where nothing better is known.
-func advise(err error) error {
+// aboutCandidates adds what to do about a candidate that is refused, where nothing better is known.
+func aboutCandidates(err error) error {
 	if errors.Is(err, patroni.ErrNoCandidate) && remote.Hint(err) == "" {
 		return errs.WithNext(err,
 			errs.Text("%s shows which replicas stream; without --to the best one is taken", errs.Verb("status")))

@@ -113,7 +113,7 @@ const memberKind = "etcd member"
 
 func joinAction(was standing) string {
 	if was == voter {
-		return "taken out and in anew, because its data is gone"
+		return "taken out and in again, because its data is gone"
 	}
 	return "joined"
 }
@@ -142,8 +142,8 @@ func (o Options) startWithoutWaiting(ctx context.Context, seen []facts, members 
 	})
 }
 
-// peersKnown collects whom the given members know. All of them have to answer: one alone may not
-// have heard of a member.
+// peersKnown collects the members that the given ones know. All of them have to answer: one alone
+// may not have heard of a member.
 func (o Options) peersKnown(ctx context.Context, members []int) ([]peer, error) {
 	var all []peer
 	for _, i := range members {
@@ -176,7 +176,7 @@ func (o Options) prepare(ctx context.Context, members []int, how entry) error {
 func (o Options) join(ctx context.Context, seen []facts, i int, others []int, was standing) error {
 	m, start := o.Members[i], time.Now()
 	if was == voter {
-		o.Progress("etcd member " + m.Name + " has lost its data: removing it, so that it can join anew")
+		o.Progress("etcd member " + m.Name + " has lost its data: removing it, so that it can join again")
 	}
 	if was != added {
 		if err := o.readmit(ctx, o.Members[others[0]], m); err != nil {
@@ -207,7 +207,7 @@ func (o Options) join(ctx context.Context, seen []facts, i int, others []int, wa
 // readmit replaces m by way of another member. etcd refuses while its members have not been
 // connected for five seconds.
 func (o Options) readmit(ctx context.Context, via, m Member) error {
-	return o.await(ctx, "etcd to take member "+m.Name+" anew", func(ctx context.Context) error {
+	return o.await(ctx, "etcd to take member "+m.Name+" again", func(ctx context.Context) error {
 		return o.ask(ctx, via, func(ctx context.Context, c *clientv3.Client) error { return o.replace(ctx, c, m) })
 	})
 }

@@ -13,12 +13,13 @@ import (
 // behind:
 //   - Members that never started form the cluster together, all started at the same time.
 //   - Members that are stopped are started.
-//   - A member whose data is gone is removed from the cluster and joins it again, as long as the others are a majority;
-//     else ErrQuorumLost. If the data of all is gone a new, empty cluster is formed. A Patroni that runs refuses it,
-//     because its raft term is lower than the one it knew (seen with 4.1: StaleEtcdNode), until it is restarted; then it
-//     writes its state into it.
-//   - A member that runs with another configuration, CA or version than it should is restarted: one at a time, the
-//     leader last and after it has handed over, each only once the others are healthy.
+//   - A member whose data is gone is removed from the cluster and joins it again, as long as the
+//     others are a majority; else ErrQuorumLost. If the data of all is gone a new, empty cluster is
+//     formed. A Patroni that runs refuses it, because its raft term is lower than the one it knew
+//     (seen with 4.1: StaleEtcdNode), until it is restarted; then it writes its state into it.
+//   - A member that runs with another configuration, CA or version than it should is restarted: one
+//     at a time, the leader last and after it has handed over, each only once the others are
+//     healthy.
 //
 // Once the cluster is healthy, ETCD_INITIAL_CLUSTER_STATE becomes "existing" everywhere. etcd reads
 // the variable only when it starts without data, so this changes the file and restarts nobody: what

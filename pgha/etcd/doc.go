@@ -1,7 +1,8 @@
 // Package etcd installs etcd on the cluster's hosts, forms its cluster, and asks it how it is.
 //
 //	err := etcd.Bootstrap(ctx, etcd.Options{
-//		Members: []etcd.Member{{Target: pg1, Name: "pg1", Address: "192.168.0.203", Server: server, Peer: peer, Gateway: gateway}, ...},
+//		Members: []etcd.Member{{Target: pg1, Name: "pg1", Address: "192.168.0.203",
+//			Server: server, Peer: peer, Gateway: gateway}, ...},
 //		CA:      ca, Client: operator,
 //	})
 //	members, err := etcd.Status(ctx, options)

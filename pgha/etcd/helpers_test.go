@@ -3,24 +3,12 @@ package etcd
 import (
 	"fmt"
 	"net/netip"
-	"sync"
 	"testing"
 
+	"github.com/pgha/toolkit/internal/testpki"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 )
-
-// authority makes one CA for all tests: its key takes time.
-var authority = sync.OnceValues(func() (*pki.CA, error) { return pki.NewCA("etcd of tests") })
-
-func testCA(t *testing.T) *pki.CA {
-	t.Helper()
-	ca, err := authority()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ca
-}
 
 func issue(t *testing.T, ca *pki.CA, name, address string, usage pki.Usage) pki.KeyPair {
 	t.Helper()
@@ -41,7 +29,7 @@ func issue(t *testing.T, ca *pki.CA, name, address string, usage pki.Usage) pki.
 // certificates.
 func memberOptions(t *testing.T, n int) Options {
 	t.Helper()
-	ca := testCA(t)
+	ca := testpki.CA(t)
 	o := Options{CA: ca.CertPEM(), Client: issue(t, ca, "operator", "", pki.ClientUsage)}
 	for i := range n {
 		name, address := fmt.Sprintf("m%d", i+1), fmt.Sprintf("127.0.0.%d", i+1)

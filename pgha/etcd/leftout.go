@@ -9,7 +9,7 @@ import (
 )
 
 // judgeLeftOut refuses what takes all members while some are left out: a restart that would leave
-// no quorum, and a cluster that is formed anew, of which a member that comes back with its data
+// no quorum, and a cluster that is formed again, of which a member that comes back with its data
 // would be none.
 func (o Options) judgeLeftOut(seen []facts) error {
 	there := o.all()

@@ -182,7 +182,7 @@ func (v *observer) watchLeader(ctx context.Context, c *clientv3.Client, name, ur
 	}
 }
 
-// leader is whom the members of the highest term follow, among those that answered lately.
+// leader is the member that those of the highest term follow, among those that answered lately.
 func (v *observer) leader(now time.Time) string {
 	var best view
 	for _, w := range v.views {

@@ -18,10 +18,10 @@ type peer struct {
 	ClientURLs []string `json:"clientURLs"`
 }
 
-// peersKnownTo asks m, through its port for peers, whom it knows. Unlike the port for clients that
-// one answers while there is no quorum; etcd itself asks there before it starts without data. It is
-// asked through m's own host alone: etcd wants to see a peer come from an address that its
-// certificate names.
+// peersKnownTo asks m, through its port for peers, which members it knows. Unlike the port for
+// clients that one answers while there is no quorum; etcd itself asks there before it starts
+// without data. It is asked through m's own host alone: etcd wants to see a peer come from an
+// address that its certificate names.
 func (o Options) peersKnownTo(ctx context.Context, m Member) ([]peer, error) {
 	config, err := o.tlsConfig(m.Peer)
 	if err != nil {

@@ -47,7 +47,7 @@ type cluster struct {
 	dir       string
 	processes []*exec.Cmd
 	forced    bool     // members start as recover.sh starts them
-	among     []string // those whom a member that joins finds there; nil for all
+	among     []string // those that a member finds there when it joins; nil for all
 }
 
 // newCluster prepares n members and starts none.

@@ -9,13 +9,14 @@ import (
 	"slices"
 
 	"github.com/pgha/toolkit/internal/etcdrelease"
+	"github.com/pgha/toolkit/internal/syntax"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/pki"
 )
 
 // What goes into unit, environment file and --initial-cluster unquoted is kept plain.
 var (
-	nameSyntax      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	nameSyntax      = regexp.MustCompile(syntax.Name)
 	directorySyntax = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
 	// a backslash at the end joins the next line
 	directiveSyntax = regexp.MustCompile(`^[A-Z][A-Za-z]*=([^\n\r\x00]*[^\n\r\x00\\])?$`)
@@ -48,7 +49,7 @@ func (o Options) checkMembers(p *problems) {
 	for _, m := range o.Members {
 		switch {
 		case !nameSyntax.MatchString(m.Name):
-			p.addf("etcd member name %q: only letters, digits, \".\", \"_\" and \"-\" are possible", m.Name)
+			p.addf("etcd member name %q: letters, digits, '.', '_' and '-' only, 63 at most", m.Name)
 		case names[m.Name]:
 			p.addf("etcd member name %q is used twice", m.Name)
 		}
@@ -102,7 +103,7 @@ func (o Options) checkSettings(p *problems) {
 		p.addf("etcd's data directory %q is not a plain absolute path", o.DataDir)
 	}
 	if !nameSyntax.MatchString(o.Token) {
-		p.addf("etcd's token %q: only letters, digits, \".\", \"_\" and \"-\" are possible", o.Token)
+		p.addf("etcd's token %q: letters, digits, '.', '_' and '-' only, 63 at most", o.Token)
 	}
 	if o.ClientPort == o.PeerPort {
 		p.addf("etcd cannot serve clients and peers on the same port %d", o.ClientPort)

@@ -24,7 +24,7 @@ func TestValidate(t *testing.T) {
 		"an even number": {func(o *Options) { o.Members = o.Members[:2] }, "odd number of members, got 2"},
 		"none":           {func(o *Options) { o.Members = nil }, "odd number of members, got 0"},
 		"same name":      {func(o *Options) { o.Members[2].Name = "m1" }, `name "m1" is used twice`},
-		"unfit name":     {func(o *Options) { o.Members[2].Name = "m=3" }, "only letters"},
+		"unfit name":     {func(o *Options) { o.Members[2].Name = "m=3" }, "letters, digits"},
 		"same address": {
 			func(o *Options) { o.Members[2].Address = "127.0.0.1" }, "address 127.0.0.1 is used twice",
 		},
@@ -50,9 +50,12 @@ func TestValidate(t *testing.T) {
 		"unchecked archive": {
 			func(o *Options) { o.Source, o.Archive = SourceArchive, "/x" }, "SHA256 is missing",
 		},
-		"unchecked download":    {func(o *Options) { o.URL = "https://192.0.2.9/etcd.tar.gz" }, "SHA256 is missing"},
-		"short checksum":        {func(o *Options) { o.SHA256 = "abcd" }, "not a SHA256"},
-		"unfit directory":       {func(o *Options) { o.DataDir = "/var/my data" }, "not a plain absolute path"},
+		"unchecked download": {func(o *Options) { o.URL = "https://192.0.2.9/etcd.tar.gz" }, "SHA256 is missing"},
+		"short checksum":     {func(o *Options) { o.SHA256 = "abcd" }, "not a SHA256"},
+		"unfit directory":    {func(o *Options) { o.DataDir = "/var/my data" }, "not a plain absolute path"},
+		"long name": {
+			func(o *Options) { o.Members[0].Name = strings.Repeat("a", 64) }, "63 at most",
+		},
 		"unfit token":           {func(o *Options) { o.Token = "a\nETCD_X=1" }, "token"},
 		"one port for all":      {func(o *Options) { o.PeerPort = 2379 }, "same port 2379"},
 		"two directives in one": {func(o *Options) { o.Unit = []string{"Nice=1\nUser=root"} }, "not one line"},

@@ -23,7 +23,7 @@ func (o Options) await(ctx context.Context, what string, check func(context.Cont
 }
 
 // awaitHealth waits until each of the given members (indices) answers a read that takes a quorum,
-// hence a leader.
+// so a leader.
 func (o Options) awaitHealth(ctx context.Context, members []int) error {
 	if len(members) == 0 {
 		return nil

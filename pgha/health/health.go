@@ -96,7 +96,7 @@ func (p Promise) source() string {
 	return "the leader"
 }
 
-// Upstreams says of whom each member is fed: the leader's name for those that stream from it, ""
+// Upstreams says which member feeds each: the leader's name for those that stream from it, ""
 // for those that don't stream and for the leader. A member whose own upstream isn't alive, or that
 // would be its own by a circle, streams from the leader.
 func Upstreams(leader string, promises map[string]Promise, alive func(member string) bool) map[string]string {

@@ -197,7 +197,7 @@ func (c *Collector) Account() Account {
 	for _, m := range c.about.Machines {
 		if m.Unreachable {
 			a.Notes = append(a.Notes,
-				fmt.Sprintf("the journal of %s could not be read: what happened there is told by the others alone",
+				fmt.Sprintf("the journal of %s could not be read: only the other hosts say what happened there",
 					m.Name))
 		}
 	}

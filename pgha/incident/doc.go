@@ -2,7 +2,8 @@
 // makes an account of them of incidents, each with what began it, who lost the leadership and why,
 // how long nobody took writes, what was not replicated, and when every part was back.
 //
-//	account, err := incident.Explain(ctx, cluster, incident.Options{Since: time.Now().Add(-time.Hour)})
+//	account, err := incident.Explain(ctx, cluster,
+//		incident.Options{Since: time.Now().Add(-time.Hour)})
 //	for _, in := range account.Incidents {
 //		fmt.Println(in.Headline)
 //	}

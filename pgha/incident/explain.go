@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pgha/toolkit/internal/parallel"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/record"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -214,22 +215,16 @@ func (r *reader) about() About {
 func (r *reader) read(ctx context.Context, c *Collector) error {
 	var mu sync.Mutex
 	components := []record.LogComponent{record.LogAll, record.LogSystem}
-	errs := make([]error, len(components))
-	var wait sync.WaitGroup
-	for i, component := range components {
-		wait.Go(func() {
-			opts := record.LogsOptions{Component: component, Since: r.opts.Since.Add(-lookBack),
-				Until: r.opts.Until, Warn: r.warn}
-			errs[i] = r.cluster.Logs(ctx, opts, func(line record.LogEntry) error {
-				mu.Lock()
-				defer mu.Unlock()
-				c.Add(line)
-				return nil
-			})
+	return parallel.Each(components, func(_ int, component record.LogComponent) error {
+		opts := record.LogsOptions{Component: component, Since: r.opts.Since.Add(-lookBack),
+			Until: r.opts.Until, Warn: r.warn}
+		return r.cluster.Logs(ctx, opts, func(line record.LogEntry) error {
+			mu.Lock()
+			defer mu.Unlock()
+			c.Add(line)
+			return nil
 		})
-	}
-	wait.Wait()
-	return errors.Join(errs...)
+	})
 }
 
 // warn reports each host once. One that can be read in part, such as a PostgreSQL with log files

@@ -61,7 +61,7 @@ var examples = []struct {
 	{
 		"patroni", "patroni.service",
 		"2026-11-23 16:40:00,123 INFO: Removing data directory: /var/lib/postgresql/data", DataRemoved,
-		"removes its data directory, to be copied anew",
+		"removes its data directory, to be copied again",
 	},
 	{
 		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: trying to bootstrap from leader 'pg1'",

@@ -40,7 +40,7 @@ var patroniTable = []recognizer{
 	{needs: "Failed to rewind from healthy primary", kind: RewindFailed, text: "pg_rewind failed"},
 	{needs: "doing crash recovery in a single user mode", kind: CrashRecovery,
 		text: "recovers its data after the crash, before it can rejoin"},
-	{needs: "Removing data directory", kind: DataRemoved, text: "removes its data directory, to be copied anew"},
+	{needs: "Removing data directory", kind: DataRemoved, text: "removes its data directory, to be copied again"},
 	{needs: "trying to bootstrap from leader", pattern: re(`trying to bootstrap from leader '(?P<leader>[^']+)'`),
 		kind: CopyBegan, text: "copies the data from {leader}"},
 	{needs: "replica has been created using basebackup", kind: CopyDone, text: "has a fresh copy of the data"},

@@ -103,7 +103,8 @@ func (p *path) step(e Event) {
 		}
 	case ServerReady:
 		p.writable, p.known = e.Host, true
-	case ShutdownRequested, ShutDown, PostmasterDied, ServerGone, ServerCrashed, BackendKilled, Panic, PowerLost, NetworkCut, HostUnreachable:
+	case ShutdownRequested, ShutDown, PostmasterDied, ServerGone, ServerCrashed, BackendKilled,
+		Panic, PowerLost, NetworkCut, HostUnreachable:
 		if p.writable == e.Host {
 			p.writable = ""
 		}

@@ -20,7 +20,7 @@ func judgeAlarms(store *change.Store) []preflight.Finding {
 	}
 	remedies := map[string]errs.Next{
 		"NOSPACE": errs.Text("run %s, which makes room and takes the alarm off; a member that is away "+
-			"meanwhile raises it anew when it is back: once more then", etcd.MakeRoom()),
+			"meanwhile raises it again when it is back: once more then", etcd.MakeRoom()),
 		"CORRUPT": errs.Text("%s says how the member whose data differs is found and replaced",
 			errs.Verb("doctor")),
 	}

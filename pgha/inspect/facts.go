@@ -185,7 +185,7 @@ func forwardingForbidden(ctx context.Context, t *remote.Target, address string) 
 }
 
 // askForwarding asks where sshd is told to forward nothing. Where it may allow some addresses alone
-// (PermitOpen) the cluster's own ports are tried, and forbidden is "" when all can be had.
+// (PermitOpen) the cluster's own ports are tried, and forbidden is "" when all are allowed.
 func askForwarding(ctx context.Context, t *remote.Target, want preflight.Want, forbidden string) (lines []string,
 	why string) {
 	out, err := t.Batch(ctx, want.ForwardingQuestion())

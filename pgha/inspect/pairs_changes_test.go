@@ -279,12 +279,12 @@ func memberPairs() []specPair {
 				Name: "guest", REST: "10.0.0.77:8008",
 			})
 		}, refused: "Patroni has the member guest at 10.0.0.77:8008", way: "guest has the address 10.0.0.77"},
-		{name: "a member that etcd has lost, to join anew", hosts: func(s *seen) {
+		{name: "a member that etcd has lost, to join again", hosts: func(s *seen) {
 			s.store.Members = s.store.Members[:2]
 			s.change("pg3", func(f *preflight.Facts) { f.Running.Etcd = nil })
 		}, does: "nothing"},
-		{name: "a database host made anew", hosts: func(s *seen) { delete(s.facts, "pg3") }, does: "nothing"},
-		{name: "a balancer made anew", hosts: func(s *seen) { delete(s.facts, "lb2") }, does: "nothing"},
+		{name: "a database host made again", hosts: func(s *seen) { delete(s.facts, "pg3") }, does: "nothing"},
+		{name: "a balancer made again", hosts: func(s *seen) { delete(s.facts, "lb2") }, does: "nothing"},
 		{
 			name: "a balancer taken out", after: "hosts: {lb3: null}",
 			refused: "share the virtual IP with 10.0.0.23, which is not in the specification",

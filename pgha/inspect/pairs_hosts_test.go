@@ -84,7 +84,7 @@ func hostPairs() []specPair {
 			way: "or set balancer.read_port to another port",
 		},
 		{
-			name: "a backup where data shall be",
+			name: "a backup where data belongs",
 			hosts: bareOn("pg1", lies(data, preflight.Directory{
 				Kind: "directory", Entries: "base.tar.gz pg_wal.tar.gz",
 			})), refused: "is not empty, and what is in it is not this cluster's: base.tar.gz", way: "mv " + data,
@@ -96,7 +96,7 @@ func hostPairs() []specPair {
 			})), refused: "holds the data of a PostgreSQL 13", way: "set postgresql.data_dir to another path",
 		},
 		{
-			name:    "a file where etcd's data shall be",
+			name:    "a file where etcd's data belongs",
 			hosts:   bareOn("pg3", lies(store, preflight.Directory{Kind: "file"})),
 			refused: store + " (etcd.data_dir) is a file", way: "move it away",
 		},

@@ -7,7 +7,7 @@ import (
 	"github.com/pgha/toolkit/pgha/preflight"
 )
 
-// spellingPairs are more values that are read otherwise than they are written.
+// spellingPairs are more values that are read differently than they are written.
 func spellingPairs() []specPair {
 	return []specPair{
 		{

@@ -1,6 +1,6 @@
 package inspect
 
-// scalarPairs are values that are read otherwise than they are written, or refused with what to
+// scalarPairs are values that are read differently than they are written, or refused with what to
 // write.
 func scalarPairs() []specPair {
 	return []specPair{

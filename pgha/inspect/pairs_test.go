@@ -64,7 +64,7 @@ func pairKinds() []pairKind {
 		{"settings around the toolkit", surroundingPairs()},
 		{"members that are not alike", tagPairs()},
 		{"what others own on a host", ownedPairs()},
-		{"read otherwise than written", slices.Concat(scalarPairs(), spellingPairs())},
+		{"read differently than written", slices.Concat(scalarPairs(), spellingPairs())},
 		{"the state directory", statePairs()},
 		{"etcd", etcdPairs()},
 		{"how the stack really behaves", slices.Concat(stackPairs(), inUsePairs())},

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/reach"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/layout"
@@ -132,7 +133,7 @@ func CheckPorts(ctx context.Context, c *site.Site) ([]Blocked, error) {
 	}
 	answers, probeErr := probe(ctx, c, token, routes)
 	vrrp, listenErr := stop(), heard
-	if err := errors.Join(probeErr, vrrp); err != nil {
+	if err := errs.Join(probeErr, vrrp); err != nil {
 		return nil, err
 	}
 	return judge(c, routes, answers, listenErr()), nil
@@ -152,7 +153,7 @@ func listen(ctx context.Context, c *site.Site, token string, routes []Route) (st
 		wg      sync.WaitGroup
 		mu      sync.Mutex
 		senders = map[string]bool{}
-		errs    []error
+		failed  []error
 		pipes   []*io.PipeWriter
 		ready   = make(chan struct{}, len(ports))
 	)
@@ -168,7 +169,7 @@ func listen(ctx context.Context, c *site.Site, token string, routes []Route) (st
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				errs = append(errs, err)
+				failed = append(failed, err)
 				out.announce()
 			}
 			for line := range strings.Lines(out.String()) {
@@ -183,7 +184,7 @@ func listen(ctx context.Context, c *site.Site, token string, routes []Route) (st
 			p.Close()
 		}
 		wg.Wait()
-		return errors.Join(errs...)
+		return errs.Join(failed...)
 	}
 	for range ports {
 		select {

@@ -86,7 +86,7 @@ func stopping(findings []preflight.Finding) []preflight.Finding {
 }
 
 // Preflight looks whether the hosts can become the cluster: operating system, systemd, root, clock,
-// disk, packages that can be had, everything that package preflight judges, and every connection
+// disk, packages that are available, everything that package preflight judges, and every connection
 // that one host has to open to another; whether what runs there already can become what the
 // specification says, by the table of package change; whether PostgreSQL starts with settings and
 // rules that it does not have yet, by a trial on its hosts (package trial); and whether the
@@ -244,7 +244,7 @@ func judgeHost(c *site.Site, h spec.Host, f preflight.Facts) []preflight.Finding
 	found = append(found, preflight.Judge(want(c, h), f.Premises)...)
 	if missing := missingPackages(c, h, f); len(missing) > 0 {
 		add(false, "apt offers no "+strings.Join(missing, ", "),
-			"run apt-get update there, or set postgresql.source and etcd.source to where they can be had")
+			"run apt-get update there, or set postgresql.source and etcd.source to where they are available")
 	}
 	if faults := etcdrelease.Faults(f.Candidates["etcd-server"]); len(faults) > 0 &&
 		h.Role == spec.RoleDatabase && c.Spec.Etcd.Source == spec.SourceDistribution {

@@ -47,7 +47,7 @@ func LogComponents() []LogComponent { return record.LogComponents() }
 // Logs changes nothing. When ctx ends it returns ctx's error, and no journalctl of it is left on a
 // host. Hosts that cannot be read are reported to opts.Warn; ErrUnreachable only when that is every
 // one of them. ErrUnknownComponent and spec.ErrUnknownHost are about the options. A PostgreSQL that
-// writes its own files (logging_collector) is told to opts.Warn as well, with where they are.
+// writes its own files (logging_collector) is reported to opts.Warn as well, with where they are.
 func Logs(ctx context.Context, c *site.Site, opts LogsOptions, yield func(LogEntry) error) error {
 	readers, err := journals(c, opts)
 	if err != nil {
@@ -170,7 +170,7 @@ func (l *logs) reach(ctx context.Context) error {
 	}
 	l.readers = slices.DeleteFunc(l.readers, func(j *journal) bool { return !reached[j] })
 	if len(l.readers) == 0 {
-		return errors.Join(failed...)
+		return errs.Join(failed...)
 	}
 	return ctx.Err()
 }

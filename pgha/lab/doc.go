@@ -42,7 +42,7 @@
 //
 // # Where it differs from six machines
 //
-// There is one kernel, hence one clock, one page cache (a power loss takes
+// There is one kernel, so one clock, one page cache (a power loss takes
 // no unsynchronised write away) and one set of vm.* and kernel.* settings;
 // net.* is each host's own and can be written. Limits, such as the number of
 // open files, cannot be raised above the machine's. There is no watchdog

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"sync"
 	"time"
+
+	"github.com/pgha/toolkit/internal/parallel"
 )
 
 // downTimeout bounds the removal when the caller sets no deadline.
@@ -66,13 +67,8 @@ func Down(ctx context.Context, options Options) error {
 }
 
 func (l *Lab) remove(ctx context.Context) error {
-	errs := make([]error, len(l.record.Hosts))
-	var wg sync.WaitGroup
-	for i, h := range l.record.Hosts {
-		wg.Go(func() { errs[i] = l.powerOff(ctx, h) })
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	err := parallel.Each(l.record.Hosts, func(_ int, h hostPlan) error { return l.powerOff(ctx, h) })
+	if err != nil {
 		return err
 	}
 	if err := removeNetwork(ctx, l.Name(), l.record.Hosts); err != nil {

@@ -92,9 +92,10 @@ func (b etcdBuild) build(ctx context.Context) error {
 		return err
 	}
 	// The sums come last: they are what tells that the archive is complete.
-	return errors.Join(
-		os.Rename(archive, filepath.Join(b.dir, b.archiveName())),
-		os.Rename(sums, filepath.Join(b.dir, etcdSums)))
+	if err := os.Rename(archive, filepath.Join(b.dir, b.archiveName())); err != nil {
+		return err
+	}
+	return os.Rename(sums, filepath.Join(b.dir, etcdSums))
 }
 
 func (b etcdBuild) compile(ctx context.Context, work string) error {

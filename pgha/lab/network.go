@@ -3,12 +3,13 @@ package lab
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
+
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // ip runs iproute2 with one line of arguments.
@@ -113,9 +114,9 @@ func cableLine(lab, host string, up bool) string {
 
 // removeNetwork deletes everything of the lab, and tries all of it.
 func removeNetwork(ctx context.Context, lab string, hosts []hostPlan) error {
-	var errs []error
+	var failed []error
 	for _, h := range hosts {
-		errs = append(errs, removeHostNetwork(ctx, lab, h.Name))
+		failed = append(failed, removeHostNetwork(ctx, lab, h.Name))
 	}
-	return errors.Join(append(errs, deleteNamespace(ctx, lanNamespace(lab)))...)
+	return errs.Join(append(failed, deleteNamespace(ctx, lanNamespace(lab)))...)
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/pgha/toolkit/internal/etcdrelease"
+	"github.com/pgha/toolkit/internal/parallel"
 	"github.com/pgha/toolkit/pgha/errs"
 )
 
@@ -72,7 +72,7 @@ func ensureFiles(ctx context.Context, o Options, p progress) (record, error) {
 	if err != nil {
 		cancel(err)
 	}
-	return r, errors.Join(err, <-etcd)
+	return r, errs.Join(err, <-etcd)
 }
 
 // ensureRecord returns the lab's record, of an existing lab or a new one.
@@ -140,13 +140,7 @@ func checkRecord(c cache, o Options, r record) error {
 
 // startAll boots the hosts side by side.
 func (l *Lab) startAll(ctx context.Context) error {
-	errs := make([]error, len(l.record.Hosts))
-	var wg sync.WaitGroup
-	for i, h := range l.record.Hosts {
-		wg.Go(func() { errs[i] = l.startHost(ctx, h) })
-	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return parallel.Each(l.record.Hosts, func(_ int, h hostPlan) error { return l.startHost(ctx, h) })
 }
 
 // startHost boots one host, or waits for one that boots already.

@@ -106,7 +106,7 @@ func (s site) processes(t *testing.T) map[string]string {
 
 // testTimeBombs applies accepted changes in batches. After each every member is started again, the
 // leader is killed and there is a switchover: a value that one of them cannot start with, or finds
-// otherwise than the others, shows then.
+// another way than the others, shows then.
 func testTimeBombs(t *testing.T, s site) {
 	original := must(os.ReadFile(s.specFile))(t)
 	defer func() {

@@ -64,7 +64,8 @@ func frozenWave(w *ward) []fault {
 		},
 		{name: "another program on HAProxy's port", finding: "port-taken@" + lb3 + "/5432",
 			make: w.in(lb3, "systemctl stop haproxy && "+
-				background(`perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 5432, Listen => 5) or die; sleep 600'`)+
+				background(
+					`perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 5432, Listen => 5) or die; sleep 600'`)+
 				" sleep 0.5; systemctl start haproxy; true")},
 		{
 			name: "PostgreSQL's private key readable by all", finding: "postgres-key-exposed@" + w.primary,

@@ -18,8 +18,8 @@ import (
 	"github.com/pgha/toolkit/pgha/probe"
 )
 
-// testSwitchoversInARow moves the leadership to and fro under a writer. No acknowledged row may be
-// missing, on no member, and the cluster is healthy after each.
+// testSwitchoversInARow moves the leadership back and forth under a writer. No acknowledged row may
+// be missing, on no member, and the cluster is healthy after each.
 func testSwitchoversInARow(t *testing.T, s site) {
 	cfg := s.writerConfig(t)
 	w, err := probe.Start(t.Context(), probe.Options{

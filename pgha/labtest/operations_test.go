@@ -314,6 +314,23 @@ func testReload(t *testing.T, s site) {
 	s.verify(t) // while systemd still says of Patroni that it is reloading
 }
 
+// restartWith changes a setting that makes every member wait for a restart, and restarts those.
+func restartWith(t *testing.T, s site, leader, setting string) {
+	t.Helper()
+	s.mustInHost(t, s.hostOf(t, leader),
+		"patronictl -c /etc/patroni/config.yml edit-config --force -p "+setting)
+	await(t, time.Minute, "pending restarts", func() (bool, string) {
+		waiting := 0
+		for _, m := range s.status(t).Members {
+			if m.PendingRestart {
+				waiting++
+			}
+		}
+		return waiting == 3, fmt.Sprint(waiting, " members")
+	})
+	s.verb(t, nil, "restart", "--pending")
+}
+
 func testRestart(t *testing.T, s site) {
 	leader, _ := s.leader(t)
 	started := func() map[string]string {
@@ -333,35 +350,13 @@ func testRestart(t *testing.T, s site) {
 		}
 	}
 	// A setting that needs a restart makes every member wait for one.
-	s.mustInHost(t, s.hostOf(t, leader),
-		"patronictl -c /etc/patroni/config.yml edit-config --force -p max_connections=101")
-	await(t, time.Minute, "pending restarts", func() (bool, string) {
-		waiting := 0
-		for _, m := range s.status(t).Members {
-			if m.PendingRestart {
-				waiting++
-			}
-		}
-		return waiting == 3, fmt.Sprint(waiting, " members")
-	})
-	s.verb(t, nil, "restart", "--pending")
+	restartWith(t, s, leader, "max_connections=101")
 	for _, h := range s.databases() {
 		if got := s.sql(t, h.Member, "SHOW max_connections"); got != "101" {
 			t.Errorf("%s: max_connections is %s", h.Member, got)
 		}
 	}
-	s.mustInHost(t, s.hostOf(t, leader),
-		"patronictl -c /etc/patroni/config.yml edit-config --force -p max_connections=100")
-	await(t, time.Minute, "pending restarts", func() (bool, string) {
-		waiting := 0
-		for _, m := range s.status(t).Members {
-			if m.PendingRestart {
-				waiting++
-			}
-		}
-		return waiting == 3, fmt.Sprint(waiting, " members")
-	})
-	s.verb(t, nil, "restart", "--pending")
+	restartWith(t, s, leader, "max_connections=100")
 	s.verb(t, nil, "restart", leader, "--at", "+1h")
 	if m := s.memberStatus(t, leader); m.ScheduledRestart == "" {
 		t.Errorf("status does not show the scheduled restart: %+v", m)

@@ -32,7 +32,8 @@ func testRecover(t *testing.T, s site) {
 	has := func(member, want string) func() (bool, string) {
 		return func() (bool, string) {
 			got := s.sql(t, member, "SELECT CASE WHEN to_regclass('kept') IS NULL THEN '0' ELSE "+
-				"(xpath('/row/c/text()', query_to_xml('SELECT count(*) AS c FROM kept', false, true, '')))[1]::text END")
+				"(xpath('/row/c/text()', query_to_xml('SELECT count(*) AS c FROM kept', false, "+
+				"true, '')))[1]::text END")
 			return got == want, got + " rows"
 		}
 	}

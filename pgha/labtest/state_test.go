@@ -110,7 +110,7 @@ func testLookingWritesNothing(t *testing.T, s site, dir string) {
 	}
 }
 
-// testBesideAnApply runs others while an apply is at it: one that would write is told who is, one
+// testBesideAnApply runs others while an apply is at it: one that would write learns who does, one
 // that looks is not held up.
 func testBesideAnApply(t *testing.T, s site) {
 	t.Helper()

@@ -17,7 +17,7 @@ func testStrangers(t *testing.T, s site) {
 				t.Errorf("%s reads etcd of %s without a certificate: %s", h.Name, db.Name, got.text)
 			} else if !strings.Contains(got.text, "certificate required") && !strings.Contains(got.text,
 				"bad certificate") {
-				t.Errorf("%s: etcd of %s failed otherwise than for want of a certificate: %s", h.Name,
+				t.Errorf("%s: etcd of %s failed for another reason than a missing certificate: %s", h.Name,
 					db.Name, got.text)
 			}
 			if got := ask(t, s, h.Name, db.Address+":8008", "POST", "/switchover", `{}`, ""); got.status != "403" {
@@ -34,7 +34,7 @@ func testStrangers(t *testing.T, s site) {
 		certs+"etcd-client"); got.status != "200" {
 		t.Errorf("reading etcd with a certificate: got %s", got.text)
 	}
-	// Refused for saying nothing of whom, and not for who asks.
+	// Refused because no sender is named, and not because of who asks.
 	if got := ask(t, s, db.Name, db.Address+":8008", "POST", "/switchover", `{}`,
 		certs+"rest-client"); got.status != "400" {
 		t.Errorf("POST /switchover with a certificate: got %s", got.text)

@@ -147,13 +147,14 @@ func (s screen) ended() string {
 var (
 	stamps = regexp.MustCompile(` *\d+\.\d+s`)
 	dates  = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`)
-	whom   = regexp.MustCompile(`written by .*`)
+	author = regexp.MustCompile(`written by .*`)
 )
 
 // steady is text without times, without who wrote a file, and without warnings, of which a busy
 // machine gets others.
 func steady(text string) string {
-	text = whom.ReplaceAllString(dates.ReplaceAllString(stamps.ReplaceAllString(text, " 0.0s"), "DATE"), "written by ...")
+	text = author.ReplaceAllString(dates.ReplaceAllString(stamps.ReplaceAllString(text, " 0.0s"),
+		"DATE"), "written by ...")
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
 		if !strings.Contains(line, "!") && !strings.Contains(line, "waiting for") {

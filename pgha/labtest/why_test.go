@@ -23,7 +23,7 @@ const (
 	whyMayBeMore = 300 * time.Millisecond
 )
 
-// blame is what why says of an incident, or ought to.
+// blame is what why says of an incident, or has to.
 type blame struct {
 	Class    incident.Class
 	Kind     incident.Kind

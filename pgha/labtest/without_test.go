@@ -10,8 +10,8 @@ import (
 )
 
 // testWithout works on the cluster while a replica's host and a balancer have no power: a changed
-// parameter is in effect on the others, and what is not safe is refused. It gives the power back; the
-// next apply brings both in.
+// parameter is in effect on the others, and what is not safe is refused. It gives the power back;
+// the next apply brings both in.
 func testWithout(t *testing.T, s site) {
 	status := s.awaitHealthy(t)
 	host, balancer := hostWith(t, status, "replica"), ""

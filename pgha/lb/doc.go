@@ -7,7 +7,8 @@
 //
 //	o := lb.Options{
 //		Balancers: []*remote.Target{lb1, lb2, lb3},
-//		Backends:  []lb.Backend{{Name: "pg1", Address: "192.168.0.203"}, {Name: "pg2", Address: "192.168.0.204"}},
+//		Backends:  []lb.Backend{{Name: "pg1", Address: "192.168.0.203"},
+//			{Name: "pg2", Address: "192.168.0.204"}},
 //		PatroniCA: ca,
 //	}
 //	if err := lb.Configure(ctx, o); err != nil { ... }

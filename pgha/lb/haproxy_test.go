@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pgha/toolkit/internal/testpki"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -111,7 +112,7 @@ func startStack(t *testing.T, subnet int, certNames ...string) *stack {
 	program := haproxy(t)
 	p := freePorts(t, 5)
 	s := &stack{Options: lb.Options{
-		PatroniCA: testCA(t).CertPEM(), WritePort: p[0], ReadPort: p[1], HealthPort: p[2],
+		PatroniCA: testpki.CA(t).CertPEM(), WritePort: p[0], ReadPort: p[1], HealthPort: p[2],
 		PostgresPort: p[3], RESTPort: p[4],
 		Wait: 20 * time.Second,
 	}}

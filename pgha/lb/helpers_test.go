@@ -6,29 +6,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
+	"github.com/pgha/toolkit/internal/testpki"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/pki"
 )
 
-// authority is one CA for all tests: what it is called doesn't show in what they check.
-var authority = sync.OnceValues(func() (*pki.CA, error) { return pki.NewCA("test Patroni REST API") })
-
-func testCA(t *testing.T) *pki.CA {
-	t.Helper()
-	ca, err := authority()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ca
-}
-
 // issue makes a REST API certificate for these DNS names and this address.
 func issue(t *testing.T, address string, names ...string) *pki.Leaf {
 	t.Helper()
-	leaf, err := testCA(t).Issue(pki.Request{
+	leaf, err := testpki.CA(t).Issue(pki.Request{
 		CommonName: "Patroni", DNSNames: names, IPs: []netip.Addr{netip.MustParseAddr(address)}, Usage: pki.ServerUsage,
 	})
 	if err != nil {
@@ -40,7 +28,7 @@ func issue(t *testing.T, address string, names ...string) *pki.Leaf {
 // reference are the hosts of the reference procedure.
 func reference(t *testing.T) lb.Options {
 	return lb.Options{
-		PatroniCA: testCA(t).CertPEM(),
+		PatroniCA: testpki.CA(t).CertPEM(),
 		Backends: []lb.Backend{
 			{Name: "postgresql-01", Address: "192.168.0.203"},
 			{Name: "postgresql-02", Address: "192.168.0.204"},

@@ -15,8 +15,8 @@ import (
 var measureTable = pgx.Identifier{"public", "pgha_operation"}
 
 // measureWrites writes rows through the virtual IP until the function that it returns is called,
-// which waits for one more row if it is told that writes flow, and returns the longest time without
-// any. It is a comfort: if it cannot measure it warns, and the operation goes on.
+// which waits for one more row if the caller says that writes flow, and returns the longest time
+// without any. It is a comfort: if it cannot measure it warns, and the operation goes on.
 func measureWrites(ctx context.Context, r *job.Job) func(flowing bool) time.Duration {
 	nothing := func(bool) time.Duration { return 0 }
 	cfg, err := r.SqlConfig(r.WriteRoute())

@@ -34,10 +34,9 @@ type RestartOptions struct {
 
 // Restart restarts PostgreSQL on the chosen members, one at a time, in patroni.Restart's order, and
 // stops at the first that does not come back. Before anything is stopped each host tries whether
-// PostgreSQL starts with the settings that wait there; if not, the error matches errs.ErrRefused and
-// names them. If the leader is among them it is checked first what
-// would be cut short, as Switchover does, and a checkpoint is written. See patroni.Restart for
-// refusals and errors.
+// PostgreSQL starts with the settings that wait there; if not, the error matches errs.ErrRefused
+// and names them. If the leader is among them it is checked first what would be cut short, as
+// Switchover does, and a checkpoint is written. See patroni.Restart for refusals and errors.
 func Restart(ctx context.Context, c *site.Site, opts RestartOptions) (patroni.RestartResult, error) {
 	var result patroni.RestartResult
 	members, err := c.Members(opts.Members)

@@ -26,7 +26,7 @@ type SwitchoverOptions struct {
 	// quicker way under synchronous replication: see patroni.SwitchoverOptions.
 	To string
 	// At schedules the switchover instead of making it now. Patroni then does it alone: the checks
-	// and comforts below are those of this moment, not of that one.
+	// and preparations below are those of this moment, not of that one.
 	At time.Time
 	// Force goes ahead although long transactions or a base backup would be cut short, archiving
 	// fails, or nobody else could take over while the former leader restarts.
@@ -99,7 +99,7 @@ func HandOver(ctx context.Context, r *job.Job, so patroni.SwitchoverOptions, for
 		return SwitchoverResult{SwitchoverResult: planned}, err
 	}
 	if err := PrepareSwitchover(ctx, r, planned.OldLeader, planned.NewLeader); err != nil {
-		// Both are comforts: without them the switchover takes longer, and is no less safe.
+		// Both only shorten the switchover; failing is safe.
 		r.Warn("", err.Error())
 	}
 	if r.Planning() {

@@ -145,8 +145,8 @@ func (c *operator) waitHealthy(ctx context.Context, bound time.Duration) error {
 	return err
 }
 
-// unhealthy returns those members that are not healthy, of all that are not left out or of the named
-// ones.
+// unhealthy returns those members that are not healthy, of all that are not left out or of the
+// named ones.
 func (c *operator) unhealthy(state ClusterState, names ...string) []Member {
 	var bad []Member
 	for _, m := range there(c.options) {

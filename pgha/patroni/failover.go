@@ -56,8 +56,8 @@ type FailoverResult struct {
 // Nothing is changed when the error matches ErrLeaderHealthy (use Switchover), ErrNoCandidate,
 // ErrInvalid or ErrLossNotAccepted (a *LossError, unless FailoverOptions accept the loss). In
 // synchronous mode only a synchronous standby loses nothing; any other has to be accepted with
-// AcceptLoss. A cluster that is paused is no hindrance. When Patroni fails over by itself in the
-// meantime, that is a success, and the result says so. Other errors match ErrUnavailable or
+// AcceptLoss. A cluster that is paused does not prevent it. When Patroni fails over by itself in
+// the meantime, that is a success, and the result says so. Other errors match ErrUnavailable or
 // ErrTimeout; after one of these, and when ctx is cancelled, the request stands: Patroni carries it
 // out, at the latest, when the lock of the old leader has run out. When the targets only plan, the
 // change is reported and nothing happens.
@@ -200,7 +200,7 @@ func (s survey) successor(old, name string) (MemberState, error) {
 	fit, reasons := s.sift(old, s.unfit)
 	if len(fit) == 0 {
 		return MemberState{}, remote.WithHint(fmt.Errorf("%w: %s", ErrNoCandidate, strings.Join(reasons, ", ")),
-			"bring one of the hosts back; a member that never comes back is made anew with "+
+			"bring one of the hosts back; a member that never comes back is made again with "+
 				"reinitialize once there is a leader")
 	}
 	return slices.MinFunc(fit, func(a, b MemberState) int {

@@ -173,7 +173,9 @@ func TestFailoverRefusals(t *testing.T) {
 			func(f *fakePatroni) { f.members[second].location = 0 }, FailoverOptions{Candidate: second},
 			ErrLossNotAccepted, "unknown amount",
 		},
-		"unknown position of the leader": {func(f *fakePatroni) { f.members[second].lag, f.members[third].lag = "unknown", "unknown" },
+		"unknown position of the leader": {func(f *fakePatroni) {
+			f.members[second].lag, f.members[third].lag = "unknown", "unknown"
+		},
 			FailoverOptions{MaxLossBytes: 1 << 40}, ErrLossNotAccepted, "unknown amount"},
 		"not synchronous": {func(f *fakePatroni) {
 			f.config["synchronous_mode"], f.members[third].sync = true,

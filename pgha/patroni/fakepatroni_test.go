@@ -219,8 +219,8 @@ func (f *fakePatroni) act(w http.ResponseWriter, call, name string, body map[str
 	w.WriteHeader(code)
 }
 
-// furthest is whom Patroni elects when nobody is named: the living replica with most of the WAL,
-// here the first of several.
+// furthest is the member that Patroni elects when none is named: the living replica with most of
+// the WAL, here the first of several.
 func (f *fakePatroni) furthest() string {
 	best := ""
 	for _, name := range slices.Sorted(maps.Keys(f.members)) {

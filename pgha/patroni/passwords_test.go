@@ -18,7 +18,8 @@ func TestPasswordsLieWhereTheyMust(t *testing.T) {
 			if has := strings.Contains(content, "-password"); has != strings.HasPrefix(path, PasswordFile) {
 				t.Errorf("%s of %s holds a password: %v", path, m.Name, has)
 			}
-			if strings.Contains(content, "SCRAM-SHA-256$") && (i != 0 || !strings.HasPrefix(path, "/etc/patroni/roles.sql")) {
+			if strings.Contains(content, "SCRAM-SHA-256$") &&
+				(i != 0 || !strings.HasPrefix(path, "/etc/patroni/roles.sql")) {
 				t.Errorf("%s of %s holds a verifier", path, m.Name)
 			}
 		}

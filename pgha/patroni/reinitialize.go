@@ -97,7 +97,7 @@ func (c *operator) reinitialize(ctx context.Context, ro ReinitializeOptions) (Re
 	if err := c.startCopy(ctx, target, ro); err != nil {
 		return result, err
 	}
-	c.options.Progress("copying the data of " + ro.Member + " anew")
+	c.options.Progress("copying the data of " + ro.Member + " again")
 	err = withCompanion(ctx, ro.Copying, func() error {
 		return poll.Until(ctx, poll.Options{What: ro.Member + " to stream again", Bound: ro.Timeout}, w.look)
 	})

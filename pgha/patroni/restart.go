@@ -110,9 +110,9 @@ func (e *RestartError) Next() errs.Next {
 // Nothing is changed when the error matches ErrInvalid, ErrNoLeader, ErrUnhealthy (another member
 // is not healthy, which Force overrules), ErrPaused, ErrScheduled or ErrNoCandidate. Other errors
 // match ErrUnavailable or ErrTimeout. A restart that was asked for continues when ctx ends, no
-// further one is begun. A paused cluster is reported through Progress and is no hindrance, except
-// for schedules and LeaderBySwitchover. When the targets only plan, the changes are reported and
-// nothing happens. With nothing to restart it does nothing.
+// further one is begun. A paused cluster is reported through Progress and does not prevent it,
+// except for schedules and LeaderBySwitchover. When the targets only plan, the changes are reported
+// and nothing happens. With nothing to restart it does nothing.
 func Restart(ctx context.Context, o Options, ro RestartOptions) (RestartResult, error) {
 	o = o.WithDefaults()
 	ro.Timeout = cmp.Or(ro.Timeout, o.Wait)

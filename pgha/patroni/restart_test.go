@@ -66,7 +66,9 @@ func TestRestartChoosesAndOrders(t *testing.T) {
 		"nothing": {nil, RestartOptions{PendingOnly: true}, ""},
 		"one that is ill": {func(f *fakePatroni) { f.members[third].streaming = false; f.heal(third) },
 			RestartOptions{Members: []string{third}}, "postgresql-03"},
-		"although another is ill": {func(f *fakePatroni) { f.members[third].state, f.members[third].streaming = "start failed", false },
+		"although another is ill": {func(f *fakePatroni) {
+			f.members[third].state, f.members[third].streaming = "start failed", false
+		},
 			RestartOptions{Members: []string{second}, Force: true}, "postgresql-02"},
 		"paused": {
 			func(f *fakePatroni) { f.config["pause"] = true }, RestartOptions{Members: []string{second}},
@@ -393,7 +395,8 @@ func TestReload(t *testing.T) {
 // TestRestartOrderFollowsTheSettings tries what waits on the leader, and which order that makes.
 func TestRestartOrderFollowsTheSettings(t *testing.T) {
 	t.Parallel()
-	const all, leaderFirst, replicasFirst = "postgresql-02 postgresql-03 postgresql-01", "postgresql-01 postgresql-02 postgresql-03", "postgresql-02 postgresql-03 postgresql-01"
+	const all, leaderFirst, replicasFirst = "postgresql-02 postgresql-03 postgresql-01",
+		"postgresql-01 postgresql-02 postgresql-03", "postgresql-02 postgresql-03 postgresql-01"
 	for name, tt := range map[string]struct {
 		pending []string
 		options RestartOptions

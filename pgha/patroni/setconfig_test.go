@@ -57,7 +57,8 @@ func TestSetConfig(t *testing.T) {
 			t.Errorf("config %v", result.Config)
 		}
 		if diff := cmp.Diff([]string{
-			first + ` PATCH /config {"loop_wait":5,"maximum_lag_on_failover":null,"postgresql":{"parameters":{"max_connections":200}}}`,
+			first +
+				` PATCH /config {"loop_wait":5,"maximum_lag_on_failover":null,"postgresql":{"parameters":{"max_connections":200}}}`,
 		}, f.asked()); diff != "" {
 			t.Error(diff)
 		}

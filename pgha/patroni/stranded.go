@@ -82,7 +82,7 @@ func Stranded(state ClusterState) []StrandedMember {
 		stranded = append(stranded, StrandedMember{
 			Name: m.Name, State: m.State, Timeline: m.Timeline, LeaderTimeline: leader.Timeline, Reason: reason,
 			Hint: "see `journalctl -u patroni -n 50` on " + m.Name +
-				"; if it cannot be mended, copy the data anew: reinit " + m.Name,
+				"; if it cannot be mended, copy the data again: reinit " + m.Name,
 		})
 	}
 	return stranded

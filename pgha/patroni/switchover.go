@@ -103,14 +103,14 @@ func (c *operator) switchover(ctx context.Context, so SwitchoverOptions) (Switch
 		c.changed(asked, change)
 		return result, nil
 	}
-	body, whom := map[string]string{"leader": leader.Name}, "another member"
+	body, to := map[string]string{"leader": leader.Name}, "another member"
 	if so.Candidate != "" {
-		body["candidate"], whom = candidate.Name, candidate.Name
+		body["candidate"], to = candidate.Name, candidate.Name
 	}
-	c.options.Progress("switchover from " + leader.Name + " to " + whom)
+	c.options.Progress("switchover from " + leader.Name + " to " + to)
 	start := time.Now()
 	promoted, err := c.waitPromoted(ctx, c.Background(ctx, asked.Name, http.MethodPost, "/switchover", body),
-		leader, whom)
+		leader, to)
 	if err != nil {
 		return result, err
 	}

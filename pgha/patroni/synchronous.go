@@ -116,7 +116,7 @@ func (s survey) checkSynchronous(mode SynchronousMode, nodes int) error {
 			hint += "; in strict mode all writes would stop"
 		}
 		return remote.WithHint(
-			fmt.Errorf("%w: commits shall wait for %d replicas, but only %d are healthy and not tagged nosync",
+			fmt.Errorf("%w: commits are to wait for %d replicas, but only %d are healthy and not tagged nosync",
 				ErrUnhealthy, nodes, len(able)), hint)
 	}
 	if mode == SynchronousQuorum {

@@ -42,8 +42,8 @@ var verbs = map[string]func(context.Context, *site.Site) error{
 }
 
 // TestLockedByAnother: each verb that takes the hosts' lock names the holder, is an error of a lock
-// and says what to do; nothing else is asked of a host. One that gives no lock for another reason is
-// named with a way on.
+// and says what to do; nothing else is asked of a host. One that gives no lock for another reason
+// is named with a way on.
 func TestLockedByAnother(t *testing.T) {
 	t.Parallel()
 	const holder = "alice@laptop since 2026-11-29T08:00:00Z: switchover"

@@ -69,7 +69,7 @@ func moveAddress(ctx context.Context, r *job.Job, from spec.Host, keep []spec.Ho
 	return err
 }
 
-// restore starts units that were stopped for something that did not come about, also when ctx has
+// restore starts units that were stopped for something that failed, also when ctx has
 // ended.
 func restore(ctx context.Context, r *job.Job, h spec.Host, units ...string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), job.RestoreWait)
@@ -143,7 +143,7 @@ func giveUpLeadership(ctx context.Context, r *job.Job, s status.Status, hosts []
 	if leader == "" || !site.Among(hosts, leader) {
 		return leader, nil
 	}
-	candidate, err := heir(ctx, r, s, hosts, preferred)
+	candidate, err := successor(ctx, r, s, hosts, preferred)
 	if err != nil {
 		return leader, err
 	}
@@ -161,15 +161,15 @@ func giveUpLeadership(ctx context.Context, r *job.Job, s status.Status, hosts []
 	return done.NewLeader, nil
 }
 
-// heir picks the member that may lead in place of one on these hosts, by trying it in a rehearsal:
+// successor picks the member that may lead in place of one on these hosts, by trying it in a rehearsal:
 // Patroni's rules on lag, tags and synchronous standbys are known there.
-func heir(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Host, preferred []string) (string, error) {
+func successor(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Host, preferred []string) (string, error) {
 	rehearsal, err := engine.PatroniOptions(r.Rehearsed())
 	if err != nil {
 		return "", err
 	}
 	var reason error
-	for _, candidate := range heirs(s, hosts, preferred) {
+	for _, candidate := range successors(s, hosts, preferred) {
 		_, err := patroni.Switchover(ctx, rehearsal, patroni.SwitchoverOptions{Candidate: candidate})
 		if err == nil {
 			return candidate, nil
@@ -185,8 +185,8 @@ func heir(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Host, p
 		errs.Text("see %s; a replica must stream before the leader's host can go", errs.Verb("status")))
 }
 
-// heirs are the healthy members outside these hosts: the preferred first, then by lag.
-func heirs(s status.Status, hosts []spec.Host, preferred []string) []string {
+// successors are the healthy members outside these hosts: the preferred first, then by lag.
+func successors(s status.Status, hosts []spec.Host, preferred []string) []string {
 	var fit []status.MemberStatus
 	for _, m := range s.Members {
 		if m.Healthy && m.LagBytes != nil && !site.Among(hosts, m.Name) {

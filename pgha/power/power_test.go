@@ -213,10 +213,10 @@ func TestHeirs(t *testing.T) {
 	t.Parallel()
 	sp, s := sitetest.PowerSpec(), sitetest.PowerStatus() // pg2 is 1 byte behind, pg3 2
 	for want, got := range map[string][]string{
-		"pg2 pg3": heirs(s, named(sp, "db1"), nil),
-		"pg3 pg2": heirs(s, named(sp, "db1"), []string{"pg3", "pg1"}),
-		"pg3":     heirs(s, named(sp, "db1", "db2"), nil),
-		"":        heirs(sitetest.PowerStatus("db2", "db3"), named(sp, "db1"), nil),
+		"pg2 pg3": successors(s, named(sp, "db1"), nil),
+		"pg3 pg2": successors(s, named(sp, "db1"), []string{"pg3", "pg1"}),
+		"pg3":     successors(s, named(sp, "db1", "db2"), nil),
+		"":        successors(sitetest.PowerStatus("db2", "db3"), named(sp, "db1"), nil),
 	} {
 		if want != strings.Join(got, " ") {
 			t.Errorf("got %v, want %s", got, want)

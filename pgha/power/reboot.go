@@ -1,6 +1,7 @@
 package power
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -247,7 +248,7 @@ func reboot(ctx context.Context, r *job.Job, h spec.Host, bound time.Duration) (
 	}
 	before := hostlook.LookAt(ctx, r.Site, t, h)
 	if before.Err != nil || before.Boot == "" {
-		return done, false, errors.Join(before.Err, errors.New("the host does not tell its boot"))
+		return done, false, cmp.Or(before.Err, errors.New("the host does not tell its boot"))
 	}
 	start := time.Now()
 	_, err = t.Run(ctx, remote.Cmd{Argv: []string{"systemctl", "reboot"}, Mutating: true})
@@ -267,7 +268,7 @@ func reboot(ctx context.Context, r *job.Job, h spec.Host, bound time.Duration) (
 	}
 	err = r.Until(ctx, bound, "the units of "+h.Name, errs.Text("see `systemctl --failed` there"),
 		func(ctx context.Context) string {
-			l := lookAnew(ctx, r, t, h)
+			l := lookAgain(ctx, r, t, h)
 			if l.Err != nil {
 				return l.Err.Error()
 			}
@@ -300,7 +301,7 @@ func awaitBoot(ctx context.Context, r *job.Job, t *remote.Target, h spec.Host, b
 	bound time.Duration) error {
 	next := errs.Text("see the host's console")
 	return r.Until(ctx, bound, h.Name+" to come back", next, func(ctx context.Context) string {
-		switch l := lookAnew(ctx, r, t, h); {
+		switch l := lookAgain(ctx, r, t, h); {
 		case l.Err != nil:
 			return l.Err.Error()
 		case l.Boot == "":
@@ -312,8 +313,8 @@ func awaitBoot(ctx context.Context, r *job.Job, t *remote.Target, h spec.Host, b
 	})
 }
 
-// lookAnew looks at a host that may have lost its connection without a word, and makes it again.
-func lookAnew(ctx context.Context, r *job.Job, t *remote.Target, h spec.Host) hostlook.Look {
+// lookAgain looks at a host, and dials it again where its connection is lost.
+func lookAgain(ctx context.Context, r *job.Job, t *remote.Target, h spec.Host) hostlook.Look {
 	quick, cancel := context.WithTimeout(ctx, redialTimeout/2)
 	defer cancel()
 	l := hostlook.LookAt(quick, r.Site, t, h)

@@ -91,7 +91,7 @@ func Reset(ctx context.Context, c *site.Site, opts ResetOptions) (ResetResult, e
 						errs.Text("the cluster is stopped; run %s again when the cause is mended", errs.Verb("reset")))
 				}
 			}
-			if result.NewSystemIdentifier, err = formAnew(ctx, run, result.OldSystemIdentifier); err != nil ||
+			if result.NewSystemIdentifier, err = formAgain(ctx, run, result.OldSystemIdentifier); err != nil ||
 				run.Planning() {
 				return err
 			}
@@ -190,16 +190,16 @@ func wipe(ctx context.Context, r *job.Job, dirs []dataDir) ([]EmptiedDirectory, 
 	return emptied, err
 }
 
-// formAnew forms the cluster by the phases of Apply and returns its system identifier.
-func formAnew(ctx context.Context, r *job.Job, old string) (string, error) {
+// formAgain forms the cluster by the phases of Apply and returns its system identifier.
+func formAgain(ctx context.Context, r *job.Job, old string) (string, error) {
 	if r.Planning() {
 		return "", r.Changed(r.Spec.Databases()[0].Member,
-			remote.Change{Kind: "cluster", Name: r.Spec.Cluster, Action: "formed anew, empty"})
+			remote.Change{Kind: "cluster", Name: r.Spec.Cluster, Action: "formed again, empty"})
 	}
 	for _, phase := range []func(context.Context, *job.Job) error{provision.EtcdPhase, provision.PatroniPhase,
 		provision.HAProxyPhase, provision.KeepalivedPhase, provision.ReadyPhase} {
 		if err := phase(ctx, r); err != nil {
-			return "", errs.WithNext(fmt.Errorf("form the cluster anew: %w", err),
+			return "", errs.WithNext(fmt.Errorf("form the cluster again: %w", err),
 				errs.Text("the old data is gone; %s again finishes what was begun", errs.Verb("reset")))
 		}
 	}
@@ -220,5 +220,5 @@ func formAnew(ctx context.Context, r *job.Job, old string) (string, error) {
 		}
 	}
 	return id, r.Changed(databases[0].Member, remote.Change{Kind: "cluster", Name: r.Spec.Cluster,
-		Action: "formed anew with the system identifier " + id})
+		Action: "formed again with the system identifier " + id})
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // resetPlace makes a data directory. Beside it lie a pg_controldata that prints what the control
-// file holds, and a systemctl by whom nothing runs.
+// file holds, and a systemctl for which nothing runs.
 type resetPlace struct {
 	t        *testing.T
 	dir      string

@@ -3,13 +3,12 @@ package power
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
+	"github.com/pgha/toolkit/internal/parallel"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -68,13 +67,7 @@ func dataDirs(ctx context.Context, r *job.Job) ([]dataDir, error) {
 			dirs = append(dirs, dataDir{host: h, kind: kind, path: path})
 		}
 	}
-	failed := make([]error, len(dirs))
-	var wg sync.WaitGroup
-	for i := range dirs {
-		wg.Go(func() { failed[i] = describe(ctx, r, &dirs[i]) })
-	}
-	wg.Wait()
-	return dirs, errors.Join(failed...)
+	return dirs, parallel.Each(dirs, func(i int, _ dataDir) error { return describe(ctx, r, &dirs[i]) })
 }
 
 // describe fills in what the host says of a directory.

@@ -18,7 +18,7 @@ func (j *judge) judgeData() {
 		case "link":
 			j.stopAt(d.Field,
 				fmt.Sprintf(
-					"%s (%s) is a symbolic link to %s: when a member's data is copied anew a "+
+					"%s (%s) is a symbolic link to %s: when a member's data is copied again a "+
 						"folder takes the place of the link", d.Path, d.Field, seen.Target),
 				fmt.Sprintf("set %s to %s, or mount the file system at a folder above", d.Field, seen.Target))
 		case "file":

@@ -18,13 +18,13 @@ const (
 
 // Options say where a Writer writes and how fast. Only Config is needed.
 type Options struct {
-	// Config says where to connect and as whom. It has to come from pgx.ParseConfig and is not
-	// changed. Its DialFunc must honour the context that it is given, and closing a connection it
-	// returned must end reads and writes in progress. The connections must lead to the database
+	// Config says where to connect and as which role. It has to come from pgx.ParseConfig and is
+	// not changed. Its DialFunc must honour the context that it is given, and closing a connection
+	// it returned must end reads and writes in progress. The connections must lead to the database
 	// that takes writes: usually through the virtual IP.
 	Config *pgx.ConnConfig
 	// Rate is how many rows are written each second, 0.1 to 1000; the resolution is its inverse. 0
-	// means DefaultRate, 20, hence 50 ms.
+	// means DefaultRate, 20, which is one in 50 ms.
 	Rate float64
 	// LoginTimeout bounds the opening of a session, its TCP connection, TLS and authentication
 	// included. 0 means DefaultLoginTimeout, 2 s.

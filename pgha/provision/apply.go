@@ -2,11 +2,11 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/engine"
-	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/event"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -18,13 +18,13 @@ import (
 type ApplyOptions struct {
 	// Phases replace the standard ones; start from StandardPhases to add your own.
 	Phases []engine.Phase
-	// Without names hosts, or their members, that are left as they are: nothing is asked of them, and
-	// none is waited for. The next Apply without it brings them in. Refused, before anything is
-	// changed, is what is not safe without them: so many that no majority of etcd, or no balancer, is
-	// left; a restart of etcd that would leave no quorum; a change that all balancers have to make in
-	// order while one is left out; an unfinished rotation of an authority. Phases of the caller's own
-	// find such hosts in Run.Target alone, with LeftOut set. Connect with AllowUnreachable, or the
-	// same Without. A Plan brings its own.
+	// Without names hosts, or their members, that are left as they are: nothing is asked of them,
+	// and none is waited for. The next Apply without it brings them in. Refused, before anything is
+	// changed, is what is not safe without them: so many that no majority of etcd, or no balancer,
+	// is left; a restart of etcd that would leave no quorum; a change that all balancers have to
+	// make in order while one is left out; an unfinished rotation of an authority. Phases of the
+	// caller's own find such hosts in Run.Target alone, with LeftOut set. Connect with
+	// AllowUnreachable, or the same Without. A Plan brings its own.
 	Without []string
 	// Plan, when set, is what Apply should do and nothing else: if the hosts have changed since it
 	// was made, Apply refuses with ErrPlanStale before it changes anything.
@@ -50,8 +50,8 @@ type Report struct {
 // first and changes only what differs, so a second run reports no changes. It never removes data.
 // When a phase fails the phases that run at the same time are finished and no further one is begun;
 // the report tells what was changed until then. A host without a connection that is not left out is
-// an error that says how to leave it out, if that is safe. Only one at a time changes a cluster: the error
-// matches ErrLocked, and names the holder, while somebody else does.
+// an error that says how to leave it out, if that is safe. Only one at a time changes a cluster:
+// the error matches ErrLocked, and names the holder, while somebody else does.
 func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error) {
 	phases := opts.Phases
 	if phases == nil {
@@ -84,6 +84,6 @@ func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error)
 	if changes := out.Changed(); len(changes) > 0 {
 		record().End(ctx, changes, err)
 	}
-	err = errs.Join(err, unlock())
+	err = errors.Join(err, unlock())
 	return Report{Changes: out.Changed(), LeftOut: site.HostNames(c.LeftOut()), Duration: time.Since(start)}, err
 }

@@ -219,7 +219,7 @@ func TestUnfinishedApplyIsNobodysEdit(t *testing.T) {
 		"of unknown origin": {
 			[]trail.OperationRecord{killed}, Origin{Cause: CauseUnknown}, CauseUnfinished,
 		},
-		"what the specification says anew":  {[]trail.OperationRecord{killed}, Origin{Cause: CauseSpec}, CauseSpec},
+		"what the specification newly says": {[]trail.OperationRecord{killed}, Origin{Cause: CauseSpec}, CauseSpec},
 		"what is not there yet, killed one": {[]trail.OperationRecord{killed}, Origin{Cause: CauseNew}, CauseNew},
 	} {
 		got := c.was

@@ -103,9 +103,11 @@ func TestSilentSince(t *testing.T) {
 	day := 24 * time.Hour
 	states := []lb.BalancerState{
 		{Host: "lb1", Servers: []lb.ServerState{
-			server(lb.WriteProxy, "m1", "UP", "L7OK/200", 9*day), server(lb.ReadProxy, "m1:primary", "UP", "L7OK/200", 9*day),
+			server(lb.WriteProxy, "m1", "UP", "L7OK/200", 9*day),
+			server(lb.ReadProxy, "m1:primary", "UP", "L7OK/200", 9*day),
 			server(lb.WriteProxy, "m2", "DOWN", "L4TOUT", 9*day), server(lb.ReadProxy, "m2", "DOWN", "L4TOUT", 3*day),
-			server(lb.WriteProxy, "m3", "DOWN", "L7STS/503", 9*day), server(lb.ReadProxy, "m3", "UP", "L7OK/200", 9*day),
+			server(lb.WriteProxy, "m3", "DOWN", "L7STS/503", 9*day),
+			server(lb.ReadProxy, "m3", "UP", "L7OK/200", 9*day),
 			server(lb.WriteProxy, "m4", "DOWN", "", 0),
 		}},
 		{Host: "lb2", Servers: []lb.ServerState{server(lb.ReadProxy, "m2", "DOWN", "L4TOUT", time.Hour)}},
@@ -117,8 +119,8 @@ func TestSilentSince(t *testing.T) {
 	}
 }
 
-// TestOrderedChangesWithoutABalancer: what all balancers change one after the other is refused while
-// one is away; what is each one's own is not.
+// TestOrderedChangesWithoutABalancer: what all balancers change one after the other is refused
+// while one is away; what is each one's own is not.
 func TestOrderedChangesWithoutABalancer(t *testing.T) {
 	t.Parallel()
 	keepalived := func(diff string) []PlannedChange { return []PlannedChange{{Name: vip.ConfigPath, Diff: diff}} }
@@ -127,9 +129,11 @@ func TestOrderedChangesWithoutABalancer(t *testing.T) {
 		changes []PlannedChange
 		want    string
 	}{
-		"another router id": {"lb1", keepalived("\n-    virtual_router_id 51\n+    virtual_router_id 77\n"), "vip.router_id"},
+		"another router id": {"lb1", keepalived("\n-    virtual_router_id 51\n+    " +
+			"virtual_router_id 77\n"), "vip.router_id"},
 		"another address": {
-			"lb1", keepalived("     virtual_ipaddress {\n-        10.0.0.9/24 dev eth0\n+        10.0.0.8/24 dev eth0\n"),
+			"lb1", keepalived("     virtual_ipaddress {\n-        10.0.0.9/24 dev eth0\n+        " +
+				"10.0.0.8/24 dev eth0\n"),
 			"vip.address",
 		},
 		"another port": {
@@ -181,7 +185,8 @@ func TestPlanWithout(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if changes, err := left.Ensure(ctx, remote.Unit{Name: "x", Running: remote.Yes}); err != nil || changes.Any() {
+			if changes, err := left.Ensure(ctx, remote.Unit{Name: "x",
+				Running: remote.Yes}); err != nil || changes.Any() {
 				return fmt.Errorf("a host that is left out is changed: %v, %w", changes, err)
 			}
 			if _, err := left.Output(ctx, "true"); !errors.Is(err, remote.ErrLeftOut) {

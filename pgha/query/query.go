@@ -37,10 +37,10 @@ const defaultMaxRows = 10000
 // cancelWait is how long a cancelled statement may take to end before its connection is cut.
 const cancelWait = 3 * time.Second
 
-// copies finds a COPY through the connection, whose data would come and go beside the rows.
+// copies finds COPY FROM STDIN and COPY TO STDOUT, which need a stream of their own.
 var copies = regexp.MustCompile(`(?is)^\s*copy\b.*\b(from\s+stdin|to\s+stdout)\b`)
 
-// QueryOptions say what is asked, and of whom.
+// QueryOptions say what is asked, and of which members.
 type QueryOptions struct {
 	// SQL is one statement. Several in one text are refused, by PostgreSQL itself.
 	SQL string

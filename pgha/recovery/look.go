@@ -3,7 +3,6 @@ package recovery
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,7 +67,7 @@ func look(ctx context.Context, r *job.Job, name string) (view, error) {
 		})
 	}
 	wg.Wait()
-	return v, errors.Join(looksErr, ctx.Err())
+	return v, errs.Join(looksErr, ctx.Err())
 }
 
 func (v *view) askStore(ctx context.Context, eo etcd.Options, prefix string) {

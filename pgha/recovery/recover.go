@@ -19,7 +19,7 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// FromOptions say from whom the cluster goes on.
+// FromOptions name the member that the cluster goes on from.
 type FromOptions struct {
 	engine.Operation
 	// From is the member, or its host, whose database goes on. Required.

@@ -4,16 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/pgha/toolkit/internal/shell"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// scripts makes "sh -c SCRIPT NAME ARGUMENT..." of a question a subshell of the shell that asks: the
-// same words do the same, and each saves the start of a program.
+// scripts makes "sh -c SCRIPT NAME ARGUMENT..." of a question a subshell of the shell that asks:
+// the same words do the same, and each saves the start of a program.
 const scripts = `sh() (
 	[ "$1" = -c ] && [ $# -gt 2 ] || exec sh "$@"
 	script=$2
@@ -75,7 +75,7 @@ func newBatch() *batch {
 // add writes a command, and what follows it on its line.
 func (b *batch) add(argv []string, after string) {
 	line, err := shell.Join(argv)
-	b.err = errors.Join(b.err, err)
+	b.err = errs.Join(b.err, err)
 	b.script.WriteString(line + after)
 }
 
@@ -94,7 +94,8 @@ func (b *batch) run(ctx context.Context, t *Target) ([]Result, error) {
 	if b.err != nil {
 		return nil, OnHost(t.Name, b.err)
 	}
-	// The whole script must be read before standard input is closed, hence the braces.
+	// The whole script must be read before standard input is closed: that is what the braces are
+	// for.
 	res, err := t.Run(ctx, Cmd{Script: "{\n" + b.script.String() + "exit 0\n}\n"})
 	if err != nil {
 		return nil, fmt.Errorf("look: %w", err)

@@ -13,7 +13,7 @@ import (
 var ErrBadCmd = errs.New(errs.Invalid, "invalid command")
 
 // CommandLine turns cmd into the one line an Executor hands to the host's shell, and the standard
-// input that goes with it. It is for implementations of Executor, which thereby agree on users,
+// input that goes with it. It is for implementations of Executor, which so agree on users,
 // environment and scripts.
 func CommandLine(cmd Cmd) (line string, stdin io.Reader, err error) {
 	argv, stdin, err := cmd.Flatten()

@@ -8,7 +8,8 @@
 //	changes, err := target.Ensure(ctx,
 //		remote.Packages{Names: []string{"haproxy"}},
 //		remote.File{FileMeta: remote.FileMeta{Path: "/etc/haproxy/haproxy.cfg"}, Content: cfg},
-//		remote.Unit{Name: "haproxy.service", Enabled: remote.Yes, Running: remote.Yes, ReloadOn: []string{"/etc/haproxy/haproxy.cfg"}},
+//		remote.Unit{Name: "haproxy.service", Enabled: remote.Yes, Running: remote.Yes,
+//			ReloadOn: []string{"/etc/haproxy/haproxy.cfg"}},
 //	)
 //
 // Ensure looks first, in one round trip, and changes only what differs; called again it changes

@@ -49,7 +49,7 @@ type lockTimes struct {
 // has not answered for 15 s, or somebody has removed the file. When ctx ends the lock stays: what
 // has to be put in order is still done under it.
 //
-// The lock of a process that dies is free when its connection ends. Should sshd not hear of that,
+// The lock of a process that dies is free when its connection ends. If sshd does not notice that,
 // as when this machine loses its power or its network, the host frees the lock 20 s after the last
 // sign of life, which comes every 3 s.
 //

@@ -72,7 +72,7 @@ func TestLock(t *testing.T) {
 			}
 			select {
 			case <-held.Done():
-				t.Fatalf("lost in peace: %v", context.Cause(held))
+				t.Fatalf("lost although the holder lives: %v", context.Cause(held))
 			case <-time.After(2500 * time.Millisecond): // longer than each of the patiences
 			}
 			for range 2 {
@@ -295,7 +295,7 @@ func pipe(t *testing.T) (r, w *os.File) {
 	return r, w
 }
 
-// TestLockOfSilentHolder is about a machine that has lost its power: sshd does not hear of that.
+// TestLockOfSilentHolder is about a machine that has lost its power: sshd does not notice that.
 func TestLockOfSilentHolder(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "lock")

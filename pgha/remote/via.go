@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // StreamFunc has the form of Streamer's method.
@@ -43,5 +45,5 @@ func StreamVia(ctx context.Context, e Executor, cmd Cmd, stdout, stderr io.Write
 	}
 	_, outErr := stdout.Write(res.Stdout)
 	_, errErr := stderr.Write(res.Stderr)
-	return res.ExitCode, errors.Join(err, outErr, errErr)
+	return res.ExitCode, errs.Join(err, outErr, errErr)
 }

@@ -115,7 +115,7 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 			if run.Planning() {
 				return rotateAll(ctx, run, s, roles, rest)
 			}
-			// A copy that is made in the midst of it is an older one afterwards.
+			// A copy that is made meanwhile is out of date afterwards.
 			if err := run.GrowState(ctx, s); err != nil {
 				return err
 			}
@@ -250,9 +250,10 @@ func NewCredentials(c *site.Site, s *vault.State, which []string, dryRun bool) (
 	return &cr, generated, nil
 }
 
-// deployPasswords gives PostgreSQL and the hosts the passwords of the credentials, and makes them the ones
-// in force.
-func deployPasswords(ctx context.Context, r *job.Job, s *vault.State, which []string, generated map[string]pki.Secret) error {
+// deployPasswords gives PostgreSQL and the hosts the passwords of the credentials, and makes them
+// the ones in force.
+func deployPasswords(ctx context.Context, r *job.Job, s *vault.State, which []string,
+	generated map[string]pki.Secret) error {
 	po, err := engine.PatroniOptions(r)
 	if err != nil {
 		return err

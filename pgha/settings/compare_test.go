@@ -107,7 +107,7 @@ func TestCompareConfigs(t *testing.T) {
 			},
 			why: []string{"ALTER SYSTEM on b (ALTER SYSTEM RESET ends it)"},
 		},
-		"waits for a restart, and ALTER SYSTEM in vain": {
+		"waits for a restart, and ALTER SYSTEM without effect": {
 			spec: map[string]string{most: "120"}, dcs: map[string]string{most: "120"}, key: most,
 			members: []memberConfig{
 				member("a", func(m *memberConfig) { m.pending = []string{"max_connections"} }, connections("100")),
@@ -127,7 +127,7 @@ func TestCompareConfigs(t *testing.T) {
 			},
 			why: []string{"config.yml of a overrides the DCS with 16MB: apply takes that out"},
 		},
-		"the local file in vain": {
+		"the local file without effect": {
 			spec: map[string]string{most: "100"}, dcs: map[string]string{most: "100"}, key: most,
 			members: []memberConfig{member("a", func(m *memberConfig) { m.file[most] = "200" }, connections("100"))},
 			why:     []string{"config.yml of a sets it, without effect: Patroni takes it from the DCS alone"},

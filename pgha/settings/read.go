@@ -45,7 +45,7 @@ const customSQL = `SELECT name, value FROM unnest($1::text[]) AS name, current_s
 
 const filesSQL = `SELECT name, coalesce(setting, ''), sourcefile, applied, error IS NOT NULL FROM pg_file_settings WHERE name IS NOT NULL ORDER BY seqno`
 
-// readMember reads the member's config.yml and asks its PostgreSQL. What can be had is had although
+// readMember reads the member's config.yml and asks its PostgreSQL. What answers is kept although
 // the rest fails.
 func readMember(ctx context.Context, c *site.Site, m *memberConfig, t *remote.Target, custom []string) error {
 	err := m.readFile(ctx, t)

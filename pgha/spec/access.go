@@ -88,8 +88,8 @@ type Secrets struct {
 	Age Age `yaml:"age,omitempty"`
 }
 
-// Age says for whom the secrets in the state directory are encrypted with age, and how they are
-// read again. With Recipients one of IdentityFile and IdentityCommand is needed.
+// Age names the recipients for whom age encrypts the secrets in the state directory, and how they
+// are read again. With Recipients one of IdentityFile and IdentityCommand is needed.
 type Age struct {
 	// Recipients may read the secrets: age1... or a public key of SSH, ssh-ed25519 or ssh-rsa.
 	// Default: none, which leaves the secrets plain.

@@ -12,29 +12,6 @@ import (
 	"github.com/pgha/toolkit/internal/scalar"
 )
 
-// controlled are the PostgreSQL settings that somebody else sets, with what to do instead.
-var controlled = map[string]string{
-	"listen_addresses":         "PostgreSQL listens on every interface; limit who may connect with client_networks",
-	"port":                     "use postgresql.port",
-	"cluster_name":             "use cluster",
-	"hot_standby":              "replicas always answer reads",
-	"data_directory":           "use postgresql.data_dir",
-	"config_file":              "delete it",
-	"hba_file":                 "use postgresql.pg_hba",
-	"ident_file":               "delete it",
-	"primary_conninfo":         "delete it: Patroni points each replica at the leader",
-	"primary_slot_name":        "delete it: Patroni names each replica's slot",
-	"standby_mode":             "delete it",
-	"trigger_file":             "delete it",
-	"promote_trigger_file":     "delete it",
-	"recovery_target":          "delete it: it would stop replication",
-	"recovery_target_timeline": "delete it: replicas follow the leader's timeline",
-	"unix_socket_directories":  "delete it: Patroni logs in through the socket",
-	"ssl":                      "delete it: every link is encrypted",
-	"ssl_cert_file":            "delete it: the toolkit issues the certificates",
-	"ssl_key_file":             "delete it: the toolkit issues the certificates",
-}
-
 // least are Patroni's lower bounds: it takes its own default for anything below.
 var least = map[string]int{
 	"max_connections": 25, "max_wal_senders": 3, "max_prepared_transactions": 0, "max_locks_per_transaction": 32,
@@ -71,7 +48,7 @@ func (c parameterChecker) named(field, name string, value any) {
 		c.bad(field, "cannot name a parameter", "write a name such as work_mem")
 		return
 	}
-	if instead, set := controlled[strings.ToLower(name)]; set {
+	if _, instead, set := pgsetting.Controlled(name); set {
 		c.bad(field, "is set by Patroni or the toolkit itself", instead)
 		return
 	}

@@ -171,7 +171,8 @@ func (d *decoder) pairs(field string, n *yaml.Node) func(yield func(key, value *
 			}
 			if line, again := first[key.Value]; again {
 				d.errs = append(d.errs, Error{d.file, key.Line, key.Column, join(field, key.Value),
-					fmt.Sprintf("stands here for the second time, after line %d", line), remedy("delete one of the two")})
+					fmt.Sprintf("stands here for the second time, after line %d", line),
+					remedy("delete one of the two")})
 				continue
 			}
 			first[key.Value] = key.Line

@@ -15,7 +15,7 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// securityChecks are the security floor: what each door lets in, and what lies on the hosts.
+// securityChecks are the security floor: what each endpoint lets in, and what lies on the hosts.
 func securityChecks() []check {
 	return []check{
 		{"TLS before 1.2 is refused", errs.Text("the servers' oldest version must be TLS 1.2: %s",
@@ -26,7 +26,7 @@ func securityChecks() []check {
 			errs.Text("etcd, Patroni and PostgreSQL must each trust their own CA alone: %s", errs.Verb("apply")),
 			checkOtherDoors},
 		{"logins need SCRAM",
-			errs.Text("remove what is named, or set the role's password anew (password_encryption is scram-sha-256)"),
+			errs.Text("remove what is named, or set the role's password again (password_encryption is scram-sha-256)"),
 			checkLogins},
 		{"keys and passwords are readable by their owners alone",
 			errs.Text("%s sets owner and mode", errs.Verb("apply")), checkKeyFiles},
@@ -34,12 +34,12 @@ func securityChecks() []check {
 			errs.Text("%s renews what is due", errs.Verb("apply")), checkCertificates},
 		{"the hosts' password file opens replication", errs.Text("%s writes it; %s ends a rotation that was cut off",
 			errs.Verb("apply"), errs.Verb("secrets", "rotate")), checkPasswordFile},
-		{"balancers verify Patroni's certificates", errs.Text("%s renders haproxy.cfg anew", errs.Verb("apply")),
+		{"balancers verify Patroni's certificates", errs.Text("%s renders haproxy.cfg again", errs.Verb("apply")),
 			checkBalancersVerify},
 	}
 }
 
-// checkTLSVersions tries each door with old versions, which must fail, and with each of today's.
+// checkTLSVersions tries each endpoint with old versions, which must fail, and with each of today's.
 func checkTLSVersions(ctx context.Context, c *site.Site) (string, error) {
 	databases, err := c.Databases()
 	if err != nil {
@@ -48,9 +48,9 @@ func checkTLSVersions(ctx context.Context, c *site.Site) (string, error) {
 	var mu sync.Mutex
 	accepted := map[uint16]bool{}
 	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		problems := make([]error, len(doors(c)))
+		problems := make([]error, len(endpoints(c)))
 		var wg sync.WaitGroup
-		for i, d := range doors(c) {
+		for i, d := range endpoints(c) {
 			wg.Go(func() {
 				versions, err := d.versions(ctx, t)
 				problems[i] = err
@@ -70,12 +70,12 @@ func checkTLSVersions(ctx context.Context, c *site.Site) (string, error) {
 			names = append(names, tls.VersionName(v))
 		}
 	}
-	return fmt.Sprintf("%s on %d ports of each database host", strings.Join(names, " and "), len(doors(c))), err
+	return fmt.Sprintf("%s on %d ports of each database host", strings.Join(names, " and "), len(endpoints(c))), err
 }
 
-// versions returns those of today's TLS versions that a door accepts. It must accept one, and none
+// versions returns those of today's TLS versions that an endpoint accepts. It must accept one, and none
 // from before.
-func (d door) versions(ctx context.Context, t *remote.Target) ([]uint16, error) {
+func (d endpoint) versions(ctx context.Context, t *remote.Target) ([]uint16, error) {
 	state, err := d.handshake(ctx, t, tls.VersionTLS10, tls.VersionTLS11, false)
 	if err == nil {
 		return nil, fmt.Errorf("%s accepts %s", d.name, tls.VersionName(state.Version))
@@ -102,11 +102,11 @@ func (d door) versions(ctx context.Context, t *remote.Target) ([]uint16, error) 
 // checkPlainHTTP asks without TLS what a server without TLS would answer. One with TLS answers 400,
 // or nothing.
 func checkPlainHTTP(ctx context.Context, c *site.Site) (string, error) {
-	err := knockEach(ctx, c, []knock{
+	err := eachRequest(ctx, c, []request{
 		{method: "GET", path: "/version", port: c.Spec.Etcd.ClientPort},
 		{method: "GET", path: "/version", port: c.Spec.Etcd.PeerPort},
 		{method: "GET", path: "/liveness", port: c.Spec.Patroni.RESTPort},
-	}, func(k knock, code int) error {
+	}, func(k request, code int) error {
 		if code != 0 && code != http.StatusBadRequest {
 			return fmt.Errorf("port %d answered a request without TLS with HTTP %d", k.port, code)
 		}
@@ -118,11 +118,11 @@ func checkPlainHTTP(ctx context.Context, c *site.Site) (string, error) {
 // checkOtherDoors shows each server the operator's certificate for the other one.
 func checkOtherDoors(ctx context.Context, c *site.Site) (string, error) {
 	cr := c.Credentials()
-	err := knockEach(ctx, c, []knock{
+	err := eachRequest(ctx, c, []request{
 		{"POST", "/v3/kv/range", c.Spec.Etcd.ClientPort, cr.EtcdCA, cr.PatroniOperator},
 		{"GET", "/members", c.Spec.Etcd.PeerPort, cr.EtcdCA, cr.PatroniOperator},
 		{"PATCH", "/config", c.Spec.Patroni.RESTPort, cr.PatroniCA, cr.EtcdOperator},
-	}, func(k knock, code int) error {
+	}, func(k request, code int) error {
 		if !slices.Contains([]int{0, http.StatusUnauthorized, http.StatusForbidden}, code) {
 			return fmt.Errorf("port %d answered a certificate of another authority with HTTP %d", k.port, code)
 		}
@@ -134,11 +134,11 @@ func checkOtherDoors(ctx context.Context, c *site.Site) (string, error) {
 // checkEtcdStrangers asks etcd for a key, and a peer for its members, without a client certificate.
 func checkEtcdStrangers(ctx context.Context, c *site.Site) (string, error) {
 	ca := c.Credentials().EtcdCA
-	err := knockEach(ctx, c, []knock{
+	err := eachRequest(ctx, c, []request{
 		{method: "POST", path: "/v3/kv/range", port: c.Spec.Etcd.ClientPort, ca: ca},
 		{method: "POST", path: "/v3/kv/put", port: c.Spec.Etcd.ClientPort, ca: ca},
 		{method: "GET", path: "/members", port: c.Spec.Etcd.PeerPort, ca: ca},
-	}, func(k knock, code int) error {
+	}, func(k request, code int) error {
 		if code != 0 {
 			return fmt.Errorf("etcd answered a client without a certificate with HTTP %d (%s, port %d)",
 				code, k.path, k.port)
@@ -153,12 +153,12 @@ func checkEtcdStrangers(ctx context.Context, c *site.Site) (string, error) {
 // that name nobody.
 func checkPatroniStrangers(ctx context.Context, c *site.Site) (string, error) {
 	port, ca := c.Spec.Patroni.RESTPort, c.Credentials().PatroniCA
-	err := knockEach(ctx, c, []knock{
+	err := eachRequest(ctx, c, []request{
 		{method: "POST", path: "/reload", port: port, ca: ca},
 		{method: "PATCH", path: "/config", port: port, ca: ca},
 		{method: "POST", path: "/switchover", port: port, ca: ca},
 		{method: "POST", path: "/failover", port: port, ca: ca},
-	}, func(k knock, code int) error {
+	}, func(k request, code int) error {
 		if !slices.Contains([]int{0, http.StatusUnauthorized, http.StatusForbidden}, code) {
 			return fmt.Errorf("%s %s without a certificate was answered with HTTP %d", k.method, k.path, code)
 		}
@@ -167,18 +167,18 @@ func checkPatroniStrangers(ctx context.Context, c *site.Site) (string, error) {
 	return "unsafe calls without a certificate are forbidden", err
 }
 
-// knockEach knocks on every database host, all at the same time, and judges the answers.
-func knockEach(ctx context.Context, c *site.Site, knocks []knock, judge func(knock, int) error) error {
+// eachRequest requests on every database host, all at the same time, and judges the answers.
+func eachRequest(ctx context.Context, c *site.Site, requests []request, judge func(request, int) error) error {
 	databases, err := c.Databases()
 	if err != nil {
 		return err
 	}
 	return remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		problems := make([]error, len(knocks))
+		problems := make([]error, len(requests))
 		var wg sync.WaitGroup
-		for i, k := range knocks {
+		for i, k := range requests {
 			wg.Go(func() {
-				code, err := knockAt(ctx, c, t, k)
+				code, err := tryRequest(ctx, c, t, k)
 				if err == nil {
 					err = judge(k, code)
 				}

@@ -31,17 +31,17 @@ func checkCertificates(ctx context.Context, c *site.Site) (string, error) {
 		if err != nil {
 			return err
 		}
-		problems := make([]error, 1+len(doors(c)))
+		problems := make([]error, 1+len(endpoints(c)))
 		var wg sync.WaitGroup
 		wg.Go(func() { problems[0] = judgeHeld(ctx, c, t, h, now) })
-		for i, d := range doors(c) {
+		for i, d := range endpoints(c) {
 			wg.Go(func() { problems[i+1] = judgeShown(ctx, c, t, d, h, now) })
 		}
 		wg.Wait()
 		return errs.Join(problems...)
 	})
 	return fmt.Sprintf("%d on each database host, and what %d servers show", len(layout.Certificates()),
-		len(doors(c))), err
+		len(endpoints(c))), err
 }
 
 // judgeHeld looks at a host's certificates, with the authorities and the keys beside them. Of a
@@ -77,7 +77,7 @@ func judge(of certs.Certificate, ours, beside, cert, public []byte, now time.Tim
 
 // judgeShown looks at the certificate that a server shows. The handshake has shown that it has the
 // key.
-func judgeShown(ctx context.Context, c *site.Site, t *remote.Target, d door, h spec.Host, now time.Time) error {
+func judgeShown(ctx context.Context, c *site.Site, t *remote.Target, d endpoint, h spec.Host, now time.Time) error {
 	state, err := d.handshake(ctx, t, tls.VersionTLS12, 0, true)
 	if err != nil {
 		return err

@@ -65,7 +65,7 @@ func (a authority) pool() *x509.CertPool {
 	return p
 }
 
-// onlyHost is a cluster of one database on this machine, all of whose doors are the given port.
+// onlyHost is a cluster of one database on this machine, all of whose endpoints are the given port.
 func onlyHost(etcd, patroni, postgres authority, t *testing.T) *site.Site {
 	t.Helper()
 	sp := spec.New()
@@ -110,7 +110,7 @@ func serverTLS(t *testing.T, l pki.KeyPair, change func(*tls.Config)) *tls.Confi
 	return c
 }
 
-// TestTLSVersions: a door that accepts an old version is found, and one that shows a stranger's
+// TestTLSVersions: an endpoint that accepts an old version is found, and one that shows a stranger's
 // certificate.
 func TestTLSVersions(t *testing.T) {
 	t.Parallel()
@@ -146,8 +146,8 @@ func TestTLSVersions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := door{
-				name: "the door", port: serve(t, c.config, http.StatusOK), ca: ca.CertPEM(),
+			d := endpoint{
+				name: "the server", port: serve(t, c.config, http.StatusOK), ca: ca.CertPEM(),
 				own: ca.leaf(t, pki.ClientUsage),
 			}
 			cl := onlyHost(ca, ca, ca, t)
@@ -166,7 +166,7 @@ func TestTLSVersions(t *testing.T) {
 		}
 		port := l.Addr().(*net.TCPAddr).Port
 		l.Close()
-		d := door{name: "the door", port: port, ca: ca.CertPEM()}
+		d := endpoint{name: "the server", port: port, ca: ca.CertPEM()}
 		_, err = d.versions(t.Context(), onlyHost(ca, ca, ca, t).Connections["db"])
 		if err == nil || errors.Is(err, errRefused) {
 			t.Errorf("got %v: a door that is not there has refused nothing", err)
@@ -194,12 +194,12 @@ func TestPostgreSQLWithoutTLS(t *testing.T) {
 		}
 	}()
 	ca := newAuthority(t, "ours")
-	d := door{name: "PostgreSQL", port: l.Addr().(*net.TCPAddr).Port, ca: ca.CertPEM(), certificate: layout.Postgres}
+	d := endpoint{name: "PostgreSQL", port: l.Addr().(*net.TCPAddr).Port, ca: ca.CertPEM(), certificate: layout.Postgres}
 	_, err = d.versions(t.Context(), onlyHost(ca, ca, ca, t).Connections["db"])
 	testkit.CheckSays(t, err, "offers no TLS")
 }
 
-// TestStrangersAreRefused makes servers that let in whom they should not, for each check of
+// TestStrangersAreRefused makes servers that let in clients they should refuse, for each check of
 // strangers.
 func TestStrangersAreRefused(t *testing.T) {
 	t.Parallel()

@@ -195,11 +195,11 @@ func holders(hs []Holding) (names []string) {
 }
 
 func failures(hs []Holding) error {
-	var errs []error
+	var failed []error
 	for _, h := range hs {
-		errs = append(errs, h.Err)
+		failed = append(failed, h.Err)
 	}
-	return errors.Join(errs...)
+	return errs.Join(failed...)
 }
 
 func summary(hs []Holding) string {

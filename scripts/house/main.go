@@ -91,7 +91,8 @@ func (f *figures) add(path string) error {
 	return nil
 }
 
-// print writes the table and tells whether every figure is within its limit. A negative limit is none.
+// print writes the table and tells whether every figure is within its limit. A negative limit is
+// none.
 func (f *figures) print() bool {
 	most := func(m map[string]int) (name string, n int) {
 		for k, v := range m {

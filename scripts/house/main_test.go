@@ -51,7 +51,8 @@ func TestFigures(t *testing.T) {
 func TestUntestedScripts(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for path, text := range map[string]string{
-		"pgha/a/a.go":      "package a\n\n//go:embed scripts/held.sh\nvar held string\n\n//go:embed lone.py\nvar lone string\n",
+		"pgha/a/a.go": "package a\n\n//go:embed scripts/held.sh\nvar held " +
+			"string\n\n//go:embed lone.py\nvar lone string\n",
 		"pgha/a/a_test.go": "package a\n\n// runs named.pl, and held; alone is another word\n",
 		"pgha/a/named.pl":  "", "pgha/a/lone.py": "", "pgha/a/scripts/held.sh": "",
 		"pgha/lab/recipe.sh": "", "scripts/other.sh": "", "pgha/a/notes.txt": "",

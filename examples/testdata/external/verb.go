@@ -33,8 +33,8 @@ func Pending(ctx context.Context, cluster *pgha.Cluster, watch func(pgha.Event))
 	return len(plan.Changes), nil
 }
 
-// Announce is a verb: it puts a message on every host, below the host's folder in dir. It is alone on
-// the cluster and leaves a trail; a dry run only reports.
+// Announce is a verb: it puts a message on every host, below the host's folder in dir. It is alone
+// on the cluster and leaves a trail; a dry run only reports.
 func Announce(ctx context.Context, cluster *pgha.Cluster, dir, message string, op pgha.Operation) error {
 	return cluster.Operate(ctx, "announce", op, func(ctx context.Context, run *pgha.Run) error {
 		return remote.Each(ctx, run.Targets(), func(ctx context.Context, t *remote.Target) error {

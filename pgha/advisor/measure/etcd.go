@@ -15,6 +15,7 @@ import (
 
 	"github.com/pgha/toolkit/pgha/advisor"
 	"github.com/pgha/toolkit/pgha/connstring"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -71,7 +72,7 @@ func syncHistogram(metrics io.Reader) (advisor.Sync, error) {
 		}
 		b, err1 := strconv.ParseFloat(bound, 64)
 		n, err2 := strconv.ParseFloat(count, 64)
-		if err := errors.Join(err1, err2); err != nil {
+		if err := errs.Join(err1, err2); err != nil {
 			return advisor.Sync{}, fmt.Errorf("read etcd's metrics: %w", err)
 		}
 		buckets = append(buckets, bucket{b, n})

@@ -118,7 +118,8 @@ func testGeometry(t *testing.T, p *tab) {
 // testReadout points at moments and reads what is said of them.
 func testReadout(t *testing.T, p *tab) {
 	var box struct{ From, To, Left, Top, Width float64 }
-	p.eval(`(() => { const plot = document.querySelector(".plot"), c = plot.querySelector(".cell"); plot.scrollIntoView({behavior: "instant"});
+	p.eval(
+		`(() => { const plot = document.querySelector(".plot"), c = plot.querySelector(".cell"); plot.scrollIntoView({behavior: "instant"});
 		const r = c.getBoundingClientRect(); return { From: +plot.dataset.from, To: +plot.dataset.to, Left: r.left, Top: r.top + 30, Width: r.width }; })()`, &box)
 	for _, tc := range []struct {
 		at   float64
@@ -145,7 +146,8 @@ func testReadout(t *testing.T, p *tab) {
 	}
 	p.shoot("readout-shown")
 	var keyed string
-	p.eval(`(() => { const plot = document.querySelector(".plot"); plot.dispatchEvent(new PointerEvent("pointerleave", {pointerType: "mouse"}));
+	p.eval(
+		`(() => { const plot = document.querySelector(".plot"); plot.dispatchEvent(new PointerEvent("pointerleave", {pointerType: "mouse"}));
 		const press = (key) => plot.dispatchEvent(new KeyboardEvent("keydown", {key, cancelable: true}));
 		press("ArrowRight"); press("ArrowRight"); const text = plot.querySelector(".readout b").textContent; press("Escape");
 		return text + (plot.querySelector(".readout") ? " still there" : ""); })()`, &keyed)

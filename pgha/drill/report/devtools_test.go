@@ -97,7 +97,7 @@ func startBrowser(t *testing.T) *browser {
 	return b
 }
 
-// read hands answers to whom they belong and keeps events, until the browser ends.
+// read hands each answer to its caller and keeps events, until the browser ends.
 func (b *browser) read() {
 	for {
 		message, err := b.out.ReadBytes(0)

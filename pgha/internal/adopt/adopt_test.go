@@ -49,7 +49,7 @@ func TestPlanAdoption(t *testing.T) {
 		refused           string // a part of the refusal
 		nothing           bool
 	}{
-		"formed anew": {change: func(*storeView) {}, first: "db1", rest: "db2 db3"},
+		"formed again": {change: func(*storeView) {}, first: "db1", rest: "db2 db3"},
 		"etcd and Patroni agree": {
 			change: func(v *storeView) {
 				v.refusals, v.keys = nil, map[string]string{

@@ -122,9 +122,10 @@ func TestJudge(t *testing.T) {
 		want              []error // none when it can stay
 		not               []error
 	}{
-		"as it should be":        {ca.CertPEM(), leaf.CertPEM, true, now, nil, nil},
-		"of one of two":          {slices.Concat(other.CertPEM(), ca.CertPEM()), leaf.CertPEM, true, now, nil, nil},
-		"another's key":          {ca.CertPEM(), leaf.CertPEM, false, now, []error{pki.ErrNotCovered, pki.ErrKeyMismatch}, nil},
+		"as it should be": {ca.CertPEM(), leaf.CertPEM, true, now, nil, nil},
+		"of one of two":   {slices.Concat(other.CertPEM(), ca.CertPEM()), leaf.CertPEM, true, now, nil, nil},
+		"another's key": {ca.CertPEM(), leaf.CertPEM, false, now,
+			[]error{pki.ErrNotCovered, pki.ErrKeyMismatch}, nil},
 		"a third of its life on": {ca.CertPEM(), leaf.CertPEM, true, now.Add(30 * 24 * time.Hour), nil, nil},
 		"less than a third left": {ca.CertPEM(), leaf.CertPEM, true, now.Add(61 * 24 * time.Hour),
 			[]error{pki.ErrNotCovered}, []error{pki.ErrKeyMismatch}},

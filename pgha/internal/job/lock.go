@@ -52,7 +52,7 @@ func Lock(ctx context.Context, c *site.Site, purpose, holder string, how Locking
 			return nil, nil, err
 		}
 		if err := refuseHolder(ctx, c, eo); err != nil {
-			return nil, nil, errs.Join(err, unlock())
+			return nil, nil, errors.Join(err, unlock())
 		}
 		return held, unlock, nil
 	}
@@ -65,13 +65,13 @@ func Lock(ctx context.Context, c *site.Site, purpose, holder string, how Locking
 		err = release()
 	}
 	if err != nil {
-		return nil, nil, errs.Join(err, unlock())
+		return nil, nil, errors.Join(err, unlock())
 	}
 	return held, unlock, nil
 }
 
 // refuseHolder is an error if somebody holds the lock in etcd. An etcd that does not answer, as
-// before there is one, is no hindrance: nobody can hold a lock in it.
+// before there is one, prevents nothing: nobody can hold a lock in it.
 func refuseHolder(ctx context.Context, c *site.Site, eo etcd.Options) error {
 	holder, taken, err := etcd.LockHolder(ctx, eo, c.LockKey())
 	if err != nil || !taken {
@@ -81,8 +81,8 @@ func refuseHolder(ctx context.Context, c *site.Site, eo etcd.Options) error {
 }
 
 // lockAllHosts takes the lock on every database host that answers, in the spec's order. A host on
-// which it cannot be had, for want of root or of an answer, does not keep the troubles of the
-// others from being told too.
+// which it cannot be had, because root or an answer is missing, does not keep the problems of the
+// others from being reported too.
 func lockAllHosts(ctx context.Context, c *site.Site, purpose, holder string) (held context.Context,
 	unlock func() error, err error) {
 	note := fmt.Sprintf("%s since %s: %s", holder, time.Now().Format(time.RFC3339), purpose)
@@ -111,7 +111,7 @@ func lockAllHosts(ctx context.Context, c *site.Site, purpose, holder string) (he
 		}
 	}
 	if len(failed) > 0 {
-		return nil, nil, errs.Join(append(failed, unlock())...)
+		return nil, nil, errors.Join(errs.Join(failed...), unlock())
 	}
 	return held, unlock, nil
 }

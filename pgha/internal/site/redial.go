@@ -37,10 +37,10 @@ func (c *Site) Reconnect(ctx context.Context) error {
 	})
 }
 
-// line is the connection to a host. It stays the same Executor for everybody who holds it, also
-// when it had to be dialled again: after a reboot. It never does so by itself, so a host that died
+// reconnectable is the connection to a host. It stays the same Executor for all who hold it, also
+// after the host was dialled again, as after a reboot. It never dials by itself, so a host that died
 // costs no time-out with each call.
-type line struct {
+type reconnectable struct {
 	name string
 	open func(context.Context) (remote.Executor, error)
 
@@ -48,58 +48,59 @@ type line struct {
 	live remote.Executor
 }
 
-// newLine wraps a connection that open has made.
-func newLine(name string, live remote.Executor, open func(context.Context) (remote.Executor, error)) *line {
-	return &line{name: name, open: open, live: live}
+// newReconnectable wraps a connection that open has made.
+func newReconnectable(name string, live remote.Executor,
+	open func(context.Context) (remote.Executor, error)) *reconnectable {
+	return &reconnectable{name: name, open: open, live: live}
 }
 
 // redial replaces the connection by a new one.
-func (l *line) redial(ctx context.Context) error {
-	e, err := l.open(ctx)
+func (c *reconnectable) redial(ctx context.Context) error {
+	e, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	old := l.live
-	l.live = e
-	l.mu.Unlock()
+	c.mu.Lock()
+	old := c.live
+	c.live = e
+	c.mu.Unlock()
 	_ = old.Close() // it leads nowhere any more
 	return nil
 }
 
 // Redial dials a target's host again.
 func Redial(ctx context.Context, t *remote.Target) error {
-	l, ok := remote.As[*line](t.Executor)
+	c, ok := remote.As[*reconnectable](t.Executor)
 	if !ok {
 		return remote.OnHost(t.Name, errors.New("the connection to the host cannot be made again"))
 	}
-	return l.redial(ctx)
+	return c.redial(ctx)
 }
 
 // Unwrap implements remote.Unwrapper.
-func (l *line) Unwrap() remote.Executor {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.live
+func (c *reconnectable) Unwrap() remote.Executor {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.live
 }
 
 // Run implements remote.Executor.
-func (l *line) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
-	return l.Unwrap().Run(ctx, cmd)
+func (c *reconnectable) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	return c.Unwrap().Run(ctx, cmd)
 }
 
 // Put implements remote.Executor.
-func (l *line) Put(ctx context.Context, r io.Reader, meta remote.FileMeta) (bool, error) {
-	return l.Unwrap().Put(ctx, r, meta)
+func (c *reconnectable) Put(ctx context.Context, r io.Reader, meta remote.FileMeta) (bool, error) {
+	return c.Unwrap().Put(ctx, r, meta)
 }
 
 // Get implements remote.Executor.
-func (l *line) Get(ctx context.Context, path string) (io.ReadCloser, error) {
-	return l.Unwrap().Get(ctx, path)
+func (c *reconnectable) Get(ctx context.Context, path string) (io.ReadCloser, error) {
+	return c.Unwrap().Get(ctx, path)
 }
 
 // Close implements remote.Executor.
-func (l *line) Close() error { return l.Unwrap().Close() }
+func (c *reconnectable) Close() error { return c.Unwrap().Close() }
 
 // String names the host.
-func (l *line) String() string { return l.name }
+func (c *reconnectable) String() string { return c.name }

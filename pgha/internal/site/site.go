@@ -159,7 +159,7 @@ func (c *Site) dial(ctx context.Context, opts Options) error {
 			c.Unreachable[t.Name] = err
 			return err
 		}
-		t.Executor = newLine(t.Name, e, func(ctx context.Context) (remote.Executor, error) { return open(ctx, h) })
+		t.Executor = newReconnectable(t.Name, e, func(ctx context.Context) (remote.Executor, error) { return open(ctx, h) })
 		c.Connections[t.Name] = t
 		return nil
 	})

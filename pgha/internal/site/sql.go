@@ -51,7 +51,7 @@ func (c *Site) Psql(args ...string) []string {
 // SqlTimeout bounds one connection attempt.
 const SqlTimeout = 5 * time.Second
 
-// Route says where a connection goes and as whom.
+// Route says where a connection goes, and as which role.
 type Route struct {
 	Host string // verified against the server's certificate
 	// further hosts of the same port: the first of them all that is the primary counts

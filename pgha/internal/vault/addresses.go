@@ -26,7 +26,7 @@ func (s *State) Addresses() (map[string]netip.Addr, error) {
 	}
 	if err != nil {
 		return nil, remote.WithHint(fmt.Errorf("read %s: %w", s.Path(AddressesFile), err),
-			"delete the file: the next apply writes it anew")
+			"delete the file: the next apply writes it again")
 	}
 	return known, nil
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -47,7 +48,7 @@ func (s *State) Authority(name, commonName string, opts ...pki.Option) (*pki.CA,
 		}
 		return ca, s.Write(certFile, ca.CertPEM())
 	case certErr != nil || keyErr != nil:
-		return nil, fmt.Errorf("load the %s CA: %w", name, errors.Join(certErr, keyErr))
+		return nil, fmt.Errorf("load the %s CA: %w", name, errs.Join(certErr, keyErr))
 	}
 	ca, err := pki.LoadCA(cert, key)
 	if err != nil {

@@ -33,7 +33,10 @@ func (s *State) certificate(ca *pki.CA, of certs.Certificate) (pki.KeyPair, erro
 	if err != nil {
 		return pki.KeyPair{}, fmt.Errorf("issue certificate %s: %w", of.Stored, err)
 	}
-	if err := errors.Join(s.Write(keyFile, issued.KeyPEM.Reveal()), s.Write(certFile, issued.CertPEM)); err != nil {
+	if err := s.Write(keyFile, issued.KeyPEM.Reveal()); err != nil {
+		return pki.KeyPair{}, err
+	}
+	if err := s.Write(certFile, issued.CertPEM); err != nil {
 		return pki.KeyPair{}, err
 	}
 	return issued.KeyPair(), nil

@@ -77,8 +77,12 @@ func (s *State) Begin(sp *spec.Spec) error {
 	s.mu.Lock()
 	s.lock = lock
 	s.mu.Unlock()
-	if err := errs.Join(s.unchanged(), s.flush(sp)); err != nil {
-		return errs.Join(err, s.Close())
+	err = s.unchanged()
+	if err == nil {
+		err = s.flush(sp)
+	}
+	if err != nil {
+		return errors.Join(err, s.Close())
 	}
 	s.Made = nil // it is there now
 	return nil

@@ -127,11 +127,19 @@ func TestApplyRefusesWhatChangedSinceItLooked(t *testing.T) {
 	sp := testkit.Spec(t)
 	applied(t, sp)
 	c := looking(t, sp)
-	if err := os.WriteFile(filepath.Join(sp.StateDir, "secrets/rewind"), []byte("another"), 0o600); err != nil {
+	if err := c.State.Write("secrets/rewind", []byte("drafted")); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.State.Begin(sp); !errors.Is(err, errs.ErrRefused) || !strings.Contains(err.Error(), "secrets/rewind") {
+	rewind := filepath.Join(sp.StateDir, "secrets/rewind")
+	if err := os.WriteFile(rewind, []byte("another"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := c.State.Begin(sp)
+	if !errors.Is(err, errs.ErrRefused) || !strings.Contains(err.Error(), "secrets/rewind") {
 		t.Errorf("%v", err)
+	}
+	if content, err := os.ReadFile(rewind); err != nil || string(content) != "another" {
+		t.Errorf("what another process wrote became %q: %v", content, err)
 	}
 }
 

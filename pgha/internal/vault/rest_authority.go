@@ -86,5 +86,9 @@ func (s *State) AdoptREST() error {
 	if err != nil {
 		return fmt.Errorf("adopt the new REST authority: %w", err)
 	}
-	return errors.Join(s.Remove(CAFile(RestNext, ".crt")), s.Remove(CAFile(RestNext, ".key")))
+	// The certificate goes first: without it the key means nothing.
+	if err := s.Remove(CAFile(RestNext, ".crt")); err != nil {
+		return err
+	}
+	return s.Remove(CAFile(RestNext, ".key"))
 }

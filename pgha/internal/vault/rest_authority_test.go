@@ -26,7 +26,8 @@ func fits(t *testing.T, when string, c *vault.Credentials, trusted, presented []
 	}
 	// What an apply would put on the hosts gets along with them, too.
 	for host, h := range c.Hosts {
-		if err := pki.Verify(h[layout.RESTServer].Cert, trusted, pki.VerifyOptions{Usage: pki.ServerUsage}); err != nil {
+		if err := pki.Verify(h[layout.RESTServer].Cert, trusted,
+			pki.VerifyOptions{Usage: pki.ServerUsage}); err != nil {
 			t.Errorf("%s: %s would not be trusted: %v", when, host, err)
 		}
 	}

@@ -21,7 +21,7 @@ import (
 // does not open it.
 var ErrSealed = errs.New(errs.Unavailable, "encrypted with age")
 
-// recipientsFile lists, in the state directory, for whom the secrets there are encrypted: age does
+// recipientsFile lists, in the state directory, the recipients of the secrets there: age does
 // not say. It is written when all of them are, and removed before the first one is decrypted.
 const recipientsFile = "recipients"
 
@@ -67,7 +67,7 @@ func (s *State) unseal(name string, content []byte) ([]byte, error) {
 	}
 	if s.Box == nil {
 		return nil, errs.WithNext(fmt.Errorf("read %s: it is %w", s.Path(name), ErrSealed),
-			errs.Text("the specification says for whom and how in secrets.age: put that section "+
+			errs.Text("the specification names recipients and identity in secrets.age: put that section "+
 				"back; %s makes the files plain", errs.Verb("secrets", "decrypt")))
 	}
 	plain, err := s.Box.Open(content)
@@ -93,7 +93,7 @@ func SettledState(sp *spec.Spec, b *sealed.Box) (*State, error) {
 	}
 	s.Box = b
 	if _, err := s.settle(sp.Secrets.Age.Recipients); err != nil {
-		return nil, errs.Join(err, s.Close())
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -123,7 +123,7 @@ func (s *State) settle(recipients []string) (int, error) {
 	return n, s.Keep(recipientsFile, want)
 }
 
-// Convert rewrites the secrets that are due, in the form that the state writes.
+// Convert rewrites the secrets for which due returns true, in the form that the state writes.
 func (s *State) Convert(due func(content []byte) bool) (n int, err error) {
 	err = filepath.WalkDir(s.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -194,7 +194,7 @@ func DecryptState(ctx context.Context, sp *spec.Spec) (int, error) {
 func existingState(ctx context.Context, sp *spec.Spec) (*State, error) {
 	if !sp.Secrets.Age.On() {
 		return nil, remote.WithHint(fmt.Errorf("%w: the specification has no secrets.age", errs.ErrRefused),
-			"write for whom the secrets are encrypted, and how they are read: secrets: {age: "+
+			"write the recipients of the secrets, and how they are read: secrets: {age: "+
 				"{recipients: [age1...], identity_file: ...}}")
 	}
 	if _, err := os.Stat(sp.StateDir); err != nil {

@@ -80,7 +80,8 @@ func plainSecrets(t *testing.T, sp *spec.Spec, c *vault.Credentials) (bad []stri
 
 func sameSecrets(t *testing.T, a, b *vault.Credentials) {
 	t.Helper()
-	if !a.Superuser.Equal(b.Superuser) || !a.Hosts["pg1"][layout.Postgres].Key.Equal(b.Hosts["pg1"][layout.Postgres].Key) ||
+	if !a.Superuser.Equal(b.Superuser) ||
+		!a.Hosts["pg1"][layout.Postgres].Key.Equal(b.Hosts["pg1"][layout.Postgres].Key) ||
 		!bytes.Equal(a.PatroniOperator.Cert, b.PatroniOperator.Cert) || len(b.Changed) > 0 {
 		t.Error("the secrets are others now")
 	}

@@ -88,7 +88,7 @@ func TestCommandsGivePasswords(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	if text, err := os.ReadFile(runs); err != nil || string(text) != "run\n" {
-		t.Errorf("the command was run otherwise than once: %q, %v", text, err)
+		t.Errorf("the command was not run once: %q, %v", text, err)
 	}
 	if _, err := s.Read("secrets/superuser"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the password was stored: %v", err)

@@ -41,8 +41,8 @@ func SectionKeys() []string {
 var localKeys = []string{"authentication", "config_dir", "connect_address", "data_dir", "listen",
 	"pgpass", "proxy_address"}
 
-// parameterRules are the parameters that Patroni puts on PostgreSQL's command line, with its limits:
-// outside of them it takes its default. For wal_level see CheckParameter.
+// parameterRules are the parameters that Patroni puts on PostgreSQL's command line, with its
+// limits: outside of them it takes its default. For wal_level see CheckParameter.
 func parameterRules() map[string]rule {
 	return map[string]rule{
 		"max_connections": whole(25), "max_wal_senders": whole(3), "max_prepared_transactions": whole(0),

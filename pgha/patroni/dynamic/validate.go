@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgha/toolkit/internal/hba"
 	"github.com/pgha/toolkit/internal/oneline"
+	"github.com/pgha/toolkit/internal/pgsetting"
 	"github.com/pgha/toolkit/internal/suggest"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/patroni/rest"
@@ -49,7 +50,8 @@ func (e *Error) Kind() errs.Kind { return errs.Refused }
 // Validate refuses a dynamic configuration that Patroni would ignore in part, or change
 // silently: unknown keys, values of the wrong type, timings against its rules, and parameters of
 // PostgreSQL that it controls. The error is a *Error with everything that is wrong; it
-// matches patroni.ErrInvalid. Whether PostgreSQL knows the parameters is not looked at. Pure computation.
+// matches patroni.ErrInvalid. Whether PostgreSQL knows the parameters is not looked at. Pure
+// computation.
 func Validate(config map[string]any) error {
 	if problems := problemsOf(config); len(problems) > 0 {
 		return &Error{problems}
@@ -210,7 +212,7 @@ func parameterProblems(path string, config, parameters map[string]any) []Problem
 			continue
 		}
 		problem, remedy := scalar(value)
-		if reason, found := controlled[strings.ToLower(name)]; found && problem == "" {
+		if reason, _, found := pgsetting.Controlled(name); found && problem == "" {
 			problem, remedy = reason, "leave it out"
 		}
 		if check, found := limits[strings.ToLower(name)]; found && problem == "" {

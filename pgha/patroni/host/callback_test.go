@@ -1,4 +1,4 @@
-package host
+package host_test
 
 import (
 	"bytes"
@@ -23,36 +23,38 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pgha/toolkit/internal/testpki"
+	"github.com/pgha/toolkit/pgha/internal/reference"
 	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/patroni/host"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
 func TestCallbackCommand(t *testing.T) {
 	t.Parallel()
-	elsewhere := plainOptions()
+	elsewhere := reference.Options()
 	elsewhere.EtcdEndpoints = []string{"192.168.0.10:2379", "192.168.0.11:2379"}
-	partly := plainOptions()
+	partly := reference.Options()
 	partly.Namespace, partly.Scope = "//db//", "orders"
 	partly.EtcdEndpoints = []string{"192.168.0.204:12379", "192.168.0.10:2379"}
 	for name, c := range map[string]struct {
-		options Options
+		options host.Options
 		want    string
 	}{
 		"etcd has hosts of its own": {elsewhere, ""},
 		"etcd is on one of ours": {
 			partly,
-			callbackPath +
+			host.CallbackPath +
 				" --certs /etc/patroni/certs --leader-key /db/orders/leader --etcd " +
 				"192.168.0.204:12379@postgresql-02 --etcd 192.168.0.10:2379",
 		},
 	} {
-		got, err := c.options.WithDefaults().callback()
+		got, err := c.options.WithDefaults().Callback()
 		if err != nil || got != c.want {
 			t.Errorf("%s: got %q, %v\nwant %q", name, got, err, c.want)
 		}
 	}
-	if config, err := Config(elsewhere, elsewhere.Members[0]); err != nil ||
+	if config, err := host.Config(elsewhere, elsewhere.Members[0]); err != nil ||
 		bytes.Contains(config, []byte("callbacks")) {
 		t.Errorf("callbacks without an etcd to move: %v", err)
 	}
@@ -63,22 +65,24 @@ func TestCallbackCommand(t *testing.T) {
 // reload.
 func TestCallbackIsInstalled(t *testing.T) {
 	t.Parallel()
-	o := fullOptions(t)
-	resources, err := Resources(o, o.Members[0])
+	o := reference.WithCertificates(t)
+	resources, err := host.Resources(o, o.Members[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := slices.IndexFunc(resources, func(r remote.Resource) bool { return r.String() == "file "+ConfigPath })
-	script := slices.IndexFunc(resources, func(r remote.Resource) bool { return r.String() == "file "+callbackPath })
+	config := slices.IndexFunc(resources, func(r remote.Resource) bool { return r.String() == "file "+host.ConfigPath })
+	script := slices.IndexFunc(resources, func(r remote.Resource) bool {
+		return r.String() == "file "+host.CallbackPath
+	})
 	if script < 0 || script > config {
-		t.Fatalf("%s is resource %d, the configuration is %d", callbackPath, script, config)
+		t.Fatalf("%s is resource %d, the configuration is %d", host.CallbackPath, script, config)
 	}
-	want := remote.File{FileMeta: remote.FileMeta{Path: callbackPath, Mode: 0o755}, Content: callbackScript}
+	want := remote.File{FileMeta: remote.FileMeta{Path: host.CallbackPath, Mode: 0o755}, Content: host.CallbackScript}
 	if diff := cmp.Diff(want, resources[script].(remote.File),
 		cmp.Comparer(func(a, b func(string) remote.Cmd) bool { return a == nil && b == nil })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if slices.Contains(reloadOn(o, o.Members[0]), callbackPath) {
+	if slices.Contains(host.ReloadOn(o, o.Members[0]), host.CallbackPath) {
 		t.Error("a new command reloads Patroni")
 	}
 }

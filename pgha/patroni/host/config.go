@@ -127,7 +127,8 @@ func (o Options) model(m Member) file {
 		Etcd3: etcdSection{Hosts: o.EtcdEndpoints, Protocol: "https", CACert: etcd.CA, Cert: etcd.File, Key: etcd.Key},
 		RESTAPI: restSection{
 			Listen: listen(m.Address, o.RESTPort), ConnectAddress: hostport.Join(m.Address, o.RESTPort),
-			CertFile: rest.File, KeyFile: rest.Key, CAFile: rest.CA, VerifyClient: "optional", ServerTokens: "ProductOnly",
+			CertFile: rest.File, KeyFile: rest.Key, CAFile: rest.CA, VerifyClient: "optional",
+			ServerTokens: "ProductOnly",
 		},
 		Ctl:      ctlSection{CACert: ctl.CA, CertFile: ctl.File, KeyFile: ctl.Key},
 		Watchdog: watchdogSection{Mode: WatchdogOff},

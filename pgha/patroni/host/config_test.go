@@ -1,4 +1,4 @@
-package host
+package host_test
 
 import (
 	"fmt"
@@ -10,16 +10,18 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pgha/toolkit/internal/golden"
+	"github.com/pgha/toolkit/pgha/internal/reference"
+	"github.com/pgha/toolkit/pgha/patroni/host"
 )
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	zero := time.Duration(0)
-	strict := plainOptions()
+	strict := reference.Options()
 	strict.TTL, strict.LoopWait, strict.RetryTimeout = 20*time.Second, 5*time.Second, 7*time.Second
 	strict.PrimaryStartTimeout, strict.MemberSlotsTTL = &zero, time.Hour
-	strict.SynchronousMode, strict.Watchdog, strict.NoFailsafe, strict.NoChecksums = SynchronousStrict,
-		WatchdogRequired, true, true
+	strict.SynchronousMode, strict.Watchdog, strict.NoFailsafe, strict.NoChecksums = host.SynchronousStrict,
+		host.WatchdogRequired, true, true
 	strict.Superuser.Username, strict.Rewind.Username = "admin", "Rewind"
 	strict.Parameters = map[string]any{
 		"MAX_CONNECTIONS": 500, "shared_buffers": nil, "archive_command": "test ! -f '/a b/%f' && cp %p '/a b/%f'",
@@ -34,28 +36,28 @@ func TestConfig(t *testing.T) {
 			"callbacks": map[string]any{"on_role_change": "/usr/local/bin/role"}, "basebackup": []any{"verbose"},
 		},
 	}
-	six := plainOptions()
+	six := reference.Options()
 	for i := range six.Members {
 		six.Members[i].Address = fmt.Sprintf("2001:db8::%d", i+1)
 	}
-	six.EtcdEndpoints, six.SynchronousMode = []string{"[2001:db8::1]:2379"}, SynchronousQuorum
+	six.EtcdEndpoints, six.SynchronousMode = []string{"[2001:db8::1]:2379"}, host.SynchronousQuorum
 	for name, o := range map[string]struct {
-		options Options
+		options host.Options
 		member  int
 	}{
-		"first.yml":  {plainOptions(), 0},
-		"second.yml": {plainOptions(), 1},
+		"first.yml":  {reference.Options(), 0},
+		"second.yml": {reference.Options(), 1},
 		"strict.yml": {strict, 0},
 		"ipv6.yml":   {six, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := Config(o.options, o.options.Members[o.member])
+			got, err := host.Config(o.options, o.options.Members[o.member])
 			if err != nil {
 				t.Fatal(err)
 			}
 			golden.Check(t, filepath.Join("testdata", name), got)
-			again, err := Config(o.options, o.options.Members[o.member])
+			again, err := host.Config(o.options, o.options.Members[o.member])
 			if err != nil || string(again) != string(got) {
 				t.Errorf("rendered twice, it differs (%v)", err)
 			}
@@ -69,9 +71,9 @@ func TestConfig(t *testing.T) {
 
 func TestOnlyTheFirstMemberMayInitialize(t *testing.T) {
 	t.Parallel()
-	o := plainOptions()
+	o := reference.Options()
 	for i, m := range o.Members {
-		got, err := Config(o, m)
+		got, err := host.Config(o, m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,8 +85,8 @@ func TestOnlyTheFirstMemberMayInitialize(t *testing.T) {
 
 func TestHBALetsNobodyInUnencrypted(t *testing.T) {
 	t.Parallel()
-	o := plainOptions().WithDefaults()
-	for _, line := range o.hba() {
+	o := reference.Options().WithDefaults()
+	for _, line := range o.HBA() {
 		fields := strings.Fields(line)
 		method := fields[len(fields)-1]
 		switch fields[0] {

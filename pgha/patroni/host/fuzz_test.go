@@ -1,4 +1,4 @@
-package host
+package host_test
 
 import (
 	"bufio"
@@ -15,6 +15,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pgha/toolkit/internal/hba"
+	"github.com/pgha/toolkit/pgha/internal/reference"
+	"github.com/pgha/toolkit/pgha/patroni/host"
 )
 
 // FuzzHBA writes names of roles into pg_hba.conf: each line must be the one rule that was meant,
@@ -26,18 +28,18 @@ func FuzzHBA(f *testing.F) {
 	f.Add("replication", `back\`)
 	f.Add("Ünïcode", "/^.*$")
 	f.Fuzz(func(t *testing.T, superuser, replication string) {
-		o := plainOptions().WithDefaults()
+		o := reference.Options().WithDefaults()
 		o.Superuser.Username, o.Replication.Username, o.Rewind.Username = superuser, replication, "rewind"
-		if len(checkRoles(o)) > 0 {
+		if len(host.CheckRoles(o)) > 0 {
 			return
 		}
-		for _, line := range o.hba() {
+		for _, line := range o.HBA() {
 			fields, ok := hba.Fields(line)
 			method := 4
 			if ok && fields[0] == "local" {
 				method = 3
 			}
-			if ok && fields[len(fields)-1] == "map="+identMap {
+			if ok && fields[len(fields)-1] == "map="+host.IdentMap {
 				fields = fields[:len(fields)-1]
 			}
 			if !ok || len(fields) != method+1 || !slices.Contains([]string{
@@ -52,7 +54,7 @@ func FuzzHBA(f *testing.F) {
 		}
 		for _, role := range []string{superuser, replication} {
 			// Without quotes these mean something else.
-			if bare := hbaName(role) == role; bare && (role == "all" || strings.ContainsAny(role[:1], "+/@") ||
+			if bare := host.HBAName(role) == role; bare && (role == "all" || strings.ContainsAny(role[:1], "+/@") ||
 				strings.ContainsAny(role, " \t,#")) {
 				t.Errorf("%q is written without quotes", role)
 			}
@@ -70,9 +72,9 @@ func FuzzHBARule(f *testing.F) {
 	f.Add(`host"ssl" all, a 0.0.0.0/0 tr"us"t`)
 	f.Add("local all all peer # trust")
 	f.Fuzz(func(t *testing.T, rule string) {
-		o := plainOptions().WithDefaults()
+		o := reference.Options().WithDefaults()
 		o.PgHBA = []string{rule}
-		if len(checkRules(o)) > 0 {
+		if len(host.CheckRules(o)) > 0 {
 			return
 		}
 		if strings.HasSuffix(rule, `\`) || strings.Count(rule, `"`)%2 == 1 || strings.ContainsAny(rule, "\r\n\x00") {
@@ -98,18 +100,19 @@ func FuzzConfigYAML(f *testing.F) {
 	}
 	python := newPyYAML(f)
 	f.Fuzz(func(t *testing.T, name, value string) {
-		o := plainOptions()
+		o := reference.Options()
 		o.Parameters = map[string]any{name: value}
-		o.PgHBA = []string{"hostssl " + hbaName(value) + " all 10.0.0.0/8 scram-sha-256"}
+		o.PgHBA = []string{"hostssl " + host.HBAName(value) + " all 10.0.0.0/8 scram-sha-256"}
 		o = o.WithDefaults()
-		if len(checkRoles(o))+len(checkParameters(o))+len(checkRules(o)) > 0 || !utf8.ValidString(name+value) {
+		if len(host.CheckRoles(o))+len(host.CheckParameters(o))+len(host.CheckRules(o)) > 0 ||
+			!utf8.ValidString(name+value) {
 			return
 		}
-		text, err := Config(o, o.Members[0])
+		text, err := host.Config(o, o.Members[0])
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]string{"value": value, "hba": strings.Join(o.hba(), "\n")}
+		want := map[string]string{"value": value, "hba": strings.Join(o.HBA(), "\n")}
 		if diff := cmp.Diff(want, readBack(t, text, name)); diff != "" {
 			t.Errorf("Go reads another file (-want +got):\n%s\n%s", diff, text)
 		}

@@ -1,9 +1,11 @@
-package host
+package host_test
 
 import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pgha/toolkit/pgha/internal/reference"
 )
 
 // TestWhatIsNeededStandsFirst holds for whatever the operator writes.
@@ -45,9 +47,9 @@ func TestWhatIsNeededStandsFirst(t *testing.T) {
 			[]string{"host replication all all reject"}, []string{"host replication all all reject"}, nil,
 		},
 	} {
-		o := plainOptions().WithDefaults()
+		o := reference.Options().WithDefaults()
 		o.Balancers, o.PgHBA, o.ApplicationCIDRs = []string{"192.168.0.210"}, test.lines, []string{"10.1.0.0/16"}
-		got := o.hba()
+		got := o.HBA()
 		at := slices.Index(got, door)
 		if at < 0 {
 			t.Errorf("%s: the balancers' sessions are let in nowhere:\n%s", name, strings.Join(got, "\n"))
@@ -86,7 +88,8 @@ func TestWhatIsNeededStandsFirst(t *testing.T) {
 // one, before the line that keeps the replication role out, and nowhere else.
 func TestSlotsAreSynced(t *testing.T) {
 	t.Parallel()
-	const worker, wall = "hostssl postgres replicator 192.168.0.205/32 scram-sha-256", "host all replicator,rewind_user all reject"
+	const worker, wall = "hostssl postgres replicator 192.168.0.205/32 scram-sha-256",
+		"host all replicator,rewind_user all reject"
 	for _, c := range []struct {
 		value any
 		want  bool
@@ -94,9 +97,9 @@ func TestSlotsAreSynced(t *testing.T) {
 		{nil, false}, {"on", true}, {true, true}, {"YES", true}, {1, true}, {"off", false}, {false, false},
 		{0, false}, {"o", false},
 	} {
-		o := plainOptions().WithDefaults()
+		o := reference.Options().WithDefaults()
 		o.Parameters = map[string]any{"SYNC_replication_slots": c.value}
-		got := o.hba()
+		got := o.HBA()
 		if i := slices.Index(got, worker); (i >= 0) != c.want || i > slices.Index(got, wall) {
 			t.Errorf("%v: the worker's line is at %d of\n%s", c.value, i, strings.Join(got, "\n"))
 		}

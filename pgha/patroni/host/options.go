@@ -17,8 +17,8 @@ type Credentials struct {
 	Username string
 	// Password is what the role logs in with: text in UTF-8 of one line, as SASLprep leaves it.
 	Password pki.Secret
-	// Verifier is what PostgreSQL stores of the password. patroni.NewVerifier makes one, another one
-	// each time: keep it, so that repeating a deployment changes nothing.
+	// Verifier is what PostgreSQL stores of the password. patroni.NewVerifier makes one, another
+	// one each time: keep it, so that repeating a deployment changes nothing.
 	Verifier pki.Secret
 }
 
@@ -180,12 +180,12 @@ type Options struct {
 	// Watchdog is "automatic" when empty.
 	Watchdog WatchdogMode
 
-	// Adopt, when set, is called by patroni.Bootstrap before it starts members, and when running ones are
-	// not healthy: it brings them to an etcd that has lost what it knew of the cluster, or does
-	// nothing. nil trusts etcd.
+	// Adopt, when set, is called by patroni.Bootstrap before it starts members, and when running
+	// ones are not healthy: it brings them to an etcd that has lost what it knew of the cluster, or
+	// does nothing. nil trusts etcd.
 	Adopt func(ctx context.Context) error
-	// Wait bounds each wait of patroni.Bootstrap. 0 means 120 s. A large cluster that is copied to new
-	// replicas needs more.
+	// Wait bounds each wait of patroni.Bootstrap. 0 means 120 s. A large cluster that is copied to
+	// new replicas needs more.
 	Wait time.Duration
 	// Progress, when set, receives one line about what is being waited for or deserves attention.
 	// It must be safe for concurrent use.

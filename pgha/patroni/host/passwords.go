@@ -12,11 +12,14 @@ import (
 // Where passwords go. Patroni's own way, passwords in config.yml, fails for some of them: it sets
 // them with SQL text that it quotes as Latin-1 and wraps in $$. So config.yml holds none:
 //
-//   - The roles of a new cluster get SCRAM verifiers, which are plain ASCII, from rolesPath when Patroni has initialized it.
-//   - Replicas and pg_rewind find the passwords in PasswordFile, which libpq reads whenever it connects: a new password
-//     needs neither a reload nor a restart. The unit's environment leads pg_basebackup and pg_rewind there; Patroni, which
-//     finds no password to write there itself, names the file in each replica's primary_conninfo.
-//   - The superuser's is on no host: Patroni logs in over the local socket as the system's postgres.
+//   - The roles of a new cluster get SCRAM verifiers, which are plain ASCII, from rolesPath when
+//     Patroni has initialized it.
+//   - Replicas and pg_rewind find the passwords in PasswordFile, which libpq reads whenever it
+//     connects: a new password needs neither a reload nor a restart. The unit's environment leads
+//     pg_basebackup and pg_rewind there; Patroni, which finds no password to write there itself,
+//     names the file in each replica's primary_conninfo.
+//   - The superuser's is on no host: Patroni logs in over the local socket as the system's
+//     postgres.
 
 // passFile is PasswordFile's content. The hosts need no more than the two roles that connect from
 // one to another.

@@ -1,4 +1,4 @@
-package host
+package host_test
 
 import (
 	"path/filepath"
@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgpassfile"
 
 	"github.com/pgha/toolkit/internal/golden"
+	"github.com/pgha/toolkit/pgha/internal/reference"
+	"github.com/pgha/toolkit/pgha/patroni/host"
 	"github.com/pgha/toolkit/pgha/pki"
 )
 
@@ -18,10 +20,10 @@ func TestPassFile(t *testing.T) {
 		"plain password", `it's "quoted" $(id) $$ a:b\c #`, `\`, ":", "#", "pä\"ß'\\$(x) 密码",
 		strings.Repeat("密:", 100), "*",
 	} {
-		o := plainOptions().WithDefaults()
-		o.Rewind = Credentials{Username: `re:wind\`, Password: pki.NewSecret([]byte(password))}
+		o := reference.Options().WithDefaults()
+		o.Rewind = host.Credentials{Username: `re:wind\`, Password: pki.NewSecret([]byte(password))}
 		o.Replication.Password = pki.NewSecret([]byte("another " + password))
-		parsed, err := pgpassfile.ParsePassfile(strings.NewReader(string(o.passFile())))
+		parsed, err := pgpassfile.ParsePassfile(strings.NewReader(string(o.PassFile())))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +41,7 @@ func TestPassFile(t *testing.T) {
 
 func TestRolesSQL(t *testing.T) {
 	t.Parallel()
-	o := plainOptions().WithDefaults()
+	o := reference.Options().WithDefaults()
 	o.Superuser.Username, o.Rewind.Username = "admin", "o'Rewind"
-	golden.Check(t, filepath.Join("testdata", "roles.sql"), []byte(o.rolesSQL()))
+	golden.Check(t, filepath.Join("testdata", "roles.sql"), []byte(o.RolesSQL()))
 }

@@ -25,8 +25,8 @@ import (
 var namePattern = regexp.MustCompile(syntax.Name)
 
 // Validate refuses options that cannot work, and those that Patroni would silently change into
-// others. The error gathers everything that is wrong; it matches patroni.ErrInvalid. Pure computation:
-// nothing is looked at on any host.
+// others. The error gathers everything that is wrong; it matches patroni.ErrInvalid. Pure
+// computation: nothing is looked at on any host.
 func (o Options) Validate() error {
 	o = o.WithDefaults()
 	var wrong []error

@@ -1,4 +1,4 @@
-package host
+package host_test
 
 import (
 	"bytes"
@@ -19,7 +19,9 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/testpki"
+	"github.com/pgha/toolkit/pgha/internal/reference"
 	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/patroni/host"
 	"github.com/pgha/toolkit/pgha/pki"
 )
 
@@ -169,12 +171,12 @@ func (l *lockedBuffer) String() string {
 
 func TestWatchServiceNamesTheMembersOwnAPI(t *testing.T) {
 	t.Parallel()
-	o := plainOptions().WithDefaults()
-	service, err := o.watchService(o.Members[1])
+	o := reference.Options().WithDefaults()
+	service, err := o.WatchService(o.Members[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "\nExecStart=" + watchPath +
+	want := "\nExecStart=" + host.WatchPath +
 		" --data /var/lib/postgresql/data --rest 192.168.0.204:8008 --certs /etc/patroni/certs\n"
 	if !strings.Contains(string(service), want) {
 		t.Errorf("got\n%swant%s", service, want)

@@ -120,7 +120,8 @@ func TestReplicaOnOldTimelineIsNotHealthy(t *testing.T) {
 func TestParseNode(t *testing.T) {
 	t.Parallel()
 	got, err := parseNode(
-		[]byte(`{"state": "running", "postmaster_start_time": "2026-11-23 11:00:00+00:00", "role": "primary", "server_version": 180006,
+		[]byte(
+			`{"state": "running", "postmaster_start_time": "2026-11-23 11:00:00+00:00", "role": "primary", "server_version": 180006,
  "xlog": {"location": 67108960}, "timeline": 2, "replication": [{"usename": "replicator", "application_name": "pg2", "client_addr": "192.168.0.204", "state": "streaming", "sync_state": "async", "sync_priority": 0}],
  "dcs_last_seen": 1800000000, "watchdog_failed": true, "patroni": {"version": "4.1.5", "scope": "orders", "name": "pg1"}}`))
 	if err != nil {

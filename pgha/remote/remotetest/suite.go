@@ -240,7 +240,8 @@ func testBatch(t *testing.T, e remote.Executor) {
 	// A script's words, its end and what it sets are its own.
 	const script = `[ "$#" = 2 ] && printf '%s,' "$@"; v=set; cd /; exit 7`
 	said, res, err := target.BatchBeside(t.Context(), []string{"sh", "-c", "cat; sleep 0.1; echo late", "beside"},
-		[]string{"sh", "-c", script, "name", "a b", "it's"}, []string{"sh", "-c", `echo "${v-unset} $#"`}, []string{"cat"})
+		[]string{"sh", "-c", script, "name", "a b", "it's"},
+		[]string{"sh", "-c", `echo "${v-unset} $#"`}, []string{"cat"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +316,7 @@ func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
+			t.Fatalf("waited too long for %s", what)
 		}
 	}
 }

@@ -135,7 +135,7 @@ func (s *Root) check(ctx context.Context, run remote.StreamFunc) error {
 }
 
 // try runs a command that does nothing, with a password or none. A refusal is sudo's, and wanted
-// tells that it is for want of a password; err is the connection's.
+// tells that a password is missing; err is the connection's.
 func (s *Root) try(ctx context.Context, run remote.StreamFunc, secret *string) (refusal error, wanted bool, err error) {
 	cmd := remote.Cmd{Argv: []string{"env", "LC_ALL=C.UTF-8", "sudo", "-k", "-n", "--", "true"}}
 	if secret != nil {

@@ -134,7 +134,8 @@ func (p *Arguments) connect(option byte, value string, conn pgha.Connection) err
 		case value == "write" || value == strconv.Itoa(conn.Port):
 			p.Read = false
 		default:
-			return fmt.Errorf("port %q is none of the cluster's: write leads to the primary, read to the replicas", value)
+			return fmt.Errorf("port %q is none of the cluster's: write leads to the primary, "+
+				"read to the replicas", value)
 		}
 	}
 	return nil

@@ -19,17 +19,17 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// knock is one HTTP request from a host to itself that tries whether a door is open.
-type knock struct {
+// request is one HTTP request from a host to itself that tries whether an endpoint is open.
+type request struct {
 	method, path string
 	port         int
 	ca           []byte      // the server must have its certificate from; nil asks without TLS
 	own          pki.KeyPair // the certificate that is shown; none where it is zero
 }
 
-// knockAt returns the HTTP status of the answer, or 0 when the server ended the connection without
+// tryRequest returns the HTTP status of the answer, or 0 when the server ended the connection without
 // one: a handshake that it refused. The error says that there was no connection to refuse.
-func knockAt(ctx context.Context, c *site.Site, t *remote.Target, k knock) (code int, err error) {
+func tryRequest(ctx context.Context, c *site.Site, t *remote.Target, k request) (code int, err error) {
 	scheme, config := "http", &tls.Config{MinVersion: tls.VersionTLS12}
 	if k.ca != nil {
 		scheme, config.RootCAs = "https", x509.NewCertPool()
@@ -38,7 +38,7 @@ func knockAt(ctx context.Context, c *site.Site, t *remote.Target, k knock) (code
 	if k.own.Cert != nil {
 		pair, err := k.own.TLS()
 		if err != nil {
-			return 0, fmt.Errorf("load a certificate to knock with: %w", err)
+			return 0, fmt.Errorf("load the certificate to show: %w", err)
 		}
 		// A server names the authorities that it trusts; this one is shown all the same.
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
@@ -71,8 +71,8 @@ func knockAt(ctx context.Context, c *site.Site, t *remote.Target, k knock) (code
 	return resp.StatusCode, resp.Body.Close()
 }
 
-// door is a TLS server on the database hosts.
-type door struct {
+// endpoint is a TLS server on the database hosts.
+type endpoint struct {
 	name string
 	port int
 	ca   []byte
@@ -81,9 +81,9 @@ type door struct {
 	certificate string
 }
 
-func doors(c *site.Site) []door {
+func endpoints(c *site.Site) []endpoint {
 	cr := c.Credentials()
-	return []door{
+	return []endpoint{
 		{"etcd's client port", c.Spec.Etcd.ClientPort, cr.EtcdCA, cr.EtcdOperator, layout.EtcdServer},
 		{"etcd's peer port", c.Spec.Etcd.PeerPort, cr.EtcdCA, cr.EtcdOperator, layout.EtcdPeer},
 		{"Patroni's REST API", c.Spec.Patroni.RESTPort, cr.PatroniCA, cr.PatroniOperator, layout.RESTServer},
@@ -94,11 +94,11 @@ func doors(c *site.Site) []door {
 // errRefused: the server ended a handshake.
 var errRefused = errors.New("the handshake was refused")
 
-// handshake opens a TLS session to a door of a host, with versions in this range, and returns its
-// state. With verify the server's certificate must be of the door's authority and name the host's
+// handshake opens a TLS session to an endpoint of a host, with versions in this range, and returns its
+// state. With verify the server's certificate must be of the endpoint's authority and name the host's
 // address. An error that matches errRefused comes from the server; any other one means that it
 // could not be asked.
-func (d door) handshake(ctx context.Context, t *remote.Target, least, most uint16,
+func (d endpoint) handshake(ctx context.Context, t *remote.Target, least, most uint16,
 	verify bool) (tls.ConnectionState, error) {
 	var state tls.ConnectionState
 	raw, err := t.Dial(ctx, "tcp", connstring.HostPort(t.Address, d.port))
@@ -120,7 +120,7 @@ func (d door) handshake(ctx context.Context, t *remote.Target, least, most uint1
 	if d.own.Cert != nil {
 		pair, err := d.own.TLS()
 		if err != nil {
-			return state, fmt.Errorf("load a certificate to knock with: %w", err)
+			return state, fmt.Errorf("load the certificate to show: %w", err)
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# go.etcd.io/etcd/server/v3 v3.6.16: a member that was off while the others made room raises NOSPACE anew.
+# go.etcd.io/etcd/server/v3 v3.6.16: a member that was off while the others made room raises NOSPACE again.
 #
 # Expected: once the members that run have compacted, defragmented and disarmed the alarm, and the one that was off has
 # replayed the compaction, the cluster takes writes. Seen: the member compares its quota with the size of its file, which

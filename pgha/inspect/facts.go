@@ -33,13 +33,17 @@ const readUptime = `read -r up _ </proc/uptime; echo "$up"`
 //go:embed clock.pl
 var timeScript string
 
+// TimeQuestion is the command that prints whether a host's clock is right and its time zone, as
+// timedatectl does. It changes nothing, and starts no service for it.
+func TimeQuestion() []string { return []string{"perl", "-e", timeScript} }
+
 // factQuestions ask for what readFacts reads.
 func factQuestions(want preflight.Want) [][]string {
 	return [][]string{
 		clockQuestion,
 		{"grep", "-aHs", "", "--", releaseFile, initFile, statusFile, etcd.CAFile, vault.NoteFile},
 		{"dpkg", "--print-architecture"},
-		{"perl", "-e", timeScript},
+		TimeQuestion(),
 		want.Question(),
 		{"test", "-c", "/dev/watchdog"},
 		openFiles(want),

@@ -12,6 +12,7 @@ import (
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/connstring"
 	"github.com/pgha/toolkit/pgha/doctor"
+	"github.com/pgha/toolkit/pgha/inspect"
 	"github.com/pgha/toolkit/pgha/internal/reach"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/layout"
@@ -48,7 +49,7 @@ func systemQuestions(sp *spec.Spec, h *doctor.Host, asked time.Time) []question 
 		}},
 		{[]string{"systemd-detect-virt", "--container"},
 			func(h *doctor.Host, r remote.Result) { h.Clock.Container = r.ExitCode == 0 }},
-		{[]string{"timedatectl", "show", "--property=NTPSynchronized"}, func(h *doctor.Host, r remote.Result) {
+		{inspect.TimeQuestion(), func(h *doctor.Host, r remote.Result) {
 			h.Clock.Synchronised = strings.Contains(string(r.Stdout), "=yes")
 		}},
 		{append([]string{"systemctl", "show",

@@ -7,10 +7,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/pgha/toolkit/internal/scripttest"
+	"github.com/pgha/toolkit/pgha/doctor"
+	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -53,6 +56,29 @@ func TestPsqlIsTheSecondChoice(t *testing.T) {
 				t.Errorf("%d programs: %q", started, r.Calls)
 			}
 		})
+	}
+}
+
+// TestSessionsOfALook counts what a look opens on a host: a session for each group that may have to
+// wait, and none more.
+func TestSessionsOfALook(t *testing.T) {
+	t.Parallel()
+	c := brokenCluster(t, false)
+	for host, want := range map[string]int32{"postgres-01": 4, "haproxy-01": 2} {
+		target, err := c.Target(host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sessions atomic.Int32
+		target.Executor = remote.Audit(target.Executor,
+			func(remote.Cmd, remote.Result, error) { sessions.Add(1) })
+		i := slices.IndexFunc(c.Spec.Hosts, func(h spec.Host) bool { return h.Name == host })
+		h := c.Spec.Hosts[i]
+		lookAt(t.Context(), c, &doctor.Host{Name: h.Name, Address: h.Address, Member: h.Member, Role: h.Role},
+			time.Hour)
+		if got := sessions.Load(); got != want {
+			t.Errorf("%s: %d sessions, want %d", host, got, want)
+		}
 	}
 }
 

@@ -40,12 +40,13 @@ func checkUnits(ctx context.Context, c *site.Site) (string, error) {
 			return err
 		}
 		units := c.UnitsOf(h)
-		for _, question := range []string{"is-active", "is-enabled"} {
-			res, err := t.Batch(ctx, append([]string{"systemctl", question}, units...))
-			if err != nil {
-				return err
-			}
-			for i, answer := range strings.Fields(string(res[0].Stdout)) {
+		res, err := t.Batch(ctx, append([]string{"systemctl", "is-active"}, units...),
+			append([]string{"systemctl", "is-enabled"}, units...))
+		if err != nil {
+			return err
+		}
+		for _, answers := range res {
+			for i, answer := range strings.Fields(string(answers.Stdout)) {
 				// Patroni says that it is reloading until the next round of its loop.
 				if !slices.Contains([]string{"active", "reloading", "enabled"}, answer) {
 					return fmt.Errorf("%s is %s", units[i], answer)

@@ -73,18 +73,23 @@ func bringUp(ctx context.Context, o Options, wishes [][]remote.Resource) error {
 		return planAdoption(ctx, o, synced)
 	}
 	client := newOperator(o)
-	if state, err := client.Cluster(ctx); err != nil || len(client.unhealthy(state)) > 0 {
+	state, err := client.Cluster(ctx)
+	healthy := err == nil && len(client.unhealthy(state)) == 0
+	if !healthy {
 		if err := o.Adopt(ctx); err != nil {
 			return err
 		}
 	}
 	if exists && !synced { // no Patroni ran before, or etcd had lost its data
+		healthy = false
 		if changes, err = awaitConfig(ctx, o, written); err != nil {
 			return err
 		}
 	}
-	if err := client.waitHealthy(ctx, o.Wait); err != nil {
-		return err
+	if !healthy {
+		if err := client.waitHealthy(ctx, o.Wait); err != nil {
+			return err
+		}
 	}
 	if !exists {
 		if changes, err = syncConfig(ctx, o, written); err != nil {

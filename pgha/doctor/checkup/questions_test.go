@@ -39,7 +39,7 @@ func TestPsqlIsTheSecondChoice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := scripttest.Run{With: "sh", Script: argv[2], Args: argv[4:],
-				Fakes: map[string]string{"perl": tt.perl, "runuser": tt.psql}}.Do(t)
+				Fakes: map[string]string{"perl": tt.perl, "setpriv": tt.psql}}.Do(t)
 			if r.Stdout != tt.says || r.Code != tt.code {
 				t.Errorf("got %+v", r)
 			}
@@ -48,7 +48,8 @@ func TestPsqlIsTheSecondChoice(t *testing.T) {
 				switch {
 				case strings.HasPrefix(call, "perl "):
 					started++
-				case strings.HasPrefix(call, "runuser -u postgres -- timeout 4 env -i "):
+				case strings.HasPrefix(call,
+					"setpriv --reuid postgres --regid postgres --init-groups timeout 4 env -i "):
 					started++
 				}
 			}

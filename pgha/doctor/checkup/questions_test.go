@@ -49,7 +49,7 @@ func TestPsqlIsTheSecondChoice(t *testing.T) {
 				case strings.HasPrefix(call, "perl "):
 					started++
 				case strings.HasPrefix(call,
-					"setpriv --reuid postgres --regid postgres --init-groups timeout 4 env -i "):
+					"setpriv --reuid postgres --regid postgres --init-groups timeout 3 env -i "):
 					started++
 				}
 			}

@@ -127,35 +127,32 @@ func databaseQuestions(sp *spec.Spec, h *doctor.Host) []question {
 }
 
 // sqlQuestions go to PostgreSQL's own socket, as the operating system's postgres user, and as the
-// replication role. A server that hangs lets each of them wait, so they are two groups. The first
-// is asked by a program that needs a tenth of what psql does; where it hears nothing, for 2 s at
-// most, psql tells why.
+// replication role. A server that hangs lets each of them wait, so they are two groups.
 func sqlQuestions(sp *spec.Spec, long time.Duration) [][]question {
 	pg := sp.PostgreSQL
 	ask := strings.ReplaceAll(questionSQL, "%SECONDS%", strconv.FormatFloat(long.Seconds(), 'f', -1, 64))
 	ask = strings.ReplaceAll(ask, "%REFUSED%", pgfiles.RefusedSQL(sp.PostgreSQL.Version))
-	// setpriv asks no PAM, as runuser does, which takes as long as two more programs.
-	const psql = `exec setpriv --reuid postgres --regid postgres --init-groups timeout "$@" 2>&1`
 	settings := func(as pgsession.Role) map[string]string {
 		set := pgsession.Settings(pg.Version, as, "pgha doctor")
 		set["statement_timeout"] = "3000"
 		return set
 	}
-	command := func(seconds string, as pgsession.Role, args ...string) []string {
-		return append([]string{seconds}, pgsession.Psql(fmt.Sprintf("/usr/lib/postgresql/%d/bin/psql", pg.Version),
-			settings(as), append([]string{"-Atq"}, args...)...)...)
+	psql := func(as pgsession.Role, args ...string) []string {
+		return pgsession.Psql(fmt.Sprintf("/usr/lib/postgresql/%d/bin/psql", pg.Version), settings(as),
+			append([]string{"-Atq"}, args...)...)
 	}
-	own := []string{pgsession.AskScript(), fmt.Sprintf("%s/.s.PGSQL.%d", layout.SocketDir, pg.Port),
-		pg.Superuser, pgsession.Options(settings(pgsession.Superuser)), ask}
+	// It hears nothing for 2 s before psql is asked.
+	why := append([]string{"timeout", "3"}, psql(pgsession.Superuser, "-p", strconv.Itoa(pg.Port),
+		"-U", pg.Superuser, "-d", "postgres", "-c", ask)...)
+	own := pgsession.Ask(fmt.Sprintf("%s/.s.PGSQL.%d", layout.SocketDir, pg.Port), pg.Superuser,
+		settings(pgsession.Superuser), ask, why...)
 	login := fmt.Sprintf(
 		"host=127.0.0.1 port=%d user=%s dbname=postgres replication=true passfile=%s "+
 			"sslmode=require connect_timeout=4", pg.Port, pg.ReplicationUser, layout.PasswordFile)
 	return [][]question{
-		{{inShell(`perl -e "$1" postgres "$2" "$3" "$4" "$5" | grep -a . && exit; shift 5; `+psql,
-			append(own, command("3", pgsession.Superuser, "-p", strconv.Itoa(pg.Port), "-U", pg.Superuser,
-				"-d", "postgres", "-c", ask)...)...), readSQL}},
-		{{inShell(psql, command("4", pgsession.Ordinary, "-d", login, "-c", "IDENTIFY_SYSTEM")...),
-			readReplicationLogin}},
+		{{inShell(`"$@" 2>&1`, own...), readSQL}},
+		{{inShell(`exec setpriv --reuid postgres --regid postgres --init-groups timeout 4 "$@" 2>&1`,
+			psql(pgsession.Ordinary, "-d", login, "-c", "IDENTIFY_SYSTEM")...), readReplicationLogin}},
 	}
 }
 

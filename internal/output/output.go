@@ -20,6 +20,26 @@ func KeyValues(text string) map[string]string {
 	return m
 }
 
+// FilesQuestion is the command that prints files for Files, all by one program. No path has a colon,
+// and none is there twice.
+func FilesQuestion(paths ...string) []string {
+	return append([]string{"grep", "-aHs", "", "--"}, paths...)
+}
+
+// Files divides the answer to FilesQuestion by path, without the blanks around each file; one that
+// is not there is "".
+func Files(text string) map[string]string {
+	files := map[string]string{}
+	for line := range strings.Lines(text) {
+		path, content, _ := strings.Cut(line, ":")
+		files[path] += content
+	}
+	for path, content := range files {
+		files[path] = strings.TrimSpace(content)
+	}
+	return files
+}
+
 // Units reads what systemctl show prints of several units: the properties of each, by its Id. Units
 // without an Id are left out.
 func Units(text string) map[string]map[string]string {

@@ -1,9 +1,12 @@
 package output
 
 import (
+	"os/exec"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pgha/toolkit/internal/scripttest"
 )
 
 func TestUnits(t *testing.T) {
@@ -70,5 +73,20 @@ func TestPort(t *testing.T) {
 		if got, ok := Port(address); ok != (want >= 0) || ok && got != want {
 			t.Errorf("%q: %d, %v", address, got, ok)
 		}
+	}
+}
+
+// TestFiles runs the question for whole files.
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	one, empty, none := dir+"/one", dir+"/empty", dir+"/none"
+	scripttest.Write(t, dir, "one", "\nA=1: 2\n\xff\x00\nlast")
+	scripttest.Write(t, dir, "empty", "")
+	argv := FilesQuestion(one, empty, none)
+	out, _ := exec.CommandContext(t.Context(), argv[0], argv[1:]...).Output()
+	want := map[string]string{one: "A=1: 2\n\xff\x00\nlast"}
+	if diff := cmp.Diff(want, Files(string(out))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -33,13 +33,17 @@ const readUptime = `read -r up _ </proc/uptime; echo "$up"`
 //go:embed clock.pl
 var timeScript string
 
+// TimeQuestion is the command that prints whether a host's clock is right and its time zone, as
+// timedatectl does. It changes nothing, and starts no service for it.
+func TimeQuestion() []string { return []string{"perl", "-e", timeScript} }
+
 // factQuestions ask for what readFacts reads.
 func factQuestions(want preflight.Want) [][]string {
 	return [][]string{
 		clockQuestion,
-		{"grep", "-aHs", "", "--", releaseFile, initFile, statusFile, etcd.CAFile, vault.NoteFile},
+		output.FilesQuestion(releaseFile, initFile, statusFile, etcd.CAFile, vault.NoteFile),
 		{"dpkg", "--print-architecture"},
-		{"perl", "-e", timeScript},
+		TimeQuestion(),
 		want.Question(),
 		{"test", "-c", "/dev/watchdog"},
 		openFiles(want),
@@ -60,7 +64,7 @@ const (
 // readFacts reads the answers to factQuestions.
 func readFacts(res []remote.Result) preflight.Facts {
 	text := func(i int) string { return strings.TrimSpace(string(res[i].Stdout)) }
-	files := filesIn(string(res[1].Stdout))
+	files := output.Files(string(res[1].Stdout))
 	f := preflight.Facts{
 		Architecture: text(2), Root: root(files[statusFile]), Init: files[initFile] == "systemd",
 		Premises: preflight.Read(text(4)), Watchdog: res[5].ExitCode == 0,
@@ -84,20 +88,6 @@ func root(status string) bool {
 	_, users, _ := strings.Cut(status, "\nUid:")
 	f := strings.Fields(users) // the real user, and the one that counts
 	return len(f) > 1 && f[1] == "0"
-}
-
-// filesIn divides what grep -H prints of whole files, by path; one that is not there is "". No path
-// of these has a colon.
-func filesIn(text string) map[string]string {
-	files := map[string]string{}
-	for line := range strings.Lines(text) {
-		path, content, _ := strings.Cut(line, ":")
-		files[path] += content
-	}
-	for path, content := range files {
-		files[path] = strings.TrimSpace(content)
-	}
-	return files
 }
 
 // ClockOffset is how far a host's clock is ahead of this machine's, as far as one round trip can

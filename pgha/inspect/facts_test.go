@@ -1,13 +1,9 @@
 package inspect
 
 import (
-	"os/exec"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/pgha/toolkit/internal/scripttest"
 	"github.com/pgha/toolkit/pgha/preflight"
 )
 
@@ -57,19 +53,5 @@ func TestClockOffset(t *testing.T) {
 		if got := clockOffset(before, after, tt.clock, tt.up, tt.later); got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
-	}
-}
-
-// TestFilesIn runs the question for whole files.
-func TestFilesIn(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	one, empty, none := dir+"/one", dir+"/empty", dir+"/none"
-	scripttest.Write(t, dir, "one", "\nA=1: 2\n\xff\x00\nlast")
-	scripttest.Write(t, dir, "empty", "")
-	out, _ := exec.CommandContext(t.Context(), "grep", "-aHs", "", "--", one, empty, none).Output()
-	want := map[string]string{one: "A=1: 2\n\xff\x00\nlast"}
-	if diff := cmp.Diff(want, filesIn(string(out))); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -20,4 +20,6 @@ const (
 	// AdminSocket is HAProxy's runtime API, MasterSocket that of its master process.
 	AdminSocket  = "/run/haproxy/admin.sock"
 	MasterSocket = "/run/haproxy-master.sock"
+	// SocketDir is where PostgreSQL's own socket lies, as Debian's programs expect.
+	SocketDir = "/var/run/postgresql"
 )

@@ -47,14 +47,21 @@ func Bootstrap(ctx context.Context, o Options) error {
 
 // bringUp puts the DCS right, then the hosts, and waits until the cluster is healthy.
 func bringUp(ctx context.Context, o Options, wishes [][]remote.Resource) error {
+	var current map[string]any
+	var unknown error // why nothing is known of the DCS
+	var asking sync.WaitGroup
+	asking.Go(func() { current, unknown = newOperator(o).Config(ctx) })
 	written, exists, err := written(ctx, o)
+	asking.Wait()
 	if err != nil {
 		return err
 	}
 	var changes remote.Changes
 	synced := false
 	if exists || o.Planning() {
-		changes, err = syncConfig(ctx, o, written)
+		if err = unknown; err == nil {
+			changes, err = alignConfig(ctx, o, written, current)
+		}
 		if synced = err == nil; !synced && (ctx.Err() != nil || !errors.Is(err, ErrUnavailable)) {
 			return err
 		}
@@ -66,18 +73,23 @@ func bringUp(ctx context.Context, o Options, wishes [][]remote.Resource) error {
 		return planAdoption(ctx, o, synced)
 	}
 	client := newOperator(o)
-	if state, err := client.Cluster(ctx); err != nil || len(client.unhealthy(state)) > 0 {
+	state, err := client.Cluster(ctx)
+	healthy := err == nil && len(client.unhealthy(state)) == 0
+	if !healthy {
 		if err := o.Adopt(ctx); err != nil {
 			return err
 		}
 	}
 	if exists && !synced { // no Patroni ran before, or etcd had lost its data
+		healthy = false
 		if changes, err = awaitConfig(ctx, o, written); err != nil {
 			return err
 		}
 	}
-	if err := client.waitHealthy(ctx, o.Wait); err != nil {
-		return err
+	if !healthy {
+		if err := client.waitHealthy(ctx, o.Wait); err != nil {
+			return err
+		}
 	}
 	if !exists {
 		if changes, err = syncConfig(ctx, o, written); err != nil {

@@ -184,6 +184,21 @@ func TestBootstrap(t *testing.T) {
 	})
 }
 
+// TestBootstrapOfAHealthyCluster: one look tells that there is nothing to wait for.
+func TestBootstrapOfAHealthyCluster(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakeCluster(t, o)
+		f.asked, f.woken = 2, 1
+		if err := Bootstrap(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		if f.asked != 3 || f.woken != 1 {
+			t.Errorf("asked %d times, woken %d times", f.asked-2, f.woken-1)
+		}
+	})
+}
+
 func TestBootstrapTimesOut(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := fullOptions(t)

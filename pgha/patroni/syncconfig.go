@@ -30,11 +30,15 @@ func SyncConfig(ctx context.Context, o Options) (remote.Changes, error) {
 
 // syncConfig is SyncConfig with what an earlier run has written.
 func syncConfig(ctx context.Context, o Options, written map[string]any) (remote.Changes, error) {
-	client := newOperator(o)
-	current, err := client.Config(ctx)
+	current, err := newOperator(o).Config(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return alignConfig(ctx, o, written, current)
+}
+
+// alignConfig is syncConfig with the dynamic configuration as it is.
+func alignConfig(ctx context.Context, o Options, written, current map[string]any) (remote.Changes, error) {
 	wanted, err := dynamic.Normalize(host.Dynamic(o))
 	if err != nil {
 		return nil, err
@@ -50,7 +54,7 @@ func syncConfig(ctx context.Context, o Options, written map[string]any) (remote.
 	}
 	target := there(o)[0].Target
 	if !o.Planning() {
-		if _, err := client.PatchConfig(ctx, patch); err != nil {
+		if _, err := newOperator(o).PatchConfig(ctx, patch); err != nil {
 			return nil, err
 		}
 	}

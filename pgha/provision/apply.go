@@ -76,7 +76,7 @@ func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error)
 	out.OnChange = func() { record() }
 	warnLeftOut(c, out)
 	if opts.Plan != nil || len(c.LeftOut()) > 0 {
-		err = rehearse(held, c, opts.Plan, phases)
+		err = rehearse(held, c, opts.Plan, opts.Phases)
 	}
 	if err == nil {
 		err = engine.RunPhases(held, c, engine.Saving(phases), out, false)

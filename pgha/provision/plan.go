@@ -98,7 +98,7 @@ func Make(ctx context.Context, c *site.Site, opts PlanOptions) (Plan, error) {
 func Draw(ctx context.Context, c *site.Site, opts PlanOptions) (Plan, map[trail.RecordedChange]*remote.Was, error) {
 	phases := opts.Phases
 	if phases == nil {
-		phases = StandardPhases()
+		phases = sideBySide(StandardPhases())
 	}
 	was := map[trail.RecordedChange]*remote.Was{}
 	plan := Plan{Cluster: c.Spec.Cluster, Made: time.Now().UTC().Truncate(time.Second), Changes: []PlannedChange{}}
@@ -120,6 +120,17 @@ func Draw(ctx context.Context, c *site.Site, opts PlanOptions) (Plan, map[trail.
 	var err error
 	plan.Digest, err = digest(plan.Changes)
 	return plan, was, err
+}
+
+// sideBySide lets phases wait for what preflight has found alone: where nothing is changed no phase
+// needs what another one brings about.
+func sideBySide(phases []engine.Phase) []engine.Phase {
+	for i := range phases {
+		if phases[i].Name != engine.PreflightName {
+			phases[i].After = []string{engine.PreflightName}
+		}
+	}
+	return phases
 }
 
 // sortChanges puts changes of phases and hosts that ran at the same time in the order of their

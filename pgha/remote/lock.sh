@@ -8,7 +8,7 @@ set -eu
 path=$1 patience=$2
 IFS= read -r note
 umask 077
-mkdir -p "${path%/*}"
+[ -d "${path%/*}" ] || mkdir -p "${path%/*}"
 exec 9>>"$path"
 code=0
 flock -n -E 75 9 || code=$?

@@ -200,7 +200,22 @@ func memberStatus(ctx context.Context, c *site.Site, s *Status) error {
 		return err
 	}
 	client := patroni.NewClient(opts)
-	state, stateErr := client.Cluster(ctx)
+	// Nothing that is asked waits for another answer: each costs the handshakes of a connection.
+	var state patroni.ClusterState
+	var stateErr error
+	codes := make([]int, len(opts.Members)*len(endpoints)) // member by member
+	var wg sync.WaitGroup
+	wg.Go(func() { state, stateErr = client.Cluster(ctx) })
+	for i, m := range opts.Members {
+		for n, path := range endpoints {
+			wg.Go(func() {
+				if code, err := client.Endpoint(ctx, m.Name, path); err == nil {
+					codes[i*len(endpoints)+n] = code
+				}
+			})
+		}
+	}
+	wg.Wait()
 	s.Paused = state.Paused
 	if at := state.ScheduledSwitchover; at != nil {
 		s.ScheduledSwitchover = &ScheduledSwitchover{At: at.At, From: at.From, To: at.To}
@@ -208,29 +223,19 @@ func memberStatus(ctx context.Context, c *site.Site, s *Status) error {
 	for _, m := range patroni.Stranded(state) {
 		s.Stranded = append(s.Stranded, StrandedMember{Member: m.Name, Reason: m.Reason, Remedy: m.Hint})
 	}
-	members := make([]MemberStatus, len(opts.Members))
-	var wg sync.WaitGroup
 	for i, m := range opts.Members {
-		ms := &members[i]
-		ms.Name, ms.Host, ms.Endpoints = m.Name, m.Target.Name, map[string]int{}
+		ms := MemberStatus{Name: m.Name, Host: m.Target.Name, Endpoints: map[string]int{}}
 		if seen, ok := state.Member(m.Name); ok {
 			ms.Role, ms.State, ms.Timeline = string(seen.Role), seen.State, seen.Timeline
 			ms.LagBytes, ms.Healthy = seen.LagBytes, state.Healthy(m.Name)
 			ms.PendingRestart, ms.PendingReason, ms.ScheduledRestart = seen.PendingRestart,
 				seen.PendingReason, seen.ScheduledRestart
 		}
-		wg.Go(func() {
-			for _, path := range endpoints {
-				code, err := client.Endpoint(ctx, m.Name, path)
-				if err != nil {
-					code = 0
-				}
-				ms.Endpoints[path] = code
-			}
-		})
+		for n, path := range endpoints {
+			ms.Endpoints[path] = codes[i*len(endpoints)+n]
+		}
+		s.Members = append(s.Members, ms)
 	}
-	wg.Wait()
-	s.Members = members
 	return stateErr
 }
 

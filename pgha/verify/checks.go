@@ -40,12 +40,13 @@ func checkUnits(ctx context.Context, c *site.Site) (string, error) {
 			return err
 		}
 		units := c.UnitsOf(h)
-		for _, question := range []string{"is-active", "is-enabled"} {
-			res, err := t.Batch(ctx, append([]string{"systemctl", question}, units...))
-			if err != nil {
-				return err
-			}
-			for i, answer := range strings.Fields(string(res[0].Stdout)) {
+		res, err := t.Batch(ctx, append([]string{"systemctl", "is-active"}, units...),
+			append([]string{"systemctl", "is-enabled"}, units...))
+		if err != nil {
+			return err
+		}
+		for _, answers := range res {
+			for i, answer := range strings.Fields(string(answers.Stdout)) {
 				// Patroni says that it is reloading until the next round of its loop.
 				if !slices.Contains([]string{"active", "reloading", "enabled"}, answer) {
 					return fmt.Errorf("%s is %s", units[i], answer)
@@ -244,34 +245,37 @@ func checkPlainRefused(ctx context.Context, c *site.Site) (string, error) {
 // checkRow writes through the address, reads on every member itself that streams, and cleans up. A
 // member that replays the archive has the row whenever its WAL gets there.
 func checkRow(ctx context.Context, c *site.Site) (detail string, err error) {
-	table, value := "public.pgha_verify_"+strings.ToLower(rand.Text()[:10]), rand.Text()
-	start := time.Now()
-	err = c.WithSQL(ctx, c.WriteRoute(), func(conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "CREATE TABLE "+table+" (val text)")
-		if err == nil {
-			_, err = conn.Exec(ctx, "INSERT INTO "+table+" VALUES ($1)", value)
-		}
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		drop := c.WithSQL(context.WithoutCancel(ctx), c.WriteRoute(), func(conn *pgx.Conn) error {
-			_, err := conn.Exec(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS "+table)
-			return err
-		})
-		err = errors.Join(err, drop)
-	}()
 	databases, err := c.Databases()
 	if err != nil {
 		return "", err
 	}
 	databases = slices.DeleteFunc(databases,
 		func(t *remote.Target) bool { return !c.Promises()[c.MemberAt(t.Address)].Streams })
-	err = remote.Each(ctx, databases,
-		func(ctx context.Context, t *remote.Target) error { return awaitRow(ctx, c, t, table, value) })
-	return fmt.Sprintf("on %d members after %s", len(databases), time.Since(start).Round(time.Millisecond)), err
+	table, value := "public.pgha_verify_"+strings.ToLower(rand.Text()[:10]), rand.Text()
+	made, dropped := false, false
+	start := time.Now()
+	err = c.WithSQL(ctx, c.WriteRoute(), func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "CREATE TABLE "+table+" (val text)")
+		if made = err == nil; made {
+			_, err = conn.Exec(ctx, "INSERT INTO "+table+" VALUES ($1)", value)
+		}
+		if err != nil {
+			return err
+		}
+		err = remote.Each(ctx, databases,
+			func(ctx context.Context, t *remote.Target) error { return awaitRow(ctx, c, t, table, value) })
+		detail = fmt.Sprintf("on %d members after %s", len(databases), time.Since(start).Round(time.Millisecond))
+		_, failed := conn.Exec(ctx, "DROP TABLE IF EXISTS "+table)
+		dropped = failed == nil
+		return err
+	})
+	if made && !dropped { // the connection is gone, or the time is over
+		err = errors.Join(err, c.WithSQL(context.WithoutCancel(ctx), c.WriteRoute(), func(conn *pgx.Conn) error {
+			_, err := conn.Exec(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS "+table)
+			return err
+		}))
+	}
+	return detail, err
 }
 
 // awaitRow waits until the row can be read on one member.

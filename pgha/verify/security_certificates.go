@@ -6,9 +6,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/pgha/toolkit/internal/output"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -48,17 +50,24 @@ func checkCertificates(ctx context.Context, c *site.Site) (string, error) {
 // key only the public half leaves the host.
 func judgeHeld(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host, now time.Time) error {
 	cr, list := c.Credentials(), certs.OfHost(c.Spec, h)
-	const each = 3
-	var argvs [][]string
+	var paths []string
 	for _, of := range list {
-		argvs = append(argvs, []string{"cat", of.File}, []string{"cat", of.CA},
-			[]string{"openssl", "pkey", "-in", of.Key, "-pubout"})
+		paths = append(paths, of.File, of.CA)
+	}
+	slices.Sort(paths)
+	argvs := [][]string{output.FilesQuestion(slices.Compact(paths)...)}
+	for _, of := range list {
+		argvs = append(argvs, []string{"openssl", "pkey", "-in", of.Key, "-pubout"})
 	}
 	res, err := t.Batch(ctx, argvs...)
-	problems := []error{err}
-	for i, of := range list[:len(res)/each] {
-		cert, ca, public := res[each*i].Stdout, res[each*i+1].Stdout, res[each*i+2].Stdout
-		problems = append(problems, judge(of, cr.Authority(of.Authority), ca, cert, public, now))
+	if err != nil {
+		return err
+	}
+	files := output.Files(string(res[0].Stdout))
+	var problems []error
+	for i, of := range list {
+		problems = append(problems, judge(of, cr.Authority(of.Authority), []byte(files[of.CA]), []byte(files[of.File]),
+			res[1+i].Stdout, now))
 	}
 	return errs.Join(problems...)
 }

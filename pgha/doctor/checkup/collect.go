@@ -87,14 +87,15 @@ func Collect(ctx context.Context, c *pgha.Cluster, opts Options) (doctor.Facts, 
 }
 
 // lookAt asks a host its questions, in groups that run at the same time because each may have to
-// wait for another program.
+// wait for another program. What is tried with other hosts runs beside those that wait for nothing.
 func lookAt(ctx context.Context, c *pgha.Cluster, h *doctor.Host, long time.Duration) {
 	t, err := c.Target(h.Name)
 	if err != nil {
 		h.Error = err.Error()
 		return
 	}
-	groups := [][]question{systemQuestions(c.Spec, h, time.Now()), {reachQuestion(c.Spec, h)}}
+	reach := reachQuestion(c.Spec, h)
+	groups := [][]question{systemQuestions(c.Spec, h, time.Now())}
 	if h.Role == spec.RoleDatabase {
 		const silent = "its host did not answer in time"
 		h.Data, h.SQL, h.Patroni, h.Etcd = &doctor.Data{}, &doctor.SQL{Error: silent},
@@ -106,6 +107,7 @@ func lookAt(ctx context.Context, c *pgha.Cluster, h *doctor.Host, long time.Dura
 	}
 	answers := make([][]remote.Result, len(groups))
 	errs := make([]error, len(groups))
+	var reached []byte
 	var wg sync.WaitGroup
 	for i, g := range groups {
 		wg.Go(func() {
@@ -113,7 +115,11 @@ func lookAt(ctx context.Context, c *pgha.Cluster, h *doctor.Host, long time.Dura
 			for _, q := range g {
 				argvs = append(argvs, q.argv)
 			}
-			answers[i], errs[i] = t.Batch(ctx, argvs...)
+			if i == 0 {
+				reached, answers[i], errs[i] = t.BatchBeside(ctx, reach.argv, argvs...)
+			} else {
+				answers[i], errs[i] = t.Batch(ctx, argvs...)
+			}
 		})
 	}
 	wg.Wait()
@@ -121,6 +127,7 @@ func lookAt(ctx context.Context, c *pgha.Cluster, h *doctor.Host, long time.Dura
 		h.Error = errs[0].Error()
 		return
 	}
+	reach.read(h, remote.Result{Stdout: reached})
 	for i, g := range groups {
 		if errs[i] != nil {
 			h.Unanswered = append(h.Unanswered, oneLine(errs[i].Error()))

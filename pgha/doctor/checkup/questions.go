@@ -12,6 +12,7 @@ import (
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/connstring"
 	"github.com/pgha/toolkit/pgha/doctor"
+	"github.com/pgha/toolkit/pgha/inspect"
 	"github.com/pgha/toolkit/pgha/internal/reach"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/layout"
@@ -46,9 +47,10 @@ func systemQuestions(sp *spec.Spec, h *doctor.Host, asked time.Time) []question 
 		{[]string{"date", "+%s.%N"}, func(h *doctor.Host, r remote.Result) {
 			h.Clock.OffsetSeconds = clockOffset(r.Stdout, asked, time.Now())
 		}},
-		{[]string{"systemd-detect-virt", "--container"},
+		// systemd notes at its start what kind of container it found itself in.
+		{inShell(`[ -s /run/systemd/container ] || systemd-detect-virt --container`),
 			func(h *doctor.Host, r remote.Result) { h.Clock.Container = r.ExitCode == 0 }},
-		{[]string{"timedatectl", "show", "--property=NTPSynchronized"}, func(h *doctor.Host, r remote.Result) {
+		{inspect.TimeQuestion(), func(h *doctor.Host, r remote.Result) {
 			h.Clock.Synchronised = strings.Contains(string(r.Stdout), "=yes")
 		}},
 		{append([]string{"systemctl", "show",
@@ -130,30 +132,41 @@ func sqlQuestions(sp *spec.Spec, long time.Duration) [][]question {
 	pg := sp.PostgreSQL
 	ask := strings.ReplaceAll(questionSQL, "%SECONDS%", strconv.FormatFloat(long.Seconds(), 'f', -1, 64))
 	ask = strings.ReplaceAll(ask, "%REFUSED%", pgfiles.RefusedSQL(sp.PostgreSQL.Version))
-	const run = `exec runuser -u postgres -- timeout 4 "$@" 2>&1`
-	psql := func(as pgsession.Role, args ...string) []string {
-		settings := pgsession.Settings(pg.Version, as, "pgha doctor")
-		settings["statement_timeout"] = "3000"
-		return inShell(run, pgsession.Psql(fmt.Sprintf("/usr/lib/postgresql/%d/bin/psql", pg.Version),
-			settings, append([]string{"-Atq"}, args...)...)...)
+	settings := func(as pgsession.Role) map[string]string {
+		set := pgsession.Settings(pg.Version, as, "pgha doctor")
+		set["statement_timeout"] = "3000"
+		return set
 	}
+	psql := func(as pgsession.Role, args ...string) []string {
+		return pgsession.Psql(fmt.Sprintf("/usr/lib/postgresql/%d/bin/psql", pg.Version), settings(as),
+			append([]string{"-Atq"}, args...)...)
+	}
+	// It hears nothing for 2 s before psql is asked.
+	why := append([]string{"timeout", "3"}, psql(pgsession.Superuser, "-p", strconv.Itoa(pg.Port),
+		"-U", pg.Superuser, "-d", "postgres", "-c", ask)...)
+	own := pgsession.Ask(fmt.Sprintf("%s/.s.PGSQL.%d", layout.SocketDir, pg.Port), pg.Superuser,
+		settings(pgsession.Superuser), ask, why...)
 	login := fmt.Sprintf(
 		"host=127.0.0.1 port=%d user=%s dbname=postgres replication=true passfile=%s "+
 			"sslmode=require connect_timeout=4", pg.Port, pg.ReplicationUser, layout.PasswordFile)
 	return [][]question{
-		{{psql(pgsession.Superuser, "-p", strconv.Itoa(pg.Port), "-U", pg.Superuser, "-d", "postgres", "-c", ask),
-			readSQL}},
-		{{psql(pgsession.Ordinary, "-d", login, "-c", "IDENTIFY_SYSTEM"), readReplicationLogin}},
+		{{inShell(`"$@" 2>&1`, own...), readSQL}},
+		{{inShell(`exec setpriv --reuid postgres --regid postgres --init-groups timeout 4 "$@" 2>&1`,
+			psql(pgsession.Ordinary, "-d", login, "-c", "IDENTIFY_SYSTEM")...), readReplicationLogin}},
 	}
 }
 
 // balancerQuestions are about HAProxy.
 func balancerQuestions() []question {
-	const master = `use IO::Socket::UNIX; alarm 2; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n"; print $s "show proc;show startup-logs\n"; $s->flush; $s->shutdown(1); print while <$s>`
-	const stat = `use IO::Socket::UNIX; alarm 2; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n"; print $s "show stat\n"; $s->flush; print while <$s>`
+	// No module is loaded: perl begins in a third of the time then. The numbers are AF_UNIX and
+	// SOCK_STREAM.
+	const ask = `alarm 2; socket(my $s, 1, 1, 0) or die "$!\n"; ` +
+		`connect($s, pack "S a*", 1, "$ARGV[0]\0") or die "$!\n"; ` +
+		`syswrite $s, "$ARGV[1]\n"; shutdown $s, 1; print while <$s>`
+	const run = `perl -e "$1" "$2" "$3" 2>&1`
 	return []question{
 		{inShell(`haproxy -c -f /etc/haproxy/haproxy.cfg 2>&1`), readHAProxyCheck},
-		{inShell(`perl -e "$1" "$2" 2>&1`, stat, layout.AdminSocket), readHAProxyStat},
-		{inShell(`perl -e "$1" "$2" 2>&1`, master, layout.MasterSocket), readHAProxyReload},
+		{inShell(run, ask, layout.AdminSocket, "show stat"), readHAProxyStat},
+		{inShell(run, ask, layout.MasterSocket, "show proc;show startup-logs"), readHAProxyReload},
 	}
 }

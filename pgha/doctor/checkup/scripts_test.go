@@ -48,7 +48,7 @@ func answers(t *testing.T, paths map[string]string) *httptest.Server {
 func look(t *testing.T, patroni, etcd *httptest.Server, etc string) (*doctor.Host, string) {
 	t.Helper()
 	lib := t.TempDir()
-	scripttest.Write(t, lib, "yaml.py", "import json\nsafe_load = json.load\n")
+	scripttest.Write(t, lib, "yaml.py", "import json\nSafeLoader = None\n\n\ndef load(f, loader):\n    return json.load(f)\n")
 	etcdHost, etcdPort, err := net.SplitHostPort(etcd.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -138,14 +138,14 @@ func TestLookScriptOfABrokenHost(t *testing.T) {
 		patroniHas, etcHas string
 	}{
 		"half answers": {half, half, "", "etcdserver: no leader"},
-		"hang up":      {answers(t, nil), answers(t, nil), "RemoteDisconnected", "RemoteDisconnected"},
+		"hang up":      {answers(t, nil), answers(t, nil), "hung up", "hung up"},
 		"no JSON": {
 			answers(t, map[string]string{"/patroni": "<html>"}),
-			answers(t, map[string]string{"/v3/maintenance/status": "[]"}), "JSONDecodeError", "RemoteDisconnected",
+			answers(t, map[string]string{"/v3/maintenance/status": "[]"}), "JSONDecodeError", "hung up",
 		},
 		"another program": {
 			answers(t, map[string]string{"/patroni": "null"}),
-			answers(t, map[string]string{"/v3/maintenance/status": "{}"}), "AttributeError", "RemoteDisconnected",
+			answers(t, map[string]string{"/v3/maintenance/status": "{}"}), "AttributeError", "hung up",
 		},
 	} {
 		h, said := look(t, c.patroni, c.etcd, dir)

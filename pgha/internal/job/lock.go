@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pgha/toolkit/internal/parallel"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -88,11 +89,7 @@ func lockAllHosts(ctx context.Context, c *site.Site, purpose, holder string) (he
 	note := fmt.Sprintf("%s since %s: %s", holder, time.Now().Format(time.RFC3339), purpose)
 	var unlocks []func() error
 	unlock = func() error {
-		var failed []error
-		for _, u := range unlocks {
-			failed = append(failed, u())
-		}
-		return errs.Join(failed...)
+		return parallel.Each(unlocks, func(_ int, unlock func() error) error { return unlock() })
 	}
 	held = ctx
 	var failed []error

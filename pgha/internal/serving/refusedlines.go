@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/pgfiles"
+	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -21,8 +23,11 @@ import (
 
 // RefusedLines asks the PostgreSQL of a host, on its socket, what it refuses.
 func RefusedLines(ctx context.Context, c *site.Site, t *remote.Target) ([]string, error) {
-	res, err := t.Run(ctx,
-		remote.Cmd{User: "postgres", Argv: c.Psql("-c", pgfiles.RefusedSQL(c.Spec.PostgreSQL.Version))})
+	pg := c.Spec.PostgreSQL
+	statement := pgfiles.RefusedSQL(pg.Version)
+	res, err := t.Run(ctx, remote.Cmd{Argv: pgsession.Ask(fmt.Sprintf("%s/.s.PGSQL.%d", layout.SocketDir, pg.Port),
+		pg.Superuser, pgsession.Settings(pg.Version, pgsession.Superuser, "pgha"), statement,
+		c.Psql("-c", statement)...)})
 	if err != nil {
 		return nil, err
 	}

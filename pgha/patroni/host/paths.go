@@ -23,7 +23,7 @@ const (
 	createPath   = "/etc/postgresql-common/createcluster.d/pgha.conf"
 	unitsDir     = "/etc/systemd/system/"
 	rolesPath    = layout.RolesFile
-	socketDir    = "/var/run/postgresql"
+	socketDir    = layout.SocketDir
 	systemUser   = "postgres"
 )
 

@@ -42,15 +42,7 @@ type Problem struct {
 func (s Status) Judge() []Problem {
 	var found []Problem
 	told := map[Part]bool{}
-	for _, p := range []struct {
-		part  Part
-		judge func(Status) []string
-	}{
-		{PartWrites, writeProblems}, {PartMembers, memberProblems}, {PartEtcd, etcdProblems},
-		{PartBalancers, balancerProblems}, {PartAddress, addressProblems}, {PartHosts, hostProblems},
-		{PartServices, serviceProblems}, {PartDisks, diskProblems},
-		{PartCertificates, certificateProblems}, {PartReset, resetProblems},
-	} {
+	for _, p := range judges() {
 		for _, text := range p.judge(s) {
 			found = append(found, Problem{p.part, text})
 			told[p.part] = true
@@ -63,6 +55,31 @@ func (s Status) Judge() []Problem {
 		}
 	}
 	return found
+}
+
+// judge says what is wrong with one part of a cluster.
+type judge struct {
+	part  Part
+	judge func(Status) []string
+}
+
+// judges are in the order in which problems are told: an outage first.
+func judges() []judge {
+	return []judge{
+		{PartWrites, writeProblems}, {PartMembers, memberProblems}, {PartEtcd, etcdProblems},
+		{PartBalancers, balancerProblems}, {PartAddress, addressProblems}, {PartHosts, hostProblems},
+		{PartServices, serviceProblems}, {PartDisks, diskProblems},
+		{PartCertificates, certificateProblems}, {PartReset, resetProblems},
+	}
+}
+
+// Parts lists the parts of a cluster that are judged.
+func Parts() []Part {
+	var parts []Part
+	for _, j := range judges() {
+		parts = append(parts, j.part)
+	}
+	return parts
 }
 
 // Problems says in words what is not as it should be; nil when all is well. See Judge.

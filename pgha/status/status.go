@@ -67,7 +67,7 @@ func Look(ctx context.Context, c *site.Site) (Status, error) {
 	part(PartMembers, func() error { return memberStatus(ctx, c, &s) })
 	part(PartEtcd, func() error { return etcdStatus(ctx, c, &s) })
 	part(PartBalancers, func() error { return balancerStatus(ctx, c, &s) })
-	part("lock", func() error { return operationStatus(ctx, c, &s) })
+	part(PartEtcd, func() error { return operationStatus(ctx, c, &s) })
 	part(PartAddress, func() (err error) { holdings, err = c.Holdings(ctx); return err })
 	wg.Go(func() { said = lookAtHosts(ctx, c) })
 	wg.Go(func() { s.NoWrites = noWrites(ctx, c) })

@@ -316,7 +316,7 @@ func synchronous(f Facts) []Finding {
 func patroniCondition(f Facts) []Finding {
 	var list []Finding
 	if slices.ContainsFunc(f.databases(), func(h *Host) bool { return h.Patroni.Paused }) {
-		list = append(list, Finding{ID: "paused", Severity: Warning, Title: "the cluster is paused",
+		list = append(list, Finding{ID: "paused", Severity: Error, Title: "the cluster is paused",
 			Consequence: "nobody is promoted if the leader fails", Evidence: []string{`GET /patroni: "pause": true`},
 			Remedy: []Step{{Call: errs.Verb(Resume)}},
 			Advice: errs.Text("if somebody works on the cluster just now, leave it: %s tells who",

@@ -70,7 +70,7 @@ func TestPrinted(t *testing.T) {
 cluster orders: not healthy, 1 restart pending
 ✗ member pg2 is replica starting on timeline 6
 ✗ nothing is known about member pg3
-✗ PAUSED: nobody is promoted if the leader fails
+✗ the cluster is paused: nobody is promoted if the leader fails
 ✗ etcd on pg2 is not healthy: alarm NOSPACE
 ✗ etcd on pg3 is not healthy: it does not answer
 ✗ balancer lb2: no answer
@@ -79,7 +79,7 @@ cluster orders: not healthy, 1 restart pending
 ✗ a reset was begun on db1
 ✗ read the lock: etcd �]0;owned� is slow
   run pgha-cli reset again
-  pgha-cli resume ends the pause
+  PAUSED until pgha-cli resume
 ! pg1 waits for a restart: max_connections, wal_level; pgha-cli restart --pending
 ! pg2 will be restarted at 2026-11-24T02:00; pgha-cli restart pg2 --cancel takes it back
 alice@desk is at it: restart since 03:00:00

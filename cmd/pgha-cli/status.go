@@ -103,7 +103,7 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 		out.Printf("  run pgha-cli reset again\n")
 	}
 	if s.Paused {
-		out.Printf("  pgha-cli resume ends the pause\n")
+		out.Printf("  PAUSED until pgha-cli resume\n")
 	}
 	printWaiting(out, s)
 	if o := s.Operation; o != nil {

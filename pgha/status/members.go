@@ -33,6 +33,7 @@ type MemberStatus struct {
 	// ScheduledRestart is the time of a planned restart as Patroni gives it.
 	ScheduledRestart string `json:"scheduled_restart,omitempty"`
 	// Endpoints are the HTTP status codes of Patroni's health endpoints; 0 when one did not answer.
+	// Who says yes to /primary or /replica is healthy, and isn't asked /health.
 	Endpoints map[string]int `json:"endpoints"`
 	// Healthy: the leader, or a replica that streams on the leader's timeline; one tagged nostream
 	// replays the archive instead. Its Patroni answers, too: balancers go by that.
@@ -81,16 +82,10 @@ func memberStatus(ctx context.Context, c *site.Site, s *Status) error {
 	var wg sync.WaitGroup
 	for i, m := range opts.Members {
 		a := &answers[i]
-		a.member, a.codes = m.Name, map[string]int{}
+		a.member = m.Name
 		wg.Go(func() { a.state, a.err = client.ClusterOf(ctx, m.Name) })
 		wg.Go(func() {
-			for _, path := range endpoints {
-				code, err := client.Endpoint(ctx, m.Name, path)
-				if err != nil {
-					code = 0
-				}
-				a.codes[path] = code
-			}
+			a.codes = codesOf(func(path string) (int, error) { return client.Endpoint(ctx, m.Name, path) })
 		})
 	}
 	wg.Wait()
@@ -100,6 +95,27 @@ func memberStatus(ctx context.Context, c *site.Site, s *Status) error {
 	}
 	s.describe(state)
 	return err
+}
+
+// codesOf asks the endpoints. Each question is a handshake of its own: one that is silent is asked
+// nothing more, and yes to /primary or /replica is yes to /health.
+func codesOf(ask func(path string) (int, error)) map[string]int {
+	codes := map[string]int{}
+	for _, path := range endpoints {
+		codes[path] = 0
+	}
+	for _, path := range endpoints {
+		if path == "/health" && (codes["/primary"] == http.StatusOK || codes["/replica"] == http.StatusOK) {
+			codes[path] = http.StatusOK
+			continue
+		}
+		code, err := ask(path)
+		if err != nil {
+			break
+		}
+		codes[path] = code
+	}
+	return codes
 }
 
 // describe takes over what the cluster says of itself as a whole.
@@ -250,7 +266,7 @@ func memberProblems(s Status) []string {
 		found = append(found, fmt.Sprintf("member %s is in the cluster and not in the specification", name))
 	}
 	if s.Paused {
-		found = append(found, "PAUSED: nobody is promoted if the leader fails")
+		found = append(found, "the cluster is paused: nobody is promoted if the leader fails")
 	}
 	return found
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pgha/toolkit/pgha/patroni"
 )
 
@@ -97,6 +99,35 @@ func TestMemberOf(t *testing.T) {
 		if m.Healthy != tt.healthy || !strings.Contains(m.Fault, tt.fault) || (m.Fault == "") != (tt.fault == "") ||
 			m.Believes != tt.believes {
 			t.Errorf("%s: %+v", name, m)
+		}
+	}
+}
+
+func TestCodesOf(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		says  map[string]int
+		want  map[string]int
+		asked string
+	}{
+		"primary": {map[string]int{"/primary": 200, "/replica": 503}, map[string]int{"/primary": 200, "/replica": 503,
+			"/health": 200}, "/primary /replica"},
+		"replica": {map[string]int{"/primary": 503, "/replica": 200}, map[string]int{"/primary": 503, "/replica": 200,
+			"/health": 200}, "/primary /replica"},
+		"starts": {map[string]int{"/primary": 503, "/replica": 503, "/health": 503}, map[string]int{"/primary": 503,
+			"/replica": 503, "/health": 503}, "/primary /replica /health"},
+		"silent": {nil, map[string]int{"/primary": 0, "/replica": 0, "/health": 0}, "/primary"},
+	} {
+		var asked []string
+		got := codesOf(func(path string) (int, error) {
+			asked = append(asked, path)
+			if tt.says == nil {
+				return 0, errors.New("no answer")
+			}
+			return tt.says[path], nil
+		})
+		if diff := cmp.Diff(tt.want, got); diff != "" || strings.Join(asked, " ") != tt.asked {
+			t.Errorf("%s: %q is asked\n%s", name, asked, diff)
 		}
 	}
 }

@@ -78,7 +78,7 @@ func TestProblems(t *testing.T) {
 		"a member that remembers a former leader": {func(s *status.Status) { s.Members[2].Believes = "pg2" },
 			[]string{"pg3 holds pg2 for the leader; most members name pg1"}},
 		"a pause": {func(s *status.Status) { s.Paused = true },
-			[]string{"PAUSED: nobody is promoted if the leader fails"}},
+			[]string{"the cluster is paused: nobody is promoted if the leader fails"}},
 		"a full disk": {func(s *status.Status) {
 			s.Disks = []status.DiskStatus{{Host: "db1", Path: "/data", Size: 1000, Free: 20}}
 		}, []string{"the disk of /data on db1 is full"}},

@@ -89,8 +89,9 @@ func (f Facts) withoutLine(h *Host, file, line string) ([]Step, errs.Next) {
 // dataBroken tells whether PostgreSQL says that its data is.
 func (h *Host) dataBroken() bool {
 	return slices.ContainsFunc(h.sinceStart(), func(l string) bool {
-		return (strings.Contains(l, "FATAL:") || strings.Contains(l, "PANIC:")) &&
-			slices.ContainsFunc(brokenData, func(words string) bool { return strings.Contains(l, words) })
+		said := slices.ContainsFunc(brokenData, func(words string) bool { return strings.Contains(l, words) })
+		return said && slices.ContainsFunc([]string{"FATAL:", "PANIC:", "No such file"},
+			func(word string) bool { return strings.Contains(l, word) })
 	})
 }
 

@@ -51,6 +51,11 @@ func TestStartFails(t *testing.T) {
 			said(auto(3), failed, "LOG:  starting PostgreSQL 18.6", "FATAL:  could not lock a file"), "", "nothing is to be deleted"},
 		"a broken control file": {
 			said("FATAL:  incorrect checksum in control file"), "reinit postgresql-03", "its data is broken"},
+		"an empty control file": {
+			said(`PANIC:  could not read file "global/pg_control": read 0 of 296`), "reinit postgresql-03", "its data is broken"},
+		"no control file": {[]string{
+			`x patroni[9]: but could not open file "/var/lib/postgresql/data/global/pg_control": No such file or directory`,
+		}, "reinit postgresql-03", "its data is broken"},
 		"one that was broken once": {
 			said("FATAL:  incorrect checksum in control file", "LOG:  database system is ready to accept read-only connections",
 				"FATAL:  could not map anonymous shared memory: Cannot allocate memory"), "", "too little memory"},

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pgha/toolkit/internal/output"
 	"github.com/pgha/toolkit/pgha/health"
@@ -77,7 +78,12 @@ func lookAtHosts(ctx context.Context, c *site.Site) map[string]hostSaid {
 	return said
 }
 
+// hostWithin bounds the look at one host: one that hangs is a problem, and holds nobody up.
+const hostWithin = 10 * time.Second
+
 func lookAtHost(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host) hostSaid {
+	ctx, cancel := context.WithTimeoutCause(ctx, hostWithin, fmt.Errorf("no answer within %s", hostWithin))
+	defer cancel()
 	units, folders := c.UnitsOf(h), foldersOf(c.Spec)
 	questions := [][]string{
 		append([]string{"systemctl", "show", "--property=Id,ActiveState,UnitFileState", "--"}, units...)}
@@ -92,6 +98,9 @@ func lookAtHost(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host
 	}
 	res, err := t.Batch(ctx, questions...)
 	if err != nil {
+		if ctx.Err() != nil {
+			err = remote.OnHost(h.Name, context.Cause(ctx))
+		}
 		return hostSaid{err: err}
 	}
 	said := hostSaid{services: readServices(h.Name, units, string(res[0].Stdout))}

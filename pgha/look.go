@@ -121,7 +121,13 @@ type BalancerStatus = status.BalancerStatus
 // VIPStatus says who holds the virtual IP; healthy clusters have exactly one holder.
 type VIPStatus = status.VIPStatus
 
-// CertificateStatus is the certificate that ends first of one kind on one host.
+// ServiceStatus is what systemd says of one of the cluster's units on a host.
+type ServiceStatus = status.ServiceStatus
+
+// DiskStatus is the file system below a folder that PostgreSQL or etcd grows in.
+type DiskStatus = status.DiskStatus
+
+// CertificateStatus is one certificate: as it lies on its host, or in the state directory.
 type CertificateStatus = status.CertificateStatus
 
 // Status asks all components at the same time. What does not answer is reported in the Status

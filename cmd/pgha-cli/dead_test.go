@@ -99,7 +99,7 @@ func TestDeadCluster(t *testing.T) {
 		{"plan --accept --yes", exitFailed, away},
 		{"apply", exitFailed, away},
 		{"status", exitFailed, "cluster dead: not healthy"},
-		{"verify", exitFailed, "verification failed: 26 of 26 checks"},
+		{"verify", exitFailed, "verification failed: 30 of 30 checks"},
 		{"doctor", exitFailed, "pg-2 cannot be asked"},
 		{"doctor --fix host-unreachable@pg-2 --yes", exitRefused, "mend it by hand"},
 		{"doctor --fix nothing-of-the-kind --yes", exitRefused, "there is no finding nothing-of-the-kind"},

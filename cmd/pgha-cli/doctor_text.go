@@ -47,6 +47,7 @@ type typedReport struct {
 	Hosts      int            `json:"hosts"`
 	HostsTotal int            `json:"hosts_total"`
 	Healthy    bool           `json:"healthy"`
+	Problems   []string       `json:"problems"`
 	Findings   []typedFinding `json:"findings"`
 	Unknown    []string       `json:"unknown,omitempty"`
 }
@@ -74,7 +75,7 @@ type command struct {
 
 func typedDiagnosis(d doctor.Diagnosis) typedReport {
 	return typedReport{d.Cluster, d.Time, d.Seconds, d.Hosts, d.HostsTotal, d.Healthy,
-		typedFindings(d.Findings), d.Unknown}
+		append([]string{}, d.Problems...), typedFindings(d.Findings), d.Unknown}
 }
 
 func typedFindings(list []doctor.Finding) []typedFinding {

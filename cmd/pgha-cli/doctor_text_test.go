@@ -35,12 +35,12 @@ func TestDiagnosisCanBeTyped(t *testing.T) {
 			Advice:   errs.Text("see %s: 100 %% sure?", errs.Verb("logs", "patroni")),
 			Symptoms: []doctor.Finding{symptom},
 		}},
-		Unknown: []string{"db3"}}
+		Unknown: []string{"db3"}, Problems: []string{"no writes"}}
 	got, err := json.Marshal(typedDiagnosis(d))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"cluster":"demo","time":"2026-11-23T03:00:00Z","seconds":0.5,"hosts":5,"hosts_total":6,"healthy":false,"findings":[` +
+	want := `{"cluster":"demo","time":"2026-11-23T03:00:00Z","seconds":0.5,"hosts":5,"hosts_total":6,"healthy":false,"problems":["no writes"],"findings":[` +
 		`{"id":"wrong-system-identifier","host":"db2","subject":"x","severity":"error","title":"another cluster's",` +
 		`"consequence":"it never streams","evidence":["7"],"remedy":[{"host":"db2","command":"systemctl stop patroni"},` +
 		`{"command":"pgha-cli reinit pg2"}],"advice":"see pgha-cli logs patroni: 100 % sure?","fixable":true,"symptoms":[` +

@@ -42,7 +42,7 @@ func TestExitCodes(t *testing.T) {
 		{"stop", errors.Join(context.DeadlineExceeded, etcd.ErrUnhealthy), exitTimeout},
 		{"switchover", fmt.Errorf("%w: m2", patroni.ErrNoCandidate), exitRefused},
 		{"sync", etcd.ErrNoSpace, exitRefused},
-		{"verify", fmt.Errorf("%w: 1 of 26 checks", pgha.ErrVerify), exitFailed},
+		{"verify", fmt.Errorf("%w: 1 of 30 checks", pgha.ErrVerify), exitFailed},
 	} {
 		if got := codeOf(fmt.Errorf("%s: %w", tt.verb, tt.err)); got != tt.want {
 			t.Errorf("%s: %v ends with %d, want %d", tt.verb, tt.err, got, tt.want)

@@ -67,17 +67,21 @@ func TestPrinted(t *testing.T) {
 		want  string
 	}{
 		"status of a half-dead cluster": {func(out *terminal.Terminal) { printStatus(out, halfDeadStatus()) }, `
-cluster orders: not healthy
+cluster orders: not healthy, 1 restart pending
 ✗ member pg2 is replica starting on timeline 6
 ✗ nothing is known about member pg3
+✗ the cluster is paused: nobody is promoted if the leader fails
 ✗ etcd on pg2 is not healthy: alarm NOSPACE
 ✗ etcd on pg3 is not healthy: it does not answer
 ✗ balancer lb2: no answer
 ✗ db3: refused
 ✗ lb2: no route
 ✗ a reset was begun on db1
+✗ read the lock: etcd �]0;owned� is slow
   run pgha-cli reset again
-PAUSED: nobody is promoted if the leader fails, until pgha-cli resume
+  PAUSED until pgha-cli resume
+! pg1 waits for a restart: max_connections, wal_level; pgha-cli restart --pending
+! pg2 will be restarted at 2026-11-24T02:00; pgha-cli restart pg2 --cancel takes it back
 alice@desk is at it: restart since 03:00:00
 a switchover from pg1 to the one that Patroni picks is scheduled for 2026-11-23 04:00:00; pgha-cli switchover --cancel takes it back
 
@@ -96,11 +100,8 @@ lb1       10.0.0.9  pg1        pg2,pg3     3.0.11
 lb2       -         -          -           not well
 
 2 certificates; postgres ended 2 days ago
-! pg1 waits for a restart: max_connections, wal_level; pgha-cli restart --pending
-! pg2 will be restarted at 2026-11-24T02:00; pgha-cli restart pg2 --cancel takes it back
 ✗ pg3 may not come back by itself: it left the timeline
   pgha-cli reinit pg3
-✗ read the lock: etcd �]0;owned� is slow
 `},
 		"a plan": {func(out *terminal.Terminal) {
 			printPlan(out, pgha.Plan{Consequences: []errs.Next{

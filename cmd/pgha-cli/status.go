@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -93,6 +92,9 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 	if !s.Healthy() {
 		verdict = out.Paint(terminal.Red, "not healthy")
 	}
+	if n := pending(s); n > 0 {
+		verdict += ", " + out.Paint(terminal.Yellow, counted(n, "restart")+" pending")
+	}
 	out.Printf("cluster %s: %s\n", s.Cluster, verdict)
 	for _, problem := range s.Problems() {
 		out.Printf("%s %s\n", out.Paint(terminal.Red, "✗"), problem)
@@ -101,9 +103,9 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 		out.Printf("  run pgha-cli reset again\n")
 	}
 	if s.Paused {
-		out.Printf("%s\n",
-			out.Paint(terminal.Yellow, "PAUSED: nobody is promoted if the leader fails, until pgha-cli resume"))
+		out.Printf("  PAUSED until pgha-cli resume\n")
 	}
+	printWaiting(out, s)
 	if o := s.Operation; o != nil {
 		out.Printf("%s\n", out.Paint(terminal.Yellow, fmt.Sprintf("%s is at it: %s since %s", o.Holder,
 			o.Purpose, o.Since.Local().Format(time.TimeOnly))))
@@ -148,6 +150,25 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 			func(a, b pgha.CertificateStatus) int { return cmp.Compare(a.DaysLeft, b.DaysLeft) })
 		out.Printf("\n%d certificates; %s\n", len(s.Certificates), ending(first))
 	}
+	for _, m := range s.Stranded {
+		out.Printf("%s %s may not come back by itself: %s\n  %s\n", out.Paint(terminal.Red, "✗"),
+			m.Member, m.Reason, out.Paint(terminal.Dim, m.Remedy))
+	}
+}
+
+// pending counts the members whose settings wait for a restart.
+func pending(s pgha.Status) int {
+	n := 0
+	for _, m := range s.Members {
+		if m.PendingRestart {
+			n++
+		}
+	}
+	return n
+}
+
+// printWaiting names the members that wait for a restart, or for the time of one.
+func printWaiting(out *terminal.Terminal, s pgha.Status) {
 	for _, m := range s.Members {
 		if m.PendingRestart {
 			out.Printf("%s %s waits for a restart: %s; pgha-cli restart --pending\n",
@@ -158,17 +179,13 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 				out.Paint(terminal.Yellow, "!"), m.Name, m.ScheduledRestart, m.Name)
 		}
 	}
-	for _, m := range s.Stranded {
-		out.Printf("%s %s may not come back by itself: %s\n  %s\n", out.Paint(terminal.Red, "✗"),
-			m.Member, m.Reason, out.Paint(terminal.Dim, m.Remedy))
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.Errors)) {
-		out.Printf("%s %s\n", out.Paint(terminal.Red, "✗"), s.Errors[name])
-	}
 }
 
 // ending says when a certificate ends, or how long ago it did.
 func ending(c pgha.CertificateStatus) string {
+	if c.NotAfter.IsZero() && c.Error != "" {
+		return c.Name + " " + c.Error
+	}
 	if c.DaysLeft < 0 {
 		return fmt.Sprintf("%s ended %s ago", c.Name, counted(-c.DaysLeft, "day"))
 	}

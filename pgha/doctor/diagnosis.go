@@ -74,8 +74,10 @@ type Diagnosis struct {
 	// Hosts is how many hosts answered, of HostsTotal.
 	Hosts      int `json:"hosts"`
 	HostsTotal int `json:"hosts_total"`
-	// Healthy: there is no finding of severity error.
+	// Healthy: there is no finding of severity error, and nothing in Problems.
 	Healthy bool `json:"healthy"`
+	// Problems is what status says that is wrong, in its words.
+	Problems []string `json:"problems"`
 	// Findings are causes, the gravest first; what they explain is below them.
 	Findings []Finding `json:"findings"`
 	// Unknown lists what could not be looked at, with the reason.

@@ -25,6 +25,8 @@ type Facts struct {
 	StateRemedy  string `json:"state_remedy,omitempty"`
 	// Hosts are in the order of the spec.
 	Hosts []*Host `json:"hosts"`
+	// Problems is what keeps the cluster from being healthy, in status's words.
+	Problems []string `json:"problems"`
 	// Drift is what apply would change.
 	Drift []Difference `json:"drift"`
 	// Refused are differences between the specification and what runs that apply refuses to make.

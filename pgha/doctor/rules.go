@@ -68,6 +68,7 @@ func rules() []rule {
 		{[]string{"backend-down"}, backends},
 		{[]string{"vrrp-blocked"}, vrrp},
 		{[]string{"virtual-ip-twice", "virtual-ip-missing"}, virtualIP},
+		{[]string{notHealthy}, unexplained},
 	}
 }
 
@@ -83,7 +84,7 @@ func IDs() []string {
 // Diagnose applies every rule to the facts and puts symptoms under their causes. Pure computation.
 func Diagnose(f Facts) Diagnosis {
 	d := Diagnosis{Cluster: f.Spec.Cluster, Time: f.Time, HostsTotal: len(f.Hosts), Hosts: len(f.answering()),
-		Findings: []Finding{}, Unknown: f.Unknown}
+		Problems: append([]string{}, f.Problems...), Findings: []Finding{}, Unknown: f.Unknown}
 	var found []Finding
 	if f.StateTrouble != "" {
 		f.Drift = withoutState(f.Drift)
@@ -91,6 +92,7 @@ func Diagnose(f Facts) Diagnosis {
 	for _, r := range rules() {
 		found = append(found, r.look(f)...)
 	}
+	found = explained(found)
 	if f.StateTrouble != "" {
 		withoutApply(found)
 	}
@@ -104,7 +106,7 @@ func Diagnose(f Facts) Diagnosis {
 		}
 	}
 	d.Findings = append(d.Findings, fold(found)...)
-	d.Healthy = len(d.Errors()) == 0
+	d.Healthy = len(d.Errors()) == 0 && len(d.Problems) == 0
 	return d
 }
 

@@ -385,6 +385,12 @@ func memberEdges() map[string]edge {
 			at(pg3, func(h *Host) { h.SQL.Pending = []string{"max_connections"} }),
 			at(pg3, func(h *Host) { h.SQL.Pending = []string{} })},
 		"rewind-impossible": {hints(false), hints(true)},
+		"not-healthy": {
+			func(f *Facts) { f.Problems = []string{"balancer lb1 sends no reads to pg2"} },
+			func(f *Facts) {
+				f.Problems = []string{"no writes"}
+				f.host(pg1).SQL.Recovery = true
+			}},
 	}
 }
 

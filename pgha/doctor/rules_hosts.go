@@ -24,7 +24,7 @@ func hostsUnreachable(f Facts) []Finding {
 			{"virtual-ip-missing", "", ""}, {"backend-down", h.Name, ""}}
 		consequence := "one balancer less; if it held the virtual IP another takes it"
 		if h.Role == spec.RoleDatabase {
-			consequence = "one copy of the data and one vote of etcd less: the next loss may stop all writes"
+			consequence = "one copy of the data and one vote of etcd less: " + nextLoss(f)
 		}
 		advice := errs.Text("look at its power and its network; once it is back its services start by themselves")
 		if h.Role == spec.RoleDatabase && majorityAway {
@@ -44,6 +44,14 @@ func hostsUnreachable(f Facts) []Finding {
 			explains: explained})
 	}
 	return list
+}
+
+// nextLoss is what the loss of a database host leads to: a risk while somebody takes writes.
+func nextLoss(f Facts) string {
+	if slices.ContainsFunc(f.sqlHosts(), func(h *Host) bool { return !h.SQL.Recovery }) {
+		return "the next loss may stop all writes"
+	}
+	return "nobody takes writes now"
 }
 
 // relevant tells whether a mount holds something that the cluster's programs write to.

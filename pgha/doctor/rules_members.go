@@ -60,20 +60,19 @@ func members(f Facts) []Finding {
 			}
 			list = append(list, found)
 		case strings.Contains(h.Patroni.State, "failed") || h.Patroni.State == "crashed":
-			list = append(list, Finding{ID: "postgres-start-failed", Host: h.Name, Severity: Error,
-				Title: "Patroni cannot start PostgreSQL", Consequence: "one copy of the data less",
-				Evidence: append([]string{"Patroni's state: " + h.Patroni.State}, h.journal(layout.PatroniUnit, 4)...),
-				Remedy:   reinitialize(h),
-				Advice:   errs.Text("journalctl -u patroni says why; reinit copies the data from the leader again"),
-				explains: postgresSymptoms(h.Name)})
+			list = append(list, startFailed(f, h))
 		}
 		if h.SQL.Error != "" {
-			list = append(list, Finding{ID: "postgres-not-answering", Host: h.Name, Severity: Error,
+			found := Finding{ID: "postgres-not-answering", Host: h.Name, Severity: Error,
 				Title:       "PostgreSQL does not answer",
 				Consequence: "one copy of the data less; on the primary, no writes",
 				Evidence:    append([]string{h.SQL.Error}, h.journal(layout.PatroniUnit, 2)...),
 				Remedy:      restart(h), Advice: errs.Text("journalctl -u patroni -n 50 says what Patroni sees"),
-				explains: postgresSymptoms(h.Name)})
+				explains: postgresSymptoms(h.Name)}
+			if h.dataBroken() && h.Data.SystemID == "" { // a restart reads the same control file
+				found.Remedy, found.Advice = f.copyAnew(h)
+			}
+			list = append(list, found)
 		}
 		if age := f.Time.Unix() - h.Patroni.LastSeen; h.Patroni.LastSeen > 0 &&
 			time.Duration(age)*time.Second > f.Spec.Patroni.TTL {
@@ -116,10 +115,14 @@ func systemIdentifiers(f Facts) []Finding {
 			Consequence: "it can never stream from the primary",
 			Evidence:    []string{"pg_controldata: system identifier " + id},
 			explains:    postgresSymptoms(h.Name)}
-		if decided {
-			found.Remedy = reinitialize(h)
-			found.Advice = errs.Text("reinit removes it: make sure first that nobody misses this data")
-		} else {
+		switch {
+		case decided && h != f.primary():
+			found.Remedy = asideWith(f, h, id)
+			found.Advice = errs.Text("it is moved aside and not deleted: Patroni then copies the cluster's data from "+
+				"the leader; there must be room for both, and %s is not to be a mount point", f.Spec.PostgreSQL.DataDir)
+		case decided:
+			found.Advice = errs.Text("it takes writes: find out whose they are before you move anything")
+		default:
 			found.Advice = errs.Text("no two members agree: find out which of them has the cluster's " +
 				"data before you copy anything")
 		}
@@ -316,7 +319,7 @@ func synchronous(f Facts) []Finding {
 func patroniCondition(f Facts) []Finding {
 	var list []Finding
 	if slices.ContainsFunc(f.databases(), func(h *Host) bool { return h.Patroni.Paused }) {
-		list = append(list, Finding{ID: "paused", Severity: Warning, Title: "the cluster is paused",
+		list = append(list, Finding{ID: "paused", Severity: Error, Title: "the cluster is paused",
 			Consequence: "nobody is promoted if the leader fails", Evidence: []string{`GET /patroni: "pause": true`},
 			Remedy: []Step{{Call: errs.Verb(Resume)}},
 			Advice: errs.Text("if somebody works on the cluster just now, leave it: %s tells who",
@@ -330,7 +333,9 @@ func patroniCondition(f Facts) []Finding {
 				Consequence: "they take effect at the next restart, when nobody thinks of them any more",
 				Evidence:    []string{strings.Join(slices.Compact(pending), ", ")},
 				Remedy:      restart(h),
-				explains:    []symptom{{"configuration-not-loaded", h.Name, layout.PatroniUnit}}})
+				Advice: errs.Text("it tries first whether PostgreSQL starts with them, and is refused with the reason if "+
+					"not; then set another value (%s) before anything else restarts it", errs.Verb(Config, "set")),
+				explains: []symptom{{"configuration-not-loaded", h.Name, layout.PatroniUnit}}})
 		}
 		if h.SQL.Error == "" && !h.SQL.Checksums && !h.SQL.LogHints {
 			list = append(list, Finding{ID: "rewind-impossible", Host: h.Name, Severity: Warning,

@@ -297,7 +297,7 @@ func memberCases() []ruleCase {
 				}
 			}
 		}, []string{"error failover-held-back@postgres-03", "error host-unreachable@postgres-01"}},
-		{"paused", func(f *Facts) { f.host(pg3).Patroni.Paused = true }, []string{"warning paused"}},
+		{"paused", func(f *Facts) { f.host(pg3).Patroni.Paused = true }, []string{"error paused"}},
 		{
 			"restart pending",
 			func(f *Facts) { f.host(pg3).Patroni.PendingRestart = []string{"max_connections"} },

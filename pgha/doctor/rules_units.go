@@ -68,7 +68,7 @@ func judgeUnit(h *Host, name string) (Finding, bool) {
 		found.ID, found.Title = "unit-stopped", name+" is stopped"
 		found.Remedy = on(h.Name, "systemctl start "+name)
 	case u.Enabled != "enabled":
-		found.ID, found.Title, found.Severity = "unit-disabled", name+" does not start at boot", Warning
+		found.ID, found.Title = "unit-disabled", name+" does not start at boot"
 		found.Consequence = "after the host's next boot: " + found.Consequence
 		found.Remedy = on(h.Name, "systemctl enable "+name)
 		found.explains = nil

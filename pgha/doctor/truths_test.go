@@ -28,8 +28,21 @@ func TestNothingIsKnown(t *testing.T) {
 	}
 }
 
-// TestMostDatabasesAreGone: an outage is reported as one, with the way out; one host's loss as a
-// risk.
+// TestStatusIsNeverContradicted: whatever finding there is, a cluster with a problem is not healthy,
+// and the reasons are status's.
+func TestStatusIsNeverContradicted(t *testing.T) {
+	t.Parallel()
+	f := recorded(t)
+	if d := Diagnose(*f); !d.Healthy || d.Problems == nil || len(d.Problems) != 0 {
+		t.Errorf("healthy %v, problems %q", d.Healthy, d.Problems)
+	}
+	f.Problems = []string{"no writes through 10.0.0.9:5432: refused"}
+	if d := Diagnose(*f); d.Healthy || len(d.Problems) != 1 || len(d.Find("not-healthy")) != 1 {
+		t.Errorf("healthy %v, problems %q, findings %v", d.Healthy, d.Problems, keysOf(d.Findings))
+	}
+}
+
+// TestMostDatabasesAreGone: an outage is reported as one, with the way out; one host's loss as a risk.
 func TestMostDatabasesAreGone(t *testing.T) {
 	t.Parallel()
 	fresh := recorder(t)
@@ -37,9 +50,10 @@ func TestMostDatabasesAreGone(t *testing.T) {
 		gone                []string
 		consequence, advice string
 	}{
-		"one":      {[]string{pg3}, "the next loss may stop all writes", "its services start by themselves"},
-		"two":      {[]string{pg2, pg3}, "etcd has no majority", "recover --from MEMBER"},
-		"balancer": {[]string{lb2}, "one balancer less", "its services start by themselves"},
+		"one":                   {[]string{pg3}, "the next loss may stop all writes", "its services start by themselves"},
+		"two":                   {[]string{pg2, pg3}, "etcd has no majority", "recover --from MEMBER"},
+		"one, and nobody leads": {[]string{pg1}, "nobody takes writes now", "its services start by themselves"},
+		"balancer":              {[]string{lb2}, "one balancer less", "its services start by themselves"},
 	} {
 		f := fresh()
 		for _, host := range tt.gone {

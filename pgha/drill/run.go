@@ -17,6 +17,9 @@ import (
 // healBound is how long it may take to give back what was broken when the drill was interrupted.
 const healBound = 3 * time.Minute
 
+// settleWithin is how long a cluster in which something has just been done may take to be healthy.
+const settleWithin = 10 * time.Second
+
 // placesEvery is the time between two looks at who does what.
 const placesEvery = 2 * time.Second
 
@@ -77,10 +80,13 @@ func (d *driller) start(ctx context.Context) error {
 	if op := status.Operation; op != nil {
 		return fmt.Errorf("drill: %w by %s for %s", pgha.ErrLocked, op.Holder, op.Purpose)
 	}
-	if problems := status.Problems(); len(problems) > 0 || status.Paused {
-		if status.Paused {
-			problems = append(problems, "it is paused")
+	if !status.Healthy() {
+		// What was done a moment ago may not have reached everybody.
+		if again, err := d.healthy(ctx, settleWithin); err == nil || again.Cluster != "" {
+			status = again
 		}
+	}
+	if problems := status.Problems(); len(problems) > 0 {
 		return errs.WithNext(
 			fmt.Errorf("drill: %w: the cluster is not healthy: %s", pgha.ErrRefused, problems[0]),
 			errs.Text("a drill that begins with a fault measures that one; %s shows the rest",

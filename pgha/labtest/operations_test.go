@@ -286,15 +286,16 @@ func testPause(t *testing.T, s site) {
 			t.Errorf("%s does not know of the pause:\n%s", h.Name, out)
 		}
 	}
-	if got := s.cli(t, "status"); !strings.Contains(got.stdout, "PAUSED") {
+	if got := s.cli(t, "status"); got.code != 1 || !strings.Contains(got.stdout, "PAUSED") {
 		t.Errorf("status does not say that the cluster is paused:\n%s", got.stdout)
 	}
 	s.refused(t, "paused", "switchover")
 	s.verb(t, nil, "pause")
 	s.verb(t, nil, "resume", "--wait")
-	if got := s.cli(t, "status"); got.code != 0 || strings.Contains(got.stdout, "PAUSED") {
+	if got := s.cli(t, "status"); strings.Contains(got.stdout, "PAUSED") {
 		t.Errorf("after resume status says:\n%s", got.stdout)
 	}
+	s.awaitHealthy(t)
 }
 
 func testReload(t *testing.T, s site) {

@@ -189,7 +189,7 @@ func TestStranded(t *testing.T) {
 			case tt.want == "" && len(got) > 0, tt.want != "" && len(got) != 1:
 				t.Errorf("got %+v", got)
 			case tt.want != "" && (!strings.Contains(got[0].Reason, tt.want) ||
-				!strings.Contains(got[0].Hint, "reinit pg2")):
+				strings.Contains(got[0].Hint, "reinit pg2") != (name != "stopped")):
 				t.Errorf("got %+v", got)
 			}
 		})

@@ -81,19 +81,34 @@ func Stranded(state ClusterState) []StrandedMember {
 		}
 		stranded = append(stranded, StrandedMember{
 			Name: m.Name, State: m.State, Timeline: m.Timeline, LeaderTimeline: leader.Timeline, Reason: reason,
-			Hint: "see `journalctl -u patroni -n 50` on " + m.Name +
-				"; if it cannot be mended, copy the data again: reinit " + m.Name,
+			Hint: strandedHint(m),
 		})
 	}
 	return stranded
 }
+
+// strandedHint begins with what keeps the data: a line of a file that keeps PostgreSQL from starting
+// stands in a file again after the data was copied.
+func strandedHint(m MemberState) string {
+	journal := "see `journalctl -u patroni -n 50` on " + m.Name
+	switch {
+	case m.State == stateStopped:
+		return journal + "; Patroni starts it again unless the cluster is paused"
+	case slices.Contains(failedStates, m.State):
+		return journal + ", and doctor; only if it is the data that is broken, copy it anew: reinit " + m.Name
+	}
+	return journal + "; if it cannot be mended, copy the data anew: reinit " + m.Name
+}
+
+// stateStopped is a PostgreSQL that was stopped in order.
+const stateStopped = "stopped"
 
 func strandedReason(m, leader MemberState) string {
 	old := m.Timeline > 0 && leader.Timeline > 0 && m.Timeline < leader.Timeline
 	switch {
 	case slices.Contains(failedStates, m.State):
 		return fmt.Sprintf("PostgreSQL is %q", m.State)
-	case m.State == "stopped":
+	case m.State == stateStopped:
 		return "PostgreSQL is stopped although Patroni runs"
 	case old && (m.State == StateRunning || m.State == StateStreaming):
 		return fmt.Sprintf("it stays on timeline %d, the leader is on %d", m.Timeline, leader.Timeline)

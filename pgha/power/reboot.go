@@ -87,7 +87,7 @@ func RollingReboot(ctx context.Context, c *site.Site, opts RollingRebootOptions)
 	start := time.Now()
 	err = engine.Operate(ctx, c, "rolling-reboot", opts.Operation, job.LockEtcd,
 		func(ctx context.Context, run *job.Job) error {
-			status, err := status.Look(ctx, run.Site)
+			status, err := status.Settled(ctx, run.Site)
 			if err != nil {
 				return err
 			}
@@ -121,7 +121,6 @@ func refuseReboot(s status.Status, looks map[string]hostlook.Look, hosts []spec.
 	var reasons []string
 	next := errs.Text("make it healthy first: %s, %s", errs.Verb("status"), errs.Verb("verify"))
 	if s.Paused {
-		reasons = append(reasons, "the cluster is paused")
 		next = errs.Text("%s comes first", errs.Verb("resume"))
 	}
 	reasons = append(reasons, s.Problems()...)

@@ -1,18 +1,14 @@
 package status
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"maps"
-	"slices"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/patroni"
 )
 
 // AwaitHealthy polls until Status.Healthy holds, and returns that status. Only ctx bounds the wait:
@@ -34,52 +30,19 @@ func AwaitHealthy(ctx context.Context, c *site.Site) (Status, error) {
 	return last, err
 }
 
-// Problems says in words what keeps the status from being Healthy; empty when it is.
-func (s Status) Problems() []string {
-	var found []string
-	add := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
-	leaders, etcdLeaders := 0, 0
-	for _, m := range s.Members {
-		if m.Role == string(patroni.RoleLeader) {
-			leaders++
-		}
-		switch state := strings.TrimSpace(m.Role + " " + m.State); {
-		case m.Healthy:
-		case state == "":
-			add("nothing is known about member %s", m.Name)
-		default:
-			add("member %s is %s on timeline %d", m.Name, state, m.Timeline)
-		}
+// settleWithin is how long a cluster may need after an operation until everybody has noticed: a
+// balancer sends reads to a member after two good checks.
+const settleWithin = 10 * time.Second
+
+// Settled is the status of a cluster in which what has just been done may still go on: it looks
+// again while there is a problem, for at most ten seconds, and returns the last status whatever it
+// is.
+func Settled(ctx context.Context, c *site.Site) (Status, error) {
+	bounded, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	last, err := AwaitHealthy(bounded, c)
+	if ctx.Err() == nil && errors.Is(err, errs.ErrTimeout) && last.Cluster != "" {
+		return last, nil
 	}
-	if leaders != 1 {
-		add("the cluster has %d leaders", leaders)
-	}
-	for _, e := range s.Etcd {
-		if e.Leader {
-			etcdLeaders++
-		}
-		if !e.Healthy {
-			add("etcd on %s is not healthy: %s", e.Name, cmp.Or(e.Error, "it does not answer"))
-		}
-	}
-	if etcdLeaders != 1 {
-		add("etcd has %d leaders", etcdLeaders)
-	}
-	for _, b := range s.Balancers {
-		if b.Error != "" {
-			add("balancer %s: %s", b.Host, b.Error)
-		} else if len(b.Primary) != 1 {
-			add("balancer %s sends writes to %d members", b.Host, len(b.Primary))
-		}
-	}
-	if s.VIP != nil && len(s.VIP.Holders) != 1 {
-		add("%s is held by %d balancers", s.VIP.Address, len(s.VIP.Holders))
-	}
-	for _, host := range slices.Sorted(maps.Keys(s.Unreachable)) {
-		add("%s", s.Unreachable[host])
-	}
-	if s.UnfinishedReset != "" {
-		add("%s", s.UnfinishedReset)
-	}
-	return found
+	return last, err
 }

@@ -3,6 +3,7 @@ package status_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -54,7 +55,7 @@ func TestProblems(t *testing.T) {
 		},
 		"the address on two": {
 			func(s *status.Status) { s.VIP.Holders = []string{"lb1", "lb2"} },
-			[]string{"10.0.0.9 is held by 2 balancers"},
+			[]string{"10.0.0.9 is held by 2 balancers: lb1, lb2"},
 		},
 		"no address in the spec": {func(s *status.Status) { s.VIP = nil }, nil},
 		"a reset that was stopped": {
@@ -63,6 +64,54 @@ func TestProblems(t *testing.T) {
 		"hosts without a connection": {func(s *status.Status) {
 			s.Unreachable = map[string]string{"lb3": "x", "db2": "y"}
 		}, []string{"y", "x"}},
+		"an outage": {func(s *status.Status) { s.NoWrites = "no writes through 10.0.0.9:5432: refused" },
+			[]string{"no writes through 10.0.0.9:5432: refused"}},
+		"a REST API that is silent": {func(s *status.Status) {
+			s.Members[1].Healthy, s.Members[1].Fault = false, "has a Patroni whose REST API doesn't answer"
+		}, []string{"member pg2 has a Patroni whose REST API doesn't answer"}},
+		"no readers": {func(s *status.Status) { s.Balancers[0].Missing = []string{"pg2", "pg3"} },
+			[]string{"balancer lb1 sends no reads to pg2, pg3"}},
+		"a balancer that cannot start again": {func(s *status.Status) { s.Balancers[0].Former = "cannot bind" },
+			[]string{"balancer lb1 serves a former configuration and cannot start again: cannot bind"}},
+		"a stranger": {func(s *status.Status) { s.Strangers = []string{"pg9"} },
+			[]string{"member pg9 is in the cluster and not in the specification"}},
+		"a member that remembers a former leader": {func(s *status.Status) { s.Members[2].Believes = "pg2" },
+			[]string{"pg3 holds pg2 for the leader; most members name pg1"}},
+		"a pause": {func(s *status.Status) { s.Paused = true },
+			[]string{"the cluster is paused: nobody is promoted if the leader fails"}},
+		"a full disk": {func(s *status.Status) {
+			s.Disks = []status.DiskStatus{{Host: "db1", Path: "/data", Size: 1000, Free: 20}}
+		}, []string{"the disk of /data on db1 is full"}},
+		"a disk with room": {func(s *status.Status) {
+			s.Disks = []status.DiskStatus{{Host: "db1", Path: "/data", Size: 1000, Free: 21}}
+		}, nil},
+		"a disk without inodes": {func(s *status.Status) {
+			s.Disks = []status.DiskStatus{{Host: "db1", Path: "/data", Size: 9, Free: 9, Inodes: 1000, InodesFree: 1}}
+		}, []string{"the disk of /data on db1 has no inode left"}},
+		"a disk that can only be read": {func(s *status.Status) {
+			s.Disks = []status.DiskStatus{{Host: "db1", Path: "/data", Size: 9, Free: 9, ReadOnly: true}}
+		}, []string{"/data on db1 can only be read"}},
+		"services": {func(s *status.Status) {
+			s.Services = []status.ServiceStatus{
+				{Host: "db1", Unit: "patroni.service", Active: "reloading", AtBoot: true},
+				{Host: "lb1", Unit: "keepalived.service", Active: "inactive", AtBoot: true},
+				{Host: "lb2", Unit: "haproxy.service", Active: "active"}, {Host: "lb3", Unit: "haproxy.service"},
+			}
+		}, []string{"keepalived.service on lb1 is inactive", "haproxy.service on lb2 does not start at boot",
+			"haproxy.service on lb3 is not known to systemd"}},
+		"a certificate that has ended": {func(s *status.Status) {
+			s.Certificates = []status.CertificateStatus{{Name: "db1 postgres", Host: "db1", Error: "ended on x"},
+				{Name: "db2 postgres", Host: "db2"}}
+		}, []string{"the certificate db1 postgres ended on x"}},
+		"all certificates of a host": {func(s *status.Status) {
+			s.Certificates = []status.CertificateStatus{{Name: "postgres CA"},
+				{Name: "db1 postgres", Host: "db1", Error: "ended on x"}, {Name: "db1 etcd", Host: "db1", Error: "ended on y"}}
+		}, []string{"2 of 2 certificates on db1 are worth nothing: db1 postgres ended on x, ..."}},
+		"a part that was not had": {func(s *status.Status) { s.Errors = map[string]string{"lock": "etcd is slow"} },
+			[]string{"etcd is slow"}},
+		"a part whose members say why": {func(s *status.Status) {
+			s.Etcd[1].Healthy, s.Errors = false, map[string]string{"etcd": "some do not answer"}
+		}, []string{"etcd on pg2 is not healthy: it does not answer"}},
 		"somebody at work":        {func(s *status.Status) { s.Operation = &status.OperationStatus{} }, nil},
 		"a setting that is to be": {func(s *status.Status) { s.Members[0].PendingRestart = true }, nil},
 	} {
@@ -124,15 +173,32 @@ func (d deaf) Close() error   { return nil }
 
 func (d deaf) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 	if d.mark != "" && strings.Contains(cmd.Script, site.ResetFile) {
-		end := cmd.Script[strings.LastIndex(cmd.Script, `'\n`)+3:]
-		end, _, _ = strings.Cut(end, " ")
-		return remote.Result{Stdout: []byte(d.mark + "\n" + end + " 0\n")}, nil
+		return answering(cmd.Script, func(question string) string {
+			if strings.Contains(question, site.ResetFile) {
+				return d.mark
+			}
+			return ""
+		}), nil
 	}
 	return remote.Result{ExitCode: -1}, remote.OnHost(d.name, remote.ErrUnreachable)
 }
 
 // TestStatusOfADeadCluster: the status of a cluster that answers nothing is a status, in which
 // every part says why it is missing, and what is known here is there.
+// answering is a host that answers each question of a batch.
+func answering(script string, answer func(question string) string) remote.Result {
+	var out strings.Builder
+	question := ""
+	for line := range strings.Lines(script) {
+		if mark, ok := strings.CutPrefix(line, `printf '\n`); ok {
+			mark, _, _ = strings.Cut(mark, " ")
+			fmt.Fprintf(&out, "%s\n%s 0\n", answer(question), mark)
+		}
+		question = line
+	}
+	return remote.Result{Stdout: []byte(out.String())}
+}
+
 func TestStatusOfADeadCluster(t *testing.T) {
 	t.Parallel()
 	c := deafHosts(t, map[string]string{"pg2": "alice@desk at 2026-11-23"})
@@ -151,10 +217,11 @@ func TestStatusOfADeadCluster(t *testing.T) {
 			t.Errorf("balancer %s is all right: %+v", b.Host, b)
 		}
 	}
-	for _, part := range []string{"patroni", "reset"} {
-		if s.Errors[part] == "" {
-			t.Errorf("%s does not say why it is missing: %v", part, s.Errors)
-		}
+	if s.Errors["patroni"] == "" || s.Unreachable["pg1"] == "" || s.Unreachable["pg2"] != "" {
+		t.Errorf("it does not say what is missing: %v, %v", s.Errors, s.Unreachable)
+	}
+	if !strings.Contains(s.Problems()[0], "no writes through") {
+		t.Errorf("an outage is not told first: %q", s.Problems())
 	}
 	for _, m := range s.Members {
 		for path, code := range m.Endpoints {

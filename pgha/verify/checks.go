@@ -14,49 +14,11 @@ import (
 
 	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha/errs"
-	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/inspect"
 	"github.com/pgha/toolkit/pgha/internal/serving"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/lb"
-	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
-	"github.com/pgha/toolkit/pgha/status"
 )
-
-func checkHosts(_ context.Context, c *site.Site) (string, error) {
-	for _, h := range c.Spec.Hosts {
-		if err := c.Unreachable[h.Name]; err != nil {
-			return "", err
-		}
-	}
-	return fmt.Sprintf("%d hosts", len(c.Targets())), nil
-}
-
-func checkUnits(ctx context.Context, c *site.Site) (string, error) {
-	err := remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
-		h, err := c.Spec.Host(t.Name)
-		if err != nil {
-			return err
-		}
-		units := c.UnitsOf(h)
-		res, err := t.Batch(ctx, append([]string{"systemctl", "is-active"}, units...),
-			append([]string{"systemctl", "is-enabled"}, units...))
-		if err != nil {
-			return err
-		}
-		for _, answers := range res {
-			for i, answer := range strings.Fields(string(answers.Stdout)) {
-				// Patroni says that it is reloading until the next round of its loop.
-				if !slices.Contains([]string{"active", "reloading", "enabled"}, answer) {
-					return fmt.Errorf("%s is %s", units[i], answer)
-				}
-			}
-		}
-		return nil
-	})
-	return "etcd and patroni on databases, haproxy and keepalived on balancers", err
-}
 
 func checkClocks(ctx context.Context, c *site.Site) (string, error) {
 	err := remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
@@ -67,52 +29,6 @@ func checkClocks(ctx context.Context, c *site.Site) (string, error) {
 		return err
 	})
 	return fmt.Sprintf("all within %s of this machine", inspect.MaxClockOffset), err
-}
-
-func checkEtcd(ctx context.Context, c *site.Site) (string, error) {
-	opts, err := c.EtcdOptions()
-	if err != nil {
-		return "", err
-	}
-	health, err := etcd.Health(ctx, opts)
-	if err != nil {
-		return "", err
-	}
-	slowest := time.Duration(0)
-	for _, m := range health {
-		if !m.Healthy {
-			return "", fmt.Errorf("member %s is unhealthy: %s", m.Name, m.Err)
-		}
-		slowest = max(slowest, m.Took)
-	}
-	leader, err := etcd.Leader(ctx, opts)
-	return fmt.Sprintf("%d members, leader %s, slowest answer %s", len(health), leader,
-		slowest.Round(100*time.Microsecond)), err
-}
-
-func checkPatroni(ctx context.Context, c *site.Site) (string, error) {
-	opts, err := c.PatroniOptions()
-	if err != nil {
-		return "", err
-	}
-	state, err := patroni.NewClient(opts).Cluster(ctx)
-	if err != nil {
-		return "", err
-	}
-	leader, ok := state.Leader()
-	if !ok {
-		return "", errors.New("no member holds the leader lock")
-	}
-	for _, m := range opts.Members {
-		if !state.Healthy(m.Name) {
-			return "", fmt.Errorf("member %s %s", m.Name, state.Fault(m.Name))
-		}
-	}
-	if state.Paused {
-		return "", remote.WithHint(errors.New("the cluster is paused: nobody would be promoted"), "resume it")
-	}
-	return fmt.Sprintf("leader %s, %d replicas as their tags say, timeline %d", leader.Name,
-		len(opts.Members)-1, leader.Timeline), nil
 }
 
 // checkReplicationLogin tries what Patroni does before it lets a former leader rejoin: a
@@ -142,54 +58,6 @@ func checkPeerLogin(ctx context.Context, c *site.Site) (string, error) {
 		return err
 	})
 	return "psql as the operating system's postgres user", err
-}
-
-func checkBalancers(ctx context.Context, c *site.Site) (string, error) {
-	if len(c.Spec.Balancers()) == 0 {
-		return "the spec has no balancer", nil
-	}
-	opts, err := c.BalancerOptions()
-	if err != nil {
-		return "", err
-	}
-	states, err := lb.State(ctx, opts)
-	if err != nil {
-		return "", err
-	}
-	for _, b := range states {
-		if b.Err != nil {
-			return "", remote.OnHost(b.Host, b.Err)
-		}
-		if b.Reload.Failed {
-			return "", remote.OnHost(b.Host,
-				fmt.Errorf("HAProxy serves a former configuration and cannot start again: %s", b.Reload.Reason))
-		}
-		primary, replicas := status.Serving(b)
-		if len(primary) != 1 {
-			return "", remote.OnHost(b.Host, fmt.Errorf("sends writes to %d members", len(primary)))
-		}
-		if lack := site.Missing(c.Readers(primary[0]), replicas); len(lack) > 0 {
-			return "", remote.OnHost(b.Host, fmt.Errorf("sends no reads to %s", strings.Join(lack, ", ")))
-		}
-	}
-	return fmt.Sprintf("%d balancers", len(states)), nil
-}
-
-func checkHolder(ctx context.Context, c *site.Site) (string, error) {
-	if c.Spec.VIP == nil {
-		return "the spec has no virtual IP", nil
-	}
-	holdings, err := c.Holdings(ctx)
-	var holders []string
-	for _, h := range holdings {
-		if h.Holds {
-			holders = append(holders, h.Host)
-		}
-	}
-	if err == nil && len(holders) != 1 {
-		err = fmt.Errorf("%d balancers hold %s: %s", len(holders), c.Spec.VIP.Address, strings.Join(holders, ", "))
-	}
-	return fmt.Sprintf("%s on %s", c.Spec.VIP.Address, strings.Join(holders, ", ")), err
 }
 
 func checkPrimarySQL(ctx context.Context, c *site.Site) (string, error) {

@@ -3,10 +3,12 @@ package verify
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/status"
 )
 
 // ErrVerify is matched by the error of a Verify in which a check failed.
@@ -39,17 +41,27 @@ const checkTimeout = 20 * time.Second
 
 // checks is the list, in the order of the layers: what stands higher cannot work while something
 // below it fails.
-func checks() []check {
+func checks(now moment) []check {
 	return []check{
-		{"hosts answer", errs.Text("%s tells why a host cannot be reached", errs.Verb("preflight")), checkHosts},
+		{"hosts answer", errs.Text("%s tells why a host cannot be reached", errs.Verb("preflight")),
+			now.is(sawHosts, status.PartHosts)},
 		{"what runs is what the specification says",
 			errs.Text("docs/changing-the-specification.md says what each field is good for"), checkRunning},
-		{"services run and start at boot", errs.Text("%s enables and starts them", errs.Verb("apply")), checkUnits},
+		{"services run and start at boot", errs.Text("%s enables and starts them", errs.Verb("apply")),
+			now.is(sawHosts, status.PartHosts, status.PartServices)},
+		{"disks have room", errs.Text("%s tells what fills them", errs.Verb("doctor")),
+			now.is(sawHosts, status.PartHosts, status.PartDisks)},
+		{"no certificate has ended", errs.Text("%s renews what is due", errs.Verb("apply")),
+			now.is(sawCertificates, status.PartHosts, status.PartCertificates)},
+		{"no reset is unfinished", errs.Text("%s again finishes it", errs.Verb("reset")),
+			now.is(sawHosts, status.PartHosts, status.PartReset)},
 		{"clocks agree", errs.Text("set up a time service (chrony) on the hosts"), checkClocks},
-		{"etcd members are healthy", errs.Text("journalctl -u etcd on the member named"), checkEtcd},
+		{"etcd members are healthy", errs.Text("journalctl -u etcd on the member named"),
+			now.is(sawEtcd, status.PartEtcd)},
 		{"etcd refuses strangers", errs.Text("client-cert-auth must be on: %s", errs.Verb("apply")),
 			checkEtcdStrangers},
-		{"one leader, every replica streams", errs.Text("journalctl -u patroni on the member named"), checkPatroni},
+		{"one leader, every replica streams", errs.Text("journalctl -u patroni on the member named"),
+			now.is(sawMembers, status.PartMembers)},
 		{"Patroni refuses strangers", errs.Text("verify_client must be set: %s", errs.Verb("apply")),
 			checkPatroniStrangers},
 		{"every member accepts the replication login from itself",
@@ -60,8 +72,11 @@ func checks() []check {
 		{"PostgreSQL takes every line of its files",
 			errs.Text("%s tells what is used instead", errs.Verb("config", "show")), checkRefusedLines},
 		{"balancers see the primary and the replicas", errs.Text("journalctl -u haproxy on the balancer named"),
-			checkBalancers},
-		{"exactly one balancer holds the address", errs.Text("journalctl -u keepalived on the balancers"), checkHolder},
+			now.is(sawBalancers, status.PartBalancers)},
+		{"exactly one balancer holds the address", errs.Text("journalctl -u keepalived on the balancers"),
+			now.is(sawAddress, status.PartAddress)},
+		{"applications can write now", errs.Text("%s tells which layer is at fault", errs.Verb("doctor")),
+			now.is(func(status.Status) string { return "through the address" }, status.PartWrites)},
 		{"SQL through the address lands on the primary",
 			errs.Text("check haproxy and the primary's /primary endpoint"), checkPrimarySQL},
 		{"the read port leads to a replica", errs.Text("check haproxy and the replicas' /replica endpoint"),
@@ -74,14 +89,20 @@ func checks() []check {
 }
 
 // Verify looks at the whole cluster as an application and as an attacker would, and changes nothing
-// but one table of its own that it drops again. First the layers are checked, all at the same time,
+// but one table of its own that it drops again. Whether the cluster is healthy it takes from status:
+// what is a problem there fails a check here. First the layers are checked, all at the same time,
 // then the security floor: its many handshakes must not be what makes a member answer late. All
 // checks run and are returned in a fixed order; if one failed the error matches ErrVerify. observe,
 // if not nil, receives each check in order as it ends. A ctx that ends is no verdict on the
 // cluster: its own error is returned, and observe hears nothing more.
 func Verify(ctx context.Context, c *site.Site, observe func(Check)) ([]Check, error) {
 	var results []Check
-	for _, list := range [][]check{checks(), securityChecks()} {
+	now := sync.OnceValues(func() (status.Status, error) {
+		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+		defer cancel()
+		return status.Look(ctx, c)
+	})
+	for _, list := range [][]check{checks(now), securityChecks()} {
 		results = append(results, runChecks(ctx, c, list, observe)...)
 	}
 	failed := 0

@@ -3,12 +3,15 @@ package verify
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/internal/sitetest"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
+	"github.com/pgha/toolkit/pgha/status"
 )
 
 // unreachableCluster is a cluster of one database that nobody answers for.
@@ -33,6 +36,33 @@ func TestVerifyFailsWhenNobodyAnswers(t *testing.T) {
 	}
 	if first := checks[0]; first.OK || first.Problem == "" || first.Hint.IsZero() {
 		t.Errorf("hosts do not answer and the check says %+v", first)
+	}
+}
+
+// TestWhatStatusCallsAProblemFails: nothing that makes status unhealthy passes verify.
+func TestWhatStatusCallsAProblemFails(t *testing.T) {
+	t.Parallel()
+	s := sitetest.PowerStatus()
+	s.Errors = map[string]string{}
+	for _, part := range status.Parts() {
+		s.Errors[string(part)] = "trouble of " + string(part)
+	}
+	now := func() (status.Status, error) { return s, nil }
+	told := ""
+	for _, c := range runChecks(t.Context(), unreachableCluster(), checks(now), nil) {
+		told += c.Problem + "\n"
+	}
+	for _, trouble := range s.Errors {
+		if !strings.Contains(told, trouble) {
+			t.Errorf("no check fails with %q", trouble)
+		}
+	}
+	healthy := sitetest.PowerStatus()
+	for _, part := range status.Parts() {
+		if detail, err := moment(func() (status.Status, error) { return healthy, nil }).is(sawMembers,
+			part)(t.Context(), nil); err != nil || detail == "" {
+			t.Errorf("%s of a healthy cluster: %q, %v", part, detail, err)
+		}
 	}
 }
 

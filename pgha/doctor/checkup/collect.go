@@ -69,12 +69,18 @@ func Collect(ctx context.Context, c *pgha.Cluster, opts Options) (doctor.Facts, 
 		f.Hosts = append(f.Hosts, host)
 		wg.Go(func() { lookAt(bounded, c, host, opts.LongTransaction) })
 	}
-	var driftErr error
+	var driftErr, statusErr error
+	var now pgha.Status
+	wg.Go(func() { now, statusErr = c.Status(bounded) })
 	wg.Go(func() { f.Drift, f.Refused, driftErr = drift(bounded, c) })
 	wg.Wait()
+	f.Problems = append([]string{}, now.Problems()...)
 	judgeState(&f, c)
 	for _, h := range f.Hosts {
 		f.Unknown = append(f.Unknown, h.Unanswered...)
+	}
+	if statusErr != nil {
+		f.Unknown = append(f.Unknown, fmt.Sprintf("how the cluster is as a whole: %v", statusErr))
 	}
 	if driftErr != nil {
 		f.Unknown = append(f.Unknown,

@@ -17,18 +17,30 @@ import (
 // the DCS, so it does not matter which; members report to the DCS every LoopWait and when something
 // happens to them. Changes nothing. Errors match ErrUnavailable when no member answers.
 func (c *Client) Cluster(ctx context.Context) (ClusterState, error) {
-	state, err := Any(ctx, c, func(ctx context.Context, m Member) (ClusterState, error) {
-		body, err := c.call(ctx, m, http.MethodGet, "/cluster", nil)
-		if err != nil {
-			return ClusterState{}, err
-		}
-		state, err := ParseCluster(body)
-		return state, remote.OnHost(m.Name, err)
-	})
+	state, err := Any(ctx, c, c.clusterOf)
 	if err != nil {
 		return ClusterState{}, fmt.Errorf("read cluster state: %w", err)
 	}
 	return state, nil
+}
+
+// ClusterOf returns the cluster as the named member sees it. One that is cut off from the DCS may
+// remember how it was before. Changes nothing.
+func (c *Client) ClusterOf(ctx context.Context, member string) (ClusterState, error) {
+	m, err := c.member(member)
+	if err != nil {
+		return ClusterState{}, err
+	}
+	return c.clusterOf(ctx, m)
+}
+
+func (c *Client) clusterOf(ctx context.Context, m Member) (ClusterState, error) {
+	body, err := c.call(ctx, m, http.MethodGet, "/cluster", nil)
+	if err != nil {
+		return ClusterState{}, err
+	}
+	state, err := ParseCluster(body)
+	return state, remote.OnHost(m.Name, err)
 }
 
 // Patroni returns what the named member says of itself at this moment. Changes nothing.

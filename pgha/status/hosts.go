@@ -1,0 +1,230 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pgha/toolkit/internal/output"
+	"github.com/pgha/toolkit/pgha/health"
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// ServiceStatus is what systemd says of one of the cluster's units on a host.
+type ServiceStatus struct {
+	Host string `json:"host"`
+	Unit string `json:"unit"`
+	// Active is systemd's word: active, inactive, failed, ...
+	Active string `json:"active"`
+	// AtBoot: the unit is enabled.
+	AtBoot bool `json:"at_boot"`
+}
+
+// DiskStatus is the file system below a folder that PostgreSQL or etcd grows in.
+type DiskStatus struct {
+	Host string `json:"host"`
+	Path string `json:"path"`
+	// Size and Free are bytes, for an ordinary user.
+	Size int64 `json:"size_bytes"`
+	Free int64 `json:"free_bytes"`
+	// Inodes and InodesFree are files that there can be, 0 where that has no limit.
+	Inodes     int64 `json:"inodes"`
+	InodesFree int64 `json:"inodes_free"`
+	// ReadOnly: not even root can write there.
+	ReadOnly bool `json:"read_only,omitempty"`
+}
+
+// hostSaid is what a host said of itself.
+type hostSaid struct {
+	services []ServiceStatus
+	disks    []DiskStatus
+	reset    string
+	// certificates are the files of a database host, in PEM, by their paths; nil for others.
+	certificates map[string][]byte
+	err          error
+}
+
+// notReadOnly names the folders in which nothing can be written. It runs in the shell that asks.
+const notReadOnly = `for d; do [ ! -d "$d" ] || [ -w "$d" ] || echo "$d"; done`
+
+// lookAtHosts asks every host in one round trip. Programs are few: one for the units, one for the
+// disks, one for all certificates.
+func lookAtHosts(ctx context.Context, c *site.Site) map[string]hostSaid {
+	said := map[string]hostSaid{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, t := range c.Targets() {
+		h, err := c.Spec.Host(t.Name)
+		if err != nil {
+			continue
+		}
+		wg.Go(func() {
+			answer := lookAtHost(ctx, c, t, h)
+			mu.Lock()
+			defer mu.Unlock()
+			said[h.Name] = answer
+		})
+	}
+	wg.Wait()
+	return said
+}
+
+// hostWithin bounds the look at one host: one that hangs is a problem, and holds nobody up.
+const hostWithin = 10 * time.Second
+
+func lookAtHost(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host) hostSaid {
+	ctx, cancel := context.WithTimeoutCause(ctx, hostWithin, fmt.Errorf("no answer within %s", hostWithin))
+	defer cancel()
+	units, folders := c.UnitsOf(h), foldersOf(c.Spec)
+	questions := [][]string{
+		append([]string{"systemctl", "show", "--property=Id,ActiveState,UnitFileState", "--"}, units...)}
+	if h.Role == spec.RoleDatabase {
+		certificates := []string{"grep", "-H", "", "--"}
+		for _, at := range layout.Certificates() {
+			certificates = append(certificates, at.File)
+		}
+		questions = append(questions, site.LookAtReset,
+			append([]string{"stat", "-f", "-c", "%S %b %a %c %d %n", "--"}, folders...),
+			append([]string{"sh", "-c", notReadOnly, "look"}, folders...), certificates)
+	}
+	res, err := t.Batch(ctx, questions...)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = remote.OnHost(h.Name, context.Cause(ctx))
+		}
+		return hostSaid{err: err}
+	}
+	said := hostSaid{services: readServices(h.Name, units, string(res[0].Stdout))}
+	if h.Role == spec.RoleDatabase {
+		said.reset = site.UnfinishedReset(string(res[1].Stdout))
+		said.disks = readDisks(h.Name, string(res[2].Stdout), string(res[3].Stdout))
+		said.certificates = readFiles(string(res[4].Stdout))
+	}
+	return said
+}
+
+// foldersOf are where data grows. Of those on one file system readDisks keeps the first.
+func foldersOf(sp *spec.Spec) []string {
+	return []string{sp.PostgreSQL.DataDir, path.Join(sp.PostgreSQL.DataDir, "pg_wal"), sp.Etcd.DataDir}
+}
+
+// readServices reads what systemctl show says of units.
+func readServices(host string, units []string, text string) []ServiceStatus {
+	var list []ServiceStatus
+	seen := output.Units(text)
+	for _, unit := range units {
+		kv := seen[unit]
+		list = append(list, ServiceStatus{Host: host, Unit: unit, Active: kv["ActiveState"],
+			AtBoot: kv["UnitFileState"] == "enabled"})
+	}
+	return list
+}
+
+// readDisks reads what stat -f says of folders: the size of a block, blocks, blocks for an ordinary
+// user, inodes, free ones. Folders that do not exist are left out.
+func readDisks(host, text, readOnly string) []DiskStatus {
+	var list []DiskStatus
+	seen := map[string]bool{}
+	for line := range strings.Lines(text) {
+		fields := strings.SplitN(strings.TrimSpace(line), " ", 6)
+		if len(fields) != 6 {
+			continue
+		}
+		var n [5]int64
+		for i := range n {
+			n[i], _ = strconv.ParseInt(fields[i], 10, 64) //nolint:errcheck // 0 is not judged
+		}
+		d := DiskStatus{Host: host, Path: fields[5], Size: n[1] * n[0], Free: n[2] * n[0], Inodes: n[3], InodesFree: n[4],
+			ReadOnly: slices.Contains(strings.Split(strings.TrimSpace(readOnly), "\n"), fields[5])}
+		numbers := strings.Join(fields[:5], " ") + fmt.Sprint(d.ReadOnly)
+		if !seen[numbers] {
+			list = append(list, d)
+		}
+		seen[numbers] = true
+	}
+	return list
+}
+
+// readFiles reads files as grep -H prints them.
+func readFiles(text string) map[string][]byte {
+	files := map[string][]byte{}
+	for line := range strings.Lines(text) {
+		if file, content, ok := strings.Cut(line, ":"); ok {
+			files[file] = append(files[file], content...)
+		}
+	}
+	return files
+}
+
+// heard takes over what the hosts said, in the order of the specification.
+func (s *Status) heard(c *site.Site, said map[string]hostSaid) {
+	for _, h := range c.Spec.Hosts {
+		answer, asked := said[h.Name]
+		if !asked {
+			continue
+		}
+		if answer.err != nil {
+			s.Unreachable[h.Name] = answer.err.Error()
+		}
+		s.Services = append(s.Services, answer.services...)
+		s.Disks = append(s.Disks, answer.disks...)
+		if answer.reset != "" {
+			s.UnfinishedReset = answer.reset
+		}
+	}
+}
+
+func hostProblems(s Status) []string {
+	var found []string
+	for _, host := range slices.Sorted(maps.Keys(s.Unreachable)) {
+		found = append(found, s.Unreachable[host])
+	}
+	return found
+}
+
+func serviceProblems(s Status) []string {
+	var found []string
+	for _, u := range s.Services {
+		switch {
+		case u.Active == "":
+			found = append(found, fmt.Sprintf("%s on %s is not known to systemd", u.Unit, u.Host))
+		// Patroni says that it is reloading until the next round of its loop.
+		case u.Active != "active" && u.Active != "reloading":
+			found = append(found, fmt.Sprintf("%s on %s is %s", u.Unit, u.Host, u.Active))
+		case !u.AtBoot:
+			found = append(found, fmt.Sprintf("%s on %s does not start at boot", u.Unit, u.Host))
+		}
+	}
+	return found
+}
+
+func diskProblems(s Status) []string {
+	var found []string
+	for _, d := range s.Disks {
+		switch {
+		case d.ReadOnly:
+			found = append(found, fmt.Sprintf("%s on %s can only be read", d.Path, d.Host))
+		case health.Full(d.Size, d.Free):
+			found = append(found, fmt.Sprintf("the disk of %s on %s is full", d.Path, d.Host))
+		case health.Full(d.Inodes, d.InodesFree):
+			found = append(found, fmt.Sprintf("the disk of %s on %s has no inode left", d.Path, d.Host))
+		}
+	}
+	return found
+}
+
+func resetProblems(s Status) []string {
+	if s.UnfinishedReset == "" {
+		return nil
+	}
+	return []string{s.UnfinishedReset}
+}

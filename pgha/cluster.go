@@ -42,9 +42,14 @@ type ConnectOptions struct {
 	// Cluster.Unreachable with an error that matches remote.ErrLeftOut. Give ApplyOptions.Without
 	// and PlanOptions.Without the same names.
 	Without []string
-	// ReadOnly makes no credentials, not even in memory: ErrNotProvisioned when there is nothing to
-	// see.
+	// ReadOnly is for programs that only look. Nothing can be changed through the Cluster: Apply
+	// and every operation that is no dry run end with ErrReadOnly before they take a lock, hosts
+	// get no command that is marked as changing them, and Query takes no Write. It has Existing in
+	// it.
 	ReadOnly bool
+	// Existing makes no credentials, not even in memory: ErrNotProvisioned where Apply has not made
+	// any. Operations on a running cluster want it.
+	Existing bool
 	// Timeout bounds connecting to one host, in place of the spec's ssh.connect_timeout; 0 leaves
 	// that.
 	Timeout time.Duration
@@ -63,6 +68,8 @@ type Cluster struct {
 	// Remembered holds, by host name, why the host's name could not be looked up where
 	// AllowUnreachable lets the address of the last Apply stand in for it.
 	Remembered map[string]error
+	// ReadOnly is that of ConnectOptions.
+	ReadOnly bool
 
 	site *site.Site
 }
@@ -77,7 +84,8 @@ func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Cluster{Spec: s.Spec, Unreachable: s.Unreachable, Remembered: s.Remembered, site: s}, nil
+	return &Cluster{Spec: s.Spec, Unreachable: s.Unreachable, Remembered: s.Remembered, ReadOnly: s.ReadOnly,
+		site: s}, nil
 }
 
 // Operate runs a verb of the embedder's own, as the built-in ones are run: alone on this cluster,

@@ -3,6 +3,7 @@ package pgha
 import (
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/job"
+	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/provision"
 )
 
@@ -24,6 +25,9 @@ var (
 	// ErrLockLost means that the lock was lost while the cluster was being changed, so the work was
 	// stopped.
 	ErrLockLost = job.ErrLockLost
+	// ErrReadOnly means that the cluster was connected with ConnectOptions.ReadOnly. Nothing was
+	// changed.
+	ErrReadOnly = site.ErrReadOnly
 )
 
 // KindOf returns the kind of err, also of one that is wrapped or joined with others: see

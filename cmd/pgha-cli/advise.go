@@ -41,8 +41,7 @@ func adviseCommand(out *terminal.Terminal) *cli.Command {
 				}
 				return showAdvice(c, out, pgha.AdviseSpec(sp))
 			}
-			opts := lookOptions()
-			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
+			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
 				a, err := cl.Advise(ctx, pgha.AdviseOptions{})
 				if err != nil {
 					return err

@@ -306,15 +306,9 @@ func applyJSON(out *terminal.Terminal) pgha.Observer {
 // errorsJSON ends the stream of events with one that sums up.
 func errorsJSON(out *terminal.Terminal, report pgha.Report, err error) error {
 	n := len(report.Changes)
-	line := eventLine{Time: time.Now(), Kind: "finished", Seconds: report.Duration.Seconds(), Changes: &n}
+	last := eventLine{Time: time.Now(), Kind: "finished", Seconds: report.Duration.Seconds(), Changes: &n}
 	if err != nil {
-		line.Error, line.HintText = textOf(err), hintOf(err)
+		last.Error, last.HintText = textOf(err), hintOf(err)
 	}
-	if encErr := json.NewEncoder(out.Stdout).Encode(line); encErr != nil {
-		return encErr
-	}
-	if err != nil {
-		return exitCode(codeOf(err))
-	}
-	return nil
+	return line(out, last, err)
 }

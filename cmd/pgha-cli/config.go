@@ -40,8 +40,7 @@ func configShowCommand(out *terminal.Terminal) *cli.Command {
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			opts := lookOptions()
-			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
+			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
 				report, err := cl.Config(ctx)
 				if err != nil {
 					return err
@@ -183,13 +182,13 @@ func setConfig(c *cli.Context, out *terminal.Terminal, opts pgha.SetConfigOption
 	})
 }
 
-// typedConfig is a result as JSON has it: verbs are commands of this program.
-func typedConfig(r pgha.SetConfigResult) any {
-	return struct {
-		pgha.SetConfigResult
-		Notes []string `json:"notes,omitempty"`
-	}{r, typedTexts(r.Notes)}
+// configResult is a result as JSON has it: verbs are commands of this program.
+type configResult struct {
+	pgha.SetConfigResult
+	Notes []string `json:"notes,omitempty"`
 }
+
+func typedConfig(r pgha.SetConfigResult) any { return configResult{r, typedTexts(r.Notes)} }
 
 func printChanged(out *terminal.Terminal, r pgha.SetConfigResult) {
 	if len(r.Changes) == 0 {

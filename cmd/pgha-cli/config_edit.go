@@ -32,8 +32,7 @@ func configEditCommand(out *terminal.Terminal) *cli.Command {
 						"--dry-run to only look", c.Command.HelpName)
 			}
 			var before map[string]any
-			opts := lookOptions()
-			err := withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) (err error) {
+			err := withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) (err error) {
 				before, err = cl.DynamicConfig(ctx)
 				return err
 			})

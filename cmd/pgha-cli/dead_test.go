@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
+	"github.com/pgha/toolkit/internal/schematest"
 	"github.com/pgha/toolkit/pgha/remote/remotetest"
 )
 
@@ -29,6 +30,7 @@ func typedIn(t *testing.T, args ...string) answer {
 	var stdout, stderr bytes.Buffer
 	out := &terminal.Terminal{Stdout: &stdout, Stderr: &stderr}
 	code := perform(t.Context(), out, newApp(out), append([]string{"pgha-cli"}, args...))
+	schematest.Check(t, schemaFile, args, stdout.String())
 	return answer{code, stdout.String(), stderr.String()}
 }
 
@@ -183,8 +185,10 @@ func TestDeadClusterInJSON(t *testing.T) {
 		}
 	}
 	checks := typedIn(t, "--spec", file, "verify", "-o", "json")
-	var list []typedCheck
-	if err := json.Unmarshal([]byte(checks.stdout), &list); err != nil || checks.code != exitFailed || len(list) < 20 {
+	var verified checksAnswer
+	err := json.Unmarshal([]byte(checks.stdout), &verified)
+	list := verified.Checks
+	if err != nil || checks.code != exitFailed || len(list) < 20 {
 		t.Errorf("verify ends with %d, %d checks, %v", checks.code, len(list), err)
 	}
 	for _, c := range list {

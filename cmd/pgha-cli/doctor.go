@@ -72,10 +72,6 @@ func doctorCommand(out *terminal.Terminal) *cli.Command {
 	}
 }
 
-func lookOptions() pgha.ConnectOptions {
-	return pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
-}
-
 func examineOptions(c *cli.Context) checkup.Options {
 	return checkup.Options{
 		LongTransaction: c.Duration("long-transaction"),
@@ -92,7 +88,7 @@ func fixFinding(c *cli.Context, out *terminal.Terminal) error {
 				"--dry-run to only look")
 	}
 	var found []doctor.Finding
-	err := withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
+	err := withCluster(c, out, changeOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
 		d, err := checkup.Examine(ctx, cl, examineOptions(c))
 		if err != nil {
 			return err
@@ -165,10 +161,7 @@ func runFixes(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *p
 		}
 	}
 	if wantsJSON(c) && dry == c.Bool("dry-run") {
-		return out.JSON(struct {
-			DryRun   bool           `json:"dry_run"`
-			Findings []typedFinding `json:"findings"`
-		}{dry, typedFindings(found)})
+		return out.JSON(fixAnswer{dry, typedFindings(found)})
 	}
 	return nil
 }
@@ -199,11 +192,7 @@ func bundleCommand(out *terminal.Terminal) *cli.Command {
 					return fmt.Errorf("write the bundle: %w", err)
 				}
 				if wantsJSON(c) {
-					return out.JSON(struct {
-						File  string   `json:"file"`
-						Bytes int      `json:"bytes"`
-						Files []string `json:"files"`
-					}{name, len(b.Archive), b.Files})
+					return out.JSON(bundleAnswer{name, len(b.Archive), b.Files})
 				}
 				out.Printf("%s: %d files, %d KiB\n", name, len(b.Files), len(b.Archive)>>10)
 				return nil

@@ -61,7 +61,7 @@ func drillCommand(out *terminal.Terminal) *cli.Command {
 // listScenarios prints what can be practised.
 func listScenarios(c *cli.Context, out *terminal.Terminal) error {
 	if wantsJSON(c) {
-		return out.JSON(drill.Scenarios())
+		return out.JSON(scenariosAnswer{drill.Scenarios()})
 	}
 	for _, s := range drill.Scenarios() {
 		where := "lab only"
@@ -104,7 +104,7 @@ func runDrill(c *cli.Context, out *terminal.Terminal) error {
 	o.Observer = applyText(out)
 	o.Done = func(r drill.RunResult) { printVerdict(out, r) }
 	var result drill.Result
-	err = withCluster(c, out, pgha.ConnectOptions{ReadOnly: true},
+	err = withCluster(c, out, pgha.ConnectOptions{Existing: true},
 		func(ctx context.Context, cl *pgha.Cluster) (err error) {
 			result, err = drill.Run(ctx, cl, o)
 			return err
@@ -120,7 +120,7 @@ func runDrill(c *cli.Context, out *terminal.Terminal) error {
 		}
 	}
 	if wantsJSON(c) {
-		err = errs.Join(err, out.JSON(result))
+		err = printAnswer(out, result, err)
 	} else {
 		out.Printf("\n")
 		err = errs.Join(err, printDrill(out, result))

@@ -24,8 +24,7 @@ func historyCommand(out *terminal.Terminal) *cli.Command {
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			opts := lookOptions()
-			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
+			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
 				if c.Bool("operations") {
 					return showOperations(ctx, c, out, cl)
 				}
@@ -34,7 +33,7 @@ func historyCommand(out *terminal.Terminal) *cli.Command {
 					return err
 				}
 				if wantsJSON(c) {
-					return out.JSON(history)
+					return out.JSON(historyAnswer{append([]patroni.HistoryEntry{}, history...)})
 				}
 				printHistory(out, history)
 				return nil
@@ -66,7 +65,7 @@ func showOperations(ctx context.Context, c *cli.Context, out *terminal.Terminal,
 		return err
 	}
 	if wantsJSON(c) {
-		return out.JSON(operations)
+		return out.JSON(operationsAnswer{append([]pgha.OperationRecord{}, operations...)})
 	}
 	if len(operations) == 0 {
 		out.Printf("the hosts remember no operation\n")

@@ -176,7 +176,7 @@ func labStatus(c *cli.Context, out *terminal.Terminal) error {
 		return err
 	}
 	if wantsJSON(c) {
-		return out.JSON(l.Hosts())
+		return out.JSON(hostsAnswer{l.Hosts()})
 	}
 	printHosts(out, l)
 	return nil

@@ -53,8 +53,7 @@ func logsCommand(out *terminal.Terminal) *cli.Command {
 				enc := json.NewEncoder(out.Stdout)
 				show = func(e pgha.LogEntry) error { return enc.Encode(e) }
 			}
-			connect := lookOptions()
-			return withCluster(c, out, connect, func(ctx context.Context, cl *pgha.Cluster) error {
+			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
 				err := cl.Logs(ctx, opts, show)
 				switch {
 				case opts.Follow && errors.Is(err, context.DeadlineExceeded):

@@ -46,7 +46,9 @@ func perform(ctx context.Context, out *terminal.Terminal, app *cli.App, args []s
 	if errors.As(err, &code) {
 		return int(code)
 	}
-	fail(out, err)
+	if !errors.As(err, new(told)) {
+		fail(out, err)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return exitInterrupted
@@ -101,7 +103,7 @@ func newApp(out *terminal.Terminal) *cli.App {
 		OnUsageError:   onUsageError,
 	}
 	app.Action = groupAction(app.Commands, cli.ShowAppHelp)
-	strict(app.Commands)
+	strict(app.Commands, out)
 	completes(app.Commands, out)
 	return app
 }

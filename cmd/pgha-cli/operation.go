@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,8 +57,6 @@ type operationResult struct {
 	DryRun  bool         `json:"dry_run"`
 	Changes []changeLine `json:"changes"`
 	Result  any          `json:"result,omitempty"`
-	Error   string       `json:"error,omitempty"`
-	Hint    string       `json:"hint,omitempty"`
 }
 
 type changeLine struct {
@@ -76,8 +75,7 @@ func operate[R any](c *cli.Context, out *terminal.Terminal, v operation[R]) erro
 			"%s asks before it acts, and there is no terminal to ask on: add --yes, or --dry-run to only look",
 			c.Command.HelpName)
 	}
-	opts := lookOptions()
-	return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
+	return withCluster(c, out, changeOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
 		for host, err := range cl.Unreachable {
 			out.Notef("%s %s: no connection: %v\n", out.Paint(terminal.Yellow, "!"), host, err)
 		}
@@ -146,18 +144,10 @@ func operationText(out *terminal.Terminal) pgha.Observer {
 
 func outcomeJSON(out *terminal.Terminal, dry bool, changes []changeLine, result any, err error) error {
 	o := operationResult{DryRun: dry, Changes: changes}
-	if err != nil {
-		o.Error, o.Hint = textOf(err), hintOf(err)
-	} else if !dry {
+	if err == nil && !dry {
 		o.Result = result
 	}
-	if jsonErr := out.JSON(o); jsonErr != nil {
-		return jsonErr
-	}
-	if err != nil {
-		return exitCode(codeOf(err))
-	}
-	return nil
+	return printAnswer(out, o, err)
 }
 
 // codeOf chooses the exit code for an error, as the table in the README and main.go have it.
@@ -269,4 +259,27 @@ func showAfter(ctx context.Context, out *terminal.Terminal, cl *pgha.Cluster) er
 	out.Printf("\n")
 	printStatus(out, status)
 	return nil
+}
+
+// consentFlags are those of an operation that loses data: a plain --yes is no answer there, the
+// named flag is, with the cluster's name.
+func consentFlags(flag string, own ...cli.Flag) []cli.Flag {
+	own = append(own, &cli.StringFlag{Name: flag,
+		Usage: "do not ask; `NAME` is the cluster's, to prove that it is the one meant"})
+	return slices.DeleteFunc(operationFlags(own...), func(f cli.Flag) bool { return f.Names()[0] == "yes" })
+}
+
+// consent returns the question that is to be asked before the operation, "" where the flag has
+// answered it.
+func consent(c *cli.Context, flag, cluster, question string) (string, error) {
+	switch {
+	case c.IsSet(flag) && c.String(flag) != cluster:
+		return "", usagef("--%s %q: the cluster is called %s", flag, c.String(flag), cluster)
+	case c.IsSet(flag):
+		return "", nil
+	case !c.Bool("dry-run") && !askable():
+		return "", usagef("%s asks for the cluster's name, and there is no terminal to ask on: add --%s NAME, "+
+			"or --dry-run to only look", c.Command.Name, flag)
+	}
+	return question, nil
 }

@@ -47,6 +47,9 @@ func queryCommand(out *terminal.Terminal) *cli.Command {
 				return err
 			}
 			opts := lookOptions()
+			if c.Bool("write") {
+				opts = changeOptions()
+			}
 			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
 				result, err := cl.Query(ctx, pgha.QueryOptions{SQL: sql, Member: c.String("member"),
 					Role: pgha.QueryRole(c.String("role")), Database: c.String("database"),

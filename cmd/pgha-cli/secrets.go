@@ -85,7 +85,7 @@ func convertState(c *cli.Context, out *terminal.Terminal, done string, convert f
 		return err
 	}
 	if wantsJSON(c) {
-		return out.JSON(map[string]int{"files": n})
+		return out.JSON(filesAnswer{n})
 	}
 	out.Printf("%d files %s in %s\n", n, done, sp.StateDir)
 	return nil

@@ -50,7 +50,7 @@ func specValidateCommand(out *terminal.Terminal) *cli.Command {
 			}
 			switch {
 			case wantsJSON(c):
-				if err := out.JSON(specProblems(wrong)); err != nil {
+				if err := out.JSON(mistakesAnswer{specProblems(wrong)}); err != nil {
 					return err
 				}
 			case wrong == nil:

@@ -21,6 +21,16 @@ import (
 // and now.
 const lookTimeout = 3 * time.Second
 
+// lookOptions are for commands that only look, whatever is down.
+func lookOptions() pgha.ConnectOptions {
+	return pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true, Timeout: lookTimeout}
+}
+
+// changeOptions are for operations on a cluster that runs.
+func changeOptions() pgha.ConnectOptions {
+	return pgha.ConnectOptions{AllowUnreachable: true, Existing: true, Timeout: lookTimeout}
+}
+
 func statusCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "members, etcd, balancers, the address's holder and certificates",
@@ -33,8 +43,7 @@ func statusCommand(out *terminal.Terminal) *cli.Command {
 				Usage: "again every two seconds, until Ctrl-C"},
 		},
 		Action: func(c *cli.Context) error {
-			opts := lookOptions()
-			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
+			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
 				for {
 					s, err := cl.Status(ctx)
 					if err != nil {

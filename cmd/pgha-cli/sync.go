@@ -44,12 +44,14 @@ func syncCommand(out *terminal.Terminal) *cli.Command {
 	}
 }
 
-// typedSynchronous is a result as JSON has it: verbs are commands of this program.
+// synchronousResult is a result as JSON has it: verbs are commands of this program.
+type synchronousResult struct {
+	pgha.SynchronousResult
+	Notes []string `json:"notes,omitempty"`
+}
+
 func typedSynchronous(r pgha.SynchronousResult) any {
-	return struct {
-		pgha.SynchronousResult
-		Notes []string `json:"notes,omitempty"`
-	}{r, typedTexts(r.Notes)}
+	return synchronousResult{r, typedTexts(r.Notes)}
 }
 
 // syncModes explains every mode, for --help.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/internal/suggest"
 )
 
@@ -18,8 +19,9 @@ func (e usageError) Error() string { return e.problem }
 func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
 // strict makes a tree of commands refuse what the framework lets pass: unknown subcommands,
-// arguments of commands that take none, and formats that do not exist.
-func strict(commands []*cli.Command) {
+// arguments of commands that take none, and formats that do not exist. It has errors printed in the
+// format that is wanted.
+func strict(commands []*cli.Command, out *terminal.Terminal) {
 	for _, cmd := range commands {
 		cmd.HideHelpCommand = true
 		cmd.OnUsageError = onUsageError
@@ -29,12 +31,12 @@ func strict(commands []*cli.Command) {
 			if own == nil {
 				own = cli.ShowSubcommandHelp
 			}
-			cmd.Action = groupAction(cmd.Subcommands, knownFormat(own))
-			strict(cmd.Subcommands)
+			cmd.Action = groupAction(cmd.Subcommands, inJSON(out, knownFormat(own)))
+			strict(cmd.Subcommands, out)
 		case cmd.ArgsUsage == "":
-			cmd.Action = noArguments(knownFormat(cmd.Action))
+			cmd.Action = inJSON(out, noArguments(knownFormat(cmd.Action)))
 		default:
-			cmd.Action = knownFormat(cmd.Action)
+			cmd.Action = inJSON(out, knownFormat(cmd.Action))
 		}
 	}
 }

@@ -56,8 +56,7 @@ func verifyCommand(out *terminal.Terminal) *cli.Command {
 // verify makes the checks. JSON is left out when there is more to come and nothing failed: it is
 // one document.
 func verify(c *cli.Context, out *terminal.Terminal, all bool) error {
-	opts := lookOptions()
-	return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
+	return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
 		observe := func(ck pgha.Check) { printCheck(out, ck) }
 		if wantsJSON(c) {
 			observe = nil
@@ -65,12 +64,9 @@ func verify(c *cli.Context, out *terminal.Terminal, all bool) error {
 		start := time.Now()
 		checks, err := cl.Verify(ctx, observe)
 		switch {
+		case wantsJSON(c) && (all || err != nil):
+			return printAnswer(out, checksAnswer{typedChecks(checks)}, err)
 		case wantsJSON(c):
-			if all || err != nil {
-				if jsonErr := out.JSON(typedChecks(checks)); jsonErr != nil {
-					return jsonErr
-				}
-			}
 		case err == nil:
 			out.Printf("%s %d checks in %s\n", out.Paint(terminal.Green, "verified:"), len(checks),
 				seconds(time.Since(start)))
@@ -92,18 +88,19 @@ func printDeep(out *terminal.Terminal, r pgha.DeepVerifyResult) {
 
 // typedCheck is a check as JSON has it: verbs are commands of this program.
 type typedCheck struct {
-	Name     string        `json:"name"`
-	OK       bool          `json:"ok"`
-	Detail   string        `json:"detail,omitempty"`
-	Problem  string        `json:"problem,omitempty"`
-	Hint     string        `json:"hint,omitempty"`
-	Duration time.Duration `json:"duration_ns"`
+	Name    string  `json:"name"`
+	OK      bool    `json:"ok"`
+	Detail  string  `json:"detail,omitempty"`
+	Problem string  `json:"problem,omitempty"`
+	Hint    string  `json:"hint,omitempty"`
+	Seconds float64 `json:"seconds"`
 }
 
 func typedChecks(list []pgha.Check) []typedCheck {
 	checks := make([]typedCheck, len(list))
 	for i, c := range list {
-		checks[i] = typedCheck{c.Name, c.OK, c.Detail, c.Problem, c.Hint.Render(typed), c.Duration}
+		checks[i] = typedCheck{c.Name, c.OK, c.Detail, c.Problem, c.Hint.Render(typed),
+			c.Duration.Seconds()}
 	}
 	return checks
 }

@@ -47,8 +47,7 @@ func whyCommand(out *terminal.Terminal) *cli.Command {
 			if !opts.Until.IsZero() && !opts.Since.Before(opts.Until) {
 				return usagef("--until is not after --since")
 			}
-			connect := lookOptions()
-			return withCluster(c, out, connect, func(ctx context.Context, cl *pgha.Cluster) error {
+			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
 				opts.Warn = func(host string, err error) {
 					out.Notef("%s %s: %v\n", out.Paint(terminal.Yellow, "!"), host, err)
 					if hint := errs.NextOf(err).Render(typed); hint != "" {

@@ -25,7 +25,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	cluster, err := pgha.Connect(ctx, sp, pgha.ConnectOptions{ReadOnly: true})
+	cluster, err := pgha.Connect(ctx, sp, pgha.ConnectOptions{Existing: true})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -67,6 +67,9 @@ type synchronous struct {
 
 // start looks whether the cluster can be broken at all.
 func (d *driller) start(ctx context.Context) error {
+	if d.cluster.ReadOnly {
+		return fmt.Errorf("drill: %w", pgha.ErrReadOnly)
+	}
 	status, err := d.cluster.Status(ctx)
 	if err != nil {
 		return err

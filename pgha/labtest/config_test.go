@@ -187,7 +187,7 @@ func testConfigRefused(t *testing.T, s site) {
 			t.Errorf("not all problems at once: exit code %d\n%s", got.code, got.stderr)
 		}
 	}
-	s.with(t, pgha.ConnectOptions{ReadOnly: true}, func(c *pgha.Cluster) {
+	s.with(t, pgha.ConnectOptions{Existing: true}, func(c *pgha.Cluster) {
 		stale, err := c.DynamicConfig(t.Context())
 		if err != nil {
 			t.Fatal(err)

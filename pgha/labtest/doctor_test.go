@@ -182,7 +182,7 @@ func (w *ward) awaitNothing() (d doctor.Diagnosis) {
 	await(w.T, mendedWithin, "the doctor to find nothing", func() (bool, string) {
 		d = w.examine()
 		for _, f := range d.Find("etcd-leader-on-primary") {
-			w.with(w.T, pgha.ConnectOptions{ReadOnly: true}, func(c *pgha.Cluster) {
+			w.with(w.T, pgha.ConnectOptions{Existing: true}, func(c *pgha.Cluster) {
 				if err := checkup.Fix(w.Context(), c, f, pgha.Operation{}); err != nil {
 					w.Log(err) // the leadership may have moved on already
 				}

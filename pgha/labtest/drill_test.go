@@ -44,7 +44,7 @@ func TestDrills(t *testing.T) {
 // testDrillRefused tries what must not be done on a cluster that is not a lab, before anything is
 // touched.
 func testDrillRefused(t *testing.T, s site) {
-	s.with(t, pgha.ConnectOptions{ReadOnly: true}, func(c *pgha.Cluster) {
+	s.with(t, pgha.ConnectOptions{Existing: true}, func(c *pgha.Cluster) {
 		for _, o := range []struct {
 			drill.Options
 			reason string

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pgha/toolkit/internal/schematest"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/lab"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -237,9 +238,11 @@ type outcome struct {
 // cli runs pgha-cli on the lab's cluster.
 func (s site) cli(t *testing.T, args ...string) outcome {
 	t.Helper()
-	return runCLIWith(t, s.environment, append([]string{
+	got := runCLIWith(t, s.environment, append([]string{
 		"--lab", "--lab-name", s.Name(), "--spec", s.specFile,
 	}, args...)...)
+	schematest.Check(t, "../../docs/output.schema.json", args, got.stdout)
+	return got
 }
 
 func runCLI(t *testing.T, args ...string) outcome {

@@ -44,6 +44,7 @@ balancer: {check_interval: 600ms}
 	t.Logf("change of configuration: disturbed %d times", kills)
 	s.awaitVerified(t)
 	s.applyNothing(t)
+	s.awaitNothingHalf(t)
 	disturbed := withoutTimes(digests(t, s))
 
 	fresh := site{Lab: startLab(t, options), specFile: s.specFile}
@@ -52,6 +53,20 @@ balancer: {check_interval: 600ms}
 	if diff := cmp.Diff(withoutTimes(digests(t, fresh)), disturbed); diff != "" {
 		t.Errorf("the hosts differ (-undisturbed +killed):\n%s", diff)
 	}
+}
+
+// awaitNothingHalf waits until the hosts have given up every file that a run was sending when its
+// network went.
+func (s site) awaitNothingHalf(t *testing.T) {
+	t.Helper()
+	await(t, 2*time.Minute, "files that arrived by half to go", func() (bool, string) {
+		var seen []string
+		for _, h := range s.Hosts() {
+			seen = append(seen, strings.Fields(s.mustInHost(t, h.Name,
+				"find $(ls -d "+managed+" 2>/dev/null) -name '.pgha.*'"))...)
+		}
+		return len(seen) == 0, strings.Join(seen, " ")
+	})
 }
 
 // keepState puts the credentials where they outlive the lab.

@@ -30,7 +30,7 @@ func byName(text string) string {
 func testNames(t *testing.T, s site) {
 	s.applyNothing(t)
 	newSite(t, s.Lab, nil).applyNothing(t) // and forgets no name: there is none
-	down := pgha.ConnectOptions{ReadOnly: true, AllowUnreachable: true,
+	down := pgha.ConnectOptions{Existing: true, AllowUnreachable: true,
 		Lookup: func(context.Context, string) ([]netip.Addr, error) {
 			return nil, errors.New("no resolver")
 		}}

@@ -491,7 +491,8 @@ func testTrail(t *testing.T, s site) {
 	s.verb(t, nil, "reload", leader)
 	got := s.cli(t, "history", "--operations", "--output", "json")
 	var trail []pgha.OperationRecord
-	if err := json.Unmarshal([]byte(got.stdout), &trail); err != nil || got.code != 0 {
+	answer := struct{ Operations any }{&trail}
+	if err := json.Unmarshal([]byte(got.stdout), &answer); err != nil || got.code != 0 {
 		t.Fatalf("history --operations: exit code %d, %v\n%s%s", got.code, err, got.stdout, got.stderr)
 	}
 	if len(trail) == 0 {

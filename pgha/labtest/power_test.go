@@ -175,7 +175,7 @@ func testStopStart(t *testing.T, s site) {
 // testStopInterrupted cancels a stop when the first Patroni has stopped. The next one finishes it.
 func testStopInterrupted(t *testing.T, s site) {
 	leader, _ := s.leader(t)
-	opts := pgha.ConnectOptions{ReadOnly: true}
+	opts := pgha.ConnectOptions{Existing: true}
 	s.with(t, opts, func(c *pgha.Cluster) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -310,7 +310,7 @@ func testRollingReboot(t *testing.T, s site) {
 func testRebootInterrupted(t *testing.T, s site) {
 	before := s.boots(t)
 	_, other := s.leader(t)
-	s.with(t, pgha.ConnectOptions{ReadOnly: true}, func(c *pgha.Cluster) {
+	s.with(t, pgha.ConnectOptions{Existing: true}, func(c *pgha.Cluster) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		result, err := c.RollingReboot(ctx, pgha.RollingRebootOptions{Hosts: []string{other},

@@ -141,7 +141,7 @@ func testResetInterrupted(t *testing.T, s site) {
 	leader, _ := s.leader(t)
 	identifier := s.systemIdentifier(t, leader)
 	for _, moment := range []string{"/var/lib/etcd", "/var/lib/postgresql/data", "etcd.service started"} {
-		s.with(t, pgha.ConnectOptions{ReadOnly: true}, func(c *pgha.Cluster) {
+		s.with(t, pgha.ConnectOptions{Existing: true}, func(c *pgha.Cluster) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			_, err := c.Reset(ctx, pgha.ResetOptions{Operation: pgha.Operation{Observer: func(e pgha.Event) {

@@ -74,6 +74,11 @@ func Query(ctx context.Context, c *site.Site, opts QueryOptions) (QueryResult, e
 			remote.WithHint(fmt.Errorf("query: %w: COPY would need a stream of its own", patroni.ErrInvalid),
 				"psql does it: \\copy")
 	}
+	if opts.Write {
+		if err := c.Writable(); err != nil {
+			return QueryResult{}, fmt.Errorf("query: %w", err)
+		}
+	}
 	if opts.MaxRows == 0 {
 		opts.MaxRows = defaultMaxRows
 	}

@@ -12,14 +12,20 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pgha/toolkit/internal/oneline"
 )
 
 //go:embed put.sh
 var putScript string
+
+// putPatience is how long a host waits for the next mebibyte of a file. It is longer than this side
+// takes to give up a connection that is silent.
+const putPatience = time.Minute
 
 // PutVia implements Executor.Put with one command of run. The content travels on standard input, so
 // it is visible to nobody else; the script (a constant) does the comparing and the atomic replacing
@@ -34,7 +40,7 @@ func PutVia(ctx context.Context, run func(context.Context, Cmd) (Result, error),
 	content := &summed{r: r, sum: sha256.New()}
 	res, err := run(ctx, Cmd{
 		Argv: []string{"sh", "-c", putScript, "put", meta.Path, fmt.Sprintf("%o", meta.Mode),
-			meta.Owner, meta.Group},
+			meta.Owner, meta.Group, strconv.Itoa(int(putPatience / time.Second))},
 		Stdin:    content,
 		Mutating: true,
 	})

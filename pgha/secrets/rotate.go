@@ -72,6 +72,11 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 	if err != nil {
 		return result, err
 	}
+	if !opts.DryRun {
+		if err := c.Writable(); err != nil {
+			return result, err
+		}
+	}
 	notes, err := c.AskStateNotes(ctx)
 	if err == nil {
 		err = c.JudgeState(notes)

@@ -38,6 +38,9 @@ func WatchLeaders(ctx context.Context, c *site.Site, changed func(Leaders)) erro
 // MoveEtcdLeader hands etcd's leadership to the member of that name, or of that host, and returns
 // once it leads. Applications notice nothing. See etcd.MoveLeader for its errors.
 func MoveEtcdLeader(ctx context.Context, c *site.Site, member string) error {
+	if err := c.Writable(); err != nil {
+		return err
+	}
 	name, err := c.Member(member)
 	if err != nil {
 		return err

@@ -37,6 +37,9 @@ const (
 // returns ends when the lock is lost.
 func Lock(ctx context.Context, c *site.Site, purpose, holder string, how Locking) (held context.Context,
 	unlock func() error, err error) {
+	if err := c.Writable(); err != nil {
+		return nil, nil, err
+	}
 	if holder == "" {
 		holder = vault.WhoAmI()
 	}

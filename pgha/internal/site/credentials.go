@@ -25,7 +25,7 @@ func (c *Site) Apart(sp *spec.Spec, cr *vault.Credentials) *Site {
 	defer c.Mu.Unlock()
 	other := &Site{Spec: sp, Unreachable: c.Unreachable, Remembered: c.Remembered, unlocated: c.unlocated,
 		Connections: c.Connections, Facts: maps.Clone(c.Facts), State: c.State, Log: c.Log, Lookup: c.Lookup,
-		leftOut: c.leftOut}
+		ReadOnly: c.ReadOnly, leftOut: c.leftOut}
 	return other.Hold(cr)
 }
 

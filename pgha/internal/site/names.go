@@ -45,7 +45,7 @@ func (c *Site) locate(ctx context.Context, opts Options) error {
 			c.Remembered[h.Name] = why
 		}
 	}
-	if opts.ReadOnly || len(book.failed) > 0 {
+	if opts.ReadOnly || opts.Existing || len(book.failed) > 0 {
 		return nil
 	}
 	return c.State.RememberAddresses(known, located(named, sp))

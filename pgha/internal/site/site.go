@@ -18,6 +18,17 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
+// ErrReadOnly: the cluster was connected for looking only.
+var ErrReadOnly = errs.New(errs.Refused, "this connection only looks")
+
+// Writable is an error where the cluster was connected for looking only.
+func (c *Site) Writable() error {
+	if !c.ReadOnly {
+		return nil
+	}
+	return errs.WithNext(ErrReadOnly, errs.Text("connect without ConnectOptions.ReadOnly to change the cluster"))
+}
+
 // Options are ConnectOptions of package pgha, which says what each field means.
 type Options struct {
 	Dial             func(ctx context.Context, network, address string) (net.Conn, error)
@@ -28,6 +39,7 @@ type Options struct {
 	AllowUnreachable bool
 	Without          []string
 	ReadOnly         bool
+	Existing         bool
 	Timeout          time.Duration
 	Logger           *slog.Logger
 }
@@ -42,6 +54,8 @@ type Site struct {
 	// Remembered holds, by host name, why the host's name could not be looked up where
 	// AllowUnreachable lets the address of the last Apply stand in for it.
 	Remembered map[string]error
+	// ReadOnly: nothing may be changed.
+	ReadOnly bool
 
 	unlocated   map[string]error // hosts whose name has no address
 	leftOut     []spec.Host      // no work touches them
@@ -61,12 +75,12 @@ type Site struct {
 // machine. Errors of several hosts come together, in the spec's order.
 func Connect(ctx context.Context, sp *spec.Spec, opts Options) (*Site, error) {
 	c := &Site{Spec: sp, Unreachable: map[string]error{}, Remembered: map[string]error{}, unlocated: map[string]error{},
-		Connections: map[string]*remote.Target{}, Log: opts.Logger, Lookup: opts.Lookup}
+		Connections: map[string]*remote.Target{}, Log: opts.Logger, Lookup: opts.Lookup, ReadOnly: opts.ReadOnly}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if c.State, err = StateOf(ctx, sp, opts.ReadOnly); err != nil {
+	if c.State, err = StateOf(ctx, sp, opts.ReadOnly || opts.Existing); err != nil {
 		return nil, err
 	}
 	if err := c.locate(ctx, opts); err != nil {
@@ -93,6 +107,18 @@ func StateOf(ctx context.Context, sp *spec.Spec, readOnly bool) (*vault.State, e
 	return &vault.State{Dir: sp.StateDir, ReadOnly: readOnly, Box: b}, err
 }
 
+// wrapped opens connections as open does, and decorates each.
+func wrapped(open func(context.Context, spec.Host) (remote.Executor, error),
+	wrap func(spec.Host, remote.Executor) remote.Executor) func(context.Context, spec.Host) (remote.Executor, error) {
+	return func(ctx context.Context, h spec.Host) (remote.Executor, error) {
+		e, err := open(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		return wrap(h, e), nil
+	}
+}
+
 // dial connects to all hosts at once.
 func (c *Site) dial(ctx context.Context, opts Options) error {
 	asked := newQuestions(opts.Password, c.Spec.SSH)
@@ -102,15 +128,13 @@ func (c *Site) dial(ctx context.Context, opts Options) error {
 			return dialHost(ctx, c.Spec, h, opts, asked)
 		}
 	}
+	if opts.ReadOnly {
+		open = wrapped(open, func(_ spec.Host, e remote.Executor) remote.Executor {
+			return remote.Gate(e, remote.ReadOnly)
+		})
+	}
 	if opts.Wrap != nil {
-		bare := open
-		open = func(ctx context.Context, h spec.Host) (remote.Executor, error) {
-			e, err := bare(ctx, h)
-			if err != nil {
-				return nil, err
-			}
-			return opts.Wrap(h, e), nil
-		}
+		open = wrapped(open, opts.Wrap)
 	}
 	targets := make([]*remote.Target, 0, len(c.Spec.Hosts))
 	for _, h := range c.Spec.Hosts {

@@ -94,7 +94,7 @@ func operate(ctx context.Context, cluster *pgha.Cluster, sp *spec.Spec, dir stri
 
 // beside announces while another operation holds the cluster's lock.
 func beside(ctx context.Context, cluster *pgha.Cluster, sp *spec.Spec, dir string) error {
-	other, err := pgha.Connect(ctx, sp, pgha.ConnectOptions{ReadOnly: true})
+	other, err := pgha.Connect(ctx, sp, pgha.ConnectOptions{Existing: true})
 	if err != nil {
 		return err
 	}

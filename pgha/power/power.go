@@ -161,8 +161,8 @@ func giveUpLeadership(ctx context.Context, r *job.Job, s status.Status, hosts []
 	return done.NewLeader, nil
 }
 
-// successor picks the member that may lead in place of one on these hosts, by trying it in a rehearsal:
-// Patroni's rules on lag, tags and synchronous standbys are known there.
+// successor picks the member that may lead in place of one on these hosts, by trying it in a
+// rehearsal: Patroni's rules on lag, tags and synchronous standbys are known there.
 func successor(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Host, preferred []string) (string, error) {
 	rehearsal, err := engine.PatroniOptions(r.Rehearsed())
 	if err != nil {

@@ -88,7 +88,7 @@ type Secrets struct {
 	Age Age `yaml:"age,omitempty"`
 }
 
-// Age names the recipients for whom age encrypts the secrets in the state directory, and how they
+// Age names the recipients of the secrets in the state directory, which age encrypts, and how they
 // are read again. With Recipients one of IdentityFile and IdentityCommand is needed.
 type Age struct {
 	// Recipients may read the secrets: age1... or a public key of SSH, ssh-ed25519 or ssh-rsa.

@@ -39,7 +39,8 @@ func securityChecks() []check {
 	}
 }
 
-// checkTLSVersions tries each endpoint with old versions, which must fail, and with each of today's.
+// checkTLSVersions tries each endpoint with old versions, which must fail, and with each of
+// today's.
 func checkTLSVersions(ctx context.Context, c *site.Site) (string, error) {
 	databases, err := c.Databases()
 	if err != nil {
@@ -73,8 +74,8 @@ func checkTLSVersions(ctx context.Context, c *site.Site) (string, error) {
 	return fmt.Sprintf("%s on %d ports of each database host", strings.Join(names, " and "), len(endpoints(c))), err
 }
 
-// versions returns those of today's TLS versions that an endpoint accepts. It must accept one, and none
-// from before.
+// versions returns those of today's TLS versions that an endpoint accepts. It must accept one, and
+// none from before.
 func (d endpoint) versions(ctx context.Context, t *remote.Target) ([]uint16, error) {
 	state, err := d.handshake(ctx, t, tls.VersionTLS10, tls.VersionTLS11, false)
 	if err == nil {

@@ -27,8 +27,8 @@ type request struct {
 	own          pki.KeyPair // the certificate that is shown; none where it is zero
 }
 
-// tryRequest returns the HTTP status of the answer, or 0 when the server ended the connection without
-// one: a handshake that it refused. The error says that there was no connection to refuse.
+// tryRequest returns the HTTP status of the answer, or 0 when the server ended the connection
+// without one: a handshake that it refused. The error says that there was no connection to refuse.
 func tryRequest(ctx context.Context, c *site.Site, t *remote.Target, k request) (code int, err error) {
 	scheme, config := "http", &tls.Config{MinVersion: tls.VersionTLS12}
 	if k.ca != nil {
@@ -94,10 +94,10 @@ func endpoints(c *site.Site) []endpoint {
 // errRefused: the server ended a handshake.
 var errRefused = errors.New("the handshake was refused")
 
-// handshake opens a TLS session to an endpoint of a host, with versions in this range, and returns its
-// state. With verify the server's certificate must be of the endpoint's authority and name the host's
-// address. An error that matches errRefused comes from the server; any other one means that it
-// could not be asked.
+// handshake opens a TLS session to an endpoint of a host, with versions in this range, and returns
+// its state. With verify the server's certificate must be of the endpoint's authority and name the
+// host's address. An error that matches errRefused comes from the server; any other one means that
+// it could not be asked.
 func (d endpoint) handshake(ctx context.Context, t *remote.Target, least, most uint16,
 	verify bool) (tls.ConnectionState, error) {
 	var state tls.ConnectionState

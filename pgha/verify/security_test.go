@@ -110,8 +110,8 @@ func serverTLS(t *testing.T, l pki.KeyPair, change func(*tls.Config)) *tls.Confi
 	return c
 }
 
-// TestTLSVersions: an endpoint that accepts an old version is found, and one that shows a stranger's
-// certificate.
+// TestTLSVersions: an endpoint that accepts an old version is found, and one that shows a
+// stranger's certificate.
 func TestTLSVersions(t *testing.T) {
 	t.Parallel()
 	ca, other := newAuthority(t, "ours"), newAuthority(t, "other")

@@ -38,8 +38,8 @@ func (c *Site) Reconnect(ctx context.Context) error {
 }
 
 // reconnectable is the connection to a host. It stays the same Executor for all who hold it, also
-// after the host was dialled again, as after a reboot. It never dials by itself, so a host that died
-// costs no time-out with each call.
+// after the host was dialled again, as after a reboot. It never dials by itself, so a host that
+// died costs no time-out with each call.
 type reconnectable struct {
 	name string
 	open func(context.Context) (remote.Executor, error)

@@ -20,8 +20,8 @@ func KeyValues(text string) map[string]string {
 	return m
 }
 
-// FilesQuestion is the command that prints files for Files, all by one program. No path has a colon,
-// and none is there twice.
+// FilesQuestion is the command that prints files for Files, all by one program. No path has a
+// colon, and none is there twice.
 func FilesQuestion(paths ...string) []string {
 	return append([]string{"grep", "-aHs", "", "--"}, paths...)
 }
@@ -85,7 +85,8 @@ func ControlData(text string) Control {
 
 // Primary tells whether the server took writes when it stopped, in whatever way.
 func (c Control) Primary() bool {
-	return slices.Contains([]string{"shut down", "shutting down", "in production", "in crash recovery"}, c.State)
+	return slices.Contains([]string{"shut down", "shutting down", "in production",
+		"in crash recovery"}, c.State)
 }
 
 // Ahead tells whether a data directory has what other lacks, as far as control files tell: a later

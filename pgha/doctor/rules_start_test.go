@@ -16,7 +16,8 @@ import (
 func said(lines ...string) []string {
 	var list []string
 	for _, l := range lines {
-		list = append(list, "2026-11-29T03:00:00+00:00 pg patroni[9]: 2026-11-29 03:00:00.000 UTC [77] "+l)
+		list = append(list, "2026-11-29T03:00:00+00:00 pg patroni[9]: 2026-11-29 03:00:00.000 "+
+			"UTC [77] "+l)
 	}
 	return list
 }
@@ -26,7 +27,8 @@ func TestStartFails(t *testing.T) {
 	t.Parallel()
 	const data = "/var/lib/postgresql/data"
 	auto := func(n int) string {
-		return fmt.Sprintf(`LOG:  unrecognized configuration parameter "no_such" in file "%s/postgresql.auto.conf" line %d`, data, n)
+		return fmt.Sprintf(
+			`LOG:  unrecognized configuration parameter "no_such" in file "%s/postgresql.auto.conf" line %d`, data, n)
 	}
 	const failed = `FATAL:  configuration file "/var/lib/postgresql/data/postgresql.auto.conf" contains errors`
 	fresh := recorder(t)
@@ -36,35 +38,45 @@ func TestStartFails(t *testing.T) {
 		advice  string
 	}{
 		"a line of postgresql.auto.conf": {said(auto(3), failed),
-			"sed -i.refused '3s/^/# /' /var/lib/postgresql/data/postgresql.auto.conf", "starts PostgreSQL again by itself"},
+			"sed -i.refused '3s/^/# /' /var/lib/postgresql/data/postgresql.auto.conf",
+			"starts PostgreSQL again by itself"},
 		"a value of postgresql.auto.conf": {
 			said(`LOG:  invalid value for parameter "shared_buffers": "much"`, failed),
-			"sed -i.refused '/^[[:space:]]*shared_buffers[[:space:]=]/s/^/# /' /var/lib/postgresql/data/postgresql.auto.conf",
+			"sed -i.refused '/^[[:space:]]*shared_buffers[[:space:]=]/s/^/# /' " +
+				"/var/lib/postgresql/data/postgresql.auto.conf",
 			"by itself"},
 		"a line of pg_hba.conf": {
 			said("LOG:  starting PostgreSQL 18.6", `LOG:  invalid connection type "hots"`,
 				`CONTEXT:  line 7 of configuration file "/var/lib/postgresql/data/pg_hba.conf"`,
-				"FATAL:  could not load /var/lib/postgresql/data/pg_hba.conf"), "apply", "Patroni writes pg_hba.conf"},
+				"FATAL:  could not load /var/lib/postgresql/data/pg_hba.conf"), "apply",
+			"Patroni writes pg_hba.conf"},
 		"a file that somebody else named": {
-			said(`LOG:  syntax error in file "/etc/passwd" line 1, near token "x"`), "apply", "Patroni writes passwd"},
+			said(`LOG:  syntax error in file "/etc/passwd" line 1, near token "x"`), "apply",
+			"Patroni writes passwd"},
 		"a line that was mended, then a lock": {
-			said(auto(3), failed, "LOG:  starting PostgreSQL 18.6", "FATAL:  could not lock a file"), "", "nothing is to be deleted"},
+			said(auto(3), failed, "LOG:  starting PostgreSQL 18.6",
+				"FATAL:  could not lock a file"), "", "nothing is to be deleted"},
 		"a broken control file": {
-			said("FATAL:  incorrect checksum in control file"), "reinit postgresql-03", "its data is broken"},
+			said("FATAL:  incorrect checksum in control file"), "reinit postgresql-03",
+			"its data is broken"},
 		"an empty control file": {
-			said(`PANIC:  could not read file "global/pg_control": read 0 of 296`), "reinit postgresql-03", "its data is broken"},
+			said(`PANIC:  could not read file "global/pg_control": read 0 of 296`),
+			"reinit postgresql-03", "its data is broken"},
 		"no control file": {[]string{
 			`x patroni[9]: but could not open file "/var/lib/postgresql/data/global/pg_control": No such file or directory`,
 		}, "reinit postgresql-03", "its data is broken"},
 		"one that was broken once": {
-			said("FATAL:  incorrect checksum in control file", "LOG:  database system is ready to accept read-only connections",
-				"FATAL:  could not map anonymous shared memory: Cannot allocate memory"), "", "too little memory"},
+			said("FATAL:  incorrect checksum in control file",
+				"LOG:  database system is ready to accept read-only connections",
+				"FATAL:  could not map anonymous shared memory: Cannot allocate memory"), "",
+			"too little memory"},
 		"nothing is known": {nil, "", "journalctl -u patroni says why"},
 	} {
 		f := fresh()
 		f.Spec.PostgreSQL.DataDir = data
 		h := f.host(pg3)
-		h.Patroni.State, h.SQL, h.Journals[layout.PatroniUnit] = "start failed", &SQL{Error: "refused"}, tt.journal
+		h.Patroni.State, h.SQL, h.Journals[layout.PatroniUnit] = "start failed",
+			&SQL{Error: "refused"}, tt.journal
 		found := Diagnose(*f).Find("postgres-start-failed")
 		if len(found) != 1 {
 			t.Fatalf("%s: %v", name, keysOf(Diagnose(*f).Findings))
@@ -105,7 +117,9 @@ func TestRefusedLineIsMended(t *testing.T) {
 		"by name": {`LOG:  invalid value for parameter "shared_buffers": "much"`,
 			"a = '1'\n# shared_buffers = 'much'\nshared_buffers_of = 2\n"},
 	} {
-		if err := os.WriteFile(file, []byte("a = '1'\nshared_buffers = 'much'\nshared_buffers_of = 2\n"), 0o600); err != nil {
+		if err := os.WriteFile(file,
+			[]byte("a = '1'\nshared_buffers = 'much'\nshared_buffers_of = 2\n"),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		steps, _ := f.withoutLine(f.host(pg3), file, tt.line)
@@ -132,7 +146,8 @@ func TestForeignDataIsKept(t *testing.T) {
 	}
 	f = recorded(t)
 	f.host(pg1).Data.SystemID = "7"
-	if found = Diagnose(*f).Find("wrong-system-identifier"); len(found) != 1 || len(found[0].Remedy) != 0 {
+	if found = Diagnose(*f).Find("wrong-system-identifier"); len(found) != 1 ||
+		len(found[0].Remedy) != 0 {
 		t.Errorf("of the primary: %+v", found)
 	}
 }
@@ -146,7 +161,8 @@ func TestPlannedStop(t *testing.T) {
 		u.Active, u.Sub, u.PID = "inactive", "dead", 0
 		h.Units[name] = u
 	}
-	h.Patroni, h.Etcd, h.SQL = &Patroni{Error: "refused"}, &Etcd{Error: "refused"}, &SQL{Error: "refused"}
+	h.Patroni, h.Etcd, h.SQL = &Patroni{Error: "refused"}, &Etcd{Error: "refused"},
+		&SQL{Error: "refused"}
 	h.Data.ControlState, h.Data.Postmaster = "shut down in recovery", 0
 	d := Diagnose(*f)
 	if deletesData(d.Findings) || len(d.Find("unit-stopped")) == 0 {

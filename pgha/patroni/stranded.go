@@ -48,7 +48,9 @@ func FindStranded(ctx context.Context, o Options, during time.Duration) ([]Stran
 			stranded = now
 		}
 		stranded = slices.DeleteFunc(stranded, func(s StrandedMember) bool {
-			return !slices.ContainsFunc(now, func(n StrandedMember) bool { return n.Name == s.Name })
+			return !slices.ContainsFunc(now, func(n StrandedMember) bool {
+				return n.Name == s.Name
+			})
 		})
 		if len(stranded) == 0 || time.Since(start) >= during {
 			return stranded, nil
@@ -60,7 +62,8 @@ func FindStranded(ctx context.Context, o Options, during time.Duration) ([]Stran
 }
 
 // failedStates are those in which Patroni leaves a PostgreSQL that it cannot bring up.
-var failedStates = []string{"start failed", "restart failed", "stop failed", "crashed", "initdb failed",
+var failedStates = []string{"start failed", "restart failed", "stop failed", "crashed",
+	"initdb failed",
 	"custom bootstrap failed"}
 
 // Stranded returns the members of a cluster with a leader that are neither streaming nor on their
@@ -80,22 +83,24 @@ func Stranded(state ClusterState) []StrandedMember {
 			continue
 		}
 		stranded = append(stranded, StrandedMember{
-			Name: m.Name, State: m.State, Timeline: m.Timeline, LeaderTimeline: leader.Timeline, Reason: reason,
-			Hint: strandedHint(m),
+			Name: m.Name, State: m.State, Timeline: m.Timeline, LeaderTimeline: leader.Timeline,
+			Reason: reason,
+			Hint:   strandedHint(m),
 		})
 	}
 	return stranded
 }
 
-// strandedHint begins with what keeps the data: a line of a file that keeps PostgreSQL from starting
-// stands in a file again after the data was copied.
+// strandedHint begins with what keeps the data: a line of a file that keeps PostgreSQL from
+// starting stands in a file again after the data was copied.
 func strandedHint(m MemberState) string {
 	journal := "see `journalctl -u patroni -n 50` on " + m.Name
 	switch {
 	case m.State == stateStopped:
 		return journal + "; Patroni starts it again unless the cluster is paused"
 	case slices.Contains(failedStates, m.State):
-		return journal + ", and doctor; only if it is the data that is broken, copy it anew: reinit " + m.Name
+		return journal + ", and doctor; only if it is the data that is broken, copy it anew: " +
+			"reinit " + m.Name
 	}
 	return journal + "; if it cannot be mended, copy the data anew: reinit " + m.Name
 }
@@ -111,7 +116,8 @@ func strandedReason(m, leader MemberState) string {
 	case m.State == stateStopped:
 		return "PostgreSQL is stopped although Patroni runs"
 	case old && (m.State == StateRunning || m.State == StateStreaming):
-		return fmt.Sprintf("it stays on timeline %d, the leader is on %d", m.Timeline, leader.Timeline)
+		return fmt.Sprintf("it stays on timeline %d, the leader is on %d", m.Timeline,
+			leader.Timeline)
 	case m.State == StateRunning && health.PromiseOf(m.Tags).Streams:
 		return "it runs but does not stream from the leader"
 	}

@@ -38,7 +38,8 @@ func syncConfig(ctx context.Context, o Options, written map[string]any) (remote.
 }
 
 // alignConfig is syncConfig with the dynamic configuration as it is.
-func alignConfig(ctx context.Context, o Options, written, current map[string]any) (remote.Changes, error) {
+func alignConfig(ctx context.Context, o Options, written,
+	current map[string]any) (remote.Changes, error) {
 	wanted, err := dynamic.Normalize(host.Dynamic(o))
 	if err != nil {
 		return nil, err

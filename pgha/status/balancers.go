@@ -92,7 +92,10 @@ func (s *Status) holders(c *site.Site, holdings []vip.Holding) {
 
 // Balances tells whether a host's HAProxy answers.
 func (s Status) Balances(host string) bool {
-	return slices.ContainsFunc(s.Balancers, func(b BalancerStatus) bool { return b.Host == host && b.Error == "" })
+	return slices.ContainsFunc(s.Balancers, func(b BalancerStatus) bool {
+		return b.Host == host &&
+			b.Error == ""
+	})
 }
 
 func balancerProblems(s Status) []string {
@@ -103,13 +106,16 @@ func balancerProblems(s Status) []string {
 			found = append(found, fmt.Sprintf("balancer %s: %s", b.Host, b.Error))
 			continue
 		case len(b.Primary) != 1:
-			found = append(found, fmt.Sprintf("balancer %s sends writes to %d members", b.Host, len(b.Primary)))
+			found = append(found, fmt.Sprintf("balancer %s sends writes to %d members", b.Host,
+				len(b.Primary)))
 		case len(b.Missing) > 0:
-			found = append(found, fmt.Sprintf("balancer %s sends no reads to %s", b.Host, strings.Join(b.Missing, ", ")))
+			found = append(found, fmt.Sprintf("balancer %s sends no reads to %s", b.Host,
+				strings.Join(b.Missing, ", ")))
 		}
 		if b.Former != "" {
 			found = append(found, fmt.Sprintf(
-				"balancer %s serves a former configuration and cannot start again: %s", b.Host, b.Former))
+				"balancer %s serves a former configuration and cannot start again: %s", b.Host,
+				b.Former))
 		}
 	}
 	return found

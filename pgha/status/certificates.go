@@ -27,7 +27,8 @@ func certificateOf(name, host string, pem []byte, now time.Time) CertificateStat
 	if err != nil {
 		return CertificateStatus{Name: name, Host: host, Error: "cannot be read"}
 	}
-	c := CertificateStatus{Name: name, Host: host, NotAfter: info.NotAfter, DaysLeft: info.DaysLeft(now)}
+	c := CertificateStatus{Name: name, Host: host, NotAfter: info.NotAfter,
+		DaysLeft: info.DaysLeft(now)}
 	switch {
 	case now.After(info.NotAfter):
 		c.Error = "ended on " + info.NotAfter.Format(time.DateTime) + " UTC"
@@ -47,7 +48,8 @@ func certificateStatus(c *site.Site, said map[string]hostSaid, now time.Time) []
 		pem  []byte
 	}{
 		{"etcd CA", cr.EtcdCA}, {"patroni CA", cr.PatroniCA}, {"postgres CA", cr.PostgresCA},
-		{"operator to etcd", cr.EtcdOperator.Cert}, {"operator to patroni", cr.PatroniOperator.Cert},
+		{"operator to etcd", cr.EtcdOperator.Cert},
+		{"operator to patroni", cr.PatroniOperator.Cert},
 	} {
 		all = append(all, certificateOf(own.name, "", own.pem, now))
 	}
@@ -84,7 +86,8 @@ func certificateProblems(s Status) []string {
 		first := bad[place][0]
 		text := fmt.Sprintf("the certificate %s %s", first.Name, first.Error)
 		if n := len(bad[place]); n > 1 {
-			text = fmt.Sprintf("%d of %d certificates %s are worth nothing: %s %s, ...", n, total[place],
+			text = fmt.Sprintf("%d of %d certificates %s are worth nothing: %s %s, ...", n,
+				total[place],
 				where(place), first.Name, first.Error)
 		}
 		found = append(found, text)

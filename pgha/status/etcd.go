@@ -55,7 +55,8 @@ func etcdProblems(s Status) []string {
 		}
 		if !e.Healthy {
 			found = append(found,
-				fmt.Sprintf("etcd on %s is not healthy: %s", e.Name, cmp.Or(e.Error, "it does not answer")))
+				fmt.Sprintf("etcd on %s is not healthy: %s", e.Name,
+					cmp.Or(e.Error, "it does not answer")))
 		}
 	}
 	if leaders != 1 {
@@ -72,7 +73,8 @@ func operationStatus(ctx context.Context, c *site.Site, s *Status) error {
 	}
 	holder, taken, err := etcd.LockHolder(ctx, opts, c.LockKey())
 	if err == nil && taken {
-		s.Operation = &OperationStatus{Holder: holder.Name, Purpose: holder.Purpose, Since: holder.Since}
+		s.Operation = &OperationStatus{Holder: holder.Name, Purpose: holder.Purpose,
+			Since: holder.Since}
 	}
 	return nil // without a quorum nobody can be at work; the etcd part says so
 }

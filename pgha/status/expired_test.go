@@ -58,8 +58,10 @@ func TestCertificatesOfTheHosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := s.ProblemsOf(status.PartCertificates)
-	if len(told) != 3 || !strings.Contains(told[0], "7 of 7 certificates on pg1 are worth nothing: pg1 etcd server ended on ") ||
-		!strings.Contains(told[1], "certificates on pg2 are worth nothing: pg2 etcd server cannot be read") {
+	if len(told) != 3 || !strings.Contains(told[0],
+		"7 of 7 certificates on pg1 are worth nothing: pg1 etcd server ended on ") ||
+		!strings.Contains(told[1], "certificates on pg2 are worth nothing: pg2 etcd server "+
+			"cannot be read") {
 		t.Errorf("it says %q", told)
 	}
 	for _, cs := range s.Certificates {

@@ -82,11 +82,13 @@ func lookAtHosts(ctx context.Context, c *site.Site) map[string]hostSaid {
 const hostWithin = 10 * time.Second
 
 func lookAtHost(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host) hostSaid {
-	ctx, cancel := context.WithTimeoutCause(ctx, hostWithin, fmt.Errorf("no answer within %s", hostWithin))
+	ctx, cancel := context.WithTimeoutCause(ctx, hostWithin,
+		fmt.Errorf("no answer within %s", hostWithin))
 	defer cancel()
 	units, folders := c.UnitsOf(h), foldersOf(c.Spec)
 	questions := [][]string{
-		append([]string{"systemctl", "show", "--property=Id,ActiveState,UnitFileState", "--"}, units...)}
+		append([]string{"systemctl", "show", "--property=Id,ActiveState,UnitFileState", "--"},
+			units...)}
 	if h.Role == spec.RoleDatabase {
 		certificates := []string{"grep", "-H", "", "--"}
 		for _, at := range layout.Certificates() {
@@ -114,7 +116,8 @@ func lookAtHost(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host
 
 // foldersOf are where data grows. Of those on one file system readDisks keeps the first.
 func foldersOf(sp *spec.Spec) []string {
-	return []string{sp.PostgreSQL.DataDir, path.Join(sp.PostgreSQL.DataDir, "pg_wal"), sp.Etcd.DataDir}
+	return []string{sp.PostgreSQL.DataDir, path.Join(sp.PostgreSQL.DataDir, "pg_wal"),
+		sp.Etcd.DataDir}
 }
 
 // readServices reads what systemctl show says of units.
@@ -143,7 +146,8 @@ func readDisks(host, text, readOnly string) []DiskStatus {
 		for i := range n {
 			n[i], _ = strconv.ParseInt(fields[i], 10, 64) //nolint:errcheck // 0 is not judged
 		}
-		d := DiskStatus{Host: host, Path: fields[5], Size: n[1] * n[0], Free: n[2] * n[0], Inodes: n[3], InodesFree: n[4],
+		d := DiskStatus{Host: host, Path: fields[5], Size: n[1] * n[0], Free: n[2] * n[0],
+			Inodes: n[3], InodesFree: n[4],
 			ReadOnly: slices.Contains(strings.Split(strings.TrimSpace(readOnly), "\n"), fields[5])}
 		numbers := strings.Join(fields[:5], " ") + fmt.Sprint(d.ReadOnly)
 		if !seen[numbers] {
@@ -216,7 +220,8 @@ func diskProblems(s Status) []string {
 		case health.Full(d.Size, d.Free):
 			found = append(found, fmt.Sprintf("the disk of %s on %s is full", d.Path, d.Host))
 		case health.Full(d.Inodes, d.InodesFree):
-			found = append(found, fmt.Sprintf("the disk of %s on %s has no inode left", d.Path, d.Host))
+			found = append(found, fmt.Sprintf("the disk of %s on %s has no inode left", d.Path,
+				d.Host))
 		}
 	}
 	return found

@@ -16,7 +16,8 @@ func TestReadServices(t *testing.T) {
 		"Id=etcd.service\nActiveState=active\nUnitFileState=enabled\n\n"+
 			"Id=patroni.service\nActiveState=failed\nUnitFileState=disabled\n")
 	want := []ServiceStatus{{Host: "db1", Unit: "etcd.service", Active: "active", AtBoot: true},
-		{Host: "db1", Unit: "patroni.service", Active: "failed"}, {Host: "db1", Unit: "gone.service"}}
+		{Host: "db1", Unit: "patroni.service", Active: "failed"},
+		{Host: "db1", Unit: "gone.service"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -31,21 +32,26 @@ func TestReadDisks(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone := filepath.Join(dir, "gone")
-	out, err := exec.Command("stat", "-f", "-c", "%S %b %a %c %d %n", "--", below, dir, gone).Output()
+	out, err := exec.Command("stat", "-f", "-c", "%S %b %a %c %d %n", "--", below, dir,
+		gone).Output()
 	if err == nil {
 		t.Error("a folder that is not there is no failure")
 	}
 	got := readDisks("db1", string(out), "")
-	if len(got) != 1 || got[0].Path != below || got[0].Size <= 0 || got[0].Free <= 0 || got[0].Free > got[0].Size {
+	if len(got) != 1 || got[0].Path != below || got[0].Size <= 0 || got[0].Free <= 0 ||
+		got[0].Free > got[0].Size {
 		t.Errorf("%+v of %q", got, out)
 	}
 	out, err = exec.Command("sh", "-c", notReadOnly, "look", dir, gone, "/proc").Output()
-	if err != nil || strings.TrimSpace(string(out)) != "" && strings.TrimSpace(string(out)) != "/proc" {
+	if err != nil || strings.TrimSpace(string(out)) != "" &&
+		strings.TrimSpace(string(out)) != "/proc" {
 		t.Errorf("%q, %v", out, err)
 	}
-	got = readDisks("db1", "4096 100 1 0 0 /data\n4096 100 1 0 0 /data/pg_wal\n512 7 7 9 9 /etcd\n", "/etcd\n")
+	got = readDisks("db1", "4096 100 1 0 0 /data\n4096 100 1 0 0 /data/pg_wal\n512 7 7 9 9 /etcd\n",
+		"/etcd\n")
 	want := []DiskStatus{{Host: "db1", Path: "/data", Size: 409600, Free: 4096},
-		{Host: "db1", Path: "/etcd", Size: 3584, Free: 3584, Inodes: 9, InodesFree: 9, ReadOnly: true}}
+		{Host: "db1", Path: "/etcd", Size: 3584, Free: 3584, Inodes: 9, InodesFree: 9,
+			ReadOnly: true}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -85,7 +85,9 @@ func memberStatus(ctx context.Context, c *site.Site, s *Status) error {
 		a.member = m.Name
 		wg.Go(func() { a.state, a.err = client.ClusterOf(ctx, m.Name) })
 		wg.Go(func() {
-			a.codes = codesOf(func(path string) (int, error) { return client.Endpoint(ctx, m.Name, path) })
+			a.codes = codesOf(func(path string) (int, error) {
+				return client.Endpoint(ctx, m.Name, path)
+			})
 		})
 	}
 	wg.Wait()
@@ -105,7 +107,8 @@ func codesOf(ask func(path string) (int, error)) map[string]int {
 		codes[path] = 0
 	}
 	for _, path := range endpoints {
-		if path == "/health" && (codes["/primary"] == http.StatusOK || codes["/replica"] == http.StatusOK) {
+		if path == "/health" && (codes["/primary"] == http.StatusOK ||
+			codes["/replica"] == http.StatusOK) {
 			codes[path] = http.StatusOK
 			continue
 		}
@@ -136,7 +139,8 @@ func (s *Status) describe(state patroni.ClusterState) {
 	for _, m := range patroni.Stranded(state) {
 		// One whose Patroni is away, as after a stop, comes back with it.
 		if answering[m.Name] {
-			s.Stranded = append(s.Stranded, StrandedMember{Member: m.Name, Reason: m.Reason, Remedy: m.Hint})
+			s.Stranded = append(s.Stranded, StrandedMember{Member: m.Name, Reason: m.Reason,
+				Remedy: m.Hint})
 		}
 	}
 }
@@ -189,10 +193,16 @@ func agreed(answers []answer) (patroni.ClusterState, error) {
 		}
 	}
 	if len(views) == 0 {
-		return patroni.ClusterState{}, fmt.Errorf("no member of the cluster answers: %s", strings.Join(silent, "; "))
+		return patroni.ClusterState{}, fmt.Errorf("no member of the cluster answers: %s",
+			strings.Join(silent, "; "))
 	}
-	timeline := func(v patroni.ClusterState) int64 { leader, _ := v.Leader(); return leader.Timeline }
-	slices.SortStableFunc(views, func(a, b patroni.ClusterState) int { return cmp.Compare(timeline(b), timeline(a)) })
+	timeline := func(v patroni.ClusterState) int64 {
+		leader, _ := v.Leader()
+		return leader.Timeline
+	}
+	slices.SortStableFunc(views, func(a, b patroni.ClusterState) int {
+		return cmp.Compare(timeline(b), timeline(a))
+	})
 	views = most(most(views, leaderIn), standing)
 	if votes := votesFor(leaderIn(views[0]), answers); 2*votes <= len(answers) {
 		return views[0], fmt.Errorf("only %d of %d members say who leads", votes, len(answers))
@@ -211,7 +221,8 @@ func votesFor(leader string, answers []answer) int {
 }
 
 // most are the views that agree in what key says of them: the largest group, the first of equals.
-func most(views []patroni.ClusterState, key func(patroni.ClusterState) string) []patroni.ClusterState {
+func most(views []patroni.ClusterState,
+	key func(patroni.ClusterState) string) []patroni.ClusterState {
 	groups := map[string][]patroni.ClusterState{}
 	var best string
 	for _, v := range views {
@@ -235,7 +246,8 @@ func leaderIn(state patroni.ClusterState) string {
 func standing(state patroni.ClusterState) string {
 	var text strings.Builder
 	for _, m := range state.Members {
-		fmt.Fprintf(&text, "%s %s %s %d %v\n", m.Name, m.Role, m.State, m.Timeline, m.PendingRestart)
+		fmt.Fprintf(&text, "%s %s %s %d %v\n", m.Name, m.Role, m.State, m.Timeline,
+			m.PendingRestart)
 	}
 	return text.String()
 }
@@ -263,7 +275,8 @@ func memberProblems(s Status) []string {
 			strings.Join(believers[leader], ", "), leader, cmp.Or(s.Leader(), "nobody")))
 	}
 	for _, name := range s.Strangers {
-		found = append(found, fmt.Sprintf("member %s is in the cluster and not in the specification", name))
+		found = append(found,
+			fmt.Sprintf("member %s is in the cluster and not in the specification", name))
 	}
 	if s.Paused {
 		found = append(found, "the cluster is paused: nobody is promoted if the leader fails")

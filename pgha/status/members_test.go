@@ -12,12 +12,14 @@ import (
 
 // sees is a member's answer: the cluster with that leader, each member on the leader's timeline.
 func sees(member, leader string, timeline int64) answer {
-	a := answer{member: member, codes: map[string]int{"/primary": 503, "/replica": 200, "/health": 200}}
+	a := answer{member: member, codes: map[string]int{"/primary": 503, "/replica": 200,
+		"/health": 200}}
 	if member == leader {
 		a.codes = map[string]int{"/primary": 200, "/replica": 503, "/health": 200}
 	}
 	for _, name := range []string{"pg1", "pg2", "pg3"} {
-		m := patroni.MemberState{Name: name, Role: patroni.RoleReplica, State: "streaming", Timeline: timeline}
+		m := patroni.MemberState{Name: name, Role: patroni.RoleReplica, State: "streaming",
+			Timeline: timeline}
 		if name == leader {
 			m.Role, m.State = patroni.RoleLeader, "running"
 		}
@@ -38,15 +40,21 @@ func TestMostMembersDecide(t *testing.T) {
 		leader  string
 		err     string
 	}{
-		"all agree": {[]answer{sees("pg1", "pg1", 3), sees("pg2", "pg1", 3), sees("pg3", "pg1", 3)}, "pg1", ""},
+		"all agree": {[]answer{sees("pg1", "pg1", 3), sees("pg2", "pg1", 3), sees("pg3", "pg1", 3)},
+			"pg1", ""},
 		"the first is cut off": {
-			[]answer{sees("pg1", "pg1", 3), sees("pg2", "pg2", 4), sees("pg3", "pg2", 4)}, "pg2", ""},
+			[]answer{sees("pg1", "pg1", 3), sees("pg2", "pg2", 4), sees("pg3", "pg2", 4)},
+			"pg2", ""},
 		"the last is cut off": {
-			[]answer{sees("pg1", "pg1", 4), sees("pg2", "pg1", 4), sees("pg3", "pg3", 3)}, "pg1", ""},
+			[]answer{sees("pg1", "pg1", 4), sees("pg2", "pg1", 4), sees("pg3", "pg3", 3)},
+			"pg1", ""},
 		"one against one": {
-			[]answer{sees("pg1", "pg1", 3), sees("pg2", "pg2", 4), silent("pg3")}, "pg2", "only 1 of 3 members"},
-		"one alone":    {[]answer{silent("pg1"), silent("pg2"), sees("pg3", "pg1", 3)}, "pg1", "only 1 of 3 members"},
-		"two of three": {[]answer{silent("pg1"), sees("pg2", "pg2", 4), sees("pg3", "pg2", 4)}, "pg2", ""},
+			[]answer{sees("pg1", "pg1", 3), sees("pg2", "pg2", 4), silent("pg3")}, "pg2",
+			"only 1 of 3 members"},
+		"one alone": {[]answer{silent("pg1"), silent("pg2"), sees("pg3", "pg1", 3)}, "pg1",
+			"only 1 of 3 members"},
+		"two of three": {[]answer{silent("pg1"), sees("pg2", "pg2", 4), sees("pg3", "pg2", 4)},
+			"pg2", ""},
 		"nobody": {[]answer{silent("pg1"), silent("pg2"), silent("pg3")}, "",
 			"no member of the cluster answers: pg1 is away; pg2 is away; pg3 is away"},
 	} {
@@ -96,7 +104,8 @@ func TestMemberOf(t *testing.T) {
 		"not reported":           {patroni.ClusterState{}, silent("pg1"), false, "", ""},
 	} {
 		m := memberOf(tt.state, tt.answer, "host")
-		if m.Healthy != tt.healthy || !strings.Contains(m.Fault, tt.fault) || (m.Fault == "") != (tt.fault == "") ||
+		if m.Healthy != tt.healthy || !strings.Contains(m.Fault, tt.fault) ||
+			(m.Fault == "") != (tt.fault == "") ||
 			m.Believes != tt.believes {
 			t.Errorf("%s: %+v", name, m)
 		}
@@ -110,12 +119,15 @@ func TestCodesOf(t *testing.T) {
 		want  map[string]int
 		asked string
 	}{
-		"primary": {map[string]int{"/primary": 200, "/replica": 503}, map[string]int{"/primary": 200, "/replica": 503,
-			"/health": 200}, "/primary /replica"},
-		"replica": {map[string]int{"/primary": 503, "/replica": 200}, map[string]int{"/primary": 503, "/replica": 200,
-			"/health": 200}, "/primary /replica"},
-		"starts": {map[string]int{"/primary": 503, "/replica": 503, "/health": 503}, map[string]int{"/primary": 503,
-			"/replica": 503, "/health": 503}, "/primary /replica /health"},
+		"primary": {map[string]int{"/primary": 200, "/replica": 503},
+			map[string]int{"/primary": 200, "/replica": 503,
+				"/health": 200}, "/primary /replica"},
+		"replica": {map[string]int{"/primary": 503, "/replica": 200},
+			map[string]int{"/primary": 503, "/replica": 200,
+				"/health": 200}, "/primary /replica"},
+		"starts": {map[string]int{"/primary": 503, "/replica": 503, "/health": 503},
+			map[string]int{"/primary": 503,
+				"/replica": 503, "/health": 503}, "/primary /replica /health"},
 		"silent": {nil, map[string]int{"/primary": 0, "/replica": 0, "/health": 0}, "/primary"},
 	} {
 		var asked []string
@@ -138,10 +150,12 @@ func TestDescribe(t *testing.T) {
 	t.Parallel()
 	state := sees("pg2", "pg2", 4).state
 	state.Members[0].State, state.Members[2].State = "stopped", "start failed"
-	state.Members = append(state.Members, patroni.MemberState{Name: "pg9", Role: patroni.RoleReplica,
+	state.Members = append(state.Members, patroni.MemberState{Name: "pg9",
+		Role:  patroni.RoleReplica,
 		State: "streaming", Timeline: 4})
 	s := Status{Members: []MemberStatus{memberOf(state, silent("pg1"), "db1"),
-		memberOf(state, sees("pg2", "pg2", 4), "db2"), memberOf(state, sees("pg3", "pg2", 4), "db3")}}
+		memberOf(state, sees("pg2", "pg2", 4), "db2"),
+		memberOf(state, sees("pg3", "pg2", 4), "db3")}}
 	s.describe(state)
 	if strings.Join(s.Strangers, " ") != "pg9" {
 		t.Errorf("strangers: %q", s.Strangers)

@@ -67,7 +67,8 @@ type judge struct {
 func judges() []judge {
 	return []judge{
 		{PartWrites, writeProblems}, {PartMembers, memberProblems}, {PartEtcd, etcdProblems},
-		{PartBalancers, balancerProblems}, {PartAddress, addressProblems}, {PartHosts, hostProblems},
+		{PartBalancers, balancerProblems}, {PartAddress, addressProblems},
+		{PartHosts, hostProblems},
 		{PartServices, serviceProblems}, {PartDisks, diskProblems},
 		{PartCertificates, certificateProblems}, {PartReset, resetProblems},
 	}

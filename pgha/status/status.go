@@ -46,7 +46,8 @@ type Status struct {
 // than as an error, so the status of a half-dead cluster is still a status. A ctx that ends while
 // they are asked is an error.
 func Look(ctx context.Context, c *site.Site) (Status, error) {
-	s := Status{Cluster: c.Spec.Cluster, Time: time.Now(), Services: []ServiceStatus{}, Disks: []DiskStatus{},
+	s := Status{Cluster: c.Spec.Cluster, Time: time.Now(), Services: []ServiceStatus{},
+		Disks:       []DiskStatus{},
 		Unreachable: map[string]string{}, Errors: map[string]string{}}
 	for host, err := range c.Unreachable {
 		s.Unreachable[host] = err.Error()

@@ -39,7 +39,8 @@ func checkReplicationLogin(ctx context.Context, c *site.Site) (string, error) {
 		return "", err
 	}
 	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		route := site.Route{Host: "127.0.0.1", Port: c.Spec.PostgreSQL.Port, From: t, Replication: true}
+		route := site.Route{Host: "127.0.0.1", Port: c.Spec.PostgreSQL.Port, From: t,
+			Replication: true}
 		return c.WithSQL(ctx, route, func(conn *pgx.Conn) error {
 			_, err := conn.PgConn().Exec(ctx, "IDENTIFY_SYSTEM").ReadAll()
 			return err
@@ -72,7 +73,8 @@ func checkPrimarySQL(ctx context.Context, c *site.Site) (string, error) {
 	if err == nil && recovering {
 		err = fmt.Errorf("%s is a replica", server)
 	}
-	return fmt.Sprintf("%s, %s, certificate verified for %s", server, tlsVersion, c.WriteRoute().Host), err
+	return fmt.Sprintf("%s, %s, certificate verified for %s", server, tlsVersion,
+		c.WriteRoute().Host), err
 }
 
 func checkReadPort(ctx context.Context, c *site.Site) (string, error) {
@@ -87,7 +89,8 @@ func checkReadPort(ctx context.Context, c *site.Site) (string, error) {
 	var server string
 	var recovering bool
 	err := c.WithSQL(ctx, route, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, "SELECT host(inet_server_addr()), pg_is_in_recovery()").Scan(&server, &recovering)
+		return conn.QueryRow(ctx, "SELECT host(inet_server_addr()), pg_is_in_recovery()").Scan(
+			&server, &recovering)
 	})
 	if err == nil && !recovering && len(c.Readers(c.MemberAt(server))) > 0 {
 		err = fmt.Errorf("port %d leads to the primary, %s", route.Port, server)
@@ -131,17 +134,21 @@ func checkRow(ctx context.Context, c *site.Site) (detail string, err error) {
 			return err
 		}
 		err = remote.Each(ctx, databases,
-			func(ctx context.Context, t *remote.Target) error { return awaitRow(ctx, c, t, table, value) })
-		detail = fmt.Sprintf("on %d members after %s", len(databases), time.Since(start).Round(time.Millisecond))
+			func(ctx context.Context, t *remote.Target) error {
+				return awaitRow(ctx, c, t, table, value)
+			})
+		detail = fmt.Sprintf("on %d members after %s", len(databases),
+			time.Since(start).Round(time.Millisecond))
 		_, failed := conn.Exec(ctx, "DROP TABLE IF EXISTS "+table)
 		dropped = failed == nil
 		return err
 	})
 	if made && !dropped { // the connection is gone, or the time is over
-		err = errors.Join(err, c.WithSQL(context.WithoutCancel(ctx), c.WriteRoute(), func(conn *pgx.Conn) error {
-			_, err := conn.Exec(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS "+table)
-			return err
-		}))
+		err = errors.Join(err, c.WithSQL(context.WithoutCancel(ctx), c.WriteRoute(),
+			func(conn *pgx.Conn) error {
+				_, err := conn.Exec(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS "+table)
+				return err
+			}))
 	}
 	return detail, err
 }
@@ -173,7 +180,8 @@ func checkRefusedLines(ctx context.Context, c *site.Site) (string, error) {
 		if len(lines) > 0 {
 			err = errs.WithNext(fmt.Errorf("%w: %w", serving.ErrLines, errs.Reasons(lines)),
 				errs.Text("put right what the line says: the specification (%s), %s, or ALTER "+
-					"SYSTEM RESET for postgresql.auto.conf", errs.Verb("apply"), errs.Verb("config", "set")))
+					"SYSTEM RESET for postgresql.auto.conf", errs.Verb("apply"),
+					errs.Verb("config", "set")))
 		}
 		return err
 	})
@@ -190,5 +198,6 @@ func checkRunning(ctx context.Context, c *site.Site) (string, error) {
 	for _, f := range refused {
 		problems = append(problems, fmt.Errorf("%s; %s", f.Problem, f.Remedy))
 	}
-	return fmt.Sprintf("%d hosts, etcd's and Patroni's members, the network", len(c.Targets())), errs.Join(problems...)
+	return fmt.Sprintf("%d hosts, etcd's and Patroni's members, the network", len(c.Targets())),
+		errs.Join(problems...)
 }

@@ -47,7 +47,8 @@ func sawEtcd(s status.Status) string {
 func sawMembers(s status.Status) string {
 	for _, m := range s.Members {
 		if m.Name == s.Leader() {
-			return fmt.Sprintf("leader %s, %d replicas as their tags say, timeline %d", m.Name, len(s.Members)-1,
+			return fmt.Sprintf("leader %s, %d replicas as their tags say, timeline %d", m.Name,
+				len(s.Members)-1,
 				m.Timeline)
 		}
 	}

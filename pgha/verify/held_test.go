@@ -45,7 +45,8 @@ func TestHeldCertificates(t *testing.T) {
 				}
 				return out.String()
 			})
-			target := &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}, Executor: host}
+			target := &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address},
+				Executor: host}
 			err := judgeHeld(t.Context(), c, target, h, time.Now())
 			if (err != nil) != gone || gone && err.Error() != list[2].File+" holds no certificate" {
 				t.Errorf("got %v", err)

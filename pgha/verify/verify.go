@@ -46,8 +46,10 @@ func checks(now moment) []check {
 		{"hosts answer", errs.Text("%s tells why a host cannot be reached", errs.Verb("preflight")),
 			now.is(sawHosts, status.PartHosts)},
 		{"what runs is what the specification says",
-			errs.Text("docs/changing-the-specification.md says what each field is good for"), checkRunning},
-		{"services run and start at boot", errs.Text("%s enables and starts them", errs.Verb("apply")),
+			errs.Text("docs/changing-the-specification.md says what each field is good for"),
+			checkRunning},
+		{"services run and start at boot", errs.Text("%s enables and starts them",
+			errs.Verb("apply")),
 			now.is(sawHosts, status.PartHosts, status.PartServices)},
 		{"disks have room", errs.Text("%s tells what fills them", errs.Verb("doctor")),
 			now.is(sawHosts, status.PartHosts, status.PartDisks)},
@@ -60,41 +62,52 @@ func checks(now moment) []check {
 			now.is(sawEtcd, status.PartEtcd)},
 		{"etcd refuses strangers", errs.Text("client-cert-auth must be on: %s", errs.Verb("apply")),
 			checkEtcdStrangers},
-		{"one leader, every replica streams", errs.Text("journalctl -u patroni on the member named"),
+		{"one leader, every replica streams",
+			errs.Text("journalctl -u patroni on the member named"),
 			now.is(sawMembers, status.PartMembers)},
-		{"Patroni refuses strangers", errs.Text("verify_client must be set: %s", errs.Verb("apply")),
+		{"Patroni refuses strangers", errs.Text("verify_client must be set: %s",
+			errs.Verb("apply")),
 			checkPatroniStrangers},
 		{"every member accepts the replication login from itself",
-			errs.Text("the 127.0.0.1 replication line of pg_hba must stand: %s", errs.Verb("apply")),
+			errs.Text("the 127.0.0.1 replication line of pg_hba must stand: %s",
+				errs.Verb("apply")),
 			checkReplicationLogin},
-		{"the local administrator can log in", errs.Text("the local peer line of pg_hba must stand: %s",
+		{"the local administrator can log in", errs.Text("the local peer line of pg_hba must "+
+			"stand: %s",
 			errs.Verb("apply")), checkPeerLogin},
 		{"PostgreSQL takes every line of its files",
-			errs.Text("%s tells what is used instead", errs.Verb("config", "show")), checkRefusedLines},
-		{"balancers see the primary and the replicas", errs.Text("journalctl -u haproxy on the balancer named"),
+			errs.Text("%s tells what is used instead", errs.Verb("config", "show")),
+			checkRefusedLines},
+		{"balancers see the primary and the replicas",
+			errs.Text("journalctl -u haproxy on the balancer named"),
 			now.is(sawBalancers, status.PartBalancers)},
-		{"exactly one balancer holds the address", errs.Text("journalctl -u keepalived on the balancers"),
+		{"exactly one balancer holds the address",
+			errs.Text("journalctl -u keepalived on the balancers"),
 			now.is(sawAddress, status.PartAddress)},
-		{"applications can write now", errs.Text("%s tells which layer is at fault", errs.Verb("doctor")),
+		{"applications can write now", errs.Text("%s tells which layer is at fault",
+			errs.Verb("doctor")),
 			now.is(func(status.Status) string { return "through the address" }, status.PartWrites)},
 		{"SQL through the address lands on the primary",
 			errs.Text("check haproxy and the primary's /primary endpoint"), checkPrimarySQL},
-		{"the read port leads to a replica", errs.Text("check haproxy and the replicas' /replica endpoint"),
+		{"the read port leads to a replica", errs.Text("check haproxy and the replicas' /replica " +
+			"endpoint"),
 			checkReadPort},
 		{"connections without TLS are refused", errs.Text("pg_hba must only have hostssl lines: %s",
 			errs.Verb("apply")), checkPlainRefused},
-		{"replication streams", errs.Text("journalctl -u patroni on the replica that is missing"), checkReplication},
-		{"a row written through the address is read on every replica", errs.Text("see the checks above"), checkRow},
+		{"replication streams", errs.Text("journalctl -u patroni on the replica that is missing"),
+			checkReplication},
+		{"a row written through the address is read on every replica",
+			errs.Text("see the checks above"), checkRow},
 	}
 }
 
 // Verify looks at the whole cluster as an application and as an attacker would, and changes nothing
-// but one table of its own that it drops again. Whether the cluster is healthy it takes from status:
-// what is a problem there fails a check here. First the layers are checked, all at the same time,
-// then the security floor: its many handshakes must not be what makes a member answer late. All
-// checks run and are returned in a fixed order; if one failed the error matches ErrVerify. observe,
-// if not nil, receives each check in order as it ends. A ctx that ends is no verdict on the
-// cluster: its own error is returned, and observe hears nothing more.
+// but one table of its own that it drops again. Whether the cluster is healthy it takes from
+// status: what is a problem there fails a check here. First the layers are checked, all at the same
+// time, then the security floor: its many handshakes must not be what makes a member answer late.
+// All checks run and are returned in a fixed order; if one failed the error matches ErrVerify.
+// observe, if not nil, receives each check in order as it ends. A ctx that ends is no verdict on
+// the cluster: its own error is returned, and observe hears nothing more.
 func Verify(ctx context.Context, c *site.Site, observe func(Check)) ([]Check, error) {
 	var results []Check
 	now := sync.OnceValues(func() (status.Status, error) {

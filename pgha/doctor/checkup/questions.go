@@ -42,8 +42,12 @@ func systemQuestions(sp *spec.Spec, h *doctor.Host, asked time.Time) []question 
 	units := unitsOf(sp, h.Role)
 	note, reset := pgha.MemoryCommands()
 	return []question{
-		{note, func(h *doctor.Host, r remote.Result) { h.StateNote = strings.TrimSpace(string(r.Stdout)) }},
-		{reset, func(h *doctor.Host, r remote.Result) { h.UnfinishedReset = pgha.UnfinishedReset(string(r.Stdout)) }},
+		{note, func(h *doctor.Host, r remote.Result) {
+			h.StateNote = strings.TrimSpace(string(r.Stdout))
+		}},
+		{reset, func(h *doctor.Host, r remote.Result) {
+			h.UnfinishedReset = pgha.UnfinishedReset(string(r.Stdout))
+		}},
 		{[]string{"date", "+%s.%N"}, func(h *doctor.Host, r remote.Result) {
 			h.Clock.OffsetSeconds = clockOffset(r.Stdout, asked, time.Now())
 		}},
@@ -64,7 +68,8 @@ func systemQuestions(sp *spec.Spec, h *doctor.Host, asked time.Time) []question 
 		{[]string{"nft", "-a", "list", "ruleset"}, readFirewall},
 		{[]string{"ps", "-eo", "pid=,stat=,comm="}, readProcesses},
 		{append([]string{"stat", "-c", "%a %U %G %n", "--"}, filesOf(sp, h.Role)...), readFiles},
-		{append([]string{"dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n", "--"},
+		{append([]string{"dpkg-query", "-W", "-f",
+			"${Package} ${Version} ${db:Status-Status}\n", "--"},
 			packagesOf(sp, h.Role)...), readPackages},
 	}
 }
@@ -115,14 +120,16 @@ func reachQuestion(sp *spec.Spec, h *doctor.Host) question {
 // databaseQuestions are about the programs and files of a database host.
 func databaseQuestions(sp *spec.Spec, h *doctor.Host) []question {
 	pg := sp.PostgreSQL
-	look := []string{"python3", "-I", "-c", lookScript, connstring.HostPort(h.Address, sp.Patroni.RESTPort),
+	look := []string{"python3", "-I", "-c", lookScript,
+		connstring.HostPort(h.Address, sp.Patroni.RESTPort),
 		"127.0.0.1", strconv.Itoa(sp.Etcd.ClientPort), pg.DataDir, sp.Etcd.DataDir}
 	for _, c := range layout.Certificates() {
 		look = append(look, c.Label()+"|"+c.File+"|"+c.Key)
 	}
 	return []question{
 		{look, readPrograms},
-		{[]string{fmt.Sprintf("/usr/lib/postgresql/%d/bin/pg_controldata", pg.Version), "-D", pg.DataDir}, readControl},
+		{[]string{fmt.Sprintf("/usr/lib/postgresql/%d/bin/pg_controldata", pg.Version), "-D",
+			pg.DataDir}, readControl},
 	}
 }
 
@@ -130,7 +137,8 @@ func databaseQuestions(sp *spec.Spec, h *doctor.Host) []question {
 // replication role. A server that hangs lets each of them wait, so they are two groups.
 func sqlQuestions(sp *spec.Spec, long time.Duration) [][]question {
 	pg := sp.PostgreSQL
-	ask := strings.ReplaceAll(questionSQL, "%SECONDS%", strconv.FormatFloat(long.Seconds(), 'f', -1, 64))
+	ask := strings.ReplaceAll(questionSQL, "%SECONDS%",
+		strconv.FormatFloat(long.Seconds(), 'f', -1, 64))
 	ask = strings.ReplaceAll(ask, "%REFUSED%", pgfiles.RefusedSQL(sp.PostgreSQL.Version))
 	settings := func(as pgsession.Role) map[string]string {
 		set := pgsession.Settings(pg.Version, as, "pgha doctor")
@@ -138,7 +146,8 @@ func sqlQuestions(sp *spec.Spec, long time.Duration) [][]question {
 		return set
 	}
 	psql := func(as pgsession.Role, args ...string) []string {
-		return pgsession.Psql(fmt.Sprintf("/usr/lib/postgresql/%d/bin/psql", pg.Version), settings(as),
+		return pgsession.Psql(fmt.Sprintf("/usr/lib/postgresql/%d/bin/psql", pg.Version),
+			settings(as),
 			append([]string{"-Atq"}, args...)...)
 	}
 	// It hears nothing for 2 s before psql is asked.
@@ -151,8 +160,10 @@ func sqlQuestions(sp *spec.Spec, long time.Duration) [][]question {
 			"sslmode=require connect_timeout=4", pg.Port, pg.ReplicationUser, layout.PasswordFile)
 	return [][]question{
 		{{inShell(`"$@" 2>&1`, own...), readSQL}},
-		{{inShell(`exec setpriv --reuid postgres --regid postgres --init-groups timeout 4 "$@" 2>&1`,
-			psql(pgsession.Ordinary, "-d", login, "-c", "IDENTIFY_SYSTEM")...), readReplicationLogin}},
+		{{inShell(
+			`exec setpriv --reuid postgres --regid postgres --init-groups timeout 4 "$@" 2>&1`,
+			psql(pgsession.Ordinary, "-d", login, "-c", "IDENTIFY_SYSTEM")...),
+			readReplicationLogin}},
 	}
 }
 
@@ -160,7 +171,7 @@ func sqlQuestions(sp *spec.Spec, long time.Duration) [][]question {
 func balancerQuestions() []question {
 	// No module is loaded: perl begins in a third of the time then. The numbers are AF_UNIX and
 	// SOCK_STREAM.
-	const ask = `alarm 2; socket(my $s, 1, 1, 0) or die "$!\n"; ` +
+	const ask = `$SIG{ALRM} = sub { die "no answer within 2 s\n" }; alarm 2; socket(my $s, 1, 1, 0) or die "$!\n"; ` +
 		`connect($s, pack "S a*", 1, "$ARGV[0]\0") or die "$!\n"; ` +
 		`syswrite $s, "$ARGV[1]\n"; shutdown $s, 1; print while <$s>`
 	const run = `perl -e "$1" "$2" "$3" 2>&1`

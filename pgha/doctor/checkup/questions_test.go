@@ -75,7 +75,8 @@ func TestSessionsOfALook(t *testing.T) {
 			func(remote.Cmd, remote.Result, error) { sessions.Add(1) })
 		i := slices.IndexFunc(c.Spec.Hosts, func(h spec.Host) bool { return h.Name == host })
 		h := c.Spec.Hosts[i]
-		lookAt(t.Context(), c, &doctor.Host{Name: h.Name, Address: h.Address, Member: h.Member, Role: h.Role},
+		lookAt(t.Context(), c, &doctor.Host{Name: h.Name, Address: h.Address, Member: h.Member,
+			Role: h.Role},
 			time.Hour)
 		if got := sessions.Load(); got != want {
 			t.Errorf("%s: %d sessions, want %d", host, got, want)

@@ -25,9 +25,10 @@ import (
 func RefusedLines(ctx context.Context, c *site.Site, t *remote.Target) ([]string, error) {
 	pg := c.Spec.PostgreSQL
 	statement := pgfiles.RefusedSQL(pg.Version)
-	res, err := t.Run(ctx, remote.Cmd{Argv: pgsession.Ask(fmt.Sprintf("%s/.s.PGSQL.%d", layout.SocketDir, pg.Port),
-		pg.Superuser, pgsession.Settings(pg.Version, pgsession.Superuser, "pgha"), statement,
-		c.Psql("-c", statement)...)})
+	res, err := t.Run(ctx,
+		remote.Cmd{Argv: pgsession.Ask(fmt.Sprintf("%s/.s.PGSQL.%d", layout.SocketDir, pg.Port),
+			pg.Superuser, pgsession.Settings(pg.Version, pgsession.Superuser, "pgha"), statement,
+			c.Psql("-c", statement)...)})
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,8 @@ func RefusedAfter(ctx context.Context, c *site.Site, members ...string) error {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			found = append(found, remote.OnHost(h.Name, fmt.Errorf("%w: %w", ErrLines, errs.Reasons(lines))))
+			found = append(found, remote.OnHost(h.Name,
+				fmt.Errorf("%w: %w", ErrLines, errs.Reasons(lines))))
 		})
 	}
 	wg.Wait()

@@ -13,7 +13,8 @@ import (
 // runs it on hosts.
 func TestExternalModule(t *testing.T) {
 	t.Parallel()
-	if out, err := inModule(t, externalModule(t), "test", "-count=1", "./...").CombinedOutput(); err != nil {
+	if out, err := inModule(t, externalModule(t), "test", "-count=1",
+		"./...").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
@@ -35,7 +36,8 @@ func externalModule(t *testing.T) string {
 	}
 	for name, text := range map[string]string{
 		"go.sum": string(sums),
-		"go.mod": "module example.org/external\n\ngo 1.26.0\n\nrequire github.com/pgha/toolkit v0.1.0\n\n" +
+		"go.mod": "module example.org/external\n\ngo 1.26.0\n\nrequire github.com/pgha/toolkit " +
+			"v0.1.0\n\n" +
 			"replace github.com/pgha/toolkit => " + repository + "\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

@@ -26,11 +26,13 @@ func TestOnLab(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir, "./provision", "./custom-phase",
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir, "./provision",
+		"./custom-phase",
 		"./custom-verb", "./health", "./maintenance").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if out, err := inModule(t, externalModule(t), "build", "-o", dir, "./onlab").CombinedOutput(); err != nil {
+	if out, err := inModule(t, externalModule(t), "build", "-o", dir,
+		"./onlab").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	l, err := lab.Start(ctx, lab.Options{Name: "example", Installed: true})
@@ -76,14 +78,16 @@ func TestOnLab(t *testing.T) {
 		t.Errorf("second run of custom-phase:\n%s", out)
 	}
 	for _, dry := range [][]string{{"--dry-run"}, nil} {
-		if out := run("custom-verb", append([]string{"hello"}, dry...)...); strings.Count(out, " /etc/motd ") != 6 {
+		if out := run("custom-verb", append([]string{"hello"}, dry...)...); strings.Count(out,
+			" /etc/motd ") != 6 {
 			t.Errorf("custom-verb %v changed other than six hosts:\n%s", dry, out)
 		}
 	}
 	if out := run("custom-verb", "hello"); out != "" {
 		t.Errorf("second run of custom-verb:\n%s", out)
 	}
-	if out := run("maintenance", "touch", "/run/maintained"); strings.Count(out, ": done in ") != 3 ||
+	if out := run("maintenance", "touch", "/run/maintained"); strings.Count(out,
+		": done in ") != 3 ||
 		strings.Count(out, " leads now") != 1 {
 		t.Errorf("maintenance took other than three hosts and one switchover:\n%s", out)
 	}
@@ -101,8 +105,10 @@ func checkExternal(t *testing.T, out string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	want := []string{
-		"provisioned, with changes on 6 hosts in the phases [", "planned: 0 changes", "dry run: 6 hosts",
-		"announced: 6 hosts", "announced again: 0 hosts", "trail: announce by embedder", "trail: announce by embedder",
+		"provisioned, with changes on 6 hosts in the phases [", "planned: 0 changes",
+		"dry run: 6 hosts",
+		"announced: 6 hosts", "announced again: 0 hosts", "trail: announce by embedder",
+		"trail: announce by embedder",
 		"beside another verb it is locked: true",
 	}
 	for i, begins := range want {
@@ -110,7 +116,8 @@ func checkExternal(t *testing.T, out string) {
 			t.Fatalf("the external module's line %d should begin with %q:\n%s", i+1, begins, out)
 		}
 	}
-	for i, part := range map[int]string{0: " etcd ", 5: "finished true, 6 changes", 6: "finished true, 0 changes"} {
+	for i, part := range map[int]string{0: " etcd ", 5: "finished true, 6 changes",
+		6: "finished true, 0 changes"} {
 		if !strings.Contains(lines[i], part) {
 			t.Errorf("the external module's line %d lacks %q:\n%s", i+1, part, out)
 		}
@@ -130,7 +137,8 @@ func checkHealth(ctx context.Context, t *testing.T, l *lab.Lab, program, spec st
 	}()
 	defer func() { stop(); <-ended }()
 	client := &http.Client{
-		Transport: &http.Transport{DialContext: l.DialContext, DisableKeepAlives: true}, Timeout: 20 * time.Second,
+		Transport: &http.Transport{DialContext: l.DialContext, DisableKeepAlives: true},
+		Timeout:   20 * time.Second,
 	}
 	await := func(want int) {
 		t.Helper()

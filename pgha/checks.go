@@ -72,6 +72,7 @@ type DeepVerifyResult = verify.DeepVerifyResult
 // back, while it writes twenty rows a second through the virtual IP, and compares every
 // acknowledged row with every member. It is an operation like a switchover, which it makes two of:
 // with the lock, in the trail, refused as one is; sessions to the leader are cut twice.
-func (c *Cluster) VerifyDeep(ctx context.Context, opts DeepVerifyOptions) (DeepVerifyResult, error) {
+func (c *Cluster) VerifyDeep(ctx context.Context,
+	opts DeepVerifyOptions) (DeepVerifyResult, error) {
 	return verify.VerifyDeep(ctx, c.site, opts)
 }

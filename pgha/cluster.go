@@ -84,8 +84,9 @@ func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Cluster{Spec: s.Spec, Unreachable: s.Unreachable, Remembered: s.Remembered, ReadOnly: s.ReadOnly,
-		site: s}, nil
+	return &Cluster{Spec: s.Spec, Unreachable: s.Unreachable, Remembered: s.Remembered,
+		ReadOnly: s.ReadOnly,
+		site:     s}, nil
 }
 
 // Operate runs a verb of the embedder's own, as the built-in ones are run: alone on this cluster,
@@ -94,6 +95,7 @@ func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, erro
 // the lock is lost. name is what others read who meet the lock. The error matches ErrLocked, and
 // names the holder, while somebody else changes the cluster, and otherwise is f's. f must not call
 // other verbs, which would wait for the same lock. Safe to repeat if f is.
-func (c *Cluster) Operate(ctx context.Context, name string, op Operation, f func(context.Context, *Run) error) error {
+func (c *Cluster) Operate(ctx context.Context, name string, op Operation,
+	f func(context.Context, *Run) error) error {
 	return engine.Verb(ctx, c.site, name, op, f)
 }

@@ -24,7 +24,8 @@ func (c *Cluster) Targets() []*remote.Target { return c.site.Targets() }
 
 // DialFromCluster opens a connection from one of the cluster's hosts: the first that manages. It is
 // how the virtual IP is reached from a machine that is not in the cluster's network.
-func (c *Cluster) DialFromCluster(ctx context.Context, network string, address string) (net.Conn, error) {
+func (c *Cluster) DialFromCluster(ctx context.Context, network string,
+	address string) (net.Conn, error) {
 	return c.site.DialFromCluster(ctx, network, address)
 }
 

@@ -16,7 +16,8 @@ var heading = regexp.MustCompile(`(?m)^#{1,6} +(.+?) *$`)
 // anchorOf is what the usual renderers of Markdown call a heading.
 func anchorOf(title string) string {
 	title = strings.ToLower(strings.ReplaceAll(title, "`", ""))
-	return strings.ReplaceAll(regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(title, ""), " ", "-")
+	return strings.ReplaceAll(regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(title, ""),
+		" ", "-")
 }
 
 // sections are the texts of a document by their anchors. A section has those below it, too.
@@ -65,7 +66,8 @@ func TestAnchorsAreThere(t *testing.T) {
 			}
 			seen++
 			if _, ok := sections(read(t, to.file))[to.anchor]; !ok {
-				t.Errorf("%s leads to %s#%s, and there is no such heading", document, to.file, to.anchor)
+				t.Errorf("%s leads to %s#%s, and there is no such heading", document, to.file,
+					to.anchor)
 			}
 		}
 	}
@@ -95,24 +97,35 @@ func TestQuestionsAreAnsweredWithinThreeLinks(t *testing.T) {
 		}
 	}
 	for question, answer := range map[string]struct{ file, anchor, words string }{
-		"a cluster of my own servers":        {"README.md", "on-six-servers-of-your-own", "pgha-cli apply"},
-		"through a bastion":                  {"docs/getting-in.md", "ssh", "jump"},
-		"a setting that needs a restart":     {"docs/operating.md", "restarts-and-configuration", "restart --pending"},
-		"patch the operating system":         {"docs/operating.md", "whole-hosts", "rolling-reboot"},
-		"who leads after the power was lost": {"docs/operating.md", "when-the-leaders-host-dies", "failover"},
-		"two of three databases are gone":    {"docs/when-hosts-are-lost.md", "recover", "recover --from"},
-		"one machine is gone":                {"docs/when-hosts-are-lost.md", "is-it-this", "pgha-cli apply"},
-		"a host is dead until Thursday":      {"docs/when-a-host-is-dead.md", "work-on-the-others", "--without"},
-		"etcd has lost its data":             {"docs/when-hosts-are-lost.md", "is-it-this", "forms etcd again"},
+		"a cluster of my own servers": {"README.md", "on-six-servers-of-your-own",
+			"pgha-cli apply"},
+		"through a bastion": {"docs/getting-in.md", "ssh", "jump"},
+		"a setting that needs a restart": {"docs/operating.md", "restarts-and-configuration",
+			"restart --pending"},
+		"patch the operating system": {"docs/operating.md", "whole-hosts",
+			"rolling-reboot"},
+		"who leads after the power was lost": {"docs/operating.md", "when-the-leaders-host-dies",
+			"failover"},
+		"two of three databases are gone": {"docs/when-hosts-are-lost.md", "recover",
+			"recover --from"},
+		"one machine is gone": {"docs/when-hosts-are-lost.md", "is-it-this",
+			"pgha-cli apply"},
+		"a host is dead until Thursday": {"docs/when-a-host-is-dead.md", "work-on-the-others",
+			"--without"},
+		"etcd has lost its data": {"docs/when-hosts-are-lost.md", "is-it-this", "forms etcd again"},
 		"the certificates have expired": {"docs/doctor.md", "certificates-and-permissions",
 			"etcd-certificate-expired"},
-		"a password has leaked":              {"docs/operating.md", "secrets", "secrets rotate"},
-		"who changed this file":              {"docs/operating.md", "what-somebody-changed-by-hand", "plan"},
-		"why were there no writes at two":    {"docs/why.md", "", "pgha-cli why"},
-		"what will a changed field restart":  {"docs/changing-the-specification.md", "postgresql", "restart"},
-		"no row may be lost":                 {"docs/operating.md", "synchronous-replication", "quorum"},
-		"what it cannot do":                  {"README.md", "limits", "second operator"},
-		"the full disk":                      {"docs/doctor.md", "hosts-disks-clocks-software", "disk"},
+		"a password has leaked": {"docs/operating.md", "secrets", "secrets rotate"},
+		"who changed this file": {"docs/operating.md", "what-somebody-changed-by-hand",
+			"plan"},
+		"why were there no writes at two": {"docs/why.md", "", "pgha-cli why"},
+		"what will a changed field restart": {"docs/changing-the-specification.md", "postgresql",
+			"restart"},
+		"no row may be lost": {"docs/operating.md", "synchronous-replication",
+			"quorum"},
+		"what it cannot do": {"README.md", "limits", "second operator"},
+		"the full disk": {"docs/doctor.md", "hosts-disks-clocks-software",
+			"disk"},
 		"import it into a program of my own": {"README.md", "from-go", "pgha.Connect"},
 	} {
 		file := filepath.Join("..", answer.file)
@@ -121,16 +134,19 @@ func TestQuestionsAreAnsweredWithinThreeLinks(t *testing.T) {
 			steps, reached = distance[place{file, ""}]
 		}
 		if !reached {
-			t.Errorf("%s: %s#%s is not within three links of the README", question, answer.file, answer.anchor)
+			t.Errorf("%s: %s#%s is not within three links of the README", question, answer.file,
+				answer.anchor)
 			continue
 		}
 		text := sections(read(t, file))[answer.anchor]
 		if !strings.Contains(text, answer.words) {
-			t.Errorf("%s: %s#%s, %d links away, does not say %q", question, answer.file, answer.anchor, steps,
+			t.Errorf("%s: %s#%s, %d links away, does not say %q", question, answer.file,
+				answer.anchor, steps,
 				answer.words)
 		}
 		if lines := strings.Count(text, "\n"); lines > 120 {
-			t.Errorf("%s: the answer in %s#%s has %d lines", question, answer.file, answer.anchor, lines)
+			t.Errorf("%s: the answer in %s#%s has %d lines", question, answer.file,
+				answer.anchor, lines)
 		}
 	}
 }

@@ -30,7 +30,9 @@ func Example() {
 		log.Fatal(err, remote.Hint(err))
 	}
 	fmt.Println(len(report.Changes), "changes")
-	if _, err := cluster.Verify(ctx, func(c pgha.Check) { fmt.Println(c.OK, c.Name, c.Detail) }); err != nil {
+	if _, err := cluster.Verify(ctx, func(c pgha.Check) {
+		fmt.Println(c.OK, c.Name, c.Detail)
+	}); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -89,7 +91,8 @@ func ExampleCluster_Status() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	cluster, err := pgha.Connect(ctx, sp, pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true})
+	cluster, err := pgha.Connect(ctx, sp, pgha.ConnectOptions{AllowUnreachable: true,
+		ReadOnly: true})
 	if err != nil {
 		log.Fatal(err)
 	}

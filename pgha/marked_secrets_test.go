@@ -54,18 +54,26 @@ const mark = "marked-secret-7Q"
 // TestEveryOptionsStructIsExamined finds those that are missing here.
 func configured() []any {
 	return []any{
-		pki.KeyPair{}, pki.Leaf{}, pki.VerifyOptions{}, etcd.Options{}, patroni.Options{}, rest.Options{},
+		pki.KeyPair{}, pki.Leaf{}, pki.VerifyOptions{}, etcd.Options{}, patroni.Options{},
+		rest.Options{},
 		patroni.Credentials{},
-		patroni.FailoverOptions{}, patroni.PauseOptions{}, patroni.ReinitializeOptions{}, patroni.RestartOptions{},
-		patroni.SetConfigOptions{}, patroni.SwitchoverOptions{}, lb.Options{}, vip.Options{}, lab.Options{},
+		patroni.FailoverOptions{}, patroni.PauseOptions{}, patroni.ReinitializeOptions{},
+		patroni.RestartOptions{},
+		patroni.SetConfigOptions{}, patroni.SwitchoverOptions{}, lb.Options{}, vip.Options{},
+		lab.Options{},
 		sudo.Options{}, remote.RetryOptions{}, ssh.Config{}, probe.Options{}, spec.Spec{},
-		pgha.ConnectOptions{}, accept.AcceptOptions{}, measure.AdviseOptions{}, inspect.PreflightOptions{},
-		journal.LogsOptions{}, operate.FailoverOptions{}, operate.PauseOptions{}, operate.ReloadOptions{},
+		pgha.ConnectOptions{}, accept.AcceptOptions{}, measure.AdviseOptions{},
+		inspect.PreflightOptions{},
+		journal.LogsOptions{}, operate.FailoverOptions{}, operate.PauseOptions{},
+		operate.ReloadOptions{},
 		operate.ReinitializeOptions{}, operate.RestartOptions{}, operate.SwitchoverOptions{},
-		operate.SynchronousOptions{}, power.MendOptions{}, power.RollingRebootOptions{}, power.ResetOptions{},
-		power.StartOptions{}, power.StopOptions{}, provision.ApplyOptions{}, provision.PlanOptions{},
+		operate.SynchronousOptions{}, power.MendOptions{}, power.RollingRebootOptions{},
+		power.ResetOptions{},
+		power.StartOptions{}, power.StopOptions{}, provision.ApplyOptions{},
+		provision.PlanOptions{},
 		recovery.FromOptions{}, lab.WipeOptions{},
-		query.QueryOptions{}, secrets.RotateOptions{}, settings.SetConfigOptions{}, verify.DeepVerifyOptions{},
+		query.QueryOptions{}, secrets.RotateOptions{}, settings.SetConfigOptions{},
+		verify.DeepVerifyOptions{},
 		checkup.Options{}, drill.Options{}, incident.Options{},
 		vault.Credentials{}, // of no public package, but the source of all the others
 	}
@@ -171,7 +179,9 @@ func shows(text string) bool {
 		strings.Contains(text, base64.StdEncoding.EncodeToString([]byte(mark))) {
 		return true
 	}
-	words := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	words := strings.FieldsFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
 	plain := strings.Join(words, " ")
 	decimal, prefixed := fmt.Sprintf("%d", []byte(mark)), fmt.Sprintf("% #x", []byte(mark))
 	return strings.Contains(plain, strings.Trim(decimal, "[]")) || strings.Contains(plain, prefixed)
@@ -193,7 +203,8 @@ func TestNoWayOfShowingOptionsShowsASecret(t *testing.T) {
 			}
 		})
 	}
-	for _, must := range []any{patroni.Member{}, etcd.Member{}, vault.Credentials{}, spec.Secrets{}} {
+	for _, must := range []any{patroni.Member{}, etcd.Member{}, vault.Credentials{},
+		spec.Secrets{}} {
 		if !seen[reflect.TypeOf(must)] {
 			t.Errorf("%T was not reached", must)
 		}

@@ -14,7 +14,8 @@ type FailoverOptions = operate.FailoverOptions
 
 // Failover makes a replica the leader of a cluster whose leader is gone, and returns once it takes
 // writes through the virtual IP. See patroni.Failover for what is refused and how much may be lost.
-func (c *Cluster) Failover(ctx context.Context, opts FailoverOptions) (patroni.FailoverResult, error) {
+func (c *Cluster) Failover(ctx context.Context,
+	opts FailoverOptions) (patroni.FailoverResult, error) {
 	return operate.Failover(ctx, c.site, opts)
 }
 
@@ -47,7 +48,8 @@ type ReinitializeOptions = operate.ReinitializeOptions
 // Reinitialize deletes the data of a replica, copies it again from the leader, and waits until it
 // streams; progress comes in bytes. See patroni.Reinitialize for refusals and errors. There is no
 // time limit but ctx's and patroni's 12 hours.
-func (c *Cluster) Reinitialize(ctx context.Context, opts ReinitializeOptions) (patroni.ReinitializeResult, error) {
+func (c *Cluster) Reinitialize(ctx context.Context,
+	opts ReinitializeOptions) (patroni.ReinitializeResult, error) {
 	return operate.Reinitialize(ctx, c.site, opts)
 }
 
@@ -64,7 +66,8 @@ func (c *Cluster) Restart(ctx context.Context, opts RestartOptions) (patroni.Res
 
 // CancelRestart takes the scheduled restart of a member, or its host, off the schedule and returns
 // it. patroni.ErrNothingScheduled if there is none.
-func (c *Cluster) CancelRestart(ctx context.Context, op Operation, member string) (patroni.ScheduledRestart, error) {
+func (c *Cluster) CancelRestart(ctx context.Context, op Operation,
+	member string) (patroni.ScheduledRestart, error) {
 	return operate.CancelRestart(ctx, c.site, op, member)
 }
 
@@ -78,13 +81,15 @@ type SwitchoverResult = operate.SwitchoverResult
 // once the new leader takes writes through the virtual IP and the former one streams from it.
 // Sessions to the former leader are closed. Members that do not stream in time are reported by a
 // warning: what was asked for is done.
-func (c *Cluster) Switchover(ctx context.Context, opts SwitchoverOptions) (SwitchoverResult, error) {
+func (c *Cluster) Switchover(ctx context.Context,
+	opts SwitchoverOptions) (SwitchoverResult, error) {
 	return operate.Switchover(ctx, c.site, opts)
 }
 
 // CancelSwitchover takes a scheduled switchover off the schedule and returns it.
 // patroni.ErrNothingScheduled if there is none.
-func (c *Cluster) CancelSwitchover(ctx context.Context, op Operation) (patroni.ScheduledSwitchover, error) {
+func (c *Cluster) CancelSwitchover(ctx context.Context,
+	op Operation) (patroni.ScheduledSwitchover, error) {
 	return operate.CancelSwitchover(ctx, c.site, op)
 }
 
@@ -107,7 +112,8 @@ func DescribeSynchronous(mode patroni.SynchronousMode) (promise string, cost str
 // that applications use. What is refused, and what is put back when it fails, is as for
 // patroni.SetSynchronous. The mode lives in the DCS until an apply of a specification that says
 // otherwise: then a note says so.
-func (c *Cluster) SetSynchronous(ctx context.Context, opts SynchronousOptions) (SynchronousResult, error) {
+func (c *Cluster) SetSynchronous(ctx context.Context,
+	opts SynchronousOptions) (SynchronousResult, error) {
 	return operate.SetSynchronous(ctx, c.site, opts)
 }
 
@@ -146,7 +152,8 @@ type RebootedHost = power.RebootedHost
 // RollingReboot reboots hosts one at a time: the balancers, the one with the address last; the
 // replicas; then the leader's host, after a switchover to a member whose host was rebooted already.
 // So each host is rebooted once and writes stop once, for the switchover.
-func (c *Cluster) RollingReboot(ctx context.Context, opts RollingRebootOptions) (RollingRebootResult, error) {
+func (c *Cluster) RollingReboot(ctx context.Context,
+	opts RollingRebootOptions) (RollingRebootResult, error) {
 	return power.RollingReboot(ctx, c.site, opts)
 }
 

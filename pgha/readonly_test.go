@@ -29,12 +29,15 @@ import (
 func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 	fail := func(_ any, err error) error { return err }
 	return map[string]func() error{
-		"Apply":            func() error { return fail(c.Apply(ctx, pgha.ApplyOptions{})) },
-		"CancelRestart":    func() error { return fail(c.CancelRestart(ctx, pgha.Operation{}, "pg-1")) },
+		"Apply": func() error { return fail(c.Apply(ctx, pgha.ApplyOptions{})) },
+		"CancelRestart": func() error {
+			return fail(c.CancelRestart(ctx, pgha.Operation{}, "pg-1"))
+		},
 		"CancelSwitchover": func() error { return fail(c.CancelSwitchover(ctx, pgha.Operation{})) },
 		"Failover":         func() error { return fail(c.Failover(ctx, pgha.FailoverOptions{})) },
 		"Mend": func() error {
-			return c.Mend(ctx, pgha.MendOptions{Steps: []pgha.MendStep{{Host: "pg-1", Command: "true"}}})
+			return c.Mend(ctx,
+				pgha.MendOptions{Steps: []pgha.MendStep{{Host: "pg-1", Command: "true"}}})
 		},
 		"MoveEtcdLeader": func() error { return c.MoveEtcdLeader(ctx, "pg-2") },
 		"Operate": func() error {
@@ -43,18 +46,22 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 			})
 		},
 		"Pause": func() error { return fail(c.Pause(ctx, pgha.PauseOptions{})) },
-		"Query": func() error { return fail(c.Query(ctx, pgha.QueryOptions{SQL: "SELECT 1", Write: true})) },
+		"Query": func() error {
+			return fail(c.Query(ctx, pgha.QueryOptions{SQL: "SELECT 1", Write: true}))
+		},
 		"Recover": func() error {
 			return fail(c.Recover(ctx, pgha.RecoverOptions{From: "pg-1"}))
 		},
 		"Reinitialize": func() error {
 			return fail(c.Reinitialize(ctx, pgha.ReinitializeOptions{Member: "pg-1"}))
 		},
-		"Reload":        func() error { return fail(c.Reload(ctx, pgha.ReloadOptions{})) },
-		"Reset":         func() error { return fail(c.Reset(ctx, pgha.ResetOptions{})) },
-		"Restart":       func() error { return fail(c.Restart(ctx, pgha.RestartOptions{})) },
-		"Resume":        func() error { return fail(c.Resume(ctx, pgha.PauseOptions{})) },
-		"RollingReboot": func() error { return fail(c.RollingReboot(ctx, pgha.RollingRebootOptions{})) },
+		"Reload":  func() error { return fail(c.Reload(ctx, pgha.ReloadOptions{})) },
+		"Reset":   func() error { return fail(c.Reset(ctx, pgha.ResetOptions{})) },
+		"Restart": func() error { return fail(c.Restart(ctx, pgha.RestartOptions{})) },
+		"Resume":  func() error { return fail(c.Resume(ctx, pgha.PauseOptions{})) },
+		"RollingReboot": func() error {
+			return fail(c.RollingReboot(ctx, pgha.RollingRebootOptions{}))
+		},
 		"RotateSecrets": func() error { return fail(c.RotateSecrets(ctx, pgha.RotateOptions{})) },
 		"SetConfig": func() error {
 			return fail(c.SetConfig(ctx, pgha.SetConfigOptions{Set: map[string]any{"ttl": 31}}))
@@ -71,8 +78,10 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 
 // looking are the methods that change nothing, whatever they are given.
 var looking = []string{
-	"Accept", "Advise", "Authorities", "AwaitHealthy", "CheckPorts", "Close", "Config", "ConnConfig",
-	"DialFromCluster", "DynamicConfig", "History", "JudgeState", "Logs", "Operations", "Plan", "Preflight",
+	"Accept", "Advise", "Authorities", "AwaitHealthy", "CheckPorts", "Close", "Config",
+	"ConnConfig",
+	"DialFromCluster", "DynamicConfig", "History", "JudgeState", "Logs", "Operations", "Plan",
+	"Preflight",
 	"Reconnect", "Routes", "Specification", "Status", "Target", "Targets", "Verify", "WatchLeaders",
 }
 
@@ -106,12 +115,14 @@ func TestReadOnlyCannotWrite(t *testing.T) {
 		t.Errorf("the methods of Cluster (-has +listed here):\n%s", diff)
 	}
 	for name, call := range calls {
-		if err := call(); !errors.Is(err, pgha.ErrReadOnly) || !pgha.Refused(err) || pgha.NextOf(err).IsZero() {
+		if err := call(); !errors.Is(err, pgha.ErrReadOnly) || !pgha.Refused(err) ||
+			pgha.NextOf(err).IsZero() {
 			t.Errorf("%s: %v, want ErrReadOnly and what to do", name, err)
 		}
 	}
 	for _, target := range c.Targets() {
-		if _, err := target.Put(ctx, strings.NewReader("x"), remote.FileMeta{Path: "/etc/x"}); !errors.Is(err, remote.ErrVetoed) {
+		if _, err := target.Put(ctx, strings.NewReader("x"),
+			remote.FileMeta{Path: "/etc/x"}); !errors.Is(err, remote.ErrVetoed) {
 			t.Errorf("a file on %s: %v, want ErrVetoed", target.Name, err)
 		}
 	}
@@ -129,7 +140,8 @@ func provisioned(t *testing.T, hosts *witness) *pgha.Spec {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "pgha.yaml")
 	text := "version: 1\ncluster: looked-at\nstate_dir: state\nvip: {address: 192.0.2.9}\nhosts:\n"
-	for i, host := range []string{"pg-1, role: database", "pg-2, role: database", "pg-3, role: database",
+	for i, host := range []string{"pg-1, role: database", "pg-2, role: database",
+		"pg-3, role: database",
 		"lb-1, role: balancer", "lb-2, role: balancer"} {
 		text += fmt.Sprintf("  - {name: %s, address: 192.0.2.%d}\n", host, i+1)
 	}
@@ -144,8 +156,11 @@ func provisioned(t *testing.T, hosts *witness) *pgha.Spec {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nothing := pgha.Phase{Name: "nothing", Run: func(context.Context, *pgha.Run) error { return nil }}
-	if _, err := c.Apply(t.Context(), pgha.ApplyOptions{Phases: []pgha.Phase{nothing}}); err != nil {
+	nothing := pgha.Phase{Name: "nothing", Run: func(context.Context, *pgha.Run) error {
+		return nil
+	}}
+	if _,
+		err := c.Apply(t.Context(), pgha.ApplyOptions{Phases: []pgha.Phase{nothing}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Close(); err != nil {
@@ -191,9 +206,11 @@ func (w witnessed) Put(_ context.Context, _ io.Reader, meta remote.FileMeta) (bo
 	return true, nil
 }
 
-func (w witnessed) Get(context.Context, string) (io.ReadCloser, error) { return nil, fs.ErrNotExist }
-func (w witnessed) Close() error                                       { return nil }
-func (w witnessed) String() string                                     { return w.name }
+func (w witnessed) Get(context.Context, string) (io.ReadCloser, error) {
+	return nil, fs.ErrNotExist
+}
+func (w witnessed) Close() error   { return nil }
+func (w witnessed) String() string { return w.name }
 
 // DialContext leads nowhere.
 func (w witnessed) DialContext(context.Context, string, string) (net.Conn, error) {

@@ -47,7 +47,8 @@ func declaredOptions(t *testing.T) []string {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && slices.Contains([]string{"internal", "labtest", "remotetest", "testdata"}, d.Name()):
+		case d.IsDir() && slices.Contains([]string{"internal", "labtest", "remotetest", "testdata"},
+			d.Name()):
 			// no packages of the public API, but remotetest, whose secrets tests make up
 			return filepath.SkipDir
 		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
@@ -64,7 +65,8 @@ func declaredOptions(t *testing.T) []string {
 			}
 			for _, s := range general.Specs {
 				declared, ok := s.(*ast.TypeSpec)
-				if !ok || !declared.Name.IsExported() || !optionsName.MatchString(declared.Name.Name) {
+				if !ok || !declared.Name.IsExported() ||
+					!optionsName.MatchString(declared.Name.Name) {
 					continue
 				}
 				if _, ok := declared.Type.(*ast.StructType); ok {
@@ -118,10 +120,12 @@ func plainSecrets(of reflect.Type) (names []string) {
 	for i := range of.NumField() {
 		field := of.Field(i)
 		kind := field.Type
-		for kind.Kind() == reflect.Slice || kind.Kind() == reflect.Map || kind.Kind() == reflect.Pointer {
+		for kind.Kind() == reflect.Slice || kind.Kind() == reflect.Map ||
+			kind.Kind() == reflect.Pointer {
 			kind = kind.Elem()
 		}
-		text := kind.Kind() == reflect.String && kind.PkgPath() == "" || kind.Kind() == reflect.Uint8
+		text := kind.Kind() == reflect.String && kind.PkgPath() == "" ||
+			kind.Kind() == reflect.Uint8
 		if field.IsExported() && text && secretName.MatchString(field.Name) {
 			names = append(names, field.Name)
 		}

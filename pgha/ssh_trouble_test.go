@@ -38,8 +38,9 @@ type sixSite struct {
 func sixHosts(t *testing.T, change func(name string, opts *remotetest.ServerOptions)) *sixSite {
 	t.Helper()
 	s := &sixSite{
-		names: []string{"lb1", "lb2", "lb3", "pg1", "pg2", "pg3"}, servers: map[string]*remotetest.Server{},
-		hosts: map[string]*hosttest.Host{},
+		names:   []string{"lb1", "lb2", "lb3", "pg1", "pg2", "pg3"},
+		servers: map[string]*remotetest.Server{},
+		hosts:   map[string]*hosttest.Host{},
 	}
 	dir := t.TempDir()
 	identity := filepath.Join(dir, "id_ed25519")
@@ -52,7 +53,8 @@ func sixHosts(t *testing.T, change func(name string, opts *remotetest.ServerOpti
 			"known_hosts: %q, connect_timeout: 5s}\n",
 		dir+"/state", identity, dir+"/known_hosts")
 	fmt.Fprintf(text,
-		"postgresql: {source: distribution}\netcd: {source: distribution}\nvip: {address: 192.0.2.100}\nhosts:\n")
+		"postgresql: {source: distribution}\netcd: {source: distribution}\nvip: {address: "+
+			"192.0.2.100}\nhosts:\n")
 	for i, name := range s.names {
 		h := hosttest.New(name, func(_ *hosttest.Host, _ remote.Cmd) (remote.Result,
 			error) {
@@ -70,10 +72,12 @@ func sixHosts(t *testing.T, change func(name string, opts *remotetest.ServerOpti
 		}
 		fmt.Fprintf(text,
 			"  - {name: %s, address: 192.0.2.%d, role: %s, ssh: {address: 127.0.0.1, port: %s, "+
-				"user: root, host_key: %q}}\n", name, i+1, role, server.Port(), server.Fingerprint())
+				"user: root, host_key: %q}}\n", name, i+1, role, server.Port(),
+			server.Fingerprint())
 	}
 	var err error
-	if s.spec, err = spec.Parse(filepath.Join(dir, "pgha.yaml"), []byte(text.String())); err != nil {
+	if s.spec, err = spec.Parse(filepath.Join(dir, "pgha.yaml"),
+		[]byte(text.String())); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -83,7 +87,8 @@ func sixHosts(t *testing.T, change func(name string, opts *remotetest.ServerOpti
 func isWell(h *hosttest.Host) {
 	var installed strings.Builder
 	for _, name := range []string{
-		"postgresql-18", "patroni", "python3-etcd", "python3-dnspython", "etcd-server", "etcd-client",
+		"postgresql-18", "patroni", "python3-etcd", "python3-dnspython", "etcd-server",
+		"etcd-client",
 		"haproxy", "keepalived", "iproute2", "perl", "curl",
 	} {
 		fmt.Fprintf(&installed, "candidate\t%s\t4.1.5-1\n", name)
@@ -109,7 +114,8 @@ func isWell(h *hosttest.Host) {
 }
 
 // refusing answers every command like a host whose sudo says no.
-func refusing(status int, says string) func(context.Context, string, io.Reader, io.Writer, io.Writer) int {
+func refusing(status int,
+	says string) func(context.Context, string, io.Reader, io.Writer, io.Writer) int {
 	return func(_ context.Context, line string, _ io.Reader, stdout, stderr io.Writer) int {
 		mark, _, _ := strings.Cut(strings.TrimPrefix(line, "echo "), " ")
 		_, _ = fmt.Fprintf(stdout, "%s 1\n", mark)
@@ -136,11 +142,14 @@ func impatient(timeout time.Duration) []engine.Phase {
 			return report.Err()
 		}},
 		{Name: "mark", Run: func(ctx context.Context, run *engine.Run) error {
-			return remote.Each(ctx, run.Targets(), func(ctx context.Context, t *remote.Target) error {
-				_, err := t.Ensure(ctx, remote.Dir{FileMeta: remote.FileMeta{Path: "/etc/pgha-mark"}},
-					remote.File{FileMeta: remote.FileMeta{Path: "/etc/pgha-mark/file"}, Content: []byte(t.Name)})
-				return err
-			})
+			return remote.Each(ctx, run.Targets(),
+				func(ctx context.Context, t *remote.Target) error {
+					_, err := t.Ensure(ctx,
+						remote.Dir{FileMeta: remote.FileMeta{Path: "/etc/pgha-mark"}},
+						remote.File{FileMeta: remote.FileMeta{Path: "/etc/pgha-mark/file"},
+							Content: []byte(t.Name)})
+					return err
+				})
 		}},
 	}
 }
@@ -169,22 +178,33 @@ func TestSSHTroubleOfOneHost(t *testing.T) {
 		}, want: ssh.ErrHostKeyUnknown, says: "SHA256:", hint: "hosts[].ssh.host_key"},
 		"wrong user": {host: "pg1", server: func(o *remotetest.ServerOptions) { o.User = "admin" },
 			want: ssh.ErrAuth, says: "user root", hint: "authorized_keys"},
-		"accepts and goes silent": {host: "lb3", server: func(o *remotetest.ServerOptions) { o.Silent = true },
-			want: remote.ErrUnreachable, says: "did not finish the handshake within 5s", hint: "ss -ltnp"},
-		"MaxStartups for ever": {host: "pg3", server: func(o *remotetest.ServerOptions) { o.DropFirst = 1 << 20 },
+		"accepts and goes silent": {host: "lb3", server: func(o *remotetest.ServerOptions) {
+			o.Silent = true
+		},
+			want: remote.ErrUnreachable, says: "did not finish the handshake within 5s",
+			hint: "ss -ltnp"},
+		"MaxStartups for ever": {host: "pg3", server: func(o *remotetest.ServerOptions) {
+			o.DropFirst = 1 << 20
+		},
 			want: remote.ErrUnreachable, says: "closed the connection", hint: "MaxStartups"},
-		"no sudo": {host: "pg3", server: admin(127, "env: 'sudo': No such file or directory"), spec: asAdmin,
+		"no sudo": {host: "pg3", server: admin(127, "env: 'sudo': No such file or directory"),
+			spec: asAdmin,
 			want: remote.ErrSudo, says: "sudo is not installed", hint: "install sudo"},
-		"sudo wants a password, nobody to ask": {host: "pg2", server: admin(1, "sudo: a password is required"),
-			spec: asAdmin,
-			want: remote.ErrSudo, says: "wants a password of admin", hint: "NOPASSWD"},
-		"sudo wants a password on a balancer": {host: "lb1", server: admin(1, "sudo: a password is required"),
-			spec: asAdmin,
-			want: remote.ErrSudo, says: "wants a password of admin", hint: "NOPASSWD"},
-		"sudo wants a terminal": {host: "lb1", server: admin(1, "sudo: sorry, you must have a tty to run sudo"),
+		"sudo wants a password, nobody to ask": {host: "pg2",
+			server: admin(1, "sudo: a password is required"),
+			spec:   asAdmin,
+			want:   remote.ErrSudo, says: "wants a password of admin", hint: "NOPASSWD"},
+		"sudo wants a password on a balancer": {host: "lb1",
+			server: admin(1, "sudo: a password is required"),
+			spec:   asAdmin,
+			want:   remote.ErrSudo, says: "wants a password of admin", hint: "NOPASSWD"},
+		"sudo wants a terminal": {host: "lb1", server: admin(1,
+			"sudo: sorry, you must have a tty to run sudo"),
 			spec: asAdmin,
 			want: remote.ErrSudo, says: "wants a terminal", hint: "requiretty"},
-		"hangs for ever": {host: "lb2", server: func(o *remotetest.ServerOptions) { o.Answer = hanging },
+		"hangs for ever": {host: "lb2", server: func(o *remotetest.ServerOptions) {
+			o.Answer = hanging
+		},
 			want: context.DeadlineExceeded, says: "has not answered simple questions within 5s",
 			hint: "see what hangs"},
 		"login shell without commands": {host: "lb1", server: func(o *remotetest.ServerOptions) {
@@ -214,7 +234,8 @@ func TestSSHTroubleOfOneHost(t *testing.T) {
 			if err == nil || ctx.Err() != nil {
 				t.Fatalf("err = %v, the time is over: %v", err, ctx.Err())
 			}
-			if tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.says) ||
+			if tt.want != nil && !errors.Is(err, tt.want) ||
+				!strings.Contains(err.Error(), tt.says) ||
 				!strings.Contains(err.Error(), tt.host+": ") {
 				t.Errorf("err = %v, want %v of %s that says %q", err, tt.want, tt.host, tt.says)
 			}
@@ -286,12 +307,20 @@ func TestApplyInSpiteOf(t *testing.T) {
 	}{
 		"nothing": {func(*remotetest.ServerOptions) {}, 1},
 		"banner and motd on stdout": {
-			func(o *remotetest.ServerOptions) { o.Noise = "Welcome!\n\nYou have mail.\nno newline:" }, 1,
+			func(o *remotetest.ServerOptions) {
+				o.Noise = "Welcome!\n\nYou have mail.\nno newline:"
+			}, 1,
 		},
-		"MaxSessions 1":                  {func(o *remotetest.ServerOptions) { o.MaxSessions = 1 }, 2},
-		"MaxStartups reached for a time": {func(o *remotetest.ServerOptions) { o.DropFirst = 2 }, 3},
+		"MaxSessions 1": {func(o *remotetest.ServerOptions) {
+			o.MaxSessions = 1
+		}, 2},
+		"MaxStartups reached for a time": {func(o *remotetest.ServerOptions) {
+			o.DropFirst = 2
+		}, 3},
 		"200 ms with 5 % loss": {
-			func(o *remotetest.ServerOptions) { o.Latency, o.LoseEvery = 200*time.Millisecond, 20 }, 1,
+			func(o *remotetest.ServerOptions) {
+				o.Latency, o.LoseEvery = 200*time.Millisecond, 20
+			}, 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -305,7 +334,8 @@ func TestApplyInSpiteOf(t *testing.T) {
 			var all sync.WaitGroup
 			for _, name := range s.names {
 				all.Go(func() {
-					if content, _, _, _ := s.hosts[name].File("/etc/pgha-mark/file"); content != name {
+					if content, _, _,
+						_ := s.hosts[name].File("/etc/pgha-mark/file"); content != name {
 						t.Errorf("%s: the file holds %q", name, content)
 					}
 				})

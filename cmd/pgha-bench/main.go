@@ -61,8 +61,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.runs, "runs", 0,
 		"how many labs to provision, or how often to measure each operation or number of hosts "+
 			"(0: 1 lab, 10 times, 3 times)")
-	flags.StringVar(&o.name, "lab-name", "bench", "the lab's name; a lab of that name is removed first")
-	flags.BoolVar(&o.operations, "operations", false, "measure operations and faults instead of provisioning")
+	flags.StringVar(&o.name, "lab-name", "bench", "the lab's name; a lab of that name is "+
+		"removed first")
+	flags.BoolVar(&o.operations, "operations", false,
+		"measure operations and faults instead of provisioning")
 	flags.BoolVar(&o.scale, "scale", false,
 		"measure a run without changes on 6 and on 100 simulated hosts instead")
 	flags.StringVar(&o.only, "only", "",

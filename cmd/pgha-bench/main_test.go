@@ -43,7 +43,8 @@ func TestCommandLine(t *testing.T) {
 		"":                    {name: "bench"},
 		"-lab-name x -runs 3": {name: "x", runs: 3},
 		"-scale -runs 0":      {name: "bench", scale: true},
-		"-operations -only switchover,power-fast": {name: "bench", operations: true, only: "switchover,power-fast"},
+		"-operations -only switchover,power-fast": {name: "bench", operations: true,
+			only: "switchover,power-fast"},
 	} {
 		if got, err := parse(strings.Fields(args), &strings.Builder{}); err != nil || got != want {
 			t.Errorf("%s: %+v, %v, want %+v", args, got, err, want)

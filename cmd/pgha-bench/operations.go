@@ -69,8 +69,10 @@ type measurement struct {
 
 func (m measurement) String() string {
 	return fmt.Sprintf(
-		"%.2f s without writes %v, %d rows acknowledged, %d lost, %d unexplained, healthy after %.1f s more",
-		m.gap.Seconds, m.gap.Causes, m.acked, len(m.rows.Lost), len(m.rows.Unexplained), m.healed.Seconds())
+		"%.2f s without writes %v, %d rows acknowledged, %d lost, %d unexplained, healthy after "+
+			"%.1f s more",
+		m.gap.Seconds, m.gap.Causes, m.acked, len(m.rows.Lost), len(m.rows.Unexplained),
+		m.healed.Seconds())
 }
 
 // measure runs a scenario once on a healthy cluster and leaves a healthy one.
@@ -86,7 +88,8 @@ func (b *bench) measure(ctx context.Context, sc scenario) (m measurement, err er
 		return m, err
 	}
 	w, err := probe.Start(ctx,
-		probe.Options{Config: config, Rate: rate, Log: filepath.Join(b.lab.StateDir(), "acknowledged")})
+		probe.Options{Config: config, Rate: rate, Log: filepath.Join(b.lab.StateDir(),
+			"acknowledged")})
 	if err != nil {
 		return m, err
 	}
@@ -121,7 +124,8 @@ func (b *bench) measure(ctx context.Context, sc scenario) (m measurement, err er
 }
 
 // disturb makes the scenario happen, waits until writes flow again, and returns when it began.
-func (b *bench) disturb(ctx context.Context, sc scenario, s *scene, w *probe.Writer) (fault time.Time, err error) {
+func (b *bench) disturb(ctx context.Context, sc scenario, s *scene,
+	w *probe.Writer) (fault time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, writesWithin)
 	defer cancel()
 	if sc.etcdToo {
@@ -170,12 +174,15 @@ func (b *bench) config() (*pgx.ConnConfig, error) {
 		return nil, err
 	}
 	cfg.DialFunc = b.lab.DialContext
-	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) {
+		return []string{host}, nil
+	}
 	return cfg, nil
 }
 
 // compare asks the leader of the healthy cluster what became of the rows.
-func (b *bench) compare(ctx context.Context, config *pgx.ConnConfig, result probe.Result) (probe.Comparison, error) {
+func (b *bench) compare(ctx context.Context, config *pgx.ConnConfig,
+	result probe.Result) (probe.Comparison, error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return probe.Comparison{}, err

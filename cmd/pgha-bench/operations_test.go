@@ -11,15 +11,18 @@ import (
 
 func TestSelected(t *testing.T) {
 	t.Parallel()
-	for only, want := range map[string]int{"": len(scenarios), "switchover": 1, "haproxy-killed,power-fast": 2} {
+	for only, want := range map[string]int{"": len(scenarios), "switchover": 1,
+		"haproxy-killed,power-fast": 2} {
 		if got, err := selected(only); err != nil || len(got) != want {
 			t.Errorf("%q: %d operations, %v", only, len(got), err)
 		}
 	}
-	if got, err := selected("haproxy-killed,power-fast"); err != nil || got[0].name != "power-fast" {
+	if got, err := selected("haproxy-killed,power-fast"); err != nil ||
+		got[0].name != "power-fast" {
 		t.Errorf("%+v, %v: operations of one profile must stand together", got, err)
 	}
-	if _, err := selected("switchover,typo"); err == nil || !strings.Contains(err.Error(), `"typo"`) {
+	if _, err := selected("switchover,typo"); err == nil ||
+		!strings.Contains(err.Error(), `"typo"`) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -43,7 +46,8 @@ func TestOutcomes(t *testing.T) {
 	power := scenario{title: "power", goal: "<= 30"}
 	run := func(seconds float64, etcdToo bool, lost, arrived []int64) measurement {
 		return measurement{gap: probe.Gap{Seconds: seconds}, acked: 100, etcdToo: etcdToo,
-			rows: probe.Comparison{Lost: lost, Arrived: arrived, Vanished: []int64{7}, Unexplained: []int64{9}}}
+			rows: probe.Comparison{Lost: lost, Arrived: arrived, Vanished: []int64{7},
+				Unexplained: []int64{9}}}
 	}
 	var o outcomes
 	o.add(power, run(24, false, nil, nil))

@@ -39,7 +39,8 @@ func (o *outcomes) add(sc scenario, m measurement) {
 
 func (o outcomes) print(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "SECONDS WITHOUT WRITES\tMIN\tMEDIAN\tMAX\tRUNS\tGOAL\tROWS LOST\tOF\tUNKNOWN\tUNEXPLAINED")
+	fmt.Fprintln(tw,
+		"SECONDS WITHOUT WRITES\tMIN\tMEDIAN\tMAX\tRUNS\tGOAL\tROWS LOST\tOF\tUNKNOWN\tUNEXPLAINED")
 	for _, k := range o {
 		sorted := slices.Sorted(slices.Values(k.seconds))
 		fmt.Fprintf(tw, "%s\t%.2f\t%.2f\t%.2f\t%d\t%s\t%d\t%d\t%d\t%d\n", k.title, sorted[0],

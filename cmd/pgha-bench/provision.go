@@ -47,19 +47,20 @@ func once(ctx context.Context, name string, t *table) error {
 func measureApply(ctx context.Context, l *lab.Lab, sp *pgha.Spec, t *table, name string) error {
 	start := time.Now()
 	var trips tally
-	return connected(ctx, l, sp, pgha.ConnectOptions{Wrap: trips.wrap}, func(c *pgha.Cluster) error {
-		report, err := c.Apply(ctx, pgha.ApplyOptions{Observer: func(e pgha.Event) {
-			if e.Kind == pgha.PhaseFinished {
-				t.add(name+": "+e.Phase, e.Duration.Seconds())
-			}
-		}})
-		t.add(name, time.Since(start).Seconds())
-		t.add(name+": changes", float64(len(report.Changes)))
-		commands, all := trips.worst()
-		t.add(name+": commands and files in a row", float64(commands))
-		t.add(name+": and every step of TCP, TLS and HTTP", float64(all))
-		return err
-	})
+	return connected(ctx, l, sp, pgha.ConnectOptions{Wrap: trips.wrap},
+		func(c *pgha.Cluster) error {
+			report, err := c.Apply(ctx, pgha.ApplyOptions{Observer: func(e pgha.Event) {
+				if e.Kind == pgha.PhaseFinished {
+					t.add(name+": "+e.Phase, e.Duration.Seconds())
+				}
+			}})
+			t.add(name, time.Since(start).Seconds())
+			t.add(name+": changes", float64(len(report.Changes)))
+			commands, all := trips.worst()
+			t.add(name+": commands and files in a row", float64(commands))
+			t.add(name+": and every step of TCP, TLS and HTTP", float64(all))
+			return err
+		})
 }
 
 // measureLooks measures what changes nothing, each with connections of its own.

@@ -56,7 +56,8 @@ func (t *tally) worst() (commands, all int) {
 // longestChain takes whatever ends first, again and again: no choice of waits that do not overlap
 // has more of them.
 func longestChain(waits []wait) int {
-	waits = slices.SortedFunc(slices.Values(waits), func(a, b wait) int { return a.answered.Compare(b.answered) })
+	waits = slices.SortedFunc(slices.Values(waits),
+		func(a, b wait) int { return a.answered.Compare(b.answered) })
 	chain, end := 0, time.Time{}
 	for _, w := range waits {
 		if !w.asked.Before(end) {

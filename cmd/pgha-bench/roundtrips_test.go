@@ -17,7 +17,8 @@ func TestLongestChain(t *testing.T) {
 	at := func(from, to int) wait {
 		start := time.Unix(1_800_000_000, 0)
 		return wait{
-			asked: start.Add(time.Duration(from) * time.Second), answered: start.Add(time.Duration(to) * time.Second),
+			asked:    start.Add(time.Duration(from) * time.Second),
+			answered: start.Add(time.Duration(to) * time.Second),
 		}
 	}
 	for name, tt := range map[string]struct {
@@ -57,7 +58,8 @@ func TestTallyCountsWhatWasWaitedFor(t *testing.T) {
 		t.Fatal("there is a file /nowhere")
 	}
 	if commands, all := trips.worst(); commands != 3 || all != 3 {
-		t.Errorf("%d commands and files, %d in all, want 3 and 3: what fails was waited for, too", commands, all)
+		t.Errorf("%d commands and files, %d in all, want 3 and 3: what fails was waited for, too",
+			commands, all)
 	}
 	dialer, ok := remote.As[remote.Dialer](host)
 	if !ok {
@@ -88,7 +90,8 @@ func TestTallyCountsWhatWasWaitedFor(t *testing.T) {
 	}
 	bare := trips.wrap(spec.Host{Name: "bare"}, remotetest.NewFake(t, "bare"))
 	d, _ := remote.As[remote.Dialer](bare)
-	if _, err := d.DialContext(t.Context(), "tcp", "127.0.0.1:1"); !errors.Is(err, remote.ErrNoDialer) {
+	if _, err := d.DialContext(t.Context(), "tcp", "127.0.0.1:1"); !errors.Is(err,
+		remote.ErrNoDialer) {
 		t.Errorf("a host that opens no connections: %v", err)
 	}
 }

@@ -58,7 +58,8 @@ func scale(ctx context.Context, runs int, w io.Writer) error {
 			float64(last.commands)/float64(hosts),
 			last.roundTrips, last.changes, took, took/first, scaleGoal)
 		if took > scaleGoal*first {
-			failed = fmt.Errorf("%d hosts take %.1f times as long as 6, more than %d", hosts, took/first, scaleGoal)
+			failed = fmt.Errorf("%d hosts take %.1f times as long as 6, more than %d", hosts,
+				took/first, scaleGoal)
 		}
 	}
 	return errors.Join(failed, tw.Flush())

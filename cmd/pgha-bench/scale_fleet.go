@@ -23,9 +23,10 @@ func newFleet(hosts int, identity string) (*fleet, error) {
 	}
 	f := &fleet{}
 	for i := range hosts {
-		h := hosttest.New(fmt.Sprintf("host-%03d", i+1), func(h *hosttest.Host, cmd remote.Cmd) (remote.Result, error) {
-			return remote.Result{}, fmt.Errorf("%s: an unexpected command: %v", h, cmd.Argv)
-		})
+		h := hosttest.New(fmt.Sprintf("host-%03d", i+1),
+			func(h *hosttest.Host, cmd remote.Cmd) (remote.Result, error) {
+				return remote.Result{}, fmt.Errorf("%s: an unexpected command: %v", h, cmd.Argv)
+			})
 		server, err := remotetest.NewServer(remotetest.ServerOptions{Identity: identity,
 			Latency: scaleLatency, Answer: h.Serve})
 		if err != nil {
@@ -72,11 +73,13 @@ func steps(host string) [][]remote.Resource {
 		}
 	}
 	dir := func(path, owner string) remote.Resource {
-		return remote.Dir{FileMeta: remote.FileMeta{Path: path, Mode: 0o750, Owner: owner, Group: owner}}
+		return remote.Dir{FileMeta: remote.FileMeta{Path: path, Mode: 0o750, Owner: owner,
+			Group: owner}}
 	}
 	etcd := []remote.Resource{remote.User{Name: "etcd"}, dir("/etc/etcd", "root"),
 		dir("/etc/etcd/certs", "etcd"), dir("/var/lib/etcd", "etcd")}
-	patroni := []remote.Resource{dir("/etc/patroni", "postgres"), dir("/etc/patroni/certs", "postgres"),
+	patroni := []remote.Resource{dir("/etc/patroni", "postgres"),
+		dir("/etc/patroni/certs", "postgres"),
 		dir("/usr/local/lib/pgha", "root")}
 	for _, name := range []string{"ca.crt", "server.crt", "server.key", "peer.crt", "peer.key",
 		"gateway.crt", "gateway.key"} {
@@ -99,7 +102,8 @@ func steps(host string) [][]remote.Resource {
 	packages := []remote.Resource{
 		file("/etc/apt/sources.list.d/pgdg.sources", "root", 300),
 		file("/etc/needrestart/conf.d/pgha.conf", "root", 200),
-		remote.Packages{Names: []string{"postgresql-18", "postgresql-client-18", "patroni", "python3-etcd",
+		remote.Packages{Names: []string{"postgresql-18", "postgresql-client-18", "patroni",
+			"python3-etcd",
 			"etcd-server", "etcd-client"}},
 	}
 	return [][]remote.Resource{packages, etcd, patroni}

@@ -38,7 +38,8 @@ func TestSecondRunCosts(t *testing.T) {
 		t.Errorf("%d connections to %d hosts", c-connections, hosts)
 	}
 	if n-commands != second.roundTrips*hosts {
-		t.Errorf("%d commands on %d hosts, and %d counted on each", n-commands, hosts, second.roundTrips)
+		t.Errorf("%d commands on %d hosts, and %d counted on each", n-commands, hosts,
+			second.roundTrips)
 	}
 	for _, h := range f.hosts {
 		if _, _, _, there := h.File("/etc/patroni/config.yml"); !there {

@@ -31,13 +31,17 @@ const powerFastGoal = "<= 20, max <= 22"
 var scenarios = [...]scenario{
 	{name: "power-safe", title: "leader power lost, safe", goal: "<= 30", profile: spec.ProfileSafe,
 		hostLost: true, cause: killLeader, heal: startLeader},
-	{name: "power-safe-etcd", title: "leader power lost, safe", goal: "<= 30", profile: spec.ProfileSafe,
+	{name: "power-safe-etcd", title: "leader power lost, safe", goal: "<= 30",
+		profile:  spec.ProfileSafe,
 		hostLost: true, etcdToo: true, cause: killLeader, heal: startLeader},
-	{name: "power-fast", title: "leader power lost, fast", goal: powerFastGoal, profile: spec.ProfileFast,
+	{name: "power-fast", title: "leader power lost, fast", goal: powerFastGoal,
+		profile:  spec.ProfileFast,
 		hostLost: true, cause: killLeader, heal: startLeader},
-	{name: "power-fast-etcd", title: "leader power lost, fast", goal: powerFastGoal, profile: spec.ProfileFast,
+	{name: "power-fast-etcd", title: "leader power lost, fast", goal: powerFastGoal,
+		profile:  spec.ProfileFast,
 		hostLost: true, etcdToo: true, cause: killLeader, heal: startLeader},
-	{name: "switchover", title: "switchover", goal: "<= 1.6", profile: spec.ProfileFast, cause: switchover},
+	{name: "switchover", title: "switchover", goal: "<= 1.6", profile: spec.ProfileFast,
+		cause: switchover},
 	{name: "postgres-killed", title: "postgres killed on the leader, fast", goal: "<= 3",
 		profile: spec.ProfileFast, cause: killPostgres},
 	{name: "patroni-stopped", title: "systemctl stop patroni on the leader", goal: "<= 2.5",
@@ -65,7 +69,8 @@ func selected(only string) ([]scenario, error) {
 	names := strings.Split(only, ",")
 	for _, name := range names {
 		if !slices.Contains(scenarioNames(), name) {
-			return nil, fmt.Errorf("no operation is called %q; there are %s", name, strings.Join(scenarioNames(), ", "))
+			return nil, fmt.Errorf("no operation is called %q; there are %s", name,
+				strings.Join(scenarioNames(), ", "))
 		}
 	}
 	for _, s := range scenarios {
@@ -76,10 +81,14 @@ func selected(only string) ([]scenario, error) {
 	return chosen, nil
 }
 
-func killLeader(ctx context.Context, b *bench, s scene) error  { return b.lab.Kill(ctx, s.leader) }
-func startLeader(ctx context.Context, b *bench, s scene) error { return b.lab.StartHost(ctx, s.leader) }
+func killLeader(ctx context.Context, b *bench, s scene) error { return b.lab.Kill(ctx, s.leader) }
+func startLeader(ctx context.Context, b *bench, s scene) error {
+	return b.lab.StartHost(ctx, s.leader)
+}
 
-func killBalancer(ctx context.Context, b *bench, s scene) error { return b.lab.Kill(ctx, s.balancer) }
+func killBalancer(ctx context.Context, b *bench, s scene) error {
+	return b.lab.Kill(ctx, s.balancer)
+}
 func startBalancer(ctx context.Context, b *bench, s scene) error {
 	return b.lab.StartHost(ctx, s.balancer)
 }
@@ -93,7 +102,8 @@ func switchover(ctx context.Context, b *bench, _ scene) error {
 
 // killPostgres kills the postmaster; its children end with it.
 func killPostgres(ctx context.Context, b *bench, s scene) error {
-	return b.inHost(ctx, s.leader, `kill -KILL "$(head -n 1 "$1/postmaster.pid")"`, b.spec.PostgreSQL.DataDir)
+	return b.inHost(ctx, s.leader, `kill -KILL "$(head -n 1 "$1/postmaster.pid")"`,
+		b.spec.PostgreSQL.DataDir)
 }
 
 func stopPatroni(ctx context.Context, b *bench, s scene) error {

@@ -26,10 +26,11 @@ func (b *bench) awaitHealthy(ctx context.Context) (scene, error) {
 	ctx, cancel := context.WithTimeout(ctx, healthyWithin)
 	defer cancel()
 	var status pgha.Status
-	err := connected(ctx, b.lab, b.spec, pgha.ConnectOptions{ReadOnly: true}, func(c *pgha.Cluster) (err error) {
-		status, err = c.AwaitHealthy(ctx)
-		return err
-	})
+	err := connected(ctx, b.lab, b.spec, pgha.ConnectOptions{ReadOnly: true},
+		func(c *pgha.Cluster) (err error) {
+			status, err = c.AwaitHealthy(ctx)
+			return err
+		})
 	if err != nil {
 		return scene{}, err
 	}
@@ -48,7 +49,8 @@ func (b *bench) awaitHealthy(ctx context.Context) (scene, error) {
 		s.balancer = status.VIP.Holders[0]
 	}
 	if s.leader == "" || s.etcdLeader == "" || s.balancer == "" {
-		return s, fmt.Errorf("the healthy cluster lacks a leader, etcd's leader or a holder of the address: %+v", s)
+		return s, fmt.Errorf("the healthy cluster lacks a leader, etcd's leader or a holder of "+
+			"the address: %+v", s)
 	}
 	return s, nil
 }
@@ -88,7 +90,8 @@ func (b *bench) moveEtcd(ctx context.Context, s *scene) error {
 		--key /etc/patroni/certs/etcd-client.key --endpoints "https://$1:$2" "${@:3}"; }
 		set -o pipefail
 		id=$(ctl "$2" "$4" member list | awk -F ', ' -v name="$1" '$3 == name { print $1 }') && ctl "$3" "$4" move-leader "$id"`
-	err = b.inHost(ctx, s.leader, script, to.Member, to.Address, from.Address, fmt.Sprint(b.spec.Etcd.ClientPort))
+	err = b.inHost(ctx, s.leader, script, to.Member, to.Address, from.Address,
+		fmt.Sprint(b.spec.Etcd.ClientPort))
 	if err != nil {
 		return fmt.Errorf("move etcd's leadership: %w", err)
 	}

@@ -45,7 +45,8 @@ func (t *table) print(w io.Writer) error {
 			}
 		}
 		last := len(sorted) - 1
-		fmt.Fprintf(tw, "%s\t%.2f\t%.2f\t%.2f\t%d\t%s\n", name, sorted[0], median(sorted), sorted[last],
+		fmt.Fprintf(tw, "%s\t%.2f\t%.2f\t%.2f\t%d\t%s\n", name, sorted[0], median(sorted),
+			sorted[last],
 			len(sorted), goal)
 	}
 	return tw.Flush()

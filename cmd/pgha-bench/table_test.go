@@ -34,7 +34,8 @@ func TestMedian(t *testing.T) {
 func TestTable(t *testing.T) {
 	t.Parallel()
 	var empty strings.Builder
-	if err := (&table{}).print(&empty); err != nil || empty.String() != "SECONDS  MIN  MEDIAN  MAX  RUNS  GOAL\n" {
+	if err := (&table{}).print(&empty); err != nil ||
+		empty.String() != "SECONDS  MIN  MEDIAN  MAX  RUNS  GOAL\n" {
 		t.Errorf("nothing measured: %q, %v", empty.String(), err)
 	}
 	var tb table
@@ -78,7 +79,8 @@ func TestPrintedNowhere(t *testing.T) {
 	tb.add("status", 1)
 	var o outcomes
 	o.add(scenario{title: "x"}, measurement{})
-	for name, err := range map[string]error{"table": tb.print(full{}), "outcomes": o.print(full{})} {
+	for name, err := range map[string]error{"table": tb.print(full{}),
+		"outcomes": o.print(full{})} {
 		if err == nil {
 			t.Errorf("%s: no error", name)
 		}

@@ -17,7 +17,8 @@ import (
 
 func adviseCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "advise", Usage: "what the loss of each host would do now, and which settings do not go together",
+		Name: "advise", Usage: "what the loss of each host would do now, and which settings do " +
+			"not go together",
 		Description: "For each host, and for etcd's quorum: seconds without writes, writes at " +
 			"risk, and whether the cluster would survive one more\n" +
 			"loss. Then the settings that contradict each other, the promises (slo), or what was " +
@@ -41,13 +42,14 @@ func adviseCommand(out *terminal.Terminal) *cli.Command {
 				}
 				return showAdvice(c, out, pgha.AdviseSpec(sp))
 			}
-			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
-				a, err := cl.Advise(ctx, pgha.AdviseOptions{})
-				if err != nil {
-					return err
-				}
-				return showAdvice(c, out, a)
-			})
+			return withCluster(c, out, lookOptions(),
+				func(ctx context.Context, cl *pgha.Cluster) error {
+					a, err := cl.Advise(ctx, pgha.AdviseOptions{})
+					if err != nil {
+						return err
+					}
+					return showAdvice(c, out, a)
+				})
 		},
 	}
 }
@@ -98,13 +100,15 @@ func printAdvice(out *terminal.Terminal, a pgha.Advice) {
 		printRemark(out, r)
 	}
 	for _, what := range slices.Sorted(maps.Keys(a.Errors)) {
-		out.Printf("%s not measured, %s: %s\n", out.Paint(terminal.Yellow, "!"), what, a.Errors[what])
+		out.Printf("%s not measured, %s: %s\n", out.Paint(terminal.Yellow, "!"), what,
+			a.Errors[what])
 	}
 	switch n := len(a.Warnings()); {
 	case n > 0:
 		out.Printf("\n%s\n", out.Paint(terminal.Yellow, counted(n, "warning")))
 	case len(a.Problems) > 0:
-		out.Printf("\n%s\n", out.Paint(terminal.Yellow, "no warning about settings, but the cluster is not whole"))
+		out.Printf("\n%s\n", out.Paint(terminal.Yellow,
+			"no warning about settings, but the cluster is not whole"))
 	default:
 		out.Printf("\n%s no warning\n", out.Paint(terminal.Green, "✓"))
 	}
@@ -123,7 +127,8 @@ func printLosses(out *terminal.Terminal, losses []advisor.Loss) {
 			below = append(below, text)
 			return fmt.Sprintf(" [%d]", len(below))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.What, outage(l)+number(l.Note), atRisk(l)+number(riskText(l.Risk)),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.What, outage(l)+number(l.Note),
+			atRisk(l)+number(riskText(l.Risk)),
 			next(l)+number(fatalText(l)))
 	}
 	w.Flush()
@@ -136,7 +141,8 @@ func printLosses(out *terminal.Terminal, losses []advisor.Loss) {
 func outage(l advisor.Loss) string {
 	switch {
 	case l.Blocked != "" && l.Worst > 0:
-		return fmt.Sprintf("until mended, after %s to %s: %s", hundredths(l.Typical), hundredths(l.Worst), l.Blocked)
+		return fmt.Sprintf("until mended, after %s to %s: %s", hundredths(l.Typical),
+			hundredths(l.Worst), l.Blocked)
 	case l.Blocked != "":
 		return "until mended: " + l.Blocked
 	case l.Worst == 0:
@@ -193,7 +199,8 @@ func fatalText(l advisor.Loss) string {
 
 func printRemark(out *terminal.Terminal, r advisor.Remark) {
 	mark := map[advisor.Severity]string{advisor.Critical: out.Paint(terminal.Red, "✗"),
-		advisor.Warning: out.Paint(terminal.Yellow, "!"), advisor.Note: out.Paint(terminal.Dim, "·")}[r.Severity]
+		advisor.Warning: out.Paint(terminal.Yellow, "!"),
+		advisor.Note:    out.Paint(terminal.Dim, "·")}[r.Severity]
 	out.Printf("%s %s %s\n  because %s\n  set     %s\n", mark, r.What,
 		out.Paint(terminal.Dim, "("+string(r.Severity)+" "+r.ID+")"), r.Why, r.Set.Render(typed))
 }

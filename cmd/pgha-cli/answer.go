@@ -92,7 +92,8 @@ func (t told) Unwrap() error { return t.error }
 func inJSON(out *terminal.Terminal, action cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		err := action(c)
-		if err == nil || !wantsJSON(c) || errors.As(err, new(exitCode)) || errors.As(err, new(told)) {
+		if err == nil || !wantsJSON(c) || errors.As(err, new(exitCode)) ||
+			errors.As(err, new(told)) {
 			return err
 		}
 		if c.Command.Name == "apply" || c.Command.Name == "logs" {

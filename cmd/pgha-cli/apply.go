@@ -25,23 +25,25 @@ func preflightCommand(out *terminal.Terminal) *cli.Command {
 			"network, which it measures; advise tells more.",
 		Flags: []cli.Flag{outputFlag()},
 		Action: func(c *cli.Context) error {
-			return withCluster(c, out, pgha.ConnectOptions{}, func(ctx context.Context, cl *pgha.Cluster) error {
-				report, err := cl.Preflight(ctx, pgha.PreflightOptions{Ports: true, Measure: true})
-				if err != nil {
-					return err
-				}
-				if wantsJSON(c) {
-					if err := out.JSON(typedPreflight(report)); err != nil {
+			return withCluster(c, out, pgha.ConnectOptions{},
+				func(ctx context.Context, cl *pgha.Cluster) error {
+					report, err := cl.Preflight(ctx,
+						pgha.PreflightOptions{Ports: true, Measure: true})
+					if err != nil {
 						return err
 					}
-				} else {
-					printPreflight(out, cl, report)
-				}
-				if report.Err() != nil {
-					return exitCode(exitFailed)
-				}
-				return nil
-			})
+					if wantsJSON(c) {
+						if err := out.JSON(typedPreflight(report)); err != nil {
+							return err
+						}
+					} else {
+						printPreflight(out, cl, report)
+					}
+					if report.Err() != nil {
+						return exitCode(exitFailed)
+					}
+					return nil
+				})
 		},
 	}
 }
@@ -65,7 +67,8 @@ func printPreflight(out *terminal.Terminal, cl *pgha.Cluster, r pgha.PreflightRe
 			out.Paint(terminal.Dim, f.Remedy.Render(typed)))
 	}
 	if r.Err() == nil {
-		out.Printf("%s ready to apply: %d hosts, %d connections tried\n", out.Paint(terminal.Green, "✓"),
+		out.Printf("%s ready to apply: %d hosts, %d connections tried\n",
+			out.Paint(terminal.Green, "✓"),
 			len(r.Facts), r.RoutesTried)
 	}
 }
@@ -102,16 +105,18 @@ func applyCommand(out *terminal.Terminal) *cli.Command {
 		Flags: []cli.Flag{
 			withoutFlag(),
 			&cli.StringFlag{Name: "plan",
-				Usage: "do what this `FILE` of plan --save says, or nothing if the hosts have changed since"},
+				Usage: "do what this `FILE` of plan --save says, or nothing if the hosts have " +
+					"changed since"},
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, DisableDefaultText: true,
 				Usage: "show the plan, and do nothing"},
-			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true, Usage: "do not ask"},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true,
+				Usage: "do not ask"},
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.IsSet("plan") && c.Bool("dry-run") {
-				return usagef("--plan does what a file says, --dry-run shows what there is to do now: " +
-					"give one of the two")
+				return usagef("--plan does what a file says, --dry-run shows what there is to " +
+					"do now: give one of the two")
 			}
 			plan, err := savedPlan(c.String("plan"))
 			if err != nil {
@@ -150,7 +155,8 @@ func asksFirst(c *cli.Context) bool {
 // agreed.
 func agreed(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *pgha.Cluster,
 	said filter) (*pgha.Plan, error) {
-	plan, err := cl.Plan(ctx, pgha.PlanOptions{Without: c.StringSlice("without"), Observer: said(warnings(out))})
+	plan, err := cl.Plan(ctx, pgha.PlanOptions{Without: c.StringSlice("without"),
+		Observer: said(warnings(out))})
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +242,9 @@ func savedPlan(file string) (*pgha.Plan, error) {
 // applyText prints an event a line, changes indented below their phase's name.
 func applyText(out *terminal.Terminal) pgha.Observer {
 	start := time.Now()
-	stamp := func() string { return out.Paint(terminal.Dim, fmt.Sprintf("%6.1fs", time.Since(start).Seconds())) }
+	stamp := func() string {
+		return out.Paint(terminal.Dim, fmt.Sprintf("%6.1fs", time.Since(start).Seconds()))
+	}
 	return func(e pgha.Event) {
 		switch e.Kind {
 		case pgha.PhaseStarted:
@@ -246,7 +254,8 @@ func applyText(out *terminal.Terminal) pgha.Observer {
 			if e.Err != nil {
 				mark = out.Paint(terminal.Red, "✗")
 			}
-			out.Notef("%s %s %s %s\n", stamp(), mark, e.Phase, out.Paint(terminal.Dim, seconds(e.Duration)))
+			out.Notef("%s %s %s %s\n", stamp(), mark, e.Phase,
+				out.Paint(terminal.Dim, seconds(e.Duration)))
 		case pgha.Changed:
 			out.Notef("%s   %-12s %s\n", stamp(), e.Host, e.Change)
 		case pgha.Progress:
@@ -306,7 +315,8 @@ func applyJSON(out *terminal.Terminal) pgha.Observer {
 // errorsJSON ends the stream of events with one that sums up.
 func errorsJSON(out *terminal.Terminal, report pgha.Report, err error) error {
 	n := len(report.Changes)
-	last := eventLine{Time: time.Now(), Kind: "finished", Seconds: report.Duration.Seconds(), Changes: &n}
+	last := eventLine{Time: time.Now(), Kind: "finished", Seconds: report.Duration.Seconds(),
+		Changes: &n}
 	if err != nil {
 		last.Error, last.HintText = textOf(err), hintOf(err)
 	}

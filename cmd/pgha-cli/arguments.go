@@ -53,7 +53,9 @@ func flagsFirst(app *cli.App, args []string) []string {
 // has tells whether word is one of these flags.
 func has(flags []cli.Flag, word string) bool {
 	name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
-	return slices.ContainsFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+	return slices.ContainsFunc(flags, func(f cli.Flag) bool {
+		return slices.Contains(f.Names(), name)
+	})
 }
 
 // width is how many words a flag takes: two when its value stands apart.

@@ -61,21 +61,26 @@ func TestQuestionsOnATerminal(t *testing.T) {
 		never       string
 	}{
 		"both are asked for": {
-			typed: [][2]string{{"passphrase of", testPassphrase + "\n"}, {"sudo password of admin", testSudo + "\n"}},
+			typed: [][2]string{{"passphrase of", testPassphrase + "\n"},
+				{"sudo password of admin", testSudo + "\n"}},
 		},
 		"a mistyped passphrase": {
-			free:  true,
-			typed: [][2]string{{"passphrase of", "hunter2\n"}, {"(the one before was wrong)", testPassphrase + "\n"}},
+			free: true,
+			typed: [][2]string{{"passphrase of", "hunter2\n"},
+				{"(the one before was wrong)", testPassphrase + "\n"}},
 		},
 		"a mistyped password": {
 			agent: true,
 			typed: [][2]string{
-				{"sudo password of admin", "hunter2\n"}, {"(the one before was refused)", testSudo + "\n"},
+				{"sudo password of admin", "hunter2\n"},
+				{"(the one before was refused)", testSudo + "\n"},
 			},
 		},
-		"Ctrl-C at the first": {typed: [][2]string{{"passphrase of", "\x03"}}, code: exitInterrupted},
+		"Ctrl-C at the first": {typed: [][2]string{{"passphrase of", "\x03"}},
+			code: exitInterrupted},
 		"Ctrl-C half-way": {
-			agent: true, typed: [][2]string{{"sudo password of", "hunter2\x03"}}, code: exitInterrupted,
+			agent: true, typed: [][2]string{{"sudo password of", "hunter2\x03"}},
+			code: exitInterrupted,
 		},
 		"the agent and NOPASSWD ask nothing": {free: true, agent: true, never: "password of"},
 		"no files but the agent's": {
@@ -83,7 +88,8 @@ func TestQuestionsOnATerminal(t *testing.T) {
 		},
 		"no files and no agent": {free: true, ssh: ", identity_files: []", never: "passphrase of"},
 		"files answer": {
-			ssh: ", passphrase_file: passphrase, sudo_password_command: [cat, SUDO]", never: "password of",
+			ssh:   ", passphrase_file: passphrase, sudo_password_command: [cat, SUDO]",
+			never: "password of",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,13 +101,15 @@ func TestQuestionsOnATerminal(t *testing.T) {
 			if !strings.Contains(ssh, "identity_files") {
 				ssh += ", identity_files: [locked]"
 			}
-			text := "version: 1\nssh: {user: admin, host_keys: accept-new, known_hosts: known" + ssh + "}\nhosts:\n"
+			text := "version: 1\nssh: {user: admin, host_keys: accept-new, known_hosts: known" +
+				ssh + "}\nhosts:\n"
 			for i := range 3 {
 				s := remotetest.StartServer(t, remotetest.ServerOptions{
 					Identity: filepath.Join(dir, "open"), User: "admin", Env: sudo,
 				})
 				text += fmt.Sprintf(
-					"  - {name: pg-%d, address: 192.0.2.%d, role: database, ssh: {address: 127.0.0.1, port: %s}}\n",
+					"  - {name: pg-%d, address: 192.0.2.%d, role: database, ssh: {address: "+
+						"127.0.0.1, port: %s}}\n",
 					i, i+1, s.Port())
 			}
 			spec := filepath.Join(dir, "pgha.yaml")
@@ -116,7 +124,8 @@ func TestQuestionsOnATerminal(t *testing.T) {
 			if c.code != 0 && code != c.code {
 				t.Errorf("exit code %d, want %d", code, c.code)
 			}
-			asked := strings.Count(screen, "passphrase of "+dir) + strings.Count(screen, "sudo password of admin on")
+			asked := strings.Count(screen, "passphrase of "+dir) + strings.Count(screen,
+				"sudo password of admin on")
 			if asked != len(c.typed) || c.never != "" && strings.Contains(screen, c.never) {
 				t.Errorf("asked %d times, want %d", asked, len(c.typed))
 			}
@@ -150,7 +159,8 @@ func clientKeys(t *testing.T, dir string, held bool) []string {
 	block, err := ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte(testPassphrase))
 	fatal(err)
 	for name, content := range map[string]string{
-		"locked": string(pem.EncodeToMemory(block)), "passphrase": testPassphrase + "\n", "sudo": testSudo + "\n",
+		"locked": string(pem.EncodeToMemory(block)), "passphrase": testPassphrase + "\n",
+		"sudo": testSudo + "\n",
 	} {
 		fatal(os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}

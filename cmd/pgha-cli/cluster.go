@@ -22,8 +22,9 @@ func outputFlag() cli.Flag {
 func wantsJSON(c *cli.Context) bool { return c.String("output") == "json" }
 
 // withCluster loads the spec, of a file or of the lab, connects, and hands the cluster to f.
-func withCluster(c *cli.Context, out *terminal.Terminal, opts pgha.ConnectOptions, f func(context.Context,
-	*pgha.Cluster) error) error {
+func withCluster(c *cli.Context, out *terminal.Terminal, opts pgha.ConnectOptions,
+	f func(context.Context,
+		*pgha.Cluster) error) error {
 	ctx := c.Context
 	if t := timeoutOf(c); t > 0 {
 		var cancel context.CancelFunc
@@ -49,7 +50,8 @@ func withCluster(c *cli.Context, out *terminal.Terminal, opts pgha.ConnectOption
 }
 
 // loadSpec returns the spec and, for the lab, the way into its network.
-func loadSpec(ctx context.Context, c *cli.Context, out *terminal.Terminal, opts *pgha.ConnectOptions) (*pgha.Spec,
+func loadSpec(ctx context.Context, c *cli.Context, out *terminal.Terminal,
+	opts *pgha.ConnectOptions) (*pgha.Spec,
 	error) {
 	if c.Bool("lab") {
 		// A specification given together with the lab describes what the lab's hosts become; the
@@ -76,7 +78,8 @@ func loadFile(file string) (*pgha.Spec, error) {
 	var unreadable *fs.PathError
 	if errors.As(err, &unreadable) {
 		return nil, remote.WithHint(err,
-			"pgha-cli init > pgha.yaml writes one to start from; --spec names another file; --lab works on the lab")
+			"pgha-cli init > pgha.yaml writes one to start from; --spec names another file; "+
+				"--lab works on the lab")
 	}
 	return sp, err
 }

@@ -106,7 +106,8 @@ func candidates(c *cli.Context, out *terminal.Terminal, placeholder string) []st
 	case "HOST":
 		return hostNames(c, out, func(h spec.Host) string { return h.Name })
 	case "LAB":
-		all, _ := lab.List(c.Context, c.String("lab-cache")) // without labs there is nothing to offer
+		// without labs there is nothing to offer
+		all, _ := lab.List(c.Context, c.String("lab-cache"))
 		var names []string
 		for _, s := range all {
 			names = append(names, s.Name)

@@ -25,11 +25,14 @@ func completionCommand(out *terminal.Terminal) *cli.Command {
 		}}
 	}
 	return &cli.Command{
-		Name: "completion", Usage: "print a script that teaches your shell to complete commands and options",
+		Name: "completion", Usage: "print a script that teaches your shell to complete commands " +
+			"and options",
 		Subcommands: []*cli.Command{
 			script("bash", "for ~/.bashrc: source <(pgha-cli completion bash)", bashCompletion),
-			script("fish", "for ~/.config/fish/config.fish: pgha-cli completion fish | source", fishCompletion),
-			script("zsh", "for ~/.zshrc, after compinit: source <(pgha-cli completion zsh)", zshCompletion),
+			script("fish", "for ~/.config/fish/config.fish: pgha-cli completion fish | source",
+				fishCompletion),
+			script("zsh", "for ~/.zshrc, after compinit: source <(pgha-cli completion zsh)",
+				zshCompletion),
 		},
 	}
 }

@@ -18,14 +18,16 @@ import (
 func configCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "config", Usage: "look at the settings of the whole cluster, and change them",
-		Subcommands: []*cli.Command{configShowCommand(out), configSetCommand(out), configEditCommand(out)},
+		Subcommands: []*cli.Command{configShowCommand(out), configSetCommand(out),
+			configEditCommand(out)},
 	}
 }
 
 func configShowCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name:  "show",
-		Usage: "the specification, the DCS, each member's config.yml and what PostgreSQL uses, side by side",
+		Name: "show",
+		Usage: "the specification, the DCS, each member's config.yml and what PostgreSQL uses, " +
+			"side by side",
 		Description: "Shows the settings that the specification or the DCS names, and every " +
 			"other one in which something differs, with\n" +
 			"the reason: ALTER SYSTEM on one member, a value that waits for a restart, a change " +
@@ -40,34 +42,37 @@ func configShowCommand(out *terminal.Terminal) *cli.Command {
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
-				report, err := cl.Config(ctx)
-				if err != nil {
+			return withCluster(c, out, lookOptions(),
+				func(ctx context.Context, cl *pgha.Cluster) error {
+					report, err := cl.Config(ctx)
+					if err != nil {
+						return err
+					}
+					different := report.Differences()
+					if !c.Bool("all") {
+						report.Rows = slices.DeleteFunc(report.Rows, func(r pgha.ConfigRow) bool {
+							return !r.Differs && (r.Local || r.Spec == nil && r.DCS == nil)
+						})
+					}
+					if wantsJSON(c) {
+						err = out.JSON(report)
+					} else {
+						printConfig(out, report, different)
+					}
+					if err == nil && c.Bool("check") && (different > 0 || len(report.Errors) > 0) {
+						return exitCode(exitFailed)
+					}
 					return err
-				}
-				different := report.Differences()
-				if !c.Bool("all") {
-					report.Rows = slices.DeleteFunc(report.Rows, func(r pgha.ConfigRow) bool {
-						return !r.Differs && (r.Local || r.Spec == nil && r.DCS == nil)
-					})
-				}
-				if wantsJSON(c) {
-					err = out.JSON(report)
-				} else {
-					printConfig(out, report, different)
-				}
-				if err == nil && c.Bool("check") && (different > 0 || len(report.Errors) > 0) {
-					return exitCode(exitFailed)
-				}
-				return err
-			})
+				})
 		},
 	}
 }
 
 // printConfig prints a line a setting, and why it differs below those that do.
 func printConfig(out *terminal.Terminal, r pgha.ConfigReport, different int) {
-	files := slices.ContainsFunc(r.Rows, func(row pgha.ConfigRow) bool { return inFiles(r, row) != "-" })
+	files := slices.ContainsFunc(r.Rows, func(row pgha.ConfigRow) bool {
+		return inFiles(r, row) != "-"
+	})
 	head := []string{"SETTING", "SPEC", "DCS"}
 	if files {
 		head = append(head, "CONFIG.YML")
@@ -76,7 +81,8 @@ func printConfig(out *terminal.Terminal, r pgha.ConfigReport, different int) {
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.Join(append(head, r.Members...), "\t"))
 	for _, row := range r.Rows {
-		cells := []string{strings.TrimPrefix(row.Key, "postgresql.parameters."), cell(row.Spec), cell(row.DCS)}
+		cells := []string{strings.TrimPrefix(row.Key, "postgresql.parameters."), cell(row.Spec),
+			cell(row.DCS)}
 		if files {
 			cells = append(cells, inFiles(r, row))
 		}
@@ -103,7 +109,8 @@ func printConfig(out *terminal.Terminal, r pgha.ConfigReport, different int) {
 		out.Printf("%s %s: %s\n", out.Paint(terminal.Red, "✗"), member, r.Errors[member])
 	}
 	if different > 0 {
-		out.Printf("\n%s\n", out.Paint(terminal.Yellow, fmt.Sprintf("settings that differ: %d", different)))
+		out.Printf("\n%s\n", out.Paint(terminal.Yellow,
+			fmt.Sprintf("settings that differ: %d", different)))
 	} else if len(r.Errors) == 0 {
 		out.Printf("\n%s\n", out.Paint(terminal.Green, "nothing differs"))
 	}
@@ -150,7 +157,8 @@ func configSetCommand(out *terminal.Terminal) *cli.Command {
 			"by the PostgreSQL that runs. Ends\n" +
 			"once every member has the change in effect, or waits for a restart because of it: " +
 			"then see pgha-cli restart --pending.\n\n" +
-			"The change lives in the DCS. What the specification names is put back by the next apply: change it there.",
+			"The change lives in the DCS. What the specification names is put back by the next " +
+			"apply: change it there.",
 		Flags: operationFlags(),
 		Action: func(c *cli.Context) error {
 			if !c.Args().Present() {
@@ -169,7 +177,8 @@ func configSetCommand(out *terminal.Terminal) *cli.Command {
 func setConfig(c *cli.Context, out *terminal.Terminal, opts pgha.SetConfigOptions) error {
 	return operate(c, out, operation[pgha.SetConfigResult]{
 		question: "Change the configuration of all members?",
-		do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.SetConfigResult, error) {
+		do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.SetConfigResult,
+			error) {
 			opts.Operation = op
 			result, err := cl.SetConfig(ctx, opts)
 			if op.DryRun && err == nil {

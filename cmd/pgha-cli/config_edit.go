@@ -23,7 +23,8 @@ func configEditCommand(out *terminal.Terminal) *cli.Command {
 		Name: "edit", Usage: "change the settings of the whole cluster in an editor",
 		Description: "Opens the dynamic configuration as YAML in $VISUAL or $EDITOR (default: " +
 			"vi). What is saved is checked, shown and asked\n" +
-			"for as config set does; what was taken out is removed. Refused if somebody else has changed it meanwhile.",
+			"for as config set does; what was taken out is removed. Refused if somebody else has " +
+			"changed it meanwhile.",
 		Flags: operationFlags(),
 		Action: func(c *cli.Context) error {
 			if !c.Bool("yes") && !c.Bool("dry-run") && !askable() {
@@ -32,10 +33,11 @@ func configEditCommand(out *terminal.Terminal) *cli.Command {
 						"--dry-run to only look", c.Command.HelpName)
 			}
 			var before map[string]any
-			err := withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) (err error) {
-				before, err = cl.DynamicConfig(ctx)
-				return err
-			})
+			err := withCluster(c, out, lookOptions(),
+				func(ctx context.Context, cl *pgha.Cluster) (err error) {
+					before, err = cl.DynamicConfig(ctx)
+					return err
+				})
 			if err != nil {
 				return err
 			}
@@ -50,7 +52,8 @@ func configEditCommand(out *terminal.Terminal) *cli.Command {
 
 // editUntilRight opens the editor again, with what was written there, as long as it is refused and
 // somebody wants to mend it.
-func editUntilRight(c *cli.Context, out *terminal.Terminal, before map[string]any, text []byte) error {
+func editUntilRight(c *cli.Context, out *terminal.Terminal, before map[string]any,
+	text []byte) error {
 	for {
 		edited, err := edit(c.Context, text)
 		if err != nil {
@@ -65,10 +68,12 @@ func editUntilRight(c *cli.Context, out *terminal.Terminal, before map[string]an
 		}
 		var document map[string]any
 		if err = yaml.Unmarshal(edited, &document); err != nil {
-			err = remote.WithHint(fmt.Errorf("%w: what was saved is not YAML: %w", patroni.ErrInvalid, err),
+			err = remote.WithHint(fmt.Errorf("%w: what was saved is not YAML: %w",
+				patroni.ErrInvalid, err),
 				"nothing was changed")
 		} else if len(document) == 0 {
-			return remote.WithHint(fmt.Errorf("%w: what was saved is empty", patroni.ErrInvalid), "nothing was changed")
+			return remote.WithHint(fmt.Errorf("%w: what was saved is empty", patroni.ErrInvalid),
+				"nothing was changed")
 		} else {
 			err = setConfig(c, out, pgha.SetConfigOptions{Document: document, Expect: before})
 		}

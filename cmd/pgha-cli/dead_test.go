@@ -59,7 +59,8 @@ func halfDead(t *testing.T, alive ...string) string {
 	gone.Close()
 	text := "version: 1\ncluster: dead\nstate_dir: dead.state\netcd: {source: distribution}\n" +
 		"postgresql: {source: distribution}\nvip: {address: 192.0.2.9}\n" +
-		"ssh: {agent: false, host_keys: accept-new, known_hosts: known, identity_files: [id_ed25519]}\nhosts:\n"
+		"ssh: {agent: false, host_keys: accept-new, known_hosts: known, identity_files: " +
+		"[id_ed25519]}\nhosts:\n"
 	for i, name := range []string{"pg-1", "pg-2", "pg-3", "lb-1", "lb-2"} {
 		role, port := "database", gone.Port()
 		if strings.HasPrefix(name, "lb") {
@@ -68,7 +69,8 @@ func halfDead(t *testing.T, alive ...string) string {
 		if slices.Contains(alive, name) {
 			port = server().Port()
 		}
-		text += fmt.Sprintf("  - {name: %s, address: 192.0.2.%d, role: %s, ssh: {address: 127.0.0.1, port: %s}}\n",
+		text += fmt.Sprintf("  - {name: %s, address: 192.0.2.%d, role: %s, ssh: {address: "+
+			"127.0.0.1, port: %s}}\n",
 			name, i+1, role, port)
 	}
 	file := filepath.Join(dir, "pgha.yaml")
@@ -87,7 +89,8 @@ func halfDead(t *testing.T, alive ...string) string {
 func TestDeadCluster(t *testing.T) {
 	file := halfDead(t, "lb-1", "pg-2")
 	bundle := filepath.Join(t.TempDir(), "bundle.tar.gz")
-	const away, noMember, noQuorum = "host unreachable: connect to 127.0.0.1", "no member of the cluster answers",
+	const away, noMember, noQuorum = "host unreachable: connect to 127.0.0.1",
+		"no member of the cluster answers",
 		"etcd has no quorum"
 	for _, tt := range []struct {
 		line string
@@ -102,7 +105,8 @@ func TestDeadCluster(t *testing.T) {
 		{"verify", exitFailed, "verification failed: 26 of 26 checks"},
 		{"doctor", exitFailed, "pg-2 cannot be asked"},
 		{"doctor --fix host-unreachable@pg-2 --yes", exitRefused, "mend it by hand"},
-		{"doctor --fix nothing-of-the-kind --yes", exitRefused, "there is no finding nothing-of-the-kind"},
+		{"doctor --fix nothing-of-the-kind --yes", exitRefused,
+			"there is no finding nothing-of-the-kind"},
 		{"doctor bundle " + bundle, exitOK, "8 files"},
 		{"advise", exitFailed, "not whole: nothing is known about member pg-2"},
 		{"history", exitFailed, noMember},
@@ -136,7 +140,8 @@ func TestDeadCluster(t *testing.T) {
 	} {
 		got := typedIn(t, append([]string{"--spec", file}, strings.Fields(tt.line)...)...)
 		if all := got.stdout + got.stderr; got.code != tt.code || !strings.Contains(all, tt.says) {
-			t.Errorf("%s ends with %d, want %d and %q:\n%s", tt.line, got.code, tt.code, tt.says, all)
+			t.Errorf("%s ends with %d, want %d and %q:\n%s", tt.line, got.code, tt.code,
+				tt.says, all)
 		} else if strings.ContainsAny(all, "\x1b\a\x00") {
 			t.Errorf("%s prints what a host sent to the terminal:\n%q", tt.line, all)
 		}
@@ -181,7 +186,8 @@ func TestDeadClusterInJSON(t *testing.T) {
 		}
 		value := string(document[tt.field])
 		if got.code != tt.code || value == "" || tt.value != "" && value != tt.value {
-			t.Errorf("%s ends with %d, want %d; %s is %s:\n%s", tt.line, got.code, tt.code, tt.field, value, got.stdout)
+			t.Errorf("%s ends with %d, want %d; %s is %s:\n%s", tt.line, got.code, tt.code,
+				tt.field, value, got.stdout)
 		}
 	}
 	checks := typedIn(t, "--spec", file, "verify", "-o", "json")

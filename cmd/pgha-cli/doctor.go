@@ -26,7 +26,8 @@ func doctorCommand(out *terminal.Terminal) *cli.Command {
 			"trail of its operations, after\n" +
 			"it has shown them and asked. A finding is named by its ID, or by ID@HOST where " +
 			"several hosts have it.\n\n" +
-			"Exits with 1 when there is a finding of severity error, and with 0 when there are warnings at most.",
+			"Exits with 1 when there is a finding of severity error, and with 0 when there are " +
+			"warnings at most.",
 		Flags: []cli.Flag{
 			outputFlag(),
 			&cli.StringFlag{Name: "fix", Usage: "mend the finding with this `ID`"},
@@ -36,7 +37,8 @@ func doctorCommand(out *terminal.Terminal) *cli.Command {
 				Usage: "with --fix: do not ask"},
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, DisableDefaultText: true,
 				Usage: "show symptoms in full, too"},
-			&cli.DurationFlag{Name: "long-transaction", Usage: "`AGE` from which an open transaction is reported",
+			&cli.DurationFlag{Name: "long-transaction",
+				Usage:       "`AGE` from which an open transaction is reported",
 				DefaultText: "1h"},
 			&cli.DurationFlag{Name: "timeout", DefaultText: "10s for a look, no limit for --fix",
 				Usage: "give up after this `TIME`"},
@@ -50,23 +52,24 @@ func doctorCommand(out *terminal.Terminal) *cli.Command {
 					return usagef("--%s goes with --fix", flag)
 				}
 			}
-			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
-				d, err := checkup.Examine(ctx, cl, examineOptions(c))
-				if err != nil {
-					return err
-				}
-				if wantsJSON(c) {
-					if err := out.JSON(typedDiagnosis(d)); err != nil {
+			return withCluster(c, out, lookOptions(),
+				func(ctx context.Context, cl *pgha.Cluster) error {
+					d, err := checkup.Examine(ctx, cl, examineOptions(c))
+					if err != nil {
 						return err
 					}
-				} else {
-					printDiagnosis(out, d, c.Bool("all"))
-				}
-				if !d.Healthy {
-					return exitCode(exitFailed)
-				}
-				return nil
-			})
+					if wantsJSON(c) {
+						if err := out.JSON(typedDiagnosis(d)); err != nil {
+							return err
+						}
+					} else {
+						printDiagnosis(out, d, c.Bool("all"))
+					}
+					if !d.Healthy {
+						return exitCode(exitFailed)
+					}
+					return nil
+				})
 		},
 		Subcommands: []*cli.Command{bundleCommand(out)},
 	}
@@ -94,7 +97,8 @@ func fixFinding(c *cli.Context, out *terminal.Terminal) error {
 			return err
 		}
 		if found = matching(d, c.String("fix")); len(found) == 0 {
-			return withHint(fmt.Errorf("%w: there is no finding %s", pgha.ErrRefused, c.String("fix")),
+			return withHint(fmt.Errorf("%w: there is no finding %s", pgha.ErrRefused,
+				c.String("fix")),
 				"pgha-cli doctor lists what there is; a symptom is mended by mending its cause")
 		}
 		return runFixes(ctx, c, out, cl, found, true)
@@ -113,7 +117,8 @@ func fixFinding(c *cli.Context, out *terminal.Terminal) error {
 			return err
 		}
 		if !wantsJSON(c) {
-			out.Printf("%s pgha-cli doctor shows what is left\n", out.Paint(terminal.Green, "done:"))
+			out.Printf("%s pgha-cli doctor shows what is left\n",
+				out.Paint(terminal.Green, "done:"))
 		}
 		return nil
 	})
@@ -154,7 +159,8 @@ func runFixes(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *p
 		}
 		err := checkup.Fix(ctx, cl, f, pgha.Operation{DryRun: dry, Observer: observe})
 		if errors.Is(err, checkup.ErrNotFixable) {
-			return withHint(fmt.Errorf("%w: %w", pgha.ErrRefused, err), "mend it by hand as pgha-cli doctor says")
+			return withHint(fmt.Errorf("%w: %w", pgha.ErrRefused, err),
+				"mend it by hand as pgha-cli doctor says")
 		}
 		if err != nil {
 			return err
@@ -168,35 +174,38 @@ func runFixes(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *p
 
 func bundleCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "bundle", Usage: "pack what the doctor sees for somebody else, without secrets", ArgsUsage: "[FILE]",
+		Name: "bundle", Usage: "pack what the doctor sees for somebody else, without secrets",
+		ArgsUsage: "[FILE]",
 		Description: "Writes a .tar.gz with the facts, the findings, the specification, " +
 			"configurations and the ends of the journals.\n" +
 			"Passwords, private keys and the texts of queries are not in it. Have a look before " +
 			"you send it all the same:\n" +
-			"names and addresses of hosts are. Default FILE: pgha-CLUSTER-TIME.tar.gz in the current folder.",
+			"names and addresses of hosts are. Default FILE: pgha-CLUSTER-TIME.tar.gz in the " +
+			"current folder.",
 		Flags: []cli.Flag{outputFlag()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Len() > 1 {
 				return usagef("doctor bundle wants one file at most")
 			}
-			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
-				name := c.Args().First()
-				b, err := checkup.Bundle(ctx, cl, examineOptions(c))
-				if err != nil {
-					return err
-				}
-				if name == "" {
-					name = b.Name
-				}
-				if err := os.WriteFile(name, b.Archive, 0o600); err != nil {
-					return fmt.Errorf("write the bundle: %w", err)
-				}
-				if wantsJSON(c) {
-					return out.JSON(bundleAnswer{name, len(b.Archive), b.Files})
-				}
-				out.Printf("%s: %d files, %d KiB\n", name, len(b.Files), len(b.Archive)>>10)
-				return nil
-			})
+			return withCluster(c, out, lookOptions(),
+				func(ctx context.Context, cl *pgha.Cluster) error {
+					name := c.Args().First()
+					b, err := checkup.Bundle(ctx, cl, examineOptions(c))
+					if err != nil {
+						return err
+					}
+					if name == "" {
+						name = b.Name
+					}
+					if err := os.WriteFile(name, b.Archive, 0o600); err != nil {
+						return fmt.Errorf("write the bundle: %w", err)
+					}
+					if wantsJSON(c) {
+						return out.JSON(bundleAnswer{name, len(b.Archive), b.Files})
+					}
+					out.Printf("%s: %d files, %d KiB\n", name, len(b.Files), len(b.Archive)>>10)
+					return nil
+				})
 		},
 	}
 }

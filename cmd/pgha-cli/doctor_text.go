@@ -109,7 +109,8 @@ func printDiagnosis(out *terminal.Terminal, d doctor.Diagnosis, all bool) {
 	} else if w := len(d.Findings); w > 0 {
 		verdict = out.Paint(terminal.Yellow, counted(w, "warning"))
 	}
-	out.Printf("cluster %s: %s (%d of %d hosts asked in %.1fs)\n", d.Cluster, verdict, d.Hosts, d.HostsTotal, d.Seconds)
+	out.Printf("cluster %s: %s (%d of %d hosts asked in %.1fs)\n", d.Cluster, verdict, d.Hosts,
+		d.HostsTotal, d.Seconds)
 	for _, f := range d.Findings {
 		printFinding(out, f, all)
 	}
@@ -127,7 +128,8 @@ func printFinding(out *terminal.Terminal, f doctor.Finding, all bool) {
 	if f.Host != "" {
 		title = f.Host + ": " + title
 	}
-	out.Printf("\n%s %s  %s\n", sign, out.Paint(terminal.Bold, title), out.Paint(terminal.Dim, f.ID))
+	out.Printf("\n%s %s  %s\n", sign, out.Paint(terminal.Bold, title),
+		out.Paint(terminal.Dim, f.ID))
 	out.Printf("  causes   %s\n", f.Consequence)
 	for _, e := range f.Evidence {
 		out.Printf("  seen     %s\n", out.Paint(terminal.Dim, e))
@@ -143,7 +145,8 @@ func printFinding(out *terminal.Terminal, f doctor.Finding, all bool) {
 		out.Printf("  advice   %s\n", f.Advice.Render(typed))
 	}
 	if f.Fixable {
-		out.Printf("  or       %s\n", out.Paint(terminal.Green, "pgha-cli doctor --fix "+f.ID+atHost(f)))
+		out.Printf("  or       %s\n", out.Paint(terminal.Green,
+			"pgha-cli doctor --fix "+f.ID+atHost(f)))
 	}
 	if len(f.Symptoms) == 0 {
 		return

@@ -21,13 +21,15 @@ import (
 // the order that they always had.
 func TestDiagnosisCanBeTyped(t *testing.T) {
 	t.Parallel()
-	symptom := doctor.Finding{ID: "replica-lags", Severity: doctor.Warning, Evidence: []string{"1 GiB"},
-		Remedy: []doctor.Step{{Call: errs.Verb(doctor.Restart, "pg2")}}}
+	symptom := doctor.Finding{ID: "replica-lags", Severity: doctor.Warning,
+		Evidence: []string{"1 GiB"},
+		Remedy:   []doctor.Step{{Call: errs.Verb(doctor.Restart, "pg2")}}}
 	d := doctor.Diagnosis{Cluster: "demo", Time: time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC),
 		Seconds: 0.5, Hosts: 5, HostsTotal: 6,
 		Findings: []doctor.Finding{{
 			ID: "wrong-system-identifier", Host: "db2", Subject: "x", Severity: doctor.Error,
-			Title: "another cluster's", Consequence: "it never streams", Evidence: []string{"7"}, Fixable: true,
+			Title: "another cluster's", Consequence: "it never streams", Evidence: []string{"7"},
+			Fixable: true,
 			Remedy: []doctor.Step{
 				{Host: "db2", Command: "systemctl stop patroni"},
 				{Call: errs.Verb(doctor.Reinitialize, "pg2"), Deletes: "pg2"},

@@ -37,12 +37,16 @@ func drillCommand(out *terminal.Terminal) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "all", DisableDefaultText: true,
 				Usage: "practise everything; outside a lab everything that is safe"},
-			&cli.BoolFlag{Name: "list", DisableDefaultText: true, Usage: "list the scenarios and do nothing"},
+			&cli.BoolFlag{Name: "list", DisableDefaultText: true,
+				Usage: "list the scenarios and do nothing"},
 			numberFlag("runs", drill.DefaultRuns, "", "`NUMBER` of runs of each scenario"),
-			&cli.Float64Flag{Name: "rate", DefaultText: "20", Usage: "rows and reads a second, in `HZ`"},
+			&cli.Float64Flag{Name: "rate", DefaultText: "20",
+				Usage: "rows and reads a second, in `HZ`"},
 			&cli.StringFlag{Name: "sync",
-				Usage: "practise in this synchronous `MODE` (off, on, strict, quorum) and put the cluster's back"},
-			&cli.StringFlag{Name: "consent", Usage: "the `NAME` of the cluster that may be broken; a lab needs none"},
+				Usage: "practise in this synchronous `MODE` (off, on, strict, quorum) and put " +
+					"the cluster's back"},
+			&cli.StringFlag{Name: "consent", Usage: "the `NAME` of the cluster that may be " +
+				"broken; a lab needs none"},
 			&cli.StringFlag{Name: "report",
 				Usage: "write a report to this `FILE` (HTML), and the raw data beside it (CSV)"},
 			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit",
@@ -69,7 +73,8 @@ func listScenarios(c *cli.Context, out *terminal.Terminal) error {
 			where = "safe"
 		}
 		out.Printf("%s %s\n  %s\n  %s %s\n", out.Paint(terminal.Bold, s.Name),
-			out.Paint(terminal.Dim, "("+where+")"), s.Does, out.Paint(terminal.Dim, "must hold:"), s.Holds)
+			out.Paint(terminal.Dim, "("+where+")"), s.Does, out.Paint(terminal.Dim, "must hold:"),
+			s.Holds)
 	}
 	return nil
 }
@@ -80,7 +85,8 @@ func runDrill(c *cli.Context, out *terminal.Terminal) error {
 		Consent:     c.String("consent"),
 		Synchronous: patroni.SynchronousMode(c.String("sync"))}
 	if c.Bool("all") == (len(o.Scenarios) > 0) {
-		return usagef("%s wants the names of scenarios, or --all; --list shows them", c.Command.HelpName)
+		return usagef("%s wants the names of scenarios, or --all; --list shows them",
+			c.Command.HelpName)
 	}
 	for _, s := range drill.Scenarios() {
 		if c.Bool("all") && (s.Safe || c.Bool("lab")) {
@@ -125,7 +131,8 @@ func runDrill(c *cli.Context, out *terminal.Terminal) error {
 		out.Printf("\n")
 		err = errs.Join(err, printDrill(out, result))
 	}
-	if err == nil && slices.ContainsFunc(result.Runs, func(r drill.RunResult) bool { return !r.Outcome.Verdict.Kept }) {
+	if err == nil && slices.ContainsFunc(result.Runs,
+		func(r drill.RunResult) bool { return !r.Outcome.Verdict.Kept }) {
 		return exitCode(exitFailed)
 	}
 	return err
@@ -136,10 +143,12 @@ func printVerdict(out *terminal.Terminal, r drill.RunResult) {
 	o := r.Outcome
 	if o.Verdict.Kept {
 		out.Notef("%s %s: %.2f s without writes, %s lost, full redundancy after %.1f s\n",
-			out.Paint(terminal.Green, "kept"), o.Scenario, o.GapSeconds, counted(o.Lost, "row"), o.RedundantSeconds)
+			out.Paint(terminal.Green, "kept"), o.Scenario, o.GapSeconds, counted(o.Lost, "row"),
+			o.RedundantSeconds)
 		return
 	}
-	out.Notef("%s %s: %s\n", out.Paint(terminal.Red, "broken"), o.Scenario, strings.Join(o.Verdict.Broken, "; "))
+	out.Notef("%s %s: %s\n", out.Paint(terminal.Red, "broken"), o.Scenario,
+		strings.Join(o.Verdict.Broken, "; "))
 }
 
 // printDrill is the table of all runs.
@@ -166,7 +175,8 @@ func printDrill(out *terminal.Terminal, result drill.Result) error {
 		}
 		fmt.Fprintf(tw, "%s\t%.2f s\t%s\t%s\t%s\t%s\t%s\t%d of %d\t%d\t%d\t%s\t%s\n", o.Scenario,
 			o.GapSeconds, phase[drill.Detection], phase[drill.Election],
-			phase[drill.Promotion], phase[drill.Routing], phase[drill.Reconnect], o.Lost, o.Acknowledged,
+			phase[drill.Promotion], phase[drill.Routing], phase[drill.Reconnect], o.Lost,
+			o.Acknowledged,
 			o.Unknown, len(o.DoubleWriters), redundant, verdict)
 	}
 	if err := tw.Flush(); err != nil {

@@ -13,16 +13,19 @@ import (
 func TestPrintDrill(t *testing.T) {
 	t.Parallel()
 	result := drill.Result{Runs: []drill.RunResult{
-		{Outcome: drill.Outcome{Scenario: "switchover", Run: 1, GapSeconds: 1.754, Acknowledged: 473,
-			Unknown: 1, RedundantSeconds: 14,
+		{Outcome: drill.Outcome{Scenario: "switchover", Run: 1, GapSeconds: 1.754,
+			Acknowledged: 473,
+			Unknown:      1, RedundantSeconds: 14,
 			Phases: []drill.Phase{
 				{Name: drill.Detection, Seconds: 1.11}, {Name: drill.Election, Seconds: 0.22},
 				{Name: drill.Routing, Seconds: 0.424},
 			}, Verdict: drill.Verdict{Kept: true}}},
-		{Outcome: drill.Outcome{Scenario: "leader-partitioned", Run: 2, GapSeconds: 7.1, Acknowledged: 1637,
-			Lost: 506, RedundantSeconds: -1,
+		{Outcome: drill.Outcome{Scenario: "leader-partitioned", Run: 2, GapSeconds: 7.1,
+			Acknowledged: 1637,
+			Lost:         506, RedundantSeconds: -1,
 			DoubleWriters: []drill.Span{{}},
-			Verdict:       drill.Verdict{Broken: []string{"506 acknowledged rows lost", "never redundant"}}}},
+			Verdict: drill.Verdict{Broken: []string{"506 acknowledged rows lost",
+				"never redundant"}}}},
 	}}
 	want := strings.TrimLeft(`
 SCENARIO            WITHOUT WRITES  DETECT  ELECT  PROMOTE  ROUTE  RECONNECT  LOST         UNKNOWN  TWO WRITERS  REDUNDANT  VERDICT

@@ -55,8 +55,9 @@ func TestExitCodes(t *testing.T) {
 func TestHintOf(t *testing.T) {
 	t.Parallel()
 	look := errs.Text("look at %s", errs.Verb("status"))
-	err := errs.WithNext(errs.Join(errs.WithNext(errors.New("a"), look), errs.WithNext(errors.New("b"),
-		errs.Text("start it: %s", errs.Verb("lab", "up", "--lab-name", "two")))), look)
+	err := errs.WithNext(errs.Join(errs.WithNext(errors.New("a"), look),
+		errs.WithNext(errors.New("b"),
+			errs.Text("start it: %s", errs.Verb("lab", "up", "--lab-name", "two")))), look)
 	const want = "look at pgha-cli status\n      start it: pgha-cli --lab-name two lab up"
 	if got := hintOf(err); got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -40,7 +40,8 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 		if got.code != exitOK || got.stderr != "" {
 			t.Errorf("%s --help ends with %d: %s", line, got.code, got.stderr)
 		}
-		for _, part := range []string{"NAME:\n   pgha-cli " + line + " - " + c.Usage, "USAGE:", c.ArgsUsage} {
+		for _, part := range []string{"NAME:\n   pgha-cli " + line + " - " + c.Usage, "USAGE:",
+			c.ArgsUsage} {
 			if !strings.Contains(got.stdout, part) {
 				t.Errorf("%s --help lacks %q:\n%s", line, part, got.stdout)
 			}
@@ -48,7 +49,8 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 		for _, f := range c.Flags {
 			doc, _ := f.(cli.DocGenerationFlag)
 			usage := strings.ReplaceAll(doc.GetUsage(), "`", "")
-			if usage == "" || !strings.Contains(strings.Join(strings.Fields(got.stdout), " "), usage) {
+			if usage == "" || !strings.Contains(strings.Join(strings.Fields(got.stdout), " "),
+				usage) {
 				t.Errorf("%s --help does not explain --%s:\n%s", line, f.Names()[0], got.stdout)
 			}
 			if doc.TakesValue() && !strings.Contains(doc.GetUsage(), "`") {
@@ -120,7 +122,8 @@ func TestWrongCommandLines(t *testing.T) {
 			got := typedIn(t, args...)
 			if got.code != exitUsage || got.stdout != "" || !strings.Contains(got.stderr, says) ||
 				!strings.Contains(got.stderr, "hint: ") {
-				t.Errorf("%s %s ends with %d, want 64 and %q:\n%s%s", line, strings.Join(more, " "), got.code, says,
+				t.Errorf("%s %s ends with %d, want 64 and %q:\n%s%s", line, strings.Join(more, " "),
+					got.code, says,
 					got.stdout, got.stderr)
 			}
 		}
@@ -152,12 +155,15 @@ func TestWrongCommandLines(t *testing.T) {
 // contacts a host.
 func TestAskingVerbsRefuseAPipe(t *testing.T) {
 	file := halfDead(t)
-	for _, line := range []string{"switchover", "failover", "restart", "restart --at +90m", "reinit pg-2", "pause",
-		"stop", "stop pg-2", "rolling-reboot", "reset", "secrets rotate", "sync off", "config set ttl=30",
+	for _, line := range []string{"switchover", "failover", "restart", "restart --at +90m",
+		"reinit pg-2", "pause",
+		"stop", "stop pg-2", "rolling-reboot", "reset", "secrets rotate", "sync off",
+		"config set ttl=30",
 		"config edit", "doctor --fix unit-stopped", "plan --accept", "verify --deep"} {
 		got := typedIn(t, append([]string{"--spec", file}, strings.Fields(line)...)...)
 		if got.code != exitUsage || !strings.Contains(got.stderr, "no terminal to ask on") ||
-			!strings.Contains(got.stderr, "--dry-run") || strings.Contains(got.stderr, "unreachable") {
+			!strings.Contains(got.stderr, "--dry-run") ||
+			strings.Contains(got.stderr, "unreachable") {
 			t.Errorf("%s ends with %d:\n%s", line, got.code, got.stderr)
 		}
 	}

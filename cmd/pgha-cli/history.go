@@ -20,24 +20,26 @@ func historyCommand(out *terminal.Terminal) *cli.Command {
 			"from a failover; pgha-cli logs patroni shows what led to it.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "operations", DisableDefaultText: true,
-				Usage: "what was done to the cluster with this tool: who, when, which changes, with which result"},
+				Usage: "what was done to the cluster with this tool: who, when, which changes, " +
+					"with which result"},
 			outputFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
-				if c.Bool("operations") {
-					return showOperations(ctx, c, out, cl)
-				}
-				history, err := cl.History(ctx)
-				if err != nil {
-					return err
-				}
-				if wantsJSON(c) {
-					return out.JSON(historyAnswer{append([]patroni.HistoryEntry{}, history...)})
-				}
-				printHistory(out, history)
-				return nil
-			})
+			return withCluster(c, out, lookOptions(),
+				func(ctx context.Context, cl *pgha.Cluster) error {
+					if c.Bool("operations") {
+						return showOperations(ctx, c, out, cl)
+					}
+					history, err := cl.History(ctx)
+					if err != nil {
+						return err
+					}
+					if wantsJSON(c) {
+						return out.JSON(historyAnswer{append([]patroni.HistoryEntry{}, history...)})
+					}
+					printHistory(out, history)
+					return nil
+				})
 		},
 	}
 }
@@ -54,12 +56,14 @@ func printHistory(out *terminal.Terminal, history []patroni.HistoryEntry) {
 		if !h.At.IsZero() {
 			when = h.At.Local().Format(time.DateTime)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", when, dash(h.Leader), h.Timeline, h.LSN, dash(h.Reason))
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", when, dash(h.Leader), h.Timeline, h.LSN,
+			dash(h.Reason))
 	}
 	w.Flush()
 }
 
-func showOperations(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *pgha.Cluster) error {
+func showOperations(ctx context.Context, c *cli.Context, out *terminal.Terminal,
+	cl *pgha.Cluster) error {
 	operations, err := cl.Operations(ctx)
 	if err != nil {
 		return err
@@ -79,7 +83,8 @@ func showOperations(ctx context.Context, c *cli.Context, out *terminal.Terminal,
 			result = out.Paint(terminal.Yellow, "not finished: it goes on, or was killed")
 		}
 		out.Printf("%s  %s by %s, %s in %.1fs: %s\n", o.Time.Local().Format(time.DateTime),
-			out.Paint(terminal.Bold, o.Verb), o.Holder, counted(len(o.Changes), "change"), o.Seconds, result)
+			out.Paint(terminal.Bold, o.Verb), o.Holder, counted(len(o.Changes), "change"),
+			o.Seconds, result)
 		for _, ch := range o.Changes {
 			out.Printf("    %-12s %s %s %s\n", ch.Host, ch.Kind, ch.Name, ch.Action)
 		}

@@ -19,10 +19,12 @@ func labCommand(out *terminal.Terminal) *cli.Command {
 		Usage: "six real systemd hosts on this machine, to try everything on",
 		Description: "The lab's hosts boot Debian, run sshd and live in network namespaces of " +
 			"their own, so nothing of them reaches\n" +
-			"this machine's network. It wants root. pgha-cli --lab COMMAND then works on the lab's cluster.",
+			"this machine's network. It wants root. pgha-cli --lab COMMAND then works on the " +
+			"lab's cluster.",
 		Subcommands: []*cli.Command{
 			{
-				Name: "up", Usage: "create and start the hosts (the first time builds an image: some minutes)",
+				Name: "up", Usage: "create and start the hosts (the first time builds an image: " +
+					"some minutes)",
 				Description: "The hosts boot in a few seconds, with nothing on them but Debian " +
 					"and sshd. Run it again to start what is off.\n\n" +
 					"   pgha-cli lab up                  six hosts: three databases, three balancers\n" +
@@ -35,9 +37,11 @@ func labCommand(out *terminal.Terminal) *cli.Command {
 					"and your own 192.168.0.0/24, if you have one, is not touched. Reach them " +
 					"with lab exec and lab run.",
 				Flags: []cli.Flag{
-					numberFlag("hosts", 0, "6: three databases, three balancers", "`NUMBER` of hosts, 1 to 10"),
+					numberFlag("hosts", 0, "6: three databases, three balancers",
+						"`NUMBER` of hosts, 1 to 10"),
 					&cli.BoolFlag{Name: "ipv6",
-						Usage: "give the hosts addresses of IPv6 (fd00:192:168::200 and up) and none of IPv4"},
+						Usage: "give the hosts addresses of IPv6 (fd00:192:168::200 and up) and " +
+							"none of IPv4"},
 					&cli.BoolFlag{Name: "installed",
 						Usage: "give the hosts the packages that an apply installs, so that the " +
 							"first apply takes seconds"},
@@ -46,13 +50,15 @@ func labCommand(out *terminal.Terminal) *cli.Command {
 				},
 				Action: func(c *cli.Context) error { return labUp(c, out) },
 			},
-			{Name: "down", Usage: "remove the hosts with everything on them; the image stays cached",
+			{Name: "down",
+				Usage: "remove the hosts with everything on them; the image stays cached",
 				Action: func(c *cli.Context) error {
 					return lab.Down(c.Context, labOptions(c, out))
 				}},
 			{Name: "status", Usage: "list the hosts", Flags: []cli.Flag{outputFlag()},
 				Action: func(c *cli.Context) error { return labStatus(c, out) }},
-			{Name: "spec", Usage: "print the hosts' specification, to change it and apply it with --lab --spec FILE",
+			{Name: "spec", Usage: "print the hosts' specification, to change it and apply it " +
+				"with --lab --spec FILE",
 				Action: func(c *cli.Context) error {
 					return inLab(c, out, func(l *lab.Lab) error {
 						text, err := l.Spec()
@@ -67,18 +73,24 @@ func labCommand(out *terminal.Terminal) *cli.Command {
 				Action: func(c *cli.Context) error {
 					host, argv := c.Args().First(), afterDashes(c.Args().Tail())
 					if host == "" || len(argv) == 0 {
-						return usagef("lab exec wants a host and a command: pgha-cli lab exec postgres-01 -- ps ax")
+						return usagef("lab exec wants a host and a command: pgha-cli lab exec " +
+							"postgres-01 -- ps ax")
 					}
 					return inLab(c, out,
-						func(l *lab.Lab) error { return passed(l.Exec(c.Context, host, argv, stdio())) })
+						func(l *lab.Lab) error {
+							return passed(l.Exec(c.Context, host, argv, stdio()))
+						})
 				}},
 			{Name: "run", Usage: "run a program of this machine inside the lab's network",
 				ArgsUsage: "-- CMD...", Action: func(c *cli.Context) error {
 					argv := afterDashes(c.Args().Slice())
 					if len(argv) == 0 {
-						return usagef("lab run wants a command: pgha-cli lab run -- ping 192.168.0.210")
+						return usagef("lab run wants a command: pgha-cli lab run -- ping " +
+							"192.168.0.210")
 					}
-					return inLab(c, out, func(l *lab.Lab) error { return passed(l.Run(c.Context, argv, stdio())) })
+					return inLab(c, out, func(l *lab.Lab) error {
+						return passed(l.Run(c.Context, argv, stdio()))
+					})
 				}},
 			faultCommand(out, "cut", "pull a host's network cable", (*lab.Lab).Cut),
 			faultCommand(out, "heal", "plug the cable in again", (*lab.Lab).Heal),
@@ -96,12 +108,15 @@ func faultCommand(out *terminal.Terminal, name, usage string, do func(*lab.Lab, 
 			if c.NArg() != 1 {
 				return usagef("lab %s wants one host: pgha-cli lab %[1]s postgres-01", name)
 			}
-			return inLab(c, out, func(l *lab.Lab) error { return do(l, c.Context, c.Args().First()) })
+			return inLab(c, out, func(l *lab.Lab) error {
+				return do(l, c.Context, c.Args().First())
+			})
 		}}
 }
 
 func labWipeCommand(out *terminal.Terminal) *cli.Command {
-	command := faultCommand(out, "wipe", "replace a host by an empty one with the same name and address", nil)
+	command := faultCommand(out, "wipe", "replace a host by an empty one with the same name and "+
+		"address", nil)
 	command.Description = "Takes the power, throws the disk away and boots a bare host, to " +
 		"practise what comes after\n" +
 		"a machine is lost: apply brings one member back, recover --from helps when most are gone."
@@ -112,7 +127,8 @@ func labWipeCommand(out *terminal.Terminal) *cli.Command {
 			return usagef("lab wipe wants one host: pgha-cli lab wipe postgres-01")
 		}
 		return inLab(c, out, func(l *lab.Lab) error {
-			return l.Wipe(c.Context, c.Args().First(), lab.WipeOptions{NewHostKey: c.Bool("new-host-key")})
+			return l.Wipe(c.Context, c.Args().First(),
+				lab.WipeOptions{NewHostKey: c.Bool("new-host-key")})
 		})
 	}
 	return command
@@ -136,7 +152,8 @@ func labProgress(out *terminal.Terminal) func(lab.Event) {
 		case !e.Done && e.Host == "":
 			out.Notef("%s %s\n", out.Paint(terminal.Dim, "…"), what)
 		case e.Done && e.Err == nil:
-			out.Notef("%s %s %s\n", out.Paint(terminal.Green, "✓"), what, out.Paint(terminal.Dim, seconds(e.Duration)))
+			out.Notef("%s %s %s\n", out.Paint(terminal.Green, "✓"), what,
+				out.Paint(terminal.Dim, seconds(e.Duration)))
 		case e.Done:
 			out.Notef("%s %s: %v\n", out.Paint(terminal.Red, "✗"), what, e.Err)
 		}
@@ -188,7 +205,8 @@ func printHosts(out *terminal.Terminal, l *lab.Lab) {
 	onOff := map[bool]string{true: "on", false: "off"}
 	plugged := map[bool]string{true: "in", false: "cut"}
 	for _, h := range l.Hosts() {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", h.Name, h.Address, h.Role, h.Member, onOff[h.Running],
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", h.Name, h.Address, h.Role, h.Member,
+			onOff[h.Running],
 			plugged[h.CableUp])
 	}
 	w.Flush()

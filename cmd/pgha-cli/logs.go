@@ -29,7 +29,8 @@ func logsCommand(out *terminal.Terminal) *cli.Command {
 			&cli.StringFlag{Name: "since",
 				Usage: "from this `TIME` on: 10m (ago), 02:00 (the last one) or 2026-11-30T02:00"},
 			&cli.StringFlag{Name: "until", Usage: "up to this `TIME`"},
-			&cli.BoolFlag{Name: "follow", DisableDefaultText: true, Usage: "go on with new lines until Ctrl-C"},
+			&cli.BoolFlag{Name: "follow", DisableDefaultText: true,
+				Usage: "go on with new lines until Ctrl-C"},
 			numberFlag("lines", 0, "100, or all since a time",
 				"only the last `NUMBER` of lines of all hosts together"),
 			&cli.DurationFlag{Name: "timeout", DefaultText: "no limit",
@@ -53,18 +54,20 @@ func logsCommand(out *terminal.Terminal) *cli.Command {
 				enc := json.NewEncoder(out.Stdout)
 				show = func(e pgha.LogEntry) error { return enc.Encode(e) }
 			}
-			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
-				err := cl.Logs(ctx, opts, show)
-				switch {
-				case opts.Follow && errors.Is(err, context.DeadlineExceeded):
-					return nil // --timeout is how long to follow
-				case opts.Follow && errors.Is(err, context.Canceled):
-					return exitCode(exitInterrupted)
-				case errors.Is(err, spec.ErrUnknownHost), errors.Is(err, pgha.ErrUnknownComponent):
-					return usagef("%v", err)
-				}
-				return err
-			})
+			return withCluster(c, out, lookOptions(),
+				func(ctx context.Context, cl *pgha.Cluster) error {
+					err := cl.Logs(ctx, opts, show)
+					switch {
+					case opts.Follow && errors.Is(err, context.DeadlineExceeded):
+						return nil // --timeout is how long to follow
+					case opts.Follow && errors.Is(err, context.Canceled):
+						return exitCode(exitInterrupted)
+					case errors.Is(err, spec.ErrUnknownHost),
+						errors.Is(err, pgha.ErrUnknownComponent):
+						return usagef("%v", err)
+					}
+					return err
+				})
 		},
 	}
 }
@@ -128,14 +131,16 @@ func past(flag, text string, now time.Time) (time.Time, error) {
 	}
 	for _, layout := range []string{"15:04", "15:04:05"} {
 		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
-			day := time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), t.Second(), 0, now.Location())
+			day := time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), t.Second(),
+				0, now.Location())
 			if day.After(now) {
 				day = day.AddDate(0, 0, -1)
 			}
 			return day, nil
 		}
 	}
-	return time.Time{}, usagef("--%s %q: a time is 10m (ago), 02:00 (the last one) or 2026-11-30T02:00", flag, text)
+	return time.Time{}, usagef("--%s %q: a time is 10m (ago), 02:00 (the last one) or "+
+		"2026-11-30T02:00", flag, text)
 }
 
 // harmless is text that cannot command the terminal, whatever a program logged.
@@ -156,7 +161,8 @@ func entryText(out *terminal.Terminal) func(pgha.LogEntry) error {
 		if e.Priority <= 3 { // error and worse
 			message = out.Paint(terminal.Red, message)
 		}
-		out.Printf("%s %s %s: %s\n", out.Paint(terminal.Dim, e.Time.Local().Format("2006-01-02 15:04:05.000")),
+		out.Printf("%s %s %s: %s\n", out.Paint(terminal.Dim,
+			e.Time.Local().Format("2006-01-02 15:04:05.000")),
 			e.Host, e.Program, message)
 		return nil
 	}

@@ -39,11 +39,13 @@ func TestEntryTextDoesNotCommandTheTerminal(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	show := entryText(&terminal.Terminal{Stdout: &b})
-	e := pgha.LogEntry{Time: time.Now(), Host: "db1", Program: "postgres", Message: "a\x1b[2Jb\nsecond\tline\n"}
+	e := pgha.LogEntry{Time: time.Now(), Host: "db1", Program: "postgres",
+		Message: "a\x1b[2Jb\nsecond\tline\n"}
 	if err := show(e); err != nil {
 		t.Fatal(err)
 	}
-	if want := " db1 postgres: a\uFFFD[2Jb\n    second\tline\n"; !bytes.HasSuffix(b.Bytes(), []byte(want)) {
+	if want := " db1 postgres: a\uFFFD[2Jb\n    second\tline\n"; !bytes.HasSuffix(b.Bytes(),
+		[]byte(want)) {
 		t.Errorf("got %q", b.String())
 	}
 }

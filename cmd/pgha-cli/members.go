@@ -14,18 +14,22 @@ import (
 
 func restartCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "restart", Usage: "restart PostgreSQL, one member at a time", ArgsUsage: "[MEMBER...]",
+		Name: "restart", Usage: "restart PostgreSQL, one member at a time",
+		ArgsUsage: "[MEMBER...]",
 		Description: "Waits after each until it streams again, and stops at the first that does " +
 			"not come back. The leader comes last, in\n" +
-			"place after a checkpoint, or after a switchover. Refused while another member is not healthy.",
+			"place after a checkpoint, or after a switchover. Refused while another member is " +
+			"not healthy.",
 		Flags: operationFlags(
 			&cli.BoolFlag{Name: "pending", DisableDefaultText: true,
 				Usage: "only members with a setting that waits for a restart"},
-			&cli.StringFlag{Name: "role", Usage: "only the `ROLE`: leader, or replica for all others"},
+			&cli.StringFlag{Name: "role", Usage: "only the `ROLE`: leader, or replica for all " +
+				"others"},
 			&cli.BoolFlag{Name: "by-switchover", DisableDefaultText: true,
 				Usage: "move the leadership away before the leader is restarted"},
 			&cli.StringFlag{Name: "at",
-				Usage: "schedule the restart of one member for this `TIME`: 2026-11-30T02:00, 02:00 or +90m"},
+				Usage: "schedule the restart of one member for this `TIME`: 2026-11-30T02:00, " +
+					"02:00 or +90m"},
 			&cli.BoolFlag{Name: "cancel", DisableDefaultText: true,
 				Usage: "take the scheduled restart of one member back"},
 			&cli.BoolFlag{Name: "force", DisableDefaultText: true,
@@ -44,10 +48,13 @@ func restartCommand(out *terminal.Terminal) *cli.Command {
 			}
 			return operate(c, out, operation[patroni.RestartResult]{
 				question: "Sessions to these members will be cut. Go ahead?",
-				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (patroni.RestartResult, error) {
-					return cl.Restart(ctx, pgha.RestartOptions{Operation: op, Members: c.Args().Slice(),
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (patroni.RestartResult, error) {
+					return cl.Restart(ctx, pgha.RestartOptions{Operation: op,
+						Members:     c.Args().Slice(),
 						Role:        patroni.Role(c.String("role")),
-						PendingOnly: c.Bool("pending"), BySwitchover: c.Bool("by-switchover"), At: when,
+						PendingOnly: c.Bool("pending"), BySwitchover: c.Bool("by-switchover"),
+						At:    when,
 						Force: c.Bool("force")})
 				},
 				show: func(r patroni.RestartResult) { printRestart(out, r) }, status: when.IsZero(),
@@ -67,7 +74,8 @@ func printRestart(out *terminal.Terminal, r patroni.RestartResult) {
 		if len(m.Pending) > 0 {
 			pending = ", still waiting for another restart: " + strings.Join(m.Pending, ", ")
 		}
-		out.Printf("%s (%s) was down for %s and healthy after %s%s\n", m.Member, m.Role, m.Down, m.Took, pending)
+		out.Printf("%s (%s) was down for %s and healthy after %s%s\n", m.Member, m.Role, m.Down,
+			m.Took, pending)
 	}
 	if len(r.Restarted) == 0 {
 		out.Printf("nothing to restart\n")
@@ -80,26 +88,34 @@ func cancelRestart(c *cli.Context, out *terminal.Terminal) error {
 		return err
 	}
 	return operate(c, out, operation[patroni.ScheduledRestart]{
-		do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (patroni.ScheduledRestart, error) {
+		do: func(ctx context.Context, cl *pgha.Cluster,
+			op pgha.Operation) (patroni.ScheduledRestart, error) {
 			return cl.CancelRestart(ctx, op, member)
 		},
 		show: func(was patroni.ScheduledRestart) {
-			out.Printf("cancelled: restart of %s at %s\n", was.Member, was.At.Local().Format(time.DateTime))
+			out.Printf("cancelled: restart of %s at %s\n", was.Member,
+				was.At.Local().Format(time.DateTime))
 		},
 	})
 }
 
 func reloadCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "reload", Usage: "make members read their configuration files again", ArgsUsage: "[MEMBER...]",
-		Description: "PostgreSQL is not restarted and no session notices. Settings that need a restart become pending.",
-		Flags:       operationFlags(),
+		Name: "reload", Usage: "make members read their configuration files again",
+		ArgsUsage: "[MEMBER...]",
+		Description: "PostgreSQL is not restarted and no session notices. Settings that need a " +
+			"restart become pending.",
+		Flags: operationFlags(),
 		Action: func(c *cli.Context) error {
 			return operate(c, out, operation[patroni.ReloadResult]{
-				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (patroni.ReloadResult, error) {
-					return cl.Reload(ctx, pgha.ReloadOptions{Operation: op, Members: c.Args().Slice()})
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (patroni.ReloadResult, error) {
+					return cl.Reload(ctx, pgha.ReloadOptions{Operation: op,
+						Members: c.Args().Slice()})
 				},
-				show: func(r patroni.ReloadResult) { out.Printf("reloaded: %s\n", strings.Join(r.Reloaded, ", ")) },
+				show: func(r patroni.ReloadResult) {
+					out.Printf("reloaded: %s\n", strings.Join(r.Reloaded, ", "))
+				},
 			})
 		},
 	}
@@ -123,13 +139,17 @@ func reinitCommand(out *terminal.Terminal) *cli.Command {
 				return err
 			}
 			return operate(c, out, operation[patroni.ReinitializeResult]{
-				question: "All data of " + member + " will be deleted and copied again.", typed: member,
-				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (patroni.ReinitializeResult, error) {
-					return cl.Reinitialize(ctx, pgha.ReinitializeOptions{Operation: op, Member: member,
-						Force: c.Bool("force"), FromLeader: c.Bool("from-leader")})
+				question: "All data of " + member + " will be deleted and copied again.",
+				typed:    member,
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (patroni.ReinitializeResult, error) {
+					return cl.Reinitialize(ctx, pgha.ReinitializeOptions{Operation: op,
+						Member: member,
+						Force:  c.Bool("force"), FromLeader: c.Bool("from-leader")})
 				},
 				show: func(r patroni.ReinitializeResult) {
-					out.Printf("%s streams again: copied in %s, %s in all\n", r.Member, r.Copied, r.Took)
+					out.Printf("%s streams again: copied in %s, %s in all\n", r.Member,
+						r.Copied, r.Took)
 				},
 				status: true,
 			})
@@ -139,11 +159,14 @@ func reinitCommand(out *terminal.Terminal) *cli.Command {
 
 func pauseCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "pause", Usage: "take the cluster out of Patroni's hands: nobody is promoted if the leader fails",
-		Description: "For work on PostgreSQL or etcd that Patroni must not react to. Do not forget to resume.",
-		Flags:       operationFlags(waitFlag()),
+		Name: "pause", Usage: "take the cluster out of Patroni's hands: nobody is promoted if " +
+			"the leader fails",
+		Description: "For work on PostgreSQL or etcd that Patroni must not react to. Do not " +
+			"forget to resume.",
+		Flags: operationFlags(waitFlag()),
 		Action: func(c *cli.Context) error {
-			return setPause(c, out, "Until it is resumed nobody is promoted if the leader fails. Go ahead?",
+			return setPause(c, out, "Until it is resumed nobody is promoted if the leader fails. "+
+				"Go ahead?",
 				(*pgha.Cluster).Pause)
 		},
 	}
@@ -158,14 +181,16 @@ func resumeCommand(out *terminal.Terminal) *cli.Command {
 }
 
 func waitFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "wait", DisableDefaultText: true, Usage: "until every member has noticed"}
+	return &cli.BoolFlag{Name: "wait", DisableDefaultText: true,
+		Usage: "until every member has noticed"}
 }
 
 func setPause(c *cli.Context, out *terminal.Terminal, question string, set func(*pgha.Cluster,
 	context.Context, pgha.PauseOptions) (patroni.PauseResult, error)) error {
 	return operate(c, out, operation[patroni.PauseResult]{
 		question: question,
-		do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (patroni.PauseResult, error) {
+		do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (patroni.PauseResult,
+			error) {
 			return set(cl, ctx, pgha.PauseOptions{Operation: op, Wait: c.Bool("wait")})
 		},
 		show: func(r patroni.PauseResult) {
@@ -178,7 +203,8 @@ func setPause(c *cli.Context, out *terminal.Terminal, question string, set func(
 			}
 			out.Printf("the cluster is %s%s\n", state, already)
 			if len(r.Silent) > 0 {
-				out.Printf("%s did not answer and will notice when they come back\n", strings.Join(r.Silent, ", "))
+				out.Printf("%s did not answer and will notice when they come back\n",
+					strings.Join(r.Silent, ", "))
 			}
 		},
 	})

@@ -20,7 +20,8 @@ func TestNumbersAreDecimal(t *testing.T) {
 	found := 0
 	for _, f := range allFlags(app.Flags, app.Commands) {
 		switch f.(type) {
-		case *cli.StringFlag, *cli.StringSliceFlag, *cli.BoolFlag, *cli.DurationFlag, *cli.Float64Flag:
+		case *cli.StringFlag, *cli.StringSliceFlag, *cli.BoolFlag, *cli.DurationFlag,
+			*cli.Float64Flag:
 			continue
 		case *cli.GenericFlag:
 			found++
@@ -30,7 +31,8 @@ func TestNumbersAreDecimal(t *testing.T) {
 		}
 		for text, want := range map[string]string{
 			"10": "10", "010": "10", "0010": "10", "08": "8", "0": "0", "+7": "7", "-1": "-1",
-			"0x10": "", "0b1": "", "0o17": "", "1_000": "", "1e3": "", "10.0": "", "": "", " 10": "", "٣": "",
+			"0x10": "", "0b1": "", "0o17": "", "1_000": "", "1e3": "", "10.0": "", "": "",
+			" 10": "", "٣": "",
 			"99999999999999999999": "",
 		} {
 			set := flag.NewFlagSet("test", flag.ContinueOnError)
@@ -40,7 +42,8 @@ func TestNumbersAreDecimal(t *testing.T) {
 			}
 			name := f.Names()[0]
 			err := set.Set(name, text)
-			if got := set.Lookup(name).Value.String(); (err == nil) != (want != "") || want != "" && got != want {
+			if got := set.Lookup(name).Value.String(); (err == nil) != (want != "") || want != "" &&
+				got != want {
 				t.Errorf("--%s %q is %s (%v), want %q", name, text, got, err, want)
 			}
 		}
@@ -66,7 +69,8 @@ func TestNumbersArrive(t *testing.T) {
 	var loss int64
 	var set bool
 	app := &cli.App{
-		Flags: []cli.Flag{numberFlag("runs", 3, "", "of `NUMBER`"), numberFlag("loss", 0, "none", "`BYTES`")},
+		Flags: []cli.Flag{numberFlag("runs", 3, "", "of `NUMBER`"),
+			numberFlag("loss", 0, "none", "`BYTES`")},
 		Action: func(c *cli.Context) error {
 			runs, loss, set = c.Int("runs"), c.Int64("loss"), c.IsSet("runs")
 			return nil

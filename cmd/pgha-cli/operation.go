@@ -47,8 +47,10 @@ func operationFlags(own ...cli.Flag) []cli.Flag {
 	return append(own,
 		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, DisableDefaultText: true,
 			Usage: "check and say what would be done, and do nothing"},
-		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true, Usage: "do not ask"},
-		&cli.DurationFlag{Name: "timeout", DefaultText: "no limit", Usage: "give up after this `TIME`, such as 90s"},
+		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true,
+			Usage: "do not ask"},
+		&cli.DurationFlag{Name: "timeout", DefaultText: "no limit",
+			Usage: "give up after this `TIME`, such as 90s"},
 		outputFlag())
 }
 
@@ -72,7 +74,8 @@ func operate[R any](c *cli.Context, out *terminal.Terminal, v operation[R]) erro
 	dry, yes := c.Bool("dry-run"), c.Bool("yes") || v.question == ""
 	if !dry && !yes && !askable() {
 		return usagef(
-			"%s asks before it acts, and there is no terminal to ask on: add --yes, or --dry-run to only look",
+			"%s asks before it acts, and there is no terminal to ask on: add --yes, or --dry-run "+
+				"to only look",
 			c.Command.HelpName)
 	}
 	return withCluster(c, out, changeOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
@@ -142,7 +145,8 @@ func operationText(out *terminal.Terminal) pgha.Observer {
 	}
 }
 
-func outcomeJSON(out *terminal.Terminal, dry bool, changes []changeLine, result any, err error) error {
+func outcomeJSON(out *terminal.Terminal, dry bool, changes []changeLine, result any,
+	err error) error {
 	o := operationResult{DryRun: dry, Changes: changes}
 	if err == nil && !dry {
 		o.Result = result
@@ -228,13 +232,15 @@ func at(text string, now time.Time) (time.Time, error) {
 		}
 	}
 	if t, err := time.ParseInLocation("15:04", text, now.Location()); err == nil {
-		day := time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), 0, 0, now.Location())
+		day := time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), 0, 0,
+			now.Location())
 		if !day.After(now) {
 			day = day.AddDate(0, 0, 1)
 		}
 		return day, nil
 	}
-	return time.Time{}, usagef("--at %q: a time is 2026-11-30T02:00, 02:00 (the next one) or +90m", text)
+	return time.Time{},
+		usagef("--at %q: a time is 2026-11-30T02:00, 02:00 (the next one) or +90m", text)
 }
 
 // oneArgument returns the only argument of a verb.
@@ -266,7 +272,8 @@ func showAfter(ctx context.Context, out *terminal.Terminal, cl *pgha.Cluster) er
 func consentFlags(flag string, own ...cli.Flag) []cli.Flag {
 	own = append(own, &cli.StringFlag{Name: flag,
 		Usage: "do not ask; `NAME` is the cluster's, to prove that it is the one meant"})
-	return slices.DeleteFunc(operationFlags(own...), func(f cli.Flag) bool { return f.Names()[0] == "yes" })
+	return slices.DeleteFunc(operationFlags(own...),
+		func(f cli.Flag) bool { return f.Names()[0] == "yes" })
 }
 
 // consent returns the question that is to be asked before the operation, "" where the flag has
@@ -278,8 +285,8 @@ func consent(c *cli.Context, flag, cluster, question string) (string, error) {
 	case c.IsSet(flag):
 		return "", nil
 	case !c.Bool("dry-run") && !askable():
-		return "", usagef("%s asks for the cluster's name, and there is no terminal to ask on: add --%s NAME, "+
-			"or --dry-run to only look", c.Command.Name, flag)
+		return "", usagef("%s asks for the cluster's name, and there is no terminal to ask on: "+
+			"add --%s NAME, or --dry-run to only look", c.Command.Name, flag)
 	}
 	return question, nil
 }

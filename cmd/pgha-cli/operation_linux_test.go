@@ -108,7 +108,8 @@ func TestNothingToAsk(t *testing.T) {
 		says string
 	}{
 		"nothing to do": {nil, exitOK, "nothing to do"},
-		"refused":       {[]string{"PLANS=x", "REFUSES=a backup runs"}, exitRefused, "a backup runs"},
+		"refused": {[]string{"PLANS=x", "REFUSES=a backup runs"}, exitRefused,
+			"a backup runs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +145,8 @@ func TestVerbInAPipe(t *testing.T) {
 			`{"dry_run":false,"changes":[CHANGE],"result":{"answer":42}}`, ""},
 		"JSON, dry run": {"--dry-run -o json", "PLANS=xx", exitOK, false,
 			`{"dry_run":true,"changes":[CHANGE,CHANGE]}`, ""},
-		"JSON, no change": {"--dry-run -o json", "PLANS=", exitOK, false, `{"dry_run":true,"changes":[]}`, ""},
+		"JSON, no change": {"--dry-run -o json", "PLANS=", exitOK, false,
+			`{"dry_run":true,"changes":[]}`, ""},
 		"JSON, refused": {"--yes -o json", "REFUSES=no", exitRefused, false,
 			`{"dry_run":false,"changes":[],"error":"refused: no","hint":"wait"}`, ""},
 	} {
@@ -160,7 +162,8 @@ func TestVerbInAPipe(t *testing.T) {
 			code := cmd.ProcessState.ExitCode()
 			if _, err := os.Stat(done); (err == nil) != tt.done || code != tt.code ||
 				!strings.Contains(stderr.String(), tt.stderr) {
-				t.Errorf("exit code %d, want %d; done: %v; %s", code, tt.code, err == nil, stderr.String())
+				t.Errorf("exit code %d, want %d; done: %v; %s", code, tt.code, err == nil,
+					stderr.String())
 			}
 			got := stdout.String()
 			if strings.HasPrefix(tt.stdout, "{") {

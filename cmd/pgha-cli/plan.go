@@ -13,7 +13,8 @@ import (
 
 func planCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "plan", Usage: "show what apply would change, and change nothing on the hosts", ArgsUsage: "[NAME...]",
+		Name: "plan", Usage: "show what apply would change, and change nothing on the hosts",
+		ArgsUsage: "[NAME...]",
 		Description: "Host by host and in order, with a diff of every file that holds no secret, " +
 			"and with what follows from it: services\n" +
 			"that are restarted or reloaded, settings that make PostgreSQL wait for a restart. " +
@@ -52,19 +53,21 @@ func planCommand(out *terminal.Terminal) *cli.Command {
 			if c.Args().Present() || c.Bool("dry-run") || c.Bool("yes") {
 				return usagef("names, --dry-run and --yes belong to plan --accept")
 			}
-			return withCluster(c, out, connectWithout(c), func(ctx context.Context, cl *pgha.Cluster) error {
-				plan, err := shownPlan(ctx, c, out, cl)
-				if err == nil && !plan.Empty() {
-					return exitCode(exitChanges)
-				}
-				return err
-			})
+			return withCluster(c, out, connectWithout(c),
+				func(ctx context.Context, cl *pgha.Cluster) error {
+					plan, err := shownPlan(ctx, c, out, cl)
+					if err == nil && !plan.Empty() {
+						return exitCode(exitChanges)
+					}
+					return err
+				})
 		},
 	}
 }
 
 // shownPlan makes a plan, keeps it where --save says so, and shows it.
-func shownPlan(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *pgha.Cluster) (pgha.Plan, error) {
+func shownPlan(ctx context.Context, c *cli.Context, out *terminal.Terminal,
+	cl *pgha.Cluster) (pgha.Plan, error) {
 	plan, err := cl.Plan(ctx, pgha.PlanOptions{
 		Without: c.StringSlice("without"), Observer: warnings(out)})
 	if err != nil {

@@ -26,36 +26,39 @@ func accept(c *cli.Context, out *terminal.Terminal) error {
 			"plan --accept asks before it writes, and there is no terminal to ask on: add --yes, " +
 				"or --dry-run to only look")
 	}
-	return withCluster(c, out, pgha.ConnectOptions{}, func(ctx context.Context, cl *pgha.Cluster) error {
-		a, err := cl.Accept(ctx, pgha.AcceptOptions{File: c.String("spec"), Only: c.Args().Slice(),
-			Observer: warnings(out)})
-		if err != nil {
-			return err
-		}
-		if !wantsJSON(c) {
-			printAcceptance(out, a)
-		}
-		if !dry && !a.Empty() {
-			if !yes {
-				if err := confirm(ctx, out, "Write "+a.File+"?", ""); err != nil {
+	return withCluster(c, out, pgha.ConnectOptions{},
+		func(ctx context.Context, cl *pgha.Cluster) error {
+			a, err := cl.Accept(ctx, pgha.AcceptOptions{File: c.String("spec"),
+				Only:     c.Args().Slice(),
+				Observer: warnings(out)})
+			if err != nil {
+				return err
+			}
+			if !wantsJSON(c) {
+				printAcceptance(out, a)
+			}
+			if !dry && !a.Empty() {
+				if !yes {
+					if err := confirm(ctx, out, "Write "+a.File+"?", ""); err != nil {
+						return err
+					}
+				}
+				if err := a.Save(); err != nil {
 					return err
 				}
 			}
-			if err := a.Save(); err != nil {
-				return err
+			if wantsJSON(c) {
+				return out.JSON(a)
 			}
-		}
-		if wantsJSON(c) {
-			return out.JSON(a)
-		}
-		switch {
-		case a.Empty():
-			out.Printf("nothing to accept\n")
-		case !dry:
-			out.Printf("%s %s written; %s\n", out.Paint(terminal.Green, "✓"), a.File, restText(a.Rest))
-		}
-		return nil
-	})
+			switch {
+			case a.Empty():
+				out.Printf("nothing to accept\n")
+			case !dry:
+				out.Printf("%s %s written; %s\n", out.Paint(terminal.Green, "✓"), a.File,
+					restText(a.Rest))
+			}
+			return nil
+		})
 }
 
 func printAcceptance(out *terminal.Terminal, a pgha.Acceptance) {
@@ -67,14 +70,16 @@ func printAcceptance(out *terminal.Terminal, a pgha.Acceptance) {
 		}
 		out.Printf("accepted: %s: %s\n", f.Field, printable(value))
 		if f.Origin.Cause == "" {
-			out.Printf("  %s\n", out.Paint(terminal.Dim, "only in the DCS: apply would have left it alone"))
+			out.Printf("  %s\n", out.Paint(terminal.Dim,
+				"only in the DCS: apply would have left it alone"))
 		} else {
 			out.Printf("  %s\n", out.Paint(terminal.Dim, printable(f.Origin.String())))
 		}
 	}
 	for _, l := range a.Left {
 		where := strings.TrimSpace(l.Host + " " + l.Kind + " " + l.Name)
-		out.Printf("%s %s: %s\n", out.Paint(terminal.Yellow, "not accepted:"), where, printable(l.Reason))
+		out.Printf("%s %s: %s\n", out.Paint(terminal.Yellow, "not accepted:"), where,
+			printable(l.Reason))
 	}
 }
 

@@ -16,7 +16,8 @@ func stopCommand(out *terminal.Terminal) *cli.Command {
 		ArgsUsage: "[HOST...]",
 		Description: "Everywhere: the balancers, the replicas, the primary, which must shut down " +
 			"in order, and etcd. Some hosts: refused unless\n" +
-			"the rest can go on; the address and the leaderships of the database and of etcd are moved away first.\n" +
+			"the rest can go on; the address and the leaderships of the database and of etcd are " +
+			"moved away first.\n" +
 			"Services stay enabled: a reboot starts them again, as start does.",
 		Flags: operationFlags(&cli.BoolFlag{Name: "force", DisableDefaultText: true,
 			Usage: "stop also the last of a kind, more than etcd's quorum bears, and whatever " +
@@ -24,7 +25,8 @@ func stopCommand(out *terminal.Terminal) *cli.Command {
 		Action: func(c *cli.Context) error {
 			return operate(c, out, operation[pgha.StopResult]{
 				question: "Stop " + these(c.Args().Slice(), "the whole cluster") + "?",
-				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.StopResult, error) {
+				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.StopResult,
+					error) {
 					return cl.Stop(ctx, pgha.StopOptions{Operation: op, Hosts: c.Args().Slice(),
 						Force: c.Bool("force")})
 				},
@@ -32,7 +34,8 @@ func stopCommand(out *terminal.Terminal) *cli.Command {
 					out.Printf("%s after %s: %s\n", out.Paint(terminal.Green, "stopped"), r.Elapsed,
 						strings.Join(r.Hosts, ", "))
 					if r.LastPrimary != "" {
-						out.Printf("%s was the last primary, and start starts it first\n", r.LastPrimary)
+						out.Printf("%s was the last primary, and start starts it first\n",
+							r.LastPrimary)
 					}
 					if r.NewLeader != "" {
 						out.Printf("%s leads now\n", r.NewLeader)
@@ -53,12 +56,14 @@ func startCommand(out *terminal.Terminal) *cli.Command {
 			"runs already is left alone.",
 		Flags: operationFlags(
 			&cli.BoolFlag{Name: "force", DisableDefaultText: true,
-				Usage: "start although the host with the newest data is missing, or one cannot be reached"},
+				Usage: "start although the host with the newest data is missing, or one cannot " +
+					"be reached"},
 			&cli.DurationFlag{Name: "wait", DefaultText: "5m0s",
 				Usage: "how long members may take to stream: a `TIME` such as 30m"}),
 		Action: func(c *cli.Context) error {
 			return operate(c, out, operation[pgha.StartResult]{
-				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.StartResult, error) {
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (pgha.StartResult, error) {
 					return cl.Start(ctx, pgha.StartOptions{Operation: op, Hosts: c.Args().Slice(),
 						Force: c.Bool("force"), Wait: c.Duration("wait")})
 				},
@@ -74,7 +79,8 @@ func startCommand(out *terminal.Terminal) *cli.Command {
 
 func rollingRebootCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "rolling-reboot", Usage: "reboot the hosts one by one, around one switchover", ArgsUsage: "[HOST...]",
+		Name: "rolling-reboot", Usage: "reboot the hosts one by one, around one switchover",
+		ArgsUsage: "[HOST...]",
 		Description: "Balancers first, the one with the address last of them; then replicas; " +
 			"then the leader's host, after a switchover to a\n" +
 			"member that was rebooted. Before and after each reboot the whole cluster must be " +
@@ -90,9 +96,12 @@ func rollingRebootCommand(out *terminal.Terminal) *cli.Command {
 		Action: func(c *cli.Context) error {
 			return operate(c, out, operation[pgha.RollingRebootResult]{
 				question: "Reboot " + these(c.Args().Slice(), "all hosts") + ", one by one?",
-				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.RollingRebootResult, error) {
-					return cl.RollingReboot(ctx, pgha.RollingRebootOptions{Operation: op, Hosts: c.Args().Slice(),
-						OnlyIfRequired: c.Bool("only-if-required"), Force: c.Bool("force"), Wait: c.Duration("wait")})
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (pgha.RollingRebootResult, error) {
+					return cl.RollingReboot(ctx, pgha.RollingRebootOptions{Operation: op,
+						Hosts:          c.Args().Slice(),
+						OnlyIfRequired: c.Bool("only-if-required"), Force: c.Bool("force"),
+						Wait: c.Duration("wait")})
 				},
 				show: func(r pgha.RollingRebootResult) {
 					for _, h := range r.Rebooted {

@@ -26,31 +26,37 @@ func pointer[T any](v T) *T { return &v }
 // somebody works on it.
 func halfDeadStatus() pgha.Status {
 	return pgha.Status{Cluster: "orders", Paused: true,
-		Operation:           &pgha.OperationStatus{Holder: "alice@desk", Purpose: "restart", Since: moment},
+		Operation: &pgha.OperationStatus{Holder: "alice@desk", Purpose: "restart",
+			Since: moment},
 		ScheduledSwitchover: &pgha.ScheduledSwitchover{At: moment.Add(time.Hour), From: "pg1"},
 		UnfinishedReset:     "a reset was begun on db1",
 		Members: []pgha.MemberStatus{
 			{Name: "pg1", Host: "db1", Role: "leader", State: "running", Timeline: 7, Healthy: true,
 				Endpoints:      map[string]int{"/primary": 200, "/replica": 503, "/health": 200},
 				PendingRestart: true, PendingReason: []string{"max_connections", "wal_level"}},
-			{Name: "pg2", Host: "db2", Role: "replica", State: "starting", Timeline: 6, LagBytes: pointer[int64](4096),
-				Endpoints: map[string]int{"/primary": 503, "/replica": 503}, ScheduledRestart: "2026-11-24T02:00"},
+			{Name: "pg2", Host: "db2", Role: "replica", State: "starting", Timeline: 6,
+				LagBytes:         pointer[int64](4096),
+				Endpoints:        map[string]int{"/primary": 503, "/replica": 503},
+				ScheduledRestart: "2026-11-24T02:00"},
 			{Name: "pg3", Host: "db3"},
 		},
 		Etcd: []pgha.EtcdStatus{
 			{Name: "pg1", Healthy: true, Leader: true, Version: "3.5.16", DBSize: 20480},
-			{Name: "pg2", Error: "alarm NOSPACE", Version: "3.5.16", DBSize: 2 << 30, Alarm: "NOSPACE"},
+			{Name: "pg2", Error: "alarm NOSPACE", Version: "3.5.16", DBSize: 2 << 30,
+				Alarm: "NOSPACE"},
 			{Name: "pg3"},
 		},
 		Balancers: []pgha.BalancerStatus{
 			{
-				Host: "lb1", Version: "3.0.11", Primary: []string{"pg1"}, Replicas: []string{"pg2", "pg3"},
+				Host: "lb1", Version: "3.0.11", Primary: []string{"pg1"},
+				Replicas: []string{"pg2", "pg3"},
 				HoldsVIP: true,
 			},
 			{Host: "lb2", Error: "no answer"},
 		},
-		VIP:          &pgha.VIPStatus{Address: "10.0.0.9", Holders: []string{"lb1"}},
-		Certificates: []pgha.CertificateStatus{{Name: "etcd peer", DaysLeft: 90}, {Name: "postgres", DaysLeft: -2}},
+		VIP: &pgha.VIPStatus{Address: "10.0.0.9", Holders: []string{"lb1"}},
+		Certificates: []pgha.CertificateStatus{{Name: "etcd peer", DaysLeft: 90},
+			{Name: "postgres", DaysLeft: -2}},
 		Stranded: []pgha.StrandedMember{
 			{Member: "pg3", Reason: "it left the timeline", Remedy: "pgha-cli reinit pg3"},
 		},
@@ -66,7 +72,9 @@ func TestPrinted(t *testing.T) {
 		print func(*terminal.Terminal)
 		want  string
 	}{
-		"status of a half-dead cluster": {func(out *terminal.Terminal) { printStatus(out, halfDeadStatus()) }, `
+		"status of a half-dead cluster": {func(out *terminal.Terminal) {
+			printStatus(out, halfDeadStatus())
+		}, `
 cluster orders: not healthy
 ✗ member pg2 is replica starting on timeline 6
 ✗ nothing is known about member pg3
@@ -107,17 +115,22 @@ lb2       -         -          -           not well
 				errs.Text("haproxy on lb1 is reloaded"),
 			}, Changes: []pgha.PlannedChange{
 				{
-					Phase: "etcd", Host: "db1", Kind: "file", Name: "/etc/etcd/etcd.env", Action: "create",
+					Phase: "etcd", Host: "db1", Kind: "file", Name: "/etc/etcd/etcd.env",
+					Action: "create",
 					Origin: pgha.Origin{Cause: pgha.CauseNew},
 				},
-				{Phase: "balancers", Host: "lb1", Kind: "file", Name: "/etc/haproxy/haproxy.cfg", Action: "write",
-					Diff: "--- was\n+++ is\n-maxconn \x1b[2J10\n+maxconn 20\n",
+				{Phase: "balancers", Host: "lb1", Kind: "file", Name: "/etc/haproxy/haproxy.cfg",
+					Action: "write",
+					Diff:   "--- was\n+++ is\n-maxconn \x1b[2J10\n+maxconn 20\n",
 					Origin: pgha.Origin{
-						Cause: pgha.CauseDrift, Owner: "haproxy", WrittenBy: "apply of alice", WrittenAt: moment,
+						Cause: pgha.CauseDrift, Owner: "haproxy", WrittenBy: "apply of alice",
+						WrittenAt: moment,
 					}},
-				{Phase: "balancers", Host: "lb1", Kind: "unit", Name: "haproxy.service", Action: "reload",
+				{Phase: "balancers", Host: "lb1", Kind: "unit", Name: "haproxy.service",
+					Action: "reload",
 					Origin: pgha.Origin{Cause: pgha.CauseFollows}},
-				{Phase: "balancers", Host: "lb2", Kind: "unit", Name: "haproxy.service", Action: "start",
+				{Phase: "balancers", Host: "lb2", Kind: "unit", Name: "haproxy.service",
+					Action: "start",
 					Origin: pgha.Origin{Cause: pgha.CauseUnknown, Owner: "haproxy"}},
 			}})
 		}, `
@@ -166,25 +179,32 @@ now there is nothing left for apply to change
 apply still changes db1 unit etcd.service
 `},
 		"advice": {func(out *terminal.Terminal) {
-			printAdvice(out, pgha.Advice{Live: true, Problems: []string{"the cluster has 0 leaders"},
+			printAdvice(out, pgha.Advice{Live: true,
+				Problems: []string{"the cluster has 0 leaders"},
 				Losses: []advisor.Loss{
-					{What: "db1 (leader)", Typical: 17 * time.Second, Worst: 20 * time.Second, Note: "or sooner",
+					{What: "db1 (leader)", Typical: 17 * time.Second, Worst: 20 * time.Second,
+						Note: "or sooner",
 						Risk: advisor.Risk{
-							Because: "asynchronous", Bytes: pointer[int64](512), MostBytes: pointer[int64](1 << 20),
+							Because: "asynchronous", Bytes: pointer[int64](512),
+							MostBytes: pointer[int64](1 << 20),
 						},
-						Fatal: []advisor.Fatal{{Hosts: []string{"db2", "db3"}, Why: "etcd has no quorum"}}},
+						Fatal: []advisor.Fatal{{Hosts: []string{"db2", "db3"},
+							Why: "etcd has no quorum"}}},
 					{What: "db2 (replica)", Risk: advisor.Risk{}},
 					{
-						What: "etcd's quorum", Blocked: "nobody can be elected", Typical: 10 * time.Second,
-						Worst: 30 * time.Second,
+						What: "etcd's quorum", Blocked: "nobody can be elected",
+						Typical: 10 * time.Second,
+						Worst:   30 * time.Second,
 					},
 					{
 						What: "lb1", Blocked: "no balancer is left",
-						Risk: advisor.Risk{Because: "x", Rows: pointer[int64](3), MostBytes: pointer[int64](9)},
+						Risk: advisor.Risk{Because: "x", Rows: pointer[int64](3),
+							MostBytes: pointer[int64](9)},
 					},
 				},
-				Remarks: []advisor.Remark{{ID: "etcd-slow", Severity: advisor.Critical, What: "etcd's disk is slow",
-					Why: "a sync takes 90 ms", Set: errs.Text("another disk")}},
+				Remarks: []advisor.Remark{{ID: "etcd-slow", Severity: advisor.Critical,
+					What: "etcd's disk is slow",
+					Why:  "a sync takes 90 ms", Set: errs.Text("another disk")}},
 				Errors: map[string]string{"disks": "df: not found"}})
 		}, `
 What the loss of one of these would do now
@@ -227,7 +247,9 @@ LOST  SECONDS WITHOUT WRITES  ROWS AT RISK  SURVIVES THE NEXT LOSS
 
 no warning about settings, but the cluster is not whole
 `},
-		"a diagnosis": {func(out *terminal.Terminal) { printDiagnosis(out, someDiagnosis(), false) }, `
+		"a diagnosis": {func(out *terminal.Terminal) {
+			printDiagnosis(out, someDiagnosis(), false)
+		}, `
 cluster orders: 1 error, 1 warning (5 of 6 hosts asked in 1.0s)
 
 ✗ db2: etcd does not run  unit-stopped
@@ -265,7 +287,8 @@ cluster orders: 1 error, 1 warning (5 of 6 hosts asked in 1.0s)
 ! not known: pg_hba of db3
 `},
 		"nothing is wrong": {func(out *terminal.Terminal) {
-			printDiagnosis(out, doctor.Diagnosis{Cluster: "orders", Hosts: 6, HostsTotal: 6, Seconds: 0.25}, false)
+			printDiagnosis(out, doctor.Diagnosis{Cluster: "orders", Hosts: 6, HostsTotal: 6,
+				Seconds: 0.25}, false)
 		}, `
 cluster orders: nothing is wrong (6 of 6 hosts asked in 0.2s)
 `},
@@ -305,13 +328,16 @@ ttl      30    30   -
 nothing differs
 `},
 		"changed settings": {func(out *terminal.Terminal) {
-			changed := func(r patroni.SetConfigResult) { printChanged(out, pgha.SetConfigResult{SetConfigResult: r}) }
+			changed := func(r patroni.SetConfigResult) {
+				printChanged(out, pgha.SetConfigResult{SetConfigResult: r})
+			}
 			changed(patroni.SetConfigResult{Changes: []patroni.ConfigChange{
 				{Key: "ttl", New: 20}, {Key: "x", Old: "a\nb"},
 			},
 				Silent:  []string{"pg3"},
 				Pending: []patroni.PendingMember{{Member: "pg2", Settings: []string{"wal_level"}}}})
-			changed(patroni.SetConfigResult{Changes: []patroni.ConfigChange{{Key: "ttl", Old: 1, New: 20}}})
+			changed(patroni.SetConfigResult{Changes: []patroni.ConfigChange{{Key: "ttl", Old: 1,
+				New: 20}}})
 			changed(patroni.SetConfigResult{})
 		}, `
 ttl: (none) -> 20
@@ -325,7 +351,9 @@ nothing to change
 `},
 		"restarts": {func(out *terminal.Terminal) {
 			printRestart(out, patroni.RestartResult{})
-			printRestart(out, patroni.RestartResult{Scheduled: &patroni.ScheduledRestart{Member: "pg1", At: moment}})
+			printRestart(out,
+				patroni.RestartResult{Scheduled: &patroni.ScheduledRestart{Member: "pg1",
+					At: moment}})
 			printRestart(out, patroni.RestartResult{Restarted: []patroni.RestartedMember{
 				{Member: "pg2", Role: "replica", Down: patroni.Elapsed(time.Second),
 					Took:    patroni.Elapsed(3 * time.Second),
@@ -340,19 +368,22 @@ pg2 (replica) was down for 1.0s and healthy after 3.0s, still waiting for anothe
 				NewLeader: "pg2", Timeline: 8,
 				Promoted: patroni.Elapsed(time.Second)}}
 			printSwitchover(out, r)
-			r.Complete, r.WithoutWrites = patroni.Elapsed(4*time.Second), patroni.Elapsed(1250*time.Millisecond)
+			r.Complete, r.WithoutWrites = patroni.Elapsed(4*time.Second),
+				patroni.Elapsed(1250*time.Millisecond)
 			printSwitchover(out, r)
 		}, `
 pg2 leads now instead of pg1, on timeline 8: the time without writes was not measured, promoted after 1.0s, not all members stream from it yet
 pg2 leads now instead of pg1, on timeline 8: 1.25s without writes, promoted after 1.0s, all members streaming after 4.0s
 `},
 		"synchronous modes": {func(out *terminal.Terminal) {
-			printSynchronous(out, pgha.SynchronousResult{SynchronousResult: patroni.SynchronousResult{Mode: "on"},
-				Replicas: []pgha.SynchronousReplica{{Member: "pg2", SyncState: "sync"}},
-				Commit:   patroni.Elapsed(2500 * time.Microsecond)})
+			printSynchronous(out,
+				pgha.SynchronousResult{SynchronousResult: patroni.SynchronousResult{Mode: "on"},
+					Replicas: []pgha.SynchronousReplica{{Member: "pg2", SyncState: "sync"}},
+					Commit:   patroni.Elapsed(2500 * time.Microsecond)})
 			printSynchronous(out, pgha.SynchronousResult{Promise: "nothing is lost",
 				SynchronousResult: patroni.SynchronousResult{
-					Mode: "strict", Changes: []patroni.ConfigChange{{}}, Took: patroni.Elapsed(time.Second)}})
+					Mode: "strict", Changes: []patroni.ConfigChange{{}},
+					Took: patroni.Elapsed(time.Second)}})
 		}, `
 synchronous mode was on already
   pg2  sync
@@ -360,7 +391,9 @@ a commit through the address took 2.5 ms
 synchronous mode is strict, after 1.0s: nothing is lost
 a commit through the address took 0.0 ms
 `},
-		"an incident": {func(out *terminal.Terminal) { printAccount(out, someAccount(), false, 1) }, `
+		"an incident": {func(out *terminal.Terminal) {
+			printAccount(out, someAccount(), false, 1)
+		}, `
 2026-11-23 03:00:00 db1 lost its power
   cause      db1: power (likely)
              Booting Linux
@@ -416,7 +449,8 @@ nothing happened since 2026-11-23 03:00:00 (12 lines read)
 			for line := range strings.Lines(screen.String()) {
 				lines = append(lines, strings.TrimRight(line, " \n"))
 			}
-			if diff := cmp.Diff(strings.Split(strings.TrimPrefix(tt.want, "\n"), "\n"), append(lines, "")); diff != "" {
+			if diff := cmp.Diff(strings.Split(strings.TrimPrefix(tt.want, "\n"), "\n"),
+				append(lines, "")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -429,31 +463,39 @@ func someDiagnosis() doctor.Diagnosis {
 		Findings: []doctor.Finding{
 			{ID: "unit-stopped", Host: "db2", Subject: "etcd.service", Severity: doctor.Error,
 				Title:       "etcd does not run",
-				Consequence: "one more loss stops all writes", Evidence: []string{"ActiveState=failed \x1b[31m"},
-				Remedy:  []doctor.Step{{Host: "db2", Command: "systemctl start etcd"}, {Call: errs.Verb("status")}},
+				Consequence: "one more loss stops all writes",
+				Evidence:    []string{"ActiveState=failed \x1b[31m"},
+				Remedy: []doctor.Step{{Host: "db2", Command: "systemctl start etcd"},
+					{Call: errs.Verb("status")}},
 				Fixable: true,
 				Symptoms: []doctor.Finding{
-					{ID: "etcd-member-down", Host: "db2", Title: "a vote less", Evidence: []string{"no answer"}},
+					{ID: "etcd-member-down", Host: "db2", Title: "a vote less",
+						Evidence: []string{"no answer"}},
 				}},
-			{ID: "clock-off", Severity: doctor.Warning, Title: "clocks differ", Consequence: "logs are hard to read",
-				Advice: errs.Text("look at chrony")},
+			{ID: "clock-off", Severity: doctor.Warning, Title: "clocks differ",
+				Consequence: "logs are hard to read",
+				Advice:      errs.Text("look at chrony")},
 		}}
 }
 
 func someSettings() pgha.ConfigReport {
-	return pgha.ConfigReport{Members: []string{"pg1", "pg2"}, Errors: map[string]string{"pg3": "no answer"},
+	return pgha.ConfigReport{Members: []string{"pg1", "pg2"},
+		Errors: map[string]string{"pg3": "no answer"},
 		Rows: []pgha.ConfigRow{
 			{
 				Key: "ttl", Spec: pointer("30"), DCS: pointer("20"), Differs: true,
 				Why: []string{"the next apply sets \x1b[31m30"},
 			},
-			{Key: "postgresql.parameters.work_mem", Spec: pointer("4MB"), DCS: pointer("4MB"), Differs: true,
-				Why: []string{"ALTER SYSTEM on pg2"},
+			{Key: "postgresql.parameters.work_mem", Spec: pointer("4MB"), DCS: pointer("4MB"),
+				Differs: true,
+				Why:     []string{"ALTER SYSTEM on pg2"},
 				Members: map[string]pgha.MemberSetting{
-					"pg1": {Actual: pointer("4MB"), File: pointer("4MB")}, "pg2": {Actual: pointer("8MB")},
+					"pg1": {Actual: pointer("4MB"), File: pointer("4MB")},
+					"pg2": {Actual: pointer("8MB")},
 				}},
-			{Key: "postgresql.parameters.archive_command", DCS: pointer(""), Members: map[string]pgha.MemberSetting{
-				"pg1": {Actual: pointer("test ! -f /a/very/long/path/of/an/archive/%f")}}},
+			{Key: "postgresql.parameters.archive_command", DCS: pointer(""),
+				Members: map[string]pgha.MemberSetting{
+					"pg1": {Actual: pointer("test ! -f /a/very/long/path/of/an/archive/%f")}}},
 		}}
 }
 
@@ -463,13 +505,15 @@ func someAccount() incident.Account {
 		Host: "db2", OffsetSeconds: -0.2, ErrorSeconds: 0.01,
 	},
 		{Host: "db3", OffsetSeconds: 0.04}},
-		Incidents: []incident.Incident{{Class: incident.Failure, Began: moment, Headline: "db1 lost its power",
+		Incidents: []incident.Incident{{Class: incident.Failure, Began: moment,
+			Headline: "db1 lost its power",
 			Cause: incident.Cause{
 				Host: "db1", Text: "power", Confidence: incident.Likely, Evidence: "Booting\nLinux",
 			},
 			OldLeader: "db1", NewLeader: "db2",
 			Lock: &incident.LockLoss{Host: "db1", Time: at(1), Reason: "expired", Taken: at(2)},
-			Gaps: []incident.Gap{{Start: moment, End: at(3), Seconds: 3, From: "power", To: "promotion"},
+			Gaps: []incident.Gap{{Start: moment, End: at(3), Seconds: 3, From: "power",
+				To: "promotion"},
 				{Start: at(5), Open: true, Seconds: 9, From: "etcd"}},
 			Loss: &incident.Loss{Text: "48 bytes of WAL at most"}, Missing: []string{"db1", "lb-01"},
 			Events: []incident.Event{

@@ -33,7 +33,9 @@ func makeState(ctx context.Context, file string) error {
 		return err
 	}
 	cl, err := pgha.Connect(ctx, sp, pgha.ConnectOptions{
-		Executor: func(context.Context, spec.Host) (remote.Executor, error) { return yielding{}, nil },
+		Executor: func(context.Context, spec.Host) (remote.Executor, error) {
+			return yielding{}, nil
+		},
 	})
 	if err != nil {
 		return err
@@ -47,7 +49,9 @@ func makeState(ctx context.Context, file string) error {
 // yielding is a host that does whatever it is told to and answers nothing.
 type yielding struct{}
 
-func (yielding) Run(context.Context, remote.Cmd) (remote.Result, error) { return remote.Result{}, nil }
+func (yielding) Run(context.Context, remote.Cmd) (remote.Result, error) {
+	return remote.Result{}, nil
+}
 func (yielding) Put(context.Context, io.Reader, remote.FileMeta) (bool, error) {
 	return true, nil
 }

@@ -41,7 +41,8 @@ func connectionCommand(out *terminal.Terminal) *cli.Command {
 			if passFile == "" {
 				passFile = "none: the password is encrypted, and pgha-cli psql decrypts it"
 			}
-			out.Printf("multi-host      %s\npgx, URL        %s\nJDBC            %s\npassword file   %s\n",
+			out.Printf(
+				"multi-host      %s\npgx, URL        %s\nJDBC            %s\npassword file   %s\n",
 				conn.MultiHost, conn.URL, conn.JDBC, passFile)
 			return nil
 		},
@@ -65,7 +66,8 @@ func connection(c *cli.Context, out *terminal.Terminal) (*pgha.Spec, pgha.Connec
 
 func psqlCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "psql", Usage: "open psql on the primary, through the address, with the certificate verified",
+		Name: "psql", Usage: "open psql on the primary, through the address, with the " +
+			"certificate verified",
 		ArgsUsage: "[PSQL ARGUMENTS]",
 		Description: "Everything after the command is psql's: pgha-cli psql -c 'SELECT " +
 			"pg_is_in_recovery()', pgha-cli psql shop, psql -d shop -U\n" +
@@ -105,7 +107,9 @@ func psqlCommand(out *terminal.Terminal) *cli.Command {
 			argv := append([]string{"psql", "-d", dsn}, args.Rest...)
 			if c.Bool("lab") {
 				return inLab(c, out,
-					func(l *lab.Lab) error { return passed(l.Run(c.Context, pgsession.Unset(argv...), stdio())) })
+					func(l *lab.Lab) error {
+						return passed(l.Run(c.Context, pgsession.Unset(argv...), stdio()))
+					})
 			}
 			return passed(local(c.Context, argv))
 		},

@@ -21,7 +21,8 @@ func queryCommand(out *terminal.Terminal) *cli.Command {
 		Name: "query", Usage: "run one SQL statement on a member, through SSH", ArgsUsage: "SQL",
 		Description: "Connects to the member itself, from its own host, as superuser: it needs " +
 			"neither balancer nor virtual\n" +
-			"IP. SQL of - is read from standard input. Ctrl-C cancels the statement on the server.\n\n" +
+			"IP. SQL of - is read from standard input. Ctrl-C cancels the statement on the " +
+			"server.\n\n" +
 			"The statement runs in a READ ONLY transaction unless --write is given. That guards " +
 			"against slips, not against\n" +
 			"intent: functions such as pg_terminate_backend act in it, too.\n\n" +
@@ -103,7 +104,8 @@ func explainQuery(out *terminal.Terminal, result pgha.QueryResult, err error) er
 	const readOnly, insideTransaction = "25006", "25001"
 	switch {
 	case refused.Code == readOnly && result.Role == pgha.QueryReplica:
-		return withHint(err, "%s is a replica, which only reads: ask the leader, with --write", result.Member)
+		return withHint(err, "%s is a replica, which only reads: ask the leader, with --write",
+			result.Member)
 	case result.ReadOnly && (refused.Code == readOnly || refused.Code == insideTransaction):
 		return withHint(err, "it was run in a READ ONLY transaction: add --write")
 	}
@@ -137,7 +139,8 @@ func printRows(out *terminal.Terminal, q pgha.QueryResult) {
 		header = append(header, align(printable(column.Name), widths[i], column.Numeric()))
 		rule = append(rule, strings.Repeat("-", widths[i]))
 	}
-	out.Printf("%s\n%s\n", strings.TrimRight(strings.Join(header, "  "), " "), strings.Join(rule, "  "))
+	out.Printf("%s\n%s\n", strings.TrimRight(strings.Join(header, "  "), " "),
+		strings.Join(rule, "  "))
 	for r, row := range cells {
 		line := make([]string, len(row))
 		for i, text := range row {
@@ -149,7 +152,8 @@ func printRows(out *terminal.Terminal, q pgha.QueryResult) {
 		out.Printf("%s\n", strings.TrimRight(strings.Join(line, "  "), " "))
 	}
 	out.Notef("%s\n",
-		out.Paint(terminal.Dim, fmt.Sprintf("%s, %s (%s), %s", q.Command, q.Member, q.Role, seconds(q.Duration))))
+		out.Paint(terminal.Dim, fmt.Sprintf("%s, %s (%s), %s", q.Command, q.Member, q.Role,
+			seconds(q.Duration))))
 }
 
 func align(text string, width int, right bool) string {

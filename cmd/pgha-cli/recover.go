@@ -15,18 +15,19 @@ func recoverCommand(out *terminal.Terminal) *cli.Command {
 	flags := consentFlags(accept, &cli.StringFlag{Name: "from",
 		Usage: "`MEMBER`, or its host, whose database goes on"})
 	return &cli.Command{
-		Name: "recover", Usage: "go on from one member after most database hosts were lost for good",
+		Name:  "recover",
+		Usage: "go on from one member after most database hosts were lost for good",
 		Description: "For the case that nothing else leads out of: most hosts of etcd and their " +
 			"databases are gone and will not come\n" +
-			"back. etcd goes on from the data that the named member has, and its database becomes the " +
-			"primary. What the lost leader\n" +
-			"had and this member lacks is lost; the dry run says how much is known of that. A copy of " +
-			"etcd's data is kept.\n\n" +
+			"back. etcd goes on from the data that the named member has, and its database " +
+			"becomes the primary. What the lost leader\n" +
+			"had and this member lacks is lost; the dry run says how much is known of that. A " +
+			"copy of etcd's data is kept.\n\n" +
 			"   pgha-cli recover --from postgresql-02 --dry-run\n" +
 			"   pgha-cli recover --from postgresql-02\n" +
 			"   pgha-cli apply                 once the lost hosts have been replaced by empty ones\n\n" +
-			"It is refused while a majority lives. The hosts that are given up must never start again " +
-			"with their old disks. When it is\n" +
+			"It is refused while a majority lives. The hosts that are given up must never start " +
+			"again with their old disks. When it is\n" +
 			"interrupted run it again. The cluster's name has to be typed.",
 		Flags: flags,
 		Action: func(c *cli.Context) error {
@@ -41,14 +42,17 @@ func recoverCommand(out *terminal.Terminal) *cli.Command {
 				return err
 			}
 			question, err := consent(c, accept, sp.Cluster,
-				"The cluster goes on from "+c.String("from")+" alone. What only the others had is lost, for good.")
+				"The cluster goes on from "+c.String("from")+
+					" alone. What only the others had is lost, for good.")
 			if err != nil {
 				return err
 			}
 			return operate(c, out, operation[pgha.RecoverResult]{
 				question: question, typed: sp.Cluster,
-				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.RecoverResult, error) {
-					return cl.Recover(ctx, pgha.RecoverOptions{Operation: op, From: c.String("from")})
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (pgha.RecoverResult, error) {
+					return cl.Recover(ctx, pgha.RecoverOptions{Operation: op,
+						From: c.String("from")})
 				},
 				show: func(r pgha.RecoverResult) { showRecovery(out, r) },
 			})
@@ -57,7 +61,8 @@ func recoverCommand(out *terminal.Terminal) *cli.Command {
 }
 
 func showRecovery(out *terminal.Terminal, r pgha.RecoverResult) {
-	out.Printf("%s leads, and takes writes after %s; %s\n", out.Paint(terminal.Green, r.Member), r.Elapsed, r.Loss)
+	out.Printf("%s leads, and takes writes after %s; %s\n", out.Paint(terminal.Green, r.Member),
+		r.Elapsed, r.Loss)
 	for _, k := range r.Kept {
 		out.Printf("kept: %s on %s\n", k.Path, k.Host)
 	}

@@ -32,7 +32,8 @@ func TestRelease(t *testing.T) {
 	build := func() string {
 		out := filepath.Join(t.TempDir(), "release")
 		cmd := exec.CommandContext(t.Context(), "../../scripts/release.sh")
-		cmd.Env = append(os.Environ(), "PATH="+tools+":"+os.Getenv("PATH"), "OUT="+out, "PLATFORMS=linux/amd64")
+		cmd.Env = append(os.Environ(), "PATH="+tools+":"+os.Getenv("PATH"), "OUT="+out,
+			"PLATFORMS=linux/amd64")
 		if text, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, text)
 		}
@@ -48,19 +49,23 @@ func TestRelease(t *testing.T) {
 	if text, err := check.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, text)
 	}
-	if again, err := os.ReadFile(filepath.Join(build(), "SHA256SUMS")); err != nil || string(again) != string(sums) {
+	if again, err := os.ReadFile(filepath.Join(build(), "SHA256SUMS")); err != nil ||
+		string(again) != string(sums) {
 		t.Errorf("a second run gives %s (%v), the first %s", again, err, sums)
 	}
 
 	name := "pgha-cli_" + pgha.Version + "_linux_amd64"
-	checkHolds(t, archived(t, filepath.Join(out, name+".tar.gz")), name+"/pgha-cli", name+"/README.md",
+	checkHolds(t, archived(t, filepath.Join(out, name+".tar.gz")), name+"/pgha-cli",
+		name+"/README.md",
 		name+"/docs/README.md", name+"/completion/completion.fish", name+"/LICENSE")
 	root := t.TempDir()
 	deb := filepath.Join(out, "pgha-cli_"+pgha.Version+"_amd64.deb")
-	if text, err := exec.CommandContext(t.Context(), "dpkg-deb", "--extract", deb, root).CombinedOutput(); err != nil {
+	if text, err := exec.CommandContext(t.Context(), "dpkg-deb", "--extract", deb,
+		root).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	if text, err := exec.CommandContext(t.Context(), filepath.Join(root, "usr/bin/pgha-cli")).Output(); err != nil ||
+	if text, err := exec.CommandContext(t.Context(),
+		filepath.Join(root, "usr/bin/pgha-cli")).Output(); err != nil ||
 		string(text) != "stub linux amd64 0\n" {
 		t.Errorf("%q, %v", text, err)
 	}
@@ -68,7 +73,8 @@ func TestRelease(t *testing.T) {
 		"bash-completion/completions/pgha-cli", "fish/vendor_completions.d/pgha-cli.fish",
 		"zsh/vendor-completions/_pgha-cli", "doc/pgha-cli/copyright", "doc/pgha-cli/docs/doctor.md",
 	} {
-		if info, err := os.Stat(filepath.Join(root, "usr/share", file)); err != nil || info.Mode().Perm() != 0o644 {
+		if info, err := os.Stat(filepath.Join(root, "usr/share", file)); err != nil ||
+			info.Mode().Perm() != 0o644 {
 			t.Errorf("%s: %v, %v", file, info, err)
 		}
 	}

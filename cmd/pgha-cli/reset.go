@@ -17,7 +17,8 @@ func resetCommand(out *terminal.Terminal) *cli.Command {
 			"directories, and forms the cluster again with the same\n" +
 			"certificates, passwords and configuration. Each host first tells what would be " +
 			"deleted; a directory that is not what it\n" +
-			"should be is refused. Only a backup brings the data back. The cluster's name has to be typed.",
+			"should be is refused. Only a backup brings the data back. The cluster's name has to " +
+			"be typed.",
 		Flags: consentFlags(destroy),
 		Action: func(c *cli.Context) error {
 			sp, err := loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
@@ -31,11 +32,13 @@ func resetCommand(out *terminal.Terminal) *cli.Command {
 			}
 			return operate(c, out, operation[pgha.ResetResult]{
 				question: question, typed: sp.Cluster,
-				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.ResetResult, error) {
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (pgha.ResetResult, error) {
 					return cl.Reset(ctx, pgha.ResetOptions{Operation: op})
 				},
 				show: func(r pgha.ResetResult) {
-					out.Printf("%s after %s: system identifier %s, it was %s\n", out.Paint(terminal.Green, "reset"),
+					out.Printf("%s after %s: system identifier %s, it was %s\n",
+						out.Paint(terminal.Green, "reset"),
 						r.Elapsed, r.NewSystemIdentifier, dash(r.OldSystemIdentifier))
 				},
 				status: true,

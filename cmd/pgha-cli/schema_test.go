@@ -121,9 +121,10 @@ type (
 // number of seconds.
 func TestOutputSchema(t *testing.T) {
 	all := &jsonschema.Schema{
-		Schema:      "https://json-schema.org/draft/2020-12/schema",
-		Title:       "What pgha-cli prints with --output json",
-		Description: "$defs has an entry for each command. apply and logs print an object a line, the others one object.",
+		Schema: "https://json-schema.org/draft/2020-12/schema",
+		Title:  "What pgha-cli prints with --output json",
+		Description: "$defs has an entry for each command. apply and logs print an object a " +
+			"line, the others one object.",
 		Defs: map[string]*jsonschema.Schema{
 			"failure": schemaOf(t, failure{}), "finding": findingSchema(t),
 		},
@@ -150,7 +151,8 @@ func TestOutputSchema(t *testing.T) {
 
 	everyCommand(wholeProgram(), nil, func(path []string, c *cli.Command) {
 		for _, flag := range c.Flags {
-			if name := strings.Join(path, " "); flag.Names()[0] == "output" && all.Defs[name] == nil {
+			if name := strings.Join(path, " "); flag.Names()[0] == "output" &&
+				all.Defs[name] == nil {
 				t.Errorf("%s has --output and no schema", name)
 			}
 		}

@@ -13,7 +13,8 @@ import (
 func secretsCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "secrets", Usage: "replace the cluster's passwords, or encrypt the secrets kept here",
-		Subcommands: []*cli.Command{secretsRotateCommand(out), secretsEncryptCommand(out), secretsDecryptCommand(out)},
+		Subcommands: []*cli.Command{secretsRotateCommand(out), secretsEncryptCommand(out),
+			secretsDecryptCommand(out)},
 	}
 }
 
@@ -36,8 +37,10 @@ func secretsRotateCommand(out *terminal.Terminal) *cli.Command {
 		Action: func(c *cli.Context) error {
 			return operate(c, out, operation[pgha.RotateResult]{
 				question: "Whoever uses an old password or key is refused from then on. Go ahead?",
-				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.RotateResult, error) {
-					return cl.RotateSecrets(ctx, pgha.RotateOptions{Operation: op, Which: c.Args().Slice()})
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (pgha.RotateResult, error) {
+					return cl.RotateSecrets(ctx, pgha.RotateOptions{Operation: op,
+						Which: c.Args().Slice()})
 				},
 				show: func(r pgha.RotateResult) {
 					out.Printf("new after %s: %s\n", r.Took, strings.Join(r.Rotated, ", "))
@@ -56,18 +59,23 @@ func secretsEncryptCommand(out *terminal.Terminal) *cli.Command {
 			"makes it worthless. Interrupted,\n" +
 			"it is finished by running it again. age and rage read the files, too: age -d -i " +
 			"IDENTITY STATE_DIR/secrets/superuser",
-		Flags:  []cli.Flag{outputFlag()},
-		Action: func(c *cli.Context) error { return convertState(c, out, "encrypted", pgha.EncryptState) },
+		Flags: []cli.Flag{outputFlag()},
+		Action: func(c *cli.Context) error {
+			return convertState(c, out, "encrypted", pgha.EncryptState)
+		},
 	}
 }
 
 func secretsDecryptCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "decrypt", Usage: "make the private keys and passwords in the state directory plain again",
+		Name: "decrypt", Usage: "make the private keys and passwords in the state directory " +
+			"plain again",
 		Description: "Delete secrets.age from the specification afterwards, or the next apply " +
 			"encrypts them again. No host is needed.",
-		Flags:  []cli.Flag{outputFlag()},
-		Action: func(c *cli.Context) error { return convertState(c, out, "decrypted", pgha.DecryptState) },
+		Flags: []cli.Flag{outputFlag()},
+		Action: func(c *cli.Context) error {
+			return convertState(c, out, "decrypted", pgha.DecryptState)
+		},
 	}
 }
 

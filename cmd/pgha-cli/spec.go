@@ -13,8 +13,10 @@ import (
 
 func specCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "spec", Usage: "check the specification, show it with all defaults, help an editor with it",
-		Subcommands: []*cli.Command{specValidateCommand(out), specShowCommand(out), specSchemaCommand(out)},
+		Name: "spec", Usage: "check the specification, show it with all defaults, help an editor " +
+			"with it",
+		Subcommands: []*cli.Command{specValidateCommand(out), specShowCommand(out),
+			specSchemaCommand(out)},
 	}
 }
 
@@ -30,7 +32,8 @@ type specProblem struct {
 
 func specValidateCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "validate", Usage: "say everything that is wrong with the specification, and contact no host",
+		Name: "validate", Usage: "say everything that is wrong with the specification, and " +
+			"contact no host",
 		ArgsUsage: "[FILE]",
 		Description: "Prints file:line:column, the field, what is wrong and what to do, a line " +
 			"for each mistake, and exits with 64 if there is\n" +
@@ -68,7 +71,8 @@ func specValidateCommand(out *terminal.Terminal) *cli.Command {
 
 // resolvable looks up the names of a spec's hosts. One that this machine cannot look up, for want
 // of a network say, is said, and is no mistake.
-func resolvable(ctx context.Context, out *terminal.Terminal, sp *pgha.Spec, lookup spec.Lookup) error {
+func resolvable(ctx context.Context, out *terminal.Terminal, sp *pgha.Spec,
+	lookup spec.Lookup) error {
 	_, err := sp.Resolve(ctx, lookup)
 	if errors.Is(err, spec.ErrLookup) && !errors.Is(err, spec.ErrInvalid) {
 		out.Notef("not checked: %s\n", err)
@@ -90,7 +94,8 @@ func specProblems(wrong *spec.Errors) []specProblem {
 
 func specShowCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "show", Usage: "print the specification with every default spelled out, passwords blotted out",
+		Name: "show", Usage: "print the specification with every default spelled out, passwords " +
+			"blotted out",
 		ArgsUsage:   "[FILE]",
 		Description: "What is printed is a specification itself, and contacts no host either.",
 		Action: func(c *cli.Context) error {
@@ -111,7 +116,8 @@ func specShowCommand(out *terminal.Terminal) *cli.Command {
 func specSchemaCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "schema", Usage: "print the JSON Schema of specifications, for editors",
-		Description: "pgha-cli spec schema > pgha.schema.json, and this as the first line of the specification:\n" +
+		Description: "pgha-cli spec schema > pgha.schema.json, and this as the first line of the " +
+			"specification:\n" +
 			"# yaml-language-server: $schema=pgha.schema.json",
 		Action: func(*cli.Context) error {
 			_, err := out.Stdout.Write(spec.Schema())
@@ -133,7 +139,8 @@ func specFile(c *cli.Context) string {
 
 // readSpec reads the specification that the command line names, and nothing else. For the lab it
 // sets the way into its network.
-func readSpec(c *cli.Context, out *terminal.Terminal, opts *pgha.ConnectOptions) (*pgha.Spec, error) {
+func readSpec(c *cli.Context, out *terminal.Terminal,
+	opts *pgha.ConnectOptions) (*pgha.Spec, error) {
 	if c.Args().Len() > 1 {
 		return nil, usagef("%s wants one file at most", c.Command.HelpName)
 	}

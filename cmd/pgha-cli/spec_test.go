@@ -43,13 +43,15 @@ func TestWrongSpecsReachNoHost(t *testing.T) {
 		}
 	}()
 	ssh := fmt.Sprintf(
-		"ssh: {jump: %q, agent: false, host_keys: accept-new, known_hosts: known_hosts, connect_timeout: 2s}\n",
+		"ssh: {jump: %q, agent: false, host_keys: accept-new, known_hosts: known_hosts, "+
+			"connect_timeout: 2s}\n",
 		jump.Addr())
 	apply := func(name, text string) error {
 		dir := t.TempDir()
 		file := filepath.Join(dir, "pgha.yaml")
 		// One is wrong because of a file that is there.
-		for path, content := range map[string]string{file: text, filepath.Join(dir, "key"): "a file\n"} {
+		for path, content := range map[string]string{file: text,
+			filepath.Join(dir, "key"): "a file\n"} {
 			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +59,8 @@ func TestWrongSpecsReachNoHost(t *testing.T) {
 		err := newApp(&terminal.Terminal{
 			Stdout: io.Discard, Stderr: io.Discard,
 		}).RunContext(t.Context(), []string{"pgha-cli", "--spec", file, "apply"})
-		if left, globErr := filepath.Glob(filepath.Join(dir, "*.state")); errors.Is(err, spec.ErrInvalid) &&
+		if left, globErr := filepath.Glob(filepath.Join(dir, "*.state")); errors.Is(err,
+			spec.ErrInvalid) &&
 			(len(left) > 0 || globErr != nil) {
 			t.Errorf("%s: made %v (%v)", name, left, globErr)
 		}

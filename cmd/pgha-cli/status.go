@@ -38,36 +38,38 @@ func statusCommand(out *terminal.Terminal) *cli.Command {
 		Flags: []cli.Flag{
 			outputFlag(),
 			&cli.BoolFlag{Name: "explain", DisableDefaultText: true,
-				Usage: "and how long each fault keeps the cluster from its work, with the arithmetic"},
+				Usage: "and how long each fault keeps the cluster from its work, with the " +
+					"arithmetic"},
 			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, DisableDefaultText: true,
 				Usage: "again every two seconds, until Ctrl-C"},
 		},
 		Action: func(c *cli.Context) error {
-			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
-				for {
-					s, err := cl.Status(ctx)
-					if err != nil {
-						return err
-					}
-					if c.Bool("watch") {
-						out.Clear()
-					}
-					if err := showStatus(c, out, s, cl.Spec); err != nil {
-						return err
-					}
-					if !c.Bool("watch") {
-						if !s.Healthy() {
-							return exitCode(exitFailed)
+			return withCluster(c, out, lookOptions(),
+				func(ctx context.Context, cl *pgha.Cluster) error {
+					for {
+						s, err := cl.Status(ctx)
+						if err != nil {
+							return err
 						}
-						return nil
+						if c.Bool("watch") {
+							out.Clear()
+						}
+						if err := showStatus(c, out, s, cl.Spec); err != nil {
+							return err
+						}
+						if !c.Bool("watch") {
+							if !s.Healthy() {
+								return exitCode(exitFailed)
+							}
+							return nil
+						}
+						select {
+						case <-ctx.Done():
+							return nil
+						case <-time.After(2 * time.Second):
+						}
 					}
-					select {
-					case <-ctx.Done():
-						return nil
-					case <-time.After(2 * time.Second):
-					}
-				}
-			})
+				})
 		},
 	}
 }
@@ -75,7 +77,8 @@ func statusCommand(out *terminal.Terminal) *cli.Command {
 func showStatus(c *cli.Context, out *terminal.Terminal, s pgha.Status, sp *pgha.Spec) error {
 	explain := c.Bool("explain")
 	if wantsJSON(c) {
-		shown := shownStatus{Status: s, Healthy: s.Healthy(), Problems: append([]string{}, s.Problems()...)}
+		shown := shownStatus{Status: s, Healthy: s.Healthy(),
+			Problems: append([]string{}, s.Problems()...)}
 		if explain {
 			shown.Timings = pgha.Timings(sp)
 		}
@@ -102,16 +105,20 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 	}
 	if s.Paused {
 		out.Printf("%s\n",
-			out.Paint(terminal.Yellow, "PAUSED: nobody is promoted if the leader fails, until pgha-cli resume"))
+			out.Paint(terminal.Yellow, "PAUSED: nobody is promoted if the leader fails, until "+
+				"pgha-cli resume"))
 	}
 	if o := s.Operation; o != nil {
-		out.Printf("%s\n", out.Paint(terminal.Yellow, fmt.Sprintf("%s is at it: %s since %s", o.Holder,
-			o.Purpose, o.Since.Local().Format(time.TimeOnly))))
+		out.Printf("%s\n", out.Paint(terminal.Yellow,
+			fmt.Sprintf("%s is at it: %s since %s", o.Holder,
+				o.Purpose, o.Since.Local().Format(time.TimeOnly))))
 	}
 	if at := s.ScheduledSwitchover; at != nil {
 		out.Printf("%s\n", out.Paint(terminal.Yellow,
-			fmt.Sprintf("a switchover from %s to %s is scheduled for %s; pgha-cli switchover --cancel takes it back",
-				at.From, cmp.Or(at.To, "the one that Patroni picks"), at.At.Local().Format(time.DateTime))))
+			fmt.Sprintf("a switchover from %s to %s is scheduled for %s; pgha-cli switchover "+
+				"--cancel takes it back",
+				at.From, cmp.Or(at.To, "the one that Patroni picks"),
+				at.At.Local().Format(time.DateTime))))
 	}
 	w := out.Table()
 	fmt.Fprintln(w, "\nMEMBER\tHOST\tROLE\tSTATE\tTIMELINE\tLAG\tREST")
@@ -138,7 +145,8 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 			if b.HoldsVIP && s.VIP != nil {
 				holds = s.VIP.Address
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", b.Host, holds, dash(strings.Join(b.Primary, ",")),
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", b.Host, holds,
+				dash(strings.Join(b.Primary, ",")),
 				dash(strings.Join(b.Replicas, ",")), haproxy)
 		}
 	}
@@ -154,7 +162,8 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 				out.Paint(terminal.Yellow, "!"), m.Name, strings.Join(m.PendingReason, ", "))
 		}
 		if m.ScheduledRestart != "" {
-			out.Printf("%s %s will be restarted at %s; pgha-cli restart %s --cancel takes it back\n",
+			out.Printf(
+				"%s %s will be restarted at %s; pgha-cli restart %s --cancel takes it back\n",
 				out.Paint(terminal.Yellow, "!"), m.Name, m.ScheduledRestart, m.Name)
 		}
 	}
@@ -226,15 +235,18 @@ type shownStatus struct {
 func printTimings(out *terminal.Terminal, timings []pgha.Timing) {
 	out.Printf("\n%s\n",
 		out.Paint(terminal.Bold,
-			"What the times in the specification promise, from the fault until the cluster is ready:"))
+			"What the times in the specification promise, from the fault until the cluster is "+
+				"ready:"))
 	w := out.Table()
 	for _, t := range timings {
 		fmt.Fprintf(w, "\n%s\n  \tTYPICAL\tBEST\tWORST\tBECAUSE\n", t.Fault)
 		for _, p := range t.Parts {
-			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", p.What, hundredths(p.Typical), hundredths(p.Min),
+			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", p.What, hundredths(p.Typical),
+				hundredths(p.Min),
 				hundredths(p.Max), p.Source)
 		}
-		fmt.Fprintf(w, "  in all\t%s\t\t%s\t%s\n", hundredths(t.Typical), hundredths(t.Worst), t.Note)
+		fmt.Fprintf(w, "  in all\t%s\t\t%s\t%s\n", hundredths(t.Typical),
+			hundredths(t.Worst), t.Note)
 	}
 	w.Flush()
 }

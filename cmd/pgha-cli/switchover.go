@@ -27,10 +27,11 @@ func switchoverCommand(out *terminal.Terminal) *cli.Command {
 			"one) or +90m. --cancel takes it back.",
 		Flags: operationFlags(
 			&cli.StringFlag{Name: "to",
-				Usage: "the `MEMBER` that is to lead (default: the one that Patroni picks, which is the " +
-					"quicker way under synchronous replication)"},
+				Usage: "the `MEMBER` that is to lead (default: the one that Patroni picks, which " +
+					"is the quicker way under synchronous replication)"},
 			&cli.StringFlag{Name: "at", Usage: "schedule it for this `TIME`"},
-			&cli.BoolFlag{Name: "cancel", DisableDefaultText: true, Usage: "take the scheduled switchover back"},
+			&cli.BoolFlag{Name: "cancel", DisableDefaultText: true,
+				Usage: "take the scheduled switchover back"},
 			&cli.BoolFlag{Name: "force", DisableDefaultText: true,
 				Usage: "even if long transactions or a base backup are cut short, archiving " +
 					"fails, or a member is down already"},
@@ -45,11 +46,14 @@ func switchoverCommand(out *terminal.Terminal) *cli.Command {
 			}
 			return operate(c, out, operation[pgha.SwitchoverResult]{
 				question: "Sessions to the present leader will be cut. Go ahead?",
-				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.SwitchoverResult, error) {
-					return cl.Switchover(ctx, pgha.SwitchoverOptions{Operation: op, To: c.String("to"),
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (pgha.SwitchoverResult, error) {
+					return cl.Switchover(ctx, pgha.SwitchoverOptions{Operation: op,
+						To: c.String("to"),
 						At: when, Force: c.Bool("force")})
 				},
-				show: func(r pgha.SwitchoverResult) { printSwitchover(out, r) }, status: when.IsZero(),
+				show:   func(r pgha.SwitchoverResult) { printSwitchover(out, r) },
+				status: when.IsZero(),
 			})
 		},
 	}
@@ -74,7 +78,8 @@ func printSwitchover(out *terminal.Terminal, r pgha.SwitchoverResult) {
 
 func cancelSwitchover(c *cli.Context, out *terminal.Terminal) error {
 	return operate(c, out, operation[patroni.ScheduledSwitchover]{
-		do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (patroni.ScheduledSwitchover, error) {
+		do: func(ctx context.Context, cl *pgha.Cluster,
+			op pgha.Operation) (patroni.ScheduledSwitchover, error) {
 			return cl.CancelSwitchover(ctx, op)
 		},
 		show: func(was patroni.ScheduledSwitchover) { out.Printf("cancelled: %s\n", was) },
@@ -83,13 +88,16 @@ func cancelSwitchover(c *cli.Context, out *terminal.Terminal) error {
 
 func failoverCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name:  "failover",
-		Usage: "make a replica the leader when the leader is gone and Patroni does not do it by itself",
+		Name: "failover",
+		Usage: "make a replica the leader when the leader is gone and Patroni does not do it by " +
+			"itself",
 		Description: "For a paused cluster, or one in which no replica is good enough by " +
 			"Patroni's rules. Refused while the leader is\n" +
-			"healthy: that is what switchover is for. Says how much may be lost, and wants that accepted.",
+			"healthy: that is what switchover is for. Says how much may be lost, and wants that " +
+			"accepted.",
 		Flags: operationFlags(
-			&cli.StringFlag{Name: "to", Usage: "the `MEMBER` that is to lead (default: the most advanced)"},
+			&cli.StringFlag{Name: "to", Usage: "the `MEMBER` that is to lead (default: the most " +
+				"advanced)"},
 			&cli.BoolFlag{Name: "accept-loss", DisableDefaultText: true,
 				Usage: "accept the loss of transactions, an unknown number of them included"},
 			numberFlag("max-loss", 0, "", "accept the loss of so many `BYTES` of WAL"),
@@ -97,7 +105,8 @@ func failoverCommand(out *terminal.Terminal) *cli.Command {
 		Action: func(c *cli.Context) error {
 			return operate(c, out, operation[patroni.FailoverResult]{
 				question: "Transactions may be lost, as said above. Go ahead?",
-				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (patroni.FailoverResult, error) {
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (patroni.FailoverResult, error) {
 					return cl.Failover(ctx, pgha.FailoverOptions{Operation: op, To: c.String("to"),
 						AcceptLoss: c.Bool("accept-loss"), MaxLossBytes: c.Int64("max-loss")})
 				},

@@ -15,11 +15,13 @@ import (
 
 func syncCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "sync", Usage: "say which commits wait for replicas: off, on, strict or quorum", ArgsUsage: "MODE",
+		Name: "sync", Usage: "say which commits wait for replicas: off, on, strict or quorum",
+		ArgsUsage: "MODE",
 		Description: syncModes() +
 			"\n\nWaits until the mode holds, and commits a transaction through the address to " +
 			"prove it. A mode for which there are\n" +
-			"too few healthy replicas is refused. The next apply puts back what the specification says.",
+			"too few healthy replicas is refused. The next apply puts back what the " +
+			"specification says.",
 		Flags: operationFlags(
 			numberFlag("nodes", 0, "1", "a commit waits for this `NUMBER` of replicas"),
 		),
@@ -33,7 +35,8 @@ func syncCommand(out *terminal.Terminal) *cli.Command {
 			}
 			return operate(c, out, operation[pgha.SynchronousResult]{
 				question: "Change what every commit waits for?",
-				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.SynchronousResult, error) {
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (pgha.SynchronousResult, error) {
 					return cl.SetSynchronous(ctx, pgha.SynchronousOptions{Operation: op,
 						Mode: patroni.SynchronousMode(mode), Nodes: c.Int("nodes")})
 				},

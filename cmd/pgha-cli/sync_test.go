@@ -32,7 +32,8 @@ func TestPrintHistory(t *testing.T) {
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	var stdout bytes.Buffer
 	printHistory(&terminal.Terminal{Stdout: &stdout}, []patroni.HistoryEntry{
-		{Timeline: 1, LSN: 0x3000060, Reason: "no recovery target specified", At: at, Leader: "postgresql-02"},
+		{Timeline: 1, LSN: 0x3000060, Reason: "no recovery target specified", At: at,
+			Leader: "postgresql-02"},
 		{Timeline: 2, LSN: 0x1_0500_0000, Reason: "no recovery target specified"},
 	})
 	want := "TIME                 NEW LEADER     ENDED TIMELINE  AT         REASON\n" +

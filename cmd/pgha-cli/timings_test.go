@@ -15,13 +15,16 @@ import (
 
 func someTimings() []pgha.Timing {
 	return []pgha.Timing{
-		{Fault: "the host is lost", Typical: 17750 * time.Millisecond, Worst: 20500 * time.Millisecond,
-			Note: "a note", Parts: []pgha.TimingPart{
+		{Fault: "the host is lost", Typical: 17750 * time.Millisecond,
+			Worst: 20500 * time.Millisecond,
+			Note:  "a note", Parts: []pgha.TimingPart{
 				{
-					What: "the lock runs out", Min: 15 * time.Second, Typical: 17500 * time.Millisecond,
-					Max: 20 * time.Second, Source: "ttl",
+					What: "the lock runs out", Min: 15 * time.Second,
+					Typical: 17500 * time.Millisecond,
+					Max:     20 * time.Second, Source: "ttl",
 				},
-				{What: "etcd notices", Typical: 250 * time.Millisecond, Max: 500 * time.Millisecond, Source: "a tick"},
+				{What: "etcd notices", Typical: 250 * time.Millisecond, Max: 500 * time.Millisecond,
+					Source: "a tick"},
 			}},
 		{Fault: "nobody waits"},
 	}
@@ -68,7 +71,8 @@ func TestExplainedStatusKeepsTheStatus(t *testing.T) {
 		return m
 	}
 	plain, explained := fields(pgha.Status{Cluster: "orders"}), fields(shownStatus{
-		Status: pgha.Status{Cluster: "orders"}, Problems: []string{"the cluster has 0 leaders"}, Timings: someTimings(),
+		Status: pgha.Status{Cluster: "orders"}, Problems: []string{"the cluster has 0 leaders"},
+		Timings: someTimings(),
 	})
 	if !strings.Contains(string(explained["timings"]), `"worst_seconds":20.5`) {
 		t.Errorf("timings: %s", explained["timings"])

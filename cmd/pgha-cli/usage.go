@@ -90,7 +90,8 @@ func knownFormat(action cli.ActionFunc) cli.ActionFunc {
 func noArguments(action cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if c.Args().Present() {
-			return usagef("%s takes no arguments, not even %q", c.Command.HelpName, c.Args().First())
+			return usagef("%s takes no arguments, not even %q", c.Command.HelpName,
+				c.Args().First())
 		}
 		return action(c)
 	}

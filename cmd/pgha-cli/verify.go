@@ -13,8 +13,9 @@ import (
 
 func verifyCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name:  "verify",
-		Usage: "prove that the whole cluster works, layer by layer, and lets nobody in who should stay out",
+		Name: "verify",
+		Usage: "prove that the whole cluster works, layer by layer, and lets nobody in who " +
+			"should stay out",
 		Description: "Checks from the hosts up to a row that is written through the address and " +
 			"read on every replica; then the security\n" +
 			"floor: TLS versions, strangers, certificates, logins, keys. Changes nothing but one " +
@@ -26,9 +27,11 @@ func verifyCommand(out *terminal.Terminal) *cli.Command {
 			"longer than slo.switchover. It asks\n" +
 			"first; --dry-run shows what it would do. Sessions to the leader are cut twice.",
 		Flags: operationFlags(
-			&cli.BoolFlag{Name: "deep", DisableDefaultText: true, Usage: "a switchover there and back, too"},
+			&cli.BoolFlag{Name: "deep", DisableDefaultText: true,
+				Usage: "a switchover there and back, too"},
 			&cli.BoolFlag{Name: "force", DisableDefaultText: true,
-				Usage: "with --deep: even if long transactions or a base backup are cut short, or archiving fails"},
+				Usage: "with --deep: even if long transactions or a base backup are cut short, " +
+					"or archiving fails"},
 		),
 		Action: func(c *cli.Context) error {
 			if !c.Bool("deep") {
@@ -44,8 +47,10 @@ func verifyCommand(out *terminal.Terminal) *cli.Command {
 			}
 			return operate(c, out, operation[pgha.DeepVerifyResult]{
 				question: "Sessions to the leader will be cut twice. Go ahead?",
-				do: func(ctx context.Context, cl *pgha.Cluster, op pgha.Operation) (pgha.DeepVerifyResult, error) {
-					return cl.VerifyDeep(ctx, pgha.DeepVerifyOptions{Operation: op, Force: c.Bool("force")})
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (pgha.DeepVerifyResult, error) {
+					return cl.VerifyDeep(ctx, pgha.DeepVerifyOptions{Operation: op,
+						Force: c.Bool("force")})
 				},
 				show: func(r pgha.DeepVerifyResult) { printDeep(out, r) },
 			})
@@ -83,7 +88,8 @@ func verify(c *cli.Context, out *terminal.Terminal, all bool) error {
 func printDeep(out *terminal.Terminal, r pgha.DeepVerifyResult) {
 	out.Printf("%s %s to %s and back: %.2fs and %.2fs without writes; %d rows acknowledged, %d "+
 		"lost, on every member\n", out.Paint(terminal.Green, "verified:"),
-		r.From, r.To, r.There.Duration().Seconds(), r.Back.Duration().Seconds(), r.Acknowledged, r.Lost)
+		r.From, r.To, r.There.Duration().Seconds(), r.Back.Duration().Seconds(),
+		r.Acknowledged, r.Lost)
 }
 
 // typedCheck is a check as JSON has it: verbs are commands of this program.
@@ -112,6 +118,7 @@ func printCheck(out *terminal.Terminal, ck pgha.Check) {
 			out.Paint(terminal.Dim, ck.Detail))
 		return
 	}
-	out.Printf("%s %s %s\n  %s\n  %s\n", out.Paint(terminal.Red, "✗"), ck.Name, duration, ck.Problem,
+	out.Printf("%s %s %s\n  %s\n  %s\n", out.Paint(terminal.Red, "✗"), ck.Name, duration,
+		ck.Problem,
 		out.Paint(terminal.Yellow, ck.Hint.Render(typed)))
 }

@@ -23,7 +23,8 @@ type build struct {
 
 // thisBuild reads what the Go tool recorded in the program.
 func thisBuild() build {
-	b := build{Version: pgha.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	b := build{Version: pgha.Version, Go: runtime.Version(),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		b.checkout(info.Settings)
 	}

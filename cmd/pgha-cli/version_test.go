@@ -28,12 +28,15 @@ func TestVersionIsTheChangelogs(t *testing.T) {
 
 func TestBuildNamesItsCommit(t *testing.T) {
 	t.Parallel()
-	revision := debug.BuildSetting{Key: "vcs.revision", Value: "8408d62a1b2c3d4e5f60718293a4b5c6d7e8f901"}
+	revision := debug.BuildSetting{Key: "vcs.revision",
+		Value: "8408d62a1b2c3d4e5f60718293a4b5c6d7e8f901"}
 	for want, settings := range map[string][]debug.BuildSetting{
-		"1.2.3 go9 plan9/386":                                 {{Key: "-trimpath", Value: "true"}},
-		"1.2.3 (commit 8408d62a1b2c) go9 plan9/386":           {revision, {Key: "vcs.modified", Value: "false"}},
-		"1.2.3 (commit 8408d62a1b2c, modified) go9 plan9/386": {revision, {Key: "vcs.modified", Value: "true"}},
-		"1.2.3 (commit abc) go9 plan9/386":                    {{Key: "vcs.revision", Value: "abc"}},
+		"1.2.3 go9 plan9/386": {{Key: "-trimpath", Value: "true"}},
+		"1.2.3 (commit 8408d62a1b2c) go9 plan9/386": {revision,
+			{Key: "vcs.modified", Value: "false"}},
+		"1.2.3 (commit 8408d62a1b2c, modified) go9 plan9/386": {revision,
+			{Key: "vcs.modified", Value: "true"}},
+		"1.2.3 (commit abc) go9 plan9/386": {{Key: "vcs.revision", Value: "abc"}},
 	} {
 		b := build{Version: "1.2.3", Go: "go9", Platform: "plan9/386"}
 		b.checkout(settings)

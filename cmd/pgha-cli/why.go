@@ -17,8 +17,9 @@ import (
 
 func whyCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name:  "why",
-		Usage: "explain what happened: what began it, how long nobody could write, what was lost, when all was back",
+		Name: "why",
+		Usage: "explain what happened: what began it, how long nobody could write, what was " +
+			"lost, when all was back",
 		Description: "Reads the journals of all hosts, Patroni's history and the trail of " +
 			"operations, and tells of each incident its\n" +
 			"cause, its course and its cost. Times are this machine's. --evidence shows the " +
@@ -47,27 +48,28 @@ func whyCommand(out *terminal.Terminal) *cli.Command {
 			if !opts.Until.IsZero() && !opts.Since.Before(opts.Until) {
 				return usagef("--until is not after --since")
 			}
-			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
-				opts.Warn = func(host string, err error) {
-					out.Notef("%s %s: %v\n", out.Paint(terminal.Yellow, "!"), host, err)
-					if hint := errs.NextOf(err).Render(typed); hint != "" {
-						out.Notef("  %s\n", hint)
+			return withCluster(c, out, lookOptions(),
+				func(ctx context.Context, cl *pgha.Cluster) error {
+					opts.Warn = func(host string, err error) {
+						out.Notef("%s %s: %v\n", out.Paint(terminal.Yellow, "!"), host, err)
+						if hint := errs.NextOf(err).Render(typed); hint != "" {
+							out.Notef("  %s\n", hint)
+						}
 					}
-				}
-				account, err := incident.Explain(ctx, cl, opts)
-				if err != nil {
-					return err
-				}
-				left := 0
-				if !c.Bool("all") {
-					account.Incidents, left = noteworthy(account.Incidents)
-				}
-				if wantsJSON(c) {
-					return out.JSON(account)
-				}
-				printAccount(out, account, c.Bool("evidence"), left)
-				return nil
-			})
+					account, err := incident.Explain(ctx, cl, opts)
+					if err != nil {
+						return err
+					}
+					left := 0
+					if !c.Bool("all") {
+						account.Incidents, left = noteworthy(account.Incidents)
+					}
+					if wantsJSON(c) {
+						return out.JSON(account)
+					}
+					printAccount(out, account, c.Bool("evidence"), left)
+					return nil
+				})
 		},
 	}
 }
@@ -75,7 +77,8 @@ func whyCommand(out *terminal.Terminal) *cli.Command {
 // noteworthy leaves out what nobody noticed, and says how much that was.
 func noteworthy(all []incident.Incident) (kept []incident.Incident, left int) {
 	kept = slices.DeleteFunc(slices.Clone(all), func(in incident.Incident) bool {
-		return in.Class == incident.Disturbance || in.Class == incident.Planned && len(in.Events) == 1
+		return in.Class == incident.Disturbance || in.Class == incident.Planned &&
+			len(in.Events) == 1
 	})
 	return kept, len(all) - len(kept)
 }
@@ -88,7 +91,8 @@ func printAccount(out *terminal.Terminal, a incident.Account, evidence bool, lef
 		printIncident(out, in, evidence)
 	}
 	if len(a.Incidents) == 0 {
-		out.Printf("nothing happened since %s (%d lines read)\n", a.Since.Local().Format(time.DateTime), a.Lines)
+		out.Printf("nothing happened since %s (%d lines read)\n",
+			a.Since.Local().Format(time.DateTime), a.Lines)
 	}
 	if left > 0 {
 		out.Printf("\n%s without consequences left out: --all shows them\n", counted(left, "event"))
@@ -97,23 +101,28 @@ func printAccount(out *terminal.Terminal, a incident.Account, evidence bool, lef
 		out.Notef("%s %s\n", out.Paint(terminal.Yellow, "!"), note)
 	}
 	for _, clock := range a.Clocks {
-		if off := max(clock.OffsetSeconds, -clock.OffsetSeconds); off > clock.ErrorSeconds && off > 0.05 {
-			out.Notef("%s the clock of %s is off by %.3f s (give or take %.3f s); its times are corrected by that\n",
-				out.Paint(terminal.Yellow, "!"), clock.Host, clock.OffsetSeconds, clock.ErrorSeconds)
+		if off := max(clock.OffsetSeconds, -clock.OffsetSeconds); off > clock.ErrorSeconds &&
+			off > 0.05 {
+			out.Notef("%s the clock of %s is off by %.3f s (give or take %.3f s); its times are "+
+				"corrected by that\n",
+				out.Paint(terminal.Yellow, "!"), clock.Host, clock.OffsetSeconds,
+				clock.ErrorSeconds)
 		}
 	}
 }
 
 // printIncident prints the sentence, what is known about it, and its course.
 func printIncident(out *terminal.Terminal, in incident.Incident, evidence bool) {
-	colour := map[incident.Class]string{incident.Failure: terminal.Red, incident.Planned: terminal.Green,
+	colour := map[incident.Class]string{incident.Failure: terminal.Red,
+		incident.Planned:     terminal.Green,
 		incident.Disturbance: terminal.Yellow}[in.Class]
 	out.Printf("%s %s\n", out.Paint(terminal.Bold, in.Began.Local().Format("2006-01-02 15:04:05")),
 		out.Paint(colour, harmless(in.Headline)))
 	fact := func(name, format string, args ...any) {
 		out.Printf("  %-10s %s\n", name, harmless(fmt.Sprintf(format, args...)))
 	}
-	fact("cause", "%s (%s)", strings.TrimPrefix(in.Cause.Host+": "+in.Cause.Text, ": "), in.Cause.Confidence)
+	fact("cause", "%s (%s)", strings.TrimPrefix(in.Cause.Host+": "+in.Cause.Text, ": "),
+		in.Cause.Confidence)
 	fact("", "%s", strings.ReplaceAll(in.Cause.Evidence, "\n", " "))
 	if in.Lock != nil && in.NewLeader != in.OldLeader {
 		fact("leader", "%s until %s: %s; %s from %s", dash(in.OldLeader), short(in.Lock.Time),
@@ -124,7 +133,8 @@ func printIncident(out *terminal.Terminal, in incident.Incident, evidence bool) 
 		if !gap.Open {
 			end = short(gap.End) + " (" + gap.To + ")"
 		}
-		fact("no writes", "%.2f s from %s (%s) until %s", gap.Seconds, short(gap.Start), gap.From, end)
+		fact("no writes", "%.2f s from %s (%s) until %s", gap.Seconds, short(gap.Start),
+			gap.From, end)
 	}
 	if in.Loss != nil {
 		fact("loss", "%s", in.Loss.Text)
@@ -141,9 +151,11 @@ func printIncident(out *terminal.Terminal, in incident.Incident, evidence bool) 
 		if e.Derived {
 			text += out.Paint(terminal.Dim, " (concluded)")
 		}
-		out.Printf("  %+8.2f  %-16s %-10s %s\n", e.Time.Sub(in.Began).Seconds(), dash(e.Host), e.Component, text)
+		out.Printf("  %+8.2f  %-16s %-10s %s\n", e.Time.Sub(in.Began).Seconds(), dash(e.Host),
+			e.Component, text)
 		if evidence {
-			out.Printf("            %s\n", out.Paint(terminal.Dim, harmless(strings.ReplaceAll(e.Evidence, "\n", " "))))
+			out.Printf("            %s\n", out.Paint(terminal.Dim,
+				harmless(strings.ReplaceAll(e.Evidence, "\n", " "))))
 		}
 	}
 }

@@ -19,7 +19,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	leaf, err := ca.Issue(pki.Request{CommonName: "db", DNSNames: []string{"db.example.com"}, Usage: pki.ServerUsage})
+	leaf, err := ca.Issue(pki.Request{CommonName: "db", DNSNames: []string{"db.example.com"},
+		Usage: pki.ServerUsage})
 	if err != nil {
 		log.Fatal(err)
 	}

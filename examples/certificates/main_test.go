@@ -14,14 +14,17 @@ func TestProgram(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	program := filepath.Join(t.TempDir(), "certificates")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program,
+		".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if out, err := exec.CommandContext(t.Context(), program, dir).CombinedOutput(); err != nil || len(out) != 0 {
+	if out, err := exec.CommandContext(t.Context(), program, dir).CombinedOutput(); err != nil ||
+		len(out) != 0 {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	files := map[string][]byte{}
-	for name, mode := range map[string]os.FileMode{"ca.key": 0o600, "ca.crt": 0o644, "db.key": 0o600, "db.crt": 0o644} {
+	for name, mode := range map[string]os.FileMode{"ca.key": 0o600, "ca.crt": 0o644,
+		"db.key": 0o600, "db.crt": 0o644} {
 		path := filepath.Join(dir, name)
 		info, err := os.Stat(path)
 		if err != nil {
@@ -52,7 +55,8 @@ func TestProgramCompilesNoGRPC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(out), "github.com/pgha/toolkit/pgha/pki\n") || strings.Contains(string(out), "grpc") {
+	if !strings.Contains(string(out), "github.com/pgha/toolkit/pgha/pki\n") ||
+		strings.Contains(string(out), "grpc") {
 		t.Errorf("dependencies:\n%s", out)
 	}
 }

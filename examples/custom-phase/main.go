@@ -39,7 +39,9 @@ func provision(ctx context.Context, file, database string) error {
 	// writes.
 	phases := append(pgha.StandardPhases(), pgha.Phase{
 		Name: "application database",
-		Run:  func(ctx context.Context, run *pgha.Run) error { return ensureDatabase(ctx, run, database) },
+		Run: func(ctx context.Context, run *pgha.Run) error {
+			return ensureDatabase(ctx, run, database)
+		},
 	})
 	report, err := cluster.Apply(ctx, pgha.ApplyOptions{Phases: phases})
 	for _, change := range report.Changes {

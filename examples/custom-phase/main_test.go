@@ -11,7 +11,8 @@ func TestProgram(t *testing.T) {
 	programtest.Refuses(t, map[string]programtest.Refusal{
 		"too few arguments": {Args: []string{"BROKEN"}, Want: "usage: custom-phase SPEC DATABASE"},
 		"no such file": {
-			Args: []string{"missing.yaml", "shop"}, Want: "read spec: open missing.yaml: no such file or directory",
+			Args: []string{"missing.yaml", "shop"},
+			Want: "read spec: open missing.yaml: no such file or directory",
 		},
 		"misspelt key": {Args: []string{"BROKEN", "shop"}, Want: "BROKEN:2:1: hostss: "},
 	})

@@ -69,8 +69,8 @@ func (h *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // look connects again each time, so that hosts that went away and came back need no thought.
 func (h *health) look(ctx context.Context) (code int, body []byte) {
 	code = http.StatusServiceUnavailable
-	cluster, err := pgha.Connect(ctx, h.spec, pgha.ConnectOptions{ReadOnly: true, AllowUnreachable: true,
-		Timeout: 3 * time.Second})
+	cluster, err := pgha.Connect(ctx, h.spec, pgha.ConnectOptions{ReadOnly: true,
+		AllowUnreachable: true, Timeout: 3 * time.Second})
 	if err != nil {
 		return code, encode(map[string]string{"error": err.Error()})
 	}

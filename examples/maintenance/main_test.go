@@ -9,9 +9,11 @@ import (
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	programtest.Refuses(t, map[string]programtest.Refusal{
-		"too few arguments": {Args: []string{"BROKEN"}, Want: "usage: maintenance SPEC COMMAND [ARGUMENT...]"},
+		"too few arguments": {Args: []string{"BROKEN"},
+			Want: "usage: maintenance SPEC COMMAND [ARGUMENT...]"},
 		"no such file": {
-			Args: []string{"missing.yaml", "true"}, Want: "read spec: open missing.yaml: no such file or directory",
+			Args: []string{"missing.yaml", "true"},
+			Want: "read spec: open missing.yaml: no such file or directory",
 		},
 		"misspelt key": {Args: []string{"BROKEN", "true"}, Want: "BROKEN:2:1: hostss: "},
 	})

@@ -13,7 +13,8 @@ func TestProgram(t *testing.T) {
 	programtest.Refuses(t, map[string]programtest.Refusal{
 		"too few arguments": {Args: nil, Want: "usage: provision SPEC"},
 		"no such file": {
-			Args: []string{"missing.yaml"}, Want: "read spec: open missing.yaml: no such file or directory",
+			Args: []string{"missing.yaml"}, Want: "read spec: open missing.yaml: no such file or " +
+				"directory",
 		},
 		"misspelt key": {Args: []string{"BROKEN"}, Want: "BROKEN:2:1: hostss: "},
 	})

@@ -14,7 +14,8 @@ func SpecPath(key string) string {
 }
 
 // Sections are the keys that have others below them.
-var Sections = []string{"permanent_replication_slots", "permanent_slots", "postgresql", "slots", "standby_cluster"}
+var Sections = []string{"permanent_replication_slots", "permanent_slots", "postgresql", "slots",
+	"standby_cluster"}
 
 // PathOf splits a key of Patroni's. What stands below postgresql.parameters has dots of its own.
 func PathOf(key string) []string {

@@ -7,4 +7,6 @@ import (
 var passwords = regexp.MustCompile(`(password=)('[^']*'|\S+)|(://[^:/@\s]+:)[^@\s]+(@)`)
 
 // HidePasswords replaces passwords in connection strings.
-func HidePasswords(text string) string { return passwords.ReplaceAllString(text, "$1$3[redacted]$4") }
+func HidePasswords(text string) string {
+	return passwords.ReplaceAllString(text, "$1$3[redacted]$4")
+}

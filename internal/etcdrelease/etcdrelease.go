@@ -24,7 +24,8 @@ const (
 
 // Remedy says what can be written instead of a refused version.
 func Remedy() string {
-	return fmt.Sprintf("write 3.6.%d or later of 3.6, or 3.5.%d or later of 3.5", oldest36, oldest35)
+	return fmt.Sprintf("write 3.6.%d or later of 3.6, or 3.5.%d or later of 3.5", oldest36,
+		oldest35)
 }
 
 // Syntax is how a complete version looks: three numbers, and nothing around them.
@@ -58,7 +59,8 @@ func Check(version string) error {
 	case n[0] > 3 || n[0] == 3 && n[1] > 6:
 		return fmt.Errorf("etcd %s has not been tried with Patroni", version)
 	}
-	return fmt.Errorf("etcd %s is too old: it lacks fixes that Patroni and the cluster's safety need", version)
+	return fmt.Errorf("etcd %s is too old: it lacks fixes that Patroni and the cluster's "+
+		"safety need", version)
 }
 
 // fault is one that etcd's release notes say is mended, with the patch release of 3.5 and of 3.6
@@ -87,7 +89,8 @@ func Faults(version string) []string {
 	for _, f := range faults {
 		mended := map[number]int{{3, 5}: f.mended35, {3, 6}: f.mended36}[number{n[0], n[1]}]
 		if n[2] < mended {
-			found = append(found, fmt.Sprintf("%s (mended in %d.%d.%d)", f.text, n[0], n[1], mended))
+			found = append(found, fmt.Sprintf("%s (mended in %d.%d.%d)", f.text, n[0], n[1],
+				mended))
 		}
 	}
 	return found

@@ -15,7 +15,8 @@ func Step(runs, wanted string) string {
 	case to[1] < from[1] || to[1] == from[1] && to[2] < from[2]:
 		return fmt.Sprintf("%s or later of %d.%d", runs, from[0], from[1])
 	case to[1] > from[1]+1:
-		return fmt.Sprintf("the newest of %d.%d first and apply, then go on from there", from[0], from[1]+1)
+		return fmt.Sprintf("the newest of %d.%d first and apply, then go on from there", from[0],
+			from[1]+1)
 	}
 	return ""
 }

@@ -19,12 +19,14 @@ func Fault(rule string, version int) (problem, remedy string) {
 	}
 	kinds := []string{"local", "host", "hostssl", "hostnossl", "hostgssenc", "hostnogssenc"}
 	if !slices.Contains(kinds, words[0]) {
-		return fmt.Sprintf("%q is not a kind of rule", words[0]), "write one of " + strings.Join(kinds, ", ")
+		return fmt.Sprintf("%q is not a kind of rule", words[0]),
+			"write one of " + strings.Join(kinds, ", ")
 	}
 	method := 3
 	if words[0] != "local" {
 		if len(words) < 5 {
-			return "has too few words for a rule", "write: " + words[0] + " <database> <user> <network> <method>"
+			return "has too few words for a rule",
+				"write: " + words[0] + " <database> <user> <network> <method>"
 		}
 		var masked bool
 		if masked, problem, remedy = address(words[3], words[4]); problem != "" {
@@ -35,7 +37,8 @@ func Fault(rule string, version int) (problem, remedy string) {
 		}
 	}
 	if len(words) <= method {
-		return "has too few words for a rule", "write the way to log in at its end, such as scram-sha-256"
+		return "has too few words for a rule", "write the way to log in at its end, such as " +
+			"scram-sha-256"
 	}
 	return login(words[0], words[method], words[method+1:], version)
 }
@@ -52,12 +55,14 @@ func address(text, next string) (masked bool, problem, remedy string) {
 		return false, fmt.Sprintf("%q is a name with a network's prefix", text),
 			"write an address with its prefix, such as 10.0.0.0/8, or a name alone"
 	case err != nil && looksNumeric(bare):
-		return false, fmt.Sprintf("%q is not an address", text), "write an address with its prefix, such as 10.0.0.0/8"
+		return false, fmt.Sprintf("%q is not an address", text),
+			"write an address with its prefix, such as 10.0.0.0/8"
 	case err != nil:
 		return false, "", "" // a name
 	case hasBits:
 		if n, err := strconv.Atoi(bits); err != nil || n < 0 || n > ip.BitLen() {
-			return false, fmt.Sprintf("%q: a prefix of %s has 0 to %d bits", text, family(ip), ip.BitLen()),
+			return false, fmt.Sprintf("%q: a prefix of %s has 0 to %d bits", text, family(ip),
+					ip.BitLen()),
 				fmt.Sprintf("write %s/%d for this address alone", bare, ip.BitLen())
 		}
 		return false, "", ""

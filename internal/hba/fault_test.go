@@ -10,10 +10,14 @@ func TestFault(t *testing.T) {
 	t.Parallel()
 	for _, rule := range []string{
 		"local all all peer", "local all all peer map=pgha", "host all all all reject",
-		"hostssl all all 0.0.0.0/0 scram-sha-256", "hostssl shop app 10.0.0.5 255.255.255.255 scram-sha-256",
-		"hostssl all all ::1/128 cert map=x", "hostssl all all samenet scram-sha-256 clientcert=verify-full",
-		"hostssl all all .example.com scram-sha-256", "hostssl all all db.example.com scram-sha-256",
-		"hostssl all all 10.0.0.7/8 scram-sha-256", `hostssl "my shop" "+staff" 10.0.0.0/8 scram-sha-256`,
+		"hostssl all all 0.0.0.0/0 scram-sha-256",
+		"hostssl shop app 10.0.0.5 255.255.255.255 scram-sha-256",
+		"hostssl all all ::1/128 cert map=x", "hostssl all all samenet scram-sha-256 " +
+			"clientcert=verify-full",
+		"hostssl all all .example.com scram-sha-256",
+		"hostssl all all db.example.com scram-sha-256",
+		"hostssl all all 10.0.0.7/8 scram-sha-256",
+		`hostssl "my shop" "+staff" 10.0.0.0/8 scram-sha-256`,
 		"hostssl all all 10.0.0.0/8 ldap ldapserver=a ldapprefix=x",
 		"hostssl all all 10.0.0.0/8 ldap ldapserver=a ldapbasedn=y",
 		`hostssl all all 10.0.0.0/8 ldap ldapurl="ldap://a/dc=x?uid?sub"`,

@@ -25,7 +25,8 @@ var (
 // ways than people do, such as a quote that ends within a word, two quotes in a row, or a blank
 // after a comma.
 func Fields(rule string) (fields []string, ok bool) {
-	if !rulePattern.MatchString(rule) || strings.ContainsAny(rule, "\r\n\x00") || strings.HasSuffix(rule, `\`) {
+	if !rulePattern.MatchString(rule) || strings.ContainsAny(rule, "\r\n\x00") ||
+		strings.HasSuffix(rule, `\`) {
 		return nil, false
 	}
 	for _, f := range fieldPattern.FindAllString(rule, -1) {

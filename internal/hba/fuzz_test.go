@@ -11,7 +11,8 @@ import (
 // other.
 func FuzzFields(f *testing.F) {
 	for _, rule := range []string{
-		"hostssl all all 10.0.0.0/8 scram-sha-256", `hostssl "a b c scram-sha-256 d" all 0.0.0.0/0 "trust"`,
+		"hostssl all all 10.0.0.0/8 scram-sha-256",
+		`hostssl "a b c scram-sha-256 d" all 0.0.0.0/0 "trust"`,
 		`local all all peer \`,
 		`host"ssl" all, a 0.0.0.0/0 tr"us"t`, `local a,,b ,c "" peer`, `x=" ,#"`, `"a""b"`,
 		"a\fb\vc\u00a0d", `a "`, `"",a b`, `a="",b="c"`,
@@ -38,7 +39,8 @@ func FuzzFields(f *testing.F) {
 // quotes in a row within quotes stand for one; a word that ended with a comma has the next one in
 // its field.
 func asPostgreSQL(line string) (fields []string, whole bool) {
-	if strings.ContainsAny(line, "\n\x00") || strings.HasSuffix(strings.TrimRight(line, "\r"), `\`) {
+	if strings.ContainsAny(line, "\n\x00") || strings.HasSuffix(strings.TrimRight(line,
+		"\r"), `\`) {
 		return nil, false
 	}
 	blank := func(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }

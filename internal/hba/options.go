@@ -77,7 +77,8 @@ func login(kind, method string, words []string, version int) (problem, remedy st
 	for _, word := range words {
 		name, value, ok := strings.Cut(word, "=")
 		if !ok {
-			return fmt.Sprintf("%q after the way to log in is no option of the form name=value", firstLetters(word)),
+			return fmt.Sprintf("%q after the way to log in is no option of the form name=value",
+					firstLetters(word)),
 				"write name=value, or leave it out"
 		}
 		if problem, remedy := judgeOption(kind, method, name, value); problem != "" {
@@ -112,7 +113,8 @@ func judgeOption(kind, method, name, value string) (problem, remedy string) {
 			return fmt.Sprintf("%s has a value that PostgreSQL does not take", name),
 				"write " + name + "=" + strings.Join(o.values, " or "+name+"=")
 		case name == "clientcert" && method == "cert" && value == "verify-ca":
-			return "clientcert=verify-ca contradicts cert, which compares the name as well", "leave it out"
+			return "clientcert=verify-ca contradicts cert, which compares the name as well",
+				"leave it out"
 		case value == "" && name != "ldapprefix" && name != "ldapsuffix":
 			return name + " has no value", "write one behind the =, or leave it out"
 		}
@@ -137,9 +139,11 @@ func needs(method string, given map[string]string) (problem, remedy string) {
 			"add ldapbasedn=..., ldapprefix=... or ldapsuffix=..."
 	case method == "ldap" && has("ldapprefix", "ldapsuffix") && has("ldapbasedn", "ldapbinddn",
 		"ldapbindpasswd", "ldapsearchattribute", "ldapsearchfilter", "ldapurl"):
-		return "ldapprefix and ldapsuffix contradict the options that search", "keep one kind of the two"
+		return "ldapprefix and ldapsuffix contradict the options that search",
+			"keep one kind of the two"
 	case method == "ldap" && has("ldapsearchattribute") && has("ldapsearchfilter"):
-		return "ldapsearchattribute and ldapsearchfilter contradict each other", "keep one of the two"
+		return "ldapsearchattribute and ldapsearchfilter contradict each other",
+			"keep one of the two"
 	case method == "radius" && !has("radiusservers"):
 		return "radius names no server", "add radiusservers=... and radiussecrets=..."
 	case method == "radius" && !has("radiussecrets"):
@@ -151,7 +155,8 @@ func needs(method string, given map[string]string) (problem, remedy string) {
 	}
 	servers := strings.Count(given["radiusservers"], ",")
 	for _, name := range []string{"radiussecrets", "radiusports", "radiusidentifiers"} {
-		if n := strings.Count(given[name], ","); method == "radius" && has(name) && n != 0 && n != servers {
+		if n := strings.Count(given[name], ","); method == "radius" && has(name) && n != 0 &&
+			n != servers {
 			return fmt.Sprintf("%s has %d parts for %d servers", name, n+1, servers+1),
 				"give one, or one for each server"
 		}

@@ -25,7 +25,8 @@ type Rule struct {
 
 // String renders the rule as a line, without options.
 func (r Rule) String() string {
-	return strings.Join(slices.DeleteFunc([]string{r.Type, r.Databases, r.Users, r.Address, r.Mask, r.Method},
+	return strings.Join(slices.DeleteFunc([]string{r.Type, r.Databases, r.Users, r.Address, r.Mask,
+		r.Method},
 		func(s string) bool { return s == "" }), " ")
 }
 

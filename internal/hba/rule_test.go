@@ -21,33 +21,42 @@ func TestRefuser(t *testing.T) {
 		"everybody":       {[]string{"hostssl all all all cert"}, open, false},
 		"with a mask":     {[]string{"host all all 10.2.0.0 255.255.0.0 reject"}, 0, refusesAll},
 		"with another mask": {
-			[]string{"host all all 10.3.0.0 255.255.0.0 reject", "hostssl all all all cert"}, open, false,
+			[]string{"host all all 10.3.0.0 255.255.0.0 reject", "hostssl all all all cert"},
+			open, false,
 		},
 		"rejected first": {
-			[]string{"host all all 0.0.0.0/0 reject", "hostssl all all 0.0.0.0/0 scram-sha-256"}, 0, refusesAll,
+			[]string{"host all all 0.0.0.0/0 reject", "hostssl all all 0.0.0.0/0 scram-sha-256"}, 0,
+			refusesAll,
 		},
 		"one is let in before": {
-			[]string{"hostssl app app 10.2.0.0/16 scram-sha-256", "host all all all reject"}, open, false,
+			[]string{"hostssl app app 10.2.0.0/16 scram-sha-256", "host all all all reject"},
+			open, false,
 		},
 		"one is rejected before": {
-			[]string{"hostssl app app 10.2.0.0/16 reject", "host all all all reject"}, 1, refusesAll,
+			[]string{"hostssl app app 10.2.0.0/16 reject", "host all all all reject"}, 1,
+			refusesAll,
 		},
 		"without TLS only": {
 			[]string{"hostnossl all all all reject", "hostssl all all all cert"}, open, false,
 		},
-		"on the socket only": {[]string{"local all all peer", "host all all all reject"}, 1, refusesAll},
-		"IPv6 only":          {[]string{"hostssl all all ::/0 scram-sha-256"}, -1, true},
+		"on the socket only": {[]string{"local all all peer", "host all all all reject"}, 1,
+			refusesAll},
+		"IPv6 only": {[]string{"hostssl all all ::/0 scram-sha-256"}, -1, true},
 		"for replication only": {
-			[]string{"hostssl replication all all scram-sha-256", "host all all all reject"}, 1, refusesAll,
+			[]string{"hostssl replication all all scram-sha-256", "host all all all reject"}, 1,
+			refusesAll,
 		},
 		"for the toolkit's own roles only": {
-			[]string{"hostssl all postgres,rewind all scram-sha-256", "host all all all reject"}, 1, refusesAll,
+			[]string{"hostssl all postgres,rewind all scram-sha-256", "host all all all reject"}, 1,
+			refusesAll,
 		},
-		"all in quotes is a list with all": {[]string{`host "all",x all all reject`}, 0, refusesAll},
+		"all in quotes is a list with all": {[]string{`host "all",x all all reject`}, 0,
+			refusesAll},
 		"one database's users are rejected": {
 			[]string{"host shop all all reject", "hostssl all all all cert"}, open, false,
 		},
-		"a name, which is not looked up": {[]string{"hostssl all all app.example.com cert"}, -1, true},
+		"a name, which is not looked up": {[]string{"hostssl all all app.example.com cert"},
+			-1, true},
 	} {
 		var rules []hba.Rule
 		for _, line := range test.lines {

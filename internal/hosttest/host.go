@@ -54,7 +54,8 @@ type unit struct {
 
 // New makes an empty host.
 func New(name string, answer Answer) *Host {
-	return &Host{name: name, answer: answer, clock: 100, files: map[string]file{}, units: map[string]unit{},
+	return &Host{name: name, answer: answer, clock: 100, files: map[string]file{},
+		units: map[string]unit{},
 		users: map[string]bool{}, packages: map[string]bool{}, says: map[string]func() string{}}
 }
 
@@ -192,7 +193,8 @@ func (h *Host) change(cmd remote.Cmd) (remote.Result, error) {
 			return remote.Result{}, err
 		}
 		h.files[last] = file{dir: true, changed: h.clock,
-			meta: remote.FileMeta{Path: last, Mode: fs.FileMode(mode), Owner: opt("-o"), Group: opt("-g")}}
+			meta: remote.FileMeta{Path: last, Mode: fs.FileMode(mode), Owner: opt("-o"),
+				Group: opt("-g")}}
 	case "mv":
 		from := argv[len(argv)-2]
 		f := h.files[from]

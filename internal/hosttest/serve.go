@@ -34,7 +34,8 @@ func (h *Host) said(line string) (text string, ok bool) {
 
 // Serve runs a command line as sshd would on this host: it is ServerOptions.Answer of package
 // remotetest. It takes what ssh.Conn sends and no other shell.
-func (h *Host) Serve(ctx context.Context, line string, stdin io.Reader, stdout, stderr io.Writer) int {
+func (h *Host) Serve(ctx context.Context, line string, stdin io.Reader, stdout,
+	stderr io.Writer) int {
 	mark, command, ok := strings.Cut(line, " $$; ")
 	if !ok {
 		return h.fail(stderr, fmt.Errorf("no command of ssh.Conn: %s", line))
@@ -64,7 +65,8 @@ func (h *Host) Serve(ctx context.Context, line string, stdin io.Reader, stdout, 
 			return h.fail(stderr, err)
 		}
 		// a look may ask apt, too
-		cmd = remote.Cmd{Script: string(script), Argv: argv[3:], Mutating: bytes.Contains(script, []byte("apt-get -q"))}
+		cmd = remote.Cmd{Script: string(script), Argv: argv[3:],
+			Mutating: bytes.Contains(script, []byte("apt-get -q"))}
 	}
 	res, err := h.Run(ctx, cmd)
 	if _, err := stdout.Write(res.Stdout); err != nil {
@@ -112,7 +114,8 @@ func (h *Host) Locks() int {
 	return h.locks
 }
 
-func (h *Host) put(ctx context.Context, argv []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func (h *Host) put(ctx context.Context, argv []string, stdin io.Reader, stdout,
+	stderr io.Writer) int {
 	content, err := io.ReadAll(stdin)
 	if err != nil {
 		return h.fail(stderr, err)

@@ -26,7 +26,8 @@ var (
 	// ErrForeign: the hosts belong to another state directory.
 	ErrForeign = errors.New("the hosts belong to another state directory")
 	// ErrDiverged: two copies of one state directory have been changed apart.
-	ErrDiverged = errors.New("another copy of the state directory has been changed apart from this one")
+	ErrDiverged = errors.New("another copy of the state directory has been changed apart from " +
+		"this one")
 	// ErrOtherCluster: the state directory belongs to a cluster of another name, or on other hosts.
 	ErrOtherCluster = errors.New("the state directory belongs to another cluster")
 	// ErrNewer: a record was written by a later version of this program.
@@ -130,8 +131,11 @@ func (s State) JudgeUse(cluster string, addresses []string) error {
 		return nil
 	case s.Cluster != cluster:
 		return fmt.Errorf("%w: %s, not %s", ErrOtherCluster, s.Cluster, cluster)
-	case !slices.ContainsFunc(addresses, func(a string) bool { return slices.Contains(s.Addresses, a) }):
-		return fmt.Errorf("%w: %s on %v, not on %v", ErrOtherCluster, cluster, s.Addresses, addresses)
+	case !slices.ContainsFunc(addresses, func(a string) bool {
+		return slices.Contains(s.Addresses, a)
+	}):
+		return fmt.Errorf("%w: %s on %v, not on %v", ErrOtherCluster, cluster, s.Addresses,
+			addresses)
 	}
 	return nil
 }
@@ -144,13 +148,16 @@ func (s State) Judge(n Note) error {
 	case n.ID == "":
 		return nil
 	case !s.Known():
-		return fmt.Errorf("%w: of cluster %s, %s; this one knows of none", ErrForeign, n.Cluster, written)
+		return fmt.Errorf("%w: of cluster %s, %s; this one knows of none", ErrForeign, n.Cluster,
+			written)
 	case n.ID != s.ID:
 		return fmt.Errorf("%w: of cluster %s, %s", ErrForeign, n.Cluster, written)
 	case n.Generation > s.Generation:
-		return fmt.Errorf("%w: it has generation %d, the hosts have %s", ErrOlder, s.Generation, written)
+		return fmt.Errorf("%w: it has generation %d, the hosts have %s", ErrOlder, s.Generation,
+			written)
 	case n.Generation > s.Generation-len(s.Stamps) && !slices.Contains(s.Stamps, n.Stamp):
-		return fmt.Errorf("%w: both have generation %d, that of the hosts was written by %s", ErrDiverged,
+		return fmt.Errorf("%w: both have generation %d, that of the hosts was written by %s",
+			ErrDiverged,
 			n.Generation, n.By)
 	}
 	return nil

@@ -38,8 +38,9 @@ func TestJudge(t *testing.T) {
 		"a much older copy": {
 			after(1), func() Note { n := own.Note("a@b"); return n }(), ErrForeign,
 		},
-		"two copies, each changed once":                   {twin, own.Note("a@b"), ErrDiverged},
-		"a copy that was changed more often than the one": {twin.Next("demo", hosts), own.Note("a@b"), ErrDiverged},
+		"two copies, each changed once": {twin, own.Note("a@b"), ErrDiverged},
+		"a copy that was changed more often than the one": {twin.Next("demo", hosts),
+			own.Note("a@b"), ErrDiverged},
 		"a stranger's":         {after(6), own.Note("a@b"), ErrForeign},
 		"an emptied directory": {State{}, own.Note("a@b"), ErrForeign},
 	} {
@@ -72,9 +73,10 @@ func TestJudgeUse(t *testing.T) {
 		addresses []string
 		want      error
 	}{
-		"the same":                       {"demo", hosts, nil},
-		"a host more":                    {"demo", append([]string{"192.0.2.14"}, hosts...), nil},
-		"one host stays":                 {"demo", []string{"192.0.2.12", "198.51.100.1", "198.51.100.2"}, nil},
+		"the same":    {"demo", hosts, nil},
+		"a host more": {"demo", append([]string{"192.0.2.14"}, hosts...), nil},
+		"one host stays": {"demo",
+			[]string{"192.0.2.12", "198.51.100.1", "198.51.100.2"}, nil},
 		"another name":                   {"shop", hosts, ErrOtherCluster},
 		"other hosts, the same name":     {"demo", []string{"198.51.100.1"}, ErrOtherCluster},
 		"no database host (never valid)": {"demo", nil, ErrOtherCluster},

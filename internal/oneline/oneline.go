@@ -19,10 +19,12 @@ func Fault(text string) (problem, remedy string) {
 	for _, r := range text {
 		switch {
 		case strings.ContainsRune("\n\r\v\f\u0085\u2028\u2029", r):
-			return fmt.Sprintf("has a line end in it (%U), and would break the file that it reaches", r),
+			return fmt.Sprintf(
+					"has a line end in it (%U), and would break the file that it reaches", r),
 				`write it in one line: no "|" and no ">" before it, and no \n in quotes`
 		case unicode.IsControl(r):
-			return fmt.Sprintf("has a control character in it (%U), and would break the file that it reaches", r),
+			return fmt.Sprintf("has a control character in it (%U), and would break the file "+
+					"that it reaches", r),
 				"leave the character out"
 		}
 	}

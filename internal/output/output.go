@@ -65,7 +65,8 @@ func ControlData(text string) Control {
 
 // Primary tells whether the server took writes when it stopped, in whatever way.
 func (c Control) Primary() bool {
-	return slices.Contains([]string{"shut down", "shutting down", "in production", "in crash recovery"}, c.State)
+	return slices.Contains([]string{"shut down", "shutting down", "in production",
+		"in crash recovery"}, c.State)
 }
 
 // Ahead tells whether a data directory has what other lacks, as far as control files tell: a later

@@ -34,7 +34,8 @@ Latest checkpoint's TimeLineID:       12
 Latest checkpoint's PrevTimeLineID:   11
 `
 	want := Control{
-		Identifier: "7711352684321083151", State: "shut down in recovery", Timeline: 12, Checkpoint: 0x1F02000150,
+		Identifier: "7711352684321083151", State: "shut down in recovery", Timeline: 12,
+		Checkpoint: 0x1F02000150,
 	}
 	if diff := cmp.Diff(want, ControlData(text)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -64,7 +65,8 @@ LISTEN 0 128 127.0.0.1:ssh *:*
 func TestPort(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]int{
-		"0.0.0.0:5432": 5432, "[::]:8008": 8008, "*:65535": 65535, "22": 22, "*:65536": -1, "80085": -1, "*:x": -1,
+		"0.0.0.0:5432": 5432, "[::]:8008": 8008, "*:65535": 65535, "22": 22, "*:65536": -1,
+		"80085": -1, "*:x": -1,
 		"*:-1": -1, "": -1, "*:": -1,
 	} {
 		if got, ok := Port(address); ok != (want >= 0) || ok && got != want {

@@ -43,10 +43,12 @@ func TestAsk(t *testing.T) {
 		},
 		"nothing to ask": {&pgproto3.AuthenticationOk{}, nil, "", false},
 		"wants a password": {
-			&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256"}}, []string{"two rows"}, "", true,
+			&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256"}},
+			[]string{"two rows"}, "", true,
 		},
 		"lets nobody in": {
-			&pgproto3.ErrorResponse{Severity: "FATAL", Message: "no pg_hba.conf entry"}, []string{"two rows"}, "", true,
+			&pgproto3.ErrorResponse{Severity: "FATAL", Message: "no pg_hba.conf entry"},
+			[]string{"two rows"}, "", true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,7 +65,8 @@ func TestAsk(t *testing.T) {
 			if out != test.out || (err != nil) != test.fails {
 				t.Errorf("says %q, %v; want %q", out, err, test.out)
 			}
-			want := map[string]string{"user": "admin", "database": "postgres", "options": `-c a=b\ c`}
+			want := map[string]string{"user": "admin", "database": "postgres",
+				"options": `-c a=b\ c`}
 			if diff := cmp.Diff(want, <-told); diff != "" {
 				t.Errorf("begins with (-want +got):\n%s", diff)
 			}
@@ -86,7 +89,8 @@ func ask(t *testing.T, path string, statements ...string) (string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	argv := append([]string{"-e", pgsession.AskScript(), self.Username, path, "admin", `-c a=b\ c`}, statements...)
+	argv := append([]string{"-e", pgsession.AskScript(), self.Username, path, "admin", `-c a=b\ c`},
+		statements...)
 	out, err := exec.CommandContext(t.Context(), "perl", argv...).Output()
 	return string(out), err
 }

@@ -46,7 +46,8 @@ func (l Login) Config() (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
-	cfg.Host, cfg.Port, cfg.Database, cfg.User, cfg.Password = l.Host, l.Port, l.Database, l.User, l.Password
+	cfg.Host, cfg.Port, cfg.Database, cfg.User, cfg.Password = l.Host, l.Port, l.Database, l.User,
+		l.Password
 	cfg.TLSConfig, cfg.Fallbacks, cfg.RuntimeParams = l.TLS, nil, l.Settings
 	return cfg, nil
 }

@@ -30,10 +30,12 @@ func TestConfigTakesNothing(t *testing.T) {
 	for name, value := range map[string]string{
 		"HOME": home, "PGHOST": "192.0.2.1,192.0.2.2", "PGPORT": "no port", "PGDATABASE": "other",
 		"PGUSER": "other", "PGPASSWORD": "wrong",
-		"PGPASSFILE": filepath.Join(home, ".pgpass"), "PGAPPNAME": "other", "PGCONNECT_TIMEOUT": "soon",
-		"PGSSLMODE": "none such",
-		"PGSSLKEY":  "/nonexistent", "PGSSLCERT": "/nonexistent", "PGSSLCERTMODE": "none such",
-		"PGSSLSNI": "0", "PGSSLROOTCERT": "/nonexistent",
+		"PGPASSFILE": filepath.Join(home, ".pgpass"), "PGAPPNAME": "other",
+		"PGCONNECT_TIMEOUT": "soon",
+		"PGSSLMODE":         "none such",
+		"PGSSLKEY":          "/nonexistent", "PGSSLCERT": "/nonexistent",
+		"PGSSLCERTMODE": "none such",
+		"PGSSLSNI":      "0", "PGSSLROOTCERT": "/nonexistent",
 		"PGSSLPASSWORD": "x", "PGSSLNEGOTIATION": "direct", "PGTARGETSESSIONATTRS": "standby",
 		"PGSERVICE":     "nobody knows it",
 		"PGSERVICEFILE": "/nonexistent", "PGTZ": "Mars", "PGOPTIONS": "-c statement_timeout=1",
@@ -53,10 +55,12 @@ func TestConfigTakesNothing(t *testing.T) {
 		}
 		got := []any{
 			cfg.Host, cfg.Port, cfg.Database, cfg.User, cfg.Password, cfg.TLSConfig.ServerName,
-			len(cfg.Fallbacks), cfg.ChannelBinding, cfg.RequireAuth, cfg.SSLNegotiation, cfg.MaxProtocolVersion,
+			len(cfg.Fallbacks), cfg.ChannelBinding, cfg.RequireAuth, cfg.SSLNegotiation,
+			cfg.MaxProtocolVersion,
 		}
 		want := []any{
-			"10.0.0.1", uint16(5442), "postgres", "admin", "p", "10.0.0.1", 0, "prefer", "", "postgres", "3.0",
+			"10.0.0.1", uint16(5442), "postgres", "admin", "p", "10.0.0.1", 0, "prefer", "",
+			"postgres", "3.0",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
@@ -88,11 +92,14 @@ func TestSettings(t *testing.T) {
 			13, pgsession.Superuser, []string{"session_preload_libraries"},
 			[]string{"idle_session_timeout", "transaction_timeout", "event_triggers"},
 		},
-		{16, pgsession.Superuser, []string{"idle_session_timeout"}, []string{"transaction_timeout", "event_triggers"}},
-		{18, pgsession.Superuser, []string{"transaction_timeout", "event_triggers", "lc_messages"}, nil},
+		{16, pgsession.Superuser, []string{"idle_session_timeout"},
+			[]string{"transaction_timeout", "event_triggers"}},
+		{18, pgsession.Superuser, []string{"transaction_timeout", "event_triggers",
+			"lc_messages"}, nil},
 		{
 			18, pgsession.Ordinary, []string{"transaction_timeout"},
-			[]string{"event_triggers", "session_preload_libraries", "session_replication_role", "lc_messages"},
+			[]string{"event_triggers", "session_preload_libraries", "session_replication_role",
+				"lc_messages"},
 		},
 	} {
 		set := pgsession.Settings(test.version, test.as, "x")
@@ -122,7 +129,8 @@ func TestPsql(t *testing.T) {
 	t.Parallel()
 	got := pgsession.Psql("/bin/psql", map[string]string{"a": "1"}, "-c", "SELECT 1")
 	want := []string{
-		"env", "-i", "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=/nonexistent", "PGOPTIONS=-c a=1",
+		"env", "-i", "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=/nonexistent",
+		"PGOPTIONS=-c a=1",
 		"/bin/psql", "-X", "-w", "-c", "SELECT 1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -144,10 +152,12 @@ func TestUnset(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	keep := []string{
-		"PATH=/bin", "PGOPTIONS=-c work_mem=1GB", "PGAPPNAME=me", "PSQLRC=/x", "PGHOSTS=not libpq's", "PAGER=less",
+		"PATH=/bin", "PGOPTIONS=-c work_mem=1GB", "PGAPPNAME=me", "PSQLRC=/x",
+		"PGHOSTS=not libpq's", "PAGER=less",
 	}
 	drop := "PGHOST=a PGHOSTADDR=b PGPORT=1 PGSERVICE=x PGSSLROOTCERT=/x " +
-		"PGTARGETSESSIONATTRS=standby PGUSER= PGPASSWORD=wrong PGLOADBALANCEHOSTS=random PGREQUIREAUTH=none"
+		"PGTARGETSESSIONATTRS=standby PGUSER= PGPASSWORD=wrong PGLOADBALANCEHOSTS=random " +
+		"PGREQUIREAUTH=none"
 	got := pgsession.Environment(slices.Concat(keep, strings.Fields(drop)))
 	if diff := cmp.Diff(keep, got); diff != "" {
 		t.Error(diff)

@@ -20,11 +20,13 @@ func Clean(settings map[string]string, argv ...string) []string {
 // PGOPTIONS, PGAPPNAME, PGCLIENTENCODING and the like are about the session that an operator opens
 // for himself, and stay.
 var clientVariables = []string{
-	"PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGPASSFILE", "PGREQUIREPEER",
+	"PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGPASSFILE",
+	"PGREQUIREPEER",
 	"PGREQUIREAUTH", "PGCHANNELBINDING",
 	"PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGREQUIRESSL", "PGSSLMODE", "PGSSLNEGOTIATION",
 	"PGSSLCOMPRESSION", "PGSSLCERT", "PGSSLKEY",
-	"PGSSLCERTMODE", "PGSSLROOTCERT", "PGSSLCRL", "PGSSLCRLDIR", "PGSSLSNI", "PGSSLMINPROTOCOLVERSION",
+	"PGSSLCERTMODE", "PGSSLROOTCERT", "PGSSLCRL", "PGSSLCRLDIR", "PGSSLSNI",
+	"PGSSLMINPROTOCOLVERSION",
 	"PGSSLMAXPROTOCOLVERSION",
 	"PGMINPROTOCOLVERSION", "PGMAXPROTOCOLVERSION", "PGGSSENCMODE", "PGKRBSRVNAME", "PGGSSLIB",
 	"PGGSSDELEGATION", "PGTARGETSESSIONATTRS",
@@ -65,7 +67,8 @@ func named(variable string) bool {
 // remedial are the settings that a statement typed at a prompt says of itself: those by which a
 // cluster's own defaults would refuse it, end it, or let it mean something else.
 var remedial = []string{
-	"default_transaction_isolation", "default_transaction_read_only", "event_triggers", "lock_timeout",
+	"default_transaction_isolation", "default_transaction_read_only", "event_triggers",
+	"lock_timeout",
 	"role", "search_path", "statement_timeout",
 	"transaction_timeout",
 }

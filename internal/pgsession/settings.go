@@ -32,11 +32,13 @@ func Settings(version int, as Role, application string) map[string]string {
 	set := map[string]string{
 		"application_name": application,
 		// What text looks like.
-		"client_encoding": "UTF8", "DateStyle": "ISO,MDY", "IntervalStyle": "postgres", "TimeZone": "UTC",
+		"client_encoding": "UTF8", "DateStyle": "ISO,MDY", "IntervalStyle": "postgres",
+		"TimeZone":           "UTC",
 		"bytea_output":       "hex",
 		"extra_float_digits": "1", "quote_all_identifiers": "off", "client_min_messages": "warning",
 		// How text is read.
-		"standard_conforming_strings": "on", "backslash_quote": "safe_encoding", "array_nulls": "on",
+		"standard_conforming_strings": "on", "backslash_quote": "safe_encoding",
+		"array_nulls": "on",
 		// Whose rights, and whose tables.
 		"role": "none", "search_path": "pg_catalog", "row_security": "on",
 		"default_tablespace": "", "temp_tablespaces": "", "default_table_access_method": "heap",
@@ -53,7 +55,8 @@ func Settings(version int, as Role, application string) map[string]string {
 		set["transaction_timeout"] = "0"
 	}
 	if as == Superuser {
-		set["session_replication_role"], set["session_preload_libraries"], set["lc_messages"] = "origin", "", "C"
+		set["session_replication_role"], set["session_preload_libraries"],
+			set["lc_messages"] = "origin", "", "C"
 		if version >= 17 {
 			set["event_triggers"] = "off" // one at login can keep everybody out
 		}

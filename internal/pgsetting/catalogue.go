@@ -64,10 +64,12 @@ func (c Catalogue) Judge(name, text string, others ...string) (problem, remedy s
 		return err.Error(), s.meant(text)
 	}
 	if odd := oddDestination(name, text); odd != "" {
-		return fmt.Sprintf("%q is none of its values", odd), "give one or more of " + strings.Join(destinations, ", ")
+		return fmt.Sprintf("%q is none of its values", odd),
+			"give one or more of " + strings.Join(destinations, ", ")
 	}
 	if s.Type == "enum" && s.Refuses(text) {
-		return fmt.Sprintf("%q is none of its values", text), "give one of " + strings.Join(s.Enum, ", ")
+		return fmt.Sprintf("%q is none of its values", text),
+			"give one of " + strings.Join(s.Enum, ", ")
 	}
 	return "", ""
 }
@@ -81,7 +83,8 @@ func oddDestination(name, text string) string {
 		return ""
 	}
 	for word := range strings.SplitSeq(text, ",") {
-		if word = strings.Trim(word, ` "`); word != "" && !slices.Contains(destinations, strings.ToLower(word)) {
+		if word = strings.Trim(word, ` "`); word != "" &&
+			!slices.Contains(destinations, strings.ToLower(word)) {
 			return word
 		}
 	}
@@ -93,7 +96,8 @@ func (s Setting) meant(text string) string {
 	digits := strings.TrimRight(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 	names, _ := Family(s.Unit)
 	for _, name := range names {
-		if s.Unit != "" && digits != "" && strings.EqualFold(name, text[len(digits):]) && name != text[len(digits):] {
+		if s.Unit != "" && digits != "" && strings.EqualFold(name, text[len(digits):]) &&
+			name != text[len(digits):] {
 			return "write " + digits + name
 		}
 	}

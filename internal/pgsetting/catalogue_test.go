@@ -8,10 +8,13 @@ import (
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
-		"work_mem": "64MB", "WORK_MEM": "0x2000", "timezone": "Europe/Madrid", "DateStyle": "ISO, DMY",
+		"work_mem": "64MB", "WORK_MEM": "0x2000", "timezone": "Europe/Madrid",
+		"DateStyle":   "ISO, DMY",
 		"pgaudit.log": "all",
-		"wal_level":   "hot_standby", "autovacuum": "of", "effective_cache_size": "10TB", "random_page_cost": "1e0",
-		"default_transaction_isolation": "repeatable read", "unix_socket_permissions": "0770", "sort_mem": "8MB",
+		"wal_level":   "hot_standby", "autovacuum": "of", "effective_cache_size": "10TB",
+		"random_page_cost":              "1e0",
+		"default_transaction_isolation": "repeatable read", "unix_socket_permissions": "0770",
+		"sort_mem":       "8MB",
 		"ssl_ecdh_curve": "prime256v1", "vacuum_cost_delay": "500us", "log_connections": "on",
 	} {
 		if problem, _ := Of(18).Judge(name, value); problem != "" {
@@ -41,7 +44,8 @@ func TestJudge(t *testing.T) {
 		{"seq_page_cost", "-1", "1.798e+308", ""},
 	} {
 		problem, remedy := Of(18).Judge(test.name, test.value)
-		if !strings.Contains(problem, test.problem) || !strings.Contains(remedy, test.remedy) || remedy == "" {
+		if !strings.Contains(problem, test.problem) || !strings.Contains(remedy, test.remedy) ||
+			remedy == "" {
 			t.Errorf("%s = %s: %q; %q", test.name, test.value, problem, remedy)
 		}
 	}

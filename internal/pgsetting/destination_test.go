@@ -8,7 +8,8 @@ func TestLogDestination(t *testing.T) {
 		"stderr": false, "csvlog, Syslog": false, `"stderr"`: false, "": false, "nowhere": true,
 		"stderr,eventlog": true,
 	} {
-		if problem, remedy := Of(18).Judge("log_destination", text); (problem != "") != wrong || wrong && remedy == "" {
+		if problem, remedy := Of(18).Judge("log_destination", text); (problem != "") != wrong ||
+			wrong && remedy == "" {
 			t.Errorf("%q: %s; %s", text, problem, remedy)
 		}
 	}

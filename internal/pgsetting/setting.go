@@ -80,7 +80,8 @@ func (s Setting) Normal(text string) (string, error) {
 	case "enum":
 		text = strings.ToLower(text)
 		// The synonyms that enumvals does not list.
-		if on, err := parseBool(text); err == nil && slices.Contains(s.Enum, "on") && !slices.Contains(s.Enum, text) {
+		if on, err := parseBool(text); err == nil && slices.Contains(s.Enum, "on") &&
+			!slices.Contains(s.Enum, text) {
 			return map[bool]string{true: "on", false: "off"}[on], nil
 		}
 		if s.Name == "wal_level" && (text == "hot_standby" || text == "archive") {
@@ -99,7 +100,8 @@ func parseBool(text string) (bool, error) {
 	case t == "" || t == "o":
 	case t == "1", t == "on", strings.HasPrefix("true", t), strings.HasPrefix("yes", t):
 		return true, nil
-	case t == "0", strings.HasPrefix("off", t), strings.HasPrefix("false", t), strings.HasPrefix("no", t):
+	case t == "0", strings.HasPrefix("off", t), strings.HasPrefix("false", t),
+		strings.HasPrefix("no", t):
 		return false, nil
 	}
 	return false, fmt.Errorf("%q is neither on nor off", text)
@@ -111,8 +113,9 @@ func (s Setting) Number(text string) (float64, error) {
 	end := strings.LastIndexAny(text, "0123456789.") + 1
 	digits, unit := text[:end], strings.TrimSpace(text[end:])
 	n, err := strconv.ParseFloat(digits, 64)
-	if octal := s.Type == "integer" && len(digits) > 1 && digits[0] == '0' && !strings.Contains(digits,
-		"."); err != nil || octal {
+	if octal := s.Type == "integer" && len(digits) > 1 && digits[0] == '0' &&
+		!strings.Contains(digits,
+			"."); err != nil || octal {
 		whole, intErr := strconv.ParseInt(digits, 0, 64) // hexadecimal or octal
 		if intErr != nil {
 			return 0, fmt.Errorf("%q is not a number", text)
@@ -125,7 +128,8 @@ func (s Setting) Number(text string) (float64, error) {
 		}
 		names, size := Family(s.Unit)
 		if !slices.Contains(names, unit) {
-			return 0, fmt.Errorf("%q: the units are %s, written exactly so", text, strings.Join(names, ", "))
+			return 0, fmt.Errorf("%q: the units are %s, written exactly so", text,
+				strings.Join(names, ", "))
 		}
 		n = n * units[unit] / size
 	}
@@ -139,7 +143,8 @@ func (s Setting) Number(text string) (float64, error) {
 func (s Setting) Refuses(text string) bool {
 	if s.Type == "enum" {
 		normal, err := s.Normal(text)
-		return err != nil || !slices.ContainsFunc(s.Enum, func(e string) bool { return strings.EqualFold(e, normal) })
+		return err != nil || !slices.ContainsFunc(s.Enum,
+			func(e string) bool { return strings.EqualFold(e, normal) })
 	}
 	return s.Check(text) != nil
 }

@@ -11,9 +11,11 @@ func TestSettingSame(t *testing.T) {
 	wal := Setting{Name: "max_wal_size", Type: "integer", Unit: "MB"}
 	hints := Setting{Name: "wal_log_hints", Type: "bool"}
 	commit := Setting{
-		Name: "synchronous_commit", Type: "enum", Enum: []string{"local", "remote_write", "remote_apply", "on", "off"},
+		Name: "synchronous_commit", Type: "enum", Enum: []string{"local", "remote_write",
+			"remote_apply", "on", "off"},
 	}
-	level := Setting{Name: "wal_level", Type: "enum", Enum: []string{"minimal", "replica", "logical"}}
+	level := Setting{Name: "wal_level", Type: "enum",
+		Enum: []string{"minimal", "replica", "logical"}}
 	path := Setting{Name: "ssl_key_file", Type: "string"}
 	for _, test := range []struct {
 		s    Setting
@@ -56,10 +58,12 @@ func TestSettingSame(t *testing.T) {
 func TestSettingCheck(t *testing.T) {
 	t.Parallel()
 	memory := Setting{Name: "work_mem", Type: "integer", Unit: "kB", Min: "64", Max: "2147483647"}
-	slots := Setting{Name: "max_slot_wal_keep_size", Type: "integer", Unit: "MB", Min: "-1", Max: "2147483647"}
+	slots := Setting{Name: "max_slot_wal_keep_size", Type: "integer", Unit: "MB", Min: "-1",
+		Max: "2147483647"}
 	plain := Setting{Name: "max_connections", Type: "integer", Min: "1", Max: "262143"}
 	factor := Setting{Name: "hash_mem_multiplier", Type: "real", Min: "1", Max: "1000"}
-	timeout := Setting{Name: "statement_timeout", Type: "integer", Unit: "ms", Min: "0", Max: "2147483647"}
+	timeout := Setting{Name: "statement_timeout", Type: "integer", Unit: "ms", Min: "0",
+		Max: "2147483647"}
 	for _, test := range []struct {
 		s           Setting
 		value, want string

@@ -38,7 +38,8 @@ const defaultEvery = 150 * time.Millisecond
 //
 // When the bound has passed, or ctx's deadline, the error is an [errs.TimeoutError]. When ctx is
 // canceled the error wraps its cause.
-func Until(ctx context.Context, o Options, look func(context.Context) (missing string, err error)) error {
+func Until(ctx context.Context, o Options, look func(context.Context) (missing string,
+	err error)) error {
 	w := waiting{Options: o, start: time.Now()}
 	w.Every = cmp.Or(w.Every, defaultEvery)
 	bounded, cancel := ctx, context.CancelFunc(func() {})

@@ -40,10 +40,12 @@ func TestUntilLooksAgainUntilNothingIsMissing(t *testing.T) {
 		"at once":         {[]string{""}, 0, nil},
 		"after two looks": {[]string{"m1", "m1", ""}, 2 * time.Second, []string{"m1"}},
 		"what is missing changes": {
-			[]string{"m1, m2", "m2", "m2", "m1", ""}, 4 * time.Second, []string{"m1, m2", "m2", "m1"},
+			[]string{"m1, m2", "m2", "m2", "m1", ""}, 4 * time.Second,
+			[]string{"m1, m2", "m2", "m1"},
 		},
-		"looks fail for a while":    {[]string{"!", "!", "!", ""}, 3 * time.Second, nil},
-		"one look fails in between": {[]string{"m1", "!", "m1", ""}, 3 * time.Second, []string{"m1"}},
+		"looks fail for a while": {[]string{"!", "!", "!", ""}, 3 * time.Second, nil},
+		"one look fails in between": {[]string{"m1", "!", "m1", ""}, 3 * time.Second,
+			[]string{"m1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -54,8 +56,10 @@ func TestUntilLooksAgainUntilNothingIsMissing(t *testing.T) {
 					What: "all members", Bound: time.Minute, Every: time.Second,
 					Progress: func(missing string) { told = append(told, missing) },
 				}, answers(c.looks...))
-				if took := time.Since(start); err != nil || took != c.after || !slices.Equal(told, c.told) {
-					t.Errorf("got %v after %s, told %q; want nil after %s, told %q", err, took, told, c.after, c.told)
+				if took := time.Since(start); err != nil || took != c.after ||
+					!slices.Equal(told, c.told) {
+					t.Errorf("got %v after %s, told %q; want nil after %s, told %q", err, took,
+						told, c.after, c.told)
 				}
 			})
 		})
@@ -129,7 +133,8 @@ func TestUntilEndsWhenCanceled(t *testing.T) {
 				err := poll.Until(ctx, poll.Options{
 					What: "m1", Bound: time.Hour, Every: time.Minute,
 				}, answers("m1 starts"))
-				if !errors.Is(err, want) || errors.Is(err, errs.ErrTimeout) || time.Since(start) != time.Second {
+				if !errors.Is(err, want) || errors.Is(err, errs.ErrTimeout) ||
+					time.Since(start) != time.Second {
 					t.Errorf("got %v after %s, want %v at once", err, time.Since(start), want)
 				}
 			})
@@ -139,7 +144,8 @@ func TestUntilEndsWhenCanceled(t *testing.T) {
 
 func TestUntilDoesNotBelieveALookThatWasCutOff(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]error{"done": nil, "failed": errSilent, "stopped": poll.Stop(errSilent)} {
+	for name, answer := range map[string]error{"done": nil, "failed": errSilent,
+		"stopped": poll.Stop(errSilent)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -153,7 +159,8 @@ func TestUntilDoesNotBelieveALookThatWasCutOff(t *testing.T) {
 					<-ctx.Done()
 					return "", answer
 				})
-				if !errors.Is(err, errs.ErrTimeout) || !strings.HasSuffix(err.Error(), "last seen: m1 starts") {
+				if !errors.Is(err, errs.ErrTimeout) ||
+					!strings.HasSuffix(err.Error(), "last seen: m1 starts") {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -195,7 +202,8 @@ func TestPause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		if err := poll.Pause(t.Context(), time.Minute); err != nil || time.Since(start) != time.Minute {
+		if err := poll.Pause(t.Context(), time.Minute); err != nil ||
+			time.Since(start) != time.Minute {
 			t.Errorf("got %v after %s", err, time.Since(start))
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())

@@ -36,7 +36,8 @@ func Identity(pid int) string {
 func Gone(identity string) bool {
 	var boot, namespace, start string
 	var pid int
-	if n, err := fmt.Sscan(identity, &boot, &namespace, &pid, &start); n != 4 || err != nil || pid <= 0 {
+	if n, err := fmt.Sscan(identity, &boot, &namespace, &pid, &start); n != 4 || err != nil ||
+		pid <= 0 {
 		return false
 	}
 	here := strings.Fields(Identity(os.Getpid()))

@@ -20,7 +20,8 @@ type Refusal struct {
 func Refuses(t *testing.T, refusals map[string]Refusal) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "program")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program,
+		".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	broken := filepath.Join(t.TempDir(), "broken.yaml")

@@ -109,5 +109,6 @@ func Last(hosts []int, last func(host int) bool) []int {
 		}
 		return 0
 	}
-	return slices.SortedStableFunc(slices.Values(hosts), func(a, b int) int { return rank(a) - rank(b) })
+	return slices.SortedStableFunc(slices.Values(hosts),
+		func(a, b int) int { return rank(a) - rank(b) })
 }

@@ -54,7 +54,8 @@ func (f *fleet) rollout(inTurn ...int) rollout.Rollout {
 }
 
 // run runs a rollout and compares what happened.
-func (f *fleet) run(ctx context.Context, t *testing.T, r rollout.Rollout, wantErr error, want ...string) {
+func (f *fleet) run(ctx context.Context, t *testing.T, r rollout.Rollout, wantErr error,
+	want ...string) {
 	t.Helper()
 	if err := rollout.Run(ctx, r); !errors.Is(err, wantErr) {
 		t.Errorf("got %v, want %v", err, wantErr)
@@ -83,12 +84,14 @@ func TestRunTakesTurns(t *testing.T) {
 	}{
 		"the leader last": {
 			fleet: &fleet{},
-			want:  []string{"order", "change 1", "settle 1", "change 2", "settle 2", "change 0", "settle 0"},
+			want: []string{"order", "change 1", "settle 1", "change 2", "settle 2", "change 0",
+				"settle 0"},
 		},
 		"no order": {
 			fleet:  &fleet{},
 			adjust: func(_ *fleet, r *rollout.Rollout) { r.Order = nil },
-			want:   []string{"change 0", "settle 0", "change 1", "settle 1", "change 2", "settle 2"},
+			want: []string{"change 0", "settle 0", "change 1", "settle 1", "change 2",
+				"settle 2"},
 		},
 		"a change fails": {
 			fleet: &fleet{onChange: failAt(2)}, err: errBroken,
@@ -100,7 +103,8 @@ func TestRunTakesTurns(t *testing.T) {
 		},
 		"the leader moves, and nobody asks again": {
 			fleet: &fleet{onSettle: func(f *fleet, _ int) error { f.leader = 2; return nil }},
-			want:  []string{"order", "change 1", "settle 1", "change 2", "settle 2", "change 0", "settle 0"},
+			want: []string{"order", "change 1", "settle 1", "change 2", "settle 2", "change 0",
+				"settle 0"},
 		},
 		"the leader moves, and is asked for again": {
 			fleet:  &fleet{onSettle: func(f *fleet, _ int) error { f.leader = 2; return nil }},
@@ -114,12 +118,15 @@ func TestRunTakesTurns(t *testing.T) {
 				r.Ready = func(context.Context) error { f.note("ready"); return nil }
 				r.InTurn = []int{1, 2}
 			},
-			want: []string{"ready", "order", "change 1", "settle 1", "ready", "change 2", "settle 2"},
+			want: []string{"ready", "order", "change 1", "settle 1", "ready", "change 2",
+				"settle 2"},
 		},
 		"the others never are ready": {
-			fleet:  &fleet{},
-			adjust: func(_ *fleet, r *rollout.Rollout) { r.Ready = func(context.Context) error { return errBroken } },
-			err:    errBroken,
+			fleet: &fleet{},
+			adjust: func(_ *fleet, r *rollout.Rollout) {
+				r.Ready = func(context.Context) error { return errBroken }
+			},
+			err: errBroken,
 		},
 		"the order cannot be had": {
 			fleet: &fleet{},
@@ -178,7 +185,8 @@ func TestRunChangesFreshHostsTogetherAndFirst(t *testing.T) {
 func TestSort(t *testing.T) {
 	t.Parallel()
 	needs := []rollout.Need{rollout.InTurn, rollout.Nothing, rollout.AtOnce, rollout.InTurn}
-	atOnce, inTurn, err := rollout.Sort(len(needs), func(i int) (rollout.Need, error) { return needs[i], nil })
+	atOnce, inTurn, err := rollout.Sort(len(needs),
+		func(i int) (rollout.Need, error) { return needs[i], nil })
 	if err != nil || !slices.Equal(atOnce, []int{2}) || !slices.Equal(inTurn, []int{0, 3}) {
 		t.Errorf("got %v and %v, %v", atOnce, inTurn, err)
 	}

@@ -37,7 +37,8 @@ func Truth(word string) (meant, ok bool) {
 // a boolean where YAML 1.2 takes it for text.
 func YAML11(word string) bool {
 	switch word {
-	case "y", "Y", "yes", "Yes", "YES", "n", "N", "no", "No", "NO", "on", "On", "ON", "off", "Off", "OFF":
+	case "y", "Y", "yes", "Yes", "YES", "n", "N", "no", "No", "NO", "on", "On", "ON", "off",
+		"Off", "OFF":
 		return true
 	}
 	return false

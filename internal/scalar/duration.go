@@ -9,10 +9,13 @@ import (
 )
 
 var (
-	durationSyntax = regexp.MustCompile(`^(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:ns|us|µs|μs|ms|s|m|h))+$`)
-	wordsSyntax    = regexp.MustCompile(`^(?:[+]?(?:[0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+) *[A-Za-zµμ]+[ ,]*)+$`)
-	wordSyntax     = regexp.MustCompile(`([0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+) *([A-Za-zµμ]+)`)
-	isoSyntax      = regexp.MustCompile(`^P(?:([0-9]+)D)?(?:T(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)S)?)?$`)
+	durationSyntax = regexp.MustCompile(
+		`^(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:ns|us|µs|μs|ms|s|m|h))+$`)
+	wordsSyntax = regexp.MustCompile(
+		`^(?:[+]?(?:[0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+) *[A-Za-zµμ]+[ ,]*)+$`)
+	wordSyntax = regexp.MustCompile(`([0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+) *([A-Za-zµμ]+)`)
+	isoSyntax  = regexp.MustCompile(
+		`^P(?:([0-9]+)D)?(?:T(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)S)?)?$`)
 )
 
 // units are the names of units of time that are understood well enough to say what to write. Only
@@ -56,7 +59,8 @@ func Duration(text string) (time.Duration, *Fault) {
 	if d, ok := meant(text); ok {
 		return 0, &Fault{"is not a duration in the form that is read here", "write " + Short(d)}
 	}
-	return 0, &Fault{"is not a duration", "write a number with a unit, such as 100ms, 10s, 5m or 1h30m"}
+	return 0, &Fault{"is not a duration", "write a number with a unit, such as 100ms, 10s, 5m " +
+		"or 1h30m"}
 }
 
 // Seconds is Duration that also takes a plain number, for seconds.
@@ -79,7 +83,8 @@ func Seconds(text string) (time.Duration, *Fault) {
 
 // meant is what a text with other names of units, spaces or signs stands for.
 func meant(text string) (time.Duration, bool) {
-	if m := isoSyntax.FindStringSubmatch(text); m != nil && strings.ContainsAny(text, "0123456789") {
+	if m := isoSyntax.FindStringSubmatch(text); m != nil &&
+		strings.ContainsAny(text, "0123456789") {
 		text = ""
 		for i, name := range []string{"d", "h", "m", "s"} {
 			if m[i+1] != "" {

@@ -28,8 +28,9 @@ var (
 	basedSyntax   = regexp.MustCompile(`^[+-]?0[xXoObB][0-9A-Fa-f_]+$`)
 	underSyntax   = regexp.MustCompile(`^[+-]?[0-9]+(?:_[0-9]+)+$`)
 	groupedSyntax = regexp.MustCompile(`^[+-]?[0-9]{1,3}(?:[,'][0-9]{3})+$`)
-	looseSyntax   = regexp.MustCompile(`^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$`)
-	sizeSyntax    = regexp.MustCompile(`^(-?[0-9]+(?:\.[0-9]+)?) ?([kKMGT])i?[bB]?$`)
+	looseSyntax   = regexp.MustCompile(
+		`^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$`)
+	sizeSyntax = regexp.MustCompile(`^(-?[0-9]+(?:\.[0-9]+)?) ?([kKMGT])i?[bB]?$`)
 )
 
 // Whole reads a whole number between two bounds that int64 has.
@@ -54,7 +55,8 @@ func Whole(text string) (int64, *Fault) {
 	if m := sizeSyntax.FindStringSubmatch(text); m != nil {
 		unit := int64(1) << (10 * (1 + strings.Index("KMGT", strings.ToUpper(m[2]))))
 		if f, err := strconv.ParseFloat(m[1], 64); err == nil && math.Abs(f) < 1<<20 {
-			return 0, &Fault{problem, "write " + strconv.FormatInt(int64(f*float64(unit)), 10) + ", without a unit"}
+			return 0, &Fault{problem, "write " + strconv.FormatInt(int64(f*float64(unit)), 10) +
+				", without a unit"}
 		}
 	}
 	return 0, &Fault{problem, "write digits only"}
@@ -93,7 +95,8 @@ func Text(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 // in another base than ten or with underscores between their digits. nil means that the text is
 // none of them.
 func Strange(text string) *Fault {
-	if !zerosSyntax.MatchString(text) && !basedSyntax.MatchString(text) && !underSyntax.MatchString(text) {
+	if !zerosSyntax.MatchString(text) && !basedSyntax.MatchString(text) &&
+		!underSyntax.MatchString(text) {
 		return nil
 	}
 	sign, digits := "", strings.TrimLeft(text, "+-")
@@ -109,7 +112,8 @@ func Strange(text string) *Fault {
 		}
 		if octal, err := strconv.ParseInt(digits, 8, 64); err == nil && octal > 7 {
 			return &Fault{"begins with a zero, which some programs take for octal",
-				"write " + meant + ", or " + sign + strconv.FormatInt(octal, 10) + " if octal was meant"}
+				"write " + meant + ", or " + sign + strconv.FormatInt(octal, 10) +
+					" if octal was meant"}
 		}
 		return &Fault{"begins with a zero", "write " + meant}
 	case basedSyntax.MatchString(text):
@@ -123,7 +127,8 @@ func Strange(text string) *Fault {
 
 // grouped says how a number with its digits in groups is written.
 func grouped(text string) *Fault {
-	digits := strings.TrimLeft(strings.NewReplacer("_", "", ",", "", "'", "", "+", "").Replace(text), "0")
+	digits := strings.TrimLeft(strings.NewReplacer("_", "", ",", "", "'", "", "+",
+		"").Replace(text), "0")
 	if digits == "" {
 		digits = "0"
 	}

@@ -9,7 +9,8 @@ import (
 
 func TestWhole(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]int64{"0": 0, "36": 36, "-5": -5, "9223372036854775807": 1<<63 - 1} {
+	for text, want := range map[string]int64{"0": 0, "36": 36, "-5": -5,
+		"9223372036854775807": 1<<63 - 1} {
 		if n, fault := scalar.Whole(text); fault != nil || n != want {
 			t.Errorf("%q: %d, %v", text, n, fault)
 		}
@@ -50,7 +51,8 @@ func TestWhole(t *testing.T) {
 		"１２":                   "write digits only",
 		"--5":                  "write digits only",
 	} {
-		if n, fault := scalar.Whole(text); fault == nil || fault.Remedy != remedy || fault.Problem == "" {
+		if n, fault := scalar.Whole(text); fault == nil || fault.Remedy != remedy ||
+			fault.Problem == "" {
 			t.Errorf("%q: %d, %+v, want %q", text, n, fault, remedy)
 		}
 	}
@@ -64,11 +66,14 @@ func TestNumber(t *testing.T) {
 		}
 	}
 	for text, remedy := range map[string]string{
-		".5": "write 0.5", "5.": "write 5", "1e3": "write 1000", "1e-3": "write 0.001", "+0.2": "write 0.2",
-		"00.5": "write 0.5",
-		"NaN":  "write digits, and a dot before a fraction",
-		".inf": "write digits, and a dot before a fraction", "0x1p-2": "write digits, and a dot before a fraction",
-		"1,5": "write digits, and a dot before a fraction", "036": "write 36, or 30 if octal was meant",
+		".5": "write 0.5", "5.": "write 5", "1e3": "write 1000", "1e-3": "write 0.001",
+		"+0.2":   "write 0.2",
+		"00.5":   "write 0.5",
+		"NaN":    "write digits, and a dot before a fraction",
+		".inf":   "write digits, and a dot before a fraction",
+		"0x1p-2": "write digits, and a dot before a fraction",
+		"1,5":    "write digits, and a dot before a fraction",
+		"036":    "write 36, or 30 if octal was meant",
 	} {
 		if f, fault := scalar.Number(text); fault == nil || fault.Remedy != remedy {
 			t.Errorf("%q: %v, %+v, want %q", text, f, fault, remedy)
@@ -78,7 +83,8 @@ func TestNumber(t *testing.T) {
 
 func TestBool(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]bool{"true": true, "True": true, "FALSE": false, "false": false} {
+	for text, want := range map[string]bool{"true": true, "True": true, "FALSE": false,
+		"false": false} {
 		if b, fault := scalar.Bool(text); fault != nil || b != want {
 			t.Errorf("%q: %v, %v", text, b, fault)
 		}
@@ -110,9 +116,11 @@ func TestDuration(t *testing.T) {
 		"1d": "write 24h", "2 days": "write 48h", "1.5d": "write 36h", "1w": "write 168h",
 		"5min": "write 5m", "5 s": "write 5s", "10 seconds": "write 10s",
 		"036s": "write 36s", "+5s": "write 5s", ".5s": "write 500ms", "10S": "write 10s",
-		"1_000ms": "write 1s", "1h, 30min": "write 1h30m", "PT10S": "write 10s", "P1DT2H": "write 26h",
-		"-30s": "write a duration such as 100ms, 10s or 5m", "-1d": "write a duration such as 100ms, 10s or 5m",
-		"": generic, "soon": generic, "10": generic, "NaN": generic, "10 fortnights": generic,
+		"1_000ms": "write 1s", "1h, 30min": "write 1h30m", "PT10S": "write 10s",
+		"P1DT2H": "write 26h",
+		"-30s":   "write a duration such as 100ms, 10s or 5m",
+		"-1d":    "write a duration such as 100ms, 10s or 5m",
+		"":       generic, "soon": generic, "10": generic, "NaN": generic, "10 fortnights": generic,
 		"1h30": generic, "00:05:00": generic, "P": generic, "PT": generic,
 		"99999999999h": "write a shorter duration, such as 24h", "999999999d": generic,
 	} {
@@ -125,7 +133,8 @@ func TestDuration(t *testing.T) {
 func TestSeconds(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{
-		"30": 30 * time.Second, "0.2": 200 * time.Millisecond, "30s": 30 * time.Second, "0": 0, "9.0": 9 * time.Second,
+		"30": 30 * time.Second, "0.2": 200 * time.Millisecond, "30s": 30 * time.Second, "0": 0,
+		"9.0": 9 * time.Second,
 	} {
 		if d, fault := scalar.Seconds(text); fault != nil || d != want {
 			t.Errorf("%q: %v, %v", text, d, fault)

@@ -50,7 +50,8 @@ func Check(t testing.TB, file string, args []string, stdout string) {
 			return
 		}
 		if err := resolved.Validate(document); err != nil {
-			t.Errorf("%v prints what the schema of %s does not describe: %v\n%s", args, name, err, stdout)
+			t.Errorf("%v prints what the schema of %s does not describe: %v\n%s", args, name,
+				err, stdout)
 			return
 		}
 	}
@@ -61,8 +62,9 @@ func Check(t testing.TB, file string, args []string, stdout string) {
 
 func wanted(args []string) bool {
 	for i, arg := range args {
-		if arg == "--output=json" || (arg == "--output" || arg == "-o") && slices.Equal(args[i+1:min(i+2, len(args))],
-			[]string{"json"}) {
+		if arg == "--output=json" || (arg == "--output" || arg == "-o") &&
+			slices.Equal(args[i+1:min(i+2, len(args))],
+				[]string{"json"}) {
 			return true
 		}
 	}

@@ -55,7 +55,8 @@ func (r Run) Do(t *testing.T) Result {
 	if err := cmd.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
 		t.Fatalf("run the script with %s: %v", r.With, err)
 	}
-	res := Result{Stdout: stdout.String(), Stderr: stderr.String(), Code: cmd.ProcessState.ExitCode()}
+	res := Result{Stdout: stdout.String(), Stderr: stderr.String(),
+		Code: cmd.ProcessState.ExitCode()}
 	switch calls, err := os.ReadFile(record); {
 	case err == nil:
 		res.Calls = strings.Split(strings.TrimSuffix(string(calls), "\n"), "\n")

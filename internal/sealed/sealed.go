@@ -28,7 +28,8 @@ const binary = "age-encryption.org/"
 
 // Is reports whether content is a file of age's, armored or not.
 func Is(content []byte) bool {
-	return bytes.HasPrefix(content, []byte(armor.Header)) || bytes.HasPrefix(content, []byte(binary))
+	return bytes.HasPrefix(content, []byte(armor.Header)) ||
+		bytes.HasPrefix(content, []byte(binary))
 }
 
 // Box encrypts for its recipients and decrypts with its identities. It does not change and is safe
@@ -142,17 +143,20 @@ func parseIdentities(text []byte) ([]age.Identity, error) {
 		ids, err := age.ParseIdentities(bytes.NewReader(text))
 		if err != nil {
 			return nil, errors.New(
-				"it holds neither an identity of age's (AGE-SECRET-KEY-1...) nor a private key of SSH")
+				"it holds neither an identity of age's (AGE-SECRET-KEY-1...) nor a private key " +
+					"of SSH")
 		}
 		return ids, nil
 	}
 	id, err := agessh.ParseIdentity(text)
 	var locked *ssh.PassphraseMissingError
 	if errors.As(err, &locked) {
-		return nil, errors.New("the SSH private key has a passphrase: let a command print it decrypted")
+		return nil, errors.New("the SSH private key has a passphrase: let a command print it " +
+			"decrypted")
 	}
 	if err != nil {
-		return nil, errors.New("the SSH private key cannot be read, or is of another kind than ed25519 or RSA")
+		return nil, errors.New("the SSH private key cannot be read, or is of another kind than " +
+			"ed25519 or RSA")
 	}
 	return []age.Identity{id}, nil
 }

@@ -43,7 +43,8 @@ func sshPair(t *testing.T, passphrase string) (identity, recipient string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(pem.EncodeToMemory(block)), strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) + " me@here"
+	return string(pem.EncodeToMemory(block)),
+		strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) + " me@here"
 }
 
 func TestEveryRecipientReads(t *testing.T) {
@@ -80,10 +81,12 @@ func TestEveryRecipientReads(t *testing.T) {
 	if _, err := other.Open(file); !errors.Is(err, sealed.ErrWrongIdentity) {
 		t.Errorf("with another identity: %v", err)
 	}
-	if _, err := b.Open(file[:len(file)-40]); err == nil || errors.Is(err, sealed.ErrWrongIdentity) {
+	if _, err := b.Open(file[:len(file)-40]); err == nil ||
+		errors.Is(err, sealed.ErrWrongIdentity) {
 		t.Errorf("cut short: %v", err)
 	}
-	if _, err := sealed.New([]string{hybrid.Recipient().String()}, []byte(hybrid.String())); err != nil {
+	if _, err := sealed.New([]string{hybrid.Recipient().String()},
+		[]byte(hybrid.String())); err != nil {
 		t.Errorf("post-quantum: %v", err)
 	}
 }
@@ -110,7 +113,8 @@ func TestNewRefuses(t *testing.T) {
 		{"cut short", to, id[:30], "neither"},
 		{"private key as recipient", id, id, "is a private key"},
 		{"nonsense", "age1nonsense", id, "no recipient"},
-		{"plugin", "age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t", id, "no recipient"},
+		{"plugin", "age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t", id,
+			"no recipient"},
 		{"two lines", to + "\n" + to, id, "line break"},
 		{"other SSH key", "ssh-dss AAAA", id, "no public key"},
 	} {

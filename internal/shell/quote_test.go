@@ -9,7 +9,8 @@ import (
 func TestQuoteRoundTripThroughRealShell(t *testing.T) {
 	t.Parallel()
 	for _, w := range []string{
-		"", "plain", "two words", "it's", `"$(id)"`, "a\nb", "`x`", "é✓", "-n", "~", "*", "a=b", "$HOME", `\`, "''",
+		"", "plain", "two words", "it's", `"$(id)"`, "a\nb", "`x`", "é✓", "-n", "~", "*", "a=b",
+		"$HOME", `\`, "''",
 	} {
 		checkRoundTrip(t, w)
 	}

@@ -13,7 +13,8 @@ func TestPatterns(t *testing.T) {
 	t.Parallel()
 	for pattern, longest := range map[string]int{syntax.Interface: 15, syntax.Name: 63} {
 		syntax := regexp.MustCompile(pattern)
-		for _, name := range []string{"eth0", "ens1.100", "br-lan_2", strings.Repeat("a", longest)} {
+		for _, name := range []string{"eth0", "ens1.100", "br-lan_2",
+			strings.Repeat("a", longest)} {
 			if !syntax.MatchString(name) {
 				t.Errorf("%q is refused", name)
 			}

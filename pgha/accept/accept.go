@@ -115,7 +115,8 @@ func Accept(ctx context.Context, c *site.Site, opts AcceptOptions) (Acceptance, 
 	a.Left = left
 	chosen, unknown := choose(offers, opts.Only)
 	if len(unknown) > 0 {
-		return a, errs.WithNext(fmt.Errorf("%w: there is no drift named %s to accept", errs.ErrRefused,
+		return a, errs.WithNext(fmt.Errorf("%w: there is no drift named %s to accept",
+			errs.ErrRefused,
 			strings.Join(unknown, ", ")),
 			errs.Text("%s lists what can be accepted", errs.Verb("plan", "--accept", "--dry-run")))
 	}
@@ -154,7 +155,8 @@ func choose(offers []offer, only []string) (chosen []offer, unknown []string) {
 
 // settle edits the text, and gives up offers until what is left is a specification by which the
 // accepted things stay as they are.
-func settle(ctx context.Context, c *site.Site, a *Acceptance, planned []provision.PlannedChange, offers []offer) error {
+func settle(ctx context.Context, c *site.Site, a *Acceptance, planned []provision.PlannedChange,
+	offers []offer) error {
 	for {
 		kept, after, sp, err := a.edit(offers)
 		if err == nil {
@@ -177,7 +179,8 @@ func settle(ctx context.Context, c *site.Site, a *Acceptance, planned []provisio
 			continue
 		}
 		for _, o := range kept {
-			a.Accepted = append(a.Accepted, AcceptedField{Field: o.Field(), Value: o.Value, Origin: o.origin})
+			a.Accepted = append(a.Accepted, AcceptedField{Field: o.Field(), Value: o.Value,
+				Origin: o.origin})
 		}
 		if len(kept) > 0 {
 			a.after, a.Diff = after, udiff.Unified(a.File, a.File, string(a.before), string(after))
@@ -224,7 +227,8 @@ func (a *Acceptance) effective(offers []offer, planned, rest []provision.Planned
 	return slices.DeleteFunc(slices.Clone(offers), func(o offer) bool {
 		for _, ch := range o.covers {
 			if has(rest, ch) {
-				a.decline(o, "the specification would not make it so: it differs in more than "+o.Field())
+				a.decline(o, "the specification would not make it so: it differs in more than "+
+					o.Field())
 				return true
 			}
 			if slices.ContainsFunc(rest, func(r provision.PlannedChange) bool {
@@ -250,15 +254,19 @@ func (a *Acceptance) decline(o offer, reason string) {
 		a.Left = append(a.Left, LeftChange{Kind: "setting", Name: o.Field(), Reason: reason})
 	}
 	for _, ch := range o.covers {
-		a.Left = append(a.Left, LeftChange{Host: ch.Host, Kind: ch.Kind, Name: ch.Name, Reason: reason})
+		a.Left = append(a.Left, LeftChange{Host: ch.Host, Kind: ch.Kind, Name: ch.Name,
+			Reason: reason})
 	}
 }
 
 // leave lists what drifted and is not accepted, each thing once.
 func (a *Acceptance) leave(planned, rest []provision.PlannedChange) {
 	for _, ch := range planned {
-		told := func(l LeftChange) bool { return l.Host == ch.Host && l.Kind == ch.Kind && l.Name == ch.Name }
-		drift := ch.Origin.Cause == provision.CauseDrift || ch.Origin.Cause == provision.CauseUnknown
+		told := func(l LeftChange) bool {
+			return l.Host == ch.Host && l.Kind == ch.Kind && l.Name == ch.Name
+		}
+		drift := ch.Origin.Cause == provision.CauseDrift ||
+			ch.Origin.Cause == provision.CauseUnknown
 		if has(rest, ch) && drift && !slices.ContainsFunc(a.Left, told) {
 			a.Left = append(a.Left, LeftChange{ch.Host, ch.Kind, ch.Name, leftReason(ch)})
 		}
@@ -267,7 +275,8 @@ func (a *Acceptance) leave(planned, rest []provision.PlannedChange) {
 
 func leftReason(ch provision.PlannedChange) string {
 	switch {
-	case ch.Origin.From == "" || ch.Origin.From == layout.FromTemplates || ch.Origin.From == layout.FromVault:
+	case ch.Origin.From == "" || ch.Origin.From == layout.FromTemplates ||
+		ch.Origin.From == layout.FromVault:
 		return "the specification does not describe it"
 	case ch.Kind == "file":
 		return "it is made from " + ch.Origin.From + ": nothing there says what was changed"

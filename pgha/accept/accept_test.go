@@ -27,7 +27,8 @@ func TestSettingOffer(t *testing.T) {
 		"synchronous_mode": true, "synchronous_mode_strict": true,
 		"synchronous_node_count": int64(2),
 		"postgresql": map[string]any{"use_slots": false, "parameters": map[string]any{
-			"work_mem": "8MB", "random_page_cost": 1.1, "auto_explain.log_min_duration": int64(100), "jit": "off",
+			"work_mem": "8MB", "random_page_cost": 1.1, "auto_explain.log_min_duration": int64(100),
+			"jit":           "off",
 			"app.api_token": "hunter2", "archive_command": "push --password=hunter2 %p",
 			"primary_conninfo": "host=a password=b", "log_line_prefix": []any{"x"},
 		}},
@@ -43,7 +44,8 @@ func TestSettingOffer(t *testing.T) {
 		"failsafe_mode":        {"patroni.failsafe_mode", false, ""},
 		"postgresql.use_slots": {"patroni.use_slots", false, ""},
 		"primary_start_timeout": {
-			"", nil, "it was removed from the DCS, and patroni.primary_start_timeout always has a value",
+			"", nil, "it was removed from the DCS, and patroni.primary_start_timeout always has " +
+				"a value",
 		},
 		"synchronous_mode":                  {"patroni.synchronous_mode", "strict", ""},
 		"synchronous_mode_strict":           {"patroni.synchronous_mode", "strict", ""},
@@ -53,14 +55,16 @@ func TestSettingOffer(t *testing.T) {
 		p + "auto_explain.log_min_duration": {p + "auto_explain.log_min_duration", int64(100), ""},
 		p + "jit":                           {p + "jit", "off", ""},
 		p + "max_connections":               {p + "max_connections", nil, ""},
-		p + "app.api_token":                 {"", nil, "it may hold a secret, and a specification holds none"},
-		p + "archive_command":               {"", nil, "it may hold a secret, and a specification holds none"},
-		p + "primary_conninfo":              {"", nil, "it may hold a secret, and a specification holds none"},
-		p + "log_line_prefix":               {"", nil, "it is not a single value"},
+		p + "app.api_token": {"", nil,
+			"it may hold a secret, and a specification holds none"},
+		p + "archive_command":  {"", nil, "it may hold a secret, and a specification holds none"},
+		p + "primary_conninfo": {"", nil, "it may hold a secret, and a specification holds none"},
+		p + "log_line_prefix":  {"", nil, "it is not a single value"},
 	} {
 		got, reason := settingOffer(c, key, dynamic)
 		if got.Field() != want.field || got.Value != want.value || reason != want.reason {
-			t.Errorf("%s: %s = %v, %q; want %s = %v, %q", key, got.Field(), got.Value, reason, want.field,
+			t.Errorf("%s: %s = %v, %q; want %s = %v, %q", key, got.Field(), got.Value, reason,
+				want.field,
 				want.value, want.reason)
 		}
 	}
@@ -101,18 +105,23 @@ func TestFileOffers(t *testing.T) {
 		}
 	}
 	want := []string{
-		"hosts[" + string(rune('0'+index)) + "].priority", keepalived.Name, "vip.router_id", keepalived.Name,
+		"hosts[" + string(rune('0'+index)) + "].priority", keepalived.Name, "vip.router_id",
+		keepalived.Name,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for name, change := range map[string]func(*provision.PlannedChange){
-		"the specification changed": func(ch *provision.PlannedChange) { ch.Origin.Cause = provision.CauseSpec },
-		"another file":              func(ch *provision.PlannedChange) { ch.Name = "/etc/haproxy/haproxy.cfg" },
+		"the specification changed": func(ch *provision.PlannedChange) {
+			ch.Origin.Cause = provision.CauseSpec
+		},
+		"another file": func(ch *provision.PlannedChange) { ch.Name = "/etc/haproxy/haproxy.cfg" },
 		"two lines of the kind": func(ch *provision.PlannedChange) {
 			ch.Diff = "-    priority 5\n-    priority 6\n"
 		},
-		"no number": func(ch *provision.PlannedChange) { ch.Diff = "-    priority 99999999999999999999\n" },
+		"no number": func(ch *provision.PlannedChange) {
+			ch.Diff = "-    priority 99999999999999999999\n"
+		},
 	} {
 		ch := keepalived
 		if change(&ch); len(fileOffers(c, ch)) != 0 {
@@ -129,7 +138,8 @@ func TestChooseOffers(t *testing.T) {
 	}
 	for only, want := range map[string]string{"": "patroni.ttl postgresql.parameters.work_mem",
 		"ttl": "patroni.ttl", "work_*": "postgresql.parameters.work_mem",
-		"patroni.*,work_mem": "patroni.ttl postgresql.parameters.work_mem", "ttl,jit,[": "patroni.ttl, unknown jit ["} {
+		"patroni.*,work_mem": "patroni.ttl postgresql.parameters.work_mem",
+		"ttl,jit,[":          "patroni.ttl, unknown jit ["} {
 		var names []string
 		if only != "" {
 			names = strings.Split(only, ",")
@@ -167,14 +177,16 @@ func TestAcceptanceGivesUpWhatTheSpecificationRefuses(t *testing.T) {
 	kept, after, sp, err := a.edit([]offer{
 		offered("patroni/loop_wait", int64(5)), offered("patroni/retry_timeout", int64(1)),
 		offered("patroni/ttl", int64(40)),
-		offered("postgresql/parameters/work_mem", "8MB"), offered("postgresql/parameters/fsync", "off"),
+		offered("postgresql/parameters/work_mem", "8MB"),
+		offered("postgresql/parameters/fsync", "off"),
 		offered("postgresql/parameters/port", int64(5)),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := text + "  loop_wait: 5\npostgresql:\n  parameters:\n    work_mem: 8MB\n"
-	if diff := cmp.Diff(want, string(after)); diff != "" || len(kept) != 2 || sp.Patroni.LoopWait.Seconds() != 5 {
+	if diff := cmp.Diff(want, string(after)); diff != "" || len(kept) != 2 ||
+		sp.Patroni.LoopWait.Seconds() != 5 {
 		t.Errorf("%d kept (-want +got):\n%s", len(kept), diff)
 	}
 	reasons := map[string]string{}
@@ -184,9 +196,10 @@ func TestAcceptanceGivesUpWhatTheSpecificationRefuses(t *testing.T) {
 	wantLeft := map[string]string{
 		"ttl": "cannot edit the specification: patroni.ttl: it is written in a way " +
 			"that only a person can change: change it by hand",
-		"retry_timeout": "the specification refuses it: 1s is too short: Patroni would silently take 3s",
-		"fsync":         "the specification refuses it: off loses the database when a host loses power",
-		"port":          "the specification refuses it: is set by Patroni or the toolkit itself",
+		"retry_timeout": "the specification refuses it: 1s is too short: Patroni would silently " +
+			"take 3s",
+		"fsync": "the specification refuses it: off loses the database when a host loses power",
+		"port":  "the specification refuses it: is set by Patroni or the toolkit itself",
 	}
 	if diff := cmp.Diff(wantLeft, reasons); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -211,7 +224,8 @@ func TestAcceptanceIsHeldAgainstThePlan(t *testing.T) {
 		reason        string
 	}{
 		"gone from the plan": {
-			offered("patroni/ttl", int64(40)), []provision.PlannedChange{setting("ttl"), setting("jit")},
+			offered("patroni/ttl", int64(40)), []provision.PlannedChange{setting("ttl"),
+				setting("jit")},
 			[]provision.PlannedChange{setting("jit")}, "",
 		},
 		"still in the plan": {
@@ -219,7 +233,8 @@ func TestAcceptanceIsHeldAgainstThePlan(t *testing.T) {
 			[]provision.PlannedChange{setting("ttl")},
 			"the specification would not make it so: it differs in more than patroni.ttl",
 		},
-		"a value of all hosts": {conf, []provision.PlannedChange{file("lb1"), file("lb2")}, nil, ""},
+		"a value of all hosts": {conf, []provision.PlannedChange{file("lb1"), file("lb2")},
+			nil, ""},
 		"a value of one host alone": {
 			conf, []provision.PlannedChange{file("lb1")}, []provision.PlannedChange{file("lb2")},
 			"balancer.max_connections is one for all hosts, and the others have another value",
@@ -230,7 +245,8 @@ func TestAcceptanceIsHeldAgainstThePlan(t *testing.T) {
 		switch {
 		case tt.reason == "" && (len(got) != 1 || len(a.Left) != 0):
 			t.Errorf("%s: left %v", name, a.Left)
-		case tt.reason != "" && (len(got) != 0 || len(a.Left) != 1 || a.Left[0].Reason != tt.reason):
+		case tt.reason != "" && (len(got) != 0 || len(a.Left) != 1 ||
+			a.Left[0].Reason != tt.reason):
 			t.Errorf("%s: kept %v, left %v", name, got, a.Left)
 		}
 	}
@@ -255,14 +271,17 @@ func TestWhatIsLeftIsToldOnce(t *testing.T) {
 			Host: "h", Kind: "command", Name: "time zone",
 			Origin: provision.Origin{Cause: provision.CauseUnknown, From: "timezone"},
 		},
-		{Host: "h", Kind: "file", Name: "/etc/new", Origin: provision.Origin{Cause: provision.CauseNew}},
-		{Host: "h", Kind: "setting", Name: "ttl", Origin: provision.Origin{Cause: provision.CauseDrift}},
+		{Host: "h", Kind: "file", Name: "/etc/new",
+			Origin: provision.Origin{Cause: provision.CauseNew}},
+		{Host: "h", Kind: "setting", Name: "ttl",
+			Origin: provision.Origin{Cause: provision.CauseDrift}},
 	}
 	a := Acceptance{Left: []LeftChange{{"h", "setting", "ttl", "because"}}}
 	a.leave(changes, changes)
 	want := []LeftChange{
 		{"h", "setting", "ttl", "because"},
-		{"h", "file", "/etc/haproxy/haproxy.cfg", "it is made from balancer: nothing there says what was changed"},
+		{"h", "file", "/etc/haproxy/haproxy.cfg", "it is made from balancer: nothing there says " +
+			"what was changed"},
 		{"h", "file", "/etc/etcd/certs/x", "the specification does not describe it"},
 		{"h", "command", "time zone", "it follows from timezone: change that to keep it"},
 	}
@@ -286,7 +305,8 @@ func TestSaveAcceptance(t *testing.T) {
 	text, err := os.ReadFile(real)
 	info, statErr := os.Lstat(link)
 	mode, modeErr := os.Stat(real)
-	if errors.Join(err, statErr, modeErr) != nil || string(text) != "new" || info.Mode()&os.ModeSymlink == 0 ||
+	if errors.Join(err, statErr, modeErr) != nil || string(text) != "new" ||
+		info.Mode()&os.ModeSymlink == 0 ||
 		mode.Mode().Perm() != 0o640 {
 		t.Errorf("%q, link %v, mode %v", text, info.Mode(), mode.Mode())
 	}
@@ -309,9 +329,11 @@ func TestOffersOfOneField(t *testing.T) {
 		Path: []string{"patroni", "ttl"}, Value: int64(40),
 	}, provision.Origin{Cause: provision.CauseDrift},
 		[]provision.PlannedChange{
-			{Host: "pg1", Kind: "setting", Name: "ttl"}, {Host: "pg1", Kind: "setting", Name: "ttl"},
+			{Host: "pg1", Kind: "setting", Name: "ttl"},
+			{Host: "pg1", Kind: "setting", Name: "ttl"},
 		}}}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(offer{}), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(offer{}),
+		cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

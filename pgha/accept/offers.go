@@ -21,7 +21,8 @@ import (
 
 // offers are what the specification could take over. What it surely cannot is left, with the
 // reason.
-func offers(ctx context.Context, c *site.Site, planned []provision.PlannedChange) ([]offer, []LeftChange, error) {
+func offers(ctx context.Context, c *site.Site,
+	planned []provision.PlannedChange) ([]offer, []LeftChange, error) {
 	left := []LeftChange{}
 	var found []offer
 	dynamic, err := settings.DynamicConfig(ctx, c)
@@ -40,7 +41,8 @@ func offers(ctx context.Context, c *site.Site, planned []provision.PlannedChange
 		}
 		change, reason := settingOffer(c, ch.Name, dynamic)
 		if reason == "" && ch.Origin.Cause != provision.CauseDrift {
-			reason = "it is not known to be drift: the specification may have a newer value than the last apply"
+			reason = "it is not known to be drift: the specification may have a newer value than " +
+				"the last apply"
 		}
 		if reason != "" {
 			left = append(left, LeftChange{ch.Host, ch.Kind, ch.Name, reason})
@@ -86,7 +88,8 @@ func parameterField(c *site.Site, name string) []string {
 
 // settingOffer says which field of the specification makes the DCS's value of a setting, or why
 // none does.
-func settingOffer(c *site.Site, key string, dynamic map[string]any) (change spec.Change, reason string) {
+func settingOffer(c *site.Site, key string,
+	dynamic map[string]any) (change spec.Change, reason string) {
 	if name, ok := strings.CutPrefix(key, configtree.Parameters); ok {
 		return parameterOffer(parameterField(c, name),
 			configtree.ValueOf(configtree.Section(dynamic, "postgresql", "parameters"), name))
@@ -107,13 +110,15 @@ func settingOffer(c *site.Site, key string, dynamic map[string]any) (change spec
 		}
 	case "synchronous_mode", "synchronous_mode_strict":
 		if mode := synchronousOf(dynamic); mode != "" {
-			return spec.Change{Path: []string{"patroni", "synchronous_mode"}, Value: string(mode)}, ""
+			return spec.Change{Path: []string{"patroni", "synchronous_mode"},
+				Value: string(mode)}, ""
 		}
 	default:
 		return change, "the specification has no field for it"
 	}
 	if value == nil {
-		return change, "it was removed from the DCS, and " + strings.Join(field, ".") + " always has a value"
+		return change, "it was removed from the DCS, and " + strings.Join(field, ".") +
+			" always has a value"
 	}
 	return change, fmt.Sprintf("%s cannot be %v", strings.Join(field, "."), value)
 }
@@ -176,7 +181,8 @@ func aloneInDCS(c *site.Site, dynamic map[string]any) ([]offer, []LeftChange, er
 				Reason: reason + "; apply leaves it alone"})
 			continue
 		}
-		found = append(found, offer{Change: change, origin: provision.Origin{Owner: "patroni", From: change.Field()}})
+		found = append(found, offer{Change: change,
+			origin: provision.Origin{Owner: "patroni", From: change.Field()}})
 	}
 	return found, left, nil
 }
@@ -215,7 +221,8 @@ func fileOffers(c *site.Site, ch provision.PlannedChange) []offer {
 					func(h spec.Host) bool { return h.Name == ch.Host }))
 			}
 		}
-		found = append(found, offer{spec.Change{Path: field, Value: n}, ch.Origin, []provision.PlannedChange{ch}})
+		found = append(found, offer{spec.Change{Path: field, Value: n}, ch.Origin,
+			[]provision.PlannedChange{ch}})
 	}
 	return found
 }

@@ -63,7 +63,8 @@ func Losses(t Topology, facts Facts) []Loss {
 // lose is the loss of one host.
 func (t Topology) lose(h Host, facts Facts) Loss {
 	left := t.without(h.Name)
-	l := Loss{What: h.describe(), Hosts: []string{h.Name}, Blocked: left.blocked(), Left: left.describe(),
+	l := Loss{What: h.describe(), Hosts: []string{h.Name}, Blocked: left.blocked(),
+		Left:  left.describe(),
 		Fatal: left.fatal()}
 	c := clockOf(t.Spec)
 	took := timing("", "")
@@ -79,7 +80,8 @@ func (t Topology) lose(h Host, facts Facts) Loss {
 		l.Note = "it leads etcd, too, which has to elect first and then renews the lock"
 	case h.Leads:
 		took = c.hostLost()
-	case h.Synchronous && slices.Contains([]spec.SynchronousMode{spec.SynchronousOn, spec.SynchronousStrict},
+	case h.Synchronous && slices.Contains([]spec.SynchronousMode{spec.SynchronousOn,
+		spec.SynchronousStrict},
 		t.Spec.Patroni.SynchronousMode):
 		took = timing("", "", c.replaced()...)
 		l.Note = "commits wait until another replica is the synchronous one"
@@ -172,7 +174,8 @@ func (h Host) describe() string {
 
 // describe counts what there is.
 func (t Topology) describe() string {
-	text := fmt.Sprintf("%d of %d databases, %d of %d etcd members", t.members(), len(t.Spec.Databases()),
+	text := fmt.Sprintf("%d of %d databases, %d of %d etcd members", t.members(),
+		len(t.Spec.Databases()),
 		t.etcdMembers(), len(t.Spec.Databases()))
 	if n := len(t.Spec.Balancers()); n > 0 {
 		text += fmt.Sprintf(", %d of %d balancers", t.balancers(), n)
@@ -200,6 +203,7 @@ func (l Loss) MarshalJSON() ([]byte, error) {
 		Survives bool     `json:"survives_next"`
 		Fatal    []Fatal  `json:"fatal"`
 		Note     string   `json:"note,omitempty"`
-	}{l.What, hosts, l.Blocked, inSeconds(l.Typical), inSeconds(l.Worst), l.Risk, l.Left, l.SurvivesNext(),
+	}{l.What, hosts, l.Blocked, inSeconds(l.Typical), inSeconds(l.Worst), l.Risk, l.Left,
+		l.SurvivesNext(),
 		fatal, l.Note})
 }

@@ -61,7 +61,8 @@ func TestLosses(t *testing.T) {
 		}},
 		"two balancers are down": {lost(Expected(sp), "haproxy-02", "haproxy-03"), []row{
 			{"postgres-01 (leader)", 27.65, 35.7, false, "postgres-02 postgres-03 haproxy-01"},
-			{"postgres-02 (replica, leads etcd)", 0, 0, false, "postgres-01 postgres-03 haproxy-01"},
+			{"postgres-02 (replica, leads etcd)", 0, 0, false,
+				"postgres-01 postgres-03 haproxy-01"},
 			{"postgres-03 (replica)", 0, 0, false, "postgres-01 postgres-02 haproxy-01"},
 			{"haproxy-01 (holds the address)", 0, 0, true, ""},
 			{
@@ -83,7 +84,8 @@ func TestLosses(t *testing.T) {
 				}
 				got = append(got, row{
 					l.What, l.Typical.Round(10 * time.Millisecond).Seconds(),
-					l.Worst.Round(10 * time.Millisecond).Seconds(), l.Blocked != "", strings.Join(fatal, " "),
+					l.Worst.Round(10 * time.Millisecond).Seconds(), l.Blocked != "",
+					strings.Join(fatal, " "),
 				})
 			}
 			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(row{})); diff != "" {
@@ -112,16 +114,19 @@ func TestLossesFollowTheTopology(t *testing.T) {
 	}
 	barred := Expected(exampleWith(t))
 	barred.Hosts[1].Barred, barred.Hosts[2].Barred = true, true
-	if l := find(t, Losses(barred, Facts{}), "postgres-01"); !strings.Contains(l.Blocked, "nofailover") {
+	if l := find(t, Losses(barred, Facts{}), "postgres-01"); !strings.Contains(l.Blocked,
+		"nofailover") {
 		t.Errorf("nobody may be promoted: %q", l.Blocked)
 	}
 	proud := Expected(exampleWith(t, "# failsafe_mode: true", "failsafe_mode: false"))
-	if l := find(t, Losses(proud, Facts{}), "etcd's quorum"); l.Blocked == "" || l.Worst != 21*time.Second {
+	if l := find(t, Losses(proud, Facts{}), "etcd's quorum"); l.Blocked == "" ||
+		l.Worst != 21*time.Second {
 		t.Errorf("etcd's quorum without failsafe_mode: %+v", l)
 	}
 	alone := exampleWith(t)
 	alone.Hosts = alone.Hosts[2:] // one database and the balancers
-	if l := find(t, Losses(Expected(alone), Facts{}), "postgres-03"); !strings.Contains(l.Blocked, "no member") {
+	if l := find(t, Losses(Expected(alone), Facts{}), "postgres-03"); !strings.Contains(l.Blocked,
+		"no member") {
 		t.Errorf("the only database: %q", l.Blocked)
 	}
 }
@@ -130,8 +135,9 @@ func TestRisk(t *testing.T) {
 	t.Parallel()
 	n := func(v int64) *int64 { return &v }
 	busy := &Database{
-		Replicas: map[string]Replica{"postgresql-02": {LagBytes: 5000}, "postgresql-03": {LagBytes: 1000}},
-		WALRate:  2000, RowRate: 10,
+		Replicas: map[string]Replica{"postgresql-02": {LagBytes: 5000},
+			"postgresql-03": {LagBytes: 1000}},
+		WALRate: 2000, RowRate: 10,
 	}
 	for name, c := range map[string]struct {
 		mode string
@@ -190,14 +196,19 @@ func TestRemoval(t *testing.T) {
 		"a database and a balancer": {Expected(sp), []string{"postgres-01", "haproxy-01"}, nil},
 		"two balancers":             {Expected(sp), []string{"haproxy-01", "haproxy-02"}, nil},
 		"two databases": {
-			Expected(sp), []string{"postgres-01", "postgres-02"}, []string{"etcd would lose its quorum: 1 of its 3"},
+			Expected(sp), []string{"postgres-01", "postgres-02"},
+			[]string{"etcd would lose its quorum: 1 of its 3"},
 		},
 		"all balancers": {
-			Expected(sp), []string{"haproxy-01", "haproxy-02", "haproxy-03"}, []string{"no balancer would be left"},
+			Expected(sp), []string{"haproxy-01", "haproxy-02", "haproxy-03"},
+			[]string{"no balancer would be left"},
 		},
-		"one that is down":            {lost(Expected(sp), "postgres-02"), []string{"postgres-02"}, nil},
-		"one of two that are left":    {lost(Expected(sp), "postgres-02"), []string{"postgres-01"}, []string{"quorum"}},
-		"the last spare":              {noPatroni, []string{"postgres-02"}, []string{"no second healthy member"}},
+		"one that is down": {lost(Expected(sp), "postgres-02"),
+			[]string{"postgres-02"}, nil},
+		"one of two that are left": {lost(Expected(sp), "postgres-02"), []string{"postgres-01"},
+			[]string{"quorum"}},
+		"the last spare": {noPatroni, []string{"postgres-02"},
+			[]string{"no second healthy member"}},
 		"the one without a member":    {noPatroni, []string{"postgres-03"}, nil},
 		"a balancer, the rest is ill": {noPatroni, []string{"haproxy-01"}, nil},
 		"everything": {
@@ -243,7 +254,8 @@ func TestHandover(t *testing.T) {
 // TestLossInJSON holds the names of the fields.
 func TestLossInJSON(t *testing.T) {
 	t.Parallel()
-	got, err := json.Marshal(Loss{What: "a host", Typical: 1500 * time.Millisecond, Left: "the rest"})
+	got, err := json.Marshal(Loss{What: "a host", Typical: 1500 * time.Millisecond,
+		Left: "the rest"})
 	want := `{"what":"a host","hosts":[],"typical_seconds":1.5,"worst_seconds":0,"risk":{"bytes":null,"rows":null,"most_bytes":null},"left":"the rest","survives_next":true,"fatal":[]}`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, %v\nwant %s", got, err, want)
@@ -253,7 +265,8 @@ func TestLossInJSON(t *testing.T) {
 // TestHighest: the balancer that is expected to hold the address is not always the first.
 func TestHighest(t *testing.T) {
 	t.Parallel()
-	if got := highest([]spec.Host{{Name: "a", Priority: 90}, {Name: "b", Priority: 100}}); got != "b" {
+	if got := highest([]spec.Host{{Name: "a", Priority: 90},
+		{Name: "b", Priority: 100}}); got != "b" {
 		t.Errorf("got %s", got)
 	}
 }

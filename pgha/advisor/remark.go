@@ -47,14 +47,17 @@ func Remarks(sp *spec.Spec, facts Facts) []Remark {
 		input.electionSlow, input.synchronous, input.failsafe, input.connections, input.walKept,
 		input.archiving, input.singles, input.etcdFaults,
 		// what the hosts and the leader have to say
-		input.syncSlow, input.roundTrips, input.watchdog, input.memory, input.walOnDisk, input.idleSlots,
+		input.syncSlow, input.roundTrips, input.watchdog, input.memory, input.walOnDisk,
+		input.idleSlots,
 		input.lag, input.strangers,
 	} {
 		found = append(found, rule(in)...)
 	}
 	order := []Severity{Critical, Warning, Note}
 	slices.SortStableFunc(found,
-		func(a, b Remark) int { return slices.Index(order, a.Severity) - slices.Index(order, b.Severity) })
+		func(a, b Remark) int {
+			return slices.Index(order, a.Severity) - slices.Index(order, b.Severity)
+		})
 	return found
 }
 

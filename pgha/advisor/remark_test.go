@@ -14,8 +14,10 @@ func ordinary() Facts {
 	f := Facts{Hosts: map[string]HostFacts{}, Database: &Database{
 		Settings: map[string]string{"max_connections": "100", "shared_buffers": "268435456",
 			"work_mem": "4194304", "max_wal_size": "1073741824",
-			"max_slot_wal_keep_size": "8589934592", "max_wal_senders": "10", "max_replication_slots": "10",
-			"synchronous_commit": "on", "archive_mode": "off", "archive_command": "(disabled)", "archive_library": ""},
+			"max_slot_wal_keep_size": "8589934592", "max_wal_senders": "10",
+			"max_replication_slots": "10",
+			"synchronous_commit":    "on", "archive_mode": "off", "archive_command": "(disabled)",
+			"archive_library": ""},
 		Replicas: map[string]Replica{"postgresql-02": {LagBytes: 100}, "postgresql-03": {}},
 		Slots:    []Slot{{Name: "postgresql_02", Active: true, KeptBytes: 5 << 30}},
 	}, RoundTrips: []RoundTrip{{"postgres-01", "postgres-02", 0.0005}}}
@@ -49,7 +51,9 @@ func TestDefaultsNeedNoWarning(t *testing.T) {
 // TestRules makes each rule speak once: with its severity, and with both figures in the reason.
 func TestRules(t *testing.T) {
 	t.Parallel()
-	set := func(name, value string) func(*Facts) { return func(f *Facts) { f.Database.Settings[name] = value } }
+	set := func(name, value string) func(*Facts) {
+		return func(f *Facts) { f.Database.Settings[name] = value }
+	}
 	host := func(change func(*HostFacts)) func(*Facts) {
 		return func(f *Facts) {
 			h := f.Hosts["postgres-02"]
@@ -80,21 +84,25 @@ func TestRules(t *testing.T) {
 		{
 			id: "double-primary", severity: Warning,
 			spec: []string{
-				"# ttl: 30 ", "ttl: 20 ", "# loop_wait: 10", "loop_wait: 14", "# retry_timeout: 10", "retry_timeout: 3",
+				"# ttl: 30 ", "ttl: 20 ", "# loop_wait: 10", "loop_wait: 14", "# retry_timeout: 10",
+				"retry_timeout: 3",
 			}, figures: []string{"20s", "14s", "3s", "2s", "0s"}, also: "etcd-election-slow",
 		},
 		{
-			id: "double-primary", severity: Warning, spec: []string{"profile: safe", "profile: fast"},
+			id: "double-primary", severity: Warning,
+			spec:    []string{"profile: safe", "profile: fast"},
 			facts:   host(func(h *HostFacts) { h.Sync = Sync{1.6, 200, "a test"} }),
 			figures: []string{"20s", "1.6s"}, also: "etcd-disk",
 		},
 		{
 			id: "balancer-slow", severity: Warning,
-			spec: []string{"# check_interval: 500ms", "check_interval: 12s"}, figures: []string{"12s", "24.3s", "20s"},
+			spec:    []string{"# check_interval: 500ms", "check_interval: 12s"},
+			figures: []string{"12s", "24.3s", "20s"},
 		},
 		{
 			id: "etcd-election-slow", severity: Warning,
-			spec: []string{"# election_timeout: 1s", "election_timeout: 5s"}, figures: []string{"5s", "10s"},
+			spec:    []string{"# election_timeout: 1s", "election_timeout: 5s"},
+			figures: []string{"5s", "10s"},
 		},
 		{
 			id: "synchronous-commit", severity: Warning,
@@ -103,17 +111,20 @@ func TestRules(t *testing.T) {
 		},
 		{
 			id: "failsafe-off", severity: Warning,
-			spec: []string{"# failsafe_mode: true", "failsafe_mode: false"}, figures: []string{"10s"},
+			spec:    []string{"# failsafe_mode: true", "failsafe_mode: false"},
+			figures: []string{"10s"},
 		},
 		{
 			id: "balancer-connections", severity: Warning,
-			spec: []string{"# max_connections: 4000", "max_connections: 60"}, figures: []string{"60", "100"},
+			spec:    []string{"# max_connections: 4000", "max_connections: 60"},
+			figures: []string{"60", "100"},
 		},
 		{
 			id: "replication-room", severity: Warning, facts: set("max_wal_senders", "3"),
 			figures: []string{"max_wal_senders is 3", "take 4"},
 		},
-		{id: "slots-unlimited", severity: Warning, facts: set("max_slot_wal_keep_size", "-1"), figures: []string{"-1"}},
+		{id: "slots-unlimited", severity: Warning, facts: set("max_slot_wal_keep_size", "-1"),
+			figures: []string{"-1"}},
 		{
 			id: "archive-nowhere", severity: Warning,
 			facts:   func(f *Facts) { set("archive_mode", "on")(f); set("archive_command", "")(f) },
@@ -135,15 +146,18 @@ func TestRules(t *testing.T) {
 			figures: []string{"700 ms on postgres-02", "1s"},
 		},
 		{
-			id: "etcd-faults", severity: Warning, spec: []string{"version: 3.6.16", "version: 3.6.10"},
+			id: "etcd-faults", severity: Warning, spec: []string{"version: 3.6.16",
+				"version: 3.6.10"},
 			figures: []string{"3.6.10", "3.6.11", "3.6.12", "3.6.13", "3.6.14"},
 		},
 		{
-			id: "etcd-faults", severity: Warning, spec: []string{"version: 3.6.16", "version: 3.6.13"},
+			id: "etcd-faults", severity: Warning, spec: []string{"version: 3.6.16",
+				"version: 3.6.13"},
 			figures: []string{"3.6.13", "3.6.14"},
 		},
 		{
-			id: "etcd-network", severity: Warning, facts: func(f *Facts) { f.RoundTrips[0].Seconds = 0.12 },
+			id: "etcd-network", severity: Warning,
+			facts:   func(f *Facts) { f.RoundTrips[0].Seconds = 0.12 },
 			figures: []string{"120 ms", "100 ms"},
 		},
 		{
@@ -152,8 +166,10 @@ func TestRules(t *testing.T) {
 		},
 		{
 			id: "watchdog", severity: Critical,
-			spec:  []string{"# watchdog: automatic           # or off, required", "watchdog: required"},
-			facts: host(func(h *HostFacts) { h.Watchdog = false }), figures: []string{"postgres-02"},
+			spec: []string{"# watchdog: automatic           # or off, required",
+				"watchdog: required"},
+			facts:   host(func(h *HostFacts) { h.Watchdog = false }),
+			figures: []string{"postgres-02"},
 		},
 		{
 			id: "shared-buffers", severity: Warning, facts: set("shared_buffers", "2147483648"),
@@ -164,16 +180,21 @@ func TestRules(t *testing.T) {
 			figures: []string{"256 MiB", "100", "64 MiB", "6.5 GiB", "4 GiB"},
 		},
 		{
-			id: "wal-disk", severity: Warning, facts: host(func(h *HostFacts) { h.DataFree = 6 << 30 }),
+			id: "wal-disk", severity: Warning, facts: host(func(h *HostFacts) {
+				h.DataFree = 6 << 30
+			}),
 			figures: []string{"8 GiB", "1 GiB", "9 GiB", "6 GiB"},
 		},
 		{
 			id: "idle-slot", severity: Warning,
-			facts: func(f *Facts) { f.Database.Slots[0].Active = false }, figures: []string{"postgresql_02", "5 GiB"},
+			facts:   func(f *Facts) { f.Database.Slots[0].Active = false },
+			figures: []string{"postgresql_02", "5 GiB"},
 		},
 		{
 			id: "lag", severity: Warning,
-			facts:   func(f *Facts) { f.Database.Replicas["postgresql-02"] = Replica{LagBytes: 3 << 20} },
+			facts: func(f *Facts) {
+				f.Database.Replicas["postgresql-02"] = Replica{LagBytes: 3 << 20}
+			},
 			figures: []string{"3 MiB", "1 MiB"},
 		},
 		{
@@ -221,7 +242,8 @@ func TestAlone(t *testing.T) {
 	for _, r := range Remarks(sp, Facts{}) {
 		seen[r.ID] = true
 	}
-	if want := map[string]bool{"single-database": true, "synchronous-alone": true}; !maps.Equal(seen, want) {
+	if want := map[string]bool{"single-database": true,
+		"synchronous-alone": true}; !maps.Equal(seen, want) {
 		t.Errorf("got %v, want %v", seen, want)
 	}
 }
@@ -238,7 +260,9 @@ func TestCriticalFirst(t *testing.T) {
 	}
 	order := []Severity{Critical, Warning, Note}
 	if !slices.IsSortedFunc(got,
-		func(a, b Severity) int { return slices.Index(order, a) - slices.Index(order, b) }) || got[0] != Critical {
+		func(a, b Severity) int {
+			return slices.Index(order, a) - slices.Index(order, b)
+		}) || got[0] != Critical {
 		t.Errorf("got %v", got)
 	}
 }

@@ -13,9 +13,12 @@ func Removal(t Topology, hosts ...string) []string {
 	left := t.without(hosts...)
 	all := len(t.Spec.Databases())
 	var reasons []string
-	add := func(format string, args ...any) { reasons = append(reasons, fmt.Sprintf(format, args...)) }
+	add := func(format string, args ...any) {
+		reasons = append(reasons, fmt.Sprintf(format, args...))
+	}
 	if left.etcdMembers() < t.etcdMembers() && !left.quorum() {
-		add("etcd would lose its quorum: %d of its %d members would be left", left.etcdMembers(), all)
+		add("etcd would lose its quorum: %d of its %d members would be left",
+			left.etcdMembers(), all)
 	}
 	switch members := left.members(); {
 	case members == t.members():
@@ -36,11 +39,13 @@ func Removal(t Topology, hosts ...string) []string {
 func Handover(t Topology) []string {
 	var reasons []string
 	if all := len(t.Spec.Databases()); !t.quorum() {
-		reasons = append(reasons, fmt.Sprintf("etcd has no quorum: %d of its %d members are healthy",
-			t.etcdMembers(), all))
+		reasons = append(reasons,
+			fmt.Sprintf("etcd has no quorum: %d of its %d members are healthy",
+				t.etcdMembers(), all))
 	} else if all > 2 && t.members() == 2 {
 		reasons = append(reasons,
-			"no other healthy member of the database would be left to take over while the former leader restarts")
+			"no other healthy member of the database would be left to take over while the former "+
+				"leader restarts")
 	}
 	return reasons
 }

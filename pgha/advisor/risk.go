@@ -30,7 +30,8 @@ func (t Topology) risk(facts Facts) Risk {
 	p, db := t.Spec.Patroni, facts.Database
 	if p.SynchronousMode != spec.SynchronousOff {
 		if t.count(func(h Host) bool { return h.Synchronous && h.Member }) > 0 {
-			return none(fmt.Sprintf("synchronous_mode %s: a commit returns when a replica has it", p.SynchronousMode))
+			return none(fmt.Sprintf("synchronous_mode %s: a commit returns when a replica has it",
+				p.SynchronousMode))
 		}
 		if p.SynchronousMode == spec.SynchronousStrict {
 			return none("synchronous_mode strict: nothing is committed without a replica")

@@ -15,5 +15,6 @@ func (in input) etcdFaults() []Remark {
 	}
 	return remark("etcd-faults", Warning, "this release of etcd has known faults",
 		"etcd.version is "+in.Etcd.Version+": "+strings.Join(faults, "; "),
-		"etcd.version: "+etcdrelease.Default+"; apply then restarts one member after the other, the leader last")
+		"etcd.version: "+etcdrelease.Default+"; apply then restarts one member after the other, "+
+			"the leader last")
 }

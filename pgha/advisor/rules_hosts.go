@@ -90,8 +90,10 @@ func (in input) roundTrips() []Remark {
 		fmt.Sprintf("the network between %s and %s is too slow for etcd's times", far.From, far.To),
 		fmt.Sprintf(
 			"a connection takes %s (measured); etcd.heartbeat_interval is %s and "+
-				"election_timeout %s, which are to be at least one and ten round trips", ms(way), ms(beat), ms(elect)),
-		fmt.Sprintf("etcd.heartbeat_interval: %s and election_timeout: %s", upTo10ms(max(beat, way)),
+				"election_timeout %s, which are to be at least one and ten round trips", ms(way),
+			ms(beat), ms(elect)),
+		fmt.Sprintf("etcd.heartbeat_interval: %s and election_timeout: %s",
+			upTo10ms(max(beat, way)),
 			upTo10ms(max(elect, 10*way))))
 }
 
@@ -113,11 +115,13 @@ func (in input) watchdog() []Remark {
 	}
 	why := "no /dev/watchdog on " + strings.Join(without, ", ")
 	if in.Patroni.Watchdog == spec.WatchdogRequired {
-		return remark("watchdog", Critical, "no member there may lead", why+"; patroni.watchdog is required",
+		return remark("watchdog", Critical, "no member there may lead",
+			why+"; patroni.watchdog is required",
 			"load a watchdog driver there (softdog), or patroni.watchdog: automatic")
 	}
 	return remark("watchdog", Note,
-		"nothing stops a primary whose Patroni hangs, until the lock has run out and a new one takes writes",
+		"nothing stops a primary whose Patroni hangs, until the lock has run out and a new one "+
+			"takes writes",
 		why, "a watchdog driver (softdog) on these hosts; patroni.watchdog: automatic then uses it")
 }
 
@@ -130,16 +134,20 @@ func (in input) memory() []Remark {
 	}
 	var found []Remark
 	if buffers > f.MemoryBytes*2/5 {
-		found = remark("shared-buffers", Warning, "shared_buffers leaves too little memory for everything else",
+		found = remark("shared-buffers", Warning, "shared_buffers leaves too little memory for "+
+			"everything else",
 			fmt.Sprintf("shared_buffers is %s (the leader's); %s has %s", bytesize.Text(buffers), h,
 				bytesize.Text(f.MemoryBytes)),
-			fmt.Sprintf("postgresql.parameters.shared_buffers: %dMB, a quarter of the memory", f.MemoryBytes/4>>20))
+			fmt.Sprintf("postgresql.parameters.shared_buffers: %dMB, a quarter of the memory",
+				f.MemoryBytes/4>>20))
 	}
 	connections, _ := in.live("max_connections")
 	work, _ := in.live("work_mem")
 	if all := buffers + connections*work; all > f.MemoryBytes && work > 0 {
-		found = append(found, remark("work-memory", Warning, "sessions may take more memory than there is",
-			fmt.Sprintf("shared_buffers %s + max_connections %d * work_mem %s = %s (the leader's); %s has %s",
+		found = append(found, remark("work-memory", Warning,
+			"sessions may take more memory than there is",
+			fmt.Sprintf("shared_buffers %s + max_connections %d * work_mem %s = %s (the "+
+				"leader's); %s has %s",
 				bytesize.Text(buffers), connections, bytesize.Text(work), bytesize.Text(all), h,
 				bytesize.Text(f.MemoryBytes)),
 			"a smaller work_mem, or fewer max_connections with a pooler")...)
@@ -159,9 +167,12 @@ func (in input) walOnDisk() []Remark {
 		return nil
 	}
 	return remark("wal-disk", Warning, "WAL kept for a replica that is away may fill the disk",
-		fmt.Sprintf("max_slot_wal_keep_size %s + max_wal_size %s = %s (the leader's); %s has %s free for it",
-			bytesize.Text(kept), bytesize.Text(most), bytesize.Text(kept+most), h, bytesize.Text(f.DataFree)),
-		fmt.Sprintf("postgresql.parameters.max_slot_wal_keep_size: %dMB, or a larger disk", max(f.DataFree/2>>20, 64)))
+		fmt.Sprintf("max_slot_wal_keep_size %s + max_wal_size %s = %s (the leader's); %s has %s "+
+			"free for it",
+			bytesize.Text(kept), bytesize.Text(most), bytesize.Text(kept+most), h,
+			bytesize.Text(f.DataFree)),
+		fmt.Sprintf("postgresql.parameters.max_slot_wal_keep_size: %dMB, or a larger disk",
+			max(f.DataFree/2>>20, 64)))
 }
 
 // idleSlots: slots that nobody reads.
@@ -172,7 +183,8 @@ func (in input) idleSlots() []Remark {
 	}
 	for _, s := range in.facts.Database.Slots {
 		if !s.Active && s.KeptBytes > idleSlotBytes {
-			found = append(found, remark("idle-slot", Warning, "the leader keeps WAL for somebody who does not come",
+			found = append(found, remark("idle-slot", Warning,
+				"the leader keeps WAL for somebody who does not come",
 				fmt.Sprintf("slot %s is inactive and keeps %s", s.Name, bytesize.Text(s.KeptBytes)),
 				"bring its reader back, or drop it: SELECT pg_drop_replication_slot('"+
 					strings.ReplaceAll(s.Name, "'", "''")+"')")...)
@@ -190,7 +202,8 @@ func (in input) lag() []Remark {
 	for _, h := range in.Databases() {
 		r, ok := in.facts.Database.Replicas[h.Member]
 		if ok && r.LagBytes > in.Patroni.MaximumLagOnFailover {
-			found = append(found, remark("lag", Warning, h.Member+" is too far behind to be promoted",
+			found = append(found, remark("lag", Warning,
+				h.Member+" is too far behind to be promoted",
 				fmt.Sprintf("it lacks %s (the leader's view); maximum_lag_on_failover is %s",
 					bytesize.Text(r.LagBytes), bytesize.Text(in.Patroni.MaximumLagOnFailover)),
 				"see what keeps it: its disk, or the network; a larger "+
@@ -207,7 +220,8 @@ func (in input) strangers() []Remark {
 		if in.VIP != nil && s.RouterID == in.VIP.RouterID {
 			found = append(found, remark("router-id", Warning,
 				"another virtual router of the network has the same ID",
-				fmt.Sprintf("vip.router_id is %d; %s hears it from %s, too", s.RouterID, s.On, s.From),
+				fmt.Sprintf("vip.router_id is %d; %s hears it from %s, too", s.RouterID, s.On,
+					s.From),
 				"another vip.router_id, 1 to 255")...)
 		}
 	}

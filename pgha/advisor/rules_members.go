@@ -22,12 +22,15 @@ func (in input) synchronous() []Remark {
 			fmt.Sprintf("synchronous_mode is %s, and there is one database host", mode),
 			"two more database hosts, or patroni.synchronous_mode: off")
 	}
-	if commit := in.parameter("synchronous_commit"); slices.Contains([]string{"off", "local", "false", "no", "0"},
+	if commit := in.parameter("synchronous_commit"); slices.Contains([]string{"off", "local",
+		"false", "no", "0"},
 		strings.ToLower(commit)) {
 		found = append(found,
-			remark("synchronous-commit", Warning, "commits do not wait for a replica although the mode asks for it",
+			remark("synchronous-commit", Warning, "commits do not wait for a replica although "+
+				"the mode asks for it",
 				fmt.Sprintf(
-					"synchronous_mode is %s; synchronous_commit %s returns before any replica has the transaction",
+					"synchronous_mode is %s; synchronous_commit %s returns before any replica "+
+						"has the transaction",
 					mode, commit), "postgresql.parameters.synchronous_commit: on")...)
 	}
 	return found
@@ -38,8 +41,10 @@ func (in input) failsafe() []Remark {
 	if in.Patroni.FailsafeMode || !in.several() {
 		return nil
 	}
-	return remark("failsafe-off", Warning, "writes stop when etcd is away for a moment, though every member is well",
-		fmt.Sprintf("failsafe_mode is off, and the primary gives up after retry_timeout %s without etcd",
+	return remark("failsafe-off", Warning, "writes stop when etcd is away for a moment, though "+
+		"every member is well",
+		fmt.Sprintf("failsafe_mode is off, and the primary gives up after retry_timeout %s "+
+			"without etcd",
 			sec(in.clock.retry)), "patroni.failsafe_mode: true")
 }
 
@@ -48,19 +53,24 @@ func (in input) connections() []Remark {
 	var found []Remark
 	limit, known := in.number("max_connections")
 	if known && len(in.Balancers()) > 0 && int64(in.Balancer.MaxConnections) < limit {
-		found = remark("balancer-connections", Warning, "HAProxy lets fewer sessions through than PostgreSQL takes",
+		found = remark("balancer-connections", Warning,
+			"HAProxy lets fewer sessions through than PostgreSQL takes",
 			fmt.Sprintf(
 				"balancer.max_connections is %d, for writes and reads together; max_connections "+
-					"of PostgreSQL is %d (%s)", in.Balancer.MaxConnections, limit, in.source("max_connections")),
+					"of PostgreSQL is %d (%s)", in.Balancer.MaxConnections, limit,
+				in.source("max_connections")),
 			fmt.Sprintf("balancer.max_connections: %d or more", 2*limit))
 	}
 	// A base backup takes two, and each replica one.
 	need := int64(len(in.Databases()) - 1 + 2)
 	for _, name := range []string{"max_wal_senders", "max_replication_slots"} {
 		if n, ok := in.number(name); ok && n < need {
-			found = append(found, remark("replication-room", Warning, "there is no room to copy a replica again",
-				fmt.Sprintf("%s is %d (%s); %d replicas and a base backup take %d", name, n, in.source(name),
-					len(in.Databases())-1, need), fmt.Sprintf("postgresql.parameters.%s: %d", name, max(10, need)))...)
+			found = append(found, remark("replication-room", Warning,
+				"there is no room to copy a replica again",
+				fmt.Sprintf("%s is %d (%s); %d replicas and a base backup take %d", name, n,
+					in.source(name),
+					len(in.Databases())-1, need), fmt.Sprintf("postgresql.parameters.%s: %d", name,
+					max(10, need)))...)
 		}
 	}
 	return found
@@ -85,8 +95,10 @@ func (in input) archiving() []Remark {
 		in.parameter("archive_command") != "" || in.parameter("archive_library") != "" {
 		return nil
 	}
-	return remark("archive-nowhere", Warning, "WAL is kept until it is archived, and nothing archives it",
-		fmt.Sprintf("archive_mode is %s, and neither archive_command nor archive_library is set", mode),
+	return remark("archive-nowhere", Warning, "WAL is kept until it is archived, and nothing "+
+		"archives it",
+		fmt.Sprintf("archive_mode is %s, and neither archive_command nor archive_library is set",
+			mode),
 		"postgresql.parameters.archive_command, or archive_mode: off")
 }
 

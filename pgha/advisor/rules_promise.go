@@ -22,7 +22,8 @@ func (in input) failoverPromise() []Remark {
 	return remark("failover-slo", severity, what,
 		fmt.Sprintf(
 			"slo.failover is %s; the loss of the leader's host takes %s, at worst %s (ttl %s and "+
-				"the arithmetic of status --explain)", sec(promise), sec(took.Typical), sec(took.Worst),
+				"the arithmetic of status --explain)", sec(promise), sec(took.Typical),
+			sec(took.Worst),
 			sec(in.Patroni.TTL)),
 		"patroni.profile: fast, or a longer slo.failover")
 }
@@ -40,9 +41,11 @@ func (in input) crashPromise() []Remark {
 	}
 	return remark("crash-slo", severity,
 		"a crashed PostgreSQL may recover for longer than promised before a replica takes over",
-		fmt.Sprintf("slo.failover is %s; primary_start_timeout lets it try for %s, usually %s are enough",
+		fmt.Sprintf("slo.failover is %s; primary_start_timeout lets it try for %s, usually %s "+
+			"are enough",
 			sec(promise), sec(in.clock.start), sec(took.Typical)),
-		fmt.Sprintf("patroni.primary_start_timeout: %s or less, or patroni.profile: fast", sec(promise/2)))
+		fmt.Sprintf("patroni.primary_start_timeout: %s or less, or patroni.profile: fast",
+			sec(promise/2)))
 }
 
 // switchoverPromise: a planned change against what is promised.
@@ -52,14 +55,16 @@ func (in input) switchoverPromise() []Remark {
 		return nil
 	}
 	return remark("switchover-slo", Warning, "a switchover usually takes longer than promised",
-		fmt.Sprintf("slo.switchover is %s; it takes %s, at worst %s", sec(promise), sec(took.Typical),
+		fmt.Sprintf("slo.switchover is %s; it takes %s, at worst %s", sec(promise),
+			sec(took.Typical),
 			sec(took.Worst)), fmt.Sprintf("slo.switchover: %s", sec(took.Worst)))
 }
 
 // lossPromise: no row may be lost, and no commit waits for a replica.
 func (in input) lossPromise() []Remark {
 	p := in.Patroni
-	if !in.several() || p.SynchronousMode != spec.SynchronousOff || in.SLO.Failover == 0 || in.SLO.LostRows > 0 {
+	if !in.several() || p.SynchronousMode != spec.SynchronousOff || in.SLO.Failover == 0 ||
+		in.SLO.LostRows > 0 {
 		return nil
 	}
 	return []Remark{{ID: "loss-slo", Severity: Note,
@@ -68,8 +73,8 @@ func (in input) lossPromise() []Remark {
 			"slo.lost_rows is 0; synchronous_mode off lets a replica be promoted that is up to "+
 				"maximum_lag_on_failover %s behind, and more that Patroni has not heard of",
 			bytesize.Text(p.MaximumLagOnFailover)),
-		Set: errs.Text("patroni.synchronous_mode: quorum (%s), which costs each commit a round trip "+
-			"between hosts", errs.Verb("sync", "quorum"))}}
+		Set: errs.Text("patroni.synchronous_mode: quorum (%s), which costs each commit a "+
+			"round trip between hosts", errs.Verb("sync", "quorum"))}}
 }
 
 // doublePrimary: a primary that is cut off must have stopped before its lock runs out.
@@ -82,7 +87,8 @@ func (in input) doublePrimary() []Remark {
 	if left >= time.Second/2 {
 		return nil
 	}
-	why := fmt.Sprintf("ttl is %s; loop_wait %s + retry_timeout %s", sec(in.clock.ttl), sec(in.clock.loop),
+	why := fmt.Sprintf("ttl is %s; loop_wait %s + retry_timeout %s", sec(in.clock.ttl),
+		sec(in.clock.loop),
 		sec(in.clock.retry))
 	if in.clock.failsafe {
 		why += fmt.Sprintf(" + %s for failsafe_mode", sec(failsafeTimeout))
@@ -107,7 +113,8 @@ func (in input) balancerSlow() []Remark {
 	if gone <= lock {
 		return nil
 	}
-	return remark("balancer-slow", Warning, "HAProxy may still send sessions to a dead primary when there is a new one",
+	return remark("balancer-slow", Warning, "HAProxy may still send sessions to a dead primary "+
+		"when there is a new one",
 		fmt.Sprintf(
 			"balancer.check_interval %s: two failed checks and what is between them take up to "+
 				"%s; the lock may run out %s after the primary's last sign (ttl - loop_wait)",
@@ -121,10 +128,13 @@ func (in input) electionSlow() []Remark {
 	if elect <= in.clock.retry {
 		return nil
 	}
-	return remark("etcd-election-slow", Warning, "an election of etcd's may cost the primary its leadership",
+	return remark("etcd-election-slow", Warning, "an election of etcd's may cost the primary its "+
+		"leadership",
 		fmt.Sprintf(
 			"etcd.election_timeout %s: an election takes up to %s, and twice that after a split "+
-				"vote; Patroni gives up after retry_timeout %s", sec(in.clock.election), sec(elect/2),
+				"vote; Patroni gives up after retry_timeout %s", sec(in.clock.election),
+			sec(elect/2),
 			sec(in.clock.retry)),
-		fmt.Sprintf("etcd.election_timeout: %s or less, or a longer patroni.retry_timeout", sec(in.clock.retry/4)))
+		fmt.Sprintf("etcd.election_timeout: %s or less, or a longer patroni.retry_timeout",
+			sec(in.clock.retry/4)))
 }

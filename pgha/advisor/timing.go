@@ -42,7 +42,8 @@ func Timings(sp *spec.Spec) []Timing {
 	c := clockOf(sp)
 	var rows []Timing
 	if len(sp.Databases()) > 1 {
-		rows = append(rows, c.hostLost(), c.hostLostWithEtcd(), c.postgresKilled(), c.patroniStopped(),
+		rows = append(rows, c.hostLost(), c.hostLostWithEtcd(), c.postgresKilled(),
+			c.patroniStopped(),
 			c.switchover(), c.cutOffOld(), c.cutOffNew())
 	}
 	if sp.VIP != nil {
@@ -66,7 +67,8 @@ func timing(fault, note string, parts ...TimingPart) Timing {
 
 // even is a step that is as likely to be short as to be long.
 func even(what string, least, most time.Duration, source string) TimingPart {
-	return TimingPart{What: what, Min: least, Typical: (least + most) / 2, Max: most, Source: source}
+	return TimingPart{What: what, Min: least, Typical: (least + most) / 2, Max: most,
+		Source: source}
 }
 
 // String is one line, for logs.

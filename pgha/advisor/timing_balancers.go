@@ -5,7 +5,8 @@ import "time"
 // balancerLost: the holder of the address falls silent.
 func (c clock) balancerLost() Timing {
 	return timing("the balancer that holds the address is lost",
-		"sessions through it are lost, and an application notices by its own time-outs or TCP keepalive",
+		"sessions through it are lost, and an application notices by its own time-outs or TCP "+
+			"keepalive",
 		even("keepalived misses adverts", 2*c.advert+c.skew, 3*c.advert+c.skew,
 			"VRRP version 3 (RFC 5798): three advert_intervals and the skew of the next "+
 				"balancer's priority, since the last advert"),
@@ -16,9 +17,11 @@ func (c clock) balancerLost() Timing {
 func (c clock) haproxyKilled() Timing {
 	return timing("HAProxy is killed on the balancer that holds the address",
 		"systemd starts it again and the address stays; sessions through it are lost",
-		TimingPart{"systemd starts it", restartDelay, 250 * time.Millisecond, 500 * time.Millisecond,
+		TimingPart{"systemd starts it", restartDelay, 250 * time.Millisecond,
+			500 * time.Millisecond,
 			"RestartSec=100ms of its unit; measured 0.24 and 0.31 s"},
-		TimingPart{"HAProxy comes up", 50 * time.Millisecond, 150 * time.Millisecond, 500 * time.Millisecond,
+		TimingPart{"HAProxy comes up", 50 * time.Millisecond, 150 * time.Millisecond,
+			500 * time.Millisecond,
 			"measured 0.08 and 0.18 s"},
 		even("it checks all members once", 0, c.check+checkTook,
 			"inter: the first checks are spread over one; until then nobody gets a session"))
@@ -31,12 +34,15 @@ func (c clock) haproxyGone() Timing {
 	least := (askFall - 1) * askGap
 	return timing("HAProxy stops on the balancer that holds the address, and stays away", "",
 		even("keepalived's check fails", least, least+pause,
-			"check_haproxy.sh asks four times 0.2 s apart, every second, and three failures in a row count"),
+			"check_haproxy.sh asks four times 0.2 s apart, every second, and three failures in a "+
+				"row count"),
 		fixed("the next balancer takes over", c.skew,
-			"VRRP version 3: the holder says that it resigns, and only the skew is waited for; measured 0.13 s"),
+			"VRRP version 3: the holder says that it resigns, and only the skew is waited for; "+
+				"measured 0.13 s"),
 		moving())
 }
 
 func moving() TimingPart {
-	return TimingPart{"the address moves", 0, 50 * time.Millisecond, 200 * time.Millisecond, "gratuitous ARP at once"}
+	return TimingPart{"the address moves", 0, 50 * time.Millisecond, 200 * time.Millisecond,
+		"gratuitous ARP at once"}
 }

@@ -60,7 +60,8 @@ type clock struct {
 func clockOf(sp *spec.Spec) clock {
 	c := clock{
 		ttl: sp.Patroni.TTL, loop: sp.Patroni.LoopWait, retry: sp.Patroni.RetryTimeout,
-		failsafe: sp.Patroni.FailsafeMode, mode: sp.Patroni.SynchronousMode, election: sp.Etcd.ElectionTimeout,
+		failsafe: sp.Patroni.FailsafeMode, mode: sp.Patroni.SynchronousMode,
+		election: sp.Etcd.ElectionTimeout,
 		balanced: len(sp.Balancers()) > 0, check: sp.Balancer.CheckInterval,
 	}
 	if sp.Patroni.PrimaryStartTimeout != nil {

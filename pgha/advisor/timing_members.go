@@ -10,7 +10,8 @@ import (
 // hostLost is the loss of the leader's host: nobody gives the lock back, so it has to run out.
 func (c clock) hostLost() Timing {
 	return timing("the leader's host is lost, etcd is led from elsewhere",
-		"the usual case: etcd's leadership leaves the primary's host by itself after every change of role",
+		"the usual case: etcd's leadership leaves the primary's host by itself after every "+
+			"change of role",
 		c.takeover(c.leaseLeft("the lock"), c.race(probeTimeout))...)
 }
 
@@ -21,7 +22,8 @@ func (c clock) hostLostWithEtcd() Timing {
 		"raft: a member stands for election after one to two election_timeouts without its "+
 			"leader; a split vote, which is rare, adds as much again")
 	lease := fixed("the lock runs out", c.ttl+c.election,
-		"etcd, lessor.go, Promote: a new leader gives each lease its ttl again, and one election_timeout more")
+		"etcd, lessor.go, Promote: a new leader gives each lease its ttl again, and one "+
+			"election_timeout more")
 	return timing("the leader's host is lost, and it led etcd, too", "",
 		append([]TimingPart{elect}, c.takeover(lease, c.race(probeTimeout))...)...)
 }
@@ -30,22 +32,27 @@ func (c clock) hostLostWithEtcd() Timing {
 func (c clock) postgresKilled() Timing {
 	const fault = "PostgreSQL is killed on the leader"
 	notice := TimingPart{"Patroni notices", 0, min(100*time.Millisecond, c.loop), c.loop,
-		"the watcher on the host wakes it at the end of the process; should that fail, it looks once in loop_wait"}
-	release := TimingPart{"Patroni gives the lock back", 100 * time.Millisecond, 150 * time.Millisecond,
+		"the watcher on the host wakes it at the end of the process; should that fail, it looks " +
+			"once in loop_wait"}
+	release := TimingPart{"Patroni gives the lock back", 100 * time.Millisecond,
+		150 * time.Millisecond,
 		500 * time.Millisecond, "measured 0.13 s"}
 	if c.start == 0 {
 		parts := []TimingPart{notice, release, c.race(100 * time.Millisecond), promotion()}
 		return timing(fault, "primary_start_timeout is 0: a replica takes over at once",
 			append(parts, c.routeFromLiving()...)...)
 	}
-	recover := TimingPart{"PostgreSQL recovers in place", 300 * time.Millisecond, time.Second, c.start,
+	recover := TimingPart{"PostgreSQL recovers in place", 300 * time.Millisecond, time.Second,
+		c.start,
 		"as long as replaying the WAL since the last checkpoint takes, or primary_start_timeout"}
 	instead := TimingPart{"else a replica takes over", 0, 0,
 		c.loop + release.Max + c.race(probeTimeout).Max + promotion().Max,
-		"only then: Patroni looks once in loop_wait, gives the lock back, the replicas race for it and one is promoted"}
+		"only then: Patroni looks once in loop_wait, gives the lock back, the replicas race for " +
+			"it and one is promoted"}
 	return timing(fault,
 		fmt.Sprintf(
-			"primary_start_timeout is %gs: a recovery that ends within it loses nothing and changes no leader",
+			"primary_start_timeout is %gs: a recovery that ends within it loses nothing and "+
+				"changes no leader",
 			c.start.Seconds()),
 		append([]TimingPart{notice, recover, instead}, c.routeToNew()...)...)
 }
@@ -54,7 +61,8 @@ func (c clock) postgresKilled() Timing {
 func (c clock) patroniStopped() Timing {
 	parts := []TimingPart{stopping(), c.race(time.Second), promotion()}
 	return timing("Patroni is stopped on the leader",
-		"a shutdown checkpoint that takes longer than a second comes on top", append(parts, c.routeToNew()...)...)
+		"a shutdown checkpoint that takes longer than a second comes on top",
+		append(parts, c.routeToNew()...)...)
 }
 
 // switchover is a planned change of the leader.
@@ -74,10 +82,12 @@ func (c clock) cutOffOld() Timing {
 	after := c.loop + c.retry
 	if c.failsafe {
 		parts = append(parts, TimingPart{"it asks the other members whether it may stay", 0,
-			failsafeTimeout, failsafeTimeout, "failsafe_mode; Patroni, ha.py, call_failsafe_member: timeout=2"})
+			failsafeTimeout, failsafeTimeout, "failsafe_mode; Patroni, ha.py, " +
+				"call_failsafe_member: timeout=2"})
 		after += failsafeTimeout
 	}
-	stop := TimingPart{"PostgreSQL ends all sessions", 50 * time.Millisecond, 100 * time.Millisecond,
+	stop := TimingPart{"PostgreSQL ends all sessions", 50 * time.Millisecond,
+		100 * time.Millisecond,
 		time.Second, "a fast shutdown, then it is started again read-only"}
 	parts = append(parts, stop)
 	note := fmt.Sprintf(
@@ -87,7 +97,8 @@ func (c clock) cutOffOld() Timing {
 	if c.failsafe {
 		note += "; if every member answers, it stays the primary (failsafe_mode)"
 	}
-	return timing("the primary is cut off from etcd: the old one takes no more writes", note, parts...)
+	return timing("the primary is cut off from etcd: the old one takes no more writes", note,
+		parts...)
 }
 
 // cutOffNew is the other side of the same.
@@ -102,18 +113,22 @@ func (c clock) replicaLost() []Timing {
 	var rows []Timing
 	if c.balanced {
 		silence := checkFall*c.check + (checkFall-1)*checkFast
-		rows = append(rows, timing("a replica's host is lost: its readers are cut off and go elsewhere", "",
+		rows = append(rows, timing("a replica's host is lost: its readers are cut off and go "+
+			"elsewhere", "",
 			even("HAProxy's next check", 0, c.check, "inter"),
 			fixed("two checks run into their time-outs", silence,
 				"fall 2, each bounded by inter while it connects, fastinter between them")))
 	}
 	return append(rows,
 		c.writersWait(spec.SynchronousOff,
-			"no commit waits for a replica; the last ones are lost when the leader is lost before it has sent them"),
+			"no commit waits for a replica; the last ones are lost when the leader is lost "+
+				"before it has sent them"),
 		c.writersWait(spec.SynchronousOn,
-			"only if it was the synchronous one; without any other replica writes go on alone", c.replaced()...),
+			"only if it was the synchronous one; without any other replica writes go on alone",
+			c.replaced()...),
 		c.writersWait(spec.SynchronousStrict,
-			"only if it was the synchronous one; without any other replica writes stop until one is back",
+			"only if it was the synchronous one; without any other replica writes stop until one "+
+				"is back",
 			c.replaced()...),
 		c.writersWait(spec.SynchronousQuorum, "any other replica confirms commits as well"))
 }
@@ -122,7 +137,8 @@ func (c clock) writersWait(mode spec.SynchronousMode, note string, parts ...Timi
 	if mode == c.mode {
 		note = "the mode of this cluster; " + note
 	}
-	return timing(fmt.Sprintf("a replica's host is lost: writers wait, synchronous_mode %s", mode), note, parts...)
+	return timing(fmt.Sprintf("a replica's host is lost: writers wait, synchronous_mode %s", mode),
+		note, parts...)
 }
 
 // replaced: the leader chooses another synchronous replica once the lost one's key is gone. Its
@@ -131,8 +147,10 @@ func (c clock) replaced() []TimingPart {
 	return []TimingPart{
 		c.leaseLeft("its key"),
 		leaseNoticed(),
-		even("Patroni on the leader looks", 0, c.loop, "once in loop_wait; a member's key that goes does not wake it"),
-		{"another replica becomes the synchronous one", 50 * time.Millisecond, 100 * time.Millisecond,
+		even("Patroni on the leader looks", 0, c.loop,
+			"once in loop_wait; a member's key that goes does not wake it"),
+		{"another replica becomes the synchronous one", 50 * time.Millisecond,
+			100 * time.Millisecond,
 			time.Second, "a reload of PostgreSQL and a confirmation"},
 	}
 }

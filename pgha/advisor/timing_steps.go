@@ -14,7 +14,8 @@ func (c clock) leaseLeft(what string) TimingPart {
 }
 
 func leaseNoticed() TimingPart {
-	return even("etcd notices", 0, leaseTick, "etcd, lessor.go: it looks every 500 ms; Patroni learns of it at once")
+	return even("etcd notices", 0, leaseTick, "etcd, lessor.go: it looks every 500 ms; Patroni "+
+		"learns of it at once")
 }
 
 // race is how replicas find who takes the lock; usually is how long the member that lost it takes
@@ -29,7 +30,8 @@ func (c clock) race(usually time.Duration) TimingPart {
 }
 
 func promotion() TimingPart {
-	return TimingPart{"PostgreSQL is promoted", 50 * time.Millisecond, 100 * time.Millisecond, 2700 * time.Millisecond,
+	return TimingPart{"PostgreSQL is promoted", 50 * time.Millisecond, 100 * time.Millisecond,
+		2700 * time.Millisecond,
 		"measured 0.05 to 0.13 s; up to 2.7 s were seen elsewhere"}
 }
 
@@ -45,7 +47,8 @@ func (c clock) routeToNew() []TimingPart {
 	if !c.balanced {
 		return nil
 	}
-	return []TimingPart{even("HAProxy finds the new primary", 0, checkDown+(checkRise-1)*checkFast+checkTook,
+	return []TimingPart{even("HAProxy finds the new primary", 0,
+		checkDown+(checkRise-1)*checkFast+checkTook,
 		"downinter 300 ms, rise 1, and a check of at most 0.1 s")}
 }
 
@@ -57,7 +60,8 @@ func (c clock) routeFromLiving() []TimingPart {
 	}
 	return []TimingPart{even("HAProxy gives the old primary up and finds the new one", 0,
 		max(c.check+(checkFall-1)*checkFast, checkDown)+checkTook,
-		"inter, fall 2 with fastinter 200 ms, and a check of at most 0.1 s; the new one is found meanwhile")}
+		"inter, fall 2 with fastinter 200 ms, and a check of at most 0.1 s; the new one is found "+
+			"meanwhile")}
 }
 
 func fixed(what string, d time.Duration, source string) TimingPart {

@@ -19,7 +19,8 @@ import (
 // exampleWith is the example's specification of six hosts with old and new texts in pairs replaced.
 func exampleWith(t *testing.T, pairs ...string) *spec.Spec {
 	t.Helper()
-	sp, err := spec.Parse("example.yaml", []byte(strings.NewReplacer(pairs...).Replace(string(spec.Example()))))
+	sp, err := spec.Parse("example.yaml",
+		[]byte(strings.NewReplacer(pairs...).Replace(string(spec.Example()))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,8 @@ func TestTimings(t *testing.T) {
 				want[r.fault] = r
 			}
 			got := map[string]row{}
-			for _, r := range Timings(exampleWith(t, "profile: safe", "profile: "+string(c.profile))) {
+			for _, r := range Timings(exampleWith(t, "profile: safe",
+				"profile: "+string(c.profile))) {
 				got[r.Fault] = row{
 					r.Fault, r.Typical.Round(10 * time.Millisecond).Seconds(),
 					r.Worst.Round(10 * time.Millisecond).Seconds(),
@@ -110,19 +112,23 @@ func TestTimingsAddUp(t *testing.T) {
 	t.Parallel()
 	odd := exampleWith(t, "  # ttl: 30 ", "  ttl: 120 ", "# loop_wait: 10", "loop_wait: 1",
 		"# retry_timeout: 10", "retry_timeout: 59",
-		"# advert_interval: 0.2", "advert_interval: 2.5", "# failsafe_mode: true", "failsafe_mode: false",
+		"# advert_interval: 0.2", "advert_interval: 2.5", "# failsafe_mode: true",
+		"failsafe_mode: false",
 		"# primary_start_timeout: 300", "primary_start_timeout: 0")
-	for _, sp := range []*spec.Spec{exampleWith(t), exampleWith(t, "profile: safe", "profile: fast"), odd} {
+	for _, sp := range []*spec.Spec{exampleWith(t),
+		exampleWith(t, "profile: safe", "profile: fast"), odd} {
 		for _, r := range Timings(sp) {
 			var least, typical, worst time.Duration
 			for _, p := range r.Parts {
-				if p.Min < 0 || p.Min > p.Typical || p.Typical > p.Max || p.What == "" || p.Source == "" {
+				if p.Min < 0 || p.Min > p.Typical || p.Typical > p.Max || p.What == "" ||
+					p.Source == "" {
 					t.Errorf("%s: %+v", r.Fault, p)
 				}
 				least, typical, worst = least+p.Min, typical+p.Typical, worst+p.Max
 			}
 			if r.Typical != typical || r.Worst != worst || least > typical {
-				t.Errorf("%s: %s and %s, but the parts make %s and %s", r.Fault, r.Typical, r.Worst, typical, worst)
+				t.Errorf("%s: %s and %s, but the parts make %s and %s", r.Fault, r.Typical, r.Worst,
+					typical, worst)
 			}
 		}
 	}
@@ -166,7 +172,8 @@ func TestTimingsFollowTheSpec(t *testing.T) {
 		"this takes at most 23s from then: 7s in between") {
 		t.Errorf("with failsafe_mode: %s", got.Note)
 	}
-	if got := find(quorum, "a replica's host is lost: writers wait, synchronous_mode quorum"); !strings.HasPrefix(
+	if got := find(quorum,
+		"a replica's host is lost: writers wait, synchronous_mode quorum"); !strings.HasPrefix(
 		got.Note, "the mode of this cluster") {
 		t.Errorf("the cluster's own mode: %q", got.Note)
 	}
@@ -188,9 +195,10 @@ func TestTimingsMatchTheComponents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keepalived, err := vip.Config(vip.Options{Address: netip.MustParseAddr("192.0.2.100"), Balancers: []vip.Balancer{
-		{Name: "lb1", Address: "192.0.2.1", Interface: "eth0"},
-		{Name: "lb2", Address: "192.0.2.2", Interface: "eth0"}}}, 0)
+	keepalived, err := vip.Config(vip.Options{Address: netip.MustParseAddr("192.0.2.100"),
+		Balancers: []vip.Balancer{
+			{Name: "lb1", Address: "192.0.2.1", Interface: "eth0"},
+			{Name: "lb2", Address: "192.0.2.2", Interface: "eth0"}}}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +232,8 @@ func TestTimingsInJSON(t *testing.T) {
 			row,
 			`{"fault":"a fault","typical_seconds":0.065,"worst_seconds":0.13,"parts":[{"what":"a step","min_seconds":0,"typical_seconds":0.065,"max_seconds":0.13,"source":"a rule"}],"note":"a note"}`,
 		},
-		{timing("nothing", ""), `{"fault":"nothing","typical_seconds":0,"worst_seconds":0,"parts":[]}`},
+		{timing("nothing", ""),
+			`{"fault":"nothing","typical_seconds":0,"worst_seconds":0,"parts":[]}`},
 	} {
 		got, err := json.Marshal(c.row)
 		if err != nil || string(got) != c.want {

@@ -57,7 +57,9 @@ func highest(balancers []spec.Host) string {
 	if len(balancers) == 0 {
 		return ""
 	}
-	return slices.MaxFunc(balancers, func(a, b spec.Host) int { return a.Priority - b.Priority }).Name
+	return slices.MaxFunc(balancers, func(a, b spec.Host) int {
+		return a.Priority - b.Priority
+	}).Name
 }
 
 // Barred tells whether a host's tags keep its member from being promoted.
@@ -107,7 +109,8 @@ func (t Topology) blocked() string {
 	case members == 0:
 		return "no member of the database is left"
 	case !t.quorum():
-		return fmt.Sprintf("etcd has no quorum: %d of its %d members are left", t.etcdMembers(), all)
+		return fmt.Sprintf("etcd has no quorum: %d of its %d members are left",
+			t.etcdMembers(), all)
 	case leads == 0 && successors == 0:
 		return "nobody may be promoted: the members that are left are tagged nofailover"
 	case members == 1 && t.Spec.Patroni.SynchronousMode == spec.SynchronousStrict:

@@ -22,7 +22,8 @@ func databaseQuestions(pg spec.PostgreSQL) []string {
 	roles := textArray(pg.Superuser, pg.ReplicationUser, pg.RewindUser)
 	return []string{
 		`SELECT 'encoding ' || pg_encoding_to_char(encoding) || E'\nlocale ' || datcollate FROM pg_database WHERE datname = 'template0'`,
-		`SELECT 'role ' || rolname FROM pg_roles WHERE rolname = ANY (` + literal(roles) + `::text[])`,
+		`SELECT 'role ' || rolname FROM pg_roles WHERE rolname = ANY (` + literal(roles) +
+			`::text[])`,
 		inUseSQL,
 		`SELECT 'refused ' || (` + pgfiles.RefusedSQL(pg.Version) + `)`,
 	}

@@ -18,7 +18,8 @@ func TestReadRefused(t *testing.T) {
 	}{
 		"nothing": {"== databases\nencoding UTF8\nrefused []\n", []string{}, true},
 		"two lines": {
-			"== databases\nrefused [\"a line 1: x\", \"b\\nc\"]\n", []string{"a line 1: x", "b\nc"}, true,
+			"== databases\nrefused [\"a line 1: x\", \"b\\nc\"]\n",
+			[]string{"a line 1: x", "b\nc"}, true,
 		},
 		"no answer":        {"== databases\nencoding UTF8\n", nil, false},
 		"cut off":          {"== databases\nrefused [\"a\n", nil, false},
@@ -36,13 +37,15 @@ func TestReadRefused(t *testing.T) {
 func TestQuestionQuotes(t *testing.T) {
 	t.Parallel()
 	sp := spec.New()
-	sp.PostgreSQL.Superuser, sp.PostgreSQL.ReplicationUser, sp.PostgreSQL.RewindUser = `o'neil`, `a"b`, `c\d`
+	sp.PostgreSQL.Superuser, sp.PostgreSQL.ReplicationUser, sp.PostgreSQL.RewindUser = `o'neil`,
+		`a"b`, `c\d`
 	argv := change.Question(sp, spec.Host{Role: spec.RoleDatabase})
 	const want = `ANY ('{"o''neil","a\"b","c\\d"}'::text[])`
 	if !slices.ContainsFunc(argv, func(a string) bool { return strings.HasSuffix(a, want) }) {
 		t.Errorf("no question ends with %s", want)
 	}
-	if balancer := change.Question(sp, spec.Host{Role: spec.RoleBalancer}); len(balancer) >= len(argv) {
+	if balancer := change.Question(sp, spec.Host{Role: spec.RoleBalancer}); len(
+		balancer) >= len(argv) {
 		t.Error("a balancer is asked as a database is")
 	}
 }

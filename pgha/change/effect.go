@@ -38,7 +38,8 @@ type Field struct {
 // Fields returns the table, in the order of a specification.
 func Fields() []Field {
 	var all []Field
-	for _, section := range [][]Field{generalFields(), hostFields(), postgresqlFields(), etcdFields(),
+	for _, section := range [][]Field{generalFields(), hostFields(), postgresqlFields(),
+		etcdFields(),
 		patroniFields(), balancerFields(), operatorFields()} {
 		all = append(all, section...)
 	}

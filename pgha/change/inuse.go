@@ -46,7 +46,8 @@ func InUseQuestion() string { return inUseSQL }
 // ReadInUse reads the answer to InUseQuestion, a row a line. What is no such line is left out.
 func ReadInUse(text string) InUse {
 	var u InUse
-	counts := map[string]*int{"prepared": &u.Prepared, "senders": &u.Senders, "sessions": &u.Sessions}
+	counts := map[string]*int{"prepared": &u.Prepared, "senders": &u.Senders,
+		"sessions": &u.Sessions}
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
 		switch {
@@ -143,7 +144,8 @@ func logicalRoom(value string, members []MemberInUse) (problem, way string) {
 		return "", ""
 	}
 	problem = fmt.Sprintf(
-		"wal_level is %s, but there are logical replication slots, and a server that has one would not start: %s",
+		"wal_level is %s, but there are logical replication slots, and a server that has one "+
+			"would not start: %s",
 		value, strings.Join(append(own, synced...), ", "))
 	if len(synced) > 0 {
 		problem += " (" + strings.Join(synced, ", ") +

@@ -16,13 +16,15 @@ func TestReadInUse(t *testing.T) {
 			"prepared 2\nsenders 3\nsessions 14\nslot\nsessions\n\n")
 	want := change.InUse{
 		Slots: []change.Slot{
-			{Name: "postgresql_02"}, {Name: "rec", Logical: true}, {Name: "copied", Logical: true, Synced: true},
+			{Name: "postgresql_02"}, {Name: "rec", Logical: true},
+			{Name: "copied", Logical: true, Synced: true},
 		}, Prepared: 2, Senders: 3, Sessions: 14,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if h := change.Read("== databases\nencoding UTF8\nlocale C\nsessions 0\n== keepalived\n"); h.InUse == nil {
+	if h := change.Read(
+		"== databases\nencoding UTF8\nlocale C\nsessions 0\n== keepalived\n"); h.InUse == nil {
 		t.Error("a server with nothing in use counts as one that does not answer")
 	}
 	if h := change.Read("== databases\n== keepalived\n"); h.InUse != nil {
@@ -49,7 +51,8 @@ func TestSyncedSlot(t *testing.T) {
 				"0\nsenders 0\nsessions 2\n"),
 	}
 	for name, members := range map[string][]change.MemberInUse{
-		"the leader and its copy": {leader, replica}, "a copy alone": {replica}, "the leader alone": {leader},
+		"the leader and its copy": {leader, replica}, "a copy alone": {replica},
+		"the leader alone": {leader},
 	} {
 		for _, value := range []string{"replica", "", "REPLICA"} {
 			problem, way := change.Room("wal_level", value, members)
@@ -59,7 +62,8 @@ func TestSyncedSlot(t *testing.T) {
 			}
 		}
 	}
-	if problem, _ := change.Room("wal_level", "logical", []change.MemberInUse{leader, replica}); problem != "" {
+	if problem, _ := change.Room("wal_level", "logical",
+		[]change.MemberInUse{leader, replica}); problem != "" {
 		t.Errorf("wal_level stays: %s", problem)
 	}
 }
@@ -84,26 +88,32 @@ func TestRoom(t *testing.T) {
 	}{
 		"logical slot": {
 			"wal_level", "replica", members(change.InUse{Slots: logical}, change.InUse{}),
-			"would not start: rec on m1", "SELECT pg_drop_replication_slot('rec')); or write logical",
+			"would not start: rec on m1", "SELECT pg_drop_replication_slot('rec')); or write " +
+				"logical",
 		},
 		"synced slot": {
-			"wal_level", "replica", members(change.InUse{Slots: logical}, change.InUse{Slots: synced}),
-			"(rec on m2: a copy of the leader's, which cannot be dropped there)", "while sync_replication_slots is on",
+			"wal_level", "replica", members(change.InUse{Slots: logical},
+				change.InUse{Slots: synced}),
+			"(rec on m2: a copy of the leader's, which cannot be dropped there)",
+			"while sync_replication_slots is on",
 		},
 		"synced slot alone": {
 			"wal_level", "Replica", members(change.InUse{}, change.InUse{Slots: synced}),
 			"would not start: rec on m2", "drop them on the leader first",
 		},
 		"logical stays": {
-			"wal_level", "LOGICAL", members(change.InUse{Slots: logical}, change.InUse{Slots: synced}), "", "",
+			"wal_level", "LOGICAL", members(change.InUse{Slots: logical},
+				change.InUse{Slots: synced}), "", "",
 		},
 		"physical slots": {
-			"wal_level", "replica", members(change.InUse{Slots: physical(3)}, change.InUse{}), "", "",
+			"wal_level", "replica", members(change.InUse{Slots: physical(3)},
+				change.InUse{}), "", "",
 		},
 		"slots of the leader": {
 			"max_replication_slots", "2",
 			members(change.InUse{Slots: physical(3)}, change.InUse{Slots: physical(1)}),
-			"max_replication_slots is 2, but m1 has 3 replication slots, and would not start", "or write 3 or more",
+			"max_replication_slots is 2, but m1 has 3 replication slots, and would not start",
+			"or write 3 or more",
 		},
 		"slots of a replica": {
 			"max_replication_slots", "2",
@@ -116,14 +126,17 @@ func TestRoom(t *testing.T) {
 			"m1 has 5 and m2 has 4", "or write 5 or more",
 		},
 		"slots, exactly": {
-			"max_replication_slots", "3", members(change.InUse{Slots: physical(3)}, change.InUse{}), "", "",
+			"max_replication_slots", "3", members(change.InUse{Slots: physical(3)},
+				change.InUse{}), "", "",
 		},
 		"slots in hexadecimal": {
-			"max_replication_slots", "0x2", members(change.InUse{Slots: physical(3)}, change.InUse{}),
+			"max_replication_slots", "0x2", members(change.InUse{Slots: physical(3)},
+				change.InUse{}),
 			"m1 has 3", "write 3 or more",
 		},
 		"no number": {
-			"max_replication_slots", "many", members(change.InUse{Slots: physical(3)}, change.InUse{}), "", "",
+			"max_replication_slots", "many", members(change.InUse{Slots: physical(3)},
+				change.InUse{}), "", "",
 		},
 		"prepared transactions": {
 			"max_prepared_transactions", "0", members(change.InUse{Prepared: 1}, change.InUse{}),
@@ -141,7 +154,8 @@ func TestRoom(t *testing.T) {
 			"max_prepared_transactions", "", members(change.InUse{Prepared: 1}, change.InUse{}),
 			"max_prepared_transactions is 0, but m1 has 1", "write 1 or more",
 		},
-		"something else": {"work_mem", "1", members(change.InUse{Sessions: 31}, change.InUse{}), "", ""},
+		"something else": {"work_mem", "1", members(change.InUse{Sessions: 31}, change.InUse{}),
+			"", ""},
 		"nobody answers": {"wal_level", "replica", nil, "", ""},
 	} {
 		problem, way := change.Room(tt.setting, tt.value, tt.members)

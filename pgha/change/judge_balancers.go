@@ -19,12 +19,15 @@ func (j *judge) balancers() {
 		switch {
 		case k == nil:
 		case j.VIP == nil:
-			j.differ("vip", fmt.Sprintf("there is no vip, but keepalived on %s has the address %s", h.Name,
-				k.Address), k.Address, h.Name)
+			j.differ("vip",
+				fmt.Sprintf("there is no vip, but keepalived on %s has the address %s", h.Name,
+					k.Address), k.Address, h.Name)
 			return
 		case k.Source != "" && k.Source != h.Address:
-			j.differ("hosts[].address", fmt.Sprintf("%s has the address %s, but its keepalived speaks from %s",
-				h.Name, h.Address, k.Source), fmt.Sprintf("address: %s (%s)", k.Source, h.Name), h.Name)
+			j.differ("hosts[].address", fmt.Sprintf("%s has the address %s, but its keepalived "+
+				"speaks from %s",
+				h.Name, h.Address, k.Source), fmt.Sprintf("address: %s (%s)", k.Source,
+				h.Name), h.Name)
 		}
 	}
 	if j.VIP == nil || j.differs("hosts[].address") {
@@ -117,7 +120,8 @@ func (j *judge) strangers() {
 			Problem: fmt.Sprintf(
 				"a machine that is not in the specification answers for the virtual IP %s, with "+
 					"the network address %s: clients would come to either", j.VIP.Address, mac),
-			Way: "stop keepalived there if it was a balancer of this cluster, or choose a free address"})
+			Way: "stop keepalived there if it was a balancer of this cluster, or choose a free " +
+				"address"})
 	}
 }
 

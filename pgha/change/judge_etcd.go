@@ -52,7 +52,9 @@ func (j *judge) hosts() {
 // etcdMembers looks for the specification's host of each of etcd's members.
 func (j *judge) etcdMembers() {
 	for _, m := range j.store.Members {
-		byName := slices.IndexFunc(j.Databases(), func(h spec.Host) bool { return h.Member == m.Name })
+		byName := slices.IndexFunc(j.Databases(), func(h spec.Host) bool {
+			return h.Member == m.Name
+		})
 		byURL := slices.IndexFunc(j.Databases(), func(h spec.Host) bool {
 			return hasAddress(m.PeerURLs, h.Address)
 		})
@@ -61,18 +63,22 @@ func (j *judge) etcdMembers() {
 			j.strangeMember(m)
 		case byURL < 0:
 			h := j.Databases()[byName]
-			j.differ("hosts[].address", fmt.Sprintf("%s has the address %s, but etcd knows its member %s as %s",
+			j.differ("hosts[].address", fmt.Sprintf("%s has the address %s, but etcd knows its "+
+				"member %s as %s",
 				h.Name, h.Address, m.Name, strings.Join(m.PeerURLs, ", ")),
 				fmt.Sprintf("address: %s (%s)", hostOf(m.PeerURLs), h.Name), h.Name)
 		case m.Name != "" && byName != byURL:
 			h := j.Databases()[byURL]
-			j.differ("hosts[].member", fmt.Sprintf("the member of %s is %s, but etcd knows it as %s", h.Name,
-				h.Member, m.Name), fmt.Sprintf("%s (%s)", m.Name, h.Name), h.Name)
+			j.differ("hosts[].member",
+				fmt.Sprintf("the member of %s is %s, but etcd knows it as %s", h.Name,
+					h.Member, m.Name), fmt.Sprintf("%s (%s)", m.Name, h.Name), h.Name)
 		case m.Learner:
 			j.add(Refusal{Field: "hosts",
 				Problem: fmt.Sprintf(
-					"etcd's member %s is a learner, which does not vote: somebody has not finished adding it", m.Name),
-				Way: "promote it (etcdctl member promote) or remove it (etcdctl member remove), then apply"})
+					"etcd's member %s is a learner, which does not vote: somebody has not "+
+						"finished adding it", m.Name),
+				Way: "promote it (etcdctl member promote) or remove it (etcdctl member remove), " +
+					"then apply"})
 		}
 	}
 }
@@ -84,7 +90,8 @@ func (j *judge) strangeMember(m StoreMember) {
 		j.add(Refusal{Field: "hosts",
 			Problem: fmt.Sprintf(
 				"etcd has a member at %s that is not in the specification and has never started: "+
-					"it counts for the majority, which is gone with one host less than you think", urls),
+					"it counts for the majority, which is gone with one host less than you think",
+				urls),
 			Way: "remove it (etcdctl member list, etcdctl member remove ID), then apply"})
 		return
 	}
@@ -102,8 +109,10 @@ func (j *judge) patroniMembers() {
 		inEtcd := slices.ContainsFunc(j.store.Members,
 			func(e StoreMember) bool { return e.Name == m.Name })
 		if !known && !inEtcd { // etcdMembers has reported the others
-			j.differ("hosts", fmt.Sprintf("Patroni has the member %s at %s, which is not in the specification",
-				m.Name, m.REST), m.Name+" has the address "+m.REST[:max(0, strings.LastIndexByte(m.REST, ':'))])
+			j.differ("hosts", fmt.Sprintf("Patroni has the member %s at %s, which is not in the "+
+				"specification",
+				m.Name, m.REST), m.Name+" has the address "+
+				m.REST[:max(0, strings.LastIndexByte(m.REST, ':'))])
 		}
 	}
 }
@@ -131,7 +140,9 @@ func (j *judge) newDatabases() {
 // knows tells whether etcd, or any member's configuration, has the host.
 func (j *judge) knows(h spec.Host) bool {
 	if j.store != nil && slices.ContainsFunc(j.store.Members,
-		func(m StoreMember) bool { return m.Name == h.Member || hasAddress(m.PeerURLs, h.Address) }) {
+		func(m StoreMember) bool {
+			return m.Name == h.Member || hasAddress(m.PeerURLs, h.Address)
+		}) {
 		return true
 	}
 	for _, seen := range j.seen {

@@ -73,7 +73,8 @@ func (j *judge) secondScope(own Scope) {
 		}
 		j.add(Refusal{Field: "patroni.namespace",
 			Problem: fmt.Sprintf(
-				"etcd holds a second cluster, %s%s, with the member %s, beside %s%s: each has a primary of its own",
+				"etcd holds a second cluster, %s%s, with the member %s, beside %s%s: each has a "+
+					"primary of its own",
 				slashed(s.Namespace), s.Name, memberNames(s), slashed(own.Namespace), own.Name),
 			Way: "stop patroni.service on the hosts of those members; their data may hold writes " +
 				"that the others lack, so keep it until you know"})
@@ -108,7 +109,9 @@ func (j *judge) scopeMember(name string) (ScopeMember, bool) {
 		return ScopeMember{}, false
 	}
 	for _, s := range j.store.Scopes {
-		if i := slices.IndexFunc(s.Members, func(m ScopeMember) bool { return m.Name == name }); i >= 0 {
+		if i := slices.IndexFunc(s.Members, func(m ScopeMember) bool {
+			return m.Name == name
+		}); i >= 0 {
 			return s.Members[i], true
 		}
 	}

@@ -71,8 +71,10 @@ func (j *judge) identifiers() {
 		if s.value != own.SystemIdentifier {
 			j.add(Refusal{Field: "postgresql.data_dir", Hosts: s.hosts,
 				Problem: fmt.Sprintf(
-					"%s on %s holds the data of another cluster, with the system identifier %s in place of %s",
-					j.PostgreSQL.DataDir, strings.Join(s.hosts, ", "), s.value, own.SystemIdentifier),
+					"%s on %s holds the data of another cluster, with the system identifier %s "+
+						"in place of %s",
+					j.PostgreSQL.DataDir, strings.Join(s.hosts, ", "), s.value,
+					own.SystemIdentifier),
 				Way: fmt.Sprintf(
 					"if nobody needs it, move it away there (mv %[1]s %[1]s.old): the member is "+
 						"then copied from the leader", j.PostgreSQL.DataDir)})
@@ -108,7 +110,8 @@ func (j *judge) databases() {
 		{"postgresql.rewind_user", pg.RewindUser, func(p Patroni) string { return p.Rewind }},
 	} {
 		j.same(role.field, role.wanted, "the role is", func(_ spec.Host, h Host) string {
-			if h.Patroni == nil || h.Databases != nil && slices.Contains(h.Databases.Roles, role.wanted) {
+			if h.Patroni == nil || h.Databases != nil &&
+				slices.Contains(h.Databases.Roles, role.wanted) {
 				return ""
 			}
 			return role.used(*h.Patroni)

@@ -58,8 +58,9 @@ func Read(answer string) Host {
 		parts[name] += line
 	}
 	h := Host{
-		Etcd: readEtcd(parts["etcd"]), Server: readServer(parts["server"]), Patroni: readPatroni(parts["patroni"]),
-		Data: readData(parts["data"]), Databases: readDatabases(parts["databases"]),
+		Etcd: readEtcd(parts["etcd"]), Server: readServer(parts["server"]),
+		Patroni: readPatroni(parts["patroni"]),
+		Data:    readData(parts["data"]), Databases: readDatabases(parts["databases"]),
 		Keepalived: readKeepalived(parts["keepalived"]),
 		Refused:    readRefused(parts["databases"]),
 		MACs:       strings.Fields(strings.ToLower(parts["macs"])),
@@ -85,7 +86,8 @@ func readEtcd(text string) *Etcd {
 		return nil
 	}
 	e := &Etcd{Name: vars["ETCD_NAME"], DataDir: vars["ETCD_DATA_DIR"], Peers: map[string]string{},
-		ClientPort: portNumber(vars["ETCD_LISTEN_CLIENT_URLS"]), PeerPort: portNumber(vars["ETCD_LISTEN_PEER_URLS"])}
+		ClientPort: portNumber(vars["ETCD_LISTEN_CLIENT_URLS"]),
+		PeerPort:   portNumber(vars["ETCD_LISTEN_PEER_URLS"])}
 	for peer := range strings.SplitSeq(vars["ETCD_INITIAL_CLUSTER"], ",") {
 		if name, url, ok := strings.Cut(peer, "="); ok {
 			e.Peers[name] = url
@@ -155,11 +157,13 @@ func readPatroni(text string) *Patroni {
 			written[strings.ToLower(name)] = fmt.Sprint(value)
 		}
 	}
-	return &Patroni{Scope: file.Scope, Namespace: file.Namespace, Name: file.Name, DataDir: pg.DataDir,
+	return &Patroni{Scope: file.Scope, Namespace: file.Namespace, Name: file.Name,
+		DataDir:  pg.DataDir,
 		RESTPort: portNumber(file.RESTAPI.Listen), Port: portNumber(pg.Listen),
 		Superuser:   pg.Authentication.Superuser.Username,
-		Replication: pg.Authentication.Replication.Username, Rewind: pg.Authentication.Rewind.Username,
-		Written: written}
+		Replication: pg.Authentication.Replication.Username,
+		Rewind:      pg.Authentication.Rewind.Username,
+		Written:     written}
 }
 
 // readData reads "directory", "version" and two lines of pg_controldata's for each data directory.

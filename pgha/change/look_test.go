@@ -18,17 +18,22 @@ func TestReadRecorded(t *testing.T) {
 	t.Parallel()
 	yes := true
 	peers := map[string]string{
-		"postgresql-01": "https://192.168.0.203:2380", "postgresql-02": "https://192.168.0.204:2380",
+		"postgresql-01": "https://192.168.0.203:2380",
+		"postgresql-02": "https://192.168.0.204:2380",
 		"postgresql-03": "https://192.168.0.205:2380",
 	}
 	for name, want := range map[string]change.Host{
 		"database": {
 			Etcd: &change.Etcd{
-				Name: "postgresql-01", DataDir: "/var/lib/etcd", ClientPort: 2379, PeerPort: 2380, Peers: peers,
+				Name: "postgresql-01", DataDir: "/var/lib/etcd", ClientPort: 2379, PeerPort: 2380,
+				Peers: peers,
 			},
-			Server: &change.Server{DataDir: "/var/lib/postgresql/data", Port: 5432, Scope: "postgresql-cluster"},
-			Patroni: &change.Patroni{Scope: "postgresql-cluster", Namespace: "/service/", Name: "postgresql-01",
-				DataDir: "/var/lib/postgresql/data", RESTPort: 8008, Port: 5432, Superuser: "postgres",
+			Server: &change.Server{DataDir: "/var/lib/postgresql/data", Port: 5432,
+				Scope: "postgresql-cluster"},
+			Patroni: &change.Patroni{Scope: "postgresql-cluster", Namespace: "/service/",
+				Name:    "postgresql-01",
+				DataDir: "/var/lib/postgresql/data", RESTPort: 8008, Port: 5432,
+				Superuser:   "postgres",
 				Replication: "replicator", Rewind: "rewind_user", Written: map[string]string{
 					"max_connections": "100", "max_slot_wal_keep_size": "8GB",
 					"password_encryption": "scram-sha-256", "shared_buffers": "256MB",
@@ -36,12 +41,15 @@ func TestReadRecorded(t *testing.T) {
 					"wal_retrieve_retry_interval": "500ms",
 				}},
 			Data: map[string]change.Data{
-				"/var/lib/postgresql/data": {Version: 18, SystemIdentifier: "7713175239863042040", Checksums: &yes},
+				"/var/lib/postgresql/data": {Version: 18, SystemIdentifier: "7713175239863042040",
+					Checksums: &yes},
 			},
 			Databases: &change.Databases{
-				Encoding: "UTF8", Locale: "C.UTF-8", Roles: []string{"postgres", "replicator", "rewind_user"},
+				Encoding: "UTF8", Locale: "C.UTF-8",
+				Roles: []string{"postgres", "replicator", "rewind_user"},
 			},
-			MACs: []string{"02:00:c0:a8:00:cb", "00:00:00:00:00:00"}, Heard: []string{"02:00:c0:a8:00:c8"},
+			MACs:  []string{"02:00:c0:a8:00:cb", "00:00:00:00:00:00"},
+			Heard: []string{"02:00:c0:a8:00:c8"},
 		},
 		"balancer": {
 			Data: map[string]change.Data{},
@@ -49,7 +57,8 @@ func TestReadRecorded(t *testing.T) {
 				Address: "192.168.0.210", RouterID: 51, Source: "192.168.0.201",
 				Peers: []string{"192.168.0.200", "192.168.0.202"},
 			},
-			MACs: []string{"02:00:c0:a8:00:c9", "00:00:00:00:00:00"}, Heard: []string{"02:00:c0:a8:00:c8"},
+			MACs:  []string{"02:00:c0:a8:00:c9", "00:00:00:00:00:00"},
+			Heard: []string{"02:00:c0:a8:00:c8"},
 		},
 	} {
 		answer, err := os.ReadFile(filepath.Join("testdata", name+".txt"))
@@ -76,7 +85,8 @@ func TestLookOnABareHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := change.Read(string(out))
-	if h.Etcd != nil || h.Server != nil || h.Patroni != nil || len(h.Data) > 0 || h.Databases != nil ||
+	if h.Etcd != nil || h.Server != nil || h.Patroni != nil || len(h.Data) > 0 ||
+		h.Databases != nil ||
 		h.Keepalived != nil {
 		t.Errorf("a bare host says %+v", h)
 	}
@@ -103,7 +113,8 @@ func TestScopes(t *testing.T) {
 	got := change.Scopes(map[string]string{
 		"service/prod/initialize": "42",
 		"service/prod/members/m1": `{"conn_url":"postgres://10.0.0.11:5432/postgres","api_url":"https://10.0.0.11:8008/patroni"}`,
-		"service/prod/members/m2": "not JSON", "service/prod/leader": "m1", "a/b/c/initialize": "43",
+		"service/prod/members/m2": "not JSON", "service/prod/leader": "m1",
+		"a/b/c/initialize": "43",
 		"pgha/prod/lock/1": "somebody",
 	})
 	want := []change.Scope{

@@ -33,13 +33,17 @@ func TestNeighboursScript(t *testing.T) {
 			"203.0.113.19", "echo '203.0.113.19 dev lo src 203.0.113.1 uid 0'",
 			"02:00:00:00:00:fe\n02:00:00:00:00:ff\n",
 		},
-		"nobody has it":   {"203.0.113.20", "echo '203.0.113.20 dev lo src 203.0.113.1 uid 0'", ""},
-		"this host's own": {"203.0.113.19", "echo 'local 203.0.113.19 dev lo src 203.0.113.19 uid 0'", ""},
+		"nobody has it": {"203.0.113.20", "echo '203.0.113.20 dev lo src 203.0.113.1 uid 0'", ""},
+		"this host's own": {"203.0.113.19", "echo 'local 203.0.113.19 dev lo src 203.0.113.19 " +
+			"uid 0'", ""},
 		"behind a router": {
-			"203.0.113.19", "echo '203.0.113.19 via 203.0.113.254 dev lo src 203.0.113.1 uid 0'", "",
+			"203.0.113.19", "echo '203.0.113.19 via 203.0.113.254 dev lo src 203.0.113.1 uid 0'",
+			"",
 		},
-		"no way there":       {"203.0.113.19", "echo 'RTNETLINK answers: Network is unreachable' >&2; exit 2", ""},
-		"a vanished network": {"203.0.113.19", "echo '203.0.113.19 dev eth77 src 203.0.113.1 uid 0'", ""},
+		"no way there": {"203.0.113.19", "echo 'RTNETLINK answers: Network is unreachable' " +
+			">&2; exit 2", ""},
+		"a vanished network": {"203.0.113.19",
+			"echo '203.0.113.19 dev eth77 src 203.0.113.1 uid 0'", ""},
 	} {
 		r := scripttest.Run{With: "perl", Script: neighboursScript, Args: []string{c.address},
 			Fakes: map[string]string{"ip": c.route},

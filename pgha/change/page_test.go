@@ -42,18 +42,21 @@ func TestPageIsMadeFromTheTable(t *testing.T) {
 	for _, f := range change.Fields() {
 		if s := sectionOf(f.Name); s != section {
 			section = s
-			fmt.Fprintf(b, "## %s\n\n| field | a change is | what happens |\n|---|---|---|\n", section)
+			fmt.Fprintf(b, "## %s\n\n| field | a change is | what happens |\n|---|---|---|\n",
+				section)
 		}
 		text := f.What
 		if f.Effect == change.Refused {
-			text = sentence(f.Why) + " " + sentence("To do: "+strings.ReplaceAll(f.Way, "%s", "..."))
+			text = sentence(f.Why) + " " + sentence("To do: "+strings.ReplaceAll(f.Way,
+				"%s", "..."))
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", f.Name, f.Effect, text)
 		if next := nextOf(f.Name); next != section {
 			b.WriteString("\n")
 		}
 	}
-	golden.Check(t, "../../docs/changing-the-specification.md", append(bytes.TrimRight(b.Bytes(), "\n"), '\n'))
+	golden.Check(t, "../../docs/changing-the-specification.md",
+		append(bytes.TrimRight(b.Bytes(), "\n"), '\n'))
 }
 
 // nextOf is the section of the field behind the named one; "" at the end.

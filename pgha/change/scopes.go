@@ -37,7 +37,8 @@ func readMember(name, value string) ScopeMember {
 		REST       string `json:"api_url"`
 	}
 	_ = json.Unmarshal([]byte(value), &urls) // a member without addresses is one, too
-	return ScopeMember{Name: name, PostgreSQL: addressOf(urls.PostgreSQL), REST: addressOf(urls.REST)}
+	return ScopeMember{Name: name, PostgreSQL: addressOf(urls.PostgreSQL),
+		REST: addressOf(urls.REST)}
 }
 
 // addressOf is the "host:port" of a URL.

@@ -5,7 +5,8 @@ func postgresqlFields() []Field {
 		{
 			Name: "postgresql.version", Effect: Refused,
 			Why: "a server reads data of its own major version only",
-			Way: "write version: %s again; another major version takes a new cluster, and its data moved there",
+			Way: "write version: %s again; another major version takes a new cluster, and its " +
+				"data moved there",
 		},
 		{Name: "postgresql.source", Effect: Reload,
 			What: "The repository's file is written; packages that are installed stay as they are."},
@@ -26,22 +27,27 @@ func postgresqlFields() []Field {
 		},
 		{
 			Name: "postgresql.data_dir", Effect: Refused,
-			Why: "a member that restarts would find no data there and be copied again, or found a cluster without data",
-			Way: "write data_dir: %s again; to have it on another disk, mount that there while the member is stopped",
+			Why: "a member that restarts would find no data there and be copied again, or found " +
+				"a cluster without data",
+			Way: "write data_dir: %s again; to have it on another disk, mount that there while " +
+				"the member is stopped",
 		},
 		{
 			Name: "postgresql.superuser", Effect: Refused,
-			Why: "the role is made with a new cluster, and Patroni would log in as one that does not exist",
+			Why: "the role is made with a new cluster, and Patroni would log in as one that does " +
+				"not exist",
 			Way: "write superuser: %s again; make further superusers with CREATE ROLE",
 		},
 		{
 			Name: "postgresql.replication_user", Effect: Refused,
-			Why: "the role is made with a new cluster, and replicas would log in as one that does not exist",
+			Why: "the role is made with a new cluster, and replicas would log in as one that " +
+				"does not exist",
 			Way: "write replication_user: %s again",
 		},
 		{
 			Name: "postgresql.rewind_user", Effect: Refused,
-			Why: "the role is made with a new cluster, and pg_rewind would log in as one that does not exist",
+			Why: "the role is made with a new cluster, and pg_rewind would log in as one that " +
+				"does not exist",
 			Way: "write rewind_user: %s again",
 		},
 		{
@@ -78,18 +84,21 @@ func etcdFields() []Field {
 		{
 			Name: "etcd.version", Effect: RolledRestart,
 			What: "Up, within a minor release or to the next one: installed, then restarted on " +
-				"one member after the other, the leader last. Down, or over a minor release, is refused.",
+				"one member after the other, the leader last. Down, or over a minor release, is " +
+				"refused.",
 			Why: "etcd goes up one minor release at a time and never back",
 			Way: "write version: %s",
 		},
 		{Name: "etcd.source", Effect: RolledRestart,
-			What: "etcd is restarted on one member after the other where its program or unit changes."},
+			What: "etcd is restarted on one member after the other where its program or unit " +
+				"changes."},
 		{Name: "etcd.archive", Effect: Operator, What: "Read when a version is installed."},
 		{Name: "etcd.sha256", Effect: Operator, What: "Compared when a version is installed."},
 		{Name: "etcd.url", Effect: Operator, What: "Used when a version is installed."},
 		{
 			Name: "etcd.data_dir", Effect: Refused,
-			Why: "etcd would find no data there, and a member without data has no memory of its votes",
+			Why: "etcd would find no data there, and a member without data has no memory of " +
+				"its votes",
 			Way: "write data_dir: %s again",
 		},
 		{Name: "etcd.heartbeat_interval", Effect: RolledRestart,
@@ -134,7 +143,8 @@ func patroniFields() []Field {
 		dynamic("maximum_lag_on_failover"),
 		dynamic("primary_start_timeout"), dynamic("failsafe_mode"), dynamic("use_pg_rewind"),
 		dynamic("use_slots"), dynamic("synchronous_mode"),
-		{Name: "patroni.watchdog", Effect: Reload, What: "Patroni is reloaded on one member after the other."},
+		{Name: "patroni.watchdog", Effect: Reload,
+			What: "Patroni is reloaded on one member after the other."},
 		{Name: "patroni.extra", Effect: Reload,
 			What: "Patroni is reloaded on one member after the other. What the toolkit itself " +
 				"writes there (names, addresses, ports, directories, certificates, rules, " +
@@ -157,7 +167,8 @@ func balancerFields() []Field {
 		reload("read_fallback_to_primary", "sessions go on."),
 		{Name: "balancer.stats_port", Effect: Ordered,
 			What: "HAProxy is reloaded on one balancer after the other, then keepalived, whose " +
-				"check asks it there: the virtual IP may move meanwhile, and new sessions wait a second or two."},
+				"check asks it there: the virtual IP may move meanwhile, and new sessions wait a " +
+				"second or two."},
 		reload("max_connections", "sessions go on."),
 		reload("client_timeout", "sessions that are open keep the old one."),
 		reload("check_interval", "sessions go on."),
@@ -174,7 +185,8 @@ func balancerFields() []Field {
 				"gives the address up and takes it again."},
 		{Name: "vip.router_id", Effect: Ordered,
 			What: "keepalived is reloaded on one balancer after the other. Those with another id " +
-				"do not hear each other: two hold the address for half a second, and it moves twice."},
+				"do not hear each other: two hold the address for half a second, and it moves " +
+				"twice."},
 		{Name: "vip.advert_interval", Effect: Reload,
 			What: "keepalived is reloaded on one balancer after the other, the holder last."},
 		{Name: "vip.preempt", Effect: Reload,

@@ -1,7 +1,8 @@
 package change
 
 const (
-	newCluster = "write %s again; another value takes a new cluster on other hosts, and its data moved there"
+	newCluster = "write %s again; another value takes a new cluster on other hosts, and its data " +
+		"moved there"
 	hostsLater = "hosts cannot come, go or move in a running cluster yet: "
 )
 
@@ -37,7 +38,8 @@ func hostFields() []Field {
 		{
 			Name: "hosts[].address", Effect: Refused,
 			Why: hostsLater +
-				"etcd keeps the address under which a member joined, and a balancer's peers listen to the old one",
+				"etcd keeps the address under which a member joined, and a balancer's peers " +
+				"listen to the old one",
 			Way: "write %s again",
 		},
 		{
@@ -57,9 +59,11 @@ func hostFields() []Field {
 		{Name: "hosts[].interface", Effect: Ordered,
 			What: "keepalived is reloaded; the balancer gives the address away if it holds it, " +
 				"and takes it on the other interface."},
-		{Name: "hosts[].tags", Effect: Reload, What: "Patroni is reloaded on one member after the other."},
+		{Name: "hosts[].tags", Effect: Reload, What: "Patroni is reloaded on one member after " +
+			"the other."},
 		{Name: "hosts[].dns_names", Effect: Reload,
-			What: "New certificates; etcd reads them with the next connection, Patroni and PostgreSQL are reloaded."},
+			What: "New certificates; etcd reads them with the next connection, Patroni and " +
+				"PostgreSQL are reloaded."},
 		{Name: "hosts[].ssh.user", Effect: Operator, What: "Used for the next connection."},
 		{Name: "hosts[].ssh.port", Effect: Operator, What: "Used for the next connection."},
 		{Name: "hosts[].ssh.host_key", Effect: Operator, What: "Used for the next connection."},
@@ -77,15 +81,18 @@ func operatorFields() []Field {
 			What: "Read when the passphrase of a key is wanted."},
 		{Name: "ssh.passphrase_command", Effect: Operator,
 			What: "Run when the passphrase of a key is wanted."},
-		{Name: "ssh.sudo_password_file", Effect: Operator, What: "Read when sudo wants a password."},
-		{Name: "ssh.sudo_password_command", Effect: Operator, What: "Run when sudo wants a password."},
+		{Name: "ssh.sudo_password_file", Effect: Operator,
+			What: "Read when sudo wants a password."},
+		{Name: "ssh.sudo_password_command", Effect: Operator,
+			What: "Run when sudo wants a password."},
 		{Name: "ssh.agent", Effect: Operator, What: "Used for the next connection."},
 		{Name: "ssh.known_hosts", Effect: Operator, What: "Used for the next connection."},
 		{Name: "ssh.host_keys", Effect: Operator, What: "Used for the next connection."},
 		{Name: "ssh.jump", Effect: Operator, What: "Used for the next connection."},
 		{Name: "ssh.connect_timeout", Effect: Operator, What: "Used for the next connection."},
 		{Name: "ssh.max_sessions", Effect: Operator, What: "Used for the next connection."},
-		{Name: "tls.key_algorithm", Effect: Operator, What: "Used for keys that are made from now on."},
+		{Name: "tls.key_algorithm", Effect: Operator,
+			What: "Used for keys that are made from now on."},
 		{Name: "tls.ca_lifetime_days", Effect: Operator,
 			What: "Used for authorities that are made from now on."},
 		{Name: "tls.leaf_lifetime_days", Effect: Reload,
@@ -97,7 +104,8 @@ func operatorFields() []Field {
 		{Name: "secrets.age.recipients", Effect: Operator,
 			What: "The secrets in the state directory are written again for the new recipients."},
 		{Name: "secrets.age.identity_file", Effect: Operator, What: "Read when the secrets are."},
-		{Name: "secrets.age.identity_command", Effect: Operator, What: "Run when the secrets are read."},
+		{Name: "secrets.age.identity_command", Effect: Operator,
+			What: "Run when the secrets are read."},
 		{Name: "unattended.needrestart_exclude", Effect: Reload,
 			What: "A file of needrestart's is written or removed."},
 		{Name: "slo.failover", Effect: Operator, What: "Drills hold the cluster to it."},

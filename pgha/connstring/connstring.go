@@ -113,7 +113,8 @@ func (c *Connection) render() {
 	case c.balanced:
 		c.ReadDSN = c.keywords(c.Host, strconv.Itoa(c.ReadPort))
 	case len(c.hosts) > 1:
-		c.DSN, c.ReadDSN = c.MultiHost, c.keywords(all, ports)+" target_session_attrs=prefer-standby"
+		c.DSN, c.ReadDSN = c.MultiHost, c.keywords(all, ports)+
+			" target_session_attrs=prefer-standby"
 		var each []string
 		for _, h := range c.hosts {
 			each = append(each, HostPort(h, c.port))
@@ -121,10 +122,13 @@ func (c *Connection) render() {
 		where, jdbc = strings.Join(each, ","), "&targetServerType=primary"
 		q.Set("target_session_attrs", "read-write")
 	}
-	c.URL = (&url.URL{Scheme: "postgresql", User: url.User(c.User), Host: where, Path: "/" + c.Database,
+	c.URL = (&url.URL{Scheme: "postgresql", User: url.User(c.User), Host: where,
+		Path:     "/" + c.Database,
 		RawQuery: q.Encode()}).String()
-	c.JDBC = fmt.Sprintf("jdbc:postgresql://%s/%s?user=%s&ssl=true&sslmode=verify-full&sslrootcert=%s%s",
-		where, url.PathEscape(c.Database), url.QueryEscape(c.User), url.QueryEscape(c.SSLRootCert), jdbc)
+	c.JDBC = fmt.Sprintf(
+		"jdbc:postgresql://%s/%s?user=%s&ssl=true&sslmode=verify-full&sslrootcert=%s%s",
+		where, url.PathEscape(c.Database), url.QueryEscape(c.User),
+		url.QueryEscape(c.SSLRootCert), jdbc)
 }
 
 // keywords renders libpq keywords.

@@ -36,16 +36,19 @@ func TestConnectionStringsParseAndHoldNoPassword(t *testing.T) {
 		if strings.Contains(text, string(cr.Superuser.Reveal())) {
 			t.Errorf("a password stands in %s", text)
 		}
-		if cfg.Password != string(cr.Superuser.Reveal()) || cfg.User != "postgres" || cfg.TLSConfig == nil ||
+		if cfg.Password != string(cr.Superuser.Reveal()) || cfg.User != "postgres" ||
+			cfg.TLSConfig == nil ||
 			cfg.TLSConfig.InsecureSkipVerify {
-			t.Errorf("%s: user %q, TLS %v, password from the file: %v", text, cfg.User, cfg.TLSConfig,
+			t.Errorf("%s: user %q, TLS %v, password from the file: %v", text, cfg.User,
+				cfg.TLSConfig,
 				cfg.Password == string(cr.Superuser.Reveal()))
 		}
 	}
 	if info, err := os.Stat(c.PassFile); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("password file: %v %v", info, err)
 	}
-	if !strings.Contains(c.DSN, "host=192.0.2.100 port=5432 ") || !strings.Contains(c.DSN, "sslmode=verify-full") {
+	if !strings.Contains(c.DSN, "host=192.0.2.100 port=5432 ") ||
+		!strings.Contains(c.DSN, "sslmode=verify-full") {
 		t.Errorf("DSN %s", c.DSN)
 	}
 }

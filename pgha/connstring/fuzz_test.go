@@ -18,7 +18,8 @@ func FuzzKeywords(f *testing.F) {
 			return
 		}
 		c := Connection{User: user, Database: dir, SSLRootCert: "", PassFile: dir}
-		cfg, err := pgconn.ParseConfig(strings.Replace(c.keywords("192.0.2.1", "5000"), " sslrootcert=''", "", 1))
+		cfg, err := pgconn.ParseConfig(strings.Replace(c.keywords("192.0.2.1", "5000"),
+			" sslrootcert=''", "", 1))
 		if err != nil {
 			t.Fatalf("%v: %s", err, c.keywords("192.0.2.1", "5000"))
 		}

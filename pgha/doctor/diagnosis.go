@@ -49,7 +49,8 @@ type Finding struct {
 type symptom struct{ id, host, subject string }
 
 func (s symptom) matches(f Finding) bool {
-	return s.id == f.ID && (s.host == "" || s.host == f.Host) && (s.subject == "" || s.subject == f.Subject)
+	return s.id == f.ID && (s.host == "" || s.host == f.Host) &&
+		(s.subject == "" || s.subject == f.Subject)
 }
 
 // Key tells the findings of one diagnosis apart: "etcd-member-down@postgres-01",

@@ -48,7 +48,9 @@ func fold(found []Finding) []Finding {
 		list[n] = *causes[i]
 	}
 	rank := map[Severity]int{Error: 0, Warning: 1}
-	slices.SortStableFunc(list, func(a, b Finding) int { return cmp.Compare(rank[a.Severity], rank[b.Severity]) })
+	slices.SortStableFunc(list, func(a, b Finding) int {
+		return cmp.Compare(rank[a.Severity], rank[b.Severity])
+	})
 	return list
 }
 

@@ -22,13 +22,15 @@ func rules() []rule {
 		{[]string{"host-unreachable"}, hostsUnreachable},
 		{[]string{"specification-refused"}, refused},
 		{[]string{"reset-unfinished"}, resetUnfinished},
-		{[]string{"file-system-read-only", "disk-full", "inodes-exhausted", "disk-nearly-full"}, disks},
+		{[]string{"file-system-read-only", "disk-full", "inodes-exhausted",
+			"disk-nearly-full"}, disks},
 		{[]string{"clock-wrong", "clock-unsynchronised"}, clocks},
 		{[]string{"package-missing", "account-missing"}, missingSoftware},
 		{certificateIDs(), certificates},
 		{[]string{"authority-differs"}, authorities},
 		{keyIDs(), keys},
-		{[]string{"data-directory-permissions", "etcd-data-permissions", "pgpass-permissions"}, permissions},
+		{[]string{"data-directory-permissions", "etcd-data-permissions", "pgpass-permissions"},
+			permissions},
 		{[]string{"process-frozen", "postgres-hung"}, frozen},
 		{[]string{"port-taken"}, portsTaken},
 		{[]string{"port-blocked"}, portsBlocked},
@@ -38,17 +40,20 @@ func rules() []rule {
 		{[]string{"patroni-config-invalid", "haproxy-config-invalid"}, invalidConfigurations},
 		{[]string{"check-script-not-executable"}, checkScripts},
 		{[]string{"unit-masked", "unit-failed", "unit-stopped", "unit-disabled"}, units},
-		{[]string{"etcd-wrong-cluster", "etcd-member-missing", "etcd-member-unknown"}, etcdMembership},
+		{[]string{"etcd-wrong-cluster", "etcd-member-missing", "etcd-member-unknown"},
+			etcdMembership},
 		{[]string{"etcd-no-space", "etcd-corrupt"}, etcdAlarms},
 		{[]string{"etcd-not-answering"}, etcdNotAnswering},
 		{[]string{"etcd-quorum-lost"}, etcdQuorum},
-		{[]string{"etcd-database-large", "etcd-slow-disk", "etcd-leader-on-primary", "etcd-initial-state-new"},
+		{[]string{"etcd-database-large", "etcd-slow-disk", "etcd-leader-on-primary",
+			"etcd-initial-state-new"},
 			etcdCondition},
 		{[]string{"wrong-system-identifier"}, systemIdentifiers},
 		{[]string{"connections-exhausted", "connections-nearly-exhausted"}, connections},
 		{[]string{"address-refuses-everybody"}, addressRefuses},
 		{[]string{"pg-hba-no-local-replication", "pg-hba-differs", "pg-hba-invalid"}, hbaFiles},
-		{[]string{"pgpass-differs", "etcd-config-differs", "patroni-config-differs", "haproxy-config-differs",
+		{[]string{"pgpass-differs", "etcd-config-differs", "patroni-config-differs",
+			"haproxy-config-differs",
 			"keepalived-config-differs", "file-differs"}, configurationFiles},
 		{[]string{"replication-login-fails"}, replicationLogins},
 		{[]string{"postgres-start-failed", "patroni-not-answering", "postgres-not-answering",
@@ -59,7 +64,8 @@ func rules() []rule {
 		{[]string{"paused", "restart-pending", "rewind-impossible"}, patroniCondition},
 		{[]string{"archive-failing", "archive-stuck", "slot-lost", "slot-inactive"}, retention},
 		{[]string{"settings-invalid"}, refusedLines},
-		{[]string{"long-transaction", "prepared-transaction", "leftover-table", "settings-altered-by-hand"},
+		{[]string{"long-transaction", "prepared-transaction", "leftover-table",
+			"settings-altered-by-hand"},
 			sqlCondition},
 		{[]string{"settings-differ", "configuration-not-loaded"}, drifted},
 		{[]string{"versions-differ"}, versions},
@@ -82,7 +88,8 @@ func IDs() []string {
 
 // Diagnose applies every rule to the facts and puts symptoms under their causes. Pure computation.
 func Diagnose(f Facts) Diagnosis {
-	d := Diagnosis{Cluster: f.Spec.Cluster, Time: f.Time, HostsTotal: len(f.Hosts), Hosts: len(f.answering()),
+	d := Diagnosis{Cluster: f.Spec.Cluster, Time: f.Time, HostsTotal: len(f.Hosts),
+		Hosts:    len(f.answering()),
 		Findings: []Finding{}, Unknown: f.Unknown}
 	var found []Finding
 	if f.StateTrouble != "" {
@@ -121,13 +128,15 @@ func patroniSymptoms(host string) []symptom {
 	return []symptom{{"patroni-not-answering", host, ""}, {"patroni-cut-from-etcd", host, ""},
 		{"unit-failed", host, layout.PatroniUnit}, {"unit-stopped", host, layout.WatchUnit},
 		{"unit-failed", host, layout.WatchUnit},
-		{"backend-down", host, ""}, {"no-primary", "", ""}, {"configuration-not-loaded", host, layout.PatroniUnit},
+		{"backend-down", host, ""}, {"no-primary", "", ""},
+		{"configuration-not-loaded", host, layout.PatroniUnit},
 		{"postgres-start-failed", host, ""}}
 }
 
 func postgresSymptoms(host string) []symptom {
 	return []symptom{{"postgres-not-answering", host, ""}, {"postgres-start-failed", host, ""},
-		{"replica-not-streaming", host, ""}, {"replica-on-old-timeline", host, ""}, {"replica-lags", host, ""},
+		{"replica-not-streaming", host, ""}, {"replica-on-old-timeline", host, ""},
+		{"replica-lags", host, ""},
 		{"replication-login-fails", host, ""}, {"backend-down", host, ""}, {"no-primary", "", ""},
 		{"slot-inactive", "", slotOf(host)}, {"synchronous-standby-missing", "", ""}}
 }
@@ -176,8 +185,10 @@ func (h *Host) journal(unit string, lines int) []string {
 		if strings.Contains(lower, "ignoring: no data") {
 			continue // systemd's complaint of a container, of no meaning
 		}
-		if slices.ContainsFunc([]string{"error", "fail", "fatal", "panic", "denied", "refused", "cannot",
-			"alert", "invalid", "bad ", "timed out"}, func(word string) bool { return strings.Contains(lower, word) }) {
+		if slices.ContainsFunc([]string{"error", "fail", "fatal", "panic", "denied", "refused",
+			"cannot",
+			"alert", "invalid", "bad ", "timed out"},
+			func(word string) bool { return strings.Contains(lower, word) }) {
 			list = append(list, "journal of "+unit+": "+clip(l))
 		}
 	}

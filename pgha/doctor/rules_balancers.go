@@ -16,7 +16,8 @@ func haproxyNotAnswering(f Facts) []Finding {
 			continue
 		}
 		list = append(list, Finding{ID: "haproxy-not-answering", Host: h.Name, Severity: Error,
-			Title: "HAProxy does not answer on its socket", Consequence: unitConsequence(layout.HAProxyUnit),
+			Title:       "HAProxy does not answer on its socket",
+			Consequence: unitConsequence(layout.HAProxyUnit),
 			Evidence: append([]string{layout.AdminSocket + ": " + h.HAProxy.Error},
 				h.journal(layout.HAProxyUnit, 3)...),
 			Remedy: on(h.Name, "systemctl restart "+layout.HAProxyUnit)})
@@ -33,10 +34,12 @@ func haproxyReload(f Facts) []Finding {
 			continue
 		}
 		list = append(list, Finding{ID: "haproxy-reload-failed", Host: h.Name, Severity: Error,
-			Title:       "HAProxy could not load its newest configuration",
-			Consequence: "the former one is served, and HAProxy does not come up after its next restart",
-			Evidence:    []string{"its last worker ended: " + clip(h.HAProxy.ReloadFailed)},
-			Advice: errs.Text("free what it could not bind (ss -ltnp there says who has it), then %s: it reloads again",
+			Title: "HAProxy could not load its newest configuration",
+			Consequence: "the former one is served, and HAProxy does not come up after its next " +
+				"restart",
+			Evidence: []string{"its last worker ended: " + clip(h.HAProxy.ReloadFailed)},
+			Advice: errs.Text("free what it could not bind (ss -ltnp there says who has it), "+
+				"then %s: it reloads again",
 				errs.Verb(Apply)),
 			explains: []symptom{{"configuration-not-loaded", h.Name, layout.HAProxyUnit}}})
 	}
@@ -65,9 +68,10 @@ func backends(f Facts) []Finding {
 			continue
 		}
 		list = append(list, Finding{ID: "backend-down", Host: h.Name, Severity: Error,
-			Title:       "HAProxy sends no sessions to a member that is well",
-			Consequence: "applications get no connection, or the other members have to bear its share",
-			Evidence:    seen, Advice: errs.Text("try from the balancer: openssl s_client -connect %s",
+			Title: "HAProxy sends no sessions to a member that is well",
+			Consequence: "applications get no connection, or the other members have to bear " +
+				"its share",
+			Evidence: seen, Advice: errs.Text("try from the balancer: openssl s_client -connect %s",
 				h.at(f.Spec.Patroni.RESTPort))})
 	}
 	return list
@@ -87,16 +91,20 @@ func checkScripts(f Facts) []Finding {
 			Consequence: "it holds HAProxy dead, or drops the check when it starts: the address " +
 				"stays away from here, or stays with a dead HAProxy",
 			Evidence: append([]string{fmt.Sprintf("%s: mode %s, owner %s; right is 755, root",
-				layout.CheckScript, file.Mode, file.Owner)}, h.journal(layout.KeepalivedUnit, 2)...),
-			Remedy:   apply(),
-			explains: append(keepalivedSymptoms(h.Name), symptom{"file-differs", h.Name, layout.CheckScript})})
+				layout.CheckScript, file.Mode, file.Owner)},
+				h.journal(layout.KeepalivedUnit, 2)...),
+			Remedy: apply(),
+			explains: append(keepalivedSymptoms(h.Name),
+				symptom{"file-differs", h.Name, layout.CheckScript})})
 	}
 	return list
 }
 
 // holders are the balancers that have the virtual IP.
 func (f Facts) holders() []*Host {
-	return slices.DeleteFunc(f.balancers(), func(h *Host) bool { return h.Addresses[f.Spec.VIP.Address] == "" })
+	return slices.DeleteFunc(f.balancers(), func(h *Host) bool {
+		return h.Addresses[f.Spec.VIP.Address] == ""
+	})
 }
 
 // vrrp looks for firewalls that keep balancers from hearing each other.
@@ -117,7 +125,8 @@ func vrrp(f Facts) []Finding {
 					"at once, and connections end here or there",
 				Evidence: []string{"nftables: " + r.Text}, Remedy: on(h.Name, deleteRule(r)),
 				Advice: errs.Text(
-					"put the rule out of the firewall's own configuration too, or it returns at the next boot"),
+					"put the rule out of the firewall's own configuration too, or it returns at " +
+						"the next boot"),
 				explains: []symptom{{"virtual-ip-twice", "", ""}, {"virtual-ip-missing", "", ""}}})
 			break
 		}
@@ -131,10 +140,13 @@ func virtualIP(f Facts) []Finding {
 	}
 	holders, address := f.holders(), f.Spec.VIP.Address
 	if len(holders) == 0 && len(f.balancers()) == len(f.Spec.Balancers()) {
-		return []Finding{{ID: "virtual-ip-missing", Severity: Error, Title: "no balancer holds " + address,
-			Consequence: "applications reach nothing", Evidence: []string{"ip addr on every balancer"},
+		return []Finding{{ID: "virtual-ip-missing", Severity: Error,
+			Title:       "no balancer holds " + address,
+			Consequence: "applications reach nothing",
+			Evidence:    []string{"ip addr on every balancer"},
 			Advice: errs.Text(
-				"journalctl -u keepalived on the balancers says why; it needs HAProxy to answer on the same host")}}
+				"journalctl -u keepalived on the balancers says why; it needs HAProxy to answer " +
+					"on the same host")}}
 	}
 	if len(holders) < 2 {
 		return nil
@@ -148,10 +160,12 @@ func virtualIP(f Facts) []Finding {
 			keep = h
 		}
 	}
-	found := Finding{ID: "virtual-ip-twice", Severity: Error, Title: "several balancers hold " + address,
+	found := Finding{ID: "virtual-ip-twice", Severity: Error,
+		Title:       "several balancers hold " + address,
 		Consequence: "the neighbours' ARP tables decide who is reached: connections break at random"}
 	for _, h := range holders {
-		found.Evidence = append(found.Evidence, fmt.Sprintf("%s on %s of %s, keepalived is %s", address,
+		found.Evidence = append(found.Evidence, fmt.Sprintf("%s on %s of %s, keepalived is %s",
+			address,
 			h.Addresses[address], h.Name, h.Units[layout.KeepalivedUnit].Active))
 		if h != keep {
 			found.Remedy = append(found.Remedy,
@@ -159,7 +173,8 @@ func virtualIP(f Facts) []Finding {
 		}
 	}
 	found.Advice = errs.Text(
-		"if it comes back the balancers do not hear each other: look for a firewall that drops IP protocol 112")
+		"if it comes back the balancers do not hear each other: look for a firewall that drops " +
+			"IP protocol 112")
 	return []Finding{found}
 }
 

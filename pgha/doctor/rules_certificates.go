@@ -14,7 +14,8 @@ import (
 )
 
 // What can be wrong with a certificate, the last word of its findings' IDs behind the component.
-var certificateTroubles = []string{"missing", "expired", "not-yet-valid", "untrusted", "key-mismatch",
+var certificateTroubles = []string{"missing", "expired", "not-yet-valid", "untrusted",
+	"key-mismatch",
 	"names", "outdated", "expiring"}
 
 func componentIDs(middle string, last []string) []string {
@@ -38,7 +39,9 @@ func certificates(f Facts) []Finding {
 			continue
 		}
 		for _, of := range certs.OfHost(f.Spec, held) {
-			i := slices.IndexFunc(h.Certificates, func(c Certificate) bool { return c.Name == of.Label() })
+			i := slices.IndexFunc(h.Certificates, func(c Certificate) bool {
+				return c.Name == of.Label()
+			})
 			if i < 0 {
 				continue
 			}
@@ -65,7 +68,9 @@ func (f Facts) judge(of certs.Certificate, c Certificate) (trouble, seen string)
 		return "", ""
 	}
 	if f.StateTrouble != "" { // then the authority here is the wrong one
-		why = slices.DeleteFunc(why, func(err error) bool { return errors.Is(err, pki.ErrUntrusted) })
+		why = slices.DeleteFunc(why, func(err error) bool {
+			return errors.Is(err, pki.ErrUntrusted)
+		})
 	}
 	return troubleOf(why), of.File + ": " + why.Error()
 }
@@ -107,8 +112,9 @@ func certificateFinding(f Facts, h *Host, file layout.Certificate, trouble, seen
 	titles := map[string]string{
 		"missing": "cannot be read", "expired": "has expired", "not-yet-valid": "is not valid yet",
 		"untrusted":    "is not of the cluster's authority",
-		"key-mismatch": "and its key do not belong together", "names": "lacks names by which it is reached",
-		"outdated": "is not what the specification asks for", "expiring": "will end soon",
+		"key-mismatch": "and its key do not belong together",
+		"names":        "lacks names by which it is reached",
+		"outdated":     "is not what the specification asks for", "expiring": "will end soon",
 	}
 	found := Finding{ID: file.Authority + "-certificate-" + trouble, Host: h.Name,
 		Subject: file.Label(), Severity: Error,
@@ -124,7 +130,8 @@ func certificateFinding(f Facts, h *Host, file layout.Certificate, trouble, seen
 		found.Consequence = "those who look at what differs refuse it"
 	}
 	if trouble == "not-yet-valid" {
-		found.Advice = errs.Text("if the certificate is right then the clock is wrong: look at its finding first")
+		found.Advice = errs.Text("if the certificate is right then the clock is wrong: look at " +
+			"its finding first")
 	}
 	found.explains = certificateSymptoms(h, file)
 	return found
@@ -133,7 +140,8 @@ func certificateFinding(f Facts, h *Host, file layout.Certificate, trouble, seen
 func certificateConsequence(file layout.Certificate) string {
 	switch file.Name {
 	case layout.EtcdServer, layout.EtcdGateway:
-		return "nobody can talk to this etcd member: its Patroni must use the others, and one vote is as good as lost"
+		return "nobody can talk to this etcd member: its Patroni must use the others, and one " +
+			"vote is as good as lost"
 	case layout.EtcdPeer:
 		return "this member cannot talk to the other members of etcd: one vote is lost as soon " +
 			"as connections are renewed"
@@ -144,7 +152,8 @@ func certificateConsequence(file layout.Certificate) string {
 	case layout.RESTClient:
 		return "Patroni on this host cannot ask the others, nor can patronictl"
 	}
-	return "applications and replicas that verify certificates, as they should, cannot connect to this PostgreSQL"
+	return "applications and replicas that verify certificates, as they should, cannot connect " +
+		"to this PostgreSQL"
 }
 
 // certificateSymptoms is what follows from a certificate, or a key, that cannot be used.
@@ -158,7 +167,8 @@ func certificateSymptoms(h *Host, file layout.Certificate) []symptom {
 		list = append(list, databaseSymptoms(h.Name)...)
 	default:
 		// Replicas of this host, wherever they are, and its own start.
-		list = append(list, symptom{"replica-not-streaming", "", ""}, symptom{"replication-login-fails", "", ""})
+		list = append(list, symptom{"replica-not-streaming", "", ""},
+			symptom{"replication-login-fails", "", ""})
 		list = append(list, databaseSymptoms(h.Name)...)
 	}
 	return list
@@ -174,7 +184,8 @@ func authorities(f Facts) []Finding {
 		found := Finding{ID: "authority-differs", Host: ch.Host, Subject: ch.Name, Severity: Error,
 			Title:       ch.Name + " is not the cluster's authority",
 			Consequence: "the host refuses the certificates of all others once it reconnects",
-			Evidence:    []string{fmt.Sprintf("apply would have it %s", ch.Action)}, Remedy: apply()}
+			Evidence:    []string{fmt.Sprintf("apply would have it %s", ch.Action)},
+			Remedy:      apply()}
 		if h := f.host(ch.Host); h != nil {
 			for _, u := range f.units(h.Role) {
 				found.explains = append(found.explains, unitSymptoms(ch.Host, u)...)
@@ -197,19 +208,23 @@ func keys(f Facts) []Finding {
 				continue // the certificate has no key then, which is reported already
 			}
 			owner, mode := c.Owner+":"+c.Group, strconv.FormatUint(uint64(c.KeyMode), 8)
-			seen := fmt.Sprintf("%s: mode %s, owner %s:%s; right is %s, %s", c.Key, file.Mode, file.Owner,
+			seen := fmt.Sprintf("%s: mode %s, owner %s:%s; right is %s, %s", c.Key, file.Mode,
+				file.Owner,
 				file.Group, mode, owner)
-			found := Finding{Host: h.Name, Subject: c.Label(), Severity: Error, Evidence: []string{seen},
+			found := Finding{Host: h.Name, Subject: c.Label(), Severity: Error,
+				Evidence: []string{seen},
 				explains: certificateSymptoms(h, c), Remedy: apply()}
 			switch {
 			case wider(file.Mode, mode):
 				found.ID, found.Title = c.Authority+"-key-exposed",
-					fmt.Sprintf("the private key of the %s certificate is open to others", c.Label())
+					fmt.Sprintf("the private key of the %s certificate is open to others",
+						c.Label())
 				found.Consequence = "whoever has a login on the host can pretend to be it; " +
 					"PostgreSQL refuses to start with such a key"
 			case file.Owner+":"+file.Group != owner || file.Mode != mode:
 				found.ID, found.Title = c.Authority+"-key-unreadable",
-					fmt.Sprintf("the private key of the %s certificate has a wrong owner or mode", c.Label())
+					fmt.Sprintf("the private key of the %s certificate has a wrong owner or mode",
+						c.Label())
 				found.Consequence = "its program cannot read it when it starts or reconnects"
 			default:
 				continue

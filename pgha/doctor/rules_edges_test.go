@@ -81,7 +81,8 @@ func keepsToItsRule(t *testing.T, id string, f Facts) {
 			}
 			for _, s := range found.explains {
 				if !slices.Contains(ids, s.id) || s.host != "" && f.host(s.host) == nil {
-					t.Errorf("%s explains %q of host %q, which does not exist", found.ID, s.id, s.host)
+					t.Errorf("%s explains %q of host %q, which does not exist", found.ID,
+						s.id, s.host)
 				}
 			}
 		}
@@ -116,7 +117,9 @@ func applies(list []Finding) bool {
 
 // shows tells whether a finding is among others, or among their symptoms.
 func shows(list []Finding, id string) bool {
-	return slices.ContainsFunc(list, func(f Finding) bool { return f.ID == id || shows(f.Symptoms, id) })
+	return slices.ContainsFunc(list, func(f Finding) bool {
+		return f.ID == id || shows(f.Symptoms, id)
+	})
 }
 
 func keysOf(list []Finding) []string {
@@ -155,7 +158,8 @@ func drift(kind, host, name, action string) func(*Facts) {
 // disk returns a file system of PostgreSQL's with so many percent and inodes left.
 func disk(free, inodes int64) func(*Facts) {
 	return at(pg2, func(h *Host) {
-		h.Disks = []Disk{{Mount: "/var/lib/postgresql", SizeBytes: 100, FreeBytes: free, Inodes: 100,
+		h.Disks = []Disk{{Mount: "/var/lib/postgresql", SizeBytes: 100, FreeBytes: free,
+			Inodes:     100,
 			InodesFree: inodes}}
 	})
 }
@@ -181,7 +185,8 @@ func hostEdges() map[string]edge {
 			at(lb3, func(h *Host) { h.Unanswered = []string{"one look did not end in time"} })},
 		"specification-refused": {
 			func(f *Facts) {
-				f.Refused = []preflight.Finding{{Field: "postgresql.port", Problem: "x", Remedy: errs.Text("y")}}
+				f.Refused = []preflight.Finding{{Field: "postgresql.port", Problem: "x",
+					Remedy: errs.Text("y")}}
 			},
 			drift("setting", "", "ttl", "changed")},
 		"reset-unfinished": {
@@ -198,7 +203,8 @@ func hostEdges() map[string]edge {
 		"package-missing": {
 			drift("package", pg2, "patroni", "installed"),
 			drift("package", "a host that is not in the specification", "patroni", "installed")},
-		"account-missing": {drift("user", pg2, "etcd", "created"), drift("file", pg2, "/x", "created")},
+		"account-missing": {drift("user", pg2, "etcd", "created"),
+			drift("file", pg2, "/x", "created")},
 		"versions-differ": {version(pg1, pg2), version(pg1, lb1)},
 	}
 }
@@ -276,16 +282,20 @@ func etcdEdges() map[string]edge {
 	renamed := func(name string) func(*Facts) {
 		return func(f *Facts) {
 			for _, h := range f.databases() {
-				h.Etcd.Members = map[string]string{"1": "postgresql-01", "2": "postgresql-02", "3": name}
+				h.Etcd.Members = map[string]string{"1": "postgresql-01", "2": "postgresql-02",
+					"3": name}
 			}
 		}
 	}
 	journal := func(lines ...string) func(*Facts) {
-		return at(pg2, func(h *Host) { h.Journals[layout.PatroniUnit] = append(refusingJournal(pg2), lines...) })
+		return at(pg2, func(h *Host) {
+			h.Journals[layout.PatroniUnit] = append(refusingJournal(pg2), lines...)
+		})
 	}
 	return map[string]edge{
-		"etcd-data-lost":      {dataless("inactive"), dataless("active")},
-		"etcd-forgot-cluster": {journal(), journal("x patroni[1]: INFO: no action. I am (postgresql-02)")},
+		"etcd-data-lost": {dataless("inactive"), dataless("active")},
+		"etcd-forgot-cluster": {journal(), journal("x patroni[1]: INFO: no action. I am " +
+			"(postgresql-02)")},
 		"etcd-wrong-cluster": {
 			at(pg3, func(h *Host) { h.Etcd.ClusterID = "1" }),
 			at(pg3, func(h *Host) { h.Etcd = &Etcd{ClusterID: "1", Error: "timed out"} })},
@@ -371,8 +381,9 @@ func memberEdges() map[string]edge {
 		"two-primaries": {
 			at(pg3, func(h *Host) { h.SQL.Recovery = false }),
 			at(pg3, func(h *Host) { h.SQL = &SQL{Error: "timed out"} })},
-		"failover-held-back":      {behind(false), behind(true)},
-		"no-primary":              {at(pg1, func(h *Host) { h.SQL.Recovery = true }), behind(false)},
+		"failover-held-back": {behind(false), behind(true)},
+		"no-primary": {at(pg1, func(h *Host) { h.SQL.Recovery = true }),
+			behind(false)},
 		"replica-on-old-timeline": {timeline(""), timeline("streaming")},
 		"replica-not-streaming": {
 			at(pg3, func(h *Host) { h.SQL.ReceiverState = "starting" }), timeline("")},
@@ -409,14 +420,19 @@ func sqlEdges() map[string]edge {
 		})
 	}
 	login := func(trouble string) func(*Facts) {
-		return sql(pg3, func(s *SQL) { s.ReplicationLogin, s.Error = "no pg_hba.conf entry", trouble })
+		return sql(pg3, func(s *SQL) {
+			s.ReplicationLogin, s.Error = "no pg_hba.conf entry", trouble
+		})
 	}
 	return map[string]edge{
 		"connections-exhausted":        {sessions(97), sessions(96)},
 		"connections-nearly-exhausted": {sessions(91), sessions(90)},
-		"address-refuses-everybody":    {rules("host all all all reject"), rules("host all all all md5")},
-		"replication-login-fails":      {login(""), login("timed out")},
-		"archive-failing":              on(func(s *SQL) { s.ArchiveFailed = "000000010000000000000004" }),
+		"address-refuses-everybody": {rules("host all all all reject"),
+			rules("host all all all md5")},
+		"replication-login-fails": {login(""), login("timed out")},
+		"archive-failing": on(func(s *SQL) {
+			s.ArchiveFailed = "000000010000000000000004"
+		}),
 		"archive-stuck": {
 			sql(pg1, func(s *SQL) { s.ArchiveOldest = 300 }),
 			sql(pg1, func(s *SQL) { s.ArchiveOldest = 299.9 })},
@@ -441,7 +457,8 @@ func sqlEdges() map[string]edge {
 func fileEdges() map[string]edge {
 	mode := func(path, owner, mode string) func(*Facts) {
 		return func(f *Facts) {
-			p := strings.NewReplacer("DATA", f.Spec.PostgreSQL.DataDir, "ETCD", f.Spec.Etcd.DataDir).Replace(path)
+			p := strings.NewReplacer("DATA", f.Spec.PostgreSQL.DataDir, "ETCD",
+				f.Spec.Etcd.DataDir).Replace(path)
 			f.host(pg2).Files[p] = File{Mode: mode, Owner: owner, Group: owner}
 		}
 	}
@@ -455,10 +472,12 @@ func fileEdges() map[string]edge {
 		})
 	}
 	return map[string]edge{
-		"data-directory-permissions": {mode("DATA", "postgres", "755"), mode("DATA", "postgres", "750")},
-		"etcd-data-permissions":      {mode("ETCD", "root", "700"), mode("ETCD", "etcd", "700")},
+		"data-directory-permissions": {mode("DATA", "postgres", "755"),
+			mode("DATA", "postgres", "750")},
+		"etcd-data-permissions": {mode("ETCD", "root", "700"), mode("ETCD", "etcd", "700")},
 		"pgpass-permissions": {
-			mode(layout.PasswordFile, "postgres", "644"), mode(layout.PasswordFile, "postgres", "400")},
+			mode(layout.PasswordFile, "postgres", "644"),
+			mode(layout.PasswordFile, "postgres", "400")},
 		"patroni-config-invalid": {
 			lines(func(h *Host) { h.Data.ConfigError = "mapping values are not allowed here" }),
 			differs("/etc/patroni/config.yml")},
@@ -469,25 +488,34 @@ func fileEdges() map[string]edge {
 			differs(layout.EtcdCerts + "/ca.crt"), differs(layout.EtcdCerts + "/peer.crt")},
 		"pg-hba-no-local-replication": {without("127.0.0.1"), without("192.168.")},
 		"pg-hba-differs": {
-			lines(func(h *Host) { h.Data.HBA = append(slices.Clone(h.Data.HBA), "local all all trust") }),
+			lines(func(h *Host) {
+				h.Data.HBA = append(slices.Clone(h.Data.HBA), "local all all trust")
+			}),
 			lines(func(h *Host) { h.Data.HBA = nil })},
 		"pg-hba-invalid": {
 			lines(func(h *Host) {
-				h.SQL.HBAErrors, h.Data.HBA = []string{"line 12: x"}, append(slices.Clone(h.Data.HBA), "what")
+				h.SQL.HBAErrors, h.Data.HBA = []string{"line 12: x"},
+					append(slices.Clone(h.Data.HBA), "what")
 			}),
 			lines(func(h *Host) { h.SQL.HBAErrors = []string{"line 12: x"} })},
-		"pgpass-differs": {differs(layout.PasswordFile), drift("unit", pg2, layout.PasswordFile, "restarted")},
+		"pgpass-differs": {differs(layout.PasswordFile),
+			drift("unit", pg2, layout.PasswordFile, "restarted")},
 		"etcd-config-differs": {differs("/etc/etcd/etcd.env"), func(f *Facts) {
 			f.host(pg2).Data.InitialState = "new" // which has a finding of its own
 			differs("/etc/etcd/etcd.env")(f)
 		}},
-		"patroni-config-differs":    {differs("/etc/patroni/config.yml"), differs("/etc/patroni/other.yml")},
-		"haproxy-config-differs":    {differs("/etc/haproxy/haproxy.cfg"), differs("/etc/haproxy/x.cfg")},
-		"keepalived-config-differs": {differs("/etc/keepalived/keepalived.conf"), differs("/etc/keepalived/x")},
-		"file-differs":              {differs("/etc/pgha/x"), differs("/etc/etcd/etcd.env")},
-		"settings-differ":           {drift("setting", "", "ttl", "changed"), drift("package", "", "ttl", "changed")},
+		"patroni-config-differs": {differs("/etc/patroni/config.yml"),
+			differs("/etc/patroni/other.yml")},
+		"haproxy-config-differs": {differs("/etc/haproxy/haproxy.cfg"),
+			differs("/etc/haproxy/x.cfg")},
+		"keepalived-config-differs": {differs("/etc/keepalived/keepalived.conf"),
+			differs("/etc/keepalived/x")},
+		"file-differs": {differs("/etc/pgha/x"), differs("/etc/etcd/etcd.env")},
+		"settings-differ": {drift("setting", "", "ttl", "changed"),
+			drift("package", "", "ttl", "changed")},
 		"configuration-not-loaded": {
-			drift("unit", pg2, layout.EtcdUnit, "restarted"), drift("unit", pg2, layout.EtcdUnit, "started")},
+			drift("unit", pg2, layout.EtcdUnit, "restarted"),
+			drift("unit", pg2, layout.EtcdUnit, "started")},
 	}
 }
 
@@ -558,7 +586,8 @@ func certificateEdges(t *testing.T) map[string]edge {
 		}
 		moved := func(host string) func(*Facts) {
 			return func(f *Facts) {
-				i := slices.IndexFunc(f.Spec.Hosts, func(h spec.Host) bool { return h.Name == host })
+				i := slices.IndexFunc(f.Spec.Hosts,
+					func(h spec.Host) bool { return h.Name == host })
 				f.Spec.Hosts[i].Address = "192.168.0.99"
 			}
 		}
@@ -575,15 +604,20 @@ func certificateEdges(t *testing.T) map[string]edge {
 		all[component+"-certificate-not-yet-valid"] = edge{begin(-time.Second), begin(0)}
 		all[component+"-certificate-untrusted"] = edge{
 			trusts(func(Authorities) []byte { return nil }),
-			trusts(func(a Authorities) []byte { return slices.Concat(a.Etcd, a.Patroni, a.Postgres) })}
+			trusts(func(a Authorities) []byte {
+				return slices.Concat(a.Etcd, a.Patroni, a.Postgres)
+			})}
 		all[component+"-certificate-key-mismatch"] = edge{
 			func(f *Facts) { of(f).KeyMatches = false },
 			func(f *Facts) { of(f).KeyMatches, of(f).Error = false, "cannot be read" }}
 		all[component+"-certificate-names"] = edge{
 			moved(pg2), func(f *Facts) { f.Spec.VIP = nil }}
 		all[component+"-certificate-outdated"] = edge{
-			func(f *Facts) { f.Spec.TLS.LeafLifetimeDays-- }, func(f *Facts) { f.Spec.TLS.LeafLifetimeDays++ }}
-		all[component+"-certificate-expiring"] = edge{end(-121 * 24 * time.Hour), end(-122 * 24 * time.Hour)}
+			func(f *Facts) {
+				f.Spec.TLS.LeafLifetimeDays--
+			}, func(f *Facts) { f.Spec.TLS.LeafLifetimeDays++ }}
+		all[component+"-certificate-expiring"] = edge{end(-121 * 24 * time.Hour),
+			end(-122 * 24 * time.Hour)}
 	}
 	return all
 }
@@ -597,7 +631,8 @@ func keyEdges() map[string]edge {
 			})
 		}
 		all[c.Authority+"-key-exposed"] = edge{key("644"), key("400")}
-		all[c.Authority+"-key-unreadable"] = edge{key("400"), key(strconv.FormatUint(uint64(c.KeyMode), 8))}
+		all[c.Authority+"-key-unreadable"] = edge{key("400"),
+			key(strconv.FormatUint(uint64(c.KeyMode), 8))}
 	}
 	return all
 }

@@ -14,13 +14,17 @@ import (
 // etcdctl is how the remedies speak to a host's own etcd.
 func etcdctl(f Facts, words string) string {
 	return fmt.Sprintf(
-		"etcdctl --endpoints https://127.0.0.1:%d --cacert %sca.crt --cert %sgateway.crt --key %sgateway.key %s",
-		f.Spec.Etcd.ClientPort, layout.EtcdCerts+"/", layout.EtcdCerts+"/", layout.EtcdCerts+"/", words)
+		"etcdctl --endpoints https://127.0.0.1:%d --cacert %sca.crt --cert %sgateway.crt --key "+
+			"%sgateway.key %s",
+		f.Spec.Etcd.ClientPort, layout.EtcdCerts+"/", layout.EtcdCerts+"/",
+		layout.EtcdCerts+"/", words)
 }
 
 // etcds returns the database hosts whose etcd answers.
 func (f Facts) etcds() []*Host {
-	return slices.DeleteFunc(f.databases(), func(h *Host) bool { return h.Etcd == nil || h.Etcd.Error != "" })
+	return slices.DeleteFunc(f.databases(), func(h *Host) bool {
+		return h.Etcd == nil || h.Etcd.Error != ""
+	})
 }
 
 // etcdForgot is an etcd that was formed again, or restored, under a running Patroni that knew the
@@ -34,13 +38,15 @@ func etcdForgot(f Facts) []Finding {
 		Advice: errs.Text(
 			"restart no Patroni by hand: the first one leads, even a replica that lacks rows. " +
 				"apply begins with the primary's, and PostgreSQL goes on"),
-		explains: []symptom{{"no-primary", "", ""}, {"backend-down", "", ""}, {"etcd-leader-on-primary", "", ""}}}
+		explains: []symptom{{"no-primary", "", ""}, {"backend-down", "", ""},
+			{"etcd-leader-on-primary", "", ""}}}
 	for _, h := range f.databases() {
 		if r, ok := refusal(h.Journals[layout.PatroniUnit]); ok {
 			found.Evidence = append(found.Evidence,
 				fmt.Sprintf("journal of %s on %s: %s", layout.PatroniUnit, h.Name, r))
 			found.explains = append(found.explains, symptom{"patroni-cut-from-etcd", h.Name, ""},
-				symptom{"replica-not-streaming", h.Name, ""}, symptom{"patroni-not-answering", h.Name, ""})
+				symptom{"replica-not-streaming", h.Name, ""},
+				symptom{"patroni-not-answering", h.Name, ""})
 		}
 	}
 	if len(found.Evidence) == 0 {
@@ -104,18 +110,21 @@ func etcdMembership(f Facts) []Finding {
 			list = append(list, Finding{ID: "etcd-member-missing", Subject: d.Name, Severity: Error,
 				Title:       d.Member + " is no member of etcd",
 				Consequence: "one vote less than the specification promises",
-				Evidence:    []string{fmt.Sprintf("%s lists %d members", known[0].Name, len(names))}, Remedy: apply()})
+				Evidence: []string{fmt.Sprintf("%s lists %d members", known[0].Name,
+					len(names))}, Remedy: apply()})
 		}
 		delete(names, d.Member)
 	}
 	for name := range names {
 		if name != "" { // one that has been added and has not started yet has no name
 			list = append(list, Finding{ID: "etcd-member-unknown", Subject: name, Severity: Warning,
-				Title:       "etcd has a member that the specification does not name: " + name,
-				Consequence: "it counts for the quorum: if it is gone for good, one loss less is borne",
-				Evidence:    []string{"member list of " + known[0].Name},
+				Title: "etcd has a member that the specification does not name: " + name,
+				Consequence: "it counts for the quorum: if it is gone for good, one loss less " +
+					"is borne",
+				Evidence: []string{"member list of " + known[0].Name},
 				Advice: errs.Text(
-					"remove it if it is gone for good: etcdctl member list, then etcdctl member remove with its id")})
+					"remove it if it is gone for good: etcdctl member list, then etcdctl member " +
+						"remove with its id")})
 		}
 	}
 	slices.SortFunc(list, func(a, b Finding) int { return strings.Compare(a.Key(), b.Key()) })
@@ -133,17 +142,19 @@ func foreignClusters(f Facts, clusters map[string][]string) []Finding {
 		}
 		for _, host := range hosts {
 			found := Finding{ID: "etcd-wrong-cluster", Host: host, Severity: Error,
-				Title:       "this etcd member belongs to another cluster",
-				Consequence: "it counts for nothing in the cluster, and Patroni may meet another truth there",
-				Evidence:    []string{"its cluster id is " + id},
-				explains:    etcdSymptoms(host)}
+				Title: "this etcd member belongs to another cluster",
+				Consequence: "it counts for nothing in the cluster, and Patroni may meet another " +
+					"truth there",
+				Evidence: []string{"its cluster id is " + id},
+				explains: etcdSymptoms(host)}
 			if decided {
 				found.Remedy = append(on(host, "systemctl stop "+layout.EtcdUnit,
-					fmt.Sprintf("mv %s/member %s/member.wrong", f.Spec.Etcd.DataDir, f.Spec.Etcd.DataDir)),
+					fmt.Sprintf("mv %s/member %s/member.wrong", f.Spec.Etcd.DataDir,
+						f.Spec.Etcd.DataDir)),
 					apply()...)
 			} else {
-				found.Advice = errs.Text("no two members agree: find out which of them Patroni used " +
-					"(its leader key is there) before you move anything away")
+				found.Advice = errs.Text("no two members agree: find out which of them " +
+					"Patroni used (its leader key is there) before you move anything away")
 			}
 			list = append(list, found)
 		}
@@ -167,11 +178,14 @@ func etcdAlarms(f Facts) []Finding {
 		switch {
 		case slices.Contains(h.Etcd.Alarms, "NOSPACE"):
 			after := []symptom{{"no-primary", "", ""}, {"etcd-database-large", "", ""}}
-			return []Finding{{ID: "etcd-no-space", Severity: Error, Title: "etcd's database has reached its quota",
+			return []Finding{{ID: "etcd-no-space", Severity: Error,
+				Title: "etcd's database has reached its quota",
 				Consequence: "etcd takes no more writes. The primary stays and nothing is " +
 					"logged, but when it fails nobody can be elected, and no setting can be changed",
-				Evidence: []string{fmt.Sprintf("alarm NOSPACE; %s: %s of %s, %s of them in use", h.Name,
-					bytesize.Text(h.Etcd.DBSize), bytesize.Text(h.Etcd.Quota), bytesize.Text(h.Etcd.DBInUse))},
+				Evidence: []string{fmt.Sprintf("alarm NOSPACE; %s: %s of %s, %s of them in use",
+					h.Name,
+					bytesize.Text(h.Etcd.DBSize), bytesize.Text(h.Etcd.Quota),
+					bytesize.Text(h.Etcd.DBInUse))},
 				Remedy: makeRoom(f, h), explains: after,
 				Advice: errs.Text(
 					"what has filled it? Patroni alone needs less than 1 MiB. A member that is " +
@@ -181,8 +195,9 @@ func etcdAlarms(f Facts) []Finding {
 				Title:       "a member of etcd has other data than the rest",
 				Consequence: "etcd takes no more writes until it is gone",
 				Evidence:    []string{"alarm CORRUPT, told by " + h.Name},
-				Advice: errs.Text("find the member whose hash differs (etcdctl endpoint hashkv), stop it, "+
-					"remove its data, run %s, then etcdctl alarm disarm", errs.Verb(Apply))}}
+				Advice: errs.Text("find the member whose hash differs (etcdctl endpoint hashkv), "+
+					"stop it, remove its data, run %s, then etcdctl alarm disarm",
+					errs.Verb(Apply))}}
 		}
 	}
 	return nil
@@ -209,7 +224,8 @@ func etcdNotAnswering(f Facts) []Finding {
 			Evidence:    append([]string{h.Etcd.Error}, h.journal(layout.EtcdUnit, 3)...),
 			Remedy:      on(h.Name, "systemctl restart "+layout.EtcdUnit),
 			Advice:      errs.Text("the journal says more: journalctl -u etcd -n 50"),
-			explains:    []symptom{{"etcd-quorum-lost", "", ""}, {"patroni-cut-from-etcd", h.Name, ""}}})
+			explains: []symptom{{"etcd-quorum-lost", "", ""},
+				{"patroni-cut-from-etcd", h.Name, ""}}})
 	}
 	return list
 }
@@ -227,14 +243,17 @@ func etcdQuorum(f Facts) []Finding {
 	}
 	var after []symptom
 	for _, h := range f.Hosts {
-		after = append(after, symptom{"patroni-cut-from-etcd", h.Name, ""}, symptom{"etcd-not-answering", h.Name, ""},
+		after = append(after, symptom{"patroni-cut-from-etcd", h.Name, ""},
+			symptom{"etcd-not-answering", h.Name, ""},
 			symptom{"no-primary", "", ""}, symptom{"backend-down", "", ""})
 	}
 	return []Finding{{ID: "etcd-quorum-lost", Severity: Error, Title: "etcd has no quorum",
 		Consequence: "nobody can be elected, and without failsafe_mode the primary takes no writes",
-		Evidence:    []string{fmt.Sprintf("%d of %d members know a leader; %d are needed", with, total, total/2+1)},
-		Advice: errs.Text("bring members back: see their own findings, and whether TCP 2380 is open between the "+
-			"hosts; if most are lost for good, with their disks: %s", errs.Verb("recover", "--from", "MEMBER")),
+		Evidence: []string{fmt.Sprintf("%d of %d members know a leader; %d are needed", with,
+			total, total/2+1)},
+		Advice: errs.Text("bring members back: see their own findings, and whether TCP 2380 is "+
+			"open between the hosts; if most are lost for good, with their disks: %s",
+			errs.Verb("recover", "--from", "MEMBER")),
 		explains: after}}
 }
 
@@ -257,18 +276,21 @@ func etcdCondition(f Facts) []Finding {
 				Title: "etcd's database is close to its quota",
 				Consequence: "when it is reached etcd takes no more writes: nobody can be " +
 					"elected when the primary fails",
-				Evidence: []string{fmt.Sprintf("%s of %s, %s of them in use", bytesize.Text(e.DBSize),
+				Evidence: []string{fmt.Sprintf("%s of %s, %s of them in use",
+					bytesize.Text(e.DBSize),
 					bytesize.Text(e.Quota), bytesize.Text(e.DBInUse))},
 				Remedy: makeRoom(f, h)})
 		}
 		if e.FsyncSeconds > slowFsync {
 			list = append(list, Finding{ID: "etcd-slow-disk", Host: h.Name, Severity: Warning,
-				Title:       "the disk under etcd is slow",
-				Consequence: "etcd seems dead while it waits for the disk: leaders are changed without need",
+				Title: "the disk under etcd is slow",
+				Consequence: "etcd seems dead while it waits for the disk: leaders are changed " +
+					"without need",
 				Evidence: []string{fmt.Sprintf(
 					"the slowest hundredth of the syncs takes up to %.0f ms; 10 ms are recommended",
 					e.FsyncSeconds*1000)},
-				Advice: errs.Text("give etcd a disk of its own, or a larger ttl and election_timeout")})
+				Advice: errs.Text("give etcd a disk of its own, or a larger ttl and " +
+					"election_timeout")})
 		}
 		if primary == h && e.Leader == e.ID && len(f.etcds()) > 1 {
 			list = append(list, etcdLeaderOnPrimary(f, h))
@@ -276,10 +298,13 @@ func etcdCondition(f Facts) []Finding {
 	}
 	for _, h := range f.databases() {
 		if h.Data.InitialState == "new" && h.Data.EtcdData {
-			list = append(list, Finding{ID: "etcd-initial-state-new", Host: h.Name, Severity: Warning,
-				Title:       "etcd would form a new cluster if it lost its data",
-				Consequence: "a member that starts without data founds a cluster of its own instead of joining",
-				Evidence:    []string{`/etc/etcd/etcd.env: ETCD_INITIAL_CLUSTER_STATE="new"`}, Remedy: apply(),
+			list = append(list, Finding{ID: "etcd-initial-state-new", Host: h.Name,
+				Severity: Warning,
+				Title:    "etcd would form a new cluster if it lost its data",
+				Consequence: "a member that starts without data founds a cluster of its own " +
+					"instead of joining",
+				Evidence: []string{`/etc/etcd/etcd.env: ETCD_INITIAL_CLUSTER_STATE="new"`},
+				Remedy:   apply(),
 				explains: []symptom{{"etcd-config-differs", h.Name, ""},
 					{"configuration-not-loaded", h.Name, layout.EtcdUnit}}})
 		}
@@ -289,11 +314,13 @@ func etcdCondition(f Facts) []Finding {
 
 func etcdLeaderOnPrimary(f Facts, h *Host) Finding {
 	found := Finding{ID: "etcd-leader-on-primary", Host: h.Name, Severity: Warning,
-		Title:       "etcd's leader is on the primary's host",
-		Consequence: "if the host is lost, etcd elects before Patroni can: some five seconds more without writes",
-		Evidence:    []string{h.Member + " leads etcd and PostgreSQL"}}
+		Title: "etcd's leader is on the primary's host",
+		Consequence: "if the host is lost, etcd elects before Patroni can: some five seconds " +
+			"more without writes",
+		Evidence: []string{h.Member + " leads etcd and PostgreSQL"}}
 	for id, name := range h.Etcd.Members {
-		if other := f.host(name); other != nil && other != h && other.Etcd != nil && other.Etcd.Error == "" {
+		if other := f.host(name); other != nil && other != h && other.Etcd != nil &&
+			other.Etcd.Error == "" {
 			if len(found.Remedy) == 0 || other.Name < found.Evidence[len(found.Evidence)-1] {
 				found.Remedy = on(h.Name, etcdctl(f, "move-leader "+hexID(id)))
 			}

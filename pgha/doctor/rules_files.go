@@ -20,13 +20,17 @@ func permissions(f Facts) []Finding {
 		}{
 			{"data-directory-permissions", f.Spec.PostgreSQL.DataDir, "postgres",
 				"PostgreSQL's data directory has a wrong owner or mode",
-				"PostgreSQL refuses to start: the next restart or failover fails", []string{"700", "750"},
+				"PostgreSQL refuses to start: the next restart or failover fails",
+				[]string{"700", "750"},
 				databaseSymptoms(h.Name)},
-			{"etcd-data-permissions", f.Spec.Etcd.DataDir, "etcd", "etcd's data directory has a wrong owner or mode",
+			{"etcd-data-permissions", f.Spec.Etcd.DataDir, "etcd",
+				"etcd's data directory has a wrong owner or mode",
 				"etcd cannot open it at its next start, and a vote is lost", []string{"700", "750"},
 				etcdSymptoms(h.Name)},
-			{"pgpass-permissions", layout.PasswordFile, "postgres", "the password file has a wrong owner or mode",
-				"libpq ignores a password file that others may read: replicas cannot connect, pg_rewind fails",
+			{"pgpass-permissions", layout.PasswordFile, "postgres",
+				"the password file has a wrong owner or mode",
+				"libpq ignores a password file that others may read: replicas cannot connect, " +
+					"pg_rewind fails",
 				[]string{"600", "400"},
 				append(postgresSymptoms(h.Name), symptom{"pgpass-differs", h.Name, ""},
 					symptom{"configuration-not-loaded", h.Name, layout.PatroniUnit})},
@@ -35,7 +39,8 @@ func permissions(f Facts) []Finding {
 			if !ok || file.Owner == p.owner && slices.Contains(p.modes, file.Mode) {
 				continue
 			}
-			found := Finding{ID: p.id, Host: h.Name, Severity: Error, Title: p.title, Consequence: p.consequence,
+			found := Finding{ID: p.id, Host: h.Name, Severity: Error, Title: p.title,
+				Consequence: p.consequence,
 				Evidence: []string{fmt.Sprintf("%s: mode %s, owner %s; right is %s, %s", p.path,
 					file.Mode, file.Owner, p.modes[0], p.owner)},
 				Remedy: on(h.Name, fmt.Sprintf("chown %s:%s %s && chmod 0%s %s", p.owner, p.owner,
@@ -65,7 +70,8 @@ func invalidConfigurations(f Facts) []Finding {
 			Evidence: append([]string{"/etc/patroni/config.yml: " + h.Data.ConfigError},
 				h.journal(layout.PatroniUnit, 2)...),
 			Remedy: startAfterApply(h, layout.PatroniUnit),
-			explains: append(databaseSymptoms(h.Name), symptom{"patroni-config-differs", h.Name, ""},
+			explains: append(databaseSymptoms(h.Name),
+				symptom{"patroni-config-differs", h.Name, ""},
 				symptom{"unit-stopped", h.Name, ""}, symptom{"pg-hba-differs", h.Name, ""},
 				symptom{"pg-hba-no-local-replication", h.Name, ""})})
 	}
@@ -77,9 +83,11 @@ func invalidConfigurations(f Facts) []Finding {
 			Subject: "/etc/haproxy/haproxy.cfg", Severity: Error,
 			Title:       "HAProxy's configuration is invalid",
 			Consequence: "HAProxy goes on with what it read last, but cannot start again",
-			Evidence:    append([]string{"haproxy -c: " + h.HAProxy.ConfigError}, h.journal(layout.HAProxyUnit, 2)...),
-			Remedy:      startAfterApply(h, layout.HAProxyUnit),
-			explains: append(balancerSymptoms(h.Name), symptom{"haproxy-config-differs", h.Name, ""},
+			Evidence: append([]string{"haproxy -c: " + h.HAProxy.ConfigError},
+				h.journal(layout.HAProxyUnit, 2)...),
+			Remedy: startAfterApply(h, layout.HAProxyUnit),
+			explains: append(balancerSymptoms(h.Name),
+				symptom{"haproxy-config-differs", h.Name, ""},
 				symptom{"unit-stopped", h.Name, layout.HAProxyUnit})})
 	}
 	return list
@@ -120,12 +128,14 @@ func configurationFiles(f Facts) []Finding {
 		if ch.Kind != "file" && ch.Kind != "directory" || strings.HasSuffix(ch.Name, "ca.crt") {
 			continue
 		}
-		found := Finding{ID: configurationID(ch.Name), Host: ch.Host, Subject: ch.Name, Severity: Warning,
-			Title: ch.Name + " is not what the specification asks for",
+		found := Finding{ID: configurationID(ch.Name), Host: ch.Host, Subject: ch.Name,
+			Severity: Warning,
+			Title:    ch.Name + " is not what the specification asks for",
 			Consequence: "what runs may still have the old file: the difference shows at the " +
 				"next reload, restart or failover",
 			Evidence: driftEvidence(ch), Remedy: apply(),
-			Advice:   errs.Text("if the change was meant, put it into the specification: apply overwrites it"),
+			Advice: errs.Text("if the change was meant, put it into the specification: apply " +
+				"overwrites it"),
 			explains: []symptom{{"configuration-not-loaded", ch.Host, ""}}}
 		h := f.host(ch.Host)
 		switch found.ID {
@@ -136,18 +146,22 @@ func configurationFiles(f Facts) []Finding {
 			found.explains = append(found.explains, postgresSymptoms(ch.Host)...)
 		case "etcd-config-differs":
 			found.explains = append(found.explains, symptom{"etcd-initial-state-new", ch.Host, ""})
-			found.explains = append(found.explains, h.blamed(layout.EtcdUnit, ch, etcdSymptoms(ch.Host))...)
+			found.explains = append(found.explains,
+				h.blamed(layout.EtcdUnit, ch, etcdSymptoms(ch.Host))...)
 			if h != nil && h.Data != nil && h.Data.InitialState == "new" {
 				continue // it is reported by its own name
 			}
 		case "patroni-config-differs":
-			found.explains = append(found.explains, h.blamed(layout.PatroniUnit, ch, databaseSymptoms(ch.Host))...)
+			found.explains = append(found.explains,
+				h.blamed(layout.PatroniUnit, ch, databaseSymptoms(ch.Host))...)
 		case "haproxy-config-differs":
 			found.explains = append(found.explains, symptom{"backend-down", "", ""})
-			found.explains = append(found.explains, h.blamed(layout.HAProxyUnit, ch, balancerSymptoms(ch.Host))...)
+			found.explains = append(found.explains,
+				h.blamed(layout.HAProxyUnit, ch, balancerSymptoms(ch.Host))...)
 		case "keepalived-config-differs":
 			found.explains = append(found.explains, symptom{"virtual-ip-twice", "", ""})
-			found.explains = append(found.explains, h.blamed(layout.KeepalivedUnit, ch, keepalivedSymptoms(ch.Host))...)
+			found.explains = append(found.explains,
+				h.blamed(layout.KeepalivedUnit, ch, keepalivedSymptoms(ch.Host))...)
 		}
 		list = append(list, found)
 	}
@@ -165,14 +179,18 @@ func (h *Host) blamed(unit string, ch Difference, symptoms []symptom) []symptom 
 	for line := range strings.Lines(ch.Diff) {
 		if strings.HasPrefix(line, "-") && !strings.HasPrefix(line, "---") {
 			words = append(words,
-				strings.FieldsFunc(line[1:], func(r rune) bool { return strings.ContainsRune(" \t\n\"',=[]", r) })...)
+				strings.FieldsFunc(line[1:], func(r rune) bool {
+					return strings.ContainsRune(" \t\n\"',=[]", r)
+				})...)
 		}
 	}
 	words = slices.DeleteFunc(words, func(w string) bool { return len(w) < minWord })
 	for _, l := range h.journal(unit, journalLines) {
 		_, said, _ := strings.Cut(l, "]: ") // what stands before it names host and program
 		said = strings.ToLower(said)
-		if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(said, strings.ToLower(w)) }) {
+		if slices.ContainsFunc(words, func(w string) bool {
+			return strings.Contains(said, strings.ToLower(w))
+		}) {
 			return symptoms
 		}
 	}
@@ -225,7 +243,8 @@ func drifted(f Facts) []Finding {
 				Advice: errs.Text("%s has every setting of which there are two truths",
 					errs.Verb(Config, "show"))})
 		case ch.Kind == "unit" && (ch.Action == "restarted" || ch.Action == "reloaded"):
-			list = append(list, Finding{ID: "configuration-not-loaded", Host: ch.Host, Subject: ch.Name,
+			list = append(list, Finding{ID: "configuration-not-loaded", Host: ch.Host,
+				Subject:     ch.Name,
 				Severity:    Warning,
 				Title:       ch.Name + " runs with an older configuration than its files",
 				Consequence: "it will behave differently after its next start",
@@ -246,12 +265,15 @@ func hbaFiles(f Facts) []Finding {
 		path := f.Spec.PostgreSQL.DataDir + "/pg_hba.conf"
 		missing := slices.DeleteFunc(slices.Clone(d.HBAWanted),
 			func(l string) bool { return slices.Contains(d.HBA, l) })
-		added := slices.DeleteFunc(slices.Clone(d.HBA), func(l string) bool { return slices.Contains(d.HBAWanted, l) })
+		added := slices.DeleteFunc(slices.Clone(d.HBA),
+			func(l string) bool { return slices.Contains(d.HBAWanted, l) })
 		found := Finding{ID: "pg-hba-differs", Host: h.Name, Subject: path, Severity: Warning,
-			Title:       "pg_hba.conf was changed by hand",
-			Consequence: "the change is gone after PostgreSQL's next start, and other members do not have it",
-			Remedy:      rewriteHBA(f, h),
-			Advice:      errs.Text("a line that is needed belongs into the specification, so that every member has it")}
+			Title: "pg_hba.conf was changed by hand",
+			Consequence: "the change is gone after PostgreSQL's next start, and other members do " +
+				"not have it",
+			Remedy: rewriteHBA(f, h),
+			Advice: errs.Text("a line that is needed belongs into the specification, so that " +
+				"every member has it")}
 		for _, l := range missing {
 			found.Evidence = append(found.Evidence, "missing: "+l)
 		}
@@ -259,22 +281,28 @@ func hbaFiles(f Facts) []Finding {
 			found.Evidence = append(found.Evidence, "added: "+l)
 		}
 		if len(found.Evidence) == 0 {
-			found.Evidence = []string{"the lines stand in another order, and the first that fits counts"}
+			found.Evidence = []string{"the lines stand in another order, and the first that fits " +
+				"counts"}
 		}
 		if h.SQL != nil && len(h.SQL.HBAErrors) > 0 {
 			found.ID, found.Severity, found.Title = "pg-hba-invalid", Error,
 				"pg_hba.conf has a line that PostgreSQL refuses"
-			found.Consequence = "PostgreSQL keeps the rules it read last and does not start with these"
+			found.Consequence = "PostgreSQL keeps the rules it read last and does not start " +
+				"with these"
 			found.Evidence = append(h.SQL.HBAErrors, found.Evidence...)
 		}
-		local := func(l string) bool { return strings.Contains(l, "replication") && strings.Contains(l, "127.0.0.1") }
+		local := func(l string) bool {
+			return strings.Contains(l, "replication") && strings.Contains(l, "127.0.0.1")
+		}
 		if slices.ContainsFunc(missing, local) {
 			found.ID, found.Severity, found.Title = "pg-hba-no-local-replication", Error,
 				"pg_hba.conf lacks the replication line for 127.0.0.1"
 			found.Consequence = "all looks well until the next failover: then this member, once " +
-				"it was the leader, never streams again, and the failover after that finds no candidate"
+				"it was the leader, never streams again, and the failover after that finds no " +
+				"candidate"
 		}
-		found.explains = []symptom{{"replication-login-fails", h.Name, ""}, {"replica-not-streaming", "", ""},
+		found.explains = []symptom{{"replication-login-fails", h.Name, ""},
+			{"replica-not-streaming", "", ""},
 			{"postgres-not-answering", h.Name, ""}}
 		list = append(list, found)
 	}

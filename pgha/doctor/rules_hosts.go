@@ -24,19 +24,23 @@ func hostsUnreachable(f Facts) []Finding {
 			{"virtual-ip-missing", "", ""}, {"backend-down", h.Name, ""}}
 		consequence := "one balancer less; if it held the virtual IP another takes it"
 		if h.Role == spec.RoleDatabase {
-			consequence = "one copy of the data and one vote of etcd less: the next loss may stop all writes"
+			consequence = "one copy of the data and one vote of etcd less: the next loss may " +
+				"stop all writes"
 		}
-		advice := errs.Text("look at its power and its network; once it is back its services start by themselves")
+		advice := errs.Text("look at its power and its network; once it is back its services " +
+			"start by themselves")
 		if h.Role == spec.RoleDatabase && majorityAway {
-			consequence = "one copy of the data and one vote of etcd less; etcd has no majority: nobody can be " +
-				"elected, and without failsafe_mode there are no writes"
-			advice = errs.Text("look at its power and its network; if most database hosts are lost for good, with "+
-				"their disks: %s goes on from one that is left", errs.Verb("recover", "--from", "MEMBER"))
+			consequence = "one copy of the data and one vote of etcd less; etcd has no majority: " +
+				"nobody can be elected, and without failsafe_mode there are no writes"
+			advice = errs.Text("look at its power and its network; if most database hosts are "+
+				"lost for good, with their disks: %s goes on from one that is left",
+				errs.Verb("recover", "--from", "MEMBER"))
 		}
 		if strings.Contains(h.Error, spec.ErrLookup.Error()) {
-			consequence = "what runs there is not known; apply and plan refuse to work until the name has an address"
-			advice = errs.Text("mend the name, or write the host's IP address; once an apply has seen the " +
-				"name's address doctor can do without the look-up")
+			consequence = "what runs there is not known; apply and plan refuse to work until the " +
+				"name has an address"
+			advice = errs.Text("mend the name, or write the host's IP address; once an apply has " +
+				"seen the name's address doctor can do without the look-up")
 		}
 		list = append(list, Finding{ID: "host-unreachable", Host: h.Name, Severity: Error,
 			Title:       h.Name + " cannot be asked",
@@ -48,13 +52,15 @@ func hostsUnreachable(f Facts) []Finding {
 
 // relevant tells whether a mount holds something that the cluster's programs write to.
 func relevant(sp *spec.Spec, mount string) bool {
-	for _, path := range []string{sp.PostgreSQL.DataDir, sp.Etcd.DataDir, "/etc", "/var/log", "/var/lib",
+	for _, path := range []string{sp.PostgreSQL.DataDir, sp.Etcd.DataDir, "/etc", "/var/log",
+		"/var/lib",
 		"/run", "/tmp"} {
 		if mount == "/" || path == mount || strings.HasPrefix(path, mount+"/") {
 			return true
 		}
 	}
-	return strings.HasPrefix(mount, sp.PostgreSQL.DataDir+"/") || strings.HasPrefix(mount, sp.Etcd.DataDir+"/") ||
+	return strings.HasPrefix(mount, sp.PostgreSQL.DataDir+"/") ||
+		strings.HasPrefix(mount, sp.Etcd.DataDir+"/") ||
 		strings.HasPrefix(mount, "/var/")
 }
 
@@ -77,7 +83,8 @@ func disks(f Facts) []Finding {
 }
 
 func judgeDisk(sp *spec.Spec, h *Host, d Disk) []Finding {
-	found := Finding{Host: h.Name, Subject: d.Mount, Severity: Error, explains: diskSymptoms(sp, h, d.Mount)}
+	found := Finding{Host: h.Name, Subject: d.Mount, Severity: Error,
+		explains: diskSymptoms(sp, h, d.Mount)}
 	used := func(total, free int64) int64 {
 		if total == 0 {
 			return 0
@@ -88,11 +95,13 @@ func judgeDisk(sp *spec.Spec, h *Host, d Disk) []Finding {
 	case d.ReadOnly:
 		found.ID, found.Title = "file-system-read-only", d.Mount+" is mounted read-only"
 		found.Consequence = "what writes there fails: PostgreSQL stops, etcd leaves the quorum"
-		found.Evidence = []string{fmt.Sprintf("/proc/mounts: %s on %s type %s is ro", d.Source, d.Mount, d.Type)}
+		found.Evidence = []string{fmt.Sprintf("/proc/mounts: %s on %s type %s is ro", d.Source,
+			d.Mount, d.Type)}
 		found.Advice = errs.Text(
 			"the kernel does this by itself after an error of the disk: read `dmesg` first, and " +
 				"check the file system if it tells of one")
-		found.Remedy = on(h.Name, "mount -o remount,bind,rw "+d.Mount+" || mount -o remount,rw "+d.Mount)
+		found.Remedy = on(h.Name, "mount -o remount,bind,rw "+d.Mount+" || mount -o remount,rw "+
+			d.Mount)
 	case blocks >= fullAt:
 		found.ID, found.Title = "disk-full", fmt.Sprintf("%s is full", d.Mount)
 		found.Consequence = "PostgreSQL crashes or refuses writes when it cannot write its log; " +
@@ -103,8 +112,10 @@ func judgeDisk(sp *spec.Spec, h *Host, d Disk) []Finding {
 			"What is largest: du -xah %s | sort -h | tail -20", d.Mount)
 	case inodes >= fullAt:
 		found.ID, found.Title = "inodes-exhausted", fmt.Sprintf("%s has no inode left", d.Mount)
-		found.Consequence = "no file can be created although there is space: PostgreSQL cannot make a new WAL segment"
-		found.Evidence = []string{fmt.Sprintf("%d of %d inodes are left on %s", d.InodesFree, d.Inodes, d.Source)}
+		found.Consequence = "no file can be created although there is space: PostgreSQL cannot " +
+			"make a new WAL segment"
+		found.Evidence = []string{fmt.Sprintf("%d of %d inodes are left on %s", d.InodesFree,
+			d.Inodes, d.Source)}
 		found.Advice = errs.Text("find the folder with very many files: "+
 			"du --inodes -x %s | sort -n | tail -20", d.Mount)
 	case blocks >= nearlyFullAt || inodes >= nearlyFullAt:
@@ -113,7 +124,8 @@ func judgeDisk(sp *spec.Spec, h *Host, d Disk) []Finding {
 		found.Consequence = "when it is full PostgreSQL stops"
 		found.Evidence = []string{fmt.Sprintf("%s of %s and %d of %d inodes are left",
 			bytesize.Text(d.FreeBytes), bytesize.Text(d.SizeBytes), d.InodesFree, d.Inodes)}
-		found.Advice = errs.Text("free space or enlarge it; slots and a failing archiver keep WAL, see their findings")
+		found.Advice = errs.Text("free space or enlarge it; slots and a failing archiver keep " +
+			"WAL, see their findings")
 	default:
 		return nil
 	}
@@ -135,7 +147,8 @@ func diskSymptoms(sp *spec.Spec, h *Host, mount string) []symptom {
 	}
 	if below(sp.PostgreSQL.DataDir) {
 		list = append(list, databaseSymptoms(h.Name)...)
-		list = append(list, symptom{"archive-failing", h.Name, ""}, symptom{"data-directory-permissions", h.Name, ""})
+		list = append(list, symptom{"archive-failing", h.Name, ""},
+			symptom{"data-directory-permissions", h.Name, ""})
 	}
 	return list
 }
@@ -184,7 +197,8 @@ func missingSoftware(f Facts) []Finding {
 		}
 		switch ch.Kind {
 		case "package":
-			found.ID, found.Title, found.Consequence = "package-missing", "package "+ch.Name+" is missing",
+			found.ID, found.Title, found.Consequence = "package-missing",
+				"package "+ch.Name+" is missing",
 				"what it brings cannot run, or not start again"
 		case "user", "group":
 			found.ID, found.Title, found.Consequence = "account-missing",

@@ -23,20 +23,24 @@ func addressRefuses(f Facts) []Finding {
 			if err != nil {
 				continue
 			}
-			i, refused := hba.Refuser(h.SQL.HBARules, from, pg.Superuser, pg.ReplicationUser, pg.RewindUser)
+			i, refused := hba.Refuser(h.SQL.HBARules, from, pg.Superuser, pg.ReplicationUser,
+				pg.RewindUser)
 			if !refused {
 				continue
 			}
-			why := fmt.Sprintf("no line of pg_hba.conf lets anybody in from %s, %s", b.Name, b.Address)
+			why := fmt.Sprintf("no line of pg_hba.conf lets anybody in from %s, %s", b.Name,
+				b.Address)
 			if i >= 0 {
 				why = fmt.Sprintf("line %d of pg_hba.conf sends away whoever comes from %s, %s: %s",
 					h.SQL.HBARules[i].Line, b.Name, b.Address, h.SQL.HBARules[i])
 			}
 			remedy := apply()
-			if h.Data != nil && len(h.Data.HBAWanted) > 0 && !slices.Equal(h.Data.HBA, h.Data.HBAWanted) {
+			if h.Data != nil && len(h.Data.HBAWanted) > 0 &&
+				!slices.Equal(h.Data.HBA, h.Data.HBAWanted) {
 				remedy = rewriteHBA(f, h)
 			}
-			list = append(list, Finding{ID: "address-refuses-everybody", Host: h.Name, Severity: Error,
+			list = append(list, Finding{ID: "address-refuses-everybody", Host: h.Name,
+				Severity:    Error,
 				Title:       "nobody can log in through the address",
 				Consequence: "applications are refused: no pg_hba.conf entry, or one that rejects",
 				Evidence:    []string{why}, Remedy: remedy,

@@ -24,7 +24,8 @@ func TestAddressRefusesEverybody(t *testing.T) {
 			[]string{"hostssl all all 10.77.0.0/16 scram-sha-256"},
 			"no line of pg_hba.conf lets anybody in from haproxy-01",
 		},
-		"one role gets in":  {[]string{"hostssl app app all scram-sha-256", "host all all all reject"}, ""},
+		"one role gets in": {[]string{"hostssl app app all scram-sha-256",
+			"host all all all reject"}, ""},
 		"rules are unknown": {nil, ""},
 	} {
 		f := recorded(t)
@@ -63,7 +64,8 @@ func TestTagsAreKeptInMind(t *testing.T) {
 				b.HAProxy.Servers["postgres_read/"+h.Member] = "DOWN"
 			}
 		}},
-		"nostream": {map[string]any{"nostream": true}, func(f *Facts, h *Host) { h.SQL.ReceiverState = "" }},
+		"nostream": {map[string]any{"nostream": true},
+			func(f *Facts, h *Host) { h.SQL.ReceiverState = "" }},
 		"nostream, its slot is idle": {map[string]any{"nostream": true}, func(f *Facts, h *Host) {
 			p := f.primary()
 			p.SQL.Slots = append(p.SQL.Slots, Slot{

@@ -30,10 +30,12 @@ func postgresOutsidePatroni(f Facts) []Finding {
 			Evidence: []string{fmt.Sprintf("process %d runs on %s, and %s is %s", h.Data.Postmaster,
 				f.Spec.PostgreSQL.DataDir, layout.PatroniUnit, u.Active)},
 			Remedy: on(h.Name,
-				fmt.Sprintf("runuser -u postgres -- /usr/lib/postgresql/%d/bin/pg_ctl stop -m fast -D %s",
+				fmt.Sprintf("runuser -u postgres -- /usr/lib/postgresql/%d/bin/pg_ctl stop -m "+
+					"fast -D %s",
 					f.Spec.PostgreSQL.Version, f.Spec.PostgreSQL.DataDir),
 				"systemctl start "+layout.PatroniUnit),
-			explains: append(databaseSymptoms(h.Name), symptom{"unit-stopped", h.Name, layout.PatroniUnit},
+			explains: append(databaseSymptoms(h.Name),
+				symptom{"unit-stopped", h.Name, layout.PatroniUnit},
 				symptom{"two-primaries", "", ""})})
 	}
 	return list
@@ -55,16 +57,19 @@ func members(f Facts) []Finding {
 				explains:    append(postgresSymptoms(h.Name), symptom{"backend-down", h.Name, ""})}
 			if h == f.primary() {
 				found.Remedy = nil
-				found.Advice = errs.Text("restarting Patroni stops PostgreSQL, too, and this is the primary: " +
-					"try systemctl reload patroni, then systemctl restart patroni when writes may stop")
+				found.Advice = errs.Text("restarting Patroni stops PostgreSQL, too, and this is " +
+					"the primary: try systemctl reload patroni, then systemctl restart patroni " +
+					"when writes may stop")
 			}
 			list = append(list, found)
 		case strings.Contains(h.Patroni.State, "failed") || h.Patroni.State == "crashed":
 			list = append(list, Finding{ID: "postgres-start-failed", Host: h.Name, Severity: Error,
 				Title: "Patroni cannot start PostgreSQL", Consequence: "one copy of the data less",
-				Evidence: append([]string{"Patroni's state: " + h.Patroni.State}, h.journal(layout.PatroniUnit, 4)...),
-				Remedy:   reinitialize(h),
-				Advice:   errs.Text("journalctl -u patroni says why; reinit copies the data from the leader again"),
+				Evidence: append([]string{"Patroni's state: " + h.Patroni.State},
+					h.journal(layout.PatroniUnit, 4)...),
+				Remedy: reinitialize(h),
+				Advice: errs.Text("journalctl -u patroni says why; reinit copies the data from " +
+					"the leader again"),
 				explains: postgresSymptoms(h.Name)})
 		}
 		if h.SQL.Error != "" {
@@ -72,14 +77,16 @@ func members(f Facts) []Finding {
 				Title:       "PostgreSQL does not answer",
 				Consequence: "one copy of the data less; on the primary, no writes",
 				Evidence:    append([]string{h.SQL.Error}, h.journal(layout.PatroniUnit, 2)...),
-				Remedy:      restart(h), Advice: errs.Text("journalctl -u patroni -n 50 says what Patroni sees"),
-				explains: postgresSymptoms(h.Name)})
+				Remedy:      restart(h),
+				Advice:      errs.Text("journalctl -u patroni -n 50 says what Patroni sees"),
+				explains:    postgresSymptoms(h.Name)})
 		}
 		if age := f.Time.Unix() - h.Patroni.LastSeen; h.Patroni.LastSeen > 0 &&
 			time.Duration(age)*time.Second > f.Spec.Patroni.TTL {
 			list = append(list, Finding{ID: "patroni-cut-from-etcd", Host: h.Name, Severity: Error,
-				Title:       "Patroni cannot reach etcd",
-				Consequence: "it is no candidate, and as the leader it steps down or lives on failsafe_mode alone",
+				Title: "Patroni cannot reach etcd",
+				Consequence: "it is no candidate, and as the leader it steps down or lives on " +
+					"failsafe_mode alone",
 				Evidence: append([]string{fmt.Sprintf("Patroni last saw etcd %d s ago", age)},
 					h.journal(layout.PatroniUnit, 2)...),
 				Advice: errs.Text(
@@ -118,10 +125,11 @@ func systemIdentifiers(f Facts) []Finding {
 			explains:    postgresSymptoms(h.Name)}
 		if decided {
 			found.Remedy = reinitialize(h)
-			found.Advice = errs.Text("reinit removes it: make sure first that nobody misses this data")
+			found.Advice = errs.Text("reinit removes it: make sure first that nobody misses " +
+				"this data")
 		} else {
-			found.Advice = errs.Text("no two members agree: find out which of them has the cluster's " +
-				"data before you copy anything")
+			found.Advice = errs.Text("no two members agree: find out which of them has the " +
+				"cluster's data before you copy anything")
 		}
 		list = append(list, found)
 	}
@@ -137,17 +145,21 @@ func primaries(f Facts) []Finding {
 	}
 	switch {
 	case len(names) > 1:
-		return []Finding{{ID: "two-primaries", Severity: Error, Title: "more than one PostgreSQL takes writes",
-			Consequence: "writes to the wrong one will be lost", Evidence: []string{strings.Join(names, " and ")},
+		return []Finding{{ID: "two-primaries", Severity: Error,
+			Title:       "more than one PostgreSQL takes writes",
+			Consequence: "writes to the wrong one will be lost",
+			Evidence:    []string{strings.Join(names, " and ")},
 			Advice: errs.Text(
-				"the one whose Patroni is the leader is right; stop the other at once: systemctl stop patroni there")}}
+				"the one whose Patroni is the leader is right; stop the other at once: systemctl " +
+					"stop patroni there")}}
 	case len(names) == 0 && f.heldBack() != nil:
 		return []Finding{heldBack(f, f.heldBack())}
 	case len(names) == 0 && len(f.databases()) > 0:
 		return []Finding{{ID: "no-primary", Severity: Error, Title: "no PostgreSQL takes writes",
 			Consequence: "applications cannot write",
 			Evidence:    []string{"pg_is_in_recovery() is true, or has no answer, on every member"},
-			Advice: errs.Text("a failover may be going on: look again in half a minute; otherwise %s",
+			Advice: errs.Text("a failover may be going on: look again in half a minute; "+
+				"otherwise %s",
 				errs.Verb("logs", "patroni")),
 			explains: []symptom{{"backend-down", "", ""}, {"virtual-ip-missing", "", ""}}}}
 	}
@@ -173,8 +185,9 @@ func (f Facts) heldBack() *Host {
 // row.
 func heldBack(f Facts, h *Host) Finding {
 	found := Finding{ID: "failover-held-back", Host: h.Name, Severity: Error,
-		Title:       "no replica takes over: they are too far behind",
-		Consequence: "applications cannot write, and that does not end by itself while the former primary is away",
+		Title: "no replica takes over: they are too far behind",
+		Consequence: "applications cannot write, and that does not end by itself while the " +
+			"former primary is away",
 		Advice: errs.Text("bring the former primary back if that can be; "+
 			"otherwise look with %s how much would be lost, and do it",
 			errs.Verb("failover", "--to", h.Member, "--dry-run")),
@@ -182,7 +195,8 @@ func heldBack(f Facts, h *Host) Finding {
 	for _, d := range f.databases() {
 		for _, l := range slices.Backward(d.Journals[layout.PatroniUnit]) {
 			if strings.Contains(l, "exceeds maximum replication lag") {
-				found.Evidence = append(found.Evidence, "journal of "+layout.PatroniUnit+" on "+d.Name+": "+clip(l))
+				found.Evidence = append(found.Evidence, "journal of "+layout.PatroniUnit+" on "+
+					d.Name+": "+clip(l))
 				break
 			}
 		}
@@ -208,16 +222,19 @@ func replicas(f Facts) []Finding {
 		case !promise.Streams: // it replays the archive
 			list = append(list, archived(h)...)
 		case h.SQL.ReceiverState != "streaming" && h.SQL.Timeline < primary.SQL.Timeline:
-			list = append(list, Finding{ID: "replica-on-old-timeline", Host: h.Name, Severity: Error,
+			list = append(list, Finding{ID: "replica-on-old-timeline", Host: h.Name,
+				Severity:    Error,
 				Title:       "a former leader, or a replica of one, was left behind",
 				Consequence: "it never streams again by itself: one copy of the data less",
 				Evidence:    append(evidence, h.journal(layout.PatroniUnit, 4)...), Remedy: reinit,
-				Advice:   errs.Text("pg_rewind has failed or was not possible: its reason is in the journal"),
+				Advice: errs.Text("pg_rewind has failed or was not possible: its reason is in " +
+					"the journal"),
 				explains: postgresSymptoms(h.Name)})
 		case h.SQL.ReceiverState != "streaming":
 			list = append(list, Finding{ID: "replica-not-streaming", Host: h.Name, Severity: Error,
-				Title: "a replica does not stream", Consequence: "its data grows old: one copy of the data less",
-				Evidence: append(evidence, h.journal(layout.PatroniUnit, 4)...), Remedy: reinit,
+				Title:       "a replica does not stream",
+				Consequence: "its data grows old: one copy of the data less",
+				Evidence:    append(evidence, h.journal(layout.PatroniUnit, 4)...), Remedy: reinit,
 				Advice: errs.Text(
 					"a replica that has just started needs a few seconds; reinit copies the data " +
 						"again, so look into the journal first"),
@@ -264,15 +281,17 @@ func archived(h *Host) []Finding {
 		if m.Name != h.Member {
 			continue
 		}
-		fault := health.PromiseOf(map[string]any{"nostream": true}).Fault(health.Seen{State: m.State,
-			Timeline: m.Timeline, LeaderTimeline: timelineOf(h.Patroni.Members)})
+		fault := health.PromiseOf(map[string]any{"nostream": true}).Fault(
+			health.Seen{State: m.State,
+				Timeline: m.Timeline, LeaderTimeline: timelineOf(h.Patroni.Members)})
 		if fault == "" {
 			return nil
 		}
 		return []Finding{{ID: "replica-on-old-timeline", Host: h.Name, Severity: Error,
 			Title:       "a replica doesn't replay the archive",
 			Consequence: "its data grows old: one copy of the data less",
-			Evidence:    append([]string{h.Member + " " + fault}, h.journal(layout.PatroniUnit, 4)...),
+			Evidence: append([]string{h.Member + " " + fault},
+				h.journal(layout.PatroniUnit, 4)...),
 			Advice: errs.Text(
 				"restore_command must find what the leader's archive_command stores, the history " +
 					"file of a new timeline included"),
@@ -308,7 +327,8 @@ func synchronous(f Facts) []Finding {
 		Advice: errs.Text("bring a replica back: see its own finding")}
 	if primary.SQL.SyncWaiting > 0 {
 		found.Severity, found.Consequence = Error, "commits wait for a replica that is not there"
-		found.Evidence = append(found.Evidence, fmt.Sprintf("%d sessions wait in SyncRep", primary.SQL.SyncWaiting))
+		found.Evidence = append(found.Evidence, fmt.Sprintf("%d sessions wait in SyncRep",
+			primary.SQL.SyncWaiting))
 	}
 	return []Finding{found}
 }
@@ -317,27 +337,32 @@ func patroniCondition(f Facts) []Finding {
 	var list []Finding
 	if slices.ContainsFunc(f.databases(), func(h *Host) bool { return h.Patroni.Paused }) {
 		list = append(list, Finding{ID: "paused", Severity: Warning, Title: "the cluster is paused",
-			Consequence: "nobody is promoted if the leader fails", Evidence: []string{`GET /patroni: "pause": true`},
-			Remedy: []Step{{Call: errs.Verb(Resume)}},
+			Consequence: "nobody is promoted if the leader fails",
+			Evidence:    []string{`GET /patroni: "pause": true`},
+			Remedy:      []Step{{Call: errs.Verb(Resume)}},
 			Advice: errs.Text("if somebody works on the cluster just now, leave it: %s tells who",
 				errs.Verb("history"))})
 	}
 	for _, h := range f.databases() {
-		if pending := append(slices.Clone(h.Patroni.PendingRestart), h.SQL.Pending...); len(pending) > 0 {
+		if pending := append(slices.Clone(h.Patroni.PendingRestart),
+			h.SQL.Pending...); len(pending) > 0 {
 			slices.Sort(pending)
 			list = append(list, Finding{ID: "restart-pending", Host: h.Name, Severity: Warning,
-				Title:       "settings wait for a restart of PostgreSQL",
-				Consequence: "they take effect at the next restart, when nobody thinks of them any more",
-				Evidence:    []string{strings.Join(slices.Compact(pending), ", ")},
-				Remedy:      restart(h),
-				explains:    []symptom{{"configuration-not-loaded", h.Name, layout.PatroniUnit}}})
+				Title: "settings wait for a restart of PostgreSQL",
+				Consequence: "they take effect at the next restart, when nobody thinks of them " +
+					"any more",
+				Evidence: []string{strings.Join(slices.Compact(pending), ", ")},
+				Remedy:   restart(h),
+				explains: []symptom{{"configuration-not-loaded", h.Name, layout.PatroniUnit}}})
 		}
 		if h.SQL.Error == "" && !h.SQL.Checksums && !h.SQL.LogHints {
 			list = append(list, Finding{ID: "rewind-impossible", Host: h.Name, Severity: Warning,
-				Title:       "pg_rewind cannot work",
-				Consequence: "a former leader has to copy everything again before it is a replica again",
-				Evidence:    []string{"neither data checksums nor wal_log_hints are on"},
-				Remedy: []Step{{Call: errs.Verb(Config, "set", "postgresql.parameters.wal_log_hints=on")},
+				Title: "pg_rewind cannot work",
+				Consequence: "a former leader has to copy everything again before it is a " +
+					"replica again",
+				Evidence: []string{"neither data checksums nor wal_log_hints are on"},
+				Remedy: []Step{{Call: errs.Verb(Config, "set",
+					"postgresql.parameters.wal_log_hints=on")},
 					{Call: errs.Verb(Restart, Pending)}}})
 		}
 	}

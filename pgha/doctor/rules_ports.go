@@ -12,7 +12,8 @@ import (
 
 // ports are those of a role's hosts.
 func (f Facts) ports(role spec.Role) []layout.Port {
-	return slices.DeleteFunc(f.Layouts[role].Ports(), func(p layout.Port) bool { return p.Number == 0 })
+	return slices.DeleteFunc(f.Layouts[role].Ports(),
+		func(p layout.Port) bool { return p.Number == 0 })
 }
 
 // portsTaken are ports of the cluster on which another program listens.
@@ -21,22 +22,29 @@ func portsTaken(f Facts) []Finding {
 	for _, h := range f.answering() {
 		for _, use := range f.ports(h.Role) {
 			i := slices.IndexFunc(h.Listeners, func(l Listener) bool {
-				return l.Port == use.Number && l.Program != "" && !slices.Contains(use.Programs, l.Program)
+				return l.Port == use.Number && l.Program != "" &&
+					!slices.Contains(use.Programs, l.Program)
 			})
 			if i < 0 {
 				continue
 			}
 			l := h.Listeners[i]
-			found := Finding{ID: "port-taken", Host: h.Name, Subject: fmt.Sprint(l.Port), Severity: Error,
-				Title: fmt.Sprintf("port %d is taken by %s", l.Port, l.Program),
-				Consequence: fmt.Sprintf("%s cannot listen there: %s", strings.TrimSuffix(use.Unit, ".service"),
+			found := Finding{ID: "port-taken", Host: h.Name, Subject: fmt.Sprint(l.Port),
+				Severity: Error,
+				Title:    fmt.Sprintf("port %d is taken by %s", l.Port, l.Program),
+				Consequence: fmt.Sprintf("%s cannot listen there: %s",
+					strings.TrimSuffix(use.Unit, ".service"),
 					unitConsequence(use.Unit)),
-				Evidence: append([]string{fmt.Sprintf("ss -ltnp: %s, process %d, listens on port %d",
-					l.Program, l.PID, l.Port)}, h.journal(use.Unit, 2)...),
+				Evidence: append(
+					[]string{fmt.Sprintf("ss -ltnp: %s, process %d, listens on port %d",
+						l.Program, l.PID, l.Port)}, h.journal(use.Unit, 2)...),
 				Remedy: on(h.Name, fmt.Sprintf("grep -qx '%s' /proc/%d/comm && kill %d", l.Program,
-					l.PID, l.PID), "systemctl reset-failed "+use.Unit, "systemctl restart "+use.Unit),
-				Advice:   errs.Text("see first what the program is, and whether something starts it again"),
-				explains: append(unitSymptoms(h.Name, use.Unit), symptom{"unit-stopped", h.Name, use.Unit})}
+					l.PID, l.PID), "systemctl reset-failed "+use.Unit,
+					"systemctl restart "+use.Unit),
+				Advice: errs.Text("see first what the program is, and whether something starts " +
+					"it again"),
+				explains: append(unitSymptoms(h.Name, use.Unit),
+					symptom{"unit-stopped", h.Name, use.Unit})}
 			list = append(list, found)
 		}
 	}
@@ -48,15 +56,19 @@ func portsBlocked(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.databases() {
 		for _, use := range f.ports(h.Role) {
-			if !slices.ContainsFunc(h.Listeners, func(l Listener) bool { return l.Port == use.Number }) {
+			if !slices.ContainsFunc(h.Listeners, func(l Listener) bool {
+				return l.Port == use.Number
+			}) {
 				continue
 			}
-			found := Finding{ID: "port-blocked", Host: h.Name, Subject: fmt.Sprint(use.Number), Severity: Error,
+			found := Finding{ID: "port-blocked", Host: h.Name, Subject: fmt.Sprint(use.Number),
+				Severity:    Error,
 				Title:       fmt.Sprintf("port %d of %s cannot be reached", use.Number, h.Name),
 				Consequence: blockedConsequence(f.Spec, use.Number)}
 			for _, from := range f.answering() {
 				if said, tried := from.Reach[h.at(use.Number)]; tried && said != "ok" {
-					found.Evidence = append(found.Evidence, fmt.Sprintf("from %s: %s", from.Name, said))
+					found.Evidence = append(found.Evidence,
+						fmt.Sprintf("from %s: %s", from.Name, said))
 				}
 			}
 			if len(found.Evidence) == 0 {
@@ -74,7 +86,8 @@ func portsBlocked(f Facts) []Finding {
 func blockedConsequence(sp *spec.Spec, port int) string {
 	switch port {
 	case sp.Patroni.RESTPort:
-		return "balancers hold this PostgreSQL dead and send it no sessions; a failover cannot ask it how far it is"
+		return "balancers hold this PostgreSQL dead and send it no sessions; a failover cannot " +
+			"ask it how far it is"
 	case sp.PostgreSQL.Port:
 		return "applications and replicas cannot connect to this PostgreSQL"
 	case sp.Etcd.PeerPort:

@@ -33,8 +33,10 @@ func followsWrongSpecification() []symptom {
 	for _, id := range []string{
 		"etcd-member-unknown", "etcd-member-missing", "etcd-not-answering", "etcd-quorum-lost",
 		"wrong-system-identifier",
-		"patroni-not-answering", "postgres-not-answering", "replication-login-fails", "no-primary", "port-blocked",
-		"pg-hba-differs", "pgpass-differs", "etcd-config-differs", "patroni-config-differs", "haproxy-config-differs",
+		"patroni-not-answering", "postgres-not-answering", "replication-login-fails", "no-primary",
+		"port-blocked",
+		"pg-hba-differs", "pgpass-differs", "etcd-config-differs", "patroni-config-differs",
+		"haproxy-config-differs",
 		"keepalived-config-differs", "file-differs", "settings-differ",
 	} {
 		list = append(list, symptom{id: id})
@@ -53,12 +55,14 @@ func refusedLines(f Facts) []Finding {
 			continue
 		}
 		list = append(list, Finding{ID: "settings-invalid", Host: h.Name, Severity: Error,
-			Title:       "PostgreSQL refuses what stands in its files",
-			Consequence: "it keeps what it read before, and does not start with these lines: the next restart ends it",
-			Evidence:    lines,
+			Title: "PostgreSQL refuses what stands in its files",
+			Consequence: "it keeps what it read before, and does not start with these lines: the " +
+				"next restart ends it",
+			Evidence: lines,
 			Advice: errs.Text("put right what the line says: %s, the specification, "+
 				"or ALTER SYSTEM RESET for postgresql.auto.conf", errs.Verb(Config, "set")),
-			explains: []symptom{{"settings-differ", h.Name, ""}, {"settings-altered-by-hand", h.Name, ""},
+			explains: []symptom{{"settings-differ", h.Name, ""},
+				{"settings-altered-by-hand", h.Name, ""},
 				{"restart-pending", h.Name, ""}}})
 	}
 	return list

@@ -46,7 +46,8 @@ func connections(f Facts) []Finding {
 				Consequence: "nobody can log in, nor can Patroni",
 				Evidence:    []string{h.SQL.Error}, Remedy: restart(h),
 				Advice: errs.Text(
-					"find out which application does not give connections back; a pooler in front of it helps"),
+					"find out which application does not give connections back; a pooler in " +
+						"front of it helps"),
 				explains: databaseSymptoms(h.Name)})
 		}
 	}
@@ -67,11 +68,14 @@ func connections(f Facts) []Finding {
 				Title:       "PostgreSQL has no connection left",
 				Consequence: "applications and replicas are refused: too many clients already",
 				Evidence:    evidence, Remedy: end, Advice: errs.Text(advice),
-				explains: []symptom{{"replication-login-fails", h.Name, ""}, {"replica-not-streaming", "", ""}}})
+				explains: []symptom{{"replication-login-fails", h.Name, ""},
+					{"replica-not-streaming", "", ""}}})
 		case h.SQL.Connections*10 > h.SQL.MaxConnections*9:
-			list = append(list, Finding{ID: "connections-nearly-exhausted", Host: h.Name, Severity: Warning,
-				Title: "PostgreSQL has few connections left", Consequence: "soon applications are refused",
-				Evidence: evidence, Remedy: end,
+			list = append(list, Finding{ID: "connections-nearly-exhausted", Host: h.Name,
+				Severity:    Warning,
+				Title:       "PostgreSQL has few connections left",
+				Consequence: "soon applications are refused",
+				Evidence:    evidence, Remedy: end,
 				Advice: errs.Text(advice)})
 		}
 	}
@@ -85,17 +89,19 @@ func replicationLogins(f Facts) []Finding {
 			continue
 		}
 		found := Finding{ID: "replication-login-fails", Host: h.Name, Severity: Error,
-			Title:       "the replication login is refused",
-			Consequence: "after the next failover this member cannot rejoin, and replicas cannot connect to it",
-			Evidence:    []string{"psql on 127.0.0.1: " + h.SQL.ReplicationLogin},
-			Remedy:      []Step{{Call: errs.Verb(RotateSecrets, "rotate", "replication")}},
+			Title: "the replication login is refused",
+			Consequence: "after the next failover this member cannot rejoin, and replicas cannot " +
+				"connect to it",
+			Evidence: []string{"psql on 127.0.0.1: " + h.SQL.ReplicationLogin},
+			Remedy:   []Step{{Call: errs.Verb(RotateSecrets, "rotate", "replication")}},
 			Advice: errs.Text("the password in PostgreSQL is not the one in %s: "+
 				"somebody has changed one of them by hand", layout.PasswordFile),
 			explains: []symptom{{"replica-not-streaming", "", ""}, {"replica-lags", "", ""}}}
 		if _, ok := h.Files[layout.RolesFile]; ok && h == f.primary() {
 			// The tool's own passwords, as verifiers. It works while replicas are down, which a
 			// rotation refuses.
-			found.Remedy = on(h.Name, psqlWith(f, "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", layout.RolesFile))
+			found.Remedy = on(h.Name, psqlWith(f, "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f",
+				layout.RolesFile))
 		}
 		if h != f.primary() {
 			// All members have the primary's roles.
@@ -103,7 +109,8 @@ func replicationLogins(f Facts) []Finding {
 				continue
 			}
 		} else {
-			found.Evidence = append(found.Evidence, "replicas have the same roles, so it is refused there, too")
+			found.Evidence = append(found.Evidence,
+				"replicas have the same roles, so it is refused there, too")
 		}
 		list = append(list, found)
 	}
@@ -118,12 +125,15 @@ func archiveStuck(h *Host) (Finding, bool) {
 	if h.SQL.Recovery || h.SQL.ArchiveFailed != "" || h.SQL.ArchiveOldest < longArchive {
 		return Finding{}, false
 	}
-	return Finding{ID: "archive-stuck", Host: h.Name, Severity: Warning, Title: "archiving hangs, or is too slow",
+	return Finding{ID: "archive-stuck", Host: h.Name, Severity: Warning,
+		Title: "archiving hangs, or is too slow",
 		Consequence: "pg_wal grows, and PostgreSQL archives everything before it stops: after a " +
 			"switchover this member stays away for as long",
-		Evidence: []string{fmt.Sprintf("%d WAL segments wait, the oldest for %.0f s; no attempt has failed",
+		Evidence: []string{fmt.Sprintf("%d WAL segments wait, the oldest for %.0f s; no attempt "+
+			"has failed",
 			h.SQL.ArchiveWaits, h.SQL.ArchiveOldest)},
-		Advice: errs.Text("see what archive_command does: ps -ef on %s shows it below the archiver", h.Name)}, true
+		Advice: errs.Text("see what archive_command does: ps -ef on %s shows it below the archiver",
+			h.Name)}, true
 }
 
 func retention(f Facts) []Finding {
@@ -147,8 +157,9 @@ func retention(f Facts) []Finding {
 				continue
 			}
 			found := Finding{ID: "slot-inactive", Host: h.Name, Subject: s.Name, Severity: Warning,
-				Title:       "nobody reads replication slot " + s.Name,
-				Consequence: "WAL is kept for it until max_slot_wal_keep_size, or until the disk is full",
+				Title: "nobody reads replication slot " + s.Name,
+				Consequence: "WAL is kept for it until max_slot_wal_keep_size, or until the disk " +
+					"is full",
 				Evidence: []string{fmt.Sprintf("%s slot, WAL status %q, keeps %s", s.Type, s.Status,
 					bytesize.Text(s.Kept))},
 				Advice: dropByHand(f, h, s)}
@@ -161,7 +172,8 @@ func retention(f Facts) []Finding {
 			}
 			if s.Status == "lost" {
 				found.ID, found.Severity, found.Title, found.Consequence = "slot-lost", Error,
-					"replication slot "+s.Name+" has lost its WAL", "its reader can never go on from there"
+					"replication slot "+s.Name+" has lost its WAL",
+					"its reader can never go on from there"
 			}
 			list = append(list, found)
 		}
@@ -172,16 +184,18 @@ func retention(f Facts) []Finding {
 // dropByHand says how to drop a slot that no member owns. Only its owner, a backup tool or a
 // subscriber, knows whether it is still needed: no remedy drops it, and the operator names it.
 func dropByHand(f Facts, h *Host, s Slot) errs.Next {
-	return errs.Text("no member of the cluster owns it: ask whoever made it, such as a backup tool "+
-		"or a subscriber. If its reader is gone for good, take it out of the dynamic configuration "+
-		"(slots) if it stands there, then on %s: %s",
+	return errs.Text(
+		"no member of the cluster owns it: ask whoever made it, such as a backup tool "+
+			"or a subscriber. If its reader is gone for good, take it out of the dynamic "+
+			"configuration (slots) if it stands there, then on %s: %s",
 		h.Name, psql(f, fmt.Sprintf("SELECT pg_drop_replication_slot('%s')", s.Name)))
 }
 
 // slotMember is the member whose slot has this name: Patroni replaces what may not stand in one.
 func (f Facts) slotMember(slot string) *Host {
 	for _, h := range f.Hosts {
-		if h.Member != "" && strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToLower(h.Member)) == slot {
+		if h.Member != "" && strings.NewReplacer("-", "_", ".",
+			"_").Replace(strings.ToLower(h.Member)) == slot {
 			return h
 		}
 	}
@@ -192,28 +206,35 @@ func sqlCondition(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.sqlHosts() {
 		for _, t := range h.SQL.Long {
-			list = append(list, Finding{ID: "long-transaction", Host: h.Name, Subject: fmt.Sprint(t.PID),
+			list = append(list, Finding{ID: "long-transaction", Host: h.Name,
+				Subject:  fmt.Sprint(t.PID),
 				Severity: Warning,
-				Title:    fmt.Sprintf("a transaction of %s has been open for %.0f s", t.User, t.Seconds),
+				Title: fmt.Sprintf("a transaction of %s has been open for %.0f s", t.User,
+					t.Seconds),
 				Consequence: "vacuum cannot clean up behind it, and it holds its locks; a " +
 					"switchover is refused meanwhile",
-				Evidence: []string{fmt.Sprintf("process %d, application %q, %s", t.PID, t.Application, t.State)},
-				Remedy:   on(h.Name, psql(f, fmt.Sprintf("SELECT pg_terminate_backend(%d)", t.PID))),
-				Advice:   errs.Text("ask its owner first")})
+				Evidence: []string{fmt.Sprintf("process %d, application %q, %s", t.PID,
+					t.Application, t.State)},
+				Remedy: on(h.Name, psql(f, fmt.Sprintf("SELECT pg_terminate_backend(%d)", t.PID))),
+				Advice: errs.Text("ask its owner first")})
 		}
 		if h.SQL.Recovery {
 			continue
 		}
 		for _, gid := range h.SQL.Prepared {
-			list = append(list, Finding{ID: "prepared-transaction", Host: h.Name, Subject: gid, Severity: Warning,
-				Title:       "a prepared transaction waits for its end",
-				Consequence: "it holds its locks over every restart and failover, and vacuum cannot clean up behind it",
-				Evidence:    []string{"pg_prepared_xacts: " + clip(gid)},
+			list = append(list, Finding{ID: "prepared-transaction", Host: h.Name, Subject: gid,
+				Severity: Warning,
+				Title:    "a prepared transaction waits for its end",
+				Consequence: "it holds its locks over every restart and failover, and vacuum " +
+					"cannot clean up behind it",
+				Evidence: []string{"pg_prepared_xacts: " + clip(gid)},
 				Advice: errs.Text(
-					"its transaction manager should end it; otherwise COMMIT PREPARED or ROLLBACK PREPARED by hand")})
+					"its transaction manager should end it; otherwise COMMIT PREPARED or " +
+						"ROLLBACK PREPARED by hand")})
 		}
 		for _, table := range h.SQL.Leftovers {
-			list = append(list, Finding{ID: "leftover-table", Host: h.Name, Subject: table, Severity: Warning,
+			list = append(list, Finding{ID: "leftover-table", Host: h.Name, Subject: table,
+				Severity:    Warning,
 				Title:       "an interrupted verify has left its table behind",
 				Consequence: "none, besides that somebody will wonder what it is",
 				Evidence:    []string{"table " + table + " in database postgres"},
@@ -235,7 +256,8 @@ func sqlCondition(f Facts) []Finding {
 				"in the cluster's configuration",
 			Evidence: []string{"postgresql.auto.conf sets " + strings.Join(h.SQL.Altered, ", ")},
 			Remedy:   on(h.Name, append(resets, psql(f, "SELECT pg_reload_conf()"))...),
-			Advice:   errs.Text("%s sets it for all members, and lastingly", errs.Verb(Config, "set")),
+			Advice: errs.Text("%s sets it for all members, and lastingly",
+				errs.Verb(Config, "set")),
 			explains: []symptom{{"restart-pending", h.Name, ""}}})
 	}
 	return list

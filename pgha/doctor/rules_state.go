@@ -29,7 +29,8 @@ func resetUnfinished(f Facts) []Finding {
 				Consequence: "data of some hosts may be gone while others still have theirs, so " +
 					"that they do not fit each other",
 				Evidence: []string{clip(h.UnfinishedReset)},
-				Advice: errs.Text("%s again finishes it: everything is deleted and the cluster formed again",
+				Advice: errs.Text("%s again finishes it: everything is deleted and the cluster "+
+					"formed again",
 					errs.Verb("reset"))}}
 		}
 	}

@@ -111,7 +111,8 @@ func (f *Facts) drifts(kind, host, name, action string) {
 }
 
 func ruleCases() []ruleCase {
-	return slices.Concat(hostCases(), etcdCases(), memberCases(), sqlCases(), balancerCases(), fileCases())
+	return slices.Concat(hostCases(), etcdCases(), memberCases(), sqlCases(), balancerCases(),
+		fileCases())
 }
 
 func hostCases() []ruleCase {
@@ -129,21 +130,25 @@ func hostCases() []ruleCase {
 		}, []string{"error specification-refused@postgres-01/postgresql.port"}},
 		{"a replica's host is gone", func(f *Facts) {
 			*f.host(pg3) = Host{
-				Name: pg3, Role: spec.RoleDatabase, Member: "postgresql-03", Address: "192.168.0.205",
-				Error: "connection timed out",
+				Name: pg3, Role: spec.RoleDatabase, Member: "postgresql-03",
+				Address: "192.168.0.205",
+				Error:   "connection timed out",
 			}
-			f.host(pg1).SQL.Slots = []Slot{{Name: "postgresql_03", Type: "physical", Status: "reserved"}}
+			f.host(pg1).SQL.Slots = []Slot{{Name: "postgresql_03", Type: "physical",
+				Status: "reserved"}}
 			f.host(pg1).SQL.Replication = f.host(pg1).SQL.Replication[:1]
 		}, []string{"error host-unreachable@postgres-03"}},
 		{"the primary's host is gone", func(f *Facts) {
 			*f.host(pg1) = Host{
-				Name: pg1, Role: spec.RoleDatabase, Member: "postgresql-01", Address: "192.168.0.203",
-				Error: "connection timed out",
+				Name: pg1, Role: spec.RoleDatabase, Member: "postgresql-01",
+				Address: "192.168.0.203",
+				Error:   "connection timed out",
 			}
 		}, []string{"error host-unreachable@postgres-01"}},
 		{"a host's name cannot be looked up", func(f *Facts) {
-			*f.host(pg3) = Host{Name: pg3, Role: spec.RoleDatabase, Member: "postgresql-03", Address: "pg3.example.com",
-				Error: "host unreachable: " + spec.ErrLookup.Error()}
+			*f.host(pg3) = Host{Name: pg3, Role: spec.RoleDatabase, Member: "postgresql-03",
+				Address: "pg3.example.com",
+				Error:   "host unreachable: " + spec.ErrLookup.Error()}
 		}, []string{"error host-unreachable@postgres-03"}},
 		{"disk full, PostgreSQL down", func(f *Facts) {
 			h := f.host(pg2)
@@ -175,7 +180,9 @@ func hostCases() []ruleCase {
 		},
 		{"package missing, and so its unit", func(f *Facts) {
 			f.drifts("package", lb2, "haproxy", "installed")
-			f.unit(lb2, layout.HAProxyUnit, func(u *Unit) { u.Load, u.Active = "not-found", "inactive" })
+			f.unit(lb2, layout.HAProxyUnit, func(u *Unit) {
+				u.Load, u.Active = "not-found", "inactive"
+			})
 			f.host(lb2).HAProxy.Error = "No such file or directory"
 		}, []string{"error package-missing@haproxy-02/haproxy"}},
 		{
@@ -184,12 +191,16 @@ func hostCases() []ruleCase {
 		},
 		{
 			"watcher stopped",
-			func(f *Facts) { f.unit(pg2, layout.WatchUnit, func(u *Unit) { u.Active = "inactive" }) },
+			func(f *Facts) {
+				f.unit(pg2, layout.WatchUnit, func(u *Unit) { u.Active = "inactive" })
+			},
 			[]string{"warning unit-stopped@postgres-02/pgha-watch.service"},
 		},
 		{"a crash loop of Patroni", func(f *Facts) {
 			f.unit(pg2, layout.PatroniUnit,
-				func(u *Unit) { u.Active, u.Sub, u.Result = "activating", "auto-restart", "exit-code" })
+				func(u *Unit) {
+					u.Active, u.Sub, u.Result = "activating", "auto-restart", "exit-code"
+				})
 			f.host(pg2).Patroni = &Patroni{Error: "connection refused"}
 			f.host(pg2).SQL = &SQL{Error: "connection refused"}
 			f.host(lb1).HAProxy.Servers["postgres_read/postgresql-02"] = "DOWN L4CON"
@@ -215,7 +226,8 @@ func etcdCases() []ruleCase {
 				f.unit(h, layout.EtcdUnit, func(u *Unit) { u.Active = "inactive" })
 			}
 			f.host(pg1).Patroni.LastSeen = f.Time.Unix() - 100
-		}, []string{"error unit-stopped@postgres-02/etcd.service", "error unit-stopped@postgres-03/etcd.service"}},
+		}, []string{"error unit-stopped@postgres-02/etcd.service",
+			"error unit-stopped@postgres-03/etcd.service"}},
 		{"no leader and no reason", func(f *Facts) {
 			for _, h := range f.databases() {
 				h.Etcd.Leader = "0"
@@ -239,9 +251,11 @@ func etcdCases() []ruleCase {
 			h := f.host(pg2)
 			h.Journals[layout.PatroniUnit] = append(refusingJournal(pg2),
 				"2026-11-28T10:54:48+00:00 postgres-02 patroni[4480]: 2026-11-28 10:54:48,583 "+
-					"INFO: no action. I am (postgresql-02), a secondary, and following a leader (postgresql-01)")
+					"INFO: no action. I am (postgresql-02), a secondary, and following a leader "+
+					"(postgresql-01)")
 		}, nil},
-		{"corrupt", func(f *Facts) { f.host(pg1).Etcd.Alarms = []string{"CORRUPT"} }, []string{"error etcd-corrupt"}},
+		{"corrupt", func(f *Facts) { f.host(pg1).Etcd.Alarms = []string{"CORRUPT"} },
+			[]string{"error etcd-corrupt"}},
 		{
 			"large", func(f *Facts) { f.host(pg1).Etcd.DBSize = f.host(pg1).Etcd.Quota * 9 / 10 },
 			[]string{"warning etcd-database-large@postgres-01"},
@@ -276,8 +290,10 @@ func etcdCases() []ruleCase {
 func refusingJournal(host string) []string {
 	begin := "2026-11-28T10:53:18+00:00 " + host + " patroni[3957]: 2026-11-28 10:53:18,823 "
 	return []string{
-		begin + "WARNING: Connected to Etcd node with term 2. Old known term 3. Switching to another node.",
-		begin + "ERROR: Failed to get list of machines from https://192.168.0.205:2379/v3: StaleEtcdNode()",
+		begin + "WARNING: Connected to Etcd node with term 2. Old known term 3. Switching to " +
+			"another node.",
+		begin + "ERROR: Failed to get list of machines from https://192.168.0.205:2379/v3: " +
+			"StaleEtcdNode()",
 		begin + "ERROR: KVCache.run EtcdConnectionFailed('No more machines in the cluster')",
 	}
 }
@@ -286,8 +302,9 @@ func memberCases() []ruleCase {
 	return []ruleCase{
 		{"the primary is gone, and its replicas were too far behind", func(f *Facts) {
 			*f.host(pg1) = Host{
-				Name: pg1, Role: spec.RoleDatabase, Member: "postgresql-01", Address: "192.168.0.203",
-				Error: "connection timed out",
+				Name: pg1, Role: spec.RoleDatabase, Member: "postgresql-01",
+				Address: "192.168.0.203",
+				Error:   "connection timed out",
 			}
 			for i, h := range []string{pg2, pg3} {
 				f.host(h).SQL.LSN = int64(1000 + i)
@@ -297,7 +314,8 @@ func memberCases() []ruleCase {
 				}
 			}
 		}, []string{"error failover-held-back@postgres-03", "error host-unreachable@postgres-01"}},
-		{"paused", func(f *Facts) { f.host(pg3).Patroni.Paused = true }, []string{"warning paused"}},
+		{"paused", func(f *Facts) { f.host(pg3).Patroni.Paused = true },
+			[]string{"warning paused"}},
 		{
 			"restart pending",
 			func(f *Facts) { f.host(pg3).Patroni.PendingRestart = []string{"max_connections"} },
@@ -321,17 +339,23 @@ func memberCases() []ruleCase {
 			"lag", func(f *Facts) { f.host(pg1).SQL.Replication[0].Lag = 1 << 30 },
 			[]string{"warning replica-lags@postgres-02"},
 		},
-		{"two primaries", func(f *Facts) { f.host(pg3).SQL.Recovery = false }, []string{"error two-primaries"}},
+		{"two primaries", func(f *Facts) { f.host(pg3).SQL.Recovery = false },
+			[]string{"error two-primaries"}},
 		{
 			"no primary",
-			func(f *Facts) { f.host(pg1).SQL.Recovery, f.host(pg1).SQL.ReceiverState = true, "streaming" },
+			func(f *Facts) {
+				f.host(pg1).SQL.Recovery, f.host(pg1).SQL.ReceiverState = true, "streaming"
+			},
 			[]string{"error no-primary"},
 		},
 		{"another cluster's data", func(f *Facts) {
-			f.host(pg3).Data.SystemID, f.host(pg3).SQL.SystemID, f.host(pg3).SQL.ReceiverState = "1", "1", ""
+			f.host(pg3).Data.SystemID, f.host(pg3).SQL.SystemID,
+				f.host(pg3).SQL.ReceiverState = "1", "1", ""
 		}, []string{"error wrong-system-identifier@postgres-03"}},
 		{
-			"Patroni cut from etcd", func(f *Facts) { f.host(pg3).Patroni.LastSeen = f.Time.Unix() - 60 },
+			"Patroni cut from etcd", func(f *Facts) {
+				f.host(pg3).Patroni.LastSeen = f.Time.Unix() - 60
+			},
 			[]string{"error patroni-cut-from-etcd@postgres-03"},
 		},
 		{"Patroni silent", func(f *Facts) {
@@ -339,7 +363,8 @@ func memberCases() []ruleCase {
 			f.host(lb1).HAProxy.Servers["postgres_read/postgresql-03"] = "DOWN L4TOUT"
 		}, []string{"error patroni-not-answering@postgres-03"}},
 		{"start failed", func(f *Facts) {
-			f.host(pg3).Patroni.State, f.host(pg3).SQL = "start failed", &SQL{Error: "connection refused"}
+			f.host(pg3).Patroni.State, f.host(pg3).SQL = "start failed",
+				&SQL{Error: "connection refused"}
 		}, []string{"error postgres-start-failed@postgres-03"}},
 		{
 			"no synchronous replica",
@@ -361,7 +386,9 @@ func sqlCases() []ruleCase {
 		},
 		{
 			"archiving is busy",
-			func(f *Facts) { f.host(pg1).SQL.ArchiveWaits, f.host(pg1).SQL.ArchiveOldest = 4, 20 }, nil,
+			func(f *Facts) {
+				f.host(pg1).SQL.ArchiveWaits, f.host(pg1).SQL.ArchiveOldest = 4, 20
+			}, nil,
 		},
 		{
 			"archiving fails",
@@ -374,7 +401,8 @@ func sqlCases() []ruleCase {
 			})
 		}, []string{"warning slot-inactive@postgres-01/cdc"}},
 		{"a slot that lost its WAL", func(f *Facts) {
-			f.host(pg1).SQL.Slots = append(f.host(pg1).SQL.Slots, Slot{Name: "cdc", Type: "logical", Status: "lost"})
+			f.host(pg1).SQL.Slots = append(f.host(pg1).SQL.Slots,
+				Slot{Name: "cdc", Type: "logical", Status: "lost"})
 		}, []string{"error slot-lost@postgres-01/cdc"}},
 		{
 			"connections nearly gone", func(f *Facts) { f.host(pg1).SQL.Connections = 92 },
@@ -382,7 +410,9 @@ func sqlCases() []ruleCase {
 		},
 		{
 			"not even the administrator",
-			func(f *Facts) { f.host(pg1).SQL = &SQL{Error: "FATAL: sorry, too many clients already"} },
+			func(f *Facts) {
+				f.host(pg1).SQL = &SQL{Error: "FATAL: sorry, too many clients already"}
+			},
 			[]string{"error connections-exhausted@postgres-01"},
 		},
 		{
@@ -392,9 +422,12 @@ func sqlCases() []ruleCase {
 		{"the local replication line", func(f *Facts) {
 			h := f.host(pg1)
 			h.Data.HBA = slices.DeleteFunc(slices.Clone(h.Data.HBA),
-				func(l string) bool { return strings.Contains(l, "replication") && strings.Contains(l, "127.0.0.1") })
+				func(l string) bool {
+					return strings.Contains(l, "replication") && strings.Contains(l, "127.0.0.1")
+				})
 			h.SQL.ReplicationLogin = "no pg_hba.conf entry"
-		}, []string{"error pg-hba-no-local-replication@postgres-01//var/lib/postgresql/data/pg_hba.conf"}},
+		},
+			[]string{"error pg-hba-no-local-replication@postgres-01//var/lib/postgresql/data/pg_hba.conf"}},
 		{"a line PostgreSQL refuses", func(f *Facts) {
 			h := f.host(pg3)
 			h.Data.HBA, h.SQL.HBAErrors = append(slices.Clone(h.Data.HBA), "what"), []string{
@@ -403,7 +436,8 @@ func sqlCases() []ruleCase {
 		}, []string{"error pg-hba-invalid@postgres-03//var/lib/postgresql/data/pg_hba.conf"}},
 		{"a setting PostgreSQL refuses", func(f *Facts) {
 			f.host(pg3).SQL.Refused = []string{
-				"/d/postgresql.conf line 7: work_mem: setting could not be applied", "line 12 of pg_hba.conf: what",
+				"/d/postgresql.conf line 7: work_mem: setting could not be applied",
+				"line 12 of pg_hba.conf: what",
 			}
 		}, []string{"error settings-invalid@postgres-03"}},
 		{"a changed password is one finding", func(f *Facts) {
@@ -433,7 +467,9 @@ func balancerCases() []ruleCase {
 		},
 		{
 			"HAProxy sends nothing to a good replica",
-			func(f *Facts) { f.host(lb3).HAProxy.Servers["postgres_read/postgresql-02"] = "DOWN L6TOUT" },
+			func(f *Facts) {
+				f.host(lb3).HAProxy.Servers["postgres_read/postgresql-02"] = "DOWN L6TOUT"
+			},
 			[]string{"error backend-down@postgres-02"},
 		},
 		{"a firewall is the cause of that", func(f *Facts) {
@@ -441,13 +477,15 @@ func balancerCases() []ruleCase {
 				f.host(lb).HAProxy.Servers["postgres_read/postgresql-02"] = "DOWN L4TOUT"
 				f.host(lb).Reach["192.168.0.204:8008"] = "no answer"
 			}
-			f.host(pg2).Firewall = []FirewallRule{{"inet", "filter", "input", "7", "tcp dport 8008 drop"}}
+			f.host(pg2).Firewall = []FirewallRule{{"inet", "filter", "input", "7",
+				"tcp dport 8008 drop"}}
 		}, []string{"error port-blocked@postgres-02/8008"}},
 		{"VRRP dropped, two holders", func(f *Facts) {
 			for _, lb := range []string{lb1, lb2, lb3} {
 				f.host(lb).Addresses[f.Spec.VIP.Address] = "enp0s3"
 			}
-			f.host(lb2).Firewall = []FirewallRule{{"inet", "filter", "input", "7", "ip protocol vrrp drop"}}
+			f.host(lb2).Firewall = []FirewallRule{{"inet", "filter", "input", "7",
+				"ip protocol vrrp drop"}}
 		}, []string{"error vrrp-blocked@haproxy-02"}},
 	}
 }
@@ -480,42 +518,55 @@ func fileCases() []ruleCase {
 			f.drifts("unit", pg2, layout.PatroniUnit, "reloaded")
 		}, []string{"error patroni-certificate-key-mismatch@postgres-02/rest server"}},
 		{"another copy of the state directory", func(f *Facts) {
-			f.StateTrouble, f.StateRemedy = "the state directory is an older copy", "put its newest backup in its place"
+			f.StateTrouble, f.StateRemedy = "the state directory is an older copy",
+				"put its newest backup in its place"
 			f.Authorities.Etcd = f.Authorities.Patroni
 			f.drifts("file", pg2, layout.EtcdCerts+"/"+"ca.crt", "updated")
 			f.drifts("file", pg2, layout.PatroniCerts+"/"+"rest-server.key", "updated")
 			f.drifts("file", pg2, layout.PasswordFile, "updated")
 			f.drifts("unit", pg2, layout.PatroniUnit, "reloaded")
 			f.drifts("file", pg3, "/etc/etcd/etcd.env", "updated")
-		}, []string{"error state-directory-refused", "warning etcd-config-differs@postgres-03//etc/etcd/etcd.env"}},
+		}, []string{"error state-directory-refused",
+			"warning etcd-config-differs@postgres-03//etc/etcd/etcd.env"}},
 		{"a certificate that is gone", func(f *Facts) {
 			f.host(pg2).Certificates[0] = Certificate{Name: "etcd server", Error: "cannot be read"}
 			f.host(pg2).Etcd = &Etcd{Error: "refused"}
 		}, []string{"error etcd-certificate-missing@postgres-02/etcd server"}},
 		{"a key of another owner", func(f *Facts) {
-			f.host(pg2).Files[layout.PatroniCerts+"/"+"postgres-server.key"] = File{"600", "root", "root"}
+			f.host(pg2).Files[layout.PatroniCerts+"/"+"postgres-server.key"] = File{"600",
+				"root", "root"}
 		}, []string{"error postgres-key-unreadable@postgres-02/postgres"}},
 		{"an authority", func(f *Facts) {
 			f.drifts("file", lb1, "/etc/haproxy/certs/patroni-ca.crt", "updated")
 			f.host(lb1).HAProxy.Servers["postgres_read/postgresql-02"] = "DOWN L6RSP"
 		}, []string{"error authority-differs@haproxy-01//etc/haproxy/certs/patroni-ca.crt"}},
 		{
-			"the dynamic configuration", func(f *Facts) { f.drifts("setting", "", "ttl", "changed") },
+			"the dynamic configuration", func(f *Facts) {
+				f.drifts("setting", "", "ttl", "changed")
+			},
 			[]string{"warning settings-differ/ttl"},
 		},
 		{"keepalived.conf differs, and keepalived failed over it", func(f *Facts) {
 			f.drifts("file", lb1, "/etc/keepalived/keepalived.conf", "updated")
-			f.unit(lb1, layout.KeepalivedUnit, func(u *Unit) { u.Active, u.Result = "failed", "exit-code" })
+			f.unit(lb1, layout.KeepalivedUnit, func(u *Unit) {
+				u.Active, u.Result = "failed",
+					"exit-code"
+			})
 			f.host(lb1).Journals[layout.KeepalivedUnit] = []string{
 				"2026-11-28T10:53:18+00:00 haproxy-01 Keepalived[77]: " +
-					"(/etc/keepalived/keepalived.conf: Line 9) Unknown keyword 'stat', configuration error",
+					"(/etc/keepalived/keepalived.conf: Line 9) Unknown keyword 'stat', " +
+					"configuration error",
 			}
 		}, []string{"error keepalived-config-differs@haproxy-01//etc/keepalived/keepalived.conf"}},
 		{"keepalived.conf differs, and keepalived failed for something else", func(f *Facts) {
 			f.drifts("file", lb1, "/etc/keepalived/keepalived.conf", "updated")
-			f.unit(lb1, layout.KeepalivedUnit, func(u *Unit) { u.Active, u.Result = "failed", "exit-code" })
+			f.unit(lb1, layout.KeepalivedUnit, func(u *Unit) {
+				u.Active, u.Result = "failed",
+					"exit-code"
+			})
 			f.host(lb1).Journals[layout.KeepalivedUnit] = []string{
-				"2026-11-28T10:53:18+00:00 haproxy-01 Keepalived[77]: fatal error: cannot allocate memory",
+				"2026-11-28T10:53:18+00:00 haproxy-01 Keepalived[77]: fatal error: cannot " +
+					"allocate memory",
 			}
 		}, []string{
 			"error unit-failed@haproxy-01/keepalived.service",
@@ -526,7 +577,8 @@ func fileCases() []ruleCase {
 			f.host(pg3).Patroni.LastSeen = f.Time.Unix() - 100
 			f.host(pg3).Journals[layout.PatroniUnit] = []string{
 				"2026-11-28T10:53:18+00:00 postgres-03 patroni[77]: 2026-11-28 10:53:18,823 " +
-					"ERROR: Failed to get list of machines from https://192.168.0.205:2379/v3: timed out",
+					"ERROR: Failed to get list of machines from https://192.168.0.205:2379/v3: " +
+					"timed out",
 			}
 		}, []string{
 			"error patroni-cut-from-etcd@postgres-03",
@@ -539,7 +591,9 @@ func fileCases() []ruleCase {
 		},
 		{"haproxy.cfg invalid and failed", func(f *Facts) {
 			f.host(lb1).HAProxy = &HAProxy{ConfigError: "unknown keyword", Error: "refused"}
-			f.unit(lb1, layout.HAProxyUnit, func(u *Unit) { u.Active, u.Result = "failed", "start-limit-hit" })
+			f.unit(lb1, layout.HAProxyUnit, func(u *Unit) {
+				u.Active, u.Result = "failed", "start-limit-hit"
+			})
 			f.drifts("file", lb1, "/etc/haproxy/haproxy.cfg", "updated")
 		}, []string{"error haproxy-config-invalid@haproxy-01//etc/haproxy/haproxy.cfg"}},
 	}

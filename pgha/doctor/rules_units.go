@@ -14,7 +14,8 @@ func unitConsequence(unit string) string {
 	case layout.EtcdUnit:
 		return "one vote of etcd less: with another one lost nobody takes writes"
 	case layout.PatroniUnit:
-		return "PostgreSQL of this host is stopped or on its own: one copy of the data less, and no failover to it"
+		return "PostgreSQL of this host is stopped or on its own: one copy of the data less, and " +
+			"no failover to it"
 	case layout.WatchUnit:
 		return "a crash of PostgreSQL is noticed later: up to loop_wait instead of at once"
 	case layout.HAProxyUnit:
@@ -43,8 +44,9 @@ func units(f Facts) []Finding {
 
 func judgeUnit(h *Host, name string) (Finding, bool) {
 	u, known := h.Units[name]
-	found := Finding{Host: h.Name, Subject: name, Severity: Error, Consequence: unitConsequence(name),
-		explains: unitSymptoms(h.Name, name),
+	found := Finding{Host: h.Name, Subject: name, Severity: Error,
+		Consequence: unitConsequence(name),
+		explains:    unitSymptoms(h.Name, name),
 		Evidence: []string{fmt.Sprintf("systemctl: %s is %s (%s), result %s, at boot: %s", name,
 			u.Active, u.Sub, u.Result, u.Enabled)}}
 	if name == layout.WatchUnit {
@@ -68,7 +70,8 @@ func judgeUnit(h *Host, name string) (Finding, bool) {
 		found.ID, found.Title = "unit-stopped", name+" is stopped"
 		found.Remedy = on(h.Name, "systemctl start "+name)
 	case u.Enabled != "enabled":
-		found.ID, found.Title, found.Severity = "unit-disabled", name+" does not start at boot", Warning
+		found.ID, found.Title, found.Severity = "unit-disabled",
+			name+" does not start at boot", Warning
 		found.Consequence = "after the host's next boot: " + found.Consequence
 		found.Remedy = on(h.Name, "systemctl enable "+name)
 		found.explains = nil
@@ -89,16 +92,19 @@ func frozen(f Facts) []Finding {
 				continue
 			}
 			told[p.Program] = true
-			found := Finding{ID: "process-frozen", Host: h.Name, Subject: p.Program, Severity: Error,
-				Title:       p.Program + " is suspended",
-				Consequence: "systemd sees it run, but it does nothing: " + unitConsequence(programUnit(p.Program)),
-				Evidence:    []string{fmt.Sprintf("/proc/%d/stat: state T (stopped)", p.PID)},
-				Remedy:      on(h.Name, thaw(h, p.Program))}
+			found := Finding{ID: "process-frozen", Host: h.Name, Subject: p.Program,
+				Severity: Error,
+				Title:    p.Program + " is suspended",
+				Consequence: "systemd sees it run, but it does nothing: " +
+					unitConsequence(programUnit(p.Program)),
+				Evidence: []string{fmt.Sprintf("/proc/%d/stat: state T (stopped)", p.PID)},
+				Remedy:   on(h.Name, thaw(h, p.Program))}
 			found.explains = unitSymptoms(h.Name, programUnit(p.Program))
 			for _, use := range f.ports(h.Role) {
 				// A queue of connections that nobody takes is soon full.
 				if slices.Contains(use.Programs, p.Program) {
-					found.explains = append(found.explains, symptom{"port-blocked", h.Name, fmt.Sprint(use.Number)})
+					found.explains = append(found.explains,
+						symptom{"port-blocked", h.Name, fmt.Sprint(use.Number)})
 				}
 			}
 			if p.Program == "keepalived" {
@@ -109,7 +115,8 @@ func frozen(f Facts) []Finding {
 				found.Consequence = "sessions hang; Patroni does not fail over from this by " +
 					"itself, because the process lives"
 				found.explains = append(found.explains, postgresSymptoms(h.Name)...)
-				found.explains = append(found.explains, symptom{"patroni-not-answering", h.Name, ""},
+				found.explains = append(found.explains,
+					symptom{"patroni-not-answering", h.Name, ""},
 					symptom{"unit-failed", h.Name, layout.WatchUnit})
 			}
 			list = append(list, found)

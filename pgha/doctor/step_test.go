@@ -33,12 +33,14 @@ func TestFixable(t *testing.T) {
 func TestSlotsOfOthersStay(t *testing.T) {
 	t.Parallel()
 	for name, slot := range map[string]Slot{
-		"a backup tool between two runs": {Name: "pg_receivewal_backup", Type: "physical", Status: "reserved"},
+		"a backup tool between two runs": {Name: "pg_receivewal_backup", Type: "physical",
+			Status: "reserved"},
 		"a backup tool that fell behind": {Name: "barman", Type: "physical", Status: "lost"},
 		"a subscriber that is down":      {Name: "sub_orders", Type: "logical", Status: "extended"},
 		"never used":                     {Name: "cdc", Type: "logical"},
-		"nearly a member's":              {Name: "postgresql_02_old", Type: "physical", Status: "unreserved"},
-		"a member that was removed":      {Name: "postgresql_09", Type: "physical", Status: "reserved"},
+		"nearly a member's": {Name: "postgresql_02_old", Type: "physical",
+			Status: "unreserved"},
+		"a member that was removed": {Name: "postgresql_09", Type: "physical", Status: "reserved"},
 	} {
 		f := *recorded(t)
 		f.host(pg1).SQL.Slots = append(f.host(pg1).SQL.Slots, slot)

@@ -15,10 +15,12 @@ func TestNothingIsKnown(t *testing.T) {
 	t.Parallel()
 	f := recorded(t)
 	for i, h := range f.Hosts {
-		f.Hosts[i] = &Host{Name: h.Name, Address: h.Address, Member: h.Member, Role: h.Role, Error: "no route to host"}
+		f.Hosts[i] = &Host{Name: h.Name, Address: h.Address, Member: h.Member, Role: h.Role,
+			Error: "no route to host"}
 	}
 	d := Diagnose(*f)
-	if d.Healthy || d.Hosts != 0 || d.HostsTotal != len(f.Hosts) || len(d.Findings) != len(f.Hosts) {
+	if d.Healthy || d.Hosts != 0 || d.HostsTotal != len(f.Hosts) ||
+		len(d.Findings) != len(f.Hosts) {
 		t.Fatalf("%d of %d hosts, findings %v", d.Hosts, d.HostsTotal, keysOf(d.Findings))
 	}
 	for _, found := range d.Findings {
@@ -37,14 +39,16 @@ func TestMostDatabasesAreGone(t *testing.T) {
 		gone                []string
 		consequence, advice string
 	}{
-		"one":      {[]string{pg3}, "the next loss may stop all writes", "its services start by themselves"},
+		"one": {[]string{pg3}, "the next loss may stop all writes",
+			"its services start by themselves"},
 		"two":      {[]string{pg2, pg3}, "etcd has no majority", "recover --from MEMBER"},
 		"balancer": {[]string{lb2}, "one balancer less", "its services start by themselves"},
 	} {
 		f := fresh()
 		for _, host := range tt.gone {
 			h := f.host(host)
-			*h = Host{Name: h.Name, Address: h.Address, Member: h.Member, Role: h.Role, Error: "no answer"}
+			*h = Host{Name: h.Name, Address: h.Address, Member: h.Member, Role: h.Role,
+				Error: "no answer"}
 		}
 		seen := 0
 		for _, found := range Diagnose(*f).Findings {
@@ -53,7 +57,8 @@ func TestMostDatabasesAreGone(t *testing.T) {
 			}
 			seen++
 			advice := found.Advice.String()
-			if !strings.Contains(found.Consequence, tt.consequence) || !strings.Contains(advice, tt.advice) {
+			if !strings.Contains(found.Consequence, tt.consequence) ||
+				!strings.Contains(advice, tt.advice) {
 				t.Errorf("%s: %s: %q, %q", name, found.Key(), found.Consequence, advice)
 			}
 		}
@@ -78,7 +83,8 @@ func TestAnswersAreMissing(t *testing.T) {
 		"certificates": func(h *Host) { h.Certificates = nil },
 		"programs": func(h *Host) {
 			if h.Role == spec.RoleDatabase {
-				h.Patroni, h.Etcd, h.Data = &Patroni{Error: "silent"}, &Etcd{Error: "silent"}, &Data{EtcdData: true}
+				h.Patroni, h.Etcd, h.Data = &Patroni{Error: "silent"}, &Etcd{Error: "silent"},
+					&Data{EtcdData: true}
 			}
 		},
 		"SQL": func(h *Host) {
@@ -88,14 +94,16 @@ func TestAnswersAreMissing(t *testing.T) {
 		},
 	}
 	// Without systemd's answer a unit counts as missing, and these programs' silence is a finding.
-	says := map[string]string{"units": "unit-stopped", "programs": "-not-answering", "SQL": "postgres-not-answering"}
+	says := map[string]string{"units": "unit-stopped", "programs": "-not-answering",
+		"SQL": "postgres-not-answering"}
 	fresh := recorder(t)
 	for name, hush := range silent {
 		for _, host := range []string{pg1, pg3, lb2} {
 			f := fresh()
 			hush(f.host(host))
 			for _, found := range Diagnose(*f).Findings {
-				if found.Host != host || says[name] == "" || !strings.Contains(found.ID, says[name]) {
+				if found.Host != host || says[name] == "" ||
+					!strings.Contains(found.ID, says[name]) {
 					if name == "SQL" && host == pg1 && found.ID == "no-primary" {
 						continue
 					}
@@ -132,22 +140,26 @@ func TestTruthsContradict(t *testing.T) {
 		healthy bool
 	}{
 		"etcd: two against one": {
-			change: etcd("a", "a", "b"), id: "etcd-wrong-cluster", wrong: []string{pg3}, remedy: true,
+			change: etcd("a", "a", "b"), id: "etcd-wrong-cluster", wrong: []string{pg3},
+			remedy: true,
 		},
 		"etcd: each another": {
 			change: etcd("a", "b", "c"), id: "etcd-wrong-cluster", wrong: []string{pg1, pg2, pg3},
 		},
 		"etcd: all the same, of old": {change: etcd("z", "z", "z"), id: "etcd-wrong-cluster"},
 		"PostgreSQL: two against one": {
-			change: system("1", "1", "2"), id: "wrong-system-identifier", wrong: []string{pg3}, remedy: true,
+			change: system("1", "1", "2"), id: "wrong-system-identifier", wrong: []string{pg3},
+			remedy: true,
 		},
 		"PostgreSQL: each another": {
-			change: system("1", "2", "3"), id: "wrong-system-identifier", wrong: []string{pg1, pg2, pg3},
+			change: system("1", "2", "3"), id: "wrong-system-identifier",
+			wrong: []string{pg1, pg2, pg3},
 		},
 		"PostgreSQL: one against one": {
 			change: system("1", "2", ""), id: "wrong-system-identifier", wrong: []string{pg1, pg2},
 		},
-		"PostgreSQL: one host without data": {change: system("1", "1", ""), id: "wrong-system-identifier"},
+		"PostgreSQL: one host without data": {change: system("1", "1", ""),
+			id: "wrong-system-identifier"},
 	} {
 		f := recorded(t)
 		c.change(f)
@@ -158,7 +170,8 @@ func TestTruthsContradict(t *testing.T) {
 			}
 			wrong = append(wrong, found.Host)
 			if got := len(found.Remedy) > 0; got != c.remedy || found.Fixable != c.remedy {
-				t.Errorf("%s: %s has a remedy: %v, fixable: %v", name, found.Key(), got, found.Fixable)
+				t.Errorf("%s: %s has a remedy: %v, fixable: %v", name, found.Key(), got,
+					found.Fixable)
 			}
 		}
 		if slices.Sort(wrong); !slices.Equal(wrong, c.wrong) {

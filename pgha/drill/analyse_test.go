@@ -17,7 +17,9 @@ import (
 var zero = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // at is a moment, in seconds from the fault.
-func at(seconds float64) time.Time { return zero.Add(time.Duration(seconds * float64(time.Second))) }
+func at(seconds float64) time.Time {
+	return zero.Add(time.Duration(seconds * float64(time.Second)))
+}
 
 // story makes up a recording: rows every 50 ms from 5 s before the fault to 60 s after it, all
 // acknowledged after 2 ms, on three members of which the first leads.
@@ -25,8 +27,10 @@ type story struct{ Recording }
 
 func newStory() *story {
 	s := &story{Recording{
-		Scenario: "made-up", Run: 1, Began: at(-6), Ended: at(61), Expect: Expect{Writes: WithinFailover},
-		Fault: Fault{Text: "made up", Hosts: []string{"a"}, At: at(0), Done: at(0.1)}, Members: []string{"a", "b", "c"},
+		Scenario: "made-up", Run: 1, Began: at(-6), Ended: at(61),
+		Expect:     Expect{Writes: WithinFailover},
+		Fault:      Fault{Text: "made up", Hosts: []string{"a"}, At: at(0), Done: at(0.1)},
+		Members:    []string{"a", "b", "c"},
 		Writes:     probe.Result{Rate: 20, Started: at(-5), Stopped: at(60)},
 		Leadership: []Leadership{{At: at(-6), Patroni: "a", Etcd: "b", Address: []string{"x"}}},
 		Held:       map[string][]int64{}, Redundant: at(30),
@@ -34,7 +38,8 @@ func newStory() *story {
 	for i := range 1300 {
 		began := at(-5 + 0.05*float64(i))
 		s.Writes.Attempts = append(s.Writes.Attempts, probe.Attempt{
-			Seq: int64(i + 1), Began: began, Done: began.Add(2 * time.Millisecond), Outcome: probe.Acked,
+			Seq: int64(i + 1), Began: began, Done: began.Add(2 * time.Millisecond),
+			Outcome: probe.Acked,
 		})
 	}
 	s.ask("a", -5, 60, Writable, 0)
@@ -83,7 +88,8 @@ func (s *story) lead(seconds float64, patroni string, address ...string) {
 	if len(address) == 0 {
 		address = []string{"x"}
 	}
-	s.Leadership = append(s.Leadership, Leadership{At: at(seconds), Patroni: patroni, Etcd: "b", Address: address})
+	s.Leadership = append(s.Leadership, Leadership{At: at(seconds), Patroni: patroni, Etcd: "b",
+		Address: address})
 }
 
 // hold gives all members every acknowledged row, less those that a member misses.
@@ -130,9 +136,11 @@ func TestAnalyse(t *testing.T) {
 		broken string // "" is kept
 		check  func(*testing.T, Outcome)
 	}{
-		{name: "nothing happens", gap: 0.05, phases: []part{}, story: func() *story { return newStory().hold(nil) },
+		{name: "nothing happens", gap: 0.05, phases: []part{},
+			story: func() *story { return newStory().hold(nil) },
 			check: func(t *testing.T, o Outcome) {
-				if o.Acknowledged != 1300 || o.RedundantSeconds != 30 || o.FromLeader != "a" || o.ToLeader != "a" {
+				if o.Acknowledged != 1300 || o.RedundantSeconds != 30 || o.FromLeader != "a" ||
+					o.ToLeader != "a" {
 					t.Errorf("%+v", o)
 				}
 			}},
@@ -140,12 +148,17 @@ func TestAnalyse(t *testing.T) {
 			// The last row before it was acknowledged at 0.002 - 0.05, the first after it at
 			// 20.002.
 			phases: []part{
-				{Detection, 0.048 + 15}, {Election, 2.5}, {Promotion, 1.11}, {Routing, 0.89 + 0.45}, {Reconnect, 0.052},
+				{Detection, 0.048 + 15}, {Election, 2.5}, {Promotion, 1.11}, {Routing, 0.89 + 0.45},
+				{Reconnect, 0.052},
 			}},
-		{name: "failover too slow", gap: 20.05, story: func() *story { s := failoverStory(); return s },
+		{name: "failover too slow", gap: 20.05, story: func() *story {
+			s := failoverStory()
+			return s
+		},
 			broken: "20.05 s without writes, promised: 10.00 s",
 			phases: []part{
-				{Detection, 0.048 + 15}, {Election, 2.5}, {Promotion, 1.11}, {Routing, 1.34}, {Reconnect, 0.052},
+				{Detection, 0.048 + 15}, {Election, 2.5}, {Promotion, 1.11}, {Routing, 1.34},
+				{Reconnect, 0.052},
 			}},
 		{name: "crash mended in place", gap: 3.05, story: func() *story {
 			s := newStory()
@@ -154,7 +167,8 @@ func TestAnalyse(t *testing.T) {
 			s.ask("a", 2, 2.5, ReadOnly, 1)
 			s.ask("a", 2.5, 60, Writable, 1)
 			return s.hold(nil)
-		}, phases: []part{{Detection, 0.048 + 2.01}, {Promotion, 0.5}, {Routing, 0.44}, {Reconnect, 0.052}}},
+		}, phases: []part{{Detection, 0.048 + 2.01}, {Promotion, 0.5}, {Routing, 0.44},
+			{Reconnect, 0.052}}},
 		{name: "address moved", gap: 1.05, story: func() *story {
 			s := newStory()
 			s.away(0, 1, 0.9)
@@ -167,29 +181,34 @@ func TestAnalyse(t *testing.T) {
 			s.ask("a", 0, 7.5, Blocked, 0)
 			return s.hold(nil)
 		}, phases: []part{{Detection, 0.048 + 7.51}, {Routing, 0.47}, {Reconnect, 0.022}}},
-		{name: "crash mended in place, commits wait for a replica", gap: 6.05, story: func() *story {
-			s := newStory()
-			s.away(0, 6, 5.98)
-			s.ask("a", 0, 4, Down, 0)
-			s.ask("a", 4, 5.9, Blocked, 1)
-			s.ask("a", 5.9, 60, Writable, 1)
-			return s.hold(nil)
-		}, phases: []part{{Detection, 0.048 + 4.01}, {Promotion, 1.9}, {Routing, 0.07}, {Reconnect, 0.022}}},
+		{name: "crash mended in place, commits wait for a replica", gap: 6.05,
+			story: func() *story {
+				s := newStory()
+				s.away(0, 6, 5.98)
+				s.ask("a", 0, 4, Down, 0)
+				s.ask("a", 4, 5.9, Blocked, 1)
+				s.ask("a", 5.9, 60, Writable, 1)
+				return s.hold(nil)
+			}, phases: []part{{Detection, 0.048 + 4.01}, {Promotion, 1.9}, {Routing, 0.07},
+				{Reconnect, 0.022}}},
 		{name: "lost rows", gap: 0.05, phases: []part{}, broken: "2 acknowledged rows lost",
 			story: func() *story {
 				return newStory().hold(map[string][]int64{"a": {7, 8}, "b": {7, 8}, "c": {7, 8}})
 			},
 			check: func(t *testing.T, o Outcome) {
-				if o.Lost != 2 || o.Missing["b"] != 2 || o.Missing["c"] != 2 || len(o.Missing) != 2 ||
+				if o.Lost != 2 || o.Missing["b"] != 2 || o.Missing["c"] != 2 ||
+					len(o.Missing) != 2 ||
 					len(o.Verdict.Broken) != 1 {
 					t.Errorf("%+v", o)
 				}
 			}},
-		{name: "a replica misses a row", gap: 0.05, phases: []part{}, broken: "c lacks 1 acknowledged rows",
-			story: func() *story { return newStory().hold(map[string][]int64{"c": {9}}) }},
+		{name: "a replica misses a row", gap: 0.05, phases: []part{},
+			broken: "c lacks 1 acknowledged rows",
+			story:  func() *story { return newStory().hold(map[string][]int64{"c": {9}}) }},
 		{name: "unknown fate is no loss", gap: 0.15, phases: []part{}, story: func() *story {
 			s := newStory()
-			s.Writes.Attempts[200].Outcome, s.Writes.Attempts[201].Outcome = probe.Unknown, probe.Unknown
+			s.Writes.Attempts[200].Outcome, s.Writes.Attempts[201].Outcome = probe.Unknown,
+				probe.Unknown
 			s.hold(nil)
 			s.Held["a"] = append(s.Held["a"], 201)
 			return s
@@ -202,35 +221,38 @@ func TestAnalyse(t *testing.T) {
 			name: "rows that were not compared", gap: 0.05, phases: []part{},
 			broken: "could not be compared", story: newStory,
 		},
-		{name: "two writers", gap: 0.05, phases: []part{}, broken: "a and b took writes at the same time for 1.",
+		{name: "two writers", gap: 0.05, phases: []part{},
+			broken: "a and b took writes at the same time for 1.",
 			story: func() *story {
 				s := newStory()
 				s.ask("b", 10, 12, Writable, 0)
 				return s.hold(nil)
 			}},
-		{name: "never redundant", gap: 0.05, phases: []part{}, broken: "full redundancy", story: func() *story {
-			s := newStory().hold(nil)
-			s.Redundant = time.Time{}
-			return s
-		}, check: func(t *testing.T, o Outcome) {
-			if o.RedundantSeconds >= 0 {
-				t.Errorf("redundant after %v s", o.RedundantSeconds)
-			}
-		}},
+		{name: "never redundant", gap: 0.05, phases: []part{}, broken: "full redundancy",
+			story: func() *story {
+				s := newStory().hold(nil)
+				s.Redundant = time.Time{}
+				return s
+			}, check: func(t *testing.T, o Outcome) {
+				if o.RedundantSeconds >= 0 {
+					t.Errorf("redundant after %v s", o.RedundantSeconds)
+				}
+			}},
 		{name: "writes never come back", gap: 59.998 + 0.05, broken: "writes were not back",
 			phases: []part{{Detection, 60.048}}, story: func() *story {
 				s := newStory()
 				s.away(0, 100, 0)
 				return s.hold(nil)
 			}},
-		{name: "stopped before anybody was promoted", gap: 60.048, broken: "writes were not back", phases: []part{
-			{Detection, 15.048}, {Election, 45},
-		}, story: func() *story {
-			s := newStory()
-			s.away(0, 100, 0)
-			s.lead(15, "")
-			return s.hold(nil)
-		}},
+		{name: "stopped before anybody was promoted", gap: 60.048, broken: "writes were not back",
+			phases: []part{
+				{Detection, 15.048}, {Election, 45},
+			}, story: func() *story {
+				s := newStory()
+				s.away(0, 100, 0)
+				s.lead(15, "")
+				return s.hold(nil)
+			}},
 		{name: "acknowledged without a replica", gap: 0.05, phases: []part{},
 			broken: "79 rows were acknowledged although", story: func() *story {
 				s := newStory().hold(nil)
@@ -245,12 +267,13 @@ func TestAnalyse(t *testing.T) {
 			s.Expect, s.Fault.Mended = Expect{Writes: MustStop}, at(35)
 			return s.hold(nil)
 		}, phases: []part{{Detection, 39.558}, {Routing, 0.48}, {Reconnect, 0.012}}},
-		{name: "mended and still away", gap: 55.05, broken: "40.00 s after the fault was mended", story: func() *story {
-			s := newStory()
-			s.away(0, 55, 54.99)
-			s.Expect, s.Fault.Mended = Expect{Writes: UntilMended}, at(15)
-			return s.hold(nil)
-		}, phases: []part{{Routing, 55.038}, {Reconnect, 0.012}}},
+		{name: "mended and still away", gap: 55.05, broken: "40.00 s after the fault was mended",
+			story: func() *story {
+				s := newStory()
+				s.away(0, 55, 54.99)
+				s.Expect, s.Fault.Mended = Expect{Writes: UntilMended}, at(15)
+				return s.hold(nil)
+			}, phases: []part{{Routing, 55.038}, {Reconnect, 0.012}}},
 		{name: "somebody was promoted", gap: 0.05, phases: []part{}, broken: "b leads instead of a",
 			story: func() *story {
 				s := newStory()
@@ -331,7 +354,8 @@ func TestDoubleWriters(t *testing.T) {
 			s.ask("b", 10, 60, Writable, 0)
 		}, nil},
 		{"one answer proves nothing", func(s *story) { s.ask("b", 10, 10.1, Writable, 0) }, nil},
-		{"two answers prove the time between them", func(s *story) { s.ask("b", 10, 10.2, Writable, 0) },
+		{"two answers prove the time between them",
+			func(s *story) { s.ask("b", 10, 10.2, Writable, 0) },
 			[]Span{{at(10.01), at(10.1), []string{"a", "b"}}}},
 		{"a restart in between proves nothing", func(s *story) {
 			s.ask("b", 10, 10.1, Writable, 0)
@@ -398,7 +422,8 @@ func TestAnalyseAgain(t *testing.T) {
 	if err := json.Unmarshal(text, &again); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Analyse(r, promise), Analyse(again, promise), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(Analyse(r, promise), Analyse(again, promise),
+		cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-direct +from JSON):\n%s", diff)
 	}
 }

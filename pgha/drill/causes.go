@@ -15,7 +15,8 @@ func switchover(ctx context.Context, s *experiment) error {
 
 func killPostgres(ctx context.Context, s *experiment) error {
 	s.begin([]string{s.leader}, "postmaster of %s killed", s.leader)
-	return s.run(ctx, s.leader, `kill -KILL "$(head -n 1 "$1/postmaster.pid")"`, s.cluster.Spec.PostgreSQL.DataDir)
+	return s.run(ctx, s.leader, `kill -KILL "$(head -n 1 "$1/postmaster.pid")"`,
+		s.cluster.Spec.PostgreSQL.DataDir)
 }
 
 func killPatroni(ctx context.Context, s *experiment) error {
@@ -114,7 +115,8 @@ func slowNetwork(ctx context.Context, s *experiment) error {
 	hosts := s.databases()
 	delayed := ""
 	// Not every kernel has netem; the packet filter is everywhere.
-	if s.run(ctx, s.leader, "tc qdisc add dev lo root netem delay 0ms && tc qdisc del dev lo root") == nil {
+	if s.run(ctx, s.leader,
+		"tc qdisc add dev lo root netem delay 0ms && tc qdisc del dev lo root") == nil {
 		delayed = " and the others delayed by 50 ms"
 	}
 	s.begin(hosts, "5 %% of the packets between %s lost%s", and(hosts), delayed)

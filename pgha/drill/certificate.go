@@ -64,7 +64,8 @@ func shortCertificate(ctx context.Context, s *experiment) error {
 // briefCertificate issues a certificate for the REST API of a database host that ends after so
 // long. It is kept nowhere: the next apply brings the regular one back. It needs the authority's
 // key.
-func briefCertificate(ctx context.Context, sp *spec.Spec, host string, lifetime time.Duration) (pki.KeyPair, error) {
+func briefCertificate(ctx context.Context, sp *spec.Spec, host string,
+	lifetime time.Duration) (pki.KeyPair, error) {
 	h, err := sp.Host(host)
 	if err != nil {
 		return pki.KeyPair{}, err

@@ -28,7 +28,8 @@ func choose(sp *pgha.Spec, o Options) ([]Scenario, error) {
 	for _, name := range o.Scenarios {
 		i := slices.IndexFunc(scenarios[:], func(s Scenario) bool { return s.Name == name })
 		if i < 0 {
-			return nil, remote.WithHint(fmt.Errorf("drill: %w: there is no scenario %q", patroni.ErrInvalid, name),
+			return nil, remote.WithHint(fmt.Errorf("drill: %w: there is no scenario %q",
+				patroni.ErrInvalid, name),
 				"there are "+strings.Join(names(scenarios[:]), ", "))
 		}
 		if chosen = append(chosen, scenarios[i]); !scenarios[i].Safe {
@@ -41,18 +42,21 @@ func choose(sp *pgha.Spec, o Options) ([]Scenario, error) {
 	modes := []patroni.SynchronousMode{"", patroni.SynchronousOff, patroni.SynchronousOn,
 		patroni.SynchronousStrict, patroni.SynchronousQuorum}
 	if !slices.Contains(modes, o.Synchronous) {
-		return nil, remote.WithHint(fmt.Errorf("drill: %w: synchronous mode %q", patroni.ErrInvalid, o.Synchronous),
+		return nil, remote.WithHint(fmt.Errorf("drill: %w: synchronous mode %q", patroni.ErrInvalid,
+			o.Synchronous),
 			"the modes are off, on, strict and quorum")
 	}
 	if sp.VIP == nil || len(sp.Balancers()) < 2 || len(sp.Databases()) < 3 {
-		return nil, fmt.Errorf("drill: %w: drills measure through a virtual IP, on three databases or more",
+		return nil, fmt.Errorf("drill: %w: drills measure through a virtual IP, on three "+
+			"databases or more",
 			pgha.ErrRefused)
 	}
 	if o.Lab != nil {
 		return chosen, nil
 	}
 	if o.Consent != sp.Cluster {
-		return nil, remote.WithHint(fmt.Errorf("drill: %w: %s is not a lab, and a drill breaks it on purpose",
+		return nil, remote.WithHint(fmt.Errorf("drill: %w: %s is not a lab, and a drill breaks "+
+			"it on purpose",
 			pgha.ErrRefused, sp.Cluster),
 			"whoever answers for it consents by its name: --consent "+sp.Cluster)
 	}

@@ -18,15 +18,20 @@ import (
 func (d *driller) describe(ctx context.Context, status pgha.Status) Result {
 	sp := d.cluster.Spec
 	r := Result{Cluster: sp.Cluster, Versions: d.versions(ctx, status),
-		Promise: Promise{FailoverSeconds: sp.SLO.Failover.Seconds(), SwitchoverSeconds: sp.SLO.Switchover.Seconds(),
-			LostRows: sp.SLO.LostRows},
+		Promise: Promise{FailoverSeconds: sp.SLO.Failover.Seconds(),
+			SwitchoverSeconds: sp.SLO.Switchover.Seconds(),
+			LostRows:          sp.SLO.LostRows},
 		Settings: map[string]string{
 			"ttl": sp.Patroni.TTL.String(), "loop_wait": sp.Patroni.LoopWait.String(),
 			"retry_timeout":         sp.Patroni.RetryTimeout.String(),
-			"primary_start_timeout": sp.Patroni.PrimaryStartTimeout.String(), "profile": string(sp.Patroni.Profile),
-			"failsafe_mode": fmt.Sprint(sp.Patroni.FailsafeMode), "synchronous_mode": string(d.wanted("").mode),
-			"check_interval": sp.Balancer.CheckInterval.String(), "advert_interval": sp.VIP.AdvertInterval.String(),
-			"rate": fmt.Sprintf("%g/s", d.opts.Rate), "measured_through": d.routes.text,
+			"primary_start_timeout": sp.Patroni.PrimaryStartTimeout.String(),
+			"profile":               string(sp.Patroni.Profile),
+			"failsafe_mode":         fmt.Sprint(sp.Patroni.FailsafeMode),
+			"synchronous_mode":      string(d.wanted("").mode),
+			"check_interval":        sp.Balancer.CheckInterval.String(),
+			"advert_interval":       sp.VIP.AdvertInterval.String(),
+			"rate":                  fmt.Sprintf("%g/s", d.opts.Rate),
+			"measured_through":      d.routes.text,
 		}}
 	if text, err := sp.Redacted().Marshal(); err == nil {
 		r.Specification = string(text)
@@ -55,7 +60,8 @@ func (d *driller) versions(ctx context.Context, status pgha.Status) map[string]s
 		}
 	}
 	word(d.cluster.Spec.Databases()[0].Name, "patroni", 1, "patroni", "--version")
-	word(d.cluster.Spec.Balancers()[0].Name, "keepalived", 1, "sh", "-c", "keepalived --version 2>&1")
+	word(d.cluster.Spec.Balancers()[0].Name, "keepalived", 1, "sh", "-c",
+		"keepalived --version 2>&1")
 	s := newSession(d.routes.config, d.routes.config.Host, d.routes.config.Port, d.routes.dial)
 	defer s.drop()
 	_ = s.do(ctx, 5*time.Second, func(ctx context.Context, c *pgx.Conn) error {
@@ -80,7 +86,8 @@ func (d *driller) synchronousMode(ctx context.Context) (synchronous, error) {
 	case on == "true" || on == "on":
 		mode.mode = patroni.SynchronousOn
 	}
-	if n, ok := config["synchronous_node_count"].(int64); ok && mode.mode != patroni.SynchronousOff {
+	if n, ok := config["synchronous_node_count"].(int64); ok &&
+		mode.mode != patroni.SynchronousOff {
 		mode.nodes = int(n)
 	}
 	return mode, nil
@@ -107,7 +114,8 @@ func (d *driller) setMode(ctx context.Context, sc Scenario) error {
 		return err
 	}
 	d.say(sc.Name, "synchronous mode "+string(want.mode)+" is set")
-	_, err := d.cluster.SetSynchronous(ctx, pgha.SynchronousOptions{Mode: want.mode, Nodes: want.nodes})
+	_, err := d.cluster.SetSynchronous(ctx, pgha.SynchronousOptions{Mode: want.mode,
+		Nodes: want.nodes})
 	if err == nil {
 		d.now = want
 	}
@@ -121,7 +129,8 @@ func (d *driller) finish(ctx context.Context) error {
 		if _, err := d.healthy(ctx, healBound); err != nil {
 			return err
 		}
-		_, err := d.cluster.SetSynchronous(ctx, pgha.SynchronousOptions{Mode: d.mode.mode, Nodes: d.mode.nodes})
+		_, err := d.cluster.SetSynchronous(ctx, pgha.SynchronousOptions{Mode: d.mode.mode,
+			Nodes: d.mode.nodes})
 		failed = append(failed, err)
 	}
 	s := newSession(d.routes.config, d.routes.config.Host, d.routes.config.Port, d.routes.dial)

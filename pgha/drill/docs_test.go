@@ -32,14 +32,16 @@ func TestScenarios(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, s := range Scenarios() {
-		if seen[s.Name] || s.Title == "" || s.Does == "" || s.Holds == "" || s.cause == nil || s.Expect.Writes == "" {
+		if seen[s.Name] || s.Title == "" || s.Does == "" || s.Holds == "" || s.cause == nil ||
+			s.Expect.Writes == "" {
 			t.Errorf("%s: twice, or incomplete", s.Name)
 		}
 		seen[s.Name] = true
 	}
 	// What puts a session on two primaries, or needs hands at the console, stays in the lab.
 	for _, name := range []string{
-		"leader-power", "balancer-power", "leader-partitioned", "vrrp-blocked", "etcd-quorum-lost", "disk-full",
+		"leader-power", "balancer-power", "leader-partitioned", "vrrp-blocked", "etcd-quorum-lost",
+		"disk-full",
 	} {
 		if slices.Contains(safe(), name) {
 			t.Errorf("%s is called safe", name)

@@ -91,7 +91,8 @@ func doubleHolders(r Recording) []Span {
 		if i+1 < len(r.Leadership) {
 			end = r.Leadership[i+1].At
 		}
-		if n := len(found); n > 0 && found[n-1].End.Equal(l.At) && slices.Equal(found[n-1].Names, l.Address) {
+		if n := len(found); n > 0 && found[n-1].End.Equal(l.At) &&
+			slices.Equal(found[n-1].Names, l.Address) {
 			found[n-1].End = end
 			continue
 		}

@@ -52,7 +52,8 @@ func (s *experiment) set(status pgha.Status) error {
 		s.holder = status.VIP.Holders[0]
 	}
 	if s.leader == "" || s.etcdLeader == "" || s.holder == "" {
-		return fmt.Errorf("the cluster has no leader, no leader of etcd or no holder of the address: %q %q %q",
+		return fmt.Errorf("the cluster has no leader, no leader of etcd or no holder of the "+
+			"address: %q %q %q",
 			s.leader, s.etcdLeader, s.holder)
 	}
 	return nil
@@ -94,7 +95,9 @@ func (s *experiment) run(ctx context.Context, host, script string, args ...strin
 
 // powerOff takes a host's power.
 func (s *experiment) powerOff(ctx context.Context, host string) error {
-	s.faults = append(s.faults, func(ctx context.Context) error { return s.lab.StartHost(ctx, host) })
+	s.faults = append(s.faults, func(ctx context.Context) error {
+		return s.lab.StartHost(ctx, host)
+	})
 	return s.lab.Kill(ctx, host)
 }
 
@@ -118,6 +121,8 @@ func (s *experiment) databases() []string {
 }
 
 // expiry is the longest that the cluster takes to act on a leader that fell silent.
-func expiry(sp *pgha.Spec) time.Duration { return sp.Patroni.TTL + sp.Patroni.LoopWait + 5*time.Second }
+func expiry(sp *pgha.Spec) time.Duration {
+	return sp.Patroni.TTL + sp.Patroni.LoopWait + 5*time.Second
+}
 
 func and(names []string) string { return strings.Join(names, " and ") }

@@ -20,7 +20,8 @@ import (
 )
 
 // The cluster of an experiment: pg1 leads, pg2 leads etcd, lb1 has the address.
-const pg1, pg2, pg3, lb1, lb2 = "postgres-01", "postgres-02", "postgres-03", "haproxy-01", "haproxy-02"
+const pg1, pg2, pg3, lb1, lb2 = "postgres-01", "postgres-02", "postgres-03", "haproxy-01",
+	"haproxy-02"
 
 var errDead = errors.New("connection lost")
 
@@ -79,17 +80,21 @@ func (h idle) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 }
 
 func (h idle) Put(context.Context, io.Reader, remote.FileMeta) (bool, error) { return true, nil }
-func (h idle) Get(context.Context, string) (io.ReadCloser, error)            { return nil, fs.ErrNotExist }
-func (h idle) Close() error                                                  { return nil }
-func (h idle) String() string                                                { return h.host }
+func (h idle) Get(context.Context, string) (io.ReadCloser, error) {
+	return nil, fs.ErrNotExist
+}
+func (h idle) Close() error   { return nil }
+func (h idle) String() string { return h.host }
 
 // newExperiment returns an experiment on a rig.
 func newExperiment(t *testing.T) (*experiment, *rig) {
 	t.Helper()
 	sp := spec.New()
-	sp.Cluster, sp.StateDir, sp.VIP = "demo", filepath.Join(t.TempDir(), "state"), &spec.VIP{Address: "192.168.0.210"}
+	sp.Cluster, sp.StateDir, sp.VIP = "demo", filepath.Join(t.TempDir(), "state"),
+		&spec.VIP{Address: "192.168.0.210"}
 	for i, name := range []string{lb1, lb2, pg1, pg2, pg3} {
-		h := spec.Host{Name: name, Address: "192.168.0." + strconv.Itoa(201+i), Role: spec.RoleBalancer}
+		h := spec.Host{Name: name, Address: "192.168.0." + strconv.Itoa(201+i),
+			Role: spec.RoleBalancer}
 		if number, ok := strings.CutPrefix(name, "postgres-"); ok {
 			h.Role, h.Member = spec.RoleDatabase, "postgresql-"+number
 		}
@@ -97,14 +102,17 @@ func newExperiment(t *testing.T) (*experiment, *rig) {
 	}
 	r := &rig{dead: map[string]bool{}}
 	cluster, err := pgha.Connect(t.Context(), sp, pgha.ConnectOptions{
-		Executor: func(_ context.Context, h spec.Host) (remote.Executor, error) { return idle{h.Name, r}, nil },
+		Executor: func(_ context.Context, h spec.Host) (remote.Executor, error) {
+			return idle{h.Name, r}, nil
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cluster.Close() })
 	r.deeds()
-	return &experiment{cluster: cluster, say: func(string) {}, leader: pg1, etcdLeader: pg2, holder: lb1,
+	return &experiment{cluster: cluster, say: func(string) {}, leader: pg1, etcdLeader: pg2,
+		holder:   lb1,
 		replicas: []string{pg2, pg3}, balancers: []string{lb1, lb2}}, r
 }
 
@@ -149,7 +157,8 @@ func TestFaultsStrikeTheirHosts(t *testing.T) {
 		"VRRP of the holder": {blockVRRP, false, []string{lb1},
 			[]string{lb1 + " break vrrp"}, []string{lb1 + " mend vrrp"}},
 		"a slow network": {slowNetwork, false, []string{pg1, pg2, pg3},
-			[]string{pg1 + " break slow", pg1 + " tc qdisc add dev lo root netem delay 0ms && tc qdisc del dev lo root",
+			[]string{pg1 + " break slow", pg1 + " tc qdisc add dev lo root netem delay 0ms && tc " +
+				"qdisc del dev lo root",
 				pg2 + " break slow", pg3 + " break slow"},
 			[]string{pg1 + " mend slow", pg2 + " mend slow", pg3 + " mend slow"}},
 	} {
@@ -258,7 +267,9 @@ func TestStageNeedsItsCast(t *testing.T) {
 		"nobody leads etcd":      {func(s *pgha.Status) { s.Etcd[0].Leader = false }, true},
 		"a stranger leads etcd":  {func(s *pgha.Status) { s.Etcd[0].Name = "old" }, true},
 		"nobody has the address": {func(s *pgha.Status) { s.VIP.Holders = nil }, true},
-		"two have the address":   {func(s *pgha.Status) { s.VIP.Holders = []string{lb1, lb2} }, true},
+		"two have the address": {func(s *pgha.Status) {
+			s.VIP.Holders = []string{lb1, lb2}
+		}, true},
 		"there is no virtual IP": {func(s *pgha.Status) { s.VIP = nil }, true},
 	} {
 		s, _ := newExperiment(t)

@@ -43,11 +43,13 @@ type hostFault struct {
 
 // The faults on hosts.
 func stopUnit(unit string) hostFault {
-	return hostFault{name: unit, args: []string{unit}, cause: stopScript, undo: `systemctl start "$1"`}
+	return hostFault{name: unit, args: []string{unit}, cause: stopScript,
+		undo: `systemctl start "$1"`}
 }
 
 func endUnit(unit string) hostFault {
-	return hostFault{name: unit, args: []string{unit}, cause: `systemctl stop "$1"`, undo: `systemctl start "$1"`}
+	return hostFault{name: unit, args: []string{unit}, cause: `systemctl stop "$1"`,
+		undo: `systemctl start "$1"`}
 }
 
 func freeze(unit string) hostFault {
@@ -74,8 +76,10 @@ func slowTo(addresses []string) hostFault {
 
 // breakHost makes a fault on a host, which its own timer gives back after so long.
 func breakHost(ctx context.Context, t *remote.Target, f hostFault, within time.Duration) error {
-	argv := append([]string{unitPrefix + f.name, strconv.Itoa(int(within.Seconds())), f.undo, f.cause}, f.args...)
-	_, err := t.Run(ctx, remote.Cmd{Script: breakScript, Argv: argv, Mutating: true, Timeout: time.Minute})
+	argv := append([]string{unitPrefix + f.name, strconv.Itoa(int(within.Seconds())), f.undo,
+		f.cause}, f.args...)
+	_, err := t.Run(ctx, remote.Cmd{Script: breakScript, Argv: argv, Mutating: true,
+		Timeout: time.Minute})
 	if err != nil {
 		return fmt.Errorf("break %s on %s: %w", f.name, t.Name, err)
 	}
@@ -95,7 +99,8 @@ func mendHost(ctx context.Context, t *remote.Target, f hostFault) error {
 
 // onHost runs a script on a host.
 func onHost(ctx context.Context, t *remote.Target, script string, args ...string) error {
-	_, err := t.Run(ctx, remote.Cmd{Script: script, Argv: args, Mutating: true, Timeout: time.Minute})
+	_, err := t.Run(ctx, remote.Cmd{Script: script, Argv: args, Mutating: true,
+		Timeout: time.Minute})
 	return err
 }
 

@@ -29,23 +29,28 @@ func TestFaultScripts(t *testing.T) {
 		fails  bool
 	}{
 		"stop.sh": {stopScript, []string{"etcd"}, map[string]string{"systemctl": ""},
-			[]string{"systemctl kill --signal=KILL --kill-whom=all etcd", "systemctl stop etcd"}, false},
+			[]string{"systemctl kill --signal=KILL --kill-whom=all etcd",
+				"systemctl stop etcd"}, false},
 		"stop.sh, a unit that is dead already": {stopScript, []string{"etcd"}, map[string]string{
 			"systemctl": `[ "$1" = stop ]`,
 		},
-			[]string{"systemctl kill --signal=KILL --kill-whom=all etcd", "systemctl stop etcd"}, false},
-		"cut.sh, both families": {cutScript, []string{"10.0.0.2", "fd00::2"}, map[string]string{"nft": ""},
+			[]string{"systemctl kill --signal=KILL --kill-whom=all etcd",
+				"systemctl stop etcd"}, false},
+		"cut.sh, both families": {cutScript, []string{"10.0.0.2", "fd00::2"},
+			map[string]string{"nft": ""},
 			slices.Concat(table, []string{in, out,
 				"nft add rule inet pgha_drill in ip saddr 10.0.0.2 drop",
 				"nft add rule inet pgha_drill out ip daddr 10.0.0.2 drop",
 				"nft add rule inet pgha_drill in ip6 saddr fd00::2 drop",
 				"nft add rule inet pgha_drill out ip6 daddr fd00::2 drop"}), false},
-		"cut.sh, without nftables": {cutScript, []string{"10.0.0.2"}, map[string]string{"nft": "exit 1"}, table, true},
+		"cut.sh, without nftables": {cutScript, []string{"10.0.0.2"},
+			map[string]string{"nft": "exit 1"}, table, true},
 		"vrrp.sh": {vrrpScript, nil, map[string]string{"nft": ""},
 			slices.Concat(table, []string{in, out,
 				"nft add rule inet pgha_drill in meta l4proto 112 drop",
 				"nft add rule inet pgha_drill out meta l4proto 112 drop"}), false},
-		"filter_undo.sh, where nothing is": {filterUndoScript, nil, map[string]string{"nft": "exit 1"},
+		"filter_undo.sh, where nothing is": {filterUndoScript, nil,
+			map[string]string{"nft": "exit 1"},
 			[]string{"nft delete table inet pgha_drill"}, false},
 		"slow.sh, a kernel without netem": {slowScript, []string{"10.0.0.2"},
 			map[string]string{"nft": "", "tc": "exit 2", "ip": cutDevice},
@@ -53,12 +58,14 @@ func TestFaultScripts(t *testing.T) {
 				"ip -o route get 10.0.0.2", "tc qdisc add dev eth0 root netem delay 50ms 20ms",
 			}, table,
 				[]string{
-					out, "nft add rule inet pgha_drill out numgen random mod 100 < 5 ip daddr 10.0.0.2 drop",
+					out, "nft add rule inet pgha_drill out numgen random mod 100 < 5 ip daddr " +
+						"10.0.0.2 drop",
 				}), false},
 		"slow_undo.sh, where nothing is": {slowUndoScript, []string{"10.0.0.2"},
 			map[string]string{"nft": "exit 1", "tc": "exit 2", "ip": cutDevice},
 			[]string{
-				"nft delete table inet pgha_drill", "ip -o route get 10.0.0.2", "tc qdisc del dev eth0 root",
+				"nft delete table inet pgha_drill", "ip -o route get 10.0.0.2",
+				"tc qdisc del dev eth0 root",
 			}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +85,8 @@ func TestCertificateScripts(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{filepath.Join(dir, "certs/rest-server"), filepath.Join(dir, "kept")}
 	run := func(script string) scripttest.Result {
-		return scripttest.Run{With: "sh", Script: script, Args: args, Fakes: map[string]string{"systemctl": ""}}.Do(t)
+		return scripttest.Run{With: "sh", Script: script, Args: args,
+			Fakes: map[string]string{"systemctl": ""}}.Do(t)
 	}
 	if r := run(certificateScript); r.Code == 0 {
 		t.Error("a certificate that is not there was kept")
@@ -112,22 +120,27 @@ func TestWALScripts(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "main")
 	scripttest.Write(t, data, "pg_wal/000000010000000000000001", "segment")
 	run := func(script, mounted string) scripttest.Result {
-		return scripttest.Run{With: "sh", Script: script, Args: []string{data}, Fakes: map[string]string{
-			"systemctl": "", "mount": "", "umount": `rm -rf "$1"/*`, "mountpoint": mounted}}.Do(t)
+		return scripttest.Run{With: "sh", Script: script, Args: []string{data},
+			Fakes: map[string]string{
+				"systemctl": "", "mount": "", "umount": `rm -rf "$1"/*`,
+				"mountpoint": mounted}}.Do(t)
 	}
 	r := run(walScript, "")
-	if r.Code != 0 || len(r.Calls) != 3 || !strings.HasPrefix(r.Calls[1], "mount -t tmpfs -o size=") {
+	if r.Code != 0 || len(r.Calls) != 3 || !strings.HasPrefix(r.Calls[1],
+		"mount -t tmpfs -o size=") {
 		t.Fatalf("%+v", r)
 	}
 	scripttest.Write(t, data, "pg_wal/balloon", "all the room")
 	if r := run(walUndoScript, "exit 1"); r.Code != 0 || len(r.Calls) != 1 {
 		t.Errorf("where nothing is mounted: %+v", r)
 	}
-	if r := run(walUndoScript, ""); r.Code != 0 || r.Calls[len(r.Calls)-1] != "systemctl start patroni" {
+	if r := run(walUndoScript, ""); r.Code != 0 ||
+		r.Calls[len(r.Calls)-1] != "systemctl start patroni" {
 		t.Errorf("%+v", r)
 	}
 	left, err := filepath.Glob(filepath.Dir(data) + "/*/pg_wal*/*")
-	if want := []string{data + "/pg_wal/000000010000000000000001"}; err != nil || !slices.Equal(left, want) {
+	if want := []string{data + "/pg_wal/000000010000000000000001"}; err != nil ||
+		!slices.Equal(left, want) {
 		t.Errorf("left are %v, %v", left, err)
 	}
 	// A second file system is not put on top of the first.
@@ -149,7 +162,8 @@ func TestForgetEtcd(t *testing.T) {
 	scripttest.Write(t, dir, "member/wal/0.wal", "x")
 	scripttest.Write(t, dir, "other", "x")
 	r := scripttest.Run{
-		With: "sh", Script: forgetEtcd, Args: []string{dir}, Fakes: map[string]string{"systemctl": ""},
+		With: "sh", Script: forgetEtcd, Args: []string{dir},
+		Fakes: map[string]string{"systemctl": ""},
 	}.Do(t)
 	left, _ := filepath.Glob(dir + "/*")
 	if r.Code != 0 || !slices.Equal(left, []string{dir + "/other"}) || len(r.Calls) != 2 {
@@ -179,8 +193,9 @@ func TestBreakAndMend(t *testing.T) {
 	if text, err := os.ReadFile(broken); string(text) != "argument\n" || r.Code != 0 {
 		t.Errorf("%+v; %q, %v", r, text, err)
 	}
-	if want := "--on-calendar=@1700000061 --timer-property=AccuracySec=100ms --property=Type=oneshot " +
-		"/bin/sh -c undo sh argument"; !strings.HasSuffix(r.Calls[2], want) {
+	if want := "--on-calendar=@1700000061 --timer-property=AccuracySec=100ms " +
+		"--property=Type=oneshot /bin/sh -c undo sh argument"; !strings.HasSuffix(
+		r.Calls[2], want) {
 		t.Errorf("the timer is %q", r.Calls[2])
 	}
 	for name, c := range map[string]struct {
@@ -192,8 +207,10 @@ func TestBreakAndMend(t *testing.T) {
 		"systemd does not answer": {"", "", 1, 0},
 		"it cannot be given back": {"loaded", "exit 1", 2, 1},
 	} {
-		r := scripttest.Run{With: "sh", Script: mendScript, Args: []string{"pgha-drill-x"}, Fakes: map[string]string{
-			"systemctl": `case $1 in show) echo ` + c.state + `;; start) ` + c.start + `:;; esac`}}
+		r := scripttest.Run{With: "sh", Script: mendScript, Args: []string{"pgha-drill-x"},
+			Fakes: map[string]string{
+				"systemctl": `case $1 in show) echo ` + c.state + `;; start) ` + c.start +
+					`:;; esac`}}
 		if c.start != "" {
 			r.Fakes["systemctl"] = `case $1 in show) echo ` + c.state + `;; start) exit 1;; esac`
 		}
@@ -206,11 +223,13 @@ func TestBreakAndMend(t *testing.T) {
 // TestHolderScript runs holder.sh until its reader is gone.
 func TestHolderScript(t *testing.T) {
 	t.Parallel()
-	for answer, want := range map[string]string{"echo '2: eth0 inet 10.0.0.9/32'": "yes", "": "no"} {
+	for answer, want := range map[string]string{"echo '2: eth0 inet 10.0.0.9/32'": "yes",
+		"": "no"} {
 		r := scripttest.Run{With: "bash", Script: `bash -c "$1" holder 10.0.0.9 | head -n 2`,
 			Args:  []string{holderScript},
 			Fakes: map[string]string{"ip": answer}}.Do(t)
-		if r.Stdout != want+"\n"+want+"\n" || !strings.HasPrefix(r.Calls[0], "ip -o address show to 10.0.0.9") {
+		if r.Stdout != want+"\n"+want+"\n" || !strings.HasPrefix(r.Calls[0],
+			"ip -o address show to 10.0.0.9") {
 			t.Errorf("%+v", r)
 		}
 	}

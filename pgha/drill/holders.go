@@ -63,7 +63,8 @@ func (h *holders) listen(ctx context.Context, s remote.Streamer, name, address s
 	defer silent.Stop()
 	reader, writer := io.Pipe()
 	go func() {
-		_, err := s.Stream(ctx, remote.Cmd{Script: holderScript, Argv: []string{address}}, writer, io.Discard)
+		_, err := s.Stream(ctx, remote.Cmd{Script: holderScript, Argv: []string{address}}, writer,
+			io.Discard)
 		writer.CloseWithError(err)
 	}()
 	defer reader.Close()

@@ -21,23 +21,27 @@ func TestHolders(t *testing.T) {
 		answers []answer
 		want    string
 	}{
-		{"one holds it", []answer{{0, "x", true}, {0.1, "y", false}, {0.2, "x", true}, {0.3, "y", false}}, "x"},
+		{"one holds it", []answer{{0, "x", true}, {0.1, "y", false}, {0.2, "x", true},
+			{0.3, "y", false}}, "x"},
 		{
 			"it moves",
 			[]answer{
-				{0, "x", true}, {0.1, "y", false}, {0.2, "x", true}, {0.3, "y", true}, {0.4, "x", false},
+				{0, "x", true}, {0.1, "y", false}, {0.2, "x", true}, {0.3, "y", true},
+				{0.4, "x", false},
 				{0.5, "y", true},
 			}, "x, y",
 		},
 		{
 			"both hold it",
 			[]answer{
-				{0, "x", true}, {0.1, "y", true}, {0.2, "x", true}, {0.3, "y", true}, {0.4, "x", false},
+				{0, "x", true}, {0.1, "y", true}, {0.2, "x", true}, {0.3, "y", true},
+				{0.4, "x", false},
 			}, "x, y, x+y, y",
 		},
 		{
 			"one falls silent",
-			[]answer{{0, "x", true}, {0.1, "y", false}, {0.8, "y", false}, {0.9, "y", true}}, "x, -, y",
+			[]answer{{0, "x", true}, {0.1, "y", false}, {0.8, "y", false}, {0.9, "y", true}},
+			"x, -, y",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -67,7 +71,8 @@ func TestRivals(t *testing.T) {
 		name        string
 		primary, is bool
 	}{
-		{"a", true, true}, {"b", false, false}, {"a", true, true}, {"b", true, false}, {"a", true, false},
+		{"a", true, true}, {"b", false, false}, {"a", true, true}, {"b", true, false},
+		{"a", true, false},
 		{"a", false, false}, {"b", true, true},
 	} {
 		if got := r.alone(step.name, step.primary); got != step.is {

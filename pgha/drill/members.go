@@ -107,10 +107,11 @@ func (m *member) commit(ctx context.Context) error {
 		bounded, cancel := context.WithCancel(ctx)
 		p := &commit{make(chan error, 1), cancel}
 		go func() {
-			p.answer <- m.write.do(bounded, commitGone, func(ctx context.Context, c *pgx.Conn) error {
-				_, err := c.Exec(ctx, commitSQL)
-				return err
-			})
+			p.answer <- m.write.do(bounded, commitGone,
+				func(ctx context.Context, c *pgx.Conn) error {
+					_, err := c.Exec(ctx, commitSQL)
+					return err
+				})
 		}()
 		m.pending = p
 	}

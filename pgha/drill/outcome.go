@@ -67,7 +67,9 @@ const (
 )
 
 // PhaseNames returns all phases in their order.
-func PhaseNames() []PhaseName { return []PhaseName{Detection, Election, Promotion, Routing, Reconnect} }
+func PhaseNames() []PhaseName {
+	return []PhaseName{Detection, Election, Promotion, Routing, Reconnect}
+}
 
 // Span is a time from Start to End, as the observations bound it.
 type Span struct {

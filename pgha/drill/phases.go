@@ -56,7 +56,8 @@ func split(gap probe.Gap, ends map[PhaseName]time.Time) []Phase {
 			end = gap.End
 		}
 		if end.After(at) {
-			list = append(list, Phase{Name: name, Start: at, End: end, Seconds: end.Sub(at).Seconds()})
+			list = append(list, Phase{Name: name, Start: at, End: end,
+				Seconds: end.Sub(at).Seconds()})
 		}
 		at = end
 	}
@@ -98,7 +99,8 @@ func keyChange(r Recording, gap probe.Gap) (lost, elected time.Time, leader stri
 // firstWritable is when a member first took a write after a moment.
 func firstWritable(r Recording, gap probe.Gap, member string, after time.Time) time.Time {
 	for _, s := range r.States {
-		if s.Member == member && s.Role == Writable && s.Asked.After(after) && !s.Asked.After(gap.End) {
+		if s.Member == member && s.Role == Writable && s.Asked.After(after) &&
+			!s.Asked.After(gap.End) {
 			return s.Answered
 		}
 	}

@@ -26,15 +26,18 @@ const (
 
 // record makes the fault and records what is seen from before it until full redundancy is back.
 // What was recorded until an error is returned with it.
-func (d *driller) record(ctx context.Context, sc Scenario, n int, s *experiment) (Recording, error) {
-	rec := Recording{Scenario: sc.Name, Run: n, Began: time.Now(), Expect: sc.Expect, Held: map[string][]int64{}}
+func (d *driller) record(ctx context.Context, sc Scenario, n int,
+	s *experiment) (Recording, error) {
+	rec := Recording{Scenario: sc.Name, Run: n, Began: time.Now(), Expect: sc.Expect,
+		Held: map[string][]int64{}}
 	for _, h := range d.cluster.Spec.Databases() {
 		rec.Members = append(rec.Members, h.Member)
 	}
 	for _, h := range d.cluster.Spec.Balancers() {
 		rec.Balancers = append(rec.Balancers, h.Name)
 	}
-	w, err := probe.Start(ctx, probe.Options{Config: d.routes.writes(), Rate: d.opts.Rate, Log: d.opts.Log})
+	w, err := probe.Start(ctx, probe.Options{Config: d.routes.writes(), Rate: d.opts.Rate,
+		Log: d.opts.Log})
 	if err != nil {
 		return rec, err
 	}
@@ -54,7 +57,8 @@ func (d *driller) record(ctx context.Context, sc Scenario, n int, s *experiment)
 }
 
 // disturb lets writes flow, makes the fault, waits for what comes of it, and mends it.
-func (d *driller) disturb(ctx context.Context, sc Scenario, s *experiment, w *probe.Writer, r *recorder) error {
+func (d *driller) disturb(ctx context.Context, sc Scenario, s *experiment, w *probe.Writer,
+	r *recorder) error {
 	_ = poll.Pause(ctx, d.calm())
 	if err := w.WaitAcked(ctx, time.Now()); err != nil {
 		return err
@@ -109,9 +113,12 @@ func (d *driller) watch(ctx context.Context, r *recorder, w *probe.Writer) (stop
 	var wg sync.WaitGroup
 	out := &rivals{primary: map[string]bool{}}
 	for _, h := range d.cluster.Spec.Databases() {
-		m := &member{name: h.Member, rivals: out, look: d.routes.member(h), write: d.routes.member(h)}
+		m := &member{name: h.Member, rivals: out, look: d.routes.member(h),
+			write: d.routes.member(h)}
 		wg.Go(func() {
-			m.run(ctx, func(s MemberState) { r.add(func(rec *Recording) { rec.States = append(rec.States, s) }) })
+			m.run(ctx, func(s MemberState) {
+				r.add(func(rec *Recording) { rec.States = append(rec.States, s) })
+			})
 		})
 	}
 	first, _ := w.Result() // the log's error is reported by Stop
@@ -126,7 +133,8 @@ func (d *driller) watch(ctx context.Context, r *recorder, w *probe.Writer) (stop
 			before := now
 			f(&now)
 			now.At = at
-			if n := len(rec.Leadership); n == 0 || now.Patroni != before.Patroni || now.Etcd != before.Etcd ||
+			if n := len(rec.Leadership); n == 0 || now.Patroni != before.Patroni ||
+				now.Etcd != before.Etcd ||
 				!slices.Equal(now.Address, before.Address) {
 				rec.Leadership = append(rec.Leadership, now)
 			}
@@ -134,7 +142,9 @@ func (d *driller) watch(ctx context.Context, r *recorder, w *probe.Writer) (stop
 	}
 	wg.Go(func() {
 		_ = d.cluster.WatchLeaders(ctx, func(l pgha.Leaders) { // ends with ctx
-			change(l.At, func(now *Leadership) { now.Patroni, now.Etcd = l.Member, d.hostOf(l.Etcd) })
+			change(l.At, func(now *Leadership) {
+				now.Patroni, now.Etcd = l.Member, d.hostOf(l.Etcd)
+			})
 		})
 	})
 	var balancers []string
@@ -153,7 +163,9 @@ func (d *driller) watch(ctx context.Context, r *recorder, w *probe.Writer) (stop
 		cancel()
 		wg.Wait()
 		sortStates(r.rec.States)
-		slices.SortStableFunc(r.rec.Leadership, func(a, b Leadership) int { return a.At.Compare(b.At) })
+		slices.SortStableFunc(r.rec.Leadership, func(a, b Leadership) int {
+			return a.At.Compare(b.At)
+		})
 	}
 }
 

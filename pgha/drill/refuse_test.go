@@ -38,35 +38,44 @@ func TestCheckRefuses(t *testing.T) {
 		want error
 		says string
 	}{
-		"with consent":           {Options{Scenarios: safely, Consent: "demo"}, whole, nil, ""},
-		"without":                {Options{Scenarios: safely}, whole, refused, "is not a lab"},
-		"with another's consent": {Options{Scenarios: safely, Consent: "Demo"}, whole, refused, "is not a lab"},
-		"on a lab":               {Options{Scenarios: names(Scenarios()), Lab: &rig{}}, whole, nil, ""},
-		"no scenario":            {Options{Consent: "demo"}, whole, invalid, "no scenario"},
-		"an unknown one":         {Options{Scenarios: []string{"flood"}, Consent: "demo"}, whole, invalid, `"flood"`},
+		"with consent": {Options{Scenarios: safely, Consent: "demo"}, whole, nil, ""},
+		"without":      {Options{Scenarios: safely}, whole, refused, "is not a lab"},
+		"with another's consent": {Options{Scenarios: safely, Consent: "Demo"}, whole, refused,
+			"is not a lab"},
+		"on a lab":    {Options{Scenarios: names(Scenarios()), Lab: &rig{}}, whole, nil, ""},
+		"no scenario": {Options{Consent: "demo"}, whole, invalid, "no scenario"},
+		"an unknown one": {Options{Scenarios: []string{"flood"}, Consent: "demo"}, whole, invalid,
+			`"flood"`},
 		"one that is not safe": {
-			Options{Scenarios: []string{"switchover", "disk-full"}, Consent: "demo"}, whole, refused,
+			Options{Scenarios: []string{"switchover", "disk-full"}, Consent: "demo"}, whole,
+			refused,
 			"disk-full: not outside a lab",
 		},
-		"too few runs":            {Options{Scenarios: safely, Runs: -1, Consent: "demo"}, whole, invalid, "-1 runs"},
-		"as many as there may be": {Options{Scenarios: safely, Runs: 1000, Consent: "demo"}, whole, nil, ""},
+		"too few runs": {Options{Scenarios: safely, Runs: -1, Consent: "demo"}, whole,
+			invalid, "-1 runs"},
+		"as many as there may be": {Options{Scenarios: safely, Runs: 1000, Consent: "demo"}, whole,
+			nil, ""},
 		"too many runs": {
 			Options{Scenarios: safely, Runs: 1001, Consent: "demo"}, whole, invalid, "1001 runs",
 		},
 		"no virtual IP": {
-			Options{Scenarios: safely, Consent: "demo"}, cluster(2, 3, false), refused, "virtual IP",
+			Options{Scenarios: safely, Consent: "demo"}, cluster(2, 3, false), refused,
+			"virtual IP",
 		},
 		"one balancer": {
 			Options{Scenarios: safely, Consent: "demo"}, cluster(1, 3, true), refused, "virtual IP",
 		},
 		"two databases": {
-			Options{Scenarios: safely, Consent: "demo"}, cluster(2, 2, true), refused, "three databases",
+			Options{Scenarios: safely, Consent: "demo"}, cluster(2, 2, true), refused,
+			"three databases",
 		},
 		"two databases, on a lab": {
-			Options{Scenarios: safely, Lab: &rig{}}, cluster(2, 2, true), refused, "three databases",
+			Options{Scenarios: safely, Lab: &rig{}}, cluster(2, 2, true), refused,
+			"three databases",
 		},
 		"a mode that is none": {
-			Options{Scenarios: safely, Synchronous: "remote", Consent: "demo"}, whole, invalid, `"remote"`,
+			Options{Scenarios: safely, Synchronous: "remote", Consent: "demo"}, whole, invalid,
+			`"remote"`,
 		},
 	} {
 		err := c.opts.Check(c.sp)
@@ -108,7 +117,8 @@ func TestWantedMode(t *testing.T) {
 	}{
 		{"", "", found},
 		{"", patroni.SynchronousOff, synchronous{mode: patroni.SynchronousOff}},
-		{patroni.SynchronousQuorum, patroni.SynchronousOff, synchronous{mode: patroni.SynchronousQuorum}},
+		{patroni.SynchronousQuorum, patroni.SynchronousOff,
+			synchronous{mode: patroni.SynchronousQuorum}},
 	} {
 		d := &driller{opts: Options{Synchronous: c.drill}, mode: found}
 		if got := d.wanted(c.about); got != c.want {
@@ -128,7 +138,9 @@ func TestFaultsLast(t *testing.T) {
 			t.Errorf("%s lasts %s, which is no loop of Patroni", s.Name, s.lasts(sp))
 		}
 	}
-	frozen := all[slices.IndexFunc(all, func(s Scenario) bool { return s.Name == "patroni-frozen" })]
+	frozen := all[slices.IndexFunc(all, func(s Scenario) bool {
+		return s.Name == "patroni-frozen"
+	})]
 	if got := frozen.lasts(sp); got <= sp.Patroni.TTL+sp.Patroni.LoopWait {
 		t.Errorf("a frozen Patroni is thawed after %s, before its key has run out", got)
 	}

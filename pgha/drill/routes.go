@@ -63,7 +63,8 @@ func (d *driller) findRoutes(ctx context.Context) (routes, error) {
 	}
 	conn, err := d.cluster.DialFromCluster(ctx, "tcp", address)
 	if err != nil {
-		return w, fmt.Errorf("drill: %w: the virtual IP cannot be reached: %w", pgha.ErrRefused, err)
+		return w, fmt.Errorf("drill: %w: the virtual IP cannot be reached: %w",
+			pgha.ErrRefused, err)
 	}
 	conn.Close()
 	w.dial, w.text = d.cluster.DialFromCluster, "SSH"

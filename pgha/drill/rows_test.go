@@ -25,14 +25,19 @@ func TestRowsCountedWrong(t *testing.T) {
 		missing                map[string]int
 		broken                 string
 	}{
-		"every row twice": {change: func(s *story) { s.Held["a"] = append(s.Held["a"], s.Held["a"]...) }},
+		"every row twice": {change: func(s *story) {
+			s.Held["a"] = append(s.Held["a"], s.Held["a"]...)
+		}},
 		"in disorder": {change: func(s *story) {
 			list := s.Held["a"]
 			rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 		}},
-		"rows of somebody else":          {change: func(s *story) { s.Held["a"] = append(s.Held["a"], 99999, -1) }},
+		"rows of somebody else": {change: func(s *story) {
+			s.Held["a"] = append(s.Held["a"], 99999, -1)
+		}},
 		"a row that failed and is there": {change: outcome(7, probe.Failed)},
-		"an unknown row is there":        {change: outcome(7, probe.Unknown), arrived: 1, unknown: 1},
+		"an unknown row is there": {change: outcome(7, probe.Unknown), arrived: 1,
+			unknown: 1},
 		"an unknown row is gone": {change: func(s *story) {
 			outcome(7, probe.Unknown)(s)
 			for _, m := range s.Members {
@@ -47,7 +52,9 @@ func TestRowsCountedWrong(t *testing.T) {
 		"a replica could not be asked": {change: func(s *story) { delete(s.Held, "c") }},
 		"a replica has nothing": {change: func(s *story) { s.Held["c"] = []int64{} },
 			missing: map[string]int{"c": 1300}, broken: "c lacks 1300 acknowledged rows"},
-		"a replica has what the leader has not": {change: func(s *story) { s.Held["a"] = s.Held["a"][:1299] },
+		"a replica has what the leader has not": {change: func(s *story) {
+			s.Held["a"] = s.Held["a"][:1299]
+		},
 			lost: 1, broken: "1 acknowledged rows lost"},
 		"a member of another cluster": {change: func(s *story) { s.Held["z"] = []int64{} }},
 	} {
@@ -99,7 +106,8 @@ func TestPromisedSeconds(t *testing.T) {
 		s.Expect.Writes = c.expect
 		s.away(0, c.gap-0.05, c.gap-0.06)
 		if o := Analyse(s.hold(nil).Recording, promise); o.Verdict.Kept != c.kept {
-			t.Errorf("%s: %.2f s, kept is %v: %v", name, o.GapSeconds, o.Verdict.Kept, o.Verdict.Broken)
+			t.Errorf("%s: %.2f s, kept is %v: %v", name, o.GapSeconds, o.Verdict.Kept,
+				o.Verdict.Broken)
 		}
 	}
 }
@@ -139,7 +147,8 @@ func TestSplit(t *testing.T) {
 			}
 		}
 		parts := split(gap, ends)
-		if len(parts) == 0 || !parts[0].Start.Equal(gap.Start) || !parts[len(parts)-1].End.Equal(gap.End) {
+		if len(parts) == 0 || !parts[0].Start.Equal(gap.Start) ||
+			!parts[len(parts)-1].End.Equal(gap.End) {
 			t.Fatalf("%v of %v", parts, ends)
 		}
 		names := PhaseNames()
@@ -198,12 +207,14 @@ func TestReadGaps(t *testing.T) {
 		reads []Read
 		want  float64
 	}{
-		"nobody read":          {nil, 0},
-		"all went well":        {[]Read{{Done: at(-1)}, {Done: at(1)}, {Done: at(2)}}, 2},
-		"only before":          {[]Read{{Done: at(-2)}, {Done: at(-1)}}, 0},
-		"none was answered":    {[]Read{{Done: at(1), Error: "x"}, {Done: at(9), Error: "x"}}, 9},
-		"the last ones failed": {[]Read{{Done: at(1)}, {Done: at(5), Error: "x"}, {Done: at(9), Error: "x"}}, 8},
-		"some failed between":  {[]Read{{Done: at(1)}, {Done: at(5), Error: "x"}, {Done: at(7)}, {Done: at(8)}}, 6},
+		"nobody read":       {nil, 0},
+		"all went well":     {[]Read{{Done: at(-1)}, {Done: at(1)}, {Done: at(2)}}, 2},
+		"only before":       {[]Read{{Done: at(-2)}, {Done: at(-1)}}, 0},
+		"none was answered": {[]Read{{Done: at(1), Error: "x"}, {Done: at(9), Error: "x"}}, 9},
+		"the last ones failed": {[]Read{{Done: at(1)}, {Done: at(5), Error: "x"},
+			{Done: at(9), Error: "x"}}, 8},
+		"some failed between": {[]Read{{Done: at(1)}, {Done: at(5), Error: "x"}, {Done: at(7)},
+			{Done: at(8)}}, 6},
 	} {
 		s := newStory()
 		s.Reads = c.reads

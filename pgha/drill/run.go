@@ -107,12 +107,14 @@ func (d *driller) all(ctx context.Context, chosen []Scenario) error {
 			d.emit(pgha.Event{Kind: pgha.PhaseStarted, Phase: phaseName(sc, n, d.opts.Runs)})
 			run, err := d.once(ctx, sc, n)
 			if run.Outcome.Scenario == "" {
-				run.Outcome = Outcome{Scenario: sc.Name, Run: n, Phases: []Phase{}, RedundantSeconds: -1}
+				run.Outcome = Outcome{Scenario: sc.Name, Run: n, Phases: []Phase{},
+					RedundantSeconds: -1}
 			}
 			if err != nil {
 				run.Error = err.Error()
 				run.Outcome.Verdict.Kept = false
-				run.Outcome.Verdict.Broken = append(run.Outcome.Verdict.Broken, "not brought to its end: "+run.Error)
+				run.Outcome.Verdict.Broken = append(run.Outcome.Verdict.Broken,
+					"not brought to its end: "+run.Error)
 			}
 			d.result.Runs = append(d.result.Runs, run)
 			if d.opts.Done != nil {
@@ -188,7 +190,8 @@ func (d *driller) awaitSteady(ctx context.Context, s *experiment) error {
 		if err := s.set(status); err != nil {
 			return err
 		}
-		if tries > 10 || tries > 0 && leader == s.leader && etcdLeader == s.etcdLeader && holder == s.holder {
+		if tries > 10 || tries > 0 && leader == s.leader && etcdLeader == s.etcdLeader &&
+			holder == s.holder {
 			return nil
 		}
 		_ = poll.Pause(ctx, placesEvery)

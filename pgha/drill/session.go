@@ -34,7 +34,9 @@ var errNotAcknowledged = errors.New("a commit was not acknowledged within " + co
 func newSession(like *pgx.ConnConfig, host string, port uint16, dial dialer) *session {
 	cfg := like.Copy()
 	cfg.Host, cfg.Port, cfg.Fallbacks = host, port, nil
-	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) {
+		return []string{host}, nil
+	}
 	if cfg.TLSConfig != nil {
 		cfg.TLSConfig = cfg.TLSConfig.Clone()
 		cfg.TLSConfig.ServerName = host
@@ -58,7 +60,8 @@ func newSession(like *pgx.ConnConfig, host string, port uint16, dial dialer) *se
 
 // do calls f with an open connection, all within a bound. After an error the connection is thrown
 // away.
-func (s *session) do(ctx context.Context, bound time.Duration, f func(context.Context, *pgx.Conn) error) error {
+func (s *session) do(ctx context.Context, bound time.Duration,
+	f func(context.Context, *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, s, true), bound)
 	defer cancel()
 	stop := context.AfterFunc(ctx, s.cut)

@@ -13,7 +13,9 @@ import (
 // judge holds an outcome against the promise and what the scenario expects.
 func judge(o Outcome, r Recording, gap probe.Gap, p Promise) Verdict {
 	var v Verdict
-	broken := func(format string, args ...any) { v.Broken = append(v.Broken, fmt.Sprintf(format, args...)) }
+	broken := func(format string, args ...any) {
+		v.Broken = append(v.Broken, fmt.Sprintf(format, args...))
+	}
 	judgeWrites(r, gap, p, broken)
 	if _, ok := r.Held[o.ToLeader]; !ok {
 		broken("the leader's rows could not be compared")
@@ -50,7 +52,8 @@ func judgeWrites(r Recording, gap probe.Gap, p Promise, broken func(string, ...a
 	switch r.Expect.Writes {
 	case WithinSwitchover:
 		if gap.Seconds > p.SwitchoverSeconds {
-			broken("%.2f s without writes, promised for a switchover: %.2f s", gap.Seconds, p.SwitchoverSeconds)
+			broken("%.2f s without writes, promised for a switchover: %.2f s", gap.Seconds,
+				p.SwitchoverSeconds)
 		}
 	case UntilMended, MustStop:
 		if r.Expect.Writes == MustStop {
@@ -74,7 +77,8 @@ func judgeWrites(r Recording, gap probe.Gap, p Promise, broken func(string, ...a
 func acknowledgedDuring(r Recording) int {
 	n := 0
 	for _, a := range r.Writes.Attempts {
-		if a.Outcome == probe.Acked && a.Began.After(r.Fault.Done) && a.Done.Before(r.Fault.Mended) {
+		if a.Outcome == probe.Acked && a.Began.After(r.Fault.Done) &&
+			a.Done.Before(r.Fault.Mended) {
 			n++
 		}
 	}

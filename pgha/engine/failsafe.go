@@ -29,12 +29,15 @@ const livesOnFailsafe = "lives on failsafe_mode, and would step down as soon as 
 // then: while etcd is away the primary goes on only as long as the Patroni of every listed member
 // answers it. One that is stopped or restarted makes it step down in its next round.
 func aboutFailsafe(c *site.Site, verb string, err error) error {
-	if !errors.Is(err, etcd.ErrUnhealthy) || !c.Spec.Patroni.FailsafeMode || !slices.Contains(stopsPatroni, verb) {
+	if !errors.Is(err, etcd.ErrUnhealthy) || !c.Spec.Patroni.FailsafeMode ||
+		!slices.Contains(stopsPatroni, verb) {
 		return err
 	}
-	return errs.WithNext(fmt.Errorf("%w: etcd has no quorum, so the primary %s: %w", errs.ErrRefused,
+	return errs.WithNext(fmt.Errorf("%w: etcd has no quorum, so the primary %s: %w",
+		errs.ErrRefused,
 		livesOnFailsafe, err),
-		errs.Text("bring etcd back first (%s, %s); until then stop and restart nothing on the database hosts",
+		errs.Text("bring etcd back first (%s, %s); until then stop and restart nothing on the "+
+			"database hosts",
 			errs.Verb("doctor"), errs.Verb("apply")))
 }
 
@@ -51,7 +54,8 @@ func aboutSilence(ctx context.Context, r *job.Job, verb string, err error) error
 
 // RefuseWithoutQuorum says why these hosts' members cannot be stopped while the others go on: nil,
 // or an error that matches ErrRefused.
-func RefuseWithoutQuorum(sp *spec.Spec, s status.Status, looks map[string]hostlook.Look, hosts []spec.Host) error {
+func RefuseWithoutQuorum(sp *spec.Spec, s status.Status, looks map[string]hostlook.Look,
+	hosts []spec.Host) error {
 	healthy := 0
 	for _, m := range s.Etcd {
 		if m.Healthy || m.Alarm != "" { // an alarm takes writes away, not the quorum
@@ -67,6 +71,7 @@ func RefuseWithoutQuorum(sp *spec.Spec, s status.Status, looks map[string]hostlo
 	}
 	return errs.WithNext(fmt.Errorf("%w: etcd has no quorum (%d of %d members), so the primary %s",
 		errs.ErrRefused, healthy, len(sp.Databases()), livesOnFailsafe),
-		errs.Text("bring etcd back first (%s, %s), or stop the whole cluster: %s; --force stops these all the same",
+		errs.Text("bring etcd back first (%s, %s), or stop the whole cluster: %s; --force stops "+
+			"these all the same",
 			errs.Verb("doctor"), errs.Verb("apply"), errs.Verb("stop")))
 }

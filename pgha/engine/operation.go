@@ -58,7 +58,8 @@ func warnPaused(ctx context.Context, r *job.Job) {
 		return
 	}
 	if state, err := patroni.NewClient(po).Cluster(ctx); err == nil && state.Paused {
-		r.Warn("", "the cluster is PAUSED: nobody is promoted if the leader fails, until it is resumed")
+		r.Warn("", "the cluster is PAUSED: nobody is promoted if the leader fails, until it is "+
+			"resumed")
 	}
 }
 
@@ -66,7 +67,8 @@ func warnPaused(ctx context.Context, r *job.Job) {
 func aboutCandidates(err error) error {
 	if errors.Is(err, patroni.ErrNoCandidate) && remote.Hint(err) == "" {
 		return errs.WithNext(err,
-			errs.Text("%s shows which replicas stream; without --to the best one is taken", errs.Verb("status")))
+			errs.Text("%s shows which replicas stream; without --to the best one is taken",
+				errs.Verb("status")))
 	}
 	return err
 }

@@ -25,7 +25,9 @@ func PatroniOptions(r *job.Job) (patroni.Options, error) {
 	o, err := r.Site.PatroniOptionsFor(r.Target)
 	o.Progress = r.Progress
 	o.Adopt = func(ctx context.Context) error { return adopt.Store(ctx, r) }
-	o.TryLogins = func(ctx context.Context, m patroni.Member) error { return serving.TryLogins(ctx, r.Site, m) }
+	o.TryLogins = func(ctx context.Context, m patroni.Member) error {
+		return serving.TryLogins(ctx, r.Site, m)
+	}
 	return o, err
 }
 

@@ -31,7 +31,8 @@ var errSkipped = errors.New("skipped")
 // RunPhases runs every phase as soon as those it waits for are done. The first failure lets running
 // phases finish and starts no further ones, so a failed run leaves whole steps behind. A dry run
 // holds every change back.
-func RunPhases(ctx context.Context, c *site.Site, phases []Phase, out *event.Emitter, dryRun bool) error {
+func RunPhases(ctx context.Context, c *site.Site, phases []Phase, out *event.Emitter,
+	dryRun bool) error {
 	waits, err := Order(phases)
 	if err != nil {
 		return err
@@ -55,7 +56,8 @@ func RunPhases(ctx context.Context, c *site.Site, phases []Phase, out *event.Emi
 					return
 				}
 			}
-			outcomes[i].err = runPhase(ctx, &job.Job{Site: c, Phase: p.Name, Out: out, DryRun: dryRun}, p)
+			outcomes[i].err = runPhase(ctx, &job.Job{Site: c, Phase: p.Name, Out: out,
+				DryRun: dryRun}, p)
 		})
 	}
 	wg.Wait()
@@ -75,7 +77,8 @@ func runPhase(ctx context.Context, run *job.Job, p Phase) error {
 	start := time.Now()
 	run.Out.Emit(event.Event{Kind: event.PhaseStarted, Phase: p.Name})
 	err := p.Run(ctx, &Run{Spec: run.Spec, job: run})
-	run.Out.Emit(event.Event{Kind: event.PhaseFinished, Phase: p.Name, Duration: time.Since(start), Err: err})
+	run.Out.Emit(event.Event{Kind: event.PhaseFinished, Phase: p.Name, Duration: time.Since(start),
+		Err: err})
 	return err
 }
 
@@ -96,7 +99,8 @@ func Order(phases []Phase) ([][]int, error) {
 		for _, name := range p.After {
 			w, ok := index[name]
 			if !ok {
-				return nil, fmt.Errorf("phase %q waits for %q, which does not stand before it", p.Name, name)
+				return nil, fmt.Errorf("phase %q waits for %q, which does not stand before it",
+					p.Name, name)
 			}
 			waits[i] = append(waits[i], w)
 		}

@@ -34,14 +34,16 @@ func TestRunPhasesOrder(t *testing.T) {
 	t.Parallel()
 	var r recorder
 	phases := []Phase{
-		r.phase("a", nil), r.phase("b", nil, "a"), r.phase("c", nil, "a"), r.phase("d", nil, "c", "b"),
+		r.phase("a", nil), r.phase("b", nil, "a"), r.phase("c", nil, "a"),
+		r.phase("d", nil, "c", "b"),
 		r.phase("last", nil),
 	}
 	if err := RunPhases(t.Context(), &site.Site{}, phases, quiet(), false); err != nil {
 		t.Fatal(err)
 	}
 	at := func(name string) int { return slices.Index(r.ran, name) }
-	if len(r.ran) != 5 || at("a") != 0 || at("d") < at("b") || at("d") < at("c") || at("last") != 4 {
+	if len(r.ran) != 5 || at("a") != 0 || at("d") < at("b") || at("d") < at("c") ||
+		at("last") != 4 {
 		t.Errorf("ran %v", r.ran)
 	}
 }
@@ -51,14 +53,16 @@ func TestRunPhasesFailureSkipsWhatWaits(t *testing.T) {
 	broken := errors.New("broken")
 	var r recorder
 	err := RunPhases(t.Context(), &site.Site{}, []Phase{
-		r.phase("a", nil), r.phase("b", broken, "a"), r.phase("c", nil, "a"), r.phase("d", nil, "b"),
+		r.phase("a", nil), r.phase("b", broken, "a"), r.phase("c", nil, "a"),
+		r.phase("d", nil, "b"),
 	}, quiet(), false)
 	if !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "b: ") {
 		t.Errorf("err = %v", err)
 	}
 	slices.Sort(r.ran)
 	if !slices.Equal(r.ran, []string{"a", "b", "c"}) {
-		t.Errorf("ran %v: the phase beside the failed one must finish, the one behind it must not start", r.ran)
+		t.Errorf("ran %v: the phase beside the failed one must finish, the one behind it must "+
+			"not start", r.ran)
 	}
 }
 

@@ -46,11 +46,14 @@ func (r *Run) Target(name string) (*remote.Target, error) { return r.job.Target(
 func (r *Run) Targets() []*remote.Target { return r.job.Targets() }
 
 // Status looks at the whole cluster, as Cluster.Status does.
-func (r *Run) Status(ctx context.Context) (status.Status, error) { return status.Look(ctx, r.job.Site) }
+func (r *Run) Status(ctx context.Context) (status.Status, error) {
+	return status.Look(ctx, r.job.Site)
+}
 
 // Preflight looks at the hosts, as Cluster.Preflight does. The phases that come later render files
 // from what it finds.
-func (r *Run) Preflight(ctx context.Context, opts inspect.PreflightOptions) (inspect.PreflightReport, error) {
+func (r *Run) Preflight(ctx context.Context,
+	opts inspect.PreflightOptions) (inspect.PreflightReport, error) {
 	return inspect.Preflight(ctx, r.job.Site, opts)
 }
 

@@ -17,7 +17,9 @@ func Example() {
 	fmt.Println(err)
 	fmt.Println(errs.KindOf(err), errors.Is(err, errPaused))
 	fmt.Println(errs.NextOf(err))
-	fmt.Println(errs.NextOf(err).Render(func(c errs.Call) string { return "mytool db " + c.Words() }))
+	fmt.Println(errs.NextOf(err).Render(func(c errs.Call) string {
+		return "mytool db " + c.Words()
+	}))
 	// Output:
 	// switchover: the cluster is paused
 	// refused true

@@ -20,24 +20,29 @@ func TestKindOf(t *testing.T) {
 		err  error
 		want Kind
 	}{
-		"nil":                            {nil, Other},
-		"none":                           {io.EOF, Other},
-		"a sentinel":                     {busy, Locked},
-		"wrapped":                        {fmt.Errorf("apply: %w", busy), Locked},
-		"given":                          {WithKind(io.EOF, NotFound), NotFound},
-		"given to nil":                   {WithKind(nil, NotFound), Other},
-		"the outermost decides":          {WithKind(fmt.Errorf("x: %w", ErrRefused), Unhealthy), Unhealthy},
-		"Other does not hide":            {WithKind(busy, Other), Locked},
-		"a deadline":                     {fmt.Errorf("dial: %w", context.DeadlineExceeded), Timeout},
-		"a timeout of the network":       {fmt.Errorf("%w: %w", New(Unavailable, "away"), dialTimeout()), Timeout},
+		"nil":          {nil, Other},
+		"none":         {io.EOF, Other},
+		"a sentinel":   {busy, Locked},
+		"wrapped":      {fmt.Errorf("apply: %w", busy), Locked},
+		"given":        {WithKind(io.EOF, NotFound), NotFound},
+		"given to nil": {WithKind(nil, NotFound), Other},
+		"the outermost decides": {WithKind(fmt.Errorf("x: %w", ErrRefused), Unhealthy),
+			Unhealthy},
+		"Other does not hide": {WithKind(busy, Other), Locked},
+		"a deadline": {fmt.Errorf("dial: %w", context.DeadlineExceeded),
+			Timeout},
+		"a timeout of the network": {fmt.Errorf("%w: %w", New(Unavailable, "away"),
+			dialTimeout()), Timeout},
 		"cancelled":                      {context.Canceled, Other},
 		"a timeout":                      {WithNext(late, Text("look")), Timeout},
 		"the first declared, given last": {Join(io.EOF, sick, ErrRefused), Refused},
-		"two in one text":                {fmt.Errorf("%w: %w", sick, context.DeadlineExceeded), Timeout},
+		"two in one text": {fmt.Errorf("%w: %w", sick, context.DeadlineExceeded),
+			Timeout},
 		"joined by the standard library": {errors.Join(sick, fmt.Errorf("a: %w", busy)), Locked},
 		"joined by a plain multierror":   {multierror.Append(nil, sick, ErrRefused), Refused},
 		"given to a join":                {WithKind(Join(busy, late), Unavailable), Unavailable},
-		"joined, and deep inside":        {fmt.Errorf("x: %w", Join(io.EOF, fmt.Errorf("y: %w", sick))), Unhealthy},
+		"joined, and deep inside": {fmt.Errorf("x: %w",
+			Join(io.EOF, fmt.Errorf("y: %w", sick))), Unhealthy},
 	} {
 		if got := KindOf(tt.err); got != tt.want {
 			t.Errorf("%s: %v is %v, want %v", name, tt.err, got, tt.want)
@@ -71,7 +76,8 @@ func TestSentinelsDiffer(t *testing.T) {
 	if errors.Is(one, two) || !errors.Is(fmt.Errorf("x: %w", one), one) {
 		t.Error("errors.Is does not tell sentinels apart")
 	}
-	if err := WithKind(fmt.Errorf("x: %w", one), Refused); !errors.Is(err, one) || err.Error() != "x: same" {
+	if err := WithKind(fmt.Errorf("x: %w", one), Refused); !errors.Is(err, one) ||
+		err.Error() != "x: same" {
 		t.Errorf("a kind changes the error: %v", err)
 	}
 }

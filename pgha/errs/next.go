@@ -196,7 +196,8 @@ func Steps(err error) []Next {
 	seen := map[string]bool{}
 	var walk func(error)
 	walk = func(err error) {
-		if e, ok := err.(interface{ Next() Next }); ok && !e.Next().IsZero() && !seen[e.Next().String()] {
+		if e, ok := err.(interface{ Next() Next }); ok && !e.Next().IsZero() &&
+			!seen[e.Next().String()] {
 			seen[e.Next().String()] = true
 			steps = append(steps, e.Next())
 		}

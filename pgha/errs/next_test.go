@@ -16,19 +16,24 @@ func TestText(t *testing.T) {
 		neutral, cli string
 		json         string
 	}{
-		"nothing":      {Next{}, "", "", `[]`},
-		"empty":        {Text(""), "", "", `[]`},
-		"as it stands": {Text("at 100% of it"), "at 100% of it", "at 100% of it", `["at 100% of it"]`},
+		"nothing": {Next{}, "", "", `[]`},
+		"empty":   {Text(""), "", "", `[]`},
+		"as it stands": {Text("at 100% of it"), "at 100% of it", "at 100% of it",
+			`["at 100% of it"]`},
 		"a call alone": {Text("%s", Verb("doctor", "--fix")), "`doctor --fix`", "x doctor --fix",
 			`[{"verb":"doctor","args":["--fix"]}]`},
-		"calls and values": {Text("%s on %q, then %s (%d)", Verb("stop"), "pg1", Verb("apply", "--yes"), 3),
+		"calls and values": {Text("%s on %q, then %s (%d)", Verb("stop"), "pg1",
+			Verb("apply", "--yes"), 3),
 			"`stop` on \"pg1\", then `apply --yes` (3)", `x stop on "pg1", then x apply --yes (3)`,
 			`[{"verb":"stop"}," on \"pg1\", then ",{"verb":"apply","args":["--yes"]}," (3)"]`},
 		"in another order": {Text("%[2]s before %[1]s", Verb("stop"), Verb("start")),
-			"`start` before `stop`", "x start before x stop", `[{"verb":"start"}," before ",{"verb":"stop"}]`},
-		"within another": {Text("%s; %s", show, Text("wait")), "see `status`; wait", "see x status; wait",
+			"`start` before `stop`", "x start before x stop",
+			`[{"verb":"start"}," before ",{"verb":"stop"}]`},
+		"within another": {Text("%s; %s", show, Text("wait")), "see `status`; wait",
+			"see x status; wait",
 			`["see ",{"verb":"status"},"; ","wait"]`},
-		"a value like a call": {Text("%s of %s", "`stop`", Verb("stop")), "`stop` of `stop`", "`stop` of x stop",
+		"a value like a call": {Text("%s of %s", "`stop`", Verb("stop")), "`stop` of `stop`",
+			"`stop` of x stop",
 			"[\"`stop` of \",{\"verb\":\"stop\"}]"},
 	} {
 		if got := tt.next.String(); got != tt.neutral {
@@ -69,8 +74,10 @@ func TestRender(t *testing.T) {
 		"none":    {io.EOF, "EOF"},
 		"itself":  {one, "see x one"},
 		"wrapped": {WithNext(fmt.Errorf("read: %w", one), Text("go")), "read: see x one"},
-		"joined":  {Join(one, io.EOF, two), "3 errors:\n  - see x one\n  - EOF\n  - x two --yes is it"},
-		"in turn": {fmt.Errorf("%w, then %w; `two`", two, one), "x two --yes is it, then see x one; `two`"},
+		"joined": {Join(one, io.EOF, two), "3 errors:\n  - see x one\n  - EOF\n  - x two " +
+			"--yes is it"},
+		"in turn": {fmt.Errorf("%w, then %w; `two`", two, one),
+			"x two --yes is it, then see x one; `two`"},
 	} {
 		if got := Render(tt.err, x); got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
@@ -124,7 +131,8 @@ func TestSteps(t *testing.T) {
 	if got := NextOf(fmt.Errorf("apply: %w", outer)); got.String() != "see `status`" {
 		t.Errorf("next is %q", got)
 	}
-	joined := fmt.Errorf("%w and %w", Join(io.EOF, outer, inner), WithNext(errors.Join(inner), Next{}))
+	joined := fmt.Errorf("%w and %w", Join(io.EOF, outer, inner),
+		WithNext(errors.Join(inner), Next{}))
 	if got := fmt.Sprint(Steps(joined)); got != "[see `status` wait]" {
 		t.Errorf("steps are %s", got)
 	}

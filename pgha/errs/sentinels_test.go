@@ -14,7 +14,8 @@ import (
 
 // kindless are the public packages whose sentinels have no kind, with the reason.
 var kindless = map[string]string{
-	"pki":   "it stands alone, and its errors are judgements about certificates, not failures of a verb",
+	"pki": "it stands alone, and its errors are judgements about certificates, not failures of " +
+		"a verb",
 	"probe": "it stands alone, and its one sentinel ends a loop of the caller's own",
 }
 

@@ -123,10 +123,12 @@ func (o Options) quorumLost(empty []int) error {
 	for k, i := range empty {
 		names[k] = o.Members[i].Name
 	}
-	return errs.WithNext(fmt.Errorf("%w: the data of %v is gone, and the others are no majority of %d",
+	return errs.WithNext(fmt.Errorf("%w: the data of %v is gone, and the others are no "+
+		"majority of %d",
 		ErrQuorumLost, names, len(o.Members)),
-		errs.Text("bring the data back (is a disk not mounted?); or, if it is lost for good, run %s with a member "+
-			"whose database is to go on; restart no Patroni yourself", errs.Verb("recover", "--from", "MEMBER")))
+		errs.Text("bring the data back (is a disk not mounted?); or, if it is lost for good, run "+
+			"%s with a member whose database is to go on; restart no Patroni yourself",
+			errs.Verb("recover", "--from", "MEMBER")))
 }
 
 // startWithoutWaiting starts members that may have to wait for a quorum until more is done.
@@ -147,13 +149,15 @@ func (o Options) startWithoutWaiting(ctx context.Context, seen []facts, members 
 func (o Options) peersKnown(ctx context.Context, members []int) ([]peer, error) {
 	var all []peer
 	for _, i := range members {
-		err := o.await(ctx, "etcd member "+o.Members[i].Name+" to answer its peers", func(ctx context.Context) error {
-			peers, err := o.peersKnownTo(ctx, o.Members[i])
-			all = append(all, peers...)
-			return err
-		})
+		err := o.await(ctx, "etcd member "+o.Members[i].Name+" to answer its peers",
+			func(ctx context.Context) error {
+				peers, err := o.peersKnownTo(ctx, o.Members[i])
+				all = append(all, peers...)
+				return err
+			})
 		if err != nil {
-			return nil, remote.WithHint(err, "see `journalctl -u etcd -n 50` on "+o.Members[i].Target.Name)
+			return nil, remote.WithHint(err, "see `journalctl -u etcd -n 50` on "+
+				o.Members[i].Target.Name)
 		}
 	}
 	// Who has heard of a member's part in the cluster counts more than who has not.
@@ -176,7 +180,8 @@ func (o Options) prepare(ctx context.Context, members []int, how entry) error {
 func (o Options) join(ctx context.Context, seen []facts, i int, others []int, was standing) error {
 	m, start := o.Members[i], time.Now()
 	if was == voter {
-		o.Progress("etcd member " + m.Name + " has lost its data: removing it, so that it can join again")
+		o.Progress("etcd member " + m.Name + " has lost its data: removing it, so that it can " +
+			"join again")
 	}
 	if was != added {
 		if err := o.readmit(ctx, o.Members[others[0]], m); err != nil {
@@ -208,7 +213,9 @@ func (o Options) join(ctx context.Context, seen []facts, i int, others []int, wa
 // connected for five seconds.
 func (o Options) readmit(ctx context.Context, via, m Member) error {
 	return o.await(ctx, "etcd to take member "+m.Name+" again", func(ctx context.Context) error {
-		return o.ask(ctx, via, func(ctx context.Context, c *clientv3.Client) error { return o.replace(ctx, c, m) })
+		return o.ask(ctx, via, func(ctx context.Context, c *clientv3.Client) error {
+			return o.replace(ctx, c, m)
+		})
 	})
 }
 

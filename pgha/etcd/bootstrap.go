@@ -81,7 +81,8 @@ func (o Options) all() []int {
 // start starts those of the given members that do not run, all at the same time: a first start is
 // over when a quorum has met.
 func (o Options) start(ctx context.Context, seen []facts, members []int) error {
-	members = slices.DeleteFunc(slices.Clone(members), func(i int) bool { return seen[i].running || seen[i].started })
+	members = slices.DeleteFunc(slices.Clone(members),
+		func(i int) bool { return seen[i].running || seen[i].started })
 	if len(members) == 0 {
 		return nil
 	}

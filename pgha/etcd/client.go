@@ -25,7 +25,8 @@ const callTimeout = 2 * time.Second
 // ask opens a client of m alone, calls f with a bounded context and closes the client. One attempt
 // is made: clientv3 would wait for a connection and try again until its time is over, and then only
 // tell that it is over.
-func (o Options) ask(ctx context.Context, m Member, f func(context.Context, *clientv3.Client) error) error {
+func (o Options) ask(ctx context.Context, m Member,
+	f func(context.Context, *clientv3.Client) error) error {
 	config, err := o.tlsConfig(o.Client)
 	if err != nil {
 		return err
@@ -83,7 +84,8 @@ func (o Options) tlsConfig(pair pki.KeyPair) (*tls.Config, error) {
 	if !roots.AppendCertsFromPEM(o.CA) {
 		return nil, errors.New("load etcd's CA: there is no certificate in it")
 	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
+	return &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: roots,
+		MinVersion: tls.VersionTLS12}, nil
 }
 
 // dial connects to an address of m through m's own host, so that one dead host spoils nothing for

@@ -43,8 +43,10 @@ type entry struct {
 }
 
 var (
-	founding = entry{state: "new", mayStartEmpty: "yes"}     // forms the cluster, together with the others
-	formed   = entry{state: "existing", mayStartEmpty: "no"} // has taken part: must not start without data
+	// forms the cluster, together with the others
+	founding = entry{state: "new", mayStartEmpty: "yes"}
+	// has taken part: must not start without data
+	formed = entry{state: "existing", mayStartEmpty: "no"}
 )
 
 // joining is the entry of a member that was added to a cluster that lives.
@@ -52,7 +54,8 @@ func joining(among []string) entry {
 	return entry{state: "existing", mayStartEmpty: "yes", among: among}
 }
 
-const header = "# Written by pgha from the specification of the cluster; changes by hand are overwritten.\n"
+const header = "# Written by pgha from the specification of the cluster; changes by hand are " +
+	"overwritten.\n"
 
 // environment renders /etc/etcd/etcd.env of member m.
 func (o Options) environment(m Member, e entry) []byte {
@@ -68,7 +71,8 @@ func (o Options) environment(m Member, e entry) []byte {
 	write("ETCD_INITIAL_CLUSTER_STATE", e.state)
 	b.WriteString("# Whether the unit starts etcd without data; see there.\n")
 	write(emptyVariable, e.mayStartEmpty)
-	b.WriteString("# Names the configuration; the next run of pgha compares it with the process's own environment.\n")
+	b.WriteString("# Names the configuration; the next run of pgha compares it with the " +
+		"process's own environment.\n")
 	write(digestVariable, o.digest(m))
 	return []byte(b.String())
 }
@@ -116,7 +120,8 @@ func (o Options) settings(m Member, among []string) []setting {
 			setting{"ETCD_CLIENT_KEY_FILE", gateway.Key})
 	}
 	if o.QuotaBytes > 0 {
-		list = append(list, setting{"ETCD_QUOTA_BACKEND_BYTES", strconv.FormatInt(o.QuotaBytes, 10)})
+		list = append(list, setting{"ETCD_QUOTA_BACKEND_BYTES",
+			strconv.FormatInt(o.QuotaBytes, 10)})
 	}
 	return list
 }
@@ -142,7 +147,8 @@ func (o Options) digest(m Member) string {
 // quote makes value one double-quoted word of a systemd environment file. Values hold no control
 // characters: Validate sees to it.
 func quote(value string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`", `$`, `\$`).Replace(value) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`", `$`,
+		`\$`).Replace(value) + `"`
 }
 
 // anyAddress is the address that listens on every interface, in the family of address.

@@ -43,7 +43,8 @@ func TestEnvironmentScript(t *testing.T) {
 			r := scripttest.Run{With: "sh", Script: runningEnvironment, Args: []string{c.unit},
 				Fakes: map[string]string{"systemctl": show},
 				Paths: map[string]string{"/sys/fs/cgroup/system.slice": c.slice}}.Do(t)
-			if got := strings.Contains(r.Stdout, "ETCD_NAME=pg1\n"); got != c.found || (r.Code == 0) != c.found {
+			if got := strings.Contains(r.Stdout, "ETCD_NAME=pg1\n"); got != c.found ||
+				(r.Code == 0) != c.found {
 				t.Errorf("%+v", r)
 			}
 		})

@@ -13,7 +13,8 @@ var (
 	ErrUnhealthy = errs.New(errs.Unhealthy, "etcd is unhealthy")
 	// ErrNoSpace: the database has reached its quota. There is a quorum, which takes no writes; see
 	// Alarm.
-	ErrNoSpace = errs.New(errs.Refused, "etcd takes no writes: its database has reached its quota (alarm NOSPACE)")
+	ErrNoSpace = errs.New(errs.Refused, "etcd takes no writes: its database has reached its "+
+		"quota (alarm NOSPACE)")
 	// ErrQuorumLost: so many members lost their data that the rest is no majority and cannot take
 	// them back.
 	ErrQuorumLost = errs.New(errs.Unhealthy, "etcd has lost its quorum")

@@ -34,10 +34,12 @@ func FuzzEnvironment(f *testing.F) {
 		for _, s := range o.settings(o.Members[0], nil) {
 			want[s.name] = s.value
 		}
-		if diff := cmp.Diff(want, asSystemd(string(o.environment(o.Members[0], founding)))); diff != "" {
+		if diff := cmp.Diff(want,
+			asSystemd(string(o.environment(o.Members[0], founding)))); diff != "" {
 			t.Errorf("-want +systemd:\n%s", diff)
 		}
-		if strings.Count(string(o.service()), "\n") != strings.Count(string(plainOptions().service()), "\n") {
+		if strings.Count(string(o.service()),
+			"\n") != strings.Count(string(plainOptions().service()), "\n") {
 			t.Errorf("the unit has another number of lines:\n%s", o.service())
 		}
 	})
@@ -52,7 +54,8 @@ func FuzzQuote(f *testing.F) {
 		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' }) {
 			return // Validate lets none of them through
 		}
-		if got := asSystemd("# comment\nNAME=" + quote(value) + "\nOTHER=1\n"); got["NAME"] != value ||
+		if got := asSystemd("# comment\nNAME=" + quote(value) +
+			"\nOTHER=1\n"); got["NAME"] != value ||
 			got["OTHER"] != "1" || len(got) != 2 {
 			t.Errorf("%q is read as %q", value, got)
 		}
@@ -104,7 +107,8 @@ func asSystemd(text string) map[string]string {
 		var value strings.Builder
 		i := 0
 		for ; i < len(after) && after[i] != '"'; i++ {
-			if after[i] == '\\' && i+1 < len(after) && strings.IndexByte("\"\\$`", after[i+1]) >= 0 {
+			if after[i] == '\\' && i+1 < len(after) &&
+				strings.IndexByte("\"\\$`", after[i+1]) >= 0 {
 				i++
 			}
 			value.WriteByte(after[i])

@@ -39,7 +39,8 @@ func memberOptions(t *testing.T, n int) Options {
 				Executor: &remote.Local{Name: "pg" + name[1:]},
 			},
 			Name: name, Address: address,
-			Server: issue(t, ca, name, address, pki.ServerUsage), Peer: issue(t, ca, name, address, pki.PeerUsage),
+			Server:  issue(t, ca, name, address, pki.ServerUsage),
+			Peer:    issue(t, ca, name, address, pki.PeerUsage),
 			Gateway: issue(t, ca, "gateway", "", pki.ClientUsage),
 		})
 	}

@@ -51,7 +51,8 @@ func (o Options) resources(m Member, how entry) []remote.Resource {
 	for i, pair := range []pki.KeyPair{m.Server, m.Peer, m.Gateway} {
 		if !pair.IsZero() {
 			c := l.Certificates[i]
-			certificates = append(certificates, l.Place(c.File, pair.Cert), l.Place(c.Key, pair.Key.Reveal()))
+			certificates = append(certificates, l.Place(c.File, pair.Cert),
+				l.Place(c.Key, pair.Key.Reveal()))
 		}
 	}
 	return []remote.Resource{

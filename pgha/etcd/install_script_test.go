@@ -26,16 +26,20 @@ func TestInstallScript(t *testing.T) {
 		url, fetch   string // what curl does with the file $to; its address is the last argument
 		says         string // of a refusal; "" is success
 	}{
-		"laid there":      {version: "3.6.16", sum: right},
-		"another version": {version: "3.6.17", sum: right, says: "holds no etcd 3.6.17 that runs on this host"},
+		"laid there": {version: "3.6.16", sum: right},
+		"another version": {version: "3.6.17", sum: right,
+			says: "holds no etcd 3.6.17 that runs on this host"},
 		"a damaged archive": {
-			version: "3.6.16", sum: strings.Repeat("0", 64), says: "is not " + strings.Repeat("0", 64),
+			version: "3.6.16", sum: strings.Repeat("0", 64),
+			says: "is not " + strings.Repeat("0", 64),
 		},
 		"no download": {
-			version: "3.6.16", sum: right, url: url, fetch: "echo 'curl: (6)' >&2; exit 6", says: "curl: (6)",
+			version: "3.6.16", sum: right, url: url, fetch: "echo 'curl: (6)' >&2; exit 6",
+			says: "curl: (6)",
 		},
 		"no checksum in the list": {
-			version: "3.6.16", url: url, fetch: `echo "abc  other.tar.gz" >"$to"`, says: "does not mention etcd.tar.gz",
+			version: "3.6.16", url: url, fetch: `echo "abc  other.tar.gz" >"$to"`,
+			says: "does not mention etcd.tar.gz",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,7 +36,8 @@ func (h *bareHost) Run(_ context.Context, cmd remote.Cmd) (remote.Result, error)
 	line := strings.Join(cmd.Argv, " ")
 	h.done = append(h.done, line)
 	if h.fail != "" && strings.Contains(line, h.fail) {
-		return remote.Result{ExitCode: 1}, &remote.ExitError{Host: "pg1", Cmd: line, Code: 1, Stderr: "no"}
+		return remote.Result{ExitCode: 1}, &remote.ExitError{Host: "pg1", Cmd: line, Code: 1,
+			Stderr: "no"}
 	}
 	return remote.Result{}, nil
 }
@@ -45,7 +46,8 @@ func (h *bareHost) Put(_ context.Context, r io.Reader, meta remote.FileMeta) (bo
 	_, err := io.Copy(io.Discard, r)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.done = append(h.done, strings.Join([]string{"put", meta.Path, meta.Mode.String(), meta.Owner, meta.Group}, " "))
+	h.done = append(h.done, strings.Join([]string{"put", meta.Path, meta.Mode.String(), meta.Owner,
+		meta.Group}, " "))
 	return true, err
 }
 
@@ -83,7 +85,8 @@ func TestInstallOnABareHost(t *testing.T) {
 		"3.6.16 /var/cache/pgha/etcd-3.6.16.tar.gz  " +
 			"https://github.com/etcd-io/etcd/releases/download/v3.6.16/etcd-v3.6.16-linux-amd64.tar.gz",
 		"groupadd --force --system -- etcd",
-		"useradd --system --gid etcd --no-create-home --home-dir /var/lib/etcd --shell /usr/sbin/nologin -- etcd",
+		"useradd --system --gid etcd --no-create-home --home-dir /var/lib/etcd --shell " +
+			"/usr/sbin/nologin -- etcd",
 		"install -d -m 755 -o root -g root -- /etc/etcd",
 		"install -d -m 750 -o root -g etcd -- /etc/etcd/certs",
 		"install -d -m 700 -o etcd -g etcd -- /var/lib/etcd",
@@ -145,7 +148,9 @@ func TestNothingStartsWhereSomethingIsMissing(t *testing.T) {
 	if err := Bootstrap(t.Context(), o); !errors.As(err, &failed) || failed.Host != "pg1" {
 		t.Errorf("error %v", err)
 	}
-	if slices.ContainsFunc(h.done, func(line string) bool { return strings.Contains(line, "systemctl start") }) {
+	if slices.ContainsFunc(h.done, func(line string) bool {
+		return strings.Contains(line, "systemctl start")
+	}) {
 		t.Errorf("done: %q", h.done)
 	}
 }
@@ -153,7 +158,8 @@ func TestNothingStartsWhereSomethingIsMissing(t *testing.T) {
 func TestDamagedArchiveIsNotSent(t *testing.T) {
 	t.Parallel()
 	o, h := bareOptions(t)
-	o.Source, o.SHA256, o.Archive = SourceArchive, strings.Repeat("0", 64), filepath.Join(t.TempDir(), "etcd.tar.gz")
+	o.Source, o.SHA256, o.Archive = SourceArchive, strings.Repeat("0", 64),
+		filepath.Join(t.TempDir(), "etcd.tar.gz")
 	if err := os.WriteFile(o.Archive, []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +177,8 @@ func TestLastError(t *testing.T) {
 {"level":"fatal","msg":"discovery failed","error":"member 1 has already been bootstrapped"}
 {"level":"error","msg":"setting up serving from embedded etcd failed.","error":"http: Server closed"}
 {"level":"info","msg":"bye"}`
-	if got, want := lastError(log), "discovery failed: member 1 has already been bootstrapped"; got != want {
+	if got, want := lastError(log),
+		"discovery failed: member 1 has already been bootstrapped"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -46,7 +46,8 @@ func Forget(ctx context.Context, o Options, keys ...string) error {
 }
 
 // askAny calls f with one member after the other until f returns nil.
-func (o Options) askAny(ctx context.Context, f func(context.Context, *clientv3.Client) error) error {
+func (o Options) askAny(ctx context.Context, f func(context.Context,
+	*clientv3.Client) error) error {
 	l := lock{Options: o.withDefaults()}
 	return l.askAny(ctx, f)
 }

@@ -25,7 +25,8 @@ func (o Options) judgeLeftOut(seen []facts) error {
 	without := strings.Join(away, " and ")
 	if !slices.ContainsFunc(seen, func(f facts) bool { return f.hasData }) {
 		return errs.WithNext(fmt.Errorf("%w: no other host has data of etcd, and %s may have some",
-			errs.ErrRefused, without), errs.Text("bring %s back first, then %s", without, errs.Verb("apply")))
+			errs.ErrRefused, without), errs.Text("bring %s back first, then %s", without,
+			errs.Verb("apply")))
 	}
 	var restarts []string
 	for _, i := range o.stale(seen) {
@@ -34,8 +35,10 @@ func (o Options) judgeLeftOut(seen []facts) error {
 	if quorum := len(o.Members)/2 + 1; len(restarts) == 0 || len(there)-1 >= quorum {
 		return nil
 	}
-	return errs.WithNext(fmt.Errorf("%w: etcd on %s has to be restarted for this, and without %s it has no quorum "+
-		"meanwhile: writes would stop", errs.ErrRefused, strings.Join(restarts, ", "), without),
-		errs.Text("leave the fields of etcd as they were until %s is back, or replace its host by an empty one",
+	return errs.WithNext(fmt.Errorf("%w: etcd on %s has to be restarted for this, and without %s "+
+		"it has no quorum meanwhile: writes would stop", errs.ErrRefused,
+		strings.Join(restarts, ", "), without),
+		errs.Text("leave the fields of etcd as they were until %s is back, or replace its host "+
+			"by an empty one",
 			without))
 }

@@ -20,13 +20,16 @@ func TestJudgeLeftOut(t *testing.T) {
 		noData   bool
 		want     string // "" is not refused
 	}{
-		"nobody is left out":           {members: 3, restarts: []int{0, 1, 2}},
-		"nothing to restart":           {members: 3, leftOut: []int{2}},
-		"two of three, one to restart": {members: 3, leftOut: []int{2}, restarts: []int{0}, want: "etcd on h1"},
-		"four of five, all to restart": {members: 5, leftOut: []int{4}, restarts: []int{0, 1, 2, 3}},
+		"nobody is left out": {members: 3, restarts: []int{0, 1, 2}},
+		"nothing to restart": {members: 3, leftOut: []int{2}},
+		"two of three, one to restart": {members: 3, leftOut: []int{2}, restarts: []int{0},
+			want: "etcd on h1"},
+		"four of five, all to restart": {members: 5, leftOut: []int{4},
+			restarts: []int{0, 1, 2, 3}},
 		"three of five, one to restart": {members: 5, leftOut: []int{0, 4}, restarts: []int{1},
 			want: "without h1 and h5"},
-		"no data on the others": {members: 3, leftOut: []int{0}, noData: true, want: "h1 may have some"},
+		"no data on the others": {members: 3, leftOut: []int{0}, noData: true,
+			want: "h1 may have some"},
 	} {
 		o := memberOptions(t, tt.members).withDefaults()
 		seen := make([]facts, tt.members)

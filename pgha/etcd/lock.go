@@ -42,11 +42,13 @@ const lockTTL = 15 * time.Second
 // lock that is taken is refused just so, and that is all.
 //
 // Safe for concurrent use, by this and other processes.
-func Lock(ctx context.Context, o Options, key string, h Holder) (held context.Context, unlock func() error, err error) {
+func Lock(ctx context.Context, o Options, key string,
+	h Holder) (held context.Context, unlock func() error, err error) {
 	return lockFor(ctx, o, key, h, lockTTL)
 }
 
-func lockFor(ctx context.Context, o Options, key string, h Holder, ttl time.Duration) (context.Context,
+func lockFor(ctx context.Context, o Options, key string, h Holder,
+	ttl time.Duration) (context.Context,
 	func() error, error) {
 	if h.Since.IsZero() {
 		h.Since = time.Now()

@@ -50,7 +50,8 @@ func (l *lock) askAny(ctx context.Context, f func(context.Context, *clientv3.Cli
 		l.turn++
 	}
 	return remote.WithHint(fmt.Errorf("%w: %w", ErrUnhealthy, errs.Join(failed...)),
-		"etcd works while more than half of its members do: see `systemctl status etcd` on their hosts")
+		"etcd works while more than half of its members do: see `systemctl status etcd` on "+
+			"their hosts")
 }
 
 // take makes the lock ours, or says whose it is. What was begun and not finished is taken back.

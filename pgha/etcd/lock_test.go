@@ -83,7 +83,8 @@ func lost(t *testing.T, held context.Context, says string) {
 	case <-time.After(patience):
 		t.Fatalf("the loss went unnoticed for %v", patience)
 	}
-	if cause := context.Cause(held); !errors.Is(cause, ErrLockLost) || !strings.Contains(cause.Error(), says) {
+	if cause := context.Cause(held); !errors.Is(cause, ErrLockLost) ||
+		!strings.Contains(cause.Error(), says) {
 		t.Errorf("cause %v, want the loss that says %q", cause, says)
 	}
 }
@@ -105,16 +106,19 @@ func TestLockIsHeldAndReleased(t *testing.T) {
 	if took := time.Since(began); took > lockTTL {
 		t.Errorf("the refusal took %v", took)
 	}
-	if locked.Name != anna.Name || locked.Purpose != anna.Purpose || time.Since(locked.Since) > time.Minute ||
+	if locked.Name != anna.Name || locked.Purpose != anna.Purpose ||
+		time.Since(locked.Since) > time.Minute ||
 		locked.Held > time.Minute {
 		t.Errorf("refused for %+v", locked)
 	}
-	if !strings.HasPrefix(err.Error(), "locked by anna@desk (process 4711) for switchover since 2") ||
+	if !strings.HasPrefix(err.Error(),
+		"locked by anna@desk (process 4711) for switchover since 2") ||
 		!strings.Contains(remote.Hint(err), "15s") {
 		t.Errorf("the refusal reads %q, hint %q", err, remote.Hint(err))
 	}
 	stays(t, held, testTTL+time.Second) // renewed
-	if h, taken, err := LockHolder(t.Context(), c.Options, testKey); err != nil || !taken || h.Name != anna.Name {
+	if h, taken, err := LockHolder(t.Context(), c.Options, testKey); err != nil || !taken ||
+		h.Name != anna.Name {
 		t.Errorf("holder %v, %v, %v", h, taken, err)
 	}
 	for range 2 {
@@ -236,9 +240,10 @@ func TestLockOverSSH(t *testing.T) {
 	for i := range c.Members {
 		m := &c.Members[i]
 		server := remotetest.StartServer(t, remotetest.ServerOptions{})
-		host := remote.NewReconnecting(m.Target.Name, func(ctx context.Context) (remote.Executor, error) {
-			return ssh.Dial(ctx, server.Config())
-		})
+		host := remote.NewReconnecting(m.Target.Name,
+			func(ctx context.Context) (remote.Executor, error) {
+				return ssh.Dial(ctx, server.Config())
+			})
 		t.Cleanup(func() { _ = host.Close() })
 		servers[i], m.Target = server, &remote.Target{Host: m.Target.Host, Executor: host}
 	}
@@ -261,7 +266,8 @@ func TestLockIsLost(t *testing.T) {
 		name, says string
 		harm       func(ctx context.Context, client *clientv3.Client, lease clientv3.LeaseID) error
 	}{
-		{"key deleted", "gone from etcd", func(ctx context.Context, client *clientv3.Client, _ clientv3.LeaseID) error {
+		{"key deleted", "gone from etcd", func(ctx context.Context, client *clientv3.Client,
+			_ clientv3.LeaseID) error {
 			_, err := client.Delete(ctx, testKey)
 			return err
 		}},
@@ -270,11 +276,12 @@ func TestLockIsLost(t *testing.T) {
 			_, err := client.Revoke(ctx, lease)
 			return err
 		}},
-		{"key overwritten", "held by bert for apply", func(ctx context.Context, client *clientv3.Client,
-			_ clientv3.LeaseID) error {
-			_, err := client.Put(ctx, testKey, `{"name":"bert","purpose":"apply"}`)
-			return err
-		}},
+		{"key overwritten", "held by bert for apply",
+			func(ctx context.Context, client *clientv3.Client,
+				_ clientv3.LeaseID) error {
+				_, err := client.Put(ctx, testKey, `{"name":"bert","purpose":"apply"}`)
+				return err
+			}},
 	} {
 		held, unlock := c.lock(anna, lockTTL) // at the pace that users get
 		c.do(func(ctx context.Context, client *clientv3.Client) error {
@@ -310,7 +317,8 @@ func TestLockIsLostWithTheQuorum(t *testing.T) {
 	}
 	began := time.Now()
 	_, _, err := Lock(t.Context(), c.Options, testKey, anna)
-	if !errors.Is(err, ErrUnhealthy) || !strings.Contains(err.Error(), "pg1: etcd gave no answer in 2s") ||
+	if !errors.Is(err, ErrUnhealthy) || !strings.Contains(err.Error(),
+		"pg1: etcd gave no answer in 2s") ||
 		!strings.Contains(err.Error(), "connection refused") || remote.Hint(err) == "" {
 		t.Errorf("lock without a quorum: %v", err)
 	}
@@ -335,7 +343,8 @@ func TestLockOfTheDeadFreesItself(t *testing.T) {
 	if err := l.take(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Lock(t.Context(), c.Options, testKey, Holder{Name: "bert"}); !errors.Is(err, ErrLocked) {
+	if _, _, err := Lock(t.Context(), c.Options, testKey, Holder{Name: "bert"}); !errors.Is(err,
+		ErrLocked) {
 		t.Errorf("at once: %v", err)
 	}
 	c.free(patience) // etcd looks for ended leases twice a second
@@ -414,7 +423,8 @@ func TestLockPlanned(t *testing.T) {
 	c.up()
 	planned := c.Options
 	planned.Members = slices.Clone(planned.Members)
-	planned.Members[0].Target = &remote.Target{Host: c.Members[0].Target.Host, Executor: remote.Plan(&remote.Local{})}
+	planned.Members[0].Target = &remote.Target{Host: c.Members[0].Target.Host,
+		Executor: remote.Plan(&remote.Local{})}
 	_, unlock, err := Lock(t.Context(), planned, testKey, anna)
 	if err != nil || unlock() != nil {
 		t.Fatalf("free: %v", err)
@@ -435,13 +445,15 @@ func TestLockOfAStranger(t *testing.T) {
 		return err
 	})
 	_, _, err := Lock(t.Context(), c.Options, testKey, anna)
-	if !errors.Is(err, ErrLocked) || err.Error() != `locked by somebody who calls itself "made by hand\x1b"` {
+	if !errors.Is(err, ErrLocked) ||
+		err.Error() != `locked by somebody who calls itself "made by hand\x1b"` {
 		t.Errorf("refused with %v", err)
 	}
 	since := time.Now().Add(-90 * time.Second)
 	if text := refusal(Holder{
 		Name: "anna", Since: since,
-	}).Error(); text != "locked by anna since "+since.UTC().Format(time.DateTime)+" UTC, for 1m30s now" {
+	}).Error(); text != "locked by anna since "+since.UTC().Format(time.DateTime)+
+		" UTC, for 1m30s now" {
 		t.Errorf("a refusal reads %q", text)
 	}
 	if _, _, err := Lock(t.Context(), c.Options, "", anna); err == nil {

@@ -30,7 +30,8 @@ var runningEnvironment string
 func (o Options) look(ctx context.Context, t *remote.Target) (facts, error) {
 	res, err := t.Batch(ctx,
 		// etcd says what it was built for; where there is none dpkg does.
-		[]string{"sh", "-c", `"$1" --version || echo "Go OS/Arch: linux/$(dpkg --print-architecture)"`,
+		[]string{"sh", "-c",
+			`"$1" --version || echo "Go OS/Arch: linux/$(dpkg --print-architecture)"`,
 			"sh", o.program()},
 		// The folder alone proves nothing: etcd makes it before it has written what it would come
 		// back with.

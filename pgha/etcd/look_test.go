@@ -41,16 +41,19 @@ func TestLook(t *testing.T) {
 					"ETCD_NAME=m1\nPGHA_CONFIGURATION=abc\n",
 				}, codes: []int{0, 0, 0, 0},
 			},
-			facts{version: "3.6.10", arch: "amd64", hasData: true, formed: true, digest: "abc", running: true},
+			facts{version: "3.6.10", arch: "amd64", hasData: true, formed: true, digest: "abc",
+				running: true},
 		},
 		"bare": {
-			answers{outputs: []string{"Go OS/Arch: linux/arm64\n", "", "", ""}, codes: []int{0, 2, 2, 1}},
+			answers{outputs: []string{"Go OS/Arch: linux/arm64\n", "", "", ""},
+				codes: []int{0, 2, 2, 1}},
 			facts{arch: "arm64"},
 		},
 		"stopped": {
 			answers{
-				outputs: []string{"etcd Version: 3.6.9\nGo OS/Arch: linux/amd64\n", "x.wal\n", "", ""},
-				codes:   []int{0, 0, 1, 1},
+				outputs: []string{"etcd Version: 3.6.9\nGo OS/Arch: linux/amd64\n", "x.wal\n",
+					"", ""},
+				codes: []int{0, 0, 1, 1},
 			}, facts{version: "3.6.9", arch: "amd64", hasData: true},
 		},
 	} {

@@ -29,7 +29,8 @@ func TestNoSpace(t *testing.T) {
 	}
 	raised := c.alarmed()
 	start := time.Now()
-	if err := c.awaitHealth(t.Context(), c.all()); err == nil || !strings.Contains(err.Error(), "NOSPACE") ||
+	if err := c.awaitHealth(t.Context(), c.all()); err == nil ||
+		!strings.Contains(err.Error(), "NOSPACE") ||
 		time.Since(start) > 10*time.Second {
 		t.Errorf("after %s: %v", time.Since(start), err)
 	}
@@ -155,7 +156,8 @@ func (c *cluster) storeSays() Store {
 // makeRoom is doctor's remedy: compact, defragment the members, take the alarm off.
 func (c *cluster) makeRoom(members ...int) {
 	c.t.Helper()
-	steps := []func(context.Context, *clientv3.Client) error{func(ctx context.Context, client *clientv3.Client) error {
+	steps := []func(context.Context, *clientv3.Client) error{func(ctx context.Context,
+		client *clientv3.Client) error {
 		r, err := client.Get(ctx, "full")
 		if err == nil {
 			_, err = client.Compact(ctx, r.Header.Revision, clientv3.WithCompactPhysical())
@@ -173,10 +175,11 @@ func (c *cluster) makeRoom(members ...int) {
 			return err
 		})
 	}
-	at, steps = append(at, members[0]), append(steps, func(ctx context.Context, client *clientv3.Client) error {
-		_, err := client.AlarmDisarm(ctx, &clientv3.AlarmMember{})
-		return err
-	})
+	at, steps = append(at, members[0]), append(steps,
+		func(ctx context.Context, client *clientv3.Client) error {
+			_, err := client.AlarmDisarm(ctx, &clientv3.AlarmMember{})
+			return err
+		})
 	for n, step := range steps {
 		if err := c.on(at[n], step); err != nil {
 			c.t.Fatal(fmt.Errorf("step %d: %w", n, err))

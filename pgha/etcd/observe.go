@@ -82,9 +82,11 @@ func (o Options) lasting(ctx context.Context, m Member) (*clientv3.Client, error
 			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
 				return m.Target.Dial(ctx, "tcp", address)
 			}),
-			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 2 * time.Second}),
-			grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: observeRetry,
-				Multiplier: 1.5, MaxDelay: time.Second}, MinConnectTimeout: time.Second}),
+			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second,
+				Timeout: 2 * time.Second}),
+			grpc.WithConnectParams(
+				grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: observeRetry,
+					Multiplier: 1.5, MaxDelay: time.Second}, MinConnectTimeout: time.Second}),
 		},
 		Logger:  zap.NewNop(),
 		Context: ctx,
@@ -186,7 +188,8 @@ func (v *observer) watchLeader(ctx context.Context, c *clientv3.Client, name, ur
 func (v *observer) leader(now time.Time) string {
 	var best view
 	for _, w := range v.views {
-		if now.Sub(w.at) <= 2*observeStale && (w.term > best.term || w.term == best.term && best.leader == 0) {
+		if now.Sub(w.at) <= 2*observeStale && (w.term > best.term || w.term == best.term &&
+			best.leader == 0) {
 			best = w
 		}
 	}

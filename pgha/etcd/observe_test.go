@@ -23,7 +23,9 @@ func TestObserve(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	heard := make(chan Observation, 1000)
 	ended := make(chan error, 1)
-	go func() { ended <- Observe(ctx, c.Options, "/test/leader", func(o Observation) { heard <- o }) }()
+	go func() {
+		ended <- Observe(ctx, c.Options, "/test/leader", func(o Observation) { heard <- o })
+	}()
 	var last Observation
 	until := func(what string, ok func(Observation) bool) {
 		t.Helper()
@@ -44,13 +46,14 @@ func TestObserve(t *testing.T) {
 	}
 	write := func(value string) {
 		t.Helper()
-		err := c.ask(t.Context(), c.Members[other], func(ctx context.Context, cl *clientv3.Client) error {
-			_, err := cl.Put(ctx, "/test/leader", value)
-			if value == "" {
-				_, err = cl.Delete(ctx, "/test/leader")
-			}
-			return err
-		})
+		err := c.ask(t.Context(), c.Members[other],
+			func(ctx context.Context, cl *clientv3.Client) error {
+				_, err := cl.Put(ctx, "/test/leader", value)
+				if value == "" {
+					_, err = cl.Delete(ctx, "/test/leader")
+				}
+				return err
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,9 +63,12 @@ func TestObserve(t *testing.T) {
 	until("a new key", func(o Observation) bool { return o.Value == "anna" })
 	c.kill(at)
 	until("a new leader of etcd",
-		func(o Observation) bool { return o.Leader != leader && o.Leader != "" && o.Value == "anna" })
+		func(o Observation) bool {
+			return o.Leader != leader && o.Leader != "" && o.Value == "anna"
+		})
 	write("bert")
-	until("a changed key without the former leader", func(o Observation) bool { return o.Value == "bert" })
+	until("a changed key without the former leader",
+		func(o Observation) bool { return o.Value == "bert" })
 	write("")
 	until("a deleted key", func(o Observation) bool { return o.Value == "" })
 	cancel()

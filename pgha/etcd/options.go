@@ -120,11 +120,14 @@ func (o Options) withDefaults() Options {
 func (o Options) clientURL(m Member) string {
 	return "https://" + hostport.Join(m.Address, o.ClientPort)
 }
-func (o Options) peerURL(m Member) string { return "https://" + hostport.Join(m.Address, o.PeerPort) }
+func (o Options) peerURL(m Member) string {
+	return "https://" + hostport.Join(m.Address, o.PeerPort)
+}
 
 // each runs f at the same time for every member that is not left out, and returns all errors in the
 // members' order.
-func (o Options) each(ctx context.Context, f func(ctx context.Context, i int, m Member) error) error {
+func (o Options) each(ctx context.Context, f func(ctx context.Context, i int,
+	m Member) error) error {
 	return parallel.Each(o.Members, func(i int, m Member) error {
 		if m.Target.LeftOut {
 			return nil

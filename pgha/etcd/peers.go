@@ -44,10 +44,12 @@ func (o Options) peersKnownTo(ctx context.Context, m Member) ([]peer, error) {
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, remote.OnHost(m.Target.Name, fmt.Errorf("ask etcd for its members: %s", res.Status))
+		return nil, remote.OnHost(m.Target.Name, fmt.Errorf("ask etcd for its members: %s",
+			res.Status))
 	}
 	var peers []peer
-	if err := json.NewDecoder(http.MaxBytesReader(nil, res.Body, 1<<20)).Decode(&peers); err != nil {
+	if err := json.NewDecoder(http.MaxBytesReader(nil, res.Body,
+		1<<20)).Decode(&peers); err != nil {
 		return nil, remote.OnHost(m.Target.Name, fmt.Errorf("ask etcd for its members: %w", err))
 	}
 	return peers, nil

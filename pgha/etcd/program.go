@@ -38,10 +38,12 @@ func (o Options) installProgram(ctx context.Context, t *remote.Target, f facts) 
 		if err := o.upload(ctx, t, archive); err != nil {
 			return err
 		}
-		argv, hint = argv[:3], "check that etcd.archive is a release archive of etcd for the hosts' architecture"
+		argv, hint = argv[:3], "check that etcd.archive is a release archive of etcd for the "+
+			"hosts' architecture"
 	}
-	_, err := t.Do(ctx, "etcd "+o.Version, "installed", remote.Cmd{Script: installScript, Argv: argv,
-		Timeout: downloadTimeout})
+	_, err := t.Do(ctx, "etcd "+o.Version, "installed",
+		remote.Cmd{Script: installScript, Argv: argv,
+			Timeout: downloadTimeout})
 	return remote.WithHint(err, hint)
 }
 
@@ -51,7 +53,8 @@ func (o Options) DownloadURL(arch string) string {
 		return o.URL
 	}
 	o = o.withDefaults()
-	return fmt.Sprintf("https://github.com/etcd-io/etcd/releases/download/v%[1]s/etcd-v%[1]s-linux-%[2]s.tar.gz",
+	return fmt.Sprintf(
+		"https://github.com/etcd-io/etcd/releases/download/v%[1]s/etcd-v%[1]s-linux-%[2]s.tar.gz",
 		o.Version, arch)
 }
 
@@ -67,7 +70,8 @@ func (o Options) upload(ctx context.Context, t *remote.Target, path string) erro
 		return fmt.Errorf("read etcd archive: %w", err)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); !strings.EqualFold(got, o.SHA256) {
-		return fmt.Errorf("check etcd archive %s: its SHA256 is %s, not %s", o.Archive, got, o.SHA256)
+		return fmt.Errorf("check etcd archive %s: its SHA256 is %s, not %s", o.Archive, got,
+			o.SHA256)
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("read etcd archive: %w", err)

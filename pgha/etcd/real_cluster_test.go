@@ -61,7 +61,8 @@ func TestDeadMemberAndBrokenHost(t *testing.T) {
 	}
 	c.healthy(c.all()...)
 	c.kill(2)
-	if err := MoveLeader(t.Context(), c.Options, "m3"); !errors.Is(err, ErrUnhealthy) && !errors.Is(err, ErrNoLeader) {
+	if err := MoveLeader(t.Context(), c.Options, "m3"); !errors.Is(err, ErrUnhealthy) &&
+		!errors.Is(err, ErrNoLeader) {
 		t.Errorf("leadership to a dead member: %v", err)
 	}
 	c.healthy(0, 1)
@@ -91,7 +92,9 @@ func TestStrangersStayOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*Options){
-		"a client of another CA": func(o *Options) { o.Client = issue(t, other, "stranger", "", pki.ClientUsage) },
+		"a client of another CA": func(o *Options) {
+			o.Client = issue(t, other, "stranger", "", pki.ClientUsage)
+		},
 		"a server as client":     func(o *Options) { o.Client = o.Members[0].Server },
 		"a server of another CA": func(o *Options) { o.CA = other.CertPEM() },
 	} {
@@ -114,9 +117,11 @@ func TestGateway(t *testing.T) {
 		change func(*testing.T, *Member)
 		works  bool
 	}{
-		"own certificate":    {func(*testing.T, *Member) {}, true},
-		"server only":        {func(_ *testing.T, m *Member) { m.Gateway = pki.KeyPair{} }, false},
-		"server with usages": {func(t *testing.T, m *Member) { m.Server, m.Gateway = m.Peer, pki.KeyPair{} }, true},
+		"own certificate": {func(*testing.T, *Member) {}, true},
+		"server only":     {func(_ *testing.T, m *Member) { m.Gateway = pki.KeyPair{} }, false},
+		"server with usages": {func(t *testing.T, m *Member) {
+			m.Server, m.Gateway = m.Peer, pki.KeyPair{}
+		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -130,7 +135,8 @@ func TestGateway(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			client := http.Client{Transport: &http.Transport{TLSClientConfig: config}, Timeout: 20 * time.Second}
+			client := http.Client{Transport: &http.Transport{TLSClientConfig: config},
+				Timeout: 20 * time.Second}
 			defer client.CloseIdleConnections()
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
 				c.clientURL(c.Members[0])+"/v3/kv/range", strings.NewReader(`{"key":"Zm9v"}`))
@@ -179,7 +185,8 @@ func TestMemberWithoutItsData(t *testing.T) {
 	if err := c.readmit(t.Context(), c.Members[0], lost); err != nil {
 		t.Fatal(err)
 	}
-	if peers, err = c.peersKnown(t.Context(), []int{0, 1}); err != nil || standingOf(peers, c.peerURL(lost)) != added {
+	if peers, err = c.peersKnown(t.Context(), []int{0, 1}); err != nil ||
+		standingOf(peers, c.peerURL(lost)) != added {
 		t.Fatalf("standing %v, %v", standingOf(peers, c.peerURL(lost)), err)
 	}
 	c.start("existing", 2)

@@ -54,7 +54,8 @@ type cluster struct {
 func newCluster(t *testing.T, n int) *cluster {
 	t.Helper()
 	binary := findEtcd(t)
-	c := &cluster{Options: memberOptions(t, n), t: t, binary: binary, dir: t.TempDir(), processes: make([]*exec.Cmd, n)}
+	c := &cluster{Options: memberOptions(t, n), t: t, binary: binary, dir: t.TempDir(),
+		processes: make([]*exec.Cmd, n)}
 	c.ClientPort, c.PeerPort = freePort(t), freePort(t)
 	c.Options = c.withDefaults()
 	return c
@@ -86,7 +87,8 @@ func (c *cluster) environ(i int, state string) []string {
 		c.t.Fatal(err)
 	}
 	write("ca.crt", c.CA)
-	for name, pair := range map[string]pki.KeyPair{"server": m.Server, "peer": m.Peer, "gateway": m.Gateway} {
+	for name, pair := range map[string]pki.KeyPair{"server": m.Server, "peer": m.Peer,
+		"gateway": m.Gateway} {
 		write(name+".crt", pair.Cert)
 		write(name+".key", pair.Key.Reveal())
 	}

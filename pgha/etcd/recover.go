@@ -62,7 +62,8 @@ func Recover(ctx context.Context, o Options, member string) ([]KeptData, error) 
 		list = append(list, KeptData{o.Members[i].Target.Name, kept})
 	}
 	m := o.Members[at]
-	if err := o.runRecovery(ctx, m, "made a cluster of one, with the data that it has", "alone", o.DataDir, kept,
+	if err := o.runRecovery(ctx, m, "made a cluster of one, with the data that it has", "alone",
+		o.DataDir, kept,
 		o.program()); err != nil {
 		return list, err
 	}
@@ -95,15 +96,17 @@ func (o Options) refuseRecovery(ctx context.Context, at int) (others []int, err 
 		case err != nil && i == at:
 			return nil, fmt.Errorf("%w: %w", errs.ErrRefused, remote.OnHost(m.Target.Name, err))
 		case err == nil && !f.hasData && i == at:
-			return nil, fmt.Errorf("%w: etcd on %s has no data in %s", errs.ErrRefused, m.Target.Name, o.DataDir)
+			return nil, fmt.Errorf("%w: etcd on %s has no data in %s", errs.ErrRefused,
+				m.Target.Name, o.DataDir)
 		case err == nil && f.hasData && i != at:
 			others = append(others, i)
 		}
 	}
 	if there := len(others) + 1; 2*there > len(o.Members) && len(others) > 0 {
-		return nil, errs.WithNext(fmt.Errorf("%w: %d of etcd's %d members are there with their data: it "+
-			"only has to be started", errs.ErrRefused, there, len(o.Members)),
-			errs.Text("run %s", errs.Verb("apply")))
+		return nil,
+			errs.WithNext(fmt.Errorf("%w: %d of etcd's %d members are there with their data: it "+
+				"only has to be started", errs.ErrRefused, there, len(o.Members)),
+				errs.Text("run %s", errs.Verb("apply")))
 	}
 	return others, ctx.Err()
 }
@@ -117,7 +120,8 @@ func (o Options) runRecovery(ctx context.Context, m Member, action string, argv 
 	o.Progress("etcd member " + m.Name + ": " + action)
 	ctx, cancel := context.WithTimeout(ctx, o.Wait+time.Minute)
 	defer cancel()
-	_, err := m.Target.Do(ctx, "etcd member "+m.Name, action, remote.Cmd{Script: recoverScript, Argv: argv})
+	_, err := m.Target.Do(ctx, "etcd member "+m.Name, action,
+		remote.Cmd{Script: recoverScript, Argv: argv})
 	if err != nil {
 		return remote.WithHint(remote.OnHost(m.Target.Name, err),
 			"nothing is deleted: what the member had is in "+o.DataDir+" and beside it; see "+

@@ -25,7 +25,8 @@ func TestRecoveredMemberGoesOn(t *testing.T) {
 	c.up()
 	put := func(key string) {
 		t.Helper()
-		err := c.ask(t.Context(), c.Members[0], func(ctx context.Context, client *clientv3.Client) error {
+		err := c.ask(t.Context(), c.Members[0], func(ctx context.Context,
+			client *clientv3.Client) error {
 			_, err := client.Put(ctx, key, "kept")
 			return err
 		})
@@ -78,7 +79,8 @@ func TestRecoveredMemberGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Cut off here: one of two has no quorum, and the other counts as coming.
-	if peers, err = c.peersKnown(t.Context(), []int{0}); err != nil || majority(1, peers) || !majority(2, peers) ||
+	if peers, err = c.peersKnown(t.Context(), []int{0}); err != nil || majority(1, peers) ||
+		!majority(2, peers) ||
 		standingOf(peers, c.peerURL(c.Members[1])) != added {
 		t.Fatalf("peers %v, %v", peers, err)
 	}
@@ -110,7 +112,8 @@ func TestRecoverRefuses(t *testing.T) {
 	}
 	o := c.Options
 	o.DataDir = filepath.Join(t.TempDir(), "nothing")
-	if _, err := Recover(t.Context(), o, "m1"); err == nil || !strings.Contains(err.Error(), "has no data") {
+	if _, err := Recover(t.Context(), o, "m1"); err == nil ||
+		!strings.Contains(err.Error(), "has no data") {
 		t.Errorf("without data: %v", err)
 	}
 	o = c.Options
@@ -137,17 +140,23 @@ func TestRecoverScript(t *testing.T) {
 		"alone": {"alone", fakes, 0, []string{
 			"systemctl stop pgha-etcd-recovery.service etcd.service",
 			"systemctl reset-failed pgha-etcd-recovery.service",
-			"systemd-run --quiet --collect --unit=pgha-etcd-recovery.service --service-type=notify --uid=etcd " +
-				"--gid=etcd --property=EnvironmentFile=/etc/etcd/etcd.env --property=TimeoutStartSec=60 " +
-				"--property=RuntimeMaxSec=60 --setenv=ETCD_FORCE_NEW_CLUSTER=true -- /usr/local/bin/etcd",
+			"systemd-run --quiet --collect --unit=pgha-etcd-recovery.service " +
+				"--service-type=notify --uid=etcd --gid=etcd " +
+				"--property=EnvironmentFile=/etc/etcd/etcd.env --property=TimeoutStartSec=60 " +
+				"--property=RuntimeMaxSec=60 --setenv=ETCD_FORCE_NEW_CLUSTER=true -- " +
+				"/usr/local/bin/etcd",
 			"systemctl stop pgha-etcd-recovery.service",
 		}, []string{"etcd/member/snap/db", "kept/member/snap/db"}},
-		"aside": {"aside", fakes, 0, []string{"systemctl stop pgha-etcd-recovery.service etcd.service"},
+		"aside": {"aside", fakes, 0, []string{"systemctl stop pgha-etcd-recovery.service " +
+			"etcd.service"},
 			[]string{"kept/member/snap/db"}},
-		"etcd does not stop": {"alone", map[string]string{"systemctl": "exit 1", "systemd-run": ""}, 1, []string{
-			"systemctl stop pgha-etcd-recovery.service etcd.service", "systemctl stop etcd.service",
-		}, []string{"etcd/member/snap/db"}},
-		"etcd does not start": {"alone", map[string]string{"systemctl": "", "systemd-run": "exit 1"}, 1, nil,
+		"etcd does not stop": {"alone", map[string]string{"systemctl": "exit 1", "systemd-run": ""},
+			1, []string{
+				"systemctl stop pgha-etcd-recovery.service etcd.service",
+				"systemctl stop etcd.service",
+			}, []string{"etcd/member/snap/db"}},
+		"etcd does not start": {"alone", map[string]string{"systemctl": "",
+			"systemd-run": "exit 1"}, 1, nil,
 			[]string{"etcd/member/snap/db", "kept/member/snap/db"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -158,12 +167,15 @@ func TestRecoverScript(t *testing.T) {
 			// What a run that was cut off has left.
 			write(t, filepath.Join(dir, "kept.part/half"))
 			r := scripttest.Run{With: "sh", Script: recoverScript, Fakes: tt.fakes,
-				Args: []string{tt.what, data, filepath.Join(dir, "kept"), "/usr/local/bin/etcd"}}.Do(t)
+				Args: []string{tt.what, data, filepath.Join(dir, "kept"),
+					"/usr/local/bin/etcd"}}.Do(t)
 			if r.Code != tt.code || tt.calls != nil && !slices.Equal(r.Calls, tt.calls) {
 				t.Errorf("code %d, calls %q\n%s", r.Code, r.Calls, r.Stderr)
 			}
 			left := filesBelow(t, dir)
-			left = slices.DeleteFunc(left, func(f string) bool { return strings.HasPrefix(f, "kept.part/") })
+			left = slices.DeleteFunc(left, func(f string) bool {
+				return strings.HasPrefix(f, "kept.part/")
+			})
 			if !slices.Equal(left, tt.left) {
 				t.Errorf("left %q, want %q", left, tt.left)
 			}
@@ -173,7 +185,8 @@ func TestRecoverScript(t *testing.T) {
 
 func write(t *testing.T, path string) {
 	t.Helper()
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700),
+		os.WriteFile(path, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -14,14 +14,17 @@ func plainOptions() Options {
 	gateway := pki.KeyPair{Cert: []byte("c"), Key: pki.NewSecret([]byte("k"))}
 	return Options{Token: "demo", CA: []byte("ca"), Members: []Member{
 		{Name: "m1", Address: "192.0.2.1", Gateway: gateway},
-		{Name: "m2", Address: "192.0.2.2", Gateway: gateway}, {Name: "m3", Address: "192.0.2.3", Gateway: gateway},
+		{Name: "m2", Address: "192.0.2.2", Gateway: gateway},
+		{Name: "m3", Address: "192.0.2.3", Gateway: gateway},
 	}}.withDefaults()
 }
 
 func tunedOptions() Options {
 	o := plainOptions()
-	o.Source, o.ClientPort, o.PeerPort, o.DataDir, o.QuotaBytes = SourceDistribution, 12379, 12380, "/srv/etcd", 4<<30
-	o.HeartbeatInterval, o.ElectionTimeout, o.AutoCompaction = 250*time.Millisecond, 2500*time.Millisecond,
+	o.Source, o.ClientPort, o.PeerPort, o.DataDir, o.QuotaBytes = SourceDistribution, 12379, 12380,
+		"/srv/etcd", 4<<30
+	o.HeartbeatInterval, o.ElectionTimeout, o.AutoCompaction = 250*time.Millisecond,
+		2500*time.Millisecond,
 		30*time.Minute
 	o.Unit = []string{"CPUWeight=1000", "RestartSec=5s"}
 	o.Members[0].Gateway = pki.KeyPair{}
@@ -45,7 +48,8 @@ func TestRendered(t *testing.T) {
 
 func TestQuote(t *testing.T) {
 	t.Parallel()
-	if got, want := quote("a \"b\" \\ $c `d` é"), "\"a \\\"b\\\" \\\\ \\$c \\`d\\` é\""; got != want {
+	if got, want := quote("a \"b\" \\ $c `d` é"),
+		"\"a \\\"b\\\" \\\\ \\$c \\`d\\` é\""; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
@@ -58,10 +62,12 @@ func TestDigestNamesWhatNeedsARestart(t *testing.T) {
 		change func(*Options)
 		same   bool
 	}{
-		"nothing":            {func(*Options) {}, true},
-		"the first members":  {func(o *Options) { o.Members = o.Members[:1] }, true},
-		"the token":          {func(o *Options) { o.Token = "other" }, true},
-		"a certificate":      {func(o *Options) { o.Members[0].Server.Cert = []byte("renewed") }, true},
+		"nothing":           {func(*Options) {}, true},
+		"the first members": {func(o *Options) { o.Members = o.Members[:1] }, true},
+		"the token":         {func(o *Options) { o.Token = "other" }, true},
+		"a certificate": {func(o *Options) {
+			o.Members[0].Server.Cert = []byte("renewed")
+		}, true},
 		"a setting":          {func(o *Options) { o.HeartbeatInterval *= 2 }, false},
 		"the version":        {func(o *Options) { o.Version = "3.6.11" }, false},
 		"the unit":           {func(o *Options) { o.Unit = []string{"CPUWeight=5"} }, false},

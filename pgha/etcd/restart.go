@@ -32,7 +32,8 @@ func (o Options) restartStale(ctx context.Context, seen []facts) error {
 			sick = append(sick, i)
 		}
 	}
-	return o.restartAll(ctx, sick, slices.DeleteFunc(stale, func(i int) bool { return slices.Contains(sick, i) }))
+	return o.restartAll(ctx, sick, slices.DeleteFunc(stale,
+		func(i int) bool { return slices.Contains(sick, i) }))
 }
 
 // stale are the members (indices) whose process was started with another configuration.
@@ -60,7 +61,9 @@ func (o Options) restartAll(ctx context.Context, sick, healthy []int) error {
 		},
 		Order: func(ctx context.Context, members []int) (_ []int, err error) {
 			leader, err = Leader(ctx, o)
-			return rollout.Last(members, func(i int) bool { return o.Members[i].Name == leader }), err
+			return rollout.Last(members, func(i int) bool {
+				return o.Members[i].Name == leader
+			}), err
 		},
 		Change: func(ctx context.Context, i int) (func(context.Context) error, error) {
 			if err := o.handOver(ctx, o.Members[i], leader); err != nil {
@@ -86,9 +89,11 @@ func (o Options) restart(ctx context.Context, m Member) error {
 	o.Progress("restarting etcd member " + m.Name)
 	ctx, cancel := context.WithTimeout(ctx, o.Wait)
 	defer cancel()
-	_, err := m.Target.Do(ctx, Unit, "restarted", remote.Cmd{Argv: []string{"systemctl", "restart", Unit}})
+	_, err := m.Target.Do(ctx, Unit, "restarted", remote.Cmd{Argv: []string{"systemctl",
+		"restart", Unit}})
 	if err != nil {
-		return remote.WithHint(remote.OnHost(m.Target.Name, err), "see `journalctl -u etcd -n 50` on "+m.Target.Name)
+		return remote.WithHint(remote.OnHost(m.Target.Name, err),
+			"see `journalctl -u etcd -n 50` on "+m.Target.Name)
 	}
 	return nil
 }

@@ -29,7 +29,8 @@ func (o Options) service() []byte {
 	if len(o.Unit) > 0 {
 		further = "# From the specification.\n" + strings.Join(o.Unit, "\n") + "\n"
 	}
-	r := strings.NewReplacer("{{header}}", header, "{{user}}", user, "{{data}}", o.DataDir, "{{env}}", envFile,
+	r := strings.NewReplacer("{{header}}", header, "{{user}}", user, "{{data}}", o.DataDir,
+		"{{env}}", envFile,
 		"{{program}}", o.program(), "{{empty}}", emptyVariable, "{{further}}", further)
 	return []byte(r.Replace(serviceTemplate))
 }

@@ -41,10 +41,12 @@ func Status(ctx context.Context, o Options) ([]MemberStatus, error) {
 			if err != nil {
 				return err
 			}
-			s.ID, s.Version, s.Errors = fmt.Sprintf("%x", r.Header.MemberId), r.Version, complaints(r.Errors)
+			s.ID, s.Version, s.Errors = fmt.Sprintf("%x", r.Header.MemberId), r.Version,
+				complaints(r.Errors)
 			s.Alarm = firstAlarm(r.Errors)
 			s.Leader, s.Learner = r.Leader == r.Header.MemberId, r.IsLearner
-			s.DBSize, s.DBSizeInUse, s.RaftTerm, s.RaftIndex = r.DbSize, r.DbSizeInUse, r.RaftTerm, r.RaftIndex
+			s.DBSize, s.DBSizeInUse, s.RaftTerm, s.RaftIndex = r.DbSize, r.DbSizeInUse, r.RaftTerm,
+				r.RaftIndex
 			return nil
 		})
 		if err != nil {

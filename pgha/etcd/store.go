@@ -47,7 +47,8 @@ func ReadStore(ctx context.Context, o Options, prefix string) (Store, error) {
 	return Store{}, err
 }
 
-func (o Options) readStore(ctx context.Context, c *clientv3.Client, m Member, prefix string) (Store, error) {
+func (o Options) readStore(ctx context.Context, c *clientv3.Client, m Member,
+	prefix string) (Store, error) {
 	status, err := c.Status(ctx, o.clientURL(m))
 	if err != nil {
 		return Store{}, err
@@ -58,7 +59,8 @@ func (o Options) readStore(ctx context.Context, c *clientv3.Client, m Member, pr
 		return Store{}, err
 	}
 	for _, known := range list.Members {
-		s.Members = append(s.Members, StoreMember{Name: known.Name, PeerURLs: known.PeerURLs, Learner: known.IsLearner})
+		s.Members = append(s.Members, StoreMember{Name: known.Name, PeerURLs: known.PeerURLs,
+			Learner: known.IsLearner})
 	}
 	s.Alarms = alarms(status.Errors, list.Members)
 	found, err := c.Get(ctx, prefix, clientv3.WithPrefix())

@@ -43,19 +43,22 @@ func (o Options) Validate() error {
 
 func (o Options) checkMembers(p *problems) {
 	if len(o.Members)%2 == 0 {
-		p.addf("etcd needs an odd number of members, got %d: an even number survives no more failures", len(o.Members))
+		p.addf("etcd needs an odd number of members, got %d: an even number survives no more "+
+			"failures", len(o.Members))
 	}
 	names, addresses := map[string]bool{}, map[string]bool{}
 	for _, m := range o.Members {
 		switch {
 		case !nameSyntax.MatchString(m.Name):
-			p.addf("etcd member name %q: letters, digits, '.', '_' and '-' only, 63 at most", m.Name)
+			p.addf("etcd member name %q: letters, digits, '.', '_' and '-' only, 63 at most",
+				m.Name)
 		case names[m.Name]:
 			p.addf("etcd member name %q is used twice", m.Name)
 		}
 		switch ip := net.ParseIP(m.Address); {
 		case ip == nil || ip.IsUnspecified():
-			p.addf("etcd member %s: %q is not an IP address that others can reach", m.Name, m.Address)
+			p.addf("etcd member %s: %q is not an IP address that others can reach", m.Name,
+				m.Address)
 		case addresses[ip.String()]:
 			p.addf("etcd member %s: address %s is used twice", m.Name, m.Address)
 		default:
@@ -88,7 +91,8 @@ func (o Options) checkCertificates(p *problems) {
 		check("for clients of "+m.Name, m.Server, pki.ServerUsage, m.Address)
 		check("for peers of "+m.Name, m.Peer, pki.PeerUsage, m.Address)
 		if m.Gateway.IsZero() {
-			check("for clients of "+m.Name+", which is the gateway's too", m.Server, pki.ClientUsage, "")
+			check("for clients of "+m.Name+", which is the gateway's too", m.Server,
+				pki.ClientUsage, "")
 		} else {
 			check("for the gateway of "+m.Name, m.Gateway, pki.ClientUsage, "")
 		}
@@ -97,7 +101,8 @@ func (o Options) checkCertificates(p *problems) {
 
 func (o Options) checkSettings(p *problems) {
 	if o.ElectionTimeout < 5*o.HeartbeatInterval {
-		p.addf("etcd's election timeout %s is less than five heartbeats of %s", o.ElectionTimeout, o.HeartbeatInterval)
+		p.addf("etcd's election timeout %s is less than five heartbeats of %s", o.ElectionTimeout,
+			o.HeartbeatInterval)
 	}
 	if !directorySyntax.MatchString(o.DataDir) {
 		p.addf("etcd's data directory %q is not a plain absolute path", o.DataDir)
@@ -142,7 +147,8 @@ func (o Options) checkArchive(p *problems) {
 	sum, err := hex.DecodeString(o.SHA256)
 	switch {
 	case o.SHA256 == "" && (o.URL != "" || o.Source == SourceArchive):
-		p.add(errors.New("etcd archive: its SHA256 is missing, and no program is installed unchecked"))
+		p.add(errors.New("etcd archive: its SHA256 is missing, and no program is installed " +
+			"unchecked"))
 	case o.SHA256 != "" && (err != nil || len(sum) != 32):
 		p.addf("etcd archive: %q is not a SHA256", o.SHA256)
 	}

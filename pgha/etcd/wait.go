@@ -61,7 +61,8 @@ func (o Options) raised(i int, h MemberHealth) error {
 	if h.Alarm == "" {
 		return nil
 	}
-	err := remote.OnHost(o.Members[i].Target.Name, fmt.Errorf("%w: member %s: %s", ErrUnhealthy, h.Name, h.Err))
+	err := remote.OnHost(o.Members[i].Target.Name,
+		fmt.Errorf("%w: member %s: %s", ErrUnhealthy, h.Name, h.Err))
 	if h.Alarm == "NOSPACE" {
 		return errs.WithNext(err, errs.Text("run %s", MakeRoom()))
 	}
@@ -74,7 +75,8 @@ func (o Options) raised(i int, h MemberHealth) error {
 func lastWords(ctx context.Context, m Member) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
-	out, err := m.Target.Output(ctx, "journalctl", "-u", Unit, "-n", "200", "-o", "cat", "--no-pager")
+	out, err := m.Target.Output(ctx, "journalctl", "-u", Unit, "-n", "200", "-o", "cat",
+		"--no-pager")
 	if err != nil {
 		return ""
 	}
@@ -84,7 +86,8 @@ func lastWords(ctx context.Context, m Member) string {
 func lastError(log string) string {
 	for _, line := range slices.Backward(strings.Split(log, "\n")) {
 		var entry struct{ Level, Msg, Error string }
-		if json.Unmarshal([]byte(line), &entry) == nil && (entry.Level == "error" || entry.Level == "fatal") &&
+		if json.Unmarshal([]byte(line), &entry) == nil &&
+			(entry.Level == "error" || entry.Level == "fatal") &&
 			!strings.Contains(entry.Error, "closed") {
 			return strings.TrimSuffix(entry.Msg+": "+entry.Error, ": ")
 		}

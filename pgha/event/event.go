@@ -72,7 +72,8 @@ func (e *Emitter) Emit(ev Event) {
 		}
 		e.changes = append(e.changes, *ev.Change)
 	}
-	e.Log.Debug(string(ev.Kind), "phase", ev.Phase, "host", ev.Host, "message", ev.Message, "change",
+	e.Log.Debug(string(ev.Kind), "phase", ev.Phase, "host", ev.Host, "message", ev.Message,
+		"change",
 		ev.Change, "duration", ev.Duration, "error", ev.Err)
 	if e.Observer != nil {
 		e.Observer(ev)

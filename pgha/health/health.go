@@ -76,7 +76,8 @@ func (p Promise) Fault(seen Seen) string {
 		return fmt.Sprintf("leads and is %q", state)
 	case seen.LeaderTimeline == 0 && seen.Timeline == 0:
 	case seen.Timeline != seen.LeaderTimeline:
-		return fmt.Sprintf("is %q on timeline %d, the leader's is %d", state, seen.Timeline, seen.LeaderTimeline)
+		return fmt.Sprintf("is %q on timeline %d, the leader's is %d", state, seen.Timeline,
+			seen.LeaderTimeline)
 	}
 	switch {
 	case p.Streams && state == streaming:
@@ -99,7 +100,8 @@ func (p Promise) source() string {
 // Upstreams says which member feeds each: the leader's name for those that stream from it, ""
 // for those that don't stream and for the leader. A member whose own upstream isn't alive, or that
 // would be its own by a circle, streams from the leader.
-func Upstreams(leader string, promises map[string]Promise, alive func(member string) bool) map[string]string {
+func Upstreams(leader string, promises map[string]Promise,
+	alive func(member string) bool) map[string]string {
 	fed := make(map[string]string, len(promises))
 	for member, p := range promises {
 		switch {

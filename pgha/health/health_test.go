@@ -19,36 +19,48 @@ func TestPromiseOf(t *testing.T) {
 		"none": {nil, equal},
 		"all false": {
 			map[string]any{
-				"nofailover": false, "noloadbalance": false, "nosync": false, "nostream": false, "clonefrom": true,
+				"nofailover": false, "noloadbalance": false, "nosync": false, "nostream": false,
+				"clonefrom": true,
 			}, equal,
 		},
 		"noloadbalance": {
-			map[string]any{"noloadbalance": true}, with(func(p *health.Promise) { p.Reads = false }),
+			map[string]any{"noloadbalance": true},
+			with(func(p *health.Promise) { p.Reads = false }),
 		},
 		"nofailover": {
-			map[string]any{"nofailover": true}, with(func(p *health.Promise) { p.Candidate = false }),
+			map[string]any{"nofailover": true}, with(func(p *health.Promise) {
+				p.Candidate = false
+			}),
 		},
 		"failover_priority 0": {
-			map[string]any{"failover_priority": 0}, with(func(p *health.Promise) { p.Candidate = false }),
+			map[string]any{"failover_priority": 0},
+			with(func(p *health.Promise) { p.Candidate = false }),
 		},
 		"failover_priority 0, of JSON": {
-			map[string]any{"failover_priority": 0.0}, with(func(p *health.Promise) { p.Candidate = false }),
+			map[string]any{"failover_priority": 0.0},
+			with(func(p *health.Promise) { p.Candidate = false }),
 		},
 		"failover_priority 3": {map[string]any{"failover_priority": 3}, equal},
 		"nosync": {
 			map[string]any{"nosync": true}, with(func(p *health.Promise) { p.Synchronous = false }),
 		},
 		"sync_priority 0": {
-			map[string]any{"sync_priority": 0}, with(func(p *health.Promise) { p.Synchronous = false }),
+			map[string]any{"sync_priority": 0}, with(func(p *health.Promise) {
+				p.Synchronous = false
+			}),
 		},
 		"nostream": {
-			map[string]any{"nostream": true}, with(func(p *health.Promise) { p.Streams, p.Synchronous = false, false }),
+			map[string]any{"nostream": true}, with(func(p *health.Promise) {
+				p.Streams, p.Synchronous = false, false
+			}),
 		},
 		"in quotes": {
-			map[string]any{"noloadbalance": "True"}, with(func(p *health.Promise) { p.Reads = false }),
+			map[string]any{"noloadbalance": "True"},
+			with(func(p *health.Promise) { p.Reads = false }),
 		},
 		"replicatefrom": {
-			map[string]any{"replicatefrom": "pg-2"}, with(func(p *health.Promise) { p.From = "pg-2" }),
+			map[string]any{"replicatefrom": "pg-2"},
+			with(func(p *health.Promise) { p.From = "pg-2" }),
 		},
 		"replicatefrom a number": {
 			map[string]any{"replicatefrom": 2}, with(func(p *health.Promise) { p.From = "2" }),
@@ -81,7 +93,8 @@ func TestFault(t *testing.T) {
 		"leader that starts": {
 			star, health.Seen{Leads: true, State: "starting"}, `leads and is "starting"`,
 		},
-		"replica":                    {star, health.Seen{State: "streaming", Timeline: 3, LeaderTimeline: 3}, ""},
+		"replica": {star, health.Seen{State: "streaming", Timeline: 3,
+			LeaderTimeline: 3}, ""},
 		"replica, timelines unknown": {star, health.Seen{State: "streaming"}, ""},
 		"replica left behind": {
 			star, health.Seen{State: "streaming", Timeline: 2, LeaderTimeline: 3},
@@ -102,7 +115,8 @@ func TestFault(t *testing.T) {
 			cascade, health.Seen{State: "running", Timeline: 3, LeaderTimeline: 3},
 			`is "running" and doesn't stream from pg-2`,
 		},
-		"archive, running": {archive, health.Seen{State: "running", Timeline: 3, LeaderTimeline: 3}, ""},
+		"archive, running": {archive, health.Seen{State: "running", Timeline: 3,
+			LeaderTimeline: 3}, ""},
 		"archive, replaying": {
 			archive, health.Seen{State: "in archive recovery", Timeline: 3, LeaderTimeline: 3}, "",
 		},
@@ -117,10 +131,12 @@ func TestFault(t *testing.T) {
 			archive, health.Seen{State: "stopped", Timeline: 3, LeaderTimeline: 3}, `is "stopped"`,
 		},
 		"creating": {
-			star, health.Seen{State: "creating replica", LeaderTimeline: 3, Timeline: 3}, `is "creating replica"`,
+			star, health.Seen{State: "creating replica", LeaderTimeline: 3, Timeline: 3},
+			`is "creating replica"`,
 		},
 		"no leader, so nothing to stream": {
-			star, health.Seen{State: "running", Timeline: 3}, `is "running" on timeline 3, the leader's is 0`,
+			star, health.Seen{State: "running", Timeline: 3},
+			`is "running" on timeline 3, the leader's is 0`,
 		},
 	} {
 		if got := health.PromiseOf(test.tags).Fault(test.seen); got != test.want {
@@ -133,13 +149,15 @@ func TestUpstreams(t *testing.T) {
 	t.Parallel()
 	promises := map[string]health.Promise{}
 	for member, tags := range map[string]map[string]any{
-		"pg-1": {"replicatefrom": "pg-2"}, "pg-2": nil, "pg-3": {"replicatefrom": "pg-2"}, "pg-4": {"nostream": true},
+		"pg-1": {"replicatefrom": "pg-2"}, "pg-2": nil, "pg-3": {"replicatefrom": "pg-2"},
+		"pg-4": {"nostream": true},
 		"pg-5": {"replicatefrom": "pg-5"}, "pg-6": {"replicatefrom": "gone"},
 	} {
 		promises[member] = health.PromiseOf(tags)
 	}
 	got := health.Upstreams("pg-1", promises, func(member string) bool { return member != "gone" })
-	want := map[string]string{"pg-1": "", "pg-2": "pg-1", "pg-3": "pg-2", "pg-4": "", "pg-5": "pg-1", "pg-6": "pg-1"}
+	want := map[string]string{"pg-1": "", "pg-2": "pg-1", "pg-3": "pg-2", "pg-4": "",
+		"pg-5": "pg-1", "pg-6": "pg-1"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

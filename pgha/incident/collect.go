@@ -96,7 +96,8 @@ func NewCollector(about About) *Collector {
 	if about.CheckInterval == 0 {
 		about.CheckInterval = 500 * time.Millisecond
 	}
-	c := &Collector{about: about, hosts: map[string]string{}, byName: map[string]*machine{}, recent: map[joint]int{}}
+	c := &Collector{about: about, hosts: map[string]string{}, byName: map[string]*machine{},
+		recent: map[joint]int{}}
 	for _, m := range about.Machines {
 		c.hosts[m.Name] = m.Name
 		for _, alias := range []string{m.Member, m.Address} {
@@ -104,7 +105,8 @@ func NewCollector(about About) *Collector {
 				c.hosts[alias] = m.Name
 			}
 		}
-		c.byName[m.Name] = &machine{Machine: m, boots: map[string]*boot{}, etcdIDs: map[string]bool{}}
+		c.byName[m.Name] = &machine{Machine: m, boots: map[string]*boot{},
+			etcdIDs: map[string]bool{}}
 	}
 	return c
 }
@@ -176,7 +178,8 @@ func (c *Collector) keep(e Event) {
 
 // Account concludes. The Collector can be added to afterwards, and asked again.
 func (c *Collector) Account() Account {
-	a := Account{Since: c.about.Since, Until: c.about.Until, Lines: c.lines, Incidents: []Incident{}}
+	a := Account{Since: c.about.Since, Until: c.about.Until, Lines: c.lines,
+		Incidents: []Incident{}}
 	events := slices.Concat(c.events, c.derived())
 	c.nameEtcd(events)
 	slices.SortStableFunc(events, func(a, b Event) int { return a.Time.Compare(b.Time) })
@@ -190,19 +193,22 @@ func (c *Collector) Account() Account {
 	}
 	gaps := c.gaps(events, a.Until)
 	for _, g := range c.group(events, gaps) {
-		if in, ok := c.conclude(g, events, a.Until); ok && (in.Ended.IsZero() || !in.Ended.Before(a.Since)) {
+		if in, ok := c.conclude(g, events, a.Until); ok &&
+			(in.Ended.IsZero() || !in.Ended.Before(a.Since)) {
 			a.Incidents = append(a.Incidents, in)
 		}
 	}
 	for _, m := range c.about.Machines {
 		if m.Unreachable {
 			a.Notes = append(a.Notes,
-				fmt.Sprintf("the journal of %s could not be read: only the other hosts say what happened there",
+				fmt.Sprintf("the journal of %s could not be read: only the other hosts say what "+
+					"happened there",
 					m.Name))
 		}
 	}
 	if c.dropped > 0 {
-		a.Notes = append(a.Notes, fmt.Sprintf("%d events were too many to keep: look at a shorter span", c.dropped))
+		a.Notes = append(a.Notes, fmt.Sprintf("%d events were too many to keep: look at a "+
+			"shorter span", c.dropped))
 	}
 	return a
 }

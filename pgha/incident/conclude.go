@@ -113,7 +113,8 @@ func lockLoss(old string, taken Event, g *group) *LockLoss {
 			l.Time, l.Reason = e.Time, "released by the leader itself"
 		case Demoted:
 			if strings.Contains(e.Text, "etcd cannot be reached") {
-				l.Reason = "it ran out: the leader could not reach etcd, and stopped being primary at " +
+				l.Reason = "it ran out: the leader could not reach etcd, and stopped being " +
+					"primary at " +
 					clockTime(e.Time)
 			}
 		case UnitStopping:
@@ -148,8 +149,10 @@ func (c *Collector) cause(g *group, in Incident) Cause {
 	if bestRank == 0 {
 		return Cause{}
 	}
-	cause := Cause{Time: best.Time, Host: best.Host, Component: best.Component, Kind: best.Kind, Text: best.Text,
-		Confidence: cmp.Or(ruleOf(best.Kind).confidence, Possible), Evidence: best.Evidence, By: best.fields["by"]}
+	cause := Cause{Time: best.Time, Host: best.Host, Component: best.Component, Kind: best.Kind,
+		Text:       best.Text,
+		Confidence: cmp.Or(ruleOf(best.Kind).confidence, Possible), Evidence: best.Evidence,
+		By: best.fields["by"]}
 	if cause.By == "" {
 		cause.By = c.commanded(best)
 	}

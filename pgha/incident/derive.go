@@ -22,13 +22,15 @@ func (c *Collector) derived() []Event {
 }
 
 func derive(at time.Time, host string, kind Kind, text, evidence string) Event {
-	return Event{Time: at, Last: at, Host: host, Component: Host, Kind: kind, Text: text, Evidence: evidence,
-		Derived: true, Count: 1, fields: map[string]string{}}
+	return Event{Time: at, Last: at, Host: host, Component: Host, Kind: kind, Text: text,
+		Evidence: evidence,
+		Derived:  true, Count: 1, fields: map[string]string{}}
 }
 
 // power finds boots, and journals that end without a shutdown.
 func (c *Collector) power(m *machine) []Event {
-	boots := slices.SortedFunc(maps.Values(m.boots), func(a, b *boot) int { return a.first.Compare(b.first) })
+	boots := slices.SortedFunc(maps.Values(m.boots),
+		func(a, b *boot) int { return a.first.Compare(b.first) })
 	var events []Event
 	for i := 1; i < len(boots); i++ {
 		before, after := boots[i-1], boots[i]
@@ -60,11 +62,13 @@ func (c *Collector) lastLife(m *machine, last, next time.Time) time.Time {
 		switch {
 		case e.Kind == AddressTaken && m.Member == "" && len(found) == 0:
 			found = append(found, e.Time.Add(-c.masterDown()))
-		case e.Kind == BackendDown && e.fields["server"] == m.Name && silentReason(e.fields["why"]) && len(found) == 0:
+		case e.Kind == BackendDown && e.fields["server"] == m.Name &&
+			silentReason(e.fields["why"]) && len(found) == 0:
 			// HAProxy asked twice without an answer
 			found = append(found, e.Time.Add(-3*c.about.CheckInterval))
 		case e.Kind == LastTransaction && m.Member != "":
-			if at, ok := transactionTime(e); ok && (len(found) == 0 || at.Sub(found[0]).Abs() < detection) {
+			if at, ok := transactionTime(e); ok &&
+				(len(found) == 0 || at.Sub(found[0]).Abs() < detection) {
 				return latest(last, at)
 			}
 		}
@@ -97,8 +101,10 @@ func (c *Collector) silences() []Event {
 			}
 			if !explained {
 				e := derive(s.start.Add(c.about.LoopWait), m.Name, PatroniSilent,
-					fmt.Sprintf("said nothing for %.0f s: it hung, or its host did", s.end.Sub(s.start).Seconds()),
-					fmt.Sprintf("no line of Patroni between %s and %s", clockTime(s.start), clockTime(s.end)))
+					fmt.Sprintf("said nothing for %.0f s: it hung, or its host did",
+						s.end.Sub(s.start).Seconds()),
+					fmt.Sprintf("no line of Patroni between %s and %s", clockTime(s.start),
+						clockTime(s.end)))
 				e.Component = Patroni
 				events = append(events, e)
 			}
@@ -129,7 +135,8 @@ func (c *Collector) cuts(found []Event) []Event {
 		if m.Unreachable && len(m.boots) == 0 {
 			until = e.Time.Add(time.Minute)
 			events = append(events, derive(e.Time, m.Name, HostUnreachable,
-				"can no longer be reached: without power, or cut off", "HAProxy on "+e.Host+": "+e.Evidence))
+				"can no longer be reached: without power, or cut off",
+				"HAProxy on "+e.Host+": "+e.Evidence))
 			continue
 		}
 		if window(PowerLost, m.Name, time.Minute, time.Minute) ||
@@ -138,9 +145,11 @@ func (c *Collector) cuts(found []Event) []Event {
 			continue
 		}
 		until = e.Time.Add(time.Minute)
-		events = append(events, derive(c.cutAt(e, m), m.Name, NetworkCut, "was cut off from the network", fmt.Sprintf(
-			"it ran on and could not reach etcd, while the balancers got no answer from it: HAProxy on %s: %s",
-			e.Host, e.Evidence)))
+		events = append(events, derive(c.cutAt(e, m), m.Name, NetworkCut,
+			"was cut off from the network", fmt.Sprintf(
+				"it ran on and could not reach etcd, while the balancers got no answer from it: "+
+					"HAProxy on %s: %s",
+				e.Host, e.Evidence)))
 	}
 	return events
 }
@@ -162,17 +171,23 @@ func (c *Collector) unheard(found []Event) []Event {
 			}
 		}
 		explains := func(e Event) bool {
-			return e.Host == holder && e.Time.After(taken.Time.Add(-settling)) && e.Time.Before(yielded.Time) &&
-				(e.Kind == AddressTaken || e.Kind == UnitStarted || e.Kind == HostBooted || leaves(e))
+			return e.Host == holder && e.Time.After(taken.Time.Add(-settling)) &&
+				e.Time.Before(yielded.Time) &&
+				(e.Kind == AddressTaken || e.Kind == UnitStarted || e.Kind == HostBooted ||
+					leaves(e))
 		}
-		if taken.Time.IsZero() || slices.ContainsFunc(c.events, explains) || slices.ContainsFunc(found, explains) ||
+		if taken.Time.IsZero() || slices.ContainsFunc(c.events, explains) ||
+			slices.ContainsFunc(found, explains) ||
 			slices.ContainsFunc(events,
-				func(e Event) bool { return e.Host == holder && taken.Time.Sub(e.Time) < settling }) {
+				func(e Event) bool {
+					return e.Host == holder && taken.Time.Sub(e.Time) < settling
+				}) {
 			continue
 		}
 		events = append(events, derive(taken.Time.Add(-c.masterDown()), holder, NetworkCut,
 			"was not heard by the other balancers: cut off from the network, or hung", fmt.Sprintf(
-				"%s took the virtual IP from it at %s, it said nothing of that, and got it back at %s",
+				"%s took the virtual IP from it at %s, it said nothing of that, and got it "+
+					"back at %s",
 				taken.Host, clockTime(taken.Time), clockTime(yielded.Time))))
 	}
 	return events
@@ -199,7 +214,8 @@ const detection = 5 * time.Second
 
 // silentReason tells a server that does not answer from one that answers with something else.
 func silentReason(why string) bool {
-	return strings.Contains(why, "timeout") || strings.Contains(why, "No route") || strings.Contains(why, "unreachable")
+	return strings.Contains(why, "timeout") || strings.Contains(why, "No route") ||
+		strings.Contains(why, "unreachable")
 }
 
 // quorum finds times at which so many members of etcd were down that the rest could decide nothing.
@@ -228,7 +244,8 @@ func (c *Collector) quorum(found []Event) []Event {
 		if members > 0 && had <= (members-1)/2 && len(down) > (members-1)/2 {
 			names := slices.Sorted(maps.Keys(down))
 			q := derive(e.Time, e.Host, QuorumLost,
-				"etcd lost its quorum: its members on "+strings.Join(names, " and ")+" are down", e.Evidence)
+				"etcd lost its quorum: its members on "+strings.Join(names, " and ")+" are down",
+				e.Evidence)
 			q.Component = Etcd
 			events = append(events, q)
 		}

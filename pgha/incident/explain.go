@@ -57,7 +57,8 @@ func Explain(ctx context.Context, cluster Cluster, opts Options) (Account, error
 	if !opts.Since.Before(opts.Until) {
 		return Account{}, errors.New("explain: since is not before until")
 	}
-	r := &reader{cluster: cluster, opts: opts, clocks: map[string]Clock{}, failed: map[string]bool{}}
+	r := &reader{cluster: cluster, opts: opts, clocks: map[string]Clock{},
+		failed: map[string]bool{}}
 	r.around(ctx)
 	c := NewCollector(r.about())
 	for _, line := range r.ends {
@@ -127,11 +128,13 @@ func (r *reader) note(text string) {
 }
 
 // bootTime prints when systemd began.
-var bootTime = []string{"systemctl", "show", "--timestamp=unix", "--value", "--property=UserspaceTimestamp"}
+var bootTime = []string{"systemctl", "show", "--timestamp=unix", "--value",
+	"--property=UserspaceTimestamp"}
 
 // formerEnd prints the last line before the latest boot. An idle host may have said it long before
 // the span begins.
-var formerEnd = []string{"journalctl", "--quiet", "--no-pager", "--boot=-1", "--lines=1", "--output=json",
+var formerEnd = []string{"journalctl", "--quiet", "--no-pager", "--boot=-1", "--lines=1",
+	"--output=json",
 	"--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_BOOT_ID"}
 
 // clock measures a host's clock in one round trip, and looks whether it carries the virtual IP and
@@ -147,7 +150,8 @@ func (r *reader) clock(ctx context.Context, t *remote.Target) {
 	if err != nil {
 		return // its journal will not be read either, which is said
 	}
-	res, err := t.Batch(ctx, []string{"ip", "-o", "address", "show", "to", address}, bootTime, formerEnd)
+	res, err := t.Batch(ctx, []string{"ip", "-o", "address", "show", "to", address}, bootTime,
+		formerEnd)
 	if err != nil {
 		return
 	}
@@ -156,7 +160,8 @@ func (r *reader) clock(ctx context.Context, t *remote.Target) {
 	if strings.TrimSpace(string(res[0].Stdout)) != "" {
 		r.address = t.Name
 	}
-	booted, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(string(res[1].Stdout)), "@"), 10, 64)
+	booted, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(string(res[1].Stdout)),
+		"@"), 10, 64)
 	inSpan := err == nil && time.Unix(booted, 0).After(r.opts.Since.Add(-lookBack)) &&
 		time.Unix(booted, 0).Before(r.opts.Until)
 	if line, ok := endOf(t.Name, res[2].Stdout); ok && inSpan {
@@ -164,8 +169,9 @@ func (r *reader) clock(ctx context.Context, t *remote.Target) {
 	}
 	if s, err := strconv.ParseFloat(strings.TrimSpace(date), 64); err == nil {
 		offset := time.Unix(0, int64(s*1e9)).Sub(asked.Add(trip / 2))
-		r.clocks[t.Name] = Clock{Host: t.Name, OffsetSeconds: offset.Round(time.Millisecond).Seconds(),
-			ErrorSeconds: (trip / 2).Round(time.Millisecond).Seconds()}
+		r.clocks[t.Name] = Clock{Host: t.Name,
+			OffsetSeconds: offset.Round(time.Millisecond).Seconds(),
+			ErrorSeconds:  (trip / 2).Round(time.Millisecond).Seconds()}
 	}
 }
 
@@ -191,8 +197,9 @@ func endOf(host string, line []byte) (record.LogEntry, bool) {
 func (r *reader) about() About {
 	sp := r.cluster.Specification()
 	a := About{
-		Since: r.opts.Since, Until: r.opts.Until, History: r.history, Operations: r.operations, AddressAt: r.address,
-		LoopWait: sp.Patroni.LoopWait, CheckInterval: sp.Balancer.CheckInterval,
+		Since: r.opts.Since, Until: r.opts.Until, History: r.history, Operations: r.operations,
+		AddressAt: r.address,
+		LoopWait:  sp.Patroni.LoopWait, CheckInterval: sp.Balancer.CheckInterval,
 		Synchronous: sp.Patroni.SynchronousMode != spec.SynchronousOff,
 	}
 	if sp.VIP != nil {
@@ -203,7 +210,8 @@ func (r *reader) about() About {
 		if h.Role == spec.RoleDatabase {
 			m.Member = h.Member
 		}
-		if clock := r.clocks[h.Name]; max(clock.OffsetSeconds, -clock.OffsetSeconds) > clock.ErrorSeconds {
+		if clock := r.clocks[h.Name]; max(clock.OffsetSeconds,
+			-clock.OffsetSeconds) > clock.ErrorSeconds {
 			m.Offset = time.Duration(clock.OffsetSeconds * float64(time.Second))
 		}
 		a.Machines = append(a.Machines, m)

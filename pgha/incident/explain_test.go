@@ -57,7 +57,8 @@ func (c *halfDead) Operations(context.Context) ([]record.Operation, error) {
 	}, c.fails
 }
 
-func (c *halfDead) Logs(_ context.Context, opts record.LogsOptions, yield func(record.LogEntry) error) error {
+func (c *halfDead) Logs(_ context.Context, opts record.LogsOptions,
+	yield func(record.LogEntry) error) error {
 	for host, err := range c.silent {
 		opts.Warn(host, err)
 	}
@@ -87,7 +88,8 @@ func (h clockHost) Run(_ context.Context, cmd remote.Cmd) (remote.Result, error)
 	}
 	if len(cmd.Argv) > 0 && cmd.Argv[0] == "date" {
 		now := time.Now().Add(offset)
-		return remote.Result{Stdout: fmt.Appendf(nil, "%d.%09d\n", now.Unix(), now.Nanosecond())}, nil
+		return remote.Result{Stdout: fmt.Appendf(nil, "%d.%09d\n", now.Unix(),
+			now.Nanosecond())}, nil
 	}
 	// A batch: each of its questions fails.
 	var out []byte
@@ -108,15 +110,17 @@ func (clockHost) Close() error                                       { return ni
 func (h clockHost) String() string                                   { return h.name }
 
 func said(seconds float64, host, unit, program, message string) record.LogEntry {
-	return record.LogEntry{Time: after(seconds), Host: host, Unit: unit, Program: program, Message: message, Boot: "b"}
+	return record.LogEntry{Time: after(seconds), Host: host, Unit: unit, Program: program,
+		Message: message, Boot: "b"}
 }
 
 // TestExplainHalfDead: what cannot be read is noted, once, and the rest is explained.
 func TestExplainHalfDead(t *testing.T) {
 	t.Parallel()
 	c := &halfDead{
-		fails:  errors.New("no member answers"),
-		silent: map[string]error{pg2: remote.OnHost(pg2, remote.ErrUnreachable), lb1: errors.New("permission denied")},
+		fails: errors.New("no member answers"),
+		silent: map[string]error{pg2: remote.OnHost(pg2, remote.ErrUnreachable),
+			lb1: errors.New("permission denied")},
 		lines: map[string][]record.LogEntry{pg1: {
 			said(10, pg1, "etcd.service", "systemd",
 				"etcd.service: Main process exited, code=exited, status=1/FAILURE"),
@@ -134,7 +138,8 @@ func TestExplainHalfDead(t *testing.T) {
 	}
 	notes := strings.Join(a.Notes, "\n")
 	for _, want := range []string{
-		"history could not be read", "operations is not complete", "journal of " + pg2, lb1 + ": permission denied",
+		"history could not be read", "operations is not complete", "journal of " + pg2,
+		lb1 + ": permission denied",
 	} {
 		if strings.Count(notes, want) != 1 {
 			t.Errorf("the notes do not say %q once:\n%s", want, notes)
@@ -177,7 +182,8 @@ func TestExplainCorrectsClocks(t *testing.T) {
 // TestExplainRefuses what it cannot explain.
 func TestExplainRefuses(t *testing.T) {
 	t.Parallel()
-	if _, err := Explain(t.Context(), &halfDead{}, Options{Since: after(1), Until: after(1)}); err == nil {
+	if _, err := Explain(t.Context(), &halfDead{},
+		Options{Since: after(1), Until: after(1)}); err == nil {
 		t.Error("a span without length was explained")
 	}
 	broken := errors.New("no host can be read")

@@ -174,7 +174,8 @@ func owner(all []*group, gap Gap) *group {
 }
 
 // conditions are what an event opens, by key and in words, and what it closes.
-func (c *Collector) conditions(e Event, leader, timeline string) (opened map[string]string, closed []string) {
+func (c *Collector) conditions(e Event, leader,
+	timeline string) (opened map[string]string, closed []string) {
 	opened = map[string]string{}
 	h, unit := e.Host, e.fields["unit"]
 	database := c.byName[h] != nil && c.byName[h].Member != ""
@@ -196,7 +197,8 @@ func (c *Collector) conditions(e Event, leader, timeline string) (opened map[str
 		lost()
 	case HostBooted:
 		closed = append(closed, "host:"+h)
-	case NetworkCut, StreamLost, PostmasterDied, ServerGone, ServerCrashed, ShutdownRequested, Panic:
+	case NetworkCut, StreamLost, PostmasterDied, ServerGone, ServerCrashed,
+		ShutdownRequested, Panic:
 		opened["stream:"+h] = h + " replicates"
 	case KeyTaken:
 		closed = append(closed, "stream:"+h)

@@ -15,7 +15,8 @@ func headline(in Incident) string {
 	}
 	switch open := len(in.Gaps) > 0 && in.Gaps[len(in.Gaps)-1].Open; {
 	case open:
-		parts = append(parts, fmt.Sprintf("writes away for %.1f s, and still", in.WithoutWritesSeconds))
+		parts = append(parts, fmt.Sprintf("writes away for %.1f s, and still",
+			in.WithoutWritesSeconds))
 	case in.WithoutWritesSeconds > 0:
 		parts = append(parts, fmt.Sprintf("writes away for %.1f s", in.WithoutWritesSeconds))
 	default:
@@ -32,7 +33,8 @@ func headline(in Incident) string {
 		case in.Loss.Known && in.Loss.Bytes == 0:
 			parts = append(parts, "nothing lost")
 		case in.Loss.Known:
-			parts = append(parts, fmt.Sprintf("up to %d bytes of WAL not replicated", in.Loss.Bytes))
+			parts = append(parts, fmt.Sprintf("up to %d bytes of WAL not replicated",
+				in.Loss.Bytes))
 		case !in.Loss.UpTo.IsZero():
 			parts = append(parts, "everything up to "+clockTime(in.Loss.UpTo)+" is there")
 		default:

@@ -12,7 +12,8 @@ import (
 )
 
 // The hosts of invented events, and the moment that they count from.
-const lb1, lb2, pg1, pg2, pg3 = "haproxy-01", "haproxy-02", "postgres-01", "postgres-02", "postgres-03"
+const lb1, lb2, pg1, pg2, pg3 = "haproxy-01", "haproxy-02", "postgres-01", "postgres-02",
+	"postgres-03"
 
 var began = time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
 
@@ -65,9 +66,10 @@ func TestLoss(t *testing.T) {
 		want     Loss
 		says     string
 	}{
-		"the new timeline is in no line": {plain, "", nil, Loss{}, "the new leader's timeline is in no line"},
-		"a timeline that is no number":   {plain, "five", nil, Loss{}, "is not known"},
-		"nothing is known":               {About{}, "5", nil, Loss{Timeline: 4}, "not known exactly"},
+		"the new timeline is in no line": {plain, "", nil, Loss{},
+			"the new leader's timeline is in no line"},
+		"a timeline that is no number": {plain, "five", nil, Loss{}, "is not known"},
+		"nothing is known":             {About{}, "5", nil, Loss{Timeline: 4}, "not known exactly"},
 		"the last commit is known": {About{}, "5", []Event{committed("2026-11-23 02:59:59.5+00")},
 			Loss{Timeline: 4}, "up to the transaction of 02:59:59.500 UTC"},
 		"a commit whose time cannot be read": {About{}, "5", []Event{committed("yesterday")},
@@ -81,32 +83,45 @@ func TestLoss(t *testing.T) {
 		"the old leader had just that": {
 			plain, "5", []Event{position(pg1, "0/1000")}, known("0/1000", 0), "nothing was lost",
 		},
-		"its highest position counts": {plain, "5", []Event{position(pg1, "0/1200"), position(pg1, "0/900")},
+		"its highest position counts": {plain, "5",
+			[]Event{position(pg1, "0/1200"), position(pg1, "0/900")},
 			known("0/1200", 512), "512 bytes"},
-		"another host's position":        {plain, "5", []Event{position(pg3, "0/1200")}, switched, "not known exactly"},
-		"a position on another timeline": {plain, "5", []Event{at(31, "5")}, switched, "not known exactly"},
-		"a position that cannot be read": {plain, "5", []Event{position(pg1, "zero")}, switched, "not known exactly"},
+		"another host's position": {plain, "5", []Event{position(pg3, "0/1200")}, switched,
+			"not known exactly"},
+		"a position on another timeline": {plain, "5", []Event{at(31, "5")}, switched,
+			"not known exactly"},
+		"a position that cannot be read": {plain, "5", []Event{position(pg1, "zero")}, switched,
+			"not known exactly"},
 		"crash recovery pads the old leader's WAL": {plain, "5",
-			[]Event{happened(31, pg1, CrashRecovery), position(pg1, "0/1100")}, switched, "not known exactly"},
+			[]Event{happened(31, pg1, CrashRecovery), position(pg1, "0/1100")}, switched,
+			"not known exactly"},
 		"crash recovery on another host": {plain, "5",
-			[]Event{happened(31, pg3, CrashRecovery), position(pg1, "0/1100")}, known("0/1100", 256), "256 bytes"},
+			[]Event{happened(31, pg3, CrashRecovery), position(pg1, "0/1100")},
+			known("0/1100", 256), "256 bytes"},
 		"a replica's line instead of history": {About{}, "5",
-			[]Event{ended(31, "0/1000"), position(pg1, "0/1100")}, known("0/1100", 256), "256 bytes"},
+			[]Event{ended(31, "0/1000"), position(pg1, "0/1100")}, known("0/1100", 256),
+			"256 bytes"},
 		"the old leader stopped in order": {plain, "5", []Event{ended(29, "0/1000")},
 			Loss{Known: true, Timeline: 4, Switched: "0/1000"}, "stopped in order"},
-		"what was before the incident": {plain, "5", []Event{at(-1, "4")}, switched, "not known exactly"},
+		"what was before the incident": {plain, "5", []Event{at(-1, "4")}, switched,
+			"not known exactly"},
 		"what was after the next leader": {
-			plain, "5", []Event{happened(40, pg3, KeyTaken), at(41, "4")}, switched, "not known exactly",
+			plain, "5", []Event{happened(40, pg3, KeyTaken), at(41, "4")}, switched,
+			"not known exactly",
 		},
-		"synchronous, and not known": {synchronous, "5", nil, switched, "what was acknowledged is there"},
+		"synchronous, and not known": {synchronous, "5", nil, switched,
+			"what was acknowledged is there"},
 		"synchronous, and lost": {synchronous, "5", []Event{position(pg1, "0/1001")},
 			known("0/1001", 1), "what was acknowledged is there"},
 		"synchronous, and nothing lost": {
-			synchronous, "5", []Event{position(pg1, "0/1000")}, known("0/1000", 0), "nothing was lost",
+			synchronous, "5", []Event{position(pg1, "0/1000")}, known("0/1000", 0),
+			"nothing was lost",
 		},
 	} {
-		in := Incident{Began: began, OldLeader: pg1, NewLeader: pg2, Lock: &LockLoss{Taken: taken.Time}}
-		g := &group{events: []Event{taken, happened(32, pg2, TimelineSwitched, "timeline", c.timeline)}}
+		in := Incident{Began: began, OldLeader: pg1, NewLeader: pg2,
+			Lock: &LockLoss{Taken: taken.Time}}
+		g := &group{events: []Event{taken, happened(32, pg2, TimelineSwitched, "timeline",
+			c.timeline)}}
 		events := append([]Event{taken}, c.events...)
 		slices.SortStableFunc(events, func(a, b Event) int { return a.Time.Compare(b.Time) })
 		got := NewCollector(c.about).loss(in, g, events)
@@ -137,15 +152,19 @@ func TestLockLoss(t *testing.T) {
 		at     float64
 	}{
 		"it said nothing": {nil, silent, 30},
-		"it released it":  {[]Event{happened(2, pg1, KeyReleased)}, "released by the leader itself", 2},
+		"it released it": {[]Event{happened(2, pg1, KeyReleased)},
+			"released by the leader itself", 2},
 		"its Patroni was stopped": {
 			[]Event{happened(3, pg1, UnitStopping, "unit", "patroni")},
 			"released by the leader, whose Patroni was stopped", 3,
 		},
-		"its etcd was stopped":  {[]Event{happened(3, pg1, UnitStopping, "unit", "etcd")}, silent, 30},
-		"it could not renew it": {[]Event{happened(4, pg1, KeyLost)}, "the leader could not renew it", 4},
+		"its etcd was stopped": {[]Event{happened(3, pg1, UnitStopping, "unit", "etcd")},
+			silent, 30},
+		"it could not renew it": {[]Event{happened(4, pg1, KeyLost)},
+			"the leader could not renew it", 4},
 		"etcd was away": {demoted("gave up being primary: etcd cannot be reached"),
-			"it ran out: the leader could not reach etcd, and stopped being primary at 03:00:05.000 UTC", 30},
+			"it ran out: the leader could not reach etcd, and stopped being primary at " +
+				"03:00:05.000 UTC", 30},
 		"it gave up for another reason": {demoted("gave up being primary"), silent, 30},
 		"another one released a key":    {[]Event{happened(2, pg3, KeyReleased)}, silent, 30},
 		"it released it too late":       {[]Event{happened(31, pg1, KeyReleased)}, silent, 30},
@@ -172,7 +191,8 @@ func TestConditions(t *testing.T) {
 		"a host that boots is not yet a replica": {
 			happened(0, pg2, PowerLost), happened(9, pg2, HostBooted), []string{"stream:" + pg2},
 		},
-		"a balancer that boots runs nothing yet": {happened(0, lb1, HostShutdown), happened(9, lb1, HostBooted),
+		"a balancer that boots runs nothing yet": {happened(0, lb1, HostShutdown),
+			happened(9, lb1, HostBooted),
 			[]string{"unit:haproxy:" + lb1, "unit:keepalived:" + lb1}},
 		"a replica streams again": {happened(0, pg2, StreamLost), streams(pg2, "7"), nil},
 		"it streams on an old timeline": {
@@ -181,18 +201,23 @@ func TestConditions(t *testing.T) {
 		"another replica streams": {
 			happened(0, pg2, StreamLost), streams(pg3, "7"), []string{"stream:" + pg2},
 		},
-		"a database that was cut off streams": {happened(0, pg2, NetworkCut), streams(pg2, "7"), nil},
-		"it takes writes instead":             {happened(0, pg2, ServerCrashed), happened(9, pg2, ServerReady), nil},
-		"it takes the key":                    {happened(0, pg2, StreamLost), happened(9, pg2, KeyTaken), nil},
-		"a unit is started":                   {unit(UnitFailed, pg1, "etcd"), unit(UnitStarted, pg1, "etcd"), nil},
+		"a database that was cut off streams": {happened(0, pg2, NetworkCut),
+			streams(pg2, "7"), nil},
+		"it takes writes instead": {happened(0, pg2, ServerCrashed),
+			happened(9, pg2, ServerReady), nil},
+		"it takes the key":  {happened(0, pg2, StreamLost), happened(9, pg2, KeyTaken), nil},
+		"a unit is started": {unit(UnitFailed, pg1, "etcd"), unit(UnitStarted, pg1, "etcd"), nil},
 		"another unit is started": {
-			unit(UnitFailed, pg1, "etcd"), unit(UnitStarted, pg1, "patroni"), []string{"unit:etcd:" + pg1},
+			unit(UnitFailed, pg1, "etcd"), unit(UnitStarted, pg1, "patroni"),
+			[]string{"unit:etcd:" + pg1},
 		},
 		"the same unit elsewhere": {
-			unit(UnitKilled, pg1, "etcd"), unit(UnitStarted, pg2, "etcd"), []string{"unit:etcd:" + pg1},
+			unit(UnitKilled, pg1, "etcd"), unit(UnitStarted, pg2, "etcd"),
+			[]string{"unit:etcd:" + pg1},
 		},
-		"a link comes back":         {happened(0, pg1, LinkDown), happened(9, pg1, LinkUp), nil},
-		"a balancer is fit again":   {happened(0, lb1, AddressFault), happened(9, lb1, AddressLeft), nil},
+		"a link comes back": {happened(0, pg1, LinkDown), happened(9, pg1, LinkUp), nil},
+		"a balancer is fit again": {happened(0, lb1, AddressFault),
+			happened(9, lb1, AddressLeft), nil},
 		"a balancer is heard again": {happened(0, lb1, NetworkCut), yields(lb1), nil},
 		"another balancer is heard": {
 			happened(0, lb1, NetworkCut), yields("haproxy-03"), []string{"heard:" + lb1},
@@ -226,18 +251,23 @@ func TestOneOrTwoIncidents(t *testing.T) {
 		events []Event
 		want   int
 	}{
-		"something else breaks while it is open": {[]Event{stops(0, pg1, "etcd"), stops(59, pg2, "etcd")}, 1},
-		"long after, while it is still open":     {[]Event{stops(0, pg1, "etcd"), stops(60, pg2, "etcd")}, 2},
+		"something else breaks while it is open": {[]Event{stops(0, pg1, "etcd"),
+			stops(59, pg2, "etcd")}, 1},
+		"long after, while it is still open": {[]Event{stops(0, pg1, "etcd"),
+			stops(60, pg2, "etcd")}, 2},
 		"an echo of what is over": {
-			[]Event{stops(0, pg1, "etcd"), starts(3, pg1, "etcd"), happened(7.9, pg2, StreamLost)}, 1,
+			[]Event{stops(0, pg1, "etcd"), starts(3, pg1, "etcd"),
+				happened(7.9, pg2, StreamLost)}, 1,
 		},
 		"too late for an echo": {
-			[]Event{stops(0, pg1, "etcd"), starts(3, pg1, "etcd"), happened(8.1, pg2, StreamLost)}, 2,
+			[]Event{stops(0, pg1, "etcd"), starts(3, pg1, "etcd"),
+				happened(8.1, pg2, StreamLost)}, 2,
 		},
 		"what breaks by itself echoes less": {
 			[]Event{stops(0, pg1, "etcd"), starts(3, pg1, "etcd"), stops(5.1, pg2, "etcd")}, 2,
 		},
-		"its end long after, others in between": {[]Event{stops(0, pg1, "etcd"), stops(300, pg2, "patroni"),
+		"its end long after, others in between": {[]Event{stops(0, pg1, "etcd"),
+			stops(300, pg2, "patroni"),
 			starts(302, pg2, "patroni"), starts(400, pg1, "etcd")}, 2},
 		"a note alone": {[]Event{happened(0, pg1, EtcdSlowDisk)}, 0},
 		"what only helps to understand": {
@@ -285,7 +315,8 @@ func TestMissing(t *testing.T) {
 	}
 	want := []string{pg2 + " replicates"}
 	if !slices.Equal(in[0].Missing, want) || !in[0].Ended.IsZero() || in[0].RedundantSeconds != -1 {
-		t.Errorf("missing %v, ended %s, redundant after %g", in[0].Missing, in[0].Ended, in[0].RedundantSeconds)
+		t.Errorf("missing %v, ended %s, redundant after %g", in[0].Missing, in[0].Ended,
+			in[0].RedundantSeconds)
 	}
 	if !strings.Contains(in[0].Headline, "not back yet: "+pg2+" replicates") {
 		t.Error(in[0].Headline)

@@ -13,7 +13,8 @@ import (
 func (c *Collector) loss(in Incident, g *group, all []Event) *Loss {
 	next := newTimeline(in, g)
 	if next == 0 {
-		return &Loss{Text: "what was not replicated is not known: the new leader's timeline is in no line"}
+		return &Loss{Text: "what was not replicated is not known: the new leader's timeline is " +
+			"in no line"}
 	}
 	l := &Loss{Timeline: next - 1}
 	e := c.ends(in, all, l.Timeline)
@@ -25,7 +26,8 @@ func (c *Collector) loss(in Incident, g *group, all []Event) *Loss {
 		l.Known = true
 		l.Text = "nothing was lost: the old leader stopped in order and the replicas had everything"
 	case e.unknown():
-		l.Text = "what was not replicated is not known exactly: the old leader's last position is in no line"
+		l.Text = "what was not replicated is not known exactly: the old leader's last position " +
+			"is in no line"
 		if !l.UpTo.IsZero() {
 			l.Text = "the new leader has everything up to the transaction of " + clockTime(l.UpTo) +
 				"; whether the old leader took more is in no line"
@@ -35,10 +37,12 @@ func (c *Collector) loss(in Incident, g *group, all []Event) *Loss {
 	default:
 		l.Known, l.Former, l.Bytes = true, e.former.String(), uint64(e.former-e.switched)
 		l.Text = fmt.Sprintf(
-			"%d bytes of WAL were not replicated, the record of the old leader's shutdown among them", l.Bytes)
+			"%d bytes of WAL were not replicated, the record of the old leader's shutdown "+
+				"among them", l.Bytes)
 	}
 	if c.about.Synchronous && (!l.Known || l.Bytes > 0) {
-		l.Text += "; commits wait for a replica (synchronous mode), so what was acknowledged is there"
+		l.Text += "; commits wait for a replica (synchronous mode), so what was acknowledged " +
+			"is there"
 	}
 	return l
 }

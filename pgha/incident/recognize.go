@@ -48,8 +48,9 @@ func recognize(line record.LogEntry, hosts map[string]string) (Event, bool) {
 			if !strings.Contains(line.Message, r.needs) {
 				continue
 			}
-			e := Event{Time: line.Time, Last: line.Time, Host: line.Host, Component: shownAs(c, line),
-				Kind: r.kind, Text: r.text, Count: 1}
+			e := Event{Time: line.Time, Last: line.Time, Host: line.Host,
+				Component: shownAs(c, line),
+				Kind:      r.kind, Text: r.text, Count: 1}
 			e.fields = map[string]string{"unit": unitName(line.Unit)}
 			if r.pattern != nil {
 				groups := r.pattern.FindStringSubmatch(line.Message)

@@ -16,55 +16,67 @@ var examples = []struct {
 	text                   string
 }{
 	{
-		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: acquired session lock as a leader",
+		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: acquired session lock as a " +
+			"leader",
 		KeyTaken, "took the leader key",
 	},
 	{
 		"patroni", "patroni.service",
-		"2026-11-23 16:40:00,123 INFO: demoting self because i do not have the lock and i was a leader",
+		"2026-11-23 16:40:00,123 INFO: demoting self because i do not have the lock and i was a " +
+			"leader",
 		Demoted, "gave up being primary: i do not have the lock and i was a leader",
 	},
 	{
 		"patroni", "patroni.service",
-		"2026-11-23 16:40:00,123 INFO: received failover request with leader=None candidate=pg2 scheduled_at=None",
+		"2026-11-23 16:40:00,123 INFO: received failover request with leader=None candidate=pg2 " +
+			"scheduled_at=None",
 		FailoverAsked, "was asked for a failover to db2",
 	},
 	{
-		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: Manual failover: demoting myself",
+		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: Manual failover: demoting " +
+			"myself",
 		Demoted, "stops being primary for a failover by hand",
 	},
 	{
-		"patroni", "patroni.service", "2026-11-23 16:40:00,123 WARNING: Etcd is not responding properly",
+		"patroni", "patroni.service", "2026-11-23 16:40:00,123 WARNING: Etcd is not responding " +
+			"properly",
 		DCSUnreachable, "cannot reach etcd",
 	},
 	{
 		"patroni", "patroni.service",
-		"etcd.EtcdException: Could not get the list of servers, maybe you provided the wrong host(s)",
+		"etcd.EtcdException: Could not get the list of servers, maybe you provided the wrong " +
+			"host(s)",
 		DCSUnreachable, "cannot reach etcd",
 	},
 	{
-		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: DCS is not accessible", DCSUnreachable,
+		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: DCS is not accessible",
+		DCSUnreachable,
 		"cannot reach etcd",
 	},
 	{
-		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: waiting for leader to bootstrap",
+		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: waiting for leader to " +
+			"bootstrap",
 		NoCandidate, "waits for a leader",
 	},
 	{
-		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: pg_rewind exit code=1", RewindFailed,
+		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: pg_rewind exit code=1",
+		RewindFailed,
 		"pg_rewind failed with exit code 1",
 	},
 	{
 		"patroni", "patroni.service",
-		"2026-11-23 16:40:00,123 ERROR: Failed to rewind from healthy primary: pg1", RewindFailed, "pg_rewind failed",
+		"2026-11-23 16:40:00,123 ERROR: Failed to rewind from healthy primary: pg1", RewindFailed,
+		"pg_rewind failed",
 	},
 	{
 		"patroni", "patroni.service",
-		"2026-11-23 16:40:00,123 INFO: Removing data directory: /var/lib/postgresql/data", DataRemoved,
+		"2026-11-23 16:40:00,123 INFO: Removing data directory: /var/lib/postgresql/data",
+		DataRemoved,
 		"removes its data directory, to be copied again",
 	},
 	{
-		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: trying to bootstrap from leader 'pg1'",
+		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: trying to bootstrap from " +
+			"leader 'pg1'",
 		CopyBegan, "copies the data from db1",
 	},
 	{
@@ -72,24 +84,29 @@ var examples = []struct {
 		"2026-11-23 16:40:00,123 INFO: replica has been created using basebackup", CopyDone,
 		"has a fresh copy of the data",
 	},
-	{"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: PAUSE: no action. I am (pg2)", Paused, "is paused"},
+	{"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: PAUSE: no action. I am (pg2)",
+		Paused, "is paused"},
 	{
 		"postgres", "patroni.service",
-		"2026-11-23 16:40:00.123 UTC [7] ERROR:  could not extend file \"base/1/2\": No space left on device",
+		"2026-11-23 16:40:00.123 UTC [7] ERROR:  could not extend file \"base/1/2\": No space " +
+			"left on device",
 		DiskFull, "has no space left on its disk",
 	},
 	{
 		"postgres", "patroni.service",
-		"2026-11-23 16:40:00.123 UTC [7] PANIC:  could not write to file \"pg_wal/xlogtemp.7\"", Panic,
+		"2026-11-23 16:40:00.123 UTC [7] PANIC:  could not write to file \"pg_wal/xlogtemp.7\"",
+		Panic,
 		"panic: could not write to file \"pg_wal/xlogtemp.7\"",
 	},
 	{
-		"postgres", "patroni.service", "2026-11-23 16:40:00.123 UTC [7] ERROR:  out of memory", OutOfMemory,
+		"postgres", "patroni.service", "2026-11-23 16:40:00.123 UTC [7] ERROR:  out of memory",
+		OutOfMemory,
 		"got no memory",
 	},
 	{
 		"postgres", "patroni.service",
-		"2026-11-23 16:40:00.123 UTC [7] LOG:  received immediate shutdown request", ShutdownRequested,
+		"2026-11-23 16:40:00.123 UTC [7] LOG:  received immediate shutdown request",
+		ShutdownRequested,
 		"was told to stop at once",
 	},
 	{
@@ -99,12 +116,14 @@ var examples = []struct {
 	},
 	{
 		"postgres", "patroni.service",
-		"2026-11-23 16:40:00.123 UTC [7] FATAL:  terminating walreceiver due to timeout", StreamLost,
+		"2026-11-23 16:40:00.123 UTC [7] FATAL:  terminating walreceiver due to timeout",
+		StreamLost,
 		"no longer streams: the primary was silent",
 	},
 	{
 		"postgres", "patroni.service",
-		"2026-11-23 16:40:00.123 UTC [7] LOG:  client backend (PID 77) was terminated by signal 9: Killed",
+		"2026-11-23 16:40:00.123 UTC [7] LOG:  client backend (PID 77) was terminated by signal " +
+			"9: Killed",
 		BackendKilled, "crashed: its client backend (process 77) was ended by signal 9: Killed",
 	},
 	{
@@ -133,7 +152,8 @@ var examples = []struct {
 		EtcdPeerLost, "lost etcd's member c63c02dea9f5ac9b",
 	},
 	{
-		"etcd", "etcd.service", `{"level":"warn","msg":"alarm raised","alarm":"NOSPACE","from":"8e"}`,
+		"etcd", "etcd.service",
+		`{"level":"warn","msg":"alarm raised","alarm":"NOSPACE","from":"8e"}`,
 		EtcdAlarm, "etcd raised the alarm NOSPACE",
 	},
 	{
@@ -147,11 +167,13 @@ var examples = []struct {
 	},
 	{
 		"Keepalived_vrrp", "keepalived.service",
-		"(VI_1) Master received advert from 10.0.0.1 with higher priority 100, ours 90", AddressYielded,
+		"(VI_1) Master received advert from 10.0.0.1 with higher priority 100, ours 90",
+		AddressYielded,
 		"yields the virtual IP to lb1",
 	},
 	{
-		"Keepalived_vrrp", "keepalived.service", "VRRP_Script(check_haproxy) timed out", CheckFailed,
+		"Keepalived_vrrp", "keepalived.service", "VRRP_Script(check_haproxy) timed out",
+		CheckFailed,
 		"its check of HAProxy timed out",
 	},
 	{
@@ -159,7 +181,8 @@ var examples = []struct {
 		UnitKilled, "crashed (6/ABRT)",
 	},
 	{
-		"systemd", "etcd.service", "etcd.service: Main process exited, code=exited, status=1/FAILURE",
+		"systemd", "etcd.service", "etcd.service: Main process exited, code=exited, " +
+			"status=1/FAILURE",
 		UnitFailed, "ended by itself (exit code 1/FAILURE)",
 	},
 	{
@@ -168,7 +191,8 @@ var examples = []struct {
 		"lost a process to the kernel: out of memory",
 	},
 	{
-		"systemd", "patroni.service", "patroni.service: Start request repeated too quickly.", UnitFailed,
+		"systemd", "patroni.service", "patroni.service: Start request repeated too quickly.",
+		UnitFailed,
 		"was given up by systemd: it failed too often",
 	},
 	{
@@ -176,23 +200,31 @@ var examples = []struct {
 		"the kernel killed postgres (process 4711): out of memory",
 	},
 	{
-		"kernel", "", "Memory cgroup out of memory: Killed process 4711 (postgres) total-vm:1kB", KernelOOM,
+		"kernel", "", "Memory cgroup out of memory: Killed process 4711 (postgres) total-vm:1kB",
+		KernelOOM,
 		"the kernel killed postgres (process 4711): its memory limit",
 	},
 	{
 		"kernel", "", "blk_update_request: I/O error, dev sda, sector 5", KernelIO,
 		"the kernel reports a disk error: blk_update_request: I/O error, dev sda, sector 5",
 	},
-	{"kernel", "", "igb 0000:01:00.0 eno1: NIC Link is Down", LinkDown, "the network link eno1 went down"},
-	{"kernel", "", "igb 0000:01:00.0 eno1: NIC Link is Up 1000 Mbps", LinkUp, "the network link eno1 is up"},
-	{"systemd-networkd", "systemd-networkd.service", "eno1: Lost carrier", LinkDown, "the network link eno1 went down"},
-	{"systemd-networkd", "systemd-networkd.service", "eno1: Gained carrier", LinkUp, "the network link eno1 is up"},
+	{"kernel", "", "igb 0000:01:00.0 eno1: NIC Link is Down", LinkDown,
+		"the network link eno1 went down"},
+	{"kernel", "", "igb 0000:01:00.0 eno1: NIC Link is Up 1000 Mbps", LinkUp,
+		"the network link eno1 is up"},
+	{"systemd-networkd", "systemd-networkd.service", "eno1: Lost carrier", LinkDown,
+		"the network link eno1 went down"},
+	{"systemd-networkd", "systemd-networkd.service", "eno1: Gained carrier", LinkUp,
+		"the network link eno1 is up"},
 	{
-		"NetworkManager", "NetworkManager.service", "<info> device (eno1): carrier: link disconnected",
+		"NetworkManager", "NetworkManager.service",
+		"<info> device (eno1): carrier: link disconnected",
 		LinkDown, "the network link eno1 went down",
 	},
-	{"systemd-logind", "systemd-logind.service", "System is powering down.", HostShutdown, "is shut down"},
-	{"systemd-logind", "systemd-logind.service", "System is powering off.", HostShutdown, "is shut down"},
+	{"systemd-logind", "systemd-logind.service", "System is powering down.", HostShutdown,
+		"is shut down"},
+	{"systemd-logind", "systemd-logind.service", "System is powering off.", HostShutdown,
+		"is shut down"},
 	{
 		"sudo", "",
 		"alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/systemctl stop patroni",
@@ -205,7 +237,8 @@ func TestRecognizers(t *testing.T) {
 	hosts := map[string]string{"pg1": "db1", "pg2": "db2", "10.0.0.1": "lb1"}
 	for _, x := range examples {
 		line := record.LogEntry{
-			Time: time.Unix(1, 0), Host: "db1", Program: x.program, Unit: x.unit, Message: x.message,
+			Time: time.Unix(1, 0), Host: "db1", Program: x.program, Unit: x.unit,
+			Message: x.message,
 		}
 		e, ok := recognize(line, hosts)
 		if !ok || e.Kind != x.kind || e.Text != x.text {
@@ -258,16 +291,19 @@ func TestEvidenceIsBounded(t *testing.T) {
 	t.Parallel()
 	c := NewCollector(About{Machines: machines})
 	long := "2026-11-23 16:40:00.123 UTC [7] PANIC:  " + strings.Repeat("ñ", 1<<20)
-	c.Add(record.LogEntry{Time: time.Unix(1, 0), Host: "postgres-01", Program: "postgres", Message: long})
+	c.Add(record.LogEntry{Time: time.Unix(1, 0), Host: "postgres-01", Program: "postgres",
+		Message: long})
 	for i := range mostEvents + 1000 {
 		c.Add(record.LogEntry{
-			Time: time.Unix(int64(i)*100, 0), Host: "postgres-01", Program: "systemd", Unit: "etcd.service",
+			Time: time.Unix(int64(i)*100, 0), Host: "postgres-01", Program: "systemd",
+			Unit:    "etcd.service",
 			Message: "Started etcd.service - etcd.",
 		})
 	}
 	if len(c.events) > mostEvents || len(c.events[0].Evidence) > longestEvidence+8 ||
 		len(c.events[0].Text) > longestEvidence+8 {
-		t.Errorf("%d events, evidence of %d bytes, text of %d", len(c.events), len(c.events[0].Evidence),
+		t.Errorf("%d events, evidence of %d bytes, text of %d", len(c.events),
+			len(c.events[0].Evidence),
 			len(c.events[0].Text))
 	}
 	if a := c.Account(); len(a.Notes) != 1 || !strings.Contains(a.Notes[0], "too many") {

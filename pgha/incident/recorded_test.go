@@ -66,9 +66,11 @@ var scenes = []scene{
 	{"balancer-power", Failure, PowerLost, "haproxy-01", "postgres-02", "", 0.78},
 	{"haproxy-killed", Failure, UnitSignalled, "haproxy-01", "postgres-02", "", 0.79},
 	{"etcd-killed", Failure, UnitSignalled, "postgres-01", "postgres-02", "", 0},
-	{"patronictl-switchover", Planned, SwitchoverAsked, "postgres-02", "postgres-02", "postgres-01", 2.59},
+	{"patronictl-switchover", Planned, SwitchoverAsked, "postgres-02", "postgres-02",
+		"postgres-01", 2.59},
 	{"backend-killed", Failure, BackendKilled, "postgres-01", "postgres-01", "", 1.29},
-	{"leader-power-with-etcd", Failure, PowerLost, "postgres-01", "postgres-01", "postgres-03", 35.47},
+	{"leader-power-with-etcd", Failure, PowerLost, "postgres-01", "postgres-01",
+		"postgres-03", 35.47},
 	{"patroni-killed", Failure, UnitSignalled, "postgres-03", "postgres-03", "", 4.72},
 	{"keepalived-stopped", Failure, UnitStopping, "haproxy-01", "postgres-03", "", 0.38},
 	{"haproxy-stopped", Failure, UnitStopping, "haproxy-01", "postgres-03", "", 0.84},
@@ -108,7 +110,8 @@ func TestRecordedFaults(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", in.Headline, diff)
 			}
 			if short := s.measured - in.WithoutWritesSeconds; math.Abs(short) > near {
-				t.Errorf("%.2f s without writes, %.2f s were measured\n%+v", in.WithoutWritesSeconds,
+				t.Errorf("%.2f s without writes, %.2f s were measured\n%+v",
+					in.WithoutWritesSeconds,
 					s.measured, in.Gaps)
 			}
 			if in.RedundantSeconds < 0 || len(in.Missing) > 0 {
@@ -127,11 +130,13 @@ func TestRecordedLoss(t *testing.T) {
 	for name, want := range map[string]Loss{
 		"switchover":      {Known: true, Timeline: 1, Switched: "0/50E1068"},
 		"patroni-stopped": {Known: true, Timeline: 3, Switched: "0/51BA880", Former: "0/51BA808"},
-		"leader-cable":    {Known: true, Timeline: 4, Switched: "0/51E8068", Former: "0/51E8208", Bytes: 416},
-		"leader-power":    {Timeline: 2, Switched: "0/5174A70"},
+		"leader-cable": {Known: true, Timeline: 4, Switched: "0/51E8068", Former: "0/51E8208",
+			Bytes: 416},
+		"leader-power": {Timeline: 2, Switched: "0/5174A70"},
 	} {
 		in := Analyse(recorded(t, name), About{Machines: machines}).Incidents[0]
-		if diff := cmp.Diff(&want, in.Loss, cmpopts.IgnoreFields(Loss{}, "Text", "UpTo", "Former")); diff != "" {
+		if diff := cmp.Diff(&want, in.Loss, cmpopts.IgnoreFields(Loss{}, "Text", "UpTo",
+			"Former")); diff != "" {
 			t.Errorf("%s: %s (-want +got):\n%s", name, in.Loss.Text, diff)
 		}
 	}
@@ -187,7 +192,8 @@ func TestOneRightAfterTheOther(t *testing.T) {
 	about := About{Machines: machines, AddressAt: "haproxy-01"}
 	crash, power := recorded(t, "postgres-killed"), recorded(t, "leader-power")
 	over := Analyse(crash, about).Incidents[0].Events
-	shift := over[len(over)-1].Time.Add(settling - time.Second).Sub(Analyse(power, about).Incidents[0].Began)
+	shift := over[len(over)-1].Time.Add(settling - time.Second).Sub(Analyse(power,
+		about).Incidents[0].Began)
 	for _, l := range power {
 		l.Time = l.Time.Add(shift)
 		crash = append(crash, l)
@@ -212,7 +218,8 @@ func TestOperation(t *testing.T) {
 		ID: "1", Time: time.Date(2026, 11, 23, 16, 42, 52, 0, time.UTC), Verb: "switchover",
 		Holder: "alice@desk", Finished: true, Seconds: 8,
 	}
-	a := Analyse(recorded(t, "switchover"), About{Machines: machines, Operations: []record.Operation{op}})
+	a := Analyse(recorded(t, "switchover"), About{Machines: machines,
+		Operations: []record.Operation{op}})
 	if len(a.Incidents) != 1 {
 		t.Fatalf("%d incidents, want 1", len(a.Incidents))
 	}
@@ -230,7 +237,8 @@ func TestBalancerCutOff(t *testing.T) {
 	start := time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
 	vrrp := func(after time.Duration, host, message string) record.LogEntry {
 		return record.LogEntry{
-			Time: start.Add(after), Host: host, Program: "Keepalived_vrrp", Unit: "keepalived.service",
+			Time: start.Add(after), Host: host, Program: "Keepalived_vrrp",
+			Unit:    "keepalived.service",
 			Message: message,
 		}
 	}
@@ -244,12 +252,15 @@ func TestBalancerCutOff(t *testing.T) {
 		t.Fatalf("%d incidents, want 1", len(a.Incidents))
 	}
 	in := a.Incidents[0]
-	if in.Cause.Kind != NetworkCut || in.Cause.Host != "haproxy-01" || in.Cause.Confidence != Likely {
+	if in.Cause.Kind != NetworkCut || in.Cause.Host != "haproxy-01" ||
+		in.Cause.Confidence != Likely {
 		t.Errorf("%s: %+v", in.Headline, in.Cause)
 	}
-	if math.Abs(in.WithoutWritesSeconds-0.73) > 0.01 || math.Abs(in.RedundantSeconds-20.73) > 0.01 ||
+	if math.Abs(in.WithoutWritesSeconds-0.73) > 0.01 ||
+		math.Abs(in.RedundantSeconds-20.73) > 0.01 ||
 		len(in.Missing) > 0 {
-		t.Errorf("%.2f s without writes, whole after %.2f s, missing %v: %+v", in.WithoutWritesSeconds,
+		t.Errorf("%.2f s without writes, whole after %.2f s, missing %v: %+v",
+			in.WithoutWritesSeconds,
 			in.RedundantSeconds, in.Missing, in.Gaps)
 	}
 }
@@ -270,7 +281,8 @@ func TestUnreachableHost(t *testing.T) {
 		t.Fatalf("%d incidents, notes %v", len(a.Incidents), a.Notes)
 	}
 	in := a.Incidents[0]
-	if in.Cause.Kind != HostUnreachable || in.Cause.Host != "postgres-02" || in.NewLeader != "postgres-01" ||
+	if in.Cause.Kind != HostUnreachable || in.Cause.Host != "postgres-02" ||
+		in.NewLeader != "postgres-01" ||
 		len(in.Missing) == 0 {
 		t.Errorf("%s: %+v, missing %v", in.Headline, in.Cause, in.Missing)
 	}

@@ -42,7 +42,8 @@ func (c *Collector) gaps(events []Event, until time.Time) []Gap {
 			open = &Gap{Start: c.startOf(e, events), From: e.Host + ": " + e.Text}
 		case open != nil && whole:
 			open.End, open.To = e.Time, e.Host+": "+e.Text
-			if open.Seconds = open.End.Sub(open.Start).Seconds(); open.End.Sub(open.Start) >= shortestGap {
+			if open.Seconds = open.End.Sub(open.Start).Seconds(); open.End.Sub(
+				open.Start) >= shortestGap {
 				gaps = append(gaps, *open)
 			}
 			open = nil

@@ -19,8 +19,8 @@ func judgeAlarms(store *change.Store) []preflight.Finding {
 		return nil
 	}
 	remedies := map[string]errs.Next{
-		"NOSPACE": errs.Text("run %s, which makes room and takes the alarm off; a member that is away "+
-			"meanwhile raises it again when it is back: once more then", etcd.MakeRoom()),
+		"NOSPACE": errs.Text("run %s, which makes room and takes the alarm off; a member that "+
+			"is away meanwhile raises it again when it is back: once more then", etcd.MakeRoom()),
 		"CORRUPT": errs.Text("%s says how the member whose data differs is found and replaced",
 			errs.Verb("doctor")),
 	}
@@ -30,7 +30,8 @@ func judgeAlarms(store *change.Store) []preflight.Finding {
 	}
 	var found []preflight.Finding
 	for _, name := range slices.Sorted(maps.Keys(by)) {
-		found = append(found, preflight.Finding{Problem: fmt.Sprintf("etcd takes no writes: alarm %s of %s",
+		found = append(found, preflight.Finding{Problem: fmt.Sprintf("etcd takes no writes: "+
+			"alarm %s of %s",
 			name, strings.Join(by[name], ", ")), Remedy: remedies[name], Warning: true})
 	}
 	return found

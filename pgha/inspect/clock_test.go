@@ -44,7 +44,8 @@ func TestRoot(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[string]bool{
 		"Name:\tgrep\nUid:\t0\t0\t0\t0\nGid:\t0": true, "Name:\tgrep\nUid:\t1000\t0\t0\t0\n": true,
-		"Name:\tgrep\nUid:\t0\t1000\t0\t0\n": false, "Name:\tgrep\nUid:\t1000\t1000\t1000\t1000": false,
+		"Name:\tgrep\nUid:\t0\t1000\t0\t0\n":        false,
+		"Name:\tgrep\nUid:\t1000\t1000\t1000\t1000": false,
 		"": false, "Name:\tUid:\t0\t0\n": false, "Name:\tx\nUid:": false,
 	} {
 		if root(status) != want {

@@ -186,13 +186,16 @@ func forwardingForbidden(ctx context.Context, t *remote.Target, address string) 
 
 // askForwarding asks where sshd is told to forward nothing. Where it may allow some addresses alone
 // (PermitOpen) the cluster's own ports are tried, and forbidden is "" when all are allowed.
-func askForwarding(ctx context.Context, t *remote.Target, want preflight.Want, forbidden string) (lines []string,
+func askForwarding(ctx context.Context, t *remote.Target, want preflight.Want,
+	forbidden string) (lines []string,
 	why string) {
 	out, err := t.Batch(ctx, want.ForwardingQuestion())
 	if err == nil {
 		lines = strings.FieldsFunc(string(out[0].Stdout), func(r rune) bool { return r == '\n' })
 	}
-	if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(strings.ToLower(l), "permitopen") }) {
+	if !slices.ContainsFunc(lines, func(l string) bool {
+		return strings.Contains(strings.ToLower(l), "permitopen")
+	}) {
 		return lines, forbidden
 	}
 	for _, p := range want.Ports {

@@ -13,7 +13,8 @@ import (
 
 func TestFreeBytes(t *testing.T) {
 	t.Parallel()
-	got, err := freeBytes("Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda 1000 400 600 40% /")
+	got, err := freeBytes("Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda " +
+		"1000 400 600 40% /")
 	if err != nil || got != 600*1024 {
 		t.Errorf("got %d, %v", got, err)
 	}
@@ -30,10 +31,13 @@ func TestSupported(t *testing.T) {
 		distribution, release string
 		want                  bool
 	}{
-		{"debian", "12", true}, {"debian", "13", true}, {"debian", "", true}, {"debian", "11", false},
-		{"ubuntu", "22.04", true}, {"ubuntu", "24.04", true}, {"ubuntu", "20.04", false}, {"rocky", "9", false},
+		{"debian", "12", true}, {"debian", "13", true}, {"debian", "", true},
+		{"debian", "11", false},
+		{"ubuntu", "22.04", true}, {"ubuntu", "24.04", true}, {"ubuntu", "20.04", false},
+		{"rocky", "9", false},
 	} {
-		if got := supported(preflight.Facts{Distribution: tt.distribution, Release: tt.release}); got != tt.want {
+		if got := supported(preflight.Facts{Distribution: tt.distribution,
+			Release: tt.release}); got != tt.want {
 			t.Errorf("%s %s: got %v", tt.distribution, tt.release, got)
 		}
 	}

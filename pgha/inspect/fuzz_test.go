@@ -12,8 +12,10 @@ import (
 func FuzzFacts(f *testing.F) {
 	f.Add("ID=debian\nVERSION_ID=\"13\"\n")
 	f.Add("listener\t[::]:8008\tpatroni\t5\nlistener\t*:x\ty\nlistener\t80085\n")
-	f.Add("== policy\npatroni:\n  Installed: (none)\n  Candidate: 4.1.5-1\n== \ncandidate\thaproxy\t3.2\n")
-	f.Add("Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 10 5 9223372036854775807 50% /\n")
+	f.Add(
+		"== policy\npatroni:\n  Installed: (none)\n  Candidate: 4.1.5-1\n== \ncandidate\thaproxy\t3.2\n")
+	f.Add("Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 10 5 " +
+		"9223372036854775807 50% /\n")
 	f.Add("=\n\"\n: \n \n[:")
 	f.Fuzz(func(t *testing.T, text string) {
 		host := preflight.Read(text)

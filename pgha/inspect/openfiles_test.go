@@ -17,11 +17,13 @@ func TestOpenFilesScript(t *testing.T) {
 		want            string
 		withoutLimitsOf bool // the process has ended in-between
 	}{
-		"HAProxy's own":          {haproxy: "4096", systemd: "524288", first: "1048576", want: "4096\n"},
+		"HAProxy's own": {haproxy: "4096", systemd: "524288", first: "1048576",
+			want: "4096\n"},
 		"systemd's is lower":     {systemd: "524288", first: "1048576", want: "524288\n"},
 		"a container's is lower": {systemd: "524288", first: "1024", want: "1024\n"},
 		"HAProxy has ended in-between": {
-			haproxy: "4096", withoutLimitsOf: true, systemd: "524288", first: "1024", want: "1024\n",
+			haproxy: "4096", withoutLimitsOf: true, systemd: "524288", first: "1024",
+			want: "1024\n",
 		},
 		"a systemd that does not know": {systemd: "", first: "1024", want: "\n"},
 		"compared as numbers":          {systemd: "9", first: "10", want: "9\n"},
@@ -42,7 +44,8 @@ func TestOpenFilesScript(t *testing.T) {
 			}
 			r := scripttest.Run{With: "sh", Script: openFilesScript,
 				Fakes: map[string]string{"systemctl": "echo " + c.systemd},
-				Paths: map[string]string{"/proc/": dir + "/proc/", "/sys/fs/cgroup/system.slice": dir + "/slice"}}.Do(t)
+				Paths: map[string]string{"/proc/": dir + "/proc/",
+					"/sys/fs/cgroup/system.slice": dir + "/slice"}}.Do(t)
 			if r.Stdout != c.want {
 				t.Errorf("got %q, want %q; %s", r.Stdout, c.want, r.Stderr)
 			}

@@ -18,7 +18,8 @@ import (
 func accessPairs() []specPair {
 	rule := func(name, line string) specPair {
 		return specPair{
-			name: name, after: "postgresql: {pg_hba: ['" + line + "']}", does: "postgresql.pg_hba: reload",
+			name: name, after: "postgresql: {pg_hba: ['" + line + "']}",
+			does:  "postgresql.pg_hba: reload",
 			holds: behindTheNeeded(line),
 		}
 	}
@@ -39,17 +40,20 @@ func accessPairs() []specPair {
 		networks("clients of two places", "10.7.0.0/16, 172.16.0.0/12"),
 		networks("clients with the new protocol only", "'fd00:7::/64'"),
 		{
-			name: "a network with a host in it", after: "postgresql: {client_networks: [10.7.7.7/16]}",
+			name: "a network with a host in it", after: "postgresql: {client_networks: " +
+				"[10.7.7.7/16]}",
 			refused: "10.7.7.7/16", way: "write 10.7.0.0/16",
 		},
 		{
-			name: "a network without its length", after: "postgresql: {client_networks: [10.7.0.0]}",
+			name:    "a network without its length",
+			after:   "postgresql: {client_networks: [10.7.0.0]}",
 			refused: "10.7.0.0", way: "write 10.7.0.0/",
 		},
 		{
-			name:  "anybody without a password",
-			after: "postgresql: {pg_hba: [hostssl all all 10.0.0.0/8 trust]}", refused: "trust is refused",
-			way: "write scram-sha-256",
+			name:    "anybody without a password",
+			after:   "postgresql: {pg_hba: [hostssl all all 10.0.0.0/8 trust]}",
+			refused: "trust is refused",
+			way:     "write scram-sha-256",
 		},
 		{
 			name:    "sessions without TLS",
@@ -57,7 +61,8 @@ func accessPairs() []specPair {
 			refused: "lets sessions in without TLS", way: "write hostssl",
 		},
 		{
-			name: "peer over the network", after: "postgresql: {pg_hba: [hostssl all all 10.0.0.0/8 peer]}",
+			name: "peer over the network", after: "postgresql: {pg_hba: [hostssl all all " +
+				"10.0.0.0/8 peer]}",
 			refused: "peer works for local rules only", way: "write scram-sha-256 or cert",
 		},
 	}
@@ -93,7 +98,8 @@ func behindTheNeeded(line string) func(*testing.T, *site.Site) {
 		at := slices.Index(rules, line)
 		needed := []string{"local all all peer"}
 		for _, h := range c.Spec.Databases() {
-			needed = append(needed, "hostssl replication "+pg.ReplicationUser+" "+h.Address+"/32 scram-sha-256",
+			needed = append(needed, "hostssl replication "+pg.ReplicationUser+" "+h.Address+
+				"/32 scram-sha-256",
 				"hostssl all "+pg.RewindUser+" "+h.Address+"/32 scram-sha-256")
 		}
 		for _, h := range c.Spec.Hosts {
@@ -132,7 +138,8 @@ func balancersServe(list string) func(*testing.T, *site.Site) {
 // tagPairs are members that promise less, or something else, than a replica like all others.
 func tagPairs() []specPair {
 	promises := func(name, tags string, want health.Promise) specPair {
-		return specPair{name: name, after: "hosts: {pg3: {tags: " + tags + "}}", does: "hosts[].tags: reload",
+		return specPair{name: name, after: "hosts: {pg3: {tags: " + tags + "}}",
+			does: "hosts[].tags: reload",
 			holds: func(t *testing.T, c *site.Site) {
 				h, err := c.Spec.Host("pg3")
 				if got := health.PromiseOf(h.Tags); err != nil || got != want {
@@ -153,7 +160,8 @@ func tagPairs() []specPair {
 		promises("the source of copies", "{clonefrom: true}", health.Promise{
 			Streams: true, Reads: true, Candidate: true, Synchronous: true,
 		}),
-		promises("below another replica, without reads", "{replicatefrom: m2, noloadbalance: true, nofailover: true}",
+		promises("below another replica, without reads",
+			"{replicatefrom: m2, noloadbalance: true, nofailover: true}",
 			health.Promise{
 				From: "m2", Streams: true, Synchronous: true,
 			}),
@@ -163,10 +171,12 @@ func tagPairs() []specPair {
 		{
 			name:    "nobody left to fail over to",
 			after:   "hosts: {pg2: {tags: {nofailover: true}}, pg3: {tags: {failover_priority: 0}}}",
-			refused: "only one of 3 database hosts may lead", way: "take the tag nofailover from another one",
+			refused: "only one of 3 database hosts may lead",
+			way:     "take the tag nofailover from another one",
 		},
 		{
-			name: "a first member that never leads", after: "hosts: {pg1: {tags: {nofailover: true}}}",
+			name:    "a first member that never leads",
+			after:   "hosts: {pg1: {tags: {nofailover: true}}}",
 			refused: "the first database host starts the cluster as its leader",
 			way:     "list another database host first",
 		},
@@ -175,11 +185,13 @@ func tagPairs() []specPair {
 			refused: "is not another member", way: "m",
 		},
 		{
-			name:  "the host's name in place of the member's",
-			after: "hosts: {pg3: {tags: {replicatefrom: pg2}}}", refused: `"pg2" is not another member`, way: "m2",
+			name:    "the host's name in place of the member's",
+			after:   "hosts: {pg3: {tags: {replicatefrom: pg2}}}",
+			refused: `"pg2" is not another member`, way: "m2",
 		},
 		{
-			name: "a tag with a letter too few", after: "hosts: {pg3: {tags: {noloadbalace: true}}}",
+			name:    "a tag with a letter too few",
+			after:   "hosts: {pg3: {tags: {noloadbalace: true}}}",
 			refused: "is not a tag of Patroni but nearly one", way: "did you mean noloadbalance?",
 		},
 		{

@@ -31,7 +31,8 @@ func changePairs() []specPair {
 		},
 		{
 			name: "another namespace while etcd is away", after: "patroni: {namespace: /prod/}",
-			hosts: noStore, refused: "Patroni's keys are below /service/", way: "write /service/ again",
+			hosts: noStore, refused: "Patroni's keys are below /service/",
+			way: "write /service/ again",
 		},
 		{
 			name: "the same namespace written otherwise", after: "patroni: {namespace: /service}",
@@ -41,7 +42,8 @@ func changePairs() []specPair {
 			other := s.store.Scopes[0]
 			other.Namespace, other.Members = "/prod/", other.Members[:1]
 			s.store.Scopes = append(s.store.Scopes, other)
-		}, refused: "a second cluster, /prod/prod, with the member m1", way: "stop patroni.service"},
+		}, refused: "a second cluster, /prod/prod, with the member m1",
+			way: "stop patroni.service"},
 		{name: "the remains of another cluster in etcd", hosts: func(s *seen) {
 			other := s.store.Scopes[0]
 			other.Namespace, other.Members = "/prod/", nil
@@ -49,17 +51,21 @@ func changePairs() []specPair {
 		}, does: "nothing"},
 		{
 			name: "another port", after: "postgresql: {port: 5442}",
-			refused: "PostgreSQL listens on port 5432 on pg1, pg2, pg3", way: "write port: 5432 again",
+			refused: "PostgreSQL listens on port 5432 on pg1, pg2, pg3",
+			way:     "write port: 5432 again",
 		},
 		{
 			name: "another port on stopped members", after: "postgresql: {port: 5442}",
-			hosts: servicesStopped, refused: "PostgreSQL listens on port 5432", way: "write port: 5432 again",
+			hosts: servicesStopped, refused: "PostgreSQL listens on port 5432",
+			way: "write port: 5432 again",
 		},
-		{name: "a port that one member has", after: "postgresql: {port: 5442}", hosts: func(s *seen) {
-			s.store.Scopes[0].Members[1].PostgreSQL = "10.0.0.12:5442"
-		}, refused: "on pg1, pg3", way: "write port: 5432 again"},
+		{name: "a port that one member has", after: "postgresql: {port: 5442}",
+			hosts: func(s *seen) {
+				s.store.Scopes[0].Members[1].PostgreSQL = "10.0.0.12:5442"
+			}, refused: "on pg1, pg3", way: "write port: 5432 again"},
 		{
-			name: "another port for etcd's clients", after: "etcd: {client_port: 2479}", hosts: noStore,
+			name: "another port for etcd's clients", after: "etcd: {client_port: 2479}",
+			hosts:   noStore,
 			refused: "etcd answers its clients on port 2379", way: "write client_port: 2379 again",
 		},
 		{
@@ -68,15 +74,18 @@ func changePairs() []specPair {
 		},
 		{
 			name: "etcd's ports exchanged", after: "etcd: {client_port: 2380, peer_port: 2379}",
-			hosts: noStore, refused: "etcd answers its clients on port 2379", way: "write client_port: 2379 again",
+			hosts: noStore, refused: "etcd answers its clients on port 2379",
+			way: "write client_port: 2379 again",
 		},
 		{
 			name: "another port for Patroni", after: "patroni: {rest_port: 8009}",
 			refused: "Patroni answers on port 8008", way: "write rest_port: 8008 again",
 		},
 		{
-			name: "another port for Patroni while etcd is away", after: "patroni: {rest_port: 8009}",
-			hosts: noStore, refused: "Patroni answers on port 8008", way: "write rest_port: 8008 again",
+			name:  "another port for Patroni while etcd is away",
+			after: "patroni: {rest_port: 8009}",
+			hosts: noStore, refused: "Patroni answers on port 8008",
+			way: "write rest_port: 8008 again",
 		},
 		{
 			name: "another replication role", after: "postgresql: {replication_user: repl2}",
@@ -92,17 +101,20 @@ func changePairs() []specPair {
 		},
 		{
 			name: "a role while PostgreSQL is down", after: "postgresql: {replication_user: repl2}",
-			hosts: servicesStopped, refused: "the role is replicator", way: "write replication_user",
+			hosts: servicesStopped, refused: "the role is replicator",
+			way: "write replication_user",
 		},
-		{name: "a role that has been made by hand", after: "postgresql: {rewind_user: rewinder}", hosts: func(s *seen) {
-			for _, name := range []string{"pg1", "pg2", "pg3"} {
-				s.change(name, func(f *preflight.Facts) {
-					f.Running.Databases = &change.Databases{
-						Encoding: "UTF8", Locale: "C.UTF-8", Roles: []string{"postgres", "replicator", "rewinder"},
-					}
-				})
-			}
-		}, does: "postgresql.rewind_user: refused"},
+		{name: "a role that has been made by hand", after: "postgresql: {rewind_user: rewinder}",
+			hosts: func(s *seen) {
+				for _, name := range []string{"pg1", "pg2", "pg3"} {
+					s.change(name, func(f *preflight.Facts) {
+						f.Running.Databases = &change.Databases{
+							Encoding: "UTF8", Locale: "C.UTF-8",
+							Roles: []string{"postgres", "replicator", "rewinder"},
+						}
+					})
+				}
+			}, does: "postgresql.rewind_user: refused"},
 		{
 			name: "an older PostgreSQL", after: "postgresql: {version: 17}",
 			refused: "the data belongs to version 18", way: "write version: 18 again",
@@ -113,12 +125,14 @@ func changePairs() []specPair {
 			way: "write version: 17 again",
 		},
 		{
-			name: "the oldest PostgreSQL", after: "postgresql: {version: 14}", hosts: servicesStopped,
+			name: "the oldest PostgreSQL", after: "postgresql: {version: 14}",
+			hosts:   servicesStopped,
 			refused: "the data belongs to version 18", way: "write version: 18 again",
 		},
 		{
 			name: "another data directory", after: "postgresql: {data_dir: /srv/pg/data}",
-			refused: "the data is in /var/lib/postgresql/data", way: "write data_dir: /var/lib/postgresql/data again",
+			refused: "the data is in /var/lib/postgresql/data",
+			way:     "write data_dir: /var/lib/postgresql/data again",
 		},
 		{
 			name:  "another data directory on stopped members",
@@ -156,15 +170,19 @@ func changePairs() []specPair {
 		},
 		{
 			name: "etcd a minor release down", before: "etcd: {version: 3.6.14}",
-			after: "etcd: {version: 3.5.33}", refused: "etcd 3.6.14 runs", way: "write version: 3.6.14 or later of 3.6",
+			after: "etcd: {version: 3.5.33}", refused: "etcd 3.6.14 runs",
+			way: "write version: 3.6.14 or later of 3.6",
 		},
 		{
-			name: "etcd a patch down", before: "etcd: {version: 3.6.15}", after: "etcd: {version: 3.6.14}",
-			refused: "goes up one minor release at a time and never back", way: "write version: 3.6.15",
+			name: "etcd a patch down", before: "etcd: {version: 3.6.15}",
+			after:   "etcd: {version: 3.6.14}",
+			refused: "goes up one minor release at a time and never back",
+			way:     "write version: 3.6.15",
 		},
 		{
-			name: "etcd a patch up", before: "etcd: {version: 3.6.14}", after: "etcd: {version: 3.6.15}",
-			does: "etcd.version: rolled restart",
+			name: "etcd a patch up", before: "etcd: {version: 3.6.14}",
+			after: "etcd: {version: 3.6.15}",
+			does:  "etcd.version: rolled restart",
 		},
 		{
 			name: "etcd a minor release up", before: "etcd: {version: 3.5.33}",
@@ -175,17 +193,21 @@ func changePairs() []specPair {
 			after: "etcd: {version: 3.6.15}", refused: "etcd 3.4.37 runs",
 			way: "write version: the newest of 3.5 first",
 		},
-		{name: "etcd of the distribution", after: "etcd: {source: distribution}", hosts: func(s *seen) {
-			for _, name := range []string{"pg1", "pg2", "pg3"} {
-				s.facts[name].Candidates["etcd-server"], s.facts[name].Candidates["etcd-client"] = "3.6.10-1",
-					"3.6.10-1"
-			}
-		}, does: "etcd.version: rolled restart, etcd.source: rolled restart"},
+		{name: "etcd of the distribution", after: "etcd: {source: distribution}",
+			hosts: func(s *seen) {
+				for _, name := range []string{"pg1", "pg2", "pg3"} {
+					s.facts[name].Candidates["etcd-server"],
+						s.facts[name].Candidates["etcd-client"] = "3.6.10-1",
+						"3.6.10-1"
+				}
+			}, does: "etcd.version: rolled restart, etcd.source: rolled restart"},
 		{name: "another cluster's data on a host", hosts: func(s *seen) {
 			s.change("pg2", func(f *preflight.Facts) {
-				f.Running.Data["/var/lib/postgresql/data"] = change.Data{Version: 18, SystemIdentifier: "42"}
+				f.Running.Data["/var/lib/postgresql/data"] = change.Data{Version: 18,
+					SystemIdentifier: "42"}
 			})
-		}, refused: "on pg2 holds the data of another cluster, with the system identifier 42", way: "move it away"},
+		}, refused: "on pg2 holds the data of another cluster, with the system identifier 42",
+			way: "move it away"},
 		{
 			name: "no virtual IP any more", after: "vip: null",
 			refused: "keepalived on lb1 has the address 10.0.0.30",
@@ -210,15 +232,17 @@ func changePairs() []specPair {
 func memberPairs() []specPair {
 	return []specPair{
 		{
-			name: "three databases made five", after: quiet5, refused: "the cluster runs without pg4, pg5",
-			way: "the databases are m1, m2, m3",
+			name: "three databases made five", after: quiet5,
+			refused: "the cluster runs without pg4, pg5",
+			way:     "the databases are m1, m2, m3",
 		},
 		{
 			name: "three databases made one", after: "hosts: {pg2: null, pg3: null}",
 			refused: "etcd has the member m2", way: "m2 has the address 10.0.0.12",
 		},
 		{
-			name: "five databases made three", before: quiet5, after: "hosts: {pg1: null, pg5: null}",
+			name: "five databases made three", before: quiet5,
+			after:   "hosts: {pg1: null, pg5: null}",
 			refused: "etcd has the member m1", way: "10.0.0.11",
 		},
 		{
@@ -234,8 +258,9 @@ func memberPairs() []specPair {
 		},
 		{
 			name: "a new address", after: "hosts: {pg2: {address: 10.0.0.99}}",
-			refused: "pg2 has the address 10.0.0.99, but etcd knows its member m2 as https://10.0.0.12:2380",
-			way:     "write address: 10.0.0.12 (pg2) again",
+			refused: "pg2 has the address 10.0.0.99, but etcd knows its member m2 as " +
+				"https://10.0.0.12:2380",
+			way: "write address: 10.0.0.12 (pg2) again",
 		},
 		{
 			name: "a new address of another family",
@@ -257,12 +282,14 @@ func memberPairs() []specPair {
 			refused: "etcd knows it as m3", way: "write member: m3 (pg3) again",
 		},
 		{
-			name:    "a database made a balancer",
-			after:   "hosts: {pg3: {role: balancer, member: null}, lb3: {role: database, member: m9}}",
+			name: "a database made a balancer",
+			after: "hosts: {pg3: {role: balancer, member: null}, lb3: {role: database, " +
+				"member: m9}}",
 			refused: "etcd has the member m3", way: "10.0.0.13",
 		},
 		{name: "an unstarted member", hosts: func(s *seen) {
-			s.store.Members = append(s.store.Members, change.StoreMember{PeerURLs: []string{"https://10.0.0.14:2380"}})
+			s.store.Members = append(s.store.Members,
+				change.StoreMember{PeerURLs: []string{"https://10.0.0.14:2380"}})
 		}, refused: "etcd has a member at https://10.0.0.14:2380 that is not in the " +
 			"specification and has never started", way: "etcdctl member remove"},
 		{
@@ -273,26 +300,32 @@ func memberPairs() []specPair {
 			s.store.Members = append(s.store.Members, change.StoreMember{
 				Name: "guest", PeerURLs: []string{"https://10.0.0.77:2380"},
 			})
-		}, refused: "etcd has the member guest at https://10.0.0.77:2380", way: "guest has the address 10.0.0.77"},
+		}, refused: "etcd has the member guest at https://10.0.0.77:2380",
+			way: "guest has the address 10.0.0.77"},
 		{name: "a Patroni that somebody added", hosts: func(s *seen) {
 			s.store.Scopes[0].Members = append(s.store.Scopes[0].Members, change.ScopeMember{
 				Name: "guest", REST: "10.0.0.77:8008",
 			})
-		}, refused: "Patroni has the member guest at 10.0.0.77:8008", way: "guest has the address 10.0.0.77"},
+		}, refused: "Patroni has the member guest at 10.0.0.77:8008",
+			way: "guest has the address 10.0.0.77"},
 		{name: "a member that etcd has lost, to join again", hosts: func(s *seen) {
 			s.store.Members = s.store.Members[:2]
 			s.change("pg3", func(f *preflight.Facts) { f.Running.Etcd = nil })
 		}, does: "nothing"},
-		{name: "a database host made again", hosts: func(s *seen) { delete(s.facts, "pg3") }, does: "nothing"},
-		{name: "a balancer made again", hosts: func(s *seen) { delete(s.facts, "lb2") }, does: "nothing"},
+		{name: "a database host made again", hosts: func(s *seen) { delete(s.facts, "pg3") },
+			does: "nothing"},
+		{name: "a balancer made again", hosts: func(s *seen) { delete(s.facts, "lb2") },
+			does: "nothing"},
 		{
 			name: "a balancer taken out", after: "hosts: {lb3: null}",
 			refused: "share the virtual IP with 10.0.0.23, which is not in the specification",
 			way:     "10.0.0.23 is a balancer",
 		},
 		{
-			name: "two balancers taken out", before: "hosts: {lb4: {address: 10.0.0.24, role: balancer}}",
-			after: "hosts: {lb3: null, lb4: null}", refused: "10.0.0.23, 10.0.0.24", way: "is a balancer",
+			name: "two balancers taken out", before: "hosts: {lb4: {address: 10.0.0.24, role: " +
+				"balancer}}",
+			after: "hosts: {lb3: null, lb4: null}", refused: "10.0.0.23, 10.0.0.24",
+			way: "is a balancer",
 		},
 		{
 			name: "a balancer more", after: "hosts: {lb4: {address: 10.0.0.24, role: balancer}}",
@@ -300,7 +333,8 @@ func memberPairs() []specPair {
 		},
 		{
 			name: "a balancer's new address", after: "hosts: {lb2: {address: 10.0.0.29}}",
-			refused: "its keepalived speaks from 10.0.0.22", way: "write address: 10.0.0.22 (lb2) again",
+			refused: "its keepalived speaks from 10.0.0.22",
+			way:     "write address: 10.0.0.22 (lb2) again",
 		},
 		{name: "a peer that somebody wrote into one file", hosts: func(s *seen) {
 			s.change("lb1",
@@ -310,7 +344,8 @@ func memberPairs() []specPair {
 				})
 		}, does: "nothing"},
 		{name: "nothing runs yet",
-			after: "{cluster: other, postgresql: {port: 5442, version: 16}, etcd: {client_port: 2479}}",
+			after: "{cluster: other, postgresql: {port: 5442, version: 16}, etcd: {client_port: " +
+				"2479}}",
 			hosts: func(s *seen) {
 				*s = seen{
 					facts: map[string]preflight.Facts{},
@@ -327,7 +362,8 @@ func acceptedPairs() []specPair {
 	return []specPair{
 		{name: "nothing", does: "nothing"},
 		{
-			name: "a rule", after: "postgresql: {pg_hba: [hostssl shop shop 10.9.0.0/16 scram-sha-256]}",
+			name: "a rule", after: "postgresql: {pg_hba: [hostssl shop shop 10.9.0.0/16 " +
+				"scram-sha-256]}",
 			does: "postgresql.pg_hba: reload",
 		},
 		{
@@ -343,21 +379,25 @@ func acceptedPairs() []specPair {
 			does: "patroni.profile: reload, patroni.ttl: reload, patroni.retry_timeout: reload, " +
 				"patroni.primary_start_timeout: reload",
 		},
-		{name: "quorum", after: "patroni: {synchronous_mode: quorum}", does: "patroni.synchronous_mode: reload"},
+		{name: "quorum", after: "patroni: {synchronous_mode: quorum}",
+			does: "patroni.synchronous_mode: reload"},
 		{
 			name: "no rewind, no slots", after: "patroni: {use_pg_rewind: false, use_slots: false}",
 			does: "patroni.use_pg_rewind: reload, patroni.use_slots: reload",
 		},
-		{name: "tags", after: "hosts: {pg3: {tags: {nofailover: true}}}", does: "hosts[].tags: reload"},
+		{name: "tags", after: "hosts: {pg3: {tags: {nofailover: true}}}",
+			does: "hosts[].tags: reload"},
 		{
 			name: "names for clients", after: "hosts: {lb1: {dns_names: [db.example.com]}}",
 			does: "hosts[].dns_names: reload",
 		},
 		{
 			name: "a host's name with the member's name kept", after: "hosts: {pg3: {name: db3}}",
-			hosts: func(s *seen) { s.facts["db3"] = s.facts["pg3"] }, does: "hosts[].name: ordered change",
+			hosts: func(s *seen) { s.facts["db3"] = s.facts["pg3"] },
+			does:  "hosts[].name: ordered change",
 		},
-		{name: "priorities", after: "hosts: {lb3: {priority: 120}}", does: "hosts[].priority: reload"},
+		{name: "priorities", after: "hosts: {lb3: {priority: 120}}",
+			does: "hosts[].priority: reload"},
 		{
 			name: "ports for clients", after: "balancer: {write_port: 6432, read_port: 6433}",
 			does: "balancer.write_port: ordered change, balancer.read_port: ordered change",

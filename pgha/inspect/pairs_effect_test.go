@@ -10,7 +10,8 @@ func effectPairs() []specPair {
 			refused: "it counts in the DCS alone", way: "use patroni.loop_wait",
 		},
 		{
-			name: "standbys in Patroni's file", after: "patroni: {extra: {synchronous_node_count: 2}}",
+			name: "standbys in Patroni's file", after: "patroni: {extra: " +
+				"{synchronous_node_count: 2}}",
 			refused: "it counts in the DCS alone", way: "config set 'synchronous_node_count=...'",
 		},
 		{
@@ -34,8 +35,9 @@ func effectPairs() []specPair {
 			way: "use postgresql.port",
 		},
 		{
-			name:    "rules in Patroni's file",
-			after:   "patroni: {extra: {postgresql: {pg_hba: [hostssl all all 10.0.0.0/8 scram-sha-256]}}}",
+			name: "rules in Patroni's file",
+			after: "patroni: {extra: {postgresql: {pg_hba: [hostssl all all 10.0.0.0/8 " +
+				"scram-sha-256]}}}",
 			refused: replaces, way: "use postgresql.pg_hba",
 		},
 		{
@@ -44,8 +46,9 @@ func effectPairs() []specPair {
 			way: "Patroni has no password",
 		},
 		{
-			name:    "the callback in Patroni's file",
-			after:   "patroni: {extra: {postgresql: {callbacks: {on_role_change: /usr/local/bin/tell}}}}",
+			name: "the callback in Patroni's file",
+			after: "patroni: {extra: {postgresql: {callbacks: {on_role_change: " +
+				"/usr/local/bin/tell}}}}",
 			refused: replaces, way: "on_stop, on_restart and on_reload are free",
 		},
 		{
@@ -54,9 +57,10 @@ func effectPairs() []specPair {
 			does:  "patroni.extra: reload",
 		},
 		{
-			name:  "no section any more in Patroni's file",
-			after: "patroni: {extra: {postgresql: {parameters: [work_mem]}}}", refused: "is no section",
-			way: "write its keys below it",
+			name:    "no section any more in Patroni's file",
+			after:   "patroni: {extra: {postgresql: {parameters: [work_mem]}}}",
+			refused: "is no section",
+			way:     "write its keys below it",
 		},
 		{
 			name:    "a password for the REST API",
@@ -78,13 +82,15 @@ func effectPairs() []specPair {
 			refused: replaces, way: "use hosts[].tags",
 		},
 		{
-			name:  "the watchdog in two places",
-			after: "patroni: {watchdog: off, extra: {watchdog: {mode: required}}}", refused: replaces,
-			way: "use patroni.watchdog",
+			name:    "the watchdog in two places",
+			after:   "patroni: {watchdog: off, extra: {watchdog: {mode: required}}}",
+			refused: replaces,
+			way:     "use patroni.watchdog",
 		},
 		{
 			name:  "headers of the REST API",
-			after: "patroni: {extra: {restapi: {http_extra_headers: {X-A: b}}}}", does: "patroni.extra: reload",
+			after: "patroni: {extra: {restapi: {http_extra_headers: {X-A: b}}}}",
+			does:  "patroni.extra: reload",
 		},
 		{
 			name: "an archive that is not installed", after: "etcd: {archive: etcd.tar.gz}",
@@ -101,8 +107,9 @@ func effectPairs() []specPair {
 			refused: "is not read with source: distribution", way: "delete it",
 		},
 		{
-			name: "a priority of a database", after: "hosts: {pg2: {priority: 120}}", refused: "priority",
-			way: "delete it",
+			name: "a priority of a database", after: "hosts: {pg2: {priority: 120}}",
+			refused: "priority",
+			way:     "delete it",
 		},
 		{
 			name: "standbys by hand beside Patroni's",
@@ -111,8 +118,10 @@ func effectPairs() []specPair {
 				"synchronous_mode: on", way: "delete it",
 		},
 		{
-			name: "a parameter taken away", before: "postgresql: {parameters: {log_lock_waits: on}}",
-			after: "postgresql: {parameters: {log_lock_waits: null}}", does: "postgresql.parameters: reload",
+			name:   "a parameter taken away",
+			before: "postgresql: {parameters: {log_lock_waits: on}}",
+			after:  "postgresql: {parameters: {log_lock_waits: null}}",
+			does:   "postgresql.parameters: reload",
 		},
 		{
 			name:   "a rule taken away",
@@ -132,7 +141,8 @@ func stackPairs() []specPair {
 		{
 			name:    "times that Patroni would change",
 			after:   "patroni: {ttl: 25, loop_wait: 10, retry_timeout: 10}",
-			refused: "= 30 is more than ttl 25: Patroni would silently change them", way: "raise ttl to 30",
+			refused: "= 30 is more than ttl 25: Patroni would silently change them",
+			way:     "raise ttl to 30",
 		},
 		{
 			name:    "a lock too short for Patroni",
@@ -167,7 +177,8 @@ func stackPairs() []specPair {
 			refused: "Patroni would take its own default", way: "write 2 or more",
 		},
 		{
-			name: "replicas that answer no reads", after: "postgresql: {parameters: {hot_standby: off}}",
+			name:    "replicas that answer no reads",
+			after:   "postgresql: {parameters: {hot_standby: off}}",
 			refused: "is set by Patroni or the toolkit itself", way: "replicas always answer reads",
 		},
 		{
@@ -186,9 +197,11 @@ func stackPairs() []specPair {
 			after:   "postgresql: {parameters: {wal_log_hints: off}}",
 			refused: "pg_rewind needs data_checksums", way: "switch one of them on",
 		},
-		{name: "no failsafe", after: "patroni: {failsafe_mode: false}", does: "patroni.failsafe_mode: reload"},
+		{name: "no failsafe", after: "patroni: {failsafe_mode: false}",
+			does: "patroni.failsafe_mode: reload"},
 		{name: "no preemption", after: "vip: {preempt: false}", does: "vip.preempt: reload"},
-		{name: "another interval of adverts", after: "vip: {advert_interval: 1s}", does: "vip.advert_interval: reload"},
+		{name: "another interval of adverts", after: "vip: {advert_interval: 1s}",
+			does: "vip.advert_interval: reload"},
 		{
 			name: "adverts finer than keepalived's", after: "vip: {advert_interval: 15ms}",
 			refused: "is too fine", way: "write 10ms",
@@ -203,7 +216,8 @@ func stackPairs() []specPair {
 		},
 		{
 			name:  "reads that stop with the last replica",
-			after: "balancer: {read_fallback_to_primary: false}", does: "balancer.read_fallback_to_primary: reload",
+			after: "balancer: {read_fallback_to_primary: false}",
+			does:  "balancer.read_fallback_to_primary: reload",
 		},
 	}
 }
@@ -247,7 +261,8 @@ func etcdPairs() []specPair {
 		{
 			name:    "fewer than five heartbeats",
 			after:   "etcd: {heartbeat_interval: 300ms, election_timeout: 1s}",
-			refused: "is less than 5 * heartbeat_interval", way: "write election_timeout: 1.5s or more",
+			refused: "is less than 5 * heartbeat_interval",
+			way:     "write election_timeout: 1.5s or more",
 		},
 		{
 			name: "an election longer than etcd's limit", after: "etcd: {election_timeout: 1m}",
@@ -271,14 +286,16 @@ func etcdPairs() []specPair {
 			refused: "is not a SHA-256 checksum", way: "64 hexadecimal digits",
 		},
 		{
-			name:    "a download with a password",
-			after:   "etcd: {url: 'https://me:secret@mirror.example/etcd.tar.gz', sha256: " + sum64 + "}",
+			name: "a download with a password",
+			after: "etcd: {url: 'https://me:secret@mirror.example/etcd.tar.gz', sha256: " +
+				sum64 + "}",
 			refused: "is not the URL of a download", way: "without user and password",
 		},
 		{
-			name:  "etcd's data inside PostgreSQL's",
-			after: "etcd: {data_dir: /var/lib/postgresql/data/etcd}", refused: "are one inside the other",
-			way: "keep them apart",
+			name:    "etcd's data inside PostgreSQL's",
+			after:   "etcd: {data_dir: /var/lib/postgresql/data/etcd}",
+			refused: "are one inside the other",
+			way:     "keep them apart",
 		},
 	}
 }

@@ -18,8 +18,10 @@ func bareOn(host string, f func(*preflight.Host)) func(*seen) {
 		*s = seen{facts: s.facts}
 		for name := range s.facts {
 			s.change(name, func(facts *preflight.Facts) {
-				facts.EtcdCA, facts.Running.Etcd, facts.Running.Server, facts.Running.Patroni = "", nil, nil, nil
-				facts.Running.Data, facts.Running.Databases, facts.Running.Keepalived, facts.Listeners = nil,
+				facts.EtcdCA, facts.Running.Etcd, facts.Running.Server, facts.Running.Patroni = "",
+					nil, nil, nil
+				facts.Running.Data, facts.Running.Databases, facts.Running.Keepalived,
+					facts.Listeners = nil,
 					nil, nil, nil
 			})
 		}
@@ -47,7 +49,8 @@ func hostPairs() []specPair {
 		{
 			name: "more sessions than files", after: "balancer: {max_connections: 12000}",
 			hosts:   told("lb2", func(f *preflight.Facts) { f.OpenFiles = 20000 }),
-			refused: "HAProxy on lb2 wants 24100 open files; it may have 20000", way: "write 9950 or less",
+			refused: "HAProxy on lb2 wants 24100 open files; it may have 20000",
+			way:     "write 9950 or less",
 		},
 		{
 			name: "as many sessions as files", after: "balancer: {max_connections: 9950}",
@@ -55,14 +58,18 @@ func hostPairs() []specPair {
 			does:  "balancer.max_connections: reload",
 		},
 		{
-			name:    "a container's port",
-			hosts:   bareOn("pg2", listens(preflight.Listener{Port: 8008, Program: "docker-proxy", PID: 77})),
-			refused: "port 8008 (patroni.rest_port) is in use by docker-proxy", way: "docker ps --filter publish=8008",
+			name: "a container's port",
+			hosts: bareOn("pg2", listens(preflight.Listener{Port: 8008, Program: "docker-proxy",
+				PID: 77})),
+			refused: "port 8008 (patroni.rest_port) is in use by docker-proxy",
+			way:     "docker ps --filter publish=8008",
 		},
 		{
-			name:    "a socket unit's port",
-			hosts:   bareOn("lb1", listens(preflight.Listener{Port: 5432, Program: "systemd", PID: 1})),
-			refused: "port 5432 (balancer.write_port) is in use by systemd", way: "systemctl list-sockets | grep :5432",
+			name: "a socket unit's port",
+			hosts: bareOn("lb1", listens(preflight.Listener{Port: 5432, Program: "systemd",
+				PID: 1})),
+			refused: "port 5432 (balancer.write_port) is in use by systemd",
+			way:     "systemctl list-sockets | grep :5432",
 		},
 		{
 			name: "a service's port",
@@ -87,13 +94,15 @@ func hostPairs() []specPair {
 			name: "a backup where data belongs",
 			hosts: bareOn("pg1", lies(data, preflight.Directory{
 				Kind: "directory", Entries: "base.tar.gz pg_wal.tar.gz",
-			})), refused: "is not empty, and what is in it is not this cluster's: base.tar.gz", way: "mv " + data,
+			})), refused: "is not empty, and what is in it is not this cluster's: base.tar.gz",
+			way: "mv " + data,
 		},
 		{
 			name: "an older PostgreSQL's data",
 			hosts: bareOn("pg2", lies(data, preflight.Directory{
 				Kind: "directory", Version: "13", Entries: "PG_VERSION",
-			})), refused: "holds the data of a PostgreSQL 13", way: "set postgresql.data_dir to another path",
+			})), refused: "holds the data of a PostgreSQL 13",
+			way: "set postgresql.data_dir to another path",
 		},
 		{
 			name:    "a file where etcd's data belongs",
@@ -123,12 +132,15 @@ func hostPairs() []specPair {
 			name:    "messages in a language that a host has not",
 			after:   "postgresql: {parameters: {lc_messages: fr_FR.UTF-8}}",
 			hosts:   on("pg3", func(h *preflight.Host) { h.Locales = []string{"C", "C.utf8"} }),
-			refused: "it has no locale fr_FR.UTF-8 (postgresql.parameters.lc_messages)", way: "localedef -i fr_FR",
+			refused: "it has no locale fr_FR.UTF-8 (postgresql.parameters.lc_messages)",
+			way:     "localedef -i fr_FR",
 		},
 		{
-			name:    "the log in a zone that a host has not",
-			after:   "postgresql: {parameters: {log_timezone: US/Eastern}}",
-			hosts:   on("pg1", func(h *preflight.Host) { h.Zones = map[string]string{"US/Eastern": "no"} }),
+			name:  "the log in a zone that a host has not",
+			after: "postgresql: {parameters: {log_timezone: US/Eastern}}",
+			hosts: on("pg1", func(h *preflight.Host) {
+				h.Zones = map[string]string{"US/Eastern": "no"}
+			}),
 			refused: "it knows no time zone US/Eastern", way: "tzdata-legacy",
 		},
 		{
@@ -145,7 +157,8 @@ func hostPairs() []specPair {
 				{Interface: "eth0", Prefix: netip.MustParsePrefix("10.0.0.22/24")},
 				{Interface: "eth0", Prefix: netip.MustParsePrefix("10.0.0.30/24")},
 			}
-		}), refused: "it has vip.address 10.0.0.30 on eth0", way: "ip addr del 10.0.0.30/24 dev eth0"},
+		}), refused: "it has vip.address 10.0.0.30 on eth0",
+			way: "ip addr del 10.0.0.30/24 dev eth0"},
 		{
 			name: "a new virtual IP that a printer has", after: "vip: {address: 10.0.0.31}",
 			hosts:   on("lb1", func(h *preflight.Host) { h.Claimed = "00:11:22:33:44:55" }),
@@ -153,7 +166,8 @@ func hostPairs() []specPair {
 		},
 		{name: "an interface that a balancer has not", after: "hosts: {lb1: {interface: bond0}}",
 			hosts: on("lb1", func(h *preflight.Host) {
-				h.Addresses = []preflight.Address{{Interface: "eth0", Prefix: netip.MustParsePrefix("10.0.0.21/24")}}
+				h.Addresses = []preflight.Address{{Interface: "eth0",
+					Prefix: netip.MustParsePrefix("10.0.0.21/24")}}
 			}), refused: "there is no interface bond0", way: "ip -br addr"},
 		{
 			name:    "a system that is too old",
@@ -161,8 +175,11 @@ func hostPairs() []specPair {
 			refused: "debian 11 is not supported", way: "use Debian 12, 13",
 		},
 		{
-			name:    "another distribution",
-			hosts:   told("pg1", func(f *preflight.Facts) { f.Distribution, f.Release = "rocky", "9.4" }),
+			name: "another distribution",
+			hosts: told("pg1", func(f *preflight.Facts) {
+				f.Distribution, f.Release = "rocky",
+					"9.4"
+			}),
 			refused: "rocky 9.4 is not supported", way: "use Debian",
 		},
 		{
@@ -196,8 +213,11 @@ func hostPairs() []specPair {
 			}), refused: "it cannot get https://pg.example/InRelease: Could not resolve",
 			way: "set postgresql.repository"},
 		{
-			name:    "a user whose group is gone",
-			hosts:   on("pg1", func(h *preflight.Host) { h.Users, h.Groups = []string{"postgres"}, []string{"root"} }),
+			name: "a user whose group is gone",
+			hosts: on("pg1", func(h *preflight.Host) {
+				h.Users, h.Groups = []string{"postgres"},
+					[]string{"root"}
+			}),
 			refused: "postgres", way: "groupadd --system postgres",
 		},
 	}
@@ -211,18 +231,22 @@ func ownedPairs() []specPair {
 	return []specPair{
 		{name: "somebody installs something", hosts: on("pg1", func(h *preflight.Host) {
 			h.Locks = []preflight.Lock{
-				{File: "/var/lib/dpkg/lock-frontend", PID: 99, Program: "packagekitd", Unit: "packagekit.service"},
+				{File: "/var/lib/dpkg/lock-frontend", PID: 99, Program: "packagekitd",
+					Unit: "packagekit.service"},
 			}
-		}), warns: "packagekitd (process 99, packagekit.service) is installing something", does: "nothing"},
-		{name: "somebody installs something on two locks", hosts: on("lb2", func(h *preflight.Host) {
-			h.Locks = []preflight.Lock{
-				{File: "/var/lib/apt/lists/lock", PID: 7, Program: "aptitude"},
-				{File: "/var/cache/apt/archives/lock", PID: 7, Program: "aptitude"},
-			}
-		}), warns: "aptitude (process 7) is installing something", does: "nothing"},
+		}), warns: "packagekitd (process 99, packagekit.service) is installing something",
+			does: "nothing"},
+		{name: "somebody installs something on two locks",
+			hosts: on("lb2", func(h *preflight.Host) {
+				h.Locks = []preflight.Lock{
+					{File: "/var/lib/apt/lists/lock", PID: 7, Program: "aptitude"},
+					{File: "/var/cache/apt/archives/lock", PID: 7, Program: "aptitude"},
+				}
+			}), warns: "aptitude (process 7) is installing something", does: "nothing"},
 		{
 			name:  "a Patroni of somebody's own making",
-			hosts: bareOn("pg3", foreign("/etc/patroni/config.yml")), warns: "/etc/patroni/config.yml", does: "nothing",
+			hosts: bareOn("pg3", foreign("/etc/patroni/config.yml")),
+			warns: "/etc/patroni/config.yml", does: "nothing",
 		},
 		{
 			name:  "an etcd unit of somebody's own making",
@@ -230,7 +254,8 @@ func ownedPairs() []specPair {
 			warns: "/etc/systemd/system/etcd.service", does: "nothing",
 		},
 		{
-			name: "an environment of etcd's by hand", hosts: bareOn("pg1", foreign("/etc/etcd/etcd.env")),
+			name:  "an environment of etcd's by hand",
+			hosts: bareOn("pg1", foreign("/etc/etcd/etcd.env")),
 			warns: "/etc/etcd/etcd.env", does: "nothing",
 		},
 		{name: "a masked unit", hosts: on("lb3", func(h *preflight.Host) {
@@ -238,22 +263,26 @@ func ownedPairs() []specPair {
 		}), warns: "haproxy.service is masked", does: "nothing"},
 		{name: "a unit in front of the package's", hosts: on("pg2", func(h *preflight.Host) {
 			h.Units = map[string]preflight.Unit{
-				"patroni.service": {Load: "loaded", Fragment: "/etc/systemd/system/patroni.service"},
+				"patroni.service": {Load: "loaded",
+					Fragment: "/etc/systemd/system/patroni.service"},
 			}
 		}), warns: "/etc/systemd/system/patroni.service", does: "nothing"},
 		{name: "Debian's own cluster runs", hosts: bareOn("pg1", func(h *preflight.Host) {
-			h.Clusters = []preflight.DebianCluster{{Name: "15-shop", Active: true, Data: "/var/lib/postgresql/15/shop"}}
+			h.Clusters = []preflight.DebianCluster{{Name: "15-shop", Active: true,
+				Data: "/var/lib/postgresql/15/shop"}}
 		}), refused: "15-shop", way: "15-shop"},
-		{name: "the data of another etcd below this cluster's Patroni", hosts: bareOn("pg2", func(h *preflight.Host) {
-			h.Directories = map[string]preflight.Directory{
-				"/var/lib/etcd": {Kind: "directory", Etcd: true, Entries: "member"},
-			}
-		}), refused: "holds the data of an etcd member that is not this cluster's",
+		{name: "the data of another etcd below this cluster's Patroni",
+			hosts: bareOn("pg2", func(h *preflight.Host) {
+				h.Directories = map[string]preflight.Directory{
+					"/var/lib/etcd": {Kind: "directory", Etcd: true, Entries: "member"},
+				}
+			}), refused: "holds the data of an etcd member that is not this cluster's",
 			way: "mv /var/lib/etcd /var/lib/etcd.old"},
 		{
 			name:    "a member of a cluster with another authority",
 			hosts:   told("pg3", func(f *preflight.Facts) { f.EtcdCA = "their CA" }),
-			refused: "it belongs to a cluster with another certificate authority", way: "restore it from its backup",
+			refused: "it belongs to a cluster with another certificate authority",
+			way:     "restore it from its backup",
 		},
 	}
 }

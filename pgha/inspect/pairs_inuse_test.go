@@ -25,11 +25,13 @@ func inUsePairs() []specPair {
 		},
 		{
 			name: "wal_level taken out below a logical slot", before: logical,
-			after: "postgresql: {parameters: {wal_level: null}}", hosts: uses("pg1", slot("rec", false)),
+			after:   "postgresql: {parameters: {wal_level: null}}",
+			hosts:   uses("pg1", slot("rec", false)),
 			refused: "wal_level is replica", way: "or write logical",
 		},
 		{
-			name: "wal_level lowered where nobody has a logical slot", before: logical, after: lower,
+			name: "wal_level lowered where nobody has a logical slot", before: logical,
+			after: lower,
 			hosts: uses("pg1", func(*change.InUse) {}), does: "postgresql.parameters: reload",
 		},
 		{
@@ -38,11 +40,13 @@ func inUsePairs() []specPair {
 		},
 		{
 			name: "wal_level that an earlier apply lowered, with a slot made since", before: lower,
-			hosts: uses("pg1", slot("rec", false)), refused: "wal_level is replica", way: "or write logical",
+			hosts: uses("pg1", slot("rec", false)), refused: "wal_level is replica",
+			way: "or write logical",
 		},
 		{
-			name: "a logical slot where nobody speaks of wal_level", hosts: uses("pg1", slot("rec", false)),
-			does: "nothing",
+			name:  "a logical slot where nobody speaks of wal_level",
+			hosts: uses("pg1", slot("rec", false)),
+			does:  "nothing",
 		},
 		{
 			name: "max_replication_slots below the slots", before: logical,
@@ -64,26 +68,30 @@ func inUsePairs() []specPair {
 		},
 		{
 			name: "max_wal_senders below the walsenders", before: logical,
-			after: "postgresql: {parameters: {max_wal_senders: 5}}",
-			hosts: uses("pg1", func(u *change.InUse) { u.Senders = 6 }), refused: "m1 has 6 walsenders",
-			way: "or write 6 or more",
+			after:   "postgresql: {parameters: {max_wal_senders: 5}}",
+			hosts:   uses("pg1", func(u *change.InUse) { u.Senders = 6 }),
+			refused: "m1 has 6 walsenders",
+			way:     "or write 6 or more",
 		},
 		{
 			name: "max_connections below the sessions", before: logical,
-			after: "postgresql: {parameters: {max_connections: 50}}",
-			hosts: uses("pg1", func(u *change.InUse) { u.Sessions = 60 }), refused: "m1 has 60 sessions",
-			way: "or write 60 or more",
+			after:   "postgresql: {parameters: {max_connections: 50}}",
+			hosts:   uses("pg1", func(u *change.InUse) { u.Sessions = 60 }),
+			refused: "m1 has 60 sessions",
+			way:     "or write 60 or more",
 		},
 		{
 			name:   "max_connections lowered before, and sessions come since",
 			before: "postgresql: {parameters: {max_connections: 50}}",
 			after:  "postgresql: {parameters: {work_mem: 8MB}}",
-			hosts:  uses("pg1", func(u *change.InUse) { u.Sessions = 60 }), does: "postgresql.parameters: reload",
+			hosts:  uses("pg1", func(u *change.InUse) { u.Sessions = 60 }),
+			does:   "postgresql.parameters: reload",
 		},
 		{
 			name: "max_connections lowered to what there is", before: logical,
 			after: "postgresql: {parameters: {max_connections: 60}}",
-			hosts: uses("pg1", func(u *change.InUse) { u.Sessions = 60 }), does: "postgresql.parameters: reload",
+			hosts: uses("pg1", func(u *change.InUse) { u.Sessions = 60 }),
+			does:  "postgresql.parameters: reload",
 		},
 	}
 }
@@ -92,7 +100,8 @@ func inUsePairs() []specPair {
 func uses(host string, what func(*change.InUse)) func(*seen) {
 	return func(s *seen) {
 		s.change(host, func(f *preflight.Facts) {
-			f.Running.InUse = &change.InUse{Slots: []change.Slot{{Name: "m9"}}, Senders: 2, Sessions: 5}
+			f.Running.InUse = &change.InUse{Slots: []change.Slot{{Name: "m9"}}, Senders: 2,
+				Sessions: 5}
 			what(f.Running.InUse)
 		})
 	}

@@ -45,7 +45,9 @@ func mergeTree(tree, over map[string]any) {
 // mergeHosts changes a list of hosts by their names; a new one comes last.
 func mergeHosts(list []any, over map[string]any) []any {
 	byName := func(name string) int {
-		return slices.IndexFunc(list, func(h any) bool { return h.(map[string]any)["name"] == name })
+		return slices.IndexFunc(list, func(h any) bool {
+			return h.(map[string]any)["name"] == name
+		})
 	}
 	for _, name := range slices.Sorted(mapKeys(over)) {
 		i := byName(name)

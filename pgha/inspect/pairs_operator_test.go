@@ -11,10 +11,12 @@ import (
 func spellingPairs() []specPair {
 	return []specPair{
 		{
-			name: "a version in quotes", after: "version: '1'", refused: "is text because of its quotes",
-			way: "write 1 without quotes",
+			name: "a version in quotes", after: "version: '1'",
+			refused: "is text because of its quotes",
+			way:     "write 1 without quotes",
 		},
-		{name: "a minor version of PostgreSQL", after: "postgresql: {version: 18.1}", refused: "18.1", way: "write"},
+		{name: "a minor version of PostgreSQL", after: "postgresql: {version: 18.1}",
+			refused: "18.1", way: "write"},
 		{
 			name: "a comma for a point", after: "vip: {advert_interval: '1,5'}",
 			refused: "is not a duration", way: "write",
@@ -24,8 +26,9 @@ func spellingPairs() []specPair {
 			refused: "fe80::1%eth0", way: "write",
 		},
 		{
-			name: "the zone of this machine", after: "timezone: Local", refused: "cannot be a time zone",
-			way: "such as Europe/Madrid",
+			name: "the zone of this machine", after: "timezone: Local",
+			refused: "cannot be a time zone",
+			way:     "such as Europe/Madrid",
 		},
 		{
 			name: "a name that only some alphabets have", after: "cluster: größe",
@@ -74,7 +77,8 @@ func statePairs() []specPair {
 	return []specPair{
 		{
 			name:  "the present copy",
-			hosts: with(func(s *seen, now lineage.State) { s.remember(now, "pg1", "pg2", "lb3") }), does: "nothing",
+			hosts: with(func(s *seen, now lineage.State) { s.remember(now, "pg1", "pg2", "lb3") }),
+			does:  "nothing",
 		},
 		{name: "a host that has missed a generation", hosts: with(func(s *seen, now lineage.State) {
 			s.remember(now, "pg1")
@@ -87,11 +91,13 @@ func statePairs() []specPair {
 		{name: "two copies changed apart", hosts: with(func(s *seen, now lineage.State) {
 			s.remember(now.Next("prod", now.Addresses), "pg2")
 			s.directory = now.Next("prod", now.Addresses)
-		}), refused: "another copy of the state directory has been changed apart", way: "or its newest backup"},
+		}), refused: "another copy of the state directory has been changed apart",
+			way: "or its newest backup"},
 		{
 			name:    "another cluster's directory",
 			hosts:   with(func(s *seen, _ lineage.State) { s.remember(kept(3), "pg3") }),
-			refused: "the hosts belong to another state directory: of cluster prod", way: "point state_dir of the spec",
+			refused: "the hosts belong to another state directory: of cluster prod",
+			way:     "point state_dir of the spec",
 		},
 		{
 			name:  "an empty directory where hosts know another",
@@ -107,15 +113,21 @@ func statePairs() []specPair {
 		}), refused: "prod on [10.9.0.1 10.9.0.2], not on", way: "a state_dir of its own"},
 		{name: "a note that a later version wrote", hosts: with(func(s *seen, _ lineage.State) {
 			s.change("pg1",
-				func(f *preflight.Facts) { f.StateNote = []byte(`{"format": 99, "id": "x", "stamp": "y"}`) })
+				func(f *preflight.Facts) {
+					f.StateNote = []byte(`{"format": 99, "id": "x", "stamp": "y"}`)
+				})
 		}), refused: "written by a later version of pgha", way: "use that version"},
 		{name: "a note that is damaged", hosts: with(func(s *seen, now lineage.State) {
 			s.remember(now, "pg2")
-			s.change("pg1", func(f *preflight.Facts) { f.StateNote = []byte(`{"format": 1, "id":`) })
+			s.change("pg1", func(f *preflight.Facts) {
+				f.StateNote = []byte(`{"format": 1, "id":`)
+			})
 		}), does: "nothing"},
 		{
-			name:  "a reset that somebody killed",
-			hosts: told("pg2", func(f *preflight.Facts) { f.UnfinishedReset = "a reset was begun and not finished" }),
+			name: "a reset that somebody killed",
+			hosts: told("pg2", func(f *preflight.Facts) {
+				f.UnfinishedReset = "a reset was begun and not finished"
+			}),
 			warns: "a reset was begun and not finished", does: "nothing",
 		},
 	}
@@ -126,27 +138,33 @@ func gettingInPairs() []specPair {
 	return []specPair{
 		{name: "another user", after: "ssh: {user: admin}", does: "ssh.user: operator"},
 		{
-			name: "a name that ssh connects to", after: "hosts: {pg2: {ssh: {address: pg2.example.com}}}",
+			name: "a name that ssh connects to", after: "hosts: {pg2: {ssh: {address: " +
+				"pg2.example.com}}}",
 			does: "hosts[].ssh.address: operator",
 		},
 		{
-			name: "a name that nobody can have", after: "hosts: {pg2: {ssh: {address: 'pg2 example'}}}",
-			refused: "is neither an IP address nor a host name", way: "write the name or address that ssh connects to",
+			name: "a name that nobody can have", after: "hosts: {pg2: {ssh: {address: 'pg2 " +
+				"example'}}}",
+			refused: "is neither an IP address nor a host name",
+			way:     "write the name or address that ssh connects to",
 		},
 		{
 			name: "a user with a blank", after: "ssh: {user: 'the admin'}",
 			refused: "cannot be a user's name", way: "such as root",
 		},
 		{
-			name: "no session at all", after: "ssh: {max_sessions: 0}", refused: "0 is out of range",
-			way: "from 1 to 100",
+			name: "no session at all", after: "ssh: {max_sessions: 0}",
+			refused: "0 is out of range",
+			way:     "from 1 to 100",
 		},
 		{
-			name: "an hour to connect", after: "ssh: {connect_timeout: 1h}", refused: "1h is out of range",
-			way: "from 1s to 5m",
+			name: "an hour to connect", after: "ssh: {connect_timeout: 1h}",
+			refused: "1h is out of range",
+			way:     "from 1s to 5m",
 		},
 		{
-			name: "a fingerprint of the old kind", after: "hosts: {lb1: {ssh: {host_key: 'MD5:00:11'}}}",
+			name:    "a fingerprint of the old kind",
+			after:   "hosts: {lb1: {ssh: {host_key: 'MD5:00:11'}}}",
 			refused: "is not a key's fingerprint", way: "ssh-keygen -lf",
 		},
 		{
@@ -154,17 +172,21 @@ func gettingInPairs() []specPair {
 			refused: "/nonexistent/key does not exist", way: "check the path",
 		},
 		{
-			name:    "two answers to sudo's question",
-			after:   "ssh: {sudo_password_file: /nonexistent/pw, sudo_password_command: [pass, show, x]}",
+			name: "two answers to sudo's question",
+			after: "ssh: {sudo_password_file: /nonexistent/pw, sudo_password_command: [pass, " +
+				"show, x]}",
 			refused: "only one of them can answer", way: "delete one of the two",
 		},
 		{
-			name: "a command that is not there", after: "ssh: {passphrase_command: [/nonexistent/pass]}",
+			name: "a command that is not there", after: "ssh: {passphrase_command: " +
+				"[/nonexistent/pass]}",
 			refused: "is not a program that this user can run", way: "check the path",
 		},
-		{name: "a jump to two hosts", after: "ssh: {jump: 'a,b'}", refused: "is not a jump host", way: "jump host"},
+		{name: "a jump to two hosts", after: "ssh: {jump: 'a,b'}", refused: "is not a jump host",
+			way: "jump host"},
 		{
-			name: "a user who is not root", hosts: told("lb2", func(f *preflight.Facts) { f.Root = false }),
+			name: "a user who is not root", hosts: told("lb2",
+				func(f *preflight.Facts) { f.Root = false }),
 			refused: "commands do not run as root", way: "a user with sudo",
 		},
 		{

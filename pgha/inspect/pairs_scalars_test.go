@@ -12,7 +12,8 @@ func scalarPairs() []specPair {
 			name: "seconds that are octal in YAML 1.1", after: "patroni: {ttl: '036'}",
 			refused: "begins with a zero", way: "write 36, or 30 if octal was meant",
 		},
-		{name: "hexadecimal seconds", after: "patroni: {ttl: '0x1E'}", refused: "is not decimal", way: "write 30"},
+		{name: "hexadecimal seconds", after: "patroni: {ttl: '0x1E'}", refused: "is not decimal",
+			way: "write 30"},
 		{
 			name: "seconds in groups", after: "patroni: {primary_start_timeout: '1_000'}",
 			refused: "digits in groups", way: "write 1000",
@@ -21,10 +22,12 @@ func scalarPairs() []specPair {
 			name: "a fraction without a zero", after: "vip: {advert_interval: '.5'}",
 			refused: "plain decimal", way: "write 0.5",
 		},
-		{name: "seconds with an exponent", after: "patroni: {ttl: '6e1'}", refused: "plain decimal", way: "write 60"},
+		{name: "seconds with an exponent", after: "patroni: {ttl: '6e1'}", refused: "plain decimal",
+			way: "write 60"},
 		{
-			name: "not a number of seconds", after: "patroni: {ttl: .nan}", refused: "is not a duration",
-			way: "such as 100ms, 10s",
+			name: "not a number of seconds", after: "patroni: {ttl: .nan}",
+			refused: "is not a duration",
+			way:     "such as 100ms, 10s",
 		},
 		{
 			name: "a duration in days", after: "balancer: {client_timeout: 1d}",
@@ -75,7 +78,8 @@ func scalarPairs() []specPair {
 			refused: "is not a boolean", way: "write true or false",
 		},
 		{
-			name: "a number in quotes for a tag", after: "hosts: {pg2: {tags: {failover_priority: '2'}}}",
+			name: "a number in quotes for a tag", after: "hosts: {pg2: {tags: " +
+				"{failover_priority: '2'}}}",
 			refused: "is not a whole number", way: "write 2 without quotes",
 		},
 		{
@@ -83,9 +87,10 @@ func scalarPairs() []specPair {
 			refused: "is not a whole number", way: "write 1048576",
 		},
 		{
-			name:  "quotes around a number of sessions",
-			after: "postgresql: {parameters: {max_connections: '200'}}", refused: "is not a whole number",
-			way: "write 200 without quotes",
+			name:    "quotes around a number of sessions",
+			after:   "postgresql: {parameters: {max_connections: '200'}}",
+			refused: "is not a whole number",
+			way:     "write 200 without quotes",
 		},
 		{
 			name: "an address with a port", after: "hosts: {pg2: {address: '10.0.0.12:5432'}}",
@@ -100,20 +105,24 @@ func scalarPairs() []specPair {
 			refused: "belongs to no host", way: "vip.prefix_length",
 		},
 		{
-			name: "a network with a mask", after: "postgresql: {client_networks: [10.0.0.0/255.0.0.0]}",
+			name: "a network with a mask", after: "postgresql: {client_networks: " +
+				"[10.0.0.0/255.0.0.0]}",
 			refused: "is not a network", way: "write 10.0.0.0/8",
 		},
 		{
-			name: "a data directory that ends in a slash", after: "postgresql: {data_dir: /pgdata/}",
+			name:    "a data directory that ends in a slash",
+			after:   "postgresql: {data_dir: /pgdata/}",
 			refused: "is not the shortest form", way: "write /pgdata",
 		},
 		{
-			name: "a data directory that a restart empties", after: "postgresql: {data_dir: /dev/shm/pg}",
+			name:    "a data directory that a restart empties",
+			after:   "postgresql: {data_dir: /dev/shm/pg}",
 			refused: "does not outlive a restart", way: "such as /var/lib/postgresql/data",
 		},
 		{
-			name: "the root as state directory", after: "state_dir: /", refused: "belongs to the system",
-			way: "such as /prod.state",
+			name: "the root as state directory", after: "state_dir: /",
+			refused: "belongs to the system",
+			way:     "such as /prod.state",
 		},
 		{
 			name: "a jump host as a URL", after: "ssh: {jump: 'ssh://admin@bastion:2222'}",

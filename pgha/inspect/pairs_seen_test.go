@@ -47,7 +47,8 @@ func seenAs(sp *spec.Spec) seen {
 	for _, h := range sp.Databases() {
 		url := "https://" + connstring.HostPort(h.Address, sp.Etcd.PeerPort)
 		peers[h.Member] = url
-		s.store.Members = append(s.store.Members, change.StoreMember{Name: h.Member, PeerURLs: []string{url}})
+		s.store.Members = append(s.store.Members, change.StoreMember{Name: h.Member,
+			PeerURLs: []string{url}})
 		scope.Members = append(scope.Members, change.ScopeMember{
 			Name: h.Member, PostgreSQL: connstring.HostPort(h.Address, pg.Port),
 			REST: connstring.HostPort(h.Address, sp.Patroni.RESTPort),
@@ -59,8 +60,9 @@ func seenAs(sp *spec.Spec) seen {
 		if h.Role == spec.RoleDatabase {
 			f.EtcdCA = "our CA"
 			f.Listeners = map[int]string{
-				22: "sshd", pg.Port: "postgres", sp.Patroni.RESTPort: "patroni", sp.Etcd.ClientPort: "etcd",
-				sp.Etcd.PeerPort: "etcd",
+				22: "sshd", pg.Port: "postgres", sp.Patroni.RESTPort: "patroni",
+				sp.Etcd.ClientPort: "etcd",
+				sp.Etcd.PeerPort:   "etcd",
 			}
 			f.Running.Etcd = &change.Etcd{
 				Name: h.Member, DataDir: sp.Etcd.DataDir, ClientPort: sp.Etcd.ClientPort,
@@ -69,12 +71,14 @@ func seenAs(sp *spec.Spec) seen {
 			f.Running.Server = &change.Server{DataDir: pg.DataDir, Port: pg.Port, Scope: sp.Cluster}
 			f.Running.Patroni = &change.Patroni{Scope: sp.Cluster, Namespace: sp.Patroni.Namespace,
 				Name: h.Member, DataDir: pg.DataDir, RESTPort: sp.Patroni.RESTPort, Port: pg.Port,
-				Superuser: pg.Superuser, Replication: pg.ReplicationUser, Rewind: pg.RewindUser, Written: writtenBy(sp)}
+				Superuser: pg.Superuser, Replication: pg.ReplicationUser, Rewind: pg.RewindUser,
+				Written: writtenBy(sp)}
 			f.Running.Data = map[string]change.Data{
 				pg.DataDir: {Version: pg.Version, SystemIdentifier: identifier, Checksums: &yes},
 			}
 		} else if sp.VIP != nil {
-			f.Listeners = map[int]string{22: "sshd", sp.Balancer.WritePort: "haproxy", sp.Balancer.ReadPort: "haproxy"}
+			f.Listeners = map[int]string{22: "sshd", sp.Balancer.WritePort: "haproxy",
+				sp.Balancer.ReadPort: "haproxy"}
 			f.Running.Keepalived = &change.Keepalived{
 				Address: sp.VIP.Address, RouterID: sp.VIP.RouterID, Source: h.Address,
 			}
@@ -88,7 +92,8 @@ func seenAs(sp *spec.Spec) seen {
 	}
 	first := s.facts[sp.Databases()[0].Name]
 	first.Running.Databases = &change.Databases{
-		Encoding: pg.Encoding, Locale: pg.Locale, Roles: []string{pg.Superuser, pg.ReplicationUser, pg.RewindUser},
+		Encoding: pg.Encoding, Locale: pg.Locale, Roles: []string{pg.Superuser, pg.ReplicationUser,
+			pg.RewindUser},
 	}
 	s.facts[sp.Databases()[0].Name] = first
 	return s

@@ -20,7 +20,8 @@ func refusedSettingPairs() []specPair {
 		{
 			name:    "a unit that PostgreSQL has not",
 			after:   "postgresql: {parameters: {max_standby_streaming_delay: 30sec}}",
-			refused: "the units are us, ms, s, min, h, d", way: "give a value that PostgreSQL takes",
+			refused: "the units are us, ms, s, min, h, d",
+			way:     "give a value that PostgreSQL takes",
 		},
 		{
 			name:    "a unit where there is none",
@@ -32,7 +33,8 @@ func refusedSettingPairs() []specPair {
 			refused: "is outside 0 to", way: "give a value",
 		},
 		{
-			name: "more than the most", after: "postgresql: {parameters: {effective_io_concurrency: 5000}}",
+			name: "more than the most", after: "postgresql: {parameters: " +
+				"{effective_io_concurrency: 5000}}",
 			refused: "5000 is outside 0 to 1000", way: "give a value",
 		},
 		{
@@ -55,11 +57,13 @@ func refusedSettingPairs() []specPair {
 			refused: "PostgreSQL has no such setting", way: "SELECT name FROM pg_settings",
 		},
 		{
-			name: "a constant of the build", after: "postgresql: {parameters: {wal_block_size: 16384}}",
+			name: "a constant of the build", after: "postgresql: {parameters: {wal_block_size: " +
+				"16384}}",
 			refused: "PostgreSQL decides it itself", way: "leave it out",
 		},
 		{
-			name: "a setting of sessions", after: "postgresql: {parameters: {transaction_deferrable: on}}",
+			name: "a setting of sessions", after: "postgresql: {parameters: " +
+				"{transaction_deferrable: on}}",
 			refused: "takes it in a session only", way: "delete it",
 		},
 		{
@@ -77,7 +81,8 @@ func refusedSettingPairs() []specPair {
 			refused: "Patroni logs in through the socket", way: "write 0700",
 		},
 		{
-			name: "a tab in a prefix", after: `postgresql: {parameters: {log_line_prefix: "%m\t%p"}}`,
+			name:    "a tab in a prefix",
+			after:   `postgresql: {parameters: {log_line_prefix: "%m\t%p"}}`,
 			refused: "has a control character in it (U+0009)", way: "leave the character out",
 		},
 		{
@@ -116,7 +121,8 @@ func refusedSettingPairs() []specPair {
 			refused: "is not of the family of 10.0.0.0", way: "write 10.0.0.0/32",
 		},
 		{
-			name: "a rule without its end", after: "postgresql: {pg_hba: [hostssl shop shop 10.0.0.0/8]}",
+			name: "a rule without its end", after: "postgresql: {pg_hba: [hostssl shop shop " +
+				"10.0.0.0/8]}",
 			refused: "has too few words for a rule", way: "write: hostssl",
 		},
 	}

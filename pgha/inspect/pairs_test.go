@@ -130,8 +130,10 @@ func (p specPair) check(t *testing.T) {
 	}
 	after, err := parseTree(t, mergedTexts(t, pairBase, p.before, p.after))
 	if err != nil {
-		if p.refused == "" || !strings.Contains(err.Error(), p.refused) || !strings.Contains(err.Error(), p.way) {
-			t.Errorf("the specification is refused:\n%v\nwant %q with the way %q", err, p.refused, p.way)
+		if p.refused == "" || !strings.Contains(err.Error(), p.refused) ||
+			!strings.Contains(err.Error(), p.way) {
+			t.Errorf("the specification is refused:\n%v\nwant %q with the way %q", err,
+				p.refused, p.way)
 		}
 		return
 	}
@@ -211,7 +213,8 @@ func unconnected(t *testing.T, sp *spec.Spec) *site.Site {
 	c := (&site.Site{Spec: sp, Connections: map[string]*remote.Target{}}).Hold(&vault.Credentials{})
 	for _, h := range sp.Hosts {
 		c.Connections[h.Name] = &remote.Target{
-			Host: remote.Host{Name: h.Name, Address: h.Address}, Executor: &remote.Local{Name: h.Name},
+			Host:     remote.Host{Name: h.Name, Address: h.Address},
+			Executor: &remote.Local{Name: h.Name},
 		}
 	}
 	return c

@@ -63,7 +63,8 @@ func Routes(c *site.Site) []Route {
 	opened := map[[2]spec.Role][]Route{}
 	for _, to := range roles {
 		for _, from := range roles {
-			opened[[2]spec.Role{from, to}] = opens(site.Layout(c.Spec, from), site.Layout(c.Spec, to))
+			opened[[2]spec.Role{from, to}] = opens(site.Layout(c.Spec, from),
+				site.Layout(c.Spec, to))
 		}
 	}
 	var routes []Route
@@ -161,7 +162,8 @@ func listen(ctx context.Context, c *site.Site, token string, routes []Route) (st
 		in, inW := io.Pipe()
 		pipes = append(pipes, inW)
 		out := &readyWriter{ready: ready}
-		argv := append([]string{"perl", "-e", portsScript, "listen", strconv.Itoa(int(portsListen.Seconds())),
+		argv := append([]string{"perl", "-e", portsScript, "listen",
+			strconv.Itoa(int(portsListen.Seconds())),
 			token, t.Address}, ports[t.Name]...)
 		wg.Go(func() {
 			defer in.Close()
@@ -190,14 +192,16 @@ func listen(ctx context.Context, c *site.Site, token string, routes []Route) (st
 		select {
 		case <-ready:
 		case <-ctx.Done():
-			return nil, nil, errors.Join(fmt.Errorf("start the port check's listeners: %w", ctx.Err()), stop())
+			return nil, nil, errors.Join(fmt.Errorf("start the port check's listeners: %w",
+				ctx.Err()), stop())
 		}
 	}
 	return stop, func() map[string]bool { return senders }, nil
 }
 
 // probe tries all routes from their source hosts and returns the answers by "from host:port".
-func probe(ctx context.Context, c *site.Site, token string, routes []Route) (map[string]string, error) {
+func probe(ctx context.Context, c *site.Site, token string,
+	routes []Route) (map[string]string, error) {
 	destinations := map[string][]string{}
 	for _, r := range routes {
 		to, err := c.Target(r.To)
@@ -208,21 +212,23 @@ func probe(ctx context.Context, c *site.Site, token string, routes []Route) (map
 	}
 	answers := map[string]string{}
 	var mu sync.Mutex
-	err := remote.Each(ctx, targetsOf(c, destinations), func(ctx context.Context, t *remote.Target) error {
-		said, err := tryRoutes(ctx, t, token, destinations[t.Name])
-		mu.Lock()
-		defer mu.Unlock()
-		for to, answer := range said {
-			answers[t.Name+" "+to] = answer
-		}
-		return err
-	})
+	err := remote.Each(ctx, targetsOf(c, destinations),
+		func(ctx context.Context, t *remote.Target) error {
+			said, err := tryRoutes(ctx, t, token, destinations[t.Name])
+			mu.Lock()
+			defer mu.Unlock()
+			for to, answer := range said {
+				answers[t.Name+" "+to] = answer
+			}
+			return err
+		})
 	return answers, err
 }
 
 // tryRoutes tries what one host has to reach, in one round trip, and returns the answers to those
 // of TCP; of VRRP the listeners tell.
-func tryRoutes(ctx context.Context, t *remote.Target, token string, destinations []string) (map[string]string, error) {
+func tryRoutes(ctx context.Context, t *remote.Target, token string,
+	destinations []string) (map[string]string, error) {
 	send := []string{"perl", "-e", portsScript, "send", "0", token}
 	var tcp []string
 	for _, to := range destinations {
@@ -237,13 +243,15 @@ func tryRoutes(ctx context.Context, t *remote.Target, token string, destinations
 		return nil, err
 	}
 	if r := res[1]; r.ExitCode != 0 {
-		return nil, &remote.ExitError{Host: t.Name, Cmd: "perl", Code: r.ExitCode, Stderr: string(r.Stderr)}
+		return nil, &remote.ExitError{Host: t.Name, Cmd: "perl", Code: r.ExitCode,
+			Stderr: string(r.Stderr)}
 	}
 	return reach.Read(string(res[1].Stdout)), nil
 }
 
 // judge compares what was seen with what must work.
-func judge(c *site.Site, routes []Route, answers map[string]string, heard map[string]bool) []Blocked {
+func judge(c *site.Site, routes []Route, answers map[string]string,
+	heard map[string]bool) []Blocked {
 	var blocked []Blocked
 	for _, r := range routes {
 		from, _ := c.Target(r.From)
@@ -254,7 +262,8 @@ func judge(c *site.Site, routes []Route, answers map[string]string, heard map[st
 			blocked = append(blocked, Blocked{r, "no packet arrived"})
 		case answer == reach.NoAnswer:
 			blocked = append(blocked,
-				Blocked{r, fmt.Sprintf("no answer within %s, as if a firewall dropped it", portsConnect)})
+				Blocked{r, fmt.Sprintf("no answer within %s, as if a firewall dropped it",
+					portsConnect)})
 		case answer == reach.Refused:
 			blocked = append(blocked, Blocked{r, "refused"})
 		default:

@@ -27,7 +27,8 @@ func TestRoutesCoverTheMatrix(t *testing.T) {
 	}
 	// 6 ordered pairs of 3 databases; 2 balancers reach each of 3 databases; 2 ordered pairs of
 	// balancers.
-	for port, want := range map[string]int{"2379": 6, "2380": 6, "5432": 12, "8008": 12, "vrrp": 2} {
+	for port, want := range map[string]int{"2379": 6, "2380": 6, "5432": 12, "8008": 12,
+		"vrrp": 2} {
 		if counts[port] != want {
 			t.Errorf("port %s: %d routes, want %d", port, counts[port], want)
 		}
@@ -105,7 +106,8 @@ func TestPortsScript(t *testing.T) {
 			}
 			conn.Close()
 			for _, token := range []string{"somebody else's", "the token"} {
-				send := exec.CommandContext(ctx, perl, "-e", portsScript, "send", "0", token, address)
+				send := exec.CommandContext(ctx, perl, "-e", portsScript, "send", "0", token,
+					address)
 				if text, err := send.CombinedOutput(); err != nil || len(text) > 0 {
 					t.Errorf("send: %v, %s", err, text)
 				}

@@ -58,7 +58,8 @@ type PreflightReport struct {
 
 // Warnings returns the findings that do not stop apply.
 func (r PreflightReport) Warnings() []preflight.Finding {
-	return slices.DeleteFunc(slices.Clone(r.Findings), func(f preflight.Finding) bool { return !f.Warning })
+	return slices.DeleteFunc(slices.Clone(r.Findings),
+		func(f preflight.Finding) bool { return !f.Warning })
 }
 
 // Err returns all findings that stop apply as one error, or nil.
@@ -77,7 +78,8 @@ func (r PreflightReport) Err() error {
 // stopping are the findings that stop apply. Where the specification is not of this cluster nothing
 // else is of interest: that packages of another version are missing, say.
 func stopping(findings []preflight.Finding) []preflight.Finding {
-	stops := slices.DeleteFunc(slices.Clone(findings), func(f preflight.Finding) bool { return f.Warning })
+	stops := slices.DeleteFunc(slices.Clone(findings),
+		func(f preflight.Finding) bool { return f.Warning })
 	if refused := slices.DeleteFunc(slices.Clone(stops),
 		func(f preflight.Finding) bool { return f.Field == "" }); len(refused) > 0 {
 		return refused
@@ -108,7 +110,8 @@ func Preflight(ctx context.Context, c *site.Site, opts PreflightOptions) (Prefli
 		defer cancel()
 		facts, err := look(bounded, c, t, h)
 		if err != nil && bounded.Err() != nil && ctx.Err() == nil {
-			err = remote.WithHint(fmt.Errorf("it takes commands but has not answered simple questions within %v: %w",
+			err = remote.WithHint(fmt.Errorf("it takes commands but has not answered simple "+
+				"questions within %v: %w",
 				timeout, err),
 				"log in there and see what hangs: df on a network file system that is gone, "+
 					"apt-cache, a full process table")
@@ -147,7 +150,8 @@ func Preflight(ctx context.Context, c *site.Site, opts PreflightOptions) (Prefli
 	}
 	report.Findings = append(report.Findings, refused...)
 	if err := c.JudgeState(StateNotes(report.Facts)); err != nil {
-		report.Findings = append(report.Findings, preflight.Finding{Problem: err.Error(), Remedy: errs.NextOf(err)})
+		report.Findings = append(report.Findings, preflight.Finding{Problem: err.Error(),
+			Remedy: errs.NextOf(err)})
 	}
 	report.Findings = append(report.Findings, judgeAlarms(store)...)
 	report.Findings = append(report.Findings, judgeNetwork(c, report.Facts)...)
@@ -160,8 +164,9 @@ func Preflight(ctx context.Context, c *site.Site, opts PreflightOptions) (Prefli
 		}
 		report.RoutesTried = len(Routes(c))
 		for _, b := range blocked {
-			report.Findings = append(report.Findings, preflight.Finding{Host: b.From, Problem: b.String(),
-				Remedy: errs.Text("open it in the firewalls between the two hosts")})
+			report.Findings = append(report.Findings,
+				preflight.Finding{Host: b.From, Problem: b.String(),
+					Remedy: errs.Text("open it in the firewalls between the two hosts")})
 		}
 	}
 	return report, nil
@@ -188,7 +193,8 @@ func advisedFindings(ctx context.Context, c *site.Site, measured, fresh bool) []
 	var found []preflight.Finding
 	for _, r := range advisor.Remarks(c.Spec, facts) {
 		if r.Severity != advisor.Note {
-			found = append(found, preflight.Finding{Problem: r.What + ": " + r.Why, Remedy: errs.Text("set %s", r.Set),
+			found = append(found, preflight.Finding{Problem: r.What + ": " + r.Why,
+				Remedy:  errs.Text("set %s", r.Set),
 				Warning: true})
 		}
 	}
@@ -220,7 +226,8 @@ func judgeHost(c *site.Site, h spec.Host, f preflight.Facts) []preflight.Finding
 		add(false, fmt.Sprintf("the clock is off by %s", f.ClockOffset.Round(100*time.Millisecond)),
 			"set up a time service (chrony), and correct the clock")
 	} else if !f.ClockSynced {
-		add(true, "the time service does not report a synchronised clock", "set up chrony or systemd-timesyncd")
+		add(true, "the time service does not report a synchronised clock",
+			"set up chrony or systemd-timesyncd")
 	}
 	if h.Role == spec.RoleDatabase && f.FreeBytes < minFreeBytes {
 		// What runs and fills its disk is perhaps what apply is to mend.
@@ -230,10 +237,12 @@ func judgeHost(c *site.Site, h spec.Host, f preflight.Facts) []preflight.Finding
 	if most := c.Spec.Balancer.MaxConnections; f.OpenFiles > 0 && lb.OpenFiles(most) > f.OpenFiles {
 		found = append(found, preflight.Finding{Host: h.Name, Field: "balancer.max_connections",
 			Problem: fmt.Sprintf(
-				"balancer.max_connections is %d, for which HAProxy on %s wants %d open files; it may have %d",
+				"balancer.max_connections is %d, for which HAProxy on %s wants %d open files; it "+
+					"may have %d",
 				most, h.Name, lb.OpenFiles(most), f.OpenFiles),
 			Remedy: errs.Text(
-				"write %d or less, or raise LimitNOFILE there (systemctl edit haproxy.service) and restart HAProxy",
+				"write %d or less, or raise LimitNOFILE there (systemctl edit haproxy.service) "+
+					"and restart HAProxy",
 				(f.OpenFiles-lb.OpenFiles(0))/2)})
 	}
 	if f.Premises.Stranger {
@@ -244,13 +253,16 @@ func judgeHost(c *site.Site, h spec.Host, f preflight.Facts) []preflight.Finding
 	found = append(found, preflight.Judge(want(c, h), f.Premises)...)
 	if missing := missingPackages(c, h, f); len(missing) > 0 {
 		add(false, "apt offers no "+strings.Join(missing, ", "),
-			"run apt-get update there, or set postgresql.source and etcd.source to where they are available")
+			"run apt-get update there, or set postgresql.source and etcd.source to where they "+
+				"are available")
 	}
 	if faults := etcdrelease.Faults(f.Candidates["etcd-server"]); len(faults) > 0 &&
 		h.Role == spec.RoleDatabase && c.Spec.Etcd.Source == spec.SourceDistribution {
-		add(true, fmt.Sprintf("the distribution's etcd %s has known faults: %s", f.Candidates["etcd-server"],
+		add(true, fmt.Sprintf("the distribution's etcd %s has known faults: %s",
+			f.Candidates["etcd-server"],
 			strings.Join(faults, "; ")),
-			"use etcd.source: release or archive; a running cluster goes to the newest release of its own series first")
+			"use etcd.source: release or archive; a running cluster goes to the newest release "+
+				"of its own series first")
 	}
 	if problem := tooOld(f.Candidates["patroni"]); problem != "" && h.Role == spec.RoleDatabase &&
 		c.Spec.PostgreSQL.Source == spec.SourceDistribution {

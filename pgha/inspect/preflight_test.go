@@ -16,7 +16,8 @@ import (
 func fit(c *site.Site) preflight.Facts {
 	f := preflight.Facts{
 		Distribution: "debian", Release: "13", Architecture: "amd64", Root: true, Init: true,
-		ClockSynced: true, FreeBytes: 100 << 30, Listeners: map[int]string{22: "sshd"}, Candidates: map[string]string{},
+		ClockSynced: true, FreeBytes: 100 << 30, Listeners: map[int]string{22: "sshd"},
+		Candidates: map[string]string{},
 	}
 	h, _ := c.Spec.Host("pg1")
 	for _, p := range c.LayoutOf(h).Packages().Names {
@@ -42,9 +43,11 @@ func TestJudgeHost(t *testing.T) {
 	}{
 		{"fit", func(*preflight.Facts) {}, "", false},
 		{"own cluster", func(f *preflight.Facts) { f.EtcdCA = "our CA" }, "", false},
-		{"old system", func(f *preflight.Facts) { f.Release = "11" }, "debian 11 is not supported", false},
+		{"old system", func(f *preflight.Facts) { f.Release = "11" },
+			"debian 11 is not supported", false},
 		{"no systemd", func(f *preflight.Facts) { f.Init = false }, "PID 1 is not systemd", false},
-		{"no root", func(f *preflight.Facts) { f.Root = false }, "commands do not run as root", false},
+		{"no root", func(f *preflight.Facts) { f.Root = false },
+			"commands do not run as root", false},
 		{
 			"wrong clock", func(f *preflight.Facts) { f.ClockOffset = -5 * time.Second },
 			"the clock is off by -5s", false,
@@ -53,10 +56,14 @@ func TestJudgeHost(t *testing.T) {
 			"no time service", func(f *preflight.Facts) { f.ClockSynced = false },
 			"the time service does not report", true,
 		},
-		{"full disk", func(f *preflight.Facts) { f.FreeBytes = 100 << 20 }, "only 100 MiB are free", false},
+		{"full disk", func(f *preflight.Facts) { f.FreeBytes = 100 << 20 },
+			"only 100 MiB are free", false},
 		{
 			"own cluster, full disk",
-			func(f *preflight.Facts) { f.EtcdCA = "our CA"; f.FreeBytes = 100 << 20 }, "only 100 MiB are free", true,
+			func(f *preflight.Facts) {
+				f.EtcdCA = "our CA"
+				f.FreeBytes = 100 << 20
+			}, "only 100 MiB are free", true,
 		},
 		{"port taken", func(f *preflight.Facts) {
 			f.Premises.Listeners = []preflight.Listener{{Port: 5432, Program: "nginx"}}
@@ -82,9 +89,11 @@ func TestJudgeHost(t *testing.T) {
 		case tt.want == "" && len(found) > 0:
 			t.Errorf("%s: found %v", tt.name, found)
 		case tt.want == "":
-		case len(found) != 1 || !strings.Contains(found[0].Problem, tt.want) || found[0].Warning != tt.warning ||
+		case len(found) != 1 || !strings.Contains(found[0].Problem, tt.want) ||
+			found[0].Warning != tt.warning ||
 			found[0].Remedy.IsZero():
-			t.Errorf("%s: found %+v, want %q (warning %v) with a remedy", tt.name, found, tt.want, tt.warning)
+			t.Errorf("%s: found %+v, want %q (warning %v) with a remedy", tt.name, found, tt.want,
+				tt.warning)
 		}
 		report := PreflightReport{Findings: found}
 		if (report.Err() != nil) != (tt.want != "" && !tt.warning) {
@@ -97,9 +106,11 @@ func TestJudgeHost(t *testing.T) {
 func TestWant(t *testing.T) {
 	t.Parallel()
 	c := sitetest.New(t)
-	c.Spec.PostgreSQL.Source, c.Spec.Etcd.Source, c.Spec.Timezone = spec.SourcePGDG, spec.SourceRelease, "Europe/Madrid"
+	c.Spec.PostgreSQL.Source, c.Spec.Etcd.Source, c.Spec.Timezone = spec.SourcePGDG,
+		spec.SourceRelease, "Europe/Madrid"
 	c.Spec.PostgreSQL.Parameters = map[string]any{
-		"LC_Time": "de_DE.UTF-8", "timezone": "CET-1CEST", "log_timezone": "Etc/UTC", "work_mem": "4MB",
+		"LC_Time": "de_DE.UTF-8", "timezone": "CET-1CEST", "log_timezone": "Etc/UTC",
+		"work_mem":    "4MB",
 		"lc_messages": "",
 	}
 	h, err := c.Spec.Host("m1")
@@ -130,7 +141,8 @@ func TestWant(t *testing.T) {
 		}
 	}
 	for suite, want := range map[string]string{
-		"x/": "http://m/x/InRelease", "./": "http://m/InRelease", "trixie": "http://m/dists/trixie/InRelease",
+		"x/": "http://m/x/InRelease", "./": "http://m/InRelease",
+		"trixie": "http://m/dists/trixie/InRelease",
 	} {
 		if got := (site.Repository{URL: "http://m/", Suite: suite}).Release(); got != want {
 			t.Errorf("suite %s: %s, want %s", suite, got, want)

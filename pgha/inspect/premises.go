@@ -21,10 +21,12 @@ func want(c *site.Site, h spec.Host) preflight.Want {
 	sp := c.Spec
 	host := c.LayoutOf(h)
 	w := preflight.Want{Host: h.Name, Address: h.Address, User: sp.SSHOf(h).User,
-		Packages: host.Packages().Names, Units: host.Units(layout.Service), Peers: peersOf(c, h, host)}
+		Packages: host.Packages().Names, Units: host.Units(layout.Service),
+		Peers: peersOf(c, h, host)}
 	for _, p := range host.Ports() {
 		if !p.VRRP() {
-			w.Ports = append(w.Ports, preflight.Port{Number: p.Number, Field: p.Field, Unit: p.Unit})
+			w.Ports = append(w.Ports, preflight.Port{Number: p.Number, Field: p.Field,
+				Unit: p.Unit})
 		}
 	}
 	for _, f := range host.Configurations() {
@@ -45,11 +47,13 @@ func want(c *site.Site, h spec.Host) preflight.Want {
 func wantDatabase(c *site.Site, w *preflight.Want) {
 	sp := c.Spec
 	w.Database = true
-	w.Data = []preflight.Data{{Path: path.Clean(sp.PostgreSQL.DataDir), Field: "postgresql.data_dir"},
+	w.Data = []preflight.Data{{Path: path.Clean(sp.PostgreSQL.DataDir),
+		Field: "postgresql.data_dir"},
 		{Path: path.Clean(sp.Etcd.DataDir), Field: "etcd.data_dir", Etcd: true}}
 	if sp.PostgreSQL.Source != spec.SourceDistribution {
 		r := sp.PostgreSQL.Repository
-		w.Repositories = []string{site.Repository{URL: r.URL, Suite: r.Suite, Codename: preflight.Codename}.Release()}
+		w.Repositories = []string{site.Repository{URL: r.URL, Suite: r.Suite,
+			Codename: preflight.Codename}.Release()}
 	}
 	if sp.Etcd.Source == spec.SourceRelease {
 		w.EtcdVersion = sp.Etcd.Version
@@ -69,7 +73,9 @@ func wantDatabase(c *site.Site, w *preflight.Want) {
 			}
 		}
 	}
-	w.Locales = slices.DeleteFunc(w.Locales, func(s preflight.Setting) bool { return s.Value == "" })
+	w.Locales = slices.DeleteFunc(w.Locales, func(s preflight.Setting) bool {
+		return s.Value == ""
+	})
 }
 
 // belongs tells whether a host is this cluster's, or another's: by the authority that its etcd
@@ -78,7 +84,8 @@ func belongs(c *site.Site, h spec.Host, f preflight.Facts) (member, stranger boo
 	if h.Role == spec.RoleBalancer {
 		return slices.Contains(f.Premises.Ours, lb.ConfigPath), false
 	}
-	member = f.EtcdCA != "" && strings.Contains(f.EtcdCA, strings.TrimSpace(string(c.Credentials().EtcdCA)))
+	member = f.EtcdCA != "" && strings.Contains(f.EtcdCA,
+		strings.TrimSpace(string(c.Credentials().EtcdCA)))
 	return member, f.EtcdCA != "" && !member
 }
 

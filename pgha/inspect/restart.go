@@ -22,7 +22,8 @@ type Restarting struct {
 // stands in PostgreSQL's files now: settings of the DCS that wait, config.yml's own, and those of
 // ALTER SYSTEM, which no one has judged. It returns what speaks against it; where a server could
 // not be tried that is a warning. It changes nothing and takes a third of a second.
-func JudgeRestart(ctx context.Context, c *site.Site, list []Restarting) ([]preflight.Finding, error) {
+func JudgeRestart(ctx context.Context, c *site.Site,
+	list []Restarting) ([]preflight.Finding, error) {
 	tried := make([]TryOut, len(list))
 	err := parallel.Each(list, func(i int, r Restarting) error {
 		res, err := r.Target.Batch(ctx, trial.PresentQuestion(c.Spec.PostgreSQL.DataDir))

@@ -25,7 +25,8 @@ func TestJudgeRestart(t *testing.T) {
 		"a missing library": {
 			files: files, answer: "== memory\nMemTotal: 4000000 kB\n== lacks\n== settings\n" +
 				`FATAL:  could not access file "nosuch": No such file or directory` + "\n",
-			field: "postgresql.parameters.shared_preload_libraries", problem: "does not start with it",
+			field:   "postgresql.parameters.shared_preload_libraries",
+			problem: "does not start with it",
 		},
 		"more than the host's memory": {
 			files: files, answer: strings.Replace(started, "\n200\n", "\n9000\n", 1),

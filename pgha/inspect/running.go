@@ -37,7 +37,8 @@ func askStore(ctx context.Context, c *site.Site) *change.Store {
 		s.Alarms = append(s.Alarms, change.StoreAlarm(a))
 	}
 	for _, m := range seen.Members {
-		s.Members = append(s.Members, change.StoreMember{Name: m.Name, PeerURLs: m.PeerURLs, Learner: m.Learner})
+		s.Members = append(s.Members, change.StoreMember{Name: m.Name, PeerURLs: m.PeerURLs,
+			Learner: m.Learner})
 	}
 	return s
 }
@@ -45,7 +46,8 @@ func askStore(ctx context.Context, c *site.Site) *change.Store {
 // look asks a host in one round trip what preflight judges: its facts, what of the cluster runs on
 // it, and what its PostgreSQL is configured with. Meanwhile it tries whether sshd forwards
 // connections.
-func look(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host) (preflight.Facts, error) {
+func look(ctx context.Context, c *site.Site, t *remote.Target,
+	h spec.Host) (preflight.Facts, error) {
 	w := want(c, h)
 	forbidden := make(chan string, 1)
 	go func() { forbidden <- forwardingForbidden(ctx, t, "127.0.0.1:1") }()
@@ -101,7 +103,8 @@ func Refusals(ctx context.Context, c *site.Site) ([]preflight.Finding, error) {
 		if err != nil {
 			return err
 		}
-		heard, res, err := t.BatchBeside(ctx, change.NeighboursQuestion(c.Spec), runningQuestions(c.Spec, h)...)
+		heard, res, err := t.BatchBeside(ctx, change.NeighboursQuestion(c.Spec),
+			runningQuestions(c.Spec, h)...)
 		if err != nil {
 			return err
 		}
@@ -118,7 +121,8 @@ func Refusals(ctx context.Context, c *site.Site) ([]preflight.Finding, error) {
 
 // judgeChange compares the specification with what runs: each difference that apply does not bring
 // about is a finding that stops it, by the table of package change.
-func judgeChange(sp *spec.Spec, facts map[string]preflight.Facts, store *change.Store) []preflight.Finding {
+func judgeChange(sp *spec.Spec, facts map[string]preflight.Facts,
+	store *change.Store) []preflight.Finding {
 	running := change.Running{Hosts: map[string]change.Host{}, Store: store}
 	for name, f := range facts {
 		running.Hosts[name] = f.Running

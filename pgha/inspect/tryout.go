@@ -54,7 +54,8 @@ func tryOuts(c *site.Site, facts map[string]preflight.Facts, fresh bool) ([]TryO
 	for i, h := range c.Spec.Databases() {
 		f, asked := facts[h.Name]
 		version := f.Running.Data[c.Spec.PostgreSQL.DataDir].Version
-		if !asked || f.Present.Made && version != c.Spec.PostgreSQL.Version || f.Present.Made == fresh {
+		if !asked || f.Present.Made && version != c.Spec.PostgreSQL.Version ||
+			f.Present.Made == fresh {
 			continue
 		}
 		files, err := po.ServerFiles(po.Members[i])
@@ -63,7 +64,8 @@ func tryOuts(c *site.Site, facts map[string]preflight.Facts, fresh bool) ([]TryO
 		}
 		t := TryOut{Target: po.Members[i].Target, Present: f.Present, Server: trial.Server{
 			Version: c.Spec.PostgreSQL.Version, DataDir: c.Spec.PostgreSQL.DataDir, New: fresh,
-			Settings: files.Parameters, Removed: append(files.Removed, takenBack(files, written, f.Present)...),
+			Settings: files.Parameters, Removed: append(files.Removed,
+				takenBack(files, written, f.Present)...),
 			Rules: files.HBA, Ident: files.Ident,
 		}}
 		if t.Server.Differs(t.Present) {
@@ -75,7 +77,8 @@ func tryOuts(c *site.Site, facts map[string]preflight.Facts, fresh bool) ([]TryO
 
 // takenBack names what an earlier apply wrote and the specification does not say any more, unless
 // somebody has changed it.
-func takenBack(files patroni.ServerFiles, written map[string]string, present trial.Present) []string {
+func takenBack(files patroni.ServerFiles, written map[string]string,
+	present trial.Present) []string {
 	var names []string
 	for name, value := range written {
 		if _, said := files.Parameters[name]; !said && present.Settings[name] == value {
@@ -103,7 +106,8 @@ func (t *TryOut) Run(ctx context.Context) {
 
 func (t *TryOut) try(ctx context.Context) {
 	res, err := t.Target.Run(ctx,
-		remote.Cmd{Argv: trial.Command(t.Server), Stdin: strings.NewReader(trial.Input(t.Server, t.Present)),
+		remote.Cmd{Argv: trial.Command(t.Server), Stdin: strings.NewReader(trial.Input(t.Server,
+			t.Present)),
 			Env: []string{"LC_ALL=C"}, User: "postgres", Timeout: trialTimeout})
 	t.answer, t.err = trial.Read(string(res.Stdout)), err
 }
@@ -151,12 +155,14 @@ func (t *TryOut) newValues() map[string]string {
 // trySessions asks the first of the servers that answers what it says of values that a session may
 // have: it looks into the database, too. Where none answers nothing is known, and a correction gets
 // through.
-func trySessions(ctx context.Context, c *site.Site, values map[string]map[string]string) map[string]string {
+func trySessions(ctx context.Context, c *site.Site,
+	values map[string]map[string]string) map[string]string {
 	for _, host := range slices.Sorted(maps.Keys(values)) {
 		if len(values[host]) == 0 {
 			continue
 		}
-		if refused, err := serving.TrySettings(ctx, c, host, pgsetting.Of(c.Spec.PostgreSQL.Version),
+		if refused, err := serving.TrySettings(ctx, c, host,
+			pgsetting.Of(c.Spec.PostgreSQL.Version),
 			values[host]); err == nil {
 			return refused
 		}
@@ -180,15 +186,19 @@ func TrialFindings(c *site.Site, list []TryOut) []preflight.Finding {
 	}
 	for _, t := range list {
 		if problem := cmp.Or(t.answer.Broken, trialError(t.err)); problem != "" {
-			add(t, preflight.Finding{Problem: "whether PostgreSQL takes the settings could not be tried: " + problem,
+			add(t, preflight.Finding{Problem: "whether PostgreSQL takes the settings could not " +
+				"be tried: " + problem,
 				Remedy: errs.Text("see whether /tmp is full or read-only there"), Warning: true})
 		}
 		for _, k := range t.answer.Known {
-			add(t, preflight.Finding{Problem: "PostgreSQL would not start with what it has now: " + k.Text,
-				Remedy: errs.Text("%s lists its settings", errs.Verb("config", "show")), Warning: true})
+			add(t, preflight.Finding{Problem: "PostgreSQL would not start with what it has now: " +
+				k.Text,
+				Remedy:  errs.Text("%s lists its settings", errs.Verb("config", "show")),
+				Warning: true})
 		}
 		for _, f := range trial.Judge(t.Server, t.changed, t.answer) {
-			add(t, preflight.Finding{Field: fieldOf(c, f), Problem: f.Problem, Remedy: errs.Text("%s", f.Remedy)})
+			add(t, preflight.Finding{Field: fieldOf(c, f), Problem: f.Problem,
+				Remedy: errs.Text("%s", f.Remedy)})
 		}
 	}
 	for i, f := range found {

@@ -33,9 +33,11 @@ type journal struct {
 var systemMatches = []string{
 	"_TRANSPORT=kernel", "SYSLOG_IDENTIFIER=systemd-journald", "SYSLOG_IDENTIFIER=systemd-logind",
 	"SYSLOG_IDENTIFIER=systemd-shutdown",
-	"SYSLOG_IDENTIFIER=systemd-networkd", "SYSLOG_IDENTIFIER=NetworkManager", "SYSLOG_IDENTIFIER=sudo",
+	"SYSLOG_IDENTIFIER=systemd-networkd", "SYSLOG_IDENTIFIER=NetworkManager",
+	"SYSLOG_IDENTIFIER=sudo",
 	"_SYSTEMD_UNIT=" + patroni.WatchUnit,
-	"UNIT=shutdown.target", "UNIT=reboot.target", "UNIT=poweroff.target", "MESSAGE_ID=b07a249cd024414a82dd00cd181378ff",
+	"UNIT=shutdown.target", "UNIT=reboot.target", "UNIT=poweroff.target",
+	"MESSAGE_ID=b07a249cd024414a82dd00cd181378ff",
 }
 
 // maxLogLine bounds one line of journalctl's JSON.
@@ -74,7 +76,8 @@ func (j *journal) look(ctx context.Context) (files string, err error) {
 // notices by itself that nobody reads any more.
 func (j *journal) command(argv ...string) remote.Cmd {
 	argv = append([]string{"journalctl", "--quiet", "--no-pager", "--all", "--output=json",
-		"--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_SYSTEMD_UNIT,UNIT,_BOOT_ID"}, argv...)
+		"--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_SYSTEMD_UNIT,UNIT,_BOOT_ID"},
+		argv...)
 	for _, unit := range j.units {
 		argv = append(argv, "--unit="+unit)
 	}
@@ -141,7 +144,8 @@ func (j *journal) stream(ctx context.Context, cmd remote.Cmd, out io.Writer) err
 	var stderr bytes.Buffer
 	code, err := s.Stream(ctx, cmd, out, &stderr)
 	if err == nil && code != 0 {
-		err = remote.NewExitError(j.target.Name, cmd, remote.Result{Stderr: stderr.Bytes(), ExitCode: code})
+		err = remote.NewExitError(j.target.Name, cmd,
+			remote.Result{Stderr: stderr.Bytes(), ExitCode: code})
 	}
 	return err
 }
@@ -167,7 +171,8 @@ func (j *journal) parse(line []byte) (e LogEntry, keep bool, err error) {
 	}
 	micros, err := strconv.ParseInt(raw.Realtime, 10, 64)
 	if err != nil {
-		return e, false, remote.OnHost(j.target.Name, fmt.Errorf("read the journal: time %q", raw.Realtime))
+		return e, false, remote.OnHost(j.target.Name,
+			fmt.Errorf("read the journal: time %q", raw.Realtime))
 	}
 	e = LogEntry{Time: time.UnixMicro(micros).UTC(), Host: j.target.Name, Unit: string(raw.From),
 		Program:  string(raw.Identifier),

@@ -29,13 +29,15 @@ func TestParseJournal(t *testing.T) {
 		"patroni": {
 			line: `{` + stamp +
 				`,"MESSAGE":"no action","_COMM":"patroni","SYSLOG_IDENTIFIER":"patroni","PRIORITY":"6","_SYSTEMD_UNIT":"patroni.service"}`,
-			want: LogEntry{Time: when, Unit: "patroni.service", Program: "patroni", Priority: 6, Message: "no action"},
+			want: LogEntry{Time: when, Unit: "patroni.service", Program: "patroni", Priority: 6,
+				Message: "no action"},
 		},
 		"PostgreSQL in Patroni's unit": {
 			line: `{` + stamp +
 				`,"MESSAGE":"LOG:  ready","_COMM":"postgres","SYSLOG_IDENTIFIER":"patroni","PRIORITY":"6","_SYSTEMD_UNIT":"patroni.service"}`,
 			want: LogEntry{
-				Time: when, Unit: "patroni.service", Program: "postgres", Priority: 6, Message: "LOG:  ready",
+				Time: when, Unit: "patroni.service", Program: "postgres", Priority: 6,
+				Message: "LOG:  ready",
 			},
 		},
 		"PostgreSQL is not Patroni": {
@@ -43,46 +45,57 @@ func TestParseJournal(t *testing.T) {
 				`,"MESSAGE":"LOG:  ready","_COMM":"postgres","SYSLOG_IDENTIFIER":"patroni","_SYSTEMD_UNIT":"patroni.service"}`,
 			component: LogPatroni, dropped: true,
 			want: LogEntry{
-				Time: when, Unit: "patroni.service", Program: "postgres", Priority: 6, Message: "LOG:  ready",
+				Time: when, Unit: "patroni.service", Program: "postgres", Priority: 6,
+				Message: "LOG:  ready",
 			},
 		},
 		"a writer that was gone": {
-			line:      `{` + stamp + `,"MESSAGE":"x","SYSLOG_IDENTIFIER":"patroni","_SYSTEMD_UNIT":"patroni.service"}`,
+			line: `{` + stamp +
+				`,"MESSAGE":"x","SYSLOG_IDENTIFIER":"patroni","_SYSTEMD_UNIT":"patroni.service"}`,
 			component: LogPatroni,
-			want:      LogEntry{Time: when, Unit: "patroni.service", Program: "patroni", Priority: 6, Message: "x"},
+			want: LogEntry{Time: when, Unit: "patroni.service", Program: "patroni",
+				Priority: 6, Message: "x"},
 		},
 		"systemd about a unit": {
 			line: `{` + stamp +
 				`,"MESSAGE":"Stopped","_COMM":"systemd","SYSLOG_IDENTIFIER":"systemd","PRIORITY":"3","_SYSTEMD_UNIT":"init.scope","UNIT":"etcd.service"}`,
-			want: LogEntry{Time: when, Unit: "etcd.service", Program: "systemd", Priority: 3, Message: "Stopped"},
+			want: LogEntry{Time: when, Unit: "etcd.service", Program: "systemd", Priority: 3,
+				Message: "Stopped"},
 		},
 		"the kernel": {
 			line: `{` + stamp +
 				`,"MESSAGE":"Out of memory","SYSLOG_IDENTIFIER":"kernel","PRIORITY":"3","_BOOT_ID":"b1"}`,
-			want: LogEntry{Time: when, Program: "kernel", Priority: 3, Message: "Out of memory", Boot: "b1"},
+			want: LogEntry{Time: when, Program: "kernel", Priority: 3, Message: "Out of memory",
+				Boot: "b1"},
 		},
 		"no UTF-8": {
 			line: `{` + stamp +
 				`,"MESSAGE":[102,105,115,255,104],"SYSLOG_IDENTIFIER":"x","_SYSTEMD_UNIT":"haproxy.service"}`,
-			want: LogEntry{Time: when, Unit: "haproxy.service", Program: "x", Priority: 6, Message: "fis\uFFFDh"},
+			want: LogEntry{Time: when, Unit: "haproxy.service", Program: "x", Priority: 6,
+				Message: "fis\uFFFDh"},
 		},
 		"a field twice": {
 			line: `{` + stamp +
 				`,"MESSAGE":["one",[116,255]],"SYSLOG_IDENTIFIER":null,"_SYSTEMD_UNIT":"haproxy.service"}`,
-			want: LogEntry{Time: when, Unit: "haproxy.service", Priority: 6, Message: "one\nt\uFFFD"},
+			want: LogEntry{Time: when, Unit: "haproxy.service", Priority: 6,
+				Message: "one\nt\uFFFD"},
 		},
-		"an empty array":  {line: `{` + stamp + `,"MESSAGE":[]}`, want: LogEntry{Time: when, Priority: 6}},
-		"too large":       {line: `{` + stamp + `,"MESSAGE":null}`, want: LogEntry{Time: when, Priority: 6}},
-		"no time":         {line: `{"MESSAGE":"x"}`, fails: true},
-		"half an object":  {line: `{"MESSAGE":"x"`, fails: true},
-		"a strange field": {line: `{` + stamp + `,"MESSAGE":{"a":1}}`, want: LogEntry{Time: when, Priority: 6}},
+		"an empty array": {line: `{` + stamp + `,"MESSAGE":[]}`,
+			want: LogEntry{Time: when, Priority: 6}},
+		"too large": {line: `{` + stamp + `,"MESSAGE":null}`,
+			want: LogEntry{Time: when, Priority: 6}},
+		"no time":        {line: `{"MESSAGE":"x"}`, fails: true},
+		"half an object": {line: `{"MESSAGE":"x"`, fails: true},
+		"a strange field": {line: `{` + stamp + `,"MESSAGE":{"a":1}}`,
+			want: LogEntry{Time: when, Priority: 6}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if c.component == "" {
 				c.component = LogAll
 			}
-			j := &journal{target: &remote.Target{Host: remote.Host{Name: "db1"}}, component: c.component}
+			j := &journal{target: &remote.Target{Host: remote.Host{Name: "db1"}},
+				component: c.component}
 			got, keep, err := j.parse([]byte(c.line))
 			if (err != nil) != c.fails {
 				t.Fatalf("error %v, want one: %v", err, c.fails)
@@ -91,7 +104,8 @@ func TestParseJournal(t *testing.T) {
 				return
 			}
 			c.want.Host = "db1"
-			if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(LogEntry{}, "Cursor")); diff != "" ||
+			if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(LogEntry{},
+				"Cursor")); diff != "" ||
 				keep == c.dropped || got.Cursor != "c1" {
 				t.Errorf("kept: %v, cursor %q (-want +got):\n%s", keep, got.Cursor, diff)
 			}
@@ -112,10 +126,12 @@ func FuzzParseJournal(f *testing.F) {
 }
 
 func logsCluster() *site.Site {
-	return &site.Site{Unreachable: map[string]error{}, Spec: &spec.Spec{VIP: &spec.VIP{}, Hosts: []spec.Host{
-		{Name: "db1", Role: spec.RoleDatabase, Member: "pg1"},
-		{Name: "db2", Role: spec.RoleDatabase, Member: "pg2"}, {Name: "lb1", Role: spec.RoleBalancer},
-	}}}
+	return &site.Site{Unreachable: map[string]error{},
+		Spec: &spec.Spec{VIP: &spec.VIP{}, Hosts: []spec.Host{
+			{Name: "db1", Role: spec.RoleDatabase, Member: "pg1"},
+			{Name: "db2", Role: spec.RoleDatabase, Member: "pg2"},
+			{Name: "lb1", Role: spec.RoleBalancer},
+		}}}
 }
 
 func TestJournalsOfHosts(t *testing.T) {
@@ -129,7 +145,8 @@ func TestJournalsOfHosts(t *testing.T) {
 			LogsOptions{Component: LogEtcd}, []string{"db1 etcd.service", "db2 etcd.service"}, nil,
 		},
 		"PostgreSQL": {
-			LogsOptions{Component: LogPostgreSQL, Hosts: []string{"pg2", "db2"}}, []string{"db2 patroni.service"}, nil,
+			LogsOptions{Component: LogPostgreSQL, Hosts: []string{"pg2", "db2"}},
+			[]string{"db2 patroni.service"}, nil,
 		},
 		"everything": {
 			LogsOptions{Component: LogAll},
@@ -139,16 +156,19 @@ func TestJournalsOfHosts(t *testing.T) {
 			}, nil,
 		},
 		"the hosts themselves": {
-			LogsOptions{Component: LogSystem, Hosts: []string{"lb1", "db1"}}, []string{"lb1 ", "db1 "}, nil,
+			LogsOptions{Component: LogSystem, Hosts: []string{"lb1", "db1"}},
+			[]string{"lb1 ", "db1 "}, nil,
 		},
 		"of one host": {
 			LogsOptions{Component: LogAll, Hosts: []string{"lb1"}},
 			[]string{"lb1 haproxy.service keepalived.service"}, nil,
 		},
-		"where it is not":      {LogsOptions{Component: LogHAProxy, Hosts: []string{"db1"}}, nil, ErrUnknownComponent},
+		"where it is not": {LogsOptions{Component: LogHAProxy, Hosts: []string{"db1"}}, nil,
+			ErrUnknownComponent},
 		"an unknown component": {LogsOptions{Component: "postgres"}, nil, ErrUnknownComponent},
 		"none":                 {LogsOptions{}, nil, ErrUnknownComponent},
-		"an unknown host":      {LogsOptions{Component: LogAll, Hosts: []string{"db3"}}, nil, spec.ErrUnknownHost},
+		"an unknown host": {LogsOptions{Component: LogAll, Hosts: []string{"db3"}}, nil,
+			spec.ErrUnknownHost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -170,7 +190,9 @@ func TestJournalsOfHosts(t *testing.T) {
 func TestLogsOfUnreachableHosts(t *testing.T) {
 	t.Parallel()
 	var warned []string
-	opts := LogsOptions{Component: LogEtcd, Warn: func(host string, _ error) { warned = append(warned, host) }}
+	opts := LogsOptions{Component: LogEtcd, Warn: func(host string, _ error) {
+		warned = append(warned, host)
+	}}
 	err := Logs(context.Background(), logsCluster(), opts, func(LogEntry) error { return nil })
 	if !errors.Is(err, remote.ErrUnreachable) || len(warned) != 2 {
 		t.Errorf("got error %v and warnings of %v", err, warned)

@@ -28,12 +28,14 @@ func TestLogfiles(t *testing.T) {
 			data := dir + "/data"
 			// A process whose title is a backend's, one that has ended, and the server.
 			scripttest.Write(t, dir, "proc/50/cmdline", "postgres: walwriter\x00")
-			scripttest.Write(t, dir, "proc/52/cmdline", "/usr/lib/postgresql/18/bin/postgres\x00-D\x00"+
-				data+"\x00-p\x005432\x00")
+			scripttest.Write(t, dir, "proc/52/cmdline",
+				"/usr/lib/postgresql/18/bin/postgres\x00-D\x00"+
+					data+"\x00-p\x005432\x00")
 			if c.logs != "" {
 				scripttest.Write(t, data, "current_logfiles", c.logs)
 			}
-			r := scripttest.Run{With: "sh", Script: logfilesScript, Args: []string{"patroni.service"},
+			r := scripttest.Run{With: "sh", Script: logfilesScript,
+				Args:  []string{"patroni.service"},
 				Fakes: map[string]string{"systemctl": c.pid, "pgrep": "echo 50; echo 51; echo 52"},
 				Paths: map[string]string{"/proc/": dir + "/proc/"}}.Do(t)
 			want := c.want

@@ -89,7 +89,8 @@ func (l *logs) warn(host string, err error) {
 // journals chooses hosts and units.
 func journals(c *site.Site, opts LogsOptions) ([]*journal, error) {
 	if !slices.Contains(LogComponents(), opts.Component) {
-		return nil, fmt.Errorf("%w %q: there are %v", ErrUnknownComponent, opts.Component, LogComponents())
+		return nil, fmt.Errorf("%w %q: there are %v", ErrUnknownComponent, opts.Component,
+			LogComponents())
 	}
 	if opts.Follow && !opts.Until.IsZero() {
 		return nil, errors.New("what is followed has no end: leave Until or Follow out")
@@ -112,7 +113,8 @@ func journals(c *site.Site, opts LogsOptions) ([]*journal, error) {
 		units := loggingUnits(c, opts.Component, h)
 		runs := len(units) > 0 || opts.Component == LogSystem
 		if !runs && named {
-			return nil, fmt.Errorf("%w: %s is a %s and runs no %s", ErrUnknownComponent, h.Name, h.Role, opts.Component)
+			return nil, fmt.Errorf("%w: %s is a %s and runs no %s", ErrUnknownComponent, h.Name,
+				h.Role, opts.Component)
 		}
 		if !runs {
 			continue
@@ -124,7 +126,8 @@ func journals(c *site.Site, opts LogsOptions) ([]*journal, error) {
 		readers = append(readers, &journal{target: t, units: units, component: opts.Component})
 	}
 	if len(readers) == 0 {
-		return nil, fmt.Errorf("%w: no host of this cluster runs %s", ErrUnknownComponent, opts.Component)
+		return nil, fmt.Errorf("%w: no host of this cluster runs %s", ErrUnknownComponent,
+			opts.Component)
 	}
 	return readers, nil
 }
@@ -156,7 +159,8 @@ func (l *logs) reach(ctx context.Context) error {
 		}
 		if files != "" && l.Component != LogPatroni {
 			l.warn(j.target.Name,
-				remote.WithHint(fmt.Errorf("PostgreSQL writes its log into files of its own (logging_collector): %s",
+				remote.WithHint(fmt.Errorf("PostgreSQL writes its log into files of its own "+
+					"(logging_collector): %s",
 					files),
 					"read them on the host"))
 		}
@@ -175,13 +179,16 @@ func (l *logs) reach(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func eachReader(ctx context.Context, readers []*journal, f func(context.Context, *journal) error) error {
+func eachReader(ctx context.Context, readers []*journal,
+	f func(context.Context, *journal) error) error {
 	targets := make([]*remote.Target, len(readers))
 	byTarget := map[*remote.Target]*journal{}
 	for i, j := range readers {
 		targets[i], byTarget[j.target] = j.target, j
 	}
-	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error { return f(ctx, byTarget[t]) })
+	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+		return f(ctx, byTarget[t])
+	})
 }
 
 // forward reads everything from the oldest on.
@@ -256,7 +263,9 @@ func (l *logs) follow(ctx context.Context, yield func(LogEntry) error) error {
 // bounds are journalctl's arguments for Since and Until.
 func (l *logs) bounds() []string {
 	var argv []string
-	stamp := func(t time.Time) string { return fmt.Sprintf("@%d.%06d", t.Unix(), t.Nanosecond()/1000) }
+	stamp := func(t time.Time) string {
+		return fmt.Sprintf("@%d.%06d", t.Unix(), t.Nanosecond()/1000)
+	}
 	if !l.Since.IsZero() {
 		argv = append(argv, "--since="+stamp(l.Since))
 	}
@@ -282,5 +291,7 @@ func (l *logs) tolerant(j *journal, entries func(func(LogEntry, error) bool)) so
 }
 
 func (l *logs) readerOf(e LogEntry) *journal {
-	return l.readers[slices.IndexFunc(l.readers, func(j *journal) bool { return j.target.Name == e.Host })]
+	return l.readers[slices.IndexFunc(l.readers, func(j *journal) bool {
+		return j.target.Name == e.Host
+	})]
 }

@@ -31,7 +31,9 @@ func merge(sources []source, yield func(LogEntry) error) error {
 		}
 	}
 	for len(heads) > 0 {
-		first := slices.MinFunc(heads, func(a, b *head) int { return a.entry.Time.Compare(b.entry.Time) })
+		first := slices.MinFunc(heads, func(a, b *head) int {
+			return a.entry.Time.Compare(b.entry.Time)
+		})
 		if err := yield(first.entry); err != nil {
 			return err
 		}
@@ -46,7 +48,8 @@ func merge(sources []source, yield func(LogEntry) error) error {
 // interleave yields entries as they arrive, each held back for wait so that an older one of another
 // source can go first. What waits is bounded by what arrives in that time: sources are not read
 // while yield is busy. It ends with ctx, with yield's error, or when all sources have ended.
-func interleave(ctx context.Context, sources []source, wait time.Duration, yield func(LogEntry) error) error {
+func interleave(ctx context.Context, sources []source, wait time.Duration,
+	yield func(LogEntry) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	arriving := make(chan LogEntry)
 	var readers sync.WaitGroup

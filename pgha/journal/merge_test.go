@@ -36,10 +36,11 @@ func TestMerge(t *testing.T) {
 		in   [][]LogEntry
 		want string
 	}{
-		"nothing":              {nil, ""},
-		"silent hosts":         {[][]LogEntry{nil, nil}, ""},
-		"one host":             {[][]LogEntry{lines("a", 1, 2, 3)}, "a1 a2 a3"},
-		"in turns":             {[][]LogEntry{lines("a", 1, 4, 5), lines("b", 2, 3, 6), nil}, "a1 b2 b3 a4 a5 b6"},
+		"nothing":      {nil, ""},
+		"silent hosts": {[][]LogEntry{nil, nil}, ""},
+		"one host":     {[][]LogEntry{lines("a", 1, 2, 3)}, "a1 a2 a3"},
+		"in turns": {[][]LogEntry{lines("a", 1, 4, 5), lines("b", 2, 3, 6), nil},
+			"a1 b2 b3 a4 a5 b6"},
 		"equal times":          {[][]LogEntry{lines("a", 1, 2), lines("b", 1, 2)}, "a1 b1 a2 b2"},
 		"a clock was set back": {[][]LogEntry{lines("a", 5, 3, 6), lines("b", 4)}, "b4 a5 a3 a6"},
 	} {
@@ -50,7 +51,10 @@ func TestMerge(t *testing.T) {
 				sources = append(sources, slices.Values(s))
 			}
 			var got []LogEntry
-			if err := merge(sources, func(e LogEntry) error { got = append(got, e); return nil }); err != nil {
+			if err := merge(sources, func(e LogEntry) error {
+				got = append(got, e)
+				return nil
+			}); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(c.want, names(got)); diff != "" {
@@ -98,7 +102,8 @@ type late struct {
 func TestInterleave(t *testing.T) {
 	t.Parallel()
 	at := func(ms int, host string, second int) late {
-		return late{time.Duration(ms) * time.Millisecond, LogEntry{Host: host, Time: time.Unix(int64(second), 0)}}
+		return late{time.Duration(ms) * time.Millisecond,
+			LogEntry{Host: host, Time: time.Unix(int64(second), 0)}}
 	}
 	for name, c := range map[string]struct {
 		in   [][]late
@@ -107,10 +112,12 @@ func TestInterleave(t *testing.T) {
 		"an older line comes in time":  {[][]late{{at(0, "a", 2)}, {at(100, "b", 1)}}, "b1 a2"},
 		"an older line comes too late": {[][]late{{at(0, "a", 2)}, {at(900, "b", 1)}}, "a2 b1"},
 		"a burst": {
-			[][]late{{at(0, "a", 1), at(0, "a", 3), at(0, "a", 5)}, {at(50, "b", 2), at(50, "b", 4)}}, "a1 b2 a3 b4 a5",
+			[][]late{{at(0, "a", 1), at(0, "a", 3), at(0, "a", 5)},
+				{at(50, "b", 2), at(50, "b", 4)}}, "a1 b2 a3 b4 a5",
 		},
 		"one keeps talking": {
-			[][]late{{at(0, "a", 1), at(200, "a", 3), at(400, "a", 5), at(600, "a", 7)}, {at(500, "b", 2)}},
+			[][]late{{at(0, "a", 1), at(200, "a", 3), at(400, "a", 5), at(600, "a", 7)},
+				{at(500, "b", 2)}},
 			"a1 a3 b2 a5 a7",
 		},
 	} {

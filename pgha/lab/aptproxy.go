@@ -12,7 +12,8 @@ import (
 func aptProxies(ctx context.Context) map[string]string {
 	proxies := map[string]string{}
 	for _, scheme := range []string{"http", "https"} {
-		out, err := exec.CommandContext(ctx, "apt-config", "shell", "proxy", "Acquire::"+scheme+"::Proxy").Output()
+		out, err := exec.CommandContext(ctx, "apt-config", "shell", "proxy",
+			"Acquire::"+scheme+"::Proxy").Output()
 		if err != nil {
 			continue
 		}

@@ -24,7 +24,8 @@ func (l *Lab) boot(ctx context.Context, groups *cgroups, h hostPlan) error {
 		return err
 	}
 	defer group.Close()
-	console, err := os.OpenFile(filepath.Join(dir, consoleLog), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	console, err := os.OpenFile(filepath.Join(dir, consoleLog),
+		os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("open console log: %w", err)
 	}

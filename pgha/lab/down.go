@@ -67,7 +67,9 @@ func Down(ctx context.Context, options Options) error {
 }
 
 func (l *Lab) remove(ctx context.Context) error {
-	err := parallel.Each(l.record.Hosts, func(_ int, h hostPlan) error { return l.powerOff(ctx, h) })
+	err := parallel.Each(l.record.Hosts, func(_ int, h hostPlan) error {
+		return l.powerOff(ctx, h)
+	})
 	if err != nil {
 		return err
 	}

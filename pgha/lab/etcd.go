@@ -104,7 +104,8 @@ func (b etcdBuild) compile(ctx context.Context, work string) error {
 	}
 	env := append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "CGO_ENABLED=0")
 	for _, program := range etcdPrograms {
-		err := runIsolated(ctx, io.Discard, nil, env, "go", "build", "-C", work, "-trimpath", "-buildvcs=false",
+		err := runIsolated(ctx, io.Discard, nil, env, "go", "build", "-C", work, "-trimpath",
+			"-buildvcs=false",
 			"-ldflags=-s -w", "-o", program.name, program.module)
 		if err != nil {
 			return fmt.Errorf("compile %s: %w", program.name, err)
@@ -125,11 +126,13 @@ func (b etcdBuild) pack(archive, work string) (sum string, err error) {
 	zip := gzip.NewWriter(io.MultiWriter(f, hash))
 	out := tar.NewWriter(zip)
 	dir := strings.TrimSuffix(b.archiveName(), ".tar.gz")
-	if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755}); err != nil {
+	if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/",
+		Mode: 0o755}); err != nil {
 		return "", err
 	}
 	for _, program := range etcdPrograms {
-		if err := packFile(out, dir+"/"+program.name, filepath.Join(work, program.name)); err != nil {
+		if err := packFile(out, dir+"/"+program.name,
+			filepath.Join(work, program.name)); err != nil {
 			return "", err
 		}
 	}
@@ -144,7 +147,8 @@ func packFile(out *tar.Writer, name, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := out.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(body))}); err != nil {
+	if err := out.WriteHeader(&tar.Header{Name: name, Mode: 0o755,
+		Size: int64(len(body))}); err != nil {
 		return err
 	}
 	_, err = out.Write(body)

@@ -46,6 +46,7 @@ func (p progress) step(host, step, message string, fn func() error) error {
 	p.send(Event{Host: host, Step: step, Message: message})
 	start := time.Now()
 	err := fn()
-	p.send(Event{Host: host, Step: step, Message: message, Done: true, Duration: time.Since(start), Err: err})
+	p.send(Event{Host: host, Step: step, Message: message, Done: true, Duration: time.Since(start),
+		Err: err})
 	return err
 }

@@ -26,7 +26,8 @@ func Example() {
 		fmt.Println(h.Name, h.Address, h.Role)
 	}
 	out := lab.Stdio{Out: os.Stdout, Err: os.Stderr}
-	if _, err := l.Exec(ctx, "postgres-01", []string{"systemctl", "is-system-running"}, out); err != nil {
+	if _, err := l.Exec(ctx, "postgres-01", []string{"systemctl", "is-system-running"},
+		out); err != nil {
 		log.Fatal(err)
 	}
 	if err := l.Down(ctx); err != nil {

@@ -39,7 +39,8 @@ func (l *Lab) Exec(ctx context.Context, host string, argv []string, stdio Stdio)
 	if pid == 0 {
 		err := fmt.Errorf("exec on host %s: %w", h.Name, ErrHostDown)
 		return -1, errs.WithNext(err,
-			errs.Text("give it power: %s", errs.Verb("lab", "start", h.Name, "--lab-name", l.Name())))
+			errs.Text("give it power: %s", errs.Verb("lab", "start", h.Name, "--lab-name",
+				l.Name())))
 	}
 	exit, err := enterHost(ctx, pid, argv, stdio)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 // twice is fine. The host is named by its host or member name, here and in
 // the other faults; an unknown one is ErrUnknownHost.
 func (l *Lab) Cut(ctx context.Context, host string) error {
-	return l.fault(ctx, host, "cut", "cutting the cable", func(h hostPlan) error { return l.setCable(ctx, h, false) })
+	return l.fault(ctx, host, "cut", "cutting the cable",
+		func(h hostPlan) error { return l.setCable(ctx, h, false) })
 }
 
 // Heal puts the host's network cable back. Healing a whole one is fine.
@@ -27,19 +28,22 @@ func (l *Lab) Heal(ctx context.Context, host string) error {
 // survives, since this machine keeps its page cache. Killing a dead host is
 // fine.
 func (l *Lab) Kill(ctx context.Context, host string) error {
-	return l.fault(ctx, host, "kill", "cutting the power", func(h hostPlan) error { return l.powerOff(ctx, h) })
+	return l.fault(ctx, host, "kill", "cutting the power",
+		func(h hostPlan) error { return l.powerOff(ctx, h) })
 }
 
 // StartHost gives the host its power back and waits, up to 90 s, until it
 // has booted and, if its cable is connected, answers on port 22. Starting a
 // running host is fine.
 func (l *Lab) StartHost(ctx context.Context, host string) error {
-	return l.fault(ctx, host, "start", "giving power", func(h hostPlan) error { return l.startHost(ctx, h) })
+	return l.fault(ctx, host, "start", "giving power",
+		func(h hostPlan) error { return l.startHost(ctx, h) })
 }
 
 // fault runs one change of a host. It shares the lab with other hosts'
 // faults, but not with Start and Down, and has the host for itself.
-func (l *Lab) fault(ctx context.Context, host, step, message string, fn func(hostPlan) error) error {
+func (l *Lab) fault(ctx context.Context, host, step, message string,
+	fn func(hostPlan) error) error {
 	h, err := l.plan(host)
 	if err != nil {
 		return err

@@ -31,7 +31,8 @@ func testCable(t *testing.T, l *Lab) {
 	if reaches(t, l) {
 		t.Error("ping goes through a cut cable")
 	}
-	if carrier, _ := inHost(t, l, "postgres-01", "cat /sys/class/net/enp0s3/carrier"); carrier != "0" {
+	if carrier,
+		_ := inHost(t, l, "postgres-01", "cat /sys/class/net/enp0s3/carrier"); carrier != "0" {
 		t.Errorf("carrier = %s", carrier)
 	}
 	for range 2 {
@@ -66,13 +67,15 @@ func testPower(t *testing.T, l *Lab) {
 	if reaches(t, l) {
 		t.Error("a dead host answers ping")
 	}
-	if _, err := l.Exec(t.Context(), "postgres-01", []string{"true"}, Stdio{}); !errors.Is(err, ErrHostDown) {
+	if _, err := l.Exec(t.Context(), "postgres-01", []string{"true"}, Stdio{}); !errors.Is(err,
+		ErrHostDown) {
 		t.Errorf("exec on a dead host: %v", err)
 	}
 	if err := l.StartHost(t.Context(), "postgresql-01"); err != nil {
 		t.Fatal(err)
 	}
-	if out, exit := inHost(t, l, "postgres-01", "cat /root/kept; test ! -e /run/lost"); out != "kept" || exit != 0 {
+	if out, exit := inHost(t, l, "postgres-01",
+		"cat /root/kept; test ! -e /run/lost"); out != "kept" || exit != 0 {
 		t.Errorf("disk after the power loss: %s, exit %d", out, exit)
 	}
 	if !reaches(t, l) {
@@ -111,7 +114,8 @@ func testStartAgain(t *testing.T, l *Lab) {
 			t.Errorf("after a second start: %+v, before: %+v", h, before)
 		}
 	}
-	if _, err := Start(t.Context(), Options{Name: l.Name(), Hosts: 5}); !errors.Is(err, ErrConflict) {
+	if _, err := Start(t.Context(), Options{Name: l.Name(), Hosts: 5}); !errors.Is(err,
+		ErrConflict) {
 		t.Errorf("another number of hosts: %v", err)
 	}
 	if _, err := Start(t.Context(), Options{
@@ -130,7 +134,8 @@ func testDown(t *testing.T, l *Lab) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := l.DialContext(t.Context(), "tcp", "postgres-01:22"); !errors.Is(err, ErrNotRunning) {
+	if _, err := l.DialContext(t.Context(), "tcp", "postgres-01:22"); !errors.Is(err,
+		ErrNotRunning) {
 		t.Errorf("dial after down: %v", err)
 	}
 	if _, err := Open(t.Context(), Options{Name: l.Name()}); !errors.Is(err, ErrNotRunning) {

@@ -58,7 +58,8 @@ func traces(t *testing.T, name string) string {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(string(out)) {
-			if strings.Contains(line, "pgha-"+name+"-") || strings.Contains(line, "/labs/"+name+"/") {
+			if strings.Contains(line, "pgha-"+name+"-") ||
+				strings.Contains(line, "/labs/"+name+"/") {
 				found = append(found, what+": "+line)
 			}
 		}

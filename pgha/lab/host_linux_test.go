@@ -50,16 +50,19 @@ func testSSH(t *testing.T, l *Lab) {
 		user, command, want string
 		auth                ssh.AuthMethod
 	}{
-		{"root", "id -un; hostname; cat /etc/machine-id | wc -c", "root postgres-02 33", ssh.PublicKeys(key)},
+		{"root", "id -un; hostname; cat /etc/machine-id | wc -c", "root postgres-02 33",
+			ssh.PublicKeys(key)},
 		{"admin", "sudo -n id -un", "root", ssh.PublicKeys(key)},
 		{"operator", "sudo -n true 2>/dev/null || echo refused", "refused", ssh.PublicKeys(key)},
-		{"operator", "echo lab-operator | sudo -S -p '' id -un", "root", ssh.Password("lab-operator")},
+		{"operator", "echo lab-operator | sudo -S -p '' id -un", "root",
+			ssh.Password("lab-operator")},
 	} {
 		conn, err := l.DialContext(t.Context(), "tcp", "postgresql-02:22")
 		if err != nil {
 			t.Fatal(err)
 		}
-		config := &ssh.ClientConfig{User: tc.user, Auth: []ssh.AuthMethod{tc.auth}, HostKeyCallback: check}
+		config := &ssh.ClientConfig{User: tc.user, Auth: []ssh.AuthMethod{tc.auth},
+			HostKeyCallback: check}
 		c, chans, reqs, err := ssh.NewClientConn(conn, "192.168.0.201:22", config)
 		if err != nil {
 			t.Fatal(tc.user, err)
@@ -114,21 +117,25 @@ func testDial(t *testing.T, l *Lab) {
 
 func testExec(t *testing.T, l *Lab) {
 	t.Setenv("LAB_SECRET", "leak")
-	for line, want := range map[string]int{"true": 0, "exit 7": 7, "nosuchprogram": 127, "kill -9 $$": 137} {
+	for line, want := range map[string]int{"true": 0, "exit 7": 7, "nosuchprogram": 127,
+		"kill -9 $$": 137} {
 		if _, exit := inHost(t, l, "postgres-01", line); exit != want {
 			t.Errorf("%s: exit %d, want %d", line, exit, want)
 		}
 	}
-	if out, _ := inHost(t, l, "postgresql-01", "hostname; pwd; env"); !strings.HasPrefix(out, "postgres-01\n/\n") ||
+	if out, _ := inHost(t, l, "postgresql-01", "hostname; pwd; env"); !strings.HasPrefix(out,
+		"postgres-01\n/\n") ||
 		strings.Contains(out, "leak") {
 		t.Errorf("environment: %s", out)
 	}
 	var out bytes.Buffer
-	_, err := l.Exec(t.Context(), "postgres-01", []string{"cat"}, Stdio{In: strings.NewReader("through"), Out: &out})
+	_, err := l.Exec(t.Context(), "postgres-01", []string{"cat"},
+		Stdio{In: strings.NewReader("through"), Out: &out})
 	if err != nil || out.String() != "through" {
 		t.Errorf("cat: %q, %v", out.String(), err)
 	}
-	if _, err := l.Exec(t.Context(), "nobody", []string{"true"}, Stdio{}); !errors.Is(err, ErrUnknownHost) {
+	if _, err := l.Exec(t.Context(), "nobody", []string{"true"}, Stdio{}); !errors.Is(err,
+		ErrUnknownHost) {
 		t.Errorf("unknown host: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -146,11 +153,13 @@ func testExec(t *testing.T, l *Lab) {
 
 func testRun(t *testing.T, l *Lab) {
 	var out bytes.Buffer
-	exit, err := l.Run(t.Context(), []string{"ip", "-4", "-o", "address", "show", bridgeName}, Stdio{Out: &out})
+	exit, err := l.Run(t.Context(), []string{"ip", "-4", "-o", "address", "show", bridgeName},
+		Stdio{Out: &out})
 	if err != nil || exit != 0 || !strings.Contains(out.String(), networkOf(false).machine()) {
 		t.Errorf("run: %d, %v, %s", exit, err, &out)
 	}
-	if exit, err := l.Run(t.Context(), []string{"sh", "-c", "exit 9"}, Stdio{}); err != nil || exit != 9 {
+	if exit, err := l.Run(t.Context(), []string{"sh", "-c", "exit 9"}, Stdio{}); err != nil ||
+		exit != 9 {
 		t.Errorf("exit code: %d, %v", exit, err)
 	}
 	out.Reset()
@@ -161,13 +170,16 @@ func testRun(t *testing.T, l *Lab) {
 }
 
 func testPackages(t *testing.T, l *Lab) {
-	install := "apt-get update -q && apt-get install -qq keepalived >/dev/null && keepalived --version 2>&1 | head -1"
-	if out, exit := inHost(t, l, "postgres-01", install); exit != 0 || !strings.Contains(out, "Keepalived v2") {
+	install := "apt-get update -q && apt-get install -qq keepalived >/dev/null && keepalived " +
+		"--version 2>&1 | head -1"
+	if out, exit := inHost(t, l, "postgres-01", install); exit != 0 ||
+		!strings.Contains(out, "Keepalived v2") {
 		t.Errorf("exit %d: %s", exit, out)
 	}
 	pgdg := `. /etc/os-release && echo "deb [signed-by=/srv/repo/pgdg/ACCC4CF8.asc] file:/srv/repo/pgdg $VERSION_CODENAME-pgdg main" >/tmp/pgdg.list &&
 		apt-get update -q -o Dir::Etc::sourcelist=/tmp/pgdg.list -o Dir::Etc::sourceparts=- && apt-cache policy postgresql-18`
-	if out, exit := inHost(t, l, "postgres-02", pgdg); exit != 0 || !strings.Contains(out, "/srv/repo/pgdg") ||
+	if out, exit := inHost(t, l, "postgres-02", pgdg); exit != 0 ||
+		!strings.Contains(out, "/srv/repo/pgdg") ||
 		strings.Contains(out, "W:") {
 		t.Errorf("exit %d: %s", exit, out)
 	}

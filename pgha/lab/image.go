@@ -71,7 +71,8 @@ func ensureImage(ctx context.Context, o Options, rel release, p progress) (strin
 	if err := p.step("", "image", "building the image of Debian "+rel.name,
 		func() error { return b.build(ctx) }); err != nil {
 		err = errors.Join(err, removeTree(b.dir))
-		return "", withHint(fmt.Errorf("build image %s: %w", id, err), "the whole log is "+c.buildLog(id))
+		return "", withHint(fmt.Errorf("build image %s: %w", id, err),
+			"the whole log is "+c.buildLog(id))
 	}
 	return id, nil
 }
@@ -101,7 +102,8 @@ func (b *image) buildRoot(ctx context.Context) error {
 	mirror := machineMirror("/etc/apt")
 	if mirror == "" {
 		return withHint(
-			fmt.Errorf("%w: its apt sources name no Debian mirror, from which the hosts' image could be built",
+			fmt.Errorf("%w: its apt sources name no Debian mirror, from which the hosts' image "+
+				"could be built",
 				ErrRequirements),
 			"add one to /etc/apt/sources.list.d (sources.list(5))")
 	}
@@ -111,7 +113,8 @@ func (b *image) buildRoot(ctx context.Context) error {
 		name, message string
 		run           func() error
 	}{
-		{"bootstrap", "building image: installing the base system", func() error { return b.bootstrap(ctx, mirror) }},
+		{"bootstrap", "building image: installing the base system",
+			func() error { return b.bootstrap(ctx, mirror) }},
 		{"download", "building image: downloading packages", func() error {
 			return b.chroot(ctx, "download", mirror, suite, fmt.Sprint(b.release.postgres))
 		}},
@@ -153,7 +156,8 @@ func (b *image) bootstrap(ctx context.Context, mirror string) error {
 			return fmt.Errorf("write image file: %w", err)
 		}
 	}
-	return os.WriteFile(filepath.Join(b.root(), "etc/apt/apt.conf.d/00build"), aptProxyConf(ctx), 0o600)
+	return os.WriteFile(filepath.Join(b.root(), "etc/apt/apt.conf.d/00build"),
+		aptProxyConf(ctx), 0o600)
 }
 
 // chroot runs one step of the recipe inside the image.
@@ -177,7 +181,8 @@ func (b *image) sign(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return runIsolated(ctx, b.log, script, cleanEnv(), "sh", "-s", "--", b.root(), b.release.name, codename)
+	return runIsolated(ctx, b.log, script, cleanEnv(), "sh", "-s", "--", b.root(), b.release.name,
+		codename)
 }
 
 func osReleaseValue(path, key string) (string, error) {
@@ -201,7 +206,8 @@ func removeTree(dir string) error {
 		return fmt.Errorf("read mounts: %w", err)
 	}
 	for line := range strings.Lines(string(mounts)) {
-		if fields := strings.Fields(line); len(fields) > 1 && strings.HasPrefix(fields[1]+"/", dir+"/") {
+		if fields := strings.Fields(line); len(fields) > 1 &&
+			strings.HasPrefix(fields[1]+"/", dir+"/") {
 			return fmt.Errorf("remove %s: something is mounted on %s", dir, fields[1])
 		}
 	}

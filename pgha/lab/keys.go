@@ -29,7 +29,8 @@ func newSSHKey(comment string) (sshKey, error) {
 	if err != nil {
 		return sshKey{}, fmt.Errorf("encode ssh key: %w", err)
 	}
-	return sshKey{private: pem.EncodeToMemory(block), authorized: ssh.MarshalAuthorizedKey(line)}, nil
+	return sshKey{private: pem.EncodeToMemory(block),
+		authorized: ssh.MarshalAuthorizedKey(line)}, nil
 }
 
 // write stores the pair as path and path.pub.

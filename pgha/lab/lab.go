@@ -66,7 +66,9 @@ func (l *Lab) Release() string { return l.record.Release }
 func (l *Lab) SSHKeyFile() string { return filepath.Join(l.cache.lab(l.Name()), keyFile) }
 
 // KnownHostsFile returns the path of a known_hosts file with the hosts' keys.
-func (l *Lab) KnownHostsFile() string { return filepath.Join(l.cache.lab(l.Name()), knownHostsFile) }
+func (l *Lab) KnownHostsFile() string {
+	return filepath.Join(l.cache.lab(l.Name()), knownHostsFile)
+}
 
 // StateDir returns a directory, 0700, for what a cluster's operator keeps
 // about it. It goes when the lab goes.
@@ -81,7 +83,8 @@ func (l *Lab) EtcdArchive() (path, sha256 string, err error) {
 
 // OtherEtcdArchive is EtcdArchive of another release, such as "3.6.10". It
 // compiles the release first if the cache has none, which takes a minute or two.
-func (l *Lab) OtherEtcdArchive(ctx context.Context, version string) (path, sha256 string, err error) {
+func (l *Lab) OtherEtcdArchive(ctx context.Context,
+	version string) (path, sha256 string, err error) {
 	if err := ensureEtcd(ctx, l.cache, version, l.progress); err != nil {
 		return "", "", err
 	}

@@ -39,11 +39,13 @@ func TestPlanHosts(t *testing.T) {
 			}
 		}
 		if len(hosts) != n || databases != want {
-			t.Errorf("planHosts(%d): %d hosts, %d databases, want %d", n, len(hosts), databases, want)
+			t.Errorf("planHosts(%d): %d hosts, %d databases, want %d", n, len(hosts),
+				databases, want)
 		}
 	}
 	last := planHosts(6, networkOf(false))[5]
-	want := hostPlan{Name: "postgres-03", Address: "192.168.0.205", Role: RoleDatabase, Member: "postgresql-03"}
+	want := hostPlan{Name: "postgres-03", Address: "192.168.0.205", Role: RoleDatabase,
+		Member: "postgresql-03"}
 	if diff := cmp.Diff(want, last); diff != "" {
 		t.Error(diff)
 	}
@@ -102,19 +104,22 @@ func TestResolve(t *testing.T) {
 		}
 		host, _, _ := strings.Cut(address, ":")
 		found, err := l.Lookup(t.Context(), host)
-		if named := host[0] > '9'; named != (err == nil) || named && !strings.HasPrefix(want, found[0].String()+":") {
+		if named := host[0] > '9'; named != (err == nil) || named &&
+			!strings.HasPrefix(want, found[0].String()+":") {
 			t.Errorf("Lookup(%q) = %v, %v", host, found, err)
 		}
 	}
 	for _, address := range []string{
-		"192.168.1.1:22", "127.0.0.1:22", "localhost:22", ":22", "[::1]:22", "[::ffff:192.168.0.200]:22",
+		"192.168.1.1:22", "127.0.0.1:22", "localhost:22", ":22", "[::1]:22",
+		"[::ffff:192.168.0.200]:22",
 		"example.com:22",
 	} {
 		if _, err := l.DialContext(t.Context(), "tcp", address); !errors.Is(err, ErrOutside) {
 			t.Errorf("DialContext(%q) = %v, want ErrOutside", address, err)
 		}
 	}
-	if _, err := l.DialContext(t.Context(), "tcp", "192.168.0.200:22"); !errors.Is(err, ErrNotRunning) {
+	if _, err := l.DialContext(t.Context(), "tcp", "192.168.0.200:22"); !errors.Is(err,
+		ErrNotRunning) {
 		t.Errorf("dial in a lab that is down = %v, want ErrNotRunning", err)
 	}
 }
@@ -145,7 +150,8 @@ func TestResolveIPv6(t *testing.T) {
 func TestOpenUnknown(t *testing.T) {
 	t.Parallel()
 	_, err := Open(t.Context(), Options{Name: "nobody", CacheDir: t.TempDir()})
-	if !errors.Is(err, ErrNotRunning) || !strings.Contains(errs.NextOf(err).String(), "--lab-name nobody") {
+	if !errors.Is(err, ErrNotRunning) || !strings.Contains(errs.NextOf(err).String(),
+		"--lab-name nobody") {
 		t.Errorf("Open = %v", err)
 	}
 }
@@ -186,7 +192,8 @@ func TestLockExcludes(t *testing.T) {
 // testLab is a lab on paper: it has files and no host.
 func testLab(t *testing.T, rel string, hosts int) *Lab {
 	t.Helper()
-	o, err := Options{Name: "paper", CacheDir: t.TempDir(), Hosts: hosts, IPv6: rel == "ipv6"}.withDefaults()
+	o, err := Options{Name: "paper", CacheDir: t.TempDir(), Hosts: hosts,
+		IPv6: rel == "ipv6"}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +227,8 @@ func TestLayers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if testing[RoleDatabase].id == trixie[RoleDatabase].id || testing[RoleDatabase].id == testing[RoleBalancer].id {
+	if testing[RoleDatabase].id == trixie[RoleDatabase].id ||
+		testing[RoleDatabase].id == testing[RoleBalancer].id {
 		t.Errorf("one name for two layers: %+v %+v", testing, trixie)
 	}
 	for role, want := range map[string]string{

@@ -29,16 +29,17 @@ func lock(ctx context.Context, path string, exclusive bool) (unlock func(), err 
 	if exclusive {
 		how = syscall.LOCK_EX
 	}
-	err = poll.Until(ctx, poll.Options{What: "lock " + path, Every: lockPoll}, func(context.Context) (string, error) {
-		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
-		switch {
-		case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, syscall.EINTR):
-			return "it is held by another process", nil
-		case err != nil:
-			return "", poll.Stop(fmt.Errorf("lock %s: %w", path, err))
-		}
-		return "", nil
-	})
+	err = poll.Until(ctx, poll.Options{What: "lock " + path, Every: lockPoll},
+		func(context.Context) (string, error) {
+			err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
+			switch {
+			case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, syscall.EINTR):
+				return "it is held by another process", nil
+			case err != nil:
+				return "", poll.Stop(fmt.Errorf("lock %s: %w", path, err))
+			}
+			return "", nil
+		})
 	if err != nil {
 		f.Close()
 		return nil, err

@@ -71,7 +71,9 @@ func debianMirror(types, uris, suites, enabled []string) string {
 	if !slices.Contains(types, "deb") || slices.Contains(enabled, "no") {
 		return ""
 	}
-	if !slices.ContainsFunc(suites, func(s string) bool { return slices.Contains(debianSuites, s) }) {
+	if !slices.ContainsFunc(suites, func(s string) bool {
+		return slices.Contains(debianSuites, s)
+	}) {
 		return ""
 	}
 	for _, uri := range uris {

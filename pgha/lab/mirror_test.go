@@ -23,10 +23,13 @@ Suites: bookworm bookworm-updates
 			"types: deb\nuris:\n https://a.example/debian\nsuites:\n# c\n trixie-updates\n trixie",
 			"https://a.example/debian",
 		},
-		"disabled":     {"Enabled: no\nTypes: deb\nURIs: http://a.example/debian\nSuites: trixie\n", ""},
-		"source only":  {"Types: deb-src\nURIs: http://a.example/debian\nSuites: trixie\n", ""},
-		"security":     {"Types: deb\nURIs: http://a.example/debian-security\nSuites: trixie-security\n", ""},
-		"file":         {"Types: deb\nURIs: file:/srv http://b.example/d\nSuites: sid\n", "http://b.example/d"},
+		"disabled": {"Enabled: no\nTypes: deb\nURIs: http://a.example/debian\nSuites: trixie\n",
+			""},
+		"source only": {"Types: deb-src\nURIs: http://a.example/debian\nSuites: trixie\n", ""},
+		"security": {"Types: deb\nURIs: http://a.example/debian-security\nSuites: " +
+			"trixie-security\n", ""},
+		"file": {"Types: deb\nURIs: file:/srv http://b.example/d\nSuites: sid\n",
+			"http://b.example/d"},
 		"stray indent": {" trixie\nTypes: deb\n", ""},
 		"empty":        {"", ""},
 	} {
@@ -63,7 +66,8 @@ func TestMachineMirror(t *testing.T) {
 	if got := machineMirror(dir); got != "" {
 		t.Errorf("no sources: %q", got)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "sources.list"), []byte("deb http://a.example/debian trixie main\n"),
+	if err := os.WriteFile(filepath.Join(dir, "sources.list"),
+		[]byte("deb http://a.example/debian trixie main\n"),
 		0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,8 @@ func buildLAN(ctx context.Context, lab string, addresses network) error {
 	return ipAll(ctx,
 		"netns add "+ns,
 		"-n "+ns+" link set lo up",
-		"-n "+ns+" link add "+bridgeName+" type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+		"-n "+ns+" link add "+bridgeName+
+			" type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
 		"-n "+ns+" address add "+addresses.assigned(addresses.machine())+" dev "+bridgeName,
 		"-n "+ns+" link set "+bridgeName+" up",
 	)
@@ -68,7 +69,8 @@ func buildLAN(ctx context.Context, lab string, addresses network) error {
 
 // buildHostNetwork makes the host's own namespace and runs a cable from it
 // to the switch. The port on the switch has the host's name.
-func buildHostNetwork(ctx context.Context, lab string, addresses network, h hostPlan, cable bool) error {
+func buildHostNetwork(ctx context.Context, lab string, addresses network, h hostPlan,
+	cable bool) error {
 	ns, lan := hostNamespace(lab, h.Name), lanNamespace(lab)
 	if err := removeHostNetwork(ctx, lab, h.Name); err != nil {
 		return err
@@ -76,7 +78,8 @@ func buildHostNetwork(ctx context.Context, lab string, addresses network, h host
 	return ipAll(ctx,
 		"netns add "+ns,
 		"-n "+ns+" link set lo up",
-		"-n "+ns+" link add "+hostInterface+" address "+hardwareAddress(h)+" type veth peer name "+h.Name+" netns "+lan,
+		"-n "+ns+" link add "+hostInterface+" address "+hardwareAddress(h)+" type veth peer name "+
+			h.Name+" netns "+lan,
 		"-n "+ns+" address add "+addresses.assigned(h.Address)+" dev "+hostInterface,
 		"-n "+ns+" link set "+hostInterface+" up",
 		"-n "+lan+" link set "+h.Name+" master "+bridgeName,

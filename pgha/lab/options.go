@@ -80,7 +80,8 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if !labName.MatchString(o.Name) {
 		return o, fmt.Errorf(
-			"check lab name %q: want lower-case letters, digits and dashes, a letter first, at most 32", o.Name)
+			"check lab name %q: want lower-case letters, digits and dashes, a letter first, at "+
+				"most 32", o.Name)
 	}
 	if o.Hosts < 0 || o.Hosts > maxHosts {
 		return o, fmt.Errorf("check number of hosts: want 1 to %d, got %d", maxHosts, o.Hosts)

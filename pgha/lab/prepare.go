@@ -21,7 +21,8 @@ const (
 
 // prepareLab writes the files of a new lab. The record comes last: a lab
 // with a record has all its files.
-func prepareLab(c cache, rel release, image string, layers map[string]string, o Options) (record, error) {
+func prepareLab(c cache, rel release, image string, layers map[string]string,
+	o Options) (record, error) {
 	r := record{Name: o.Name, Release: rel.name, Image: image, IPv6: o.IPv6, Layers: layers,
 		Hosts: planHosts(o.Hosts, networkOf(o.IPv6)), Created: time.Now().UTC()}
 	dir := c.lab(r.Name)
@@ -44,7 +45,8 @@ func prepareLab(c cache, rel release, image string, layers map[string]string, o 
 			return r, err
 		}
 	}
-	if err := writeAtomic(filepath.Join(dir, knownHostsFile), r.knownHosts(hostKeys), 0o644); err != nil {
+	if err := writeAtomic(filepath.Join(dir, knownHostsFile), r.knownHosts(hostKeys),
+		0o644); err != nil {
 		return r, err
 	}
 	return r, r.write(c)
@@ -55,7 +57,8 @@ func hostDir(c cache, lab, host string) string { return c.path("labs", lab, "hos
 // prepareHost writes what makes a host out of the image into the upper layer
 // of its overlay, and returns its SSH host key.
 func prepareHost(dir string, h hostPlan, r record, login sshKey) (string, error) {
-	for _, sub := range []string{"upper", "work", "root", "upper/etc", "upper/etc/ssh", "upper/etc/ssh/sshd_config.d"} {
+	for _, sub := range []string{"upper", "work", "root", "upper/etc", "upper/etc/ssh",
+		"upper/etc/ssh/sshd_config.d"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return "", fmt.Errorf("make host directory: %w", err)
 		}
@@ -92,7 +95,8 @@ func hostsFile(hosts []hostPlan) string {
 	var b strings.Builder
 	b.WriteString("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n")
 	for _, h := range hosts {
-		fmt.Fprintln(&b, strings.TrimSpace(strings.Join([]string{h.Address, h.Name, h.Member}, " ")))
+		fmt.Fprintln(&b,
+			strings.TrimSpace(strings.Join([]string{h.Address, h.Name, h.Member}, " ")))
 	}
 	return b.String()
 }

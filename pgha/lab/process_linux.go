@@ -12,7 +12,8 @@ import (
 // runIsolated runs a build command in mount and process namespaces of its
 // own: whatever it mounts or starts ends with it, and it ends with us, even
 // when we are killed.
-func runIsolated(ctx context.Context, log io.Writer, stdin io.Reader, env []string, argv ...string) error {
+func runIsolated(ctx context.Context, log io.Writer, stdin io.Reader, env []string,
+	argv ...string) error {
 	runtime.LockOSThread() // the parent-death signal follows the thread
 	defer runtime.UnlockOSThread()
 	args := append([]string{"--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc",

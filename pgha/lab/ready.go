@@ -34,7 +34,8 @@ func (l *Lab) waitReady(ctx context.Context, groups *cgroups, h hostPlan) error 
 			case state == "degraded":
 				failed := l.output(ctx, groups.initPID(name), "systemctl", "list-units", "--failed",
 					"--no-legend", "--plain")
-				l.progress.send(Event{Host: h.Name, Step: "degraded", Message: "failed units: " + failed, Done: true})
+				l.progress.send(Event{Host: h.Name, Step: "degraded",
+					Message: "failed units: " + failed, Done: true})
 				return "", nil
 			}
 			return fmt.Sprintf("the system is %q", state), nil
@@ -57,7 +58,8 @@ func (l *Lab) bootEnded(host string) error {
 		return fmt.Errorf("boot: it ended: %s", said)
 	}
 	return withHint(errors.New("boot: it ended without a word"),
-		"do several labs run? Their hosts share fs.inotify.max_user_instances: take one down, or raise it with sysctl")
+		"do several labs run? Their hosts share fs.inotify.max_user_instances: take one down, or "+
+			"raise it with sysctl")
 }
 
 // systemState asks systemd how far it is. Early in the boot it cannot answer.

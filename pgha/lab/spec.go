@@ -25,7 +25,8 @@ func (l *Lab) Spec() ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# The cluster of lab %s, which wrote this file.\n", l.Name())
 	fmt.Fprintf(&b, "version: 1\ncluster: postgresql-cluster\nstate_dir: %s\n", quote(l.StateDir()))
-	fmt.Fprintf(&b, "ssh:\n  user: root\n  identity_files: [%s]\n  known_hosts: %s\n  host_keys: strict\n",
+	fmt.Fprintf(&b, "ssh:\n  user: root\n  identity_files: [%s]\n  known_hosts: %s\n  host_keys: "+
+		"strict\n",
 		quote(l.SSHKeyFile()), quote(l.KnownHostsFile()))
 	fmt.Fprintln(&b, "hosts:")
 	for _, h := range l.record.Hosts {

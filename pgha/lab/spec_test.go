@@ -41,7 +41,8 @@ func TestSpecIPv6(t *testing.T) {
 		}
 		texts = append(texts, strings.ReplaceAll(string(text), string(l.cache), "/cache"))
 	}
-	if diff := cmp.Diff(strings.ReplaceAll(texts[0], "192.168.0.", "fd00:192:168::"), texts[1]); diff != "" {
+	if diff := cmp.Diff(strings.ReplaceAll(texts[0], "192.168.0.", "fd00:192:168::"),
+		texts[1]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -61,7 +62,8 @@ func TestPreparedKeys(t *testing.T) {
 	if info, err := os.Stat(l.SSHKeyFile()); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("private key: %v, %v", info.Mode(), err)
 	}
-	authorized, err := os.ReadFile(filepath.Join(l.hostDir("postgres-02"), "upper/etc/ssh/lab_authorized_keys"))
+	authorized, err := os.ReadFile(filepath.Join(l.hostDir("postgres-02"),
+		"upper/etc/ssh/lab_authorized_keys"))
 	if err != nil || !bytes.Equal(authorized, ssh.MarshalAuthorizedKey(signer.PublicKey())) {
 		t.Errorf("authorized key %q, %v", authorized, err)
 	}
@@ -69,7 +71,8 @@ func TestPreparedKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hostKey, err := os.ReadFile(filepath.Join(l.hostDir("postgres-02"), "upper/etc/ssh/ssh_host_ed25519_key"))
+	hostKey, err := os.ReadFile(filepath.Join(l.hostDir("postgres-02"),
+		"upper/etc/ssh/ssh_host_ed25519_key"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,8 @@ func Start(ctx context.Context, options Options) (*Lab, error) {
 	}
 	l := newLab(o, r)
 	l.progress = p
-	err = p.step("", "network", "connecting the network", func() error { return buildLAN(ctx, l.Name(), r.network()) })
+	err = p.step("", "network", "connecting the network",
+		func() error { return buildLAN(ctx, l.Name(), r.network()) })
 	if err != nil {
 		return nil, fmt.Errorf("start lab %s: %w", l.Name(), err)
 	}
@@ -86,7 +87,8 @@ func ensureRecord(ctx context.Context, o Options, p progress) (record, error) {
 		return r, err
 	}
 	if namespaceExists(lanNamespace(o.Name)) {
-		err := fmt.Errorf("start lab %s: %w: its network exists, its files do not", o.Name, ErrConflict)
+		err := fmt.Errorf("start lab %s: %w: its network exists, its files do not", o.Name,
+			ErrConflict)
 		return r, withHint(err, "another cache directory may hold that lab; choose another name")
 	}
 	if o.Release == "" {
@@ -116,15 +118,18 @@ func ensureRecord(ctx context.Context, o Options, p progress) (record, error) {
 func checkRecord(c cache, o Options, r record) error {
 	next := errs.Text("remove it first: %s", errs.Verb("lab", "down", "--lab-name", o.Name))
 	if o.Hosts != 0 && o.Hosts != len(r.Hosts) {
-		return errs.WithNext(fmt.Errorf("start lab %s: %w: it has %d hosts, not %d", o.Name, ErrConflict,
+		return errs.WithNext(fmt.Errorf("start lab %s: %w: it has %d hosts, not %d", o.Name,
+			ErrConflict,
 			len(r.Hosts), o.Hosts), next)
 	}
 	if o.IPv6 && !r.IPv6 {
-		return errs.WithNext(fmt.Errorf("start lab %s: %w: its hosts have addresses of IPv4", o.Name,
+		return errs.WithNext(fmt.Errorf("start lab %s: %w: its hosts have addresses of IPv4",
+			o.Name,
 			ErrConflict), next)
 	}
 	if o.Installed && r.Layers == nil {
-		return errs.WithNext(fmt.Errorf("start lab %s: %w: its hosts were bare at first", o.Name, ErrConflict), next)
+		return errs.WithNext(fmt.Errorf("start lab %s: %w: its hosts were bare at first", o.Name,
+			ErrConflict), next)
 	}
 	if o.Release != "" && o.Release != r.Release {
 		return errs.WithNext(fmt.Errorf("start lab %s: %w: it runs Debian %s, not %s", o.Name,
@@ -140,12 +145,15 @@ func checkRecord(c cache, o Options, r record) error {
 
 // startAll boots the hosts side by side.
 func (l *Lab) startAll(ctx context.Context) error {
-	return parallel.Each(l.record.Hosts, func(_ int, h hostPlan) error { return l.startHost(ctx, h) })
+	return parallel.Each(l.record.Hosts, func(_ int, h hostPlan) error {
+		return l.startHost(ctx, h)
+	})
 }
 
 // startHost boots one host, or waits for one that boots already.
 func (l *Lab) startHost(ctx context.Context, h hostPlan) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not ready after %s", startTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout,
+		fmt.Errorf("not ready after %s", startTimeout))
 	defer cancel()
 	err := l.progress.step(h.Name, "boot", "booting", func() error {
 		groups, err := openCgroups()

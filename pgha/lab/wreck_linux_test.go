@@ -33,7 +33,8 @@ func TestLabsSideBySide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if list := fmt.Sprint(labs); strings.Contains(list, "test-lab-one") || !strings.Contains(list, "test-lab-two") {
+	if list := fmt.Sprint(labs); strings.Contains(list, "test-lab-one") ||
+		!strings.Contains(list, "test-lab-two") {
 		t.Errorf("List = %s", list)
 	}
 }
@@ -51,7 +52,8 @@ func TestLabAfterKilledStart(t *testing.T) {
 		return
 	}
 	for _, finish := range []bool{false, true} {
-		victim := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestLabAfterKilledStart$", "-test.v")
+		victim := exec.CommandContext(t.Context(), os.Args[0],
+			"-test.run=^TestLabAfterKilledStart$", "-test.v")
 		victim.Env = append(os.Environ(), "PGHA_LAB_VICTIM=1")
 		out, err := victim.StdoutPipe()
 		if err != nil {

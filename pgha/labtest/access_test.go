@@ -63,7 +63,8 @@ END`
 // testClientNetworks comes to the address from a network of the specification, which the balancers
 // are not in, and from another one.
 func testClientNetworks(t *testing.T, s site) {
-	s.change(t, spec.Change{Path: []string{"postgresql", "client_networks", "-"}, Value: "10.1.0.0/16"})
+	s.change(t, spec.Change{Path: []string{"postgresql", "client_networks", "-"},
+		Value: "10.1.0.0/16"})
 	s.apply(t, pgha.ApplyOptions{})
 	s.applyNothing(t)
 	s.verify(t)
@@ -71,12 +72,15 @@ func testClientNetworks(t *testing.T, s site) {
 	client := s.databases()[2]
 	for _, h := range sp.Balancers() {
 		s.mustInHost(t, h.Name,
-			fmt.Sprintf("ip route replace 10.1.0.0/16 via %s && ip route replace 10.2.0.0/16 via %s",
+			fmt.Sprintf(
+				"ip route replace 10.1.0.0/16 via %s && ip route replace 10.2.0.0/16 via %s",
 				client.Address, client.Address))
 	}
-	for source, want := range map[string]string{"10.1.0.9": "let in", "10.2.0.9": "refused", client.Address: "let in"} {
+	for source, want := range map[string]string{"10.1.0.9": "let in", "10.2.0.9": "refused",
+		client.Address: "let in"} {
 		for _, port := range []int{sp.Balancer.WritePort, sp.Balancer.ReadPort} {
-			out, _ := s.inHost(t, client.Name, fmt.Sprintf("set -- %s %s %d\n%s", source, sp.VIP.Address,
+			out, _ := s.inHost(t, client.Name, fmt.Sprintf("set -- %s %s %d\n%s", source,
+				sp.VIP.Address,
 				port, clientScript))
 			if got := strings.TrimSpace(out); got != want {
 				t.Errorf("from %s to port %d: %s, want %s", source, port, got, want)
@@ -87,7 +91,8 @@ func testClientNetworks(t *testing.T, s site) {
 
 // testEverybodyRejected has a line of the operator's that keeps everybody out.
 func testEverybodyRejected(t *testing.T, s site) {
-	s.change(t, spec.Change{Path: []string{"postgresql", "pg_hba", "-"}, Value: "host all all 0.0.0.0/0 reject"})
+	s.change(t, spec.Change{Path: []string{"postgresql", "pg_hba", "-"},
+		Value: "host all all 0.0.0.0/0 reject"})
 	s.apply(t, pgha.ApplyOptions{})
 	s.verify(t)
 }
@@ -97,7 +102,8 @@ func testEverybodyRejected(t *testing.T, s site) {
 func testRuleRefused(t *testing.T, s site) {
 	good := s.text(t)
 	s.change(t, spec.Change{
-		Path: []string{"postgresql", "pg_hba", "-"}, Value: "hostssl all /( 10.3.0.0/16 scram-sha-256",
+		Path:  []string{"postgresql", "pg_hba", "-"},
+		Value: "hostssl all /( 10.3.0.0/16 scram-sha-256",
 	})
 	refused := s.cli(t, "apply")
 	if refused.code != 3 || !strings.Contains(refused.stderr, "parentheses () not balanced") {
@@ -116,8 +122,10 @@ func testRuleRefused(t *testing.T, s site) {
 // needs. What would keep Patroni itself out (transaction_timeout, a serializable default) is left
 // to the unit tests.
 func testSettingsAround(t *testing.T, s site) {
-	settings := []string{"default_transaction_read_only = on", "search_path = nowhere", "statement_timeout = '1ms'",
-		"lock_timeout = '1ms'", "idle_in_transaction_session_timeout = '1ms'", "datestyle = 'German'",
+	settings := []string{"default_transaction_read_only = on", "search_path = nowhere",
+		"statement_timeout = '1ms'",
+		"lock_timeout = '1ms'", "idle_in_transaction_session_timeout = '1ms'",
+		"datestyle = 'German'",
 		"bytea_output = escape", "intervalstyle = sql_standard", "timezone = 'Pacific/Apia'",
 		"client_encoding = latin1",
 		"standard_conforming_strings = off", "row_security = off", "extra_float_digits = -15",
@@ -141,9 +149,11 @@ func testSettingsAround(t *testing.T, s site) {
 	}()
 	s.environment = append(s.environment, "PGTARGETSESSIONATTRS=standby", "PGSERVICE=none such",
 		"PGPORT=1", "PGSSLROOTCERT=/nonexistent",
-		"PGOPTIONS=-c statement_timeout=1", "PGHOST=192.0.2.1", "PGUSER=nobody", "PGSSLMODE=none such",
+		"PGOPTIONS=-c statement_timeout=1", "PGHOST=192.0.2.1", "PGUSER=nobody",
+		"PGSSLMODE=none such",
 		"PGCHANNELBINDING=require")
-	s.mustInHost(t, s.databases()[0].Name, "printf 'PGPORT=1\nPGOPTIONS=-cstatement_timeout=1\n' >>/etc/environment")
+	s.mustInHost(t, s.databases()[0].Name, "printf 'PGPORT=1\nPGOPTIONS=-cstatement_timeout=1\n' "+
+		">>/etc/environment")
 	// doctor's remedy drops it
 	run("BEGIN READ WRITE; CREATE TABLE public.pgha_verify_left (i int); COMMIT")
 	if got := s.cli(t, "doctor", "--fix", "leftover-table", "--yes"); got.code != 0 {
@@ -154,7 +164,8 @@ func testSettingsAround(t *testing.T, s site) {
 		{"verify", "--deep", "--yes"},
 	} {
 		if got := s.cli(t, args...); got.code != 0 {
-			t.Errorf("%s: exit code %d\n%s%s", strings.Join(args, " "), got.code, got.stdout, got.stderr)
+			t.Errorf("%s: exit code %d\n%s%s", strings.Join(args, " "), got.code, got.stdout,
+				got.stderr)
 		}
 	}
 }

@@ -35,7 +35,8 @@ func value(v any, path ...string) spec.Change { return spec.Change{Path: path, V
 func testRefusedChanges(t *testing.T, s site) {
 	original := must(os.ReadFile(s.specFile))(t)
 	defer writeFile(t, s.specFile, original)
-	databases := regexp.MustCompile(`(?m)^  - \{.*role: database.*\n`).FindAllString(string(original), -1)
+	databases := regexp.MustCompile(`(?m)^  - \{.*role: database.*\n`).FindAllString(
+		string(original), -1)
 	files, processes := digests(t, s), s.processes(t)
 	for _, tt := range []struct{ name, from, to, reason string }{
 		{
@@ -46,11 +47,16 @@ func testRefusedChanges(t *testing.T, s site) {
 			"namespace", "profile: fast", "profile: fast, namespace: /prod/",
 			"patroni.namespace is /prod/, but etcd holds",
 		},
-		{"PostgreSQL's port", "postgresql: {", "postgresql: {port: 5442, ", "PostgreSQL listens on port 5432"},
-		{"etcd's client port", "etcd: {", "etcd: {client_port: 2479, ", "etcd answers its clients on port 2379"},
-		{"etcd's peer port", "etcd: {", "etcd: {peer_port: 2480, ", "etcd's members meet on port 2380"},
-		{"Patroni's port", "profile: fast", "profile: fast, rest_port: 8009", "Patroni answers on port 8008"},
-		{"replication role", "postgresql: {", "postgresql: {replication_user: repl2, ", "the role is replicator"},
+		{"PostgreSQL's port", "postgresql: {", "postgresql: {port: 5442, ",
+			"PostgreSQL listens on port 5432"},
+		{"etcd's client port", "etcd: {", "etcd: {client_port: 2479, ",
+			"etcd answers its clients on port 2379"},
+		{"etcd's peer port", "etcd: {", "etcd: {peer_port: 2480, ",
+			"etcd's members meet on port 2380"},
+		{"Patroni's port", "profile: fast", "profile: fast, rest_port: 8009",
+			"Patroni answers on port 8008"},
+		{"replication role", "postgresql: {", "postgresql: {replication_user: repl2, ",
+			"the role is replicator"},
 		{"superuser", "postgresql: {", "postgresql: {superuser: admin, ", "the role is postgres"},
 		{
 			"data directory", "postgresql: {", "postgresql: {data_dir: /srv/pg/data, ",
@@ -61,12 +67,14 @@ func testRefusedChanges(t *testing.T, s site) {
 		{"member", "member: postgresql-03", "member: pg-c", "etcd knows it as postgresql-03"},
 		{"fewer databases", databases[1] + databases[2], "", "etcd has the member postgresql-03"},
 		{
-			"fewer balancers", "  - {name: haproxy-03, address: 192.168.0.202, role: balancer}\n", "",
+			"fewer balancers", "  - {name: haproxy-03, address: 192.168.0.202, role: balancer}\n",
+			"",
 			"share the virtual IP with 192.168.0.202",
 		},
 		{
 			"sessions without files", "cluster: postgresql-cluster",
-			"cluster: postgresql-cluster\nbalancer: {max_connections: 900000}", "wants 1800100 open files",
+			"cluster: postgresql-cluster\nbalancer: {max_connections: 900000}",
+			"wants 1800100 open files",
 		},
 		{"no virtual IP", "vip: {address: 192.168.0.210}\n", "", "has the address 192.168.0.210"},
 	} {
@@ -79,7 +87,8 @@ func testRefusedChanges(t *testing.T, s site) {
 		for _, verb := range []string{"plan", "apply"} {
 			got := s.cli(t, verb)
 			if got.code != 3 || !strings.Contains(got.stderr, tt.reason) {
-				t.Errorf("%s: %s ends with %d, want 3 and %q\n%s", tt.name, verb, got.code, tt.reason, got.stderr)
+				t.Errorf("%s: %s ends with %d, want 3 and %q\n%s", tt.name, verb, got.code,
+					tt.reason, got.stderr)
 			}
 			t.Logf("%s: %s is refused in %s", tt.name, verb, got.took.Round(10*time.Millisecond))
 		}
@@ -120,7 +129,8 @@ func testTimeBombs(t *testing.T, s site) {
 			value(120, "postgresql", "parameters", "max_connections"),
 			value("pg_stat_statements", "postgresql", "parameters", "shared_preload_libraries"),
 			value("hostssl shop shop 10.9.0.0/16 scram-sha-256", "postgresql", "pg_hba", "-"),
-			value(2097152, "patroni", "maximum_lag_on_failover"), value("on", "patroni", "synchronous_mode"),
+			value(2097152, "patroni", "maximum_lag_on_failover"),
+			value("on", "patroni", "synchronous_mode"),
 			value(false, "patroni", "use_slots"), value("/service", "patroni", "namespace"),
 			value("DEBUG", "patroni", "extra", "log", "level"), value(9, "patroni", "loop_wait"),
 			value("2s", "postgresql", "parameters", "log_min_duration_statement"),
@@ -136,14 +146,16 @@ func testTimeBombs(t *testing.T, s site) {
 			value("db1.example.com", "hosts", "3", "dns_names", "-"),
 		},
 		{
-			value("150ms", "etcd", "heartbeat_interval"), value("1500ms", "etcd", "election_timeout"),
+			value("150ms", "etcd", "heartbeat_interval"),
+			value("1500ms", "etcd", "election_timeout"),
 			value("2h", "etcd", "auto_compaction"),
 			value(6432, "balancer", "write_port"), value(6433, "balancer", "read_port"),
 			value(3000, "balancer", "max_connections"),
 			value("300ms", "balancer", "check_interval"), value(77, "vip", "router_id"),
 			value(0.3, "vip", "advert_interval"),
 			value("Europe/Madrid", "timezone"), value(false, "unattended", "needrestart_exclude"),
-			value(7001, "balancer", "stats_port"), value(false, "balancer", "read_fallback_to_primary"),
+			value(7001, "balancer", "stats_port"),
+			value(false, "balancer", "read_fallback_to_primary"),
 			value("12h", "balancer", "client_timeout"),
 			value(false, "vip", "preempt"), value(24, "vip", "prefix_length"),
 			value(120, "hosts", "2", "priority"), value(300, "tls", "leaf_lifetime_days"),
@@ -214,7 +226,8 @@ func (s site) changesInEffect(t *testing.T) {
 func (s site) settingsInEffect(t *testing.T, member string) {
 	t.Helper()
 	for name, want := range map[string]string{
-		"work_mem": "8MB", "max_connections": "120", "shared_preload_libraries": "pg_stat_statements",
+		"work_mem": "8MB", "max_connections": "120",
+		"shared_preload_libraries":   "pg_stat_statements",
 		"log_min_duration_statement": "2s", "wal_level": "logical", "track_commit_timestamp": "on",
 		"max_worker_processes": "12", "wal_keep_size": "256MB",
 	} {

@@ -18,7 +18,8 @@ func testPsql(t *testing.T, s site) {
 	printed := s.cli(t, "connection", "--output", "json")
 	var conn pgha.Connection
 	if err := json.Unmarshal([]byte(printed.stdout), &conn); err != nil || printed.code != 0 {
-		t.Fatalf("connection: %v, exit code %d: %s%s", err, printed.code, printed.stdout, printed.stderr)
+		t.Fatalf("connection: %v, exit code %d: %s%s", err, printed.code, printed.stdout,
+			printed.stderr)
 	}
 	query := []string{"lab", "run", "--", "psql", "-X", "-At", "-c", "SELECT 1", "-d"}
 	if got := s.cli(t, append(query, conn.DSN)...); got.code != 0 || got.stdout != "1\n" {
@@ -35,7 +36,8 @@ func testPsql(t *testing.T, s site) {
 	if plain == conn.DSN {
 		t.Fatalf("the DSN does not ask for verify-full: %s", conn.DSN)
 	}
-	if got := s.cli(t, append(query, plain)...); got.code == 0 || !strings.Contains(got.stderr, "no encryption") {
+	if got := s.cli(t, append(query, plain)...); got.code == 0 ||
+		!strings.Contains(got.stderr, "no encryption") {
 		t.Errorf("psql without TLS: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }
@@ -43,7 +45,8 @@ func testPsql(t *testing.T, s site) {
 // testAnotherLab asks for a lab that is not there.
 func testAnotherLab(t *testing.T) {
 	got := runCLI(t, "--lab", "--lab-name", "e2e-nothere", "status")
-	if got.code != 1 || !strings.Contains(got.stderr, "e2e-nothere") || !strings.Contains(got.stderr, "hint:") {
+	if got.code != 1 || !strings.Contains(got.stderr, "e2e-nothere") ||
+		!strings.Contains(got.stderr, "hint:") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	if got.took > 3*time.Second {

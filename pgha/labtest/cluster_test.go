@@ -82,7 +82,9 @@ func freshApply(t *testing.T, s site, secrets needles) {
 	s.with(t, pgha.ConnectOptions{}, func(c *pgha.Cluster) {
 		// The keys are made by the first apply that begins to change anything; what to watch for
 		// has to be known before.
-		begin := []pgha.Phase{{Name: "begin", Run: func(context.Context, *pgha.Run) error { return nil }}}
+		begin := []pgha.Phase{{Name: "begin", Run: func(context.Context, *pgha.Run) error {
+			return nil
+		}}}
 		if _, err := c.Apply(t.Context(), pgha.ApplyOptions{Phases: begin}); err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +97,8 @@ func freshApply(t *testing.T, s site, secrets needles) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("fresh apply: %d changes in %s", len(report.Changes), report.Duration.Round(100*time.Millisecond))
+		t.Logf("fresh apply: %d changes in %s", len(report.Changes),
+			report.Duration.Round(100*time.Millisecond))
 		if len(report.Changes) == 0 {
 			t.Error("a fresh apply reported no changes")
 		}
@@ -127,7 +130,8 @@ func checkWhole(t *testing.T, status pgha.Status) {
 		t.Errorf("roles (-want +got):\n%s", diff)
 	}
 	if etcdHealthy != 3 || etcdLeaders != 1 {
-		t.Errorf("etcd has %d healthy members and %d leaders, want 3 and 1", etcdHealthy, etcdLeaders)
+		t.Errorf("etcd has %d healthy members and %d leaders, want 3 and 1", etcdHealthy,
+			etcdLeaders)
 	}
 	if status.VIP == nil || len(status.VIP.Holders) != 1 {
 		t.Errorf("holders of the address: %+v, want one", status.VIP)
@@ -168,7 +172,8 @@ func testNoSecretShows(t *testing.T, s site, since time.Time, secrets needles) {
 		checkDisk(t, s, h.Name, since, secrets, cas)
 	}
 	for _, args := range [][]string{
-		{"apply"}, {"apply", "--output", "json"}, {"verify"}, {"status"}, {"status", "--output", "json"},
+		{"apply"}, {"apply", "--output", "json"}, {"verify"}, {"status"},
+		{"status", "--output", "json"},
 		{"connection"},
 	} {
 		got := s.cli(t, args...)
@@ -178,7 +183,8 @@ func testNoSecretShows(t *testing.T, s site, since time.Time, secrets needles) {
 		secrets.check(t, fmt.Sprintf("pgha-cli %v", args), []byte(got.stdout+got.stderr))
 	}
 	var status pgha.Status
-	if err := json.Unmarshal([]byte(s.cli(t, "status", "--output", "json").stdout), &status); err != nil {
+	if err := json.Unmarshal([]byte(s.cli(t, "status", "--output", "json").stdout),
+		&status); err != nil {
 		t.Fatal(err)
 	}
 	checkWhole(t, status)

@@ -35,13 +35,15 @@ func testConfig(t *testing.T, s site) {
 // dynamicConfig is what Patroni's own tool reads in the DCS.
 func (s site) dynamicConfig(t *testing.T) string {
 	t.Helper()
-	return s.mustInHost(t, s.databases()[0].Name, "patronictl -c /etc/patroni/config.yml show-config")
+	return s.mustInHost(t, s.databases()[0].Name, "patronictl -c /etc/patroni/config.yml "+
+		"show-config")
 }
 
 // editConfig changes the DCS with Patroni's own tool.
 func (s site) editConfig(t *testing.T, flags string) {
 	t.Helper()
-	s.mustInHost(t, s.databases()[0].Name, "patronictl -c /etc/patroni/config.yml edit-config --quiet --force "+flags)
+	s.mustInHost(t, s.databases()[0].Name, "patronictl -c /etc/patroni/config.yml edit-config "+
+		"--quiet --force "+flags)
 }
 
 // shows waits until a member's own PostgreSQL shows the value.
@@ -57,8 +59,10 @@ func (s site) configReport(t *testing.T) map[string]pgha.ConfigRow {
 	t.Helper()
 	got := s.cli(t, "config", "show", "--all", "--output", "json")
 	var report pgha.ConfigReport
-	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil || got.code != 0 || len(report.Errors) > 0 {
-		t.Fatalf("config show: %v, exit code %d, errors %v\n%s", err, got.code, report.Errors, got.stderr)
+	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil || got.code != 0 ||
+		len(report.Errors) > 0 {
+		t.Fatalf("config show: %v, exit code %d, errors %v\n%s", err, got.code, report.Errors,
+			got.stderr)
 	}
 	rows := map[string]pgha.ConfigRow{}
 	for _, row := range report.Rows {
@@ -78,7 +82,8 @@ func testConfigDiffers(t *testing.T, s site) {
 	rows := s.configReport(t)
 	for key, want := range map[string]string{
 		"ttl": "specification", "postgresql.parameters.work_mem": "ALTER SYSTEM on " + other,
-		"postgresql.parameters.log_min_messages": "does not take", "postgresql.parameters.shared_buffers": "",
+		"postgresql.parameters.log_min_messages": "does not take",
+		"postgresql.parameters.shared_buffers":   "",
 	} {
 		row, found := rows[key]
 		why := strings.Join(row.Why, "; ")
@@ -112,12 +117,14 @@ func testConfigDiffers(t *testing.T, s site) {
 func testConfigSet(t *testing.T, s site) {
 	before := s.dynamicConfig(t)
 	leader, _ := s.leader(t)
-	usual, connections := s.sql(t, leader, "SHOW work_mem"), s.sql(t, leader, "SHOW max_connections")
+	usual, connections := s.sql(t, leader, "SHOW work_mem"),
+		s.sql(t, leader, "SHOW max_connections")
 	change := []string{"config", "set", "work_mem=12MB", "MAX_CONNECTIONS=130", "ttl=34"}
 	dry := s.cli(t, append(change, "--dry-run")...)
 	if diff := cmp.Diff(before, s.dynamicConfig(t)); dry.code != 0 || diff != "" ||
 		!strings.Contains(dry.stderr, "would:") {
-		t.Errorf("dry run: exit code %d, changed (-before +after):\n%s\n%s", dry.code, diff, dry.stderr)
+		t.Errorf("dry run: exit code %d, changed (-before +after):\n%s\n%s", dry.code, diff,
+			dry.stderr)
 	}
 	var result pgha.SetConfigResult
 	s.verb(t, &result, change...)
@@ -138,12 +145,14 @@ func testConfigSet(t *testing.T, s site) {
 		}
 	}
 	rows := s.configReport(t)
-	if row := rows["postgresql.parameters.max_connections"]; !strings.Contains(strings.Join(row.Why, "; "),
+	if row := rows["postgresql.parameters.max_connections"]; !strings.Contains(
+		strings.Join(row.Why, "; "),
 		"waits for a restart on postgresql-01, postgresql-02, postgresql-03") {
 		t.Errorf("config show does not tell who waits: %q", row.Why)
 	}
 	result = pgha.SetConfigResult{}
-	s.verb(t, &result, "config", "set", "work_mem=", "max_connections="+connections, "ttl="+*rows["ttl"].Spec)
+	s.verb(t, &result, "config", "set", "work_mem=", "max_connections="+connections,
+		"ttl="+*rows["ttl"].Spec)
 	if len(result.Pending) > 0 {
 		t.Errorf("after it was put back %v wait for a restart", result.Pending)
 	}
@@ -193,7 +202,8 @@ func testConfigRefused(t *testing.T, s site) {
 			t.Fatal(err)
 		}
 		stale["loop_wait"] = 999
-		_, err = c.SetConfig(t.Context(), pgha.SetConfigOptions{Set: map[string]any{"work_mem": "8MB"}, Expect: stale})
+		_, err = c.SetConfig(t.Context(),
+			pgha.SetConfigOptions{Set: map[string]any{"work_mem": "8MB"}, Expect: stale})
 		if !pgha.Refused(err) || !strings.Contains(fmt.Sprint(err), patroni.ErrConflict.Error()) {
 			t.Errorf("a lost update: %v", err)
 		}
@@ -217,7 +227,8 @@ func testConfigEdit(t *testing.T, s site) {
 		}
 		s.environment = []string{"VISUAL=" + file}
 	}
-	editor(`test "$(stat -c %a "$1")" = 600; sed -i 's/^\( *\)shared_buffers:.*/&\n\1work_mem: 14MB/' "$1"`)
+	editor(
+		`test "$(stat -c %a "$1")" = 600; sed -i 's/^\( *\)shared_buffers:.*/&\n\1work_mem: 14MB/' "$1"`)
 	s.verb(t, nil, "config", "edit")
 	if got := s.sql(t, other, "SHOW work_mem"); got != "14MB" {
 		t.Errorf("work_mem is %s", got)
@@ -240,12 +251,14 @@ func testConfigEdit(t *testing.T, s site) {
 		shellQuote(binary), shellQuote(s.Name()), shellQuote(s.specFile))
 	editor(meanwhile + ` >&2; sed -i 's/^ttl:.*/ttl: 40/' "$1"`)
 	s.refused(t, "somebody else", "config", "edit")
-	if now := s.dynamicConfig(t); !strings.Contains(now, "work_mem: 15MB") || strings.Contains(now, "ttl: 40") {
+	if now := s.dynamicConfig(t); !strings.Contains(now, "work_mem: 15MB") ||
+		strings.Contains(now, "ttl: 40") {
 		t.Errorf("an update was lost:\n%s", now)
 	}
 	s.verb(t, nil, "config", "set", "work_mem=")
 	editor("exit 7")
-	if got := s.cli(t, "config", "edit", "--yes"); got.code != 1 || !strings.Contains(got.stderr, "exit status 7") {
+	if got := s.cli(t, "config", "edit", "--yes"); got.code != 1 ||
+		!strings.Contains(got.stderr, "exit status 7") {
 		t.Errorf("an editor that fails: exit code %d\n%s", got.code, got.stderr)
 	}
 	if diff := cmp.Diff(before, s.dynamicConfig(t)); diff != "" {

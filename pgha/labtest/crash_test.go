@@ -17,7 +17,8 @@ func testCrash(t *testing.T, s site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pid := strings.Fields(s.mustInHost(t, host, "head -n 1 /var/lib/postgresql/data/postmaster.pid"))[0]
+	pid := strings.Fields(s.mustInHost(t, host,
+		"head -n 1 /var/lib/postgresql/data/postmaster.pid"))[0]
 	fault := time.Now()
 	s.mustInHost(t, host, "kill -KILL "+pid)
 	if err := w.WaitAcked(t.Context(), fault.Add(5*time.Second)); err != nil {
@@ -28,7 +29,8 @@ func testCrash(t *testing.T, s site) {
 		t.Fatal(err)
 	}
 	s.awaitHealthy(t)
-	if out := s.mustInHost(t, host, "journalctl -u pgha-watch -o cat --no-pager"); !strings.Contains(out,
+	if out := s.mustInHost(t, host,
+		"journalctl -u pgha-watch -o cat --no-pager"); !strings.Contains(out,
 		"(process "+pid+") has ended; Patroni answered 200") {
 		t.Errorf("the watcher did not wake Patroni:\n%s", out)
 	}

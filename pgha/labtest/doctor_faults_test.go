@@ -7,7 +7,8 @@ import (
 
 // waves are the faults of TestDoctor. Each wave leaves a quorum, a primary and a balancer.
 func waves() []wave {
-	return []wave{stoppedWave, frozenWave, certificateWave, fileWave, handWave, networkWave, sessionWave, lossWave}
+	return []wave{stoppedWave, frozenWave, certificateWave, fileWave, handWave, networkWave,
+		sessionWave, lossWave}
 }
 
 // background starts a command that outlives the script that starts it.
@@ -17,7 +18,8 @@ func background(command string) string {
 
 // psqlIn runs SQL as the superuser on a host.
 func psqlIn(sql string) string {
-	return fmt.Sprintf(`cd / && runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d postgres -c "%s"`, sql)
+	return fmt.Sprintf(
+		`cd / && runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d postgres -c "%s"`, sql)
 }
 
 // stoppedWave: somebody has stopped, masked or suspended a program, or done something to PostgreSQL
@@ -25,7 +27,8 @@ func psqlIn(sql string) string {
 func stoppedWave(w *ward) []fault {
 	r1, r2, lb2, lb3 := w.replicas[0], w.replicas[1], w.balancers[1], w.balancers[2]
 	return []fault{
-		{name: "etcd stopped", finding: "unit-stopped@" + r1 + "/etcd.service", make: w.in(r1, "systemctl stop etcd")},
+		{name: "etcd stopped", finding: "unit-stopped@" + r1 + "/etcd.service",
+			make: w.in(r1, "systemctl stop etcd")},
 		{
 			name: "HAProxy stopped", finding: "unit-stopped@" + lb2 + "/haproxy.service",
 			make: w.in(lb2, "systemctl stop haproxy"),
@@ -41,11 +44,14 @@ func stoppedWave(w *ward) []fault {
 		{
 			name: "a transaction left open", finding: "long-transaction@" + w.primary,
 			make: w.in(w.primary,
-				"cd /; "+background(`runuser -u postgres -- psql -Xq -d postgres -c "BEGIN; SELECT pg_sleep(600)"`)),
+				"cd /; "+
+					background(
+						`runuser -u postgres -- psql -Xq -d postgres -c "BEGIN; SELECT pg_sleep(600)"`)),
 		},
 		{
 			name: "ALTER SYSTEM on one member", finding: "settings-altered-by-hand@" + r2,
-			make: w.in(r2, psqlIn("ALTER SYSTEM SET work_mem = '64MB'")+" && "+psqlIn("SELECT pg_reload_conf()")),
+			make: w.in(r2, psqlIn("ALTER SYSTEM SET work_mem = '64MB'")+" && "+
+				psqlIn("SELECT pg_reload_conf()")),
 		},
 	}
 }
@@ -68,8 +74,9 @@ func frozenWave(w *ward) []fault {
 					`perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 5432, Listen => 5) or die; sleep 600'`)+
 				" sleep 0.5; systemctl start haproxy; true")},
 		{
-			name: "PostgreSQL's private key readable by all", finding: "postgres-key-exposed@" + w.primary,
-			make: w.in(w.primary, "chmod 644 /etc/patroni/certs/postgres-server.key"),
+			name:    "PostgreSQL's private key readable by all",
+			finding: "postgres-key-exposed@" + w.primary,
+			make:    w.in(w.primary, "chmod 644 /etc/patroni/certs/postgres-server.key"),
 		},
 	}
 }
@@ -81,7 +88,8 @@ func certificateWave(w *ward) []fault {
 	return []fault{
 		{
 			name: "etcd's server certificate expired", finding: "etcd-certificate-expired@" + r1,
-			make: w.certificate(r1, "etcd", etcd+"server", badCertificate{from: -48 * time.Hour, to: -time.Hour}),
+			make: w.certificate(r1, "etcd", etcd+"server",
+				badCertificate{from: -48 * time.Hour, to: -time.Hour}),
 		},
 		{
 			name:    "etcd's peer certificate of a foreign authority",
@@ -103,8 +111,10 @@ func certificateWave(w *ward) []fault {
 			}),
 		},
 		{
-			name: "a key that is not the certificate's", finding: "etcd-certificate-key-mismatch@" + r2,
-			make: w.certificate(r2, "etcd", patroni+"etcd-client", badCertificate{to: 90 * day, otherKey: true}),
+			name:    "a key that is not the certificate's",
+			finding: "etcd-certificate-key-mismatch@" + r2,
+			make: w.certificate(r2, "etcd", patroni+"etcd-client",
+				badCertificate{to: 90 * day, otherKey: true}),
 		},
 		{
 			name: "config.yml edited", finding: "patroni-config-differs@" + r2,
@@ -124,8 +134,10 @@ func certificateWave(w *ward) []fault {
 func fileWave(w *ward) []fault {
 	r1, r2 := w.replicas[0], w.replicas[1]
 	return []fault{
-		{name: "Patroni's configuration unreadable, and restarted", finding: "patroni-config-invalid@" + r1,
-			make: w.in(r1, "printf '  : [\\n' >>/etc/patroni/config.yml; systemctl restart --no-block patroni")},
+		{name: "Patroni's configuration unreadable, and restarted",
+			finding: "patroni-config-invalid@" + r1,
+			make: w.in(r1, "printf '  : [\\n' >>/etc/patroni/config.yml; systemctl restart "+
+				"--no-block patroni")},
 		{
 			name: "haproxy.cfg edited", finding: "haproxy-config-differs@" + w.balancers[0],
 			make: w.in(w.balancers[0], "sed -i 's/inter 500ms/inter 5s/' /etc/haproxy/haproxy.cfg"),
@@ -136,7 +148,8 @@ func fileWave(w *ward) []fault {
 		},
 		{
 			name: "keepalived.conf edited", finding: "keepalived-config-differs@" + w.balancers[2],
-			make: w.in(w.balancers[2], "sed -i 's/priority .*/priority 250/' /etc/keepalived/keepalived.conf"),
+			make: w.in(w.balancers[2], "sed -i 's/priority .*/priority 250/' "+
+				"/etc/keepalived/keepalived.conf"),
 		},
 		{
 			name: "etcd would found a new cluster", finding: "etcd-initial-state-new@" + w.primary,
@@ -153,11 +166,13 @@ func fileWave(w *ward) []fault {
 		},
 		{
 			name: "a foreign authority trusted", finding: "authority-differs@" + r2,
-			make: w.certificate(r2, "", "/etc/patroni/certs/postgres-ca", badCertificate{to: 90 * day, noKey: true}),
+			make: w.certificate(r2, "", "/etc/patroni/certs/postgres-ca",
+				badCertificate{to: 90 * day, noKey: true}),
 		},
 		{
 			name: "etcd's data deleted", finding: "etcd-data-lost@" + r2,
-			make: w.in(r2, "systemctl stop etcd && rm -rf /var/lib/etcd/member && systemctl start --no-block etcd"),
+			make: w.in(r2, "systemctl stop etcd && rm -rf /var/lib/etcd/member && systemctl "+
+				"start --no-block etcd"),
 		},
 	}
 }
@@ -171,8 +186,9 @@ func handWave(w *ward) []fault {
 			make: w.in(lb2, "ip addr add 192.168.0.210/32 dev enp0s3"),
 		},
 		{
-			name: "keepalived's check not executable", finding: "check-script-not-executable@" + lb3,
-			make: w.in(lb3, "chmod -x /etc/keepalived/check_haproxy.sh"),
+			name:    "keepalived's check not executable",
+			finding: "check-script-not-executable@" + lb3,
+			make:    w.in(lb3, "chmod -x /etc/keepalived/check_haproxy.sh"),
 		},
 		{name: "Patroni's port closed by a firewall", finding: "port-blocked@" + r1 + "/8008",
 			make: w.in(r1,
@@ -185,10 +201,12 @@ func handWave(w *ward) []fault {
 		},
 		{
 			name: "a line added to pg_hba.conf", finding: "pg-hba-differs@" + w.primary,
-			make: w.in(w.primary, "echo 'host all all 10.0.0.0/8 trust' >>/var/lib/postgresql/data/pg_hba.conf"),
+			make: w.in(w.primary, "echo 'host all all 10.0.0.0/8 trust' "+
+				">>/var/lib/postgresql/data/pg_hba.conf"),
 		},
 		{
-			name: "the 127.0.0.1 replication line deleted", finding: "pg-hba-no-local-replication@" + r2,
+			name:    "the 127.0.0.1 replication line deleted",
+			finding: "pg-hba-no-local-replication@" + r2,
 			make: w.in(r2,
 				"sed -i '/replication.*127.0.0.1/d' /var/lib/postgresql/data/pg_hba.conf && kill "+
 					"-HUP $(head -1 /var/lib/postgresql/data/postmaster.pid)"),
@@ -217,15 +235,18 @@ func networkWave(w *ward) []fault {
 			make: w.in(lb2,
 				"mkdir -p /var/lib/small && mount -t tmpfs -o size=4m tmpfs /var/lib/small && ! "+
 					"dd if=/dev/zero of=/var/lib/small/ballast bs=64k status=none 2>/dev/null"),
-			byHand: w.in(lb2, "rm /var/lib/small/ballast"), tidy: w.in(lb2, "umount /var/lib/small")},
+			byHand: w.in(lb2, "rm /var/lib/small/ballast"),
+			tidy:   w.in(lb2, "umount /var/lib/small")},
 		{name: "a disk without inodes", finding: "inodes-exhausted@" + r2,
 			make: w.in(r2,
 				"mkdir -p /var/lib/few && mount -t tmpfs -o size=4m,nr_inodes=50 tmpfs "+
-					"/var/lib/few && i=0; while touch /var/lib/few/$i 2>/dev/null; do i=$((i+1)); done"),
+					"/var/lib/few && i=0; while touch /var/lib/few/$i 2>/dev/null; do "+
+					"i=$((i+1)); done"),
 			byHand: w.in(r2, "rm /var/lib/few/*"), tidy: w.in(r2, "umount /var/lib/few")},
 		{
 			name: "etcd's file system read-only", finding: "file-system-read-only@" + r1,
-			make: w.in(r1, "mount --bind /var/lib/etcd /var/lib/etcd && mount -o remount,bind,ro /var/lib/etcd"),
+			make: w.in(r1, "mount --bind /var/lib/etcd /var/lib/etcd && mount -o remount,bind,ro "+
+				"/var/lib/etcd"),
 			tidy: w.in(r1, "umount /var/lib/etcd"),
 		},
 		{
@@ -237,12 +258,14 @@ func networkWave(w *ward) []fault {
 				w.Error(out.stderr)
 			}
 		}},
-		{name: "etcd's leader on the primary's host", finding: "etcd-leader-on-primary@" + w.primary,
+		{name: "etcd's leader on the primary's host", finding: "etcd-leader-on-primary@" +
+			w.primary,
 			make: func(w *ward) {
 				for _, h := range w.databases() { // only the leader itself hands it over
 					w.inHost(w.T, h.Name,
 						`etcdctl() { command etcdctl --cacert /etc/etcd/certs/ca.crt --cert /etc/etcd/certs/gateway.crt --key /etc/etcd/certs/gateway.key --endpoints https://127.0.0.1:2379 "$@"; }
-etcdctl move-leader $(etcdctl member list | grep -F "https://`+w.address(w.primary)+`:2379" | cut -d, -f1)`)
+etcdctl move-leader $(etcdctl member list | grep -F "https://`+w.address(w.primary)+
+							`:2379" | cut -d, -f1)`)
 				}
 			}},
 	}
@@ -253,15 +276,18 @@ func sessionWave(w *ward) []fault {
 	r1, r2, lb2 := w.replicas[0], w.replicas[1], w.balancers[1]
 	return []fault{
 		{name: "no connection left", finding: "connections-exhausted@" + w.primary,
-			make: w.in(w.primary, `cd /; mkfifo -m 666 /tmp/hold; `+background(`sh -c "sleep 600 >/tmp/hold"`)+
+			make: w.in(w.primary, `cd /; mkfifo -m 666 /tmp/hold; `+
+				background(`sh -c "sleep 600 >/tmp/hold"`)+
 				` i=0; while [ $i -lt 97 ]; do `+
-				background("runuser -u postgres -- sh -c 'psql -Xq -d postgres </tmp/hold'")+` i=$((i+1)); done`),
+				background("runuser -u postgres -- sh -c 'psql -Xq -d postgres </tmp/hold'")+
+				` i=$((i+1)); done`),
 			also: []string{"replica-not-streaming"}, tidy: w.in(w.primary, "rm -f /tmp/hold")},
 		{
 			name: "PostgreSQL started by hand", finding: "postgres-outside-patroni@" + r1,
 			make: w.in(r1,
 				"systemctl stop patroni && cd / && runuser -u postgres -- "+
-					"/usr/lib/postgresql/*/bin/pg_ctl start -s -w -D /var/lib/postgresql/data -l /tmp/by-hand.log"),
+					"/usr/lib/postgresql/*/bin/pg_ctl start -s -w -D /var/lib/postgresql/data -l "+
+					"/tmp/by-hand.log"),
 		},
 		{
 			name: "etcd suspended (SIGSTOP)", finding: "process-frozen@" + r2,
@@ -280,7 +306,8 @@ func lossWave(w *ward) []fault {
 	// PostgreSQL chooses wal_buffers itself, so a value that was set and taken back waits for a
 	// restart all the same.
 	pending := psqlIn("ALTER SYSTEM SET wal_buffers = '2MB'") + " && " +
-		psqlIn("SELECT pg_reload_conf(), pg_sleep(0.5)") + " && " + psqlIn("ALTER SYSTEM RESET wal_buffers") +
+		psqlIn("SELECT pg_reload_conf(), pg_sleep(0.5)") + " && " +
+		psqlIn("ALTER SYSTEM RESET wal_buffers") +
 		" && " + psqlIn("SELECT pg_reload_conf()")
 	return []fault{
 		{
@@ -289,7 +316,8 @@ func lossWave(w *ward) []fault {
 			make:    w.in(w.primary, psqlIn("ALTER ROLE replicator PASSWORD 'somethingelse'")),
 			also:    []string{"replica-not-streaming"},
 		},
-		{name: "a setting waits for a restart", finding: "restart-pending@" + r1, make: w.in(r1, pending)},
+		{name: "a setting waits for a restart", finding: "restart-pending@" + r1,
+			make: w.in(r1, pending)},
 		{name: "a cable pulled", finding: "host-unreachable@" + lb3, make: func(w *ward) {
 			if err := w.Cut(w.Context(), lb3); err != nil {
 				w.Error(err)

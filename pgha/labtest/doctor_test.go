@@ -84,7 +84,8 @@ func TestDoctor(t *testing.T) {
 			start := time.Now()
 			faults := wave(w)
 			table = append(table, w.run(faults)...)
-			t.Logf("wave %d: %d faults, %s", i+1, len(faults), time.Since(start).Round(100*time.Millisecond))
+			t.Logf("wave %d: %d faults, %s", i+1, len(faults),
+				time.Since(start).Round(100*time.Millisecond))
 			if t.Failed() {
 				break
 			}
@@ -228,7 +229,8 @@ func (w *ward) run(faults []fault) []outcomeOf {
 			if results[i].found > 0 {
 				continue
 			}
-			if !slices.ContainsFunc(last.Findings, func(g doctor.Finding) bool { return matches(g, f.finding) }) {
+			if !slices.ContainsFunc(last.Findings,
+				func(g doctor.Finding) bool { return matches(g, f.finding) }) {
 				missing += "\nmissing: " + f.finding
 				continue
 			}
@@ -264,7 +266,9 @@ func (w *ward) mend(faults []fault, d doctor.Diagnosis, results []outcomeOf) {
 	}
 	w.with(w.T, pgha.ConnectOptions{AllowUnreachable: true}, func(c *pgha.Cluster) {
 		for i, f := range faults {
-			at := slices.IndexFunc(d.Findings, func(g doctor.Finding) bool { return matches(g, f.finding) })
+			at := slices.IndexFunc(d.Findings, func(g doctor.Finding) bool {
+				return matches(g, f.finding)
+			})
 			if f.byHand != nil || at < 0 {
 				continue
 			}
@@ -319,7 +323,8 @@ func tableOf(results []outcomeOf) string {
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\tFAULT\tFINDING\tFOUND AFTER\tMENDED BY")
 	for i, r := range results {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%.1f s\t%s\n", i+1, r.fault, r.finding, r.found.Seconds(), r.mended)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%.1f s\t%s\n", i+1, r.fault, r.finding, r.found.Seconds(),
+			r.mended)
 	}
 	w.Flush()
 	return text.String()

@@ -26,8 +26,10 @@ var drifts = []drift{
 		"a line in haproxy.cfg", "haproxy-02", "echo '# by hand' >> /etc/haproxy/haproxy.cfg",
 		[]string{"file /etc/haproxy/haproxy.cfg", "unit haproxy.service"},
 	},
-	{"HAProxy's authority replaced", "haproxy-03", "cp /etc/ssl/openssl.cnf /etc/haproxy/certs/patroni-ca.crt", nil},
-	{"HAProxy's drop-in removed", "haproxy-03", "rm /etc/systemd/system/haproxy.service.d/*.conf", nil},
+	{"HAProxy's authority replaced", "haproxy-03",
+		"cp /etc/ssl/openssl.cnf /etc/haproxy/certs/patroni-ca.crt", nil},
+	{"HAProxy's drop-in removed", "haproxy-03",
+		"rm /etc/systemd/system/haproxy.service.d/*.conf", nil},
 	{"HAProxy stopped", "haproxy-03", "systemctl stop haproxy", []string{"unit haproxy.service"}},
 	{
 		"HAProxy not started at boot", "haproxy-01", "systemctl disable --quiet haproxy",
@@ -37,7 +39,8 @@ var drifts = []drift{
 		"another priority in keepalived.conf", "haproxy-03",
 		"sed -i 's/priority .*/priority 5/' /etc/keepalived/keepalived.conf", nil,
 	},
-	{"keepalived stopped", "haproxy-03", "systemctl stop keepalived", []string{"unit keepalived.service"}},
+	{"keepalived stopped", "haproxy-03", "systemctl stop keepalived",
+		[]string{"unit keepalived.service"}},
 	{"keepalived masked", "haproxy-03", "systemctl mask --quiet --now keepalived", nil},
 	{
 		"the check script made useless", "haproxy-02",
@@ -48,7 +51,8 @@ var drifts = []drift{
 		"sed -i 's/ETCD_HEARTBEAT_INTERVAL=.*/ETCD_HEARTBEAT_INTERVAL=\"900\"/' /etc/etcd/etcd.env",
 		[]string{"file /etc/etcd/etcd.env"},
 	},
-	{"etcd's unit edited", "postgres-03", "echo '# by hand' >> /etc/systemd/system/etcd.service", nil},
+	{"etcd's unit edited", "postgres-03",
+		"echo '# by hand' >> /etc/systemd/system/etcd.service", nil},
 	{
 		"etcd's key readable by all", "postgres-01", "chmod 0644 /etc/etcd/certs/server.key",
 		[]string{"file /etc/etcd/certs/server.key"},
@@ -63,11 +67,13 @@ var drifts = []drift{
 		`sed -i 's/^  pg_hba:/  pg_hba:\n    - "host all all 0.0.0.0\/0 trust"/' /etc/patroni/config.yml`, nil,
 	},
 	{
-		"patroni's configuration readable by all", "postgres-02", "chmod 0644 /etc/patroni/config.yml",
+		"patroni's configuration readable by all", "postgres-02",
+		"chmod 0644 /etc/patroni/config.yml",
 		[]string{"file /etc/patroni/config.yml", "unit patroni.service"},
 	},
 	{
-		"a key of another owner", "postgres-01", "chown root:root /etc/patroni/certs/rest-server.key",
+		"a key of another owner", "postgres-01", "chown root:root " +
+			"/etc/patroni/certs/rest-server.key",
 		[]string{"file /etc/patroni/certs/rest-server.key", "unit patroni.service"},
 	},
 	{
@@ -79,7 +85,8 @@ var drifts = []drift{
 		[]string{"unit patroni.service"},
 	},
 	{
-		"the callback made useless", "postgres-02", "echo 'exit 1' > /usr/local/lib/pgha/move-etcd-leader",
+		"the callback made useless", "postgres-02",
+		"echo 'exit 1' > /usr/local/lib/pgha/move-etcd-leader",
 		[]string{"file /usr/local/lib/pgha/move-etcd-leader"},
 	},
 	{
@@ -101,7 +108,8 @@ var drifts = []drift{
 		[]string{"file /usr/local/lib/pgha/watch-postgresql", "unit pgha-watch.service"},
 	},
 	{
-		"needrestart may restart the cluster", "postgres-01", "rm /etc/needrestart/conf.d/pgha.conf",
+		"needrestart may restart the cluster", "postgres-01",
+		"rm /etc/needrestart/conf.d/pgha.conf",
 		[]string{"file /etc/needrestart/conf.d/pgha.conf"},
 	},
 	{
@@ -109,7 +117,8 @@ var drifts = []drift{
 		"rm /etc/postgresql-common/createcluster.d/pgha.conf",
 		[]string{"file /etc/postgresql-common/createcluster.d/pgha.conf"},
 	},
-	{"the time zone", "haproxy-01", "timedatectl set-timezone Asia/Tokyo", []string{"command time zone"}},
+	{"the time zone", "haproxy-01", "timedatectl set-timezone Asia/Tokyo",
+		[]string{"command time zone"}},
 }
 
 // testDrift makes changes by hand, one a host at a time. The plan shows for each host what it was
@@ -136,7 +145,8 @@ func testDrift(t *testing.T, s site) {
 			"patronictl -c /etc/patroni/config.yml edit-config --force -s "+
 				"maximum_lag_on_failover=7 -p shared_buffers=128MB")
 		checkDrift(t, s, map[string][]string{
-			host: {"setting maximum_lag_on_failover", "setting postgresql.parameters.shared_buffers"},
+			host: {"setting maximum_lag_on_failover",
+				"setting postgresql.parameters.shared_buffers"},
 		})
 	})
 	t.Run("accepted", func(t *testing.T) { testAccept(t, s) })
@@ -166,7 +176,8 @@ func testAccept(t *testing.T, s site) {
 	}
 	leader, _ := s.leader(t)
 	edit := func(args string) {
-		s.mustInHost(t, s.hostOf(t, leader), "patronictl -c /etc/patroni/config.yml edit-config --force "+args)
+		s.mustInHost(t, s.hostOf(t, leader), "patronictl -c /etc/patroni/config.yml edit-config "+
+			"--force "+args)
 	}
 	edit("-s maximum_lag_on_failover=2097152 -p max_slot_wal_keep_size=4GB -p work_mem=8MB -p " +
 		"log_min_duration_statement=250")
@@ -177,18 +188,21 @@ func testAccept(t *testing.T, s site) {
 	}()
 	writeFile(t, s.specFile, append([]byte("# kept by accept\n"), original...))
 	for _, ch := range s.plan(t, 2).Changes {
-		if ch.Kind != "setting" || ch.Origin.Cause != pgha.CauseDrift || ch.Origin.Owner != "patroni" {
+		if ch.Kind != "setting" || ch.Origin.Cause != pgha.CauseDrift ||
+			ch.Origin.Owner != "patroni" {
 			t.Errorf("planned: %s %s, %s", ch.Kind, ch.Name, ch.Origin)
 		}
 	}
 	got := s.cli(t, "plan", "--accept", "--yes")
 	text, err := os.ReadFile(s.specFile)
 	if got.code != 0 || err != nil || !strings.HasPrefix(string(text), "# kept by accept\n") {
-		t.Fatalf("plan --accept: exit code %d, %v\n%s%s\n%s", got.code, err, got.stdout, got.stderr, text)
+		t.Fatalf("plan --accept: exit code %d, %v\n%s%s\n%s", got.code, err, got.stdout,
+			got.stderr, text)
 	}
 	sp := s.spec(t)
 	if p := sp.PostgreSQL.Parameters; sp.Patroni.MaximumLagOnFailover != 2097152 ||
-		p["max_slot_wal_keep_size"] != "4GB" || p["work_mem"] != "8MB" || p["log_min_duration_statement"] != 250 {
+		p["max_slot_wal_keep_size"] != "4GB" || p["work_mem"] != "8MB" ||
+		p["log_min_duration_statement"] != 250 {
 		t.Errorf("accepted: %d, %v", sp.Patroni.MaximumLagOnFailover, p)
 	}
 	// The first member's config.yml repeats the settings for a cluster that is made again. Nothing
@@ -214,7 +228,8 @@ func checkDrift(t *testing.T, s site, shows map[string][]string) {
 		if ch.Kind != "copy" { // of a file without pgha's mark, kept beside what replaces it
 			seen[ch.Host] = append(seen[ch.Host], ch.Kind+" "+ch.Name)
 		}
-		if o := ch.Origin; o.Cause != pgha.CauseDrift && o.Cause != pgha.CauseFollows && ch.Name != "time zone" ||
+		if o := ch.Origin; o.Cause != pgha.CauseDrift && o.Cause != pgha.CauseFollows &&
+			ch.Name != "time zone" ||
 			o.Owner == "" {
 			t.Errorf("%s %s is no drift: %s", ch.Kind, ch.Name, o)
 		}
@@ -237,7 +252,8 @@ func checkDrift(t *testing.T, s site, shows map[string][]string) {
 	}
 	report := s.apply(t, pgha.ApplyOptions{Plan: &plan})
 	if len(report.Changes) != len(plan.Changes) {
-		t.Errorf("apply made %d changes, %d were planned: %+v", len(report.Changes), len(plan.Changes), report.Changes)
+		t.Errorf("apply made %d changes, %d were planned: %+v", len(report.Changes),
+			len(plan.Changes), report.Changes)
 	}
 	if rest := s.plan(t, 0); !rest.Empty() {
 		t.Errorf("after apply there is still something to do: %+v", rest.Changes)
@@ -251,7 +267,8 @@ func (s site) plan(t *testing.T, code int) pgha.Plan {
 	got := s.cli(t, "plan", "--output", "json")
 	var plan pgha.Plan
 	if err := json.Unmarshal([]byte(got.stdout), &plan); err != nil || got.code != code {
-		t.Fatalf("plan: exit code %d, want %d, %v\n%s%s", got.code, code, err, got.stdout, got.stderr)
+		t.Fatalf("plan: exit code %d, want %d, %v\n%s%s", got.code, code, err, got.stdout,
+			got.stderr)
 	}
 	return plan
 }
@@ -261,7 +278,9 @@ func testFreshPlan(t *testing.T, s site) {
 	before := digests(t, s)
 	plan := s.plan(t, 2)
 	for _, h := range s.Hosts() {
-		if !slices.ContainsFunc(plan.Changes, func(ch pgha.PlannedChange) bool { return ch.Host == h.Name }) {
+		if !slices.ContainsFunc(plan.Changes, func(ch pgha.PlannedChange) bool {
+			return ch.Host == h.Name
+		}) {
 			t.Errorf("the plan has nothing for %s", h.Name)
 		}
 	}
@@ -281,7 +300,8 @@ func testStalePlan(t *testing.T, s site) {
 	s.mustInHost(t, "haproxy-02", "chmod 0600 /etc/haproxy/haproxy.cfg")
 	got := s.cli(t, "apply", "--plan", file)
 	if got.code != 3 || !strings.Contains(got.stderr, "haproxy-02") {
-		t.Errorf("apply of a stale plan: exit code %d, want 3\n%s%s", got.code, got.stdout, got.stderr)
+		t.Errorf("apply of a stale plan: exit code %d, want 3\n%s%s", got.code, got.stdout,
+			got.stderr)
 	}
 	if mode := s.mustInHost(t, "haproxy-03", "stat -c %a /etc/haproxy/haproxy.cfg"); mode != "600" {
 		t.Errorf("the refused apply has changed haproxy-03: mode %s", mode)

@@ -31,7 +31,8 @@ func TestDrills(t *testing.T) {
 	s := newSite(t, l, func(text string) string {
 		// A busy machine keeps no promise in seconds; rows and writers are promised everywhere.
 		return text +
-			"patroni: {profile: fast, synchronous_mode: quorum}\nslo: {failover: 90s, switchover: 30s, lost_rows: 0}\n"
+			"patroni: {profile: fast, synchronous_mode: quorum}\nslo: {failover: 90s, " +
+			"switchover: 30s, lost_rows: 0}\n"
 	})
 	s.apply(t, pgha.ApplyOptions{})
 	t.Run("refused", func(t *testing.T) { testDrillRefused(t, s) })
@@ -52,7 +53,8 @@ func testDrillRefused(t *testing.T, s site) {
 			{drill.Options{Scenarios: []string{"switchover"}}, "is not a lab"},
 			{drill.Options{Scenarios: []string{"switchover"}, Consent: "another"}, "is not a lab"},
 			{
-				drill.Options{Scenarios: []string{"switchover", "leader-power"}, Consent: c.Spec.Cluster},
+				drill.Options{Scenarios: []string{"switchover", "leader-power"},
+					Consent: c.Spec.Cluster},
 				"leader-power: not outside a lab",
 			},
 			{drill.Options{Scenarios: []string{"swichover"}, Lab: s.Lab}, "no scenario"},
@@ -88,17 +90,21 @@ func testScenarios(t *testing.T, s site) {
 	}
 	for _, run := range result.Runs {
 		o := run.Outcome
-		t.Logf("%-20s %6.2f s without writes %v, %d of %d rows lost, redundant after %.1f s", o.Scenario,
+		t.Logf("%-20s %6.2f s without writes %v, %d of %d rows lost, redundant after %.1f s",
+			o.Scenario,
 			o.GapSeconds, phasesOf(o), o.Lost, o.Acknowledged, o.RedundantSeconds)
 		if !o.Verdict.Kept || run.Error != "" {
 			t.Errorf("%s: %v %s", o.Scenario, o.Verdict.Broken, run.Error)
 		}
 		if o.Lost > 0 || len(o.DoubleWriters) > 0 || len(o.Missing) > 0 {
-			t.Errorf("%s: %d rows lost, missing %v, two writers %v", o.Scenario, o.Lost, o.Missing, o.DoubleWriters)
+			t.Errorf("%s: %d rows lost, missing %v, two writers %v", o.Scenario, o.Lost, o.Missing,
+				o.DoubleWriters)
 		}
-		if len(run.Recording.States) < 50 || len(run.Recording.Reads) < 50 || len(run.Recording.Leadership) == 0 ||
+		if len(run.Recording.States) < 50 || len(run.Recording.Reads) < 50 ||
+			len(run.Recording.Leadership) == 0 ||
 			len(run.Recording.Held) != 3 {
-			t.Errorf("%s: recorded %d answers, %d reads, %d leaderships, rows of %d members", o.Scenario,
+			t.Errorf("%s: recorded %d answers, %d reads, %d leaderships, rows of %d members",
+				o.Scenario,
 				len(run.Recording.States), len(run.Recording.Reads), len(run.Recording.Leadership),
 				len(run.Recording.Held))
 		}
@@ -107,10 +113,12 @@ func testScenarios(t *testing.T, s site) {
 		}
 		if strings.HasPrefix(o.Scenario, "leader-power") && (o.FromLeader == o.ToLeader ||
 			!slices.Contains(phasesOf(o), string(drill.Election))) {
-			t.Errorf("%s: %s leads after %s, phases %v", o.Scenario, o.ToLeader, o.FromLeader, phasesOf(o))
+			t.Errorf("%s: %s leads after %s, phases %v", o.Scenario, o.ToLeader, o.FromLeader,
+				phasesOf(o))
 		}
 	}
-	if page, err := os.ReadFile(file); err != nil || !strings.Contains(string(page), "postgres-killed") {
+	if page, err := os.ReadFile(file); err != nil ||
+		!strings.Contains(string(page), "postgres-killed") {
 		t.Errorf("the report: %v, %d bytes", err, len(page))
 	}
 	s.with(t, pgha.ConnectOptions{ReadOnly: true}, func(c *pgha.Cluster) {
@@ -133,7 +141,8 @@ func phasesOf(o drill.Outcome) []string {
 // before it ends; killed, the host does so by its own timer.
 func testDrillEnded(t *testing.T, s site, signal syscall.Signal) {
 	var stderr strings.Builder
-	cmd := exec.CommandContext(t.Context(), binary, "--lab", "--lab-name", s.Name(), "--spec", s.specFile,
+	cmd := exec.CommandContext(t.Context(), binary, "--lab", "--lab-name", s.Name(), "--spec",
+		s.specFile,
 		"drill", "etcd-member-lost")
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
@@ -168,6 +177,7 @@ func testDrillEnded(t *testing.T, s site, signal syscall.Signal) {
 		s.mustInHost(t, host, "systemctl daemon-reload")
 		return down() == "", host
 	})
-	t.Logf("etcd of %s was back %s after the program was killed", host, time.Since(start).Round(time.Second))
+	t.Logf("etcd of %s was back %s after the program was killed", host,
+		time.Since(start).Round(time.Second))
 	s.awaitHealthy(t)
 }

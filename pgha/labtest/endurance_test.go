@@ -47,7 +47,8 @@ func testSwitchoversInARow(t *testing.T, s site) {
 		during := must(w.Result())(t)
 		during.Attempts = during.Attempts[before:]
 		during.Started = during.Attempts[0].Done
-		fmt.Fprintf(&table, "%2d  %s -> %s  %.2f s without writes, promoted after %s, all streaming after %s\n",
+		fmt.Fprintf(&table, "%2d  %s -> %s  %.2f s without writes, promoted after %s, all "+
+			"streaming after %s\n",
 			i+1, leader, other, during.Longest().Seconds, result.Promoted, result.Complete)
 		leader, other = other, leader
 	}
@@ -76,7 +77,8 @@ func (s site) checkRows(t *testing.T, cfg *pgx.ConnConfig, result probe.Result) 
 				return false, err.Error()
 			}
 			lost := result.Compare(present).Lost
-			return len(lost) == 0, fmt.Sprintf("%d of %d rows missing", len(lost), result.Count(probe.Acked))
+			return len(lost) == 0, fmt.Sprintf("%d of %d rows missing", len(lost),
+				result.Count(probe.Acked))
 		})
 	}
 }
@@ -105,7 +107,9 @@ func (s site) writerConfig(t *testing.T) *pgx.ConnConfig {
 		t.Fatal(err)
 	}
 	cfg.DialFunc = s.DialContext
-	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) {
+		return []string{host}, nil
+	}
 	return cfg
 }
 
@@ -128,15 +132,18 @@ func testKilled(t *testing.T, s site) {
 			after := time.Duration(rand.Int64N(int64(4 * time.Second)))
 			killed := s.kill(t, after, append(verb, "--yes")...)
 			s.checkTruth(t)
-			await(t, time.Minute, "the lock of a killed "+verb[0]+" to be free", func() (bool, string) {
-				got := s.cli(t, append(verb, "--yes")...)
-				if got.code != 0 && got.code != 5 && got.code != 3 {
-					t.Fatalf("%v after a kill at %s: exit code %d\n%s%s", verb, after, got.code, got.stdout, got.stderr)
-				}
-				return got.code == 0, got.stderr
-			})
+			await(t, time.Minute, "the lock of a killed "+verb[0]+" to be free",
+				func() (bool, string) {
+					got := s.cli(t, append(verb, "--yes")...)
+					if got.code != 0 && got.code != 5 && got.code != 3 {
+						t.Fatalf("%v after a kill at %s: exit code %d\n%s%s", verb, after, got.code,
+							got.stdout, got.stderr)
+					}
+					return got.code == 0, got.stderr
+				})
 			s.awaitHealthy(t)
-			t.Logf("%s %d: killed after %s (%v), and run again", verb[0], i+1, after.Round(time.Millisecond), killed)
+			t.Logf("%s %d: killed after %s (%v), and run again", verb[0], i+1,
+				after.Round(time.Millisecond), killed)
 		}
 	}
 }
@@ -144,7 +151,8 @@ func testKilled(t *testing.T, s site) {
 // kill runs pgha-cli and kills it after so long, unless it has ended before.
 func (s site) kill(t *testing.T, after time.Duration, args ...string) (killed bool) {
 	t.Helper()
-	cmd := exec.Command(binary, append([]string{"--lab", "--lab-name", s.Name(), "--spec", s.specFile}, args...)...)
+	cmd := exec.Command(binary, append([]string{"--lab", "--lab-name", s.Name(), "--spec",
+		s.specFile}, args...)...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -170,12 +178,14 @@ func (s site) checkTruth(t *testing.T) {
 			mine = append(mine, m.Name+" "+strings.ToLower(m.Role)+" "+m.State)
 		}
 		for _, m := range s.patronictl(t) {
-			theirs = append(theirs, m.Member+" "+strings.ToLower(strings.ReplaceAll(m.Role, " ", "_"))+" "+m.State)
+			theirs = append(theirs, m.Member+" "+strings.ToLower(strings.ReplaceAll(m.Role, " ",
+				"_"))+" "+m.State)
 		}
 		slices.Sort(mine)
 		slices.Sort(theirs)
 		if status.Paused || status.ScheduledSwitchover != nil {
-			t.Fatalf("something was left set: paused %v, scheduled %+v", status.Paused, status.ScheduledSwitchover)
+			t.Fatalf("something was left set: paused %v, scheduled %+v", status.Paused,
+				status.ScheduledSwitchover)
 		}
 		return slices.Equal(mine, theirs), fmt.Sprintf("%v, patronictl: %v", mine, theirs)
 	})

@@ -22,7 +22,8 @@ func testEtcdLeader(t *testing.T, s site) {
 			from := s.primary(t, here)
 			s.moveEtcdLeader(t, here, to)
 			s.mustInHost(t, here.Name,
-				fmt.Sprintf("patronictl -c /etc/patroni/config.yml switchover --force --leader %s --candidate %s",
+				fmt.Sprintf("patronictl -c /etc/patroni/config.yml switchover --force --leader "+
+					"%s --candidate %s",
 					from.Member, to.Member))
 			s.awaitApart(t, here, to)
 			s.awaitHealthy(t)
@@ -127,7 +128,8 @@ func (s site) leaders(t *testing.T, on lab.Host) leaders {
 	}
 	// Without an answer from any member there is nothing to read, and no leader.
 	_ = json.Unmarshal([]byte(s.etcdctl(t, on, s.databases(), "endpoint status -w json")), &answers)
-	holder := s.etcdctl(t, on, []lab.Host{on}, "get --print-value-only /service/"+s.spec(t).Cluster+"/leader")
+	holder := s.etcdctl(t, on, []lab.Host{on}, "get --print-value-only /service/"+s.spec(t).Cluster+
+		"/leader")
 	for _, h := range s.databases() {
 		if h.Member == holder {
 			now.primary = h
@@ -190,5 +192,7 @@ func other(t *testing.T, hosts []lab.Host, host lab.Host) lab.Host {
 }
 
 func without(hosts []lab.Host, host lab.Host) []lab.Host {
-	return slices.DeleteFunc(slices.Clone(hosts), func(h lab.Host) bool { return h.Name == host.Name })
+	return slices.DeleteFunc(slices.Clone(hosts), func(h lab.Host) bool {
+		return h.Name == host.Name
+	})
 }

@@ -69,12 +69,14 @@ var spoilers = []struct {
 		until [ "$(ss -H -ltn | grep -c -e :5432 -e :8008 -e :2379)" = 3 ]; do sleep 0.1; done
 		mkdir -p /var/lib/postgresql/data /var/lib/etcd/member && echo 17 >/var/lib/postgresql/data/PG_VERSION`,
 		[]string{"port 5432 (postgresql.port) is in use by postgres",
-			"port 8008 (patroni.rest_port) is in use by python3", "port 2379 (etcd.client_port) is in use by etcd",
+			"port 8008 (patroni.rest_port) is in use by python3",
+			"port 2379 (etcd.client_port) is in use by etcd",
 			"/var/lib/postgresql/data (postgresql.data_dir) holds the data of a PostgreSQL 17",
 			"/var/lib/etcd (etcd.data_dir) holds the data of an etcd member",
 			"it has no locale xx_XX.UTF-8 (postgresql.parameters.lc_time)",
 			"it knows no time zone Europe/Madrid (timezone)"}},
-	{"postgres-02", `mkdir -p /srv/data /var/lib/postgresql && ln -sfn /srv/data /var/lib/postgresql/data
+	{"postgres-02",
+		`mkdir -p /srv/data /var/lib/postgresql && ln -sfn /srv/data /var/lib/postgresql/data
 		ip addr add 192.168.0.77/24 dev enp0s3 && ip route add 192.168.0.205/32 dev enp0s3 src 192.168.0.77
 		useradd -M -g nogroup etcd`,
 		[]string{"/var/lib/postgresql/data (postgresql.data_dir) is a symbolic link to /srv/data",
@@ -84,7 +86,8 @@ var spoilers = []struct {
 		mount -t tmpfs -o size=200M none /var/lib/postgresql/data && mkdir /var/lib/postgresql/data/lost+found
 		mount -t tmpfs -o size=1M,nr_inodes=20 none /var/log
 		echo "data_directory = '/var/lib/postgresql/16/main'" >/etc/postgresql/16/main/postgresql.conf`,
-		[]string{"/var/lib/postgresql/data (postgresql.data_dir) is a mount point with lost+found in it",
+		[]string{"/var/lib/postgresql/data (postgresql.data_dir) is a mount point with " +
+			"lost+found in it",
 			"only 1 MiB are free on /var/log", "only 19 inodes are free on /var/log",
 			"PostgreSQL cluster 16-main of somebody else is set up here"}},
 	{"haproxy-01",
@@ -95,7 +98,8 @@ var spoilers = []struct {
 			"/etc/haproxy/haproxy.cfg was written by somebody else",
 			"/etc/keepalived/keepalived.conf was written by somebody else", "python3 (process",
 		}},
-	{"haproxy-02", `ip addr add 192.168.0.210/24 dev enp0s3 && mount --bind /etc /etc && mount -o remount,bind,ro /etc`,
+	{"haproxy-02",
+		`ip addr add 192.168.0.210/24 dev enp0s3 && mount --bind /etc /etc && mount -o remount,bind,ro /etc`,
 		[]string{
 			"the file system of /etc is read-only",
 			"it has vip.address 192.168.0.210 on enp0s3, and keepalived does not run",

@@ -22,7 +22,8 @@ func testFormerSessions(t *testing.T, s site) {
 		defer conn.Close(t.Context())
 		s.mustInHost(t, holder, "systemctl reload haproxy")
 		await(t, 30*time.Second, "the session to belong to a former worker", func() (bool, string) {
-			out, code := s.inHost(t, holder, "systemctl is-active pgha-sessions && test $(pgrep -cx haproxy) -ge 3")
+			out, code := s.inHost(t, holder, "systemctl is-active pgha-sessions && test $(pgrep "+
+				"-cx haproxy) -ge 3")
 			return code == 0, out
 		})
 		if _, err := conn.Exec(t.Context(), "SELECT 1"); err != nil {

@@ -21,7 +21,8 @@ func testHosts(t *testing.T, s site) {
 	}
 	for _, h := range s.databases() {
 		await(t, 30*time.Second, "Patroni to reload on "+h.Name, func() (bool, string) {
-			out := s.mustInHost(t, h.Name, "journalctl --no-pager -u patroni -o cat --after-cursor='"+
+			out := s.mustInHost(t, h.Name, "journalctl --no-pager -u patroni -o cat "+
+				"--after-cursor='"+
 				cursors[h.Name]+"'")
 			lower := strings.ToLower(out)
 			return strings.Contains(lower, "nothing to reload") ||

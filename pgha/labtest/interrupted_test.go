@@ -58,7 +58,8 @@ func interrupt(t *testing.T, s site, phase string, n int) {
 		if took := time.Since(cancelled); took > 10*time.Second {
 			t.Errorf("apply ended %s after it was cancelled in phase %s", took, phase)
 		}
-		t.Logf("interrupted in phase %s after %s and %d changes", phase, report.Duration.Round(100*time.Millisecond),
+		t.Logf("interrupted in phase %s after %s and %d changes", phase,
+			report.Duration.Round(100*time.Millisecond),
 			len(report.Changes))
 	})
 }

@@ -13,7 +13,8 @@ import (
 // TestIPv6 holds a cluster on hosts without any address of IPv4 to the same promises.
 func TestIPv6(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, startLab(t, lab.Options{Name: "e2e-ipv6", Installed: true, IPv6: true}), longPrefix)
+	s := newSite(t, startLab(t, lab.Options{Name: "e2e-ipv6", Installed: true, IPv6: true}),
+		longPrefix)
 	for _, h := range s.Hosts() {
 		if out := s.mustInHost(t, h.Name, "ip -4 -o address show scope global"); out != "" {
 			t.Fatalf("%s has an address of IPv4: %s", h.Name, out)
@@ -71,7 +72,8 @@ func testURL(t *testing.T, s site) {
 		t.Skip("psql is not installed: apt-get install postgresql-client")
 	}
 	var conn pgha.Connection
-	if err := json.Unmarshal([]byte(s.cli(t, "connection", "--output", "json").stdout), &conn); err != nil {
+	if err := json.Unmarshal([]byte(s.cli(t, "connection", "--output", "json").stdout),
+		&conn); err != nil {
 		t.Fatal(err)
 	}
 	got := s.cli(t, "lab", "run", "--", "psql", "-X", "-At", "-c", "SELECT 1", "-d", conn.URL)

@@ -27,9 +27,12 @@ func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
 	options := lab.Options{Name: "e2e-killed", Hosts: 5}
 	state := filepath.Join(t.TempDir(), "state")
-	s := newSite(t, startLab(t, options), func(text string) string { return keepState(text, state) })
+	s := newSite(t, startLab(t, options), func(text string) string {
+		return keepState(text, state)
+	})
 	kills := s.applyKilled(t, map[int]disturbance{
-		2: networkLost, 12: powerLost, 24: networkLost, 36: powerLost, 48: networkLost, 60: powerLost, 72: networkLost,
+		2: networkLost, 12: powerLost, 24: networkLost, 36: powerLost, 48: networkLost,
+		60: powerLost, 72: networkLost,
 	})
 	t.Logf("first apply: disturbed %d times", kills)
 	s.awaitVerified(t)
@@ -37,7 +40,8 @@ func TestKilledAtEveryStep(t *testing.T) {
 	text := keepState(string(must(s.Spec())(t)), state) + `patroni: {loop_wait: 9}
 balancer: {check_interval: 600ms}
 `
-	text = strings.Replace(text, "etcd: {", "etcd: {heartbeat_interval: 150ms, election_timeout: 1500ms, ", 1)
+	text = strings.Replace(text, "etcd: {", "etcd: {heartbeat_interval: 150ms, election_timeout: "+
+		"1500ms, ", 1)
 	text = strings.Replace(text, "vip: {", "vip: {advert_interval: 0.3, ", 1)
 	writeFile(t, s.specFile, []byte(text))
 	kills = s.applyKilled(t, map[int]disturbance{4: powerLost, 8: networkLost})
@@ -78,7 +82,9 @@ func keepState(text, dir string) string {
 // makes up for itself.
 func withoutTimes(all map[string][]string) map[string][]string {
 	for host, lines := range all {
-		lines = slices.DeleteFunc(lines, func(line string) bool { return strings.Contains(line, "snakeoil") })
+		lines = slices.DeleteFunc(lines, func(line string) bool {
+			return strings.Contains(line, "snakeoil")
+		})
 		for i, line := range lines {
 			if f := strings.Fields(line); len(f) == 5 {
 				lines[i] = strings.Join([]string{f[0], f[1], f[2], f[4]}, " ")
@@ -152,7 +158,8 @@ func powerLost(t *testing.T, s site, _ *os.Process, host string) func() {
 // find out.
 func (s site) applyDisturbed(t *testing.T, run int, disturb disturbance) (finished bool) {
 	t.Helper()
-	cmd := exec.Command(binary, "--lab", "--lab-name", s.Name(), "--spec", s.specFile, "apply", "--output", "json")
+	cmd := exec.Command(binary, "--lab", "--lab-name", s.Name(), "--spec", s.specFile, "apply",
+		"--output", "json")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -87,7 +87,8 @@ func testLogOrder(t *testing.T, s site) {
 		return slices.Equal(got, want), fmt.Sprintf("got %q, want %q", got, want)
 	})
 	last := logEntries(t, s, "all", "--lines", "20")
-	if len(last) != 20 || !slices.IsSortedFunc(last, func(a, b pgha.LogEntry) int { return a.Time.Compare(b.Time) }) {
+	if len(last) != 20 || !slices.IsSortedFunc(last,
+		func(a, b pgha.LogEntry) int { return a.Time.Compare(b.Time) }) {
 		t.Errorf("--lines 20 gave %d lines, or not in order: %+v", len(last), last)
 	}
 	for _, e := range logEntries(t, s, "all", "haproxy-01", "--since", "1h") {
@@ -104,7 +105,8 @@ func testPostgreSQLLog(t *testing.T, s site) {
 	found := func(component string) int {
 		n := 0
 		for _, e := range logEntries(t, s, component, "--since", "5m") {
-			if server := e.Program == "postgres"; server != (component == "postgresql") && e.Program != "initdb" {
+			if server := e.Program == "postgres"; server != (component == "postgresql") &&
+				e.Program != "initdb" {
 				t.Errorf("%s has a line of %s: %s", component, e.Program, e.Message)
 			}
 			if strings.Contains(e.Message, mark) {
@@ -201,8 +203,10 @@ func testLogUnreachable(t *testing.T, s site) {
 	if err := s.Heal(t.Context(), "postgres-03"); err != nil {
 		t.Fatal(err)
 	}
-	if got.code != 0 || !strings.Contains(got.stdout, mark) || !strings.Contains(got.stderr, "postgres-03") {
-		t.Errorf("exit code %d, the others' lines: %v\n%s", got.code, strings.Contains(got.stdout, mark), got.stderr)
+	if got.code != 0 || !strings.Contains(got.stdout, mark) ||
+		!strings.Contains(got.stderr, "postgres-03") {
+		t.Errorf("exit code %d, the others' lines: %v\n%s", got.code,
+			strings.Contains(got.stdout, mark), got.stderr)
 	}
 	s.awaitHealthy(t)
 }

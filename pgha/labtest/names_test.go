@@ -35,7 +35,8 @@ func testNames(t *testing.T, s site) {
 			return nil, errors.New("no resolver")
 		}}
 	s.with(t, down, func(c *pgha.Cluster) {
-		if status, err := c.Status(t.Context()); err != nil || !status.Healthy() || len(c.Remembered) != 4 {
+		if status, err := c.Status(t.Context()); err != nil || !status.Healthy() ||
+			len(c.Remembered) != 4 {
 			t.Errorf("without a resolver: %v, %+v; remembered %v", err, status, c.Remembered)
 		}
 		if _, err := c.Switchover(t.Context(), pgha.SwitchoverOptions{}); err != nil {
@@ -61,8 +62,11 @@ func (s site) oneNameLost(t *testing.T) {
 		})
 	})
 	status := other.status(t)
-	if len(status.Unreachable) != 1 || status.Unreachable["haproxy-02"] == "" || len(status.Members) != 3 ||
-		slices.ContainsFunc(status.Members, func(m pgha.MemberStatus) bool { return m.State == "" }) {
+	if len(status.Unreachable) != 1 || status.Unreachable["haproxy-02"] == "" ||
+		len(status.Members) != 3 ||
+		slices.ContainsFunc(status.Members, func(m pgha.MemberStatus) bool {
+			return m.State == ""
+		}) {
 		t.Errorf("%+v", status)
 	}
 	if got := other.cli(t, "plan"); got.code != 1 {

@@ -96,10 +96,12 @@ func testUnreachable(t *testing.T, s site, secrets needles) {
 		t.Errorf("files changed (-before +after):\n%s", diff)
 	}
 	status := s.cli(t, "status")
-	if status.code != 1 || !strings.Contains(status.stdout, host) || !strings.Contains(status.stdout, "leader") {
+	if status.code != 1 || !strings.Contains(status.stdout, host) ||
+		!strings.Contains(status.stdout, "leader") {
 		t.Errorf("status: exit code %d\n%s%s", status.code, status.stdout, status.stderr)
 	}
-	t.Logf("with %s cut: apply gave up after %s, status took %s", host, apply.took.Round(100*time.Millisecond),
+	t.Logf("with %s cut: apply gave up after %s, status took %s", host,
+		apply.took.Round(100*time.Millisecond),
 		status.took.Round(100*time.Millisecond))
 	heal()
 	s.awaitHealthy(t)

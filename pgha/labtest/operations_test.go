@@ -159,7 +159,8 @@ func (s site) hostOf(t *testing.T, member string) string {
 // sql runs a query with psql on a member's host, as its local administrator.
 func (s site) sql(t *testing.T, member, query string) string {
 	t.Helper()
-	return s.mustInHost(t, s.hostOf(t, member), "cd / && runuser -u postgres -- psql -XAtc "+shellQuote(query))
+	return s.mustInHost(t, s.hostOf(t, member), "cd / && runuser -u postgres -- psql -XAtc "+
+		shellQuote(query))
 }
 
 func shellQuote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
@@ -181,7 +182,8 @@ func (s site) verb(t *testing.T, result any, args ...string) {
 func (s site) refused(t *testing.T, words string, args ...string) {
 	t.Helper()
 	got := s.cli(t, append(args, "--yes")...)
-	if got.code != 3 || !strings.Contains(got.stderr, words) || !strings.Contains(got.stderr, "hint:") {
+	if got.code != 3 || !strings.Contains(got.stderr, words) ||
+		!strings.Contains(got.stderr, "hint:") {
 		t.Errorf("pgha-cli %v: exit code %d, want 3, %q and a hint\n%s%s", args, got.code, words,
 			got.stdout, got.stderr)
 	}
@@ -212,7 +214,8 @@ func testSwitchover(t *testing.T, s site) {
 		case m.Member == other && m.Role != "Leader":
 			t.Errorf("%s is %s, not leader", m.Member, m.Role)
 		case m.Member != other && m.State != "streaming", m.TL != result.Timeline:
-			t.Errorf("%s is %s on timeline %d, want streaming on %d", m.Member, m.State, m.TL, result.Timeline)
+			t.Errorf("%s is %s on timeline %d, want streaming on %d", m.Member, m.State, m.TL,
+				result.Timeline)
 		}
 	}
 	if got := s.sql(t, other, "SELECT pg_is_in_recovery()"); got != "f" {
@@ -249,12 +252,14 @@ func testSwitchoverRefused(t *testing.T, s site) {
 	if diff := cmp.Diff(before, s.patronictl(t)); diff != "" {
 		t.Errorf("a refused switchover changed something (-before +after):\n%s", diff)
 	}
-	await(t, 2*time.Minute, "a switchover to be refused because of a long transaction", func() (bool, string) {
-		got := s.cli(t, "switchover", "--to", other, "--dry-run")
-		return got.code == 3 && strings.Contains(got.stderr, "a transaction of postgres") &&
-			strings.Contains(got.stderr, "--force"), got.stderr
-	})
-	if got := s.cli(t, "switchover", "--to", other); got.code != 64 || !strings.Contains(got.stderr, "--yes") {
+	await(t, 2*time.Minute, "a switchover to be refused because of a long transaction",
+		func() (bool, string) {
+			got := s.cli(t, "switchover", "--to", other, "--dry-run")
+			return got.code == 3 && strings.Contains(got.stderr, "a transaction of postgres") &&
+				strings.Contains(got.stderr, "--force"), got.stderr
+		})
+	if got := s.cli(t, "switchover", "--to", other); got.code != 64 ||
+		!strings.Contains(got.stderr, "--yes") {
 		t.Errorf("without a terminal and without --yes: exit code %d\n%s", got.code, got.stderr)
 	}
 }
@@ -262,7 +267,8 @@ func testSwitchoverRefused(t *testing.T, s site) {
 func testScheduledSwitchover(t *testing.T, s site) {
 	leader, other := s.leader(t)
 	s.verb(t, nil, "switchover", "--to", other, "--at", "+1h")
-	if status := s.status(t); status.ScheduledSwitchover == nil || status.ScheduledSwitchover.To != other {
+	if status := s.status(t); status.ScheduledSwitchover == nil ||
+		status.ScheduledSwitchover.To != other {
 		t.Fatalf("status does not show the schedule: %+v", status.ScheduledSwitchover)
 	}
 	s.refused(t, "scheduled", "switchover", "--to", other, "--at", "+2h")
@@ -281,7 +287,8 @@ func testScheduledSwitchover(t *testing.T, s site) {
 func testPause(t *testing.T, s site) {
 	s.verb(t, nil, "pause", "--wait")
 	for _, h := range s.databases() {
-		if out := s.mustInHost(t, h.Name, "patronictl -c /etc/patroni/config.yml list"); !strings.Contains(out,
+		if out := s.mustInHost(t, h.Name,
+			"patronictl -c /etc/patroni/config.yml list"); !strings.Contains(out,
 			"Maintenance mode: on") {
 			t.Errorf("%s does not know of the pause:\n%s", h.Name, out)
 		}
@@ -345,7 +352,8 @@ func testRestart(t *testing.T, s site) {
 	after := started()
 	for member := range before {
 		if (before[member] != after[member]) != (member != leader) {
-			t.Errorf("restart of the replicas: %s ran since %s, now since %s; the leader is %s", member,
+			t.Errorf("restart of the replicas: %s ran since %s, now since %s; the leader is %s",
+				member,
 				before[member], after[member], leader)
 		}
 	}
@@ -389,10 +397,12 @@ func testReinit(t *testing.T, s site) {
 	if _, code := s.inHost(t, host, "test -e "+mark); code == 0 {
 		t.Error("the data directory is the old one")
 	}
-	if got := s.sql(t, other, "SELECT system_identifier FROM pg_control_system()"); got != identifier {
+	if got := s.sql(t, other,
+		"SELECT system_identifier FROM pg_control_system()"); got != identifier {
 		t.Errorf("system identifier %s, want %s", got, identifier)
 	}
-	if got := s.sql(t, leader, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"); got != "2" {
+	if got := s.sql(t, leader,
+		"SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"); got != "2" {
 		t.Errorf("%s replicas stream", got)
 	}
 }
@@ -408,10 +418,12 @@ func testTwoOperators(t *testing.T, s site) {
 	wg.Wait()
 	codes := map[int]int{got[0].code: 0, got[1].code: 1}
 	if len(codes) != 2 || !has(codes, 0) || !has(codes, 5) {
-		t.Fatalf("exit codes %d and %d, want 0 and 5\n%s\n%s", got[0].code, got[1].code, got[0].stderr, got[1].stderr)
+		t.Fatalf("exit codes %d and %d, want 0 and 5\n%s\n%s", got[0].code, got[1].code,
+			got[0].stderr, got[1].stderr)
 	}
 	second := got[codes[5]]
-	if !strings.Contains(second.stderr, "switchover") || !strings.Contains(second.stderr, "process") {
+	if !strings.Contains(second.stderr, "switchover") ||
+		!strings.Contains(second.stderr, "process") {
 		t.Errorf("the second is not told who is at it:\n%s", second.stderr)
 	}
 	if status := s.status(t); status.Operation != nil {
@@ -455,7 +467,8 @@ func (s site) awaitWrites(t *testing.T, bound time.Duration) {
 	t.Helper()
 	balancer := net.JoinHostPort(s.spec(t).VIP.Address, "5432")
 	await(t, bound, "writes through "+balancer, func() (bool, string) {
-		got := s.cli(t, "psql", "-X", "-At", "-c", "CREATE TEMPORARY TABLE t AS SELECT pg_current_xact_id()")
+		got := s.cli(t, "psql", "-X", "-At", "-c",
+			"CREATE TEMPORARY TABLE t AS SELECT pg_current_xact_id()")
 		return got.code == 0, got.stderr
 	})
 }
@@ -469,11 +482,13 @@ func testFailover(t *testing.T, s site) {
 		t.Fatal(err)
 	}
 	await(t, time.Minute, "the leader lock to end", func() (bool, string) {
-		out, _ := s.inHost(t, s.hostOf(t, other), "patronictl -c /etc/patroni/config.yml list -f json")
+		out, _ := s.inHost(t, s.hostOf(t, other), "patronictl -c /etc/patroni/config.yml list "+
+			"-f json")
 		return !strings.Contains(out, `"Leader"`), out
 	})
 	if got := s.cli(t, "failover", "--to", leader, "--yes"); got.code != 3 {
-		t.Errorf("failover to the dead leader: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+		t.Errorf("failover to the dead leader: exit code %d\n%s%s", got.code, got.stdout,
+			got.stderr)
 	}
 	s.verb(t, nil, "failover", "--to", other, "--accept-loss")
 	if got := s.sql(t, other, "SELECT pg_is_in_recovery()"); got != "f" {
@@ -493,19 +508,23 @@ func testTrail(t *testing.T, s site) {
 	var trail []pgha.OperationRecord
 	answer := struct{ Operations any }{&trail}
 	if err := json.Unmarshal([]byte(got.stdout), &answer); err != nil || got.code != 0 {
-		t.Fatalf("history --operations: exit code %d, %v\n%s%s", got.code, err, got.stdout, got.stderr)
+		t.Fatalf("history --operations: exit code %d, %v\n%s%s", got.code, err, got.stdout,
+			got.stderr)
 	}
 	if len(trail) == 0 {
 		t.Fatal("the hosts remember nothing")
 	}
 	last := trail[len(trail)-1]
-	want := []pgha.RecordedChange{{Host: s.hostOf(t, leader), Kind: "member", Name: leader, Action: "reloaded"}}
-	if diff := cmp.Diff(want, last.Changes); diff != "" || last.Verb != "reload" || !last.Finished ||
+	want := []pgha.RecordedChange{{Host: s.hostOf(t, leader), Kind: "member", Name: leader,
+		Action: "reloaded"}}
+	if diff := cmp.Diff(want, last.Changes); diff != "" || last.Verb != "reload" ||
+		!last.Finished ||
 		last.Holder == "" {
 		t.Errorf("the last operation is %+v\nchanges (-want +got):\n%s", last, diff)
 	}
 	for _, h := range s.Hosts() {
-		if mode := s.mustInHost(t, h.Name, "stat -c '%a %U' /var/log/pgha/operations.jsonl"); mode != "600 root" {
+		if mode := s.mustInHost(t, h.Name,
+			"stat -c '%a %U' /var/log/pgha/operations.jsonl"); mode != "600 root" {
 			t.Errorf("%s: the trail has mode and owner %s", h.Name, mode)
 		}
 	}

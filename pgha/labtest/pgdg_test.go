@@ -31,7 +31,8 @@ func TestPGDG(t *testing.T) {
 	keyFile := filepath.Join(t.TempDir(), "repository.asc")
 	s := newSite(t, l, func(text string) string {
 		return strings.Replace(text, "postgresql: {version: 17, source: distribution}",
-			"postgresql: {version: 17, source: mirror, repository: {url: \"file:/srv/repo/pgdg\", key_file: \""+
+			"postgresql: {version: 17, source: mirror, repository: {url: "+
+				"\"file:/srv/repo/pgdg\", key_file: \""+
 				keyFile+"\"}}", 1)
 	})
 	for _, h := range s.databases() {
@@ -63,7 +64,8 @@ func refused(t *testing.T, s site) {
 			t.Fatal("apply accepted a repository that is signed with another key")
 		}
 		t.Logf("refused: %v", err)
-		for _, want := range []string{"postgres-01", "postgres-02", "postgres-03", "postgresql-17"} {
+		for _, want := range []string{"postgres-01", "postgres-02", "postgres-03",
+			"postgresql-17"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("the error does not name %s: %v", want, err)
 			}
@@ -76,7 +78,8 @@ func refused(t *testing.T, s site) {
 		if out := s.mustInHost(t, h.Name, "dpkg --audit"); out != "" {
 			t.Errorf("%s has half-installed packages:\n%s", h.Name, out)
 		}
-		if out := s.mustInHost(t, h.Name, "systemctl list-units --failed --no-legend --plain"); out != "" {
+		if out := s.mustInHost(t, h.Name,
+			"systemctl list-units --failed --no-legend --plain"); out != "" {
 			t.Errorf("%s has failed units:\n%s", h.Name, out)
 		}
 	}

@@ -107,7 +107,8 @@ func (s site) changes(t *testing.T, args ...string) []string {
 func testStopStart(t *testing.T, s site) {
 	leader, _ := s.leader(t)
 	timeline := s.patronictl(t)[0].TL
-	if dry := s.cli(t, "stop", "--dry-run"); dry.code != 0 || strings.Count(dry.stderr, "would:") < 12 {
+	if dry := s.cli(t, "stop", "--dry-run"); dry.code != 0 ||
+		strings.Count(dry.stderr, "would:") < 12 {
 		t.Errorf("dry run: exit code %d\n%s", dry.code, dry.stderr)
 	}
 	var stopped struct {
@@ -123,7 +124,8 @@ func testStopStart(t *testing.T, s site) {
 	for _, h := range s.Hosts() {
 		for _, unit := range unitsOf(h) {
 			if state, enabled := s.property(t, h.Name, unit, "ActiveState"),
-				s.property(t, h.Name, unit, "UnitFileState"); state != "inactive" || enabled != "enabled" {
+				s.property(t, h.Name, unit, "UnitFileState"); state != "inactive" ||
+				enabled != "enabled" {
 				t.Errorf("%s on %s is %s and %s", unit, h.Name, state, enabled)
 			}
 		}
@@ -159,7 +161,8 @@ func testStopStart(t *testing.T, s site) {
 	if now, _ := s.leader(t); now != leader || started.Leader != leader {
 		t.Errorf("%s led, now %s does; the result says %+v", leader, now, started)
 	}
-	if got := s.cli(t, "psql", "-X", "-At", "-c", "SELECT answer FROM power"); got.stdout != "42\n" {
+	if got := s.cli(t, "psql", "-X", "-At", "-c",
+		"SELECT answer FROM power"); got.stdout != "42\n" {
 		t.Errorf("through the address: %s%s", got.stdout, got.stderr)
 	}
 	for _, m := range s.patronictl(t) {
@@ -179,11 +182,12 @@ func testStopInterrupted(t *testing.T, s site) {
 	s.with(t, opts, func(c *pgha.Cluster) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		_, err := c.Stop(ctx, pgha.StopOptions{Operation: pgha.Operation{Observer: func(e pgha.Event) {
-			if e.Change != nil && e.Change.Name == "patroni.service" {
-				cancel()
-			}
-		}}})
+		_, err := c.Stop(ctx,
+			pgha.StopOptions{Operation: pgha.Operation{Observer: func(e pgha.Event) {
+				if e.Change != nil && e.Change.Name == "patroni.service" {
+					cancel()
+				}
+			}}})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("interrupted: %v", err)
 		}
@@ -215,7 +219,8 @@ func testStopLeaderHost(t *testing.T, s site) {
 	if got := s.controlState(t, host); !strings.HasPrefix(got, "shut down") {
 		t.Errorf("the stopped host's control file says %q", got)
 	}
-	if got := s.cli(t, "psql", "-X", "-At", "-c", "CREATE TABLE meanwhile AS SELECT 1"); got.code != 0 {
+	if got := s.cli(t, "psql", "-X", "-At", "-c",
+		"CREATE TABLE meanwhile AS SELECT 1"); got.code != 0 {
 		t.Errorf("write through the address: %s", got.stderr)
 	}
 	if other == leader {
@@ -254,7 +259,8 @@ func (s site) boots(t *testing.T) map[string]string {
 	t.Helper()
 	at := map[string]string{}
 	for _, h := range s.Hosts() {
-		at[h.Name] = s.mustInHost(t, h.Name, "systemctl show --value -p UserspaceTimestampMonotonic")
+		at[h.Name] = s.mustInHost(t, h.Name,
+			"systemctl show --value -p UserspaceTimestampMonotonic")
 	}
 	return at
 }
@@ -299,8 +305,10 @@ func testRollingReboot(t *testing.T, s site) {
 	if n := len(result.Rebooted); n != 6 || result.Rebooted[n-1].Host != s.hostOf(t, leader) {
 		t.Errorf("%s led; rebooted were %+v", leader, result.Rebooted)
 	}
-	if now, _ := s.leader(t); now == leader || now != result.NewLeader || s.patronictl(t)[0].TL != timeline+1 {
-		t.Errorf("%s leads on %+v, the result says %+v; the timeline was %d", now, s.patronictl(t), result, timeline)
+	if now, _ := s.leader(t); now == leader || now != result.NewLeader ||
+		s.patronictl(t)[0].TL != timeline+1 {
+		t.Errorf("%s leads on %+v, the result says %+v; the timeline was %d", now, s.patronictl(t),
+			result, timeline)
 	}
 	t.Logf("rebooted in %.1f s: %+v", result.Seconds, result.Rebooted)
 }
@@ -315,7 +323,8 @@ func testRebootInterrupted(t *testing.T, s site) {
 		defer cancel()
 		result, err := c.RollingReboot(ctx, pgha.RollingRebootOptions{Hosts: []string{other},
 			Operation: pgha.Operation{Observer: func(e pgha.Event) {
-				if e.Change != nil && e.Change.Name == "patroni.service" && e.Change.Action == "stopped" {
+				if e.Change != nil && e.Change.Name == "patroni.service" &&
+					e.Change.Action == "stopped" {
 					cancel()
 				}
 			}}})
@@ -342,7 +351,8 @@ func testRebootStaysAway(t *testing.T, s site) {
 		t.Errorf("exit code %d\n%s", got.code, got.stderr)
 	}
 	s.mustInHost(t, "haproxy-02", "systemctl enable --now ssh")
-	if after := s.boots(t); after["haproxy-02"] == before["haproxy-02"] || after["haproxy-03"] != before["haproxy-03"] {
+	if after := s.boots(t); after["haproxy-02"] == before["haproxy-02"] ||
+		after["haproxy-03"] != before["haproxy-03"] {
 		t.Errorf("boots before %v, after %v", before, after)
 	}
 }

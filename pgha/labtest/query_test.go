@@ -43,13 +43,15 @@ func testQuery(t *testing.T, s site) {
 	}{
 		{nil, `[{"at":"` + address(leader) + `","replica":false}]`},
 		{[]string{"--member", other}, `[{"at":"` + address(other) + `","replica":true}]`},
-		{[]string{"--member", s.hostOf(t, other)}, `[{"at":"` + address(other) + `","replica":true}]`},
+		{[]string{"--member", s.hostOf(t, other)},
+			`[{"at":"` + address(other) + `","replica":true}]`},
 	} {
 		if diff := cmp.Diff(test.want, s.queryRows(t, append(test.args, where)...)); diff != "" {
 			t.Errorf("query %v (-want +got):\n%s", test.args, diff)
 		}
 	}
-	if got := s.queryRows(t, "--role", "replica", "SELECT pg_is_in_recovery() AS r"); got != `[{"r":true}]` {
+	if got := s.queryRows(t, "--role", "replica",
+		"SELECT pg_is_in_recovery() AS r"); got != `[{"r":true}]` {
 		t.Errorf("--role replica: %s", got)
 	}
 	if got := s.queryRows(t, "--database", "template1",
@@ -68,20 +70,26 @@ func testQuery(t *testing.T, s site) {
 }
 
 func testQueryWrites(t *testing.T, s site, leader, other string) {
-	exists := func() string { return s.sql(t, leader, "SELECT to_regclass('query_wrote') IS NOT NULL") }
+	exists := func() string {
+		return s.sql(t, leader, "SELECT to_regclass('query_wrote') IS NOT NULL")
+	}
 	got := s.cli(t, "query", "CREATE TABLE query_wrote ()")
-	if got.code != 1 || !strings.Contains(got.stderr, "25006") || !strings.Contains(got.stderr, "--write") ||
+	if got.code != 1 || !strings.Contains(got.stderr, "25006") ||
+		!strings.Contains(got.stderr, "--write") ||
 		exists() != "f" {
 		t.Errorf("without --write: exit code %d, table %s\n%s", got.code, exists(), got.stderr)
 	}
-	if got := s.cli(t, "query", "--write", "--member", other, "CREATE TABLE query_wrote ()"); got.code != 1 ||
+	if got := s.cli(t, "query", "--write", "--member", other,
+		"CREATE TABLE query_wrote ()"); got.code != 1 ||
 		!strings.Contains(got.stderr, "is a replica") {
 		t.Errorf("on a replica: exit code %d\n%s", got.code, got.stderr)
 	}
-	if got := s.cli(t, "query", "--write", "CREATE TABLE query_wrote ()"); got.code != 0 || exists() != "t" {
+	if got := s.cli(t, "query", "--write", "CREATE TABLE query_wrote ()"); got.code != 0 ||
+		exists() != "t" {
 		t.Errorf("with --write: exit code %d, table %s\n%s", got.code, exists(), got.stderr)
 	}
-	if got := s.cli(t, "query", "--write", "DROP TABLE query_wrote"); got.code != 0 || exists() != "f" {
+	if got := s.cli(t, "query", "--write", "DROP TABLE query_wrote"); got.code != 0 ||
+		exists() != "f" {
 		t.Errorf("drop: exit code %d, table %s\n%s", got.code, exists(), got.stderr)
 	}
 	if got := s.cli(t, "query", "--write", "VACUUM"); got.code != 0 || got.stdout != "VACUUM\n" {
@@ -92,7 +100,8 @@ func testQueryWrites(t *testing.T, s site, leader, other string) {
 func testQueryErrors(t *testing.T, s site) {
 	got := s.cli(t, "query", "SELECT 1\nFROM nowhere")
 	want := "LINE 2: FROM nowhere\n" + strings.Repeat(" ", len("LINE 2: FROM ")) + "^\n"
-	if got.code != 1 || !strings.Contains(got.stderr, want) || !strings.Contains(got.stderr, "(SQLSTATE 42P01)") {
+	if got.code != 1 || !strings.Contains(got.stderr, want) ||
+		!strings.Contains(got.stderr, "(SQLSTATE 42P01)") {
 		t.Errorf("exit code %d\n%s", got.code, got.stderr)
 	}
 	for sql, words := range map[string]string{
@@ -108,7 +117,8 @@ func testQueryErrors(t *testing.T, s site) {
 		!strings.Contains(got.stderr, "did you mean postgresql-01?") {
 		t.Errorf("a misspelt member: exit code %d\n%s", got.code, got.stderr)
 	}
-	if got := s.cli(t, "query", "--max-rows", "3", "SELECT generate_series(1, 10)"); strings.Count(got.stdout,
+	if got := s.cli(t, "query", "--max-rows", "3",
+		"SELECT generate_series(1, 10)"); strings.Count(got.stdout,
 		"\n") != 5 || !strings.Contains(got.stderr, "first 3 rows") {
 		t.Errorf("--max-rows 3: %s%s", got.stdout, got.stderr)
 	}
@@ -116,15 +126,18 @@ func testQueryErrors(t *testing.T, s site) {
 
 // testQueryInterrupted wants a statement to end on the server when its reader goes.
 func testQueryInterrupted(t *testing.T, s site, leader string) {
-	const sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(300)' AND state = 'active'"
+	const sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(300)' " +
+		"AND state = 'active'"
 	gone := func(what string) {
 		t.Helper()
-		await(t, 3*time.Second, "the statement to end on the server after "+what, func() (bool, string) {
-			got := s.sql(t, leader, sleeping)
-			return got == "0", got
-		})
+		await(t, 3*time.Second, "the statement to end on the server after "+what,
+			func() (bool, string) {
+				got := s.sql(t, leader, sleeping)
+				return got == "0", got
+			})
 	}
-	cmd := exec.CommandContext(t.Context(), binary, "--lab", "--lab-name", s.Name(), "--spec", s.specFile,
+	cmd := exec.CommandContext(t.Context(), binary, "--lab", "--lab-name", s.Name(), "--spec",
+		s.specFile,
 		"query", "SELECT pg_sleep(300)")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

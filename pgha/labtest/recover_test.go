@@ -60,7 +60,8 @@ func testRecover(t *testing.T, s site) {
 		t.Errorf("from a dead host: exit code %d\n%s", got.code, got.stderr)
 	}
 	start := time.Now()
-	for _, at := range []string{"with the data that it has", "etcd.service started", "to take the lock"} {
+	for _, at := range []string{"with the data that it has", "etcd.service started",
+		"to take the lock"} {
 		s.killAt(t, at, args...)
 	}
 	await(t, 3*time.Minute, "a run that finishes", func() (bool, string) {
@@ -70,12 +71,14 @@ func testRecover(t *testing.T, s site) {
 		}
 		return got.code == 0, got.stderr
 	})
-	t.Logf("writes again %s after the first of four runs began", time.Since(start).Round(time.Second))
+	t.Logf("writes again %s after the first of four runs began",
+		time.Since(start).Round(time.Second))
 	if got := s.sql(t, survivor, count); got != "5000" {
 		t.Errorf("%s has %s rows of 5000", survivor, got)
 	}
 	s.sql(t, survivor, "INSERT INTO kept VALUES (0)")
-	if got := s.cli(t, append(args, "--dry-run")...); got.code != 0 || !strings.Contains(got.stdout, "nothing to do") {
+	if got := s.cli(t, append(args, "--dry-run")...); got.code != 0 ||
+		!strings.Contains(got.stdout, "nothing to do") {
 		t.Errorf("once more: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 
@@ -99,7 +102,8 @@ func testRecover(t *testing.T, s site) {
 // ends before is fine: another one has gone further.
 func (s site) killAt(t *testing.T, text string, args ...string) {
 	t.Helper()
-	cmd := exec.Command(binary, slices.Concat([]string{"--lab", "--lab-name", s.Name(), "--spec", s.specFile},
+	cmd := exec.Command(binary, slices.Concat([]string{"--lab", "--lab-name", s.Name(), "--spec",
+		s.specFile},
 		args)...)
 	pipe, err := cmd.StderrPipe()
 	if err != nil {

@@ -39,7 +39,8 @@ func testResetRefused(t *testing.T, s site) {
 	refused := func(words string) {
 		t.Helper()
 		got := s.reset(t)
-		if got.code != 3 || !strings.Contains(got.stderr, words) || !strings.Contains(got.stderr, "hint:") {
+		if got.code != 3 || !strings.Contains(got.stderr, words) ||
+			!strings.Contains(got.stderr, "hint:") {
 			t.Errorf("exit code %d, want 3, %q and a hint\n%s", got.code, words, got.stderr)
 		}
 	}
@@ -62,8 +63,10 @@ func testResetRefused(t *testing.T, s site) {
 	if got := s.cli(t, "reset"); got.code != 64 || !strings.Contains(got.stderr, "--yes-destroy") {
 		t.Errorf("without a terminal: exit code %d\n%s", got.code, got.stderr)
 	}
-	if got := s.cli(t, "reset", "--dry-run"); got.code != 0 || strings.Count(got.stderr, identifier) != 3 {
-		t.Errorf("the dry run does not name the data three times: exit code %d\n%s", got.code, got.stderr)
+	if got := s.cli(t, "reset", "--dry-run"); got.code != 0 ||
+		strings.Count(got.stderr, identifier) != 3 {
+		t.Errorf("the dry run does not name the data three times: exit code %d\n%s", got.code,
+			got.stderr)
 	}
 	for _, h := range s.databases() {
 		if got := s.systemIdentifier(t, h.Member); got != identifier {
@@ -78,10 +81,12 @@ func (s site) kept(t *testing.T) map[string]string {
 	all := map[string]string{}
 	for _, h := range s.Hosts() {
 		all[h.Name] = s.mustInHost(t, h.Name, "find $(ls -d "+managed+
-			" 2>/dev/null) -type f -printf '%p %u:%g %m ' -exec sha256sum {} \\; | cut -d' ' -f1-4 | sort")
+			" 2>/dev/null) -type f -printf '%p %u:%g %m ' -exec sha256sum {} \\; | cut -d' ' "+
+			"-f1-4 | sort")
 	}
 	out, err := exec.CommandContext(t.Context(), "sh", "-c",
-		`cd "$1" && find . -type f ! -name '*lock*' -exec sha256sum {} + | sort -k2`, "sh", s.StateDir()).Output()
+		`cd "$1" && find . -type f ! -name '*lock*' -exec sha256sum {} + | sort -k2`, "sh",
+		s.StateDir()).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +120,8 @@ func testResetWhole(t *testing.T, s site) {
 	}
 	for _, h := range s.databases() {
 		if now := s.systemIdentifier(t, h.Member); now == identifier || now != result.New {
-			t.Errorf("%s: system identifier %s, it was %s; the result says %s", h.Name, now, identifier, result.New)
+			t.Errorf("%s: system identifier %s, it was %s; the result says %s", h.Name, now,
+				identifier, result.New)
 		}
 		if out := s.mustInHost(t, h.Name, "ls -A /var/lib/etcd"); out != "member" {
 			t.Errorf("%s: in etcd's directory is %q", h.Name, out)
@@ -124,7 +130,8 @@ func testResetWhole(t *testing.T, s site) {
 	if diff := cmp.Diff(before, s.kept(t)); diff != "" {
 		t.Errorf("certificates, passwords or configuration changed (-before +after):\n%s", diff)
 	}
-	if got := s.cli(t, "psql", "-X", "-At", "-c", "SELECT to_regclass('doomed') IS NULL"); got.stdout != "t\n" {
+	if got := s.cli(t, "psql", "-X", "-At", "-c",
+		"SELECT to_regclass('doomed') IS NULL"); got.stdout != "t\n" {
 		t.Errorf("with the old password, for the old table: %s%s", got.stdout, got.stderr)
 	}
 	s.awaitHealthy(t)
@@ -140,15 +147,18 @@ func testResetWhole(t *testing.T, s site) {
 func testResetInterrupted(t *testing.T, s site) {
 	leader, _ := s.leader(t)
 	identifier := s.systemIdentifier(t, leader)
-	for _, moment := range []string{"/var/lib/etcd", "/var/lib/postgresql/data", "etcd.service started"} {
+	for _, moment := range []string{"/var/lib/etcd", "/var/lib/postgresql/data",
+		"etcd.service started"} {
 		s.with(t, pgha.ConnectOptions{Existing: true}, func(c *pgha.Cluster) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			_, err := c.Reset(ctx, pgha.ResetOptions{Operation: pgha.Operation{Observer: func(e pgha.Event) {
-				if e.Change != nil && strings.Contains(e.Change.Name+" "+e.Change.Action, moment) {
-					cancel()
-				}
-			}}})
+			_, err := c.Reset(ctx,
+				pgha.ResetOptions{Operation: pgha.Operation{Observer: func(e pgha.Event) {
+					if e.Change != nil && strings.Contains(e.Change.Name+" "+e.Change.Action,
+						moment) {
+						cancel()
+					}
+				}}})
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("interrupted at %s: %v", moment, err)
 			}

@@ -29,7 +29,8 @@ func testRolled(t *testing.T, s site) {
 		s.apply(t, pgha.ApplyOptions{})
 	}()
 	text, err := spec.Edit(original, []spec.Change{
-		{Path: []string{"postgresql", "pg_hba", "-"}, Value: "hostssl orders all 10.20.0.0/16 scram-sha-256"},
+		{Path: []string{"postgresql", "pg_hba", "-"},
+			Value: "hostssl orders all 10.20.0.0/16 scram-sha-256"},
 		{Path: []string{"balancer", "max_connections"}, Value: 3000},
 	})
 	if err != nil {
@@ -53,7 +54,8 @@ func testRolled(t *testing.T, s site) {
 			replicas = append(replicas, h.Name)
 		}
 	}
-	s.mustInHost(t, replicas[0], "mount --bind /etc/patroni /etc/patroni && mount -o remount,bind,ro /etc/patroni")
+	s.mustInHost(t, replicas[0], "mount --bind /etc/patroni /etc/patroni && mount -o "+
+		"remount,bind,ro /etc/patroni")
 	failed := s.cli(t, "apply")
 	s.mustInHost(t, replicas[0], "umount /etc/patroni")
 	if failed.code != 1 || !strings.Contains(failed.stderr, replicas[0]) ||
@@ -87,7 +89,8 @@ func testRolled(t *testing.T, s site) {
 	s.wantLast(t, holder)
 	for _, h := range s.databases() {
 		await(t, 15*time.Second, "the rule in PostgreSQL on "+h.Name, func() (bool, string) {
-			got := s.sql(t, h.Member, "SELECT count(*) FROM pg_hba_file_rules WHERE '{orders}' = database")
+			got := s.sql(t, h.Member, "SELECT count(*) FROM pg_hba_file_rules WHERE '{orders}' = "+
+				"database")
 			return got == "1", got
 		})
 	}
@@ -95,7 +98,8 @@ func testRolled(t *testing.T, s site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lost := result.Count(probe.Failed) + result.Count(probe.Unknown); lost > 0 || result.Count(probe.Acked) == 0 {
+	if lost := result.Count(probe.Failed) + result.Count(probe.Unknown); lost > 0 ||
+		result.Count(probe.Acked) == 0 {
 		t.Errorf("%d writes failed, %d succeeded", lost, result.Count(probe.Acked))
 	}
 	t.Logf("%d writes in one session, none lost; the longest time without a new session was %s",

@@ -33,7 +33,8 @@ func testRotateREST(t *testing.T, s site) {
 		}
 		return content
 	}
-	key, err := tls.X509KeyPair(read("certs/operator-patroni.crt"), read("certs/operator-patroni.key"))
+	key, err := tls.X509KeyPair(read("certs/operator-patroni.crt"),
+		read("certs/operator-patroni.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,11 +131,13 @@ func (s site) unsafeCall(t *testing.T, key tls.Certificate) string {
 		DialContext:       s.DialContext,
 		DisableKeepAlives: true,
 		// What the server presents is not in question here.
-		TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{key}, InsecureSkipVerify: true},
+		TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{key},
+			InsecureSkipVerify: true},
 	}
 	sp := s.spec(t)
 	url := fmt.Sprintf("https://%s:%d/config", sp.Databases()[0].Address, sp.Patroni.RESTPort)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, url, strings.NewReader(`{"pgha": null}`))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, url,
+		strings.NewReader(`{"pgha": null}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +163,8 @@ func (s site) lostMembers(t *testing.T, since time.Time) string {
 			members = append(members, "postgres_read/"+h.Member)
 		}
 	}
-	script := fmt.Sprintf("journalctl -t haproxy --no-pager --since=@%d | grep -E 'Server (%s) is DOWN' || :",
+	script := fmt.Sprintf("journalctl -t haproxy --no-pager --since=@%d | grep -E 'Server (%s) "+
+		"is DOWN' || :",
 		since.Unix(), strings.Join(members, "|"))
 	var lost string
 	for _, h := range s.spec(t).Balancers() {
@@ -180,7 +184,8 @@ func testRotate(t *testing.T, s site) {
 		t.Fatal(err)
 	}
 	before := s.verifiers(t, leader)
-	replicas := s.sql(t, leader, "SELECT string_agg(pid::text, ',' ORDER BY pid) FROM pg_stat_replication")
+	replicas := s.sql(t, leader, "SELECT string_agg(pid::text, ',' ORDER BY pid) FROM "+
+		"pg_stat_replication")
 
 	s.verb(t, nil, "secrets", "rotate", "superuser", "replication", "rewind")
 
@@ -202,7 +207,8 @@ func testRotate(t *testing.T, s site) {
 	s.sql(t, leader, "DROP TABLE pgha_probe")
 	// The writer's own password is the old one.
 	var refused *pgconn.PgError
-	if _, err := pgx.ConnectConfig(t.Context(), cfg); !errors.As(err, &refused) || refused.Code != "28P01" {
+	if _, err := pgx.ConnectConfig(t.Context(), cfg); !errors.As(err, &refused) ||
+		refused.Code != "28P01" {
 		t.Errorf("with the old password: %v", err)
 	}
 	s.verb(t, nil, "restart", other)
@@ -215,7 +221,8 @@ func testRotate(t *testing.T, s site) {
 	// A rotation that was interrupted is finished with the password that it began with.
 	next := filepath.Join(s.spec(t).StateDir, "secrets", "replication.next")
 	writeFile(t, next, []byte("interrupted-rotation-1"))
-	if got := s.cli(t, "apply"); got.code != 3 || !strings.Contains(got.stderr, "not all hosts have it") ||
+	if got := s.cli(t, "apply"); got.code != 3 || !strings.Contains(got.stderr,
+		"not all hosts have it") ||
 		!strings.Contains(got.stderr, "secrets rotate replication") {
 		t.Errorf("apply: exit code %d\n%s", got.code, got.stderr)
 	}
@@ -234,6 +241,8 @@ func (s site) verifiers(t *testing.T, member string) string {
 	t.Helper()
 	return s.sql(t, member,
 		fmt.Sprintf(
-			"SELECT string_agg(rolpassword, ' ' ORDER BY rolname) FROM pg_authid WHERE rolname IN ('%s', '%s', '%s')",
-			s.spec(t).PostgreSQL.Superuser, s.spec(t).PostgreSQL.ReplicationUser, s.spec(t).PostgreSQL.RewindUser))
+			"SELECT string_agg(rolpassword, ' ' ORDER BY rolname) FROM pg_authid WHERE rolname "+
+				"IN ('%s', '%s', '%s')",
+			s.spec(t).PostgreSQL.Superuser, s.spec(t).PostgreSQL.ReplicationUser,
+			s.spec(t).PostgreSQL.RewindUser))
 }

@@ -102,7 +102,8 @@ const (
 // out.
 func (n needles) watchProcesses(t *testing.T, s site, host string) *processWatch {
 	t.Helper()
-	w := &processWatch{needles: maps.Clone(n), decoy: "decoy", stop: make(chan struct{}), found: map[string]bool{}}
+	w := &processWatch{needles: maps.Clone(n), decoy: "decoy", stop: make(chan struct{}),
+		found: map[string]bool{}}
 	mark := rand.Text()
 	w.needles[w.decoy] = []byte(mark)
 	w.done.Go(w.run)
@@ -150,7 +151,8 @@ func (w *processWatch) look(ages map[string]int) {
 			}
 			for _, name := range w.needles.in(text) {
 				program, _ := os.ReadFile("/proc/" + pid + "/comm")
-				w.found[fmt.Sprintf("%s of process %s shows %s", file, bytes.TrimSpace(program), name)] = true
+				w.found[fmt.Sprintf("%s of process %s shows %s", file, bytes.TrimSpace(program),
+					name)] = true
 			}
 		}
 	}
@@ -191,37 +193,39 @@ func checkDisk(t *testing.T, s site, host string, since time.Time, all, cas need
 	files := 0
 	walk := func(dir string) error {
 		closed := map[string]bool{}
-		return filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return nil // it went away; nothing is closed to root
-			}
-			info, err := d.Info()
-			if err != nil {
+		return filepath.WalkDir(filepath.Join(root, dir),
+			func(path string, d fs.DirEntry, err error) error {
+				if err != nil {
+					return nil // it went away; nothing is closed to root
+				}
+				info, err := d.Info()
+				if err != nil {
+					return nil
+				}
+				hidden := closed[filepath.Dir(path)]
+				if d.IsDir() {
+					closed[path] = hidden || info.Mode()&0o001 == 0
+					return nil
+				}
+				stat, ok := info.Sys().(*syscall.Stat_t)
+				if !ok || !info.Mode().IsRegular() || time.Unix(stat.Ctim.Unix()).Before(since) {
+					return nil
+				}
+				text, err := os.ReadFile(path)
+				if err != nil {
+					return nil
+				}
+				files++
+				where := host + ":" + strings.TrimPrefix(path, root)
+				cas.check(t, where, text)
+				if !hidden && info.Mode()&0o004 != 0 {
+					all.check(t, where+", which everybody may read,", text)
+				}
 				return nil
-			}
-			hidden := closed[filepath.Dir(path)]
-			if d.IsDir() {
-				closed[path] = hidden || info.Mode()&0o001 == 0
-				return nil
-			}
-			stat, ok := info.Sys().(*syscall.Stat_t)
-			if !ok || !info.Mode().IsRegular() || time.Unix(stat.Ctim.Unix()).Before(since) {
-				return nil
-			}
-			text, err := os.ReadFile(path)
-			if err != nil {
-				return nil
-			}
-			files++
-			where := host + ":" + strings.TrimPrefix(path, root)
-			cas.check(t, where, text)
-			if !hidden && info.Mode()&0o004 != 0 {
-				all.check(t, where+", which everybody may read,", text)
-			}
-			return nil
-		})
+			})
 	}
-	for _, dir := range []string{"etc", "home", "opt", "root", "run", "srv", "tmp", "usr/local", "var"} {
+	for _, dir := range []string{"etc", "home", "opt", "root", "run", "srv", "tmp", "usr/local",
+		"var"} {
 		if err := walk(dir); err != nil {
 			t.Error(err)
 		}

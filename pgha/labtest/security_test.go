@@ -12,7 +12,8 @@ import (
 // loosened are faults of the security floor, each with the check that finds it and what that says.
 // No two are for the same check, so that one verification shows that each is found by its own.
 var loosened = []struct{ host, make, mend, check, says string }{
-	{"postgres-02", "chmod 0644 /etc/etcd/certs/server.key", "chmod 0640 /etc/etcd/certs/server.key",
+	{"postgres-02", "chmod 0644 /etc/etcd/certs/server.key",
+		"chmod 0640 /etc/etcd/certs/server.key",
 		"keys and passwords are readable by their owners alone",
 		"postgres-02: /etc/etcd/certs/server.key has mode 0644, at most 0640 is safe"},
 	{"postgres-03", "cd /etc/patroni && cp -p pgpass /root/pgpass.kept && sed -i 's/$/x/' pgpass",
@@ -44,7 +45,8 @@ func testSecurityFloor(t *testing.T, s site) {
 		s.mustInHost(t, leader, `runuser -u postgres -- psql -XqAt -d postgres -c "`+sql+`"`)
 	}
 	psql("SET password_encryption = md5; CREATE ROLE " + role + " LOGIN PASSWORD 'old'")
-	want := map[string]string{"logins need SCRAM": "the password of " + role + " is not kept as scram-sha-256"}
+	want := map[string]string{"logins need SCRAM": "the password of " + role +
+		" is not kept as scram-sha-256"}
 	for _, f := range loosened {
 		want[f.check] = f.says
 	}
@@ -123,7 +125,8 @@ func testAdvice(t *testing.T, s site) {
 		if f.Sync.Samples == 0 || f.Sync.P99Seconds <= 0 || f.MemoryBytes == 0 || f.DataFree == 0 {
 			t.Errorf("%s: %+v", h.Name, f)
 		}
-		if left := s.mustInHost(t, h.Name, "find /var/lib -maxdepth 2 -name '.pgha-sync*'"); left != "" {
+		if left := s.mustInHost(t, h.Name,
+			"find /var/lib -maxdepth 2 -name '.pgha-sync*'"); left != "" {
 			t.Errorf("%s: the measurement left %s behind", h.Name, left)
 		}
 	}

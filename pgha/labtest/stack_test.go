@@ -38,7 +38,8 @@ func testReloadCannotBind(t *testing.T, s site) {
 			">>/etc/haproxy/haproxy.cfg; systemctl reload haproxy")
 	await(t, 30*time.Second, "verify to see the failed reload", func() (bool, string) {
 		got := s.cli(t, "verify")
-		return got.code != 0 && strings.Contains(got.stdout+got.stderr, "cannot bind socket"), got.stdout + got.stderr
+		return got.code != 0 && strings.Contains(got.stdout+got.stderr, "cannot bind socket"),
+			got.stdout + got.stderr
 	})
 	if got := s.cli(t, "doctor"); !strings.Contains(got.stdout, "haproxy-reload-failed") {
 		t.Errorf("doctor does not see it:\n%s", got.stdout)
@@ -56,7 +57,9 @@ func testStoppedInstallation(t *testing.T, s site) {
 	var err error
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		s.with(t, pgha.ConnectOptions{}, func(c *pgha.Cluster) { _, err = c.Apply(t.Context(), pgha.ApplyOptions{}) })
+		s.with(t, pgha.ConnectOptions{}, func(c *pgha.Cluster) {
+			_, err = c.Apply(t.Context(), pgha.ApplyOptions{})
+		})
 	})
 	await(t, time.Minute, "the installation to be stopped", func() (bool, string) {
 		out, code := s.inHost(t, balancer,
@@ -79,8 +82,10 @@ func testFailsafe(t *testing.T, s site) {
 			s.mustInHost(t, h.Name, "systemctl stop etcd")
 		}
 	}
-	for _, args := range [][]string{{"stop", other}, {"restart", other}, {"reinit", other}, {"switchover"}} {
-		if got := s.cli(t, append(args, "--yes")...); got.code != 3 || !strings.Contains(got.stderr, "failsafe_mode") {
+	for _, args := range [][]string{{"stop", other}, {"restart", other}, {"reinit", other},
+		{"switchover"}} {
+		if got := s.cli(t, append(args, "--yes")...); got.code != 3 ||
+			!strings.Contains(got.stderr, "failsafe_mode") {
 			t.Errorf("%v: exit code %d\n%s", args, got.code, got.stderr)
 		}
 	}
@@ -99,7 +104,8 @@ func testEtcdForgot(t *testing.T, s site) {
 	leader, _ := s.leader(t)
 	started := s.sql(t, leader, "SELECT pg_postmaster_start_time()")
 	for _, h := range s.databases() {
-		s.mustInHost(t, h.Name, "systemctl kill --signal=KILL etcd; systemctl stop etcd; rm -rf /var/lib/etcd/member")
+		s.mustInHost(t, h.Name, "systemctl kill --signal=KILL etcd; systemctl stop etcd; rm -rf "+
+			"/var/lib/etcd/member")
 	}
 	s.mustInHost(t, s.hostOf(t, leader),
 		"systemctl kill --signal=KILL --kill-whom=main patroni; systemctl stop patroni")

@@ -41,7 +41,8 @@ func testStateDirectory(t *testing.T, s site) {
 			"older copy", "state-directory-refused",
 		},
 		{
-			"without passwords", newest, "secrets", dir, []string{"plan", "apply"}, "has no secrets/",
+			"without passwords", newest, "secrets", dir, []string{"plan", "apply"},
+			"has no secrets/",
 			"restore the state directory from its backup",
 		},
 		{
@@ -61,14 +62,17 @@ func testStateDirectory(t *testing.T, s site) {
 		writeFile(t, s.specFile, []byte(keepState(string(text), c.stateDir)))
 		before := treeOf(t, c.stateDir)
 		for _, verb := range c.verbs {
-			if got := s.cli(t, strings.Fields(verb)...); got.code != 3 || !strings.Contains(got.stderr, c.refused) {
-				t.Errorf("%s: %s ends with %d, want 3 and %q\n%s", c.name, verb, got.code, c.refused, got.stderr)
+			if got := s.cli(t, strings.Fields(verb)...); got.code != 3 ||
+				!strings.Contains(got.stderr, c.refused) {
+				t.Errorf("%s: %s ends with %d, want 3 and %q\n%s", c.name, verb, got.code,
+					c.refused, got.stderr)
 			}
 		}
 		got := s.cli(t, "doctor")
 		said := got.stdout + got.stderr
 		if got.code == 0 || !strings.Contains(said, c.doctor) ||
-			strings.Contains(said, "mend     here: pgha-cli apply") || strings.Contains(said, "file-differs") {
+			strings.Contains(said, "mend     here: pgha-cli apply") ||
+			strings.Contains(said, "file-differs") {
 			t.Errorf("%s: doctor ends with %d and says\n%s", c.name, got.code, said)
 		}
 		if diff := cmp.Diff(before, treeOf(t, c.stateDir)); diff != "" {
@@ -94,10 +98,12 @@ func testStateDirectory(t *testing.T, s site) {
 func testLookingWritesNothing(t *testing.T, s site, dir string) {
 	t.Helper()
 	original, before := must(os.ReadFile(s.specFile))(t), treeOf(t, dir)
-	s.edit(t, value(200, "tls", "leaf_lifetime_days"), value("other.example.net", "hosts", "3", "dns_names", "-"))
+	s.edit(t, value(200, "tls", "leaf_lifetime_days"),
+		value("other.example.net", "hosts", "3", "dns_names", "-"))
 	for _, args := range [][]string{{"plan"}, {"doctor"}} {
 		got := s.cli(t, args...)
-		if args[0] == "plan" && (got.code != 2 || !strings.Contains(got.stdout, "postgres-server.crt")) {
+		if args[0] == "plan" && (got.code != 2 || !strings.Contains(got.stdout,
+			"postgres-server.crt")) {
 			t.Errorf("%v ends with %d\n%s%s", args, got.code, got.stdout, got.stderr)
 		}
 		if diff := cmp.Diff(before, treeOf(t, dir)); diff != "" {
@@ -105,8 +111,10 @@ func testLookingWritesNothing(t *testing.T, s site, dir string) {
 		}
 	}
 	writeFile(t, s.specFile, original)
-	if got := s.cli(t, "plan"); got.code != 0 || !strings.Contains(got.stdout, "nothing to change") {
-		t.Errorf("the plan of the unchanged specification ends with %d\n%s%s", got.code, got.stdout, got.stderr)
+	if got := s.cli(t, "plan"); got.code != 0 || !strings.Contains(got.stdout,
+		"nothing to change") {
+		t.Errorf("the plan of the unchanged specification ends with %d\n%s%s", got.code, got.stdout,
+			got.stderr)
 	}
 }
 
@@ -121,9 +129,11 @@ func testBesideAnApply(t *testing.T, s site) {
 		}
 		tried = true
 		if got := s.cli(t, "apply"); got.code != 5 || !strings.Contains(got.stderr, "process") {
-			t.Errorf("a second apply ends with %d, want 5 and who is at it\n%s", got.code, got.stderr)
+			t.Errorf("a second apply ends with %d, want 5 and who is at it\n%s", got.code,
+				got.stderr)
 		}
-		if got := s.cli(t, "plan"); got.code != 0 || !strings.Contains(got.stdout, "nothing to change") {
+		if got := s.cli(t, "plan"); got.code != 0 ||
+			!strings.Contains(got.stdout, "nothing to change") {
 			t.Errorf("a plan beside it ends with %d\n%s%s", got.code, got.stdout, got.stderr)
 		}
 	}})
@@ -152,7 +162,8 @@ func testHalfAnApply(t *testing.T, s site) {
 	})
 	s.awaitHealthy(t) // a member of etcd may be about to come back
 	got := s.cli(t, "plan")
-	if got.code != 2 || strings.Contains(got.stdout, "by hand") || strings.Contains(got.stdout, "nothing to change") {
+	if got.code != 2 || strings.Contains(got.stdout, "by hand") ||
+		strings.Contains(got.stdout, "nothing to change") {
 		t.Errorf("the plan afterwards ends with %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	s.apply(t, pgha.ApplyOptions{})

@@ -31,7 +31,8 @@ func testStranded(t *testing.T, s site) {
 		return got.code == 1 && strings.Contains(got.stdout, "reinit "+other), got.stdout
 	})
 	s.verb(t, nil, "reinit", "--force", other)
-	if got := s.sql(t, leader, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"); got != "2" {
+	if got := s.sql(t, leader,
+		"SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"); got != "2" {
 		t.Errorf("%s replicas stream", got)
 	}
 }

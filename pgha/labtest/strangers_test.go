@@ -15,22 +15,28 @@ func testStrangers(t *testing.T, s site) {
 			if got := ask(t, s, h.Name, db.Address+":2379", "POST", "/v3/kv/range",
 				`{"key":"AA==","range_end":"AA=="}`, ""); got.status != "" {
 				t.Errorf("%s reads etcd of %s without a certificate: %s", h.Name, db.Name, got.text)
-			} else if !strings.Contains(got.text, "certificate required") && !strings.Contains(got.text,
-				"bad certificate") {
-				t.Errorf("%s: etcd of %s failed for another reason than a missing certificate: %s", h.Name,
+			} else if !strings.Contains(got.text, "certificate required") &&
+				!strings.Contains(got.text,
+					"bad certificate") {
+				t.Errorf("%s: etcd of %s failed for another reason than a missing certificate: %s",
+					h.Name,
 					db.Name, got.text)
 			}
-			if got := ask(t, s, h.Name, db.Address+":8008", "POST", "/switchover", `{}`, ""); got.status != "403" {
-				t.Errorf("%s: POST /switchover on %s without a certificate: got %s", h.Name, db.Name, got.text)
+			if got := ask(t, s, h.Name, db.Address+":8008", "POST", "/switchover", `{}`,
+				""); got.status != "403" {
+				t.Errorf("%s: POST /switchover on %s without a certificate: got %s", h.Name,
+					db.Name, got.text)
 			}
-			if got := ask(t, s, h.Name, db.Address+":8008", "GET", "/cluster", "", ""); got.status != "200" {
+			if got := ask(t, s, h.Name, db.Address+":8008", "GET", "/cluster", "",
+				""); got.status != "200" {
 				t.Errorf("%s: GET /cluster on %s: got %s", h.Name, db.Name, got.text)
 			}
 		}
 	}
 	db := s.databases()[0]
 	const certs = "/etc/patroni/certs/"
-	if got := ask(t, s, db.Name, db.Address+":2379", "POST", "/v3/kv/range", `{"key":"AA==","range_end":"AA=="}`,
+	if got := ask(t, s, db.Name, db.Address+":2379", "POST", "/v3/kv/range",
+		`{"key":"AA==","range_end":"AA=="}`,
 		certs+"etcd-client"); got.status != "200" {
 		t.Errorf("reading etcd with a certificate: got %s", got.text)
 	}
@@ -40,7 +46,8 @@ func testStrangers(t *testing.T, s site) {
 		t.Errorf("POST /switchover with a certificate: got %s", got.text)
 	}
 	// What one certificate opens, no other does.
-	if got := ask(t, s, db.Name, db.Address+":2379", "POST", "/v3/kv/range", `{"key":"AA==","range_end":"AA=="}`,
+	if got := ask(t, s, db.Name, db.Address+":2379", "POST", "/v3/kv/range",
+		`{"key":"AA==","range_end":"AA=="}`,
 		certs+"rest-client"); got.status != "" {
 		t.Errorf("Patroni's certificate opens etcd: %s", got.text)
 	}

@@ -21,8 +21,10 @@ func testSync(t *testing.T, s site) {
 		{"quorum", "quorum quorum", "ANY 1 ("},
 		{"off", "async async", ""},
 	} {
-		dry := s.cli(t, append(append([]string{"sync"}, strings.Fields(mode.name)...), "--dry-run")...)
-		if dry.code != 0 || !strings.Contains(dry.stderr, "promise:") || !strings.Contains(dry.stderr, "would:") {
+		dry := s.cli(t, append(append([]string{"sync"}, strings.Fields(mode.name)...),
+			"--dry-run")...)
+		if dry.code != 0 || !strings.Contains(dry.stderr, "promise:") ||
+			!strings.Contains(dry.stderr, "would:") {
 			t.Errorf("sync %s, dry run: exit code %d\n%s", mode.name, dry.code, dry.stderr)
 		}
 		var result pgha.SynchronousResult
@@ -33,9 +35,11 @@ func testSync(t *testing.T, s site) {
 		}
 		names := s.sql(t, leader, "SHOW synchronous_standby_names")
 		if !strings.Contains(names, mode.names) || (names == "") != (mode.name == "off") {
-			t.Errorf("sync %s: synchronous_standby_names is %q, want %q in it", mode.name, names, mode.names)
+			t.Errorf("sync %s: synchronous_standby_names is %q, want %q in it", mode.name, names,
+				mode.names)
 		}
-		if result.Commit <= 0 || len(result.Replicas) != 2 || (len(result.Notes) > 0) != (mode.name != "off") {
+		if result.Commit <= 0 || len(result.Replicas) != 2 ||
+			(len(result.Notes) > 0) != (mode.name != "off") {
 			t.Errorf("sync %s: the result says %+v", mode.name, result)
 		}
 	}
@@ -61,10 +65,12 @@ func testHistory(t *testing.T, s site) {
 	s.verb(t, nil, "switchover", "--to", other)
 	got := s.cli(t, "history")
 	lines := strings.Split(strings.TrimSpace(got.stdout), "\n")
-	ended := s.sql(t, other, "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int - 1")
+	ended := s.sql(t, other, "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), "+
+		"8))::bit(32)::int - 1")
 	if last := lines[len(lines)-1]; got.code != 0 || !strings.Contains(last, other) ||
 		!strings.Contains(last, fmt.Sprintf("  %s  ", ended)) {
-		t.Errorf("exit code %d, the last line is %q, want timeline %s and %s", got.code, last, ended, other)
+		t.Errorf("exit code %d, the last line is %q, want timeline %s and %s", got.code, last,
+			ended, other)
 	}
 	theirs := s.mustInHost(t, s.databases()[0].Name,
 		"patronictl -c /etc/patroni/config.yml history -f tsv | tail -n +2 | wc -l")

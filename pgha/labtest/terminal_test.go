@@ -66,14 +66,16 @@ func testOnATerminal(t *testing.T, s site) {
 	golden.Check(t, "testdata/apply-done.golden", []byte(phases(piped.stderr+piped.stdout)))
 
 	unchanged := openScreen(t, s.command("apply"))
-	if text := unchanged.ended(); strings.Contains(text, "[y/N]") || !strings.Contains(text, "0 changes in") {
+	if text := unchanged.ended(); strings.Contains(text, "[y/N]") ||
+		!strings.Contains(text, "0 changes in") {
 		t.Errorf("with nothing to change:\n%s", text)
 	}
 }
 
 // command is a run of the CLI on the site, as a shell takes it.
 func (s site) command(args ...string) string {
-	words := append([]string{binary, "--lab", "--lab-name", s.Name(), "--spec", s.specFile}, args...)
+	words := append([]string{binary, "--lab", "--lab-name", s.Name(), "--spec", s.specFile},
+		args...)
 	for i, word := range words {
 		words[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
@@ -93,17 +95,20 @@ func openScreen(t *testing.T, line string) screen {
 	t.Helper()
 	s := screen{t, filepath.Join(t.TempDir(), "tmux")}
 	line = "TERM=xterm-256color; export TERM; " + line + "; echo exit code $?; exec sleep infinity"
-	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(screenColumns), "-y", "300", line)
+	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(screenColumns), "-y",
+		"300", line)
 	t.Cleanup(func() {
 		// The context of the test has ended by then.
-		_ = exec.CommandContext(context.WithoutCancel(t.Context()), "tmux", "-S", s.socket, "kill-server").Run()
+		_ = exec.CommandContext(context.WithoutCancel(t.Context()), "tmux", "-S", s.socket,
+			"kill-server").Run()
 	})
 	return s
 }
 
 func (s screen) tmux(args ...string) string {
 	s.t.Helper()
-	cmd := exec.CommandContext(s.t.Context(), "tmux", append([]string{"-u", "-S", s.socket}, args...)...)
+	cmd := exec.CommandContext(s.t.Context(), "tmux",
+		append([]string{"-u", "-S", s.socket}, args...)...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		s.t.Fatalf("tmux %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -114,7 +119,8 @@ func (s screen) tmux(args ...string) string {
 // capture is what the screen shows, lines that go on in the next row joined.
 func (s screen) capture(flags ...string) string {
 	s.t.Helper()
-	return strings.TrimRight(s.tmux(append([]string{"capture-pane", "-p", "-J"}, flags...)...), "\n ")
+	return strings.TrimRight(s.tmux(append([]string{"capture-pane", "-p", "-J"},
+		flags...)...), "\n ")
 }
 
 // until waits until the screen shows what is wanted.

@@ -41,7 +41,8 @@ func withEtcd(t *testing.T, l *lab.Lab, text, version string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf("etcd: {version: %s, source: archive, archive: %q, sha256: %s}", version, archive, sum)
+	want := fmt.Sprintf("etcd: {version: %s, source: archive, archive: %q, sha256: %s}", version,
+		archive, sum)
 	return regexp.MustCompile(`(?m)^etcd: .*$`).ReplaceAllLiteralString(text, want)
 }
 
@@ -54,9 +55,11 @@ func testFollowsLeader(t *testing.T, s site) {
 		s.verb(t, &moved, "switchover", "--to", to)
 		s.awaitHealthy(t)
 		want := s.hostOf(t, to)
-		got := s.cli(t, "psql", "-X", "-At", "-c", "SELECT pg_is_in_recovery(), host(inet_server_addr())")
+		got := s.cli(t, "psql", "-X", "-At", "-c",
+			"SELECT pg_is_in_recovery(), host(inet_server_addr())")
 		if address := s.address(t, want); got.stdout != "f|"+address+"\n" {
-			t.Errorf("psql after a switchover to %s: exit code %d\n%s%s", to, got.code, got.stdout, got.stderr)
+			t.Errorf("psql after a switchover to %s: exit code %d\n%s%s", to, got.code, got.stdout,
+				got.stderr)
 		}
 		w, err := probe.Start(t.Context(), probe.Options{Config: s.writerConfig(t)})
 		if err != nil {
@@ -103,9 +106,11 @@ func testEtcdStepsUp(t *testing.T, s site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("from etcd %s to %s in %s: %d rows acknowledged, at most %.2f s without writes", olderEtcd,
+	t.Logf("from etcd %s to %s in %s: %d rows acknowledged, at most %.2f s without writes",
+		olderEtcd,
 		etcdrelease.Default,
-		report.Duration.Round(100*time.Millisecond), result.Count(probe.Acked), result.Longest().Seconds)
+		report.Duration.Round(100*time.Millisecond), result.Count(probe.Acked),
+		result.Longest().Seconds)
 	s.checkRows(t, cfg, result)
 	if now, _ := s.leader(t); now != leader {
 		t.Errorf("%s leads, and before the step %s did", now, leader)

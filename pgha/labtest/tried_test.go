@@ -17,13 +17,17 @@ func testTriedChanges(t *testing.T, s site) {
 	defer writeFile(t, s.specFile, original)
 	files, processes := digests(t, s), s.processes(t)
 	for _, tt := range []struct{ fields, reason string }{
-		{"parameters: {shared_preload_libraries: timescaledb}", `could not access file "timescaledb"`},
+		{"parameters: {shared_preload_libraries: timescaledb}",
+			`could not access file "timescaledb"`},
 		{"parameters: {shared_buffers: 400GB}", "of shared memory, and the host's memory is"},
-		{"parameters: {ssl_ca_file: /etc/nowhere.crt}", `could not load root certificate file "/etc/nowhere.crt"`},
+		{"parameters: {ssl_ca_file: /etc/nowhere.crt}",
+			`could not load root certificate file "/etc/nowhere.crt"`},
 		{"parameters: {lc_monetary: de_XX.UTF-8}", "de_XX.UTF-8"},
-		{"parameters: {session_preload_libraries: nosuch}", "there is no library /usr/lib/postgresql/18/lib/nosuch.so"},
+		{"parameters: {session_preload_libraries: nosuch}",
+			"there is no library /usr/lib/postgresql/18/lib/nosuch.so"},
 		{"parameters: {huge_pages: \"on\"}", "huge pages"},
-		{"parameters: {max_connections: 262000, max_locks_per_transaction: 2000}", "of shared memory"},
+		{"parameters: {max_connections: 262000, max_locks_per_transaction: 2000}",
+			"of shared memory"},
 		{"parameters: {superuser_reserved_connections: 100}", "must be less than"},
 		{"parameters: {ssl_ciphers: NOSUCH}", "no valid ciphers"},
 		{"parameters: {ssl_max_protocol_version: TLSv1.1}", "cannot be higher than"},
@@ -41,16 +45,20 @@ func testTriedChanges(t *testing.T, s site) {
 		{"parameters: {default_text_search_config: klingon}", "klingon"},
 		{"parameters: {synchronous_standby_names: \"FIRST (a\"}", "synchronous_standby_names"},
 		{
-			"parameters: {shared_preload_libraries: auto_explain, auto_explain.log_min_duration: 1x}",
+			"parameters: {shared_preload_libraries: auto_explain, " +
+				"auto_explain.log_min_duration: 1x}",
 			"auto_explain.log_min_duration",
 		},
-		{"pg_hba: [\"hostssl all @admins 10.0.0.0/8 scram-sha-256\"]", "/var/lib/postgresql/data/admins"},
+		{"pg_hba: [\"hostssl all @admins 10.0.0.0/8 scram-sha-256\"]",
+			"/var/lib/postgresql/data/admins"},
 	} {
 		writeFile(t, s.specFile,
-			[]byte(strings.Replace(string(original), "postgresql: {", "postgresql: {"+tt.fields+", ", 1)))
+			[]byte(strings.Replace(string(original), "postgresql: {",
+				"postgresql: {"+tt.fields+", ", 1)))
 		got := s.cli(t, "apply")
 		if got.code != 3 || !strings.Contains(got.stderr, tt.reason) {
-			t.Errorf("%s: apply ends with %d, want 3 and %q\n%s", tt.fields, got.code, tt.reason, got.stderr)
+			t.Errorf("%s: apply ends with %d, want 3 and %q\n%s", tt.fields, got.code, tt.reason,
+				got.stderr)
 		}
 		t.Logf("%s: refused in %s", tt.fields, got.took.Round(10*time.Millisecond))
 	}

@@ -24,8 +24,10 @@ func TestTrixie(t *testing.T) {
 				"sshd -T | grep -qx 'maxsessions 1'")
 	}
 	sp := s.spec(t)
-	if sp.PostgreSQL.Version != 17 || sp.PostgreSQL.Source != "distribution" || sp.Etcd.Source != "distribution" {
-		t.Fatalf("the lab's specification asks for something else: %+v, %+v", sp.PostgreSQL, sp.Etcd)
+	if sp.PostgreSQL.Version != 17 || sp.PostgreSQL.Source != "distribution" ||
+		sp.Etcd.Source != "distribution" {
+		t.Fatalf("the lab's specification asks for something else: %+v, %+v", sp.PostgreSQL,
+			sp.Etcd)
 	}
 	s = applyTwice(t, s)
 	if got := s.cli(t, "verify"); got.code != 0 {
@@ -50,7 +52,8 @@ func applyTwice(t *testing.T, s site) site {
 	// the two apart.
 	text := must(os.ReadFile(s.specFile))(t)
 	sites[1].specFile = filepath.Join(t.TempDir(), "other.yaml")
-	writeFile(t, sites[1].specFile, []byte(keepState(string(text), filepath.Join(t.TempDir(), "state"))))
+	writeFile(t, sites[1].specFile,
+		[]byte(keepState(string(text), filepath.Join(t.TempDir(), "state"))))
 	var got [2]outcome
 	var wg sync.WaitGroup
 	for i := range got {
@@ -65,7 +68,8 @@ func applyTwice(t *testing.T, s site) site {
 		t.Fatalf("exit codes %d and %d, want 0 and 5\n%s\n%s", got[won].code, got[lost].code,
 			got[won].stdout, got[lost].stdout)
 	}
-	if !strings.Contains(got[lost].stdout, ": apply") || !strings.Contains(got[lost].stdout, "process") {
+	if !strings.Contains(got[lost].stdout, ": apply") ||
+		!strings.Contains(got[lost].stdout, "process") {
 		t.Errorf("the second is not told who is at it:\n%s", got[lost].stdout)
 	}
 	t.Logf("refused after %s: %s", got[lost].took.Round(100*time.Millisecond), got[lost].stdout)

@@ -69,7 +69,8 @@ func TestWhy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		measured = append(measured, time.Duration(result.Since(at).Longest().Seconds*float64(time.Second)))
+		measured = append(measured,
+			time.Duration(result.Since(at).Longest().Seconds*float64(time.Second)))
 	}
 	if _, err := w.Stop(t.Context()); err != nil {
 		t.Fatal(err)
@@ -78,7 +79,8 @@ func TestWhy(t *testing.T) {
 	var account incident.Account
 	await(t, time.Minute, "every incident to be over", func() (bool, string) {
 		account = s.why(t, since)
-		open := slices.ContainsFunc(account.Incidents, func(in incident.Incident) bool { return len(in.Missing) > 0 })
+		open := slices.ContainsFunc(account.Incidents,
+			func(in incident.Incident) bool { return len(in.Missing) > 0 })
 		return !open, fmt.Sprintf("%+v", account.Incidents)
 	})
 	var got []blame
@@ -89,7 +91,8 @@ func TestWhy(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("(-want +got):\n%s\n%s", diff,
-			s.cli(t, "why", "--since", since.UTC().Format(time.RFC3339Nano), "--all", "--evidence").stdout)
+			s.cli(t, "why", "--since", since.UTC().Format(time.RFC3339Nano), "--all",
+				"--evidence").stdout)
 	}
 	for i, in := range account.Incidents {
 		told := time.Duration(in.WithoutWritesSeconds * float64(time.Second))
@@ -97,7 +100,8 @@ func TestWhy(t *testing.T) {
 			t.Errorf("%s: the writer measured %s", in.Headline, measured[i])
 		}
 		if in.RedundantSeconds < in.WithoutWritesSeconds || len(in.Missing) > 0 {
-			t.Errorf("%s: redundant after %.1f s, missing %v", in.Headline, in.RedundantSeconds, in.Missing)
+			t.Errorf("%s: redundant after %.1f s, missing %v", in.Headline, in.RedundantSeconds,
+				in.Missing)
 		}
 	}
 	testWhyText(t, s)
@@ -129,7 +133,8 @@ func testWhyText(t *testing.T, s site) {
 		t.Fatal(err)
 	}
 	got := s.cli(t, "why", "--since", "10m")
-	if got.code != 0 || !strings.Contains(got.stderr, "the journal of haproxy-03 could not be read") ||
+	if got.code != 0 || !strings.Contains(got.stderr,
+		"the journal of haproxy-03 could not be read") ||
 		!strings.Contains(got.stdout, "ran switchover") {
 		t.Errorf("without haproxy-03: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
@@ -230,7 +235,8 @@ func (s site) carrier(t *testing.T) string {
 		if !h.Running || h.Role != lab.RoleBalancer {
 			continue
 		}
-		if out, _ := s.inHost(t, h.Name, "ip -o address show to "+s.spec(t).VIP.Address); out != "" {
+		if out, _ := s.inHost(t, h.Name, "ip -o address show to "+
+			s.spec(t).VIP.Address); out != "" {
 			return h.Name
 		}
 	}

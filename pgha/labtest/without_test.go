@@ -58,7 +58,8 @@ func testWithout(t *testing.T, s site) {
 		}
 	}
 	report := s.apply(t, pgha.ApplyOptions{})
-	t.Logf("brought in: %d changes in %s", len(report.Changes), report.Duration.Round(100*time.Millisecond))
+	t.Logf("brought in: %d changes in %s", len(report.Changes),
+		report.Duration.Round(100*time.Millisecond))
 	s.awaitVerified(t)
 	s.applyNothing(t)
 	for _, m := range s.patronictl(t) {

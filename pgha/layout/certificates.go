@@ -65,7 +65,8 @@ func Certificates() []Certificate {
 	patroni := func(name, file, authority, ca string, server, client bool) Certificate {
 		return Certificate{Name: name, Component: "patroni", Authority: authority,
 			File: PatroniCerts + "/" + file + ".crt", Key: PatroniCerts + "/" + file + ".key",
-			CA: ca, Owner: "postgres", Group: "postgres", KeyMode: 0o600, Server: server, Client: client}
+			CA: ca, Owner: "postgres", Group: "postgres", KeyMode: 0o600, Server: server,
+			Client: client}
 	}
 	return []Certificate{
 		etcd(EtcdServer, "server", true, false),
@@ -91,7 +92,9 @@ func CertificateOf(name string) Certificate {
 
 // certificatesOf returns those that a component writes.
 func certificatesOf(component string) []Certificate {
-	return slices.DeleteFunc(Certificates(), func(c Certificate) bool { return c.Component != component })
+	return slices.DeleteFunc(Certificates(), func(c Certificate) bool {
+		return c.Component != component
+	})
 }
 
 // WithCertificates adds the component's certificates and their files.
@@ -100,7 +103,8 @@ func (l Layout) WithCertificates() Layout {
 		l.Certificates = append(l.Certificates, c)
 		l.Files = append(l.Files,
 			File{Path: c.File, Owner: c.Owner, Group: c.Group, Mode: 0o644, From: FromVault},
-			File{Path: c.Key, Owner: c.Owner, Group: c.Group, Mode: c.KeyMode, Secret: true, From: FromVault})
+			File{Path: c.Key, Owner: c.Owner, Group: c.Group, Mode: c.KeyMode, Secret: true,
+				From: FromVault})
 	}
 	return l
 }

@@ -11,14 +11,18 @@ import (
 
 var host = layout.Host{
 	{Component: "store", Packages: remote.Packages{Names: []string{"curl", "store"}},
-		Units: []layout.Unit{{Name: "store.service"}, {Name: "store-watch.service", Kind: layout.Helper}},
+		Units: []layout.Unit{{Name: "store.service"},
+			{Name: "store-watch.service", Kind: layout.Helper}},
 		Files: []layout.File{
-			{Path: "/etc/store", Dir: true}, {Path: "/etc/store/key", Group: "store", Mode: 0o640, Secret: true},
+			{Path: "/etc/store", Dir: true}, {Path: "/etc/store/key", Group: "store", Mode: 0o640,
+				Secret: true},
 			{Path: "/srv/data", Dir: true, Owner: "store", Mode: 0o700, MostMode: 0o750},
 			{Path: "/srv/open", Dir: true, Mode: 0o700, MostMode: 0o755},
 		}},
-	{Component: "proxy", Packages: remote.Packages{Names: []string{"proxy", "curl"}, Quiet: []string{"proxy.service"}},
-		Units: []layout.Unit{{Name: "proxy.service"}, {Name: "proxy-once.service", Kind: layout.OnDemand}},
+	{Component: "proxy", Packages: remote.Packages{Names: []string{"proxy", "curl"},
+		Quiet: []string{"proxy.service"}},
+		Units: []layout.Unit{{Name: "proxy.service"},
+			{Name: "proxy-once.service", Kind: layout.OnDemand}},
 		Files: []layout.File{{Path: "/etc/proxy.cfg", Configures: "proxy.service"}}},
 }
 
@@ -53,12 +57,14 @@ func TestHostJoinsItsComponents(t *testing.T) {
 // TestUnlistedPathIsRefused: a component cannot write a file that its layout does not list.
 func TestUnlistedPathIsRefused(t *testing.T) {
 	t.Parallel()
-	if f := host[0].Place("/etc/store/key", []byte("k")); !f.Secret || f.Mode != 0o640 || f.Group != "store" {
+	if f := host[0].Place("/etc/store/key", []byte("k")); !f.Secret || f.Mode != 0o640 ||
+		f.Group != "store" {
 		t.Errorf("%+v", f)
 	}
 	fake := remotetest.NewFake(t, "h")
 	target := &remote.Target{Host: remote.Host{Name: "h"}, Executor: remote.Plan(fake)}
-	if _, err := target.Put(t.Context(), nil, host[0].Place("/etc/store/other", nil).FileMeta); err == nil {
+	if _, err := target.Put(t.Context(), nil, host[0].Place("/etc/store/other",
+		nil).FileMeta); err == nil {
 		t.Error("a file that is not listed was written")
 	}
 }

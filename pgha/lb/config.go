@@ -38,8 +38,9 @@ func Config(o Options) ([]byte, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("render haproxy.cfg: %w", err)
 	}
-	t, err := template.New("haproxy.cfg").Option("missingkey=error").Funcs(template.FuncMap{"word": word,
-		"ms": milliseconds}).Parse(configTemplate)
+	t, err := template.New("haproxy.cfg").Option("missingkey=error").Funcs(
+		template.FuncMap{"word": word,
+			"ms": milliseconds}).Parse(configTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("render haproxy.cfg: %w", err)
 	}
@@ -78,7 +79,8 @@ func newModel(o Options) model {
 	for _, b := range o.Backends {
 		b.CertName = cmp.Or(b.CertName, b.Name)
 		m.Servers = append(m.Servers, server{
-			Name: b.Name, CertName: b.CertName, StandIn: b.Name + standIn, Track: WriteProxy + "/" + b.Name,
+			Name: b.Name, CertName: b.CertName, StandIn: b.Name + standIn,
+			Track:   WriteProxy + "/" + b.Name,
 			Address: hostport.Join(b.Address, o.PostgresPort),
 		})
 	}

@@ -17,7 +17,8 @@ func TestConfigGolden(t *testing.T) {
 	for name, adjust := range map[string]func(*lb.Options){
 		"reference": func(*lb.Options) {},
 		"tuned": func(o *lb.Options) {
-			o.WritePort, o.ReadPort, o.PostgresPort, o.RESTPort, o.HealthPort = 6432, 6433, 5433, 8009, 7100
+			o.WritePort, o.ReadPort, o.PostgresPort, o.RESTPort, o.HealthPort = 6432, 6433, 5433,
+				8009, 7100
 			o.StatsPage, o.NoReadFallback, o.ReadMaxLag, o.MaxConn = true, true, 16<<20, 500
 			o.Checks = lb.Checks{
 				Interval: 2 * time.Second, Fast: time.Second, Down: 3 * time.Second,
@@ -28,7 +29,8 @@ func TestConfigGolden(t *testing.T) {
 			o.Clients = []string{"10.1.0.0/16", "192.168.0.0/24", "fd00::/8"}
 		},
 		"ipv6": func(o *lb.Options) {
-			o.Backends = []lb.Backend{{Name: "pg1", Address: "fd00::203"}, {Name: "pg2", Address: "fd00::204"}}
+			o.Backends = []lb.Backend{{Name: "pg1", Address: "fd00::203"},
+				{Name: "pg2", Address: "fd00::204"}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -59,35 +61,50 @@ func TestValidate(t *testing.T) {
 		adjust func(*lb.Options)
 		want   string // part of the message; "" is valid
 	}{
-		"reference":              {func(*lb.Options) {}, ""},
-		"longest timeout":        {func(o *lb.Options) { o.ClientTimeout = 24 * 24 * time.Hour }, ""},
-		"no backends":            {func(o *lb.Options) { o.Backends = nil }, "there is no backend"},
-		"name with a space":      {func(o *lb.Options) { o.Backends[0].Name = "pg 1" }, `backend name "pg 1"`},
-		"name with a line break": {func(o *lb.Options) { o.Backends[0].Name = "pg1\n    bind *:22" }, "backend name"},
-		"name like a stand-in":   {func(o *lb.Options) { o.Backends[0].Name = "pg1:primary" }, "backend name"},
+		"reference": {func(*lb.Options) {}, ""},
+		"longest timeout": {func(o *lb.Options) {
+			o.ClientTimeout = 24 * 24 * time.Hour
+		}, ""},
+		"no backends": {func(o *lb.Options) { o.Backends = nil }, "there is no backend"},
+		"name with a space": {func(o *lb.Options) { o.Backends[0].Name = "pg 1" },
+			`backend name "pg 1"`},
+		"name with a line break": {func(o *lb.Options) {
+			o.Backends[0].Name = "pg1\n    bind *:22"
+		}, "backend name"},
+		"name like a stand-in": {func(o *lb.Options) { o.Backends[0].Name = "pg1:primary" },
+			"backend name"},
 		"certificate name": {
 			func(o *lb.Options) { o.Backends[0].CertName = "pg1 verify none" }, "certificate name",
 		},
 		"name twice": {func(o *lb.Options) { o.Backends[1].Name = "postgresql-01" }, "there twice"},
 		"address twice": {
-			func(o *lb.Options) { o.Backends[1].Address = "192.168.0.203" }, "address 192.168.0.203 is there twice",
+			func(o *lb.Options) {
+				o.Backends[1].Address = "192.168.0.203"
+			}, "address 192.168.0.203 is there twice",
 		},
-		"address is a name":   {func(o *lb.Options) { o.Backends[1].Address = "pg2.example.com" }, "no IP address"},
-		"address with a zone": {func(o *lb.Options) { o.Backends[1].Address = "fe80::1%eth0" }, "no IP address"},
-		"port too high":       {func(o *lb.Options) { o.RESTPort = 65536 }, "REST port 65536"},
-		"port negative":       {func(o *lb.Options) { o.WritePort = -1 }, "write port -1"},
-		"ports clash":         {func(o *lb.Options) { o.ReadPort = 5432 }, "write port and read port are both 5432"},
+		"address is a name": {func(o *lb.Options) { o.Backends[1].Address = "pg2.example.com" },
+			"no IP address"},
+		"address with a zone": {func(o *lb.Options) { o.Backends[1].Address = "fe80::1%eth0" },
+			"no IP address"},
+		"port too high": {func(o *lb.Options) { o.RESTPort = 65536 }, "REST port 65536"},
+		"port negative": {func(o *lb.Options) { o.WritePort = -1 }, "write port -1"},
+		"ports clash": {func(o *lb.Options) { o.ReadPort = 5432 },
+			"write port and read port are both 5432"},
 		"health port clashes": {
 			func(o *lb.Options) { o.HealthPort = 5433 }, "read port and health port are both 5433",
 		},
 		"negative lag": {func(o *lb.Options) { o.ReadMaxLag = -1 }, "maximum lag -1"},
 		"timeout beyond HAProxy": {
-			func(o *lb.Options) { o.ClientTimeout = 25 * 24 * time.Hour }, "client timeout 600h0m0s",
+			func(o *lb.Options) {
+				o.ClientTimeout = 25 * 24 * time.Hour
+			}, "client timeout 600h0m0s",
 		},
-		"check interval too low": {func(o *lb.Options) { o.Checks.Interval = time.Millisecond }, "check interval 1ms"},
-		"fall":                   {func(o *lb.Options) { o.Checks.Fall = -1 }, "fall -1"},
-		"connections":            {func(o *lb.Options) { o.MaxConn = 2_000_000 }, "maximum of connections 2000000"},
-		"no authority":           {func(o *lb.Options) { o.PatroniCA = nil }, "no certificate"},
+		"check interval too low": {func(o *lb.Options) { o.Checks.Interval = time.Millisecond },
+			"check interval 1ms"},
+		"fall": {func(o *lb.Options) { o.Checks.Fall = -1 }, "fall -1"},
+		"connections": {func(o *lb.Options) { o.MaxConn = 2_000_000 },
+			"maximum of connections 2000000"},
+		"no authority": {func(o *lb.Options) { o.PatroniCA = nil }, "no certificate"},
 		"private key": {func(o *lb.Options) {
 			o.PatroniCA = []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
 		}, "holds a PRIVATE KEY"},

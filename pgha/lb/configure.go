@@ -74,7 +74,8 @@ func Configure(ctx context.Context, o Options) error {
 }
 
 // need looks at a balancer's files and at its HAProxy at the same time.
-func need(ctx context.Context, t *remote.Target, resources []remote.Resource) (rollout.Need, error) {
+func need(ctx context.Context, t *remote.Target,
+	resources []remote.Resource) (rollout.Need, error) {
 	if t.LeftOut {
 		return rollout.Nothing, nil
 	}
@@ -93,7 +94,8 @@ func need(ctx context.Context, t *remote.Target, resources []remote.Resource) (r
 }
 
 // rollOut changes the balancers, that of Options.Last last.
-func (o Options) rollOut(ctx context.Context, atOnce, inTurn []int, resources []remote.Resource) error {
+func (o Options) rollOut(ctx context.Context, atOnce, inTurn []int,
+	resources []remote.Resource) error {
 	return rollout.Run(ctx, rollout.Rollout{
 		AtOnce: atOnce, InTurn: inTurn, Order: o.order,
 		Change: func(ctx context.Context, i int) (func(context.Context) error, error) {
@@ -125,7 +127,8 @@ func resources(l layout.Layout, cfg, ca []byte) []remote.Resource {
 		l.Folder(certsDir), l.Place(caPath, ca),
 		l.Folder(dropInDir), l.Place(dropInPath, []byte(dropIn)),
 		config,
-		remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: []string{ConfigPath, caPath}},
+		remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes,
+			ReloadOn: []string{ConfigPath, caPath}},
 	)
 }
 
@@ -172,7 +175,9 @@ func (o Options) await(ctx context.Context, balancers []*remote.Target, needPrim
 			What: "HAProxy" + purpose(needPrimary), Bound: o.Wait,
 			Next:     errs.Text("see `journalctl -u haproxy -n 50` on %s", t.Name),
 			Progress: o.onceWaiting(t, needPrimary),
-		}, func(ctx context.Context) (string, error) { return missing(ctx, t, needPrimary, before) })
+		}, func(ctx context.Context) (string, error) {
+			return missing(ctx, t, needPrimary, before)
+		})
 		if errors.Is(err, errs.ErrTimeout) {
 			err = fmt.Errorf("%w: %w", ErrNotReady, err)
 		}
@@ -181,7 +186,8 @@ func (o Options) await(ctx context.Context, balancers []*remote.Target, needPrim
 }
 
 // missing looks at one balancer and says what await still waits for.
-func missing(ctx context.Context, t *remote.Target, needPrimary bool, before Reload) (string, error) {
+func missing(ctx context.Context, t *remote.Target, needPrimary bool,
+	before Reload) (string, error) {
 	s := look(ctx, t)
 	if s.Err != nil {
 		return s.summary(), nil
@@ -189,8 +195,9 @@ func missing(ctx context.Context, t *remote.Target, needPrimary bool, before Rel
 	reloaded := s.Reload.since(before)
 	if err := s.Reload.err(); err != nil && reloaded {
 		return "", poll.Stop(errs.WithNext(remote.OnHost(t.Name, err),
-			errs.Text("mend that (of an address that it cannot bind `ss -ltnp` on %s says who has it), "+
-				"then %s; the balancers behind it are as they were", t.Name, errs.Verb("apply"))))
+			errs.Text("mend that (of an address that it cannot bind `ss -ltnp` on %s says who "+
+				"has it), then %s; the balancers behind it are as they were", t.Name,
+				errs.Verb("apply"))))
 	}
 	if _, primary := s.Primary(); reloaded && (primary || !needPrimary) {
 		return "", nil
@@ -200,7 +207,9 @@ func missing(ctx context.Context, t *remote.Target, needPrimary bool, before Rel
 
 // onceWaiting reports once that a balancer is waited for: how its servers are changes all the time.
 func (o Options) onceWaiting(t *remote.Target, needPrimary bool) func(string) {
-	once := sync.OnceFunc(func() { o.Progress("waiting for HAProxy on " + t.Name + purpose(needPrimary)) })
+	once := sync.OnceFunc(func() {
+		o.Progress("waiting for HAProxy on " + t.Name + purpose(needPrimary))
+	})
 	return func(string) { once() }
 }
 

@@ -40,7 +40,8 @@ func newFarm(t *testing.T) *farm {
 	for i := range 3 {
 		h := hosttest.New(fmt.Sprintf("lb%d", i+1), f.answer)
 		f.hosts = append(f.hosts, h)
-		f.Balancers = append(f.Balancers, &remote.Target{Host: remote.Host{Name: h.String()}, Executor: h})
+		f.Balancers = append(f.Balancers, &remote.Target{Host: remote.Host{Name: h.String()},
+			Executor: h})
 	}
 	return f
 }
@@ -80,7 +81,9 @@ func (f *farm) answer(h *hosttest.Host, cmd remote.Cmd) (remote.Result, error) {
 func (f *farm) reloaded(h *hosttest.Host) bool {
 	mutations, _ := h.Changes()
 	f.reloads[h.String()] = f.reloads[h.String()] ||
-		slices.ContainsFunc(mutations, func(m string) bool { return strings.Contains(m, "systemctl reload") })
+		slices.ContainsFunc(mutations, func(m string) bool {
+			return strings.Contains(m, "systemctl reload")
+		})
 	return f.reloads[h.String()]
 }
 
@@ -121,7 +124,8 @@ func TestConfigureFromNothing(t *testing.T) {
 	}
 	for _, h := range f.hosts {
 		if mutations, looks := h.Changes(); len(mutations) > 0 || looks != 2 {
-			t.Errorf("%s: the second run changed %q in %d looks, want nothing in two", h, mutations, looks)
+			t.Errorf("%s: the second run changed %q in %d looks, want nothing in two", h,
+				mutations, looks)
 		}
 	}
 }
@@ -148,7 +152,8 @@ func TestConfigureReloadsRunningBalancersInTurns(t *testing.T) {
 		mutations, _ := h.Changes()
 		want := []string{
 			"put /etc/haproxy/haproxy.cfg.pgha-new",
-			"mv -fT -- /etc/haproxy/haproxy.cfg.pgha-new /etc/haproxy/haproxy.cfg", "systemctl reload haproxy.service",
+			"mv -fT -- /etc/haproxy/haproxy.cfg.pgha-new /etc/haproxy/haproxy.cfg",
+			"systemctl reload haproxy.service",
 		}
 		if diff := cmp.Diff(want, mutations); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", h, diff)
@@ -166,7 +171,8 @@ func TestConfigureStopsAtARefusedFile(t *testing.T) {
 	f.order, f.refuse, f.MaxConn = nil, true, 100
 	err := lb.Configure(t.Context(), f.Options)
 	var exit *remote.ExitError
-	if !errors.As(err, &exit) || exit.Host != "lb1" || !strings.Contains(err.Error(), "unknown keyword") {
+	if !errors.As(err, &exit) || exit.Host != "lb1" ||
+		!strings.Contains(err.Error(), "unknown keyword") {
 		t.Errorf("got %v, want HAProxy's own words from lb1", err)
 	}
 	if want := []string{"lb1"}; !slices.Equal(f.order, want) {
@@ -193,7 +199,8 @@ func TestConfigurePlanChangesNothing(t *testing.T) {
 	if err := lb.Configure(t.Context(), f.Options); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"lb1 file /etc/haproxy/haproxy.cfg created", "lb3 unit haproxy.service started"} {
+	for _, want := range []string{"lb1 file /etc/haproxy/haproxy.cfg created",
+		"lb3 unit haproxy.service started"} {
 		if !slices.Contains(planned, want) {
 			t.Errorf("%q is missing in %q", want, planned)
 		}
@@ -226,7 +233,8 @@ func TestStateOfADeadBalancer(t *testing.T) {
 	if err != nil || len(states) != 3 {
 		t.Fatal(states, err)
 	}
-	if s := states[1]; s.Host != "lb2" || s.Err == nil || !strings.Contains(s.Err.Error(), "No such file") ||
+	if s := states[1]; s.Host != "lb2" || s.Err == nil ||
+		!strings.Contains(s.Err.Error(), "No such file") ||
 		remote.Hint(s.Err) == "" {
 		t.Errorf("got %+v", s)
 	}

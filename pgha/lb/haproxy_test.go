@@ -117,7 +117,8 @@ func startStack(t *testing.T, subnet int, certNames ...string) *stack {
 		Wait: 20 * time.Second,
 	}}
 	for i, certName := range certNames {
-		d := &database{name: fmt.Sprintf("pg%d", i+1), address: fmt.Sprintf("127.77.%d.%d", subnet, i+1)}
+		d := &database{name: fmt.Sprintf("pg%d", i+1),
+			address: fmt.Sprintf("127.77.%d.%d", subnet, i+1)}
 		d.role.Store("replica")
 		d.start(t, issue(t, d.address, certName), s.PostgresPort, s.RESTPort)
 		s.databases = append(s.databases, d)
@@ -149,7 +150,8 @@ func startStack(t *testing.T, subnet int, certNames ...string) *stack {
 // connect opens a session that the caller closes and returns it with the name of the database that
 // it leads to, "" when there is none; the session is nil as long as HAProxy does not listen.
 func connect(port int) (net.Conn, string) {
-	c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), 5*time.Second)
+	c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+		5*time.Second)
 	if err != nil {
 		return nil, ""
 	}
@@ -163,7 +165,8 @@ func connect(port int) (net.Conn, string) {
 func until(t *testing.T, port int, names ...string) {
 	t.Helper()
 	last := ""
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(
+		20 * time.Millisecond) {
 		var c net.Conn
 		if c, last = connect(port); c != nil {
 			_ = c.Close()
@@ -197,7 +200,8 @@ func TestHAProxyFollowsThePrimary(t *testing.T) {
 	s.databases[1].role.Store("primary")
 	until(t, s.WritePort, "pg2")
 	t.Logf("new sessions reach the new primary after %s", time.Since(start).Round(time.Millisecond))
-	if _, err := session.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := session.Read(make([]byte, 1)); err == nil ||
+		errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the session on the former primary was not ended: %v", err)
 	}
 
@@ -231,7 +235,8 @@ func TestCertificateMustCarryTheHostsName(t *testing.T) {
 	s.Wait = 200 * time.Millisecond
 	var err error
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		if err = lb.WaitPrimary(t.Context(), s.Options); err == nil || strings.Contains(err.Error(), refused) {
+		if err = lb.WaitPrimary(t.Context(), s.Options); err == nil ||
+			strings.Contains(err.Error(), refused) {
 			break
 		}
 	}
@@ -268,7 +273,8 @@ func TestHealth(t *testing.T) {
 	url := fmt.Sprintf("http://127.0.0.1:%d", s.HealthPort)
 	var res *http.Response
 	var err error
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(
+		20 * time.Millisecond) {
 		if res, err = http.Get(url + "/health"); err == nil {
 			break
 		}

@@ -17,7 +17,8 @@ import (
 func issue(t *testing.T, address string, names ...string) *pki.Leaf {
 	t.Helper()
 	leaf, err := testpki.CA(t).Issue(pki.Request{
-		CommonName: "Patroni", DNSNames: names, IPs: []netip.Addr{netip.MustParseAddr(address)}, Usage: pki.ServerUsage,
+		CommonName: "Patroni", DNSNames: names, IPs: []netip.Addr{netip.MustParseAddr(address)},
+		Usage: pki.ServerUsage,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -57,12 +58,14 @@ func relocate(t *testing.T, cfg, ca []byte, dir string) string {
 	var out strings.Builder
 	for line := range strings.Lines(string(cfg)) {
 		switch word := strings.TrimSpace(line); {
-		case strings.HasPrefix(word, "chroot "), strings.HasPrefix(word, "user "), strings.HasPrefix(word, "group "):
+		case strings.HasPrefix(word, "chroot "), strings.HasPrefix(word, "user "),
+			strings.HasPrefix(word, "group "):
 			continue
 		}
 		line = strings.ReplaceAll(line, "log /dev/log ", "log stdout format raw ")
 		line = strings.ReplaceAll(line, "/etc/haproxy/certs/patroni-ca.crt", caFile)
-		out.WriteString(strings.ReplaceAll(line, "/run/haproxy/admin.sock", filepath.Join(dir, "s")))
+		out.WriteString(strings.ReplaceAll(line, "/run/haproxy/admin.sock",
+			filepath.Join(dir, "s")))
 	}
 	path := filepath.Join(dir, "haproxy.cfg")
 	if err := os.WriteFile(path, []byte(out.String()), 0o600); err != nil {

@@ -12,11 +12,13 @@ import (
 func Layout(o Options) layout.Layout {
 	o = o.withDefaults()
 	port := func(number int, field string, local bool) layout.Port {
-		return layout.Port{Number: number, Field: field, Local: local, Unit: Unit, Programs: []string{"haproxy"}}
+		return layout.Port{Number: number, Field: field, Local: local, Unit: Unit,
+			Programs: []string{"haproxy"}}
 	}
 	return layout.Layout{
-		Component: "haproxy",
-		Packages:  remote.Packages{Names: []string{"haproxy"}, Quiet: []string{Unit}}, PackagesFrom: layout.FromRole,
+		Component:    "haproxy",
+		Packages:     remote.Packages{Names: []string{"haproxy"}, Quiet: []string{Unit}},
+		PackagesFrom: layout.FromRole,
 		Units: []layout.Unit{
 			{Name: Unit, From: "hosts"},
 			{Name: sessionsUnit, Kind: layout.OnDemand, From: layout.FromTemplates},
@@ -29,7 +31,8 @@ func Layout(o Options) layout.Layout {
 			{Path: caPath, From: layout.FromVault},
 			{Path: dropInDir, Dir: true, From: layout.FromTemplates},
 			{Path: dropInPath, From: layout.FromTemplates},
-			{Path: ConfigPath, Configures: Unit, From: "balancer, hosts, postgresql.port, patroni.rest_port"},
+			{Path: ConfigPath, Configures: Unit, From: "balancer, hosts, postgresql.port, " +
+				"patroni.rest_port"},
 		},
 		Ports: []layout.Port{
 			port(o.WritePort, "balancer.write_port", false),

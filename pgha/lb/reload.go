@@ -82,6 +82,7 @@ func (r Reload) err() error {
 		return nil
 	}
 	return fmt.Errorf(
-		"HAProxy goes on with its former configuration and cannot start again, because its new worker ended: %s",
+		"HAProxy goes on with its former configuration and cannot start again, because its new "+
+			"worker ended: %s",
 		r.Reason)
 }

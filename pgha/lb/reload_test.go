@@ -100,7 +100,8 @@ func TestConfigureAsksTheNewWorker(t *testing.T) {
 	}
 	err := lb.Configure(t.Context(), f.Options)
 	if err == nil || !strings.Contains(err.Error(), "lb2") || !strings.Contains(err.Error(),
-		"cannot bind socket (Address already in use) for [0.0.0.0:9999]") || remote.Hint(err) == "" {
+		"cannot bind socket (Address already in use) for [0.0.0.0:9999]") ||
+		remote.Hint(err) == "" {
 		t.Errorf("got %v with hint %q, want HAProxy's own words of lb2", err, remote.Hint(err))
 	}
 	// The port is free again.

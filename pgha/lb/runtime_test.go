@@ -36,14 +36,19 @@ func TestRuntimeScript(t *testing.T) {
 		want, says string
 	}{
 		"both answer": {
-			[]string{admin, "show info", admin, "show proc"}, "answer to show info\nanswer to show proc\n", "",
+			[]string{admin, "show info", admin, "show proc"},
+			"answer to show info\nanswer to show proc\n", "",
 		},
-		"the second is gone":   {[]string{admin, "show info", missing, "show proc"}, "answer to show info\n", ""},
-		"the first is gone":    {[]string{missing, "show info", admin, "show proc"}, "", "connect " + missing},
-		"the name is too long": {[]string{dir + strings.Repeat("x", 120), "show info"}, "", "connect "},
+		"the second is gone": {[]string{admin, "show info", missing, "show proc"},
+			"answer to show info\n", ""},
+		"the first is gone": {[]string{missing, "show info", admin, "show proc"}, "",
+			"connect " + missing},
+		"the name is too long": {[]string{dir + strings.Repeat("x", 120), "show info"}, "",
+			"connect "},
 	} {
 		r := scripttest.Run{With: "perl", Script: runtimeScript, Args: c.args}.Do(t)
-		if r.Stdout != c.want || !strings.Contains(r.Stderr, c.says) || (r.Code == 0) != (c.says == "") {
+		if r.Stdout != c.want || !strings.Contains(r.Stderr, c.says) ||
+			(r.Code == 0) != (c.says == "") {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}

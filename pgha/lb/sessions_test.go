@@ -43,7 +43,9 @@ func (f *fakeHAProxy) answer(words string) string {
 		}
 		return text + "# programs\n\n"
 	case words == "show stat -1 4 -1":
-		line := func(proxy, status string) string { return proxy + strings.Repeat(",", 16) + status + ",1,\n" }
+		line := func(proxy, status string) string {
+			return proxy + strings.Repeat(",", 16) + status + ",1,\n"
+		}
 		return "# pxname,svname,qcur\n" + line("postgres_write,postgresql-01", f.status) +
 			line("postgres_read,postgresql-01", "UP 1/2")
 	case words == "@!805 show sess":
@@ -107,14 +109,16 @@ func TestFormerSessionsEndWithTheirServer(t *testing.T) {
 	f.serve(t, filepath.Join(dir, "present"))
 	f.serve(t, filepath.Join(dir, "master"))
 	var out strings.Builder
-	run := exec.CommandContext(t.Context(), perl, script, filepath.Join(dir, "present"), filepath.Join(dir, "master"))
+	run := exec.CommandContext(t.Context(), perl, script, filepath.Join(dir, "present"),
+		filepath.Join(dir, "master"))
 	run.Stdout, run.Stderr = &out, &out
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
 	wait := func(what string, done func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(
+			20 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%s: asked %q", what, f.asked)
 			}
@@ -149,7 +153,8 @@ func TestFormerSessionsEndWithTheirServer(t *testing.T) {
 	wait("the sessions to be ended again", func() bool { return len(f.ended()) > 2 })
 	f.set(func(f *fakeHAProxy) { f.gone = true })
 	if err := run.Wait(); err != nil || !strings.Contains(out.String(),
-		"ended 2 sessions of the former worker 805 with postgres_write/postgresql-01, which is down\n") {
+		"ended 2 sessions of the former worker 805 with postgres_write/postgresql-01, which is "+
+			"down\n") {
 		t.Errorf("%v: %s", err, out.String())
 	}
 }
@@ -159,7 +164,8 @@ func TestFormerSessionsWithoutHAProxy(t *testing.T) {
 	if _, err := exec.LookPath("perl"); err != nil {
 		t.Skip("no perl here")
 	}
-	run := exec.CommandContext(t.Context(), "perl", "-", "/nonexistent/present", "/nonexistent/master")
+	run := exec.CommandContext(t.Context(), "perl", "-", "/nonexistent/present",
+		"/nonexistent/master")
 	run.Stdin = strings.NewReader(string(sessionsScript))
 	if out, err := run.CombinedOutput(); err == nil ||
 		!strings.Contains(string(out), "connect /nonexistent/master: No such file") {

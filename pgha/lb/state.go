@@ -115,8 +115,10 @@ func parseStat(r io.Reader) ([]ServerState, error) {
 		servers = append(servers, ServerState{
 			Proxy: proxy, Name: name, Status: field("status"),
 			Check:  checkOutcome(field("check_status"), field("check_code")),
-			Backup: field("bck") == "1", Sessions: int(number(field("scur"))), TotalSessions: number(field("stot")),
-			Since: time.Duration(min(number(field("lastchg")), int64(longest/time.Second))) * time.Second,
+			Backup: field("bck") == "1", Sessions: int(number(field("scur"))),
+			TotalSessions: number(field("stot")),
+			Since: time.Duration(min(number(field("lastchg")),
+				int64(longest/time.Second))) * time.Second,
 		})
 	}
 }

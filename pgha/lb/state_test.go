@@ -28,7 +28,8 @@ func TestParseRuntime(t *testing.T) {
 					Proxy: WriteProxy, Name: "pg1", Status: "UP", Check: "L7OK/200", Sessions: 3,
 					TotalSessions: 40, Since: 61 * time.Second,
 				},
-				{Proxy: ReadProxy, Name: "pg1:primary", Status: "no check", Backup: true, Since: 5 * time.Second},
+				{Proxy: ReadProxy, Name: "pg1:primary", Status: "no check", Backup: true,
+					Since: 5 * time.Second},
 				{Proxy: ReadProxy, Name: "pg2", Status: "UP 1/2", Check: "L4TOUT"},
 			},
 		},
@@ -65,7 +66,8 @@ func TestPrimaryIsOneOrNone(t *testing.T) {
 		servers []ServerState
 		want    string
 	}{
-		"one is up":               {[]ServerState{down, up, {Proxy: ReadProxy, Name: "pg2", Status: "UP"}}, "pg1"},
+		"one is up": {[]ServerState{down, up,
+			{Proxy: ReadProxy, Name: "pg2", Status: "UP"}}, "pg1"},
 		"two are up":              {[]ServerState{up, other}, ""},
 		"one is unchecked":        {[]ServerState{up, unchecked}, ""},
 		"the only one is so":      {[]ServerState{down, unchecked}, ""},
@@ -89,7 +91,8 @@ func FuzzParseRuntime(f *testing.F) {
 			t.Fatal("servers together with an error")
 		}
 		for _, s := range servers {
-			if (s.Proxy != WriteProxy && s.Proxy != ReadProxy) || s.Since < 0 || s.Sessions < 0 || s.TotalSessions < 0 {
+			if (s.Proxy != WriteProxy && s.Proxy != ReadProxy) || s.Since < 0 || s.Sessions < 0 ||
+				s.TotalSessions < 0 {
 				t.Fatalf("%+v", s)
 			}
 		}

@@ -33,7 +33,8 @@ func TestTrustReloadsOneBalancerAtATime(t *testing.T) {
 	}
 	for _, h := range f.hosts {
 		mutations, _ := h.Changes()
-		want := []string{"put /etc/haproxy/certs/patroni-ca.crt", "systemctl reload haproxy.service"}
+		want := []string{"put /etc/haproxy/certs/patroni-ca.crt",
+			"systemctl reload haproxy.service"}
 		if diff := cmp.Diff(want, mutations); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", h, diff)
 		}

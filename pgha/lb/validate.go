@@ -101,19 +101,23 @@ func (o Options) figureFlaws() (flaws []error) {
 	}{
 		{"check interval", o.Checks.Interval}, {"fast check interval", o.Checks.Fast},
 		{"down check interval", o.Checks.Down},
-		{"check timeout", o.Checks.Timeout}, {"connect timeout", o.ConnectTimeout}, {"client timeout", o.ClientTimeout},
+		{"check timeout", o.Checks.Timeout}, {"connect timeout", o.ConnectTimeout},
+		{"client timeout", o.ClientTimeout},
 		{"server timeout", o.ServerTimeout},
 	} {
 		if d.value < 10*time.Millisecond || d.value > longest {
-			flaws = append(flaws, fmt.Errorf("%s %s is not between 10ms and %s", d.what, d.value, longest))
+			flaws = append(flaws, fmt.Errorf("%s %s is not between 10ms and %s", d.what, d.value,
+				longest))
 		}
 	}
 	for _, n := range []struct {
 		what       string
 		value, max int
-	}{{"fall", o.Checks.Fall, 100}, {"rise", o.Checks.Rise, 100}, {"maximum of connections", o.MaxConn, 1_000_000}} {
+	}{{"fall", o.Checks.Fall, 100}, {"rise", o.Checks.Rise, 100},
+		{"maximum of connections", o.MaxConn, 1_000_000}} {
 		if n.value < 1 || n.value > n.max {
-			flaws = append(flaws, fmt.Errorf("%s %d is not between 1 and %d", n.what, n.value, n.max))
+			flaws = append(flaws, fmt.Errorf("%s %d is not between 1 and %d", n.what,
+				n.value, n.max))
 		}
 	}
 	if o.ReadMaxLag < 0 {

@@ -32,7 +32,9 @@ func aboutArchiver(ctx context.Context, r *job.Job, member string, err error) er
 	if segment = strings.TrimSpace(segment); lookErr != nil || segment == "" {
 		return err
 	}
-	return remote.WithHint(fmt.Errorf("%w; PostgreSQL on %s waits for its archiver, which has %s in hand",
+	return remote.WithHint(fmt.Errorf("%w; PostgreSQL on %s waits for its archiver, which has %s "+
+		"in hand",
 		err, h.Name, segment),
-		"it comes back by itself once archive_command has ended there; the other members go on meanwhile")
+		"it comes back by itself once archive_command has ended there; the other members go on "+
+			"meanwhile")
 }

@@ -19,7 +19,8 @@ import (
 )
 
 // verbs are all operations on members, given the name of one.
-func verbs(c *site.Site, member string, op engine.Operation) map[string]func(context.Context) error {
+func verbs(c *site.Site, member string,
+	op engine.Operation) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"switchover": func(ctx context.Context) error {
 			_, err := Switchover(ctx, c, SwitchoverOptions{Operation: op, To: member})
@@ -30,7 +31,8 @@ func verbs(c *site.Site, member string, op engine.Operation) map[string]func(con
 			return err
 		},
 		"restart": func(ctx context.Context) error {
-			_, err := Restart(ctx, c, RestartOptions{Operation: op, Members: []string{"m1", member}})
+			_, err := Restart(ctx, c, RestartOptions{Operation: op,
+				Members: []string{"m1", member}})
 			return err
 		},
 		"cancel restart": func(ctx context.Context) error {
@@ -91,7 +93,8 @@ func TestDryRunsOfADeadCluster(t *testing.T) {
 		return err
 	}
 	all["sync"] = func(ctx context.Context) error {
-		_, err := SetSynchronous(ctx, c, SynchronousOptions{Operation: op, Mode: patroni.SynchronousOn})
+		_, err := SetSynchronous(ctx, c, SynchronousOptions{Operation: op,
+			Mode: patroni.SynchronousOn})
 		return err
 	}
 	for verb, do := range all {
@@ -124,7 +127,8 @@ func TestTimeoutNamesTheArchiver(t *testing.T) {
 			c, fakes := sitetest.HeldHosts(t)
 			delete(c.Connections, "pg2")
 			if tt.archiver != "-" {
-				fakes["pg1"].On(cmd.String(), remote.Result{Stdout: []byte(tt.archiver)}, tt.lookErr)
+				fakes["pg1"].On(cmd.String(), remote.Result{Stdout: []byte(tt.archiver)},
+					tt.lookErr)
 			}
 			r := &job.Job{Site: c, Out: &event.Emitter{Log: slog.New(slog.DiscardHandler)}}
 			// the verb's own time is over when this is asked
@@ -134,7 +138,8 @@ func TestTimeoutNamesTheArchiver(t *testing.T) {
 			if !errors.Is(err, tt.err) || tt.err != nil && !errors.Is(err, errs.ErrTimeout) {
 				t.Fatalf("got %v, want %v", err, tt.err)
 			}
-			if tt.err != nil && strings.Contains(err.Error(), "has 000000010000000000000007 in hand") != tt.names {
+			if tt.err != nil && strings.Contains(err.Error(),
+				"has 000000010000000000000007 in hand") != tt.names {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -151,7 +156,8 @@ func TestObstaclesThatCannotBeSeen(t *testing.T) {
 		Observer: func(event.Event) { warned++ }}}
 	for _, force := range []bool{false, true} {
 		err := RefuseObstacles(t.Context(), r, force)
-		if err == nil || !strings.Contains(err.Error(), "look for work that would be cut short") || warned > 0 {
+		if err == nil || !strings.Contains(err.Error(), "look for work that would be cut short") ||
+			warned > 0 {
 			t.Errorf("forced: %v: %v, %d warnings", force, err, warned)
 		}
 	}

@@ -23,7 +23,8 @@ type FailoverOptions struct {
 
 // Failover makes a replica the leader of a cluster whose leader is gone, and returns once it takes
 // writes through the virtual IP. See patroni.Failover for what is refused and how much may be lost.
-func Failover(ctx context.Context, c *site.Site, opts FailoverOptions) (patroni.FailoverResult, error) {
+func Failover(ctx context.Context, c *site.Site,
+	opts FailoverOptions) (patroni.FailoverResult, error) {
 	var result patroni.FailoverResult
 	fo := patroni.FailoverOptions{AcceptLoss: opts.AcceptLoss, MaxLossBytes: opts.MaxLossBytes}
 	if opts.To != "" {

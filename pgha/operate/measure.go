@@ -45,7 +45,8 @@ func measureWrites(ctx context.Context, r *job.Job) func(flowing bool) time.Dura
 			})
 		}
 		if err != nil {
-			r.Warn("", fmt.Sprintf("the table %s of the measurement was left behind: %v", measureTable.Sanitize(), err))
+			r.Warn("", fmt.Sprintf("the table %s of the measurement was left behind: %v",
+				measureTable.Sanitize(), err))
 		}
 		return time.Duration(result.Longest().Seconds * float64(time.Second))
 	}

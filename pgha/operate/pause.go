@@ -32,13 +32,14 @@ func setPause(ctx context.Context, c *site.Site, name string, opts PauseOptions,
 	set func(context.Context, patroni.Options, patroni.PauseOptions) (patroni.PauseResult,
 		error)) (patroni.PauseResult, error) {
 	var result patroni.PauseResult
-	err := engine.Operate(ctx, c, name, opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
-		po, err := engine.PatroniOptions(run)
-		if err == nil {
-			result, err = set(ctx, po, patroni.PauseOptions{Wait: opts.Wait})
-		}
-		return err
-	})
+	err := engine.Operate(ctx, c, name, opts.Operation, job.LockEtcd,
+		func(ctx context.Context, run *job.Job) error {
+			po, err := engine.PatroniOptions(run)
+			if err == nil {
+				result, err = set(ctx, po, patroni.PauseOptions{Wait: opts.Wait})
+			}
+			return err
+		})
 	return result, err
 }
 
@@ -57,15 +58,16 @@ func Reload(ctx context.Context, c *site.Site, opts ReloadOptions) (patroni.Relo
 	if err != nil {
 		return result, err
 	}
-	err = engine.Operate(ctx, c, "reload", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
-		po, err := engine.PatroniOptions(run)
-		if err == nil {
-			result, err = patroni.Reload(ctx, po, members...)
-		}
-		if err == nil && !run.Planning() {
-			err = serving.RefusedAfter(ctx, c, result.Reloaded...)
-		}
-		return err
-	})
+	err = engine.Operate(ctx, c, "reload", opts.Operation, job.LockEtcd,
+		func(ctx context.Context, run *job.Job) error {
+			po, err := engine.PatroniOptions(run)
+			if err == nil {
+				result, err = patroni.Reload(ctx, po, members...)
+			}
+			if err == nil && !run.Planning() {
+				err = serving.RefusedAfter(ctx, c, result.Reloaded...)
+			}
+			return err
+		})
 	return result, err
 }

@@ -30,23 +30,26 @@ type ReinitializeOptions struct {
 // Reinitialize deletes the data of a replica, copies it again from the leader, and waits until it
 // streams; progress comes in bytes. See patroni.Reinitialize for refusals and errors. There is no
 // time limit but ctx's and patroni's 12 hours.
-func Reinitialize(ctx context.Context, c *site.Site, opts ReinitializeOptions) (patroni.ReinitializeResult, error) {
+func Reinitialize(ctx context.Context, c *site.Site,
+	opts ReinitializeOptions) (patroni.ReinitializeResult, error) {
 	var result patroni.ReinitializeResult
 	member, err := c.Member(opts.Member)
 	if err != nil {
 		return result, err
 	}
-	err = engine.Operate(ctx, c, "reinit", opts.Operation, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
-		po, err := engine.PatroniOptions(run)
-		if err != nil {
+	err = engine.Operate(ctx, c, "reinit", opts.Operation, job.LockEtcd,
+		func(ctx context.Context, run *job.Job) error {
+			po, err := engine.PatroniOptions(run)
+			if err != nil {
+				return err
+			}
+			result, err = patroni.Reinitialize(ctx, po, patroni.ReinitializeOptions{
+				Member: member, Force: opts.Force, AllowLast: opts.Force,
+				FromLeader: opts.FromLeader,
+				Copying:    func(ctx context.Context) { followCopy(ctx, run, member) },
+			})
 			return err
-		}
-		result, err = patroni.Reinitialize(ctx, po, patroni.ReinitializeOptions{
-			Member: member, Force: opts.Force, AllowLast: opts.Force, FromLeader: opts.FromLeader,
-			Copying: func(ctx context.Context) { followCopy(ctx, run, member) },
 		})
-		return err
-	})
 	return result, err
 }
 
@@ -76,6 +79,7 @@ func followCopy(ctx context.Context, r *job.Job, member string) {
 }
 
 func copyProgress(member string, sent, total int64) string {
-	return fmt.Sprintf("copying to %s: %s of %s (%d %%)", member, bytesize.Text(sent), bytesize.Text(total),
+	return fmt.Sprintf("copying to %s: %s of %s (%d %%)", member, bytesize.Text(sent),
+		bytesize.Text(total),
 		100*sent/total)
 }

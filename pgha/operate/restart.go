@@ -37,7 +37,8 @@ type RestartOptions struct {
 // PostgreSQL starts with the settings that wait there; if not, the error matches errs.ErrRefused
 // and names them. If the leader is among them it is checked first what would be cut short, as
 // Switchover does, and a checkpoint is written. See patroni.Restart for refusals and errors.
-func Restart(ctx context.Context, c *site.Site, opts RestartOptions) (patroni.RestartResult, error) {
+func Restart(ctx context.Context, c *site.Site,
+	opts RestartOptions) (patroni.RestartResult, error) {
 	var result patroni.RestartResult
 	members, err := c.Members(opts.Members)
 	if err != nil {
@@ -53,7 +54,8 @@ func Restart(ctx context.Context, c *site.Site, opts RestartOptions) (patroni.Re
 	return result, err
 }
 
-func restart(ctx context.Context, r *job.Job, ro patroni.RestartOptions) (patroni.RestartResult, error) {
+func restart(ctx context.Context, r *job.Job,
+	ro patroni.RestartOptions) (patroni.RestartResult, error) {
 	rehearsal, err := engine.PatroniOptions(r.Rehearsed())
 	if err != nil {
 		return patroni.RestartResult{}, err
@@ -65,7 +67,9 @@ func restart(ctx context.Context, r *job.Job, ro patroni.RestartOptions) (patron
 	if err := refuseBadStart(ctx, r, rehearsal, planned); err != nil {
 		return planned, err
 	}
-	leader := slices.IndexFunc(planned.Restarted, func(m patroni.RestartedMember) bool { return m.Role.Leads() })
+	leader := slices.IndexFunc(planned.Restarted, func(m patroni.RestartedMember) bool {
+		return m.Role.Leads()
+	})
 	if leader >= 0 && ro.At.IsZero() {
 		if err := RefuseObstacles(ctx, r, ro.Force); err != nil {
 			return planned, err
@@ -87,7 +91,8 @@ func restart(ctx context.Context, r *job.Job, ro patroni.RestartOptions) (patron
 
 // refuseBadStart asks the hosts of the members that are to be restarted whether PostgreSQL starts
 // with the settings that wait there. Nothing has been stopped yet.
-func refuseBadStart(ctx context.Context, r *job.Job, po patroni.Options, planned patroni.RestartResult) error {
+func refuseBadStart(ctx context.Context, r *job.Job, po patroni.Options,
+	planned patroni.RestartResult) error {
 	var members []string
 	for _, m := range planned.Restarted {
 		members = append(members, m.Member)
@@ -125,19 +130,21 @@ func refuseBadStart(ctx context.Context, r *job.Job, po patroni.Options, planned
 
 // CancelRestart takes the scheduled restart of a member, or its host, off the schedule and returns
 // it. patroni.ErrNothingScheduled if there is none.
-func CancelRestart(ctx context.Context, c *site.Site, op engine.Operation, member string) (patroni.ScheduledRestart,
+func CancelRestart(ctx context.Context, c *site.Site, op engine.Operation,
+	member string) (patroni.ScheduledRestart,
 	error) {
 	var was patroni.ScheduledRestart
 	name, err := c.Member(member)
 	if err != nil {
 		return was, err
 	}
-	err = engine.Operate(ctx, c, "cancel restart", op, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
-		po, err := engine.PatroniOptions(run)
-		if err == nil {
-			was, err = patroni.CancelRestart(ctx, po, name)
-		}
-		return err
-	})
+	err = engine.Operate(ctx, c, "cancel restart", op, job.LockEtcd,
+		func(ctx context.Context, run *job.Job) error {
+			po, err := engine.PatroniOptions(run)
+			if err == nil {
+				was, err = patroni.CancelRestart(ctx, po, name)
+			}
+			return err
+		})
 	return was, err
 }

@@ -55,7 +55,8 @@ type SwitchoverResult struct {
 //
 // Refusals match ErrRefused, ErrLocked or the errors of patroni.Switchover; nothing is changed
 // then.
-func Switchover(ctx context.Context, c *site.Site, opts SwitchoverOptions) (SwitchoverResult, error) {
+func Switchover(ctx context.Context, c *site.Site,
+	opts SwitchoverOptions) (SwitchoverResult, error) {
 	var result SwitchoverResult
 	to := ""
 	if opts.To != "" {
@@ -66,14 +67,16 @@ func Switchover(ctx context.Context, c *site.Site, opts SwitchoverOptions) (Swit
 	}
 	err := engine.Operate(ctx, c, "switchover", opts.Operation, job.LockEtcd,
 		func(ctx context.Context, run *job.Job) (err error) {
-			result, err = HandOver(ctx, run, patroni.SwitchoverOptions{Candidate: to, At: opts.At}, opts.Force)
+			result, err = HandOver(ctx, run, patroni.SwitchoverOptions{Candidate: to, At: opts.At},
+				opts.Force)
 			return err
 		})
 	return result, err
 }
 
 // HandOver is the work of Switchover, for verbs that move the leadership on their way.
-func HandOver(ctx context.Context, r *job.Job, so patroni.SwitchoverOptions, force bool) (SwitchoverResult, error) {
+func HandOver(ctx context.Context, r *job.Job, so patroni.SwitchoverOptions,
+	force bool) (SwitchoverResult, error) {
 	po, err := engine.PatroniOptions(r)
 	if err != nil {
 		return SwitchoverResult{}, err
@@ -138,7 +141,8 @@ func refuseHandover(ctx context.Context, r *job.Job, force bool) error {
 		return nil
 	}
 	return errs.WithNext(fmt.Errorf("%w: %s", errs.ErrRefused, reasons),
-		errs.Text("bring back first what is down (%s); --force goes ahead all the same", errs.Verb("status")))
+		errs.Text("bring back first what is down (%s); --force goes ahead all the same",
+			errs.Verb("status")))
 }
 
 // PrepareSwitchover makes it short: little left to write at shutdown, and no election of etcd in
@@ -165,14 +169,16 @@ func PrepareSwitchover(ctx context.Context, r *job.Job, leader, candidate string
 
 // CancelSwitchover takes a scheduled switchover off the schedule and returns it.
 // patroni.ErrNothingScheduled if there is none.
-func CancelSwitchover(ctx context.Context, c *site.Site, op engine.Operation) (patroni.ScheduledSwitchover, error) {
+func CancelSwitchover(ctx context.Context, c *site.Site,
+	op engine.Operation) (patroni.ScheduledSwitchover, error) {
 	var was patroni.ScheduledSwitchover
-	err := engine.Operate(ctx, c, "cancel switchover", op, job.LockEtcd, func(ctx context.Context, run *job.Job) error {
-		po, err := engine.PatroniOptions(run)
-		if err == nil {
-			was, err = patroni.CancelSwitchover(ctx, po)
-		}
-		return err
-	})
+	err := engine.Operate(ctx, c, "cancel switchover", op, job.LockEtcd,
+		func(ctx context.Context, run *job.Job) error {
+			po, err := engine.PatroniOptions(run)
+			if err == nil {
+				was, err = patroni.CancelSwitchover(ctx, po)
+			}
+			return err
+		})
 	return was, err
 }

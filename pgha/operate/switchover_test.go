@@ -16,7 +16,8 @@ func TestSwitchoverRefusesWhatIsNoMember(t *testing.T) {
 	c := sitetest.New(t)
 	c.Log = slog.New(slog.DiscardHandler)
 	c.Hold(&vault.Credentials{})
-	for to, want := range map[string]error{"lb1": patroni.ErrInvalid, "nobody": spec.ErrUnknownHost} {
+	for to, want := range map[string]error{"lb1": patroni.ErrInvalid,
+		"nobody": spec.ErrUnknownHost} {
 		if _, err := Switchover(t.Context(), c, SwitchoverOptions{To: to}); !errors.Is(err, want) {
 			t.Errorf("to %s: %v, want %v", to, err, want)
 		}

@@ -63,12 +63,14 @@ func DescribeSynchronous(mode patroni.SynchronousMode) (promise, cost string) {
 	case patroni.SynchronousStrict:
 		return "a commit returns when a replica has it on disk, always: no acknowledged commit " +
 				"is ever on one host alone, and a failover loses nothing",
-			"each commit waits for a replica's network and disk, and writes stop while there is no replica"
+			"each commit waits for a replica's network and disk, and writes stop while there is " +
+				"no replica"
 	case patroni.SynchronousQuorum:
 		return "a commit returns when any replica has it on disk, whichever is fastest, and a " +
-				"failover finds one that has all; without any replica the leader goes on alone, and " +
-				"what it takes then is on no other host",
-			"each commit waits for the fastest replica's network and disk; needs Patroni 4 on every member"
+				"failover finds one that has all; without any replica the leader goes on " +
+				"alone, and what it takes then is on no other host",
+			"each commit waits for the fastest replica's network and disk; needs Patroni 4 on " +
+				"every member"
 	}
 	return "", ""
 }
@@ -78,7 +80,8 @@ func DescribeSynchronous(mode patroni.SynchronousMode) (promise, cost string) {
 // that applications use. What is refused, and what is put back when it fails, is as for
 // patroni.SetSynchronous. The mode lives in the DCS until an apply of a specification that says
 // otherwise: then a note says so.
-func SetSynchronous(ctx context.Context, c *site.Site, opts SynchronousOptions) (SynchronousResult, error) {
+func SetSynchronous(ctx context.Context, c *site.Site,
+	opts SynchronousOptions) (SynchronousResult, error) {
 	var result SynchronousResult
 	result.Promise, result.Cost = DescribeSynchronous(opts.Mode)
 	err := engine.Operate(ctx, c, "sync "+string(opts.Mode), opts.Operation, job.LockEtcd,
@@ -91,7 +94,8 @@ func SetSynchronous(ctx context.Context, c *site.Site, opts SynchronousOptions) 
 				run.Progress("promise: " + result.Promise)
 				run.Progress("cost: " + result.Cost)
 			}
-			if result.SynchronousResult, err = patroni.SetSynchronous(ctx, po, opts.Mode, opts.Nodes); err != nil {
+			if result.SynchronousResult, err = patroni.SetSynchronous(ctx, po, opts.Mode,
+				opts.Nodes); err != nil {
 				return err
 			}
 			if !run.Planning() {
@@ -99,7 +103,8 @@ func SetSynchronous(ctx context.Context, c *site.Site, opts SynchronousOptions) 
 					return err
 				}
 			}
-			if inSpec := patroni.SynchronousMode(c.Spec.Patroni.SynchronousMode); inSpec != opts.Mode {
+			if inSpec := patroni.SynchronousMode(
+				c.Spec.Patroni.SynchronousMode); inSpec != opts.Mode {
 				result.note(run,
 					errs.Text(
 						"the specification says patroni.synchronous_mode: %s, and the next apply "+
@@ -135,7 +140,8 @@ func proveSynchronous(ctx context.Context, r *job.Job, result *SynchronousResult
 			return err
 		}
 		rows, err := conn.Query(ctx,
-			"SELECT application_name, sync_state FROM pg_stat_replication WHERE state = 'streaming' ORDER BY 1")
+			"SELECT application_name, sync_state FROM pg_stat_replication WHERE state = "+
+				"'streaming' ORDER BY 1")
 		if err != nil {
 			return err
 		}
@@ -143,14 +149,17 @@ func proveSynchronous(ctx context.Context, r *job.Job, result *SynchronousResult
 		return err
 	})
 	if err != nil {
-		return errs.WithNext(fmt.Errorf("prove that commits work in synchronous mode %s through %s: %w",
+		return errs.WithNext(fmt.Errorf("prove that commits work in synchronous mode %s through "+
+			"%s: %w",
 			result.Mode, connstring.HostPort(route.Host, route.Port), err),
-			errs.Text("%s shows the replicas; %s lets commits go on without them", errs.Verb("status"),
+			errs.Text("%s shows the replicas; %s lets commits go on without them",
+				errs.Verb("status"),
 				errs.Verb("sync", "off")))
 	}
 	if result.Mode != patroni.SynchronousOff && slices.Contains([]string{"off", "local"}, commit) {
 		result.note(r,
-			errs.Text("synchronous_commit is %s, so commits do not wait for any replica: %s", commit,
+			errs.Text("synchronous_commit is %s, so commits do not wait for any replica: %s",
+				commit,
 				errs.Verb("config", "set", "synchronous_commit=on")))
 	}
 	waiting := 0
@@ -160,7 +169,8 @@ func proveSynchronous(ctx context.Context, r *job.Job, result *SynchronousResult
 		}
 	}
 	if waiting < result.Nodes {
-		return fmt.Errorf("synchronous mode %s is set, but the leader waits for %d replicas, not %d: %+v",
+		return fmt.Errorf("synchronous mode %s is set, but the leader waits for %d replicas, not "+
+			"%d: %+v",
 			result.Mode, waiting, result.Nodes, result.Replicas)
 	}
 	return nil

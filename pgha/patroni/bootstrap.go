@@ -98,7 +98,8 @@ func planAdoption(ctx context.Context, o Options, synced bool) error {
 
 // awaitConfig brings the dynamic configuration in line as soon as a Patroni that was just started
 // answers.
-func awaitConfig(ctx context.Context, o Options, written map[string]any) (changes remote.Changes, err error) {
+func awaitConfig(ctx context.Context, o Options,
+	written map[string]any) (changes remote.Changes, err error) {
 	what := poll.Options{What: "a Patroni that shows the cluster's configuration", Bound: o.Wait}
 	err = poll.Until(ctx, what, func(ctx context.Context) (string, error) {
 		var err error
@@ -174,7 +175,8 @@ func (c *operator) whereToLook(state ClusterState, names ...string) string {
 func describe(state ClusterState) string {
 	var words []string
 	for _, m := range state.Members {
-		words = append(words, fmt.Sprintf("%s is %s, %s, timeline %d", m.Name, m.Role, m.State, m.Timeline))
+		words = append(words, fmt.Sprintf("%s is %s, %s, timeline %d", m.Name, m.Role, m.State,
+			m.Timeline))
 	}
 	if len(words) == 0 {
 		return "no member has reported yet"
@@ -192,7 +194,8 @@ const (
 // tellPendingRestarts says which members wait for a restart of PostgreSQL.
 func (c *operator) tellPendingRestarts(ctx context.Context, changes remote.Changes) error {
 	for _, n := range c.awaitPending(ctx, changes, 1) {
-		c.options.Progress(fmt.Sprintf("warning: PostgreSQL on %s must be restarted for %s to take effect",
+		c.options.Progress(fmt.Sprintf("warning: PostgreSQL on %s must be restarted for %s to "+
+			"take effect",
 			n.Name, settings(n.PendingReason)))
 	}
 	return ctx.Err()
@@ -201,15 +204,19 @@ func (c *operator) tellPendingRestarts(ctx context.Context, changes remote.Chang
 // awaitPending returns the members that wait for a restart. After a change of PostgreSQL's
 // parameters it gives them up to pendingWait to say so, and returns early once as many as enough
 // do.
-func (c *operator) awaitPending(ctx context.Context, changes remote.Changes, enough int) []NodeState {
+func (c *operator) awaitPending(ctx context.Context, changes remote.Changes,
+	enough int) []NodeState {
 	deadline := time.Now()
 	if slices.ContainsFunc(changes,
-		func(ch remote.Change) bool { return strings.HasPrefix(ch.Name, "postgresql.parameters") }) {
+		func(ch remote.Change) bool {
+			return strings.HasPrefix(ch.Name, "postgresql.parameters")
+		}) {
 		deadline = deadline.Add(pendingWait)
 	}
 	for {
 		pending := c.pendingRestarts(ctx)
-		if len(pending) >= enough || !time.Now().Before(deadline) || poll.Pause(ctx, pendingEvery) != nil {
+		if len(pending) >= enough || !time.Now().Before(deadline) ||
+			poll.Pause(ctx, pendingEvery) != nil {
 			return pending
 		}
 	}

@@ -45,7 +45,8 @@ func TestInstallOrder(t *testing.T) {
 		for _, step := range order {
 			next := slices.Index(host.done, step)
 			if next <= at {
-				t.Errorf("%s: %q is missing or too early in\n%s", m.Name, step, strings.Join(host.done, "\n"))
+				t.Errorf("%s: %q is missing or too early in\n%s", m.Name, step,
+					strings.Join(host.done, "\n"))
 			}
 			at = next
 		}
@@ -63,7 +64,8 @@ func TestRefusedConfigKeepsTheOld(t *testing.T) {
 	host := o.Members[1].Target.Executor.(*fakeHost)
 	host.fail = "python3"
 	err := Install(t.Context(), o)
-	if err == nil || !strings.Contains(err.Error(), "postgresql-02") || strings.Contains(err.Error(), "postgresql-01") {
+	if err == nil || !strings.Contains(err.Error(), "postgresql-02") ||
+		strings.Contains(err.Error(), "postgresql-01") {
 		t.Errorf("got %v", err)
 	}
 	if !slices.Contains(host.done, "rm -f -- "+ConfigPath+".pgha-new") ||
@@ -132,7 +134,8 @@ func (f *fakeCluster) serve(w http.ResponseWriter, r *http.Request) {
 func (f *fakeCluster) state() map[string]any {
 	var members []map[string]any
 	for _, name := range []string{"postgresql-01", "postgresql-02", "postgresql-03"} {
-		m := map[string]any{"name": name, "role": "replica", "state": "running", "timeline": 1, "lag": "unknown"}
+		m := map[string]any{"name": name, "role": "replica", "state": "running", "timeline": 1,
+			"lag": "unknown"}
 		switch {
 		case f.asked < 2:
 			m["state"] = "creating replica"
@@ -172,10 +175,12 @@ func TestBootstrap(t *testing.T) {
 			}
 			if slices.Index(host.done, "systemctl start "+Unit) < slices.Index(host.done,
 				"mv -fT -- "+ConfigPath+".pgha-new "+ConfigPath) {
-				t.Errorf("%s: started before it was configured:\n%s", m.Name, strings.Join(host.done, "\n"))
+				t.Errorf("%s: started before it was configured:\n%s", m.Name,
+					strings.Join(host.done, "\n"))
 			}
 		}
-		if !slices.Contains(told, "warning: PostgreSQL on pg1 must be restarted for max_connections to take effect") {
+		if !slices.Contains(told,
+			"warning: PostgreSQL on pg1 must be restarted for max_connections to take effect") {
 			t.Errorf("nothing said of the pending restart: %q", told)
 		}
 		if f.woken == 0 || f.config["ttl"] == nil {

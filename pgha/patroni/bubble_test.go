@@ -63,4 +63,6 @@ func (p pipes) DialContext(ctx context.Context) (net.Conn, error) {
 // alone sets a deadline for writing, just before that word, and here it has passed already.
 type pipeEnd struct{ net.Conn }
 
-func (e pipeEnd) SetWriteDeadline(time.Time) error { return e.Conn.SetWriteDeadline(time.Unix(1, 0)) }
+func (e pipeEnd) SetWriteDeadline(time.Time) error {
+	return e.Conn.SetWriteDeadline(time.Unix(1, 0))
+}

@@ -48,7 +48,8 @@ func NewClient(o Options) *rest.Client {
 	o = o.WithDefaults()
 	c := rest.Options{CA: o.RESTCA, Operator: o.Operator, Port: o.RESTPort}
 	for _, m := range o.Members {
-		c.Members = append(c.Members, rest.Member{Target: m.Target, Name: m.Name, Address: m.Address})
+		c.Members = append(c.Members, rest.Member{Target: m.Target, Name: m.Name,
+			Address: m.Address})
 	}
 	return rest.New(c)
 }

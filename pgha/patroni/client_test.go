@@ -87,7 +87,9 @@ func TestClusterAsksAnotherMember(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := fullOptions(t)
 		serve(t, o, 1,
-			func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) })
+			func(w http.ResponseWriter, _ *http.Request) {
+				http.Error(w, "no", http.StatusInternalServerError)
+			})
 		third := serve(t, o, 2, answer(cluster41))
 		// the first member is unreachable, the second in trouble
 		state, err := NewClient(o).Cluster(t.Context())
@@ -122,7 +124,8 @@ func TestNobodyAnswers(t *testing.T) {
 	t.Parallel()
 	o := fullOptions(t)
 	_, err := NewClient(o).Cluster(t.Context())
-	if !errors.Is(err, ErrUnavailable) || !errors.Is(err, remote.ErrUnreachable) || remote.Hint(err) == "" {
+	if !errors.Is(err, ErrUnavailable) || !errors.Is(err, remote.ErrUnreachable) ||
+		remote.Hint(err) == "" {
 		t.Errorf("got %v", err)
 	}
 	for _, m := range o.Members {
@@ -132,7 +135,8 @@ func TestNobodyAnswers(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := NewClient(o).Cluster(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, ErrUnavailable) {
+	if _, err := NewClient(o).Cluster(ctx); !errors.Is(err, context.Canceled) &&
+		!errors.Is(err, ErrUnavailable) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -161,14 +165,16 @@ func TestEndpointAndStatus(t *testing.T) {
 		})
 		c := NewClient(o)
 		for path, want := range map[string]int{"/primary": 200, "/replica": 503} {
-			if code, err := c.Endpoint(t.Context(), "postgresql-01", path); err != nil || code != want {
+			if code, err := c.Endpoint(t.Context(), "postgresql-01", path); err != nil ||
+				code != want {
 				t.Errorf("%s: %d %v", path, code, err)
 			}
 		}
 		if _, err := c.Endpoint(t.Context(), "nobody", "/primary"); !errors.Is(err, ErrInvalid) {
 			t.Errorf("unknown member: %v", err)
 		}
-		if _, err := c.Endpoint(t.Context(), "postgresql-02", "/primary"); !errors.Is(err, remote.ErrUnreachable) {
+		if _, err := c.Endpoint(t.Context(), "postgresql-02", "/primary"); !errors.Is(err,
+			remote.ErrUnreachable) {
 			t.Errorf("unreachable member: %v", err)
 		}
 	})
@@ -178,7 +184,8 @@ func TestPatchSendsTheClientCertificate(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := fullOptions(t)
 		f := serve(t, o, 0, answer(`{"ttl": 20}`))
-		got, err := NewClient(o).PatchConfig(t.Context(), map[string]any{"ttl": 20, "loop_wait": nil})
+		got, err := NewClient(o).PatchConfig(t.Context(),
+			map[string]any{"ttl": 20, "loop_wait": nil})
 		if err != nil {
 			t.Fatal(err)
 		}

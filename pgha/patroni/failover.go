@@ -88,7 +88,8 @@ func (c *operator) failover(ctx context.Context, fo FailoverOptions) (FailoverRe
 	if err != nil {
 		return result, err
 	}
-	result.OldLeader, result.NewLeader, result.LossBytes = old.Name, candidate.Name, s.loss(candidate)
+	result.OldLeader, result.NewLeader, result.LossBytes = old.Name, candidate.Name,
+		s.loss(candidate)
 	if err := s.checkLoss(candidate, old.Name, fo); err != nil {
 		return result, err
 	}
@@ -133,7 +134,8 @@ func (c *operator) failover(ctx context.Context, fo FailoverOptions) (FailoverRe
 
 // waitFollowers waits until those that answered at the beginning stream. A paused cluster does not
 // repair its replicas, so there nothing is waited for.
-func (c *operator) waitFollowers(ctx context.Context, s survey, old string, timeline int64) (ClusterState, error) {
+func (c *operator) waitFollowers(ctx context.Context, s survey, old string,
+	timeline int64) (ClusterState, error) {
 	if s.state.Paused {
 		c.options.Progress(
 			"warning: the cluster is paused: replicas that cannot follow by themselves stay as " +
@@ -154,14 +156,17 @@ func (s survey) refuseHealthy() error {
 	const hint = "use a switchover: it loses nothing"
 	if leader, ok := s.state.Leader(); ok {
 		node, answers := s.nodes[leader.Name]
-		if answers && node.State == StateRunning && (node.Role == RoleLeader || leader.Role == RoleStandbyLeader) {
-			return remote.WithHint(fmt.Errorf("%w: %s holds the lock and runs", ErrLeaderHealthy, leader.Name), hint)
+		if answers && node.State == StateRunning &&
+			(node.Role == RoleLeader || leader.Role == RoleStandbyLeader) {
+			return remote.WithHint(fmt.Errorf("%w: %s holds the lock and runs", ErrLeaderHealthy,
+				leader.Name), hint)
 		}
 		return nil
 	}
 	for name, node := range s.nodes {
 		if node.Role == RoleLeader && node.State == StateRunning {
-			return remote.WithHint(fmt.Errorf("%w: %s runs as primary, although it does not hold the lock",
+			return remote.WithHint(fmt.Errorf("%w: %s runs as primary, although it does not hold "+
+				"the lock",
 				ErrLeaderHealthy, name),
 				"wait until it has taken the lock again; if the cluster is paused, see "+
 					"`journalctl -u patroni -n 50` there")
@@ -199,7 +204,8 @@ func (s survey) successor(old, name string) (MemberState, error) {
 	}
 	fit, reasons := s.sift(old, s.unfit)
 	if len(fit) == 0 {
-		return MemberState{}, remote.WithHint(fmt.Errorf("%w: %s", ErrNoCandidate, strings.Join(reasons, ", ")),
+		return MemberState{}, remote.WithHint(fmt.Errorf("%w: %s", ErrNoCandidate,
+			strings.Join(reasons, ", ")),
 			"bring one of the hosts back; a member that never comes back is made again with "+
 				"reinitialize once there is a leader")
 	}

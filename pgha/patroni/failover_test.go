@@ -32,17 +32,24 @@ func TestFailover(t *testing.T) {
 		automatic bool
 	}{
 		"lock still held": {nil, FailoverOptions{}, second, first, &none, false},
-		"lock free":       {func(f *fakePatroni) { f.leader = "" }, FailoverOptions{}, second, "", &none, false},
+		"lock free": {func(f *fakePatroni) { f.leader = "" }, FailoverOptions{}, second, "",
+			&none, false},
 		"most advanced": {
-			func(f *fakePatroni) { f.members[third].location = 1500 }, FailoverOptions{}, third, first, &none, false,
+			func(f *fakePatroni) {
+				f.members[third].location = 1500
+			}, FailoverOptions{}, third, first, &none, false,
 		},
 		"named": {nil, FailoverOptions{Candidate: third}, third, first, &none, false},
 		"accepted": {
-			func(f *fakePatroni) { f.optime = 1300 }, FailoverOptions{AcceptLoss: true}, second, first,
+			func(f *fakePatroni) {
+				f.optime = 1300
+			}, FailoverOptions{AcceptLoss: true}, second, first,
 			ptr(int64(300)), false,
 		},
 		"accepted in bytes": {
-			func(f *fakePatroni) { f.optime = 1300 }, FailoverOptions{MaxLossBytes: 300}, second, first,
+			func(f *fakePatroni) {
+				f.optime = 1300
+			}, FailoverOptions{MaxLossBytes: 300}, second, first,
 			ptr(int64(300)), false,
 		},
 		"unknown, accepted": {
@@ -50,16 +57,21 @@ func TestFailover(t *testing.T) {
 			FailoverOptions{Candidate: second, AcceptLoss: true}, second, first, nil, false,
 		},
 		"paused": {
-			func(f *fakePatroni) { f.config["pause"] = true }, FailoverOptions{}, second, first, &none, false,
+			func(f *fakePatroni) {
+				f.config["pause"] = true
+			}, FailoverOptions{}, second, first, &none, false,
 		},
 		"synchronous": {func(f *fakePatroni) {
-			f.config["synchronous_mode"], f.members[third].sync, f.optime = true, RoleSyncStandby, 1300
+			f.config["synchronous_mode"], f.members[third].sync, f.optime = true,
+				RoleSyncStandby, 1300
 		}, FailoverOptions{}, third, first, &none, false},
 		"nofailover skipped": {
 			func(f *fakePatroni) { f.members[second].tags = map[string]any{"nofailover": true} },
 			FailoverOptions{}, third, first, &none, false,
 		},
-		"PostgreSQL down": {func(f *fakePatroni) { f.members[first].dead, f.members[first].state = false, "crashed" },
+		"PostgreSQL down": {func(f *fakePatroni) {
+			f.members[first].dead, f.members[first].state = false, "crashed"
+		},
 			FailoverOptions{}, second, first, &none, false},
 		"by itself": {func(f *fakePatroni) {
 			f.on["POST /failover"] = func(w http.ResponseWriter, _ string, _ map[string]any) bool {
@@ -78,7 +90,8 @@ func TestFailover(t *testing.T) {
 		"status unknown": {func(f *fakePatroni) {
 			f.on["POST /failover"] = func(w http.ResponseWriter, _ string, _ map[string]any) bool {
 				f.promote(second)
-				http.Error(w, "Failover status unknown after 20 seconds; operation may still be in progress", 503)
+				http.Error(w, "Failover status unknown after 20 seconds; operation may still be "+
+					"in progress", 503)
 				return true
 			}
 		}, FailoverOptions{}, second, first, &none, false},
@@ -105,7 +118,8 @@ func TestFailover(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := []any{
-					result.NewLeader, result.OldLeader, result.LossBytes, result.Automatic, result.Timeline,
+					result.NewLeader, result.OldLeader, result.LossBytes, result.Automatic,
+					result.Timeline,
 					result.Promoted > 0, result.Complete > 0,
 				}
 				if diff := cmp.Diff([]any{
@@ -130,32 +144,49 @@ func TestFailoverRefusals(t *testing.T) {
 		text    string
 	}{
 		"leader healthy": {
-			func(f *fakePatroni) { f.members[first].dead = false }, FailoverOptions{AcceptLoss: true},
+			func(f *fakePatroni) {
+				f.members[first].dead = false
+			}, FailoverOptions{AcceptLoss: true},
 			ErrLeaderHealthy, "use a switchover",
 		},
 		"without a lock": {
-			func(f *fakePatroni) { f.leader, f.members[third].promoted = "", true }, FailoverOptions{},
+			func(f *fakePatroni) {
+				f.leader, f.members[third].promoted = "", true
+			}, FailoverOptions{},
 			ErrLeaderHealthy, "postgresql-03 runs as primary",
 		},
 		"misspelt": {
-			nil, FailoverOptions{Candidate: "postgresql-2"}, ErrNoCandidate, "did you mean postgresql-02?",
+			nil, FailoverOptions{Candidate: "postgresql-2"}, ErrNoCandidate,
+			"did you mean postgresql-02?",
 		},
-		"the dead leader": {nil, FailoverOptions{Candidate: first}, ErrNoCandidate, "is the leader that is gone"},
+		"the dead leader": {nil, FailoverOptions{Candidate: first}, ErrNoCandidate,
+			"is the leader that is gone"},
 		"dead candidate": {
-			func(f *fakePatroni) { f.members[third].dead = true }, FailoverOptions{Candidate: third},
+			func(f *fakePatroni) {
+				f.members[third].dead = true
+			}, FailoverOptions{Candidate: third},
 			ErrNoCandidate, "does not answer",
 		},
 		"stopped": {
-			func(f *fakePatroni) { f.members[third].state = "stopped" }, FailoverOptions{Candidate: third},
+			func(f *fakePatroni) {
+				f.members[third].state = "stopped"
+			}, FailoverOptions{Candidate: third},
 			ErrNoCandidate, `"stopped"`,
 		},
 		"old timeline": {
-			func(f *fakePatroni) { f.members[third].timeline = 3 }, FailoverOptions{Candidate: third},
+			func(f *fakePatroni) {
+				f.members[third].timeline = 3
+			}, FailoverOptions{Candidate: third},
 			ErrNoCandidate, "timeline 3, the cluster on 4",
 		},
-		"nofailover": {func(f *fakePatroni) { f.members[third].tags = map[string]any{"nofailover": true} },
+		"nofailover": {func(f *fakePatroni) {
+			f.members[third].tags = map[string]any{"nofailover": true}
+		},
 			FailoverOptions{Candidate: third}, ErrNoCandidate, "nofailover"},
-		"nobody": {func(f *fakePatroni) { f.members[second].dead, f.members[third].state = true, "crashed" },
+		"nobody": {func(f *fakePatroni) {
+			f.members[second].dead, f.members[third].state = true,
+				"crashed"
+		},
 			FailoverOptions{AcceptLoss: true}, ErrNoCandidate, "bring one of the hosts back"},
 		"known loss": {
 			func(f *fakePatroni) { f.optime = 1300 }, FailoverOptions{}, ErrLossNotAccepted,
@@ -166,11 +197,15 @@ func TestFailoverRefusals(t *testing.T) {
 			ErrLossNotAccepted, "bring the old leader back",
 		},
 		"another has it": {
-			func(f *fakePatroni) { f.members[third].location = 1500 }, FailoverOptions{Candidate: second},
+			func(f *fakePatroni) {
+				f.members[third].location = 1500
+			}, FailoverOptions{Candidate: second},
 			ErrLossNotAccepted, "postgresql-03 has more",
 		},
 		"unknown loss": {
-			func(f *fakePatroni) { f.members[second].location = 0 }, FailoverOptions{Candidate: second},
+			func(f *fakePatroni) {
+				f.members[second].location = 0
+			}, FailoverOptions{Candidate: second},
 			ErrLossNotAccepted, "unknown amount",
 		},
 		"unknown position of the leader": {func(f *fakePatroni) {
@@ -181,7 +216,8 @@ func TestFailoverRefusals(t *testing.T) {
 			f.config["synchronous_mode"], f.members[third].sync = true,
 				RoleSyncStandby
 		},
-			FailoverOptions{Candidate: second, MaxLossBytes: 1 << 40}, ErrLossNotAccepted, "not a synchronous standby"},
+			FailoverOptions{Candidate: second, MaxLossBytes: 1 << 40}, ErrLossNotAccepted,
+			"not a synchronous standby"},
 		"quorum, one of its standbys silent": {func(f *fakePatroni) {
 			f.config["synchronous_mode"], f.members[second].sync, f.members[third].sync = "quorum",
 				RoleQuorumStandby, RoleQuorumStandby
@@ -201,8 +237,10 @@ func TestFailoverRefusals(t *testing.T) {
 						plan(o)
 					}
 					_, err := Failover(t.Context(), o, tt.options)
-					if !errors.Is(err, tt.want) || !strings.Contains(err.Error()+" "+remote.Hint(err), tt.text) {
-						t.Errorf("got %v (hint %q), want %v with %q", err, remote.Hint(err), tt.want, tt.text)
+					if !errors.Is(err, tt.want) ||
+						!strings.Contains(err.Error()+" "+remote.Hint(err), tt.text) {
+						t.Errorf("got %v (hint %q), want %v with %q", err, remote.Hint(err),
+							tt.want, tt.text)
 					}
 					if asked := f.asked(); len(asked) > 0 || len(f.told()) > 0 {
 						t.Errorf("asked %q, told %q", asked, f.told())
@@ -240,7 +278,8 @@ func TestFailoverLossError(t *testing.T) {
 		if !errors.As(err, &loss) {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(&LossError{Candidate: second, Bytes: ptr(int64(500)), Better: third}, loss); diff != "" {
+		if diff := cmp.Diff(&LossError{Candidate: second, Bytes: ptr(int64(500)), Better: third},
+			loss); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -251,7 +290,8 @@ func TestFailoverThatPatroniRefuses(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
 		f.kill()
-		f.on["POST /failover"] = answerWith(412, "failover is not possible: no good candidates have been found")
+		f.on["POST /failover"] = answerWith(412, "failover is not possible: no good candidates "+
+			"have been found")
 		if _, err := Failover(t.Context(), o, FailoverOptions{}); !errors.Is(err, ErrNoCandidate) {
 			t.Errorf("got %v", err)
 		}
@@ -261,7 +301,10 @@ func TestFailoverThatPatroniRefuses(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		f.on["POST /failover"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return true }
+		f.on["POST /failover"] = func(http.ResponseWriter, string, map[string]any) bool {
+			cancel()
+			return true
+		}
 		if _, err := Failover(ctx, o, FailoverOptions{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}

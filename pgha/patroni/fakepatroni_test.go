@@ -98,7 +98,10 @@ func newFakePatroni(t *testing.T, o Options) *fakePatroni {
 
 // answerWith is an answer for fakePatroni.on.
 func answerWith(code int, text string) func(http.ResponseWriter, string, map[string]any) bool {
-	return func(w http.ResponseWriter, _ string, _ map[string]any) bool { http.Error(w, text, code); return true }
+	return func(w http.ResponseWriter, _ string, _ map[string]any) bool {
+		http.Error(w, text, code)
+		return true
+	}
 }
 
 // asked returns what the cluster was asked to do.
@@ -128,7 +131,8 @@ func (f *fakePatroni) told() []string {
 func plan(o Options) {
 	for i, m := range o.Members {
 		o.Members[i].Target = &remote.Target{
-			Host: m.Target.Host, Executor: remote.Plan(m.Target.Executor), OnChange: m.Target.OnChange,
+			Host: m.Target.Host, Executor: remote.Plan(m.Target.Executor),
+			OnChange: m.Target.OnChange,
 		}
 	}
 }
@@ -142,7 +146,8 @@ func (f *fakePatroni) serve(w http.ResponseWriter, r *http.Request, name string)
 		content, _ := io.ReadAll(r.Body)
 		_ = json.Unmarshal(content, &body)
 		if _, wake := body["pgha"]; !wake {
-			f.writes = append(f.writes, strings.TrimSpace(name+" "+r.Method+" "+r.URL.Path+" "+string(content)))
+			f.writes = append(f.writes, strings.TrimSpace(name+" "+r.Method+" "+r.URL.Path+" "+
+				string(content)))
 		}
 	}
 	call := r.Method + " " + r.URL.Path
@@ -224,7 +229,8 @@ func (f *fakePatroni) act(w http.ResponseWriter, call, name string, body map[str
 func (f *fakePatroni) furthest() string {
 	best := ""
 	for _, name := range slices.Sorted(maps.Keys(f.members)) {
-		if m := f.members[name]; name != f.leader && !m.dead && (best == "" || m.location > f.members[best].location) {
+		if m := f.members[name]; name != f.leader && !m.dead &&
+			(best == "" || m.location > f.members[best].location) {
 			best = name
 		}
 	}
@@ -256,7 +262,8 @@ func (f *fakePatroni) cluster() map[string]any {
 	var members []map[string]any
 	for _, name := range slices.Sorted(maps.Keys(f.members)) {
 		m := f.members[name]
-		row := map[string]any{"name": name, "role": "replica", "state": m.state, "timeline": m.timeline, "tags": m.tags}
+		row := map[string]any{"name": name, "role": "replica", "state": m.state,
+			"timeline": m.timeline, "tags": m.tags}
 		if m.sync != "" {
 			row["role"] = m.sync
 		}
@@ -301,9 +308,11 @@ func (f *fakePatroni) patroni(name string) map[string]any {
 	node := map[string]any{
 		"dcs_last_seen": 1800000000 + m.rounds,
 		"state":         m.state, "role": "replica", "timeline": m.timeline,
-		"pause":   f.config["pause"] == true && !m.deaf,
-		"xlog":    map[string]any{"received_location": m.location, "replayed_location": m.location},
-		"patroni": map[string]any{"name": name, "version": m.version}, "watchdog_failed": m.watchdog,
+		"pause": f.config["pause"] == true && !m.deaf,
+		"xlog": map[string]any{"received_location": m.location,
+			"replayed_location": m.location},
+		"patroni":         map[string]any{"name": name, "version": m.version},
+		"watchdog_failed": m.watchdog,
 	}
 	if m.streaming {
 		node["replication_state"] = "streaming"
@@ -337,7 +346,8 @@ func (f *fakePatroni) replication(leader string) []map[string]any {
 		if state == "" {
 			state = "async"
 		}
-		rows = append(rows, map[string]any{"application_name": name, "state": "streaming", "sync_state": state})
+		rows = append(rows, map[string]any{"application_name": name, "state": "streaming",
+			"sync_state": state})
 	}
 	return rows
 }
@@ -359,7 +369,8 @@ func refuses(t *testing.T, name string, prepare func(*fakePatroni), want error, 
 					plan(o)
 				}
 				err := verb(t.Context(), o)
-				if !errors.Is(err, want) || !strings.Contains(err.Error()+" "+remote.Hint(err), text) {
+				if !errors.Is(err, want) || !strings.Contains(err.Error()+" "+
+					remote.Hint(err), text) {
 					t.Errorf("got %v (hint %q), want %v with %q", err, remote.Hint(err), want, text)
 				}
 				if asked := f.asked(); len(asked) > 0 || len(f.told()) > 0 {

@@ -35,7 +35,8 @@ func (c *operator) waitFollowing(ctx context.Context, bound time.Duration, timel
 }
 
 // notFollowing says what is missing, or "".
-func (c *operator) notFollowing(ctx context.Context, state ClusterState, timeline int64, names []string) string {
+func (c *operator) notFollowing(ctx context.Context, state ClusterState, timeline int64,
+	names []string) string {
 	leader, ok := state.Leader()
 	if !ok || leader.Timeline < timeline || len(c.unhealthy(state, names...)) > 0 {
 		return describe(state)

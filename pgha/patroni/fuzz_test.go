@@ -17,7 +17,8 @@ func FuzzChoose(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_, _, err = survey{state: state, rules: dynamic.ReadRules(nil)}.choose(SwitchoverOptions{}, time.Now())
+		_, _, err = survey{state: state, rules: dynamic.ReadRules(nil)}.choose(SwitchoverOptions{},
+			time.Now())
 		if _, ok := state.Leader(); !ok && err == nil {
 			t.Error("a candidate without a leader")
 		}

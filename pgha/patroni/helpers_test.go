@@ -53,7 +53,8 @@ func (f *fakeHost) Run(_ context.Context, cmd remote.Cmd) (remote.Result, error)
 	}
 	f.done = append(f.done, line)
 	if f.fail != "" && strings.Contains(line, f.fail) {
-		return remote.Result{ExitCode: 1}, &remote.ExitError{Host: f.name, Cmd: line, Code: 1, Stderr: "refused"}
+		return remote.Result{ExitCode: 1}, &remote.ExitError{Host: f.name, Cmd: line, Code: 1,
+			Stderr: "refused"}
 	}
 	return remote.Result{}, nil
 }

@@ -26,7 +26,9 @@ func Install(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	return parallel.Each(o.Members, func(i int, m Member) error { return ensure(ctx, m, wishes[i]) })
+	return parallel.Each(o.Members, func(i int, m Member) error {
+		return ensure(ctx, m, wishes[i])
+	})
 }
 
 // wishes are all that the members' hosts should have: the files of this package, and what more
@@ -56,5 +58,7 @@ func ensure(ctx context.Context, m Member, wishes []remote.Resource) error {
 
 // eachMember runs f for all members at once and gathers their errors in the members' order.
 func eachMember(o Options, f func(Member) error) error {
-	return parallel.Each(o.Members, func(_ int, m Member) error { return remote.OnHost(m.Target.Name, f(m)) })
+	return parallel.Each(o.Members, func(_ int, m Member) error {
+		return remote.OnHost(m.Target.Name, f(m))
+	})
 }

@@ -37,7 +37,8 @@ func SetPasswords(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("set passwords: %w", err)
 	}
-	if _, err = leader.Target.Do(ctx, "passwords of the roles", "set", host.SetRoles(o)); err != nil {
+	if _, err = leader.Target.Do(ctx, "passwords of the roles", "set",
+		host.SetRoles(o)); err != nil {
 		return fmt.Errorf("set passwords: %w", remote.OnHost(leader.Target.Name, err))
 	}
 	err = eachMember(o, func(m Member) error {

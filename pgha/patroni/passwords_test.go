@@ -15,7 +15,8 @@ func TestPasswordsLieWhereTheyMust(t *testing.T) {
 	for i, m := range o.Members {
 		host := m.Target.Executor.(*fakeHost)
 		for path, content := range host.files {
-			if has := strings.Contains(content, "-password"); has != strings.HasPrefix(path, PasswordFile) {
+			if has := strings.Contains(content, "-password"); has != strings.HasPrefix(path,
+				PasswordFile) {
 				t.Errorf("%s of %s holds a password: %v", path, m.Name, has)
 			}
 			if strings.Contains(content, "SCRAM-SHA-256$") &&
@@ -24,7 +25,8 @@ func TestPasswordsLieWhereTheyMust(t *testing.T) {
 			}
 		}
 		for _, line := range host.done {
-			if strings.HasPrefix(line, "put "+PasswordFile) != strings.HasSuffix(line, " -rw------- postgres") &&
+			if strings.HasPrefix(line, "put "+PasswordFile) != strings.HasSuffix(line,
+				" -rw------- postgres") &&
 				strings.Contains(line, PasswordFile) {
 				t.Errorf("%s: %s", m.Name, line)
 			}

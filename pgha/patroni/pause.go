@@ -112,36 +112,41 @@ func (c *operator) unpause(ctx context.Context, pause bool, cause error) error {
 		return err
 	})
 	if err != nil {
-		return remote.WithHint(fmt.Errorf("%w; the cluster may be PAUSED, because taking it back failed: %w",
+		return remote.WithHint(fmt.Errorf("%w; the cluster may be PAUSED, because taking it back "+
+			"failed: %w",
 			cause, err), "resume it")
 	}
-	c.changed(c.options.Members[0], remote.Change{Kind: "setting", Name: "pause", Action: "taken back"})
+	c.changed(c.options.Members[0], remote.Change{Kind: "setting", Name: "pause",
+		Action: "taken back"})
 	return fmt.Errorf("%w; the pause was taken back", cause)
 }
 
 // waitPause waits until every member that answers says that it is paused, or that it is not.
-func (c *operator) waitPause(ctx context.Context, bound time.Duration, pause bool) (confirmed, silent []string,
+func (c *operator) waitPause(ctx context.Context, bound time.Duration,
+	pause bool) (confirmed, silent []string,
 	err error) {
-	what := map[bool]string{true: "all members to be paused", false: "all members to be resumed"}[pause]
-	err = poll.Until(ctx, poll.Options{What: what, Bound: bound}, func(ctx context.Context) (string, error) {
-		nodes, gone := c.nodes(ctx)
-		confirmed, silent = nil, nil
-		var waiting []string
-		for _, m := range c.options.Members {
-			node, answers := nodes[m.Name]
-			switch {
-			case gone[m.Name] != nil || !answers:
-				silent = append(silent, m.Name)
-			case node.Paused == pause:
-				confirmed = append(confirmed, m.Name)
-			default:
-				waiting = append(waiting, m.Name)
+	what := map[bool]string{true: "all members to be paused",
+		false: "all members to be resumed"}[pause]
+	err = poll.Until(ctx, poll.Options{What: what, Bound: bound},
+		func(ctx context.Context) (string, error) {
+			nodes, gone := c.nodes(ctx)
+			confirmed, silent = nil, nil
+			var waiting []string
+			for _, m := range c.options.Members {
+				node, answers := nodes[m.Name]
+				switch {
+				case gone[m.Name] != nil || !answers:
+					silent = append(silent, m.Name)
+				case node.Paused == pause:
+					confirmed = append(confirmed, m.Name)
+				default:
+					waiting = append(waiting, m.Name)
+				}
 			}
-		}
-		if len(waiting) == 0 && len(confirmed) > 0 {
-			return "", nil
-		}
-		return "not yet: " + strings.Join(slices.Concat(waiting, silent), ", "), nil
-	})
+			if len(waiting) == 0 && len(confirmed) > 0 {
+				return "", nil
+			}
+			return "not yet: " + strings.Join(slices.Concat(waiting, silent), ", "), nil
+		})
 	return confirmed, silent, err
 }

@@ -20,18 +20,22 @@ func TestPauseAndResume(t *testing.T) {
 		f.members[third].dead = true
 		result, err := Pause(t.Context(), o, PauseOptions{Wait: true})
 		result.Took = 0
-		want := PauseResult{Paused: true, Changed: true, Confirmed: []string{first, second}, Silent: []string{third}}
+		want := PauseResult{Paused: true, Changed: true, Confirmed: []string{first, second},
+			Silent: []string{third}}
 		if diff := cmp.Diff(want, result); diff != "" || err != nil || f.config["pause"] != true {
 			t.Errorf("%v %s", err, diff)
 		}
-		if again, err := Pause(t.Context(), o, PauseOptions{}); err != nil || again.Changed || !again.Paused {
+		if again, err := Pause(t.Context(), o, PauseOptions{}); err != nil || again.Changed ||
+			!again.Paused {
 			t.Errorf("again: %+v %v", again, err)
 		}
-		if result, err := Resume(t.Context(), o, PauseOptions{Wait: true}); err != nil || result.Paused ||
+		if result, err := Resume(t.Context(), o, PauseOptions{Wait: true}); err != nil ||
+			result.Paused ||
 			!result.Changed || f.config["pause"] != nil {
 			t.Errorf("resumed: %+v %v", result, err)
 		}
-		if again, err := Resume(t.Context(), o, PauseOptions{}); err != nil || again.Changed || again.Paused {
+		if again, err := Resume(t.Context(), o, PauseOptions{}); err != nil || again.Changed ||
+			again.Paused {
 			t.Errorf("again: %+v %v", again, err)
 		}
 		if diff := cmp.Diff([]string{
@@ -39,7 +43,8 @@ func TestPauseAndResume(t *testing.T) {
 		}, f.asked()); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]string{"setting pause: set to true", "setting pause: removed"}, f.told()); diff != "" {
+		if diff := cmp.Diff([]string{"setting pause: set to true", "setting pause: removed"},
+			f.told()); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -50,11 +55,13 @@ func TestPausePlans(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
 		plan(o)
-		if result, err := Pause(t.Context(), o, PauseOptions{Wait: true}); err != nil || result.Changed ||
+		if result, err := Pause(t.Context(), o, PauseOptions{Wait: true}); err != nil ||
+			result.Changed ||
 			result.Paused {
 			t.Errorf("%+v %v", result, err)
 		}
-		if diff := cmp.Diff([]string{"would: setting pause: set to true"}, f.told()); diff != "" || len(f.asked()) > 0 {
+		if diff := cmp.Diff([]string{"would: setting pause: set to true"}, f.told()); diff != "" ||
+			len(f.asked()) > 0 {
 			t.Errorf("asked %q%s", f.asked(), diff)
 		}
 	})
@@ -66,13 +73,17 @@ func TestPauseIsTakenBack(t *testing.T) {
 		prepare func(f *fakePatroni, cancel func())
 		want    error
 	}{
-		"nobody notices": {func(f *fakePatroni, _ func()) { f.members[second].deaf = true }, ErrTimeout},
+		"nobody notices": {func(f *fakePatroni, _ func()) { f.members[second].deaf = true },
+			ErrTimeout},
 		"interrupted while waiting": {func(f *fakePatroni, cancel func()) {
 			f.members[second].deaf = true
 			time.AfterFunc(300*time.Millisecond, cancel)
 		}, context.Canceled},
 		"interrupted while asking": {func(f *fakePatroni, cancel func()) {
-			f.on["PATCH /config"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return false }
+			f.on["PATCH /config"] = func(http.ResponseWriter, string, map[string]any) bool {
+				cancel()
+				return false
+			}
 		}, context.Canceled},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -82,7 +93,8 @@ func TestPauseIsTakenBack(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				tt.prepare(f, cancel)
 				_, err := Pause(ctx, o, PauseOptions{Wait: true, Timeout: 700 * time.Millisecond})
-				if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), "the pause was taken back") {
+				if !errors.Is(err, tt.want) || !strings.Contains(err.Error(),
+					"the pause was taken back") {
 					t.Errorf("got %v", err)
 				}
 				f.mu.Lock()
@@ -123,7 +135,8 @@ func TestUnconfirmedPauseIsLookedFor(t *testing.T) {
 			f.config = configtree.Merged(f.config, body)
 			panic(http.ErrAbortHandler)
 		}
-		if result, err := Pause(t.Context(), o, PauseOptions{Wait: true}); err != nil || !result.Changed ||
+		if result, err := Pause(t.Context(), o, PauseOptions{Wait: true}); err != nil ||
+			!result.Changed ||
 			!result.Paused {
 			t.Errorf("%+v %v", result, err)
 		}
@@ -171,8 +184,9 @@ func TestStranded(t *testing.T) {
 		member MemberState
 		want   string
 	}{
-		"streams":          {MemberState{State: "streaming", Timeline: 5}, ""},
-		"old timeline":     {MemberState{State: "running", Timeline: 4}, "stays on timeline 4, the leader is on 5"},
+		"streams": {MemberState{State: "streaming", Timeline: 5}, ""},
+		"old timeline": {MemberState{State: "running", Timeline: 4},
+			"stays on timeline 4, the leader is on 5"},
 		"streams from old": {MemberState{State: "streaming", Timeline: 4}, "stays on timeline 4"},
 		"does not stream":  {MemberState{State: "running", Timeline: 5}, "does not stream"},
 		"start failed":     {MemberState{State: "start failed"}, `PostgreSQL is "start failed"`},
@@ -205,7 +219,8 @@ func TestFindStrandedWatches(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
-		f.members[second].streaming, f.members[third].streaming, f.members[third].timeline = false, false, 3
+		f.members[second].streaming, f.members[third].streaming, f.members[third].timeline = false,
+			false, 3
 		time.AfterFunc(100*time.Millisecond, func() {
 			f.mu.Lock()
 			defer f.mu.Unlock()

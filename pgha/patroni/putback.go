@@ -40,17 +40,21 @@ func (c *operator) tryReloaded(ctx context.Context, m Member, old []byte) error 
 	const hint = "put right what the specification says of logins (postgresql.pg_hba, " +
 		"patroni.extra); the other members are as they were"
 	if len(old) == 0 {
-		return remote.WithHint(fmt.Errorf("%s with its new configuration: %w", m.Name, refused), hint)
+		return remote.WithHint(fmt.Errorf("%s with its new configuration: %w", m.Name,
+			refused), hint)
 	}
 	_, err := m.Target.Ensure(ctx,
 		host.ConfigFile(c.options, old),
-		remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: []string{ConfigPath}})
+		remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes,
+			ReloadOn: []string{ConfigPath}})
 	if err == nil {
 		err = c.waitReloaded(ctx, m)
 	}
 	if err != nil {
-		return remote.WithHint(fmt.Errorf("%s with its new configuration: %w; put its old one back: %w",
+		return remote.WithHint(fmt.Errorf("%s with its new configuration: %w; put its old one "+
+			"back: %w",
 			m.Name, refused, err), hint)
 	}
-	return remote.WithHint(fmt.Errorf("%w: %s with its new configuration: %w", ErrPutBack, m.Name, refused), hint)
+	return remote.WithHint(fmt.Errorf("%w: %s with its new configuration: %w", ErrPutBack, m.Name,
+		refused), hint)
 }

@@ -50,7 +50,10 @@ func TestLoginsAreTriedOnEveryMember(t *testing.T) {
 		newFakePatroni(t, o)
 		running(o)
 		var tried []string
-		o.TryLogins = func(_ context.Context, m Member) error { tried = append(tried, m.Name); return nil }
+		o.TryLogins = func(_ context.Context, m Member) error {
+			tried = append(tried, m.Name)
+			return nil
+		}
 		if err := Bootstrap(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}

@@ -62,18 +62,21 @@ type ReinitializeResult struct {
 // besides the leader's; AllowLast overrules). Other errors match ErrUnavailable or ErrTimeout. The
 // copy goes on when ctx ends. Safe to repeat. When the targets only plan, the change is reported
 // and nothing happens.
-func Reinitialize(ctx context.Context, o Options, ro ReinitializeOptions) (ReinitializeResult, error) {
+func Reinitialize(ctx context.Context, o Options,
+	ro ReinitializeOptions) (ReinitializeResult, error) {
 	o = o.WithDefaults()
 	ro.Timeout = cmp.Or(ro.Timeout, reinitializeTimeout)
 	var result ReinitializeResult
-	err := within(ctx, ro.Timeout, "reinitialize "+ro.Member, func(ctx context.Context) (err error) {
-		result, err = newOperator(o).reinitialize(ctx, ro)
-		return err
-	})
+	err := within(ctx, ro.Timeout, "reinitialize "+ro.Member,
+		func(ctx context.Context) (err error) {
+			result, err = newOperator(o).reinitialize(ctx, ro)
+			return err
+		})
 	return result, err
 }
 
-func (c *operator) reinitialize(ctx context.Context, ro ReinitializeOptions) (ReinitializeResult, error) {
+func (c *operator) reinitialize(ctx context.Context,
+	ro ReinitializeOptions) (ReinitializeResult, error) {
 	result := ReinitializeResult{Member: ro.Member}
 	s, err := c.survey(ctx)
 	if err != nil {
@@ -93,17 +96,20 @@ func (c *operator) reinitialize(ctx context.Context, ro ReinitializeOptions) (Re
 		return result, nil
 	}
 	start := time.Now()
-	w := copyWatch{client: c, member: ro.Member, before: s.nodes[ro.Member], good: start, wake: c.waker()}
+	w := copyWatch{client: c, member: ro.Member, before: s.nodes[ro.Member], good: start,
+		wake: c.waker()}
 	if err := c.startCopy(ctx, target, ro); err != nil {
 		return result, err
 	}
 	c.options.Progress("copying the data of " + ro.Member + " again")
 	err = withCompanion(ctx, ro.Copying, func() error {
-		return poll.Until(ctx, poll.Options{What: ro.Member + " to stream again", Bound: ro.Timeout}, w.look)
+		return poll.Until(ctx, poll.Options{What: ro.Member + " to stream again",
+			Bound: ro.Timeout}, w.look)
 	})
 	result.Copied, result.Took = Elapsed(w.copied), since(start)
 	if err != nil {
-		return result, remote.WithHint(err, "see `journalctl -u patroni -n 50` on "+target.Target.Name)
+		return result, remote.WithHint(err, "see `journalctl -u patroni -n 50` on "+
+			target.Target.Name)
 	}
 	change.Duration = result.Took.Duration()
 	c.changed(target, change)
@@ -139,22 +145,28 @@ func (s survey) checkReinitialize(ro ReinitializeOptions) error {
 		return remote.WithHint(fmt.Errorf("%w: %s is the leader", ErrInvalid, m.Name),
 			"move the leadership with a switchover first")
 	case !answers:
-		return remote.WithHint(fmt.Errorf("%w: %s does not answer: %w", ErrUnhealthy, m.Name, s.gone[m.Name]),
+		return remote.WithHint(fmt.Errorf("%w: %s does not answer: %w", ErrUnhealthy, m.Name,
+			s.gone[m.Name]),
 			"see `systemctl status patroni` there")
 	case node.Role == RoleLeader && node.State == StateRunning:
 		return remote.WithHint(fmt.Errorf("%w: %s runs as primary", ErrInvalid, m.Name),
 			"it does not hold the lock but takes writes; see `journalctl -u patroni -n 50` there")
 	case ro.FromLeader && !atLeast(node.Version, 4, 1):
-		return remote.WithHint(fmt.Errorf("%w %s on %s: copying from the leader needs 4.1", ErrVersion,
+		return remote.WithHint(fmt.Errorf("%w %s on %s: copying from the leader needs 4.1",
+			ErrVersion,
 			node.Version, m.Name), "leave the wish out")
 	case node.State == StateCreatingReplica && !ro.Force:
 		return remote.WithHint(fmt.Errorf("%w: %s is being copied already", ErrInvalid, m.Name),
 			"wait for it, or force it to begin again")
 	}
-	others := slices.DeleteFunc(s.healthy(), func(name string) bool { return name == m.Name || name == leader.Name })
+	others := slices.DeleteFunc(s.healthy(), func(name string) bool {
+		return name == m.Name ||
+			name == leader.Name
+	})
 	if s.state.Healthy(m.Name) && len(others) == 0 && !ro.AllowLast {
 		return remote.WithHint(
-			fmt.Errorf("%w: %s is the only healthy replica: while it is copied, nobody can take over from %s",
+			fmt.Errorf("%w: %s is the only healthy replica: while it is copied, nobody can take "+
+				"over from %s",
 				ErrUnhealthy, m.Name, leader.Name),
 			"bring another replica back first")
 	}
@@ -176,10 +188,12 @@ func (c *operator) startCopy(ctx context.Context, target Member, ro Reinitialize
 	case r.Good():
 		return nil
 	case r.Lost != nil:
-		c.options.Progress("warning: no answer to the request, watching the member instead: " + r.Lost.Error())
+		c.options.Progress("warning: no answer to the request, watching the member instead: " +
+			r.Lost.Error())
 		return nil
 	case strings.Contains(r.Body, "already in progress"):
-		return remote.WithHint(fmt.Errorf("%w: %w", ErrInvalid, r.Err()), "wait for it, or use force to end it")
+		return remote.WithHint(fmt.Errorf("%w: %w", ErrInvalid, r.Err()),
+			"wait for it, or use force to end it")
 	}
 	return r.Err()
 }

@@ -22,7 +22,8 @@ func TestReinitialize(t *testing.T) {
 	}{
 		"healthy": {nil, ReinitializeOptions{Member: third}, `{"force":false}`},
 		"forced": {
-			nil, ReinitializeOptions{Member: third, Force: true, FromLeader: true}, `{"force":true,"from_leader":true}`,
+			nil, ReinitializeOptions{Member: third, Force: true, FromLeader: true},
+			`{"force":true,"from_leader":true}`,
 		},
 		"stranded": {
 			func(f *fakePatroni) { m := f.members[third]; m.streaming, m.timeline = false, 3 },
@@ -37,7 +38,8 @@ func TestReinitialize(t *testing.T) {
 			m.streaming, m.state = false, "start failed"
 		}, ReinitializeOptions{Member: third}, `{"force":false}`},
 		"no answer": {func(f *fakePatroni) {
-			f.on["POST /reinitialize"] = func(w http.ResponseWriter, name string, body map[string]any) bool {
+			f.on["POST /reinitialize"] = func(w http.ResponseWriter, name string,
+				body map[string]any) bool {
 				f.act(w, "POST /reinitialize", name, body)
 				panic(http.ErrAbortHandler)
 			}
@@ -51,7 +53,11 @@ func TestReinitialize(t *testing.T) {
 					tt.prepare(f)
 				}
 				began, ended := false, false
-				tt.options.Copying = func(ctx context.Context) { began = true; <-ctx.Done(); ended = true }
+				tt.options.Copying = func(ctx context.Context) {
+					began = true
+					<-ctx.Done()
+					ended = true
+				}
 				result, err := Reinitialize(t.Context(), o, tt.options)
 				if err != nil {
 					t.Fatal(err)
@@ -59,10 +65,12 @@ func TestReinitialize(t *testing.T) {
 				if !result.After.Healthy(third) || result.Took == 0 || !began || !ended {
 					t.Errorf("%+v, began %v, ended %v", result, began, ended)
 				}
-				if diff := cmp.Diff([]string{third + " POST /reinitialize " + tt.body}, f.asked()); diff != "" {
+				if diff := cmp.Diff([]string{third + " POST /reinitialize " + tt.body},
+					f.asked()); diff != "" {
 					t.Error(diff)
 				}
-				if diff := cmp.Diff([]string{"member " + third + ": reinitialized"}, f.told()); diff != "" {
+				if diff := cmp.Diff([]string{"member " + third + ": reinitialized"},
+					f.told()); diff != "" {
 					t.Error(diff)
 				}
 			})
@@ -79,20 +87,26 @@ func TestReinitializeRefusals(t *testing.T) {
 		text    string
 	}{
 		"misspelt": {
-			nil, ReinitializeOptions{Member: "postgresql-3"}, ErrInvalid, "did you mean postgresql-03?",
+			nil, ReinitializeOptions{Member: "postgresql-3"}, ErrInvalid,
+			"did you mean postgresql-03?",
 		},
 		"nobody named": {nil, ReinitializeOptions{}, ErrInvalid, "the members are"},
-		"leader":       {nil, ReinitializeOptions{Member: first, AllowLast: true}, ErrInvalid, "is the leader"},
+		"leader": {nil, ReinitializeOptions{Member: first, AllowLast: true}, ErrInvalid,
+			"is the leader"},
 		"no leader": {
 			func(f *fakePatroni) { f.leader = "" }, ReinitializeOptions{Member: third}, ErrNoLeader,
 			"nobody to copy from",
 		},
 		"silent": {
-			func(f *fakePatroni) { f.members[third].dead = true }, ReinitializeOptions{Member: third},
+			func(f *fakePatroni) {
+				f.members[third].dead = true
+			}, ReinitializeOptions{Member: third},
 			ErrUnhealthy, "does not answer",
 		},
 		"second primary": {
-			func(f *fakePatroni) { f.members[third].promoted = true }, ReinitializeOptions{Member: third},
+			func(f *fakePatroni) {
+				f.members[third].promoted = true
+			}, ReinitializeOptions{Member: third},
 			ErrInvalid, "runs as primary",
 		},
 		"last healthy": {
@@ -100,11 +114,16 @@ func TestReinitializeRefusals(t *testing.T) {
 			ReinitializeOptions{Member: third}, ErrUnhealthy, "only healthy replica",
 		},
 		"last answering": {
-			func(f *fakePatroni) { f.members[second].dead = true }, ReinitializeOptions{Member: third},
+			func(f *fakePatroni) {
+				f.members[second].dead = true
+			}, ReinitializeOptions{Member: third},
 			ErrUnhealthy, "only healthy replica",
 		},
 		"being copied": {
-			func(f *fakePatroni) { m := f.members[third]; m.state, m.streaming = "creating replica", false },
+			func(f *fakePatroni) {
+				m := f.members[third]
+				m.state, m.streaming = "creating replica", false
+			},
 			ReinitializeOptions{Member: third}, ErrInvalid, "already",
 		},
 		"Patroni too old": {
@@ -124,7 +143,8 @@ func TestReinitializeThatEndsOtherwise(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
 		f.on["POST /reinitialize"] = answerWith(503, "restart already in progress")
-		if _, err := Reinitialize(t.Context(), o, ReinitializeOptions{Member: third}); !errors.Is(err, ErrInvalid) ||
+		if _, err := Reinitialize(t.Context(), o, ReinitializeOptions{Member: third}); !errors.Is(
+			err, ErrInvalid) ||
 			!strings.Contains(remote.Hint(err), "force") {
 			t.Errorf("busy: %v", err)
 		}
@@ -132,14 +152,19 @@ func TestReinitializeThatEndsOtherwise(t *testing.T) {
 			f.members[third].state, f.members[third].streaming = "start failed", false
 			return true
 		}
-		_, err := Reinitialize(t.Context(), o, ReinitializeOptions{Member: third, Timeout: 500 * time.Millisecond})
+		_, err := Reinitialize(t.Context(), o, ReinitializeOptions{Member: third,
+			Timeout: 500 * time.Millisecond})
 		if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), `"start failed"`) ||
 			!strings.Contains(remote.Hint(err), "on "+third) {
 			t.Errorf("fails: %v, hint %q", err, remote.Hint(err))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		f.on["POST /reinitialize"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return false }
-		if _, err := Reinitialize(ctx, o, ReinitializeOptions{Member: third}); !errors.Is(err, context.Canceled) {
+		f.on["POST /reinitialize"] = func(http.ResponseWriter, string, map[string]any) bool {
+			cancel()
+			return false
+		}
+		if _, err := Reinitialize(ctx, o, ReinitializeOptions{Member: third}); !errors.Is(err,
+			context.Canceled) {
 			t.Errorf("cancelled: %v", err)
 		}
 	})
@@ -154,7 +179,8 @@ func TestCopyThatIsStuck(t *testing.T) {
 			client: c, member: third, before: NodeState{StartedAt: f.members[third].started},
 			good: time.Now().Add(-stuckAfter),
 		}
-		if _, err := w.look(t.Context()); err == nil || !strings.Contains(err.Error(), "never began") {
+		if _, err := w.look(t.Context()); err == nil ||
+			!strings.Contains(err.Error(), "never began") {
 			t.Errorf("got %v", err)
 		}
 		f.members[third].state = "creating replica"

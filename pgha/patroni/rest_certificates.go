@@ -54,9 +54,11 @@ func setRESTCertificates(ctx context.Context, o Options) error {
 func (c *operator) setRESTCertificate(ctx context.Context, m Member) error {
 	var list remote.Together
 	var paths []string
-	server, client := layout.CertificateOf(layout.RESTServer), layout.CertificateOf(layout.RESTClient)
+	server, client := layout.CertificateOf(layout.RESTServer),
+		layout.CertificateOf(layout.RESTClient)
 	for _, f := range host.Certificates(c.options, m) {
-		if slices.Contains([]string{server.CA, server.File, server.Key, client.File, client.Key}, f.Path) {
+		if slices.Contains([]string{server.CA, server.File, server.Key, client.File, client.Key},
+			f.Path) {
 			list, paths = append(list, f), append(paths, f.Path)
 		}
 	}
@@ -74,7 +76,8 @@ func (c *operator) setRESTCertificate(ctx context.Context, m Member) error {
 // brings another config.yml does not look at the certificate (Patroni 4.1.5), the next one does.
 func (c *operator) present(ctx context.Context, m Member) error {
 	want, _ := pem.Decode(m.REST.Cert)
-	if got, err := c.Presented(ctx, m.Name); err != nil || want != nil && bytes.Equal(got, want.Bytes) {
+	if got, err := c.Presented(ctx, m.Name); err != nil || want != nil &&
+		bytes.Equal(got, want.Bytes) {
 		return err
 	}
 	if err := c.reload(ctx, m); err != nil {

@@ -231,7 +231,8 @@ func (c *operator) restartNext(ctx context.Context, s survey, m MemberState, ro 
 
 // restartBySwitchover makes the leader a replica. Patroni stops and starts its PostgreSQL for that,
 // so it is only restarted again if that was not enough.
-func (c *operator) restartBySwitchover(ctx context.Context, s survey, m MemberState, ro RestartOptions,
+func (c *operator) restartBySwitchover(ctx context.Context, s survey, m MemberState,
+	ro RestartOptions,
 	result *RestartResult) error {
 	inner, cancel := context.WithTimeout(ctx, ro.Timeout)
 	defer cancel()

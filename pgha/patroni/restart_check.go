@@ -15,7 +15,8 @@ func (c *operator) restartOrder(s survey, ro RestartOptions) ([]MemberState, err
 			return nil, unknownMember(s.state, name, ErrInvalid)
 		}
 	}
-	roles := []Role{"", RoleLeader, RoleStandbyLeader, RoleSyncStandby, RoleQuorumStandby, RoleReplica}
+	roles := []Role{"", RoleLeader, RoleStandbyLeader, RoleSyncStandby, RoleQuorumStandby,
+		RoleReplica}
 	if !slices.Contains(roles, ro.Role) {
 		return nil, remote.WithHint(fmt.Errorf("%w: no role is called %q", ErrInvalid, ro.Role),
 			"the roles are leader, replica, sync_standby, quorum_standby and standby_leader")
@@ -44,7 +45,8 @@ func (c *operator) restartOrder(s survey, ro RestartOptions) ([]MemberState, err
 			return nil, err
 		}
 		if gone := s.gone[m.Name]; gone != nil {
-			return nil, remote.WithHint(fmt.Errorf("%w: %s does not answer: %w", ErrUnhealthy, m.Name, gone),
+			return nil, remote.WithHint(fmt.Errorf("%w: %s does not answer: %w", ErrUnhealthy,
+				m.Name, gone),
 				"see `systemctl status patroni` there, or leave it out")
 		}
 	}
@@ -60,9 +62,11 @@ func (c *operator) checkRestart(s survey, order []MemberState, ro RestartOptions
 	leads := slices.ContainsFunc(order, func(m MemberState) bool { return m.Name == leader.Name })
 	if s.state.Paused {
 		if ro.LeaderBySwitchover && leads {
-			return remote.WithHint(ErrPaused, "resume the cluster first, or restart the leader in place")
+			return remote.WithHint(ErrPaused, "resume the cluster first, or restart the leader "+
+				"in place")
 		}
-		c.options.Progress("warning: the cluster is paused: if PostgreSQL does not start again, nobody takes over")
+		c.options.Progress("warning: the cluster is paused: if PostgreSQL does not start again, " +
+			"nobody takes over")
 	}
 	var sick []string
 	for _, m := range c.options.Members {
@@ -77,7 +81,8 @@ func (c *operator) checkRestart(s survey, order []MemberState, ro RestartOptions
 	err := fmt.Errorf("%w: %s is not healthy", ErrUnhealthy, strings.Join(sick, ", "))
 	if healthy := s.healthy(); leads && !slices.ContainsFunc(healthy,
 		func(name string) bool { return name != leader.Name }) {
-		err = fmt.Errorf("%w, so restarting %s is an outage that no replica can cover", err, leader.Name)
+		err = fmt.Errorf("%w, so restarting %s is an outage that no replica can cover", err,
+			leader.Name)
 	}
 	if ro.Force {
 		c.options.Progress("warning: " + err.Error())

@@ -10,7 +10,8 @@ import (
 // inOrder puts the chosen members into the order in which they are restarted: replicas first, so
 // that a replica that is ready can take over, and has more when the leader gets more; the leader
 // first where what waits is lowered alone, for its replicas would be restarted for nothing.
-func (c *operator) inOrder(s survey, replicas, leaders []MemberState, ro RestartOptions) ([]MemberState, error) {
+func (c *operator) inOrder(s survey, replicas, leaders []MemberState,
+	ro RestartOptions) ([]MemberState, error) {
 	leader, ok := s.state.Leader()
 	node := s.nodes[leader.Name]
 	if !ok || len(node.Lowered) == 0 {
@@ -20,7 +21,8 @@ func (c *operator) inOrder(s survey, replicas, leaders []MemberState, ro Restart
 	switch {
 	case len(leaders) == 0 && len(replicas) > 0:
 		c.options.Progress(
-			fmt.Sprintf("warning: %s is lowered, which takes effect on a replica only after %s has been restarted",
+			fmt.Sprintf("warning: %s is lowered, which takes effect on a replica only after %s "+
+				"has been restarted",
 				lowered, leader.Name))
 	case len(leaders) > 0 && ro.LeaderBySwitchover:
 		return nil, remote.WithHint(

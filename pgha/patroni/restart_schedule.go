@@ -25,12 +25,14 @@ func (c *operator) scheduleRestart(ctx context.Context, s survey, order []Member
 			ErrInvalid, len(order)),
 			"schedule them one by one, each for its own time")
 	case ro.LeaderBySwitchover:
-		return nil, remote.WithHint(fmt.Errorf("%w: a restart by switchover cannot be scheduled", ErrInvalid),
+		return nil, remote.WithHint(fmt.Errorf("%w: a restart by switchover cannot be scheduled",
+			ErrInvalid),
 			"schedule a switchover, and the restart after it")
 	case s.state.Paused:
 		return nil, remote.WithHint(ErrPaused, "resume the cluster first")
 	case m.ScheduledRestart != "":
-		return nil, remote.WithHint(fmt.Errorf("%w: restart of %s at %s", ErrScheduled, m.Name, m.ScheduledRestart),
+		return nil, remote.WithHint(fmt.Errorf("%w: restart of %s at %s", ErrScheduled, m.Name,
+			m.ScheduledRestart),
 			"cancel it first")
 	}
 	target, err := c.member(m.Name)
@@ -38,7 +40,8 @@ func (c *operator) scheduleRestart(ctx context.Context, s survey, order []Member
 		return nil, err
 	}
 	wanted := &ScheduledRestart{Member: m.Name, At: ro.At.Truncate(time.Second)}
-	change := remote.Change{Kind: "schedule", Name: m.Name, Action: "set: restart at " + wanted.At.Format(time.RFC3339)}
+	change := remote.Change{Kind: "schedule", Name: m.Name,
+		Action: "set: restart at " + wanted.At.Format(time.RFC3339)}
 	if c.options.Planning() {
 		c.changed(target, change)
 		return wanted, nil
@@ -75,18 +78,19 @@ func (c *operator) scheduleRestart(ctx context.Context, s survey, order []Member
 func (c *operator) waitRestartSchedule(ctx context.Context, member string, set bool) error {
 	what := map[bool]string{true: "the schedule to show", false: "the schedule to be gone"}[set]
 	wake := c.waker()
-	return poll.Until(ctx, poll.Options{What: what, Bound: scheduleWait}, func(ctx context.Context) (string, error) {
-		wake(ctx)
-		state, err := c.Cluster(ctx)
-		if err != nil {
-			return "", err
-		}
-		m, _ := state.Member(member)
-		if (m.ScheduledRestart != "") == set {
-			return "", nil
-		}
-		return fmt.Sprintf("scheduled restart of %s: %q", member, m.ScheduledRestart), nil
-	})
+	return poll.Until(ctx, poll.Options{What: what, Bound: scheduleWait},
+		func(ctx context.Context) (string, error) {
+			wake(ctx)
+			state, err := c.Cluster(ctx)
+			if err != nil {
+				return "", err
+			}
+			m, _ := state.Member(member)
+			if (m.ScheduledRestart != "") == set {
+				return "", nil
+			}
+			return fmt.Sprintf("scheduled restart of %s: %q", member, m.ScheduledRestart), nil
+		})
 }
 
 // deleteRestart reports whether there was something to delete.
@@ -148,6 +152,7 @@ func (c *operator) cancelRestart(ctx context.Context, name string) (ScheduledRes
 		}
 	}
 	c.changed(target,
-		remote.Change{Kind: "schedule", Name: name, Action: "cancelled: restart at " + m.ScheduledRestart})
+		remote.Change{Kind: "schedule", Name: name,
+			Action: "cancelled: restart at " + m.ScheduledRestart})
 	return was, nil
 }

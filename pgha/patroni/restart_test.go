@@ -50,8 +50,9 @@ func TestRestartChoosesAndOrders(t *testing.T) {
 		options RestartOptions
 		want    string
 	}{
-		"all":            {nil, RestartOptions{}, "postgresql-02 postgresql-03 postgresql-01"},
-		"named":          {nil, RestartOptions{Members: []string{first, third}}, "postgresql-03 postgresql-01"},
+		"all": {nil, RestartOptions{}, "postgresql-02 postgresql-03 postgresql-01"},
+		"named": {nil, RestartOptions{Members: []string{first, third}},
+			"postgresql-03 postgresql-01"},
 		"replicas":       {nil, RestartOptions{Role: RoleReplica}, "postgresql-02 postgresql-03"},
 		"leader":         {nil, RestartOptions{Role: RoleLeader}, "postgresql-01"},
 		"without leader": {nil, RestartOptions{SkipLeader: true}, "postgresql-02 postgresql-03"},
@@ -64,14 +65,19 @@ func TestRestartChoosesAndOrders(t *testing.T) {
 			RestartOptions{PendingOnly: true}, "postgresql-03",
 		},
 		"nothing": {nil, RestartOptions{PendingOnly: true}, ""},
-		"one that is ill": {func(f *fakePatroni) { f.members[third].streaming = false; f.heal(third) },
+		"one that is ill": {func(f *fakePatroni) {
+			f.members[third].streaming = false
+			f.heal(third)
+		},
 			RestartOptions{Members: []string{third}}, "postgresql-03"},
 		"although another is ill": {func(f *fakePatroni) {
 			f.members[third].state, f.members[third].streaming = "start failed", false
 		},
 			RestartOptions{Members: []string{second}, Force: true}, "postgresql-02"},
 		"paused": {
-			func(f *fakePatroni) { f.config["pause"] = true }, RestartOptions{Members: []string{second}},
+			func(f *fakePatroni) {
+				f.config["pause"] = true
+			}, RestartOptions{Members: []string{second}},
 			"postgresql-02",
 		},
 	} {
@@ -138,7 +144,8 @@ func TestRestartFollowsToTheEnd(t *testing.T) {
 				f.restart(name)
 			})
 		},
-		"failed, but Patroni tries again": func(f *fakePatroni, w http.ResponseWriter, name string) {
+		"failed, but Patroni tries again": func(f *fakePatroni, w http.ResponseWriter,
+			name string) {
 			f.members[name].state, f.members[name].streaming = "restart failed", false
 			http.Error(w, "restart failed", 503)
 			time.AfterFunc(400*time.Millisecond, func() {
@@ -175,18 +182,27 @@ func TestRestartStopsAtTheFirstThatFails(t *testing.T) {
 		text string
 	}{
 		"refused": {
-			func(_ *fakePatroni, w http.ResponseWriter) { http.Error(w, "reinitialize already in progress", 503) },
+			func(_ *fakePatroni, w http.ResponseWriter) {
+				http.Error(w, "reinitialize already in progress", 503)
+			},
 			nil, "already in progress",
 		},
 		"not understood": {
-			func(_ *fakePatroni, w http.ResponseWriter) { http.Error(w, "bad", 400) }, nil, "status 400",
+			func(_ *fakePatroni, w http.ResponseWriter) {
+				http.Error(w, "bad", 400)
+			}, nil, "status 400",
 		},
 		"never back": {
-			func(f *fakePatroni, _ http.ResponseWriter) { f.members[third].state = "restart failed" },
+			func(f *fakePatroni, _ http.ResponseWriter) {
+				f.members[third].state = "restart failed"
+			},
 			ErrTimeout, `"restart failed"`,
 		},
 		"does not stream": {
-			func(f *fakePatroni, _ http.ResponseWriter) { f.restart(third); f.members[third].streaming = false },
+			func(f *fakePatroni, _ http.ResponseWriter) {
+				f.restart(third)
+				f.members[third].streaming = false
+			},
 			ErrTimeout, "postgresql-03 is replica, running",
 		},
 	} {
@@ -194,16 +210,19 @@ func TestRestartStopsAtTheFirstThatFails(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				o := fullOptions(t)
 				f := newFakePatroni(t, o)
-				f.on["POST /restart"] = func(w http.ResponseWriter, name string, _ map[string]any) bool {
+				f.on["POST /restart"] = func(w http.ResponseWriter, name string,
+					_ map[string]any) bool {
 					if name != third {
 						return false
 					}
 					tt.hook(f, w)
 					return true
 				}
-				result, err := Restart(t.Context(), o, RestartOptions{Timeout: 1500 * time.Millisecond})
+				result, err := Restart(t.Context(), o,
+					RestartOptions{Timeout: 1500 * time.Millisecond})
 				var failed *RestartError
-				if !errors.As(err, &failed) || failed.Member != third || tt.want != nil && !errors.Is(err, tt.want) ||
+				if !errors.As(err, &failed) || failed.Member != third || tt.want != nil &&
+					!errors.Is(err, tt.want) ||
 					!strings.Contains(err.Error(), tt.text) {
 					t.Fatalf("got %v", err)
 				}
@@ -230,10 +249,12 @@ func TestRestartRefusals(t *testing.T) {
 		text    string
 	}{
 		"misspelt": {
-			nil, RestartOptions{Members: []string{"postgresq-02"}}, ErrInvalid, "did you mean postgresql-02?",
+			nil, RestartOptions{Members: []string{"postgresq-02"}}, ErrInvalid,
+			"did you mean postgresql-02?",
 		},
 		"unknown role": {nil, RestartOptions{Role: "slave"}, ErrInvalid, "the roles are"},
-		"no leader":    {func(f *fakePatroni) { f.leader = "" }, RestartOptions{}, ErrNoLeader, "failover"},
+		"no leader": {func(f *fakePatroni) { f.leader = "" }, RestartOptions{}, ErrNoLeader,
+			"failover"},
 		"silent": {
 			func(f *fakePatroni) { f.members[third].dead = true },
 			RestartOptions{Members: []string{third}, Force: true}, ErrUnhealthy, "does not answer",
@@ -246,25 +267,33 @@ func TestRestartRefusals(t *testing.T) {
 			func(f *fakePatroni) { f.members[third].dead = true },
 			RestartOptions{Members: []string{second}}, ErrUnhealthy, "postgresql-03 is not healthy",
 		},
-		"outage": {func(f *fakePatroni) { f.members[second].streaming, f.members[third].streaming = false, false },
+		"outage": {func(f *fakePatroni) {
+			f.members[second].streaming, f.members[third].streaming = false, false
+		},
 			RestartOptions{Members: []string{first}}, ErrUnhealthy, "is an outage"},
 		"by switchover while paused": {
-			func(f *fakePatroni) { f.config["pause"] = true }, RestartOptions{LeaderBySwitchover: true},
+			func(f *fakePatroni) {
+				f.config["pause"] = true
+			}, RestartOptions{LeaderBySwitchover: true},
 			ErrPaused, "in place",
 		},
 		"several at a time": {nil, RestartOptions{At: soon}, ErrInvalid, "3 members would restart"},
 		"in the past": {
-			nil, RestartOptions{Members: []string{third}, At: time.Now().Add(-time.Hour)}, ErrInvalid, "has passed",
+			nil, RestartOptions{Members: []string{third}, At: time.Now().Add(-time.Hour)},
+			ErrInvalid, "has passed",
 		},
 		"switchover at a time": {
-			nil, RestartOptions{Members: []string{first}, At: soon, LeaderBySwitchover: true}, ErrInvalid,
+			nil, RestartOptions{Members: []string{first}, At: soon, LeaderBySwitchover: true},
+			ErrInvalid,
 			"cannot be scheduled",
 		},
 		"scheduled while paused": {
 			func(f *fakePatroni) { f.config["pause"] = true },
 			RestartOptions{Members: []string{third}, At: soon}, ErrPaused, "resume",
 		},
-		"scheduled already": {func(f *fakePatroni) { f.members[third].scheduled = "2030-01-01T10:00:00+00:00" },
+		"scheduled already": {func(f *fakePatroni) {
+			f.members[third].scheduled = "2030-01-01T10:00:00+00:00"
+		},
 			RestartOptions{Members: []string{third}, At: soon}, ErrScheduled, "2030-01-01"},
 	} {
 		refuses(t, name, tt.prepare, tt.want, tt.text, func(ctx context.Context, o Options) error {
@@ -285,7 +314,8 @@ func TestRestartLeaderBySwitchover(t *testing.T) {
 		if err != nil || restarted(result) != third+" "+first {
 			t.Fatalf("%+v %v", result, err)
 		}
-		if result.Switchover == nil || result.Switchover.OldLeader != first || result.Restarted[1].Role != RoleReplica {
+		if result.Switchover == nil || result.Switchover.OldLeader != first ||
+			result.Restarted[1].Role != RoleReplica {
 			t.Errorf("%+v", result)
 		}
 		want := []string{ // the switchover has restarted the former leader
@@ -320,10 +350,14 @@ func TestRestartIsCancelled(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
 		ctx, cancel := context.WithCancel(t.Context())
-		f.on["POST /restart"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return true }
+		f.on["POST /restart"] = func(http.ResponseWriter, string, map[string]any) bool {
+			cancel()
+			return true
+		}
 		_, err := Restart(ctx, o, RestartOptions{})
 		var failed *RestartError
-		if !errors.Is(err, context.Canceled) || !errors.As(err, &failed) || failed.Member != second ||
+		if !errors.Is(err, context.Canceled) || !errors.As(err, &failed) ||
+			failed.Member != second ||
 			len(failed.Remaining) != 2 {
 			t.Errorf("got %v", err)
 		}
@@ -339,7 +373,8 @@ func TestScheduledRestart(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
 		result, err := Restart(t.Context(), o, RestartOptions{Members: []string{third}, At: at})
-		if err != nil || result.Scheduled == nil || result.Scheduled.Member != third || len(result.Restarted) != 0 {
+		if err != nil || result.Scheduled == nil || result.Scheduled.Member != third ||
+			len(result.Restarted) != 0 {
 			t.Fatalf("%+v %v", result, err)
 		}
 		if _, err := CancelRestart(t.Context(), o, "postgresql-3"); !errors.Is(err, ErrInvalid) {
@@ -359,7 +394,10 @@ func TestScheduledRestart(t *testing.T) {
 			t.Errorf("another: %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		f.on["POST /restart"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return false }
+		f.on["POST /restart"] = func(http.ResponseWriter, string, map[string]any) bool {
+			cancel()
+			return false
+		}
 		if _, err := Restart(ctx, o, RestartOptions{
 			Members: []string{third}, At: at,
 		}); !errors.Is(err, context.Canceled) || f.members[third].scheduled != "" {
@@ -372,7 +410,8 @@ func TestReload(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
-		if _, err := Reload(t.Context(), o, second, "postgresql-3"); !errors.Is(err, ErrInvalid) || len(f.asked()) > 0 {
+		if _, err := Reload(t.Context(), o, second, "postgresql-3"); !errors.Is(err, ErrInvalid) ||
+			len(f.asked()) > 0 {
 			t.Errorf("misspelt: %v, asked %q", err, f.asked())
 		}
 		if result, err := Reload(t.Context(), o, second); err != nil ||
@@ -381,11 +420,13 @@ func TestReload(t *testing.T) {
 		}
 		f.members[second].dead = true
 		result, err := Reload(t.Context(), o)
-		if !errors.Is(err, remote.ErrUnreachable) || cmp.Diff([]string{first, third}, result.Reloaded) != "" {
+		if !errors.Is(err, remote.ErrUnreachable) ||
+			cmp.Diff([]string{first, third}, result.Reloaded) != "" {
 			t.Errorf("%v %v", result, err)
 		}
 		if diff := cmp.Diff([]string{
-			"member " + second + ": reloaded", "member " + first + ": reloaded", "member " + third + ": reloaded",
+			"member " + second + ": reloaded", "member " + first + ": reloaded",
+			"member " + third + ": reloaded",
 		}, f.told()); diff != "" {
 			t.Error(diff)
 		}
@@ -405,7 +446,8 @@ func TestRestartOrderFollowsTheSettings(t *testing.T) {
 	}{
 		"nothing": {nil, RestartOptions{}, all, ""},
 		"lowered": {
-			[]string{"max_connections=100>90"}, RestartOptions{}, leaderFirst, "the leader goes first",
+			[]string{"max_connections=100>90"}, RestartOptions{}, leaderFirst,
+			"the leader goes first",
 		},
 		"lowered, pending only": {
 			[]string{"max_worker_processes=16>8"}, RestartOptions{PendingOnly: true}, leaderFirst,
@@ -413,17 +455,21 @@ func TestRestartOrderFollowsTheSettings(t *testing.T) {
 		},
 		"raised": {[]string{"max_connections=100>200"}, RestartOptions{}, replicasFirst, ""},
 		"raised and lowered": {
-			[]string{"max_connections=100>200", "max_wal_senders=20>10"}, RestartOptions{}, replicasFirst, "",
+			[]string{"max_connections=100>200", "max_wal_senders=20>10"}, RestartOptions{},
+			replicasFirst, "",
 		},
 		"two lowered": {
-			[]string{"max_locks_per_transaction=128>64", "max_prepared_transactions=5>0"}, RestartOptions{},
+			[]string{"max_locks_per_transaction=128>64", "max_prepared_transactions=5>0"},
+			RestartOptions{},
 			leaderFirst, "max_locks_per_transaction, max_prepared_transactions is lowered",
 		},
 		"lowered with something": {
-			[]string{"max_connections=100>90", "shared_buffers=1GB>256MB"}, RestartOptions{}, leaderFirst, "",
+			[]string{"max_connections=100>90", "shared_buffers=1GB>256MB"}, RestartOptions{},
+			leaderFirst, "",
 		},
 		"something else lowered": {
-			[]string{"max_replication_slots=10>5", "shared_buffers=1GB>256MB"}, RestartOptions{}, replicasFirst, "",
+			[]string{"max_replication_slots=10>5", "shared_buffers=1GB>256MB"}, RestartOptions{},
+			replicasFirst, "",
 		},
 		"no values":  {[]string{"max_connections"}, RestartOptions{}, replicasFirst, ""},
 		"no numbers": {[]string{"max_connections=a>b"}, RestartOptions{}, replicasFirst, ""},
@@ -432,14 +478,16 @@ func TestRestartOrderFollowsTheSettings(t *testing.T) {
 			"postgresql-02 postgresql-03", "only after postgresql-01 has been restarted",
 		},
 		"lowered, leader alone": {
-			[]string{"max_connections=100>90"}, RestartOptions{Role: RoleLeader}, "postgresql-01", "",
+			[]string{"max_connections=100>90"}, RestartOptions{Role: RoleLeader},
+			"postgresql-01", "",
 		},
 		"lowered, leader and one": {
 			[]string{"max_connections=100>90"}, RestartOptions{Members: []string{third, first}},
 			"postgresql-01 postgresql-03", "",
 		},
 		"raised, moved by switchover": {
-			[]string{"max_connections=90>100"}, RestartOptions{LeaderBySwitchover: true}, replicasFirst, "",
+			[]string{"max_connections=90>100"}, RestartOptions{LeaderBySwitchover: true},
+			replicasFirst, "",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -21,7 +21,8 @@ const restartGrace = 30 * time.Second
 const pendingGrace = 5 * time.Second
 
 // restartOne restarts one member and waits until it is back.
-func (c *operator) restartOne(ctx context.Context, m MemberState, ro RestartOptions) (RestartedMember, error) {
+func (c *operator) restartOne(ctx context.Context, m MemberState,
+	ro RestartOptions) (RestartedMember, error) {
 	done := RestartedMember{Member: m.Name, Role: m.Role}
 	target, err := c.member(m.Name)
 	if err != nil {
@@ -39,11 +40,13 @@ func (c *operator) restartOne(ctx context.Context, m MemberState, ro RestartOpti
 		return c.Background(ctx, target.Name, http.MethodPost, "/restart", map[string]any{})
 	}
 	w.request = w.ask()
-	if err := poll.Until(ctx, poll.Options{What: m.Name + " to be back", Bound: ro.Timeout}, w.look); err != nil {
+	if err := poll.Until(ctx, poll.Options{What: m.Name + " to be back", Bound: ro.Timeout},
+		w.look); err != nil {
 		return done, err
 	}
 	done.Took, done.Down, done.Pending = since(w.start), Elapsed(w.down), w.pending
-	c.changed(target, remote.Change{Kind: "member", Name: m.Name, Action: "restarted", Duration: done.Took.Duration()})
+	c.changed(target, remote.Change{Kind: "member", Name: m.Name, Action: "restarted",
+		Duration: done.Took.Duration()})
 	return done, nil
 }
 
@@ -116,9 +119,11 @@ func (w *restartWatch) hear() error {
 			return a.Response.Err()
 		}
 		if !a.Response.Good() {
-			w.client.options.Progress("warning: " + a.Response.Err().Error() + "; watching " + w.member + " instead")
+			w.client.options.Progress("warning: " + a.Response.Err().Error() + "; watching " +
+				w.member + " instead")
 		}
-		if a.Response.Lost == nil && !a.Response.Good() && !strings.Contains(a.Response.Body, "still starting") {
+		if a.Response.Lost == nil && !a.Response.Good() &&
+			!strings.Contains(a.Response.Body, "still starting") {
 			w.failed, w.failedAt = a.Response.Err(), time.Now()
 		}
 	default:

@@ -28,7 +28,8 @@ func checkTime(at, now time.Time) error {
 		return remote.WithHint(fmt.Errorf("%w: %s has passed", ErrInvalid, at.Format(time.RFC3339)),
 			"it is "+now.Format(time.RFC3339)+" now")
 	case at.Before(now.Add(leastAhead)):
-		return remote.WithHint(fmt.Errorf("%w: %s is less than %s ahead", ErrInvalid, at.Format(time.RFC3339),
+		return remote.WithHint(fmt.Errorf("%w: %s is less than %s ahead", ErrInvalid,
+			at.Format(time.RFC3339),
 			leastAhead), "leave the time out to act now")
 	}
 	return nil
@@ -37,14 +38,17 @@ func checkTime(at, now time.Time) error {
 // scheduleSwitchover writes the schedule and waits until the cluster shows it.
 func (c *operator) scheduleSwitchover(ctx context.Context, asked Member, so SwitchoverOptions,
 	result SwitchoverResult) (SwitchoverResult, error) {
-	wanted := ScheduledSwitchover{At: so.At.Truncate(time.Second), From: result.OldLeader, To: so.Candidate}
+	wanted := ScheduledSwitchover{At: so.At.Truncate(time.Second), From: result.OldLeader,
+		To: so.Candidate}
 	result.Scheduled = &wanted
-	change := remote.Change{Kind: "schedule", Name: c.options.Scope, Action: "set: " + wanted.String()}
+	change := remote.Change{Kind: "schedule", Name: c.options.Scope,
+		Action: "set: " + wanted.String()}
 	if c.options.Planning() {
 		c.changed(asked, change)
 		return result, nil
 	}
-	body := map[string]string{"leader": result.OldLeader, "scheduled_at": wanted.At.Format(time.RFC3339)}
+	body := map[string]string{"leader": result.OldLeader,
+		"scheduled_at": wanted.At.Format(time.RFC3339)}
 	if so.Candidate != "" {
 		body["candidate"] = so.Candidate
 	}
@@ -59,7 +63,9 @@ func (c *operator) scheduleSwitchover(ctx context.Context, asked Member, so Swit
 		return state.ScheduledSwitchover != nil && state.ScheduledSwitchover.Equal(wanted)
 	})
 	if err != nil {
-		if undo := retract(ctx, func(ctx context.Context) error { return c.unscheduleOwn(ctx, wanted) }); undo != nil {
+		if undo := retract(ctx, func(ctx context.Context) error {
+			return c.unscheduleOwn(ctx, wanted)
+		}); undo != nil {
 			return result, fmt.Errorf("%w; the schedule may stand: %w", err, undo)
 		}
 		return result, err
@@ -70,22 +76,24 @@ func (c *operator) scheduleSwitchover(ctx context.Context, asked Member, so Swit
 }
 
 // waitSchedule waits until the cluster's schedule is as wished.
-func (c *operator) waitSchedule(ctx context.Context, what string, wished func(ClusterState) bool) (ClusterState,
+func (c *operator) waitSchedule(ctx context.Context, what string,
+	wished func(ClusterState) bool) (ClusterState,
 	error) {
 	var state ClusterState
-	err := poll.Until(ctx, poll.Options{What: what, Bound: scheduleWait}, func(ctx context.Context) (string, error) {
-		now, err := c.Cluster(ctx)
-		if err != nil {
-			return "", err
-		}
-		if state = now; wished(state) {
-			return "", nil
-		}
-		if s := state.ScheduledSwitchover; s != nil {
-			return s.String(), nil
-		}
-		return "no scheduled switchover", nil
-	})
+	err := poll.Until(ctx, poll.Options{What: what, Bound: scheduleWait},
+		func(ctx context.Context) (string, error) {
+			now, err := c.Cluster(ctx)
+			if err != nil {
+				return "", err
+			}
+			if state = now; wished(state) {
+				return "", nil
+			}
+			if s := state.ScheduledSwitchover; s != nil {
+				return s.String(), nil
+			}
+			return "no scheduled switchover", nil
+		})
 	return state, err
 }
 
@@ -147,7 +155,8 @@ func (c *operator) cancelSwitchover(ctx context.Context) (ScheduledSwitchover, e
 		return ScheduledSwitchover{}, err
 	}
 	if state.ScheduledSwitchover == nil {
-		return ScheduledSwitchover{}, remote.WithHint(ErrNothingScheduled, "no switchover is waiting for its time")
+		return ScheduledSwitchover{}, remote.WithHint(ErrNothingScheduled,
+			"no switchover is waiting for its time")
 	}
 	was := *state.ScheduledSwitchover
 	if !c.options.Planning() {

@@ -122,7 +122,8 @@ func (c *operator) apply(ctx context.Context, patch map[string]any) (map[string]
 	if err == nil || ctx.Err() != nil {
 		return config, err
 	}
-	c.options.Progress("warning: nobody confirms the change, looking whether it was made: " + err.Error())
+	c.options.Progress("warning: nobody confirms the change, looking whether it was made: " +
+		err.Error())
 	if _, lost := c.waitTaken(ctx, rest.RequestTimeout, patch); lost != nil {
 		return nil, err
 	}
@@ -130,7 +131,8 @@ func (c *operator) apply(ctx context.Context, patch map[string]any) (map[string]
 }
 
 // waitTaken waits until every member that answers shows what the patch has set.
-func (c *operator) waitTaken(ctx context.Context, bound time.Duration, patch map[string]any) (silent []string,
+func (c *operator) waitTaken(ctx context.Context, bound time.Duration,
+	patch map[string]any) (silent []string,
 	err error) {
 	what := poll.Options{What: "the members to take the configuration", Bound: bound}
 	err = poll.Until(ctx, what, func(ctx context.Context) (string, error) {
@@ -157,7 +159,8 @@ func (c *operator) waitTaken(ctx context.Context, bound time.Duration, patch map
 }
 
 // waitPending gives PostgreSQL a moment to say that a changed parameter needs a restart.
-func (c *operator) waitPending(ctx context.Context, changes remote.Changes) ([]PendingMember, error) {
+func (c *operator) waitPending(ctx context.Context,
+	changes remote.Changes) ([]PendingMember, error) {
 	var pending []PendingMember
 	for _, node := range c.awaitPending(ctx, changes, len(c.options.Members)) {
 		pending = append(pending, PendingMember{Member: node.Name, Settings: node.PendingReason})

@@ -33,7 +33,8 @@ func TestSetConfig(t *testing.T) {
 		}
 		result, err := SetConfig(t.Context(), o, SetConfigOptions{Patch: map[string]any{
 			"ttl": 30, "loop_wait": 5, "maximum_lag_on_failover": nil, "check_timeline": nil,
-			"postgresql": map[string]any{"parameters": map[string]any{"max_connections": 200, "work_mem": "4MB"}},
+			"postgresql": map[string]any{"parameters": map[string]any{"max_connections": 200,
+				"work_mem": "4MB"}},
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -46,7 +47,8 @@ func TestSetConfig(t *testing.T) {
 		if diff := cmp.Diff(want, result.Changes); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]PendingMember{{second, []string{"max_connections"}}}, result.Pending); diff != "" {
+		if diff := cmp.Diff([]PendingMember{{second, []string{"max_connections"}}},
+			result.Pending); diff != "" {
 			t.Error(diff)
 		}
 		if diff := cmp.Diff([]string{third}, result.Silent); diff != "" {
@@ -87,23 +89,29 @@ func TestSetConfigRefusals(t *testing.T) {
 	}{
 		"changed meanwhile": {
 			SetConfigOptions{
-				Patch: map[string]any{"loop_wait": 5}, Expect: map[string]any{"ttl": 20, "loop_wait": 10},
+				Patch:  map[string]any{"loop_wait": 5},
+				Expect: map[string]any{"ttl": 20, "loop_wait": 10},
 			}, ErrConflict, "ttl",
 		},
 		"new meanwhile": {
-			SetConfigOptions{Patch: map[string]any{"loop_wait": 5}, Expect: map[string]any{"ttl": 30}},
+			SetConfigOptions{Patch: map[string]any{"loop_wait": 5},
+				Expect: map[string]any{"ttl": 30}},
 			ErrConflict, "loop_wait",
 		},
 		"gone meanwhile": {SetConfigOptions{
-			Patch: map[string]any{"loop_wait": 5}, Expect: map[string]any{"ttl": 30, "loop_wait": 10, "pause": true},
+			Patch:  map[string]any{"loop_wait": 5},
+			Expect: map[string]any{"ttl": 30, "loop_wait": 10, "pause": true},
 		},
 			ErrConflict, "pause"},
-		"against the rules": {SetConfigOptions{Patch: map[string]any{"ttl": 20}}, ErrInvalid, "raise ttl to 30"},
+		"against the rules": {SetConfigOptions{Patch: map[string]any{"ttl": 20}}, ErrInvalid,
+			"raise ttl to 30"},
 		"unknown": {
-			SetConfigOptions{Patch: map[string]any{"loopwait": 5}}, ErrInvalid, "did you mean loop_wait?",
+			SetConfigOptions{Patch: map[string]any{"loopwait": 5}}, ErrInvalid,
+			"did you mean loop_wait?",
 		},
 		"not for JSON": {
-			SetConfigOptions{Patch: map[string]any{"ttl": func() {}}}, ErrInvalid, "unsupported type",
+			SetConfigOptions{Patch: map[string]any{"ttl": func() {}}}, ErrInvalid,
+			"unsupported type",
 		},
 	} {
 		for _, planning := range []bool{false, true} {
@@ -115,7 +123,8 @@ func TestSetConfigRefusals(t *testing.T) {
 						plan(o)
 					}
 					result, err := SetConfig(t.Context(), o, tt.options)
-					if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) || len(result.Changes) > 0 {
+					if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) ||
+						len(result.Changes) > 0 {
 						t.Errorf("got %v, %+v", err, result.Changes)
 					}
 					if len(f.asked()) > 0 || len(f.told()) > 0 {
@@ -140,7 +149,8 @@ func TestSetConfigPlansWaitsAndEnds(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		plan(o)
-		result, err := SetConfig(t.Context(), o, SetConfigOptions{Patch: map[string]any{"loop_wait": 3}})
+		result, err := SetConfig(t.Context(), o,
+			SetConfigOptions{Patch: map[string]any{"loop_wait": 3}})
 		if err != nil || len(result.Changes) != 1 || len(f.asked()) != 1 {
 			t.Errorf("%+v %v", result, err)
 		}
@@ -232,16 +242,23 @@ func TestSetSynchronousRefusals(t *testing.T) {
 		"off with 2": {nil, SynchronousOff, 2, ErrInvalid, "leave the number out"},
 		"too many":   {nil, SynchronousStrict, 3, ErrUnhealthy, "all writes would stop"},
 		"not well": {
-			func(f *fakePatroni) { f.members[third].streaming = false }, SynchronousOn, 2, ErrUnhealthy,
+			func(f *fakePatroni) {
+				f.members[third].streaming = false
+			}, SynchronousOn, 2, ErrUnhealthy,
 			"only 1 are healthy",
 		},
 		"nosync": {
-			func(f *fakePatroni) { f.members[third].tags = map[string]any{"nosync": true} }, SynchronousOn,
+			func(f *fakePatroni) {
+				f.members[third].tags = map[string]any{"nosync": true}
+			}, SynchronousOn,
 			2, ErrUnhealthy, "only 1 are healthy",
 		},
-		"no leader": {func(f *fakePatroni) { f.leader = "" }, SynchronousOff, 0, ErrNoLeader, "chooses the standbys"},
+		"no leader": {func(f *fakePatroni) { f.leader = "" }, SynchronousOff, 0, ErrNoLeader,
+			"chooses the standbys"},
 		"too old": {
-			func(f *fakePatroni) { f.members[third].version = "3.3.2" }, SynchronousQuorum, 1, ErrVersion,
+			func(f *fakePatroni) {
+				f.members[third].version = "3.3.2"
+			}, SynchronousQuorum, 1, ErrVersion,
 			"quorum needs 4.0",
 		},
 	} {
@@ -253,7 +270,8 @@ func TestSetSynchronousRefusals(t *testing.T) {
 					tt.prepare(f)
 				}
 				_, err := SetSynchronous(t.Context(), o, tt.mode, tt.nodes)
-				if !errors.Is(err, tt.want) || !strings.Contains(err.Error()+" "+remote.Hint(err), tt.text) {
+				if !errors.Is(err, tt.want) || !strings.Contains(err.Error()+" "+remote.Hint(err),
+					tt.text) {
 					t.Errorf("got %v (hint %q)", err, remote.Hint(err))
 				}
 				if asked := f.asked(); len(asked) > 0 {
@@ -271,7 +289,8 @@ func TestSynchronousThatDoesNotHoldIsPutBack(t *testing.T) {
 		f := newFakePatroni(t, o) // nobody is ever chosen
 		f.config["synchronous_mode"] = false
 		_, err := SetSynchronous(t.Context(), o, SynchronousStrict, 1)
-		if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), "the former settings were put back") {
+		if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(),
+			"the former settings were put back") {
 			t.Errorf("got %v", err)
 		}
 		if diff := cmp.Diff(map[string]any{
@@ -294,7 +313,8 @@ func TestSetSynchronousPlans(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
 		plan(o)
-		if _, err := SetSynchronous(t.Context(), o, SynchronousOn, 1); err != nil || len(f.asked()) > 0 ||
+		if _, err := SetSynchronous(t.Context(), o, SynchronousOn, 1); err != nil ||
+			len(f.asked()) > 0 ||
 			len(f.told()) != 3 {
 			t.Errorf("%v, told %q", err, f.told())
 		}

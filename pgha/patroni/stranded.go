@@ -48,7 +48,9 @@ func FindStranded(ctx context.Context, o Options, during time.Duration) ([]Stran
 			stranded = now
 		}
 		stranded = slices.DeleteFunc(stranded, func(s StrandedMember) bool {
-			return !slices.ContainsFunc(now, func(n StrandedMember) bool { return n.Name == s.Name })
+			return !slices.ContainsFunc(now, func(n StrandedMember) bool {
+				return n.Name == s.Name
+			})
 		})
 		if len(stranded) == 0 || time.Since(start) >= during {
 			return stranded, nil
@@ -60,7 +62,8 @@ func FindStranded(ctx context.Context, o Options, during time.Duration) ([]Stran
 }
 
 // failedStates are those in which Patroni leaves a PostgreSQL that it cannot bring up.
-var failedStates = []string{"start failed", "restart failed", "stop failed", "crashed", "initdb failed",
+var failedStates = []string{"start failed", "restart failed", "stop failed", "crashed",
+	"initdb failed",
 	"custom bootstrap failed"}
 
 // Stranded returns the members of a cluster with a leader that are neither streaming nor on their
@@ -80,7 +83,8 @@ func Stranded(state ClusterState) []StrandedMember {
 			continue
 		}
 		stranded = append(stranded, StrandedMember{
-			Name: m.Name, State: m.State, Timeline: m.Timeline, LeaderTimeline: leader.Timeline, Reason: reason,
+			Name: m.Name, State: m.State, Timeline: m.Timeline, LeaderTimeline: leader.Timeline,
+			Reason: reason,
 			Hint: "see `journalctl -u patroni -n 50` on " + m.Name +
 				"; if it cannot be mended, copy the data again: reinit " + m.Name,
 		})
@@ -96,7 +100,8 @@ func strandedReason(m, leader MemberState) string {
 	case m.State == "stopped":
 		return "PostgreSQL is stopped although Patroni runs"
 	case old && (m.State == StateRunning || m.State == StateStreaming):
-		return fmt.Sprintf("it stays on timeline %d, the leader is on %d", m.Timeline, leader.Timeline)
+		return fmt.Sprintf("it stays on timeline %d, the leader is on %d", m.Timeline,
+			leader.Timeline)
 	case m.State == StateRunning && health.PromiseOf(m.Tags).Streams:
 		return "it runs but does not stream from the leader"
 	}

@@ -98,7 +98,8 @@ func (s survey) limitation(m MemberState) string {
 		return "does not answer: " + gone.Error()
 	}
 	if !s.state.Healthy(m.Name) {
-		return fmt.Sprintf("does not stream on the leader's timeline: it is %q on timeline %d", m.State, m.Timeline)
+		return fmt.Sprintf("does not stream on the leader's timeline: it is %q on timeline %d",
+			m.State, m.Timeline)
 	}
 	if why := s.barred(m); why != "" {
 		return why
@@ -112,7 +113,8 @@ func (s survey) limitation(m MemberState) string {
 	case lag == nil:
 		return "does not say how far it is behind"
 	case *lag > s.rules.MaximumLag:
-		return fmt.Sprintf("is %d bytes behind, more than maximum_lag_on_failover %d", *lag, s.rules.MaximumLag)
+		return fmt.Sprintf("is %d bytes behind, more than maximum_lag_on_failover %d", *lag,
+			s.rules.MaximumLag)
 	}
 	return ""
 }

@@ -109,13 +109,16 @@ func (c *operator) switchover(ctx context.Context, so SwitchoverOptions) (Switch
 	}
 	c.options.Progress("switchover from " + leader.Name + " to " + to)
 	start := time.Now()
-	promoted, err := c.waitPromoted(ctx, c.Background(ctx, asked.Name, http.MethodPost, "/switchover", body),
+	promoted, err := c.waitPromoted(ctx, c.Background(ctx, asked.Name, http.MethodPost,
+		"/switchover", body),
 		leader, to)
 	if err != nil {
 		return result, err
 	}
-	result.NewLeader, result.Timeline, result.Promoted = promoted.Name, promoted.Timeline, since(start)
-	change.Action, change.Duration = "moved from "+leader.Name+" to "+promoted.Name, result.Promoted.Duration()
+	result.NewLeader, result.Timeline, result.Promoted = promoted.Name, promoted.Timeline,
+		since(start)
+	change.Action, change.Duration = "moved from "+leader.Name+" to "+promoted.Name,
+		result.Promoted.Duration()
 	c.changed(asked, change)
 	if so.Candidate != "" && promoted.Name != candidate.Name {
 		return result, fmt.Errorf("%s became leader instead of %s", promoted.Name, candidate.Name)
@@ -139,24 +142,28 @@ func (s survey) healthy() []string {
 
 // choose returns the leader and the replica that may take over, the best one when none is named. It
 // refuses whatever stands against a switchover.
-func (s survey) choose(so SwitchoverOptions, now time.Time) (leader, candidate MemberState, err error) {
+func (s survey) choose(so SwitchoverOptions,
+	now time.Time) (leader, candidate MemberState, err error) {
 	leader, ok := s.state.Leader()
 	switch {
 	case !ok:
 		return leader, candidate,
 			remote.WithHint(ErrNoLeader, "a switchover needs a healthy leader; a failover does not")
 	case s.gone[leader.Name] != nil:
-		return leader, candidate, remote.WithHint(fmt.Errorf("%w that answers: %w", ErrNoLeader, s.gone[leader.Name]),
+		return leader, candidate, remote.WithHint(fmt.Errorf("%w that answers: %w", ErrNoLeader,
+			s.gone[leader.Name]),
 			"if "+leader.Name+" is gone for good, use a failover; otherwise wait until it is back")
 	case !s.state.Healthy(leader.Name):
 		return leader, candidate,
-			remote.WithHint(fmt.Errorf("%w that runs: %s is %q", ErrNoLeader, leader.Name, leader.State),
+			remote.WithHint(fmt.Errorf("%w that runs: %s is %q", ErrNoLeader, leader.Name,
+				leader.State),
 				"wait until it runs again, or use a failover")
 	case s.state.Paused:
 		return leader, candidate, remote.WithHint(ErrPaused, "resume the cluster first")
 	case s.state.ScheduledSwitchover != nil:
 		return leader, candidate,
-			remote.WithHint(fmt.Errorf("%w: %s", ErrScheduled, s.state.ScheduledSwitchover), "cancel it first")
+			remote.WithHint(fmt.Errorf("%w: %s", ErrScheduled, s.state.ScheduledSwitchover),
+				"cancel it first")
 	}
 	if err := checkTime(so.At, now); err != nil {
 		return leader, candidate, err
@@ -173,7 +180,8 @@ func (s survey) candidate(leader MemberState, name string) (MemberState, error) 
 		}
 		if name == leader.Name {
 			return found,
-				remote.WithHint(fmt.Errorf("%w: %s leads already", ErrNoCandidate, name), "nothing has to be done")
+				remote.WithHint(fmt.Errorf("%w: %s leads already", ErrNoCandidate, name),
+					"nothing has to be done")
 		}
 		if why := s.limitation(found); why != "" {
 			return found, fmt.Errorf("%w: %s %s", ErrNoCandidate, name, why)
@@ -184,12 +192,15 @@ func (s survey) candidate(leader MemberState, name string) (MemberState, error) 
 	if len(fit) == 0 {
 		return MemberState{}, fmt.Errorf("%w: %s", ErrNoCandidate, strings.Join(reasons, ", "))
 	}
-	return slices.MinFunc(fit, func(a, b MemberState) int { return cmp.Compare(*s.lag(a), *s.lag(b)) }), nil
+	return slices.MinFunc(fit, func(a, b MemberState) int {
+		return cmp.Compare(*s.lag(a), *s.lag(b))
+	}), nil
 }
 
 // sift parts the members without the leader into those that have no limitation and the reasons
 // against the others.
-func (s survey) sift(leader string, limitation func(MemberState) string) (fit []MemberState, reasons []string) {
+func (s survey) sift(leader string,
+	limitation func(MemberState) string) (fit []MemberState, reasons []string) {
 	for _, m := range s.state.Members {
 		if m.Name == leader {
 			continue
@@ -227,7 +238,8 @@ func (c *operator) waitPromoted(ctx context.Context, request <-chan rest.Answere
 			if err := c.judge(a); err != nil {
 				return "", poll.Stop(err)
 			}
-			if !a.Response.Good() && a.Response.Lost == nil && !strings.Contains(a.Response.Body, "status unknown") {
+			if !a.Response.Good() && a.Response.Lost == nil &&
+				!strings.Contains(a.Response.Body, "status unknown") {
 				refused = &a.Response
 			}
 		default:
@@ -239,7 +251,8 @@ func (c *operator) waitPromoted(ctx context.Context, request <-chan rest.Answere
 		leader, ok := state.Leader()
 		switch {
 		case ok && leader.Name == old.Name && refused != nil:
-			return "", poll.Stop(remote.WithHint(refused.Err(), "see `journalctl -u patroni -n 50` on "+refused.Member))
+			return "", poll.Stop(remote.WithHint(refused.Err(),
+				"see `journalctl -u patroni -n 50` on "+refused.Member))
 		case !ok || leader.Name == old.Name:
 			return describe(state), nil
 		}
@@ -269,7 +282,8 @@ func (c *operator) judge(a rest.Answered) error {
 		return fmt.Errorf("%w: %w", ErrNoCandidate, a.Response.Err())
 	case a.Response.Good():
 	case a.Response.Uncertain():
-		c.options.Progress("warning: Patroni is not sure, watching the cluster instead: " + a.Response.Body)
+		c.options.Progress("warning: Patroni is not sure, watching the cluster instead: " +
+			a.Response.Body)
 	default:
 		return a.Response.Err()
 	}

@@ -14,14 +14,17 @@ import (
 
 func TestSwitchover(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]func(f *fakePatroni) func(http.ResponseWriter, string, map[string]any) bool{
+	for name, answer := range map[string]func(f *fakePatroni) func(http.ResponseWriter, string,
+		map[string]any) bool{
 		"done": func(*fakePatroni) func(http.ResponseWriter, string, map[string]any) bool {
 			return func(http.ResponseWriter, string, map[string]any) bool { return false }
 		},
-		"status unknown": func(f *fakePatroni) func(http.ResponseWriter, string, map[string]any) bool {
+		"status unknown": func(f *fakePatroni) func(http.ResponseWriter, string,
+			map[string]any) bool {
 			return func(w http.ResponseWriter, _ string, _ map[string]any) bool {
 				f.promote(third)
-				http.Error(w, "Switchover status unknown after 20 seconds; operation may still be in progress", 503)
+				http.Error(w, "Switchover status unknown after 20 seconds; operation may still "+
+					"be in progress", 503)
 				return true
 			}
 		},
@@ -55,11 +58,13 @@ func TestSwitchover(t *testing.T) {
 					result.OldLeader, result.NewLeader, result.Timeline, before.Name, after.Name,
 					result.Promoted > 0, result.Complete >= result.Promoted,
 				}
-				if diff := cmp.Diff([]any{first, third, int64(5), first, third, true, true}, got); diff != "" {
+				if diff := cmp.Diff([]any{first, third, int64(5), first, third, true, true},
+					got); diff != "" {
 					t.Error(diff)
 				}
 				if diff := cmp.Diff([]string{
-					first + ` POST /switchover {"candidate":"postgresql-03","leader":"postgresql-01"}`,
+					first +
+						` POST /switchover {"candidate":"postgresql-03","leader":"postgresql-01"}`,
 				}, f.asked()); diff != "" {
 					t.Error(diff)
 				}
@@ -124,7 +129,8 @@ func TestSwitchoverLeavesTheChoiceToPatroni(t *testing.T) {
 		if err != nil || result.NewLeader != third {
 			t.Errorf("%s %v", result.NewLeader, err)
 		}
-		if diff := cmp.Diff([]string{first + ` POST /switchover {"leader":"postgresql-01"}`}, f.asked()); diff != "" {
+		if diff := cmp.Diff([]string{first + ` POST /switchover {"leader":"postgresql-01"}`},
+			f.asked()); diff != "" {
 			t.Errorf("asked (-want +got):\n%s", diff)
 		}
 		want := []string{"leader postgresql-cluster: moved from " + first + " to " + third}
@@ -140,7 +146,8 @@ func TestSwitchoverPlansTheBest(t *testing.T) {
 		f := newFakePatroni(t, o)
 		f.members[first].location, f.members[third].location = 2000, 2000
 		plan(o)
-		if result, err := Switchover(t.Context(), o, SwitchoverOptions{}); err != nil || result.NewLeader != third {
+		if result, err := Switchover(t.Context(), o, SwitchoverOptions{}); err != nil ||
+			result.NewLeader != third {
 			t.Errorf("%s %v", result.NewLeader, err)
 		}
 	})
@@ -155,29 +162,39 @@ func TestSwitchoverRefusals(t *testing.T) {
 		want    error
 		text    string
 	}{
-		"no leader": {func(f *fakePatroni) { f.leader = "" }, SwitchoverOptions{}, ErrNoLeader, "failover"},
+		"no leader": {func(f *fakePatroni) { f.leader = "" }, SwitchoverOptions{}, ErrNoLeader,
+			"failover"},
 		"leader silent": {
-			func(f *fakePatroni) { f.members[first].dead = true }, SwitchoverOptions{}, ErrNoLeader, "gone for good",
+			func(f *fakePatroni) {
+				f.members[first].dead = true
+			}, SwitchoverOptions{}, ErrNoLeader, "gone for good",
 		},
 		"leader starts": {
-			func(f *fakePatroni) { f.members[first].state = "starting" }, SwitchoverOptions{}, ErrNoLeader,
+			func(f *fakePatroni) {
+				f.members[first].state = "starting"
+			}, SwitchoverOptions{}, ErrNoLeader,
 			`"starting"`,
 		},
-		"paused": {func(f *fakePatroni) { f.config["pause"] = true }, SwitchoverOptions{}, ErrPaused, "resume"},
+		"paused": {func(f *fakePatroni) { f.config["pause"] = true }, SwitchoverOptions{},
+			ErrPaused, "resume"},
 		"scheduled": {func(f *fakePatroni) {
 			f.schedule = map[string]any{
 				"at": "2030-01-01T10:00:00+00:00", "from": first,
 			}
 		},
-			SwitchoverOptions{}, ErrScheduled, "switchover from postgresql-01 at 2030-01-01T10:00:00"},
-		"misspelt": {nil, SwitchoverOptions{Candidate: "postgresql-3"}, ErrNoCandidate, "did you mean postgresql-03?"},
+			SwitchoverOptions{}, ErrScheduled, "switchover from postgresql-01 at " +
+				"2030-01-01T10:00:00"},
+		"misspelt": {nil, SwitchoverOptions{Candidate: "postgresql-3"}, ErrNoCandidate,
+			"did you mean postgresql-03?"},
 		"unlike": {
 			nil, SwitchoverOptions{Candidate: "oracle"}, ErrNoCandidate,
 			"the members are postgresql-01, postgresql-02, postgresql-03",
 		},
 		"leads": {nil, SwitchoverOptions{Candidate: first}, ErrNoCandidate, "leads already"},
 		"dead": {
-			func(f *fakePatroni) { f.members[third].dead = true }, SwitchoverOptions{Candidate: third},
+			func(f *fakePatroni) {
+				f.members[third].dead = true
+			}, SwitchoverOptions{Candidate: third},
 			ErrNoCandidate, "does not answer",
 		},
 		"not well": {
@@ -185,7 +202,9 @@ func TestSwitchoverRefusals(t *testing.T) {
 			SwitchoverOptions{Candidate: third}, ErrNoCandidate, `"running" on timeline 4`,
 		},
 		"timeline": {
-			func(f *fakePatroni) { f.members[third].timeline = 3 }, SwitchoverOptions{Candidate: third},
+			func(f *fakePatroni) {
+				f.members[third].timeline = 3
+			}, SwitchoverOptions{Candidate: third},
 			ErrNoCandidate, "timeline 3",
 		},
 		"lagging": {
@@ -198,12 +217,18 @@ func TestSwitchoverRefusals(t *testing.T) {
 		"lag by the DCS's rule": {func(f *fakePatroni) {
 			f.config["maximum_lag_on_failover"], f.members[first].location = 10, 1011
 		}, SwitchoverOptions{Candidate: third}, ErrNoCandidate, "11 bytes behind"},
-		"nofailover": {func(f *fakePatroni) { f.members[third].tags = map[string]any{"nofailover": true} },
+		"nofailover": {func(f *fakePatroni) {
+			f.members[third].tags = map[string]any{"nofailover": true}
+		},
 			SwitchoverOptions{Candidate: third}, ErrNoCandidate, "is tagged nofailover"},
-		"priority zero": {func(f *fakePatroni) { f.members[third].tags = map[string]any{"failover_priority": 0} },
+		"priority zero": {func(f *fakePatroni) {
+			f.members[third].tags = map[string]any{"failover_priority": 0}
+		},
 			SwitchoverOptions{Candidate: third}, ErrNoCandidate, "is tagged nofailover"},
 		"watchdog": {
-			func(f *fakePatroni) { f.members[third].watchdog = true }, SwitchoverOptions{Candidate: third},
+			func(f *fakePatroni) {
+				f.members[third].watchdog = true
+			}, SwitchoverOptions{Candidate: third},
 			ErrNoCandidate, "watchdog",
 		},
 		"not synchronous": {func(f *fakePatroni) {
@@ -212,13 +237,18 @@ func TestSwitchoverRefusals(t *testing.T) {
 		},
 			SwitchoverOptions{Candidate: third}, ErrNoCandidate, "is not the synchronous standby"},
 		"nobody synchronous": {func(f *fakePatroni) { f.config["synchronous_mode"] = "on" },
-			SwitchoverOptions{}, ErrNoCandidate, "postgresql-02 is not the synchronous standby, postgresql-03 is not"},
+			SwitchoverOptions{}, ErrNoCandidate, "postgresql-02 is not the synchronous standby, " +
+				"postgresql-03 is not"},
 		"not in the quorum": {func(f *fakePatroni) {
 			f.config["synchronous_mode"], f.members[second].sync = "quorum", RoleQuorumStandby
 		},
-			SwitchoverOptions{Candidate: third}, ErrNoCandidate, "is not one of the quorum's standbys"},
-		"in the past": {nil, SwitchoverOptions{At: time.Now().Add(-time.Minute)}, ErrInvalid, "has passed"},
-		"scheduled for a member that is not fit": {func(f *fakePatroni) { f.members[third].streaming = false },
+			SwitchoverOptions{Candidate: third}, ErrNoCandidate,
+			"is not one of the quorum's standbys"},
+		"in the past": {nil, SwitchoverOptions{At: time.Now().Add(-time.Minute)}, ErrInvalid,
+			"has passed"},
+		"scheduled for a member that is not fit": {func(f *fakePatroni) {
+			f.members[third].streaming = false
+		},
 			SwitchoverOptions{Candidate: third, At: soon}, ErrNoCandidate, "does not stream"},
 	} {
 		refuses(t, name, tt.prepare, tt.want, tt.text, func(ctx context.Context, o Options) error {
@@ -246,7 +276,8 @@ func TestSwitchoverThatPatroniRefuses(t *testing.T) {
 				f.on["POST /switchover"] = answerWith(tt.code, tt.text)
 				_, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third})
 				var status *StatusError
-				if !errors.As(err, &status) || status.Code != tt.code || tt.want != nil && !errors.Is(err, tt.want) {
+				if !errors.As(err, &status) || status.Code != tt.code || tt.want != nil &&
+					!errors.Is(err, tt.want) {
 					t.Errorf("got %v", err)
 				}
 				if told := f.told(); len(told) > 0 {
@@ -267,7 +298,8 @@ func TestSwitchoverToSomebodyElse(t *testing.T) {
 			return true
 		}
 		result, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third})
-		if err == nil || !strings.Contains(err.Error(), second+" became leader instead of "+third) ||
+		if err == nil || !strings.Contains(err.Error(), second+" became leader instead of "+
+			third) ||
 			result.NewLeader != second {
 			t.Errorf("%s, %v", result.NewLeader, err)
 		}
@@ -280,13 +312,18 @@ func TestSwitchoverTimesOutAndIsCancelled(t *testing.T) {
 		f := newFakePatroni(t, o)
 		// and nothing happens
 		f.on["POST /switchover"] = answerWith(503, "Switchover status unknown after 20 seconds")
-		_, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third, Timeout: 600 * time.Millisecond})
+		_, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third,
+			Timeout: 600 * time.Millisecond})
 		if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), third+" to lead") {
 			t.Errorf("got %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		f.on["POST /switchover"] = func(http.ResponseWriter, string, map[string]any) bool { cancel(); return true }
-		if _, err := Switchover(ctx, o, SwitchoverOptions{Candidate: third}); !errors.Is(err, context.Canceled) {
+		f.on["POST /switchover"] = func(http.ResponseWriter, string, map[string]any) bool {
+			cancel()
+			return true
+		}
+		if _, err := Switchover(ctx, o, SwitchoverOptions{Candidate: third}); !errors.Is(err,
+			context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -315,8 +352,11 @@ func TestSwitchoverPlans(t *testing.T) {
 func TestScheduledSwitchover(t *testing.T) {
 	t.Parallel()
 	at := time.Now().Add(time.Hour).Truncate(time.Second)
-	for name, hook := range map[string]func(f *fakePatroni) func(http.ResponseWriter, string, map[string]any) bool{
-		"at once": func(*fakePatroni) func(http.ResponseWriter, string, map[string]any) bool { return nil },
+	for name, hook := range map[string]func(f *fakePatroni) func(http.ResponseWriter, string,
+		map[string]any) bool{
+		"at once": func(*fakePatroni) func(http.ResponseWriter, string, map[string]any) bool {
+			return nil
+		},
 		"no answer": func(f *fakePatroni) func(http.ResponseWriter, string, map[string]any) bool {
 			return func(w http.ResponseWriter, name string, body map[string]any) bool {
 				f.act(w, "POST /switchover", name, body)
@@ -329,12 +369,14 @@ func TestScheduledSwitchover(t *testing.T) {
 				o := fullOptions(t)
 				f := newFakePatroni(t, o)
 				f.on["POST /switchover"] = hook(f)
-				result, err := Switchover(t.Context(), o, SwitchoverOptions{Candidate: third, At: at})
+				result, err := Switchover(t.Context(), o,
+					SwitchoverOptions{Candidate: third, At: at})
 				if err != nil {
 					t.Fatal(err)
 				}
 				want := ScheduledSwitchover{At: at, From: first, To: third}
-				if result.Scheduled == nil || !result.Scheduled.Equal(want) || result.NewLeader != third ||
+				if result.Scheduled == nil || !result.Scheduled.Equal(want) ||
+					result.NewLeader != third ||
 					f.leader != first {
 					t.Errorf("%+v", result)
 				}
@@ -346,7 +388,8 @@ func TestScheduledSwitchover(t *testing.T) {
 				if err != nil || !was.Equal(want) || f.schedule != nil {
 					t.Errorf("cancelled %v %v", was, err)
 				}
-				if _, err := CancelSwitchover(t.Context(), o); !errors.Is(err, ErrNothingScheduled) {
+				if _, err := CancelSwitchover(t.Context(), o); !errors.Is(err,
+					ErrNothingScheduled) {
 					t.Errorf("again: %v", err)
 				}
 				if list, err := ScheduledSwitchovers(t.Context(), o); err != nil || len(list) != 0 {
@@ -362,7 +405,8 @@ func TestScheduleIsTakenBackWhenInterrupted(t *testing.T) {
 		o := fullOptions(t)
 		f := newFakePatroni(t, o)
 		ctx, cancel := context.WithCancel(t.Context())
-		f.on["POST /switchover"] = func(w http.ResponseWriter, name string, body map[string]any) bool {
+		f.on["POST /switchover"] = func(w http.ResponseWriter, name string,
+			body map[string]any) bool {
 			f.act(w, "POST /switchover", name, body)
 			cancel()
 			return true

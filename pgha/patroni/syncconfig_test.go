@@ -17,20 +17,24 @@ func TestFormsOfParametersAreKept(t *testing.T) {
 	t.Parallel()
 	have := func() map[string]any {
 		return map[string]any{
-			"ttl":        30,
-			"postgresql": map[string]any{"parameters": map[string]any{"work_mem": "8192kB", "jit": "on", "only": 1}},
+			"ttl": 30,
+			"postgresql": map[string]any{"parameters": map[string]any{"work_mem": "8192kB",
+				"jit": "on", "only": 1}},
 		}
 	}
 	want := func() map[string]any {
 		return map[string]any{
-			"ttl":        30,
-			"postgresql": map[string]any{"parameters": map[string]any{"work_mem": "8MB", "jit": "off", "gone": nil}},
+			"ttl": 30,
+			"postgresql": map[string]any{"parameters": map[string]any{"work_mem": "8MB",
+				"jit": "off", "gone": nil}},
 		}
 	}
 	asked := 0
 	o := Options{Meaning: func(context.Context) (func(name, a, b string) bool, error) {
 		asked++
-		return func(name, a, b string) bool { return name == "work_mem" && a == "8192kB" && b == "8MB" }, nil
+		return func(name, a, b string) bool {
+			return name == "work_mem" && a == "8192kB" && b == "8MB"
+		}, nil
 	}}
 	wanted := want()
 	keepForms(t.Context(), o, have(), wanted)
@@ -43,7 +47,9 @@ func TestFormsOfParametersAreKept(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("PostgreSQL was asked %d times, want once: where texts differ", asked)
 	}
-	o.Meaning = func(context.Context) (func(name, a, b string) bool, error) { return nil, errors.New("no answer") }
+	o.Meaning = func(context.Context) (func(name, a, b string) bool, error) {
+		return nil, errors.New("no answer")
+	}
 	wanted = want()
 	keepForms(t.Context(), o, have(), wanted)
 	if diff := cmp.Diff(want(), wanted); diff != "" {
@@ -72,7 +78,8 @@ func TestSyncConfigIsIdempotent(t *testing.T) {
 		var heard []remote.Change
 		o.Members[0].Target.OnChange = func(c remote.Change) { heard = append(heard, c) }
 		changes, err := SyncConfig(t.Context(), o)
-		if err != nil || !changes.Touched("failsafe_mode", "postgresql.use_pg_rewind") || changes.Touched("ttl") {
+		if err != nil || !changes.Touched("failsafe_mode", "postgresql.use_pg_rewind") ||
+			changes.Touched("ttl") {
 			t.Errorf("first: %v %v", changes, err)
 		}
 		if len(heard) != len(changes) {
@@ -81,7 +88,8 @@ func TestSyncConfigIsIdempotent(t *testing.T) {
 		if changes, err = SyncConfig(t.Context(), o); err != nil || changes.Any() {
 			t.Errorf("second: %v %v", changes, err)
 		}
-		if diff := cmp.Diff([]string{"GET /config", "PATCH /config", "GET /config"}, rest.seen()); diff != "" {
+		if diff := cmp.Diff([]string{"GET /config", "PATCH /config", "GET /config"},
+			rest.seen()); diff != "" {
 			t.Error(diff)
 		}
 		if config["mine"] != "kept" {

@@ -34,7 +34,8 @@ type SynchronousResult struct {
 // Other errors match ErrUnavailable or ErrTimeout. When ctx ends or time (the Options' Wait) runs
 // out before a mode other than SynchronousOff holds, the former settings are put back. Safe to
 // repeat. When the targets only plan, the changes are reported and nothing happens.
-func SetSynchronous(ctx context.Context, o Options, mode SynchronousMode, nodes int) (SynchronousResult, error) {
+func SetSynchronous(ctx context.Context, o Options, mode SynchronousMode,
+	nodes int) (SynchronousResult, error) {
 	o = o.WithDefaults()
 	var result SynchronousResult
 	err := within(ctx, o.Wait, "set synchronous mode", func(ctx context.Context) (err error) {
@@ -44,7 +45,8 @@ func SetSynchronous(ctx context.Context, o Options, mode SynchronousMode, nodes 
 	return result, err
 }
 
-func (c *operator) setSynchronous(ctx context.Context, mode SynchronousMode, nodes int) (SynchronousResult, error) {
+func (c *operator) setSynchronous(ctx context.Context, mode SynchronousMode,
+	nodes int) (SynchronousResult, error) {
 	start := time.Now()
 	if mode != SynchronousOff {
 		nodes = cmp.Or(nodes, 1)
@@ -75,12 +77,14 @@ func (c *operator) setSynchronous(ctx context.Context, mode SynchronousMode, nod
 
 // synchronousPatch is the mode in Patroni's words.
 func synchronousPatch(mode SynchronousMode, nodes int) (map[string]any, error) {
-	patch := map[string]any{"synchronous_mode": true, "synchronous_mode_strict": mode == SynchronousStrict,
-		"synchronous_node_count": nodes}
+	patch := map[string]any{"synchronous_mode": true,
+		"synchronous_mode_strict": mode == SynchronousStrict,
+		"synchronous_node_count":  nodes}
 	switch mode {
 	case SynchronousOff:
 		if nodes != 0 {
-			return nil, remote.WithHint(fmt.Errorf("%w: %d nodes without synchronous mode", ErrInvalid, nodes),
+			return nil, remote.WithHint(fmt.Errorf("%w: %d nodes without synchronous mode",
+				ErrInvalid, nodes),
 				"leave the number out")
 		}
 		patch["synchronous_mode"], patch["synchronous_node_count"] = false, nil
@@ -101,7 +105,8 @@ func synchronousPatch(mode SynchronousMode, nodes int) (map[string]any, error) {
 func (s survey) checkSynchronous(mode SynchronousMode, nodes int) error {
 	leader, ok := s.state.Leader()
 	if !ok {
-		return remote.WithHint(ErrNoLeader, "it is the leader that chooses the standbys; wait until there is one")
+		return remote.WithHint(ErrNoLeader, "it is the leader that chooses the standbys; wait "+
+			"until there is one")
 	}
 	if mode == SynchronousOff {
 		return nil
@@ -116,13 +121,15 @@ func (s survey) checkSynchronous(mode SynchronousMode, nodes int) error {
 			hint += "; in strict mode all writes would stop"
 		}
 		return remote.WithHint(
-			fmt.Errorf("%w: commits are to wait for %d replicas, but only %d are healthy and not tagged nosync",
+			fmt.Errorf("%w: commits are to wait for %d replicas, but only %d are healthy and not "+
+				"tagged nosync",
 				ErrUnhealthy, nodes, len(able)), hint)
 	}
 	if mode == SynchronousQuorum {
 		for name, node := range s.nodes {
 			if !atLeast(node.Version, 4, 0) {
-				return remote.WithHint(fmt.Errorf("%w %s on %s: quorum needs 4.0", ErrVersion, node.Version, name),
+				return remote.WithHint(fmt.Errorf("%w %s on %s: quorum needs 4.0", ErrVersion,
+					node.Version, name),
 					"upgrade Patroni, or use on or strict")
 			}
 		}
@@ -132,10 +139,12 @@ func (s survey) checkSynchronous(mode SynchronousMode, nodes int) error {
 
 // waitSynchronous waits until the DCS and the leader's PostgreSQL agree that the mode holds, and
 // returns the standbys.
-func (c *operator) waitSynchronous(ctx context.Context, mode SynchronousMode, nodes int) ([]string, error) {
+func (c *operator) waitSynchronous(ctx context.Context, mode SynchronousMode,
+	nodes int) ([]string, error) {
 	var standbys []string
 	wake := c.waker()
-	what := poll.Options{What: fmt.Sprintf("synchronous mode %s to hold", mode), Bound: c.options.Wait}
+	what := poll.Options{What: fmt.Sprintf("synchronous mode %s to hold", mode),
+		Bound: c.options.Wait}
 	err := poll.Until(ctx, what, func(ctx context.Context) (string, error) {
 		wake(ctx)
 		state, err := c.Cluster(ctx)
@@ -161,7 +170,8 @@ func (c *operator) waitSynchronous(ctx context.Context, mode SynchronousMode, no
 
 // synchronousHolds compares what is wished with the roles in the DCS and with what the leader's
 // PostgreSQL waits for.
-func synchronousHolds(state ClusterState, leader NodeState, mode SynchronousMode, nodes int) (standbys []string,
+func synchronousHolds(state ClusterState, leader NodeState, mode SynchronousMode,
+	nodes int) (standbys []string,
 	holds bool) {
 	role, word := RoleSyncStandby, "sync"
 	if mode == SynchronousQuorum {
@@ -205,9 +215,11 @@ func (c *operator) restore(ctx context.Context, changes []ConfigChange, cause er
 		return err
 	})
 	if err != nil {
-		return remote.WithHint(fmt.Errorf("%w; the former settings could not be put back: %w", cause, err),
+		return remote.WithHint(fmt.Errorf("%w; the former settings could not be put back: %w",
+			cause, err),
 			"set the synchronous mode again")
 	}
-	c.changed(c.options.Members[0], remote.Change{Kind: "setting", Name: strings.Join(keys, ", "), Action: "put back"})
+	c.changed(c.options.Members[0], remote.Change{Kind: "setting", Name: strings.Join(keys, ", "),
+		Action: "put back"})
 	return fmt.Errorf("%w; the former settings were put back", cause)
 }

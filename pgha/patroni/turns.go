@@ -65,7 +65,8 @@ func (t *turns) order(ctx context.Context, members []int) ([]int, error) {
 }
 
 // change changes the host of a member.
-func (t *turns) change(ctx context.Context, i int) (settled func(context.Context) error, err error) {
+func (t *turns) change(ctx context.Context,
+	i int) (settled func(context.Context) error, err error) {
 	m := t.options.Members[i]
 	old := oldConfig(ctx, t.options, m)
 	changes, err := m.Target.Ensure(ctx, t.wishes[i]...)
@@ -113,7 +114,8 @@ func inTurn(members []Member, state ClusterState) []int {
 func (c *operator) waitReloaded(ctx context.Context, m Member) error {
 	var seen time.Time
 	rounds, wake := 0, c.waker()
-	what := poll.Options{What: m.Name + " to be healthy with its new configuration", Bound: c.options.Wait}
+	what := poll.Options{What: m.Name + " to be healthy with its new configuration",
+		Bound: c.options.Wait}
 	err := poll.Until(ctx, what, func(ctx context.Context) (string, error) {
 		wake(ctx)
 		node, err := c.Patroni(ctx, m.Name)
@@ -132,7 +134,8 @@ func (c *operator) waitReloaded(ctx context.Context, m Member) error {
 			return "", err
 		}
 		if !state.Healthy(m.Name) || !node.Follows(state) {
-			return fmt.Sprintf("%s says that it is %s; %s", m.Name, node.State, describe(state)), nil
+			return fmt.Sprintf("%s says that it is %s; %s", m.Name, node.State,
+				describe(state)), nil
 		}
 		return "", nil
 	})

@@ -25,9 +25,12 @@ func TestRunningMembersTakeTurns(t *testing.T) {
 		err     error // the ill stay ill here, and at last that is reported
 	}{
 		"the leader last": {func(*fakePatroni) {}, []string{second, third, first}, nil},
-		"another leader":  {func(f *fakePatroni) { f.promote(second) }, []string{first, third, second}, nil},
+		"another leader": {func(f *fakePatroni) { f.promote(second) },
+			[]string{first, third, second}, nil},
 		"the ill one first": {
-			func(f *fakePatroni) { f.members[third].streaming = false }, []string{third, second, first}, ErrTimeout,
+			func(f *fakePatroni) {
+				f.members[third].streaming = false
+			}, []string{third, second, first}, ErrTimeout,
 		},
 		"nobody answers": {func(f *fakePatroni) {
 			for _, m := range f.members {
@@ -66,7 +69,9 @@ func TestTheRestIsLeftWhenOneFails(t *testing.T) {
 		text   string
 	}{
 		"its host refuses": {
-			func(o Options, _ *fakePatroni) { o.Members[1].Target.Executor.(*fakeHost).fail = "python3" }, "refused",
+			func(o Options, _ *fakePatroni) {
+				o.Members[1].Target.Executor.(*fakeHost).fail = "python3"
+			}, "refused",
 		},
 		"it is not healthy afterwards": {func(o Options, f *fakePatroni) {
 			change := o.Members[1].Target.OnChange
@@ -86,7 +91,8 @@ func TestTheRestIsLeftWhenOneFails(t *testing.T) {
 				running(o)
 				c.breaks(o, f)
 				err := Bootstrap(t.Context(), o)
-				if err == nil || !strings.Contains(err.Error(), second) || !strings.Contains(err.Error(), c.text) {
+				if err == nil || !strings.Contains(err.Error(), second) ||
+					!strings.Contains(err.Error(), c.text) {
 					t.Errorf("got %v", err)
 				}
 				for _, i := range []int{0, 2} {

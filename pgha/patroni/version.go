@@ -29,7 +29,8 @@ func CheckVersion(output string) error {
 	if major < 4 {
 		return remote.WithHint(
 			fmt.Errorf("%w: %s.%s is older than %s, which is needed for quorum commit, for "+
-				"keeping slots of absent members and for validating a running member's configuration",
+				"keeping slots of absent members and for validating a running member's "+
+				"configuration",
 				ErrVersion, match[1], match[2], MinimumVersion),
 			"install Patroni from PostgreSQL's own apt repository")
 	}

@@ -25,7 +25,8 @@ func (c *operator) waker() func(context.Context) {
 
 // within runs f within bound. When that has passed, the error matches ErrTimeout, whatever call it
 // cut short.
-func within(ctx context.Context, bound time.Duration, verb string, f func(context.Context) error) error {
+func within(ctx context.Context, bound time.Duration, verb string,
+	f func(context.Context) error) error {
 	inner, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	err := f(inner)

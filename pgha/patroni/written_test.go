@@ -44,7 +44,8 @@ func TestTakenBack(t *testing.T) {
 			"postgresql": map[string]any{"parameters": map[string]any{
 				"work_mem": "8MB", "jit": "on", "log_lock_waits": "on", "deadlock_timeout": "3s",
 				"shared_buffers": "256MB"}}}
-		o.Parameters = map[string]any{"log_lock_waits": "on", "Deadlock_Timeout": nil, "shared_buffers": nil}
+		o.Parameters = map[string]any{"log_lock_waits": "on", "Deadlock_Timeout": nil,
+			"shared_buffers": nil}
 		changes, err := SyncConfig(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)

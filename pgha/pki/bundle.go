@@ -25,7 +25,8 @@ func Bundle(certs ...[]byte) ([]byte, error) {
 		}
 		for _, cert := range parsed {
 			if !cert.BasicConstraintsValid || !cert.IsCA {
-				return nil, fmt.Errorf("bundle certificates: argument %d: %w: %q", i+1, ErrNotCA, cert.Subject)
+				return nil, fmt.Errorf("bundle certificates: argument %d: %w: %q", i+1, ErrNotCA,
+					cert.Subject)
 			}
 			if seen[string(cert.Raw)] {
 				continue

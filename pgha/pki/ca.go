@@ -88,7 +88,8 @@ func assembleCA(conf config, der []byte, signer crypto.Signer) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &CA{config: conf, cert: cert, certPEM: encodeCertificate(der), signer: signer, keyPEM: keyPEM}, nil
+	return &CA{config: conf, cert: cert, certPEM: encodeCertificate(der), signer: signer,
+		keyPEM: keyPEM}, nil
 }
 
 // CertPEM returns the certificate, which is public: what peers are to trust.

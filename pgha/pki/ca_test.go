@@ -25,10 +25,11 @@ func TestNewCAProfile(t *testing.T) {
 	t.Parallel()
 	cert := parse(t, newCA(t).CertPEM())
 	got := map[string]any{
-		"ca":        cert.IsCA && cert.BasicConstraintsValid,
-		"path":      cert.MaxPathLen == 0 && cert.MaxPathLenZero,
-		"usage":     cert.KeyUsage,
-		"ids":       len(cert.SubjectKeyId) == 20 && string(cert.SubjectKeyId) == string(cert.AuthorityKeyId),
+		"ca":    cert.IsCA && cert.BasicConstraintsValid,
+		"path":  cert.MaxPathLen == 0 && cert.MaxPathLenZero,
+		"usage": cert.KeyUsage,
+		"ids": len(cert.SubjectKeyId) == 20 &&
+			string(cert.SubjectKeyId) == string(cert.AuthorityKeyId),
 		"notBefore": cert.NotBefore,
 		"notAfter":  cert.NotAfter,
 		"signed":    cert.CheckSignatureFrom(cert),
@@ -93,7 +94,8 @@ func TestLoadCARoundTrip(t *testing.T) {
 		t.Error(diff)
 	}
 	leaf := issue(t, again, serverRequest())
-	if err := pki.Verify(leaf.CertPEM, ca.CertPEM(), pki.VerifyOptions{Usage: pki.ServerUsage, At: epoch}); err != nil {
+	if err := pki.Verify(leaf.CertPEM, ca.CertPEM(),
+		pki.VerifyOptions{Usage: pki.ServerUsage, At: epoch}); err != nil {
 		t.Error(err)
 	}
 }
@@ -110,7 +112,8 @@ func TestLoadCAReadsOlderKeyForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	// openssl ecparam writes the parameters as a block of their own.
-	sec1 := append([]byte("-----BEGIN EC PARAMETERS-----\nBgUrgQQAIg==\n-----END EC PARAMETERS-----\n"),
+	sec1 := append([]byte("-----BEGIN EC PARAMETERS-----\nBgUrgQQAIg==\n-----END EC "+
+		"PARAMETERS-----\n"),
 		pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})...)
 	again, err := pki.LoadCA(ca.CertPEM(), sec1)
 	if err != nil {
@@ -130,7 +133,8 @@ func TestLoadCARefuses(t *testing.T) {
 	loose, looseKey := rootWith(t, func(c *x509.Certificate) {
 		c.BasicConstraintsValid = false
 		// CA:TRUE
-		c.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 19}, Value: []byte{0x30, 3, 1, 1, 0xff}}}
+		c.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 19},
+			Value: []byte{0x30, 3, 1, 1, 0xff}}}
 	})
 	tests := map[string]struct {
 		cert, key []byte
@@ -141,13 +145,16 @@ func TestLoadCARefuses(t *testing.T) {
 		"no key":        {cert: ca.CertPEM(), want: pki.ErrInvalidPEM},
 		"encrypted key": {cert: ca.CertPEM(), key: encrypted, want: pki.ErrInvalidPEM},
 		"two keys": {
-			cert: ca.CertPEM(), key: append(other.KeyPEM().Reveal(), ca.KeyPEM().Reveal()...), want: pki.ErrInvalidPEM,
+			cert: ca.CertPEM(), key: append(other.KeyPEM().Reveal(), ca.KeyPEM().Reveal()...),
+			want: pki.ErrInvalidPEM,
 		},
 		"truncated": {cert: ca.CertPEM()[:200], key: ca.KeyPEM().Reveal(), want: pki.ErrInvalidPEM},
 		"two certificates": {
-			cert: append(ca.CertPEM(), other.CertPEM()...), key: ca.KeyPEM().Reveal(), want: pki.ErrInvalidPEM,
+			cert: append(ca.CertPEM(), other.CertPEM()...), key: ca.KeyPEM().Reveal(),
+			want: pki.ErrInvalidPEM,
 		},
-		"other's key":  {cert: ca.CertPEM(), key: other.KeyPEM().Reveal(), want: pki.ErrKeyMismatch},
+		"other's key": {cert: ca.CertPEM(), key: other.KeyPEM().Reveal(),
+			want: pki.ErrKeyMismatch},
 		"leaf":         {cert: leaf.CertPEM, key: leaf.KeyPEM.Reveal(), want: pki.ErrNotCA},
 		"no key usage": {cert: plain, key: plainKey, want: pki.ErrNotCA},
 		"not critical": {cert: loose, key: looseKey, want: pki.ErrNotCA},
@@ -156,7 +163,8 @@ func TestLoadCARefuses(t *testing.T) {
 			want: pki.ErrInvalidRequest,
 		},
 		"lifetime asked": {
-			cert: ca.CertPEM(), key: ca.KeyPEM().Reveal(), opts: []pki.Option{pki.WithLifetime(time.Hour)},
+			cert: ca.CertPEM(), key: ca.KeyPEM().Reveal(),
+			opts: []pki.Option{pki.WithLifetime(time.Hour)},
 			want: pki.ErrInvalidRequest,
 		},
 	}
@@ -218,7 +226,9 @@ func TestNthFailure(t *testing.T) {
 	t.Parallel()
 	sources := map[string]func(n int) pki.Option{
 		"random read": func(n int) pki.Option { return pki.WithRandom(&failingReader{good: n}) },
-		"short read":  func(n int) pki.Option { return pki.WithRandom(io.LimitReader(rand.Reader, int64(16*n+15))) },
+		"short read": func(n int) pki.Option {
+			return pki.WithRandom(io.LimitReader(rand.Reader, int64(16*n+15)))
+		},
 		"key generation": func(n int) pki.Option {
 			return pki.WithKeyGenerator(func() (crypto.Signer, error) {
 				if n == 0 {

@@ -41,7 +41,8 @@ func Covers(authorities, certPEM []byte, req Request, at time.Time) error {
 		return fmt.Errorf("check certificate %q: %w", req.CommonName, err)
 	}
 	issuer, err := issuerOf(certs[0], authorities)
-	found := Reasons{}.add(err).add(checkValidity(certs[0], at)).add(differences(certs[0], issuer, want)...)
+	found := Reasons{}.add(err).add(checkValidity(certs[0], at)).add(differences(certs[0], issuer,
+		want)...)
 	if info := describe(certs[0]); !at.After(info.NotAfter) && info.NeedsRenewal(at) {
 		found = found.add(fmt.Errorf("%w: %d days left", ErrRenewalDue, info.DaysLeft(at)))
 	}
@@ -87,7 +88,8 @@ func issuerOf(cert *x509.Certificate, authorities []byte) (*x509.Certificate, er
 			return ca, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: issued by %q, not by this %q", ErrUntrusted, cert.Issuer, known[0].Subject)
+	return nil, fmt.Errorf("%w: issued by %q, not by this %q", ErrUntrusted, cert.Issuer,
+		known[0].Subject)
 }
 
 // differences are what a new certificate would have otherwise. Without an issuer
@@ -103,10 +105,12 @@ func differences(cert, issuer *x509.Certificate, want Request) Reasons {
 		found = found.add(fmt.Errorf("it is an authority"))
 	}
 	if cert.Subject.CommonName != want.CommonName {
-		found = found.add(fmt.Errorf("common name is %q, want %q", cert.Subject.CommonName, want.CommonName))
+		found = found.add(fmt.Errorf("common name is %q, want %q", cert.Subject.CommonName,
+			want.CommonName))
 	}
 	if !slices.Equal(cert.Subject.Organization, organizations) {
-		found = found.add(fmt.Errorf("organization is %q, want %q", cert.Subject.Organization, organizations))
+		found = found.add(fmt.Errorf("organization is %q, want %q", cert.Subject.Organization,
+			organizations))
 	}
 	if have.Usage != want.Usage {
 		found = found.add(fmt.Errorf("%w: usage is %s, want %s", ErrUsage, have.Usage, want.Usage))
@@ -148,7 +152,9 @@ func namesOf(names []string, ips []netip.Addr) []string {
 }
 
 func without(list, other []string) []string {
-	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool {
+		return slices.Contains(other, s)
+	})
 }
 
 // keyFor names the kind of key that an authority gives its leaves.

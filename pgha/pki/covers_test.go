@@ -27,10 +27,13 @@ func TestCovers(t *testing.T) {
 	}{
 		"same": {},
 		"order, case, copy": {
-			change: func(r *pki.Request) { r.DNSNames = []string{"LOCALHOST", "pg1.example.com", "localhost"} },
+			change: func(r *pki.Request) {
+				r.DNSNames = []string{"LOCALHOST", "pg1.example.com", "localhost"}
+			},
 		},
 		"mapped address": {change: func(r *pki.Request) {
-			r.IPs = []netip.Addr{netip.MustParseAddr("::ffff:192.168.0.203"), netip.MustParseAddr("127.0.0.1")}
+			r.IPs = []netip.Addr{netip.MustParseAddr("::ffff:192.168.0.203"),
+				netip.MustParseAddr("127.0.0.1")}
 		}},
 		"longer lifetime asked": {change: func(r *pki.Request) { r.Lifetime = 730 * day }},
 		"two thirds gone":       {after: 243 * day},
@@ -38,20 +41,26 @@ func TestCovers(t *testing.T) {
 		"expired":               {after: 366 * day, reason: "expired", is: pki.ErrExpired},
 		"slow clock":            {after: -4 * time.Minute},
 		"slower clock":          {after: -day, reason: "not yet valid", is: pki.ErrNotYetValid},
-		"shorter lifetime":      {change: func(r *pki.Request) { r.Lifetime = 90 * day }, reason: "lifetime"},
-		"common name":           {change: func(r *pki.Request) { r.CommonName = "pg2" }, reason: "common name"},
-		"organization":          {change: func(r *pki.Request) { r.Organization = "x" }, reason: "organization"},
+		"shorter lifetime": {change: func(r *pki.Request) { r.Lifetime = 90 * day },
+			reason: "lifetime"},
+		"common name": {change: func(r *pki.Request) { r.CommonName = "pg2" },
+			reason: "common name"},
+		"organization": {change: func(r *pki.Request) { r.Organization = "x" },
+			reason: "organization"},
 		"usage": {
-			change: func(r *pki.Request) { r.Usage = pki.PeerUsage }, reason: "usage is server, want peer",
+			change: func(r *pki.Request) { r.Usage = pki.PeerUsage },
+			reason: "usage is server, want peer",
 		},
 		"new DNS name": {
-			change: func(r *pki.Request) { r.DNSNames = append(r.DNSNames, "vip") }, reason: "it lacks vip",
+			change: func(r *pki.Request) { r.DNSNames = append(r.DNSNames, "vip") },
+			reason: "it lacks vip",
 		},
 		"new address": {change: func(r *pki.Request) {
 			r.IPs = append(r.IPs, netip.MustParseAddr("192.168.0.210"))
 		}, reason: "it lacks 192.168.0.210"},
 		"fewer addresses": {
-			change: func(r *pki.Request) { r.IPs = nil }, reason: "it should not name 127.0.0.1, 192.168.0.203",
+			change: func(r *pki.Request) { r.IPs = nil },
+			reason: "it should not name 127.0.0.1, 192.168.0.203",
 		},
 	}
 	ca := newCA(t)
@@ -88,11 +97,13 @@ func TestCoversLooksAtIssuerAndKey(t *testing.T) {
 		!errors.Is(err, pki.ErrUntrusted) {
 		t.Errorf("an authority of the same name: %v", err)
 	}
-	odd := reload(t, ca, pki.WithClock(at(epoch)), pki.WithKeyGenerator(func() (crypto.Signer, error) {
-		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	}))
+	odd := reload(t, ca, pki.WithClock(at(epoch)),
+		pki.WithKeyGenerator(func() (crypto.Signer, error) {
+			return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+		}))
 	err := ca.Covers(issue(t, odd, serverRequest()).CertPEM, serverRequest())
-	if !errors.Is(err, pki.ErrNotCovered) || !strings.Contains(err.Error(), "key is ECDSA-P-384, want ECDSA-P-256") {
+	if !errors.Is(err, pki.ErrNotCovered) || !strings.Contains(err.Error(),
+		"key is ECDSA-P-384, want ECDSA-P-256") {
 		t.Errorf("another kind of key: %v", err)
 	}
 	bare := altered(t, ca, func(c *x509.Certificate) { c.SubjectKeyId = nil })
@@ -133,7 +144,8 @@ func TestCoversListsEveryReason(t *testing.T) {
 		after       time.Duration
 		want        []error
 	}{
-		"due": {other.CertPEM(), 300 * day, []error{pki.ErrUntrusted, pki.ErrUsage, pki.ErrRenewalDue}},
+		"due": {other.CertPEM(), 300 * day, []error{pki.ErrUntrusted, pki.ErrUsage,
+			pki.ErrRenewalDue}},
 		"expired, and no longer due": {
 			ca.CertPEM(), 400 * day, []error{pki.ErrUsage, pki.ErrExpired},
 		},
@@ -148,7 +160,8 @@ func TestCoversListsEveryReason(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			err := pki.Covers(test.authorities, leaf.CertPEM, req, epoch.Add(test.after))
-			for _, reason := range []error{pki.ErrUntrusted, pki.ErrUsage, pki.ErrRenewalDue, pki.ErrExpired,
+			for _, reason := range []error{pki.ErrUntrusted, pki.ErrUsage, pki.ErrRenewalDue,
+				pki.ErrExpired,
 				pki.ErrNotYetValid, pki.ErrInvalidPEM} {
 				if errors.Is(err, reason) != slices.Contains(test.want, reason) {
 					t.Errorf("%v: matches %q: %v", err, reason, errors.Is(err, reason))

@@ -25,7 +25,8 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	err = pki.Verify(leaf.CertPEM, ca.CertPEM(), pki.VerifyOptions{Usage: pki.ServerUsage, Name: "192.168.0.203"})
+	err = pki.Verify(leaf.CertPEM, ca.CertPEM(), pki.VerifyOptions{Usage: pki.ServerUsage,
+		Name: "192.168.0.203"})
 	fmt.Println(leaf, err)
 	fmt.Println(leaf.KeyPEM)
 	// Output:

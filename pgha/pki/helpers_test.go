@@ -69,7 +69,8 @@ func serverRequest() pki.Request {
 	return pki.Request{
 		CommonName: "pg1",
 		DNSNames:   []string{"pg1.example.com", "localhost"},
-		IPs:        []netip.Addr{netip.MustParseAddr("192.168.0.203"), netip.MustParseAddr("127.0.0.1")},
-		Usage:      pki.ServerUsage,
+		IPs: []netip.Addr{netip.MustParseAddr("192.168.0.203"),
+			netip.MustParseAddr("127.0.0.1")},
+		Usage: pki.ServerUsage,
 	}
 }

@@ -12,7 +12,8 @@ import (
 func TestDaysLeftAndRenewal(t *testing.T) {
 	t.Parallel()
 	info := pki.Info{NotBefore: epoch, NotAfter: epoch.Add(90 * 24 * time.Hour)}
-	forever := pki.Info{NotBefore: epoch, NotAfter: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}
+	forever := pki.Info{NotBefore: epoch, NotAfter: time.Date(9999, 12, 31, 23, 59, 59, 0,
+		time.UTC)}
 	tests := []struct {
 		info  pki.Info
 		after time.Duration
@@ -31,8 +32,10 @@ func TestDaysLeftAndRenewal(t *testing.T) {
 	}
 	for _, test := range tests {
 		now := epoch.Add(test.after)
-		if days, due := test.info.DaysLeft(now), test.info.NeedsRenewal(now); days != test.days || due != test.due {
-			t.Errorf("after %s: %d days, due %t; want %d, %t", test.after, days, due, test.days, test.due)
+		if days, due := test.info.DaysLeft(now), test.info.NeedsRenewal(now); days != test.days ||
+			due != test.due {
+			t.Errorf("after %s: %d days, due %t; want %d, %t", test.after, days, due, test.days,
+				test.due)
 		}
 	}
 }
@@ -45,7 +48,8 @@ func TestInfoJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`"usage":"server"`, `"ips":["127.0.0.1","192.168.0.203"]`, `"notAfter":"2031-01-02T03:04:05Z"`,
+		`"usage":"server"`, `"ips":["127.0.0.1","192.168.0.203"]`,
+		`"notAfter":"2031-01-02T03:04:05Z"`,
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%s lacks %s", text, want)
@@ -57,7 +61,8 @@ func TestInspectReadsAroundTheCertificate(t *testing.T) {
 	t.Parallel()
 	leaf := issue(t, newCA(t), serverRequest())
 	want := inspect(t, leaf.CertPEM).SHA256
-	decorated := "Certificate:\n    Data: as openssl x509 -text prints\n" + string(leaf.KeyPEM.Reveal()) +
+	decorated := "Certificate:\n    Data: as openssl x509 -text prints\n" +
+		string(leaf.KeyPEM.Reveal()) +
 		string(leaf.CertPEM)
 	if got := inspect(t, []byte(decorated)).SHA256; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -91,7 +96,8 @@ func FuzzInspect(f *testing.F) {
 		if len(info.SHA256) != 64 {
 			t.Errorf("fingerprint %q", info.SHA256)
 		}
-		if info.DaysLeft(info.NotAfter) != 0 || info.DaysLeft(info.NotAfter.Add(time.Second)) != -1 {
+		if info.DaysLeft(info.NotAfter) != 0 ||
+			info.DaysLeft(info.NotAfter.Add(time.Second)) != -1 {
 			t.Errorf("days left at the end %s", info.NotAfter)
 		}
 		if bundle, err := pki.Bundle(data); err == nil {

@@ -92,7 +92,8 @@ func (c *CA) template(req Request, now time.Time) (*x509.Certificate, error) {
 func checkValidity(cert *x509.Certificate, now time.Time) error {
 	switch {
 	case now.After(cert.NotAfter):
-		return fmt.Errorf("%w: it was valid until %s", ErrExpired, cert.NotAfter.UTC().Format(time.RFC3339))
+		return fmt.Errorf("%w: it was valid until %s", ErrExpired,
+			cert.NotAfter.UTC().Format(time.RFC3339))
 	case now.Before(cert.NotBefore):
 		return fmt.Errorf("%w: it is valid from %s, and the clock says %s", ErrNotYetValid,
 			cert.NotBefore.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))

@@ -36,7 +36,8 @@ func TestIssueProfile(t *testing.T) {
 		NotAfter:  epoch.Add(365 * 24 * time.Hour),
 		DNSNames:  []string{"pg1.example.com", "z.example.com"},
 		IPs: []netip.Addr{
-			netip.MustParseAddr("9.0.0.1"), netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1"),
+			netip.MustParseAddr("9.0.0.1"), netip.MustParseAddr("10.0.0.1"),
+			netip.MustParseAddr("fd00::1"),
 		},
 		Usage:   pki.PeerUsage,
 		KeyType: "ECDSA-P-256",
@@ -94,26 +95,29 @@ func TestIssueRefuses(t *testing.T) {
 		"no usage":             func(r *pki.Request) { r.Usage = 0 },
 		"unknown usage":        func(r *pki.Request) { r.Usage = 8 | pki.ServerUsage },
 		"server without names": func(r *pki.Request) { r.DNSNames, r.IPs = nil, nil },
-		"peer without names":   func(r *pki.Request) { r.DNSNames, r.IPs, r.Usage = nil, nil, pki.PeerUsage },
-		"negative lifetime":    func(r *pki.Request) { r.Lifetime = -1 },
-		"tiny lifetime":        func(r *pki.Request) { r.Lifetime = time.Second - 1 },
-		"wildcard":             name("*.example.com"),
-		"empty name":           name(""),
-		"trailing dot":         name("pg1.example.com."),
-		"underscore":           name("pg_1"),
-		"leading hyphen":       name("-pg1"),
-		"long label":           name(strings.Repeat("a", 64)),
-		"long name":            name(strings.Repeat("a.", 127) + "a"),
-		"not ASCII":            name("peña.example"),
-		"kelvin sign":          name("\u212Aelvin\u00DF.example"),
-		"address as name":      name("192.168.0.203"),
-		"IPv6 as name":         name("::1"),
-		"like an address":      name("192.168.203"),
-		"NUL":                  name("pg1\x00.example.com"),
-		"zero address":         ip(netip.Addr{}),
-		"unspecified":          ip(netip.MustParseAddr("::ffff:0.0.0.0")),
-		"multicast":            ip(netip.MustParseAddr("224.0.0.18")),
-		"zoned":                ip(netip.MustParseAddr("fe80::1%eth0")),
+		"peer without names": func(r *pki.Request) {
+			r.DNSNames, r.IPs, r.Usage = nil, nil,
+				pki.PeerUsage
+		},
+		"negative lifetime": func(r *pki.Request) { r.Lifetime = -1 },
+		"tiny lifetime":     func(r *pki.Request) { r.Lifetime = time.Second - 1 },
+		"wildcard":          name("*.example.com"),
+		"empty name":        name(""),
+		"trailing dot":      name("pg1.example.com."),
+		"underscore":        name("pg_1"),
+		"leading hyphen":    name("-pg1"),
+		"long label":        name(strings.Repeat("a", 64)),
+		"long name":         name(strings.Repeat("a.", 127) + "a"),
+		"not ASCII":         name("peña.example"),
+		"kelvin sign":       name("\u212Aelvin\u00DF.example"),
+		"address as name":   name("192.168.0.203"),
+		"IPv6 as name":      name("::1"),
+		"like an address":   name("192.168.203"),
+		"NUL":               name("pg1\x00.example.com"),
+		"zero address":      ip(netip.Addr{}),
+		"unspecified":       ip(netip.MustParseAddr("::ffff:0.0.0.0")),
+		"multicast":         ip(netip.MustParseAddr("224.0.0.18")),
+		"zoned":             ip(netip.MustParseAddr("fe80::1%eth0")),
 	}
 	ca := newCA(t)
 	for name, change := range tests {
@@ -149,12 +153,14 @@ func TestIssueAndTheIssuersLife(t *testing.T) {
 		from, to time.Time
 		err      error
 	}{
-		"whole":       {now: epoch.Add(day), from: epoch.Add(day - pki.Backdate), to: epoch.Add(91 * day)},
+		"whole": {now: epoch.Add(day), from: epoch.Add(day - pki.Backdate),
+			to: epoch.Add(91 * day)},
 		"clamped":     {now: epoch.Add(50 * day), from: epoch.Add(50*day - pki.Backdate), to: end},
 		"last second": {now: end, from: end.Add(-pki.Backdate), to: end},
 		"expired":     {now: end.Add(time.Second), err: pki.ErrExpired},
 		"slow clock": {
-			now: epoch.Add(-4 * time.Minute), from: epoch.Add(-pki.Backdate), to: epoch.Add(90*day - 4*time.Minute),
+			now: epoch.Add(-4 * time.Minute), from: epoch.Add(-pki.Backdate),
+			to: epoch.Add(90*day - 4*time.Minute),
 		},
 		"slower clock": {now: epoch.Add(-6 * time.Minute), err: pki.ErrNotYetValid},
 		"other zone": {
@@ -162,7 +168,8 @@ func TestIssueAndTheIssuersLife(t *testing.T) {
 			to: epoch.Add(91 * day),
 		},
 		"part of a sec": {
-			now: epoch.Add(day + 999*time.Millisecond), from: epoch.Add(day - pki.Backdate), to: epoch.Add(91 * day),
+			now: epoch.Add(day + 999*time.Millisecond), from: epoch.Add(day - pki.Backdate),
+			to: epoch.Add(91 * day),
 		},
 	}
 	for name, test := range tests {
@@ -179,7 +186,8 @@ func TestIssueAndTheIssuersLife(t *testing.T) {
 			}
 			info := inspect(t, leaf.CertPEM)
 			if !info.NotBefore.Equal(test.from) || !info.NotAfter.Equal(test.to) {
-				t.Errorf("valid %s to %s, want %s to %s", info.NotBefore, info.NotAfter, test.from, test.to)
+				t.Errorf("valid %s to %s, want %s to %s", info.NotBefore, info.NotAfter, test.from,
+					test.to)
 			}
 		})
 	}

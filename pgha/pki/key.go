@@ -22,7 +22,8 @@ type keySpec struct {
 
 func (k keySpec) check() error {
 	if k.rsaBits != 0 && (k.rsaBits < minRSABits || k.rsaBits > maxRSABits) {
-		return fmt.Errorf("%w: RSA key of %d bits is not between %d and %d", ErrInvalidRequest, k.rsaBits,
+		return fmt.Errorf("%w: RSA key of %d bits is not between %d and %d", ErrInvalidRequest,
+			k.rsaBits,
 			minRSABits, maxRSABits)
 	}
 	return nil
@@ -45,7 +46,8 @@ func specOf(public crypto.PublicKey) (keySpec, error) {
 		spec := keySpec{rsaBits: key.N.BitLen()}
 		return spec, spec.check()
 	default:
-		return keySpec{}, fmt.Errorf("%w: unsupported key type %s", ErrInvalidRequest, keyType(public))
+		return keySpec{}, fmt.Errorf("%w: unsupported key type %s", ErrInvalidRequest,
+			keyType(public))
 	}
 }
 

@@ -15,7 +15,8 @@ func TestLeafRoundTrip(t *testing.T) {
 	combined := leaf.Encode().Reveal()
 	tests := map[string][2][]byte{
 		"two files": {
-			append(leaf.CertPEM[:len(leaf.CertPEM):len(leaf.CertPEM)], leaf.Chain...), leaf.KeyPEM.Reveal(),
+			append(leaf.CertPEM[:len(leaf.CertPEM):len(leaf.CertPEM)], leaf.Chain...),
+			leaf.KeyPEM.Reveal(),
 		},
 		"single file": {append(combined[:len(combined):len(combined)], leaf.Chain...), combined},
 	}
@@ -35,10 +36,12 @@ func TestParseLeafRefuses(t *testing.T) {
 	t.Parallel()
 	ca := newCA(t)
 	one, two := issue(t, ca, serverRequest()), issue(t, ca, serverRequest())
-	if _, err := pki.ParseLeaf(one.CertPEM, two.KeyPEM.Reveal()); !errors.Is(err, pki.ErrKeyMismatch) {
+	if _, err := pki.ParseLeaf(one.CertPEM, two.KeyPEM.Reveal()); !errors.Is(err,
+		pki.ErrKeyMismatch) {
 		t.Errorf("another's key: %v", err)
 	}
-	if _, err := pki.ParseLeaf(one.KeyPEM.Reveal(), one.KeyPEM.Reveal()); !errors.Is(err, pki.ErrInvalidPEM) {
+	if _, err := pki.ParseLeaf(one.KeyPEM.Reveal(), one.KeyPEM.Reveal()); !errors.Is(err,
+		pki.ErrInvalidPEM) {
 		t.Errorf("no certificate: %v", err)
 	}
 	if _, err := pki.ParseLeaf(one.CertPEM, one.CertPEM); !errors.Is(err, pki.ErrInvalidPEM) {
@@ -71,11 +74,13 @@ func TestBundleRefuses(t *testing.T) {
 		certs [][]byte
 		want  error
 	}{
-		"nothing":   {want: pki.ErrInvalidPEM},
-		"empty":     {certs: [][]byte{ca.CertPEM(), nil}, want: pki.ErrInvalidPEM},
-		"leaf":      {certs: [][]byte{leaf.CertPEM}, want: pki.ErrNotCA},
-		"key":       {certs: [][]byte{append(ca.CertPEM(), ca.KeyPEM().Reveal()...)}, want: pki.ErrInvalidPEM},
-		"truncated": {certs: [][]byte{append(ca.CertPEM(), ca.CertPEM()[:100]...)}, want: pki.ErrInvalidPEM},
+		"nothing": {want: pki.ErrInvalidPEM},
+		"empty":   {certs: [][]byte{ca.CertPEM(), nil}, want: pki.ErrInvalidPEM},
+		"leaf":    {certs: [][]byte{leaf.CertPEM}, want: pki.ErrNotCA},
+		"key": {certs: [][]byte{append(ca.CertPEM(), ca.KeyPEM().Reveal()...)},
+			want: pki.ErrInvalidPEM},
+		"truncated": {certs: [][]byte{append(ca.CertPEM(), ca.CertPEM()[:100]...)},
+			want: pki.ErrInvalidPEM},
 	}
 	for name, test := range tests {
 		if _, err := pki.Bundle(test.certs...); !errors.Is(err, test.want) {

@@ -19,7 +19,8 @@ import (
 func LoadCA(certPEM, keyPEM []byte, opts ...Option) (*CA, error) {
 	conf := newConfig(opts)
 	if conf.key != (keySpec{}) || conf.lifetime != 0 {
-		return nil, fmt.Errorf("load CA: %w: key type and lifetime of a stored authority cannot be chosen",
+		return nil, fmt.Errorf("load CA: %w: key type and lifetime of a stored authority cannot "+
+			"be chosen",
 			ErrInvalidRequest)
 	}
 	ca, err := loadCA(certPEM, keyPEM, conf)
@@ -59,9 +60,11 @@ func checkRoot(cert *x509.Certificate) error {
 	case !cert.BasicConstraintsValid || !cert.IsCA:
 		return fmt.Errorf("%w: %q is not marked as a CA", ErrNotCA, cert.Subject)
 	case !criticalConstraints(cert):
-		return fmt.Errorf("%w: %q does not mark its basic constraints as critical", ErrNotCA, cert.Subject)
+		return fmt.Errorf("%w: %q does not mark its basic constraints as critical", ErrNotCA,
+			cert.Subject)
 	case cert.KeyUsage&x509.KeyUsageCertSign == 0:
-		return fmt.Errorf("%w: %q has no key usage that allows signing certificates", ErrNotCA, cert.Subject)
+		return fmt.Errorf("%w: %q has no key usage that allows signing certificates", ErrNotCA,
+			cert.Subject)
 	case len(cert.SubjectKeyId) == 0:
 		return fmt.Errorf("%w: %q has no subject key identifier", ErrNotCA, cert.Subject)
 	case !bytes.Equal(cert.RawSubject, cert.RawIssuer) || cert.CheckSignatureFrom(cert) != nil:

@@ -75,12 +75,15 @@ func TestOpenSSLStrict(t *testing.T) {
 				args []string
 				ok   bool
 			}{
-				"server name":    {[]string{"sslserver", "-verify_hostname", "pg1.example.com", server}, true},
-				"server address": {[]string{"sslserver", "-verify_ip", "192.168.0.203", server}, true},
-				"wrong address":  {[]string{"sslserver", "-verify_ip", "192.168.0.204", server}, false},
-				"client":         {[]string{"sslclient", client}, true},
-				"client serves":  {[]string{"sslserver", client}, false},
-				"server dials":   {[]string{"sslclient", server}, false},
+				"server name": {[]string{"sslserver", "-verify_hostname", "pg1.example.com",
+					server}, true},
+				"server address": {[]string{"sslserver", "-verify_ip", "192.168.0.203",
+					server}, true},
+				"wrong address": {[]string{"sslserver", "-verify_ip", "192.168.0.204",
+					server}, false},
+				"client":        {[]string{"sslclient", client}, true},
+				"client serves": {[]string{"sslserver", client}, false},
+				"server dials":  {[]string{"sslclient", server}, false},
 			}
 			for what, test := range tests {
 				out, err := run(t, nil, append(verify[:len(verify):len(verify)], test.args...)...)
@@ -88,7 +91,8 @@ func TestOpenSSLStrict(t *testing.T) {
 					t.Errorf("%s: %v\n%s", what, err, out)
 				}
 			}
-			if out, err := run(t, clientLeaf.KeyPEM.Reveal(), openssl, "pkey", "-check", "-noout"); err != nil {
+			if out, err := run(t, clientLeaf.KeyPEM.Reveal(), openssl, "pkey", "-check",
+				"-noout"); err != nil {
 				t.Errorf("key: %v\n%s", err, out)
 			}
 		})
@@ -129,7 +133,8 @@ func TestPythonStrictHandshake(t *testing.T) {
 			if err != nil {
 				t.Errorf("strict handshake failed: %v\n%s", err, out)
 			}
-			if out, err := run(t, nil, interpreter, script, root, peer, "192.168.0.204"); err == nil {
+			if out, err := run(t, nil, interpreter, script, root, peer,
+				"192.168.0.204"); err == nil {
 				t.Errorf("a wrong address was accepted\n%s", out)
 			}
 		})
@@ -144,7 +149,8 @@ func TestPythonStrictRefusesRootWithoutKeyUsage(t *testing.T) {
 	root, key := rootWith(t, func(c *x509.Certificate) { c.KeyUsage = 0 })
 	self := write(t, "self.pem", append(key, root...))
 	script := write(t, "handshake.py", []byte(handshakeScript))
-	if out, err := run(t, nil, interpreter, script, write(t, "ca.pem", root), self, "192.168.0.203"); err == nil {
+	if out, err := run(t, nil, interpreter, script, write(t, "ca.pem", root), self,
+		"192.168.0.203"); err == nil {
 		t.Errorf("accepted\n%s", out)
 	}
 }

@@ -85,7 +85,8 @@ func checkLifetime(lifetime, fallback, least time.Duration) (time.Duration, erro
 		return fallback, nil
 	}
 	if lifetime < least || lifetime > maxLifetime {
-		return 0, fmt.Errorf("%w: lifetime %s is not between %s and %s", ErrInvalidRequest, lifetime,
+		return 0, fmt.Errorf("%w: lifetime %s is not between %s and %s", ErrInvalidRequest,
+			lifetime,
 			least, maxLifetime)
 	}
 	return lifetime, nil

@@ -21,7 +21,8 @@ func decodeBlocks(data []byte) ([]*pem.Block, error) {
 		blocks = append(blocks, block)
 	}
 	if len(blocks) != begun {
-		return nil, fmt.Errorf("%w: %d of %d blocks are damaged", ErrInvalidPEM, begun-len(blocks), begun)
+		return nil, fmt.Errorf("%w: %d of %d blocks are damaged", ErrInvalidPEM,
+			begun-len(blocks), begun)
 	}
 	return blocks, nil
 }

@@ -57,7 +57,8 @@ func (r Request) normalized() (Request, error) {
 	if !r.Usage.valid() {
 		return Request{}, fmt.Errorf("%w: usage must be server, client or peer", ErrInvalidRequest)
 	}
-	if r.Lifetime, err = checkLifetime(r.Lifetime, DefaultLeafLifetime, minLeafLifetime); err != nil {
+	if r.Lifetime, err = checkLifetime(r.Lifetime, DefaultLeafLifetime,
+		minLeafLifetime); err != nil {
 		return Request{}, err
 	}
 	if r.DNSNames, err = normalizeDNSNames(r.DNSNames); err != nil {
@@ -68,7 +69,8 @@ func (r Request) normalized() (Request, error) {
 	}
 	if r.Usage&ServerUsage != 0 && len(r.DNSNames)+len(r.IPs) == 0 {
 		return Request{},
-			fmt.Errorf("%w: a %s certificate needs a DNS name or an IP address", ErrInvalidRequest, r.Usage)
+			fmt.Errorf("%w: a %s certificate needs a DNS name or an IP address", ErrInvalidRequest,
+				r.Usage)
 	}
 	return r, nil
 }
@@ -81,7 +83,8 @@ func checkName(what, name string) error {
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unprintable):
 		return fmt.Errorf("%w: %s %q has unprintable characters", ErrInvalidRequest, what, name)
 	case utf8.RuneCountInString(name) > maxCommonName:
-		return fmt.Errorf("%w: %s %q is longer than %d characters", ErrInvalidRequest, what, name, maxCommonName)
+		return fmt.Errorf("%w: %s %q is longer than %d characters", ErrInvalidRequest, what, name,
+			maxCommonName)
 	}
 	return nil
 }

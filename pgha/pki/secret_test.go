@@ -32,13 +32,15 @@ func TestNothingLeaksAKey(t *testing.T) {
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%t"} {
 		for _, value := range []any{
-			ca, leaf, *leaf, leaf.KeyPEM, ca.KeyPEM(), holder, &holder, []any{&holder, leaf.Encode()},
+			ca, leaf, *leaf, leaf.KeyPEM, ca.KeyPEM(), holder, &holder,
+			[]any{&holder, leaf.Encode()},
 			struct{ H any }{&holder},
 		} {
 			fmt.Fprintf(&out, verb+"\n", value)
 		}
 	}
-	for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil),
+		slog.NewJSONHandler(&out, nil)} {
 		slog.New(handler).Info("made", "ca", ca, "leaf", leaf, "key", leaf.KeyPEM, "all", holder)
 	}
 	if err := json.NewEncoder(&out).Encode(holder); err != nil {
@@ -60,7 +62,8 @@ func TestNothingLeaksAKey(t *testing.T) {
 			}
 		}
 	}
-	if !strings.Contains(out.String(), `CA "test CA"`) || !strings.Contains(out.String(), "[redacted]") {
+	if !strings.Contains(out.String(), `CA "test CA"`) ||
+		!strings.Contains(out.String(), "[redacted]") {
 		t.Error("output lacks what may be shown")
 	}
 }

@@ -23,7 +23,8 @@ func withoutQuorum() (*spec.Spec, status.Status, map[string]hostlook.Look) {
 	sp.Patroni.FailsafeMode = true
 	s := status.Status{
 		Etcd: []status.EtcdStatus{
-			{Name: "pg1", Error: "refused"}, {Name: "pg2", Error: "refused"}, {Name: "pg3", Healthy: true},
+			{Name: "pg1", Error: "refused"}, {Name: "pg2", Error: "refused"},
+			{Name: "pg3", Healthy: true},
 		},
 	}
 	looks := map[string]hostlook.Look{}
@@ -54,12 +55,16 @@ func TestStopRefusesWhileFailsafeHoldsThePrimary(t *testing.T) {
 		"forced":                   {hosts: []string{"db2"}, force: true},
 		"everything":               {hosts: []string{"db1", "db2", "db3", "lb1", "lb2", "lb3"}},
 		"one whose Patroni is down": {
-			hosts:  []string{"db2"},
-			change: func(_ *spec.Spec, _ *status.Status, l map[string]hostlook.Look) { l["db2"] = hostlook.Look{} },
+			hosts: []string{"db2"},
+			change: func(_ *spec.Spec, _ *status.Status, l map[string]hostlook.Look) {
+				l["db2"] = hostlook.Look{}
+			},
 		},
 		"etcd has its quorum": {
-			hosts:  []string{"db2"},
-			change: func(_ *spec.Spec, s *status.Status, _ map[string]hostlook.Look) { s.Etcd[0].Healthy = true },
+			hosts: []string{"db2"},
+			change: func(_ *spec.Spec, s *status.Status, _ map[string]hostlook.Look) {
+				s.Etcd[0].Healthy = true
+			},
 		},
 		"etcd takes no writes": {hosts: []string{"db2"},
 			change: func(_ *spec.Spec, s *status.Status, _ map[string]hostlook.Look) {
@@ -91,7 +96,8 @@ func TestStopRefusesWhileFailsafeHoldsThePrimary(t *testing.T) {
 			}
 			err = refuseStop(sp, s, looks, hosts, c.force)
 			said := err != nil && strings.Contains(err.Error(), "failsafe_mode")
-			if said != c.refused || said && (!errors.Is(err, errs.ErrRefused) || remote.Hint(err) == "") {
+			if said != c.refused || said && (!errors.Is(err, errs.ErrRefused) ||
+				remote.Hint(err) == "") {
 				t.Errorf("got %v, want a refusal: %v", err, c.refused)
 			}
 		})

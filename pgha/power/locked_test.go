@@ -51,7 +51,8 @@ func TestLockedByAnother(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for answer, kind := range map[string]errs.Kind{
-				"taken " + holder + "\n": errs.Locked, "Welcome!\n": errs.Other, "": errs.Unavailable,
+				"taken " + holder + "\n": errs.Locked, "Welcome!\n": errs.Other,
+				"": errs.Unavailable,
 			} {
 				c, _ := sitetest.HeldHosts(t)
 				for _, h := range c.Spec.Hosts {
@@ -60,7 +61,8 @@ func TestLockedByAnother(t *testing.T) {
 				}
 				err := run(t.Context(), c)
 				if err == nil || errs.KindOf(err) != kind || len(errs.Steps(err)) == 0 {
-					t.Errorf("%q: %v of kind %v, %d hints", answer, err, errs.KindOf(err), len(errs.Steps(err)))
+					t.Errorf("%q: %v of kind %v, %d hints", answer, err, errs.KindOf(err),
+						len(errs.Steps(err)))
 					continue
 				}
 				first := c.Spec.Databases()[0].Name

@@ -41,18 +41,20 @@ func Mend(ctx context.Context, c *site.Site, opts MendOptions) error {
 			return fmt.Errorf("mend: %w", err)
 		}
 	}
-	return engine.Operate(ctx, c, "mend", opts.Operation, job.LockHosts, func(ctx context.Context, run *job.Job) error {
-		for _, s := range opts.Steps {
-			t, err := run.Target(s.Host)
-			if err != nil {
-				return err
+	return engine.Operate(ctx, c, "mend", opts.Operation, job.LockHosts,
+		func(ctx context.Context, run *job.Job) error {
+			for _, s := range opts.Steps {
+				t, err := run.Target(s.Host)
+				if err != nil {
+					return err
+				}
+				if _, err := t.Do(ctx, s.Command, "run",
+					remote.Cmd{Argv: []string{"sh", "-c", s.Command}}); err != nil {
+					return err
+				}
 			}
-			if _, err := t.Do(ctx, s.Command, "run", remote.Cmd{Argv: []string{"sh", "-c", s.Command}}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+			return nil
+		})
 }
 
 // Authorities are the certificates, in PEM, of the three authorities of a cluster. They are no

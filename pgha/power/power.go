@@ -88,8 +88,10 @@ func awaitHolder(ctx context.Context, r *job.Job, keep []spec.Host) error {
 	if err != nil || !ok {
 		return err
 	}
-	what := fmt.Sprintf("%s to be held by one of %s", r.Spec.VIP.Address, strings.Join(site.HostNames(keep), ", "))
-	return r.Until(ctx, job.MoveWait, what, errs.Text("see `journalctl -u keepalived -n 50` on the balancers"),
+	what := fmt.Sprintf("%s to be held by one of %s", r.Spec.VIP.Address,
+		strings.Join(site.HostNames(keep), ", "))
+	return r.Until(ctx, job.MoveWait, what, errs.Text("see `journalctl -u keepalived -n 50` on "+
+		"the balancers"),
 		func(ctx context.Context) string {
 			holdings, err := vip.Holder(ctx, opts)
 			if err != nil {
@@ -124,7 +126,8 @@ func moveEtcdOff(ctx context.Context, r *job.Job, hosts []spec.Host, primary str
 		switch {
 		case m.Leader && site.Among(hosts, m.Name):
 			from = m.Name
-		case m.Err == "" && len(m.Errors) == 0 && !site.Among(hosts, m.Name) && (to == "" || to == primary):
+		case m.Err == "" && len(m.Errors) == 0 && !site.Among(hosts, m.Name) &&
+			(to == "" || to == primary):
 			to = m.Name
 		}
 	}
@@ -163,14 +166,16 @@ func giveUpLeadership(ctx context.Context, r *job.Job, s status.Status, hosts []
 
 // successor picks the member that may lead in place of one on these hosts, by trying it in a
 // rehearsal: Patroni's rules on lag, tags and synchronous standbys are known there.
-func successor(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Host, preferred []string) (string, error) {
+func successor(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Host,
+	preferred []string) (string, error) {
 	rehearsal, err := engine.PatroniOptions(r.Rehearsed())
 	if err != nil {
 		return "", err
 	}
 	var reason error
 	for _, candidate := range successors(s, hosts, preferred) {
-		_, err := patroni.Switchover(ctx, rehearsal, patroni.SwitchoverOptions{Candidate: candidate})
+		_, err := patroni.Switchover(ctx, rehearsal,
+			patroni.SwitchoverOptions{Candidate: candidate})
 		if err == nil {
 			return candidate, nil
 		}
@@ -182,7 +187,8 @@ func successor(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Ho
 		reason = fmt.Errorf("%w: no healthy replica runs on another host", patroni.ErrNoCandidate)
 	}
 	return "", errs.WithNext(reason,
-		errs.Text("see %s; a replica must stream before the leader's host can go", errs.Verb("status")))
+		errs.Text("see %s; a replica must stream before the leader's host can go",
+			errs.Verb("status")))
 }
 
 // successors are the healthy members outside these hosts: the preferred first, then by lag.
@@ -194,7 +200,8 @@ func successors(s status.Status, hosts []spec.Host, preferred []string) []string
 		}
 	}
 	slices.SortStableFunc(fit, func(a, b status.MemberStatus) int {
-		if pa, pb := slices.Contains(preferred, a.Name), slices.Contains(preferred, b.Name); pa != pb {
+		if pa, pb := slices.Contains(preferred, a.Name),
+			slices.Contains(preferred, b.Name); pa != pb {
 			return map[bool]int{true: -1, false: 1}[pa]
 		}
 		return int(*a.LagBytes - *b.LagBytes)

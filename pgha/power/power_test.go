@@ -19,7 +19,8 @@ import (
 )
 
 func named(sp *spec.Spec, names ...string) []spec.Host {
-	return slices.DeleteFunc(slices.Clone(sp.Hosts), func(h spec.Host) bool { return !slices.Contains(names, h.Name) })
+	return slices.DeleteFunc(slices.Clone(sp.Hosts),
+		func(h spec.Host) bool { return !slices.Contains(names, h.Name) })
 }
 
 func TestRefuseStop(t *testing.T) {
@@ -34,19 +35,23 @@ func TestRefuseStop(t *testing.T) {
 		"everything":                  {hosts: all},
 		"everything, some of it down": {hosts: all, down: []string{"db2", "db3", "lb1"}},
 		"everything, a host is silent": {
-			hosts: all, silent: []string{"db2"}, down: []string{"db2"}, says: "db2 cannot be reached",
-			is: errs.ErrRefused,
+			hosts: all, silent: []string{"db2"}, down: []string{"db2"},
+			says: "db2 cannot be reached",
+			is:   errs.ErrRefused,
 		},
-		"the same by force":         {hosts: all, silent: []string{"db2"}, down: []string{"db2"}, force: true},
+		"the same by force": {hosts: all, silent: []string{"db2"}, down: []string{"db2"},
+			force: true},
 		"a replica":                 {hosts: []string{"db2"}},
 		"the leader":                {hosts: []string{"db1"}},
 		"a database and a balancer": {hosts: []string{"db1", "lb1"}},
 		"two databases": {
-			hosts: []string{"db1", "db2"}, says: "etcd would lose its quorum: 1 of its 3", is: errs.ErrRefused,
+			hosts: []string{"db1", "db2"}, says: "etcd would lose its quorum: 1 of its 3",
+			is: errs.ErrRefused,
 		},
 		"two databases by force": {hosts: []string{"db1", "db2"}, force: true},
 		"one of two that are left": {
-			hosts: []string{"db1"}, down: []string{"db2"}, says: "etcd would lose its quorum", is: errs.ErrRefused,
+			hosts: []string{"db1"}, down: []string{"db2"}, says: "etcd would lose its quorum",
+			is: errs.ErrRefused,
 		},
 		"one that is down already": {hosts: []string{"db2"}, down: []string{"db2"}},
 		"all databases": {
@@ -54,13 +59,15 @@ func TestRefuseStop(t *testing.T) {
 		},
 		"two balancers": {hosts: []string{"lb1", "lb3"}},
 		"all balancers": {
-			hosts: []string{"lb1", "lb2", "lb3"}, says: "no balancer would be left", is: errs.ErrRefused,
+			hosts: []string{"lb1", "lb2", "lb3"}, says: "no balancer would be left",
+			is: errs.ErrRefused,
 		},
 		"the last balancer": {
 			hosts: []string{"lb2"}, down: []string{"lb1", "lb3"}, says: "no balancer would be left",
 			is: errs.ErrRefused,
 		},
-		"the last balancer by force": {hosts: []string{"lb2"}, down: []string{"lb1", "lb3"}, force: true},
+		"the last balancer by force": {hosts: []string{"lb2"}, down: []string{"lb1", "lb3"},
+			force: true},
 		"paused": {
 			hosts: []string{"db2"}, paused: true, says: "paused", is: patroni.ErrPaused,
 		},
@@ -95,7 +102,8 @@ func checkRefusal(t *testing.T, err, is error, says string) {
 		}
 		return
 	}
-	if !errors.Is(err, is) || errs.KindOf(err) != errs.Refused || !strings.Contains(err.Error(), says) ||
+	if !errors.Is(err, is) || errs.KindOf(err) != errs.Refused ||
+		!strings.Contains(err.Error(), says) ||
 		remote.Hint(err) == "" {
 		t.Errorf("got %v with hint %q, want %v that says %q", err, remote.Hint(err), is, says)
 	}
@@ -106,7 +114,8 @@ func stopped(state string, timeline int64, checkpoint uint64) hostlook.Look {
 	return hostlook.Look{Active: map[string]string{
 		etcd.Unit: "inactive", patroni.Unit: "inactive",
 	}, Enabled: map[string]string{etcd.Unit: "enabled", patroni.Unit: "enabled"},
-		Control: hostlook.ControlData{Identifier: "1", State: state, Timeline: timeline, Checkpoint: checkpoint}}
+		Control: hostlook.ControlData{Identifier: "1", State: state, Timeline: timeline,
+			Checkpoint: checkpoint}}
 }
 
 func TestRefuseStart(t *testing.T) {
@@ -114,7 +123,8 @@ func TestRefuseStart(t *testing.T) {
 	running := stopped("in production", 1, 5)
 	running.Active = map[string]string{etcd.Unit: "active", patroni.Unit: "active"}
 	bare := stopped("", 0, 0)
-	bare.Control, bare.Enabled = hostlook.ControlData{}, map[string]string{etcd.Unit: "", patroni.Unit: ""}
+	bare.Control, bare.Enabled = hostlook.ControlData{},
+		map[string]string{etcd.Unit: "", patroni.Unit: ""}
 	allStopped := map[string]hostlook.Look{
 		"db1": stopped("shut down in recovery", 1, 9), "db2": stopped("shut down", 1, 9),
 		"db3": stopped("shut down in recovery", 1, 9),
@@ -129,8 +139,9 @@ func TestRefuseStart(t *testing.T) {
 		"one alone":            {allStopped, []string{"db2"}, false, "1 of its 3 members"},
 		"one alone by force":   {allStopped, []string{"db2"}, true, "1 of its 3 members"},
 		"with the newest data": {allStopped, []string{"db2", "db3"}, false, ""},
-		"without":              {allStopped, []string{"db1", "db3"}, false, "db2 has the newest data"},
-		"without, by force":    {allStopped, []string{"db1", "db3"}, true, ""},
+		"without": {allStopped, []string{"db1", "db3"}, false,
+			"db2 has the newest data"},
+		"without, by force": {allStopped, []string{"db1", "db3"}, true, ""},
 		"one of a running three": {
 			map[string]hostlook.Look{
 				"db1": stopped("in archive recovery", 1, 4), "db2": running, "db3": running,
@@ -138,16 +149,19 @@ func TestRefuseStart(t *testing.T) {
 		},
 		"newer, but others lead": {
 			map[string]hostlook.Look{
-				"db1": stopped("shut down in recovery", 1, 4), "db2": running, "db3": running, "lb1": {},
+				"db1": stopped("shut down in recovery", 1, 4), "db2": running, "db3": running,
+				"lb1": {},
 			}, []string{"db1"}, false, "",
 		},
 		"a balancer alone": {allStopped, []string{"lb1"}, false, ""},
 		"never set up": {
-			map[string]hostlook.Look{"db1": bare, "db2": bare, "db3": bare}, []string{"db1", "db2"}, false,
+			map[string]hostlook.Look{"db1": bare, "db2": bare, "db3": bare},
+			[]string{"db1", "db2"}, false,
 			"db1 has no",
 		},
 		"silent": {
-			map[string]hostlook.Look{"db1": {Err: remote.ErrUnreachable}, "db2": running, "db3": running},
+			map[string]hostlook.Look{"db1": {Err: remote.ErrUnreachable}, "db2": running,
+				"db3": running},
 			[]string{"db1"}, false, "unreachable",
 		},
 	} {
@@ -171,11 +185,14 @@ func TestRefuseReboot(t *testing.T) {
 		"db1": {Enabled: map[string]string{etcd.Unit: "enabled", patroni.Unit: "disabled"}},
 	}
 	checkRefusal(t, refuseReboot(sitetest.PowerStatus(), enabled, named(sp, "db1")), nil, "")
-	checkRefusal(t, refuseReboot(sitetest.PowerStatus(), disabled, named(sp, "db1")), errs.ErrRefused,
+	checkRefusal(t, refuseReboot(sitetest.PowerStatus(), disabled, named(sp, "db1")),
+		errs.ErrRefused,
 		"patroni.service on db1 is not enabled")
-	checkRefusal(t, refuseReboot(sitetest.PowerStatus("lb2"), enabled, named(sp, "db1")), errs.ErrRefused,
+	checkRefusal(t, refuseReboot(sitetest.PowerStatus("lb2"), enabled, named(sp, "db1")),
+		errs.ErrRefused,
 		"balancer lb2")
-	checkRefusal(t, refuseReboot(sitetest.PowerStatus("db2"), enabled, named(sp, "db1")), errs.ErrRefused, "member pg2")
+	checkRefusal(t, refuseReboot(sitetest.PowerStatus("db2"), enabled, named(sp, "db1")),
+		errs.ErrRefused, "member pg2")
 	paused := sitetest.PowerStatus()
 	paused.Paused = true
 	checkRefusal(t, refuseReboot(paused, enabled, named(sp, "db1")), errs.ErrRefused, "paused")
@@ -189,7 +206,8 @@ func TestRebootOrder(t *testing.T) {
 		hosts []string
 		want  string
 	}{
-		"all":                      {strings.Fields("db1 db2 db3 lb1 lb2 lb3"), "lb2 lb3 lb1 db2 db3 db1"},
+		"all": {strings.Fields("db1 db2 db3 lb1 lb2 lb3"),
+			"lb2 lb3 lb1 db2 db3 db1"},
 		"the leader and a replica": {strings.Fields("db1 db3"), "db3 db1"},
 		"holder and leader":        {strings.Fields("db1 lb1"), "lb1 db1"},
 	} {

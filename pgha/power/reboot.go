@@ -75,7 +75,8 @@ type RebootedHost struct {
 //
 // ErrRefused, before anything is changed, if the cluster is not healthy or a unit would not come
 // back by itself. After ErrTimeout the host may still be on its way up.
-func RollingReboot(ctx context.Context, c *site.Site, opts RollingRebootOptions) (RollingRebootResult, error) {
+func RollingReboot(ctx context.Context, c *site.Site,
+	opts RollingRebootOptions) (RollingRebootResult, error) {
 	result := RollingRebootResult{Rebooted: []RebootedHost{}}
 	hosts, err := c.Chosen(opts.Hosts)
 	if err != nil {
@@ -128,7 +129,8 @@ func refuseReboot(s status.Status, looks map[string]hostlook.Look, hosts []spec.
 	for _, h := range hosts {
 		for unit, enabled := range looks[h.Name].Enabled {
 			if enabled != "enabled" {
-				reasons = append(reasons, fmt.Sprintf("%s on %s is not enabled and would not come back", unit, h.Name))
+				reasons = append(reasons, fmt.Sprintf("%s on %s is not enabled and would not "+
+					"come back", unit, h.Name))
 				next = errs.Text("%s enables it", errs.Verb("apply"))
 			}
 		}
@@ -146,7 +148,8 @@ func refuseAbsence(sp *spec.Spec, s status.Status, hosts []spec.Host, force bool
 		if reasons := measure.Removal(sp, s, []spec.Host{h}); len(reasons) > 0 && !force {
 			return errs.WithNext(fmt.Errorf("%w: while %s reboots: %s", errs.ErrRefused, h.Name,
 				strings.Join(reasons, "; ")),
-				errs.Text("%s tells what cannot be lost; --force reboots it all the same", errs.Verb("advise")))
+				errs.Text("%s tells what cannot be lost; --force reboots it all the same",
+					errs.Verb("advise")))
 		}
 	}
 	return nil
@@ -157,7 +160,8 @@ func refuseAbsence(sp *spec.Spec, s status.Status, hosts []spec.Host, force bool
 func nextToReboot(left []spec.Host, s status.Status) spec.Host {
 	rank := func(h spec.Host) int {
 		switch {
-		case h.Role == spec.RoleBalancer && (s.VIP == nil || !slices.Contains(s.VIP.Holders, h.Name)):
+		case h.Role == spec.RoleBalancer && (s.VIP == nil ||
+			!slices.Contains(s.VIP.Holders, h.Name)):
 			return 0
 		case h.Role == spec.RoleBalancer:
 			return 1
@@ -209,7 +213,8 @@ func rebootInTurn(ctx context.Context, r *job.Job, s status.Status, left []spec.
 func stoppedAt(h spec.Host, err error, result *RollingRebootResult) error {
 	rest := strings.Join(result.NotDone, ", ")
 	if len(result.Rebooted) > 0 && errs.KindOf(err) == errs.Refused {
-		return errs.WithNext(fmt.Errorf("reboot %s: %s; not rebooted: %s", h.Name, err.Error(), rest), errs.NextOf(err))
+		return errs.WithNext(fmt.Errorf("reboot %s: %s; not rebooted: %s", h.Name, err.Error(),
+			rest), errs.NextOf(err))
 	}
 	return fmt.Errorf("reboot %s: %w; not rebooted: %s", h.Name, err, rest)
 }
@@ -259,7 +264,8 @@ func reboot(ctx context.Context, r *job.Job, h spec.Host, bound time.Duration) (
 		return done, true, err
 	}
 	done.Back = patroni.Elapsed(time.Since(start))
-	r.Out.Emit(event.Event{Kind: event.Changed, Phase: r.Phase, Host: h.Name, Duration: time.Since(start),
+	r.Out.Emit(event.Event{Kind: event.Changed, Phase: r.Phase, Host: h.Name,
+		Duration: time.Since(start),
 		Change: &remote.Change{
 			Host: h.Name, Kind: "host", Name: h.Name, Action: "rebooted", Planned: r.Planning(),
 			Duration: time.Since(start)}})

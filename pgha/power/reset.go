@@ -88,10 +88,12 @@ func Reset(ctx context.Context, c *site.Site, opts ResetOptions) (ResetResult, e
 				result.Emptied = append(result.Emptied, emptied...)
 				if err != nil {
 					return errs.WithNext(err,
-						errs.Text("the cluster is stopped; run %s again when the cause is mended", errs.Verb("reset")))
+						errs.Text("the cluster is stopped; run %s again when the cause is mended",
+							errs.Verb("reset")))
 				}
 			}
-			if result.NewSystemIdentifier, err = formAgain(ctx, run, result.OldSystemIdentifier); err != nil ||
+			if result.NewSystemIdentifier, err = formAgain(ctx, run,
+				result.OldSystemIdentifier); err != nil ||
 				run.Planning() {
 				return err
 			}
@@ -114,7 +116,8 @@ func prepareReset(ctx context.Context, r *job.Job) ([]dataDir, error) {
 		return nil, err
 	}
 	if status.Paused {
-		return nil, errs.WithNext(fmt.Errorf("%w: Patroni would leave PostgreSQL running", patroni.ErrPaused),
+		return nil, errs.WithNext(fmt.Errorf("%w: Patroni would leave PostgreSQL running",
+			patroni.ErrPaused),
 			errs.Text("%s comes first", errs.Verb("resume")))
 	}
 	// Forming needs what preflight finds out about the hosts, and must not fail for what it would
@@ -146,7 +149,8 @@ func stopForReset(ctx context.Context, r *job.Job) error {
 		return err
 	}
 	leader := status.Leader()
-	replicas := slices.DeleteFunc(r.Spec.Databases(), func(h spec.Host) bool { return h.Member == leader })
+	replicas := slices.DeleteFunc(r.Spec.Databases(),
+		func(h spec.Host) bool { return h.Member == leader })
 	for _, hosts := range [][]spec.Host{replicas, site.Without(r.Spec.Databases(), replicas)} {
 		if err := stopMembers(ctx, r, hosts); err != nil {
 			return err
@@ -174,7 +178,8 @@ func wipe(ctx context.Context, r *job.Job, dirs []dataDir) ([]EmptiedDirectory, 
 		if err != nil {
 			again := dataDir{}
 			again.read(string(res.Stdout))
-			return fmt.Errorf("empty %s: %w", d.path, errors.Join(err, errs.Reasons(again.refusals)))
+			return fmt.Errorf("empty %s: %w", d.path,
+				errors.Join(err, errs.Reasons(again.refusals)))
 		}
 		done[i] = true
 		t.OnChange(remote.Change{Host: t.Name, Kind: "directory", Name: d.path, Action: d.String(),
@@ -184,7 +189,8 @@ func wipe(ctx context.Context, r *job.Job, dirs []dataDir) ([]EmptiedDirectory, 
 	var emptied []EmptiedDirectory
 	for i, d := range dirs {
 		if done[i] {
-			emptied = append(emptied, EmptiedDirectory{Host: d.host.Name, Path: d.path, Bytes: d.bytes})
+			emptied = append(emptied, EmptiedDirectory{Host: d.host.Name, Path: d.path,
+				Bytes: d.bytes})
 		}
 	}
 	return emptied, err
@@ -196,11 +202,13 @@ func formAgain(ctx context.Context, r *job.Job, old string) (string, error) {
 		return "", r.Changed(r.Spec.Databases()[0].Member,
 			remote.Change{Kind: "cluster", Name: r.Spec.Cluster, Action: "formed again, empty"})
 	}
-	for _, phase := range []func(context.Context, *job.Job) error{provision.EtcdPhase, provision.PatroniPhase,
+	for _, phase := range []func(context.Context, *job.Job) error{provision.EtcdPhase,
+		provision.PatroniPhase,
 		provision.HAProxyPhase, provision.KeepalivedPhase, provision.ReadyPhase} {
 		if err := phase(ctx, r); err != nil {
 			return "", errs.WithNext(fmt.Errorf("form the cluster again: %w", err),
-				errs.Text("the old data is gone; %s again finishes what was begun", errs.Verb("reset")))
+				errs.Text("the old data is gone; %s again finishes what was begun",
+					errs.Verb("reset")))
 		}
 	}
 	databases := r.Spec.Databases()
@@ -214,7 +222,8 @@ func formAgain(ctx context.Context, r *job.Job, old string) (string, error) {
 		case looks[h.Name].Err != nil:
 			return "", looks[h.Name].Err
 		case now == "" || now == old || id != "" && now != id:
-			return "", fmt.Errorf("%s has the system identifier %q, not that of a new cluster", h.Name, now)
+			return "", fmt.Errorf("%s has the system identifier %q, not that of a new cluster",
+				h.Name, now)
 		default:
 			id = now
 		}

@@ -20,7 +20,8 @@ var markScript string
 
 // mark says on all database hosts that a reset has begun.
 func markReset(ctx context.Context, r *job.Job) error {
-	return writeResetMark(ctx, r, fmt.Sprintf("%s at %s", vault.WhoAmI(), time.Now().Format(time.RFC3339)))
+	return writeResetMark(ctx, r, fmt.Sprintf("%s at %s", vault.WhoAmI(),
+		time.Now().Format(time.RFC3339)))
 }
 
 // unmarkReset says that it is over.
@@ -32,7 +33,8 @@ func writeResetMark(ctx context.Context, r *job.Job, text string) error {
 		return err
 	}
 	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
-		_, err := t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", markScript, "mark", site.ResetFile},
+		_, err := t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", markScript, "mark",
+			site.ResetFile},
 			Stdin: strings.NewReader(text), Mutating: true})
 		return err
 	})

@@ -105,15 +105,20 @@ func TestResetScriptRefuses(t *testing.T) {
 		dir  string // "" is the place's own
 		says string
 	}{
-		"a root":               {postgresqlData, resetPlace.postgresql, "/", "not plain"},
-		"a folder of the root": {postgresqlData, resetPlace.postgresql, "/var", "not that of a data directory"},
-		"a path that climbs":   {postgresqlData, resetPlace.postgresql, "/var/lib/../lib/x", "not plain"},
+		"a root": {postgresqlData, resetPlace.postgresql, "/", "not plain"},
+		"a folder of the root": {postgresqlData, resetPlace.postgresql, "/var",
+			"not that of a data directory"},
+		"a path that climbs": {postgresqlData, resetPlace.postgresql, "/var/lib/../lib/x",
+			"not plain"},
 		"a relative path": {
 			postgresqlData, resetPlace.postgresql, "var/lib/x", "not that of a data directory",
 		},
 		"a file": {etcdData, func(p resetPlace) { p.write("../data", "x") }, "", "no directory"},
 		"a link": {
-			etcdData, func(p resetPlace) { p.write("../real/member/wal/x", ""); p.link("real", "../data") },
+			etcdData, func(p resetPlace) {
+				p.write("../real/member/wal/x", "")
+				p.link("real", "../data")
+			},
 			"", "symbolic link to real",
 		},
 		"somebody else's": {
@@ -122,7 +127,10 @@ func TestResetScriptRefuses(t *testing.T) {
 		"a snapshot beside": {
 			etcdData, func(p resetPlace) { p.etcd(); p.write("backup.db", "x") }, "", "backup.db",
 		},
-		"a name with a command": {etcdData, func(p resetPlace) { p.etcd(); p.write("a\x1b[2Jb", "x") }, "", "a[2Jb"},
+		"a name with a command": {etcdData, func(p resetPlace) {
+			p.etcd()
+			p.write("a\x1b[2Jb", "x")
+		}, "", "a[2Jb"},
 		"etcd's for PostgreSQL": {postgresqlData, resetPlace.etcd, "", "no PG_VERSION"},
 		"PostgreSQL's for etcd": {etcdData, resetPlace.postgresql, "", "there is no member"},
 		"half of PostgreSQL's": {
@@ -131,29 +139,44 @@ func TestResetScriptRefuses(t *testing.T) {
 		},
 		"a tablespace": {
 			postgresqlData,
-			func(p resetPlace) { p.postgresql(); p.write("pg_tblspc/x", ""); p.link("/tmp", "pg_tblspc/16384") },
+			func(p resetPlace) {
+				p.postgresql()
+				p.write("pg_tblspc/x", "")
+				p.link("/tmp", "pg_tblspc/16384")
+			},
 			"", "pg_tblspc/16384 leads to /tmp",
 		},
 		"WAL elsewhere": {
-			postgresqlData, func(p resetPlace) { p.postgresql(); p.link("/tmp", "pg_wal") }, "", "pg_wal leads to /tmp",
+			postgresqlData, func(p resetPlace) { p.postgresql(); p.link("/tmp", "pg_wal") }, "",
+			"pg_wal leads to /tmp",
 		},
 		"another cluster's mark": {
 			postgresqlData,
-			func(p resetPlace) { p.write(".pgha-reset", "postgresql other\n"); p.write("x", "") }, "", "no PG_VERSION",
+			func(p resetPlace) {
+				p.write(".pgha-reset", "postgresql other\n")
+				p.write("x", "")
+			}, "", "no PG_VERSION",
 		},
 		"the other kind's mark": {
-			postgresqlData, func(p resetPlace) { p.write(".pgha-reset", "etcd demo\n"); p.write("x", "") },
+			postgresqlData, func(p resetPlace) {
+				p.write(".pgha-reset", "etcd demo\n")
+				p.write("x", "")
+			},
 			"", "no PG_VERSION",
 		},
 		"another database": {
-			postgresqlData, func(p resetPlace) { p.postgresql(); p.write("global/pg_control", "99") }, "",
+			postgresqlData, func(p resetPlace) {
+				p.postgresql()
+				p.write("global/pg_control", "99")
+			}, "",
 			"its system identifier is 99",
 		},
 		"a server that still runs": {
 			postgresqlData, func(p resetPlace) { p.postgresql(); p.server() }, "", "runs on it",
 		},
 		"an etcd that still runs": {
-			etcdData, func(p resetPlace) { p.etcd(); p.open("member/snap/db") }, "", "has etcd's database open",
+			etcdData, func(p resetPlace) { p.etcd(); p.open("member/snap/db") }, "",
+			"has etcd's database open",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -222,7 +245,10 @@ func TestResetScriptWipes(t *testing.T) {
 	}{
 		"etcd": {etcdData, resetPlace.etcd, "", []string{}},
 		"PostgreSQL": {
-			postgresqlData, func(p resetPlace) { p.postgresql(); p.write("postmaster.pid", "999999999\n") },
+			postgresqlData, func(p resetPlace) {
+				p.postgresql()
+				p.write("postmaster.pid", "999999999\n")
+			},
 			"identifier 7711352684321083151\n", []string{},
 		},
 		"a mount point's root": {
@@ -230,16 +256,23 @@ func TestResetScriptWipes(t *testing.T) {
 			"identifier 7711352684321083151\n", []string{"lost+found"},
 		},
 		"a link to a file": {
-			postgresqlData, func(p resetPlace) { p.postgresql(); p.link("/etc/hostname", "pg_hba.conf") },
+			postgresqlData, func(p resetPlace) {
+				p.postgresql()
+				p.link("/etc/hostname", "pg_hba.conf")
+			},
 			"identifier 7711352684321083151\n", []string{},
 		},
 		"what was begun": {
 			postgresqlData,
-			func(p resetPlace) { p.write(".pgha-reset", "postgresql demo\n"); p.write("base/1", "x") },
+			func(p resetPlace) {
+				p.write(".pgha-reset", "postgresql demo\n")
+				p.write("base/1", "x")
+			},
 			"begun\n", []string{},
 		},
 		"only the mark": {
-			etcdData, func(p resetPlace) { p.write(".pgha-reset", "etcd demo\n") }, "begun\n", []string{},
+			etcdData, func(p resetPlace) { p.write(".pgha-reset", "etcd demo\n") }, "begun\n",
+			[]string{},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -279,7 +312,8 @@ func TestDataDirRead(t *testing.T) {
 	if d.bytes != 2<<20 || d.identifier != "77" || d.empty || d.begun {
 		t.Errorf("got %+v", d)
 	}
-	checkRefusal(t, refuseReset([]dataDir{d}), errs.ErrRefused, "/data/pg on db1: data would be left behind")
+	checkRefusal(t, refuseReset([]dataDir{d}), errs.ErrRefused,
+		"/data/pg on db1: data would be left behind")
 	checkRefusal(t, refuseReset([]dataDir{{}}), nil, "")
 }
 
@@ -296,7 +330,8 @@ func TestOldIdentifier(t *testing.T) {
 		dirs []dataDir
 		want string
 	}{
-		{dirs("", "", "", "1", "1", "2"), "1"}, {dirs("1", "2", "2"), "2"}, {dirs("1", "2"), "1"}, {dirs("", ""), ""},
+		{dirs("", "", "", "1", "1", "2"), "1"}, {dirs("1", "2", "2"), "2"}, {dirs("1", "2"), "1"},
+		{dirs("", ""), ""},
 	} {
 		if got := oldIdentifier(c.dirs); got != c.want {
 			t.Errorf("of %+v: got %q, want %q", c.dirs, got, c.want)

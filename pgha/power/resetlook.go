@@ -55,19 +55,23 @@ func (d dataDir) String() string {
 // resetCommand is the script for one directory.
 func resetCommand(c *site.Site, word string, d dataDir) remote.Cmd {
 	return remote.Cmd{Script: resetScript, Mutating: word == "wipe",
-		Argv: []string{word, string(d.kind), d.path, c.Spec.Cluster, c.ControlCommand()[0], d.identifier}}
+		Argv: []string{word, string(d.kind), d.path, c.Spec.Cluster, c.ControlCommand()[0],
+			d.identifier}}
 }
 
 // dataDirs asks every database host about its two directories: etcd's of all hosts come first.
 func dataDirs(ctx context.Context, r *job.Job) ([]dataDir, error) {
 	var dirs []dataDir
 	for _, kind := range []dataKind{etcdData, postgresqlData} {
-		path := map[dataKind]string{etcdData: r.Spec.Etcd.DataDir, postgresqlData: r.Spec.PostgreSQL.DataDir}[kind]
+		path := map[dataKind]string{etcdData: r.Spec.Etcd.DataDir,
+			postgresqlData: r.Spec.PostgreSQL.DataDir}[kind]
 		for _, h := range r.Spec.Databases() {
 			dirs = append(dirs, dataDir{host: h, kind: kind, path: path})
 		}
 	}
-	return dirs, parallel.Each(dirs, func(i int, _ dataDir) error { return describe(ctx, r, &dirs[i]) })
+	return dirs, parallel.Each(dirs, func(i int, _ dataDir) error {
+		return describe(ctx, r, &dirs[i])
+	})
 }
 
 // describe fills in what the host says of a directory.
@@ -108,7 +112,8 @@ func (d *dataDir) read(printed string) {
 // ErrRefused.
 func refuseReset(dirs []dataDir) error {
 	var reasons []string
-	hint := "reset deletes nothing but what it knows: look at it on the host, and move away what is to be kept"
+	hint := "reset deletes nothing but what it knows: look at it on the host, and move away what " +
+		"is to be kept"
 	for _, d := range dirs {
 		for _, why := range d.refusals {
 			reasons = append(reasons, fmt.Sprintf("%s on %s: %s", d.path, d.host.Name, why))

@@ -65,42 +65,50 @@ func Start(ctx context.Context, c *site.Site, opts StartOptions) (StartResult, e
 		opts.Wait = job.StartWait
 	}
 	start := time.Now()
-	err = engine.Operate(ctx, c, "start", opts.Operation, job.LockHosts, func(ctx context.Context, run *job.Job) error {
-		looks, err := hostlook.Hosts(ctx, run, run.Spec.Hosts)
-		if err != nil {
+	err = engine.Operate(ctx, c, "start", opts.Operation, job.LockHosts,
+		func(ctx context.Context, run *job.Job) error {
+			looks, err := hostlook.Hosts(ctx, run, run.Spec.Hosts)
+			if err != nil {
+				return err
+			}
+			if err := refuseStart(run.Spec, looks, hosts, opts.Force); err != nil {
+				return err
+			}
+			hosts = slices.DeleteFunc(hosts, func(h spec.Host) bool {
+				return looks[h.Name].Err != nil
+			})
+			result.Hosts = site.HostNames(hosts)
+			if err := startDatabases(ctx, run, looks, site.Only(spec.RoleDatabase, hosts),
+				opts); err != nil {
+				return err
+			}
+			result.Leader, err = startBalancers(ctx, run, looks, hosts, opts.Wait)
 			return err
-		}
-		if err := refuseStart(run.Spec, looks, hosts, opts.Force); err != nil {
-			return err
-		}
-		hosts = slices.DeleteFunc(hosts, func(h spec.Host) bool { return looks[h.Name].Err != nil })
-		result.Hosts = site.HostNames(hosts)
-		if err := startDatabases(ctx, run, looks, site.Only(spec.RoleDatabase, hosts), opts); err != nil {
-			return err
-		}
-		result.Leader, err = startBalancers(ctx, run, looks, hosts, opts.Wait)
-		return err
-	})
+		})
 	result.Elapsed = patroni.Elapsed(time.Since(start))
 	return result, err
 }
 
 // refuseStart says why these hosts cannot be started now, or not without harm: nil, or an error
 // that matches ErrRefused.
-func refuseStart(sp *spec.Spec, looks map[string]hostlook.Look, hosts []spec.Host, force bool) error {
+func refuseStart(sp *spec.Spec, looks map[string]hostlook.Look, hosts []spec.Host,
+	force bool) error {
 	refuse := func(next errs.Next, format string, args ...any) error {
-		return errs.WithNext(fmt.Errorf("%w: %s", errs.ErrRefused, fmt.Sprintf(format, args...)), next)
+		return errs.WithNext(fmt.Errorf("%w: %s", errs.ErrRefused,
+			fmt.Sprintf(format, args...)), next)
 	}
 	for _, h := range hosts {
 		l := looks[h.Name]
 		if l.Err != nil && !force {
 			return refuse(
-				errs.Text("bring it back, name the other hosts, or let --force start those that can be reached"),
+				errs.Text("bring it back, name the other hosts, or let --force start those that "+
+					"can be reached"),
 				"%v", l.Err)
 		}
 		for unit, known := range l.Enabled {
 			if known == "" || known == "masked" {
-				return refuse(errs.Text("%s sets it up", errs.Verb("apply")), "%s has no %s, or it is masked",
+				return refuse(errs.Text("%s sets it up", errs.Verb("apply")),
+					"%s has no %s, or it is masked",
 					h.Name, unit)
 			}
 		}
@@ -111,7 +119,8 @@ func refuseStart(sp *spec.Spec, looks map[string]hostlook.Look, hosts []spec.Hos
 	}
 	etcds := len(slices.DeleteFunc(site.Without(sp.Databases(), databases),
 		func(h spec.Host) bool { return looks[h.Name].Active[etcd.Unit] != "active" }))
-	etcds += len(slices.DeleteFunc(slices.Clone(databases), func(h spec.Host) bool { return looks[h.Name].Err != nil }))
+	etcds += len(slices.DeleteFunc(slices.Clone(databases),
+		func(h spec.Host) bool { return looks[h.Name].Err != nil }))
 	if all := len(sp.Databases()); etcds <= all/2 {
 		return refuse(errs.Text("start more hosts with it, or all: %s", errs.Verb("start")),
 			"etcd would have %d of its %d members, and no quorum", etcds, all)
@@ -120,22 +129,28 @@ func refuseStart(sp *spec.Spec, looks map[string]hostlook.Look, hosts []spec.Hos
 	if newest == "" || force || site.Among(databases, newest) || someMemberRuns(sp, looks) {
 		return nil
 	}
-	return refuse(errs.Text("start it too; --force starts without it, and what only it has is lost when it comes back"),
+	return refuse(errs.Text("start it too; --force starts without it, and what only it has is "+
+		"lost when it comes back"),
 		"%s has the newest data and would not be started", newest)
 }
 
 // someMemberRuns tells whether Patroni runs anywhere.
 func someMemberRuns(sp *spec.Spec, looks map[string]hostlook.Look) bool {
-	return slices.ContainsFunc(sp.Databases(), func(h spec.Host) bool { return looks[h.Name].Runs(patroni.Unit) })
+	return slices.ContainsFunc(sp.Databases(), func(h spec.Host) bool {
+		return looks[h.Name].Runs(patroni.Unit)
+	})
 }
 
 // idle returns the hosts on which the unit does not run.
 func idle(hosts []spec.Host, looks map[string]hostlook.Look, unit string) []spec.Host {
-	return slices.DeleteFunc(slices.Clone(hosts), func(h spec.Host) bool { return looks[h.Name].Runs(unit) })
+	return slices.DeleteFunc(slices.Clone(hosts), func(h spec.Host) bool {
+		return looks[h.Name].Runs(unit)
+	})
 }
 
 // startDatabases starts etcd, then Patroni.
-func startDatabases(ctx context.Context, r *job.Job, looks map[string]hostlook.Look, databases []spec.Host,
+func startDatabases(ctx context.Context, r *job.Job, looks map[string]hostlook.Look,
+	databases []spec.Host,
 	opts StartOptions) error {
 	if len(databases) == 0 {
 		return nil
@@ -147,7 +162,8 @@ func startDatabases(ctx context.Context, r *job.Job, looks map[string]hostlook.L
 	if err != nil {
 		return err
 	}
-	err = r.Until(ctx, opts.Wait, "etcd's quorum", errs.Text("see `journalctl -u etcd -n 50` on the hosts"),
+	err = r.Until(ctx, opts.Wait, "etcd's quorum",
+		errs.Text("see `journalctl -u etcd -n 50` on the hosts"),
 		func(ctx context.Context) string {
 			health, err := etcd.Health(ctx, eo)
 			if err != nil {
@@ -164,8 +180,10 @@ func startDatabases(ctx context.Context, r *job.Job, looks map[string]hostlook.L
 		return err
 	}
 	rest := databases
-	if newest := hostlook.MostAdvanced(databases, looks); newest != "" && !someMemberRuns(r.Spec, looks) {
-		first := slices.DeleteFunc(slices.Clone(databases), func(h spec.Host) bool { return h.Name != newest })
+	if newest := hostlook.MostAdvanced(databases, looks); newest != "" &&
+		!someMemberRuns(r.Spec, looks) {
+		first := slices.DeleteFunc(slices.Clone(databases),
+			func(h spec.Host) bool { return h.Name != newest })
 		if err := startUnit(ctx, r, first, patroni.Unit); err != nil {
 			return err
 		}
@@ -183,7 +201,8 @@ func startDatabases(ctx context.Context, r *job.Job, looks map[string]hostlook.L
 // startBalancers starts HAProxy and keepalived, waits until every working balancer has the members
 // that were started for backends, and for SQL through the address if there is who could answer. It
 // returns the leader.
-func startBalancers(ctx context.Context, r *job.Job, looks map[string]hostlook.Look, hosts []spec.Host,
+func startBalancers(ctx context.Context, r *job.Job, looks map[string]hostlook.Look,
+	hosts []spec.Host,
 	bound time.Duration) (leader string, err error) {
 	balancers := site.Only(spec.RoleBalancer, hosts)
 	if err := startUnit(ctx, r, idle(balancers, looks, lb.Unit), lb.Unit); err != nil {
@@ -225,7 +244,8 @@ func awaitHAProxy(ctx context.Context, r *job.Job, balancers []spec.Host) error 
 		return err
 	}
 	return r.Until(ctx, job.MoveWait, "HAProxy to answer",
-		errs.Text("see `journalctl -u haproxy -n 50` on the balancers"), func(ctx context.Context) string {
+		errs.Text("see `journalctl -u haproxy -n 50` on the balancers"),
+		func(ctx context.Context) string {
 			states, err := lb.State(ctx, opts)
 			if err != nil {
 				return err.Error()
@@ -240,13 +260,15 @@ func awaitHAProxy(ctx context.Context, r *job.Job, balancers []spec.Host) error 
 }
 
 // awaitBackends waits until the HAProxies that run send sessions to the members on these hosts.
-func awaitBackends(ctx context.Context, r *job.Job, databases []spec.Host, bound time.Duration) error {
+func awaitBackends(ctx context.Context, r *job.Job, databases []spec.Host,
+	bound time.Duration) error {
 	opts, err := engine.BalancerOptions(r)
 	if err != nil || len(opts.Balancers) == 0 || len(databases) == 0 {
 		return err
 	}
 	what := "the balancers to send sessions to " + strings.Join(site.HostNames(databases), ", ")
-	return r.Until(ctx, bound, what, errs.Text("see `journalctl -u haproxy -n 50` on the balancers"),
+	return r.Until(ctx, bound, what,
+		errs.Text("see `journalctl -u haproxy -n 50` on the balancers"),
 		func(ctx context.Context) string {
 			states, err := lb.State(ctx, opts)
 			if err != nil {
@@ -258,7 +280,8 @@ func awaitBackends(ctx context.Context, r *job.Job, databases []spec.Host, bound
 				}
 				primary, replicas := status.Serving(b)
 				for _, h := range databases {
-					if health.PromiseOf(h.Tags).Reads && !slices.Contains(append(primary, replicas...), h.Member) {
+					if health.PromiseOf(h.Tags).Reads &&
+						!slices.Contains(append(primary, replicas...), h.Member) {
 						return b.Host + " sends none to " + h.Member
 					}
 				}

@@ -68,28 +68,31 @@ func Stop(ctx context.Context, c *site.Site, opts StopOptions) (StopResult, erro
 		return result, err
 	}
 	start := time.Now()
-	err = engine.Operate(ctx, c, "stop", opts.Operation, job.LockHosts, func(ctx context.Context, run *job.Job) error {
-		status, err := status.Look(ctx, run.Site)
-		if err != nil {
+	err = engine.Operate(ctx, c, "stop", opts.Operation, job.LockHosts,
+		func(ctx context.Context, run *job.Job) error {
+			status, err := status.Look(ctx, run.Site)
+			if err != nil {
+				return err
+			}
+			looks, err := hostlook.Hosts(ctx, run, run.Spec.Hosts)
+			if err != nil {
+				return err
+			}
+			if err := refuseStop(run.Spec, status, looks, hosts, opts.Force); err != nil {
+				return err
+			}
+			result.Hosts = site.HostNames(slices.DeleteFunc(slices.Clone(hosts),
+				func(h spec.Host) bool { return looks[h.Name].Err != nil }))
+			hosts = slices.DeleteFunc(hosts, func(h spec.Host) bool {
+				return looks[h.Name].Err != nil
+			})
+			if len(site.Without(run.Spec.Hosts, hosts)) == 0 || len(opts.Hosts) == 0 {
+				result.LastPrimary, err = stopAll(ctx, run, status, looks, hosts, opts.Force)
+				return err
+			}
+			result.NewLeader, err = stopSome(ctx, run, status, looks, hosts, opts.Force)
 			return err
-		}
-		looks, err := hostlook.Hosts(ctx, run, run.Spec.Hosts)
-		if err != nil {
-			return err
-		}
-		if err := refuseStop(run.Spec, status, looks, hosts, opts.Force); err != nil {
-			return err
-		}
-		result.Hosts = site.HostNames(slices.DeleteFunc(slices.Clone(hosts),
-			func(h spec.Host) bool { return looks[h.Name].Err != nil }))
-		hosts = slices.DeleteFunc(hosts, func(h spec.Host) bool { return looks[h.Name].Err != nil })
-		if len(site.Without(run.Spec.Hosts, hosts)) == 0 || len(opts.Hosts) == 0 {
-			result.LastPrimary, err = stopAll(ctx, run, status, looks, hosts, opts.Force)
-			return err
-		}
-		result.NewLeader, err = stopSome(ctx, run, status, looks, hosts, opts.Force)
-		return err
-	})
+		})
 	result.Elapsed = patroni.Elapsed(time.Since(start))
 	return result, err
 }
@@ -125,7 +128,8 @@ func stopAll(ctx context.Context, r *job.Job, s status.Status, looks map[string]
 // sure that the leader ended well if it ran.
 func stopInOrder(ctx context.Context, r *job.Job, databases []spec.Host, leader string,
 	looks map[string]hostlook.Look) error {
-	replicas := slices.DeleteFunc(slices.Clone(databases), func(h spec.Host) bool { return h.Member == leader })
+	replicas := slices.DeleteFunc(slices.Clone(databases),
+		func(h spec.Host) bool { return h.Member == leader })
 	if err := stopMembers(ctx, r, replicas); err != nil {
 		return err
 	}
@@ -133,7 +137,8 @@ func stopInOrder(ctx context.Context, r *job.Job, databases []spec.Host, leader 
 	if err := stopMembers(ctx, r, primary); err != nil {
 		return err
 	}
-	return checkShutDown(ctx, r, slices.DeleteFunc(primary, func(h spec.Host) bool { return !looks[h.Name].Server }))
+	return checkShutDown(ctx, r, slices.DeleteFunc(primary,
+		func(h spec.Host) bool { return !looks[h.Name].Server }))
 }
 
 // refuseObstaclesIfKnown is refuseObstacles for a cluster that may be too ill to be asked.
@@ -169,7 +174,8 @@ func stopMembers(ctx context.Context, r *job.Job, databases []spec.Host) error {
 	}
 	what := "PostgreSQL to stop on " + strings.Join(site.HostNames(databases), ", ")
 	return r.Until(ctx, job.MoveWait, what,
-		errs.Text("Patroni has stopped without PostgreSQL: see `journalctl -u patroni -n 50` there"),
+		errs.Text(
+			"Patroni has stopped without PostgreSQL: see `journalctl -u patroni -n 50` there"),
 		func(ctx context.Context) string {
 			looks, err := hostlook.Hosts(ctx, r, databases)
 			if err != nil {
@@ -200,9 +206,11 @@ func checkShutDown(ctx context.Context, r *job.Job, primary []spec.Host) error {
 	for _, h := range primary {
 		if d := looks[h.Name].Control; d.Identifier != "" && d.State != "shut down" &&
 			d.State != "shut down in recovery" {
-			return remote.WithHint(fmt.Errorf("PostgreSQL on %s did not shut down in order: its control file says %q",
+			return remote.WithHint(fmt.Errorf("PostgreSQL on %s did not shut down in order: its "+
+				"control file says %q",
 				h.Name, d.State),
-				"nothing is lost, it recovers when it starts; see `journalctl -u patroni -n 50` there; etcd still runs")
+				"nothing is lost, it recovers when it starts; see `journalctl -u patroni -n 50` "+
+					"there; etcd still runs")
 		}
 	}
 	return nil
@@ -212,7 +220,8 @@ func checkShutDown(ctx context.Context, r *job.Job, primary []spec.Host) error {
 func stopSome(ctx context.Context, r *job.Job, s status.Status, looks map[string]hostlook.Look,
 	hosts []spec.Host, force bool) (newLeader string, err error) {
 	balancers, databases := site.Only(spec.RoleBalancer, hosts), site.Only(spec.RoleDatabase, hosts)
-	working := slices.DeleteFunc(r.Spec.Balancers(), func(h spec.Host) bool { return !s.Balances(h.Name) })
+	working := slices.DeleteFunc(r.Spec.Balancers(),
+		func(h spec.Host) bool { return !s.Balances(h.Name) })
 	for _, h := range holderLast(balancers, s) {
 		working = site.Without(working, []spec.Host{h})
 		if err := moveAddress(ctx, r, h, working); err != nil {

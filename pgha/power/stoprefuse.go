@@ -17,9 +17,11 @@ import (
 
 // refuseStop says why these hosts must not be stopped now: nil, an error that matches ErrRefused,
 // or patroni.ErrPaused. All hosts of the spec are the whole cluster, of which nothing has to go on.
-func refuseStop(sp *spec.Spec, s status.Status, looks map[string]hostlook.Look, hosts []spec.Host, force bool) error {
+func refuseStop(sp *spec.Spec, s status.Status, looks map[string]hostlook.Look, hosts []spec.Host,
+	force bool) error {
 	if s.Paused && len(site.Only(spec.RoleDatabase, hosts)) > 0 {
-		return errs.WithNext(fmt.Errorf("%w: Patroni would leave PostgreSQL running", patroni.ErrPaused),
+		return errs.WithNext(fmt.Errorf("%w: Patroni would leave PostgreSQL running",
+			patroni.ErrPaused),
 			errs.Text("%s comes first", errs.Verb("resume")))
 	}
 	if force {

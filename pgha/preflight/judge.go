@@ -41,11 +41,13 @@ func (j *judge) stopAt(field, problem, remedy string) {
 }
 
 func (j *judge) stop(problem, remedy string) {
-	j.found = append(j.found, Finding{Host: j.Want.Host, Problem: problem, Remedy: errs.Text("%s", remedy)})
+	j.found = append(j.found, Finding{Host: j.Want.Host, Problem: problem,
+		Remedy: errs.Text("%s", remedy)})
 }
 
 func (j *judge) warn(problem, remedy string) {
-	j.found = append(j.found, Finding{Host: j.Want.Host, Problem: problem, Remedy: errs.Text("%s", remedy),
+	j.found = append(j.found, Finding{Host: j.Want.Host, Problem: problem,
+		Remedy:  errs.Text("%s", remedy),
 		Warning: true})
 }
 

@@ -15,12 +15,15 @@ func (j *judge) judgeForwarding() {
 	}
 	lines := slices.DeleteFunc(slices.Clone(j.Forwarding), func(l string) bool { return allows(l) })
 	if len(lines) == 0 {
-		j.stop("sshd does not forward connections, which all questions to etcd, Patroni and PostgreSQL need: "+
+		j.stop("sshd does not forward connections, which all questions to etcd, Patroni and "+
+			"PostgreSQL need: "+
 			j.Forbidden,
-			"see `sshd -T | grep -i -e forwarding -e permitopen` there, and the options of the key in authorized_keys")
+			"see `sshd -T | grep -i -e forwarding -e permitopen` there, and the options of the "+
+				"key in authorized_keys")
 		return
 	}
-	j.stop("sshd does not forward connections, which all questions to etcd, Patroni and PostgreSQL need: "+
+	j.stop("sshd does not forward connections, which all questions to etcd, Patroni and "+
+		"PostgreSQL need: "+
 		strings.Join(lines, "; "),
 		fmt.Sprintf(
 			"allow it for %s (AllowTcpForwarding local, in a Match block if need be; no restrict "+
@@ -53,7 +56,8 @@ func (j *judge) judgeLocks() {
 			unit = ", " + l.Unit
 		}
 		j.warn(fmt.Sprintf(
-			"%s (process %d%s) is installing something and holds %s: apply waits for it, for five minutes at most",
+			"%s (process %d%s) is installing something and holds %s: apply waits for it, for "+
+				"five minutes at most",
 			l.Program, l.PID, unit, l.File),
 			"wait until it has ended: apply does, too")
 	}
@@ -75,10 +79,12 @@ func (j *judge) judgeSites() {
 			field, instead := "postgresql.repository",
 				"postgresql.repository or postgresql.source: distribution"
 			if s.Kind == "download" {
-				field, instead = "etcd.source", "etcd.url, or etcd.source: archive with an archive on this machine"
+				field, instead = "etcd.source", "etcd.url, or etcd.source: archive with an "+
+					"archive on this machine"
 			}
 			j.stopAt(field, fmt.Sprintf("it cannot get %s: %s", s.shown(), s.reason()),
-				"open the way there (a name server, a firewall, a proxy in apt's or the host's settings), or set "+
+				"open the way there (a name server, a firewall, a proxy in apt's or the host's "+
+					"settings), or set "+
 					instead)
 		}
 	}
@@ -97,7 +103,8 @@ func (j *judge) judgeSites() {
 // and some servers have no answer to a question for the head alone: only that there is no such file
 // is certain then.
 func (s Site) away() bool {
-	return s.Code != 0 && (s.Kind != "download" || s.Code != 22 || strings.Contains(s.Error, " 404"))
+	return s.Code != 0 && (s.Kind != "download" || s.Code != 22 ||
+		strings.Contains(s.Error, " 404"))
 }
 
 func (s Site) reason() string {

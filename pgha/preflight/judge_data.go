@@ -20,7 +20,8 @@ func (j *judge) judgeData() {
 				fmt.Sprintf(
 					"%s (%s) is a symbolic link to %s: when a member's data is copied again a "+
 						"folder takes the place of the link", d.Path, d.Field, seen.Target),
-				fmt.Sprintf("set %s to %s, or mount the file system at a folder above", d.Field, seen.Target))
+				fmt.Sprintf("set %s to %s, or mount the file system at a folder above", d.Field,
+					seen.Target))
 		case "file":
 			j.stopAt(d.Field, fmt.Sprintf("%s (%s) is a file", d.Path, d.Field),
 				fmt.Sprintf("move it away, or set %s to another path", d.Field))
@@ -31,10 +32,12 @@ func (j *judge) judgeData() {
 }
 
 func (j *judge) judgeContent(d Data, seen Directory) {
-	away := fmt.Sprintf("if nobody needs it move it away: mv %[1]s %[1]s.old; else set %[2]s to another path",
+	away := fmt.Sprintf("if nobody needs it move it away: mv %[1]s %[1]s.old; else set %[2]s to "+
+		"another path",
 		d.Path, d.Field)
 	if seen.Mount {
-		away = fmt.Sprintf("empty it if nobody needs it, or set %s to a folder below it that does not exist yet",
+		away = fmt.Sprintf("empty it if nobody needs it, or set %s to a folder below it that "+
+			"does not exist yet",
 			d.Field)
 	}
 	names := strings.Fields(seen.Entries)
@@ -45,16 +48,20 @@ func (j *judge) judgeContent(d Data, seen Directory) {
 	switch {
 	case d.Etcd && j.Member, !d.Etcd && j.Member && j.ours(configPath):
 	case d.Etcd && seen.Etcd:
-		j.stopAt(d.Field, fmt.Sprintf("%s (%s) holds the data of an etcd member that is not this cluster's",
+		j.stopAt(d.Field, fmt.Sprintf("%s (%s) holds the data of an etcd member that is not this "+
+			"cluster's",
 			d.Path, d.Field), away)
 	case !d.Etcd && seen.Version != "":
-		j.stopAt(d.Field, fmt.Sprintf("%s (%s) holds the data of a PostgreSQL %s that is not this cluster's",
+		j.stopAt(d.Field, fmt.Sprintf("%s (%s) holds the data of a PostgreSQL %s that is not "+
+			"this cluster's",
 			d.Path, d.Field, seen.Version), away)
 	case len(names) > 0:
-		j.stopAt(d.Field, fmt.Sprintf("%s (%s) is not empty, and what is in it is not this cluster's: %s",
+		j.stopAt(d.Field, fmt.Sprintf("%s (%s) is not empty, and what is in it is not this "+
+			"cluster's: %s",
 			d.Path, d.Field, strings.Join(names, ", ")), away)
 	case lost && !d.Etcd:
-		j.stopAt(d.Field, fmt.Sprintf("%s (%s) is a mount point with lost+found in it: initdb wants an empty folder",
+		j.stopAt(d.Field, fmt.Sprintf("%s (%s) is a mount point with lost+found in it: initdb "+
+			"wants an empty folder",
 			d.Path, d.Field),
 			fmt.Sprintf("set %s to a folder below it, such as %s/main", d.Field, d.Path))
 	}
@@ -66,7 +73,8 @@ func (j *judge) judgeContent(d Data, seen Directory) {
 func (j *judge) judgeSpace() {
 	for _, d := range j.ReadOnly {
 		j.stop("the file system of "+d+" is read-only",
-			"see why in `journalctl -k -g 'remount|I/O error'`, then remount it: mount -o remount,rw "+d)
+			"see why in `journalctl -k -g 'remount|I/O error'`, then remount it: mount -o "+
+				"remount,rw "+d)
 	}
 	type total struct {
 		kib, inodes int64
@@ -98,12 +106,15 @@ func (j *judge) judgeSpace() {
 			say = j.stop
 		}
 		if s.KiB < t.kib {
-			say(fmt.Sprintf("only %d MiB are free on %s, where %d are needed (%s)", s.KiB>>10, mount,
+			say(fmt.Sprintf("only %d MiB are free on %s, where %d are needed (%s)",
+				s.KiB>>10, mount,
 				(t.kib+1023)>>10, strings.Join(t.paths, ", ")),
-				"free space there (du -xh -d 1 "+mount+" | sort -h shows where it went), or enlarge it")
+				"free space there (du -xh -d 1 "+mount+
+					" | sort -h shows where it went), or enlarge it")
 		}
 		if s.Inodes > 0 && s.InodesFree < t.inodes {
-			say(fmt.Sprintf("only %d inodes are free on %s, where %d are needed (%s)", s.InodesFree, mount,
+			say(fmt.Sprintf("only %d inodes are free on %s, where %d are needed (%s)",
+				s.InodesFree, mount,
 				t.inodes, strings.Join(t.paths, ", ")),
 				"remove files there (du -x --inodes -d 1 "+mount+" | sort -n shows where they are)")
 		}

@@ -26,7 +26,8 @@ func (j *judge) judgeLocales() {
 			charset = "ISO-8859-1"
 		}
 		j.stopAt(l.Field, fmt.Sprintf("it has no locale %s (%s)", l.Value, l.Field),
-			fmt.Sprintf("make it there: apt-get install -y locales && localedef -i %s -f %s %s; or set %s to C.UTF-8",
+			fmt.Sprintf("make it there: apt-get install -y locales && localedef -i %s -f %s %s; "+
+				"or set %s to C.UTF-8",
 				name, charset, l.Value, l.Field))
 	}
 }

@@ -28,7 +28,8 @@ func (j *judge) judgeRoutes() {
 			}
 			say(fmt.Sprintf(
 				"its connections to %s (%s) come from %s (%s), not from its address %s: the "+
-					"others do not let that in", p.Name, p.Address, r.Source, r.Interface, j.Address),
+					"others do not let that in", p.Name, p.Address, r.Source, r.Interface,
+				j.Address),
 				fmt.Sprintf(
 					"set its address to %s if the others reach it there, or make the route use "+
 						"%s (ip route ... src %s)", r.Source, j.Address, j.Address))
@@ -58,14 +59,17 @@ func (j *judge) judgeInterface() {
 	})
 	switch {
 	case i < 0 && j.Interface == "":
-		j.stopAt("hosts[].address", fmt.Sprintf("no interface has its address %s, so vip.address has nowhere to go",
-			own), "set address to one that the host has (ip -br addr), or interface to where the virtual IP goes")
+		j.stopAt("hosts[].address", fmt.Sprintf("no interface has its address %s, so vip.address "+
+			"has nowhere to go",
+			own), "set address to one that the host has (ip -br addr), or interface to where the "+
+			"virtual IP goes")
 	case i < 0:
 		j.stopAt("hosts[].interface", fmt.Sprintf("there is no interface %s with an address",
 			j.Interface), "set interface to one of the host's (ip -br addr)")
 	case j.Interface == "" && !j.Addresses[i].Prefix.Masked().Contains(vip):
 		j.stopAt("vip.address",
-			fmt.Sprintf("vip.address %s is not in the network %s of %s: hosts there would not ask for it by ARP",
+			fmt.Sprintf("vip.address %s is not in the network %s of %s: hosts there would not "+
+				"ask for it by ARP",
 				vip, j.Addresses[i].Prefix.Masked(), j.Addresses[i].Interface),
 			"choose an address of that network, or, where a router sends it to the balancers, "+
 				"set interface and vip.prefix_length")
@@ -87,15 +91,19 @@ func JudgeNetwork(wants []Want, hosts map[string]Host, vip string) []Finding {
 		for _, mac := range h.MACs {
 			own[mac] = true
 		}
-		i := slices.IndexFunc(h.Addresses, func(a Address) bool { return a.Prefix.Addr() == address })
+		i := slices.IndexFunc(h.Addresses, func(a Address) bool {
+			return a.Prefix.Addr() == address
+		})
 		if i < 0 || h.Units["keepalived.service"].Active == "active" {
 			continue
 		}
 		a := h.Addresses[i]
 		found = append(found, Finding{Host: w.Host, About: "vip.address",
-			Problem: fmt.Sprintf("it has vip.address %s on %s, and keepalived does not run: somebody gave it that",
+			Problem: fmt.Sprintf("it has vip.address %s on %s, and keepalived does not run: "+
+				"somebody gave it that",
 				vip, a.Interface),
-			Remedy: errs.Text("take it away, here and in the network's configuration: ip addr del %s dev %s",
+			Remedy: errs.Text("take it away, here and in the network's configuration: ip addr "+
+				"del %s dev %s",
 				a.Prefix, a.Interface)})
 	}
 	for _, w := range wants {

@@ -17,7 +17,8 @@ func (j *judge) judgePorts() {
 				continue
 			}
 			told[l.Port] = true
-			j.stopAt(p.Field, fmt.Sprintf("port %d (%s) is in use by %s, which is not this cluster's",
+			j.stopAt(p.Field, fmt.Sprintf("port %d (%s) is in use by %s, which is not this "+
+				"cluster's",
 				l.Port, p.Field, l.process()), l.remedy(p))
 		}
 	}
@@ -64,7 +65,8 @@ func (l Listener) remedy(p Port) string {
 		return fmt.Sprintf("stop the container that publishes it (docker ps --filter publish=%d)%s",
 			l.Port, other)
 	case l.PID == 1:
-		return fmt.Sprintf("disable the socket unit that has it (systemctl list-sockets | grep :%d)%s",
+		return fmt.Sprintf("disable the socket unit that has it (systemctl list-sockets | grep "+
+			":%d)%s",
 			l.Port, other)
 	case strings.HasPrefix(l.Unit, "postgresql@"):
 		return "stop it if nobody needs it: systemctl stop " + l.Unit + other
@@ -86,7 +88,8 @@ func (j *judge) judgeUnits() {
 			return strings.Contains(k.Problem, f.Unit)
 		})
 		if u.Active == "active" && slices.Contains(j.Foreign, f.Path) && !told && !j.Member {
-			j.stop(fmt.Sprintf("%s runs with a %s that pgha did not write: apply would end what it serves",
+			j.stop(fmt.Sprintf("%s runs with a %s that pgha did not write: apply would end what "+
+				"it serves",
 				f.Unit, f.Path),
 				"stop it if nobody needs it: systemctl disable --now "+f.Unit)
 		}
@@ -100,10 +103,12 @@ func (j *judge) judgeUnits() {
 		case strings.HasPrefix(u.Fragment, "/etc/systemd/system/") && !j.ours(u.Fragment) &&
 			!slices.ContainsFunc(j.Want.Files, func(f File) bool { return f.Path == u.Fragment }):
 			j.warn(fmt.Sprintf(
-				"%s stands in for the unit that the package of %s brings: the service starts as somebody else wants",
+				"%s stands in for the unit that the package of %s brings: the service starts as "+
+					"somebody else wants",
 				u.Fragment, name),
 				fmt.Sprintf(
-					"move it away unless it is meant for this cluster: mv %[1]s %[1]s.old && systemctl daemon-reload",
+					"move it away unless it is meant for this cluster: mv %[1]s %[1]s.old && "+
+						"systemctl daemon-reload",
 					u.Fragment))
 		}
 	}
@@ -138,7 +143,8 @@ func (j *judge) judgeClusters() {
 // judgeFiles tells which files of others apply replaces.
 func (j *judge) judgeFiles() {
 	for _, path := range j.Foreign {
-		j.warn(path+" was written by somebody else: apply replaces it, and keeps a copy beside it ("+path+
+		j.warn(path+
+			" was written by somebody else: apply replaces it, and keeps a copy beside it ("+path+
 			".pgha-orig-TIME)",
 			"take over what is needed of it into the specification")
 	}
@@ -150,7 +156,8 @@ func (j *judge) judgeUsers() {
 	for _, name := range j.Users {
 		if j.Database && !slices.Contains(j.Groups, name) {
 			j.stop(fmt.Sprintf(
-				"somebody made a user %[1]s, but there is no group %[1]s, which the cluster's files belong to", name),
+				"somebody made a user %[1]s, but there is no group %[1]s, which the cluster's "+
+					"files belong to", name),
 				fmt.Sprintf("groupadd --system %[1]s && usermod --gid %[1]s %[1]s", name))
 		}
 	}

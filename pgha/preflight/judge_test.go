@@ -14,19 +14,23 @@ func wanted(database bool) Want {
 		w.VIP = "192.168.0.210"
 		w.Ports = []Port{
 			{5432, "balancer.write_port", "haproxy.service"},
-			{5433, "balancer.read_port", "haproxy.service"}, {7000, "balancer.stats_port", "haproxy.service"},
+			{5433, "balancer.read_port", "haproxy.service"},
+			{7000, "balancer.stats_port", "haproxy.service"},
 		}
 		w.Peers = []Peer{{"pg1", "192.168.0.203"}}
 		w.Files = []File{
-			{"/etc/haproxy/haproxy.cfg", "haproxy.service"}, {"/etc/keepalived/keepalived.conf", "keepalived.service"},
+			{"/etc/haproxy/haproxy.cfg", "haproxy.service"},
+			{"/etc/keepalived/keepalived.conf", "keepalived.service"},
 		}
 		w.Units = []string{"haproxy.service", "keepalived.service"}
 		return w
 	}
-	w.Ports = []Port{{5432, "postgresql.port", "patroni.service"}, {8008, "patroni.rest_port", "patroni.service"},
+	w.Ports = []Port{{5432, "postgresql.port", "patroni.service"},
+		{8008, "patroni.rest_port", "patroni.service"},
 		{2379, "etcd.client_port", "etcd.service"}, {2380, "etcd.peer_port", "etcd.service"}}
 	w.Data = []Data{
-		{"/var/lib/postgresql/data", "postgresql.data_dir", false}, {"/var/lib/etcd", "etcd.data_dir", true},
+		{"/var/lib/postgresql/data", "postgresql.data_dir", false},
+		{"/var/lib/etcd", "etcd.data_dir", true},
 	}
 	w.Peers = []Peer{{"pg1", "192.168.0.203"}, {"pg2", "192.168.0.204"}, {"pg3", "192.168.0.205"}}
 	w.Locales = []Setting{{"C.UTF-8", "postgresql.locale"}}
@@ -57,7 +61,8 @@ func check(t *testing.T, name string, found []Finding, want ...string) {
 	}
 	for i, f := range found {
 		words, warning := strings.CutPrefix(want[i], "!")
-		if !strings.Contains(f.Problem+"; "+f.Remedy.String(), words) || f.Warning != warning || f.Remedy.IsZero() {
+		if !strings.Contains(f.Problem+"; "+f.Remedy.String(), words) || f.Warning != warning ||
+			f.Remedy.IsZero() {
 			t.Errorf("%s: found %+v, want %q (warning %v) with a remedy", name, f, words, warning)
 		}
 	}
@@ -77,7 +82,8 @@ func TestRecorded(t *testing.T) {
 				"shop.service): /run/postgres /run/l.py 5432, which is not this cluster's; stop " +
 				"it for good if nobody needs it: systemctl disable --now shop.service",
 			"port 8008 (patroni.rest_port) is in use by python3",
-			"port 2379 (etcd.client_port) is in use by etcd (process 757 of root, etcd-other.service)",
+			"port 2379 (etcd.client_port) is in use by etcd (process 757 of root, " +
+				"etcd-other.service)",
 			"/var/lib/postgresql/data (postgresql.data_dir) holds the data of a PostgreSQL 17 " +
 				"that is not this cluster's; if nobody needs it move it away: mv " +
 				"/var/lib/postgresql/data /var/lib/postgresql/data.old",
@@ -96,14 +102,16 @@ func TestRecorded(t *testing.T) {
 				"holds /var/lib/dpkg/lock-frontend",
 		}},
 		{"full", "192.168.0.205", true, []string{
-			"!PostgreSQL cluster 16-main of somebody else is set up here (data in /var/lib/postgresql/16/main)",
+			"!PostgreSQL cluster 16-main of somebody else is set up here (data in " +
+				"/var/lib/postgresql/16/main)",
 			"is a mount point with lost+found in it",
 			"only 1 MiB are free on /var/log, where 16 are needed",
 			"only 19 inodes are free on /var/log",
 			"only 20 MiB are free on /var/lib/postgresql/data, where 64 are needed",
 		}},
 		{"foreign-configuration", "192.168.0.200", false, nil},
-		{"virtual-ip-by-hand", "192.168.0.201", false, []string{"the file system of /etc is read-only"}},
+		{"virtual-ip-by-hand", "192.168.0.201", false,
+			[]string{"the file system of /etc is read-only"}},
 		{"virtual-ip-claimed", "192.168.0.202", false, nil},
 		{"member", "192.168.0.203", true, nil},
 	} {
@@ -123,7 +131,8 @@ func TestForeignConfiguration(t *testing.T) {
 	h := recorded(t, "foreign-configuration")
 	h.Foreign = []string{"/etc/haproxy/haproxy.cfg"}
 	check(t, "installed only", Judge(wanted(false), h),
-		"!/etc/haproxy/haproxy.cfg was written by somebody else: apply replaces it, and keeps a copy beside it")
+		"!/etc/haproxy/haproxy.cfg was written by somebody else: apply replaces it, and keeps a "+
+			"copy beside it")
 	h.Units["haproxy.service"] = Unit{Load: "loaded", Active: "active", File: "enabled"}
 	check(t, "serving", Judge(wanted(false), h),
 		"haproxy.service runs with a /etc/haproxy/haproxy.cfg that pgha did not write: apply "+
@@ -145,7 +154,8 @@ func TestVirtualIP(t *testing.T) {
 		"del 192.168.0.210/24 dev enp0s3"
 	check(t, "a balancer's, by hand", JudgeNetwork(wants, hosts, "192.168.0.210"), byHand)
 	check(t, "another address", JudgeNetwork(wants, hosts, "192.168.0.211"))
-	check(t, "a machine outside", JudgeNetwork([]Want{{Host: "lb1"}, {Host: "lb3"}}, hosts, "192.168.0.210"),
+	check(t, "a machine outside", JudgeNetwork([]Want{{Host: "lb1"}, {Host: "lb3"}}, hosts,
+		"192.168.0.210"),
 		"vip.address 192.168.0.210 is in use: a machine with the hardware address 02:00:c0:a8:00:c9")
 	hosts["lb2"].Units["keepalived.service"] = Unit{Active: "active"}
 	check(t, "keepalived's", JudgeNetwork(wants, hosts, "192.168.0.210"))
@@ -160,7 +170,8 @@ func judged(database bool, change func(*Want, *Host)) []Finding {
 		"net\t192.168.0.204 dev eth0 src 192.168.0.200\nnet\t192.168.0.205 dev eth0 src 192.168.0.200\n" +
 		"locale\tC.utf8\n")
 	for range w.needs() {
-		h.Spaces = append(h.Spaces, Space{KiB: 100 << 20, Inodes: 1 << 20, InodesFree: 1 << 20, Mount: "/"})
+		h.Spaces = append(h.Spaces, Space{KiB: 100 << 20, Inodes: 1 << 20, InodesFree: 1 << 20,
+			Mount: "/"})
 	}
 	h.Missing = []string{"patroni"}
 	change(&w, &h)
@@ -188,7 +199,8 @@ func data(path string, d Directory) func(*Want, *Host) {
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	const pgdata, etcdData = "/var/lib/postgresql/data", "/var/lib/etcd"
-	own := Listener{Port: 5432, Program: "postgres", PID: 9, Unit: "patroni.service", Owner: "postgres"}
+	own := Listener{Port: 5432, Program: "postgres", PID: 9, Unit: "patroni.service",
+		Owner: "postgres"}
 	for name, tt := range map[string]struct {
 		change func(*Want, *Host)
 		want   []string
@@ -204,20 +216,24 @@ func TestJudge(t *testing.T) {
 		},
 		"by hand on its own data": {
 			member(listening(Listener{
-				Port: 5432, Program: "postgres", PID: 9, Unit: "session-1.scope", Command: "postgres -D " + pgdata,
+				Port: 5432, Program: "postgres", PID: 9, Unit: "session-1.scope",
+				Command: "postgres -D " + pgdata,
 			})), nil,
 		},
 		"by hand on other data": {
 			member(listening(Listener{
-				Port: 5432, Program: "postgres", PID: 9, Unit: "session-1.scope", Command: "postgres -D /srv/x",
+				Port: 5432, Program: "postgres", PID: 9, Unit: "session-1.scope",
+				Command: "postgres -D /srv/x",
 			})), []string{"kill 9, or set postgresql.port"},
 		},
 		"units unknown": {member(listening(Listener{Port: 2379, Program: "etcd", PID: 9})), nil},
 		"units unknown, another program": {
-			member(listening(Listener{Port: 2379, Program: "nginx", PID: 9})), []string{"in use by nginx"},
+			member(listening(Listener{Port: 2379, Program: "nginx", PID: 9})),
+			[]string{"in use by nginx"},
 		},
 		"a container's port": {
-			listening(Listener{Port: 5432, Program: "docker-proxy", PID: 9, Unit: "docker.service"}),
+			listening(Listener{Port: 5432, Program: "docker-proxy", PID: 9,
+				Unit: "docker.service"}),
 			[]string{"docker ps --filter publish=5432"},
 		},
 		"a socket of systemd's": {
@@ -225,7 +241,8 @@ func TestJudge(t *testing.T) {
 			[]string{"systemctl list-sockets | grep :2380"},
 		},
 		"a process of another namespace": {
-			listening(Listener{Port: 8008}), []string{"in use by a process that the host does not show"},
+			listening(Listener{Port: 8008}),
+			[]string{"in use by a process that the host does not show"},
 		},
 		"Debian's cluster on the port": {
 			listening(Listener{
@@ -233,7 +250,8 @@ func TestJudge(t *testing.T) {
 			}), []string{"systemctl stop postgresql@17-main.service"},
 		},
 		"a user's service of a fitting name": {
-			member(listening(Listener{Port: 8008, Program: "python3", PID: 9, Unit: "app.service"})),
+			member(listening(Listener{Port: 8008, Program: "python3", PID: 9,
+				Unit: "app.service"})),
 			[]string{"port 8008"},
 		},
 		"two on one port": {listening2(5432), []string{"port 5432"}},
@@ -242,13 +260,16 @@ func TestJudge(t *testing.T) {
 			[]string{"17-main of somebody else runs here"},
 		},
 		"Debian's cluster on a member": {
-			member(func(_ *Want, h *Host) { h.Clusters = []DebianCluster{{"17-main", true, "/d"}} }), nil,
+			member(func(_ *Want, h *Host) {
+				h.Clusters = []DebianCluster{{"17-main", true, "/d"}}
+			}), nil,
 		},
 		"another cluster's host": {
 			func(_ *Want, h *Host) { h.Stranger = true; h.Listeners = []Listener{own} }, nil,
 		},
 		"own data": {
-			member(data(pgdata, Directory{Kind: "directory", Version: "18", Entries: "PG_VERSION base"})), nil,
+			member(data(pgdata, Directory{Kind: "directory", Version: "18",
+				Entries: "PG_VERSION base"})), nil,
 		},
 		"data of before Patroni was configured": {func(_ *Want, h *Host) {
 			h.Member = true
@@ -259,7 +280,8 @@ func TestJudge(t *testing.T) {
 		"a mount point with data": {
 			data(pgdata, Directory{
 				Kind: "directory", Mount: true, Version: "16", Entries: "PG_VERSION lost+found",
-			}), []string{"empty it if nobody needs it, or set postgresql.data_dir to a folder below it"},
+			}), []string{"empty it if nobody needs it, or set postgresql.data_dir to a folder " +
+				"below it"},
 		},
 		"files of somebody else": {
 			data(pgdata, Directory{Kind: "directory", Entries: "backup.tar notes"}),
@@ -269,16 +291,20 @@ func TestJudge(t *testing.T) {
 		"etcd on a mount point": {
 			data(etcdData, Directory{Kind: "directory", Mount: true, Entries: "lost+found"}), nil,
 		},
-		"etcd's package was there": {data(etcdData, Directory{Kind: "directory", Entries: "default"}), nil},
+		"etcd's package was there": {data(etcdData,
+			Directory{Kind: "directory", Entries: "default"}), nil},
 		"etcd's own": {
-			member(data(etcdData, Directory{Kind: "directory", Etcd: true, Entries: "member"})), nil,
+			member(data(etcdData, Directory{Kind: "directory", Etcd: true, Entries: "member"})),
+			nil,
 		},
 		"etcd's link": {
 			member(data(etcdData, Directory{Kind: "link", Target: "/ssd/etcd"})),
 			[]string{"set etcd.data_dir to /ssd/etcd"},
 		},
 		"no route": {
-			func(_ *Want, h *Host) { delete(h.Routes, "192.168.0.204") }, []string{"no route to pg2 (192.168.0.204)"},
+			func(_ *Want, h *Host) {
+				delete(h.Routes, "192.168.0.204")
+			}, []string{"no route to pg2 (192.168.0.204)"},
 		},
 		"a source of IPv6, written otherwise": {func(w *Want, h *Host) {
 			w.Address, w.Peers = "fd00::0:1", []Peer{{"pg2", "fd00::2"}}
@@ -289,7 +315,8 @@ func TestJudge(t *testing.T) {
 			locale("de_DE.UTF-8"), []string{"localedef -i de_DE -f UTF-8 de_DE.UTF-8"},
 		},
 		"no locale, with a modifier": {
-			locale("de_DE.ISO-8859-15@euro"), []string{"localedef -i de_DE@euro -f ISO-8859-15 de_DE.ISO-8859-15@euro"},
+			locale("de_DE.ISO-8859-15@euro"),
+			[]string{"localedef -i de_DE@euro -f ISO-8859-15 de_DE.ISO-8859-15@euro"},
 		},
 		"no locale, without a charset": {
 			locale("de_DE"), []string{"localedef -i de_DE -f ISO-8859-1 de_DE"},
@@ -307,18 +334,21 @@ func TestJudge(t *testing.T) {
 		"forwarding forbidden by a later file": {
 			forbidden("/etc/ssh/sshd_config:57:AllowTcpForwarding yes",
 				"/etc/ssh/sshd_config.d/10-hard.conf:3:DisableForwarding yes"), []string{
-				"PostgreSQL need: /etc/ssh/sshd_config.d/10-hard.conf:3:DisableForwarding yes; allow",
+				"PostgreSQL need: /etc/ssh/sshd_config.d/10-hard.conf:3:DisableForwarding " +
+					"yes; allow",
 			},
 		},
 		"forwarding forbidden for the key": {
-			forbidden("/root/.ssh/authorized_keys:1:restrict"), []string{"/root/.ssh/authorized_keys:1:restrict"},
+			forbidden("/root/.ssh/authorized_keys:1:restrict"),
+			[]string{"/root/.ssh/authorized_keys:1:restrict"},
 		},
 		"forwarding forbidden, nobody knows where": {forbidden(), []string{"sshd -T"}},
 		"one of two sources is away": {
 			sites(Site{
 				"source", "http://a/InRelease", 0, "",
 			}, Site{
-				"source", "http://b/InRelease", 100, "Failed to fetch http://b/InRelease  Could not connect",
+				"source", "http://b/InRelease", 100,
+				"Failed to fetch http://b/InRelease  Could not connect",
 			}), []string{"!it cannot get http://b/InRelease: Could not connect"},
 		},
 		"the only source is away": {
@@ -328,23 +358,30 @@ func TestJudge(t *testing.T) {
 		"a repository without the release": {
 			sites(Site{
 				"repository", "https://u:secret@r/dists/x/InRelease", 100,
-				"Failed to fetch https://u:secret@r/dists/x/InRelease  404  Not Found [IP: 1.2.3.4 443]",
+				"Failed to fetch https://u:secret@r/dists/x/InRelease  404  Not Found [IP: " +
+					"1.2.3.4 443]",
 			}), []string{"https://u:xxxxx@r/dists/x/InRelease: 404  Not Found"},
 		},
 		"a server that wants no HEAD": {
-			sites(Site{"download", "https://d/e.tgz", 22, "curl: (22) The requested URL returned error: 403"}), nil,
+			sites(Site{"download", "https://d/e.tgz", 22,
+				"curl: (22) The requested URL returned error: 403"}), nil,
 		},
 		"an archive that is not there": {
 			sites(Site{
-				"download", "https://d/e.tgz", 22, "curl: (22) The requested URL returned error: 404",
+				"download", "https://d/e.tgz", 22,
+				"curl: (22) The requested URL returned error: 404",
 			}), []string{"set etcd.url, or etcd.source: archive"},
 		},
 		"a masked unit": {
-			func(_ *Want, h *Host) { h.Units["etcd.service"] = Unit{Load: "masked", File: "masked"} },
+			func(_ *Want, h *Host) {
+				h.Units["etcd.service"] = Unit{Load: "masked", File: "masked"}
+			},
 			[]string{"!etcd.service is masked"},
 		},
 		"masked by pgha until it runs": {
-			func(_ *Want, h *Host) { h.Units["patroni.service"] = Unit{Load: "masked", File: "masked-runtime"} }, nil,
+			func(_ *Want, h *Host) {
+				h.Units["patroni.service"] = Unit{Load: "masked", File: "masked-runtime"}
+			}, nil,
 		},
 		"a unit file in front of the package's": {func(_ *Want, h *Host) {
 			h.Units["patroni.service"] = Unit{Fragment: "/etc/systemd/system/patroni.service"}
@@ -360,11 +397,17 @@ func TestJudge(t *testing.T) {
 		"no inodes": {
 			full(func(s *Space) { s.InodesFree = 3 }), []string{"only 3 inodes are free on /"},
 		},
-		"a file system without inodes":    {full(func(s *Space) { s.Inodes, s.InodesFree = 0, 0 }), nil},
-		"services filled a member's disk": {member(onlyServices), []string{"!only 1 MiB are free on /full"}},
-		"df did not answer":               {func(_ *Want, h *Host) { h.Spaces = nil }, nil},
+		"a file system without inodes": {full(func(s *Space) {
+			s.Inodes, s.InodesFree = 0,
+				0
+		}), nil},
+		"services filled a member's disk": {member(onlyServices),
+			[]string{"!only 1 MiB are free on /full"}},
+		"df did not answer": {func(_ *Want, h *Host) { h.Spaces = nil }, nil},
 		"a lock and a second of the same": {
-			func(_ *Want, h *Host) { h.Locks = []Lock{{"/a", 7, "dpkg", ""}, {"/b", 7, "dpkg", ""}} },
+			func(_ *Want, h *Host) {
+				h.Locks = []Lock{{"/a", 7, "dpkg", ""}, {"/b", 7, "dpkg", ""}}
+			},
 			[]string{"!dpkg (process 7)"},
 		},
 		"a user whose group somebody deleted": {
@@ -384,14 +427,16 @@ func TestJudgeBalancer(t *testing.T) {
 	}{
 		"fit": {func(*Want, *Host) {}, nil},
 		"its own HAProxy": {
-			member(listening(Listener{Port: 7000, Program: "haproxy", PID: 9, Unit: "haproxy.service"})), nil,
+			member(listening(Listener{Port: 7000, Program: "haproxy", PID: 9,
+				Unit: "haproxy.service"})), nil,
 		},
 		"somebody's HAProxy": {
 			listening(Listener{Port: 5433, Program: "haproxy", PID: 9, Unit: "haproxy.service"}),
 			[]string{"port 5433 (balancer.read_port)"},
 		},
 		"the statistics' port": {
-			listening(Listener{Port: 7000, Program: "node", PID: 9}), []string{"balancer.stats_port"},
+			listening(Listener{Port: 7000, Program: "node", PID: 9}),
+			[]string{"balancer.stats_port"},
 		},
 		"/32": {
 			network("192.168.0.200/32"),
@@ -400,8 +445,10 @@ func TestJudgeBalancer(t *testing.T) {
 		"/32, interface named": {
 			func(w *Want, h *Host) { network("192.168.0.200/32")(w, h); w.Interface = "eth0" }, nil,
 		},
-		"another network":  {network("192.168.0.200/29"), []string{"is not in the network 192.168.0.200/29"}},
-		"address of a NAT": {network("10.0.0.9/24"), []string{"no interface has its address 192.168.0.200"}},
+		"another network": {network("192.168.0.200/29"),
+			[]string{"is not in the network 192.168.0.200/29"}},
+		"address of a NAT": {network("10.0.0.9/24"),
+			[]string{"no interface has its address 192.168.0.200"}},
 		"no such interface": {
 			func(w *Want, _ *Host) { w.Interface = "eth7" }, []string{"there is no interface eth7"},
 		},

@@ -23,7 +23,8 @@ func TestPlace(t *testing.T) {
 	} {
 		c.found.Problem = "it is wrong"
 		found := []Finding{c.found}
-		Place(found, []string{"pg1", "pg2", "pg3"}, func(field string) string { return "at " + field })
+		Place(found, []string{"pg1", "pg2", "pg3"},
+			func(field string) string { return "at " + field })
 		at, text := "", "it is wrong"
 		if c.want != "" {
 			at, text = "at "+c.want, "at "+c.want+": it is wrong"

@@ -126,7 +126,8 @@ type Site struct {
 // lines as a program printed them, between "== KEY" and "== ". What it does not know it passes
 // over: a host may run programs of any version.
 func Read(out string) Host {
-	h := Host{Directories: map[string]Directory{}, Routes: map[string]Route{}, Zones: map[string]string{},
+	h := Host{Directories: map[string]Directory{}, Routes: map[string]Route{},
+		Zones: map[string]string{},
 		Units: map[string]Unit{}, Candidates: map[string]string{}}
 	var spaces []Space
 	whole := true
@@ -169,9 +170,11 @@ func Read(out string) Host {
 		case "group":
 			h.Groups = append(h.Groups, upToColon(rest))
 		case "cluster":
-			h.Clusters = append(h.Clusters, DebianCluster{Name: f[0], Active: f[1] == "active", Data: f[2]})
+			h.Clusters = append(h.Clusters, DebianCluster{Name: f[0], Active: f[1] == "active",
+				Data: f[2]})
 		case "lock":
-			h.Locks = append(h.Locks, Lock{File: f[0], PID: number(f[1]), Program: f[2], Unit: f[3]})
+			h.Locks = append(h.Locks, Lock{File: f[0], PID: number(f[1]), Program: f[2],
+				Unit: f[3]})
 		case "candidate":
 			h.Candidates[f[0]] = f[1]
 		case "policy":
@@ -271,7 +274,8 @@ func (h *Host) readUnits(show string) {
 			kv[k] = v
 		}
 		if kv["Id"] != "" {
-			h.Units[kv["Id"]] = Unit{kv["LoadState"], kv["ActiveState"], kv["UnitFileState"], kv["FragmentPath"]}
+			h.Units[kv["Id"]] = Unit{kv["LoadState"], kv["ActiveState"], kv["UnitFileState"],
+				kv["FragmentPath"]}
 		}
 	}
 }

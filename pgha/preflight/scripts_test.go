@@ -21,11 +21,13 @@ func TestLookScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	silent := map[string]string{"systemctl": "exit 1", "systemd-detect-virt": "exit 1", "apt-cache": "exit 1",
+	silent := map[string]string{"systemctl": "exit 1", "systemd-detect-virt": "exit 1",
+		"apt-cache":  "exit 1",
 		"apt-get":    "exit 1",
 		"dpkg-query": "exit 1", "timedatectl": "exit 1", "curl": "exit 1"}
 	r := scripttest.Run{With: "sh", Script: lookScript, Fakes: silent,
-		Args: []string{"own", "127.0.0.1", "data", dir + "/full", "data", dir + "/none", "package", "nosuch"}}.Do(t)
+		Args: []string{"own", "127.0.0.1", "data", dir + "/full", "data", dir + "/none", "package",
+			"nosuch"}}.Do(t)
 	h := Read(r.Stdout)
 	for path, want := range map[string]string{
 		dir + "/full": "directory\t" + dir + "/full\tdirectory\t",
@@ -58,7 +60,8 @@ func TestForwardingScript(t *testing.T) {
 	if r := run(); r.Stdout != "" {
 		t.Errorf("without any file: %+v", r)
 	}
-	scripttest.Write(t, dir, "ssh/sshd_config", "Port 22\n#AllowTcpForwarding no\n  allowtcpforwarding no\n")
+	scripttest.Write(t, dir, "ssh/sshd_config", "Port 22\n#AllowTcpForwarding no\n  "+
+		"allowtcpforwarding no\n")
 	scripttest.Write(t, dir, "ssh/sshd_config.d/10-hard.conf", "PermitOpen none\n")
 	scripttest.Write(t, home, ".ssh/authorized_keys",
 		"ssh-ed25519 AAAA plain\nno-pty,no-port-forwarding ssh-ed25519 AAAA other\n")
@@ -81,13 +84,16 @@ func TestReachScript(t *testing.T) {
 		args []string
 		says string
 	}{
-		"open":                  {[]string{"http://" + open.Addr().String() + "/debian"}, ""},
-		"with a user":           {[]string{"http://me:secret@" + open.Addr().String()}, ""},
-		"refused":               {[]string{"https://" + refused + "/x"}, "Connection refused"},
-		"by the proxy":          {[]string{"http://" + refused, "http://" + open.Addr().String()}, ""},
-		"the proxy refuses":     {[]string{"http://" + open.Addr().String(), refused}, "Connection refused"},
-		"no name of a resolver": {[]string{"http://nowhere.invalid/"}, "nowhere.invalid cannot be resolved"},
-		"no URL":                {[]string{"///"}, "no host in the URL"},
+		"open":        {[]string{"http://" + open.Addr().String() + "/debian"}, ""},
+		"with a user": {[]string{"http://me:secret@" + open.Addr().String()}, ""},
+		"refused":     {[]string{"https://" + refused + "/x"}, "Connection refused"},
+		"by the proxy": {[]string{"http://" + refused,
+			"http://" + open.Addr().String()}, ""},
+		"the proxy refuses": {[]string{"http://" + open.Addr().String(), refused},
+			"Connection refused"},
+		"no name of a resolver": {[]string{"http://nowhere.invalid/"},
+			"nowhere.invalid cannot be resolved"},
+		"no URL": {[]string{"///"}, "no host in the URL"},
 	} {
 		r := scripttest.Run{With: "perl", Script: reachScript, Args: c.args}.Do(t)
 		if !strings.Contains(r.Stdout+r.Stderr, c.says) || (r.Code == 0) != (c.says == "") ||

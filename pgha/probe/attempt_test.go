@@ -19,7 +19,8 @@ func TestSettle(t *testing.T) {
 		return &pgconn.PgError{Severity: "FEHLER", SeverityUnlocalized: severity, Code: code}
 	}
 	dial := func(errno syscall.Errno) error {
-		return fmt.Errorf("connect: %w", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", errno)})
+		return fmt.Errorf("connect: %w", &net.OpError{Op: "dial",
+			Err: os.NewSyscallError("connect", errno)})
 	}
 	for _, tc := range []struct {
 		name    string
@@ -40,12 +41,15 @@ func TestSettle(t *testing.T) {
 		{"rejected", answer("ERROR", "42501"), true, Failed, CauseRejected},
 		{"proxy does not know", answer("ERROR", "08007"), true, Unknown, CauseRejected},
 		{"completion unknown", answer("ERROR", "40003"), true, Unknown, CauseRejected},
-		{"session ended by the administrator", answer("FATAL", "57P01"), true, Unknown, CauseUnavailable},
+		{"session ended by the administrator", answer("FATAL", "57P01"), true, Unknown,
+			CauseUnavailable},
 		{"crash in the commit", answer("PANIC", "53100"), true, Unknown, CauseRejected},
 		{"reset", dial(syscall.ECONNRESET), true, Unknown, CauseClosed},
 		{"end of file", io.ErrUnexpectedEOF, true, Unknown, CauseClosed},
-		{"broken while waiting, as pgx has it", fmt.Errorf("x: %w", pgconn.ErrConnClosed), true, Unknown, CauseClosed},
-		{"no answer", fmt.Errorf("%w: %w", context.DeadlineExceeded, net.ErrClosed), true, Unknown, CauseTimeout},
+		{"broken while waiting, as pgx has it", fmt.Errorf("x: %w", pgconn.ErrConnClosed), true,
+			Unknown, CauseClosed},
+		{"no answer", fmt.Errorf("%w: %w", context.DeadlineExceeded, net.ErrClosed), true, Unknown,
+			CauseTimeout},
 		{"something else", errors.New("?"), true, Unknown, CauseOther},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -53,7 +57,8 @@ func TestSettle(t *testing.T) {
 			var a Attempt
 			a.settle(tc.err, tc.sent)
 			if a.Outcome != tc.outcome || a.Cause != tc.cause || a.Done.IsZero() {
-				t.Errorf("got %s %q done %s, want %s %q", a.Outcome, a.Cause, a.Done, tc.outcome, tc.cause)
+				t.Errorf("got %s %q done %s, want %s %q", a.Outcome, a.Cause, a.Done, tc.outcome,
+					tc.cause)
 			}
 			if (a.Error == "") != (tc.err == nil) {
 				t.Errorf("error text %q", a.Error)

@@ -13,7 +13,8 @@ import (
 // only reads. Ask the leader when the cluster is healthy again, or any member to see what that one
 // has.
 func Rows(ctx context.Context, conn *pgx.Conn, table pgx.Identifier, run string) ([]int64, error) {
-	rows, err := conn.Query(ctx, "SELECT seq FROM "+table.Sanitize()+" WHERE run = $1 ORDER BY seq", run)
+	rows, err := conn.Query(ctx, "SELECT seq FROM "+table.Sanitize()+
+		" WHERE run = $1 ORDER BY seq", run)
 	if err != nil {
 		return nil, fmt.Errorf("read rows of the probe: %w", err)
 	}
@@ -39,7 +40,8 @@ type Comparison struct {
 
 // Compare compares the attempts with the sequence numbers that the table has, in any order.
 func (r Result) Compare(present []int64) Comparison {
-	c := Comparison{Lost: []int64{}, Arrived: []int64{}, Vanished: []int64{}, Unexplained: []int64{}}
+	c := Comparison{Lost: []int64{}, Arrived: []int64{}, Vanished: []int64{},
+		Unexplained: []int64{}}
 	rest := make(map[int64]bool, len(present))
 	for _, seq := range present {
 		rest[seq] = true

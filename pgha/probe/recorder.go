@@ -32,8 +32,9 @@ type recorder struct {
 // newRecorder opens the log. Its run method must be called, and its channel closed.
 func newRecorder(log string, result Result, failed context.CancelCauseFunc) (*recorder, error) {
 	// The channel holds what comes in while a bad disk takes its time.
-	r := &recorder{in: make(chan Attempt, 1024), done: make(chan struct{}), changed: make(chan struct{}),
-		result: result, failed: failed}
+	r := &recorder{in: make(chan Attempt, 1024), done: make(chan struct{}),
+		changed: make(chan struct{}),
+		result:  result, failed: failed}
 	if log == "" {
 		return r, nil
 	}

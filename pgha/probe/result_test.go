@@ -56,14 +56,17 @@ const switchover = `
 
 func result(t *testing.T, log string, stopped int) Result {
 	t.Helper()
-	return Result{Run: "r", Rate: 20, Started: at(0), Stopped: at(stopped), Attempts: attempts(t, log)}
+	return Result{Run: "r", Rate: 20, Started: at(0), Stopped: at(stopped),
+		Attempts: attempts(t, log)}
 }
 
 func TestGaps(t *testing.T) {
 	t.Parallel()
 	outage := Gap{Start: at(110), End: at(640), Seconds: 0.53, Failed: 3, Unknown: 1, Skipped: 5,
 		Causes: map[Cause]int{CauseClosed: 1, CauseRefused: 2, CauseReadOnly: 1}}
-	pace := func(from, to int) Gap { return Gap{Start: at(from), End: at(to), Seconds: float64(to-from) / 1000} }
+	pace := func(from, to int) Gap {
+		return Gap{Start: at(from), End: at(to), Seconds: float64(to-from) / 1000}
+	}
 	open := Gap{Start: at(655), End: at(700), Seconds: 0.045, Open: true}
 	for _, tc := range []struct {
 		name       string
@@ -74,26 +77,32 @@ func TestGaps(t *testing.T) {
 		longest    Gap
 	}{
 		{"an outage in the middle", switchover, 700, 100 * time.Millisecond, []Gap{outage}, outage},
-		{"with its pace", switchover, 700, 0, []Gap{pace(0, 55), pace(55, 110), outage, pace(640, 655), open}, outage},
+		{"with its pace", switchover, 700, 0, []Gap{pace(0, 55), pace(55, 110), outage,
+			pace(640, 655), open}, outage},
 		{"exactly as long is not longer", switchover, 700, 530 * time.Millisecond, nil, outage},
-		{"no fault", "-5 0 acked\n50 55 acked\n100 105 acked", 120, 100 * time.Millisecond, nil, pace(0, 55)},
+		{"no fault", "-5 0 acked\n50 55 acked\n100 105 acked", 120, 100 * time.Millisecond, nil,
+			pace(0, 55)},
 		{"the first of two that are as long", "-5 0 acked\n50 60 acked\n110 120 acked", 130, 0,
-			[]Gap{pace(0, 60), pace(60, 120), {Start: at(120), End: at(130), Seconds: 0.01, Open: true}}, pace(0, 60)},
+			[]Gap{pace(0, 60), pace(60, 120), {Start: at(120), End: at(130), Seconds: 0.01,
+				Open: true}}, pace(0, 60)},
 		{
 			"a slow answer is a time without writes too", "-5 0 acked\n50 900 acked", 900,
 			100 * time.Millisecond, []Gap{pace(0, 900)}, pace(0, 900),
 		},
-		{"an outage that did not end", "-5 0 acked\n50 550 unknown timeout\n550 800 failed timeout 9",
+		{"an outage that did not end", "-5 0 acked\n50 550 unknown timeout\n550 800 failed " +
+			"timeout 9",
 			1000, 100 * time.Millisecond,
 			[]Gap{
 				{
-					Start: at(0), End: at(1000), Seconds: 1, Open: true, Failed: 1, Unknown: 1, Skipped: 9,
-					Causes: map[Cause]int{CauseTimeout: 2},
+					Start: at(0), End: at(1000), Seconds: 1, Open: true, Failed: 1, Unknown: 1,
+					Skipped: 9,
+					Causes:  map[Cause]int{CauseTimeout: 2},
 				},
 			},
 			Gap{
-				Start: at(0), End: at(1000), Seconds: 1, Open: true, Failed: 1, Unknown: 1, Skipped: 9,
-				Causes: map[Cause]int{CauseTimeout: 2},
+				Start: at(0), End: at(1000), Seconds: 1, Open: true, Failed: 1, Unknown: 1,
+				Skipped: 9,
+				Causes:  map[Cause]int{CauseTimeout: 2},
 			}},
 		{"nothing tried", "", 0, 0, nil, Gap{}},
 	} {
@@ -128,7 +137,8 @@ func TestSince(t *testing.T) {
 		got := r.Since(at(ms))
 		if !got.Started.Equal(at(want.started)) || len(got.Attempts) != want.attempts ||
 			got.Longest().Seconds != want.longest {
-			t.Errorf("since %d ms: started %s, %d attempts, longest gap %v s; want %+v", ms, got.Started,
+			t.Errorf("since %d ms: started %s, %d attempts, longest gap %v s; want %+v", ms,
+				got.Started,
 				len(got.Attempts), got.Longest().Seconds, want)
 		}
 	}
@@ -153,8 +163,10 @@ func TestCompare(t *testing.T) {
 		present []int64
 		want    Comparison
 	}{
-		{"all there, the unknown row too", []int64{9, 8, 4, 3, 2, 1}, Comparison{Arrived: []int64{4}}},
-		{"all there, the unknown row not", []int64{1, 2, 3, 8, 9}, Comparison{Vanished: []int64{4}}},
+		{"all there, the unknown row too", []int64{9, 8, 4, 3, 2, 1},
+			Comparison{Arrived: []int64{4}}},
+		{"all there, the unknown row not", []int64{1, 2, 3, 8, 9},
+			Comparison{Vanished: []int64{4}}},
 		{
 			"the newest before the outage are lost", []int64{1, 8, 9},
 			Comparison{Lost: []int64{2, 3}, Vanished: []int64{4}},
@@ -179,7 +191,8 @@ func TestCompare(t *testing.T) {
 func TestJSON(t *testing.T) {
 	t.Parallel()
 	r := result(t, switchover, 700)
-	got, err := json.Marshal([]any{r.Attempts[0], r.Attempts[4], r.Longest(), r.Compare(nil).Arrived})
+	got, err := json.Marshal([]any{r.Attempts[0], r.Attempts[4], r.Longest(),
+		r.Compare(nil).Arrived})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,8 @@ func (s *server) listen() { s.set(func() { s.down = false }) }
 func (s *server) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	down := false
 	if s.set(func() { down = s.down }); down {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+		return nil, &net.OpError{Op: "dial", Net: network,
+			Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	}
 	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
@@ -198,11 +199,15 @@ func (s *server) answer(b *pgproto3.Backend, conn net.Conn, sql string) {
 		return
 	case s.replica, s.demoted[conn]:
 		b.Send(&pgproto3.ErrorResponse{
-			Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "25006", Message: "read-only transaction",
+			Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "25006",
+			Message: "read-only transaction",
 		})
-	case insert == nil && !regexp.MustCompile(`^CREATE TABLE IF NOT EXISTS "public"\."pgha_probe" \(`).MatchString(sql):
+	case insert == nil &&
+		!regexp.MustCompile(`^CREATE TABLE IF NOT EXISTS "public"\."pgha_probe" \(`).MatchString(
+			sql):
 		b.Send(&pgproto3.ErrorResponse{
-			Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "42601", Message: "unexpected: " + sql,
+			Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "42601",
+			Message: "unexpected: " + sql,
 		})
 	case insert == nil:
 		b.Send(&pgproto3.CommandComplete{CommandTag: []byte("CREATE TABLE")})
@@ -230,7 +235,8 @@ func (s *server) config(t *testing.T) *pgx.ConnConfig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%s user=u dbname=d sslmode=disable", host, port))
+	cfg, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%s user=u dbname=d sslmode=disable",
+		host, port))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,7 +133,8 @@ func (s *session) exec(ctx context.Context, sql string, args ...any) error {
 
 // within calls f, and cuts the connection if it is not done in time: pgx relies on deadlines, which
 // not every net.Conn has.
-func (s *session) within(ctx context.Context, bound time.Duration, f func(context.Context) error) error {
+func (s *session) within(ctx context.Context, bound time.Duration,
+	f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	stop := context.AfterFunc(ctx, s.close)

@@ -45,7 +45,8 @@ func Start(ctx context.Context, opts Options) (*Writer, error) {
 		return nil, fmt.Errorf("start writer: %w", err)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	w := &Writer{opts: o, config: dialConfig(o.Config), run: rand.Text(), cancel: cancel, stop: make(chan struct{})}
+	w := &Writer{opts: o, config: dialConfig(o.Config), run: rand.Text(), cancel: cancel,
+		stop: make(chan struct{})}
 	w.insert = "INSERT INTO " + o.Table.Sanitize() + " (run, seq) VALUES ($1, $2)"
 	if err := w.start(ctx); err != nil {
 		cancel(err)
@@ -70,7 +71,8 @@ func (w *Writer) start(ctx context.Context) (err error) {
 		return err
 	}
 	err = w.session.exec(ctx, "CREATE TABLE IF NOT EXISTS "+w.opts.Table.Sanitize()+
-		" (run text, seq bigint, at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (run, seq))")
+		" (run text, seq bigint, at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY "+
+		"(run, seq))")
 	if err != nil {
 		return fmt.Errorf("make table %s: %w", w.opts.Table.Sanitize(), err)
 	}

@@ -29,7 +29,8 @@ const patience = 20 * time.Second
 func start(t *testing.T, s *server, edit func(*Options)) *Writer {
 	t.Helper()
 	opts := Options{
-		Config: s.config(t), Rate: 100, LoginTimeout: patience, LoginRetry: patience, StatementTimeout: patience,
+		Config: s.config(t), Rate: 100, LoginTimeout: patience, LoginRetry: patience,
+		StatementTimeout: patience,
 	}
 	if edit != nil {
 		edit(&opts)
@@ -147,11 +148,13 @@ func TestOutages(t *testing.T) {
 
 			gap := outage(t, r)
 			if gap.Causes[tc.cause] < tc.times || gap.Open {
-				t.Errorf("want a closed gap with %d attempts that ended with %s: %+v", tc.times, tc.cause, gap)
+				t.Errorf("want a closed gap with %d attempts that ended with %s: %+v", tc.times,
+					tc.cause, gap)
 			}
 			record := s.between(ackedAt(t, r, gap.Start), ackedAt(t, r, gap.End)).Seconds()
 			if diff := gap.Seconds - record; diff < -0.5 || diff > 0.5 {
-				t.Errorf("the gap lasted %.3f s, and %.3f s by the server's record", gap.Seconds, record)
+				t.Errorf("the gap lasted %.3f s, and %.3f s by the server's record",
+					gap.Seconds, record)
 			}
 			if late := gap.End.Sub(back); late > 5*time.Second {
 				t.Errorf("the writer noticed the end of the outage after %s", late)
@@ -252,7 +255,9 @@ func TestHungLogin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
-			w := start(t, s, func(o *Options) { o.LoginTimeout, o.LoginRetry = timeout, 30*time.Millisecond })
+			w := start(t, s, func(o *Options) {
+				o.LoginTimeout, o.LoginRetry = timeout, 30*time.Millisecond
+			})
 			s.set(func() { s.silent = true })
 			s.reset()
 			await(t, "silent logins", func() (enough bool) {
@@ -262,7 +267,8 @@ func TestHungLogin(t *testing.T) {
 			s.set(func() { s.silent = false })
 			waitAcked(t, w, time.Now())
 			r := stop(t, w)
-			if gap := outage(t, r); gap.Open || (gap.Causes[CauseTimeout] > 0) != (timeout < time.Hour) {
+			if gap := outage(t, r); gap.Open ||
+				(gap.Causes[CauseTimeout] > 0) != (timeout < time.Hour) {
 				t.Errorf("outage %+v", gap)
 			}
 			if s.set(func() {}); s.cancels > 0 {
@@ -287,7 +293,8 @@ func TestOneSession(t *testing.T) {
 			<-all
 			return s.dial(ctx, network, address)
 		}
-		session, err := login(t.Context(), dialConfig(cfg), bounds{patience, time.Millisecond, patience})
+		session, err := login(t.Context(), dialConfig(cfg),
+			bounds{patience, time.Millisecond, patience})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -306,11 +313,13 @@ func TestOneSession(t *testing.T) {
 func TestNextTick(t *testing.T) {
 	t.Parallel()
 	for done, want := range map[int][2]int{
-		1: {10, 0}, 9: {10, 0}, 15: {10, 0}, 20: {20, 1}, 29: {20, 1}, 30: {30, 2}, 1005: {1000, 99},
+		1: {10, 0}, 9: {10, 0}, 15: {10, 0}, 20: {20, 1}, 29: {20, 1}, 30: {30, 2},
+		1005: {1000, 99},
 	} {
 		next, skipped := nextTick(at(0), at(done), 10*time.Millisecond)
 		if !next.Equal(at(want[0])) || skipped != want[1] {
-			t.Errorf("done after %d ms: next at %s, %d skipped, want %v", done, next.Sub(at(0)), skipped, want)
+			t.Errorf("done after %d ms: next at %s, %d skipped, want %v", done, next.Sub(at(0)),
+				skipped, want)
 		}
 	}
 }
@@ -385,7 +394,8 @@ func TestFullDisk(t *testing.T) {
 	w.recorder.log.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := w.WaitAcked(ctx, time.Now().Add(patience)); !errors.Is(err, ErrStopped) || !errors.Is(err, os.ErrClosed) {
+	if err := w.WaitAcked(ctx, time.Now().Add(patience)); !errors.Is(err, ErrStopped) ||
+		!errors.Is(err, os.ErrClosed) {
 		t.Errorf("waiting for a row: %v", err)
 	}
 	r, err := w.Stop(ctx)
@@ -447,7 +457,8 @@ func TestStartRefuses(t *testing.T) {
 		`make table "a""b"`:                {Config: cfg, Table: pgx.Identifier{`a"b`}},
 	} {
 		_, err := Start(t.Context(), opts)
-		if err == nil || !strings.HasPrefix(err.Error(), "start writer: ") || !strings.Contains(err.Error(), want) {
+		if err == nil || !strings.HasPrefix(err.Error(), "start writer: ") ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}

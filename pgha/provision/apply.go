@@ -85,5 +85,6 @@ func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error)
 		record().End(ctx, changes, err)
 	}
 	err = errors.Join(err, unlock())
-	return Report{Changes: out.Changed(), LeftOut: site.HostNames(c.LeftOut()), Duration: time.Since(start)}, err
+	return Report{Changes: out.Changed(), LeftOut: site.HostNames(c.LeftOut()),
+		Duration: time.Since(start)}, err
 }

@@ -24,7 +24,8 @@ func setTimeZone(ctx context.Context, r *job.Job, t *remote.Target) error {
 	if err != nil || strings.TrimSpace(have) == want {
 		return err
 	}
-	_, err = t.Do(ctx, timeZone, "set to "+want, remote.Cmd{Argv: []string{"timedatectl", "set-timezone", want}})
+	_, err = t.Do(ctx, timeZone, "set to "+want, remote.Cmd{Argv: []string{"timedatectl",
+		"set-timezone", want}})
 	return err
 }
 

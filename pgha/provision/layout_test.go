@@ -33,12 +33,15 @@ func TestLayoutListsWhatApplyBrings(t *testing.T) {
 			}
 		}
 		for i, h := range sp.Hosts {
-			first := i == slices.IndexFunc(sp.Hosts, func(o spec.Host) bool { return o.Role == spec.RoleDatabase })
+			first := i == slices.IndexFunc(sp.Hosts,
+				func(o spec.Host) bool { return o.Role == spec.RoleDatabase })
 			for _, line := range listedLines(site.Layout(sp, h.Role), first, sp) {
 				got = append(got, line+" "+h.Name)
 			}
 		}
-		want = slices.DeleteFunc(want, func(line string) bool { return strings.HasPrefix(line, "command") })
+		want = slices.DeleteFunc(want, func(line string) bool {
+			return strings.HasPrefix(line, "command")
+		})
 		slices.Sort(got)
 		slices.Sort(want)
 		if diff := gocmp.Diff(slices.Compact(want), slices.Compact(got)); diff != "" {
@@ -70,7 +73,8 @@ func listedLines(host layout.Host, first bool, sp *spec.Spec) []string {
 			if f.Dir {
 				kind, mode = "directory", cmp.Or(f.Mode, 0o755)
 			}
-			lines = append(lines, fmt.Sprintf("%s %04o %s:%s %s", kind, mode, cmp.Or(f.Owner, "root"),
+			lines = append(lines, fmt.Sprintf("%s %04o %s:%s %s", kind, mode,
+				cmp.Or(f.Owner, "root"),
 				cmp.Or(f.Group, "root"), f.Path))
 		}
 		for _, u := range l.Users {

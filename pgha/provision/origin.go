@@ -79,7 +79,8 @@ func (o Origin) String() string {
 	case CauseSpec:
 		return text + written + ", as it still is"
 	case CauseUnfinished:
-		return text + "; " + o.WrittenBy + " was begun " + moment(o.WrittenAt) + " and has not finished"
+		return text + "; " + o.WrittenBy + " was begun " + moment(o.WrittenAt) +
+			" and has not finished"
 	case CauseDrift:
 		if changed == "" {
 			changed = ", changed or removed since"
@@ -104,8 +105,10 @@ func lastWritten(operations []trail.OperationRecord) map[trail.RecordedChange]wr
 		holder, _, _ := strings.Cut(o.Holder, ", process ")
 		end := o.Time.Add(time.Duration(o.Seconds * float64(time.Second)))
 		for _, ch := range o.Changes {
-			if key := (trail.RecordedChange{Host: ch.Host, Kind: ch.Kind, Name: ch.Name}); !last[key].at.After(end) {
-				last[key] = written{fmt.Sprintf("%s of %s", o.Verb, holder), ch.Action, end.UTC().Round(time.Second)}
+			if key := (trail.RecordedChange{Host: ch.Host, Kind: ch.Kind,
+				Name: ch.Name}); !last[key].at.After(end) {
+				last[key] = written{fmt.Sprintf("%s of %s", o.Verb, holder), ch.Action,
+					end.UTC().Round(time.Second)}
 			}
 		}
 	}
@@ -129,7 +132,8 @@ func originOf(host layout.Host, ch PlannedChange, was *remote.Was, last written)
 func causeOf(ch PlannedChange, was *remote.Was, last written) Cause {
 	known := last.by != ""
 	switch {
-	case ch.Kind == "unit" && (ch.Action == "restarted" || ch.Action == "reloaded"), ch.Kind == "copy":
+	case ch.Kind == "unit" && (ch.Action == "restarted" || ch.Action == "reloaded"),
+		ch.Kind == "copy":
 		return CauseFollows
 	case ch.Kind == "setting", ch.Name == timeZone && !known:
 		return CauseUnknown // there always is one; settings are looked at by themselves

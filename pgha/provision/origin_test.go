@@ -26,38 +26,52 @@ func TestCauseOf(t *testing.T) {
 		last               written
 		want               Cause
 	}{
-		"a file that never was":             {"file", "/a", "created", nil, written{}, CauseNew},
-		"a file that was removed by hand":   {"file", "/a", "created", nil, by("updated"), CauseDrift},
-		"a file that an operation removed":  {"file", "/a", "created", nil, by("removed"), CauseNew},
-		"a file edited after the operation": {"file", "/a", "updated", at(time.Hour), by("created"), CauseDrift},
-		"a file as the operation left it":   {"file", "/a", "updated", at(-time.Second), by("created"), CauseSpec},
-		"clocks that differ by a second":    {"file", "/a", "updated", at(time.Second), by("created"), CauseSpec},
-		"a file of the package's":           {"file", "/a", "updated", at(0), written{}, CauseUnknown},
-		"a folder that was opened":          {"directory", "/a", "given to", at(time.Hour), by("created"), CauseDrift},
-		"a unit that is still to come":      {"unit", "a.service", "enabled", nil, written{}, CauseNew},
+		"a file that never was": {"file", "/a", "created", nil, written{}, CauseNew},
+		"a file that was removed by hand": {"file", "/a", "created", nil, by("updated"),
+			CauseDrift},
+		"a file that an operation removed": {"file", "/a", "created", nil, by("removed"),
+			CauseNew},
+		"a file edited after the operation": {"file", "/a", "updated", at(time.Hour), by("created"),
+			CauseDrift},
+		"a file as the operation left it": {"file", "/a", "updated", at(-time.Second),
+			by("created"), CauseSpec},
+		"clocks that differ by a second": {"file", "/a", "updated", at(time.Second), by("created"),
+			CauseSpec},
+		"a file of the package's": {"file", "/a", "updated", at(0), written{}, CauseUnknown},
+		"a folder that was opened": {"directory", "/a", "given to", at(time.Hour),
+			by("created"), CauseDrift},
+		"a unit that is still to come": {"unit", "a.service", "enabled", nil, written{}, CauseNew},
 		"a unit that was stopped": {
 			"unit", "a.service", "started", at(time.Hour), by("started"), CauseDrift,
 		},
 		"a unit that was disabled": {
 			"unit", "a.service", "enabled", &remote.Was{}, by("started"), CauseDrift,
 		},
-		"a copy of what is replaced": {"copy", "/etc/a.pgha-orig-1", "kept", nil, written{}, CauseFollows},
+		"a copy of what is replaced": {"copy", "/etc/a.pgha-orig-1", "kept", nil, written{},
+			CauseFollows},
 		"a unit that reads a new file": {
 			"unit", "a.service", "reloaded", &remote.Was{}, by("started"), CauseFollows,
 		},
-		"a package that was removed": {"package", "a", "installed", nil, by("installed"), CauseDrift},
+		"a package that was removed": {"package", "a", "installed", nil, by("installed"),
+			CauseDrift},
 		"a package of another version": {
 			"package", "a", "changed from 1 to 2", &remote.Was{}, by("installed"), CauseDrift,
 		},
 		"a package that was there before": {
 			"package", "a", "changed from 1 to 2", &remote.Was{}, written{}, CauseUnknown,
 		},
-		"the time zone of the installer":     {"command", "time zone", "set to X", nil, written{}, CauseUnknown},
-		"the time zone, changed by hand":     {"command", "time zone", "set to X", nil, by("set to X"), CauseDrift},
-		"the time zone of another spec":      {"command", "time zone", "set to Y", nil, by("set to X"), CauseSpec},
-		"a user that was removed":            {"user", "a", "created", nil, by("created"), CauseDrift},
-		"something else that is to be done":  {"command", "a member", "added", nil, written{}, CauseNew},
-		"a setting, before it was looked at": {"setting", "ttl", "set to 30", nil, by("set to 20"), CauseUnknown},
+		"the time zone of the installer": {"command", "time zone", "set to X", nil, written{},
+			CauseUnknown},
+		"the time zone, changed by hand": {"command", "time zone", "set to X", nil,
+			by("set to X"), CauseDrift},
+		"the time zone of another spec": {"command", "time zone", "set to Y", nil,
+			by("set to X"), CauseSpec},
+		"a user that was removed": {"user", "a", "created", nil, by("created"),
+			CauseDrift},
+		"something else that is to be done": {"command", "a member", "added", nil, written{},
+			CauseNew},
+		"a setting, before it was looked at": {"setting", "ttl", "set to 30", nil, by("set to 20"),
+			CauseUnknown},
 	} {
 		if got := causeOf(PlannedChange{
 			Kind: tt.kind, Name: tt.name, Action: tt.action,
@@ -120,7 +134,8 @@ func TestOriginInWords(t *testing.T) {
 			Cause: CauseDrift, Owner: "haproxy", From: "balancer", WrittenBy: "apply of alice",
 			WrittenAt: written, ChangedAt: changed, FileOwner: "root:root"},
 		"drift: haproxy's, from hosts; written by apply of alice 2026-11-20 10:02:00, changed or removed since": {
-			Cause: CauseDrift, Owner: "haproxy", From: "hosts", WrittenBy: "apply of alice", WrittenAt: written},
+			Cause: CauseDrift, Owner: "haproxy", From: "hosts", WrittenBy: "apply of alice",
+			WrittenAt: written},
 		"spec: patroni's, from patroni.ttl; written by apply of alice 2026-11-20 10:02:00, as it still is": {
 			Cause: CauseSpec, Owner: "patroni", From: "patroni.ttl", WrittenBy: "apply of alice",
 			WrittenAt: written, ChangedAt: written},
@@ -147,14 +162,16 @@ func TestOwnerOf(t *testing.T) {
 			"balancer, hosts, postgresql.port, patroni.rest_port",
 		},
 		{"install balancers", "directory", "/usr/local/lib/pgha", "haproxy", layout.FromTemplates},
-		{"install balancers", "file", "/etc/needrestart/conf.d/pgha.conf", "host", "unattended.needrestart_exclude"},
+		{"install balancers", "file", "/etc/needrestart/conf.d/pgha.conf", "host",
+			"unattended.needrestart_exclude"},
 		{"install balancers", "package", "keepalived", "keepalived", layout.FromRole},
 		{"keepalived", "user", "keepalived_script", "keepalived", layout.FromTemplates},
 		{"keepalived", "unit", "keepalived.service", "keepalived", "hosts, vip"},
 		{"install balancers", "command", "time zone", "host", "timezone"},
 		{"patroni", "setting", "ttl", "patroni", "patroni.ttl"},
 		{"patroni", "setting", "postgresql.use_slots", "patroni", "patroni.use_slots"},
-		{"patroni", "setting", "postgresql.parameters.work_mem", "patroni", "postgresql.parameters.work_mem"},
+		{"patroni", "setting", "postgresql.parameters.work_mem", "patroni",
+			"postgresql.parameters.work_mem"},
 		{"install balancers", "package", "socat", "balancers", "the role of the host"},
 		// A name that only begins like one of ours is not ours.
 		{"mine", "file", "/etc/haproxy/haproxy.cfg.bak", "mine", ""},
@@ -191,7 +208,8 @@ func TestUnfinishedApplyIsNobodysEdit(t *testing.T) {
 	began := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	whole := trail.OperationRecord{Verb: "apply", Time: began.Add(-time.Hour), Finished: true}
 	failed := trail.OperationRecord{
-		Verb: "apply", Holder: "alice@desk, process 7", Time: began, Finished: true, Error: "etcd: timed out",
+		Verb: "apply", Holder: "alice@desk, process 7", Time: began, Finished: true,
+		Error: "etcd: timed out",
 	}
 	killed := trail.OperationRecord{Verb: "apply", Holder: "alice@desk, process 7", Time: began}
 	later := trail.OperationRecord{Verb: "switchover", Time: began.Add(time.Minute), Finished: true}
@@ -201,12 +219,14 @@ func TestUnfinishedApplyIsNobodysEdit(t *testing.T) {
 		want       Cause
 	}{
 		"after one that finished": {
-			[]trail.OperationRecord{failed, {Verb: "apply", Time: began.Add(time.Hour), Finished: true}},
+			[]trail.OperationRecord{failed, {Verb: "apply", Time: began.Add(time.Hour),
+				Finished: true}},
 			Origin{Cause: CauseDrift}, CauseDrift,
 		},
 		"after none": {[]trail.OperationRecord{later}, Origin{Cause: CauseDrift}, CauseDrift},
 		"a setting after one that failed": {
-			[]trail.OperationRecord{whole, failed, later}, Origin{Cause: CauseDrift}, CauseUnfinished,
+			[]trail.OperationRecord{whole, failed, later}, Origin{Cause: CauseDrift},
+			CauseUnfinished,
 		},
 		"a file that a killed one wrote": {
 			[]trail.OperationRecord{whole, killed},
@@ -219,8 +239,10 @@ func TestUnfinishedApplyIsNobodysEdit(t *testing.T) {
 		"of unknown origin": {
 			[]trail.OperationRecord{killed}, Origin{Cause: CauseUnknown}, CauseUnfinished,
 		},
-		"what the specification newly says": {[]trail.OperationRecord{killed}, Origin{Cause: CauseSpec}, CauseSpec},
-		"what is not there yet, killed one": {[]trail.OperationRecord{killed}, Origin{Cause: CauseNew}, CauseNew},
+		"what the specification newly says": {[]trail.OperationRecord{killed},
+			Origin{Cause: CauseSpec}, CauseSpec},
+		"what is not there yet, killed one": {[]trail.OperationRecord{killed},
+			Origin{Cause: CauseNew}, CauseNew},
 	} {
 		got := c.was
 		if broken, unfinished := unfinishedApply(c.operations); unfinished {

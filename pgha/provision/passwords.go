@@ -28,11 +28,13 @@ func settlePasswords(ctx context.Context, r *job.Job) error {
 	}
 	if hasCluster(ctx, r.Site) {
 		if len(unfinished) > 0 {
-			return errs.WithNext(fmt.Errorf("%w: the password of %s is being changed and not all hosts have it",
+			return errs.WithNext(fmt.Errorf("%w: the password of %s is being changed and not all "+
+				"hosts have it",
 				errs.ErrRefused, strings.Join(unfinished, ", ")),
 				errs.Text("finish it: %s", rotate(unfinished)))
 		}
-		return errs.WithNext(fmt.Errorf("%w: the password of %s is not the one that the cluster was given",
+		return errs.WithNext(fmt.Errorf("%w: the password of %s is not the one that the cluster "+
+			"was given",
 			errs.ErrRefused, strings.Join(changed, ", ")),
 			errs.Text("%s brings it in; or put the old one back", rotate(changed)))
 	}
@@ -75,7 +77,8 @@ func RefuseIncomplete(ctx context.Context, r *job.Job, facts map[string]prefligh
 	if !there && !hasCluster(ctx, r.Site) {
 		return nil
 	}
-	return remote.WithHint(fmt.Errorf("%w: %s has no %s, and the hosts belong to a cluster that has others",
+	return remote.WithHint(fmt.Errorf("%w: %s has no %s, and the hosts belong to a cluster that "+
+		"has others",
 		errs.ErrRefused, r.State.Dir, strings.Join(r.State.Made, ", ")),
 		vault.RestoreState)
 }

@@ -37,12 +37,15 @@ const ReadyName = "ready"
 func StandardPhases() []engine.Phase {
 	return []engine.Phase{
 		{Name: engine.PreflightName, Run: engine.Standard(PreflightPhase)},
-		{Name: "install balancers", After: []string{engine.PreflightName}, Run: engine.Standard(installBalancers)},
-		{Name: "install databases", After: []string{engine.PreflightName}, Run: engine.Standard(installDatabases)},
+		{Name: "install balancers", After: []string{engine.PreflightName},
+			Run: engine.Standard(installBalancers)},
+		{Name: "install databases", After: []string{engine.PreflightName},
+			Run: engine.Standard(installDatabases)},
 		{Name: "etcd", After: []string{engine.PreflightName}, Run: engine.Standard(EtcdPhase)},
 		{Name: "haproxy", After: []string{"install balancers"}, Run: engine.Standard(HAProxyPhase)},
 		{Name: "keepalived", After: []string{"haproxy"}, Run: engine.Standard(KeepalivedPhase)},
-		{Name: "patroni", After: []string{"install databases", "etcd"}, Run: engine.Standard(PatroniPhase)},
+		{Name: "patroni", After: []string{"install databases", "etcd"},
+			Run: engine.Standard(PatroniPhase)},
 		{Name: ReadyName, Run: engine.Standard(ReadyPhase)},
 	}
 }
@@ -117,7 +120,8 @@ func installDatabases(ctx context.Context, run *job.Job) error {
 func aboutRepository(err error) error {
 	var exit *remote.ExitError
 	if errors.As(err, &exit) && (strings.Contains(exit.Stderr, "NO_PUBKEY") ||
-		strings.Contains(exit.Stderr, "is not signed") || strings.Contains(exit.Stderr, "Missing key")) {
+		strings.Contains(exit.Stderr, "is not signed") ||
+		strings.Contains(exit.Stderr, "Missing key")) {
 		return remote.WithHint(err,
 			"apt does not trust the repository: postgresql.repository.key_file of the spec must "+
 				"be the key it is signed with")

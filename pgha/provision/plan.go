@@ -89,24 +89,29 @@ func Make(ctx context.Context, c *site.Site, opts PlanOptions) (Plan, error) {
 	trace(ctx, c, plan.Changes, was)
 	plan.Consequences = consequences(ctx, c, plan.Changes)
 	if text := leftOutText(c.LeftOut()); !text.IsZero() {
-		plan.LeftOut, plan.Consequences = site.HostNames(c.LeftOut()), append(plan.Consequences, text)
+		plan.LeftOut, plan.Consequences = site.HostNames(c.LeftOut()),
+			append(plan.Consequences, text)
 	}
 	return plan, nil
 }
 
 // Draw finds the changes, and what was found where they would be made.
-func Draw(ctx context.Context, c *site.Site, opts PlanOptions) (Plan, map[trail.RecordedChange]*remote.Was, error) {
+func Draw(ctx context.Context, c *site.Site,
+	opts PlanOptions) (Plan, map[trail.RecordedChange]*remote.Was, error) {
 	phases := opts.Phases
 	if phases == nil {
 		phases = StandardPhases()
 	}
 	was := map[trail.RecordedChange]*remote.Was{}
-	plan := Plan{Cluster: c.Spec.Cluster, Made: time.Now().UTC().Truncate(time.Second), Changes: []PlannedChange{}}
+	plan := Plan{Cluster: c.Spec.Cluster, Made: time.Now().UTC().Truncate(time.Second),
+		Changes: []PlannedChange{}}
 	out := &event.Emitter{Log: c.Log}
 	out.Observer = func(e event.Event) {
 		if ch := e.Change; ch != nil {
-			was[trail.RecordedChange{Host: ch.Host, Kind: ch.Kind, Name: ch.Name, Action: ch.Action}] = ch.Was
-			plan.Changes = append(plan.Changes, PlannedChange{Phase: e.Phase, Host: ch.Host, Kind: ch.Kind,
+			was[trail.RecordedChange{Host: ch.Host, Kind: ch.Kind, Name: ch.Name,
+				Action: ch.Action}] = ch.Was
+			plan.Changes = append(plan.Changes, PlannedChange{Phase: e.Phase, Host: ch.Host,
+				Kind: ch.Kind,
 				Name: ch.Name, Action: ch.Action, Diff: ch.Diff})
 		}
 		if opts.Observer != nil {
@@ -170,7 +175,8 @@ func consequences(ctx context.Context, c *site.Site, changes []PlannedChange) []
 	hosts := map[string][]string{}
 	var order, parameters []string
 	for _, ch := range changes {
-		if name, ok := strings.CutPrefix(ch.Name, configtree.ParameterPrefix); ok && ch.Kind == "setting" {
+		if name, ok := strings.CutPrefix(ch.Name, configtree.ParameterPrefix); ok &&
+			ch.Kind == "setting" {
 			parameters = append(parameters, name)
 		}
 		if ch.Kind != "unit" || (ch.Action != "restarted" && ch.Action != "reloaded") {
@@ -212,8 +218,8 @@ func addressMoves(changes []PlannedChange) []errs.Next {
 	for _, ch := range changes {
 		if strings.Contains(ch.Diff, "\n+    virtual_router_id ") && strings.Contains(ch.Diff,
 			"\n-    virtual_router_id ") {
-			return []errs.Next{errs.Text("the virtual IP moves twice, and two balancers hold it for " +
-				"about half a second, because of vip.router_id: clients connect again")}
+			return []errs.Next{errs.Text("the virtual IP moves twice, and two balancers hold " +
+				"it for about half a second, because of vip.router_id: clients connect again")}
 		}
 	}
 	return nil
@@ -224,7 +230,8 @@ func restartNeeded(ctx context.Context, c *site.Site, parameters []string) ([]st
 	var names []string
 	err := c.WithSQL(ctx, c.WriteRoute(), func(conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx,
-			"SELECT name FROM pg_settings WHERE context = 'postmaster' AND name = ANY($1) ORDER BY name", parameters)
+			"SELECT name FROM pg_settings WHERE context = 'postmaster' AND name = ANY($1) ORDER "+
+				"BY name", parameters)
 		if err != nil {
 			return err
 		}
@@ -270,7 +277,8 @@ func LoadPlan(file string) (Plan, error) {
 			errs.Text("a plan is written by %s", errs.Verb("plan", "--save")))
 	}
 	if sum, err := digest(p.Changes); err != nil || sum != p.Digest {
-		return Plan{}, errs.WithNext(fmt.Errorf("load the plan from %s: its changes do not fit its digest", file),
+		return Plan{}, errs.WithNext(fmt.Errorf("load the plan from %s: its changes do not fit "+
+			"its digest", file),
 			errs.Text("it was edited or cut: make a new one with %s", errs.Verb("plan", "--save")))
 	}
 	return p, nil
@@ -280,7 +288,8 @@ func LoadPlan(file string) (Plan, error) {
 // that it needs, or where the hosts are no longer as they were when p, if there is one, was made.
 func rehearse(ctx context.Context, c *site.Site, p *Plan, phases []engine.Phase) error {
 	if p != nil && p.Cluster != c.Spec.Cluster {
-		return fmt.Errorf("%w: it is of cluster %s, not of %s", ErrPlanStale, p.Cluster, c.Spec.Cluster)
+		return fmt.Errorf("%w: it is of cluster %s, not of %s", ErrPlanStale, p.Cluster,
+			c.Spec.Cluster)
 	}
 	now, _, err := Draw(ctx, c, PlanOptions{Phases: phases})
 	if err == nil {
@@ -301,7 +310,8 @@ func differences(old, now []PlannedChange) string {
 	missing := func(from, in []PlannedChange, what string) {
 		for _, ch := range from {
 			if !slices.Contains(in, ch) {
-				words = append(words, fmt.Sprintf("%s: %s %s %s %s", ch.Host, ch.Kind, ch.Name, ch.Action, what))
+				words = append(words, fmt.Sprintf("%s: %s %s %s %s", ch.Host, ch.Kind, ch.Name,
+					ch.Action, what))
 			}
 		}
 	}

@@ -21,15 +21,17 @@ func planOf(t *testing.T, changes ...PlannedChange) Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Plan{Cluster: "c", Made: time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC), Changes: changes, Digest: sum}
+	return Plan{Cluster: "c", Made: time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC), Changes: changes,
+		Digest: sum}
 }
 
 func TestSavedPlanComesBack(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "saved.plan")
 	plan := planOf(t, PlannedChange{
-		Phase: "haproxy", Host: "lb1", Kind: "file", Name: "/etc/haproxy/haproxy.cfg", Action: "updated",
-		Diff: "+ä <&>\n",
+		Phase: "haproxy", Host: "lb1", Kind: "file", Name: "/etc/haproxy/haproxy.cfg",
+		Action: "updated",
+		Diff:   "+ä <&>\n",
 	})
 	if err := plan.Save(file); err != nil {
 		t.Fatal(err)
@@ -52,7 +54,8 @@ func TestSavedPlanComesBack(t *testing.T) {
 func TestPlanThatWasChangedIsRefused(t *testing.T) {
 	t.Parallel()
 	whole := filepath.Join(t.TempDir(), "whole.plan")
-	if err := planOf(t, PlannedChange{Host: "lb1", Name: "/etc/x", Action: "updated"}).Save(whole); err != nil {
+	if err := planOf(t, PlannedChange{Host: "lb1", Name: "/etc/x",
+		Action: "updated"}).Save(whole); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(whole)
@@ -105,10 +108,12 @@ func TestDifferencesOfPlans(t *testing.T) {
 	}{
 		"one went, one came": {
 			[]PlannedChange{a}, []PlannedChange{b},
-			"h1: file /a updated is not needed any more, or differs; h2: unit b.service started is new, or differs",
+			"h1: file /a updated is not needed any more, or differs; h2: unit b.service started " +
+				"is new, or differs",
 		},
 		"another order": {
-			[]PlannedChange{a, b}, []PlannedChange{b, a}, "the changes are the same in another order",
+			[]PlannedChange{a, b}, []PlannedChange{b, a},
+			"the changes are the same in another order",
 		},
 	} {
 		if got := differences(tt.old, tt.now); got != tt.want {
@@ -133,7 +138,8 @@ func TestConsequencesTellOfTheRouterID(t *testing.T) {
 		"@@ -1 +1 @@\n-    priority 90\n+    priority 95\n":                   0,
 	} {
 		got := consequences(t.Context(), c, []PlannedChange{
-			{Host: "lb1", Kind: "file", Name: "/etc/keepalived/keepalived.conf", Action: "updated", Diff: diff},
+			{Host: "lb1", Kind: "file", Name: "/etc/keepalived/keepalived.conf", Action: "updated",
+				Diff: diff},
 		})
 		if len(got) != want {
 			t.Errorf("%q: %q", diff, got)
@@ -151,7 +157,8 @@ func TestConsequencesNameWhatIsRestarted(t *testing.T) {
 		{Host: "h3", Kind: "unit", Name: "haproxy.service", Action: "reloaded"},
 	})
 	want := []string{
-		"etcd.service is restarted on h1, h2, one at a time where it matters", "haproxy.service is reloaded on h3",
+		"etcd.service is restarted on h1, h2, one at a time where it matters",
+		"haproxy.service is reloaded on h3",
 	}
 	if diff := cmp.Diff(fmt.Sprint(want), fmt.Sprint(got)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -164,7 +171,8 @@ func TestPlansOfUnwrittenCertificatesAgree(t *testing.T) {
 	t.Parallel()
 	of := func(cert, digest, name string) []PlannedChange {
 		return []PlannedChange{
-			{Host: "pg1", Kind: "file", Name: "/etc/etcd/certs/ca.crt", Action: "created", Diff: "+" + cert},
+			{Host: "pg1", Kind: "file", Name: "/etc/etcd/certs/ca.crt", Action: "created",
+				Diff: "+" + cert},
 			{
 				Host: "pg1", Kind: "file", Name: "/etc/etcd/etcd.env", Action: "created",
 				Diff: "+ETCD_NAME=" + name + "\n+PGHA_CONFIGURATION=" + digest + "\n",

@@ -65,7 +65,8 @@ func readSpec(t *testing.T, name string) *spec.Spec {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sp, err := spec.Parse(file, bytes.ReplaceAll(text, []byte("STATE"), []byte(t.TempDir()+"/state")))
+	sp, err := spec.Parse(file, bytes.ReplaceAll(text, []byte("STATE"),
+		[]byte(t.TempDir()+"/state")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,12 +94,14 @@ func rendered(t *testing.T, name string) []string {
 	for i, h := range sp.Hosts {
 		r := &sitetest.Recording{Name: h.Name, Mask: mask, Answers: map[string]string{
 			"timedatectl show '--property=Timezone' --value": "Etc/UTC",
-			"ip -j addr show": `[{"ifname":"eth0","addr_info":[{"local":"` + h.Address + `","prefixlen":24}]}]`,
+			"ip -j addr show": `[{"ifname":"eth0","addr_info":[{"local":"` + h.Address +
+				`","prefixlen":24}]}]`,
 			"sh -c '. /etc/os-release && echo $VERSION_CODENAME'": "trixie",
 		}}
 		hosts = append(hosts, r)
 		c.Facts[h.Name] = preflight.Facts{Watchdog: i%2 == 0}
-		c.Connections[h.Name] = &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}, Executor: r}
+		c.Connections[h.Name] = &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address},
+			Executor: r}
 	}
 	phases := StandardPhases()
 	for i, p := range phases {

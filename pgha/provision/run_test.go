@@ -19,7 +19,8 @@ func changeHost(ctx context.Context, t *remote.Target) error {
 	touch := remote.Cmd{Argv: []string{"touch", "/tmp/touched"}, Mutating: true}
 	_, err := t.Do(ctx, "file /tmp/touched", "made", touch)
 	_, runErr := t.Run(ctx, touch)
-	_, putErr := t.Put(ctx, strings.NewReader("x"), remote.FileMeta{Path: "/tmp/touched", Mode: 0o600})
+	_, putErr := t.Put(ctx, strings.NewReader("x"),
+		remote.FileMeta{Path: "/tmp/touched", Mode: 0o600})
 	errs := []error{err, runErr, putErr}
 	if s, ok := remote.As[remote.Streamer](t.Executor); ok {
 		_, err := s.Stream(ctx, touch, io.Discard, io.Discard)
@@ -87,19 +88,21 @@ func TestPhaseChangesNothingInAPlan(t *testing.T) {
 	for _, name := range known {
 		reached := 0
 		plan, _, err := Draw(t.Context(), c,
-			PlanOptions{Phases: []engine.Phase{{Name: "own", Run: func(ctx context.Context, run *engine.Run) error {
-				targets, err := reach[name](run)
-				for _, target := range targets {
-					reached++
-					err = errors.Join(err, changeHost(ctx, target))
-				}
-				return err
-			}}}})
+			PlanOptions{Phases: []engine.Phase{{Name: "own",
+				Run: func(ctx context.Context, run *engine.Run) error {
+					targets, err := reach[name](run)
+					for _, target := range targets {
+						reached++
+						err = errors.Join(err, changeHost(ctx, target))
+					}
+					return err
+				}}}})
 		if err != nil || reached == 0 {
 			t.Errorf("%s: reached %d hosts, %v", name, reached, err)
 		}
 		if len(plan.Changes) != reached {
-			t.Errorf("%s: %d hosts were reached, the plan has %d changes", name, reached, len(plan.Changes))
+			t.Errorf("%s: %d hosts were reached, the plan has %d changes", name, reached,
+				len(plan.Changes))
 		}
 	}
 	for name, f := range fakes {

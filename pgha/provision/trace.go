@@ -18,7 +18,8 @@ import (
 // trace fills in where the things come from that the changes are about. It reads the hosts' trails,
 // and for changes of settings what the last apply knew; a plan without changes costs nothing. What
 // cannot be read is left unknown, with a line in the log.
-func trace(ctx context.Context, c *site.Site, changes []PlannedChange, was map[trail.RecordedChange]*remote.Was) {
+func trace(ctx context.Context, c *site.Site, changes []PlannedChange,
+	was map[trail.RecordedChange]*remote.Was) {
 	if len(changes) == 0 {
 		return
 	}
@@ -43,8 +44,9 @@ func trace(ctx context.Context, c *site.Site, changes []PlannedChange, was map[t
 		if h, err := c.Spec.Host(ch.Host); err == nil {
 			host = c.LayoutOf(h)
 		}
-		ch.Origin = originOf(host, *ch, was[full], last[trail.RecordedChange{Host: ch.Host, Kind: ch.Kind,
-			Name: ch.Name}])
+		ch.Origin = originOf(host, *ch, was[full],
+			last[trail.RecordedChange{Host: ch.Host, Kind: ch.Kind,
+				Name: ch.Name}])
 		if ch.Kind != "setting" {
 			continue
 		}
@@ -73,7 +75,8 @@ func settingCause(applied, wanted map[string]string, key string) Cause {
 
 // appliedSettings reads the dynamic configuration that the last apply worked with, and returns the
 // one of now beside it.
-func appliedSettings(ctx context.Context, c *site.Site) (applied, wanted map[string]string, err error) {
+func appliedSettings(ctx context.Context,
+	c *site.Site) (applied, wanted map[string]string, err error) {
 	po, err := c.PatroniOptions()
 	if err != nil {
 		return nil, nil, err

@@ -35,14 +35,16 @@ func without(ctx context.Context, c *site.Site, names []string) (*site.Site, err
 		}
 		for _, h := range hosts {
 			if _, err := netip.ParseAddr(h.Address); err != nil {
-				return nil, errs.WithNext(fmt.Errorf("%w: the others have to know the address of %s, "+
-					"and it cannot be found out", errs.ErrRefused, h.Name),
-					errs.Text("write the address of %s in place of its name", h.Name))
+				return nil,
+					errs.WithNext(fmt.Errorf("%w: the others have to know the address of %s, "+
+						"and it cannot be found out", errs.ErrRefused, h.Name),
+						errs.Text("write the address of %s in place of its name", h.Name))
 			}
 		}
 		if c.State.UnfinishedREST() {
-			return nil, errs.WithNext(fmt.Errorf("%w: the rotation of the REST API's authority is not finished, and "+
-				"each of its steps has to be on every host before the next", errs.ErrRefused),
+			return nil, errs.WithNext(fmt.Errorf("%w: the rotation of the REST API's authority "+
+				"is not finished, and each of its steps has to be on every host before the next",
+				errs.ErrRefused),
 				errs.Text("bring %s back, then %s", nameList(hosts), rotate([]string{"rest"})))
 		}
 	}
@@ -58,13 +60,16 @@ func judgeWithout(sp *spec.Spec, hosts []spec.Host) error {
 	left := len(site.Without(databases, hosts))
 	refuse := func(format string, args ...any) error {
 		what := fmt.Sprintf(format, args...)
-		return errs.WithNext(fmt.Errorf("%w: without %s %s", errs.ErrRefused, nameList(hosts), what),
-			errs.Text("leave fewer hosts out; what is lost for good is replaced by empty hosts, or see %s",
+		return errs.WithNext(fmt.Errorf("%w: without %s %s", errs.ErrRefused,
+			nameList(hosts), what),
+			errs.Text("leave fewer hosts out; what is lost for good is replaced by empty hosts, "+
+				"or see %s",
 				errs.Verb("recover", "--from", "MEMBER")))
 	}
 	switch {
 	case left < len(databases)/2+1:
-		return refuse("%d of %d database hosts are left, no majority of etcd: nobody could lead", left, len(databases))
+		return refuse("%d of %d database hosts are left, no majority of etcd: nobody could lead",
+			left, len(databases))
 	case len(balancers) > 0 && len(site.Without(balancers, hosts)) == 0:
 		return refuse("no balancer is left: no application could connect")
 	}
@@ -80,14 +85,16 @@ func silent(ctx context.Context, c *site.Site, leftOut []spec.Host) error {
 	for _, h := range site.Without(c.Spec.Hosts, leftOut) {
 		err := c.Unreachable[h.Name]
 		if why := c.Remembered[h.Name]; err == nil && why != nil {
-			err = fmt.Errorf("%s: %w: its name cannot be looked up: %w", h.Name, remote.ErrUnreachable, why)
+			err = fmt.Errorf("%s: %w: its name cannot be looked up: %w", h.Name,
+				remote.ErrUnreachable, why)
 		}
 		if err == nil {
 			continue
 		}
 		all = append(all, h)
 		if at, known := since[h.Member]; known {
-			err = fmt.Errorf("%w; the balancers have had no answer of %s since %s, or longer", err, h.Member,
+			err = fmt.Errorf("%w; the balancers have had no answer of %s since %s, or longer", err,
+				h.Member,
 				at.Format(time.RFC3339))
 		}
 		failed = append(failed, remote.OnHost(h.Name, err))
@@ -101,7 +108,8 @@ func silent(ctx context.Context, c *site.Site, leftOut []spec.Host) error {
 	for _, h := range all {
 		args = append(args, "--without", h.Name)
 	}
-	return errs.WithNext(err, errs.Text("%s works on the others; the next one that leaves out nothing brings %s in",
+	return errs.WithNext(err, errs.Text("%s works on the others; the next one that leaves out "+
+		"nothing brings %s in",
 		errs.Verb("apply", args...), them(all)))
 }
 
@@ -133,7 +141,8 @@ func silentSince(states []lb.BalancerState, now time.Time) map[string]time.Time 
 			if before, there := shortest[name]; there && before <= s.Since {
 				continue
 			}
-			if shortest[name] = s.Since; s.Up() || strings.HasPrefix(s.Check, "L7STS") || s.Check == "" {
+			if shortest[name] = s.Since; s.Up() || strings.HasPrefix(s.Check, "L7STS") ||
+				s.Check == "" {
 				shortest[name] = -1 // it answers
 			}
 		}
@@ -157,9 +166,11 @@ func judgeOrdered(c *site.Site, changes []PlannedChange) error {
 	for _, ch := range changes {
 		for _, o := range orderedLines() {
 			if ch.Name == o.file && o.changed(ch.Diff) {
-				return errs.WithNext(fmt.Errorf("%w: %s changes on all balancers, one after the other, and %s would "+
-					"come back with the old value beside the others", errs.ErrRefused, o.fields, nameList(away)),
-					errs.Text("leave %s as it was until %s is back, or replace that host by an empty one",
+				return errs.WithNext(fmt.Errorf("%w: %s changes on all balancers, one after the "+
+					"other, and %s would come back with the old value beside the others",
+					errs.ErrRefused, o.fields, nameList(away)),
+					errs.Text("leave %s as it was until %s is back, or replace that host by an "+
+						"empty one",
 						o.fields, nameList(away)))
 			}
 		}
@@ -176,9 +187,12 @@ type orderedLine struct {
 
 func orderedLines() []orderedLine {
 	return []orderedLine{
-		{vip.ConfigPath, regexp.MustCompile(`(?m)^([-+]) +(virtual_router_id \d+)$`), "vip.router_id"},
-		{vip.ConfigPath, regexp.MustCompile(`(?m)^([-+]) +(\S+/\d+) dev `), "vip.address or vip.prefix_length"},
-		{lb.ConfigPath, regexp.MustCompile(`(?m)^([-+]) +(bind \S+)`), "balancer.write_port, read_port or stats_port"},
+		{vip.ConfigPath, regexp.MustCompile(`(?m)^([-+]) +(virtual_router_id \d+)$`),
+			"vip.router_id"},
+		{vip.ConfigPath, regexp.MustCompile(`(?m)^([-+]) +(\S+/\d+) dev `),
+			"vip.address or vip.prefix_length"},
+		{lb.ConfigPath, regexp.MustCompile(`(?m)^([-+]) +(bind \S+)`),
+			"balancer.write_port, read_port or stats_port"},
 	}
 }
 
@@ -196,7 +210,8 @@ func leftOutText(hosts []spec.Host) errs.Next {
 	if len(hosts) == 0 {
 		return errs.Next{}
 	}
-	return errs.Text("left out, and as before: %s; the next %s that leaves out nothing brings %s in",
+	return errs.Text(
+		"left out, and as before: %s; the next %s that leaves out nothing brings %s in",
 		nameList(hosts), errs.Verb("apply"), them(hosts))
 }
 

@@ -39,7 +39,8 @@ func TestWithoutRefuses(t *testing.T) {
 		c, _ := sitetest.HeldHosts(t)
 		left, err := without(t.Context(), c, tt.without)
 		if tt.want != "" {
-			if !errors.Is(err, errs.ErrRefused) || !strings.Contains(err.Error(), tt.want) || remote.Hint(err) == "" {
+			if !errors.Is(err, errs.ErrRefused) || !strings.Contains(err.Error(), tt.want) ||
+				remote.Hint(err) == "" {
 				t.Errorf("%s: %v; %s", name, err, remote.Hint(err))
 			}
 			continue
@@ -49,7 +50,8 @@ func TestWithoutRefuses(t *testing.T) {
 			continue
 		}
 		if got := len(c.Spec.Hosts) - len(left.Targets()); got != len(left.LeftOut()) || got > 2 {
-			t.Errorf("%s: %d hosts without a connection, %d left out", name, got, len(left.LeftOut()))
+			t.Errorf("%s: %d hosts without a connection, %d left out", name, got,
+				len(left.LeftOut()))
 		}
 	}
 }
@@ -59,7 +61,8 @@ func TestWithoutDuringARotation(t *testing.T) {
 	t.Parallel()
 	c, _ := sitetest.HeldHosts(t)
 	file := filepath.Join(c.State.Dir, vault.RestOldFile)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte("x"), 0o600)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700),
+		os.WriteFile(file, []byte("x"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := without(t.Context(), c, []string{"pg2"}); !errors.Is(err, errs.ErrRefused) ||
@@ -81,7 +84,8 @@ func TestSilentHosts(t *testing.T) {
 		t.Errorf("left out: %v", err)
 	}
 	_, err := without(t.Context(), c, []string{"pg3"})
-	if !errors.Is(err, remote.ErrUnreachable) || !strings.Contains(err.Error(), "pg2: host unreachable") {
+	if !errors.Is(err, remote.ErrUnreachable) || !strings.Contains(err.Error(),
+		"pg2: host unreachable") {
 		t.Errorf("another is left out: %v", err)
 	}
 	if strings.Contains(remote.Hint(err), "--without") {
@@ -105,12 +109,14 @@ func TestSilentSince(t *testing.T) {
 		{Host: "lb1", Servers: []lb.ServerState{
 			server(lb.WriteProxy, "m1", "UP", "L7OK/200", 9*day),
 			server(lb.ReadProxy, "m1:primary", "UP", "L7OK/200", 9*day),
-			server(lb.WriteProxy, "m2", "DOWN", "L4TOUT", 9*day), server(lb.ReadProxy, "m2", "DOWN", "L4TOUT", 3*day),
+			server(lb.WriteProxy, "m2", "DOWN", "L4TOUT", 9*day),
+			server(lb.ReadProxy, "m2", "DOWN", "L4TOUT", 3*day),
 			server(lb.WriteProxy, "m3", "DOWN", "L7STS/503", 9*day),
 			server(lb.ReadProxy, "m3", "UP", "L7OK/200", 9*day),
 			server(lb.WriteProxy, "m4", "DOWN", "", 0),
 		}},
-		{Host: "lb2", Servers: []lb.ServerState{server(lb.ReadProxy, "m2", "DOWN", "L4TOUT", time.Hour)}},
+		{Host: "lb2", Servers: []lb.ServerState{server(lb.ReadProxy, "m2", "DOWN", "L4TOUT",
+			time.Hour)}},
 		{Host: "lb3", Err: errors.New("no answer")},
 	}
 	want := map[string]time.Time{"m2": now.Add(-3 * day)}
@@ -123,7 +129,9 @@ func TestSilentSince(t *testing.T) {
 // while one is away; what is each one's own is not.
 func TestOrderedChangesWithoutABalancer(t *testing.T) {
 	t.Parallel()
-	keepalived := func(diff string) []PlannedChange { return []PlannedChange{{Name: vip.ConfigPath, Diff: diff}} }
+	keepalived := func(diff string) []PlannedChange {
+		return []PlannedChange{{Name: vip.ConfigPath, Diff: diff}}
+	}
 	for name, tt := range map[string]struct {
 		without string
 		changes []PlannedChange
@@ -137,16 +145,21 @@ func TestOrderedChangesWithoutABalancer(t *testing.T) {
 			"vip.address",
 		},
 		"another port": {
-			"lb1", []PlannedChange{{Name: lb.ConfigPath, Diff: "\n-    bind :5432\n+    bind :6432\n"}},
+			"lb1", []PlannedChange{{Name: lb.ConfigPath,
+				Diff: "\n-    bind :5432\n+    bind :6432\n"}},
 			"balancer.write_port",
 		},
 		"another interface": {
-			"lb1", keepalived("\n-        10.0.0.9/24 dev eth0\n+        10.0.0.9/24 dev eth1\n"), "",
+			"lb1", keepalived("\n-        10.0.0.9/24 dev eth0\n+        10.0.0.9/24 dev eth1\n"),
+			"",
 		},
-		"another priority":        {"lb1", keepalived("\n-    priority 90\n+    priority 80\n"), ""},
-		"a router id where none":  {"lb1", keepalived("\n+    virtual_router_id 77\n"), ""},
-		"a database is left out":  {"pg1", keepalived("\n-    virtual_router_id 51\n+    virtual_router_id 77\n"), ""},
-		"the same in other order": {"lb1", keepalived("\n-    virtual_router_id 51\n+    virtual_router_id 51\n"), ""},
+		"another priority": {"lb1",
+			keepalived("\n-    priority 90\n+    priority 80\n"), ""},
+		"a router id where none": {"lb1", keepalived("\n+    virtual_router_id 77\n"), ""},
+		"a database is left out": {"pg1",
+			keepalived("\n-    virtual_router_id 51\n+    virtual_router_id 77\n"), ""},
+		"the same in other order": {"lb1",
+			keepalived("\n-    virtual_router_id 51\n+    virtual_router_id 51\n"), ""},
 	} {
 		c, _ := sitetest.HeldHosts(t)
 		left, err := without(t.Context(), c, []string{tt.without})
@@ -201,7 +214,8 @@ func TestPlanWithout(t *testing.T) {
 	if strings.Contains(strings.Join(reached, " "), "pg2") || len(reached) != len(c.Spec.Hosts)-1 {
 		t.Errorf("reached %v", reached)
 	}
-	if len(plan.LeftOut) != 1 || plan.LeftOut[0] != "pg2" || !plan.Empty() || len(plan.Consequences) != 1 ||
+	if len(plan.LeftOut) != 1 || plan.LeftOut[0] != "pg2" || !plan.Empty() ||
+		len(plan.Consequences) != 1 ||
 		!strings.Contains(plan.Consequences[0].String(), "pg2; the next `apply`") {
 		t.Errorf("%+v", plan)
 	}

@@ -71,7 +71,8 @@ func Query(ctx context.Context, c *site.Site, opts QueryOptions) (QueryResult, e
 	}
 	if copies.MatchString(opts.SQL) {
 		return QueryResult{},
-			remote.WithHint(fmt.Errorf("query: %w: COPY would need a stream of its own", patroni.ErrInvalid),
+			remote.WithHint(fmt.Errorf("query: %w: COPY would need a stream of its own",
+				patroni.ErrInvalid),
 				"psql does it: \\copy")
 	}
 	if opts.Write {
@@ -115,7 +116,8 @@ func queryMembers(ctx context.Context, c *site.Site, opts QueryOptions) ([]strin
 		return all, nil
 	case QueryLeader, QueryReplica, "":
 	default:
-		return nil, fmt.Errorf("%w: role %q: it is leader, replica or any", patroni.ErrInvalid, opts.Role)
+		return nil, fmt.Errorf("%w: role %q: it is leader, replica or any", patroni.ErrInvalid,
+			opts.Role)
 	}
 	po, err := c.PatroniOptions()
 	if err != nil {
@@ -128,7 +130,8 @@ func queryMembers(ctx context.Context, c *site.Site, opts QueryOptions) ([]strin
 	leader, ok := state.Leader()
 	if opts.Role != QueryReplica {
 		if !ok {
-			return nil, remote.WithHint(patroni.ErrNoLeader, "name a member to ask one all the same")
+			return nil, remote.WithHint(patroni.ErrNoLeader,
+				"name a member to ask one all the same")
 		}
 		return []string{leader.Name}, nil
 	}
@@ -165,7 +168,8 @@ func connectMember(ctx context.Context, c *site.Site, member, database string) (
 }
 
 // runStatement runs the statement on an open connection.
-func runStatement(ctx context.Context, conn *pgx.Conn, member string, opts QueryOptions) (QueryResult, error) {
+func runStatement(ctx context.Context, conn *pgx.Conn, member string,
+	opts QueryOptions) (QueryResult, error) {
 	result := QueryResult{Member: member, Role: QueryLeader, ReadOnly: !opts.Write}
 	if conn.PgConn().ParameterStatus("in_hot_standby") == "on" {
 		result.Role = QueryReplica
@@ -177,7 +181,8 @@ func runStatement(ctx context.Context, conn *pgx.Conn, member string, opts Query
 				return err
 			}
 		}
-		return result.read(conn.TypeMap(), conn.PgConn().ExecParams(ctx, opts.SQL, nil, nil, nil, nil), opts.MaxRows)
+		return result.read(conn.TypeMap(), conn.PgConn().ExecParams(ctx, opts.SQL, nil, nil, nil,
+			nil), opts.MaxRows)
 	})
 	result.Duration = time.Since(start)
 	switch {
@@ -230,8 +235,9 @@ func queryError(member, sql string, err error) error {
 		return errs.WithNext(fmt.Errorf("query: %w: more than one statement", patroni.ErrInvalid),
 			errs.Text("send one at a time; %s runs a script", errs.Verb("psql", "-f", "FILE")))
 	}
-	err = &QueryError{Member: member, SQL: sql, Code: pg.Code, Severity: pg.Severity, Message: pg.Message,
-		Detail: pg.Detail, Position: int(pg.Position), err: pg}
+	err = &QueryError{Member: member, SQL: sql, Code: pg.Code, Severity: pg.Severity,
+		Message: pg.Message,
+		Detail:  pg.Detail, Position: int(pg.Position), err: pg}
 	if pg.Hint != "" {
 		return remote.WithHint(err, pg.Hint)
 	}

@@ -20,11 +20,13 @@ func TestQueryResultJSON(t *testing.T) {
 	text := func(s string) *string { return &s }
 	result := QueryResult{
 		Columns: []QueryColumn{
-			{"z", "int8"}, {"n", "numeric"}, {"z", "text"}, {"b", "bool"}, {"j", "jsonb"}, {"f", "float8"},
+			{"z", "int8"}, {"n", "numeric"}, {"z", "text"}, {"b", "bool"}, {"j", "jsonb"},
+			{"f", "float8"},
 			{"z", "16400"},
 		},
 		Rows: [][]*string{
-			{text("9007199254740993"), text("1.50"), text("12"), text("t"), text(`{"k": [1]}`), text("1e+20"), nil},
+			{text("9007199254740993"), text("1.50"), text("12"), text("t"), text(`{"k": [1]}`),
+				text("1e+20"), nil},
 			{nil, text("NaN"), text("a\"\n<b>"), text("f"), nil, text("-Infinity"), text("x")},
 		},
 	}
@@ -65,7 +67,8 @@ func TestQueryError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			err := queryError("m1", test.sql, &pgconn.PgError{
-				Severity: "ERROR", Code: "42703", Message: "no", Hint: "look", Position: test.position,
+				Severity: "ERROR", Code: "42703", Message: "no", Hint: "look",
+				Position: test.position,
 			})
 			var refused *QueryError
 			if !errors.As(err, &refused) || err.Error() != "m1: ERROR: no (SQLSTATE 42703)" ||

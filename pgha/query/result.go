@@ -55,7 +55,8 @@ func (q *QueryResult) read(types *pgtype.Map, reader *pgconn.ResultReader, most 
 		q.Rows = append(q.Rows, row)
 	}
 	for _, field := range reader.FieldDescriptions() {
-		column := QueryColumn{Name: field.Name, Type: strconv.FormatUint(uint64(field.DataTypeOID), 10)}
+		column := QueryColumn{Name: field.Name,
+			Type: strconv.FormatUint(uint64(field.DataTypeOID), 10)}
 		if known, ok := types.TypeForOID(field.DataTypeOID); ok {
 			column.Type = known.Name
 		}
@@ -68,7 +69,8 @@ func (q *QueryResult) read(types *pgtype.Map, reader *pgconn.ResultReader, most 
 
 // Numeric reports whether the column holds numbers.
 func (c QueryColumn) Numeric() bool {
-	return slices.Contains([]string{"int2", "int4", "int8", "oid", "numeric", "float4", "float8"}, c.Type)
+	return slices.Contains([]string{"int2", "int4", "int8", "oid", "numeric", "float4",
+		"float8"}, c.Type)
 }
 
 // MarshalJSON writes the rows as objects. A name that several columns have gets its number from the
@@ -99,7 +101,8 @@ func (q QueryResult) MarshalJSON() ([]byte, error) {
 		Rows      []json.RawMessage `json:"rows"`
 		Truncated bool              `json:"truncated"`
 		Seconds   float64           `json:"duration_seconds"`
-	}{q.Member, q.Role, q.ReadOnly, q.Command, append([]QueryColumn{}, q.Columns...), rows, q.Truncated,
+	}{q.Member, q.Role, q.ReadOnly, q.Command, append([]QueryColumn{}, q.Columns...), rows,
+		q.Truncated,
 		q.Duration.Seconds()})
 }
 

@@ -22,7 +22,8 @@ const (
 
 // LogComponents returns all components, in the order in which a reader looks for them.
 func LogComponents() []LogComponent {
-	return []LogComponent{LogPatroni, LogPostgreSQL, LogEtcd, LogHAProxy, LogKeepalived, LogSystem, LogAll}
+	return []LogComponent{LogPatroni, LogPostgreSQL, LogEtcd, LogHAProxy, LogKeepalived,
+		LogSystem, LogAll}
 }
 
 // ServerPrograms returns the programs of PostgreSQL that Patroni starts and whose output is

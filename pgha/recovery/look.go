@@ -111,21 +111,27 @@ func (v view) refuse(sp *spec.Spec) error {
 	case from.Err != nil:
 		return fmt.Errorf("%w: %w", errs.ErrRefused, from.Err)
 	case from.Control.Identifier == "":
-		return fmt.Errorf("%w: %s has no database in %s", errs.ErrRefused, v.from.Name, sp.PostgreSQL.DataDir)
+		return fmt.Errorf("%w: %s has no database in %s", errs.ErrRefused, v.from.Name,
+			sp.PostgreSQL.DataDir)
 	case known != "" && known != from.Control.Identifier:
-		return fmt.Errorf("%w: %s has a database of another cluster: its system identifier is %s, and etcd knows %s",
+		return fmt.Errorf("%w: %s has a database of another cluster: its system identifier is "+
+			"%s, and etcd knows %s",
 			errs.ErrRefused, v.from.Name, from.Control.Identifier, known)
 	}
 	if v.store != nil && !v.alone() {
-		return errs.WithNext(fmt.Errorf("%w: its members are %s", etcd.ErrHasQuorum, memberNames(*v.store)),
-			errs.Text("%s shows what is wrong; a leader that is gone is replaced by %s", errs.Verb("doctor"),
+		return errs.WithNext(fmt.Errorf("%w: its members are %s", etcd.ErrHasQuorum,
+			memberNames(*v.store)),
+			errs.Text("%s shows what is wrong; a leader that is gone is replaced by %s",
+				errs.Verb("doctor"),
 				errs.Verb("failover")))
 	}
 	for balancer, members := range v.writes {
 		if !slices.Contains(members, v.from.Member) {
-			return errs.WithNext(fmt.Errorf("%w: %s sends writes to %s, which therefore runs as the primary",
+			return errs.WithNext(fmt.Errorf("%w: %s sends writes to %s, which therefore runs as "+
+				"the primary",
 				errs.ErrRefused, balancer, strings.Join(members, ", ")),
-				errs.Text("bring back the way to its host: this machine may be the one that is cut off"))
+				errs.Text("bring back the way to its host: this machine may be the one that is "+
+					"cut off"))
 		}
 	}
 	return v.refuseBehind(sp)
@@ -149,17 +155,20 @@ func (v view) refuseBehind(sp *spec.Spec) error {
 	line, own := v.position(v.from)
 	for _, h := range sp.Databases() {
 		l := v.looks[h.Name]
-		if h.Name == v.from.Name || l.Err != nil || l.Control.Identifier != v.looks[v.from.Name].Control.Identifier {
+		if h.Name == v.from.Name || l.Err != nil ||
+			l.Control.Identifier != v.looks[v.from.Name].Control.Identifier {
 			continue
 		}
 		otherLine, other := v.position(h)
 		next := errs.Text("run %s", errs.Verb("recover", "--from", h.Member))
 		switch {
 		case otherLine > line:
-			return errs.WithNext(fmt.Errorf("%w: %s is on timeline %d, %s on %d: a leader came after what %s knows",
+			return errs.WithNext(fmt.Errorf("%w: %s is on timeline %d, %s on %d: a leader came "+
+				"after what %s knows",
 				errs.ErrRefused, h.Member, otherLine, v.from.Member, line, v.from.Member), next)
 		case otherLine == line && own.Behind(other) > 0:
-			return errs.WithNext(fmt.Errorf("%w: %s has %d bytes more than %s", errs.ErrRefused, h.Member,
+			return errs.WithNext(fmt.Errorf("%w: %s has %d bytes more than %s", errs.ErrRefused,
+				h.Member,
 				own.Behind(other), v.from.Member), next)
 		}
 	}
@@ -178,7 +187,8 @@ func (v view) position(h spec.Host) (timeline int64, at patroni.LSN) {
 func (v view) givenUp(sp *spec.Spec) []string {
 	list := []string{}
 	for _, h := range sp.Databases() {
-		if l := v.looks[h.Name]; h.Name != v.from.Name && (l.Err != nil || l.Control.Identifier == "") {
+		if l := v.looks[h.Name]; h.Name != v.from.Name &&
+			(l.Err != nil || l.Control.Identifier == "") {
 			list = append(list, h.Member)
 		}
 	}
@@ -201,17 +211,21 @@ func (v view) loss() (bytes *int64, text string) {
 	standbys := strings.Split(sync.Standby, ",")
 	member := v.from.Member
 	switch {
-	case v.looks[v.from.Name].Control.Primary() && (v.keys["leader"] == member || sync.Leader == member):
+	case v.looks[v.from.Name].Control.Primary() &&
+		(v.keys["leader"] == member || sync.Leader == member):
 		return &none, member + " was the leader: no transaction that it acknowledged is lost"
 	case slices.Contains(standbys, member) && (sync.Quorum == nil || *sync.Quorum == len(standbys)):
-		return &none, member + " was a synchronous standby: no transaction that was acknowledged is lost"
+		return &none, member + " was a synchronous standby: no transaction that was acknowledged " +
+			"is lost"
 	}
 	if err := json.Unmarshal([]byte(v.keys["status"]), &last); err != nil || last.Optime == 0 {
-		return nil, "how much is lost is not known: etcd on " + v.from.Name + " does not say how far the leader was"
+		return nil, "how much is lost is not known: etcd on " + v.from.Name +
+			" does not say how far the leader was"
 	}
 	_, own := v.position(v.from)
 	heard := patroni.LSN(last.Optime)
 	behind := max(0, own.Behind(heard))
-	return &behind, fmt.Sprintf("%s is at %s, %d bytes behind the last position of the leader that etcd heard of, %s; "+
-		"what was written in the seconds after that is lost too", member, own, behind, heard)
+	return &behind, fmt.Sprintf("%s is at %s, %d bytes behind the last position of the leader "+
+		"that etcd heard of, %s; what was written in the seconds after that is lost too", member,
+		own, behind, heard)
 }

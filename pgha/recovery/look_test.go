@@ -16,11 +16,14 @@ const sysid = "7"
 
 func replica(timeline int64, checkpoint uint64) hostlook.Look {
 	return hostlook.Look{Server: true, Active: map[string]string{patroni.Unit: "active"},
-		Control: hostlook.ControlData{Identifier: sysid, State: "in archive recovery", Timeline: timeline,
+		Control: hostlook.ControlData{Identifier: sysid, State: "in archive recovery",
+			Timeline:   timeline,
 			Checkpoint: checkpoint}}
 }
 
-func silent(host string) hostlook.Look { return hostlook.Look{Err: errors.New(host + " is silent")} }
+func silent(host string) hostlook.Look {
+	return hostlook.Look{Err: errors.New(host + " is silent")}
+}
 
 // viewOf is a cluster of which db2 alone is left, changed by change.
 func viewOf(t *testing.T, change func(*view)) view {
@@ -31,9 +34,11 @@ func viewOf(t *testing.T, change func(*view)) view {
 		t.Fatal(err)
 	}
 	v := view{
-		from:   from,
-		looks:  map[string]hostlook.Look{"db1": silent("db1"), "db2": replica(3, 100), "db3": silent("db3")},
-		nodes:  map[string]patroni.NodeState{from.Member: {Timeline: 3, Location: 120, State: patroni.StateRunning}},
+		from: from,
+		looks: map[string]hostlook.Look{"db1": silent("db1"), "db2": replica(3, 100),
+			"db3": silent("db3")},
+		nodes: map[string]patroni.NodeState{from.Member: {Timeline: 3, Location: 120,
+			State: patroni.StateRunning}},
 		writes: map[string][]string{},
 		keys:   map[string]string{"initialize": sysid, "leader": "m1", "status": `{"optime":150}`},
 	}
@@ -55,13 +60,17 @@ func TestRefuse(t *testing.T) {
 		want   string // part of the refusal, "" for none
 		hint   string
 	}{
-		"one is left":               {nil, "", ""},
-		"its host is silent":        {func(v *view) { v.looks["db2"] = silent("db2") }, "db2 is silent", ""},
-		"no database":               {func(v *view) { v.looks["db2"] = hostlook.Look{} }, "has no database", ""},
-		"of another cluster":        {func(v *view) { v.keys["initialize"] = "9" }, "of another cluster", ""},
+		"one is left": {nil, "", ""},
+		"its host is silent": {func(v *view) { v.looks["db2"] = silent("db2") },
+			"db2 is silent", ""},
+		"no database": {func(v *view) { v.looks["db2"] = hostlook.Look{} },
+			"has no database", ""},
+		"of another cluster": {func(v *view) { v.keys["initialize"] = "9" },
+			"of another cluster", ""},
 		"etcd there is silent, too": {func(v *view) { v.keys = map[string]string{} }, "", ""},
 		"a quorum lives": {func(v *view) {
-			v.store = &etcd.Store{Members: []etcd.StoreMember{{Name: "m1"}, {Name: "m2"}, {Name: "m3"}}}
+			v.store = &etcd.Store{Members: []etcd.StoreMember{{Name: "m1"}, {Name: "m2"},
+				{Name: "m3"}}}
 		}, "has its quorum", "failover"},
 		"an interrupted run": {func(v *view) { v.store = aloneWith(v.from.Member) }, "", ""},
 		"etcd went on from another": {
@@ -69,11 +78,13 @@ func TestRefuse(t *testing.T) {
 		},
 		"finished before": {func(v *view) {
 			v.store, v.keys["leader"] = aloneWith(v.from.Member), v.from.Member
-			v.nodes[v.from.Member] = patroni.NodeState{Role: patroni.RoleLeader, Timeline: 3, Location: 500}
+			v.nodes[v.from.Member] = patroni.NodeState{Role: patroni.RoleLeader, Timeline: 3,
+				Location: 500}
 		}, "", ""},
 		"a follower was not started again": {func(v *view) {
 			v.store, v.keys["leader"] = aloneWith(v.from.Member), v.from.Member
-			v.nodes[v.from.Member] = patroni.NodeState{Role: patroni.RoleLeader, Timeline: 3, Location: 500}
+			v.nodes[v.from.Member] = patroni.NodeState{Role: patroni.RoleLeader, Timeline: 3,
+				Location: 500}
 			l := replica(3, 100)
 			l.Active = nil
 			v.looks["db3"] = l
@@ -81,9 +92,12 @@ func TestRefuse(t *testing.T) {
 		"a balancer reaches the primary": {
 			func(v *view) { v.writes["lb1"] = []string{"m1"} }, "lb1 sends writes to m1", "cut off",
 		},
-		"a balancer sends to it": {func(v *view) { v.writes["lb1"] = []string{v.from.Member} }, "", ""},
+		"a balancer sends to it": {func(v *view) { v.writes["lb1"] = []string{v.from.Member} },
+			"", ""},
 		"another has more": {
-			func(v *view) { v.looks["db3"] = replica(3, 137) }, "has 17 bytes more", "recover --from",
+			func(v *view) {
+				v.looks["db3"] = replica(3, 137)
+			}, "has 17 bytes more", "recover --from",
 		},
 		"another is on a later timeline": {
 			func(v *view) { v.looks["db3"] = replica(4, 1) }, "on timeline 4", "recover --from",
@@ -134,7 +148,8 @@ func TestLoss(t *testing.T) {
 			l.Control.State = "shut down"
 			v.looks["db2"], v.keys["leader"] = l, v.from.Member
 		}, 0, "was the leader"},
-		"led once, and follows now": {func(v *view) { v.keys["leader"] = v.from.Member }, 30, "30 bytes behind"},
+		"led once, and follows now": {func(v *view) { v.keys["leader"] = v.from.Member }, 30,
+			"30 bytes behind"},
 		"a synchronous standby": {func(v *view) {
 			v.keys["sync"] = `{"leader":"m1","sync_standby":"` + v.from.Member + `"}`
 		}, 0, "synchronous standby"},

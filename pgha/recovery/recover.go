@@ -73,8 +73,9 @@ func FromMember(ctx context.Context, c *site.Site, opts FromOptions) (FromResult
 			result.LossBytes, result.Loss = v.loss()
 			run.Warn("", result.Loss)
 			if len(result.GivenUp) > 0 {
-				run.Warn("", fmt.Sprintf("%s are given up: if their hosts ever start again with their old "+
-					"disks, there will be two clusters", strings.Join(result.GivenUp, " and ")))
+				run.Warn("", fmt.Sprintf("%s are given up: if their hosts ever start again with "+
+					"their old disks, there will be two clusters",
+					strings.Join(result.GivenUp, " and ")))
 			}
 			if result.Kept, err = recoverStore(ctx, run, v); err != nil {
 				return err
@@ -109,7 +110,8 @@ func lead(ctx context.Context, r *job.Job, v view) error {
 		return h.Name == v.from.Name || l.Err != nil || l.Control.Identifier == "" ||
 			leads && l.Runs(patroni.Unit)
 	})
-	change := remote.Change{Kind: "leader", Name: r.Spec.Cluster, Action: "given to " + v.from.Member}
+	change := remote.Change{Kind: "leader", Name: r.Spec.Cluster,
+		Action: "given to " + v.from.Member}
 	if r.Planning() {
 		if leads {
 			return nil
@@ -148,9 +150,11 @@ func relax(ctx context.Context, r *job.Job) error {
 	if on, _ := config[strict].(bool); !on {
 		return nil
 	}
-	r.Warn("", "strict synchronous mode is off until the next apply: no replica is there to wait for")
+	r.Warn("", "strict synchronous mode is off until the next apply: no replica is there to "+
+		"wait for")
 	if _, err := client.PatchConfig(ctx, map[string]any{strict: false}); err != nil {
-		return errs.WithNext(err, errs.Text("commits wait for a replica until %s", errs.Verb("sync", "on")))
+		return errs.WithNext(err, errs.Text("commits wait for a replica until %s",
+			errs.Verb("sync", "on")))
 	}
 	return nil
 }

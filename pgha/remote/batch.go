@@ -40,7 +40,8 @@ func (t *Target) Batch(ctx context.Context, argvs ...[]string) ([]Result, error)
 // BatchBeside is Batch with one more command, for something that mostly waits: it begins before the
 // others and is read after them, so that it takes no time of its own. said are the lines that it
 // printed; its exit code is not known.
-func (t *Target) BatchBeside(ctx context.Context, beside []string, argvs ...[]string) (said []byte, res []Result,
+func (t *Target) BatchBeside(ctx context.Context, beside []string,
+	argvs ...[]string) (said []byte, res []Result,
 	err error) {
 	b := newBatch()
 	b.add(beside, " | {\nexec 3<&0 </dev/null\n")

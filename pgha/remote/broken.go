@@ -25,4 +25,6 @@ func (b *broken) String() string                                     { return b.
 func (b *broken) DialContext(context.Context, string, string) (net.Conn, error) {
 	return nil, b.err
 }
-func (b *broken) Stream(context.Context, Cmd, io.Writer, io.Writer) (int, error) { return -1, b.err }
+func (b *broken) Stream(context.Context, Cmd, io.Writer, io.Writer) (int, error) {
+	return -1, b.err
+}

@@ -17,9 +17,10 @@ func TestConformance(t *testing.T) {
 	executors := map[string]func(t *testing.T) remote.Executor{
 		"Local": func(*testing.T) remote.Executor { return &remote.Local{} },
 		"Decorated": func(*testing.T) remote.Executor {
-			e := remote.Executor(remote.NewReconnecting("host", func(context.Context) (remote.Executor, error) {
-				return &remote.Local{Name: "host"}, nil
-			}))
+			e := remote.Executor(remote.NewReconnecting("host",
+				func(context.Context) (remote.Executor, error) {
+					return &remote.Local{Name: "host"}, nil
+				}))
 			e = remote.Retry(remote.Limit(e, 4), remote.RetryOptions{})
 			e = remote.Gate(e, func(remote.Cmd) error { return nil })
 			return remote.Audit(e, func(remote.Cmd, remote.Result, error) {})

@@ -49,10 +49,12 @@ func TestEnsureFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	conf := remote.File{FileMeta: mine(t, dir+"/conf.d/a file", 0o640), Content: []byte("one\n")}
-	secret := remote.File{FileMeta: mine(t, dir+"/conf.d/secret", 0o600), Content: []byte("hunter2"), Secret: true}
+	secret := remote.File{FileMeta: mine(t, dir+"/conf.d/secret", 0o600),
+		Content: []byte("hunter2"), Secret: true}
 	resources := func() []remote.Resource {
 		return []remote.Resource{
-			remote.Dir{FileMeta: mine(t, dir+"/conf.d", 0o750)}, conf, secret, remote.Absent{Path: old},
+			remote.Dir{FileMeta: mine(t, dir+"/conf.d", 0o750)}, conf, secret,
+			remote.Absent{Path: old},
 		}
 	}
 	target := localTarget()
@@ -88,9 +90,10 @@ func TestEnsureFiles(t *testing.T) {
 func TestEnsureValidatesBeforeReplacing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "conf")
-	file := remote.File{FileMeta: mine(t, path, 0o600), Content: []byte("good"), Validate: func(p string) remote.Cmd {
-		return remote.Cmd{Argv: []string{"grep", "-q", "good", p}}
-	}}
+	file := remote.File{FileMeta: mine(t, path, 0o600), Content: []byte("good"),
+		Validate: func(p string) remote.Cmd {
+			return remote.Cmd{Argv: []string{"grep", "-q", "good", p}}
+		}}
 	if _, err := localTarget().Ensure(t.Context(), file); err != nil {
 		t.Fatal(err)
 	}
@@ -122,8 +125,9 @@ func TestDirInTheWay(t *testing.T) {
 func TestBatchIgnoresTheHostsLanguage(t *testing.T) {
 	t.Parallel()
 	target := &remote.Target{
-		Host:     remote.Host{Name: "here"},
-		Executor: remotetest.WithEnv{Local: &remote.Local{}, Env: []string{"LC_ALL=es_ES.UTF-8", "LANG=es_ES.UTF-8"}},
+		Host: remote.Host{Name: "here"},
+		Executor: remotetest.WithEnv{Local: &remote.Local{},
+			Env: []string{"LC_ALL=es_ES.UTF-8", "LANG=es_ES.UTF-8"}},
 	}
 	res, err := target.Batch(t.Context(), []string{"printenv", "LC_ALL"})
 	if err != nil || string(res[0].Stdout) != "C\n" {
@@ -163,7 +167,8 @@ func TestCommandLine(t *testing.T) {
 	}
 	for name, tt := range tests {
 		got, _, err := remote.CommandLine(tt.cmd)
-		if got != tt.want || (err != nil) != (tt.want == "") || (err != nil && !errors.Is(err, remote.ErrBadCmd)) {
+		if got != tt.want || (err != nil) != (tt.want == "") ||
+			(err != nil && !errors.Is(err, remote.ErrBadCmd)) {
 			t.Errorf("%s: %q, %v; want %q", name, got, err, tt.want)
 		}
 	}
@@ -174,9 +179,10 @@ func TestGateAndAudit(t *testing.T) {
 	fake := remotetest.NewFake(t, "db1")
 	fake.On("login '[redacted]'", remote.Result{Stdout: []byte("hello s3cret!")}, nil)
 	var seen []string
-	e := remote.Audit(remote.Gate(fake, remote.ReadOnly), func(c remote.Cmd, r remote.Result, err error) {
-		seen = append(seen, c.String()+" -> "+string(r.Stdout))
-	})
+	e := remote.Audit(remote.Gate(fake, remote.ReadOnly),
+		func(c remote.Cmd, r remote.Result, err error) {
+			seen = append(seen, c.String()+" -> "+string(r.Stdout))
+		})
 	if _, err := e.Run(t.Context(), remote.Cmd{
 		Argv: []string{"login", "s3cret!"}, Secrets: []string{"s3cret!"},
 	}); err != nil {
@@ -187,7 +193,8 @@ func TestGateAndAudit(t *testing.T) {
 	}); !errors.Is(err, remote.ErrVetoed) {
 		t.Errorf("err = %v, want ErrVetoed", err)
 	}
-	if _, err := e.Put(t.Context(), strings.NewReader(""), remote.FileMeta{Path: "/x"}); !errors.Is(err,
+	if _, err := e.Put(t.Context(), strings.NewReader(""),
+		remote.FileMeta{Path: "/x"}); !errors.Is(err,
 		remote.ErrVetoed) {
 		t.Errorf("err = %v, want ErrVetoed", err)
 	}
@@ -207,7 +214,8 @@ func TestRetryRepeatsReadsOnly(t *testing.T) {
 	fake.On("uptime", remote.Result{Stdout: []byte("up")}, nil)
 	fake.On("reboot", remote.Result{}, remote.ErrDisconnected)
 	e := remote.Retry(fake, remote.RetryOptions{Wait: 1})
-	if res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"uptime"}}); err != nil || string(res.Stdout) != "up" {
+	if res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"uptime"}}); err != nil ||
+		string(res.Stdout) != "up" {
 		t.Errorf("%q, %v", res.Stdout, err)
 	}
 	if _, err := e.Run(t.Context(), remote.Cmd{

@@ -30,7 +30,8 @@ type File struct {
 
 func (f File) String() string         { return "file " + f.Path }
 func (f File) questions(q *questions) { q.paths.add(f.Path) }
-func (f File) settle(ctx context.Context, t *Target, seen *observation, _ Changes) (Changes, error) {
+func (f File) settle(ctx context.Context, t *Target, seen *observation,
+	_ Changes) (Changes, error) {
 	change, meta, err := f.differs(ctx, t, seen)
 	if err != nil || change == nil {
 		return nil, err
@@ -46,7 +47,8 @@ func (f File) settle(ctx context.Context, t *Target, seen *observation, _ Change
 }
 
 // differs returns the change that the file needs, nil if it is as it should be.
-func (f File) differs(ctx context.Context, t *Target, seen *observation) (*Change, FileMeta, error) {
+func (f File) differs(ctx context.Context, t *Target,
+	seen *observation) (*Change, FileMeta, error) {
 	meta, err := f.complete()
 	if err != nil {
 		return nil, meta, err
@@ -54,7 +56,8 @@ func (f File) differs(ctx context.Context, t *Target, seen *observation) (*Chang
 	old, exists := seen.files[meta.Path]
 	sum := sha256.Sum256(f.Content)
 	sameContent := old.kind != "symbolic link" && old.sha256 == hex.EncodeToString(sum[:])
-	if exists && sameContent && old.mode == uint64(meta.Mode) && old.owner == meta.Owner && old.group == meta.Group {
+	if exists && sameContent && old.mode == uint64(meta.Mode) && old.owner == meta.Owner &&
+		old.group == meta.Group {
 		return nil, meta, nil
 	}
 	change := &Change{Kind: "file", Name: meta.Path, Action: "created", Was: seen.was(meta.Path)}
@@ -128,20 +131,24 @@ func (d Dir) settle(ctx context.Context, t *Target, seen *observation, _ Changes
 	if exists && old.kind != "directory" {
 		return nil, fmt.Errorf("%s is in the way: it is a %s", meta.Path, old.kind)
 	}
-	if exists && old.mode == uint64(meta.Mode) && old.owner == meta.Owner && old.group == meta.Group {
+	if exists && old.mode == uint64(meta.Mode) && old.owner == meta.Owner &&
+		old.group == meta.Group {
 		return nil, nil
 	}
 	action := "created"
 	if exists {
-		action = fmt.Sprintf("given to %s:%s with mode %04o (was %s:%s %04o)", meta.Owner, meta.Group,
+		action = fmt.Sprintf("given to %s:%s with mode %04o (was %s:%s %04o)", meta.Owner,
+			meta.Group,
 			meta.Mode, old.owner, old.group, old.mode)
 	}
-	err = t.mutate(ctx, "install", "-d", "-m", strconv.FormatUint(uint64(meta.Mode), 8), "-o", meta.Owner,
+	err = t.mutate(ctx, "install", "-d", "-m", strconv.FormatUint(uint64(meta.Mode), 8), "-o",
+		meta.Owner,
 		"-g", meta.Group, "--", meta.Path)
 	if err != nil {
 		return nil, err
 	}
-	return Changes{{Kind: "directory", Name: meta.Path, Action: action, Was: seen.was(meta.Path)}}, nil
+	return Changes{{Kind: "directory", Name: meta.Path, Action: action, Was: seen.was(meta.Path)}},
+		nil
 }
 
 // Absent is a path where nothing is. A folder is only removed when it is empty.
@@ -149,7 +156,8 @@ type Absent struct{ Path string }
 
 func (a Absent) String() string         { return "absence of " + a.Path }
 func (a Absent) questions(q *questions) { q.paths.add(a.Path) }
-func (a Absent) settle(ctx context.Context, t *Target, seen *observation, _ Changes) (Changes, error) {
+func (a Absent) settle(ctx context.Context, t *Target, seen *observation,
+	_ Changes) (Changes, error) {
 	old, exists := seen.files[a.Path]
 	if !exists {
 		return nil, nil

@@ -53,6 +53,7 @@ func (f File) keep(ctx context.Context, t *Target, seen *observation) (Changes, 
 	if err := t.mutate(ctx, "cp", "-a", "--", f.Path, kept); err != nil {
 		return nil, err
 	}
-	return Changes{{Kind: "copy", Name: kept, Action: "kept: " + f.Path + " was written by somebody else",
+	return Changes{{Kind: "copy", Name: kept, Action: "kept: " + f.Path + " was written by " +
+		"somebody else",
 		Was: nil}}, nil
 }

@@ -19,12 +19,14 @@ func TestForeignFilesAreKept(t *testing.T) {
 		link, secret bool
 		kept         bool
 	}{
-		"somebody's":                {old: "frontend shop\n", content: ours, kept: true},
-		"somebody's secret":         {old: "password: x\n", content: ours, secret: true, kept: true},
-		"empty":                     {old: "", content: ours, kept: true},
-		"binary":                    {old: "a\x00b\xff", content: ours, kept: true},
-		"another tool's":            {old: "# Written by ansible\n", content: ours, kept: true},
-		"a link to somebody's":      {old: "frontend shop\n", content: ours, link: true, kept: true},
+		"somebody's": {old: "frontend shop\n", content: ours, kept: true},
+		"somebody's secret": {old: "password: x\n", content: ours, secret: true,
+			kept: true},
+		"empty":          {old: "", content: ours, kept: true},
+		"binary":         {old: "a\x00b\xff", content: ours, kept: true},
+		"another tool's": {old: "# Written by ansible\n", content: ours, kept: true},
+		"a link to somebody's": {old: "frontend shop\n", content: ours, link: true,
+			kept: true},
 		"pgha's":                    {old: "# Written by pgha.\nold\n", content: ours},
 		"pgha's, written otherwise": {old: "! Written by pgha. Changes are lost.\n", content: ours},
 		"pgha's, changed by hand":   {old: "# Written by pgha.\nold\n# by hand\n", content: ours},
@@ -47,7 +49,8 @@ func TestForeignFilesAreKept(t *testing.T) {
 			if err := os.WriteFile(real, []byte(tt.old), 0o640); err != nil {
 				t.Fatal(err)
 			}
-			f := remote.File{FileMeta: mine(t, path, 0o600), Content: []byte(tt.content), Secret: tt.secret}
+			f := remote.File{FileMeta: mine(t, path, 0o600), Content: []byte(tt.content),
+				Secret: tt.secret}
 			planned, err := localTarget().Preview(t.Context(), f)
 			if err != nil {
 				t.Fatal(err)
@@ -59,7 +62,8 @@ func TestForeignFilesAreKept(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(changes) != len(planned) || len(changes) > 0 && changes[0].String() != planned[0].String() {
+			if len(changes) != len(planned) || len(changes) > 0 &&
+				changes[0].String() != planned[0].String() {
 				t.Errorf("planned %v, did %v", planned, changes)
 			}
 			copies, _ := filepath.Glob(path + ".pgha-orig-*")
@@ -69,7 +73,8 @@ func TestForeignFilesAreKept(t *testing.T) {
 			if !tt.kept {
 				return
 			}
-			if changes[0].Kind != "copy" || changes[0].Name != copies[0] || !strings.Contains(changes[0].Action, path) {
+			if changes[0].Kind != "copy" || changes[0].Name != copies[0] ||
+				!strings.Contains(changes[0].Action, path) {
 				t.Errorf("the copy is not told: %v", changes[0])
 			}
 			if got, err := os.ReadFile(copies[0]); err != nil || string(got) != tt.old {

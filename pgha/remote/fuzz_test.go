@@ -25,7 +25,8 @@ func FuzzBatch(f *testing.F) {
 		}
 		for i, r := range results {
 			if string(r.Stdout) != answers[i] || r.ExitCode != 7 {
-				t.Errorf("answer %d is %q, exit status %d; want %q", i, r.Stdout, r.ExitCode, answers[i])
+				t.Errorf("answer %d is %q, exit status %d; want %q", i, r.Stdout, r.ExitCode,
+					answers[i])
 			}
 		}
 		_, _ = splitBatch("host", []byte(a+b+c), mark, 3)
@@ -35,11 +36,13 @@ func FuzzBatch(f *testing.F) {
 // FuzzObservation reads what stat, sha256sum, systemctl and dpkg-query print, or anything else.
 func FuzzObservation(f *testing.F) {
 	f.Add("regular file\t644\troot\troot\t1800000000.5\t/a b\x00", "e3b0  /a b\x00",
-		"Id=x.service\nNames=x.service y.service\nActiveState=active\n\n", "pg\tinstalled\t1-1\n", "12.5 3")
+		"Id=x.service\nNames=x.service y.service\nActiveState=active\n\n", "pg\tinstalled\t1-1\n",
+		"12.5 3")
 	f.Add("\t\t\t\t\t\x00", "  \x00", "\n\n=\n", "\t\t\n", "x")
 	f.Fuzz(func(t *testing.T, stats, sums, units, packages, clock string) {
 		o := &observation{
-			files: map[string]fileState{}, units: map[string]unitState{}, packages: map[string]packageState{},
+			files: map[string]fileState{}, units: map[string]unitState{},
+			packages: map[string]packageState{},
 		}
 		o.readFiles(stats, sums)
 		o.readUnits(units)

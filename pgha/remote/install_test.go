@@ -26,7 +26,8 @@ func TestInstallWantsTheJobsLastWord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			out, err := runInstall(t, t.TempDir(), c.job)
-			if (err == nil) != (c.want == "") || c.want != "" && !strings.Contains(string(out)+" ", c.want) {
+			if (err == nil) != (c.want == "") || c.want != "" &&
+				!strings.Contains(string(out)+" ", c.want) {
 				t.Errorf("got %v, %s", err, out)
 			}
 		})
@@ -68,7 +69,8 @@ func writeProgram(t *testing.T, path, text string) {
 func standIns(t *testing.T, etc, bin string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	if out, err := runInstall(t, t.TempDir(), `cp "${2%/*}"/programs/* `+dir+`; exit 1`); err == nil {
+	if out, err := runInstall(t, t.TempDir(), `cp "${2%/*}"/programs/* `+dir+
+		`; exit 1`); err == nil {
 		t.Fatalf("install.sh is content with a job that failed: %s", out)
 	}
 	files, err := os.ReadDir(dir)
@@ -94,7 +96,8 @@ func standIns(t *testing.T, etc, bin string) (dir string) {
 func askStandIn(t *testing.T, dir, bin, script, stdin string, argv ...string) (output string) {
 	t.Helper()
 	name, pkg, _ := strings.Cut(script, " ")
-	cmd := exec.CommandContext(t.Context(), "sh", append([]string{filepath.Join(dir, argv[0])}, argv[1:]...)...)
+	cmd := exec.CommandContext(t.Context(), "sh", append([]string{filepath.Join(dir, argv[0])},
+		argv[1:]...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"),
 		"DPKG_MAINTSCRIPT_NAME="+name, "DPKG_MAINTSCRIPT_PACKAGE="+pkg)
@@ -115,15 +118,20 @@ func TestStandInsPassOn(t *testing.T) {
 	}{
 		{script: "postinst python3-click", call: "py3compile -p python3-click"},
 		{script: "postinst python3", call: "py3compile -p python3 /usr/share/python3/", own: true},
-		{script: "postinst python3", call: "py3compile -V 3.14 /usr/lib/python3/dist-packages", own: true},
+		{script: "postinst python3", call: "py3compile -V 3.14 /usr/lib/python3/dist-packages",
+			own: true},
 		{script: "postinst python3.14", call: "dpkg -L libpython3.14-stdlib:amd64"},
 		{script: "prerm python3.14", call: "dpkg -L libpython3.14-stdlib:amd64", own: true},
 		{script: "postinst python3.14", call: "dpkg --compare-versions 1 lt 2", own: true},
-		{script: "postinst postgresql-client-18", call: "dpkg -L postgresql-18", server: "unpacked"},
-		{script: "postinst postgresql-client-18", call: "dpkg -L postgresql-18", server: "installed", own: true},
+		{script: "postinst postgresql-client-18", call: "dpkg -L postgresql-18",
+			server: "unpacked"},
+		{script: "postinst postgresql-client-18", call: "dpkg -L postgresql-18",
+			server: "installed", own: true},
 		{script: "postinst postgresql-client-18", call: "dpkg -L postgresql-18", own: true},
-		{script: "postinst postgresql-18", call: "dpkg -L postgresql-18", server: "unpacked", own: true},
-		{script: "postinst postgresql-client-common", call: "dpkg -L x", server: "unpacked", own: true},
+		{script: "postinst postgresql-18", call: "dpkg -L postgresql-18", server: "unpacked",
+			own: true},
+		{script: "postinst postgresql-client-common", call: "dpkg -L x", server: "unpacked",
+			own: true},
 		{script: "postinst ucf", call: "sort -u", own: true},
 		{script: "postinst locales", call: "sort", own: true},
 		{script: "postinst locales", call: "sort -u", own: true}, // there is no locale.gen
@@ -168,7 +176,8 @@ func TestLocalesAreListed(t *testing.T) {
 	for name, c := range map[string]struct{ before, after string }{
 		"new": {
 			"# This file lists locales.\n#\n\n",
-			"# This file lists locales.\n#\n\n# aa_DJ.UTF-8 UTF-8\n# de_DE UTF-8\n# en_US.UTF-8 UTF-8\n",
+			"# This file lists locales.\n#\n\n# aa_DJ.UTF-8 UTF-8\n# de_DE UTF-8\n# en_US.UTF-8 " +
+				"UTF-8\n",
 		},
 		"chosen before": {
 			"# # de_DE UTF-8  \n# en_US.UTF-8 UTF-8\nxx_XX UTF-8\n",
@@ -188,7 +197,8 @@ func TestLocalesAreListed(t *testing.T) {
 				t.Skip("no sort on this machine")
 			}
 			dir := standIns(t, etc, filepath.Dir(sorter))
-			got := askStandIn(t, dir, filepath.Dir(sorter), "postinst locales", supported, "sort", "-u")
+			got := askStandIn(t, dir, filepath.Dir(sorter), "postinst locales", supported,
+				"sort", "-u")
 			after, err := os.ReadFile(file)
 			if err != nil || string(after) != c.after {
 				t.Errorf("got %q, %v", after, err)

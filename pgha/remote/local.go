@@ -54,7 +54,8 @@ func (l *Local) Stream(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (
 	c.WaitDelay = time.Second
 	err = c.Run()
 	if ctx.Err() != nil {
-		return -1, OnHost(l.String(), fmt.Errorf("%s: %w", oneline.Shorten(cmd.String(), 160), ctx.Err()))
+		return -1, OnHost(l.String(), fmt.Errorf("%s: %w", oneline.Shorten(cmd.String(), 160),
+			ctx.Err()))
 	}
 	select {
 	case readErr := <-failed:

@@ -62,12 +62,14 @@ type lockTimes struct {
 // makes every other command wait for ever. A host that does not answer within 20 s is an error.
 // ErrNoStreamer if the Executor is no Streamer. When planning no lock is taken and nothing is
 // looked at. The file stays on the host, empty. Safe for concurrent use.
-func (t *Target) Lock(ctx context.Context, path, note string) (held context.Context, unlock func() error, err error) {
+func (t *Target) Lock(ctx context.Context, path,
+	note string) (held context.Context, unlock func() error, err error) {
 	return t.lock(ctx, path, note, lockTimes{beat: 3 * time.Second, silence: 15 * time.Second,
 		patience: 20 * time.Second, farewell: 5 * time.Second})
 }
 
-func (t *Target) lock(ctx context.Context, file, note string, times lockTimes) (context.Context, func() error, error) {
+func (t *Target) lock(ctx context.Context, file, note string,
+	times lockTimes) (context.Context, func() error, error) {
 	if t.Planning() {
 		return ctx, func() error { return nil }, nil
 	}
@@ -76,7 +78,8 @@ func (t *Target) lock(ctx context.Context, file, note string, times lockTimes) (
 		return nil, nil, OnHost(t.Name, fmt.Errorf("lock %s: %w", file, ErrNoStreamer))
 	}
 	if !path.IsAbs(file) || path.Clean(file) != file {
-		return nil, nil, OnHost(t.Name, fmt.Errorf("lock %q: the path must be absolute and clean", file))
+		return nil, nil,
+			OnHost(t.Name, fmt.Errorf("lock %q: the path must be absolute and clean", file))
 	}
 	h := hold(ctx, s, file, note, times)
 	if err := h.answered(ctx); err != nil {
@@ -102,8 +105,9 @@ func (t *Target) lock(ctx context.Context, file, note string, times lockTimes) (
 			return err
 		}
 		if err := h.end(); err != nil {
-			return OnHost(t.Name, fmt.Errorf("release lock %s, which frees itself within %v: %w", file,
-				times.patience, err))
+			return OnHost(t.Name,
+				fmt.Errorf("release lock %s, which frees itself within %v: %w", file,
+					times.patience, err))
 		}
 		return nil
 	}), nil
@@ -117,7 +121,8 @@ func hold(ctx context.Context, s Streamer, file, note string, times lockTimes) *
 	go func() {
 		var stderr bytes.Buffer
 		code, err := s.Stream(running, Cmd{
-			Argv:     []string{"sh", "-c", lockScript, "lock", file, strconv.Itoa(int(times.patience / time.Second))},
+			Argv: []string{"sh", "-c", lockScript, "lock", file,
+				strconv.Itoa(int(times.patience / time.Second))},
 			Stdin:    h.stdin,
 			Mutating: true,
 		}, h, &stderr)

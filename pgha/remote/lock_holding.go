@@ -123,7 +123,8 @@ func (h *holding) keep(stop <-chan struct{}) error {
 }
 
 func (h *holding) gone() error {
-	return fmt.Errorf("the process on the host has ended: %w", cmp.Or(h.err, errors.New("it saw the end of its input")))
+	return fmt.Errorf("the process on the host has ended: %w",
+		cmp.Or(h.err, errors.New("it saw the end of its input")))
 }
 
 // end frees the lock: the process ends with its input.

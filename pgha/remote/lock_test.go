@@ -24,7 +24,8 @@ func lockers() map[string]func(*testing.T) remote.Executor {
 		"Local": func(*testing.T) remote.Executor { return &remote.Local{} },
 		"SSH": func(t *testing.T) remote.Executor {
 			return remotetest.Dial(t,
-				remotetest.StartServer(t, remotetest.ServerOptions{Noise: remotetest.Noise}).Config())
+				remotetest.StartServer(t,
+					remotetest.ServerOptions{Noise: remotetest.Noise}).Config())
 		},
 		"SSHWithSudo": func(t *testing.T) remote.Executor {
 			cfg := remotetest.StartServer(t, remotetest.ServerOptions{
@@ -35,9 +36,10 @@ func lockers() map[string]func(*testing.T) remote.Executor {
 			return remotetest.Dial(t, cfg)
 		},
 		"Decorated": func(t *testing.T) remote.Executor {
-			e := remote.Executor(remote.NewReconnecting("host", func(context.Context) (remote.Executor, error) {
-				return &remote.Local{Name: "host"}, nil
-			}))
+			e := remote.Executor(remote.NewReconnecting("host",
+				func(context.Context) (remote.Executor, error) {
+					return &remote.Local{Name: "host"}, nil
+				}))
 			e = remote.Retry(remote.Limit(e, 4), remote.RetryOptions{})
 			return remote.Audit(e, func(remote.Cmd, remote.Result, error) {})
 		},
@@ -84,7 +86,8 @@ func TestLock(t *testing.T) {
 				t.Errorf("after unlock: %v", context.Cause(held))
 			}
 			entries, err := os.ReadDir(filepath.Dir(file))
-			if content, _ := os.ReadFile(file); err != nil || len(entries) != 1 || len(content) != 0 {
+			if content, _ := os.ReadFile(file); err != nil || len(entries) != 1 ||
+				len(content) != 0 {
 				t.Errorf("left over: %v, %q, %v", entries, content, err)
 			}
 			_, unlock, err = host.QuickLock(t.Context(), file, "bert")
@@ -136,7 +139,8 @@ func awaitLoss(t *testing.T, held context.Context, says string) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the loss went unnoticed")
 	}
-	if cause := context.Cause(held); !errors.Is(cause, remote.ErrLockLost) || !strings.Contains(cause.Error(), says) {
+	if cause := context.Cause(held); !errors.Is(cause, remote.ErrLockLost) ||
+		!strings.Contains(cause.Error(), says) {
 		t.Errorf("cause %v, want the loss that says %q", cause, says)
 	}
 }
@@ -170,7 +174,8 @@ func TestLockIsLostWithTheConnection(t *testing.T) {
 	awaitLoss(t, held, "connection lost")
 	awaitLock(t, target(&remote.Local{}), file)
 	for range 2 {
-		if err := unlock(); !errors.Is(err, remote.ErrLockLost) || !errors.Is(err, remote.ErrDisconnected) {
+		if err := unlock(); !errors.Is(err, remote.ErrLockLost) ||
+			!errors.Is(err, remote.ErrDisconnected) {
 			t.Errorf("unlock: %v", err)
 		}
 	}
@@ -220,8 +225,10 @@ func TestLockIsLost(t *testing.T) {
 		harm func(t *testing.T, n *numb, file string)
 		says string
 	}{
-		"process killed": {func(_ *testing.T, n *numb, _ string) { close(n.cut) }, "the process on the host has ended"},
-		"link dead":      {func(_ *testing.T, n *numb, _ string) { close(n.deaf) }, "the host has not answered for 1s"},
+		"process killed": {func(_ *testing.T, n *numb, _ string) { close(n.cut) },
+			"the process on the host has ended"},
+		"link dead": {func(_ *testing.T, n *numb, _ string) { close(n.deaf) },
+			"the host has not answered for 1s"},
 		"file removed": {func(t *testing.T, _ *numb, file string) {
 			if err := os.Remove(file); err != nil {
 				t.Fatal(err)
@@ -305,7 +312,8 @@ func TestLockOfSilentHolder(t *testing.T) {
 	}
 	out, _ := io.ReadAll(stdout)
 	var exited *exec.ExitError
-	if err := process.Wait(); !errors.As(err, &exited) || exited.ExitCode() != 1 || string(out) != "held\n" {
+	if err := process.Wait(); !errors.As(err, &exited) || exited.ExitCode() != 1 ||
+		string(out) != "held\n" {
 		t.Errorf("it said %q and ended with %v", out, err)
 	}
 	awaitLock(t, target(&remote.Local{}), file)
@@ -317,7 +325,8 @@ func TestLockOfKilledProcess(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "lock")
 	process, _, _ := lockProcess(t, file, "9")
 	children := fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", process.Process.Pid)
-	for list, end := []byte(nil), time.Now().Add(5*time.Second); len(list) == 0; time.Sleep(time.Millisecond) {
+	for list, end := []byte(nil),
+		time.Now().Add(5*time.Second); len(list) == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("it waits with no child")
 		}
@@ -356,7 +365,8 @@ func TestLockWaitsForTheHoldersName(t *testing.T) {
 		written <- err
 	})
 	_, _, err = target(&remote.Local{}).QuickLock(t.Context(), file.Name(), "me")
-	if !errors.Is(err, remote.ErrLocked) || !strings.HasSuffix(err.Error(), "locked by a slow one") {
+	if !errors.Is(err, remote.ErrLocked) || !strings.HasSuffix(err.Error(),
+		"locked by a slow one") {
 		t.Errorf("refused with %v", err)
 	}
 	if err := <-written; err != nil {
@@ -398,7 +408,8 @@ func TestLockRefusals(t *testing.T) {
 		t.Error("planning has made a file")
 	}
 	local := target(&remote.Local{})
-	if _, _, err := target(remotetest.NewFake(t, "fake")).Lock(t.Context(), file, ""); !errors.Is(err,
+	if _, _, err := target(remotetest.NewFake(t, "fake")).Lock(t.Context(), file,
+		""); !errors.Is(err,
 		remote.ErrNoStreamer) {
 		t.Errorf("without a Streamer: %v", err)
 	}
@@ -408,7 +419,8 @@ func TestLockRefusals(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := local.Lock(t.Context(), file+"/lock", ""); err == nil || errors.Is(err, remote.ErrLocked) ||
+	if _, _, err := local.Lock(t.Context(), file+"/lock", ""); err == nil ||
+		errors.Is(err, remote.ErrLocked) ||
 		!strings.Contains(err.Error(), "mkdir") {
 		t.Errorf("below a file: %v", err)
 	}
@@ -422,12 +434,14 @@ func TestLockRefusals(t *testing.T) {
 func TestLockOnAHostThatHangs(t *testing.T) {
 	t.Parallel()
 	server := remotetest.StartServer(t,
-		remotetest.ServerOptions{Answer: func(ctx context.Context, _ string, _ io.Reader, _, _ io.Writer) int {
+		remotetest.ServerOptions{Answer: func(ctx context.Context, _ string, _ io.Reader, _,
+			_ io.Writer) int {
 			<-ctx.Done()
 			return 0
 		}})
 	_, _, err := target(remotetest.Dial(t, server.Config())).QuickLock(t.Context(), "/run/x", "me")
-	if err == nil || !strings.Contains(err.Error(), "sshd: ") || !strings.Contains(err.Error(), "has not answered") {
+	if err == nil || !strings.Contains(err.Error(), "sshd: ") ||
+		!strings.Contains(err.Error(), "has not answered") {
 		t.Errorf("err = %v", err)
 	}
 }

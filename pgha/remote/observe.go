@@ -66,7 +66,8 @@ var clockQuestion = []string{"sh", "-c", `read -r up _ </proc/uptime; date "+%s.
 
 // observe answers all questions in one round trip.
 func (t *Target) observe(ctx context.Context, q *questions) (*observation, error) {
-	paths, units, packages, users := q.paths.sorted(), q.units.sorted(), q.packages.sorted(), q.users.sorted()
+	paths, units, packages, users := q.paths.sorted(), q.units.sorted(), q.packages.sorted(),
+		q.users.sorted()
 	if len(paths)+len(units)+len(packages)+len(users) == 0 {
 		return &observation{}, nil
 	}
@@ -75,7 +76,8 @@ func (t *Target) observe(ctx context.Context, q *questions) (*observation, error
 		about(paths, "sha256sum", "-z", "--"),
 		about(units, "systemctl", "show",
 			"--property=Id,Names,LoadState,ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestampMonotonic,StateChangeTimestampMonotonic", "--"),
-		about(packages, "dpkg-query", "-W", "-f", `${Package}\t${db:Status-Status}\t${Version}\n`, "--"),
+		about(packages, "dpkg-query", "-W", "-f",
+			`${Package}\t${db:Status-Status}\t${Version}\n`, "--"),
 		about(users, "getent", "passwd", "--"),
 		clockQuestion,
 	)
@@ -117,7 +119,8 @@ func (o *observation) readFiles(stats, sums string) {
 			continue
 		}
 		mode, _ := strconv.ParseUint(f[1], 8, 32)
-		o.files[f[5]] = fileState{kind: f[0], mode: mode, owner: f[2], group: f[3], changed: seconds(f[4])}
+		o.files[f[5]] = fileState{kind: f[0], mode: mode, owner: f[2], group: f[3],
+			changed: seconds(f[4])}
 	}
 	for rec := range strings.SplitSeq(sums, "\x00") {
 		sum, name, ok := strings.Cut(rec, "  ")
@@ -155,7 +158,8 @@ func (o *observation) readPackages(list string) {
 
 // since is a moment of the host's wall clock by this machine's, whose clocks may differ.
 func (o *observation) since(seconds float64) time.Time {
-	return o.asked.Add(time.Duration((seconds - o.clock) * float64(time.Second))).UTC().Round(time.Second)
+	return o.asked.Add(time.Duration((seconds - o.clock) * float64(time.Second))).UTC().Round(
+		time.Second)
 }
 
 // was is what is known of a path before it is changed.

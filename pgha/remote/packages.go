@@ -34,7 +34,8 @@ func (p Packages) questions(q *questions) {
 		q.packages.add(name)
 	}
 }
-func (p Packages) settle(ctx context.Context, t *Target, seen *observation, _ Changes) (Changes, error) {
+func (p Packages) settle(ctx context.Context, t *Target, seen *observation,
+	_ Changes) (Changes, error) {
 	var missing []string
 	var changes Changes
 	for _, n := range p.Names {
@@ -58,7 +59,8 @@ func (p Packages) settle(ctx context.Context, t *Target, seen *observation, _ Ch
 	install := Cmd{Script: installScript, Argv: argv, Timeout: installTimeout, Mutating: true}
 	_, err := t.Run(ctx, install)
 	if err != nil {
-		return nil, WithHint(err, "see `apt-cache policy "+strings.Join(missing, " ")+"` on "+t.Name+
+		return nil, WithHint(err, "see `apt-cache policy "+strings.Join(missing, " ")+
+			"` on "+t.Name+
 			"; once it installs there by hand, apply again")
 	}
 	return changes, nil

@@ -95,11 +95,13 @@ func (s *summed) failure() error {
 
 // GetVia implements Executor.Get with one command of run. The file is read whole into memory.
 // Output that a login shell puts before the command's own is cut off.
-func GetVia(ctx context.Context, run func(context.Context, Cmd) (Result, error), name string) (io.ReadCloser, error) {
+func GetVia(ctx context.Context, run func(context.Context, Cmd) (Result, error),
+	name string) (io.ReadCloser, error) {
 	const missing = 66 // sysexits.h EX_NOINPUT
 	mark := "pgha-" + rand.Text()
 	res, err := run(ctx,
-		Cmd{Argv: []string{"sh", "-c", `[ -e "$1" ] || exit 66; echo "$2"; exec cat -- "$1"`, "get", name, mark}})
+		Cmd{Argv: []string{"sh", "-c", `[ -e "$1" ] || exit 66; echo "$2"; exec cat -- "$1"`, "get",
+			name, mark}})
 	if res.ExitCode == missing {
 		return nil, &fs.PathError{Op: "get", Path: name, Err: fs.ErrNotExist}
 	}
@@ -108,7 +110,8 @@ func GetVia(ctx context.Context, run func(context.Context, Cmd) (Result, error),
 	}
 	_, content, ok := bytes.Cut(res.Stdout, []byte(mark+"\n"))
 	if !ok {
-		return nil, fmt.Errorf("get %s: the host answered %q", name, oneline.Shorten(string(res.Stdout), 80))
+		return nil, fmt.Errorf("get %s: the host answered %q", name,
+			oneline.Shorten(string(res.Stdout), 80))
 	}
 	return io.NopCloser(bytes.NewReader(content)), nil
 }

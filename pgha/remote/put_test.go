@@ -41,8 +41,10 @@ func TestPutClearsUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	meta := remote.FileMeta{Path: filepath.Join(dir, "new"), Mode: 0o600, Owner: me.Username, Group: group.Name}
-	if changed, err := new(remote.Local).Put(t.Context(), strings.NewReader("whole"), meta); err != nil || !changed {
+	meta := remote.FileMeta{Path: filepath.Join(dir, "new"), Mode: 0o600, Owner: me.Username,
+		Group: group.Name}
+	if changed, err := new(remote.Local).Put(t.Context(), strings.NewReader("whole"),
+		meta); err != nil || !changed {
 		t.Fatalf("put: %v, %v", changed, err)
 	}
 	entries, err := os.ReadDir(dir)
@@ -54,7 +56,8 @@ func TestPutClearsUp(t *testing.T) {
 		got = append(got, e.Name())
 	}
 	want := []string{
-		".pgha", fmt.Sprintf(".pgha.%d.tooLONG123", gone), fmt.Sprintf(".pgha.%d.abcDEF12", os.Getpid()),
+		".pgha", fmt.Sprintf(".pgha.%d.tooLONG123", gone),
+		fmt.Sprintf(".pgha.%d.abcDEF12", os.Getpid()),
 		"new", "pgha.yaml",
 	}
 	slices.Sort(want)
@@ -85,7 +88,8 @@ func TestPutGivesUp(t *testing.T) {
 	put.Stdin = stdin
 	said, err := put.CombinedOutput()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 74 || !strings.Contains(string(said), "nothing for 1 s") {
+	if !errors.As(err, &exit) || exit.ExitCode() != 74 ||
+		!strings.Contains(string(said), "nothing for 1 s") {
 		t.Errorf("%v\n%s", err, said)
 	}
 	entries, err := os.ReadDir(dir)
@@ -112,7 +116,8 @@ func TestPutTakesLargeFiles(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "file")
 		content := bytes.Repeat([]byte("\x00\xffpgha\n"), size/7+1)[:size]
 		meta := remote.FileMeta{Path: path, Mode: 0o600, Owner: me.Username, Group: group.Name}
-		if changed, err := new(remote.Local).Put(t.Context(), bytes.NewReader(content), meta); err != nil || !changed {
+		if changed, err := new(remote.Local).Put(t.Context(), bytes.NewReader(content),
+			meta); err != nil || !changed {
 			t.Fatalf("put of %d bytes: %v, %v", size, changed, err)
 		}
 		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, content) {

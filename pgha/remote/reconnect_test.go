@@ -33,7 +33,8 @@ func TestReconnecting(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Run(t.Context(), remote.Cmd{Argv: []string{"true"}}); !errors.Is(err, net.ErrClosed) {
+	if _, err := r.Run(t.Context(), remote.Cmd{Argv: []string{"true"}}); !errors.Is(err,
+		net.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 }

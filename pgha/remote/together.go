@@ -32,7 +32,8 @@ func (g Together) questions(q *questions) {
 	}
 }
 
-func (g Together) settle(ctx context.Context, t *Target, seen *observation, _ Changes) (Changes, error) {
+func (g Together) settle(ctx context.Context, t *Target, seen *observation,
+	_ Changes) (Changes, error) {
 	var kept, changes Changes
 	var paths []string
 	clear := func() error { return t.move(ctx, clearAway, paths) }

@@ -36,15 +36,18 @@ func (c *cutOff) Put(ctx context.Context, r io.Reader, meta remote.FileMeta) (bo
 // be.
 func pairIn(t *testing.T, dir string) remote.Together {
 	t.Helper()
-	for name, old := range map[string]string{"ca.crt": "same", "server.crt": "old", "server.key": "old"} {
+	for name, old := range map[string]string{"ca.crt": "same", "server.crt": "old",
+		"server.key": "old"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(old), 0o640); err != nil {
 			t.Fatal(err)
 		}
 	}
 	file := func(name, content string) remote.File {
-		return remote.File{FileMeta: mine(t, filepath.Join(dir, name), 0o640), Content: []byte(content), Secret: true}
+		return remote.File{FileMeta: mine(t, filepath.Join(dir, name), 0o640),
+			Content: []byte(content), Secret: true}
 	}
-	return remote.Together{file("ca.crt", "same"), file("server.crt", "new"), file("server.key", "new")}
+	return remote.Together{file("ca.crt", "same"), file("server.crt", "new"),
+		file("server.key", "new")}
 }
 
 // filesIn are the files of a folder, with their content.
@@ -101,13 +104,15 @@ func TestTogether(t *testing.T) {
 		t.Errorf("planned %v, %v, files %v", planned, err, filesIn(t, dir))
 	}
 	done, err := target.Ensure(t.Context(), pair)
-	if err != nil || cmp.Diff(lines(planned), lines(done)) != "" || !done.Touched(filepath.Join(dir, "server.key")) {
+	if err != nil || cmp.Diff(lines(planned), lines(done)) != "" ||
+		!done.Touched(filepath.Join(dir, "server.key")) {
 		t.Errorf("planned %v, did %v, %v", planned, done, err)
 	}
 	if again, err := target.Ensure(t.Context(), pair); err != nil || again.Any() {
 		t.Errorf("the second time changed %v, %v", again, err)
 	}
-	if text := strings.Join(lines(done), " "); strings.Contains(text, "ca.crt") || strings.Contains(text, "pgha-new") {
+	if text := strings.Join(lines(done), " "); strings.Contains(text, "ca.crt") ||
+		strings.Contains(text, "pgha-new") {
 		t.Errorf("changes: %s", text)
 	}
 }

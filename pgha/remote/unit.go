@@ -40,15 +40,18 @@ func (u Unit) questions(q *questions) {
 	q.paths.add(u.ReloadOn...)
 }
 
-func (u Unit) settle(ctx context.Context, t *Target, seen *observation, earlier Changes) (Changes, error) {
+func (u Unit) settle(ctx context.Context, t *Target, seen *observation,
+	earlier Changes) (Changes, error) {
 	was := seen.units[u.Name]
 	var changes Changes
 	systemctl := func(action string, argv ...string) error {
-		if err := t.mutate(ctx, append(append([]string{"systemctl"}, argv...), u.Name)...); err != nil {
+		if err := t.mutate(ctx, append(append([]string{"systemctl"}, argv...),
+			u.Name)...); err != nil {
 			return WithHint(err, fmt.Sprintf("see `journalctl -u %s -n 50` on %s", u.Name, t.Name))
 		}
 		if action != "" {
-			changes = append(changes, Change{Kind: "unit", Name: u.Name, Action: action, Was: was.before(seen, action)})
+			changes = append(changes, Change{Kind: "unit", Name: u.Name, Action: action,
+				Was: was.before(seen, action)})
 		}
 		return nil
 	}
@@ -76,7 +79,8 @@ func (u Unit) settle(ctx context.Context, t *Target, seen *observation, earlier 
 			[]string{"unmask", "--no-reload", "--runtime"}},
 		{!u.Mask && was.file == "masked" && (u.Running == Yes || u.Enabled == Yes), "unmasked",
 			[]string{"unmask", "--no-reload"}},
-		{!u.Mask && u.Enabled == Yes && was.file != "enabled", "enabled", []string{"enable", "--no-reload", "--quiet"}},
+		{!u.Mask && u.Enabled == Yes && was.file != "enabled", "enabled",
+			[]string{"enable", "--no-reload", "--quiet"}},
 		{!u.Mask && u.Enabled == No && was.file == "enabled", "disabled",
 			[]string{"disable", "--no-reload", "--quiet"}},
 	}
@@ -93,7 +97,8 @@ func (u Unit) settle(ctx context.Context, t *Target, seen *observation, earlier 
 		{!u.Mask && u.Running == No && running, "stopped", []string{"stop"}},
 		{!u.Mask && u.Running == Yes && was.active == "failed", "", []string{"reset-failed"}},
 		{!u.Mask && u.Running == Yes && !running, "started", []string{"start"}},
-		{running && u.Running != No && u.stale(seen, earlier, u.RestartOn, was.entered), "restarted",
+		{running && u.Running != No && u.stale(seen, earlier, u.RestartOn, was.entered),
+			"restarted",
 			[]string{"restart"}},
 	})
 	if err != nil {

@@ -11,7 +11,8 @@ type User struct {
 
 func (u User) String() string         { return "user " + u.Name }
 func (u User) questions(q *questions) { q.users.add(u.Name) }
-func (u User) settle(ctx context.Context, t *Target, seen *observation, _ Changes) (Changes, error) {
+func (u User) settle(ctx context.Context, t *Target, seen *observation,
+	_ Changes) (Changes, error) {
 	if seen.users[u.Name] {
 		return nil, nil
 	}
@@ -24,7 +25,8 @@ func (u User) settle(ctx context.Context, t *Target, seen *observation, _ Change
 	if err := t.mutate(ctx, "groupadd", "--force", "--system", "--", u.Name); err != nil {
 		return nil, err
 	}
-	err := t.mutate(ctx, "useradd", "--system", "--gid", u.Name, "--no-create-home", "--home-dir", home,
+	err := t.mutate(ctx, "useradd", "--system", "--gid", u.Name, "--no-create-home",
+		"--home-dir", home,
 		"--shell", "/usr/sbin/nologin", "--", u.Name)
 	if err != nil {
 		return nil, err

@@ -11,7 +11,8 @@ import (
 )
 
 // StreamFunc has the form of Streamer's method.
-type StreamFunc func(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (exitCode int, err error)
+type StreamFunc func(ctx context.Context, cmd Cmd, stdout, stderr io.Writer) (exitCode int,
+	err error)
 
 // RunVia implements Executor.Run for an implementation whose Streamer's method is stream; host
 // names it in errors. PutVia and GetVia do the same for the other methods.
@@ -19,7 +20,8 @@ func RunVia(ctx context.Context, host string, stream StreamFunc, cmd Cmd) (Resul
 	var stdout, stderr bytes.Buffer
 	start := time.Now()
 	code, err := stream(ctx, cmd, &stdout, &stderr)
-	res := Result{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), ExitCode: code, Duration: time.Since(start)}
+	res := Result{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), ExitCode: code,
+		Duration: time.Since(start)}
 	if err == nil && code != 0 {
 		err = NewExitError(host, cmd, res)
 	}

@@ -86,7 +86,8 @@ func readOptions(t *testing.T, c *site.Site) {
 		return
 	}
 	for _, m := range po.Members {
-		if err := pki.Verify(m.REST.Cert, po.RESTCA, pki.VerifyOptions{Usage: pki.ServerUsage}); err != nil {
+		if err := pki.Verify(m.REST.Cert, po.RESTCA,
+			pki.VerifyOptions{Usage: pki.ServerUsage}); err != nil {
 			t.Errorf("options of two rotations: %v", err)
 		}
 	}

@@ -26,7 +26,8 @@ func refuseREST(ctx context.Context, r *job.Job) error {
 	}
 	for _, h := range r.Spec.Balancers() {
 		if err, lost := r.Unreachable[h.Name]; lost {
-			return fmt.Errorf("%w: its HAProxy would trust the old authority alone and find no member: %w",
+			return fmt.Errorf("%w: its HAProxy would trust the old authority alone and find no "+
+				"member: %w",
 				errs.ErrRefused, err)
 		}
 	}
@@ -90,7 +91,8 @@ func introduceREST(ctx context.Context, r *job.Job, s *vault.State) error {
 			return err
 		}
 	}
-	next, err := s.Authority(vault.RestNext, vault.CAName(r.Spec, vault.RestName), vault.CaOptions(r.Spec)...)
+	next, err := s.Authority(vault.RestNext, vault.CAName(r.Spec, vault.RestName),
+		vault.CaOptions(r.Spec)...)
 	if err != nil {
 		return err
 	}
@@ -133,13 +135,14 @@ func present(r *job.Job, issuer *pki.CA, trusted ...[]byte) error {
 	if next.PatroniCA, err = pki.Bundle(trusted...); err != nil {
 		return err
 	}
-	err = next.Certify(r.Spec, layout.PatroniAuthority, func(of certs.Certificate) (pki.KeyPair, error) {
-		issued, err := issuer.Issue(of.Request)
-		if err != nil {
-			return pki.KeyPair{}, fmt.Errorf("issue certificate %s: %w", of.Stored, err)
-		}
-		return issued.KeyPair(), nil
-	})
+	err = next.Certify(r.Spec, layout.PatroniAuthority,
+		func(of certs.Certificate) (pki.KeyPair, error) {
+			issued, err := issuer.Issue(of.Request)
+			if err != nil {
+				return pki.KeyPair{}, fmt.Errorf("issue certificate %s: %w", of.Stored, err)
+			}
+			return issued.KeyPair(), nil
+		})
 	if err == nil {
 		r.Hold(next)
 	}
@@ -161,7 +164,8 @@ func deployREST(ctx context.Context, r *job.Job) error {
 	}
 	if err != nil {
 		return errs.WithNext(err,
-			errs.Text("%s finishes it once the host is well", errs.Verb("secrets", "rotate", "rest")))
+			errs.Text("%s finishes it once the host is well",
+				errs.Verb("secrets", "rotate", "rest")))
 	}
 	return nil
 }

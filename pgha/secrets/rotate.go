@@ -102,7 +102,8 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 				// nobody else must meet the credentials of a dry run
 				run.Site = run.Apart(run.Spec, run.Credentials())
 			}
-			roles := slices.DeleteFunc(slices.Clone(which), func(name string) bool { return name == secretREST })
+			roles := slices.DeleteFunc(slices.Clone(which),
+				func(name string) bool { return name == secretREST })
 			if err := refuseRotation(ctx, run, roles); err != nil {
 				return err
 			}
@@ -163,7 +164,8 @@ func rotatable() []string { return append(vault.RoleNames(), secretREST) }
 func Rotated(which, unfinished []string) ([]string, error) {
 	for _, name := range which {
 		if !slices.Contains(rotatable(), name) {
-			return nil, remote.WithHint(fmt.Errorf("%w: there is no secret %q to rotate", patroni.ErrInvalid, name),
+			return nil, remote.WithHint(fmt.Errorf("%w: there is no secret %q to rotate",
+				patroni.ErrInvalid, name),
 				"there are "+strings.Join(rotatable(), ", "))
 		}
 	}
@@ -184,7 +186,8 @@ func refuseRotation(ctx context.Context, r *job.Job, which []string) error {
 	}
 	for _, m := range po.Members {
 		if !state.Healthy(m.Name) {
-			return errs.WithNext(fmt.Errorf("%w: member %s is not healthy, and would be left with the old password",
+			return errs.WithNext(fmt.Errorf("%w: member %s is not healthy, and would be left "+
+				"with the old password",
 				errs.ErrRefused, m.Name),
 				errs.Text("%s shows what it lacks", errs.Verb("status")))
 		}
@@ -194,13 +197,15 @@ func refuseRotation(ctx context.Context, r *job.Job, which []string) error {
 	}
 	for _, role := range r.Credentials().Changed {
 		if !slices.Contains(which, role) {
-			return remote.WithHint(fmt.Errorf("%w: the password of %s has changed as well", errs.ErrRefused, role),
+			return remote.WithHint(fmt.Errorf("%w: the password of %s has changed as well",
+				errs.ErrRefused, role),
 				"rotate it, too, or put the old one back")
 		}
 	}
 	for _, role := range which {
 		if given(r.Site, role) && !slices.Contains(r.Credentials().Changed, role) {
-			return remote.WithHint(fmt.Errorf("%w: the spec gives the %s password, and it is still the one in force",
+			return remote.WithHint(fmt.Errorf("%w: the spec gives the %s password, and it is "+
+				"still the one in force",
 				errs.ErrRefused, role),
 				"put a new one where secrets."+role+"_password_file or _command gets it from")
 		}
@@ -222,7 +227,8 @@ func given(c *site.Site, role string) bool {
 
 // NewCredentials returns a copy of the credentials with the new passwords, those of an interrupted
 // rotation if there are.
-func NewCredentials(c *site.Site, s *vault.State, which []string, dryRun bool) (next *vault.Credentials,
+func NewCredentials(c *site.Site, s *vault.State, which []string,
+	dryRun bool) (next *vault.Credentials,
 	generated map[string]pki.Secret, err error) {
 	cr := *c.Credentials()
 	cr.Verifiers, cr.Changed, generated = maps.Clone(cr.Verifiers), nil, map[string]pki.Secret{}
@@ -275,7 +281,8 @@ func deployPasswords(ctx context.Context, r *job.Job, s *vault.State, which []st
 	}
 	err = r.WithSQL(ctx, r.WriteRoute(), func(conn *pgx.Conn) error { return conn.Ping(ctx) })
 	if err != nil {
-		return fmt.Errorf("the new passwords are in force, but the superuser cannot log in: %w", err)
+		return fmt.Errorf("the new passwords are in force, but the superuser cannot log in: %w",
+			err)
 	}
 	return nil
 }

@@ -45,14 +45,16 @@ func TestInterruptedRotation(t *testing.T) {
 	s, before := load(t, sp)
 	c := (&site.Site{Spec: sp, State: s}).Hold(before)
 	first, generated, err := NewCredentials(c, s, []string{vault.RoleReplication}, false)
-	if err != nil || first.Replication.Equal(before.Replication) || !first.Superuser.Equal(before.Superuser) ||
+	if err != nil || first.Replication.Equal(before.Replication) ||
+		!first.Superuser.Equal(before.Superuser) ||
 		!patroni.Verifies(first.Verifiers[vault.RoleReplication], first.Replication) {
 		t.Fatalf("%v", err)
 	}
 	if got := s.Unfinished(); !slices.Equal(got, []string{vault.RoleReplication}) {
 		t.Errorf("unfinished: %v", got)
 	}
-	if again := reload(t, s, sp); !again.Replication.Equal(before.Replication) || len(again.Changed) > 0 {
+	if again := reload(t, s, sp); !again.Replication.Equal(before.Replication) ||
+		len(again.Changed) > 0 {
 		t.Error("a password is in force before the cluster was given it")
 	}
 	second, generated2, err := NewCredentials(c, s, []string{vault.RoleReplication}, false)
@@ -61,23 +63,27 @@ func TestInterruptedRotation(t *testing.T) {
 		t.Errorf("the second run makes another password (%v)", err)
 	}
 	// The crash that hurts most: the password is stored, its verifier is not.
-	if err := s.Keep(vault.SecretFile(vault.RoleReplication, ""), second.Replication.Reveal()); err != nil {
+	if err := s.Keep(vault.SecretFile(vault.RoleReplication, ""),
+		second.Replication.Reveal()); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Unfinished(); len(got) != 1 {
 		t.Errorf("unfinished: %v", got)
 	}
-	if err := s.Adopt(vault.RoleReplication, second.Replication, second.Verifiers[vault.RoleReplication]); err != nil {
+	if err := s.Adopt(vault.RoleReplication, second.Replication,
+		second.Verifiers[vault.RoleReplication]); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Unfinished(); len(got) > 0 {
 		t.Errorf("unfinished: %v", got)
 	}
-	if after := reload(t, s, sp); !after.Replication.Equal(first.Replication) || len(after.Changed) > 0 ||
+	if after := reload(t, s, sp); !after.Replication.Equal(first.Replication) ||
+		len(after.Changed) > 0 ||
 		!after.Verifiers[vault.RoleReplication].Equal(second.Verifiers[vault.RoleReplication]) {
 		t.Error("the new password is not in force")
 	}
-	if _, err := s.Read(vault.SecretFile(vault.RoleReplication, ".next")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.Read(vault.SecretFile(vault.RoleReplication, ".next")); !errors.Is(err,
+		fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
 }
@@ -88,7 +94,8 @@ func TestDryRotationMakesNoPassword(t *testing.T) {
 	s, before := load(t, sp)
 	c := (&site.Site{Spec: sp, State: s}).Hold(before)
 	next, generated, err := NewCredentials(c, s, vault.RoleNames(), true)
-	if err != nil || len(generated) > 0 || !next.Superuser.Equal(before.Superuser) || len(s.Unfinished()) > 0 {
+	if err != nil || len(generated) > 0 || !next.Superuser.Equal(before.Superuser) ||
+		len(s.Unfinished()) > 0 {
 		t.Errorf("%v %v", s.Unfinished(), err)
 	}
 }
@@ -129,7 +136,8 @@ func TestRotationKilledAfterEachFile(t *testing.T) {
 				suffix  string
 				content pki.Secret
 			}{{"", first}, {".verifier", verifier}}[:files] {
-				if err := s.Write(vault.SecretFile(role, f.suffix), f.content.Reveal()); err != nil {
+				if err := s.Write(vault.SecretFile(role, f.suffix),
+					f.content.Reveal()); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -147,8 +155,10 @@ func TestRotationKilledAfterEachFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			after := reload(t, again, sp)
-			if len(after.Changed) > 0 || len(again.Unfinished()) > 0 || !inForce(after, role).Equal(first) {
-				t.Errorf("%s, %d files: changed %v, unfinished %v", role, files, after.Changed, again.Unfinished())
+			if len(after.Changed) > 0 || len(again.Unfinished()) > 0 ||
+				!inForce(after, role).Equal(first) {
+				t.Errorf("%s, %d files: changed %v, unfinished %v", role, files, after.Changed,
+					again.Unfinished())
 			}
 			again.Close()
 		}
@@ -156,9 +166,11 @@ func TestRotationKilledAfterEachFile(t *testing.T) {
 }
 
 // passwordOf returns the password that a rotation of the role brings in.
-func passwordOf(t *testing.T, sp *spec.Spec, s *vault.State, cr *vault.Credentials, role string) pki.Secret {
+func passwordOf(t *testing.T, sp *spec.Spec, s *vault.State, cr *vault.Credentials,
+	role string) pki.Secret {
 	t.Helper()
-	_, generated, err := NewCredentials((&site.Site{Spec: sp, State: s}).Hold(cr), s, []string{role}, false)
+	_, generated, err := NewCredentials((&site.Site{Spec: sp, State: s}).Hold(cr), s,
+		[]string{role}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,8 +178,9 @@ func passwordOf(t *testing.T, sp *spec.Spec, s *vault.State, cr *vault.Credentia
 }
 
 func inForce(cr *vault.Credentials, role string) pki.Secret {
-	return map[string]pki.Secret{vault.RoleSuperuser: cr.Superuser, vault.RoleReplication: cr.Replication,
-		vault.RoleRewind: cr.Rewinder}[role]
+	return map[string]pki.Secret{vault.RoleSuperuser: cr.Superuser,
+		vault.RoleReplication: cr.Replication,
+		vault.RoleRewind:      cr.Rewinder}[role]
 }
 
 // TestTwoRotationsAtOnce: the second one waits for nothing and changes nothing, whether the first
@@ -197,7 +210,8 @@ func TestTwoRotationsAtOnce(t *testing.T) {
 		t.Errorf("beside the first: %v", err)
 	}
 	both[0].Close()
-	if err := both[1].Begin(sp); errs.KindOf(err) != errs.Refused || !strings.Contains(err.Error(), "rewind.next") {
+	if err := both[1].Begin(sp); errs.KindOf(err) != errs.Refused ||
+		!strings.Contains(err.Error(), "rewind.next") {
 		t.Errorf("after the first: %v", err)
 	}
 	third, _ := load(t, sp)
@@ -215,10 +229,15 @@ func TestRotationOfADamagedState(t *testing.T) {
 		damage func(path string) error
 		says   string
 	}{
-		"an empty password":      {func(p string) error { return os.WriteFile(p, nil, 0o600) }, "is empty"},
-		"a password of spaces":   {func(p string) error { return os.WriteFile(p, []byte(" \n"), 0o600) }, "is empty"},
-		"a folder in its place":  {func(p string) error { return os.Mkdir(p, 0o700) }, "replication.next"},
-		"a link that leads away": {func(p string) error { return os.Symlink(p, p) }, "replication.next"},
+		"an empty password": {func(p string) error { return os.WriteFile(p, nil, 0o600) },
+			"is empty"},
+		"a password of spaces": {func(p string) error {
+			return os.WriteFile(p, []byte(" \n"), 0o600)
+		}, "is empty"},
+		"a folder in its place": {func(p string) error { return os.Mkdir(p, 0o700) },
+			"replication.next"},
+		"a link that leads away": {func(p string) error { return os.Symlink(p, p) },
+			"replication.next"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -230,7 +249,8 @@ func TestRotationOfADamagedState(t *testing.T) {
 			site := (&site.Site{Spec: sp, State: s}).Hold(before)
 			cr, _, err := NewCredentials(site, s, []string{vault.RoleReplication}, false)
 			testkit.CheckSays(t, err, c.says)
-			if cr != nil || site.Credentials() != before || !reload(t, s, sp).Replication.Equal(before.Replication) {
+			if cr != nil || site.Credentials() != before ||
+				!reload(t, s, sp).Replication.Equal(before.Replication) {
 				t.Error("the password in force is another one")
 			}
 		})
@@ -248,10 +268,12 @@ func TestReadOnlyStateIsNotRotated(t *testing.T) {
 	if _, _, err := NewCredentials(c, s, vault.RoleNames(), false); err == nil {
 		t.Error("a password was made")
 	}
-	if err := s.Adopt(vault.RoleRewind, pki.NewSecret([]byte("other")), pki.NewSecret([]byte("other"))); err == nil {
+	if err := s.Adopt(vault.RoleRewind, pki.NewSecret([]byte("other")),
+		pki.NewSecret([]byte("other"))); err == nil {
 		t.Error("a password was adopted")
 	}
-	if files, err := filepath.Glob(filepath.Join(sp.StateDir, "secrets", "*.next")); err != nil || len(files) > 0 {
+	if files, err := filepath.Glob(filepath.Join(sp.StateDir, "secrets", "*.next")); err != nil ||
+		len(files) > 0 {
 		t.Errorf("%v %v", files, err)
 	}
 	if after := reload(t, s, sp); !after.Rewinder.Equal(before.Rewinder) {
@@ -269,7 +291,8 @@ func TestHalfOfTheNextAuthority(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cert, key := s.Path(vault.CAFile(vault.RestNext, ".crt")), s.Path(vault.CAFile(vault.RestNext, ".key"))
+		cert, key := s.Path(vault.CAFile(vault.RestNext, ".crt")),
+			s.Path(vault.CAFile(vault.RestNext, ".key"))
 		if err := os.WriteFile(cert, next.CertPEM()[:keep], 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,8 @@ import (
 
 // ofMember are settings in which members differ rightly, because of what they are at the moment.
 var ofMember = []string{
-	"primary_conninfo", "primary_slot_name", "recovery_target_timeline", "restore_command", "synchronous_standby_names",
+	"primary_conninfo", "primary_slot_name", "recovery_target_timeline", "restore_command",
+	"synchronous_standby_names",
 }
 
 // compareConfigs makes the rows: Patroni's settings, then PostgreSQL's, each in the order of their
@@ -23,7 +24,8 @@ func compareConfigs(spec, dcs, problems map[string]string, members []memberConfi
 	for _, m := range members {
 		declared = append(declared, onlyParameters(m.file), onlyParameters(m.wanted))
 		for name, s := range m.settings {
-			if slices.Contains([]string{"command line", "configuration file", "database", "database user",
+			if slices.Contains([]string{"command line", "configuration file", "database",
+				"database user",
 				"environment variable", "user"}, s.Source) {
 				actual[configtree.Parameters+name] = ""
 			}
@@ -31,7 +33,8 @@ func compareConfigs(spec, dcs, problems map[string]string, members []memberConfi
 	}
 	var ofPatroni, ofPostgres []ConfigRow
 	for _, key := range configtree.SortedKeys(append(declared, actual)...) {
-		c := comparison{row: ConfigRow{Key: key, Spec: value(spec, key), DCS: value(dcs, key)}, members: members}
+		c := comparison{row: ConfigRow{Key: key, Spec: value(spec, key), DCS: value(dcs, key)},
+			members: members}
 		if problem, found := problems[key]; found && c.row.DCS != nil {
 			c.because("", "Patroni does not take it: %s", problem)
 		}
@@ -125,9 +128,11 @@ func (c *comparison) patroni() ConfigRow {
 			c.row.Members = map[string]MemberSetting{}
 		}
 		c.row.Members[m.name] = MemberSetting{File: file}
-		switch overrides := strings.HasPrefix(c.row.Key, "postgresql.") && c.row.Key != "postgresql.use_slots"; {
+		switch overrides := strings.HasPrefix(c.row.Key, "postgresql.") &&
+			c.row.Key != "postgresql.use_slots"; {
 		case !overrides:
-			c.because(m.name, "config.yml of {} sets it, without effect: Patroni takes it from the DCS alone")
+			c.because(m.name, "config.yml of {} sets it, without effect: Patroni takes it from "+
+				"the DCS alone")
 		case c.row.DCS == nil || *file != *c.row.DCS:
 			c.because(m.name, "config.yml of {} overrides the DCS with %s", *file)
 		}
@@ -199,7 +204,8 @@ func (c *comparison) file(m memberConfig, name string, s pgsetting.Setting) {
 	file, wanted := value(m.file, c.row.Key), value(m.wanted, c.row.Key)
 	switch {
 	case file != nil && dynamic.DCSOnly(name):
-		c.because(m.name, "config.yml of {} sets it, without effect: Patroni takes it from the DCS alone")
+		c.because(m.name, "config.yml of {} sets it, without effect: Patroni takes it from the "+
+			"DCS alone")
 	case file != nil && wanted == nil:
 		c.because(m.name, "config.yml of {} overrides the DCS with %s: apply takes that out", *file)
 	case file == nil && wanted != nil && m.file != nil:
@@ -224,7 +230,8 @@ func (c *comparison) actual(m memberConfig, name string, s pgsetting.Setting) {
 		c.because(m.name, "waits for a restart on {}")
 	case told == nil || agrees:
 	case strings.Contains(s.Source, "database") || strings.Contains(s.Source, "user"):
-		c.because(m.name, "ALTER DATABASE or ALTER ROLE sets another value for the superuser's own sessions on {}")
+		c.because(m.name, "ALTER DATABASE or ALTER ROLE sets another value for the superuser's "+
+			"own sessions on {}")
 	case m.rejected[name] || s.Refuses(*told):
 		c.because(m.name, "PostgreSQL on {} does not take this value, and keeps the one it had")
 	default:
@@ -233,7 +240,8 @@ func (c *comparison) actual(m memberConfig, name string, s pgsetting.Setting) {
 }
 
 // altered reports ALTER SYSTEM, and whether that is all there is to tell.
-func (c *comparison) altered(m memberConfig, name string, s pgsetting.Setting, agrees, waits bool) bool {
+func (c *comparison) altered(m memberConfig, name string, s pgsetting.Setting, agrees,
+	waits bool) bool {
 	text, isAltered := m.altered[name]
 	if !isAltered {
 		return false
@@ -241,11 +249,13 @@ func (c *comparison) altered(m memberConfig, name string, s pgsetting.Setting, a
 	text = configtree.HidePasswords(text)
 	switch {
 	case dynamic.DCSOnly(name):
-		c.because(m.name, "ALTER SYSTEM on {} says %s, without effect: Patroni's command line wins", text)
+		c.because(m.name, "ALTER SYSTEM on {} says %s, without effect: Patroni's command line wins",
+			text)
 		return false
 	case strings.HasSuffix(s.SourceFile, autoConf) && agrees:
 		c.because(m.name,
-			"ALTER SYSTEM on {} sets the same, and hides every change in the DCS (ALTER SYSTEM RESET ends it)")
+			"ALTER SYSTEM on {} sets the same, and hides every change in the DCS (ALTER SYSTEM "+
+				"RESET ends it)")
 	case strings.HasSuffix(s.SourceFile, autoConf):
 		c.because(m.name, "ALTER SYSTEM on {} (ALTER SYSTEM RESET ends it)")
 	case waits:
@@ -265,6 +275,7 @@ func (c *comparison) alike(name string) {
 		}
 	}
 	if len(used) > 1 {
-		c.because("", "members use different values, and neither the specification nor the DCS names one")
+		c.because("", "members use different values, and neither the specification nor the DCS "+
+			"names one")
 	}
 }

@@ -17,7 +17,8 @@ func FuzzSetting(f *testing.F) {
 	f.Add("integer", "s", "-1e309h")
 	f.Fuzz(func(t *testing.T, kind, unit, text string) {
 		s := pgsetting.Setting{
-			Name: "x", Type: kind, Unit: unit, Min: "-1", Max: "1000", Enum: []string{"on", "off", "auto"},
+			Name: "x", Type: kind, Unit: unit, Min: "-1", Max: "1000",
+			Enum: []string{"on", "off", "auto"},
 		}
 		normal, err := s.Normal(text)
 		if !s.Same(text, text) && normal != "NaN" {
@@ -29,7 +30,8 @@ func FuzzSetting(f *testing.F) {
 			}
 			return
 		}
-		if again, err := s.Normal(normal); kind != "real" && kind != "integer" && (err != nil || again != normal) {
+		if again, err := s.Normal(normal); kind != "real" && kind != "integer" &&
+			(err != nil || again != normal) {
 			t.Errorf("%q means %q, which means %q (%v)", text, normal, again, err)
 		}
 		_ = s.Check(text)

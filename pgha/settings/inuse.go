@@ -22,7 +22,8 @@ func (j *configJudge) inUse(ctx context.Context) {
 	crowded := change.Crowded()
 	asked := false
 	for given := range patch {
-		asked = asked || slices.Contains(crowded, strings.ToLower(given)) && !j.told(configtree.Parameters+given)
+		asked = asked || slices.Contains(crowded, strings.ToLower(given)) &&
+			!j.told(configtree.Parameters+given)
 	}
 	if !asked {
 		return

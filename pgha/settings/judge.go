@@ -39,7 +39,8 @@ func (j *configJudge) findCatalogue() bool {
 }
 
 func (j *configJudge) problem(key, problem, remedy string) {
-	j.problems = append(j.problems, patroni.ConfigProblem{Key: key, Problem: problem, Remedy: remedy})
+	j.problems = append(j.problems, patroni.ConfigProblem{Key: key, Problem: problem,
+		Remedy: remedy})
 }
 
 // resolve makes a patch of names as people type them.
@@ -87,7 +88,8 @@ func (j *configJudge) path(key string) []string {
 		return j.parameterPath(strings.TrimPrefix(key, configtree.Parameters))
 	case slices.Contains(configtree.Sections, root) && dotted:
 		if root == "postgresql" && !slices.Contains(dynamic.SectionKeys(), rest) {
-			if near := suggest.Nearest(strings.Split(rest, ".")[0], dynamic.SectionKeys()); near != "" &&
+			if near := suggest.Nearest(strings.Split(rest, ".")[0],
+				dynamic.SectionKeys()); near != "" &&
 				near != strings.Split(rest, ".")[0] {
 				j.problem(key, "there is no such section", "did you mean postgresql."+near+"?")
 				return nil
@@ -101,10 +103,12 @@ func (j *configJudge) path(key string) []string {
 	case dotted && suggest.Nearest(root, configtree.Sections) == "":
 		return j.parameterPath(key)
 	case dotted:
-		j.problem(key, "there is no such section", "did you mean "+suggest.Nearest(root, configtree.Sections)+"?")
+		j.problem(key, "there is no such section",
+			"did you mean "+suggest.Nearest(root, configtree.Sections)+"?")
 		return nil
 	}
-	j.problem(key, "neither Patroni nor PostgreSQL has such a setting", j.catalogue.Nearest(key, dynamic.Keys()))
+	j.problem(key, "neither Patroni nor PostgreSQL has such a setting",
+		j.catalogue.Nearest(key, dynamic.Keys()))
 	return nil
 }
 

@@ -19,11 +19,13 @@ func ParseSettings(assignments []string) (map[string]any, error) {
 	for _, text := range assignments {
 		key, value, ok := strings.Cut(text, "=")
 		if key = strings.TrimSpace(key); !ok || key == "" {
-			return nil, remote.WithHint(fmt.Errorf("%w: %q is no KEY=VALUE", patroni.ErrInvalid, text),
+			return nil, remote.WithHint(fmt.Errorf("%w: %q is no KEY=VALUE",
+				patroni.ErrInvalid, text),
 				"for example: ttl=20 work_mem=8MB")
 		}
 		if _, twice := settings[key]; twice {
-			return nil, remote.WithHint(fmt.Errorf("%w: %s is given twice", patroni.ErrInvalid, key), "give it once")
+			return nil, remote.WithHint(fmt.Errorf("%w: %s is given twice", patroni.ErrInvalid,
+				key), "give it once")
 		}
 		parsed, err := parseValue(strings.TrimSpace(value))
 		if err != nil {

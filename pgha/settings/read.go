@@ -47,7 +47,8 @@ const filesSQL = `SELECT name, coalesce(setting, ''), sourcefile, applied, error
 
 // readMember reads the member's config.yml and asks its PostgreSQL. What answers is kept although
 // the rest fails.
-func readMember(ctx context.Context, c *site.Site, m *memberConfig, t *remote.Target, custom []string) error {
+func readMember(ctx context.Context, c *site.Site, m *memberConfig, t *remote.Target,
+	custom []string) error {
 	err := m.readFile(ctx, t)
 	if errors.Is(err, remote.ErrUnreachable) {
 		return err
@@ -57,13 +58,16 @@ func readMember(ctx context.Context, c *site.Site, m *memberConfig, t *remote.Ta
 		return errs.Join(err, routeErr)
 	}
 	for key := range m.file {
-		if name, ok := strings.CutPrefix(key, configtree.Parameters); ok && strings.Contains(name, ".") {
+		if name, ok := strings.CutPrefix(key, configtree.Parameters); ok &&
+			strings.Contains(name, ".") {
 			custom = append(custom, name)
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*site.SqlTimeout)
 	defer cancel()
-	sqlErr := c.WithSQL(ctx, route, func(conn *pgx.Conn) error { return m.readSettings(ctx, conn, custom) })
+	sqlErr := c.WithSQL(ctx, route, func(conn *pgx.Conn) error {
+		return m.readSettings(ctx, conn, custom)
+	})
 	if sqlErr != nil {
 		sqlErr = fmt.Errorf("ask PostgreSQL: %w", sqlErr)
 	}
@@ -104,7 +108,8 @@ func (m *memberConfig) readSettings(ctx context.Context, conn *pgx.Conn, custom 
 	}
 	_, err = pgx.ForEachRow(rows, []any{&name, &value}, func() error {
 		if _, known := settings[name]; !known {
-			settings[name] = pgsetting.Setting{Name: name, Value: value, Shown: value, Type: "string",
+			settings[name] = pgsetting.Setting{Name: name, Value: value, Shown: value,
+				Type:    "string",
 				Context: "user", Source: "configuration file"}
 		}
 		return nil

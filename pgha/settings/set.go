@@ -118,7 +118,8 @@ type configChange struct {
 }
 
 // prepareConfig looks at everything, and refuses what would not work.
-func prepareConfig(ctx context.Context, c *site.Site, po patroni.Options, opts SetConfigOptions) (*configChange,
+func prepareConfig(ctx context.Context, c *site.Site, po patroni.Options,
+	opts SetConfigOptions) (*configChange,
 	error) {
 	before, err := patroni.NewClient(po).Config(ctx)
 	if err != nil {
@@ -149,7 +150,8 @@ func prepareConfig(ctx context.Context, c *site.Site, po patroni.Options, opts S
 		slices.SortStableFunc(judge.problems,
 			func(a, b patroni.ConfigProblem) int { return strings.Compare(a.Key, b.Key) })
 		return nil, errs.WithNext(&patroni.ConfigError{Problems: judge.problems},
-			errs.Text("nothing was changed; %s lists the settings there are", errs.Verb("config", "show")))
+			errs.Text("nothing was changed; %s lists the settings there are",
+				errs.Verb("config", "show")))
 	}
 	wanted, err := site.SpecConfig(po)
 	if err != nil {
@@ -170,7 +172,8 @@ func awaitSettings(ctx context.Context, c *site.Site, po patroni.Options,
 	var pending []patroni.PendingMember
 	err := poll.Until(ctx, poll.Options{
 		What: "PostgreSQL to use the settings", Bound: settingsWait, Every: 200 * time.Millisecond,
-		Next: errs.Text("the change is made; %s tells where it does not hold, and why", errs.Verb("config", "show")),
+		Next: errs.Text("the change is made; %s tells where it does not hold, and why",
+			errs.Verb("config", "show")),
 	}, func(ctx context.Context) (string, error) {
 		members, err := memberConfigs(ctx, c, po, nil)
 		if err != nil {
@@ -183,7 +186,8 @@ func awaitSettings(ctx context.Context, c *site.Site, po patroni.Options,
 				members[i].pending = node.PendingReason
 			}
 			if len(members[i].pending) > 0 {
-				pending = append(pending, patroni.PendingMember{Member: m.name, Settings: members[i].pending})
+				pending = append(pending, patroni.PendingMember{Member: m.name,
+					Settings: members[i].pending})
 			}
 			late = append(late, members[i].late(change.settings)...)
 		}
@@ -212,7 +216,8 @@ func (m memberConfig) late(settings map[string]*string) []string {
 		used := want != nil && (s.Same(*want, s.Value) || m.lines[name] == *want)
 		switch {
 		case !known, altered, local:
-		case want == nil && (s.Context == "postmaster" || !strings.HasSuffix(s.SourceFile, "/postgresql.conf")):
+		case want == nil && (s.Context == "postmaster" ||
+			!strings.HasSuffix(s.SourceFile, "/postgresql.conf")):
 		// both, while Patroni has not noticed that nothing waits any more
 		case want != nil && used != m.waits(name, s):
 		case strings.Contains(s.Source, "database") || strings.Contains(s.Source, "user"):

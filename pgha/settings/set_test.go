@@ -18,21 +18,26 @@ import (
 func TestParseSettings(t *testing.T) {
 	t.Parallel()
 	got, err := ParseSettings([]string{
-		"ttl=20", "work_mem=8MB", "archive_command=test ! -f /a/%f && cp %p /a/%f", "failsafe_mode=true",
+		"ttl=20", "work_mem=8MB", "archive_command=test ! -f /a/%f && cp %p /a/%f",
+		"failsafe_mode=true",
 		"a=", "b=null", `c=""`, "d='20'",
-		"mode=0755", "real=1e3", "slots={a: {type: physical}}", "ignore_slots=[{name: b}]", "equal=a=b",
+		"mode=0755", "real=1e3", "slots={a: {type: physical}}", "ignore_slots=[{name: b}]",
+		"equal=a=b",
 		"on=on", " spaced = x ",
 	})
 	want := map[string]any{
 		"ttl": int64(20), "work_mem": "8MB", "archive_command": "test ! -f /a/%f && cp %p /a/%f",
 		"failsafe_mode": true, "a": nil, "b": nil, "c": "", "d": "20",
-		"mode": "0755", "real": "1e3", "slots": map[string]any{"a": map[string]any{"type": "physical"}},
-		"ignore_slots": []any{map[string]any{"name": "b"}}, "equal": "a=b", "on": "on", "spaced": "x",
+		"mode": "0755", "real": "1e3",
+		"slots":        map[string]any{"a": map[string]any{"type": "physical"}},
+		"ignore_slots": []any{map[string]any{"name": "b"}}, "equal": "a=b", "on": "on",
+		"spaced": "x",
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	for _, wrong := range [][]string{{"ttl"}, {"=20"}, {"ttl=20", "ttl=30"}, {"slots={a"}, {`a="`}} {
+	for _, wrong := range [][]string{{"ttl"}, {"=20"}, {"ttl=20", "ttl=30"}, {"slots={a"},
+		{`a="`}} {
 		if got, err := ParseSettings(wrong); errs.KindOf(err) != errs.Refused {
 			t.Errorf("%q: %v, %v", wrong, got, err)
 		}
@@ -45,19 +50,22 @@ func TestReplacement(t *testing.T) {
 		"ttl": json.Number("30"), "loop_wait": json.Number("10"), "pause": true,
 		"ignore_slots": []any{map[string]any{"name": "a"}},
 		"postgresql": map[string]any{
-			"use_slots": true, "parameters": map[string]any{"work_mem": "8MB", "max_connections": json.Number("100")},
+			"use_slots": true, "parameters": map[string]any{"work_mem": "8MB",
+				"max_connections": json.Number("100")},
 		},
 	}
 	document := map[string]any{
 		"ttl": 30, "loop_wait": 5, "slots": map[string]any{"a": map[string]any{"type": "physical"}},
 		"ignore_slots": []any{map[string]any{"name": "a"}},
 		"postgresql": map[string]any{
-			"use_slots": true, "parameters": map[string]any{"max_connections": 120, "jit": "off", "work_mem": nil},
+			"use_slots": true, "parameters": map[string]any{"max_connections": 120, "jit": "off",
+				"work_mem": nil},
 		},
 	}
 	patch := configtree.Replacement(before, document)
 	want := map[string]any{
-		"loop_wait": 5, "pause": nil, "slots": map[string]any{"a": map[string]any{"type": "physical"}},
+		"loop_wait": 5, "pause": nil,
+		"slots": map[string]any{"a": map[string]any{"type": "physical"}},
 		"postgresql": map[string]any{
 			"parameters": map[string]any{"max_connections": 120, "jit": "off", "work_mem": nil},
 		},
@@ -82,10 +90,13 @@ func judgeOf(before map[string]any, members ...memberConfig) *configJudge {
 }
 
 func smallCatalogue() memberConfig {
-	m := memberConfig{name: "a", file: map[string]string{}, settings: map[string]pgsetting.Setting{}}
+	m := memberConfig{name: "a", file: map[string]string{},
+		settings: map[string]pgsetting.Setting{}}
 	for _, s := range []pgsetting.Setting{
-		{Name: "work_mem", Value: "4096", Type: "integer", Unit: "kB", Context: "user", Min: "64", Max: "2147483647"},
-		{Name: "max_connections", Value: "100", Type: "integer", Context: "postmaster", Min: "1", Max: "262143"},
+		{Name: "work_mem", Value: "4096", Type: "integer", Unit: "kB", Context: "user", Min: "64",
+			Max: "2147483647"},
+		{Name: "max_connections", Value: "100", Type: "integer", Context: "postmaster", Min: "1",
+			Max: "262143"},
 		{
 			Name: "log_min_messages", Value: "warning", Type: "enum", Context: "superuser",
 			Enum: []string{"warning", "error"},
@@ -102,7 +113,8 @@ func smallCatalogue() memberConfig {
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	before := map[string]any{
-		"ttl": 30, "odd_key": 1, "postgresql": map[string]any{"parameters": map[string]any{"Work_Mem": "8MB"}},
+		"ttl": 30, "odd_key": 1,
+		"postgresql": map[string]any{"parameters": map[string]any{"Work_Mem": "8MB"}},
 	}
 	for key, want := range map[string]string{
 		"ttl":                           "ttl",
@@ -139,8 +151,9 @@ func TestTakeAway(t *testing.T) {
 	before := map[string]any{"tttl": 5, "slots": map[string]any{
 		"a": map[string]any{"type": "physical"},
 	}, "postgresql": map[string]any{
-		"parametrs":  map[string]any{"x": 1},
-		"parameters": map[string]any{"max_conections": 200, "Work_Mem": "8MB", "pgaudit.lgo": "all"}}}
+		"parametrs": map[string]any{"x": 1},
+		"parameters": map[string]any{"max_conections": 200, "Work_Mem": "8MB",
+			"pgaudit.lgo": "all"}}}
 	for key, want := range map[string]string{
 		"max_conections":                       "postgresql|parameters|max_conections",
 		"MAX_CONECTIONS":                       "postgresql|parameters|max_conections",
@@ -215,20 +228,24 @@ func TestNotes(t *testing.T) {
 	a.altered = map[string]string{"work_mem": "64MB"}
 	b.name, b.file = "b", map[string]string{configtree.Parameters + "work_mem": "32MB"}
 	j := judgeOf(map[string]any{
-		"ttl":        30,
-		"postgresql": map[string]any{"parameters": map[string]any{"work_mem": "8MB", "max_connections": 100}},
+		"ttl": 30,
+		"postgresql": map[string]any{"parameters": map[string]any{"work_mem": "8MB",
+			"max_connections": 100}},
 	}, a, b)
 	j.resolve(map[string]any{
-		"ttl": int64(40), "work_mem": nil, "max_connections": int64(50), "log_connections": "on", "my.own": "1",
+		"ttl": int64(40), "work_mem": nil, "max_connections": int64(50), "log_connections": "on",
+		"my.own": "1",
 	})
 	j.note(map[string]string{
-		"ttl": "30", configtree.Parameters + "work_mem": "8MB", configtree.Parameters + "max_connections": "50",
+		"ttl": "30", configtree.Parameters + "work_mem": "8MB",
+		configtree.Parameters + "max_connections": "50",
 	})
 	want := []string{
 		"log_connections takes effect in new sessions only",
 		"max_connections takes effect with a restart of PostgreSQL, the leader first: replicas " +
 			"never have less than the leader (`restart --pending`)",
-		"PostgreSQL does not know my.own before its extension is loaded, so the value could not be checked",
+		"PostgreSQL does not know my.own before its extension is loaded, so the value could not " +
+			"be checked",
 		"the specification says postgresql.parameters.work_mem: 8MB, and the next apply puts " +
 			"that back; to keep the change, write there postgresql.parameters.work_mem: null",
 		"on a ALTER SYSTEM says 64MB and wins: ALTER SYSTEM RESET work_mem ends that",
@@ -277,8 +294,9 @@ func TestSpecConfig(t *testing.T) {
 	if _, err := site.SpecConfig(patroni.Options{}); errs.KindOf(err) != errs.Refused {
 		t.Errorf("without members: %v", err)
 	}
-	o := patroni.Options{Members: []patroni.Member{{Name: "a", Address: "192.0.2.1"}}, PostgreSQLVersion: 17,
-		SynchronousMode: patroni.SynchronousQuorum, Parameters: map[string]any{"WORK_MEM": "8MB"}}
+	o := patroni.Options{Members: []patroni.Member{{Name: "a", Address: "192.0.2.1"}},
+		PostgreSQLVersion: 17,
+		SynchronousMode:   patroni.SynchronousQuorum, Parameters: map[string]any{"WORK_MEM": "8MB"}}
 	got, err := site.SpecConfig(o)
 	if err != nil {
 		t.Fatal(err)
@@ -304,18 +322,21 @@ func TestConfigLeavesRoom(t *testing.T) {
 		{
 			Member: "a",
 			InUse: change.InUse{
-				Prepared: 1, Sessions: 20, Slots: []change.Slot{{Name: "b"}, {Name: "rec", Logical: true}},
+				Prepared: 1, Sessions: 20, Slots: []change.Slot{{Name: "b"},
+					{Name: "rec", Logical: true}},
 			},
 		},
-		{Member: "b", InUse: change.InUse{Slots: []change.Slot{{Name: "rec", Logical: true, Synced: true}}}},
+		{Member: "b",
+			InUse: change.InUse{Slots: []change.Slot{{Name: "rec", Logical: true, Synced: true}}}},
 	})
 	found := map[string]string{}
 	for _, p := range j.problems {
 		found[p.Key] = p.Problem + "; " + p.Remedy
 	}
 	for key, want := range map[string]string{
-		"wal_level":             "rec on b: a copy of the leader's",
-		"Max_Replication_Slots": "a has 2 replication slots", "max_prepared_transactions": "ROLLBACK PREPARED",
+		"wal_level":                 "rec on b: a copy of the leader's",
+		"Max_Replication_Slots":     "a has 2 replication slots",
+		"max_prepared_transactions": "ROLLBACK PREPARED",
 	} {
 		if !strings.Contains(found[configtree.Parameters+key], want) {
 			t.Errorf("%s: %q, want %q", key, found[configtree.Parameters+key], want)

@@ -107,7 +107,8 @@ func Config(ctx context.Context, c *site.Site) (ConfigReport, error) {
 }
 
 // memberConfigs reads all members at the same time.
-func memberConfigs(ctx context.Context, c *site.Site, po patroni.Options, custom []string) ([]memberConfig, error) {
+func memberConfigs(ctx context.Context, c *site.Site, po patroni.Options,
+	custom []string) ([]memberConfig, error) {
 	members := make([]memberConfig, len(po.Members))
 	errs := make([]error, len(po.Members))
 	var wg sync.WaitGroup

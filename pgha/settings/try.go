@@ -27,7 +27,8 @@ func (j *configJudge) hosts(ctx context.Context, values map[string]string) error
 		if err != nil {
 			return err
 		}
-		s := trial.Server{Version: j.cluster.Spec.PostgreSQL.Version, DataDir: m.settings["data_directory"].Value,
+		s := trial.Server{Version: j.cluster.Spec.PostgreSQL.Version,
+			DataDir:  m.settings["data_directory"].Value,
 			Settings: maps.Clone(values)}
 		for name, value := range j.settings {
 			if value == nil {
@@ -42,7 +43,8 @@ func (j *configJudge) hosts(ctx context.Context, values map[string]string) error
 			return err
 		}
 		present := trial.ReadPresent(string(res[0].Stdout))
-		list[i].Present, list[i].Server.Rules, list[i].Server.Ident = present, present.Rules, present.Ident
+		list[i].Present, list[i].Server.Rules, list[i].Server.Ident = present, present.Rules,
+			present.Ident
 		list[i].Run(ctx)
 		return nil
 	})

@@ -30,11 +30,13 @@ func TestFilesThatAnswer(t *testing.T) {
 		"written by the group": {"hunter2\n", 0o620, 0, "(mode 0620)"},
 		"another user's": {
 			"hunter2\n", 0o600, 12345,
-			"SECRET belongs to another user; run chown " + strconv.Itoa(os.Geteuid()) + " SECRET, or name a file",
+			"SECRET belongs to another user; run chown " + strconv.Itoa(os.Geteuid()) +
+				" SECRET, or name a file",
 		},
-		"empty":               {"", 0o600, 0, "is empty"},
-		"an empty line":       {"\n", 0o600, 0, "is empty"},
-		"two lines":           {"hunter2\nhunter3\n", 0o600, 0, "the text in SECRET has more than one line"},
+		"empty":         {"", 0o600, 0, "is empty"},
+		"an empty line": {"\n", 0o600, 0, "is empty"},
+		"two lines": {"hunter2\nhunter3\n", 0o600, 0,
+			"the text in SECRET has more than one line"},
 		"a password of zeros": {"hunter2\x00\n", 0o600, 0, "NUL character"},
 		"a folder":            {"", 0o700 | os.ModeDir, 0, "SECRET is not a file"},
 	} {
@@ -57,10 +59,12 @@ func TestFilesThatAnswer(t *testing.T) {
 			}
 		}
 		_, err := spec.Parse("pgha.yaml",
-			[]byte("version: 1\nhosts: [{name: a, address: 10.0.0.1, role: database}]\nssh: {sudo_password_file: "+
+			[]byte("version: 1\nhosts: [{name: a, address: 10.0.0.1, role: database}]\nssh: "+
+				"{sudo_password_file: "+
 				path+"}\n"))
 		if want := strings.ReplaceAll(c.want, "SECRET", path); (err == nil) != (want == "") ||
-			err != nil && (!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter")) {
+			err != nil && (!strings.Contains(err.Error(), want) ||
+				strings.Contains(err.Error(), "hunter")) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}

@@ -73,7 +73,8 @@ func (c *checker) general() {
 	case 0:
 		c.bad("version", "is missing", "write version: 1")
 	default:
-		c.bad("version", fmt.Sprintf("%d is not a version of this format", c.Version), "write version: 1")
+		c.bad("version", fmt.Sprintf("%d is not a version of this format", c.Version),
+			"write version: 1")
 	}
 	// The cluster's name becomes part of a CA's common name, which may have 64 characters.
 	if !clusterSyntax.MatchString(c.Cluster) {
@@ -129,7 +130,8 @@ func oneOf[T ~string](c *checker, field string, value T, allowed ...T) {
 // within reports a number out of its range.
 func within[T int | int64](c *checker, field string, value, least, most T) {
 	if value < least || value > most {
-		c.bad(field, fmt.Sprintf("%d is out of range", value), fmt.Sprintf("write a number from %d to %d", least, most))
+		c.bad(field, fmt.Sprintf("%d is out of range", value),
+			fmt.Sprintf("write a number from %d to %d", least, most))
 	}
 }
 

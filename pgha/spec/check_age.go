@@ -16,14 +16,16 @@ func (c *checker) age() {
 		if err := sealed.CheckRecipient(r); err != nil {
 			// What stands in the wrong place may be a private key: it isn't repeated.
 			c.bad(element(section+".recipients", i), err.Error(),
-				"write a public key: age1..., as age-keygen -y prints it, or the line of an SSH .pub file")
+				"write a public key: age1..., as age-keygen -y prints it, or the line of an SSH "+
+					".pub file")
 		}
 	}
 	_, given := c.d.at[section+".identity_command"]
 	given = given || len(a.IdentityCommand) > 0
 	switch {
 	case a.IdentityFile != "" && given:
-		c.bad(section+".identity_command", "stands beside identity_file, and only one of them can give the identity",
+		c.bad(section+".identity_command", "stands beside identity_file, and only one of them "+
+			"can give the identity",
 			"delete one of the two")
 	case a.IdentityFile != "":
 		c.ageIdentity(section+".identity_file", a.IdentityFile)
@@ -42,7 +44,8 @@ func (c *checker) age() {
 
 func (c *checker) ageIdentity(field, path string) {
 	b, ok := c.smallFile(field, path, true)
-	if ok && !bytes.Contains(b, []byte("AGE-SECRET-KEY-")) && !bytes.Contains(b, []byte("PRIVATE KEY-----")) {
+	if ok && !bytes.Contains(b, []byte("AGE-SECRET-KEY-")) &&
+		!bytes.Contains(b, []byte("PRIVATE KEY-----")) {
 		c.bad(field, path+" holds neither an identity of age's nor a private key of SSH",
 			"name the file that age-keygen wrote, unencrypted; or let identity_command print it")
 	}

@@ -16,15 +16,18 @@ func (c *checker) etcd() {
 	c.etcdVersion()
 	c.etcdArchive()
 	c.directory("etcd.data_dir", e.DataDir, "/var/lib/etcd")
-	c.between("etcd.heartbeat_interval", e.HeartbeatInterval, 10*time.Millisecond, 10*time.Second, time.Millisecond)
+	c.between("etcd.heartbeat_interval", e.HeartbeatInterval, 10*time.Millisecond, 10*time.Second,
+		time.Millisecond)
 	c.between("etcd.auto_compaction", e.AutoCompaction, time.Minute, 1000*time.Hour, time.Second)
 	// 50 s is etcd's own limit, five heartbeats its rule.
-	c.between("etcd.election_timeout", e.ElectionTimeout, 50*time.Millisecond, 50*time.Second, time.Millisecond)
+	c.between("etcd.election_timeout", e.ElectionTimeout, 50*time.Millisecond, 50*time.Second,
+		time.Millisecond)
 	if e.ElectionTimeout < 5*e.HeartbeatInterval {
 		c.bad(c.blame("etcd.election_timeout", "etcd.heartbeat_interval"),
 			fmt.Sprintf("election_timeout %s is less than 5 * heartbeat_interval %s = %s",
 				e.ElectionTimeout, e.HeartbeatInterval, 5*e.HeartbeatInterval),
-			fmt.Sprintf("write election_timeout: %s or more; ten heartbeats are usual", 5*e.HeartbeatInterval))
+			fmt.Sprintf("write election_timeout: %s or more; ten heartbeats are usual",
+				5*e.HeartbeatInterval))
 	}
 }
 
@@ -47,19 +50,23 @@ func (c *checker) etcdArchive() {
 	archive := e.Source == SourceArchive
 	switch {
 	case archive && e.Archive == "":
-		c.bad("etcd.archive", "is missing with source: archive", "write the path of etcd's release archive")
+		c.bad("etcd.archive", "is missing with source: archive",
+			"write the path of etcd's release archive")
 	case archive:
 		c.archiveFile("etcd.archive", e.Archive)
 	case e.Archive != "":
-		c.bad("etcd.archive", "is not read with source: "+string(e.Source), "write source: archive, or delete it")
+		c.bad("etcd.archive", "is not read with source: "+string(e.Source),
+			"write source: archive, or delete it")
 	}
 	if e.URL != "" {
 		if u, err := url.Parse(e.URL); err != nil || u.Scheme != "https" && u.Scheme != "http" ||
 			u.Host == "" || u.User != nil {
-			c.bad("etcd.url", "is not the URL of a download", "write https:// and the rest, without user and password")
+			c.bad("etcd.url", "is not the URL of a download",
+				"write https:// and the rest, without user and password")
 		}
 		if e.Source != SourceRelease {
-			c.bad("etcd.url", "is not read with source: "+string(e.Source), "write source: release, or delete it")
+			c.bad("etcd.url", "is not read with source: "+string(e.Source),
+				"write source: release, or delete it")
 		}
 	}
 	digest, err := hex.DecodeString(e.SHA256)
@@ -69,7 +76,8 @@ func (c *checker) etcdArchive() {
 			"write the archive's checksum, as sha256sum shows it")
 	case e.SHA256 == "":
 	case e.Source == SourceDistribution:
-		c.bad("etcd.sha256", "is not read with source: distribution: apt checks its packages", "delete it")
+		c.bad("etcd.sha256", "is not read with source: distribution: apt checks its packages",
+			"delete it")
 	case err != nil || len(digest) != 32:
 		c.bad("etcd.sha256", quoted(e.SHA256)+" is not a SHA-256 checksum",
 			"write 64 hexadecimal digits, as sha256sum shows them")

@@ -13,7 +13,8 @@ import (
 var inDCS = []string{
 	"check_timeline", "failsafe_mode", "ignore_slots", "loop_wait", "max_timelines_history",
 	"maximum_lag_on_failover", "maximum_lag_on_syncnode", "member_slots_ttl", "pause",
-	"permanent_replication_slots", "permanent_slots", "primary_race_backoff", "primary_start_timeout",
+	"permanent_replication_slots", "permanent_slots", "primary_race_backoff",
+	"primary_start_timeout",
 	"primary_stop_timeout", "retry_timeout", "slots", "standby_cluster", "synchronous_mode",
 	"synchronous_mode_strict", "synchronous_node_count", "ttl",
 }
@@ -25,7 +26,8 @@ var (
 		"remove_data_directory_on_diverged_timelines", "remove_data_directory_on_rewind_failure",
 	}
 	ofPostgres = []string{
-		"basebackup", "before_stop", "callbacks", "create_replica_methods", "custom_conf", "parameters",
+		"basebackup", "before_stop", "callbacks", "create_replica_methods", "custom_conf",
+		"parameters",
 		"pg_ctl_timeout", "pg_ident", "pre_promote", "proxy_address", "recovery_conf",
 		"remove_data_directory_on_diverged_timelines", "remove_data_directory_on_rewind_failure",
 		"use_unix_socket_repl",
@@ -43,10 +45,12 @@ var commandLine = []string{
 // instead names the field that sets what a key of extra would, where there is one.
 var instead = map[string]string{
 	"scope": "cluster", "name": "the member of each host", "namespace": "patroni.namespace",
-	"ttl": "patroni.ttl", "loop_wait": "patroni.loop_wait", "retry_timeout": "patroni.retry_timeout",
+	"ttl": "patroni.ttl", "loop_wait": "patroni.loop_wait",
+	"retry_timeout":           "patroni.retry_timeout",
 	"maximum_lag_on_failover": "patroni.maximum_lag_on_failover",
 	"primary_start_timeout":   "patroni.primary_start_timeout",
-	"failsafe_mode":           "patroni.failsafe_mode", "synchronous_mode": "patroni.synchronous_mode",
+	"failsafe_mode":           "patroni.failsafe_mode",
+	"synchronous_mode":        "patroni.synchronous_mode",
 	"synchronous_mode_strict": "patroni.synchronous_mode: strict",
 }
 
@@ -92,7 +96,8 @@ func (c extraChecker) all() {
 func bootstrapInstead(key string) errs.Next {
 	switch key {
 	case "dcs":
-		return errs.Text("use the fields of patroni and postgresql, or %s", errs.Verb("config", "set"))
+		return errs.Text("use the fields of patroni and postgresql, or %s",
+			errs.Verb("config", "set"))
 	case "initdb":
 		return remedy("use postgresql.encoding, locale and data_checksums")
 	case "pg_hba":
@@ -135,19 +140,21 @@ func (c extraChecker) unknownExtra(field, key string, known []string) {
 // a member is made again elsewhere at its next start, with another listen the balancers take it for
 // dead, with a list of rules of its own nobody logs in any more, the toolkit included.
 var owned = map[string]string{
-	"bootstrap.post_bootstrap": "delete it: that command makes the roles; run your own SQL once the cluster is there",
-	"bootstrap.post_init":      "delete it: that command makes the roles; run your own SQL once the cluster is there",
-	"citus":                    "delete it: the toolkit knows one group of members only",
-	"consul":                   "delete it: the cluster's store is the etcd of its database hosts",
-	"ctl.cacert":               "delete it: the toolkit issues the certificates",
-	"ctl.certfile":             "delete it: the toolkit issues the certificates",
-	"ctl.keyfile":              "delete it: the toolkit issues the certificates",
-	"etcd":                     "delete it: the cluster's store is the etcd of its database hosts",
-	"etcd3":                    "delete it: the cluster's store is the etcd of its database hosts",
-	"exhibitor":                "delete it: the cluster's store is the etcd of its database hosts",
-	"kubernetes":               "delete it: the cluster's store is the etcd of its database hosts",
-	"raft":                     "delete it: the cluster's store is the etcd of its database hosts",
-	"zookeeper":                "delete it: the cluster's store is the etcd of its database hosts",
+	"bootstrap.post_bootstrap": "delete it: that command makes the roles; run your own SQL once " +
+		"the cluster is there",
+	"bootstrap.post_init": "delete it: that command makes the roles; run your own SQL once the " +
+		"cluster is there",
+	"citus":        "delete it: the toolkit knows one group of members only",
+	"consul":       "delete it: the cluster's store is the etcd of its database hosts",
+	"ctl.cacert":   "delete it: the toolkit issues the certificates",
+	"ctl.certfile": "delete it: the toolkit issues the certificates",
+	"ctl.keyfile":  "delete it: the toolkit issues the certificates",
+	"etcd":         "delete it: the cluster's store is the etcd of its database hosts",
+	"etcd3":        "delete it: the cluster's store is the etcd of its database hosts",
+	"exhibitor":    "delete it: the cluster's store is the etcd of its database hosts",
+	"kubernetes":   "delete it: the cluster's store is the etcd of its database hosts",
+	"raft":         "delete it: the cluster's store is the etcd of its database hosts",
+	"zookeeper":    "delete it: the cluster's store is the etcd of its database hosts",
 
 	"postgresql.authentication": "use postgresql.superuser, replication_user and rewind_user",
 	"postgresql.bin_dir":        "use postgresql.version",
@@ -159,23 +166,27 @@ var owned = map[string]string{
 	"postgresql.config_dir":      "delete it: the configuration lies in postgresql.data_dir",
 	"postgresql.connect_address": "use the host's address and postgresql.port",
 	"postgresql.data_dir":        "use postgresql.data_dir",
-	"postgresql.listen":          "use postgresql.port, and client_networks to limit who may connect",
+	"postgresql.listen": "use postgresql.port, and client_networks to limit who may " +
+		"connect",
 	"postgresql.pg_hba": "use postgresql.pg_hba: these would stand in place of all " +
 		"rules, the replicas' own too",
-	"postgresql.pgpass":          "delete it: the toolkit writes the file that replicas log in with",
-	"postgresql.use_pg_rewind":   "use patroni.use_pg_rewind",
-	"postgresql.use_unix_socket": "delete it: Patroni has no password, and logs in through the socket",
+	"postgresql.pgpass":        "delete it: the toolkit writes the file that replicas log in with",
+	"postgresql.use_pg_rewind": "use patroni.use_pg_rewind",
+	"postgresql.use_unix_socket": "delete it: Patroni has no password, and logs in through the " +
+		"socket",
 
-	"restapi.allowlist":                 "delete it: only who has a client certificate may change anything already",
-	"restapi.allowlist_include_members": "delete it: only who has a client certificate may change anything already",
-	"restapi.authentication":            "delete it: who has a client certificate needs no password",
-	"restapi.cafile":                    "delete it: the toolkit issues the certificates",
-	"restapi.certfile":                  "delete it: the toolkit issues the certificates",
-	"restapi.connect_address":           "use the host's address and patroni.rest_port",
-	"restapi.keyfile":                   "delete it: the toolkit issues the certificates",
-	"restapi.keyfile_password":          "delete it: the toolkit issues the certificates",
-	"restapi.listen":                    "use patroni.rest_port",
-	"restapi.verify_client":             "delete it: health checks come without a certificate, changes never",
+	"restapi.allowlist": "delete it: only who has a client certificate may " +
+		"change anything already",
+	"restapi.allowlist_include_members": "delete it: only who has a client certificate may " +
+		"change anything already",
+	"restapi.authentication":   "delete it: who has a client certificate needs no password",
+	"restapi.cafile":           "delete it: the toolkit issues the certificates",
+	"restapi.certfile":         "delete it: the toolkit issues the certificates",
+	"restapi.connect_address":  "use the host's address and patroni.rest_port",
+	"restapi.keyfile":          "delete it: the toolkit issues the certificates",
+	"restapi.keyfile_password": "delete it: the toolkit issues the certificates",
+	"restapi.listen":           "use patroni.rest_port",
+	"restapi.verify_client":    "delete it: health checks come without a certificate, changes never",
 
 	"tags":          "use hosts[].tags",
 	"watchdog.mode": "use patroni.watchdog",
@@ -193,10 +204,12 @@ func (c extraChecker) ownedExtra(path string, value any) {
 	remedy, isOwned := owned[path]
 	switch {
 	case isOwned:
-		c.bad(join("patroni.extra", path), "would replace what the toolkit writes, and the cluster relies on it",
+		c.bad(join("patroni.extra", path), "would replace what the toolkit writes, and the "+
+			"cluster relies on it",
 			remedy)
 	case !isSection && slices.Contains(sections, path):
-		c.bad(join("patroni.extra", path), "is no section, and would replace the whole of Patroni's",
+		c.bad(join("patroni.extra", path),
+			"is no section, and would replace the whole of Patroni's",
 			"write its keys below it, indented")
 	}
 	for key, inner := range section {

@@ -66,9 +66,11 @@ func (c *checker) open(field, path string) (*os.File, fs.FileInfo, bool) {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		c.bad(field, path+" does not exist", "check the path; relative ones start at the spec's folder")
+		c.bad(field, path+" does not exist", "check the path; relative ones start at the spec's "+
+			"folder")
 	case errors.Is(err, fs.ErrPermission):
-		c.bad(field, path+" may not be read by this user", "make it readable for its owner, and run this as that user")
+		c.bad(field, path+" may not be read by this user",
+			"make it readable for its owner, and run this as that user")
 	case err != nil:
 		c.bad(field, "cannot open "+path+": "+reason(err), "check the path")
 	}
@@ -87,13 +89,15 @@ func reason(err error) string {
 func (c *checker) identity(field, path string) {
 	b, ok := c.smallFile(field, path, !strings.HasSuffix(path, ".pub"))
 	if ok && !bytes.Contains(b, []byte("PRIVATE KEY-----")) {
-		c.bad(field, path+" holds no private key in OpenSSH or PEM format", "name the private key, not the .pub file")
+		c.bad(field, path+" holds no private key in OpenSSH or PEM format",
+			"name the private key, not the .pub file")
 	}
 }
 
 func (c *checker) repositoryKey(field string) {
 	if c.PostgreSQL.Repository.KeyFile == "" {
-		c.bad(field, "is missing with source: mirror", "write the path of the public key that signs the repository")
+		c.bad(field, "is missing with source: mirror",
+			"write the path of the public key that signs the repository")
 		return
 	}
 	b, ok := c.smallFile(field, c.PostgreSQL.Repository.KeyFile, false)
@@ -112,7 +116,8 @@ func (c *checker) archiveFile(field, path string) {
 	defer f.Close()
 	var magic [2]byte
 	if _, err := io.ReadFull(f, magic[:]); err != nil || magic != [2]byte{0x1f, 0x8b} {
-		c.bad(field, path+" is not a .tar.gz archive", "name the archive of etcd's release page, as it was downloaded")
+		c.bad(field, path+" is not a .tar.gz archive",
+			"name the archive of etcd's release page, as it was downloaded")
 	}
 }
 
@@ -160,7 +165,8 @@ func isPlainPath(dir string) bool {
 // closed to everybody else.
 func (c *checker) stateDir() {
 	home, _ := os.UserHomeDir()
-	remedy := "write a directory of its own, such as " + filepath.Join(c.StateDir, c.Cluster+".state")
+	remedy := "write a directory of its own, such as " + filepath.Join(c.StateDir,
+		c.Cluster+".state")
 	info, err := os.Stat(c.StateDir)
 	switch {
 	case slices.Contains(systemPaths, c.StateDir):

@@ -14,7 +14,8 @@ type hostChecker struct{ *checker }
 
 func (c hostChecker) hosts() {
 	if len(c.Hosts) == 0 {
-		c.bad("hosts", "is missing", "list the machines: - {name: postgres-01, address: 192.168.0.203, role: database}")
+		c.bad("hosts", "is missing", "list the machines: - {name: postgres-01, address: "+
+			"192.168.0.203, role: database}")
 		return
 	}
 	names := map[string]int{}
@@ -27,7 +28,8 @@ func (c hostChecker) hosts() {
 		}
 		key := strings.ToLower(h.Name)
 		if first, again := names[key]; again && h.Name != "" {
-			c.bad(field+".name", quoted(h.Name)+" is the name of "+c.where(first)+", too", "give each host its own")
+			c.bad(field+".name", quoted(h.Name)+" is the name of "+c.where(first)+", too",
+				"give each host its own")
 		} else {
 			names[key] = i
 		}
@@ -63,10 +65,12 @@ func (c hostChecker) balancerFields(field string, h Host) {
 		}
 	case RoleBalancer:
 		if h.Member != "" {
-			c.bad(field+".member", "is for database hosts: no Patroni runs on a balancer", "delete it")
+			c.bad(field+".member", "is for database hosts: no Patroni runs on a balancer",
+				"delete it")
 		}
 		if len(h.Tags) > 0 {
-			c.bad(field+".tags", "is for database hosts: no Patroni runs on a balancer", "delete it")
+			c.bad(field+".tags", "is for database hosts: no Patroni runs on a balancer",
+				"delete it")
 		}
 		if h.Interface != "" && !interfaceSyntax.MatchString(h.Interface) {
 			c.bad(field+".interface", quoted(h.Interface)+" cannot be a network interface",
@@ -80,25 +84,30 @@ var interfaceSyntax = regexp.MustCompile(syntax.Interface)
 // counts checks how many hosts of each role there are, once every host's role is known.
 func (c hostChecker) counts() {
 	for i, h := range c.Hosts {
-		if h.Role != RoleDatabase && h.Role != RoleBalancer || c.d.isLost(element("hosts", i)+".role") {
+		if h.Role != RoleDatabase && h.Role != RoleBalancer ||
+			c.d.isLost(element("hosts", i)+".role") {
 			return
 		}
 	}
 	switch n := len(c.Databases()); {
 	case n == 0:
-		c.bad("hosts", "no host has the role database", "give one, three or five hosts role: database")
+		c.bad("hosts", "no host has the role database",
+			"give one, three or five hosts role: database")
 	case n > 7:
 		c.bad("hosts",
-			fmt.Sprintf("%d database hosts make %d etcd members: more than seven slow every write to etcd down",
+			fmt.Sprintf("%d database hosts make %d etcd members: more than seven slow every "+
+				"write to etcd down",
 				n, n), "use 7 database hosts, or 5 or 3")
 	case n%2 == 0:
 		c.bad("hosts",
-			fmt.Sprintf("%d database hosts make %d etcd members: an even number survives no more failures than %d",
+			fmt.Sprintf("%d database hosts make %d etcd members: an even number survives no more "+
+				"failures than %d",
 				n, n, n-1),
 			fmt.Sprintf("use %d or %d database hosts", n-1, n+1))
 	}
 	if n := len(c.Balancers()); c.VIP != nil && n < 2 {
-		c.bad("vip", fmt.Sprintf("a virtual IP needs two balancers to move between and there are %d", n),
+		c.bad("vip",
+			fmt.Sprintf("a virtual IP needs two balancers to move between and there are %d", n),
 			"add hosts with role: balancer, or delete the section vip")
 	}
 }
@@ -145,8 +154,10 @@ func (c hostChecker) members() {
 				c.bad(field+".member", quoted(h.Member)+" is the member of "+c.where(first)+", too",
 					"give each member its own name")
 			default:
-				c.bad(field+".member", fmt.Sprintf("%q and %q of %s would share the replication slot %q",
-					h.Member, other.Member, c.where(first), slot(h.Member)), "rename one of the two")
+				c.bad(field+".member", fmt.Sprintf("%q and %q of %s would share the replication "+
+					"slot %q",
+					h.Member, other.Member, c.where(first), slot(h.Member)),
+					"rename one of the two")
 			}
 		} else {
 			slots[slot(h.Member)] = i

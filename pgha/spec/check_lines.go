@@ -54,7 +54,8 @@ func stringKeys(m reflect.Value) map[string]bool {
 
 func (c *checker) line(field, text string) {
 	problem, remedy := oneline.Fault(text)
-	if problem == "" || slices.ContainsFunc(c.d.errs, func(e Error) bool { return e.Field == field }) {
+	if problem == "" || slices.ContainsFunc(c.d.errs,
+		func(e Error) bool { return e.Field == field }) {
 		return
 	}
 	c.bad(field, problem, remedy)

@@ -85,12 +85,14 @@ func (c hostChecker) candidates() {
 			may++
 		} else if i == first {
 			c.bad(element("hosts", i)+".tags",
-				"the first database host starts the cluster as its leader, but its tags keep it from leading",
+				"the first database host starts the cluster as its leader, but its tags keep it "+
+					"from leading",
 				"list another database host first")
 		}
 	}
 	if databases := len(c.Databases()); databases > 1 && may == 1 {
-		c.bad("hosts", fmt.Sprintf("only one of %d database hosts may lead: there is nobody to fail over to",
+		c.bad("hosts", fmt.Sprintf("only one of %d database hosts may lead: there is nobody to "+
+			"fail over to",
 			databases), "take the tag nofailover from another one")
 	}
 }
@@ -100,11 +102,13 @@ func (c hostChecker) candidates() {
 func (c hostChecker) noStream(field string, h Host) {
 	if !c.restores() {
 		c.bad(join(field, "nostream"),
-			"takes WAL from the archive alone, and there is no restore_command: the member would stand still for ever",
+			"takes WAL from the archive alone, and there is no restore_command: the member would "+
+				"stand still for ever",
 			"set postgresql.parameters.restore_command, or delete the tag")
 	}
 	if h.Tags["replicatefrom"] != nil {
-		c.bad(join(field, "replicatefrom"), "has no effect beside nostream: true, which connects to nobody",
+		c.bad(join(field, "replicatefrom"), "has no effect beside nostream: true, which connects "+
+			"to nobody",
 			"keep one of the two")
 	}
 }
@@ -115,7 +119,8 @@ func (c hostChecker) restores() bool {
 	const name = "restore_command"
 	given := func(settings map[string]any) bool {
 		for key, value := range settings {
-			if strings.EqualFold(key, name) && value != nil && strings.TrimSpace(fmt.Sprint(value)) != "" {
+			if strings.EqualFold(key, name) && value != nil &&
+				strings.TrimSpace(fmt.Sprint(value)) != "" {
 				return true
 			}
 		}
@@ -142,7 +147,8 @@ func (c hostChecker) upstreams() {
 			continue
 		}
 		circle := []string{h.Member}
-		for next := from[h.Member]; next != "" && !slices.Contains(circle, next); next = from[next] {
+		for next := from[h.Member]; next != "" && !slices.Contains(circle,
+			next); next = from[next] {
 			circle = append(circle, next)
 		}
 		if len(circle) < 2 || from[circle[len(circle)-1]] != h.Member {
@@ -152,8 +158,9 @@ func (c hostChecker) upstreams() {
 			told[member] = true
 		}
 		c.bad(join(element("hosts", i)+".tags", "replicatefrom"),
-			"members would stream from each other in a circle, "+strings.Join(append(circle, h.Member),
-				" from ")+": while another one leads, none of them gets a row",
+			"members would stream from each other in a circle, "+
+				strings.Join(append(circle, h.Member),
+					" from ")+": while another one leads, none of them gets a row",
 			"delete it here, and the member streams from the leader")
 	}
 }

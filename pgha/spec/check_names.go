@@ -40,7 +40,8 @@ func (c *checker) name(field, name, whose string, most int) {
 // nameFault says what is wrong with a name, or "".
 func nameFault(name string, most int) (problem, remedy string) {
 	if len(name) > most {
-		return fmt.Sprintf("has more than %d characters", most), fmt.Sprintf("write at most %d", most)
+		return fmt.Sprintf("has more than %d characters", most),
+			fmt.Sprintf("write at most %d", most)
 	}
 	labels := strings.Split(name, ".")
 	last := labels[len(labels)-1]
@@ -61,7 +62,8 @@ func nameFault(name string, most int) (problem, remedy string) {
 				return "has a part of more than 63 characters",
 					"write parts of at most 63 characters between the dots"
 			case !labelSyntax.MatchString(label):
-				problem, remedy = "has a part that is empty, or begins or ends with a hyphen", nameRule
+				problem, remedy = "has a part that is empty, or begins or ends with a hyphen",
+					nameRule
 			}
 		}
 		if problem == "" {
@@ -109,7 +111,8 @@ func (c *checker) address(field, text, which string) (netip.Addr, bool) {
 			remedy = "write " + p.Addr().String() + " without the prefix length"
 		} else if near := nearAddress(text); near != "" {
 			remedy = "write " + near
-		} else if strings.ContainsFunc(text, unicode.IsLetter) && strings.HasPrefix(field, "hosts") {
+		} else if strings.ContainsFunc(text, unicode.IsLetter) &&
+			strings.HasPrefix(field, "hosts") {
 			remedy += ", or a name that has one, such as postgres-01.example.com"
 		}
 		c.bad(field, quoted(text)+" is not an IP address", remedy)
@@ -132,7 +135,8 @@ func (c *checker) address(field, text, which string) (netip.Addr, bool) {
 	default:
 		return a, true
 	}
-	c.bad(field, quoted(text)+" "+what, "write the address by which the other hosts reach it, "+which)
+	c.bad(field, quoted(text)+" "+what,
+		"write the address by which the other hosts reach it, "+which)
 	return a, false
 }
 

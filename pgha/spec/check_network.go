@@ -21,7 +21,8 @@ func (c *checker) addresses() {
 			continue
 		}
 		if other, again := seen[a]; again {
-			c.bad(field, a.String()+" is the address of "+c.where(other)+", too", "give each host its own")
+			c.bad(field, a.String()+" is the address of "+c.where(other)+", too",
+				"give each host its own")
 			continue
 		}
 		seen[a] = i
@@ -47,7 +48,8 @@ func (c *checker) vip() {
 		return
 	}
 	within(c, "vip.router_id", c.VIP.RouterID, 1, 255)
-	c.between("vip.advert_interval", c.VIP.AdvertInterval, 10*time.Millisecond, 40950*time.Millisecond,
+	c.between("vip.advert_interval", c.VIP.AdvertInterval, 10*time.Millisecond,
+		40950*time.Millisecond,
 		10*time.Millisecond)
 	a, ok := c.address("vip.address", c.VIP.Address, "of the balancers' subnet")
 	if !ok {
@@ -72,7 +74,8 @@ func (c *checker) vip() {
 func (c *checker) vipSubnet(vip netip.Addr, bits int, how string) {
 	subnet := netip.PrefixFrom(vip, bits).Masked()
 	if vip.Is4() && bits < 31 && (vip == subnet.Addr() || !subnet.Contains(vip.Next())) {
-		c.bad("vip.address", fmt.Sprintf("%s is the first or last address of %s and belongs to no host%s",
+		c.bad("vip.address", fmt.Sprintf("%s is the first or last address of %s and belongs to "+
+			"no host%s",
 			vip, subnet, how), "write a free address of the subnet")
 		return
 	}
@@ -87,7 +90,8 @@ func (c *checker) vipSubnet(vip netip.Addr, bits int, how string) {
 				remedy += ", or vip.prefix_length if the subnet is larger"
 			}
 			c.bad(element("hosts", i)+".address",
-				fmt.Sprintf("%s is the first or last address of %s and belongs to no host%s", a, subnet, how), remedy)
+				fmt.Sprintf("%s is the first or last address of %s and belongs to no host%s", a,
+					subnet, how), remedy)
 		case a == vip:
 			c.bad("vip.address", vip.String()+" is the address of "+c.where(i),
 				"write a free address of the same subnet")
@@ -133,7 +137,8 @@ func (c *checker) ports() {
 					if c.blame(field, against) == against {
 						field, against = against, field
 					}
-					c.bad(field, fmt.Sprintf("%d is %s, too, and both listen on the same hosts", l.port, against),
+					c.bad(field, fmt.Sprintf("%d is %s, too, and both listen on the same hosts",
+						l.port, against),
 						"give each its own port")
 				}
 			}
@@ -157,7 +162,8 @@ func (c *checker) sshPorts(listening map[Role][]listener) {
 			}
 			if l.port == c.SSHOf(h).Port && !reported[l.field+field] {
 				reported[l.field+field] = true
-				c.bad(c.blame(l.field, field), fmt.Sprintf("%d is %s and sshd's port (%s) on host %s",
+				c.bad(c.blame(l.field, field), fmt.Sprintf("%d is %s and sshd's port (%s) on "+
+					"host %s",
 					l.port, l.field, field, h.Name), "change one of the two")
 			}
 		}

@@ -14,8 +14,9 @@ import (
 
 // least are Patroni's lower bounds: it takes its own default for anything below.
 var least = map[string]int{
-	"max_connections": 25, "max_wal_senders": 3, "max_prepared_transactions": 0, "max_locks_per_transaction": 32,
-	"max_replication_slots": 4, "max_worker_processes": 2,
+	"max_connections": 25, "max_wal_senders": 3, "max_prepared_transactions": 0,
+	"max_locks_per_transaction": 32,
+	"max_replication_slots":     4, "max_worker_processes": 2,
 }
 
 var parameterSyntax = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*(?:\.[A-Za-z_][A-Za-z0-9_$]*)*$`)
@@ -80,7 +81,8 @@ func (c parameterChecker) value(field, name string, value any) {
 	case name == "wal_level" && text != "replica" && text != "logical":
 		c.bad(field, quoted(text)+" cannot replicate", "write replica or logical")
 	case name == "synchronous_standby_names" && c.Patroni.SynchronousMode != SynchronousOff:
-		c.bad(field, "is set by Patroni with synchronous_mode: "+string(c.Patroni.SynchronousMode), "delete it")
+		c.bad(field, "is set by Patroni with synchronous_mode: "+string(c.Patroni.SynchronousMode),
+			"delete it")
 	default:
 		if problem, remedy := pgsetting.Of(c.PostgreSQL.Version).Judge(name,
 			fmt.Sprint(value)); problem != "" {
@@ -111,7 +113,8 @@ func (c parameterChecker) boundRemedy(value any, bound int) string {
 }
 
 func isOff(value any) bool {
-	return slices.Contains([]string{"off", "false", "no", "0", "f", "n", "of"}, strings.ToLower(fmt.Sprint(value)))
+	return slices.Contains([]string{"off", "false", "no", "0", "f", "n", "of"},
+		strings.ToLower(fmt.Sprint(value)))
 }
 
 var (
@@ -131,15 +134,19 @@ func (c *checker) postgresql() {
 	c.directory("postgresql.data_dir", pg.DataDir, "/var/lib/postgresql/data")
 	if pg.DataDir == c.Etcd.DataDir || strings.HasPrefix(pg.DataDir, c.Etcd.DataDir+"/") ||
 		strings.HasPrefix(c.Etcd.DataDir, pg.DataDir+"/") {
-		c.bad(c.blame("postgresql.data_dir", "etcd.data_dir"), "postgresql.data_dir "+quoted(pg.DataDir)+
-			" and etcd.data_dir "+quoted(c.Etcd.DataDir)+" are one inside the other", "keep them apart")
+		c.bad(c.blame("postgresql.data_dir", "etcd.data_dir"),
+			"postgresql.data_dir "+quoted(pg.DataDir)+
+				" and etcd.data_dir "+quoted(c.Etcd.DataDir)+" are one inside the other",
+			"keep them apart")
 	}
 	c.roles()
 	if !localeSyntax.MatchString(pg.Encoding) {
-		c.bad("postgresql.encoding", quoted(pg.Encoding)+" cannot name an encoding", "write a name such as UTF8")
+		c.bad("postgresql.encoding", quoted(pg.Encoding)+" cannot name an encoding",
+			"write a name such as UTF8")
 	}
 	if !localeSyntax.MatchString(pg.Locale) {
-		c.bad("postgresql.locale", quoted(pg.Locale)+" cannot name a locale", "write a name such as C.UTF-8")
+		c.bad("postgresql.locale", quoted(pg.Locale)+" cannot name a locale",
+			"write a name such as C.UTF-8")
 	}
 	for i, network := range pg.ClientNetworks {
 		if problem, remedy := networkFault(network); problem != "" {
@@ -158,11 +165,14 @@ func (c *checker) roles() {
 	} {
 		switch {
 		case strings.HasPrefix(r.name, "pg_"):
-			c.bad(r.field, quoted(r.name)+" cannot name a role: names with pg_ are PostgreSQL's own",
+			c.bad(r.field,
+				quoted(r.name)+" cannot name a role: names with pg_ are PostgreSQL's own",
 				"write another name, such as ha_"+strings.TrimPrefix(r.name, "pg_"))
-		case slices.Contains([]string{"all", "public", "none", "user", "current_user", "session_user",
+		case slices.Contains([]string{"all", "public", "none", "user", "current_user",
+			"session_user",
 			"current_role", "replication", "sameuser", "samerole", "samegroup"}, r.name):
-			c.bad(r.field, quoted(r.name)+" cannot name a role: it means something else to PostgreSQL",
+			c.bad(r.field, quoted(r.name)+" cannot name a role: it means something else to "+
+				"PostgreSQL",
 				"write another name, such as ha_"+r.name)
 		case !roleSyntax.MatchString(r.name):
 			remedy := "write up to 63 lower-case letters, digits and underscores, no digit first"
@@ -204,7 +214,8 @@ func (c *checker) repository() {
 	case err != nil || !slices.Contains([]string{"http", "https", "file"}, u.Scheme) ||
 		u.Scheme != "file" && u.Host == "" ||
 		strings.ContainsFunc(r.URL, func(r rune) bool { return r <= ' ' || r > '~' }):
-		c.bad(field+".url", "is not a URL that apt can read", "write http://, https:// or file:// and the rest")
+		c.bad(field+".url", "is not a URL that apt can read",
+			"write http://, https:// or file:// and the rest")
 	case u.User != nil:
 		c.bad(field+".url", "holds a user or password, which every user of the hosts could read",
 			"use a repository without one")
@@ -214,7 +225,8 @@ func (c *checker) repository() {
 			if i > 0 {
 				name = element(field+".components", i-1)
 			}
-			c.bad(name, quoted(s)+" cannot stand in an apt source", "write a name such as trixie-pgdg or main")
+			c.bad(name, quoted(s)+" cannot stand in an apt source",
+				"write a name such as trixie-pgdg or main")
 		}
 	}
 	c.repositoryKey(field + ".key_file")

@@ -73,8 +73,10 @@ func (c *checker) timings() {
 	if need := p.LoopWait + 2*p.RetryTimeout; fine && need > p.TTL {
 		c.bad(c.blame("patroni.ttl", "patroni.retry_timeout", "patroni.loop_wait"),
 			fmt.Sprintf(
-				"loop_wait %s + 2 * retry_timeout %s = %s is more than ttl %s: Patroni would silently change them",
-				seconds(p.LoopWait), seconds(p.RetryTimeout), seconds(need), seconds(p.TTL)), timingRemedy(p, need))
+				"loop_wait %s + 2 * retry_timeout %s = %s is more than ttl %s: Patroni would "+
+					"silently change them",
+				seconds(p.LoopWait), seconds(p.RetryTimeout), seconds(need), seconds(p.TTL)),
+			timingRemedy(p, need))
 	}
 }
 
@@ -97,8 +99,10 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%d", int64(d/time.Sec
 
 func (c *checker) balancer() {
 	within(c, "balancer.max_connections", c.Balancer.MaxConnections, 1, 1000000)
-	c.between("balancer.client_timeout", c.Balancer.ClientTimeout, time.Second, 24*24*time.Hour, time.Millisecond)
-	c.between("balancer.check_interval", c.Balancer.CheckInterval, 100*time.Millisecond, time.Minute, time.Millisecond)
+	c.between("balancer.client_timeout", c.Balancer.ClientTimeout, time.Second, 24*24*time.Hour,
+		time.Millisecond)
+	c.between("balancer.check_interval", c.Balancer.CheckInterval, 100*time.Millisecond,
+		time.Minute, time.Millisecond)
 }
 
 func (c *checker) tls() {
@@ -107,7 +111,8 @@ func (c *checker) tls() {
 	within(c, "tls.leaf_lifetime_days", c.TLS.LeafLifetimeDays, 1, 36500)
 	if c.TLS.LeafLifetimeDays > c.TLS.CALifetimeDays && c.TLS.CALifetimeDays > 0 {
 		c.bad(c.blame("tls.leaf_lifetime_days", "tls.ca_lifetime_days"),
-			fmt.Sprintf("leaf_lifetime_days %d is more than ca_lifetime_days %d: no certificate outlives its CA",
+			fmt.Sprintf("leaf_lifetime_days %d is more than ca_lifetime_days %d: no certificate "+
+				"outlives its CA",
 				c.TLS.LeafLifetimeDays, c.TLS.CALifetimeDays),
 			fmt.Sprintf("write leaf_lifetime_days: %d or less", c.TLS.CALifetimeDays))
 	}
@@ -115,7 +120,8 @@ func (c *checker) tls() {
 
 // knownTags are Patroni's own, with the type of their value.
 var knownTags = map[string]string{
-	"nofailover": "boolean", "noloadbalance": "boolean", "clonefrom": "boolean", "nosync": "boolean",
+	"nofailover": "boolean", "noloadbalance": "boolean", "clonefrom": "boolean",
+	"nosync":            "boolean",
 	"nostream":          "boolean",
 	"failover_priority": "number", "sync_priority": "number", "replicatefrom": "member",
 }
@@ -126,7 +132,8 @@ func (c hostChecker) tags(field string, h Host) {
 		switch knownTags[name] {
 		case "boolean":
 			if _, ok := value.(bool); !ok {
-				c.bad(at, fmt.Sprintf("%v is not a boolean", value), unquotedOr(value, "write true or false"))
+				c.bad(at, fmt.Sprintf("%v is not a boolean", value),
+					unquotedOr(value, "write true or false"))
 			}
 		case "number":
 			if n, ok := value.(int); !ok || n < 0 {
@@ -147,10 +154,12 @@ func (c hostChecker) tags(field string, h Host) {
 	}
 	if priority, ok := h.Tags["failover_priority"].(int); ok && h.Tags["nofailover"] == true &&
 		priority > 0 {
-		c.bad(join(field, "failover_priority"), fmt.Sprintf("%d contradicts nofailover: true", priority),
+		c.bad(join(field, "failover_priority"), fmt.Sprintf("%d contradicts nofailover: true",
+			priority),
 			"keep one of the two")
 	}
-	if priority, ok := h.Tags["sync_priority"].(int); ok && h.Tags["nosync"] == true && priority > 0 {
+	if priority, ok := h.Tags["sync_priority"].(int); ok && h.Tags["nosync"] == true &&
+		priority > 0 {
 		c.bad(join(field, "sync_priority"), fmt.Sprintf("%d contradicts nosync: true", priority),
 			"keep one of the two")
 	}

@@ -18,10 +18,12 @@ func (c sshChecker) all() {
 	c.user("ssh.user", c.SSH.User)
 	within(c.checker, "ssh.port", c.SSH.Port, 1, 65535)
 	oneOf(c.checker, "ssh.host_keys", c.SSH.HostKeys, HostKeysStrict, HostKeysAcceptNew)
-	c.between("ssh.connect_timeout", c.SSH.ConnectTimeout, time.Second, 5*time.Minute, time.Millisecond)
+	c.between("ssh.connect_timeout", c.SSH.ConnectTimeout, time.Second, 5*time.Minute,
+		time.Millisecond)
 	within(c.checker, "ssh.max_sessions", c.SSH.MaxSessions, 1, 100)
 	if c.SSH.KnownHosts == "" {
-		c.bad("ssh.known_hosts", "is empty", "write a path, or delete the line for ~/.ssh/known_hosts")
+		c.bad("ssh.known_hosts", "is empty", "write a path, or delete the line for "+
+			"~/.ssh/known_hosts")
 	}
 	if c.SSH.Jump != "" {
 		c.jump("ssh.jump", c.SSH.Jump)
@@ -46,7 +48,8 @@ func (c sshChecker) hostSSH(field string, o HostSSH) {
 	if o.Jump != "" && o.Jump != NoJump {
 		c.jump(field+"jump", o.Jump)
 	}
-	if _, err := netip.ParseAddr(o.Address); o.Address != "" && err != nil && !isHostName(o.Address) {
+	if _, err := netip.ParseAddr(o.Address); o.Address != "" && err != nil &&
+		!isHostName(o.Address) {
 		c.bad(field+"address", quoted(o.Address)+" is neither an IP address nor a host name",
 			"write the name or address that ssh connects to")
 	}
@@ -56,7 +59,8 @@ func (c sshChecker) hostSSH(field string, o HostSSH) {
 	digest, ok := strings.CutPrefix(o.HostKey, "SHA256:")
 	if raw, err := base64.RawStdEncoding.DecodeString(digest); !ok || err != nil || len(raw) != 32 {
 		c.bad(field+"host_key", quoted(o.HostKey)+" is not a key's fingerprint",
-			"write SHA256: and 43 characters, as ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub shows on the host")
+			"write SHA256: and 43 characters, as ssh-keygen -lf "+
+				"/etc/ssh/ssh_host_ed25519_key.pub shows on the host")
 	}
 }
 
@@ -99,7 +103,8 @@ func CheckAnswer(text string) error {
 
 func (c sshChecker) user(field, user string) {
 	if !userSyntax.MatchString(user) {
-		c.bad(field, quoted(user)+" cannot be a user's name", "write the user to log in as, such as root")
+		c.bad(field, quoted(user)+" cannot be a user's name",
+			"write the user to log in as, such as root")
 	}
 }
 

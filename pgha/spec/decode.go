@@ -94,7 +94,8 @@ func (d *decoder) value(field string, n *yaml.Node, v reflect.Value, unit string
 	case v.Kind() == reflect.Slice:
 		d.list(field, n, v)
 	case v.Kind() == reflect.Map:
-		if d.is(field, n, yaml.MappingNode, "a mapping", "write it as lines of the form name: value") {
+		if d.is(field, n, yaml.MappingNode, "a mapping",
+			"write it as lines of the form name: value") {
 			v.Set(reflect.ValueOf(d.mapping(field, n)))
 		}
 	default:
@@ -185,7 +186,8 @@ func (d *decoder) pairs(field string, n *yaml.Node) func(yield func(key, value *
 
 // list reads a sequence. New hosts and the like start from their zero value.
 func (d *decoder) list(field string, n *yaml.Node, v reflect.Value) {
-	if !d.is(field, n, yaml.SequenceNode, "a list", "write [a, b], or one line each that starts with \"- \"") {
+	if !d.is(field, n, yaml.SequenceNode, "a list",
+		"write [a, b], or one line each that starts with \"- \"") {
 		return
 	}
 	out := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
@@ -231,7 +233,8 @@ func fields(t reflect.Type) (map[string]int, []string) {
 			index[name] = i
 		}
 	}
-	return index, slices.SortedFunc(maps.Keys(index), func(a, b string) int { return index[a] - index[b] })
+	return index, slices.SortedFunc(maps.Keys(index),
+		func(a, b string) int { return index[a] - index[b] })
 }
 
 func join(field, name string) string {

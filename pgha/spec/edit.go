@@ -32,8 +32,9 @@ type Change struct {
 func (c Change) Field() string {
 	field := ""
 	for i, name := range c.Path {
-		if i > 0 && name != "" && strings.Trim(name, "0123456789") == "" && (c.Path[i-1] == "hosts" ||
-			c.Path[i-1] == "pg_hba") {
+		if i > 0 && name != "" && strings.Trim(name, "0123456789") == "" &&
+			(c.Path[i-1] == "hosts" ||
+				c.Path[i-1] == "pg_hba") {
 			field += "[" + name + "]"
 			continue
 		}

@@ -36,7 +36,8 @@ func (s source) splices(root *yaml.Node, path []string, value *yaml.Node) []spli
 		if k != nil {
 			key = k
 		}
-		if empty := child.Kind == yaml.ScalarNode && child.ShortTag() == "!!null"; empty && i+1 < len(path) {
+		if empty := child.Kind == yaml.ScalarNode && child.ShortTag() == "!!null"; empty &&
+			i+1 < len(path) {
 			return s.underEmpty(section, k, child, path[i+1:], value)
 		}
 		section = child
@@ -73,7 +74,8 @@ func (s source) replacements(key, old, value *yaml.Node) []splice {
 	if !ok {
 		return nil
 	}
-	return []splice{{start, end, written(value, old.Style)}, {start, end, written(value, yaml.DoubleQuotedStyle)}}
+	return []splice{{start, end, written(value, old.Style)},
+		{start, end, written(value, yaml.DoubleQuotedStyle)}}
 }
 
 // underEmpty fills a section that has no fields yet.
@@ -91,7 +93,8 @@ func (s source) underEmpty(section, key, old *yaml.Node, path []string, value *y
 	var ways []splice
 	at, ok := s.afterColon(key)
 	if section.Style&yaml.FlowStyle == 0 && key != nil {
-		ways = append(ways, s.lineAfter(key.Line-1, s.inBlock(path, value, key.Column-1+indentStep, 0)))
+		ways = append(ways, s.lineAfter(key.Line-1,
+			s.inBlock(path, value, key.Column-1+indentStep, 0)))
 	}
 	if ok {
 		ways = append(ways, splice{at, at, " " + flow})
@@ -137,7 +140,8 @@ func (s source) insertions(section, key *yaml.Node, path []string, value *yaml.N
 
 // intoFlow adds to what stands in braces or brackets: at the end if that is found, else at the
 // beginning.
-func (s source) intoFlow(section *yaml.Node, path []string, value *yaml.Node, like yaml.Style) []splice {
+func (s source) intoFlow(section *yaml.Node, path []string, value *yaml.Node,
+	like yaml.Style) []splice {
 	entry := inFlow(path, value, like)
 	if section.Kind == yaml.SequenceNode {
 		entry = written(value, like)
@@ -179,7 +183,8 @@ func (s source) inBlock(path []string, value *yaml.Node, indent int, like yaml.S
 	if path[0] == "-" {
 		return strings.Repeat(" ", indent) + "- " + written(value, like) + s.newline
 	}
-	line := strings.Repeat(" ", indent) + written(&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: path[0]},
+	line := strings.Repeat(" ", indent) + written(&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str",
+		Value: path[0]},
 		like) + ":"
 	if len(path) == 1 {
 		return line + " " + written(value, 0) + s.newline

@@ -28,11 +28,13 @@ func TestEdit(t *testing.T) {
 		want    string
 	}{
 		"a number, with its comment": {
-			"patroni:\n  ttl: 30   # seconds\n  loop_wait: 10\n", []spec.Change{at("patroni/ttl", 40)},
+			"patroni:\n  ttl: 30   # seconds\n  loop_wait: 10\n",
+			[]spec.Change{at("patroni/ttl", 40)},
 			"patroni:\n  ttl: 40   # seconds\n  loop_wait: 10\n",
 		},
 		"quotes stay": {
-			"a:\n  x: 'it''s' # one\n  y: \"a\\\"b\" # two\n", []spec.Change{at("a/x", "8MB"), at("a/y", "64MB")},
+			"a:\n  x: 'it''s' # one\n  y: \"a\\\"b\" # two\n",
+			[]spec.Change{at("a/x", "8MB"), at("a/y", "64MB")},
 			"a:\n  x: '8MB' # one\n  y: \"64MB\" # two\n",
 		},
 		"text for a number, and a number for text": {
@@ -40,12 +42,15 @@ func TestEdit(t *testing.T) {
 			"a: {x: \"5\", y: 8192}\n",
 		},
 		"words that are something else to YAML": {
-			"a: {x: 1, y: 2, z: 3}\n", []spec.Change{at("a/x", "off"), at("a/y", nil), at("a/z", "a, [b] {c}")},
+			"a: {x: 1, y: 2, z: 3}\n", []spec.Change{at("a/x", "off"), at("a/y", nil),
+				at("a/z", "a, [b] {c}")},
 			"a: {x: \"off\", y: null, z: \"a, [b] {c}\"}\n",
 		},
-		"lines in a text": {"a: x\n", []spec.Change{at("a", "one\ntwo # three")}, "a: \"one\\ntwo # three\"\n"},
+		"lines in a text": {"a: x\n", []spec.Change{at("a", "one\ntwo # three")},
+			"a: \"one\\ntwo # three\"\n"},
 		"a new field at the end of its section": {
-			"patroni:\n  ttl: 30\n  # an end\n\nother: 1\n", []spec.Change{at("patroni/loop_wait", 5)},
+			"patroni:\n  ttl: 30\n  # an end\n\nother: 1\n",
+			[]spec.Change{at("patroni/loop_wait", 5)},
 			"patroni:\n  ttl: 30\n  loop_wait: 5\n  # an end\n\nother: 1\n",
 		},
 		"under the comment that shows the default": {
@@ -54,7 +59,8 @@ func TestEdit(t *testing.T) {
 			"patroni:\n  profile: safe\n  # ttl: 30      # seconds\n  ttl: 40\n  # loop_wait: 10\n  watchdog: off\n",
 		},
 		"a comment that looks so in another section": {
-			"patroni:\n  extra:\n  # ttl: 30\n    a: 1\nother: 1\n", []spec.Change{at("patroni/ttl", 40)},
+			"patroni:\n  extra:\n  # ttl: 30\n    a: 1\nother: 1\n",
+			[]spec.Change{at("patroni/ttl", 40)},
 			"patroni:\n  extra:\n  # ttl: 30\n    a: 1\n  ttl: 40\nother: 1\n",
 		},
 		"the indentation of the section": {
@@ -63,7 +69,8 @@ func TestEdit(t *testing.T) {
 			"postgresql:\n    parameters:\n          a: 1\n          b.c: x\n    port: 1\n",
 		},
 		"sections that are missing": {
-			"version: 1\n", []spec.Change{at("postgresql/parameters/work_mem", "8MB"), at("patroni/ttl", 40)},
+			"version: 1\n", []spec.Change{at("postgresql/parameters/work_mem", "8MB"),
+				at("patroni/ttl", 40)},
 			"version: 1\npostgresql:\n  parameters:\n    work_mem: 8MB\npatroni:\n  ttl: 40\n",
 		},
 		"a missing section where others stand apart": {
@@ -71,7 +78,8 @@ func TestEdit(t *testing.T) {
 			"version: 1\n\nhosts:\n- a\n- b\n\npatroni:\n  ttl: 40\n\n# the end\n",
 		},
 		"a missing section of a section": {
-			"postgresql:\n  version: 18 # major\nend: 1\n", []spec.Change{at("postgresql/parameters/work_mem", "8MB")},
+			"postgresql:\n  version: 18 # major\nend: 1\n",
+			[]spec.Change{at("postgresql/parameters/work_mem", "8MB")},
 			"postgresql:\n  version: 18 # major\n  parameters:\n    work_mem: 8MB\nend: 1\n",
 		},
 		"an empty section": {
@@ -79,7 +87,8 @@ func TestEdit(t *testing.T) {
 			"patroni: # nothing yet\n  ttl: 40\nend: 1\n",
 		},
 		"a section that is null": {
-			"patroni: ~ # none\n", []spec.Change{at("patroni/ttl", 40)}, "patroni: {ttl: 40} # none\n",
+			"patroni: ~ # none\n", []spec.Change{at("patroni/ttl", 40)},
+			"patroni: {ttl: 40} # none\n",
 		},
 		"an empty field": {
 			"a:\n  b: # none\n  c: 1\n", []spec.Change{at("a/b", 2)}, "a:\n  b: 2 # none\n  c: 1\n",
@@ -99,19 +108,22 @@ func TestEdit(t *testing.T) {
 			"postgresql: {port: 1, parameters: {a.b: 5}}\n",
 		},
 		"JSON stays JSON": {
-			"{\"a\": {\"b\": \"x\"}}", []spec.Change{at("a/b", "y"), at("a/c", 5)}, "{\"a\": {\"b\": \"y\", \"c\": 5}}",
+			"{\"a\": {\"b\": \"x\"}}", []spec.Change{at("a/b", "y"), at("a/c", 5)},
+			"{\"a\": {\"b\": \"y\", \"c\": 5}}",
 		},
 		"braces over lines": {
 			"a: {\n  b: 1,\n  c: 2\n}\nd: 1\n", []spec.Change{at("a/e", 3), at("f", 4)},
 			"a: {\n  b: 1,\n  c: 2, e: 3\n}\nd: 1\nf: 4\n",
 		},
 		"after brackets": {
-			"a:\n  b: [\n    1\n  ]\nd: 1\n", []spec.Change{at("a/e", 3)}, "a:\n  b: [\n    1\n  ]\n  e: 3\nd: 1\n",
+			"a:\n  b: [\n    1\n  ]\nd: 1\n", []spec.Change{at("a/e", 3)},
+			"a:\n  b: [\n    1\n  ]\n  e: 3\nd: 1\n",
 		},
 		"an element of a list": {
 			"hosts:\n  - {name: a}\n  - name: b # second\n    priority: 90\n",
 			[]spec.Change{
-				at("hosts/1/priority", 5), at("hosts/0/priority", 6), at("hosts/1/tags/nosync", true),
+				at("hosts/1/priority", 5), at("hosts/0/priority", 6),
+				at("hosts/1/tags/nosync", true),
 			}, "hosts:\n  - {name: a, priority: 6}\n  - name: b # second\n    priority: 5\n    " +
 				"tags:\n      nosync: true\n",
 		},
@@ -122,15 +134,20 @@ func TestEdit(t *testing.T) {
 		"one more without indent": {
 			"a:\n- x\n- y\nb: 1\n", []spec.Change{at("a/-", "z")}, "a:\n- x\n- y\n- z\nb: 1\n",
 		},
-		"one more in brackets":   {"a: [\"x\"]\n", []spec.Change{at("a/-", "y")}, "a: [\"x\", \"y\"]\n"},
-		"a list that is missing": {"p:\n  a: 1\n", []spec.Change{at("p/b/-", "v")}, "p:\n  a: 1\n  b:\n    - v\n"},
-		"a list that is empty":   {"p: {a: [], b: 1}\n", []spec.Change{at("p/a/-", "v")}, "p: {a: [v], b: 1}\n"},
+		"one more in brackets": {"a: [\"x\"]\n", []spec.Change{at("a/-", "y")},
+			"a: [\"x\", \"y\"]\n"},
+		"a list that is missing": {"p:\n  a: 1\n", []spec.Change{at("p/b/-", "v")},
+			"p:\n  a: 1\n  b:\n    - v\n"},
+		"a list that is empty": {"p: {a: [], b: 1}\n", []spec.Change{at("p/a/-", "v")},
+			"p: {a: [v], b: 1}\n"},
 		"without an end of line": {"a: 1", []spec.Change{at("b", 2)}, "a: 1\nb: 2"},
 		"ends of lines of Windows": {
-			"a:\r\n  x: 1\r\nb: 1\r\n", []spec.Change{at("a/y", 2), at("a/x", 3)}, "a:\r\n  x: 3\r\n  y: 2\r\nb: 1\r\n",
+			"a:\r\n  x: 1\r\nb: 1\r\n", []spec.Change{at("a/y", 2), at("a/x", 3)},
+			"a:\r\n  x: 3\r\n  y: 2\r\nb: 1\r\n",
 		},
 		"characters of other scripts": {
-			"ñandú: {é: 'ü', x: \"1\"} # ö\n", []spec.Change{at("ñandú/x", "€")}, "ñandú: {é: 'ü', x: \"€\"} # ö\n",
+			"ñandú: {é: 'ü', x: \"1\"} # ö\n", []spec.Change{at("ñandú/x", "€")},
+			"ñandú: {é: 'ü', x: \"€\"} # ö\n",
 		},
 		"an end mark": {"---\na: 1\n...\n", []spec.Change{at("b", 2)}, "---\na: 1\nb: 2\n...\n"},
 		"a block above": {
@@ -149,7 +166,9 @@ func TestEdit(t *testing.T) {
 			}
 			again, err := spec.Edit(got, tt.changes)
 			if err == nil && !slices.ContainsFunc(tt.changes,
-				func(c spec.Change) bool { return slices.Contains(c.Path, "-") }) && !bytes.Equal(got, again) {
+				func(c spec.Change) bool {
+					return slices.Contains(c.Path, "-")
+				}) && !bytes.Equal(got, again) {
 				t.Errorf("the second time it became %s", again)
 			}
 		})
@@ -169,17 +188,20 @@ func TestEditRefuses(t *testing.T) {
 		},
 		"a block":              {"a: |\n  x\n", at("a", "y"), "only a person"},
 		"a section as a value": {"a: {b: 1}\n", at("a", 1), "a: it is not a single value there"},
-		"a value as a section": {"a: 1\n", at("a/b", 1), "a.b: there is a single value where b belongs"},
-		"no such element":      {"hosts: [a]\n", at("hosts/1/name", 1), "hosts[1].name: the list has no element 1"},
-		"no YAML":              {"a: [\n", at("a", 1), "read YAML"},
-		"two documents":        {"a: 1\n---\nb: 1\n", at("a", 2), "more than one document"},
-		"a list":               {"- a\n", at("a", 2), "no mapping"},
-		"a list as a value":    {"a: 1\n", at("a", []string{"x"}), "a []string is no single value"},
+		"a value as a section": {"a: 1\n", at("a/b", 1),
+			"a.b: there is a single value where b belongs"},
+		"no such element": {"hosts: [a]\n", at("hosts/1/name", 1),
+			"hosts[1].name: the list has no element 1"},
+		"no YAML":           {"a: [\n", at("a", 1), "read YAML"},
+		"two documents":     {"a: 1\n---\nb: 1\n", at("a", 2), "more than one document"},
+		"a list":            {"- a\n", at("a", 2), "no mapping"},
+		"a list as a value": {"a: 1\n", at("a", []string{"x"}), "a []string is no single value"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got, err := spec.Edit([]byte(tt.src), []spec.Change{tt.change})
-			if !errors.Is(err, spec.ErrNotEditable) || !strings.Contains(err.Error(), tt.want) || got != nil {
+			if !errors.Is(err, spec.ErrNotEditable) || !strings.Contains(err.Error(), tt.want) ||
+				got != nil {
 				t.Errorf("got %q, %v; want %s", got, err, tt.want)
 			}
 		})
@@ -190,7 +212,8 @@ func TestEditRefuses(t *testing.T) {
 func TestEditOfTheExample(t *testing.T) {
 	t.Parallel()
 	changes := []spec.Change{
-		at("patroni/ttl", 40), at("patroni/synchronous_mode", "strict"), at("postgresql/parameters/work_mem", "8MB"),
+		at("patroni/ttl", 40), at("patroni/synchronous_mode", "strict"),
+		at("postgresql/parameters/work_mem", "8MB"),
 		at("postgresql/parameters/shared_buffers", "512MB"), at("hosts/3/priority", 99),
 		at("balancer/max_connections", 500),
 	}
@@ -202,12 +225,14 @@ func TestEditOfTheExample(t *testing.T) {
 	want := parse(t, "/srv/pgha.yaml", string(spec.Example()))
 	want.Patroni.TTL = 40e9
 	want.Patroni.SynchronousMode = spec.SynchronousStrict
-	want.PostgreSQL.Parameters["work_mem"], want.PostgreSQL.Parameters["shared_buffers"] = "8MB", "512MB"
+	want.PostgreSQL.Parameters["work_mem"],
+		want.PostgreSQL.Parameters["shared_buffers"] = "8MB", "512MB"
 	want.Hosts[3].Priority, want.Balancer.MaxConnections = 99, 500
 	if diff := cmp.Diff(want, sp); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if added := bytes.Count(got, []byte("\n")) - bytes.Count(spec.Example(), []byte("\n")); added != 3 {
+	if added := bytes.Count(got, []byte("\n")) - bytes.Count(spec.Example(),
+		[]byte("\n")); added != 3 {
 		t.Errorf("%d lines more, want 3:\n%s", added, got)
 	}
 }
@@ -253,17 +278,20 @@ func FuzzEdit(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src, section, field, value string) {
 		var before, after map[string]any
 		var nodeBefore, nodeAfter yaml.Node
-		if yaml.Unmarshal([]byte(src), &before) != nil || yaml.Unmarshal([]byte(src), &nodeBefore) != nil {
+		if yaml.Unmarshal([]byte(src), &before) != nil ||
+			yaml.Unmarshal([]byte(src), &nodeBefore) != nil {
 			return
 		}
-		got, err := spec.Edit([]byte(src), []spec.Change{{Path: []string{section, field}, Value: value}})
+		got, err := spec.Edit([]byte(src), []spec.Change{{Path: []string{section, field},
+			Value: value}})
 		if err != nil {
 			if !errors.Is(err, spec.ErrNotEditable) || got != nil {
 				t.Fatalf("%q, %v", got, err)
 			}
 			return
 		}
-		if err := errors.Join(yaml.Unmarshal(got, &after), yaml.Unmarshal(got, &nodeAfter)); err != nil {
+		if err := errors.Join(yaml.Unmarshal(got, &after),
+			yaml.Unmarshal(got, &nodeAfter)); err != nil {
 			t.Fatalf("%v in %s", err, got)
 		}
 		want, inner := byName(before[section]), byName(after[section])

@@ -98,4 +98,6 @@ func freeValue(text string, as freedom) (any, *scalar.Fault) {
 }
 
 // orText offers quotes.
-func orText(text string) string { return ", or " + strconv.Quote(text) + " in quotes if it is text" }
+func orText(text string) string {
+	return ", or " + strconv.Quote(text) + " in quotes if it is text"
+}

@@ -51,7 +51,8 @@ func TestHintsOfEveryField(t *testing.T) {
 					refusals = append(refusals, value+" says of it: "+again)
 				}
 				if len(refusals) > 0 && !accepted {
-					t.Errorf("%s: %v: %s: %s\n%s", field, wrong, e.Problem, e.Remedy, strings.Join(refusals, "\n"))
+					t.Errorf("%s: %v: %s: %s\n%s", field, wrong, e.Problem, e.Remedy,
+						strings.Join(refusals, "\n"))
 				}
 			}
 		}

@@ -21,7 +21,8 @@ import (
 var proposals = []*regexp.Regexp{
 	regexp.MustCompile(`^write "([^"]*)" in quotes if it is text, or (delete) the line$`),
 	regexp.MustCompile(`^write (\S+), or "([^"]*)" in quotes if it is text$`),
-	regexp.MustCompile(`^write (\S+), or (\S+) if octal was meant(?:, or "([^"]*)" in quotes if it is text)?$`),
+	regexp.MustCompile(
+		`^write (\S+), or (\S+) if octal was meant(?:, or "([^"]*)" in quotes if it is text)?$`),
 	regexp.MustCompile(`^write (?:a number|a duration|a major version) from (\S+) to ([^\s,]+)`),
 	regexp.MustCompile(`^write one of (.+)$`),
 	regexp.MustCompile(`^write (\S+) for \S+(?: or (\S+) for \S+)?$`),
@@ -79,7 +80,8 @@ func TestHintsAreAccepted(t *testing.T) {
 				}
 			}
 			if len(refusals) > 0 && !accepted {
-				t.Errorf("%s: %s: %s\n%s", parts[i], e.Field, e.Remedy, strings.Join(refusals, "\n"))
+				t.Errorf("%s: %s: %s\n%s", parts[i], e.Field, e.Remedy,
+					strings.Join(refusals, "\n"))
 			}
 		}
 	}
@@ -141,7 +143,8 @@ func setField(n *yaml.Node, e spec.Error, value string) bool {
 		switch {
 		case found < 0:
 			return false
-		case last && (e.Problem == "unknown field" || strings.Contains(e.Problem, "not a tag of Patroni") ||
+		case last && (e.Problem == "unknown field" ||
+			strings.Contains(e.Problem, "not a tag of Patroni") ||
 			e.Problem == "cannot name a parameter" || strings.Contains(e.Problem, "no such")):
 			n.Content[found].Value = value
 			return true
@@ -174,7 +177,8 @@ func TestReadAsWritten(t *testing.T) {
 			"1.10, cpu_tuple_cost: 1e-2, log_rotation_age: 1d}}\n",
 			"postgresql.parameters",
 			`cpu_tuple_cost=1e-2 jit=no log_rotation_age=1d max_connections=100 random_page_cost=1.10 shared_buffers=256MB wal_compression=on`},
-		{minimal + "postgresql: {parameters: {a.b.c: 2024-01-01, d.e: 12:30, f.g: '010', j.k: -3}}\n",
+		{minimal + "postgresql: {parameters: {a.b.c: 2024-01-01, d.e: 12:30, f.g: '010', j.k: " +
+			"-3}}\n",
 			"postgresql.parameters",
 			`a.b.c=2024-01-01 d.e=12:30 f.g=010 j.k=-3 max_connections=100 shared_buffers=256MB`},
 	} {
@@ -201,10 +205,13 @@ postgresql: {data_dir: /pgdata}
 etcd: {version: 3.6.10, data_dir: /etcd}
 `)
 	got := []string{
-		s.Cluster, s.StateDir, s.Hosts[0].Name, s.Hosts[0].Member, toText(s.Hosts[0].Tags["replicatefrom"]),
-		toText(s.Hosts[0].Tags["room"]), s.Hosts[1].Name, s.Hosts[2].Name, s.Hosts[2].DNSNames[0], s.Hosts[4].Name,
+		s.Cluster, s.StateDir, s.Hosts[0].Name, s.Hosts[0].Member,
+		toText(s.Hosts[0].Tags["replicatefrom"]),
+		toText(s.Hosts[0].Tags["room"]), s.Hosts[1].Name, s.Hosts[2].Name, s.Hosts[2].DNSNames[0],
+		s.Hosts[4].Name,
 	}
-	if text := strings.Join(got, " "); text != "1e3 /srv/010 yes null 1e3 2024-01-01 1e3 0x1e on no" {
+	if text := strings.Join(got,
+		" "); text != "1e3 /srv/010 yes null 1e3 2024-01-01 1e3 0x1e on no" {
 		t.Error(text)
 	}
 }
@@ -212,19 +219,21 @@ etcd: {version: 3.6.10, data_dir: /etcd}
 func TestParseJump(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]spec.JumpHost{
-		"bastion":                        {Address: "bastion", Port: 22},
-		"admin@bastion:2222":             {User: "admin", Address: "bastion", Port: 2222},
-		"admin@[2001:db8::1]:2222":       {User: "admin", Address: "2001:db8::1", Port: 2222},
-		"[2001:db8::1]":                  {Address: "2001:db8::1", Port: 22},
-		"2001:db8::1":                    {Address: "2001:db8::1", Port: 22},
-		"me@corp@bastion.example.com:22": {User: "me@corp", Address: "bastion.example.com", Port: 22},
+		"bastion":                  {Address: "bastion", Port: 22},
+		"admin@bastion:2222":       {User: "admin", Address: "bastion", Port: 2222},
+		"admin@[2001:db8::1]:2222": {User: "admin", Address: "2001:db8::1", Port: 2222},
+		"[2001:db8::1]":            {Address: "2001:db8::1", Port: 22},
+		"2001:db8::1":              {Address: "2001:db8::1", Port: 22},
+		"me@corp@bastion.example.com:22": {User: "me@corp", Address: "bastion.example.com",
+			Port: 22},
 	} {
 		if got, err := spec.ParseJump(text); err != nil || got != want {
 			t.Errorf("%q: %+v, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{
-		"", "@", "me@", "-o@x", "a b", "host:0", "host:65536", "host:022", "host:0x16", "[::1", "a,b",
+		"", "@", "me@", "-o@x", "a b", "host:0", "host:65536", "host:022", "host:0x16",
+		"[::1", "a,b",
 		"ssh://x", "host:", "10.0.0.300",
 	} {
 		if got, err := spec.ParseJump(text); err == nil {
@@ -243,11 +252,14 @@ func sortedText(words []string) string {
 func TestStateDirOfOthers(t *testing.T) {
 	t.Setenv("HOME", "/home/me")
 	for dir, want := range map[string]string{
-		"~": "/home/me is a home directory; write a directory of its own, such as /home/me/main.state",
+		"~": "/home/me is a home directory; write a directory of its own, such as " +
+			"/home/me/main.state",
 		".": "/srv/it is the folder", "~/": "is a home", "/": "such as /main.state",
-		"/srv/it/": "is the folder", "../../etc": "/etc belongs to the system", "/var/lib": "belongs to the system",
+		"/srv/it/": "is the folder", "../../etc": "/etc belongs to the system",
+		"/var/lib": "belongs to the system",
 	} {
-		_, err := spec.Parse("/srv/it/pgha.yaml", []byte(minimal+"cluster: main\nstate_dir: "+strconv.Quote(dir)+"\n"))
+		_, err := spec.Parse("/srv/it/pgha.yaml", []byte(minimal+"cluster: main\nstate_dir: "+
+			strconv.Quote(dir)+"\n"))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", dir, err)
 		}

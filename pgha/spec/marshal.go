@@ -51,7 +51,8 @@ func (s *Spec) Redacted() *Spec {
 
 // String names the cluster and counts its hosts.
 func (s Spec) String() string {
-	text := fmt.Sprintf("cluster %s: %d database hosts, %d balancers", s.Cluster, len(s.Databases()),
+	text := fmt.Sprintf("cluster %s: %d database hosts, %d balancers", s.Cluster,
+		len(s.Databases()),
 		len(s.Balancers()))
 	if s.VIP != nil {
 		text += ", virtual IP " + s.VIP.Address
@@ -72,7 +73,8 @@ var (
 )
 
 func redactText(s string) string {
-	return secretURL.ReplaceAllString(secretText.ReplaceAllString(s, "${1}"+redacted), "${1}"+redacted+"@")
+	return secretURL.ReplaceAllString(secretText.ReplaceAllString(s, "${1}"+redacted),
+		"${1}"+redacted+"@")
 }
 
 func redactMap(m map[string]any) map[string]any {

@@ -76,7 +76,8 @@ func (d *decoder) document(data []byte) *yaml.Node {
 	}
 	switch err := dec.Decode(&second); {
 	case err == nil:
-		d.errs = append(d.errs, Error{File: d.file, Line: max(1, second.Line), Column: max(1, second.Column),
+		d.errs = append(d.errs, Error{File: d.file, Line: max(1, second.Line),
+			Column:  max(1, second.Column),
 			Problem: "a second document starts here",
 			Remedy:  remedy("keep one cluster a file and delete the line ---")})
 		return nil

@@ -32,18 +32,24 @@ const minSecretLength = 12
 func passwordFault(password string) (problem, remedy string) {
 	switch {
 	case strings.ContainsAny(password, "\r\n"):
-		return "has more than one line, which libpq's password file cannot hold", "write one password on one line"
+		return "has more than one line, which libpq's password file cannot hold",
+			"write one password on one line"
 	case !utf8.ValidString(password) || strings.ContainsFunc(password,
-		func(r rune) bool { return r != ' ' && !unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r) }):
-		return "holds characters that are no text", "write letters, digits, signs and spaces, in UTF-8"
+		func(r rune) bool {
+			return r != ' ' && !unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r)
+		}):
+		return "holds characters that are no text",
+			"write letters, digits, signs and spaces, in UTF-8"
 	case strings.TrimSpace(password) != password:
 		return "begins or ends with a space", "write the password alone on one line"
 	case !norm.NFKC.IsNormalString(password) || strings.ContainsFunc(password, isAmbiguous):
-		return "holds a character that programs write in different ways (composed or not, wide or narrow, invisible)",
+		return "holds a character that programs write in different ways (composed or not, wide " +
+				"or narrow, invisible)",
 			"write it in its usual form, or leave it out"
 	case utf8.RuneCountInString(password) < minSecretLength:
 		return "is too short",
-			fmt.Sprintf("use %d characters or more, or delete the line to have one generated", minSecretLength)
+			fmt.Sprintf("use %d characters or more, or delete the line to have one generated",
+				minSecretLength)
 	}
 	return "", ""
 }
@@ -76,7 +82,8 @@ func (c *checker) secrets() {
 		_, given := c.d.at[command]
 		switch {
 		case s.file != "" && (given || len(s.command) > 0):
-			c.bad(command, "stands beside "+s.role+"_password_file, and only one of them can give the password",
+			c.bad(command, "stands beside "+s.role+"_password_file, and only one of them can "+
+				"give the password",
 				"delete one of the two")
 		case s.file != "":
 			c.passwordFile(file, s.file)
@@ -113,11 +120,13 @@ func (c *checker) secretCommand(field string, argv []string, example string) {
 	switch {
 	case err == nil || errors.Is(err, exec.ErrDot):
 	case strings.Contains(argv[0], " ") && len(argv) == 1:
-		c.bad(field, quoted(redactText(argv[0]))+" is not a program on this machine: no shell takes it apart", remedy)
+		c.bad(field, quoted(redactText(argv[0]))+" is not a program on this machine: no shell "+
+			"takes it apart", remedy)
 	case filepath.IsAbs(argv[0]):
 		c.bad(field, argv[0]+" is not a program that this user can run",
 			"check the path, and that the file is executable")
 	default:
-		c.bad(field, quoted(argv[0])+" is not a program on this machine", "install it, or write its whole path")
+		c.bad(field, quoted(argv[0])+" is not a program on this machine",
+			"install it, or write its whole path")
 	}
 }

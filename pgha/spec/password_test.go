@@ -10,7 +10,8 @@ import (
 )
 
 var goodPasswords = []string{
-	"correct horse battery", `it's "quoted" $(id) $$ ` + "`id`" + ` %s a:b\c #`, "contraseña correcta",
+	"correct horse battery", `it's "quoted" $(id) $$ ` + "`id`" + ` %s a:b\c #`,
+	"contraseña correcta",
 	"pä\"ß'\\$(x) 密码 κωδικός",
 	"пароль пароль", "كلمة السر الطويلة", "emoji 🐘🐘🐘🐘🐘🐘", strings.Repeat("x", 200),
 	strings.Repeat("密", 200), "#no comment here", "*:*:*:*:*:*:",

@@ -193,7 +193,8 @@ func (r resolved) one(name string, like netip.Addr) (netip.Addr, *Error) {
 			why = dns.Err
 		}
 		return netip.Addr{}, &Error{Problem: fmt.Sprintf("%s %s: %s", quoted(name), ErrLookup, why),
-			Remedy: remedy("write the host's IP address, or mend the name (getent hosts " + name + ")")}
+			Remedy: remedy("write the host's IP address, or mend the name (getent hosts " +
+				name + ")")}
 	}
 	var all, fitting []netip.Addr
 	for _, a := range r.addresses {
@@ -210,10 +211,12 @@ func (r resolved) one(name string, like netip.Addr) (netip.Addr, *Error) {
 	case len(fitting) == 1:
 		return fitting[0], nil
 	case len(all) == 0:
-		return netip.Addr{}, &Error{Problem: quoted(name) + " has no address", Remedy: remedy(write)}
+		return netip.Addr{}, &Error{Problem: quoted(name) + " has no address",
+			Remedy: remedy(write)}
 	case len(fitting) == 0:
-		return netip.Addr{}, &Error{Problem: fmt.Sprintf("%s has no %s address, as the others have, but %s",
-			quoted(name), family(like), list(all)), Remedy: remedy(write)}
+		return netip.Addr{},
+			&Error{Problem: fmt.Sprintf("%s has no %s address, as the others have, but %s",
+				quoted(name), family(like), list(all)), Remedy: remedy(write)}
 	}
 	return netip.Addr{}, &Error{Problem: fmt.Sprintf("%s has %d addresses, %s", quoted(name),
 		len(fitting), list(fitting)),

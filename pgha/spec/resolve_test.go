@@ -45,8 +45,10 @@ func TestNamesAsAddresses(t *testing.T) {
 		has                          string // what db.example.com has
 		want                         string // the address, or the error
 	}{
-		"one address":                      {"10.0.0.1", second, database, vip, "10.0.0.3", "10.0.0.3"},
-		"the other family does not matter": {"10.0.0.1", second, database, vip, "fd00::3 10.0.0.3", "10.0.0.3"},
+		"one address": {"10.0.0.1", second, database, vip, "10.0.0.3",
+			"10.0.0.3"},
+		"the other family does not matter": {"10.0.0.1", second, database, vip, "fd00::3 10.0.0.3",
+			"10.0.0.3"},
 		"IPv6, by the others": {
 			"fd00::1", "fd00::2", database, "fd00::9", "10.0.0.3 fd00::3", "fd00::3",
 		},
@@ -70,10 +72,12 @@ func TestNamesAsAddresses(t *testing.T) {
 		},
 		"the address of another host": {
 			"10.0.0.1", second, database, vip, "10.0.0.2",
-			"hosts[2].address: 10.0.0.2 is the address of hosts[1] on line 4, too, and what db.example.com resolves to",
+			"hosts[2].address: 10.0.0.2 is the address of hosts[1] on line 4, too, and what " +
+				"db.example.com resolves to",
 		},
 		"the virtual IP": {
-			"10.0.0.1", second, database, vip, "10.0.0.9", "vip.address: 10.0.0.9 is the address of hosts[2]",
+			"10.0.0.1", second, database, vip, "10.0.0.9",
+			"vip.address: 10.0.0.9 is the address of hosts[2]",
 		},
 		"two hosts, one name": {
 			"10.0.0.1", database, database, vip, "10.0.0.3",
@@ -101,7 +105,8 @@ func TestNamesAsAddresses(t *testing.T) {
 				errors.Is(err, spec.ErrInvalid) == errors.Is(err, spec.ErrLookup) {
 				t.Errorf("%s: %v\nwant %s", name, err, c.want)
 			}
-		case r.Hosts[2].Address != c.want || r.Hosts[2].SSH.Address != database || r.Hosts[2].DNSNames[0] != database:
+		case r.Hosts[2].Address != c.want || r.Hosts[2].SSH.Address != database ||
+			r.Hosts[2].DNSNames[0] != database:
 			t.Errorf("%s: %+v, want %s", name, r.Hosts[2], c.want)
 		case sp.Hosts[2].Address != database || len(sp.Hosts[2].DNSNames) > 0:
 			t.Errorf("%s: the spec itself was changed: %+v", name, sp.Hosts[2])
@@ -121,11 +126,13 @@ func TestNamesOnly(t *testing.T) {
 	for has, want := range map[string]string{
 		"10.0.0.3": "", "fd00::3": "", "10.0.0.3 fd00::3": "has 2 addresses, 10.0.0.3, fd00::3",
 	} {
-		r, err := sp.Resolve(t.Context(), (&book{has: map[string]string{"db.example.com": has}}).lookup)
+		r, err := sp.Resolve(t.Context(),
+			(&book{has: map[string]string{"db.example.com": has}}).lookup)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", has, err)
 		}
-		if err == nil && (r.Hosts[0].Address != has || r.Hosts[0].SSH.Address != "out.example.com" ||
+		if err == nil && (r.Hosts[0].Address != has ||
+			r.Hosts[0].SSH.Address != "out.example.com" ||
 			len(r.Hosts[0].DNSNames) > 0) {
 			t.Errorf("%s: %+v", has, r.Hosts[0])
 		}
@@ -136,7 +143,9 @@ func TestNamesOnly(t *testing.T) {
 func TestNoNamesNoLookup(t *testing.T) {
 	t.Parallel()
 	sp := parse(t, "pgha.yaml", minimal)
-	r, err := sp.Resolve(t.Context(), func(context.Context, string) ([]netip.Addr, error) { panic("asked") })
+	r, err := sp.Resolve(t.Context(), func(context.Context, string) ([]netip.Addr, error) {
+		panic("asked")
+	})
 	if err != nil || r != sp {
 		t.Error(r, err)
 	}
@@ -147,9 +156,11 @@ func TestWhatIsNoName(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"localhost", "db_1", "10.0.0", "db.01", "db..example.com", "db.example.com.", "-db",
-		"*.example.com", "db.example.com:22", "root@db", "http://db", "10.0.0.300", "010.0.0.1", "dbñ",
+		"*.example.com", "db.example.com:22", "root@db", "http://db", "10.0.0.300",
+		"010.0.0.1", "dbñ",
 	} {
-		if _, err := spec.Parse("pgha.yaml", addressed("10.0.0.1", "10.0.0.2", text, "10.0.0.9")); err == nil ||
+		if _, err := spec.Parse("pgha.yaml", addressed("10.0.0.1", "10.0.0.2", text,
+			"10.0.0.9")); err == nil ||
 			!strings.Contains(err.Error(), "is not an IP address; write ") {
 			t.Errorf("%s: %v", text, err)
 		}
@@ -164,21 +175,25 @@ func TestWhatIsNoName(t *testing.T) {
 // others, and says of which host it is and where it stands.
 func TestNamesOfUnknownAddress(t *testing.T) {
 	t.Parallel()
-	sp, err := spec.Parse("pgha.yaml", addressed("10.0.0.1", "down.example.com", "db.example.com", "10.0.0.9"))
+	sp, err := spec.Parse("pgha.yaml", addressed("10.0.0.1", "down.example.com", "db.example.com",
+		"10.0.0.9"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := sp.Resolve(t.Context(), (&book{has: map[string]string{"db.example.com": "10.0.0.3"}}).lookup)
+	r, err := sp.Resolve(t.Context(),
+		(&book{has: map[string]string{"db.example.com": "10.0.0.3"}}).lookup)
 	var lost *spec.LookupError
 	if !errors.As(err, &lost) || lost.Host != sp.Hosts[1].Name || errors.Is(err, spec.ErrInvalid) ||
 		!errors.Is(err, spec.ErrLookup) {
 		t.Fatalf("%#v", err)
 	}
 	if want := sp.At("hosts[1].address") +
-		": hosts[1].address: \"down.example.com\" cannot be looked up"; !strings.HasPrefix(err.Error(), want) {
+		": hosts[1].address: \"down.example.com\" cannot be looked up"; !strings.HasPrefix(
+		err.Error(), want) {
 		t.Errorf("%s\nwant %s", err, want)
 	}
-	if names := r.Names(); len(names) != 1 || names[0].Name != lost.Host || r.Hosts[2].Address != "10.0.0.3" {
+	if names := r.Names(); len(names) != 1 || names[0].Name != lost.Host ||
+		r.Hosts[2].Address != "10.0.0.3" {
 		t.Errorf("%+v", r.Hosts)
 	}
 }

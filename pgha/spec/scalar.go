@@ -106,7 +106,8 @@ func (d *decoder) withUnit(field string, number float64, least, most, step time.
 	}{{time.Second, "s", "seconds"}, {time.Millisecond, "ms", "milliseconds"}, {time.Minute, "m",
 		"minutes"}} {
 		t := number * float64(u.size)
-		if t >= float64(least) && t <= float64(most) && math.Mod(t, float64(step)) == 0 && len(fitting) < 2 {
+		if t >= float64(least) && t <= float64(most) && math.Mod(t, float64(step)) == 0 &&
+			len(fitting) < 2 {
 			fitting = append(fitting, scalar.Text(number)+u.name+" for "+u.text)
 		}
 	}

@@ -226,7 +226,8 @@ func (g *generator) value(path, doc, unit string, value reflect.Value, optional 
 		}
 		return s
 	case typ.Kind() == reflect.Slice:
-		s := &schema{Type: "array", Items: g.value(path+"[]", "", "", reflect.Zero(typ.Elem()), false)}
+		s := &schema{Type: "array", Items: g.value(path+"[]", "", "",
+			reflect.Zero(typ.Elem()), false)}
 		if typ.Elem().Kind() == reflect.Struct {
 			s.Items.Type, s.MinItems = "object", 1
 		}
@@ -255,7 +256,8 @@ func (g *generator) scalar(path, doc, unit string, value reflect.Value, optional
 		return &schema{Type: "string", Pattern: "^" + duration + "$"}
 	case typ == reflect.TypeFor[time.Duration]():
 		return &schema{
-			Type: []string{"string", "number"}, Pattern: "^(?:" + duration + "|" + number + ")$", Minimum: new(int),
+			Type: []string{"string", "number"}, Pattern: "^(?:" + duration + "|" + number + ")$",
+			Minimum: new(int),
 		}
 	case typ.Kind() == reflect.Bool:
 		return &schema{Type: "boolean"}

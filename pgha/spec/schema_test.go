@@ -95,7 +95,8 @@ vip: {address: 192.168.0.210}
 func TestSchemaAcceptsWhatParseAccepts(t *testing.T) {
 	t.Parallel()
 	s, dir := compileSchema(t), folder(t)
-	texts := map[string]string{"example": string(spec.Example()), "minimal": minimal, "everything": everything}
+	texts := map[string]string{"example": string(spec.Example()), "minimal": minimal,
+		"everything": everything}
 	for name, text := range labSpecs {
 		texts[name] = text
 	}
@@ -124,8 +125,10 @@ func TestSchemaRefuses(t *testing.T) {
 			"version: 1\nhosts: [{name: a, address: 10.0.0.1, role: database, colour: red}]\n",
 			"at '/hosts/0': additional properties 'colour' not allowed",
 		},
-		{"no version", "hosts: [{name: a, address: 10.0.0.1, role: database}]\n", "missing property 'version'"},
-		{"another version", strings.Replace(minimal, "version: 1", "version: 2", 1), "at '/version'"},
+		{"no version", "hosts: [{name: a, address: 10.0.0.1, role: database}]\n",
+			"missing property 'version'"},
+		{"another version", strings.Replace(minimal, "version: 1", "version: 2", 1),
+			"at '/version'"},
 		{"no hosts", "version: 1\nhosts: []\n", "at '/hosts': minItems"},
 		{
 			"host without a role", "version: 1\nhosts: [{name: a, address: 10.0.0.1}]\n",
@@ -139,10 +142,14 @@ func TestSchemaRefuses(t *testing.T) {
 			"no address", "version: 1\nhosts: [{name: a, address: 10.0.0.300, role: database}]\n",
 			"at '/hosts/0/address': '10.0.0.300' does not match pattern",
 		},
-		{"virtual IP without an address", minimal + "vip: {router_id: 7}\n", "at '/vip': missing property 'address'"},
-		{"number too large", minimal + "vip: {address: 10.0.0.9, router_id: 256}\n", "at '/vip/router_id': maximum"},
-		{"port too large", minimal + "postgresql: {port: 65536}\n", "at '/postgresql/port': maximum"},
-		{"old PostgreSQL", minimal + "postgresql: {version: 13}\n", "at '/postgresql/version': minimum"},
+		{"virtual IP without an address", minimal + "vip: {router_id: 7}\n",
+			"at '/vip': missing property 'address'"},
+		{"number too large", minimal + "vip: {address: 10.0.0.9, router_id: 256}\n",
+			"at '/vip/router_id': maximum"},
+		{"port too large", minimal + "postgresql: {port: 65536}\n",
+			"at '/postgresql/port': maximum"},
+		{"old PostgreSQL", minimal + "postgresql: {version: 13}\n",
+			"at '/postgresql/version': minimum"},
 		{
 			"source of the other program", minimal + "postgresql: {source: release}\n",
 			"at '/postgresql/source': value must be one of 'pgdg', 'distribution', 'mirror'",
@@ -151,8 +158,10 @@ func TestSchemaRefuses(t *testing.T) {
 			"time without a unit", minimal + "etcd: {heartbeat_interval: 100}\n",
 			"at '/etcd/heartbeat_interval': got number, want string",
 		},
-		{"no time", minimal + "patroni: {ttl: 1d}\n", "at '/patroni/ttl': '1d' does not match pattern"},
-		{"no boolean", minimal + "patroni: {use_slots: maybe}\n", "at '/patroni/use_slots': got string, want boolean"},
+		{"no time", minimal + "patroni: {ttl: 1d}\n",
+			"at '/patroni/ttl': '1d' does not match pattern"},
+		{"no boolean", minimal + "patroni: {use_slots: maybe}\n",
+			"at '/patroni/use_slots': got string, want boolean"},
 		{
 			"parameter that is a list", minimal + "postgresql: {parameters: {work_mem: [1]}}\n",
 			"at '/postgresql/parameters/work_mem': got array",

@@ -59,7 +59,8 @@ func TestExampleFieldsExist(t *testing.T) {
 	var lines []string
 	for line := range strings.Lines(string(spec.Example())) {
 		bare := strings.TrimLeft(line, " ")
-		if field, ok := strings.CutPrefix(bare, "# "); ok && strings.Contains(strings.Fields(field + " x")[0], ":") {
+		if field, ok := strings.CutPrefix(bare, "# "); ok &&
+			strings.Contains(strings.Fields(field + " x")[0], ":") {
 			line = line[:len(line)-len(bare)] + field
 		}
 		lines = append(lines, line)
@@ -83,7 +84,8 @@ func TestMinimal(t *testing.T) {
 		s.Etcd.Version != etcdrelease.Default {
 		t.Errorf("wrong defaults: %+v", s.Hosts[0])
 	}
-	if s.PostgreSQL.Parameters["max_connections"] != 100 || s.PostgreSQL.Parameters["shared_buffers"] != "256MB" {
+	if s.PostgreSQL.Parameters["max_connections"] != 100 ||
+		s.PostgreSQL.Parameters["shared_buffers"] != "256MB" {
 		t.Errorf("wrong parameters: %v", s.PostgreSQL.Parameters)
 	}
 }
@@ -95,7 +97,8 @@ func TestProfileGivesDefaultsOnly(t *testing.T) {
 		*p.PrimaryStartTimeout != 10*time.Second {
 		t.Errorf("got %s %s %s %s", p.TTL, p.LoopWait, p.RetryTimeout, *p.PrimaryStartTimeout)
 	}
-	if p := parse(t, "x", minimal+"patroni: {primary_start_timeout: 0}\n").Patroni; *p.PrimaryStartTimeout != 0 {
+	if p := parse(t, "x",
+		minimal+"patroni: {primary_start_timeout: 0}\n").Patroni; *p.PrimaryStartTimeout != 0 {
 		t.Errorf("a zero that was asked for became %s", *p.PrimaryStartTimeout)
 	}
 }
@@ -187,7 +190,8 @@ func TestPathsStartAtTheSpec(t *testing.T) {
 func TestFindHosts(t *testing.T) {
 	t.Parallel()
 	s := parse(t, "pgha.yaml", string(spec.Example()))
-	if d, b := s.Databases(), s.Balancers(); len(d) != 3 || len(b) != 3 || d[2].Name != "postgres-03" ||
+	if d, b := s.Databases(), s.Balancers(); len(d) != 3 || len(b) != 3 ||
+		d[2].Name != "postgres-03" ||
 		b[0].Name != "haproxy-01" {
 		t.Errorf("got %v and %v", d, b)
 	}
@@ -197,7 +201,8 @@ func TestFindHosts(t *testing.T) {
 		}
 	}
 	_, err := s.Host("postgresq-02")
-	if want := `unknown host "postgresq-02"; did you mean postgres-02?`; !errors.Is(err, spec.ErrUnknownHost) ||
+	if want := `unknown host "postgresq-02"; did you mean postgres-02?`; !errors.Is(err,
+		spec.ErrUnknownHost) ||
 		err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -209,7 +214,8 @@ func TestFindHosts(t *testing.T) {
 func TestSSHOf(t *testing.T) {
 	t.Parallel()
 	s := parse(t, filepath.Join(folder(t), "pgha.yaml"), everything)
-	want := spec.HostSSH{User: "root", Port: 22, HostKey: s.Hosts[0].SSH.HostKey, Address: "db-1.example.com"}
+	want := spec.HostSSH{User: "root", Port: 22, HostKey: s.Hosts[0].SSH.HostKey,
+		Address: "db-1.example.com"}
 	if diff := cmp.Diff(want, s.SSHOf(s.Hosts[0])); diff != "" {
 		t.Errorf("own settings: %s", diff)
 	}
@@ -285,7 +291,8 @@ ssh: {sudo_password_command: [sh, --password=hunter2hunter2]}
 			t.Errorf("%s shows a secret:\n%s", what, text)
 		}
 	}
-	if !strings.Contains(string(shown), "scram-sha-256") || !strings.Contains(string(shown), "username: me") {
+	if !strings.Contains(string(shown), "scram-sha-256") ||
+		!strings.Contains(string(shown), "username: me") {
 		t.Errorf("too much was blotted out:\n%s", shown)
 	}
 	if after, err := s.Marshal(); err != nil || string(after) != string(before) {
@@ -295,7 +302,8 @@ ssh: {sudo_password_command: [sh, --password=hunter2hunter2]}
 
 func TestLoad(t *testing.T) {
 	t.Parallel()
-	if _, err := spec.Load(filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err, fs.ErrNotExist) ||
+	if _, err := spec.Load(filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err,
+		fs.ErrNotExist) ||
 		errors.Is(err, spec.ErrInvalid) {
 		t.Errorf("got %v", err)
 	}

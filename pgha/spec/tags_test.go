@@ -43,20 +43,25 @@ func TestTagsThatWork(t *testing.T) {
 			[3]string{"{}", "{}", "{nosync: true}"}, none, "{synchronous_mode: strict}",
 		},
 		"synchronous, and never leads": {
-			[3]string{"{}", "{nosync: true}", "{nofailover: true}"}, none, "{synchronous_mode: quorum}",
+			[3]string{"{}", "{nosync: true}", "{nofailover: true}"}, none,
+			"{synchronous_mode: quorum}",
 		},
-		"nobody synchronous, and none wanted": {[3]string{"{}", "{nosync: true}", "{sync_priority: 0}"}, none, "{}"},
+		"nobody synchronous, and none wanted": {[3]string{"{}", "{nosync: true}",
+			"{sync_priority: 0}"}, none, "{}"},
 		"all have nosync off": {
-			[3]string{"{nosync: false}", "{nosync: false}", "{sync_priority: 1}"}, none, "{synchronous_mode: on}",
+			[3]string{"{nosync: false}", "{nosync: false}", "{sync_priority: 1}"}, none,
+			"{synchronous_mode: on}",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			text := "version: 1\nhosts:\n"
 			for i, tags := range tt.tags {
-				text += fmt.Sprintf("  - {name: db-%d, address: 10.0.0.%d, role: database, tags: %s}\n", i+1, i+1, tags)
+				text += fmt.Sprintf("  - {name: db-%d, address: 10.0.0.%d, role: database, "+
+					"tags: %s}\n", i+1, i+1, tags)
 			}
-			text += fmt.Sprintf("postgresql: {parameters: %s}\npatroni: %s\n", tt.parameters, tt.patroni)
+			text += fmt.Sprintf("postgresql: {parameters: %s}\npatroni: %s\n", tt.parameters,
+				tt.patroni)
 			if _, err := spec.Parse("pgha.yaml", []byte(text)); err != nil {
 				t.Error(err)
 			}

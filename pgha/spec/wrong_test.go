@@ -134,7 +134,8 @@ func checkErrors(t *testing.T, err error) {
 		if strings.ContainsAny(e.Error(), "\n\r") {
 			t.Errorf("more than one line: %q", e)
 		}
-		if i > 0 && (e.Line < all.List[i-1].Line || e.Line == all.List[i-1].Line && e.Column < all.List[i-1].Column) {
+		if i > 0 && (e.Line < all.List[i-1].Line || e.Line == all.List[i-1].Line &&
+			e.Column < all.List[i-1].Column) {
 			t.Errorf("out of order: %v", e)
 		}
 	}

@@ -36,8 +36,10 @@ func TestZeroIsAValueOrRefused(t *testing.T) {
 			switch {
 			case err != nil && !strings.Contains(err.Error(), path[0]):
 				t.Errorf("%s: %#v: refused without its name: %v", field, zero, err)
-			case err == nil && !isZero(valueAt(reflect.ValueOf(s).Elem(), path)) && !slices.Contains(merged, field):
-				t.Errorf("%s: %#v is silently %v", field, zero, valueAt(reflect.ValueOf(s).Elem(), path))
+			case err == nil && !isZero(valueAt(reflect.ValueOf(s).Elem(), path)) &&
+				!slices.Contains(merged, field):
+				t.Errorf("%s: %#v is silently %v", field, zero,
+					valueAt(reflect.ValueOf(s).Elem(), path))
 			}
 		}
 	})
@@ -121,5 +123,6 @@ func isZero(v reflect.Value) bool {
 	if v.Kind() == reflect.Pointer && !v.IsNil() {
 		v = v.Elem()
 	}
-	return v.IsZero() || (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.Len() == 0 || fmt.Sprint(v) == "0s"
+	return v.IsZero() || (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.Len() == 0 ||
+		fmt.Sprint(v) == "0s"
 }

@@ -22,7 +22,8 @@ func AwaitHealthy(ctx context.Context, c *site.Site) (Status, error) {
 	var last Status
 	err := poll.Until(ctx, poll.Options{
 		What: "a healthy cluster", Every: 200 * time.Millisecond,
-		Next: errs.Text("%s shows it, %s tells which layer is at fault", errs.Verb("status"), errs.Verb("verify")),
+		Next: errs.Text("%s shows it, %s tells which layer is at fault", errs.Verb("status"),
+			errs.Verb("verify")),
 	}, func(ctx context.Context) (string, error) {
 		status, err := Look(ctx, c)
 		if err != nil {

@@ -31,26 +31,42 @@ func TestProblems(t *testing.T) {
 		"a replica on an old timeline": {func(s *status.Status) {
 			s.Members[1].Healthy, s.Members[1].State, s.Members[1].Timeline = false, "running", 3
 		}, []string{"member pg2 is replica running on timeline 3"}},
-		"a member that says nothing": {func(s *status.Status) { s.Members[2] = status.MemberStatus{Name: "pg3"} },
+		"a member that says nothing": {func(s *status.Status) {
+			s.Members[2] = status.MemberStatus{Name: "pg3"}
+		},
 			[]string{"nothing is known about member pg3"}},
 		"a member without a role": {func(s *status.Status) {
 			s.Members[2] = status.MemberStatus{Name: "pg3", State: "stopped"}
 		}, []string{"member pg3 is stopped on timeline 0"}},
-		"two leaders": {func(s *status.Status) { s.Members[1].Role = "leader" }, []string{"the cluster has 2 leaders"}},
-		"a cluster that follows another": {func(s *status.Status) { s.Members[0].Role = "standby_leader" },
+		"two leaders": {func(s *status.Status) { s.Members[1].Role = "leader" },
+			[]string{"the cluster has 2 leaders"}},
+		"a cluster that follows another": {func(s *status.Status) {
+			s.Members[0].Role = "standby_leader"
+		},
 			[]string{"the cluster has 0 leaders"}},
-		"etcd without a leader": {func(s *status.Status) { s.Etcd[0].Leader = false }, []string{"etcd has 0 leaders"}},
-		"etcd torn in two":      {func(s *status.Status) { s.Etcd[1].Leader = true }, []string{"etcd has 2 leaders"}},
-		"etcd's alarm": {func(s *status.Status) { s.Etcd[1].Healthy, s.Etcd[1].Error = false, "alarm NOSPACE" },
+		"etcd without a leader": {func(s *status.Status) { s.Etcd[0].Leader = false },
+			[]string{"etcd has 0 leaders"}},
+		"etcd torn in two": {func(s *status.Status) { s.Etcd[1].Leader = true },
+			[]string{"etcd has 2 leaders"}},
+		"etcd's alarm": {func(s *status.Status) {
+			s.Etcd[1].Healthy, s.Etcd[1].Error = false,
+				"alarm NOSPACE"
+		},
 			[]string{"etcd on pg2 is not healthy: alarm NOSPACE"}},
-		"a balancer that does not answer": {func(s *status.Status) { s.Balancers[2].Error = "refused" },
+		"a balancer that does not answer": {func(s *status.Status) {
+			s.Balancers[2].Error = "refused"
+		},
 			[]string{"balancer lb3: refused"}},
 		"a balancer without a primary": {func(s *status.Status) { s.Balancers[1].Primary = nil },
 			[]string{"balancer lb2 sends writes to 0 members"}},
-		"a balancer with two": {func(s *status.Status) { s.Balancers[1].Primary = []string{"pg1", "pg2"} },
+		"a balancer with two": {func(s *status.Status) {
+			s.Balancers[1].Primary = []string{"pg1", "pg2"}
+		},
 			[]string{"balancer lb2 sends writes to 2 members"}},
 		"the address nowhere": {
-			func(s *status.Status) { s.VIP.Holders = nil }, []string{"10.0.0.9 is held by 0 balancers"},
+			func(s *status.Status) {
+				s.VIP.Holders = nil
+			}, []string{"10.0.0.9 is held by 0 balancers"},
 		},
 		"the address on two": {
 			func(s *status.Status) { s.VIP.Holders = []string{"lb1", "lb2"} },
@@ -58,19 +74,26 @@ func TestProblems(t *testing.T) {
 		},
 		"no address in the spec": {func(s *status.Status) { s.VIP = nil }, nil},
 		"a reset that was stopped": {
-			func(s *status.Status) { s.UnfinishedReset = "a reset was begun" }, []string{"a reset was begun"},
+			func(s *status.Status) {
+				s.UnfinishedReset = "a reset was begun"
+			}, []string{"a reset was begun"},
 		},
 		"hosts without a connection": {func(s *status.Status) {
 			s.Unreachable = map[string]string{"lb3": "x", "db2": "y"}
 		}, []string{"y", "x"}},
-		"somebody at work":        {func(s *status.Status) { s.Operation = &status.OperationStatus{} }, nil},
-		"a setting that is to be": {func(s *status.Status) { s.Members[0].PendingRestart = true }, nil},
+		"somebody at work": {func(s *status.Status) {
+			s.Operation = &status.OperationStatus{}
+		}, nil},
+		"a setting that is to be": {func(s *status.Status) {
+			s.Members[0].PendingRestart = true
+		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := sitetest.PowerStatus()
 			tt.breaks(&s)
-			if diff := cmp.Diff(tt.want, s.Problems()); diff != "" || s.Healthy() != (len(tt.want) == 0) {
+			if diff := cmp.Diff(tt.want, s.Problems()); diff != "" ||
+				s.Healthy() != (len(tt.want) == 0) {
 				t.Errorf("healthy: %v (-want +got):\n%s", s.Healthy(), diff)
 			}
 		})
@@ -142,8 +165,10 @@ func TestStatusOfADeadCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Healthy() || len(s.Members) != 3 || len(s.Etcd) != 3 || len(s.Balancers) != 2 || s.Leader() != "" {
-		t.Errorf("%d members, %d of etcd, %d balancers, led by %q", len(s.Members), len(s.Etcd), len(s.Balancers),
+	if s.Healthy() || len(s.Members) != 3 || len(s.Etcd) != 3 || len(s.Balancers) != 2 ||
+		s.Leader() != "" {
+		t.Errorf("%d members, %d of etcd, %d balancers, led by %q", len(s.Members), len(s.Etcd),
+			len(s.Balancers),
 			s.Leader())
 	}
 	for _, b := range s.Balancers {
@@ -167,10 +192,12 @@ func TestStatusOfADeadCluster(t *testing.T) {
 		t.Errorf("the mark on one host is %q", s.UnfinishedReset)
 	}
 	if s.Unreachable["pg3"] != "pg3: no route" || s.Operation != nil || len(s.VIP.Holders) != 0 {
-		t.Errorf("unreachable: %v, at work: %v, the address is held by %v", s.Unreachable, s.Operation, s.VIP.Holders)
+		t.Errorf("unreachable: %v, at work: %v, the address is held by %v", s.Unreachable,
+			s.Operation, s.VIP.Holders)
 	}
 	// three authorities, two of the operator's and seven for each database host
-	if len(s.Certificates) != 5+3*7 || s.Certificates[0].Name != "etcd CA" || s.Certificates[0].DaysLeft < 365 {
+	if len(s.Certificates) != 5+3*7 || s.Certificates[0].Name != "etcd CA" ||
+		s.Certificates[0].DaysLeft < 365 {
 		t.Errorf("%d certificates: %+v", len(s.Certificates), s.Certificates)
 	}
 }
@@ -191,7 +218,8 @@ func TestWaitForAHealthyCluster(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	last, err := status.AwaitHealthy(ctx, deafHosts(t, nil))
-	if !errors.Is(err, errs.ErrTimeout) || !strings.Contains(err.Error(), "the cluster has 0 leaders") {
+	if !errors.Is(err, errs.ErrTimeout) || !strings.Contains(err.Error(),
+		"the cluster has 0 leaders") {
 		t.Errorf("got %v", err)
 	}
 	if len(last.Members) != 3 || remote.Hint(err) == "" {
@@ -203,13 +231,15 @@ func TestWaitForAHealthyCluster(t *testing.T) {
 func TestLeadershipOfStrangers(t *testing.T) {
 	t.Parallel()
 	c := deafHosts(t, nil)
-	if err := status.MoveEtcdLeader(t.Context(), c, "nobody"); !errors.Is(err, spec.ErrUnknownHost) {
+	if err := status.MoveEtcdLeader(t.Context(), c, "nobody"); !errors.Is(err,
+		spec.ErrUnknownHost) {
 		t.Errorf("to nobody: %v", err)
 	}
 	if err := status.MoveEtcdLeader(t.Context(), c, "lb1"); errs.KindOf(err) != errs.Refused {
 		t.Errorf("to a balancer: %v", err)
 	}
-	if _, err := status.History(t.Context(), c); !strings.Contains(err.Error(), "no member of the cluster answers") {
+	if _, err := status.History(t.Context(), c); !strings.Contains(err.Error(),
+		"no member of the cluster answers") {
 		t.Errorf("history: %v", err)
 	}
 }

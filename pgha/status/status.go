@@ -206,7 +206,8 @@ func memberStatus(ctx context.Context, c *site.Site, s *Status) error {
 		s.ScheduledSwitchover = &ScheduledSwitchover{At: at.At, From: at.From, To: at.To}
 	}
 	for _, m := range patroni.Stranded(state) {
-		s.Stranded = append(s.Stranded, StrandedMember{Member: m.Name, Reason: m.Reason, Remedy: m.Hint})
+		s.Stranded = append(s.Stranded, StrandedMember{Member: m.Name, Reason: m.Reason,
+			Remedy: m.Hint})
 	}
 	members := make([]MemberStatus, len(opts.Members))
 	var wg sync.WaitGroup
@@ -256,7 +257,8 @@ func operationStatus(ctx context.Context, c *site.Site, s *Status) error {
 	}
 	holder, taken, err := etcd.LockHolder(ctx, opts, c.LockKey())
 	if err == nil && taken {
-		s.Operation = &OperationStatus{Holder: holder.Name, Purpose: holder.Purpose, Since: holder.Since}
+		s.Operation = &OperationStatus{Holder: holder.Name, Purpose: holder.Purpose,
+			Since: holder.Since}
 	}
 	return nil
 }
@@ -300,7 +302,8 @@ func certificateStatus(c *site.Site, now time.Time) ([]CertificateStatus, error)
 	add := func(name string, pem []byte) error {
 		info, err := pki.Inspect(pem)
 		if err == nil {
-			all = append(all, CertificateStatus{Name: name, NotAfter: info.NotAfter, DaysLeft: info.DaysLeft(now)})
+			all = append(all, CertificateStatus{Name: name, NotAfter: info.NotAfter,
+				DaysLeft: info.DaysLeft(now)})
 		}
 		return err
 	}
@@ -311,7 +314,8 @@ func certificateStatus(c *site.Site, now time.Time) ([]CertificateStatus, error)
 	}
 	named := []held{
 		{"etcd CA", cr.EtcdCA}, {"patroni CA", cr.PatroniCA}, {"postgres CA", cr.PostgresCA},
-		{"operator to etcd", cr.EtcdOperator.Cert}, {"operator to patroni", cr.PatroniOperator.Cert},
+		{"operator to etcd", cr.EtcdOperator.Cert},
+		{"operator to patroni", cr.PatroniOperator.Cert},
 	}
 	for _, h := range c.Spec.Databases() {
 		for _, at := range layout.Certificates() {
@@ -328,5 +332,8 @@ func certificateStatus(c *site.Site, now time.Time) ([]CertificateStatus, error)
 
 // Balances tells whether the HAProxy of that host works.
 func (s Status) Balances(host string) bool {
-	return slices.ContainsFunc(s.Balancers, func(b BalancerStatus) bool { return b.Host == host && b.Error == "" })
+	return slices.ContainsFunc(s.Balancers, func(b BalancerStatus) bool {
+		return b.Host == host &&
+			b.Error == ""
+	})
 }

@@ -37,7 +37,8 @@ func TestAppend(t *testing.T) {
 		t.Fatal(r)
 	}
 	got := read(t, file)
-	if len(got) > 1_000_000 || !strings.HasPrefix(got, "{\"old\"") || !strings.HasSuffix(got, old+"{\"id\":3}\n") {
+	if len(got) > 1_000_000 || !strings.HasPrefix(got, "{\"old\"") ||
+		!strings.HasSuffix(got, old+"{\"id\":3}\n") {
 		t.Errorf("%d bytes that begin with %.20q", len(got), got)
 	}
 }
@@ -47,7 +48,8 @@ func TestAppendWithoutAFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	scripttest.Write(t, dir, "pgha", "a file where the folder belongs")
-	r := scripttest.Run{With: "sh", Script: appendAudit, Args: []string{dir + "/pgha/operations.jsonl"}, Stdin: "{}\n",
+	r := scripttest.Run{With: "sh", Script: appendAudit,
+		Args: []string{dir + "/pgha/operations.jsonl"}, Stdin: "{}\n",
 		Paths: map[string]string{"/var/log": dir}}.Do(t)
 	if r.Code == 0 {
 		t.Errorf("%+v", r)

@@ -51,7 +51,8 @@ type Trail struct {
 // Begin writes down on every host that an operation begins, and returns what has to be called at
 // its end. The trail is no condition: hosts that cannot keep it are named in the log.
 func Begin(ctx context.Context, c *site.Site, verb, holder string) *Trail {
-	a := &Trail{c, OperationRecord{ID: rand.Text(), Time: time.Now().UTC().Truncate(time.Millisecond),
+	a := &Trail{c, OperationRecord{ID: rand.Text(),
+		Time: time.Now().UTC().Truncate(time.Millisecond),
 		Verb: verb, Holder: cmp.Or(holder, vault.WhoAmI())}}
 	a.write(ctx)
 	return a
@@ -137,7 +138,9 @@ func joined(a, b OperationRecord) OperationRecord {
 		b.Changes = nil
 	}
 	a.Changes = append(slices.Clone(a.Changes), b.Changes...)
-	slices.SortStableFunc(a.Changes, func(x, y RecordedChange) int { return cmp.Compare(x.Host, y.Host) })
+	slices.SortStableFunc(a.Changes, func(x, y RecordedChange) int {
+		return cmp.Compare(x.Host, y.Host)
+	})
 	if a.Changes == nil {
 		a.Changes = []RecordedChange{}
 	}

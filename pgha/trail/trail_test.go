@@ -14,7 +14,8 @@ func TestJoinedRecords(t *testing.T) {
 	begin := OperationRecord{ID: "a", Verb: "apply", Holder: "anna"}
 	end := func(host string) OperationRecord {
 		r := begin
-		r.Finished, r.Seconds, r.Error, r.Changes = true, 2, "broken", []RecordedChange{change(host)}
+		r.Finished, r.Seconds, r.Error, r.Changes = true, 2, "broken",
+			[]RecordedChange{change(host)}
 		return r
 	}
 	for name, lines := range map[string][]OperationRecord{

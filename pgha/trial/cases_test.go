@@ -19,19 +19,22 @@ func cases() map[string]attempt {
 		return m
 	}
 	return map[string]attempt{
-		"well": {settings: set("work_mem", "5MB", "shared_preload_libraries", "pg_stat_statements")},
+		"well": {settings: set("work_mem", "5MB", "shared_preload_libraries",
+			"pg_stat_statements")},
 		"library": {
 			settings: set("shared_preload_libraries", "pg_stat_statements, timescaledb"),
 			field:    "shared_preload_libraries", problem: `could not access file "timescaledb"`,
 		},
 		"memory": {
-			settings: set("shared_buffers", "400GB"), field: "shared_buffers", problem: "it asks for 417",
+			settings: set("shared_buffers", "400GB"), field: "shared_buffers",
+			problem: "it asks for 417",
 		},
 		"many-connections": {
 			settings: set("max_connections", "262000", "max_locks_per_transaction", "2000"),
 			field:    "max_connections", problem: "of shared memory",
 		},
-		"huge-pages": {settings: set("huge_pages", "on"), field: "huge_pages", problem: "and the host has 0"},
+		"huge-pages": {settings: set("huge_pages", "on"), field: "huge_pages",
+			problem: "and the host has 0"},
 		"certificate": {
 			settings: set("ssl_ca_file", "/etc/nowhere.crt"), field: "ssl_ca_file",
 			problem: "could not load root certificate file",
@@ -40,9 +43,11 @@ func cases() map[string]attempt {
 			settings: set("ssl_crl_file", "revoked.pem"), field: "ssl_crl_file",
 			problem: "/var/lib/postgresql/data/revoked.pem",
 		},
-		"ciphers": {settings: set("ssl_ciphers", "NOSUCH"), field: "ssl_ciphers", problem: "cipher list"},
+		"ciphers": {settings: set("ssl_ciphers", "NOSUCH"), field: "ssl_ciphers",
+			problem: "cipher list"},
 		"tls-versions": {
-			settings: set("ssl_max_protocol_version", "TLSv1.1"), field: "ssl_max_protocol_version", problem: "SSL",
+			settings: set("ssl_max_protocol_version", "TLSv1.1"), field: "ssl_max_protocol_version",
+			problem: "SSL",
 		},
 		"locale": {
 			settings: set("lc_monetary", "de_XX.UTF-8"), field: "lc_monetary",
@@ -57,23 +62,28 @@ func cases() map[string]attempt {
 			problem: "unrecognized configuration parameter",
 		},
 		"reserved": {
-			settings: set("superuser_reserved_connections", "500"), field: "superuser_reserved_connections",
-			problem: "must be less than",
+			settings: set("superuser_reserved_connections", "500"),
+			field:    "superuser_reserved_connections",
+			problem:  "must be less than",
 		},
-		"archive-and-wal": {settings: set("wal_level", "minimal"), field: "wal_level", problem: "wal_level"},
+		"archive-and-wal": {settings: set("wal_level", "minimal"), field: "wal_level",
+			problem: "wal_level"},
 		"group": {
-			settings: set("unix_socket_group", "nosuchgroup"), field: "unix_socket_group", problem: "nosuchgroup",
+			settings: set("unix_socket_group", "nosuchgroup"), field: "unix_socket_group",
+			problem: "nosuchgroup",
 		},
 		"session-library": {
 			settings: set("session_preload_libraries", "auto_explain, nosuch"),
 			field:    "session_preload_libraries", problem: "/usr/lib/postgresql/18/lib/nosuch.so",
 		},
 		"local-library": {
-			settings: set("local_preload_libraries", "auto_explain"), field: "local_preload_libraries",
-			problem: "/lib/plugins/auto_explain.so",
+			settings: set("local_preload_libraries", "auto_explain"),
+			field:    "local_preload_libraries",
+			problem:  "/lib/plugins/auto_explain.so",
 		},
 		"archive-library": {
-			settings: set("archive_library", "nosuch"), field: "archive_library", problem: "nosuch.so",
+			settings: set("archive_library", "nosuch"), field: "archive_library",
+			problem: "nosuch.so",
 		},
 		"archive-command": {
 			settings: set("archive_mode", "on", "archive_command", "/usr/bin/wal-push %p"),
@@ -88,20 +98,23 @@ func cases() map[string]attempt {
 			problem: "/etc/krb5.pg",
 		},
 		"rule-file": {
-			rules: []string{"hostssl all @admins 10.0.0.0/8 scram-sha-256"},
-			field: "hostssl all @admins 10.0.0.0/8 scram-sha-256", problem: "/var/lib/postgresql/data/admins",
+			rules:   []string{"hostssl all @admins 10.0.0.0/8 scram-sha-256"},
+			field:   "hostssl all @admins 10.0.0.0/8 scram-sha-256",
+			problem: "/var/lib/postgresql/data/admins",
 		},
 		"rule-method": {
 			rules: []string{"hostssl all all 10.0.0.0/8 radius"},
 			field: "hostssl all all 10.0.0.0/8 radius", problem: "radiusservers",
 		},
 		"synchronous-names": {
-			settings: set("synchronous_standby_names", "FIRST (a"), field: "synchronous_standby_names",
-			problem: "synchronous_standby_names",
+			settings: set("synchronous_standby_names", "FIRST (a"),
+			field:    "synchronous_standby_names",
+			problem:  "synchronous_standby_names",
 		},
 		"two-libraries": {
-			settings: set("shared_preload_libraries", "auto_explain", "auto_explain.log_min_duration", "1x"),
-			field:    "auto_explain.log_min_duration", problem: "auto_explain.log_min_duration",
+			settings: set("shared_preload_libraries", "auto_explain",
+				"auto_explain.log_min_duration", "1x"),
+			field: "auto_explain.log_min_duration", problem: "auto_explain.log_min_duration",
 		},
 	}
 }

@@ -23,14 +23,16 @@ func Command(s Server) []string {
 func Input(s Server, present Present) string {
 	var b strings.Builder
 	write := func(name string, s Server) {
-		fmt.Fprintf(&b, "== %s.conf\n%s== %s.hba\n%s== %s.ident\n", name, s.file(), name, s.rules(), name)
+		fmt.Fprintf(&b, "== %s.conf\n%s== %s.hba\n%s== %s.ident\n", name, s.file(), name,
+			s.rules(), name)
 		for _, line := range s.Ident {
 			b.WriteString(line + "\n")
 		}
 	}
 	write("wanted", s)
 	if present.Made {
-		now := Server{Version: s.Version, DataDir: s.DataDir, Rules: present.Rules, Ident: present.Ident}
+		now := Server{Version: s.Version, DataDir: s.DataDir, Rules: present.Rules,
+			Ident: present.Ident}
 		write("present", now.Over(present))
 	}
 	b.WriteString("== paths\n")

@@ -36,7 +36,8 @@ func Judge(s Server, changed []string, a Answer) []Fault {
 		}
 	}
 	for _, n := range s.needs() {
-		if slices.Contains(a.Lacks, n.kind+" "+n.path) && (s.New || slices.Contains(changed, n.setting)) {
+		if slices.Contains(a.Lacks, n.kind+" "+n.path) &&
+			(s.New || slices.Contains(changed, n.setting)) {
 			found = append(found, n.fault())
 		}
 	}
@@ -72,7 +73,8 @@ func (s Server) complaint(c Complaint, changed []string) Fault {
 	case f.Setting == "":
 		f.Problem += " (what changes: " + strings.Join(changed, ", ") + ")"
 	case strings.Contains(c.Text, "No such file"):
-		f.Remedy = "put the file there on every database host first, where user postgres can read it"
+		f.Remedy = "put the file there on every database host first, where user postgres can " +
+			"read it"
 	}
 	return f
 }
@@ -109,7 +111,8 @@ func (s Server) blamed(text string, changed []string) string {
 // sizes are the settings that the size of shared memory comes from, the most likely first.
 var sizes = []string{"shared_buffers", "min_dynamic_shared_memory", "max_connections",
 	"wal_buffers", "max_prepared_transactions",
-	"max_locks_per_transaction", "max_pred_locks_per_transaction", "max_wal_senders", "max_worker_processes",
+	"max_locks_per_transaction", "max_pred_locks_per_transaction", "max_wal_senders",
+	"max_worker_processes",
 	"track_activity_query_size"}
 
 // memory compares what the server would ask for with what the host can give at all.
@@ -132,7 +135,8 @@ func (s Server) memory(a Answer, changed []string) (Fault, bool) {
 	if setting != "" && have > 0 && asks > have {
 		return Fault{Setting: setting,
 			Problem: fmt.Sprintf(
-				"PostgreSQL does not start with it: it asks for %d MB of shared memory, and %s is %d MB",
+				"PostgreSQL does not start with it: it asks for %d MB of shared memory, and %s "+
+					"is %d MB",
 				asks/1024, of, have/1024),
 			Remedy: fmt.Sprintf("a quarter of the memory, %d MB, is a good value of shared_buffers",
 				have/1024/4)}, true
@@ -143,10 +147,12 @@ func (s Server) memory(a Answer, changed []string) (Fault, bool) {
 		(asks+size-1)/size > pages {
 		return Fault{Setting: "huge_pages",
 			Problem: fmt.Sprintf(
-				"PostgreSQL does not start with it: it asks for %d huge pages of %d kB, and the host has %d",
+				"PostgreSQL does not start with it: it asks for %d huge pages of %d kB, and the "+
+					"host has %d",
 				(asks+size-1)/size, size, pages),
 			Remedy: fmt.Sprintf(
-				"write huge_pages: try, or set vm.nr_hugepages to %d or more on every database host first",
+				"write huge_pages: try, or set vm.nr_hugepages to %d or more on every database "+
+					"host first",
 				(asks+size-1)/size)}, true
 	}
 	return Fault{}, false
@@ -168,11 +174,14 @@ func (n need) fault() Fault {
 	f := Fault{Setting: n.setting}
 	switch n.kind {
 	case "x":
-		f.Problem = fmt.Sprintf("there is no program %s that user postgres can run: %s", n.path, n.effect)
+		f.Problem = fmt.Sprintf("there is no program %s that user postgres can run: %s", n.path,
+			n.effect)
 		f.Remedy = "install it on every database host first"
 	case "w":
-		f.Problem = fmt.Sprintf("user postgres can neither write to %s nor make it: %s", n.path, n.effect)
-		f.Remedy = "make it on every database host first: install -d -o postgres -g postgres -m 0700 " +
+		f.Problem = fmt.Sprintf("user postgres can neither write to %s nor make it: %s", n.path,
+			n.effect)
+		f.Remedy = "make it on every database host first: install -d -o postgres -g postgres " +
+			"-m 0700 " +
 			n.path
 	default:
 		f.Problem = fmt.Sprintf("there is no %s that user postgres can read: %s", n.path, n.effect)

@@ -39,7 +39,8 @@ func TestRecordedAnswers(t *testing.T) {
 			continue
 		}
 		found := slices.ContainsFunc(faults, func(f Fault) bool {
-			return (f.Setting == tt.field || f.Rule == tt.field) && strings.Contains(f.Problem, tt.problem) &&
+			return (f.Setting == tt.field || f.Rule == tt.field) &&
+				strings.Contains(f.Problem, tt.problem) &&
 				f.Remedy != ""
 		})
 		if !found || len(faults) != 1 {

@@ -82,7 +82,8 @@ func (s Server) library(setting, name string) string {
 // program is the first word of a command if that is a path; "" else.
 func program(command string) string {
 	words := strings.Fields(command)
-	if len(words) == 0 || !path.IsAbs(words[0]) || strings.ContainsAny(words[0], `'"$;&|<>*?()`+"`") {
+	if len(words) == 0 || !path.IsAbs(words[0]) ||
+		strings.ContainsAny(words[0], `'"$;&|<>*?()`+"`") {
 		return ""
 	}
 	return strings.ReplaceAll(words[0], "%%", "%")

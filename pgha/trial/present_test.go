@@ -13,13 +13,15 @@ func TestReadPresent(t *testing.T) {
 	t.Parallel()
 	p := recorded(t)
 	if !p.Made || p.Settings["shared_buffers"] != "256MB" ||
-		p.Settings["ssl_key_file"] != "/etc/patroni/certs/postgres-server.key" || len(p.Settings) != 25 {
+		p.Settings["ssl_key_file"] != "/etc/patroni/certs/postgres-server.key" ||
+		len(p.Settings) != 25 {
 		t.Errorf("settings %v", p.Settings)
 	}
 	if len(p.Rules) == 0 || p.Rules[0] != "local all all peer" || len(p.Ident) != 0 {
 		t.Errorf("rules %q, %q", p.Rules, p.Ident)
 	}
-	if got := readSettings("archive_command = 'echo ''a'' \\\\ %p'\n"); got["archive_command"] != `echo 'a' \ %p` {
+	if got := readSettings(
+		"archive_command = 'echo ''a'' \\\\ %p'\n"); got["archive_command"] != `echo 'a' \ %p` {
 		t.Errorf("%v", got)
 	}
 }
@@ -36,18 +38,25 @@ func TestNothingIsTriedTwice(t *testing.T) {
 		"the same":     {func(*Server) {}, nil, false},
 		"another form": {func(s *Server) { s.Settings["shared_buffers"] = "262144kB" }, nil, false},
 		"another value": {
-			func(s *Server) { s.Settings["shared_buffers"] = "300MB" }, []string{"shared_buffers"}, true,
+			func(s *Server) {
+				s.Settings["shared_buffers"] = "300MB"
+			}, []string{"shared_buffers"}, true,
 		},
 		"taken back": {
-			func(s *Server) { s.Removed = []string{"wal_log_hints", "never_there"} }, []string{"wal_log_hints"}, true,
+			func(s *Server) {
+				s.Removed = []string{"wal_log_hints", "never_there"}
+			}, []string{"wal_log_hints"}, true,
 		},
 		"another rule": {
-			func(s *Server) { s.Rules = append([]string{"local all all reject"}, s.Rules...) }, nil, true,
+			func(s *Server) {
+				s.Rules = append([]string{"local all all reject"}, s.Rules...)
+			}, nil, true,
 		},
 		"another mapping": {func(s *Server) { s.Ident = []string{"m a b"} }, nil, true},
 	} {
 		s := Server{
-			Version: 18, Settings: map[string]string{"shared_buffers": "256MB", "wal_log_hints": "on"}, Rules: p.Rules,
+			Version: 18, Settings: map[string]string{"shared_buffers": "256MB",
+				"wal_log_hints": "on"}, Rules: p.Rules,
 		}
 		tt.edit(&s)
 		if diff := cmp.Diff(tt.changed, s.Changed(p)); diff != "" || s.Differs(p) != tt.differs {

@@ -119,7 +119,8 @@ func lastNumber(text string) int {
 
 var (
 	// message is a line of the server's log, behind whatever prefix.
-	message = regexp.MustCompile(`(postgres|LOG|WARNING|ERROR|FATAL|PANIC|HINT|DETAIL|CONTEXT): +(.*)`)
+	message = regexp.MustCompile(
+		`(postgres|LOG|WARNING|ERROR|FATAL|PANIC|HINT|DETAIL|CONTEXT): +(.*)`)
 	// inFile is where a setting stands, inRules where a rule does.
 	inFile  = regexp.MustCompile(` in file "([^"]*)" line (\d+)`)
 	inRules = regexp.MustCompile(`line (\d+) of configuration file "([^"]*)"`)

@@ -81,7 +81,8 @@ var byPatroni = []string{
 	"cluster_name", "config_file", "data_directory", "hba_file", "hot_standby", "ident_file",
 	"listen_addresses", "port", "primary_conninfo", "primary_slot_name", "promote_trigger_file",
 	"recovery_target", "recovery_target_action", "recovery_target_inclusive", "recovery_target_lsn",
-	"recovery_target_name", "recovery_target_time", "recovery_target_timeline", "recovery_target_xid",
+	"recovery_target_name", "recovery_target_time", "recovery_target_timeline",
+	"recovery_target_xid",
 	"unix_socket_directories",
 }
 

@@ -34,13 +34,15 @@ type placed struct {
 func TestApplyVerifyAndDoctorAgree(t *testing.T) {
 	t.Parallel()
 	w := newWorkshop(t)
-	for _, name := range []string{layout.EtcdPeer, layout.EtcdClient, layout.RESTServer, layout.Postgres} {
+	for _, name := range []string{layout.EtcdPeer, layout.EtcdClient, layout.RESTServer,
+		layout.Postgres} {
 		of := certs.Named(w.sp, w.host, name)
 		for title, p := range w.cases(t, of) {
 			t.Run(name+"/"+title, func(t *testing.T) {
 				t.Parallel()
 				now := time.Now()
-				verify := judge(of, w.authorities[of.Authority].CertPEM(), w.authorities[of.Authority].CertPEM(),
+				verify := judge(of, w.authorities[of.Authority].CertPEM(),
+					w.authorities[of.Authority].CertPEM(),
 					p.cert, publicOf(p.key), now)
 				testkit.CheckSays(t, verify, p.verify)
 				if kept := w.apply(t, of, p); kept != (verify == nil) {
@@ -69,7 +71,8 @@ func newWorkshop(t *testing.T) *workshop {
 	t.Helper()
 	w := &workshop{sp: testkit.Spec(t), authorities: map[string]*pki.CA{}}
 	w.host = w.sp.Databases()[0]
-	for _, name := range []string{layout.EtcdAuthority, layout.PatroniAuthority, layout.PostgresAuthority} {
+	for _, name := range []string{layout.EtcdAuthority, layout.PatroniAuthority,
+		layout.PostgresAuthority} {
 		w.authorities[name] = aged(t, vault.CAName(w.sp, name))
 	}
 	return w
@@ -78,7 +81,9 @@ func newWorkshop(t *testing.T) *workshop {
 // aged returns an authority that has been there for two years.
 func aged(t *testing.T, name string) *pki.CA {
 	t.Helper()
-	ca, err := pki.NewCA(name, pki.WithClock(func() time.Time { return time.Now().Add(-2 * 365 * vault.Day) }))
+	ca, err := pki.NewCA(name, pki.WithClock(func() time.Time {
+		return time.Now().Add(-2 * 365 * vault.Day)
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +94,8 @@ func aged(t *testing.T, name string) *pki.CA {
 func (w *workshop) cases(t *testing.T, of certs.Certificate) map[string]placed {
 	t.Helper()
 	ca := w.authorities[of.Authority]
-	issue := func(from *pki.CA, age time.Duration, change func(*pki.Request), doctor, verify string) placed {
+	issue := func(from *pki.CA, age time.Duration, change func(*pki.Request), doctor,
+		verify string) placed {
 		then, err := pki.LoadCA(from.CertPEM(), from.KeyPEM().Reveal(),
 			pki.WithClock(func() time.Time { return time.Now().Add(-age) }))
 		if err != nil {
@@ -111,25 +117,33 @@ func (w *workshop) cases(t *testing.T, of certs.Certificate) map[string]placed {
 	foreign := issue(ca, 0, nil, "key-mismatch", "private key does not belong")
 	foreign.key = issue(ca, 0, nil, "", "").key
 	all := map[string]placed{
-		"just issued":              good,
-		"a third and an hour":      issue(ca, third-time.Hour, nil, "", ""),
-		"a third less a minute":    issue(ca, third+time.Minute, nil, "expiring", "due for renewal"),
-		"ends in an hour":          issue(ca, of.Request.Lifetime-time.Hour, nil, "expiring", "due for renewal"),
-		"ended a second ago":       issue(ca, of.Request.Lifetime+time.Second, nil, "expired", "has expired"),
-		"begins in an hour":        issue(ca, -pki.Backdate-time.Hour, nil, "not-yet-valid", "not yet valid"),
-		"from a slow clock":        issue(ca, -pki.Backdate+time.Minute, nil, "", ""),
-		"another authority":        issue(aged(t, "other"), 0, nil, "untrusted", "is not of the operator's CA"),
-		"an authority of its name": issue(aged(t, vault.CAName(w.sp, of.Authority)), 0, nil, "untrusted", "is not of"),
+		"just issued":         good,
+		"a third and an hour": issue(ca, third-time.Hour, nil, "", ""),
+		"a third less a minute": issue(ca, third+time.Minute, nil, "expiring",
+			"due for renewal"),
+		"ends in an hour": issue(ca, of.Request.Lifetime-time.Hour, nil, "expiring",
+			"due for renewal"),
+		"ended a second ago": issue(ca, of.Request.Lifetime+time.Second, nil, "expired",
+			"has expired"),
+		"begins in an hour": issue(ca, -pki.Backdate-time.Hour, nil, "not-yet-valid",
+			"not yet valid"),
+		"from a slow clock": issue(ca, -pki.Backdate+time.Minute, nil, "", ""),
+		"another authority": issue(aged(t, "other"), 0, nil, "untrusted",
+			"is not of the operator's CA"),
+		"an authority of its name": issue(aged(t, vault.CAName(w.sp, of.Authority)), 0, nil,
+			"untrusted", "is not of"),
 		"another host's": issue(ca, 0, func(r *pki.Request) { r.CommonName = "pg9" },
 			"outdated", "common name"),
 		"longer than asked": issue(ca, 0, func(r *pki.Request) { r.Lifetime += time.Hour },
 			"outdated", "lifetime"),
 		"shorter than asked": issue(ca, 0, func(r *pki.Request) { r.Lifetime /= 2 }, "", ""),
 		"another one's key":  foreign,
-		"no key":             {good.cert, []byte("no key"), "key-mismatch", "private key does not belong"},
-		"no certificate":     {[]byte("no certificate"), good.key, "missing", "holds no certificate"},
-		"half of it":         {good.cert[:len(good.cert)/2], good.key, "missing", "holds no certificate"},
-		"the authority":      {ca.CertPEM(), ca.KeyPEM().Reveal(), "", "it is an authority"},
+		"no key": {good.cert, []byte("no key"), "key-mismatch",
+			"private key does not belong"},
+		"no certificate": {[]byte("no certificate"), good.key, "missing", "holds no certificate"},
+		"half of it": {good.cert[:len(good.cert)/2], good.key, "missing",
+			"holds no certificate"},
+		"the authority": {ca.CertPEM(), ca.KeyPEM().Reveal(), "", "it is an authority"},
 	}
 	authority := all["the authority"]
 	authority.doctor = "outdated"
@@ -137,7 +151,9 @@ func (w *workshop) cases(t *testing.T, of certs.Certificate) map[string]placed {
 		authority.doctor = "names"
 		all["a name too few"] = issue(ca, 0, func(r *pki.Request) { r.DNSNames = r.DNSNames[1:] },
 			"names", "it lacks "+w.host.Name)
-		all["an address too few"] = issue(ca, 0, func(r *pki.Request) { r.IPs = r.IPs[:len(r.IPs)-1] },
+		all["an address too few"] = issue(ca, 0, func(r *pki.Request) {
+			r.IPs = r.IPs[:len(r.IPs)-1]
+		},
 			"names", "it lacks ")
 		all["a name too many"] = issue(ca, 0, func(r *pki.Request) {
 			r.DNSNames = append(slices.Clone(r.DNSNames), "old")
@@ -162,7 +178,8 @@ func (w *workshop) cases(t *testing.T, of certs.Certificate) map[string]placed {
 func (w *workshop) apply(t *testing.T, of certs.Certificate, p placed) bool {
 	t.Helper()
 	dir := t.TempDir()
-	files := map[string][]byte{"certs/" + of.Stored + ".crt": p.cert, "certs/" + of.Stored + ".key": p.key}
+	files := map[string][]byte{"certs/" + of.Stored + ".crt": p.cert,
+		"certs/" + of.Stored + ".key": p.key}
 	for name, ca := range w.authorities {
 		files["ca/"+name+".crt"], files["ca/"+name+".key"] = ca.CertPEM(), ca.KeyPEM().Reveal()
 	}
@@ -191,7 +208,8 @@ func (w *workshop) diagnose(of certs.Certificate, p placed, now time.Time) strin
 		Postgres: w.authorities[layout.PostgresAuthority].CertPEM(),
 	}, Hosts: []*doctor.Host{{Name: w.host.Name, Role: spec.RoleDatabase,
 		Patroni: &doctor.Patroni{}, Etcd: &doctor.Etcd{}, SQL: &doctor.SQL{}, Data: &doctor.Data{},
-		Certificates: []doctor.Certificate{{Name: of.Label(), PEM: string(p.cert), KeyMatches: mismatch == nil}}}}}
+		Certificates: []doctor.Certificate{{Name: of.Label(), PEM: string(p.cert),
+			KeyMatches: mismatch == nil}}}}}
 	for _, found := range doctor.Diagnose(f).Findings {
 		if strings.Contains(found.ID, "-certificate-") {
 			return found.ID

@@ -108,7 +108,8 @@ func checkPatroni(ctx context.Context, c *site.Site) (string, error) {
 		}
 	}
 	if state.Paused {
-		return "", remote.WithHint(errors.New("the cluster is paused: nobody would be promoted"), "resume it")
+		return "", remote.WithHint(errors.New("the cluster is paused: nobody would be promoted"),
+			"resume it")
 	}
 	return fmt.Sprintf("leader %s, %d replicas as their tags say, timeline %d", leader.Name,
 		len(opts.Members)-1, leader.Timeline), nil
@@ -122,7 +123,8 @@ func checkReplicationLogin(ctx context.Context, c *site.Site) (string, error) {
 		return "", err
 	}
 	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		route := site.Route{Host: "127.0.0.1", Port: c.Spec.PostgreSQL.Port, From: t, Replication: true}
+		route := site.Route{Host: "127.0.0.1", Port: c.Spec.PostgreSQL.Port, From: t,
+			Replication: true}
 		return c.WithSQL(ctx, route, func(conn *pgx.Conn) error {
 			_, err := conn.PgConn().Exec(ctx, "IDENTIFY_SYSTEM").ReadAll()
 			return err
@@ -161,14 +163,16 @@ func checkBalancers(ctx context.Context, c *site.Site) (string, error) {
 		}
 		if b.Reload.Failed {
 			return "", remote.OnHost(b.Host,
-				fmt.Errorf("HAProxy serves a former configuration and cannot start again: %s", b.Reload.Reason))
+				fmt.Errorf("HAProxy serves a former configuration and cannot start again: %s",
+					b.Reload.Reason))
 		}
 		primary, replicas := status.Serving(b)
 		if len(primary) != 1 {
 			return "", remote.OnHost(b.Host, fmt.Errorf("sends writes to %d members", len(primary)))
 		}
 		if lack := site.Missing(c.Readers(primary[0]), replicas); len(lack) > 0 {
-			return "", remote.OnHost(b.Host, fmt.Errorf("sends no reads to %s", strings.Join(lack, ", ")))
+			return "", remote.OnHost(b.Host, fmt.Errorf("sends no reads to %s",
+				strings.Join(lack, ", ")))
 		}
 	}
 	return fmt.Sprintf("%d balancers", len(states)), nil
@@ -186,7 +190,8 @@ func checkHolder(ctx context.Context, c *site.Site) (string, error) {
 		}
 	}
 	if err == nil && len(holders) != 1 {
-		err = fmt.Errorf("%d balancers hold %s: %s", len(holders), c.Spec.VIP.Address, strings.Join(holders, ", "))
+		err = fmt.Errorf("%d balancers hold %s: %s", len(holders), c.Spec.VIP.Address,
+			strings.Join(holders, ", "))
 	}
 	return fmt.Sprintf("%s on %s", c.Spec.VIP.Address, strings.Join(holders, ", ")), err
 }
@@ -203,7 +208,8 @@ func checkPrimarySQL(ctx context.Context, c *site.Site) (string, error) {
 	if err == nil && recovering {
 		err = fmt.Errorf("%s is a replica", server)
 	}
-	return fmt.Sprintf("%s, %s, certificate verified for %s", server, tlsVersion, c.WriteRoute().Host), err
+	return fmt.Sprintf("%s, %s, certificate verified for %s", server, tlsVersion,
+		c.WriteRoute().Host), err
 }
 
 func checkReadPort(ctx context.Context, c *site.Site) (string, error) {
@@ -218,7 +224,8 @@ func checkReadPort(ctx context.Context, c *site.Site) (string, error) {
 	var server string
 	var recovering bool
 	err := c.WithSQL(ctx, route, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, "SELECT host(inet_server_addr()), pg_is_in_recovery()").Scan(&server, &recovering)
+		return conn.QueryRow(ctx, "SELECT host(inet_server_addr()), pg_is_in_recovery()").Scan(
+			&server, &recovering)
 	})
 	if err == nil && !recovering && len(c.Readers(c.MemberAt(server))) > 0 {
 		err = fmt.Errorf("port %d leads to the primary, %s", route.Port, server)
@@ -270,8 +277,11 @@ func checkRow(ctx context.Context, c *site.Site) (detail string, err error) {
 	databases = slices.DeleteFunc(databases,
 		func(t *remote.Target) bool { return !c.Promises()[c.MemberAt(t.Address)].Streams })
 	err = remote.Each(ctx, databases,
-		func(ctx context.Context, t *remote.Target) error { return awaitRow(ctx, c, t, table, value) })
-	return fmt.Sprintf("on %d members after %s", len(databases), time.Since(start).Round(time.Millisecond)), err
+		func(ctx context.Context, t *remote.Target) error {
+			return awaitRow(ctx, c, t, table, value)
+		})
+	return fmt.Sprintf("on %d members after %s", len(databases),
+		time.Since(start).Round(time.Millisecond)), err
 }
 
 // awaitRow waits until the row can be read on one member.
@@ -301,7 +311,8 @@ func checkRefusedLines(ctx context.Context, c *site.Site) (string, error) {
 		if len(lines) > 0 {
 			err = errs.WithNext(fmt.Errorf("%w: %w", serving.ErrLines, errs.Reasons(lines)),
 				errs.Text("put right what the line says: the specification (%s), %s, or ALTER "+
-					"SYSTEM RESET for postgresql.auto.conf", errs.Verb("apply"), errs.Verb("config", "set")))
+					"SYSTEM RESET for postgresql.auto.conf", errs.Verb("apply"),
+					errs.Verb("config", "set")))
 		}
 		return err
 	})
@@ -318,5 +329,6 @@ func checkRunning(ctx context.Context, c *site.Site) (string, error) {
 	for _, f := range refused {
 		problems = append(problems, fmt.Errorf("%s; %s", f.Problem, f.Remedy))
 	}
-	return fmt.Sprintf("%d hosts, etcd's and Patroni's members, the network", len(c.Targets())), errs.Join(problems...)
+	return fmt.Sprintf("%d hosts, etcd's and Patroni's members, the network", len(c.Targets())),
+		errs.Join(problems...)
 }

@@ -20,21 +20,26 @@ func securityChecks() []check {
 	return []check{
 		{"TLS before 1.2 is refused", errs.Text("the servers' oldest version must be TLS 1.2: %s",
 			errs.Verb("apply")), checkTLSVersions},
-		{"etcd and Patroni refuse plain HTTP", errs.Text("both must be set up with certificates: %s",
-			errs.Verb("apply")), checkPlainHTTP},
+		{"etcd and Patroni refuse plain HTTP",
+			errs.Text("both must be set up with certificates: %s",
+				errs.Verb("apply")), checkPlainHTTP},
 		{"a certificate opens no other door",
-			errs.Text("etcd, Patroni and PostgreSQL must each trust their own CA alone: %s", errs.Verb("apply")),
+			errs.Text("etcd, Patroni and PostgreSQL must each trust their own CA alone: %s",
+				errs.Verb("apply")),
 			checkOtherDoors},
 		{"logins need SCRAM",
-			errs.Text("remove what is named, or set the role's password again (password_encryption is scram-sha-256)"),
+			errs.Text("remove what is named, or set the role's password again " +
+				"(password_encryption is scram-sha-256)"),
 			checkLogins},
 		{"keys and passwords are readable by their owners alone",
 			errs.Text("%s sets owner and mode", errs.Verb("apply")), checkKeyFiles},
 		{"certificates are of their own CA, named right and in date",
 			errs.Text("%s renews what is due", errs.Verb("apply")), checkCertificates},
-		{"the hosts' password file opens replication", errs.Text("%s writes it; %s ends a rotation that was cut off",
-			errs.Verb("apply"), errs.Verb("secrets", "rotate")), checkPasswordFile},
-		{"balancers verify Patroni's certificates", errs.Text("%s renders haproxy.cfg again", errs.Verb("apply")),
+		{"the hosts' password file opens replication",
+			errs.Text("%s writes it; %s ends a rotation that was cut off",
+				errs.Verb("apply"), errs.Verb("secrets", "rotate")), checkPasswordFile},
+		{"balancers verify Patroni's certificates",
+			errs.Text("%s renders haproxy.cfg again", errs.Verb("apply")),
 			checkBalancersVerify},
 	}
 }
@@ -71,7 +76,8 @@ func checkTLSVersions(ctx context.Context, c *site.Site) (string, error) {
 			names = append(names, tls.VersionName(v))
 		}
 	}
-	return fmt.Sprintf("%s on %d ports of each database host", strings.Join(names, " and "), len(endpoints(c))), err
+	return fmt.Sprintf("%s on %d ports of each database host", strings.Join(names, " and "),
+		len(endpoints(c))), err
 }
 
 // versions returns those of today's TLS versions that an endpoint accepts. It must accept one, and
@@ -125,7 +131,8 @@ func checkOtherDoors(ctx context.Context, c *site.Site) (string, error) {
 		{"PATCH", "/config", c.Spec.Patroni.RESTPort, cr.PatroniCA, cr.EtcdOperator},
 	}, func(k request, code int) error {
 		if !slices.Contains([]int{0, http.StatusUnauthorized, http.StatusForbidden}, code) {
-			return fmt.Errorf("port %d answered a certificate of another authority with HTTP %d", k.port, code)
+			return fmt.Errorf("port %d answered a certificate of another authority with HTTP %d",
+				k.port, code)
 		}
 		return nil
 	})
@@ -141,7 +148,8 @@ func checkEtcdStrangers(ctx context.Context, c *site.Site) (string, error) {
 		{method: "GET", path: "/members", port: c.Spec.Etcd.PeerPort, ca: ca},
 	}, func(k request, code int) error {
 		if code != 0 {
-			return fmt.Errorf("etcd answered a client without a certificate with HTTP %d (%s, port %d)",
+			return fmt.Errorf("etcd answered a client without a certificate with HTTP %d (%s, "+
+				"port %d)",
 				code, k.path, k.port)
 		}
 		return nil
@@ -161,7 +169,8 @@ func checkPatroniStrangers(ctx context.Context, c *site.Site) (string, error) {
 		{method: "POST", path: "/failover", port: port, ca: ca},
 	}, func(k request, code int) error {
 		if !slices.Contains([]int{0, http.StatusUnauthorized, http.StatusForbidden}, code) {
-			return fmt.Errorf("%s %s without a certificate was answered with HTTP %d", k.method, k.path, code)
+			return fmt.Errorf("%s %s without a certificate was answered with HTTP %d", k.method,
+				k.path, code)
 		}
 		return nil
 	})
@@ -169,7 +178,8 @@ func checkPatroniStrangers(ctx context.Context, c *site.Site) (string, error) {
 }
 
 // eachRequest requests on every database host, all at the same time, and judges the answers.
-func eachRequest(ctx context.Context, c *site.Site, requests []request, judge func(request, int) error) error {
+func eachRequest(ctx context.Context, c *site.Site, requests []request,
+	judge func(request, int) error) error {
 	databases, err := c.Databases()
 	if err != nil {
 		return err

@@ -29,7 +29,8 @@ type request struct {
 
 // tryRequest returns the HTTP status of the answer, or 0 when the server ended the connection
 // without one: a handshake that it refused. The error says that there was no connection to refuse.
-func tryRequest(ctx context.Context, c *site.Site, t *remote.Target, k request) (code int, err error) {
+func tryRequest(ctx context.Context, c *site.Site, t *remote.Target,
+	k request) (code int, err error) {
 	scheme, config := "http", &tls.Config{MinVersion: tls.VersionTLS12}
 	if k.ca != nil {
 		scheme, config.RootCAs = "https", x509.NewCertPool()
@@ -41,7 +42,9 @@ func tryRequest(ctx context.Context, c *site.Site, t *remote.Target, k request) 
 			return 0, fmt.Errorf("load the certificate to show: %w", err)
 		}
 		// A server names the authorities that it trusts; this one is shown all the same.
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return &pair, nil
+		}
 	}
 	var dialErr error
 	transport := &http.Transport{TLSClientConfig: config,
@@ -51,7 +54,8 @@ func tryRequest(ctx context.Context, c *site.Site, t *remote.Target, k request) 
 			return conn, err
 		}}
 	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, k.method, scheme+"://"+connstring.HostPort(t.Address, k.port)+k.path,
+	req, err := http.NewRequestWithContext(ctx, k.method,
+		scheme+"://"+connstring.HostPort(t.Address, k.port)+k.path,
 		strings.NewReader("{}"))
 	if err != nil {
 		return 0, err
@@ -84,9 +88,11 @@ type endpoint struct {
 func endpoints(c *site.Site) []endpoint {
 	cr := c.Credentials()
 	return []endpoint{
-		{"etcd's client port", c.Spec.Etcd.ClientPort, cr.EtcdCA, cr.EtcdOperator, layout.EtcdServer},
+		{"etcd's client port", c.Spec.Etcd.ClientPort, cr.EtcdCA, cr.EtcdOperator,
+			layout.EtcdServer},
 		{"etcd's peer port", c.Spec.Etcd.PeerPort, cr.EtcdCA, cr.EtcdOperator, layout.EtcdPeer},
-		{"Patroni's REST API", c.Spec.Patroni.RESTPort, cr.PatroniCA, cr.PatroniOperator, layout.RESTServer},
+		{"Patroni's REST API", c.Spec.Patroni.RESTPort, cr.PatroniCA, cr.PatroniOperator,
+			layout.RESTServer},
 		{"PostgreSQL", c.Spec.PostgreSQL.Port, cr.PostgresCA, pki.KeyPair{}, layout.Postgres},
 	}
 }

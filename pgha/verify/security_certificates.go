@@ -40,13 +40,15 @@ func checkCertificates(ctx context.Context, c *site.Site) (string, error) {
 		wg.Wait()
 		return errs.Join(problems...)
 	})
-	return fmt.Sprintf("%d on each database host, and what %d servers show", len(layout.Certificates()),
+	return fmt.Sprintf("%d on each database host, and what %d servers show",
+		len(layout.Certificates()),
 		len(endpoints(c))), err
 }
 
 // judgeHeld looks at a host's certificates, with the authorities and the keys beside them. Of a
 // key only the public half leaves the host.
-func judgeHeld(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host, now time.Time) error {
+func judgeHeld(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host,
+	now time.Time) error {
 	cr, list := c.Credentials(), certs.OfHost(c.Spec, h)
 	const each = 3
 	var argvs [][]string
@@ -77,12 +79,14 @@ func judge(of certs.Certificate, ours, beside, cert, public []byte, now time.Tim
 
 // judgeShown looks at the certificate that a server shows. The handshake has shown that it has the
 // key.
-func judgeShown(ctx context.Context, c *site.Site, t *remote.Target, d endpoint, h spec.Host, now time.Time) error {
+func judgeShown(ctx context.Context, c *site.Site, t *remote.Target, d endpoint, h spec.Host,
+	now time.Time) error {
 	state, err := d.handshake(ctx, t, tls.VersionTLS12, 0, true)
 	if err != nil {
 		return err
 	}
-	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: state.PeerCertificates[0].Raw})
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE",
+		Bytes: state.PeerCertificates[0].Raw})
 	if err := certs.Named(c.Spec, h, d.certificate).Judge(d.ca, cert, true, now); err != nil {
 		return wrong(d.name, err)
 	}

@@ -35,7 +35,8 @@ func guardedFiles(host layout.Host) []guarded {
 	}
 	var list []guarded
 	for _, f := range host.Private() {
-		g := guarded{f.Path, cmp.Or(f.Owner, "root"), cmp.Or(f.Group, "root"), cmp.Or(f.MostMode, f.Mode), f.Optional}
+		g := guarded{f.Path, cmp.Or(f.Owner, "root"), cmp.Or(f.Group, "root"),
+			cmp.Or(f.MostMode, f.Mode), f.Optional}
 		if keys[f.Path] {
 			g.pattern = path.Dir(f.Path) + "/*.key"
 		}
@@ -98,7 +99,9 @@ func judgeFiles(listing string, list []guarded) []string {
 			if ok, _ := path.Match(g.pattern, f[3]); !ok {
 				continue
 			}
-			missing = slices.DeleteFunc(missing, func(m guarded) bool { return m.pattern == g.pattern })
+			missing = slices.DeleteFunc(missing, func(m guarded) bool {
+				return m.pattern == g.pattern
+			})
 			mode := fs.FileMode(n) & 0o777
 			switch {
 			case mode&^g.most != 0:
@@ -159,8 +162,10 @@ func judgeHAProxy(config string) []string {
 			if len(words) < 2 || !slices.Contains(words, "check") {
 				continue
 			}
-			if !slices.Contains(words, "check-ssl") || after("verifyhost") == "" || after("verify") == "none" {
-				found = append(found, fmt.Sprintf("server %s is checked without its name or without TLS", words[1]))
+			if !slices.Contains(words, "check-ssl") || after("verifyhost") == "" ||
+				after("verify") == "none" {
+				found = append(found, fmt.Sprintf("server %s is checked without its name or "+
+					"without TLS", words[1]))
 			}
 		}
 	}

@@ -95,9 +95,11 @@ func checkPasswordFile(ctx context.Context, c *site.Site) (string, error) {
 	}
 	pg := c.Spec.PostgreSQL
 	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		argv := pgsession.Clean(pgsession.Settings(pg.Version, pgsession.Ordinary, "pgha"), "sh", "-c",
+		argv := pgsession.Clean(pgsession.Settings(pg.Version, pgsession.Ordinary, "pgha"),
+			"sh", "-c",
 			loginScript, "login",
-			fmt.Sprint(pg.Port), patroni.PasswordFile, patroni.PostgresCAFile, conninfo(pg.ReplicationUser),
+			fmt.Sprint(pg.Port), patroni.PasswordFile, patroni.PostgresCAFile,
+			conninfo(pg.ReplicationUser),
 			conninfo(pg.RewindUser), c.PsqlPath())
 		for _, h := range c.Spec.Databases() {
 			if h.Name != t.Name || len(databases) == 1 {
@@ -110,8 +112,11 @@ func checkPasswordFile(ctx context.Context, c *site.Site) (string, error) {
 		}
 		return err
 	})
-	return fmt.Sprintf("%s and %s, from each host to each other one", pg.ReplicationUser, pg.RewindUser), err
+	return fmt.Sprintf("%s and %s, from each host to each other one", pg.ReplicationUser,
+		pg.RewindUser), err
 }
 
 // conninfo escapes a value that stands in single quotes in a libpq connection string.
-func conninfo(value string) string { return strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) }
+func conninfo(value string) string {
+	return strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value)
+}

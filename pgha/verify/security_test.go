@@ -69,7 +69,8 @@ func (a authority) pool() *x509.CertPool {
 func onlyHost(etcd, patroni, postgres authority, t *testing.T) *site.Site {
 	t.Helper()
 	sp := spec.New()
-	sp.Hosts = []spec.Host{{Name: "db", Address: "127.0.0.1", Role: spec.RoleDatabase, Member: "db"}}
+	sp.Hosts = []spec.Host{{Name: "db", Address: "127.0.0.1", Role: spec.RoleDatabase,
+		Member: "db"}}
 	return (&site.Site{
 		Spec: sp, Unreachable: map[string]error{},
 		Connections: map[string]*remote.Target{
@@ -77,7 +78,8 @@ func onlyHost(etcd, patroni, postgres authority, t *testing.T) *site.Site {
 		},
 	}).Hold(&vault.Credentials{
 		EtcdCA: etcd.CertPEM(), PatroniCA: patroni.CertPEM(), PostgresCA: postgres.CertPEM(),
-		EtcdOperator: etcd.leaf(t, pki.ClientUsage), PatroniOperator: patroni.leaf(t, pki.ClientUsage),
+		EtcdOperator:    etcd.leaf(t, pki.ClientUsage),
+		PatroniOperator: patroni.leaf(t, pki.ClientUsage),
 	})
 }
 
@@ -116,7 +118,10 @@ func TestTLSVersions(t *testing.T) {
 	t.Parallel()
 	ca, other := newAuthority(t, "ours"), newAuthority(t, "other")
 	own := ca.leaf(t, pki.ServerUsage)
-	mutual := func(c *tls.Config) { c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, ca.pool() }
+	mutual := func(c *tls.Config) {
+		c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert,
+			ca.pool()
+	}
 	for name, c := range map[string]struct {
 		config   *tls.Config
 		versions int
@@ -127,21 +132,29 @@ func TestTLSVersions(t *testing.T) {
 			serverTLS(t, own, func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 }), 1, "",
 		},
 		"1.2 alone, with client certificate": {
-			serverTLS(t, own, func(c *tls.Config) { mutual(c); c.MaxVersion = tls.VersionTLS12 }), 1, "",
+			serverTLS(t, own, func(c *tls.Config) {
+				mutual(c)
+				c.MaxVersion = tls.VersionTLS12
+			}), 1, "",
 		},
 		"1.1, too": {
-			serverTLS(t, own, func(c *tls.Config) { c.MinVersion = tls.VersionTLS11 }), 0, "accepts TLS 1.1",
+			serverTLS(t, own, func(c *tls.Config) { c.MinVersion = tls.VersionTLS11 }), 0,
+			"accepts TLS 1.1",
 		},
 		"1.0, too": {
 			serverTLS(t, own,
-				func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10 }),
+				func(c *tls.Config) {
+					c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10
+				}),
 			0, "accepts TLS 1.0",
 		},
 		"1.1 with client certificate": {
-			serverTLS(t, own, func(c *tls.Config) { mutual(c); c.MinVersion = tls.VersionTLS11 }), 0, "accepts TLS 1.1",
+			serverTLS(t, own, func(c *tls.Config) { mutual(c); c.MinVersion = tls.VersionTLS11 }),
+			0, "accepts TLS 1.1",
 		},
 		"another authority": {
-			serverTLS(t, other.leaf(t, pki.ServerUsage), nil), 0, "certificate signed by unknown authority",
+			serverTLS(t, other.leaf(t, pki.ServerUsage), nil), 0,
+			"certificate signed by unknown authority",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -194,7 +207,8 @@ func TestPostgreSQLWithoutTLS(t *testing.T) {
 		}
 	}()
 	ca := newAuthority(t, "ours")
-	d := endpoint{name: "PostgreSQL", port: l.Addr().(*net.TCPAddr).Port, ca: ca.CertPEM(), certificate: layout.Postgres}
+	d := endpoint{name: "PostgreSQL", port: l.Addr().(*net.TCPAddr).Port, ca: ca.CertPEM(),
+		certificate: layout.Postgres}
 	_, err = d.versions(t.Context(), onlyHost(ca, ca, ca, t).Connections["db"])
 	testkit.CheckSays(t, err, "offers no TLS")
 }
@@ -206,10 +220,16 @@ func TestStrangersAreRefused(t *testing.T) {
 	etcd, patroni := newAuthority(t, "etcd"), newAuthority(t, "patroni")
 	etcdLeaf, patroniLeaf := etcd.leaf(t, pki.ServerUsage), patroni.leaf(t, pki.ServerUsage)
 	strict := func(ca authority) func(*tls.Config) {
-		return func(c *tls.Config) { c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, ca.pool() }
+		return func(c *tls.Config) {
+			c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert,
+				ca.pool()
+		}
 	}
 	anyCertificate := func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }
-	optional := func(c *tls.Config) { c.ClientAuth, c.ClientCAs = tls.VerifyClientCertIfGiven, patroni.pool() }
+	optional := func(c *tls.Config) {
+		c.ClientAuth, c.ClientCAs = tls.VerifyClientCertIfGiven,
+			patroni.pool()
+	}
 	for name, c := range map[string]struct {
 		check       func(context.Context, *site.Site) (string, error)
 		etcd, peer  *tls.Config
@@ -218,14 +238,17 @@ func TestStrangersAreRefused(t *testing.T) {
 		says        string
 	}{
 		"etcd wants a certificate": {
-			checkEtcdStrangers, serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, etcdLeaf, strict(etcd)), nil, 0, "",
+			checkEtcdStrangers, serverTLS(t, etcdLeaf, strict(etcd)),
+			serverTLS(t, etcdLeaf, strict(etcd)), nil, 0, "",
 		},
 		"etcd wants none": {
-			checkEtcdStrangers, serverTLS(t, etcdLeaf, nil), serverTLS(t, etcdLeaf, strict(etcd)), nil, 0,
+			checkEtcdStrangers, serverTLS(t, etcdLeaf, nil),
+			serverTLS(t, etcdLeaf, strict(etcd)), nil, 0,
 			"/v3/kv/range",
 		},
 		"its peers want none": {
-			checkEtcdStrangers, serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, etcdLeaf, nil), nil, 0, "/members",
+			checkEtcdStrangers, serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, etcdLeaf, nil),
+			nil, 0, "/members",
 		},
 		"Patroni forbids": {
 			checkPatroniStrangers, nil, nil, serverTLS(t, patroniLeaf, optional), 403, "",
@@ -247,19 +270,23 @@ func TestStrangersAreRefused(t *testing.T) {
 			"without TLS with HTTP 503",
 		},
 		"each trusts its own authority": {
-			checkOtherDoors, serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, etcdLeaf, strict(etcd)),
+			checkOtherDoors, serverTLS(t, etcdLeaf, strict(etcd)),
+			serverTLS(t, etcdLeaf, strict(etcd)),
 			serverTLS(t, patroniLeaf, optional), 200, "",
 		},
 		"etcd trusts Patroni's, too": {
-			checkOtherDoors, serverTLS(t, etcdLeaf, strict(patroni)), serverTLS(t, etcdLeaf, strict(etcd)),
+			checkOtherDoors, serverTLS(t, etcdLeaf, strict(patroni)),
+			serverTLS(t, etcdLeaf, strict(etcd)),
 			serverTLS(t, patroniLeaf, optional), 200, "another authority",
 		},
 		"Patroni trusts any authority": {
-			checkOtherDoors, serverTLS(t, etcdLeaf, strict(etcd)), serverTLS(t, etcdLeaf, strict(etcd)),
+			checkOtherDoors, serverTLS(t, etcdLeaf, strict(etcd)),
+			serverTLS(t, etcdLeaf, strict(etcd)),
 			serverTLS(t, patroniLeaf, anyCertificate), 200, "another authority",
 		},
 		"one shows another's certificate": {
-			checkEtcdStrangers, serverTLS(t, patroniLeaf, nil), serverTLS(t, etcdLeaf, strict(etcd)), nil,
+			checkEtcdStrangers, serverTLS(t, patroniLeaf, nil),
+			serverTLS(t, etcdLeaf, strict(etcd)), nil,
 			0, "unknown authority",
 		},
 		"a version that is refused is all": {
@@ -271,7 +298,8 @@ func TestStrangersAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cl := onlyHost(etcd, patroni, etcd, t)
-			cl.Spec.Etcd.ClientPort, cl.Spec.Etcd.PeerPort = serve(t, c.etcd, 200), serve(t, c.peer, 200)
+			cl.Spec.Etcd.ClientPort, cl.Spec.Etcd.PeerPort = serve(t, c.etcd, 200),
+				serve(t, c.peer, 200)
 			cl.Spec.Patroni.RESTPort = serve(t, c.rest, max(c.restAnswers, 200))
 			_, err := c.check(t.Context(), cl)
 			testkit.CheckSays(t, err, c.says)
@@ -292,10 +320,12 @@ func TestNobodyThereHasRefusedNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	cl.Spec.Etcd.ClientPort = l.Addr().(*net.TCPAddr).Port
-	cl.Spec.Etcd.PeerPort, cl.Spec.Patroni.RESTPort = cl.Spec.Etcd.ClientPort, cl.Spec.Etcd.ClientPort
+	cl.Spec.Etcd.PeerPort, cl.Spec.Patroni.RESTPort = cl.Spec.Etcd.ClientPort,
+		cl.Spec.Etcd.ClientPort
 	l.Close()
 	for _, check := range []func(context.Context, *site.Site) (string, error){
-		checkEtcdStrangers, checkPatroniStrangers, checkPlainHTTP, checkOtherDoors, checkTLSVersions,
+		checkEtcdStrangers, checkPatroniStrangers, checkPlainHTTP, checkOtherDoors,
+		checkTLSVersions,
 	} {
 		if _, err := check(t.Context(), cl); err == nil ||
 			!strings.Contains(err.Error(), strconv.Itoa(cl.Spec.Etcd.ClientPort)) {
@@ -316,18 +346,21 @@ func TestLoginProblems(t *testing.T) {
 	}{
 		"as it should be": {logins{"scram-sha-256", nil, good}, ""},
 		"md5 passwords":   {logins{"md5", nil, good}, "password_encryption is md5"},
-		"an md5 role":     {logins{"scram-sha-256", []string{"old", "older"}, good}, "old, older is not kept"},
+		"an md5 role": {logins{"scram-sha-256", []string{"old", "older"}, good},
+			"old, older is not kept"},
 		"an md5 rule": {
 			logins{"scram-sha-256", nil, append(good[:4:4], hbaRule{9, "hostssl", "md5", ""})},
 			"line 9 of pg_hba.conf lets in by md5",
 		},
-		"trust": {logins{"scram-sha-256", nil, []hbaRule{{1, "local", "trust", ""}}}, "lets in by trust"},
+		"trust": {logins{"scram-sha-256", nil, []hbaRule{{1, "local", "trust", ""}}},
+			"lets in by trust"},
 		"no TLS": {
 			logins{"scram-sha-256", nil, []hbaRule{{5, "host", "scram-sha-256", ""}}},
 			"line 5 of pg_hba.conf (host) lets in without TLS",
 		},
 		"no TLS at all": {
-			logins{"scram-sha-256", nil, []hbaRule{{5, "hostnossl", "scram-sha-256", ""}}}, "(hostnossl)",
+			logins{"scram-sha-256", nil, []hbaRule{{5, "hostnossl", "scram-sha-256", ""}}},
+			"(hostnossl)",
 		},
 		"a broken rule": {
 			logins{"scram-sha-256", nil, []hbaRule{{6, "", "", "invalid connection type"}}},
@@ -349,7 +382,8 @@ func TestJudgeFiles(t *testing.T) {
 		"640 root root /etc/etcd/certs/server.crt",
 		"750 postgres postgres /etc/patroni", "700 postgres postgres /etc/patroni/certs",
 		"600 postgres postgres /etc/patroni/certs/rest-server.key",
-		"600 postgres postgres /etc/patroni/config.yml", "600 postgres postgres /etc/patroni/pgpass",
+		"600 postgres postgres /etc/patroni/config.yml",
+		"600 postgres postgres /etc/patroni/pgpass",
 		"700 postgres postgres /var/lib/postgresql/data", "700 etcd etcd /var/lib/etcd",
 	}, "\n")
 	for name, c := range map[string]struct{ old, new, says string }{
@@ -363,7 +397,8 @@ func TestJudgeFiles(t *testing.T) {
 			"640 postgres postgres /etc/patroni/certs/rest", "mode 0640, at most 0600",
 		},
 		"a key of somebody else": {
-			"600 postgres postgres /etc/patroni/certs/rest", "600 nobody postgres /etc/patroni/certs/rest",
+			"600 postgres postgres /etc/patroni/certs/rest",
+			"600 nobody postgres /etc/patroni/certs/rest",
 			"belongs to nobody:postgres",
 		},
 		"another group": {
@@ -375,13 +410,16 @@ func TestJudgeFiles(t *testing.T) {
 			"/etc/patroni/certs has mode 0755",
 		},
 		"an open data directory": {
-			"700 etcd etcd /var/lib/etcd", "755 etcd etcd /var/lib/etcd", "/var/lib/etcd has mode 0755",
+			"700 etcd etcd /var/lib/etcd", "755 etcd etcd /var/lib/etcd",
+			"/var/lib/etcd has mode 0755",
 		},
 		"passwords for everybody": {
-			"600 postgres postgres /etc/patroni/pgpass", "604 postgres postgres /etc/patroni/pgpass",
+			"600 postgres postgres /etc/patroni/pgpass",
+			"604 postgres postgres /etc/patroni/pgpass",
 			"pgpass has mode 0604",
 		},
-		"no password file": {"600 postgres postgres /etc/patroni/pgpass", "", "there is no /etc/patroni/pgpass"},
+		"no password file": {"600 postgres postgres /etc/patroni/pgpass", "",
+			"there is no /etc/patroni/pgpass"},
 		"a CA's key": {
 			"640 root root /etc/etcd/certs/server.crt", "600 root root /etc/etcd/certs/ca.key",
 			"the key of a CA must be on no host",
@@ -394,7 +432,8 @@ func TestJudgeFiles(t *testing.T) {
 				listing = strings.Replace(good, c.old, c.new, 1)
 			}
 			testkit.CheckSays(t,
-				errs.Reasons(judgeFiles(listing, guardedFiles(site.Layout(cl.Spec, spec.RoleDatabase)))), c.says)
+				errs.Reasons(judgeFiles(listing,
+					guardedFiles(site.Layout(cl.Spec, spec.RoleDatabase)))), c.says)
 		})
 	}
 }

@@ -61,7 +61,8 @@ const deepWait = 60 * time.Second
 // The error matches ErrVerify if a row is lost or missing somewhere, or writes stopped for longer
 // than slo.switchover. After any other error the leadership may have stayed where it went; the
 // error says so. The table that it writes is dropped.
-func VerifyDeep(ctx context.Context, c *site.Site, opts DeepVerifyOptions) (DeepVerifyResult, error) {
+func VerifyDeep(ctx context.Context, c *site.Site,
+	opts DeepVerifyOptions) (DeepVerifyResult, error) {
 	result := DeepVerifyResult{}
 	start := time.Now()
 	err := engine.Operate(ctx, c, "verify --deep", opts.Operation, job.LockEtcd,
@@ -72,8 +73,9 @@ func VerifyDeep(ctx context.Context, c *site.Site, opts DeepVerifyOptions) (Deep
 					return err
 				}
 				result.From, result.To = planned.OldLeader, planned.NewLeader
-				return run.Changed(planned.OldLeader, remote.Change{Kind: "cluster", Name: c.Spec.Cluster,
-					Action: "switched back from " + planned.NewLeader})
+				return run.Changed(planned.OldLeader,
+					remote.Change{Kind: "cluster", Name: c.Spec.Cluster,
+						Action: "switched back from " + planned.NewLeader})
 			}
 			if err := thereAndBack(ctx, run, opts.Force, &result); err != nil {
 				return err
@@ -101,12 +103,14 @@ func (d DeepVerifyResult) problems(sp *spec.Spec) []string {
 	}{{d.To, d.There.Duration()}, {d.From, d.Back.Duration()}} {
 		if leg.took > sp.SLO.Switchover && sp.SLO.Switchover > 0 {
 			found = append(found,
-				fmt.Sprintf("%.2fs without writes while the leadership moved to %s, slo.switchover is %gs",
+				fmt.Sprintf("%.2fs without writes while the leadership moved to %s, "+
+					"slo.switchover is %gs",
 					leg.took.Seconds(), leg.to, sp.SLO.Switchover.Seconds()))
 		}
 	}
 	if d.Lost > 0 {
-		found = append(found, fmt.Sprintf("%d of %d acknowledged rows are lost", d.Lost, d.Acknowledged))
+		found = append(found, fmt.Sprintf("%d of %d acknowledged rows are lost", d.Lost,
+			d.Acknowledged))
 	}
 	for _, h := range sp.Databases() {
 		if n := d.Missing[h.Member]; n > 0 {
@@ -117,7 +121,8 @@ func (d DeepVerifyResult) problems(sp *spec.Spec) []string {
 }
 
 // thereAndBack makes both switchovers beside a writer and compares what each member has.
-func thereAndBack(ctx context.Context, r *job.Job, force bool, result *DeepVerifyResult) (err error) {
+func thereAndBack(ctx context.Context, r *job.Job, force bool,
+	result *DeepVerifyResult) (err error) {
 	cfg, err := r.SqlConfig(r.WriteRoute())
 	if err != nil {
 		return err
@@ -135,7 +140,8 @@ func thereAndBack(ctx context.Context, r *job.Job, force bool, result *DeepVerif
 	result.From, result.To = there.OldLeader, there.NewLeader
 	turn := time.Now()
 	if err := backTo(ctx, r, there.OldLeader, force); err != nil {
-		return fmt.Errorf("%s leads now and %s did before: %w", there.NewLeader, there.OldLeader, err)
+		return fmt.Errorf("%s leads now and %s did before: %w", there.NewLeader,
+			there.OldLeader, err)
 	}
 	if err := w.WaitAcked(ctx, time.Now()); err != nil {
 		return fmt.Errorf("write through the address: %w", err)
@@ -165,7 +171,8 @@ func backTo(ctx context.Context, r *job.Job, member string, force bool) error {
 	var refused error
 	err = r.Until(ctx, deepWait, member+" to be fit to lead again",
 		errs.Text("%s shows how it is", errs.Verb("status")), func(ctx context.Context) string {
-			_, refused = patroni.Switchover(ctx, quiet, patroni.SwitchoverOptions{Candidate: member})
+			_, refused = patroni.Switchover(ctx, quiet,
+				patroni.SwitchoverOptions{Candidate: member})
 			if refused != nil {
 				return refused.Error()
 			}
@@ -179,7 +186,8 @@ func backTo(ctx context.Context, r *job.Job, member string, force bool) error {
 }
 
 // compareRows asks every member for what it has, replicas until they have all or the time is over.
-func compareRows(ctx context.Context, r *job.Job, written probe.Result, result *DeepVerifyResult) error {
+func compareRows(ctx context.Context, r *job.Job, written probe.Result,
+	result *DeepVerifyResult) error {
 	lost := func(route site.Route) (n int, err error) {
 		err = r.WithSQL(ctx, route, func(conn *pgx.Conn) error {
 			there, err := probe.Rows(ctx, conn, written.Table, written.Run)
@@ -201,19 +209,21 @@ func compareRows(ctx context.Context, r *job.Job, written probe.Result, result *
 		if !r.Promises()[h.Member].Streams {
 			continue // the archive has the rows once their WAL is full
 		}
-		t := databases[slices.IndexFunc(databases, func(t *remote.Target) bool { return t.Name == h.Name })]
-		err := r.Until(ctx, deepWait/4, h.Member+" to have every row", errs.Next{}, func(ctx context.Context) string {
-			n, err := lost(site.Route{Host: h.Address, Port: r.Spec.PostgreSQL.Port, From: t})
-			switch {
-			case err != nil:
-				return err.Error()
-			case n > result.Lost:
-				result.Missing[h.Member] = n
-				return fmt.Sprintf("%d rows are missing", n)
-			}
-			delete(result.Missing, h.Member)
-			return ""
-		})
+		t := databases[slices.IndexFunc(databases,
+			func(t *remote.Target) bool { return t.Name == h.Name })]
+		err := r.Until(ctx, deepWait/4, h.Member+" to have every row", errs.Next{},
+			func(ctx context.Context) string {
+				n, err := lost(site.Route{Host: h.Address, Port: r.Spec.PostgreSQL.Port, From: t})
+				switch {
+				case err != nil:
+					return err.Error()
+				case n > result.Lost:
+					result.Missing[h.Member] = n
+					return fmt.Sprintf("%d rows are missing", n)
+				}
+				delete(result.Missing, h.Member)
+				return ""
+			})
 		if err != nil && (result.Missing[h.Member] == 0 || ctx.Err() != nil) {
 			return fmt.Errorf("compare the rows: %w", err)
 		}

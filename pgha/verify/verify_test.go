@@ -14,7 +14,8 @@ import (
 // unreachableCluster is a cluster of one database that nobody answers for.
 func unreachableCluster() *site.Site {
 	sp := spec.New()
-	sp.Hosts = []spec.Host{{Name: "db", Address: "192.0.2.1", Role: spec.RoleDatabase, Member: "db"}}
+	sp.Hosts = []spec.Host{{Name: "db", Address: "192.0.2.1", Role: spec.RoleDatabase,
+		Member: "db"}}
 	return (&site.Site{
 		Spec: sp, Unreachable: map[string]error{"db": remote.OnHost("db", remote.ErrUnreachable)},
 		Connections: map[string]*remote.Target{},
@@ -40,7 +41,9 @@ func TestInterruptionIsNoVerdict(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := Verify(ctx, unreachableCluster(), func(c Check) { t.Errorf("a verdict on %q after the end", c.Name) })
+	_, err := Verify(ctx, unreachableCluster(), func(c Check) {
+		t.Errorf("a verdict on %q after the end", c.Name)
+	})
 	if !errors.Is(err, context.Canceled) || errors.Is(err, ErrVerify) {
 		t.Errorf("Verify: got %v, want context.Canceled alone", err)
 	}

@@ -100,7 +100,8 @@ func (o Options) lookAt(ctx context.Context, b Balancer) Holding {
 		h.Err = remote.OnHost(b.Target.Name, err)
 		return h
 	}
-	res, err := b.Target.Run(ctx, remote.Cmd{Argv: []string{"ip", "-j", "addr", "show"}, Timeout: lookTimeout})
+	res, err := b.Target.Run(ctx, remote.Cmd{Argv: []string{"ip", "-j", "addr", "show"},
+		Timeout: lookTimeout})
 	if err != nil {
 		return fail(fmt.Errorf("look at the addresses: %w", err))
 	}

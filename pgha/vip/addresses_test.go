@@ -19,8 +19,10 @@ func TestParseLinks(t *testing.T) {
 		prefix      string
 		fails       bool
 	}{
-		"own address":      {in: twoLinks, address: "192.168.0.201", link: "enp0s3", prefix: "192.168.0.201/24"},
-		"virtual address":  {in: twoLinks, address: "192.168.0.210", link: "enp0s3", prefix: "192.168.0.210/32"},
+		"own address": {in: twoLinks, address: "192.168.0.201", link: "enp0s3",
+			prefix: "192.168.0.201/24"},
+		"virtual address": {in: twoLinks, address: "192.168.0.210", link: "enp0s3",
+			prefix: "192.168.0.210/32"},
 		"nobody's address": {in: twoLinks, address: "192.168.0.211"},
 		"prefix only":      {in: twoLinks, address: "192.168.0.20"},
 		"empty objects": {

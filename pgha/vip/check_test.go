@@ -18,7 +18,8 @@ func check(t *testing.T, port string) (bool, time.Duration) {
 		t.Skip("bash is not installed here")
 	}
 	start := time.Now()
-	return exec.CommandContext(t.Context(), bash, "check_haproxy.sh", port).Run() == nil, time.Since(start)
+	return exec.CommandContext(t.Context(), bash, "check_haproxy.sh", port).Run() == nil,
+		time.Since(start)
 }
 
 func TestCheck(t *testing.T) {
@@ -31,10 +32,14 @@ func TestCheck(t *testing.T) {
 		"refuses":  {func(int64) int { return 503 }, false},
 		"hangs up": {func(int64) int { return 0 }, false},
 		"two failures are borne": {
-			func(asked int64) int { return map[bool]int{true: 503, false: 200}[asked == 2 || asked == 3] }, true,
+			func(asked int64) int {
+				return map[bool]int{true: 503, false: 200}[asked == 2 || asked == 3]
+			}, true,
 		},
 		"three failures are not": {
-			func(asked int64) int { return map[bool]int{true: 503, false: 200}[asked >= 2 && asked <= 4] }, false,
+			func(asked int64) int {
+				return map[bool]int{true: 503, false: 200}[asked >= 2 && asked <= 4]
+			}, false,
 		},
 		"fails at the last asking": {
 			func(asked int64) int { return map[bool]int{true: 503, false: 200}[asked >= 4] }, false,
@@ -56,7 +61,8 @@ func TestCheck(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got, took := check(t, port); got != c.want {
-				t.Errorf("passed: %v, want %v (after %s, asked %d times)", got, c.want, took, asked.Load())
+				t.Errorf("passed: %v, want %v (after %s, asked %d times)", got, c.want, took,
+					asked.Load())
 			}
 		})
 	}

@@ -39,13 +39,15 @@ func Config(o Options, i int) ([]byte, error) {
 		return nil, fmt.Errorf("render keepalived.conf: %w", err)
 	}
 	if i < 0 || i >= len(o.Balancers) {
-		return nil, fmt.Errorf("render keepalived.conf: %w: there is no balancer with index %d", ErrInvalid, i)
+		return nil, fmt.Errorf("render keepalived.conf: %w: there is no balancer with index %d",
+			ErrInvalid, i)
 	}
 	o = o.withDefaults()
 	m := model{Options: o, Self: o.Balancers[i], ScriptUser: scriptUser, ScriptPath: scriptPath}
 	if m.Self.Interface == "" {
-		return nil, fmt.Errorf("render keepalived.conf: %w: balancer %s: the interface is not known",
-			ErrInvalid, m.Self.Name)
+		return nil,
+			fmt.Errorf("render keepalived.conf: %w: balancer %s: the interface is not known",
+				ErrInvalid, m.Self.Name)
 	}
 	for j, b := range o.Balancers {
 		if j != i {

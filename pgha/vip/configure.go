@@ -98,7 +98,8 @@ func (o Options) planning() bool {
 //
 // Those with another router id do not hear the others, and one of them takes the address beside its
 // holder: they are changed without a wait for one holder, so that it does not last.
-func (o Options) rollOut(ctx context.Context, before []Holding, wishes [][]remote.Resource) (changed bool, err error) {
+func (o Options) rollOut(ctx context.Context, before []Holding,
+	wishes [][]remote.Resource) (changed bool, err error) {
 	needs := make([]remote.Changes, len(o.Balancers))
 	atOnce, inTurn, err := rollout.Sort(len(needs), func(i int) (_ rollout.Need, err error) {
 		needs[i], err = o.Balancers[i].Target.Preview(ctx, wishes[i]...)
@@ -160,7 +161,8 @@ func (o Options) resources(i int) ([]remote.Resource, error) {
 		l.Folder(configDir), l.Place(scriptPath, checkScript),
 		l.Folder(dropInDir), l.Place(dropInPath, []byte(dropIn)),
 		config,
-		remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: []string{ConfigPath}},
+		remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes,
+			ReloadOn: []string{ConfigPath}},
 	}, nil
 }
 

@@ -42,7 +42,8 @@ func newFarm() *farm {
 		h := hosttest.New(fmt.Sprintf("lb%d", i+1), f.answer)
 		f.hosts = append(f.hosts, h)
 		host := remote.Host{Name: h.String(), Address: fmt.Sprintf("192.168.0.%d", 200+i)}
-		f.Balancers = append(f.Balancers, vip.Balancer{Target: &remote.Target{Host: host, Executor: h}})
+		f.Balancers = append(f.Balancers, vip.Balancer{Target: &remote.Target{Host: host,
+			Executor: h}})
 	}
 	return f
 }
@@ -57,7 +58,9 @@ func (f *farm) holds(h *hosttest.Host) bool {
 	if f.holder != "" {
 		return f.holder == h.String()
 	}
-	first := slices.IndexFunc(f.hosts, func(h *hosttest.Host) bool { return h.Running("keepalived.service") })
+	first := slices.IndexFunc(f.hosts, func(h *hosttest.Host) bool {
+		return h.Running("keepalived.service")
+	})
 	return f.hosts[first] == h
 }
 
@@ -74,12 +77,14 @@ func (f *farm) answer(h *hosttest.Host, cmd remote.Cmd) (remote.Result, error) {
 	if cmd.Argv[0] != "ip" {
 		return remote.Result{}, fmt.Errorf("%s: not a command of this test: %v", h, cmd.Argv)
 	}
-	own := fmt.Sprintf(`{"local":"192.168.0.%d","prefixlen":%d}`, 200+slices.Index(f.hosts, h), f.subnet)
+	own := fmt.Sprintf(`{"local":"192.168.0.%d","prefixlen":%d}`, 200+slices.Index(f.hosts, h),
+		f.subnet)
 	if f.holds(h) {
 		own += `,{"local":"192.168.0.210","prefixlen":32}`
 	}
 	return remote.Result{
-		Stdout: []byte(`[{"ifname":"lo","addr_info":[]},{"ifname":"enp0s3","addr_info":[` + own + `]}]`),
+		Stdout: []byte(`[{"ifname":"lo","addr_info":[]},{"ifname":"enp0s3","addr_info":[` +
+			own + `]}]`),
 	}, nil
 }
 
@@ -112,11 +117,13 @@ func TestConfigureFromNothing(t *testing.T) {
 	if diff := cmp.Diff(want, mutations); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
-	if _, mode, owner, _ := f.hosts[0].File("/etc/keepalived/check_haproxy.sh"); mode != 0o755 || owner != "root:root" {
+	if _, mode, owner, _ := f.hosts[0].File("/etc/keepalived/check_haproxy.sh"); mode != 0o755 ||
+		owner != "root:root" {
 		t.Errorf("the check script is %v of %s, want 0755 of root:root", mode, owner)
 	}
 	cfg, _, _, _ := f.hosts[1].File("/etc/keepalived/keepalived.conf")
-	for _, want := range []string{"interface enp0s3", "priority 90", "unicast_src_ip 192.168.0.201", "router_id lb2"} {
+	for _, want := range []string{"interface enp0s3", "priority 90", "unicast_src_ip 192.168.0.201",
+		"router_id lb2"} {
 		if !strings.Contains(cfg, want) {
 			t.Errorf("%q is missing in lb2's file", want)
 		}
@@ -129,7 +136,8 @@ func TestConfigureFromNothing(t *testing.T) {
 	configure(t, f)
 	for _, h := range f.hosts {
 		if mutations, looks := h.Changes(); len(mutations) > 0 || looks > 2 {
-			t.Errorf("%s: the second run changed %q in %d looks, want nothing in two", h, mutations, looks)
+			t.Errorf("%s: the second run changed %q in %d looks, want nothing in two", h,
+				mutations, looks)
 		}
 	}
 }
@@ -169,8 +177,10 @@ func TestConfigureWaitsForOneHolder(t *testing.T) {
 			f := newFarm()
 			c.adjust(f)
 			err := vip.Configure(t.Context(), f.Options)
-			if !errors.Is(err, vip.ErrNotHeld) || !strings.Contains(err.Error(), c.want) || remote.Hint(err) == "" {
-				t.Errorf("got %v with hint %q, want ErrNotHeld with %q", err, remote.Hint(err), c.want)
+			if !errors.Is(err, vip.ErrNotHeld) || !strings.Contains(err.Error(), c.want) ||
+				remote.Hint(err) == "" {
+				t.Errorf("got %v with hint %q, want ErrNotHeld with %q", err,
+					remote.Hint(err), c.want)
 			}
 		})
 	}
@@ -204,7 +214,8 @@ func TestConfigurePlanChangesNothingAndWaitsForNothing(t *testing.T) {
 		}
 	}
 	configure(t, f)
-	for _, want := range []string{"lb1 user keepalived_script created", "lb3 unit keepalived.service started"} {
+	for _, want := range []string{"lb1 user keepalived_script created",
+		"lb3 unit keepalived.service started"} {
 		if !slices.Contains(planned, want) {
 			t.Errorf("%q is missing in %q", want, planned)
 		}

@@ -46,7 +46,8 @@ func ParseReload(text string) Reload {
 		switch {
 		case line == "Reload complete":
 			r.Done = true
-		case strings.Contains(line, "exited with permanent error"), strings.HasPrefix(line, "Stopped Keepalived"):
+		case strings.Contains(line, "exited with permanent error"),
+			strings.HasPrefix(line, "Stopped Keepalived"):
 			r.Ended = true
 		case complains(line) && !slices.Contains(r.Complaints, line):
 			r.Complaints = append(r.Complaints, line)
@@ -67,7 +68,8 @@ func cutLast(text, separator string) (before, after string, found bool) {
 // own test (keepalived -t) fails for each but the last, which it only meets when it runs.
 func complains(line string) bool {
 	atLine := strings.HasPrefix(line, "(/") && strings.Contains(line, ": Line ")
-	for _, words := range []string{"Non-existent interface", "missing '}'", "the virtual router id must be set",
+	for _, words := range []string{"Non-existent interface", "missing '}'",
+		"the virtual router id must be set",
 		"Disabling track script", " - disabling"} {
 		atLine = atLine || strings.Contains(line, words)
 	}
@@ -91,7 +93,9 @@ func (r Reload) err() error {
 // awaitReload asks keepalived how its reload went, if these changes have one. Silence, which
 // another version may keep, is not an error.
 func awaitReload(ctx context.Context, t *remote.Target, changes remote.Changes) error {
-	if !slices.ContainsFunc(changes, func(c remote.Change) bool { return c.Name == Unit && c.Action == "reloaded" }) {
+	if !slices.ContainsFunc(changes, func(c remote.Change) bool {
+		return c.Name == Unit && c.Action == "reloaded"
+	}) {
 		return nil
 	}
 	var r Reload

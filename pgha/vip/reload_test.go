@@ -71,18 +71,21 @@ func TestParseReload(t *testing.T) {
 		done, ended bool
 		complaints  []string
 	}{
-		"good":                       {goodReload, true, false, nil},
-		"never":                      {"Startup complete\n(VI_1) Entering BACKUP STATE\n", false, false, nil},
+		"good": {goodReload, true, false, nil},
+		"never": {"Startup complete\n(VI_1) Entering BACKUP STATE\n", false,
+			false, nil},
 		"of a journal that is lost":  {"", false, false, nil},
 		"not at its end":             {beingRead, false, false, nil},
 		"the last one counts":        {unknownWord + goodReload, true, false, nil},
 		"the last one is being read": {goodReload + beingRead, false, false, nil},
-		"an address moves behind it": {goodReload + "(VI_1) Entering MASTER STATE\n", true, false, nil},
+		"an address moves behind it": {goodReload + "(VI_1) Entering MASTER STATE\n", true,
+			false, nil},
 		"ended over an interface": {
 			missingInterface, false, true,
 			[]string{
 				"(/etc/keepalived/keepalived.conf: Line 28) WARNING - interface nosuch0 for " +
-					"vrrp_instance VI_1 doesn't exist", "Non-existent interface specified in configuration",
+					"vrrp_instance VI_1 doesn't exist",
+				"Non-existent interface specified in configuration",
 			},
 		},
 		"a word that it does not know": {

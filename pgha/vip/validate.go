@@ -19,7 +19,8 @@ func (o Options) Validate() error {
 	o = o.withDefaults()
 	var flaws []error
 	flaw := func(format string, args ...any) { flaws = append(flaws, fmt.Errorf(format, args...)) }
-	if !o.Address.IsValid() || o.Address.Zone() != "" || o.Address.Is4In6() || o.Address.IsUnspecified() ||
+	if !o.Address.IsValid() || o.Address.Zone() != "" || o.Address.Is4In6() ||
+		o.Address.IsUnspecified() ||
 		o.Address.IsMulticast() || o.Address.IsLoopback() {
 		flaw("address %s can't be a virtual IP", o.Address)
 	}
@@ -31,12 +32,14 @@ func (o Options) Validate() error {
 	}
 	if o.AdvertInterval < 10*time.Millisecond || o.AdvertInterval > 40950*time.Millisecond ||
 		o.AdvertInterval%(10*time.Millisecond) != 0 {
-		flaw("advertisement interval %s is not between 10ms and 40.95s in steps of 10ms", o.AdvertInterval)
+		flaw("advertisement interval %s is not between 10ms and 40.95s in steps of 10ms",
+			o.AdvertInterval)
 	}
 	if o.CheckPort < 1 || o.CheckPort > 65535 {
 		flaw("check port %d is not between 1 and 65535", o.CheckPort)
 	}
-	if o.CheckInterval < time.Second || o.CheckInterval > time.Hour || o.CheckInterval%time.Second != 0 {
+	if o.CheckInterval < time.Second || o.CheckInterval > time.Hour ||
+		o.CheckInterval%time.Second != 0 {
 		flaw("check interval %s is not between 1s and 1h in whole seconds", o.CheckInterval)
 	}
 	if o.Fall < 1 || o.Fall > 100 {
@@ -84,7 +87,8 @@ func (o Options) balancerFlaws() (flaws []error) {
 		case a == o.Address:
 			flaw("the virtual IP %s is balancer %s's own address", a, who)
 		case a.Is4() != o.Address.Is4() && o.Address.IsValid():
-			flaw("balancer %s: address %s and the virtual IP %s are of different families", who, a, o.Address)
+			flaw("balancer %s: address %s and the virtual IP %s are of different families", who, a,
+				o.Address)
 		}
 		if other, taken := addresses[a]; taken {
 			flaw("balancers %s and %s have the same address %s", other, who, a)

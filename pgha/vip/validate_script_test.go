@@ -43,8 +43,10 @@ func TestValidateScript(t *testing.T) {
 				With: "sh", Script: string(script), Args: []string{file},
 				Fakes: map[string]string{"keepalived": c.keepalived},
 			}.Do(t)
-			if r.Code != c.code || len(r.Calls) != c.tests || r.Calls[0] != "keepalived -t -f "+file {
-				t.Fatalf("exit code %d, calls %q; want %d and %d calls", r.Code, r.Calls, c.code, c.tests)
+			if r.Code != c.code || len(r.Calls) != c.tests ||
+				r.Calls[0] != "keepalived -t -f "+file {
+				t.Fatalf("exit code %d, calls %q; want %d and %d calls", r.Code, r.Calls, c.code,
+					c.tests)
 			}
 			if text, err := os.ReadFile(file); err != nil || string(text) != config {
 				t.Errorf("the file is changed: %q, %v", text, err)

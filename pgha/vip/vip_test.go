@@ -21,7 +21,8 @@ func reference() vip.Options {
 	o := vip.Options{Address: netip.MustParseAddr("192.168.0.210")}
 	for i := range 3 {
 		o.Balancers = append(o.Balancers, vip.Balancer{
-			Name: fmt.Sprintf("haproxy-%02d", i+1), Address: fmt.Sprintf("192.168.0.%d", 200+i), Interface: "enp0s3",
+			Name: fmt.Sprintf("haproxy-%02d", i+1), Address: fmt.Sprintf("192.168.0.%d", 200+i),
+			Interface: "enp0s3",
 		})
 	}
 	return o
@@ -96,7 +97,8 @@ func keepalivedTest(t *testing.T, cfg []byte, b vip.Balancer) ([]byte, error) {
 		t.Fatal(err)
 	}
 	// The user of the hosts is made by Configure; any other than root behaves the same.
-	text := strings.NewReplacer("/etc/keepalived/check_haproxy.sh", script, "script_user keepalived_script",
+	text := strings.NewReplacer("/etc/keepalived/check_haproxy.sh", script,
+		"script_user keepalived_script",
 		"script_user daemon").Replace(string(cfg))
 	for path, content := range map[string][]byte{conf: []byte(text), script: check} {
 		if err := os.WriteFile(path, content, 0o755); err != nil {
@@ -114,7 +116,8 @@ exec sh validate.sh "$3"`
 	out, err := exec.CommandContext(t.Context(), "unshare", "--net", "sh", "-c", inside, "inside",
 		b.Interface, b.Address+"/24", conf).CombinedOutput()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && (exit.ExitCode() == 99 || strings.Contains(string(out), "unshare")) {
+	if errors.As(err, &exit) && (exit.ExitCode() == 99 ||
+		strings.Contains(string(out), "unshare")) {
 		t.Skipf("no network namespace can be made here: %s", out)
 	}
 	return out, err
@@ -126,45 +129,62 @@ func TestValidate(t *testing.T) {
 		adjust func(*vip.Options)
 		want   string // part of the message; "" is valid
 	}{
-		"reference":       {func(*vip.Options) {}, ""},
-		"slowest adverts": {func(o *vip.Options) { o.AdvertInterval = 40950 * time.Millisecond }, ""},
-		"no address":      {func(o *vip.Options) { o.Address = netip.Addr{} }, "can't be a virtual IP"},
+		"reference": {func(*vip.Options) {}, ""},
+		"slowest adverts": {func(o *vip.Options) {
+			o.AdvertInterval = 40950 * time.Millisecond
+		}, ""},
+		"no address": {func(o *vip.Options) { o.Address = netip.Addr{} }, "can't be a virtual IP"},
 		"multicast": {
-			func(o *vip.Options) { o.Address = netip.MustParseAddr("224.0.0.18") }, "can't be a virtual IP",
+			func(o *vip.Options) {
+				o.Address = netip.MustParseAddr("224.0.0.18")
+			}, "can't be a virtual IP",
 		},
 		"loopback": {
-			func(o *vip.Options) { o.Address = netip.MustParseAddr("127.0.0.9") }, "can't be a virtual IP",
+			func(o *vip.Options) {
+				o.Address = netip.MustParseAddr("127.0.0.9")
+			}, "can't be a virtual IP",
 		},
 		"a balancer's address": {
 			func(o *vip.Options) { o.Address = netip.MustParseAddr("192.168.0.201") },
 			"balancer haproxy-02's own address",
 		},
 		"other family": {
-			func(o *vip.Options) { o.Address = netip.MustParseAddr("fd00::1") }, "different families",
+			func(o *vip.Options) {
+				o.Address = netip.MustParseAddr("fd00::1")
+			}, "different families",
 		},
 		"prefix too long": {func(o *vip.Options) { o.PrefixLen = 33 }, "prefix length 33"},
 		"router ID":       {func(o *vip.Options) { o.RouterID = 256 }, "router ID 256"},
 		"adverts too fast": {
-			func(o *vip.Options) { o.AdvertInterval = time.Millisecond }, "advertisement interval 1ms",
+			func(o *vip.Options) {
+				o.AdvertInterval = time.Millisecond
+			}, "advertisement interval 1ms",
 		},
 		"adverts between steps": {
-			func(o *vip.Options) { o.AdvertInterval = 205 * time.Millisecond }, "advertisement interval 205ms",
+			func(o *vip.Options) {
+				o.AdvertInterval = 205 * time.Millisecond
+			}, "advertisement interval 205ms",
 		},
 		"check port": {func(o *vip.Options) { o.CheckPort = 70000 }, "check port 70000"},
 		"check interval": {
-			func(o *vip.Options) { o.CheckInterval = 500 * time.Millisecond }, "check interval 500ms",
+			func(o *vip.Options) {
+				o.CheckInterval = 500 * time.Millisecond
+			}, "check interval 500ms",
 		},
-		"fall":         {func(o *vip.Options) { o.Fall = -1 }, "fall -1"},
-		"one balancer": {func(o *vip.Options) { o.Balancers = o.Balancers[:1] }, "needs two balancers"},
+		"fall": {func(o *vip.Options) { o.Fall = -1 }, "fall -1"},
+		"one balancer": {func(o *vip.Options) { o.Balancers = o.Balancers[:1] },
+			"needs two balancers"},
 		"same priority": {
 			func(o *vip.Options) { o.Balancers[2].Priority = 90 },
 			"haproxy-02 and haproxy-03 have the same priority 90",
 		},
-		"priority of the owner": {func(o *vip.Options) { o.Balancers[0].Priority = 255 }, "priority 255"},
+		"priority of the owner": {func(o *vip.Options) { o.Balancers[0].Priority = 255 },
+			"priority 255"},
 		"same address": {
 			func(o *vip.Options) { o.Balancers[2].Address = "192.168.0.200" }, "the same address",
 		},
-		"balancer by name": {func(o *vip.Options) { o.Balancers[2].Address = "lb3" }, "no IP address"},
+		"balancer by name": {func(o *vip.Options) { o.Balancers[2].Address = "lb3" },
+			"no IP address"},
 		"interface with a brace": {
 			func(o *vip.Options) { o.Balancers[0].Interface = "eth0 }" }, "name of an interface",
 		},
@@ -195,9 +215,11 @@ func TestConfigNeedsAnInterfaceAndABalancer(t *testing.T) {
 	o := reference()
 	o.Balancers[1].Interface = ""
 	for i, want := range map[int]string{
-		1: "haproxy-02: the interface is not known", 3: "no balancer with index 3", -1: "no balancer with index -1",
+		1: "haproxy-02: the interface is not known", 3: "no balancer with index 3",
+		-1: "no balancer with index -1",
 	} {
-		if _, err := vip.Config(o, i); !errors.Is(err, vip.ErrInvalid) || !strings.Contains(err.Error(), want) {
+		if _, err := vip.Config(o, i); !errors.Is(err, vip.ErrInvalid) ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("balancer %d: got %v, want %q", i, err, want)
 		}
 	}

@@ -31,7 +31,8 @@ func main() {
 			return err
 		}
 		if d.IsDir() {
-			if name := d.Name(); name == "testdata" || name == "tools" || len(name) > 1 && name[0] == '.' {
+			if name := d.Name(); name == "testdata" || name == "tools" || len(name) > 1 &&
+				name[0] == '.' {
 				return filepath.SkipDir
 			}
 			return nil
@@ -124,7 +125,8 @@ func (f *figures) print() bool {
 	row("library files that name the CLI", float64(len(f.namesCLI)), 0, "")
 	row("lines over 120 columns", 100*float64(f.wide)/float64(f.all), 0.5, "%")
 	untested := f.scripts.untested()
-	fmt.Printf("%-52s %8d %10s\n", "scripts on hosts run by no test but the lab's", len(untested), "0")
+	fmt.Printf("%-52s %8d %10s\n", "scripts on hosts run by no test but the lab's",
+		len(untested), "0")
 	for _, path := range untested {
 		within = false
 		fmt.Println("   ", path, " <- no test of its package names it")

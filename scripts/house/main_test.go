@@ -12,7 +12,8 @@ func TestFigures(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	for path, text := range map[string]string{
-		"pgha/a/a.go": "package a\n\ntype T struct{}\n\nfunc (T) One() {}\nfunc (*T) Two() {}\nfunc Three() {}\n",
+		"pgha/a/a.go": "package a\n\ntype T struct{}\n\nfunc (T) One() {}\nfunc (*T) Two() " +
+			"{}\nfunc Three() {}\n",
 		"pgha/a/b.go": "package a\n\n// pgha-cli is named here.\n" + "// " + strings.Repeat("x",
 			120) + "\nfunc (t T) Four() {}\n",
 		"pgha/a/a_test.go": "package a\n\n// pgha-cli may be named here.\n\nfunc (T) Five() {}\n",
@@ -33,10 +34,12 @@ func TestFigures(t *testing.T) {
 		}
 	}
 	if f.code != 7+5+4 || f.tests != 5 || f.all != 21 || f.wide != 1 {
-		t.Errorf("%d lines of code, %d of tests, %d in all, %d wide", f.code, f.tests, f.all, f.wide)
+		t.Errorf("%d lines of code, %d of tests, %d in all, %d wide", f.code, f.tests,
+			f.all, f.wide)
 	}
 	if f.files["pgha/a"] != 2 || f.lines["pgha/a"] != 12 || f.methods["pgha/a.T"] != 3 {
-		t.Errorf("%d files, %d lines, %d methods", f.files["pgha/a"], f.lines["pgha/a"], f.methods["pgha/a.T"])
+		t.Errorf("%d files, %d lines, %d methods", f.files["pgha/a"], f.lines["pgha/a"],
+			f.methods["pgha/a.T"])
 	}
 	if len(f.namesCLI) != 1 || !f.namesCLI["pgha/a/b.go"] {
 		t.Errorf("files that name the CLI: %v", f.namesCLI)
@@ -65,7 +68,8 @@ func TestUntestedScripts(t *testing.T) {
 		}
 	}
 	var s scripts
-	for _, path := range []string{"pgha/a/named.pl", "pgha/a/lone.py", "pgha/a/scripts/held.sh", "pgha/lab/recipe.sh",
+	for _, path := range []string{"pgha/a/named.pl", "pgha/a/lone.py", "pgha/a/scripts/held.sh",
+		"pgha/lab/recipe.sh",
 		"scripts/other.sh", "pgha/a/notes.txt"} {
 		s.add(path)
 	}

@@ -16,7 +16,8 @@ type scripts []string
 func (s *scripts) add(path string) {
 	kind := filepath.Ext(path)
 	ours := strings.HasPrefix(path, "pgha/") || strings.HasPrefix(path, "internal/")
-	if ours && (kind == ".sh" || kind == ".py" || kind == ".pl") && !strings.HasPrefix(path, "pgha/lab/") {
+	if ours && (kind == ".sh" || kind == ".py" || kind == ".pl") &&
+		!strings.HasPrefix(path, "pgha/lab/") {
 		*s = append(*s, path)
 	}
 }

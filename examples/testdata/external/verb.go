@@ -12,7 +12,8 @@ import (
 )
 
 // Provision makes the hosts the cluster that sp describes and reports what happens, as it does.
-func Provision(ctx context.Context, sp *spec.Spec, opts pgha.ConnectOptions, watch func(pgha.Event)) error {
+func Provision(ctx context.Context, sp *spec.Spec, opts pgha.ConnectOptions,
+	watch func(pgha.Event)) error {
 	cluster, err := pgha.Connect(ctx, sp, opts)
 	if err != nil {
 		return err
@@ -35,7 +36,8 @@ func Pending(ctx context.Context, cluster *pgha.Cluster, watch func(pgha.Event))
 
 // Announce is a verb: it puts a message on every host, below the host's folder in dir. It is alone
 // on the cluster and leaves a trail; a dry run only reports.
-func Announce(ctx context.Context, cluster *pgha.Cluster, dir, message string, op pgha.Operation) error {
+func Announce(ctx context.Context, cluster *pgha.Cluster, dir, message string,
+	op pgha.Operation) error {
 	return cluster.Operate(ctx, "announce", op, func(ctx context.Context, run *pgha.Run) error {
 		return remote.Each(ctx, run.Targets(), func(ctx context.Context, t *remote.Target) error {
 			_, err := t.Ensure(ctx, remote.File{

@@ -37,7 +37,9 @@ func connect(t *testing.T) *pgha.Cluster {
 	}
 	sp.StateDir = filepath.Join(t.TempDir(), "state")
 	c, err := pgha.Connect(t.Context(), sp, pgha.ConnectOptions{
-		Executor: func(context.Context, spec.Host) (remote.Executor, error) { return offline{&remote.Local{}}, nil }})
+		Executor: func(context.Context, spec.Host) (remote.Executor, error) {
+			return offline{&remote.Local{}}, nil
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,11 +51,12 @@ func connect(t *testing.T) *pgha.Cluster {
 func TestAnnounceDryRun(t *testing.T) {
 	dir := t.TempDir()
 	hosts := make(chan string, 100)
-	err := Announce(t.Context(), connect(t), dir, "hello", pgha.Operation{DryRun: true, Observer: func(e pgha.Event) {
-		if e.Kind == pgha.Changed {
-			hosts <- e.Host
-		}
-	}})
+	err := Announce(t.Context(), connect(t), dir, "hello",
+		pgha.Operation{DryRun: true, Observer: func(e pgha.Event) {
+			if e.Kind == pgha.Changed {
+				hosts <- e.Host
+			}
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +75,8 @@ func TestAnnounceNeedsTheLock(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := Announce(ctx, connect(t), dir, "hello", pgha.Operation{Holder: "embedder"}); err == nil {
+	if err := Announce(ctx, connect(t), dir, "hello",
+		pgha.Operation{Holder: "embedder"}); err == nil {
 		t.Error("announced without a lock")
 	}
 	if left, err := os.ReadDir(dir); len(left) > 0 || err != nil {

@@ -44,7 +44,8 @@ type Advice struct {
 
 // Warnings returns the remarks that are more than a note.
 func (a Advice) Warnings() []advisor.Remark {
-	return slices.DeleteFunc(slices.Clone(a.Remarks), func(r advisor.Remark) bool { return r.Severity == advisor.Note })
+	return slices.DeleteFunc(slices.Clone(a.Remarks),
+		func(r advisor.Remark) bool { return r.Severity == advisor.Note })
 }
 
 // AdviseSpec looks at a specification alone and contacts no host: what a healthy cluster of it

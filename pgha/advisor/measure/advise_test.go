@@ -29,10 +29,12 @@ sync 2300 bytes (2.3 kB, 2.2 KiB) copied, 0.9 s, 2.5 kB/s
 sync dd: error writing
 nonsense
 `
-	facts, trips := parseMeasured(out, "db1", map[string]string{"192.0.2.2": "db2", "192.0.2.3": "db3"})
+	facts, trips := parseMeasured(out, "db1", map[string]string{"192.0.2.2": "db2",
+		"192.0.2.3": "db3"})
 	want := advisor.HostFacts{MemoryBytes: 4 << 20, DataFree: 2 << 20, DataDisk: "/dev/sda1",
 		EtcdDisk: "/dev/sdb1", Watchdog: true,
-		Sync: advisor.Sync{P99Seconds: 0.0015, Samples: 3, Source: "3 writes of 2300 bytes beside etcd's data"}}
+		Sync: advisor.Sync{P99Seconds: 0.0015, Samples: 3,
+			Source: "3 writes of 2300 bytes beside etcd's data"}}
 	if diff := cmp.Diff(want, facts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -41,7 +43,8 @@ nonsense
 	}, trips); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if facts, trips := parseMeasured("", "db1", nil); facts != (advisor.HostFacts{}) || trips != nil {
+	if facts, trips := parseMeasured("", "db1", nil); facts != (advisor.HostFacts{}) ||
+		trips != nil {
 		t.Errorf("from nothing: %+v, %v", facts, trips)
 	}
 }
@@ -56,7 +59,8 @@ func TestSyncHistogram(t *testing.T) {
 	}{
 		// 980 of 1000 are below 4 ms, 1000 below 8 ms: the 990th is half way.
 		"within a bucket": {
-			"# HELP\nother 1\n" + bucket("0.004", "980") + bucket("0.008", "1000") + bucket("+Inf", "1000"), 0.006, "",
+			"# HELP\nother 1\n" + bucket("0.004", "980") + bucket("0.008", "1000") + bucket("+Inf",
+				"1000"), 0.006, "",
 		},
 		"in the first":        {bucket("0.001", "200") + bucket("+Inf", "200"), 0.00099, ""},
 		"beyond the last":     {bucket("8.192", "10") + bucket("+Inf", "1000"), 8.192, ""},
@@ -94,9 +98,11 @@ func TestTopologyOf(t *testing.T) {
 	s := sitetest.PowerStatus("db2", "lb1")
 	s.Members[2].Role = "quorum_standby"
 	want := []advisor.Host{
-		{Name: "db1", Role: spec.RoleDatabase, Member: true, Etcd: true, Leads: true, LeadsEtcd: true},
+		{Name: "db1", Role: spec.RoleDatabase, Member: true, Etcd: true, Leads: true,
+			LeadsEtcd: true},
 		{Name: "db2", Role: spec.RoleDatabase},
-		{Name: "db3", Role: spec.RoleDatabase, Member: true, Etcd: true, Barred: true, Synchronous: true},
+		{Name: "db3", Role: spec.RoleDatabase, Member: true, Etcd: true, Barred: true,
+			Synchronous: true},
 		{Name: "lb1", Role: spec.RoleBalancer},
 		{Name: "lb2", Role: spec.RoleBalancer, Balancer: true, Holds: true},
 		{Name: "lb3", Role: spec.RoleBalancer, Balancer: true},

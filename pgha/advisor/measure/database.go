@@ -15,7 +15,8 @@ import (
 // advisedSettings are those that the advisor's rules look at.
 var advisedSettings = []string{"max_connections", "shared_buffers", "work_mem", "max_wal_size",
 	"max_slot_wal_keep_size", "max_wal_senders",
-	"max_replication_slots", "synchronous_commit", "archive_mode", "archive_command", "archive_library"}
+	"max_replication_slots", "synchronous_commit", "archive_mode", "archive_command",
+	"archive_library"}
 
 // advisedSQL gives sizes in bytes; -1 and the like have a meaning of their own.
 const advisedSQL = `SELECT name, CASE WHEN setting !~ '^[0-9]+$' THEN setting

@@ -81,7 +81,8 @@ func syncHistogram(metrics io.Reader) (advisor.Sync, error) {
 		return advisor.Sync{}, fmt.Errorf("read etcd's metrics: %w", err)
 	}
 	if len(buckets) < 2 || buckets[len(buckets)-1].count < leastSyncs {
-		return advisor.Sync{}, fmt.Errorf("read etcd's metrics: fewer than %d syncs in %s", leastSyncs, walSync)
+		return advisor.Sync{}, fmt.Errorf("read etcd's metrics: fewer than %d syncs in %s",
+			leastSyncs, walSync)
 	}
 	all := buckets[len(buckets)-1].count
 	below := bucket{}
@@ -92,7 +93,8 @@ func syncHistogram(metrics io.Reader) (advisor.Sync, error) {
 			}
 			p99 := b.bound
 			if b.count > below.count {
-				p99 = below.bound + (b.bound-below.bound)*(0.99*all-below.count)/(b.count-below.count)
+				p99 = below.bound +
+					(b.bound-below.bound)*(0.99*all-below.count)/(b.count-below.count)
 			}
 			return advisor.Sync{P99Seconds: p99, Samples: int(all),
 				Source: fmt.Sprintf("etcd's own count of %d since it was started", int(all))}, nil

@@ -75,14 +75,19 @@ func Measure(ctx context.Context, c *site.Site, database bool) (advisor.Facts, m
 	place := func(name string) int {
 		return slices.IndexFunc(c.Spec.Hosts, func(h spec.Host) bool { return h.Name == name })
 	}
-	slices.SortStableFunc(facts.RoundTrips, func(a, b advisor.RoundTrip) int { return place(a.From) - place(b.From) })
-	slices.SortStableFunc(facts.Strangers, func(a, b advisor.Stranger) int { return place(a.On) - place(b.On) })
+	slices.SortStableFunc(facts.RoundTrips, func(a, b advisor.RoundTrip) int {
+		return place(a.From) - place(b.From)
+	})
+	slices.SortStableFunc(facts.Strangers, func(a, b advisor.Stranger) int {
+		return place(a.On) - place(b.On)
+	})
 	return facts, errs
 }
 
 // measureHost measures one host: its disk by etcd's own histogram if that has counted enough, else
 // by writing.
-func measureHost(ctx context.Context, c *site.Site, t *remote.Target) (advisor.HostFacts, []advisor.RoundTrip, error) {
+func measureHost(ctx context.Context, c *site.Site,
+	t *remote.Target) (advisor.HostFacts, []advisor.RoundTrip, error) {
 	h, err := c.Spec.Host(t.Name)
 	if err != nil {
 		return advisor.HostFacts{}, nil, err
@@ -94,7 +99,8 @@ func measureHost(ctx context.Context, c *site.Site, t *remote.Target) (advisor.H
 			write = "yes"
 		}
 	}
-	argv := []string{"timeout", "8", "bash", "-c", measureScript, "measure", write, c.Spec.Etcd.DataDir,
+	argv := []string{"timeout", "8", "bash", "-c", measureScript, "measure", write,
+		c.Spec.Etcd.DataDir,
 		c.Spec.PostgreSQL.DataDir}
 	port := c.Spec.Etcd.PeerPort
 	if h.Role == spec.RoleBalancer {
@@ -120,7 +126,8 @@ func measureHost(ctx context.Context, c *site.Site, t *remote.Target) (advisor.H
 
 // parseMeasured reads the output of advise_measure.sh; names are those of the addresses that were
 // dialled.
-func parseMeasured(out, host string, names map[string]string) (advisor.HostFacts, []advisor.RoundTrip) {
+func parseMeasured(out, host string,
+	names map[string]string) (advisor.HostFacts, []advisor.RoundTrip) {
 	var facts advisor.HostFacts
 	var syncs []float64
 	connects := map[string][]float64{}
@@ -158,7 +165,8 @@ func parseMeasured(out, host string, names map[string]string) (advisor.HostFacts
 	var trips []advisor.RoundTrip
 	for address, took := range connects {
 		slices.Sort(took)
-		trips = append(trips, advisor.RoundTrip{From: host, To: names[address], Seconds: took[len(took)/2]})
+		trips = append(trips, advisor.RoundTrip{From: host, To: names[address],
+			Seconds: took[len(took)/2]})
 	}
 	slices.SortFunc(trips, func(a, b advisor.RoundTrip) int { return strings.Compare(a.To, b.To) })
 	return facts, trips
@@ -176,11 +184,13 @@ func kibibytes(text string) int64 {
 const hearFor = 1 * time.Second
 
 // hearStrangers listens on a balancer for virtual routers that are none of this cluster's.
-func hearStrangers(ctx context.Context, c *site.Site, t *remote.Target) ([]advisor.Stranger, error) {
+func hearStrangers(ctx context.Context, c *site.Site,
+	t *remote.Target) ([]advisor.Stranger, error) {
 	if c.Spec.VIP == nil {
 		return nil, nil
 	}
-	out, err := t.Output(ctx, "perl", "-e", strangersScript, strconv.Itoa(int(hearFor.Seconds())), t.Address)
+	out, err := t.Output(ctx, "perl", "-e", strangersScript, strconv.Itoa(int(hearFor.Seconds())),
+		t.Address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for other virtual routers: %w", err)
 	}
@@ -193,7 +203,9 @@ func strangers(out string, own []spec.Host, on string) []advisor.Stranger {
 	for line := range strings.Lines(out) {
 		from, id, _ := strings.Cut(strings.TrimSpace(line), " ")
 		n, err := strconv.Atoi(id)
-		if err != nil || slices.ContainsFunc(own, func(h spec.Host) bool { return h.Address == from }) {
+		if err != nil || slices.ContainsFunc(own, func(h spec.Host) bool {
+			return h.Address == from
+		}) {
 			continue
 		}
 		found = append(found, advisor.Stranger{On: on, From: from, RouterID: n})

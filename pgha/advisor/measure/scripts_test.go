@@ -25,15 +25,19 @@ func TestMeasureScript(t *testing.T) {
 	for _, sync := range []string{"yes", "no"} {
 		dir := t.TempDir()
 		r := scripttest.Run{With: "bash", Script: measureScript,
-			Args: []string{sync, dir + "/etcd/data", dir + "/not/made", "127.0.0.1", port, "127.0.0.2", "1"}}.Do(t)
+			Args: []string{sync, dir + "/etcd/data", dir + "/not/made", "127.0.0.1", port,
+				"127.0.0.2", "1"}}.Do(t)
 		if r.Code != 0 {
 			t.Fatalf("%+v", r)
 		}
-		facts, trips := parseMeasured(r.Stdout, "pg1", map[string]string{"127.0.0.1": "pg2", "127.0.0.2": "pg3"})
-		if facts.MemoryBytes == 0 || facts.DataDisk == "" || facts.EtcdDisk == "" || facts.DataFree == 0 {
+		facts, trips := parseMeasured(r.Stdout, "pg1",
+			map[string]string{"127.0.0.1": "pg2", "127.0.0.2": "pg3"})
+		if facts.MemoryBytes == 0 || facts.DataDisk == "" || facts.EtcdDisk == "" ||
+			facts.DataFree == 0 {
 			t.Errorf("%+v of\n%s", facts, r.Stdout)
 		}
-		if len(trips) != 2 || trips[0].To != "pg2" || trips[0].Seconds <= 0 || trips[1].Seconds > 2 {
+		if len(trips) != 2 || trips[0].To != "pg2" || trips[0].Seconds <= 0 ||
+			trips[1].Seconds > 2 {
 			t.Errorf("%+v of\n%s", trips, r.Stdout)
 		}
 		if (facts.Sync.Samples > 0) != (sync == "yes") {
@@ -48,7 +52,8 @@ func TestMeasureScript(t *testing.T) {
 // TestMeasureScriptWithoutRoom: a disk that takes no file gives no figure and no error.
 func TestMeasureScriptWithoutRoom(t *testing.T) {
 	t.Parallel()
-	r := scripttest.Run{With: "bash", Script: measureScript, Args: []string{"yes", t.TempDir(), t.TempDir()},
+	r := scripttest.Run{With: "bash", Script: measureScript,
+		Args:  []string{"yes", t.TempDir(), t.TempDir()},
 		Fakes: map[string]string{"mktemp": "echo 'No space left on device' >&2; exit 1"}}.Do(t)
 	if facts, _ := parseMeasured(r.Stdout, "pg1", nil); r.Code != 0 || facts.Sync.Samples != 0 ||
 		facts.MemoryBytes == 0 {
@@ -72,7 +77,8 @@ func TestStrangersScript(t *testing.T) {
 	}
 	defer func() { _ = sender.Wait() }()
 	began := time.Now()
-	r := scripttest.Run{With: "perl", Script: strangersScript, Args: []string{strconv.Itoa(1), "127.0.0.1"}}.Do(t)
+	r := scripttest.Run{With: "perl", Script: strangersScript,
+		Args: []string{strconv.Itoa(1), "127.0.0.1"}}.Do(t)
 	if strings.Contains(r.Stderr, "join:") {
 		t.Skip(r.Stderr) // no multicast on this machine
 	}

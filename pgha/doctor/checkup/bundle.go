@@ -79,9 +79,12 @@ func Bundle(ctx context.Context, c *pgha.Cluster, opts Options) (Bundled, error)
 // bundleQuestions are what is packed of a host: file names in the bundle, and the commands whose
 // output they hold.
 func bundleQuestions(sp *spec.Spec, role spec.Role) (names []string, argvs [][]string) {
-	add := func(name string, argv ...string) { names, argvs = append(names, name), append(argvs, argv) }
+	add := func(name string, argv ...string) {
+		names, argvs = append(names, name), append(argvs, argv)
+	}
 	for _, u := range unitsOf(sp, role) {
-		add("journal-"+strings.TrimSuffix(u, ".service")+".log", "journalctl", "-q", "--no-pager", "-o",
+		add("journal-"+strings.TrimSuffix(u, ".service")+".log", "journalctl", "-q",
+			"--no-pager", "-o",
 			"short-iso", "-n", bundleLines, "-u", u)
 		add("unit-"+u, "systemctl", "cat", "--no-pager", u)
 	}
@@ -125,20 +128,23 @@ func gatherFiles(ctx context.Context, c *pgha.Cluster, h spec.Host) map[string][
 			if err != nil {
 				line = argvs[i][0]
 			}
-			files[name] = fmt.Appendf(nil, "(nothing: exit code %d of %s)\n", results[i].ExitCode, line)
+			files[name] = fmt.Appendf(nil, "(nothing: exit code %d of %s)\n",
+				results[i].ExitCode, line)
 		}
 	}
 	return files
 }
 
 // pack redacts every file and makes the archive, in a stable order.
-func pack(stem string, at time.Time, files map[string][]byte) (archive []byte, names []string, err error) {
+func pack(stem string, at time.Time,
+	files map[string][]byte) (archive []byte, names []string, err error) {
 	var buf bytes.Buffer
 	zipped := gzip.NewWriter(&buf)
 	out := tar.NewWriter(zipped)
 	for _, name := range sortedKeys(files) {
 		content := Redact(files[name])
-		header := &tar.Header{Name: stem + "/" + name, Mode: 0o600, Size: int64(len(content)), ModTime: at}
+		header := &tar.Header{Name: stem + "/" + name, Mode: 0o600, Size: int64(len(content)),
+			ModTime: at}
 		if err = out.WriteHeader(header); err == nil {
 			_, err = out.Write(content)
 		}

@@ -55,7 +55,8 @@ func Collect(ctx context.Context, c *pgha.Cluster, opts Options) (doctor.Facts, 
 	if opts.LongTransaction == 0 {
 		opts.LongTransaction = defaultLong
 	}
-	f := doctor.Facts{Time: time.Now(), Spec: c.Spec, Authorities: doctor.Authorities(c.Authorities()),
+	f := doctor.Facts{Time: time.Now(), Spec: c.Spec,
+		Authorities: doctor.Authorities(c.Authorities()),
 		Layouts: map[spec.Role]layout.Host{
 			spec.RoleDatabase: site.Layout(c.Spec, spec.RoleDatabase),
 			spec.RoleBalancer: site.Layout(c.Spec, spec.RoleBalancer),
@@ -78,7 +79,8 @@ func Collect(ctx context.Context, c *pgha.Cluster, opts Options) (doctor.Facts, 
 	}
 	if driftErr != nil {
 		f.Unknown = append(f.Unknown,
-			fmt.Sprintf("what apply would change, as far as it could not be looked at: %v", driftErr))
+			fmt.Sprintf("what apply would change, as far as it could not be looked at: %v",
+				driftErr))
 	}
 	if err := ctx.Err(); err != nil {
 		return f, fmt.Errorf("examine the cluster: %w", err)

@@ -43,7 +43,8 @@ func drift(ctx context.Context, c *pgha.Cluster) ([]doctor.Difference, []preflig
 func differences(changes []pgha.PlannedChange) []doctor.Difference {
 	var list []doctor.Difference
 	for _, ch := range changes {
-		d := doctor.Difference{Host: ch.Host, Kind: ch.Kind, Name: ch.Name, Action: ch.Action, Diff: ch.Diff}
+		d := doctor.Difference{Host: ch.Host, Kind: ch.Kind, Name: ch.Name, Action: ch.Action,
+			Diff: ch.Diff}
 		if ch.Origin != (pgha.Origin{}) {
 			d.Came = ch.Origin.String()
 		}

@@ -103,7 +103,9 @@ func TestExamineHalfDead(t *testing.T) {
 			t.Errorf("%s is silent, and that is no finding", host)
 		}
 	}
-	if !slices.ContainsFunc(d.Unknown, func(s string) bool { return strings.HasPrefix(s, "what apply would change") }) {
+	if !slices.ContainsFunc(d.Unknown, func(s string) bool {
+		return strings.HasPrefix(s, "what apply would change")
+	}) {
 		t.Errorf("what apply would change is not known, and nobody says so: %q", d.Unknown)
 	}
 	for _, f := range d.Findings {
@@ -134,7 +136,8 @@ func TestBundleHalfDead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"diagnosis.json", "facts.json", "spec.yaml", "postgres-03/error.txt", "haproxy-01/haproxy.cfg",
+		"diagnosis.json", "facts.json", "spec.yaml", "postgres-03/error.txt",
+		"haproxy-01/haproxy.cfg",
 	} {
 		if !slices.Contains(b.Files, want) {
 			t.Errorf("%s is missing: %v", want, b.Files)

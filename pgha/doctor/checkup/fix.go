@@ -29,7 +29,8 @@ type verbs interface {
 	Apply(ctx context.Context, opts pgha.ApplyOptions) (pgha.Report, error)
 	Resume(ctx context.Context, opts pgha.PauseOptions) (patroni.PauseResult, error)
 	Restart(ctx context.Context, opts pgha.RestartOptions) (patroni.RestartResult, error)
-	Reinitialize(ctx context.Context, opts pgha.ReinitializeOptions) (patroni.ReinitializeResult, error)
+	Reinitialize(ctx context.Context,
+		opts pgha.ReinitializeOptions) (patroni.ReinitializeResult, error)
 	RotateSecrets(ctx context.Context, opts pgha.RotateOptions) (pgha.RotateResult, error)
 }
 

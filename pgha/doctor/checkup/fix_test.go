@@ -55,7 +55,8 @@ func (n *notebook) Resume(_ context.Context, o pgha.PauseOptions) (patroni.Pause
 	return patroni.PauseResult{}, n.note(o.Operation, "resume")
 }
 
-func (n *notebook) Restart(_ context.Context, o pgha.RestartOptions) (patroni.RestartResult, error) {
+func (n *notebook) Restart(_ context.Context,
+	o pgha.RestartOptions) (patroni.RestartResult, error) {
 	what := strings.Join(o.Members, ",")
 	if o.PendingOnly {
 		what += "pending"
@@ -63,11 +64,13 @@ func (n *notebook) Restart(_ context.Context, o pgha.RestartOptions) (patroni.Re
 	return patroni.RestartResult{}, n.note(o.Operation, "restart", what)
 }
 
-func (n *notebook) Reinitialize(_ context.Context, o pgha.ReinitializeOptions) (patroni.ReinitializeResult, error) {
+func (n *notebook) Reinitialize(_ context.Context,
+	o pgha.ReinitializeOptions) (patroni.ReinitializeResult, error) {
 	return patroni.ReinitializeResult{}, n.note(o.Operation, "reinitialize", o.Member)
 }
 
-func (n *notebook) RotateSecrets(_ context.Context, o pgha.RotateOptions) (pgha.RotateResult, error) {
+func (n *notebook) RotateSecrets(_ context.Context,
+	o pgha.RotateOptions) (pgha.RotateResult, error) {
 	return pgha.RotateResult{}, n.note(o.Operation, "rotate", strings.Join(o.Which, ","))
 }
 
@@ -88,17 +91,21 @@ func TestFix(t *testing.T) {
 		fails  string
 		want   []string
 	}{
-		"commands are one operation": {remedy: []doctor.Step{stop, start}, want: []string{"mend a:stop b:start"}},
+		"commands are one operation": {remedy: []doctor.Step{stop, start},
+			want: []string{"mend a:stop b:start"}},
 		"but not around a verb": {
-			remedy: []doctor.Step{stop, apply, start}, want: []string{"mend a:stop", "apply", "mend b:start"},
+			remedy: []doctor.Step{stop, apply, start},
+			want:   []string{"mend a:stop", "apply", "mend b:start"},
 		},
 		"a dry run plans": {
-			remedy: []doctor.Step{stop, apply}, dry: true, want: []string{"mend a:stop (dry run)", "plan"},
+			remedy: []doctor.Step{stop, apply}, dry: true,
+			want: []string{"mend a:stop (dry run)", "plan"},
 		},
 		"a command fails": {
 			remedy: []doctor.Step{stop, apply}, fails: "mend", want: []string{"mend a:stop"},
 		},
-		"a verb fails": {remedy: []doctor.Step{apply, start}, fails: "apply", want: []string{"apply"}},
+		"a verb fails": {remedy: []doctor.Step{apply, start}, fails: "apply",
+			want: []string{"apply"}},
 		"a plan fails": {
 			remedy: []doctor.Step{apply, start}, dry: true, fails: "plan", want: []string{"plan"},
 		},
@@ -106,7 +113,8 @@ func TestFix(t *testing.T) {
 			remedy: []doctor.Step{verb(doctor.Restart, "pg1")}, want: []string{"restart pg1"},
 		},
 		"all that wait are restarted": {
-			remedy: []doctor.Step{verb(doctor.Restart, doctor.Pending)}, want: []string{"restart pending"},
+			remedy: []doctor.Step{verb(doctor.Restart, doctor.Pending)},
+			want:   []string{"restart pending"},
 		},
 		"a member is copied again": {
 			remedy: []doctor.Step{verb(doctor.Reinitialize, "pg1")}, dry: true,
@@ -116,7 +124,8 @@ func TestFix(t *testing.T) {
 			remedy: []doctor.Step{verb(doctor.RotateSecrets, "rotate", "replication")},
 			want:   []string{"rotate replication"},
 		},
-		"the cluster is resumed": {remedy: []doctor.Step{verb(doctor.Resume)}, want: []string{"resume"}},
+		"the cluster is resumed": {remedy: []doctor.Step{verb(doctor.Resume)},
+			want: []string{"resume"}},
 	} {
 		n := &notebook{fails: c.fails}
 		err := fix(t.Context(), n, doctor.Finding{
@@ -136,10 +145,12 @@ func TestFix(t *testing.T) {
 func TestFixRefuses(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]doctor.Finding{
-		"it is not fixable": {ID: "x", Remedy: []doctor.Step{onHost("a", "true")}, Advice: errs.Text("ask its owner")},
-		"a setting":         {ID: "x", Remedy: []doctor.Step{verb(doctor.Config, "set", "ttl=20")}, Fixable: true},
-		"an unknown verb":   {ID: "x", Remedy: []doctor.Step{verb("reset")}, Fixable: true},
-		"an empty step":     {ID: "x", Remedy: []doctor.Step{{}}, Fixable: true},
+		"it is not fixable": {ID: "x", Remedy: []doctor.Step{onHost("a", "true")},
+			Advice: errs.Text("ask its owner")},
+		"a setting": {ID: "x", Remedy: []doctor.Step{verb(doctor.Config, "set", "ttl=20")},
+			Fixable: true},
+		"an unknown verb": {ID: "x", Remedy: []doctor.Step{verb("reset")}, Fixable: true},
+		"an empty step":   {ID: "x", Remedy: []doctor.Step{{}}, Fixable: true},
 	} {
 		n := &notebook{}
 		err := fix(t.Context(), n, f, pgha.Operation{})
@@ -152,9 +163,11 @@ func TestFixRefuses(t *testing.T) {
 // TestFixableIsFixed: Fix can carry out every verb of a remedy that the doctor calls fixable.
 func TestFixableIsFixed(t *testing.T) {
 	t.Parallel()
-	for _, v := range []string{doctor.Apply, doctor.Resume, doctor.Restart, doctor.Reinitialize, doctor.RotateSecrets} {
+	for _, v := range []string{doctor.Apply, doctor.Resume, doctor.Restart, doctor.Reinitialize,
+		doctor.RotateSecrets} {
 		n := &notebook{}
-		if err := carryOut(t.Context(), n, errs.Verb(v, "x"), pgha.Operation{}); err != nil || len(n.asked) != 1 {
+		if err := carryOut(t.Context(), n, errs.Verb(v, "x"), pgha.Operation{}); err != nil ||
+			len(n.asked) != 1 {
 			t.Errorf("%s: %v, %v", v, err, slices.Clone(n.asked))
 		}
 	}

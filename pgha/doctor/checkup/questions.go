@@ -41,16 +41,21 @@ func systemQuestions(sp *spec.Spec, h *doctor.Host, asked time.Time) []question 
 	units := unitsOf(sp, h.Role)
 	note, reset := pgha.MemoryCommands()
 	return []question{
-		{note, func(h *doctor.Host, r remote.Result) { h.StateNote = strings.TrimSpace(string(r.Stdout)) }},
-		{reset, func(h *doctor.Host, r remote.Result) { h.UnfinishedReset = pgha.UnfinishedReset(string(r.Stdout)) }},
+		{note, func(h *doctor.Host, r remote.Result) {
+			h.StateNote = strings.TrimSpace(string(r.Stdout))
+		}},
+		{reset, func(h *doctor.Host, r remote.Result) {
+			h.UnfinishedReset = pgha.UnfinishedReset(string(r.Stdout))
+		}},
 		{[]string{"date", "+%s.%N"}, func(h *doctor.Host, r remote.Result) {
 			h.Clock.OffsetSeconds = clockOffset(r.Stdout, asked, time.Now())
 		}},
 		{[]string{"systemd-detect-virt", "--container"},
 			func(h *doctor.Host, r remote.Result) { h.Clock.Container = r.ExitCode == 0 }},
-		{[]string{"timedatectl", "show", "--property=NTPSynchronized"}, func(h *doctor.Host, r remote.Result) {
-			h.Clock.Synchronised = strings.Contains(string(r.Stdout), "=yes")
-		}},
+		{[]string{"timedatectl", "show", "--property=NTPSynchronized"},
+			func(h *doctor.Host, r remote.Result) {
+				h.Clock.Synchronised = strings.Contains(string(r.Stdout), "=yes")
+			}},
 		{append([]string{"systemctl", "show",
 			"--property=Id,LoadState,ActiveState,SubState,UnitFileState,Result,MainPID,ExecMainStatus", "--"},
 			units...), readUnits},
@@ -62,7 +67,8 @@ func systemQuestions(sp *spec.Spec, h *doctor.Host, asked time.Time) []question 
 		{[]string{"nft", "-a", "list", "ruleset"}, readFirewall},
 		{[]string{"ps", "-eo", "pid=,stat=,comm="}, readProcesses},
 		{append([]string{"stat", "-c", "%a %U %G %n", "--"}, filesOf(sp, h.Role)...), readFiles},
-		{append([]string{"dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n", "--"},
+		{append([]string{"dpkg-query", "-W", "-f",
+			"${Package} ${Version} ${db:Status-Status}\n", "--"},
 			packagesOf(sp, h.Role)...), readPackages},
 	}
 }
@@ -113,14 +119,16 @@ func reachQuestion(sp *spec.Spec, h *doctor.Host) question {
 // databaseQuestions are about the programs and files of a database host.
 func databaseQuestions(sp *spec.Spec, h *doctor.Host) []question {
 	pg := sp.PostgreSQL
-	look := []string{"python3", "-I", "-c", lookScript, connstring.HostPort(h.Address, sp.Patroni.RESTPort),
+	look := []string{"python3", "-I", "-c", lookScript,
+		connstring.HostPort(h.Address, sp.Patroni.RESTPort),
 		"127.0.0.1", strconv.Itoa(sp.Etcd.ClientPort), pg.DataDir, sp.Etcd.DataDir}
 	for _, c := range layout.Certificates() {
 		look = append(look, c.Label()+"|"+c.File+"|"+c.Key)
 	}
 	return []question{
 		{look, readPrograms},
-		{[]string{fmt.Sprintf("/usr/lib/postgresql/%d/bin/pg_controldata", pg.Version), "-D", pg.DataDir}, readControl},
+		{[]string{fmt.Sprintf("/usr/lib/postgresql/%d/bin/pg_controldata", pg.Version), "-D",
+			pg.DataDir}, readControl},
 	}
 }
 
@@ -128,20 +136,23 @@ func databaseQuestions(sp *spec.Spec, h *doctor.Host) []question {
 // replication role. A server that hangs lets each of them wait, so they are two groups.
 func sqlQuestions(sp *spec.Spec, long time.Duration) [][]question {
 	pg := sp.PostgreSQL
-	ask := strings.ReplaceAll(questionSQL, "%SECONDS%", strconv.FormatFloat(long.Seconds(), 'f', -1, 64))
+	ask := strings.ReplaceAll(questionSQL, "%SECONDS%",
+		strconv.FormatFloat(long.Seconds(), 'f', -1, 64))
 	ask = strings.ReplaceAll(ask, "%REFUSED%", pgfiles.RefusedSQL(sp.PostgreSQL.Version))
 	const run = `exec runuser -u postgres -- timeout 4 "$@" 2>&1`
 	psql := func(as pgsession.Role, args ...string) []string {
 		settings := pgsession.Settings(pg.Version, as, "pgha doctor")
 		settings["statement_timeout"] = "3000"
-		return inShell(run, pgsession.Psql(fmt.Sprintf("/usr/lib/postgresql/%d/bin/psql", pg.Version),
+		return inShell(run, pgsession.Psql(fmt.Sprintf("/usr/lib/postgresql/%d/bin/psql",
+			pg.Version),
 			settings, append([]string{"-Atq"}, args...)...)...)
 	}
 	login := fmt.Sprintf(
 		"host=127.0.0.1 port=%d user=%s dbname=postgres replication=true passfile=%s "+
 			"sslmode=require connect_timeout=4", pg.Port, pg.ReplicationUser, layout.PasswordFile)
 	return [][]question{
-		{{psql(pgsession.Superuser, "-p", strconv.Itoa(pg.Port), "-U", pg.Superuser, "-d", "postgres", "-c", ask),
+		{{psql(pgsession.Superuser, "-p", strconv.Itoa(pg.Port), "-U", pg.Superuser, "-d",
+			"postgres", "-c", ask),
 			readSQL}},
 		{{psql(pgsession.Ordinary, "-d", login, "-c", "IDENTIFY_SYSTEM"), readReplicationLogin}},
 	}

@@ -39,7 +39,8 @@ func clockOffset(out []byte, asked, answered time.Time) float64 {
 func readUnits(h *doctor.Host, r remote.Result) {
 	h.Units = map[string]doctor.Unit{}
 	for id, kv := range output.Units(string(r.Stdout)) {
-		h.Units[id] = doctor.Unit{Load: kv["LoadState"], Active: kv["ActiveState"], Sub: kv["SubState"],
+		h.Units[id] = doctor.Unit{Load: kv["LoadState"], Active: kv["ActiveState"],
+			Sub:     kv["SubState"],
 			Enabled: kv["UnitFileState"], Result: kv["Result"],
 			PID: int(number(kv["MainPID"])), Exit: int(number(kv["ExecMainStatus"]))}
 	}
@@ -59,7 +60,8 @@ func readJournals(h *doctor.Host, r remote.Result) {
 }
 
 // pseudo are file systems that hold nothing of the cluster's.
-var pseudo = []string{"devtmpfs", "squashfs", "efivarfs", "ramfs", "proc", "sysfs", "cgroup2", "devpts", "fuse.lxcfs"}
+var pseudo = []string{"devtmpfs", "squashfs", "efivarfs", "ramfs", "proc", "sysfs", "cgroup2",
+	"devpts", "fuse.lxcfs"}
 
 func readDisks(h *doctor.Host, r remote.Result) {
 	for line := range strings.Lines(string(r.Stdout)) {
@@ -101,10 +103,13 @@ func readMounts(h *doctor.Host, r remote.Result) {
 	}
 	for where, m := range readOnly {
 		if !slices.Contains(pseudo, m.kind) {
-			h.Disks = append(h.Disks, doctor.Disk{Mount: where, Source: m.source, Type: m.kind, ReadOnly: true})
+			h.Disks = append(h.Disks, doctor.Disk{Mount: where, Source: m.source, Type: m.kind,
+				ReadOnly: true})
 		}
 	}
-	slices.SortFunc(h.Disks, func(a, b doctor.Disk) int { return strings.Compare(a.Mount, b.Mount) })
+	slices.SortFunc(h.Disks, func(a, b doctor.Disk) int {
+		return strings.Compare(a.Mount, b.Mount)
+	})
 }
 
 func readListeners(h *doctor.Host, r remote.Result) {

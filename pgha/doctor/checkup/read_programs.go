@@ -59,7 +59,8 @@ func readReplicationLogin(h *doctor.Host, r remote.Result) {
 
 func readHAProxyCheck(h *doctor.Host, r remote.Result) {
 	if r.ExitCode != 0 {
-		h.HAProxy.ConfigError = cmp.Or(oneLine(string(r.Stdout)), fmt.Sprintf("exit code %d", r.ExitCode))
+		h.HAProxy.ConfigError = cmp.Or(oneLine(string(r.Stdout)),
+			fmt.Sprintf("exit code %d", r.ExitCode))
 	}
 }
 
@@ -84,7 +85,8 @@ func readHAProxyStat(h *doctor.Host, r remote.Result) {
 	}
 	for _, row := range rows[1:] {
 		proxy, server := column(row, "pxname"), column(row, "svname")
-		if server != "FRONTEND" && server != "BACKEND" && server != "" && strings.HasPrefix(proxy, "postgres_") {
+		if server != "FRONTEND" && server != "BACKEND" && server != "" &&
+			strings.HasPrefix(proxy, "postgres_") {
 			h.HAProxy.Servers[proxy+"/"+server] = strings.TrimSpace(column(row, "status") + " " +
 				strings.TrimPrefix(column(row, "check_status"), "* "))
 		}

@@ -19,7 +19,8 @@ const value = `(?:"(?:[^"\\\n]|\\.)*"|\\"[^"\\\n]*\\"|'(?:[^'\n]|'')*'|\$\$.*?\$
 // secrets are what Redact blots out; the first group of each stays.
 var secrets = []*regexp.Regexp{
 	// private keys
-	regexp.MustCompile(`(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?-----END [A-Z ]*PRIVATE KEY-----`),
+	regexp.MustCompile(
+		`(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?-----END [A-Z ]*PRIVATE KEY-----`),
 	// a line of its own: to its end, for a value may have spaces
 	regexp.MustCompile(`(?im)^(\s*(?:-\s+)?["']?[\w.-]*` + named + `["']?\s*[:=]\s+)[^\s].*$`),
 	// name: value, name=value, "name": "value"

@@ -17,27 +17,37 @@ const canary = "kanarienvogel"
 func TestRedact(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, text, stays string }{
-		{"yaml", "    username: replicator\n    password: " + canary + "\n", "username: replicator"},
+		{"yaml", "    username: replicator\n    password: " + canary + "\n",
+			"username: replicator"},
 		{"quoted yaml", `password: "with \" a ` + canary + `"`, "password"},
-		{"json", `{"ttl": 30, "superuser_password": "` + canary + `", "loop_wait": 10}`, `"loop_wait": 10`},
+		{"json", `{"ttl": 30, "superuser_password": "` + canary + `", "loop_wait": 10}`,
+			`"loop_wait": 10`},
 		{"environment", "ETCD_ROOT_PASSWORD=" + canary + "\nETCD_NAME=a", "ETCD_NAME=a"},
 		{
 			"conninfo",
-			"primary_conninfo = 'host=10.0.0.1 user=replicator password=" + canary + " sslmode=verify-full'",
+			"primary_conninfo = 'host=10.0.0.1 user=replicator password=" + canary +
+				" sslmode=verify-full'",
 			"host=10.0.0.1",
 		},
-		{"SQL", "ERROR:  syntax error\nSTATEMENT:  ALTER ROLE app PASSWORD '" + canary + "' VALID", "syntax error"},
+		{"SQL", "ERROR:  syntax error\nSTATEMENT:  ALTER ROLE app PASSWORD '" + canary + "' VALID",
+			"syntax error"},
 		{
 			"SQL that says nothing of passwords",
-			"2026-11-23 LOG:  statement: INSERT INTO people VALUES ('" + canary + "')", "2026-11-23",
+			"2026-11-23 LOG:  statement: INSERT INTO people VALUES ('" + canary + "')",
+			"2026-11-23",
 		},
 		{"bind parameters", "DETAIL:  Parameters: $1 = '" + canary + "'", "Parameters"},
-		{"URL", "archive_command: pgbackrest --repo s3://key:" + canary + "@bucket/path", "bucket/path"},
-		{"password file", "192.168.0.203:5432:*:replicator:" + canary + "\n", "192.168.0.203:5432:*:replicator:"},
+		{"URL", "archive_command: pgbackrest --repo s3://key:" + canary + "@bucket/path",
+			"bucket/path"},
+		{"password file", "192.168.0.203:5432:*:replicator:" + canary + "\n",
+			"192.168.0.203:5432:*:replicator:"},
 		{"verifier", "rolpassword SCRAM-SHA-256$4096:" + canary + "$abc:def", "rolpassword"},
-		{"private key", "-----BEGIN EC PRIVATE KEY-----\n" + canary + "\n-----END EC PRIVATE KEY-----\nafter", "after"},
-		{"YAML with spaces", "  superuser_password: two " + canary + " words\nother: 1", "other: 1"},
-		{"quoted in a quoted text", `"msg":"connect \"password\":\"` + canary + `\", done"`, "done"},
+		{"private key", "-----BEGIN EC PRIVATE KEY-----\n" + canary +
+			"\n-----END EC PRIVATE KEY-----\nafter", "after"},
+		{"YAML with spaces", "  superuser_password: two " + canary + " words\nother: 1",
+			"other: 1"},
+		{"quoted in a quoted text", `"msg":"connect \"password\":\"` + canary + `\", done"`,
+			"done"},
 		{"keepalived", "    auth_pass " + canary + "\n    priority 100", "priority 100"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -76,7 +86,8 @@ func TestRedactedJSON(t *testing.T) {
 	got, err := redactedJSON(map[string]any{
 		"lines": []string{`say "password": "` + canary + `"`}, "count": int64(1) << 60,
 	})
-	if err != nil || strings.Contains(string(got), canary) || !strings.Contains(string(got), "1152921504606846976") {
+	if err != nil || strings.Contains(string(got), canary) ||
+		!strings.Contains(string(got), "1152921504606846976") {
 		t.Errorf("%s, %v", got, err)
 	}
 }
@@ -92,7 +103,8 @@ func TestPack(t *testing.T) {
 	if strings.Join(names, " ") != "a.txt b/config.yml" {
 		t.Errorf("names: %q", names)
 	}
-	if text := unpacked(t, archive); strings.Contains(text, canary) || !strings.Contains(text, "plain") ||
+	if text := unpacked(t, archive); strings.Contains(text, canary) ||
+		!strings.Contains(text, "plain") ||
 		!strings.Contains(text, "stem/b/config.yml") {
 		t.Errorf("archive: %q", text)
 	}

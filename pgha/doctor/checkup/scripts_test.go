@@ -19,11 +19,13 @@ import (
 // journalctl complains of is part of the answer.
 func TestJournalsScript(t *testing.T) {
 	t.Parallel()
-	r := scripttest.Run{With: "sh", Script: journalsScript, Args: []string{"etcd.service", "patroni.service"},
+	r := scripttest.Run{With: "sh", Script: journalsScript,
+		Args: []string{"etcd.service", "patroni.service"},
 		Fakes: map[string]string{
 			"journalctl": `case $* in *etcd*) echo "No journal files" >&2; exit 1;; esac; printf '%0700d\n' 0`,
 		}}.Do(t)
-	if want := "== etcd.service\nNo journal files\n== patroni.service\n" + strings.Repeat("0", 600) +
+	if want := "== etcd.service\nNo journal files\n== patroni.service\n" +
+		strings.Repeat("0", 600) +
 		"\n"; r.Stdout != want {
 		t.Errorf("%+v", r)
 	}
@@ -53,9 +55,12 @@ func look(t *testing.T, patroni, etcd *httptest.Server, etc string) (*doctor.Hos
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := scripttest.Run{With: "python3", Script: "import sys; sys.path.insert(0, '" + lib + "')\n" + lookScript,
-		Args: []string{patroni.Listener.Addr().String(), etcdHost, etcdPort, etc + "/data", etc + "/etcd-data",
-			"own|" + etc + "/etc/own.crt|" + etc + "/etc/own.key", "none|" + etc + "/none.crt|" + etc + "/none.key"},
+	r := scripttest.Run{With: "python3", Script: "import sys; sys.path.insert(0, '" + lib + "')\n" +
+		lookScript,
+		Args: []string{patroni.Listener.Addr().String(), etcdHost, etcdPort, etc + "/data",
+			etc + "/etcd-data",
+			"own|" + etc + "/etc/own.crt|" + etc + "/etc/own.key",
+			"none|" + etc + "/none.crt|" + etc + "/none.key"},
 		Paths: map[string]string{"/etc/": etc + "/etc/"}}.Do(t)
 	if r.Code != 0 {
 		t.Fatalf("%+v", r)
@@ -85,8 +90,10 @@ func TestLookScript(t *testing.T) {
 	dir := t.TempDir()
 	scripttest.Write(t, dir, "etc/patroni/config.yml",
 		`{"scope": "c", "name": "pg1", "restapi": {}, "etcd3": {}, "postgresql": {"pg_hba": ["local  all all peer"]}}`)
-	scripttest.Write(t, dir, "etc/etcd/etcd.env", "ETCD_NAME=pg1\nETCD_INITIAL_CLUSTER_STATE=\"existing\"\n")
-	scripttest.Write(t, dir, "data/pg_hba.conf", "# Written by Patroni\n\nlocal\tall all peer # everybody here\n")
+	scripttest.Write(t, dir, "etc/etcd/etcd.env",
+		"ETCD_NAME=pg1\nETCD_INITIAL_CLUSTER_STATE=\"existing\"\n")
+	scripttest.Write(t, dir, "data/pg_hba.conf",
+		"# Written by Patroni\n\nlocal\tall all peer # everybody here\n")
 	scripttest.Write(t, dir, "data/postmaster.pid", "999999999\n")
 	scripttest.Write(t, dir, "etcd-data/member/wal/0.wal", "")
 	own := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: patroni.Certificate().Raw})
@@ -94,11 +101,13 @@ func TestLookScript(t *testing.T) {
 	scripttest.Write(t, dir, "etc/own.key", "not a key")
 
 	h, said := look(t, patroni, etcd, dir)
-	if p := h.Patroni; p.Error != "" || p.Role != "primary" || p.Timeline != 3 || !p.Paused || p.Version != "4.1.0" ||
+	if p := h.Patroni; p.Error != "" || p.Role != "primary" || p.Timeline != 3 || !p.Paused ||
+		p.Version != "4.1.0" ||
 		len(p.PendingRestart) != 1 || len(p.Members) != 2 || p.Members[1].Lag != -1 {
 		t.Errorf("Patroni: %+v\n%s", p, said)
 	}
-	if e := h.Etcd; e.Error != "" || e.ID != "1" || e.Revision != 9 || e.DBInUse != 4 || e.Quota != 2<<30 ||
+	if e := h.Etcd; e.Error != "" || e.ID != "1" || e.Revision != 9 || e.DBInUse != 4 ||
+		e.Quota != 2<<30 ||
 		e.FsyncSeconds != 0.002 ||
 		len(e.Alarms) != 1 || e.Members["5"] != "" || e.Members["1"] != "pg1" {
 		t.Errorf("etcd: %+v\n%s", e, said)
@@ -114,7 +123,8 @@ func TestLookScript(t *testing.T) {
 	if err := json.Unmarshal([]byte(said), &files); err != nil {
 		t.Fatal(err)
 	}
-	if f := files.Files; f.State != "existing" || !f.EtcdData || f.Postmaster != 0 || f.ConfigError != "" ||
+	if f := files.Files; f.State != "existing" || !f.EtcdData || f.Postmaster != 0 ||
+		f.ConfigError != "" ||
 		!strings.Contains(said, `"hba": ["local all all peer"]`) {
 		t.Errorf("files: %+v\n%s", f, said)
 	}
@@ -138,18 +148,22 @@ func TestLookScriptOfABrokenHost(t *testing.T) {
 		patroniHas, etcHas string
 	}{
 		"half answers": {half, half, "", "etcdserver: no leader"},
-		"hang up":      {answers(t, nil), answers(t, nil), "RemoteDisconnected", "RemoteDisconnected"},
+		"hang up": {answers(t, nil), answers(t, nil), "RemoteDisconnected",
+			"RemoteDisconnected"},
 		"no JSON": {
 			answers(t, map[string]string{"/patroni": "<html>"}),
-			answers(t, map[string]string{"/v3/maintenance/status": "[]"}), "JSONDecodeError", "RemoteDisconnected",
+			answers(t, map[string]string{"/v3/maintenance/status": "[]"}), "JSONDecodeError",
+			"RemoteDisconnected",
 		},
 		"another program": {
 			answers(t, map[string]string{"/patroni": "null"}),
-			answers(t, map[string]string{"/v3/maintenance/status": "{}"}), "AttributeError", "RemoteDisconnected",
+			answers(t, map[string]string{"/v3/maintenance/status": "{}"}), "AttributeError",
+			"RemoteDisconnected",
 		},
 	} {
 		h, said := look(t, c.patroni, c.etcd, dir)
-		if !strings.Contains(h.Patroni.Error, c.patroniHas) || (h.Patroni.Error == "") != (c.patroniHas == "") ||
+		if !strings.Contains(h.Patroni.Error, c.patroniHas) ||
+			(h.Patroni.Error == "") != (c.patroniHas == "") ||
 			!strings.Contains(h.Etcd.Error, c.etcHas) {
 			t.Errorf("%s: %+v, %+v", name, h.Patroni, h.Etcd)
 		}

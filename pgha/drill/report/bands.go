@@ -42,9 +42,12 @@ type state struct {
 func lanesOf(w window, run drill.RunResult) []lane {
 	rec := run.Recording
 	lanes := []lane{
-		holderLane(w, rec, "Patroni leader", rec.Members, func(l drill.Leadership) []string { return one(l.Patroni) }),
-		holderLane(w, rec, "etcd leader", rec.Members, func(l drill.Leadership) []string { return one(l.Etcd) }),
-		holderLane(w, rec, "Address holder", rec.Balancers, func(l drill.Leadership) []string { return l.Address }),
+		holderLane(w, rec, "Patroni leader", rec.Members,
+			func(l drill.Leadership) []string { return one(l.Patroni) }),
+		holderLane(w, rec, "etcd leader", rec.Members,
+			func(l drill.Leadership) []string { return one(l.Etcd) }),
+		holderLane(w, rec, "Address holder", rec.Balancers,
+			func(l drill.Leadership) []string { return l.Address }),
 	}
 	for _, m := range rec.Members {
 		lanes = append(lanes, memberLane(w, rec, m))
@@ -61,7 +64,8 @@ func one(name string) []string {
 
 // holderLane draws who held something: each holder in a tone of its own, nobody hatched, several as
 // an alarm.
-func holderLane(w window, rec drill.Recording, name string, hosts []string, who func(drill.Leadership) []string) lane {
+func holderLane(w window, rec drill.Recording, name string, hosts []string,
+	who func(drill.Leadership) []string) lane {
 	var states []state
 	// hosts of etcd may have other names than the members of Patroni: they get the tones in turn
 	hosts = slices.Clone(hosts)

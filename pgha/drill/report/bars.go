@@ -65,7 +65,8 @@ func writeBars(w window, run drill.RunResult) bars {
 	b := drawBars(w, counts)
 	b.Name, b.Unit = "Writes", "acknowledged"
 	b.Summary = fmt.Sprintf(
-		"Writes per %s: in this picture %d acknowledged, %d failed, %d of unknown fate, %d acknowledged and lost",
+		"Writes per %s: in this picture %d acknowledged, %d failed, %d of unknown fate, %d "+
+			"acknowledged and lost",
 		w.per(), all.good, all.bad, all.unknown, all.lost)
 	return b
 }
@@ -86,7 +87,8 @@ func readBars(w window, run drill.RunResult) bars {
 	}
 	b := drawBars(w, counts)
 	b.Name, b.Unit = "Reads", "answered"
-	b.Summary = fmt.Sprintf("Reads per %s: in this picture %d answered, %d failed", w.per(), all.good, all.bad)
+	b.Summary = fmt.Sprintf("Reads per %s: in this picture %d answered, %d failed", w.per(),
+		all.good, all.bad)
 	return b
 }
 
@@ -127,10 +129,12 @@ func drawBars(w window, counts []tally) bars {
 		}
 		x := percent((float64(i) + 0.5) / float64(w.Bars))
 		if c.unknown > 0 {
-			b.Unknown = append(b.Unknown, mark{x, count(c.unknown, "row", "rows") + " of unknown fate"})
+			b.Unknown = append(b.Unknown, mark{x, count(c.unknown, "row", "rows") +
+				" of unknown fate"})
 		}
 		if c.lost > 0 {
-			b.Lost = append(b.Lost, mark{x, count(c.lost, "row", "rows") + " acknowledged and lost"})
+			b.Lost = append(b.Lost, mark{x, count(c.lost, "row", "rows") +
+				" acknowledged and lost"})
 		}
 	}
 	for i := 0; i < len(counts); {

@@ -32,20 +32,30 @@ func TestBrowser(t *testing.T) {
 		return p
 	}
 	t.Run("geometry", func(t *testing.T) {
-		testGeometry(t, show(t, drill.Result{Runs: []drill.RunResult{powerRun(1, 18).build()}}, 1200, "light"))
+		testGeometry(t, show(t, drill.Result{Runs: []drill.RunResult{powerRun(1, 18).build()}},
+			1200, "light"))
 	})
 	t.Run("readout", func(t *testing.T) {
-		testReadout(t, show(t, drill.Result{Runs: []drill.RunResult{powerRun(1, 18).build()}}, 1200, "light"))
+		testReadout(t, show(t, drill.Result{Runs: []drill.RunResult{powerRun(1, 18).build()}}, 1200,
+			"light"))
 	})
-	t.Run("light", func(t *testing.T) { testScheme(t, show(t, brokenSample(), 1200, "light"), true) })
-	t.Run("dark", func(t *testing.T) { testScheme(t, show(t, brokenSample(), 1200, "dark"), false) })
+	t.Run("light", func(t *testing.T) {
+		testScheme(t, show(t, brokenSample(), 1200, "light"), true)
+	})
+	t.Run("dark", func(t *testing.T) {
+		testScheme(t, show(t, brokenSample(), 1200, "dark"), false)
+	})
 	t.Run("narrow", func(t *testing.T) { testNarrow(t, show(t, brokenSample(), 360, "light")) })
 	t.Run("narrow-dark-hostile",
-		func(t *testing.T) { testNarrow(t, show(t, hostile(strings.Repeat(`long"'><b>`, 20)), 360, "dark")) })
+		func(t *testing.T) {
+			testNarrow(t, show(t, hostile(strings.Repeat(`long"'><b>`, 20)), 360, "dark"))
+		})
 	t.Run("print", func(t *testing.T) { testPrint(t, show(t, brokenSample(), 1200, "dark")) })
 	t.Run("hostile", func(t *testing.T) {
 		testHostile(t,
-			show(t, hostile(`</title></script><script>window.hit=1</script><img src=x onerror="window.hit=2">`),
+			show(t,
+				hostile(
+					`</title></script><script>window.hit=1</script><img src=x onerror="window.hit=2">`),
 				1200, "light"))
 	})
 	t.Run("one", func(t *testing.T) { show(t, sample(1), 1200, "light") })
@@ -61,7 +71,8 @@ func (p *tab) checkQuiet(address string) {
 			p.t.Errorf("the page asked for %s", url)
 		}
 	}
-	for _, e := range p.seen("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded") {
+	for _, e := range p.seen("Runtime.exceptionThrown", "Runtime.consoleAPICalled",
+		"Log.entryAdded") {
 		p.t.Errorf("%s: %s", e.Method, e.Params)
 	}
 }
@@ -128,14 +139,18 @@ func testReadout(t *testing.T, p *tab) {
 		{
 			-2,
 			[]string{
-				"Patroni leaderpostgres-01, until +18.00 s", "postgres-01takes writes, until", "Writes2 acknowledged",
+				"Patroni leaderpostgres-01, until +18.00 s", "postgres-01takes writes, until",
+				"Writes2 acknowledged",
 			},
 		},
-		{10, []string{"No writesdetection 18.0 s", "postgres-01down", "postgres-02read only", "Writes0 acknowledged"}},
-		{25, []string{"Patroni leaderpostgres-02", "postgres-02takes writes", "Writes2 acknowledged"}},
+		{10, []string{"No writesdetection 18.0 s", "postgres-01down", "postgres-02read only",
+			"Writes0 acknowledged"}},
+		{25, []string{"Patroni leaderpostgres-02", "postgres-02takes writes",
+			"Writes2 acknowledged"}},
 	} {
 		x := box.Left + (tc.at-box.From)/(box.To-box.From)*box.Width
-		p.do("Input.dispatchMouseEvent", map[string]any{"type": "mouseMoved", "x": x, "y": box.Top}, nil)
+		p.do("Input.dispatchMouseEvent", map[string]any{"type": "mouseMoved", "x": x,
+			"y": box.Top}, nil)
 		var text string
 		p.eval(`document.querySelector(".readout")?.textContent ?? "nothing"`, &text)
 		for _, want := range tc.want {
@@ -207,15 +222,18 @@ func testNarrow(t *testing.T, p *tab) {
 	p.eval(`(() => { document.querySelectorAll("details").forEach((d) => { d.open = true; });
 		const e = document.documentElement, wide = [];
 		for (const x of document.querySelectorAll("body *")) if (!x.closest(".scroll, pre, svg") && x.getBoundingClientRect().right > e.clientWidth + 1) wide.push(x.tagName + "." + x.className);
-		return { Scroll: e.scrollWidth, Client: e.clientWidth, Wide: wide.slice(0, 5) }; })()`, &got)
+		return { Scroll: e.scrollWidth, Client: e.clientWidth, Wide: wide.slice(0, 5) }; })()`,
+		&got)
 	if got.Scroll > got.Client || len(got.Wide) > 0 {
-		t.Errorf("the page is %v pixels wide in a window of %v: %v", got.Scroll, got.Client, got.Wide)
+		t.Errorf("the page is %v pixels wide in a window of %v: %v", got.Scroll, got.Client,
+			got.Wide)
 	}
 }
 
 func testPrint(t *testing.T, p *tab) {
 	var pdf struct{ Data string }
-	p.do("Page.printToPDF", map[string]any{"preferCSSPageSize": true, "printBackground": false}, &pdf)
+	p.do("Page.printToPDF", map[string]any{"preferCSSPageSize": true,
+		"printBackground": false}, &pdf)
 	data, err := base64.StdEncoding.DecodeString(pdf.Data)
 	if err != nil || !bytes.HasPrefix(data, []byte("%PDF-")) || len(data) < 20_000 {
 		t.Fatalf("the print has %d bytes, %v", len(data), err)
@@ -227,7 +245,8 @@ func testPrint(t *testing.T, p *tab) {
 	}
 	// Paper is light, whatever the screen is.
 	p.do("Emulation.setEmulatedMedia", map[string]any{
-		"media": "print", "features": []map[string]string{{"name": "prefers-color-scheme", "value": "dark"}},
+		"media": "print", "features": []map[string]string{{"name": "prefers-color-scheme",
+			"value": "dark"}},
 	}, nil)
 	var got struct {
 		Paper float64
@@ -241,7 +260,8 @@ func testPrint(t *testing.T, p *tab) {
 
 func testHostile(t *testing.T, p *tab) {
 	var hit string
-	p.eval(`String(window.hit) + document.querySelectorAll("img").length + document.scripts.length`, &hit)
+	p.eval(`String(window.hit) + document.querySelectorAll("img").length + document.scripts.length`,
+		&hit)
 	if hit != "undefined01" {
 		t.Errorf("data became part of the page: %s", hit)
 	}
@@ -258,10 +278,12 @@ func (p *tab) shoot(name string) {
 	const slice = 1800
 	for i := 0; i*slice < size.Height; i++ {
 		clip := map[string]any{
-			"x": 0, "y": i * slice, "width": size.Width, "height": min(slice, size.Height-i*slice), "scale": 1,
+			"x": 0, "y": i * slice, "width": size.Width, "height": min(slice, size.Height-i*slice),
+			"scale": 1,
 		}
 		var shot struct{ Data string }
-		p.do("Page.captureScreenshot", map[string]any{"captureBeyondViewport": true, "clip": clip}, &shot)
+		p.do("Page.captureScreenshot", map[string]any{"captureBeyondViewport": true,
+			"clip": clip}, &shot)
 		data, err := base64.StdEncoding.DecodeString(shot.Data)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d.png", name, i+1)), data, 0o600)

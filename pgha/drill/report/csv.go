@@ -80,7 +80,8 @@ var writesColumns = runColumns(
 	Column{"done_seconds", "the same in seconds after the fault"},
 	Column{"outcome", "acked, failed (surely not written) or unknown"},
 	Column{"cause",
-		"why it was not acknowledged: refused, unreachable, closed, timeout, read_only, unavailable, rejected, other"},
+		"why it was not acknowledged: refused, unreachable, closed, timeout, read_only, " +
+			"unavailable, rejected, other"},
 	Column{"error", "the error in words"},
 	Column{"skipped", "ticks that passed while this attempt was under way"},
 	Column{"held_by", "members that have the row at the end"},
@@ -89,8 +90,10 @@ var writesColumns = runColumns(
 func writesRows(run drill.RunResult, add func(...string)) {
 	held := holders(run.Recording)
 	for _, a := range run.Recording.Writes.Attempts {
-		add(strconv.FormatInt(a.Seq, 10), stamp(a.Began), stamp(a.Connected), stamp(a.Done), since(run, a.Done),
-			string(a.Outcome), string(a.Cause), a.Error, strconv.Itoa(a.Skipped), strings.Join(held[a.Seq], " "))
+		add(strconv.FormatInt(a.Seq, 10), stamp(a.Began), stamp(a.Connected), stamp(a.Done),
+			since(run, a.Done),
+			string(a.Outcome), string(a.Cause), a.Error, strconv.Itoa(a.Skipped),
+			strings.Join(held[a.Seq], " "))
 	}
 }
 
@@ -127,7 +130,8 @@ func readsRows(run drill.RunResult, add func(...string)) {
 var membersColumns = runColumns(
 	Column{"member", "the member that was asked"},
 	Column{"asked", "when it was asked"},
-	Column{"answered", "when it answered, or was given up; the role was true at some moment between the two"},
+	Column{"answered", "when it answered, or was given up; the role was true at some moment " +
+		"between the two"},
 	Column{"asked_seconds", "when it was asked, in seconds after the fault"},
 	Column{"role", "writable, blocked (out of recovery, but a write waited), read_only or down"},
 	Column{"timeline", "PostgreSQL's timeline"},
@@ -141,7 +145,8 @@ func membersRows(run drill.RunResult, add func(...string)) {
 		if s.Timeline != 0 {
 			timeline = strconv.Itoa(s.Timeline)
 		}
-		add(s.Member, stamp(s.Asked), stamp(s.Answered), since(run, s.Asked), string(s.Role), timeline,
+		add(s.Member, stamp(s.Asked), stamp(s.Answered), since(run, s.Asked), string(s.Role),
+			timeline,
 			stamp(s.Started), s.Error)
 	}
 }

@@ -14,7 +14,8 @@ func outcomesColumns() []Column {
 		Column{"fault", "what was done"},
 		Column{"hosts", "the hosts that it struck"},
 		Column{"at", "when the fault could first be felt"},
-		Column{"verdict", "kept, broken, or unfinished when the run could not be brought to its end"},
+		Column{"verdict",
+			"kept, broken, or unfinished when the run could not be brought to its end"},
 		Column{"broken", "the promises that were not kept, separated by semicolons"},
 		Column{"error", "why the run was not brought to its end"},
 		Column{"from_leader", "the member that led before the fault"},
@@ -25,7 +26,8 @@ func outcomesColumns() []Column {
 	)
 	for _, name := range drill.PhaseNames() {
 		columns = append(columns,
-			Column{string(name) + "_seconds", "the part of the gap that went into the " + string(name)})
+			Column{string(name) + "_seconds", "the part of the gap that went into the " +
+				string(name)})
 	}
 	return append(columns,
 		Column{"read_gap_seconds", "the longest time without an answered read"},
@@ -39,14 +41,17 @@ func outcomesColumns() []Column {
 		Column{"double_writers_seconds", "how long these were together"},
 		Column{"double_holders", "times with two holders of the virtual IP"},
 		Column{"double_holders_seconds", "how long these were together"},
-		Column{"redundant_seconds", "from the fault until full redundancy was back; empty when it was not"},
+		Column{"redundant_seconds", "from the fault until full redundancy was back; empty when " +
+			"it was not"},
 	)
 }
 
 func outcomesRows(run drill.RunResult, add func(...string)) {
 	o := run.Outcome
-	fields := []string{o.Fault.Text, strings.Join(o.Fault.Hosts, " "), stamp(o.Fault.At), string(statusOf(run)),
-		strings.Join(o.Verdict.Broken, "; "), run.Error, o.FromLeader, o.ToLeader, stamp(o.GapStart),
+	fields := []string{o.Fault.Text, strings.Join(o.Fault.Hosts, " "), stamp(o.Fault.At),
+		string(statusOf(run)),
+		strings.Join(o.Verdict.Broken, "; "), run.Error, o.FromLeader, o.ToLeader,
+		stamp(o.GapStart),
 		stamp(o.GapEnd), decimal(o.GapSeconds)}
 	for _, name := range drill.PhaseNames() {
 		seconds, known := phaseSeconds(o, name)

@@ -77,7 +77,8 @@ func TestWritesRoundTrip(t *testing.T) {
 	lost := 0
 	for _, l := range lines {
 		at := moments(t, l["began"], l["connected"], l["done"])
-		got = append(got, probe.Attempt{Seq: int64(integer(t, l["seq"])), Began: at[0], Connected: at[1], Done: at[2],
+		got = append(got, probe.Attempt{Seq: int64(integer(t, l["seq"])), Began: at[0],
+			Connected: at[1], Done: at[2],
 			Outcome: probe.Outcome(l["outcome"]), Cause: probe.Cause(l["cause"]), Error: l["error"],
 			Skipped: integer(t, l["skipped"])})
 		if l["outcome"] == "acked" && l["held_by"] == "" {
@@ -100,7 +101,8 @@ func TestMembersRoundTrip(t *testing.T) {
 	for _, l := range records(t, "members", drill.Result{Runs: []drill.RunResult{run}}) {
 		at := moments(t, l["asked"], l["answered"], l["started"])
 		s := drill.MemberState{
-			Member: l["member"], Asked: at[0], Answered: at[1], Started: at[2], Role: drill.Role(l["role"]),
+			Member: l["member"], Asked: at[0], Answered: at[1], Started: at[2],
+			Role:  drill.Role(l["role"]),
 			Error: l["error"],
 		}
 		if l["timeline"] != "" {
@@ -119,7 +121,8 @@ func TestLeadershipAndReadsRoundTrip(t *testing.T) {
 	r := drill.Result{Runs: []drill.RunResult{run}}
 	var leadership []drill.Leadership
 	for _, l := range records(t, "leadership", r) {
-		entry := drill.Leadership{At: moments(t, l["at"])[0], Patroni: l["patroni"], Etcd: l["etcd"]}
+		entry := drill.Leadership{At: moments(t, l["at"])[0], Patroni: l["patroni"],
+			Etcd: l["etcd"]}
 		if l["address"] != "" {
 			entry.Address = strings.Fields(l["address"])
 		}
@@ -158,7 +161,8 @@ func TestOutcomes(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	if l := lines[16]; l["verdict"] != "unfinished" || l["redundant_seconds"] != "" || l["error"] == "" {
+	if l := lines[16]; l["verdict"] != "unfinished" || l["redundant_seconds"] != "" ||
+		l["error"] == "" {
 		t.Errorf("the run without an end: %v", l)
 	}
 	if l := lines[3]; l["scenario"] != "replica-power" || l["detection_seconds"] != "" {

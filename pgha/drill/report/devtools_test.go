@@ -54,7 +54,8 @@ func startBrowser(t *testing.T) *browser {
 		if os.Getenv("PGHA_REQUIRE_BROWSER") != "" {
 			t.Fatal("PGHA_REQUIRE_BROWSER is set, and no Chromium is installed")
 		}
-		t.Skip("no Chromium is installed (apt-get install chromium): the report is not tried in a browser")
+		t.Skip("no Chromium is installed (apt-get install chromium): the report is not tried in " +
+			"a browser")
 	}
 	theirIn, in, err := os.Pipe()
 	if err != nil {
@@ -66,9 +67,11 @@ func startBrowser(t *testing.T) *browser {
 	}
 	profile := t.TempDir()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	cmd := exec.CommandContext(ctx, path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+	cmd := exec.CommandContext(ctx, path, "--headless", "--no-sandbox", "--disable-gpu",
+		"--disable-quic",
 		"--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
+		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+		"--hide-scrollbars",
 		"--user-data-dir="+profile, "--remote-debugging-pipe")
 	var noise bytes.Buffer
 	cmd.Stderr = &noise
@@ -185,7 +188,8 @@ func (b *browser) open(t *testing.T, address string, width, height int, scheme s
 	var target struct{ TargetID string }
 	p.do("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
 	var attached struct{ SessionID string }
-	p.do("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
+	p.do("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true},
+		&attached)
 	p.session = attached.SessionID
 	for _, domain := range []string{"Page", "Runtime", "Log", "Network"} {
 		p.do(domain+".enable", nil, nil)
@@ -197,13 +201,16 @@ func (b *browser) open(t *testing.T, address string, width, height int, scheme s
 		"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}},
 	}, nil)
 	p.do("Page.navigate", map[string]any{"url": address}, nil)
-	for deadline := time.Now().Add(30 * time.Second); len(p.seen("Page.loadEventFired")) == 0; time.Sleep(
+	for deadline := time.Now().Add(30 * time.Second); len(
+		p.seen("Page.loadEventFired")) == 0; time.Sleep(
 		20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the page was not loaded within 30 s")
 		}
 	}
-	t.Cleanup(func() { _, _ = b.call("", "Target.closeTarget", map[string]any{"targetId": target.TargetID}) })
+	t.Cleanup(func() {
+		_, _ = b.call("", "Target.closeTarget", map[string]any{"targetId": target.TargetID})
+	})
 	return p
 }
 

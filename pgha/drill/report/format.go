@@ -30,7 +30,8 @@ func signed(seconds float64) string {
 
 // round writes a promise or a tick without needless digits.
 func round(seconds float64) string {
-	return strings.Replace(strconv.FormatFloat(math.Round(seconds*1000)/1000+0, 'f', -1, 64), "-", "−", 1)
+	return strings.Replace(strconv.FormatFloat(math.Round(seconds*1000)/1000+0, 'f', -1, 64),
+		"-", "−", 1)
 }
 
 // count writes a number with its noun.

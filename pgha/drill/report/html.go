@@ -44,8 +44,9 @@ func writeHTML(w io.Writer, r drill.Result, files []string) error {
 	if err != nil {
 		return fmt.Errorf("read the report's template: %w", err)
 	}
-	d := document{page: pageOf(r), Policy: policy(), Style: template.CSS(style), Script: template.JS(script),
-		Files: files}
+	d := document{page: pageOf(r), Policy: policy(), Style: template.CSS(style),
+		Script: template.JS(script),
+		Files:  files}
 	if err := t.Execute(w, d); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
@@ -55,7 +56,8 @@ func writeHTML(w io.Writer, r drill.Result, files []string) error {
 // policy allows the page's own style and script, and nothing else: no request leaves the page.
 func policy() string {
 	return fmt.Sprintf(
-		"default-src 'none'; style-src '%s'; script-src '%s'; img-src data:; base-uri 'none'; form-action 'none'",
+		"default-src 'none'; style-src '%s'; script-src '%s'; img-src data:; base-uri 'none'; "+
+			"form-action 'none'",
 		digest(style), digest(script))
 }
 

@@ -42,7 +42,8 @@ func TestHeadline(t *testing.T) {
 		{"none", nil, "Nothing was run"},
 		{"kept", sample(1).Runs, "Every promise was kept"},
 		{"broken", brokenSample().Runs, "A promise was broken in 1 of 17 runs"},
-		{"broken alone", []drill.RunResult{doubleRun(1).build()}, "A promise was broken in the only run"},
+		{"broken alone", []drill.RunResult{doubleRun(1).build()},
+			"A promise was broken in the only run"},
 		{
 			"unfinished", []drill.RunResult{cut.build(), balancerRun(1).build()},
 			"No promise was broken, but 1 of 2 runs could not be finished",
@@ -54,9 +55,11 @@ func TestHeadline(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			page := render(t, drill.Result{Cluster: "orders", Promise: sample(0).Promise, Runs: tc.runs})
+			page := render(t, drill.Result{Cluster: "orders", Promise: sample(0).Promise,
+				Runs: tc.runs})
 			if want := "</svg>" + tc.want + "</h1>"; !strings.Contains(page, want) {
-				t.Errorf("the page does not say %q: %s", tc.want, regexp.MustCompile(`<title>.*`).FindString(page))
+				t.Errorf("the page does not say %q: %s", tc.want,
+					regexp.MustCompile(`<title>.*`).FindString(page))
 			}
 			checkNesting(t, page)
 		})

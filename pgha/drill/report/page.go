@@ -51,7 +51,8 @@ type listed struct {
 }
 
 func pageOf(r drill.Result) page {
-	p := page{Cluster: r.Cluster, Scenarios: scenariosOf(r), Columns: columns(), Phases: phaseKeys(),
+	p := page{Cluster: r.Cluster, Scenarios: scenariosOf(r), Columns: columns(),
+		Phases:        phaseKeys(),
 		Total:         len(r.Runs),
 		Specification: r.Specification, Settings: pairs(r.Settings), Versions: pairs(r.Versions)}
 	drawn, open := choose(p.Scenarios)
@@ -97,10 +98,12 @@ func (p *page) head(r drill.Result) {
 	case len(r.Runs) == 0:
 		p.Status, p.Headline = unfinished, "Nothing was run"
 	case bad > 0:
-		p.Status, p.Headline = broken, fmt.Sprintf("A promise was broken in %s", outOf(bad, len(r.Runs)))
+		p.Status, p.Headline = broken, fmt.Sprintf("A promise was broken in %s",
+			outOf(bad, len(r.Runs)))
 	case cutShort > 0:
-		p.Status, p.Headline = unfinished, fmt.Sprintf("No promise was broken, but %s could not be finished",
-			outOf(cutShort, len(r.Runs)))
+		p.Status, p.Headline = unfinished,
+			fmt.Sprintf("No promise was broken, but %s could not be finished",
+				outOf(cutShort, len(r.Runs)))
 	default:
 		p.Status, p.Headline = kept, "Every promise was kept"
 	}
@@ -142,7 +145,8 @@ func tiles(r drill.Result) []tile {
 		doubles, seconds = doubles+len(o.DoubleWriters), seconds+total(o.DoubleWriters)
 	}
 	rows := tile{Name: "Rows lost", Value: grouped(lost), Unit: "of " + grouped(acknowledged),
-		Note: fmt.Sprintf("acknowledged; promised: at most %s", grouped(r.Promise.LostRows)), Status: kept}
+		Note:   fmt.Sprintf("acknowledged; promised: at most %s", grouped(r.Promise.LostRows)),
+		Status: kept}
 	for _, run := range r.Runs {
 		if run.Outcome.Lost > r.Promise.LostRows {
 			rows.Status = broken
@@ -151,7 +155,8 @@ func tiles(r drill.Result) []tile {
 	double := tile{Name: "Double writers", Value: grouped(doubles), Unit: "times",
 		Note: "two members that take writes; there must be none", Status: kept}
 	if doubles > 0 {
-		double.Status, double.Unit = broken, map[bool]string{true: "time", false: "times"}[doubles == 1]+
+		double.Status, double.Unit = broken, map[bool]string{true: "time",
+			false: "times"}[doubles == 1]+
 			", "+number(seconds)+" s"
 	}
 	return append(all, rows, double)
@@ -165,7 +170,8 @@ func gapTile(r drill.Result, name string, writes drill.Writes, promise float64) 
 			longest, where, any = o.GapSeconds, o.Scenario, true
 		}
 	}
-	t = tile{Name: name, Value: number(longest), Unit: "s", Note: "without writes, in " + where, Status: kept}
+	t = tile{Name: name, Value: number(longest), Unit: "s", Note: "without writes, in " + where,
+		Status: kept}
 	if promise > 0 {
 		t.Unit = "of " + round(promise) + " s"
 		t.Share = percent(clamp(longest / promise))

@@ -46,7 +46,8 @@ func (s *scenario) plot(sc scale) plot {
 	add := func(class, title string, seconds float64) {
 		from := sc.at(x)
 		x += seconds
-		p.Phases = append(p.Phases, band{X: percent(from), W: percent(sc.at(x) - from), Class: class, Title: title})
+		p.Phases = append(p.Phases, band{X: percent(from), W: percent(sc.at(x) - from),
+			Class: class, Title: title})
 	}
 	for _, ph := range middle.Phases {
 		title := fmt.Sprintf("%s %s s", ph.Name, number(ph.Seconds))
@@ -54,7 +55,8 @@ func (s *scenario) plot(sc scale) plot {
 		words = append(words, title)
 	}
 	if len(middle.Phases) == 0 && middle.GapSeconds > 0 {
-		add("pace", fmt.Sprintf("%s s between two acknowledged writes", number(middle.GapSeconds)), middle.GapSeconds)
+		add("pace", fmt.Sprintf("%s s between two acknowledged writes", number(middle.GapSeconds)),
+			middle.GapSeconds)
 	}
 	if s.Gap.N > 1 {
 		low := sc.at(s.Gap.Min)
@@ -79,7 +81,8 @@ type phaseKey struct {
 
 func phaseKeys() []phaseKey {
 	text := map[drill.PhaseName]string{
-		drill.Detection: "until the leader key was given up or ran out, or PostgreSQL was being started again",
+		drill.Detection: "until the leader key was given up or ran out, or PostgreSQL was being " +
+			"started again",
 		drill.Election:  "until another member held the key",
 		drill.Promotion: "until that member took writes",
 		drill.Routing:   "until the virtual IP led to it",

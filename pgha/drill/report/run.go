@@ -31,8 +31,10 @@ type fact struct {
 func runViewOf(index int, run drill.RunResult, p drill.Promise, open bool) *runView {
 	o := run.Outcome
 	return &runView{
-		ID: fmt.Sprintf("r%d", index+1), Title: fmt.Sprintf("Run %d", o.Run), Status: statusOf(run), Open: open,
-		Gap: number(o.GapSeconds) + " s without writes", Fault: o.Fault.Text, At: moment(o.Fault.At),
+		ID: fmt.Sprintf("r%d", index+1), Title: fmt.Sprintf("Run %d", o.Run), Status: statusOf(run),
+		Open: open,
+		Gap:  number(o.GapSeconds) + " s without writes", Fault: o.Fault.Text,
+		At:    moment(o.Fault.At),
 		Error: run.Error, Broken: o.Verdict.Broken,
 		Facts: facts(run, p), Line: timelineOf(run),
 	}
@@ -41,16 +43,19 @@ func runViewOf(index int, run drill.RunResult, p drill.Promise, open bool) *runV
 func facts(run drill.RunResult, p drill.Promise) []fact {
 	o := run.Outcome
 	limit := promised(p, run)
-	gap := fact{Name: "Without writes", Value: number(o.GapSeconds) + " s", Bad: limit > 0 && o.GapSeconds > limit}
+	gap := fact{Name: "Without writes", Value: number(o.GapSeconds) + " s", Bad: limit > 0 &&
+		o.GapSeconds > limit}
 	if limit > 0 {
 		gap.Note = "promised " + round(limit) + " s"
 	}
 	all := []fact{
 		gap,
 		{Name: "Without reads", Value: number(o.ReadGapSeconds) + " s"},
-		{Name: "Rows lost", Value: grouped(o.Lost), Note: "of " + grouped(o.Acknowledged) + " acknowledged",
+		{Name: "Rows lost", Value: grouped(o.Lost), Note: "of " + grouped(o.Acknowledged) +
+			" acknowledged",
 			Bad: o.Lost > p.LostRows},
-		{Name: "Rows of unknown fate", Value: grouped(o.Unknown), Note: grouped(o.Arrived) + " of them arrived"},
+		{Name: "Rows of unknown fate", Value: grouped(o.Unknown),
+			Note: grouped(o.Arrived) + " of them arrived"},
 		{Name: "Rows that failed", Value: grouped(o.Failed)},
 		spansFact("Double writers", o.DoubleWriters),
 	}

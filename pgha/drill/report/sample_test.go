@@ -105,10 +105,12 @@ func (m made) writes(rec *drill.Recording, random *rand.Rand) (lost []int64) {
 				took, a.Cause, a.Error = 0.5, probe.CauseTimeout, "no answer within 500ms"
 			}
 		case stopped && m.silent && t < m.phases[0]:
-			took, a.Outcome, a.Cause, a.Error = min(2, m.gap()-t-0.01), probe.Failed, probe.CauseTimeout,
+			took, a.Outcome, a.Cause, a.Error = min(2, m.gap()-t-0.01), probe.Failed,
+				probe.CauseTimeout,
 				"dial tcp 10.0.0.10:5000: i/o timeout"
 		case stopped:
-			a.Outcome, a.Cause, a.Error = probe.Failed, probe.CauseClosed, `server closed the connection unexpectedly`
+			a.Outcome, a.Cause, a.Error = probe.Failed, probe.CauseClosed,
+				`server closed the connection unexpectedly`
 		}
 		if stopped && t+took > m.gap() {
 			took = m.gap() - t - 0.001
@@ -122,7 +124,8 @@ func (m made) writes(rec *drill.Recording, random *rand.Rand) (lost []int64) {
 		if stopped && t >= m.gap() {
 			t = m.gap() // the first row of the new leader is acknowledged at the end of the gap
 			a2 := probe.Attempt{
-				Seq: seq + 1, Began: m.at(t - 0.004), Connected: m.at(t - 0.002), Done: m.at(t), Outcome: probe.Acked,
+				Seq: seq + 1, Began: m.at(t - 0.004), Connected: m.at(t - 0.002), Done: m.at(t),
+				Outcome: probe.Acked,
 			}
 			rec.Writes.Attempts = append(rec.Writes.Attempts, a, a2)
 			seq++
@@ -142,7 +145,8 @@ func (m made) writes(rec *drill.Recording, random *rand.Rand) (lost []int64) {
 func (m made) reads(rec *drill.Recording, random *rand.Rand) {
 	for t := -8.8; t < m.end()-1; t += 0.05 {
 		r := drill.Read{
-			At: m.at(t), Done: m.at(t + 0.003), Member: rec.Members[1+random.IntN(2)], Seq: int64(20 * (t + 9)),
+			At: m.at(t), Done: m.at(t + 0.003), Member: rec.Members[1+random.IntN(2)],
+			Seq: int64(20 * (t + 9)),
 		}
 		if m.gap() > 0 && t > m.phases[0] && t < m.phases[0]+0.4 {
 			r.Member, r.Seq, r.Error = "", 0, "connection reset by peer"
@@ -155,7 +159,8 @@ func (m made) states(rec *drill.Recording) {
 	for t := -9.0; t < m.end(); t += 0.1 {
 		for i, member := range rec.Members {
 			s := drill.MemberState{
-				Member: member, Asked: m.at(t), Answered: m.at(t + 0.004), Role: drill.ReadOnly, Timeline: 4,
+				Member: member, Asked: m.at(t), Answered: m.at(t + 0.004), Role: drill.ReadOnly,
+				Timeline: 4,
 			}
 			switch {
 			case m.quorum && i == 0 && t >= 0 && t < m.gap():
@@ -177,7 +182,8 @@ func (m made) states(rec *drill.Recording) {
 }
 
 func (m made) leaders(rec *drill.Recording) {
-	l := drill.Leadership{At: m.at(-9), Patroni: "postgres-01", Etcd: "postgres-03", Address: []string{"haproxy-01"}}
+	l := drill.Leadership{At: m.at(-9), Patroni: "postgres-01", Etcd: "postgres-03",
+		Address: []string{"haproxy-01"}}
 	rec.Leadership = append(rec.Leadership, l)
 	add := func(seconds float64, change func(*drill.Leadership)) {
 		l.At = m.at(seconds)
@@ -199,7 +205,8 @@ func (m made) outcome(rec drill.Recording, lost int) drill.Outcome {
 	w := rec.Writes
 	o := drill.Outcome{
 		Scenario: m.scenario, Run: m.run, Fault: rec.Fault, ReadGapSeconds: 0.41,
-		Acknowledged: w.Count(probe.Acked), Failed: w.Count(probe.Failed), Unknown: w.Count(probe.Unknown), Lost: lost,
+		Acknowledged: w.Count(probe.Acked), Failed: w.Count(probe.Failed),
+		Unknown: w.Count(probe.Unknown), Lost: lost,
 		RedundantSeconds: m.redundant, FromLeader: "postgres-01", ToLeader: "postgres-02",
 		Verdict: drill.Verdict{Kept: len(m.broken) == 0 && m.err == "", Broken: m.broken},
 	}
@@ -213,7 +220,8 @@ func (m made) outcome(rec drill.Recording, lost int) drill.Outcome {
 	t := 0.0
 	for i, name := range drill.PhaseNames() {
 		if s := m.phases[i]; s > 0 {
-			o.Phases = append(o.Phases, drill.Phase{Name: name, Start: m.at(t), End: m.at(t + s), Seconds: s})
+			o.Phases = append(o.Phases, drill.Phase{Name: name, Start: m.at(t), End: m.at(t + s),
+				Seconds: s})
 			t += s
 		}
 	}
@@ -229,26 +237,31 @@ func (m made) outcome(rec drill.Recording, lost int) drill.Outcome {
 }
 
 func switchoverRun(run int, slower float64) made {
-	return made{scenario: "switchover", run: run, fault: "Switchover from postgres-01 to postgres-02",
+	return made{scenario: "switchover", run: run, fault: "Switchover from postgres-01 to " +
+		"postgres-02",
 		host: "postgres-01", expect: drill.WithinSwitchover,
-		phases: [5]float64{0.21 * slower, 0.08, 0.19 * slower, 0.22, 0.06}, old: 2.6, redundant: 3.4}
+		phases: [5]float64{0.21 * slower, 0.08, 0.19 * slower, 0.22, 0.06}, old: 2.6,
+		redundant: 3.4}
 }
 
 func powerRun(run int, detection float64) made {
-	return made{scenario: "leader-power", run: run, fault: "Power of postgres-01 cut", host: "postgres-01",
+	return made{scenario: "leader-power", run: run, fault: "Power of postgres-01 cut",
+		host:   "postgres-01",
 		silent: true,
 		phases: [5]float64{detection, 0.31, 0.83, 0.74, 0.19}, old: 43, redundant: 51.3}
 }
 
 func balancerRun(run int) made {
-	return made{scenario: "balancer-power", run: run, fault: "Power of haproxy-01 cut, which held the address",
-		host: "haproxy-01", silent: true, balancer: true,
+	return made{scenario: "balancer-power", run: run,
+		fault: "Power of haproxy-01 cut, which held the address",
+		host:  "haproxy-01", silent: true, balancer: true,
 		phases: [5]float64{0, 0, 0, 2.93, 0.22}, redundant: 19.2}
 }
 
 func doubleRun(run int) made {
 	return made{scenario: "leader-cut-off", run: run,
-		fault: "postgres-01 cut off from the other members, but not from clients", host: "postgres-01",
+		fault:  "postgres-01 cut off from the other members, but not from clients",
+		host:   "postgres-01",
 		phases: [5]float64{11.2, 0.4, 0.9, 19.1, 0.2}, double: 6.4, old: 39, redundant: 58, lost: 4,
 		broken: []string{
 			"31.8 s without writes; promised: 30 s", "4 acknowledged rows lost; promised: 0",
@@ -257,14 +270,16 @@ func doubleRun(run int) made {
 }
 
 func replicasRun(run int) made {
-	return made{scenario: "replicas-lost", run: run, fault: "Power of postgres-02 and postgres-03 cut",
-		host: "postgres-02", expect: drill.MustStop, quorum: true, silent: true,
+	return made{scenario: "replicas-lost", run: run,
+		fault: "Power of postgres-02 and postgres-03 cut",
+		host:  "postgres-02", expect: drill.MustStop, quorum: true, silent: true,
 		phases: [5]float64{0, 0, 64.2, 0, 0.3}, old: 61, redundant: 68}
 }
 
 func replicaRun(run int) made {
 	return made{
-		scenario: "replica-power", run: run, fault: "Power of postgres-03 cut", host: "postgres-03", redundant: 31.5,
+		scenario: "replica-power", run: run, fault: "Power of postgres-03 cut", host: "postgres-03",
+		redundant: 31.5,
 	}
 }
 
@@ -278,8 +293,9 @@ func sample(perScenario int) drill.Result {
 			"keepalived": "2.3.3", "pgha": "0.1.0",
 		},
 		Settings: map[string]string{
-			"ttl": "30 s", "loop_wait": "10 s", "retry_timeout": "10 s", "synchronous_mode": "quorum",
-			"rate": "20 rows/s", "primary_start_timeout": "300 s",
+			"ttl": "30 s", "loop_wait": "10 s", "retry_timeout": "10 s",
+			"synchronous_mode": "quorum",
+			"rate":             "20 rows/s", "primary_start_timeout": "300 s",
 		},
 		Specification: `cluster: orders
 hosts:
@@ -297,7 +313,8 @@ passwords:
 	}
 	for run := 1; run <= perScenario; run++ {
 		r.Runs = append(r.Runs,
-			switchoverRun(run, 1+0.3*float64(run%4)).build(), powerRun(run, 17.4+float64(run%5)).build(),
+			switchoverRun(run, 1+0.3*float64(run%4)).build(),
+			powerRun(run, 17.4+float64(run%5)).build(),
 			balancerRun(run).build(), replicaRun(run).build(), replicasRun(run).build())
 	}
 	return r
@@ -316,7 +333,8 @@ func brokenSample() drill.Result {
 func hostile(text string) drill.Result {
 	name := func(s string) string { return s + text }
 	m := doubleRun(1)
-	m.scenario, m.fault, m.host, m.err, m.broken = name("s"), name("f"), name("h"), name("e"), []string{name("b")}
+	m.scenario, m.fault, m.host, m.err, m.broken = name("s"), name("f"), name("h"), name("e"),
+		[]string{name("b")}
 	run := m.build()
 	rename := func(names []string) {
 		for i := range names {
@@ -349,6 +367,7 @@ func hostile(text string) drill.Result {
 	rec.Held = held
 	pairs := map[string]string{name("k"): name("v")}
 	return drill.Result{
-		Cluster: name("c"), Specification: name("spec"), Versions: pairs, Settings: pairs, Runs: []drill.RunResult{run},
+		Cluster: name("c"), Specification: name("spec"), Versions: pairs, Settings: pairs,
+		Runs: []drill.RunResult{run},
 	}
 }

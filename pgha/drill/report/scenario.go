@@ -93,8 +93,12 @@ func (s *scenario) figures(p drill.Promise) {
 	}
 	lost := s.statOf(func(o drill.Outcome) (float64, bool) { return float64(o.Lost), true })
 	unknown := s.statOf(func(o drill.Outcome) (float64, bool) { return float64(o.Unknown), true })
-	double := s.statOf(func(o drill.Outcome) (float64, bool) { return float64(len(o.DoubleWriters)), true })
-	redundant := s.statOf(func(o drill.Outcome) (float64, bool) { return o.RedundantSeconds, o.RedundantSeconds >= 0 })
+	double := s.statOf(func(o drill.Outcome) (float64, bool) {
+		return float64(len(o.DoubleWriters)), true
+	})
+	redundant := s.statOf(func(o drill.Outcome) (float64, bool) {
+		return o.RedundantSeconds, o.RedundantSeconds >= 0
+	})
 	cells := []cell{lost.cell(rows), unknown.cell(rows), double.cell(rows), redundant.cell(number)}
 	cells[0].Bad, cells[2].Bad = lost.Max > float64(p.LostRows), double.Max > 0
 	if never := len(s.runs) - redundant.N; never > 0 {
@@ -121,6 +125,8 @@ func (s *scenario) statOf(figure func(drill.Outcome) (float64, bool)) stat {
 func (s *scenario) middle() drill.RunResult {
 	sorted := slices.Clone(s.runs)
 	slices.SortStableFunc(sorted,
-		func(a, b drill.RunResult) int { return cmp.Compare(a.Outcome.GapSeconds, b.Outcome.GapSeconds) })
+		func(a, b drill.RunResult) int {
+			return cmp.Compare(a.Outcome.GapSeconds, b.Outcome.GapSeconds)
+		})
 	return sorted[(len(sorted)-1)/2]
 }

@@ -42,7 +42,8 @@ type flag struct {
 func timelineOf(run drill.RunResult) timeline {
 	w := windowOf(run)
 	o := run.Outcome
-	t := timeline{From: decimal(w.seconds(w.From)), To: decimal(w.seconds(w.To)), Bars: w.Bars, Per: w.per(),
+	t := timeline{From: decimal(w.seconds(w.From)), To: decimal(w.seconds(w.To)), Bars: w.Bars,
+		Per:  w.per(),
 		Rows: []bars{writeBars(w, run)}, Lanes: lanesOf(w, run), Ticks: w.ticks(), Cut: w.Cut}
 	if len(run.Recording.Reads) > 0 {
 		t.Rows = append(t.Rows, readBars(w, run))
@@ -59,7 +60,8 @@ func timelineOf(run drill.RunResult) timeline {
 	for _, s := range o.DoubleHolders {
 		t.Doubles = append(t.Doubles, w.alarm(s, "both carry the address"))
 	}
-	t.Caption = fmt.Sprintf("Seconds relative to the fault. Bars count what happened within %s.", w.per())
+	t.Caption = fmt.Sprintf("Seconds relative to the fault. Bars count what happened within %s.",
+		w.per())
 	return t
 }
 
@@ -135,7 +137,8 @@ func (w window) flags(run drill.RunResult) (flags []flag, height int) {
 			ends = append(ends, 0)
 		}
 		ends[row] = left + width
-		flags = append(flags, flag{X: percent(x), Label: f.label, Class: f.class, Anchor: anchor, DX: dx,
+		flags = append(flags, flag{X: percent(x), Label: f.label, Class: f.class,
+			Anchor: anchor, DX: dx,
 			Y: row*flagHeight + 12, Top: row * flagHeight,
 			Title: fmt.Sprintf("%s at %s", f.label, signed(w.seconds(f.at)))})
 	}

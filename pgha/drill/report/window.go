@@ -87,7 +87,8 @@ func (w window) cut(run drill.RunResult) string {
 	}
 	text := fmt.Sprintf("The run went on for %s s after this picture", number(rest))
 	if m := run.Outcome.Fault.Mended; m.After(w.To) {
-		text += fmt.Sprintf("; what was broken was given back at %s", signed(m.Sub(w.Zero).Seconds()))
+		text += fmt.Sprintf("; what was broken was given back at %s",
+			signed(m.Sub(w.Zero).Seconds()))
 	}
 	if r := run.Recording.Redundant; r.After(w.To) {
 		text += fmt.Sprintf("; full redundancy was back at %s", signed(r.Sub(w.Zero).Seconds()))
@@ -96,7 +97,9 @@ func (w window) cut(run drill.RunResult) string {
 }
 
 // at is where a moment lies between the edges: 0 to 1, beyond them less or more.
-func (w window) at(t time.Time) float64 { return float64(t.Sub(w.From)) / float64(w.To.Sub(w.From)) }
+func (w window) at(t time.Time) float64 {
+	return float64(t.Sub(w.From)) / float64(w.To.Sub(w.From))
+}
 
 // seconds is a moment relative to the fault.
 func (w window) seconds(t time.Time) float64 { return t.Sub(w.Zero).Seconds() }

@@ -116,7 +116,8 @@ func planAdoption(sp *spec.Spec, v storeView) (*adoption, error) {
 		a.why = "etcd lost its data, or was restored from a snapshot: " + v.refusals[m].String()
 		break
 	}
-	if leads, err := sp.Host(v.keys["leader"]); err == nil && v.looks[leads.Name].Control.Primary() &&
+	if leads, err := sp.Host(v.keys["leader"]); err == nil &&
+		v.looks[leads.Name].Control.Primary() &&
 		!v.refuses(leads) {
 		a.rest = slices.DeleteFunc(databases, func(h spec.Host) bool { return !v.refuses(h) })
 		return a, nil
@@ -127,12 +128,15 @@ func planAdoption(sp *spec.Spec, v storeView) (*adoption, error) {
 	}
 	if now := v.looks[first.Name].Control.Identifier; initialized != "" && initialized != now {
 		return nil, remote.WithHint(
-			fmt.Errorf("%w: etcd is of another database cluster: its system identifier is %s, and %s has %s",
+			fmt.Errorf("%w: etcd is of another database cluster: its system identifier is %s, "+
+				"and %s has %s",
 				errs.ErrRefused, initialized, first.Name, now),
 			"a snapshot of this cluster's own etcd, or an empty etcd, is what can be used")
 	}
 	a.first, a.rest = first, site.Without(databases, []spec.Host{first})
-	a.rest = slices.DeleteFunc(a.rest, func(h spec.Host) bool { return !v.looks[h.Name].Runs(patroni.Unit) })
+	a.rest = slices.DeleteFunc(a.rest, func(h spec.Host) bool {
+		return !v.looks[h.Name].Runs(patroni.Unit)
+	})
 	a.hold = slices.DeleteFunc(slices.Clone(a.rest), v.refuses)
 	a.forget = passed(v.keys)
 	return a, nil
@@ -182,7 +186,8 @@ func (v storeView) refuses(h spec.Host) bool { _, ok := v.refusals[h.Member]; re
 // where that cannot be known.
 func firstToLead(databases []spec.Host, looks map[string]hostlook.Look) (spec.Host, error) {
 	refuse := func(next errs.Next, format string, args ...any) (spec.Host, error) {
-		return spec.Host{}, errs.WithNext(fmt.Errorf("%w: %s", errs.ErrRefused, fmt.Sprintf(format, args...)), next)
+		return spec.Host{}, errs.WithNext(fmt.Errorf("%w: %s", errs.ErrRefused,
+			fmt.Sprintf(format, args...)), next)
 	}
 	const lost = "etcd has lost what it knew, and the first to start leads: "
 	var primaries, down []string
@@ -216,7 +221,8 @@ func firstToLead(databases []spec.Host, looks map[string]hostlook.Look) (spec.Ho
 			return refuse(
 				errs.Text("compare pg_controldata of all hosts, run systemctl restart patroni on "+
 					"the one that is ahead, wait until it leads, then %s", errs.Verb("apply")),
-				lost+"nobody runs as the primary, and PostgreSQL is down on %s, whose data may be the newest",
+				lost+"nobody runs as the primary, and PostgreSQL is down on %s, whose data may "+
+					"be the newest",
 				strings.Join(down, ", "))
 		}
 		return h, nil
@@ -247,22 +253,24 @@ func takeLock(ctx context.Context, r *job.Job, a *adoption) error {
 	if err := bringBack(ctx, r, a.first); err != nil {
 		return err
 	}
-	next := errs.Text("see `journalctl -u patroni -n 50` on %s; start no other member's Patroni before it leads",
+	next := errs.Text("see `journalctl -u patroni -n 50` on %s; start no other member's Patroni "+
+		"before it leads",
 		a.first.Name)
-	return r.Until(ctx, job.StartWait, a.first.Member+" to take the lock", next, func(ctx context.Context) string {
-		keys, err := StoreKeys(ctx, r)
-		if err != nil {
-			return err.Error()
-		}
-		if keys["leader"] != a.first.Member {
-			return fmt.Sprintf("the lock is held by %q", keys["leader"])
-		}
-		// the leader writes it in the round after the one in which it took the lock
-		if keys["config"] == "" {
-			return "the cluster's settings are not in etcd yet"
-		}
-		return ""
-	})
+	return r.Until(ctx, job.StartWait, a.first.Member+" to take the lock", next,
+		func(ctx context.Context) string {
+			keys, err := StoreKeys(ctx, r)
+			if err != nil {
+				return err.Error()
+			}
+			if keys["leader"] != a.first.Member {
+				return fmt.Sprintf("the lock is held by %q", keys["leader"])
+			}
+			// the leader writes it in the round after the one in which it took the lock
+			if keys["config"] == "" {
+				return "the cluster's settings are not in etcd yet"
+			}
+			return ""
+		})
 }
 
 // quit ends Patroni and leaves PostgreSQL alone: told to stop, Patroni would stop it.
@@ -306,13 +314,15 @@ func bringBack(ctx context.Context, r *job.Job, h spec.Host) error {
 	}
 	t, err := r.Target(h.Name)
 	if err == nil {
-		_, err = t.Do(ctx, patroni.Unit, "restarted", remote.Cmd{Argv: []string{"systemctl", "start", patroni.Unit}})
+		_, err = t.Do(ctx, patroni.Unit, "restarted",
+			remote.Cmd{Argv: []string{"systemctl", "start", patroni.Unit}})
 	}
 	return remote.WithHint(err, "see `journalctl -u patroni -n 50` on "+h.Name)
 }
 
 // AwaitMembers waits until the members on these hosts lead or stream from the leader.
-func AwaitMembers(ctx context.Context, r *job.Job, databases []spec.Host, bound time.Duration) error {
+func AwaitMembers(ctx context.Context, r *job.Job, databases []spec.Host,
+	bound time.Duration) error {
 	po, err := r.Site.PatroniOptionsFor(r.Target)
 	if err != nil {
 		return err

@@ -17,14 +17,18 @@ import (
 // storeOf is a cluster whose etcd was formed again: db1 runs as the primary, and every Patroni
 // refuses the new etcd.
 func storeOf(change func(*storeView)) storeView {
-	primary := hostlook.ControlData{Identifier: "7", State: "in production", Timeline: 3, Checkpoint: 90}
-	replica := hostlook.ControlData{Identifier: "7", State: "in archive recovery", Timeline: 3, Checkpoint: 90}
+	primary := hostlook.ControlData{Identifier: "7", State: "in production", Timeline: 3,
+		Checkpoint: 90}
+	replica := hostlook.ControlData{Identifier: "7", State: "in archive recovery", Timeline: 3,
+		Checkpoint: 90}
 	look := func(d hostlook.ControlData) hostlook.Look {
-		return hostlook.Look{Active: map[string]string{patroni.Unit: "active"}, Server: true, Control: d}
+		return hostlook.Look{Active: map[string]string{patroni.Unit: "active"}, Server: true,
+			Control: d}
 	}
 	stale := patroni.Refusal{Term: 2, Known: 10}
 	v := storeView{
-		looks:    map[string]hostlook.Look{"db1": look(primary), "db2": look(replica), "db3": look(replica)},
+		looks: map[string]hostlook.Look{"db1": look(primary), "db2": look(replica),
+			"db3": look(replica)},
 		refusals: map[string]patroni.Refusal{"pg1": stale, "pg2": stale, "pg3": stale},
 		keys:     map[string]string{},
 	}
@@ -40,7 +44,9 @@ func (v *storeView) change(host string, f func(*hostlook.Look)) {
 
 func TestPlanAdoption(t *testing.T) {
 	t.Parallel()
-	down := func(l *hostlook.Look) { l.Server, l.Active = false, map[string]string{patroni.Unit: "inactive"} }
+	down := func(l *hostlook.Look) {
+		l.Server, l.Active = false, map[string]string{patroni.Unit: "inactive"}
+	}
 	demoted := func(l *hostlook.Look) { l.Control.State = "in archive recovery" }
 	for name, c := range map[string]struct {
 		change            func(*storeView)
@@ -58,16 +64,21 @@ func TestPlanAdoption(t *testing.T) {
 			}, nothing: true,
 		},
 		"a cluster that is being made": {
-			change: func(v *storeView) { v.refusals, v.looks = nil, map[string]hostlook.Look{} }, nothing: true,
+			change:  func(v *storeView) { v.refusals, v.looks = nil, map[string]hostlook.Look{} },
+			nothing: true,
 		},
 		"being made, its key is there before data": {
-			change: func(v *storeView) { v.refusals, v.keys = nil, map[string]string{"initialize": ""} }, nothing: true,
+			change: func(v *storeView) {
+				v.refusals, v.keys = nil, map[string]string{"initialize": ""}
+			}, nothing: true,
 		},
 		"Patroni has not noticed yet": {
-			change: func(v *storeView) { v.refusals = nil }, first: "db1", rest: "db2 db3", hold: "db2 db3",
+			change: func(v *storeView) { v.refusals = nil }, first: "db1", rest: "db2 db3",
+			hold: "db2 db3",
 		},
 		"one that would take the lock": {
-			change: func(v *storeView) { delete(v.refusals, "pg3") }, first: "db1", rest: "db2 db3", hold: "db3",
+			change: func(v *storeView) { delete(v.refusals, "pg3") }, first: "db1", rest: "db2 db3",
+			hold: "db3",
 		},
 		"the primary has it, the others not": {change: func(v *storeView) {
 			delete(v.refusals, "pg1")
@@ -84,11 +95,14 @@ func TestPlanAdoption(t *testing.T) {
 			refused: "another database cluster",
 		},
 		"Patroni of the primary is dead": {change: func(v *storeView) {
-			v.change("db1", func(l *hostlook.Look) { l.Active = map[string]string{patroni.Unit: "failed"} })
+			v.change("db1", func(l *hostlook.Look) {
+				l.Active = map[string]string{patroni.Unit: "failed"}
+			})
 			delete(v.refusals, "pg1")
 		}, first: "db1", rest: "db2 db3"},
 		"Patroni of a replica is dead": {
-			change: func(v *storeView) { v.change("db2", down); delete(v.refusals, "pg2") }, first: "db1", rest: "db3",
+			change: func(v *storeView) { v.change("db2", down); delete(v.refusals, "pg2") },
+			first:  "db1", rest: "db3",
 		},
 		"without failsafe_mode the primary stepped down": {change: func(v *storeView) {
 			v.change("db1", demoted)
@@ -99,7 +113,8 @@ func TestPlanAdoption(t *testing.T) {
 			v.change("db3", func(l *hostlook.Look) { l.Control.Timeline = 4 })
 		}, first: "db3", rest: "db1 db2"},
 		"nobody leads, and one is down": {
-			change: func(v *storeView) { v.change("db1", demoted); v.change("db2", down) }, refused: "down on db2",
+			change:  func(v *storeView) { v.change("db1", demoted); v.change("db2", down) },
+			refused: "down on db2",
 		},
 		"all lost their power": {change: func(v *storeView) {
 			v.refusals = nil
@@ -108,7 +123,9 @@ func TestPlanAdoption(t *testing.T) {
 			}
 		}, first: "db1"},
 		"a host is gone": {
-			change:  func(v *storeView) { v.looks["db1"] = hostlook.Look{Err: errors.New("no route")} },
+			change: func(v *storeView) {
+				v.looks["db1"] = hostlook.Look{Err: errors.New("no route")}
+			},
 			refused: "db1 may have the newest data",
 		},
 		"two primaries": {
@@ -116,7 +133,9 @@ func TestPlanAdoption(t *testing.T) {
 			refused: "db1 and db2 both run as the primary",
 		},
 		"etcd knows, nobody refuses": {
-			change:  func(v *storeView) { v.refusals, v.keys = nil, map[string]string{"initialize": "7"} },
+			change: func(v *storeView) {
+				v.refusals, v.keys = nil, map[string]string{"initialize": "7"}
+			},
 			nothing: true,
 		},
 	} {
@@ -126,7 +145,8 @@ func TestPlanAdoption(t *testing.T) {
 			if c.refused != "" {
 				if !errors.Is(err, errs.ErrRefused) || !strings.Contains(err.Error(), c.refused) ||
 					remote.Hint(err) == "" || strings.Contains(remote.Hint(err), "patronictl") {
-					t.Errorf("got %v with hint %q, want a refusal with %q", err, remote.Hint(err), c.refused)
+					t.Errorf("got %v with hint %q, want a refusal with %q", err, remote.Hint(err),
+						c.refused)
 				}
 				return
 			}
@@ -140,7 +160,8 @@ func TestPlanAdoption(t *testing.T) {
 				a.first.Name, strings.Join(site.HostNames(a.rest), " "),
 				strings.Join(site.HostNames(a.hold), " "), strings.Join(a.forget, " "),
 			}
-			if want := []string{c.first, c.rest, c.hold, c.forget}; !slices.Equal(got, want) || a.why == "" {
+			if want := []string{c.first, c.rest, c.hold, c.forget}; !slices.Equal(got, want) ||
+				a.why == "" {
 				t.Errorf("got %q because %q, want %q", got, a.why, want)
 			}
 		})

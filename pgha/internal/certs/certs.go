@@ -50,7 +50,8 @@ func OfOperator(sp *spec.Spec) []Certificate {
 		name := "operator-" + authority
 		list = append(list, Certificate{Stored: name,
 			Certificate: layout.Certificate{Name: name, Authority: authority, Client: true},
-			Request:     pki.Request{CommonName: "pgha-operator", Usage: pki.ClientUsage, Lifetime: lifetime(sp)}})
+			Request: pki.Request{CommonName: "pgha-operator", Usage: pki.ClientUsage,
+				Lifetime: lifetime(sp)}})
 	}
 	return list
 }

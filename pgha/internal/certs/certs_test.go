@@ -16,9 +16,11 @@ import (
 )
 
 func cluster() *spec.Spec {
-	return &spec.Spec{Cluster: "c", VIP: &spec.VIP{Address: "10.0.0.9"}, TLS: spec.TLS{LeafLifetimeDays: 90},
+	return &spec.Spec{Cluster: "c", VIP: &spec.VIP{Address: "10.0.0.9"},
+		TLS: spec.TLS{LeafLifetimeDays: 90},
 		Hosts: []spec.Host{
-			{Name: "lb1", Address: "10.0.0.1", Role: spec.RoleBalancer, DNSNames: []string{"db.example.net"}},
+			{Name: "lb1", Address: "10.0.0.1", Role: spec.RoleBalancer,
+				DNSNames: []string{"db.example.net"}},
 			{Name: "db1", Address: "10.0.0.2", Member: "pg1", Role: spec.RoleDatabase,
 				DNSNames: []string{"db1.example.net"}},
 			{Name: "db2", Address: "10.0.0.3", Member: "pg2", Role: spec.RoleDatabase},
@@ -49,13 +51,16 @@ func TestRequests(t *testing.T) {
 	sp := cluster()
 	own := []string{"db1", "localhost", "db1.example.net", "pg1"}
 	for name, want := range map[string]pki.Request{
-		layout.EtcdServer: {CommonName: "pg1", Usage: pki.ServerUsage, DNSNames: own, IPs: addresses("10.0.0.2")},
-		layout.EtcdPeer: {CommonName: "pg1", Usage: pki.ServerUsage | pki.ClientUsage, DNSNames: own,
+		layout.EtcdServer: {CommonName: "pg1", Usage: pki.ServerUsage, DNSNames: own,
 			IPs: addresses("10.0.0.2")},
+		layout.EtcdPeer: {CommonName: "pg1", Usage: pki.ServerUsage | pki.ClientUsage,
+			DNSNames: own,
+			IPs:      addresses("10.0.0.2")},
 		layout.EtcdGateway: {CommonName: "gateway-pg1", Usage: pki.ClientUsage},
 		layout.EtcdClient:  {CommonName: "patroni-pg1", Usage: pki.ClientUsage},
-		layout.RESTServer:  {CommonName: "pg1", Usage: pki.ServerUsage, DNSNames: own, IPs: addresses("10.0.0.2")},
-		layout.RESTClient:  {CommonName: "patroni-pg1", Usage: pki.ClientUsage},
+		layout.RESTServer: {CommonName: "pg1", Usage: pki.ServerUsage, DNSNames: own,
+			IPs: addresses("10.0.0.2")},
+		layout.RESTClient: {CommonName: "patroni-pg1", Usage: pki.ClientUsage},
 		layout.Postgres: {CommonName: "pg1", Usage: pki.ServerUsage,
 			DNSNames: append(slices.Clone(own), "lb1", "localhost", "db.example.net"),
 			IPs: append(append(addresses("10.0.0.2"), netip.MustParseAddr("10.0.0.9")),
@@ -74,7 +79,8 @@ func TestRequests(t *testing.T) {
 		t.Errorf("db2 has %d certificates, the layout %d", got, len(layout.Certificates()))
 	}
 	for _, c := range OfOperator(sp) {
-		if c.Request.Usage != pki.ClientUsage || c.Server || len(c.Request.DNSNames)+len(c.Request.IPs) > 0 {
+		if c.Request.Usage != pki.ClientUsage || c.Server ||
+			len(c.Request.DNSNames)+len(c.Request.IPs) > 0 {
 			t.Errorf("the operator's %s: %+v", c.Name, c.Request)
 		}
 	}
@@ -123,15 +129,18 @@ func TestJudge(t *testing.T) {
 		not               []error
 	}{
 		"as it should be": {ca.CertPEM(), leaf.CertPEM, true, now, nil, nil},
-		"of one of two":   {slices.Concat(other.CertPEM(), ca.CertPEM()), leaf.CertPEM, true, now, nil, nil},
+		"of one of two": {slices.Concat(other.CertPEM(), ca.CertPEM()), leaf.CertPEM, true, now,
+			nil, nil},
 		"another's key": {ca.CertPEM(), leaf.CertPEM, false, now,
 			[]error{pki.ErrNotCovered, pki.ErrKeyMismatch}, nil},
-		"a third of its life on": {ca.CertPEM(), leaf.CertPEM, true, now.Add(30 * 24 * time.Hour), nil, nil},
+		"a third of its life on": {ca.CertPEM(), leaf.CertPEM, true, now.Add(30 * 24 * time.Hour),
+			nil, nil},
 		"less than a third left": {ca.CertPEM(), leaf.CertPEM, true, now.Add(61 * 24 * time.Hour),
 			[]error{pki.ErrNotCovered}, []error{pki.ErrKeyMismatch}},
 		"of another authority, with another key": {other.CertPEM(), leaf.CertPEM, false, now,
 			[]error{pki.ErrNotCovered, pki.ErrKeyMismatch}, nil},
-		"no certificate": {ca.CertPEM(), []byte("garbage"), true, now, []error{}, []error{pki.ErrKeyMismatch}},
+		"no certificate": {ca.CertPEM(), []byte("garbage"), true, now, []error{},
+			[]error{pki.ErrKeyMismatch}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -172,7 +181,8 @@ func TestKeyFits(t *testing.T) {
 		t.Error("its own key does not fit")
 	}
 	for name, public := range map[string][]byte{
-		"another's": publicOf(t, two), "none": nil, "garbage": []byte("x"), "a certificate": one.Cert,
+		"another's": publicOf(t, two), "none": nil, "garbage": []byte("x"),
+		"a certificate": one.Cert,
 	} {
 		if KeyFits(one.Cert, public) {
 			t.Errorf("%s fits", name)

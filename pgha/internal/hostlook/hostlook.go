@@ -31,7 +31,8 @@ type Look struct {
 
 // Runs tells whether systemd has the unit up, or is busy with it.
 func (l Look) Runs(unit string) bool {
-	return slices.Contains([]string{"active", "reloading", "activating", "deactivating"}, l.Active[unit])
+	return slices.Contains([]string{"active", "reloading", "activating", "deactivating"},
+		l.Active[unit])
 }
 
 // bootCommand prints when PID 1 started by the kernel's clock, and the kernel's boot id. The first
@@ -43,7 +44,8 @@ var bootCommand = []string{"sh", "-c",
 
 // serverCommand succeeds if the process that postmaster.pid names lives and is PostgreSQL.
 func serverCommand(dataDir string) []string {
-	return []string{"sh", "-c", `read -r pid <"$1/postmaster.pid" && [ "$(cat "/proc/$pid/comm")" = postgres ]`,
+	return []string{"sh", "-c",
+		`read -r pid <"$1/postmaster.pid" && [ "$(cat "/proc/$pid/comm")" = postgres ]`,
 		"sh", dataDir}
 }
 
@@ -74,7 +76,8 @@ func Hosts(ctx context.Context, r *job.Job, hosts []spec.Host) (map[string]Look,
 func LookAt(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host) Look {
 	units := c.UnitsOf(h)
 	questions := [][]string{
-		append([]string{"systemctl", "show", "--property=Id,ActiveState,UnitFileState", "--"}, units...),
+		append([]string{"systemctl", "show", "--property=Id,ActiveState,UnitFileState", "--"},
+			units...),
 		bootCommand,
 		{"test", "-e", "/run/reboot-required"},
 	}
@@ -85,7 +88,8 @@ func LookAt(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host) Lo
 	if err != nil {
 		return Look{Err: remote.OnHost(h.Name, err)}
 	}
-	l := Look{Active: map[string]string{}, Enabled: map[string]string{}, RebootRequired: res[2].ExitCode == 0}
+	l := Look{Active: map[string]string{}, Enabled: map[string]string{},
+		RebootRequired: res[2].ExitCode == 0}
 	if res[1].ExitCode == 0 {
 		l.Boot = strings.TrimSpace(string(res[1].Stdout))
 	}

@@ -14,7 +14,8 @@ func TestMostAdvanced(t *testing.T) {
 	}{
 		"no data": {want: ""},
 		"the primary that shut down": {
-			data("shut down in recovery", 3, 99), data("shut down", 3, 99), data("shut down in recovery", 3, 99), "db2",
+			data("shut down in recovery", 3, 99), data("shut down", 3, 99),
+			data("shut down in recovery", 3, 99), "db2",
 		},
 		"a primary that lost power": {
 			data("shut down in recovery", 3, 99), data("in archive recovery", 3, 99),
@@ -26,12 +27,14 @@ func TestMostAdvanced(t *testing.T) {
 		},
 		"one has data": {db3: data("shut down in recovery", 1, 1), want: "db3"},
 		"equals": {
-			data("shut down in recovery", 1, 1), data("shut down in recovery", 1, 1), ControlData{}, "db1",
+			data("shut down in recovery", 1, 1), data("shut down in recovery", 1, 1),
+			ControlData{}, "db1",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			looks := map[string]Look{"db1": {Control: c.db1}, "db2": {Control: c.db2}, "db3": {Control: c.db3}}
+			looks := map[string]Look{"db1": {Control: c.db1}, "db2": {Control: c.db2},
+				"db3": {Control: c.db3}}
 			if got := MostAdvanced(sitetest.PowerSpec().Databases(), looks); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}

@@ -89,7 +89,8 @@ func (r *Job) watched(t *remote.Target) *remote.Target {
 		w.Executor = remote.Plan(t.Executor)
 	}
 	w.OnChange = func(c remote.Change) {
-		r.Out.Emit(event.Event{Kind: event.Changed, Phase: r.Phase, Host: c.Host, Change: &c, Duration: c.Duration})
+		r.Out.Emit(event.Event{Kind: event.Changed, Phase: r.Phase, Host: c.Host, Change: &c,
+			Duration: c.Duration})
 	}
 	return &w
 }
@@ -108,5 +109,6 @@ func (r *Job) Changed(member string, change remote.Change) error {
 
 // Rehearsed is the same run with nothing changed and nobody told.
 func (r *Job) Rehearsed() *Job {
-	return &Job{Site: r.Site, Phase: r.Phase, Out: &event.Emitter{Log: r.Log}, Lenient: true, DryRun: true}
+	return &Job{Site: r.Site, Phase: r.Phase, Out: &event.Emitter{Log: r.Log}, Lenient: true,
+		DryRun: true}
 }

@@ -23,7 +23,9 @@ func watched(t *testing.T, dry bool) (*job.Job, *[]event.Event) {
 	c, _ := sitetest.HeldHosts(t)
 	var seen []event.Event
 	return &job.Job{Site: c, Phase: "stop", DryRun: dry, Out: &event.Emitter{
-		Log: slog.New(slog.DiscardHandler), Observer: func(e event.Event) { seen = append(seen, e) },
+		Log: slog.New(slog.DiscardHandler), Observer: func(e event.Event) {
+			seen = append(seen, e)
+		},
 	}}, &seen
 }
 
@@ -50,7 +52,8 @@ func TestDryRunHoldsChangesBack(t *testing.T) {
 	}
 	for _, target := range ways {
 		if _, err := target.Do(t.Context(), "patroni.service", "stop",
-			remote.Cmd{Argv: []string{"systemctl", "stop", "patroni"}, Mutating: true}); err != nil {
+			remote.Cmd{Argv: []string{"systemctl", "stop", "patroni"},
+				Mutating: true}); err != nil {
 			t.Errorf("%s: %v", target.Name, err)
 		}
 	}
@@ -58,7 +61,8 @@ func TestDryRunHoldsChangesBack(t *testing.T) {
 		t.Errorf("%d changes were reported, %d planned", len(*seen), len(ways))
 	}
 	for _, e := range *seen {
-		if e.Kind != event.Changed || e.Phase != "stop" || e.Change == nil || !e.Change.Planned || e.Host == "" {
+		if e.Kind != event.Changed || e.Phase != "stop" || e.Change == nil || !e.Change.Planned ||
+			e.Host == "" {
 			t.Errorf("%+v is no planned change of a host", e)
 		}
 	}
@@ -103,7 +107,8 @@ func TestChangesOfMembers(t *testing.T) {
 	if err := r.Changed("m9", remote.Change{Kind: "etcd leader"}); err == nil {
 		t.Error("a change of nobody's was reported")
 	}
-	if len(*seen) != 1 || (*seen)[0].Host != "pg3" || (*seen)[0].Change.Host != "pg3" || (*seen)[0].Change.Planned {
+	if len(*seen) != 1 || (*seen)[0].Host != "pg3" || (*seen)[0].Change.Host != "pg3" ||
+		(*seen)[0].Change.Planned {
 		t.Errorf("got %+v", *seen)
 	}
 	// The rehearsal of a job plans, and tells nobody.
@@ -122,7 +127,8 @@ func TestChangesOfMembers(t *testing.T) {
 func TestProgressIsSaidOnce(t *testing.T) {
 	t.Parallel()
 	r, seen := watched(t, false)
-	for _, message := range []string{"waiting for m1", "waiting for m1", "waiting for m2", "waiting for m1"} {
+	for _, message := range []string{"waiting for m1", "waiting for m1", "waiting for m2",
+		"waiting for m1"} {
 		r.Progress(message)
 	}
 	r.Phase = "start"
@@ -133,7 +139,8 @@ func TestProgressIsSaidOnce(t *testing.T) {
 	for _, e := range *seen {
 		got = append(got, e.Phase+" "+e.Message)
 	}
-	want := []string{"stop waiting for m1", "stop waiting for m2", "stop waiting for m1", "start waiting for m1",
+	want := []string{"stop waiting for m1", "stop waiting for m2", "stop waiting for m1",
+		"start waiting for m1",
 		"start slow", "start slow"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -162,13 +169,15 @@ func TestWaits(t *testing.T) {
 		t.Errorf("%d looks, %v", looks, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	err = r.Until(ctx, time.Minute, "pg1 to stop", next, func(context.Context) string { cancel(); return "it runs" })
+	err = r.Until(ctx, time.Minute, "pg1 to stop", next,
+		func(context.Context) string { cancel(); return "it runs" })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("an interrupted wait: %v", err)
 	}
 	before := len(*seen)
 	r.DryRun = true
-	err = r.Until(t.Context(), time.Minute, "pg1 to stop", next, func(context.Context) string { return "for ever" })
+	err = r.Until(t.Context(), time.Minute, "pg1 to stop", next,
+		func(context.Context) string { return "for ever" })
 	if err != nil || len(*seen) != before {
 		t.Errorf("a plan waits: %v", err)
 	}
@@ -183,9 +192,10 @@ func TestHostLocks(t *testing.T) {
 		taken   string
 		is      error
 	}{
-		"all are free":          {[]string{"locked\n", "locked\n", "locked\n"}, "pg1,pg2,pg3", nil},
-		"one is away":           {[]string{"locked\n", "-", "locked\n"}, "pg1,pg3", nil},
-		"one loses its line":    {[]string{"locked\n", "", "locked\n"}, "pg1,pg3", remote.ErrUnreachable},
+		"all are free": {[]string{"locked\n", "locked\n", "locked\n"}, "pg1,pg2,pg3", nil},
+		"one is away":  {[]string{"locked\n", "-", "locked\n"}, "pg1,pg3", nil},
+		"one loses its line": {[]string{"locked\n", "", "locked\n"}, "pg1,pg3",
+			remote.ErrUnreachable},
 		"none has a connection": {[]string{"-", "-", "-"}, "", nil},
 		"one answers with riddles": {
 			[]string{"locked\n", "Welcome to Debian!\n", "locked\n"}, "pg1,pg2,pg3", errRiddle,

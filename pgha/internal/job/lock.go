@@ -35,7 +35,8 @@ const (
 
 // Lock keeps everybody else from changing the cluster until unlock is called. The context it
 // returns ends when the lock is lost.
-func Lock(ctx context.Context, c *site.Site, purpose, holder string, how Locking) (held context.Context,
+func Lock(ctx context.Context, c *site.Site, purpose, holder string,
+	how Locking) (held context.Context,
 	unlock func() error, err error) {
 	if err := c.Writable(); err != nil {
 		return nil, nil, err
@@ -56,7 +57,8 @@ func Lock(ctx context.Context, c *site.Site, purpose, holder string, how Locking
 		}
 		return held, unlock, nil
 	}
-	held, unlock, err = etcd.Lock(ctx, eo, c.LockKey(), etcd.Holder{Name: holder, Purpose: purpose, Since: time.Now()})
+	held, unlock, err = etcd.Lock(ctx, eo, c.LockKey(),
+		etcd.Holder{Name: holder, Purpose: purpose, Since: time.Now()})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -77,7 +79,8 @@ func refuseHolder(ctx context.Context, c *site.Site, eo etcd.Options) error {
 	if err != nil || !taken {
 		return ctx.Err()
 	}
-	return &etcd.LockedError{Holder: holder, Held: max(0, time.Since(holder.Since).Round(time.Second))}
+	return &etcd.LockedError{Holder: holder, Held: max(0,
+		time.Since(holder.Since).Round(time.Second))}
 }
 
 // lockAllHosts takes the lock on every database host that answers, in the spec's order. A host on

@@ -25,7 +25,8 @@ func full(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}).String()
+	address := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1),
+		Port: name.(*syscall.SockaddrInet4).Port}).String()
 	for range 8 {
 		conn, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
 		if err != nil {

@@ -47,7 +47,8 @@ func TestNoAnswer(t *testing.T) {
 func TestReadHalfAnAnswer(t *testing.T) {
 	t.Parallel()
 	got := Read("10.0.0.1:80 ok\n10.0.0.2:80 No route to host\n\nperl: warning\n10.0.0.3:80")
-	want := map[string]string{"10.0.0.1:80": OK, "10.0.0.2:80": "No route to host", "perl:": "warning"}
+	want := map[string]string{"10.0.0.1:80": OK, "10.0.0.2:80": "No route to host",
+		"perl:": "warning"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

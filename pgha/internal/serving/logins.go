@@ -47,7 +47,8 @@ func TryLogins(ctx context.Context, c *site.Site, m patroni.Member) error {
 	}
 	logins := loginsOf(c, m.Target, h)
 	var failed error
-	err = poll.Until(ctx, poll.Options{What: "every login", Bound: tryWithin, Every: 500 * time.Millisecond},
+	err = poll.Until(ctx, poll.Options{What: "every login", Bound: tryWithin,
+		Every: 500 * time.Millisecond},
 		func(ctx context.Context) (string, error) {
 			failed = parallel.Each(logins, func(_ int, l login) error {
 				if err := l.try(ctx); err != nil {
@@ -78,14 +79,16 @@ func loginsOf(c *site.Site, t *remote.Target, h spec.Host) []login {
 	list := []login{
 		{"log in on the socket", func(ctx context.Context) error { return tryRules(ctx, c, t) }},
 		sql("log in as "+pg.Superuser+" through the network", site.Route{Host: h.Address, From: t}),
-		sql("log in for replication on 127.0.0.1", site.Route{Host: "127.0.0.1", From: t, Replication: true}),
+		sql("log in for replication on 127.0.0.1",
+			site.Route{Host: "127.0.0.1", From: t, Replication: true}),
 	}
 	for _, other := range c.Spec.Hosts {
 		from, err := c.Target(other.Name)
 		if err != nil || other.Name == h.Name {
 			continue
 		}
-		route := site.Route{Host: h.Address, From: from, Replication: other.Role == spec.RoleDatabase}
+		route := site.Route{Host: h.Address, From: from,
+			Replication: other.Role == spec.RoleDatabase}
 		what := "log in as " + pg.Superuser + " from balancer " + other.Name
 		if route.Replication {
 			what = "log in for replication from " + other.Name
@@ -118,9 +121,11 @@ func tryRules(ctx context.Context, c *site.Site, t *remote.Target) error {
 		if err != nil {
 			continue
 		}
-		switch i, refused := hba.Refuser(found.Rules, from, pg.Superuser, pg.ReplicationUser, pg.RewindUser); {
+		switch i, refused := hba.Refuser(found.Rules, from, pg.Superuser, pg.ReplicationUser,
+			pg.RewindUser); {
 		case refused && i >= 0:
-			return fmt.Errorf("line %d of pg_hba.conf refuses everybody who comes through balancer %s: %s",
+			return fmt.Errorf("line %d of pg_hba.conf refuses everybody who comes through "+
+				"balancer %s: %s",
 				found.Rules[i].Line, b.Name, found.Rules[i])
 		case refused:
 			return errors.New("no line of pg_hba.conf lets anybody in through balancer " + b.Name)

@@ -27,13 +27,16 @@ func TestRulesThatPostgreSQLHas(t *testing.T) {
 		"two lines that PostgreSQL refuses": {stdout: `{"errors":["line 4 of pg_hba.conf: no such role","line 9 of pg_hba.conf: bad mask"],"rules":[` + open + `]}`,
 			says: "line 9 of pg_hba.conf: bad mask"},
 		"no rules at all": {
-			stdout: `{"errors":[],"rules":[]}`, says: "no line of pg_hba.conf lets anybody in through balancer lb1",
+			stdout: `{"errors":[],"rules":[]}`, says: "no line of pg_hba.conf lets anybody in " +
+				"through balancer lb1",
 		},
 		"a rule for the first only": {
 			stdout: `{"errors":[],"rules":[` + oneBalancer + `]}`, says: "through balancer lb2",
 		},
-		"a line before it that refuses one": {stdout: `{"errors":[],"rules":[` + reject + `,` + open + `]}`,
-			says: "line 2 of pg_hba.conf refuses everybody who comes through balancer lb2: host all all 192.0.2.2"},
+		"a line before it that refuses one": {stdout: `{"errors":[],"rules":[` + reject + `,` +
+			open + `]}`,
+			says: "line 2 of pg_hba.conf refuses everybody who comes through balancer lb2: host " +
+				"all all 192.0.2.2"},
 		"half an answer":    {stdout: `{"errors":[],"rul`, says: "read the rules of pg_hba.conf"},
 		"another program":   {stdout: "Password:\n", says: "read the rules of pg_hba.conf"},
 		"the host is away":  {err: remote.ErrUnreachable, says: "unreachable"},
@@ -66,7 +69,8 @@ func TestLoginsAreThoseOfEveryHost(t *testing.T) {
 	}
 	own := []string{"log in on the socket", "log in as postgres through the network",
 		"log in for replication on 127.0.0.1"}
-	others := []string{"log in as postgres from balancer lb1", "log in as postgres from balancer lb2",
+	others := []string{"log in as postgres from balancer lb1",
+		"log in as postgres from balancer lb2",
 		"log in for replication from pg1", "log in for replication from pg3"}
 	if got := names(); !slices.Equal(got, slices.Concat(own, others)) {
 		t.Errorf("got %q", got)
@@ -84,9 +88,11 @@ func TestLoginsOnAHostThatOpensNoConnection(t *testing.T) {
 	t.Parallel()
 	c, fakes := sitetest.HeldHosts(t)
 	cmd := remote.Cmd{User: "postgres", Argv: c.Psql("-c", rulesSQL)}
-	fakes["pg1"].On(cmd.String(), remote.Result{ExitCode: 2, Stderr: []byte("the database system is starting up")}, nil)
+	fakes["pg1"].On(cmd.String(), remote.Result{ExitCode: 2,
+		Stderr: []byte("the database system is starting up")}, nil)
 	err := TryLogins(t.Context(), c, patroni.Member{Name: "m1", Target: c.Connections["pg1"]})
-	for _, says := range []string{"log in on the socket: ", "is starting up", "log in for replication from pg2: ",
+	for _, says := range []string{"log in on the socket: ", "is starting up",
+		"log in for replication from pg2: ",
 		"log in as postgres from balancer lb2: "} {
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q is missing in %v", says, err)

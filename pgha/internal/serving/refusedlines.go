@@ -22,7 +22,8 @@ import (
 // RefusedLines asks the PostgreSQL of a host, on its socket, what it refuses.
 func RefusedLines(ctx context.Context, c *site.Site, t *remote.Target) ([]string, error) {
 	res, err := t.Run(ctx,
-		remote.Cmd{User: "postgres", Argv: c.Psql("-c", pgfiles.RefusedSQL(c.Spec.PostgreSQL.Version))})
+		remote.Cmd{User: "postgres", Argv: c.Psql("-c",
+			pgfiles.RefusedSQL(c.Spec.PostgreSQL.Version))})
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +63,8 @@ func RefusedAfter(ctx context.Context, c *site.Site, members ...string) error {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			found = append(found, remote.OnHost(h.Name, fmt.Errorf("%w: %w", ErrLines, errs.Reasons(lines))))
+			found = append(found, remote.OnHost(h.Name,
+				fmt.Errorf("%w: %w", ErrLines, errs.Reasons(lines))))
 		})
 	}
 	wg.Wait()

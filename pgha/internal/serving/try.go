@@ -23,7 +23,9 @@ func TrySettings(ctx context.Context, c *site.Site, member string, catalogue pgs
 		return nil, err
 	}
 	refused := map[string]string{}
-	err = c.WithSQL(ctx, route, func(conn *pgx.Conn) error { return trySession(ctx, conn, catalogue, values, refused) })
+	err = c.WithSQL(ctx, route, func(conn *pgx.Conn) error {
+		return trySession(ctx, conn, catalogue, values, refused)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("ask PostgreSQL on %s whether it takes the values: %w", member, err)
 	}
@@ -36,7 +38,8 @@ func trySession(ctx context.Context, conn *pgx.Conn, catalogue pgsetting.Catalog
 	values, refused map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		s, known := catalogue[name]
-		if _, told := refused[name]; told || known && s.Context != "user" && s.Context != "superuser" {
+		if _, told := refused[name]; told || known && s.Context != "user" &&
+			s.Context != "superuser" {
 			continue
 		}
 		tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})

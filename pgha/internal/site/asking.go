@@ -48,7 +48,9 @@ func (q *questions) answer(ctx context.Context, host string, cfg *ssh.Config) {
 	if q.ask != nil {
 		cfg.Password = func(ctx context.Context) (string, error) {
 			prompt := "password of " + user + " on " + host
-			return q.once(ctx, prompt, nil, func(ctx context.Context) (string, error) { return q.ask(ctx, prompt) })
+			return q.once(ctx, prompt, nil, func(ctx context.Context) (string, error) {
+				return q.ask(ctx, prompt)
+			})
 		}
 	}
 	if q.ask != nil || q.sudo.named() {
@@ -73,8 +75,9 @@ func (q *questions) known(question string) (answer, bool) {
 
 // once gets the answer to a question unless there is one. An answer other than stale counts: it was
 // given since.
-func (q *questions) once(ctx context.Context, question string, stale *string, get func(context.Context) (string,
-	error)) (string, error) {
+func (q *questions) once(ctx context.Context, question string, stale *string,
+	get func(context.Context) (string,
+		error)) (string, error) {
 	select {
 	case q.turn <- struct{}{}:
 		defer func() { <-q.turn }()

@@ -49,10 +49,13 @@ func TestGivenAnswers(t *testing.T) {
 		ssh       spec.SSH
 		want, err string
 	}{
-		"a file":                        {spec.SSH{SudoPasswordFile: secretIn(t, "pass word\n")}, "pass word", ""},
-		"a file without a line break":   {spec.SSH{SudoPasswordFile: secretIn(t, "x")}, "x", ""},
-		"a file from another system":    {spec.SSH{SudoPasswordFile: secretIn(t, "x\r\n")}, "x", ""},
-		"spaces and signs belong to it": {spec.SSH{SudoPasswordFile: secretIn(t, " $'\"\\ñ \n")}, " $'\"\\ñ ", ""},
+		"a file": {spec.SSH{SudoPasswordFile: secretIn(t, "pass word\n")},
+			"pass word", ""},
+		"a file without a line break": {spec.SSH{SudoPasswordFile: secretIn(t, "x")}, "x", ""},
+		"a file from another system": {spec.SSH{SudoPasswordFile: secretIn(t, "x\r\n")},
+			"x", ""},
+		"spaces and signs belong to it": {spec.SSH{SudoPasswordFile: secretIn(t, " $'\"\\ñ \n")},
+			" $'\"\\ñ ", ""},
 		"a file that is gone": {
 			spec.SSH{SudoPasswordFile: "/does/not/exist"}, "",
 			"ssh.sudo_password_file: open /does/not/exist: no such file",
@@ -66,20 +69,25 @@ func TestGivenAnswers(t *testing.T) {
 			spec.SSH{SudoPasswordCommand: []string{"printf", "%s", "secret"}}, "secret", "",
 		},
 		"a command that prints nothing": {
-			spec.SSH{SudoPasswordCommand: []string{"true"}}, "", "ssh.sudo_password_command: what it gives is empty",
+			spec.SSH{SudoPasswordCommand: []string{"true"}}, "",
+			"ssh.sudo_password_command: what it gives is empty",
 		},
 		"a command that fails": {
-			spec.SSH{SudoPasswordCommand: []string{"sh", "-c", "echo hunter2; echo locked >&2; exit 3"}},
+			spec.SSH{SudoPasswordCommand: []string{"sh", "-c",
+				"echo hunter2; echo locked >&2; exit 3"}},
 			"", "ssh.sudo_password_command: exit status 3: locked",
 		},
 		"a command that prints too much": {
-			spec.SSH{SudoPasswordCommand: []string{"head", "-c", "100000", "/dev/zero"}}, "", "more than any password",
+			spec.SSH{SudoPasswordCommand: []string{"head", "-c", "100000", "/dev/zero"}}, "",
+			"more than any password",
 		},
-		"a command that reads from stdin": {spec.SSH{SudoPasswordCommand: []string{"cat"}}, "", "is empty"},
+		"a command that reads from stdin": {spec.SSH{SudoPasswordCommand: []string{"cat"}}, "",
+			"is empty"},
 	} {
 		got, err := newQuestions(nil, c.ssh).sudoPassword("admin", "pg1")(t.Context())
 		if got != c.want || (err == nil) != (c.err == "") ||
-			err != nil && (!strings.Contains(err.Error(), c.err) || strings.Contains(err.Error(), "hunter")) {
+			err != nil && (!strings.Contains(err.Error(), c.err) ||
+				strings.Contains(err.Error(), "hunter")) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
@@ -148,7 +156,10 @@ func TestPassphrases(t *testing.T) {
 		},
 	} {
 		asked := 0
-		ask := func(context.Context, string) (string, error) { asked++; return c.answers[asked-1], nil }
+		ask := func(context.Context, string) (string, error) {
+			asked++
+			return c.answers[asked-1], nil
+		}
 		if c.answers == nil {
 			ask = nil
 		}
@@ -166,7 +177,8 @@ func TestPassphrases(t *testing.T) {
 		}
 		all.Wait()
 		if err := errors.Join(errs...); asked != c.asked || (err == nil) != (c.err == "") ||
-			err != nil && (!strings.Contains(err.Error(), c.err) || strings.Contains(err.Error(), "hunter")) {
+			err != nil && (!strings.Contains(err.Error(), c.err) ||
+				strings.Contains(err.Error(), "hunter")) {
 			t.Errorf("%s: asked %d times, %v", name, asked, err)
 		}
 	}
@@ -179,10 +191,11 @@ func TestNothingToAnswerWith(t *testing.T) {
 		ssh                        spec.SSH
 		password, sudo, passphrase bool
 	}{
-		"nothing":            {spec.SSH{}, false, false, false},
-		"a sudo password":    {spec.SSH{SudoPasswordFile: "x"}, false, true, false},
-		"a passphrase":       {spec.SSH{PassphraseCommand: []string{"x"}}, false, false, true},
-		"both, nobody there": {spec.SSH{SudoPasswordCommand: []string{"x"}, PassphraseFile: "x"}, false, true, true},
+		"nothing":         {spec.SSH{}, false, false, false},
+		"a sudo password": {spec.SSH{SudoPasswordFile: "x"}, false, true, false},
+		"a passphrase":    {spec.SSH{PassphraseCommand: []string{"x"}}, false, false, true},
+		"both, nobody there": {spec.SSH{SudoPasswordCommand: []string{"x"}, PassphraseFile: "x"},
+			false, true, true},
 	} {
 		var cfg ssh.Config
 		newQuestions(nil, c.ssh).answer(t.Context(), "pg1", &cfg)

@@ -35,11 +35,13 @@ func TestEachQuestionOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 6 {
 		all.Go(func() {
-			if s, err := q.once(t.Context(), "passphrase key", nil, asking(q, "passphrase of key")); s != "answer" ||
+			if s, err := q.once(t.Context(), "passphrase key", nil,
+				asking(q, "passphrase of key")); s != "answer" ||
 				err != nil {
 				t.Error(s, err)
 			}
-			if s, err := q.sudoPassword("admin", fmt.Sprintf("host-%d", i))(t.Context()); s != "answer" || err != nil {
+			if s, err := q.sudoPassword("admin", fmt.Sprintf("host-%d",
+				i))(t.Context()); s != "answer" || err != nil {
 				t.Error(s, err)
 			}
 		})
@@ -115,7 +117,10 @@ func TestQuestionsEndWithTheContext(t *testing.T) {
 func TestNobodyToAsk(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	q := newQuestions(func(context.Context, string) (string, error) { asked++; return "", errors.New("no terminal") },
+	q := newQuestions(func(context.Context, string) (string, error) {
+		asked++
+		return "", errors.New("no terminal")
+	},
 		spec.SSH{})
 	for range 3 {
 		if _, err := q.once(t.Context(), "a", nil, asking(q, "a")); err == nil {
@@ -140,7 +145,8 @@ func TestNoIdentityFilesMeansNone(t *testing.T) {
 		t.Errorf("%#v", cfg.IdentityFiles)
 	}
 	sp.SSH.Jump = "me@[2001:db8::1]:2222"
-	if jump := sshConfig(t.Context(), sp, sp.Hosts[0], Options{}, nil).Jump; jump.Address != "2001:db8::1" ||
+	if jump := sshConfig(t.Context(), sp, sp.Hosts[0], Options{},
+		nil).Jump; jump.Address != "2001:db8::1" ||
 		jump.Port != 2222 || jump.User != "me" {
 		t.Errorf("%+v", jump)
 	}

@@ -21,7 +21,8 @@ func Clients(sp *spec.Spec) []string {
 		own = append(own, netip.PrefixFrom(address, address.BitLen()).String())
 	}
 	networks := sp.PostgreSQL.ClientNetworks
-	if slices.Contains(networks, "0.0.0.0/0") && (!six || slices.Contains(networks, "::/0")) || len(networks) == 0 {
+	if slices.Contains(networks, "0.0.0.0/0") && (!six || slices.Contains(networks, "::/0")) ||
+		len(networks) == 0 {
 		return nil
 	}
 	if sp.VIP != nil {

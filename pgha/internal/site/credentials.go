@@ -23,8 +23,10 @@ func (c *Site) Hold(cr *vault.Credentials) *Site {
 func (c *Site) Apart(sp *spec.Spec, cr *vault.Credentials) *Site {
 	c.Mu.Lock()
 	defer c.Mu.Unlock()
-	other := &Site{Spec: sp, Unreachable: c.Unreachable, Remembered: c.Remembered, unlocated: c.unlocated,
-		Connections: c.Connections, Facts: maps.Clone(c.Facts), State: c.State, Log: c.Log, Lookup: c.Lookup,
+	other := &Site{Spec: sp, Unreachable: c.Unreachable, Remembered: c.Remembered,
+		unlocated:   c.unlocated,
+		Connections: c.Connections, Facts: maps.Clone(c.Facts), State: c.State, Log: c.Log,
+		Lookup:   c.Lookup,
 		ReadOnly: c.ReadOnly, leftOut: c.leftOut}
 	return other.Hold(cr)
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // dialHost connects to a host as the spec says.
-func dialHost(ctx context.Context, sp *spec.Spec, h spec.Host, opts Options, asked *questions) (remote.Executor,
+func dialHost(ctx context.Context, sp *spec.Spec, h spec.Host, opts Options,
+	asked *questions) (remote.Executor,
 	error) {
 	cfg := sshConfig(ctx, sp, h, opts, asked)
 	return ssh.Dial(ctx, cfg)
@@ -47,7 +48,8 @@ func dialAt(dial dialer, named, sp *spec.Spec) dialer {
 type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // sshConfig merges the spec's general SSH settings with the host's own.
-func sshConfig(ctx context.Context, sp *spec.Spec, h spec.Host, opts Options, asked *questions) ssh.Config {
+func sshConfig(ctx context.Context, sp *spec.Spec, h spec.Host, opts Options,
+	asked *questions) ssh.Config {
 	general, own := sp.SSH, sp.SSHOf(h)
 	cfg := ssh.Config{
 		Name:            h.Name,

@@ -22,7 +22,8 @@ func (c *Site) MemberNames() []string {
 
 // ControlCommand prints the control file of the data directory.
 func (c *Site) ControlCommand() []string {
-	return []string{fmt.Sprintf("/usr/lib/postgresql/%d/bin/pg_controldata", c.Spec.PostgreSQL.Version),
+	return []string{fmt.Sprintf("/usr/lib/postgresql/%d/bin/pg_controldata",
+		c.Spec.PostgreSQL.Version),
 		"-D", c.Spec.PostgreSQL.DataDir}
 }
 
@@ -75,7 +76,8 @@ func (c *Site) Chosen(names []string) ([]spec.Host, error) {
 		}
 		wanted[h.Name] = true
 	}
-	return slices.DeleteFunc(slices.Clone(c.Spec.Hosts), func(h spec.Host) bool { return !wanted[h.Name] }), nil
+	return slices.DeleteFunc(slices.Clone(c.Spec.Hosts),
+		func(h spec.Host) bool { return !wanted[h.Name] }), nil
 }
 
 // Only returns those of the hosts that have the role.
@@ -85,7 +87,9 @@ func Only(role spec.Role, hosts []spec.Host) []spec.Host {
 
 // Without returns hosts without those of the others.
 func Without(hosts, others []spec.Host) []spec.Host {
-	return slices.DeleteFunc(slices.Clone(hosts), func(h spec.Host) bool { return Among(others, h.Name) })
+	return slices.DeleteFunc(slices.Clone(hosts), func(h spec.Host) bool {
+		return Among(others, h.Name)
+	})
 }
 
 // Among tells whether a host or member of that name is one of the hosts.

@@ -42,7 +42,8 @@ func (c *Site) JudgeState(notes map[string][]byte) error {
 	for _, h := range c.Spec.Hosts {
 		note, err := lineage.ParseNote(notes[h.Name])
 		if errors.Is(err, lineage.ErrNewer) {
-			return remote.WithHint(fmt.Errorf("%w: %s on %s is %w", errs.ErrRefused, vault.NoteFile, h.Name, err),
+			return remote.WithHint(fmt.Errorf("%w: %s on %s is %w", errs.ErrRefused, vault.NoteFile,
+				h.Name, err),
 				"use that version")
 		}
 		if err != nil {
@@ -118,7 +119,8 @@ func (c *Site) TellGeneration(ctx context.Context, id lineage.State, notes map[s
 			if had, err := lineage.ParseNote(notes[t.Name]); err == nil && id.Current(had) {
 				return nil
 			}
-			_, err := t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", keepNote, "note", vault.NoteFile},
+			_, err := t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", keepNote, "note",
+				vault.NoteFile},
 				Stdin: bytes.NewReader(text), Mutating: true})
 			return err
 		})

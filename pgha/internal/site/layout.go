@@ -71,7 +71,8 @@ func BaseResources(sp *spec.Spec) []remote.Resource {
 func needrestart() []byte {
 	var names []string
 	for _, l := range []layout.Layout{
-		patroni.Layout(patroni.Options{}), patroni.ServerLayout(patroni.Options{}), etcd.Layout(etcd.Options{}),
+		patroni.Layout(patroni.Options{}), patroni.ServerLayout(patroni.Options{}),
+		etcd.Layout(etcd.Options{}),
 		lb.Layout(lb.Options{}), vip.Layout(vip.Options{}),
 	} {
 		host := layout.Host{l}
@@ -79,7 +80,8 @@ func needrestart() []byte {
 			names = append(names, strings.TrimSuffix(unit, ".service"))
 		}
 	}
-	return []byte(`# Written by pgha: services of the cluster are restarted one host after the other, by an operator.
+	return []byte(
+		`# Written by pgha: services of the cluster are restarted one host after the other, by an operator.
 $nrconf{override_rc}->{qr(^(` + strings.Join(slices.Compact(names), "|") + `)(@.*)?\.service$)} = 0;
 `)
 }

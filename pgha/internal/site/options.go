@@ -60,7 +60,9 @@ func (c *Site) PatroniOptions() (patroni.Options, error) {
 }
 
 // BalancerOptions returns what package lb needs to look at this cluster.
-func (c *Site) BalancerOptions() (lb.Options, error) { return c.BalancerOptionsFor(c.LenientTarget) }
+func (c *Site) BalancerOptions() (lb.Options, error) {
+	return c.BalancerOptionsFor(c.LenientTarget)
+}
 
 // AddressOptions returns what package vip needs to look at this cluster; false without a virtual
 // IP.
@@ -72,9 +74,11 @@ func (c *Site) AddressOptions() (vip.Options, bool, error) {
 func etcdOptions(sp *spec.Spec) etcd.Options {
 	return etcd.Options{
 		Token: sp.Cluster, Version: sp.Etcd.Version, Source: etcd.Source(sp.Etcd.Source),
-		Archive: sp.Etcd.Archive, SHA256: sp.Etcd.SHA256, URL: sp.Etcd.URL, DataDir: sp.Etcd.DataDir,
+		Archive: sp.Etcd.Archive, SHA256: sp.Etcd.SHA256, URL: sp.Etcd.URL,
+		DataDir:           sp.Etcd.DataDir,
 		HeartbeatInterval: sp.Etcd.HeartbeatInterval, ElectionTimeout: sp.Etcd.ElectionTimeout,
-		AutoCompaction: sp.Etcd.AutoCompaction, ClientPort: sp.Etcd.ClientPort, PeerPort: sp.Etcd.PeerPort,
+		AutoCompaction: sp.Etcd.AutoCompaction, ClientPort: sp.Etcd.ClientPort,
+		PeerPort: sp.Etcd.PeerPort,
 	}
 }
 
@@ -90,7 +94,8 @@ func (c *Site) EtcdOptionsFor(find Finder) (etcd.Options, error) {
 		}
 		hc := cr.Hosts[h.Name]
 		o.Members = append(o.Members, etcd.Member{Target: t, Name: h.Member, Address: h.Address,
-			Server: hc[layout.EtcdServer], Peer: hc[layout.EtcdPeer], Gateway: hc[layout.EtcdGateway]})
+			Server: hc[layout.EtcdServer], Peer: hc[layout.EtcdPeer],
+			Gateway: hc[layout.EtcdGateway]})
 	}
 	return o, nil
 }
@@ -103,13 +108,17 @@ func patroniOptions(sp *spec.Spec) patroni.Options {
 		Superuser:         patroni.Credentials{Username: pg.Superuser},
 		Replication:       patroni.Credentials{Username: pg.ReplicationUser},
 		Rewind:            patroni.Credentials{Username: pg.RewindUser},
-		PostgreSQLVersion: pg.Version, DataDir: pg.DataDir, ListenPort: pg.Port, RESTPort: pa.RESTPort,
-		TTL: pa.TTL, LoopWait: pa.LoopWait, RetryTimeout: pa.RetryTimeout, PrimaryStartTimeout: pa.PrimaryStartTimeout,
+		PostgreSQLVersion: pg.Version, DataDir: pg.DataDir, ListenPort: pg.Port,
+		RESTPort: pa.RESTPort,
+		TTL:      pa.TTL, LoopWait: pa.LoopWait, RetryTimeout: pa.RetryTimeout,
+		PrimaryStartTimeout:  pa.PrimaryStartTimeout,
 		MaximumLagOnFailover: &pa.MaximumLagOnFailover,
 		NoFailsafe:           !pa.FailsafeMode, NoRewind: !pa.UsePgRewind, NoSlots: !pa.UseSlots,
-		SynchronousMode: patroni.SynchronousMode(pa.SynchronousMode), Watchdog: patroni.WatchdogMode(pa.Watchdog),
-		Parameters: pg.Parameters, Extra: pa.Extra, PgHBA: pg.PgHBA, ApplicationCIDRs: pg.ClientNetworks,
-		Encoding: pg.Encoding, Locale: pg.Locale, NoChecksums: !pg.DataChecksums,
+		SynchronousMode: patroni.SynchronousMode(pa.SynchronousMode),
+		Watchdog:        patroni.WatchdogMode(pa.Watchdog),
+		Parameters:      pg.Parameters, Extra: pa.Extra, PgHBA: pg.PgHBA,
+		ApplicationCIDRs: pg.ClientNetworks,
+		Encoding:         pg.Encoding, Locale: pg.Locale, NoChecksums: !pg.DataChecksums,
 	}
 }
 
@@ -117,9 +126,11 @@ func patroniOptions(sp *spec.Spec) patroni.Options {
 func (c *Site) PatroniOptionsFor(find Finder) (patroni.Options, error) {
 	sp, cr := c.Spec, c.Credentials()
 	o := patroniOptions(sp)
-	o.EtcdCA, o.RESTCA, o.PostgresCA, o.Operator = cr.EtcdCA, cr.PatroniCA, cr.PostgresCA, cr.PatroniOperator
+	o.EtcdCA, o.RESTCA, o.PostgresCA, o.Operator = cr.EtcdCA, cr.PatroniCA, cr.PostgresCA,
+		cr.PatroniOperator
 	o.Superuser.Password, o.Superuser.Verifier = cr.Superuser, cr.Verifiers[vault.RoleSuperuser]
-	o.Replication.Password, o.Replication.Verifier = cr.Replication, cr.Verifiers[vault.RoleReplication]
+	o.Replication.Password, o.Replication.Verifier = cr.Replication,
+		cr.Verifiers[vault.RoleReplication]
 	o.Rewind.Password, o.Rewind.Verifier = cr.Rewinder, cr.Verifiers[vault.RoleRewind]
 	o.Meaning = c.meaning
 	for _, h := range sp.Balancers() {
@@ -134,9 +145,12 @@ func (c *Site) PatroniOptionsFor(find Finder) (patroni.Options, error) {
 		c.Mu.Lock()
 		watchdog := c.Facts[h.Name].Watchdog
 		c.Mu.Unlock()
-		o.EtcdEndpoints = append(o.EtcdEndpoints, connstring.HostPort(h.Address, sp.Etcd.ClientPort))
-		o.Members = append(o.Members, patroni.Member{Target: t, Name: h.Member, Address: h.Address, Tags: h.Tags,
-			EtcdClient: hc[layout.EtcdClient], REST: hc[layout.RESTServer], RESTClient: hc[layout.RESTClient],
+		o.EtcdEndpoints = append(o.EtcdEndpoints, connstring.HostPort(h.Address,
+			sp.Etcd.ClientPort))
+		o.Members = append(o.Members, patroni.Member{Target: t, Name: h.Member, Address: h.Address,
+			Tags:       h.Tags,
+			EtcdClient: hc[layout.EtcdClient], REST: hc[layout.RESTServer],
+			RESTClient:  hc[layout.RESTClient],
 			Postgres:    hc[layout.Postgres],
 			HasWatchdog: watchdog})
 	}
@@ -147,7 +161,8 @@ func (c *Site) PatroniOptionsFor(find Finder) (patroni.Options, error) {
 func balancerOptions(sp *spec.Spec) lb.Options {
 	return lb.Options{
 		WritePort: sp.Balancer.WritePort, ReadPort: sp.Balancer.ReadPort,
-		PostgresPort: sp.PostgreSQL.Port, RESTPort: sp.Patroni.RESTPort, HealthPort: sp.Balancer.StatsPort,
+		PostgresPort: sp.PostgreSQL.Port, RESTPort: sp.Patroni.RESTPort,
+		HealthPort:     sp.Balancer.StatsPort,
 		StatsPage:      true,
 		NoReadFallback: !sp.Balancer.ReadFallbackToPrimary, MaxConn: sp.Balancer.MaxConnections,
 		ClientTimeout: sp.Balancer.ClientTimeout, ServerTimeout: sp.Balancer.ClientTimeout,
@@ -185,7 +200,8 @@ func (c *Site) AddressOptionsFor(find Finder) (vip.Options, bool, error) {
 		if err != nil {
 			return o, true, err
 		}
-		o.Balancers = append(o.Balancers, vip.Balancer{Target: t, Address: h.Address, Priority: h.Priority,
+		o.Balancers = append(o.Balancers, vip.Balancer{Target: t, Address: h.Address,
+			Priority:  h.Priority,
 			Interface: h.Interface})
 	}
 	return o, true, nil

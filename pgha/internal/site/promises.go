@@ -39,5 +39,6 @@ func (c *Site) MemberAt(address string) string {
 
 // Missing are those of the wanted names that are not among the others.
 func Missing(wanted, there []string) []string {
-	return slices.DeleteFunc(slices.Clone(wanted), func(name string) bool { return slices.Contains(there, name) })
+	return slices.DeleteFunc(slices.Clone(wanted),
+		func(name string) bool { return slices.Contains(there, name) })
 }

@@ -18,7 +18,8 @@ func TestLineStaysTheSame(t *testing.T) {
 		return remote.Broken("db1", fmt.Errorf("connection %d", made)), nil
 	}
 	first, _ := open(t.Context())
-	target := &remote.Target{Host: remote.Host{Name: "db1"}, Executor: newReconnectable("db1", first, open)}
+	target := &remote.Target{Host: remote.Host{Name: "db1"},
+		Executor: newReconnectable("db1", first, open)}
 	holder := *target
 	if err := Redial(t.Context(), target); err != nil {
 		t.Fatal(err)

@@ -53,7 +53,8 @@ func (r Repository) sources() []byte {
 		components = []string{"main"}
 	}
 	return fmt.Appendf(nil,
-		"# Written by pgha from postgresql.repository of the specification; changes are overwritten.\n"+
+		"# Written by pgha from postgresql.repository of the specification; changes are "+
+			"overwritten.\n"+
 			"Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: %s\n",
 		cmp.Or(r.URL, pgdgURL), r.suite(), strings.Join(components, " "), key)
 }
@@ -68,7 +69,8 @@ func RepositoryLayout(sp *spec.Spec) layout.Layout {
 	}
 	if sp.PostgreSQL.Repository.KeyFile != "" {
 		l.Files = []layout.File{
-			{Path: path.Dir(repositoryKey), Dir: true, From: from}, {Path: repositoryKey, From: from},
+			{Path: path.Dir(repositoryKey), Dir: true, From: from},
+			{Path: repositoryKey, From: from},
 		}
 	} else {
 		l.Packages.Names = []string{"postgresql-common", "ca-certificates"} // they bring the key

@@ -10,7 +10,8 @@ const ResetFile = "/var/lib/pgha/reset"
 
 // LookAtReset prints the mark, and nothing while the one who left it still works: he holds the
 // hosts' lock.
-var LookAtReset = []string{"sh", "-c", `[ -s "$1" ] && flock -n "$2" true && cat "$1"`, "look", ResetFile, HostLock}
+var LookAtReset = []string{"sh", "-c", `[ -s "$1" ] && flock -n "$2" true && cat "$1"`, "look",
+	ResetFile, HostLock}
 
 // UnfinishedReset says what an interrupted reset's mark on a host means, or "" where there is none.
 func UnfinishedReset(mark string) string {

@@ -26,7 +26,8 @@ func (c *Site) Writable() error {
 	if !c.ReadOnly {
 		return nil
 	}
-	return errs.WithNext(ErrReadOnly, errs.Text("connect without ConnectOptions.ReadOnly to change the cluster"))
+	return errs.WithNext(ErrReadOnly, errs.Text("connect without ConnectOptions.ReadOnly to "+
+		"change the cluster"))
 }
 
 // Options are ConnectOptions of package pgha, which says what each field means.
@@ -74,8 +75,10 @@ type Site struct {
 // directory before its first change. Connect changes nothing, neither on the hosts nor on this
 // machine. Errors of several hosts come together, in the spec's order.
 func Connect(ctx context.Context, sp *spec.Spec, opts Options) (*Site, error) {
-	c := &Site{Spec: sp, Unreachable: map[string]error{}, Remembered: map[string]error{}, unlocated: map[string]error{},
-		Connections: map[string]*remote.Target{}, Log: opts.Logger, Lookup: opts.Lookup, ReadOnly: opts.ReadOnly}
+	c := &Site{Spec: sp, Unreachable: map[string]error{}, Remembered: map[string]error{},
+		unlocated:   map[string]error{},
+		Connections: map[string]*remote.Target{}, Log: opts.Logger, Lookup: opts.Lookup,
+		ReadOnly: opts.ReadOnly}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -109,7 +112,8 @@ func StateOf(ctx context.Context, sp *spec.Spec, readOnly bool) (*vault.State, e
 
 // wrapped opens connections as open does, and decorates each.
 func wrapped(open func(context.Context, spec.Host) (remote.Executor, error),
-	wrap func(spec.Host, remote.Executor) remote.Executor) func(context.Context, spec.Host) (remote.Executor, error) {
+	wrap func(spec.Host, remote.Executor) remote.Executor) func(context.Context,
+	spec.Host) (remote.Executor, error) {
 	return func(ctx context.Context, h spec.Host) (remote.Executor, error) {
 		e, err := open(ctx, h)
 		if err != nil {
@@ -138,7 +142,8 @@ func (c *Site) dial(ctx context.Context, opts Options) error {
 	}
 	targets := make([]*remote.Target, 0, len(c.Spec.Hosts))
 	for _, h := range c.Spec.Hosts {
-		targets = append(targets, &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}})
+		targets = append(targets, &remote.Target{Host: remote.Host{Name: h.Name,
+			Address: h.Address}})
 	}
 	var mu sync.Mutex
 	err := remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
@@ -148,7 +153,8 @@ func (c *Site) dial(ctx context.Context, opts Options) error {
 		}
 		var e remote.Executor
 		switch err = c.unlocated[t.Name]; {
-		case slices.Contains(opts.Without, h.Name), h.Member != "" && slices.Contains(opts.Without, h.Member):
+		case slices.Contains(opts.Without, h.Name), h.Member != "" &&
+			slices.Contains(opts.Without, h.Member):
 			err = remote.OnHost(h.Name, remote.ErrLeftOut)
 		case err == nil:
 			e, err = open(ctx, h)
@@ -159,7 +165,10 @@ func (c *Site) dial(ctx context.Context, opts Options) error {
 			c.Unreachable[t.Name] = err
 			return err
 		}
-		t.Executor = newReconnectable(t.Name, e, func(ctx context.Context) (remote.Executor, error) { return open(ctx, h) })
+		t.Executor = newReconnectable(t.Name, e, func(ctx context.Context) (remote.Executor,
+			error) {
+			return open(ctx, h)
+		})
 		c.Connections[t.Name] = t
 		return nil
 	})

@@ -45,7 +45,8 @@ func (c *Site) PsqlPath() string {
 func (c *Site) Psql(args ...string) []string {
 	pg := c.Spec.PostgreSQL
 	return pgsession.Psql(c.PsqlPath(), pgsession.Settings(pg.Version, pgsession.Superuser, "pgha"),
-		append([]string{"-Atq", "-p", fmt.Sprint(pg.Port), "-U", pg.Superuser, "-d", "postgres"}, args...)...)
+		append([]string{"-Atq", "-p", fmt.Sprint(pg.Port), "-U", pg.Superuser, "-d", "postgres"},
+			args...)...)
 }
 
 // SqlTimeout bounds one connection attempt.
@@ -74,8 +75,10 @@ func (c *Site) Connect(ctx context.Context, r Route) (*pgx.Conn, error) {
 // SqlConfig says how to open connections of a route.
 func (c *Site) SqlConfig(r Route) (*pgx.ConnConfig, error) {
 	pg, cr := c.Spec.PostgreSQL, c.Credentials()
-	login := pgsession.Login{Host: r.Host, Port: uint16(r.Port), Database: "postgres", User: pg.Superuser,
-		Password: string(cr.Superuser.Reveal()), Settings: pgsession.Settings(pg.Version, pgsession.Superuser, "pgha")}
+	login := pgsession.Login{Host: r.Host, Port: uint16(r.Port), Database: "postgres",
+		User:     pg.Superuser,
+		Password: string(cr.Superuser.Reveal()), Settings: pgsession.Settings(pg.Version,
+			pgsession.Superuser, "pgha")}
 	if r.Replication {
 		login.User, login.Password = pg.ReplicationUser, string(cr.Replication.Reveal())
 		login.Settings = pgsession.Settings(pg.Version, pgsession.Ordinary, "pgha")
@@ -103,7 +106,9 @@ func (c *Site) SqlConfig(r Route) (*pgx.ConnConfig, error) {
 	if r.Replication {
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	}
-	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) {
+		return []string{host}, nil
+	}
 	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if r.From != nil {
 			return r.From.Dial(ctx, network, address)

@@ -83,7 +83,8 @@ func (r *Recording) Put(ctx context.Context, in io.Reader, meta remote.FileMeta)
 	}
 	sum := sha256.Sum256(content)
 	path := strings.TrimSuffix(meta.Path, ".pgha-new")
-	r.record(fmt.Sprintf("%s %04o %s:%s %s", hex.EncodeToString(sum[:]), meta.Mode, meta.Owner, meta.Group, path))
+	r.record(fmt.Sprintf("%s %04o %s:%s %s", hex.EncodeToString(sum[:]), meta.Mode, meta.Owner,
+		meta.Group, path))
 	return true, ctx.Err()
 }
 

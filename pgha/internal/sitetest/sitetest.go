@@ -31,11 +31,13 @@ func New(t *testing.T) *site.Site {
 func PowerSpec() *spec.Spec {
 	sp := &spec.Spec{Cluster: "c", VIP: &spec.VIP{Address: "10.0.0.9"}}
 	for i := range 3 {
-		sp.Hosts = append(sp.Hosts, spec.Host{Name: fmt.Sprintf("db%d", i+1), Member: fmt.Sprintf("pg%d", i+1),
-			Role: spec.RoleDatabase})
+		sp.Hosts = append(sp.Hosts, spec.Host{Name: fmt.Sprintf("db%d", i+1),
+			Member: fmt.Sprintf("pg%d", i+1),
+			Role:   spec.RoleDatabase})
 	}
 	for i := range 3 {
-		sp.Hosts = append(sp.Hosts, spec.Host{Name: fmt.Sprintf("lb%d", i+1), Role: spec.RoleBalancer})
+		sp.Hosts = append(sp.Hosts, spec.Host{Name: fmt.Sprintf("lb%d", i+1),
+			Role: spec.RoleBalancer})
 	}
 	return sp
 }
@@ -57,7 +59,8 @@ func PowerStatus(down ...string) status.Status {
 			m.Role, m.State, m.LagBytes = "replica", "streaming", &lag
 		}
 		s.Members = append(s.Members, m)
-		s.Etcd = append(s.Etcd, status.EtcdStatus{Name: pg, Healthy: up, Leader: up && pg == leader})
+		s.Etcd = append(s.Etcd, status.EtcdStatus{Name: pg, Healthy: up, Leader: up &&
+			pg == leader})
 		b := status.BalancerStatus{Host: lb, Primary: []string{leader}}
 		if slices.Contains(down, lb) {
 			b.Error = "no answer"

@@ -23,7 +23,8 @@ func NamesOf(at map[string]string) func(context.Context, string) ([]netip.Addr, 
 // CheckSays fails the test unless the error contains says; "" wants no error.
 func CheckSays(t *testing.T, err error, says string) {
 	t.Helper()
-	if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+	if says == "" && err != nil || says != "" && (err == nil ||
+		!strings.Contains(err.Error(), says)) {
 		t.Errorf("got %v, want %q", err, says)
 	}
 }

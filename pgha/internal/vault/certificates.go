@@ -13,7 +13,8 @@ import (
 
 // certificate returns the stored certificate if it can stay, else a new one.
 func (s *State) certificate(ca *pki.CA, of certs.Certificate) (pki.KeyPair, error) {
-	certFile, keyFile := filepath.Join("certs", of.Stored+".crt"), filepath.Join("certs", of.Stored+".key")
+	certFile, keyFile := filepath.Join("certs", of.Stored+".crt"),
+		filepath.Join("certs", of.Stored+".key")
 	cert, certErr := s.Read(certFile)
 	key, keyErr := s.Read(keyFile)
 	for _, err := range []error{certErr, keyErr} {

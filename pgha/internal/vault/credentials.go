@@ -61,7 +61,8 @@ func (s *State) Rest(sp *spec.Spec, c *Credentials) error {
 }
 
 // certificates sets those of one authority, and what is to be trusted for them.
-func (s *State) certificates(sp *spec.Spec, c *Credentials, authority string, ca *pki.CA, trust []byte) error {
+func (s *State) certificates(sp *spec.Spec, c *Credentials, authority string, ca *pki.CA,
+	trust []byte) error {
 	*c.trusted(authority) = trust
 	for _, own := range certs.OfOperator(sp) {
 		if own.Authority != authority {
@@ -72,7 +73,9 @@ func (s *State) certificates(sp *spec.Spec, c *Credentials, authority string, ca
 			return err
 		}
 	}
-	return c.Certify(sp, authority, func(of certs.Certificate) (pki.KeyPair, error) { return s.certificate(ca, of) })
+	return c.Certify(sp, authority, func(of certs.Certificate) (pki.KeyPair, error) {
+		return s.certificate(ca, of)
+	})
 }
 
 // Certify sets the hosts' certificates of one authority to what issue returns.
@@ -127,8 +130,10 @@ func (s *State) passwords(ctx context.Context, sp *spec.Spec, c *Credentials) er
 		name, file string
 		command    []string
 	}{
-		{&c.Superuser, RoleSuperuser, sp.Secrets.SuperuserPasswordFile, sp.Secrets.SuperuserPasswordCommand},
-		{&c.Replication, RoleReplication, sp.Secrets.ReplicationPasswordFile, sp.Secrets.ReplicationPasswordCommand},
+		{&c.Superuser, RoleSuperuser, sp.Secrets.SuperuserPasswordFile,
+			sp.Secrets.SuperuserPasswordCommand},
+		{&c.Replication, RoleReplication, sp.Secrets.ReplicationPasswordFile,
+			sp.Secrets.ReplicationPasswordCommand},
 		{&c.Rewinder, RoleRewind, sp.Secrets.RewindPasswordFile, sp.Secrets.RewindPasswordCommand},
 	} {
 		var err error

@@ -99,7 +99,8 @@ func (s *State) unchanged() error {
 			return fmt.Errorf("read %s again: %w", s.Path(name), err)
 		}
 		if sumOf(content, err) != was {
-			return remote.WithHint(fmt.Errorf("%w: %s has been changed by another process since this one began",
+			return remote.WithHint(fmt.Errorf("%w: %s has been changed by another process since "+
+				"this one began",
 				errs.ErrRefused, s.Path(name)), "run it again")
 		}
 	}
@@ -117,7 +118,9 @@ func (s *State) flush(sp *spec.Spec) error {
 		return err
 	}
 	names := slices.Sorted(maps.Keys(drafts))
-	slices.SortStableFunc(names, func(a, b string) int { return flushOrder(a, drafts[a]) - flushOrder(b, drafts[b]) })
+	slices.SortStableFunc(names, func(a, b string) int {
+		return flushOrder(a, drafts[a]) - flushOrder(b, drafts[b])
+	})
 	for _, name := range names {
 		var err error
 		if content := drafts[name]; content != nil {
@@ -147,5 +150,6 @@ func damaged(path string, content []byte) error {
 	if len(bytes.TrimSpace(content)) > 0 {
 		return nil
 	}
-	return remote.WithHint(fmt.Errorf("%s is empty", path), "take it from a backup of the state directory")
+	return remote.WithHint(fmt.Errorf("%s is empty", path),
+		"take it from a backup of the state directory")
 }

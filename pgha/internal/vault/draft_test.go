@@ -62,7 +62,8 @@ func looking(t *testing.T, sp *spec.Spec) *site.Site {
 	}
 	t.Cleanup(func() { s.Close() })
 	return (&site.Site{
-		Spec: sp, State: s, Connections: map[string]*remote.Target{}, Log: slog.New(slog.DiscardHandler),
+		Spec: sp, State: s, Connections: map[string]*remote.Target{},
+		Log: slog.New(slog.DiscardHandler),
 	}).Hold(c)
 }
 
@@ -70,7 +71,8 @@ func looking(t *testing.T, sp *spec.Spec) *site.Site {
 func applied(t *testing.T, sp *spec.Spec) {
 	t.Helper()
 	c := looking(t, sp)
-	if err := engine.SaveState(t.Context(), (&job.Job{Site: c, Out: &event.Emitter{Log: c.Log}}), nil); err != nil {
+	if err := engine.SaveState(t.Context(), (&job.Job{Site: c, Out: &event.Emitter{Log: c.Log}}),
+		nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.State.Close(); err != nil {
@@ -90,7 +92,8 @@ func identityOf(t *testing.T, dir string) lineage.State {
 func TestLookingWritesNothing(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)
-	if c := looking(t, sp); len(c.Credentials().Superuser.Reveal()) < 20 || tree(t, sp.StateDir) != nil {
+	if c := looking(t, sp); len(c.Credentials().Superuser.Reveal()) < 20 ||
+		tree(t, sp.StateDir) != nil {
 		t.Errorf("a look made %v", slices.Sorted(maps.Keys(tree(t, sp.StateDir))))
 	}
 	applied(t, sp)
@@ -103,7 +106,8 @@ func TestLookingWritesNothing(t *testing.T) {
 	// what a colleague proposes: other certificates
 	other.Hosts[2].DNSNames = []string{"db.example.com"}
 	c := looking(t, &other)
-	if string(c.Credentials().Hosts["pg1"][layout.Postgres].Cert) == before["certs/pg1-postgres.crt"] {
+	if string(
+		c.Credentials().Hosts["pg1"][layout.Postgres].Cert) == before["certs/pg1-postgres.crt"] {
 		t.Error("the look does not show what apply would issue")
 	}
 	if !maps.Equal(before, tree(t, sp.StateDir)) {
@@ -117,7 +121,8 @@ func TestLookingWritesNothing(t *testing.T) {
 		t.Error("an apply without need changed the state directory")
 	}
 	applied(t, &other)
-	if id := identityOf(t, sp.StateDir); id.Generation != 2 || maps.Equal(before, tree(t, sp.StateDir)) {
+	if id := identityOf(t, sp.StateDir); id.Generation != 2 ||
+		maps.Equal(before, tree(t, sp.StateDir)) {
 		t.Errorf("generation %d after new certificates", id.Generation)
 	}
 }
@@ -154,7 +159,8 @@ func TestPlanIsNotLockedOut(t *testing.T) {
 	}
 	looking(t, sp)
 	name, _, _ := strings.Cut(vault.WhoAmI(), ",")
-	if err := second.State.Begin(sp); !errors.Is(err, vault.ErrStateLocked) || !strings.Contains(err.Error(), name) {
+	if err := second.State.Begin(sp); !errors.Is(err, vault.ErrStateLocked) ||
+		!strings.Contains(err.Error(), name) {
 		t.Errorf("%v does not name %s", err, name)
 	}
 }
@@ -176,7 +182,8 @@ func TestJudgeState(t *testing.T) {
 	renamed.Cluster = "shop"
 	moved.Hosts = slices.Clone(sp.Hosts)
 	for i := range moved.Hosts {
-		moved.Hosts[i].Address = strings.Replace(moved.Hosts[i].Address, "192.0.2.", "198.51.100.", 1)
+		moved.Hosts[i].Address = strings.Replace(moved.Hosts[i].Address, "192.0.2.",
+			"198.51.100.", 1)
 	}
 	for name, c := range map[string]struct {
 		sp    *spec.Spec
@@ -187,15 +194,19 @@ func TestJudgeState(t *testing.T) {
 		"hosts that know nothing": {sp, nil, "", ""},
 		"as it was left":          {sp, note(now), "", ""},
 		"a damaged note":          {sp, map[string][]byte{"pg1": []byte("{\"for")}, "", ""},
-		"a later generation":      {sp, note(now.Next("demo", addresses)), "older copy", "alice@desk"},
+		"a later generation": {sp, note(now.Next("demo", addresses)), "older copy",
+			"alice@desk"},
 		"a stranger's": {
-			sp, note(lineage.State{}.Next("demo", addresses)), "another state directory", "state_dir",
+			sp, note(lineage.State{}.Next("demo", addresses)), "another state directory",
+			"state_dir",
 		},
 		"a note of a later version": {
-			sp, map[string][]byte{"pg1": []byte(`{"format":9}`)}, "later version", "use that version",
+			sp, map[string][]byte{"pg1": []byte(`{"format":9}`)}, "later version",
+			"use that version",
 		},
-		"another cluster's name": {&renamed, nil, "belongs to another cluster: demo, not shop", "of its own"},
-		"other hosts":            {&moved, nil, "belongs to another cluster", "of its own"},
+		"another cluster's name": {&renamed, nil, "belongs to another cluster: demo, not shop",
+			"of its own"},
+		"other hosts": {&moved, nil, "belongs to another cluster", "of its own"},
 	} {
 		err := looking(t, c.sp).JudgeState(c.notes)
 		if (err == nil) != (c.want == "") || err != nil && (!errors.Is(err, errs.ErrRefused) ||
@@ -208,7 +219,8 @@ func TestJudgeState(t *testing.T) {
 // TestIncompleteStateIsRefused: what is missing must not be invented where a cluster has it.
 func TestIncompleteStateIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, missing := range []string{"secrets", "secrets/superuser", "ca/etcd.crt", "ca", "ca/postgres.key", "certs"} {
+	for _, missing := range []string{"secrets", "secrets/superuser", "ca/etcd.crt", "ca",
+		"ca/postgres.key", "certs"} {
 		sp := testkit.Spec(t)
 		applied(t, sp)
 		if err := os.RemoveAll(filepath.Join(sp.StateDir, missing)); err != nil {
@@ -220,7 +232,8 @@ func TestIncompleteStateIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := &site.Site{
-			Spec: sp, State: s, Connections: map[string]*remote.Target{}, Log: slog.New(slog.DiscardHandler),
+			Spec: sp, State: s, Connections: map[string]*remote.Target{},
+			Log: slog.New(slog.DiscardHandler),
 		}
 		cr, err := vault.LoadCredentials(t.Context(), s, sp)
 		if err == nil {
@@ -259,8 +272,10 @@ func TestWhatIsWrittenIsNotMissing(t *testing.T) {
 func TestDamagedStateIsNotMadeUpFor(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func(path string) error{
-		"empty":       func(path string) error { return os.Truncate(path, 0) },
-		"a directory": func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
+		"empty": func(path string) error { return os.Truncate(path, 0) },
+		"a directory": func(path string) error {
+			return errors.Join(os.Remove(path), os.Mkdir(path, 0o700))
+		},
 	} {
 		for _, file := range []string{
 			"secrets/superuser", "ca/etcd.key", "ca/postgres.crt", "certs/pg1-postgres.key",
@@ -299,10 +314,12 @@ func TestStrangeStateDirectories(t *testing.T) {
 	}
 	file := *sp
 	file.StateDir = filepath.Join(sp.StateDir, "cluster.json")
-	if _, err := site.StateOf(t.Context(), &file, false); err == nil || !strings.Contains(err.Error(), "no directory") {
+	if _, err := site.StateOf(t.Context(), &file, false); err == nil ||
+		!strings.Contains(err.Error(), "no directory") {
 		t.Errorf("a file: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(sp.StateDir, vault.IdentityFile), []byte(`{"format": 7}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(sp.StateDir, vault.IdentityFile), []byte(`{"format": 7}`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := looking(t, sp).JudgeState(nil); !errors.Is(err, errs.ErrRefused) ||

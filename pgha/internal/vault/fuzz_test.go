@@ -26,7 +26,8 @@ func FuzzPgpass(f *testing.F) {
 				field.WriteByte(line[i])
 			}
 		}
-		if fields = append(fields, field.String()); len(fields) != 2 || fields[0] != user || fields[1] != password {
+		if fields = append(fields, field.String()); len(fields) != 2 || fields[0] != user ||
+			fields[1] != password {
 			t.Errorf("%q is read as %q", line, fields)
 		}
 	})

@@ -32,11 +32,13 @@ func (s *State) Identity() (lineage.State, error) {
 	}
 	id, err := lineage.ParseState(text)
 	if errors.Is(err, lineage.ErrNewer) {
-		return id, remote.WithHint(fmt.Errorf("%w: %s is %w", errs.ErrRefused, s.Path(IdentityFile), err),
+		return id, remote.WithHint(fmt.Errorf("%w: %s is %w", errs.ErrRefused,
+			s.Path(IdentityFile), err),
 			"use that version")
 	}
 	if err != nil {
-		return id, remote.WithHint(fmt.Errorf("%w: read %s: %w", errs.ErrRefused, s.Path(IdentityFile), err),
+		return id, remote.WithHint(fmt.Errorf("%w: read %s: %w", errs.ErrRefused,
+			s.Path(IdentityFile), err),
 			"take it from a backup of the state directory")
 	}
 	return id, nil
@@ -63,6 +65,7 @@ func (s *State) Grow(sp *spec.Spec, id lineage.State) (lineage.State, error) {
 
 // Settled tells whether begin would change nothing that hosts have to know of.
 func (s *State) Settled(sp *spec.Spec, id lineage.State) bool {
-	return len(s.drafts) == 0 && id.Known() && id.Cluster == sp.Cluster && slices.Equal(id.Addresses,
-		DatabaseAddresses(sp))
+	return len(s.drafts) == 0 && id.Known() && id.Cluster == sp.Cluster &&
+		slices.Equal(id.Addresses,
+			DatabaseAddresses(sp))
 }

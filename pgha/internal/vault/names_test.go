@@ -64,14 +64,17 @@ func TestNamesWithoutResolver(t *testing.T) {
 	if _, err = connect(none, true); !errors.Is(err, spec.ErrLookup) {
 		t.Errorf("apply without a resolver: %v", err)
 	}
-	c, err = connect(map[string]string{"pg2.example.com": "192.0.2.12", "pg3.example.com": "192.0.2.99"}, false)
+	c, err = connect(map[string]string{"pg2.example.com": "192.0.2.12",
+		"pg3.example.com": "192.0.2.99"}, false)
 	if err != nil || c.Spec.Hosts[4].Address != "192.0.2.99" || len(c.Remembered) > 0 {
 		t.Errorf("a name that moved: %v, %+v", err, c)
 	}
-	if err := os.WriteFile(filepath.Join(sp.StateDir, vault.AddressesFile), []byte("no JSON"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(sp.StateDir, vault.AddressesFile), []byte("no JSON"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = connect(both, false); err == nil || !strings.Contains(remote.Hint(err), "delete the file") {
+	if _, err = connect(both, false); err == nil ||
+		!strings.Contains(remote.Hint(err), "delete the file") {
 		t.Errorf("a damaged file: %v", err)
 	}
 }

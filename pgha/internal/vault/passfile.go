@@ -18,7 +18,8 @@ func (s *State) KeepPassFile(user string, password pki.Secret) error {
 }
 
 func passFileFor(user string, password pki.Secret) []byte {
-	return []byte("*:*:*:" + EscapePgpass(user) + ":" + EscapePgpass(string(password.Reveal())) + "\n")
+	return []byte("*:*:*:" + EscapePgpass(user) + ":" +
+		EscapePgpass(string(password.Reveal())) + "\n")
 }
 
 // EscapePgpass escapes a field of a libpq password file.

@@ -30,7 +30,8 @@ func SecretFile(role, suffix string) string { return filepath.Join("secrets", ro
 
 // Password returns the password of that name: the one that the spec's file holds or its command
 // prints, else the one generated at the first run.
-func (s *State) Password(ctx context.Context, name, file string, command []string) (password pki.Secret, err error) {
+func (s *State) Password(ctx context.Context, name, file string,
+	command []string) (password pki.Secret, err error) {
 	switch {
 	case file != "":
 		password, err = readSecret(file)
@@ -58,7 +59,8 @@ func (s *State) generated(name string) (pki.Secret, error) {
 
 // verifier returns what PostgreSQL stores of a role's password: always the same for the password
 // that the cluster was given, which is the first one ever seen here. same is false for another one.
-func (s *State) verifier(role string, password pki.Secret) (stored pki.Secret, same bool, err error) {
+func (s *State) verifier(role string,
+	password pki.Secret) (stored pki.Secret, same bool, err error) {
 	name := SecretFile(role, ".verifier")
 	b, err := s.Read(name)
 	switch {

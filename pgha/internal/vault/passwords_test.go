@@ -51,10 +51,12 @@ func TestAnotherPasswordIsNoticed(t *testing.T) {
 	write("another horse battery")
 	s, third := load(t, sp)
 	if !slices.Equal(third.Changed, []string{vault.RoleRewind}) ||
-		!patroni.Verifies(third.Verifiers[vault.RoleRewind], pki.NewSecret([]byte("another horse battery"))) {
+		!patroni.Verifies(third.Verifiers[vault.RoleRewind],
+			pki.NewSecret([]byte("another horse battery"))) {
 		t.Errorf("changed %v", third.Changed)
 	}
-	if err := s.Adopt(vault.RoleRewind, pki.Secret{}, third.Verifiers[vault.RoleRewind]); err != nil {
+	if err := s.Adopt(vault.RoleRewind, pki.Secret{},
+		third.Verifiers[vault.RoleRewind]); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()

@@ -18,10 +18,12 @@ import (
 // says.
 func fits(t *testing.T, when string, c *vault.Credentials, trusted, presented []byte) {
 	t.Helper()
-	if err := pki.Verify(c.PatroniOperator.Cert, trusted, pki.VerifyOptions{Usage: pki.ClientUsage}); err != nil {
+	if err := pki.Verify(c.PatroniOperator.Cert, trusted,
+		pki.VerifyOptions{Usage: pki.ClientUsage}); err != nil {
 		t.Errorf("%s: the operator is not let in: %v", when, err)
 	}
-	if err := pki.Verify(presented, c.PatroniCA, pki.VerifyOptions{Usage: pki.ServerUsage}); err != nil {
+	if err := pki.Verify(presented, c.PatroniCA,
+		pki.VerifyOptions{Usage: pki.ServerUsage}); err != nil {
 		t.Errorf("%s: a host is not trusted: %v", when, err)
 	}
 	// What an apply would put on the hosts gets along with them, too.
@@ -40,17 +42,21 @@ func TestRESTAuthorityAtEachStep(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)
 	s, first := load(t, sp)
-	look := func() *vault.Credentials { return reload(t, &vault.State{Dir: s.Dir, ReadOnly: true}, sp) }
+	look := func() *vault.Credentials {
+		return reload(t, &vault.State{Dir: s.Dir, ReadOnly: true}, sp)
+	}
 	oldCA, oldLeaf := first.PatroniCA, first.Hosts["pg1"][layout.RESTServer].Cert
 	if s.UnfinishedREST() {
 		t.Error("a rotation is unfinished before it was begun")
 	}
 
-	next, err := s.Authority(vault.RestNext, vault.CAName(sp, vault.RestName), vault.CaOptions(sp)...)
+	next, err := s.Authority(vault.RestNext, vault.CAName(sp, vault.RestName),
+		vault.CaOptions(sp)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	issued, err := next.Issue(pki.Request{CommonName: "m1", DNSNames: []string{"pg1"}, Usage: pki.ServerUsage})
+	issued, err := next.Issue(pki.Request{CommonName: "m1", DNSNames: []string{"pg1"},
+		Usage: pki.ServerUsage})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +74,9 @@ func TestRESTAuthorityAtEachStep(t *testing.T) {
 	// Adopting, cut off after each of its files.
 	writes := []func() error{
 		func() error { return s.Write(vault.RestOldFile, oldCA) },
-		func() error { return s.Write(vault.CAFile(vault.RestName, ".key"), next.KeyPEM().Reveal()) },
+		func() error {
+			return s.Write(vault.CAFile(vault.RestName, ".key"), next.KeyPEM().Reveal())
+		},
 		func() error { return s.Write(vault.CAFile(vault.RestName, ".crt"), newCA) },
 		func() error { return s.Remove(vault.CAFile(vault.RestNext, ".crt")) },
 	}
@@ -90,10 +98,12 @@ func TestRESTAuthorityAtEachStep(t *testing.T) {
 	}
 	third := reload(t, s, sp)
 	fits(t, "adopted", third, newCA, newLeaf)
-	if !bytes.Equal(third.PatroniCA, newCA) || bytes.Equal(third.Hosts["pg1"][layout.RESTServer].Cert, oldLeaf) {
+	if !bytes.Equal(third.PatroniCA, newCA) ||
+		bytes.Equal(third.Hosts["pg1"][layout.RESTServer].Cert, oldLeaf) {
 		t.Error("the old authority is still there")
 	}
-	for _, name := range []string{vault.CAFile(vault.RestNext, ".crt"), vault.CAFile(vault.RestNext, ".key")} {
+	for _, name := range []string{vault.CAFile(vault.RestNext, ".crt"),
+		vault.CAFile(vault.RestNext, ".key")} {
 		if _, err := os.Stat(s.Path(name)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -67,12 +67,13 @@ func (s *State) unseal(name string, content []byte) ([]byte, error) {
 	}
 	if s.Box == nil {
 		return nil, errs.WithNext(fmt.Errorf("read %s: it is %w", s.Path(name), ErrSealed),
-			errs.Text("the specification names recipients and identity in secrets.age: put that section "+
-				"back; %s makes the files plain", errs.Verb("secrets", "decrypt")))
+			errs.Text("the specification names recipients and identity in secrets.age: put that "+
+				"section back; %s makes the files plain", errs.Verb("secrets", "decrypt")))
 	}
 	plain, err := s.Box.Open(content)
 	if errors.Is(err, sealed.ErrWrongIdentity) {
-		return nil, errs.WithNext(fmt.Errorf("read %s: it is %w for others than the identity of secrets.age",
+		return nil, errs.WithNext(fmt.Errorf("read %s: it is %w for others than the identity of "+
+			"secrets.age",
 			s.Path(name), ErrSealed),
 			errs.Text("name the identity that it was encrypted for, or let somebody who has it "+
 				"add your recipient and run %s", errs.Verb("secrets", "encrypt")))
@@ -111,7 +112,9 @@ func (s *State) settle(recipients []string) (int, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, err
 	}
-	n, err := s.Convert(func(content []byte) bool { return !sealed.Is(content) || !bytes.Equal(have, want) })
+	n, err := s.Convert(func(content []byte) bool {
+		return !sealed.Is(content) || !bytes.Equal(have, want)
+	})
 	if err != nil {
 		return n, err
 	}
@@ -193,7 +196,8 @@ func DecryptState(ctx context.Context, sp *spec.Spec) (int, error) {
 // nothing.
 func existingState(ctx context.Context, sp *spec.Spec) (*State, error) {
 	if !sp.Secrets.Age.On() {
-		return nil, remote.WithHint(fmt.Errorf("%w: the specification has no secrets.age", errs.ErrRefused),
+		return nil, remote.WithHint(fmt.Errorf("%w: the specification has no secrets.age",
+			errs.ErrRefused),
 			"write the recipients of the secrets, and how they are read: secrets: {age: "+
 				"{recipients: [age1...], identity_file: ...}}")
 	}

@@ -31,7 +31,8 @@ func newIdentity(t *testing.T) (file, recipient string) {
 		t.Fatal(err)
 	}
 	file = filepath.Join(t.TempDir(), "identity")
-	if err := os.WriteFile(file, []byte("# created by age-keygen\n"+id.String()+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("# created by age-keygen\n"+id.String()+"\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file, id.Recipient().String()
@@ -62,7 +63,8 @@ func plainSecrets(t *testing.T, sp *spec.Spec, c *vault.Credentials) (bad []stri
 		}
 		content, err := os.ReadFile(path)
 		for _, canary := range []string{
-			plain(c.Superuser), plain(c.Replication), plain(c.Rewinder), "PRIVATE KEY", "SCRAM-SHA-256",
+			plain(c.Superuser), plain(c.Replication), plain(c.Rewinder), "PRIVATE KEY",
+			"SCRAM-SHA-256",
 		} {
 			if bytes.Contains(content, []byte(canary)) {
 				name, _ := filepath.Rel(sp.StateDir, path)
@@ -95,7 +97,8 @@ func TestPlainStateIsEncryptedByTheNextRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Of a run that was killed while it wrote.
-	if err := os.WriteFile(filepath.Join(sp.StateDir, "secrets", ".new-1"), before.Superuser.Reveal(),
+	if err := os.WriteFile(filepath.Join(sp.StateDir, "secrets", ".new-1"),
+		before.Superuser.Reveal(),
 		0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +157,8 @@ func TestStateIsEncryptedFromTheBeginning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if content, err := os.ReadFile(s.Path(vault.SecretFile(vault.RoleRewind, ".next"))); err != nil ||
+	if content,
+		err := os.ReadFile(s.Path(vault.SecretFile(vault.RoleRewind, ".next"))); err != nil ||
 		!sealed.Is(content) || bytes.Contains(content, password.Reveal()) {
 		t.Errorf("%s %v", content, err)
 	}
@@ -237,7 +241,8 @@ func TestWrongIdentity(t *testing.T) {
 				_, err = vault.LoadCredentials(t.Context(), s, sp)
 				s.Close()
 			}
-			if err == nil || !strings.Contains(err.Error(), mention) || !strings.Contains(remote.Hint(err), hint) {
+			if err == nil || !strings.Contains(err.Error(), mention) ||
+				!strings.Contains(remote.Hint(err), hint) {
 				t.Errorf("%s: %v; %s", what, err, remote.Hint(err))
 			}
 		}
@@ -245,7 +250,8 @@ func TestWrongIdentity(t *testing.T) {
 	sp.Secrets.Age.IdentityFile = otherFile
 	try("an identity of nobody", "belongs to none of the recipients", "add your own recipient")
 	sp.Secrets.Age.Recipients = []string{other}
-	try("another identity", filepath.Join(sp.StateDir, "ca", "etcd.key"), "identity that it was encrypted for")
+	try("another identity", filepath.Join(sp.StateDir, "ca", "etcd.key"),
+		"identity that it was encrypted for")
 	if _, err := vault.EncryptState(t.Context(), sp); !errors.Is(err, vault.ErrSealed) {
 		t.Errorf("encrypt: %v", err)
 	}

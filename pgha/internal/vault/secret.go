@@ -64,12 +64,14 @@ func Fetched(ctx context.Context, argv []string) ([]byte, error) {
 		err = context.Cause(bounded)
 	}
 	if err != nil {
-		said := strings.Join(strings.FieldsFunc(stderr.String(), func(r rune) bool { return !unicode.IsPrint(r) }), " ")
+		said := strings.Join(strings.FieldsFunc(stderr.String(),
+			func(r rune) bool { return !unicode.IsPrint(r) }), " ")
 		if said != "" {
 			err = fmt.Errorf("%w: %s", err, said)
 		}
 		return nil, remote.WithHint(err,
-			"run the command by hand: it has to print the secret and nothing else, and must not ask on standard input")
+			"run the command by hand: it has to print the secret and nothing else, and must not "+
+				"ask on standard input")
 	}
 	return stdout.kept.Bytes(), nil
 }

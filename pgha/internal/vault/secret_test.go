@@ -22,15 +22,19 @@ func TestFetchSecret(t *testing.T) {
 		want string
 	}{
 		{"plain", []string{"printf", "correct horse battery\n"}, "correct horse battery"},
-		{"without a line break", []string{"printf", "correct horse battery"}, "correct horse battery"},
+		{"without a line break", []string{"printf", "correct horse battery"},
+			"correct horse battery"},
 		{"no shell takes it apart", []string{"printf", "%s\n", odd}, odd},
 		{"200 characters", []string{"printf", strings.Repeat("密", 200)}, strings.Repeat("密", 200)},
-		{"chatty", []string{"sh", "-c", "echo unlocking >&2; echo correct horse battery"}, "correct horse battery"},
-		{"nothing to read", []string{"sh", "-c", "cat; echo correct horse battery"}, "correct horse battery"},
+		{"chatty", []string{"sh", "-c", "echo unlocking >&2; echo correct horse battery"},
+			"correct horse battery"},
+		{"nothing to read", []string{"sh", "-c", "cat; echo correct horse battery"},
+			"correct horse battery"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got, err := fetchSecret(t.Context(), tt.argv); string(got.Reveal()) != tt.want || err != nil {
+			if got, err := fetchSecret(t.Context(), tt.argv); string(got.Reveal()) != tt.want ||
+				err != nil {
 				t.Errorf("got %q, %v", got.Reveal(), err)
 			}
 		})
@@ -43,8 +47,10 @@ func TestFetchSecretRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name, script, want string
 	}{
-		{"failure", "echo " + shown + "; echo 'key is locked' >&2; exit 3", "exit status 3: key is locked"},
-		{"colour", "printf '\\033[31mlocked\\033[0m\\n' >&2; exit 1", "exit status 1: [31mlocked [0m"},
+		{"failure", "echo " + shown + "; echo 'key is locked' >&2; exit 3",
+			"exit status 3: key is locked"},
+		{"colour", "printf '\\033[31mlocked\\033[0m\\n' >&2; exit 1",
+			"exit status 1: [31mlocked [0m"},
 		{"two lines", "echo " + shown + "; echo " + shown, "more than one line"},
 		{"nothing", "true", "too short"},
 		{"flood", "exec 2>/dev/null; yes " + shown, "more than any password"},
@@ -62,11 +68,13 @@ func TestFetchSecretRefuses(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := fetchSecret(ctx, []string{"sleep", "60"}); !errors.Is(err, context.DeadlineExceeded) ||
+	if _, err := fetchSecret(ctx, []string{"sleep", "60"}); !errors.Is(err,
+		context.DeadlineExceeded) ||
 		remote.Hint(err) == "" {
 		t.Errorf("slow command: %v", err)
 	}
-	if _, err := fetchSecret(t.Context(), []string{"/nowhere/program"}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := fetchSecret(t.Context(), []string{"/nowhere/program"}); !errors.Is(err,
+		os.ErrNotExist) {
 		t.Errorf("missing program: %v", err)
 	}
 }
@@ -77,7 +85,8 @@ func TestCommandsGivePasswords(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)
 	runs := filepath.Join(t.TempDir(), "runs")
-	sp.Secrets.SuperuserPasswordCommand = []string{"sh", "-c", "echo run >>" + runs + "; echo correct horse battery"}
+	sp.Secrets.SuperuserPasswordCommand = []string{"sh", "-c",
+		"echo run >>" + runs + "; echo correct horse battery"}
 	s, err := OpenState(sp.StateDir)
 	if err != nil {
 		t.Fatal(err)

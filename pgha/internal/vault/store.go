@@ -71,7 +71,8 @@ func PrivateState(dir string) error {
 		return remote.WithHint(fmt.Errorf("state directory %s is no directory", dir),
 			"state_dir of the spec names a directory")
 	case info.Mode().Perm()&0o077 != 0:
-		return remote.WithHint(fmt.Errorf("state directory %s is open to others (mode %04o)", dir, info.Mode().Perm()),
+		return remote.WithHint(fmt.Errorf("state directory %s is open to others (mode %04o)", dir,
+			info.Mode().Perm()),
 			"it holds private keys: run chmod 700 "+dir)
 	}
 	return nil
@@ -86,14 +87,16 @@ func lockState(dir string) (*os.File, error) {
 	if err := PrivateState(dir); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o600)
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"),
+		os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock state directory: %w", err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		holder, _ := os.ReadFile(lock.Name())
 		lock.Close()
-		return nil, remote.WithHint(fmt.Errorf("%w by %s: %s", ErrStateLocked, bytes.TrimSpace(holder), dir),
+		return nil, remote.WithHint(fmt.Errorf("%w by %s: %s", ErrStateLocked,
+			bytes.TrimSpace(holder), dir),
 			"wait until it has finished, then run this again")
 	}
 	if err = lock.Truncate(0); err == nil {
@@ -228,9 +231,11 @@ func (s *State) incomplete(name string) error {
 	if err != nil || !id.Known() || filepath.Dir(name) == "certs" {
 		return err
 	}
-	return remote.WithHint(fmt.Errorf("%w: %s has no %s, which the hosts of %s have", errs.ErrRefused,
+	return remote.WithHint(fmt.Errorf("%w: %s has no %s, which the hosts of %s have",
+		errs.ErrRefused,
 		s.Dir, name, id.Cluster), RestoreState)
 }
 
 // RestoreState is the way out of an incomplete state directory.
-const RestoreState = "restore the state directory from its backup, or point state_dir of the spec to where it is"
+const RestoreState = "restore the state directory from its backup, or point state_dir of the " +
+	"spec to where it is"

@@ -40,7 +40,8 @@ func TestCredentialsAreStableAndPrivate(t *testing.T) {
 		first.Superuser.Equal(first.Replication) {
 		t.Error("passwords must be strong, different and kept")
 	}
-	if !bytes.Equal(first.Hosts["pg1"][layout.Postgres].Cert, second.Hosts["pg1"][layout.Postgres].Cert) ||
+	if !bytes.Equal(first.Hosts["pg1"][layout.Postgres].Cert,
+		second.Hosts["pg1"][layout.Postgres].Cert) ||
 		!bytes.Equal(first.EtcdCA, second.EtcdCA) {
 		t.Error("certificates were issued again without need")
 	}
@@ -81,19 +82,23 @@ func TestCertificatesAreKeptApart(t *testing.T) {
 	}{
 		{"postgres by the address", h[layout.Postgres], c.PostgresCA, pki.ServerUsage, nil},
 		{"postgres is no etcd", h[layout.Postgres], c.EtcdCA, pki.ServerUsage, pki.ErrUntrusted},
-		{"etcd's client is no REST client", h[layout.EtcdClient], c.PatroniCA, pki.ClientUsage, pki.ErrUntrusted},
-		{"REST server is no client", h[layout.RESTServer], c.PatroniCA, pki.ClientUsage, pki.ErrUsage},
+		{"etcd's client is no REST client", h[layout.EtcdClient], c.PatroniCA, pki.ClientUsage,
+			pki.ErrUntrusted},
+		{"REST server is no client", h[layout.RESTServer], c.PatroniCA, pki.ClientUsage,
+			pki.ErrUsage},
 		{"etcd server is no client", h[layout.EtcdServer], c.EtcdCA, pki.ClientUsage, pki.ErrUsage},
 		{"etcd peer is a client", h[layout.EtcdPeer], c.EtcdCA, pki.ClientUsage, nil},
 	} {
-		if err := pki.Verify(tt.leaf.Cert, tt.roots, pki.VerifyOptions{Usage: tt.usage}); !errors.Is(err, tt.want) {
+		if err := pki.Verify(tt.leaf.Cert, tt.roots,
+			pki.VerifyOptions{Usage: tt.usage}); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 	}
 	info, err := pki.Inspect(h[layout.Postgres].Cert)
 	if err != nil || !slices.Contains(info.IPs, netip.MustParseAddr("192.0.2.100")) ||
 		!slices.Contains(info.IPs, netip.MustParseAddr("192.0.2.12")) {
-		t.Errorf("PostgreSQL's certificate lacks the virtual IP or its own address: %v %v", info.IPs, err)
+		t.Errorf("PostgreSQL's certificate lacks the virtual IP or its own address: %v %v",
+			info.IPs, err)
 	}
 }
 
@@ -179,10 +184,14 @@ func TestReadOnlyNamesWhatIsMissing(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := tree(t, sp.StateDir)
-		_, err := vault.LoadCredentials(t.Context(), &vault.State{Dir: sp.StateDir, ReadOnly: true}, sp)
-		if err == nil || !strings.Contains(err.Error(), want.text) || !strings.Contains(remote.Hint(err),
-			want.hint) || strings.Contains(remote.Hint(err), "apply") == (want.hint == "backup") {
-			t.Errorf("without %s: %v (%s), want %q (%q)", missing, err, remote.Hint(err), want.text, want.hint)
+		_, err := vault.LoadCredentials(t.Context(),
+			&vault.State{Dir: sp.StateDir, ReadOnly: true}, sp)
+		if err == nil || !strings.Contains(err.Error(), want.text) ||
+			!strings.Contains(remote.Hint(err),
+				want.hint) || strings.Contains(remote.Hint(err),
+			"apply") == (want.hint == "backup") {
+			t.Errorf("without %s: %v (%s), want %q (%q)", missing, err, remote.Hint(err), want.text,
+				want.hint)
 		}
 		if !maps.Equal(before, tree(t, sp.StateDir)) {
 			t.Errorf("without %s: something was written", missing)

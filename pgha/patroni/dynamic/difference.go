@@ -58,7 +58,8 @@ func difference(prefix string, have, want map[string]any) (map[string]any, remot
 		case old != nil:
 			action = fmt.Sprintf("changed from %v to %v", old, value)
 		}
-		changes = append(changes, remote.Change{Kind: "setting", Name: prefix + key, Action: action})
+		changes = append(changes, remote.Change{Kind: "setting", Name: prefix + key,
+			Action: action})
 	}
 	return patch, changes
 }

@@ -19,14 +19,17 @@ func TestDifference(t *testing.T) {
 	for name, tt := range map[string]struct{ have, want, patch, words string }{
 		"same":            {`{"ttl": 30, "other": 1}`, `{"ttl": 30}`, `{}`, ``},
 		"text and number": {`{"ttl": "30"}`, `{"ttl": 30}`, `{}`, ``},
-		"changed":         {`{"ttl": 30}`, `{"ttl": 20}`, `{"ttl":20}`, `ttl changed from 30 to 20;`},
-		"missing":         {`{}`, `{"a": false}`, `{"a":false}`, `a set to false;`},
-		"null":            {`{"a": null}`, `{"a": false}`, `{"a":false}`, `a set to false;`},
+		"changed": {`{"ttl": 30}`, `{"ttl": 20}`, `{"ttl":20}`,
+			`ttl changed from 30 to 20;`},
+		"missing": {`{}`, `{"a": false}`, `{"a":false}`, `a set to false;`},
+		"null":    {`{"a": null}`, `{"a": false}`, `{"a":false}`, `a set to false;`},
 		"nested": {`{"postgresql": {"use_slots": true, "parameters": {"a": 1, "b": 2}}}`,
 			`{"postgresql": {"use_slots": true, "parameters": {"b": 3}}}`,
-			`{"postgresql":{"parameters":{"b":3}}}`, `postgresql.parameters.b changed from 2 to 3;`},
+			`{"postgresql":{"parameters":{"b":3}}}`,
+			`postgresql.parameters.b changed from 2 to 3;`},
 		"not an object": {
-			`{"postgresql": 1}`, `{"postgresql": {"use_slots": true}}`, `{"postgresql":{"use_slots":true}}`,
+			`{"postgresql": 1}`, `{"postgresql": {"use_slots": true}}`,
+			`{"postgresql":{"use_slots":true}}`,
 			`postgresql.use_slots set to true;`,
 		},
 	} {
@@ -68,7 +71,8 @@ func TestDrop(t *testing.T) {
 		"a parameter": {
 			`{"postgresql": {"parameters": {"x": 1}}}`,
 			`{"postgresql": {"parameters": {"x": 1, "y": "2"}}}`,
-			`{"postgresql": {"parameters": {"x": 1, "y": 2}}}`, `{"postgresql":{"parameters":{"x":1,"y":null}}}`,
+			`{"postgresql": {"parameters": {"x": 1, "y": 2}}}`,
+			`{"postgresql":{"parameters":{"x":1,"y":null}}}`,
 		},
 		"the section is not named": {
 			`{}`, `{"p": {"q": {"y": 1}}}`, `{"p": {"q": {"y": 1}}}`, `{"p":{"q":{"y":null}}}`,

@@ -10,14 +10,18 @@ import (
 func rules() map[string]rule {
 	return map[string]rule{
 		"ttl": whole(20), "loop_wait": whole(1), "retry_timeout": whole(3),
-		"maximum_lag_on_failover": whole(0), "maximum_lag_on_syncnode": whole(-1), "max_timelines_history": whole(0),
-		"primary_start_timeout": whole(0), "primary_stop_timeout": whole(0), "primary_race_backoff": whole(0),
+		"maximum_lag_on_failover": whole(0), "maximum_lag_on_syncnode": whole(-1),
+		"max_timelines_history": whole(0),
+		"primary_start_timeout": whole(0), "primary_stop_timeout": whole(0),
+		"primary_race_backoff": whole(0),
 		"master_start_timeout": whole(0), "master_stop_timeout": whole(0),
-		"synchronous_node_count": whole(1), "synchronous_mode": synchronousWord, "synchronous_mode_strict": boolean,
-		"failsafe_mode": boolean, "check_timeline": boolean, "pause": boolean,
+		"synchronous_node_count": whole(1), "synchronous_mode": synchronousWord,
+		"synchronous_mode_strict": boolean,
+		"failsafe_mode":           boolean, "check_timeline": boolean, "pause": boolean,
 		"member_slots_ttl": duration,
 		"postgresql":       mapping, "standby_cluster": mapping,
-		"slots": mapping, "permanent_slots": mapping, "permanent_replication_slots": mapping, "ignore_slots": list,
+		"slots": mapping, "permanent_slots": mapping, "permanent_replication_slots": mapping,
+		"ignore_slots": list,
 	}
 }
 
@@ -31,7 +35,8 @@ func Keys() []string {
 // SectionKeys returns the keys of the section postgresql that its documentation names, sorted.
 func SectionKeys() []string {
 	return []string{
-		"basebackup", "callbacks", "create_replica_methods", "parameters", "pg_ctl_timeout", "pg_hba",
+		"basebackup", "callbacks", "create_replica_methods", "parameters", "pg_ctl_timeout",
+		"pg_hba",
 		"pg_ident", "recovery_conf", "remove_data_directory_on_diverged_timelines",
 		"remove_data_directory_on_rewind_failure", "use_pg_rewind", "use_slots",
 	}
@@ -45,9 +50,12 @@ var localKeys = []string{"authentication", "config_dir", "connect_address", "dat
 // limits: outside of them it takes its default. For wal_level see CheckParameter.
 func parameterRules() map[string]rule {
 	return map[string]rule{
-		"max_connections": whole(25), "max_wal_senders": whole(3), "max_prepared_transactions": whole(0),
-		"max_locks_per_transaction": whole(32), "max_replication_slots": whole(4), "max_worker_processes": whole(2),
-		"wal_keep_segments": whole(1), "wal_level": scalar, "track_commit_timestamp": boolean, "wal_log_hints": boolean,
+		"max_connections": whole(25), "max_wal_senders": whole(3),
+		"max_prepared_transactions": whole(0),
+		"max_locks_per_transaction": whole(32), "max_replication_slots": whole(4),
+		"max_worker_processes": whole(2),
+		"wal_keep_segments":    whole(1), "wal_level": scalar, "track_commit_timestamp": boolean,
+		"wal_log_hints": boolean,
 	}
 }
 

@@ -19,7 +19,8 @@ func TestKeysAreAccepted(t *testing.T) {
 	if slices.Contains(Keys(), "master_start_timeout") || !slices.Contains(Keys(), "ttl") {
 		t.Errorf("got %q", Keys())
 	}
-	for name, want := range map[string]bool{"wal_level": true, "max_connections": true, "work_mem": false} {
+	for name, want := range map[string]bool{"wal_level": true, "max_connections": true,
+		"work_mem": false} {
 		if DCSOnly(name) != want {
 			t.Errorf("%s is from the DCS alone: %v", name, !want)
 		}

@@ -54,7 +54,8 @@ func duration(value any) (string, string) {
 			}
 		}
 	}
-	return fmt.Sprintf("%v is no length of time", value), "write seconds, or a number with a unit: 30min"
+	return fmt.Sprintf("%v is no length of time", value),
+		"write seconds, or a number with a unit: 30min"
 }
 
 func boolean(value any) (string, string) {
@@ -66,7 +67,8 @@ func boolean(value any) (string, string) {
 }
 
 func synchronousWord(value any) (string, string) {
-	if problem, _ := boolean(value); problem == "" || strings.EqualFold(fmt.Sprint(value), "quorum") {
+	if problem, _ := boolean(value); problem == "" ||
+		strings.EqualFold(fmt.Sprint(value), "quorum") {
 		return "", ""
 	}
 	return fmt.Sprintf("Patroni knows no mode %v", value),

@@ -188,7 +188,8 @@ func lineProblems(path string, value any) []Problem {
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			problems = append(problems, lineProblems(path, key)...)
-			problems = append(problems, lineProblems(strings.TrimPrefix(path+"."+key, "."), v[key])...)
+			problems = append(problems, lineProblems(strings.TrimPrefix(path+"."+key, "."),
+				v[key])...)
 		}
 	case []any:
 		for i, inner := range v {

@@ -20,18 +20,22 @@ func TestValidate(t *testing.T) {
 		"too small": {`{"ttl": 19, "loop_wait": 0, "retry_timeout": 2, "maximum_lag_on_failover": -1, "maximum_lag_on_syncnode": -1, "synchronous_node_count": 0}`,
 			[]string{
 				"loop_wait: 0 is too small", "maximum_lag_on_failover: -1 is too small",
-				"retry_timeout: 2 is too small", "synchronous_node_count: 0 is too small", "ttl: 19 is too small",
+				"retry_timeout: 2 is too small", "synchronous_node_count: 0 is too small",
+				"ttl: 19 is too small",
 			}},
 		"sum": {
 			`{"ttl": 30, "retry_timeout": 11}`,
-			[]string{"ttl: loop_wait 10 + 2 * retry_timeout 11 = 32 is more than ttl 30; raise ttl to 32"},
+			[]string{"ttl: loop_wait 10 + 2 * retry_timeout 11 = 32 is more than ttl 30; raise " +
+				"ttl to 32"},
 		},
-		"sum, default": {`{"ttl": 20}`, []string{"ttl: loop_wait 10 + 2 * retry_timeout 10 = 30 is more"}},
+		"sum, default": {`{"ttl": 20}`, []string{"ttl: loop_wait 10 + 2 * retry_timeout 10 = 30 " +
+			"is more"}},
 		"types": {`{"ttl": "30s", "failsafe_mode": "maybe", "postgresql": [], "ignore_slots": {}, "slots": 1, "member_slots_ttl": "soon", "loop_wait": 1.5}`,
 			[]string{
 				"failsafe_mode: maybe is neither", "ignore_slots: map[] is not a list",
 				"loop_wait: 1.5 is not a whole", "member_slots_ttl: soon is no length",
-				"postgresql: [] is not a section", "slots: 1 is not a section", "ttl: 30s is not a whole",
+				"postgresql: [] is not a section", "slots: 1 is not a section",
+				"ttl: 30s is not a whole",
 			}},
 		"mode": {
 			`{"synchronous_mode": "strict"}`,
@@ -43,7 +47,8 @@ func TestValidate(t *testing.T) {
 		"misspelt": {`{"tll": 30}`, []string{"tll: Patroni knows no such key; did you mean ttl?"}},
 		"parameter": {
 			`{"max_connections": 30}`,
-			[]string{"max_connections: Patroni knows no such key; parameters of PostgreSQL belong under"},
+			[]string{"max_connections: Patroni knows no such key; parameters of PostgreSQL " +
+				"belong under"},
 		},
 		"local": {
 			`{"postgresql": {"listen": "*", "use_slots": 3}}`,
@@ -61,10 +66,12 @@ func TestValidate(t *testing.T) {
 		},
 		"synchronous names": {
 			`{"synchronous_mode": true, "postgresql": {"parameters": {"synchronous_standby_names": "*"}}}`,
-			[]string{"postgresql.parameters.synchronous_standby_names: Patroni sets it in synchronous mode"},
+			[]string{"postgresql.parameters.synchronous_standby_names: Patroni sets it in " +
+				"synchronous mode"},
 		},
 		"rules": {`{"postgresql": {"pg_hba": ["local all all peer", "# a comment", "include_if_exists x", "hostssl all all 10.0.0.0/33 scram-sha-256", "hostssl all all 10.0.0.1 md5"]}}`,
-			[]string{`postgresql.pg_hba[3]: "10.0.0.0/33"`, `postgresql.pg_hba[4]: "10.0.0.1" has no mask`}},
+			[]string{`postgresql.pg_hba[3]: "10.0.0.0/33"`,
+				`postgresql.pg_hba[4]: "10.0.0.1" has no mask`}},
 		"line ends": {`{"postgresql": {"parameters": {"log_line_prefix": "a\nb", "search_path": "a\tb"}, "pg_hba": ["local all all peer\nlocal all all trust"]}}`,
 			[]string{
 				"postgresql.parameters.log_line_prefix: has a line end",
@@ -82,7 +89,8 @@ func TestValidate(t *testing.T) {
 			err = Validate(config)
 			var wrong *Error
 			errors.As(err, &wrong)
-			if (err != nil) != (len(tt.want) > 0) || err != nil && (wrong == nil || !errors.Is(err, rest.ErrInvalid)) {
+			if (err != nil) != (len(tt.want) > 0) || err != nil &&
+				(wrong == nil || !errors.Is(err, rest.ErrInvalid)) {
 				t.Fatalf("got %v", err)
 			}
 			if wrong == nil {

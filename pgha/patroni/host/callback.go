@@ -60,5 +60,6 @@ func (o Options) memberAt(endpoint string) string {
 // callbackResources put the command on a host. It runs as postgres, who may not change it.
 func (o Options) callbackResources() []remote.Resource {
 	l := Layout(o)
-	return []remote.Resource{l.Folder(path.Dir(callbackPath)), l.Place(callbackPath, callbackScript)}
+	return []remote.Resource{l.Folder(path.Dir(callbackPath)),
+		l.Place(callbackPath, callbackScript)}
 }

@@ -70,16 +70,21 @@ func TestCallbackIsInstalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := slices.IndexFunc(resources, func(r remote.Resource) bool { return r.String() == "file "+host.ConfigPath })
+	config := slices.IndexFunc(resources, func(r remote.Resource) bool {
+		return r.String() == "file "+host.ConfigPath
+	})
 	script := slices.IndexFunc(resources, func(r remote.Resource) bool {
 		return r.String() == "file "+host.CallbackPath
 	})
 	if script < 0 || script > config {
 		t.Fatalf("%s is resource %d, the configuration is %d", host.CallbackPath, script, config)
 	}
-	want := remote.File{FileMeta: remote.FileMeta{Path: host.CallbackPath, Mode: 0o755}, Content: host.CallbackScript}
+	want := remote.File{FileMeta: remote.FileMeta{Path: host.CallbackPath, Mode: 0o755},
+		Content: host.CallbackScript}
 	if diff := cmp.Diff(want, resources[script].(remote.File),
-		cmp.Comparer(func(a, b func(string) remote.Cmd) bool { return a == nil && b == nil })); diff != "" {
+		cmp.Comparer(func(a, b func(string) remote.Cmd) bool {
+			return a == nil && b == nil
+		})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if slices.Contains(host.ReloadOn(o, o.Members[0]), host.CallbackPath) {
@@ -162,7 +167,8 @@ func (g *gateway) status(n int) map[string]any {
 		leader = 0
 	}
 	status := map[string]any{
-		"header": map[string]any{"member_id": fmt.Sprint(memberID(n))}, "raftTerm": fmt.Sprint(term),
+		"header":           map[string]any{"member_id": fmt.Sprint(memberID(n))},
+		"raftTerm":         fmt.Sprint(term),
 		"raftAppliedIndex": fmt.Sprint(100 + n),
 	}
 	if leader != 0 {
@@ -206,13 +212,15 @@ func (g *gateway) run(certs, seconds string) (string, int) {
 		g.t.Skip("python3 is not installed")
 	}
 	args := []string{
-		"-I", "callback_etcd.py", "--certs", certs, "--leader-key", "/service/c/leader", "--seconds", seconds,
+		"-I", "callback_etcd.py", "--certs", certs, "--leader-key", "/service/c/leader",
+		"--seconds", seconds,
 	}
 	for i, s := range g.servers {
 		args = append(args, "--etcd", fmt.Sprintf("%s@m%d", s.Listener.Addr(), i+1))
 	}
 	var out bytes.Buffer
-	cmd := exec.CommandContext(g.t.Context(), python, append(args, "on_role_change", "primary", "c")...)
+	cmd := exec.CommandContext(g.t.Context(), python,
+		append(args, "on_role_change", "primary", "c")...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err = cmd.Run()
 	var exit *exec.ExitError
@@ -231,7 +239,8 @@ func certsFolder(t *testing.T) string {
 	for path, content := range map[string][]byte{
 		at.CA: testpki.CA(t).CertPEM(), at.File: client.Cert, at.Key: client.Key.Reveal(),
 	} {
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(path)), content, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(path)), content,
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -257,8 +266,9 @@ func TestCallbackMovesEtcdsLeader(t *testing.T) {
 		"nobody is primary":        {prepare: func(g *gateway) { g.primary = "" }},
 		"the leader is not ours":   {prepare: func(g *gateway) { g.primary = "m9" }},
 		"the best is down": {
-			prepare: func(g *gateway) { g.down = map[int]bool{3: true} }, calls: []string{"m1: to m2"},
-			says: moved + "m2",
+			prepare: func(g *gateway) { g.down = map[int]bool{3: true} },
+			calls:   []string{"m1: to m2"},
+			says:    moved + "m2",
 		},
 		"the best is a learner": {
 			prepare: func(g *gateway) { g.unfit = map[int]string{3: "learner"} },
@@ -273,10 +283,12 @@ func TestCallbackMovesEtcdsLeader(t *testing.T) {
 			calls:   []string{"m1: to m3", "m1: to m2"}, says: moved + "m2",
 		},
 		"etcd is electing": {
-			prepare: func(g *gateway) { g.noLeader = 6 }, calls: []string{"m1: to m3"}, says: moved + "m3",
+			prepare: func(g *gateway) { g.noLeader = 6 }, calls: []string{"m1: to m3"},
+			says: moved + "m3",
 		},
 		"a former leader is cut off": {
-			prepare: func(g *gateway) { g.cutOff = 3 }, calls: []string{"m1: to m2"}, says: moved + "m2",
+			prepare: func(g *gateway) { g.cutOff = 3 }, calls: []string{"m1: to m2"},
+			says: moved + "m2",
 		},
 		"the primary's was the former": {prepare: func(g *gateway) { g.cutOff, g.leader = 1, 2 }},
 		"nobody else is up": {
@@ -292,9 +304,11 @@ func TestCallbackMovesEtcdsLeader(t *testing.T) {
 			says: left + "etcd has no leader", code: 1,
 		},
 		"both others refuse, and go on so": {
-			prepare: func(g *gateway) { g.refuses = map[int]bool{2: true, 3: true} }, seconds: "0.1",
-			calls: []string{"m1: to m3"},
-			says:  left + "m3 did not take over: etcd answered 503: etcdserver: request timed out", code: 1,
+			prepare: func(g *gateway) { g.refuses = map[int]bool{2: true, 3: true} },
+			seconds: "0.1",
+			calls:   []string{"m1: to m3"},
+			says: left +
+				"m3 did not take over: etcd answered 503: etcdserver: request timed out", code: 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -329,7 +343,8 @@ func TestCallbackTrustsOnlyEtcdsCA(t *testing.T) {
 	clients := x509.NewCertPool()
 	clients.AppendCertsFromPEM(testpki.CA(t).CertPEM())
 	stranger, err := other.Issue(pki.Request{
-		CommonName: "x", Usage: pki.ServerUsage, IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")},
+		CommonName: "x", Usage: pki.ServerUsage,
+		IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -342,7 +357,8 @@ func TestCallbackTrustsOnlyEtcdsCA(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t, clients, server)
 			says, code := g.run(certsFolder(t), "0.1")
-			if len(g.calls) > 0 || code != 1 || !strings.Contains(says, "certificate verify failed") {
+			if len(g.calls) > 0 || code != 1 || !strings.Contains(says,
+				"certificate verify failed") {
 				t.Errorf("calls %v, exit code %d, it says %s", g.calls, code, says)
 			}
 		})

@@ -100,7 +100,8 @@ func quoteForPython(n *yaml.Node) {
 	for _, child := range n.Content {
 		quoteForPython(child)
 	}
-	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" || n.Style != 0 || !oddPlain.MatchString(n.Value) {
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" || n.Style != 0 ||
+		!oddPlain.MatchString(n.Value) {
 		return
 	}
 	if _, err := netip.ParseAddrPort(n.Value); err != nil {
@@ -123,21 +124,25 @@ func (o Options) model(m Member) file {
 	ctl, server := layout.CertificateOf(layout.RESTClient), layout.CertificateOf(layout.Postgres)
 	f := file{
 		Scope: o.Scope, Namespace: o.Namespace, Name: m.Name,
-		Log:   logSection{Level: "INFO"},
-		Etcd3: etcdSection{Hosts: o.EtcdEndpoints, Protocol: "https", CACert: etcd.CA, Cert: etcd.File, Key: etcd.Key},
+		Log: logSection{Level: "INFO"},
+		Etcd3: etcdSection{Hosts: o.EtcdEndpoints, Protocol: "https", CACert: etcd.CA,
+			Cert: etcd.File, Key: etcd.Key},
 		RESTAPI: restSection{
-			Listen: listen(m.Address, o.RESTPort), ConnectAddress: hostport.Join(m.Address, o.RESTPort),
-			CertFile: rest.File, KeyFile: rest.Key, CAFile: rest.CA, VerifyClient: "optional",
+			Listen:         listen(m.Address, o.RESTPort),
+			ConnectAddress: hostport.Join(m.Address, o.RESTPort),
+			CertFile:       rest.File, KeyFile: rest.Key, CAFile: rest.CA, VerifyClient: "optional",
 			ServerTokens: "ProductOnly",
 		},
 		Ctl:      ctlSection{CACert: ctl.CA, CertFile: ctl.File, KeyFile: ctl.Key},
 		Watchdog: watchdogSection{Mode: WatchdogOff},
 		Tags:     m.tags(),
 		PostgreSQL: postgresSection{
-			Listen: listen(m.Address, o.ListenPort), ConnectAddress: hostport.Join(m.Address, o.ListenPort),
-			DataDir: o.DataDir, BinDir: o.BinDir, PgPass: PasswordFile, UseUnixSocket: true,
+			Listen:         listen(m.Address, o.ListenPort),
+			ConnectAddress: hostport.Join(m.Address, o.ListenPort),
+			DataDir:        o.DataDir, BinDir: o.BinDir, PgPass: PasswordFile, UseUnixSocket: true,
 			Authentication: authentication{
-				Superuser: loginOf(o.Superuser), Replication: loginOf(o.Replication), Rewind: loginOf(o.Rewind),
+				Superuser: loginOf(o.Superuser), Replication: loginOf(o.Replication),
+				Rewind: loginOf(o.Rewind),
 			},
 			BaseBackup: []map[string]string{{"checkpoint": "fast"}},
 			Parameters: map[string]any{
@@ -180,9 +185,11 @@ func (o Options) initdb() []any {
 }
 
 func (m Member) tags() map[string]any {
-	tags := map[string]any{"nofailover": false, "noloadbalance": false, "clonefrom": false, "nosync": false}
+	tags := map[string]any{"nofailover": false, "noloadbalance": false, "clonefrom": false,
+		"nosync": false}
 	// Patroni takes only one of each of these pairs.
-	for priority, flag := range map[string]string{"failover_priority": "nofailover", "sync_priority": "nosync"} {
+	for priority, flag := range map[string]string{"failover_priority": "nofailover",
+		"sync_priority": "nosync"} {
 		if _, ok := m.Tags[priority]; ok {
 			delete(tags, flag)
 		}

@@ -20,11 +20,13 @@ func TestConfig(t *testing.T) {
 	strict := reference.Options()
 	strict.TTL, strict.LoopWait, strict.RetryTimeout = 20*time.Second, 5*time.Second, 7*time.Second
 	strict.PrimaryStartTimeout, strict.MemberSlotsTTL = &zero, time.Hour
-	strict.SynchronousMode, strict.Watchdog, strict.NoFailsafe, strict.NoChecksums = host.SynchronousStrict,
+	strict.SynchronousMode, strict.Watchdog, strict.NoFailsafe,
+		strict.NoChecksums = host.SynchronousStrict,
 		host.WatchdogRequired, true, true
 	strict.Superuser.Username, strict.Rewind.Username = "admin", "Rewind"
 	strict.Parameters = map[string]any{
-		"MAX_CONNECTIONS": 500, "shared_buffers": nil, "archive_command": "test ! -f '/a b/%f' && cp %p '/a b/%f'",
+		"MAX_CONNECTIONS": 500, "shared_buffers": nil,
+		"archive_command": "test ! -f '/a b/%f' && cp %p '/a b/%f'",
 	}
 	strict.PgHBA = []string{"hostssl orders app 10.0.0.0/8 cert"}
 	strict.ApplicationCIDRs = []string{"10.0.0.0/8", "2001:db8::/32"}
@@ -33,7 +35,8 @@ func TestConfig(t *testing.T) {
 	strict.Extra = map[string]any{
 		"log": map[string]any{"level": "DEBUG", "dir": "/var/log/patroni"},
 		"postgresql": map[string]any{
-			"callbacks": map[string]any{"on_role_change": "/usr/local/bin/role"}, "basebackup": []any{"verbose"},
+			"callbacks":  map[string]any{"on_role_change": "/usr/local/bin/role"},
+			"basebackup": []any{"verbose"},
 		},
 	}
 	six := reference.Options()

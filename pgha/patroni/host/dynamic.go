@@ -45,7 +45,8 @@ func Dynamic(o Options) map[string]any {
 		"retry_timeout":           int(o.RetryTimeout.Seconds()),
 		"maximum_lag_on_failover": *o.MaximumLagOnFailover,
 		"failsafe_mode":           !o.NoFailsafe,
-		"synchronous_mode":        o.SynchronousMode == SynchronousOn || o.SynchronousMode == SynchronousStrict,
+		"synchronous_mode": o.SynchronousMode == SynchronousOn ||
+			o.SynchronousMode == SynchronousStrict,
 		"synchronous_mode_strict": o.SynchronousMode == SynchronousStrict,
 		"postgresql": map[string]any{
 			"use_pg_rewind": !o.NoRewind,

@@ -29,7 +29,8 @@ func FuzzHBA(f *testing.F) {
 	f.Add("Ünïcode", "/^.*$")
 	f.Fuzz(func(t *testing.T, superuser, replication string) {
 		o := reference.Options().WithDefaults()
-		o.Superuser.Username, o.Replication.Username, o.Rewind.Username = superuser, replication, "rewind"
+		o.Superuser.Username, o.Replication.Username, o.Rewind.Username = superuser, replication,
+			"rewind"
 		if len(host.CheckRoles(o)) > 0 {
 			return
 		}
@@ -48,14 +49,16 @@ func FuzzHBA(f *testing.F) {
 				t.Errorf("%q is read as %q", line, fields)
 				continue
 			}
-			if !slices.Contains([]string{"all", superuser, replication, "rewind", replication + ",rewind"}, fields[2]) {
+			if !slices.Contains([]string{"all", superuser, replication, "rewind",
+				replication + ",rewind"}, fields[2]) {
 				t.Errorf("%q is a rule for %q", line, fields[2])
 			}
 		}
 		for _, role := range []string{superuser, replication} {
 			// Without quotes these mean something else.
-			if bare := host.HBAName(role) == role; bare && (role == "all" || strings.ContainsAny(role[:1], "+/@") ||
-				strings.ContainsAny(role, " \t,#")) {
+			if bare := host.HBAName(role) == role; bare &&
+				(role == "all" || strings.ContainsAny(role[:1], "+/@") ||
+					strings.ContainsAny(role, " \t,#")) {
 				t.Errorf("%q is written without quotes", role)
 			}
 		}
@@ -77,7 +80,8 @@ func FuzzHBARule(f *testing.F) {
 		if len(host.CheckRules(o)) > 0 {
 			return
 		}
-		if strings.HasSuffix(rule, `\`) || strings.Count(rule, `"`)%2 == 1 || strings.ContainsAny(rule, "\r\n\x00") {
+		if strings.HasSuffix(rule, `\`) || strings.Count(rule, `"`)%2 == 1 ||
+			strings.ContainsAny(rule, "\r\n\x00") {
 			t.Errorf("%q goes on in the next line", rule)
 		}
 		for _, word := range strings.Fields(strings.ReplaceAll(rule, `"`, "")) {
@@ -92,8 +96,10 @@ func FuzzHBARule(f *testing.F) {
 // where there is one, with Python's, which is what Patroni reads it with.
 func FuzzConfigYAML(f *testing.F) {
 	for _, s := range []string{
-		"plain", "it's \"$(id)\"", "a: b #c", "= ", "=", "yes", "0o17", "1:30", "1e3", "\u0085\u2028x",
-		"- ", "\ttab", "~", "!!binary x", "0x_", "2026-01-01 1:00:00 +1", "+.inf", "190:20:30.15", "<<",
+		"plain", "it's \"$(id)\"", "a: b #c", "= ", "=", "yes", "0o17", "1:30", "1e3",
+		"\u0085\u2028x",
+		"- ", "\ttab", "~", "!!binary x", "0x_", "2026-01-01 1:00:00 +1", "+.inf",
+		"190:20:30.15", "<<",
 		strings.Repeat("é✓ ", 70),
 	} {
 		f.Add("work_mem", s)
@@ -194,7 +200,8 @@ func (p *pyYAML) readBack(t *testing.T, text []byte, name string) map[string]str
 	if p == nil {
 		return readBack(t, text, name)
 	}
-	if err := p.in.Encode(map[string]string{"text": string(text), "name": strings.ToLower(name)}); err != nil {
+	if err := p.in.Encode(map[string]string{"text": string(text),
+		"name": strings.ToLower(name)}); err != nil {
 		t.Fatal(err)
 	}
 	line, err := p.out.ReadBytes('\n')

@@ -15,7 +15,8 @@ import (
 // They live in config.yml and not in the DCS, so that a plan shows their difference, an emptied DCS
 // cannot lose them, and anyone who may write to the DCS cannot open a door with them.
 func (o Options) hba() []string {
-	superuser, replication, rewind := hbaName(o.Superuser.Username), hbaName(o.Replication.Username),
+	superuser, replication, rewind := hbaName(o.Superuser.Username),
+		hbaName(o.Replication.Username),
 		hbaName(o.Rewind.Username)
 	var lines []string
 	if o.Superuser.Username != "postgres" {
@@ -29,11 +30,13 @@ func (o Options) hba() []string {
 		lines = append(lines, "hostssl replication "+replication+" "+loopback+" scram-sha-256")
 	}
 	for _, m := range o.Members {
-		lines = append(lines, "hostssl replication "+replication+" "+hostCIDR(m.Address)+" scram-sha-256")
+		lines = append(lines, "hostssl replication "+replication+" "+hostCIDR(m.Address)+
+			" scram-sha-256")
 	}
 	if o.syncsSlots() {
 		for _, m := range o.Members {
-			lines = append(lines, "hostssl "+conninfoDatabase+" "+replication+" "+hostCIDR(m.Address)+" scram-sha-256")
+			lines = append(lines, "hostssl "+conninfoDatabase+" "+replication+" "+
+				hostCIDR(m.Address)+" scram-sha-256")
 		}
 	}
 	for _, m := range o.Members {
@@ -45,7 +48,8 @@ func (o Options) hba() []string {
 	for _, network := range o.ownNetworks() {
 		lines = append(lines, "hostssl all "+superuser+" "+network+" scram-sha-256")
 	}
-	lines = append(lines, o.withDoor(o.Superuser.Username, o.Replication.Username, o.Rewind.Username)...)
+	lines = append(lines, o.withDoor(o.Superuser.Username, o.Replication.Username,
+		o.Rewind.Username)...)
 	for _, loopback := range o.loopbacks() {
 		lines = append(lines, "hostssl all all "+loopback+" scram-sha-256")
 	}

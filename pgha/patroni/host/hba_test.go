@@ -19,40 +19,50 @@ func TestWhatIsNeededStandsFirst(t *testing.T) {
 	}{
 		"nothing": {nil, nil, nil},
 		"one more network": {
-			[]string{"hostssl shop app 10.9.0.0/16 cert"}, []string{"hostssl shop app 10.9.0.0/16 cert"}, nil,
+			[]string{"hostssl shop app 10.9.0.0/16 cert"},
+			[]string{"hostssl shop app 10.9.0.0/16 cert"}, nil,
 		},
 		"everybody rejected": {
-			[]string{"host all all 0.0.0.0/0 reject"}, nil, []string{"host all all 0.0.0.0/0 reject"},
+			[]string{"host all all 0.0.0.0/0 reject"}, nil,
+			[]string{"host all all 0.0.0.0/0 reject"},
 		},
-		"everybody rejected, by all": {[]string{"host all all all reject"}, nil, []string{"host all all all reject"}},
+		"everybody rejected, by all": {[]string{"host all all all reject"}, nil,
+			[]string{"host all all all reject"}},
 		"rejected with a mask": {
 			[]string{"host all all 192.168.0.0 255.255.0.0 reject"}, nil,
 			[]string{"host all all 192.168.0.0 255.255.0.0 reject"},
 		},
-		"one role rejected first": {[]string{"hostssl all intern all reject", "host all all all reject"},
+		"one role rejected first": {[]string{"hostssl all intern all reject",
+			"host all all all reject"},
 			[]string{"hostssl all intern all reject"}, []string{"host all all all reject"}},
 		"whoever is listed, and nobody else": {[]string{
 			"hostssl app app 192.168.0.0/16 scram-sha-256", "host all all all reject",
 		},
-			[]string{"hostssl app app 192.168.0.0/16 scram-sha-256", "host all all all reject"}, nil},
+			[]string{"hostssl app app 192.168.0.0/16 scram-sha-256",
+				"host all all all reject"}, nil},
 		"listed by an address that no session has": {[]string{
 			"hostssl app app 10.1.2.3/32 scram-sha-256", "host all all all reject",
 		},
-			[]string{"hostssl app app 10.1.2.3/32 scram-sha-256"}, []string{"host all all all reject"}},
+			[]string{"hostssl app app 10.1.2.3/32 scram-sha-256"},
+			[]string{"host all all all reject"}},
 		"the superuser rejected": {
 			[]string{"host all postgres all reject"}, []string{"host all postgres all reject"}, nil,
 		},
-		"the socket rejected": {[]string{"local all all reject"}, []string{"local all all reject"}, nil},
+		"the socket rejected": {[]string{"local all all reject"},
+			[]string{"local all all reject"}, nil},
 		"replication rejected": {
-			[]string{"host replication all all reject"}, []string{"host replication all all reject"}, nil,
+			[]string{"host replication all all reject"},
+			[]string{"host replication all all reject"}, nil,
 		},
 	} {
 		o := reference.Options().WithDefaults()
-		o.Balancers, o.PgHBA, o.ApplicationCIDRs = []string{"192.168.0.210"}, test.lines, []string{"10.1.0.0/16"}
+		o.Balancers, o.PgHBA, o.ApplicationCIDRs = []string{"192.168.0.210"}, test.lines,
+			[]string{"10.1.0.0/16"}
 		got := o.HBA()
 		at := slices.Index(got, door)
 		if at < 0 {
-			t.Errorf("%s: the balancers' sessions are let in nowhere:\n%s", name, strings.Join(got, "\n"))
+			t.Errorf("%s: the balancers' sessions are let in nowhere:\n%s", name,
+				strings.Join(got, "\n"))
 			continue
 		}
 		for _, line := range test.behind {
@@ -65,7 +75,8 @@ func TestWhatIsNeededStandsFirst(t *testing.T) {
 				t.Errorf("%s: %q stands before the line for the balancers", name, line)
 			}
 		}
-		first := []string{"local all all peer", "hostssl replication replicator 127.0.0.1/32 scram-sha-256",
+		first := []string{"local all all peer", "hostssl replication replicator 127.0.0.1/32 " +
+			"scram-sha-256",
 			"hostssl replication replicator 192.168.0.205/32 scram-sha-256",
 			"hostssl all rewind_user 192.168.0.205/32 scram-sha-256",
 			"hostssl all postgres 127.0.0.1/32 scram-sha-256",
@@ -94,7 +105,8 @@ func TestSlotsAreSynced(t *testing.T) {
 		value any
 		want  bool
 	}{
-		{nil, false}, {"on", true}, {true, true}, {"YES", true}, {1, true}, {"off", false}, {false, false},
+		{nil, false}, {"on", true}, {true, true}, {"YES", true}, {1, true}, {"off", false},
+		{false, false},
 		{0, false}, {"o", false},
 	} {
 		o := reference.Options().WithDefaults()

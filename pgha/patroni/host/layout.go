@@ -28,7 +28,8 @@ func Layout(o Options) layout.Layout {
 			{Name: WatchUnit, Kind: layout.Helper, From: layout.FromTemplates},
 		},
 		Files: []layout.File{
-			owned(layout.File{Path: configDir, Dir: true, Mode: 0o750, From: "patroni, postgresql, secrets"}),
+			owned(layout.File{Path: configDir, Dir: true, Mode: 0o750,
+				From: "patroni, postgresql, secrets"}),
 			owned(layout.File{Path: CertsDir, Dir: true, Mode: 0o700, From: layout.FromVault}),
 			owned(layout.File{Path: PasswordFile, Mode: 0o600, Secret: true, From: "secrets"}),
 			owned(layout.File{Path: rolesPath, Mode: 0o600, Secret: true, Optional: true,
@@ -49,7 +50,8 @@ func Layout(o Options) layout.Layout {
 	}
 	for _, unit := range serverUnits() {
 		l.Files = append(l.Files,
-			layout.File{Path: path.Dir(standAsidePath(unit)), Dir: true, From: layout.FromTemplates},
+			layout.File{Path: path.Dir(standAsidePath(unit)), Dir: true,
+				From: layout.FromTemplates},
 			layout.File{Path: standAsidePath(unit), From: layout.FromTemplates})
 	}
 	for _, f := range []string{layout.PatroniEtcdCA, layout.PatroniRESTCA, PostgresCAFile} {
@@ -67,14 +69,16 @@ func ServerLayout(o Options) layout.Layout {
 	o = o.WithDefaults()
 	l := layout.Layout{
 		Component: "postgresql",
-		Packages: remote.Packages{Names: []string{fmt.Sprintf("postgresql-%d", o.PostgreSQLVersion)},
+		Packages: remote.Packages{Names: []string{fmt.Sprintf("postgresql-%d",
+			o.PostgreSQLVersion)},
 			Quiet: serverUnits()[:1]},
 		PackagesFrom: "postgresql.version, postgresql.source",
 		Files: []layout.File{
 			{Path: path.Dir(createPath), Dir: true, From: layout.FromTemplates},
 			{Path: createPath, From: layout.FromTemplates},
 			// PostgreSQL itself allows its group to read it (initdb --allow-group-access).
-			owned(layout.File{Path: o.DataDir, Dir: true, Mode: 0o700, MostMode: 0o750, From: "postgresql.data_dir"}),
+			owned(layout.File{Path: o.DataDir, Dir: true, Mode: 0o700, MostMode: 0o750,
+				From: "postgresql.data_dir"}),
 		},
 		Ports: []layout.Port{{Number: o.ListenPort, Field: "postgresql.port", Unit: Unit,
 			Programs: []string{"postgres"},
@@ -83,7 +87,8 @@ func ServerLayout(o Options) layout.Layout {
 	}
 	l.BeforePackages = []remote.Resource{l.Folder(path.Dir(createPath)),
 		l.Place(createPath,
-			[]byte("# Written by pgha: Patroni makes the only cluster of this host.\ncreate_main_cluster = false\n"))}
+			[]byte("# Written by pgha: Patroni makes the only cluster of this "+
+				"host.\ncreate_main_cluster = false\n"))}
 	return l
 }
 

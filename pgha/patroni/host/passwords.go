@@ -27,7 +27,8 @@ func (o Options) passFile() []byte {
 	var b strings.Builder
 	b.WriteString("# Written by pgha: what replicas and pg_rewind log in to other members with.\n")
 	for _, c := range []Credentials{o.Replication, o.Rewind} {
-		fmt.Fprintf(&b, "*:*:*:%s:%s\n", escapePassFile(c.Username), escapePassFile(string(c.Password.Reveal())))
+		fmt.Fprintf(&b, "*:*:*:%s:%s\n", escapePassFile(c.Username),
+			escapePassFile(string(c.Password.Reveal())))
 	}
 	return []byte(b.String())
 }
@@ -38,7 +39,8 @@ func escapePassFile(s string) string { return strings.NewReplacer(`\`, `\\`, ":"
 // again. Nothing of it is written into PostgreSQL's log.
 func (o Options) rolesSQL() string {
 	var b strings.Builder
-	b.WriteString(`-- Written by pgha: the roles that Patroni works with, with SCRAM verifiers in place of passwords.
+	b.WriteString(
+		`-- Written by pgha: the roles that Patroni works with, with SCRAM verifiers in place of passwords.
 -- Patroni runs it when it has initialized a new cluster, and never again.
 SET synchronous_commit TO local;
 SET log_statement TO none;
@@ -55,7 +57,8 @@ SET pgaudit.log TO none;
 		fmt.Fprintf(&b,
 			`SELECT 'CREATE ROLE %s' WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '%s') \gexec`+"\n",
 			strings.ReplaceAll(name, "'", "''"), strings.ReplaceAll(r.Username, "'", "''"))
-		fmt.Fprintf(&b, "ALTER ROLE %s WITH %s PASSWORD '%s';\n", name, r.attributes, r.Verifier.Reveal())
+		fmt.Fprintf(&b, "ALTER ROLE %s WITH %s PASSWORD '%s';\n", name, r.attributes,
+			r.Verifier.Reveal())
 	}
 	return b.String()
 }

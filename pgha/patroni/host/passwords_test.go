@@ -27,10 +27,12 @@ func TestPassFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := parsed.FindPassword("192.168.0.203", "5432", "postgres", `re:wind\`); got != password {
+		if got := parsed.FindPassword("192.168.0.203", "5432", "postgres",
+			`re:wind\`); got != password {
 			t.Errorf("%q became %q", password, got)
 		}
-		if got := parsed.FindPassword("localhost", "5432", "replication", "replicator"); got != "another "+password {
+		if got := parsed.FindPassword("localhost", "5432", "replication",
+			"replicator"); got != "another "+password {
 			t.Errorf("%q became %q", password, got)
 		}
 		if got := parsed.FindPassword("localhost", "5432", "postgres", "postgres"); got != "" {

@@ -22,7 +22,8 @@ func Resources(o Options, m Member) ([]remote.Resource, error) {
 		return nil, err
 	}
 	l := Layout(o)
-	list := []remote.Resource{l.Folder(configDir), l.Folder(CertsDir), ServerLayout(o).Folder(o.DataDir)}
+	list := []remote.Resource{l.Folder(configDir), l.Folder(CertsDir),
+		ServerLayout(o).Folder(o.DataDir)}
 	list = append(list, Certificates(o, m))
 	list = append(list, o.callbackResources()...)
 	list = append(list, PasswordFiles(o, m)...)
@@ -31,7 +32,8 @@ func Resources(o Options, m Member) ([]remote.Resource, error) {
 		return nil, err
 	}
 	list = append(list, watch...)
-	list = append(list, ConfigFile(o, config), l.Folder(dropInDir), l.Place(dropInPath, dropIn(o, m)))
+	list = append(list, ConfigFile(o, config), l.Folder(dropInDir),
+		l.Place(dropInPath, dropIn(o, m)))
 	for _, unit := range serverUnits() {
 		where := standAsidePath(unit)
 		list = append(list, l.Folder(path.Dir(where)), l.Place(where, []byte(standAside)))

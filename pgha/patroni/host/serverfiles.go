@@ -33,8 +33,10 @@ func (o Options) ServerFiles(m Member) (ServerFiles, error) {
 	if err := doc.Decode(&file); err != nil {
 		return ServerFiles{}, fmt.Errorf("read config.yml of %s: %w", m.Name, err)
 	}
-	s := ServerFiles{Parameters: map[string]string{}, HBA: file.PostgreSQL.HBA, Ident: file.PostgreSQL.Ident}
-	for _, part := range []map[string]any{o.WithDefaults().parameters(), file.PostgreSQL.Parameters} {
+	s := ServerFiles{Parameters: map[string]string{}, HBA: file.PostgreSQL.HBA,
+		Ident: file.PostgreSQL.Ident}
+	for _, part := range []map[string]any{o.WithDefaults().parameters(),
+		file.PostgreSQL.Parameters} {
 		for name, value := range part {
 			name = strings.ToLower(name)
 			if value == nil {

@@ -31,7 +31,8 @@ func (o Options) Validate() error {
 	o = o.WithDefaults()
 	var wrong []error
 	for _, check := range []func(Options) []error{
-		checkTimings, checkMembers, checkRoles, checkServer, checkParameters, checkRules, checkExtra, checkCertificates,
+		checkTimings, checkMembers, checkRoles, checkServer, checkParameters, checkRules,
+		checkExtra, checkCertificates,
 	} {
 		wrong = append(wrong, check(o)...)
 	}
@@ -44,14 +45,16 @@ func (o Options) Validate() error {
 // checkTimings follows Patroni's rules, which it enforces by changing the values and logging a
 // warning.
 func checkTimings(o Options) (problems []error) {
-	seconds := map[string]time.Duration{"ttl": o.TTL, "loop_wait": o.LoopWait, "retry_timeout": o.RetryTimeout,
+	seconds := map[string]time.Duration{"ttl": o.TTL, "loop_wait": o.LoopWait,
+		"retry_timeout":    o.RetryTimeout,
 		"member_slots_ttl": o.MemberSlotsTTL}
 	if o.PrimaryStartTimeout != nil {
 		seconds["primary_start_timeout"] = *o.PrimaryStartTimeout
 	}
 	for _, name := range slices.Sorted(maps.Keys(seconds)) {
 		if d := seconds[name]; d < 0 || d%time.Second != 0 {
-			problems = append(problems, fmt.Errorf("%s %s: must be whole seconds and not negative", name, d))
+			problems = append(problems, fmt.Errorf("%s %s: must be whole seconds and not negative",
+				name, d))
 		}
 	}
 	for _, min := range []struct {
@@ -60,7 +63,8 @@ func checkTimings(o Options) (problems []error) {
 	}{{"ttl", o.TTL, 20 * time.Second}, {"loop_wait", o.LoopWait, time.Second},
 		{"retry_timeout", o.RetryTimeout, 3 * time.Second}} {
 		if min.value < min.least {
-			problems = append(problems, fmt.Errorf("%s %s: Patroni takes nothing below %s", min.name,
+			problems = append(problems, fmt.Errorf("%s %s: Patroni takes nothing below %s",
+				min.name,
 				min.value, min.least))
 		}
 	}
@@ -84,23 +88,27 @@ func checkMembers(o Options) (problems []error) {
 	for _, m := range o.Members {
 		if !namePattern.MatchString(m.Name) {
 			problems = append(problems,
-				fmt.Errorf("member name %q: use letters, digits, dot, hyphen and underscore", m.Name))
+				fmt.Errorf("member name %q: use letters, digits, dot, hyphen and underscore",
+					m.Name))
 		}
 		ip, err := netip.ParseAddr(m.Address)
 		if err != nil || ip.IsUnspecified() || ip.IsLoopback() || ip.Zone() != "" {
 			problems = append(problems,
-				fmt.Errorf("member %s: address %q must be an IP address that the other members can reach",
+				fmt.Errorf("member %s: address %q must be an IP address that the other members "+
+					"can reach",
 					m.Name, m.Address))
 		}
 		if names[m.Name] {
-			problems = append(problems, fmt.Errorf("two members are called %q: both could become leader", m.Name))
+			problems = append(problems, fmt.Errorf("two members are called %q: both could become "+
+				"leader", m.Name))
 		}
 		if addresses[m.Address] {
 			problems = append(problems, fmt.Errorf("two members have the address %q", m.Address))
 		}
 		names[m.Name], addresses[m.Address] = true, true
 		if o.Watchdog == WatchdogRequired && !m.HasWatchdog {
-			problems = append(problems, fmt.Errorf("member %s: a watchdog is required but the host has none", m.Name))
+			problems = append(problems, fmt.Errorf("member %s: a watchdog is required but the "+
+				"host has none", m.Name))
 		}
 	}
 	if len(o.EtcdEndpoints) == 0 {
@@ -108,7 +116,8 @@ func checkMembers(o Options) (problems []error) {
 	}
 	for _, e := range o.EtcdEndpoints {
 		if _, err := netip.ParseAddrPort(e); err != nil {
-			problems = append(problems, fmt.Errorf("etcd endpoint %q: must be \"ip:port\" without a scheme", e))
+			problems = append(problems, fmt.Errorf("etcd endpoint %q: must be \"ip:port\" "+
+				"without a scheme", e))
 		}
 	}
 	return problems
@@ -135,10 +144,12 @@ func checkRoles(o Options) (problems []error) {
 		}
 		if password != "" && !scram.Verifies(r.Verifier, r.Password) {
 			problems = append(problems,
-				fmt.Errorf("%s: the verifier is missing or another password's: make one with NewVerifier", r.what))
+				fmt.Errorf("%s: the verifier is missing or another password's: make one with "+
+					"NewVerifier", r.what))
 		}
 		if other, taken := seen[r.Username]; taken {
-			problems = append(problems, fmt.Errorf("%s and %s are the same role %q: each needs its own",
+			problems = append(problems, fmt.Errorf("%s and %s are the same role %q: each needs "+
+				"its own",
 				other, r.what, r.Username))
 		}
 		seen[r.Username] = r.what
@@ -148,18 +159,23 @@ func checkRoles(o Options) (problems []error) {
 
 func checkServer(o Options) (problems []error) {
 	if !namePattern.MatchString(o.Scope) {
-		problems = append(problems, fmt.Errorf("scope %q: use letters, digits, dot, hyphen and underscore", o.Scope))
+		problems = append(problems, fmt.Errorf("scope %q: use letters, digits, dot, hyphen and "+
+			"underscore", o.Scope))
 	}
 	if !strings.HasPrefix(o.Namespace, "/") {
-		problems = append(problems, fmt.Errorf("namespace %q: must begin with a slash", o.Namespace))
+		problems = append(problems, fmt.Errorf("namespace %q: must begin with a slash",
+			o.Namespace))
 	}
 	if o.PostgreSQLVersion < 13 || o.PostgreSQLVersion > 99 {
-		problems = append(problems, fmt.Errorf("PostgreSQL version %d: must be a major version, 13 or later",
+		problems = append(problems, fmt.Errorf("PostgreSQL version %d: must be a major version, "+
+			"13 or later",
 			o.PostgreSQLVersion))
 	}
-	for what, dir := range map[string]string{"data directory": o.DataDir, "program directory": o.BinDir} {
+	for what, dir := range map[string]string{"data directory": o.DataDir,
+		"program directory": o.BinDir} {
 		if !path.IsAbs(dir) || path.Clean(dir) != dir || dir == "/" {
-			problems = append(problems, fmt.Errorf("%s %q: must be an absolute, clean path", what, dir))
+			problems = append(problems, fmt.Errorf("%s %q: must be an absolute, clean path",
+				what, dir))
 		}
 	}
 	for what, port := range map[string]int{"PostgreSQL": o.ListenPort, "REST API": o.RESTPort} {
@@ -168,15 +184,20 @@ func checkServer(o Options) (problems []error) {
 		}
 	}
 	if o.ListenPort == o.RESTPort {
-		problems = append(problems, fmt.Errorf("PostgreSQL and the REST API share port %d", o.ListenPort))
+		problems = append(problems, fmt.Errorf("PostgreSQL and the REST API share port %d",
+			o.ListenPort))
 	}
-	if !slices.Contains([]SynchronousMode{SynchronousOff, SynchronousOn, SynchronousStrict, SynchronousQuorum},
+	if !slices.Contains([]SynchronousMode{SynchronousOff, SynchronousOn, SynchronousStrict,
+		SynchronousQuorum},
 		o.SynchronousMode) {
-		problems = append(problems, fmt.Errorf("synchronous mode %q: must be off, on, strict or quorum",
+		problems = append(problems, fmt.Errorf("synchronous mode %q: must be off, on, strict or "+
+			"quorum",
 			o.SynchronousMode))
 	}
-	if !slices.Contains([]WatchdogMode{WatchdogAutomatic, WatchdogOff, WatchdogRequired}, o.Watchdog) {
-		problems = append(problems, fmt.Errorf("watchdog %q: must be automatic, off or required", o.Watchdog))
+	if !slices.Contains([]WatchdogMode{WatchdogAutomatic, WatchdogOff, WatchdogRequired},
+		o.Watchdog) {
+		problems = append(problems, fmt.Errorf("watchdog %q: must be automatic, off or required",
+			o.Watchdog))
 	}
 	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return problems
@@ -185,7 +206,8 @@ func checkServer(o Options) (problems []error) {
 func checkParameters(o Options) (problems []error) {
 	for _, name := range slices.Sorted(maps.Keys(o.Parameters)) {
 		if value := o.Parameters[name]; value != nil {
-			if err := dynamic.CheckParameter(name, value, o.SynchronousMode != SynchronousOff); err != nil {
+			if err := dynamic.CheckParameter(name, value,
+				o.SynchronousMode != SynchronousOff); err != nil {
 				problems = append(problems, err)
 			}
 		}
@@ -201,7 +223,8 @@ func checkRules(o Options) (problems []error) {
 			problems = append(problems, fmt.Errorf("pg_hba rule %q: one rule a line", line))
 		case !ok || strings.HasPrefix(fields[0], "include"):
 			problems = append(problems, fmt.Errorf("pg_hba rule %q: write the rule itself", line))
-		case slices.Contains(fields, "trust") || slices.Contains(fields, "md5") || slices.Contains(fields, "password"):
+		case slices.Contains(fields, "trust") || slices.Contains(fields, "md5") ||
+			slices.Contains(fields, "password"):
 			problems = append(problems,
 				fmt.Errorf("pg_hba rule %q: trust, password and md5 are refused; use "+
 					"scram-sha-256, cert or peer", line))
@@ -209,7 +232,8 @@ func checkRules(o Options) (problems []error) {
 	}
 	for _, cidr := range o.ApplicationCIDRs {
 		if _, err := netip.ParsePrefix(cidr); err != nil {
-			problems = append(problems, fmt.Errorf("application network %q: must be address/bits", cidr))
+			problems = append(problems,
+				fmt.Errorf("application network %q: must be address/bits", cidr))
 		}
 	}
 	return problems
@@ -231,7 +255,8 @@ func checkExtra(o Options) (problems []error) {
 // checkCertificates looks for what would only show as a failed handshake on a host: a key that
 // belongs to another certificate, a server certificate without the name it is asked for.
 func checkCertificates(o Options) (problems []error) {
-	for what, pem := range map[string][]byte{"etcd CA": o.EtcdCA, "REST CA": o.RESTCA, "PostgreSQL CA": o.PostgresCA} {
+	for what, pem := range map[string][]byte{"etcd CA": o.EtcdCA, "REST CA": o.RESTCA,
+		"PostgreSQL CA": o.PostgresCA} {
 		if !x509.NewCertPool().AppendCertsFromPEM(pem) {
 			problems = append(problems, fmt.Errorf("%s: no certificate in it", what))
 		}
@@ -254,7 +279,8 @@ func checkCertificates(o Options) (problems []error) {
 		check("member "+m.Name+": etcd client certificate", m.EtcdClient)
 		check("member "+m.Name+": REST server certificate", m.REST, m.Address)
 		check("member "+m.Name+": REST client certificate", m.RESTClient)
-		check("member "+m.Name+": PostgreSQL server certificate", m.Postgres, m.Address, "localhost")
+		check("member "+m.Name+": PostgreSQL server certificate", m.Postgres, m.Address,
+			"localhost")
 	}
 	return problems
 }

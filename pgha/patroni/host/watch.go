@@ -61,7 +61,8 @@ func (o Options) watchResources(m Member) ([]remote.Resource, error) {
 	}
 	l := Layout(o)
 	return []remote.Resource{
-		l.Folder(path.Dir(watchPath)), l.Place(watchPath, watchScript), l.Place(watchUnitPath, service),
+		l.Folder(path.Dir(watchPath)), l.Place(watchPath, watchScript),
+		l.Place(watchUnitPath, service),
 	}, nil
 }
 

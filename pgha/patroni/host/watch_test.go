@@ -45,7 +45,8 @@ func TestWatchWakesPatroni(t *testing.T) {
 	for path, content := range map[string][]byte{
 		at.CA: testpki.CA(t).CertPEM(), at.File: client.Cert, at.Key: client.Key.Reveal(),
 	} {
-		if err := os.WriteFile(filepath.Join(certs, filepath.Base(path)), content, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(certs, filepath.Base(path)), content,
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -71,7 +72,8 @@ func TestWatchWakesPatroni(t *testing.T) {
 		if err := postgres.Start(); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(pidFile, fmt.Appendf(nil, "%d\n%s\n", postgres.Process.Pid, data), 0o600); err != nil {
+		if err := os.WriteFile(pidFile, fmt.Appendf(nil, "%d\n%s\n", postgres.Process.Pid, data),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		awaitWatched(t, watch.Process.Pid)

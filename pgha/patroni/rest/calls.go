@@ -104,7 +104,8 @@ func (c *Client) PatchConfig(ctx context.Context, patch map[string]any) (map[str
 	return config, nil
 }
 
-func (c *Client) patchOn(ctx context.Context, m Member, patch map[string]any) (map[string]any, error) {
+func (c *Client) patchOn(ctx context.Context, m Member,
+	patch map[string]any) (map[string]any, error) {
 	body, err := c.call(ctx, m, http.MethodPatch, "/config", patch)
 	if err != nil {
 		return nil, err

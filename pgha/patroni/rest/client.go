@@ -55,7 +55,8 @@ func New(o Options) *Client {
 		c.err = fmt.Errorf("%w: operator certificate: %w", ErrInvalid, err)
 		return c
 	}
-	c.tls = &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	c.tls = &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{cert},
+		MinVersion: tls.VersionTLS12}
 	return c
 }
 
@@ -69,7 +70,8 @@ type StatusError struct {
 
 // Error names the member, the call and Patroni's own words.
 func (e *StatusError) Error() string {
-	return strings.TrimSpace(fmt.Sprintf("%s: %s %s: status %d: %s", e.Member, e.Method, e.Path, e.Code, e.Body))
+	return strings.TrimSpace(fmt.Sprintf("%s: %s %s: status %d: %s", e.Member, e.Method, e.Path,
+		e.Code, e.Body))
 }
 
 // Next says what a refusal of access means.
@@ -87,7 +89,8 @@ type unsentError struct{ error }
 func (e *unsentError) Unwrap() error { return e.error }
 
 // request makes one call of one member and returns status and body, whatever they are.
-func (c *Client) request(ctx context.Context, m Member, method, path string, body any) (int, []byte, error) {
+func (c *Client) request(ctx context.Context, m Member, method, path string,
+	body any) (int, []byte, error) {
 	if c.err != nil {
 		return 0, nil, c.err
 	}
@@ -95,7 +98,8 @@ func (c *Client) request(ctx context.Context, m Member, method, path string, bod
 		return 0, nil, fmt.Errorf("%w: member %s has no target", ErrInvalid, m.Name)
 	}
 	if method != http.MethodGet && m.Target.Planning() {
-		return 0, nil, remote.OnHost(m.Name, fmt.Errorf("%s %s: not sent, because the run only plans", method, path))
+		return 0, nil, remote.OnHost(m.Name, fmt.Errorf("%s %s: not sent, because the run "+
+			"only plans", method, path))
 	}
 	var payload io.Reader
 	if body != nil {
@@ -107,7 +111,9 @@ func (c *Client) request(ctx context.Context, m Member, method, path string, bod
 	}
 	address := c.address(m)
 	var sent atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() {
+		sent.Store(true)
+	}})
 	req, err := http.NewRequestWithContext(ctx, method, "https://"+address+path, payload)
 	if err != nil {
 		return 0, nil, err
@@ -136,7 +142,8 @@ func (c *Client) request(ctx context.Context, m Member, method, path string, bod
 }
 
 // call is request with a time limit, for answers that must be 200.
-func (c *Client) call(ctx context.Context, m Member, method, path string, body any) ([]byte, error) {
+func (c *Client) call(ctx context.Context, m Member, method, path string,
+	body any) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
 	defer cancel()
 	code, answer, err := c.request(ctx, m, method, path, body)
@@ -144,7 +151,8 @@ func (c *Client) call(ctx context.Context, m Member, method, path string, body a
 		return nil, err
 	}
 	if code != http.StatusOK {
-		return nil, &StatusError{Member: m.Name, Method: method, Path: path, Code: code, Body: excerpt(answer)}
+		return nil, &StatusError{Member: m.Name, Method: method, Path: path, Code: code,
+			Body: excerpt(answer)}
 	}
 	return answer, nil
 }
@@ -152,7 +160,8 @@ func (c *Client) call(ctx context.Context, m Member, method, path string, body a
 // Any returns the first good answer of a cluster. Members are asked in turn, beginning with the one
 // that answered last: the next one as soon as one fails, or is silent for a second. The error of
 // all failing matches ErrUnavailable and holds every member's reason.
-func Any[T any](ctx context.Context, c *Client, ask func(context.Context, Member) (T, error)) (T, error) {
+func Any[T any](ctx context.Context, c *Client,
+	ask func(context.Context, Member) (T, error)) (T, error) {
 	type answer struct {
 		index int
 		value T
@@ -202,7 +211,8 @@ func unavailable(problems []error) error {
 	if all == nil {
 		return ErrUnavailable
 	}
-	return remote.WithHint(fmt.Errorf("%w: %w", ErrUnavailable, all), "see `systemctl status patroni` on the hosts")
+	return remote.WithHint(fmt.Errorf("%w: %w", ErrUnavailable, all),
+		"see `systemctl status patroni` on the hosts")
 }
 
 // Err returns what is wrong with the options' certificates, or nil. Every call returns it too.

@@ -82,7 +82,8 @@ func members(t *testing.T, a authority, handlers ...http.HandlerFunc) *Client {
 		}
 		name := "m" + string(rune('1'+i))
 		o.Members = append(o.Members, Member{Name: name, Address: "127.0.0.1",
-			Target: &remote.Target{Host: remote.Host{Name: name}, Executor: dialling{address: address}}})
+			Target: &remote.Target{Host: remote.Host{Name: name},
+				Executor: dialling{address: address}}})
 	}
 	return New(o)
 }
@@ -119,20 +120,23 @@ func TestAnswersThatAreNone(t *testing.T) {
 		"half a document": {
 			says(200, `{"members": [{"name": "m1"`), "m1: parse Patroni's answer: unexpected EOF",
 		},
-		"a list":                   {says(200, `[]`), "cannot unmarshal array"},
-		"nothing at all":           {says(200, ""), "m1: parse Patroni's answer: EOF"},
-		"an error of Patroni's":    {says(503, "no DCS"), "m1: GET /cluster: status 503: no DCS"},
-		"a redirect":               {http.RedirectHandler("/other", http.StatusFound).ServeHTTP, "status 302"},
+		"a list":                {says(200, `[]`), "cannot unmarshal array"},
+		"nothing at all":        {says(200, ""), "m1: parse Patroni's answer: EOF"},
+		"an error of Patroni's": {says(503, "no DCS"), "m1: GET /cluster: status 503: no DCS"},
+		"a redirect": {http.RedirectHandler("/other", http.StatusFound).ServeHTTP,
+			"status 302"},
 		"an answer that is cut":    {cut, "unexpected EOF"},
 		"a long text of something": {says(500, strings.Repeat("trouble ", 200)), "trou…"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := members(t, a, tt.answer).Cluster(t.Context())
-			if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), tt.says) || len(err.Error()) > 700 {
+			if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), tt.says) ||
+				len(err.Error()) > 700 {
 				t.Errorf("got %v, want %q", err, tt.says)
 			}
-			state, err := members(t, a, tt.answer, tt.answer, says(200, healthyCluster)).Cluster(t.Context())
+			state, err := members(t, a, tt.answer, tt.answer,
+				says(200, healthyCluster)).Cluster(t.Context())
 			if err != nil || state.Scope != "demo" || !state.Healthy("m1") {
 				t.Errorf("the third member answers: %+v, %v", state, err)
 			}
@@ -211,7 +215,8 @@ func TestStrangersCertificate(t *testing.T) {
 	c := members(t, a, says(200, healthyCluster))
 	c.options.CA = b.ca
 	stranger := New(c.options)
-	if _, err := stranger.Cluster(t.Context()); err == nil || !strings.Contains(err.Error(), "unknown authority") {
+	if _, err := stranger.Cluster(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), "unknown authority") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := stranger.Presented(t.Context(), "m1"); err == nil {
@@ -222,7 +227,9 @@ func TestStrangersCertificate(t *testing.T) {
 		t.Errorf("what m1 presents: %d bytes, %v", len(shown), err)
 	}
 	_, err = members(t, a, says(403, "forbidden")).ConfigOf(t.Context(), "m1")
-	if next := errs.NextOf(err).Render(func(errs.Call) string { return "" }); !strings.Contains(next,
+	if next := errs.NextOf(err).Render(func(errs.Call) string {
+		return ""
+	}); !strings.Contains(next,
 		"REST CA that m1 knows") {
 		t.Errorf("%v, and then: %q", err, next)
 	}
@@ -255,16 +262,21 @@ func TestCommands(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := members(t, a, tt.answer)
-			r, err := c.Command(t.Context(), "m1", http.MethodPost, "/restart", map[string]any{"timeout": 5})
-			if (err != nil) != tt.unsent || err == nil && (r.Good() != tt.good || r.Uncertain() != tt.uncertain) {
+			r, err := c.Command(t.Context(), "m1", http.MethodPost, "/restart",
+				map[string]any{"timeout": 5})
+			if (err != nil) != tt.unsent || err == nil &&
+				(r.Good() != tt.good || r.Uncertain() != tt.uncertain) {
 				t.Errorf("unsent: %v, good %v, uncertain %v", err, r.Good(), r.Uncertain())
 			}
-			if err == nil && !tt.good && (r.Err() == nil || !strings.Contains(r.Err().Error(), "/restart")) {
+			if err == nil && !tt.good && (r.Err() == nil ||
+				!strings.Contains(r.Err().Error(), "/restart")) {
 				t.Errorf("the answer as an error: %v", r.Err())
 			}
 		})
 	}
-	c := members(t, a, func(http.ResponseWriter, *http.Request) { t.Error("a plan sends a command") })
+	c := members(t, a, func(http.ResponseWriter, *http.Request) {
+		t.Error("a plan sends a command")
+	})
 	c.options.Members[0].Target.Executor = remote.Plan(c.options.Members[0].Target.Executor)
 	if _, err := c.Quick(t.Context(), "m1", http.MethodDelete, "/switchover", nil); err == nil ||
 		!strings.Contains(err.Error(), "not sent, because the run only plans") {
@@ -276,7 +288,8 @@ func TestCommands(t *testing.T) {
 	defer close(release)
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	if answered := <-slow.Background(ctx, "m1", http.MethodPost, "/reinitialize", nil); answered.Err != nil ||
+	if answered := <-slow.Background(ctx, "m1", http.MethodPost, "/reinitialize",
+		nil); answered.Err != nil ||
 		!answered.Response.Uncertain() {
 		t.Errorf("cut short: %+v", answered)
 	}

@@ -33,7 +33,8 @@ func (r Response) Err() error {
 
 // Command sends an unsafe request and waits for the answer as long as ctx lets it. The error is of
 // a request that was not sent; what happens later is reported by the response.
-func (c *Client) Command(ctx context.Context, member, method, path string, body any) (Response, error) {
+func (c *Client) Command(ctx context.Context, member, method, path string,
+	body any) (Response, error) {
 	r := Response{StatusError: StatusError{Member: member, Method: method, Path: path}}
 	m, err := c.member(member)
 	if err != nil {
@@ -54,7 +55,8 @@ func (c *Client) Command(ctx context.Context, member, method, path string, body 
 
 // Quick is Command for what Patroni answers at once. A member that does not is taken for one whose
 // answer was lost.
-func (c *Client) Quick(ctx context.Context, member, method, path string, body any) (Response, error) {
+func (c *Client) Quick(ctx context.Context, member, method, path string,
+	body any) (Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
 	defer cancel()
 	return c.Command(ctx, member, method, path, body)
@@ -67,7 +69,8 @@ type Answered struct {
 }
 
 // Background is Command, for requests that Patroni answers only when all is over.
-func (c *Client) Background(ctx context.Context, member, method, path string, body any) <-chan Answered {
+func (c *Client) Background(ctx context.Context, member, method, path string,
+	body any) <-chan Answered {
 	done := make(chan Answered, 1)
 	go func() {
 		r, err := c.Command(ctx, member, method, path, body)

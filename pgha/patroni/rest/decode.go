@@ -92,7 +92,8 @@ func (o object) position(key string) LSN {
 // ParseTime reads a time as PostgreSQL writes it in text, or as JSON has it; zero when it is
 // neither.
 func ParseTime(text string) time.Time {
-	for _, layout := range []string{"2006-01-02 15:04:05.999999-07:00", "2006-01-02 15:04:05.999999-07",
+	for _, layout := range []string{"2006-01-02 15:04:05.999999-07:00",
+		"2006-01-02 15:04:05.999999-07",
 		time.RFC3339Nano} {
 		if at, err := time.Parse(layout, text); err == nil {
 			return at
@@ -133,7 +134,8 @@ func parseMember(m object) MemberState {
 	state := MemberState{
 		Name: m.text("name"), Role: parseRole(m.text("role")), State: m.text("state"),
 		Host: m.text("host"), Port: int(m.integer("port")), APIURL: m.text("api_url"),
-		Timeline: m.integer("timeline"), PendingRestart: m.flag("pending_restart"), PendingReason: reasons(m),
+		Timeline: m.integer("timeline"), PendingRestart: m.flag("pending_restart"),
+		PendingReason:    reasons(m),
 		ScheduledRestart: m.object("scheduled_restart").text("schedule"), Tags: m.object("tags"),
 	}
 	if !state.Role.Leads() {
@@ -153,12 +155,15 @@ func parseNode(body []byte) (NodeState, error) {
 	patroni := o.object("patroni")
 	n := NodeState{
 		Name: patroni.text("name"), Scope: patroni.text("scope"), Version: patroni.text("version"),
-		Role: parseRole(o.text("role")), State: o.text("state"), ReplicationState: o.text("replication_state"),
-		Timeline: o.integer("timeline"), ServerVersion: int(o.integer("server_version")),
-		Paused: o.flag("pause"), PendingRestart: o.flag("pending_restart"), PendingReason: reasons(o),
-		ClusterUnlocked: o.flag("cluster_unlocked"), FailsafeActive: o.flag("failsafe_mode_is_active"),
-		WatchdogFailed: o.flag("watchdog_failed"),
-		StartedAt:      ParseTime(o.text("postmaster_start_time")),
+		Role: parseRole(o.text("role")), State: o.text("state"),
+		ReplicationState: o.text("replication_state"),
+		Timeline:         o.integer("timeline"), ServerVersion: int(o.integer("server_version")),
+		Paused: o.flag("pause"), PendingRestart: o.flag("pending_restart"),
+		PendingReason:   reasons(o),
+		ClusterUnlocked: o.flag("cluster_unlocked"),
+		FailsafeActive:  o.flag("failsafe_mode_is_active"),
+		WatchdogFailed:  o.flag("watchdog_failed"),
+		StartedAt:       ParseTime(o.text("postmaster_start_time")),
 	}
 	n.Raised, n.Lowered = moves(o)
 	if seen := o.integer("dcs_last_seen"); seen > 0 {

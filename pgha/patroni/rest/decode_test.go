@@ -37,13 +37,15 @@ func TestParseCluster(t *testing.T) {
 			},
 			Members: []MemberState{
 				{
-					Name: "pg1", Role: RoleLeader, State: "running", Host: "192.168.0.203", Port: 5432,
+					Name: "pg1", Role: RoleLeader, State: "running", Host: "192.168.0.203",
+					Port:   5432,
 					APIURL: "https://192.168.0.203:8008/patroni", Timeline: 3, PendingRestart: true,
 					PendingReason: []string{"max_connections", "shared_buffers"},
 				},
 				{
 					Name: "pg2", Role: RoleSyncStandby, State: "streaming", Host: "192.168.0.204",
-					Port: 5432, APIURL: "https://192.168.0.204:8008/patroni", Timeline: 3, LagBytes: ptr(int64(0)),
+					Port: 5432, APIURL: "https://192.168.0.204:8008/patroni", Timeline: 3,
+					LagBytes: ptr(int64(0)),
 				},
 				{
 					Name: "pg3", Role: RoleReplica, State: "start failed", Host: "192.168.0.205",
@@ -54,7 +56,8 @@ func TestParseCluster(t *testing.T) {
 		"4.1": {cluster41, ClusterState{
 			Scope: "orders",
 			Members: []MemberState{
-				{Name: "pg1", Role: RoleLeader, State: "running", Host: "192.168.0.203", Port: 5432, Timeline: 1},
+				{Name: "pg1", Role: RoleLeader, State: "running", Host: "192.168.0.203", Port: 5432,
+					Timeline: 1},
 				{
 					Name: "pg2", Role: RoleQuorumStandby, State: "streaming", Timeline: 1,
 					LagBytes: ptr(int64(32)), LSN: 0x3000060,
@@ -66,7 +69,8 @@ func TestParseCluster(t *testing.T) {
 			},
 		}, "pg1 pg2 pg3"},
 		"odd types": {`{"members": [1, null, {"name": 7, "role": [], "timeline": "x", "lag": 1.5, "tags": 3, "port": 1e99}], "pause": "yes", "scheduled_switchover": {"at": "soon"}}`,
-			ClusterState{Members: []MemberState{{}}, ScheduledSwitchover: &ScheduledSwitchover{}}, ""},
+			ClusterState{Members: []MemberState{{}},
+				ScheduledSwitchover: &ScheduledSwitchover{}}, ""},
 		"empty": {`{}`, ClusterState{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +95,8 @@ func TestParseCluster(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if want := tt.healthy; want != "" && healthy != " "+want || want == "" && healthy != "" {
+			if want := tt.healthy; want != "" && healthy != " "+want || want == "" &&
+				healthy != "" {
 				t.Errorf("healthy:%s, want %s", healthy, want)
 			}
 		})
@@ -106,7 +111,8 @@ func TestReplicaOnOldTimelineIsNotHealthy(t *testing.T) {
 		{Name: "pg3", Role: RoleReplica, State: "streaming", Timeline: 1},
 		{Name: "pg4", Role: RoleReplica, State: "streaming", Timeline: 2},
 	}}
-	for name, want := range map[string]bool{"pg1": false, "pg2": true, "pg3": false, "pg4": true, "pg5": false} {
+	for name, want := range map[string]bool{"pg1": false, "pg2": true, "pg3": false, "pg4": true,
+		"pg5": false} {
 		if got := c.Healthy(name); got != want {
 			t.Errorf("%s healthy: %v", name, got)
 		}
@@ -128,12 +134,14 @@ func TestParseNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := NodeState{
-		Name: "pg1", Scope: "orders", Version: "4.1.5", Role: RoleLeader, State: "running", Timeline: 2,
+		Name: "pg1", Scope: "orders", Version: "4.1.5", Role: RoleLeader, State: "running",
+		Timeline:      2,
 		ServerVersion: 180006, WatchdogFailed: true,
 		LastSeen:  time.Unix(1800000000, 0),
 		StartedAt: time.Date(2026, 11, 23, 11, 0, 0, 0, time.UTC), Location: 67108960,
 		Replication: []ReplicationState{
-			{ApplicationName: "pg2", ClientAddress: "192.168.0.204", State: "streaming", SyncState: "async"},
+			{ApplicationName: "pg2", ClientAddress: "192.168.0.204", State: "streaming",
+				SyncState: "async"},
 		},
 	}
 	got.StartedAt = got.StartedAt.UTC()

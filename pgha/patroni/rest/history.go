@@ -56,8 +56,9 @@ func parseHistory(body []byte) ([]HistoryEntry, error) {
 			}
 		}
 		history = append(history, HistoryEntry{
-			Timeline: named.integer("timeline"), LSN: named.position("lsn"), Reason: named.text("reason"),
-			At: ParseTime(named.text("at")), Leader: named.text("leader"),
+			Timeline: named.integer("timeline"), LSN: named.position("lsn"),
+			Reason: named.text("reason"),
+			At:     ParseTime(named.text("at")), Leader: named.text("leader"),
 		})
 	}
 	return history, nil

@@ -71,7 +71,9 @@ const hangsAt = "REMOTETEST_HANGS_AT"
 func TestSuiteEndsWhereAnExecutorHangs(t *testing.T) {
 	t.Parallel()
 	if method := os.Getenv(hangsAt); method != "" {
-		testExecutor(t, func(*testing.T) remote.Executor { return hanging{&remote.Local{}, method} }, 2*time.Second)
+		testExecutor(t, func(*testing.T) remote.Executor {
+			return hanging{&remote.Local{}, method}
+		}, 2*time.Second)
 		return
 	}
 	for _, method := range []string{"Run", "Put", "Get", "Read", "Close", "String"} {
@@ -79,10 +81,12 @@ func TestSuiteEndsWhereAnExecutorHangs(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
-			suite := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestSuiteEndsWhereAnExecutorHangs$")
+			suite := exec.CommandContext(ctx, os.Args[0],
+				"-test.run=^TestSuiteEndsWhereAnExecutorHangs$")
 			suite.Env = append(os.Environ(), hangsAt+"="+method)
 			out, err := suite.CombinedOutput()
-			if ctx.Err() != nil || err == nil || !strings.Contains(string(out), method+" did not return within 2s") {
+			if ctx.Err() != nil || err == nil || !strings.Contains(string(out),
+				method+" did not return within 2s") {
 				t.Errorf("the suite ends with %v, and should name %s:\n%s", err, method, out)
 			}
 		})

@@ -268,7 +268,8 @@ func serverConfig(opts ServerOptions, clientKey cryptossh.PublicKey) *cryptossh.
 		}}
 	}
 	return &cryptossh.ServerConfig{
-		PasswordCallback: func(c cryptossh.ConnMetadata, given []byte) (*cryptossh.Permissions, error) {
+		PasswordCallback: func(c cryptossh.ConnMetadata, given []byte) (*cryptossh.Permissions,
+			error) {
 			return judge(c, string(given) == opts.Password)
 		},
 		KeyboardInteractiveCallback: func(c cryptossh.ConnMetadata,

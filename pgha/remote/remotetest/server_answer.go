@@ -43,7 +43,8 @@ func (c *connection) answer(ch ssh.Channel, requests <-chan *ssh.Request) {
 				cancel()
 			}
 		case status := <-ended:
-			_, _ = ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(status)}))
+			_, _ = ch.SendRequest("exit-status", false,
+				ssh.Marshal(struct{ Status uint32 }{uint32(status)}))
 			go ssh.DiscardRequests(requests)
 			return
 		}

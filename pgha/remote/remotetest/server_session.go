@@ -151,7 +151,8 @@ func report(ch ssh.Channel, err error) {
 	if errors.As(err, &exited) {
 		ws, _ := exited.Sys().(syscall.WaitStatus)
 		if ws.Signaled() {
-			names := map[syscall.Signal]ssh.Signal{syscall.SIGKILL: ssh.SIGKILL, syscall.SIGTERM: ssh.SIGTERM}
+			names := map[syscall.Signal]ssh.Signal{syscall.SIGKILL: ssh.SIGKILL,
+				syscall.SIGTERM: ssh.SIGTERM}
 			msg := struct {
 				Signal  string
 				Core    bool
@@ -163,7 +164,8 @@ func report(ch ssh.Channel, err error) {
 		}
 		status = exited.ExitCode()
 	}
-	_, _ = ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(status)}))
+	_, _ = ch.SendRequest("exit-status", false,
+		ssh.Marshal(struct{ Status uint32 }{uint32(status)}))
 }
 
 // forward serves a direct-tcpip channel.
@@ -178,7 +180,8 @@ func (c *connection) forward(offer ssh.NewChannel) {
 		_ = offer.Reject(ssh.ConnectionFailed, "malformed request")
 		return
 	}
-	conn, err := new(net.Dialer).DialContext(c.ctx, "tcp", net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port))))
+	conn, err := new(net.Dialer).DialContext(c.ctx, "tcp",
+		net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port))))
 	if err != nil {
 		_ = offer.Reject(ssh.ConnectionFailed, "Connection refused")
 		return

@@ -53,7 +53,8 @@ func (w WithEnv) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
 	return w.Local.Run(ctx, cmd)
 }
 
-func (w WithEnv) Stream(ctx context.Context, cmd remote.Cmd, stdout, stderr io.Writer) (int, error) {
+func (w WithEnv) Stream(ctx context.Context, cmd remote.Cmd, stdout,
+	stderr io.Writer) (int, error) {
 	cmd.Env = append(w.Env, cmd.Env...)
 	return w.Local.Stream(ctx, cmd, stdout, stderr)
 }

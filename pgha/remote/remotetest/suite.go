@@ -33,9 +33,12 @@ func testExecutor(t *testing.T, newExec func(t *testing.T) remote.Executor, boun
 		test func(*testing.T, remote.Executor)
 	}{
 		{"Run", testRun}, {"ExitCode", testExitCode}, {"Stdin", testStdin}, {"Script", testScript},
-		{"BigOutput", testBigOutput}, {"Binary", testBinary}, {"OddWords", testOddWords}, {"Secrets", testSecrets},
-		{"Cancel", testCancel}, {"Timeout", testTimeout}, {"Put", testPut}, {"PutOwner", testPutOwner},
-		{"PutFailingReader", testPutFailingReader}, {"PutCanceled", testPutCanceled}, {"Get", testGet},
+		{"BigOutput", testBigOutput}, {"Binary", testBinary}, {"OddWords", testOddWords},
+		{"Secrets", testSecrets},
+		{"Cancel", testCancel}, {"Timeout", testTimeout}, {"Put", testPut},
+		{"PutOwner", testPutOwner},
+		{"PutFailingReader", testPutFailingReader}, {"PutCanceled", testPutCanceled},
+		{"Get", testGet},
 		{"OddPaths", testOddPaths}, {"Concurrency", testConcurrency}, {"Batch", testBatch},
 	}
 	for _, tt := range tests {
@@ -65,7 +68,8 @@ func testRun(t *testing.T, e remote.Executor) {
 	if e.String() == "" {
 		t.Error("String is empty, want the host's name")
 	}
-	res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"sh", "-c", "echo out; echo err >&2; echo $X"},
+	res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"sh", "-c",
+		"echo out; echo err >&2; echo $X"},
 		Env: []string{"X=a b'c"}})
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +83,8 @@ func testRun(t *testing.T, e remote.Executor) {
 	if res.Duration <= 0 {
 		t.Error("Duration is not set")
 	}
-	for _, bad := range []remote.Cmd{{}, {Argv: []string{"a\x00b"}}, {Script: "true", Stdin: strings.NewReader("")}} {
+	for _, bad := range []remote.Cmd{{}, {Argv: []string{"a\x00b"}},
+		{Script: "true", Stdin: strings.NewReader("")}} {
 		if _, err := e.Run(t.Context(), bad); err == nil {
 			t.Errorf("Run(%+v) succeeded", bad)
 		}
@@ -87,9 +92,11 @@ func testRun(t *testing.T, e remote.Executor) {
 }
 
 func testExitCode(t *testing.T, e remote.Executor) {
-	for script, want := range map[string]int{"exit 7": 7, "exit 255": 255, "kill -TERM $$": 128 + 15,
+	for script, want := range map[string]int{"exit 7": 7, "exit 255": 255,
+		"kill -TERM $$": 128 + 15,
 		"kill -KILL $$": 128 + 9} {
-		res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"sh", "-c", "echo said; echo why >&2; " + script}})
+		res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"sh", "-c",
+			"echo said; echo why >&2; " + script}})
 		var exited *remote.ExitError
 		if !errors.As(err, &exited) {
 			t.Errorf("%s: err = %v, want *ExitError", script, err)
@@ -98,17 +105,20 @@ func testExitCode(t *testing.T, e remote.Executor) {
 		if exited.Code != want || res.ExitCode != want {
 			t.Errorf("%s: code %d and %d, want %d", script, exited.Code, res.ExitCode, want)
 		}
-		if exited.Host != e.String() || !strings.Contains(exited.Stderr, "why") || string(res.Stdout) != "said\n" {
+		if exited.Host != e.String() || !strings.Contains(exited.Stderr, "why") ||
+			string(res.Stdout) != "said\n" {
 			t.Errorf("%s: error %+v, stdout %q", script, exited, res.Stdout)
 		}
 	}
-	if _, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"no-such-program-here"}}); err == nil {
+	if _,
+		err := e.Run(t.Context(), remote.Cmd{Argv: []string{"no-such-program-here"}}); err == nil {
 		t.Error("an unknown program succeeded")
 	}
 }
 
 func testStdin(t *testing.T, e remote.Executor) {
-	res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"cat"}, Stdin: strings.NewReader("one\ntwo")})
+	res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"cat"},
+		Stdin: strings.NewReader("one\ntwo")})
 	if err != nil || string(res.Stdout) != "one\ntwo" {
 		t.Errorf("cat = %q, %v", res.Stdout, err)
 	}
@@ -118,13 +128,15 @@ func testStdin(t *testing.T, e remote.Executor) {
 	}
 	// A command may end without reading what it is given.
 	if _, err := e.Run(t.Context(),
-		remote.Cmd{Argv: []string{"true"}, Stdin: bytes.NewReader(make([]byte, 1<<20))}); err != nil {
+		remote.Cmd{Argv: []string{"true"},
+			Stdin: bytes.NewReader(make([]byte, 1<<20))}); err != nil {
 		t.Errorf("true with unread input: %v", err)
 	}
 }
 
 func testScript(t *testing.T, e remote.Executor) {
-	res, err := e.Run(t.Context(), remote.Cmd{Script: `printf '%s,' "$@"`, Argv: []string{"a b", "", "c"}})
+	res, err := e.Run(t.Context(), remote.Cmd{Script: `printf '%s,' "$@"`,
+		Argv: []string{"a b", "", "c"}})
 	if err != nil || string(res.Stdout) != "a b,,c," {
 		t.Errorf("script printed %q, %v", res.Stdout, err)
 	}
@@ -133,7 +145,8 @@ func testScript(t *testing.T, e remote.Executor) {
 func testBigOutput(t *testing.T, e remote.Executor) {
 	const size = 8 << 20
 	res, err := e.Run(t.Context(),
-		remote.Cmd{Argv: []string{"sh", "-c", fmt.Sprintf("head -c %d /dev/zero; head -c %d /dev/zero >&2",
+		remote.Cmd{Argv: []string{"sh", "-c", fmt.Sprintf("head -c %d /dev/zero; head -c %d "+
+			"/dev/zero >&2",
 			size, size)}})
 	if err != nil || len(res.Stdout) != size || len(res.Stderr) != size {
 		t.Errorf("%d and %d bytes, %v; want %d each", len(res.Stdout), len(res.Stderr), err, size)
@@ -152,7 +165,8 @@ func testBinary(t *testing.T, e remote.Executor) {
 }
 
 func testOddWords(t *testing.T, e remote.Executor) {
-	words := []string{"", " ", "it's", `"$(id)"`, "a\nb", "`x`", "é✓", "-n", "~", "*", "$HOME", `\`, "!!", "a;b&c|d"}
+	words := []string{"", " ", "it's", `"$(id)"`, "a\nb", "`x`", "é✓", "-n", "~", "*", "$HOME", `\`,
+		"!!", "a;b&c|d"}
 	res, err := e.Run(t.Context(), remote.Cmd{Argv: append([]string{"printf", `%s\0`}, words...)})
 	if want := strings.Join(words, "\x00") + "\x00"; err != nil || string(res.Stdout) != want {
 		t.Errorf("words came back as %q, %v; want %q", res.Stdout, err, want)
@@ -176,7 +190,8 @@ func testCancel(t *testing.T, e remote.Executor) {
 	failed := make(chan error, 1)
 	go func() {
 		_, err := e.Run(ctx,
-			remote.Cmd{Argv: []string{"sh", "-c", `echo $$ >"$1/new"; mv "$1/new" "$1/pid"; sleep 300; :`, "sh", dir}})
+			remote.Cmd{Argv: []string{"sh", "-c",
+				`echo $$ >"$1/new"; mv "$1/new" "$1/pid"; sleep 300; :`, "sh", dir}})
 		failed <- err
 	}()
 	pid := strings.TrimSpace(awaitFile(t, e, dir+"/pid"))
@@ -200,7 +215,8 @@ func testCancel(t *testing.T, e remote.Executor) {
 
 func testTimeout(t *testing.T, e remote.Executor) {
 	start := time.Now()
-	_, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"sleep", "300"}, Timeout: 200 * time.Millisecond})
+	_, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"sleep", "300"},
+		Timeout: 200 * time.Millisecond})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("err = %v, want DeadlineExceeded", err)
 	}
@@ -217,7 +233,8 @@ func testConcurrency(t *testing.T, e remote.Executor) {
 	for i := range 20 {
 		all.Go(func() {
 			want := fmt.Sprint("number ", i)
-			res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"sh", "-c", `sleep 0.05; echo "$1"`, "sh", want}})
+			res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"sh", "-c",
+				`sleep 0.05; echo "$1"`, "sh", want}})
 			if err != nil || strings.TrimSpace(string(res.Stdout)) != want {
 				t.Errorf("%s: %q, %v", want, res.Stdout, err)
 			}
@@ -233,13 +250,15 @@ func testBatch(t *testing.T, e remote.Executor) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(res[0].Stdout) != "a\n" || res[1].ExitCode != 1 || string(res[2].Stdout) != "no newline" ||
+	if string(res[0].Stdout) != "a\n" || res[1].ExitCode != 1 ||
+		string(res[2].Stdout) != "no newline" ||
 		len(res[3].Stdout) != 0 {
 		t.Errorf("Batch = %+v", res)
 	}
 	// A script's words, its end and what it sets are its own.
 	const script = `[ "$#" = 2 ] && printf '%s,' "$@"; v=set; cd /; exit 7`
-	said, res, err := target.BatchBeside(t.Context(), []string{"sh", "-c", "cat; sleep 0.1; echo late", "beside"},
+	said, res, err := target.BatchBeside(t.Context(),
+		[]string{"sh", "-c", "cat; sleep 0.1; echo late", "beside"},
 		[]string{"sh", "-c", script, "name", "a b", "it's"},
 		[]string{"sh", "-c", `echo "${v-unset} $#"`}, []string{"cat"})
 	if err != nil {
@@ -267,7 +286,8 @@ func testGet(t *testing.T, e remote.Executor) {
 // tempDir makes a folder on e's host. Only the paths below /tmp are touched.
 func tempDir(t *testing.T, e remote.Executor) string {
 	t.Helper()
-	res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"mktemp", "-d", "/tmp/remotetest.XXXXXXXX"},
+	res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"mktemp", "-d",
+		"/tmp/remotetest.XXXXXXXX"},
 		Mutating: true})
 	if err != nil {
 		t.Fatal(err)
@@ -279,7 +299,8 @@ func tempDir(t *testing.T, e remote.Executor) string {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second)
 		defer cancel()
-		if _, err := e.Run(ctx, remote.Cmd{Argv: []string{"rm", "-rf", "--", dir}, Mutating: true}); err != nil &&
+		if _, err := e.Run(ctx, remote.Cmd{Argv: []string{"rm", "-rf", "--", dir},
+			Mutating: true}); err != nil &&
 			!errors.Is(err, os.ErrClosed) {
 			t.Logf("cannot remove %s: %v", dir, err)
 		}

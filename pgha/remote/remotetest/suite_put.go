@@ -19,7 +19,8 @@ func testPut(t *testing.T, e remote.Executor) {
 		mode          fs.FileMode
 		changed       bool
 	}{
-		{"new", "one", 0o640, true}, {"equal", "one", 0o640, false}, {"other content", "two\x00\xff\n", 0o640, true},
+		{"new", "one", 0o640, true}, {"equal", "one", 0o640, false},
+		{"other content", "two\x00\xff\n", 0o640, true},
 		{"other mode", "two\x00\xff\n", 0o600, true}, {"empty", "", 0o600, true},
 		{"big", strings.Repeat("x", 3<<20), 0o600, true},
 	}
@@ -38,7 +39,8 @@ func testPut(t *testing.T, e remote.Executor) {
 	}
 	onlyFiles(t, e, dir, "file")
 	for _, bad := range []string{"relative", dir + "/../x", ""} {
-		if _, err := e.Put(t.Context(), strings.NewReader(""), remote.FileMeta{Path: bad}); err == nil {
+		if _, err := e.Put(t.Context(), strings.NewReader(""),
+			remote.FileMeta{Path: bad}); err == nil {
 			t.Errorf("Put(%q) succeeded", bad)
 		}
 	}
@@ -55,7 +57,8 @@ func testPutOwner(t *testing.T, e remote.Executor) {
 	}
 	meta := remote.FileMeta{Path: dir + "/file", Owner: "nobody", Group: "daemon"}
 	for _, want := range []bool{true, false} {
-		if changed, err := e.Put(t.Context(), strings.NewReader("x"), meta); err != nil || changed != want {
+		if changed, err := e.Put(t.Context(), strings.NewReader("x"), meta); err != nil ||
+			changed != want {
 			t.Errorf("Put = %v, %v; want %v", changed, err, want)
 		}
 	}
@@ -72,7 +75,8 @@ func testPutFailingReader(t *testing.T, e remote.Executor) {
 		t.Fatal(err)
 	}
 	broken := errors.New("the source broke")
-	_, err := e.Put(t.Context(), io.MultiReader(strings.NewReader("half"), failingReader{broken}), meta)
+	_, err := e.Put(t.Context(), io.MultiReader(strings.NewReader("half"),
+		failingReader{broken}), meta)
 	if !errors.Is(err, broken) {
 		t.Errorf("err = %v, want %v", err, broken)
 	}
@@ -109,7 +113,8 @@ func testOddPaths(t *testing.T, e remote.Executor) {
 	for _, name := range []string{"with space", "quo'te", `dou"ble`, "new\nline", "-dash", "$(id)",
 		"é✓", `back\slash`, "st*r"} {
 		meta.Path = dir + "/" + name
-		if changed, err := e.Put(t.Context(), strings.NewReader(name), meta); err != nil || !changed {
+		if changed, err := e.Put(t.Context(), strings.NewReader(name), meta); err != nil ||
+			!changed {
 			t.Errorf("Put %q = %v, %v", name, changed, err)
 			continue
 		}
@@ -140,7 +145,8 @@ func stat(t *testing.T, e remote.Executor, format, path string) string {
 func onlyFiles(t *testing.T, e remote.Executor, dir string, want ...string) {
 	t.Helper()
 	res, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"ls", "-A", "--", dir}})
-	if got := strings.Fields(string(res.Stdout)); err != nil || strings.Join(got, " ") != strings.Join(want, " ") {
+	if got := strings.Fields(string(res.Stdout)); err != nil ||
+		strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("%s holds %q, %v; want %q", dir, got, err, want)
 	}
 }

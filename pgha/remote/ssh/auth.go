@@ -40,10 +40,13 @@ func (a *authenticator) methods() ([]ssh.AuthMethod, error) {
 	}
 	var methods []ssh.AuthMethod
 	if len(keys) > 0 || a.cfg.AgentSocket != "" {
-		methods = append(methods, ssh.PublicKeysCallback(func() ([]ssh.Signer, error) { return a.signers(keys) }))
+		methods = append(methods, ssh.PublicKeysCallback(func() ([]ssh.Signer, error) {
+			return a.signers(keys)
+		}))
 	}
 	if a.cfg.Password != nil {
-		methods = append(methods, ssh.PasswordCallback(a.askPassword), ssh.KeyboardInteractive(a.answer))
+		methods = append(methods, ssh.PasswordCallback(a.askPassword),
+			ssh.KeyboardInteractive(a.answer))
 	}
 	if len(methods) == 0 {
 		return nil, remote.WithHint(fmt.Errorf("%w: no key, agent or password to offer", ErrAuth),
@@ -116,7 +119,9 @@ func (a *authenticator) open(k identity) (ssh.Signer, error) {
 	if locked.PublicKey == nil {
 		return a.unlock(k)
 	}
-	return &lockedKey{public: locked.PublicKey, unlock: func() (ssh.Signer, error) { return a.unlock(k) }}, nil
+	return &lockedKey{public: locked.PublicKey, unlock: func() (ssh.Signer, error) {
+		return a.unlock(k)
+	}}, nil
 }
 
 func (a *authenticator) unlock(k identity) (ssh.Signer, error) {
@@ -160,7 +165,8 @@ func (k *lockedKey) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
 
 // SignWithAlgorithm implements ssh.AlgorithmSigner, without which keys of RSA could sign with SHA-1
 // only.
-func (k *lockedKey) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+func (k *lockedKey) SignWithAlgorithm(rand io.Reader, data []byte,
+	algorithm string) (*ssh.Signature, error) {
 	signer, err := k.unlock()
 	if err != nil {
 		return nil, err

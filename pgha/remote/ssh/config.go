@@ -113,7 +113,8 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	if c.KnownHostsFiles == nil {
-		c.KnownHostsFiles = []string{filepath.Join(home, ".ssh", "known_hosts"), "/etc/ssh/ssh_known_hosts"}
+		c.KnownHostsFiles = []string{filepath.Join(home, ".ssh", "known_hosts"),
+			"/etc/ssh/ssh_known_hosts"}
 	}
 	return c
 }

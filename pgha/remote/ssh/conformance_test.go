@@ -17,11 +17,13 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	executors := map[string]func(t *testing.T) remote.Executor{
 		"SSH": func(t *testing.T) remote.Executor {
-			return remotetest.Dial(t, remotetest.StartServer(t, remotetest.ServerOptions{}).Config())
+			return remotetest.Dial(t, remotetest.StartServer(t,
+				remotetest.ServerOptions{}).Config())
 		},
 		"NoisySSH": func(t *testing.T) remote.Executor {
 			return remotetest.Dial(t,
-				remotetest.StartServer(t, remotetest.ServerOptions{Noise: remotetest.Noise}).Config())
+				remotetest.StartServer(t,
+					remotetest.ServerOptions{Noise: remotetest.Noise}).Config())
 		},
 		"NarrowSlowSSH": func(t *testing.T) remote.Executor {
 			return remotetest.Dial(t, remotetest.StartServer(t, remotetest.ServerOptions{
@@ -29,7 +31,8 @@ func TestConformance(t *testing.T) {
 			}).Config())
 		},
 		"SSHWithSudo": func(t *testing.T) remote.Executor {
-			cfg := remotetest.StartServer(t, remotetest.ServerOptions{Env: remotetest.FakeSudo(t, "")}).Config()
+			cfg := remotetest.StartServer(t, remotetest.ServerOptions{Env: remotetest.FakeSudo(t,
+				"")}).Config()
 			cfg.User = "admin"
 			return remotetest.Dial(t, cfg)
 		},

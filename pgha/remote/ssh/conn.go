@@ -148,5 +148,6 @@ func (s *Conn) lost(err error) error {
 	}
 	return remote.OnHost(s.name,
 		remote.WithHint(err,
-			"see whether "+s.name+" is up and reachable, then run the same again: what was done stays done"))
+			"see whether "+s.name+" is up and reachable, then run the same again: what was done "+
+				"stays done"))
 }

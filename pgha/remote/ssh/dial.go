@@ -80,7 +80,8 @@ func connect(ctx context.Context, cfg Config) (*Conn, error) {
 // so with some of those that come while others have not authenticated yet (MaxStartups). The pauses
 // double, and differ from connection to connection, so that those that were dropped together do not
 // come back together. All of it is bounded by cfg.Timeout.
-func persist(ctx context.Context, cfg *Config, policy *hostKeyPolicy, algorithms []string) (*Conn, error) {
+func persist(ctx context.Context, cfg *Config, policy *hostKeyPolicy,
+	algorithms []string) (*Conn, error) {
 	deadline := time.Now().Add(cfg.Timeout)
 	attempt := *cfg
 	for pause := 100 * time.Millisecond; ; pause *= 2 {
@@ -99,7 +100,8 @@ func persist(ctx context.Context, cfg *Config, policy *hostKeyPolicy, algorithms
 	}
 }
 
-func handshake(ctx context.Context, cfg *Config, policy *hostKeyPolicy, algorithms []string) (*Conn, error) {
+func handshake(ctx context.Context, cfg *Config, policy *hostKeyPolicy,
+	algorithms []string) (*Conn, error) {
 	bounded, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	timer := time.AfterFunc(cfg.Timeout, func() { cancel(errHandshakeTimeout) })

@@ -24,25 +24,30 @@ func explainDial(ctx context.Context, cfg *Config, bounded context.Context, err 
 	case errors.Is(err, syscall.ECONNREFUSED):
 		hint = "the host is up but nothing listens there: is sshd running, and is the port right?"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		hint = "no way leads to the address: is it right, is the host up, is a VPN or a route missing?"
+		hint = "no way leads to the address: is it right, is the host up, is a VPN or a route " +
+			"missing?"
 	case errors.As(err, &dns):
-		hint = "the name does not resolve: check it, or give the IP address; aliases of ~/.ssh/config are not read"
+		hint = "the name does not resolve: check it, or give the IP address; aliases of " +
+			"~/.ssh/config are not read"
 	case errors.Is(context.Cause(bounded), errHandshakeTimeout), isTimeout(err):
 		err = fmt.Errorf("no answer within %v", cfg.Timeout)
 		hint = "packets to the address are lost: is the host up, does a firewall drop port " +
 			fmt.Sprint(cfg.Port) + "?"
 	}
-	return remote.WithHint(fmt.Errorf("%w: connect to %s: %w", remote.ErrUnreachable, at, err), hint)
+	return remote.WithHint(fmt.Errorf("%w: connect to %s: %w", remote.ErrUnreachable, at,
+		err), hint)
 }
 
 // explainHandshake tells why the connection did not become an authenticated one.
-func explainHandshake(ctx context.Context, cfg *Config, bounded context.Context, auth *authenticator, err error) error {
+func explainHandshake(ctx context.Context, cfg *Config, bounded context.Context,
+	auth *authenticator, err error) error {
 	at := cfg.hostPort()
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("handshake with %s: %w", at, ctx.Err())
 	case errors.Is(context.Cause(bounded), errHandshakeTimeout):
-		return remote.WithHint(fmt.Errorf("%w: %s accepts connections but did not finish the handshake within %v",
+		return remote.WithHint(fmt.Errorf("%w: %s accepts connections but did not finish the "+
+			"handshake within %v",
 			remote.ErrUnreachable, at, cfg.Timeout),
 			"something holds the port without being a healthy sshd: see the load on the host, or "+
 				"what listens there (`ss -ltnp`)")
@@ -65,7 +70,8 @@ func explainHandshake(ctx context.Context, cfg *Config, bounded context.Context,
 
 // dropped reports that the server ended the connection without a word.
 func dropped(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE)
 }
 
 func isTimeout(err error) bool {

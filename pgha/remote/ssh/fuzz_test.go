@@ -35,7 +35,8 @@ func FuzzOutput(f *testing.F) {
 			rest = rest[n:]
 		}
 		if got.String() != out || !o.started() || o.processGroup() != "4711" {
-			t.Errorf("%q in pieces of %d: %q of group %q", whole, int(piece)+1, got.String(), o.processGroup())
+			t.Errorf("%q in pieces of %d: %q of group %q", whole, int(piece)+1, got.String(),
+				o.processGroup())
 		}
 	})
 }
@@ -43,8 +44,10 @@ func FuzzOutput(f *testing.F) {
 // FuzzKnownHosts reads a known_hosts file, or anything else: a host that is not in it stays unknown
 // or changed, and is never taken for the right one.
 func FuzzKnownHosts(f *testing.F) {
-	f.Add("db1.example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n")
-	f.Add("|1|YWJj|ZGVm ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+	f.Add("db1.example.com ssh-ed25519 " +
+		"AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n")
+	f.Add("|1|YWJj|ZGVm ssh-ed25519 " +
+		"AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
 	f.Add("@cert-authority *,!a ssh-rsa AAAA x\n@revoked * ssh-ed25519 " +
 		"AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n")
 	f.Add("* \n# comment\n\n[a]:22,*.b ssh-ed25519")

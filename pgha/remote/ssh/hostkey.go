@@ -32,7 +32,8 @@ func newHostKeyPolicy(cfg *Config) (*hostKeyPolicy, error) {
 		for _, f := range cfg.Fingerprints {
 			if !strings.HasPrefix(f, "SHA256:") {
 				return nil, fmt.Errorf(
-					"host key fingerprint %q: want the form SHA256:..., as `ssh-keygen -l` prints it", f)
+					"host key fingerprint %q: want the form SHA256:..., as `ssh-keygen -l` "+
+						"prints it", f)
 			}
 		}
 		return p, nil
@@ -67,7 +68,8 @@ func (p *hostKeyPolicy) algorithms() [][]string {
 		if known := p.db.HostKeyAlgorithms(p.cfg.hostPort()); len(known) > 0 {
 			return [][]string{known}
 		}
-		return [][]string{{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
+		return [][]string{{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384,
+			ssh.KeyAlgoECDSA521,
 			ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}}
 	}
 	return [][]string{
@@ -110,7 +112,8 @@ func (p *hostKeyPolicy) changed(want string) error {
 		strings.Join(p.seen, ", "), want),
 		fmt.Sprintf(
 			"if %s was reinstalled, check the new key on its console, then correct "+
-				"hosts[].ssh.host_key or run `ssh-keygen -R '%s'`; if not, somebody may be in between",
+				"hosts[].ssh.host_key or run `ssh-keygen -R '%s'`; if not, somebody may be in "+
+				"between",
 			p.cfg.Name, knownhosts.Normalize(p.cfg.hostPort())))
 }
 
@@ -118,7 +121,8 @@ func (p *hostKeyPolicy) changed(want string) error {
 // connections and processes out, and what they may have written meanwhile is looked at first.
 func (p *hostKeyPolicy) remember(hostPort string, key ssh.PublicKey) (err error) {
 	if len(p.cfg.KnownHostsFiles) == 0 {
-		return remote.WithHint(fmt.Errorf("%w: there is no file to record it in", ErrHostKeyUnknown),
+		return remote.WithHint(fmt.Errorf("%w: there is no file to record it in",
+			ErrHostKeyUnknown),
 			"name a known_hosts file")
 	}
 	defer func() {

@@ -95,7 +95,8 @@ func (s *Conn) run(ctx context.Context, cmd remote.Cmd, stdout, stderr io.Writer
 			killAsRoot(bounded, group)
 		}
 		s.kill(sess, ended)
-		return -1, remote.OnHost(s.name, fmt.Errorf("%s: %w", oneline.Shorten(cmd.String(), 160), ctx.Err()))
+		return -1, remote.OnHost(s.name, fmt.Errorf("%s: %w", oneline.Shorten(cmd.String(), 160),
+			ctx.Err()))
 	case <-s.closed:
 		return -1, s.lost(nil)
 	}
@@ -121,18 +122,22 @@ func (s *Conn) exit(out *output, err error) (int, error) {
 	}
 	switch {
 	case err == nil && !out.started():
-		return -1, remote.OnHost(s.name, fmt.Errorf("the account's login shell ran no command: %s", out.noise()))
+		return -1, remote.OnHost(s.name, fmt.Errorf("the account's login shell ran no command: %s",
+			out.noise()))
 	case err == nil:
 		return 0, nil
 	case errors.As(err, &exited) && !out.started():
 		return -1, remote.OnHost(s.name,
-			remote.WithHint(fmt.Errorf("the account's login shell ran no command, exit status %d: %s",
+			remote.WithHint(fmt.Errorf("the account's login shell ran no command, exit status "+
+				"%d: %s",
 				exited.ExitStatus(), out.noise()),
-				"the account needs a POSIX shell (see `getent passwd` on the host) and a key without a forced command"))
+				"the account needs a POSIX shell (see `getent passwd` on the host) and a key "+
+					"without a forced command"))
 	case errors.As(err, &exited):
 		return exited.ExitStatus(), nil
 	case errors.As(err, &missing):
-		return -1, s.failed(fmt.Errorf("%w: the session ended without an exit status", remote.ErrDisconnected))
+		return -1, s.failed(fmt.Errorf("%w: the session ended without an exit status",
+			remote.ErrDisconnected))
 	}
 	return -1, s.failed(err)
 }
@@ -173,8 +178,9 @@ func (s *Conn) open(ctx context.Context, start func(*ssh.Session) error) (*ssh.S
 			lonely = 0
 		}
 		if lonely > lonelyRefusals {
-			return nil, remote.OnHost(s.name, remote.WithHint(fmt.Errorf("sshd refuses every session: %w", err),
-				"raise MaxSessions in /etc/ssh/sshd_config on "+s.name+" (its default is 10)"))
+			return nil, remote.OnHost(s.name,
+				remote.WithHint(fmt.Errorf("sshd refuses every session: %w", err),
+					"raise MaxSessions in /etc/ssh/sshd_config on "+s.name+" (its default is 10)"))
 		}
 		// sshd allows fewer sessions than MaxSessions here, or has not yet noticed the end of one.
 		select {

@@ -45,7 +45,8 @@ func TestDialFailures(t *testing.T) {
 		says   string
 		hint   string
 	}{
-		{"refused", remotetest.ServerOptions{}, closedPort, remote.ErrUnreachable, "refused", "is sshd running"},
+		{"refused", remotetest.ServerOptions{}, closedPort, remote.ErrUnreachable, "refused",
+			"is sshd running"},
 		{"silent", remotetest.ServerOptions{Silent: true},
 			func(_ *testing.T, c *ssh.Config) { c.Timeout = 200 * time.Millisecond },
 			remote.ErrUnreachable, "did not finish the handshake within 200ms", "ss -ltnp"},
@@ -53,22 +54,27 @@ func TestDialFailures(t *testing.T) {
 			"wrong password", remotetest.ServerOptions{Password: "right"}, noKey, ssh.ErrAuth,
 			"tried password", "authorized_keys",
 		},
-		{"no common method", remotetest.ServerOptions{Password: "right"}, func(t *testing.T, c *ssh.Config) {
-			c.Password, c.IdentityFiles = nil,
-				remotetest.StartServer(t, remotetest.ServerOptions{}).Config().IdentityFiles
-		}, ssh.ErrAuth, "wants another way", "authorized_keys"},
+		{"no common method", remotetest.ServerOptions{Password: "right"},
+			func(t *testing.T, c *ssh.Config) {
+				c.Password, c.IdentityFiles = nil,
+					remotetest.StartServer(t, remotetest.ServerOptions{}).Config().IdentityFiles
+			}, ssh.ErrAuth, "wants another way", "authorized_keys"},
 		{"key refused", remotetest.ServerOptions{}, func(t *testing.T, c *ssh.Config) {
-			c.IdentityFiles = remotetest.StartServer(t, remotetest.ServerOptions{}).Config().IdentityFiles
+			c.IdentityFiles = remotetest.StartServer(t,
+				remotetest.ServerOptions{}).Config().IdentityFiles
 		}, ssh.ErrAuth, "id_ed25519", "authorized_keys"},
 		{
 			"no credentials", remotetest.ServerOptions{},
-			func(_ *testing.T, c *ssh.Config) { c.IdentityFiles = []string{} }, ssh.ErrAuth, "no key", "SSH_AUTH_SOCK",
+			func(_ *testing.T, c *ssh.Config) {
+				c.IdentityFiles = []string{}
+			}, ssh.ErrAuth, "no key", "SSH_AUTH_SOCK",
 		},
 		{"pinned to another key", remotetest.ServerOptions{},
 			func(_ *testing.T, c *ssh.Config) { c.Fingerprints = []string{"SHA256:other"} },
 			ssh.ErrHostKeyChanged, "SHA256:other", "hosts[].ssh.host_key"},
 		{"unknown key", remotetest.ServerOptions{}, func(t *testing.T, c *ssh.Config) {
-			c.Fingerprints, c.KnownHostsFiles = nil, []string{filepath.Join(t.TempDir(), "known_hosts")}
+			c.Fingerprints, c.KnownHostsFiles = nil,
+				[]string{filepath.Join(t.TempDir(), "known_hosts")}
 		}, ssh.ErrHostKeyUnknown, "SHA256:", "hosts[].ssh.host_key"},
 	}
 	for _, tt := range tests {
@@ -145,7 +151,8 @@ func TestDisconnect(t *testing.T) {
 		server remotetest.ServerOptions
 		cut    func(*remotetest.Server)
 	}{
-		"dropped mid-command": {remotetest.ServerOptions{}, func(s *remotetest.Server) { s.Drop() }},
+		"dropped mid-command": {remotetest.ServerOptions{},
+			func(s *remotetest.Server) { s.Drop() }},
 		"server falls silent": {remotetest.ServerOptions{Deaf: true}, func(*remotetest.Server) {}},
 	}
 	for name, tt := range tests {
@@ -213,14 +220,16 @@ func TestJumpAndTunnel(t *testing.T) {
 		t.Errorf("Read past its deadline: %v", err)
 	}
 	_, _ = conn.Close(), l.Close()
-	if _, err := s.DialContext(t.Context(), "tcp", l.Addr().String()); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := s.DialContext(t.Context(), "tcp", l.Addr().String()); !errors.Is(err,
+		syscall.ECONNREFUSED) {
 		t.Errorf("dial of a closed port: %v, want ECONNREFUSED", err)
 	}
 }
 
 func TestForwardingForbidden(t *testing.T) {
 	t.Parallel()
-	s := remotetest.Dial(t, remotetest.StartServer(t, remotetest.ServerOptions{NoForwarding: true}).Config())
+	s := remotetest.Dial(t, remotetest.StartServer(t,
+		remotetest.ServerOptions{NoForwarding: true}).Config())
 	_, err := s.DialContext(t.Context(), "tcp", "127.0.0.1:1")
 	if hint := remote.Hint(err); !strings.Contains(hint, "AllowTcpForwarding") {
 		t.Errorf("err = %v, hint = %q", err, hint)

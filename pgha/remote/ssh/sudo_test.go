@@ -27,7 +27,9 @@ func TestEndWhileSudoIsTried(t *testing.T) {
 	})
 	cfg := server.Config()
 	cfg.User = "admin"
-	cfg.SudoPassword = func(context.Context) (string, error) { return "", errors.New("nobody is asked") }
+	cfg.SudoPassword = func(context.Context) (string, error) {
+		return "", errors.New("nobody is asked")
+	}
 	s := remotetest.Dial(t, cfg)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -43,7 +43,10 @@ func TestOneSession(t *testing.T) {
 			cfg := server.Config()
 			cfg.MaxSessions = tt.configured
 			var asked atomic.Int32
-			cfg.Password = func(context.Context) (string, error) { asked.Add(1); return "secret word", nil }
+			cfg.Password = func(context.Context) (string, error) {
+				asked.Add(1)
+				return "secret word", nil
+			}
 			host := remote.Target{Executor: remotetest.Dial(t, cfg)}
 			_, unlock, err := host.Lock(bounded(t), filepath.Join(t.TempDir(), "lock"), "me")
 			if err != nil {
@@ -76,7 +79,8 @@ func TestOneSession(t *testing.T) {
 			if err := host.Close(); err != nil {
 				t.Error(err)
 			}
-			for deadline := time.Now().Add(bound); server.Connections() > 0; time.Sleep(10 * time.Millisecond) {
+			for deadline := time.Now().Add(bound); server.Connections() > 0; time.Sleep(
+				10 * time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatal("a connection is left")
 				}
@@ -162,7 +166,8 @@ func TestDroppedBeforeTheBanner(t *testing.T) {
 	cfg.Timeout = time.Second
 	start := time.Now()
 	_, err := ssh.Dial(bounded(t), cfg)
-	if !errors.Is(err, remote.ErrUnreachable) || !strings.Contains(remote.Hint(err), "MaxStartups") ||
+	if !errors.Is(err, remote.ErrUnreachable) || !strings.Contains(remote.Hint(err),
+		"MaxStartups") ||
 		!strings.HasPrefix(err.Error(), "sshd: ") {
 		t.Errorf("err = %v (hint %q)", err, remote.Hint(err))
 	}
@@ -194,7 +199,8 @@ func TestSudoWantsATerminal(t *testing.T) {
 // TestBadLine works over 200 ms with every twentieth packet lost.
 func TestBadLine(t *testing.T) {
 	t.Parallel()
-	server := remotetest.StartServer(t, remotetest.ServerOptions{Latency: 200 * time.Millisecond, LoseEvery: 20})
+	server := remotetest.StartServer(t, remotetest.ServerOptions{Latency: 200 * time.Millisecond,
+		LoseEvery: 20})
 	cfg := server.Config()
 	cfg.KeepAlive = 500 * time.Millisecond
 	s := remotetest.Dial(t, cfg)
@@ -202,7 +208,8 @@ func TestBadLine(t *testing.T) {
 	content := strings.Repeat("0123456789abcdef", 16<<10)
 	for range 4 {
 		all.Go(func() {
-			res, err := s.Run(bounded(t), remote.Cmd{Argv: []string{"cat"}, Stdin: strings.NewReader(content)})
+			res, err := s.Run(bounded(t), remote.Cmd{Argv: []string{"cat"},
+				Stdin: strings.NewReader(content)})
 			if err != nil || string(res.Stdout) != content {
 				t.Errorf("%d bytes came back, %v", len(res.Stdout), err)
 			}

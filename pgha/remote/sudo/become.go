@@ -39,8 +39,10 @@ func (b *becomer) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error
 	return remote.RunVia(ctx, b.String(), b.Stream, cmd)
 }
 
-func (b *becomer) Stream(ctx context.Context, cmd remote.Cmd, stdout, stderr io.Writer) (int, error) {
-	return b.sudo.Stream(ctx, func(ctx context.Context, cmd remote.Cmd, stdout, stderr io.Writer) (int, error) {
+func (b *becomer) Stream(ctx context.Context, cmd remote.Cmd, stdout,
+	stderr io.Writer) (int, error) {
+	return b.sudo.Stream(ctx, func(ctx context.Context, cmd remote.Cmd, stdout,
+		stderr io.Writer) (int, error) {
 		return remote.StreamVia(ctx, b.Executor, cmd, stdout, stderr)
 	}, cmd, stdout, stderr)
 }

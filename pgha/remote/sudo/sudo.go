@@ -41,7 +41,8 @@ func NewRoot(host string, opts Options) *Root {
 }
 
 // Stream runs cmd as root by way of run.
-func (s *Root) Stream(ctx context.Context, run remote.StreamFunc, cmd remote.Cmd, stdout, stderr io.Writer) (int,
+func (s *Root) Stream(ctx context.Context, run remote.StreamFunc, cmd remote.Cmd, stdout,
+	stderr io.Writer) (int,
 	error) {
 	if s.password != nil {
 		if err := s.check(ctx, run); err != nil {
@@ -73,14 +74,16 @@ func (s *Root) wrap(cmd remote.Cmd) (remote.Cmd, error) {
 	prefix := []string{"env", "LC_ALL=C.UTF-8", "sudo", "-n", "--"}
 	if s.password != nil && !s.free {
 		mark := "pgha-" + rand.Text()
-		prefix = []string{"env", "LC_ALL=C.UTF-8", "sudo", "-S", "-p", "", "--", "sh", "-c", skipToMark, mark}
+		prefix = []string{"env", "LC_ALL=C.UTF-8", "sudo", "-S", "-p", "", "--", "sh", "-c",
+			skipToMark, mark}
 		if stdin == nil {
 			stdin = strings.NewReader("")
 		}
 		stdin = io.MultiReader(strings.NewReader(s.secret+"\n"+mark+"\n"), stdin)
 	}
-	return remote.Cmd{Argv: append(prefix, argv...), Stdin: stdin, Timeout: cmd.Timeout, Mutating: cmd.Mutating,
-		Secrets: append([]string{s.secret}, cmd.Secrets...)}, nil
+	return remote.Cmd{Argv: append(prefix, argv...), Stdin: stdin, Timeout: cmd.Timeout,
+		Mutating: cmd.Mutating,
+		Secrets:  append([]string{s.secret}, cmd.Secrets...)}, nil
 }
 
 // Ready reports whether commands run as root without a question to anybody.
@@ -112,10 +115,12 @@ func (s *Root) check(ctx context.Context, run remote.StreamFunc) error {
 	for attempt, last := 0, ""; attempt < 2; attempt++ {
 		secret, err := s.password(ctx)
 		if err != nil {
-			return remote.OnHost(s.host, remote.WithHint(fmt.Errorf("sudo password: %w", err), s.freeHint()))
+			return remote.OnHost(s.host, remote.WithHint(fmt.Errorf("sudo password: %w", err),
+				s.freeHint()))
 		}
 		if strings.ContainsAny(secret, "\n\x00") {
-			return remote.OnHost(s.host, fmt.Errorf("%w: the sudo password holds a line break", remote.ErrSudo))
+			return remote.OnHost(s.host, fmt.Errorf("%w: the sudo password holds a line break",
+				remote.ErrSudo))
 		}
 		if attempt > 0 && secret == last {
 			break
@@ -136,7 +141,8 @@ func (s *Root) check(ctx context.Context, run remote.StreamFunc) error {
 
 // try runs a command that does nothing, with a password or none. A refusal is sudo's, and wanted
 // tells that a password is missing; err is the connection's.
-func (s *Root) try(ctx context.Context, run remote.StreamFunc, secret *string) (refusal error, wanted bool, err error) {
+func (s *Root) try(ctx context.Context, run remote.StreamFunc,
+	secret *string) (refusal error, wanted bool, err error) {
 	cmd := remote.Cmd{Argv: []string{"env", "LC_ALL=C.UTF-8", "sudo", "-k", "-n", "--", "true"}}
 	if secret != nil {
 		cmd.Argv = []string{"env", "LC_ALL=C.UTF-8", "sudo", "-S", "-p", "", "--", "true"}
@@ -148,7 +154,8 @@ func (s *Root) try(ctx context.Context, run remote.StreamFunc, secret *string) (
 		return nil, false, err
 	}
 	if refusal = s.explain(code, stderr.String()); refusal == nil {
-		refusal = remote.OnHost(s.host, fmt.Errorf("%w: sudo true: exit status %d: %s", remote.ErrSudo,
+		refusal = remote.OnHost(s.host, fmt.Errorf("%w: sudo true: exit status %d: %s",
+			remote.ErrSudo,
 			code, remote.Redact(oneline.Tail(stderr.String(), 3), cmd.Secrets)))
 	}
 	return refusal, wantsPassword(stderr.String()), nil
@@ -156,7 +163,8 @@ func (s *Root) try(ctx context.Context, run remote.StreamFunc, secret *string) (
 
 // wantsPassword recognises that only a password is missing.
 func wantsPassword(stderr string) bool {
-	for _, part := range []string{"sudo: a password is required", "sudo: interactive authentication is required",
+	for _, part := range []string{"sudo: a password is required",
+		"sudo: interactive authentication is required",
 		"sudo: a terminal is required"} {
 		if strings.Contains(stderr, part) {
 			return true
@@ -167,7 +175,8 @@ func wantsPassword(stderr string) bool {
 
 // freeHint is how to do without a password.
 func (s *Root) freeHint() string {
-	return "allow sudo without a password: `" + s.user + " ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/ on " +
+	return "allow sudo without a password: `" + s.user +
+		" ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/ on " +
 		s.host + ", or run this in a terminal"
 }
 
@@ -190,7 +199,8 @@ func (s *Root) explain(code int, stderr string) error {
 	case code != 1:
 		return nil
 	case says("sudo: sorry, you must have a tty", "sudo: no tty present"):
-		what, hint = "sudo wants a terminal", "remove `requiretty` for "+s.user+" in /etc/sudoers on "+s.host
+		what, hint = "sudo wants a terminal", "remove `requiretty` for "+s.user+
+			" in /etc/sudoers on "+s.host
 	case says("incorrect password attempt", "Sorry, try again", "sudo: Authentication failed"):
 		what, hint = "sudo refuses the password of "+s.user, "check the sudo password"
 	case wantsPassword(stderr):

@@ -21,7 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	remotetest.TestExecutor(t, func(t *testing.T) remote.Executor {
-		return sudo.Become(remotetest.WithEnv{Local: &remote.Local{}, Env: remotetest.FakeSudo(t, "")}, sudo.Options{})
+		return sudo.Become(remotetest.WithEnv{Local: &remote.Local{},
+			Env: remotetest.FakeSudo(t, "")}, sudo.Options{})
 	})
 }
 
@@ -49,14 +50,18 @@ func TestSudoRefusals(t *testing.T) {
 			}
 			e := sudo.Become(remotetest.WithEnv{Local: &remote.Local{}, Env: env}, opts)
 			_, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"true"}})
-			if !errors.Is(err, remote.ErrSudo) || !strings.Contains(err.Error(), tt.says) || remote.Hint(err) == "" {
-				t.Errorf("err = %v (hint %q), want ErrSudo that says %q", err, remote.Hint(err), tt.says)
+			if !errors.Is(err, remote.ErrSudo) || !strings.Contains(err.Error(), tt.says) ||
+				remote.Hint(err) == "" {
+				t.Errorf("err = %v (hint %q), want ErrSudo that says %q", err, remote.Hint(err),
+					tt.says)
 			}
 		})
 	}
 	// The command's own failure stays what it is, also when it speaks of sudo.
-	e := sudo.Become(remotetest.WithEnv{Local: &remote.Local{}, Env: remotetest.FakeSudo(t, "")}, sudo.Options{})
-	_, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"sh", "-c", "echo sudo failed >&2; exit 1"}})
+	e := sudo.Become(remotetest.WithEnv{Local: &remote.Local{}, Env: remotetest.FakeSudo(t, "")},
+		sudo.Options{})
+	_, err := e.Run(t.Context(), remote.Cmd{Argv: []string{"sh", "-c",
+		"echo sudo failed >&2; exit 1"}})
 	var exited *remote.ExitError
 	if !errors.As(err, &exited) || errors.Is(err, remote.ErrSudo) {
 		t.Errorf("err = %v, want the command's own *ExitError", err)

@@ -126,7 +126,8 @@ func (p *Arguments) connect(option byte, value string, conn pgha.Connection) err
 		p.User = value
 	case 'h':
 		return fmt.Errorf(
-			"psql goes to the cluster's own address, not to %q; pgha-cli query --member asks one member", value)
+			"psql goes to the cluster's own address, not to %q; pgha-cli query --member asks one "+
+				"member", value)
 	case 'p':
 		switch {
 		case conn.ReadDSN != "" && (value == "read" || value == strconv.Itoa(conn.ReadPort)):

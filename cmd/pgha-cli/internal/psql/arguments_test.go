@@ -43,7 +43,8 @@ func TestPsqlArguments(t *testing.T) {
 		}
 	}
 	for _, args := range []string{
-		"-h db", "-hdb", "--host=db", "--host /run/postgresql", "-p 5555", "-p", "-d", "--dbname", "-c",
+		"-h db", "-hdb", "--host=db", "--host /run/postgresql", "-p 5555", "-p", "-d",
+		"--dbname", "-c",
 		"-d host=x", "-d postgres://x/y", "a b c", "-U x a b c", "postgresql://h/db", "-Ath db",
 	} {
 		if p, err := Parse(strings.Fields(args), conn); err == nil {

@@ -13,7 +13,8 @@ import (
 // can lie on no disk.
 func InMemory([]byte) (*os.File, error) {
 	return nil, remote.WithHint(
-		errors.New("the password is encrypted, and psql can be given it without a file on disk only on Linux"),
+		errors.New("the password is encrypted, and psql can be given it without a file on disk "+
+			"only on Linux"),
 		"log in with a password file of your own and the strings of pgha-cli connection")
 }
 

@@ -35,7 +35,8 @@ func TestHarmless(t *testing.T) {
 			out.Printf("%s", tt.text)
 			out.Notef("%s", tt.text)
 			if stdout.String() != want || stderr.String() != want {
-				t.Errorf("%s, colour %v: %q and %q, want %q", name, colour, stdout.String(), stderr.String(), want)
+				t.Errorf("%s, colour %v: %q and %q, want %q", name, colour, stdout.String(),
+					stderr.String(), want)
 			}
 		}
 	}
@@ -160,7 +161,8 @@ func TestLineOnATerminal(t *testing.T) {
 	out.Waitf(stamp, "short\a")
 	out.Printf("result\n")
 	out.Printf("another\n")
-	want := "\r\x1b[K9s   " + strings.Repeat("x", 26) + "..." + "\r\x1b[K9s   short\ufffd" + "\r\x1b[Kresult\nanother\n"
+	want := "\r\x1b[K9s   " + strings.Repeat("x", 26) + "..." + "\r\x1b[K9s   short\ufffd" +
+		"\r\x1b[Kresult\nanother\n"
 	if both.String() != want {
 		t.Errorf("%q, want %q", both.String(), want)
 	}

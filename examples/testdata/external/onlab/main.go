@@ -53,7 +53,8 @@ func run(ctx context.Context, file, dir string) error {
 	if err := external.Provision(ctx, sp, pgha.ConnectOptions{}, seen.see); err != nil {
 		return err
 	}
-	fmt.Println("provisioned, with changes on", len(seen.changes), "hosts in the phases", seen.phases)
+	fmt.Println("provisioned, with changes on", len(seen.changes), "hosts in the phases",
+		seen.phases)
 
 	cluster, err := pgha.Connect(ctx, sp, pgha.ConnectOptions{})
 	if err != nil {
@@ -86,7 +87,8 @@ func operate(ctx context.Context, cluster *pgha.Cluster, sp *spec.Spec, dir stri
 	}
 	for _, r := range records {
 		if r.Verb == "announce" {
-			fmt.Printf("trail: %s by %s, finished %v, %d changes\n", r.Verb, r.Holder, r.Finished, len(r.Changes))
+			fmt.Printf("trail: %s by %s, finished %v, %d changes\n", r.Verb, r.Holder, r.Finished,
+				len(r.Changes))
 		}
 	}
 	return beside(ctx, cluster, sp, dir)
@@ -100,10 +102,11 @@ func beside(ctx context.Context, cluster *pgha.Cluster, sp *spec.Spec, dir strin
 	}
 	defer other.Close()
 	var refused error
-	err = cluster.Operate(ctx, "hold", pgha.Operation{}, func(ctx context.Context, _ *pgha.Run) error {
-		refused = external.Announce(ctx, other, dir, "another", pgha.Operation{})
-		return nil
-	})
+	err = cluster.Operate(ctx, "hold", pgha.Operation{},
+		func(ctx context.Context, _ *pgha.Run) error {
+			refused = external.Announce(ctx, other, dir, "another", pgha.Operation{})
+			return nil
+		})
 	fmt.Println("beside another verb it is locked:", pgha.KindOf(refused) == errs.Locked)
 	return err
 }

@@ -201,7 +201,7 @@ func testTags(t *testing.T, s site) {
 		writeFile(t, s.specFile, text)
 		s.apply(t, pgha.ApplyOptions{})
 		s.awaitHealthy(t)
-		s.awaitVerified(t)
+		s.verify(t)
 		if got := s.cli(t, "doctor"); got.code != 0 {
 			t.Errorf("doctor with %v: exit code %d\n%s", tags, got.code, got.stdout)
 		}

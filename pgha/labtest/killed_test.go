@@ -35,7 +35,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 		60: powerLost, 72: networkLost,
 	})
 	t.Logf("first apply: disturbed %d times", kills)
-	s.awaitVerified(t)
+	s.verify(t)
 
 	text := keepState(string(must(s.Spec())(t)), state) + `patroni: {loop_wait: 9}
 balancer: {check_interval: 600ms}
@@ -46,7 +46,7 @@ balancer: {check_interval: 600ms}
 	writeFile(t, s.specFile, []byte(text))
 	kills = s.applyKilled(t, map[int]disturbance{4: powerLost, 8: networkLost})
 	t.Logf("change of configuration: disturbed %d times", kills)
-	s.awaitVerified(t)
+	s.verify(t)
 	s.applyNothing(t)
 	s.awaitNothingHalf(t)
 	disturbed := withoutTimes(digests(t, s))

@@ -139,7 +139,7 @@ func testPowerLoss(t *testing.T, s site) {
 			report := s.apply(t, pgha.ApplyOptions{})
 			t.Logf("apply after the power loss of %s: %d changes in %s", host, len(report.Changes),
 				report.Duration.Round(100*time.Millisecond))
-			s.awaitVerified(t)
+			s.verify(t)
 			s.applyNothing(t)
 		})
 	}

@@ -69,7 +69,7 @@ func testSecurityFloor(t *testing.T, s site) {
 		s.mustInHost(t, f.host, f.mend)
 	}
 	psql("DROP ROLE " + role)
-	s.awaitVerified(t)
+	s.verify(t)
 	// reloads whose files are newer than their process, also with what they held before
 	s.apply(t, pgha.ApplyOptions{})
 }

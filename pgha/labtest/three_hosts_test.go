@@ -30,7 +30,7 @@ func TestThreeHosts(t *testing.T) {
 	t.Run("follows its leader", func(t *testing.T) { testFollowsLeader(t, s) })
 	t.Run("etcd steps up", func(t *testing.T) { testEtcdStepsUp(t, s) })
 	t.Run("recover", func(t *testing.T) { testRecover(t, s) })
-	s.awaitVerified(t)
+	s.verify(t)
 	s.applyNothing(t)
 }
 

@@ -60,7 +60,7 @@ func testWithout(t *testing.T, s site) {
 	report := s.apply(t, pgha.ApplyOptions{})
 	t.Logf("brought in: %d changes in %s", len(report.Changes),
 		report.Duration.Round(100*time.Millisecond))
-	s.awaitVerified(t)
+	s.verify(t)
 	s.applyNothing(t)
 	for _, m := range s.patronictl(t) {
 		s.shows(t, m.Member, "work_mem", "13MB")

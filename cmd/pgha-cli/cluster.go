@@ -26,7 +26,9 @@ func withCluster(c *cli.Context, out *terminal.Terminal, opts pgha.ConnectOption
 	f func(context.Context,
 		*pgha.Cluster) error) error {
 	ctx := c.Context
-	if t := timeoutOf(c); t > 0 {
+	if t := timeoutOf(c); t < 0 {
+		return usagef("--timeout %s: a time is positive, such as 90s", t)
+	} else if t > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, t)
 		defer cancel()

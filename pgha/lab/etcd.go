@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/pgha/toolkit/internal/etcdrelease"
 )
@@ -103,6 +104,9 @@ func (b etcdBuild) compile(ctx context.Context, work string) error {
 		return err
 	}
 	env := append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "CGO_ENABLED=0")
+	if err := b.download(ctx, work, env); err != nil {
+		return err
+	}
 	for _, program := range etcdPrograms {
 		err := runIsolated(ctx, io.Discard, nil, env, "go", "build", "-C", work, "-trimpath",
 			"-buildvcs=false",
@@ -110,6 +114,36 @@ func (b etcdBuild) compile(ctx context.Context, work string) error {
 		if err != nil {
 			return fmt.Errorf("compile %s: %w", program.name, err)
 		}
+	}
+	return nil
+}
+
+// The Go command waits for as long as a proxy is silent. What it has got by then stays in its
+// cache, so another try goes on from there.
+const (
+	downloadTries   = 4
+	downloadTimeout = 3 * time.Minute
+)
+
+// download gets the modules of all programs, and compiles nothing.
+func (b etcdBuild) download(ctx context.Context, work string, env []string) error {
+	argv := []string{"go", "list", "-C", work, "-deps"}
+	for _, program := range etcdPrograms {
+		argv = append(argv, program.module)
+	}
+	var err error
+	for range downloadTries {
+		try, cancel := context.WithTimeoutCause(ctx, downloadTimeout,
+			fmt.Errorf("not complete after %s", downloadTimeout))
+		err = runIsolated(try, io.Discard, nil, env, argv...)
+		silent := try.Err() != nil && ctx.Err() == nil
+		cancel()
+		if !silent {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("download the modules of etcd: %w", err)
 	}
 	return nil
 }

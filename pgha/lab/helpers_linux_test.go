@@ -83,8 +83,10 @@ func traces(t *testing.T, name string) string {
 // inHost runs a shell line in a host and returns its output and exit code.
 func inHost(t *testing.T, l *Lab, host, line string) (string, int) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // some install packages
+	defer cancel()
 	var out bytes.Buffer
-	exit, err := l.Exec(t.Context(), host, []string{"sh", "-c", line}, Stdio{Out: &out, Err: &out})
+	exit, err := l.Exec(ctx, host, []string{"sh", "-c", line}, Stdio{Out: &out, Err: &out})
 	if err != nil {
 		t.Fatal(err)
 	}

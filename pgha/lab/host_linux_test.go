@@ -61,6 +61,7 @@ func testSSH(t *testing.T, l *Lab) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
 		config := &ssh.ClientConfig{User: tc.user, Auth: []ssh.AuthMethod{tc.auth},
 			HostKeyCallback: check}
 		c, chans, reqs, err := ssh.NewClientConn(conn, "192.168.0.201:22", config)

@@ -75,8 +75,8 @@ unit: go ## unit tests, CLI tests and examples, with the race detector
 lab-test: lab-deps test-deps ## tests that boot real hosts, install clusters on them and break them (root)
 	@# The first have a limit of their own: what hangs there is told early, and the others still run.
 	code=0; \
-	PGHA_LAB=1 go test -p 1 -parallel 2 -timeout 25m ./pgha/lab/... || code=1; \
-	PGHA_LAB=1 go test -p 1 -parallel 2 -timeout 65m ./pgha/labtest/... ./examples || code=1; \
+	PGHA_LAB=1 go test -p 1 -parallel 2 -timeout 25m ./pgha/lab/... ./examples || code=1; \
+	PGHA_LAB=1 go test -parallel $$(scripts/lab-parallel.sh) -timeout 150m ./pgha/labtest/... || code=1; \
 	exit $$code
 
 .PHONY: soak

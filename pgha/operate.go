@@ -189,6 +189,20 @@ func (c *Cluster) Recover(ctx context.Context, opts RecoverOptions) (RecoverResu
 	return recovery.FromMember(ctx, c.site, opts)
 }
 
+// TakeOverOptions say how TakeOver works. There is nothing to choose.
+type TakeOverOptions = recovery.TakeOverOptions
+
+// TakeOverResult is what TakeOver did.
+type TakeOverResult = recovery.TakeOverResult
+
+// TakeOver makes a new state directory for a cluster whose own is lost: with new authorities that
+// replace the former ones step by step on the hosts that run, and the passwords that these have.
+// PostgreSQL's data and roles stay, and nobody loses a session. It refuses while the directory is
+// there. Connect without Existing.
+func (c *Cluster) TakeOver(ctx context.Context, opts TakeOverOptions) (TakeOverResult, error) {
+	return recovery.TakeOver(ctx, c.site, opts)
+}
+
 // StartOptions say what Start starts. The zero value starts the whole cluster.
 type StartOptions = power.StartOptions
 

@@ -72,6 +72,7 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 		"Start":      func() error { return fail(c.Start(ctx, pgha.StartOptions{})) },
 		"Stop":       func() error { return fail(c.Stop(ctx, pgha.StopOptions{})) },
 		"Switchover": func() error { return fail(c.Switchover(ctx, pgha.SwitchoverOptions{})) },
+		"TakeOver":   func() error { return fail(c.TakeOver(ctx, pgha.TakeOverOptions{})) },
 		"VerifyDeep": func() error { return fail(c.VerifyDeep(ctx, pgha.DeepVerifyOptions{})) },
 	}
 }

@@ -32,6 +32,16 @@ type operation[R any] struct {
 	report func(R) any
 	// status shows the cluster at the end.
 	status bool
+	// connect is how the verb connects, where that is not as for all others.
+	connect *pgha.ConnectOptions
+}
+
+// options are how the verb connects.
+func (v operation[R]) options() pgha.ConnectOptions {
+	if v.connect == nil {
+		return changeOptions()
+	}
+	return *v.connect
 }
 
 // reported returns what --output json prints of a result.
@@ -78,7 +88,7 @@ func operate[R any](c *cli.Context, out *terminal.Terminal, v operation[R]) erro
 				"to only look",
 			c.Command.HelpName)
 	}
-	return withCluster(c, out, changeOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
+	return withCluster(c, out, v.options(), func(ctx context.Context, cl *pgha.Cluster) error {
 		for host, err := range cl.Unreachable {
 			out.Notef("%s %s: no connection: %v\n", out.Paint(terminal.Yellow, "!"), host, err)
 		}

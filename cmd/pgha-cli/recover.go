@@ -29,10 +29,12 @@ func recoverCommand(out *terminal.Terminal) *cli.Command {
 			"It is refused while a majority lives. The hosts that are given up must never start " +
 			"again with their old disks. When it is\n" +
 			"interrupted run it again. The cluster's name has to be typed.",
-		Flags: flags,
+		Flags:       flags,
+		Subcommands: []*cli.Command{recoverStateCommand(out)},
 		Action: func(c *cli.Context) error {
 			if c.String("from") == "" {
-				return usagef("recover wants --from MEMBER: the member whose database goes on")
+				return usagef("recover wants --from MEMBER: the member whose database goes on; or " +
+					"state, for a lost state directory")
 			}
 			sp, err := loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
 			if err != nil {
@@ -58,6 +60,47 @@ func recoverCommand(out *terminal.Terminal) *cli.Command {
 			})
 		},
 	}
+}
+
+func recoverStateCommand(out *terminal.Terminal) *cli.Command {
+	return &cli.Command{
+		Name:  "state",
+		Usage: "make a new state directory for a cluster whose own is lost",
+		Description: "For the case that the state directory is gone and no backup has it. The " +
+			"cluster goes on as it is; hosts get new\n" +
+			"authorities and certificates in four steps, each finished on every host before the " +
+			"next. No PostgreSQL is restarted and\n" +
+			"no session is cut; etcd is restarted one member at a time. Passwords are taken from " +
+			"the hosts. None has the superuser's:\n" +
+			"it gets a new one, unless the specification says where it comes from.\n\n" +
+			"   pgha-cli recover state --dry-run\n" +
+			"   pgha-cli recover state\n\n" +
+			"Applications that verify the server's certificate need the new postgres-ca.crt of " +
+			"the state directory. When it is\n" +
+			"interrupted run it again.",
+		Flags: operationFlags(),
+		Action: func(c *cli.Context) error {
+			return operate(c, out, operation[pgha.TakeOverResult]{
+				question: "Make a new state directory, and give all hosts new authorities?",
+				connect:  &pgha.ConnectOptions{AllowUnreachable: true},
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (pgha.TakeOverResult, error) {
+					return cl.TakeOver(ctx, pgha.TakeOverOptions{Operation: op})
+				},
+				show: func(r pgha.TakeOverResult) { showTakeOver(out, r) },
+			})
+		},
+	}
+}
+
+func showTakeOver(out *terminal.Terminal, r pgha.TakeOverResult) {
+	out.Printf("the cluster is taken over after %s, with %s\n", r.Elapsed,
+		out.Paint(terminal.Green, r.StateDir))
+	for _, role := range r.NewPasswords {
+		out.Printf("%s has a new password\n", role)
+	}
+	out.Printf("next: back the directory up, and give applications that verify the server its " +
+		"postgres-ca.crt\n")
 }
 
 func showRecovery(out *terminal.Terminal, r pgha.RecoverResult) {

@@ -45,6 +45,7 @@ var answers = map[string][]any{
 	"preflight":       {preflightReport{}},
 	"query":           {queryResult{}},
 	"recover":         {verb[pgha.RecoverResult]{}},
+	"recover state":   {verb[pgha.TakeOverResult]{}},
 	"reinit":          {verb[patroni.ReinitializeResult]{}},
 	"reload":          {verb[patroni.ReloadResult]{}},
 	"reset":           {verb[pgha.ResetResult]{}},

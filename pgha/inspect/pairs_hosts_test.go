@@ -280,7 +280,7 @@ func ownedPairs() []specPair {
 			way: "mv /var/lib/etcd /var/lib/etcd.old"},
 		{
 			name:    "a member of a cluster with another authority",
-			hosts:   told("pg3", func(f *preflight.Facts) { f.EtcdCA = "their CA" }),
+			hosts:   told("pg3", func(f *preflight.Facts) { f.EtcdCA = theirCA }),
 			refused: "it belongs to a cluster with another certificate authority",
 			way:     "restore it from its backup",
 		},

@@ -58,7 +58,7 @@ func seenAs(sp *spec.Spec) seen {
 	for _, h := range sp.Hosts {
 		f := bareHost(c, h)
 		if h.Role == spec.RoleDatabase {
-			f.EtcdCA = "our CA"
+			f.EtcdCA = ourCA
 			f.Listeners = map[int]string{
 				22: "sshd", pg.Port: "postgres", sp.Patroni.RESTPort: "patroni",
 				sp.Etcd.ClientPort: "etcd",

@@ -179,7 +179,7 @@ func verdict(t *testing.T, sp *spec.Spec, s seen) []preflight.Finding {
 	t.Helper()
 	c := (&site.Site{
 		Spec: sp, State: &vault.State{Dir: t.TempDir()},
-	}).Hold(&vault.Credentials{EtcdCA: []byte("our CA\n")})
+	}).Hold(&vault.Credentials{EtcdCA: []byte(ourCA)})
 	if s.directory.Known() {
 		text, err := json.Marshal(s.directory)
 		if err == nil {
@@ -269,6 +269,28 @@ func values(prefix string, v reflect.Value, into map[string]string) {
 			}
 		default:
 			into[name] += fmt.Sprintf("%+v;", reflect.Indirect(value).Interface())
+		}
+	}
+}
+
+// Certificates by their form alone: of the cluster, and of another one.
+const (
+	ourCA   = "-----BEGIN CERTIFICATE-----\nb3Vycw==\n-----END CERTIFICATE-----\n"
+	theirCA = "-----BEGIN CERTIFICATE-----\ndGhlaXJz\n-----END CERTIFICATE-----\n"
+)
+
+// TestAuthoritiesThatAreReplaced: a host that trusts two belongs to the cluster by either.
+func TestAuthoritiesThatAreReplaced(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		host, own string
+		want      bool
+	}{
+		{ourCA, ourCA, true}, {theirCA + ourCA, ourCA, true}, {ourCA, theirCA + ourCA, true},
+		{theirCA, ourCA, false}, {"", ourCA, false}, {"damaged", ourCA, false},
+	} {
+		if got := shareAuthority([]byte(tt.host), []byte(tt.own)); got != tt.want {
+			t.Errorf("%q and %q: %v", tt.host, tt.own, got)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func fit(c *site.Site) preflight.Facts {
 func TestJudgeHost(t *testing.T) {
 	t.Parallel()
 	c := sitetest.New(t)
-	c.Hold(&vault.Credentials{EtcdCA: []byte("our CA\n")})
+	c.Hold(&vault.Credentials{EtcdCA: []byte(ourCA)})
 	c.Spec.PostgreSQL.Source = "distribution"
 	h, err := c.Spec.Host("m1")
 	if err != nil {
@@ -42,7 +42,7 @@ func TestJudgeHost(t *testing.T) {
 		warning bool
 	}{
 		{"fit", func(*preflight.Facts) {}, "", false},
-		{"own cluster", func(f *preflight.Facts) { f.EtcdCA = "our CA" }, "", false},
+		{"own cluster", func(f *preflight.Facts) { f.EtcdCA = ourCA }, "", false},
 		{"old system", func(f *preflight.Facts) { f.Release = "11" },
 			"debian 11 is not supported", false},
 		{"no systemd", func(f *preflight.Facts) { f.Init = false }, "PID 1 is not systemd", false},
@@ -61,7 +61,7 @@ func TestJudgeHost(t *testing.T) {
 		{
 			"own cluster, full disk",
 			func(f *preflight.Facts) {
-				f.EtcdCA = "our CA"
+				f.EtcdCA = ourCA
 				f.FreeBytes = 100 << 20
 			}, "only 100 MiB are free", true,
 		},
@@ -77,7 +77,7 @@ func TestJudgeHost(t *testing.T) {
 			"3.3 is older than 4.0", false,
 		},
 		{
-			"another cluster's host", func(f *preflight.Facts) { f.EtcdCA = "their CA" },
+			"another cluster's host", func(f *preflight.Facts) { f.EtcdCA = theirCA },
 			"another certificate authority", false,
 		},
 	} {

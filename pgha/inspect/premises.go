@@ -1,6 +1,8 @@
 package inspect
 
 import (
+	"bytes"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"path"
@@ -84,9 +86,21 @@ func belongs(c *site.Site, h spec.Host, f preflight.Facts) (member, stranger boo
 	if h.Role == spec.RoleBalancer {
 		return slices.Contains(f.Premises.Ours, lb.ConfigPath), false
 	}
-	member = f.EtcdCA != "" && strings.Contains(f.EtcdCA,
-		strings.TrimSpace(string(c.Credentials().EtcdCA)))
+	member = shareAuthority([]byte(f.EtcdCA), c.Credentials().EtcdCA)
 	return member, f.EtcdCA != "" && !member
+}
+
+// shareAuthority tells whether two bundles have a certificate in common: while an authority is
+// replaced, each may hold one that the other does not.
+func shareAuthority(a, b []byte) bool {
+	for block, rest := pem.Decode(a); block != nil; block, rest = pem.Decode(rest) {
+		for other, left := pem.Decode(b); other != nil; other, left = pem.Decode(left) {
+			if bytes.Equal(block.Bytes, other.Bytes) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // judgeNetwork judges what the answers of all hosts tell together.

@@ -30,7 +30,7 @@ func TestAccess(t *testing.T) {
 		{"settings around", testSettingsAround},
 		{"tags", testTags},
 	} {
-		if !t.Run(part.name, func(t *testing.T) { part.test(t, s) }) {
+		if !runPart(t, part.name, func(t *testing.T) { part.test(t, s) }) {
 			return
 		}
 	}

@@ -27,29 +27,29 @@ func TestCluster(t *testing.T) {
 	s := newSite(t, l, func(text string) string { return text + canaryFiles(t, secrets) })
 	freshApply(t, s, secrets)
 
-	t.Run("healthy", func(t *testing.T) {
+	runPart(t, "healthy", func(t *testing.T) {
 		s.verify(t)
 		checkWhole(t, s.status(t))
 	})
-	t.Run("second apply", func(t *testing.T) {
+	runPart(t, "second apply", func(t *testing.T) {
 		before := digests(t, s)
 		s.applyNothing(t)
 		if diff := cmp.Diff(before, digests(t, s)); diff != "" {
 			t.Errorf("files changed (-before +after):\n%s", diff)
 		}
 	})
-	t.Run("hosts", func(t *testing.T) { testHosts(t, s) })
-	t.Run("psql", func(t *testing.T) { testPsql(t, s) })
-	t.Run("strangers", func(t *testing.T) { testStrangers(t, s) })
-	t.Run("security floor", func(t *testing.T) { testSecurityFloor(t, s) })
-	t.Run("advice", func(t *testing.T) { testAdvice(t, s) })
-	t.Run("another lab", testAnotherLab)
-	t.Run("blocked port", func(t *testing.T) { testBlockedPort(t, s) })
-	t.Run("unreachable host", func(t *testing.T) { testUnreachable(t, s, secrets) })
-	t.Run("power loss", func(t *testing.T) { testPowerLoss(t, s) })
-	t.Run("without hosts", func(t *testing.T) { testWithout(t, s) })
-	t.Run("etcd leader", func(t *testing.T) { testEtcdLeader(t, s) })
-	t.Run("no secret shows", func(t *testing.T) { testNoSecretShows(t, s, started, secrets) })
+	runPart(t, "hosts", func(t *testing.T) { testHosts(t, s) })
+	runPart(t, "psql", func(t *testing.T) { testPsql(t, s) })
+	runPart(t, "strangers", func(t *testing.T) { testStrangers(t, s) })
+	runPart(t, "security floor", func(t *testing.T) { testSecurityFloor(t, s) })
+	runPart(t, "advice", func(t *testing.T) { testAdvice(t, s) })
+	runPart(t, "another lab", testAnotherLab)
+	runPart(t, "blocked port", func(t *testing.T) { testBlockedPort(t, s) })
+	runPart(t, "unreachable host", func(t *testing.T) { testUnreachable(t, s, secrets) })
+	runPart(t, "power loss", func(t *testing.T) { testPowerLoss(t, s) })
+	runPart(t, "without hosts", func(t *testing.T) { testWithout(t, s) })
+	runPart(t, "etcd leader", func(t *testing.T) { testEtcdLeader(t, s) })
+	runPart(t, "no secret shows", func(t *testing.T) { testNoSecretShows(t, s, started, secrets) })
 }
 
 // canaryFiles gives the cluster passwords that are hard to quote and easy to find.

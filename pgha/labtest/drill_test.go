@@ -35,10 +35,10 @@ func TestDrills(t *testing.T) {
 			"switchover: 30s, lost_rows: 0}\n"
 	})
 	s.apply(t, pgha.ApplyOptions{})
-	t.Run("refused", func(t *testing.T) { testDrillRefused(t, s) })
-	t.Run("scenarios", func(t *testing.T) { testScenarios(t, s) })
-	t.Run("killed", func(t *testing.T) { testDrillEnded(t, s, syscall.SIGKILL) })
-	t.Run("interrupted", func(t *testing.T) { testDrillEnded(t, s, syscall.SIGINT) })
+	runPart(t, "refused", func(t *testing.T) { testDrillRefused(t, s) })
+	runPart(t, "scenarios", func(t *testing.T) { testScenarios(t, s) })
+	runPart(t, "killed", func(t *testing.T) { testDrillEnded(t, s, syscall.SIGKILL) })
+	runPart(t, "interrupted", func(t *testing.T) { testDrillEnded(t, s, syscall.SIGINT) })
 	s.applyNothing(t)
 }
 

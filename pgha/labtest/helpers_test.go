@@ -32,6 +32,7 @@ func startLab(t *testing.T, options lab.Options) *lab.Lab {
 	if !labWanted() {
 		t.Skip("boots systemd hosts as root; set PGHA_LAB=1 to run it")
 	}
+	wantTime(t, 10*time.Minute)
 	down := func() {
 		if err := lab.Down(context.WithoutCancel(t.Context()), options); err != nil {
 			t.Error(err)

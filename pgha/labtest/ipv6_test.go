@@ -30,17 +30,17 @@ func TestIPv6(t *testing.T) {
 	}
 	s.verify(t)
 	checkWhole(t, s.status(t))
-	t.Run("one spelling", func(t *testing.T) { testSpelling(t, s) })
-	t.Run("psql", func(t *testing.T) { testPsql(t, s) })
-	t.Run("url", func(t *testing.T) { testURL(t, s) })
-	t.Run("source address", func(t *testing.T) { testSource(t, s) })
-	t.Run("switchover", func(t *testing.T) {
+	runPart(t, "one spelling", func(t *testing.T) { testSpelling(t, s) })
+	runPart(t, "psql", func(t *testing.T) { testPsql(t, s) })
+	runPart(t, "url", func(t *testing.T) { testURL(t, s) })
+	runPart(t, "source address", func(t *testing.T) { testSource(t, s) })
+	runPart(t, "switchover", func(t *testing.T) {
 		if got := s.cli(t, "switchover", "--yes"); got.code != 0 {
 			t.Errorf("switchover: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 		}
 		s.awaitHealthy(t)
 	})
-	t.Run("power loss", func(t *testing.T) { testPowerLoss(t, s) })
+	runPart(t, "power loss", func(t *testing.T) { testPowerLoss(t, s) })
 	for _, args := range [][]string{{"preflight"}, {"doctor"}, {"advise"}} {
 		if got := s.cli(t, args...); got.code != 0 {
 			t.Errorf("%v: exit code %d\n%s%s", args, got.code, got.stdout, got.stderr)

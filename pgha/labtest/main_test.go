@@ -5,7 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
+	"time"
 )
 
 // binary is pgha-cli, built once for all tests.
@@ -33,6 +35,32 @@ func runTests(m *testing.M) int {
 }
 
 func labWanted() bool { return os.Getenv("PGHA_LAB") == "1" }
+
+// runPart is t.Run for a part of a test that has its lab: one that a few minutes are enough for.
+func runPart(t *testing.T, name string, run func(*testing.T)) bool {
+	t.Helper()
+	return t.Run(name, func(t *testing.T) {
+		wantTime(t, 6*time.Minute)
+		run(t)
+	})
+}
+
+// wantTime leaves a test out when a run with an end, PGHA_TEST_UNTIL in seconds of Unix, has less
+// time left than the test takes on a slow machine: the others then have it, and their results
+// count. What is left out is named in the file PGHA_TEST_LEFT_OUT.
+func wantTime(t *testing.T, needed time.Duration) {
+	t.Helper()
+	end, err := strconv.ParseInt(os.Getenv("PGHA_TEST_UNTIL"), 10, 64)
+	if err != nil || time.Until(time.Unix(end, 0)) >= needed {
+		return
+	}
+	if file, err := os.OpenFile(os.Getenv("PGHA_TEST_LEFT_OUT"),
+		os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err == nil {
+		fmt.Fprintln(file, t.Name())
+		_ = file.Close()
+	}
+	t.Skipf("left out: it may take %s, and the run's time ends before", needed)
+}
 
 // soak reports whether the run is one of hours, `make soak`, rather than one of `make test`.
 func soak() bool { return os.Getenv("PGHA_SOAK") == "1" }

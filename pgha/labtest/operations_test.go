@@ -66,6 +66,7 @@ func TestUpkeep(t *testing.T) {
 		{"drift", testDrift},
 		{"stale plan", testStalePlan},
 		{"power", testPower},
+		{"lost state directory", testTakeOver},
 		{"reset", testReset},
 	})
 }
@@ -80,7 +81,7 @@ func runParts(t *testing.T, options lab.Options, parts []part) {
 	checkInstalled(t, options, report)
 	s.awaitHealthy(t)
 	for _, p := range parts {
-		t.Run(p.name, func(t *testing.T) {
+		runPart(t, p.name, func(t *testing.T) {
 			s.awaitHealthy(t)
 			p.run(t, s)
 			s.awaitHealthy(t)

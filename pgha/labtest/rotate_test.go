@@ -41,17 +41,7 @@ func testRotateREST(t *testing.T, s site) {
 	if got := s.unsafeCall(t, key); got != "200" {
 		t.Fatalf("the operator's key before: %s", got)
 	}
-	processes := func() (all string) {
-		for _, h := range s.databases() {
-			all += s.property(t, h.Name, "patroni.service", "MainPID") + s.mustInHost(t, h.Name,
-				"head -1 "+sp.PostgreSQL.DataDir+"/postmaster.pid")
-		}
-		for _, h := range sp.Balancers() {
-			all += s.property(t, h.Name, "haproxy.service", "MainPID")
-		}
-		return all
-	}
-	before, start := processes(), time.Now()
+	before, start := s.processesOfSessions(t), time.Now()
 	w, err := probe.Start(t.Context(), probe.Options{Config: s.writerConfig(t)})
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +69,7 @@ func testRotateREST(t *testing.T, s site) {
 		result.Count(probe.Acked) == 0 {
 		t.Errorf("%d writes failed, %d succeeded", failed, result.Count(probe.Acked))
 	}
-	if after := processes(); after != before {
+	if after := s.processesOfSessions(t); after != before {
 		t.Errorf("something was restarted: processes %q, then %q", before, after)
 	}
 	if lost := s.lostMembers(t, start); lost != "" {

@@ -27,9 +27,9 @@ func TestThreeHosts(t *testing.T) {
 	s.apply(t, pgha.ApplyOptions{})
 	s.awaitHealthy(t)
 	s.verify(t)
-	t.Run("follows its leader", func(t *testing.T) { testFollowsLeader(t, s) })
-	t.Run("etcd steps up", func(t *testing.T) { testEtcdStepsUp(t, s) })
-	t.Run("recover", func(t *testing.T) { testRecover(t, s) })
+	runPart(t, "follows its leader", func(t *testing.T) { testFollowsLeader(t, s) })
+	runPart(t, "etcd steps up", func(t *testing.T) { testEtcdStepsUp(t, s) })
+	runPart(t, "recover", func(t *testing.T) { testRecover(t, s) })
 	s.verify(t)
 	s.applyNothing(t)
 }

@@ -35,6 +35,7 @@ type blame struct {
 // and the time without writes that the writer measured.
 func TestWhy(t *testing.T) {
 	t.Parallel()
+	wantTime(t, 20*time.Minute)
 	s := newSite(t, startLab(t, lab.Options{
 		Name: "e2e-why", Installed: true,
 	}), func(text string) string { return text + "patroni: {profile: fast}\n" })

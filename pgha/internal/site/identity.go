@@ -27,6 +27,14 @@ var keepNote string
 // changed with this directory, and what to do. A host without a note is content with any. Changes
 // nothing.
 func (c *Site) JudgeState(notes map[string][]byte) error {
+	if c.TakesOver {
+		return nil
+	}
+	if c.State.TakingOver() {
+		return errs.WithNext(fmt.Errorf("%w: the cluster is being taken over with %s, and not all "+
+			"hosts have its authorities", errs.ErrRefused, c.State.Dir),
+			errs.Text("finish it: %s", errs.Verb("recover", "state")))
+	}
 	id, err := c.State.Identity()
 	if err != nil {
 		return err

@@ -57,6 +57,9 @@ type Site struct {
 	Remembered map[string]error
 	// ReadOnly: nothing may be changed.
 	ReadOnly bool
+	// TakesOver: the state directory is made for a cluster whose own is lost, so what hosts remember
+	// of that one is no reason to refuse.
+	TakesOver bool
 
 	unlocated   map[string]error // hosts whose name has no address
 	leftOut     []spec.Host      // no work touches them

@@ -71,7 +71,7 @@ func configured() []any {
 		power.ResetOptions{},
 		power.StartOptions{}, power.StopOptions{}, provision.ApplyOptions{},
 		provision.PlanOptions{},
-		recovery.FromOptions{}, lab.WipeOptions{},
+		recovery.FromOptions{}, recovery.TakeOverOptions{}, lab.WipeOptions{},
 		query.QueryOptions{}, secrets.RotateOptions{}, settings.SetConfigOptions{},
 		verify.DeepVerifyOptions{},
 		checkup.Options{}, drill.Options{}, incident.Options{},

@@ -175,6 +175,18 @@ func (c *Cluster) Reset(ctx context.Context, opts ResetOptions) (ResetResult, er
 	return power.Reset(ctx, c.site, opts)
 }
 
+// DestroyOptions say how Destroy works. There is nothing to choose: the caller has decided.
+type DestroyOptions = power.DestroyOptions
+
+// DestroyResult is what Destroy did.
+type DestroyResult = power.DestroyResult
+
+// Destroy deletes all databases and takes from the hosts what Apply has put there, but for packages
+// and accounts. Nothing brings the databases back but a backup.
+func (c *Cluster) Destroy(ctx context.Context, opts DestroyOptions) (DestroyResult, error) {
+	return power.Destroy(ctx, c.site, opts)
+}
+
 // RecoverOptions name the member that the cluster goes on from.
 type RecoverOptions = recovery.FromOptions
 

@@ -34,7 +34,10 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 			return fail(c.CancelRestart(ctx, pgha.Operation{}, "pg-1"))
 		},
 		"CancelSwitchover": func() error { return fail(c.CancelSwitchover(ctx, pgha.Operation{})) },
-		"Failover":         func() error { return fail(c.Failover(ctx, pgha.FailoverOptions{})) },
+		"Destroy": func() error {
+			return fail(c.Destroy(ctx, pgha.DestroyOptions{}))
+		},
+		"Failover": func() error { return fail(c.Failover(ctx, pgha.FailoverOptions{})) },
 		"Mend": func() error {
 			return c.Mend(ctx,
 				pgha.MendOptions{Steps: []pgha.MendStep{{Host: "pg-1", Command: "true"}}})

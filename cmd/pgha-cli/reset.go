@@ -46,3 +46,50 @@ func resetCommand(out *terminal.Terminal) *cli.Command {
 		},
 	}
 }
+
+func destroyCommand(out *terminal.Terminal) *cli.Command {
+	const destroy = "yes-destroy"
+	return &cli.Command{
+		Name: "destroy", Usage: "delete all databases and take the cluster off its hosts",
+		Description: "Stops everything, deletes what is in the data directories of PostgreSQL and " +
+			"etcd, and then what apply has put on the\n" +
+			"hosts: configuration, certificates, passwords, units, etcd's programs. Packages and " +
+			"accounts stay, and so do copies of\n" +
+			"files that others had written. Each host first tells what would be deleted; a " +
+			"directory that is not what it should be is\n" +
+			"refused. Only a backup brings the data back. When it is interrupted run it again. " +
+			"The cluster's name has to be typed.\n\n" +
+			"   pgha-cli destroy --dry-run\n" +
+			"   pgha-cli destroy",
+		Flags: consentFlags(destroy),
+		Action: func(c *cli.Context) error {
+			sp, err := loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
+			if err != nil {
+				return err
+			}
+			question, err := consent(c, destroy, sp.Cluster,
+				"All databases of "+sp.Cluster+" will be deleted, for good, and the cluster with "+
+					"them.")
+			if err != nil {
+				return err
+			}
+			return operate(c, out, operation[pgha.DestroyResult]{
+				question: question, typed: sp.Cluster,
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (pgha.DestroyResult, error) {
+					return cl.Destroy(ctx, pgha.DestroyOptions{Operation: op})
+				},
+				show: func(r pgha.DestroyResult) { showDestroyed(out, r, sp.StateDir) },
+			})
+		},
+	}
+}
+
+func showDestroyed(out *terminal.Terminal, r pgha.DestroyResult, stateDir string) {
+	out.Printf("%s after %s: system identifier %s\n", out.Paint(terminal.Green, "destroyed"),
+		r.Elapsed, dash(r.SystemIdentifier))
+	for _, k := range r.Kept {
+		out.Printf("kept: %s on %s\n", k.Path, k.Host)
+	}
+	out.Printf("packages and accounts stay on the hosts, passwords and keys in %s\n", stateDir)
+}

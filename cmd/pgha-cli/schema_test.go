@@ -32,6 +32,7 @@ var answers = map[string][]any{
 	"config edit":     {verb[configResult]{}},
 	"config show":     {pgha.ConfigReport{}},
 	"connection":      {pgha.Connection{}},
+	"destroy":         {verb[pgha.DestroyResult]{}},
 	"doctor":          {typedReport{}, fixAnswer{}},
 	"doctor bundle":   {bundleAnswer{}},
 	"drill":           {drill.Result{}, scenariosAnswer{}},

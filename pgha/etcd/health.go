@@ -23,7 +23,7 @@ type MemberHealth struct {
 	Err string
 }
 
-// Health asks every member at the same time for a read that takes a quorum, each for at most 2 s.
+// Health asks every member at the same time for a read that takes a quorum, each for at most 4 s.
 // Members that fail are in the result, which is in the members' order; the error is ctx's.
 func Health(ctx context.Context, o Options) ([]MemberHealth, error) {
 	o = o.withDefaults()

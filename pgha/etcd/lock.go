@@ -23,12 +23,12 @@ const lockTTL = 15 * time.Second
 // Lock takes the operators' lock at key, for example "/pgha/demo/lock", and holds it until unlock
 // is called. It does not wait: a lock that is taken is a *LockedError, which matches ErrLocked and
 // says who has it since when. h.Since is set if it is zero. ErrUnhealthy means that no member could
-// do it, within 2 s for each: there is no quorum; ErrNoSpace that there is one, which takes no
+// do it, within 4 s for each: there is no quorum; ErrNoSpace that there is one, which takes no
 // writes.
 //
 // The work under the lock runs with held. It ends with ctx, and with a cause that matches
 // ErrLockLost when the lock is lost: somebody has deleted the key or taken its lease away, noticed
-// within some 2 s, or no member has renewed it for 15 s. It is renewed and looked at every second;
+// within some 4 s, or no member has renewed it for 15 s. It is renewed and looked at every second;
 // any member will do for that, so the death of one costs nothing as long as the others have a
 // quorum. When ctx ends the lock stays: what has to be put in order is still done under it.
 //

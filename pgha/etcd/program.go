@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -24,6 +25,16 @@ const (
 	// downloadTimeout is generous: a slow line is no error.
 	downloadTimeout = 15 * time.Minute
 )
+
+// Programs are the files that Install and Bootstrap put on a member's host beside those of Layout,
+// unless the programs are the distribution's.
+func Programs() []layout.File {
+	list := []layout.File{{Path: cacheDir, Dir: true}}
+	for _, name := range []string{"etcd", "etcdctl", "etcdutl"} {
+		list = append(list, layout.File{Path: binDir + "/" + name, Mode: 0o755})
+	}
+	return list
+}
 
 // installProgram installs etcd, etcdctl and etcdutl unless the wanted version is there.
 func (o Options) installProgram(ctx context.Context, t *remote.Target, f facts) error {

@@ -28,7 +28,7 @@ type MemberStatus struct {
 	Err string
 }
 
-// Status asks every member at the same time, each for at most 2 s, what it knows by itself: it
+// Status asks every member at the same time, each for at most 4 s, what it knows by itself: it
 // takes no quorum. Members that do not answer are in the result, which is in the members' order;
 // the error is ctx's.
 func Status(ctx context.Context, o Options) ([]MemberStatus, error) {

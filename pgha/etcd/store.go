@@ -28,7 +28,7 @@ type StoreMember struct {
 	Learner bool
 }
 
-// ReadStore asks one member after the other, each for at most 2 s, until one tells its members and,
+// ReadStore asks one member after the other, each for at most 4 s, until one tells its members and,
 // with a quorum, the values of all keys that begin with prefix. Changes nothing. The error, of the
 // member that was asked last, says why none did; before there is an etcd that is a refused
 // connection.

@@ -68,6 +68,7 @@ func TestUpkeep(t *testing.T) {
 		{"power", testPower},
 		{"lost state directory", testTakeOver},
 		{"reset", testReset},
+		{"destroy", testDestroy},
 	})
 }
 

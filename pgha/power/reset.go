@@ -105,20 +105,8 @@ func Reset(ctx context.Context, c *site.Site, opts ResetOptions) (ResetResult, e
 
 // prepareReset refuses what has to be refused, and describes what will be deleted.
 func prepareReset(ctx context.Context, r *job.Job) ([]dataDir, error) {
-	for _, h := range r.Spec.Hosts {
-		if err := r.Unreachable[h.Name]; err != nil {
-			return nil, remote.WithHint(fmt.Errorf("%w: %w", errs.ErrRefused, err),
-				"all hosts have to be there: one with old data would not fit the new cluster")
-		}
-	}
-	status, err := status.Look(ctx, r.Site)
-	if err != nil {
+	if err := refuseToStop(ctx, r); err != nil {
 		return nil, err
-	}
-	if status.Paused {
-		return nil, errs.WithNext(fmt.Errorf("%w: Patroni would leave PostgreSQL running",
-			patroni.ErrPaused),
-			errs.Text("%s comes first", errs.Verb("resume")))
 	}
 	// Forming needs what preflight finds out about the hosts, and must not fail for what it would
 	// have told.
@@ -140,6 +128,28 @@ func prepareReset(ctx context.Context, r *job.Job) ([]dataDir, error) {
 		r.Warn("", "the hosts have databases of different clusters: "+strings.Join(each, "; "))
 	}
 	return dirs, nil
+}
+
+// refuseToStop refuses what nobody may be stopped for: a host that would go on, and a Patroni that
+// would leave PostgreSQL running.
+func refuseToStop(ctx context.Context, r *job.Job) error {
+	for _, h := range r.Spec.Hosts {
+		if err := r.Unreachable[h.Name]; err != nil {
+			return remote.WithHint(fmt.Errorf("%w: %w", errs.ErrRefused, err),
+				"all hosts have to be there: one that is left keeps its old data, and its part "+
+					"in the cluster")
+		}
+	}
+	status, err := status.Look(ctx, r.Site)
+	if err != nil {
+		return err
+	}
+	if status.Paused {
+		return errs.WithNext(fmt.Errorf("%w: Patroni would leave PostgreSQL running",
+			patroni.ErrPaused),
+			errs.Text("%s comes first", errs.Verb("resume")))
+	}
+	return nil
 }
 
 // stopForReset stops the databases in order. That they end well does not matter any more.

@@ -12,7 +12,7 @@ import (
 )
 
 // writesWithin bounds the question whether applications can write.
-const writesWithin = 3 * time.Second
+const writesWithin = 5 * time.Second
 
 // questionWrites asks a server whether it is a replica, and for how long somebody's commit has
 // waited for a synchronous replica.

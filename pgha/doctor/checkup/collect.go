@@ -16,13 +16,13 @@ import (
 
 // Defaults of Options.
 const (
-	defaultTimeout = 10 * time.Second
+	defaultTimeout = 15 * time.Second
 	defaultLong    = time.Hour
 )
 
 // Options say how Examine looks. The zero value is right for a person who waits.
 type Options struct {
-	// Timeout bounds each look; what has not answered by then is recorded as a fact. 0 means 10 s.
+	// Timeout bounds each look; what has not answered by then is recorded as a fact. 0 means 15 s.
 	Timeout time.Duration
 	// LongTransaction is the age from which an open transaction is reported. 0 means an hour.
 	LongTransaction time.Duration

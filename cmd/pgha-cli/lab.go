@@ -39,6 +39,8 @@ func labCommand(out *terminal.Terminal) *cli.Command {
 				Flags: []cli.Flag{
 					numberFlag("hosts", 0, "6: three databases, three balancers",
 						"`NUMBER` of hosts, 1 to 10"),
+					numberFlag("databases", 0, "as many as make a quorum",
+						"`NUMBER` of databases among the hosts"),
 					&cli.BoolFlag{Name: "ipv6",
 						Usage: "give the hosts addresses of IPv6 (fd00:192:168::200 and up) and " +
 							"none of IPv4"},
@@ -95,6 +97,7 @@ func labCommand(out *terminal.Terminal) *cli.Command {
 			faultCommand(out, "cut", "pull a host's network cable", (*lab.Lab).Cut),
 			faultCommand(out, "heal", "plug the cable in again", (*lab.Lab).Heal),
 			faultCommand(out, "kill", "take a host's power", (*lab.Lab).Kill),
+			labAddCommand(out),
 			labWipeCommand(out),
 			faultCommand(out, "start", "give a host its power back", (*lab.Lab).StartHost),
 		},
@@ -110,6 +113,28 @@ func faultCommand(out *terminal.Terminal, name, usage string, do func(*lab.Lab, 
 			}
 			return inLab(c, out, func(l *lab.Lab) error {
 				return do(l, c.Context, c.Args().First())
+			})
+		}}
+}
+
+func labAddCommand(out *terminal.Terminal) *cli.Command {
+	return &cli.Command{
+		Name: "add", Usage: "put one more bare host beside the others", ArgsUsage: "database|balancer",
+		Description: "Boots a host with the next name and address of its role, to practise how a " +
+			"cluster grows.\n\n" +
+			"   pgha-cli lab add database\n" +
+			"   pgha-cli lab spec                the specification with the new host",
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return usagef("lab add wants a role: pgha-cli lab add database")
+			}
+			return inLab(c, out, func(l *lab.Lab) error {
+				_, h, err := l.Add(c.Context, c.Args().First())
+				if err != nil {
+					return err
+				}
+				out.Printf("%s has the address %s\n", h.Name, h.Address)
+				return nil
 			})
 		}}
 }
@@ -137,7 +162,7 @@ func labWipeCommand(out *terminal.Terminal) *cli.Command {
 // labOptions turns the global flags into options.
 func labOptions(c *cli.Context, out *terminal.Terminal) lab.Options {
 	return lab.Options{Name: c.String("lab-name"), CacheDir: c.String("lab-cache"),
-		Hosts: c.Int("hosts"), IPv6: c.Bool("ipv6"), Installed: c.Bool("installed"),
+		Hosts: c.Int("hosts"), Databases: c.Int("databases"), IPv6: c.Bool("ipv6"), Installed: c.Bool("installed"),
 		Release: c.String("release"), Progress: labProgress(out)}
 }
 

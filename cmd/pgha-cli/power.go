@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -84,10 +85,14 @@ func rollingRebootCommand(out *terminal.Terminal) *cli.Command {
 		Description: "Balancers first, the one with the address last of them; then replicas; " +
 			"then the leader's host, after a switchover to a\n" +
 			"member that was rebooted. Before and after each reboot the whole cluster must be " +
-			"healthy; stops at the first that is not.",
+			"healthy; stops at the first that is not.\n\n" +
+			"   pgha-cli rolling-reboot --upgrade            patch the operating system of all hosts\n" +
+			"   pgha-cli rolling-reboot --upgrade --dry-run  which packages that would be",
 		Flags: operationFlags(
 			&cli.BoolFlag{Name: "only-if-required", DisableDefaultText: true,
 				Usage: "leave out hosts without /run/reboot-required"},
+			&cli.BoolFlag{Name: "upgrade", DisableDefaultText: true,
+				Usage: "upgrade all packages of each host before its reboot, as apt-get upgrade does"},
 			&cli.BoolFlag{Name: "force", DisableDefaultText: true,
 				Usage: "switch over although transactions or a base backup are cut short, and " +
 					"reboot what the rest cannot do without"},
@@ -101,12 +106,17 @@ func rollingRebootCommand(out *terminal.Terminal) *cli.Command {
 					return cl.RollingReboot(ctx, pgha.RollingRebootOptions{Operation: op,
 						Hosts:          c.Args().Slice(),
 						OnlyIfRequired: c.Bool("only-if-required"), Force: c.Bool("force"),
-						Wait: c.Duration("wait")})
+						Upgrade: c.Bool("upgrade"), Wait: c.Duration("wait")})
 				},
 				show: func(r pgha.RollingRebootResult) {
 					for _, h := range r.Rebooted {
-						out.Printf("%s %s: back after %s, the cluster healthy after %s\n",
-							out.Paint(terminal.Green, "rebooted"), h.Host, h.Back, h.Healthy)
+						upgraded := ""
+						if c.Bool("upgrade") {
+							upgraded = fmt.Sprintf("%d packages upgraded, ", h.Upgraded)
+						}
+						out.Printf("%s %s: %sback after %s, the cluster healthy after %s\n",
+							out.Paint(terminal.Green, "rebooted"), h.Host, upgraded, h.Back,
+							h.Healthy)
 					}
 					if len(r.NotRequired) > 0 {
 						out.Printf("no reboot required: %s\n", strings.Join(r.NotRequired, ", "))

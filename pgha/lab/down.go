@@ -33,7 +33,9 @@ func (l *Lab) Down(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = l.progress.step("", "down", "removing the lab", func() error { return l.remove(ctx) })
+	whole := *l
+	whole.record = current // somebody may have added hosts
+	err = l.progress.step("", "down", "removing the lab", func() error { return whole.remove(ctx) })
 	if err != nil {
 		return fmt.Errorf("remove lab %s: %w", l.Name(), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +123,36 @@ func testStartAgain(t *testing.T, l *Lab) {
 		Name: l.Name(), Hosts: 3, CacheDir: t.TempDir(),
 	}); !errors.Is(err, ErrConflict) {
 		t.Errorf("another cache directory: %v", err)
+	}
+}
+
+func testAdd(t *testing.T, l *Lab) {
+	if err := l.Kill(t.Context(), "postgres-03"); err != nil {
+		t.Fatal(err)
+	}
+	larger, h, err := l.Add(t.Context(), RoleBalancer)
+	if err != nil || h.Name != "haproxy-01" || h.Address != "192.168.0.203" || !h.Running {
+		t.Fatalf("added %+v, %v", h, err)
+	}
+	if err := larger.StartHost(t.Context(), "postgres-03"); err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"postgres-01", "postgres-03", "haproxy-01"} {
+		if out, exit := inHost(t, larger, host, "getent hosts haproxy-01; ping -q -c 1 -W 2 "+
+			"postgres-02 >/dev/null"); exit != 0 || !strings.HasPrefix(out, "192.168.0.203") {
+			t.Errorf("%s finds the new host at %q, exit %d", host, out, exit)
+		}
+	}
+	known, err := os.ReadFile(larger.KnownHostsFile())
+	if err != nil || !strings.Contains(string(known), "\n192.168.0.203,haproxy-01 ssh-") {
+		t.Errorf("known hosts: %v\n%s", err, known)
+	}
+	text, err := larger.Spec()
+	if err != nil || !strings.Contains(string(text), "{name: haproxy-01, address: 192.168.0.203") {
+		t.Errorf("spec: %v\n%s", err, text)
+	}
+	if _, _, err := l.Add(t.Context(), "router"); err == nil {
+		t.Error("a role that there is not was added")
 	}
 }
 

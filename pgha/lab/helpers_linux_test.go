@@ -69,7 +69,7 @@ func traces(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	defer groups.close()
-	for _, h := range planHosts(maxHosts, networkOf(false)) {
+	for _, h := range planHosts(maxHosts, 0, networkOf(false)) {
 		if _, err := groups.root.Stat(hostNamespace(name, h.Name)); err == nil {
 			found = append(found, "control group: "+h.Name+"\n")
 		}

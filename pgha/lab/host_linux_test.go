@@ -30,6 +30,7 @@ func TestLab(t *testing.T) {
 	t.Run("power", func(t *testing.T) { testPower(t, l) })
 	t.Run("reboot", func(t *testing.T) { testReboot(t, l) })
 	t.Run("again", func(t *testing.T) { testStartAgain(t, l) })
+	t.Run("add", func(t *testing.T) { testAdd(t, l) })
 	t.Run("down", func(t *testing.T) { testDown(t, l) })
 }
 

@@ -61,26 +61,33 @@ type hostPlan struct {
 }
 
 // planHosts lays out n hosts: balancers first, then databases, on
-// consecutive addresses.
-func planHosts(n int, addresses network) []hostPlan {
-	databases := (n + 1) / 2
-	if databases%2 == 0 {
-		databases++
+// consecutive addresses. With 0 databases it chooses how many.
+func planHosts(n, databases int, addresses network) []hostPlan {
+	if databases == 0 {
+		databases = (n + 1) / 2
+		if databases%2 == 0 {
+			databases++
+		}
 	}
 	hosts := make([]hostPlan, 0, n)
 	for i := range n {
-		h := hostPlan{Address: addresses.host(i)}
-		if nr := i + 1; nr <= n-databases {
-			h.Role, h.Name = RoleBalancer, fmt.Sprintf("haproxy-%02d", nr)
-		} else {
-			nr -= n - databases
-			h.Role = RoleDatabase
-			h.Name = fmt.Sprintf("postgres-%02d", nr)
-			h.Member = fmt.Sprintf("postgresql-%02d", nr)
+		role, number := RoleBalancer, i+1
+		if balancers := n - databases; number > balancers {
+			role, number = RoleDatabase, number-balancers
 		}
-		hosts = append(hosts, h)
+		hosts = append(hosts, planHost(role, number, addresses.host(i)))
 	}
 	return hosts
+}
+
+// planHost is the host with this number among those of its role.
+func planHost(role string, number int, address string) hostPlan {
+	h := hostPlan{Address: address, Role: role, Name: fmt.Sprintf("haproxy-%02d", number)}
+	if role == RoleDatabase {
+		h.Name = fmt.Sprintf("postgres-%02d", number)
+		h.Member = fmt.Sprintf("postgresql-%02d", number)
+	}
+	return h
 }
 
 // cache knows where everything lies under Options.CacheDir.

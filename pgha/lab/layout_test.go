@@ -20,7 +20,7 @@ func TestPlanHosts(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]int{1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 3, 7: 5, 10: 5} {
 		addresses := networkOf(n%2 == 0)
-		hosts := planHosts(n, addresses)
+		hosts := planHosts(n, 0, addresses)
 		databases := 0
 		seen := map[string]bool{addresses.vip(): true, addresses.machine(): true}
 		for _, h := range hosts {
@@ -43,7 +43,7 @@ func TestPlanHosts(t *testing.T) {
 				databases, want)
 		}
 	}
-	last := planHosts(6, networkOf(false))[5]
+	last := planHosts(6, 0, networkOf(false))[5]
 	want := hostPlan{Name: "postgres-03", Address: "192.168.0.205", Role: RoleDatabase,
 		Member: "postgresql-03"}
 	if diff := cmp.Diff(want, last); diff != "" {
@@ -79,7 +79,7 @@ func TestKernelNamesAreDistinct(t *testing.T) {
 	seen := map[string]string{}
 	for _, lab := range []string{"a", "a-lan", "a-haproxy", "a-haproxy-01", "a-postgres"} {
 		names := []string{lanNamespace(lab)}
-		for _, h := range planHosts(maxHosts, networkOf(false)) {
+		for _, h := range planHosts(maxHosts, 0, networkOf(false)) {
 			names = append(names, hostNamespace(lab, h.Name))
 		}
 		for _, n := range names {
@@ -239,5 +239,24 @@ func TestLayers(t *testing.T) {
 		if got := r.lower("/c", role); got != want {
 			t.Errorf("%s: got %s", role, got)
 		}
+	}
+}
+
+// TestAddedHosts: the next name of the role and the next address, up to ten hosts.
+func TestAddedHosts(t *testing.T) {
+	t.Parallel()
+	r := record{Hosts: planHosts(6, 2, networkOf(false))}
+	for _, want := range []hostPlan{
+		{"postgres-03", "192.168.0.206", RoleDatabase, "postgresql-03"},
+		{"haproxy-05", "192.168.0.207", RoleBalancer, ""},
+		{"postgres-04", "192.168.0.208", RoleDatabase, "postgresql-04"},
+		{"postgres-05", "192.168.0.209", RoleDatabase, "postgresql-05"},
+	} {
+		if got, err := r.add(want.Role); err != nil || got != want {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
+	}
+	if _, err := r.add(RoleDatabase); !errors.Is(err, ErrConflict) || len(r.Hosts) != maxHosts {
+		t.Errorf("an eleventh host: %v", err)
 	}
 }

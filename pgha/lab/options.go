@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -25,6 +26,10 @@ type Options struct {
 	// databases alone. Zero means 6 for a new lab, and whatever the lab has
 	// for an existing one.
 	Hosts int
+
+	// Databases is how many of a new lab's hosts are databases, and the others
+	// balancers. Zero means the number that Hosts tells.
+	Databases int
 
 	// Release is the Debian release the hosts run: "testing" or "trixie".
 	// Empty means "testing" for a new lab, and whatever the lab has for an
@@ -85,6 +90,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Hosts < 0 || o.Hosts > maxHosts {
 		return o, fmt.Errorf("check number of hosts: want 1 to %d, got %d", maxHosts, o.Hosts)
+	}
+	if hosts := cmp.Or(o.Hosts, defaultHosts); o.Databases < 0 || o.Databases > hosts {
+		return o, fmt.Errorf("check number of databases: want 1 to %d, got %d", hosts, o.Databases)
 	}
 	if o.Release != "" {
 		if _, err := releaseByName(o.Release); err != nil {

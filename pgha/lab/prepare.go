@@ -24,7 +24,7 @@ const (
 func prepareLab(c cache, rel release, image string, layers map[string]string,
 	o Options) (record, error) {
 	r := record{Name: o.Name, Release: rel.name, Image: image, IPv6: o.IPv6, Layers: layers,
-		Hosts: planHosts(o.Hosts, networkOf(o.IPv6)), Created: time.Now().UTC()}
+		Hosts: planHosts(o.Hosts, o.Databases, networkOf(o.IPv6)), Created: time.Now().UTC()}
 	dir := c.lab(r.Name)
 	if err := removeTree(dir); err != nil {
 		return r, err

@@ -122,6 +122,16 @@ func checkRecord(c cache, o Options, r record) error {
 			ErrConflict,
 			len(r.Hosts), o.Hosts), next)
 	}
+	databases := 0
+	for _, h := range r.Hosts {
+		if h.Role == RoleDatabase {
+			databases++
+		}
+	}
+	if o.Databases != 0 && o.Databases != databases {
+		return errs.WithNext(fmt.Errorf("start lab %s: %w: it has %d databases, not %d", o.Name,
+			ErrConflict, databases, o.Databases), next)
+	}
 	if o.IPv6 && !r.IPv6 {
 		return errs.WithNext(fmt.Errorf("start lab %s: %w: its hosts have addresses of IPv4",
 			o.Name,

@@ -284,18 +284,39 @@ func testRebootIfRequired(t *testing.T, s site) {
 	}
 }
 
+// patch gives a host a package, and a repository that has a newer version of it.
+const patch = `mkdir -p /srv/patch/p/DEBIAN && cd /srv/patch && for v in 1.0 2.0; do
+printf 'Package: lab-patch\nVersion: %s\nArchitecture: all\nMaintainer: lab <lab@example.com>\nDescription: a patch\n' $v >p/DEBIAN/control
+dpkg-deb --build p lab-patch_$v.deb
+done && dpkg -i lab-patch_1.0.deb && rm lab-patch_1.0.deb && apt-ftparchive packages . >Packages &&
+echo 'deb [trusted=yes] file:/srv/patch ./' >/etc/apt/sources.list.d/patch.list`
+
 func testRollingReboot(t *testing.T, s site) {
+	for _, h := range s.Hosts() {
+		s.mustInHost(t, h.Name, patch)
+	}
 	before, timeline := s.boots(t), s.patronictl(t)[0].TL
 	leader, _ := s.leader(t)
 	var result struct {
 		Rebooted []struct {
-			Host    string  `json:"host"`
-			Healthy float64 `json:"seconds_until_healthy"`
+			Host     string  `json:"host"`
+			Upgraded int     `json:"upgraded_packages"`
+			Healthy  float64 `json:"seconds_until_healthy"`
 		} `json:"rebooted"`
 		NewLeader string  `json:"new_leader"`
 		Seconds   float64 `json:"seconds"`
 	}
-	s.verb(t, &result, "rolling-reboot")
+	s.verb(t, &result, "rolling-reboot", "--upgrade")
+	for _, h := range s.Hosts() {
+		if got := s.mustInHost(t, h.Name, "dpkg-query -W -f '${Version}' lab-patch"); got != "2.0" {
+			t.Errorf("%s has version %s of a package that has an upgrade", h.Name, got)
+		}
+	}
+	for _, h := range result.Rebooted {
+		if h.Upgraded != 1 {
+			t.Errorf("%s is said to have %d packages upgraded", h.Host, h.Upgraded)
+		}
+	}
 	after := s.boots(t)
 	for host := range before {
 		if before[host] == after[host] {

@@ -29,8 +29,13 @@ type RollingRebootOptions struct {
 	// Hosts by their own or their members' names; none means all.
 	Hosts []string
 	// OnlyIfRequired leaves out hosts whose distribution does not ask for a reboot
-	// (/run/reboot-required).
+	// (/run/reboot-required). Not together with Upgrade: only an upgrade tells whether it needs a
+	// reboot.
 	OnlyIfRequired bool
+	// Upgrade upgrades all packages of a host before its reboot, when nobody depends on it any more:
+	// as apt-get upgrade does, which removes none and leaves changed configuration files. Packages
+	// of the cluster are among them, within the major version of PostgreSQL.
+	Upgrade bool
 	// Force goes on although the switchover cuts transactions or a base backup short, and although
 	// etcd has no quorum, or nobody serves, while one of the hosts is away.
 	Force bool
@@ -57,6 +62,8 @@ type RollingRebootResult struct {
 // RebootedHost is one host that came back.
 type RebootedHost struct {
 	Host string `json:"host"`
+	// Upgraded is how many packages were upgraded or added before the reboot.
+	Upgraded int `json:"upgraded_packages"`
 	// Back is from the reboot to the first SSH connection after it, Healthy until the whole cluster
 	// was healthy again.
 	Back    patroni.Elapsed `json:"seconds_until_back"`
@@ -81,6 +88,11 @@ func RollingReboot(ctx context.Context, c *site.Site,
 	hosts, err := c.Chosen(opts.Hosts)
 	if err != nil {
 		return result, err
+	}
+	if opts.Upgrade && opts.OnlyIfRequired {
+		return result, remote.WithHint(fmt.Errorf("%w: whether an upgrade needs a reboot is known "+
+			"after it", patroni.ErrInvalid), "upgrade and reboot all hosts, or name those that "+
+			"are to be")
 	}
 	if opts.Wait == 0 {
 		opts.Wait = rebootWait
@@ -182,9 +194,13 @@ func rebootInTurn(ctx context.Context, r *job.Job, s status.Status, left []spec.
 		if newLeader != s.Leader() {
 			result.NewLeader = newLeader
 		}
-		rebooted, asked := RebootedHost{}, false
+		rebooted, asked, upgraded := RebootedHost{}, false, 0
+		if err == nil && opts.Upgrade {
+			upgraded, err = upgrade(ctx, r, h)
+		}
 		if err == nil {
 			rebooted, asked, err = reboot(ctx, r, h, opts.Wait)
+			rebooted.Upgraded = upgraded
 		}
 		if err != nil && !asked && !r.Planning() {
 			err = errors.Join(err, restore(ctx, r, h, r.UnitsOf(h)...))
@@ -239,6 +255,20 @@ func drain(ctx context.Context, r *job.Job, s status.Status, h spec.Host, reboot
 		return leader, err
 	}
 	return leader, stopMembers(ctx, r, hosts)
+}
+
+// upgrade upgrades the packages of a host that was drained. Units of the cluster are not restarted
+// by it: the reboot does that.
+func upgrade(ctx context.Context, r *job.Job, h spec.Host) (packages int, err error) {
+	t, err := r.Target(h.Name)
+	if err != nil {
+		return 0, err
+	}
+	if !r.Planning() {
+		r.Progress("upgrading the packages of " + h.Name)
+	}
+	changes, err := t.Upgrade(ctx, r.LayoutOf(h).Packages().Quiet)
+	return len(changes), err
 }
 
 // reboot reboots one host and waits until it and the whole cluster are well again. asked tells

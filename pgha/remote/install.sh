@@ -1,5 +1,5 @@
-# install "UNIT..." "MODULE..." PACKAGE...: installs packages while the units they bring are kept from
-# starting. Of the Python modules they bring, the named ones and those they import are compiled now, the
+# install "UNIT..." "MODULE..." [PACKAGE...]: installs packages while the units they bring are kept from
+# starting; without a package it upgrades those that are installed, and removes none. Of the Python modules they bring, the named ones and those they import are compiled now, the
 # others later.
 #
 # The work is done by a unit of its own, so that it goes on when the connection is lost or the operator's program dies.
@@ -90,7 +90,11 @@ for u in $units; do
 done
 systemctl daemon-reload
 [ -n "$modules" ] && later || rm -f "$programs/py3compile" # each package compiles its own
-apt --no-install-recommends install "$@"
+if [ $# = 0 ]; then
+	apt --with-new-pkgs upgrade
+else
+	apt --no-install-recommends install "$@"
+fi
 [ -z "$modules" ] || now || true
 # What was set up before stays so.
 for u in $enabled; do
@@ -136,8 +140,9 @@ script="${DPKG_MAINTSCRIPT_NAME:-} ${DPKG_MAINTSCRIPT_PACKAGE:-}"
 	!($0 in there) { print "# " $0 >>"/etc/locale.gen" }
 	END { print }' /etc/locale.gen supported=1 -
 SORT
-code=0
-systemd-run --quiet --wait --collect --description='packages for the database cluster' --property=RuntimeMaxSec=900 \
+code=0 limit=900
+[ $# -gt 2 ] || limit=3600 # of a whole system
+systemd-run --quiet --wait --collect --description='packages for the database cluster' --property=RuntimeMaxSec=$limit \
 	--property="StandardOutput=append:$dir/log" --property="StandardError=append:$dir/log" sh "$dir/job" "$dir/done" "$@" >&2 || code=$?
 cat "$dir/log" >&2 || : # there is none where the job was stopped before it began
 if [ $code = 0 ] && [ ! -e "$dir/done" ]; then

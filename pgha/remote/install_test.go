@@ -25,7 +25,7 @@ func TestInstallWantsTheJobsLastWord(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			out, err := runInstall(t, t.TempDir(), c.job)
+			out, err := runInstall(t, t.TempDir(), c.job, "haproxy")
 			if (err == nil) != (c.want == "") || c.want != "" &&
 				!strings.Contains(string(out)+" ", c.want) {
 				t.Errorf("got %v, %s", err, out)
@@ -34,13 +34,30 @@ func TestInstallWantsTheJobsLastWord(t *testing.T) {
 	}
 }
 
+// TestUpgradeWithoutNames: with names these are installed, without one all that there are upgraded.
+func TestUpgradeWithoutNames(t *testing.T) {
+	t.Parallel()
+	for want, packages := range map[string][]string{
+		"--with-new-pkgs upgrade\n":                         nil,
+		"--no-install-recommends install haproxy patroni\n": {"haproxy", "patroni"},
+	} {
+		bin := t.TempDir()
+		_, err := runInstall(t, bin, `"$@" >`+bin+`/said`, packages...)
+		said, readErr := os.ReadFile(filepath.Join(bin, "said"))
+		if err != nil || readErr != nil || !strings.HasSuffix(string(said), want) ||
+			strings.Contains(string(said), "upgrade") != (len(packages) == 0) {
+			t.Errorf("%v: %v, %v, %s", packages, err, readErr, said)
+		}
+	}
+}
+
 // runInstall runs install.sh on a host whose systemd-run does job, where "$@" is the unit's
 // command.
-func runInstall(t *testing.T, bin, job string) (output []byte, err error) {
+func runInstall(t *testing.T, bin, job string, packages ...string) (output []byte, err error) {
 	t.Helper()
 	for program, text := range map[string]string{
 		"systemd-run": `while [ "${1#-}" != "$1" ]; do shift; done` + "\n" + job,
-		"apt-get":     "exit 0", "dpkg": "exit 0", "systemctl": "exit 0", "flock": "exit 0",
+		"apt-get":     `echo "apt-get $*"`, "dpkg": "exit 0", "systemctl": "exit 0", "flock": "exit 0",
 		"mktemp": "mkdir " + bin + "/run && echo " + bin + "/run",
 	} {
 		writeProgram(t, filepath.Join(bin, program), text)
@@ -49,7 +66,8 @@ func runInstall(t *testing.T, bin, job string) (output []byte, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "sh", "-s", "--", "haproxy.service", "", "haproxy")
+	args := append([]string{"-s", "--", "haproxy.service", ""}, packages...)
+	cmd := exec.CommandContext(t.Context(), "sh", args...)
 	cmd.Stdin = strings.NewReader(strings.ReplaceAll(string(script), "/run/lock/pgha-apt.lock",
 		filepath.Join(bin, "lock")))
 	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
@@ -70,7 +88,7 @@ func standIns(t *testing.T, etc, bin string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	if out, err := runInstall(t, t.TempDir(), `cp "${2%/*}"/programs/* `+dir+
-		`; exit 1`); err == nil {
+		`; exit 1`, "haproxy"); err == nil {
 		t.Fatalf("install.sh is content with a job that failed: %s", out)
 	}
 	files, err := os.ReadDir(dir)

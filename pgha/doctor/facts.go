@@ -65,6 +65,9 @@ type Host struct {
 	Role    spec.Role `json:"role"`
 	// Error is why the host could not be asked; everything below is empty then.
 	Error string `json:"error,omitempty"`
+	// Refused is what to do where the host answers and only does not let this program in, or shows
+	// another SSH key than it should: what runs there may be well. "" for all other errors.
+	Refused string `json:"refused,omitempty"`
 	// Unanswered are looks that did not end in time, though the host answers.
 	Unanswered []string `json:"unanswered,omitempty"`
 

@@ -13,7 +13,13 @@ import (
 func hostsUnreachable(f Facts) []Finding {
 	var list []Finding
 	databases := len(f.Spec.Databases())
-	majorityAway := 2*len(f.databases()) < databases && databases > 0
+	away := 0
+	for _, h := range f.Hosts {
+		if h.Role == spec.RoleDatabase && h.Error != "" && h.Refused == "" {
+			away++
+		}
+	}
+	majorityAway := 2*(databases-away) < databases
 	for _, h := range f.Hosts {
 		if h.Error == "" {
 			continue
@@ -34,6 +40,11 @@ func hostsUnreachable(f Facts) []Finding {
 			advice = errs.Text("look at its power and its network; if most database hosts are "+
 				"lost for good, with their disks: %s goes on from one that is left",
 				errs.Verb("recover", "--from", "MEMBER"))
+		}
+		if h.Refused != "" {
+			consequence = "what runs there is not known, and may be well; apply and plan refuse to " +
+				"work without it"
+			advice = errs.Text("%s", h.Refused)
 		}
 		if strings.Contains(h.Error, spec.ErrLookup.Error()) {
 			consequence = "what runs there is not known; apply and plan refuse to work until the " +

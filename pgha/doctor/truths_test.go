@@ -85,6 +85,28 @@ func TestMostDatabasesAreGone(t *testing.T) {
 	}
 }
 
+// TestHostThatRefuses: of a host that answers and shows another SSH key nobody says that it has no
+// power, nor that etcd misses it.
+func TestHostThatRefuses(t *testing.T) {
+	t.Parallel()
+	f := recorder(t)()
+	for _, name := range []string{pg2, pg3} {
+		h := f.host(name)
+		*h = Host{Name: h.Name, Address: h.Address, Member: h.Member, Role: h.Role,
+			Error: "host key changed", Refused: "compare it on the host's console"}
+	}
+	found := Diagnose(*f).Find("host-unreachable")
+	if len(found) != 2 {
+		t.Fatalf("%d findings", len(found))
+	}
+	for _, one := range found {
+		if one.Advice.String() != "compare it on the host's console" ||
+			!strings.Contains(one.Consequence, "may be well") {
+			t.Errorf("%s: %q, %q", one.Key(), one.Consequence, one.Advice)
+		}
+	}
+}
+
 // TestAnswersAreMissing takes away one answer of each host at a time. What did not answer may be a
 // finding; no rule may fail for it, nor find anything on other hosts that answer.
 func TestAnswersAreMissing(t *testing.T) {

@@ -2,6 +2,7 @@ package checkup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/remote/ssh"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -100,6 +102,11 @@ func lookAt(ctx context.Context, c *pgha.Cluster, h *doctor.Host, long time.Dura
 	t, err := c.Target(h.Name)
 	if err != nil {
 		h.Error = err.Error()
+		for _, kind := range []error{ssh.ErrAuth, ssh.ErrHostKeyChanged, ssh.ErrHostKeyUnknown} {
+			if errors.Is(err, kind) {
+				h.Refused = remote.Hint(err)
+			}
+		}
 		return
 	}
 	reach := reachQuestion(c.Spec, h)

@@ -17,7 +17,9 @@ import (
 // there, and what members promise.
 func TestAccess(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, startLab(t, lab.Options{Name: "access-test", Installed: true}), byName)
+	s := newSite(t, startLab(t, lab.Options{Name: "access-test", Installed: true}),
+		// How long a switchover takes on this machine is not what is tried here.
+		func(text string) string { return byName(text) + "slo: {switchover: 1m}\n" })
 	s.apply(t, pgha.ApplyOptions{})
 	for _, part := range []struct {
 		name string

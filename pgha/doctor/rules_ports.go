@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -51,9 +52,11 @@ func portsTaken(f Facts) []Finding {
 	return list
 }
 
-// portsBlocked are ports on which a program listens and that others cannot reach.
+// portsBlocked are ports on which a program listens and that others cannot reach. Those that the same
+// rules keep from others are one cause: the first explains the others.
 func portsBlocked(f Facts) []Finding {
 	var list []Finding
+	first := map[string]int{} // by the rules
 	for _, h := range f.databases() {
 		for _, use := range f.ports(h.Role) {
 			if !slices.ContainsFunc(h.Listeners, func(l Listener) bool {
@@ -65,18 +68,32 @@ func portsBlocked(f Facts) []Finding {
 				Severity:    Error,
 				Title:       fmt.Sprintf("port %d of %s cannot be reached", use.Number, h.Name),
 				Consequence: blockedConsequence(f.Spec, use.Number)}
+			var kept []*Host
 			for _, from := range f.answering() {
 				if said, tried := from.Reach[h.at(use.Number)]; tried && said != "ok" {
 					found.Evidence = append(found.Evidence,
 						fmt.Sprintf("from %s: %s", from.Name, said))
+					kept = append(kept, from)
 				}
 			}
 			if len(found.Evidence) == 0 {
 				continue
 			}
-			found.Remedy, found.Advice = unblock(f, h, use.Number)
-			found.Evidence = append(found.Evidence, ruleEvidence(f, use.Number)...)
+			rules := blocking(f, h, use.Number, kept)
+			found.Remedy, found.Advice = unblock(rules, h, use.Number)
+			for _, r := range rules {
+				found.Evidence = append(found.Evidence,
+					fmt.Sprintf("nftables of %s: %s", r.host, r.Text))
+			}
 			found.explains = blockedSymptoms(f, h, use.Number)
+			if key := fmt.Sprint(rules); len(rules) > 0 {
+				if i, seen := first[key]; seen {
+					list[i].explains = append(list[i].explains,
+						symptom{found.ID, h.Name, found.Subject})
+				} else {
+					first[key] = len(list)
+				}
+			}
 			list = append(list, found)
 		}
 	}
@@ -107,27 +124,47 @@ func blockedSymptoms(f Facts, h *Host, port int) []symptom {
 	return append(etcdSymptoms(h.Name), symptom{"patroni-cut-from-etcd", "", ""})
 }
 
-// blocking finds the rules of nftables, on any host, that name the port and refuse.
-func blocking(f Facts, port int) (hosts []string, rules []FirewallRule) {
-	for _, h := range f.answering() {
-		for _, r := range h.Firewall {
-			if slices.ContainsFunc(strings.FieldsFunc(r.Text,
-				func(c rune) bool { return strings.ContainsRune(" ,{}", c) }),
-				func(w string) bool { return w == fmt.Sprint(port) }) {
-				hosts, rules = append(hosts, h.Name), append(rules, r)
+// barrier is a rule of nftables on a host that keeps others from a port.
+type barrier struct {
+	host string
+	FirewallRule
+}
+
+// blocking finds the rules that name the port, on any host, or the addresses of those that cannot
+// reach it: on the host itself, or on theirs.
+func blocking(f Facts, h *Host, port int, kept []*Host) []barrier {
+	var list []barrier
+	for _, on := range f.answering() {
+		for _, r := range on.Firewall {
+			words := strings.FieldsFunc(r.Text,
+				func(c rune) bool { return strings.ContainsRune(" ,{}", c) })
+			matches := slices.Contains(words, fmt.Sprint(port))
+			if !slices.ContainsFunc(words, func(w string) bool {
+				return w == "dport" || w == "sport" || w == "!=" // it is about something narrower
+			}) {
+				for _, from := range kept {
+					matches = matches || on == h && names(words, from.Address) ||
+						on == from && names(words, h.Address)
+				}
+			}
+			if matches {
+				list = append(list, barrier{on.Name, r})
 			}
 		}
 	}
-	return hosts, rules
+	return list
 }
 
-func ruleEvidence(f Facts, port int) []string {
-	var list []string
-	hosts, rules := blocking(f, port)
-	for i, r := range rules {
-		list = append(list, fmt.Sprintf("nftables of %s: %s", hosts[i], r.Text))
-	}
-	return list
+// names tells whether an address is among the words of a rule, or in a network that is.
+func names(words []string, address string) bool {
+	at, err := netip.ParseAddr(address)
+	return err == nil && slices.ContainsFunc(words, func(word string) bool {
+		if one, err := netip.ParseAddr(word); err == nil {
+			return one == at
+		}
+		network, err := netip.ParsePrefix(word)
+		return err == nil && network.Contains(at)
+	})
 }
 
 // deleteRule is the command that takes a rule out.
@@ -135,16 +172,15 @@ func deleteRule(r FirewallRule) string {
 	return fmt.Sprintf("nft delete rule %s %s %s handle %s", r.Family, r.Table, r.Chain, r.Handle)
 }
 
-func unblock(f Facts, h *Host, port int) (steps []Step, advice errs.Next) {
-	hosts, rules := blocking(f, port)
-	for i, r := range rules {
-		steps = append(steps, on(hosts[i], deleteRule(r))...)
+func unblock(rules []barrier, h *Host, port int) (steps []Step, advice errs.Next) {
+	for _, r := range rules {
+		steps = append(steps, on(r.host, deleteRule(r.FirewallRule))...)
 	}
 	if len(steps) > 0 {
 		return steps, errs.Text("put the rule out of the firewall's own configuration too, " +
 			"or it returns at the next boot")
 	}
-	return nil, errs.Text("no rule of nftables on the hosts names the port: "+
+	return nil, errs.Text("no rule of nftables on the hosts names the port or their addresses: "+
 		"look for a firewall between them; "+
 		"TCP %d of %s has to be open to the other hosts of the cluster", port, h.Name)
 }

@@ -479,6 +479,14 @@ func balancerCases() []ruleCase {
 			f.host(pg2).Firewall = []FirewallRule{{"inet", "filter", "input", "7",
 				"tcp dport 8008 drop"}}
 		}, []string{"error port-blocked@postgres-02/8008"}},
+		{"a firewall drops what a host sends", func(f *Facts) {
+			for _, port := range []string{"2379", "2380", "5432", "8008"} {
+				f.host(pg1).Reach["192.168.0.204:"+port] = "no answer"
+				f.host(pg2).Reach["192.168.0.203:"+port] = "no answer"
+			}
+			f.host(pg1).Firewall = []FirewallRule{{"inet", "filter", "input", "7",
+				"ip saddr 192.168.0.204 drop"}}
+		}, []string{"error port-blocked@postgres-01/2379"}},
 		{"VRRP dropped, two holders", func(f *Facts) {
 			for _, lb := range []string{lb1, lb2, lb3} {
 				f.host(lb).Addresses[f.Spec.VIP.Address] = "enp0s3"

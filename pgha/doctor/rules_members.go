@@ -216,7 +216,6 @@ func replicas(f Facts) []Finding {
 		if h == primary || h.SQL.Error != "" || !h.SQL.Recovery {
 			continue
 		}
-		reinit := reinitialize(h)
 		evidence := []string{fmt.Sprintf("WAL receiver: %q; timeline %d, the primary's is %d",
 			h.SQL.ReceiverState, h.SQL.Timeline, primary.SQL.Timeline)}
 		lag, promise := lagOf(f, h), f.promise(h)
@@ -228,19 +227,19 @@ func replicas(f Facts) []Finding {
 				Severity:    Error,
 				Title:       "a former leader, or a replica of one, was left behind",
 				Consequence: "it never streams again by itself: one copy of the data less",
-				Evidence:    append(evidence, h.journal(layout.PatroniUnit, 4)...), Remedy: reinit,
+				Evidence:    append(evidence, h.journal(layout.PatroniUnit, 4)...),
+				Remedy:      reinitialize(h),
 				Advice: errs.Text("pg_rewind has failed or was not possible: its reason is in " +
 					"the journal"),
 				explains: postgresSymptoms(h.Name)})
 		case h.SQL.ReceiverState != "streaming":
-			list = append(list, Finding{ID: "replica-not-streaming", Host: h.Name, Severity: Error,
+			found := Finding{ID: "replica-not-streaming", Host: h.Name, Severity: Error,
 				Title:       "a replica does not stream",
 				Consequence: "its data grows old: one copy of the data less",
-				Evidence:    append(evidence, h.journal(layout.PatroniUnit, 4)...), Remedy: reinit,
-				Advice: errs.Text(
-					"a replica that has just started needs a few seconds; reinit copies the data " +
-						"again, so look into the journal first"),
-				explains: postgresSymptoms(h.Name)})
+				Evidence:    append(evidence, h.journal(layout.PatroniUnit, 4)...),
+				explains:    postgresSymptoms(h.Name)}
+			found.Remedy, found.Advice = streamAgain(h)
+			list = append(list, found)
 		case lag > f.Spec.Patroni.MaximumLagOnFailover && f.Spec.Patroni.MaximumLagOnFailover > 0:
 			list = append(list, Finding{ID: "replica-lags", Host: h.Name, Severity: Warning,
 				Title:       "a replica is far behind",
@@ -251,6 +250,30 @@ func replicas(f Facts) []Finding {
 		}
 	}
 	return list
+}
+
+// streamAgain is what makes a replica stream, by what its server says since it has started. Its data
+// is copied again only where the WAL that it needs is gone: anything else leaves it as good as it is.
+func streamAgain(h *Host) ([]Step, errs.Next) {
+	said := func(words ...string) bool {
+		return slices.ContainsFunc(h.sinceStart(), func(line string) bool {
+			return slices.ContainsFunc(words, func(w string) bool {
+				return strings.Contains(line, w)
+			})
+		})
+	}
+	switch {
+	case said("has already been removed"):
+		return reinitialize(h), errs.Text("no member has the WAL any more that it would go on " +
+			"from; reinit copies the data anew from the leader")
+	case said("password authentication failed", "no pg_hba.conf entry",
+		"must be superuser or replication role"):
+		return apply(), errs.Text("%s gives the hosts their passwords and rules again; where the "+
+			"role itself has another password: %s", errs.Verb(Apply),
+			errs.Verb("secrets", "rotate", "replication"))
+	}
+	return restart(h), errs.Text("one that has just started needs a few seconds; its reason is in " +
+		"the journal, and reinit is for WAL that is gone")
 }
 
 // lagOf is what a replica has not replayed, in bytes, as the member that feeds it knows it: the

@@ -247,3 +247,28 @@ func TestChainsEndAtTheFirstCause(t *testing.T) {
 		t.Errorf("%v", keysOf(d.Findings))
 	}
 }
+
+// TestDataIsCopiedOnlyWhereItMustBe: a replica that does not stream keeps its data, unless its
+// journal says that the WAL it needs is gone.
+func TestDataIsCopiedOnlyWhereItMustBe(t *testing.T) {
+	t.Parallel()
+	fresh := recorder(t)
+	for line, want := range map[string]string{
+		"": "restart",
+		"FATAL:  could not connect to the primary server: Connection refused": "restart",
+		"ERROR:  requested WAL segment 000000010000000000000003 has already been removed": "" +
+			"reinit",
+		`FATAL:  password authentication failed for user "replicator"`:                 "apply",
+		`FATAL:  no pg_hba.conf entry for replication connection from host "10.0.0.1"`: "apply",
+	} {
+		f := fresh()
+		h := f.host(pg3)
+		h.SQL.ReceiverState = ""
+		h.Journals[layout.PatroniUnit] = []string{
+			"database system is ready to accept read-only connections", line}
+		found := Diagnose(*f).Find("replica-not-streaming")
+		if len(found) != 1 || len(found[0].Remedy) != 1 || found[0].Remedy[0].Call.Verb != want {
+			t.Errorf("%q: %+v", line, found)
+		}
+	}
+}

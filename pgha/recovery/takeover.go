@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -14,14 +13,11 @@ import (
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/inspect"
-	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
-	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
-	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/provision"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -152,79 +148,6 @@ func (t *takeover) refuseState() error {
 	return nil
 }
 
-// keepPasswords drafts the passwords that hosts have in place of those that were generated for a
-// new cluster.
-func (t *takeover) keepPasswords(f found) error {
-	s, pg := t.site.State, t.site.Spec.PostgreSQL
-	for _, role := range []struct {
-		name, user string
-		into       *pki.Secret
-	}{
-		{vault.RoleReplication, pg.ReplicationUser, &t.next.Replication},
-		{vault.RoleRewind, pg.RewindUser, &t.next.Rewinder},
-	} {
-		password, there := f.roles[role.user]
-		if !there {
-			return fmt.Errorf("%w: no host has the password of %s in %s", errs.ErrRefused,
-				role.user, layout.PasswordFile)
-		}
-		if _, generated := s.File(vault.SecretFile(role.name, "")); !generated {
-			if !password.Equal(*role.into) {
-				return remote.WithHint(fmt.Errorf("%w: the spec gives another password of %s "+
-					"than the hosts have", errs.ErrRefused, role.user),
-					"give the one that is in force, and rotate it afterwards")
-			}
-			continue
-		}
-		verifier, err := patroni.NewVerifier(password)
-		if err == nil {
-			err = s.Keep(vault.SecretFile(role.name, ""), password.Reveal())
-		}
-		if err == nil {
-			err = s.Write(vault.SecretFile(role.name, ".verifier"), verifier.Reveal())
-		}
-		if err != nil {
-			return fmt.Errorf("keep the %s password: %w", role.name, err)
-		}
-		*role.into, t.next.Verifiers[role.name] = password, verifier
-	}
-	if _, generated := s.File(vault.SecretFile(vault.RoleSuperuser, "")); generated {
-		t.generated = append(t.generated, pg.Superuser)
-	}
-	return nil
-}
-
-// keepAuthorities drafts what hosts trust, and makes of it the credentials that work now.
-func (t *takeover) keepAuthorities(f found) error {
-	s := t.site.State
-	t.former = t.next.Copied()
-	t.former.Hosts = f.hosts
-	for _, of := range []struct {
-		authority, leaf string
-		trust           *[]byte
-		operator        *pki.KeyPair
-	}{
-		{layout.EtcdAuthority, layout.EtcdClient, &t.former.EtcdCA, &t.former.EtcdOperator},
-		{layout.PatroniAuthority, layout.RESTClient, &t.former.PatroniCA,
-			&t.former.PatroniOperator},
-		{layout.PostgresAuthority, layout.Postgres, &t.former.PostgresCA, new(pki.KeyPair)},
-	} {
-		former, kept := s.Former(of.authority)
-		if !kept {
-			former = f.trust[of.authority]
-			if err := s.KeepFormer(of.authority, former); err != nil {
-				return err
-			}
-		}
-		*of.operator = f.leaf(t.site, of.leaf, former)
-		var err error
-		if *of.trust, err = pki.Bundle(former, *of.trust); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // run replaces the authorities of the whole cluster, with the lock held.
 func (t *takeover) run(ctx context.Context, r *job.Job) error {
 	if err := t.refuseCluster(ctx, r); err != nil {
@@ -320,101 +243,4 @@ func (t *takeover) setPasswords(ctx context.Context, r *job.Job) error {
 		return fmt.Errorf("the superuser cannot log in with its new password: %w", err)
 	}
 	return nil
-}
-
-// replace goes from the former authorities to the new ones. Patroni reads its authorities again
-// only together with a new server certificate (4.1), so those of the REST API are replaced in a
-// step of their own, while the members still show each other the certificates that all trust, and
-// once more at the end.
-func (t *takeover) replace(ctx context.Context, r *job.Job) error {
-	interim, err := t.interim()
-	if err != nil {
-		return err
-	}
-	servers := t.former.Copied()
-	for host, held := range interim {
-		servers.Hosts[host] = with(servers.Hosts[host], layout.RESTServer, held[layout.RESTServer])
-	}
-	leaves := t.trusting(t.next)
-	for host, held := range interim {
-		leaves.Hosts[host] = with(leaves.Hosts[host], layout.RESTServer, held[layout.RESTServer])
-	}
-	for _, step := range []struct {
-		what string
-		held *vault.Credentials
-		do   func(context.Context, *job.Job) error
-	}{
-		{"step 1 of 4: the new authorities are trusted, too", t.former, deploy},
-		{"step 2 of 4: the REST API has certificates of the new authority", servers, setREST},
-		{"step 3 of 4: all have certificates of the new authorities", leaves, deploy},
-		{"step 4 of 4: the former authorities are trusted no more", t.next, deploy},
-	} {
-		r.Progress(step.what)
-		r.Hold(step.held)
-		if err := step.do(ctx, r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// interim are certificates of the REST API's new authority that are used between two others.
-func (t *takeover) interim() (map[string]vault.HostCertificates, error) {
-	s := t.site.State
-	ca, err := s.Authority(layout.PatroniAuthority,
-		vault.CAName(t.site.Spec, layout.PatroniAuthority), vault.CaOptions(t.site.Spec)...)
-	if err != nil {
-		return nil, err
-	}
-	issued := t.next.Copied()
-	err = issued.Certify(t.site.Spec, layout.PatroniAuthority,
-		func(of certs.Certificate) (pki.KeyPair, error) {
-			leaf, err := ca.Issue(of.Request)
-			if err != nil {
-				return pki.KeyPair{}, fmt.Errorf("issue certificate %s: %w", of.Stored, err)
-			}
-			return leaf.KeyPair(), nil
-		})
-	return issued.Hosts, err
-}
-
-func with(held vault.HostCertificates, name string, pair pki.KeyPair) vault.HostCertificates {
-	changed := maps.Clone(held)
-	changed[name] = pair
-	return changed
-}
-
-// trusting returns credentials with which both the former and the new authorities are trusted.
-func (t *takeover) trusting(cr *vault.Credentials) *vault.Credentials {
-	both := cr.Copied()
-	both.EtcdCA, both.PatroniCA, both.PostgresCA = t.former.EtcdCA, t.former.PatroniCA,
-		t.former.PostgresCA
-	return both
-}
-
-// deploy gives all hosts the credentials that the run holds.
-func deploy(ctx context.Context, r *job.Job) error {
-	if err := provision.EtcdPhase(ctx, r); err != nil {
-		return err
-	}
-	if err := provision.PatroniPhase(ctx, r); err != nil {
-		return err
-	}
-	if len(r.Spec.Balancers()) == 0 {
-		return nil
-	}
-	lo, err := engine.BalancerOptions(r)
-	if err != nil {
-		return err
-	}
-	return lb.Trust(ctx, lo)
-}
-
-// setREST gives the members the certificates of the REST API that the run holds.
-func setREST(ctx context.Context, r *job.Job) error {
-	po, err := engine.PatroniOptions(r)
-	if err != nil {
-		return err
-	}
-	return patroni.SetRESTCertificates(ctx, po)
 }

@@ -128,6 +128,10 @@ func labAddCommand(out *terminal.Terminal) *cli.Command {
 			if c.NArg() != 1 {
 				return usagef("lab add wants a role: pgha-cli lab add database")
 			}
+			if role := c.Args().First(); role != lab.RoleDatabase && role != lab.RoleBalancer {
+				return usagef("lab add %q: a role is %s or %s", role, lab.RoleDatabase,
+					lab.RoleBalancer)
+			}
 			return inLab(c, out, func(l *lab.Lab) error {
 				_, h, err := l.Add(c.Context, c.Args().First())
 				if err != nil {

@@ -99,6 +99,10 @@ func rollingRebootCommand(out *terminal.Terminal) *cli.Command {
 			&cli.DurationFlag{Name: "wait", DefaultText: "15m0s",
 				Usage: "how long one host may take to come back: a `TIME` such as 30m"}),
 		Action: func(c *cli.Context) error {
+			if c.Bool("upgrade") && c.Bool("only-if-required") {
+				return usagef("rolling-reboot --upgrade --only-if-required: whether an upgrade " +
+					"needs a reboot is known after it; name the hosts that are to be upgraded")
+			}
 			return operate(c, out, operation[pgha.RollingRebootResult]{
 				question: "Reboot " + these(c.Args().Slice(), "all hosts") + ", one by one?",
 				do: func(ctx context.Context, cl *pgha.Cluster,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/urfave/cli/v2"
 
@@ -9,8 +10,27 @@ import (
 	"github.com/pgha/toolkit/pgha"
 )
 
+// destroyFlag answers the question of verbs that delete all databases.
+const destroyFlag = "yes-destroy"
+
+// deleteAll runs a verb that deletes all databases, once the cluster's name was given. question is
+// what the verb costs; %s in it is the name.
+func deleteAll[R any](c *cli.Context, out *terminal.Terminal, question string,
+	verb func(*pgha.Spec) operation[R]) error {
+	sp, err := loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
+	if err != nil {
+		return err
+	}
+	v := verb(sp)
+	v.typed = sp.Cluster
+	if v.question, err = consent(c, destroyFlag, sp.Cluster,
+		fmt.Sprintf(question, sp.Cluster)); err != nil {
+		return err
+	}
+	return operate(c, out, v)
+}
+
 func resetCommand(out *terminal.Terminal) *cli.Command {
-	const destroy = "yes-destroy"
 	return &cli.Command{
 		Name: "reset", Usage: "delete all databases and form the cluster again, empty",
 		Description: "Stops Patroni and etcd in order, deletes what is in their data " +
@@ -19,36 +39,28 @@ func resetCommand(out *terminal.Terminal) *cli.Command {
 			"deleted; a directory that is not what it\n" +
 			"should be is refused. Only a backup brings the data back. The cluster's name has to " +
 			"be typed.",
-		Flags: consentFlags(destroy),
+		Flags: consentFlags(destroyFlag),
 		Action: func(c *cli.Context) error {
-			sp, err := loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
-			if err != nil {
-				return err
-			}
-			question, err := consent(c, destroy, sp.Cluster,
-				"All databases of "+sp.Cluster+" will be deleted, for good.")
-			if err != nil {
-				return err
-			}
-			return operate(c, out, operation[pgha.ResetResult]{
-				question: question, typed: sp.Cluster,
-				do: func(ctx context.Context, cl *pgha.Cluster,
-					op pgha.Operation) (pgha.ResetResult, error) {
-					return cl.Reset(ctx, pgha.ResetOptions{Operation: op})
-				},
-				show: func(r pgha.ResetResult) {
-					out.Printf("%s after %s: system identifier %s, it was %s\n",
-						out.Paint(terminal.Green, "reset"),
-						r.Elapsed, r.NewSystemIdentifier, dash(r.OldSystemIdentifier))
-				},
-				status: true,
+			const question = "All databases of %s will be deleted, for good."
+			return deleteAll(c, out, question, func(*pgha.Spec) operation[pgha.ResetResult] {
+				return operation[pgha.ResetResult]{
+					do: func(ctx context.Context, cl *pgha.Cluster,
+						op pgha.Operation) (pgha.ResetResult, error) {
+						return cl.Reset(ctx, pgha.ResetOptions{Operation: op})
+					},
+					show: func(r pgha.ResetResult) {
+						out.Printf("%s after %s: system identifier %s, it was %s\n",
+							out.Paint(terminal.Green, "reset"),
+							r.Elapsed, r.NewSystemIdentifier, dash(r.OldSystemIdentifier))
+					},
+					status: true,
+				}
 			})
 		},
 	}
 }
 
 func destroyCommand(out *terminal.Terminal) *cli.Command {
-	const destroy = "yes-destroy"
 	return &cli.Command{
 		Name: "destroy", Usage: "delete all databases and take the cluster off its hosts",
 		Description: "Stops everything, deletes what is in the data directories of PostgreSQL and " +
@@ -61,25 +73,18 @@ func destroyCommand(out *terminal.Terminal) *cli.Command {
 			"The cluster's name has to be typed.\n\n" +
 			"   pgha-cli destroy --dry-run\n" +
 			"   pgha-cli destroy",
-		Flags: consentFlags(destroy),
+		Flags: consentFlags(destroyFlag),
 		Action: func(c *cli.Context) error {
-			sp, err := loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
-			if err != nil {
-				return err
-			}
-			question, err := consent(c, destroy, sp.Cluster,
-				"All databases of "+sp.Cluster+" will be deleted, for good, and the cluster with "+
-					"them.")
-			if err != nil {
-				return err
-			}
-			return operate(c, out, operation[pgha.DestroyResult]{
-				question: question, typed: sp.Cluster,
-				do: func(ctx context.Context, cl *pgha.Cluster,
-					op pgha.Operation) (pgha.DestroyResult, error) {
-					return cl.Destroy(ctx, pgha.DestroyOptions{Operation: op})
-				},
-				show: func(r pgha.DestroyResult) { showDestroyed(out, r, sp.StateDir) },
+			const question = "All databases of %s will be deleted, for good, and the cluster " +
+				"with them."
+			return deleteAll(c, out, question, func(sp *pgha.Spec) operation[pgha.DestroyResult] {
+				return operation[pgha.DestroyResult]{
+					do: func(ctx context.Context, cl *pgha.Cluster,
+						op pgha.Operation) (pgha.DestroyResult, error) {
+						return cl.Destroy(ctx, pgha.DestroyOptions{Operation: op})
+					},
+					show: func(r pgha.DestroyResult) { showDestroyed(out, r, sp.StateDir) },
+				}
 			})
 		},
 	}

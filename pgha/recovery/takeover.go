@@ -2,7 +2,6 @@ package recovery
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
-	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/provision"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -209,21 +207,7 @@ func (t *takeover) refuseCluster(ctx context.Context, r *job.Job) error {
 				m.Target.Name)
 		}
 	}
-	if len(r.Spec.Balancers()) == 0 {
-		return nil
-	}
-	lo, err := engine.BalancerOptions(r)
-	if err != nil {
-		return err
-	}
-	balancers, err := lb.State(ctx, lo)
-	for _, b := range balancers {
-		err = errors.Join(err, b.Err)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", errs.ErrRefused, err)
-	}
-	return nil
+	return engine.RefuseSilentBalancers(ctx, r)
 }
 
 // setPasswords gives the roles the passwords of the new state directory.

@@ -21,9 +21,6 @@ const secretREST = "rest"
 
 // refuseREST looks at what has to trust the new authority besides the members.
 func refuseREST(ctx context.Context, r *job.Job) error {
-	if len(r.Spec.Balancers()) == 0 {
-		return nil
-	}
 	for _, h := range r.Spec.Balancers() {
 		if err, lost := r.Unreachable[h.Name]; lost {
 			return fmt.Errorf("%w: its HAProxy would trust the old authority alone and find no "+
@@ -31,20 +28,7 @@ func refuseREST(ctx context.Context, r *job.Job) error {
 				errs.ErrRefused, err)
 		}
 	}
-	lo, err := engine.BalancerOptions(r)
-	if err != nil {
-		return err
-	}
-	states, err := lb.State(ctx, lo)
-	if err != nil {
-		return err
-	}
-	for _, s := range states {
-		if s.Err != nil {
-			return fmt.Errorf("%w: %w", errs.ErrRefused, s.Err)
-		}
-	}
-	return nil
+	return engine.RefuseSilentBalancers(ctx, r)
 }
 
 // rotateREST replaces the authority of the REST API in three steps, each finished on every host

@@ -68,7 +68,14 @@ func (l *Lab) Run(ctx context.Context, argv []string, stdio Stdio) (int, error) 
 	return exit, nil
 }
 
+// asChild runs its arguments as a child of the shell. nsenter's own child would not do: nsenter
+// (util-linux 2.38.1) stops itself when its child is stopped, systemd stops every process of
+// a host before it ends them for a reboot or a poweroff, and nobody would continue nsenter. The
+// host's PID 1 then waits for ever for that child to be reaped, and whoever called waits too.
+const asChild = `"$@"; exit $?`
+
 func enterHost(ctx context.Context, pid int, argv []string, stdio Stdio) (int, error) {
-	args := []string{"--target=" + strconv.Itoa(pid), "--all", "--root", "--wd", "--"}
+	args := []string{"--target=" + strconv.Itoa(pid), "--all", "--root", "--wd", "--no-fork", "--",
+		"/bin/sh", "-c", asChild, "sh"}
 	return runNsenter(ctx, append(args, argv...), cleanEnv(), stdio)
 }

@@ -2,7 +2,9 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -84,16 +86,35 @@ func testPower(t *testing.T, l *Lab) {
 	}
 }
 
+// testReboot reboots a host from inside, while a program runs in it that nothing but the host's end
+// ends: it must hold up neither the reboot nor its caller.
 func testReboot(t *testing.T, l *Lab) {
 	const bootID = "/proc/sys/kernel/random/boot_id"
 	before, _ := inHost(t, l, "postgres-03", "cat "+bootID)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		exit, err := l.Exec(ctx, "postgres-03", []string{"sleep", "infinity"}, Stdio{})
+		if err == nil && exit != 128+9 && exit != 128+15 {
+			err = fmt.Errorf("exit code %d, want that of a signal", exit)
+		}
+		ended <- err
+	}()
+	waitFor(t, "the program", func() bool {
+		_, exit := inHost(t, l, "postgres-03", "pgrep -x sleep")
+		return exit == 0
+	})
 	inHost(t, l, "postgres-03", "systemctl reboot")
 	waitFor(t, "the reboot", func() bool {
 		var out bytes.Buffer
-		_, err := l.Exec(t.Context(), "postgres-03", []string{"cat", bootID}, Stdio{Out: &out})
+		_, err := l.Exec(ctx, "postgres-03", []string{"cat", bootID}, Stdio{Out: &out})
 		return err == nil && out.Len() > 0 && strings.TrimSpace(out.String()) != before
 	})
-	if err := l.StartHost(t.Context(), "postgres-03"); err != nil { // waits for a boot under way
+	if err := <-ended; err != nil {
+		t.Errorf("a program that ran when the host went down: %v", err)
+	}
+	if err := l.StartHost(ctx, "postgres-03"); err != nil { // waits for a boot under way
 		t.Fatal(err)
 	}
 }

@@ -36,6 +36,7 @@ func TestExitCodes(t *testing.T) {
 		{"config set", &patroni.ConfigError{}, exitRefused},
 		{"failover", errs.WithNext(&patroni.LossError{}, errs.Text("wait")), exitRefused},
 		{"lab", fmt.Errorf("open: %w", lab.ErrNotRunning), exitFailed},
+		{"lab up", fmt.Errorf("%w: hosts", lab.ErrInvalid), exitUsage},
 		{"restart", &patroni.RestartError{Member: "m1", Err: patroni.ErrTimeout}, exitTimeout},
 		{"restart", fmt.Errorf("%w: %w", patroni.ErrUnavailable, away), exitFailed},
 		{"start", &errs.TimeoutError{What: "etcd's quorum"}, exitTimeout},

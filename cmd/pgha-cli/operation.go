@@ -16,6 +16,7 @@ import (
 	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/lab"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -166,7 +167,7 @@ func outcomeJSON(out *terminal.Terminal, dry bool, changes []changeLine, result 
 
 // codeOf chooses the exit code for an error, as the table in the README and main.go have it.
 func codeOf(err error) int {
-	if errors.Is(err, spec.ErrInvalid) {
+	if errors.Is(err, spec.ErrInvalid) || errors.Is(err, lab.ErrInvalid) {
 		return exitUsage
 	}
 	switch pgha.KindOf(err) {

@@ -19,6 +19,9 @@ var (
 	// ErrOutside: the address does not belong to the lab's network.
 	ErrOutside = errs.New(errs.Invalid, "address is outside the lab's network")
 
+	// ErrInvalid: an option is wrong by itself.
+	ErrInvalid = errs.New(errs.Invalid, "invalid option of the lab")
+
 	// ErrConflict: a lab of that name exists and differs from what is asked,
 	// or its kernel objects belong to another cache directory.
 	ErrConflict = errs.New(errs.Invalid, "conflict with an existing lab")

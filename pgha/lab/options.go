@@ -85,14 +85,15 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if !labName.MatchString(o.Name) {
 		return o, fmt.Errorf(
-			"check lab name %q: want lower-case letters, digits and dashes, a letter first, at "+
-				"most 32", o.Name)
+			"%w: name %q: want lower-case letters, digits and dashes, a letter first, at most 32",
+			ErrInvalid, o.Name)
 	}
 	if o.Hosts < 0 || o.Hosts > maxHosts {
-		return o, fmt.Errorf("check number of hosts: want 1 to %d, got %d", maxHosts, o.Hosts)
+		return o, fmt.Errorf("%w: hosts: want 1 to %d, got %d", ErrInvalid, maxHosts, o.Hosts)
 	}
 	if hosts := cmp.Or(o.Hosts, defaultHosts); o.Databases < 0 || o.Databases > hosts {
-		return o, fmt.Errorf("check number of databases: want 1 to %d, got %d", hosts, o.Databases)
+		return o, fmt.Errorf("%w: databases: want 1 to %d, got %d", ErrInvalid, hosts,
+			o.Databases)
 	}
 	if o.Release != "" {
 		if _, err := releaseByName(o.Release); err != nil {
@@ -101,8 +102,8 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if strings.ContainsAny(o.CacheDir, badCachePath) {
 		return o, fmt.Errorf(
-			"check cache directory %q: spaces, commas, colons, quotes and backslashes cannot "+
-				"stand in overlay options", o.CacheDir)
+			"%w: cache directory %q: spaces, commas, colons, quotes and backslashes cannot stand "+
+				"in overlay options", ErrInvalid, o.CacheDir)
 	}
 	dir, err := filepath.Abs(o.CacheDir)
 	if err != nil {

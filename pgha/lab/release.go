@@ -21,5 +21,5 @@ func releaseByName(name string) (release, error) {
 			return r, nil
 		}
 	}
-	return release{}, fmt.Errorf("check release %q: want testing or trixie", name)
+	return release{}, fmt.Errorf("%w: release %q: want testing or trixie", ErrInvalid, name)
 }

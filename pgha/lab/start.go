@@ -23,7 +23,8 @@ const startTimeout = 90 * time.Second
 // reboot of the machine or a Start that was interrupted. When it fails, what
 // is up stays up; Down removes it. The hosts do not end with this process.
 //
-// It returns ErrRequirements when the machine lacks something, and
+// It returns ErrInvalid for options that are wrong by themselves,
+// ErrRequirements when the machine lacks something, and
 // ErrConflict when the lab exists with other hosts or another release.
 func Start(ctx context.Context, options Options) (*Lab, error) {
 	o, err := options.withDefaults()

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pgha/toolkit/internal/pgfiles"
+	"github.com/pgha/toolkit/internal/pgroles"
 	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -22,8 +23,10 @@ func databaseQuestions(pg spec.PostgreSQL) []string {
 	roles := textArray(pg.Superuser, pg.ReplicationUser, pg.RewindUser)
 	return []string{
 		`SELECT 'encoding ' || pg_encoding_to_char(encoding) || E'\nlocale ' || datcollate FROM pg_database WHERE datname = 'template0'`,
-		`SELECT 'role ' || rolname FROM pg_roles WHERE rolname = ANY (` + literal(roles) +
+		`SELECT 'role ' || rolname FROM pg_roles WHERE rolname = ANY (` + pgsession.Literal(roles) +
 			`::text[])`,
+		`SELECT 'lacking ' || what FROM (` +
+			pgroles.LackingSQL(pg.ReplicationUser, pg.RewindUser) + `) AS lacking (what)`,
 		inUseSQL,
 		`SELECT 'refused ' || (` + pgfiles.RefusedSQL(pg.Version) + `)`,
 	}
@@ -38,10 +41,7 @@ func textArray(elements ...string) string {
 	return "{" + strings.Join(elements, ",") + "}"
 }
 
-// literal quotes a text for SQL; sessions have standard_conforming_strings on.
-func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
-
-// readDatabases reads "encoding", "locale" and "role" with a value each.
+// readDatabases reads "encoding", "locale", "role" and "lacking" with a value each.
 func readDatabases(text string) *Databases {
 	d := &Databases{}
 	for line := range strings.Lines(text) {
@@ -53,6 +53,8 @@ func readDatabases(text string) *Databases {
 			d.Locale = value
 		case "role":
 			d.Roles = append(d.Roles, value)
+		case "lacking":
+			d.Lacking = append(d.Lacking, value)
 		}
 	}
 	if d.Encoding == "" {

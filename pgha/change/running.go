@@ -76,6 +76,8 @@ type Databases struct {
 	Encoding, Locale string
 	// Roles are those of the specification's three that exist.
 	Roles []string
+	// Lacking is what the roles of replication and of pg_rewind may not do and must, in words.
+	Lacking []string
 }
 
 // Keepalived is what a balancer's keepalived.conf says.

@@ -44,6 +44,8 @@ type SQL struct {
 	Prepared []string `json:"prepared"`
 	// Leftovers are tables of a verify that was cut off.
 	Leftovers []string `json:"leftovers"`
+	// Lacking is what the roles of replication and of pg_rewind may not do and must, in words.
+	Lacking []string `json:"lacking"`
 	// ReplicationLogin is what the replication login on 127.0.0.1 met; "" when it was let in.
 	ReplicationLogin string `json:"replication_login,omitempty"`
 }

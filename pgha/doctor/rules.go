@@ -55,6 +55,7 @@ func rules() []rule {
 		{[]string{"pgpass-differs", "etcd-config-differs", "patroni-config-differs",
 			"haproxy-config-differs",
 			"keepalived-config-differs", "file-differs"}, configurationFiles},
+		{[]string{"role-lacks-right"}, roleRights},
 		{[]string{"replication-login-fails"}, replicationLogins},
 		{[]string{"postgres-start-failed", "patroni-not-answering", "postgres-not-answering",
 			"patroni-cut-from-etcd"}, members},

@@ -436,6 +436,9 @@ func sqlEdges() map[string]edge {
 		"address-refuses-everybody": {rules("host all all all reject"),
 			rules("host all all all md5")},
 		"replication-login-fails": {login(""), login("timed out")},
+		"role-lacks-right": on(func(s *SQL) {
+			s.Lacking = []string{"role rewind_user may not log in"}
+		}),
 		"archive-failing": on(func(s *SQL) {
 			s.ArchiveFailed = "000000010000000000000004"
 		}),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/pgha/toolkit/internal/hba"
 	"github.com/pgha/toolkit/pgha/errs"
@@ -52,4 +53,27 @@ func addressRefuses(f Facts) []Finding {
 		}
 	}
 	return list
+}
+
+// roleRights reports what Patroni's roles may not do any more. Roles and rights are the same on
+// every member, so the primary's answer is enough.
+func roleRights(f Facts) []Finding {
+	primary := f.primary()
+	if primary == nil || len(primary.SQL.Lacking) == 0 {
+		return nil
+	}
+	found := Finding{ID: "role-lacks-right", Host: primary.Name, Severity: Error,
+		Title: "a role that Patroni works with lacks a right",
+		Consequence: "pg_rewind or replication fails the next time it is needed: a former leader, " +
+			"or a replica that starts, is left behind",
+		Evidence: primary.SQL.Lacking, Remedy: apply()}
+	for _, lacks := range primary.SQL.Lacking {
+		if strings.HasPrefix(lacks, "role "+f.Spec.PostgreSQL.ReplicationUser+" ") {
+			found.explains = append(found.explains, symptom{id: "replication-login-fails"},
+				symptom{id: "replica-not-streaming"})
+		} else {
+			found.explains = append(found.explains, symptom{id: "replica-on-old-timeline"})
+		}
+	}
+	return []Finding{found}
 }

@@ -445,6 +445,22 @@ func sqlCases() []ruleCase {
 			}
 			f.host(pg3).SQL.ReceiverState = ""
 		}, []string{"error replication-login-fails@postgres-01"}},
+		{"a former leader that pg_rewind may not bring back", func(f *Facts) {
+			f.primary().SQL.Lacking = []string{
+				"role rewind_user may not execute pg_read_binary_file(text)"}
+			f.primary().SQL.Timeline++
+			f.host(pg3).SQL.ReceiverState = ""
+		}, []string{"error role-lacks-right@postgres-01"}},
+		{"what pg_rewind may not is no reason not to stream", func(f *Facts) {
+			f.primary().SQL.Lacking = []string{"role rewind_user may not log in"}
+			f.host(pg3).SQL.ReceiverState = ""
+		}, []string{"error replica-not-streaming@postgres-03",
+			"error role-lacks-right@postgres-01"}},
+		{"a role that may not replicate", func(f *Facts) {
+			f.primary().SQL.Lacking = []string{
+				"role replicator has not the attribute REPLICATION"}
+			f.host(pg3).SQL.ReceiverState = ""
+		}, []string{"error role-lacks-right@postgres-01"}},
 	}
 }
 

@@ -219,6 +219,11 @@ func handWave(w *ward) []fault {
 			name: "a verify that was cut off", finding: "leftover-table@" + w.primary,
 			make: w.in(w.primary, psqlIn("CREATE TABLE pgha_verify_cutoff (val text)")),
 		},
+		{
+			name: "a right of pg_rewind's role taken away", finding: "role-lacks-right@" + w.primary,
+			make: w.in(w.primary, psqlIn(
+				"REVOKE EXECUTE ON FUNCTION pg_read_binary_file(text) FROM rewind_user")),
+		},
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// SetPasswords gives the three roles of a running cluster the passwords of the options, and puts
-// them into every member's password file. Sessions and replication continue; who connects
+// SetPasswords gives the three roles of a running cluster the passwords of the options, with the
+// rights that SetRights gives, and puts the passwords into every member's password file. Sessions and replication continue; who connects
 // afterwards needs the new password. A replica that loses its connection between the two steps,
 // which are moments apart, tries again until it has the new password. Nothing is reloaded or
 // restarted.
@@ -21,19 +21,7 @@ import (
 // and nothing happens.
 func SetPasswords(ctx context.Context, o Options) error {
 	o = o.WithDefaults()
-	c := newOperator(o)
-	if err := c.Err(); err != nil {
-		return fmt.Errorf("set passwords: %w", err)
-	}
-	state, err := c.Cluster(ctx)
-	if err != nil {
-		return fmt.Errorf("set passwords: %w", err)
-	}
-	leads, ok := state.Leader()
-	if !ok {
-		return fmt.Errorf("set passwords: %w", ErrNoLeader)
-	}
-	leader, err := c.member(leads.Name)
+	leader, err := leaderOf(ctx, o)
 	if err != nil {
 		return fmt.Errorf("set passwords: %w", err)
 	}

@@ -170,7 +170,8 @@ func EtcdPhase(ctx context.Context, run *job.Job) error {
 	return etcd.Bootstrap(ctx, opts)
 }
 
-// PatroniPhase starts the database cluster.
+// PatroniPhase starts the database cluster. In one that runs, Patroni's roles get back what they
+// lack.
 func PatroniPhase(ctx context.Context, run *job.Job) error {
 	opts, err := engine.PatroniOptions(run)
 	if err != nil {
@@ -179,7 +180,32 @@ func PatroniPhase(ctx context.Context, run *job.Job) error {
 	if err := engine.TryFirstStart(ctx, run); err != nil {
 		return err
 	}
+	if err := restoreRights(ctx, run, opts); err != nil {
+		return err
+	}
 	return patroni.Bootstrap(ctx, opts)
+}
+
+// restoreRights gives Patroni's roles what preflight has seen them lack. Without a leader nobody
+// can, and a cluster that gets one back is not held up for it.
+func restoreRights(ctx context.Context, run *job.Job, o patroni.Options) error {
+	run.Mu.Lock()
+	facts := run.Facts
+	run.Mu.Unlock()
+	for _, f := range facts {
+		d := f.Running.Databases
+		if d == nil || len(d.Lacking) == 0 {
+			continue
+		}
+		run.Progress(strings.Join(d.Lacking, "; "))
+		err := patroni.SetRights(ctx, o)
+		if errors.Is(err, patroni.ErrNoLeader) {
+			run.Warn("", strings.Join(d.Lacking, "; ")+": no leader to grant it; run apply again")
+			return nil
+		}
+		return err
+	}
+	return nil
 }
 
 // readyWait bounds the wait for the first write through the virtual IP.

@@ -18,6 +18,7 @@ const questionSQL = `SELECT json_build_object(
 'pending', (SELECT coalesce(json_agg(name), '[]') FROM pg_settings WHERE pending_restart),
 'altered', (SELECT coalesce(json_agg(name), '[]') FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf'),
 'refused', (%REFUSED%),
+'lacking', (SELECT coalesce(json_agg(what), '[]') FROM (%LACKING%) AS lacking (what)),
 'hba_errors', (SELECT coalesce(json_agg(format('line %s: %s', line_number, error)), '[]') FROM pg_hba_file_rules WHERE error IS NOT NULL),
 'hba_rules', (SELECT coalesce(json_agg(json_build_object('line', line_number, 'type', type, 'databases', array_to_string(database, ','), 'users', array_to_string(user_name, ','),
   'address', coalesce(address, ''), 'mask', coalesce(netmask, ''), 'method', coalesce(auth_method, '')) ORDER BY line_number), '[]') FROM pg_hba_file_rules WHERE error IS NULL),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/pgfiles"
+	"github.com/pgha/toolkit/internal/pgroles"
 	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/connstring"
@@ -140,6 +141,8 @@ func sqlQuestions(sp *spec.Spec, long time.Duration) [][]question {
 	ask := strings.ReplaceAll(questionSQL, "%SECONDS%",
 		strconv.FormatFloat(long.Seconds(), 'f', -1, 64))
 	ask = strings.ReplaceAll(ask, "%REFUSED%", pgfiles.RefusedSQL(sp.PostgreSQL.Version))
+	ask = strings.ReplaceAll(ask, "%LACKING%",
+		pgroles.LackingSQL(pg.ReplicationUser, pg.RewindUser))
 	settings := func(as pgsession.Role) map[string]string {
 		set := pgsession.Settings(pg.Version, as, "pgha doctor")
 		set["statement_timeout"] = "3000"

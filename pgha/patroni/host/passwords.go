@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/pgha/toolkit/internal/pgroles"
 	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -80,17 +81,35 @@ func PasswordFiles(o Options, m Member) []remote.Resource {
 }
 
 // SetRoles is the command that gives the three roles of a running cluster the passwords of the
-// options. It is run on the leader's host, and can be run again.
+// options, and the rights that they need. It is run on the leader's host, and can be run again.
 func SetRoles(o Options) remote.Cmd {
 	o = o.WithDefaults()
+	cmd := o.script(o.rolesSQL() + o.rightsSQL())
+	cmd.Secrets = []string{string(o.Superuser.Verifier.Reveal()),
+		string(o.Replication.Verifier.Reveal()), string(o.Rewind.Verifier.Reveal())}
+	return cmd
+}
+
+// SetRights is the command that gives the roles of replication and of pg_rewind in a running cluster
+// what they need. Patroni does so when it makes a cluster, and never again. It is run on the leader's
+// host, and can be run again.
+func SetRights(o Options) remote.Cmd {
+	o = o.WithDefaults()
+	return o.script("SET synchronous_commit TO local;\n" + o.rightsSQL())
+}
+
+func (o Options) rightsSQL() string {
+	return pgroles.GrantSQL(o.Replication.Username, o.Rewind.Username)
+}
+
+// script is a command that has the local PostgreSQL run SQL as the superuser.
+func (o Options) script(sql string) remote.Cmd {
 	argv := append(o.psql(), "-w", "-h", socketDir, "-p", fmt.Sprint(o.ListenPort), "-U",
 		o.Superuser.Username, "-d", "postgres", "-f", "-")
 	return remote.Cmd{
 		Argv: pgsession.Clean(
 			pgsession.Settings(o.PostgreSQLVersion, pgsession.Superuser, "pgha"), argv...),
-		Stdin: strings.NewReader(o.rolesSQL()), User: systemUser,
-		Secrets: []string{string(o.Superuser.Verifier.Reveal()),
-			string(o.Replication.Verifier.Reveal()), string(o.Rewind.Verifier.Reveal())},
+		Stdin: strings.NewReader(sql), User: systemUser,
 	}
 }
 

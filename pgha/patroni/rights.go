@@ -1,0 +1,46 @@
+package patroni
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pgha/toolkit/pgha/patroni/host"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// SetRights gives the roles of replication and of pg_rewind in a running cluster what they need: to
+// log in, to replicate, and to execute the four functions that pg_rewind reads the other server by.
+// Patroni does so when it makes a cluster, and never again: a right that somebody took away is not
+// missed until a former leader has to be rewound, and is then left behind. Nothing else of the roles
+// changes. Nothing is reloaded or restarted.
+//
+// Safe to repeat. The error matches ErrInvalid, ErrNoLeader or ErrUnavailable; when the targets only
+// plan, the change is reported and nothing happens.
+func SetRights(ctx context.Context, o Options) error {
+	leader, err := leaderOf(ctx, o)
+	if err != nil {
+		return fmt.Errorf("set rights: %w", err)
+	}
+	_, err = leader.Target.Do(ctx, "rights of the roles", "set", host.SetRights(o))
+	if err != nil {
+		return fmt.Errorf("set rights: %w", remote.OnHost(leader.Target.Name, err))
+	}
+	return nil
+}
+
+// leaderOf is the member that leads now.
+func leaderOf(ctx context.Context, o Options) (Member, error) {
+	c := newOperator(o)
+	if err := c.Err(); err != nil {
+		return Member{}, err
+	}
+	state, err := c.Cluster(ctx)
+	if err != nil {
+		return Member{}, err
+	}
+	leads, ok := state.Leader()
+	if !ok {
+		return Member{}, ErrNoLeader
+	}
+	return c.member(leads.Name)
+}

@@ -68,7 +68,7 @@ func configured() []any {
 		operate.ReloadOptions{},
 		operate.ReinitializeOptions{}, operate.RestartOptions{}, operate.SwitchoverOptions{},
 		operate.SynchronousOptions{}, power.MendOptions{}, power.RollingRebootOptions{},
-		power.ResetOptions{}, power.DestroyOptions{},
+		power.ResetOptions{}, power.DestroyOptions{}, power.UnmanageOptions{},
 		power.StartOptions{}, power.StopOptions{}, provision.ApplyOptions{},
 		provision.PlanOptions{},
 		recovery.FromOptions{}, recovery.TakeOverOptions{}, lab.WipeOptions{},

@@ -187,6 +187,18 @@ func (c *Cluster) Destroy(ctx context.Context, opts DestroyOptions) (DestroyResu
 	return power.Destroy(ctx, c.site, opts)
 }
 
+// UnmanageOptions say how Unmanage works.
+type UnmanageOptions = power.UnmanageOptions
+
+// UnmanageResult is what Unmanage left.
+type UnmanageResult = power.UnmanageResult
+
+// Unmanage takes Patroni, etcd, HAProxy and keepalived out of service and leaves plain PostgreSQL: a
+// primary and standbys that stream from it. The data stays; the virtual IP goes.
+func (c *Cluster) Unmanage(ctx context.Context, opts UnmanageOptions) (UnmanageResult, error) {
+	return power.Unmanage(ctx, c.site, opts)
+}
+
 // RecoverOptions name the member that the cluster goes on from.
 type RecoverOptions = recovery.FromOptions
 

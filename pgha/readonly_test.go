@@ -77,6 +77,7 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 		"Switchover": func() error { return fail(c.Switchover(ctx, pgha.SwitchoverOptions{})) },
 		"TakeOver":   func() error { return fail(c.TakeOver(ctx, pgha.TakeOverOptions{})) },
 		"VerifyDeep": func() error { return fail(c.VerifyDeep(ctx, pgha.DeepVerifyOptions{})) },
+		"Unmanage":   func() error { return fail(c.Unmanage(ctx, pgha.UnmanageOptions{})) },
 	}
 }
 

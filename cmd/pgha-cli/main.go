@@ -104,7 +104,7 @@ func newApp(out *terminal.Terminal) *cli.App {
 				pauseCommand(out), resumeCommand(out), configCommand(out), syncCommand(out),
 				secretsCommand(out),
 				startCommand(out), stopCommand(out), rollingRebootCommand(out), resetCommand(out),
-				destroyCommand(out), recoverCommand(out)),
+				destroyCommand(out), unmanageCommand(out), recoverCommand(out)),
 			category("Try out", labCommand(out), completionCommand(out), versionCommand(out)),
 		),
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the exit code

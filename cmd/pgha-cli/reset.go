@@ -13,9 +13,9 @@ import (
 // destroyFlag answers the question of verbs that delete all databases.
 const destroyFlag = "yes-destroy"
 
-// deleteAll runs a verb that deletes all databases, once the cluster's name was given. question is
-// what the verb costs; %s in it is the name.
-func deleteAll[R any](c *cli.Context, out *terminal.Terminal, question string,
+// byName runs a verb for the whole cluster, once its name was given, typed or with the flag. question
+// is what the verb costs; %s in it is the name.
+func byName[R any](c *cli.Context, out *terminal.Terminal, flag, question string,
 	verb func(*pgha.Spec) operation[R]) error {
 	sp, err := loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
 	if err != nil {
@@ -23,7 +23,7 @@ func deleteAll[R any](c *cli.Context, out *terminal.Terminal, question string,
 	}
 	v := verb(sp)
 	v.typed = sp.Cluster
-	if v.question, err = consent(c, destroyFlag, sp.Cluster,
+	if v.question, err = consent(c, flag, sp.Cluster,
 		fmt.Sprintf(question, sp.Cluster)); err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func resetCommand(out *terminal.Terminal) *cli.Command {
 		Flags: consentFlags(destroyFlag),
 		Action: func(c *cli.Context) error {
 			const question = "All databases of %s will be deleted, for good."
-			return deleteAll(c, out, question, func(*pgha.Spec) operation[pgha.ResetResult] {
+			return byName(c, out, destroyFlag, question, func(*pgha.Spec) operation[pgha.ResetResult] {
 				return operation[pgha.ResetResult]{
 					do: func(ctx context.Context, cl *pgha.Cluster,
 						op pgha.Operation) (pgha.ResetResult, error) {
@@ -77,7 +77,7 @@ func destroyCommand(out *terminal.Terminal) *cli.Command {
 		Action: func(c *cli.Context) error {
 			const question = "All databases of %s will be deleted, for good, and the cluster " +
 				"with them."
-			return deleteAll(c, out, question, func(sp *pgha.Spec) operation[pgha.DestroyResult] {
+			return byName(c, out, destroyFlag, question, func(sp *pgha.Spec) operation[pgha.DestroyResult] {
 				return operation[pgha.DestroyResult]{
 					do: func(ctx context.Context, cl *pgha.Cluster,
 						op pgha.Operation) (pgha.DestroyResult, error) {

@@ -58,6 +58,7 @@ var answers = map[string][]any{
 	"secrets rotate":  {verb[pgha.RotateResult]{}},
 	"spec validate":   {mistakesAnswer{}},
 	"start":           {verb[pgha.StartResult]{}},
+	"unmanage":        {verb[pgha.UnmanageResult]{}},
 	"status":          {shownStatus{}},
 	"stop":            {verb[pgha.StopResult]{}},
 	"switchover":      {verb[pgha.SwitchoverResult]{}, verb[patroni.ScheduledSwitchover]{}},

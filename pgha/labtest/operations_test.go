@@ -69,6 +69,7 @@ func TestUpkeep(t *testing.T) {
 		{"lost state directory", testTakeOver},
 		{"reset", testReset},
 		{"destroy", testDestroy},
+		{"unmanage", testUnmanage},
 	})
 }
 

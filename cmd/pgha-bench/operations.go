@@ -169,7 +169,7 @@ func (b *bench) config() (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := pgx.ParseConfig(connection.DSN)
+	cfg, err := pgx.ParseConfig(connection.URL)
 	if err != nil {
 		return nil, err
 	}

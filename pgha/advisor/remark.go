@@ -44,7 +44,8 @@ func Remarks(sp *spec.Spec, facts Facts) []Remark {
 		// what follows from the specification alone
 		input.failoverPromise, input.crashPromise, input.switchoverPromise, input.lossPromise,
 		input.doublePrimary, input.balancerSlow,
-		input.electionSlow, input.synchronous, input.failsafe, input.connections, input.walKept,
+		input.electionSlow, input.synchronous, input.failsafe, input.connections, input.deadClients,
+		input.walKept,
 		input.archiving, input.singles, input.etcdFaults,
 		// what the hosts and the leader have to say
 		input.syncSlow, input.roundTrips, input.watchdog, input.memory, input.walOnDisk,

@@ -115,6 +115,16 @@ func TestRules(t *testing.T) {
 			figures: []string{"10s"},
 		},
 		{
+			id: "dead-clients", severity: Warning,
+			spec:    []string{"    max_connections: 100\n", "    max_connections: 100\n    tcp_keepalives_idle: 0\n"},
+			figures: []string{"2h0m0s", "2h0m15s"},
+		},
+		{
+			id: "dead-clients", severity: Note,
+			spec:    []string{"    max_connections: 100\n", "    max_connections: 100\n    TCP_keepalives_interval: 1min\n"},
+			figures: []string{"10s", "1m0s", "3m10s"},
+		},
+		{
 			id: "balancer-connections", severity: Warning,
 			spec:    []string{"# max_connections: 4000", "max_connections: 60"},
 			figures: []string{"60", "100"},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -74,6 +75,25 @@ func (in input) connections() []Remark {
 		}
 	}
 	return found
+}
+
+// deadClients: a session whose client is gone must not keep its locks for long.
+func (in input) deadClients() []Remark {
+	c := in.clock
+	took := c.idle + time.Duration(c.count)*c.interval
+	if took <= time.Minute {
+		return nil
+	}
+	severity := Note
+	if took > 10*time.Minute {
+		severity = Warning
+	}
+	return remark("dead-clients", severity, "a client or balancer that dies leaves its row locks",
+		fmt.Sprintf("PostgreSQL ends its session after tcp_keepalives_idle %s and %d questions "+
+			"tcp_keepalives_interval %s apart, %s in all (of the specification; 0 is the "+
+			"kernel's)", c.idle, c.count, c.interval, took),
+		"postgresql.parameters: {tcp_keepalives_idle: 10, tcp_keepalives_interval: 5, "+
+			"tcp_keepalives_count: 3}, or none of them, which gives the same")
 }
 
 // walKept: a slot of a replica that is gone must not fill the disk.

@@ -47,7 +47,8 @@ func Timings(sp *spec.Spec) []Timing {
 			c.switchover(), c.cutOffOld(), c.cutOffNew())
 	}
 	if sp.VIP != nil {
-		rows = append(rows, c.balancerLost(), c.haproxyKilled(), c.haproxyGone())
+		rows = append(rows, c.balancerLost(), c.locksOfTheDead(), c.haproxyKilled(),
+			c.haproxyGone())
 	}
 	if len(sp.Databases()) > 1 {
 		rows = append(rows, c.replicaLost()...)

@@ -13,6 +13,17 @@ func (c clock) balancerLost() Timing {
 		moving())
 }
 
+// locksOfTheDead: what a balancer's sessions hold when it falls silent.
+func (c clock) locksOfTheDead() Timing {
+	asking := time.Duration(c.count) * c.interval
+	return timing("a balancer is lost: row locks of its sessions are free",
+		"sessions that wait for their client, idle in transaction; where an answer is under way "+
+			"tcp_user_timeout counts",
+		even("PostgreSQL's host asks the client and hears nothing", asking, c.idle+asking,
+			"tcp_keepalives_idle since the last sign, then tcp_keepalives_count questions "+
+				"tcp_keepalives_interval apart (tcp(7))"))
+}
+
 // haproxyKilled: systemd has it back before keepalived counts three failures.
 func (c clock) haproxyKilled() Timing {
 	return timing("HAProxy is killed on the balancer that holds the address",

@@ -2,9 +2,12 @@ package advisor
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/pgsetting"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -55,6 +58,11 @@ type clock struct {
 	check    time.Duration // HAProxy's, of a server that is up
 	advert   time.Duration // keepalived's
 	skew     time.Duration // how much longer the balancer waits that takes over
+
+	// PostgreSQL's for a client: how long it is silent before the kernel asks, between two
+	// questions, and how many there are; all zero where the kernel's own hold.
+	idle, interval time.Duration
+	count          int
 }
 
 func clockOf(sp *spec.Spec) clock {
@@ -67,6 +75,7 @@ func clockOf(sp *spec.Spec) clock {
 	if sp.Patroni.PrimaryStartTimeout != nil {
 		c.start = *sp.Patroni.PrimaryStartTimeout
 	}
+	c.keepalive(sp.PostgreSQL)
 	if sp.VIP != nil {
 		c.advert = sp.VIP.AdvertInterval
 		c.skew = skew(sp.Balancers(), c.advert)
@@ -87,4 +96,33 @@ func skew(balancers []spec.Host, advert time.Duration) time.Duration {
 		return 0
 	}
 	return time.Duration(256-priorities[1]) * advert / 256
+}
+
+// keepalives are the defaults of package patroni for PostgreSQL's tcp_keepalives_idle, _interval and
+// _count, in seconds and times. kernelKeepalives are Linux's where a setting is 0.
+var (
+	keepalives       = [3]float64{10, 5, 3}
+	kernelKeepalives = [3]float64{7200, 75, 9}
+)
+
+// keepalive reads how long the kernel waits for a client that is gone.
+func (c *clock) keepalive(pg spec.PostgreSQL) {
+	values, settings := keepalives, pgsetting.Of(pg.Version)
+	for i, name := range []string{"tcp_keepalives_idle", "tcp_keepalives_interval",
+		"tcp_keepalives_count"} {
+		for key, value := range pg.Parameters {
+			if !strings.EqualFold(key, name) {
+				continue
+			}
+			n, err := settings[name].Number(fmt.Sprint(value))
+			if value == nil || err == nil && n == 0 {
+				n, err = kernelKeepalives[i], nil
+			}
+			if err == nil {
+				values[i] = n
+			}
+		}
+	}
+	seconds := func(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+	c.idle, c.interval, c.count = seconds(values[0]), seconds(values[1]), int(values[2])
 }

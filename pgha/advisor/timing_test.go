@@ -2,6 +2,7 @@ package advisor
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pgha/toolkit/pgha/lb"
+	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/spec"
 	"github.com/pgha/toolkit/pgha/vip"
@@ -38,6 +40,8 @@ func TestTimings(t *testing.T) {
 		// 0.63 + 0.05: three adverts of 0.2 s and a skew of 166/256 * 0.2 = 0.13, less half an
 		// advert; at worst 0.73 + 0.2.
 		{"the balancer that holds the address is lost", 0.68, 0.93},
+		// 3 * 5, and up to 10 before.
+		{"a balancer is lost: row locks of its sessions are free", 20, 25},
 		// 0.25 + 0.15 + 0.3; at worst 0.5 + 0.5 + 0.6.
 		{"HAProxy is killed on the balancer that holds the address", 0.7, 1.6},
 		// 0.6 + 0.13 + 0.05; at worst 0.8 + 0.13 + 0.2.
@@ -161,7 +165,7 @@ func TestTimingsFollowTheSpec(t *testing.T) {
 	if got := find(withoutVIP, "planned"); got.Worst != 6800*time.Millisecond {
 		t.Errorf("without balancers there is no check to wait for: %v", got)
 	}
-	if got := Timings(single); len(got) != 3 {
+	if got := Timings(single); len(got) != 4 {
 		t.Errorf("one database host has nobody to fail over to: %v", got)
 	}
 	if got := find(noFailsafe, "the primary is cut off"); got.Worst != 21*time.Second ||
@@ -206,8 +210,15 @@ func TestTimingsMatchTheComponents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defaults := patroni.DefaultParameters()
+	for i, name := range []string{"tcp_keepalives_idle", "tcp_keepalives_interval",
+		"tcp_keepalives_count"} {
+		if got := fmt.Sprint(defaults[name]); got != fmt.Sprint(keepalives[i]) {
+			t.Errorf("%s is %s, and %g here", name, got, keepalives[i])
+		}
+	}
 	for text, in := range map[string]string{
-		"inter 500ms fastinter 200ms downinter 300ms fall 2 rise 1 on-marked-down shutdown-sessions": string(haproxy),
+		"inter 500ms fastinter 200ms downinter 300ms fall 2 rise 1 tcp-ut 25s on-marked-down shutdown-sessions": string(haproxy),
 		"interval 1\n    timeout 4\n    fall 1\n": string(
 			keepalived),
 		"vrrp_version 3\n":    string(keepalived),

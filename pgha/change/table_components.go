@@ -171,6 +171,7 @@ func balancerFields() []Field {
 				"second or two."},
 		reload("max_connections", "sessions go on."),
 		reload("client_timeout", "sessions that are open keep the old one."),
+		reload("connect_timeout", "sessions go on."),
 		reload("check_interval", "sessions go on."),
 		{
 			Name: "vip", Effect: Refused,

@@ -31,8 +31,9 @@ type Connection struct {
 	// PassFile holds the password; "" with secrets.age, which leaves no password plain on this
 	// machine.
 	PassFile string `json:"passfile,omitempty"`
-	// DSN are libpq keywords, for psql and everything built on libpq: superuser,
-	// sslmode=verify-full. Without a balancer it names all databases, as every string here does
+	// DSN are libpq keywords, for psql and everything built on libpq (not pgx, which takes URL):
+	// superuser, sslmode=verify-full, and limits by which a session whose server is gone ends after
+	// 25 s. Without a balancer it names all databases, as every string here does
 	// then, and the client finds the primary among them.
 	DSN string `json:"dsn"`
 	// ReadDSN is the same for the replicas; "" for a lone database without a balancer.
@@ -40,9 +41,10 @@ type Connection struct {
 	// MultiHost goes to the databases themselves, without a balancer: libpq finds the primary among
 	// them.
 	MultiHost string `json:"multi_host"`
-	// URL is the form that pgx and most drivers take.
+	// URL is the form that pgx and most drivers take. Of the limits it has connect_timeout alone.
 	URL string `json:"url"`
-	// JDBC is the form of the PostgreSQL JDBC driver, which reads the password from elsewhere.
+	// JDBC is the form of the PostgreSQL JDBC driver, which reads the password from elsewhere. How
+	// often its host asks a silent server is the kernel's (net.ipv4.tcp_keepalive_time).
 	JDBC string `json:"jdbc"`
 
 	hosts    []string // of the databases
@@ -103,7 +105,8 @@ func (c *Connection) render() {
 	all := strings.Join(c.hosts, ",")
 	ports := strings.Join(slices.Repeat([]string{port}, len(c.hosts)), ",")
 	c.MultiHost = c.keywords(all, ports) + " target_session_attrs=read-write"
-	q := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {c.SSLRootCert}}
+	q := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {c.SSLRootCert},
+		"connect_timeout": {connectTimeout}}
 	if c.PassFile != "" {
 		q.Set("passfile", c.PassFile)
 	}
@@ -126,10 +129,21 @@ func (c *Connection) render() {
 		Path:     "/" + c.Database,
 		RawQuery: q.Encode()}).String()
 	c.JDBC = fmt.Sprintf(
-		"jdbc:postgresql://%s/%s?user=%s&ssl=true&sslmode=verify-full&sslrootcert=%s%s",
+		"jdbc:postgresql://%s/%s?user=%s&ssl=true&sslmode=verify-full&sslrootcert=%s"+
+			"&connectTimeout=%s&tcpKeepAlive=true%s",
 		where, url.PathEscape(c.Database), url.QueryEscape(c.User),
-		url.QueryEscape(c.SSLRootCert), jdbc)
+		url.QueryEscape(c.SSLRootCert), connectTimeout, jdbc)
 }
+
+// connectTimeout bounds, in seconds, the connection to each host.
+const connectTimeout = "5"
+
+// limits end a wait for a server that is gone: its host is asked after 10 s of silence, three times
+// 5 s apart, and what was sent is acknowledged within 25 s. They are libpq's (tcp_user_timeout since
+// version 12). pgx 5.12 would hand all but the first to the server as settings, which refuses them:
+// so they do not stand in a URL.
+var limits = [][2]string{{"connect_timeout", connectTimeout}, {"keepalives_idle", "10"},
+	{"keepalives_interval", "5"}, {"keepalives_count", "3"}, {"tcp_user_timeout", "25000"}}
 
 // keywords renders libpq keywords.
 func (c Connection) keywords(host, port string) string {
@@ -139,7 +153,7 @@ func (c Connection) keywords(host, port string) string {
 	if c.PassFile != "" {
 		words = append(words, [2]string{"passfile", c.PassFile})
 	}
-	for i, kv := range words {
+	for i, kv := range append(words, limits...) {
 		if i > 0 {
 			b.WriteByte(' ')
 		}

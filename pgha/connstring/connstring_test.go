@@ -33,6 +33,9 @@ func TestConnectionStringsParseAndHoldNoPassword(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
+		if _, hasLimits := cfg.RuntimeParams["tcp_user_timeout"]; hasLimits == (text == c.URL) {
+			t.Errorf("%s: what the driver hands to the server: %v", text, cfg.RuntimeParams)
+		}
 		if strings.Contains(text, string(cr.Superuser.Reveal())) {
 			t.Errorf("a password stands in %s", text)
 		}

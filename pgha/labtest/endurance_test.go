@@ -104,7 +104,7 @@ func (s site) writerConfig(t *testing.T) *pgx.ConnConfig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := pgx.ParseConfig(conn.DSN)
+	cfg, err := pgx.ParseConfig(conn.URL)
 	if err != nil {
 		t.Fatal(err)
 	}

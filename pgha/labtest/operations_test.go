@@ -40,6 +40,7 @@ func TestOperations(t *testing.T) {
 		{"rotate", testRotate},
 		{"rotate the REST authority", testRotateREST},
 		{"stranded replica", testStranded},
+		{"dead balancer", testDeadBalancer},
 		{"two operators", testTwoOperators},
 		{"query", testQuery},
 		{"config", testConfig},

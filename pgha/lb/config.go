@@ -51,6 +51,10 @@ func Config(o Options) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// tryFor is about how long a new session waits for a server that takes it, where servers refuse at
+// once: a planned switchover takes less.
+const tryFor = 3 * time.Second
+
 // model is what the template sees.
 type model struct {
 	Options
@@ -60,6 +64,7 @@ type model struct {
 	WriteProxy, ReadProxy string
 	Socket, CAFile        string
 	ReadCheck             string
+	Retries               int
 }
 
 // server is one line of a proxy.
@@ -72,6 +77,7 @@ func newModel(o Options) model {
 		WriteBind: bind(o, o.WritePort), ReadBind: bind(o, o.ReadPort),
 		HealthBind: hostport.Join("127.0.0.1", o.HealthPort),
 		ReadCheck:  "/replica",
+		Retries:    max(2, int(tryFor/o.ConnectTimeout)),
 	}
 	if o.ReadMaxLag > 0 {
 		m.ReadCheck += "?lag=" + strconv.FormatInt(o.ReadMaxLag, 10)

@@ -86,11 +86,13 @@ type Options struct {
 	ReadMaxLag int64
 
 	Checks Checks
-	// ConnectTimeout bounds the connection from HAProxy to PostgreSQL. 0 means 3 s.
+	// ConnectTimeout bounds one try of the connection from HAProxy to PostgreSQL, and is the pause
+	// before the next one where a server refuses (HAProxy 3.2: a second at most). It has to be longer
+	// than a round trip. Tries go on for some three seconds. 0 means 250 ms.
 	ConnectTimeout time.Duration
 	// ClientTimeout and ServerTimeout end a session on which the client, or PostgreSQL, sent
 	// nothing for so long. 0 means 24 h: idle connections of a pool are no error, and dead peers
-	// are found by TCP keepalive within a minute.
+	// are found by TCP within 25 s.
 	ClientTimeout, ServerTimeout time.Duration
 	// MaxConn is how many client connections one balancer serves at a time. 0 means 4000, which
 	// needs some 8100 open files (OpenFiles) and so fits under a hard limit of 20000. HAProxy
@@ -182,7 +184,7 @@ func (o Options) withDefaults() Options {
 	o.Checks.Timeout = cmp.Or(o.Checks.Timeout, 2*time.Second)
 	o.Checks.Fall = cmp.Or(o.Checks.Fall, 2)
 	o.Checks.Rise = cmp.Or(o.Checks.Rise, 1)
-	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, 3*time.Second)
+	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, 250*time.Millisecond)
 	o.ClientTimeout = cmp.Or(o.ClientTimeout, 24*time.Hour)
 	o.ServerTimeout = cmp.Or(o.ServerTimeout, 24*time.Hour)
 	o.MaxConn = cmp.Or(o.MaxConn, 4000)

@@ -19,6 +19,10 @@ type Balancer struct {
 	MaxConnections int `yaml:"max_connections"`
 	// ClientTimeout is how long a session may be idle before HAProxy cuts it. Default: 24h.
 	ClientTimeout time.Duration `yaml:"client_timeout"`
+	// ConnectTimeout is how long HAProxy waits for a member's host to take a connection, and before it
+	// tries again where one is refused, 50ms to 10s; it has to be longer than a round trip. Default:
+	// 250ms.
+	ConnectTimeout time.Duration `yaml:"connect_timeout"`
 	// CheckInterval between two health checks of a member. Default: 500ms.
 	CheckInterval time.Duration `yaml:"check_interval"`
 }

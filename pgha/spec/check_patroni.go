@@ -101,6 +101,8 @@ func (c *checker) balancer() {
 	within(c, "balancer.max_connections", c.Balancer.MaxConnections, 1, 1000000)
 	c.between("balancer.client_timeout", c.Balancer.ClientTimeout, time.Second, 24*24*time.Hour,
 		time.Millisecond)
+	c.between("balancer.connect_timeout", c.Balancer.ConnectTimeout, 50*time.Millisecond,
+		10*time.Second, time.Millisecond)
 	c.between("balancer.check_interval", c.Balancer.CheckInterval, 100*time.Millisecond,
 		time.Minute, time.Millisecond)
 }

@@ -166,7 +166,8 @@ func balancerOptions(sp *spec.Spec) lb.Options {
 		StatsPage:      true,
 		NoReadFallback: !sp.Balancer.ReadFallbackToPrimary, MaxConn: sp.Balancer.MaxConnections,
 		ClientTimeout: sp.Balancer.ClientTimeout, ServerTimeout: sp.Balancer.ClientTimeout,
-		Checks: lb.Checks{Interval: sp.Balancer.CheckInterval}, Clients: Clients(sp),
+		ConnectTimeout: sp.Balancer.ConnectTimeout,
+		Checks:         lb.Checks{Interval: sp.Balancer.CheckInterval}, Clients: Clients(sp),
 	}
 }
 

@@ -46,6 +46,10 @@ func postgresOutsidePatroni(f Facts) []Finding {
 func members(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.databases() {
+		if said := f.leftBehind(h); len(said) > 0 {
+			list = append(list, oldTimeline(h, said...))
+			continue
+		}
 		switch {
 		case h.Patroni.Error != "":
 			found := Finding{ID: "patroni-not-answering", Host: h.Name, Severity: Error,
@@ -73,7 +77,7 @@ func members(f Facts) []Finding {
 				Remedy:      restart(h),
 				Advice:      errs.Text("journalctl -u patroni -n 50 says what Patroni sees"),
 				explains:    postgresSymptoms(h.Name)}
-			if h.dataBroken() && h.Data.SystemID == "" { // a restart reads the same control file
+			if h.dataBroken() { // a restart reads the same files
 				found.Remedy, found.Advice = f.copyAnew(h)
 			}
 			list = append(list, found)
@@ -223,15 +227,8 @@ func replicas(f Facts) []Finding {
 		case !promise.Streams: // it replays the archive
 			list = append(list, archived(h)...)
 		case h.SQL.ReceiverState != "streaming" && h.SQL.Timeline < primary.SQL.Timeline:
-			list = append(list, Finding{ID: "replica-on-old-timeline", Host: h.Name,
-				Severity:    Error,
-				Title:       "a former leader, or a replica of one, was left behind",
-				Consequence: "it never streams again by itself: one copy of the data less",
-				Evidence:    append(evidence, h.journal(layout.PatroniUnit, 4)...),
-				Remedy:      reinitialize(h),
-				Advice: errs.Text("pg_rewind has failed or was not possible: its reason is in " +
-					"the journal"),
-				explains: postgresSymptoms(h.Name)})
+			list = append(list, oldTimeline(h,
+				append(evidence, h.journal(layout.PatroniUnit, 4)...)...))
 		case h.SQL.ReceiverState != "streaming":
 			found := Finding{ID: "replica-not-streaming", Host: h.Name, Severity: Error,
 				Title:       "a replica does not stream",
@@ -250,6 +247,44 @@ func replicas(f Facts) []Finding {
 		}
 	}
 	return list
+}
+
+// oldTimeline is a member whose WAL went on where the cluster's did not. A pg_rewind that failed on the
+// way has removed files already, WAL with the last checkpoint among them (seen with PostgreSQL 18.6):
+// a second one cannot help, and its documentation says to take a fresh copy.
+func oldTimeline(h *Host, evidence ...string) Finding {
+	return Finding{ID: "replica-on-old-timeline", Host: h.Name, Severity: Error,
+		Title:       "a former leader, or a replica of one, was left behind",
+		Consequence: "it never streams again by itself: one copy of the data less",
+		Evidence:    evidence, Remedy: reinitialize(h),
+		Advice: errs.Text("pg_rewind has failed or was not possible: its reason is in the journal; " +
+			"mend that first, for the next former leader"),
+		explains: append(postgresSymptoms(h.Name), symptom{"patroni-not-answering", h.Name, ""})}
+}
+
+// leftBehind is what the journal of a member whose PostgreSQL does not come up says of a timeline
+// that the primary's does not go through, and of a pg_rewind that failed.
+func (f Facts) leftBehind(h *Host) []string {
+	if primary := f.primary(); h.SQL.Error == "" || primary == nil || primary == h {
+		return nil
+	}
+	var said []string
+	behind := false
+	for _, line := range h.sinceStart() {
+		switch {
+		case strings.Contains(line, "is not in this server's history"):
+			if !behind {
+				said = append(said, "journal of "+layout.PatroniUnit+": "+clip(line))
+			}
+			behind = true
+		case strings.Contains(line, "pg_rewind: error:"):
+			said = append(said, "journal of "+layout.PatroniUnit+": "+clip(line))
+		}
+	}
+	if !behind {
+		return nil
+	}
+	return said
 }
 
 // streamAgain is what makes a replica stream, by what its server says since it has started. Its data

@@ -451,6 +451,27 @@ func sqlCases() []ruleCase {
 			f.primary().SQL.Timeline++
 			f.host(pg3).SQL.ReceiverState = ""
 		}, []string{"error role-lacks-right@postgres-01"}},
+		{"a former leader that Patroni started after its pg_rewind had failed", func(f *Facts) {
+			h := f.host(pg3)
+			*h.SQL = SQL{Error: "FATAL:  the database system is starting up"}
+			h.Patroni.Error = "TimeoutError: The read operation timed out"
+			h.Journals = map[string][]string{layout.PatroniUnit: {
+				"pg_rewind: error: unexpected result while fetching remote files: ERROR:  " +
+					"permission denied for function pg_read_binary_file",
+				"FATAL:  could not start WAL streaming: ERROR:  requested starting point " +
+					"0/5000000 on timeline 1 is not in this server's history",
+				"FATAL:  could not start WAL streaming: ERROR:  requested starting point " +
+					"0/5000000 on timeline 1 is not in this server's history",
+				"LOG:  waiting for WAL to become available at 0/5000040"}}
+		}, []string{"error replica-on-old-timeline@postgres-03"}},
+		{"the same after the next stop", func(f *Facts) {
+			h := f.host(pg3)
+			*h.SQL = SQL{Error: "could not connect"}
+			h.Patroni.State = "starting"
+			h.Journals = map[string][]string{layout.PatroniUnit: {
+				"LOG:  invalid checkpoint record",
+				"PANIC:  could not locate a valid checkpoint record at 0/5000028"}}
+		}, []string{"error postgres-not-answering@postgres-03"}},
 		{"what pg_rewind may not is no reason not to stream", func(f *Facts) {
 			f.primary().SQL.Lacking = []string{"role rewind_user may not log in"}
 			f.host(pg3).SQL.ReceiverState = ""

@@ -9,11 +9,13 @@ import (
 )
 
 // ofTheCluster prints what a host should have nothing of after destroy: files that say who wrote
-// them, units that are there or enabled, programs of etcd, and what is in the data directories.
+// them, units that are there or enabled, programs of etcd, helpers (copies of what others had put in
+// their place stay), and what is in the data directories.
 const ofTheCluster = `
 grep -rl 'Written by pgha' /etc /usr/local 2>/dev/null
-ls -d /etc/etcd /etc/patroni/certs /etc/patroni/pgpass /usr/local/bin/etcd* /usr/local/lib/pgha \
+ls -d /etc/etcd /etc/patroni/certs /etc/patroni/pgpass /usr/local/bin/etcd* \
 	/var/lib/pgha /etc/systemd/system/*pgha* /etc/systemd/system/etcd.service 2>/dev/null
+find /usr/local/lib/pgha -type f ! -name '*.pgha-orig-*' 2>/dev/null
 systemctl list-unit-files --state=enabled --no-legend etcd.service patroni.service haproxy.service \
 	keepalived.service pgha-watch.service
 pgrep -x 'etcd|postgres|patroni|haproxy|keepalived'

@@ -59,6 +59,7 @@ func TestWhy(t *testing.T) {
 	var measured []time.Duration
 	for _, fault := range []func(*testing.T, site) blame{
 		whySwitchover, whyPostgresKilled, whyBalancerPower, whyLeaderPower, whyLeaderCable,
+		whyLeaderDeaf, whyLeaderMute, whyStandbyCut,
 	} {
 		at := time.Now()
 		want = append(want, fault(t, s))
@@ -242,4 +243,59 @@ func (s site) carrier(t *testing.T) string {
 		}
 	}
 	return ""
+}
+
+// dropAll has a host drop what comes in, or what goes out, over its cable; the function that it
+// returns ends that.
+func (s site) dropAll(t *testing.T, host, direction string) (heal func()) {
+	t.Helper()
+	match := map[string]string{"input": "iifname", "output": "oifname"}[direction]
+	s.mustInHost(t, host, "nft add table inet oneway && nft 'add chain inet oneway c { type filter "+
+		"hook "+direction+" priority 0; }' && nft add rule inet oneway c "+match+" enp0s3 drop")
+	return func() { s.mustInHost(t, host, "nft delete table inet oneway") }
+}
+
+// whyLeaderDeaf: nothing comes in at the leader's host, and what it sends arrives.
+func whyLeaderDeaf(t *testing.T, s site) blame {
+	leader, _ := s.leader(t)
+	host := s.hostOf(t, leader)
+	heal := s.dropAll(t, host, "input")
+	after := s.awaitOther(t, host)
+	heal()
+	return blame{incident.Failure, incident.NetworkCut, host, host, after}
+}
+
+// whyLeaderMute: nothing that the leader's host sends arrives, and it hears everybody.
+func whyLeaderMute(t *testing.T, s site) blame {
+	leader, _ := s.leader(t)
+	host := s.hostOf(t, leader)
+	heal := s.dropAll(t, host, "output")
+	after := s.awaitOther(t, host)
+	heal()
+	return blame{incident.Failure, incident.NetworkCut, host, host, after}
+}
+
+// whyStandbyCut: commits wait for a replica that was cut off until Patroni takes another.
+func whyStandbyCut(t *testing.T, s site) blame {
+	leader, _ := s.leader(t)
+	s.verb(t, nil, "sync", "on")
+	standby := ""
+	for _, m := range s.status(t).Members {
+		if m.Role == "sync_standby" {
+			standby = m.Host
+		}
+	}
+	if standby == "" {
+		t.Fatal("no member is the synchronous standby")
+	}
+	if err := s.Cut(t.Context(), standby); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitWrites(t, time.Minute)
+	if err := s.Heal(t.Context(), standby); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitHealthy(t)
+	s.verb(t, nil, "sync", "off")
+	return blame{incident.Failure, incident.NetworkCut, standby, s.hostOf(t, leader), ""}
 }

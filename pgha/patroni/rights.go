@@ -14,6 +14,10 @@ import (
 // missed until a former leader has to be rewound, and is then left behind. Nothing else of the roles
 // changes. Nothing is reloaded or restarted.
 //
+// A member whose pg_rewind has failed already is not brought back by it. One that fails on the way has
+// removed files (PostgreSQL's documentation says to take a fresh copy then), and Patroni (4.1.5) starts
+// PostgreSQL all the same and tries no second time. Reinitialize copies its data anew.
+//
 // Safe to repeat. The error matches ErrInvalid, ErrNoLeader or ErrUnavailable; when the targets only
 // plan, the change is reported and nothing happens.
 func SetRights(ctx context.Context, o Options) error {

@@ -75,7 +75,7 @@ func checkPlain(t *testing.T, s site, primary string) {
 			" current_setting('synchronous_standby_names') FROM kept")+
 			"; pg_lsclusters --no-header; systemctl is-enabled patroni etcd pgha-watch; "+
 			"pgrep -x 'patroni|etcd' || echo alone")
-		want := []string{fmt.Sprintf("1001 %t\n", h.Name != primary), "18  main", " online",
+		want := []string{fmt.Sprintf("1001 %t\n", h.Name != primary), "18 main", " online",
 			"disabled\ndisabled\ndisabled", "alone"}
 		for _, w := range want {
 			if !strings.Contains(out+"\n", w) {

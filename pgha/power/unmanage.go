@@ -17,6 +17,7 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/patroni/host"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 	"github.com/pgha/toolkit/pgha/status"
@@ -236,11 +237,24 @@ func startPlain(ctx context.Context, r *job.Job, t *remote.Target, h, primary sp
 			r.Spec.PostgreSQL.Version, plainName), Action: "made of " + r.Spec.PostgreSQL.DataDir,
 			Planned: r.Planning(), Duration: time.Since(start)})
 	}
+	var resources []remote.Resource
+	for _, path := range host.StandAside() {
+		resources = append(resources, remote.Absent{Path: path})
+	}
 	// postgresql.service starts at boot what /etc/postgresql says.
-	_, err = t.Ensure(ctx, remote.Unit{Name: "postgresql.service", Enabled: remote.Yes},
-		remote.Unit{Name: unit, Running: remote.Yes})
-	if err != nil || r.Planning() || h.Name != primary.Name {
+	_, err = t.Ensure(ctx, append(resources,
+		remote.Unit{Name: "postgresql.service", Enabled: remote.Yes},
+		remote.Unit{Name: unit, Running: remote.Yes})...)
+	if err != nil || r.Planning() {
 		return err
+	}
+	// systemctl start ends well, too, where a condition of the unit keeps it from starting.
+	if _, err := t.Output(ctx, "systemctl", "is-active", "--quiet", unit); err != nil {
+		return remote.WithHint(fmt.Errorf("%s does not run: %w", unit, err),
+			fmt.Sprintf("systemctl status %s and /var/log/postgresql on %s say why", unit, t.Name))
+	}
+	if h.Name != primary.Name {
+		return nil
 	}
 	const promote = `SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote() ELSE true END`
 	res, err = t.Run(ctx, remote.Cmd{User: "postgres", Mutating: true, Argv: r.Psql("-c", promote)})

@@ -32,3 +32,13 @@ const (
 func serverUnits() []string { return []string{"postgresql.service", "postgresql@.service"} }
 
 func standAsidePath(unit string) string { return unitsDir + unit + ".d/pgha.conf" }
+
+// StandAside are the files that keep the units of PostgreSQL's own packages from starting: whoever
+// takes Patroni away takes them away, too.
+func StandAside() []string {
+	var list []string
+	for _, unit := range serverUnits() {
+		list = append(list, standAsidePath(unit))
+	}
+	return list
+}

@@ -92,7 +92,7 @@ func printAccount(out *terminal.Terminal, a incident.Account, evidence bool, lef
 	}
 	if len(a.Incidents) == 0 {
 		out.Printf("nothing happened since %s (%d lines read)\n",
-			a.Since.Local().Format(time.DateTime), a.Lines)
+			a.Since.Local().Format("2006-01-02 15:04:05 MST"), a.Lines)
 	}
 	if left > 0 {
 		out.Printf("\n%s without consequences left out: --all shows them\n", counted(left, "event"))
@@ -116,7 +116,7 @@ func printIncident(out *terminal.Terminal, in incident.Incident, evidence bool) 
 	colour := map[incident.Class]string{incident.Failure: terminal.Red,
 		incident.Planned:     terminal.Green,
 		incident.Disturbance: terminal.Yellow}[in.Class]
-	out.Printf("%s %s\n", out.Paint(terminal.Bold, in.Began.Local().Format("2006-01-02 15:04:05")),
+	out.Printf("%s %s\n", out.Paint(terminal.Bold, in.Began.Local().Format("2006-01-02 15:04:05 MST")),
 		out.Paint(colour, harmless(in.Headline)))
 	fact := func(name, format string, args ...any) {
 		out.Printf("  %-10s %s\n", name, harmless(fmt.Sprintf(format, args...)))

@@ -45,6 +45,9 @@ type Incident struct {
 	Began time.Time `json:"began"`
 	// Ended is when the last part was back; zero while something still is not.
 	Ended time.Time `json:"ended,omitzero"`
+	// Times is how often it happened in a row, where something broke again as soon as it was back;
+	// else 0.
+	Times int `json:"times,omitempty"`
 	// Headline is one sentence without the time.
 	Headline string `json:"headline"`
 	Cause    Cause  `json:"cause"`

@@ -198,6 +198,7 @@ func (c *Collector) Account() Account {
 			a.Incidents = append(a.Incidents, in)
 		}
 	}
+	a.Incidents = append([]Incident{}, loops(a.Incidents)...)
 	for _, m := range c.about.Machines {
 		if m.Unreachable {
 			a.Notes = append(a.Notes,

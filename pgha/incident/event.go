@@ -55,6 +55,7 @@ const (
 	DCSUnreachable    Kind = "dcs_unreachable"
 	FailsafeHeld      Kind = "failsafe_held"
 	SwitchoverAsked   Kind = "switchover_asked"
+	SwitchoverPlanned Kind = "switchover_scheduled"
 	FailoverAsked     Kind = "failover_asked"
 	DataRemoved       Kind = "data_removed"
 	Paused            Kind = "paused"

@@ -13,6 +13,7 @@ func headline(in Incident) string {
 	if ledEtcd(in) {
 		parts[0] += ", which led etcd, too"
 	}
+	parts[0] += again(in)
 	switch open := len(in.Gaps) > 0 && in.Gaps[len(in.Gaps)-1].Open; {
 	case open:
 		parts = append(parts, fmt.Sprintf("writes away for %.1f s, and still",

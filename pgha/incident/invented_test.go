@@ -360,3 +360,58 @@ func TestCauses(t *testing.T) {
 		}
 	}
 }
+
+// TestLoops: what breaks again as soon as it is back is one incident, with each event once; what
+// breaks once more much later, elsewhere, or in another way is another one.
+func TestLoops(t *testing.T) {
+	t.Parallel()
+	crash := func(times int, first, every float64, host, unit string) (events []Event) {
+		for i := range times {
+			at := first + float64(i)*every
+			events = append(events, happened(at, host, UnitFailed, "unit", unit),
+				happened(at+1, host, UnitStarted, "unit", unit))
+		}
+		return events
+	}
+	for name, c := range map[string]struct {
+		events []Event
+		times  []int
+	}{
+		"every ten seconds": {crash(200, 0, 10, pg1, "etcd"), []int{200}},
+		"every two minutes": {crash(3, 0, 120, pg1, "etcd"), []int{0, 0, 0}},
+		"once":              {crash(1, 0, 1, pg1, "etcd"), []int{0}},
+		"on one host, then another": {append(crash(2, 0, 10, pg1, "etcd"),
+			crash(2, 20, 10, pg2, "etcd")...), []int{2, 2}},
+	} {
+		got := concluded(About{Until: after(5000)}, c.events...).Incidents
+		var times []int
+		for _, in := range got {
+			times = append(times, in.Times)
+			if len(in.Events) > 2*often {
+				t.Errorf("%s: %d events", name, len(in.Events))
+			}
+			said := strings.Contains(in.Headline, "again and again")
+			if in.RedundantSeconds < 1 || said != (in.Times > 1) {
+				t.Errorf("%s: %s, redundant after %g", name, in.Headline, in.RedundantSeconds)
+			}
+		}
+		if !slices.Equal(times, c.times) {
+			t.Errorf("%s: %v, want %v", name, times, c.times)
+		}
+	}
+}
+
+// TestScheduledSwitchover: asking for one is no incident, and what comes at its time is a planned
+// switchover.
+func TestScheduledSwitchover(t *testing.T) {
+	t.Parallel()
+	got := concluded(About{Until: after(1000)}, happened(0, pg1, LeaderSeen),
+		happened(10, pg1, SwitchoverPlanned), happened(600, pg1, SwitchoverAsked),
+		happened(600.1, pg1, Demoted), happened(600.2, pg1, ShutdownRequested),
+		happened(601, pg1, KeyReleased), happened(601.3, pg2, KeyTaken),
+		happened(601.5, pg2, ServerReady), happened(603, pg1, Streaming)).Incidents
+	if len(got) != 1 || got[0].Class != Planned || !got[0].Began.Equal(after(600)) ||
+		got[0].NewLeader != pg2 {
+		t.Errorf("%+v", got)
+	}
+}

@@ -28,6 +28,19 @@ var examples = []struct {
 	},
 	{
 		"patroni", "patroni.service",
+		"2026-11-23 16:40:00,123 INFO: received switchover request with leader=pg1 candidate=None " +
+			"scheduled_at=2026-11-23T18:00:00+01:00",
+		SwitchoverPlanned, "was asked for a switchover from db1 to any replica at " +
+			"2026-11-23T18:00:00+01:00",
+	},
+	{
+		"patroni", "patroni.service",
+		"2026-11-23 17:00:00,123 INFO: Manual scheduled switchover at 2026-11-23T18:00:00+01:00",
+		SwitchoverAsked,
+		"carries out the switchover that was scheduled for 2026-11-23T18:00:00+01:00",
+	},
+	{
+		"patroni", "patroni.service",
 		"2026-11-23 16:40:00,123 INFO: received failover request with leader=None candidate=pg2 " +
 			"scheduled_at=None",
 		FailoverAsked, "was asked for a failover to db2",

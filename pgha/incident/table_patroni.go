@@ -21,6 +21,14 @@ var patroniTable = []recognizer{
 		text: "stops being primary for the switchover"},
 	{needs: "received switchover request",
 		pattern: re(
+			`received switchover request with leader=(?P<leader>\S+) candidate=(?P<candidate>\S+) scheduled_at=(?P<at>[^N]\S*)`),
+		kind: SwitchoverPlanned,
+		text: "was asked for a switchover from {leader} to {candidate} at {at}"},
+	{needs: "Manual scheduled switchover at",
+		pattern: re(`Manual scheduled switchover at (?P<at>\S+)`), kind: SwitchoverAsked,
+		text: "carries out the switchover that was scheduled for {at}"},
+	{needs: "received switchover request",
+		pattern: re(
 			`received switchover request with leader=(?P<leader>\S+) candidate=(?P<candidate>\S+) scheduled_at=(?P<at>\S+)`), kind: SwitchoverAsked, text: "was asked for a switchover from {leader} to {candidate}"},
 	{needs: "received failover request",
 		pattern: re(`received failover request with leader=\S+ candidate=(?P<candidate>\S+)`),

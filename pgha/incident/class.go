@@ -89,6 +89,8 @@ var rules = map[Kind]rule{
 	Paused:            {note, 0, "", time.Minute},
 	CrashRecovery:     {note, 0, "", time.Second},
 	LowerAdvert:       {hidden, 0, "", time.Minute},
+	SyncNames:         {hidden, 0, "", 0},
+	SyncReplaced:      {hidden, 0, "", 0},
 	LeaderSeen:        {hidden, 0, "", 10 * time.Minute},
 	LocalPosition:     {hidden, 0, "", 0},
 	LastTransaction:   {hidden, 0, "", 0},

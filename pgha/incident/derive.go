@@ -141,7 +141,8 @@ func (c *Collector) cuts(found []Event) []Event {
 		}
 		if window(PowerLost, m.Name, time.Minute, time.Minute) ||
 			window(UnitStopping, m.Name, 10*time.Second, time.Second) ||
-			!window(DCSUnreachable, m.Name, time.Second, time.Minute) {
+			!window(DCSUnreachable, m.Name, time.Second, time.Minute) &&
+				!window(EtcdPeerLost, m.Name, time.Second, 10*time.Second) {
 			continue
 		}
 		until = e.Time.Add(time.Minute)
@@ -205,7 +206,7 @@ func (c *Collector) cutAt(down Event, m *machine) time.Time {
 			return at
 		}
 	}
-	return down.Time
+	return down.Time.Add(-2 * c.about.CheckInterval)
 }
 
 // detection is how long HAProxy takes at most, with the checks that pgha sets, to find a silent

@@ -58,6 +58,8 @@ const (
 	SwitchoverPlanned Kind = "switchover_scheduled"
 	FailoverAsked     Kind = "failover_asked"
 	DataRemoved       Kind = "data_removed"
+	SyncNames         Kind = "synchronous_names"
+	SyncReplaced      Kind = "synchronous_replaced"
 	Paused            Kind = "paused"
 	NoCandidate       Kind = "no_candidate"
 	RewindBegan       Kind = "rewind_began"

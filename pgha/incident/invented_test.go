@@ -415,3 +415,41 @@ func TestScheduledSwitchover(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestCommitsThatWait: writes are away while too few of those that a commit waits for stream.
+func TestCommitsThatWait(t *testing.T) {
+	t.Parallel()
+	names := func(seconds float64, text string) Event {
+		return happened(seconds, pg1, SyncNames, "names", text)
+	}
+	replaced := func(seconds float64, text string) Event {
+		return happened(seconds, pg1, SyncReplaced, "former", text)
+	}
+	lost := func(seconds float64, host string) Event {
+		return happened(seconds, host, PowerLost)
+	}
+	leads := happened(0, pg1, LeaderSeen)
+	one, two := `"`+pg2+`"`, `"`+pg2+`","`+pg3+`"`
+	for name, c := range map[string]struct {
+		events []Event
+		want   float64
+	}{
+		"until another one is named":      {[]Event{names(1, one), lost(10, pg2), names(17, `"`+pg3+`"`)}, 7},
+		"until it is back":                {[]Event{names(1, one), lost(10, pg2), happened(14, pg2, Streaming)}, 4},
+		"until nobody is waited for":      {[]Event{names(1, one), lost(10, pg2), names(12, "")}, 2},
+		"asynchronous":                    {[]Event{lost(10, pg2), names(12, "")}, 0},
+		"one of two is enough":            {[]Event{names(1, "ANY 1 ("+two+")"), lost(10, pg2)}, 0},
+		"both of two are wanted":          {[]Event{names(1, "2 ("+two+")"), lost(10, pg2), names(13, one), happened(15, pg2, Streaming)}, 5},
+		"known from what Patroni gave up": {[]Event{lost(10, pg2), replaced(15, "'"+pg2+"'"), names(15, `"`+pg3+`"`)}, 5},
+		"another replica":                 {[]Event{names(1, one), lost(10, pg3)}, 0},
+	} {
+		seconds := 0.0
+		for _, in := range concluded(About{Until: after(100)}, append([]Event{leads},
+			c.events...)...).Incidents {
+			seconds += in.WithoutWritesSeconds
+		}
+		if seconds != c.want {
+			t.Errorf("%s: %g s without writes, want %g", name, seconds, c.want)
+		}
+	}
+}

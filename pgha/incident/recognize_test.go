@@ -27,6 +27,21 @@ var examples = []struct {
 		Demoted, "gave up being primary: i do not have the lock and i was a leader",
 	},
 	{
+		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: Updating synchronous privilege " +
+			"temporarily from ['pg2'] to []",
+		SyncReplaced, "gives up waiting for 'pg2'",
+	},
+	{
+		"postgres", "patroni.service", "2026-11-23 16:40:00.123 UTC [17] LOG:  parameter " +
+			`"synchronous_standby_names" changed to ""pg2""`,
+		SyncNames, `waits with each commit for "pg2"`,
+	},
+	{
+		"postgres", "patroni.service", "2026-11-23 16:40:00.123 UTC [17] LOG:  parameter " +
+			`"synchronous_standby_names" removed from configuration file, reset to default`,
+		SyncNames, "no longer waits with commits",
+	},
+	{
 		"patroni", "patroni.service",
 		"2026-11-23 16:40:00,123 INFO: received switchover request with leader=pg1 candidate=None " +
 			"scheduled_at=2026-11-23T18:00:00+01:00",

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -17,6 +18,11 @@ type path struct {
 	held     bool   // it is known who holds it, or that nobody does
 	proxy    map[string]bool
 	server   map[[2]string]bool // by balancer and host; missing is up
+	// waitsFor are the hosts of which a commit wants the answer of so many; away are those that are
+	// known not to stream.
+	waitsFor []string
+	wants    int
+	away     map[string]bool
 	balancer []string
 }
 
@@ -25,7 +31,8 @@ const shortestGap = 50 * time.Millisecond
 
 // gaps are the times at which the way was not whole.
 func (c *Collector) gaps(events []Event, until time.Time) []Gap {
-	p := &path{c: c, proxy: map[string]bool{}, server: map[[2]string]bool{}}
+	p := &path{c: c, proxy: map[string]bool{}, server: map[[2]string]bool{},
+		away: map[string]bool{}}
 	for _, m := range c.about.Machines {
 		if m.Member == "" {
 			p.balancer = append(p.balancer, m.Name)
@@ -64,6 +71,14 @@ func (p *path) begin(events []Event) {
 			if p.known {
 				p.writable = e.Host
 			}
+			break
+		}
+	}
+	for _, e := range events {
+		if e.Kind == SyncReplaced { // whom it has waited for before the first line of it
+			p.commitsWait(e.fields["former"])
+		}
+		if e.Kind == SyncReplaced || e.Kind == SyncNames {
 			break
 		}
 	}
@@ -126,12 +141,63 @@ func (p *path) step(e Event) {
 	case AddressYielded:
 		p.holder, p.held = e.fields["address"], p.c.byName[e.fields["address"]] != nil
 	}
+	p.replicas(e)
 	if slices.Contains(p.balancer, e.Host) && (e.Kind == PowerLost || e.Kind == HostShutdown) {
 		p.proxy[e.Host] = false
 	}
 	if leaves(e) && p.held && p.holder == e.Host {
 		p.holder = ""
 	}
+}
+
+// replicas follows whom commits wait for, and who streams.
+func (p *path) replicas(e Event) {
+	switch e.Kind {
+	case SyncNames:
+		p.commitsWait(e.fields["names"])
+	case StreamLost, ShutdownRequested, ShutDown, PostmasterDied, ServerGone, ServerCrashed,
+		PowerLost, NetworkCut, HostUnreachable:
+		p.away[e.Host] = true
+	case Streaming:
+		delete(p.away, e.Host)
+	case ServerReady, KeyTaken: // the new primary says anew whom it waits for
+		delete(p.away, e.Host)
+		p.waitsFor = nil
+	}
+}
+
+// standbys are the names in synchronous_standby_names or in Patroni's list, and quorum the number in
+// front of them.
+var (
+	standbys = re(`["']([^"']+)["']`)
+	quorum   = re(`(?:ANY|FIRST)?\s*(\d+)\s*\(`)
+)
+
+// commitsWait reads synchronous_standby_names.
+func (p *path) commitsWait(names string) {
+	p.waitsFor, p.wants = nil, 1
+	for _, m := range standbys.FindAllStringSubmatch(names, -1) {
+		if host, known := p.c.hosts[m[1]]; known {
+			p.waitsFor = append(p.waitsFor, host)
+		}
+	}
+	if m := quorum.FindStringSubmatch(names); m != nil {
+		p.wants, _ = strconv.Atoi(m[1])
+	}
+}
+
+// commits tells whether enough of those that a commit waits for stream, as far as is known.
+func (p *path) commits() bool {
+	if len(p.waitsFor) == 0 {
+		return true
+	}
+	streaming := 0
+	for _, host := range p.waitsFor {
+		if !p.away[host] {
+			streaming++
+		}
+	}
+	return streaming >= min(p.wants, len(p.waitsFor))
 }
 
 // started: a fresh HAProxy holds every server for up, and says only which ones are not.
@@ -145,7 +211,7 @@ func (p *path) started(balancer string) {
 }
 
 func (p *path) whole() bool {
-	if p.known && p.writable == "" {
+	if p.known && p.writable == "" || !p.commits() {
 		return false
 	}
 	leads := func(balancer string) bool {

@@ -78,9 +78,15 @@ func whyCommand(out *terminal.Terminal) *cli.Command {
 func noteworthy(all []incident.Incident) (kept []incident.Incident, left int) {
 	kept = slices.DeleteFunc(slices.Clone(all), func(in incident.Incident) bool {
 		return in.Class == incident.Disturbance || in.Class == incident.Planned &&
-			len(in.Events) == 1
+			(len(in.Events) == 1 || firstOne(in))
 	})
 	return kept, len(all) - len(kept)
+}
+
+// firstOne tells whether an operation made the cluster: nobody missed it before.
+func firstOne(in incident.Incident) bool {
+	return len(in.Gaps) == 0 && slices.ContainsFunc(in.Events,
+		func(e incident.Event) bool { return e.Kind == incident.ClusterMade })
 }
 
 func printAccount(out *terminal.Terminal, a incident.Account, evidence bool, left int) {

@@ -65,6 +65,7 @@ const (
 	RewindBegan       Kind = "rewind_began"
 	RewindDone        Kind = "rewind_done"
 	RewindFailed      Kind = "rewind_failed"
+	ClusterMade       Kind = "cluster_made"
 	CopyBegan         Kind = "copy_began"
 	CopyDone          Kind = "copy_done"
 	CrashRecovery     Kind = "crash_recovery"

@@ -14,12 +14,15 @@ func headline(in Incident) string {
 		parts[0] += ", which led etcd, too"
 	}
 	parts[0] += again(in)
+	made := slices.ContainsFunc(in.Events, func(e Event) bool { return e.Kind == ClusterMade })
 	switch open := len(in.Gaps) > 0 && in.Gaps[len(in.Gaps)-1].Open; {
 	case open:
 		parts = append(parts, fmt.Sprintf("writes away for %.1f s, and still",
 			in.WithoutWritesSeconds))
 	case in.WithoutWritesSeconds > 0:
 		parts = append(parts, fmt.Sprintf("writes away for %.1f s", in.WithoutWritesSeconds))
+	case made:
+		parts = append(parts, "a new cluster was made")
 	default:
 		parts = append(parts, "writes went on")
 	}
@@ -45,7 +48,7 @@ func headline(in Incident) string {
 	switch {
 	case len(in.Missing) > 0:
 		parts = append(parts, "not back yet: "+strings.Join(in.Missing, ", "))
-	case in.Class != Disturbance && in.RedundantSeconds >= 0:
+	case in.Class != Disturbance && in.RedundantSeconds >= 0 && !made:
 		parts = append(parts, fmt.Sprintf("redundant again after %.1f s", in.RedundantSeconds))
 	}
 	return strings.Join(parts, "; ")

@@ -453,3 +453,37 @@ func TestCommitsThatWait(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstInstallation: a cluster that is made has no writes to miss; one that is made again in the
+// place of another has.
+func TestFirstInstallation(t *testing.T) {
+	t.Parallel()
+	down := func(seconds float64) Event {
+		return happened(seconds, lb1, BackendDown, "backend", "postgres_write", "server", pg1)
+	}
+	apply := happened(0, "", Operated, "by", "anna")
+	apply.Last = after(60)
+	made := []Event{apply,
+		happened(10, lb1, UnitStarted, "unit", "haproxy"), down(11),
+		happened(40, pg1, ClusterMade), happened(45, pg1, ServerReady),
+		happened(46, pg1, LeaderSeen),
+		happened(47, lb1, BackendUp, "backend", "postgres_write", "server", pg1)}
+	for name, c := range map[string]struct {
+		events  []Event
+		seconds float64
+		says    string
+	}{
+		"new": {made, 0, "a new cluster was made"},
+		"again": {append([]Event{happened(-20, pg1, LeaderSeen),
+			happened(-5, pg1, ShutdownRequested)}, made...), 50, "writes away for 50.0 s"},
+	} {
+		seconds, says := 0.0, ""
+		for _, in := range concluded(About{Until: after(100)}, c.events...).Incidents {
+			seconds += in.WithoutWritesSeconds
+			says += in.Headline
+		}
+		if seconds != c.seconds || !strings.Contains(says, c.says) {
+			t.Errorf("%s: %g s, want %g: %s", name, seconds, c.seconds, says)
+		}
+	}
+}

@@ -27,6 +27,10 @@ var examples = []struct {
 		Demoted, "gave up being primary: i do not have the lock and i was a leader",
 	},
 	{
+		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: trying to bootstrap a new cluster",
+		ClusterMade, "makes a new cluster",
+	},
+	{
 		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: Updating synchronous privilege " +
 			"temporarily from ['pg2'] to []",
 		SyncReplaced, "gives up waiting for 'pg2'",

@@ -61,6 +61,7 @@ var patroniTable = []recognizer{
 		text: "recovers its data after the crash, before it can rejoin"},
 	{needs: "Removing data directory", kind: DataRemoved,
 		text: "removes its data directory, to be copied again"},
+	{needs: "trying to bootstrap a new cluster", kind: ClusterMade, text: "makes a new cluster"},
 	{needs: "trying to bootstrap from leader",
 		pattern: re(`trying to bootstrap from leader '(?P<leader>[^']+)'`),
 		kind:    CopyBegan, text: "copies the data from {leader}"},

@@ -14,10 +14,12 @@ type path struct {
 	// told.
 	writable string
 	known    bool
-	holder   string // the balancer with the address; "" while nobody has it
-	held     bool   // it is known who holds it, or that nobody does
-	proxy    map[string]bool
-	server   map[[2]string]bool // by balancer and host; missing is up
+	// unborn: the cluster is made within the span, and has not taken a write yet.
+	unborn bool
+	holder string // the balancer with the address; "" while nobody has it
+	held   bool   // it is known who holds it, or that nobody does
+	proxy  map[string]bool
+	server map[[2]string]bool // by balancer and host; missing is up
 	// waitsFor are the hosts of which a commit wants the answer of so many; away are those that are
 	// known not to stream.
 	waitsFor []string
@@ -44,7 +46,12 @@ func (c *Collector) gaps(events []Event, until time.Time) []Gap {
 	var open *Gap
 	for _, e := range events {
 		p.step(e)
-		switch whole := p.whole(); {
+		whole := p.whole()
+		if p.unborn {
+			p.unborn = !(p.known && whole)
+			continue
+		}
+		switch {
 		case open == nil && !whole:
 			open = &Gap{Start: c.startOf(e, events), From: e.Host + ": " + e.Text}
 		case open != nil && whole:
@@ -73,6 +80,15 @@ func (p *path) begin(events []Event) {
 			}
 			break
 		}
+	}
+	for _, e := range events {
+		if e.Kind == LeaderSeen || e.Kind == KeyTaken || e.Kind == ServerReady {
+			break
+		}
+		p.unborn = p.unborn || e.Kind == ClusterMade
+	}
+	if p.unborn { // whoever is seen to lead later did not before
+		p.writable, p.known = "", true
 	}
 	for _, e := range events {
 		if e.Kind == SyncReplaced { // whom it has waited for before the first line of it

@@ -199,8 +199,9 @@ func restoreRights(ctx context.Context, run *job.Job, o patroni.Options) error {
 		}
 		run.Progress(strings.Join(d.Lacking, "; "))
 		err := patroni.SetRights(ctx, o)
-		if errors.Is(err, patroni.ErrNoLeader) {
-			run.Warn("", strings.Join(d.Lacking, "; ")+": no leader to grant it; run apply again")
+		if errors.Is(err, patroni.ErrNoLeader) || errors.Is(err, remote.ErrLeftOut) {
+			run.Warn("", strings.Join(d.Lacking, "; ")+": no leader at hand to grant it; run apply "+
+				"again")
 			return nil
 		}
 		return err

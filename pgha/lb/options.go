@@ -88,7 +88,9 @@ type Options struct {
 	Checks Checks
 	// ConnectTimeout bounds one try of the connection from HAProxy to PostgreSQL, and is the pause
 	// before the next one where a server refuses (HAProxy 3.2: a second at most). It has to be longer
-	// than a round trip. Tries go on for some three seconds. 0 means 250 ms.
+	// than a round trip. Tries go on for some three seconds. Of a health check it bounds the
+	// connection, where Checks.Interval is not shorter: less than half a second makes a busy host
+	// look dead. 0 means 500 ms.
 	ConnectTimeout time.Duration
 	// ClientTimeout and ServerTimeout end a session on which the client, or PostgreSQL, sent
 	// nothing for so long. 0 means 24 h: idle connections of a pool are no error, and dead peers
@@ -184,7 +186,7 @@ func (o Options) withDefaults() Options {
 	o.Checks.Timeout = cmp.Or(o.Checks.Timeout, 2*time.Second)
 	o.Checks.Fall = cmp.Or(o.Checks.Fall, 2)
 	o.Checks.Rise = cmp.Or(o.Checks.Rise, 1)
-	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, 250*time.Millisecond)
+	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, 500*time.Millisecond)
 	o.ClientTimeout = cmp.Or(o.ClientTimeout, 24*time.Hour)
 	o.ServerTimeout = cmp.Or(o.ServerTimeout, 24*time.Hour)
 	o.MaxConn = cmp.Or(o.MaxConn, 4000)

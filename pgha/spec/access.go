@@ -20,8 +20,8 @@ type Balancer struct {
 	// ClientTimeout is how long a session may be idle before HAProxy cuts it. Default: 24h.
 	ClientTimeout time.Duration `yaml:"client_timeout"`
 	// ConnectTimeout is how long HAProxy waits for a member's host to take a connection, and before it
-	// tries again where one is refused, 50ms to 10s; it has to be longer than a round trip. Default:
-	// 250ms.
+	// tries again where one is refused, 50ms to 10s; it has to be longer than a round trip, and with
+	// less than 500ms a busy host looks dead to a health check. Default: 500ms.
 	ConnectTimeout time.Duration `yaml:"connect_timeout"`
 	// CheckInterval between two health checks of a member. Default: 500ms.
 	CheckInterval time.Duration `yaml:"check_interval"`

@@ -36,7 +36,7 @@ func New() *Spec {
 		Balancer: Balancer{WritePort: 5432, ReadPort: 5433, ReadFallbackToPrimary: true,
 			StatsPort:      7000,
 			MaxConnections: 4000, ClientTimeout: 24 * time.Hour,
-			ConnectTimeout: 250 * time.Millisecond,
+			ConnectTimeout: 500 * time.Millisecond,
 			CheckInterval:  500 * time.Millisecond},
 		TLS:        TLS{KeyAlgorithm: KeyECDSA, CALifetimeDays: 3650, LeafLifetimeDays: 365},
 		Unattended: Unattended{NeedrestartExclude: true},

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -54,7 +53,7 @@ func printHistory(out *terminal.Terminal, history []patroni.HistoryEntry) {
 	for _, h := range history {
 		when := "-"
 		if !h.At.IsZero() {
-			when = h.At.Local().Format(time.DateTime)
+			when = stamp(h.At)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", when, dash(h.Leader), h.Timeline, h.LSN,
 			dash(h.Reason))
@@ -82,7 +81,7 @@ func showOperations(ctx context.Context, c *cli.Context, out *terminal.Terminal,
 		case !o.Finished:
 			result = out.Paint(terminal.Yellow, "not finished: it goes on, or was killed")
 		}
-		out.Printf("%s  %s by %s, %s in %.1fs: %s\n", o.Time.Local().Format(time.DateTime),
+		out.Printf("%s  %s by %s, %s in %.1fs: %s\n", stamp(o.Time),
 			out.Paint(terminal.Bold, o.Verb), o.Holder, counted(len(o.Changes), "change"),
 			o.Seconds, result)
 		for _, ch := range o.Changes {

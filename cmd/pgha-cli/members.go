@@ -66,7 +66,7 @@ func restartCommand(out *terminal.Terminal) *cli.Command {
 func printRestart(out *terminal.Terminal, r patroni.RestartResult) {
 	if s := r.Scheduled; s != nil {
 		out.Printf("scheduled: restart of %s at %s; pgha-cli restart %s --cancel takes it back\n",
-			s.Member, s.At.Local().Format(time.DateTime), s.Member)
+			s.Member, stamp(s.At), s.Member)
 		return
 	}
 	for _, m := range r.Restarted {
@@ -94,7 +94,7 @@ func cancelRestart(c *cli.Context, out *terminal.Terminal) error {
 		},
 		show: func(was patroni.ScheduledRestart) {
 			out.Printf("cancelled: restart of %s at %s\n", was.Member,
-				was.At.Local().Format(time.DateTime))
+				stamp(was.At))
 		},
 	})
 }

@@ -91,7 +91,7 @@ cluster orders: not healthy, 1 restart pending
 ! pg1 waits for a restart: max_connections, wal_level; pgha-cli restart --pending
 ! pg2 will be restarted at 2026-11-24T02:00; pgha-cli restart pg2 --cancel takes it back
 alice@desk is at it: restart since 03:00:00
-a switchover from pg1 to the one that Patroni picks is scheduled for 2026-11-23 04:00:00; pgha-cli switchover --cancel takes it back
+a switchover from pg1 to the one that Patroni picks is scheduled for 2026-11-23 04:00:00 UTC; pgha-cli switchover --cancel takes it back
 
 MEMBER  HOST  ROLE     STATE     TIMELINE  LAG     REST
 pg1     db1   leader   running   7         -       /primary /health
@@ -141,7 +141,7 @@ etcd
 balancers
   lb1
     file /etc/haproxy/haproxy.cfg write
-      drift: haproxy's; written by apply of alice 2026-11-23 03:00:00, changed or removed since
+      drift: haproxy's; written by apply of alice 2026-11-23 03:00:00 UTC, changed or removed since
         --- was
         +++ is
         -maxconn �[2J10
@@ -361,7 +361,7 @@ nothing to change
 					Pending: []string{"max_connections"}}}})
 		}, `
 nothing to restart
-scheduled: restart of pg1 at 2026-11-23 03:00:00; pgha-cli restart pg1 --cancel takes it back
+scheduled: restart of pg1 at 2026-11-23 03:00:00 UTC; pgha-cli restart pg1 --cancel takes it back
 pg2 (replica) was down for 1.0s and healthy after 3.0s, still waiting for another restart: max_connections
 `},
 		"switchovers": {func(out *terminal.Terminal) {
@@ -395,7 +395,7 @@ a commit through the address took 0.0 ms
 		"an incident": {func(out *terminal.Terminal) {
 			printAccount(out, someAccount(), false, 1)
 		}, `
-2026-11-23 03:00:00 db1 lost its power
+2026-11-23 03:00:00 UTC db1 lost its power
   cause      db1: power (likely)
              Booting Linux
   leader     db1 until 03:00:01.000: expired; db2 from 03:00:02.000
@@ -415,7 +415,7 @@ a commit through the address took 0.0 ms
 			a.Clocks = nil
 			printAccount(out, a, true, 0)
 		}, `
-2026-11-23 03:00:00 db1 lost its power
+2026-11-23 03:00:00 UTC db1 lost its power
   cause      db1: power (likely)
              Booting Linux
   leader     db1 until 03:00:01.000: expired; db2 from 03:00:02.000
@@ -436,7 +436,7 @@ a commit through the address took 0.0 ms
 				Since: moment, Lines: 12, Notes: []string{"db3 could not be read"},
 			}, false, 2)
 		}, `
-nothing happened since 2026-11-23 03:00:00 (12 lines read)
+nothing happened since 2026-11-23 03:00:00 UTC (12 lines read)
 
 2 events without consequences left out: --all shows them
 ! db3 could not be read

@@ -119,7 +119,7 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 			fmt.Sprintf("a switchover from %s to %s is scheduled for %s; pgha-cli switchover "+
 				"--cancel takes it back",
 				at.From, cmp.Or(at.To, "the one that Patroni picks"),
-				at.At.Local().Format(time.DateTime))))
+				stamp(at.At))))
 	}
 	w := out.Table()
 	fmt.Fprintln(w, "\nMEMBER\tHOST\tROLE\tSTATE\tTIMELINE\tLAG\tREST")

@@ -36,10 +36,11 @@ func TestPrintHistory(t *testing.T) {
 			Leader: "postgresql-02"},
 		{Timeline: 2, LSN: 0x1_0500_0000, Reason: "no recovery target specified"},
 	})
-	want := "TIME                 NEW LEADER     ENDED TIMELINE  AT         REASON\n" +
-		at.Local().Format(time.DateTime) +
+	when := stamp(at)
+	pad := strings.Repeat(" ", len(when)-1)
+	want := "TIME" + pad[3:] + "  NEW LEADER     ENDED TIMELINE  AT         REASON\n" + when +
 		"  postgresql-02  1               0/3000060  no recovery target specified\n" +
-		"-                    -              2               1/5000000  no recovery target specified\n"
+		"-" + pad + "  -              2               1/5000000  no recovery target specified\n"
 	if diff := cmp.Diff(want, stdout.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

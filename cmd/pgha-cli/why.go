@@ -98,7 +98,7 @@ func printAccount(out *terminal.Terminal, a incident.Account, evidence bool, lef
 	}
 	if len(a.Incidents) == 0 {
 		out.Printf("nothing happened since %s (%d lines read)\n",
-			a.Since.Local().Format("2006-01-02 15:04:05 MST"), a.Lines)
+			stamp(a.Since), a.Lines)
 	}
 	if left > 0 {
 		out.Printf("\n%s without consequences left out: --all shows them\n", counted(left, "event"))
@@ -122,7 +122,7 @@ func printIncident(out *terminal.Terminal, in incident.Incident, evidence bool) 
 	colour := map[incident.Class]string{incident.Failure: terminal.Red,
 		incident.Planned:     terminal.Green,
 		incident.Disturbance: terminal.Yellow}[in.Class]
-	out.Printf("%s %s\n", out.Paint(terminal.Bold, in.Began.Local().Format("2006-01-02 15:04:05 MST")),
+	out.Printf("%s %s\n", out.Paint(terminal.Bold, stamp(in.Began)),
 		out.Paint(colour, harmless(in.Headline)))
 	fact := func(name, format string, args ...any) {
 		out.Printf("  %-10s %s\n", name, harmless(fmt.Sprintf(format, args...)))
@@ -201,5 +201,8 @@ func alike(names, name string) string {
 	slices.Sort(ends)
 	return name[:dash] + strings.Join(slices.Compact(ends), ",")
 }
+
+// stamp is a time of this machine's, with its zone.
+func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
 
 func short(t time.Time) string { return t.Local().Format("15:04:05.000") }

@@ -89,7 +89,7 @@ func (o Origin) String() string {
 	return text + written + changed
 }
 
-func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
 
 // written is the last operation that touched something.
 type written struct {

@@ -129,17 +129,17 @@ func TestOriginInWords(t *testing.T) {
 	written, changed := time.Date(2026, 11, 20, 10, 2, 0, 0, time.Local),
 		time.Date(2026, 11, 22, 3, 10, 0, 0, time.Local)
 	for want, o := range map[string]Origin{
-		"drift: haproxy's, from balancer; written by apply of alice 2026-11-20 10:02:00, changed " +
-			"on the host 2026-11-22 03:10:00 (it belongs to root:root)": {
+		"drift: haproxy's, from balancer; written by apply of alice 2026-11-20 10:02:00 UTC, changed " +
+			"on the host 2026-11-22 03:10:00 UTC (it belongs to root:root)": {
 			Cause: CauseDrift, Owner: "haproxy", From: "balancer", WrittenBy: "apply of alice",
 			WrittenAt: written, ChangedAt: changed, FileOwner: "root:root"},
-		"drift: haproxy's, from hosts; written by apply of alice 2026-11-20 10:02:00, changed or removed since": {
+		"drift: haproxy's, from hosts; written by apply of alice 2026-11-20 10:02:00 UTC, changed or removed since": {
 			Cause: CauseDrift, Owner: "haproxy", From: "hosts", WrittenBy: "apply of alice",
 			WrittenAt: written},
-		"spec: patroni's, from patroni.ttl; written by apply of alice 2026-11-20 10:02:00, as it still is": {
+		"spec: patroni's, from patroni.ttl; written by apply of alice 2026-11-20 10:02:00 UTC, as it still is": {
 			Cause: CauseSpec, Owner: "patroni", From: "patroni.ttl", WrittenBy: "apply of alice",
 			WrittenAt: written, ChangedAt: written},
-		"unknown: haproxy's; by no operation that the hosts remember, changed on the host 2026-11-22 03:10:00": {
+		"unknown: haproxy's; by no operation that the hosts remember, changed on the host 2026-11-22 03:10:00 UTC": {
 			Cause: CauseUnknown, Owner: "haproxy", ChangedAt: changed},
 		"new: etcd's, from etcd": {Cause: CauseNew, Owner: "etcd", From: "etcd"},
 	} {

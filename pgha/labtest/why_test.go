@@ -59,7 +59,7 @@ func TestWhy(t *testing.T) {
 	var measured []time.Duration
 	for _, fault := range []func(*testing.T, site) blame{
 		whySwitchover, whyPostgresKilled, whyBalancerPower, whyLeaderPower, whyLeaderCable,
-		whyLeaderDeaf, whyLeaderMute,
+		whyLeaderOneWay("input"), whyLeaderOneWay("output"),
 	} {
 		at := time.Now()
 		want = append(want, fault(t, s))
@@ -258,22 +258,15 @@ func (s site) dropAll(t *testing.T, host, direction string) (heal func()) {
 	return func() { s.mustInHost(t, host, "nft delete table inet oneway") }
 }
 
-// whyLeaderDeaf: nothing comes in at the leader's host, and what it sends arrives.
-func whyLeaderDeaf(t *testing.T, s site) blame {
-	leader, _ := s.leader(t)
-	host := s.hostOf(t, leader)
-	heal := s.dropAll(t, host, "input")
-	after := s.awaitOther(t, host)
-	heal()
-	return blame{incident.Failure, incident.NetworkCut, host, host, after}
-}
-
-// whyLeaderMute: nothing that the leader's host sends arrives, and it hears everybody.
-func whyLeaderMute(t *testing.T, s site) blame {
-	leader, _ := s.leader(t)
-	host := s.hostOf(t, leader)
-	heal := s.dropAll(t, host, "output")
-	after := s.awaitOther(t, host)
-	heal()
-	return blame{incident.Failure, incident.NetworkCut, host, host, after}
+// whyLeaderOneWay: nothing comes in at the leader's host (input) and what it sends arrives, or
+// nothing that it sends arrives (output) and it hears everybody.
+func whyLeaderOneWay(direction string) func(*testing.T, site) blame {
+	return func(t *testing.T, s site) blame {
+		leader, _ := s.leader(t)
+		host := s.hostOf(t, leader)
+		heal := s.dropAll(t, host, direction)
+		after := s.awaitOther(t, host)
+		heal()
+		return blame{incident.Failure, incident.NetworkCut, host, host, after}
+	}
 }

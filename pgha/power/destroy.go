@@ -111,21 +111,13 @@ func destroyAgain(err error) error {
 
 // takeAway removes units and files from all hosts.
 func takeAway(ctx context.Context, r *job.Job) ([]KeptFile, error) {
-	targets, err := site.Finder(r.Target).All(r.Spec.Hosts)
-	if err != nil {
-		return nil, err
-	}
 	word := "remove"
 	if r.Planning() {
 		word = "look"
 	}
 	kept := map[string][]KeptFile{}
 	var mu sync.Mutex
-	err = remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
-		h, err := r.Spec.Host(t.Name)
-		if err != nil {
-			return err
-		}
+	remove := func(ctx context.Context, t *remote.Target, h spec.Host) error {
 		start := time.Now()
 		res, err := t.Run(ctx, remote.Cmd{Script: destroyScript, Mutating: word == "remove",
 			Argv: []string{word, strings.Join(belongings(r.Site, h), "\n")}})
@@ -150,7 +142,8 @@ func takeAway(ctx context.Context, r *job.Job) ([]KeptFile, error) {
 			t.OnChange(change)
 		}
 		return nil
-	})
+	}
+	err := eachHost(ctx, r, r.Spec.Hosts, remove)
 	all := []KeptFile{}
 	for _, h := range r.Spec.Hosts {
 		all = append(all, kept[h.Name]...)

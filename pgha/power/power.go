@@ -44,6 +44,22 @@ func unit(ctx context.Context, r *job.Job, hosts []spec.Host, unit remote.Unit) 
 	})
 }
 
+// eachHost calls f for hosts, all at once.
+func eachHost(ctx context.Context, r *job.Job, hosts []spec.Host,
+	f func(context.Context, *remote.Target, spec.Host) error) error {
+	targets, err := site.Finder(r.Target).All(hosts)
+	if err != nil {
+		return err
+	}
+	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+		h, err := r.Spec.Host(t.Name)
+		if err != nil {
+			return err
+		}
+		return f(ctx, t, h)
+	})
+}
+
 func stopUnit(ctx context.Context, r *job.Job, hosts []spec.Host, name string) error {
 	return unit(ctx, r, hosts, remote.Unit{Name: name, Running: remote.No})
 }

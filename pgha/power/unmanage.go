@@ -176,18 +176,10 @@ func leavePlain(ctx context.Context, r *job.Job, primary spec.Host, unit string)
 	}
 	standbys := site.Without(r.Spec.Databases(), []spec.Host{primary})
 	for _, hosts := range [][]spec.Host{{primary}, standbys} {
-		targets, err := site.Finder(r.Target).All(hosts)
-		if err != nil {
-			return err
-		}
-		err = remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
-			h, err := r.Spec.Host(t.Name)
-			if err != nil {
-				return err
-			}
+		start := func(ctx context.Context, t *remote.Target, h spec.Host) error {
 			return startPlain(ctx, r, t, h, primary, unit)
-		})
-		if err != nil {
+		}
+		if err := eachHost(ctx, r, hosts, start); err != nil {
 			return err
 		}
 	}
@@ -199,15 +191,7 @@ func leavePlain(ctx context.Context, r *job.Job, primary spec.Host, unit string)
 
 // disableAll disables the cluster's services on all hosts, and stops what only helps.
 func disableAll(ctx context.Context, r *job.Job) error {
-	targets, err := site.Finder(r.Target).All(r.Spec.Hosts)
-	if err != nil {
-		return err
-	}
-	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
-		h, err := r.Spec.Host(t.Name)
-		if err != nil {
-			return err
-		}
+	disable := func(ctx context.Context, t *remote.Target, h spec.Host) error {
 		units := r.LayoutOf(h).Units(layout.Service, layout.Helper)
 		slices.Reverse(units)
 		for _, unit := range units {
@@ -217,7 +201,8 @@ func disableAll(ctx context.Context, r *job.Job) error {
 			}
 		}
 		return nil
-	})
+	}
+	return eachHost(ctx, r, r.Spec.Hosts, disable)
 }
 
 // startPlain makes a plain cluster of a host's data and starts it; the primary takes writes then.

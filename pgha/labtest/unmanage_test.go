@@ -32,6 +32,10 @@ func testUnmanage(t *testing.T, s site) {
 	})
 	t.Logf("plain PostgreSQL %s after the killed run", time.Since(start).Round(time.Second))
 	checkPlain(t, s, primary)
+	if got := s.cli(t, "apply", "--yes"); got.code == 0 ||
+		!strings.Contains(got.stderr, "was left as plain PostgreSQL") {
+		t.Errorf("apply takes it back: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
 	// A standby starts at boot, and streams.
 	standby := s.hostOf(t, replica)
 	if err := s.Kill(t.Context(), standby); err != nil {

@@ -114,15 +114,24 @@ func (j *judge) judgeUnits() {
 	}
 }
 
-// judgeClusters reports clusters of Debian's tools on a host that Patroni is to have: apply keeps
-// them from being started.
+// judgeClusters reports clusters of Debian's tools on a host that Patroni is to have, the cluster's
+// own among them where Patroni was taken away from it: apply keeps them from being started.
 func (j *judge) judgeClusters() {
-	if !j.Database || j.Member {
+	if !j.Database {
 		return
 	}
 	for _, c := range j.Clusters {
 		unit := "postgresql@" + c.Name + ".service"
+		left := slices.ContainsFunc(j.Want.Data, func(d Data) bool {
+			return !d.Etcd && d.Path == c.Data
+		})
 		switch {
+		case j.Member && left:
+			j.stop(fmt.Sprintf("%s was left as plain PostgreSQL, %s: its configuration lies in "+
+				"/etc/postgresql, and Patroni would take over a server that does not read its own",
+				c.Data, unit),
+				"nothing, if that is meant; the way back is in docs/when-patroni-is-unwanted.md")
+		case j.Member:
 		case slices.ContainsFunc(j.found, func(f Finding) bool {
 			return strings.Contains(f.Problem, unit)
 		}):

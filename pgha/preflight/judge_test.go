@@ -255,6 +255,13 @@ func TestJudge(t *testing.T) {
 			[]string{"port 8008"},
 		},
 		"two on one port": {listening2(5432), []string{"port 5432"}},
+		"the cluster, left as plain PostgreSQL": {
+			member(func(w *Want, h *Host) {
+				w.Data = []Data{{Path: "/d"}}
+				h.Clusters = []DebianCluster{{"18-main", false, "/d"}}
+			}),
+			[]string{"was left as plain PostgreSQL"},
+		},
 		"Debian's cluster elsewhere runs": {
 			func(_ *Want, h *Host) { h.Clusters = []DebianCluster{{"17-main", true, "/d"}} },
 			[]string{"17-main of somebody else runs here"},

@@ -67,7 +67,7 @@ func configured() []any {
 		journal.LogsOptions{}, operate.FailoverOptions{}, operate.PauseOptions{},
 		operate.ReloadOptions{},
 		operate.ReinitializeOptions{}, operate.RestartOptions{}, operate.SwitchoverOptions{},
-		operate.SynchronousOptions{}, power.MendOptions{}, power.RollingRebootOptions{},
+		operate.SynchronousOptions{}, operate.MoveAddressOptions{}, power.MendOptions{}, power.RollingRebootOptions{},
 		power.ResetOptions{}, power.DestroyOptions{}, power.UnmanageOptions{},
 		power.StartOptions{}, power.StopOptions{}, provision.ApplyOptions{},
 		provision.PlanOptions{},

@@ -117,6 +117,19 @@ func (c *Cluster) SetSynchronous(ctx context.Context,
 	return operate.SetSynchronous(ctx, c.site, opts)
 }
 
+// MoveAddressOptions name the balancer that gets the virtual IP.
+type MoveAddressOptions = operate.MoveAddressOptions
+
+// MoveAddressResult is what MoveAddress did.
+type MoveAddressResult = operate.MoveAddressResult
+
+// MoveAddress gives the virtual IP to a balancer and returns when it alone holds it. Sessions through
+// the former holder are cut. See vip.Move for what is refused.
+func (c *Cluster) MoveAddress(ctx context.Context,
+	opts MoveAddressOptions) (MoveAddressResult, error) {
+	return operate.MoveAddress(ctx, c.site, opts)
+}
+
 // MendOptions say what Mend runs.
 type MendOptions = power.MendOptions
 

@@ -69,6 +69,7 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 		"SetConfig": func() error {
 			return fail(c.SetConfig(ctx, pgha.SetConfigOptions{Set: map[string]any{"ttl": 31}}))
 		},
+		"MoveAddress": func() error { return fail(c.MoveAddress(ctx, pgha.MoveAddressOptions{To: "b"})) },
 		"SetSynchronous": func() error {
 			return fail(c.SetSynchronous(ctx, pgha.SynchronousOptions{Mode: patroni.SynchronousOn}))
 		},

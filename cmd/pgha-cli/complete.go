@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"os"
 	"regexp"
@@ -15,6 +16,35 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 	"github.com/pgha/toolkit/pgha/spec"
 )
+
+//go:embed completion.bash
+var bashCompletion string
+
+//go:embed completion.fish
+var fishCompletion string
+
+//go:embed completion.zsh
+var zshCompletion string
+
+func completionCommand(out *terminal.Terminal) *cli.Command {
+	script := func(name, usage, text string) *cli.Command {
+		return &cli.Command{Name: name, Usage: usage, Action: func(*cli.Context) error {
+			out.Printf("%s", text)
+			return nil
+		}}
+	}
+	return &cli.Command{
+		Name: "completion", Usage: "print a script that teaches your shell to complete commands " +
+			"and options",
+		Subcommands: []*cli.Command{
+			script("bash", "for ~/.bashrc: source <(pgha-cli completion bash)", bashCompletion),
+			script("fish", "for ~/.config/fish/config.fish: pgha-cli completion fish | source",
+				fishCompletion),
+			script("zsh", "for ~/.zshrc, after compinit: source <(pgha-cli completion zsh)",
+				zshCompletion),
+		},
+	}
+}
 
 // completes teaches every command what its flags and arguments may be: what a flag's usage and a
 // command's ArgsUsage call them says what they are. Nothing is asked over the network.

@@ -158,7 +158,7 @@ func TestAskingVerbsRefuseAPipe(t *testing.T) {
 	file := halfDead(t)
 	for _, line := range []string{"switchover", "failover", "restart", "restart --at +90m",
 		"reinit pg-2", "pause",
-		"stop", "stop pg-2", "rolling-reboot", "reset", "destroy", "unmanage", "secrets rotate", "sync off",
+		"stop", "stop pg-2", "rolling-reboot", "reset", "destroy", "unmanage", "secrets rotate", "vip move --to b", "sync off",
 		"config set ttl=30",
 		"config edit", "doctor --fix unit-stopped", "plan --accept", "verify --deep"} {
 		got := typedIn(t, append([]string{"--spec", file}, strings.Fields(line)...)...)

@@ -62,6 +62,7 @@ var answers = map[string][]any{
 	"status":          {shownStatus{}},
 	"stop":            {verb[pgha.StopResult]{}},
 	"switchover":      {verb[pgha.SwitchoverResult]{}, verb[patroni.ScheduledSwitchover]{}},
+	"vip move":        {verb[pgha.MoveAddressResult]{}},
 	"sync":            {verb[synchronousResult]{}},
 	"verify":          {checksAnswer{}, verb[pgha.DeepVerifyResult]{}},
 	"version":         {build{}},

@@ -199,7 +199,7 @@ func stackPairs() []specPair {
 		},
 		{name: "no failsafe", after: "patroni: {failsafe_mode: false}",
 			does: "patroni.failsafe_mode: reload"},
-		{name: "no preemption", after: "vip: {preempt: false}", does: "vip.preempt: reload"},
+		{name: "preemption", after: "vip: {preempt: true}", does: "vip.preempt: reload"},
 		{name: "another interval of adverts", after: "vip: {advert_interval: 1s}",
 			does: "vip.advert_interval: reload"},
 		{

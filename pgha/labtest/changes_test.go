@@ -157,7 +157,7 @@ func testTimeBombs(t *testing.T, s site) {
 			value(7001, "balancer", "stats_port"),
 			value(false, "balancer", "read_fallback_to_primary"),
 			value("12h", "balancer", "client_timeout"),
-			value(false, "vip", "preempt"), value(24, "vip", "prefix_length"),
+			value(true, "vip", "preempt"), value(24, "vip", "prefix_length"),
 			value(120, "hosts", "2", "priority"), value(300, "tls", "leaf_lifetime_days"),
 		},
 	} {
@@ -203,7 +203,8 @@ perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new("/run/haproxy/admin.sock"
 	print $s "show info\n"; print <$s>' | grep -x 'Maxconn: 3000'
 grep -w 'timeout client 43200000ms' /etc/haproxy/haproxy.cfg
 grep -w 'acl clients src 192.168.0.0/16' /etc/haproxy/haproxy.cfg
-for v in 'advert_int 0.3' 'virtual_router_id 77' nopreempt 192.168.0.210/24; do
+if grep -w nopreempt /etc/keepalived/keepalived.conf; then exit 1; fi
+for v in 'advert_int 0.3' 'virtual_router_id 77' 192.168.0.210/24; do
 	grep -w "$v" /etc/keepalived/keepalived.conf
 done`
 )

@@ -40,8 +40,9 @@ type VIP struct {
 	// AdvertInterval between two VRRP advertisements, 10ms to 40.95s in steps of 10ms; in a file a
 	// number without a unit is seconds. Default: 200ms.
 	AdvertInterval time.Duration `yaml:"advert_interval" unit:"s"`
-	// Preempt gives the address back to a balancer of higher priority once it is healthy again.
-	// Default: true.
+	// Preempt gives the address back to a balancer of higher priority once it is healthy again,
+	// which cuts the sessions through it a second time. Default: false, it stays until its holder
+	// fails or somebody moves it.
 	Preempt bool `yaml:"preempt"`
 }
 

@@ -46,7 +46,7 @@ func New() *Spec {
 
 // newVIP is a virtual IP with its defaults.
 func newVIP() VIP {
-	return VIP{RouterID: 51, AdvertInterval: 200 * time.Millisecond, Preempt: true}
+	return VIP{RouterID: 51, AdvertInterval: 200 * time.Millisecond}
 }
 
 // refuseEmpty refuses what stands in the file, is empty, and would silently be the default.

@@ -115,6 +115,11 @@ func (o Options) rollOut(ctx context.Context, before []Holding,
 		return false, err
 	}
 	deaf := slices.ContainsFunc(needs, changesRouterID)
+	if len(atOnce) == len(o.Balancers) {
+		if err := o.startFirst(ctx, wishes); err != nil {
+			return true, err
+		}
+	}
 	return len(atOnce)+len(inTurn) > 0, rollout.Run(ctx, rollout.Rollout{
 		AtOnce: atOnce, InTurn: inTurn,
 		Order: func(_ context.Context, balancers []int) ([]int, error) {
@@ -134,6 +139,30 @@ func (o Options) rollOut(ctx context.Context, before []Holding,
 			}, nil
 		},
 	})
+}
+
+// firstWithin bounds the wait for the first balancer of all.
+const firstWithin = 5 * time.Second
+
+// startFirst starts the balancer with the highest priority where none runs yet, and lets it take the
+// address before the others are there: without Preempt whoever is first keeps it. One that does not
+// take it holds nobody up.
+func (o Options) startFirst(ctx context.Context, wishes [][]remote.Resource) error {
+	first := 0
+	for i, b := range o.Balancers {
+		if b.Priority > o.Balancers[first].Priority {
+			first = i
+		}
+	}
+	t := o.Balancers[first].Target
+	if _, err := t.Ensure(ctx, wishes[first]...); err != nil || o.planning() {
+		return err
+	}
+	o.Wait = min(o.Wait, firstWithin)
+	if err := o.awaitHolder(ctx); !errors.Is(err, ErrNotHeld) {
+		return err
+	}
+	return nil
 }
 
 // changesRouterID tells whether a balancer's file gets another router id in place of one that it

@@ -31,6 +31,11 @@ type farm struct {
 	order  []string // balancers in the order of their validations
 	// journal is what keepalived says after a reload.
 	journal string
+	// ended are the balancers whose keepalived is ended for a while, told what they were told.
+	ended map[string]bool
+	told  []string
+	// silent is the balancer whose HAProxy does not answer.
+	silent string
 }
 
 func newFarm() *farm {
@@ -51,6 +56,12 @@ func newFarm() *farm {
 func (f *farm) holds(h *hosttest.Host) bool {
 	if !h.Running("keepalived.service") {
 		return false
+	}
+	if f.ended[h.String()] {
+		return false
+	}
+	if f.ended[f.holder] { // the best of the others takes the address, and keeps it
+		f.holder = h.String()
 	}
 	if f.both {
 		return true
@@ -73,6 +84,12 @@ func (f *farm) answer(h *hosttest.Host, cmd remote.Cmd) (remote.Result, error) {
 	}
 	if strings.Contains(cmd.Script, "journalctl") {
 		return remote.Result{Stdout: []byte(f.journal)}, nil
+	}
+	if cmd.Argv[0] == "/etc/keepalived/check_haproxy.sh" {
+		if f.silent == h.String() {
+			return remote.Result{}, &remote.ExitError{Code: 1}
+		}
+		return remote.Result{}, nil
 	}
 	if cmd.Argv[0] != "ip" {
 		return remote.Result{}, fmt.Errorf("%s: not a command of this test: %v", h, cmd.Argv)

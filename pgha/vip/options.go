@@ -45,9 +45,9 @@ type Options struct {
 	// one more (RFC 5798). 0 means 200 ms; where hosts or switches may stall for half a second, 1 s
 	// is safer.
 	AdvertInterval time.Duration
-	// NoPreempt leaves the address where it is when a balancer with a higher priority comes back.
-	// By default it moves, which cuts the sessions through it once more.
-	NoPreempt bool
+	// Preempt gives the address back to a balancer with a higher priority when that comes back,
+	// which cuts the sessions through it once more. By default it stays where it is; see Move.
+	Preempt bool
 
 	// CheckPort is a port on 127.0.0.1 where HAProxy answers GET /health with 200. 0 means 7000.
 	CheckPort int

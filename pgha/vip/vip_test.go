@@ -37,7 +37,7 @@ func TestConfigGolden(t *testing.T) {
 		"first":  {0, func(*vip.Options) {}},
 		"second": {1, func(*vip.Options) {}},
 		"tuned": {2, func(o *vip.Options) {
-			o.PrefixLen, o.RouterID, o.AdvertInterval, o.NoPreempt = 24, 7, time.Second, true
+			o.PrefixLen, o.RouterID, o.AdvertInterval, o.Preempt = 24, 7, time.Second, true
 			o.CheckPort, o.CheckInterval, o.Fall, o.Rise = 7100, 2*time.Second, 2, 3
 			o.Balancers[2].Priority, o.Balancers[2].Interface = 200, "bond0.12"
 		}},

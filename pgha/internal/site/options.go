@@ -195,7 +195,7 @@ func (c *Site) AddressOptionsFor(find Finder) (vip.Options, bool, error) {
 	}
 	o := vip.Options{Address: address, PrefixLen: sp.VIP.PrefixLength, RouterID: sp.VIP.RouterID,
 		AdvertInterval: sp.VIP.AdvertInterval,
-		NoPreempt:      !sp.VIP.Preempt, CheckPort: sp.Balancer.StatsPort}
+		Preempt:        sp.VIP.Preempt, CheckPort: sp.Balancer.StatsPort}
 	for _, h := range sp.Balancers() {
 		t, err := find(h.Name)
 		if err != nil {

@@ -29,6 +29,10 @@ func DefaultParameters() map[string]any {
 		"tcp_keepalives_interval": 5,
 		"tcp_keepalives_count":    3,
 		"tcp_user_timeout":        "25s",
+		// A session that is at work looks at none of it: its query goes on for a client that is
+		// gone, with all its locks, while it computes or waits for a lock itself. With this it looks
+		// that often whether the connection is still there.
+		"client_connection_check_interval": "5s",
 	}
 }
 

@@ -13,7 +13,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
+
+	"github.com/pgha/toolkit/pgha/probe"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -22,6 +25,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 type options struct {
 	runs              int
 	name, only        string
+	client            probe.Client
 	operations, scale bool
 }
 
@@ -39,7 +43,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	switch {
 	case o.operations:
-		err = operate(ctx, o.name, orDefault(o.runs, 10), o.only)
+		err = operate(ctx, o.name, orDefault(o.runs, 10), o.only, o.client)
 	case o.scale:
 		err = scale(ctx, orDefault(o.runs, 3), stdout)
 	default:
@@ -69,6 +73,13 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		"measure a run without changes on 6 and on 100 simulated hosts instead")
 	flags.StringVar(&o.only, "only", "",
 		"only these operations, separated by commas: "+strings.Join(scenarioNames(), ","))
+	flags.Func("client", fmt.Sprintf("what the writer does with connections, one of %q (default %q)",
+		probe.Clients(), probe.KeepsConnection), func(name string) error {
+		if o.client = probe.Client(name); !slices.Contains(probe.Clients(), o.client) {
+			return errors.New("there is no such client")
+		}
+		return nil
+	})
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -80,8 +91,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("-runs %d: a number of runs is positive", o.runs)
 	case o.operations && o.scale:
 		return o, errors.New("-operations and -scale are two measurements: give one of them")
-	case o.only != "" && !o.operations:
-		return o, errors.New("-only goes with -operations")
+	case (o.only != "" || o.client != "") && !o.operations:
+		return o, errors.New("-only and -client go with -operations")
 	}
 	return o, err
 }

@@ -30,17 +30,20 @@ const (
 type bench struct {
 	lab  *lab.Lab
 	spec *pgha.Spec // as it was applied last; nil before
+	// client is what the writer does with connections; "" is probe's default.
+	client probe.Client
 }
 
 // operate measures the scenarios on one lab. What was measured before an error is printed too.
-func operate(ctx context.Context, name string, runs int, only string) error {
+func operate(ctx context.Context, name string, runs int, only string,
+	client probe.Client) error {
 	chosen, err := selected(only)
 	if err != nil {
 		return err
 	}
 	var o outcomes
 	err = withLab(ctx, name, func(l *lab.Lab) error {
-		b := &bench{lab: l}
+		b := &bench{lab: l, client: client}
 		for _, s := range chosen {
 			for i := range runs {
 				fmt.Fprintf(os.Stderr, "%s %d of %d: ", s.name, i+1, runs)
@@ -61,6 +64,7 @@ func operate(ctx context.Context, name string, runs int, only string) error {
 // measurement is one run of a scenario.
 type measurement struct {
 	gap     probe.Gap
+	call    time.Duration // the longest that the writer's caller waited
 	acked   int
 	rows    probe.Comparison
 	etcdToo bool          // the host that was lost led etcd as well
@@ -69,9 +73,9 @@ type measurement struct {
 
 func (m measurement) String() string {
 	return fmt.Sprintf(
-		"%.2f s without writes %v, %d rows acknowledged, %d lost, %d unexplained, healthy after "+
+		"%.2f s without writes %v, longest call %.2f s, %d rows acknowledged, %d lost, %d unexplained, healthy after "+
 			"%.1f s more",
-		m.gap.Seconds, m.gap.Causes, m.acked, len(m.rows.Lost), len(m.rows.Unexplained),
+		m.gap.Seconds, m.gap.Causes, m.call.Seconds(), m.acked, len(m.rows.Lost), len(m.rows.Unexplained),
 		m.healed.Seconds())
 }
 
@@ -88,7 +92,7 @@ func (b *bench) measure(ctx context.Context, sc scenario) (m measurement, err er
 		return m, err
 	}
 	w, err := probe.Start(ctx,
-		probe.Options{Config: config, Rate: rate, Log: filepath.Join(b.lab.StateDir(),
+		probe.Options{Config: config, Rate: rate, Client: b.client, Log: filepath.Join(b.lab.StateDir(),
 			"acknowledged")})
 	if err != nil {
 		return m, err
@@ -107,7 +111,8 @@ func (b *bench) measure(ctx context.Context, sc scenario) (m measurement, err er
 	if err != nil {
 		return m, err
 	}
-	m = measurement{gap: result.Since(fault).Longest(), acked: result.Count(probe.Acked),
+	since := result.Since(fault)
+	m = measurement{gap: since.Longest(), call: since.LongestCall(), acked: result.Count(probe.Acked),
 		etcdToo: sc.hostLost && before.leader == before.etcdLeader}
 	start := time.Now()
 	if sc.heal != nil {

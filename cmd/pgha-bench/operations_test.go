@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -45,7 +46,7 @@ func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	power := scenario{title: "power", goal: "<= 30"}
 	run := func(seconds float64, etcdToo bool, lost, arrived []int64) measurement {
-		return measurement{gap: probe.Gap{Seconds: seconds}, acked: 100, etcdToo: etcdToo,
+		return measurement{gap: probe.Gap{Seconds: seconds}, call: time.Second, acked: 100, etcdToo: etcdToo,
 			rows: probe.Comparison{Lost: lost, Arrived: arrived, Vanished: []int64{7},
 				Unexplained: []int64{9}}}
 	}
@@ -58,9 +59,9 @@ func TestOutcomes(t *testing.T) {
 	if err := o.print(&got); err != nil {
 		t.Fatal(err)
 	}
-	want := `SECONDS WITHOUT WRITES  MIN    MEDIAN  MAX    RUNS  GOAL   ROWS LOST  OF   UNKNOWN  UNEXPLAINED
-power                   24.00  25.00   28.00  3     <= 30  1          300  4        3
-power (and led etcd)    35.00  35.00   35.00  1     <= 30  2          100  1        1
+	want := `SECONDS WITHOUT WRITES  MIN    MEDIAN  MAX    LONGEST CALL  RUNS  GOAL   ROWS LOST  OF   UNKNOWN  UNEXPLAINED
+power                   24.00  25.00   28.00  1.00          3     <= 30  1          300  4        3
+power (and led etcd)    35.00  35.00   35.00  1.00          1     <= 30  2          100  1        1
 `
 	if diff := cmp.Diff(want, got.String()); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)

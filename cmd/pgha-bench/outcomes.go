@@ -14,6 +14,7 @@ type outcomes []*outcome
 type outcome struct {
 	title, goal   string
 	seconds       []float64
+	call          float64 // the longest, in seconds
 	acked         int
 	lost, unknown int
 	unexplained   int
@@ -31,6 +32,7 @@ func (o *outcomes) add(sc scenario, m measurement) {
 	}
 	k := (*o)[i]
 	k.seconds = append(k.seconds, m.gap.Seconds)
+	k.call = max(k.call, m.call.Seconds())
 	k.acked += m.acked
 	k.lost += len(m.rows.Lost)
 	k.unknown += len(m.rows.Arrived) + len(m.rows.Vanished)
@@ -40,12 +42,12 @@ func (o *outcomes) add(sc scenario, m measurement) {
 func (o outcomes) print(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw,
-		"SECONDS WITHOUT WRITES\tMIN\tMEDIAN\tMAX\tRUNS\tGOAL\tROWS LOST\tOF\tUNKNOWN\tUNEXPLAINED")
+		"SECONDS WITHOUT WRITES\tMIN\tMEDIAN\tMAX\tLONGEST CALL\tRUNS\tGOAL\tROWS LOST\tOF\tUNKNOWN\tUNEXPLAINED")
 	for _, k := range o {
 		sorted := slices.Sorted(slices.Values(k.seconds))
-		fmt.Fprintf(tw, "%s\t%.2f\t%.2f\t%.2f\t%d\t%s\t%d\t%d\t%d\t%d\n", k.title, sorted[0],
+		fmt.Fprintf(tw, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t%s\t%d\t%d\t%d\t%d\n", k.title, sorted[0],
 			median(sorted), sorted[len(sorted)-1],
-			len(sorted), k.goal, k.lost, k.acked, k.unknown, k.unexplained)
+			k.call, len(sorted), k.goal, k.lost, k.acked, k.unknown, k.unexplained)
 	}
 	return tw.Flush()
 }

@@ -93,7 +93,7 @@ func TestMeasurementSaysWhatWasLost(t *testing.T) {
 	m := measurement{gap: probe.Gap{Seconds: 1.254, Causes: map[probe.Cause]int{"refused": 3}},
 		acked: 90, healed: 3 * time.Second,
 		rows: probe.Comparison{Lost: []int64{1, 2}, Unexplained: []int64{3}}}
-	const want = "1.25 s without writes map[refused:3], 90 rows acknowledged, 2 lost, 1 " +
+	const want = "1.25 s without writes map[refused:3], longest call 0.00 s, 90 rows acknowledged, 2 lost, 1 " +
 		"unexplained, healthy after 3.0 s more"
 	if got := m.String(); got != want {
 		t.Errorf("got %s", got)

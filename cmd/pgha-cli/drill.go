@@ -15,6 +15,7 @@ import (
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/lab"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/probe"
 )
 
 func drillCommand(out *terminal.Terminal) *cli.Command {
@@ -42,6 +43,9 @@ func drillCommand(out *terminal.Terminal) *cli.Command {
 			numberFlag("runs", drill.DefaultRuns, "", "`NUMBER` of runs of each scenario"),
 			&cli.Float64Flag{Name: "rate", DefaultText: "20",
 				Usage: "rows and reads a second, in `HZ`"},
+			&cli.StringFlag{Name: "client", DefaultText: string(probe.KeepsConnection),
+				Usage: "what the writer does with connections, as one `KIND` of application does: " +
+					"keeps-connection, connects-each-time, pools"},
 			&cli.StringFlag{Name: "sync",
 				Usage: "practise in this synchronous `MODE` (off, on, strict, quorum) and put " +
 					"the cluster's back"},
@@ -82,7 +86,7 @@ func listScenarios(c *cli.Context, out *terminal.Terminal) error {
 // runDrill practises, and prints what was measured.
 func runDrill(c *cli.Context, out *terminal.Terminal) error {
 	o := drill.Options{Scenarios: c.Args().Slice(), Runs: c.Int("runs"), Rate: c.Float64("rate"),
-		Consent:     c.String("consent"),
+		Consent: c.String("consent"), Client: probe.Client(c.String("client")),
 		Synchronous: patroni.SynchronousMode(c.String("sync"))}
 	if c.Bool("all") == (len(o.Scenarios) > 0) {
 		return usagef("%s wants the names of scenarios, or --all; --list shows them",
@@ -142,9 +146,13 @@ func runDrill(c *cli.Context, out *terminal.Terminal) error {
 func printVerdict(out *terminal.Terminal, r drill.RunResult) {
 	o := r.Outcome
 	if o.Verdict.Kept {
-		out.Notef("%s %s: %.2f s without writes, %s lost, full redundancy after %.1f s\n",
+		wait := ""
+		if r.Recording.Wait != nil {
+			wait = fmt.Sprintf(", %s: %.1f s", r.Recording.Wait.What, o.WaitSeconds)
+		}
+		out.Notef("%s %s: %.2f s without writes, %s lost%s, full redundancy after %.1f s\n",
 			out.Paint(terminal.Green, "kept"), o.Scenario, o.GapSeconds, counted(o.Lost, "row"),
-			o.RedundantSeconds)
+			wait, o.RedundantSeconds)
 		return
 	}
 	out.Notef("%s %s: %s\n", out.Paint(terminal.Red, "broken"), o.Scenario,
@@ -155,7 +163,7 @@ func printVerdict(out *terminal.Terminal, r drill.RunResult) {
 func printDrill(out *terminal.Terminal, result drill.Result) error {
 	tw := out.Table()
 	fmt.Fprintln(tw,
-		"SCENARIO\tWITHOUT WRITES\tDETECT\tELECT\tPROMOTE\tROUTE\tRECONNECT\tLOST\tUNKNOWN\tTWO "+
+		"SCENARIO\tWITHOUT WRITES\tLONGEST CALL\tDETECT\tELECT\tPROMOTE\tROUTE\tRECONNECT\tLOST\tUNKNOWN\tTWO "+
 			"WRITERS\tREDUNDANT\tVERDICT")
 	for _, r := range result.Runs {
 		o := r.Outcome
@@ -173,8 +181,8 @@ func printDrill(out *terminal.Terminal, result drill.Result) error {
 		if o.RedundantSeconds >= 0 {
 			redundant = fmt.Sprintf("%.1f s", o.RedundantSeconds)
 		}
-		fmt.Fprintf(tw, "%s\t%.2f s\t%s\t%s\t%s\t%s\t%s\t%d of %d\t%d\t%d\t%s\t%s\n", o.Scenario,
-			o.GapSeconds, phase[drill.Detection], phase[drill.Election],
+		fmt.Fprintf(tw, "%s\t%.2f s\t%.2f s\t%s\t%s\t%s\t%s\t%s\t%d of %d\t%d\t%d\t%s\t%s\n", o.Scenario,
+			o.GapSeconds, o.LongestCallSeconds, phase[drill.Detection], phase[drill.Election],
 			phase[drill.Promotion], phase[drill.Routing], phase[drill.Reconnect], o.Lost,
 			o.Acknowledged,
 			o.Unknown, len(o.DoubleWriters), redundant, verdict)

@@ -15,18 +15,26 @@ func pace(w probe.Result) time.Duration { return 2*w.Resolution() + 150*time.Mil
 // recording gives the same outcome. What is missing in a recording counts against the cluster where
 // that is the safe side: rows that could not be compared break the promise.
 func Analyse(r Recording, p Promise) Outcome {
-	gap := r.Writes.Since(r.Fault.At).Longest()
+	since := r.Writes.Since(r.Fault.At)
+	gap := since.Longest()
 	o := Outcome{
 		Scenario: r.Scenario, Run: r.Run, Fault: r.Fault, Phases: []Phase{},
 		GapStart: gap.Start, GapEnd: gap.End, GapSeconds: gap.Seconds,
-		ReadGapSeconds: readGap(r).Seconds(),
-		Acknowledged:   r.Writes.Count(probe.Acked), Failed: r.Writes.Count(probe.Failed),
+		LongestCallSeconds: since.LongestCall().Seconds(),
+		ReadGapSeconds:     readGap(r).Seconds(),
+		Acknowledged:       r.Writes.Count(probe.Acked), Failed: r.Writes.Count(probe.Failed),
 		Unknown:       r.Writes.Count(probe.Unknown),
 		DoubleWriters: doubleWriters(r.States), DoubleHolders: doubleHolders(r),
 		RedundantSeconds: -1, FromLeader: leaderAt(r, r.Fault.At), ToLeader: lastLeader(r),
 	}
 	if gap.End.Sub(gap.Start) > pace(r.Writes) {
 		o.Phases = phases(r, gap)
+	}
+	if r.Wait != nil {
+		o.WaitSeconds = -1
+		if !r.Wait.Over.IsZero() {
+			o.WaitSeconds = r.Wait.Over.Sub(r.Fault.At).Seconds()
+		}
 	}
 	if !r.Redundant.IsZero() {
 		o.RedundantSeconds = r.Redundant.Sub(r.Fault.At).Seconds()

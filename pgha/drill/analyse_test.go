@@ -221,6 +221,27 @@ func TestAnalyse(t *testing.T) {
 			name: "rows that were not compared", gap: 0.05, phases: []part{},
 			broken: "could not be compared", story: newStory,
 		},
+		{name: "a wait that ends", gap: 0.05, phases: []part{}, story: func() *story {
+			s := newStory().hold(nil)
+			s.Expect.WaitSeconds, s.Wait = 30, &Wait{What: "a lock", Over: at(29)}
+			return s
+		}, check: func(t *testing.T, o Outcome) {
+			if o.WaitSeconds != 29 {
+				t.Errorf("waited for %v s", o.WaitSeconds)
+			}
+		}},
+		{name: "a wait that is too long", gap: 0.05, phases: []part{},
+			broken: "a lock: over after 31.0 s, expected: within 30 s", story: func() *story {
+				s := newStory().hold(nil)
+				s.Expect.WaitSeconds, s.Wait = 30, &Wait{What: "a lock", Over: at(31)}
+				return s
+			}},
+		{name: "a wait without end", gap: 0.05, phases: []part{},
+			broken: "a lock: not over by the end", story: func() *story {
+				s := newStory().hold(nil)
+				s.Expect.WaitSeconds, s.Wait = 30, &Wait{What: "a lock"}
+				return s
+			}},
 		{name: "two writers", gap: 0.05, phases: []part{},
 			broken: "a and b took writes at the same time for 1.",
 			story: func() *story {

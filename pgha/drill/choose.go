@@ -7,6 +7,7 @@ import (
 
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/probe"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -38,6 +39,10 @@ func choose(sp *pgha.Spec, o Options) ([]Scenario, error) {
 	}
 	if o.Runs < 1 || o.Runs > 1000 {
 		return nil, fmt.Errorf("drill: %w: %d runs", patroni.ErrInvalid, o.Runs)
+	}
+	if !slices.Contains(probe.Clients(), o.Client) {
+		return nil, remote.WithHint(fmt.Errorf("drill: %w: client %q", patroni.ErrInvalid,
+			o.Client), fmt.Sprintf("the clients are %s", strings.Join(clients(), ", ")))
 	}
 	modes := []patroni.SynchronousMode{"", patroni.SynchronousOff, patroni.SynchronousOn,
 		patroni.SynchronousStrict, patroni.SynchronousQuorum}
@@ -72,6 +77,14 @@ func names(list []Scenario) []string {
 	all := make([]string, len(list))
 	for i, s := range list {
 		all[i] = s.Name
+	}
+	return all
+}
+
+// clients are the names of what a writer can be.
+func clients() (all []string) {
+	for _, c := range probe.Clients() {
+		all = append(all, string(c))
 	}
 	return all
 }

@@ -31,6 +31,7 @@ func (d *driller) describe(ctx context.Context, status pgha.Status) Result {
 			"check_interval":        sp.Balancer.CheckInterval.String(),
 			"advert_interval":       sp.VIP.AdvertInterval.String(),
 			"rate":                  fmt.Sprintf("%g/s", d.opts.Rate),
+			"client":                string(d.opts.Client),
 			"measured_through":      d.routes.text,
 		}}
 	if text, err := sp.Redacted().Marshal(); err == nil {
@@ -62,7 +63,7 @@ func (d *driller) versions(ctx context.Context, status pgha.Status) map[string]s
 	word(d.cluster.Spec.Databases()[0].Name, "patroni", 1, "patroni", "--version")
 	word(d.cluster.Spec.Balancers()[0].Name, "keepalived", 1, "sh", "-c",
 		"keepalived --version 2>&1")
-	s := newSession(d.routes.config, d.routes.config.Host, d.routes.config.Port, d.routes.dial)
+	s := d.routes.through()
 	defer s.drop()
 	_ = s.do(ctx, 5*time.Second, func(ctx context.Context, c *pgx.Conn) error {
 		v["postgresql"], _, _ = strings.Cut(c.PgConn().ParameterStatus("server_version"), " ")
@@ -133,7 +134,7 @@ func (d *driller) finish(ctx context.Context) error {
 			Nodes: d.mode.nodes})
 		failed = append(failed, err)
 	}
-	s := newSession(d.routes.config, d.routes.config.Host, d.routes.config.Port, d.routes.dial)
+	s := d.routes.through()
 	defer s.drop()
 	failed = append(failed, s.do(ctx, 10*time.Second, func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, "DROP TABLE IF EXISTS public.pgha_probe")

@@ -6,6 +6,8 @@ type Expect struct {
 	Writes Writes `json:"writes"`
 	// SameLeader: nobody must be promoted.
 	SameLeader bool `json:"same_leader,omitempty"`
+	// WaitSeconds is how long somebody may wait for a host that is gone; 0: nobody does.
+	WaitSeconds float64 `json:"wait_seconds,omitempty"`
 }
 
 // Writes says how long writes may stay away in a scenario.

@@ -17,6 +17,7 @@ type experiment struct {
 	cluster *pgha.Cluster
 	lab     Lab // nil outside a lab
 	say     func(string)
+	routes  routes
 
 	leader, etcdLeader, holder string
 	replicas, balancers        []string
@@ -26,6 +27,8 @@ type experiment struct {
 	// bound is after how long a host gives back by itself what was broken on it.
 	bound time.Duration
 	fault Fault
+	// waiting is somebody who waits for a host that is gone; nil: nobody.
+	waiting *waiting
 	// faults are given back when the scenario has been measured, preparations at its very end.
 	faults, preparations undone
 }

@@ -25,6 +25,8 @@ type Options struct {
 	Runs int
 	// Rate is how many rows and reads a second, 0.1 to 1000. 0 means probe.DefaultRate, 20.
 	Rate float64
+	// Client is what the writer does with connections. "" means probe.KeepsConnection.
+	Client probe.Client
 	// Synchronous is the mode in which scenarios run that are not about one of their own; it is put
 	// back at the end. "" leaves the cluster's.
 	Synchronous patroni.SynchronousMode
@@ -57,6 +59,9 @@ func (o Options) withDefaults(sp *pgha.Spec) Options {
 	}
 	if o.Rate == 0 {
 		o.Rate = probe.DefaultRate
+	}
+	if o.Client == "" {
+		o.Client = probe.KeepsConnection
 	}
 	if o.MendWithin == 0 {
 		o.MendWithin = DefaultMendWithin

@@ -11,9 +11,15 @@ type Outcome struct {
 	GapStart   time.Time `json:"gap_start,omitzero"`
 	GapEnd     time.Time `json:"gap_end,omitzero"`
 	GapSeconds float64   `json:"gap_seconds"`
+	// LongestCallSeconds is the longest that the writer's caller waited since the fault: for a row,
+	// and the connection that it needed, or for the error.
+	LongestCallSeconds float64 `json:"longest_call_seconds"`
 	// Phases split the gap, in order and without holes between them; none where writes did not
 	// stop.
 	Phases []Phase `json:"phases"`
+	// WaitSeconds is how long somebody waited for a host that was gone (Recording.Wait); negative
+	// when he still did at the end, 0 in scenarios that are not about it.
+	WaitSeconds float64 `json:"wait_seconds,omitempty"`
 	// ReadGapSeconds is the longest time without a read that was answered.
 	ReadGapSeconds float64 `json:"read_gap_seconds"`
 	// Acknowledged and Failed rows, rows Lost though acknowledged (on the leader at the end), rows
@@ -93,7 +99,7 @@ type Result struct {
 	Specification string `json:"specification"`
 	// Versions by component: postgresql, patroni, etcd, haproxy, keepalived, pgha.
 	Versions map[string]string `json:"versions"`
-	// Settings that decide the figures: ttl, loop_wait, retry_timeout, synchronous mode, rate, ...
+	// Settings that decide the figures: ttl, loop_wait, retry_timeout, synchronous mode, rate, client, ...
 	Settings map[string]string `json:"settings"`
 	Promise  Promise           `json:"promise"`
 	Runs     []RunResult       `json:"runs"`

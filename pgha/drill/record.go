@@ -37,7 +37,7 @@ func (d *driller) record(ctx context.Context, sc Scenario, n int,
 		rec.Balancers = append(rec.Balancers, h.Name)
 	}
 	w, err := probe.Start(ctx, probe.Options{Config: d.routes.writes(), Rate: d.opts.Rate,
-		Log: d.opts.Log})
+		Client: d.opts.Client, Log: d.opts.Log})
 	if err != nil {
 		return rec, err
 	}
@@ -75,6 +75,8 @@ func (d *driller) disturb(ctx context.Context, sc Scenario, s *experiment, w *pr
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	wait := watchWait(ctx, s)
+	r.add(func(rec *Recording) { rec.Wait = wait })
 	if len(s.faults) > 0 {
 		s.say("given back")
 		// Whatever is left of it must be given back once more, so the list is kept until that has

@@ -32,6 +32,8 @@ type Recording struct {
 	// Leadership has who held the leader key, who led etcd and who held the address: one entry for
 	// each change.
 	Leadership []Leadership `json:"leadership"`
+	// Wait is somebody who waited for a host that was gone; nil in scenarios that are not about it.
+	Wait *Wait `json:"wait,omitempty"`
 	// Held are the rows of this run that each member has at the end. A member that could not be
 	// asked is missing.
 	Held map[string][]int64 `json:"held"`

@@ -73,6 +73,9 @@ func TestCheckRefuses(t *testing.T) {
 			Options{Scenarios: safely, Lab: &rig{}}, cluster(2, 2, true), refused,
 			"three databases",
 		},
+		"a client that is none": {
+			Options{Scenarios: safely, Client: "poll", Consent: "demo"}, whole, invalid, `"poll"`,
+		},
 		"a mode that is none": {
 			Options{Scenarios: safely, Synchronous: "remote", Consent: "demo"}, whole, invalid,
 			`"remote"`,

@@ -80,6 +80,11 @@ func (w routes) writes() *pgx.ConnConfig {
 
 func pgxDial(d dialer) func(context.Context, string, string) (net.Conn, error) { return d }
 
+// through is a session through the virtual IP to the leader.
+func (w routes) through() *session {
+	return newSession(w.config, w.config.Host, w.config.Port, w.dial)
+}
+
 // reads is a session through the port of the replicas.
 func (w routes) reads() *session { return newSession(w.config, w.config.Host, w.reader, w.dial) }
 

@@ -113,6 +113,20 @@ var scenarios = [...]Scenario{
 		cause: balancerPower,
 		Does:  "takes the power of the balancer that carries the virtual IP",
 		Holds: "another balancer carries the address within seconds"},
+	{Name: "balancer-power-locks", Title: "balancer's power lost under a lock",
+		Expect:  Expect{Writes: WithinFailover, SameLeader: true, WaitSeconds: deadPeerSeconds},
+		prepare: holdLock, cause: balancerPower,
+		Does: "takes the power of the balancer that carries the virtual IP, while a transaction " +
+			"through it holds a lock and is idle",
+		Holds: "PostgreSQL notices that the balancer is gone, and whoever wants the lock gets it " +
+			"within half a minute"},
+	{Name: "waiting-client", Title: "balancer's power lost under a query",
+		Expect:  Expect{Writes: WithinFailover, SameLeader: true, WaitSeconds: deadPeerSeconds},
+		prepare: awaitAnswer, cause: balancerPower,
+		Does: "takes the power of the balancer that carries the virtual IP, while a client waits " +
+			"for the answer of its query",
+		Holds: "with the time limits of the connection strings the client has an error within " +
+			"half a minute"},
 	{Name: "haproxy-killed", Title: "HAProxy killed", Safe: true, Expect: nobodyMoves,
 		cause: killHAProxy,
 		Does:  "kills HAProxy (SIGKILL) on the balancer that carries the virtual IP",

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pgha/toolkit/pgha/probe"
 )
 
 // dialer opens connections into the cluster's network.
@@ -49,6 +51,10 @@ func newSession(like *pgx.ConnConfig, host string, port uint16, dial dialer) *se
 		}
 		conn, err := dial(ctx, network, address)
 		if err == nil {
+			if err := probe.NoticeSilence(conn); err != nil {
+				conn.Close()
+				return nil, err
+			}
 			s.mu.Lock()
 			s.raw = conn
 			s.mu.Unlock()

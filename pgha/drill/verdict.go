@@ -17,6 +17,12 @@ func judge(o Outcome, r Recording, gap probe.Gap, p Promise) Verdict {
 		v.Broken = append(v.Broken, fmt.Sprintf(format, args...))
 	}
 	judgeWrites(r, gap, p, broken)
+	switch most := r.Expect.WaitSeconds; {
+	case r.Wait != nil && o.WaitSeconds < 0:
+		broken("%s: not over by the end, expected: within %.0f s", r.Wait.What, most)
+	case r.Wait != nil && o.WaitSeconds > most:
+		broken("%s: over after %.1f s, expected: within %.0f s", r.Wait.What, o.WaitSeconds, most)
+	}
 	if _, ok := r.Held[o.ToLeader]; !ok {
 		broken("the leader's rows could not be compared")
 	} else if o.Lost > p.LostRows {

@@ -1,7 +1,8 @@
 // Package probe counts the seconds without writes and the rows that were lost.
 //
-// A Writer inserts rows at a fixed rate over one session, as an application does that reconnects at
-// once when it fails. It notes what became of each row, and its Result tells how long no row was
+// A Writer inserts rows at a fixed rate as an ordinary application does (Client): it has the time
+// limits of the connection strings, reconnects at once when a session fails, and opens no second
+// connection beside one that hangs. It notes what became of each row, and its Result tells how long no row was
 // acknowledged. What the table holds afterwards, compared with what was acknowledged, tells what
 // was lost.
 //
@@ -40,8 +41,8 @@
 // gap is never shorter than the outage. It is longer by at most two ticks (2/Rate) and the opening
 // of a session as long as the other end answers or refuses.
 //
-// Where it is silent instead, a session that died without a sign is given up after
-// Options.StatementTimeout, and a login that gets no answer, from a dead host or from a proxy that
-// knows no primary, has a fresh one put beside it every Options.LoginRetry. So silence makes a gap
-// longer by at most the sum of these two.
+// Where it is silent instead, the gap has in it what a caller in an application waits for: a session
+// that died without a sign is given up after 25 s of silence (Options.StatementTimeout), and a login
+// that gets no answer, from a dead host or from a proxy that knows no primary, after 5 s
+// (Options.LoginTimeout). LongestCall is the longest of these waits.
 package probe

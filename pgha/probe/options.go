@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,9 +12,8 @@ import (
 // The defaults of Options.
 const (
 	DefaultRate             = 20.0
-	DefaultLoginTimeout     = 2 * time.Second
-	DefaultLoginRetry       = 200 * time.Millisecond
-	DefaultStatementTimeout = 500 * time.Millisecond
+	DefaultLoginTimeout     = 5 * time.Second
+	DefaultStatementTimeout = 25 * time.Second
 )
 
 // Options say where a Writer writes and how fast. Only Config is needed.
@@ -26,16 +26,15 @@ type Options struct {
 	// Rate is how many rows are written each second, 0.1 to 1000; the resolution is its inverse. 0
 	// means DefaultRate, 20, which is one in 50 ms.
 	Rate float64
+	// Client is what the writer does with connections. "" means KeepsConnection.
+	Client Client
 	// LoginTimeout bounds the opening of a session, its TCP connection, TLS and authentication
-	// included. 0 means DefaultLoginTimeout, 2 s.
+	// included. 0 means DefaultLoginTimeout, 5 s: connect_timeout of the connection strings.
 	LoginTimeout time.Duration
-	// LoginRetry is how long a login may take before another is begun beside it; the first session
-	// that is open is used, and the other logins are cut. One that was begun before an address
-	// moved or a proxy found the new primary may hang long after a fresh one would succeed: Linux
-	// sends a lost first packet again only after a second. 0 means DefaultLoginRetry, 200 ms.
-	LoginRetry time.Duration
 	// StatementTimeout bounds one INSERT. A session that did not answer in time is dropped, and the
-	// row's fate is unknown. 0 means DefaultStatementTimeout, 500 ms.
+	// row's fate is unknown. 0 means DefaultStatementTimeout, 25 s: tcp_user_timeout of the
+	// connection strings. A peer that is gone is noticed by then without it, too, where the
+	// connection is TCP of this machine's own: it is asked after 10 s of silence, as they say.
 	StatementTimeout time.Duration
 	// Log is a file that gets a line "run seq unixnano" for each acknowledged row, on disk before
 	// the row counts. It is made with mode 0600 and appended to. "" keeps no log.
@@ -72,7 +71,6 @@ func (o Options) withDefaults() (Options, error) {
 		unset time.Duration
 	}{
 		{"login timeout", &o.LoginTimeout, DefaultLoginTimeout},
-		{"login retry", &o.LoginRetry, DefaultLoginRetry},
 		{"statement timeout", &o.StatementTimeout, DefaultStatementTimeout},
 	} {
 		if *d.value == 0 {
@@ -82,21 +80,26 @@ func (o Options) withDefaults() (Options, error) {
 			return o, fmt.Errorf("%s %v is negative", d.name, *d.value)
 		}
 	}
+	if o.Client == "" {
+		o.Client = KeepsConnection
+	}
+	if !slices.Contains(Clients(), o.Client) {
+		return o, fmt.Errorf("no client is called %q; there are %q", o.Client, Clients())
+	}
 	if len(o.Table) == 0 {
 		o.Table = pgx.Identifier{"public", "pgha_probe"}
 	}
 	return o, nil
 }
 
-// bounds limit how long an attempt waits for each of its parts, and retry is after how much of it a
-// login gets company.
-type bounds struct{ login, retry, statement time.Duration }
+// bounds limit how long an attempt waits for each of its parts.
+type bounds struct{ login, statement time.Duration }
 
 // bounds are those of the measurement.
-func (o Options) bounds() bounds { return bounds{o.LoginTimeout, o.LoginRetry, o.StatementTimeout} }
+func (o Options) bounds() bounds { return bounds{o.LoginTimeout, o.StatementTimeout} }
 
 // startBounds are those of Start, which does not measure yet and may meet a busy cluster.
-var startBounds = bounds{startTimeout, startTimeout, startTimeout}
+var startBounds = bounds{startTimeout, startTimeout}
 
 const startTimeout = 10 * time.Second
 

@@ -137,6 +137,7 @@ func (r *recorder) snapshot() (Result, error) {
 	defer r.mu.Unlock()
 	result := r.result
 	result.Attempts = slices.Clone(result.Attempts)
+	slices.SortStableFunc(result.Attempts, func(a, b Attempt) int { return a.Done.Compare(b.Done) })
 	if !r.over {
 		result.Stopped = time.Now()
 	}

@@ -14,12 +14,14 @@ type Result struct {
 	Table pgx.Identifier `json:"table"`
 	// Rate is how many rows a second were to be written.
 	Rate float64 `json:"rate"`
+	// Client is what the writer did with connections.
+	Client Client `json:"client"`
 	// Started is when the first row was acknowledged, Stopped when the writer ended or, of one that
 	// still runs, now.
 	Started time.Time `json:"started"`
 	Stopped time.Time `json:"stopped"`
-	// Attempts are in the order in which they were made. None began before the one before it was
-	// done.
+	// Attempts are in the order in which they were done. With one connection none began before the
+	// one before it was done.
 	Attempts []Attempt `json:"attempts"`
 }
 
@@ -44,6 +46,17 @@ func (r Result) Skipped() int {
 		n += a.Skipped
 	}
 	return n
+}
+
+// LongestCall is how long the attempt took, a connection that it had to open included, that took
+// longest: what a caller in an application waits for at most, whether a row came of it or not. Of
+// one fault, ask for it Since that.
+func (r Result) LongestCall() time.Duration {
+	var longest time.Duration
+	for _, a := range r.Attempts {
+		longest = max(longest, a.Done.Sub(a.Began))
+	}
+	return longest
 }
 
 // Gap is a time without writes: from the moment when a row was acknowledged to the moment when the

@@ -52,60 +52,9 @@ func dialConfig(cfg *pgx.ConnConfig) *pgx.ConnConfig {
 	return cfg
 }
 
-// login opens a session within its bound. A login that takes long gets company: the first session
-// that is open wins, and the other logins are cut before it is returned. When none is opened the
-// error is the first login's, which saw most.
+// login connects and logs in within its bound, once: no second login is begun beside one that
+// hangs. After an error nothing is left open.
 func login(ctx context.Context, cfg *pgx.ConnConfig, b bounds) (*session, error) {
-	ctx, cancel := context.WithTimeout(ctx, b.login)
-	defer cancel()
-	type result struct {
-		first   bool
-		session *session
-		err     error
-	}
-	results := make(chan result)
-	begun, pending := 0, 0
-	begin := func() {
-		first := begun == 0
-		begun++
-		pending++
-		go func() {
-			s, err := openSession(ctx, cfg, b)
-			results <- result{first, s, err}
-		}()
-	}
-	begin()
-	retry := time.NewTicker(b.retry)
-	defer retry.Stop()
-	var won *session
-	var failed error
-	for pending > 0 {
-		select {
-		case <-retry.C:
-			if ctx.Err() == nil {
-				begin()
-			}
-		case r := <-results:
-			pending--
-			switch {
-			case r.err != nil && (r.first || failed == nil):
-				failed = r.err
-			case r.err == nil && won == nil:
-				won = r.session
-				cancel()
-			case r.session != nil:
-				r.session.drop()
-			}
-		}
-	}
-	if won != nil {
-		return won, nil
-	}
-	return nil, failed
-}
-
-// openSession connects and logs in, once. After an error nothing is left open.
-func openSession(ctx context.Context, cfg *pgx.ConnConfig, b bounds) (*session, error) {
 	s := &session{bounds: b}
 	ctx = context.WithValue(ctx, sessionKey{}, s)
 	err := s.within(ctx, b.login, func(ctx context.Context) (err error) {
@@ -147,6 +96,10 @@ func (s *session) within(ctx context.Context, bound time.Duration,
 
 // own takes over a connection that was dialled for the session.
 func (s *session) own(conn net.Conn) error {
+	if err := NoticeSilence(conn); err != nil {
+		conn.Close()
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cut {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,13 +23,19 @@ type Writer struct {
 	insert   string
 	recorder *recorder
 
-	cancel  context.CancelCauseFunc // cuts the statement in flight
-	stop    chan struct{}           // closed to end after it
+	cancel  context.CancelCauseFunc // cuts the statements in flight
+	stop    chan struct{}           // closed to end after them
 	stopped sync.Once
 
-	// What follows belongs to the goroutine that writes.
+	seq atomic.Int64
+}
+
+// worker is one connection of a writer. It belongs to one goroutine at a time.
+type worker struct {
+	*Writer
+
+	bounds  bounds
 	session *session // nil when the next attempt has to open one
-	seq     int64
 }
 
 // Start makes the table if it is missing, writes a first row, and goes on in the background until
@@ -36,9 +43,9 @@ type Writer struct {
 // kept it from that, and then nothing runs. Until then each step has 10 s and nothing is tried
 // twice; after it the bounds of Options hold.
 //
-// It has one session and never more than one statement in flight. What fails is not repeated: the
-// next tick brings the next row, over a new session. Ticks that find an attempt still under way are
-// counted and let go.
+// Each connection of Options.Client has one statement in flight at most. What fails is not repeated:
+// the next tick brings the next row, over a new session. Ticks that find an attempt still under way
+// are counted and let go.
 func Start(ctx context.Context, opts Options) (*Writer, error) {
 	o, err := opts.withDefaults()
 	if err != nil {
@@ -57,36 +64,56 @@ func Start(ctx context.Context, opts Options) (*Writer, error) {
 
 // start does what Start waits for.
 func (w *Writer) start(ctx context.Context) (err error) {
-	result := Result{Run: w.run, Table: w.opts.Table, Rate: w.opts.Rate}
+	result := Result{Run: w.run, Table: w.opts.Table, Rate: w.opts.Rate, Client: w.opts.Client}
 	if w.recorder, err = newRecorder(w.opts.Log, result, w.cancel); err != nil {
 		return err
 	}
+	one := &worker{Writer: w, bounds: startBounds}
 	defer func() {
 		if err != nil {
-			w.hangUp()
+			one.hangUp()
 			err = errors.Join(err, w.recorder.closeLog())
 		}
 	}()
-	if w.session, err = login(ctx, w.config, startBounds); err != nil {
+	if one.session, err = login(ctx, w.config, startBounds); err != nil {
 		return err
 	}
-	err = w.session.exec(ctx, "CREATE TABLE IF NOT EXISTS "+w.opts.Table.Sanitize()+
+	err = one.session.exec(ctx, "CREATE TABLE IF NOT EXISTS "+w.opts.Table.Sanitize()+
 		" (run text, seq bigint, at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY "+
 		"(run, seq))")
 	if err != nil {
 		return fmt.Errorf("make table %s: %w", w.opts.Table.Sanitize(), err)
 	}
-	first, err := w.attempt(ctx)
+	first, err := one.attempt(ctx)
 	if err != nil {
 		return fmt.Errorf("write the first row: %w", err)
 	}
 	if err := w.recorder.begin(first); err != nil {
 		return err
 	}
-	w.session.bounds = w.opts.bounds()
 	go w.recorder.run()
-	go w.loop(ctx, first.Began)
+	go w.write(ctx, one, first.Began)
 	return nil
+}
+
+// write has every connection write its share of the rows until the writer ends.
+func (w *Writer) write(ctx context.Context, one *worker, first time.Time) {
+	defer close(w.recorder.in)
+	tick, n := interval(w.opts.Rate), w.opts.Client.connections()
+	var writing sync.WaitGroup
+	for i := range n {
+		next := &worker{Writer: w}
+		if i == 0 {
+			next = one
+		}
+		next.bounds = w.opts.bounds()
+		if next.session != nil {
+			next.session.bounds = next.bounds
+		}
+		due := first.Add(time.Duration(i+1) * tick)
+		writing.Go(func() { next.loop(ctx, due, time.Duration(n)*tick) })
+	}
+	writing.Wait()
 }
 
 // Run identifies the rows of this writer in the table.
@@ -116,7 +143,7 @@ func (w *Writer) WaitAcked(ctx context.Context, since time.Time) error {
 	}
 }
 
-// Stop ends the writer after the attempt in flight, which Options bound, and returns what was
+// Stop ends the writer after the attempts in flight, which Options bound, and returns what was
 // measured. A ctx that ends before cuts that attempt short. The table and its rows stay. Stopping
 // again returns the same.
 func (w *Writer) Stop(ctx context.Context) (Result, error) {
@@ -131,12 +158,10 @@ func (w *Writer) Stop(ctx context.Context) (Result, error) {
 	return w.recorder.snapshot()
 }
 
-// loop writes a row each tick.
-func (w *Writer) loop(ctx context.Context, last time.Time) {
-	defer close(w.recorder.in)
+// loop writes a row each tick, the first when it is due.
+func (w *worker) loop(ctx context.Context, due time.Time, tick time.Duration) {
 	defer w.hangUp()
-	tick := interval(w.opts.Rate)
-	for due := last.Add(tick); w.await(ctx, due); {
+	for w.await(ctx, due) {
 		a, _ := w.attempt(ctx)
 		if a.Outcome == Failed && ctx.Err() != nil {
 			return // it was cut short by the end of the writer, before it came to anything
@@ -170,27 +195,29 @@ func (w *Writer) await(ctx context.Context, due time.Time) bool {
 
 // attempt tries to write one row, over a new session if there is none. A session that failed is not
 // used again, whatever the reason: it may lead to a host that is no longer the primary.
-func (w *Writer) attempt(ctx context.Context) (a Attempt, err error) {
-	w.seq++
-	a = Attempt{Seq: w.seq, Began: time.Now()}
+func (w *worker) attempt(ctx context.Context) (a Attempt, err error) {
+	a = Attempt{Seq: w.seq.Add(1), Began: time.Now()}
 	if w.session == nil {
-		if w.session, err = login(ctx, w.config, w.opts.bounds()); err != nil {
+		if w.session, err = login(ctx, w.config, w.bounds); err != nil {
 			a.settle(err, false)
 			return a, err
 		}
 		a.Connected = time.Now()
 	}
-	err = w.session.exec(ctx, w.insert, w.run, w.seq)
+	err = w.session.exec(ctx, w.insert, w.run, a.Seq)
 	a.settle(err, true)
-	if err != nil || !w.session.whole() {
+	switch {
+	case err != nil || !w.session.whole():
 		w.session.drop()
 		w.session = nil
+	case w.opts.Client == ConnectsEachTime:
+		w.hangUp()
 	}
 	return a, err
 }
 
 // hangUp ends the session, if there is one.
-func (w *Writer) hangUp() {
+func (w *worker) hangUp() {
 	if w.session != nil {
 		w.session.leave()
 		w.session = nil

@@ -29,8 +29,7 @@ const patience = 20 * time.Second
 func start(t *testing.T, s *server, edit func(*Options)) *Writer {
 	t.Helper()
 	opts := Options{
-		Config: s.config(t), Rate: 100, LoginTimeout: patience, LoginRetry: patience,
-		StatementTimeout: patience,
+		Config: s.config(t), Rate: 100, LoginTimeout: patience, StatementTimeout: patience,
 	}
 	if edit != nil {
 		edit(&opts)
@@ -173,32 +172,40 @@ func TestOutages(t *testing.T) {
 	}
 }
 
-// TestBlackHole gives the writer an address at which nobody answers for a while. Logins that hang
-// from then on, for longer than any test waits, must not hide that it answers again.
+// TestBlackHole gives the writer an address at which nobody answers for a while. It waits for a login
+// that hangs until its bound, and begins none beside it.
 func TestBlackHole(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	var silent atomic.Bool
-	var dials atomic.Int32
+	var dials, together atomic.Int32
 	w := start(t, s, func(o *Options) {
 		dial := o.Config.DialFunc
 		o.Config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 			if silent.Load() {
 				dials.Add(1)
+				if together.Add(1) > 1 {
+					t.Error("two logins at the same time")
+				}
 				<-ctx.Done()
+				together.Add(-1)
 				return nil, ctx.Err()
 			}
 			return dial(ctx, network, address)
 		}
-		o.LoginTimeout, o.LoginRetry = time.Hour, 20*time.Millisecond
+		o.LoginTimeout = 30 * time.Millisecond
 	})
 	silent.Store(true)
 	s.reset()
 	await(t, "three logins", func() bool { return dials.Load() >= 3 })
 	silent.Store(false)
 	waitAcked(t, w, time.Now())
-	if gap := outage(t, stop(t, w)); gap.Skipped == 0 || gap.Open {
+	r := stop(t, w)
+	if gap := outage(t, r); gap.Skipped == 0 || gap.Open || gap.Causes[CauseTimeout] < 2 {
 		t.Errorf("outage %+v", gap)
+	}
+	if longest := r.LongestCall(); longest < 30*time.Millisecond {
+		t.Errorf("the longest call took %s, less than a login that hung", longest)
 	}
 }
 
@@ -249,64 +256,101 @@ func TestWaitAckedLooksAtTheBeginning(t *testing.T) {
 // TestHungLogin meets a server that takes connections and then says nothing.
 func TestHungLogin(t *testing.T) {
 	t.Parallel()
-	for name, timeout := range map[string]time.Duration{
-		"a fresh login beside it": time.Hour, "given up": 100 * time.Millisecond,
-	} {
-		t.Run(name, func(t *testing.T) {
+	s := newServer(t)
+	w := start(t, s, func(o *Options) { o.LoginTimeout = 100 * time.Millisecond })
+	s.set(func() { s.silent = true })
+	s.reset()
+	await(t, "silent logins", func() (enough bool) {
+		s.set(func() { enough = s.silences >= 5 })
+		return enough
+	})
+	s.set(func() { s.silent = false })
+	waitAcked(t, w, time.Now())
+	if gap := outage(t, stop(t, w)); gap.Open || gap.Causes[CauseTimeout] == 0 {
+		t.Errorf("outage %+v", gap)
+	}
+	if s.set(func() {}); s.cancels > 0 {
+		t.Errorf("%d cancel requests", s.cancels)
+	}
+}
+
+// TestClients has each client write for a while: it has its connections and no other, every row is
+// there once, and after a reset all goes on.
+func TestClients(t *testing.T) {
+	t.Parallel()
+	for _, client := range Clients() {
+		t.Run(string(client), func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
+			var dials atomic.Int32
 			w := start(t, s, func(o *Options) {
-				o.LoginTimeout, o.LoginRetry = timeout, 30*time.Millisecond
+				o.Client, o.Rate = client, 200
+				dial := o.Config.DialFunc
+				o.Config.DialFunc = func(ctx context.Context, network, address string) (net.Conn,
+					error) {
+					dials.Add(1)
+					return dial(ctx, network, address)
+				}
 			})
-			s.set(func() { s.silent = true })
-			s.reset()
-			await(t, "silent logins", func() (enough bool) {
-				s.set(func() { enough = s.silences >= 5 })
-				return enough
-			})
-			s.set(func() { s.silent = false })
-			waitAcked(t, w, time.Now())
-			r := stop(t, w)
-			if gap := outage(t, r); gap.Open ||
-				(gap.Causes[CauseTimeout] > 0) != (timeout < time.Hour) {
-				t.Errorf("outage %+v", gap)
+			rows := func(n int) {
+				t.Helper()
+				await(t, "rows", func() bool {
+					r, _ := w.Result()
+					return r.Count(Acked) >= n
+				})
 			}
-			if s.set(func() {}); s.cancels > 0 {
-				t.Errorf("%d cancel requests", s.cancels)
+			rows(50)
+			before := int(dials.Load())
+			if want := client.connections(); client != ConnectsEachTime && before != want ||
+				client == ConnectsEachTime && before < 50 {
+				t.Errorf("%d connections were opened", before)
+			}
+			s.set(func() {
+				if most := client.connections(); len(s.conns) > most {
+					t.Errorf("%d connections are open, want %d at most", len(s.conns), most)
+				}
+			})
+			s.reset()
+			rows(100)
+			r := stop(t, w)
+			if c := r.Compare(s.table()); len(c.Lost)+len(c.Unexplained) > 0 || r.Client != client {
+				t.Errorf("comparison of %s: %+v", r.Client, c)
+			}
+			if most := before + client.connections(); client != ConnectsEachTime &&
+				int(dials.Load()) > most {
+				t.Errorf("%d connections after the reset, want %d at most", dials.Load(), most)
+			}
+			for i, a := range r.Attempts[1:] {
+				if a.Done.Before(r.Attempts[i].Done) {
+					t.Errorf("attempt %d was done before the one before it", a.Seq)
+				}
 			}
 		})
 	}
 }
 
-// TestOneSession has several logins succeed at the same time: one session is kept.
-func TestOneSession(t *testing.T) {
+// TestPoolGoesOn hangs one connection of a pool: the others write on.
+func TestPoolGoesOn(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	for range 20 {
-		cfg := s.config(t)
-		var dials atomic.Int32
-		all := make(chan struct{})
-		cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-			if dials.Add(1) == 4 {
-				close(all)
-			}
-			<-all
-			return s.dial(ctx, network, address)
+	w := start(t, s, func(o *Options) { o.Client = Pools })
+	await(t, "all connections", func() (all bool) {
+		s.set(func() { all = len(s.conns) == Pools.connections() })
+		return all
+	})
+	s.set(func() {
+		for conn := range s.conns {
+			s.mute[conn] = true
+			break
 		}
-		session, err := login(t.Context(), dialConfig(cfg),
-			bounds{patience, time.Millisecond, patience})
-		if err != nil {
-			t.Fatal(err)
-		}
-		open := func(want int) func() bool {
-			return func() (ok bool) {
-				s.set(func() { ok = len(s.conns) == want })
-				return ok
-			}
-		}
-		await(t, "the other logins to be cut", open(1))
-		session.leave()
-		await(t, "the session to end", open(0))
+	})
+	for range 10 {
+		waitAcked(t, w, time.Now())
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.Stop(over); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -452,6 +496,7 @@ func TestStartRefuses(t *testing.T) {
 		"rate -1 is not between":           {Config: cfg, Rate: -1},
 		"rate NaN is not between":          {Config: cfg, Rate: nan()},
 		"login timeout -1s is negative":    {Config: cfg, LoginTimeout: -time.Second},
+		`no client is called "poll"`:       {Config: cfg, Client: "poll"},
 		"open log of acknowledged rows":    {Config: cfg, Log: "/nonexistent/log"},
 		`make table "public"."pgha_probe"`: {Config: replica.config(t)},
 		`make table "a""b"`:                {Config: cfg, Table: pgx.Identifier{`a"b`}},

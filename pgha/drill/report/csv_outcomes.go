@@ -30,6 +30,10 @@ func outcomesColumns() []Column {
 				string(name)})
 	}
 	return append(columns,
+		Column{"longest_call_seconds",
+			"the longest that a caller of the writer waited for a row or for its error"},
+		Column{"wait_seconds", "how long somebody waited for a host that was gone, in scenarios " +
+			"about that; empty when he still did at the end"},
 		Column{"read_gap_seconds", "the longest time without an answered read"},
 		Column{"acknowledged", "rows that were acknowledged"},
 		Column{"failed", "rows that were surely not written"},
@@ -61,7 +65,7 @@ func outcomesRows(run drill.RunResult, add func(...string)) {
 		}
 		fields = append(fields, decimal(seconds))
 	}
-	fields = append(fields, decimal(o.ReadGapSeconds))
+	fields = append(fields, decimal(o.LongestCallSeconds), waited(o), decimal(o.ReadGapSeconds))
 	for _, n := range []int{o.Acknowledged, o.Failed, o.Unknown, o.Arrived, o.Lost} {
 		fields = append(fields, strconv.Itoa(n))
 	}
@@ -72,6 +76,14 @@ func outcomesRows(run drill.RunResult, add func(...string)) {
 	add(append(fields, missing(o, "="),
 		strconv.Itoa(len(o.DoubleWriters)), decimal(total(o.DoubleWriters)),
 		strconv.Itoa(len(o.DoubleHolders)), decimal(total(o.DoubleHolders)), redundant)...)
+}
+
+// waited is how long somebody waited for a host that was gone.
+func waited(o drill.Outcome) string {
+	if o.WaitSeconds <= 0 {
+		return ""
+	}
+	return decimal(o.WaitSeconds)
 }
 
 // missing lists the rows that members lack, by member.

@@ -72,7 +72,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.scale, "scale", false,
 		"measure a run without changes on 6 and on 100 simulated hosts instead")
 	flags.StringVar(&o.only, "only", "",
-		"only these operations, separated by commas: "+strings.Join(scenarioNames(), ","))
+		"only these operations, separated by commas: "+strings.Join(operationNames(), ","))
 	flags.Func("client", fmt.Sprintf("what the writer does with connections, one of %q (default %q)",
 		probe.Clients(), probe.KeepsConnection), func(name string) error {
 		if o.client = probe.Client(name); !slices.Contains(probe.Clients(), o.client) {

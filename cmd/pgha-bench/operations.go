@@ -5,194 +5,130 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"time"
-
-	"github.com/jackc/pgx/v5"
+	"slices"
+	"strings"
 
 	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/drill"
 	"github.com/pgha/toolkit/pgha/lab"
 	"github.com/pgha/toolkit/pgha/probe"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-const (
-	// rate of the writer: a resolution of 20 ms.
-	rate = 50
-	// writesWithin is how long writes may stay away before the measurement is given up.
-	writesWithin = 3 * time.Minute
-	// calm is how long after the fault writes have to flow at least, so that a fault which only
-	// bites a moment later, and writes that stop again, are seen.
-	calm = 3 * time.Second
-)
+// rate of the writer: a resolution of 20 ms.
+const rate = 50
 
-// bench is a lab with a cluster on it.
-type bench struct {
-	lab  *lab.Lab
-	spec *pgha.Spec // as it was applied last; nil before
-	// client is what the writer does with connections; "" is probe's default.
-	client probe.Client
+// operation is a drill on a cluster of one profile, which is done several times.
+type operation struct {
+	name  string // for -only
+	drill string
+	title string
+	goal  string // seconds without writes
+	// profile is what the cluster must be tuned to. Those that need the same stand together.
+	profile spec.Profile
 }
 
-// operate measures the scenarios on one lab. What was measured before an error is printed too.
-func operate(ctx context.Context, name string, runs int, only string,
-	client probe.Client) error {
+const powerFastGoal = "<= 20, max <= 22"
+
+// operations in the order in which they are measured.
+var operations = [...]operation{
+	{"power-safe", "leader-power", "leader power lost, safe", "<= 30", spec.ProfileSafe},
+	{"power-safe-etcd", "leader-power-etcd", "leader power lost, safe (and led etcd)", "<= 30",
+		spec.ProfileSafe},
+	{"power-fast", "leader-power", "leader power lost, fast", powerFastGoal, spec.ProfileFast},
+	{"power-fast-etcd", "leader-power-etcd", "leader power lost, fast (and led etcd)",
+		powerFastGoal, spec.ProfileFast},
+	{"switchover", "switchover", "switchover", "<= 1.65, max <= 1.9", spec.ProfileFast},
+	{"postgres-killed", "postgres-killed", "postgres killed on the leader, fast", "<= 3",
+		spec.ProfileFast},
+	{"patroni-stopped", "patroni-stopped", "systemctl stop patroni on the leader", "<= 2.5",
+		spec.ProfileFast},
+	{"balancer-power", "balancer-power", "balancer with the address: power lost", "<= 1.1",
+		spec.ProfileFast},
+	{"haproxy-killed", "haproxy-killed", "balancer with the address: HAProxy killed", "<= 1.1",
+		spec.ProfileFast},
+	{"balancer-power-locks", "balancer-power-locks", "the same under a lock, which is waited for",
+		"wait <= 26, max <= 31", spec.ProfileFast},
+	{"waiting-client", "waiting-client", "the same under a query, whose answer is waited for",
+		"wait <= 26", spec.ProfileFast},
+}
+
+func operationNames() []string {
+	var names []string
+	for _, o := range operations {
+		names = append(names, o.name)
+	}
+	return names
+}
+
+// selected returns the operations of a list separated by commas, all for "".
+func selected(only string) ([]operation, error) {
+	if only == "" {
+		return operations[:], nil
+	}
+	names := strings.Split(only, ",")
+	for _, name := range names {
+		if !slices.Contains(operationNames(), name) {
+			return nil, fmt.Errorf("no operation is called %q; there are %s", name,
+				strings.Join(operationNames(), ", "))
+		}
+	}
+	chosen := slices.Clone(operations[:])
+	return slices.DeleteFunc(chosen, func(o operation) bool {
+		return !slices.Contains(names, o.name)
+	}), nil
+}
+
+// operate measures the operations on one lab. What was measured before an error is printed too.
+func operate(ctx context.Context, name string, runs int, only string, client probe.Client) error {
 	chosen, err := selected(only)
 	if err != nil {
 		return err
 	}
-	var o outcomes
+	var out outcomes
 	err = withLab(ctx, name, func(l *lab.Lab) error {
-		b := &bench{lab: l, client: client}
-		for _, s := range chosen {
-			for i := range runs {
-				fmt.Fprintf(os.Stderr, "%s %d of %d: ", s.name, i+1, runs)
-				m, err := b.measure(ctx, s)
-				if err != nil {
-					fmt.Fprintln(os.Stderr)
-					return fmt.Errorf("%s: %w", s.name, err)
+		profile := spec.Profile("")
+		for _, o := range chosen {
+			sp, err := specOf(l, fmt.Sprintf("patroni: {profile: %s}\n", o.profile))
+			if err != nil {
+				return err
+			}
+			err = connected(ctx, l, sp, pgha.ConnectOptions{}, func(c *pgha.Cluster) error {
+				if profile != o.profile {
+					if _, err := c.Apply(ctx, pgha.ApplyOptions{}); err != nil {
+						return fmt.Errorf("apply profile %s: %w", o.profile, err)
+					}
+					profile = o.profile
 				}
-				fmt.Fprintln(os.Stderr, m)
-				o.add(s, m)
+				_, err := drill.Run(ctx, c, drill.Options{Scenarios: []string{o.drill}, Runs: runs,
+					Rate: rate, Client: client, Lab: l, Dial: l.DialContext,
+					Done: func(r drill.RunResult) {
+						fmt.Fprintf(os.Stderr, "%s %d of %d: %s\n", o.name, r.Outcome.Run, runs,
+							sentence(r))
+						out.add(o, r)
+					}})
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("%s: %w", o.name, err)
 			}
 		}
 		return nil
 	})
-	return errors.Join(err, o.print(os.Stdout))
+	return errors.Join(err, out.print(os.Stdout))
 }
 
-// measurement is one run of a scenario.
-type measurement struct {
-	gap     probe.Gap
-	call    time.Duration // the longest that the writer's caller waited
-	acked   int
-	rows    probe.Comparison
-	etcdToo bool          // the host that was lost led etcd as well
-	healed  time.Duration // from the heal until everything was healthy
-}
-
-func (m measurement) String() string {
-	return fmt.Sprintf(
-		"%.2f s without writes %v, longest call %.2f s, %d rows acknowledged, %d lost, %d unexplained, healthy after "+
-			"%.1f s more",
-		m.gap.Seconds, m.gap.Causes, m.call.Seconds(), m.acked, len(m.rows.Lost), len(m.rows.Unexplained),
-		m.healed.Seconds())
-}
-
-// measure runs a scenario once on a healthy cluster and leaves a healthy one.
-func (b *bench) measure(ctx context.Context, sc scenario) (m measurement, err error) {
-	if err := b.apply(ctx, sc.profile); err != nil {
-		return m, err
+// sentence is the line that stands there while the next run is under way.
+func sentence(r drill.RunResult) string {
+	if r.Error != "" {
+		return r.Error
 	}
-	config, err := b.config()
-	if err != nil {
-		return m, err
+	o := r.Outcome
+	wait := ""
+	if o.WaitSeconds != 0 {
+		wait = fmt.Sprintf(", waited %.2f s", o.WaitSeconds)
 	}
-	if _, err := b.awaitHealthy(ctx); err != nil {
-		return m, err
-	}
-	w, err := probe.Start(ctx,
-		probe.Options{Config: config, Rate: rate, Client: b.client, Log: filepath.Join(b.lab.StateDir(),
-			"acknowledged")})
-	if err != nil {
-		return m, err
-	}
-	// Whoever gets this far asks Stop for its error below; before that there is a worse one.
-	defer func() { _, _ = w.Stop(context.WithoutCancel(ctx)) }()
-	before, err := b.calmScene(ctx)
-	if err != nil {
-		return m, err
-	}
-	fault, err := b.disturb(ctx, sc, &before, w)
-	if err != nil {
-		return m, err
-	}
-	result, err := w.Stop(ctx)
-	if err != nil {
-		return m, err
-	}
-	since := result.Since(fault)
-	m = measurement{gap: since.Longest(), call: since.LongestCall(), acked: result.Count(probe.Acked),
-		etcdToo: sc.hostLost && before.leader == before.etcdLeader}
-	start := time.Now()
-	if sc.heal != nil {
-		if err := sc.heal(ctx, b, before); err != nil {
-			return m, err
-		}
-	}
-	if _, err := b.awaitHealthy(ctx); err != nil {
-		return m, err
-	}
-	m.healed = time.Since(start)
-	m.rows, err = b.compare(ctx, config, result)
-	return m, err
-}
-
-// disturb makes the scenario happen, waits until writes flow again, and returns when it began.
-func (b *bench) disturb(ctx context.Context, sc scenario, s *scene,
-	w *probe.Writer) (fault time.Time, err error) {
-	ctx, cancel := context.WithTimeout(ctx, writesWithin)
-	defer cancel()
-	if sc.etcdToo {
-		if err := b.moveEtcd(ctx, s); err != nil {
-			return fault, err
-		}
-	}
-	if err := w.WaitAcked(ctx, time.Now()); err != nil {
-		return fault, err
-	}
-	fault = time.Now()
-	if err := sc.cause(ctx, b, *s); err != nil {
-		return fault, err
-	}
-	return fault, w.WaitAcked(ctx, time.Now().Add(calm))
-}
-
-// apply brings the cluster to a profile, unless it has it.
-func (b *bench) apply(ctx context.Context, profile spec.Profile) error {
-	if b.spec != nil && b.spec.Patroni.Profile == profile {
-		return nil
-	}
-	sp, err := specOf(b.lab, fmt.Sprintf("patroni: {profile: %s}\n", profile))
-	if err != nil {
-		return err
-	}
-	err = connected(ctx, b.lab, sp, pgha.ConnectOptions{}, func(c *pgha.Cluster) error {
-		_, err := c.Apply(ctx, pgha.ApplyOptions{})
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("apply profile %s: %w", profile, err)
-	}
-	b.spec = sp
-	return nil
-}
-
-// config leads through the virtual IP, from a place in the lab's network that is none of its hosts.
-func (b *bench) config() (*pgx.ConnConfig, error) {
-	connection, err := pgha.ConnectionFor(b.spec)
-	if err != nil {
-		return nil, err
-	}
-	cfg, err := pgx.ParseConfig(connection.URL)
-	if err != nil {
-		return nil, err
-	}
-	cfg.DialFunc = b.lab.DialContext
-	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) {
-		return []string{host}, nil
-	}
-	return cfg, nil
-}
-
-// compare asks the leader of the healthy cluster what became of the rows.
-func (b *bench) compare(ctx context.Context, config *pgx.ConnConfig,
-	result probe.Result) (probe.Comparison, error) {
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return probe.Comparison{}, err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	present, err := probe.Rows(ctx, conn, result.Table, result.Run)
-	return result.Compare(present), err
+	return fmt.Sprintf("%.2f s without writes, longest call %.2f s%s, %d rows acknowledged, %d lost, "+
+		"whole after %.1f s", o.GapSeconds, o.LongestCallSeconds, wait, o.Acknowledged, o.Lost,
+		o.RedundantSeconds)
 }

@@ -1,18 +1,18 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pgha/toolkit/pgha/probe"
+	"github.com/pgha/toolkit/pgha/drill"
 )
 
 func TestSelected(t *testing.T) {
 	t.Parallel()
-	for only, want := range map[string]int{"": len(scenarios), "switchover": 1,
+	for only, want := range map[string]int{"": len(operations), "switchover": 1,
 		"haproxy-killed,power-fast": 2} {
 		if got, err := selected(only); err != nil || len(got) != want {
 			t.Errorf("%q: %d operations, %v", only, len(got), err)
@@ -28,12 +28,24 @@ func TestSelected(t *testing.T) {
 	}
 }
 
+// TestOperationsAreDrills: what is measured can be practised.
+func TestOperationsAreDrills(t *testing.T) {
+	t.Parallel()
+	for _, o := range operations {
+		if !slices.ContainsFunc(drill.Scenarios(), func(s drill.Scenario) bool {
+			return s.Name == o.drill
+		}) {
+			t.Errorf("%s: there is no drill %s", o.name, o.drill)
+		}
+	}
+}
+
 // TestProfilesStandTogether: each change of profile is an apply.
 func TestProfilesStandTogether(t *testing.T) {
 	t.Parallel()
 	changes := 0
-	for i := 1; i < len(scenarios); i++ {
-		if scenarios[i].profile != scenarios[i-1].profile {
+	for i := 1; i < len(operations); i++ {
+		if operations[i].profile != operations[i-1].profile {
 			changes++
 		}
 	}
@@ -44,24 +56,27 @@ func TestProfilesStandTogether(t *testing.T) {
 
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
-	power := scenario{title: "power", goal: "<= 30"}
-	run := func(seconds float64, etcdToo bool, lost, arrived []int64) measurement {
-		return measurement{gap: probe.Gap{Seconds: seconds}, call: time.Second, acked: 100, etcdToo: etcdToo,
-			rows: probe.Comparison{Lost: lost, Arrived: arrived, Vanished: []int64{7},
-				Unexplained: []int64{9}}}
+	power := operation{title: "power", goal: "<= 30"}
+	run := func(seconds, call, wait float64, lost, unknown int) drill.RunResult {
+		return drill.RunResult{Outcome: drill.Outcome{GapSeconds: seconds,
+			LongestCallSeconds: call, WaitSeconds: wait, Acknowledged: 100, Lost: lost,
+			Unknown: unknown}}
 	}
 	var o outcomes
-	o.add(power, run(24, false, nil, nil))
-	o.add(power, run(35, true, []int64{1, 2}, nil))
-	o.add(power, run(28, false, nil, []int64{3}))
-	o.add(power, run(25, false, []int64{4}, nil))
+	o.add(power, run(24, 1, 0, 0, 1))
+	o.add(power, run(28, 2, 0, 0, 0))
+	o.add(power, run(25, 1.5, 0, 1, 1))
+	o.add(operation{title: "locks"}, run(1, 1, 24.4, 0, 0))
+	o.add(operation{title: "locks"}, drill.RunResult{Error: "no"})
+	o.add(operation{title: "never"}, drill.RunResult{Error: "no"})
 	var got strings.Builder
 	if err := o.print(&got); err != nil {
 		t.Fatal(err)
 	}
-	want := `SECONDS WITHOUT WRITES  MIN    MEDIAN  MAX    LONGEST CALL  RUNS  GOAL   ROWS LOST  OF   UNKNOWN  UNEXPLAINED
-power                   24.00  25.00   28.00  1.00          3     <= 30  1          300  4        3
-power (and led etcd)    35.00  35.00   35.00  1.00          1     <= 30  2          100  1        1
+	want := `SECONDS WITHOUT WRITES  MIN    MEDIAN  MAX    LONGEST CALL  LONGEST WAIT  RUNS  FAILED  GOAL   ROWS LOST  OF   UNKNOWN
+power                   24.00  25.00   28.00  2.00          -             3     0       <= 30  1          300  2
+locks                   1.00   1.00    1.00   1.00          24.40         1     1              0          100  0
+never                   -      -       -      -             -             0     1              -          -    -
 `
 	if diff := cmp.Diff(want, got.String()); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)

@@ -5,11 +5,10 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pgha/toolkit/pgha/probe"
+	"github.com/pgha/toolkit/pgha/drill"
 )
 
 func TestMedian(t *testing.T) {
@@ -78,7 +77,7 @@ func TestPrintedNowhere(t *testing.T) {
 	var tb table
 	tb.add("status", 1)
 	var o outcomes
-	o.add(scenario{title: "x"}, measurement{})
+	o.add(operation{title: "x"}, drill.RunResult{})
 	for name, err := range map[string]error{"table": tb.print(full{}),
 		"outcomes": o.print(full{})} {
 		if err == nil {
@@ -87,15 +86,20 @@ func TestPrintedNowhere(t *testing.T) {
 	}
 }
 
-// TestMeasurementSaysWhatWasLost is the line that stands there while the next one runs.
-func TestMeasurementSaysWhatWasLost(t *testing.T) {
+// TestSentence is the line that stands there while the next run is under way.
+func TestSentence(t *testing.T) {
 	t.Parallel()
-	m := measurement{gap: probe.Gap{Seconds: 1.254, Causes: map[probe.Cause]int{"refused": 3}},
-		acked: 90, healed: 3 * time.Second,
-		rows: probe.Comparison{Lost: []int64{1, 2}, Unexplained: []int64{3}}}
-	const want = "1.25 s without writes map[refused:3], longest call 0.00 s, 90 rows acknowledged, 2 lost, 1 " +
-		"unexplained, healthy after 3.0 s more"
-	if got := m.String(); got != want {
-		t.Errorf("got %s", got)
+	for want, r := range map[string]drill.RunResult{
+		"1.25 s without writes, longest call 0.50 s, 90 rows acknowledged, 2 lost, whole after 3.0 s": {
+			Outcome: drill.Outcome{GapSeconds: 1.254, LongestCallSeconds: 0.5, Acknowledged: 90,
+				Lost: 2, RedundantSeconds: 3}},
+		"1.00 s without writes, longest call 0.00 s, waited 24.40 s, 9 rows acknowledged, 0 lost, " +
+			"whole after 3.0 s": {Outcome: drill.Outcome{GapSeconds: 1, WaitSeconds: 24.4,
+			Acknowledged: 9, RedundantSeconds: 3}},
+		"no leader": {Error: "no leader"},
+	} {
+		if got := sentence(r); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }

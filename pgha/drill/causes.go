@@ -29,6 +29,11 @@ func freezePatroni(ctx context.Context, s *experiment) error {
 	return s.breakOn(ctx, freeze("patroni"), s.leader)
 }
 
+func stopPatroni(ctx context.Context, s *experiment) error {
+	s.begin([]string{s.leader}, "Patroni of %s stopped", s.leader)
+	return s.breakOn(ctx, endUnit("patroni"), s.leader)
+}
+
 func leaderPower(ctx context.Context, s *experiment) error {
 	also := ""
 	if s.etcdLeader == s.leader {

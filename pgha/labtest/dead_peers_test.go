@@ -2,6 +2,7 @@ package labtest
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/probe"
 )
 
 // deadWithin is how long a dead peer may be waited for: 25 s (tcp_keepalives_idle and three
@@ -70,4 +72,46 @@ func testDeadBalancer(t *testing.T, s site) {
 	}
 	s.awaitHealthy(t)
 	s.sql(t, leader, "DROP TABLE held")
+	testAddressReturns(t, s, holder)
+}
+
+// testAddressReturns brings the address back to a balancer that lost it and has come back: by the
+// verb, under a writer, and not before.
+func testAddressReturns(t *testing.T, s site, former string) {
+	if now := s.awaitHealthy(t).VIP.Holders[0]; now == former {
+		t.Errorf("%s has come back and taken the address", former)
+	}
+	if got := s.cli(t, "vip", "move", "--to", "postgres-01", "--yes"); got.code != 64 ||
+		!strings.Contains(got.stderr, "no balancer has that name") {
+		t.Errorf("to a database: %+v", got)
+	}
+	s.mustInHost(t, former, "systemctl stop haproxy")
+	s.refused(t, "its HAProxy does not answer", "vip", "move", "--to", former)
+	s.mustInHost(t, former, "systemctl start haproxy")
+	s.awaitHealthy(t)
+	w, err := probe.Start(t.Context(), probe.Options{Config: s.writerConfig(t), Rate: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if got := s.cli(t, "vip", "move", "--to", former, "--yes"); got.code != 0 {
+		t.Errorf("move: %+v", got)
+	}
+	if err := w.WaitAcked(t.Context(), time.Now()); err != nil {
+		t.Error(err)
+	}
+	r, err := w.Stop(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the address moved: %.2f s without writes, the longest call took %s",
+		r.Since(began).Longest().Seconds, r.Since(began).LongestCall())
+	if now := s.awaitHealthy(t).VIP.Holders; len(now) != 1 || now[0] != former {
+		t.Errorf("held by %v, want %s", now, former)
+	}
+	for _, h := range []string{"haproxy-01", "haproxy-02", "haproxy-03"} {
+		if out, _ := s.inHost(t, h, "systemctl is-active pgha-keepalived-back.timer"); out != "inactive" {
+			t.Errorf("%s: the timer is %s", h, out)
+		}
+	}
 }

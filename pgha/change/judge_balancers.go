@@ -34,7 +34,6 @@ func (j *judge) balancers() {
 		return
 	}
 	j.formerBalancers(files)
-	j.newBalancers(files)
 	j.strangers()
 }
 
@@ -69,35 +68,6 @@ func (j *judge) balances(address string) bool {
 		}
 	}
 	return false
-}
-
-// newBalancers looks for balancers that no other one knows and that have no keepalived. One that
-// was lost and is made again is known to the others.
-func (j *judge) newBalancers(files map[string]*Keepalived) {
-	if len(files) == 0 {
-		return
-	}
-	var strangers, known []string
-	for _, h := range j.Balancers() {
-		if _, asked := j.seen[h.Name]; !asked || files[h.Name] != nil ||
-			slices.ContainsFunc(peersOf(files), func(p string) bool { return p == h.Address }) {
-			known = append(known, h.Name)
-			continue
-		}
-		strangers = append(strangers, h.Name)
-	}
-	if len(strangers) > 0 {
-		j.differ("hosts", "the virtual IP is shared without "+strings.Join(strangers, ", "),
-			"the balancers are "+strings.Join(known, ", "), strangers...)
-	}
-}
-
-func peersOf(files map[string]*Keepalived) []string {
-	var peers []string
-	for _, k := range files {
-		peers = append(peers, k.Peers...)
-	}
-	return peers
 }
 
 // strangers looks for machines that answer for the virtual IP and are no host of the specification.

@@ -72,13 +72,6 @@ func (j *judge) etcdMembers() {
 			j.differ("hosts[].member",
 				fmt.Sprintf("the member of %s is %s, but etcd knows it as %s", h.Name,
 					h.Member, m.Name), fmt.Sprintf("%s (%s)", m.Name, h.Name), h.Name)
-		case m.Learner:
-			j.add(Refusal{Field: "hosts",
-				Problem: fmt.Sprintf(
-					"etcd's member %s is a learner, which does not vote: somebody has not "+
-						"finished adding it", m.Name),
-				Way: "promote it (etcdctl member promote) or remove it (etcdctl member remove), " +
-					"then apply"})
 		}
 	}
 }
@@ -117,10 +110,13 @@ func (j *judge) patroniMembers() {
 	}
 }
 
-// newDatabases looks for hosts that the cluster has never heard of. A member that etcd has lost, as
-// one whose data was lost and that was removed to join again, is still in what the others were
-// configured with.
+// newDatabases looks for hosts that the cluster has never heard of. They are added, but not while
+// etcd does not say who its members are. A member that etcd has lost, as one whose data was lost and
+// that was removed to join again, is still in what the others were configured with.
 func (j *judge) newDatabases() {
+	if j.store != nil {
+		return
+	}
 	var strangers, names []string
 	for _, h := range j.Databases() {
 		if j.knows(h) {
@@ -133,8 +129,10 @@ func (j *judge) newDatabases() {
 		j.differs("hosts[].member") {
 		return
 	}
-	j.differ("hosts", "the cluster runs without "+strings.Join(strangers, ", "),
-		"the databases are "+strings.Join(names, ", "), strangers...)
+	j.add(Refusal{Field: "hosts", Hosts: strangers,
+		Problem: fmt.Sprintf("the cluster runs without %s, which can be added only while etcd "+
+			"answers", strings.Join(strangers, ", ")),
+		Way: "mend etcd first, with the databases as they run: " + strings.Join(names, ", ")})
 }
 
 // knows tells whether etcd, or any member's configuration, has the host.

@@ -3,7 +3,7 @@ package change
 const (
 	newCluster = "write %s again; another value takes a new cluster on other hosts, and its data " +
 		"moved there"
-	hostsLater = "hosts cannot come, go or move in a running cluster yet: "
+	hostsLater = "hosts cannot go or move in a running cluster yet: "
 )
 
 func generalFields() []Field {
@@ -26,7 +26,11 @@ func generalFields() []Field {
 func hostFields() []Field {
 	return []Field{
 		{
-			Name: "hosts", Effect: Refused,
+			Name: "hosts", Effect: Ordered,
+			What: "A database host more: etcd takes it as a learner and gives it a vote when it " +
+				"has everything, members let it in (a reload each), and Patroni copies the data " +
+				"to it. A balancer more: the others learn of it before it starts, so the address " +
+				"stays where it is. A host less is refused.",
 			Why: hostsLater +
 				"etcd counts its majority over all members that it knows, and a balancer that is " +
 				"left out takes the virtual IP beside the others",

@@ -34,7 +34,9 @@ func (o Options) admit(ctx context.Context, seen []facts) error {
 			}
 		}
 	}
-	if len(full) == 0 || len(empty) == 0 {
+	// One that has data, and that no run has seen healthy, may have no vote yet.
+	unsure := slices.ContainsFunc(full, func(i int) bool { return !seen[i].formed })
+	if len(full) == 0 || len(empty) == 0 && !unsure {
 		return nil
 	}
 	if o.planning() {
@@ -56,8 +58,17 @@ func (o Options) admit(ctx context.Context, seen []facts) error {
 	// there may be no quorum.
 	isAdded := func(i int) bool { return was(i) == added }
 	coming := slices.DeleteFunc(slices.Clone(empty), func(i int) bool { return !isAdded(i) })
-	if !majority(len(full)+len(coming), peers) {
+	votes := func(i int) bool { return !learns(peers, o.peerURL(o.Members[i])) }
+	if !majority(count(append(slices.Clone(full), coming...), votes), peers) {
+		if len(empty) == 0 {
+			return nil // whoever waits for their health says what is wrong
+		}
 		return o.quorumLost(empty)
+	}
+	// Those that vote first: one of them is asked.
+	slices.SortStableFunc(full, func(a, b int) int { return voteFirst(votes(a), votes(b)) })
+	if err := o.promote(ctx, full...); err != nil {
+		return err
 	}
 	if len(coming) == 0 {
 		if err := o.awaitHealth(ctx, full); err != nil {
@@ -74,14 +85,38 @@ func (o Options) admit(ctx context.Context, seen []facts) error {
 	return nil
 }
 
-// majority tells whether so many members are most of those that the living cluster has. After
-// Recover that has one, whatever the options name.
+// majority tells whether so many members that vote are most of those that the living cluster has.
+// After Recover that has one, whatever the options name.
 func majority(members int, peers []peer) bool {
 	living := map[string]bool{}
 	for _, p := range peers {
-		living[strings.Join(p.PeerURLs, ",")] = true
+		if !p.Learner {
+			living[strings.Join(p.PeerURLs, ",")] = true
+		}
 	}
 	return 2*members > len(living)
+}
+
+// voteFirst sorts those that vote before the others.
+func voteFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}
+
+// count is how many of the members are such.
+func count(members []int, such func(int) bool) int {
+	n := 0
+	for _, i := range members {
+		if such(i) {
+			n++
+		}
+	}
+	return n
 }
 
 // planJoins tells which members would be taken out of the living cluster and in again, as far as
@@ -199,6 +234,9 @@ func (o Options) join(ctx context.Context, seen []facts, i int, others []int, wa
 		return err
 	}
 	seen[i].started = true
+	if err := o.promote(ctx, append(slices.Clone(others), i)...); err != nil {
+		return err
+	}
 	if err := o.awaitHealth(ctx, append(slices.Clone(others), i)); err != nil {
 		return err
 	}
@@ -219,7 +257,9 @@ func (o Options) readmit(ctx context.Context, via, m Member) error {
 	})
 }
 
-// replace removes m from the cluster, if it is in it, and adds it again under a new identity.
+// replace removes m from the cluster, if it is in it, and adds it under a new identity. It gets no
+// vote before it has what the others have: a voter that has still to come, or to copy, makes the
+// majority larger and does not help to reach it.
 func (o Options) replace(ctx context.Context, c *clientv3.Client, m Member) error {
 	list, err := c.MemberList(ctx)
 	if err != nil {
@@ -233,8 +273,40 @@ func (o Options) replace(ctx context.Context, c *clientv3.Client, m Member) erro
 			return fmt.Errorf("remove etcd member %s: %w", m.Name, err)
 		}
 	}
-	if _, err := c.MemberAdd(ctx, []string{o.peerURL(m)}); err != nil {
+	if _, err := c.MemberAddAsLearner(ctx, []string{o.peerURL(m)}); err != nil {
 		return fmt.Errorf("add etcd member %s: %w", m.Name, err)
 	}
 	return nil
+}
+
+// promote gives a vote to those of the given members (indices) that have none, once they have what
+// the leader has. The first of them votes, and is asked.
+func (o Options) promote(ctx context.Context, members ...int) error {
+	var learner string
+	err := o.await(ctx, "etcd's learner to have what its leader has",
+		func(ctx context.Context) error {
+			return o.ask(ctx, o.Members[members[0]], func(ctx context.Context, c *clientv3.Client) error {
+				list, err := c.MemberList(ctx)
+				if err != nil {
+					return fmt.Errorf("list etcd's members: %w", err)
+				}
+				for _, m := range list.Members {
+					mine := slices.ContainsFunc(members, func(i int) bool {
+						return slices.Contains(m.PeerURLs, o.peerURL(o.Members[i]))
+					})
+					if !mine || !m.IsLearner {
+						continue
+					}
+					learner = m.Name
+					if _, err := c.MemberPromote(ctx, m.ID); err != nil {
+						return fmt.Errorf("promote etcd member %s: %w", m.Name, err)
+					}
+				}
+				return nil
+			})
+		})
+	if err != nil && learner != "" {
+		return remote.WithHint(err, "see `journalctl -u etcd -n 50` on the host of "+learner)
+	}
+	return err
 }

@@ -16,6 +16,8 @@ type peer struct {
 	PeerURLs []string `json:"peerURLs"`
 	// ClientURLs are empty until the member has taken part for the first time.
 	ClientURLs []string `json:"clientURLs"`
+	// Learner gets all that is written and has no vote yet.
+	Learner bool `json:"isLearner"`
 }
 
 // peersKnownTo asks m, through its port for peers, which members it knows. Unlike the port for
@@ -65,6 +67,13 @@ func (o Options) membersKnownTo(ctx context.Context, m Member) ([]string, error)
 		}
 	}
 	return names, err
+}
+
+// learns tells whether the member with the peer URL has no vote.
+func learns(peers []peer, url string) bool {
+	return slices.ContainsFunc(peers, func(p peer) bool {
+		return p.Learner && slices.Contains(p.PeerURLs, url)
+	})
 }
 
 // standing is what a cluster's living members know about a member without data.

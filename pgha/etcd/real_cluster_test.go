@@ -190,7 +190,13 @@ func TestMemberWithoutItsData(t *testing.T) {
 		t.Fatalf("standing %v, %v", standingOf(peers, c.peerURL(lost)), err)
 	}
 	c.start("existing", 2)
+	if err := c.promote(t.Context(), c.all()...); err != nil {
+		t.Fatal(err)
+	}
 	c.healthy(c.all()...)
+	if err := c.promote(t.Context(), c.all()...); err != nil {
+		t.Errorf("again: %v", err)
+	}
 }
 
 // TestUnformedClusterIsRecognized: a member that waits for its first quorum answers its peers, and

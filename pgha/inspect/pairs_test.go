@@ -237,6 +237,10 @@ func differs(before, after *spec.Spec) string {
 	values("", reflect.ValueOf(*after), want)
 	var words []string
 	for _, f := range change.Fields() {
+		of := strings.Index(f.Name, "[].")
+		if of >= 0 && have[f.Name[:of]] != want[f.Name[:of]] {
+			continue // more or fewer of them, which the list's own row is about
+		}
 		if have[f.Name] != want[f.Name] {
 			words = append(words, fmt.Sprintf("%s: %s", f.Name, f.Effect))
 		}

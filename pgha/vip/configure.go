@@ -120,8 +120,7 @@ func (o Options) rollOut(ctx context.Context, before []Holding,
 			return true, err
 		}
 	}
-	return len(atOnce)+len(inTurn) > 0, rollout.Run(ctx, rollout.Rollout{
-		AtOnce: atOnce, InTurn: inTurn,
+	roll := rollout.Rollout{
 		Order: func(_ context.Context, balancers []int) ([]int, error) {
 			return rollout.Last(balancers, func(i int) bool { return before[i].Holds }), nil
 		},
@@ -138,7 +137,15 @@ func (o Options) rollOut(ctx context.Context, before []Holding,
 				return o.awaitHolder(ctx)
 			}, nil
 		},
-	})
+	}
+	// Those that run first: they speak to the peers that they know alone, and a balancer that the
+	// holder does not speak to takes the address beside it.
+	roll.InTurn = inTurn
+	if err := rollout.Run(ctx, roll); err != nil {
+		return true, err
+	}
+	roll.AtOnce, roll.InTurn = atOnce, nil
+	return len(atOnce)+len(inTurn) > 0, rollout.Run(ctx, roll)
 }
 
 // firstWithin bounds the wait for the first balancer of all.

@@ -137,7 +137,7 @@ func release(ctx context.Context, targets []*remote.Target, word, action string)
 // awaitOnly polls until balancer i alone holds the address.
 func (o Options) awaitOnly(ctx context.Context, i int) error {
 	err := poll.Until(ctx, poll.Options{
-		What: fmt.Sprintf("%s alone to hold %s", o.Balancers[i].Name, o.Address),
+		What:  fmt.Sprintf("%s alone to hold %s", o.Balancers[i].Name, o.Address),
 		Bound: moveWithin, Every: pollInterval,
 		Next: errs.Text("see `journalctl -u keepalived -n 50` on %s", o.Balancers[i].Name),
 	}, func(ctx context.Context) (string, error) {

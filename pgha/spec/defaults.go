@@ -90,6 +90,7 @@ func (s *Spec) derive(d *decoder) {
 	}
 	s.deriveHosts(d)
 	s.deriveParameters()
+	s.deriveContents(d)
 	s.Patroni.derive(d)
 }
 
@@ -217,6 +218,11 @@ func (s *Spec) absolute(d *decoder, folder string) {
 	resolve("secrets.rewind_password_file", &s.Secrets.RewindPasswordFile)
 	for _, secret := range s.Secrets.all() {
 		program("secrets."+secret.role+"_password_command", secret.command)
+	}
+	for i := range s.PGRoles {
+		field := element("roles", i)
+		resolve(field+".password_file", &s.PGRoles[i].PasswordFile)
+		program(field+".password_command", s.PGRoles[i].PasswordCommand)
 	}
 	resolve("secrets.age.identity_file", &s.Secrets.Age.IdentityFile)
 	program("secrets.age.identity_command", s.Secrets.Age.IdentityCommand)

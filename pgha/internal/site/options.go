@@ -117,9 +117,20 @@ func patroniOptions(sp *spec.Spec) patroni.Options {
 		SynchronousMode: patroni.SynchronousMode(pa.SynchronousMode),
 		Watchdog:        patroni.WatchdogMode(pa.Watchdog),
 		Parameters:      pg.Parameters, Extra: pa.Extra, PgHBA: pg.PgHBA,
-		ApplicationCIDRs: pg.ClientNetworks,
+		ApplicationCIDRs: pg.ClientNetworks, SuperuserCIDRs: pg.SuperuserNetworks,
+		Access:   accessRules(sp),
 		Encoding:         pg.Encoding, Locale: pg.Locale, NoChecksums: !pg.DataChecksums,
 	}
+}
+
+// accessRules are who may log in to what.
+func accessRules(sp *spec.Spec) []patroni.AccessRule {
+	var rules []patroni.AccessRule
+	for _, a := range sp.Access {
+		rules = append(rules, patroni.AccessRule{Role: a.Role, Database: a.Database,
+			CIDRs: a.Networks})
+	}
+	return rules
 }
 
 // PatroniOptionsFor translates the spec for package patroni.

@@ -27,6 +27,9 @@ type Step struct {
 	New bool
 }
 
+// Dropped is the Action of a role or a database that goes.
+const Dropped = "dropped"
+
 // PasswordSQL is the statement that sets what PostgreSQL stores of a role's password.
 func PasswordSQL(role, verifier string) string {
 	return "ALTER ROLE " + id(role) + " PASSWORD " + pgsession.Literal(verifier)
@@ -49,13 +52,13 @@ func Steps(sp *spec.Spec, s Server) []Step {
 	}
 	for _, d := range sp.PGDatabases {
 		if have, there := s.Databases[d.Name]; there && !d.Present() {
-			all = append(all, Step{Kind: "database", Name: d.Name, Action: "dropped",
+			all = append(all, Step{Kind: "database", Name: d.Name, Action: Dropped,
 				Diff: lost(have), SQL: []string{"DROP DATABASE " + id(d.Name)}, Alone: true})
 		}
 	}
 	for _, r := range sp.PGRoles {
 		if _, there := s.Roles[r.Name]; there && !r.Present() {
-			all = append(all, Step{Kind: "role", Name: r.Name, Action: "dropped",
+			all = append(all, Step{Kind: "role", Name: r.Name, Action: Dropped,
 				SQL: []string{"DROP ROLE " + id(r.Name)}})
 		}
 	}

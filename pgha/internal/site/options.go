@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/pgha/toolkit/pgha/connstring"
+	"github.com/pgha/toolkit/pgha/contents"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/vault"
@@ -108,6 +109,7 @@ func patroniOptions(sp *spec.Spec) patroni.Options {
 		Superuser:         patroni.Credentials{Username: pg.Superuser},
 		Replication:       patroni.Credentials{Username: pg.ReplicationUser},
 		Rewind:            patroni.Credentials{Username: pg.RewindUser},
+		ExtensionPackages: contents.Packages(sp),
 		PostgreSQLVersion: pg.Version, DataDir: pg.DataDir, ListenPort: pg.Port,
 		RESTPort: pa.RESTPort,
 		TTL:      pa.TTL, LoopWait: pa.LoopWait, RetryTimeout: pa.RetryTimeout,
@@ -119,7 +121,7 @@ func patroniOptions(sp *spec.Spec) patroni.Options {
 		Parameters:      pg.Parameters, Extra: pa.Extra, PgHBA: pg.PgHBA,
 		ApplicationCIDRs: pg.ClientNetworks, SuperuserCIDRs: pg.SuperuserNetworks,
 		Access:   accessRules(sp),
-		Encoding:         pg.Encoding, Locale: pg.Locale, NoChecksums: !pg.DataChecksums,
+		Encoding: pg.Encoding, Locale: pg.Locale, NoChecksums: !pg.DataChecksums,
 	}
 }
 

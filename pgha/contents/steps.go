@@ -70,7 +70,7 @@ func lost(d Database) string {
 	if d.Inside == nil || len(d.Inside.Tables) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("-%s, %d MB\n", listed(d.Inside.Tables, "table"), d.Size>>20)
+	return "-" + listed(d.Inside.Tables, "table") + "\n"
 }
 
 // groupsFirst puts roles behind those that they are members of. The specification has no circles.

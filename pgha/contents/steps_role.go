@@ -159,9 +159,13 @@ func settingValue(name, value string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// nameList takes a list of names apart. Names with commas are not for a specification.
+// nameList takes a list of names apart, at the commas that stand in no quotes.
 func nameList(value string) []string {
-	items := strings.Split(value, ",")
+	quoted := false
+	items := strings.FieldsFunc(value, func(r rune) bool {
+		quoted = quoted != (r == '"')
+		return r == ',' && !quoted
+	})
 	for i, item := range items {
 		items[i] = strings.Trim(strings.TrimSpace(item), `"`)
 	}

@@ -174,7 +174,11 @@ func (c contentChecker) access() {
 			seen[p] = true
 		}
 	}
-	for i, network := range c.PostgreSQL.SuperuserNetworks {
+	pg := c.PostgreSQL
+	for i, network := range pg.SuperuserNetworks {
+		if slices.Equal(pg.SuperuserNetworks, pg.ClientNetworks) {
+			break // the default, of which client_networks tells
+		}
 		if problem, remedy := networkFault(network); problem != "" {
 			c.bad(element("postgresql.superuser_networks", i), quoted(network)+" "+problem, remedy)
 		}

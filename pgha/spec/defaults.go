@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,10 +122,17 @@ func (s *Spec) deriveHosts(d *decoder) {
 		h.Address = oneSpelling(h.Address)
 		six = six || strings.Contains(h.Address, ":")
 	}
-	if len(s.PostgreSQL.ClientNetworks) == 0 {
-		s.PostgreSQL.ClientNetworks = []string{everyIPv4}
+	pg := &s.PostgreSQL
+	if len(pg.ClientNetworks) == 0 {
+		pg.ClientNetworks = []string{everyIPv4}
 		if six {
-			s.PostgreSQL.ClientNetworks = append(s.PostgreSQL.ClientNetworks, "::/0")
+			pg.ClientNetworks = append(pg.ClientNetworks, "::/0")
+		}
+	}
+	if pg.SuperuserNetworks == nil {
+		pg.SuperuserNetworks = []string{}
+		if balancers == 0 {
+			pg.SuperuserNetworks = slices.Clone(pg.ClientNetworks)
 		}
 	}
 }

@@ -147,9 +147,12 @@ type PostgreSQL struct {
 	// where the hosts have IPv6 addresses; TLS and a password are asked for in any case.
 	ClientNetworks []string `yaml:"client_networks"`
 	// SuperuserNetworks are the networks that the superuser may log in from to PostgreSQL itself,
-	// beside the cluster's own hosts. Default: none. What comes through the balancers has their
-	// addresses, which are the cluster's own.
-	SuperuserNetworks []string `yaml:"superuser_networks,omitempty"`
+	// beside the cluster's own hosts; what comes through the balancers has their addresses, which
+	// are among those. Default: none; without balancers, where connections lead to PostgreSQL
+	// itself, ClientNetworks.
+	//
+	// It is not nil after Parse or Complete.
+	SuperuserNetworks []string `yaml:"superuser_networks"`
 }
 
 // Repository is an apt repository with PostgreSQL's packages.

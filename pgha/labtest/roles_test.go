@@ -94,6 +94,7 @@ func testRoleDrift(t *testing.T, s site, leader string) {
 	s.sql(t, leader, "ALTER ROLE shop NOLOGIN")
 	s.sql(t, leader, "ALTER ROLE metrics CONNECTION LIMIT 9 PASSWORD 'somebody else has set it'")
 	s.sql(t, leader, "ALTER DATABASE shop OWNER TO postgres")
+	t.Log(s.cli(t, "plan").stdout)
 	plan := s.plan(t, 2)
 	if got := fmt.Sprint(plan.Changes); len(plan.Changes) != 4 ||
 		!strings.Contains(got, "-connection_limit: 9") || !strings.Contains(got, "-owner: postgres") {

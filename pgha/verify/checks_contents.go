@@ -7,15 +7,20 @@ import (
 	"strings"
 
 	"github.com/pgha/toolkit/pgha/contents"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/leader"
 	"github.com/pgha/toolkit/pgha/internal/site"
 )
 
+// contentsCheck is for a specification that names roles or databases.
+func contentsCheck() check {
+	return check{"roles and databases are as the specification says",
+		errs.Text("%s shows what differs, %s mends it", errs.Verb("plan"), errs.Verb("apply")),
+		checkContents}
+}
+
 // checkContents compares roles and databases on the leader with the specification.
 func checkContents(ctx context.Context, c *site.Site) (string, error) {
-	if !c.Spec.Contents() {
-		return "it names none", nil
-	}
 	seen, err := leader.Look(ctx, c)
 	if err != nil {
 		return "", err

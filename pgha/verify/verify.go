@@ -78,9 +78,6 @@ func checks(now moment) []check {
 		{"PostgreSQL takes every line of its files",
 			errs.Text("%s tells what is used instead", errs.Verb("config", "show")),
 			checkRefusedLines},
-		{"roles and databases are as the specification says",
-			errs.Text("%s shows what differs, %s mends it", errs.Verb("plan"), errs.Verb("apply")),
-			checkContents},
 		{"balancers see the primary and the replicas",
 			errs.Text("journalctl -u haproxy on the balancer named"),
 			now.is(sawBalancers, status.PartBalancers)},
@@ -120,7 +117,11 @@ func Verify(ctx context.Context, c *site.Site, observe func(Check)) ([]Check, er
 		return status.Look(ctx, c)
 	})
 	_, _ = now() // alone: what the checks ask must not be what makes a member answer late
-	for _, list := range [][]check{checks(now), securityChecks()} {
+	layers := checks(now)
+	if c.Spec.Contents() {
+		layers = append(layers, contentsCheck())
+	}
+	for _, list := range [][]check{layers, securityChecks()} {
 		results = append(results, runChecks(ctx, c, list, observe)...)
 	}
 	failed := 0

@@ -54,6 +54,7 @@ func ExampleStandardPhases() {
 	// haproxy           after install balancers
 	// keepalived        after haproxy
 	// patroni           after install databases, etcd
+	// databases         after patroni
 	// ready             after everything before
 }
 

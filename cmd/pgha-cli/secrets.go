@@ -21,8 +21,9 @@ func secretsCommand(out *terminal.Terminal) *cli.Command {
 func secretsRotateCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "rotate", Usage: "replace passwords and REST certificates while the cluster works",
-		ArgsUsage: "[superuser] [replication] [rewind] [rest]",
-		Description: "All four unless some are named. New passwords are generated, or are what " +
+		ArgsUsage: "[superuser] [replication] [rewind] [rest] [ROLE...]",
+		Description: "All four unless some are named; roles of the specification only by their " +
+			"names. New passwords are generated, or are what " +
 			"the file or command of the specification gives\n" +
 			"by now; nothing is restarted or reloaded for them. Applications that log in as the " +
 			"superuser need its new password from\n" +

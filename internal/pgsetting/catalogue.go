@@ -60,6 +60,29 @@ func (c Catalogue) Judge(name, text string, others ...string) (problem, remedy s
 	if problem, remedy := s.harm(name, text); problem != "" {
 		return problem, remedy
 	}
+	return s.value(name, text)
+}
+
+// JudgeOfRole is Judge for the sessions of one role.
+func (c Catalogue) JudgeOfRole(name, text string) (problem, remedy string) {
+	name = strings.ToLower(name)
+	s, known := c[name]
+	switch {
+	case !known && strings.Contains(name, "."):
+		return "", ""
+	case !known:
+		return "PostgreSQL has no such setting", c.Nearest(name, nil)
+	case !slices.Contains([]string{"user", "superuser", "backend", "superuser-backend"}, s.Context):
+		return "is the whole server's, and no role has its own",
+			"write it in postgresql.parameters"
+	case slices.Contains(sessionOnly, name):
+		return "PostgreSQL takes it in a session only", "delete it"
+	}
+	return s.value(name, text)
+}
+
+// value says what is wrong with a value of a setting that may be set.
+func (s Setting) value(name, text string) (problem, remedy string) {
 	if err := s.Check(text); err != nil {
 		return err.Error(), s.meant(text)
 	}

@@ -39,7 +39,7 @@ type Field struct {
 func Fields() []Field {
 	var all []Field
 	for _, section := range [][]Field{generalFields(), hostFields(), postgresqlFields(),
-		etcdFields(),
+		contentsFields(), etcdFields(),
 		patroniFields(), balancerFields(), operatorFields()} {
 		all = append(all, section...)
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pgha/toolkit/internal/pglocale"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -86,19 +87,19 @@ func (j *judge) identifiers() {
 // where it says nothing, the names of the roles are those in Patroni's file.
 func (j *judge) databases() {
 	pg := j.PostgreSQL
-	j.same("postgresql.encoding", canonical(pg.Encoding), "the encoding is",
+	j.same("postgresql.encoding", pglocale.Encoding(pg.Encoding), "the encoding is",
 		func(_ spec.Host, h Host) string {
 			if h.Databases == nil {
 				return ""
 			}
-			return canonical(h.Databases.Encoding)
+			return pglocale.Encoding(h.Databases.Encoding)
 		})
-	j.same("postgresql.locale", canonicalLocale(pg.Locale), "the locale is",
+	j.same("postgresql.locale", pglocale.Locale(pg.Locale), "the locale is",
 		func(_ spec.Host, h Host) string {
 			if h.Databases == nil {
 				return ""
 			}
-			return canonicalLocale(h.Databases.Locale)
+			return pglocale.Locale(h.Databases.Locale)
 		})
 	for _, role := range []struct {
 		field, wanted string
@@ -117,31 +118,4 @@ func (j *judge) databases() {
 			return role.used(*h.Patroni)
 		})
 	}
-}
-
-// canonical is an encoding's name as PostgreSQL compares it.
-func canonical(encoding string) string {
-	name := strings.ToUpper(strings.Map(func(r rune) rune {
-		if strings.ContainsRune("-_ ", r) {
-			return -1
-		}
-		return r
-	}, encoding))
-	if name == "UNICODE" {
-		return "UTF8"
-	}
-	return name
-}
-
-// canonicalLocale is a locale with its encoding as the C library compares it: en_US.utf8 is
-// en_US.UTF-8.
-func canonicalLocale(locale string) string {
-	language, encoding, ok := strings.Cut(locale, ".")
-	if !ok {
-		return locale
-	}
-	if encoding = canonical(encoding); encoding == "UTF8" {
-		encoding = "UTF-8"
-	}
-	return language + "." + encoding
 }

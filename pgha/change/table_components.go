@@ -76,6 +76,8 @@ func postgresqlFields() []Field {
 			What: "Patroni is reloaded on one member after the other; sessions go on."},
 		{Name: "postgresql.client_networks", Effect: Reload,
 			What: "Patroni is reloaded on one member after the other; sessions go on."},
+		{Name: "postgresql.superuser_networks", Effect: Reload,
+			What: "Patroni is reloaded on one member after the other; sessions go on."},
 	}
 }
 

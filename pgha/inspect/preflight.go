@@ -149,6 +149,11 @@ func Preflight(ctx context.Context, c *site.Site, opts PreflightOptions) (Prefli
 		}
 	}
 	report.Findings = append(report.Findings, refused...)
+	unfit, err := judgeContents(ctx, c, report.Facts, fresh)
+	if err != nil {
+		return report, err
+	}
+	report.Findings = append(report.Findings, unfit...)
 	if err := c.JudgeState(StateNotes(report.Facts)); err != nil {
 		report.Findings = append(report.Findings, preflight.Finding{Problem: err.Error(),
 			Remedy: errs.NextOf(err)})

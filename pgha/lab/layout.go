@@ -38,6 +38,12 @@ func (n network) host(i int) string { return n.start + strconv.Itoa(200+i) }
 func (n network) machine() string   { return n.start + "1" }
 func (n network) vip() string       { return n.start + "210" }
 
+// machineOnly is the network of this machine's own address alone.
+func (n network) machineOnly() string {
+	a := netip.MustParseAddr(n.machine())
+	return netip.PrefixFrom(a, a.BitLen()).String()
+}
+
 // assigned is an address with what iproute2 wants beside it. Nobody else can
 // have an IPv6 address, so the second in which the kernel looks for another
 // holder (RFC 4862) is left out.

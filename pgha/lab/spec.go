@@ -36,7 +36,9 @@ func (l *Lab) Spec() ([]byte, error) {
 		}
 		fmt.Fprintln(&b, "}")
 	}
-	fmt.Fprintf(&b, "postgresql: {version: %d, source: distribution}\n", rel.postgres)
+	// Drills ask members as the superuser from the lab's own network: hosts may be dead.
+	fmt.Fprintf(&b, "postgresql: {version: %d, source: distribution, superuser_networks: [%s]}\n",
+		rel.postgres, l.record.network().machineOnly())
 	if rel.hostEtcd {
 		fmt.Fprintln(&b, "etcd: {source: distribution}")
 	} else {

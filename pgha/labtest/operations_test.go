@@ -49,6 +49,7 @@ func TestOperations(t *testing.T) {
 		{"logs", testLogs},
 		{"crash of the primary", testCrash},
 		{"power of the leader", testLeaderPower},
+		{"roles and databases", testRoles},
 		{"right of pg_rewind", testRewindRight},
 		{"failover", testFailover},
 		{"switchovers in a row", testSwitchoversInARow},

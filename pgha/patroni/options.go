@@ -16,6 +16,8 @@ type (
 	Member = host.Member
 	// Credentials are a PostgreSQL role and its password.
 	Credentials = host.Credentials
+	// AccessRule says which database a role may log in to directly, and from which networks.
+	AccessRule = host.AccessRule
 	// SynchronousMode says which commits wait for a replica.
 	SynchronousMode = host.SynchronousMode
 	// WatchdogMode says how Patroni treats the host's watchdog device.

@@ -135,6 +135,8 @@ func causeOf(ch PlannedChange, was *remote.Was, last written) Cause {
 	case ch.Kind == "unit" && (ch.Action == "restarted" || ch.Action == "reloaded"),
 		ch.Kind == "copy":
 		return CauseFollows
+	case was != nil && slices.Contains([]string{"role", "database", "schema", "extension"}, ch.Kind):
+		return CauseUnknown // the server does not tell when it changed
 	case ch.Kind == "setting", ch.Name == timeZone && !known:
 		return CauseUnknown // there always is one; settings are looked at by themselves
 	case known && ch.Kind == "command" && last.action != ch.Action:

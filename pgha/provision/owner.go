@@ -15,6 +15,10 @@ func ownerOf(host layout.Host, ch PlannedChange) (owner, from string) {
 	switch ch.Kind {
 	case "setting":
 		return "patroni", configtree.SpecPath(ch.Name)
+	case "role":
+		return "postgresql", "roles"
+	case "database", "schema", "extension":
+		return "postgresql", "databases"
 	case "command":
 		if ch.Name == timeZone {
 			return "host", "timezone"

@@ -46,6 +46,7 @@ func StandardPhases() []engine.Phase {
 		{Name: "keepalived", After: []string{"haproxy"}, Run: engine.Standard(KeepalivedPhase)},
 		{Name: "patroni", After: []string{"install databases", "etcd"},
 			Run: engine.Standard(PatroniPhase)},
+		{Name: "databases", After: []string{"patroni"}, Run: engine.Standard(DatabasesPhase)},
 		{Name: ReadyName, Run: engine.Standard(ReadyPhase)},
 	}
 }
@@ -70,6 +71,9 @@ func PreflightPhase(ctx context.Context, run *job.Job) error {
 		run.Warn(strings.Join(hosts[problem], ", "), problem)
 	}
 	if err := report.Err(); err != nil {
+		return err
+	}
+	if err := unfinishedRoles(run); err != nil {
 		return err
 	}
 	return settlePasswords(ctx, run)

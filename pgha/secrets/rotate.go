@@ -24,7 +24,8 @@ import (
 type RotateOptions struct {
 	engine.Operation
 	// Which are the passwords of the roles superuser, replication and rewind, and rest: the
-	// authority of Patroni's REST API with all certificates from it. Default: all four.
+	// authority of Patroni's REST API with all certificates from it; and roles of the
+	// specification, by their names. Default: the first four.
 	Which []string
 }
 
@@ -42,6 +43,7 @@ type RotateResult struct {
 //
 // The new password is kept in the state directory before the cluster is given it, then PostgreSQL
 // gets its verifier, then every database host its file, and at last it becomes the one in force.
+// A role of the specification has no file on a host: it needs the leader alone.
 // Sessions and replication go on. A role has one password at a time, so a replica whose connection
 // breaks in the moment between the second and third step is refused, and tries again until its host
 // has the file.
@@ -68,9 +70,13 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 	if s.UnfinishedREST() {
 		unfinished = append(unfinished, secretREST)
 	}
-	which, err := Rotated(opts.Which, unfinished)
-	if err != nil {
-		return result, err
+	own, applications := ofSpec(c.Spec, opts.Which)
+	var which []string
+	if len(own) > 0 || len(applications) == 0 {
+		var err error
+		if which, err = Rotated(own, unfinished); err != nil {
+			return result, err
+		}
 	}
 	if !opts.DryRun {
 		if err := c.Writable(); err != nil {
@@ -104,8 +110,10 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 			}
 			roles := slices.DeleteFunc(slices.Clone(which),
 				func(name string) bool { return name == secretREST })
-			if err := refuseRotation(ctx, run, roles); err != nil {
-				return err
+			if len(which) > 0 {
+				if err := refuseRotation(ctx, run, roles); err != nil {
+					return err
+				}
 			}
 			rest := len(roles) < len(which)
 			if rest {
@@ -113,17 +121,23 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 					return err
 				}
 			}
-			if run.Planning() {
+			all := func() error {
+				if err := rotateRoles(ctx, run, s, applications); err != nil {
+					return err
+				}
 				return rotateAll(ctx, run, s, roles, rest)
+			}
+			if run.Planning() {
+				return all()
 			}
 			// A copy that is made meanwhile is out of date afterwards.
 			if err := run.GrowState(ctx, s); err != nil {
 				return err
 			}
-			return errs.Join(rotateAll(ctx, run, s, roles, rest), run.GrowState(ctx, s))
+			return errs.Join(all(), run.GrowState(ctx, s))
 		})
 	if err == nil {
-		result = RotateResult{Rotated: which, Took: patroni.Elapsed(time.Since(start))}
+		result = RotateResult{Rotated: append(which, applications...), Took: patroni.Elapsed(time.Since(start))}
 	}
 	return result, err
 }
@@ -166,7 +180,8 @@ func Rotated(which, unfinished []string) ([]string, error) {
 		if !slices.Contains(rotatable(), name) {
 			return nil, remote.WithHint(fmt.Errorf("%w: there is no secret %q to rotate",
 				patroni.ErrInvalid, name),
-				"there are "+strings.Join(rotatable(), ", "))
+				"there are "+strings.Join(rotatable(), ", ")+", and the roles of the specification "+
+					"that log in")
 		}
 	}
 	return slices.DeleteFunc(rotatable(), func(name string) bool {

@@ -30,6 +30,7 @@ func check(s *Spec, d *decoder) {
 	c.postgresql()
 	parameterChecker{c}.all()
 	c.hba()
+	contentChecker{c}.all()
 	c.etcd()
 	c.patroni()
 	c.timings()

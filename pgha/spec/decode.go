@@ -89,6 +89,9 @@ func (d *decoder) value(field string, n *yaml.Node, v reflect.Value, unit string
 		}
 		d.value(field, n, p.Elem(), unit)
 		v.Set(p)
+	case isNamed(v) && n.Kind == yaml.ScalarNode:
+		d.scalar(field, n, v.FieldByName("Name"), "")
+		d.mark(join(field, "name"), n)
 	case v.Kind() == reflect.Struct:
 		d.structure(field, n, v)
 	case v.Kind() == reflect.Slice:
@@ -101,6 +104,11 @@ func (d *decoder) value(field string, n *yaml.Node, v reflect.Value, unit string
 	default:
 		d.scalar(field, n, v, unit)
 	}
+}
+
+// isNamed tells whether a name alone may stand for a section.
+func isNamed(v reflect.Value) bool {
+	return v.Type() == reflect.TypeFor[PGSchema]() || v.Type() == reflect.TypeFor[PGExtension]()
 }
 
 // decorated reports what YAML can put in front of a value.

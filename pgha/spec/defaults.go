@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,6 +91,7 @@ func (s *Spec) derive(d *decoder) {
 	}
 	s.deriveHosts(d)
 	s.deriveParameters()
+	s.deriveContents(d)
 	s.Patroni.derive(d)
 }
 
@@ -120,10 +122,17 @@ func (s *Spec) deriveHosts(d *decoder) {
 		h.Address = oneSpelling(h.Address)
 		six = six || strings.Contains(h.Address, ":")
 	}
-	if len(s.PostgreSQL.ClientNetworks) == 0 {
-		s.PostgreSQL.ClientNetworks = []string{everyIPv4}
+	pg := &s.PostgreSQL
+	if len(pg.ClientNetworks) == 0 {
+		pg.ClientNetworks = []string{everyIPv4}
 		if six {
-			s.PostgreSQL.ClientNetworks = append(s.PostgreSQL.ClientNetworks, "::/0")
+			pg.ClientNetworks = append(pg.ClientNetworks, "::/0")
+		}
+	}
+	if pg.SuperuserNetworks == nil {
+		pg.SuperuserNetworks = []string{}
+		if balancers == 0 {
+			pg.SuperuserNetworks = slices.Clone(pg.ClientNetworks)
 		}
 	}
 }
@@ -217,6 +226,11 @@ func (s *Spec) absolute(d *decoder, folder string) {
 	resolve("secrets.rewind_password_file", &s.Secrets.RewindPasswordFile)
 	for _, secret := range s.Secrets.all() {
 		program("secrets."+secret.role+"_password_command", secret.command)
+	}
+	for i := range s.PGRoles {
+		field := element("roles", i)
+		resolve(field+".password_file", &s.PGRoles[i].PasswordFile)
+		program(field+".password_command", s.PGRoles[i].PasswordCommand)
 	}
 	resolve("secrets.age.identity_file", &s.Secrets.Age.IdentityFile)
 	program("secrets.age.identity_command", s.Secrets.Age.IdentityCommand)

@@ -33,8 +33,8 @@ func (c Change) Field() string {
 	field := ""
 	for i, name := range c.Path {
 		if i > 0 && name != "" && strings.Trim(name, "0123456789") == "" &&
-			(c.Path[i-1] == "hosts" ||
-				c.Path[i-1] == "pg_hba") {
+			slices.Contains([]string{"hosts", "pg_hba", "roles", "databases", "access"},
+				c.Path[i-1]) {
 			field += "[" + name + "]"
 			continue
 		}

@@ -23,6 +23,13 @@ var Syntaxes = map[string]*regexp.Regexp{
 	"postgresql.locale":                  localeSyntax,
 	"postgresql.repository.suite":        suiteSyntax,
 	"postgresql.repository.components[]": suiteSyntax,
+	"roles[].name":                       namedSyntax,
+	"databases[].name":                   namedSyntax,
+	"databases[].encoding":               localeSyntax,
+	"databases[].locale":                 localeSyntax,
+	"databases[].schemas[].name":         namedSyntax,
+	"databases[].extensions[].name":      extensionSyntax,
+	"databases[].extensions[].package":   packageSyntax,
 	"etcd.version":                       etcdrelease.Syntax,
 	"patroni.namespace":                  namespaceSyntax,
 }

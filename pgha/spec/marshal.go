@@ -2,6 +2,7 @@ package spec
 
 import (
 	"bytes"
+	_ "embed"
 	"fmt"
 	"maps"
 	"regexp"
@@ -38,15 +39,25 @@ func (s *Spec) Redacted() *Spec {
 	for i, rule := range r.PostgreSQL.PgHBA {
 		r.PostgreSQL.PgHBA[i] = redactText(rule)
 	}
+	r.PGRoles = slices.Clone(s.PGRoles)
+	for i := range r.PGRoles {
+		r.PGRoles[i].Settings = redactMap(s.PGRoles[i].Settings)
+		r.PGRoles[i].PasswordCommand = redactWords(s.PGRoles[i].PasswordCommand)
+	}
 	for _, command := range []*[]string{&r.Secrets.SuperuserPasswordCommand,
 		&r.Secrets.ReplicationPasswordCommand, &r.Secrets.RewindPasswordCommand,
 		&r.Secrets.Age.IdentityCommand, &r.SSH.PassphraseCommand, &r.SSH.SudoPasswordCommand} {
-		*command = slices.Clone(*command)
-		for i, word := range *command {
-			(*command)[i] = redactText(word)
-		}
+		*command = redactWords(*command)
 	}
 	return &r
+}
+
+func redactWords(command []string) []string {
+	command = slices.Clone(command)
+	for i, word := range command {
+		command[i] = redactText(word)
+	}
+	return command
 }
 
 // String names the cluster and counts its hosts.
@@ -105,3 +116,19 @@ func redact(value any) any {
 	}
 	return value
 }
+
+//go:generate go test -run=^TestSchemaIsUpToDate$ -update .
+//go:embed schema.json
+var schema []byte
+
+// Schema returns the JSON Schema (draft 2020-12) of a spec, for editors: names, descriptions,
+// defaults, words to choose from and the form of addresses and durations. It refuses nothing that
+// Parse accepts. Parse says more: the schema cannot compare two fields, and looks at no file.
+func Schema() []byte { return slices.Clone(schema) }
+
+//go:embed example.yaml
+var example []byte
+
+// Example returns a commented spec of six hosts to start from. Parse accepts it as it is; its
+// values are the defaults except for the hosts, the time zone and the virtual IP.
+func Example() []byte { return slices.Clone(example) }

@@ -146,6 +146,13 @@ type PostgreSQL struct {
 	// PostgreSQL itself; the cluster's own hosts may in any case. Default: 0.0.0.0/0, and ::/0
 	// where the hosts have IPv6 addresses; TLS and a password are asked for in any case.
 	ClientNetworks []string `yaml:"client_networks"`
+	// SuperuserNetworks are the networks that the superuser may log in from to PostgreSQL itself,
+	// beside the cluster's own hosts; what comes through the balancers has their addresses, which
+	// are among those. Default: none; without balancers, where connections lead to PostgreSQL
+	// itself, ClientNetworks.
+	//
+	// It is not nil after Parse or Complete.
+	SuperuserNetworks []string `yaml:"superuser_networks"`
 }
 
 // Repository is an apt repository with PostgreSQL's packages.

@@ -75,18 +75,21 @@ const (
 
 // patterns are forms that the reader does not check with a regular expression.
 var patterns = map[string]string{
-	"hosts[].address":              `^(?:` + ipv4 + `|` + ipv6 + `|` + name + `)$`,
-	"vip.address":                  `^(?:` + ipv4 + `|` + ipv6 + `)$`,
-	"hosts[].ssh.host_key":         `^SHA256:[A-Za-z0-9+/]{43}$`,
-	"postgresql.client_networks[]": `^(?:` + ipv4 + `|` + ipv6 + `)/[0-9]{1,3}$`,
-	"postgresql.pg_hba[]":          `^\s*"?(?:local|host|hostssl|hostnossl)"?\s+\S`,
-	"etcd.sha256":                  `^[0-9a-f]{64}$`,
+	"hosts[].address":                 `^(?:` + ipv4 + `|` + ipv6 + `|` + name + `)$`,
+	"vip.address":                     `^(?:` + ipv4 + `|` + ipv6 + `)$`,
+	"hosts[].ssh.host_key":            `^SHA256:[A-Za-z0-9+/]{43}$`,
+	"postgresql.client_networks[]":    `^(?:` + ipv4 + `|` + ipv6 + `)/[0-9]{1,3}$`,
+	"postgresql.superuser_networks[]": `^(?:` + ipv4 + `|` + ipv6 + `)/[0-9]{1,3}$`,
+	"access[].networks[]":             `^(?:` + ipv4 + `|` + ipv6 + `)/[0-9]{1,3}$`,
+	"postgresql.pg_hba[]":             `^\s*"?(?:local|host|hostssl|hostnossl)"?\s+\S`,
+	"etcd.sha256":                     `^[0-9a-f]{64}$`,
 }
 
 // scalars are what free values may be, by field.
 var scalars = map[string][]string{
 	"hosts[].tags":          {"string", "number", "boolean"},
 	"postgresql.parameters": {"string", "number", "boolean", "null"},
+	"roles[].settings":      {"string", "number", "boolean", "null"},
 }
 
 // generator makes the schema from the types, their tags and what stands at them in the source.
@@ -229,7 +232,13 @@ func (g *generator) value(path, doc, unit string, value reflect.Value, optional 
 		s := &schema{Type: "array", Items: g.value(path+"[]", "", "",
 			reflect.Zero(typ.Elem()), false)}
 		if typ.Elem().Kind() == reflect.Struct {
-			s.Items.Type, s.MinItems = "object", 1
+			s.Items.Type = "object"
+		}
+		switch path {
+		case "hosts":
+			s.MinItems = 1
+		case "databases[].schemas", "databases[].extensions": // a name may stand for the section
+			s.Items.Type = []string{"object", "string", "number", "boolean"}
 		}
 		return s
 	}

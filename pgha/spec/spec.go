@@ -26,6 +26,13 @@ type Spec struct {
 	Hosts []Host `yaml:"hosts"`
 	// PostgreSQL describes the database server.
 	PostgreSQL PostgreSQL `yaml:"postgresql"`
+	// PGRoles are roles of applications and people. Default: none; what is not named is left alone.
+	PGRoles []PGRole `yaml:"roles,omitempty"`
+	// PGDatabases are databases. Default: none; what is not named is left alone.
+	PGDatabases []PGDatabase `yaml:"databases,omitempty"`
+	// Access says which role may log in to which database, and from where. Default: none; every
+	// role may to every one, from PostgreSQL.ClientNetworks.
+	Access []AccessRule `yaml:"access,omitempty"`
 	// Etcd describes the consensus store on the database hosts.
 	Etcd Etcd `yaml:"etcd"`
 	// Patroni describes the cluster manager on the database hosts.

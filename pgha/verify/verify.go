@@ -117,7 +117,11 @@ func Verify(ctx context.Context, c *site.Site, observe func(Check)) ([]Check, er
 		return status.Look(ctx, c)
 	})
 	_, _ = now() // alone: what the checks ask must not be what makes a member answer late
-	for _, list := range [][]check{checks(now), securityChecks()} {
+	layers := checks(now)
+	if c.Spec.Contents() {
+		layers = append(layers, contentsCheck())
+	}
+	for _, list := range [][]check{layers, securityChecks()} {
 		results = append(results, runChecks(ctx, c, list, observe)...)
 	}
 	failed := 0

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/pgha/toolkit/pgha/connstring"
+	"github.com/pgha/toolkit/pgha/contents"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/vault"
@@ -108,6 +109,7 @@ func patroniOptions(sp *spec.Spec) patroni.Options {
 		Superuser:         patroni.Credentials{Username: pg.Superuser},
 		Replication:       patroni.Credentials{Username: pg.ReplicationUser},
 		Rewind:            patroni.Credentials{Username: pg.RewindUser},
+		ExtensionPackages: contents.Packages(sp),
 		PostgreSQLVersion: pg.Version, DataDir: pg.DataDir, ListenPort: pg.Port,
 		RESTPort: pa.RESTPort,
 		TTL:      pa.TTL, LoopWait: pa.LoopWait, RetryTimeout: pa.RetryTimeout,
@@ -117,9 +119,20 @@ func patroniOptions(sp *spec.Spec) patroni.Options {
 		SynchronousMode: patroni.SynchronousMode(pa.SynchronousMode),
 		Watchdog:        patroni.WatchdogMode(pa.Watchdog),
 		Parameters:      pg.Parameters, Extra: pa.Extra, PgHBA: pg.PgHBA,
-		ApplicationCIDRs: pg.ClientNetworks,
-		Encoding:         pg.Encoding, Locale: pg.Locale, NoChecksums: !pg.DataChecksums,
+		ApplicationCIDRs: pg.ClientNetworks, SuperuserCIDRs: pg.SuperuserNetworks,
+		Access:   accessRules(sp),
+		Encoding: pg.Encoding, Locale: pg.Locale, NoChecksums: !pg.DataChecksums,
 	}
+}
+
+// accessRules are who may log in to what.
+func accessRules(sp *spec.Spec) []patroni.AccessRule {
+	var rules []patroni.AccessRule
+	for _, a := range sp.Access {
+		rules = append(rules, patroni.AccessRule{Role: a.Role, Database: a.Database,
+			CIDRs: a.Networks})
+	}
+	return rules
 }
 
 // PatroniOptionsFor translates the spec for package patroni.

@@ -40,6 +40,14 @@ func (s *State) draft(name string, content []byte) {
 	s.drafts[name] = content
 }
 
+// isNew tells whether a file is a draft of what was not there.
+func (s *State) isNew(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was, read := s.seen[name]
+	return s.drafts[name] != nil && read && was == sum{}
+}
+
 // saw remembers how a file was read first.
 func (s *State) saw(name string, content []byte, err error) {
 	if !s.drafting() || err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/pki"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // The roles that have a password, as the state directory and the spec's fields call them.
@@ -112,4 +113,63 @@ func (s *State) Adopt(role string, generated, verifier pki.Secret) error {
 		return err
 	}
 	return s.Remove(SecretFile(role, ".next"))
+}
+
+// RoleSecret is what the password of a role of the specification is called in the state directory.
+func RoleSecret(role string) string { return "role-" + role }
+
+// RolePassword returns the password of a role of the specification: the one that its file holds or
+// its command prints, else the one that is kept here. made says that it is a new one, which no
+// server can have; where nothing may be made it is empty then.
+func (s *State) RolePassword(ctx context.Context, r spec.PGRole) (password pki.Secret, made bool,
+	err error) {
+	name := SecretFile(RoleSecret(r.Name), "")
+	if r.GivenPassword() {
+		password, err = s.Password(ctx, r.Name, r.PasswordFile, r.PasswordCommand)
+		return password, false, err
+	}
+	b, err := s.Read(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && s.ReadOnly:
+		return pki.Secret{}, true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		b, made = []byte(rand.Text()), true
+		err = s.Write(name, b)
+	case err == nil:
+		made = s.isNew(name)
+	}
+	if err != nil {
+		return pki.Secret{}, false, fmt.Errorf("get the password of role %s: %w", r.Name, err)
+	}
+	return pki.NewSecret(b), made, nil
+}
+
+// UnfinishedRoles returns the roles of a specification whose rotation was interrupted.
+func (s *State) UnfinishedRoles(sp *spec.Spec) []string {
+	var roles []string
+	for _, r := range sp.PGRoles {
+		if _, err := s.Read(SecretFile(RoleSecret(r.Name), ".next")); err == nil && r.CanLogin() {
+			roles = append(roles, r.Name)
+		}
+	}
+	return roles
+}
+
+// AdoptRole makes a role's new password the one in force; one that the spec gives is kept there
+// only: generated is empty. A crash in between leaves one that a rotation finishes.
+func (s *State) AdoptRole(role string, generated pki.Secret) error {
+	if !generated.IsZero() {
+		if err := s.Keep(SecretFile(RoleSecret(role), ""), generated.Reveal()); err != nil {
+			return err
+		}
+	}
+	return s.Remove(SecretFile(RoleSecret(role), ".next"))
+}
+
+// ForgetRole removes the password of a role that was dropped.
+func (s *State) ForgetRole(role string) error {
+	if err := s.Remove(SecretFile(RoleSecret(role), ".next")); err != nil {
+		return err
+	}
+	return s.Remove(SecretFile(RoleSecret(role), ""))
 }

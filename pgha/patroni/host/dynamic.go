@@ -8,6 +8,11 @@ func DefaultParameters() map[string]any {
 	return map[string]any{
 		"max_connections": 100,
 		"shared_buffers":  "256MB",
+		// What is left for the superuser when applications have used up max_connections (3 by
+		// default, of PostgreSQL 14 to 18): Patroni has two sessions, which it opens again when they
+		// break, and one for a checkpoint (3); verify asks a member by four checks at once (4); an
+		// administrator has psql open, and one more comes (2); one is to spare.
+		"superuser_reserved_connections": 10,
 		// pg_rewind needs hint bits in the WAL, or checksums. With both, a cluster that was made
 		// without checksums works too.
 		"wal_log_hints": "on",

@@ -48,8 +48,7 @@ func (o Options) hba() []string {
 	for _, network := range o.ownNetworks() {
 		lines = append(lines, "hostssl all "+superuser+" "+network+" scram-sha-256")
 	}
-	lines = append(lines, o.withDoor(o.Superuser.Username, o.Replication.Username,
-		o.Rewind.Username)...)
+	lines = append(lines, o.rules()...)
 	for _, loopback := range o.loopbacks() {
 		lines = append(lines, "hostssl all all "+loopback+" scram-sha-256")
 	}
@@ -85,11 +84,12 @@ func (o Options) ownNetworks() []string {
 	return networks
 }
 
-// withDoor returns the operator's lines with those that let sessions in which come through the
-// balancers, whatever networks applications are in: PostgreSQL sees the balancers' addresses. They
-// stand behind the operator's lines, which can so be stricter about a role or a database, but
-// before the first of them that would leave nobody any way through the balancers.
-func (o Options) withDoor(own ...string) []string {
+// rules returns the operator's lines with those for named roles, and with those that let sessions in
+// which come through the balancers, whatever networks applications are in: PostgreSQL sees the
+// balancers' addresses. They stand behind the operator's lines, which can so be stricter about a
+// role or a database, but before the first of them that would leave nobody any way through the
+// balancers.
+func (o Options) rules() []string {
 	rules := make([]hba.Rule, len(o.PgHBA))
 	for i, line := range o.PgHBA {
 		rules[i], _ = hba.Parse(line) // Validate has refused what is none
@@ -99,12 +99,51 @@ func (o Options) withDoor(own ...string) []string {
 	for _, address := range o.Balancers {
 		door = append(door, "hostssl all all "+hostCIDR(address)+" scram-sha-256")
 		if ip, err := netip.ParseAddr(address); err == nil {
-			if i, refused := hba.Refuser(rules, ip, own...); refused && i >= 0 {
+			if i, refused := hba.Refuser(rules, ip, o.Superuser.Username, o.Replication.Username,
+				o.Rewind.Username); refused && i >= 0 {
 				at = min(at, i)
 			}
 		}
 	}
-	return slices.Concat(o.PgHBA[:at], door, o.PgHBA[at:])
+	return slices.Concat(o.PgHBA[:at], o.accessRules(), door, o.PgHBA[at:])
+}
+
+// accessRules returns the lines for roles that have rules of their own, and for the superuser: what
+// stands behind them lets everybody in, so the last of a role's lines sends it away.
+func (o Options) accessRules() []string {
+	var lines, named []string
+	for _, a := range o.Access {
+		role := hbaName(a.Role)
+		if !slices.Contains(named, role) {
+			named = append(named, role)
+		}
+		networks := slices.Clone(a.CIDRs)
+		for _, address := range o.Balancers {
+			if network := hostCIDR(address); !slices.Contains(networks, network) {
+				networks = append(networks, network)
+			}
+		}
+		for _, network := range networks {
+			lines = append(lines, "hostssl "+hbaDatabase(a.Database)+" "+role+" "+network+
+				" scram-sha-256")
+		}
+	}
+	for _, network := range o.SuperuserCIDRs {
+		lines = append(lines, "hostssl all "+hbaName(o.Superuser.Username)+" "+network+
+			" scram-sha-256")
+	}
+	for _, role := range append(named, hbaName(o.Superuser.Username)) {
+		lines = append(lines, "host all "+role+" all reject")
+	}
+	return lines
+}
+
+// hbaDatabase quotes a database's name, unless it is one of the words that AccessRule has.
+func hbaDatabase(name string) string {
+	if name == "all" || name == "replication" {
+		return name
+	}
+	return hbaName(name)
 }
 
 // identMap names the lines of pg_ident.conf by which the system's postgres is the superuser,

@@ -5,7 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pgha/toolkit/pgha/internal/reference"
+	"github.com/pgha/toolkit/pgha/patroni/host"
 )
 
 // TestWhatIsNeededStandsFirst holds for whatever the operator writes.
@@ -115,5 +118,49 @@ func TestSlotsAreSynced(t *testing.T) {
 		if i := slices.Index(got, worker); (i >= 0) != c.want || i > slices.Index(got, wall) {
 			t.Errorf("%v: the worker's line is at %d of\n%s", c.value, i, strings.Join(got, "\n"))
 		}
+	}
+}
+
+// TestAccess: who has rules of its own gets in by these alone, behind the operator's lines and
+// before everybody's; the superuser from the cluster's own hosts and the networks that are given.
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	o := reference.Options().WithDefaults()
+	o.Balancers, o.ApplicationCIDRs = []string{"192.168.0.210"}, []string{"0.0.0.0/0"}
+	o.PgHBA = []string{"hostssl shop app 10.9.0.0/16 cert", "host all all all reject"}
+	o.SuperuserCIDRs = []string{"10.7.0.0/16"}
+	o.Access = []host.AccessRule{
+		{Role: "app", Database: "shop"},
+		{Role: "My-App", Database: "all", CIDRs: []string{"10.1.0.0/16", "192.168.0.210/32"}},
+		{Role: "app", Database: "Own", CIDRs: []string{"10.2.0.0/16"}},
+		{Role: "copy", Database: "replication", CIDRs: []string{"10.3.0.0/16"}},
+	}
+	want := []string{
+		"hostssl shop app 10.9.0.0/16 cert",
+		"hostssl shop app 192.168.0.210/32 scram-sha-256",
+		`hostssl all "My-App" 10.1.0.0/16 scram-sha-256`,
+		`hostssl all "My-App" 192.168.0.210/32 scram-sha-256`,
+		`hostssl "Own" app 10.2.0.0/16 scram-sha-256`,
+		`hostssl "Own" app 192.168.0.210/32 scram-sha-256`,
+		"hostssl replication copy 10.3.0.0/16 scram-sha-256",
+		"hostssl replication copy 192.168.0.210/32 scram-sha-256",
+		"hostssl all postgres 10.7.0.0/16 scram-sha-256",
+		"host all app all reject",
+		`host all "My-App" all reject`,
+		"host all copy all reject",
+		"host all postgres all reject",
+		"hostssl all all 192.168.0.210/32 scram-sha-256",
+		"host all all all reject",
+		"hostssl all all 127.0.0.1/32 scram-sha-256",
+		"hostssl all all 0.0.0.0/0 scram-sha-256",
+	}
+	got := o.HBA()
+	if diff := cmp.Diff(want, got[len(got)-len(want):]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	o.Access, o.SuperuserCIDRs = nil, nil
+	if lines := strings.Join(o.HBA(), "\n"); strings.Contains(lines, "host all app all reject") ||
+		!strings.Contains(lines, "\nhost all postgres all reject\n") {
+		t.Errorf("without rules:\n%s", lines)
 	}
 }

@@ -61,7 +61,7 @@ func Layout(o Options) layout.Layout {
 }
 
 // ServerLayout describes what PostgreSQL, which Patroni starts, has on each member's host. It uses
-// PostgreSQLVersion, DataDir and ListenPort.
+// PostgreSQLVersion, ExtensionPackages, DataDir and ListenPort.
 //
 // pg_rewind and the contrib modules are part of postgresql-<version>. What must be there before the
 // packages keeps postgresql-common from making a cluster of its own, which would occupy the port.
@@ -69,10 +69,10 @@ func ServerLayout(o Options) layout.Layout {
 	o = o.WithDefaults()
 	l := layout.Layout{
 		Component: "postgresql",
-		Packages: remote.Packages{Names: []string{fmt.Sprintf("postgresql-%d",
-			o.PostgreSQLVersion)},
+		Packages: remote.Packages{Names: append([]string{fmt.Sprintf("postgresql-%d",
+			o.PostgreSQLVersion)}, o.ExtensionPackages...),
 			Quiet: serverUnits()[:1]},
-		PackagesFrom: "postgresql.version, postgresql.source",
+		PackagesFrom: "postgresql.version, postgresql.source, databases",
 		Files: []layout.File{
 			{Path: path.Dir(createPath), Dir: true, From: layout.FromTemplates},
 			{Path: createPath, From: layout.FromTemplates},

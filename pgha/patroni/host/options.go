@@ -50,6 +50,16 @@ type Member struct {
 	HasWatchdog bool
 }
 
+// AccessRule says which database a role may log in to directly, and from which networks.
+type AccessRule struct {
+	// Role is a role's name.
+	Role string
+	// Database is a database's name, or one of pg_hba.conf's words all and replication.
+	Database string
+	// CIDRs are networks, beside the balancers' addresses.
+	CIDRs []string
+}
+
 // SynchronousMode says which commits wait for a replica.
 type SynchronousMode string
 
@@ -107,6 +117,8 @@ type Options struct {
 	Superuser, Replication, Rewind Credentials
 	// PostgreSQLVersion is the major version, 13 or later.
 	PostgreSQLVersion int
+	// ExtensionPackages are Debian packages that bring extensions, installed on every member's host.
+	ExtensionPackages []string
 	// BinDir holds the server's programs. "" means /usr/lib/postgresql/<version>/bin.
 	BinDir string
 	// DataDir is the data directory. "" means /var/lib/postgresql/data.
@@ -166,6 +178,12 @@ type Options struct {
 	// ApplicationCIDRs are the networks from which applications may log in directly, with TLS and a
 	// SCRAM password. Empty means 0.0.0.0/0.
 	ApplicationCIDRs []string
+	// Access says what roles may log in to, with TLS and a SCRAM password, directly and through the
+	// balancers. A role that is named here gets in by these rules alone, and by PgHBA.
+	Access []AccessRule
+	// SuperuserCIDRs are the networks from which the superuser may log in directly, beside the
+	// hosts of the cluster.
+	SuperuserCIDRs []string
 	// TryLogins, when set, tries on a member what the toolkit, Patroni and the balancers log in
 	// with. It is called when a running member has read a new config.yml; where it fails the old
 	// one is put back, and no other member is touched.

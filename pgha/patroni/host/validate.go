@@ -230,11 +230,23 @@ func checkRules(o Options) (problems []error) {
 					"scram-sha-256, cert or peer", line))
 		}
 	}
-	for _, cidr := range o.ApplicationCIDRs {
-		if _, err := netip.ParsePrefix(cidr); err != nil {
-			problems = append(problems,
-				fmt.Errorf("application network %q: must be address/bits", cidr))
+	networks := func(what string, cidrs []string) {
+		for _, cidr := range cidrs {
+			if _, err := netip.ParsePrefix(cidr); err != nil {
+				problems = append(problems,
+					fmt.Errorf("%s network %q: must be address/bits", what, cidr))
+			}
 		}
+	}
+	networks("application", o.ApplicationCIDRs)
+	networks("superuser", o.SuperuserCIDRs)
+	for _, a := range o.Access {
+		if badRole(a.Role) || badRole(a.Database) {
+			problems = append(problems,
+				fmt.Errorf("access of role %q to database %q: a name cannot be used in pg_hba.conf",
+					a.Role, a.Database))
+		}
+		networks("access", a.CIDRs)
 	}
 	return problems
 }

@@ -7,26 +7,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgha/toolkit/pgha/internal/testkit"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 )
 
 func TestConnectionStringsParseAndHoldNoPassword(t *testing.T) {
 	t.Parallel()
-	sp := testkit.Spec(t)
-	s, err := vault.OpenState(sp.StateDir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cr, err := vault.LoadCredentials(t.Context(), s, sp)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	c, err := ConnectionFor(sp)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, cr, c := applied(t)
 	for _, text := range []string{c.DSN, c.ReadDSN, c.MultiHost, c.URL} {
 		cfg, err := pgx.ParseConfig(text)
 		if err != nil {
@@ -60,6 +46,12 @@ func TestQuoting(t *testing.T) {
 	t.Parallel()
 	if got := quoteKeyword(`it's a \ path`); got != `'it\'s a \\ path'` {
 		t.Errorf("keyword: %s", got)
+	}
+	if got := quoteKeyword(""); got != "''" {
+		t.Errorf("keyword: %s", got)
+	}
+	if got := quoteC("a\"b\\c\nd\x01é"); got != `"a\"b\\c\nd\u0001é"` {
+		t.Errorf("literal: %s", got)
 	}
 	if got := vault.EscapePgpass(`a:b\c`); got != `a\:b\\c` {
 		t.Errorf("pgpass: %s", got)

@@ -2,13 +2,12 @@ package labtest
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/pgha/toolkit/pgha"
 )
 
 // deadWithin is how long a dead peer may be waited for: 25 s (tcp_keepalives_idle and three
@@ -16,8 +15,8 @@ import (
 const deadWithin = 35 * time.Second
 
 // testDeadBalancer takes the power of the balancer that clients come through. The row lock of a
-// session that was idle in transaction is free again, and a query that waited for its answer ends,
-// with psql and the string that the CLI prints, soon instead of after two hours.
+// session that was idle in transaction is free again, and statements that wait for their answer end,
+// with every client and what the CLI prints for it, soon instead of after two hours.
 func testDeadBalancer(t *testing.T, s site) {
 	status := s.awaitHealthy(t)
 	holder := status.VIP.Holders[0]
@@ -28,16 +27,7 @@ func testDeadBalancer(t *testing.T, s site) {
 		"INSERT INTO held VALUES (1, 0)", "BEGIN", "UPDATE held SET n = 1"} {
 		must(conn.Exec(t.Context(), sql))(t)
 	}
-	dsn := must(pgha.ConnectionFor(s.spec(t)))(t).DSN
-	waits := make(chan outcome, 1)
-	go func() {
-		waits <- s.cli(t, "lab", "run", "--", "psql", "-X", "-c", "SELECT pg_sleep(600)", "-d", dsn)
-	}()
-	leader, _ := s.leader(t)
-	await(t, 20*time.Second, "the query to run", func() (bool, string) {
-		n := s.sql(t, leader, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%sleep(600)'")
-		return n == "1", n
-	})
+	ends, n := s.waiting(t, s.exported(t))
 	if err := s.Kill(t.Context(), holder); err != nil {
 		t.Fatal(err)
 	}
@@ -55,19 +45,23 @@ func testDeadBalancer(t *testing.T, s site) {
 		return err == nil, "locked"
 	})
 	free := time.Since(killed)
-	ended := <-waits
-	waited := time.Since(killed)
-	t.Logf("the row was free after %s; psql ended after at most %s: %s",
-		free.Round(100*time.Millisecond), waited.Round(100*time.Millisecond), ended.stderr)
+	t.Logf("the row was free after %s", free.Round(100*time.Millisecond))
 	if free > deadWithin {
 		t.Errorf("the row was locked for %s", free)
 	}
-	if waited > deadWithin || ended.code == 0 {
-		t.Errorf("psql waited for %s and ended with %d", waited, ended.code)
+	for range n {
+		end := <-ends
+		waited := end.at.Sub(killed)
+		t.Logf("%s ended after %s: %s", end.form, waited.Round(100*time.Millisecond),
+			strings.TrimSpace(end.stderr))
+		if waited > deadWithin || end.code == 0 {
+			t.Errorf("%s waited for %s and ended with %d", end.form, waited, end.code)
+		}
 	}
 	if err := s.StartHost(t.Context(), holder); err != nil {
 		t.Fatal(err)
 	}
 	s.awaitHealthy(t)
+	leader, _ := s.leader(t)
 	s.sql(t, leader, "DROP TABLE held")
 }

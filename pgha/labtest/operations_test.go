@@ -40,6 +40,7 @@ func TestOperations(t *testing.T) {
 		{"rotate", testRotate},
 		{"rotate the REST authority", testRotateREST},
 		{"stranded replica", testStranded},
+		{"clients", testClients},
 		{"dead balancer", testDeadBalancer},
 		{"two operators", testTwoOperators},
 		{"query", testQuery},

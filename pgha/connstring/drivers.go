@@ -10,7 +10,7 @@ import (
 // slow.
 const jdbcNote = "socketTimeout also ends a statement that takes longer: raise it above your " +
 	"longest one. tcpKeepAlive asks as often as the kernel says (net.ipv4.tcp_keepalive_time, two " +
-	"hours by default)"
+	"hours by default). 42.3.1 and older read no password file"
 
 // jdbc is the URL of PostgreSQL's JDBC driver. It decodes a plus as a blank also in the path.
 func jdbc(w target) string {

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -26,13 +26,17 @@ const stranger = "nobody"
 // client runs what the CLI prints for a form, as it is printed, and asks one statement.
 type client struct {
 	form string
-	// What has to be installed: a program, and a module of Python's or Node's, or a file.
+	// What has to be there: a program, and a module of Python's, Node's or Go's (the directory of its
+	// go.mod), or a file.
 	program, module, file string
 	// source is the program's text, with the printed code in the place of CODE; "" for a command
-	// line of psql's. It goes into the file name, and is built where that is needed.
+	// line of psql's. It goes into the file name.
 	source, name string
-	build, run   []string
+	run          []string
 }
+
+// java runs the compiled program.
+var java = []string{"java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", debianJDBC + ":.", "Client"}
 
 const (
 	debianJDBC = "/usr/share/java/postgresql.jar"
@@ -60,7 +64,9 @@ func clients() []client {
 				"    print(str(await connection.fetchval(sys.argv[1]))[0].lower())\nasyncio.run(main())\n",
 			run: []string{"/usr/bin/python3", "client.py"}},
 		{form: "pgx", program: "go", name: "main.go", source: pgxSource,
-			build: []string{"go", "build", "-o", "client", "main.go"}, run: []string{"./client"}},
+			run: []string{"./client"}},
+		{form: "lib-pq", program: "go", module: "testdata/libpq", name: "main.go", source: libpqSource,
+			run: []string{"./client"}},
 		{form: "node-postgres", program: "node", module: "pg", name: "client.mjs",
 			source: "CODE\nawait client.connect()\n" +
 				"const got = await client.query({text: process.argv[2], rowMode: \"array\"})\n" +
@@ -71,9 +77,9 @@ func clients() []client {
 				"console.log(String(got[0][0])[0])\nawait sql.end()\n",
 			run: []string{"node", "client.mjs"}},
 		{form: "jdbc", program: "javac", file: debianJDBC, name: "Client.java",
-			source: javaSource, run: []string{"java", "-cp", debianJDBC, "Client.java"}},
+			source: javaSource, run: java},
 		{form: "jdbc-multi-host", program: "javac", file: debianJDBC, name: "Client.java",
-			source: javaSource, run: []string{"java", "-cp", debianJDBC, "Client.java"}},
+			source: javaSource, run: java},
 	}
 }
 
@@ -81,7 +87,6 @@ const pgxSource = `package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"time"
@@ -110,6 +115,37 @@ func run(ctx context.Context) error {
 }
 `
 
+const libpqSource = `package main
+
+import (
+	"database/sql"
+	"os"
+
+	_ "github.com/lib/pq"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	CODE
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var answer string
+	if err := db.QueryRow(os.Args[1]).Scan(&answer); err != nil {
+		return err
+	}
+	fmt.Println(answer[:1])
+	return nil
+}
+`
+
 const javaSource = `import java.sql.*;
 
 public class Client {
@@ -134,7 +170,9 @@ func (c client) missing() string {
 	case c.module == "":
 	case c.program == "node" && nodeModule(c.module) == "":
 		return "Node's package " + c.module
-	case c.program != "node" &&
+	case c.program == "go" && exec.Command("go", "-C", c.module, "mod", "download").Run() != nil:
+		return "the Go module of " + c.module
+	case strings.Contains(c.program, "python") &&
 		exec.Command(c.program, "-c", "import "+c.module).Run() != nil:
 		return "Python's module " + c.module
 	}
@@ -182,15 +220,28 @@ func (c client) prepare(t *testing.T, code string, environment map[string]string
 	if module := nodeModule(c.module); c.program == "node" && module != "" {
 		link(t, module, filepath.Join(p.dir, "node_modules", c.module))
 	}
-	if c.build != nil {
-		// In this directory, so that this module's requirements are used.
-		argv := append([]string{}, c.build...)
-		argv[3], argv[4] = filepath.Join(p.dir, argv[3]), file
-		if out, err := exec.CommandContext(t.Context(), argv[0], argv[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%s: build: %v\n%s\n%s", c.form, err, out, source)
-		}
+	if c.program == "go" || c.program == "javac" {
+		c.compile(t, p.dir)
 	}
 	return p
+}
+
+// compile builds a program of Java's, or one of Go's with the requirements of its module, or else of
+// this one.
+func (c client) compile(t *testing.T, dir string) {
+	t.Helper()
+	module := "."
+	if c.module != "" {
+		module = c.module
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "-C", module, "build", "-o",
+		filepath.Join(dir, "client"), filepath.Join(dir, c.name))
+	if c.program == "javac" {
+		cmd = exec.CommandContext(t.Context(), "javac", "-d", dir, filepath.Join(dir, c.name))
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: build: %v\n%s", c.form, err, out)
+	}
 }
 
 // indentOf is the white space before CODE.
@@ -317,13 +368,16 @@ func giveFile(t *testing.T, path, content string) {
 	}
 }
 
-// askAll asks with every client at the same time; the ways are named by the answer that is wanted.
+// askAll asks with every client, some at the same time; the ways are named by the answer that is wanted.
 func (s site) askAll(t *testing.T, when, statement string, ways map[string][]prepared) {
 	t.Helper()
 	var wg sync.WaitGroup
+	turns := make(chan struct{}, 4) // a slow machine would run none of them in time
 	for want, all := range ways {
 		for _, p := range all {
 			wg.Go(func() {
+				turns <- struct{}{}
+				defer func() { <-turns }()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				got := p.ask(ctx, s, statement)
@@ -339,35 +393,78 @@ func (s site) askAll(t *testing.T, when, statement string, ways map[string][]pre
 	wg.Wait()
 }
 
-// waiting starts a long statement with every client, and returns when all of them run. The channel
-// gives the time at which each has ended.
-func (s site) waiting(t *testing.T, conn pgha.Connection) (<-chan ended, int) {
-	t.Helper()
-	all := installed(t, conn, false)
-	ends := make(chan ended, len(all))
-	n := 0
-	for _, p := range all {
-		if p.form == "multi-host" || p.form == "jdbc-multi-host" {
-			continue // they hold no session through a balancer
-		}
-		n++
-		go func() {
-			got := p.ask(t.Context(), s, "SELECT 1 FROM pg_sleep(600)")
-			ends <- ended{p.form, got, time.Now()}
-		}()
-	}
-	leader, _ := s.leader(t)
-	await(t, time.Minute, "the statements to run", func() (bool, string) {
-		got := s.sql(t, leader,
-			"SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%FROM pg_sleep(600)'")
-		return got == fmt.Sprint(n), got
-	})
-	return ends, n
+// waiting are clients of which each has a statement that waits for its answer.
+type waiting struct {
+	conn  pgha.Connection
+	ends  chan ended
+	n     int
+	alone bool // nobody answers in the place of what has died
 }
 
-// ended is a client whose long statement has ended.
+// ended is a client whose statement has ended.
 type ended struct {
 	form string
 	outcome
 	at time.Time
+}
+
+// wait starts a long statement with every client that comes through the address, and returns when
+// all of them run.
+func (s site) wait(t *testing.T) *waiting {
+	t.Helper()
+	w := &waiting{conn: s.exported(t), ends: make(chan ended, len(clients()))}
+	var slow []prepared // they end what is only slow, so that their time has begun
+	for _, p := range installed(t, w.conn, false) {
+		switch f, _ := w.conn.Form(p.form); {
+		case strings.HasSuffix(p.form, "multi-host"):
+		case f.Limits.Slow:
+			slow = append(slow, p)
+		default:
+			w.start(t, s, p)
+		}
+	}
+	w.awaitRunning(t, s)
+	for _, p := range slow {
+		w.start(t, s, p)
+	}
+	w.awaitRunning(t, s)
+	return w
+}
+
+func (w *waiting) start(t *testing.T, s site, p prepared) {
+	w.n++
+	go func() {
+		got := p.ask(t.Context(), s, "SELECT 1 FROM pg_sleep(600)")
+		w.ends <- ended{p.form, got, time.Now()}
+	}()
+}
+
+func (w *waiting) awaitRunning(t *testing.T, s site) {
+	t.Helper()
+	leader, _ := s.leader(t)
+	await(t, time.Minute, "the statements to run", func() (bool, string) {
+		got := s.sql(t, leader,
+			"SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%FROM pg_sleep(600)'")
+		return got == strconv.Itoa(w.n), got
+	})
+}
+
+// end wants every statement to have ended with an error soon after a moment: within the client's own
+// limit where nobody answers, else within deadWithin.
+func (w *waiting) end(t *testing.T, since time.Time) {
+	t.Helper()
+	for range w.n {
+		end := <-w.ends
+		waited, within := end.at.Sub(since), deadWithin
+		if f, _ := w.conn.Form(end.form); w.alone {
+			within = time.Duration(f.Limits.Waiting)*time.Second + 10*time.Second
+		}
+		said := strings.Split(strings.TrimSpace(end.stderr), "\n")
+		t.Logf("%s ended after %s: %s", end.form, waited.Round(100*time.Millisecond),
+			said[len(said)-1])
+		if waited > within || end.code == 0 {
+			t.Errorf("%s waited for %s and ended with %d:\n%s", end.form, waited, end.code,
+				end.stderr)
+		}
+	}
 }

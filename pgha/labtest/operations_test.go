@@ -42,6 +42,7 @@ func TestOperations(t *testing.T) {
 		{"stranded replica", testStranded},
 		{"clients", testClients},
 		{"dead balancer", testDeadBalancer},
+		{"dead balancers", testDeadBalancers},
 		{"two operators", testTwoOperators},
 		{"query", testQuery},
 		{"config", testConfig},

@@ -57,3 +57,32 @@ func TestQuoting(t *testing.T) {
 		t.Errorf("pgpass: %s", got)
 	}
 }
+
+// TestSeveralHostsParse: without balancers a driver finds every database in the string.
+func TestSeveralHostsParse(t *testing.T) {
+	t.Parallel()
+	_, _, c := applied(t)
+	for _, hosts := range [][]string{{"192.0.2.11", "192.0.2.12"}, {"2001:db8::11", "2001:db8::12"},
+		{"a.example.com", "b.example.com"}} {
+		c.hosts = hosts
+		unbalanced(&c)
+		c.render()
+		for _, name := range []string{"psql", "uri", "multi-host", "pgx", "lib-pq"} {
+			f, _ := c.Form(name)
+			for _, text := range []string{f.Write.String, f.Read.String} {
+				cfg, err := pgx.ParseConfig(text)
+				if err != nil {
+					t.Errorf("%s: %v", text, err)
+					continue
+				}
+				seen := map[string]bool{cfg.Host: true}
+				for _, other := range cfg.Fallbacks {
+					seen[other.Host] = true
+				}
+				if !seen[hosts[0]] || !seen[hosts[1]] || cfg.ValidateConnect == nil {
+					t.Errorf("%s leads to %v", text, seen)
+				}
+			}
+		}
+	}
+}

@@ -46,7 +46,7 @@ func npgsql(w target) string {
 		words = append(words, [2]string{"Passfile", w.passFile})
 	}
 	words = append(words, [2]string{"Timeout", strconv.Itoa(connect)},
-		[2]string{"Command Timeout", strconv.Itoa(silent)}, [2]string{"Tcp Keepalive", "true"})
+		[2]string{"Command Timeout", strconv.Itoa(silent - npgsqlCancel)}, [2]string{"Tcp Keepalive", "true"})
 	var each []string
 	for _, kv := range words {
 		value := kv[1]

@@ -103,9 +103,9 @@ func rows() []row {
 			environment: passfileEnvironment, limits: statement, note: jdbcNote},
 		{name: "npgsql", client: "Npgsql 6 and later (.NET)", text: npgsql, code: csharp,
 			password: inString,
-			limits:   Limits{Connect: connect, Waiting: silent + npgsqlCancel, Slow: true},
-			note: "Waiting is Command Timeout, and the 2 s in which Npgsql tries to cancel " +
-				"the statement"},
+			limits:   statement,
+			note: "Command Timeout also ends a statement that takes longer: raise it above your " +
+				"longest one; Npgsql then tries for 2 s to cancel it. Not tried with a real client"},
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 // nodeSilent: Node asks ten times, a second apart, once nothing was heard for keepIdle.
 const nodeSilent = keepIdle + 10
 
-const nodeNote = "an object and not a URL: Node compares the certificate of an address only with " +
-	"the name in ssl.host, and takes a password from a file by code alone"
+const nodeNote = "an object and not a URL: only ssl.host has every version compare the certificate " +
+	"with an address, and code alone takes a password from a file"
 
 // nodePostgres is the configuration of node-postgres. It knows one host.
 func nodePostgres(w target) string {

@@ -38,7 +38,7 @@ func connectionCommand(out *terminal.Terminal) *cli.Command {
 			"all the same.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "role", DefaultText: "the superuser",
-				Usage: "`ROLE` of PostgreSQL to log in as"},
+				Usage: "`NAME` of the role of PostgreSQL to log in as"},
 			&cli.StringFlag{Name: "database", Value: "postgres", Usage: "`NAME` of the database"},
 			&cli.BoolFlag{Name: "read", Usage: "to the replicas instead of the primary"},
 			&cli.StringFlag{Name: "form", Usage: "print one string alone: `FORM` is " +

@@ -11,8 +11,10 @@ BUILDVCS := $(if $(shell git rev-parse HEAD 2>/dev/null),true,false)
 
 CLI  := bin/pgha-cli
 LINT := bin/golangci-lint
-# What the tests try the rendered files, certificates and reports on, and what the race detector is built with.
-TEST_PACKAGES := chromium fish gcc libc6-dev haproxy openssl perl procps pyflakes3 python3 shellcheck tmux
+# What the tests try the rendered files, certificates, reports and connection strings on, and what the race detector is
+# built with.
+TEST_PACKAGES := chromium fish gcc libc6-dev haproxy openssl perl postgresql-client procps pyflakes3 python3 python3-asyncpg \
+	python3-psycopg python3-psycopg2 python3-sqlalchemy shellcheck tmux
 
 FUZZTIME ?= 10s
 

@@ -19,6 +19,7 @@ import (
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/accept"
 	"github.com/pgha/toolkit/pgha/advisor/measure"
+	"github.com/pgha/toolkit/pgha/connstring"
 	"github.com/pgha/toolkit/pgha/doctor/checkup"
 	"github.com/pgha/toolkit/pgha/drill"
 	"github.com/pgha/toolkit/pgha/etcd"
@@ -55,6 +56,7 @@ const mark = "marked-secret-7Q"
 func configured() []any {
 	return []any{
 		pki.KeyPair{}, pki.Leaf{}, pki.VerifyOptions{}, etcd.Options{}, patroni.Options{},
+		connstring.ExportOptions{},
 		rest.Options{},
 		patroni.Credentials{},
 		patroni.FailoverOptions{}, patroni.PauseOptions{}, patroni.ReinitializeOptions{},

@@ -19,16 +19,38 @@ var (
 	ErrNotProvisioned = vault.ErrNotProvisioned
 )
 
-// Connection says how to reach the cluster's primary as its superuser. No field holds a password:
-// it is in the file Connection.PassFile, which only the operator can read.
+// Connection says how to reach the cluster as its superuser, or as another role. No field holds a
+// password: it is in the files PassFile and PasswordFile, which only their owner can read.
 type Connection = connstring.Connection
 
+// ConnectionForm is how one kind of client is told where to connect.
+type ConnectionForm = connstring.Form
+
+// ConnectionLimits are what a form sets of its client's own limits.
+type ConnectionLimits = connstring.Limits
+
+// ConnectionFormNames are the names of all forms, in the order of Connection.Forms.
+func ConnectionFormNames() []string { return connstring.FormNames() }
+
 // ConnectionFor says how to connect to the cluster of a spec that was applied from this machine. It
-// needs no host. The password file it writes lies in the state directory with mode 0600; with
-// secrets.age none is written, and the function PassFile gives its content. Where the spec gets
-// passwords from commands they are run, each for a minute at most. ErrNotProvisioned means that
-// there is no such cluster yet.
+// needs no host. The password files it writes lie in the state directory with mode 0600; with
+// secrets.age none is written, and ExportConnection and the function PassFile give the password.
+// Where the spec gets passwords from commands they are run, each for a minute at most.
+// ErrNotProvisioned means that there is no such cluster yet.
 func ConnectionFor(sp *Spec) (Connection, error) { return connstring.ConnectionFor(sp) }
+
+// ExportOptions say where an export of a connection goes.
+type ExportOptions = connstring.ExportOptions
+
+// ExportConnection writes the files that the strings of a connection name into a directory of their
+// own, so that another account of this machine can use them, and returns the connection whose
+// strings name those files. With secrets.age the password lies plain from then on. It may be
+// repeated: what an export has not written, or somebody changed since, is refused with ErrRefused
+// before anything is touched. Nothing changes on the hosts.
+func ExportConnection(ctx context.Context, sp *Spec, c Connection,
+	o ExportOptions) (Connection, error) {
+	return connstring.Export(ctx, sp, c, o)
+}
 
 // RotateOptions say which secrets are replaced.
 type RotateOptions = secrets.RotateOptions

@@ -155,6 +155,8 @@ func candidates(c *cli.Context, out *terminal.Terminal, placeholder string) []st
 		return []string{"off", "on", "quorum", "strict"}
 	case "ROLE":
 		return []string{"leader", "replica"}
+	case "FORM":
+		return pgha.ConnectionFormNames()
 	case "FORMAT":
 		return []string{"json", "text"}
 	case "RELEASE":

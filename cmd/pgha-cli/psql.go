@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -18,35 +21,81 @@ import (
 
 func connectionCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
-		Name: "connection", Usage: "print connection strings for applications",
+		Name: "connection", Usage: "print connection strings for applications, in the form of each " +
+			"driver",
 		Description: "None holds the password: it is in a file that only you can read, and the " +
-			"strings name that file. With secrets.age in\n" +
-			"the specification no password lies plain on this machine: pgha-cli psql logs in all " +
-			"the same, other programs need\n" +
-			"a password file of their own.",
-		Flags: []cli.Flag{outputFlag()},
-		Action: func(c *cli.Context) error {
-			_, conn, err := connection(c, out)
-			if err != nil {
-				return err
-			}
-			if wantsJSON(c) {
-				return out.JSON(conn)
-			}
-			out.Printf("psql            psql %q\n", conn.DSN)
-			if conn.ReadDSN != "" {
-				out.Printf("replicas        psql %q\n", conn.ReadDSN)
-			}
-			passFile := conn.PassFile
-			if passFile == "" {
-				passFile = "none: the password is encrypted, and pgha-cli psql decrypts it"
-			}
-			out.Printf(
-				"multi-host      %s\npgx, URL        %s\nJDBC            %s\npassword file   %s\n",
-				conn.MultiHost, conn.URL, conn.JDBC, passFile)
-			return nil
+			"strings name that file. What limits each\n" +
+			"driver knows, and what they are worth, is in docs/connecting.md.\n\n" +
+			"   pgha-cli connection                              every form, for the primary\n" +
+			"   pgha-cli connection --role app --database shop --read\n" +
+			"   psql \"$(pgha-cli connection --form psql)\"       one bare string, for scripts\n" +
+			"   pgha-cli connection --export /srv/app/pg --owner app\n\n" +
+			"--export writes the authority's certificate, a service file and the password into a " +
+			"directory for an account that\n" +
+			"may not read yours, and prints the strings that name those files. With secrets.age in " +
+			"the specification no\n" +
+			"password lies plain on this machine but where you export it: pgha-cli psql logs in " +
+			"all the same.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "role", DefaultText: "the superuser",
+				Usage: "`NAME` of the role of PostgreSQL to log in as"},
+			&cli.StringFlag{Name: "database", Value: "postgres", Usage: "`NAME` of the database"},
+			&cli.BoolFlag{Name: "read", Usage: "to the replicas instead of the primary"},
+			&cli.StringFlag{Name: "form", Usage: "print one string alone: `FORM` is " +
+				strings.Join(pgha.ConnectionFormNames(), ", ")},
+			&cli.StringFlag{Name: "export", Usage: "write what the strings name into `DIRECTORY`"},
+			&cli.StringFlag{Name: "owner", DefaultText: "you",
+				Usage: "`ACCOUNT` of this machine that the export is for"},
+			outputFlag(),
 		},
+		Action: func(c *cli.Context) error { return printConnection(c, out) },
 	}
+}
+
+func printConnection(c *cli.Context, out *terminal.Terminal) error {
+	for _, name := range []string{"role", "database", "form", "export", "owner"} {
+		if c.IsSet(name) && c.String(name) == "" {
+			return usagef("--%s wants a value", name)
+		}
+	}
+	switch form := c.String("form"); {
+	case form != "" && wantsJSON(c):
+		return usagef("--form prints one string alone, and --output json all of them: give one of both")
+	case form != "" && !slices.Contains(pgha.ConnectionFormNames(), form):
+		return usagef("--form %s: there is no such form; there are %s", form,
+			strings.Join(pgha.ConnectionFormNames(), ", "))
+	case c.IsSet("owner") && !c.IsSet("export"):
+		return usagef("--owner says who an export is for: give --export DIRECTORY")
+	}
+	sp, conn, err := connection(c, out)
+	if err != nil {
+		return err
+	}
+	conn = conn.As(c.String("database"), c.String("role"))
+	if c.Bool("read") && conn.ReadDSN == "" {
+		return remote.WithHint(fmt.Errorf("%w: the cluster has one database and no balancer, so "+
+			"there is no way to replicas", pgha.ErrRefused), "leave out --read")
+	}
+	if dir := c.String("export"); dir != "" {
+		if conn, err = pgha.ExportConnection(c.Context, sp, conn,
+			pgha.ExportOptions{Dir: dir, Owner: c.String("owner")}); err != nil {
+			return err
+		}
+		out.Notef("%s", psql.Exported(conn, sp))
+	}
+	switch name := c.String("form"); {
+	case wantsJSON(c):
+		return out.JSON(conn)
+	case name != "":
+		text, err := psql.Bare(conn, name, c.Bool("read"))
+		if err != nil {
+			return err
+		}
+		out.Printf("%s\n", text)
+	default:
+		out.Printf("%s", psql.Forms(conn, c.Bool("read")))
+	}
+	return nil
 }
 
 // connection needs no host: it can be asked with the cluster down.

@@ -7,26 +7,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgha/toolkit/pgha/internal/testkit"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 )
 
 func TestConnectionStringsParseAndHoldNoPassword(t *testing.T) {
 	t.Parallel()
-	sp := testkit.Spec(t)
-	s, err := vault.OpenState(sp.StateDir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cr, err := vault.LoadCredentials(t.Context(), s, sp)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	c, err := ConnectionFor(sp)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, cr, c := applied(t)
 	for _, text := range []string{c.DSN, c.ReadDSN, c.MultiHost, c.URL} {
 		cfg, err := pgx.ParseConfig(text)
 		if err != nil {
@@ -61,7 +47,42 @@ func TestQuoting(t *testing.T) {
 	if got := quoteKeyword(`it's a \ path`); got != `'it\'s a \\ path'` {
 		t.Errorf("keyword: %s", got)
 	}
+	if got := quoteKeyword(""); got != "''" {
+		t.Errorf("keyword: %s", got)
+	}
+	if got := quoteC("a\"b\\c\nd\x01é"); got != `"a\"b\\c\nd\u0001é"` {
+		t.Errorf("literal: %s", got)
+	}
 	if got := vault.EscapePgpass(`a:b\c`); got != `a\:b\\c` {
 		t.Errorf("pgpass: %s", got)
+	}
+}
+
+// TestSeveralHostsParse: without balancers a driver finds every database in the string.
+func TestSeveralHostsParse(t *testing.T) {
+	t.Parallel()
+	_, _, c := applied(t)
+	for _, hosts := range [][]string{{"192.0.2.11", "192.0.2.12"}, {"2001:db8::11", "2001:db8::12"},
+		{"a.example.com", "b.example.com"}} {
+		c.hosts = hosts
+		unbalanced(&c)
+		c.render()
+		for _, name := range []string{"psql", "uri", "multi-host", "pgx", "lib-pq"} {
+			f, _ := c.Form(name)
+			for _, text := range []string{f.Write.String, f.Read.String} {
+				cfg, err := pgx.ParseConfig(text)
+				if err != nil {
+					t.Errorf("%s: %v", text, err)
+					continue
+				}
+				seen := map[string]bool{cfg.Host: true}
+				for _, other := range cfg.Fallbacks {
+					seen[other.Host] = true
+				}
+				if !seen[hosts[0]] || !seen[hosts[1]] || cfg.ValidateConnect == nil {
+					t.Errorf("%s leads to %v", text, seen)
+				}
+			}
+		}
 	}
 }

@@ -1,2 +1,3 @@
-// Package connstring renders connection strings for libpq, URLs and JDBC from a specification.
+// Package connstring renders connection strings for every driver from a specification, and exports
+// the files that they name.
 package connstring

@@ -6,18 +6,26 @@ import (
 	"github.com/pgha/toolkit/pgha/pki"
 )
 
-// PassFileName is the superuser's libpq password file in the state directory.
-const PassFileName = "pgpass"
+// In the state directory the superuser's password stands in a libpq password file, and alone in
+// another file for programs that read none of libpq's.
+const (
+	PassFileName     = "pgpass"
+	PasswordFileName = "password"
+)
 
-// KeepPassFile writes it, unless no password may lie plain.
+// KeepPassFile writes both, unless no password may lie plain.
 func (s *State) KeepPassFile(user string, password pki.Secret) error {
 	if s.Box != nil {
 		return nil
 	}
-	return s.Keep(PassFileName, passFileFor(user, password))
+	if err := s.Keep(PasswordFileName, append(password.Reveal(), '\n')); err != nil {
+		return err
+	}
+	return s.Keep(PassFileName, PassFileFor(user, password))
 }
 
-func passFileFor(user string, password pki.Secret) []byte {
+// PassFileFor is the content of a libpq password file.
+func PassFileFor(user string, password pki.Secret) []byte {
 	return []byte("*:*:*:" + EscapePgpass(user) + ":" +
 		EscapePgpass(string(password.Reveal())) + "\n")
 }

@@ -118,10 +118,12 @@ func (s *State) settle(recipients []string) (int, error) {
 	if err != nil {
 		return n, err
 	}
-	// psql needs its password file plain, so there is none any more: PassFile gives what stood
-	// there.
-	if err := os.Remove(s.Path(PassFileName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return n, err
+	// Programs need their password files plain, so there are none any more: PassFile gives what
+	// stood there.
+	for _, name := range []string{PassFileName, PasswordFileName} {
+		if err := os.Remove(s.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return n, err
+		}
 	}
 	return n, s.Keep(recipientsFile, want)
 }
@@ -225,7 +227,7 @@ func PassFile(ctx context.Context, sp *spec.Spec) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return passFileFor(sp.PostgreSQL.Superuser, cr.Superuser), nil
+	return PassFileFor(sp.PostgreSQL.Superuser, cr.Superuser), nil
 }
 
 // ReadCredentials loads the credentials of a cluster that was applied from this machine.

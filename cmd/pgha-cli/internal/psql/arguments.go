@@ -1,4 +1,5 @@
-// Package psql reads the arguments of psql, and gives it a password without a file on disk.
+// Package psql reads the arguments of psql, gives it a password without a file on disk, and prints
+// connection strings.
 package psql
 
 import (

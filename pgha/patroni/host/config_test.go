@@ -145,3 +145,13 @@ func TestPatronictlFindsTheCluster(t *testing.T) {
 		}
 	}
 }
+
+// TestLogConnectionsIsAListFromPostgreSQL18: before, PostgreSQL takes a boolean alone.
+func TestLogConnectionsIsAListFromPostgreSQL18(t *testing.T) {
+	t.Parallel()
+	for version, want := range map[int]string{14: "on", 17: "on", 18: "authorization"} {
+		if got := host.DefaultParameters(version)["log_connections"]; got != want {
+			t.Errorf("%d: %v, want %s", version, got, want)
+		}
+	}
+}

@@ -22,7 +22,7 @@ func Layout(o Options) layout.Layout {
 			{Path: CAFile, Group: user, From: layout.FromVault},
 			{Path: envFile, Configures: Unit, From: settingsFrom},
 			{Path: unitFile, Configures: Unit, From: "etcd.data_dir"},
-			{Path: etcdctlPath, Mode: 0o700, From: settingsFrom},
+			{Path: etcdctlPath, Mode: 0o755, From: settingsFrom},
 		},
 		Ports: []layout.Port{
 			{Number: o.ClientPort, Field: "etcd.client_port", Unit: Unit,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/monitoring"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -148,4 +149,46 @@ func readSpec(c *cli.Context, out *terminal.Terminal,
 		return loadFile(c.Args().First())
 	}
 	return loadSpec(c.Context, c, out, opts)
+}
+
+func monitoringCommand(out *terminal.Terminal) *cli.Command {
+	return &cli.Command{
+		Name: "monitoring", Usage: "print what a monitoring system needs to watch the cluster",
+		Subcommands: []*cli.Command{prometheusCommand(out)},
+	}
+}
+
+func prometheusCommand(out *terminal.Terminal) *cli.Command {
+	return &cli.Command{
+		Name: "prometheus", Usage: "print a scrape configuration or alert rules for Prometheus",
+		Description: "Made from the specification; contacts no host. Prometheus takes the first as one " +
+			"of its scrape_config_files and the\nsecond as one of its rule_files:\n\n" +
+			"   pgha-cli monitoring prometheus > /etc/prometheus/pgha.yml\n" +
+			"   pgha-cli monitoring prometheus --rules > /etc/prometheus/pgha-rules.yml\n" +
+			"   cp STATE-DIRECTORY/ca/patroni.crt /etc/prometheus/patroni-ca.crt\n\n" +
+			"Hosts serve metrics to the networks in the section monitoring of the specification, once " +
+			"that is applied.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "rules", DisableDefaultText: true,
+				Usage: "print alert rules in place of the scrape configuration"},
+			&cli.StringFlag{Name: "ca-file", Value: "patroni-ca.crt",
+				Usage: "where Prometheus finds the `FILE` with the authority of Patroni's " +
+					"certificates; a relative path starts at its configuration"},
+		},
+		Action: func(c *cli.Context) error {
+			sp, err := readSpec(c, out, &pgha.ConnectOptions{})
+			if err != nil {
+				return err
+			}
+			text, err := monitoring.Scrape(sp, monitoring.Options{CAFile: c.String("ca-file")})
+			if c.Bool("rules") {
+				text, err = monitoring.Rules(sp)
+			}
+			if err != nil {
+				return err
+			}
+			_, err = out.Stdout.Write(text)
+			return err
+		},
+	}
 }

@@ -210,7 +210,7 @@ func TestTimingsMatchTheComponents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defaults := patroni.DefaultParameters()
+	defaults := patroni.DefaultParameters(18)
 	for i, name := range []string{"tcp_keepalives_idle", "tcp_keepalives_interval",
 		"tcp_keepalives_count"} {
 		if got := fmt.Sprint(defaults[name]); got != fmt.Sprint(keepalives[i]) {

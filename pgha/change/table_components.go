@@ -175,6 +175,14 @@ func balancerFields() []Field {
 		reload("client_timeout", "sessions that are open keep the old one."),
 		reload("connect_timeout", "sessions go on."),
 		reload("check_interval", "sessions go on."),
+		{Name: "monitoring.networks", Effect: RolledRestart,
+			What: "HAProxy is reloaded on one balancer after the other. With the first network and " +
+				"without the last one etcd is restarted on one member after the other, the leader " +
+				"last."},
+		{Name: "monitoring.haproxy_port", Effect: Reload,
+			What: "HAProxy is reloaded on one balancer after the other; sessions go on."},
+		{Name: "monitoring.etcd_port", Effect: RolledRestart,
+			What: "etcd is restarted on one member after the other, the leader last."},
 		{
 			Name: "vip", Effect: Refused,
 			Why: "balancers that are no longer told of the address would keep it",

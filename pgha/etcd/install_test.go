@@ -102,6 +102,7 @@ func TestInstallOnABareHost(t *testing.T) {
 			"/etc/etcd/certs/gateway.crt /etc/etcd/certs/gateway.key",
 		"put /etc/etcd/etcd.env -rw-r--r-- root root",
 		"put /etc/systemd/system/etcd.service -rw-r--r-- root root",
+		"put /usr/local/sbin/etcdctl -rwxr-xr-x root root",
 		"systemctl enable --no-reload --quiet etcd.service",
 		"systemctl daemon-reload",
 	}

@@ -5,8 +5,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Layout describes what the options put on each member's host. It uses Source, DataDir, ClientPort
-// and PeerPort.
+// Layout describes what the options put on each member's host. It uses Source, DataDir, ClientPort,
+// PeerPort and MetricsPort.
 func Layout(o Options) layout.Layout {
 	o = o.withDefaults()
 	l := layout.Layout{
@@ -22,6 +22,7 @@ func Layout(o Options) layout.Layout {
 			{Path: CAFile, Group: user, From: layout.FromVault},
 			{Path: envFile, Configures: Unit, From: settingsFrom},
 			{Path: unitFile, Configures: Unit, From: "etcd.data_dir"},
+			{Path: etcdctlPath, Mode: 0o755, From: settingsFrom},
 		},
 		Ports: []layout.Port{
 			{Number: o.ClientPort, Field: "etcd.client_port", Unit: Unit,
@@ -31,11 +32,15 @@ func Layout(o Options) layout.Layout {
 				Clients: []layout.Client{{Component: "etcd", Purpose: "etcd to etcd"}}},
 		},
 	}
+	if o.MetricsPort > 0 {
+		l.Ports = append(l.Ports, layout.Port{Number: o.MetricsPort, Field: "monitoring.etcd_port",
+			Unit: Unit, Programs: []string{"etcd"}})
+	}
 	return l.WithCertificates()
 }
 
 // settingsFrom is what etcd.env is made from.
-const settingsFrom = "etcd, hosts, cluster"
+const settingsFrom = "etcd, hosts, cluster, monitoring"
 
 // packages are what a host needs before Install or Bootstrap. The distribution's must not start
 // etcd: with their defaults each host would form a cluster of one.

@@ -88,6 +88,10 @@ type Options struct {
 	QuotaBytes int64
 	// ClientPort and PeerPort; 0 means 2379 and 2380.
 	ClientPort, PeerPort int
+	// MetricsPort, on the member's address, is where GET /metrics and /health are answered, by HTTP
+	// and to everybody; etcd's data is not to be had there. 0 means that metrics are had on
+	// ClientPort alone, with a client's certificate, which opens the data, too.
+	MetricsPort int
 	// Unit are further lines of the [Service] section of etcd's unit, each "Directive=value". They
 	// come last and so override pgha's own. A drop-in made by hand is left alone, too.
 	Unit []string

@@ -26,6 +26,7 @@ func tunedOptions() Options {
 	o.HeartbeatInterval, o.ElectionTimeout, o.AutoCompaction = 250*time.Millisecond,
 		2500*time.Millisecond,
 		30*time.Minute
+	o.MetricsPort = 12381
 	o.Unit = []string{"CPUWeight=1000", "RestartSec=5s"}
 	o.Members[0].Gateway = pki.KeyPair{}
 	return o

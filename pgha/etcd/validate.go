@@ -113,6 +113,9 @@ func (o Options) checkSettings(p *problems) {
 	if o.ClientPort == o.PeerPort {
 		p.addf("etcd cannot serve clients and peers on the same port %d", o.ClientPort)
 	}
+	if port := o.MetricsPort; port != 0 && (port == o.ClientPort || port == o.PeerPort) {
+		p.addf("etcd cannot serve metrics on port %d, which clients or peers have", port)
+	}
 	if o.QuotaBytes < 0 {
 		p.addf("etcd's quota of %d bytes is negative", o.QuotaBytes)
 	}

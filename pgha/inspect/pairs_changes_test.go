@@ -411,6 +411,8 @@ func acceptedPairs() []specPair {
 		},
 		{name: "another router id", after: "vip: {router_id: 77}", does: "vip.router_id: ordered change"},
 		{name: "another virtual IP", after: "vip: {address: 10.0.0.31}", does: "vip.address: ordered change"},
+		{name: "who reads metrics", after: "monitoring: {networks: [10.9.0.0/16]}",
+			does: "monitoring.networks: rolled restart"},
 		{name: "promises", after: "slo: {failover: 1m}", does: "slo.failover: operator"},
 	}
 }

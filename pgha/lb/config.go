@@ -61,6 +61,7 @@ type model struct {
 	Servers               []server
 	WriteBind, ReadBind   string
 	HealthBind            string
+	MetricsBind           string
 	WriteProxy, ReadProxy string
 	Socket, CAFile        string
 	ReadCheck             string
@@ -75,9 +76,10 @@ func newModel(o Options) model {
 		Options:    o,
 		WriteProxy: WriteProxy, ReadProxy: ReadProxy, Socket: socketPath, CAFile: caPath,
 		WriteBind: bind(o, o.WritePort), ReadBind: bind(o, o.ReadPort),
-		HealthBind: hostport.Join("127.0.0.1", o.HealthPort),
-		ReadCheck:  "/replica",
-		Retries:    max(2, int(tryFor/o.ConnectTimeout)),
+		HealthBind:  hostport.Join("127.0.0.1", o.HealthPort),
+		MetricsBind: bind(o, o.MetricsPort),
+		ReadCheck:   "/replica",
+		Retries:     max(2, int(tryFor/o.ConnectTimeout)),
 	}
 	if o.ReadMaxLag > 0 {
 		m.ReadCheck += "?lag=" + strconv.FormatInt(o.ReadMaxLag, 10)

@@ -27,6 +27,7 @@ func TestConfigGolden(t *testing.T) {
 			o.ConnectTimeout, o.ClientTimeout, o.ServerTimeout = time.Second, time.Hour, 2*time.Hour
 			o.Backends[0].CertName = "pg1.example.com"
 			o.Clients = []string{"10.1.0.0/16", "192.168.0.0/24", "fd00::/8"}
+			o.MetricsNetworks, o.MetricsPort = []string{"10.9.0.0/16", "10.8.0.1/32"}, 9405
 		},
 		"ipv6": func(o *lb.Options) {
 			o.Backends = []lb.Backend{{Name: "pg1", Address: "fd00::203"},

@@ -29,6 +29,8 @@ import (
 type database struct {
 	name, address string
 	role          atomic.Value // "primary", "replica" or "down"
+	postgres      net.Listener
+	aborts        atomic.Bool // ends sessions after a word, as they look over TLS
 }
 
 func (d *database) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -58,6 +60,7 @@ func (d *database) start(t *testing.T, leaf *pki.Leaf, postgresPort, restPort in
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = postgres.Close() })
+	d.postgres = postgres
 	go func() {
 		for {
 			c, err := postgres.Accept()
@@ -65,7 +68,15 @@ func (d *database) start(t *testing.T, leaf *pki.Leaf, postgresPort, restPort in
 				return
 			}
 			_, _ = io.WriteString(c, d.name+"\n")
-			go func() { _, _ = io.Copy(io.Discard, c); _ = c.Close() }()
+			go func() {
+				if b := make([]byte, 64); d.aborts.Load() {
+					_, _ = c.Read(b)
+					_ = c.(*net.TCPConn).SetLinger(0)
+				} else {
+					_, _ = io.Copy(io.Discard, c)
+				}
+				_ = c.Close()
+			}()
 		}
 	}()
 }
@@ -109,13 +120,21 @@ func freePorts(t *testing.T, n int) []int {
 // certNames are the names in their certificates.
 func startStack(t *testing.T, subnet int, certNames ...string) *stack {
 	t.Helper()
+	return startStackWith(t, subnet, func(*lb.Options) {}, "", certNames...)
+}
+
+// startStackWith does it with other options, and another place for HAProxy's log unless that is "".
+func startStackWith(t *testing.T, subnet int, adjust func(*lb.Options), log string,
+	certNames ...string) *stack {
+	t.Helper()
 	program := haproxy(t)
-	p := freePorts(t, 5)
+	p := freePorts(t, 6)
 	s := &stack{Options: lb.Options{
 		PatroniCA: testpki.CA(t).CertPEM(), WritePort: p[0], ReadPort: p[1], HealthPort: p[2],
-		PostgresPort: p[3], RESTPort: p[4],
+		PostgresPort: p[3], RESTPort: p[4], MetricsPort: p[5],
 		Wait: 20 * time.Second,
 	}}
+	adjust(&s.Options)
 	for i, certName := range certNames {
 		d := &database{name: fmt.Sprintf("pg%d", i+1),
 			address: fmt.Sprintf("127.77.%d.%d", subnet, i+1)}
@@ -136,6 +155,9 @@ func startStack(t *testing.T, subnet int, certNames ...string) *stack {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	// The write and read ports are bound on every address on a host; loopback is enough here.
 	text := strings.ReplaceAll(string(cfg), "bind *:", "bind 127.0.0.1:")
+	if log != "" {
+		text = strings.Replace(text, "log /dev/log ", "log "+log+" ", 1)
+	}
 	cmd := exec.Command(program, "-db", "-f", relocate(t, []byte(text), s.PatroniCA, dir))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -7,15 +7,15 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Layout describes what the options put on each balancer. It uses WritePort, ReadPort and
-// HealthPort.
+// Layout describes what the options put on each balancer. It uses WritePort, ReadPort, HealthPort
+// and, with MetricsNetworks, MetricsPort.
 func Layout(o Options) layout.Layout {
 	o = o.withDefaults()
 	port := func(number int, field string, local bool) layout.Port {
 		return layout.Port{Number: number, Field: field, Local: local, Unit: Unit,
 			Programs: []string{"haproxy"}}
 	}
-	return layout.Layout{
+	l := layout.Layout{
 		Component:    "haproxy",
 		Packages:     remote.Packages{Names: []string{"haproxy"}, Quiet: []string{Unit}},
 		PackagesFrom: layout.FromRole,
@@ -32,7 +32,7 @@ func Layout(o Options) layout.Layout {
 			{Path: dropInDir, Dir: true, From: layout.FromTemplates},
 			{Path: dropInPath, From: layout.FromTemplates},
 			{Path: ConfigPath, Configures: Unit, From: "balancer, hosts, postgresql.port, " +
-				"patroni.rest_port"},
+				"patroni.rest_port, monitoring"},
 		},
 		Ports: []layout.Port{
 			port(o.WritePort, "balancer.write_port", false),
@@ -40,4 +40,8 @@ func Layout(o Options) layout.Layout {
 			port(o.HealthPort, "balancer.stats_port", true),
 		},
 	}
+	if len(o.MetricsNetworks) > 0 {
+		l.Ports = append(l.Ports, port(o.MetricsPort, "monitoring.haproxy_port", false))
+	}
+	return l
 }

@@ -73,6 +73,13 @@ type Options struct {
 	// which only root may open.
 	StatsPage bool
 
+	// MetricsNetworks are the networks, each "address/bits", that may read HAProxy's metrics as
+	// Prometheus does: GET /metrics on MetricsPort of every address, by HTTP. Empty means none, and
+	// nothing listens there.
+	MetricsNetworks []string
+	// MetricsPort is of meaning with MetricsNetworks alone. 0 means 8405.
+	MetricsPort int
+
 	// Clients are the networks whose clients get sessions, each "address/bits". Empty means every
 	// network. It has to hold the cluster's own hosts, too: what opens sessions from there goes
 	// through the balancers as well.
@@ -180,6 +187,7 @@ func (o Options) withDefaults() Options {
 	o.PostgresPort = cmp.Or(o.PostgresPort, 5432)
 	o.RESTPort = cmp.Or(o.RESTPort, 8008)
 	o.HealthPort = cmp.Or(o.HealthPort, 7000)
+	o.MetricsPort = cmp.Or(o.MetricsPort, 8405)
 	o.Checks.Interval = cmp.Or(o.Checks.Interval, 500*time.Millisecond)
 	o.Checks.Fast = cmp.Or(o.Checks.Fast, 200*time.Millisecond)
 	o.Checks.Down = cmp.Or(o.Checks.Down, 300*time.Millisecond)

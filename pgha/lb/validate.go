@@ -48,9 +48,12 @@ func (o Options) Validate() error {
 		}
 		addresses[a] = true
 	}
-	for _, network := range o.Clients {
-		if _, err := netip.ParsePrefix(network); err != nil {
-			flaw("clients: %q is not a network", network)
+	for what, networks := range map[string][]string{"clients": o.Clients,
+		"metrics": o.MetricsNetworks} {
+		for _, network := range networks {
+			if _, err := netip.ParsePrefix(network); err != nil {
+				flaw("%s: %q is not a network", what, network)
+			}
 		}
 	}
 	flaws = append(flaws, o.portFlaws()...)
@@ -74,6 +77,7 @@ func (o Options) portFlaws() (flaws []error) {
 		{"write port", o.WritePort, true},
 		{"read port", o.ReadPort, true},
 		{"health port", o.HealthPort, true},
+		{"metrics port", o.MetricsPort, len(o.MetricsNetworks) > 0},
 		{"PostgreSQL port", o.PostgresPort, false},
 		{"REST port", o.RESTPort, false},
 	} {

@@ -14,6 +14,7 @@ import (
 // ServerLayout must be installed.
 //
 // What it writes: ConfigPath (checked by patroni --validate-config before it replaces the old one),
+// /root/.config/patroni/patronictl.yaml, with which patronictl finds the cluster,
 // beside it the passwords that replicas log in with and the verifiers that the roles of a new
 // cluster get, CertsDir, the command /usr/local/lib/pgha/move-etcd-leader that Patroni calls back,
 // the unit pgha-watch.service that wakes Patroni when PostgreSQL dies, drop-ins for Patroni's unit

@@ -69,9 +69,9 @@ func Layout(o Options) layout.Layout { return host.Layout(o) }
 // PostgreSQLVersion, DataDir and ListenPort.
 func ServerLayout(o Options) layout.Layout { return host.ServerLayout(o) }
 
-// DefaultParameters returns the PostgreSQL settings a cluster starts with, as a map of its own that
-// the caller may change.
-func DefaultParameters() map[string]any { return host.DefaultParameters() }
+// DefaultParameters returns the PostgreSQL settings that a cluster of this major version starts
+// with, as a map of its own that the caller may change.
+func DefaultParameters(version int) map[string]any { return host.DefaultParameters(version) }
 
 // ValidateDynamic refuses a dynamic configuration that Patroni would ignore in part, or change
 // silently, as dynamic.Validate does. The error is a *ConfigError.

@@ -22,6 +22,9 @@ type File struct {
 	Content []byte
 	// Secret keeps the content out of diffs.
 	Secret bool
+	// Public, when set, tells of the content that is replaced whether a diff may show it. It is not
+	// asked where there is none, or where Secret is true.
+	Public func(old []byte) bool
 	// Validate, when set, gets the path of the new content before it replaces the old and returns
 	// the command that must accept it, for example haproxy -c -f PATH. The new file lies in the
 	// same folder under a temporary name.
@@ -108,6 +111,9 @@ func (f File) diff(ctx context.Context, t *Target, exists bool) (string, error) 
 				return "", err
 			}
 		}
+	}
+	if exists && f.Public != nil && !f.Public(old) {
+		return "", nil
 	}
 	return udiff.Unified(f.Path, f.Path, string(old), string(f.Content)), nil
 }

@@ -46,6 +46,22 @@ type VIP struct {
 	Preempt bool `yaml:"preempt"`
 }
 
+// Monitoring says who reads the cluster's metrics: Prometheus, or what speaks as it does.
+type Monitoring struct {
+	// Networks are those that metrics are read from, each "address/bits". Without any, HAProxy and
+	// etcd serve none. HAProxy answers nobody else; etcd and Patroni's REST API cannot tell who
+	// asks, so that a firewall has to. Default: none.
+	Networks []string `yaml:"networks,omitempty"`
+	// HAProxyPort is where balancers serve HAProxy's metrics, by HTTP. Default: 8405.
+	HAProxyPort int `yaml:"haproxy_port"`
+	// EtcdPort is where database hosts serve etcd's metrics and health, by HTTP and without any right
+	// to etcd's data. Default: 2381.
+	EtcdPort int `yaml:"etcd_port"`
+}
+
+// On tells whether HAProxy and etcd serve metrics.
+func (m Monitoring) On() bool { return len(m.Networks) > 0 }
+
 // TLS describes keys and certificates.
 type TLS struct {
 	// KeyAlgorithm is KeyECDSA or KeyRSA. Default: KeyECDSA.

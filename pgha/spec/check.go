@@ -35,6 +35,7 @@ func check(s *Spec, d *decoder) {
 	c.patroni()
 	c.timings()
 	c.balancer()
+	c.monitoring()
 	c.tls()
 	c.secrets()
 	c.slo()

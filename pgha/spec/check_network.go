@@ -128,6 +128,10 @@ func (c *checker) ports() {
 		{"balancer.write_port", c.Balancer.WritePort}, {"balancer.read_port", c.Balancer.ReadPort},
 		{"balancer.stats_port", c.Balancer.StatsPort},
 	}
+	if c.Monitoring.On() {
+		databases = append(databases, listener{"monitoring.etcd_port", c.Monitoring.EtcdPort})
+		balancers = append(balancers, listener{"monitoring.haproxy_port", c.Monitoring.HAProxyPort})
+	}
 	for _, group := range [][]listener{databases, balancers} {
 		for i, l := range group {
 			within(c, l.field, l.port, 1, 65535)
@@ -167,5 +171,18 @@ func (c *checker) sshPorts(listening map[Role][]listener) {
 					l.port, l.field, field, h.Name), "change one of the two")
 			}
 		}
+	}
+}
+
+// monitoring checks who may read metrics; the ports are checked among the others where they are used.
+func (c *checker) monitoring() {
+	for i, network := range c.Monitoring.Networks {
+		if problem, remedy := networkFault(network); problem != "" {
+			c.bad(element("monitoring.networks", i), quoted(network)+" "+problem, remedy)
+		}
+	}
+	if !c.Monitoring.On() {
+		within(c, "monitoring.haproxy_port", c.Monitoring.HAProxyPort, 1, 65535)
+		within(c, "monitoring.etcd_port", c.Monitoring.EtcdPort, 1, 65535)
 	}
 }

@@ -39,6 +39,7 @@ func New() *Spec {
 			MaxConnections: 4000, ClientTimeout: 24 * time.Hour,
 			ConnectTimeout: 500 * time.Millisecond,
 			CheckInterval:  500 * time.Millisecond},
+		Monitoring: Monitoring{HAProxyPort: 8405, EtcdPort: 2381},
 		TLS:        TLS{KeyAlgorithm: KeyECDSA, CALifetimeDays: 3650, LeafLifetimeDays: 365},
 		Unattended: Unattended{NeedrestartExclude: true},
 		SLO:        SLO{Failover: 30 * time.Second, Switchover: 5 * time.Second},

@@ -43,6 +43,8 @@ type Spec struct {
 	//
 	// It is nil then.
 	VIP *VIP `yaml:"vip,omitempty"`
+	// Monitoring says who reads the cluster's metrics.
+	Monitoring Monitoring `yaml:"monitoring"`
 	// TLS describes keys and certificates.
 	TLS TLS `yaml:"tls"`
 	// Secrets says where passwords come from. Default: they are generated.

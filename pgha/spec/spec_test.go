@@ -137,6 +137,7 @@ postgresql:
 etcd: {version: 3.5.33, source: archive, archive: etcd.tar.gz, sha256: 0000000000000000000000000000000000000000000000000000000000000000, data_dir: /srv/etcd, heartbeat_interval: 50ms, election_timeout: 500ms, auto_compaction: 30m, client_port: 12379, peer_port: 12380}
 patroni: {namespace: /db/, rest_port: 18008, profile: fast, ttl: 40, loop_wait: 8, retry_timeout: 9, maximum_lag_on_failover: 0, primary_start_timeout: 60, failsafe_mode: false, use_pg_rewind: false, use_slots: false, synchronous_mode: on, watchdog: off, extra: {log: {level: INFO, loggers: [a, b]}}}
 balancer: {write_port: 6432, read_port: 6433, read_fallback_to_primary: false, stats_port: 7001, max_connections: 10, client_timeout: 1h30m, check_interval: 1s}
+monitoring: {networks: ["fd00:9::/64"], haproxy_port: 18405, etcd_port: 12381}
 vip: {address: "fd00::99", prefix_length: 64, router_id: 9, advert_interval: 1, preempt: true}
 tls: {key_algorithm: rsa, ca_lifetime_days: 100, leaf_lifetime_days: 10}
 secrets: {superuser_password_file: password, replication_password_command: [sh, -c, echo $PASSWORD], rewind_password_file: accented}

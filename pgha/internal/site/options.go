@@ -73,7 +73,7 @@ func (c *Site) AddressOptions() (vip.Options, bool, error) {
 
 // etcdOptions are those that follow from the specification alone.
 func etcdOptions(sp *spec.Spec) etcd.Options {
-	return etcd.Options{
+	o := etcd.Options{
 		Token: sp.Cluster, Version: sp.Etcd.Version, Source: etcd.Source(sp.Etcd.Source),
 		Archive: sp.Etcd.Archive, SHA256: sp.Etcd.SHA256, URL: sp.Etcd.URL,
 		DataDir:           sp.Etcd.DataDir,
@@ -81,6 +81,10 @@ func etcdOptions(sp *spec.Spec) etcd.Options {
 		AutoCompaction: sp.Etcd.AutoCompaction, ClientPort: sp.Etcd.ClientPort,
 		PeerPort: sp.Etcd.PeerPort,
 	}
+	if sp.Monitoring.On() {
+		o.MetricsPort = sp.Monitoring.EtcdPort
+	}
+	return o
 }
 
 // EtcdOptionsFor translates the spec for package etcd.
@@ -181,6 +185,7 @@ func balancerOptions(sp *spec.Spec) lb.Options {
 		ClientTimeout: sp.Balancer.ClientTimeout, ServerTimeout: sp.Balancer.ClientTimeout,
 		ConnectTimeout: sp.Balancer.ConnectTimeout,
 		Checks:         lb.Checks{Interval: sp.Balancer.CheckInterval}, Clients: Clients(sp),
+		MetricsNetworks: sp.Monitoring.Networks, MetricsPort: sp.Monitoring.HAProxyPort,
 	}
 }
 

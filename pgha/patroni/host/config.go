@@ -32,13 +32,21 @@ func Config(o Options, m Member) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("render config.yml of %s: %w", m.Name, err)
 	}
-	buf := bytes.NewBufferString(configHeader)
-	enc := yaml.NewEncoder(buf)
-	enc.SetIndent(2)
-	if err := enc.Encode(doc); err != nil {
+	content, err := text(configHeader, doc)
+	if err != nil {
 		return nil, fmt.Errorf("render config.yml of %s: %w", m.Name, err)
 	}
-	return buf.Bytes(), nil
+	return content, nil
+}
+
+// text is a document for PyYAML, behind a header.
+func text(header string, doc *yaml.Node) ([]byte, error) {
+	quoteForPython(doc)
+	buf := bytes.NewBufferString(header)
+	enc := yaml.NewEncoder(buf)
+	enc.SetIndent(2)
+	err := enc.Encode(doc)
+	return buf.Bytes(), err
 }
 
 // document is the member's config.yml before it becomes text.
@@ -70,7 +78,6 @@ func document(o Options, m Member) (*yaml.Node, error) {
 		}
 		merge(doc, &extra)
 	}
-	quoteForPython(doc)
 	return doc, nil
 }
 
@@ -120,20 +127,18 @@ func lookup(mapping *yaml.Node, key string) *yaml.Node {
 
 // model fills the file's sections in. The receiver and m have their defaults.
 func (o Options) model(m Member) file {
-	etcd, rest := layout.CertificateOf(layout.EtcdClient), layout.CertificateOf(layout.RESTServer)
-	ctl, server := layout.CertificateOf(layout.RESTClient), layout.CertificateOf(layout.Postgres)
+	rest, server := layout.CertificateOf(layout.RESTServer), layout.CertificateOf(layout.Postgres)
 	f := file{
 		Scope: o.Scope, Namespace: o.Namespace, Name: m.Name,
-		Log: logSection{Level: "INFO"},
-		Etcd3: etcdSection{Hosts: o.EtcdEndpoints, Protocol: "https", CACert: etcd.CA,
-			Cert: etcd.File, Key: etcd.Key},
+		Log:   logSection{Level: "INFO"},
+		Etcd3: o.etcdSection(),
 		RESTAPI: restSection{
 			Listen:         listen(m.Address, o.RESTPort),
 			ConnectAddress: hostport.Join(m.Address, o.RESTPort),
 			CertFile:       rest.File, KeyFile: rest.Key, CAFile: rest.CA, VerifyClient: "optional",
 			ServerTokens: "ProductOnly",
 		},
-		Ctl:      ctlSection{CACert: ctl.CA, CertFile: ctl.File, KeyFile: ctl.Key},
+		Ctl:      ctl(),
 		Watchdog: watchdogSection{Mode: WatchdogOff},
 		Tags:     m.tags(),
 		PostgreSQL: postgresSection{
@@ -159,6 +164,19 @@ func (o Options) model(m Member) file {
 		f.Bootstrap = &bootstrapSection{DCS: o.bootstrapDCS(), InitDB: o.initdb()}
 	}
 	return f
+}
+
+// etcdSection is how Patroni and patronictl reach etcd.
+func (o Options) etcdSection() etcdSection {
+	c := layout.CertificateOf(layout.EtcdClient)
+	return etcdSection{Hosts: o.EtcdEndpoints, Protocol: "https", CACert: c.CA, Cert: c.File,
+		Key: c.Key}
+}
+
+// ctl is what Patroni and patronictl show to the REST API of members.
+func ctl() ctlSection {
+	c := layout.CertificateOf(layout.RESTClient)
+	return ctlSection{CACert: c.CA, CertFile: c.File, KeyFile: c.Key}
 }
 
 // bootstrapDCS is the dynamic configuration a new cluster begins with, and the record of what the

@@ -7,11 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pgha/toolkit/internal/golden"
 	"github.com/pgha/toolkit/pgha/internal/reference"
 	"github.com/pgha/toolkit/pgha/patroni/host"
+	"github.com/pgha/toolkit/pgha/remote"
 )
 
 func TestConfig(t *testing.T) {
@@ -107,6 +109,49 @@ func TestHBALetsNobodyInUnencrypted(t *testing.T) {
 			}
 		default:
 			t.Errorf("%q: unknown kind", line)
+		}
+	}
+}
+
+// TestPatronictlFindsTheCluster: its file says the same of the cluster as config.yml.
+func TestPatronictlFindsTheCluster(t *testing.T) {
+	t.Parallel()
+	o := reference.Options()
+	resources, err := host.Resources(o, o.Members[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := host.Config(o, o.Members[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file, whole map[string]any
+	for _, r := range resources {
+		if f, ok := r.(remote.File); ok && f.Path == "/root/.config/patroni/patronictl.yaml" {
+			if f.Mode != 0o600 || f.Owner != "" {
+				t.Errorf("mode %o, owner %q", f.Mode, f.Owner)
+			}
+			if err := yaml.Unmarshal(f.Content, &file); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := yaml.Unmarshal(config, &whole); err != nil {
+		t.Fatal(err)
+	}
+	for _, section := range []string{"scope", "namespace", "etcd3", "ctl"} {
+		if diff := cmp.Diff(whole[section], file[section]); diff != "" || file[section] == nil {
+			t.Errorf("%s (-config.yml +patronictl.yaml):\n%s", section, diff)
+		}
+	}
+}
+
+// TestLogConnectionsIsAListFromPostgreSQL18: before, PostgreSQL takes a boolean alone.
+func TestLogConnectionsIsAListFromPostgreSQL18(t *testing.T) {
+	t.Parallel()
+	for version, want := range map[int]string{14: "on", 17: "on", 18: "authorization"} {
+		if got := host.DefaultParameters(version)["log_connections"]; got != want {
+			t.Errorf("%d: %v, want %s", version, got, want)
 		}
 	}
 }

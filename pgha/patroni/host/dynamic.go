@@ -2,9 +2,9 @@ package host
 
 import "strings"
 
-// DefaultParameters returns the PostgreSQL settings a cluster starts with, as a map of its own that
-// the caller may change.
-func DefaultParameters() map[string]any {
+// DefaultParameters returns the PostgreSQL settings that a cluster of this major version starts
+// with, as a map of its own that the caller may change.
+func DefaultParameters(version int) map[string]any {
 	return map[string]any{
 		"max_connections": 100,
 		"shared_buffers":  "256MB",
@@ -38,13 +38,28 @@ func DefaultParameters() map[string]any {
 		// gone, with all its locks, while it computes or waits for a lock itself. With this it looks
 		// that often whether the connection is still there.
 		"client_connection_check_interval": "5s",
+		// Who did it: the form that pgBadger takes apart. Behind a balancer the client is the
+		// balancer.
+		"log_line_prefix": "%m [%p] %quser=%u,db=%d,app=%a,client=%h ",
+		"log_connections": logConnections(version),
+		// Who waits for whom, after deadlock_timeout (1 s).
+		"log_lock_waits": "on",
 	}
+}
+
+// logConnections is one line for each session that has logged in, where PostgreSQL can choose:
+// before 18 it logs the connection and the authentication, too.
+func logConnections(version int) string {
+	if version >= 18 {
+		return "authorization"
+	}
+	return "on"
 }
 
 // parameters are the settings of the whole cluster: the defaults with the caller's over them. A nil
 // one is taken away from the DCS, whoever wrote it there.
 func (o Options) parameters() map[string]any {
-	p := DefaultParameters()
+	p := DefaultParameters(o.PostgreSQLVersion)
 	for name, value := range o.Parameters {
 		// PostgreSQL does not tell MAX_CONNECTIONS from max_connections; a map does
 		p[strings.ToLower(name)] = value

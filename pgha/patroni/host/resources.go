@@ -34,6 +34,11 @@ func Resources(o Options, m Member) ([]remote.Resource, error) {
 	list = append(list, watch...)
 	list = append(list, ConfigFile(o, config), l.Folder(dropInDir),
 		l.Place(dropInPath, dropIn(o, m)))
+	ctl, err := o.ctlResources()
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, ctl...)
 	for _, unit := range serverUnits() {
 		where := standAsidePath(unit)
 		list = append(list, l.Folder(path.Dir(where)), l.Place(where, []byte(standAside)))
@@ -42,10 +47,13 @@ func Resources(o Options, m Member) ([]remote.Resource, error) {
 }
 
 // ConfigFile is config.yml with this content, which Patroni itself judges before it replaces the
-// old one.
+// old one. A difference is shown where neither text can hold a secret.
 func ConfigFile(o Options, content []byte) remote.File {
 	f := Layout(o).Place(ConfigPath, content)
 	f.Validate = validateConfig
+	if f.Secret = len(o.Extra) > 0 || !public(content); !f.Secret {
+		f.Public = public
+	}
 	return f
 }
 

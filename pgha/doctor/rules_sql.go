@@ -9,6 +9,7 @@ import (
 	"github.com/pgha/toolkit/internal/shell"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // psql is how the remedies speak to a host's own PostgreSQL.
@@ -191,11 +192,10 @@ func dropByHand(f Facts, h *Host, s Slot) errs.Next {
 		h.Name, psql(f, fmt.Sprintf("SELECT pg_drop_replication_slot('%s')", s.Name)))
 }
 
-// slotMember is the member whose slot has this name: Patroni replaces what may not stand in one.
+// slotMember is the member whose slot has this name.
 func (f Facts) slotMember(slot string) *Host {
 	for _, h := range f.Hosts {
-		if h.Member != "" && strings.NewReplacer("-", "_", ".",
-			"_").Replace(strings.ToLower(h.Member)) == slot {
+		if h.Member != "" && spec.SlotOf(h.Member) == slot {
 			return h
 		}
 	}

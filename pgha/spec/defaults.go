@@ -90,6 +90,7 @@ func (s *Spec) derive(d *decoder) {
 	}
 	s.deriveHosts(d)
 	s.deriveParameters()
+	s.deriveSlots(d)
 	s.Patroni.derive(d)
 }
 
@@ -145,9 +146,7 @@ func (s *Spec) deriveParameters() {
 		s.PostgreSQL.Parameters = map[string]any{}
 	}
 	for name, value := range map[string]any{"max_connections": 100, "shared_buffers": "256MB"} {
-		if _, named := lookup(s.PostgreSQL.Parameters, name); !named {
-			s.PostgreSQL.Parameters[name] = value
-		}
+		s.deriveParameter(name, value)
 	}
 }
 

@@ -146,6 +146,11 @@ type PostgreSQL struct {
 	// PostgreSQL itself; the cluster's own hosts may in any case. Default: 0.0.0.0/0, and ::/0
 	// where the hosts have IPv6 addresses; TLS and a password are asked for in any case.
 	ClientNetworks []string `yaml:"client_networks"`
+	// Slots are replication slots that outlive switchovers and failovers, such as those of change
+	// data capture. Logical ones bring the parameter wal_level: logical with them, and more than ten
+	// slots, a member's among them, a larger max_replication_slots and max_wal_senders. Slots that
+	// are not named stay where they are, but no other member has them. Default: none.
+	Slots []Slot `yaml:"slots,omitempty"`
 }
 
 // Repository is an apt repository with PostgreSQL's packages.

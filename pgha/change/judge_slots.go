@@ -50,14 +50,14 @@ func (j *judge) otherSlot(field string, s spec.Slot, members []MemberInUse) {
 					"Patroni leaves it alone", field, s.Name, m.Member),
 					Way: "delete it here, or give this one another name"})
 			case string(s.Type) != typeOf(there):
-				j.differ(row("type"), fmt.Sprintf("%s.type is %s, but slot %s on %s is %s", field,
+				j.differ("postgresql.slots[].type", fmt.Sprintf("%s.type is %s, but slot %s on %s is %s", field,
 					s.Type, s.Name, m.Member, typeOf(there)), typeOf(there))
 			case there.Database != s.Database:
-				j.differ(row("database"), fmt.Sprintf("%s.database is %s, but slot %s on %s is of "+
+				j.differ("postgresql.slots[].database", fmt.Sprintf("%s.database is %s, but slot %s on %s is of "+
 					"database %s", field, s.Database, s.Name, m.Member, there.Database),
 					there.Database)
 			case there.Plugin != s.Plugin:
-				j.differ(row("plugin"), fmt.Sprintf("%s.plugin is %s, but slot %s on %s is decoded "+
+				j.differ("postgresql.slots[].plugin", fmt.Sprintf("%s.plugin is %s, but slot %s on %s is decoded "+
 					"by %s", field, s.Plugin, s.Name, m.Member, there.Plugin), there.Plugin)
 			default:
 				continue
@@ -66,8 +66,6 @@ func (j *judge) otherSlot(field string, s spec.Slot, members []MemberInUse) {
 		}
 	}
 }
-
-func row(field string) string { return "postgresql.slots[]." + field }
 
 func typeOf(s Slot) string {
 	if s.Logical {
@@ -157,7 +155,7 @@ func (j *judge) removedSlot(name string, members []MemberInUse) {
 	for _, m := range members {
 		for _, s := range m.Slots {
 			if s.Name == name && s.Active {
-				j.add(Refusal{Field: row("name"), Problem: fmt.Sprintf("postgresql.slots "+
+				j.add(Refusal{Field: "postgresql.slots[].name", Problem: fmt.Sprintf("postgresql.slots "+
 					"has no %s any more, but somebody reads that slot on %s just now", name,
 					m.Member),
 					Way: fmt.Sprintf("stop its consumer first (pg_stat_replication names it), or "+

@@ -122,8 +122,9 @@ func (j *judge) slotPlugin(field string, s spec.Slot) {
 		j.add(Refusal{Field: field, Hosts: lack, Problem: fmt.Sprintf("%s: there is no "+
 			"/usr/lib/postgresql/%d/lib/%s.so on %s", field, j.PostgreSQL.Version, s.Plugin,
 			strings.Join(lack, ", ")),
-			Way: fmt.Sprintf("install its package there (apt-get install postgresql-%d-%s), or "+
-				"write pgoutput", j.PostgreSQL.Version, s.Plugin)})
+			Way: fmt.Sprintf("install its package there (apt-get install postgresql-%d-%s), on new "+
+				"hosts after an apply without the slot; or write pgoutput", j.PostgreSQL.Version,
+				s.Plugin)})
 	}
 }
 

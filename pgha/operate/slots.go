@@ -13,6 +13,7 @@ import (
 	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/health"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
@@ -28,7 +29,7 @@ const slotsWait = 30 * time.Second
 const slotsSQL = `SELECT slot_name, slot_type = 'logical', coalesce(database, ''), coalesce(plugin, ''), active,
 	coalesce(to_jsonb(s) ->> 'failover' = 'true', false), coalesce(to_jsonb(s) ->> 'synced' = 'true', false),
 	coalesce(wal_status, '') <> 'lost' AND coalesce(to_jsonb(s) ->> 'conflicting', '') <> 'true' AND coalesce(to_jsonb(s) ->> 'invalidation_reason', '') = '',
-	coalesce(age(catalog_xmin), -1)
+	coalesce(catalog_xmin::text::bigint, 0)
 FROM pg_catalog.pg_replication_slots s WHERE NOT temporary ORDER BY slot_name`
 
 // slot is a replication slot as one member has it.
@@ -39,8 +40,14 @@ type slot struct {
 	Active, Failover, Synced bool
 	// Usable is false of one that was invalidated.
 	Usable bool
-	// Age is how many transactions ago the oldest is whose catalog is kept for it, -1 without one.
-	Age int64
+	// CatalogXmin is the oldest transaction whose catalog is kept for it, 0 without one.
+	CatalogXmin int64
+}
+
+// keeps tells whether what a slot keeps of the catalog is enough for another one. Transactions are
+// compared as PostgreSQL does: their numbers come round.
+func (s slot) keeps(other slot) bool {
+	return s.CatalogXmin != 0 && int32(uint32(s.CatalogXmin)-uint32(other.CatalogXmin)) <= 0
 }
 
 func slotsOf(ctx context.Context, c *site.Site, member string) ([]slot, error) {
@@ -135,7 +142,7 @@ func judgeSlots(candidate string, leader, copies []slot, members, permanent []st
 				candidate))
 		case !s.Failover:
 			own, _ := named(leader, spec.SlotOf(candidate))
-			if own.Age < there.Age || own.Age < 0 {
+			if !own.keeps(there) {
 				h.behind = append(h.behind, fmt.Sprintf("the leader does not know yet what slot %s "+
 					"on %s needs of the catalog", s.Name, candidate))
 			}
@@ -144,9 +151,26 @@ func judgeSlots(candidate string, leader, copies []slot, members, permanent []st
 	return h
 }
 
+// candidates are the members that may lead after a switchover: where Patroni picks one, any that is
+// well and not tagged otherwise.
+func candidates(planned patroni.SwitchoverResult, wanted string) []string {
+	if wanted != "" {
+		return []string{wanted}
+	}
+	names := []string{planned.NewLeader}
+	for _, m := range planned.Before.Members {
+		if m.Name != planned.OldLeader && m.Name != planned.NewLeader &&
+			planned.Before.Healthy(m.Name) && !m.Tag("nofailover") &&
+			health.PromiseOf(m.Tags).Candidate {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
 // refuseSlots is an error that matches ErrRefused if the handover would part consumers from their
 // slots; with force it only warns. Copies that are on their way are waited for.
-func refuseSlots(ctx context.Context, r *job.Job, leader, candidate string, force bool) error {
+func refuseSlots(ctx context.Context, r *job.Job, leader string, to []string, force bool) error {
 	po, err := engine.PatroniOptions(r)
 	if err != nil {
 		return err
@@ -160,7 +184,7 @@ func refuseSlots(ctx context.Context, r *job.Job, leader, candidate string, forc
 		members = append(members, spec.SlotOf(h.Member))
 	}
 	var found handover
-	what := poll.Options{What: "the copies of the replication slots on " + candidate,
+	what := poll.Options{What: "the copies of the replication slots on " + strings.Join(to, ", "),
 		Bound: slotsWait, Every: time.Second,
 		Progress: func(missing string) { r.Progress("waiting: " + missing) }}
 	err = poll.Until(ctx, what, func(ctx context.Context) (string, error) {
@@ -168,11 +192,16 @@ func refuseSlots(ctx context.Context, r *job.Job, leader, candidate string, forc
 		if err != nil {
 			return "", err
 		}
-		copies, err := slotsOf(ctx, r.Site, candidate)
-		if err != nil {
-			return "", err
+		var all handover
+		for _, candidate := range to {
+			copies, err := slotsOf(ctx, r.Site, candidate)
+			if err != nil {
+				return "", err
+			}
+			h := judgeSlots(candidate, ours, copies, members, permanent)
+			all.lost, all.behind = h.lost, append(all.behind, h.behind...)
 		}
-		found = judgeSlots(candidate, ours, copies, members, permanent)
+		found = all
 		if len(found.lost) > 0 || r.Planning() {
 			return "", nil
 		}
@@ -181,15 +210,16 @@ func refuseSlots(ctx context.Context, r *job.Job, leader, candidate string, forc
 	if err != nil && len(found.behind) == 0 {
 		return err
 	}
-	return judged(r, found, leader, candidate, force)
+	return judged(r, found, leader, to, force)
 }
 
 // judged turns what was found into a refusal, or with force into a warning.
-func judged(r *job.Job, found handover, leader, candidate string, force bool) error {
+func judged(r *job.Job, found handover, leader string, to []string, force bool) error {
 	var problems, declare []string
 	for _, s := range found.lost {
 		problems = append(problems, fmt.Sprintf("slot %s is on %s alone: its consumer would find "+
-			"none on %s, and miss what is written until it makes another", s.Name, leader, candidate))
+			"none on %s, and miss what is written until it makes another", s.Name, leader,
+			strings.Join(to, " or ")))
 		declare = append(declare, declared(s))
 	}
 	problems = append(problems, found.behind...)
@@ -207,8 +237,8 @@ func judged(r *job.Job, found handover, leader, candidate string, force bool) er
 				"same", strings.Join(declare, ", "), errs.Verb("apply")))
 	}
 	return errs.WithNext(fmt.Errorf("%w: %s", errs.ErrRefused, text),
-		errs.Text("look at the journal of %s (%s); --force goes ahead all the same", candidate,
-			errs.Verb("logs")))
+		errs.Text("look at the journal of %s (%s); --force goes ahead all the same",
+			strings.Join(to, ", "), errs.Verb("logs")))
 }
 
 // declared is a slot as the specification has it.

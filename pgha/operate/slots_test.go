@@ -10,8 +10,10 @@ import (
 // TestJudgeSlots: what the leader has, what the candidate has, and what a switchover would do.
 func TestJudgeSlots(t *testing.T) {
 	t.Parallel()
-	member := func(age int64) slot { return slot{Name: "db_2", Usable: true, Active: true, Age: age} }
-	cdc := slot{Name: "cdc", Logical: true, Database: "app", Plugin: "pgoutput", Usable: true, Age: 5}
+	member := func(xmin int64) slot {
+		return slot{Name: "db_2", Usable: true, Active: true, CatalogXmin: xmin}
+	}
+	cdc := slot{Name: "cdc", Logical: true, Database: "app", Plugin: "pgoutput", Usable: true, CatalogXmin: 5}
 	failover := cdc
 	failover.Failover = true
 	synced := failover
@@ -26,14 +28,15 @@ func TestJudgeSlots(t *testing.T) {
 		permanent      []string
 		lost, behind   string
 	}{
-		"no slots":               {[]slot{member(-1)}, nil, nil, "", ""},
-		"declared and copied":    {[]slot{member(9), cdc}, []slot{cdc}, permanent, "", ""},
-		"declared, no copy":      {[]slot{member(9), cdc}, nil, permanent, "", "not copied"},
-		"declared, copy unsafe":  {[]slot{member(-1), cdc}, []slot{cdc}, permanent, "", "catalog"},
-		"declared, catalog gone": {[]slot{member(3), cdc}, []slot{cdc}, permanent, "", "catalog"},
-		"declared, copy lost":    {[]slot{member(9), cdc}, []slot{gone}, permanent, "", "not copied"},
-		"nobody's":               {[]slot{member(9), cdc}, nil, nil, "cdc", ""},
-		"nobody's, and lost":     {[]slot{member(9), gone}, nil, nil, "", ""},
+		"no slots":               {[]slot{member(0)}, nil, nil, "", ""},
+		"declared and copied":    {[]slot{member(5), cdc}, []slot{cdc}, permanent, "", ""},
+		"declared, no copy":      {[]slot{member(5), cdc}, nil, permanent, "", "not copied"},
+		"declared, copy unsafe":  {[]slot{member(0), cdc}, []slot{cdc}, permanent, "", "catalog"},
+		"declared, catalog gone": {[]slot{member(6), cdc}, []slot{cdc}, permanent, "", "catalog"},
+		"declared, long ago":     {[]slot{member(4294967000), cdc}, []slot{cdc}, permanent, "", ""},
+		"declared, copy lost":    {[]slot{member(5), cdc}, []slot{gone}, permanent, "", "not copied"},
+		"nobody's":               {[]slot{member(5), cdc}, nil, nil, "cdc", ""},
+		"nobody's, and lost":     {[]slot{member(5), gone}, nil, nil, "", ""},
 		"failover, synced":       {[]slot{failover}, []slot{synced}, nil, "", ""},
 		"failover, left over":    {[]slot{failover}, []slot{failover}, nil, "", "not copied"},
 		"failover, no copy":      {[]slot{failover}, nil, nil, "", "not copied"},

@@ -106,7 +106,8 @@ func HandOver(ctx context.Context, r *job.Job, so patroni.SwitchoverOptions,
 	if err := RefuseObstacles(ctx, r, force); err != nil {
 		return SwitchoverResult{SwitchoverResult: planned}, err
 	}
-	if err := refuseSlots(ctx, r, planned.OldLeader, planned.NewLeader, force); err != nil {
+	if err := refuseSlots(ctx, r, planned.OldLeader, candidates(planned, so.Candidate),
+		force); err != nil {
 		return SwitchoverResult{SwitchoverResult: planned}, err
 	}
 	if err := PrepareSwitchover(ctx, r, planned.OldLeader, planned.NewLeader); err != nil {

@@ -97,6 +97,7 @@ func (c *checker) slots() {
 			c.logicalSlot(field, s)
 		}
 	}
+	c.failoverSlots()
 	if len(c.PostgreSQL.Slots) == 0 {
 		return
 	}
@@ -122,7 +123,7 @@ func (c *checker) slotName(field, name string) {
 	for _, h := range c.Databases() {
 		if SlotOf(h.Member) == name {
 			c.bad(field, fmt.Sprintf("%q is the slot that Patroni keeps for member %s", name,
-				h.Member), "give it another name, such as cdc")
+				h.Member), "give it another name, such as cdc_"+name)
 		}
 	}
 }
@@ -166,6 +167,38 @@ func (c *checker) logicalSettings() {
 		c.bad(c.blame(parameters+"hot_standby_feedback", slotsField),
 			why+"hot_standby_feedback on all replicas, and Patroni switches it on",
 			"delete it")
+	}
+}
+
+// failoverSlots refuses settings of PostgreSQL 17's failover slots that look as if they worked.
+func (c *checker) failoverSlots() {
+	const parameters, name = "postgresql.parameters.", "sync_replication_slots"
+	set := func(name string) any {
+		value, _ := lookup(c.PostgreSQL.Parameters, name)
+		return value
+	}
+	if sync := set(name); sync != nil && !isOff(sync) {
+		if !strings.EqualFold(fmt.Sprint(set("wal_level")), string(SlotLogical)) {
+			c.bad(parameters+name, "copies nothing without wal_level: logical",
+				"write wal_level: logical, too")
+		}
+		// With logical slots Patroni switches it on.
+		feedback := set("hot_standby_feedback")
+		if len(c.LogicalSlots()) == 0 && (feedback == nil || isOff(feedback)) {
+			c.bad(parameters+name, "copies nothing without hot_standby_feedback: on",
+				"write hot_standby_feedback: on, too")
+		}
+	}
+	waits, _ := set("synchronized_standby_slots").(string)
+	for slot := range strings.SplitSeq(waits, ",") {
+		for _, h := range c.Databases() {
+			if strings.TrimSpace(slot) == SlotOf(h.Member) {
+				c.bad(parameters+"synchronized_standby_slots", fmt.Sprintf("names the slot of member "+
+					"%s: while %s leads it has no such slot, and every logical consumer waits for ever",
+					h.Member, h.Member), "delete it: all members have the same settings")
+				return
+			}
+		}
 	}
 }
 

@@ -18,8 +18,10 @@ func switchoverCommand(out *terminal.Terminal) *cli.Command {
 		Description: "Refuses, before it changes anything, a replica that does not stream, lags, " +
 			"is tagged nofailover or is on another\n" +
 			"timeline, and a moment at which long transactions or a base backup would be cut " +
-			"short, archiving fails, or a member\n" +
-			"is down already, so that nobody could take over while the former leader restarts.\n" +
+			"short, archiving fails, a member\n" +
+			"is down already, so that nobody could take over while the former leader restarts, " +
+			"or a consumer would lose its\n" +
+			"replication slot.\n" +
 			"Writes a checkpoint first, and keeps etcd's leadership out of the way. Ends once " +
 			"the new leader takes writes\n" +
 			"through the address and the former one streams from it.\n\n" +
@@ -34,7 +36,7 @@ func switchoverCommand(out *terminal.Terminal) *cli.Command {
 				Usage: "take the scheduled switchover back"},
 			&cli.BoolFlag{Name: "force", DisableDefaultText: true,
 				Usage: "even if long transactions or a base backup are cut short, archiving " +
-					"fails, or a member is down already"},
+					"fails, a member is down already, or consumers lose their slots"},
 		),
 		Action: func(c *cli.Context) error {
 			if c.Bool("cancel") {

@@ -186,7 +186,8 @@ func (in input) idleSlots() []Remark {
 			found = append(found, remark("idle-slot", Warning,
 				"the leader keeps WAL for somebody who does not come",
 				fmt.Sprintf("slot %s is inactive and keeps %s", s.Name, bytesize.Text(s.KeptBytes)),
-				"bring its reader back, or drop it: SELECT pg_drop_replication_slot('"+
+				"bring its reader back; only if that is gone for good drop it (out of postgresql.slots "+
+					"first, if it stands there): SELECT pg_drop_replication_slot('"+
 					strings.ReplaceAll(s.Name, "'", "''")+"')")...)
 		}
 	}

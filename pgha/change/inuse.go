@@ -3,6 +3,7 @@ package change
 import (
 	"cmp"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,6 +22,8 @@ var inUseSQL string
 type InUse struct {
 	// Slots are the replication slots that outlive a restart.
 	Slots []Slot
+	// Databases are those that take sessions.
+	Databases []string
 	// Prepared are the prepared transactions, Senders the walsenders, Sessions those of clients.
 	Prepared, Senders, Sessions int
 }
@@ -31,6 +34,11 @@ type Slot struct {
 	Logical bool
 	// Synced is a copy of the leader's slot on a replica, where nobody can drop it.
 	Synced bool
+	// Database and Plugin are those of a logical slot.
+	Database, Plugin string
+	// Active tells whether somebody reads it just now, Failover whether it was made with failover,
+	// which PostgreSQL itself copies to the replicas.
+	Active, Failover bool
 }
 
 // MemberInUse is what one member has.
@@ -50,7 +58,12 @@ func ReadInUse(text string) InUse {
 		"sessions": &u.Sessions}
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
+		kind, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		switch {
+		case kind == "database":
+			u.Databases = append(u.Databases, rest)
+		case kind == "slot-of":
+			u.detail(rest)
 		case len(f) == 3 && f[0] == "slot":
 			u.Slots = append(u.Slots, Slot{Name: f[2], Logical: f[1] != "physical",
 				Synced: f[1] == "synced"})
@@ -59,6 +72,20 @@ func ReadInUse(text string) InUse {
 		}
 	}
 	return u
+}
+
+// detail adds to a slot what a line of JSON says of it.
+func (u *InUse) detail(line string) {
+	var of Slot
+	if json.Unmarshal([]byte(line), &of) != nil {
+		return
+	}
+	for i, s := range u.Slots {
+		if s.Name == of.Name {
+			of.Logical, of.Synced = s.Logical, s.Synced
+			u.Slots[i] = of
+		}
+	}
 }
 
 // defaults are the settings that InUse judges, with what Patroni 4 and the toolkit give where

@@ -33,6 +33,7 @@ func Judge(sp *spec.Spec, running Running) []Refusal {
 	j.postgresql()
 	j.databases()
 	j.inUseSettings()
+	j.slots()
 	j.balancers()
 	return append(j.rendered(), j.others...)
 }

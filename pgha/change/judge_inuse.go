@@ -9,14 +9,14 @@ import (
 // inUseSettings compares the settings that are read at start with what the servers have at this
 // moment.
 func (j *judge) inUseSettings() {
-	var members []MemberInUse
-	for _, h := range j.Databases() {
-		if seen := j.seen[h.Name]; seen.InUse != nil {
-			members = append(members, MemberInUse{h.Member, *seen.InUse})
-		}
-	}
+	members := j.membersInUse()
 	if len(members) == 0 {
 		return
+	}
+	// What this apply takes away is in nobody's way.
+	for i, removed := 0, j.removedSlots(); i < len(members); i++ {
+		members[i].Slots = slices.DeleteFunc(slices.Clone(members[i].Slots),
+			func(s Slot) bool { return slices.Contains(removed, s.Name) })
 	}
 	for _, name := range Crowded() {
 		value, changes := j.parameter(name)

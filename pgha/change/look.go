@@ -3,7 +3,9 @@ package change
 import (
 	_ "embed"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,11 +24,17 @@ var neighboursScript string
 // Question is the command that asks a host for its part of Running; Read reads its answer. It
 // changes nothing, and takes as long as the database, which is 2 s at most.
 func Question(sp *spec.Spec, h spec.Host) []string {
-	dir := ""
+	dir, libraries := "", ""
+	var plugins []string
 	if h.Role == spec.RoleDatabase {
 		dir = sp.PostgreSQL.DataDir
+		libraries = fmt.Sprintf("/usr/lib/postgresql/%d/lib", sp.PostgreSQL.Version)
+		for _, s := range sp.LogicalSlots() {
+			plugins = append(plugins, s.Plugin)
+		}
 	}
-	argv := []string{"sh", "-c", lookScript, "look", dir, pgsession.AskScript(), sessionOptions()}
+	argv := []string{"sh", "-c", lookScript, "look", dir, pgsession.AskScript(), sessionOptions(),
+		libraries, strings.Join(plugins, " ")}
 	if h.Role == spec.RoleDatabase {
 		argv = append(argv, databaseQuestions(sp.PostgreSQL)...)
 	}
@@ -63,6 +71,7 @@ func Read(answer string) Host {
 		Data:    readData(parts["data"]), Databases: readDatabases(parts["databases"]),
 		Keepalived: readKeepalived(parts["keepalived"]),
 		Refused:    readRefused(parts["databases"]),
+		Plugins:    readPlugins(parts["plugins"]),
 		MACs:       strings.Fields(strings.ToLower(parts["macs"])),
 		Heard:      strings.Fields(strings.ToLower(parts["heard"])),
 	}
@@ -71,6 +80,15 @@ func Read(answer string) Host {
 		h.InUse = &use
 	}
 	return h
+}
+
+// readPlugins reads a name a line, the first "installed" for PostgreSQL itself.
+func readPlugins(text string) []string {
+	list, installed := strings.CutPrefix(text, "installed\n")
+	if !installed {
+		return nil
+	}
+	return append([]string{}, strings.Fields(list)...)
 }
 
 // readEtcd reads variables of etcd's environment, of a process or of a file.
@@ -145,6 +163,7 @@ func readPatroni(text string) *Patroni {
 				PostgreSQL struct {
 					Parameters map[string]any `yaml:"parameters"`
 				} `yaml:"postgresql"`
+				Slots map[string]any `yaml:"slots"`
 			} `yaml:"dcs"`
 		} `yaml:"bootstrap"`
 	}
@@ -163,7 +182,8 @@ func readPatroni(text string) *Patroni {
 		Superuser:   pg.Authentication.Superuser.Username,
 		Replication: pg.Authentication.Replication.Username,
 		Rewind:      pg.Authentication.Rewind.Username,
-		Written:     written}
+		Written:     written,
+		Slots:       slices.Sorted(maps.Keys(file.Bootstrap.DCS.Slots))}
 }
 
 // readData reads "directory", "version" and two lines of pg_controldata's for each data directory.

@@ -1,9 +1,9 @@
 # Prints what of the cluster runs on this host, each part under a line "== NAME". Changes nothing. A part that is not there is
 # empty. Needs a shell, systemd and perl-base; PostgreSQL's own programs only where there is data of PostgreSQL's.
-# Parameters: the data directory of the specification, the perl script that asks the database, the options of its session, and
-# SQL for it; without SQL no database is asked.
-wished=$1 ask=$2 options=$3
-shift 3
+# Parameters: the data directory of the specification, the perl script that asks the database, the options of its session, the
+# folder of PostgreSQL's libraries, names of output plugins, and SQL; without SQL no database is asked.
+wished=$1 ask=$2 options=$3 libraries=$4 plugins=$5
+shift 5
 config=/etc/patroni/config.yml environment=/etc/etcd/etcd.env line_end='
 '
 
@@ -61,6 +61,13 @@ echo '== data'
 [ -n "$wished" ] && [ "$wished" != "$used" ] && data "$wished"
 echo '== databases'
 databases "$@"
+echo '== plugins'
+if [ -n "$libraries" ] && [ -d "$libraries" ]; then
+	echo installed
+	for plugin in $plugins; do
+		[ ! -e "$libraries/$plugin.so" ] || echo "$plugin"
+	done
+fi
 echo '== keepalived'
 [ ! -e /etc/keepalived/keepalived.conf ] || cat /etc/keepalived/keepalived.conf
 echo '== macs'

@@ -25,6 +25,9 @@ type Host struct {
 	// answer.
 	Databases *Databases
 	InUse     *InUse
+	// Plugins are the output plugins of the specification's slots that PostgreSQL of its version has;
+	// nil where that is not installed.
+	Plugins []string
 	// Refused are the lines of its files that PostgreSQL does not take; nil where it does not say.
 	Refused []string
 	// Keepalived is what the balancer's file says.
@@ -57,8 +60,10 @@ type Patroni struct {
 	Scope, Namespace, Name, DataDir string
 	RESTPort, Port                  int
 	Superuser, Replication, Rewind  string
-	// Written are the parameters that the last apply wrote into the DCS.
+	// Written are the parameters that the last apply wrote into the DCS, Slots the names of the
+	// replication slots.
 	Written map[string]string
+	Slots   []string
 }
 
 // Data is a data directory of PostgreSQL's.

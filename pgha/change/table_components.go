@@ -78,6 +78,30 @@ func postgresqlFields() []Field {
 			What: "Patroni is reloaded on one member after the other; sessions go on."},
 		{Name: "postgresql.superuser_networks", Effect: Reload,
 			What: "Patroni is reloaded on one member after the other; sessions go on."},
+		{Name: "postgresql.slots[].name", Effect: Ordered,
+			What: "A new slot goes into Patroni's dynamic configuration. `wal_level` waits for " +
+				"`restart --pending`; then Patroni makes the slot on the leader and restarts " +
+				"PostgreSQL on every replica once, on all at the same time, to copy it. One that is " +
+				"named no more is dropped on all members; refused while somebody reads it, or where " +
+				"another slot has the name."},
+		{
+			Name: "postgresql.slots[].type", Effect: Refused,
+			Why: "Patroni would drop the slot that is there, and make another that begins with what " +
+				"is written from then on",
+			Way: "write type: %s again, or give the new slot another name",
+		},
+		{
+			Name: "postgresql.slots[].database", Effect: Refused,
+			Why: "a slot is of one database: Patroni would drop it, and make another that begins " +
+				"with what is written from then on",
+			Way: "write database: %s again, or give the new slot another name",
+		},
+		{
+			Name: "postgresql.slots[].plugin", Effect: Refused,
+			Why: "a slot is decoded by one plugin: Patroni would drop it, and make another that " +
+				"begins with what is written from then on",
+			Way: "write plugin: %s again, or give the new slot another name",
+		},
 	}
 }
 

@@ -79,6 +79,9 @@ func wrong(t *testing.T) []change.Refusal {
 		{Name: "lb1", Address: "10.0.0.8", Role: spec.RoleBalancer},
 		{Name: "lb2", Address: "10.0.0.9", Role: spec.RoleBalancer},
 	}
+	sp.PostgreSQL.Slots = []spec.Slot{
+		{Name: "a", Database: "x"}, {Name: "b", Database: "x"}, {Name: "c", Type: spec.SlotPhysical},
+	}
 	if err := sp.Complete(); err != nil {
 		t.Fatal(err)
 	}
@@ -101,6 +104,11 @@ func wrong(t *testing.T) []change.Refusal {
 				},
 				Data:      map[string]change.Data{"/d": {Version: 16, Checksums: &no}},
 				Databases: &change.Databases{Encoding: "LATIN1", Locale: "C"},
+				InUse: &change.InUse{Slots: []change.Slot{
+					{Name: "a", Logical: true, Database: "y", Plugin: "pgoutput"},
+					{Name: "b", Logical: true, Database: "x", Plugin: "wal2json"},
+					{Name: "c", Logical: true, Database: "x", Plugin: "pgoutput"},
+				}},
 			},
 			"lb1": {Keepalived: &change.Keepalived{Address: "10.0.0.10"}},
 		},

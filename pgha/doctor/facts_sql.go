@@ -65,6 +65,12 @@ type Slot struct {
 	Active bool   `json:"active"`
 	Status string `json:"status"`
 	Kept   int64  `json:"kept"`
+	// Database and Plugin are those of a logical slot.
+	Database string `json:"database,omitempty"`
+	Plugin   string `json:"plugin,omitempty"`
+	// Failover is a logical slot that PostgreSQL copies to the replicas, Synced such a copy.
+	Failover bool `json:"failover,omitempty"`
+	Synced   bool `json:"synced,omitempty"`
 }
 
 // Transaction is a session whose transaction is open for long.

@@ -64,6 +64,7 @@ func rules() []rule {
 		{[]string{"synchronous-standby-missing"}, synchronous},
 		{[]string{"paused", "restart-pending", "rewind-impossible"}, patroniCondition},
 		{[]string{"archive-failing", "archive-stuck", "slot-lost", "slot-inactive"}, retention},
+		{[]string{"slot-undeclared", "slot-left-over"}, slotCopies},
 		{[]string{"settings-invalid"}, refusedLines},
 		{[]string{"long-transaction", "prepared-transaction", "leftover-table",
 			"settings-altered-by-hand"},

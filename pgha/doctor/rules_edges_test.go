@@ -449,6 +449,12 @@ func sqlEdges() map[string]edge {
 			slot(pg1, Slot{Name: "cdc", Active: true, Status: "lost"}),
 			slot(pg1, Slot{Name: "cdc", Active: true, Status: "unreserved"})},
 		"slot-inactive": {slot(pg1, Slot{Name: "cdc"}), slot(pg3, Slot{Name: "cdc"})},
+		"slot-undeclared": {
+			slot(pg1, Slot{Name: "cdc", Type: "logical", Active: true}),
+			slot(pg1, Slot{Name: "cdc", Type: "logical", Active: true, Failover: true})},
+		"slot-left-over": {
+			slot(pg3, Slot{Name: "cdc", Type: "logical", Failover: true}),
+			slot(pg3, Slot{Name: "cdc", Type: "logical", Failover: true, Synced: true})},
 		"settings-invalid": {
 			sql(pg3, func(s *SQL) { s.Refused = []string{"line 7 of postgresql.conf: x"} }),
 			sql(pg3, func(s *SQL) { s.Refused = []string{"line 7 of pg_hba.conf: x"} })},

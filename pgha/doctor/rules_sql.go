@@ -181,27 +181,6 @@ func retention(f Facts) []Finding {
 	return list
 }
 
-// dropByHand says how to drop a slot that no member owns. Only its owner, a backup tool or a
-// subscriber, knows whether it is still needed: no remedy drops it, and the operator names it.
-func dropByHand(f Facts, h *Host, s Slot) errs.Next {
-	return errs.Text(
-		"no member of the cluster owns it: ask whoever made it, such as a backup tool "+
-			"or a subscriber. If its reader is gone for good, take it out of the dynamic "+
-			"configuration (slots) if it stands there, then on %s: %s",
-		h.Name, psql(f, fmt.Sprintf("SELECT pg_drop_replication_slot('%s')", s.Name)))
-}
-
-// slotMember is the member whose slot has this name: Patroni replaces what may not stand in one.
-func (f Facts) slotMember(slot string) *Host {
-	for _, h := range f.Hosts {
-		if h.Member != "" && strings.NewReplacer("-", "_", ".",
-			"_").Replace(strings.ToLower(h.Member)) == slot {
-			return h
-		}
-	}
-	return nil
-}
-
 func sqlCondition(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.sqlHosts() {

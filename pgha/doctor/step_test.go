@@ -55,3 +55,35 @@ func TestSlotsOfOthersStay(t *testing.T) {
 		}
 	}
 }
+
+// TestSlotsLeftOver: dropped is only a failover slot that the leader has itself.
+func TestSlotsLeftOver(t *testing.T) {
+	t.Parallel()
+	failover := Slot{Name: "cdc", Type: "logical", Database: "app", Plugin: "pgoutput",
+		Failover: true}
+	read, own, lost, other := failover, failover, failover, failover
+	read.Active, own.Failover, lost.Status, other.Plugin = true, false, "lost", "wal2json"
+	for name, tt := range map[string]struct {
+		leader  []Slot
+		replica Slot
+		dropped bool
+	}{
+		"the leader has it":             {[]Slot{read}, failover, true},
+		"the leader's has lost its WAL": {[]Slot{lost}, failover, false},
+		"the leader's is another":       {[]Slot{other}, failover, false},
+		"the leader has none":           {nil, failover, false},
+		"a consumer's own, on it alone": {nil, own, false},
+	} {
+		f := *recorded(t)
+		f.host(pg1).SQL.Slots = append(f.host(pg1).SQL.Slots, tt.leader...)
+		f.host(pg3).SQL.Slots = append(f.host(pg3).SQL.Slots, tt.replica)
+		dropped, found := false, false
+		for _, got := range Diagnose(f).Findings {
+			found = found || got.ID == "slot-left-over"
+			dropped = dropped || len(got.Remedy) > 0
+		}
+		if !found || dropped != tt.dropped {
+			t.Errorf("%s: found %v, dropped %v", name, found, dropped)
+		}
+	}
+}

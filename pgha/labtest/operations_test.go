@@ -47,6 +47,7 @@ func TestOperations(t *testing.T) {
 		{"query", testQuery},
 		{"config", testConfig},
 		{"sync", testSync},
+		{"slots", testSlots},
 		{"history", testHistory},
 		{"logs", testLogs},
 		{"crash of the primary", testCrash},

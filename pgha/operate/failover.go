@@ -22,7 +22,8 @@ type FailoverOptions struct {
 }
 
 // Failover makes a replica the leader of a cluster whose leader is gone, and returns once it takes
-// writes through the virtual IP. See patroni.Failover for what is refused and how much may be lost.
+// writes through the virtual IP. It warns of slots that Patroni keeps on all members and that the
+// new leader had no copy of. See patroni.Failover for what is refused and how much may be lost.
 func Failover(ctx context.Context, c *site.Site,
 	opts FailoverOptions) (patroni.FailoverResult, error) {
 	var result patroni.FailoverResult
@@ -39,8 +40,13 @@ func Failover(ctx context.Context, c *site.Site,
 			if err != nil {
 				return err
 			}
+			permanent, _ := permanentSlots(ctx, po) // without an answer there is nothing to tell
+			before := slotsOfAll(ctx, run.Site)
 			if result, err = patroni.Failover(ctx, po, fo); err != nil {
 				return err
+			}
+			if !run.Planning() {
+				tellLostSlots(run, permanent, before, result.NewLeader)
 			}
 			return provision.ReadyPhase(ctx, run)
 		})

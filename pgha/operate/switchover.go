@@ -29,7 +29,8 @@ type SwitchoverOptions struct {
 	// and preparations below are those of this moment, not of that one.
 	At time.Time
 	// Force goes ahead although long transactions or a base backup would be cut short, archiving
-	// fails, or nobody else could take over while the former leader restarts.
+	// fails, nobody else could take over while the former leader restarts, or consumers would lose
+	// their replication slots.
 	Force bool
 }
 
@@ -49,9 +50,13 @@ type SwitchoverResult struct {
 // It refuses a candidate that patroni.Switchover refuses, and, unless forced, a moment at which
 // transactions older than a minute or a base backup run on the primary, its archiving fails, which
 // would hold the shutdown up for ever, or a member is down already, so that nobody could take over
-// until the former leader is back. Then it writes a checkpoint, so that the former leader stops
+// until the former leader is back, or that the new leader would lack a logical replication slot: one
+// that Patroni does not keep on all members and PostgreSQL does not copy (failover), or a copy that
+// is not safe to use after half a minute. Then it writes a checkpoint, so that the former leader stops
 // quickly, and moves etcd's leadership to a host that will likely take no part. Meanwhile it writes
-// rows into a table of its own to measure the time without writes, and drops that table.
+// rows into a table of its own to measure the time without writes, and drops that table. Failover
+// slots that the former leader has kept from its time are dropped there: the new leader has them,
+// and they would keep PostgreSQL from copying those.
 //
 // Refusals match ErrRefused, ErrLocked or the errors of patroni.Switchover; nothing is changed
 // then.
@@ -101,6 +106,10 @@ func HandOver(ctx context.Context, r *job.Job, so patroni.SwitchoverOptions,
 	if err := RefuseObstacles(ctx, r, force); err != nil {
 		return SwitchoverResult{SwitchoverResult: planned}, err
 	}
+	if err := refuseSlots(ctx, r, planned.OldLeader, candidates(planned, so.Candidate),
+		force); err != nil {
+		return SwitchoverResult{SwitchoverResult: planned}, err
+	}
 	if err := PrepareSwitchover(ctx, r, planned.OldLeader, planned.NewLeader); err != nil {
 		// Both only shorten the switchover; failing is safe.
 		r.Warn("", err.Error())
@@ -117,6 +126,7 @@ func HandOver(ctx context.Context, r *job.Job, so patroni.SwitchoverOptions,
 		err = nil
 	}
 	if err == nil {
+		dropLeftovers(ctx, r, result.OldLeader, result.NewLeader)
 		err = provision.ReadyPhase(ctx, r)
 	} else {
 		err = aboutArchiver(ctx, r, planned.OldLeader, err)

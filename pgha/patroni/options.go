@@ -14,6 +14,8 @@ type (
 	Options = host.Options
 	// Member is one Patroni with its PostgreSQL.
 	Member = host.Member
+	// Slot is a replication slot that Patroni keeps on all members.
+	Slot = host.Slot
 	// Credentials are a PostgreSQL role and its password.
 	Credentials = host.Credentials
 	// AccessRule says which database a role may log in to directly, and from which networks.

@@ -3,6 +3,8 @@ package patroni
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/pgha/toolkit/pgha/patroni/dynamic"
 	"github.com/pgha/toolkit/pgha/patroni/host"
@@ -45,6 +47,7 @@ func alignConfig(ctx context.Context, o Options, written,
 		return nil, err
 	}
 	dynamic.Drop(wanted, written, current)
+	dynamic.Yield(wanted, written, current)
 	patch, changes := dynamic.Difference(current, wanted)
 	if len(patch) > 0 && o.Meaning != nil {
 		keepForms(ctx, o, current, wanted)
@@ -88,4 +91,46 @@ func keepForms(ctx context.Context, o Options, current, wanted map[string]any) {
 			want[name] = have[name]
 		}
 	}
+}
+
+// DropSlots drops replication slots that were kept on all members (Options.Slots) and are no more:
+// Patroni leaves them where they are. members says which there are on each, by its name. The leader
+// comes first, so that no other copies them again. One that somebody reads stays, as does one that
+// the dynamic configuration names again.
+//
+// Safe to repeat. Errors match ErrUnavailable; when the targets only plan, the changes are reported
+// and nothing happens.
+func DropSlots(ctx context.Context, o Options, members map[string][]string) error {
+	o = o.WithDefaults()
+	c := newOperator(o)
+	state, err := c.Cluster(ctx)
+	if err != nil {
+		return fmt.Errorf("drop slots: %w", err)
+	}
+	var kept map[string]any
+	if !o.Planning() {
+		config, err := c.Config(ctx)
+		if err != nil {
+			return fmt.Errorf("drop slots: %w", err)
+		}
+		kept, _ = config[dynamic.Slots].(map[string]any)
+	}
+	order := inTurn(o.Members, state)
+	slices.Reverse(order)
+	for _, i := range order {
+		m := o.Members[i]
+		names := slices.DeleteFunc(slices.Clone(members[m.Name]), func(name string) bool {
+			_, named := kept[name]
+			return named
+		})
+		if m.Target == nil || len(names) == 0 {
+			continue
+		}
+		_, err := m.Target.Do(ctx, "replication slot "+strings.Join(names, ", "), "dropped",
+			host.DropSlots(o, names))
+		if err != nil {
+			return fmt.Errorf("drop slots: %w", remote.OnHost(m.Target.Name, err))
+		}
+	}
+	return nil
 }

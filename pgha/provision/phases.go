@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/change"
 	"github.com/pgha/toolkit/pgha/connstring"
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/errs"
@@ -187,7 +188,37 @@ func PatroniPhase(ctx context.Context, run *job.Job) error {
 	if err := restoreRights(ctx, run, opts); err != nil {
 		return err
 	}
-	return patroni.Bootstrap(ctx, opts)
+	if err := patroni.Bootstrap(ctx, opts); err != nil {
+		return err
+	}
+	return dropSlots(ctx, run, opts)
+}
+
+// dropSlots drops what the last apply wrote of replication slots and the specification names no
+// more, where preflight has seen them.
+func dropSlots(ctx context.Context, run *job.Job, o patroni.Options) error {
+	run.Mu.Lock()
+	hosts := map[string]change.Host{}
+	for name, f := range run.Facts {
+		hosts[name] = f.Running
+	}
+	run.Mu.Unlock()
+	removed, there := change.RemovedSlots(run.Spec, hosts), map[string][]string{}
+	for _, h := range run.Spec.Databases() {
+		use := hosts[h.Name].InUse
+		if use == nil {
+			continue
+		}
+		for _, s := range use.Slots {
+			if slices.Contains(removed, s.Name) {
+				there[h.Member] = append(there[h.Member], s.Name)
+			}
+		}
+	}
+	if len(there) == 0 {
+		return nil
+	}
+	return patroni.DropSlots(ctx, o, there)
 }
 
 // restoreRights gives Patroni's roles what preflight has seen them lack. Without a leader nobody

@@ -110,6 +110,8 @@ func (c *comparison) places(same func(a, b string) bool) {
 		c.because("", "set in the DCS, not in the specification: apply leaves it alone")
 	case spec != nil && dcs == nil:
 		c.because("", "not in the DCS: the next apply sets it")
+	case spec != nil && !same(*spec, *dcs) && c.row.Key == "ignore_slots":
+		c.because("", "the DCS has a list of somebody else's: apply leaves it alone")
 	case spec != nil && !same(*spec, *dcs):
 		c.because("", "the next apply puts the specification's value back")
 	}

@@ -29,6 +29,7 @@ func check(s *Spec, d *decoder) {
 	c.vip()
 	c.postgresql()
 	parameterChecker{c}.all()
+	c.slots()
 	c.hba()
 	contentChecker{c}.all()
 	c.etcd()

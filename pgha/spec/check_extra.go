@@ -52,6 +52,8 @@ var instead = map[string]string{
 	"failsafe_mode":           "patroni.failsafe_mode",
 	"synchronous_mode":        "patroni.synchronous_mode",
 	"synchronous_mode_strict": "patroni.synchronous_mode: strict",
+	"slots":                   slotsField, "permanent_slots": slotsField,
+	"permanent_replication_slots": slotsField,
 }
 
 // noEffect is what is wrong with a dynamic setting in extra.

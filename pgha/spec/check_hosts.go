@@ -147,7 +147,7 @@ func (c hostChecker) members() {
 					"use it on that host only")
 			}
 		}
-		if first, again := slots[slot(h.Member)]; again {
+		if first, again := slots[SlotOf(h.Member)]; again {
 			switch other := c.Hosts[first]; {
 			case strings.EqualFold(h.Name, other.Name): // reported as the same host
 			case h.Member == other.Member:
@@ -156,11 +156,11 @@ func (c hostChecker) members() {
 			default:
 				c.bad(field+".member", fmt.Sprintf("%q and %q of %s would share the replication "+
 					"slot %q",
-					h.Member, other.Member, c.where(first), slot(h.Member)),
+					h.Member, other.Member, c.where(first), SlotOf(h.Member)),
 					"rename one of the two")
 			}
 		} else {
-			slots[slot(h.Member)] = i
+			slots[SlotOf(h.Member)] = i
 		}
 		c.tags(field+".tags", h)
 	}
@@ -169,7 +169,7 @@ func (c hostChecker) members() {
 	c.synchronousTags()
 }
 
-// slot is the name that Patroni gives to a member's replication slot.
-func slot(member string) string {
+// SlotOf is the name that Patroni gives to a member's replication slot.
+func SlotOf(member string) string {
 	return strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToLower(member))
 }

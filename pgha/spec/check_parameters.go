@@ -68,8 +68,7 @@ func (c parameterChecker) value(field, name string, value any) {
 	}
 	bound, bounded := least[name]
 	if name == "max_wal_senders" || name == "max_replication_slots" {
-		// one for each replica, and one for a member that is copied again
-		bound = max(bound, len(c.Databases()))
+		bound = max(bound, c.leastSlots())
 	}
 	number, isNumber := value.(int)
 	switch {
@@ -94,6 +93,10 @@ func (c parameterChecker) value(field, name string, value any) {
 // boundReason is why a number below bound will not do.
 func (c parameterChecker) boundReason(name string, bound int) string {
 	if bound > least[name] {
+		if slots := len(c.PostgreSQL.Slots); slots > 0 {
+			return fmt.Sprintf("%d database hosts and %d in postgresql.slots need as many",
+				bound-slots, slots)
+		}
 		return fmt.Sprintf("%d database hosts need as many", bound)
 	}
 	return "Patroni would take its own default"

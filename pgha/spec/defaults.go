@@ -93,6 +93,7 @@ func (s *Spec) derive(d *decoder) {
 	s.deriveHosts(d)
 	s.deriveParameters()
 	s.deriveContents(d)
+	s.deriveSlots(d)
 	s.Patroni.derive(d)
 }
 
@@ -155,9 +156,7 @@ func (s *Spec) deriveParameters() {
 		s.PostgreSQL.Parameters = map[string]any{}
 	}
 	for name, value := range map[string]any{"max_connections": 100, "shared_buffers": "256MB"} {
-		if _, named := lookup(s.PostgreSQL.Parameters, name); !named {
-			s.PostgreSQL.Parameters[name] = value
-		}
+		s.deriveParameter(name, value)
 	}
 }
 

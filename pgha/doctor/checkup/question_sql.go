@@ -31,7 +31,8 @@ const questionSQL = `SELECT json_build_object(
 'replication', (SELECT coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'sync', sync_state,
   'lag', pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END, replay_lsn)::bigint)), '[]') FROM pg_stat_replication),
 'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'type', slot_type, 'active', active, 'status', coalesce(wal_status, ''),
-  'kept', pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, restart_lsn)::bigint)), '[]') FROM pg_replication_slots WHERE NOT temporary),
+  'database', coalesce(database, ''), 'plugin', coalesce(plugin, ''), 'failover', coalesce(to_jsonb(s) ->> 'failover' = 'true', false), 'synced', coalesce(to_jsonb(s) ->> 'synced' = 'true', false),
+  'kept', pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, restart_lsn)::bigint)), '[]') FROM pg_replication_slots s WHERE NOT temporary),
 'long', (SELECT coalesce(json_agg(json_build_object('pid', pid, 'user', coalesce(usename, ''), 'application', coalesce(application_name, ''), 'state', coalesce(state, ''),
   'seconds', extract(epoch FROM clock_timestamp() - xact_start)) ORDER BY xact_start), '[]') FROM pg_stat_activity
   WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND xact_start < clock_timestamp() - make_interval(secs => %SECONDS%)),

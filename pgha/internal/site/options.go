@@ -122,6 +122,7 @@ func patroniOptions(sp *spec.Spec) patroni.Options {
 		NoFailsafe:           !pa.FailsafeMode, NoRewind: !pa.UsePgRewind, NoSlots: !pa.UseSlots,
 		SynchronousMode: patroni.SynchronousMode(pa.SynchronousMode),
 		Watchdog:        patroni.WatchdogMode(pa.Watchdog),
+		Slots:           slotsOf(pg.Slots),
 		Parameters:      pg.Parameters, Extra: pa.Extra, PgHBA: pg.PgHBA,
 		ApplicationCIDRs: pg.ClientNetworks, SuperuserCIDRs: pg.SuperuserNetworks,
 		Access:   accessRules(sp),
@@ -137,6 +138,15 @@ func accessRules(sp *spec.Spec) []patroni.AccessRule {
 			CIDRs: a.Networks})
 	}
 	return rules
+}
+
+// slotsOf are the specification's slots in package patroni's words.
+func slotsOf(slots []spec.Slot) []patroni.Slot {
+	var all []patroni.Slot
+	for _, s := range slots {
+		all = append(all, patroni.Slot{Name: s.Name, Database: s.Database, Plugin: s.Plugin})
+	}
+	return all
 }
 
 // PatroniOptionsFor translates the spec for package patroni.

@@ -17,6 +17,9 @@ func Parameters(config map[string]any) map[string]any {
 	return parameters
 }
 
+// Slots is the key of the replication slots that Patroni keeps on all members.
+const Slots = "slots"
+
 // Normalize gives Go's values the types that the REST API's have.
 func Normalize(config map[string]any) (map[string]any, error) {
 	encoded, err := json.Marshal(config)
@@ -74,27 +77,42 @@ func Same(a, b any) bool {
 
 // Drop adds to wanted a nil for each setting that an earlier run wrote, that wanted names no
 // more, and that still has the value it was given: what somebody else has changed since is theirs.
+// A slot is one such value: without its database and plugin Patroni would take it for another one.
 func Drop(wanted, written, current map[string]any) {
+	drop("", wanted, written, current)
+}
+
+func drop(section string, wanted, written, current map[string]any) {
 	for key, old := range written {
 		inner, isSection := old.(map[string]any)
+		isSection = isSection && section != Slots
 		now, there := current[key]
 		if !there {
 			continue
 		}
 		if isSection {
-			section, _ := wanted[key].(map[string]any)
+			below, _ := wanted[key].(map[string]any)
 			nowInner, _ := now.(map[string]any)
-			if section == nil {
-				section = map[string]any{}
+			if below == nil {
+				below = map[string]any{}
 			}
-			Drop(section, inner, nowInner)
-			if len(section) > 0 {
-				wanted[key] = section
+			drop(key, below, inner, nowInner)
+			if len(below) > 0 {
+				wanted[key] = below
 			}
 			continue
 		}
 		if _, named := wanted[key]; !named && Same(old, now) {
 			wanted[key] = nil
 		}
+	}
+}
+
+// Yield takes the list of slots that Patroni leaves alone (ignore_slots) out of wanted where current
+// has one of somebody else's: neither of two lists can stand for the other.
+func Yield(wanted, written, current map[string]any) {
+	const key = "ignore_slots"
+	if now, there := current[key]; there && !Same(now, written[key]) {
+		delete(wanted, key)
 	}
 }

@@ -77,6 +77,15 @@ func TestDrop(t *testing.T) {
 		"the section is not named": {
 			`{}`, `{"p": {"q": {"y": 1}}}`, `{"p": {"q": {"y": 1}}}`, `{"p":{"q":{"y":null}}}`,
 		},
+		"a slot": {
+			`{}`, `{"slots": {"a": {"type": "logical"}, "b": {"type": "physical"}}}`,
+			`{"slots": {"a": {"type": "logical"}, "b": {"type": "physical"}, "c": {}}}`,
+			`{"slots":{"a":null,"b":null}}`,
+		},
+		"another's slot by now": {
+			`{}`, `{"slots": {"a": {"type": "logical", "plugin": "x"}}}`,
+			`{"slots": {"a": {"type": "logical", "plugin": "y"}}}`, `{}`,
+		},
 		"a section became a value": {`{}`, `{"p": {"y": 1}}`, `{"p": 1}`, `{}`},
 		"zero is a value":          {`{"a": 0}`, `{"a": 1}`, `{"a": 1}`, `{"a":0}`},
 		"null is a wish":           {`{"a": null}`, `{"a": 1}`, `{"a": 5}`, `{"a":null}`},
@@ -86,6 +95,33 @@ func TestDrop(t *testing.T) {
 		got, err := json.Marshal(wanted)
 		if err != nil || string(got) != tt.want {
 			t.Errorf("%s: %s, want %s (%v)", name, got, tt.want, err)
+		}
+	}
+}
+
+// TestYield: a list of slots to be left alone that somebody has written is not replaced.
+func TestYield(t *testing.T) {
+	t.Parallel()
+	list := func(kind string) []any { return []any{map[string]any{"type": kind}} }
+	for name, tt := range map[string]struct {
+		written, current any
+		stays            bool
+	}{
+		"nobody has written one": {nil, nil, true},
+		"an earlier run has":     {list("logical"), list("logical"), true},
+		"an operator has":        {nil, list("physical"), false},
+		"an operator has since":  {list("logical"), list("physical"), false},
+	} {
+		of := func(value any) map[string]any {
+			if value == nil {
+				return map[string]any{}
+			}
+			return map[string]any{"ignore_slots": value}
+		}
+		wanted := of(list("logical"))
+		Yield(wanted, of(tt.written), of(tt.current))
+		if _, stays := wanted["ignore_slots"]; stays != tt.stays {
+			t.Errorf("%s: %v", name, wanted)
 		}
 	}
 }

@@ -80,6 +80,10 @@ func Dynamic(o Options) map[string]any {
 		"synchronous_mode": o.SynchronousMode == SynchronousOn ||
 			o.SynchronousMode == SynchronousStrict,
 		"synchronous_mode_strict": o.SynchronousMode == SynchronousStrict,
+		// Patroni drops every slot that it does not know, at its own start, after a restart of
+		// PostgreSQL and whenever a slot of its own comes or goes; a consumer that is away at that
+		// moment would have lost its place.
+		"ignore_slots": []any{map[string]any{"type": "logical"}},
 		"postgresql": map[string]any{
 			"use_pg_rewind": !o.NoRewind,
 			"use_slots":     !o.NoSlots,
@@ -92,8 +96,24 @@ func Dynamic(o Options) map[string]any {
 	if o.PrimaryStartTimeout != nil {
 		d["primary_start_timeout"] = int(o.PrimaryStartTimeout.Seconds())
 	}
+	if len(o.Slots) > 0 {
+		d["slots"] = permanent(o.Slots)
+	}
 	if o.MemberSlotsTTL > 0 {
 		d["member_slots_ttl"] = int(o.MemberSlotsTTL.Seconds())
 	}
 	return d
+}
+
+// permanent is Patroni's setting for slots.
+func permanent(slots []Slot) map[string]any {
+	all := map[string]any{}
+	for _, s := range slots {
+		if s.Plugin == "" {
+			all[s.Name] = map[string]any{"type": "physical"}
+			continue
+		}
+		all[s.Name] = map[string]any{"type": "logical", "database": s.Database, "plugin": s.Plugin}
+	}
+	return all
 }

@@ -90,6 +90,14 @@ const (
 	WatchdogRequired WatchdogMode = "required"
 )
 
+// Slot is a replication slot that Patroni keeps on all members.
+type Slot struct {
+	// Name of the slot: up to 63 lower-case letters, digits and underscores.
+	Name string
+	// Database and Plugin of a logical slot; both are "" for a physical one.
+	Database, Plugin string
+}
+
 // Options describe a Patroni cluster. Members, EtcdEndpoints, the certificates, the three
 // credentials and PostgreSQLVersion have no default; every other zero value is a good one.
 type Options struct {
@@ -157,6 +165,8 @@ type Options struct {
 	NoRewind bool
 	// NoSlots does without replication slots for the members.
 	NoSlots bool
+	// Slots are the replication slots that every member that may lead has a copy of.
+	Slots []Slot
 	// Parameters are PostgreSQL settings for all members, kept in the DCS. They are merged over
 	// DefaultParameters; a nil value takes a default away. Settings that Patroni or this package
 	// controls are refused by Validate.

@@ -102,6 +102,19 @@ func (o Options) rightsSQL() string {
 	return pgroles.GrantSQL(o.Replication.Username, o.Rewind.Username)
 }
 
+// DropSlots is the command that drops replication slots on the member's own server, where nobody
+// reads them and PostgreSQL does not keep them as copies. It can be run again.
+func DropSlots(o Options, names []string) remote.Cmd {
+	o = o.WithDefaults()
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = pgsession.Literal(name)
+	}
+	return o.script("SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM " +
+		"pg_catalog.pg_replication_slots WHERE NOT active AND slot_name IN (" +
+		strings.Join(quoted, ", ") + ");\n")
+}
+
 // script is a command that has the local PostgreSQL run SQL as the superuser.
 func (o Options) script(sql string) remote.Cmd {
 	argv := append(o.psql(), "-w", "-h", socketDir, "-p", fmt.Sprint(o.ListenPort), "-U",

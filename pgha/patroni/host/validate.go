@@ -22,7 +22,10 @@ import (
 	"github.com/pgha/toolkit/pgha/pki"
 )
 
-var namePattern = regexp.MustCompile(syntax.Name)
+var (
+	namePattern = regexp.MustCompile(syntax.Name)
+	slotPattern = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
+)
 
 // Validate refuses options that cannot work, and those that Patroni would silently change into
 // others. The error gathers everything that is wrong; it matches patroni.ErrInvalid. Pure
@@ -31,7 +34,8 @@ func (o Options) Validate() error {
 	o = o.WithDefaults()
 	var wrong []error
 	for _, check := range []func(Options) []error{
-		checkTimings, checkMembers, checkRoles, checkServer, checkParameters, checkRules,
+		checkTimings, checkMembers, checkRoles, checkServer, checkParameters, checkSlots,
+		checkRules,
 		checkExtra, checkCertificates,
 	} {
 		wrong = append(wrong, check(o)...)
@@ -211,6 +215,27 @@ func checkParameters(o Options) (problems []error) {
 				problems = append(problems, err)
 			}
 		}
+	}
+	return problems
+}
+
+// checkSlots refuses what Patroni would leave out with a line in its log, or would drop.
+func checkSlots(o Options) (problems []error) {
+	seen := map[string]bool{}
+	for _, s := range o.Slots {
+		switch {
+		case !slotPattern.MatchString(s.Name):
+			problems = append(problems, fmt.Errorf("slot %q: use up to 63 lower-case letters, "+
+				"digits and underscores", s.Name))
+		case seen[s.Name]:
+			problems = append(problems, fmt.Errorf("two slots are called %q", s.Name))
+		case (s.Database == "") != (s.Plugin == ""):
+			problems = append(problems, fmt.Errorf("slot %s: a logical slot has a database and a "+
+				"plugin, a physical one neither", s.Name))
+		case o.NoSlots:
+			problems = append(problems, fmt.Errorf("slot %s: NoSlots keeps no slots at all", s.Name))
+		}
+		seen[s.Name] = true
 	}
 	return problems
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/pgha/toolkit/pgha/journal"
 	"github.com/pgha/toolkit/pgha/lab"
 	"github.com/pgha/toolkit/pgha/lb"
+	"github.com/pgha/toolkit/pgha/monitoring"
 	"github.com/pgha/toolkit/pgha/operate"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/patroni/rest"
@@ -57,7 +58,7 @@ func configured() []any {
 	return []any{
 		pki.KeyPair{}, pki.Leaf{}, pki.VerifyOptions{}, etcd.Options{}, patroni.Options{},
 		connstring.ExportOptions{},
-		rest.Options{},
+		rest.Options{}, monitoring.Options{},
 		patroni.Credentials{},
 		patroni.FailoverOptions{}, patroni.PauseOptions{}, patroni.ReinitializeOptions{},
 		patroni.RestartOptions{},

@@ -155,11 +155,11 @@ func TestOwnerOf(t *testing.T) {
 	for _, tt := range []struct{ phase, kind, name, owner, from string }{
 		{
 			"haproxy", "file", "/etc/haproxy/haproxy.cfg", "haproxy",
-			"balancer, hosts, postgresql.port, patroni.rest_port",
+			"balancer, hosts, postgresql.port, patroni.rest_port, monitoring",
 		},
 		{
 			"haproxy", "copy", "/etc/haproxy/haproxy.cfg.pgha-orig-20261128T150405Z", "haproxy",
-			"balancer, hosts, postgresql.port, patroni.rest_port",
+			"balancer, hosts, postgresql.port, patroni.rest_port, monitoring",
 		},
 		{"install balancers", "directory", "/usr/local/lib/pgha", "haproxy", layout.FromTemplates},
 		{"install balancers", "file", "/etc/needrestart/conf.d/pgha.conf", "host",

@@ -385,6 +385,7 @@ func TestJudgeFiles(t *testing.T) {
 		"600 postgres postgres /etc/patroni/config.yml",
 		"600 postgres postgres /etc/patroni/pgpass",
 		"700 postgres postgres /var/lib/postgresql/data", "700 etcd etcd /var/lib/etcd",
+		"700 root root /root/.config/patroni", "600 root root /root/.config/patroni/patronictl.yaml",
 	}, "\n")
 	for name, c := range map[string]struct{ old, new, says string }{
 		"as it should be": {"", "", ""},

@@ -41,8 +41,8 @@ func connectionCommand(out *terminal.Terminal) *cli.Command {
 				Usage: "`NAME` of the role of PostgreSQL to log in as"},
 			&cli.StringFlag{Name: "database", Value: "postgres", Usage: "`NAME` of the database"},
 			&cli.BoolFlag{Name: "read", Usage: "to the replicas instead of the primary"},
-			&cli.StringFlag{Name: "form", Usage: "print one string alone: `FORM` is " +
-				strings.Join(pgha.ConnectionFormNames(), ", ")},
+			&cli.StringFlag{Name: "form", Usage: "print one string alone: `FORM` is the " +
+				"name before the colon, such as jdbc"},
 			&cli.StringFlag{Name: "export", Usage: "write what the strings name into `DIRECTORY`"},
 			&cli.StringFlag{Name: "owner", DefaultText: "you",
 				Usage: "`ACCOUNT` of this machine that the export is for"},

@@ -72,7 +72,7 @@ func rows() []row {
 			code:     python("import sqlalchemy\nengine = sqlalchemy.create_engine(%s)"),
 			password: inString, limits: libpq,
 			note: "with psycopg 3 it begins with postgresql+psycopg, from SQLAlchemy 2 on"},
-		{name: "asyncpg", client: "asyncpg (Python)", text: driverURL,
+		{name: "asyncpg", client: "asyncpg (Python)", text: asyncpgURL,
 			code: python(fmt.Sprintf("import asyncpg\nconnection = await asyncpg.connect(%%s, "+
 				"timeout=%d, command_timeout=%d)", connect, silent)),
 			password: inString, limits: statement,

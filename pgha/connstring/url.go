@@ -11,8 +11,11 @@ func libpqURI(w target) string { return w.url("postgresql", w.libpqWords()[4:]) 
 // pgxURL has what pgx knows: it would hand any other word to the server as a setting.
 func pgxURL(w target) string { return w.url("postgresql", w.driverWords(libpqLimits()[0])) }
 
-// driverURL has what asyncpg knows; its limits are arguments.
-func driverURL(w target) string { return w.url("postgresql", w.driverWords()) }
+// asyncpgURL has what asyncpg knows; its limits are arguments. It decodes the path, and an empty one
+// is a database of that name to it, whatever the words say.
+func asyncpgURL(w target) string {
+	return w.join("postgresql", escape(w.database, ""), w.driverWords())
+}
 
 // sqlalchemy is SQLAlchemy's URL, which hands all words to psycopg 2. It takes several hosts as
 // words only.
@@ -37,17 +40,20 @@ func (w target) driverWords(more ...[2]string) [][2]string {
 // url joins them. A database whose name is not a plain word stands among the words: SQLAlchemy
 // decodes no path, and pgx takes slashes from its beginning.
 func (w target) url(scheme string, words [][2]string) string {
+	if escape(w.database, "") == w.database {
+		return w.join(scheme, w.database, words)
+	}
+	return w.join(scheme, "", append([][2]string{{"dbname", w.database}}, words...))
+}
+
+// join is a URL with a path that is escaped, and words that are not.
+func (w target) join(scheme, path string, words [][2]string) string {
 	var b strings.Builder
 	b.WriteString(scheme + "://" + escape(w.user, "") + "@")
 	if len(w.hosts) > 0 {
 		b.WriteString(w.where())
 	}
-	b.WriteByte('/')
-	if escape(w.database, "") == w.database {
-		b.WriteString(w.database)
-	} else {
-		words = append([][2]string{{"dbname", w.database}}, words...)
-	}
+	b.WriteString("/" + path)
 	for i, kv := range words {
 		b.WriteByte("?&"[min(i, 1)])
 		b.WriteString(kv[0] + "=" + escape(kv[1], "/,"))

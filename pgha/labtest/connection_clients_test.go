@@ -87,6 +87,7 @@ const pgxSource = `package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"time"
@@ -119,6 +120,7 @@ const libpqSource = `package main
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
 
 	_ "github.com/lib/pq"

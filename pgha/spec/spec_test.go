@@ -339,7 +339,7 @@ func FuzzParse(f *testing.F) {
 func TestContents(t *testing.T) {
 	t.Parallel()
 	s := parse(t, "pgha.yaml", minimal+`roles: [{name: app}, {name: group, login: false, ensure: absent}]
-databases: [{name: shop, schemas: [audit, {name: own, owner: app}], extensions: [12, {name: postgis, schema: audit}]}]
+databases: [{name: shop, schemas: [audit, {name: own, owner: app}], extensions: [uuid-ossp, {name: postgis, schema: audit}]}]
 access: [{role: app, database: shop}]
 `)
 	if !s.PGRoles[0].CanLogin() || s.PGRoles[0].Ensure != spec.EnsurePresent ||

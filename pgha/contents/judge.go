@@ -98,7 +98,11 @@ func (j *judge) role(field string, r spec.PGRole) {
 // at the same time, does not count.
 func (j *judge) dropRole(field string, r spec.PGRole, have Role) {
 	if have.Sessions > 0 {
-		j.add(field+".ensure", fmt.Sprintf("role %s has %d sessions", r.Name, have.Sessions),
+		sessions := "1 session"
+		if have.Sessions > 1 {
+			sessions = fmt.Sprintf("%d sessions", have.Sessions)
+		}
+		j.add(field+".ensure", fmt.Sprintf("role %s has %s", r.Name, sessions),
 			"stop the application, or end them: SELECT pg_terminate_backend(pid) FROM "+
 				"pg_stat_activity WHERE usename = '%s'", r.Name)
 	}

@@ -185,7 +185,7 @@ func testRoleAbsent(t *testing.T, s site, leader string, write func(string)) {
 	}
 	const all = "roles: [{name: former, ensure: absent}, {name: shop, ensure: absent}]\n" +
 		"databases: [{name: shop, ensure: absent, with_tables: true}, {name: old, ensure: absent}]\n"
-	refusedPlan(all, "role shop has 1 sessions", "shop from")
+	refusedPlan(all, "role shop has 1 session", "shop from")
 	idle.Close(t.Context())
 	await(t, 10*time.Second, "the session to end", func() (bool, string) {
 		n := s.sql(t, leader, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'shop'")

@@ -330,3 +330,22 @@ func TestKeyWithoutItsAuthority(t *testing.T) {
 		t.Errorf("the key: %v", err)
 	}
 }
+
+// TestRolesOfTheSpecificationAreRotatedByName divides what is asked for.
+func TestRolesOfTheSpecificationAreRotatedByName(t *testing.T) {
+	t.Parallel()
+	no := false
+	sp := testkit.Spec(t)
+	sp.PGRoles = []spec.PGRole{{Name: "app"}, {Name: "group", Login: &no},
+		{Name: "gone", Ensure: spec.EnsureAbsent}}
+	own, roles := ofSpec(sp, []string{"app", "rewind", "group", "gone"})
+	if !slices.Equal(own, []string{"rewind", "group", "gone"}) || !slices.Equal(roles, []string{"app"}) {
+		t.Errorf("%v and %v", own, roles)
+	}
+	if own, roles := ofSpec(sp, nil); len(own)+len(roles) > 0 {
+		t.Errorf("of nothing: %v and %v", own, roles)
+	}
+	if _, err := Rotated([]string{"group"}, nil); err == nil {
+		t.Error("a role that does not log in is rotated")
+	}
+}

@@ -334,3 +334,50 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestContents: roles are what is written, with their defaults, and names may stand for schemas and
+// extensions.
+func TestContents(t *testing.T) {
+	t.Parallel()
+	s := parse(t, "pgha.yaml", minimal+`roles: [{name: app}, {name: group, login: false, ensure: absent}]
+databases: [{name: shop, schemas: [audit, {name: own, owner: app}], extensions: [uuid-ossp, {name: postgis, schema: audit}]}]
+access: [{role: app, database: shop}]
+`)
+	if !s.PGRoles[0].CanLogin() || s.PGRoles[0].Ensure != spec.EnsurePresent ||
+		s.PGRoles[1].CanLogin() || s.PGRoles[1].Present() || !s.PGDatabases[0].Present() {
+		t.Errorf("%+v, %+v", s.PGRoles, s.PGDatabases)
+	}
+	want := []spec.PGSchema{{Name: "audit"}, {Name: "own", Owner: "app"}}
+	if diff := cmp.Diff(want, s.PGDatabases[0].Schemas); diff != "" {
+		t.Error(diff)
+	}
+	text, err := s.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(s, parse(t, "pgha.yaml", string(text))); diff != "" {
+		t.Errorf("written and read again:\n%s", diff)
+	}
+	if at := s.At("databases[0].extensions[1].schema"); !strings.HasPrefix(at, "pgha.yaml:5:") {
+		t.Errorf("a field of an extension is at %s", at)
+	}
+}
+
+// TestSuperuserNetworks: without balancers connections lead to the members themselves.
+func TestSuperuserNetworks(t *testing.T) {
+	t.Parallel()
+	const balancers = "  - {name: lb-1, address: 10.0.0.8, role: balancer}\n" +
+		"  - {name: lb-2, address: 10.0.0.9, role: balancer}\nvip: {address: 10.0.0.7}\n"
+	const networks = "postgresql: {client_networks: [10.0.0.0/8]}\n"
+	for text, want := range map[string][]string{
+		minimal + networks:                                                        {"10.0.0.0/8"},
+		minimal + balancers + networks:                                            {},
+		minimal + "postgresql: {superuser_networks: []}\n":                        {},
+		minimal + balancers + "postgresql: {superuser_networks: [10.7.0.0/16]}\n": {"10.7.0.0/16"},
+	} {
+		got := parse(t, "pgha.yaml", text).PostgreSQL.SuperuserNetworks
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+	}
+}

@@ -18,19 +18,25 @@ func TestGrow(t *testing.T) {
 	s := newSite(t, startLab(t, options), nil)
 	s.apply(t, pgha.ApplyOptions{})
 	s.awaitHealthy(t)
+	added := map[string]bool{}
 	for _, role := range []string{lab.RoleDatabase, lab.RoleDatabase, lab.RoleBalancer} {
 		larger, h, err := s.Add(t.Context(), role)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("%s has the address %s", h.Name, h.Address)
-		s.Lab = larger
+		s.Lab, added[h.Name] = larger, true
 	}
 	text, err := s.Spec()
 	if err != nil {
 		t.Fatal(err)
 	}
 	writeFile(t, s.specFile, text)
+	for _, ch := range s.plan(t, 2).Changes {
+		if ch.Origin.Cause == pgha.CauseUnknown && added[ch.Host] {
+			t.Errorf("%s is new, and of %s nobody knows where it comes from", ch.Host, ch.Name)
+		}
+	}
 	w, err := probe.Start(t.Context(), probe.Options{Config: s.writerConfig(t), Rate: 50})
 	if err != nil {
 		t.Fatal(err)

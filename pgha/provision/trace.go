@@ -28,6 +28,10 @@ func trace(ctx context.Context, c *site.Site, changes []PlannedChange,
 		c.Log.Warn("who changed what is not known in full", "error", err)
 	}
 	last := lastWritten(operations)
+	touched := map[string]bool{}
+	for key := range last {
+		touched[key.Host] = true
+	}
 	broken, unfinished := unfinishedApply(operations)
 	if unfinished {
 		defer func() {
@@ -47,6 +51,9 @@ func trace(ctx context.Context, c *site.Site, changes []PlannedChange,
 		ch.Origin = originOf(host, *ch, was[full],
 			last[trail.RecordedChange{Host: ch.Host, Kind: ch.Kind,
 				Name: ch.Name}])
+		if len(touched) > 0 && !touched[ch.Host] && ch.Origin.Cause == CauseUnknown {
+			ch.Origin.Cause = CauseNew // the host is new in the cluster
+		}
 		if ch.Kind != "setting" {
 			continue
 		}

@@ -157,7 +157,12 @@ func testRoleExhausts(t *testing.T, s site, leader string) {
 	t.Logf("%d sessions of the role; patroni: %s", len(open), s.sql(t, leader,
 		"SELECT string_agg(application_name, ', ') FROM pg_stat_activity "+
 			"WHERE backend_type = 'client backend' AND usename = 'postgres'"))
-	for _, args := range [][]string{{"status"}, {"verify"}, {"query", "SELECT 1"},
+	// Every check gets in; the one that fails tells what pg_rewind, which is no superuser, would meet.
+	if got := s.cli(t, "verify"); got.code == 0 || strings.Count(got.stdout, "✗ ") != 1 ||
+		!strings.Contains(got.stdout, "✗ the hosts' password file opens replication") {
+		t.Errorf("verify: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	for _, args := range [][]string{{"status"}, {"query", "SELECT 1"},
 		{"psql", "-c", "SELECT 1"}} {
 		if got := s.cli(t, args...); got.code != 0 {
 			t.Errorf("%v: exit code %d\n%s%s", args, got.code, got.stdout, got.stderr)

@@ -14,8 +14,9 @@ func TestPrintDrill(t *testing.T) {
 	t.Parallel()
 	result := drill.Result{Runs: []drill.RunResult{
 		{Outcome: drill.Outcome{Scenario: "switchover", Run: 1, GapSeconds: 1.754,
-			Acknowledged: 473,
-			Unknown:      1, RedundantSeconds: 14,
+			LongestCallSeconds: 1.507,
+			Acknowledged:       473,
+			Unknown:            1, RedundantSeconds: 14,
 			Phases: []drill.Phase{
 				{Name: drill.Detection, Seconds: 1.11}, {Name: drill.Election, Seconds: 0.22},
 				{Name: drill.Routing, Seconds: 0.424},
@@ -28,9 +29,9 @@ func TestPrintDrill(t *testing.T) {
 				"never redundant"}}}},
 	}}
 	want := strings.TrimLeft(`
-SCENARIO            WITHOUT WRITES  DETECT  ELECT  PROMOTE  ROUTE  RECONNECT  LOST         UNKNOWN  TWO WRITERS  REDUNDANT  VERDICT
-switchover          1.75 s          1.11    0.22   -        0.42   -          0 of 473     1        0            14.0 s     kept
-leader-partitioned  7.10 s          -       -      -        -      -          506 of 1637  0        1            never      BROKEN
+SCENARIO            WITHOUT WRITES  LONGEST CALL  DETECT  ELECT  PROMOTE  ROUTE  RECONNECT  LOST         UNKNOWN  TWO WRITERS  REDUNDANT  VERDICT
+switchover          1.75 s          1.51 s        1.11    0.22   -        0.42   -          0 of 473     1        0            14.0 s     kept
+leader-partitioned  7.10 s          0.00 s        -       -      -        -      -          506 of 1637  0        1            never      BROKEN
 leader-partitioned, run 2: 506 acknowledged rows lost
 leader-partitioned, run 2: never redundant
 `, "\n")

@@ -24,9 +24,12 @@ func vipMoveCommand(out *terminal.Terminal) *cli.Command {
 			"holder are cut, and their clients connect again: choose a quiet moment. A balancer " +
 			"whose HAProxy does not answer is refused.\n\n" +
 			"   pgha-cli vip move --to haproxy-01",
-		Flags: operationFlags(&cli.StringFlag{Name: "to", Required: true,
+		Flags: operationFlags(&cli.StringFlag{Name: "to",
 			Usage: "the `HOST` that gets the address"}),
 		Action: func(c *cli.Context) error {
+			if c.String("to") == "" {
+				return usagef("vip move wants --to HOST, the balancer that gets the address")
+			}
 			return operate(c, out, operation[pgha.MoveAddressResult]{
 				question: "Sessions through the present holder will be cut. Go ahead?",
 				do: func(ctx context.Context, cl *pgha.Cluster,

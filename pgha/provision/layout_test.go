@@ -40,7 +40,8 @@ func TestLayoutListsWhatApplyBrings(t *testing.T) {
 			}
 		}
 		want = slices.DeleteFunc(want, func(line string) bool {
-			return strings.HasPrefix(line, "command")
+			kind, _, _ := strings.Cut(line, " ") // what is in PostgreSQL lies on no host's disk by name
+			return slices.Contains([]string{"command", "role", "database", "schema", "extension"}, kind)
 		})
 		slices.Sort(got)
 		slices.Sort(want)

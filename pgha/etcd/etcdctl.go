@@ -26,7 +26,7 @@ func (o Options) etcdctl(m Member) []byte {
 	if m.Gateway.IsZero() {
 		shown = layout.CertificateOf(layout.EtcdServer)
 	}
-	r := strings.NewReplacer("{{endpoints}}", "'"+strings.Join(endpoints, ",")+"'",
+	r := strings.NewReplacer("{{endpoints}}", strings.Join(endpoints, ","),
 		"{{ca}}", CAFile, "{{cert}}", shown.File, "{{key}}", shown.Key,
 		"{{program}}", path.Join(path.Dir(o.program()), "etcdctl"))
 	return []byte(r.Replace(etcdctlTemplate))

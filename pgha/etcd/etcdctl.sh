@@ -14,8 +14,8 @@ default() {
 	esac
 }
 
-default --endpoints ETCDCTL_ENDPOINTS {{endpoints}}
-default --cacert ETCDCTL_CACERT {{ca}}
-default --cert ETCDCTL_CERT {{cert}}
-default --key ETCDCTL_KEY {{key}}
-exec {{program}} "$@"
+default --endpoints ETCDCTL_ENDPOINTS '{{endpoints}}'
+default --cacert ETCDCTL_CACERT '{{ca}}'
+default --cert ETCDCTL_CERT '{{cert}}'
+default --key ETCDCTL_KEY '{{key}}'
+exec '{{program}}' "$@"

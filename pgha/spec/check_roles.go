@@ -49,7 +49,7 @@ func (c contentChecker) role(field string, r PGRole) {
 		c.bad(field+".valid_until", quoted(r.ValidUntil)+" is not a time",
 			"write a day such as 2027-01-31, a time such as 2027-01-31T18:00:00Z, or infinity")
 	}
-	settings := parameterChecker{c.checker}
+	settings := parameterChecker(c)
 	for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
 		settings.ofRole(join(field+".settings", name), name, r.Settings[name])
 	}

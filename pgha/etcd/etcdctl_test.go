@@ -38,7 +38,7 @@ func TestEtcdctlScript(t *testing.T) {
 				"${ETCDCTL_CERT-unset} ${ETCDCTL_KEY-unset}\"\necho \"$*\"\n")
 			r := scripttest.Run{With: "sh", Script: c.before + string(o.etcdctl(o.Members[0])),
 				Args:  c.args,
-				Paths: map[string]string{"exec /usr/local/bin/etcdctl": "exec sh " + dir + "/etcdctl"}}.Do(t)
+				Paths: map[string]string{"exec '/usr/local/bin/etcdctl'": "exec sh " + dir + "/etcdctl"}}.Do(t)
 			want := c.want + "\n" + strings.Join(c.args, " ") + "\n"
 			if r.Code != 0 || r.Stdout != want {
 				t.Errorf("%+v\nwant %q", r, want)

@@ -80,6 +80,6 @@ func EncryptState(ctx context.Context, sp *Spec) (int, error) { return vault.Enc
 func DecryptState(ctx context.Context, sp *Spec) (int, error) { return vault.DecryptState(ctx, sp) }
 
 // PassFile returns the content of a libpq password file for the superuser of a cluster that was
-// applied from this machine, for a program that must not find one on disk because secrets.age is
+// applied from this machine, and for the specification's roles, for a program that must not find one on disk because secrets.age is
 // set. It is a secret. Errors are those of ConnectionFor.
 func PassFile(ctx context.Context, sp *Spec) ([]byte, error) { return vault.PassFile(ctx, sp) }

@@ -54,7 +54,8 @@ type Connection struct {
 	port      int      // of each of them
 	balanced  bool
 	cluster   string
-	toProvide string // why no file holds the password yet; "" if they do
+	roles     map[string]string // those whose password is known, with the file where it stands alone
+	toProvide string            // why no file holds the password yet; "" if they do
 }
 
 // ConnectionFor says how to connect to the cluster of a spec that was applied from this machine. It
@@ -63,7 +64,7 @@ type Connection struct {
 // spec gets passwords from commands they are run, each for a minute at most. ErrNotProvisioned means
 // that there is no such cluster yet.
 func ConnectionFor(sp *spec.Spec) (Connection, error) {
-	s := &vault.State{Dir: sp.StateDir, Direct: true}
+	s := &vault.State{Dir: sp.StateDir}
 	cr, err := vault.ReadCredentials(context.Background(), sp)
 	if err != nil {
 		return Connection{}, err
@@ -81,9 +82,9 @@ func ConnectionFor(sp *spec.Spec) (Connection, error) {
 	} else {
 		conn.PassFile = filepath.Join(filepath.Dir(root), vault.PassFileName)
 		conn.PasswordFile = filepath.Join(filepath.Dir(root), vault.PasswordFileName)
-		if err := s.KeepPassFile(conn.User, cr.Superuser); err != nil {
-			return conn, err
-		}
+	}
+	if err := conn.know(sp, cr); err != nil {
+		return conn, err
 	}
 	for _, h := range sp.Databases() {
 		conn.hosts = append(conn.hosts, h.Address)
@@ -95,12 +96,39 @@ func ConnectionFor(sp *spec.Spec) (Connection, error) {
 	return conn, nil
 }
 
-// As is the connection to another database, or as another role; "" leaves what is. The password of
-// another role is not known here: the forms say where it has to be put.
+// know keeps the passwords of the superuser and of the specification's roles for the strings.
+func (c *Connection) know(sp *spec.Spec, cr *vault.Credentials) error {
+	ctx := context.Background()
+	read, err := vault.ReadState(ctx, sp)
+	if err != nil {
+		return err
+	}
+	logins, err := read.Logins(ctx, sp, cr.Superuser)
+	if err != nil {
+		return err
+	}
+	c.roles = map[string]string{c.User: c.PasswordFile}
+	for _, l := range logins[1:] {
+		c.roles[l.Role] = ""
+		i := slices.IndexFunc(sp.PGRoles, func(r spec.PGRole) bool { return r.Name == l.Role })
+		if !sp.Secrets.Age.On() && !sp.PGRoles[i].GivenPassword() {
+			c.roles[l.Role] = filepath.Join(filepath.Dir(c.SSLRootCert),
+				vault.SecretFile(vault.RoleSecret(l.Role), ""))
+		}
+	}
+	keep := &vault.State{Dir: sp.StateDir, Direct: true, Box: read.Box}
+	return keep.KeepPassFile(logins)
+}
+
+// As is the connection to another database, or as another role; "" leaves what is. Of a role that the
+// specification does not name no password is known here: the forms say where it has to be put.
 func (c Connection) As(database, user string) Connection {
 	if user != "" && user != c.User {
-		c.User, c.PassFile, c.PasswordFile = user, "", ""
-		c.toProvide = "the password of this role is not known here"
+		file, known := c.roles[user]
+		c.User, c.PasswordFile = user, file
+		if !known {
+			c.PassFile, c.toProvide = "", "the password of this role is not known here"
+		}
 	}
 	c.Database = cmp.Or(database, c.Database)
 	c.render()

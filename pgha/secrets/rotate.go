@@ -291,7 +291,11 @@ func deployPasswords(ctx context.Context, r *job.Job, s *vault.State, which []st
 			return fmt.Errorf("keep the new %s password: %w", role, err)
 		}
 	}
-	if err := s.KeepPassFile(r.Spec.PostgreSQL.Superuser, r.Credentials().Superuser); err != nil {
+	logins, err := s.Logins(ctx, r.Spec, r.Credentials().Superuser)
+	if err != nil {
+		return err
+	}
+	if err := s.KeepPassFile(logins); err != nil {
 		return err
 	}
 	err = r.WithSQL(ctx, r.WriteRoute(), func(conn *pgx.Conn) error { return conn.Ping(ctx) })

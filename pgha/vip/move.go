@@ -39,9 +39,9 @@ type MoveResult struct {
 // keepalived is ended on all other balancers, the holder's last, and started again when the address
 // has moved. If this program dies in between, a timer of each host starts it again within 30 s.
 //
-// It refuses (ErrRefused) a balancer whose HAProxy does not answer, or one that would not keep the
-// address (Options.Preempt, and another has a higher priority). ErrInvalid is a name that no balancer
-// has, ErrNotHeld an address that did not move in time; keepalived runs everywhere then, too. Safe
+// It refuses (ErrRefused) a name that no balancer has, a balancer whose HAProxy does not answer, and
+// one that would not keep the address (Options.Preempt, and another has a higher priority).
+// ErrNotHeld is an address that did not move in time; keepalived runs everywhere then, too. Safe
 // to repeat: where the balancer holds the address nothing is done.
 func Move(ctx context.Context, o Options, to string) (MoveResult, error) {
 	result := MoveResult{To: to}
@@ -54,7 +54,12 @@ func Move(ctx context.Context, o Options, to string) (MoveResult, error) {
 	o = o.withDefaults()
 	i := slices.IndexFunc(o.Balancers, func(b Balancer) bool { return b.Name == to })
 	if i < 0 {
-		return fail(fmt.Errorf("%w: no balancer has that name", ErrInvalid))
+		var names []string
+		for _, b := range o.Balancers {
+			names = append(names, b.Name)
+		}
+		return fail(errs.WithNext(fmt.Errorf("%w: no balancer has that name", errs.ErrRefused),
+			errs.Text("the balancers are %s", strings.Join(names, ", "))))
 	}
 	before, err := o.look(ctx)
 	if err == nil {

@@ -73,7 +73,7 @@ func TestMoveRefuses(t *testing.T) {
 		want   error
 		says   string
 	}{
-		"nobody": {"lb9", func(*farm) {}, vip.ErrInvalid, "no balancer has that name"},
+		"nobody": {"lb9", func(*farm) {}, errs.ErrRefused, "no balancer has that name"},
 		"HAProxy that is silent": {"lb3", func(f *farm) { f.silent = "lb3" }, errs.ErrRefused,
 			"its HAProxy does not answer"},
 		"one that would not keep it": {"lb3", func(f *farm) { f.Preempt = true }, errs.ErrRefused,

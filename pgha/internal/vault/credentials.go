@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 
 	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/layout"
@@ -73,9 +74,42 @@ func (s *State) certificates(sp *spec.Spec, c *Credentials, authority string, ca
 			return err
 		}
 	}
+	added := s.added(sp)
 	return c.Certify(sp, authority, func(of certs.Certificate) (pki.KeyPair, error) {
+		if added[of.Stored] {
+			return pki.KeyPair{}, nil
+		}
 		return s.certificate(ca, of)
 	})
+}
+
+// added are the certificates of hosts that no apply has brought in yet, while others have theirs:
+// whoever only looks at the cluster does without them. A state that may write makes them.
+func (s *State) added(sp *spec.Spec) map[string]bool {
+	if !s.ReadOnly {
+		return nil
+	}
+	all, hosts := map[string]bool{}, 0
+	for _, h := range sp.Databases() {
+		var missing []string
+		list := certs.OfHost(sp, h)
+		for _, of := range list {
+			if _, there := s.File(filepath.Join("certs", of.Stored+".crt")); !there {
+				missing = append(missing, of.Stored)
+			}
+		}
+		if len(missing) < len(list) {
+			continue
+		}
+		hosts++
+		for _, stored := range missing {
+			all[stored] = true
+		}
+	}
+	if hosts == len(sp.Databases()) {
+		return nil
+	}
+	return all
 }
 
 // Certify sets the hosts' certificates of one authority to what issue returns.

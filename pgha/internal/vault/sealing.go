@@ -220,14 +220,22 @@ func existingState(ctx context.Context, sp *spec.Spec) (*State, error) {
 }
 
 // PassFile returns the content of a libpq password file for the superuser of a cluster that was
-// applied from this machine, for a program that must not find one on disk because secrets.age is
+// applied from this machine, and for the specification's roles, for a program that must not find one on disk because secrets.age is
 // set. It is a secret. Errors are those of ConnectionFor.
 func PassFile(ctx context.Context, sp *spec.Spec) ([]byte, error) {
-	cr, err := ReadCredentials(ctx, sp)
+	s, err := ReadState(ctx, sp)
 	if err != nil {
 		return nil, err
 	}
-	return PassFileFor(sp.PostgreSQL.Superuser, cr.Superuser), nil
+	cr, err := LoadCredentials(ctx, s, sp)
+	if err != nil {
+		return nil, err
+	}
+	logins, err := s.Logins(ctx, sp, cr.Superuser)
+	if err != nil {
+		return nil, err
+	}
+	return PassFileFor(logins...), nil
 }
 
 // ReadCredentials loads the credentials of a cluster that was applied from this machine.

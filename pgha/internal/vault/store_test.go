@@ -13,11 +13,13 @@ import (
 	"testing"
 
 	"github.com/pgha/toolkit/pgha/connstring"
+	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/testkit"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 func TestCredentialsAreStableAndPrivate(t *testing.T) {
@@ -144,6 +146,35 @@ func TestReadOnlyMakesNothing(t *testing.T) {
 	}
 	if _, err := connstring.ConnectionFor(sp); !errors.Is(err, vault.ErrNotProvisioned) {
 		t.Errorf("ConnectionFor: %v", err)
+	}
+}
+
+// TestReadOnlyKnowsNoNewHost: a host that no apply has brought in yet keeps nobody from looking at the
+// others; one whose certificate was lost does.
+func TestReadOnlyKnowsNoNewHost(t *testing.T) {
+	t.Parallel()
+	sp := testkit.Spec(t)
+	state, err := vault.OpenState(sp.StateDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vault.LoadCredentials(t.Context(), state, sp); err != nil {
+		t.Fatal(err)
+	}
+	state.Close()
+	more := *sp
+	more.Hosts = append(slices.Clone(sp.Hosts), spec.Host{Name: "new", Member: "new",
+		Address: "192.0.2.99", Role: spec.RoleDatabase})
+	if c, err := vault.ReadCredentials(t.Context(), &more); err != nil ||
+		len(c.Hosts["new"][layout.EtcdServer].Cert) > 0 {
+		t.Errorf("with a new host: %v", err)
+	}
+	lost := certs.OfHost(sp, sp.Databases()[0])[0].Stored
+	if err := os.Remove(filepath.Join(sp.StateDir, "certs", lost+".crt")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vault.ReadCredentials(t.Context(), sp); !errors.Is(err, vault.ErrNotProvisioned) {
+		t.Errorf("without a certificate: %v", err)
 	}
 }
 

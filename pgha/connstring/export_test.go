@@ -257,3 +257,58 @@ func TestExportOwner(t *testing.T) {
 	_, err := Export(t.Context(), sp, c, ExportOptions{Dir: dir, Owner: "nobody-of-that-name"})
 	testkit.CheckSays(t, err, "find the owner")
 }
+
+// TestRoleOfTheSpecification: its password is known, so the strings find it and an export has it; of
+// one that no apply has made there is none, and looking makes none.
+func TestRoleOfTheSpecification(t *testing.T) {
+	t.Parallel()
+	sp := testkit.Spec(t)
+	sp.PGRoles = []spec.PGRole{{Name: "shop"}, {Name: "later"}}
+	s, err := vault.OpenState(sp.StateDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cr, err := vault.LoadCredentials(t.Context(), s, sp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _, err := s.RolePassword(t.Context(), sp.PGRoles[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	c, err := ConnectionFor(sp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(c.PassFile)
+	if want := string(vault.PassFileFor(vault.Login{Role: c.User, Password: cr.Superuser},
+		vault.Login{Role: "shop", Password: password})); err != nil || string(file) != want {
+		t.Errorf("the password file has %d bytes, want %d; %v", len(file), len(want), err)
+	}
+	shop := c.As("shop", "shop")
+	alone, err := os.ReadFile(shop.PasswordFile)
+	if err != nil || string(alone) != string(password.Reveal()) || shop.PassFile != c.PassFile {
+		t.Errorf("the password alone: %s, %v", shop.PasswordFile, err)
+	}
+	if f, _ := shop.Form("psql"); !strings.Contains(f.Write.String, shop.PassFile) ||
+		strings.Contains(f.Password, "not known") {
+		t.Errorf("%+v", f)
+	}
+	if later := c.As("shop", "later"); later.PassFile != "" {
+		t.Errorf("a role that is not there yet: %+v", later)
+	}
+	exported, err := Export(t.Context(), sp, shop,
+		ExportOptions{Dir: filepath.Join(t.TempDir(), "out")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(exported.PassFile)
+	if err != nil || !strings.Contains(string(text), string(password.Reveal())) ||
+		strings.Contains(string(text), string(cr.Superuser.Reveal())) {
+		t.Errorf("the export has %d bytes, %v", len(text), err)
+	}
+	if _, there := (&vault.State{Dir: sp.StateDir}).File("secrets/role-later"); there {
+		t.Error("looking has made a password")
+	}
+}

@@ -18,7 +18,7 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// testSlots declares a logical slot and lets a consumer read it through the virtual IP over five
+// testSlots declares a logical slot and lets a consumer read it through the virtual IP over some
 // switchovers under a writer: it gets every row. A slot that a consumer made by itself is left alone
 // by Patroni, and a switchover that would part the two is refused by its name. One that is declared
 // no more is dropped everywhere, but not while somebody reads it.
@@ -45,7 +45,8 @@ func testSlots(t *testing.T, s site) {
 	s.sql(t, leader, "CREATE TABLE streamed (id int)")
 	consumer := s.consume(t, "cdc")
 	write := s.writeStreamed(t)
-	for range 5 {
+	switchovers := times(2, 5)
+	for range switchovers {
 		var result struct {
 			NewLeader string `json:"new_leader"`
 		}
@@ -67,8 +68,8 @@ func testSlots(t *testing.T, s site) {
 	for _, n := range seen {
 		twice += n - 1
 	}
-	t.Logf("%d of %d rows reached the consumer over five switchovers, %d of them twice",
-		len(written), len(written), twice)
+	t.Logf("%d of %d rows reached the consumer over %d switchovers, %d of them twice",
+		len(written), len(written), switchovers, twice)
 
 	writeFile(t, s.specFile, []byte(before))
 	s.awaitRefused(t, "somebody reads that slot", "plan") // it may be connecting again just now

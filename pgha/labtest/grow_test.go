@@ -17,7 +17,7 @@ func TestGrow(t *testing.T) {
 	options := lab.Options{Name: "e2e-grow", Hosts: 3, Databases: 1, Installed: true}
 	s := newSite(t, startLab(t, options), nil)
 	s.apply(t, pgha.ApplyOptions{})
-	s.awaitHealthy(t)
+	holder := s.holder(t)
 	added := map[string]bool{}
 	for _, role := range []string{lab.RoleDatabase, lab.RoleDatabase, lab.RoleBalancer} {
 		larger, h, err := s.Add(t.Context(), role)
@@ -41,7 +41,6 @@ func TestGrow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	holder := s.holder(t)
 	began := time.Now()
 	s.apply(t, pgha.ApplyOptions{})
 	if err := w.WaitAcked(t.Context(), time.Now()); err != nil {

@@ -5,7 +5,7 @@
 // a millisecond for everybody ends no statement of the toolkit, and dates look as expected.
 //
 // What decides how durable or how visible a session's work is (synchronous_commit, logging) stays
-// as the cluster has it.
+// as the cluster has it, but for sessions that set passwords (Quiet).
 package pgsession
 
 import (

@@ -47,38 +47,43 @@ func Of(version int) Catalogue {
 // names and are left alone unless the catalogue has them. others are further names that a misspelt
 // one may have meant.
 func (c Catalogue) Judge(name, text string, others ...string) (problem, remedy string) {
-	name = strings.ToLower(name)
-	s, known := c[name]
-	switch {
-	case !known && strings.Contains(name, "."):
-		return "", ""
-	case !known:
-		return "PostgreSQL has no such setting", c.Nearest(name, others)
-	case s.Context == "internal":
-		return "PostgreSQL decides it itself", "leave it out"
-	}
-	if problem, remedy := s.harm(name, text); problem != "" {
-		return problem, remedy
-	}
-	return s.value(name, text)
+	return c.judge(name, others, func(name string, s Setting) (problem, remedy string) {
+		if s.Context == "internal" {
+			return "PostgreSQL decides it itself", "leave it out"
+		}
+		if problem, remedy := s.harm(name, text); problem != "" {
+			return problem, remedy
+		}
+		return s.value(name, text)
+	})
 }
 
 // JudgeOfRole is Judge for the sessions of one role.
 func (c Catalogue) JudgeOfRole(name, text string) (problem, remedy string) {
+	return c.judge(name, nil, func(name string, s Setting) (problem, remedy string) {
+		switch {
+		case !slices.Contains([]string{"user", "superuser", "backend", "superuser-backend"}, s.Context):
+			return "is the whole server's, and no role has its own",
+				"write it in postgresql.parameters"
+		case slices.Contains(sessionOnly, name):
+			return "PostgreSQL takes it in a session only", "delete it"
+		}
+		return s.value(name, text)
+	})
+}
+
+// judge finds a setting for those who judge it, and refuses one that there is not.
+func (c Catalogue) judge(name string, others []string,
+	known func(name string, s Setting) (problem, remedy string)) (problem, remedy string) {
 	name = strings.ToLower(name)
-	s, known := c[name]
+	s, found := c[name]
 	switch {
-	case !known && strings.Contains(name, "."):
+	case found:
+		return known(name, s)
+	case strings.Contains(name, "."):
 		return "", ""
-	case !known:
-		return "PostgreSQL has no such setting", c.Nearest(name, nil)
-	case !slices.Contains([]string{"user", "superuser", "backend", "superuser-backend"}, s.Context):
-		return "is the whole server's, and no role has its own",
-			"write it in postgresql.parameters"
-	case slices.Contains(sessionOnly, name):
-		return "PostgreSQL takes it in a session only", "delete it"
 	}
-	return s.value(name, text)
+	return "PostgreSQL has no such setting", c.Nearest(name, others)
 }
 
 // value says what is wrong with a value of a setting that may be set.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/internal/pgsession"
 )
 
 func TestConnectionStringsParseAndHoldNoPassword(t *testing.T) {
@@ -53,7 +53,7 @@ func TestQuoting(t *testing.T) {
 	if got := quoteC("a\"b\\c\nd\x01é"); got != `"a\"b\\c\nd\u0001é"` {
 		t.Errorf("literal: %s", got)
 	}
-	if got := vault.EscapePgpass(`a:b\c`); got != `a\:b\\c` {
+	if got := pgsession.PassFileField(`a:b\c`); got != `a\:b\\c` {
 		t.Errorf("pgpass: %s", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -111,7 +112,7 @@ func (d *exportDir) check(files []exportFile) error {
 // recorded tells whether an earlier export wrote this password: its password file then has it, too.
 func (d *exportDir) recorded(password []byte) bool {
 	passFile, err := d.ReadFile(vault.PassFileName)
-	field := []byte(":" + vault.EscapePgpass(string(bytes.TrimRight(password, "\n"))) + "\n")
+	field := []byte(":" + pgsession.PassFileField(string(bytes.TrimRight(password, "\n"))) + "\n")
 	return err == nil && own(passFile) && bytes.HasSuffix(passFile, field)
 }
 

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pgha/toolkit/internal/golden"
+	"github.com/pgha/toolkit/pgha/probe"
 )
 
 // sample is a connection without a state directory.
@@ -118,5 +120,15 @@ func TestUnfitForService(t *testing.T) {
 				t.Errorf("%q: %s: %q, %+v", database, f.Name, f.Missing, f.Write)
 			}
 		}
+	}
+}
+
+// TestProbeIsAnOrdinaryClient: what drills measure with gives up when the strings say so.
+func TestProbeIsAnOrdinaryClient(t *testing.T) {
+	t.Parallel()
+	if probe.DefaultLoginTimeout != connect*time.Second ||
+		probe.DefaultStatementTimeout != silent*time.Second {
+		t.Errorf("the probe waits %s and %s, the strings say %d and %d s", probe.DefaultLoginTimeout,
+			probe.DefaultStatementTimeout, connect, silent)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/pgha/toolkit/internal/hostport"
-	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/internal/pgsession"
 )
 
 // target is what a form is written from.
@@ -91,7 +91,7 @@ const (
 
 // source says where the client takes the password from, or where it has to be put.
 func (w target) source(s source) string {
-	line := "*:*:*:" + vault.EscapePgpass(w.user) + ":PASSWORD"
+	line := "*:*:*:" + pgsession.PassFileField(w.user) + ":PASSWORD"
 	switch {
 	case s == inFile && w.toProvide == "":
 		return "the code reads " + w.passwordFile

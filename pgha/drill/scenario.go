@@ -35,6 +35,8 @@ var (
 	failover     = Expect{Writes: WithinFailover}
 	nobodyMoves  = Expect{Writes: WithinFailover, SameLeader: true}
 	withoutWrite = Expect{Writes: MustStop, SameLeader: true}
+	// somebodyWaits for a host that is gone.
+	somebodyWaits = Expect{Writes: WithinFailover, SameLeader: true, WaitSeconds: deadPeerSeconds}
 )
 
 // Scenarios returns everything that can be practised, in the order of --all.
@@ -118,15 +120,13 @@ var scenarios = [...]Scenario{
 		Does:  "takes the power of the balancer that carries the virtual IP",
 		Holds: "another balancer carries the address within seconds"},
 	{Name: "balancer-power-locks", Title: "balancer's power lost under a lock",
-		Expect:  Expect{Writes: WithinFailover, SameLeader: true, WaitSeconds: deadPeerSeconds},
-		prepare: holdLock, cause: balancerPower,
+		Expect: somebodyWaits, prepare: holdLock, cause: balancerPower,
 		Does: "takes the power of the balancer that carries the virtual IP, while a transaction " +
 			"through it holds a lock and is idle",
 		Holds: "PostgreSQL notices that the balancer is gone, and whoever wants the lock gets it " +
 			"within half a minute"},
 	{Name: "waiting-client", Title: "balancer's power lost under a query",
-		Expect:  Expect{Writes: WithinFailover, SameLeader: true, WaitSeconds: deadPeerSeconds},
-		prepare: awaitAnswer, cause: balancerPower,
+		Expect: somebodyWaits, prepare: awaitAnswer, cause: balancerPower,
 		Does: "takes the power of the balancer that carries the virtual IP, while a client waits " +
 			"for the answer of its query",
 		Holds: "with the time limits of the connection strings the client has an error within " +

@@ -70,7 +70,9 @@ func testAddressReturns(t *testing.T, s site, former string) {
 	s.refused(t, "no balancer has that name", "vip", "move", "--to", "postgres-01")
 	s.mustInHost(t, former, "systemctl stop haproxy")
 	s.refused(t, "its HAProxy does not answer", "vip", "move", "--to", former)
-	s.mustInHost(t, former, "systemctl start haproxy")
+	s.mustInHost(t, former, "systemctl start haproxy; systemctl stop keepalived")
+	s.refused(t, "its keepalived does not run", "vip", "move", "--to", former)
+	s.mustInHost(t, former, "systemctl start keepalived")
 	s.awaitHealthy(t)
 	w, err := probe.Start(t.Context(), probe.Options{Config: s.writerConfig(t), Rate: 50})
 	if err != nil {

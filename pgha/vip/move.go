@@ -39,8 +39,8 @@ type MoveResult struct {
 // keepalived is ended on all other balancers, the holder's last, and started again when the address
 // has moved. If this program dies in between, a timer of each host starts it again within 30 s.
 //
-// It refuses (ErrRefused) a name that no balancer has, a balancer whose HAProxy does not answer, and
-// one that would not keep the address (Options.Preempt, and another has a higher priority).
+// It refuses (ErrRefused) a name that no balancer has, a balancer whose HAProxy does not answer or whose
+// keepalived does not run, and one that would not keep the address (Options.Preempt, and another has a higher priority).
 // ErrNotHeld is an address that did not move in time; keepalived runs everywhere then, too. Safe
 // to repeat: where the balancer holds the address nothing is done.
 func Move(ctx context.Context, o Options, to string) (MoveResult, error) {
@@ -91,13 +91,24 @@ func (o Options) refuseMove(ctx context.Context, i int) error {
 				errs.Text("with preempt: false in the specification the address stays where it is"))
 		}
 	}
-	_, err := to.Target.Run(ctx, remote.Cmd{Argv: []string{scriptPath, strconv.Itoa(o.CheckPort)},
-		Timeout: lookTimeout})
-	if exit := (*remote.ExitError)(nil); errors.As(err, &exit) {
-		return errs.WithNext(fmt.Errorf("%w: its HAProxy does not answer", errs.ErrRefused),
-			errs.Text("%s shows why", errs.Verb("doctor")))
+	for _, needed := range []struct {
+		argv    []string
+		problem string
+	}{
+		{[]string{scriptPath, strconv.Itoa(o.CheckPort)}, "its HAProxy does not answer"},
+		// Nobody would have the address while it is waited for.
+		{[]string{"systemctl", "is-active", "--quiet", Unit}, "its keepalived does not run"},
+	} {
+		_, err := to.Target.Run(ctx, remote.Cmd{Argv: needed.argv, Timeout: lookTimeout})
+		if exit := (*remote.ExitError)(nil); errors.As(err, &exit) {
+			return errs.WithNext(fmt.Errorf("%w: %s", errs.ErrRefused, needed.problem),
+				errs.Text("%s shows why", errs.Verb("doctor")))
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // move makes balancer i the only one that can have the address, until it has it.

@@ -76,6 +76,8 @@ func TestMoveRefuses(t *testing.T) {
 		"nobody": {"lb9", func(*farm) {}, errs.ErrRefused, "no balancer has that name"},
 		"HAProxy that is silent": {"lb3", func(f *farm) { f.silent = "lb3" }, errs.ErrRefused,
 			"its HAProxy does not answer"},
+		"keepalived that is stopped": {"lb3", func(f *farm) { f.ended["lb3"] = true },
+			errs.ErrRefused, "its keepalived does not run"},
 		"one that would not keep it": {"lb3", func(f *farm) { f.Preempt = true }, errs.ErrRefused,
 			"lb1 has a higher priority"},
 	} {

@@ -8,21 +8,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/pgha/contents"
 	"github.com/pgha/toolkit/pgha/internal/scram"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 )
-
-// quietSQL keeps verifiers out of PostgreSQL's log and of what extensions keep of statements, and
-// commits from waiting for a replica that is not there.
-const quietSQL = `SET synchronous_commit TO local;
-SET log_statement TO none;
-SET log_min_duration_statement TO -1;
-SET log_min_error_statement TO panic;
-SET pg_stat_statements.track_utility TO off;
-SET pgaudit.log TO none;`
 
 // with opens a session with a database of a member, from its own host, and closes it after f.
 func with(ctx context.Context, c *site.Site, member, database string,
@@ -62,7 +54,7 @@ func Do(ctx context.Context, c *site.Site, member string, step contents.Step,
 			contents.PasswordSQL(step.Name, string(verifier.Reveal())))
 	}
 	err := with(ctx, c, member, database, func(conn *pgx.Conn) error {
-		if _, err := conn.PgConn().Exec(ctx, quietSQL).ReadAll(); err != nil {
+		if _, err := conn.PgConn().Exec(ctx, pgsession.Quiet).ReadAll(); err != nil {
 			return err
 		}
 		if step.Alone {

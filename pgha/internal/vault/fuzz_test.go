@@ -3,6 +3,8 @@ package vault
 import (
 	"strings"
 	"testing"
+
+	"github.com/pgha/toolkit/internal/pgsession"
 )
 
 // FuzzPgpass writes a line of a password file and takes it apart as libpq does: at colons without a
@@ -11,7 +13,7 @@ func FuzzPgpass(f *testing.F) {
 	f.Add("postgres", "se:cr\\et")
 	f.Add("\\", ":")
 	f.Fuzz(func(t *testing.T, user, password string) {
-		line := EscapePgpass(user) + ":" + EscapePgpass(password)
+		line := pgsession.PassFileField(user) + ":" + pgsession.PassFileField(password)
 		var fields []string
 		var field strings.Builder
 		for i := 0; i < len(line); i++ {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/pgha/toolkit/internal/pgsession"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -57,11 +58,7 @@ func (s *State) KeepPassFile(logins []Login) error {
 func PassFileFor(logins ...Login) []byte {
 	var b strings.Builder
 	for _, l := range logins {
-		b.WriteString("*:*:*:" + EscapePgpass(l.Role) + ":" +
-			EscapePgpass(string(l.Password.Reveal())) + "\n")
+		b.WriteString(pgsession.PassFileLine(l.Role, string(l.Password.Reveal())) + "\n")
 	}
 	return []byte(b.String())
 }
-
-// EscapePgpass escapes a field of a libpq password file.
-func EscapePgpass(s string) string { return strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(s) }

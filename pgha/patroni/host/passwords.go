@@ -28,13 +28,10 @@ func (o Options) passFile() []byte {
 	var b strings.Builder
 	b.WriteString("# Written by pgha: what replicas and pg_rewind log in to other members with.\n")
 	for _, c := range []Credentials{o.Replication, o.Rewind} {
-		fmt.Fprintf(&b, "*:*:*:%s:%s\n", escapePassFile(c.Username),
-			escapePassFile(string(c.Password.Reveal())))
+		b.WriteString(pgsession.PassFileLine(c.Username, string(c.Password.Reveal())) + "\n")
 	}
 	return []byte(b.String())
 }
-
-func escapePassFile(s string) string { return strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(s) }
 
 // rolesSQL gives the three roles their passwords, and makes those that are missing. It can be run
 // again. Nothing of it is written into PostgreSQL's log.
@@ -43,13 +40,7 @@ func (o Options) rolesSQL() string {
 	b.WriteString(
 		`-- Written by pgha: the roles that Patroni works with, with SCRAM verifiers in place of passwords.
 -- Patroni runs it when it has initialized a new cluster, and never again.
-SET synchronous_commit TO local;
-SET log_statement TO none;
-SET log_min_duration_statement TO -1;
-SET log_min_error_statement TO panic;
-SET pg_stat_statements.track_utility TO off;
-SET pgaudit.log TO none;
-`)
+` + pgsession.Quiet)
 	for _, r := range []struct {
 		Credentials
 		attributes string

@@ -52,11 +52,21 @@ func testDeadBalancer(t *testing.T, s site) {
 		t.Errorf("the row was locked for %s", free)
 	}
 	w.end(t, killed)
+	leader, _ := s.leader(t)
+	await(t, time.Minute, "no query to work for a client that is gone", func() (bool, string) {
+		n := s.sql(t, leader, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(%' "+
+			"AND pid <> pg_backend_pid()")
+		return n == "0", n
+	})
+	worked := time.Since(killed)
+	t.Logf("no query worked for a client that was gone %s after", worked.Round(100*time.Millisecond))
+	if worked > deadWithin+5*time.Second { // client_connection_check_interval
+		t.Errorf("queries went on for %s", worked)
+	}
 	if err := s.StartHost(t.Context(), holder); err != nil {
 		t.Fatal(err)
 	}
 	s.awaitHealthy(t)
-	leader, _ := s.leader(t)
 	s.sql(t, leader, "DROP TABLE held")
 	testAddressReturns(t, s, holder)
 }

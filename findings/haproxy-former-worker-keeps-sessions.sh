@@ -1,5 +1,5 @@
 #!/bin/sh
-# haproxy 2.6.12-1+deb12u4 (Debian 12): after a reload a former worker takes no "shutdown sessions server".
+# haproxy 2.6.12 (Debian 12): after a reload a former worker takes no "shutdown sessions server".
 #
 # Expected: the command that ends a server's sessions does so in each worker that has some.
 # Seen: as soon as a worker is leaving, which a reload makes it, its proxies count as disabled: the command is refused with
@@ -11,8 +11,13 @@ dir=$(mktemp -d)
 trap 'kill $(cat "$dir"/*.pid 2>/dev/null) 2>/dev/null || :; rm -rf "$dir"' EXIT
 cd "$dir"
 chmod 755 .
-apt-get download -q haproxy=2.6.12-1+deb12u4 liblua5.3-0=5.3.6-2 >/dev/null 2>&1
+apt-get download -q haproxy liblua5.3-0 >/dev/null 2>&1 # Debian keeps the newest revision of a release alone
 for deb in *.deb; do dpkg -x "$deb" root; done
+version=$(dpkg-deb -f haproxy_*.deb Version)
+case $version in
+2.6.12-1*) ;;
+*) echo "haproxy is $version here, and this was seen with 2.6.12"; exit 1 ;;
+esac
 LD_LIBRARY_PATH=$(echo "$dir"/root/usr/lib/*-linux-gnu)
 export LD_LIBRARY_PATH
 

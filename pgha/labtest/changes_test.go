@@ -78,12 +78,7 @@ func testRefusedChanges(t *testing.T, s site) {
 		},
 		{"no virtual IP", "vip: {address: 192.168.0.210}\n", "", "has the address 192.168.0.210"},
 	} {
-		text := strings.Replace(string(original), tt.from, tt.to, 1)
-		if text == string(original) {
-			t.Errorf("%s: the specification has no %q", tt.name, tt.from)
-			continue
-		}
-		writeFile(t, s.specFile, []byte(text))
+		writeFile(t, s.specFile, []byte(edited(t, string(original), tt.from, tt.to)))
 		for _, verb := range []string{"plan", "apply"} {
 			got := s.cli(t, verb)
 			if got.code != 3 || !strings.Contains(got.stderr, tt.reason) {

@@ -16,8 +16,8 @@ func TestForeign(t *testing.T) {
 	t.Parallel()
 	l := startLab(t, lab.Options{Name: "foreign"})
 	s := newSite(t, l, func(text string) string {
-		return strings.Replace(text, "postgresql: {version: 18,",
-			"timezone: Europe/Madrid\npostgresql: {version: 18, parameters: {lc_time: xx_XX.UTF-8},", 1)
+		return edited(t, text, "postgresql: {version: 18,",
+			"timezone: Europe/Madrid\npostgresql: {version: 18, parameters: {lc_time: xx_XX.UTF-8},")
 	})
 	for _, spoil := range spoilers {
 		s.mustInHost(t, spoil.host, spoil.script)

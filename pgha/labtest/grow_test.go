@@ -68,8 +68,8 @@ func TestGrow(t *testing.T) {
 	s.applyNothing(t)
 	s.verify(t)
 	// A host less is another matter.
-	less := strings.Replace(string(text), "\n  - {name: postgres-03", "\n# - {name: postgres-03", 1)
-	less = strings.Replace(less, "\n  - {name: postgres-02", "\n# - {name: postgres-02", 1)
+	less := edited(t, string(text), "\n  - {name: postgres-03", "\n# - {name: postgres-03")
+	less = edited(t, less, "\n  - {name: postgres-02", "\n# - {name: postgres-02")
 	writeFile(t, s.specFile, []byte(less))
 	if got := s.cli(t, "apply", "--yes"); got.code != 3 ||
 		!strings.Contains(got.stderr, "etcd has the member postgresql-02") ||

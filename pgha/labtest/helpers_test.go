@@ -63,6 +63,16 @@ func newSite(t *testing.T, l *lab.Lab, edit func(text string) string) site {
 	return s
 }
 
+// edited is a text with something in place of something else, once. It fails where that is not in
+// the text: a test that changes nothing tests another case than its name says.
+func edited(t *testing.T, text, from, to string) string {
+	t.Helper()
+	if !strings.Contains(text, from) {
+		t.Fatalf("no %q in:\n%s", from, text)
+	}
+	return strings.Replace(text, from, to, 1)
+}
+
 func writeFile(t *testing.T, path string, content []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, content, 0o600); err != nil {

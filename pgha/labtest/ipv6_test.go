@@ -14,7 +14,7 @@ import (
 func TestIPv6(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startLab(t, lab.Options{Name: "e2e-ipv6", Installed: true, IPv6: true}),
-		longPrefix)
+		func(text string) string { return longPrefix(t, text) })
 	for _, h := range s.Hosts() {
 		if out := s.mustInHost(t, h.Name, "ip -4 -o address show scope global"); out != "" {
 			t.Fatalf("%s has an address of IPv4: %s", h.Name, out)
@@ -49,8 +49,9 @@ func TestIPv6(t *testing.T) {
 }
 
 // longPrefix gives the virtual IP the length that makes it look like a host's own address.
-func longPrefix(text string) string {
-	return strings.Replace(text, "vip: {", "vip: {prefix_length: 64, ", 1)
+func longPrefix(t *testing.T, text string) string {
+	t.Helper()
+	return edited(t, text, "vip: {", "vip: {prefix_length: 64, ")
 }
 
 // withoutByteCode prints the modules that a package brought and its maintainer's script should have
@@ -61,7 +62,7 @@ const withoutByteCode = `cd /usr/lib/python3/dist-packages && find . -name '*.py
 // testSpelling writes the same addresses otherwise: nothing changes.
 func testSpelling(t *testing.T, s site) {
 	other := newSite(t, s.Lab, func(text string) string {
-		return strings.ReplaceAll(longPrefix(text), "fd00:192:168::", "FD00:0192:168:0::")
+		return strings.ReplaceAll(longPrefix(t, text), "fd00:192:168::", "FD00:0192:168:0::")
 	})
 	other.applyNothing(t)
 }

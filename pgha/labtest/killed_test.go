@@ -41,9 +41,9 @@ func TestKilledAtEveryStep(t *testing.T) {
 	text := keepState(string(must(s.Spec())(t)), state) + `patroni: {loop_wait: 9}
 balancer: {check_interval: 600ms}
 `
-	text = strings.Replace(text, "etcd: {", "etcd: {heartbeat_interval: 150ms, election_timeout: "+
-		"1500ms, ", 1)
-	text = strings.Replace(text, "vip: {", "vip: {advert_interval: 0.3, ", 1)
+	text = edited(t, text, "etcd: {",
+		"etcd: {heartbeat_interval: 150ms, election_timeout: 1500ms, ")
+	text = edited(t, text, "vip: {", "vip: {advert_interval: 0.3, ")
 	writeFile(t, s.specFile, []byte(text))
 	kills = s.applyKilled(t, map[int]disturbance{4: powerLost, 8: networkLost})
 	t.Logf("change of configuration: disturbed %d times", kills)

@@ -30,10 +30,9 @@ func TestPGDG(t *testing.T) {
 	l := startLab(t, lab.Options{Name: "e2e-pgdg", Release: "trixie", Hosts: 4})
 	keyFile := filepath.Join(t.TempDir(), "repository.asc")
 	s := newSite(t, l, func(text string) string {
-		return strings.Replace(text, "postgresql: {version: 17, source: distribution}",
+		return edited(t, text, "postgresql: {version: 17, source: distribution,",
 			"postgresql: {version: 17, source: mirror, repository: {url: "+
-				"\"file:/srv/repo/pgdg\", key_file: \""+
-				keyFile+"\"}}", 1)
+				"\"file:/srv/repo/pgdg\", key_file: \""+keyFile+"\"},")
 	})
 	for _, h := range s.databases() {
 		s.mustInHost(t, h.Name, onlyFromPGDG)

@@ -244,14 +244,19 @@ func testStopBalancers(t *testing.T, s site) {
 	if got := s.cli(t, "psql", "-X", "-At", "-c", "SELECT 1"); got.stdout != "1\n" {
 		t.Errorf("through the address: %s%s", got.stdout, got.stderr)
 	}
+	s.refused(t, "no balancer would be left", append([]string{"stop"}, s.idle(holder)...)...)
+	s.verb(t, nil, "start", holder)
+}
+
+// idle are the balancers that do not hold the address, in the order in which they are rebooted.
+func (s site) idle(holder string) []string {
 	var rest []string
 	for _, h := range s.Hosts() {
 		if h.Role == lab.RoleBalancer && h.Name != holder {
 			rest = append(rest, h.Name)
 		}
 	}
-	s.refused(t, "no balancer would be left", append([]string{"stop"}, rest...)...)
-	s.verb(t, nil, "start", holder)
+	return rest
 }
 
 // boots returns when each host's systemd started.
@@ -364,16 +369,17 @@ func testRebootInterrupted(t *testing.T, s site) {
 // testRebootStaysAway reboots two balancers of which the first cannot be reached afterwards: the
 // second is left alone.
 func testRebootStaysAway(t *testing.T, s site) {
+	idle := s.idle(s.holder(t))
+	away, left := idle[0], idle[1]
 	before := s.boots(t)
-	s.mustInHost(t, "haproxy-02", "systemctl disable ssh ssh.socket 2>&1 || systemctl disable ssh")
-	got := s.cli(t, "rolling-reboot", "haproxy-02", "haproxy-03", "--wait", "10s", "--yes")
-	if got.code != 4 || !strings.Contains(got.stderr, "haproxy-02 to come back") ||
-		!strings.Contains(got.stderr, "not rebooted: haproxy-02, haproxy-03") {
+	s.mustInHost(t, away, "systemctl disable ssh ssh.socket 2>&1 || systemctl disable ssh")
+	got := s.cli(t, "rolling-reboot", away, left, "--wait", "10s", "--yes")
+	if got.code != 4 || !strings.Contains(got.stderr, away+" to come back") ||
+		!strings.Contains(got.stderr, "not rebooted: "+away+", "+left) {
 		t.Errorf("exit code %d\n%s", got.code, got.stderr)
 	}
-	s.mustInHost(t, "haproxy-02", "systemctl enable --now ssh")
-	if after := s.boots(t); after["haproxy-02"] == before["haproxy-02"] ||
-		after["haproxy-03"] != before["haproxy-03"] {
+	s.mustInHost(t, away, "systemctl enable --now ssh")
+	if after := s.boots(t); after[away] == before[away] || after[left] != before[left] {
 		t.Errorf("boots before %v, after %v", before, after)
 	}
 }

@@ -24,11 +24,8 @@ import (
 // no more is dropped everywhere, but not while somebody reads it.
 func testSlots(t *testing.T, s site) {
 	before := string(must(os.ReadFile(s.specFile))(t))
-	declared := strings.Replace(before, "postgresql: {",
-		"postgresql: {slots: [{name: cdc, database: postgres, plugin: test_decoding}], ", 1)
-	if declared == before {
-		t.Fatal("the specification has no postgresql: {")
-	}
+	declared := edited(t, before, "postgresql: {",
+		"postgresql: {slots: [{name: cdc, database: postgres, plugin: test_decoding}], ")
 	writeFile(t, s.specFile, []byte(declared))
 	s.apply(t, pgha.ApplyOptions{})
 	s.verb(t, nil, "restart", "--pending")

@@ -53,8 +53,8 @@ func testTriedChanges(t *testing.T, s site) {
 			"/var/lib/postgresql/data/admins"},
 	} {
 		writeFile(t, s.specFile,
-			[]byte(strings.Replace(string(original), "postgresql: {",
-				"postgresql: {"+tt.fields+", ", 1)))
+			[]byte(edited(t, string(original), "postgresql: {",
+				"postgresql: {"+tt.fields+", ")))
 		got := s.cli(t, "apply")
 		if got.code != 3 || !strings.Contains(got.stderr, tt.reason) {
 			t.Errorf("%s: apply ends with %d, want 3 and %q\n%s", tt.fields, got.code, tt.reason,

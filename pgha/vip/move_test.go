@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -94,14 +95,14 @@ func TestMoveRefuses(t *testing.T) {
 func TestMoveIsPlanned(t *testing.T) {
 	t.Parallel()
 	f := moving(t)
-	planned := 0
+	var planned atomic.Int32
 	for _, b := range f.Balancers {
 		b.Target.Executor = remote.Plan(b.Target.Executor)
-		b.Target.OnChange = func(remote.Change) { planned++ }
+		b.Target.OnChange = func(remote.Change) { planned.Add(1) }
 	}
 	if _, err := vip.Move(t.Context(), f.Options, "lb1"); err != nil || len(f.told) > 0 ||
-		planned != 4 {
-		t.Errorf("%v, %d changes planned, told %q", err, planned, f.told)
+		planned.Load() != 4 {
+		t.Errorf("%v, %d changes planned, told %q", err, planned.Load(), f.told)
 	}
 }
 

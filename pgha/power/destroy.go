@@ -92,7 +92,7 @@ func Destroy(ctx context.Context, c *site.Site, opts DestroyOptions) (DestroyRes
 			if result.Emptied, err = wipe(ctx, run, full(dirs)); err != nil {
 				return destroyAgain(err)
 			}
-			if result.Kept, err = takeAway(ctx, run); err != nil {
+			if result.Kept, err = takeAway(ctx, run, run.Spec.Hosts); err != nil {
 				return destroyAgain(err)
 			}
 			return nil
@@ -109,8 +109,8 @@ func destroyAgain(err error) error {
 		errs.Verb("destroy")))
 }
 
-// takeAway removes units and files from all hosts.
-func takeAway(ctx context.Context, r *job.Job) ([]KeptFile, error) {
+// takeAway removes units and files from hosts.
+func takeAway(ctx context.Context, r *job.Job, hosts []spec.Host) ([]KeptFile, error) {
 	word := "remove"
 	if r.Planning() {
 		word = "look"
@@ -143,9 +143,9 @@ func takeAway(ctx context.Context, r *job.Job) ([]KeptFile, error) {
 		}
 		return nil
 	}
-	err := eachHost(ctx, r, r.Spec.Hosts, remove)
+	err := eachHost(ctx, r, hosts, remove)
 	all := []KeptFile{}
-	for _, h := range r.Spec.Hosts {
+	for _, h := range hosts {
 		all = append(all, kept[h.Name]...)
 	}
 	return all, err

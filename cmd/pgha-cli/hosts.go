@@ -63,7 +63,11 @@ func changeHosts(c *cli.Context, out *terminal.Terminal, question string,
 				Force: c.Bool("force")})
 		},
 		show: func(r pgha.HostResult) {
-			out.Printf("%s after %s: %s %s, in %d steps\n", out.Paint(terminal.Green, "done"),
+			word := "done"
+			if r.Undone {
+				word = "taken back"
+			}
+			out.Printf("%s after %s: %s %s, in %d steps\n", out.Paint(terminal.Green, word),
 				r.Elapsed, r.Verb, r.Subject, len(r.Steps))
 			if r.NewLeader != "" {
 				out.Printf("%s leads\n", r.NewLeader)

@@ -63,6 +63,8 @@ type Result struct {
 	// Verb and Subject are those of the record: "host remove", "postgres-02".
 	Verb    string `json:"verb"`
 	Subject string `json:"subject"`
+	// Undone: the change was taken back, by the steps.
+	Undone bool `json:"undone,omitempty"`
 	// Steps are all that it has.
 	Steps []procedure.Outline `json:"steps"`
 	// NewLeader is the member that leads in place of one that went.
@@ -196,7 +198,7 @@ func Undo(ctx context.Context, c *site.Site, opts Options) (Result, error) {
 func carryOut(ctx context.Context, c *site.Site, o order, specs specifications,
 	r procedure.Record, opts Options) (result Result, err error) {
 	start := time.Now()
-	result = Result{Verb: r.Verb, Subject: r.Subject, Specification: specs.after}
+	result = Result{Verb: r.Verb, Subject: r.Subject, Undone: r.Undoing, Specification: specs.after}
 	all, leave, err := c.Join(ctx, specs.all)
 	if err != nil {
 		return result, err

@@ -10,6 +10,7 @@ import (
 	"github.com/pgha/toolkit/internal/wholefile"
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/internal/adopt"
 	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -146,7 +147,11 @@ func (w *work) removeDatabase(h spec.Host, now, after *spec.Spec) {
 	}
 	w.step("stop PostgreSQL on "+h.Name, cameBack, "", func(ctx context.Context) error {
 		return w.reached(h, "stopping PostgreSQL", func(*job.Job) error {
-			return power.StopDatabase(ctx, w.on(now), one)
+			if err := power.StopDatabase(ctx, w.on(now), one); err != nil {
+				return err
+			}
+			// Patroni leaves its key to expire, after ttl: whoever counts members would wait for it.
+			return adopt.ForgetMember(ctx, w.on(now), h.Member)
 		})
 	})
 	w.step("take "+h.Member+" out of etcd", "it joins again, without data", "",

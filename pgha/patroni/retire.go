@@ -134,7 +134,11 @@ func (c *operator) depart(ctx context.Context, name string) (err error) {
 	what := "no member to keep the replication slot " + slot
 	return poll.Until(ctx, poll.Options{What: what, Bound: c.options.Wait},
 		func(ctx context.Context) (string, error) {
-			keepers, err := c.keepers(ctx, slot)
+			state, err := c.Cluster(ctx)
+			if err != nil {
+				return "", err
+			}
+			keepers, err := c.keepers(ctx, state, slot)
 			if err != nil || len(keepers) == 0 {
 				return "", err
 			}
@@ -157,10 +161,14 @@ func (c *operator) depart(ctx context.Context, name string) (err error) {
 		})
 }
 
-// keepers are the hosts whose PostgreSQL has the slot. One that does not answer is asked again.
-func (c *operator) keepers(ctx context.Context, slot string) ([]string, error) {
+// keepers are the hosts whose PostgreSQL has the slot. A member that is not healthy is not asked:
+// its Patroni drops the slot when it is again.
+func (c *operator) keepers(ctx context.Context, state ClusterState, slot string) ([]string, error) {
 	var found []string
 	for _, m := range there(c.options) {
+		if !state.Healthy(m.Name) {
+			continue
+		}
 		res, err := m.Target.Run(ctx, host.HasSlot(c.options, slot))
 		if err != nil {
 			return nil, remote.OnHost(m.Target.Name, err)

@@ -154,6 +154,9 @@ func begin(ctx context.Context, c *site.Site, verb string, o order, opts Options
 // Continue finishes the change that is half done, whoever began it; ErrNoChange if there is none.
 // Options.Force is that of the record.
 func Continue(ctx context.Context, c *site.Site, opts Options) (Result, error) {
+	if err := c.Writable(); err != nil && !opts.DryRun {
+		return Result{}, err
+	}
 	r, err := Change(ctx, c)
 	if err != nil {
 		return Result{}, err
@@ -174,6 +177,9 @@ func Continue(ctx context.Context, c *site.Site, opts Options) (Result, error) {
 // continued. A host that went and cannot be reached does not come back: that is refused
 // (errs.ErrRefused).
 func Undo(ctx context.Context, c *site.Site, opts Options) (Result, error) {
+	if err := c.Writable(); err != nil && !opts.DryRun {
+		return Result{}, err
+	}
 	r, err := Change(ctx, c)
 	if err != nil {
 		return Result{}, err

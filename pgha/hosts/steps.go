@@ -54,17 +54,12 @@ func (w *work) build() {
 		}
 		now = after
 	}
-	if len(w.Add) > 0 && !w.AddFirst {
+	switch {
+	case len(w.Add) > 0 && !w.AddFirst:
 		w.add(w.to)
-	}
-	if len(w.Remove) > 0 {
+	case len(w.Remove) > 0:
 		w.step("bring the others in line with the specification", "the hosts are put back by apply",
-			"", func(ctx context.Context) error {
-				if err := w.apply(ctx, w.to); err != nil {
-					return err
-				}
-				return w.forgetCertificates()
-			})
+			"", func(ctx context.Context) error { return w.apply(ctx, w.to) })
 	}
 	if w.file != "" {
 		w.step("write "+filepath.Base(w.file), "it is written as it was", "",
@@ -92,8 +87,12 @@ func (w *work) add(sp *spec.Spec) {
 
 // apply runs the phases of Apply.
 func (w *work) apply(ctx context.Context, sp *spec.Spec) error {
-	return engine.RunPhases(ctx, w.on(sp).Site, engine.Saving(provision.StandardPhases()), w.Out,
+	err := engine.RunPhases(ctx, w.on(sp).Site, engine.Saving(provision.StandardPhases()), w.Out,
 		false)
+	if err != nil || sp != w.to {
+		return err
+	}
+	return w.forgetCertificates()
 }
 
 // reached runs f where the host can be reached. What cannot be done on it is told.

@@ -210,7 +210,9 @@ func testRemoveKilled(t *testing.T, s site, more []lab.Host) {
 	})
 	s.checkHosts(t)
 	five := s.specText(t)
-	var dry struct{ Changes []struct{ Name, Action string } }
+	var dry struct {
+		Changes []struct{ Name, Action string }
+	}
 	got := s.cli(t, "host", "remove", more[0].Name, more[1].Name, "--dry-run", "--output", "json")
 	if err := json.Unmarshal([]byte(got.stdout), &dry); err != nil || len(dry.Changes) < 10 {
 		t.Fatalf("the plan: %v\n%s%s", err, got.stdout, got.stderr)

@@ -45,5 +45,5 @@ func changeProblems(s Status) []string {
 		return nil
 	}
 	return []string{"a change is half done: " + s.Change.String() +
-		"; pgha-cli change continue finishes it, change undo takes it back"}
+		"; the verb change continue finishes it, change undo takes it back"}
 }

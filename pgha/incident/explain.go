@@ -207,8 +207,11 @@ func (r *reader) about() About {
 	}
 	for _, h := range sp.Hosts {
 		m := Machine{Name: h.Name, Address: h.Address}
-		if h.Role == spec.RoleDatabase {
+		if h.Has(spec.RoleDatabase) {
 			m.Member = h.Member
+		}
+		if sp.Runs(h, spec.RoleEtcd) {
+			m.Etcd = h.Member
 		}
 		if clock := r.clocks[h.Name]; max(clock.OffsetSeconds,
 			-clock.OffsetSeconds) > clock.ErrorSeconds {

@@ -160,7 +160,7 @@ func belongings(c *site.Site, h spec.Host) []string {
 		list = append(list, "unit "+unit)
 	}
 	files := on.Files()
-	if h.Role == spec.RoleDatabase && c.Spec.Etcd.Source != spec.SourceDistribution {
+	if c.Spec.Runs(h, spec.RoleEtcd) && c.Spec.Etcd.Source != spec.SourceDistribution {
 		files = append(files, etcd.Programs()...)
 	}
 	for _, f := range files {

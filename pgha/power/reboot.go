@@ -166,15 +166,15 @@ func refuseAbsence(sp *spec.Spec, s status.Status, hosts []spec.Host, force bool
 	return nil
 }
 
-// nextToReboot picks from the hosts that are left: balancers before databases, and the one that has
-// the address or the leadership after the others.
+// nextToReboot picks from the hosts that are left: balancers, hosts of etcd alone, databases, and
+// the one that has the address or the leadership after the others.
 func nextToReboot(left []spec.Host, s status.Status) spec.Host {
 	rank := func(h spec.Host) int {
 		switch {
-		case h.Role == spec.RoleBalancer && (s.VIP == nil ||
+		case h.Has(spec.RoleBalancer) && (s.VIP == nil ||
 			!slices.Contains(s.VIP.Holders, h.Name)):
 			return 0
-		case h.Role == spec.RoleBalancer:
+		case h.Has(spec.RoleBalancer):
 			return 1
 		case h.Member != s.Leader():
 			return 2
@@ -239,7 +239,7 @@ func stoppedAt(h spec.Host, err error, result *RollingRebootResult) error {
 func drain(ctx context.Context, r *job.Job, s status.Status, h spec.Host, rebooted []string,
 	force bool) (leader string, err error) {
 	hosts := []spec.Host{h}
-	if h.Role == spec.RoleBalancer {
+	if h.Has(spec.RoleBalancer) {
 		return s.Leader(), moveAddress(ctx, r, h, site.Without(r.Spec.Balancers(), hosts))
 	}
 	if s.Leader() == h.Member {
@@ -254,7 +254,7 @@ func drain(ctx context.Context, r *job.Job, s status.Status, h spec.Host, reboot
 	if err := moveEtcdOff(ctx, r, hosts, leader); err != nil {
 		return leader, err
 	}
-	return leader, stopMembers(ctx, r, hosts)
+	return leader, stopMembers(ctx, r, site.Only(r.Spec, spec.RoleDatabase, hosts))
 }
 
 // upgrade upgrades the packages of a host that was drained. Units of the cluster are not restarted

@@ -81,7 +81,6 @@ func PreflightPhase(ctx context.Context, run *job.Job) error {
 }
 
 func installBalancers(ctx context.Context, run *job.Job) error {
-	packages := site.Layout(run.Spec, spec.RoleBalancer).Packages()
 	targets, err := run.Balancers()
 	if err != nil {
 		return err
@@ -90,8 +89,13 @@ func installBalancers(ctx context.Context, run *job.Job) error {
 		if err := setTimeZone(ctx, run, t); err != nil {
 			return err
 		}
+		h, err := run.Spec.Host(t.Name)
+		if err != nil {
+			return err
+		}
+		packages := site.Layout(run.Spec, h).Packages()
 		resources := append(site.BaseResources(run.Spec), packages)
-		_, err := t.Ensure(ctx, resources...)
+		_, err = t.Ensure(ctx, resources...)
 		return err
 	})
 }
@@ -158,21 +162,39 @@ func EtcdPhase(ctx context.Context, run *job.Job) error {
 	if err != nil {
 		return err
 	}
-	targets, err := run.Databases()
+	targets, err := run.EtcdHosts()
 	if err != nil {
 		return err
 	}
 	packages := etcd.Layout(opts).Packages
-	if len(packages.Names) > 0 {
-		err = remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
-			_, err := t.Ensure(ctx, packages)
+	err = remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+		resources, err := ownOfEtcd(ctx, run, t)
+		if err != nil {
 			return err
-		})
-	}
+		}
+		if len(packages.Names) > 0 {
+			resources = append(resources, packages)
+		}
+		if len(resources) == 0 {
+			return nil
+		}
+		_, err = t.Ensure(ctx, resources...)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	return etcd.Bootstrap(ctx, opts)
+}
+
+// ownOfEtcd sets the time zone of a host that runs etcd alone, and returns what else every host
+// has. On others that is the business of the phase that installs their packages.
+func ownOfEtcd(ctx context.Context, run *job.Job, t *remote.Target) ([]remote.Resource, error) {
+	h, err := run.Spec.Host(t.Name)
+	if err != nil || h.Has(spec.RoleDatabase) || h.Has(spec.RoleBalancer) {
+		return nil, err
+	}
+	return site.BaseResources(run.Spec), setTimeZone(ctx, run, t)
 }
 
 // PatroniPhase starts the database cluster. In one that runs, Patroni's roles get back what they

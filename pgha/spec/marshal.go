@@ -65,6 +65,9 @@ func (s Spec) String() string {
 	text := fmt.Sprintf("cluster %s: %d database hosts, %d balancers", s.Cluster,
 		len(s.Databases()),
 		len(s.Balancers()))
+	if s.namesEtcd() {
+		text += fmt.Sprintf(", etcd on %d hosts", len(s.EtcdHosts()))
+	}
 	if s.VIP != nil {
 		text += ", virtual IP " + s.VIP.Address
 	}

@@ -1,0 +1,74 @@
+package spec_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// TestWhoRunsWhat has the hosts of each role, by the roles that the specification gives.
+func TestWhoRunsWhat(t *testing.T) {
+	t.Parallel()
+	type who struct{ Databases, Etcd, Balancers, Members string }
+	for name, tt := range map[string]struct {
+		hosts []string
+		want  who
+	}{
+		"no host names etcd": {
+			[]string{"a, role: database", "b, role: database", "c, role: database",
+				"l, role: balancer"},
+			who{"a b c", "a b c", "l", "a b c"},
+		},
+		"two databases and a witness": {
+			[]string{"a, roles: [database, etcd]", "b, roles: [database, etcd]", "w, role: etcd"},
+			who{"a b", "a b w", "", "a b w"},
+		},
+		"etcd on hosts of its own": {
+			[]string{"x, role: etcd", "a, role: database", "b, role: database", "y, role: etcd",
+				"z, roles: [etcd]"},
+			who{"a b", "x y z", "", "x a b y z"},
+		},
+		"databases of which one has etcd": {
+			[]string{"a, roles: [database, etcd]", "b, role: database", "c, roles: [database]"},
+			who{"a b c", "a", "", "a b c"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := "version: 1\nhosts:\n"
+			for i, h := range tt.hosts {
+				text += fmt.Sprintf("  - {address: 10.0.0.%d, name: %s}\n", i+1, h)
+			}
+			s := parse(t, "pgha.yaml", text)
+			got := who{names(s.Databases()), names(s.EtcdHosts()), names(s.Balancers()),
+				names(s.MemberHosts())}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			for _, h := range s.Hosts {
+				if want := !h.Has(spec.RoleBalancer); (h.Member != "") != want {
+					t.Errorf("%s has the member %q", h.Name, h.Member)
+				}
+			}
+			written, err := s.Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(s.Hosts, parse(t, "pgha.yaml", string(written)).Hosts); diff != "" {
+				t.Errorf("written and read again: -want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func names(hosts []spec.Host) string {
+	var list []string
+	for _, h := range hosts {
+		list = append(list, h.Name)
+	}
+	return strings.Join(list, " ")
+}

@@ -16,6 +16,8 @@ type Machine struct {
 	Member string
 	// Etcd is the name of etcd's member; "" where none runs.
 	Etcd string
+	// Balancer: HAProxy runs there beside a member; it always does where there is none.
+	Balancer bool
 	// Address is its own. Without it, a balancer that was cut off is not known by what the others
 	// say of it.
 	Address string

@@ -206,7 +206,7 @@ func (r *reader) about() About {
 		a.AdvertInterval = sp.VIP.AdvertInterval
 	}
 	for _, h := range sp.Hosts {
-		m := Machine{Name: h.Name, Address: h.Address}
+		m := Machine{Name: h.Name, Address: h.Address, Balancer: h.Has(spec.RoleBalancer)}
 		if h.Has(spec.RoleDatabase) {
 			m.Member = h.Member
 		}

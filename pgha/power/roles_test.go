@@ -63,15 +63,19 @@ hosts:
 	}
 }
 
-// TestRebootOrderOfRoles: a host of etcd alone comes before the leader's.
+// TestRebootOrderOfRoles: a host of etcd alone comes before the leader's, and a replica with the
+// address after one without.
 func TestRebootOrderOfRoles(t *testing.T) {
 	t.Parallel()
+	all := []spec.Role{spec.RoleDatabase, spec.RoleEtcd, spec.RoleBalancer}
 	sp := &spec.Spec{Hosts: []spec.Host{
-		{Name: "db1", Member: "db1", Roles: []spec.Role{spec.RoleDatabase, spec.RoleEtcd}},
+		{Name: "db1", Member: "db1", Roles: all}, {Name: "db2", Member: "db2", Roles: all},
+		{Name: "db3", Member: "db3", Roles: all},
 		{Name: "w", Member: "w", Role: spec.RoleEtcd},
 		{Name: "lb", Role: spec.RoleBalancer},
 	}}
-	s := status.Status{Members: []status.MemberStatus{{Name: "db1", Role: "leader"}}}
+	s := status.Status{Members: []status.MemberStatus{{Name: "db1", Role: "leader"}},
+		VIP: &status.VIPStatus{Holders: []string{"db2"}}}
 	left := sp.Hosts
 	var order []string
 	for len(left) > 0 {
@@ -79,7 +83,7 @@ func TestRebootOrderOfRoles(t *testing.T) {
 		order = append(order, h.Name)
 		left = site.Without(left, []spec.Host{h})
 	}
-	if got := strings.Join(order, " "); got != "lb w db1" {
+	if got := strings.Join(order, " "); got != "lb db3 w db2 db1" {
 		t.Errorf("the order is %s", got)
 	}
 }

@@ -28,7 +28,7 @@ func TestLayoutListsWhatApplyBrings(t *testing.T) {
 		}
 		text = append(text, part...)
 	}
-	for _, name := range []string{"few", "many", "witness", "apart"} {
+	for _, name := range []string{"few", "many", "witness", "apart", "combined"} {
 		sp := readSpec(t, name)
 		var got, want []string
 		for line := range strings.Lines(string(text)) {

@@ -85,17 +85,13 @@ func installBalancers(ctx context.Context, run *job.Job) error {
 	if err != nil {
 		return err
 	}
+	packages := site.Layout(run.Spec, spec.Host{Role: spec.RoleBalancer}).Packages()
 	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
-		if err := setTimeZone(ctx, run, t); err != nil {
-			return err
-		}
-		h, err := run.Spec.Host(t.Name)
+		base, err := ownOf(ctx, run, t, spec.RoleDatabase)
 		if err != nil {
 			return err
 		}
-		packages := site.Layout(run.Spec, h).Packages()
-		resources := append(site.BaseResources(run.Spec), packages)
-		_, err = t.Ensure(ctx, resources...)
+		_, err = t.Ensure(ctx, append(base, packages)...)
 		return err
 	})
 }
@@ -168,7 +164,7 @@ func EtcdPhase(ctx context.Context, run *job.Job) error {
 	}
 	packages := etcd.Layout(opts).Packages
 	err = remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
-		resources, err := ownOfEtcd(ctx, run, t)
+		resources, err := ownOf(ctx, run, t, spec.RoleDatabase, spec.RoleBalancer)
 		if err != nil {
 			return err
 		}
@@ -187,11 +183,12 @@ func EtcdPhase(ctx context.Context, run *job.Job) error {
 	return etcd.Bootstrap(ctx, opts)
 }
 
-// ownOfEtcd sets the time zone of a host that runs etcd alone, and returns what else every host
-// has. On others that is the business of the phase that installs their packages.
-func ownOfEtcd(ctx context.Context, run *job.Job, t *remote.Target) ([]remote.Resource, error) {
+// ownOf sets a host's time zone and returns what else every host has, whatever runs on it. Where it
+// has one of the roles as well that is the business of their phase, and there is nothing to do.
+func ownOf(ctx context.Context, run *job.Job, t *remote.Target,
+	others ...spec.Role) ([]remote.Resource, error) {
 	h, err := run.Spec.Host(t.Name)
-	if err != nil || h.Has(spec.RoleDatabase) || h.Has(spec.RoleBalancer) {
+	if err != nil || slices.ContainsFunc(others, h.Has) {
 		return nil, err
 	}
 	return site.BaseResources(run.Spec), setTimeZone(ctx, run, t)

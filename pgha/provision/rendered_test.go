@@ -38,11 +38,12 @@ func TestRenderedFiles(t *testing.T) {
 	compareRendered(t, "testdata/rendered.sum", "few", "many")
 }
 
-// TestRenderedLayouts does the same for hosts that run etcd without a database, or a database
-// without etcd.
+// TestRenderedLayouts does the same for hosts that run etcd without a database, a database without
+// etcd, and HAProxy beside both.
 func TestRenderedLayouts(t *testing.T) {
 	t.Parallel()
-	compareRendered(t, "testdata/rendered-layouts.sum", "witness", "apart")
+	compareRendered(t, "testdata/rendered-layouts.sum", "witness", "apart",
+		"combined")
 }
 
 func compareRendered(t *testing.T, golden string, names ...string) {

@@ -72,15 +72,12 @@ func (c hostChecker) roles(field string, h Host) {
 			c.bad(field, "names "+string(role)+" twice", "name each role once")
 		}
 	}
-	if h.Has(RoleBalancer) && len(h.Roles) > 1 {
-		c.bad(field, "a balancer has a host of its own", "write role: balancer for another host")
-	}
 }
 
 // everyRole are the roles that a host can have.
 var everyRole = []Role{RoleDatabase, RoleEtcd, RoleBalancer}
 
-// roleFields reports what stands at a host of the wrong role.
+// roleFields reports what stands at a host of the wrong role, whichever others it has.
 func (c hostChecker) roleFields(field string, h Host) {
 	switch {
 	case h.Has(RoleBalancer):

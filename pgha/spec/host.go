@@ -42,7 +42,7 @@ type Host struct {
 	Role Role `yaml:"role,omitempty"`
 	// Roles are what a host is for that has more than one role, such as [database, etcd]. Once any
 	// host has RoleEtcd, here or as its Role, etcd runs on the hosts that have it and on no other.
-	// Default: none.
+	// With [database, balancer] HAProxy and PostgreSQL need different ports. Default: none.
 	Roles []Role `yaml:"roles,omitempty,flow"`
 	// Member is the name of the host's Patroni and etcd members. Default: Name; a balancer has
 	// none.

@@ -32,6 +32,11 @@ func TestWhoRunsWhat(t *testing.T) {
 				"z, roles: [etcd]"},
 			who{"a b", "x y z", "", "x a b y z"},
 		},
+		"databases that are balancers": {
+			[]string{"a, roles: [database, balancer]", "b, roles: [database, balancer]",
+				"c, roles: [balancer, database]"},
+			who{"a b c", "a b c", "a b c", "a b c"},
+		},
 		"databases of which one has etcd": {
 			[]string{"a, roles: [database, etcd]", "b, role: database", "c, roles: [database]"},
 			who{"a b c", "a", "", "a b c"},
@@ -43,6 +48,7 @@ func TestWhoRunsWhat(t *testing.T) {
 			for i, h := range tt.hosts {
 				text += fmt.Sprintf("  - {address: 10.0.0.%d, name: %s}\n", i+1, h)
 			}
+			text += "balancer: {write_port: 5000, read_port: 5001}\n"
 			s := parse(t, "pgha.yaml", text)
 			got := who{names(s.Databases()), names(s.EtcdHosts()), names(s.Balancers()),
 				names(s.MemberHosts())}
@@ -50,7 +56,11 @@ func TestWhoRunsWhat(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 			for _, h := range s.Hosts {
-				if want := !h.Has(spec.RoleBalancer); (h.Member != "") != want {
+				member := h.Has(spec.RoleDatabase) || h.Has(spec.RoleEtcd)
+				if (h.Priority > 0) != h.Has(spec.RoleBalancer) {
+					t.Errorf("%s has the priority %d", h.Name, h.Priority)
+				}
+				if (h.Member != "") != member {
 					t.Errorf("%s has the member %q", h.Name, h.Member)
 				}
 			}

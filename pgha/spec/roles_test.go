@@ -82,3 +82,39 @@ func names(hosts []spec.Host) string {
 	}
 	return strings.Join(list, " ")
 }
+
+// TestExampleOfLayouts: every layout's example is a specification of its hosts.
+func TestExampleOfLayouts(t *testing.T) {
+	t.Parallel()
+	const member = "postgres-01 postgres-02"
+	for name, want := range map[string][3]string{ // databases, hosts of etcd, balancers
+		"six-hosts": {member + " postgres-03", member + " postgres-03",
+			"haproxy-01 haproxy-02 haproxy-03"},
+		"three-hosts": {member + " postgres-03", member + " postgres-03", member + " postgres-03"},
+		"witness":     {member, member + " witness-01", member},
+		"separate-etcd": {member, "etcd-01 etcd-02 etcd-03",
+			"haproxy-01 haproxy-02"},
+		"one-balancer":    {member + " postgres-03", member + " postgres-03", "haproxy-01"},
+		"no-balancer":     {member + " postgres-03", member + " postgres-03", ""},
+		"two-and-witness": {member, member + " witness-01", ""},
+	} {
+		text, err := spec.ExampleOf(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := parse(t, "pgha.yaml", string(text))
+		got := [3]string{names(s.Databases()), names(s.EtcdHosts()), names(s.Balancers())}
+		if got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+		if (s.VIP != nil) != (len(s.Balancers()) > 1) {
+			t.Errorf("%s: %d balancers and the virtual IP %v", name, len(s.Balancers()), s.VIP)
+		}
+	}
+	if got := len(spec.Layouts()); got != 7 {
+		t.Errorf("%d layouts: give the new one a row", got)
+	}
+	if _, err := spec.ExampleOf("seven-hosts"); err == nil {
+		t.Error("an unknown layout has an example")
+	}
+}

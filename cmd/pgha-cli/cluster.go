@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -90,8 +91,15 @@ func initCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "init", Usage: "print a commented specification to start from",
 		Description: "pgha-cli init > pgha.yaml, then put your hosts' names and addresses in.",
-		Action: func(*cli.Context) error {
-			_, err := out.Stdout.Write(spec.Example())
+		Flags: []cli.Flag{&cli.StringFlag{Name: "layout", Value: spec.Layouts()[0],
+			Usage: "of which hosts, one of " + strings.Join(spec.Layouts(), ", ") +
+				" (`NAME`): docs/layouts.md"}},
+		Action: func(c *cli.Context) error {
+			text, err := spec.ExampleOf(c.String("layout"))
+			if err != nil {
+				return usagef("init: %v", err)
+			}
+			_, err = out.Stdout.Write(text)
 			return err
 		},
 	}

@@ -31,7 +31,8 @@ func hostFlags(own ...cli.Flag) []cli.Flag {
 func newHostFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "address", Usage: "the new host's `ADDRESS`"},
-		&cli.StringFlag{Name: "role", Usage: "the new host's `ROLE`: database or balancer"},
+		&cli.StringFlag{Name: "role", Usage: "the new host's `ROLES`: " +
+			"database, balancer, etcd, or several with commas between them"},
 		&cli.StringFlag{Name: "host-key",
 			Usage: "the `FINGERPRINT` of its SSH key, SHA256:..., as ssh-keygen -l shows it"},
 	}
@@ -39,8 +40,15 @@ func newHostFlags() []cli.Flag {
 
 // newHost is the host that the flags describe.
 func newHost(c *cli.Context, name string) spec.Host {
-	return spec.Host{Name: name, Address: c.String("address"), Role: spec.Role(c.String("role")),
+	h := spec.Host{Name: name, Address: c.String("address"), Role: spec.Role(c.String("role")),
 		SSH: spec.HostSSH{HostKey: c.String("host-key")}}
+	if strings.Contains(c.String("role"), ",") {
+		h.Role = ""
+		for role := range strings.SplitSeq(c.String("role"), ",") {
+			h.Roles = append(h.Roles, spec.Role(strings.TrimSpace(role)))
+		}
+	}
+	return h
 }
 
 const resumable = "The file of the specification is edited; its comments stay. Each step is " +

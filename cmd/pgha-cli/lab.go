@@ -1,16 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/lab"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 func labCommand(out *terminal.Terminal) *cli.Command {
@@ -41,6 +44,9 @@ func labCommand(out *terminal.Terminal) *cli.Command {
 						"`NUMBER` of hosts, 1 to 10"),
 					numberFlag("databases", 0, "as many as make a quorum",
 						"`NUMBER` of databases among the hosts"),
+					&cli.StringFlag{Name: "layout",
+						Usage: "make the hosts of a `NAME` in place of numbers: " +
+							strings.Join(spec.Layouts(), ", ")},
 					&cli.BoolFlag{Name: "ipv6",
 						Usage: "give the hosts addresses of IPv6 (fd00:192:168::200 and up) and " +
 							"none of IPv4"},
@@ -166,7 +172,8 @@ func labWipeCommand(out *terminal.Terminal) *cli.Command {
 // labOptions turns the global flags into options.
 func labOptions(c *cli.Context, out *terminal.Terminal) lab.Options {
 	return lab.Options{Name: c.String("lab-name"), CacheDir: c.String("lab-cache"),
-		Hosts: c.Int("hosts"), Databases: c.Int("databases"), IPv6: c.Bool("ipv6"), Installed: c.Bool("installed"),
+		Hosts: c.Int("hosts"), Databases: c.Int("databases"), Layout: c.String("layout"),
+		IPv6: c.Bool("ipv6"), Installed: c.Bool("installed"),
 		Release: c.String("release"), Progress: labProgress(out)}
 }
 
@@ -234,7 +241,8 @@ func printHosts(out *terminal.Terminal, l *lab.Lab) {
 	onOff := map[bool]string{true: "on", false: "off"}
 	plugged := map[bool]string{true: "in", false: "cut"}
 	for _, h := range l.Hosts() {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", h.Name, h.Address, h.Role, h.Member,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", h.Name, h.Address,
+			cmp.Or(strings.Join(h.Roles, ", "), h.Role), h.Member,
 			onOff[h.Running],
 			plugged[h.CableUp])
 	}

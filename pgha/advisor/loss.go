@@ -42,39 +42,53 @@ type Fatal struct {
 // host after that.
 func (l Loss) SurvivesNext() bool { return l.Blocked == "" && len(l.Fatal) == 0 }
 
-// Losses says what the loss of each host and of etcd's quorum would do: databases, balancers, each
-// in the order of the specification, then etcd. A host that is down already is left out. Pure
+// Losses says what the loss of each host and of etcd's quorum would do: databases, hosts
+// of etcd, balancers, each in the order of the specification, then etcd. A host that is down already is left out. Pure
 // computation; facts only make the bytes and rows at risk known.
 func Losses(t Topology, facts Facts) []Loss {
 	var losses []Loss
-	for _, role := range []spec.Role{spec.RoleDatabase, spec.RoleBalancer} {
+	for _, role := range []spec.Role{spec.RoleDatabase, spec.RoleEtcd, spec.RoleBalancer} {
 		for _, h := range t.Hosts {
-			if h.Role == role && h.works() {
+			if t.firstRole(h) == role && h.works() {
 				losses = append(losses, t.lose(h, facts))
 			}
 		}
 	}
-	if t.quorum() && len(t.Spec.Databases()) > 1 {
+	if t.quorum() && len(t.Spec.EtcdHosts()) > 1 {
 		losses = append(losses, t.loseQuorum())
 	}
 	return losses
 }
 
+// firstRole is the role by which a host is listed: of several a database comes first.
+func (t Topology) firstRole(h Host) spec.Role {
+	on, _ := t.Spec.Host(h.Name) // a host that the specification has not has no role
+	for _, role := range []spec.Role{spec.RoleDatabase, spec.RoleEtcd, spec.RoleBalancer} {
+		if t.Spec.Runs(on, role) {
+			return role
+		}
+	}
+	return ""
+}
+
 // lose is the loss of one host.
 func (t Topology) lose(h Host, facts Facts) Loss {
 	left := t.without(h.Name)
-	l := Loss{What: h.describe(), Hosts: []string{h.Name}, Blocked: left.blocked(),
+	l := Loss{What: t.describeHost(h), Hosts: []string{h.Name}, Blocked: left.blocked(),
 		Left:  left.describe(),
 		Fatal: left.fatal()}
 	c := clockOf(t.Spec)
 	took := timing("", "")
 	switch {
-	case l.Blocked != "" && h.Role == spec.RoleDatabase && !h.Leads:
+	case l.Blocked != "" && t.firstRole(h) != spec.RoleBalancer && !h.Leads:
 		took = c.cutOffOld()
 		if left.quorum() { // strict: the next commit waits
 			took = timing("", "")
 		}
 	case l.Blocked != "":
+	case t.quorum() && !left.quorum():
+		l.Note = "etcd has no quorum then; failsafe_mode: the primary stays while every member " +
+			"answers it"
 	case h.Leads && h.LeadsEtcd:
 		took = c.hostLostWithEtcd()
 		l.Note = "it leads etcd, too, which has to elect first and then renews the lock"
@@ -97,15 +111,13 @@ func (t Topology) lose(h Host, facts Facts) Loss {
 
 // loseQuorum is the loss of etcd alone, while every PostgreSQL goes on.
 func (t Topology) loseQuorum() Loss {
-	all := len(t.Spec.Databases())
-	enough := all/2 + 1
+	all := len(t.Spec.EtcdHosts())
 	l := Loss{What: fmt.Sprintf("etcd's quorum (%d of its %d members; the databases run on)",
 		t.etcdMembers()-all/2, all), Left: "PostgreSQL on every host, nobody is promoted"}
-	if t.Spec.Patroni.FailsafeMode && t.members() == all {
-		l.Note = fmt.Sprintf(
-			"failsafe_mode: the primary stays while every one of the %d members answers it; etcd "+
-				"runs on the same hosts, so the loss of %d hosts takes members away, too, and "+
-				"stops writes", all, enough)
+	if databases := len(t.Spec.Databases()); t.Spec.Patroni.FailsafeMode &&
+		t.members() == databases {
+		l.Note = fmt.Sprintf("failsafe_mode: the primary stays while every one of the %d members "+
+			"answers it", databases) + t.shared(all/2+1)
 		l.Fatal = []Fatal{{Hosts: t.names(func(h Host) bool { return h.Member }),
 			Why: "a member that does not answer ends failsafe_mode"}}
 		return l
@@ -116,6 +128,26 @@ func (t Topology) loseQuorum() Loss {
 		l.Note = "failsafe_mode does not help: not every member is healthy"
 	}
 	return l
+}
+
+// shared says what failsafe_mode does not help against where etcd runs on the databases' hosts: the
+// loss of as many hosts as make its quorum.
+func (t Topology) shared(quorum int) string {
+	apart := 0
+	for _, h := range t.Spec.EtcdHosts() {
+		if !h.Has(spec.RoleDatabase) {
+			apart++
+		}
+	}
+	switch {
+	case apart == 0:
+		return fmt.Sprintf("; etcd runs on the same hosts, so the loss of %d hosts takes members "+
+			"away, too, and stops writes", quorum)
+	case apart < quorum:
+		return fmt.Sprintf("; etcd runs on hosts of databases, too, so the loss of %d hosts takes "+
+			"a member away, too, and stops writes", quorum)
+	}
+	return ""
 }
 
 // fatal groups the hosts whose loss would be one too many by what it would do.
@@ -151,20 +183,28 @@ func (t Topology) names(is func(Host) bool) []string {
 	return names
 }
 
-// describe names a host with what it is.
-func (h Host) describe() string {
+// describeHost names a host with what it is.
+func (t Topology) describeHost(h Host) string {
+	on, _ := t.Spec.Host(h.Name) // a host that the specification has not has no role
 	var is []string
 	switch {
-	case h.Role == spec.RoleBalancer && h.Holds:
-		is = append(is, "holds the address")
-	case h.Role == spec.RoleBalancer:
-		is = append(is, "balancer")
+	case !on.Has(spec.RoleDatabase):
 	case h.Leads:
 		is = append(is, "leader")
 	case h.Member:
 		is = append(is, "replica")
 	default:
 		is = append(is, "no healthy member")
+	}
+	switch {
+	case !on.Has(spec.RoleBalancer):
+	case h.Holds:
+		is = append(is, "holds the address")
+	default:
+		is = append(is, "balancer")
+	}
+	if len(is) == 0 {
+		is = append(is, "etcd alone")
 	}
 	if h.LeadsEtcd {
 		is = append(is, "leads etcd")
@@ -176,7 +216,7 @@ func (h Host) describe() string {
 func (t Topology) describe() string {
 	text := fmt.Sprintf("%d of %d databases, %d of %d etcd members", t.members(),
 		len(t.Spec.Databases()),
-		t.etcdMembers(), len(t.Spec.Databases()))
+		t.etcdMembers(), len(t.Spec.EtcdHosts()))
 	if n := len(t.Spec.Balancers()); n > 0 {
 		text += fmt.Sprintf(", %d of %d balancers", t.balancers(), n)
 	}

@@ -18,7 +18,7 @@ func Removal(t Topology, hosts ...string) []string {
 	}
 	if left.etcdMembers() < t.etcdMembers() && !left.quorum() {
 		add("etcd would lose its quorum: %d of its %d members would be left",
-			left.etcdMembers(), all)
+			left.etcdMembers(), len(t.Spec.EtcdHosts()))
 	}
 	switch members := left.members(); {
 	case members == t.members():
@@ -41,7 +41,7 @@ func Handover(t Topology) []string {
 	if all := len(t.Spec.Databases()); !t.quorum() {
 		reasons = append(reasons,
 			fmt.Sprintf("etcd has no quorum: %d of its %d members are healthy",
-				t.etcdMembers(), all))
+				t.etcdMembers(), len(t.Spec.EtcdHosts())))
 	} else if all > 2 && t.members() == 2 {
 		reasons = append(reasons,
 			"no other healthy member of the database would be left to take over while the former "+

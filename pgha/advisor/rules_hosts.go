@@ -35,7 +35,7 @@ func (in input) slowestSync() time.Duration {
 func (in input) syncSlow() []Remark {
 	var slow []string
 	var worst string
-	for _, h := range in.Databases() {
+	for _, h := range in.EtcdHosts() {
 		s := in.facts.Hosts[h.Name].Sync
 		if s.P99() <= etcdSync {
 			continue
@@ -78,7 +78,7 @@ func upTo10ms(d time.Duration) time.Duration {
 func (in input) roundTrips() []Remark {
 	var far RoundTrip
 	for _, r := range in.facts.RoundTrips {
-		if in.database(r.From) && in.database(r.To) && r.Seconds > far.Seconds {
+		if in.votes(r.From) && in.votes(r.To) && r.Seconds > far.Seconds {
 			far = r
 		}
 	}
@@ -97,9 +97,10 @@ func (in input) roundTrips() []Remark {
 			upTo10ms(max(elect, 10*way))))
 }
 
-func (in input) database(name string) bool {
+// votes tells whether a host runs etcd.
+func (in input) votes(name string) bool {
 	h, err := in.Host(name)
-	return err == nil && h.Role == spec.RoleDatabase
+	return err == nil && in.Runs(h, spec.RoleEtcd)
 }
 
 // watchdog: what stops a primary whose Patroni hangs.

@@ -10,7 +10,6 @@ import (
 // Host is what works on one host at one moment.
 type Host struct {
 	Name string
-	Role spec.Role
 	// Member, Etcd and Balancer: the host's PostgreSQL member is healthy, its etcd member, its
 	// HAProxy works.
 	Member, Etcd, Balancer bool
@@ -32,25 +31,38 @@ type Topology struct {
 	Hosts []Host
 }
 
-// Expected is the topology of a healthy cluster: the first database leads, the second leads etcd,
-// and the balancer with the highest priority holds the virtual IP.
+// Expected is the topology of a healthy cluster: the first database leads, the first other host that
+// runs etcd leads that, and the balancer with the highest priority holds the virtual IP.
 func Expected(sp *spec.Spec) Topology {
 	t := Topology{Spec: sp}
-	databases, holder := 0, highest(sp.Balancers())
+	leader, holder := "", highest(sp.Balancers())
+	if databases := sp.Databases(); len(databases) > 0 {
+		leader = databases[0].Name
+	}
 	for _, h := range sp.Hosts {
-		host := Host{Name: h.Name, Role: h.Role}
-		if h.Role == spec.RoleDatabase {
-			host.Member, host.Etcd = true, true
-			host.Leads, host.LeadsEtcd = databases == 0, databases == min(1, len(sp.Databases())-1)
-			host.Barred, host.Synchronous = Barred(h),
-				databases > 0 && sp.Patroni.SynchronousMode != spec.SynchronousOff
-			databases++
-		} else {
+		host := Host{Name: h.Name, Etcd: sp.Runs(h, spec.RoleEtcd)}
+		host.LeadsEtcd = h.Name == etcdLeader(sp.EtcdHosts(), leader)
+		if h.Has(spec.RoleDatabase) {
+			host.Member, host.Leads, host.Barred = true, h.Name == leader, Barred(h)
+			host.Synchronous = !host.Leads && sp.Patroni.SynchronousMode != spec.SynchronousOff
+		}
+		if h.Has(spec.RoleBalancer) {
 			host.Balancer, host.Holds = true, sp.VIP != nil && h.Name == holder
 		}
 		t.Hosts = append(t.Hosts, host)
 	}
 	return t
+}
+
+// etcdLeader is the first of the hosts beside the one whose database leads, or that where no other
+// one runs etcd.
+func etcdLeader(hosts []spec.Host, leader string) string {
+	for _, h := range hosts {
+		if h.Name != leader {
+			return h.Name
+		}
+	}
+	return leader
 }
 
 func highest(balancers []spec.Host) string {
@@ -75,7 +87,7 @@ func (t Topology) without(names ...string) Topology {
 	left := Topology{Spec: t.Spec, Hosts: slices.Clone(t.Hosts)}
 	for i, h := range left.Hosts {
 		if slices.Contains(names, h.Name) {
-			left.Hosts[i] = Host{Name: h.Name, Role: h.Role}
+			left.Hosts[i] = Host{Name: h.Name}
 		}
 	}
 	return left
@@ -97,20 +109,27 @@ func (t Topology) etcdMembers() int { return t.count(func(h Host) bool { return 
 func (t Topology) balancers() int   { return t.count(func(h Host) bool { return h.Balancer }) }
 
 // quorum tells whether etcd can agree on anything.
-func (t Topology) quorum() bool { return t.etcdMembers() > len(t.Spec.Databases())/2 }
+func (t Topology) quorum() bool { return t.etcdMembers() > len(t.Spec.EtcdHosts())/2 }
+
+// failsafe tells whether the primary goes on without etcd: failsafe_mode asks every member for it,
+// and all of them are healthy.
+func (t Topology) failsafe() bool {
+	return t.Spec.Patroni.FailsafeMode && t.members() == len(t.Spec.Databases()) &&
+		t.count(func(h Host) bool { return h.Member && h.Leads }) > 0
+}
 
 // blocked says why applications could not write, even after everything that happens by itself; ""
 // when they could.
 func (t Topology) blocked() string {
-	all, members := len(t.Spec.Databases()), t.members()
+	members := t.members()
 	leads := t.count(func(h Host) bool { return h.Member && h.Leads })
 	successors := t.count(func(h Host) bool { return h.Member && !h.Leads && !h.Barred })
 	switch {
 	case members == 0:
 		return "no member of the database is left"
-	case !t.quorum():
+	case !t.quorum() && !t.failsafe():
 		return fmt.Sprintf("etcd has no quorum: %d of its %d members are left",
-			t.etcdMembers(), all)
+			t.etcdMembers(), len(t.Spec.EtcdHosts()))
 	case leads == 0 && successors == 0:
 		return "nobody may be promoted: the members that are left are tagged nofailover"
 	case members == 1 && t.Spec.Patroni.SynchronousMode == spec.SynchronousStrict:

@@ -59,11 +59,11 @@ type said struct {
 	hosts []string
 }
 
-// inUse gathers what the database hosts say of one thing, in the specification's order; "" is
+// inUse gathers what the hosts of databases and of etcd say of one thing, in the specification's order; "" is
 // nothing.
 func (j *judge) inUse(look func(spec.Host, Host) string) []said {
 	var all []said
-	for _, h := range j.Databases() {
+	for _, h := range j.MemberHosts() {
 		seen, ok := j.seen[h.Name]
 		if !ok {
 			continue

@@ -46,29 +46,28 @@ func (j *judge) hosts() {
 		j.etcdMembers()
 		j.patroniMembers()
 	}
-	j.newDatabases()
+	j.newVoters()
 }
 
 // etcdMembers looks for the specification's host of each of etcd's members.
 func (j *judge) etcdMembers() {
+	hosts := j.EtcdHosts()
 	for _, m := range j.store.Members {
-		byName := slices.IndexFunc(j.Databases(), func(h spec.Host) bool {
-			return h.Member == m.Name
-		})
-		byURL := slices.IndexFunc(j.Databases(), func(h spec.Host) bool {
+		byName := slices.IndexFunc(hosts, func(h spec.Host) bool { return h.Member == m.Name })
+		byURL := slices.IndexFunc(hosts, func(h spec.Host) bool {
 			return hasAddress(m.PeerURLs, h.Address)
 		})
 		switch {
 		case byURL < 0 && byName < 0:
 			j.strangeMember(m)
 		case byURL < 0:
-			h := j.Databases()[byName]
+			h := hosts[byName]
 			j.differ("hosts[].address", fmt.Sprintf("%s has the address %s, but etcd knows its "+
 				"member %s as %s",
 				h.Name, h.Address, m.Name, strings.Join(m.PeerURLs, ", ")),
 				fmt.Sprintf("address: %s (%s)", hostOf(m.PeerURLs), h.Name), h.Name)
 		case m.Name != "" && byName != byURL:
-			h := j.Databases()[byURL]
+			h := hosts[byURL]
 			j.differ("hosts[].member",
 				fmt.Sprintf("the member of %s is %s, but etcd knows it as %s", h.Name,
 					h.Member, m.Name), fmt.Sprintf("%s (%s)", m.Name, h.Name), h.Name)
@@ -79,6 +78,15 @@ func (j *judge) etcdMembers() {
 // strangeMember reports a member of etcd's that no host of the specification has.
 func (j *judge) strangeMember(m StoreMember) {
 	urls := strings.Join(m.PeerURLs, ", ")
+	members := j.MemberHosts()
+	if i := slices.IndexFunc(members, func(h spec.Host) bool {
+		return hasAddress(m.PeerURLs, h.Address)
+	}); i >= 0 {
+		h := members[i]
+		j.differ("hosts[].roles", fmt.Sprintf("etcd runs on %s, which has not the role etcd in "+
+			"the specification", h.Name), "etcd among the roles of "+h.Name, h.Name)
+		return
+	}
 	if m.Name == "" {
 		j.add(Refusal{Field: "hosts",
 			Problem: fmt.Sprintf(
@@ -96,9 +104,17 @@ func (j *judge) strangeMember(m StoreMember) {
 func (j *judge) patroniMembers() {
 	own, _ := j.ownScope()
 	for _, m := range own.Members {
-		known := slices.ContainsFunc(j.Databases(), func(h spec.Host) bool {
+		is := func(h spec.Host) bool {
 			return h.Member == m.Name || strings.HasPrefix(m.REST, bracketed(h.Address)+":")
-		})
+		}
+		known := slices.ContainsFunc(j.Databases(), is)
+		if i := slices.IndexFunc(j.EtcdHosts(), is); i >= 0 && !known {
+			h := j.EtcdHosts()[i]
+			j.differ("hosts[].roles", fmt.Sprintf("Patroni runs on %s, which has not the role "+
+				"database in the specification", h.Name), "database among the roles of "+h.Name,
+				h.Name)
+			continue
+		}
 		inEtcd := slices.ContainsFunc(j.store.Members,
 			func(e StoreMember) bool { return e.Name == m.Name })
 		if !known && !inEtcd { // etcdMembers has reported the others
@@ -110,15 +126,15 @@ func (j *judge) patroniMembers() {
 	}
 }
 
-// newDatabases looks for hosts that the cluster has never heard of. They are added, but not while
-// etcd does not say who its members are. A member that etcd has lost, as one whose data was lost and
+// newVoters looks for hosts of etcd that the cluster has never heard of. They are added, but not
+// while etcd does not say who its members are. A member that etcd has lost, as one whose data was lost and
 // that was removed to join again, is still in what the others were configured with.
-func (j *judge) newDatabases() {
+func (j *judge) newVoters() {
 	if j.store != nil {
 		return
 	}
 	var strangers, names []string
-	for _, h := range j.Databases() {
+	for _, h := range j.EtcdHosts() {
 		if j.knows(h) {
 			names = append(names, h.Member)
 			continue
@@ -132,7 +148,7 @@ func (j *judge) newDatabases() {
 	j.add(Refusal{Field: "hosts", Hosts: strangers,
 		Problem: fmt.Sprintf("the cluster runs without %s, which can be added only while etcd "+
 			"answers", strings.Join(strangers, ", ")),
-		Way: "mend etcd first, with the databases as they run: " + strings.Join(names, ", ")})
+		Way: "mend etcd first, with the hosts of etcd as they run: " + strings.Join(names, ", ")})
 }
 
 // knows tells whether etcd, or any member's configuration, has the host.

@@ -26,7 +26,7 @@ var neighboursScript string
 func Question(sp *spec.Spec, h spec.Host) []string {
 	dir, libraries := "", ""
 	var plugins []string
-	if h.Role == spec.RoleDatabase {
+	if h.Has(spec.RoleDatabase) {
 		dir = sp.PostgreSQL.DataDir
 		libraries = fmt.Sprintf("/usr/lib/postgresql/%d/lib", sp.PostgreSQL.Version)
 		for _, s := range sp.LogicalSlots() {
@@ -35,7 +35,7 @@ func Question(sp *spec.Spec, h spec.Host) []string {
 	}
 	argv := []string{"sh", "-c", lookScript, "look", dir, pgsession.AskScript(), sessionOptions(),
 		libraries, strings.Join(plugins, " ")}
-	if h.Role == spec.RoleDatabase {
+	if h.Has(spec.RoleDatabase) {
 		argv = append(argv, databaseQuestions(sp.PostgreSQL)...)
 	}
 	return argv

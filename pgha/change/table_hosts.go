@@ -29,7 +29,8 @@ func hostFields() []Field {
 			Name: "hosts", Effect: Ordered,
 			What: "A database host more: etcd takes it as a learner and gives it a vote when it " +
 				"has everything, members let it in (a reload each), and Patroni copies the data " +
-				"to it. A balancer more: the others learn of it before it starts, so the address " +
+				"to it. A host of etcd more gets its vote the same way, and Patroni is told of " +
+				"it. A balancer more: the others learn of it before it starts, so the address " +
 				"stays where it is. A host less is refused: the verb host remove takes it out.",
 			Why: "etcd counts its majority over all members that it knows, and a balancer that is " +
 				"left out takes the virtual IP beside the others",
@@ -48,6 +49,11 @@ func hostFields() []Field {
 			Name: "hosts[].role", Effect: Refused,
 			Why: "what the role brings is on the host, and runs",
 			Way: "write the hosts again as they run: %s" + hostsGo,
+		},
+		{
+			Name: "hosts[].roles", Effect: Refused,
+			Why: "what the roles bring is on the host, and runs",
+			Way: "write %s",
 		},
 		{
 			Name: "hosts[].member", Effect: Refused,

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pgha/toolkit/internal/hostport"
@@ -14,8 +15,8 @@ import (
 type Facts struct {
 	Time time.Time  `json:"time"`
 	Spec *spec.Spec `json:"-"`
-	// Layouts are what apply puts on a host of each role.
-	Layouts map[spec.Role]layout.Host `json:"-"`
+	// Layouts are what apply puts on each host, by its name.
+	Layouts map[string]layout.Host `json:"-"`
 	// Authorities are the certificates that the operator's state directory says the hosts have to
 	// trust.
 	Authorities Authorities `json:"authorities"`
@@ -63,6 +64,8 @@ type Host struct {
 	Address string    `json:"address"`
 	Member  string    `json:"member,omitempty"`
 	Role    spec.Role `json:"role"`
+	// Roles are those of a host that has several; Role is empty then.
+	Roles []spec.Role `json:"roles,omitempty"`
 	// Error is why the host could not be asked; everything below is empty then.
 	Error string `json:"error,omitempty"`
 	// Refused is what to do where the host answers and only does not let this program in, or shows
@@ -239,22 +242,41 @@ func (f Facts) host(name string) *Host {
 	return nil
 }
 
-// withRole returns the hosts of a role that answered.
-func (f Facts) withRole(role spec.Role) []*Host {
+// Runs tells whether the host runs what the role stands for, as the specification has it.
+func (h *Host) Runs(sp *spec.Spec, role spec.Role) bool {
+	return sp.Runs(spec.Host{Role: h.Role, Roles: h.Roles}, role)
+}
+
+// running returns the hosts that answered and run what any of the roles stands for.
+func (f Facts) running(roles ...spec.Role) []*Host {
 	var list []*Host
 	for _, h := range f.Hosts {
-		if h.Role == role && h.Error == "" {
+		if h.Error == "" && slices.ContainsFunc(roles, func(role spec.Role) bool {
+			return h.Runs(f.Spec, role)
+		}) {
 			list = append(list, h)
 		}
 	}
 	return list
 }
 
-func (f Facts) databases() []*Host { return f.withRole(spec.RoleDatabase) }
-func (f Facts) balancers() []*Host { return f.withRole(spec.RoleBalancer) }
+func (f Facts) databases() []*Host { return f.running(spec.RoleDatabase) }
+func (f Facts) voters() []*Host    { return f.running(spec.RoleEtcd) }
+func (f Facts) balancers() []*Host { return f.running(spec.RoleBalancer) }
+
+// members returns the hosts that answered and have a member of Patroni's or of etcd's.
+func (f Facts) members() []*Host { return f.running(spec.RoleDatabase, spec.RoleEtcd) }
 
 // answering returns all hosts that answered.
-func (f Facts) answering() []*Host { return append(f.balancers(), f.databases()...) }
+func (f Facts) answering() []*Host {
+	list := f.balancers()
+	for _, h := range f.members() {
+		if !slices.Contains(list, h) {
+			list = append(list, h)
+		}
+	}
+	return list
+}
 
 // at is an address of the host as others reach it.
 func (h *Host) at(port int) string { return hostport.Join(h.Address, port) }

@@ -33,7 +33,7 @@ func keyIDs() []string         { return componentIDs("-key-", []string{"exposed"
 
 func certificates(f Facts) []Finding {
 	var list []Finding
-	for _, h := range f.databases() {
+	for _, h := range f.members() {
 		held, err := f.Spec.Host(h.Name)
 		if err != nil {
 			continue
@@ -187,7 +187,7 @@ func authorities(f Facts) []Finding {
 			Evidence:    []string{fmt.Sprintf("apply would have it %s", ch.Action)},
 			Remedy:      apply()}
 		if h := f.host(ch.Host); h != nil {
-			for _, u := range f.units(h.Role) {
+			for _, u := range f.units(h) {
 				found.explains = append(found.explains, unitSymptoms(ch.Host, u)...)
 			}
 			found.explains = append(found.explains, symptom{"backend-down", "", ""},
@@ -201,7 +201,7 @@ func authorities(f Facts) []Finding {
 // keys looks at who may read private keys: others must not, their own program must.
 func keys(f Facts) []Finding {
 	var list []Finding
-	for _, h := range f.databases() {
+	for _, h := range f.members() {
 		for _, c := range layout.Certificates() {
 			file, ok := h.Files[c.Key]
 			if !ok {

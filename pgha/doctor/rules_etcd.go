@@ -20,9 +20,9 @@ func etcdctl(f Facts, words string) string {
 		layout.EtcdCerts+"/", words)
 }
 
-// etcds returns the database hosts whose etcd answers.
+// etcds returns the hosts whose etcd answers.
 func (f Facts) etcds() []*Host {
-	return slices.DeleteFunc(f.databases(), func(h *Host) bool {
+	return slices.DeleteFunc(f.voters(), func(h *Host) bool {
 		return h.Etcd == nil || h.Etcd.Error != ""
 	})
 }
@@ -72,7 +72,7 @@ func refusal(lines []string) (patroni.Refusal, bool) {
 
 func etcdDataLost(f Facts) []Finding {
 	var list []Finding
-	for _, h := range f.databases() {
+	for _, h := range f.voters() {
 		if h.Data.EtcdData || h.active(layout.EtcdUnit) && h.Etcd.Error == "" ||
 			h.Units[layout.EtcdUnit].Load == "masked" {
 			continue
@@ -105,7 +105,7 @@ func etcdMembership(f Facts) []Finding {
 	for _, name := range known[0].Etcd.Members {
 		names[name] = true
 	}
-	for _, d := range f.Spec.Databases() {
+	for _, d := range f.Spec.EtcdHosts() {
 		if !names[d.Member] && len(names) > 0 {
 			list = append(list, Finding{ID: "etcd-member-missing", Subject: d.Name, Severity: Error,
 				Title:       d.Member + " is no member of etcd",
@@ -214,7 +214,7 @@ func makeRoom(f Facts, h *Host) []Step {
 
 func etcdNotAnswering(f Facts) []Finding {
 	var list []Finding
-	for _, h := range f.databases() {
+	for _, h := range f.voters() {
 		if h.Etcd.Error == "" {
 			continue
 		}
@@ -237,8 +237,8 @@ func etcdQuorum(f Facts) []Finding {
 			with++
 		}
 	}
-	total := len(f.Spec.Databases())
-	if with > total/2 || len(f.databases()) == 0 {
+	total := len(f.Spec.EtcdHosts())
+	if with > total/2 || len(f.voters()) == 0 {
 		return nil
 	}
 	var after []symptom
@@ -296,7 +296,7 @@ func etcdCondition(f Facts) []Finding {
 			list = append(list, etcdLeaderOnPrimary(f, h))
 		}
 	}
-	for _, h := range f.databases() {
+	for _, h := range f.voters() {
 		if h.Data.InitialState == "new" && h.Data.EtcdData {
 			list = append(list, Finding{ID: "etcd-initial-state-new", Host: h.Name,
 				Severity: Warning,

@@ -12,7 +12,7 @@ import (
 
 func permissions(f Facts) []Finding {
 	var list []Finding
-	for _, h := range f.databases() {
+	for _, h := range f.members() {
 		for _, p := range []struct {
 			id, path, owner, title, consequence string
 			modes                               []string

@@ -12,14 +12,14 @@ import (
 
 func hostsUnreachable(f Facts) []Finding {
 	var list []Finding
-	databases := len(f.Spec.Databases())
+	voters := len(f.Spec.EtcdHosts())
 	away := 0
 	for _, h := range f.Hosts {
-		if h.Role == spec.RoleDatabase && h.Error != "" && h.Refused == "" {
+		if h.Runs(f.Spec, spec.RoleEtcd) && h.Error != "" && h.Refused == "" {
 			away++
 		}
 	}
-	majorityAway := 2*(databases-away) < databases
+	majorityAway := 2*(voters-away) < voters
 	for _, h := range f.Hosts {
 		if h.Error == "" {
 			continue
@@ -29,13 +29,14 @@ func hostsUnreachable(f Facts) []Finding {
 			{"synchronous-standby-missing", "", ""},
 			{"virtual-ip-missing", "", ""}, {"backend-down", h.Name, ""}}
 		consequence := "one balancer less; if it held the virtual IP another takes it"
-		if h.Role == spec.RoleDatabase {
-			consequence = "one copy of the data and one vote of etcd less: " + nextLoss(f)
+		lost := f.parts(h)
+		if lost != "" {
+			consequence = lost + " less: " + nextLoss(f)
 		}
 		advice := errs.Text("look at its power and its network; once it is back its services " +
 			"start by themselves")
-		if h.Role == spec.RoleDatabase && majorityAway {
-			consequence = "one copy of the data and one vote of etcd less; etcd has no majority: " +
+		if lost != "" && majorityAway {
+			consequence = lost + " less; etcd has no majority: " +
 				"nobody can be elected, and without failsafe_mode there are no writes"
 			advice = errs.Text("look at its power and its network; if most database hosts are "+
 				"lost for good, with their disks: %s goes on from one that is left",
@@ -58,6 +59,18 @@ func hostsUnreachable(f Facts) []Finding {
 			explains: explained})
 	}
 	return list
+}
+
+// parts are what the cluster loses with a host, "" for a balancer.
+func (f Facts) parts(h *Host) string {
+	var list []string
+	if h.Runs(f.Spec, spec.RoleDatabase) {
+		list = append(list, "one copy of the data")
+	}
+	if h.Runs(f.Spec, spec.RoleEtcd) {
+		list = append(list, "one vote of etcd")
+	}
+	return strings.Join(list, " and ")
 }
 
 // nextLoss is what the loss of a database host leads to: a risk while somebody takes writes.
@@ -157,13 +170,13 @@ func diskSymptoms(sp *spec.Spec, h *Host, mount string) []symptom {
 		return mount == "/" || path == mount || strings.HasPrefix(path+"/", mount+"/") ||
 			strings.HasPrefix(mount, path+"/")
 	}
-	if h.Role == spec.RoleBalancer {
-		return append(balancerSymptoms(h.Name), keepalivedSymptoms(h.Name)...)
+	if h.Runs(sp, spec.RoleBalancer) {
+		list = append(balancerSymptoms(h.Name), keepalivedSymptoms(h.Name)...)
 	}
-	if below(sp.Etcd.DataDir) {
+	if h.Runs(sp, spec.RoleEtcd) && below(sp.Etcd.DataDir) {
 		list = append(list, etcdSymptoms(h.Name)...)
 	}
-	if below(sp.PostgreSQL.DataDir) {
+	if h.Runs(sp, spec.RoleDatabase) && below(sp.PostgreSQL.DataDir) {
 		list = append(list, databaseSymptoms(h.Name)...)
 		list = append(list, symptom{"archive-failing", h.Name, ""},
 			symptom{"data-directory-permissions", h.Name, ""})
@@ -208,7 +221,7 @@ func missingSoftware(f Facts) []Finding {
 		if h == nil {
 			continue
 		}
-		for _, u := range f.units(h.Role) {
+		for _, u := range f.units(h) {
 			found.explains = append(found.explains, unitSymptoms(h.Name, u)...)
 			found.explains = append(found.explains, symptom{"unit-stopped", h.Name, u},
 				symptom{"file-differs", h.Name, ""})
@@ -230,10 +243,10 @@ func missingSoftware(f Facts) []Finding {
 	return list
 }
 
-// versions reports packages that differ between the hosts of a role.
+// versions reports packages that differ between the hosts of a role, and releases of etcd.
 func versions(f Facts) []Finding {
 	var list []Finding
-	for _, hosts := range [][]*Host{f.databases(), f.balancers()} {
+	for i, hosts := range [][]*Host{f.databases(), f.balancers()} {
 		seen := map[string]map[string][]string{}
 		for _, h := range hosts {
 			for name, version := range h.Packages {
@@ -242,11 +255,13 @@ func versions(f Facts) []Finding {
 				}
 				seen[name][version] = append(seen[name][version], h.Name)
 			}
-			if h.Etcd != nil && h.Etcd.Version != "" {
-				if seen["etcd"] == nil {
-					seen["etcd"] = map[string][]string{}
+		}
+		if i == 0 {
+			seen["etcd"] = map[string][]string{}
+			for _, h := range f.voters() {
+				if h.Etcd != nil && h.Etcd.Version != "" {
+					seen["etcd"][h.Etcd.Version] = append(seen["etcd"][h.Etcd.Version], h.Name)
 				}
-				seen["etcd"][h.Etcd.Version] = append(seen["etcd"][h.Etcd.Version], h.Name)
 			}
 		}
 		for name, byVersion := range seen {

@@ -11,9 +11,9 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// ports are those of a role's hosts.
-func (f Facts) ports(role spec.Role) []layout.Port {
-	return slices.DeleteFunc(f.Layouts[role].Ports(),
+// ports are those of a host.
+func (f Facts) ports(h *Host) []layout.Port {
+	return slices.DeleteFunc(f.Layouts[h.Name].Ports(),
 		func(p layout.Port) bool { return p.Number == 0 })
 }
 
@@ -21,7 +21,7 @@ func (f Facts) ports(role spec.Role) []layout.Port {
 func portsTaken(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.answering() {
-		for _, use := range f.ports(h.Role) {
+		for _, use := range f.ports(h) {
 			i := slices.IndexFunc(h.Listeners, func(l Listener) bool {
 				return l.Port == use.Number && l.Program != "" &&
 					!slices.Contains(use.Programs, l.Program)
@@ -57,8 +57,8 @@ func portsTaken(f Facts) []Finding {
 func portsBlocked(f Facts) []Finding {
 	var list []Finding
 	first := map[string]int{} // by the rules
-	for _, h := range f.databases() {
-		for _, use := range f.ports(h.Role) {
+	for _, h := range f.members() {
+		for _, use := range f.ports(h) {
 			if !slices.ContainsFunc(h.Listeners, func(l Listener) bool {
 				return l.Port == use.Number
 			}) {

@@ -42,9 +42,9 @@ func recorder(t *testing.T) func() *Facts {
 		}
 		own, vip := *sp, *sp.VIP
 		own.VIP, own.Hosts = &vip, slices.Clone(sp.Hosts)
-		f.Spec, f.Layouts = &own, map[spec.Role]layout.Host{}
-		for _, role := range []spec.Role{spec.RoleDatabase, spec.RoleBalancer} {
-			f.Layouts[role] = site.Layout(&own, role)
+		f.Spec, f.Layouts = &own, map[string]layout.Host{}
+		for _, h := range own.Hosts {
+			f.Layouts[h.Name] = site.Layout(&own, h)
 		}
 		return f
 	}

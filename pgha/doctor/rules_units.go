@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/pgha/toolkit/pgha/layout"
-	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // unitConsequence says what a unit that does not run means.
@@ -24,16 +23,16 @@ func unitConsequence(unit string) string {
 	return "this balancer cannot hold the virtual IP: one fewer to take over"
 }
 
-// units are those that a role's hosts need, those first that others need.
-func (f Facts) units(role spec.Role) []string {
-	return f.Layouts[role].Units(layout.Service, layout.Helper)
+// units are those that a host needs, those first that others need.
+func (f Facts) units(h *Host) []string {
+	return f.Layouts[h.Name].Units(layout.Service, layout.Helper)
 }
 
 // units reports units that do not run, or will not after the next boot.
 func units(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.answering() {
-		for _, name := range f.units(h.Role) {
+		for _, name := range f.units(h) {
 			if found, bad := judgeUnit(h, name); bad {
 				list = append(list, found)
 			}
@@ -99,7 +98,7 @@ func frozen(f Facts) []Finding {
 				Evidence: []string{fmt.Sprintf("/proc/%d/stat: state T (stopped)", p.PID)},
 				Remedy:   on(h.Name, thaw(h, p.Program))}
 			found.explains = unitSymptoms(h.Name, programUnit(p.Program))
-			for _, use := range f.ports(h.Role) {
+			for _, use := range f.ports(h) {
 				// A queue of connections that nobody takes is soon full.
 				if slices.Contains(use.Programs, p.Program) {
 					found.explains = append(found.explains,

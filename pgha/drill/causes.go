@@ -87,8 +87,8 @@ func loseEtcdLeader(ctx context.Context, s *experiment) error {
 
 func loseQuorum(ctx context.Context, s *experiment) error {
 	var lost []string
-	for _, h := range s.databases() {
-		if h != s.leader {
+	for _, h := range s.voters() {
+		if h != s.leader && len(lost) < len(s.voters())-1 {
 			lost = append(lost, h)
 		}
 	}
@@ -117,7 +117,7 @@ func blockVRRP(ctx context.Context, s *experiment) error {
 }
 
 func slowNetwork(ctx context.Context, s *experiment) error {
-	hosts := s.databases()
+	hosts := s.members()
 	delayed := ""
 	// Not every kernel has netem; the packet filter is everywhere.
 	if s.run(ctx, s.leader,

@@ -16,7 +16,7 @@ var forgetEtcd string
 // loseEtcd takes the data of all etcd members away. No host's timer can give that back: an apply
 // does, also after a drill that was killed.
 func loseEtcd(ctx context.Context, s *experiment) error {
-	hosts := s.databases()
+	hosts := s.voters()
 	s.begin(hosts, "etcd of %s killed, and its data removed", and(hosts))
 	s.faults = append(s.faults, func(ctx context.Context) error {
 		_, err := s.cluster.Apply(ctx, pgha.ApplyOptions{Observer: func(e pgha.Event) {

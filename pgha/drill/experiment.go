@@ -104,10 +104,10 @@ func (s *experiment) powerOff(ctx context.Context, host string) error {
 	return s.lab.Kill(ctx, host)
 }
 
-// addresses of the other database hosts.
+// others are the addresses of the other hosts of databases and of etcd.
 func (s *experiment) others(host string) []string {
 	var list []string
-	for _, h := range s.cluster.Spec.Databases() {
+	for _, h := range s.cluster.Spec.MemberHosts() {
 		if h.Name != host {
 			list = append(list, h.Address)
 		}
@@ -115,9 +115,19 @@ func (s *experiment) others(host string) []string {
 	return list
 }
 
-func (s *experiment) databases() []string {
+// members are the hosts of databases and of etcd.
+func (s *experiment) members() []string {
 	var names []string
-	for _, h := range s.cluster.Spec.Databases() {
+	for _, h := range s.cluster.Spec.MemberHosts() {
+		names = append(names, h.Name)
+	}
+	return names
+}
+
+// voters are the hosts that run etcd.
+func (s *experiment) voters() []string {
+	var names []string
+	for _, h := range s.cluster.Spec.EtcdHosts() {
 		names = append(names, h.Name)
 	}
 	return names

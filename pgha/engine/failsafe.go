@@ -64,13 +64,13 @@ func RefuseWithoutQuorum(sp *spec.Spec, s status.Status, looks map[string]hostlo
 	}
 	serves := slices.ContainsFunc(s.Members,
 		func(m status.MemberStatus) bool { return m.Endpoints["/primary"] == http.StatusOK })
-	touched := slices.ContainsFunc(site.Only(spec.RoleDatabase, hosts),
+	touched := slices.ContainsFunc(site.Only(sp, spec.RoleDatabase, hosts),
 		func(h spec.Host) bool { return looks[h.Name].Runs(patroni.Unit) })
-	if !sp.Patroni.FailsafeMode || healthy > len(sp.Databases())/2 || !serves || !touched {
+	if !sp.Patroni.FailsafeMode || healthy > len(sp.EtcdHosts())/2 || !serves || !touched {
 		return nil
 	}
 	return errs.WithNext(fmt.Errorf("%w: etcd has no quorum (%d of %d members), so the primary %s",
-		errs.ErrRefused, healthy, len(sp.Databases()), livesOnFailsafe),
+		errs.ErrRefused, healthy, len(sp.EtcdHosts()), livesOnFailsafe),
 		errs.Text("bring etcd back first (%s, %s), or stop the whole cluster: %s; --force stops "+
 			"these all the same",
 			errs.Verb("doctor"), errs.Verb("apply"), errs.Verb("stop")))

@@ -1,7 +1,6 @@
 package hosts
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +51,7 @@ type ReplaceOptions struct {
 	Options
 	// Host by its own or its member's name.
 	Host string
-	// With comes in its place. Role is the other's if it is left out.
+	// With comes in its place. Its roles are the other's if they are left out.
 	With spec.Host
 	// Clean deletes PostgreSQL's data on the host that goes.
 	Clean bool
@@ -117,10 +116,12 @@ func Replace(ctx context.Context, c *site.Site, opts ReplaceOptions) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	opts.With.Role = cmp.Or(opts.With.Role, gone.Role)
-	if opts.With.Role != gone.Role {
+	if opts.With.Role == "" && len(opts.With.Roles) == 0 {
+		opts.With.Role, opts.With.Roles = gone.Role, gone.Roles
+	}
+	if was, would := gone.RoleNames(), opts.With.RoleNames(); was != would {
 		return Result{}, fmt.Errorf("%w: %s is a %s, and %s would be a %s", errs.ErrRefused,
-			gone.Name, gone.Role, opts.With.Name, opts.With.Role)
+			gone.Name, was, opts.With.Name, would)
 	}
 	_, err = c.Target(gone.Name)
 	return begin(ctx, c, "host replace", order{Remove: []spec.Host{gone},
@@ -277,10 +278,11 @@ func (w *work) plan(reached int) {
 	}
 }
 
-// staying is the site with the hosts alone that are in it before and after; with all where none is.
+// staying is the site with those hosts alone that run etcd before and after; with all where none
+// does.
 func (w *work) staying() *site.Site {
-	stay := lacking(w.all, slices.Concat(w.Remove, w.order.Add))
-	if len(stay.Databases()) == 0 {
+	stay := lacking(w.all, slices.Concat(w.Remove, w.order.Add, w.leavingEtcd()))
+	if len(stay.EtcdHosts()) == 0 || len(stay.Databases()) == 0 {
 		stay = w.all
 	}
 	return w.on(stay).Site

@@ -129,6 +129,9 @@ func resolved(ctx context.Context, c *site.Site, file string, text []byte) (*spe
 func union(from, to *spec.Spec) *spec.Spec {
 	all := *from
 	all.Hosts = slices.Clone(from.Hosts)
+	for i, h := range all.Hosts {
+		all.Hosts[i] = bothRoles(from, to, h)
+	}
 	taken := map[int]bool{}
 	for _, h := range from.Hosts {
 		taken[h.Priority] = true
@@ -137,13 +140,33 @@ func union(from, to *spec.Spec) *spec.Spec {
 		if site.Among(from.Hosts, h.Name) {
 			continue
 		}
-		for h.Role == spec.RoleBalancer && taken[h.Priority] && h.Priority > 1 {
+		h = bothRoles(from, to, h)
+		for to.Runs(h, spec.RoleBalancer) && taken[h.Priority] && h.Priority > 1 {
 			h.Priority--
 		}
 		taken[h.Priority] = true
 		all.Hosts = append(all.Hosts, h)
 	}
 	return &all
+}
+
+// bothRoles is a host with etcd named among its roles, where it runs etcd in either specification
+// and one of them says which hosts do.
+func bothRoles(from, to *spec.Spec, h spec.Host) spec.Host {
+	names := func(sp *spec.Spec) bool {
+		return slices.ContainsFunc(sp.Hosts, func(h spec.Host) bool { return h.Has(spec.RoleEtcd) })
+	}
+	if !names(from) && !names(to) {
+		return h
+	}
+	runs := func(sp *spec.Spec) bool { return site.Among(sp.EtcdHosts(), h.Name) }
+	if !h.Has(spec.RoleEtcd) && (runs(from) || runs(to)) {
+		if len(h.Roles) == 0 {
+			h.Roles, h.Role = []spec.Role{h.Role}, ""
+		}
+		h.Roles = append(slices.Clone(h.Roles), spec.RoleEtcd)
+	}
+	return h
 }
 
 // lacking is a specification without hosts.

@@ -50,6 +50,10 @@ func planned(o order, file string) []procedure.Step {
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	db4 := spec.Host{Name: "db4", Member: "pg4", Role: spec.RoleDatabase}
+	var etcds []spec.Host
+	for _, name := range []string{"e1", "e2", "e3"} {
+		etcds = append(etcds, spec.Host{Name: name, Member: name, Role: spec.RoleEtcd})
+	}
 	var text bytes.Buffer
 	for _, tt := range []struct {
 		name string
@@ -64,6 +68,8 @@ func TestPlans(t *testing.T) {
 			order{Remove: []spec.Host{host(t, "db2")}, Add: []spec.Host{db4}, AddFirst: true}},
 		{"replace a dead database, without a file", "",
 			order{Remove: []spec.Host{host(t, "db2")}, Add: []spec.Host{db4}}},
+		{"etcd to hosts of its own", "pgha.yaml", order{Add: etcds}},
+		{"take that back", "pgha.yaml", order{Add: etcds}.inverse()},
 		{"take the replacement of one that works back", "pgha.yaml",
 			order{Remove: []spec.Host{host(t, "db2")}, Add: []spec.Host{db4},
 				AddFirst: true}.inverse()},

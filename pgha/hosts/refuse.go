@@ -34,7 +34,7 @@ func (w *work) refuse(ctx context.Context) error {
 		return errs.WithNext(fmt.Errorf("%w: members come and go only while Patroni is in charge",
 			patroni.ErrPaused), errs.Text("%s comes first", errs.Verb("resume")))
 	}
-	if reasons := w.reasons(ctx, on, s); len(reasons) > 0 {
+	if reasons := w.reasons(on, s); len(reasons) > 0 {
 		return errs.WithNext(fmt.Errorf("%w: %s", errs.ErrRefused, strings.Join(reasons, "; ")),
 			errs.Text("nothing was changed; %s and %s show how the cluster is", errs.Verb("status"),
 				errs.Verb("doctor")))
@@ -43,24 +43,32 @@ func (w *work) refuse(ctx context.Context) error {
 }
 
 // reasons are why these hosts must not go.
-func (w *work) reasons(ctx context.Context, on *job.Job, s status.Status) []string {
+func (w *work) reasons(on *job.Job, s status.Status) []string {
 	var reasons []string
-	databases := site.Only(spec.RoleDatabase, w.Remove)
-	if len(databases) > 0 {
-		reasons = append(reasons, quorumReasons(s, databases)...)
-		reasons = append(reasons, memberReasons(w.from, s, databases)...)
-		reasons = append(reasons, w.alive(ctx, on, s, databases)...)
+	if etcds := w.leavingEtcd(); len(etcds) > 0 {
+		reasons = append(reasons, quorumReasons(s, etcds)...)
 	}
-	if balancers := site.Only(spec.RoleBalancer, w.Remove); len(balancers) > 0 {
+	if members := without(w.Remove, spec.RoleBalancer); len(members) > 0 {
+		reasons = append(reasons, w.alive(on, s, members)...)
+	}
+	if databases := site.Only(w.from, spec.RoleDatabase, w.Remove); len(databases) > 0 {
+		reasons = append(reasons, memberReasons(w.from, s, databases)...)
+	}
+	if balancers := site.Only(w.from, spec.RoleBalancer, w.Remove); len(balancers) > 0 {
 		left := slices.ContainsFunc(site.Without(w.from.Balancers(), balancers),
 			func(h spec.Host) bool { return s.Balances(h.Name) })
-		comes := w.AddFirst && len(site.Only(spec.RoleBalancer, w.Add)) > 0
+		comes := w.AddFirst && len(site.Only(w.to, spec.RoleBalancer, w.Add)) > 0
 		if !left && !comes {
 			reasons = append(reasons, "no balancer that works would be left, and with the last one "+
 				"goes the address")
 		}
 	}
 	return reasons
+}
+
+// without are the hosts that have any role but this one alone.
+func without(hosts []spec.Host, role spec.Role) []spec.Host {
+	return slices.DeleteFunc(slices.Clone(hosts), func(h spec.Host) bool { return h.Role == role })
 }
 
 // quorumReasons counts etcd's members: a majority has to vote for each removal, and those that stay
@@ -123,11 +131,10 @@ func memberReasons(sp *spec.Spec, s status.Status, gone []spec.Host) []string {
 
 // alive refuses hosts that work here cannot reach while the cluster does: what runs there would go
 // on.
-func (w *work) alive(ctx context.Context, on *job.Job, s status.Status,
-	gone []spec.Host) []string {
+func (w *work) alive(on *job.Job, s status.Status, gone []spec.Host) []string {
 	var reasons []string
 	for _, h := range gone {
-		_, err := w.Site.Target(h.Name)
+		_, err := on.Site.Target(h.Name)
 		if err == nil || w.Force {
 			continue
 		}
@@ -197,13 +204,13 @@ func (w *work) dropStale(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, h := range site.Only(spec.RoleDatabase, w.Add) {
+	for _, h := range site.Without(w.to.EtcdHosts(), w.from.EtcdHosts()) {
 		if slices.ContainsFunc(known.Members, func(m etcd.StoreMember) bool {
 			return m.Name == h.Member
 		}) {
 			continue
 		}
-		if err := w.leaveEtcd(ctx, h, w.all); err != nil {
+		if err := w.leaveEtcd(ctx, h, w.all, w.all); err != nil {
 			return err
 		}
 	}

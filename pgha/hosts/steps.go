@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pgha/toolkit/internal/wholefile"
@@ -38,33 +39,76 @@ const cameBack = "the host is put back by apply"
 
 // build makes the steps, which depend on the order alone: a later run makes the same ones.
 func (w *work) build() {
-	now := w.all
-	if len(w.Remove) > 0 && !w.AddFirst {
-		now = w.from
+	now, leaving := w.all, w.leavingEtcd()
+	joining := site.Without(site.Without(w.to.EtcdHosts(), w.from.EtcdHosts()), w.order.Add)
+	first := w.AddFirst || len(w.Remove) == 0 || len(joining) > 0
+	if !first {
+		now = lacking(w.all, w.order.Add)
 	}
-	if len(w.Add) > 0 && w.AddFirst {
-		w.add(now)
+	if first && len(w.Remove)+len(leaving) == 0 {
+		now = w.to
+	}
+	if first && len(joining)+len(w.order.Add) > 0 {
+		w.add(joining, now)
+	}
+	// Where etcd leaves hosts that stay, only the new specification says where the record is.
+	moves := len(joining)+len(site.Without(leaving, w.Remove)) > 0
+	if moves {
+		w.write()
 	}
 	for _, h := range w.Remove {
 		after := lacking(now, []spec.Host{h})
-		if h.Role == spec.RoleBalancer {
+		if now.Runs(h, spec.RoleBalancer) {
 			w.removeBalancer(h, now, after)
-		} else {
-			w.removeDatabase(h, now, after)
 		}
+		w.removeMember(h, now, after)
+		w.takeAway(h, now, after)
 		now = after
 	}
+	for _, h := range leaving {
+		if site.Among(w.to.Hosts, h.Name) {
+			h, _ = now.Host(h.Name)
+			after := withoutEtcd(now, h)
+			w.leave(h, now, after)
+			w.takeAway(h, now, after)
+			now = after
+		}
+	}
 	switch {
-	case len(w.Add) > 0 && !w.AddFirst:
-		w.add(w.to)
-	case len(w.Remove) > 0:
+	case len(w.order.Add) > 0 && !first:
+		w.add(nil, w.to)
+	case len(w.Remove)+len(leaving) > 0:
 		w.step("bring the others in line with the specification", "the hosts are put back by apply",
 			"", func(ctx context.Context) error { return w.apply(ctx, w.to) })
 	}
-	if w.file != "" {
-		w.step("write "+filepath.Base(w.file), "it is written as it was", "",
-			func(context.Context) error { return w.save() })
+	if !moves {
+		w.write()
 	}
+}
+
+// write is the step that edits the specification's file, if there is one.
+func (w *work) write() {
+	if w.file == "" {
+		return
+	}
+	w.step("write "+filepath.Base(w.file), "it is written as it was", "",
+		func(context.Context) error { return w.save() })
+}
+
+// leavingEtcd are the hosts that run etcd before the change and not after it: those that go, and
+// those that leave it to hosts of its own.
+func (w *work) leavingEtcd() []spec.Host {
+	return site.Without(w.from.EtcdHosts(), w.to.EtcdHosts())
+}
+
+// withoutEtcd is a specification in which a host runs no etcd.
+func withoutEtcd(sp *spec.Spec, h spec.Host) *spec.Spec {
+	less := *sp
+	less.Hosts = slices.Clone(sp.Hosts)
+	i := slices.IndexFunc(less.Hosts, func(other spec.Host) bool { return other.Name == h.Name })
+	less.Hosts[i].Roles = slices.DeleteFunc(slices.Clone(h.Roles),
+		func(r spec.Role) bool { return r == spec.RoleEtcd })
+	return &less
 }
 
 func (w *work) step(name, back, cost string, do func(context.Context) error) {
@@ -79,9 +123,16 @@ func (w *work) on(sp *spec.Spec) *job.Job {
 	return &other
 }
 
-// add brings hosts in as apply does.
-func (w *work) add(sp *spec.Spec) {
-	w.step("add "+strings.Join(site.HostNames(w.Add), ", "), "they are taken out again", "",
+// add brings hosts in as apply does, and etcd to those that are there already.
+func (w *work) add(joining []spec.Host, sp *spec.Spec) {
+	var what []string
+	if len(w.order.Add) > 0 {
+		what = append(what, "add "+strings.Join(site.HostNames(w.order.Add), ", "))
+	}
+	if len(joining) > 0 {
+		what = append(what, "bring etcd to "+strings.Join(site.HostNames(joining), ", "))
+	}
+	w.step(strings.Join(what, ", and "), "they are taken out again", "",
 		func(ctx context.Context) error { return w.apply(ctx, sp) })
 }
 
@@ -106,7 +157,6 @@ func (w *work) reached(h spec.Host, what string, f func(*job.Job) error) error {
 
 // removeBalancer takes a balancer out.
 func (w *work) removeBalancer(h spec.Host, now, after *spec.Spec) {
-	one := []spec.Host{h}
 	cost := ""
 	if now.VIP != nil {
 		cost = "the address moves once, if " + h.Name + " holds it"
@@ -121,40 +171,40 @@ func (w *work) removeBalancer(h spec.Host, now, after *spec.Spec) {
 			return provision.KeepalivedPhase(ctx, w.on(after))
 		})
 	}
-	w.takeAway(one)
 }
 
-// removeDatabase takes a database host out: away from clients first, then from Patroni, then from
-// etcd, which is asked to vote without it while it still has its vote.
-func (w *work) removeDatabase(h spec.Host, now, after *spec.Spec) {
-	one := []spec.Host{h}
-	w.step("move leaderships away from "+h.Name, "they stay where they are",
-		"a switchover, if its member leads", func(ctx context.Context) error {
-			leader, moved, err := power.HandOver(ctx, w.on(now), one, w.Force)
-			if moved {
-				w.leader = leader
-			}
-			return err
-		})
-	w.step("let no commit wait for "+h.Member, "its own tags come back", "",
-		func(ctx context.Context) error { return w.bar(ctx, h, now) })
-	if len(now.Balancers()) > 0 {
-		w.step("send no session to "+h.Name, cameBack,
-			"read-only sessions on it end in one of the next steps", func(ctx context.Context) error {
-				return provision.HAProxyPhase(ctx, w.on(after))
-			})
-	}
-	w.step("stop PostgreSQL on "+h.Name, cameBack, "", func(ctx context.Context) error {
-		return w.reached(h, "stopping PostgreSQL", func(*job.Job) error {
-			if err := power.StopDatabase(ctx, w.on(now), one); err != nil {
+// removeMember takes a host's members out: away from clients first, then from Patroni, then from
+// etcd, which is asked to vote without one while that still has its vote.
+func (w *work) removeMember(h spec.Host, now, after *spec.Spec) {
+	database, one := now.Runs(h, spec.RoleDatabase), []spec.Host{h}
+	if database {
+		w.step("move leaderships away from "+h.Name, "they stay where they are",
+			"a switchover, if its member leads", func(ctx context.Context) error {
+				leader, moved, err := power.HandOver(ctx, w.on(now), one, w.Force)
+				if moved {
+					w.leader = leader
+				}
 				return err
-			}
-			// Patroni leaves its key to expire, after ttl: whoever counts members would wait for it.
-			return adopt.ForgetMember(ctx, w.on(now), h.Member)
+			})
+		w.step("let no commit wait for "+h.Member, "its own tags come back", "",
+			func(ctx context.Context) error { return w.bar(ctx, h, now) })
+		if len(after.Balancers()) > 0 {
+			w.step("send no session to "+h.Name, cameBack,
+				"read-only sessions on it end in one of the next steps",
+				func(ctx context.Context) error {
+					return provision.HAProxyPhase(ctx, w.on(after))
+				})
+		}
+		w.step("stop PostgreSQL on "+h.Name, cameBack, "", func(ctx context.Context) error {
+			return w.stopDatabase(ctx, h, now)
 		})
-	})
-	w.step("take "+h.Member+" out of etcd", "it joins again, without data", "",
-		func(ctx context.Context) error { return w.leaveEtcd(ctx, h, now) })
+	}
+	if now.Runs(h, spec.RoleEtcd) {
+		w.leave(h, now, after)
+	}
+	if !database {
+		return
+	}
 	w.step("drop the replication slots of "+h.Member, "they come back with the member", "",
 		func(ctx context.Context) error {
 			o, err := engine.PatroniOptions(w.on(after))
@@ -171,7 +221,23 @@ func (w *work) removeDatabase(h spec.Host, now, after *spec.Spec) {
 				})
 			})
 	}
-	w.takeAway(one)
+}
+
+// stopDatabase stops PostgreSQL and Patroni.
+func (w *work) stopDatabase(ctx context.Context, h spec.Host, now *spec.Spec) error {
+	return w.reached(h, "stopping PostgreSQL", func(*job.Job) error {
+		if err := power.StopDatabase(ctx, w.on(now), []spec.Host{h}); err != nil {
+			return err
+		}
+		// Patroni leaves its key to expire, after ttl: whoever counts members would wait for it.
+		return adopt.ForgetMember(ctx, w.on(now), h.Member)
+	})
+}
+
+// leave takes the host's member out of etcd.
+func (w *work) leave(h spec.Host, now, after *spec.Spec) {
+	w.step("take "+h.Member+" out of etcd", "it joins again, without data", "",
+		func(ctx context.Context) error { return w.leaveEtcd(ctx, h, now, after) })
 }
 
 // bar is patroni.Bar where it matters: for a replica that runs, while commits wait for any.
@@ -193,11 +259,17 @@ func (w *work) bar(ctx context.Context, h spec.Host, now *spec.Spec) error {
 	})
 }
 
-// leaveEtcd takes the host's member out of etcd.
-func (w *work) leaveEtcd(ctx context.Context, h spec.Host, now *spec.Spec) error {
+// leaveEtcd takes the host's member out of etcd, whose leadership goes to another one first, and
+// deletes what it had.
+func (w *work) leaveEtcd(ctx context.Context, h spec.Host, now, after *spec.Spec) error {
 	o, err := engine.EtcdOptions(w.on(now))
 	if err != nil {
 		return err
+	}
+	if len(after.EtcdHosts()) > 0 {
+		if err := power.MoveEtcdOff(ctx, w.on(now), []spec.Host{h}); err != nil {
+			return err
+		}
 	}
 	if err := etcd.Remove(ctx, o, h.Member); err != nil {
 		return err
@@ -207,35 +279,38 @@ func (w *work) leaveEtcd(ctx context.Context, h spec.Host, now *spec.Spec) error
 	})
 }
 
-// takeAway takes from hosts what apply has put there: with the keys goes the way in.
-func (w *work) takeAway(hosts []spec.Host) {
-	name := strings.Join(site.HostNames(hosts), ", ")
-	w.step("take keys, passwords and configuration from "+name, "apply puts them there again", "",
+// takeAway takes from a host what apply has put there and it has no more: with the keys goes the way
+// in.
+func (w *work) takeAway(h spec.Host, now, after *spec.Spec) {
+	what := "keys, passwords and configuration"
+	if site.Among(after.Hosts, h.Name) {
+		what = "etcd's keys and configuration"
+	}
+	w.step("take "+what+" from "+h.Name, "apply puts them there again", "",
 		func(ctx context.Context) error {
-			for _, h := range hosts {
-				_, err := w.Site.Target(h.Name)
-				if err == nil {
-					err = power.TakeAway(ctx, w.on(w.all), []spec.Host{h})
-					if err != nil {
-						return err
-					}
-					continue
-				}
-				if h.Role == spec.RoleDatabase {
+			if _, err := w.Site.Target(h.Name); err != nil {
+				if h.Role != spec.RoleBalancer {
 					w.WarnNext(h.Name, stillValid(h))
 				}
+				return nil
 			}
-			return nil
+			return power.TakeAway(ctx, w.on(now), w.on(after), h)
 		})
 }
 
 // forgetCertificates deletes the certificates of hosts that are gone from the state directory.
 func (w *work) forgetCertificates() error {
-	for _, h := range w.Remove {
-		if h.Role != spec.RoleDatabase || site.Among(w.to.Hosts, h.Name) {
-			continue
+	for _, h := range w.all.Hosts {
+		needed := map[string]bool{}
+		if now, err := w.to.Host(h.Name); err == nil {
+			for _, of := range certs.OfHost(w.to, now) {
+				needed[of.Stored] = true
+			}
 		}
 		for _, of := range certs.OfHost(w.all, h) {
+			if needed[of.Stored] {
+				continue
+			}
 			for _, suffix := range []string{".crt", ".key"} {
 				if err := w.State.Remove(filepath.Join("certs", of.Stored+suffix)); err != nil {
 					return err

@@ -12,8 +12,12 @@ import (
 // Machine is a host as the account knows it.
 type Machine struct {
 	Name string
-	// Member is Patroni's and etcd's name; "" for a balancer.
+	// Member is the name of Patroni's member; "" where none runs.
 	Member string
+	// Etcd is the name of etcd's member; "" where none runs.
+	Etcd string
+	// Balancer: HAProxy runs there beside a member; it always does where there is none.
+	Balancer bool
 	// Address is its own. Without it, a balancer that was cut off is not known by what the others
 	// say of it.
 	Address string
@@ -100,7 +104,7 @@ func NewCollector(about About) *Collector {
 		recent: map[joint]int{}}
 	for _, m := range about.Machines {
 		c.hosts[m.Name] = m.Name
-		for _, alias := range []string{m.Member, m.Address} {
+		for _, alias := range []string{m.Member, m.Etcd, m.Address} {
 			if alias != "" {
 				c.hosts[alias] = m.Name
 			}

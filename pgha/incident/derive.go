@@ -223,7 +223,7 @@ func silentReason(why string) bool {
 func (c *Collector) quorum(found []Event) []Event {
 	members := 0
 	for _, m := range c.about.Machines {
-		if m.Member != "" {
+		if m.Etcd != "" {
 			members++
 		}
 	}
@@ -239,7 +239,7 @@ func (c *Collector) quorum(found []Event) []Event {
 			down[e.Host] = true
 		case isEtcd && e.Kind == UnitStarted, e.Kind == HostBooted:
 			delete(down, e.Host)
-		case e.Kind == PowerLost && c.byName[e.Host].Member != "":
+		case e.Kind == PowerLost && c.byName[e.Host].Etcd != "":
 			down[e.Host] = true
 		}
 		if members > 0 && had <= (members-1)/2 && len(down) > (members-1)/2 {

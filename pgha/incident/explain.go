@@ -206,9 +206,12 @@ func (r *reader) about() About {
 		a.AdvertInterval = sp.VIP.AdvertInterval
 	}
 	for _, h := range sp.Hosts {
-		m := Machine{Name: h.Name, Address: h.Address}
-		if h.Role == spec.RoleDatabase {
+		m := Machine{Name: h.Name, Address: h.Address, Balancer: h.Has(spec.RoleBalancer)}
+		if h.Has(spec.RoleDatabase) {
 			m.Member = h.Member
+		}
+		if sp.Runs(h, spec.RoleEtcd) {
+			m.Etcd = h.Member
 		}
 		if clock := r.clocks[h.Name]; max(clock.OffsetSeconds,
 			-clock.OffsetSeconds) > clock.ErrorSeconds {

@@ -178,18 +178,25 @@ func (c *Collector) conditions(e Event, leader,
 	timeline string) (opened map[string]string, closed []string) {
 	opened = map[string]string{}
 	h, unit := e.Host, e.fields["unit"]
-	database := c.byName[h] != nil && c.byName[h].Member != ""
-	if e.Kind == NetworkCut && !database {
+	var on Machine
+	if c.byName[h] != nil {
+		on = c.byName[h].Machine
+	}
+	if e.Kind == NetworkCut && on.Member == "" && on.Etcd == "" {
 		opened["heard:"+h] = h + " is heard by the other balancers"
 		return opened, nil
 	}
 	lost := func() {
-		if database {
+		if on.Member != "" {
 			opened["stream:"+h] = h + " replicates"
-			return
 		}
-		opened["unit:haproxy:"+h] = "HAProxy on " + h + " runs"
-		opened["unit:keepalived:"+h] = "keepalived on " + h + " runs"
+		if on.Etcd != "" && on.Member == "" {
+			opened["unit:etcd:"+h] = "etcd on " + h + " runs"
+		}
+		if on.Balancer || on.Member == "" && on.Etcd == "" {
+			opened["unit:haproxy:"+h] = "HAProxy on " + h + " runs"
+			opened["unit:keepalived:"+h] = "keepalived on " + h + " runs"
+		}
 	}
 	switch e.Kind {
 	case PowerLost, HostShutdown, HostUnreachable:

@@ -20,8 +20,9 @@ import (
 var machines = []Machine{
 	{Name: "haproxy-01", Address: "192.168.0.200"}, {Name: "haproxy-02", Address: "192.168.0.201"},
 	{Name: "haproxy-03", Address: "192.168.0.202"},
-	{Name: "postgres-01", Member: "postgresql-01"}, {Name: "postgres-02", Member: "postgresql-02"},
-	{Name: "postgres-03", Member: "postgresql-03"},
+	{Name: "postgres-01", Member: "postgresql-01", Etcd: "postgresql-01"},
+	{Name: "postgres-02", Member: "postgresql-02", Etcd: "postgresql-02"},
+	{Name: "postgres-03", Member: "postgresql-03", Etcd: "postgresql-03"},
 }
 
 func recorded(t *testing.T, name string) []record.LogEntry {

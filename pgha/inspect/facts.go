@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -41,7 +43,8 @@ func TimeQuestion() []string { return []string{"perl", "-e", timeScript} }
 func factQuestions(want preflight.Want) [][]string {
 	return [][]string{
 		clockQuestion,
-		output.FilesQuestion(releaseFile, initFile, statusFile, etcd.CAFile, vault.NoteFile),
+		output.FilesQuestion(releaseFile, initFile, statusFile, authorityFile(want),
+			vault.NoteFile),
 		{"dpkg", "--print-architecture"},
 		TimeQuestion(),
 		want.Question(),
@@ -50,6 +53,15 @@ func factQuestions(want preflight.Want) [][]string {
 		site.LookAtReset,
 		remote.ForeignCommand(want.FilePaths()...),
 	}
+}
+
+// authorityFile is where a host has the authority that etcd's certificates are of: Patroni's copy
+// where no etcd runs.
+func authorityFile(want preflight.Want) string {
+	if want.Database && !want.Etcd {
+		return layout.PatroniEtcdCA
+	}
+	return etcd.CAFile
 }
 
 // Files that a host is asked for.
@@ -68,7 +80,8 @@ func readFacts(res []remote.Result) preflight.Facts {
 	f := preflight.Facts{
 		Architecture: text(2), Root: root(files[statusFile]), Init: files[initFile] == "systemd",
 		Premises: preflight.Read(text(4)), Watchdog: res[5].ExitCode == 0,
-		EtcdCA: files[etcd.CAFile], UnfinishedReset: site.UnfinishedReset(text(7)),
+		EtcdCA:          cmp.Or(files[etcd.CAFile], files[layout.PatroniEtcdCA]),
+		UnfinishedReset: site.UnfinishedReset(text(7)),
 	}
 	if note := files[vault.NoteFile]; note != "" {
 		f.StateNote = []byte(note)
@@ -107,7 +120,7 @@ var openFilesScript string
 
 // openFiles is the question for Facts.OpenFiles.
 func openFiles(want preflight.Want) []string {
-	if want.Database {
+	if !want.Balancer {
 		return []string{"true"}
 	}
 	return []string{"sh", "-c", openFilesScript, "openfiles"}

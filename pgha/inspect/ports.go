@@ -60,12 +60,9 @@ func (b Blocked) String() string {
 
 // Routes lists the port matrix of the cluster: every connection that one host opens to another.
 func Routes(c *site.Site) []Route {
-	opened := map[[2]spec.Role][]Route{}
-	for _, to := range roles {
-		for _, from := range roles {
-			opened[[2]spec.Role{from, to}] = opens(site.Layout(c.Spec, from),
-				site.Layout(c.Spec, to))
-		}
+	layouts := map[string]layout.Host{}
+	for _, h := range c.Spec.Hosts {
+		layouts[h.Name] = c.LayoutOf(h)
 	}
 	var routes []Route
 	for _, to := range c.Spec.Hosts {
@@ -73,16 +70,13 @@ func Routes(c *site.Site) []Route {
 			if from.Name == to.Name {
 				continue
 			}
-			for _, r := range opened[[2]spec.Role{from.Role, to.Role}] {
+			for _, r := range opens(layouts[from.Name], layouts[to.Name]) {
 				routes = append(routes, Route{from.Name, to.Name, r.Port, r.Purpose})
 			}
 		}
 	}
 	return routes
 }
-
-// roles are those that hosts can have.
-var roles = [...]spec.Role{spec.RoleDatabase, spec.RoleBalancer}
 
 // opens lists the connections that a host opens to another one, by their layouts, without names.
 func opens(from, to layout.Host) []Route {
@@ -99,13 +93,9 @@ func opens(from, to layout.Host) []Route {
 
 // peersOf lists the hosts that one opens connections to, by name. own is its layout.
 func peersOf(c *site.Site, h spec.Host, own layout.Host) []preflight.Peer {
-	reached := map[spec.Role]bool{}
-	for _, role := range roles {
-		reached[role] = len(opens(own, site.Layout(c.Spec, role))) > 0
-	}
 	var peers []preflight.Peer
 	for _, other := range c.Spec.Hosts {
-		if other.Name != h.Name && reached[other.Role] {
+		if other.Name != h.Name && len(opens(own, c.LayoutOf(other))) > 0 {
 			peers = append(peers, preflight.Peer{Name: other.Name, Address: other.Address})
 		}
 	}

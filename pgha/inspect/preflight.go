@@ -236,7 +236,7 @@ func judgeHost(c *site.Site, h spec.Host, f preflight.Facts) []preflight.Finding
 		add(true, "the time service does not report a synchronised clock",
 			"set up chrony or systemd-timesyncd")
 	}
-	if h.Role == spec.RoleDatabase && f.FreeBytes < minFreeBytes {
+	if h.Has(spec.RoleDatabase) && f.FreeBytes < minFreeBytes {
 		// What runs and fills its disk is perhaps what apply is to mend.
 		add(f.Premises.Member, fmt.Sprintf("only %d MiB are free in /var/lib", f.FreeBytes>>20),
 			fmt.Sprintf("free at least %d MiB", minFreeBytes>>20))
@@ -264,14 +264,14 @@ func judgeHost(c *site.Site, h spec.Host, f preflight.Facts) []preflight.Finding
 				"are available")
 	}
 	if faults := etcdrelease.Faults(f.Candidates["etcd-server"]); len(faults) > 0 &&
-		h.Role == spec.RoleDatabase && c.Spec.Etcd.Source == spec.SourceDistribution {
+		c.Spec.Runs(h, spec.RoleEtcd) && c.Spec.Etcd.Source == spec.SourceDistribution {
 		add(true, fmt.Sprintf("the distribution's etcd %s has known faults: %s",
 			f.Candidates["etcd-server"],
 			strings.Join(faults, "; ")),
 			"use etcd.source: release or archive; a running cluster goes to the newest release "+
 				"of its own series first")
 	}
-	if problem := tooOld(f.Candidates["patroni"]); problem != "" && h.Role == spec.RoleDatabase &&
+	if problem := tooOld(f.Candidates["patroni"]); problem != "" && h.Has(spec.RoleDatabase) &&
 		c.Spec.PostgreSQL.Source == spec.SourceDistribution {
 		add(false, problem, "use postgresql.source: pgdg, which carries a current Patroni")
 	}
@@ -292,7 +292,7 @@ func tooOld(version string) string {
 // missingPackages lists packages that would have to come from where the host installs from now, but
 // cannot. Those that a repository of the spec will bring are not looked for before it is set up.
 func missingPackages(c *site.Site, h spec.Host, f preflight.Facts) []string {
-	if h.Role == spec.RoleDatabase && c.Spec.PostgreSQL.Source != spec.SourceDistribution {
+	if h.Has(spec.RoleDatabase) && c.Spec.PostgreSQL.Source != spec.SourceDistribution {
 		return nil
 	}
 	var missing []string

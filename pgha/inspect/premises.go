@@ -37,10 +37,14 @@ func want(c *site.Site, h spec.Host) preflight.Want {
 	if sp.Timezone != "" {
 		w.Zones = append(w.Zones, preflight.Setting{Value: sp.Timezone, Field: "timezone"})
 	}
-	switch {
-	case h.Role == spec.RoleDatabase:
+	if h.Has(spec.RoleDatabase) {
 		wantDatabase(c, &w)
-	case sp.VIP != nil:
+	}
+	if sp.Runs(h, spec.RoleEtcd) {
+		wantEtcd(c, &w)
+	}
+	w.Balancer = h.Has(spec.RoleBalancer)
+	if w.Balancer && sp.VIP != nil {
 		w.VIP, w.Interface = sp.VIP.Address, h.Interface
 	}
 	return w
@@ -49,18 +53,12 @@ func want(c *site.Site, h spec.Host) preflight.Want {
 func wantDatabase(c *site.Site, w *preflight.Want) {
 	sp := c.Spec
 	w.Database = true
-	w.Data = []preflight.Data{{Path: path.Clean(sp.PostgreSQL.DataDir),
-		Field: "postgresql.data_dir"},
-		{Path: path.Clean(sp.Etcd.DataDir), Field: "etcd.data_dir", Etcd: true}}
+	w.Data = append(w.Data, preflight.Data{Path: path.Clean(sp.PostgreSQL.DataDir),
+		Field: "postgresql.data_dir"})
 	if sp.PostgreSQL.Source != spec.SourceDistribution {
 		r := sp.PostgreSQL.Repository
 		w.Repositories = []string{site.Repository{URL: r.URL, Suite: r.Suite,
 			Codename: preflight.Codename}.Release()}
-	}
-	if sp.Etcd.Source == spec.SourceRelease {
-		w.EtcdVersion = sp.Etcd.Version
-		w.Downloads = []string{etcd.Options{Version: sp.Etcd.Version, URL: sp.Etcd.URL}.DownloadURL(
-			preflight.Architecture)}
 	}
 	w.Locales = []preflight.Setting{{Value: sp.PostgreSQL.Locale, Field: "postgresql.locale"}}
 	for _, name := range slices.Sorted(maps.Keys(sp.PostgreSQL.Parameters)) {
@@ -80,10 +78,22 @@ func wantDatabase(c *site.Site, w *preflight.Want) {
 	})
 }
 
+func wantEtcd(c *site.Site, w *preflight.Want) {
+	sp := c.Spec
+	w.Etcd = true
+	w.Data = append(w.Data, preflight.Data{Path: path.Clean(sp.Etcd.DataDir),
+		Field: "etcd.data_dir", Etcd: true})
+	if sp.Etcd.Source == spec.SourceRelease {
+		w.EtcdVersion = sp.Etcd.Version
+		w.Downloads = []string{etcd.Options{Version: sp.Etcd.Version, URL: sp.Etcd.URL}.DownloadURL(
+			preflight.Architecture)}
+	}
+}
+
 // belongs tells whether a host is this cluster's, or another's: by the authority that its etcd
-// trusts, on a balancer by the configuration of HAProxy.
+// or its Patroni trusts, on a balancer by the configuration of HAProxy.
 func belongs(c *site.Site, h spec.Host, f preflight.Facts) (member, stranger bool) {
-	if h.Role == spec.RoleBalancer {
+	if !h.Has(spec.RoleDatabase) && !h.Has(spec.RoleEtcd) {
 		return slices.Contains(f.Premises.Ours, lb.ConfigPath), false
 	}
 	member = shareAuthority([]byte(f.EtcdCA), c.Credentials().EtcdCA)

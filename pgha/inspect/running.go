@@ -76,7 +76,7 @@ func look(ctx context.Context, c *site.Site, t *remote.Target,
 // with.
 func runningQuestions(sp *spec.Spec, h spec.Host) [][]string {
 	questions := [][]string{change.Question(sp, h)}
-	if h.Role == spec.RoleDatabase {
+	if h.Has(spec.RoleDatabase) {
 		questions = append(questions, trial.PresentQuestion(sp.PostgreSQL.DataDir))
 	}
 	return questions

@@ -114,7 +114,7 @@ func journals(c *site.Site, opts LogsOptions) ([]*journal, error) {
 		runs := len(units) > 0 || opts.Component == LogSystem
 		if !runs && named {
 			return nil, fmt.Errorf("%w: %s is a %s and runs no %s", ErrUnknownComponent, h.Name,
-				h.Role, opts.Component)
+				h.RoleNames(), opts.Component)
 		}
 		if !runs {
 			continue

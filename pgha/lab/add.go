@@ -57,7 +57,7 @@ func (r *record) add(role string) (hostPlan, error) {
 	}
 	number := 1
 	for _, h := range r.Hosts {
-		if h.Role == role {
+		if h.has(role) {
 			number++
 		}
 	}

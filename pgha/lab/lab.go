@@ -25,11 +25,13 @@ type Lab struct {
 type Host struct {
 	Name    string // "haproxy-01", also the hostname
 	Address string // on interface enp0s3; IPv4 with prefix length 24, or IPv6 with 64
-	Role    string // RoleBalancer or RoleDatabase
-	Member  string // name of the Patroni and etcd member; empty for a balancer
-	Running bool   // the host has power and its system has not ended
-	CableUp bool   // the network cable is connected
-	PID     int    // its PID 1 as this machine sees it; 0 when not running
+	Role    string // RoleBalancer, RoleDatabase or RoleEtcd; the first of several
+	// Roles are all that it has, where there are several.
+	Roles   []string `json:",omitempty"`
+	Member  string   // name of the Patroni and etcd member; empty where it is the host's, or none
+	Running bool     // the host has power and its system has not ended
+	CableUp bool     // the network cable is connected
+	PID     int      // its PID 1 as this machine sees it; 0 when not running
 }
 
 // Open attaches to a lab that runs already. Only Name, CacheDir, Progress
@@ -102,7 +104,7 @@ func (l *Lab) Hosts() []Host {
 	}
 	hosts := make([]Host, 0, len(l.record.Hosts))
 	for _, p := range l.record.Hosts {
-		h := Host{Name: p.Name, Address: p.Address, Role: p.Role, Member: p.Member,
+		h := Host{Name: p.Name, Address: p.Address, Role: p.Role, Roles: p.Roles, Member: p.Member,
 			CableUp: !cableIsCut(l.hostDir(p.Name))}
 		if groups != nil {
 			h.PID = groups.initPID(hostNamespace(l.Name(), p.Name))

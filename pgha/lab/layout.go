@@ -4,14 +4,18 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/pgha/toolkit/internal/layouts"
 )
 
-// The roles a Host can have, as the cluster's spec spells them.
+// The roles that a Host can have, as the cluster's spec spells them.
 const (
 	RoleBalancer = "balancer"
 	RoleDatabase = "database"
+	RoleEtcd     = "etcd"
 )
 
 const (
@@ -62,8 +66,34 @@ func (n network) contains(a netip.Addr) bool {
 type hostPlan struct {
 	Name    string `json:"name"`
 	Address string `json:"address"`
-	Role    string `json:"role"`
-	Member  string `json:"member,omitempty"`
+	// Role is the first of its roles, Roles are all where there are several.
+	Role   string   `json:"role"`
+	Roles  []string `json:"roles,omitempty"`
+	Member string   `json:"member,omitempty"`
+}
+
+// roles are what the host is for.
+func (h hostPlan) roles() []string {
+	if len(h.Roles) > 0 {
+		return h.Roles
+	}
+	return []string{h.Role}
+}
+
+func (h hostPlan) has(role string) bool { return slices.Contains(h.roles(), role) }
+
+// planLayout lays out the hosts of a layout on consecutive addresses.
+func planLayout(l layouts.Layout, addresses network) []hostPlan {
+	var hosts []hostPlan
+	for i, h := range l.Hosts {
+		plan := hostPlan{Name: h.Name, Address: addresses.host(i), Role: h.Roles[0],
+			Member: h.Member}
+		if len(h.Roles) > 1 {
+			plan.Roles = h.Roles
+		}
+		hosts = append(hosts, plan)
+	}
+	return hosts
 }
 
 // planHosts lays out n hosts: balancers first, then databases, on

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pgha/toolkit/internal/etcdrelease"
+	"github.com/pgha/toolkit/internal/layouts"
 	"github.com/pgha/toolkit/pgha/errs"
 )
 
@@ -247,16 +248,52 @@ func TestAddedHosts(t *testing.T) {
 	t.Parallel()
 	r := record{Hosts: planHosts(6, 2, networkOf(false))}
 	for _, want := range []hostPlan{
-		{"postgres-03", "192.168.0.206", RoleDatabase, "postgresql-03"},
-		{"haproxy-05", "192.168.0.207", RoleBalancer, ""},
-		{"postgres-04", "192.168.0.208", RoleDatabase, "postgresql-04"},
-		{"postgres-05", "192.168.0.209", RoleDatabase, "postgresql-05"},
+		{"postgres-03", "192.168.0.206", RoleDatabase, nil, "postgresql-03"},
+		{"haproxy-05", "192.168.0.207", RoleBalancer, nil, ""},
+		{"postgres-04", "192.168.0.208", RoleDatabase, nil, "postgresql-04"},
+		{"postgres-05", "192.168.0.209", RoleDatabase, nil, "postgresql-05"},
 	} {
-		if got, err := r.add(want.Role); err != nil || got != want {
+		if got, err := r.add(want.Role); err != nil || !cmp.Equal(got, want) {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
 	}
 	if _, err := r.add(RoleDatabase); !errors.Is(err, ErrConflict) || len(r.Hosts) != maxHosts {
 		t.Errorf("an eleventh host: %v", err)
+	}
+}
+
+// TestPlanLayout: the hosts of a layout have its roles, and Role is the first of several.
+func TestPlanLayout(t *testing.T) {
+	t.Parallel()
+	l, err := layouts.Named("witness")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{RoleDatabase, RoleEtcd, RoleBalancer}
+	want := []hostPlan{
+		{"postgres-01", "192.168.0.200", RoleDatabase, all, "postgresql-01"},
+		{"postgres-02", "192.168.0.201", RoleDatabase, all, "postgresql-02"},
+		{"witness-01", "192.168.0.202", RoleEtcd, nil, ""},
+	}
+	if diff := cmp.Diff(want, planLayout(l, networkOf(false))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestLayoutOptions: a layout says how many hosts there are, and is one that is known.
+func TestLayoutOptions(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]Options{
+		"did you mean witness?": {Layout: "witnes"},
+		"how many hosts":        {Layout: "witness", Hosts: 6},
+		"many hosts and data":   {Layout: "witness", Databases: 1},
+	} {
+		if _, err := o.withDefaults(); !errors.Is(err, ErrInvalid) ||
+			!strings.Contains(err.Error(), name) {
+			t.Errorf("%+v: %v, want %q", o, err, name)
+		}
+	}
+	if _, err := (Options{Layout: "witness"}).withDefaults(); err != nil {
+		t.Error(err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/pgha/toolkit/internal/layouts"
 )
 
 // DefaultCacheDir is where images and labs are kept when Options.CacheDir is empty.
@@ -30,6 +32,11 @@ type Options struct {
 	// Databases is how many of a new lab's hosts are databases, and the others
 	// balancers. Zero means the number that Hosts tells.
 	Databases int
+
+	// Layout names what a new lab's hosts are for, as spec.Layouts has it: "witness" makes two
+	// databases and a host of etcd alone. It decides how many hosts there are, so Hosts and
+	// Databases must be zero. Empty means what these two say.
+	Layout string
 
 	// Release is the Debian release the hosts run: "testing" or "trixie".
 	// Empty means "testing" for a new lab, and whatever the lab has for an
@@ -94,6 +101,15 @@ func (o Options) withDefaults() (Options, error) {
 	if hosts := cmp.Or(o.Hosts, defaultHosts); o.Databases < 0 || o.Databases > hosts {
 		return o, fmt.Errorf("%w: databases: want 1 to %d, got %d", ErrInvalid, hosts,
 			o.Databases)
+	}
+	if o.Layout != "" {
+		if _, err := layouts.Named(o.Layout); err != nil {
+			return o, fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+		if o.Hosts != 0 || o.Databases != 0 {
+			return o, fmt.Errorf("%w: layout %s says how many hosts and databases there are",
+				ErrInvalid, o.Layout)
+		}
 	}
 	if o.Release != "" {
 		if _, err := releaseByName(o.Release); err != nil {

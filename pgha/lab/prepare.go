@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/pgha/toolkit/internal/layouts"
 )
 
 const (
@@ -24,7 +26,15 @@ const (
 func prepareLab(c cache, rel release, image string, layers map[string]string,
 	o Options) (record, error) {
 	r := record{Name: o.Name, Release: rel.name, Image: image, IPv6: o.IPv6, Layers: layers,
-		Hosts: planHosts(o.Hosts, o.Databases, networkOf(o.IPv6)), Created: time.Now().UTC()}
+		Layout: o.Layout, Hosts: planHosts(o.Hosts, o.Databases, networkOf(o.IPv6)),
+		Created: time.Now().UTC()}
+	if o.Layout != "" {
+		l, err := layouts.Named(o.Layout)
+		if err != nil {
+			return r, err
+		}
+		r.Hosts = planLayout(l, networkOf(o.IPv6))
+	}
 	dir := c.lab(r.Name)
 	if err := removeTree(dir); err != nil {
 		return r, err

@@ -21,9 +21,11 @@ type record struct {
 	Image   string `json:"image"`
 	IPv6    bool   `json:"ipv6,omitempty"`
 	// Layers are those with installed packages, by the role of the hosts that have them.
-	Layers  map[string]string `json:"layers,omitempty"`
-	Hosts   []hostPlan        `json:"hosts"`
-	Created time.Time         `json:"created"`
+	Layers map[string]string `json:"layers,omitempty"`
+	// Layout is the name of what the hosts were laid out as; "" where their numbers said it.
+	Layout  string     `json:"layout,omitempty"`
+	Hosts   []hostPlan `json:"hosts"`
+	Created time.Time  `json:"created"`
 }
 
 const recordFile = "lab.json"

@@ -3,9 +3,11 @@ package lab
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/pgha/toolkit/internal/etcdrelease"
+	"github.com/pgha/toolkit/internal/layouts"
 )
 
 // Spec returns the spec of the cluster to build on the lab's hosts, as YAML
@@ -30,7 +32,8 @@ func (l *Lab) Spec() ([]byte, error) {
 		quote(l.SSHKeyFile()), quote(l.KnownHostsFile()))
 	fmt.Fprintln(&b, "hosts:")
 	for _, h := range l.record.Hosts {
-		fmt.Fprintf(&b, "  - {name: %s, address: %s, role: %s", h.Name, h.Address, h.Role)
+		fmt.Fprintf(&b, "  - {name: %s, address: %s, %s", h.Name, h.Address,
+			layouts.RolesField(h.roles()))
 		if h.Member != "" {
 			fmt.Fprintf(&b, ", member: %s", h.Member)
 		}
@@ -45,6 +48,12 @@ func (l *Lab) Spec() ([]byte, error) {
 		fmt.Fprintf(&b, "etcd: {version: %s, source: archive, archive: %s, sha256: %s}\n",
 			etcdrelease.Default, quote(archive), sum)
 	}
+	if slices.ContainsFunc(l.record.Hosts, func(h hostPlan) bool {
+		return h.has(RoleBalancer) && h.has(RoleDatabase)
+	}) { // PostgreSQL has 5432 there
+		fmt.Fprintf(&b, "balancer: {write_port: %d, read_port: %d}\n", layouts.SharedWritePort,
+			layouts.SharedReadPort)
+	}
 	if l.balancers() > 1 { // one alone has nobody to hand the address to
 		fmt.Fprintf(&b, "vip: {address: %s}\n", l.record.network().vip())
 	}
@@ -54,7 +63,7 @@ func (l *Lab) Spec() ([]byte, error) {
 func (l *Lab) balancers() int {
 	n := 0
 	for _, h := range l.record.Hosts {
-		if h.Role == RoleBalancer {
+		if h.has(RoleBalancer) {
 			n++
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"github.com/pgha/toolkit/internal/golden"
+	"github.com/pgha/toolkit/internal/layouts"
 )
 
 func TestSpec(t *testing.T) {
@@ -26,6 +27,39 @@ func TestSpec(t *testing.T) {
 		got = bytes.ReplaceAll(got, []byte(string(l.cache)), []byte("/cache"))
 		got = bytes.ReplaceAll(got, []byte("linux-"+runtime.GOARCH), []byte("linux-amd64"))
 		golden.Check(t, filepath.Join("testdata", "spec-"+release+".yaml"), got)
+	}
+}
+
+// TestSpecOfLayouts: a lab's specification has the roles of its layout, other ports for HAProxy where
+// PostgreSQL is on the same host, and a virtual IP where balancers can share it.
+func TestSpecOfLayouts(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string][]string{
+		"witness": {"roles: [database, etcd, balancer], member: postgresql-01}",
+			"{name: witness-01, address: 192.168.0.202, role: etcd}\n",
+			"balancer: {write_port: 5000, read_port: 5001}\n", "vip: {address: 192.168.0.210}\n"},
+		"separate-etcd": {"{name: etcd-03, address: 192.168.0.204, role: etcd}\n",
+			"role: database, member: postgresql-02}\n", "vip: {"},
+		"two-and-witness": {"roles: [database, etcd], member: postgresql-02}\n"},
+	} {
+		l := testLab(t, "testing", 3)
+		layout, err := layouts.Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.record.Hosts = planLayout(layout, l.record.network())
+		text, err := l.Spec()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range want {
+			if !strings.Contains(string(text), part) {
+				t.Errorf("%s: no %q in\n%s", name, part, text)
+			}
+		}
+		if vip := strings.Contains(string(text), "vip: {"); vip != (layout.Balancers() > 1) {
+			t.Errorf("%s: a virtual IP: %v", name, vip)
+		}
 	}
 }
 

@@ -123,9 +123,13 @@ func checkRecord(c cache, o Options, r record) error {
 			ErrConflict,
 			len(r.Hosts), o.Hosts), next)
 	}
+	if o.Layout != "" && o.Layout != r.Layout {
+		return errs.WithNext(fmt.Errorf("start lab %s: %w: it has another layout than %s", o.Name,
+			ErrConflict, o.Layout), next)
+	}
 	databases := 0
 	for _, h := range r.Hosts {
-		if h.Role == RoleDatabase {
+		if h.has(RoleDatabase) {
 			databases++
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The names of a database host's certificates.
+// The names of the certificates of databases and of etcd's members.
 const (
 	EtcdServer  = "etcd-server"
 	EtcdPeer    = "etcd-peer"
@@ -53,7 +53,8 @@ type Certificate struct {
 	Server, Client bool
 }
 
-// Certificates returns the certificates of a database host, those of one component together. It is
+// Certificates returns the certificates of a host that runs etcd and a database, those of one
+// component together. It is
 // the only list of them: etcd and Patroni write, apply issues, and verify, doctor and status look
 // at what stands here.
 func Certificates() []Certificate {

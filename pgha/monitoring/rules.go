@@ -110,7 +110,7 @@ func patroniRules(sp *spec.Spec) []rule {
 }
 
 func etcdRules(sp *spec.Spec) []rule {
-	quorum := len(sp.Databases())/2 + 1
+	quorum := len(sp.EtcdHosts())/2 + 1
 	return []rule{
 		{"PghaEtcdDown", `up{job="JOB-etcd"} == 0`, "1m", critical,
 			"etcd" + onHost + " does not answer"},

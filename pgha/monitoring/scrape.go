@@ -71,7 +71,7 @@ func Scrape(sp *spec.Spec, o Options) ([]byte, error) {
 		{Name: sp.Cluster + patroniJob, Scheme: "https",
 			TLS:     &tlsConfig{CAFile: cmp.Or(o.CAFile, "patroni-ca.crt")},
 			Targets: targets(sp, sp.Databases(), sp.Patroni.RESTPort)},
-		{Name: sp.Cluster + etcdJob, Targets: targets(sp, sp.Databases(), sp.Monitoring.EtcdPort)},
+		{Name: sp.Cluster + etcdJob, Targets: targets(sp, sp.EtcdHosts(), sp.Monitoring.EtcdPort)},
 	}}
 	if balancers := sp.Balancers(); len(balancers) > 0 {
 		file.ScrapeConfigs = append(file.ScrapeConfigs, job{Name: sp.Cluster + haproxyJob,

@@ -166,20 +166,24 @@ func refuseAbsence(sp *spec.Spec, s status.Status, hosts []spec.Host, force bool
 	return nil
 }
 
-// nextToReboot picks from the hosts that are left: balancers before databases, and the one that has
-// the address or the leadership after the others.
+// nextToReboot picks from the hosts that are left: balancers before databases and hosts of etcd, and
+// the one that has the address or the leadership after the others.
 func nextToReboot(left []spec.Host, s status.Status) spec.Host {
+	holds := func(h spec.Host) bool {
+		return s.VIP != nil && slices.Contains(s.VIP.Holders, h.Name)
+	}
 	rank := func(h spec.Host) int {
 		switch {
-		case h.Role == spec.RoleBalancer && (s.VIP == nil ||
-			!slices.Contains(s.VIP.Holders, h.Name)):
-			return 0
-		case h.Role == spec.RoleBalancer:
-			return 1
-		case h.Member != s.Leader():
+		case h.Member != "" && h.Member == s.Leader():
+			return 4
+		case h.Member != "" && holds(h):
+			return 3
+		case h.Member != "":
 			return 2
+		case holds(h):
+			return 1
 		}
-		return 3
+		return 0
 	}
 	return slices.MinFunc(left, func(a, b spec.Host) int { return rank(a) - rank(b) })
 }
@@ -239,8 +243,11 @@ func stoppedAt(h spec.Host, err error, result *RollingRebootResult) error {
 func drain(ctx context.Context, r *job.Job, s status.Status, h spec.Host, rebooted []string,
 	force bool) (leader string, err error) {
 	hosts := []spec.Host{h}
-	if h.Role == spec.RoleBalancer {
-		return s.Leader(), moveAddress(ctx, r, h, site.Without(r.Spec.Balancers(), hosts))
+	if h.Has(spec.RoleBalancer) {
+		err := moveAddress(ctx, r, h, site.Without(r.Spec.Balancers(), hosts))
+		if err != nil || h.Member == "" {
+			return s.Leader(), err
+		}
 	}
 	if s.Leader() == h.Member {
 		if err := operate.RefuseObstacles(ctx, r, force); err != nil {
@@ -254,7 +261,7 @@ func drain(ctx context.Context, r *job.Job, s status.Status, h spec.Host, reboot
 	if err := moveEtcdOff(ctx, r, hosts, leader); err != nil {
 		return leader, err
 	}
-	return leader, stopMembers(ctx, r, hosts)
+	return leader, stopMembers(ctx, r, site.Only(r.Spec, spec.RoleDatabase, hosts))
 }
 
 // upgrade upgrades the packages of a host that was drained. Units of the cluster are not restarted

@@ -166,7 +166,7 @@ func stopForReset(ctx context.Context, r *job.Job) error {
 			return err
 		}
 	}
-	return stopUnit(ctx, r, r.Spec.Databases(), etcd.Unit)
+	return stopUnit(ctx, r, r.Spec.EtcdHosts(), etcd.Unit)
 }
 
 // wipe empties directories of different hosts, all at once.

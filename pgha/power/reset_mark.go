@@ -18,7 +18,7 @@ import (
 //go:embed mark.sh
 var markScript string
 
-// mark says on all database hosts that a reset has begun.
+// mark says on all hosts of databases and of etcd that a reset has begun.
 func markReset(ctx context.Context, r *job.Job) error {
 	return writeResetMark(ctx, r, fmt.Sprintf("%s at %s", vault.WhoAmI(),
 		time.Now().Format(time.RFC3339)))
@@ -28,7 +28,7 @@ func markReset(ctx context.Context, r *job.Job) error {
 func unmarkReset(ctx context.Context, r *job.Job) error { return writeResetMark(ctx, r, "") }
 
 func writeResetMark(ctx context.Context, r *job.Job, text string) error {
-	targets, err := r.Databases()
+	targets, err := r.MemberHosts()
 	if err != nil {
 		return err
 	}

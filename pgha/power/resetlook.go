@@ -59,15 +59,15 @@ func resetCommand(c *site.Site, word string, d dataDir) remote.Cmd {
 			d.identifier}}
 }
 
-// dataDirs asks every database host about its two directories: etcd's of all hosts come first.
+// dataDirs asks the hosts about etcd's directories and PostgreSQL's: etcd's of all hosts come first.
 func dataDirs(ctx context.Context, r *job.Job) ([]dataDir, error) {
 	var dirs []dataDir
-	for _, kind := range []dataKind{etcdData, postgresqlData} {
-		path := map[dataKind]string{etcdData: r.Spec.Etcd.DataDir,
-			postgresqlData: r.Spec.PostgreSQL.DataDir}[kind]
-		for _, h := range r.Spec.Databases() {
-			dirs = append(dirs, dataDir{host: h, kind: kind, path: path})
-		}
+	for _, h := range r.Spec.EtcdHosts() {
+		dirs = append(dirs, dataDir{host: h, kind: etcdData, path: r.Spec.Etcd.DataDir})
+	}
+	for _, h := range r.Spec.Databases() {
+		dirs = append(dirs, dataDir{host: h, kind: postgresqlData,
+			path: r.Spec.PostgreSQL.DataDir})
 	}
 	return dirs, parallel.Each(dirs, func(i int, _ dataDir) error {
 		return describe(ctx, r, &dirs[i])

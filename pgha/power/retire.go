@@ -2,13 +2,11 @@ package power
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pgha/toolkit/internal/parallel"
-	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
-	"github.com/pgha/toolkit/pgha/internal/hostlook"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/lb"
@@ -18,8 +16,8 @@ import (
 	"github.com/pgha/toolkit/pgha/vip"
 )
 
-// HandOver moves the leadership of the database, and etcd's, away from these hosts to others that
-// are healthy, where one of these has it. It returns the member that leads the database then, and
+// HandOver moves the leadership of the database away from these hosts to another one that is healthy,
+// if one of these has it. It returns the member that leads the database then, and
 // whether it does since now. Work that a switchover would cut short is refused (errs.ErrRefused) without force.
 func HandOver(ctx context.Context, r *job.Job, hosts []spec.Host,
 	force bool) (leader string, moved bool, err error) {
@@ -36,7 +34,7 @@ func HandOver(ctx context.Context, r *job.Job, hosts []spec.Host,
 			return leader, false, err
 		}
 	}
-	return leader, moved, moveEtcdOff(ctx, r, hosts, leader)
+	return leader, moved, nil
 }
 
 // StopDatabase stops Patroni on these hosts, and PostgreSQL with it. Whether the others can go on is
@@ -103,20 +101,17 @@ func StopBalancer(ctx context.Context, r *job.Job, h spec.Host, keep []spec.Host
 	return stopUnit(ctx, r, []spec.Host{h}, lb.Unit)
 }
 
-// TakeAway takes from these hosts what apply has put there, as Destroy does, but for data: units
-// are disabled, configuration, certificates, keys and passwords deleted. Nothing of the cluster may
-// run there any more.
-func TakeAway(ctx context.Context, r *job.Job, hosts []spec.Host) error {
-	looks, err := hostlook.Hosts(ctx, r, hosts)
-	if err != nil {
-		return err
+// TakeAway takes from a host what apply has put there and it has no more after a change: all but its
+// data where it goes, as Destroy does. Units are disabled, configuration, certificates, keys and
+// passwords deleted. What is taken away must not run there any more.
+func TakeAway(ctx context.Context, r, after *job.Job, h spec.Host) error {
+	list := belongings(r.Site, h)
+	if now, err := after.Spec.Host(h.Name); err == nil {
+		kept := belongings(after.Site, now)
+		list = slices.DeleteFunc(list, func(line string) bool { return slices.Contains(kept, line) })
 	}
-	for _, h := range hosts {
-		if l := looks[h.Name]; l.Err == nil && l.Server {
-			return fmt.Errorf("%w: PostgreSQL runs on %s", errs.ErrRefused, h.Name)
-		}
-	}
-	kept, err := takeAway(ctx, r, hosts)
+	kept, err := takeAway(ctx, r, []spec.Host{h},
+		func(spec.Host) []string { return list })
 	if err != nil {
 		return err
 	}
@@ -128,4 +123,14 @@ func TakeAway(ctx context.Context, r *job.Job, hosts []spec.Host) error {
 		r.Warn("", "kept, as others had written it before: "+strings.Join(paths, ", "))
 	}
 	return nil
+}
+
+// MoveEtcdOff hands etcd's leadership to a healthy member on another host than these, if one of these
+// has it; best to one whose host does not run the primary.
+func MoveEtcdOff(ctx context.Context, r *job.Job, hosts []spec.Host) error {
+	s, err := status.Look(ctx, r.Site)
+	if err != nil {
+		return err
+	}
+	return moveEtcdOff(ctx, r, hosts, s.Leader())
 }

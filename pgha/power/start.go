@@ -78,8 +78,7 @@ func Start(ctx context.Context, c *site.Site, opts StartOptions) (StartResult, e
 				return looks[h.Name].Err != nil
 			})
 			result.Hosts = site.HostNames(hosts)
-			if err := startDatabases(ctx, run, looks, site.Only(spec.RoleDatabase, hosts),
-				opts); err != nil {
+			if err := startMembers(ctx, run, looks, hosts, opts); err != nil {
 				return err
 			}
 			result.Leader, err = startBalancers(ctx, run, looks, hosts, opts.Wait)
@@ -113,20 +112,21 @@ func refuseStart(sp *spec.Spec, looks map[string]hostlook.Look, hosts []spec.Hos
 			}
 		}
 	}
-	databases := site.Only(spec.RoleDatabase, hosts)
-	if len(databases) == 0 {
+	databases, starting := site.Only(sp, spec.RoleDatabase, hosts), site.Only(sp, spec.RoleEtcd,
+		hosts)
+	if len(databases)+len(starting) == 0 {
 		return nil
 	}
-	etcds := len(slices.DeleteFunc(site.Without(sp.Databases(), databases),
+	etcds := len(slices.DeleteFunc(site.Without(sp.EtcdHosts(), starting),
 		func(h spec.Host) bool { return looks[h.Name].Active[etcd.Unit] != "active" }))
-	etcds += len(slices.DeleteFunc(slices.Clone(databases),
+	etcds += len(slices.DeleteFunc(starting,
 		func(h spec.Host) bool { return looks[h.Name].Err != nil }))
-	if all := len(sp.Databases()); etcds <= all/2 {
+	if all := len(sp.EtcdHosts()); etcds <= all/2 {
 		return refuse(errs.Text("start more hosts with it, or all: %s", errs.Verb("start")),
 			"etcd would have %d of its %d members, and no quorum", etcds, all)
 	}
 	newest := hostlook.MostAdvanced(sp.Databases(), looks)
-	if newest == "" || force || site.Among(databases, newest) || someMemberRuns(sp, looks) {
+	if len(databases) == 0 || newest == "" || force || site.Among(databases, newest) || someMemberRuns(sp, looks) {
 		return nil
 	}
 	return refuse(errs.Text("start it too; --force starts without it, and what only it has is "+
@@ -148,14 +148,15 @@ func idle(hosts []spec.Host, looks map[string]hostlook.Look, unit string) []spec
 	})
 }
 
-// startDatabases starts etcd, then Patroni.
-func startDatabases(ctx context.Context, r *job.Job, looks map[string]hostlook.Look,
-	databases []spec.Host,
-	opts StartOptions) error {
-	if len(databases) == 0 {
+// startMembers starts etcd on those of the hosts that run it, then Patroni.
+func startMembers(ctx context.Context, r *job.Job, looks map[string]hostlook.Look,
+	hosts []spec.Host, opts StartOptions) error {
+	databases, etcds := site.Only(r.Spec, spec.RoleDatabase, hosts),
+		site.Only(r.Spec, spec.RoleEtcd, hosts)
+	if len(databases)+len(etcds) == 0 {
 		return nil
 	}
-	if err := startUnit(ctx, r, idle(databases, looks, etcd.Unit), etcd.Unit); err != nil {
+	if err := startUnit(ctx, r, idle(etcds, looks, etcd.Unit), etcd.Unit); err != nil {
 		return err
 	}
 	eo, err := engine.EtcdOptions(r)
@@ -170,13 +171,13 @@ func startDatabases(ctx context.Context, r *job.Job, looks map[string]hostlook.L
 				return err.Error()
 			}
 			for _, m := range health {
-				if site.Among(databases, m.Name) && !m.Healthy {
+				if site.Among(etcds, m.Name) && !m.Healthy {
 					return m.Name + ": " + m.Err
 				}
 			}
 			return ""
 		})
-	if err != nil {
+	if err != nil || len(databases) == 0 {
 		return err
 	}
 	rest := databases
@@ -204,7 +205,7 @@ func startDatabases(ctx context.Context, r *job.Job, looks map[string]hostlook.L
 func startBalancers(ctx context.Context, r *job.Job, looks map[string]hostlook.Look,
 	hosts []spec.Host,
 	bound time.Duration) (leader string, err error) {
-	balancers := site.Only(spec.RoleBalancer, hosts)
+	balancers := site.Only(r.Spec, spec.RoleBalancer, hosts)
 	if err := startUnit(ctx, r, idle(balancers, looks, lb.Unit), lb.Unit); err != nil {
 		return "", err
 	}
@@ -228,7 +229,8 @@ func startBalancers(ctx context.Context, r *job.Job, looks map[string]hostlook.L
 	if err != nil || s.Leader() == "" {
 		return "", err
 	}
-	if err := awaitBackends(ctx, r, site.Only(spec.RoleDatabase, hosts), bound); err != nil {
+	if err := awaitBackends(ctx, r, site.Only(r.Spec, spec.RoleDatabase, hosts),
+		bound); err != nil {
 		return s.Leader(), err
 	}
 	if s.VIP != nil && len(s.VIP.Holders) == 0 {

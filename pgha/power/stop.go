@@ -100,7 +100,7 @@ func Stop(ctx context.Context, c *site.Site, opts StopOptions) (StopResult, erro
 // stopAll stops everything that can be reached.
 func stopAll(ctx context.Context, r *job.Job, s status.Status, looks map[string]hostlook.Look,
 	hosts []spec.Host, force bool) (lastPrimary string, err error) {
-	databases, leader := site.Only(spec.RoleDatabase, hosts), s.Leader()
+	databases, leader := site.Only(r.Spec, spec.RoleDatabase, hosts), s.Leader()
 	if leader == "" {
 		// Nobody leads, but a primary that lost its lock may still run, or one have stopped last
 		// time.
@@ -115,13 +115,13 @@ func stopAll(ctx context.Context, r *job.Job, s status.Status, looks map[string]
 			r.Warn("", err.Error()) // without it the stop takes longer, and is no less safe
 		}
 	}
-	if err := stopBalancers(ctx, r, s, site.Only(spec.RoleBalancer, hosts)); err != nil {
+	if err := stopBalancers(ctx, r, s, site.Only(r.Spec, spec.RoleBalancer, hosts)); err != nil {
 		return leader, err
 	}
 	if err := stopInOrder(ctx, r, databases, leader, looks); err != nil {
 		return leader, err
 	}
-	return leader, stopUnit(ctx, r, databases, etcd.Unit)
+	return leader, stopUnit(ctx, r, site.Only(r.Spec, spec.RoleEtcd, hosts), etcd.Unit)
 }
 
 // stopInOrder stops the replicas, then the leader, so that nobody is promoted in between, and makes
@@ -219,7 +219,8 @@ func checkShutDown(ctx context.Context, r *job.Job, primary []spec.Host) error {
 // stopSome stops hosts while the others go on.
 func stopSome(ctx context.Context, r *job.Job, s status.Status, looks map[string]hostlook.Look,
 	hosts []spec.Host, force bool) (newLeader string, err error) {
-	balancers, databases := site.Only(spec.RoleBalancer, hosts), site.Only(spec.RoleDatabase, hosts)
+	balancers, databases, etcds := site.Only(r.Spec, spec.RoleBalancer, hosts),
+		site.Only(r.Spec, spec.RoleDatabase, hosts), site.Only(r.Spec, spec.RoleEtcd, hosts)
 	working := slices.DeleteFunc(r.Spec.Balancers(),
 		func(h spec.Host) bool { return !s.Balances(h.Name) })
 	for _, h := range holderLast(balancers, s) {
@@ -231,7 +232,7 @@ func stopSome(ctx context.Context, r *job.Job, s status.Status, looks map[string
 			return "", err
 		}
 	}
-	if len(databases) == 0 {
+	if len(databases)+len(etcds) == 0 {
 		return "", nil
 	}
 	leader := s.Leader()
@@ -248,13 +249,13 @@ func stopSome(ctx context.Context, r *job.Job, s status.Status, looks map[string
 			newLeader = ""
 		}
 	}
-	if err := moveEtcdOff(ctx, r, databases, newLeader); err != nil {
+	if err := moveEtcdOff(ctx, r, etcds, newLeader); err != nil {
 		return newLeader, err
 	}
 	if err := stopInOrder(ctx, r, databases, leader, looks); err != nil {
 		return newLeader, err
 	}
-	return newLeader, stopUnit(ctx, r, databases, etcd.Unit)
+	return newLeader, stopUnit(ctx, r, etcds, etcd.Unit)
 }
 
 // holderLast puts the balancer that holds the address behind the others.

@@ -19,7 +19,7 @@ import (
 // or patroni.ErrPaused. All hosts of the spec are the whole cluster, of which nothing has to go on.
 func refuseStop(sp *spec.Spec, s status.Status, looks map[string]hostlook.Look, hosts []spec.Host,
 	force bool) error {
-	if s.Paused && len(site.Only(spec.RoleDatabase, hosts)) > 0 {
+	if s.Paused && len(site.Only(sp, spec.RoleDatabase, hosts)) > 0 {
 		return errs.WithNext(fmt.Errorf("%w: Patroni would leave PostgreSQL running",
 			patroni.ErrPaused),
 			errs.Text("%s comes first", errs.Verb("resume")))

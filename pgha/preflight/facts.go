@@ -40,7 +40,8 @@ type Facts struct {
 	Candidates map[string]string `json:"candidates"`
 	// OpenFiles is how many files HAProxy may have open on a balancer, 0 elsewhere.
 	OpenFiles int `json:"open_files"`
-	// EtcdCA is the certificate of the CA that the host's etcd trusts, "" without one.
+	// EtcdCA is the certificate of the CA that the host's etcd trusts, or Patroni where no etcd is
+	// to run there; "" without one.
 	EtcdCA string `json:"-"`
 	// Running is what of the cluster runs here, and with what.
 	Running change.Host `json:"-"`

@@ -23,7 +23,7 @@ func (j *judge) judgeRoutes() {
 				"add one: ip route get "+p.Address+" shows what the kernel says")
 		case r.Source != "" && !same(r.Source, j.Address):
 			say := j.stop
-			if !j.Database {
+			if !j.Database && !j.Etcd {
 				say = j.warn
 			}
 			say(fmt.Sprintf(

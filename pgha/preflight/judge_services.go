@@ -163,7 +163,7 @@ func (j *judge) judgeFiles() {
 // files are given to.
 func (j *judge) judgeUsers() {
 	for _, name := range j.Users {
-		if j.Database && !slices.Contains(j.Groups, name) {
+		if (j.Database || j.Etcd) && !slices.Contains(j.Groups, name) {
 			j.stop(fmt.Sprintf(
 				"somebody made a user %[1]s, but there is no group %[1]s, which the cluster's "+
 					"files belong to", name),

@@ -29,9 +29,10 @@ const (
 // Want is what the cluster needs of one host, by its specification. Fields that hold names of the
 // specification's fields are for the remedies.
 type Want struct {
-	// Host is the host's name, Database its role: else it is a balancer.
-	Host     string
-	Database bool
+	// Host is the host's name. Database, Etcd and Balancer say what is to run there: a member of
+	// Patroni's, one of etcd's, HAProxy.
+	Host                     string
+	Database, Etcd, Balancer bool
 	// Address is the host's own, by the specification.
 	Address string
 	// Peers are the hosts that this one opens connections to.

@@ -16,15 +16,19 @@ import (
 )
 
 // TestLayoutListsWhatApplyBrings compares the layouts with what apply brings to bare hosts by
-// testdata/rendered.sum: each lists every file and folder with owner and mode, every user, package
+// testdata/rendered*.sum: each lists every file and folder with owner and mode, every user, package
 // and unit, and nothing else. So a file that is new has an owner, or this fails.
 func TestLayoutListsWhatApplyBrings(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("testdata/rendered.sum")
-	if err != nil {
-		t.Fatal(err)
+	var text []byte
+	for _, golden := range []string{"testdata/rendered.sum", "testdata/rendered-layouts.sum"} {
+		part, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, part...)
 	}
-	for _, name := range []string{"few", "many"} {
+	for _, name := range []string{"few", "many", "witness", "apart", "combined"} {
 		sp := readSpec(t, name)
 		var got, want []string
 		for line := range strings.Lines(string(text)) {
@@ -34,8 +38,8 @@ func TestLayoutListsWhatApplyBrings(t *testing.T) {
 		}
 		for i, h := range sp.Hosts {
 			first := i == slices.IndexFunc(sp.Hosts,
-				func(o spec.Host) bool { return o.Role == spec.RoleDatabase })
-			for _, line := range listedLines(site.Layout(sp, h.Role), first, sp) {
+				func(o spec.Host) bool { return o.Has(spec.RoleDatabase) })
+			for _, line := range listedLines(site.Layout(sp, h), first, sp) {
 				got = append(got, line+" "+h.Name)
 			}
 		}

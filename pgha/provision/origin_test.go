@@ -178,7 +178,7 @@ func TestOwnerOf(t *testing.T) {
 		{"mine", "unit", "haproxy-exporter.service", "mine", ""},
 		{"mine", "file", "/opt/x", "mine", ""},
 	} {
-		owner, from := ownerOf(site.Layout(sp, spec.RoleBalancer), PlannedChange{
+		owner, from := ownerOf(site.Layout(sp, spec.Host{Role: spec.RoleBalancer}), PlannedChange{
 			Phase: tt.phase, Kind: tt.kind, Name: tt.name,
 		})
 		if owner != tt.owner || from != tt.from {

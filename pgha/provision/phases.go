@@ -81,17 +81,17 @@ func PreflightPhase(ctx context.Context, run *job.Job) error {
 }
 
 func installBalancers(ctx context.Context, run *job.Job) error {
-	packages := site.Layout(run.Spec, spec.RoleBalancer).Packages()
 	targets, err := run.Balancers()
 	if err != nil {
 		return err
 	}
+	packages := site.Layout(run.Spec, spec.Host{Role: spec.RoleBalancer}).Packages()
 	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
-		if err := setTimeZone(ctx, run, t); err != nil {
+		base, err := ownOf(ctx, run, t, spec.RoleDatabase)
+		if err != nil {
 			return err
 		}
-		resources := append(site.BaseResources(run.Spec), packages)
-		_, err := t.Ensure(ctx, resources...)
+		_, err = t.Ensure(ctx, append(base, packages)...)
 		return err
 	})
 }
@@ -158,21 +158,40 @@ func EtcdPhase(ctx context.Context, run *job.Job) error {
 	if err != nil {
 		return err
 	}
-	targets, err := run.Databases()
+	targets, err := run.EtcdHosts()
 	if err != nil {
 		return err
 	}
 	packages := etcd.Layout(opts).Packages
-	if len(packages.Names) > 0 {
-		err = remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
-			_, err := t.Ensure(ctx, packages)
+	err = remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+		resources, err := ownOf(ctx, run, t, spec.RoleDatabase, spec.RoleBalancer)
+		if err != nil {
 			return err
-		})
-	}
+		}
+		if len(packages.Names) > 0 {
+			resources = append(resources, packages)
+		}
+		if len(resources) == 0 {
+			return nil
+		}
+		_, err = t.Ensure(ctx, resources...)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	return etcd.Bootstrap(ctx, opts)
+}
+
+// ownOf sets a host's time zone and returns what else every host has, whatever runs on it. Where it
+// has one of the roles as well that is the business of their phase, and there is nothing to do.
+func ownOf(ctx context.Context, run *job.Job, t *remote.Target,
+	others ...spec.Role) ([]remote.Resource, error) {
+	h, err := run.Spec.Host(t.Name)
+	if err != nil || slices.ContainsFunc(others, h.Has) {
+		return nil, err
+	}
+	return site.BaseResources(run.Spec), setTimeZone(ctx, run, t)
 }
 
 // PatroniPhase starts the database cluster. In one that runs, Patroni's roles get back what they

@@ -27,7 +27,7 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-var update = flag.Bool("update", false, "write testdata/rendered.sum")
+var update = flag.Bool("update", false, "write testdata/rendered*.sum")
 
 // TestRenderedFiles compares every file and folder that apply writes on bare hosts, and every
 // change that it reports, with testdata/rendered.sum. What is made by chance (certificates, keys,
@@ -35,13 +35,25 @@ var update = flag.Bool("update", false, "write testdata/rendered.sum")
 // have on their hosts: give it a line in CHANGELOG.md, then run with -update.
 func TestRenderedFiles(t *testing.T) {
 	t.Parallel()
+	compareRendered(t, "testdata/rendered.sum", "few", "many")
+}
+
+// TestRenderedLayouts does the same for hosts that run etcd without a database, a database without
+// etcd, and HAProxy beside both.
+func TestRenderedLayouts(t *testing.T) {
+	t.Parallel()
+	compareRendered(t, "testdata/rendered-layouts.sum", "witness", "apart",
+		"combined")
+}
+
+func compareRendered(t *testing.T, golden string, names ...string) {
+	t.Helper()
 	var got []string
-	for _, name := range []string{"few", "many"} {
+	for _, name := range names {
 		for _, line := range rendered(t, name) {
 			got = append(got, name+" "+line)
 		}
 	}
-	const golden = "testdata/rendered.sum"
 	text := strings.Join(got, "\n") + "\n"
 	if *update {
 		if err := os.WriteFile(golden, []byte(text), 0o644); err != nil { //nolint:gosec // no secret

@@ -57,7 +57,8 @@ func without(ctx context.Context, c *site.Site, names []string) (*site.Site, err
 // judgeWithout refuses to leave out so many that the others are no cluster.
 func judgeWithout(sp *spec.Spec, hosts []spec.Host) error {
 	databases, balancers := sp.Databases(), sp.Balancers()
-	left := len(site.Without(databases, hosts))
+	voters := sp.EtcdHosts()
+	left := len(site.Without(voters, hosts))
 	refuse := func(format string, args ...any) error {
 		what := fmt.Sprintf(format, args...)
 		return errs.WithNext(fmt.Errorf("%w: without %s %s", errs.ErrRefused,
@@ -67,13 +68,23 @@ func judgeWithout(sp *spec.Spec, hosts []spec.Host) error {
 				errs.Verb("recover", "--from", "MEMBER")))
 	}
 	switch {
-	case left < len(databases)/2+1:
-		return refuse("%d of %d database hosts are left, no majority of etcd: nobody could lead",
-			left, len(databases))
+	case left < len(voters)/2+1:
+		return refuse("%d of %d %s are left, no majority of etcd: nobody could lead",
+			left, len(voters), votersAre(sp))
+	case len(site.Without(databases, hosts)) == 0:
+		return refuse("no database host is left")
 	case len(balancers) > 0 && len(site.Without(balancers, hosts)) == 0:
 		return refuse("no balancer is left: no application could connect")
 	}
 	return nil
+}
+
+// votersAre names the hosts that run etcd.
+func votersAre(sp *spec.Spec) string {
+	if slices.ContainsFunc(sp.Hosts, func(h spec.Host) bool { return h.Has(spec.RoleEtcd) }) {
+		return "hosts of etcd"
+	}
+	return "database hosts"
 }
 
 // silent is an error where hosts that are not left out have no connection. It says how to work on
@@ -159,7 +170,7 @@ func silentSince(states []lb.BalancerState, now time.Time) map[string]time.Time 
 // judgeOrdered refuses changes that all balancers have to make one after the other, while one of
 // them is left out: it would come back with what it has now, beside the others.
 func judgeOrdered(c *site.Site, changes []PlannedChange) error {
-	away := site.Only(spec.RoleBalancer, c.LeftOut())
+	away := site.Only(c.Spec, spec.RoleBalancer, c.LeftOut())
 	if len(away) == 0 {
 		return nil
 	}

@@ -22,6 +22,7 @@ import (
 // view is all that is decided on.
 type view struct {
 	from  spec.Host
+	voter spec.Host                    // whose etcd goes on
 	looks map[string]hostlook.Look     // by host
 	nodes map[string]patroni.NodeState // by member, of those whose Patroni answers
 	// writes are the members to which balancers send writes, by balancer.
@@ -39,8 +40,9 @@ func look(ctx context.Context, r *job.Job, name string) (view, error) {
 	if v.from, err = r.Spec.Host(name); err != nil {
 		return v, err
 	}
-	if v.from.Role != spec.RoleDatabase {
-		return v, fmt.Errorf("%w: %s is a balancer", errs.ErrRefused, v.from.Name)
+	if !v.from.Has(spec.RoleDatabase) {
+		return v, fmt.Errorf("%w: %s has no database: it is a %s", errs.ErrRefused, v.from.Name,
+			v.from.RoleNames())
 	}
 	eo, err := r.Site.EtcdOptionsFor(r.Target)
 	if err != nil {
@@ -52,8 +54,11 @@ func look(ctx context.Context, r *job.Job, name string) (view, error) {
 	}
 	var wg sync.WaitGroup
 	var looksErr error
-	wg.Go(func() { v.looks, looksErr = hostlook.Hosts(ctx, r, r.Spec.Databases()) })
-	wg.Go(func() { v.askStore(ctx, eo, adopt.StorePrefix(r.Site)) })
+	wg.Go(func() {
+		v.looks, looksErr = hostlook.Hosts(ctx, r, r.Spec.MemberHosts())
+		v.voter = voter(r.Spec, v.from, v.looks)
+		v.askStore(ctx, eo, adopt.StorePrefix(r.Site))
+	})
 	wg.Go(func() { v.askBalancers(ctx, r) })
 	client := patroni.NewClient(po)
 	var mu sync.Mutex
@@ -70,13 +75,27 @@ func look(ctx context.Context, r *job.Job, name string) (view, error) {
 	return v, errs.Join(looksErr, ctx.Err())
 }
 
+// voter is the host whose etcd goes on: that of the member, or where none runs there the first host
+// of etcd that answers; none where no host does.
+func voter(sp *spec.Spec, from spec.Host, looks map[string]hostlook.Look) spec.Host {
+	if sp.Runs(from, spec.RoleEtcd) {
+		return from
+	}
+	for _, h := range sp.EtcdHosts() {
+		if looks[h.Name].Err == nil {
+			return h
+		}
+	}
+	return spec.Host{}
+}
+
 func (v *view) askStore(ctx context.Context, eo etcd.Options, prefix string) {
 	if s, err := etcd.ReadStore(ctx, eo, prefix); err == nil {
 		v.store, v.keys = &s, s.Values
 		return
 	}
 	// Without an answer nothing is known of the former leader's position, and that is said.
-	v.keys, _ = etcd.LastKnown(ctx, eo, v.from.Member, prefix)
+	v.keys, _ = etcd.LastKnown(ctx, eo, v.voter.Member, prefix)
 }
 
 // askBalancers leaves out those that do not answer: what cannot be asked sends nobody anywhere that
@@ -113,12 +132,16 @@ func (v view) refuse(sp *spec.Spec) error {
 	case from.Control.Identifier == "":
 		return fmt.Errorf("%w: %s has no database in %s", errs.ErrRefused, v.from.Name,
 			sp.PostgreSQL.DataDir)
+	case v.voter.Name == "":
+		return errs.WithNext(fmt.Errorf("%w: no host of etcd answers", errs.ErrRefused),
+			errs.Text("bring one back, or put empty hosts in their places: %s then forms etcd "+
+				"anew beside the databases", errs.Verb("apply")))
 	case known != "" && known != from.Control.Identifier:
 		return fmt.Errorf("%w: %s has a database of another cluster: its system identifier is "+
 			"%s, and etcd knows %s",
 			errs.ErrRefused, v.from.Name, from.Control.Identifier, known)
 	}
-	if v.store != nil && !v.alone() {
+	if v.store != nil && !v.alone(sp) {
 		return errs.WithNext(fmt.Errorf("%w: its members are %s", etcd.ErrHasQuorum,
 			memberNames(*v.store)),
 			errs.Text("%s shows what is wrong; a leader that is gone is replaced by %s",
@@ -145,9 +168,16 @@ func memberNames(s etcd.Store) string {
 	return strings.Join(names, ", ")
 }
 
-// alone tells whether etcd is the cluster of one that an earlier run has made of this member.
-func (v view) alone() bool {
-	return v.store != nil && len(v.store.Members) == 1 && v.store.Members[0].Name == v.from.Member
+// alone tells whether etcd is the cluster of one that an earlier run for this member has made.
+func (v view) alone(sp *spec.Spec) bool {
+	if v.store == nil || len(v.store.Members) != 1 || v.store.Members[0].Name != v.voter.Member {
+		return false
+	}
+	if v.voter.Name == v.from.Name {
+		return true
+	}
+	leader := v.leader()
+	return len(sp.EtcdHosts()) > 1 && (leader == "" || leader == v.from.Member)
 }
 
 // refuseBehind wants the member that is ahead of all others that answer.
@@ -186,9 +216,9 @@ func (v view) position(h spec.Host) (timeline int64, at patroni.LSN) {
 // givenUp are the other members that do not answer or have no data.
 func (v view) givenUp(sp *spec.Spec) []string {
 	list := []string{}
-	for _, h := range sp.Databases() {
+	for _, h := range sp.MemberHosts() {
 		if l := v.looks[h.Name]; h.Name != v.from.Name &&
-			(l.Err != nil || l.Control.Identifier == "") {
+			(l.Err != nil || h.Has(spec.RoleDatabase) && l.Control.Identifier == "") {
 			list = append(list, h.Member)
 		}
 	}
@@ -219,7 +249,7 @@ func (v view) loss() (bytes *int64, text string) {
 			"is lost"
 	}
 	if err := json.Unmarshal([]byte(v.keys["status"]), &last); err != nil || last.Optime == 0 {
-		return nil, "how much is lost is not known: etcd on " + v.from.Name +
+		return nil, "how much is lost is not known: etcd on " + v.voter.Name +
 			" does not say how far the leader was"
 	}
 	_, own := v.position(v.from)

@@ -10,6 +10,7 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/hostlook"
 	"github.com/pgha/toolkit/pgha/internal/sitetest"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 const sysid = "7"
@@ -34,7 +35,7 @@ func viewOf(t *testing.T, change func(*view)) view {
 		t.Fatal(err)
 	}
 	v := view{
-		from: from,
+		from: from, voter: from,
 		looks: map[string]hostlook.Look{"db1": silent("db1"), "db2": replica(3, 100),
 			"db3": silent("db3")},
 		nodes: map[string]patroni.NodeState{from.Member: {Timeline: 3, Location: 120,
@@ -186,5 +187,32 @@ func TestGivenUp(t *testing.T) {
 	v.looks["db3"] = replica(3, 1)
 	if got := v.givenUp(sp); len(got) != 1 {
 		t.Errorf("with one that answers: %q", got)
+	}
+}
+
+// TestVoter: etcd goes on from the member's own host, or where none runs there from one that
+// answers.
+func TestVoter(t *testing.T) {
+	t.Parallel()
+	sp, err := spec.Parse("pgha.yaml", []byte(`version: 1
+hosts:
+  - {name: db1, address: 10.0.0.1, roles: [database, etcd]}
+  - {name: db2, address: 10.0.0.2, role: database}
+  - {name: e1, address: 10.0.0.3, role: etcd}
+  - {name: e2, address: 10.0.0.4, role: etcd}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]hostlook.Look{"db1": silent("db1"), "e1": silent("e1"), "e2": silent("e2")}
+	left := map[string]hostlook.Look{"db1": silent("db1"), "e1": silent("e1"), "e2": {}}
+	for _, tt := range []struct {
+		from  int
+		looks map[string]hostlook.Look
+		want  string
+	}{{0, left, "db1"}, {1, left, "e2"}, {1, all, ""}} {
+		if got := voter(sp, sp.Hosts[tt.from], tt.looks).Name; got != tt.want {
+			t.Errorf("from %s: etcd of %q, want %q", sp.Hosts[tt.from].Name, got, tt.want)
+		}
 	}
 }

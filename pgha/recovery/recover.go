@@ -99,7 +99,7 @@ func recoverStore(ctx context.Context, r *job.Job, v view) ([]etcd.KeptData, err
 		return nil, err
 	}
 	eo.Progress = r.Progress
-	return etcd.Recover(ctx, eo, v.from.Member)
+	return etcd.Recover(ctx, eo, v.voter.Member)
 }
 
 // lead makes the member the leader, and lets the others that answer follow it.

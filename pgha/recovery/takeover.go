@@ -104,7 +104,7 @@ func (t *takeover) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, h := range t.site.Spec.Databases() {
+	for _, h := range t.site.Spec.MemberHosts() {
 		if path, lacks := f.absent[h.Name]; lacks {
 			return errs.WithNext(fmt.Errorf("%w: %s has no %s, so it is no member of a cluster "+
 				"that can be taken over", errs.ErrRefused, h.Name, path),

@@ -10,11 +10,13 @@ import (
 
 	"github.com/pgha/toolkit/internal/lineage"
 	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // found is what the hosts have of what the lost state directory had.
@@ -26,15 +28,15 @@ type found struct {
 	absent map[string]string     // by host: a file that it does not have
 }
 
-// findCredentials reads certificates, keys and passwords from the database hosts, and the notes of
-// all hosts. It changes nothing.
+// findCredentials reads certificates, keys and passwords from the hosts of databases and of etcd, and
+// the notes of all hosts. It changes nothing.
 func findCredentials(ctx context.Context, c *site.Site) (found, error) {
 	f := found{hosts: map[string]vault.HostCertificates{}, trust: map[string][]byte{},
 		roles: map[string]pki.Secret{}, absent: map[string]string{}}
 	if err := f.readNotes(ctx, c); err != nil {
 		return f, err
 	}
-	targets, err := site.Finder(c.Target).All(c.Spec.Databases())
+	targets, err := site.Finder(c.Target).All(c.Spec.MemberHosts())
 	if err != nil {
 		return f, err
 	}
@@ -44,9 +46,13 @@ func findCredentials(ctx context.Context, c *site.Site) (found, error) {
 		if err != nil {
 			return err
 		}
+		h, err := c.Spec.Host(t.Name)
+		if err != nil {
+			return err
+		}
 		mu.Lock()
 		defer mu.Unlock()
-		return f.add(t.Name, files)
+		return f.add(c.Spec, h, files)
 	})
 	return f, err
 }
@@ -76,9 +82,9 @@ func readFiles(ctx context.Context, t *remote.Target) (map[string][]byte, error)
 }
 
 // add takes what one host has.
-func (f *found) add(host string, files map[string][]byte) error {
-	held := vault.HostCertificates{}
-	for _, of := range layout.Certificates() {
+func (f *found) add(sp *spec.Spec, h spec.Host, files map[string][]byte) error {
+	host, held := h.Name, vault.HostCertificates{}
+	for _, of := range certs.OfHost(sp, h) {
 		for _, path := range []string{of.File, of.Key, of.CA} {
 			if len(bytes.TrimSpace(files[path])) == 0 {
 				f.absent[host] = path
@@ -96,6 +102,9 @@ func (f *found) add(host string, files map[string][]byte) error {
 		}
 	}
 	f.hosts[host] = held
+	if !h.Has(spec.RoleDatabase) {
+		return nil
+	}
 	passwords, err := pgpassfile.ParsePassfile(bytes.NewReader(files[layout.PasswordFile]))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", layout.PasswordFile, err)

@@ -89,7 +89,7 @@ func TestFoundCredentials(t *testing.T) {
 			cr = fresh.Copied()
 			cr.EtcdCA, _ = pki.Bundle(old.EtcdCA, fresh.EtcdCA)
 		}
-		if err := f.add(h.Name, hostFiles(cr, h.Name, passwords)); err != nil {
+		if err := f.add(sp, h, hostFiles(cr, h.Name, passwords)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -106,7 +106,7 @@ func TestFoundCredentials(t *testing.T) {
 		t.Error("a certificate that not every host accepts was chosen")
 	}
 
-	if err := f.add(hosts[0].Name, hostFiles(old, hosts[0].Name,
+	if err := f.add(sp, hosts[0], hostFiles(old, hosts[0].Name,
 		"*:*:*:replicator:other\n")); !errors.Is(err, errs.ErrRefused) ||
 		strings.Contains(err.Error(), "other") {
 		t.Errorf("two passwords of one role: %v", err)
@@ -114,7 +114,7 @@ func TestFoundCredentials(t *testing.T) {
 	lacking := hostFiles(old, hosts[0].Name, passwords)
 	key := layout.CertificateOf(layout.RESTServer).Key
 	delete(lacking, key)
-	if err := f.add(hosts[0].Name, lacking); err != nil || f.absent[hosts[0].Name] != key {
+	if err := f.add(sp, hosts[0], lacking); err != nil || f.absent[hosts[0].Name] != key {
 		t.Errorf("a host without a key: %v, %v", err, f.absent)
 	}
 }

@@ -54,7 +54,7 @@ type Monitoring struct {
 	Networks []string `yaml:"networks,omitempty"`
 	// HAProxyPort is where balancers serve HAProxy's metrics, by HTTP. Default: 8405.
 	HAProxyPort int `yaml:"haproxy_port"`
-	// EtcdPort is where database hosts serve etcd's metrics and health, by HTTP and without any right
+	// EtcdPort is where hosts of etcd serve etcd's metrics and health, by HTTP and without any right
 	// to etcd's data. Default: 2381.
 	EtcdPort int `yaml:"etcd_port"`
 }

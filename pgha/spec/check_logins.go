@@ -75,7 +75,7 @@ func isMask(word string) bool {
 func (c hostChecker) candidates() {
 	first, may := -1, 0
 	for i, h := range c.Hosts {
-		if h.Role != RoleDatabase {
+		if !h.Has(RoleDatabase) {
 			continue
 		}
 		if first < 0 {
@@ -143,7 +143,7 @@ func (c hostChecker) upstreams() {
 	}
 	told := map[string]bool{}
 	for i, h := range c.Hosts {
-		if h.Role != RoleDatabase || told[h.Member] {
+		if !h.Has(RoleDatabase) || told[h.Member] {
 			continue
 		}
 		circle := []string{h.Member}

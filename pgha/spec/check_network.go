@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -95,7 +96,7 @@ func (c *checker) vipSubnet(vip netip.Addr, bits int, how string) {
 		case a == vip:
 			c.bad("vip.address", vip.String()+" is the address of "+c.where(i),
 				"write a free address of the same subnet")
-		case h.Role != RoleBalancer:
+		case !h.Has(RoleBalancer):
 		case a.Is4() != vip.Is4():
 			c.bad("vip.address", fmt.Sprintf("%s is %s but balancer %s has the %s address %s", vip,
 				family(vip), h.Name, family(a), a), "use addresses of one family")
@@ -112,59 +113,74 @@ func (c *checker) vipSubnet(vip netip.Addr, bits int, how string) {
 	}
 }
 
-// listener is a port that something on a host listens on, and the field it comes from.
+// listener is a port that something of a role listens on, and the field it comes from.
 type listener struct {
 	field string
 	port  int
+	role  Role
+}
+
+// listeners are all of them.
+func (c *checker) listeners() []listener {
+	list := []listener{
+		{"postgresql.port", c.PostgreSQL.Port, RoleDatabase},
+		{"etcd.client_port", c.Etcd.ClientPort, RoleEtcd},
+		{"etcd.peer_port", c.Etcd.PeerPort, RoleEtcd},
+		{"patroni.rest_port", c.Patroni.RESTPort, RoleDatabase},
+	}
+	if c.Monitoring.On() {
+		list = append(list, listener{"monitoring.etcd_port", c.Monitoring.EtcdPort, RoleEtcd})
+	}
+	list = append(list, listener{"balancer.write_port", c.Balancer.WritePort, RoleBalancer},
+		listener{"balancer.read_port", c.Balancer.ReadPort, RoleBalancer},
+		listener{"balancer.stats_port", c.Balancer.StatsPort, RoleBalancer})
+	if c.Monitoring.On() {
+		list = append(list, listener{"monitoring.haproxy_port", c.Monitoring.HAProxyPort,
+			RoleBalancer})
+	}
+	return list
+}
+
+// meet tells whether what two roles stand for runs on the same host.
+func (c *checker) meet(a, b Role) bool {
+	return a == b || slices.ContainsFunc(c.Hosts,
+		func(h Host) bool { return c.Runs(h, a) && c.Runs(h, b) })
 }
 
 // ports checks that all ports are in range and that no two services of a host want the same one.
 func (c *checker) ports() {
-	databases := []listener{
-		{"postgresql.port", c.PostgreSQL.Port}, {"etcd.client_port", c.Etcd.ClientPort},
-		{"etcd.peer_port", c.Etcd.PeerPort}, {"patroni.rest_port", c.Patroni.RESTPort},
-	}
-	balancers := []listener{
-		{"balancer.write_port", c.Balancer.WritePort}, {"balancer.read_port", c.Balancer.ReadPort},
-		{"balancer.stats_port", c.Balancer.StatsPort},
-	}
-	if c.Monitoring.On() {
-		databases = append(databases, listener{"monitoring.etcd_port", c.Monitoring.EtcdPort})
-		balancers = append(balancers, listener{"monitoring.haproxy_port", c.Monitoring.HAProxyPort})
-	}
-	for _, group := range [][]listener{databases, balancers} {
-		for i, l := range group {
-			within(c, l.field, l.port, 1, 65535)
-			for _, other := range group[:i] {
-				if l.port == other.port {
-					field, against := l.field, other.field
-					if c.blame(field, against) == against {
-						field, against = against, field
-					}
-					c.bad(field, fmt.Sprintf("%d is %s, too, and both listen on the same hosts",
-						l.port, against),
-						"give each its own port")
-				}
+	list := c.listeners()
+	for i, l := range list {
+		within(c, l.field, l.port, 1, 65535)
+		for _, other := range list[:i] {
+			if l.port != other.port || !c.meet(l.role, other.role) {
+				continue
 			}
+			field, against := l.field, other.field
+			if c.blame(field, against) == against {
+				field, against = against, field
+			}
+			c.bad(field, fmt.Sprintf("%d is %s, too, and both listen on the same hosts", l.port,
+				against), "give each its own port")
 		}
 	}
-	c.sshPorts(map[Role][]listener{RoleDatabase: databases, RoleBalancer: balancers})
+	c.sshPorts(list)
 }
 
 // sshPorts checks that nothing takes sshd's port, where that is the host's own and not one in front
 // of it.
-func (c *checker) sshPorts(listening map[Role][]listener) {
+func (c *checker) sshPorts(listening []listener) {
 	reported := map[string]bool{}
 	for i, h := range c.Hosts {
 		if h.SSH.Address != "" || h.SSH.Jump != "" && h.SSH.Jump != NoJump {
 			continue
 		}
-		for _, l := range listening[h.Role] {
+		for _, l := range listening {
 			field := "ssh.port"
 			if h.SSH.Port != 0 {
 				field = element("hosts", i) + ".ssh.port"
 			}
-			if l.port == c.SSHOf(h).Port && !reported[l.field+field] {
+			if c.Runs(h, l.role) && l.port == c.SSHOf(h).Port && !reported[l.field+field] {
 				reported[l.field+field] = true
 				c.bad(c.blame(l.field, field), fmt.Sprintf("%d is %s and sshd's port (%s) on "+
 					"host %s",

@@ -114,10 +114,10 @@ func (s *Spec) deriveHosts(d *decoder) {
 	balancers, six := 0, false
 	for i := range s.Hosts {
 		h := &s.Hosts[i]
-		switch h.Role {
-		case RoleDatabase:
+		if h.Has(RoleDatabase) || h.Has(RoleEtcd) {
 			h.Member = cmp.Or(h.Member, h.Name)
-		case RoleBalancer:
+		}
+		if h.Has(RoleBalancer) {
 			fill(d, element("hosts", i)+".priority", &h.Priority, 100-10*balancers)
 			balancers++
 		}

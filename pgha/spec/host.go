@@ -18,8 +18,11 @@ type Role string
 
 // The roles of hosts.
 const (
-	// RoleDatabase hosts run PostgreSQL, Patroni and etcd.
+	// RoleDatabase hosts run PostgreSQL and Patroni, and etcd where no host has RoleEtcd.
 	RoleDatabase Role = "database"
+	// RoleEtcd hosts run etcd. A host that has no other role is a witness: it votes on who leads,
+	// and holds no data of the databases.
+	RoleEtcd Role = "etcd"
 	// RoleBalancer hosts run HAProxy and, when there is a virtual IP, keepalived.
 	RoleBalancer Role = "balancer"
 )
@@ -34,8 +37,13 @@ type Host struct {
 	//
 	// Resolve puts the address in the name's place.
 	Address string `yaml:"address"`
-	// Role is RoleDatabase or RoleBalancer. No default.
-	Role Role `yaml:"role"`
+	// Role is RoleDatabase, RoleEtcd or RoleBalancer. Default: none; a host has either Role or
+	// Roles.
+	Role Role `yaml:"role,omitempty"`
+	// Roles are what a host is for that has more than one role, such as [database, etcd]. Once any
+	// host has RoleEtcd, here or as its Role, etcd runs on the hosts that have it and on no other.
+	// With [database, balancer] HAProxy and PostgreSQL need different ports. Default: none.
+	Roles []Role `yaml:"roles,omitempty,flow"`
 	// Member is the name of the host's Patroni and etcd members. Default: Name; a balancer has
 	// none.
 	Member string `yaml:"member,omitempty"`
@@ -133,14 +141,59 @@ const jumpForm = "user@host:port, such as admin@bastion.example.com:22"
 // ErrUnknownHost is what errors.Is finds where no host or member has the name that was asked for.
 var ErrUnknownHost = errs.New(errs.NotFound, "unknown host")
 
+// Has tells whether the specification gives the host the role. Which hosts run etcd, Spec.Runs
+// knows.
+func (h Host) Has(role Role) bool { return h.Role == role || slices.Contains(h.Roles, role) }
+
+// RoleNames returns the host's roles as people read them: "database", "database, etcd".
+func (h Host) RoleNames() string {
+	var names []string
+	for _, role := range h.listed() {
+		names = append(names, string(role))
+	}
+	return strings.Join(names, ", ")
+}
+
+// listed are the roles that the specification gives the host.
+func (h Host) listed() []Role {
+	if len(h.Roles) > 0 {
+		return h.Roles
+	}
+	return []Role{h.Role}
+}
+
+// Runs tells whether the host runs what the role stands for. That is so where the host has the
+// role; where no host of the specification has RoleEtcd, every database host runs etcd.
+func (s *Spec) Runs(h Host, role Role) bool {
+	if role == RoleEtcd && !s.namesEtcd() {
+		role = RoleDatabase
+	}
+	return h.Has(role)
+}
+
+// namesEtcd tells whether the specification says which hosts run etcd.
+func (s *Spec) namesEtcd() bool {
+	return slices.ContainsFunc(s.Hosts, func(h Host) bool { return h.Has(RoleEtcd) })
+}
+
 // Databases returns the hosts with RoleDatabase in the spec's order.
-func (s *Spec) Databases() []Host { return s.withRole(RoleDatabase) }
+func (s *Spec) Databases() []Host { return s.running(RoleDatabase) }
+
+// EtcdHosts returns the hosts that run etcd, as Runs has it, in the spec's order.
+func (s *Spec) EtcdHosts() []Host { return s.running(RoleEtcd) }
 
 // Balancers returns the hosts with RoleBalancer in the spec's order.
-func (s *Spec) Balancers() []Host { return s.withRole(RoleBalancer) }
+func (s *Spec) Balancers() []Host { return s.running(RoleBalancer) }
 
-func (s *Spec) withRole(role Role) []Host {
-	return slices.DeleteFunc(slices.Clone(s.Hosts), func(h Host) bool { return h.Role != role })
+// MemberHosts returns the hosts that have a member of Patroni's or of etcd's, in the spec's order:
+// databases and those that run etcd.
+func (s *Spec) MemberHosts() []Host { return s.running(RoleDatabase, RoleEtcd) }
+
+// running returns the hosts that run what any of the roles stands for.
+func (s *Spec) running(roles ...Role) []Host {
+	return slices.DeleteFunc(slices.Clone(s.Hosts), func(h Host) bool {
+		return !slices.ContainsFunc(roles, func(role Role) bool { return s.Runs(h, role) })
+	})
 }
 
 // Host returns the host with that name, or the one whose member has it. Any other name is

@@ -10,6 +10,9 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pgha/toolkit/internal/layouts"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // Marshal writes the spec as YAML with every default spelled out, always in the same order. Parse
@@ -65,6 +68,9 @@ func (s Spec) String() string {
 	text := fmt.Sprintf("cluster %s: %d database hosts, %d balancers", s.Cluster,
 		len(s.Databases()),
 		len(s.Balancers()))
+	if s.namesEtcd() {
+		text += fmt.Sprintf(", etcd on %d hosts", len(s.EtcdHosts()))
+	}
 	if s.VIP != nil {
 		text += ", virtual IP " + s.VIP.Address
 	}
@@ -132,3 +138,17 @@ var example []byte
 // Example returns a commented spec of six hosts to start from. Parse accepts it as it is; its
 // values are the defaults except for the hosts, the time zone and the virtual IP.
 func Example() []byte { return slices.Clone(example) }
+
+// Layouts returns the names of the layouts that ExampleOf knows. The first is that of Example.
+func Layouts() []string { return layouts.Names() }
+
+// ExampleOf is Example for the hosts of a layout, such as "witness" for two databases and a host of
+// etcd alone. The error of another name says which there are.
+func ExampleOf(layout string) ([]byte, error) {
+	l, err := layouts.Named(layout)
+	if err != nil {
+		return nil, errs.WithKind(err, errs.Invalid)
+	}
+	text, err := l.Example(string(example))
+	return []byte(text), err
+}

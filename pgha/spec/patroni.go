@@ -174,7 +174,7 @@ type Repository struct {
 	Components []string `yaml:"components,omitempty"`
 }
 
-// Etcd describes the consensus store on the database hosts.
+// Etcd describes the consensus store on the hosts that run it: see Spec.EtcdHosts.
 type Etcd struct {
 	// Version of etcd, complete. Default: "3.6.16"; none where Source is SourceDistribution, as the
 	// package decides.

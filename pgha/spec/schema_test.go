@@ -131,12 +131,17 @@ func TestSchemaRefuses(t *testing.T) {
 			"at '/version'"},
 		{"no hosts", "version: 1\nhosts: []\n", "at '/hosts': minItems"},
 		{
-			"host without a role", "version: 1\nhosts: [{name: a, address: 10.0.0.1}]\n",
-			"at '/hosts/0': missing property 'role'",
+			"host without a name", "version: 1\nhosts: [{address: 10.0.0.1, role: etcd}]\n",
+			"at '/hosts/0': missing property 'name'",
+		},
+		{
+			"unknown role of several",
+			"version: 1\nhosts: [{name: a, address: 10.0.0.1, roles: [database, etdc]}]\n",
+			"at '/hosts/0/roles/1': value must be one of 'database', 'etcd', 'balancer'",
 		},
 		{
 			"unknown role", "version: 1\nhosts: [{name: a, address: 10.0.0.1, role: databse}]\n",
-			"at '/hosts/0/role': value must be one of 'database', 'balancer'",
+			"at '/hosts/0/role': value must be one of 'database', 'etcd', 'balancer'",
 		},
 		{
 			"no address", "version: 1\nhosts: [{name: a, address: 10.0.0.300, role: database}]\n",

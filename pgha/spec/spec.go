@@ -21,8 +21,8 @@ type Spec struct {
 
 	// SSH says how hosts are reached.
 	SSH SSH `yaml:"ssh"`
-	// Hosts are the machines, databases and balancers. The first database host starts a new cluster
-	// as its leader. No default.
+	// Hosts are the machines: databases, balancers, and hosts of etcd's own. The first database host
+	// starts a new cluster as its leader. No default.
 	Hosts []Host `yaml:"hosts"`
 	// PostgreSQL describes the database server.
 	PostgreSQL PostgreSQL `yaml:"postgresql"`
@@ -33,7 +33,7 @@ type Spec struct {
 	// Access says which role may log in to which database, and from where. Default: none; every
 	// role may to every one, from PostgreSQL.ClientNetworks.
 	Access []AccessRule `yaml:"access,omitempty"`
-	// Etcd describes the consensus store on the database hosts.
+	// Etcd describes the consensus store on the hosts that run it.
 	Etcd Etcd `yaml:"etcd"`
 	// Patroni describes the cluster manager on the database hosts.
 	Patroni Patroni `yaml:"patroni"`

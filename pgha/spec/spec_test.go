@@ -235,7 +235,7 @@ func TestComplete(t *testing.T) {
 	}
 	err := s.Complete()
 	want := `hosts[1].address: "no_where" is not an IP address; write an IPv4 or IPv6 address such as 192.168.0.203, or a name that has one, such as postgres-01.example.com` + "\n" +
-		`hosts: 2 database hosts make 2 etcd members: an even number survives no more failures than 1; use 1 or 3 database hosts`
+		`hosts: 2 database hosts make 2 etcd members: an even number survives no more failures than 1; use 1 or 3 database hosts, or write roles: [database, etcd] for them and add a witness with role: etcd`
 	if err == nil || !sameLines(err.Error(), want) {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/pki"
 )
 
@@ -53,9 +53,9 @@ func certificateStatus(c *site.Site, said map[string]hostSaid, now time.Time) []
 	} {
 		all = append(all, certificateOf(own.name, "", own.pem, now))
 	}
-	for _, h := range c.Spec.Databases() {
+	for _, h := range c.Spec.MemberHosts() {
 		files := said[h.Name].certificates
-		for _, at := range layout.Certificates() {
+		for _, at := range certs.OfHost(c.Spec, h) {
 			host, pem := h.Name, files[at.File]
 			if files == nil {
 				host, pem = "", cr.Hosts[h.Name][at.Name].Cert

@@ -13,8 +13,8 @@ import (
 
 	"github.com/pgha/toolkit/internal/output"
 	"github.com/pgha/toolkit/pgha/health"
+	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -85,13 +85,13 @@ func lookAtHost(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host
 	ctx, cancel := context.WithTimeoutCause(ctx, hostWithin,
 		fmt.Errorf("no answer within %s", hostWithin))
 	defer cancel()
-	units, folders := c.UnitsOf(h), foldersOf(c.Spec)
+	units, folders := c.UnitsOf(h), foldersOf(c.Spec, h)
 	questions := [][]string{
 		append([]string{"systemctl", "show", "--property=Id,ActiveState,UnitFileState", "--"},
 			units...)}
-	if h.Role == spec.RoleDatabase {
+	if len(folders) > 0 {
 		certificates := []string{"grep", "-H", "", "--"}
-		for _, at := range layout.Certificates() {
+		for _, at := range certs.OfHost(c.Spec, h) {
 			certificates = append(certificates, at.File)
 		}
 		questions = append(questions, site.LookAtReset,
@@ -106,7 +106,7 @@ func lookAtHost(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host
 		return hostSaid{err: err}
 	}
 	said := hostSaid{services: readServices(h.Name, units, string(res[0].Stdout))}
-	if h.Role == spec.RoleDatabase {
+	if len(folders) > 0 {
 		said.reset = site.UnfinishedReset(string(res[1].Stdout))
 		said.disks = readDisks(h.Name, string(res[2].Stdout), string(res[3].Stdout))
 		said.certificates = readFiles(string(res[4].Stdout))
@@ -114,10 +114,18 @@ func lookAtHost(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host
 	return said
 }
 
-// foldersOf are where data grows. Of those on one file system readDisks keeps the first.
-func foldersOf(sp *spec.Spec) []string {
-	return []string{sp.PostgreSQL.DataDir, path.Join(sp.PostgreSQL.DataDir, "pg_wal"),
-		sp.Etcd.DataDir}
+// foldersOf are where data of a host grows; none on a balancer. Of those on one file system
+// readDisks keeps the first.
+func foldersOf(sp *spec.Spec, h spec.Host) []string {
+	var folders []string
+	if h.Has(spec.RoleDatabase) {
+		folders = append(folders, sp.PostgreSQL.DataDir,
+			path.Join(sp.PostgreSQL.DataDir, "pg_wal"))
+	}
+	if sp.Runs(h, spec.RoleEtcd) {
+		folders = append(folders, sp.Etcd.DataDir)
+	}
+	return folders
 }
 
 // readServices reads what systemctl show says of units.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -47,16 +48,24 @@ func securityChecks() []check {
 // checkTLSVersions tries each endpoint with old versions, which must fail, and with each of
 // today's.
 func checkTLSVersions(ctx context.Context, c *site.Site) (string, error) {
-	databases, err := c.Databases()
+	members, err := c.MemberHosts()
 	if err != nil {
 		return "", err
 	}
 	var mu sync.Mutex
-	accepted := map[uint16]bool{}
-	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		problems := make([]error, len(endpoints(c)))
+	accepted, ports := map[uint16]bool{}, 0
+	err = remote.Each(ctx, members, func(ctx context.Context, t *remote.Target) error {
+		h, err := c.Spec.Host(t.Name)
+		if err != nil {
+			return err
+		}
+		tried := endpoints(c, h)
+		mu.Lock()
+		ports = max(ports, len(tried))
+		mu.Unlock()
+		problems := make([]error, len(tried))
 		var wg sync.WaitGroup
-		for i, d := range endpoints(c) {
+		for i, d := range tried {
 			wg.Go(func() {
 				versions, err := d.versions(ctx, t)
 				problems[i] = err
@@ -76,8 +85,11 @@ func checkTLSVersions(ctx context.Context, c *site.Site) (string, error) {
 			names = append(names, tls.VersionName(v))
 		}
 	}
-	return fmt.Sprintf("%s on %d ports of each database host", strings.Join(names, " and "),
-		len(endpoints(c))), err
+	what := fmt.Sprintf("%d ports of each database host", ports)
+	if len(c.Spec.MemberHosts()) > len(c.Spec.Databases()) {
+		what = "every port of " + everyMember(c)
+	}
+	return strings.Join(names, " and ") + " on " + what, err
 }
 
 // versions returns those of today's TLS versions that an endpoint accepts. It must accept one, and
@@ -177,17 +189,26 @@ func checkPatroniStrangers(ctx context.Context, c *site.Site) (string, error) {
 	return "unsafe calls without a certificate are forbidden", err
 }
 
-// eachRequest requests on every database host, all at the same time, and judges the answers.
+// eachRequest requests on every host on which something listens there, all at the same time, and
+// judges the answers.
 func eachRequest(ctx context.Context, c *site.Site, requests []request,
 	judge func(request, int) error) error {
-	databases, err := c.Databases()
+	members, err := c.MemberHosts()
 	if err != nil {
 		return err
 	}
-	return remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
+	return remote.Each(ctx, members, func(ctx context.Context, t *remote.Target) error {
+		h, err := c.Spec.Host(t.Name)
+		if err != nil {
+			return err
+		}
+		ports := c.LayoutOf(h).Ports()
 		problems := make([]error, len(requests))
 		var wg sync.WaitGroup
 		for i, k := range requests {
+			if !slices.ContainsFunc(ports, func(p layout.Port) bool { return p.Number == k.port }) {
+				continue
+			}
 			wg.Go(func() {
 				code, err := tryRequest(ctx, c, t, k)
 				if err == nil {

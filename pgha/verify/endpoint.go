@@ -10,13 +10,16 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/pgha/toolkit/pgha/connstring"
+	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // request is one HTTP request from a host to itself that tries whether an endpoint is open.
@@ -85,9 +88,10 @@ type endpoint struct {
 	certificate string
 }
 
-func endpoints(c *site.Site) []endpoint {
+// endpoints are those of a host's servers.
+func endpoints(c *site.Site, h spec.Host) []endpoint {
 	cr := c.Credentials()
-	return []endpoint{
+	all := []endpoint{
 		{"etcd's client port", c.Spec.Etcd.ClientPort, cr.EtcdCA, cr.EtcdOperator,
 			layout.EtcdServer},
 		{"etcd's peer port", c.Spec.Etcd.PeerPort, cr.EtcdCA, cr.EtcdOperator, layout.EtcdPeer},
@@ -95,6 +99,12 @@ func endpoints(c *site.Site) []endpoint {
 			layout.RESTServer},
 		{"PostgreSQL", c.Spec.PostgreSQL.Port, cr.PostgresCA, pki.KeyPair{}, layout.Postgres},
 	}
+	held := certs.OfHost(c.Spec, h)
+	return slices.DeleteFunc(all, func(e endpoint) bool {
+		return !slices.ContainsFunc(held, func(of certs.Certificate) bool {
+			return of.Name == e.certificate
+		})
+	})
 }
 
 // errRefused: the server ended a handshake.

@@ -23,28 +23,44 @@ import (
 // checkCertificates looks at what lies on the hosts, and at what the servers show: they may not
 // have read it yet. It calls wrong what apply would replace.
 func checkCertificates(ctx context.Context, c *site.Site) (string, error) {
-	databases, err := c.Databases()
+	members, err := c.MemberHosts()
 	if err != nil {
 		return "", err
 	}
 	now := time.Now()
-	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
+	err = remote.Each(ctx, members, func(ctx context.Context, t *remote.Target) error {
 		h, err := c.Spec.Host(t.Name)
 		if err != nil {
 			return err
 		}
-		problems := make([]error, 1+len(endpoints(c)))
+		shown := endpoints(c, h)
+		problems := make([]error, 1+len(shown))
 		var wg sync.WaitGroup
 		wg.Go(func() { problems[0] = judgeHeld(ctx, c, t, h, now) })
-		for i, d := range endpoints(c) {
+		for i, d := range shown {
 			wg.Go(func() { problems[i+1] = judgeShown(ctx, c, t, d, h, now) })
 		}
 		wg.Wait()
 		return errs.Join(problems...)
 	})
-	return fmt.Sprintf("%d on each database host, and what %d servers show",
-		len(layout.Certificates()),
-		len(endpoints(c))), err
+	return certificateDetail(c), err
+}
+
+// certificateDetail says how many there are: on each host, where all hosts have the same.
+func certificateDetail(c *site.Site) string {
+	held, shown := 0, 0
+	members := c.Spec.MemberHosts()
+	same := true
+	for _, h := range members {
+		list, servers := len(certs.OfHost(c.Spec, h)), len(endpoints(c, h))
+		same = same && list == len(layout.Certificates())
+		held, shown = held+list, shown+servers
+	}
+	if same && len(members) > 0 {
+		return fmt.Sprintf("%d on each database host, and what %d servers show",
+			held/len(members), shown/len(members))
+	}
+	return fmt.Sprintf("%d on %d hosts, and what %d servers show", held, len(members), shown)
 }
 
 // judgeHeld looks at a host's certificates, with the authorities and the keys beside them. Of a

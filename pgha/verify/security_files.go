@@ -26,7 +26,7 @@ type guarded struct {
 	optional     bool
 }
 
-// guardedFiles are those of a database host, as the components' layouts list them. A key stands for
+// guardedFiles are those of a host, as the components' layouts list them. A key stands for
 // all keys of its folder, so that one which somebody left there is looked at as well.
 func guardedFiles(host layout.Host) []guarded {
 	keys := map[string]bool{}
@@ -48,15 +48,39 @@ func guardedFiles(host layout.Host) []guarded {
 }
 
 func checkKeyFiles(ctx context.Context, c *site.Site) (string, error) {
-	databases, err := c.Databases()
+	members, err := c.MemberHosts()
 	if err != nil {
 		return "", err
 	}
-	list := guardedFiles(site.Layout(c.Spec, spec.RoleDatabase))
+	err = remote.Each(ctx, members, func(ctx context.Context, t *remote.Target) error {
+		h, err := c.Spec.Host(t.Name)
+		if err != nil {
+			return err
+		}
+		res, err := t.Batch(ctx, fileQuestions(c, h)...)
+		if err != nil {
+			return err
+		}
+		return errs.Reasons(judgeFiles(string(res[0].Stdout)+"\n"+string(res[1].Stdout),
+			guardedFiles(c.LayoutOf(h))))
+	})
+	return "on " + everyMember(c) + ", and no key of a CA there", err
+}
+
+// everyMember names the hosts of databases and of etcd.
+func everyMember(c *site.Site) string {
+	if len(c.Spec.MemberHosts()) > len(c.Spec.Databases()) {
+		return "every host of a database or of etcd"
+	}
+	return "every database host"
+}
+
+// fileQuestions list the files in the folders of a host that only their owner may look into, and
+// the data directories alone.
+func fileQuestions(c *site.Site, h spec.Host) [][]string {
 	const format = "%m %u %g %p\\n"
-	// folders whose files are looked at, and others
 	inside, alone := []string{"find"}, []string{"find"}
-	for _, f := range site.Layout(c.Spec, spec.RoleDatabase).Private() {
+	for _, f := range c.LayoutOf(h).Private() {
 		switch {
 		case f.Path == c.Spec.PostgreSQL.DataDir || f.Path == c.Spec.Etcd.DataDir:
 			alone = append(alone, f.Path)
@@ -64,16 +88,8 @@ func checkKeyFiles(ctx context.Context, c *site.Site) (string, error) {
 			inside = append(inside, f.Path)
 		}
 	}
-	inside, alone = append(inside, "-maxdepth", "1", "-printf", format),
-		append(alone, "-maxdepth", "0", "-printf", format)
-	err = remote.Each(ctx, databases, func(ctx context.Context, t *remote.Target) error {
-		res, err := t.Batch(ctx, inside, alone)
-		if err != nil {
-			return err
-		}
-		return errs.Reasons(judgeFiles(string(res[0].Stdout)+"\n"+string(res[1].Stdout), list))
-	})
-	return "on every database host, and no key of a CA there", err
+	return [][]string{append(inside, "-maxdepth", "1", "-printf", format),
+		append(alone, "-maxdepth", "0", "-printf", format)}
 }
 
 // judgeFiles compares lines of "mode owner group path" with what is guarded.

@@ -434,7 +434,7 @@ func TestJudgeFiles(t *testing.T) {
 			}
 			testkit.CheckSays(t,
 				errs.Reasons(judgeFiles(listing,
-					guardedFiles(site.Layout(cl.Spec, spec.RoleDatabase)))), c.says)
+					guardedFiles(site.Layout(cl.Spec, spec.Host{Role: spec.RoleDatabase})))), c.says)
 		})
 	}
 }

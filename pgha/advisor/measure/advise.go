@@ -106,14 +106,11 @@ func orEmpty[T any](list []T) []T {
 func TopologyOf(sp *spec.Spec, s status.Status) advisor.Topology {
 	t := advisor.Topology{Spec: sp}
 	for _, h := range sp.Hosts {
-		host := advisor.Host{Name: h.Name, Role: h.Role}
-		if h.Role == spec.RoleBalancer {
+		host := advisor.Host{Name: h.Name, Barred: advisor.Barred(h)}
+		if h.Has(spec.RoleBalancer) {
 			host.Balancer = s.Balances(h.Name)
 			host.Holds = s.VIP != nil && slices.Contains(s.VIP.Holders, h.Name)
-			t.Hosts = append(t.Hosts, host)
-			continue
 		}
-		host.Barred = advisor.Barred(h)
 		for _, m := range s.Members {
 			if m.Name == h.Member {
 				host.Member, host.Leads = m.Healthy, m.Role == string(patroni.RoleLeader)

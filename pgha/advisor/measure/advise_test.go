@@ -98,14 +98,14 @@ func TestTopologyOf(t *testing.T) {
 	s := sitetest.PowerStatus("db2", "lb1")
 	s.Members[2].Role = "quorum_standby"
 	want := []advisor.Host{
-		{Name: "db1", Role: spec.RoleDatabase, Member: true, Etcd: true, Leads: true,
+		{Name: "db1", Member: true, Etcd: true, Leads: true,
 			LeadsEtcd: true},
-		{Name: "db2", Role: spec.RoleDatabase},
-		{Name: "db3", Role: spec.RoleDatabase, Member: true, Etcd: true, Barred: true,
+		{Name: "db2"},
+		{Name: "db3", Member: true, Etcd: true, Barred: true,
 			Synchronous: true},
-		{Name: "lb1", Role: spec.RoleBalancer},
-		{Name: "lb2", Role: spec.RoleBalancer, Balancer: true, Holds: true},
-		{Name: "lb3", Role: spec.RoleBalancer, Balancer: true},
+		{Name: "lb1"},
+		{Name: "lb2", Balancer: true, Holds: true},
+		{Name: "lb3", Balancer: true},
 	}
 	if diff := cmp.Diff(want, TopologyOf(sp, s).Hosts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -48,7 +48,7 @@ func Measure(ctx context.Context, c *site.Site, database bool) (advisor.Facts, m
 	for _, t := range c.Targets() {
 		wg.Go(func() {
 			h, err := c.Spec.Host(t.Name)
-			if err == nil && h.Role == spec.RoleBalancer {
+			if err == nil && h.Has(spec.RoleBalancer) {
 				var heard []advisor.Stranger
 				heard, err = hearStrangers(ctx, c, t)
 				mu.Lock()
@@ -94,7 +94,7 @@ func measureHost(ctx context.Context, c *site.Site,
 	}
 	var histogram advisor.Sync
 	write := "no"
-	if h.Role == spec.RoleDatabase {
+	if c.Spec.Runs(h, spec.RoleEtcd) {
 		if histogram, err = etcdSync(ctx, c, t); err != nil {
 			write = "yes"
 		}
@@ -102,12 +102,9 @@ func measureHost(ctx context.Context, c *site.Site,
 	argv := []string{"timeout", "8", "bash", "-c", measureScript, "measure", write,
 		c.Spec.Etcd.DataDir,
 		c.Spec.PostgreSQL.DataDir}
-	port := c.Spec.Etcd.PeerPort
-	if h.Role == spec.RoleBalancer {
-		port = c.Spec.Patroni.RESTPort
-	}
+	others, port := dialled(c.Spec, h)
 	names := map[string]string{}
-	for _, to := range c.Spec.Databases() {
+	for _, to := range others {
 		if to.Name != h.Name {
 			names[to.Address] = to.Name
 			argv = append(argv, to.Address, strconv.Itoa(port))
@@ -122,6 +119,19 @@ func measureHost(ctx context.Context, c *site.Site,
 		facts.Sync = histogram
 	}
 	return facts, trips, nil
+}
+
+// dialled are the hosts to which a host's round trips are measured, and the port that it dials there
+// also when nobody measures: etcd's members each other, databases without etcd its members, and
+// balancers the databases.
+func dialled(sp *spec.Spec, h spec.Host) ([]spec.Host, int) {
+	switch {
+	case sp.Runs(h, spec.RoleEtcd):
+		return sp.EtcdHosts(), sp.Etcd.PeerPort
+	case h.Has(spec.RoleDatabase):
+		return sp.EtcdHosts(), sp.Etcd.ClientPort
+	}
+	return sp.Databases(), sp.Patroni.RESTPort
 }
 
 // parseMeasured reads the output of advise_measure.sh; names are those of the addresses that were

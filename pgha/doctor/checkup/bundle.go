@@ -78,11 +78,11 @@ func Bundle(ctx context.Context, c *pgha.Cluster, opts Options) (Bundled, error)
 
 // bundleQuestions are what is packed of a host: file names in the bundle, and the commands whose
 // output they hold.
-func bundleQuestions(sp *spec.Spec, role spec.Role) (names []string, argvs [][]string) {
+func bundleQuestions(sp *spec.Spec, h spec.Host) (names []string, argvs [][]string) {
 	add := func(name string, argv ...string) {
 		names, argvs = append(names, name), append(argvs, argv)
 	}
-	for _, u := range unitsOf(sp, role) {
+	for _, u := range unitsOf(sp, h) {
 		add("journal-"+strings.TrimSuffix(u, ".service")+".log", "journalctl", "-q",
 			"--no-pager", "-o",
 			"short-iso", "-n", bundleLines, "-u", u)
@@ -94,12 +94,16 @@ func bundleQuestions(sp *spec.Spec, role spec.Role) (names []string, argvs [][]s
 	add("listeners.txt", "ss", "-ltnp")
 	add("processes.txt", "ps", "-eo", "pid,ppid,stat,user,etime,comm")
 	add("disks.txt", "df", "-hT")
-	if role == spec.RoleBalancer {
+	if h.Has(spec.RoleBalancer) {
 		add("haproxy.cfg", "cat", "/etc/haproxy/haproxy.cfg")
 		add("keepalived.conf", "cat", "/etc/keepalived/keepalived.conf")
+	}
+	if sp.Runs(h, spec.RoleEtcd) {
+		add("etcd.env", "cat", "/etc/etcd/etcd.env")
+	}
+	if !h.Has(spec.RoleDatabase) {
 		return names, argvs
 	}
-	add("etcd.env", "cat", "/etc/etcd/etcd.env")
 	add("patroni-config.yml", "cat", "/etc/patroni/config.yml")
 	add("pg_hba.conf", "cat", sp.PostgreSQL.DataDir+"/pg_hba.conf")
 	add("postgresql.conf", "cat", sp.PostgreSQL.DataDir+"/postgresql.conf")
@@ -111,7 +115,7 @@ func bundleQuestions(sp *spec.Spec, role spec.Role) (names []string, argvs [][]s
 func gatherFiles(ctx context.Context, c *pgha.Cluster, h spec.Host) map[string][]byte {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	names, argvs := bundleQuestions(c.Spec, h.Role)
+	names, argvs := bundleQuestions(c.Spec, h)
 	t, err := c.Target(h.Name)
 	var results []remote.Result
 	if err == nil {

@@ -58,18 +58,16 @@ func Collect(ctx context.Context, c *pgha.Cluster, opts Options) (doctor.Facts, 
 		opts.LongTransaction = defaultLong
 	}
 	f := doctor.Facts{Time: time.Now(), Spec: c.Spec,
-		Authorities: doctor.Authorities(c.Authorities()),
-		Layouts: map[spec.Role]layout.Host{
-			spec.RoleDatabase: site.Layout(c.Spec, spec.RoleDatabase),
-			spec.RoleBalancer: site.Layout(c.Spec, spec.RoleBalancer),
-		},
+		Authorities:     doctor.Authorities(c.Authorities()),
+		Layouts:         map[string]layout.Host{},
 		LongTransaction: opts.LongTransaction}
 	bounded, cancel := context.WithTimeout(ctx, opts.Timeout)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, h := range c.Spec.Hosts {
-		host := &doctor.Host{Name: h.Name, Address: h.Address, Member: h.Member, Role: h.Role}
-		f.Hosts = append(f.Hosts, host)
+		host := &doctor.Host{Name: h.Name, Address: h.Address, Member: h.Member, Role: h.Role,
+			Roles: h.Roles}
+		f.Hosts, f.Layouts[h.Name] = append(f.Hosts, host), site.Layout(c.Spec, h)
 		wg.Go(func() { lookAt(bounded, c, host, opts.LongTransaction) })
 	}
 	var driftErr, statusErr error
@@ -111,12 +109,21 @@ func lookAt(ctx context.Context, c *pgha.Cluster, h *doctor.Host, long time.Dura
 	}
 	reach := reachQuestion(c.Spec, h)
 	groups := [][]question{systemQuestions(c.Spec, h, time.Now())}
-	if h.Role == spec.RoleDatabase {
-		const silent = "its host did not answer in time"
-		h.Data, h.SQL, h.Patroni, h.Etcd = &doctor.Data{}, &doctor.SQL{Error: silent},
-			&doctor.Patroni{Error: silent}, &doctor.Etcd{Error: silent}
-		groups = append(append(groups, databaseQuestions(c.Spec, h)), sqlQuestions(c.Spec, long)...)
-	} else {
+	const silent = "its host did not answer in time"
+	if h.Runs(c.Spec, spec.RoleEtcd) {
+		h.Data, h.Etcd = &doctor.Data{}, &doctor.Etcd{Error: silent}
+	}
+	if h.Runs(c.Spec, spec.RoleDatabase) {
+		h.Data, h.SQL, h.Patroni = &doctor.Data{}, &doctor.SQL{Error: silent},
+			&doctor.Patroni{Error: silent}
+	}
+	if h.Data != nil {
+		groups = append(groups, memberQuestions(c.Spec, h))
+	}
+	if h.SQL != nil {
+		groups = append(groups, sqlQuestions(c.Spec, long)...)
+	}
+	if h.Runs(c.Spec, spec.RoleBalancer) {
 		h.HAProxy = &doctor.HAProxy{}
 		groups = append(groups, balancerQuestions())
 	}

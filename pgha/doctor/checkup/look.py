@@ -139,7 +139,9 @@ def job(name, f):
     answers[name] = guarded(f)
 
 
-jobs = [threading.Thread(target=job, args=part) for part in (("patroni", patroni), ("etcd", store), ("files", files))]
+# What does not run here has no address.
+parts = [("files", files)] + [("patroni", patroni)] * bool(rest) + [("etcd", store)] * bool(etcd)
+jobs = [threading.Thread(target=job, args=part) for part in parts]
 for j in jobs:
     j.start()
 for j in jobs:

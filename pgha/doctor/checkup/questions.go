@@ -14,6 +14,7 @@ import (
 	"github.com/pgha/toolkit/pgha/connstring"
 	"github.com/pgha/toolkit/pgha/doctor"
 	"github.com/pgha/toolkit/pgha/inspect"
+	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/reach"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/layout"
@@ -40,7 +41,7 @@ func inShell(text string, parameters ...string) []string {
 
 // systemQuestions are asked of every host.
 func systemQuestions(sp *spec.Spec, h *doctor.Host, asked time.Time) []question {
-	units := unitsOf(sp, h.Role)
+	units := unitsOf(sp, specHost(h))
 	note, reset := pgha.MemoryCommands()
 	return []question{
 		{note, func(h *doctor.Host, r remote.Result) {
@@ -68,33 +69,45 @@ func systemQuestions(sp *spec.Spec, h *doctor.Host, asked time.Time) []question 
 		{[]string{"ip", "-o", "addr", "show"}, readAddresses},
 		{[]string{"nft", "-a", "list", "ruleset"}, readFirewall},
 		{[]string{"ps", "-eo", "pid=,stat=,comm="}, readProcesses},
-		{append([]string{"stat", "-c", "%a %U %G %n", "--"}, filesOf(sp, h.Role)...), readFiles},
+		{append([]string{"stat", "-c", "%a %U %G %n", "--"}, filesOf(sp, specHost(h))...), readFiles},
 		{append([]string{"dpkg-query", "-W", "-f",
 			"${Package} ${Version} ${db:Status-Status}\n", "--"},
-			packagesOf(sp, h.Role)...), readPackages},
+			packagesOf(sp, h)...), readPackages},
 	}
 }
 
-// unitsOf are the units that a host of this role needs, those first that others need.
-func unitsOf(sp *spec.Spec, role spec.Role) []string {
-	return site.Layout(sp, role).Units(layout.Service, layout.Helper)
+// specHost is a host as far as its layout needs it.
+func specHost(h *doctor.Host) spec.Host {
+	return spec.Host{Name: h.Name, Member: h.Member, Role: h.Role, Roles: h.Roles}
 }
 
-// filesOf are the files and folders that apply puts on a host of this role.
-func filesOf(sp *spec.Spec, role spec.Role) []string {
+// unitsOf are the units that a host needs, those first that others need.
+func unitsOf(sp *spec.Spec, h spec.Host) []string {
+	return site.Layout(sp, h).Units(layout.Service, layout.Helper)
+}
+
+// filesOf are the files and folders that apply puts on a host.
+func filesOf(sp *spec.Spec, h spec.Host) []string {
 	var paths []string
-	for _, f := range site.Layout(sp, role).Files() {
+	for _, f := range site.Layout(sp, h).Files() {
 		paths = append(paths, f.Path)
 	}
 	return paths
 }
 
 // packagesOf are the packages whose versions have to agree between the hosts of a role.
-func packagesOf(sp *spec.Spec, role spec.Role) []string {
-	if role == spec.RoleBalancer {
-		return []string{"haproxy", "keepalived"}
+func packagesOf(sp *spec.Spec, h *doctor.Host) []string {
+	var names []string
+	if h.Runs(sp, spec.RoleBalancer) {
+		names = append(names, "haproxy", "keepalived")
 	}
-	return []string{"patroni", fmt.Sprintf("postgresql-%d", sp.PostgreSQL.Version)}
+	if h.Runs(sp, spec.RoleDatabase) {
+		names = append(names, "patroni", fmt.Sprintf("postgresql-%d", sp.PostgreSQL.Version))
+	}
+	if len(names) == 0 { // none at all would mean every package of the host
+		names = append(names, "etcd-server")
+	}
+	return names
 }
 
 // reachWithin is how long a host tries to reach others.
@@ -103,35 +116,57 @@ const reachWithin = 800 * time.Millisecond
 // reachQuestion tries every connection that the host has to open to others.
 func reachQuestion(sp *spec.Spec, h *doctor.Host) question {
 	var addresses []string
-	ports := []int{sp.Patroni.RESTPort, sp.PostgreSQL.Port}
-	if h.Role == spec.RoleDatabase {
-		ports = append(ports, sp.Etcd.ClientPort, sp.Etcd.PeerPort)
-	}
-	for _, d := range sp.Databases() {
-		for _, port := range ports {
-			if d.Name != h.Name {
-				addresses = append(addresses, connstring.HostPort(d.Address, port))
-			}
+	for _, d := range sp.MemberHosts() {
+		if d.Name == h.Name {
+			continue
+		}
+		for _, port := range reachedOn(sp, h, d) {
+			addresses = append(addresses, connstring.HostPort(d.Address, port))
 		}
 	}
 	return question{reach.Question(reachWithin, addresses...),
 		func(h *doctor.Host, r remote.Result) { h.Reach = reach.Read(string(r.Stdout)) }}
 }
 
-// databaseQuestions are about the programs and files of a database host.
-func databaseQuestions(sp *spec.Spec, h *doctor.Host) []question {
+// reachedOn are the ports of another host to which a host opens connections.
+func reachedOn(sp *spec.Spec, h *doctor.Host, other spec.Host) []int {
+	data, votes := h.Runs(sp, spec.RoleDatabase), h.Runs(sp, spec.RoleEtcd)
+	var ports []int
+	if other.Has(spec.RoleDatabase) && (data || h.Runs(sp, spec.RoleBalancer)) {
+		ports = append(ports, sp.Patroni.RESTPort, sp.PostgreSQL.Port)
+	}
+	if data && sp.Runs(other, spec.RoleEtcd) {
+		ports = append(ports, sp.Etcd.ClientPort)
+	}
+	if votes && sp.Runs(other, spec.RoleEtcd) {
+		ports = append(ports, sp.Etcd.PeerPort)
+	}
+	return ports
+}
+
+// memberQuestions are about the programs and files of a host of a database or of etcd. What does not
+// run there is not asked: its address is empty.
+func memberQuestions(sp *spec.Spec, h *doctor.Host) []question {
 	pg := sp.PostgreSQL
-	look := []string{"python3", "-I", "-c", lookScript,
-		connstring.HostPort(h.Address, sp.Patroni.RESTPort),
-		"127.0.0.1", strconv.Itoa(sp.Etcd.ClientPort), pg.DataDir, sp.Etcd.DataDir}
-	for _, c := range layout.Certificates() {
+	rest, store, data := "", "", ""
+	if h.Patroni != nil {
+		rest, data = connstring.HostPort(h.Address, sp.Patroni.RESTPort), pg.DataDir
+	}
+	if h.Etcd != nil {
+		store = "127.0.0.1"
+	}
+	look := []string{"python3", "-I", "-c", lookScript, rest, store,
+		strconv.Itoa(sp.Etcd.ClientPort), data, sp.Etcd.DataDir}
+	for _, c := range certs.OfHost(sp, specHost(h)) {
 		look = append(look, c.Label()+"|"+c.File+"|"+c.Key)
 	}
-	return []question{
-		{look, readPrograms},
-		{[]string{fmt.Sprintf("/usr/lib/postgresql/%d/bin/pg_controldata", pg.Version), "-D",
-			pg.DataDir}, readControl},
+	questions := []question{{look, readPrograms}}
+	if h.Patroni == nil {
+		return questions
 	}
+	return append(questions, question{
+		[]string{fmt.Sprintf("/usr/lib/postgresql/%d/bin/pg_controldata", pg.Version), "-D",
+			pg.DataDir}, readControl})
 }
 
 // sqlQuestions go to PostgreSQL's own socket, as the operating system's postgres user, and as the

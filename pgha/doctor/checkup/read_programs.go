@@ -24,12 +24,20 @@ func readPrograms(h *doctor.Host, r remote.Result) {
 			Error        string               `json:"error"`
 		} `json:"files"`
 	}
-	if err := json.Unmarshal(r.Stdout, &answer); err != nil {
+	err := json.Unmarshal(r.Stdout, &answer)
+	if err != nil {
 		reason := "python3 did not answer: " + oneLine(err.Error())
-		h.Patroni, h.Etcd = &doctor.Patroni{Error: reason}, &doctor.Etcd{Error: reason}
+		answer.Patroni, answer.Etcd = doctor.Patroni{Error: reason}, doctor.Etcd{Error: reason}
+	}
+	if h.Patroni != nil {
+		h.Patroni = &answer.Patroni
+	}
+	if h.Etcd != nil {
+		h.Etcd = &answer.Etcd
+	}
+	if err != nil {
 		return
 	}
-	h.Patroni, h.Etcd = &answer.Patroni, &answer.Etcd
 	*h.Data, h.Certificates = answer.Files.Data, answer.Files.Certificates
 }
 

@@ -66,7 +66,7 @@ func look(t *testing.T, patroni, etcd *httptest.Server, etc string) (*doctor.Hos
 	if r.Code != 0 {
 		t.Fatalf("%+v", r)
 	}
-	h := &doctor.Host{Data: &doctor.Data{}}
+	h := &doctor.Host{Data: &doctor.Data{}, Patroni: &doctor.Patroni{}, Etcd: &doctor.Etcd{}}
 	readPrograms(h, remote.Result{Stdout: []byte(r.Stdout)})
 	return h, r.Stdout
 }

@@ -25,16 +25,22 @@ type Certificate struct {
 	Request pki.Request
 }
 
-// OfHost returns the certificates of a database host, in the order of the layout.
+// OfHost returns the certificates of what runs on a host, in the order of the layout; none for a
+// balancer.
 func OfHost(sp *spec.Spec, h spec.Host) []Certificate {
 	var list []Certificate
 	for _, at := range layout.Certificates() {
-		list = append(list, ofHost(sp, h, at))
+		if sp.Runs(h, users[at.Component]) {
+			list = append(list, ofHost(sp, h, at))
+		}
 	}
 	return list
 }
 
-// Named returns the certificate of a database host by its name in the layout.
+// users are the roles whose hosts have a component's certificates.
+var users = map[string]spec.Role{"etcd": spec.RoleEtcd, "patroni": spec.RoleDatabase}
+
+// Named returns the certificate of a host by its name in the layout.
 func Named(sp *spec.Spec, h spec.Host, name string) Certificate {
 	return ofHost(sp, h, layout.CertificateOf(name))
 }

@@ -206,3 +206,25 @@ func publicOf(t *testing.T, pair pki.KeyPair) []byte {
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: parsed.RawSubjectPublicKeyInfo})
 }
+
+// TestCertificatesOfRoles: a host has the certificates of what runs on it, and no other.
+func TestCertificatesOfRoles(t *testing.T) {
+	t.Parallel()
+	sp := cluster()
+	sp.Hosts[1].Role, sp.Hosts[1].Roles = "", []spec.Role{spec.RoleDatabase, spec.RoleEtcd}
+	sp.Hosts = append(sp.Hosts,
+		spec.Host{Name: "w", Address: "10.0.0.4", Member: "w", Role: spec.RoleEtcd})
+	etcd := []string{layout.EtcdServer, layout.EtcdPeer, layout.EtcdGateway}
+	database := []string{layout.EtcdClient, layout.RESTServer, layout.RESTClient, layout.Postgres}
+	for name, want := range map[string][]string{
+		"lb1": nil, "db1": slices.Concat(etcd, database), "db2": database, "w": etcd,
+	} {
+		var got []string
+		for _, c := range OfHost(sp, hostOf(t, sp, name)) {
+			got = append(got, c.Name)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s has %v, want %v", name, got, want)
+		}
+	}
+}

@@ -81,7 +81,7 @@ func LookAt(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host) Lo
 		bootCommand,
 		{"test", "-e", "/run/reboot-required"},
 	}
-	if h.Role == spec.RoleDatabase {
+	if h.Has(spec.RoleDatabase) {
 		questions = append(questions, serverCommand(c.Spec.PostgreSQL.DataDir), c.ControlCommand())
 	}
 	res, err := t.Batch(ctx, questions...)
@@ -96,7 +96,7 @@ func LookAt(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host) Lo
 	for id, kv := range output.Units(string(res[0].Stdout)) {
 		l.Active[id], l.Enabled[id] = kv["ActiveState"], kv["UnitFileState"]
 	}
-	if h.Role == spec.RoleDatabase {
+	if h.Has(spec.RoleDatabase) {
 		l.Server = res[3].ExitCode == 0
 		l.Control = output.ControlData(string(res[4].Stdout))
 	}

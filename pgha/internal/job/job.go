@@ -14,6 +14,17 @@ func (r *Job) Databases() ([]*remote.Target, error) {
 	return site.Finder(r.Target).All(site.Without(r.Spec.Databases(), r.LeftOut()))
 }
 
+// EtcdHosts returns connections to all hosts that run etcd and are not left out.
+func (r *Job) EtcdHosts() ([]*remote.Target, error) {
+	return site.Finder(r.Target).All(site.Without(r.Spec.EtcdHosts(), r.LeftOut()))
+}
+
+// MemberHosts returns connections to all hosts that have a member of Patroni's or of etcd's and are
+// not left out.
+func (r *Job) MemberHosts() ([]*remote.Target, error) {
+	return site.Finder(r.Target).All(site.Without(r.Spec.MemberHosts(), r.LeftOut()))
+}
+
 // Balancers returns connections to all balancers that are not left out.
 func (r *Job) Balancers() ([]*remote.Target, error) {
 	return site.Finder(r.Target).All(site.Without(r.Spec.Balancers(), r.LeftOut()))

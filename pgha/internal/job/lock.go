@@ -30,7 +30,7 @@ const (
 	// LockEtcd is for operations during which etcd stays up.
 	LockEtcd Locking = iota
 	// LockHosts is for operations that come before etcd or take it down: a process on every
-	// database host holds it.
+	// host of a database or of etcd holds it.
 	LockHosts
 )
 
@@ -84,9 +84,9 @@ func refuseHolder(ctx context.Context, c *site.Site, eo etcd.Options) error {
 		time.Since(holder.Since).Round(time.Second))}
 }
 
-// lockAllHosts takes the lock on every database host that answers, in the spec's order. A host on
-// which it cannot be had, because root or an answer is missing, does not keep the problems of the
-// others from being reported too.
+// lockAllHosts takes the lock on every host of a database or of etcd that answers, in the spec's
+// order. A host on which it cannot be had, because root or an answer is missing, does not keep the
+// problems of the others from being reported too.
 func lockAllHosts(ctx context.Context, c *site.Site, purpose, holder string) (held context.Context,
 	unlock func() error, err error) {
 	note := fmt.Sprintf("%s since %s: %s", holder, time.Now().Format(time.RFC3339), purpose)
@@ -96,7 +96,7 @@ func lockAllHosts(ctx context.Context, c *site.Site, purpose, holder string) (he
 	}
 	held = ctx
 	var failed []error
-	for _, h := range c.Spec.Databases() {
+	for _, h := range c.Spec.MemberHosts() {
 		t, ok := c.Connections[h.Name]
 		if !ok || site.Among(c.LeftOut(), h.Name) {
 			continue

@@ -84,11 +84,12 @@ func loginsOf(c *site.Site, t *remote.Target, h spec.Host) []login {
 	}
 	for _, other := range c.Spec.Hosts {
 		from, err := c.Target(other.Name)
-		if err != nil || other.Name == h.Name {
+		if err != nil || other.Name == h.Name ||
+			!other.Has(spec.RoleDatabase) && !other.Has(spec.RoleBalancer) {
 			continue
 		}
 		route := site.Route{Host: h.Address, From: from,
-			Replication: other.Role == spec.RoleDatabase}
+			Replication: other.Has(spec.RoleDatabase)}
 		what := "log in as " + pg.Superuser + " from balancer " + other.Name
 		if route.Replication {
 			what = "log in for replication from " + other.Name

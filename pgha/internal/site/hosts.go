@@ -27,12 +27,16 @@ func (c *Site) ControlCommand() []string {
 		"-D", c.Spec.PostgreSQL.DataDir}
 }
 
-// Member returns the member's name for the name of a member or of its host, and refuses balancers
-// and names that are none, with the nearest one there is.
+// Member returns the member's name for the name of a member or of its host, and refuses hosts
+// that have none and names that are none, with the nearest one there is.
 func (c *Site) Member(name string) (string, error) {
 	h, err := c.Spec.Host(name)
-	if err == nil && h.Role != spec.RoleDatabase {
-		err = fmt.Errorf("%s is a balancer, not a member of the database cluster", h.Name)
+	if err == nil && !h.Has(spec.RoleDatabase) {
+		what := "balancer"
+		if h.Has(spec.RoleEtcd) {
+			what = "host of etcd alone"
+		}
+		err = fmt.Errorf("%s is a %s, not a member of the database cluster", h.Name, what)
 	}
 	if err != nil {
 		var names []string
@@ -80,9 +84,11 @@ func (c *Site) Chosen(names []string) ([]spec.Host, error) {
 		func(h spec.Host) bool { return !wanted[h.Name] }), nil
 }
 
-// Only returns those of the hosts that have the role.
-func Only(role spec.Role, hosts []spec.Host) []spec.Host {
-	return slices.DeleteFunc(slices.Clone(hosts), func(h spec.Host) bool { return h.Role != role })
+// Only returns those of the hosts that run what the role stands for.
+func Only(sp *spec.Spec, role spec.Role, hosts []spec.Host) []spec.Host {
+	return slices.DeleteFunc(slices.Clone(hosts), func(h spec.Host) bool {
+		return !sp.Runs(h, role)
+	})
 }
 
 // Without returns hosts without those of the others.

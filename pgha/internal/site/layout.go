@@ -14,24 +14,38 @@ import (
 	"github.com/pgha/toolkit/pgha/vip"
 )
 
-// Layout describes what apply puts on a host of this role, each component in the order in which it
-// is started. Pure computation.
-func Layout(sp *spec.Spec, role spec.Role) layout.Host {
-	if role == spec.RoleDatabase {
-		po := patroniOptions(sp)
-		return layout.Host{hostLayout(), RepositoryLayout(sp), etcd.Layout(etcdOptions(sp)),
-			patroni.ServerLayout(po), patroni.Layout(po)}
+// Layout describes what apply puts on a host, each component in the order in which it is started.
+// Pure computation.
+func Layout(sp *spec.Spec, h spec.Host) layout.Host {
+	on := layout.Host{hostLayout()}
+	if sp.Runs(h, spec.RoleDatabase) {
+		on = append(on, RepositoryLayout(sp))
 	}
+	if sp.Runs(h, spec.RoleEtcd) {
+		on = append(on, etcd.Layout(etcdOptions(sp)))
+	}
+	if sp.Runs(h, spec.RoleDatabase) {
+		po := patroniOptions(sp)
+		on = append(on, patroni.ServerLayout(po), patroni.Layout(po))
+	}
+	if sp.Runs(h, spec.RoleBalancer) {
+		on = append(on, lb.Layout(balancerOptions(sp)), addressLayout(sp))
+	}
+	return on
+}
+
+// addressLayout describes what keepalived needs.
+func addressLayout(sp *spec.Spec) layout.Layout {
 	address := vip.Layout(vip.Options{})
 	if sp.VIP == nil { // its packages are installed, and nothing of it is set up
 		address = layout.Layout{Component: address.Component, Packages: address.Packages,
 			PackagesFrom: address.PackagesFrom}
 	}
-	return layout.Host{hostLayout(), lb.Layout(balancerOptions(sp)), address}
+	return address
 }
 
 // LayoutOf describes what apply puts on a host.
-func (c *Site) LayoutOf(h spec.Host) layout.Host { return Layout(c.Spec, h.Role) }
+func (c *Site) LayoutOf(h spec.Host) layout.Host { return Layout(c.Spec, h) }
 
 // UnitsOf returns the cluster's services on a host, in the order in which they are started.
 func (c *Site) UnitsOf(h spec.Host) []string { return c.LayoutOf(h).Units(layout.Service) }

@@ -52,6 +52,12 @@ func (c *Site) Databases() ([]*remote.Target, error) {
 	return Finder(c.LenientTarget).All(c.Spec.Databases())
 }
 
+// MemberHosts returns connections to all hosts that have a member of Patroni's or of etcd's, for
+// looking.
+func (c *Site) MemberHosts() ([]*remote.Target, error) {
+	return Finder(c.LenientTarget).All(c.Spec.MemberHosts())
+}
+
 // EtcdOptions returns what package etcd needs to look at this cluster.
 func (c *Site) EtcdOptions() (etcd.Options, error) { return c.EtcdOptionsFor(c.LenientTarget) }
 
@@ -94,7 +100,7 @@ func (c *Site) EtcdOptionsFor(find Finder) (etcd.Options, error) {
 	sp, cr := c.Spec, c.Credentials()
 	o := etcdOptions(sp)
 	o.CA, o.Client = cr.EtcdCA, cr.EtcdOperator
-	for _, h := range sp.Databases() {
+	for _, h := range sp.EtcdHosts() {
 		t, err := find(h.Name)
 		if err != nil {
 			return o, err
@@ -165,6 +171,10 @@ func (c *Site) PatroniOptionsFor(find Finder) (patroni.Options, error) {
 	for _, h := range sp.Balancers() {
 		o.Balancers = append(o.Balancers, h.Address)
 	}
+	for _, h := range sp.EtcdHosts() {
+		o.EtcdEndpoints = append(o.EtcdEndpoints, connstring.HostPort(h.Address,
+			sp.Etcd.ClientPort))
+	}
 	for _, h := range sp.Databases() {
 		t, err := find(h.Name)
 		if err != nil {
@@ -174,8 +184,6 @@ func (c *Site) PatroniOptionsFor(find Finder) (patroni.Options, error) {
 		c.Mu.Lock()
 		watchdog := c.Facts[h.Name].Watchdog
 		c.Mu.Unlock()
-		o.EtcdEndpoints = append(o.EtcdEndpoints, connstring.HostPort(h.Address,
-			sp.Etcd.ClientPort))
 		o.Members = append(o.Members, patroni.Member{Target: t, Name: h.Member, Address: h.Address,
 			Tags:       h.Tags,
 			EtcdClient: hc[layout.EtcdClient], REST: hc[layout.RESTServer],

@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// ResetFile lies on every database host from the moment a reset begins to change until the new
+// ResetFile lies on every host of a database or of etcd from the moment a reset begins to change until the new
 // cluster is there: who began it, and when. What a killed reset leaves is reported by it.
 const ResetFile = "/var/lib/pgha/reset"
 

@@ -25,7 +25,7 @@ type Credentials struct {
 	Changed []string
 }
 
-// HostCertificates are the certificates of one database host, by their names in the layout.
+// HostCertificates are the certificates of one host, by their names in the layout.
 type HostCertificates map[string]pki.KeyPair
 
 // LoadCredentials reads or makes the CAs, certificates and passwords of the cluster.
@@ -90,7 +90,7 @@ func (s *State) added(sp *spec.Spec) map[string]bool {
 		return nil
 	}
 	all, hosts := map[string]bool{}, 0
-	for _, h := range sp.Databases() {
+	for _, h := range sp.MemberHosts() {
 		var missing []string
 		list := certs.OfHost(sp, h)
 		for _, of := range list {
@@ -106,7 +106,7 @@ func (s *State) added(sp *spec.Spec) map[string]bool {
 			all[stored] = true
 		}
 	}
-	if hosts == len(sp.Databases()) {
+	if hosts == len(sp.MemberHosts()) {
 		return nil
 	}
 	return all
@@ -115,7 +115,7 @@ func (s *State) added(sp *spec.Spec) map[string]bool {
 // Certify sets the hosts' certificates of one authority to what issue returns.
 func (c *Credentials) Certify(sp *spec.Spec, authority string,
 	issue func(of certs.Certificate) (pki.KeyPair, error)) error {
-	for _, h := range sp.Databases() {
+	for _, h := range sp.MemberHosts() {
 		held := maps.Clone(c.Hosts[h.Name])
 		if held == nil {
 			held = HostCertificates{}

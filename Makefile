@@ -63,6 +63,10 @@ bench-scale: go ## measure a run without changes on 6 and on 100 simulated hosts
 bench-operations: lab-deps ## measure seconds without writes and lost rows, 10 times each, in about an hour (RUNS=2 ONLY=switchover,power-fast)
 	go run ./cmd/pgha-bench -operations $(if $(RUNS),-runs $(RUNS)) $(if $(ONLY),-only $(ONLY))
 
+.PHONY: bench-hosts
+bench-hosts: lab-deps ## measure hosts that come, go and are replaced under a writer, in about 10 minutes
+	go run ./cmd/pgha-bench -hosts
+
 ##@ Check
 
 .PHONY: test

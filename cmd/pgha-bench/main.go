@@ -1,7 +1,7 @@
 // Command pgha-bench measures what an operator waits for, on labs of its own. Without -operations:
 // a fresh apply on a new lab, phase by phase, a second apply, status and verify. With it: the
-// seconds without writes, and the rows lost, when the leadership moves and when things break. With
-// -scale: a run without changes on 100 simulated hosts, which needs no lab. A lab's image is built
+// seconds without writes, and the rows lost, when the leadership moves and when things break; with
+// -hosts the same while hosts come and go. With -scale: a run without changes on 100 simulated hosts, which needs no lab. A lab's image is built
 // beforehand and not counted; its lab is removed.
 package main
 
@@ -27,6 +27,7 @@ type options struct {
 	name, only        string
 	client            probe.Client
 	operations, scale bool
+	hosts             bool
 }
 
 // run measures what the arguments say, and returns the exit code.
@@ -44,6 +45,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch {
 	case o.operations:
 		err = operate(ctx, o.name, orDefault(o.runs, 10), o.only, o.client)
+	case o.hosts:
+		err = measureHosts(ctx, o.name, stdout)
 	case o.scale:
 		err = scale(ctx, orDefault(o.runs, 3), stdout)
 	default:
@@ -71,6 +74,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		"measure operations and faults instead of provisioning")
 	flags.BoolVar(&o.scale, "scale", false,
 		"measure a run without changes on 6 and on 100 simulated hosts instead")
+	flags.BoolVar(&o.hosts, "hosts", false,
+		"measure hosts that come, go and are replaced instead")
 	flags.StringVar(&o.only, "only", "",
 		"only these operations, separated by commas: "+strings.Join(operationNames(), ","))
 	flags.Func("client", fmt.Sprintf("what the writer does with connections, one of %q (default %q)",
@@ -89,8 +94,12 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("there are options only, and %q is none", flags.Arg(0))
 	case o.runs < 0:
 		return o, fmt.Errorf("-runs %d: a number of runs is positive", o.runs)
-	case o.operations && o.scale:
-		return o, errors.New("-operations and -scale are two measurements: give one of them")
+	case o.operations && o.scale, o.hosts && (o.operations || o.scale):
+		return o, errors.New("-operations, -hosts and -scale are measurements of their own: give one " +
+			"of them")
+	case o.hosts && o.runs > 1:
+		return o, errors.New("-hosts makes each change once, because each begins with what the one " +
+			"before left: leave -runs out")
 	case (o.only != "" || o.client != "") && !o.operations:
 		return o, errors.New("-only and -client go with -operations")
 	}

@@ -22,7 +22,9 @@ func TestWrongCommandLine(t *testing.T) {
 		"-operations -only a,,b":   `no operation is called "a"`,
 		"-operations -client x":    "there is no such client",
 		"-client pools":            "go with -operations",
-		"-hosts 3":                 "not defined: -hosts",
+		"-nodes 3":                 "not defined: -nodes",
+		"-hosts -scale":            "give one of them",
+		"-hosts -runs 2":           "leave -runs out",
 		"-lab-name":                "needs an argument",
 		"-operations -runs 1 -n x": "not defined: -n",
 	} {

@@ -86,7 +86,7 @@ func operate(ctx context.Context, name string, runs int, only string, client pro
 		return err
 	}
 	var out outcomes
-	err = withLab(ctx, name, func(l *lab.Lab) error {
+	err = withLab(ctx, lab.Options{Name: name}, func(l *lab.Lab) error {
 		profile := spec.Profile("")
 		for _, o := range chosen {
 			sp, err := specOf(l, fmt.Sprintf("patroni: {profile: %s}\n", o.profile))

@@ -27,7 +27,7 @@ func provision(ctx context.Context, name string, runs int) error {
 
 // once measures one lab from its first boot to its end.
 func once(ctx context.Context, name string, t *table) error {
-	return withLab(ctx, name, func(l *lab.Lab) error {
+	return withLab(ctx, lab.Options{Name: name}, func(l *lab.Lab) error {
 		sp, err := specOf(l, "")
 		if err != nil {
 			return err

@@ -10,8 +10,7 @@ import (
 )
 
 // withLab boots a new lab for f and removes it afterwards.
-func withLab(ctx context.Context, name string, f func(*lab.Lab) error) (err error) {
-	options := lab.Options{Name: name}
+func withLab(ctx context.Context, options lab.Options, f func(*lab.Lab) error) (err error) {
 	if err := lab.Down(ctx, options); err != nil {
 		return err
 	}

@@ -119,6 +119,10 @@ func (o Options) settings(m Member, among []string) []setting {
 		list = append(list, setting{"ETCD_CLIENT_CERT_FILE", gateway.File},
 			setting{"ETCD_CLIENT_KEY_FILE", gateway.Key})
 	}
+	if o.Revoked != nil {
+		list = append(list, setting{"ETCD_CLIENT_CRL_FILE", layout.EtcdRevoked},
+			setting{"ETCD_PEER_CRL_FILE", layout.EtcdRevoked})
+	}
 	if o.MetricsPort > 0 {
 		list = append(list, setting{"ETCD_LISTEN_METRICS_URLS",
 			"http://" + hostport.Join(m.Address, o.MetricsPort)})

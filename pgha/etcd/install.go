@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -49,6 +50,9 @@ func (o Options) resources(m Member, how entry) []remote.Resource {
 	l := Layout(o)
 	// etcd reads a certificate and its key at every handshake: one without the other would end TLS.
 	certificates := remote.Together{l.Place(CAFile, o.CA)}
+	if o.Revoked != nil {
+		certificates = append(certificates, l.Place(layout.EtcdRevoked, o.Revoked))
+	}
 	for i, pair := range []pki.KeyPair{m.Server, m.Peer, m.Gateway} {
 		if !pair.IsZero() {
 			c := l.Certificates[i]

@@ -20,6 +20,7 @@ func Layout(o Options) layout.Layout {
 			{Path: o.DataDir, Dir: true, Owner: user, Group: user, Mode: 0o700,
 				From: "etcd.data_dir"},
 			{Path: CAFile, Group: user, From: layout.FromVault},
+			{Path: layout.EtcdRevoked, Group: user, From: layout.FromVault},
 			{Path: envFile, Configures: Unit, From: settingsFrom},
 			{Path: unitFile, Configures: Unit, From: "etcd.data_dir"},
 			{Path: etcdctlPath, Mode: 0o755, From: settingsFrom},

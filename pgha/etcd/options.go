@@ -62,6 +62,11 @@ type Options struct {
 	// CA is the PEM bundle that every certificate of this cluster, and of nothing else, is verified
 	// against.
 	CA []byte
+	// Revoked is a list in DER (pki.CA.Revoke) of certificates that open nothing any more: those of
+	// hosts that were removed. etcd reads it at every handshake, as a server; nil means that there
+	// is none. A list, empty or not, in place of none restarts etcd, one member after the other; a
+	// longer one restarts nothing.
+	Revoked []byte
 	// Client is the operator's certificate, with client usage. It stays on this machine.
 	Client pki.KeyPair
 	// Token keeps members from joining another cluster by accident; "" means "etcd-cluster". Of no

@@ -12,7 +12,6 @@ import (
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/adopt"
-	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
@@ -136,14 +135,19 @@ func (w *work) add(joining []spec.Host, sp *spec.Spec) {
 		func(ctx context.Context) error { return w.apply(ctx, sp) })
 }
 
-// apply runs the phases of Apply.
+// apply runs the phases of Apply. With the last specification the certificates of hosts that are
+// gone are taken back, so that what is left of them anywhere opens nothing.
 func (w *work) apply(ctx context.Context, sp *spec.Spec) error {
-	err := engine.RunPhases(ctx, w.on(sp).Site, engine.Saving(provision.StandardPhases()), w.Out,
-		false)
-	if err != nil || sp != w.to {
-		return err
+	on := w.on(sp)
+	if sp == w.to {
+		cr, err := w.State.Disown(w.Credentials(), w.all, w.to)
+		if err != nil {
+			return err
+		}
+		w.Hold(cr)
+		on = w.on(sp)
 	}
-	return w.forgetCertificates()
+	return engine.RunPhases(ctx, on.Site, engine.Saving(provision.StandardPhases()), w.Out, false)
 }
 
 // reached runs f where the host can be reached. What cannot be done on it is told.
@@ -296,29 +300,6 @@ func (w *work) takeAway(h spec.Host, now, after *spec.Spec) {
 			}
 			return power.TakeAway(ctx, w.on(now), w.on(after), h)
 		})
-}
-
-// forgetCertificates deletes the certificates of hosts that are gone from the state directory.
-func (w *work) forgetCertificates() error {
-	for _, h := range w.all.Hosts {
-		needed := map[string]bool{}
-		if now, err := w.to.Host(h.Name); err == nil {
-			for _, of := range certs.OfHost(w.to, now) {
-				needed[of.Stored] = true
-			}
-		}
-		for _, of := range certs.OfHost(w.all, h) {
-			if needed[of.Stored] {
-				continue
-			}
-			for _, suffix := range []string{".crt", ".key"} {
-				if err := w.State.Remove(filepath.Join("certs", of.Stored+suffix)); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
 }
 
 // save writes the specification's file, if it is not as it shall be.

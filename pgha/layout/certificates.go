@@ -28,6 +28,8 @@ const (
 const (
 	EtcdCerts = "/etc/etcd/certs"
 	EtcdCA    = EtcdCerts + "/ca.crt"
+	// EtcdRevoked is the list, in DER, of certificates that the authority has taken back.
+	EtcdRevoked = EtcdCerts + "/revoked.crl"
 
 	PatroniCerts  = "/etc/patroni/certs"
 	PatroniEtcdCA = PatroniCerts + "/etcd-ca.crt"

@@ -99,7 +99,7 @@ func etcdOptions(sp *spec.Spec) etcd.Options {
 func (c *Site) EtcdOptionsFor(find Finder) (etcd.Options, error) {
 	sp, cr := c.Spec, c.Credentials()
 	o := etcdOptions(sp)
-	o.CA, o.Client = cr.EtcdCA, cr.EtcdOperator
+	o.CA, o.Revoked, o.Client = cr.EtcdCA, cr.EtcdRevoked, cr.EtcdOperator
 	for _, h := range sp.EtcdHosts() {
 		t, err := find(h.Name)
 		if err != nil {

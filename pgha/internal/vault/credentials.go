@@ -15,7 +15,9 @@ import (
 // Credentials is everything secret or signed that a run needs, loaded from the operator's state
 // directory and completed where something is missing or due.
 type Credentials struct {
-	EtcdCA, PatroniCA, PostgresCA    []byte
+	EtcdCA, PatroniCA, PostgresCA []byte
+	// EtcdRevoked is etcd's list, in DER, of certificates that open nothing any more.
+	EtcdRevoked                      []byte
 	EtcdOperator, PatroniOperator    pki.KeyPair
 	Hosts                            map[string]HostCertificates
 	Superuser, Replication, Rewinder pki.Secret
@@ -35,6 +37,11 @@ func LoadCredentials(ctx context.Context, s *State, sp *spec.Spec) (*Credentials
 		ca, err := s.Authority(name, CAName(sp, name), CaOptions(sp)...)
 		if err != nil {
 			return nil, err
+		}
+		if name == layout.EtcdAuthority {
+			if c.EtcdRevoked, err = s.revoked(ca); err != nil {
+				return nil, err
+			}
 		}
 		if err := s.certificates(sp, c, name, ca, ca.CertPEM()); err != nil {
 			return nil, err

@@ -3,9 +3,11 @@ package pgha
 import (
 	"context"
 
+	"github.com/pgha/toolkit/pgha/advisor"
 	"github.com/pgha/toolkit/pgha/advisor/measure"
 	"github.com/pgha/toolkit/pgha/journal"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/status"
 )
 
@@ -134,3 +136,15 @@ type CertificateStatus = status.CertificateStatus
 // rather than as an error, so the status of a half-dead cluster is still a status. A ctx that ends
 // while they are asked is an error.
 func (c *Cluster) Status(ctx context.Context) (Status, error) { return status.Look(ctx, c.site) }
+
+// Finding is something that Preflight has to say about a host.
+type Finding = preflight.Finding
+
+// Timing is how long one kind of fault lasts, and what it is the sum of.
+type Timing = advisor.Timing
+
+// TimingPart is one summand of a Timing.
+type TimingPart = advisor.TimingPart
+
+// Timings adds up how long each kind of fault lasts with these settings. It contacts no host.
+func Timings(sp *Spec) []Timing { return advisor.Timings(sp) }

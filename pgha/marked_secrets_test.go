@@ -23,6 +23,7 @@ import (
 	"github.com/pgha/toolkit/pgha/doctor/checkup"
 	"github.com/pgha/toolkit/pgha/drill"
 	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/hosts"
 	"github.com/pgha/toolkit/pgha/incident"
 	"github.com/pgha/toolkit/pgha/inspect"
 	"github.com/pgha/toolkit/pgha/internal/vault"
@@ -75,6 +76,7 @@ func configured() []any {
 		power.StartOptions{}, power.StopOptions{}, provision.ApplyOptions{},
 		provision.PlanOptions{},
 		recovery.FromOptions{}, recovery.TakeOverOptions{}, lab.WipeOptions{},
+		hosts.Options{}, hosts.AddOptions{}, hosts.RemoveOptions{}, hosts.ReplaceOptions{},
 		query.QueryOptions{}, secrets.RotateOptions{}, settings.SetConfigOptions{},
 		verify.DeepVerifyOptions{},
 		checkup.Options{}, drill.Options{}, incident.Options{},

@@ -29,7 +29,21 @@ import (
 func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 	fail := func(_ any, err error) error { return err }
 	return map[string]func() error{
-		"Apply": func() error { return fail(c.Apply(ctx, pgha.ApplyOptions{})) },
+		"AddHosts": func() error {
+			return fail(c.AddHosts(ctx, pgha.AddHostsOptions{Hosts: []spec.Host{{Name: "pg-4",
+				Address: "10.0.0.44", Role: spec.RoleDatabase}, {Name: "pg-5", Address: "10.0.0.45",
+				Role: spec.RoleDatabase}}}))
+		},
+		"RemoveHosts": func() error {
+			return fail(c.RemoveHosts(ctx, pgha.RemoveHostsOptions{Hosts: []string{"pg-2", "pg-3"}}))
+		},
+		"ReplaceHost": func() error {
+			return fail(c.ReplaceHost(ctx, pgha.ReplaceHostOptions{Host: "pg-2",
+				With: spec.Host{Name: "pg-4", Address: "10.0.0.44"}}))
+		},
+		"ContinueChange": func() error { return fail(c.ContinueChange(ctx, pgha.HostOptions{})) },
+		"UndoChange":     func() error { return fail(c.UndoChange(ctx, pgha.HostOptions{})) },
+		"Apply":          func() error { return fail(c.Apply(ctx, pgha.ApplyOptions{})) },
 		"CancelRestart": func() error {
 			return fail(c.CancelRestart(ctx, pgha.Operation{}, "pg-1"))
 		},
@@ -86,7 +100,7 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 var looking = []string{
 	"Accept", "Advise", "Authorities", "AwaitHealthy", "CheckPorts", "Close", "Config",
 	"ConnConfig",
-	"DialFromCluster", "DynamicConfig", "History", "JudgeState", "Logs", "Operations", "Plan",
+	"DialFromCluster", "DynamicConfig", "HalfDone", "History", "JudgeState", "Logs", "Operations", "Plan",
 	"Preflight",
 	"Reconnect", "Routes", "Specification", "Status", "Target", "Targets", "Verify", "WatchLeaders",
 }

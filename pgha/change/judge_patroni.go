@@ -91,16 +91,22 @@ func memberNames(s Scope) string {
 
 // ownScope is the specification's cluster in etcd.
 func (j *judge) ownScope() (Scope, bool) {
-	if j.store == nil {
+	return j.store.Own(j.Spec)
+}
+
+// Own is the specification's cluster among those in etcd; false where it has none, or where nobody
+// asked it.
+func (s *Store) Own(sp *spec.Spec) (Scope, bool) {
+	if s == nil {
 		return Scope{}, false
 	}
-	i := slices.IndexFunc(j.store.Scopes, func(s Scope) bool {
-		return s.Name == j.Cluster && slashed(s.Namespace) == slashed(j.Patroni.Namespace)
+	i := slices.IndexFunc(s.Scopes, func(s Scope) bool {
+		return s.Name == sp.Cluster && slashed(s.Namespace) == slashed(sp.Patroni.Namespace)
 	})
 	if i < 0 {
 		return Scope{}, false
 	}
-	return j.store.Scopes[i], true
+	return s.Scopes[i], true
 }
 
 // scopeMember is a member that lives, wherever its cluster's keys are.

@@ -3,7 +3,7 @@ package change
 const (
 	newCluster = "write %s again; another value takes a new cluster on other hosts, and its data " +
 		"moved there"
-	hostsLater = "hosts cannot go or move in a running cluster yet: "
+	hostsGo = "; a host goes by the verb host remove, or by host replace"
 )
 
 func generalFields() []Field {
@@ -31,30 +31,28 @@ func hostFields() []Field {
 				"has everything, members let it in (a reload each), and Patroni copies the data " +
 				"to it. A host of etcd more gets its vote the same way, and Patroni is told of " +
 				"it. A balancer more: the others learn of it before it starts, so the address " +
-				"stays where it is. A host less is refused.",
-			Why: hostsLater +
-				"etcd counts its majority over all members that it knows, and a balancer that is " +
+				"stays where it is. A host less is refused: the verb host remove takes it out.",
+			Why: "etcd counts its majority over all members that it knows, and a balancer that is " +
 				"left out takes the virtual IP beside the others",
-			Way: "write the hosts again as they run: %s",
+			Way: "write the hosts again as they run: %s" + hostsGo,
 		},
 		{Name: "hosts[].name", Effect: Ordered,
 			What: "New certificates and a new name in the balancers' files; keep `member` as it " +
 				"was, which is the old name where it is not written."},
 		{
 			Name: "hosts[].address", Effect: Refused,
-			Why: hostsLater +
-				"etcd keeps the address under which a member joined, and a balancer's peers " +
+			Why: "etcd keeps the address under which a member joined, and a balancer's peers " +
 				"listen to the old one",
-			Way: "write %s again",
+			Way: "write %s again; the verb host replace puts a host of another address in its place",
 		},
 		{
 			Name: "hosts[].role", Effect: Refused,
-			Why: hostsLater + "a host keeps its role",
-			Way: "write the hosts again as they run: %s",
+			Why: "what the role brings is on the host, and runs",
+			Way: "write the hosts again as they run: %s" + hostsGo,
 		},
 		{
 			Name: "hosts[].roles", Effect: Refused,
-			Why: hostsLater + "a host keeps its roles",
+			Why: "what the roles bring is on the host, and runs",
 			Way: "write %s",
 		},
 		{

@@ -51,3 +51,16 @@ func (o Options) askAny(ctx context.Context, f func(context.Context,
 	l := lock{Options: o.withDefaults()}
 	return l.askAny(ctx, f)
 }
+
+// Keep writes a key. Safe to repeat. The error matches ErrUnhealthy when no member can, and
+// ErrNoSpace when etcd takes no writes.
+func Keep(ctx context.Context, o Options, key, value string) error {
+	err := o.askAny(ctx, func(ctx context.Context, c *clientv3.Client) error {
+		_, err := c.Put(ctx, key, value)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write %s to etcd: %w", key, err)
+	}
+	return nil
+}

@@ -56,6 +56,9 @@ type Member struct {
 type Options struct {
 	// Members are all voting members, an odd number.
 	Members []Member
+	// Even allows an even number, as there is for a while when one member takes another one's
+	// place. It survives no more failures than one member less.
+	Even bool
 	// CA is the PEM bundle that every certificate of this cluster, and of nothing else, is verified
 	// against.
 	CA []byte

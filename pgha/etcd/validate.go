@@ -42,7 +42,7 @@ func (o Options) Validate() error {
 }
 
 func (o Options) checkMembers(p *problems) {
-	if len(o.Members)%2 == 0 {
+	if n := len(o.Members); n == 0 || n%2 == 0 && !o.Even {
 		p.addf("etcd needs an odd number of members, got %d: an even number survives no more "+
 			"failures", len(o.Members))
 	}

@@ -132,12 +132,14 @@ func Preflight(ctx context.Context, c *site.Site, opts PreflightOptions) (Prefli
 	c.Facts = report.Facts
 	c.Mu.Unlock()
 	fresh := true
+	own, _ := store.Own(c.Spec)
 	for _, h := range c.Spec.Hosts {
 		facts, reached := report.Facts[h.Name]
 		if !reached {
 			continue
 		}
 		facts.Premises.Member, facts.Premises.Stranger = belongs(c, h, facts)
+		facts.Premises.Cluster = own.SystemIdentifier
 		report.Facts[h.Name] = facts
 		report.Findings = append(report.Findings, judgeHost(c, h, facts)...)
 		fresh = fresh && !preflight.Runs(want(c, h), facts.Premises)

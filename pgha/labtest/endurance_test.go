@@ -67,7 +67,7 @@ func testSwitchoversInARow(t *testing.T, s site) {
 // checkRows waits until each member has every row that was acknowledged.
 func (s site) checkRows(t *testing.T, cfg *pgx.ConnConfig, result probe.Result) {
 	t.Helper()
-	for _, h := range s.databases() {
+	for _, h := range s.spec(t).Databases() {
 		await(t, time.Minute, "every acknowledged row on "+h.Name, func() (bool, string) {
 			conn, err := pgx.ConnectConfig(t.Context(), s.memberConfig(t, cfg, h.Address))
 			if err != nil {

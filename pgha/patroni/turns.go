@@ -3,12 +3,14 @@ package patroni
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
 	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/internal/rollout"
 	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/patroni/host"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -141,4 +143,54 @@ func (c *operator) waitReloaded(ctx context.Context, m Member) error {
 	})
 	return remote.WithHint(err, "see `journalctl -u patroni -n 50` on "+m.Target.Name+
 		"; the members behind it are as they were, and the next apply goes on")
+}
+
+// oldConfig is the member's config.yml before it is changed; nil where it can't be read or nobody
+// would put it back.
+func oldConfig(ctx context.Context, o Options, m Member) []byte {
+	if o.TryLogins == nil || o.Planning() {
+		return nil
+	}
+	file, err := m.Target.Get(ctx, ConfigPath)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	content, err := io.ReadAll(file)
+	if err != nil {
+		return nil
+	}
+	return content
+}
+
+// tryReloaded tries the logins on a member that has read its new config.yml. Where one fails the
+// old file is put back and read again, and the error, which matches ErrPutBack, says what failed.
+func (c *operator) tryReloaded(ctx context.Context, m Member, old []byte) error {
+	if c.options.TryLogins == nil {
+		return nil
+	}
+	refused := c.options.TryLogins(ctx, m)
+	if refused == nil || ctx.Err() != nil {
+		return refused
+	}
+	const hint = "put right what the specification says of logins (postgresql.pg_hba, " +
+		"patroni.extra); the other members are as they were"
+	if len(old) == 0 {
+		return remote.WithHint(fmt.Errorf("%s with its new configuration: %w", m.Name,
+			refused), hint)
+	}
+	_, err := m.Target.Ensure(ctx,
+		host.ConfigFile(c.options, old),
+		remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes,
+			ReloadOn: []string{ConfigPath}})
+	if err == nil {
+		err = c.waitReloaded(ctx, m)
+	}
+	if err != nil {
+		return remote.WithHint(fmt.Errorf("%s with its new configuration: %w; put its old one "+
+			"back: %w",
+			m.Name, refused, err), hint)
+	}
+	return remote.WithHint(fmt.Errorf("%w: %s with its new configuration: %w", ErrPutBack, m.Name,
+		refused), hint)
 }

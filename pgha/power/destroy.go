@@ -92,7 +92,8 @@ func Destroy(ctx context.Context, c *site.Site, opts DestroyOptions) (DestroyRes
 			if result.Emptied, err = wipe(ctx, run, full(dirs)); err != nil {
 				return destroyAgain(err)
 			}
-			if result.Kept, err = takeAway(ctx, run); err != nil {
+			if result.Kept, err = takeAway(ctx, run, run.Spec.Hosts,
+				func(h spec.Host) []string { return belongings(run.Site, h) }); err != nil {
 				return destroyAgain(err)
 			}
 			return nil
@@ -109,8 +110,9 @@ func destroyAgain(err error) error {
 		errs.Verb("destroy")))
 }
 
-// takeAway removes units and files from all hosts.
-func takeAway(ctx context.Context, r *job.Job) ([]KeptFile, error) {
+// takeAway removes units and files from hosts: what belongs to the cluster on each.
+func takeAway(ctx context.Context, r *job.Job, hosts []spec.Host,
+	belongings func(spec.Host) []string) ([]KeptFile, error) {
 	word := "remove"
 	if r.Planning() {
 		word = "look"
@@ -120,7 +122,7 @@ func takeAway(ctx context.Context, r *job.Job) ([]KeptFile, error) {
 	remove := func(ctx context.Context, t *remote.Target, h spec.Host) error {
 		start := time.Now()
 		res, err := t.Run(ctx, remote.Cmd{Script: destroyScript, Mutating: word == "remove",
-			Argv: []string{word, strings.Join(belongings(r.Site, h), "\n")}})
+			Argv: []string{word, strings.Join(belongings(h), "\n")}})
 		if err != nil {
 			return fmt.Errorf("take away what the cluster has on it: %w", err)
 		}
@@ -143,9 +145,9 @@ func takeAway(ctx context.Context, r *job.Job) ([]KeptFile, error) {
 		}
 		return nil
 	}
-	err := eachHost(ctx, r, r.Spec.Hosts, remove)
+	err := eachHost(ctx, r, hosts, remove)
 	all := []KeptFile{}
-	for _, h := range r.Spec.Hosts {
+	for _, h := range hosts {
 		all = append(all, kept[h.Name]...)
 	}
 	return all, err

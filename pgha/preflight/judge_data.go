@@ -47,6 +47,8 @@ func (j *judge) judgeContent(d Data, seen Directory) {
 	})
 	switch {
 	case d.Etcd && j.Member, !d.Etcd && j.Member && j.ours(configPath):
+	case !d.Etcd && seen.Identifier != "" && seen.Identifier == j.Cluster:
+		// A host that was a member before, or the disk of one: Patroni brings its data in line.
 	case d.Etcd && seen.Etcd:
 		j.stopAt(d.Field, fmt.Sprintf("%s (%s) holds the data of an etcd member that is not this "+
 			"cluster's",

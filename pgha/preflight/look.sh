@@ -100,9 +100,11 @@ directories() {
 		else
 			mountpoint -q -- "$d" && mount=mount || mount=''
 			[ -d "$d/member" ] && member=member || member=''
-			version=''
+			version='' identifier=''
 			[ ! -f "$d/PG_VERSION" ] || read -r version <"$d/PG_VERSION"
-			say directory "$d" directory "$mount" "$version" "$member" "$(entries "$d")"
+			# The system identifier is the first number of the control file, in every version of PostgreSQL.
+			[ ! -f "$d/global/pg_control" ] || identifier=$(od -An -v -t u8 -N 8 "$d/global/pg_control" | tr -d ' ')
+			say directory "$d" directory "$mount" "$version" "$member" "$(entries "$d")" "$identifier"
 		fi
 	done <<DIRECTORIES
 $data

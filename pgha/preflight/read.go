@@ -51,6 +51,9 @@ type Host struct {
 	// Member is set when the host trusts this cluster's authority; Stranger when it trusts
 	// another's.
 	Member, Stranger bool
+	// Cluster is the system identifier of the cluster's data, as etcd knows it; "" where it does
+	// not say. Set by the caller.
+	Cluster string
 }
 
 // Listener is a process that listens on a TCP port. Only for the cluster's ports more than Local
@@ -77,6 +80,8 @@ type Directory struct {
 	// Version is PostgreSQL's, of the data in it; Etcd is set for the data of an etcd member.
 	Version string
 	Etcd    bool
+	// Identifier is the system identifier of PostgreSQL's data, "" where there is none.
+	Identifier string
 	// Entries are the first six names in it, divided by blanks.
 	Entries string
 }
@@ -225,6 +230,7 @@ func directory(f []string) Directory {
 		return d
 	}
 	d.Mount, d.Version, d.Etcd, d.Entries = f[1] != "", f[2], f[3] != "", strings.TrimSpace(f[4])
+	d.Identifier = f[5]
 	return d
 }
 

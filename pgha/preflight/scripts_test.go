@@ -16,6 +16,8 @@ func TestLookScript(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	scripttest.Write(t, dir, "full/x", "x")
+	scripttest.Write(t, dir, "data/PG_VERSION", "18\n")
+	scripttest.Write(t, dir, "data/global/pg_control", "\x01\x02\x00\x00\x00\x00\x00\x80rest")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +28,7 @@ func TestLookScript(t *testing.T) {
 		"apt-get":    "exit 1",
 		"dpkg-query": "exit 1", "timedatectl": "exit 1", "curl": "exit 1"}
 	r := scripttest.Run{With: "sh", Script: lookScript, Fakes: silent,
-		Args: []string{"own", "127.0.0.1", "data", dir + "/full", "data", dir + "/none", "package",
+		Args: []string{"own", "127.0.0.1", "data", dir + "/full", "data", dir + "/none", "data", dir + "/data", "package",
 			"nosuch"}}.Do(t)
 	h := Read(r.Stdout)
 	for path, want := range map[string]string{
@@ -36,6 +38,9 @@ func TestLookScript(t *testing.T) {
 		if !strings.Contains(r.Stdout, want) {
 			t.Errorf("of %s nothing is said in\n%s\n%s", path, r.Stdout, r.Stderr)
 		}
+	}
+	if d := h.Directories[dir+"/data"]; d.Version != "18" || d.Identifier != "9223372036854776321" {
+		t.Errorf("the data directory is %+v", d)
 	}
 	if !strings.Contains(r.Stdout, "missing\tnosuch") || len(h.Listeners) == 0 && exists("ss") {
 		t.Errorf("%+v of\n%s", h.Listeners, r.Stdout)

@@ -11,6 +11,7 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/status"
 	"github.com/pgha/toolkit/pgha/trail"
 )
 
@@ -51,7 +52,8 @@ type Report struct {
 // When a phase fails the phases that run at the same time are finished and no further one is begun;
 // the report tells what was changed until then. A host without a connection that is not left out is
 // an error that says how to leave it out, if that is safe. Only one at a time changes a cluster:
-// the error matches ErrLocked, and names the holder, while somebody else does.
+// the error matches ErrLocked, and names the holder, while somebody else does. A change of hosts that
+// is half done is refused (ErrRefused): it is finished or taken back first.
 func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error) {
 	phases := opts.Phases
 	if phases == nil {
@@ -70,6 +72,10 @@ func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error)
 	held, unlock, err := job.Lock(ctx, c, "apply", "", job.LockHosts)
 	if err != nil {
 		return Report{Duration: time.Since(start)}, err
+	}
+	// An etcd that does not answer, as before there is one, has no record.
+	if half, unknown := status.Change(held, c); unknown == nil && half != nil {
+		return Report{Duration: time.Since(start)}, errors.Join(status.HalfDone(*half), unlock())
 	}
 	// What changes nothing, and what preflight refuses, leaves no trail.
 	record := sync.OnceValue(func() *trail.Trail { return trail.Begin(ctx, c, "apply", "") })

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -140,4 +141,116 @@ func written(n *yaml.Node, like yaml.Style) string {
 		return ""
 	}
 	return strings.TrimRight(string(text), "\n")
+}
+
+// EditHosts returns the text of a specification without the hosts of these names, or of these
+// members, and with others at the end of its list; everything else stays byte for byte as it was,
+// comments too. A name that no host has is no error: it is safe to repeat. A host to add whose name
+// is there already is left out. The error is ErrNotEditable as with Edit; whether the hosts are
+// right is for Parse.
+func EditHosts(src []byte, remove []string, add []Host) ([]byte, error) {
+	fail := func(err error) ([]byte, error) {
+		return nil, fmt.Errorf("%w: hosts: %w", ErrNotEditable, err)
+	}
+	there := map[string]bool{}
+	for i := 0; ; {
+		list, err := hostList(src)
+		if err != nil {
+			return fail(err)
+		}
+		if i >= len(list.Content) {
+			break
+		}
+		var h Host
+		if err := list.Content[i].Decode(&h); err != nil {
+			return fail(err)
+		}
+		if !slices.Contains(remove, h.Name) && !slices.Contains(remove, cmp.Or(h.Member, h.Name)) {
+			there[h.Name] = true
+			i++
+			continue
+		}
+		if src, err = editHost(src, list, i, nil); err != nil {
+			return fail(err)
+		}
+	}
+	for _, h := range add {
+		if there[h.Name] {
+			continue
+		}
+		list, err := hostList(src)
+		if err != nil {
+			return fail(err)
+		}
+		if h.Member == h.Name {
+			h.Member = ""
+		}
+		var n yaml.Node
+		if err := n.Encode(h); err != nil {
+			return fail(err)
+		}
+		if src, err = editHost(src, list, -1, &n); err != nil {
+			return fail(err)
+		}
+	}
+	return src, nil
+}
+
+// hostList is the list of hosts in a text.
+func hostList(src []byte) (*yaml.Node, error) {
+	root, err := textRoot(src)
+	if err != nil {
+		return nil, err
+	}
+	_, list := childOf(root, "hosts")
+	if list == nil || list.Kind != yaml.SequenceNode || list.Style&yaml.FlowStyle != 0 ||
+		len(list.Content) == 0 {
+		return nil, errors.New("it is no list with a host on each line, or more: only a person can " +
+			"change it")
+	}
+	return list, nil
+}
+
+// editHost takes element i out of the list of hosts, or puts one at its end.
+func editHost(src []byte, list *yaml.Node, i int, added *yaml.Node) ([]byte, error) {
+	s, indent := source{text: src, newline: "\n"}, list.Column-1
+	if bytes.Contains(src, []byte("\r\n")) {
+		s.newline = "\r\n"
+	}
+	want := outline(list).([]any)
+	at := splice{}
+	if added == nil {
+		want = slices.Delete(want, i, i+1)
+		first := list.Content[i].Line - 1
+		lines, start := s.lines(), 0
+		for _, line := range lines[:first] {
+			start += len(line)
+		}
+		at = splice{start: start, end: start}
+		for _, line := range lines[first : s.lastLine(first, indent, true)+1] {
+			at.end += len(line)
+		}
+	} else {
+		want = append(want, outline(added))
+		fields := make([]string, 0, len(added.Content)/2)
+		for j := 0; j+1 < len(added.Content); j += 2 {
+			if added.Content[j+1].Kind != yaml.ScalarNode {
+				added.Content[j+1].Style = yaml.FlowStyle
+			}
+			text, err := yaml.Marshal(added.Content[j+1])
+			if err != nil {
+				return nil, err
+			}
+			fields = append(fields, added.Content[j].Value+": "+strings.TrimSpace(string(text)))
+		}
+		last := list.Content[len(list.Content)-1].Line - 1
+		at = s.lineAfter(s.lastLine(last, indent, true), strings.Repeat(" ", indent)+"- {"+
+			strings.Join(fields, ", ")+"}"+s.newline)
+	}
+	edited := slices.Concat(src[:at.start], []byte(at.text), src[at.end:])
+	again, err := hostList(edited)
+	if err == nil && !equalOutline(outline(again), any(want)) {
+		err = errors.New("it is written in a way that only a person can change")
+	}
+	return edited, err
 }

@@ -316,3 +316,75 @@ func FuzzEdit(f *testing.F) {
 		}
 	})
 }
+
+// TestEditHosts: hosts go and come, and every other byte stays.
+func TestEditHosts(t *testing.T) {
+	t.Parallel()
+	const text = `# our cluster
+version: 1
+hosts: # by rack
+  # rack one
+  - {name: a, address: 10.0.0.1, role: database}
+  - name: b # the big one
+    address: 10.0.0.2
+    role: database
+    tags: {nofailover: true}
+  # rack two
+  - {name: c, address: 10.0.0.3, role: database, member: m3}
+vip: {address: 10.0.0.9}
+`
+	added := spec.Host{Name: "d", Address: "fd00::4", Role: spec.RoleDatabase, Member: "d",
+		Tags: map[string]any{"nosync": true},
+		SSH:  spec.HostSSH{HostKey: "SHA256:abc, def", Port: 2222}}
+	for name, tt := range map[string]struct {
+		remove []string
+		add    []spec.Host
+		want   func(string) string
+	}{
+		"nothing":   {nil, nil, func(s string) string { return s }},
+		"not there": {[]string{"x"}, nil, func(s string) string { return s }},
+		"first, and by its member": {[]string{"a", "m3"}, nil, func(s string) string {
+			s = strings.Replace(s, "  - {name: a, address: 10.0.0.1, role: database}\n", "", 1)
+			return strings.Replace(s,
+				"  - {name: c, address: 10.0.0.3, role: database, member: m3}\n", "", 1)
+		}},
+		"over several lines": {[]string{"b"}, nil, func(s string) string {
+			before, after, _ := strings.Cut(s, "  - name: b")
+			_, after, _ = strings.Cut(after, "true}\n")
+			return before + after
+		}},
+		"in place of another": {[]string{"c"}, []spec.Host{added, {Name: "a"}},
+			func(s string) string {
+				return strings.Replace(s,
+					"  - {name: c, address: 10.0.0.3, role: database, member: m3}\n",
+					"  - {name: d, address: fd00::4, role: database, tags: {nosync: true}, "+
+						"ssh: {port: 2222, host_key: 'SHA256:abc, def'}}\n", 1)
+			}},
+	} {
+		for _, end := range []string{"\n", "\r\n"} {
+			src := strings.ReplaceAll(text, "\n", end)
+			got, err := spec.EditHosts([]byte(src), tt.remove, tt.add)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			want := strings.ReplaceAll(tt.want(text), "\n", end)
+			if name == "in place of another" { // rack two's comment stands above b's end
+				want = strings.ReplaceAll(want, "  # rack two"+end, "")
+				got = []byte(strings.ReplaceAll(string(got), "  # rack two"+end, ""))
+			}
+			if diff := cmp.Diff(want, string(got)); diff != "" {
+				t.Errorf("%s: (-want +got):\n%s", name, diff)
+			}
+		}
+	}
+	for name, src := range map[string]string{
+		"on one line": "hosts: [{name: a}]\n", "nothing": "version: 1\n", "no YAML": "{",
+		"an anchor": "hosts:\n  - &x {name: a}\n  - *x\n",
+	} {
+		if got, err := spec.EditHosts([]byte(src), []string{"a"}, nil); !errors.Is(err,
+			spec.ErrNotEditable) {
+			t.Errorf("%s: %v, %q", name, err, got)
+		}
+	}
+}

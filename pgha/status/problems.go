@@ -26,6 +26,8 @@ const (
 	PartCertificates Part = "certificates"
 	// PartReset is a reset that was begun and not finished.
 	PartReset Part = "reset"
+	// PartChange is a change of many steps that was begun and not finished.
+	PartChange Part = "change"
 )
 
 // Problem is one thing that keeps a cluster from being healthy, in words.
@@ -71,6 +73,7 @@ func judges() []judge {
 		{PartHosts, hostProblems},
 		{PartServices, serviceProblems}, {PartDisks, diskProblems},
 		{PartCertificates, certificateProblems}, {PartReset, resetProblems},
+		{PartChange, changeProblems},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/procedure"
 	"github.com/pgha/toolkit/pgha/vip"
 )
 
@@ -36,6 +37,8 @@ type Status struct {
 	Stranded []StrandedMember `json:"stranded,omitempty"`
 	// UnfinishedReset reports a reset that was begun and not finished.
 	UnfinishedReset string `json:"unfinished_reset,omitempty"`
+	// Change is a change of many steps that was begun and is not finished.
+	Change *procedure.Record `json:"change,omitempty"`
 	// Unreachable holds hosts that cannot be asked, with the reason.
 	Unreachable map[string]string `json:"unreachable,omitempty"`
 	// Errors holds parts of the status that could not be had, with the reason.
@@ -69,6 +72,7 @@ func Look(ctx context.Context, c *site.Site) (Status, error) {
 	part(PartEtcd, func() error { return etcdStatus(ctx, c, &s) })
 	part(PartBalancers, func() error { return balancerStatus(ctx, c, &s) })
 	part(PartEtcd, func() error { return operationStatus(ctx, c, &s) })
+	part(PartEtcd, func() error { return changeStatus(ctx, c, &s) })
 	part(PartAddress, func() (err error) { holdings, err = c.Holdings(ctx); return err })
 	wg.Go(func() { said = lookAtHosts(ctx, c) })
 	wg.Go(func() { s.NoWrites = noWrites(ctx, c) })

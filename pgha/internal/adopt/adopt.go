@@ -343,3 +343,13 @@ func AwaitMembers(ctx context.Context, r *job.Job, databases []spec.Host,
 		return ""
 	})
 }
+
+// ForgetMember deletes what etcd has of a member whose Patroni has stopped: the key that would
+// expire after ttl. Safe to repeat.
+func ForgetMember(ctx context.Context, r *job.Job, member string) error {
+	eo, err := r.Site.EtcdOptions()
+	if err != nil || r.Planning() {
+		return err
+	}
+	return etcd.Forget(ctx, eo, StorePrefix(r.Site)+"members/"+member)
+}

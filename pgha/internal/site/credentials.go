@@ -27,7 +27,7 @@ func (c *Site) Apart(sp *spec.Spec, cr *vault.Credentials) *Site {
 		unlocated:   c.unlocated,
 		Connections: c.Connections, Facts: maps.Clone(c.Facts), State: c.State, Log: c.Log,
 		Lookup:   c.Lookup,
-		ReadOnly: c.ReadOnly, TakesOver: c.TakesOver, leftOut: c.leftOut}
+		ReadOnly: c.ReadOnly, TakesOver: c.TakesOver, leftOut: c.leftOut, open: c.open}
 	return other.Hold(cr)
 }
 

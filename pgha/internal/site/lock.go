@@ -5,3 +5,6 @@ const HostLock = "/run/pgha.lock"
 
 // LockKey is the key of the cluster's lock in etcd.
 func (c *Site) LockKey() string { return "/pgha/" + c.Spec.Cluster + "/lock" }
+
+// ChangeKey is the key in etcd of the record of a change of many steps.
+func (c *Site) ChangeKey() string { return "/pgha/" + c.Spec.Cluster + "/change" }

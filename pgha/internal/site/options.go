@@ -86,6 +86,8 @@ func etcdOptions(sp *spec.Spec) etcd.Options {
 		HeartbeatInterval: sp.Etcd.HeartbeatInterval, ElectionTimeout: sp.Etcd.ElectionTimeout,
 		AutoCompaction: sp.Etcd.AutoCompaction, ClientPort: sp.Etcd.ClientPort,
 		PeerPort: sp.Etcd.PeerPort,
+		// No specification has one; what stands between two of them may.
+		Even: true,
 	}
 	if sp.Monitoring.On() {
 		o.MetricsPort = sp.Monitoring.EtcdPort

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -63,6 +64,7 @@ type Site struct {
 
 	unlocated   map[string]error // hosts whose name has no address
 	leftOut     []spec.Host      // no work touches them
+	open        func(context.Context, spec.Host) (remote.Executor, error)
 	Connections map[string]*remote.Target
 	Mu          sync.Mutex
 	Facts       map[string]preflight.Facts // of the last Preflight
@@ -143,21 +145,35 @@ func (c *Site) dial(ctx context.Context, opts Options) error {
 	if opts.Wrap != nil {
 		open = wrapped(open, opts.Wrap)
 	}
-	targets := make([]*remote.Target, 0, len(c.Spec.Hosts))
-	for _, h := range c.Spec.Hosts {
+	c.open = open
+	err := c.connect(ctx, opts.Without, c.Spec.Hosts)
+	if len(c.Connections) == 0 {
+		return err
+	}
+	failed := slices.DeleteFunc(errs.Split(err), func(err error) bool {
+		return opts.AllowUnreachable || errors.Is(err, remote.ErrLeftOut)
+	})
+	return errs.Join(failed...)
+}
+
+// connect opens a connection to each of these hosts, but for those named in without.
+func (c *Site) connect(ctx context.Context, without []string, hosts []spec.Host) error {
+	targets := make([]*remote.Target, 0, len(hosts))
+	for _, h := range hosts {
 		targets = append(targets, &remote.Target{Host: remote.Host{Name: h.Name,
 			Address: h.Address}})
 	}
+	open := c.open
 	var mu sync.Mutex
-	err := remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
+	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
 		h, err := c.Spec.Host(t.Name)
 		if err != nil {
 			return err
 		}
 		var e remote.Executor
 		switch err = c.unlocated[t.Name]; {
-		case slices.Contains(opts.Without, h.Name), h.Member != "" &&
-			slices.Contains(opts.Without, h.Member):
+		case slices.Contains(without, h.Name), h.Member != "" &&
+			slices.Contains(without, h.Member):
 			err = remote.OnHost(h.Name, remote.ErrLeftOut)
 		case err == nil:
 			e, err = open(ctx, h)
@@ -175,13 +191,36 @@ func (c *Site) dial(ctx context.Context, opts Options) error {
 		c.Connections[t.Name] = t
 		return nil
 	})
-	if len(c.Connections) == 0 {
-		return err
+}
+
+// Join returns the same site with a specification of more hosts, to which it opens connections, and
+// with credentials for them. leave ends those connections; what c has stays. One that cannot be
+// reached is in Unreachable alone.
+func (c *Site) Join(ctx context.Context, sp *spec.Spec) (joined *Site, leave func() error,
+	err error) {
+	cr, err := vault.LoadCredentials(ctx, c.State, sp)
+	if err != nil {
+		return nil, nil, err
 	}
-	failed := slices.DeleteFunc(errs.Split(err), func(err error) bool {
-		return opts.AllowUnreachable || errors.Is(err, remote.ErrLeftOut)
-	})
-	return errs.Join(failed...)
+	joined = c.Apart(sp, cr)
+	joined.Connections, joined.Unreachable = maps.Clone(c.Connections), maps.Clone(c.Unreachable)
+	var more []spec.Host
+	for _, h := range sp.Hosts {
+		if _, err := c.Spec.Host(h.Name); err != nil {
+			more = append(more, h)
+		}
+	}
+	// Why one has no connection is in Unreachable, for who needs it.
+	_ = joined.connect(ctx, nil, more)
+	return joined, func() error {
+		var failed []error
+		for _, h := range more {
+			if t, ok := joined.Connections[h.Name]; ok {
+				failed = append(failed, t.Close())
+			}
+		}
+		return errs.Join(failed...)
+	}, ctx.Err()
 }
 
 // Close ends all connections. Nothing that was started on the hosts stops by it.

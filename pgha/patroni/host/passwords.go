@@ -106,6 +106,14 @@ func DropSlots(o Options, names []string) remote.Cmd {
 		strings.Join(quoted, ", ") + ");\n")
 }
 
+// HasSlot is the command that prints the name of a replication slot, if the member's own server has
+// one of that name.
+func HasSlot(o Options, name string) remote.Cmd {
+	return o.WithDefaults().script("\\pset tuples_only\n\\pset format unaligned\n" +
+		"SELECT slot_name FROM pg_catalog.pg_replication_slots WHERE " +
+		"slot_name = " + pgsession.Literal(name) + ";\n")
+}
+
 // script is a command that has the local PostgreSQL run SQL as the superuser.
 func (o Options) script(sql string) remote.Cmd {
 	argv := append(o.psql(), "-w", "-h", socketDir, "-p", fmt.Sprint(o.ListenPort), "-U",

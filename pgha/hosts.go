@@ -1,0 +1,66 @@
+package pgha
+
+import (
+	"context"
+
+	"github.com/pgha/toolkit/pgha/hosts"
+	"github.com/pgha/toolkit/pgha/procedure"
+)
+
+// ErrNoChange: no change is half done.
+var ErrNoChange = hosts.ErrNoChange
+
+// HostOptions are what all changes of hosts have in common.
+type HostOptions = hosts.Options
+
+// HostResult is what a change of hosts did.
+type HostResult = hosts.Result
+
+// HalfChange is a change of many steps that was begun and is not finished.
+type HalfChange = procedure.Record
+
+// AddHostsOptions say which hosts come.
+type AddHostsOptions = hosts.AddOptions
+
+// AddHosts brings hosts into a cluster that runs, as Apply does with a specification that names
+// them, but so that it can be taken back. Connect without Existing: they need certificates. See
+// hosts.Add for what is refused.
+func (c *Cluster) AddHosts(ctx context.Context, opts AddHostsOptions) (HostResult, error) {
+	return hosts.Add(ctx, c.site, opts)
+}
+
+// RemoveHostsOptions say which hosts go.
+type RemoveHostsOptions = hosts.RemoveOptions
+
+// RemoveHosts takes hosts out of a cluster that runs, the living in order and the dead without them;
+// nothing of them stays. Connect with AllowUnreachable. See hosts.Remove for what is refused, and for
+// what it does on the hosts.
+func (c *Cluster) RemoveHosts(ctx context.Context, opts RemoveHostsOptions) (HostResult, error) {
+	return hosts.Remove(ctx, c.site, opts)
+}
+
+// ReplaceHostOptions say which host goes and which one comes.
+type ReplaceHostOptions = hosts.ReplaceOptions
+
+// ReplaceHost puts one host in the place of another, living or dead. Connect with AllowUnreachable
+// and without Existing. See hosts.Replace.
+func (c *Cluster) ReplaceHost(ctx context.Context, opts ReplaceHostOptions) (HostResult, error) {
+	return hosts.Replace(ctx, c.site, opts)
+}
+
+// HalfDone returns the change that was begun, from whatever machine, and is not finished;
+// ErrNoChange if there is none. Changes nothing.
+func (c *Cluster) HalfDone(ctx context.Context) (HalfChange, error) {
+	return hosts.Change(ctx, c.site)
+}
+
+// ContinueChange finishes the change that is half done, whoever began it; ErrNoChange if there is
+// none.
+func (c *Cluster) ContinueChange(ctx context.Context, opts HostOptions) (HostResult, error) {
+	return hosts.Continue(ctx, c.site, opts)
+}
+
+// UndoChange takes the change that is half done back; ErrNoChange if there is none. See hosts.Undo.
+func (c *Cluster) UndoChange(ctx context.Context, opts HostOptions) (HostResult, error) {
+	return hosts.Undo(ctx, c.site, opts)
+}

@@ -1,0 +1,289 @@
+package hosts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/event"
+	"github.com/pgha/toolkit/pgha/internal/job"
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/procedure"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// Options are what all changes of hosts have in common.
+type Options struct {
+	engine.Operation
+	// File is the specification's file, which is edited: comments and form stay. "" edits none; the
+	// result has the specification then.
+	File string
+	// Force carries the change out although it cuts transactions or a base backup short, and
+	// although a host that goes cannot be reached and works.
+	Force bool
+}
+
+// AddOptions say which hosts come.
+type AddOptions struct {
+	Options
+	// Hosts that come. Name, Address and Role have no default, all else is as in a specification.
+	Hosts []spec.Host
+}
+
+// RemoveOptions say which hosts go.
+type RemoveOptions struct {
+	Options
+	// Hosts by their own or their members' names.
+	Hosts []string
+	// Clean deletes PostgreSQL's data on hosts that go.
+	Clean bool
+}
+
+// ReplaceOptions say which host goes and which one comes.
+type ReplaceOptions struct {
+	Options
+	// Host by its own or its member's name.
+	Host string
+	// With comes in its place. Its roles are the other's if they are left out.
+	With spec.Host
+	// Clean deletes PostgreSQL's data on the host that goes.
+	Clean bool
+}
+
+// Result is what a change of hosts did.
+type Result struct {
+	// Verb and Subject are those of the record: "host remove", "postgres-02".
+	Verb    string `json:"verb"`
+	Subject string `json:"subject"`
+	// Undone: the change was taken back, by the steps.
+	Undone bool `json:"undone,omitempty"`
+	// Steps are all that it has.
+	Steps []procedure.Outline `json:"steps"`
+	// NewLeader is the member that leads in place of one that went.
+	NewLeader string          `json:"new_leader,omitempty"`
+	Elapsed   patroni.Elapsed `json:"seconds"`
+	// Specification is the text after the change.
+	Specification []byte `json:"-"`
+}
+
+// Add brings hosts into a cluster that runs: as Apply does with a specification that names them,
+// but in a recorded step, which can be taken back.
+//
+// Before anything is changed the new hosts are asked what Preflight asks. The error matches
+// errs.ErrRefused for what is refused, for another change that is half done, and where the
+// specification would not be valid with them. An error after that, or a crash, leaves a record:
+// Continue and Undo go on from there. Applications notice nothing.
+func Add(ctx context.Context, c *site.Site, opts AddOptions) (Result, error) {
+	return begin(ctx, c, "host add", order{Add: opts.Hosts, Force: opts.Force}, opts.Options)
+}
+
+// Remove takes hosts out of a cluster that runs. A member that leads gives its leadership away
+// first; no etcd member, replication slot, server of HAProxy's or line of pg_hba.conf of it stays,
+// and a host that can be reached keeps neither keys nor passwords. PostgreSQL's data stays there
+// without Clean.
+//
+// A host that is dead is removed without it; its keys are good until its disk is wiped, which a
+// warning says. Refused (errs.ErrRefused), with figures and before anything is changed, is what
+// would cost etcd its quorum, the cluster its last healthy member, strict synchronous replication
+// its replicas or the address its last balancer; a host that works and cannot be reached from here;
+// a paused cluster; and another change that is half done. An error after that, or a crash, leaves a
+// record: Continue and Undo go on from there. Applications notice nothing but a switchover, if the
+// leader goes.
+func Remove(ctx context.Context, c *site.Site, opts RemoveOptions) (Result, error) {
+	if len(opts.Hosts) == 0 {
+		return Result{}, fmt.Errorf("remove: %w: no host is named", patroni.ErrInvalid)
+	}
+	gone, err := c.Chosen(opts.Hosts)
+	if err != nil {
+		return Result{}, err
+	}
+	return begin(ctx, c, "host remove", order{Remove: gone, Clean: opts.Clean, Force: opts.Force},
+		opts.Options)
+}
+
+// Replace puts one host in the place of another. One that works goes when the new one is in, so
+// that there is never a member less; one that is dead goes first, because etcd counts it. What is
+// refused is what Add and Remove refuse.
+func Replace(ctx context.Context, c *site.Site, opts ReplaceOptions) (Result, error) {
+	gone, err := c.Spec.Host(opts.Host)
+	if err != nil {
+		return Result{}, err
+	}
+	if opts.With.Role == "" && len(opts.With.Roles) == 0 {
+		opts.With.Role, opts.With.Roles = gone.Role, gone.Roles
+	}
+	if was, would := gone.RoleNames(), opts.With.RoleNames(); was != would {
+		return Result{}, fmt.Errorf("%w: %s is a %s, and %s would be a %s", errs.ErrRefused,
+			gone.Name, was, opts.With.Name, would)
+	}
+	_, err = c.Target(gone.Name)
+	return begin(ctx, c, "host replace", order{Remove: []spec.Host{gone},
+		Add: []spec.Host{opts.With}, AddFirst: err == nil, Clean: opts.Clean, Force: opts.Force},
+		opts.Options)
+}
+
+// begin carries an order out from its first step on.
+func begin(ctx context.Context, c *site.Site, verb string, o order, opts Options) (Result, error) {
+	for _, h := range o.Add {
+		if known, err := c.Spec.Host(h.Name); err == nil && verb != "host add" {
+			return Result{}, errs.WithNext(fmt.Errorf("%w: %s is a host of the cluster already, at %s",
+				errs.ErrRefused, known.Name, known.Address), errs.Text("give the new host a name of "+
+				"its own; an empty machine with the name and address of a dead one is brought in by %s",
+				errs.Verb("apply")))
+		}
+	}
+	specs, err := o.specify(ctx, c, opts.File)
+	if err != nil {
+		return Result{}, err
+	}
+	for i, h := range o.Add { // as the specification has them, with defaults
+		if o.Add[i], err = specs.to.Host(h.Name); err != nil {
+			return Result{}, err
+		}
+	}
+	r := procedure.Record{Verb: verb, Subject: o.subject(), Since: time.Now().UTC(), Order: o.text()}
+	return carryOut(ctx, c, o, specs, r, opts)
+}
+
+// Continue finishes the change that is half done, whoever began it; ErrNoChange if there is none.
+// Options.Force is that of the record.
+func Continue(ctx context.Context, c *site.Site, opts Options) (Result, error) {
+	if err := c.Writable(); err != nil && !opts.DryRun {
+		return Result{}, err
+	}
+	r, err := Change(ctx, c)
+	if err != nil {
+		return Result{}, err
+	}
+	o, err := orderOf(r)
+	if err != nil {
+		return Result{}, err
+	}
+	specs, err := o.specify(ctx, c, opts.File)
+	if err != nil {
+		return Result{}, err
+	}
+	return carryOut(ctx, c, o, specs, r, opts)
+}
+
+// Undo takes the change that is half done back: hosts that came go again, with their data, and
+// hosts that went come back. ErrNoChange if there is none. A change that is being taken back is
+// continued. A host that went and cannot be reached does not come back: that is refused
+// (errs.ErrRefused).
+func Undo(ctx context.Context, c *site.Site, opts Options) (Result, error) {
+	if err := c.Writable(); err != nil && !opts.DryRun {
+		return Result{}, err
+	}
+	r, err := Change(ctx, c)
+	if err != nil {
+		return Result{}, err
+	}
+	if r.Undoing {
+		return Continue(ctx, c, opts)
+	}
+	o, err := orderOf(r)
+	if err != nil {
+		return Result{}, err
+	}
+	o = o.inverse()
+	specs, err := o.specify(ctx, c, opts.File)
+	if err != nil {
+		return Result{}, err
+	}
+	r.Undoing, r.Reached, r.Steps, r.Order = true, 0, nil, o.text()
+	return carryOut(ctx, c, o, specs, r, opts)
+}
+
+// carryOut does what is left of a record, under the lock of the cluster.
+func carryOut(ctx context.Context, c *site.Site, o order, specs specifications,
+	r procedure.Record, opts Options) (result Result, err error) {
+	start := time.Now()
+	result = Result{Verb: r.Verb, Subject: r.Subject, Undone: r.Undoing, Specification: specs.after}
+	all, leave, err := c.Join(ctx, specs.all)
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, leave()) }()
+	err = engine.Operate(ctx, all, r.Verb, opts.Operation, job.LockHosts,
+		func(ctx context.Context, run *job.Job) error {
+			w := &work{Job: run, order: o, specifications: specs, undoing: r.Undoing}
+			w.build()
+			result.Steps = procedure.Outlines(w.steps)
+			fresh := len(r.Steps) == 0
+			if fresh {
+				r.Steps = result.Steps
+			}
+			defer func() { result.NewLeader = w.leader }()
+			return w.run(ctx, &r, fresh)
+		})
+	result.Elapsed = patroni.Elapsed(time.Since(start))
+	return result, err
+}
+
+// run refuses what has to be refused, and does the steps.
+func (w *work) run(ctx context.Context, r *procedure.Record, fresh bool) error {
+	if fresh && !r.Undoing {
+		if err := refuseSecond(ctx, w.Site); err != nil {
+			return err
+		}
+	}
+	if fresh {
+		if err := w.refuse(ctx); err != nil {
+			return err
+		}
+	}
+	if w.Planning() {
+		w.plan(r.Reached)
+		return nil
+	}
+	keep, err := keeper(w.staying())
+	if err != nil {
+		return err
+	}
+	r.By = vault.WhoAmI()
+	if r.Undoing {
+		if err := w.dropStale(ctx); err != nil {
+			return err
+		}
+	}
+	err = procedure.Run(ctx, r, w.steps, keep, func(i int, s procedure.Step) {
+		w.Progress(fmt.Sprintf("step %d of %d: %s", i+1, len(w.steps), s.Name))
+	})
+	if err != nil {
+		return err
+	}
+	return forget(ctx, w.staying())
+}
+
+// plan reports the steps that are left.
+func (w *work) plan(reached int) {
+	for i, s := range w.steps[reached:] {
+		action := s.Name
+		if s.Cost != "" {
+			action += " (" + s.Cost + ")"
+		}
+		if s.Back == "" {
+			action += ", from which there is no way back"
+		}
+		w.Out.Emit(event.Event{Kind: event.Changed, Phase: w.Phase, Change: &remote.Change{
+			Host: w.subject(), Kind: "step", Planned: true, Action: action,
+			Name: fmt.Sprintf("%d of %d:", reached+i+1, len(w.steps))}})
+	}
+}
+
+// staying is the site with those hosts alone that run etcd before and after; with all where none
+// does.
+func (w *work) staying() *site.Site {
+	stay := lacking(w.all, slices.Concat(w.Remove, w.order.Add, w.leavingEtcd()))
+	if len(stay.EtcdHosts()) == 0 || len(stay.Databases()) == 0 {
+		stay = w.all
+	}
+	return w.on(stay).Site
+}

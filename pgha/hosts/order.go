@@ -1,0 +1,177 @@
+package hosts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// order is what is to become of hosts: all that a later run needs to go on.
+type order struct {
+	// Remove and Add have the hosts as the specification has them: another operator's may lack
+	// them by now, or not have them yet.
+	Remove []spec.Host `json:"remove,omitempty"`
+	Add    []spec.Host `json:"add,omitempty"`
+	// AddFirst: the new hosts are in before the others go.
+	AddFirst bool `json:"add_first,omitempty"`
+	// Clean: the data of removed databases is deleted.
+	Clean bool `json:"clean,omitempty"`
+	// Force: work that a switchover cuts short is no reason to wait.
+	Force bool `json:"force,omitempty"`
+}
+
+// inverse is the order that takes this one back. What it added goes with its data, which is a copy.
+func (o order) inverse() order {
+	return order{Remove: o.Add, Add: o.Remove, AddFirst: true, Clean: len(o.Add) > 0,
+		Force: o.Force}
+}
+
+// subject names the hosts: "postgres-02", "postgres-02 by postgres-04".
+func (o order) subject() string {
+	gone, come := strings.Join(site.HostNames(o.Remove), ", "),
+		strings.Join(site.HostNames(o.Add), ", ")
+	switch {
+	case gone == "":
+		return come
+	case come == "":
+		return gone
+	}
+	return gone + " by " + come
+}
+
+func (o order) text() json.RawMessage {
+	text, err := json.Marshal(o)
+	if err != nil {
+		panic(err) // it has no type that cannot be written
+	}
+	return text
+}
+
+// names are the names of hosts and of their members.
+func names(hosts []spec.Host) []string {
+	var list []string
+	for _, h := range hosts {
+		list = append(list, h.Name)
+	}
+	return list
+}
+
+// specifications are the texts and specifications of a change.
+type specifications struct {
+	file string
+	// now is the file's text as it is, after is what it becomes.
+	now, after []byte
+	// from is the cluster before the change, to after it, and all has the hosts of both.
+	from, to, all *spec.Spec
+}
+
+// specify makes the specifications of an order. The text is that of file, or the site's own
+// specification; it may be that of before or after the change. What would be no valid specification
+// is an error that says so.
+func (o order) specify(ctx context.Context, c *site.Site, file string) (specifications, error) {
+	s := specifications{file: file}
+	var err error
+	if file != "" {
+		if s.now, err = os.ReadFile(file); err != nil {
+			return s, fmt.Errorf("read spec: %w", err)
+		}
+	} else if s.now, err = c.Spec.Marshal(); err != nil {
+		return s, err
+	}
+	var before []byte
+	if before, err = spec.EditHosts(s.now, names(o.Add), o.Remove); err == nil {
+		s.after, err = spec.EditHosts(s.now, names(o.Remove), o.Add)
+	}
+	if err != nil {
+		return s, errs.WithNext(err, errs.Text("write the hosts below each other, a dash each: "+
+			"- {name: ..., address: ..., role: ...}"))
+	}
+	if s.from, err = resolved(ctx, c, file, before); err != nil {
+		return s, fmt.Errorf("before the change: %w", err)
+	}
+	if s.to, err = resolved(ctx, c, file, s.after); err != nil {
+		return s, fmt.Errorf("after the change: %w", err)
+	}
+	s.all = union(s.from, s.to)
+	return s, nil
+}
+
+// resolved reads a text.
+func resolved(ctx context.Context, c *site.Site, file string, text []byte) (*spec.Spec, error) {
+	name := file
+	if name == "" {
+		name = "specification"
+	}
+	sp, err := spec.Parse(name, text)
+	if err != nil {
+		return nil, err
+	}
+	if file == "" {
+		sp.StateDir = c.Spec.StateDir
+	}
+	found, err := sp.Resolve(ctx, c.Lookup)
+	// A host whose name has no address is one that cannot be reached.
+	if unknown := (*spec.LookupError)(nil); found != nil && errors.As(err, &unknown) {
+		err = nil
+	}
+	return found, err
+}
+
+// union is a specification with the hosts of both. Of balancers no two have one priority.
+func union(from, to *spec.Spec) *spec.Spec {
+	all := *from
+	all.Hosts = slices.Clone(from.Hosts)
+	for i, h := range all.Hosts {
+		all.Hosts[i] = bothRoles(from, to, h)
+	}
+	taken := map[int]bool{}
+	for _, h := range from.Hosts {
+		taken[h.Priority] = true
+	}
+	for _, h := range to.Hosts {
+		if site.Among(from.Hosts, h.Name) {
+			continue
+		}
+		h = bothRoles(from, to, h)
+		for to.Runs(h, spec.RoleBalancer) && taken[h.Priority] && h.Priority > 1 {
+			h.Priority--
+		}
+		taken[h.Priority] = true
+		all.Hosts = append(all.Hosts, h)
+	}
+	return &all
+}
+
+// bothRoles is a host with etcd named among its roles, where it runs etcd in either specification
+// and one of them says which hosts do.
+func bothRoles(from, to *spec.Spec, h spec.Host) spec.Host {
+	names := func(sp *spec.Spec) bool {
+		return slices.ContainsFunc(sp.Hosts, func(h spec.Host) bool { return h.Has(spec.RoleEtcd) })
+	}
+	if !names(from) && !names(to) {
+		return h
+	}
+	runs := func(sp *spec.Spec) bool { return site.Among(sp.EtcdHosts(), h.Name) }
+	if !h.Has(spec.RoleEtcd) && (runs(from) || runs(to)) {
+		if len(h.Roles) == 0 {
+			h.Roles, h.Role = []spec.Role{h.Role}, ""
+		}
+		h.Roles = append(slices.Clone(h.Roles), spec.RoleEtcd)
+	}
+	return h
+}
+
+// lacking is a specification without hosts.
+func lacking(sp *spec.Spec, hosts []spec.Host) *spec.Spec {
+	less := *sp
+	less.Hosts = site.Without(sp.Hosts, hosts)
+	return &less
+}

@@ -1,0 +1,304 @@
+package labtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/lab"
+	"github.com/pgha/toolkit/pgha/probe"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// TestComeAndGo lets hosts come and go under a writer, by the verbs that edit the specification. After
+// each change the cluster itself is asked: etcd's members, replication slots, Patroni's members,
+// HAProxy's servers, and what is left on a host that went.
+func TestComeAndGo(t *testing.T) {
+	t.Parallel()
+	wantTime(t, 15*time.Minute)
+	s := newSite(t, startLab(t, lab.Options{Name: "e2e-come-and-go", Hosts: 5, Databases: 3,
+		Installed: true}), nil)
+	s.apply(t, pgha.ApplyOptions{})
+	var more []lab.Host
+	for _, role := range []string{lab.RoleDatabase, lab.RoleDatabase, lab.RoleBalancer} {
+		larger, h, err := s.Add(t.Context(), role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Lab, more = larger, append(more, h)
+	}
+	for _, p := range []struct {
+		name string
+		run  func(*testing.T, site, []lab.Host)
+	}{
+		{"refused", testHostsRefused},
+		{"remove, killed at every step", testRemoveKilled},
+		{"add, taken back", testAddUndone},
+		{"replace the leader's host", testReplaceLeader},
+		{"replace a dead replica's host", testReplaceDead},
+		{"replace a balancer", testReplaceBalancer},
+	} {
+		t.Run(p.name, func(t *testing.T) { p.run(t, s, more) })
+	}
+	s.verify(t)
+	s.applyNothing(t)
+	if got := s.cli(t, "doctor"); got.code != 0 {
+		t.Errorf("doctor: %s%s", got.stdout, got.stderr)
+	}
+}
+
+// text is the specification as it is now.
+func (s site) specText(t *testing.T) string {
+	t.Helper()
+	return string(must(os.ReadFile(s.specFile))(t))
+}
+
+// withHosts writes hosts into the specification's file.
+func (s site) withHosts(t *testing.T, hosts ...lab.Host) {
+	t.Helper()
+	var added []spec.Host
+	for _, h := range hosts {
+		added = append(added, spec.Host{Name: h.Name, Address: h.Address, Member: h.Member,
+			Role: spec.Role(h.Role)})
+	}
+	writeFile(t, s.specFile, must(spec.EditHosts([]byte(s.specText(t)), nil, added))(t))
+}
+
+// underWriter does something under a writer, and returns the longest time without writes. No row
+// may be lost.
+func (s site) underWriter(t *testing.T, do func()) float64 {
+	t.Helper()
+	w, err := probe.Start(t.Context(), probe.Options{Config: s.writerConfig(t), Rate: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	do()
+	took := time.Since(began)
+	if err := w.WaitAcked(t.Context(), time.Now()); err != nil {
+		t.Error(err)
+	}
+	r, err := w.Stop(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.awaitHealthy(t)
+	s.checkRows(t, s.writerConfig(t), r)
+	t.Logf("%.1f s, %.2f s without writes, %d rows", took.Seconds(), r.Since(began).Longest().Seconds,
+		r.Count(probe.Acked))
+	return r.Since(began).Longest().Seconds
+}
+
+// checkHosts asks the cluster itself who belongs to it, and compares that with the specification.
+func (s site) checkHosts(t *testing.T) {
+	t.Helper()
+	status := s.awaitHealthy(t)
+	sp := s.spec(t)
+	var members []string
+	for _, h := range sp.Databases() {
+		members = append(members, h.Member)
+	}
+	first := sp.Databases()[0]
+	ask := func(what, script string, want []string) {
+		t.Helper()
+		got := strings.Fields(s.mustInHost(t, first.Name, script))
+		slices.Sort(got)
+		slices.Sort(want)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	ask("voting members of etcd", "etcdctl member list | awk -F', ' '$2 == \"started\" && $6 == "+
+		"\"false\" { print $3 }'", slices.Clone(members))
+	ask("members of Patroni", "patronictl list -f tsv | awk -F'\\t' 'NR > 1 { print $2 }'",
+		slices.Clone(members))
+	for _, h := range sp.Databases() {
+		var others []string
+		for _, m := range members {
+			if m != h.Member {
+				others = append(others, strings.ReplaceAll(m, "-", "_"))
+			}
+		}
+		got := strings.Fields(s.sql(t, h.Member, "SELECT slot_name FROM pg_replication_slots"))
+		slices.Sort(got)
+		if diff := cmp.Diff(others, got); diff != "" {
+			t.Errorf("replication slots on %s (-want +got):\n%s", h.Name, diff)
+		}
+	}
+	for _, b := range status.Balancers {
+		if all := append(slices.Clone(b.Primary), b.Replicas...); len(all) != len(members) {
+			t.Errorf("%s sends sessions to %v, the members are %v", b.Host, all, members)
+		}
+	}
+	if got := s.cli(t, "change", "show"); got.stdout != "no change is half done\n" {
+		t.Errorf("%s%s", got.stdout, got.stderr)
+	}
+	if p := s.plan(t, 0); len(p.Changes) > 0 {
+		t.Errorf("%d changes are planned: %v", len(p.Changes), p.Changes)
+	}
+}
+
+// checkGone looks for what is left on a host that went: no unit that runs or starts, no key, no
+// password.
+func (s site) checkGone(t *testing.T, host string) {
+	t.Helper()
+	if left := s.mustInHost(t, host, `for u in patroni etcd haproxy keepalived pgha-watch; do
+	systemctl -q is-active $u.service && echo $u runs
+	systemctl -q is-enabled $u.service 2>/dev/null && echo $u is enabled
+done
+find /etc/patroni /etc/etcd /etc/haproxy /etc/keepalived /var/lib/pgha /root/.config/patroni \
+	-name '*.key' -o -name config.yml -o -name pgpass -o -name haproxy.cfg -o -name state.json 2>/dev/null
+:`); left != "" {
+		t.Errorf("on %s is left:\n%s", host, left)
+	}
+}
+
+func testHostsRefused(t *testing.T, s site, more []lab.Host) {
+	before := s.specText(t)
+	address := more[0].Address
+	for _, tt := range []struct {
+		words string
+		args  []string
+	}{
+		{"2 database hosts make 2 etcd members", []string{"host", "remove", "postgres-03"}},
+		{"a virtual IP needs two balancers", []string{"host", "remove", "haproxy-01"}},
+		{"no host has the role database", []string{"host", "remove", "postgres-01", "postgres-02",
+			"postgres-03"}},
+		{"is a host of the cluster already", []string{"host", "replace", "postgres-02", "--with",
+			"postgres-03", "--address", address}},
+		{"is the address of", []string{"host", "replace", "postgres-02", "--with", "postgres-09",
+			"--address", s.databases()[0].Address}},
+		{"postgres-02 is a database, and x would be a balancer", []string{"host", "replace",
+			"postgres-02", "--with", "x", "--address", address, "--role", "balancer"}},
+		{"no change is half done", []string{"change", "undo"}},
+		{"no way leads to the address", []string{"host", "replace", "postgres-02", "--with", "postgres-09",
+			"--address", "192.168.0.250"}},
+	} {
+		got := s.cli(t, append(tt.args, "--yes")...)
+		if got.code == 0 || !strings.Contains(got.stderr, tt.words) {
+			t.Errorf("%v: exit code %d, want %q\n%s", tt.args, got.code, tt.words, got.stderr)
+		}
+	}
+	// A host that has something of others on it is asked before anything happens.
+	s.mustInHost(t, more[0].Name, "mkdir -p /var/lib/postgresql/data && echo 17 >/var/lib/postgresql/data/PG_VERSION")
+	got := s.cli(t, "host", "replace", "postgres-02", "--with", more[0].Name, "--address", address,
+		"--yes")
+	if got.code != 3 || !strings.Contains(got.stderr, "holds the data of a PostgreSQL 17") {
+		t.Errorf("a host with data: exit code %d\n%s", got.code, got.stderr)
+	}
+	s.mustInHost(t, more[0].Name, "rm -r /var/lib/postgresql/data")
+	if s.specText(t) != before {
+		t.Error("the specification was edited for what was refused")
+	}
+	s.checkHosts(t)
+}
+
+// testRemoveKilled makes five databases, and three again by a run that is killed at the beginning of
+// each of its steps and continued.
+func testRemoveKilled(t *testing.T, s site, more []lab.Host) {
+	before := s.specText(t)
+	s.withHosts(t, more[:2]...)
+	s.underWriter(t, func() {
+		s.verb(t, nil, "host", "add", more[0].Name, more[1].Name)
+	})
+	s.checkHosts(t)
+	five := s.specText(t)
+	var dry struct {
+		Changes []struct{ Name, Action string }
+	}
+	got := s.cli(t, "host", "remove", more[0].Name, more[1].Name, "--dry-run", "--output", "json")
+	if err := json.Unmarshal([]byte(got.stdout), &dry); err != nil || len(dry.Changes) < 10 {
+		t.Fatalf("the plan: %v\n%s%s", err, got.stdout, got.stderr)
+	}
+	s.underWriter(t, func() {
+		args := []string{"host", "remove", more[0].Name, more[1].Name, "--yes"}
+		for i := range dry.Changes {
+			if !s.killWhen(t, fmt.Sprintf("step %d of %d:", i+1, len(dry.Changes)), args...) {
+				t.Errorf("step %d was not reached", i+1)
+			}
+			if i == 2 {
+				s.refused(t, "a change is half done: host remove", "apply")
+				s.refused(t, "a change is half done", "host", "remove", "postgres-03", "postgres-02")
+				show := s.cli(t, "change", "show")
+				if !strings.Contains(show.stdout, "by root@") ||
+					!strings.Contains(show.stdout, fmt.Sprintf("step 3 of %d", len(dry.Changes))) {
+					t.Errorf("%s%s", show.stdout, show.stderr)
+				}
+			}
+			args = []string{"change", "continue", "--yes"}
+		}
+		s.verb(t, nil, args...)
+	})
+	if five == before || s.specText(t) != before {
+		t.Errorf("the specification is\n%s", s.specText(t))
+	}
+	s.checkHosts(t)
+	for _, h := range more[:2] {
+		s.checkGone(t, h.Name)
+	}
+}
+
+// testAddUndone adds two databases, is killed while the first copies data, and takes it back.
+func testAddUndone(t *testing.T, s site, more []lab.Host) {
+	before := s.specText(t)
+	for _, said := range []string{"etcd member", "unit patroni.service started"} {
+		s.withHosts(t, more[:2]...)
+		s.underWriter(t, func() {
+			if !s.killWhen(t, said, "host", "add", more[0].Name, more[1].Name, "--yes") {
+				t.Errorf("%q was not said", said)
+			}
+			s.verb(t, nil, "change", "undo")
+		})
+		if s.specText(t) != before {
+			t.Errorf("the specification is\n%s", s.specText(t))
+		}
+		s.checkHosts(t)
+		for _, h := range more[:2] {
+			s.checkGone(t, h.Name)
+		}
+	}
+}
+
+// testReplaceLeader puts a new host in the place of the leader's.
+func testReplaceLeader(t *testing.T, s site, more []lab.Host) {
+	leader, _ := s.leader(t)
+	host := s.hostOf(t, leader)
+	s.underWriter(t, func() {
+		s.verb(t, nil, "host", "replace", host, "--with", more[0].Name, "--address",
+			more[0].Address, "--clean")
+	})
+	s.checkHosts(t)
+	s.checkGone(t, host)
+}
+
+// testReplaceDead puts a new host in the place of a replica's whose power is gone.
+func testReplaceDead(t *testing.T, s site, more []lab.Host) {
+	_, other := s.leader(t)
+	host := s.hostOf(t, other)
+	if err := s.Kill(t.Context(), host); err != nil {
+		t.Fatal(err)
+	}
+	s.underWriter(t, func() {
+		s.verb(t, nil, "host", "replace", host, "--with", more[1].Name, "--address",
+			more[1].Address)
+	})
+	s.checkHosts(t)
+}
+
+// testReplaceBalancer puts a new host in the place of the balancer that holds the address.
+func testReplaceBalancer(t *testing.T, s site, more []lab.Host) {
+	host := s.holder(t)
+	s.underWriter(t, func() {
+		s.verb(t, nil, "host", "replace", host, "--with", more[2].Name, "--address",
+			more[2].Address)
+	})
+	s.checkHosts(t)
+	s.checkGone(t, host)
+}

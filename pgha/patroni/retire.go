@@ -1,0 +1,199 @@
+package patroni
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/patroni/host"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// Bar keeps a replica from leading and from being waited for: its tags become nofailover and
+// nosync, and it returns once no commit waits for it. It is what comes before the replica is
+// stopped for good: a synchronous standby that just stops holds every commit until the leader's
+// next round, up to loop_wait.
+//
+// It writes ConfigPath on that member's host and reloads its Patroni. Bootstrap with the member's
+// own tags takes it back. Safe to repeat. The leader is refused (ErrRefused); errors match ErrTimeout
+// (bounded by Wait) or ErrUnavailable. When the targets only plan, the change is reported.
+func Bar(ctx context.Context, o Options, name string) error {
+	o = o.WithDefaults()
+	o.Members = slices.Clone(o.Members)
+	at := slices.IndexFunc(o.Members, func(m Member) bool { return m.Name == name })
+	if at < 0 {
+		return fmt.Errorf("%w: no member is called %q", ErrInvalid, name)
+	}
+	tags := maps.Clone(o.Members[at].Tags)
+	if tags == nil {
+		tags = map[string]any{}
+	}
+	tags["nofailover"], tags["nosync"] = true, true
+	delete(tags, "failover_priority")
+	delete(tags, "sync_priority")
+	o.Members[at].Tags = tags
+	if err := bar(ctx, o, at); err != nil {
+		return fmt.Errorf("bar %s: %w", name, err)
+	}
+	return nil
+}
+
+func bar(ctx context.Context, o Options, at int) error {
+	m, c := o.Members[at], newOperator(o)
+	state, err := c.Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	if leader, _ := state.Leader(); leader.Name == m.Name {
+		return fmt.Errorf("%w: it leads", errs.ErrRefused)
+	}
+	wishes, err := wishes(o, func(Member) []remote.Resource { return nil })
+	if err != nil {
+		return err
+	}
+	changes, err := m.Target.Ensure(ctx, wishes[at]...)
+	if err != nil || o.Planning() {
+		return remote.OnHost(m.Target.Name, err)
+	}
+	if len(changes) > 0 {
+		if err := c.reload(ctx, m); err != nil {
+			return err
+		}
+	}
+	wake, awaited := c.waker(), []Role{RoleSyncStandby, RoleQuorumStandby}
+	return poll.Until(ctx, poll.Options{What: "no commit to wait for " + m.Name, Bound: o.Wait},
+		func(ctx context.Context) (string, error) {
+			wake(ctx)
+			state, err := c.Cluster(ctx)
+			if err != nil {
+				return "", err
+			}
+			now, _ := state.Member(m.Name)
+			if slices.Contains(awaited, now.Role) {
+				return m.Name + " is still synchronous", nil
+			}
+			if barred, _ := now.Tags["nosync"].(bool); !barred {
+				return m.Name + " does not say nosync yet", nil
+			}
+			return "", nil
+		})
+}
+
+// memberSlots is the key of Patroni's dynamic configuration that says for how long the slot of a
+// member that is away is kept.
+const memberSlots = "member_slots_ttl"
+
+// Depart waits until Patroni knows the former member of that name no more, and until no member of
+// the options keeps a replication slot for it. Without that each of them would keep WAL for it for
+// member_slots_ttl, half an hour by default (Patroni 4.0; before, none was kept). That time is one
+// second meanwhile: zero would take the slots of living members away on all replicas, too.
+//
+// A member that died is forgotten after ttl. Safe to repeat, and after an interruption too. Errors
+// match ErrTimeout (bounded by Wait) or ErrUnavailable. When the targets only plan nothing happens.
+func Depart(ctx context.Context, o Options, name string) error {
+	o = o.WithDefaults()
+	if o.Planning() {
+		return nil
+	}
+	c := newOperator(o)
+	if err := c.depart(ctx, name); err != nil {
+		return fmt.Errorf("wait for %s to be forgotten: %w", name, err)
+	}
+	return nil
+}
+
+func (c *operator) depart(ctx context.Context, name string) (err error) {
+	err = poll.Until(ctx, poll.Options{What: "Patroni to forget " + name, Bound: c.options.Wait},
+		func(ctx context.Context) (string, error) {
+			state, err := c.Cluster(ctx)
+			if _, there := state.Member(name); err == nil && there {
+				return "it lists it", nil
+			}
+			return "", err
+		})
+	if err != nil {
+		return err
+	}
+	slot, shortened := slotOf(name), false
+	before := map[string]any{memberSlots: host.Dynamic(c.options)[memberSlots]}
+	defer func() {
+		if !shortened {
+			return
+		}
+		err = errors.Join(err, retract(ctx, func(ctx context.Context) error {
+			_, err := c.PatchConfig(ctx, before)
+			return err
+		}))
+	}()
+	wake := c.waker()
+	what := "no member to keep the replication slot " + slot
+	return poll.Until(ctx, poll.Options{What: what, Bound: c.options.Wait},
+		func(ctx context.Context) (string, error) {
+			state, err := c.Cluster(ctx)
+			if err != nil {
+				return "", err
+			}
+			keepers, err := c.keepers(ctx, state, slot)
+			if err != nil || len(keepers) == 0 {
+				return "", err
+			}
+			if !shortened {
+				current, err := c.Config(ctx)
+				if err != nil {
+					return "", err
+				}
+				// An interrupted run has left its own.
+				if now, set := current[memberSlots]; set && fmt.Sprint(now) != "1" {
+					before[memberSlots] = now
+				}
+				shortened = true
+				if _, err := c.PatchConfig(ctx, map[string]any{memberSlots: 1}); err != nil {
+					return "", err
+				}
+			}
+			wake(ctx)
+			return "on " + strings.Join(keepers, ", "), nil
+		})
+}
+
+// keepers are the hosts whose PostgreSQL has the slot. A member that is not healthy is not asked:
+// its Patroni drops the slot when it is again.
+func (c *operator) keepers(ctx context.Context, state ClusterState, slot string) ([]string, error) {
+	var found []string
+	for _, m := range there(c.options) {
+		if !state.Healthy(m.Name) {
+			continue
+		}
+		res, err := m.Target.Run(ctx, host.HasSlot(c.options, slot))
+		if err != nil {
+			return nil, remote.OnHost(m.Target.Name, err)
+		}
+		if strings.TrimSpace(string(res.Stdout)) == slot {
+			found = append(found, m.Target.Name)
+		}
+	}
+	return found, nil
+}
+
+// slotOf is the slot that Patroni makes for a member: lower case, and of what a slot's name may not
+// have a dash or a dot is an underscore, and anything else its code point (Patroni 4.1,
+// slot_name_from_member_name).
+func slotOf(member string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(member) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '_':
+			b.WriteRune(r)
+		case r == '-', r == '.':
+			b.WriteByte('_')
+		default:
+			fmt.Fprintf(&b, "u%04d", r)
+		}
+	}
+	return b.String()[:min(b.Len(), 63)]
+}

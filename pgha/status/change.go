@@ -1,0 +1,49 @@
+package status
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/etcd"
+	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/procedure"
+)
+
+// Change returns the change of many steps that was begun and is not finished, from whatever machine;
+// nil if there is none. The error matches etcd.ErrUnhealthy where etcd does not answer.
+func Change(ctx context.Context, c *site.Site) (*procedure.Record, error) {
+	o, err := c.EtcdOptions()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := etcd.Keys(ctx, o, c.ChangeKey())
+	text, found := keys[""]
+	if err != nil || !found {
+		return nil, err
+	}
+	r, err := procedure.Parse(text)
+	return &r, err
+}
+
+// HalfDone is the refusal of whatever must not begin before a change is finished.
+func HalfDone(r procedure.Record) error {
+	return errs.WithNext(fmt.Errorf("%w: a change is half done: %s", errs.ErrRefused, r),
+		errs.Text("%s finishes it, %s takes it back; %s shows its steps",
+			errs.Verb("change", "continue"), errs.Verb("change", "undo"), errs.Verb("change", "show")))
+}
+
+// changeStatus looks for a change that is half done.
+func changeStatus(ctx context.Context, c *site.Site, s *Status) error {
+	s.Change, _ = Change(ctx, c) // without a quorum the etcd part says so
+	return nil
+}
+
+// changeProblems reports a change that nobody works on.
+func changeProblems(s Status) []string {
+	if s.Change == nil || s.Operation != nil {
+		return nil
+	}
+	return []string{"a change is half done: " + s.Change.String() +
+		"; the verb change continue finishes it, change undo takes it back"}
+}

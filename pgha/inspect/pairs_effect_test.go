@@ -75,7 +75,7 @@ func effectPairs() []specPair {
 		{
 			name:  "another store beside etcd",
 			after: "patroni: {extra: {consul: {host: '10.0.0.99:8500'}}}", refused: replaces,
-			way: "the etcd of its database hosts",
+			way: "the etcd of its hosts",
 		},
 		{
 			name: "tags for all members", after: "patroni: {extra: {tags: {nofailover: true}}}",

@@ -11,7 +11,7 @@ import (
 	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// Add makes one more bare host of a role (RoleDatabase, RoleBalancer) and boots it, as a machine
+// Add makes one more bare host of a role (RoleDatabase, RoleBalancer, RoleEtcd) and boots it, as a machine
 // that is put beside the others: its name and address are the next ones. It returns the lab with
 // the host; l does not have it. The other hosts' /etc/hosts and the lab's known_hosts file name it,
 // and Spec does.
@@ -19,9 +19,9 @@ import (
 // It is not safe to repeat: each call makes another host, up to 10 in a lab. One that was
 // interrupted is finished by Start, if it got so far that the lab has the host.
 func (l *Lab) Add(ctx context.Context, role string) (*Lab, Host, error) {
-	if role != RoleDatabase && role != RoleBalancer {
-		return nil, Host{}, fmt.Errorf("add a host: role %q: want %s or %s", role, RoleDatabase,
-			RoleBalancer)
+	if role != RoleDatabase && role != RoleBalancer && role != RoleEtcd {
+		return nil, Host{}, fmt.Errorf("add a host: role %q: want %s, %s or %s", role, RoleDatabase,
+			RoleBalancer, RoleEtcd)
 	}
 	unlock, err := lock(ctx, l.cache.labLock(l.Name()), true)
 	if err != nil {

@@ -123,6 +123,9 @@ func planHost(role string, number int, address string) hostPlan {
 		h.Name = fmt.Sprintf("postgres-%02d", number)
 		h.Member = fmt.Sprintf("postgresql-%02d", number)
 	}
+	if role == RoleEtcd {
+		h.Name = fmt.Sprintf("etcd-%02d", number)
+	}
 	return h
 }
 

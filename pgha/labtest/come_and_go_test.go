@@ -302,3 +302,68 @@ func testReplaceBalancer(t *testing.T, s site, more []lab.Host) {
 	s.checkHosts(t)
 	s.checkGone(t, host)
 }
+
+// TestEtcdMoves lets three databases give etcd to hosts of its own, under a writer, by a run that is
+// killed in between; the other way round it is the taking back of such a change.
+func TestEtcdMoves(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, startLab(t, lab.Options{Name: "e2e-etcd-moves", Hosts: 4, Databases: 3,
+		Installed: true}), nil)
+	s.apply(t, pgha.ApplyOptions{})
+	var etcds []lab.Host
+	for range 3 {
+		larger, h, err := s.Add(t.Context(), lab.RoleEtcd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Lab, etcds = larger, append(etcds, h)
+	}
+	before := s.specText(t)
+	command := []string{"host", "add", etcds[0].Name, etcds[1].Name, etcds[2].Name, "--yes"}
+	for _, again := range []string{"undo", "continue"} {
+		s.withHosts(t, etcds...)
+		s.underWriter(t, func() {
+			if !s.killWhen(t, "step 5 of 9: take etcd's keys", command...) {
+				t.Error("nothing was killed")
+			}
+			s.verb(t, nil, "change", again)
+		})
+		if again == "undo" {
+			if s.specText(t) != before {
+				t.Errorf("the specification is\n%s", s.specText(t))
+			}
+			for _, h := range etcds {
+				s.checkGone(t, h.Name)
+			}
+		}
+		s.checkEtcd(t)
+	}
+	for _, h := range s.spec(t).Databases() {
+		if left := s.mustInHost(t, h.Name, "systemctl is-active etcd; ls /etc/etcd /var/lib/etcd "+
+			"2>&1; :"); strings.HasPrefix(left, "active") || strings.Contains(left, "member") {
+			t.Errorf("etcd on %s: %s", h.Name, left)
+		}
+	}
+	s.verify(t)
+	s.applyNothing(t)
+}
+
+// checkEtcd compares etcd's own list of members with the specification.
+func (s site) checkEtcd(t *testing.T) {
+	t.Helper()
+	s.awaitHealthy(t)
+	var want []string
+	for _, h := range s.spec(t).EtcdHosts() {
+		want = append(want, h.Member)
+	}
+	got := strings.Fields(s.mustInHost(t, s.spec(t).EtcdHosts()[0].Name, "etcdctl member list | "+
+		"awk -F', ' '$2 == \"started\" && $6 == \"false\" { print $3 }'"))
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("members of etcd (-want +got):\n%s", diff)
+	}
+	if p := s.plan(t, 0); len(p.Changes) > 0 {
+		t.Errorf("%d changes are planned: %v", len(p.Changes), p.Changes)
+	}
+}

@@ -104,13 +104,18 @@ func (s site) killWhen(t *testing.T, said string, args ...string) (killed bool) 
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	var all strings.Builder
 	for lines := bufio.NewScanner(out); lines.Scan(); {
+		all.WriteString(lines.Text() + "\n")
 		if strings.Contains(lines.Text(), said) {
 			_ = cmd.Process.Kill()
 		}
 	}
 	_ = cmd.Wait()
-	return !cmd.ProcessState.Exited()
+	if killed = !cmd.ProcessState.Exited(); !killed {
+		t.Logf("pgha-cli %v did not say %q:\n%s", args, said, &all)
+	}
+	return killed
 }
 
 // unsafeCall makes a change to a member's REST API that changes nothing, with a client key, and

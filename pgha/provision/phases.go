@@ -162,12 +162,16 @@ func EtcdPhase(ctx context.Context, run *job.Job) error {
 	if err != nil {
 		return err
 	}
-	packages := etcd.Layout(opts).Packages
 	err = remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
 		resources, err := ownOf(ctx, run, t, spec.RoleDatabase, spec.RoleBalancer)
 		if err != nil {
 			return err
 		}
+		h, err := run.Spec.Host(t.Name)
+		if err != nil {
+			return err
+		}
+		packages := site.EtcdLayouts(h, etcd.Layout(opts)).Packages()
 		if len(packages.Names) > 0 {
 			resources = append(resources, packages)
 		}

@@ -13,7 +13,7 @@ import (
 // Change returns the change of many steps that was begun and is not finished, from whatever machine;
 // nil if there is none. The error matches etcd.ErrUnhealthy where etcd does not answer.
 func Change(ctx context.Context, c *site.Site) (*procedure.Record, error) {
-	o, err := c.EtcdOptions()
+	o, err := c.EtcdAnywhere()
 	if err != nil {
 		return nil, err
 	}

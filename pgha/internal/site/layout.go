@@ -22,7 +22,7 @@ func Layout(sp *spec.Spec, h spec.Host) layout.Host {
 		on = append(on, RepositoryLayout(sp))
 	}
 	if sp.Runs(h, spec.RoleEtcd) {
-		on = append(on, etcd.Layout(etcdOptions(sp)))
+		on = append(on, EtcdLayouts(h, etcd.Layout(etcdOptions(sp)))...)
 	}
 	if sp.Runs(h, spec.RoleDatabase) {
 		po := patroniOptions(sp)
@@ -32,6 +32,18 @@ func Layout(sp *spec.Spec, h spec.Host) layout.Host {
 		on = append(on, lb.Layout(balancerOptions(sp)), addressLayout(sp))
 	}
 	return on
+}
+
+// EtcdLayouts are what a host gets for its member of etcd: of, and before it the programs by which
+// certificates and the member are looked at. A host of a database has them with PostgreSQL and
+// Patroni.
+func EtcdLayouts(h spec.Host, of layout.Layout) layout.Host {
+	if h.Has(spec.RoleDatabase) {
+		return layout.Host{of}
+	}
+	tools := layout.Layout{Component: "tools", PackagesFrom: layout.FromRole,
+		Packages: remote.Packages{Names: []string{"openssl", "python3"}}}
+	return layout.Host{tools, of}
 }
 
 // addressLayout describes what keepalived needs.

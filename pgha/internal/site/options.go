@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"slices"
 
 	"github.com/pgha/toolkit/pgha/connstring"
 	"github.com/pgha/toolkit/pgha/contents"
@@ -60,6 +61,19 @@ func (c *Site) MemberHosts() ([]*remote.Target, error) {
 
 // EtcdOptions returns what package etcd needs to look at this cluster.
 func (c *Site) EtcdOptions() (etcd.Options, error) { return c.EtcdOptionsFor(c.LenientTarget) }
+
+// EtcdAnywhere returns what package etcd needs to ask whichever hosts may run it: those of which the
+// specification says so, and databases, on which it may be still, or again.
+func (c *Site) EtcdAnywhere() (etcd.Options, error) {
+	all := *c.Spec
+	all.Hosts = slices.Clone(c.Spec.Hosts)
+	for i, h := range all.Hosts {
+		if h.Has(spec.RoleDatabase) && !h.Has(spec.RoleEtcd) {
+			all.Hosts[i].Role, all.Hosts[i].Roles = "", []spec.Role{spec.RoleDatabase, spec.RoleEtcd}
+		}
+	}
+	return c.Apart(&all, c.Credentials()).EtcdOptions()
+}
 
 // PatroniOptions returns what package patroni needs to look at this cluster.
 func (c *Site) PatroniOptions() (patroni.Options, error) {

@@ -119,11 +119,11 @@ func TestReasons(t *testing.T) {
 		change func(*spec.Spec, *status.Status)
 		want   string
 	}{
-		"a replica":          {gone: []string{"db2"}},
-		"the leader":         {gone: []string{"db1"}},
-		"two of three":       {gone: []string{"db2", "db3"}},
-		"a dead one":         {gone: []string{"db3"}, down: []string{"db3"}},
-		"the only ones left": {gone: []string{"db1", "db2", "db3"}, want: "no member left"},
+		"a replica":            {gone: []string{"db2"}},
+		"the leader":           {gone: []string{"db1"}},
+		"two of three":         {gone: []string{"db2", "db3"}},
+		"a dead one":           {gone: []string{"db3"}, down: []string{"db3"}},
+		"the only ones left":   {gone: []string{"db1", "db2", "db3"}, want: "no member left"},
 		"one that comes first": {gone: []string{"db2"}, coming: 1},
 		"no quorum, whoever comes": {gone: []string{"db3"}, coming: 3, down: []string{"db2", "db3"},
 			want: "1 of its 3 members are healthy"},

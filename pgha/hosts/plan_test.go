@@ -114,15 +114,19 @@ func TestReasons(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		gone   []string
+		coming int
 		down   []string
 		change func(*spec.Spec, *status.Status)
 		want   string
 	}{
-		"a replica":          {gone: []string{"db2"}},
-		"the leader":         {gone: []string{"db1"}},
-		"two of three":       {gone: []string{"db2", "db3"}},
-		"a dead one":         {gone: []string{"db3"}, down: []string{"db3"}},
-		"the only ones left": {gone: []string{"db1", "db2", "db3"}, want: "no member left"},
+		"a replica":            {gone: []string{"db2"}},
+		"the leader":           {gone: []string{"db1"}},
+		"two of three":         {gone: []string{"db2", "db3"}},
+		"a dead one":           {gone: []string{"db3"}, down: []string{"db3"}},
+		"the only ones left":   {gone: []string{"db1", "db2", "db3"}, want: "no member left"},
+		"one that comes first": {gone: []string{"db2"}, coming: 1},
+		"no quorum, whoever comes": {gone: []string{"db3"}, coming: 3, down: []string{"db2", "db3"},
+			want: "1 of its 3 members are healthy"},
 		"no quorum": {gone: []string{"db3"}, down: []string{"db2", "db3"},
 			want: "1 of its 3 members are healthy"},
 		"the healthy ones": {gone: []string{"db1", "db2"}, down: []string{"db3"},
@@ -152,7 +156,7 @@ func TestReasons(t *testing.T) {
 			for _, name := range tt.gone {
 				gone = append(gone, host(t, name))
 			}
-			got := strings.Join(append(quorumReasons(s, gone), memberReasons(sp, s, gone)...), "; ")
+			got := strings.Join(append(quorumReasons(s, gone, tt.coming), memberReasons(sp, s, gone)...), "; ")
 			if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}

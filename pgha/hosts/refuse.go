@@ -46,7 +46,11 @@ func (w *work) refuse(ctx context.Context) error {
 func (w *work) reasons(on *job.Job, s status.Status) []string {
 	var reasons []string
 	if etcds := w.leavingEtcd(); len(etcds) > 0 {
-		reasons = append(reasons, quorumReasons(s, etcds)...)
+		coming := 0
+		if len(w.Remove) == 0 || w.AddFirst {
+			coming = len(site.Without(w.to.EtcdHosts(), w.from.EtcdHosts()))
+		}
+		reasons = append(reasons, quorumReasons(s, etcds, coming)...)
 	}
 	if members := without(w.Remove, spec.RoleBalancer); len(members) > 0 {
 		reasons = append(reasons, w.alive(on, s, members)...)
@@ -72,9 +76,9 @@ func without(hosts []spec.Host, role spec.Role) []spec.Host {
 }
 
 // quorumReasons counts etcd's members: a majority has to vote for each removal, and those that stay
-// have to be one of their own.
-func quorumReasons(s status.Status, gone []spec.Host) []string {
-	all, healthy, stay, stayHealthy := len(s.Etcd), 0, 0, 0
+// have to be one of their own, with those that come before the others go.
+func quorumReasons(s status.Status, gone []spec.Host, coming int) []string {
+	all, healthy, stay, stayHealthy := len(s.Etcd), 0, coming, coming
 	for _, m := range s.Etcd {
 		stays := !site.Among(gone, m.Name)
 		if stays {

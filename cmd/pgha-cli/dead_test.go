@@ -102,7 +102,7 @@ func TestDeadCluster(t *testing.T) {
 		{"plan --accept --yes", exitFailed, away},
 		{"apply", exitFailed, away},
 		{"status", exitFailed, "cluster dead: not healthy"},
-		{"verify", exitFailed, "verification failed: 30 of 30 checks"},
+		{"verify", exitFailed, "verification failed: 31 of 31 checks"},
 		{"doctor", exitFailed, "pg-2 cannot be asked"},
 		{"doctor --fix host-unreachable@pg-2 --yes", exitRefused, "mend it by hand"},
 		{"doctor --fix nothing-of-the-kind --yes", exitRefused,

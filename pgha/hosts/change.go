@@ -281,7 +281,8 @@ func (w *work) plan(reached int) {
 // staying is the site with those hosts alone that run etcd before and after; with all where none
 // does.
 func (w *work) staying() *site.Site {
-	stay := lacking(w.all, slices.Concat(w.Remove, w.order.Add, w.leavingEtcd()))
+	changing := slices.Concat(w.leavingEtcd(), site.Without(w.to.EtcdHosts(), w.from.EtcdHosts()))
+	stay := lacking(w.all, changing)
 	if len(stay.EtcdHosts()) == 0 || len(stay.Databases()) == 0 {
 		stay = w.all
 	}

@@ -30,7 +30,7 @@ func (w *work) refuse(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.Paused {
+	if s.Paused && !w.undoing {
 		return errs.WithNext(fmt.Errorf("%w: members come and go only while Patroni is in charge",
 			patroni.ErrPaused), errs.Text("%s comes first", errs.Verb("resume")))
 	}

@@ -54,6 +54,7 @@ func (w *work) build() {
 	moves := len(joining)+len(site.Without(leaving, w.Remove)) > 0
 	if moves {
 		w.write()
+		w.step("let Patroni find etcd's new members", "it finds those of before", "", w.rediscover)
 	}
 	for _, h := range w.Remove {
 		after := lacking(now, []spec.Host{h})
@@ -92,6 +93,15 @@ func (w *work) write() {
 	}
 	w.step("write "+filepath.Base(w.file), "it is written as it was", "",
 		func(context.Context) error { return w.save() })
+}
+
+// rediscover makes Patroni know etcd's new members before the ones that it knows go.
+func (w *work) rediscover(ctx context.Context) error {
+	o, err := engine.PatroniOptions(w.on(w.all))
+	if err != nil {
+		return err
+	}
+	return patroni.Rediscover(ctx, o)
 }
 
 // leavingEtcd are the hosts that run etcd before the change and not after it: those that go, and

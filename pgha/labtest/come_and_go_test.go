@@ -387,7 +387,7 @@ func TestEtcdMoves(t *testing.T) {
 	for _, again := range []string{"undo", "continue"} {
 		s.withHosts(t, etcds...)
 		s.underWriter(t, func() {
-			if !s.killWhen(t, "step 5 of 9: take etcd's keys", command...) {
+			if !s.killWhen(t, "step 7 of 10: take etcd's keys", command...) {
 				t.Error("nothing was killed")
 			}
 			s.verb(t, nil, "change", again)

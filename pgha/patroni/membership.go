@@ -197,3 +197,66 @@ func slotOf(member string) string {
 	}
 	return b.String()[:min(b.Len(), 63)]
 }
+
+// Rediscover makes every member's Patroni read anew where etcd is, and returns once all have looked
+// at the cluster by way of it. Patroni reads etcd's addresses when it starts, and learns of further
+// ones from time to time alone (every ten ttl; 4.1): one that knew none of the members that stay
+// would not find etcd any more.
+//
+// The cluster is paused meanwhile, so that PostgreSQL runs on while its Patroni restarts, one after
+// the other, and resumed at the end, also after a failure. Nobody is promoted by itself in that
+// time, some seconds for each member. No session is cut. Safe to repeat; a pause of before is ended.
+// Errors match ErrTimeout (bounded by Wait) or ErrUnavailable. When the targets only plan, the
+// restarts are reported.
+func Rediscover(ctx context.Context, o Options) (err error) {
+	o = o.WithDefaults()
+	c := newOperator(o)
+	if !o.Planning() {
+		if _, err := c.setPause(ctx, PauseOptions{Wait: true, Timeout: o.Wait}, true); err != nil {
+			return fmt.Errorf("rediscover etcd: %w", err)
+		}
+		defer func() {
+			err = errors.Join(err, retract(ctx, func(ctx context.Context) error {
+				_, err := c.setPause(ctx, PauseOptions{}, false)
+				return err
+			}))
+		}()
+	}
+	state, err := c.Cluster(ctx)
+	if err != nil {
+		return fmt.Errorf("rediscover etcd: %w", err)
+	}
+	for _, i := range inTurn(o.Members, state) {
+		if err := c.restartPatroni(ctx, o.Members[i]); err != nil {
+			return fmt.Errorf("rediscover etcd: %w", err)
+		}
+	}
+	return nil
+}
+
+// restartPatroni restarts a member's Patroni, in a cluster that is paused, and waits until it has
+// looked at the cluster. One that is left out, or does not run, finds etcd when it starts.
+func (c *operator) restartPatroni(ctx context.Context, m Member) error {
+	if m.Target.LeftOut {
+		return nil
+	}
+	before, err := c.Patroni(ctx, m.Name)
+	if err != nil {
+		return ctx.Err()
+	}
+	_, err = m.Target.Do(ctx, Unit, "restarted",
+		remote.Cmd{Argv: []string{"systemctl", "restart", Unit}})
+	if err != nil || c.options.Planning() {
+		return remote.OnHost(m.Target.Name, err)
+	}
+	what := "Patroni on " + m.Target.Name + " to look at the cluster again"
+	err = poll.Until(ctx, poll.Options{What: what, Bound: c.options.Wait},
+		func(ctx context.Context) (string, error) {
+			node, err := c.Patroni(ctx, m.Name)
+			if err == nil && !node.LastSeen.After(before.LastSeen) {
+				return "it has not since it started", nil
+			}
+			return "", err
+		})
+	return remote.WithHint(err, "see `journalctl -u patroni -n 50` on "+m.Target.Name)
+}

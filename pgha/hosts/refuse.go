@@ -192,9 +192,9 @@ func (w *work) unreached() []spec.Host {
 
 // stillValid says what the keys of a host that nobody reached are worth.
 func stillValid(h spec.Host) errs.Next {
-	return errs.Text("the keys on %s could not be deleted, and are good until they end: never "+
-		"start it again in this network before its disk is wiped; %s makes those for Patroni "+
-		"worthless", h.Name, errs.Verb("secrets", "rotate", "rest"))
+	return errs.Text("the keys on %s could not be deleted: etcd takes them back, and %s makes the one "+
+		"for Patroni's API worthless; wipe its disk before it starts in this network again", h.Name,
+		errs.Verb("secrets", "rotate", "rest"))
 }
 
 // dropStale empties etcd's data directory on hosts that are to come back, and that etcd has removed:

@@ -14,6 +14,7 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/adopt"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/power"
 	"github.com/pgha/toolkit/pgha/procedure"
@@ -148,15 +149,18 @@ func (w *work) add(joining []spec.Host, sp *spec.Spec) {
 // apply runs the phases of Apply. With the last specification the certificates of hosts that are
 // gone are taken back, so that what is left of them anywhere opens nothing.
 func (w *work) apply(ctx context.Context, sp *spec.Spec) error {
-	on := w.on(sp)
 	if sp == w.to {
-		cr, err := w.State.Disown(w.Credentials(), w.all, w.to)
-		if err != nil {
+		if err := w.State.Disown(w.all, w.to); err != nil {
 			return err
 		}
-		w.Hold(cr)
-		on = w.on(sp)
 	}
+	// A certificate names the balancers, so it depends on the specification.
+	cr, err := vault.LoadCredentials(ctx, w.State, sp)
+	if err != nil {
+		return err
+	}
+	on := w.on(sp)
+	on.Hold(cr)
 	return engine.RunPhases(ctx, on.Site, engine.Saving(provision.StandardPhases()), w.Out, false)
 }
 

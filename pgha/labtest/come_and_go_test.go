@@ -133,6 +133,7 @@ func (s site) checkHosts(t *testing.T) {
 		}
 		got := strings.Fields(s.sql(t, h.Member, "SELECT slot_name FROM pg_replication_slots"))
 		slices.Sort(got)
+		slices.Sort(others)
 		if diff := cmp.Diff(others, got); diff != "" {
 			t.Errorf("replication slots on %s (-want +got):\n%s", h.Name, diff)
 		}
@@ -354,6 +355,20 @@ func testReplaceDead(t *testing.T, s site, more []lab.Host) {
 			more[1].Address)
 	})
 	s.checkHosts(t)
+	// Its disk has its keys still, and opens nothing with them.
+	must(struct{}{}, s.StartHost(t.Context(), host))(t)
+	ask := fmt.Sprintf("d=/etc/patroni/certs; etcdctl --cacert $d/etcd-ca.crt --cert "+
+		"$d/etcd-client.crt --key $d/etcd-client.key --endpoints https://%s:2379 get / 2>&1",
+		s.spec(t).EtcdHosts()[0].Address)
+	await(t, time.Minute, "an answer to "+host, func() (bool, string) {
+		out, code := s.inHost(t, host, "test -e /usr/local/bin/etcdctl && "+ask)
+		if code == 0 {
+			t.Fatalf("a host that was removed reads etcd: %s", out)
+		}
+		return strings.Contains(out, "certificate") || strings.Contains(out, "deadline"), out
+	})
+	s.checkHosts(t)
+	must(struct{}{}, s.Kill(t.Context(), host))(t)
 }
 
 // testReplaceBalancer puts a new host in the place of the balancer that holds the address.

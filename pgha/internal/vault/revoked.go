@@ -41,9 +41,8 @@ func (s *State) list() []byte {
 }
 
 // Disown takes back the certificates that hosts had under one specification and have no more under
-// another, and deletes them. It returns the credentials with the longer list. A host that comes back
-// gets new ones. Safe to repeat.
-func (s *State) Disown(c *Credentials, had, has *spec.Spec) (*Credentials, error) {
+// another, and deletes them. A host that comes back gets new ones. Safe to repeat.
+func (s *State) Disown(had, has *spec.Spec) error {
 	needed := map[string]bool{}
 	for _, h := range has.Hosts {
 		for _, of := range certs.OfHost(has, h) {
@@ -64,32 +63,39 @@ func (s *State) Disown(c *Credentials, had, has *spec.Spec) (*Credentials, error
 			}
 		}
 	}
-	c = c.Copied()
-	if len(taken) > 0 {
-		ca, err := s.Authority(layout.EtcdAuthority, CAName(has, layout.EtcdAuthority),
-			CaOptions(has)...)
-		if err != nil {
-			return nil, err
-		}
-		// What was issued by an authority of before opens nothing anyway.
-		taken = own(ca, taken)
-		if c.EtcdRevoked, err = ca.Revoke(c.EtcdRevoked, taken...); err != nil {
-			return nil, err
-		}
-		if err := s.Write(revokedFile(), c.EtcdRevoked); err != nil {
-			return nil, err
-		}
+	if err := s.takeBack(has, taken); err != nil {
+		return err
 	}
 	// The list comes first: a certificate that is on it is made again, one that is gone is not on
 	// any list.
 	for _, of := range gone {
 		for _, suffix := range []string{".crt", ".key"} {
 			if err := s.Remove(filepath.Join("certs", of.Stored+suffix)); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return c, nil
+	return nil
+}
+
+// takeBack puts certificates of etcd's authority on its list.
+func (s *State) takeBack(sp *spec.Spec, taken [][]byte) error {
+	if len(taken) == 0 {
+		return nil
+	}
+	ca, err := s.Authority(layout.EtcdAuthority, CAName(sp, layout.EtcdAuthority), CaOptions(sp)...)
+	if err != nil {
+		return err
+	}
+	list, err := s.revoked(ca)
+	if err != nil {
+		return err
+	}
+	// What was issued by an authority of before opens nothing anyway.
+	if list, err = ca.Revoke(list, own(ca, taken)...); err != nil {
+		return err
+	}
+	return s.Write(revokedFile(), list)
 }
 
 // own are those of the certificates that the authority has issued.

@@ -55,7 +55,9 @@ func (w *work) build() {
 	moves := len(joining)+len(site.Without(leaving, w.Remove)) > 0
 	if moves {
 		w.write()
-		w.step("let Patroni find etcd's new members", "it finds those of before", "", w.rediscover)
+		w.step("let Patroni find etcd's new members", "it finds those of before",
+			"some seconds without writes, while the leader's Patroni restarts and balancers hear "+
+				"nothing of it", w.rediscover)
 	}
 	for _, h := range w.Remove {
 		after := lacking(now, []spec.Host{h})

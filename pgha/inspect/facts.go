@@ -43,7 +43,9 @@ func TimeQuestion() []string { return []string{"perl", "-e", timeScript} }
 func factQuestions(want preflight.Want) [][]string {
 	return [][]string{
 		clockQuestion,
-		output.FilesQuestion(releaseFile, initFile, statusFile, authorityFile(want),
+		// The authority that etcd's certificates are of: Patroni has a copy where no etcd runs, or runs
+		// any more.
+		output.FilesQuestion(releaseFile, initFile, statusFile, etcd.CAFile, layout.PatroniEtcdCA,
 			vault.NoteFile),
 		{"dpkg", "--print-architecture"},
 		TimeQuestion(),
@@ -53,15 +55,6 @@ func factQuestions(want preflight.Want) [][]string {
 		site.LookAtReset,
 		remote.ForeignCommand(want.FilePaths()...),
 	}
-}
-
-// authorityFile is where a host has the authority that etcd's certificates are of: Patroni's copy
-// where no etcd runs.
-func authorityFile(want preflight.Want) string {
-	if want.Database && !want.Etcd {
-		return layout.PatroniEtcdCA
-	}
-	return etcd.CAFile
 }
 
 // Files that a host is asked for.

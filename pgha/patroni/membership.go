@@ -205,7 +205,8 @@ func slotOf(member string) string {
 //
 // The cluster is paused meanwhile, so that PostgreSQL runs on while its Patroni restarts, one after
 // the other, and resumed at the end, also after a failure. Nobody is promoted by itself in that
-// time, some seconds for each member. No session is cut. Safe to repeat; a pause of before is ended.
+// time, some seconds for each member. PostgreSQL's sessions go on, but for those by way of balancers,
+// which hear nothing of the leader meanwhile: 2.6 and 4.2 s without writes in the lab. Safe to repeat; a pause of before is ended.
 // Errors match ErrTimeout (bounded by Wait) or ErrUnavailable. When the targets only plan, the
 // restarts are reported.
 func Rediscover(ctx context.Context, o Options) (err error) {

@@ -358,8 +358,11 @@ func testReplaceDead(t *testing.T, s site, more []lab.Host) {
 			more[1].Address)
 	})
 	s.checkHosts(t)
-	// Its disk has its keys still, and opens nothing with them.
-	must(struct{}{}, s.StartHost(t.Context(), host))(t)
+	// Its disk has its keys still, and opens nothing with them. Its boot does not end: etcd there waits
+	// for members that do not let it in.
+	if err := s.StartHost(t.Context(), host); err != nil {
+		t.Log(err)
+	}
 	ask := fmt.Sprintf("d=/etc/patroni/certs; etcdctl --cacert $d/etcd-ca.crt --cert "+
 		"$d/etcd-client.crt --key $d/etcd-client.key --endpoints https://%s:2379 get / 2>&1",
 		s.spec(t).EtcdHosts()[0].Address)

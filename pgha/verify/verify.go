@@ -59,7 +59,7 @@ func checks(now moment) []check {
 			now.is(sawHosts, status.PartHosts, status.PartReset)},
 		{"no change is half done", errs.Text("%s finishes it, %s takes it back",
 			errs.Verb("change", "continue"), errs.Verb("change", "undo")),
-			now.is(sawEtcd, status.PartChange)},
+			now.is(sawEtcd, status.PartEtcd, status.PartChange)},
 		{"clocks agree", errs.Text("set up a time service (chrony) on the hosts"), checkClocks},
 		{"etcd members are healthy", errs.Text("journalctl -u etcd on the member named"),
 			now.is(sawEtcd, status.PartEtcd)},

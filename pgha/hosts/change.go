@@ -89,8 +89,8 @@ func Add(ctx context.Context, c *site.Site, opts AddOptions) (Result, error) {
 // and a host that can be reached keeps neither keys nor passwords. PostgreSQL's data stays there
 // without Clean.
 //
-// A host that is dead is removed without it; its keys are good until its disk is wiped, which a
-// warning says. Refused (errs.ErrRefused), with figures and before anything is changed, is what
+// A host that is dead is removed without it. etcd takes its certificates back; the key for Patroni's
+// API is good until that authority is rotated, which a warning says. Refused (errs.ErrRefused), with figures and before anything is changed, is what
 // would cost etcd its quorum, the cluster its last healthy member, strict synchronous replication
 // its replicas or the address its last balancer; a host that works and cannot be reached from here;
 // a paused cluster; and another change that is half done. An error after that, or a crash, leaves a
@@ -146,6 +146,11 @@ func begin(ctx context.Context, c *site.Site, verb string, o order, opts Options
 	for i, h := range o.Add { // as the specification has them, with defaults
 		if o.Add[i], err = specs.to.Host(h.Name); err != nil {
 			return Result{}, err
+		}
+	}
+	for _, h := range o.Remove {
+		if _, err := c.Target(h.Name); err != nil {
+			o.Dead = append(o.Dead, h.Name)
 		}
 	}
 	r := procedure.Record{Verb: verb, Subject: o.subject(), Since: time.Now().UTC(), Order: o.text()}
@@ -233,6 +238,10 @@ func (w *work) run(ctx context.Context, r *procedure.Record, fresh bool) error {
 		if err := refuseSecond(ctx, w.Site); err != nil {
 			return err
 		}
+	} else if now, err := Change(ctx, w.Site); err != nil {
+		return err // finished by somebody, since it was looked at without the lock
+	} else if !fresh {
+		r.Reached = now.Reached
 	}
 	if fresh {
 		if err := w.refuse(ctx); err != nil {

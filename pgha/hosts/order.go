@@ -22,6 +22,9 @@ type order struct {
 	Add    []spec.Host `json:"add,omitempty"`
 	// AddFirst: the new hosts are in before the others go.
 	AddFirst bool `json:"add_first,omitempty"`
+	// Dead are the names of those of Remove that nobody reached when the change began: what was
+	// taken away from them does not come back.
+	Dead []string `json:"dead,omitempty"`
 	// Clean: the data of removed databases is deleted.
 	Clean bool `json:"clean,omitempty"`
 	// Force: work that a switchover cuts short is no reason to wait.
@@ -55,15 +58,6 @@ func (o order) text() json.RawMessage {
 	return text
 }
 
-// names are the names of hosts and of their members.
-func names(hosts []spec.Host) []string {
-	var list []string
-	for _, h := range hosts {
-		list = append(list, h.Name)
-	}
-	return list
-}
-
 // specifications are the texts and specifications of a change.
 type specifications struct {
 	file string
@@ -87,8 +81,8 @@ func (o order) specify(ctx context.Context, c *site.Site, file string) (specific
 		return s, err
 	}
 	var before []byte
-	if before, err = spec.EditHosts(s.now, names(o.Add), o.Remove); err == nil {
-		s.after, err = spec.EditHosts(s.now, names(o.Remove), o.Add)
+	if before, err = spec.EditHosts(s.now, site.HostNames(o.Add), o.Remove); err == nil {
+		s.after, err = spec.EditHosts(s.now, site.HostNames(o.Remove), o.Add)
 	}
 	if err != nil {
 		return s, errs.WithNext(err, errs.Text("write the hosts below each other, a dash each: "+
@@ -160,11 +154,8 @@ func bothRoles(from, to *spec.Spec, h spec.Host) spec.Host {
 		return h
 	}
 	runs := func(sp *spec.Spec) bool { return site.Among(sp.EtcdHosts(), h.Name) }
-	if !h.Has(spec.RoleEtcd) && (runs(from) || runs(to)) {
-		if len(h.Roles) == 0 {
-			h.Roles, h.Role = []spec.Role{h.Role}, ""
-		}
-		h.Roles = append(slices.Clone(h.Roles), spec.RoleEtcd)
+	if runs(from) || runs(to) {
+		return h.With(spec.RoleEtcd)
 	}
 	return h
 }

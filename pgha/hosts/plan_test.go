@@ -2,12 +2,13 @@ package hosts
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/pgha/toolkit/internal/golden"
 	"github.com/pgha/toolkit/pgha/internal/job"
@@ -67,7 +68,8 @@ func TestPlans(t *testing.T) {
 		{"replace a database that works", "pgha.yaml",
 			order{Remove: []spec.Host{host(t, "db2")}, Add: []spec.Host{db4}, AddFirst: true}},
 		{"replace a dead database, without a file", "",
-			order{Remove: []spec.Host{host(t, "db2")}, Add: []spec.Host{db4}}},
+			order{Remove: []spec.Host{host(t, "db2")}, Add: []spec.Host{db4},
+				Dead: []string{"db2"}}},
 		{"etcd to hosts of its own", "pgha.yaml", order{Add: etcds}},
 		{"take that back", "pgha.yaml", order{Add: etcds}.inverse()},
 		{"take the replacement of one that works back", "pgha.yaml",
@@ -80,10 +82,7 @@ func TestPlans(t *testing.T) {
 			if s.Cost != "" {
 				fmt.Fprintf(&text, "   costs: %s\n", s.Cost)
 			}
-			if s.Back == "" {
-				t.Errorf("%s, step %d: there is no way back", tt.name, i+1)
-			}
-			fmt.Fprintf(&text, "   back: %s\n", s.Back)
+			fmt.Fprintf(&text, "   back: %s\n", cmp.Or(s.Back, "NONE"))
 		}
 	}
 	golden.Check(t, "testdata/plans.txt", text.Bytes())
@@ -101,7 +100,7 @@ func TestUnion(t *testing.T) {
 	for _, h := range union(from, to).Hosts {
 		got = append(got, fmt.Sprint(h.Name, h.Priority))
 	}
-	if diff := cmp.Diff([]string{"a100", "b90", "c80", "d79"}, got); diff != "" {
+	if diff := gocmp.Diff([]string{"a100", "b90", "c80", "d79"}, got); diff != "" {
 		t.Error(diff)
 	}
 	if len(from.Hosts) != 3 {
@@ -119,12 +118,13 @@ func TestReasons(t *testing.T) {
 		change func(*spec.Spec, *status.Status)
 		want   string
 	}{
-		"a replica":            {gone: []string{"db2"}},
-		"the leader":           {gone: []string{"db1"}},
-		"two of three":         {gone: []string{"db2", "db3"}},
-		"a dead one":           {gone: []string{"db3"}, down: []string{"db3"}},
-		"the only ones left":   {gone: []string{"db1", "db2", "db3"}, want: "no member left"},
-		"one that comes first": {gone: []string{"db2"}, coming: 1},
+		"a replica":                   {gone: []string{"db2"}},
+		"the leader":                  {gone: []string{"db1"}},
+		"two of three":                {gone: []string{"db2", "db3"}},
+		"a dead one":                  {gone: []string{"db3"}, down: []string{"db3"}},
+		"the only ones left":          {gone: []string{"db1", "db2", "db3"}, want: "no member left"},
+		"one that comes first":        {gone: []string{"db2"}, coming: 1},
+		"all, and as many come first": {gone: []string{"db1", "db2", "db3"}, coming: 3},
 		"no quorum, whoever comes": {gone: []string{"db3"}, coming: 3, down: []string{"db2", "db3"},
 			want: "1 of its 3 members are healthy"},
 		"no quorum": {gone: []string{"db3"}, down: []string{"db2", "db3"},
@@ -156,7 +156,7 @@ func TestReasons(t *testing.T) {
 			for _, name := range tt.gone {
 				gone = append(gone, host(t, name))
 			}
-			got := strings.Join(append(quorumReasons(s, gone, tt.coming), memberReasons(sp, s, gone)...), "; ")
+			got := strings.Join(append(quorumReasons(s, gone, tt.coming), memberReasons(sp, s, gone, tt.coming)...), "; ")
 			if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
@@ -170,13 +170,13 @@ func TestOrderIsKept(t *testing.T) {
 	o := order{Remove: []spec.Host{host(t, "db2")}, Add: []spec.Host{{Name: "db4",
 		Address: "10.0.0.4", Role: spec.RoleDatabase, Member: "pg4",
 		Tags: map[string]any{"nosync": true}, SSH: spec.HostSSH{Port: 2222}}},
-		AddFirst: true, Clean: true, Force: true}
+		AddFirst: true, Dead: []string{"db2"}, Clean: true, Force: true}
 	again, err := orderOf(procedure.Record{Order: o.text()})
-	if diff := cmp.Diff(o, again); diff != "" || err != nil {
+	if diff := gocmp.Diff(o, again); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
 	back := o.inverse()
-	if diff := cmp.Diff(o.Remove, back.Add); diff != "" || back.Remove[0].Name != "db4" ||
+	if diff := gocmp.Diff(o.Remove, back.Add); diff != "" || back.Remove[0].Name != "db4" ||
 		!back.AddFirst || !back.Clean {
 		t.Errorf("%+v", back)
 	}

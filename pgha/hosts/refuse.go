@@ -56,7 +56,11 @@ func (w *work) reasons(on *job.Job, s status.Status) []string {
 		reasons = append(reasons, w.alive(on, s, members)...)
 	}
 	if databases := site.Only(w.from, spec.RoleDatabase, w.Remove); len(databases) > 0 {
-		reasons = append(reasons, memberReasons(w.from, s, databases)...)
+		coming := 0
+		if w.AddFirst {
+			coming = len(site.Only(w.to, spec.RoleDatabase, w.Add))
+		}
+		reasons = append(reasons, memberReasons(w.from, s, databases, coming)...)
 	}
 	if balancers := site.Only(w.from, spec.RoleBalancer, w.Remove); len(balancers) > 0 {
 		left := slices.ContainsFunc(site.Without(w.from.Balancers(), balancers),
@@ -104,9 +108,10 @@ func quorumReasons(s status.Status, gone []spec.Host, coming int) []string {
 	return nil
 }
 
-// memberReasons want somebody who leads, and what synchronous replication promises.
-func memberReasons(sp *spec.Spec, s status.Status, gone []spec.Host) []string {
-	leader, left, replicas := s.Leader(), 0, 0
+// memberReasons want somebody who leads, and what synchronous replication promises, with those that
+// come before the others go.
+func memberReasons(sp *spec.Spec, s status.Status, gone []spec.Host, coming int) []string {
+	leader, left, replicas := s.Leader(), coming, coming
 	for _, m := range s.Members {
 		if !m.Healthy || site.Among(gone, m.Name) {
 			continue

@@ -123,6 +123,14 @@ func withoutEtcd(sp *spec.Spec, h spec.Host) *spec.Spec {
 	return &less
 }
 
+// back says how a step about a host is taken back: not at all where the host is dead.
+func (w *work) back(h spec.Host, how string) string {
+	if slices.Contains(w.Dead, h.Name) {
+		return ""
+	}
+	return how
+}
+
 func (w *work) step(name, back, cost string, do func(context.Context) error) {
 	w.steps = append(w.steps, procedure.Step{
 		Outline: procedure.Outline{Name: name, Back: back, Cost: cost}, Do: do})
@@ -167,12 +175,12 @@ func (w *work) apply(ctx context.Context, sp *spec.Spec) error {
 }
 
 // reached runs f where the host can be reached. What cannot be done on it is told.
-func (w *work) reached(h spec.Host, what string, f func(*job.Job) error) error {
+func (w *work) reached(h spec.Host, what string, f func() error) error {
 	if _, err := w.Site.Target(h.Name); err != nil {
 		w.Warn(h.Name, what+" could not be done: "+err.Error())
 		return nil
 	}
-	return f(w.Job)
+	return f()
 }
 
 // removeBalancer takes a balancer out.
@@ -182,7 +190,7 @@ func (w *work) removeBalancer(h spec.Host, now, after *spec.Spec) {
 		cost = "the address moves once, if " + h.Name + " holds it"
 	}
 	w.step("stop the balancer on "+h.Name, cameBack, cost, func(ctx context.Context) error {
-		return w.reached(h, "stopping its services", func(*job.Job) error {
+		return w.reached(h, "stopping its services", func() error {
 			return power.StopBalancer(ctx, w.on(now), h, after.Balancers())
 		})
 	})
@@ -225,7 +233,7 @@ func (w *work) removeMember(h spec.Host, now, after *spec.Spec) {
 	if !database {
 		return
 	}
-	w.step("drop the replication slots of "+h.Member, "they come back with the member", "",
+	w.step("drop the replication slots of "+h.Member, w.back(h, "they come back with the member"), "",
 		func(ctx context.Context) error {
 			o, err := engine.PatroniOptions(w.on(after))
 			if err != nil {
@@ -236,7 +244,7 @@ func (w *work) removeMember(h spec.Host, now, after *spec.Spec) {
 	if w.Clean {
 		w.step("delete the data on "+h.Name, "it is copied again from another member", "",
 			func(ctx context.Context) error {
-				return w.reached(h, "deleting its data", func(*job.Job) error {
+				return w.reached(h, "deleting its data", func() error {
 					return power.EmptyDatabase(ctx, w.on(now), one)
 				})
 			})
@@ -245,24 +253,25 @@ func (w *work) removeMember(h spec.Host, now, after *spec.Spec) {
 
 // stopDatabase stops PostgreSQL and Patroni.
 func (w *work) stopDatabase(ctx context.Context, h spec.Host, now *spec.Spec) error {
-	return w.reached(h, "stopping PostgreSQL", func(*job.Job) error {
+	return w.reached(h, "stopping PostgreSQL", func() error {
 		if err := power.StopDatabase(ctx, w.on(now), []spec.Host{h}); err != nil {
 			return err
 		}
-		// Patroni leaves its key to expire, after ttl: whoever counts members would wait for it.
+		// Patroni leaves its key to expire, after ttl (4.1.5): whoever
+		// counts members would wait for it.
 		return adopt.ForgetMember(ctx, w.on(now), h.Member)
 	})
 }
 
 // leave takes the host's member out of etcd.
 func (w *work) leave(h spec.Host, now, after *spec.Spec) {
-	w.step("take "+h.Member+" out of etcd", "it joins again, without data", "",
+	w.step("take "+h.Member+" out of etcd", w.back(h, "it joins again, without data"), "",
 		func(ctx context.Context) error { return w.leaveEtcd(ctx, h, now, after) })
 }
 
 // bar is patroni.Bar where it matters: for a replica that runs, while commits wait for any.
 func (w *work) bar(ctx context.Context, h spec.Host, now *spec.Spec) error {
-	return w.reached(h, "changing its tags", func(*job.Job) error {
+	return w.reached(h, "changing its tags", func() error {
 		o, err := engine.PatroniOptions(w.on(now))
 		if err != nil {
 			return err
@@ -294,7 +303,7 @@ func (w *work) leaveEtcd(ctx context.Context, h spec.Host, now, after *spec.Spec
 	if err := etcd.Remove(ctx, o, h.Member); err != nil {
 		return err
 	}
-	return w.reached(h, "stopping etcd", func(*job.Job) error {
+	return w.reached(h, "stopping etcd", func() error {
 		return power.StopEtcd(ctx, w.on(now), []spec.Host{h})
 	})
 }
@@ -306,7 +315,7 @@ func (w *work) takeAway(h spec.Host, now, after *spec.Spec) {
 	if site.Among(after.Hosts, h.Name) {
 		what = "etcd's keys and configuration"
 	}
-	w.step("take "+what+" from "+h.Name, "apply puts them there again", "",
+	w.step("take "+what+" from "+h.Name, w.back(h, "apply puts them there again"), "",
 		func(ctx context.Context) error {
 			if _, err := w.Site.Target(h.Name); err != nil {
 				if h.Role != spec.RoleBalancer {
@@ -324,7 +333,7 @@ func (w *work) save() error {
 	if err != nil {
 		return fmt.Errorf("read spec: %w", err)
 	}
-	edited, err := spec.EditHosts(text, names(w.Remove), w.order.Add)
+	edited, err := spec.EditHosts(text, site.HostNames(w.Remove), w.order.Add)
 	if err != nil {
 		return err
 	}

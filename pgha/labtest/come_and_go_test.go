@@ -28,7 +28,10 @@ func TestComeAndGo(t *testing.T) {
 	t.Parallel()
 	wantTime(t, 15*time.Minute)
 	s := newSite(t, startLab(t, lab.Options{Name: "e2e-come-and-go", Hosts: 5, Databases: 3,
-		Installed: true}), nil)
+		Installed: true}), func(text string) string {
+		// Commits wait for a replica: one that just stopped would hold them.
+		return text + "patroni: {synchronous_mode: on}\n"
+	})
 	s.apply(t, pgha.ApplyOptions{})
 	var more []lab.Host
 	for _, role := range []string{lab.RoleDatabase, lab.RoleDatabase, lab.RoleBalancer} {

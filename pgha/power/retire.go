@@ -16,9 +16,10 @@ import (
 	"github.com/pgha/toolkit/pgha/vip"
 )
 
-// HandOver moves the leadership of the database away from these hosts to another one that is healthy,
-// if one of these has it. It returns the member that leads the database then, and
-// whether it does since now. Work that a switchover would cut short is refused (errs.ErrRefused) without force.
+// HandOver moves the leadership of the database away from these hosts to another one that is
+// healthy, if one of these has it. It returns the member that leads the database then, and whether
+// it does since now. Work that a switchover would cut short is refused (errs.ErrRefused) without
+// force.
 func HandOver(ctx context.Context, r *job.Job, hosts []spec.Host,
 	force bool) (leader string, moved bool, err error) {
 	s, err := status.Look(ctx, r.Site)

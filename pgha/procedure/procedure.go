@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/errs"
@@ -88,15 +87,6 @@ func (r Record) String() string {
 	}
 	return fmt.Sprintf("%s %s: step %d of %d%s, by %s, since %s", verb, r.Subject,
 		min(r.Reached+1, len(r.Steps)), len(r.Steps), step, r.By, r.Since.UTC().Format(time.RFC3339))
-}
-
-// Final is the first step behind which there is no way back, or "" where there always is one.
-func (r Record) Final() string {
-	i := slices.IndexFunc(r.Steps, func(o Outline) bool { return o.Back == "" })
-	if i < 0 {
-		return ""
-	}
-	return r.Steps[i].Name
 }
 
 // Run does the steps of a record that are still to be done, in order. After each one, and before

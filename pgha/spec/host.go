@@ -145,6 +145,14 @@ var ErrUnknownHost = errs.New(errs.NotFound, "unknown host")
 // knows.
 func (h Host) Has(role Role) bool { return h.Role == role || slices.Contains(h.Roles, role) }
 
+// With is the host with a role more; it has it once.
+func (h Host) With(role Role) Host {
+	if !h.Has(role) {
+		h.Role, h.Roles = "", append(slices.Clone(h.listed()), role)
+	}
+	return h
+}
+
 // RoleNames returns the host's roles as people read them: "database", "database, etcd".
 func (h Host) RoleNames() string {
 	var names []string

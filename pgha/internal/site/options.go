@@ -68,8 +68,8 @@ func (c *Site) EtcdAnywhere() (etcd.Options, error) {
 	all := *c.Spec
 	all.Hosts = slices.Clone(c.Spec.Hosts)
 	for i, h := range all.Hosts {
-		if h.Has(spec.RoleDatabase) && !h.Has(spec.RoleEtcd) {
-			all.Hosts[i].Role, all.Hosts[i].Roles = "", []spec.Role{spec.RoleDatabase, spec.RoleEtcd}
+		if h.Has(spec.RoleDatabase) {
+			all.Hosts[i] = h.With(spec.RoleEtcd)
 		}
 	}
 	return c.Apart(&all, c.Credentials()).EtcdOptions()

@@ -29,8 +29,8 @@ func TestComeAndGo(t *testing.T) {
 	wantTime(t, 15*time.Minute)
 	s := newSite(t, startLab(t, lab.Options{Name: "e2e-come-and-go", Hosts: 5, Databases: 3,
 		Installed: true}), func(text string) string {
-		// Commits wait for a replica: one that just stopped would hold them.
-		return text + "patroni: {synchronous_mode: on}\n"
+		// Every replica is one that commits may wait for.
+		return text + "patroni: {synchronous_mode: quorum}\n"
 	})
 	s.apply(t, pgha.ApplyOptions{})
 	var more []lab.Host

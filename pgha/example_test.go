@@ -53,7 +53,9 @@ func ExampleStandardPhases() {
 	// etcd              after preflight
 	// haproxy           after install balancers
 	// keepalived        after haproxy
+	// pgbackrest        after install balancers, install databases
 	// patroni           after install databases, etcd
+	// archive           after patroni, pgbackrest
 	// databases         after patroni
 	// ready             after everything before
 }

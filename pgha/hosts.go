@@ -5,6 +5,7 @@ import (
 
 	"github.com/pgha/toolkit/pgha/hosts"
 	"github.com/pgha/toolkit/pgha/procedure"
+	"github.com/pgha/toolkit/pgha/restore"
 )
 
 // ErrNoChange: no change is half done.
@@ -57,10 +58,24 @@ func (c *Cluster) HalfDone(ctx context.Context) (HalfChange, error) {
 // ContinueChange finishes the change that is half done, whoever began it; ErrNoChange if there is
 // none.
 func (c *Cluster) ContinueChange(ctx context.Context, opts HostOptions) (HostResult, error) {
+	if r, err := c.HalfDone(ctx); err == nil && restore.Is(r) {
+		done, err := c.Backups().Continue(ctx, r, opts.Operation)
+		return done.Of(r), err
+	}
 	return hosts.Continue(ctx, c.site, opts)
 }
 
 // UndoChange takes the change that is half done back; ErrNoChange if there is none. See hosts.Undo.
 func (c *Cluster) UndoChange(ctx context.Context, opts HostOptions) (HostResult, error) {
+	if r, err := c.HalfDone(ctx); err == nil && restore.Is(r) {
+		done, err := c.Backups().UndoChange(ctx, r, opts.Operation)
+		return done.Of(r), err
+	}
 	return hosts.Undo(ctx, c.site, opts)
 }
+
+// Backups are a cluster's backups, and the way back to a moment of the past.
+type Backups = restore.Backups
+
+// Backups returns those of the cluster. It contacts no host.
+func (c *Cluster) Backups() Backups { return restore.Of(c.site) }

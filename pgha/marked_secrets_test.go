@@ -19,6 +19,7 @@ import (
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/accept"
 	"github.com/pgha/toolkit/pgha/advisor/measure"
+	"github.com/pgha/toolkit/pgha/backup"
 	"github.com/pgha/toolkit/pgha/connstring"
 	"github.com/pgha/toolkit/pgha/doctor/checkup"
 	"github.com/pgha/toolkit/pgha/drill"
@@ -43,6 +44,7 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/remote/ssh"
 	"github.com/pgha/toolkit/pgha/remote/sudo"
+	"github.com/pgha/toolkit/pgha/restore"
 	"github.com/pgha/toolkit/pgha/secrets"
 	"github.com/pgha/toolkit/pgha/settings"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -76,6 +78,7 @@ func configured() []any {
 		power.StartOptions{}, power.StopOptions{}, provision.ApplyOptions{},
 		provision.PlanOptions{},
 		recovery.FromOptions{}, recovery.TakeOverOptions{}, lab.WipeOptions{},
+		backup.Options{}, restore.Options{}, restore.TakeOptions{},
 		hosts.Options{}, hosts.AddOptions{}, hosts.RemoveOptions{}, hosts.ReplaceOptions{},
 		query.QueryOptions{}, secrets.RotateOptions{}, settings.SetConfigOptions{},
 		verify.DeepVerifyOptions{},

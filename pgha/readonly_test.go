@@ -22,6 +22,7 @@ import (
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/restore"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -50,6 +51,19 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 		"CancelSwitchover": func() error { return fail(c.CancelSwitchover(ctx, pgha.Operation{})) },
 		"Destroy": func() error {
 			return fail(c.Destroy(ctx, pgha.DestroyOptions{}))
+		},
+		"Backups": func() error {
+			b := c.Backups()
+			_, taken := b.Take(ctx, restore.TakeOptions{})
+			_, proven := b.Prove(ctx, pgha.Operation{})
+			_, restored := b.Restore(ctx, restore.Options{To: "latest"})
+			for _, err := range []error{proven, restored, b.Check(ctx, pgha.Operation{}),
+				b.Expire(ctx, pgha.Operation{})} {
+				if !errors.Is(err, pgha.ErrReadOnly) {
+					return err
+				}
+			}
+			return taken
 		},
 		"Failover": func() error { return fail(c.Failover(ctx, pgha.FailoverOptions{})) },
 		"Mend": func() error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
@@ -83,7 +84,7 @@ func TestSameOnce(t *testing.T) {
 		if want == "" {
 			want = text
 		}
-		if got := sameOnce(text); got != want {
+		if got := terminal.SameOnce(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}

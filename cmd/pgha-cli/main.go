@@ -103,6 +103,7 @@ func newApp(out *terminal.Terminal) *cli.App {
 				reloadCommand(out), reinitCommand(out),
 				pauseCommand(out), resumeCommand(out), configCommand(out), syncCommand(out),
 				secretsCommand(out), vipCommand(out), hostCommand(out), changeCommand(out),
+				backupCommand(out), restoreCommand(out),
 				startCommand(out), stopCommand(out), rollingRebootCommand(out), resetCommand(out),
 				destroyCommand(out), unmanageCommand(out), recoverCommand(out)),
 			category("Try out", labCommand(out), completionCommand(out), versionCommand(out)),

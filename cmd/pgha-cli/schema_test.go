@@ -13,6 +13,7 @@ import (
 	"github.com/pgha/toolkit/internal/golden"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/advisor"
+	"github.com/pgha/toolkit/pgha/backup"
 	"github.com/pgha/toolkit/pgha/drill"
 	"github.com/pgha/toolkit/pgha/incident"
 	"github.com/pgha/toolkit/pgha/patroni"
@@ -20,6 +21,7 @@ import (
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/query"
+	"github.com/pgha/toolkit/pgha/restore"
 )
 
 const schemaFile = "../../docs/output.schema.json"
@@ -67,6 +69,14 @@ var answers = map[string][]any{
 	"host remove":     {verb[pgha.HostResult]{}},
 	"host replace":    {verb[pgha.HostResult]{}},
 	"change show":     {halfChange{}},
+	"backup":          {verb[restore.TakeResult]{}},
+	"backup list":     {restore.Contents{}},
+	"backup check":    {verb[struct{}]{}},
+	"backup expire":   {verb[struct{}]{}},
+	"backup drill":    {verb[backup.Proof]{}},
+	"restore":         {verb[restore.Result]{}, verb[sightAnswer]{}},
+	"restore confirm": {verb[struct{}]{}},
+	"restore undo":    {verb[restore.Result]{}},
 	"change continue": {verb[pgha.HostResult]{}},
 	"change undo":     {verb[pgha.HostResult]{}},
 	"sync":            {verb[synchronousResult]{}},

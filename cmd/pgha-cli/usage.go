@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/internal/suggest"
+	"github.com/pgha/toolkit/pgha/errs"
 )
 
 // usageError says that the command line itself is wrong: nothing was tried. The program exits with
@@ -95,4 +97,27 @@ func noArguments(action cli.ActionFunc) cli.ActionFunc {
 		}
 		return action(c)
 	}
+}
+
+// fail prints an error and what to do about it.
+func fail(out *terminal.Terminal, err error) {
+	out.Notef("%s %s\n", out.Paint(terminal.Red, "error:"), terminal.SameOnce(textOf(err)))
+	if hint := hintOf(err); hint != "" {
+		out.Notef("%s %s\n", out.Paint(terminal.Yellow, "hint:"), hint)
+	} else if errors.As(err, new(usageError)) {
+		out.Notef("%s %s\n", out.Paint(terminal.Yellow, "hint:"),
+			"pgha-cli --help lists the commands, pgha-cli COMMAND --help explains one")
+	}
+}
+
+// textOf returns an error's text, with verbs as they are typed.
+func textOf(err error) string { return errs.Render(err, typed) }
+
+// hintOf returns what to do next about all errors in err, a line each.
+func hintOf(err error) string {
+	var hints []string
+	for _, next := range errs.Steps(err) {
+		hints = append(hints, next.Render(typed))
+	}
+	return strings.Join(hints, "\n      ")
 }

@@ -119,6 +119,9 @@ func operatorFields() []Field {
 		{Name: "slo.failover", Effect: Operator, What: "Drills hold the cluster to it."},
 		{Name: "slo.switchover", Effect: Operator, What: "Drills hold the cluster to it."},
 		{Name: "slo.lost_rows", Effect: Operator, What: "Drills hold the cluster to it."},
+		{Name: "slo.backup_age", Effect: Operator, What: "`status` and `verify` hold the cluster to it."},
+		{Name: "slo.restore_proof_age", Effect: Operator,
+			What: "`status` and `verify` hold the cluster to it."},
 	}
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/pgha/toolkit/pgha/backup"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/adopt"
 	"github.com/pgha/toolkit/pgha/internal/job"
@@ -46,6 +47,13 @@ func BalancerOptions(r *job.Job) (lb.Options, error) {
 		return ""
 	}
 	return o, err
+}
+
+// BackupOptions returns what package backup needs to do this work; false without backups.
+func BackupOptions(r *job.Job) (backup.Options, bool, error) {
+	o, ok, err := r.Site.BackupOptionsFor(r.Target)
+	o.Progress = r.Progress
+	return o, ok, err
 }
 
 // AddressOptions returns what package vip needs to do this work; false without a virtual IP.

@@ -15,6 +15,7 @@ const (
 	RESTServer  = "rest-server"
 	RESTClient  = "rest-client"
 	Postgres    = "postgres"
+	Backup      = "backup"
 )
 
 // The authorities that sign them, each for one protocol: a certificate of one opens no other door.
@@ -22,6 +23,7 @@ const (
 	EtcdAuthority     = "etcd"
 	PatroniAuthority  = "patroni"
 	PostgresAuthority = "postgres"
+	BackupAuthority   = "backup"
 )
 
 // Where the components keep their certificates, and the authorities that they trust.
@@ -35,15 +37,18 @@ const (
 	PatroniEtcdCA = PatroniCerts + "/etcd-ca.crt"
 	PatroniRESTCA = PatroniCerts + "/rest-ca.crt"
 	PostgresCA    = PatroniCerts + "/postgres-ca.crt"
+
+	BackupCerts = "/etc/pgbackrest/certs"
+	BackupCA    = BackupCerts + "/ca.crt"
 )
 
 // Certificate is a certificate with its key and the authorities beside it.
 type Certificate struct {
 	// Name is unique on a host, and part of the name in the state directory.
 	Name string
-	// Component writes it: "etcd" or "patroni".
+	// Component writes it: "etcd", "patroni" or "backup".
 	Component string
-	// Authority signs it: EtcdAuthority, PatroniAuthority or PostgresAuthority.
+	// Authority signs it: EtcdAuthority, PatroniAuthority, PostgresAuthority or BackupAuthority.
 	Authority string
 	// File, Key and CA are paths; CA holds the authorities that its user trusts.
 	File, Key, CA string
@@ -55,8 +60,8 @@ type Certificate struct {
 	Server, Client bool
 }
 
-// Certificates returns the certificates of a host that runs etcd and a database, those of one
-// component together. It is
+// Certificates returns the certificates of a host that runs etcd and a database and has backups,
+// those of one component together. It is
 // the only list of them: etcd and Patroni write, apply issues, and verify, doctor and status look
 // at what stands here.
 func Certificates() []Certificate {
@@ -79,6 +84,9 @@ func Certificates() []Certificate {
 		patroni(RESTServer, "rest-server", PatroniAuthority, PatroniRESTCA, true, false),
 		patroni(RESTClient, "rest-client", PatroniAuthority, PatroniRESTCA, false, true),
 		patroni(Postgres, "postgres-server", PostgresAuthority, PostgresCA, true, false),
+		{Name: Backup, Component: "backup", Authority: BackupAuthority,
+			File: BackupCerts + "/host.crt", Key: BackupCerts + "/host.key", CA: BackupCA,
+			Owner: "postgres", Group: "postgres", KeyMode: 0o600, Server: true, Client: true},
 	}
 }
 

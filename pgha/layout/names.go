@@ -7,6 +7,7 @@ const (
 	WatchUnit      = "pgha-watch.service" // wakes Patroni when PostgreSQL dies
 	HAProxyUnit    = "haproxy.service"
 	KeepalivedUnit = "keepalived.service"
+	BackupUnit     = "pgbackrest.service"
 )
 
 // Files of a component that others read or judge.

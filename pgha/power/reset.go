@@ -62,8 +62,9 @@ type EmptiedDirectory struct {
 // script that looks again right before it does. When Reset is interrupted run it again: it
 // continues where it was.
 //
-// WAL archives and backups are not touched. An archive that the old cluster wrote to is no place
-// for the new one's WAL.
+// Backups of the old databases stay in the repository, which is told of the new ones. Archives and
+// backups that the specification does not know are not touched: an archive that the old cluster
+// wrote to is no place for the new one's WAL.
 func Reset(ctx context.Context, c *site.Site, opts ResetOptions) (ResetResult, error) {
 	result := ResetResult{Emptied: []EmptiedDirectory{}}
 	start := time.Now()
@@ -213,7 +214,7 @@ func formAgain(ctx context.Context, r *job.Job, old string) (string, error) {
 			remote.Change{Kind: "cluster", Name: r.Spec.Cluster, Action: "formed again, empty"})
 	}
 	for _, phase := range []func(context.Context, *job.Job) error{provision.EtcdPhase,
-		provision.PatroniPhase,
+		provision.BackupPhase, provision.PatroniPhase,
 		provision.HAProxyPhase, provision.KeepalivedPhase, provision.ReadyPhase} {
 		if err := phase(ctx, r); err != nil {
 			return "", errs.WithNext(fmt.Errorf("form the cluster again: %w", err),
@@ -237,6 +238,9 @@ func formAgain(ctx context.Context, r *job.Job, old string) (string, error) {
 		default:
 			id = now
 		}
+	}
+	if err := provision.RegisterBackups(ctx, r, old); err != nil {
+		return "", err
 	}
 	return id, r.Changed(databases[0].Member, remote.Change{Kind: "cluster", Name: r.Spec.Cluster,
 		Action: "formed again with the system identifier " + id})

@@ -45,8 +45,11 @@ func StandardPhases() []engine.Phase {
 		{Name: "etcd", After: []string{engine.PreflightName}, Run: engine.Standard(EtcdPhase)},
 		{Name: "haproxy", After: []string{"install balancers"}, Run: engine.Standard(HAProxyPhase)},
 		{Name: "keepalived", After: []string{"haproxy"}, Run: engine.Standard(KeepalivedPhase)},
+		{Name: "pgbackrest", After: []string{"install balancers", "install databases"},
+			Run: engine.Standard(BackupPhase)},
 		{Name: "patroni", After: []string{"install databases", "etcd"},
 			Run: engine.Standard(PatroniPhase)},
+		{Name: "archive", After: []string{"patroni", "pgbackrest"}, Run: engine.Standard(ArchivePhase)},
 		{Name: "databases", After: []string{"patroni"}, Run: engine.Standard(DatabasesPhase)},
 		{Name: ReadyName, Run: engine.Standard(ReadyPhase)},
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -113,38 +114,43 @@ func (c *checker) vipSubnet(vip netip.Addr, bits int, how string) {
 	}
 }
 
-// listener is a port that something of a role listens on, and the field it comes from.
+// listener is a port that something listens on, the field it comes from, and the hosts.
 type listener struct {
 	field string
 	port  int
-	role  Role
+	on    func(Host) bool
 }
 
 // listeners are all of them.
 func (c *checker) listeners() []listener {
+	role := func(r Role) func(Host) bool { return func(h Host) bool { return c.Runs(h, r) } }
+	database, etcd, balancer := role(RoleDatabase), role(RoleEtcd), role(RoleBalancer)
 	list := []listener{
-		{"postgresql.port", c.PostgreSQL.Port, RoleDatabase},
-		{"etcd.client_port", c.Etcd.ClientPort, RoleEtcd},
-		{"etcd.peer_port", c.Etcd.PeerPort, RoleEtcd},
-		{"patroni.rest_port", c.Patroni.RESTPort, RoleDatabase},
+		{"postgresql.port", c.PostgreSQL.Port, database},
+		{"etcd.client_port", c.Etcd.ClientPort, etcd},
+		{"etcd.peer_port", c.Etcd.PeerPort, etcd},
+		{"patroni.rest_port", c.Patroni.RESTPort, database},
 	}
 	if c.Monitoring.On() {
-		list = append(list, listener{"monitoring.etcd_port", c.Monitoring.EtcdPort, RoleEtcd})
+		list = append(list, listener{"monitoring.etcd_port", c.Monitoring.EtcdPort, etcd})
 	}
-	list = append(list, listener{"balancer.write_port", c.Balancer.WritePort, RoleBalancer},
-		listener{"balancer.read_port", c.Balancer.ReadPort, RoleBalancer},
-		listener{"balancer.stats_port", c.Balancer.StatsPort, RoleBalancer})
+	list = append(list, listener{"balancer.write_port", c.Balancer.WritePort, balancer},
+		listener{"balancer.read_port", c.Balancer.ReadPort, balancer},
+		listener{"balancer.stats_port", c.Balancer.StatsPort, balancer})
 	if c.Monitoring.On() {
 		list = append(list, listener{"monitoring.haproxy_port", c.Monitoring.HAProxyPort,
-			RoleBalancer})
+			balancer})
+	}
+	if c.Backup != nil {
+		list = append(list, listener{"backup.port", c.Backup.Port, c.BacksUp})
 	}
 	return list
 }
 
-// meet tells whether what two roles stand for runs on the same host.
-func (c *checker) meet(a, b Role) bool {
-	return a == b || slices.ContainsFunc(c.Hosts,
-		func(h Host) bool { return c.Runs(h, a) && c.Runs(h, b) })
+// meet tells whether two listen on the same host, or would where the specification lists no host.
+func (c *checker) meet(a, b listener) bool {
+	section := func(l listener) string { name, _, _ := strings.Cut(l.field, "."); return name }
+	return section(a) == section(b) || slices.ContainsFunc(c.Hosts, func(h Host) bool { return a.on(h) && b.on(h) })
 }
 
 // ports checks that all ports are in range and that no two services of a host want the same one.
@@ -153,7 +159,7 @@ func (c *checker) ports() {
 	for i, l := range list {
 		within(c, l.field, l.port, 1, 65535)
 		for _, other := range list[:i] {
-			if l.port != other.port || !c.meet(l.role, other.role) {
+			if l.port != other.port || !c.meet(l, other) {
 				continue
 			}
 			field, against := l.field, other.field
@@ -180,7 +186,7 @@ func (c *checker) sshPorts(listening []listener) {
 			if h.SSH.Port != 0 {
 				field = element("hosts", i) + ".ssh.port"
 			}
-			if c.Runs(h, l.role) && l.port == c.SSHOf(h).Port && !reported[l.field+field] {
+			if l.on(h) && l.port == c.SSHOf(h).Port && !reported[l.field+field] {
 				reported[l.field+field] = true
 				c.bad(c.blame(l.field, field), fmt.Sprintf("%d is %s and sshd's port (%s) on "+
 					"host %s",

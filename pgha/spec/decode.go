@@ -84,8 +84,11 @@ func (d *decoder) value(field string, n *yaml.Node, v reflect.Value, unit string
 	switch {
 	case v.Kind() == reflect.Pointer:
 		p := reflect.New(v.Type().Elem())
-		if v, ok := p.Interface().(*VIP); ok {
+		switch v := p.Interface().(type) {
+		case *VIP:
 			*v = newVIP()
+		case *Backup:
+			*v = newBackup()
 		}
 		d.value(field, n, p.Elem(), unit)
 		v.Set(p)

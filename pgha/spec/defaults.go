@@ -42,7 +42,8 @@ func New() *Spec {
 		Monitoring: Monitoring{HAProxyPort: 8405, EtcdPort: 2381},
 		TLS:        TLS{KeyAlgorithm: KeyECDSA, CALifetimeDays: 3650, LeafLifetimeDays: 365},
 		Unattended: Unattended{NeedrestartExclude: true},
-		SLO:        SLO{Failover: 30 * time.Second, Switchover: 5 * time.Second},
+		SLO: SLO{Failover: 30 * time.Second, Switchover: 5 * time.Second,
+			BackupAge: 26 * time.Hour, RestoreProofAge: 744 * time.Hour},
 	}
 }
 
@@ -95,6 +96,7 @@ func (s *Spec) derive(d *decoder) {
 	s.deriveContents(d)
 	s.deriveSlots(d)
 	s.Patroni.derive(d)
+	s.Backup.derive(d)
 }
 
 // fill sets a field that is zero and not in the file.

@@ -7,7 +7,10 @@ import (
 )
 
 // What the generator of the schema takes from the reader.
-var NewVIP = newVIP
+var (
+	NewVIP    = newVIP
+	NewBackup = newBackup
+)
 
 // Syntaxes are how texts have to look, by field; [] stands for any element of a list.
 var Syntaxes = map[string]*regexp.Regexp{
@@ -32,4 +35,8 @@ var Syntaxes = map[string]*regexp.Regexp{
 	"databases[].extensions[].package":   packageSyntax,
 	"etcd.version":                       etcdrelease.Syntax,
 	"patroni.namespace":                  namespaceSyntax,
+	"backup.full":                        calendarSyntax,
+	"backup.differential":                calendarSyntax,
+	"backup.incremental":                 calendarSyntax,
+	"backup.proof":                       calendarSyntax,
 }

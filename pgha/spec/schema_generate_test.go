@@ -108,6 +108,8 @@ func generateSchema(t *testing.T) []byte {
 	defaults := spec.New()
 	vip := spec.NewVIP()
 	defaults.VIP = &vip
+	backup := spec.NewBackup()
+	defaults.Backup = &backup
 	s := g.section("", reflect.ValueOf(*defaults))
 	s.Schema, s.Title = "https://json-schema.org/draft/2020-12/schema",
 		"pgha: specification of a PostgreSQL high-availability cluster"

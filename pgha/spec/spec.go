@@ -43,6 +43,10 @@ type Spec struct {
 	//
 	// It is nil then.
 	VIP *VIP `yaml:"vip,omitempty"`
+	// Backup says where backups and the write-ahead log go. Default: none are made.
+	//
+	// It is nil then.
+	Backup *Backup `yaml:"backup,omitempty"`
 	// Monitoring says who reads the cluster's metrics.
 	Monitoring Monitoring `yaml:"monitoring"`
 	// TLS describes keys and certificates.
@@ -127,10 +131,18 @@ type SLO struct {
 	// LostRows is how many acknowledged rows a fault may cost, 0 to 1000000. Default: 0. Only a
 	// synchronous mode can promise 0 for the loss of the leader.
 	LostRows int `yaml:"lost_rows"`
+	// BackupAge is how old the last backup may be, 1m to 8760h. Default: 26h.
+	BackupAge time.Duration `yaml:"backup_age"`
+	// RestoreProofAge is how long ago a backup may have been restored last to prove it, 1m to 8760h.
+	// Default: 744h, 31 days.
+	RestoreProofAge time.Duration `yaml:"restore_proof_age"`
 }
 
 func (c *checker) slo() {
 	c.between("slo.failover", c.SLO.Failover, time.Second, time.Hour, time.Millisecond)
 	c.between("slo.switchover", c.SLO.Switchover, 100*time.Millisecond, time.Hour, time.Millisecond)
 	within(c, "slo.lost_rows", c.SLO.LostRows, 0, 1000000)
+	c.between("slo.backup_age", c.SLO.BackupAge, time.Minute, 8760*time.Hour, time.Minute)
+	c.between("slo.restore_proof_age", c.SLO.RestoreProofAge, time.Minute, 8760*time.Hour,
+		time.Minute)
 }

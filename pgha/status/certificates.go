@@ -43,17 +43,22 @@ func certificateOf(name, host string, pem []byte, now time.Time) CertificateStat
 func certificateStatus(c *site.Site, said map[string]hostSaid, now time.Time) []CertificateStatus {
 	cr := c.Credentials()
 	var all []CertificateStatus
-	for _, own := range []struct {
+	type own struct {
 		name string
 		pem  []byte
-	}{
+	}
+	here := []own{
 		{"etcd CA", cr.EtcdCA}, {"patroni CA", cr.PatroniCA}, {"postgres CA", cr.PostgresCA},
 		{"operator to etcd", cr.EtcdOperator.Cert},
 		{"operator to patroni", cr.PatroniOperator.Cert},
-	} {
+	}
+	if c.Spec.Backup != nil {
+		here = append(here, own{"backup CA", cr.BackupCA})
+	}
+	for _, own := range here {
 		all = append(all, certificateOf(own.name, "", own.pem, now))
 	}
-	for _, h := range c.Spec.MemberHosts() {
+	for _, h := range c.Spec.CertifiedHosts() {
 		files := said[h.Name].certificates
 		for _, at := range certs.OfHost(c.Spec, h) {
 			host, pem := h.Name, files[at.File]

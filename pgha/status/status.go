@@ -39,6 +39,8 @@ type Status struct {
 	UnfinishedReset string `json:"unfinished_reset,omitempty"`
 	// Change is a change of many steps that was begun and is not finished.
 	Change *procedure.Record `json:"change,omitempty"`
+	// Backup is nil where the specification has none.
+	Backup *BackupStatus `json:"backup,omitempty"`
 	// Unreachable holds hosts that cannot be asked, with the reason.
 	Unreachable map[string]string `json:"unreachable,omitempty"`
 	// Errors holds parts of the status that could not be had, with the reason.
@@ -75,6 +77,7 @@ func Look(ctx context.Context, c *site.Site) (Status, error) {
 	part(PartEtcd, func() error { return changeStatus(ctx, c, &s) })
 	part(PartAddress, func() (err error) { holdings, err = c.Holdings(ctx); return err })
 	wg.Go(func() { said = lookAtHosts(ctx, c) })
+	wg.Go(func() { s.Backup = Backup(ctx, c, s.Time) })
 	wg.Go(func() { s.NoWrites = noWrites(ctx, c) })
 	wg.Wait()
 	s.holders(c, holdings)

@@ -14,7 +14,6 @@ import (
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/site"
-	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -53,7 +52,8 @@ func certificateDetail(c *site.Site) string {
 	same := true
 	for _, h := range members {
 		list, servers := len(certs.OfHost(c.Spec, h)), len(endpoints(c, h))
-		same = same && list == len(layout.Certificates())
+		same = same && h.Has(spec.RoleDatabase) &&
+			list == len(certs.OfHost(c.Spec, members[0]))
 		held, shown = held+list, shown+servers
 	}
 	if same && len(members) > 0 {

@@ -121,6 +121,9 @@ func Verify(ctx context.Context, c *site.Site, observe func(Check)) ([]Check, er
 	})
 	_, _ = now() // alone: what the checks ask must not be what makes a member answer late
 	layers := checks(now)
+	if c.Spec.Backup != nil {
+		layers = append(layers, backupCheck(now))
+	}
 	if c.Spec.Contents() {
 		layers = append(layers, contentsCheck())
 	}

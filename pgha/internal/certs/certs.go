@@ -26,11 +26,15 @@ type Certificate struct {
 }
 
 // OfHost returns the certificates of what runs on a host, in the order of the layout; none for a
-// balancer.
+// balancer that keeps no backups.
 func OfHost(sp *spec.Spec, h spec.Host) []Certificate {
 	var list []Certificate
 	for _, at := range layout.Certificates() {
-		if sp.Runs(h, users[at.Component]) {
+		has := at.Component == "backup" && sp.BacksUp(h)
+		if role, known := users[at.Component]; known {
+			has = sp.Runs(h, role)
+		}
+		if has {
 			list = append(list, ofHost(sp, h, at))
 		}
 	}
@@ -67,6 +71,9 @@ func lifetime(sp *spec.Spec) time.Duration { return time.Duration(sp.TLS.LeafLif
 // request is what a host's certificate must be. A server's carries the names of its host, and
 // PostgreSQL's the virtual IP and the balancers' as well: clients may connect by way of each.
 func request(sp *spec.Spec, h spec.Host, at layout.Certificate) pki.Request {
+	if at.Name == layout.Backup {
+		return backupRequest(sp, h)
+	}
 	req := pki.Request{CommonName: h.Member, Lifetime: lifetime(sp)}
 	if at.Client {
 		req.Usage |= pki.ClientUsage
@@ -91,6 +98,14 @@ func request(sp *spec.Spec, h spec.Host, at layout.Certificate) pki.Request {
 		dns, ips := names(b)
 		req.DNSNames, req.IPs = append(req.DNSNames, dns...), append(req.IPs, ips...)
 	}
+	return req
+}
+
+// backupRequest is what a host shows to the other hosts' pgBackRest, which looks for what it has
+// dialled in the common name, and among names of DNS if there are any (2.60).
+func backupRequest(sp *spec.Spec, h spec.Host) pki.Request {
+	req := pki.Request{CommonName: h.Address, Usage: pki.PeerUsage, Lifetime: lifetime(sp)}
+	_, req.IPs = names(h)
 	return req
 }
 

@@ -75,9 +75,21 @@ func TestRequests(t *testing.T) {
 			t.Errorf("%s is kept as %s", name, got.Stored)
 		}
 	}
-	if got := len(OfHost(sp, hostOf(t, sp, "db2"))); got != len(layout.Certificates()) {
+	if got := len(OfHost(sp, hostOf(t, sp, "db2"))); got != len(layout.Certificates())-1 {
 		t.Errorf("db2 has %d certificates, the layout %d", got, len(layout.Certificates()))
 	}
+	sp.Backup = &spec.Backup{Repository: []spec.BackupRepository{{Host: "lb1"}}}
+	if got := len(OfHost(sp, hostOf(t, sp, "db2"))); got != len(layout.Certificates()) {
+		t.Errorf("with backups db2 has %d certificates, the layout %d", got,
+			len(layout.Certificates()))
+	}
+	kept := OfHost(sp, hostOf(t, sp, "lb1"))
+	if len(kept) != 1 || kept[0].Name != layout.Backup ||
+		kept[0].Request.CommonName != hostOf(t, sp, "lb1").Address ||
+		len(kept[0].Request.DNSNames) > 0 {
+		t.Errorf("the host that keeps backups has %+v", kept)
+	}
+	sp.Backup = nil
 	for _, c := range OfOperator(sp) {
 		if c.Request.Usage != pki.ClientUsage || c.Server ||
 			len(c.Request.DNSNames)+len(c.Request.IPs) > 0 {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgha/toolkit/pgha/backup"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/lb"
@@ -30,6 +31,10 @@ func Layout(sp *spec.Spec, h spec.Host) layout.Host {
 	}
 	if sp.Runs(h, spec.RoleBalancer) {
 		on = append(on, lb.Layout(balancerOptions(sp)), addressLayout(sp))
+	}
+	if sp.BacksUp(h) {
+		bo := backupOptions(sp)
+		on = append(on, backup.Layout(bo, backup.Host{Target: named(h)}))
 	}
 	return on
 }

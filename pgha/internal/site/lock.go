@@ -8,3 +8,6 @@ func (c *Site) LockKey() string { return "/pgha/" + c.Spec.Cluster + "/lock" }
 
 // ChangeKey is the key in etcd of the record of a change of many steps.
 func (c *Site) ChangeKey() string { return "/pgha/" + c.Spec.Cluster + "/change" }
+
+// RestoreKey is where etcd has the restore that nobody has confirmed.
+func (c *Site) RestoreKey() string { return "/pgha/" + c.Spec.Cluster + "/restore" }

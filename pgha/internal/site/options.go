@@ -145,7 +145,7 @@ func patroniOptions(sp *spec.Spec) patroni.Options {
 		SynchronousMode: patroni.SynchronousMode(pa.SynchronousMode),
 		Watchdog:        patroni.WatchdogMode(pa.Watchdog),
 		Slots:           slotsOf(pg.Slots),
-		Parameters:      pg.Parameters, Extra: pa.Extra, PgHBA: pg.PgHBA,
+		Parameters:      parameters(sp), Extra: pa.Extra, PgHBA: pg.PgHBA,
 		ApplicationCIDRs: pg.ClientNetworks, SuperuserCIDRs: pg.SuperuserNetworks,
 		Access:   accessRules(sp),
 		Encoding: pg.Encoding, Locale: pg.Locale, NoChecksums: !pg.DataChecksums,

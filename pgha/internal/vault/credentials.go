@@ -16,6 +16,10 @@ import (
 // directory and completed where something is missing or due.
 type Credentials struct {
 	EtcdCA, PatroniCA, PostgresCA []byte
+	// BackupCA signs the certificates of pgBackRest's servers, and BackupKey encrypts what is in the
+	// repository; neither is there without backups.
+	BackupCA  []byte
+	BackupKey pki.Secret
 	// EtcdRevoked is etcd's list, in DER, of certificates that open nothing any more.
 	EtcdRevoked                      []byte
 	EtcdOperator, PatroniOperator    pki.KeyPair
@@ -50,6 +54,9 @@ func LoadCredentials(ctx context.Context, s *State, sp *spec.Spec) (*Credentials
 	if err := s.Rest(sp, c); err != nil {
 		return nil, err
 	}
+	if err := s.backup(sp, c); err != nil {
+		return nil, err
+	}
 	if err := s.passwords(ctx, sp, c); err != nil {
 		return nil, err
 	}
@@ -57,6 +64,27 @@ func LoadCredentials(ctx context.Context, s *State, sp *spec.Spec) (*Credentials
 		return nil, fmt.Errorf("write the CA for applications: %w", err)
 	}
 	return c, nil
+}
+
+// backupKey is the secret that files in the repository are encrypted with.
+const backupKey = "backup"
+
+// backup loads what pgBackRest needs, if there are backups.
+func (s *State) backup(sp *spec.Spec, c *Credentials) error {
+	if sp.Backup == nil {
+		return nil
+	}
+	ca, err := s.Authority(layout.BackupAuthority, CAName(sp, layout.BackupAuthority),
+		CaOptions(sp)...)
+	if err != nil {
+		return err
+	}
+	if sp.Backup.Encrypted {
+		if c.BackupKey, err = s.generated(SecretFile(backupKey, "")); err != nil {
+			return fmt.Errorf("get the key of the backups: %w", err)
+		}
+	}
+	return s.certificates(sp, c, layout.BackupAuthority, ca, ca.CertPEM())
 }
 
 // Rest loads everything of the REST API: its authority, the operator's certificate and the hosts'.
@@ -97,7 +125,7 @@ func (s *State) added(sp *spec.Spec) map[string]bool {
 		return nil
 	}
 	all, hosts := map[string]bool{}, 0
-	for _, h := range sp.MemberHosts() {
+	for _, h := range sp.CertifiedHosts() {
 		var missing []string
 		list := certs.OfHost(sp, h)
 		for _, of := range list {
@@ -113,7 +141,7 @@ func (s *State) added(sp *spec.Spec) map[string]bool {
 			all[stored] = true
 		}
 	}
-	if hosts == len(sp.MemberHosts()) {
+	if hosts == len(sp.CertifiedHosts()) {
 		return nil
 	}
 	return all
@@ -122,7 +150,7 @@ func (s *State) added(sp *spec.Spec) map[string]bool {
 // Certify sets the hosts' certificates of one authority to what issue returns.
 func (c *Credentials) Certify(sp *spec.Spec, authority string,
 	issue func(of certs.Certificate) (pki.KeyPair, error)) error {
-	for _, h := range sp.MemberHosts() {
+	for _, h := range sp.CertifiedHosts() {
 		held := maps.Clone(c.Hosts[h.Name])
 		if held == nil {
 			held = HostCertificates{}
@@ -152,6 +180,8 @@ func (c *Credentials) trusted(authority string) *[]byte {
 		return &c.EtcdCA
 	case layout.PatroniAuthority:
 		return &c.PatroniCA
+	case layout.BackupAuthority:
+		return &c.BackupCA
 	}
 	return &c.PostgresCA
 }

@@ -1,0 +1,29 @@
+package change
+
+func backupFields() []Field {
+	written := func(name, what string) Field {
+		return Field{Name: "backup." + name, Effect: Reload, What: what}
+	}
+	const moved = "pgBackRest's configuration is written on the repository's host and on those of the " +
+		"databases. The new repository begins without backups; those in the former one stay there."
+	return []Field{
+		{Name: "backup.repository[].type", Effect: Ordered, What: moved},
+		{Name: "backup.repository[].host", Effect: Ordered, What: moved},
+		{Name: "backup.repository[].path", Effect: Ordered, What: moved},
+		{Name: "backup.port", Effect: Ordered,
+			What: "pgBackRest's server is restarted on each host. A backup that is being made " +
+				"fails, and is made again by the calendar."},
+		written("full", "The timer on the repository's host is written."),
+		written("differential", "The timer on the repository's host is written."),
+		written("incremental", "The timer on the repository's host is written."),
+		written("retention_days", "Read when a full backup has been made, and by `backup expire`."),
+		{Name: "backup.encrypted", Effect: Ordered,
+			What: "For a repository that has no backups yet. Refused before anything is changed where " +
+				"it has: they could not be read any more."},
+		written("archive_timeout", "Into Patroni's dynamic configuration, which every member loads. "+
+			"The first `backup` section brings `archive_mode: on`, which waits for `restart --pending`."),
+		written("processes", "Read by the next backup or restore."),
+		written("proof_host", "The timer is made there; on the former host it goes."),
+		written("proof", "The timer on that host is written."),
+	}
+}

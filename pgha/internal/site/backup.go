@@ -1,0 +1,81 @@
+package site
+
+import (
+	"maps"
+
+	"github.com/pgha/toolkit/pgha/backup"
+	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
+)
+
+// parameters are PostgreSQL's settings: those of the specification, and those of the archive.
+func parameters(sp *spec.Spec) map[string]any {
+	if sp.Backup == nil {
+		return sp.PostgreSQL.Parameters
+	}
+	all := maps.Clone(sp.PostgreSQL.Parameters)
+	if all == nil {
+		all = map[string]any{}
+	}
+	maps.Copy(all, backup.Parameters(backupOptions(sp)))
+	return all
+}
+
+// named stands for a host where nothing but its name and address is asked for.
+func named(h spec.Host) *remote.Target {
+	return &remote.Target{Host: remote.Host{Name: h.Name, Address: h.Address}}
+}
+
+// backupOptions are those that follow from the specification alone. Its hosts have no connections.
+func backupOptions(sp *spec.Spec) backup.Options {
+	b := sp.Backup
+	o := backup.Options{
+		Stanza: sp.Cluster, Port: b.Port, Processes: b.Processes, RetentionDays: b.RetentionDays,
+		ArchiveTimeout: b.ArchiveTimeout,
+		Full:           b.Full, Differential: b.Differential, Incremental: b.Incremental, Proof: b.Proof,
+		PostgreSQLVersion: sp.PostgreSQL.Version, DataDir: sp.PostgreSQL.DataDir,
+		ListenPort: sp.PostgreSQL.Port, Superuser: sp.PostgreSQL.Superuser,
+	}
+	for _, h := range sp.Databases() {
+		o.Databases = append(o.Databases, backup.Host{Target: named(h)})
+	}
+	for _, r := range b.Repository {
+		if h, err := sp.Host(r.Host); err == nil {
+			o.Repository, o.Path = backup.Host{Target: named(h)}, r.Path
+		}
+	}
+	if h, ok := sp.ProofHost(); ok {
+		o.ProofHost = h.Name
+	}
+	return o
+}
+
+// BackupOptions returns what package backup needs to look at this cluster; false without backups.
+func (c *Site) BackupOptions() (backup.Options, bool, error) {
+	return c.BackupOptionsFor(c.LenientTarget)
+}
+
+// BackupOptionsFor translates the spec for package backup; false without backups.
+func (c *Site) BackupOptionsFor(find Finder) (backup.Options, bool, error) {
+	sp, cr := c.Spec, c.Credentials()
+	if sp.Backup == nil {
+		return backup.Options{}, false, nil
+	}
+	o := backupOptions(sp)
+	o.CA, o.Key = cr.BackupCA, cr.BackupKey
+	connected := func(h *backup.Host) error {
+		t, err := find(h.Target.Name)
+		if err != nil {
+			return err
+		}
+		h.Target, h.Certificate = t, cr.Hosts[t.Name][layout.Backup]
+		return nil
+	}
+	for i := range o.Databases {
+		if err := connected(&o.Databases[i]); err != nil {
+			return o, true, err
+		}
+	}
+	return o, true, connected(&o.Repository)
+}

@@ -1,0 +1,226 @@
+package labtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/backup"
+	"github.com/pgha/toolkit/pgha/lab"
+	"github.com/pgha/toolkit/pgha/restore"
+)
+
+// TestBackups takes backups, goes back to moments of the past and forward again, and proves backups,
+// also those that are damaged.
+func TestBackups(t *testing.T) {
+	t.Parallel()
+	wantTime(t, 16*time.Minute)
+	s := newSite(t, startLab(t, lab.Options{Name: "e2e-backups", Installed: true}),
+		func(text string) string {
+			return text + "backup: {repository: [{type: host, host: haproxy-03}], " +
+				"archive_timeout: 10}\n"
+		})
+	s.apply(t, pgha.ApplyOptions{})
+	s.applyNothing(t)
+	s.refused(t, "there is no backup", "restore", "--to", "latest")
+	var first restore.TakeResult
+	s.verb(t, &first, "backup")
+	if first.Type != backup.Full || first.Size == 0 {
+		t.Errorf("the first backup: %+v", first)
+	}
+	s.verb(t, nil, "backup", "check")
+	for _, p := range []struct {
+		name string
+		run  func(*testing.T, site)
+	}{
+		{"refused", testRestoreRefused},
+		{"restore, killed at every step", testRestoreKilled},
+		{"after a switchover, and taken back", testRestoreUndone},
+		{"half of it taken back", testRestoreHalfUndone},
+		{"proof", testProof},
+	} {
+		t.Run(p.name, func(t *testing.T) { p.run(t, s) })
+	}
+	s.verify(t)
+	s.applyNothing(t)
+}
+
+func testRestoreRefused(t *testing.T, s site) {
+	for words, to := range map[string]string{
+		"cannot be reached: the first moment is": "2020-01-01T00:00:00Z",
+		"is in the future":                       "2990-01-01T00:00:00Z",
+		"there is no backup 20200101-000000F":    "20200101-000000F",
+		"says no moment":                         "yesterday evening",
+	} {
+		got := s.cli(t, "restore", "--to", to, "--yes")
+		if got.code == 0 || !strings.Contains(got.stderr, words) {
+			t.Errorf("--to %s: exit code %d, %s", to, got.code, got.stderr)
+		}
+	}
+	got := s.cli(t, "restore", "undo", "--yes")
+	if got.code == 0 || !strings.Contains(got.stderr, "no restore waits to be confirmed") {
+		t.Errorf("undo: exit code %d, %s", got.code, got.stderr)
+	}
+}
+
+// rows writes rows into a table of the database, a commit each.
+func (s site) rows(t *testing.T, n int) {
+	t.Helper()
+	leader, _ := s.leader(t)
+	s.sql(t, leader, "CREATE TABLE IF NOT EXISTS kept (id serial PRIMARY KEY, at timestamptz NOT NULL "+
+		"DEFAULT clock_timestamp())")
+	s.mustInHost(t, s.hostOf(t, leader), fmt.Sprintf("cd / && for i in $(seq %d); do echo 'INSERT INTO kept "+
+		"DEFAULT VALUES;'; done | runuser -u postgres -- psql -Xqv ON_ERROR_STOP=1", n))
+}
+
+// now is a moment with nothing committed within half a second before and after it.
+func (s site) now(t *testing.T) string {
+	t.Helper()
+	leader, _ := s.leader(t)
+	moment := s.sql(t, leader, "SELECT to_char((clock_timestamp() + interval '0.5 s') AT TIME ZONE 'UTC', "+
+		"'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+	s.sql(t, leader, "SELECT pg_sleep(1)")
+	return moment
+}
+
+// wantRows asks every member for the rows.
+func (s site) wantRows(t *testing.T, want int) {
+	t.Helper()
+	s.awaitHealthy(t)
+	timelines := map[string]bool{}
+	for _, h := range s.spec(t).Databases() {
+		await(t, time.Minute, fmt.Sprintf("%d rows on %s", want, h.Name), func() (bool, string) {
+			out, code := s.inHost(t, h.Name, "cd / && runuser -u postgres -- psql -XAtc 'SELECT count(*) "+
+				"FROM kept'")
+			return code == 0 && out == fmt.Sprint(want), out
+		})
+		timelines[s.sql(t, h.Member, "SELECT coalesce((SELECT received_tli FROM pg_stat_wal_receiver), "+
+			"(SELECT timeline_id FROM pg_control_checkpoint()))")] = true
+	}
+	if len(timelines) != 1 {
+		t.Errorf("the members are on the timelines %v", timelines)
+	}
+}
+
+// testRestoreKilled drops a table, and goes back to before that, by runs that are killed at the
+// beginning of each step.
+func testRestoreKilled(t *testing.T, s site) {
+	s.rows(t, 200)
+	moment := s.now(t)
+	s.rows(t, 50)
+	leader, _ := s.leader(t)
+	s.sql(t, leader, "DROP TABLE kept")
+	look := s.cli(t, "restore", "--to", moment, "--look", "--sql", "SELECT count(*) FROM kept")
+	if look.code != 0 || strings.TrimSpace(look.stdout) != "200" {
+		t.Errorf("look: exit code %d, %s%s", look.code, look.stdout, look.stderr)
+	}
+	var dry struct {
+		Changes []struct{ Name, Action string }
+	}
+	got := s.cli(t, "restore", "--to", moment, "--dry-run", "--output", "json")
+	if err := json.Unmarshal([]byte(got.stdout), &dry); err != nil || len(dry.Changes) != 10 {
+		t.Fatalf("the plan: %v\n%s%s", err, got.stdout, got.stderr)
+	}
+	args := []string{"restore", "--to", moment, "--yes"}
+	for i := range dry.Changes {
+		if !s.killWhen(t, fmt.Sprintf("step %d of %d:", i+1, len(dry.Changes)), args...) {
+			t.Errorf("step %d was not reached", i+1)
+		}
+		if i == 4 {
+			s.refused(t, "a change is half done: restore", "apply")
+			s.refused(t, "a change is half done: restore", "restore", "--to", "latest")
+		}
+		args = []string{"change", "continue", "--yes"}
+	}
+	s.verb(t, nil, args[:2]...)
+	s.wantRows(t, 200)
+	s.refused(t, "the cluster was restored to", "restore", "--to", "latest")
+	s.verb(t, nil, "restore", "confirm")
+	if got := s.mustInHost(t, "postgres-02", "ls /var/lib/postgresql"); got != "data" {
+		t.Errorf("left beside the data: %s", got)
+	}
+	s.verb(t, nil, "backup", "check")
+	s.applyNothing(t)
+}
+
+// testRestoreUndone goes back to a moment after the first restore and before a switchover, and then
+// forward again.
+func testRestoreUndone(t *testing.T, s site) {
+	s.rows(t, 10)
+	moment := s.now(t)
+	s.verb(t, nil, "switchover")
+	s.rows(t, 20)
+	var r restore.Result
+	s.verb(t, &r, "restore", "--to", moment)
+	s.wantRows(t, 210)
+	if r.LastKept == nil || r.FirstGone == nil {
+		t.Errorf("nothing is said of the last commit that is kept and the first that is gone: %+v", r)
+	}
+	t.Logf("restored in %s: kept %v, gone %v", r.Elapsed, r.LastKept, r.FirstGone)
+	s.rows(t, 1)
+	s.verb(t, &r, "restore", "undo")
+	t.Logf("taken back in %s", r.Elapsed)
+	s.wantRows(t, 230)
+	s.rows(t, 1)
+	// Archiving goes on, on a timeline that the restored databases have not used.
+	s.verb(t, nil, "backup", "check")
+	s.verb(t, nil, "switchover")
+	s.verb(t, nil, "backup", "check")
+	var taken restore.TakeResult
+	s.verb(t, &taken, "backup", "--type", "full")
+	s.applyNothing(t)
+	s.wantRows(t, 231)
+}
+
+// testRestoreHalfUndone takes a restore back that was cut off while it replayed.
+func testRestoreHalfUndone(t *testing.T, s site) {
+	moment := s.now(t)
+	s.rows(t, 9)
+	if !s.killWhen(t, "step 5 of 10:", "restore", "--to", moment, "--yes") {
+		t.Error("step 5 was not reached")
+	}
+	s.verb(t, nil, "change", "undo")
+	s.wantRows(t, 240)
+	s.verb(t, nil, "backup", "check")
+}
+
+// testProof proves a backup, and finds an index that lies, a damaged file in the repository and a
+// segment that is missing in the archive.
+func testProof(t *testing.T, s site) {
+	leader, _ := s.leader(t)
+	var p backup.Proof
+	s.verb(t, &p, "backup", "drill")
+	if !p.Proven || !p.Pages || p.Indexes == 0 || p.RecoveryPointSeconds > 90 {
+		t.Errorf("%+v", p)
+	}
+	t.Logf("proven in %.0f s: restored in %.1f s, %.0f s old", p.Seconds, p.RecoverySeconds,
+		p.RecoveryPointSeconds)
+	s.sql(t, leader, "CREATE FUNCTION lies(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1'")
+	s.sql(t, leader, "CREATE INDEX liar ON kept (lies(id))")
+	s.sql(t, leader, "CREATE OR REPLACE FUNCTION lies(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + 1'")
+	s.verb(t, nil, "backup", "check") // all of it is archived
+	s.unproven(t, "index liar")
+	s.sql(t, leader, "DROP INDEX liar")
+	s.verb(t, nil, "backup", "--type", "full")
+	s.verb(t, &p, "backup", "drill")
+	const repository = "cd /var/lib/pgbackrest && "
+	file := s.mustInHost(t, "haproxy-03", repository+"ls -t backup/*/*F/bundle/* backup/*/*F/pg_data/base/*/*.zst 2>/dev/null | "+
+		"xargs ls -tS | head -1")
+	s.mustInHost(t, "haproxy-03", repository+"cp -p "+file+" /tmp/whole && "+
+		"printf damaged | dd of="+file+" bs=1 seek=5000 conv=notrunc status=none")
+	s.unproven(t, "pgbackrest")
+	s.mustInHost(t, "haproxy-03", repository+"cp -p /tmp/whole "+file)
+	s.verb(t, &p, "backup", "drill")
+}
+
+// unproven wants a proof to fail with these words.
+func (s site) unproven(t *testing.T, words string) {
+	t.Helper()
+	got := s.cli(t, "backup", "drill", "--yes")
+	if got.code != 1 || !strings.Contains(got.stderr, words) {
+		t.Errorf("backup drill: exit code %d, want %q in\n%s%s", got.code, words, got.stdout, got.stderr)
+	}
+}

@@ -1,0 +1,88 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pgha/toolkit/pgha/backup"
+	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/internal/hostlook"
+	"github.com/pgha/toolkit/pgha/internal/job"
+)
+
+// BackupPhase sets pgBackRest up on the hosts that have databases or keep backups.
+func BackupPhase(ctx context.Context, run *job.Job) error {
+	opts, ok, err := engine.BackupOptions(run)
+	if err != nil || !ok {
+		return err
+	}
+	if err := refuseOtherCipher(ctx, run, opts); err != nil {
+		return err
+	}
+	return backup.Configure(ctx, opts)
+}
+
+// refuseOtherCipher refuses to write files in another form than those that are in the repository: who
+// reads it can read one of the two.
+func refuseOtherCipher(ctx context.Context, run *job.Job, o backup.Options) error {
+	have, err := backup.List(ctx, o)
+	wants := run.Spec.Backup.Encrypted
+	if err != nil || have.Encrypted == wants { // none yet, or as it is wanted
+		return nil
+	}
+	return errs.WithNext(fmt.Errorf("%w: backup.encrypted is %t, and the repository on %s was made "+
+		"with %t", errs.ErrRefused, wants, o.Repository.Target.Name, have.Encrypted),
+		errs.Text("write encrypted: %t again, or another path for a new repository", have.Encrypted))
+}
+
+// ArchivePhase gives the cluster its place in the repository, and says if that has no backup yet.
+func ArchivePhase(ctx context.Context, run *job.Job) error {
+	opts, ok, err := engine.BackupOptions(run)
+	if err != nil || !ok || opts.Repository.Target.LeftOut {
+		return err
+	}
+	if err := RegisterBackups(ctx, run, ""); err != nil || run.Planning() {
+		return err
+	}
+	found, err := backup.List(ctx, opts)
+	if _, any := found.Newest(); err == nil && !any {
+		run.WarnNext("", errs.Text("there is no backup yet: %s makes the first one",
+			errs.Verb("backup")))
+	}
+	return err
+}
+
+// RegisterBackups gives the cluster its place in the repository. former is the system identifier of
+// the databases before these, whose backups stay; "" for none.
+func RegisterBackups(ctx context.Context, run *job.Job, former string) error {
+	opts, ok, err := engine.BackupOptions(run)
+	if err != nil || !ok {
+		return err
+	}
+	system, err := systemIdentifier(ctx, run)
+	if err != nil {
+		return err
+	}
+	return backup.Register(ctx, opts, system, []string{former})
+}
+
+// systemIdentifier is that of the databases; "" where there are none yet.
+func systemIdentifier(ctx context.Context, run *job.Job) (string, error) {
+	looks, err := hostlook.Hosts(ctx, run, run.Spec.Databases())
+	if err != nil {
+		return "", err
+	}
+	id := ""
+	for _, h := range run.Spec.Databases() {
+		now := looks[h.Name].Control.Identifier
+		if id != "" && now != "" && now != id {
+			return "", fmt.Errorf("%w: databases with the system identifiers %s and %s",
+				errs.ErrRefused, id, now)
+		}
+		if now != "" {
+			id = now
+		}
+	}
+	return id, nil
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/power"
 	"github.com/pgha/toolkit/pgha/spec"
 	"github.com/pgha/toolkit/pgha/status"
 )
@@ -173,6 +174,9 @@ func (w *work) refuseUnfit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if w.AddFirst || len(w.Remove) == 0 {
+		w.looked = &report // it is of what the first step brings about
+	}
 	var own []string
 	for _, f := range report.Findings {
 		if !f.Warning && slices.ContainsFunc(w.Add, func(h spec.Host) bool {
@@ -181,10 +185,16 @@ func (w *work) refuseUnfit(ctx context.Context) error {
 			own = append(own, f.Host+": "+f.Text())
 		}
 	}
-	if len(own) == 0 {
+	if len(own) > 0 {
+		return fmt.Errorf("%w: %s", errs.ErrRefused, strings.Join(own, "; "))
+	}
+	if w.looked == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %s", errs.ErrRefused, strings.Join(own, "; "))
+	if err := report.Err(); err != nil {
+		return fmt.Errorf("%w: %w", errs.ErrRefused, err)
+	}
+	return nil
 }
 
 // unreached are the hosts without a connection.
@@ -219,7 +229,7 @@ func (w *work) dropStale(ctx context.Context) error {
 		}) {
 			continue
 		}
-		if err := w.leaveEtcd(ctx, h, w.all, w.all); err != nil {
+		if err := power.StopEtcd(ctx, w.on(w.all), []spec.Host{h}); err != nil {
 			return err
 		}
 	}

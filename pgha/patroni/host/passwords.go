@@ -106,12 +106,16 @@ func DropSlots(o Options, names []string) remote.Cmd {
 		strings.Join(quoted, ", ") + ");\n")
 }
 
-// HasSlot is the command that prints the name of a replication slot, if the member's own server has
-// one of that name.
-func HasSlot(o Options, name string) remote.Cmd {
+// HasSlots is the command that prints those of the named replication slots that the member's own
+// server has.
+func HasSlots(o Options, names []string) remote.Cmd {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = pgsession.Literal(name)
+	}
 	return o.WithDefaults().script("\\pset tuples_only\n\\pset format unaligned\n" +
-		"SELECT slot_name FROM pg_catalog.pg_replication_slots WHERE " +
-		"slot_name = " + pgsession.Literal(name) + ";\n")
+		"SELECT slot_name FROM pg_catalog.pg_replication_slots WHERE slot_name IN (" +
+		strings.Join(quoted, ", ") + ");\n")
 }
 
 // script is a command that has the local PostgreSQL run SQL as the superuser.

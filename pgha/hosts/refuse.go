@@ -21,7 +21,7 @@ import (
 // refuse says why the order must not be carried out now: nil, or an error that matches
 // errs.ErrRefused. Nothing has been changed then.
 func (w *work) refuse(ctx context.Context) error {
-	for _, h := range w.Add {
+	for _, h := range w.coming() {
 		if _, err := w.Site.Target(h.Name); err != nil {
 			return fmt.Errorf("%w: %w", errs.ErrRefused, err)
 		}
@@ -164,7 +164,8 @@ func (w *work) alive(on *job.Job, s status.Status, gone []spec.Host) []string {
 // refuseUnfit asks hosts that come in what preflight asks all: whether anything of others is on
 // them, their clock, their ports, and who reaches whom.
 func (w *work) refuseUnfit(ctx context.Context) error {
-	if len(w.Add) == 0 || w.undoing {
+	come := w.coming()
+	if len(come) == 0 || w.undoing {
 		return nil
 	}
 	// With those that go still in it nothing speaks against the cluster as it is.
@@ -179,10 +180,16 @@ func (w *work) refuseUnfit(ctx context.Context) error {
 	}
 	var own []string
 	for _, f := range report.Findings {
-		if !f.Warning && slices.ContainsFunc(w.Add, func(h spec.Host) bool {
+		if !f.Warning && slices.ContainsFunc(come, func(h spec.Host) bool {
 			return slices.Contains(strings.Split(f.Host, ", "), h.Name)
 		}) {
 			own = append(own, f.Host+": "+f.Text())
+		}
+	}
+	for _, h := range w.Renew {
+		if report.Facts[h.Name].Premises.Member {
+			own = append(own, h.Name+": it is no new machine: it has this cluster's authority, and "+
+				"what else the cluster put there")
 		}
 	}
 	if len(own) > 0 {
@@ -196,6 +203,9 @@ func (w *work) refuseUnfit(ctx context.Context) error {
 	}
 	return nil
 }
+
+// coming are the hosts whose machines are new.
+func (w *work) coming() []spec.Host { return slices.Concat(w.order.Add, w.Renew) }
 
 // unreached are the hosts without a connection.
 func (w *work) unreached() []spec.Host {

@@ -12,6 +12,7 @@ import (
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/power"
+	"github.com/pgha/toolkit/pgha/provision"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -60,7 +61,7 @@ func (w *work) back(how string) string {
 	return how
 }
 
-// stopBalancers is the step after which these serve nobody.
+// stopBalancers are the steps after which these serve nobody, and are nobody's peers.
 func (w *work) stopBalancers(l leaver) {
 	cost := ""
 	if l.now.VIP != nil {
@@ -76,6 +77,12 @@ func (w *work) stopBalancers(l leaver) {
 			}
 			return nil
 		})
+	if l.now.VIP != nil {
+		w.step("let the other balancers forget "+names(l.balancers), "apply makes them peers again",
+			"", func(ctx context.Context) error {
+				return provision.KeepalivedPhase(ctx, w.on(l.after))
+			})
+	}
 }
 
 // stopDatabases are the steps after which PostgreSQL runs there no more.
@@ -178,6 +185,9 @@ func (w *work) leaveEtcd(ctx context.Context, l leaver) error {
 	return power.StopEtcd(ctx, w.on(l.now), living)
 }
 
+// slotsPhase drops replication slots.
+const slotsPhase = "replication slots"
+
 // forget is the step after which nothing of what went is left anywhere: with the keys goes the way
 // in. The others are brought in line with the specification, which takes most of the time, while
 // replication slots are dropped and hosts cleaned.
@@ -202,7 +212,7 @@ func (w *work) forget(l leaver, behind bool) {
 		w.back("apply puts all of it back"), "", func(ctx context.Context) error {
 			none := []string{} // they wait for no other phase
 			return w.apply(ctx, w.to,
-				engine.Phase{Name: "replication slots", After: none,
+				engine.Phase{Name: slotsPhase, After: none,
 					Run: func(ctx context.Context, _ *engine.Run) error { return w.depart(ctx, l) }},
 				engine.Phase{Name: "clean up", After: none,
 					Run: func(ctx context.Context, _ *engine.Run) error { return w.cleanUp(ctx, l) }})

@@ -37,6 +37,12 @@ type work struct {
 
 // build makes the steps, which depend on the order alone: a later run makes the same ones.
 func (w *work) build() {
+	if len(w.Renew) > 0 {
+		w.step("bring the new machine of "+names(w.Renew)+" in", "it is left to the next apply", "",
+			func(ctx context.Context) error { return w.apply(ctx, w.to) })
+		w.write()
+		return
+	}
 	now, leaving := w.all, w.leavingEtcd()
 	joining := site.Without(site.Without(w.to.EtcdHosts(), w.from.EtcdHosts()), w.order.Add)
 	first := w.AddFirst || len(w.Remove) == 0 || len(joining) > 0
@@ -141,9 +147,9 @@ func (w *work) refill(ctx context.Context, sp *spec.Spec) error {
 
 func names(hosts []spec.Host) string { return strings.Join(site.HostNames(hosts), ", ") }
 
-// apply runs the phases of Apply; Patroni's waits for others that run beside them. With the last
-// specification the certificates of hosts that are gone are taken back, so that what is left of them
-// anywhere opens nothing.
+// apply runs the phases of Apply, and others beside them. With the last specification the
+// certificates of hosts that are gone are taken back, so that what is left of them anywhere opens
+// nothing.
 func (w *work) apply(ctx context.Context, sp *spec.Spec, beside ...engine.Phase) error {
 	if sp == w.to {
 		if err := w.State.Disown(w.all, w.to); err != nil {
@@ -157,13 +163,14 @@ func (w *work) apply(ctx context.Context, sp *spec.Spec, beside ...engine.Phase)
 	}
 	on := w.on(sp)
 	on.Hold(cr)
-	phases := engine.Saving(w.phases(sp, beside))
-	return engine.RunPhases(ctx, on.Site, append(beside, phases...), w.Out, false)
+	phases := append(beside, engine.Saving(w.phases(sp, len(beside) > 0))...)
+	return engine.RunPhases(ctx, on.Site, phases, w.Out, false)
 }
 
 // phases are those of Apply, quicker where that can be: what was looked at before the first step is
-// not looked at again, and new members get Patroni's files while etcd takes theirs in.
-func (w *work) phases(sp *spec.Spec, beside []engine.Phase) []engine.Phase {
+// not looked at again, and new members get Patroni's files while etcd takes theirs in. departing says
+// that slotsPhase runs beside them, which sets what Patroni's phase would set back.
+func (w *work) phases(sp *spec.Spec, departing bool) []engine.Phase {
 	phases := provision.StandardPhases()
 	phases[0].After = []string{} // for nothing of what runs beside it
 	if w.looked != nil {
@@ -171,8 +178,8 @@ func (w *work) phases(sp *spec.Spec, beside []engine.Phase) []engine.Phase {
 		w.looked = nil // it is of this moment
 	}
 	at := slices.IndexFunc(phases, func(p engine.Phase) bool { return p.Name == "patroni" })
-	for _, p := range beside {
-		phases[at].After = append(phases[at].After, p.Name)
+	if departing {
+		phases[at].After = append(phases[at].After, slotsPhase)
 	}
 	come := slices.DeleteFunc(site.Only(sp, spec.RoleDatabase, w.order.Add),
 		func(h spec.Host) bool { return !site.Among(sp.EtcdHosts(), h.Name) })
@@ -210,7 +217,7 @@ func (w *work) save() error {
 	if err != nil {
 		return fmt.Errorf("read spec: %w", err)
 	}
-	edited, err := spec.EditHosts(text, site.HostNames(w.Remove), w.order.Add)
+	edited, err := w.edit(text)
 	if err != nil {
 		return err
 	}

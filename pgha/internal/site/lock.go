@@ -8,3 +8,6 @@ func (c *Site) LockKey() string { return "/pgha/" + c.Spec.Cluster + "/lock" }
 
 // ChangeKey is the key in etcd of the record of a change of many steps.
 func (c *Site) ChangeKey() string { return "/pgha/" + c.Spec.Cluster + "/change" }
+
+// HostsKey is the key in etcd of the hosts that the cluster was last brought in line with.
+func (c *Site) HostsKey() string { return "/pgha/" + c.Spec.Cluster + "/hosts" }

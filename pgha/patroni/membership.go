@@ -15,8 +15,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Bar keeps a replica from leading and from being waited for: its tags become nofailover and
-// nosync, and it returns once no commit waits for it. It is what comes before the replica is
+// Bar keeps a replica from leading, from being waited for and from being copied from: its tags become
+// nofailover and nosync, and lose clonefrom, and it returns once no commit waits for it. It is what comes before the replica is
 // stopped for good: a synchronous standby that just stops holds every commit until the leader's
 // next round, up to loop_wait.
 //
@@ -34,7 +34,7 @@ func Bar(ctx context.Context, o Options, name string) error {
 	if tags == nil {
 		tags = map[string]any{}
 	}
-	tags["nofailover"], tags["nosync"] = true, true
+	tags["nofailover"], tags["nosync"], tags["clonefrom"] = true, true, false
 	delete(tags, "failover_priority")
 	delete(tags, "sync_priority")
 	o.Members[at].Tags = tags

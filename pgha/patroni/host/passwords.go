@@ -118,6 +118,15 @@ func HasSlots(o Options, names []string) remote.Cmd {
 		strings.Join(quoted, ", ") + ");\n")
 }
 
+// Copies is the command that prints how many bytes base backups that are being taken of the member
+// have streamed, and the size of its databases: "STREAMED|TOTAL", or nothing while none is taken.
+func Copies(o Options) remote.Cmd {
+	return o.WithDefaults().script("\\pset tuples_only\n\\pset format unaligned\n" +
+		"SELECT sum(backup_streamed)::bigint, (SELECT sum(pg_catalog.pg_database_size(oid))::bigint " +
+		"FROM pg_catalog.pg_database) FROM pg_catalog.pg_stat_progress_basebackup " +
+		"HAVING count(*) > 0;\n")
+}
+
 // script is a command that has the local PostgreSQL run SQL as the superuser.
 func (o Options) script(sql string) remote.Cmd {
 	argv := append(o.psql(), "-w", "-h", socketDir, "-p", fmt.Sprint(o.ListenPort), "-U",

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 func preflightCommand(out *terminal.Terminal) *cli.Command {
@@ -190,6 +191,15 @@ func removeFormer(ctx context.Context, c *cli.Context, out *terminal.Terminal, c
 	names := c.StringSlice("remove")
 	if len(names) == 0 {
 		return nil
+	}
+	former, err := cl.FormerHosts(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(former, func(h spec.Host) bool {
+		return !slices.Contains(names, h.Name) && !slices.Contains(names, h.Member)
+	}) {
+		return nil // apply refuses, and names them all
 	}
 	show := operationText(out)
 	if wantsJSON(c) {

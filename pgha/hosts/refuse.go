@@ -193,7 +193,8 @@ func (w *work) refuseUnfit(ctx context.Context) error {
 		}
 	}
 	if len(own) > 0 {
-		return fmt.Errorf("%w: %s", errs.ErrRefused, strings.Join(own, "; "))
+		return errs.WithNext(fmt.Errorf("%w: %s", errs.ErrRefused, strings.Join(own, "; ")),
+			errs.Text("nothing was changed; a host that comes has nothing on it but its system"))
 	}
 	if w.looked == nil {
 		return nil

@@ -150,15 +150,20 @@ func (c *operator) waitReloaded(ctx context.Context, m Member) error {
 	what := poll.Options{What: m.Name + " to be healthy with its new configuration",
 		Bound: c.options.Wait}
 	err := poll.Until(ctx, what, func(ctx context.Context) (string, error) {
-		wake(ctx)
 		node, err := c.Patroni(ctx, m.Name)
 		if err != nil {
 			return "", err
 		}
-		if !seen.IsZero() && node.LastSeen.After(seen) {
-			if rounds++; rounds < 2 {
-				c.Wake(ctx) // at once: what else it has to do is done
-			}
+		switch {
+		case seen.IsZero():
+			c.Wake(ctx)
+		case !node.LastSeen.After(seen):
+			wake(ctx)
+		case rounds == 0:
+			rounds++
+			c.Wake(ctx) // at once: the first one is over
+		default:
+			rounds++
 		}
 		seen = node.LastSeen
 		if rounds < 2 && !seen.IsZero() {

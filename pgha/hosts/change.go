@@ -105,17 +105,25 @@ func Remove(ctx context.Context, c *site.Site, opts RemoveOptions) (result Resul
 	if len(opts.Hosts) == 0 {
 		return Result{}, fmt.Errorf("remove: %w: no host is named", patroni.ErrInvalid)
 	}
-	c, leave, err := withFormer(ctx, c, opts.Hosts)
+	all, leave, err := withFormer(ctx, c, opts.Hosts)
 	if err != nil {
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	gone, err := c.Chosen(opts.Hosts)
+	gone, err := all.Chosen(opts.Hosts)
 	if err != nil {
 		return Result{}, err
 	}
-	return begin(ctx, c, "host remove", order{Remove: gone, Clean: opts.Clean, Force: opts.Force},
-		opts.Options)
+	result, err = begin(ctx, all, "host remove", order{Remove: gone, Clean: opts.Clean,
+		Force: opts.Force}, opts.Options)
+	if err == nil && all != c && !opts.DryRun {
+		// What the cluster is now is what c describes, but for the certificates that were taken back.
+		var cr *vault.Credentials
+		if cr, err = vault.LoadCredentials(ctx, c.State, c.Spec); err == nil {
+			c.Hold(cr)
+		}
+	}
+	return result, err
 }
 
 // withFormer returns the site with those of the named hosts that the specification lacks. leave ends

@@ -98,7 +98,9 @@ func (o order) specify(ctx context.Context, c *site.Site, file string) (specific
 	if s.to, err = resolved(ctx, c, file, s.after); err != nil {
 		return s, fmt.Errorf("after the change: %w", err)
 	}
-	s.all = union(s.from, s.to)
+	if s.all = union(s.from, s.to); len(o.Renew) > 0 {
+		s.from, s.all = s.to, s.to // of those that only get another key there is nothing of before
+	}
 	return s, nil
 }
 

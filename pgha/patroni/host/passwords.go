@@ -118,13 +118,14 @@ func HasSlots(o Options, names []string) remote.Cmd {
 		strings.Join(quoted, ", ") + ");\n")
 }
 
-// Copies is the command that prints how many bytes base backups that are being taken of the member
-// have streamed, and the size of its databases: "STREAMED|TOTAL", or nothing while none is taken.
+// Copies is the command that prints the base backups that are being taken of the member, a line each:
+// "ADDRESS|STREAMED|TOTAL", the bytes that were sent and those of all databases.
 func Copies(o Options) remote.Cmd {
 	return o.WithDefaults().script("\\pset tuples_only\n\\pset format unaligned\n" +
-		"SELECT sum(backup_streamed)::bigint, (SELECT sum(pg_catalog.pg_database_size(oid))::bigint " +
-		"FROM pg_catalog.pg_database) FROM pg_catalog.pg_stat_progress_basebackup " +
-		"HAVING count(*) > 0;\n")
+		"SELECT pg_catalog.host(a.client_addr), p.backup_streamed, (SELECT " +
+		"sum(pg_catalog.pg_database_size(oid))::bigint FROM pg_catalog.pg_database) " +
+		"FROM pg_catalog.pg_stat_progress_basebackup p " +
+		"JOIN pg_catalog.pg_stat_activity a USING (pid) WHERE a.client_addr IS NOT NULL;\n")
 }
 
 // script is a command that has the local PostgreSQL run SQL as the superuser.

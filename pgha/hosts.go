@@ -6,6 +6,8 @@ import (
 	"github.com/pgha/toolkit/pgha/hosts"
 	"github.com/pgha/toolkit/pgha/procedure"
 	"github.com/pgha/toolkit/pgha/restore"
+	"github.com/pgha/toolkit/pgha/spec"
+	"github.com/pgha/toolkit/pgha/status"
 )
 
 // ErrNoChange: no change is half done.
@@ -40,11 +42,18 @@ func (c *Cluster) RemoveHosts(ctx context.Context, opts RemoveHostsOptions) (Hos
 	return hosts.Remove(ctx, c.site, opts)
 }
 
+// FormerHosts returns the hosts that the last Apply had and the specification names no more, which
+// Apply refuses, and RemoveHosts takes out. Changes nothing. The error matches etcd.ErrUnhealthy where
+// etcd does not answer.
+func (c *Cluster) FormerHosts(ctx context.Context) ([]spec.Host, error) {
+	return status.Former(ctx, c.site)
+}
+
 // ReplaceHostOptions say which host goes and which one comes.
 type ReplaceHostOptions = hosts.ReplaceOptions
 
-// ReplaceHost puts one host in the place of another, living or dead. Connect with AllowUnreachable
-// and without Existing. See hosts.Replace.
+// ReplaceHost puts one host in the place of another, living or dead, or an empty machine in the place
+// of one of the same name. Connect with AllowUnreachable and without Existing. See hosts.Replace.
 func (c *Cluster) ReplaceHost(ctx context.Context, opts ReplaceHostOptions) (HostResult, error) {
 	return hosts.Replace(ctx, c.site, opts)
 }

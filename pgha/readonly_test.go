@@ -114,7 +114,7 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 var looking = []string{
 	"Accept", "Advise", "Authorities", "AwaitHealthy", "CheckPorts", "Close", "Config",
 	"ConnConfig",
-	"DialFromCluster", "DynamicConfig", "HalfDone", "History", "JudgeState", "Logs", "Operations", "Plan",
+	"DialFromCluster", "DynamicConfig", "FormerHosts", "HalfDone", "History", "JudgeState", "Logs", "Operations", "Plan",
 	"Preflight",
 	"Reconnect", "Routes", "Specification", "Status", "Target", "Targets", "Verify", "WatchLeaders",
 }

@@ -29,7 +29,7 @@ type hostChange struct {
 type farm struct {
 	lab  *lab.Lab
 	spec *pgha.Spec
-	// spare are bare hosts; gone are those of before that were removed.
+	// databases and balancers are bare hosts beside the cluster.
 	databases, balancers []lab.Host
 	dead                 string
 }
@@ -38,7 +38,9 @@ type farm struct {
 var hostChanges = [...]hostChange{
 	{"add a replica's host", "<= 30, 0.3", nil, func(ctx context.Context, f *farm,
 		c *pgha.Cluster) (pgha.HostResult, error) {
-		return c.AddHosts(ctx, pgha.AddHostsOptions{Hosts: []spec.Host{of(f.databases[0])}})
+		h := of(f.databases[0])
+		h.Role = spec.RoleDatabase
+		return c.AddHosts(ctx, pgha.AddHostsOptions{Hosts: []spec.Host{h}})
 	}},
 	{"remove a replica's host", "<= 10, 0.3", nil, func(ctx context.Context, f *farm,
 		c *pgha.Cluster) (pgha.HostResult, error) {
@@ -90,7 +92,7 @@ type hostFigures struct {
 // measureHosts lets hosts come and go on one lab, under a writer, and prints a table.
 func measureHosts(ctx context.Context, name string, w io.Writer) error {
 	var all []hostFigures
-	err := withLab(ctx, lab.Options{Name: name, Installed: true}, func(l *lab.Lab) error {
+	err := withLab(ctx, lab.Options{Name: name, Hosts: 5, Databases: 3, Installed: true}, func(l *lab.Lab) error {
 		f := &farm{lab: l}
 		var err error
 		if f.spec, err = specOf(l, "patroni: {profile: fast}\n"); err != nil {
@@ -162,24 +164,34 @@ func (f *farm) measure(ctx context.Context, change hostChange) hostFigures {
 				return err
 			}
 		}
-		return connected(ctx, f.lab, f.spec, pgha.ConnectOptions{AllowUnreachable: true},
-			func(c *pgha.Cluster) error { return f.under(ctx, c, &figures) })
+		var cfg *pgx.ConnConfig
+		connect := pgha.ConnectOptions{AllowUnreachable: true}
+		err := connected(ctx, f.lab, f.spec, connect, func(c *pgha.Cluster) (err error) {
+			cfg, err = c.ConnConfig()
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		cfg.DialFunc = f.lab.DialContext
+		return f.under(ctx, cfg, &figures)
 	}()
 	return figures
 }
 
-func (f *farm) under(ctx context.Context, c *pgha.Cluster, figures *hostFigures) error {
-	cfg, err := c.ConnConfig()
-	if err != nil {
-		return err
-	}
-	cfg.DialFunc = f.lab.DialContext
+// under makes the change, from the connecting on, while a writer writes.
+func (f *farm) under(ctx context.Context, cfg *pgx.ConnConfig, figures *hostFigures) error {
 	writer, err := probe.Start(ctx, probe.Options{Config: cfg, Rate: rate})
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	result, err := figures.do(ctx, f, c)
+	var result pgha.HostResult
+	err = connected(ctx, f.lab, f.spec, pgha.ConnectOptions{AllowUnreachable: true},
+		func(c *pgha.Cluster) (err error) {
+			result, err = figures.do(ctx, f, c)
+			return err
+		})
 	figures.took = time.Since(began).Seconds()
 	if err == nil {
 		err = writer.WaitAcked(ctx, time.Now())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 func preflightCommand(out *terminal.Terminal) *cli.Command {
@@ -101,9 +102,14 @@ func applyCommand(out *terminal.Terminal) *cli.Command {
 			"--without leaves a host as it is, one that has been dead for days, and works on the " +
 			"others: no connection to it is tried.\n" +
 			"The next apply without it brings the host in. What is not safe without that host is " +
-			"refused.",
+			"refused.\n\n" +
+			"A host that the last apply had and the specification lacks is refused, unless --remove " +
+			"names it: then it is taken out\nfirst, in the recorded steps of host remove.",
 		Flags: []cli.Flag{
 			withoutFlag(),
+			&cli.StringSliceFlag{Name: "remove",
+				Usage: "take this `HOST`, which the specification names no more, out of the " +
+					"cluster; may be given more than once"},
 			&cli.StringFlag{Name: "plan",
 				Usage: "do what this `FILE` of plan --save says, or nothing if the hosts have " +
 					"changed since"},
@@ -126,10 +132,15 @@ func applyCommand(out *terminal.Terminal) *cli.Command {
 			if plan != nil {
 				connect.Without = append(connect.Without, plan.LeftOut...)
 			}
+			if err := refuseRemoval(c); err != nil {
+				return err
+			}
 			return withCluster(c, out, connect, func(ctx context.Context, cl *pgha.Cluster) error {
 				if c.Bool("dry-run") {
-					_, err := shownPlan(ctx, c, out, cl)
-					return err
+					if _, err := shownPlan(ctx, c, out, cl); err != nil || wantsJSON(c) {
+						return err
+					}
+					return removeFormer(ctx, c, out, cl, true)
 				}
 				said := onceEach()
 				if plan == nil && asksFirst(c) {
@@ -139,11 +150,67 @@ func applyCommand(out *terminal.Terminal) *cli.Command {
 					}
 					plan = look
 				}
+				if len(c.StringSlice("remove")) > 0 {
+					if err := removeFormer(ctx, c, out, cl, false); err != nil {
+						return err
+					}
+					plan = nil // it was of the cluster with them
+				}
 				opts := pgha.ApplyOptions{Without: c.StringSlice("without"), Plan: plan}
 				return runApply(ctx, c, out, cl, opts, said)
 			})
 		},
 	}
+}
+
+// refuseRemoval is an error where --remove says what cannot be.
+func refuseRemoval(c *cli.Context) error {
+	sp, err := loadFile(c.String("spec"))
+	for _, name := range c.StringSlice("remove") {
+		switch {
+		case c.Bool("lab") && !c.IsSet("spec"):
+			return usagef("--remove is for a specification's file that lacks the host: name one " +
+				"with --spec")
+		case c.IsSet("plan"):
+			return usagef("--plan does what a file says, and no plan takes a host out: give --remove " +
+				"alone")
+		case err != nil:
+			return err
+		}
+		if _, err := sp.Host(name); err == nil {
+			return usagef("--remove %s: the specification names that host: take it out of the file, "+
+				"or run pgha-cli host remove %s", name, name)
+		}
+	}
+	return nil
+}
+
+// removeFormer takes out the hosts that --remove names.
+func removeFormer(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *pgha.Cluster,
+	dry bool) error {
+	names := c.StringSlice("remove")
+	if len(names) == 0 {
+		return nil
+	}
+	former, err := cl.FormerHosts(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(former, func(h spec.Host) bool {
+		return !slices.Contains(names, h.Name) && !slices.Contains(names, h.Member)
+	}) {
+		return nil // apply refuses, and names them all
+	}
+	show := operationText(out)
+	if wantsJSON(c) {
+		show = applyJSON(out)
+	}
+	r, err := cl.RemoveHosts(ctx, pgha.RemoveHostsOptions{Hosts: names, Options: pgha.HostOptions{
+		File: c.String("spec"), Operation: pgha.Operation{DryRun: dry, Observer: show}}})
+	if err == nil && !dry && !wantsJSON(c) {
+		out.Printf("%s is out after %s\n", strings.Join(names, ", "), r.Elapsed)
+	}
+	return err
 }
 
 // asksFirst reports whether apply asks before its first change: where somebody can answer.

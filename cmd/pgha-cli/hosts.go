@@ -156,8 +156,9 @@ func hostReplaceCommand(out *terminal.Terminal) *cli.Command {
 		Name: "replace", Usage: "put one host in the place of another", ArgsUsage: "HOST",
 		Description: "A host that works goes when the new one is in; a dead one goes first.\n\n" +
 			"   pgha-cli host replace postgres-02 --with postgres-07 --address 192.168.0.209\n\n" +
-			"An empty machine with the name and address of a dead host is brought in by apply " +
-			"alone; give its new SSH key as\nhost_key in the specification.\n\n" +
+			"An empty machine with the name and address of a dead host needs no --with; its sshd has " +
+			"another key, unless that was\nkept, and shows no other than this one:\n\n" +
+			"   pgha-cli host replace postgres-02 --host-key SHA256:...\n\n" +
 			resumable + "Applications notice nothing but a switchover, if the leader's host goes.",
 		Flags: hostFlags(append([]cli.Flag{
 			&cli.StringFlag{Name: "with", Usage: "the `NAME` of the new host"},
@@ -169,11 +170,18 @@ func hostReplaceCommand(out *terminal.Terminal) *cli.Command {
 			if err != nil {
 				return err
 			}
-			if c.String("with") == "" || c.String("address") == "" {
-				return usagef("host replace wants --with NAME and --address ADDRESS of the new host; " +
-					"apply brings an empty machine with the old name and address in")
+			question := "Put " + c.String("with") + " in the place of " + name + "?"
+			switch with, address := c.String("with"), c.String("address"); {
+			case (with == "") != (address == ""):
+				return usagef("host replace wants --with NAME and --address ADDRESS of the new host, or " +
+					"neither for an empty machine with the old name and address")
+			case with == "" && (c.IsSet("role") || c.Bool("clean")):
+				return usagef("--role and --clean are for a host of another name: the new machine is " +
+					"what the old one was, and empty")
+			case with == "":
+				question = "Bring the new machine of " + name + " in?"
 			}
-			return changeHosts(c, out, "Put "+c.String("with")+" in the place of "+name+"?",
+			return changeHosts(c, out, question,
 				func(ctx context.Context, cl *pgha.Cluster,
 					opts pgha.HostOptions) (pgha.HostResult, error) {
 					return cl.ReplaceHost(ctx, pgha.ReplaceHostOptions{Options: opts, Host: name,

@@ -31,7 +31,8 @@ func hostFields() []Field {
 				"has everything, members let it in (a reload each), and Patroni copies the data " +
 				"to it. A host of etcd more gets its vote the same way, and Patroni is told of " +
 				"it. A balancer more: the others learn of it before it starts, so the address " +
-				"stays where it is. A host less is refused: the verb host remove takes it out.",
+				"stays where it is. A host less is refused unless it is named to apply as one " +
+				"to remove, which does what the verb host remove does.",
 			Why: "etcd counts its majority over all members that it knows, and a balancer that is " +
 				"left out takes the virtual IP beside the others",
 			Way: "write the hosts again as they run: %s" + hostsGo,

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -32,22 +34,8 @@ func Remove(ctx context.Context, o Options, name string) error {
 	others.Members = slices.Delete(slices.Clone(o.Members), at, at+1)
 	start, removed := time.Now(), o.planning()
 	if !removed {
-		err := others.askAny(ctx, func(ctx context.Context, c *clientv3.Client) error {
-			list, err := c.MemberList(ctx)
-			if err != nil {
-				return err
-			}
-			for _, known := range list.Members {
-				if !slices.Contains(known.PeerURLs, o.peerURL(m)) {
-					continue
-				}
-				_, err := c.MemberRemove(ctx, known.ID)
-				removed = removed || err == nil
-				return err
-			}
-			return nil
-		})
-		if err != nil {
+		var err error
+		if removed, err = others.voteOut(ctx, m); err != nil {
 			return fmt.Errorf("remove etcd member %s: %w", name, err)
 		}
 	}
@@ -82,4 +70,33 @@ func Remove(ctx context.Context, o Options, name string) error {
 		}
 		return nil
 	})
+}
+
+// voteOut has the members vote on the removal of another one, and tells whether it was one. etcd
+// refuses while those that stay have not been connected for five seconds: then it is asked again.
+func (o Options) voteOut(ctx context.Context, m Member) (removed bool, err error) {
+	err = o.await(ctx, "etcd to let member "+m.Name+" go", func(ctx context.Context) error {
+		early := false
+		err := o.askAny(ctx, func(ctx context.Context, c *clientv3.Client) error {
+			list, err := c.MemberList(ctx)
+			if err != nil {
+				return err
+			}
+			for _, known := range list.Members {
+				if !slices.Contains(known.PeerURLs, o.peerURL(m)) {
+					continue
+				}
+				_, err := c.MemberRemove(ctx, known.ID)
+				early = errors.Is(err, rpctypes.ErrUnhealthy)
+				removed = removed || err == nil
+				return err
+			}
+			return nil
+		})
+		if early {
+			return err
+		}
+		return poll.Stop(err)
+	})
+	return removed, err
 }

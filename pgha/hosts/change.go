@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/pgha/toolkit/pgha/procedure"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
+	"github.com/pgha/toolkit/pgha/status"
 )
 
 // Options are what all changes of hosts have in common.
@@ -40,7 +42,8 @@ type AddOptions struct {
 // RemoveOptions say which hosts go.
 type RemoveOptions struct {
 	Options
-	// Hosts by their own or their members' names.
+	// Hosts by their own or their members' names: of the specification, or of those that the last
+	// Apply had and the specification lacks.
 	Hosts []string
 	// Clean deletes PostgreSQL's data on hosts that go.
 	Clean bool
@@ -51,7 +54,9 @@ type ReplaceOptions struct {
 	Options
 	// Host by its own or its member's name.
 	Host string
-	// With comes in its place. Its roles are the other's if they are left out.
+	// With comes in its place. Its roles are the other's if they are left out. Without a name it is an
+	// empty machine with the name and address of the host, and what counts of it is SSH.HostKey, the
+	// key by which it is known; "" leaves that as it is.
 	With spec.Host
 	// Clean deletes PostgreSQL's data on the host that goes.
 	Clean bool
@@ -96,25 +101,60 @@ func Add(ctx context.Context, c *site.Site, opts AddOptions) (Result, error) {
 // a paused cluster; and another change that is half done. An error after that, or a crash, leaves a
 // record: Continue and Undo go on from there. Applications notice nothing but a switchover, if the
 // leader goes.
-func Remove(ctx context.Context, c *site.Site, opts RemoveOptions) (Result, error) {
+func Remove(ctx context.Context, c *site.Site, opts RemoveOptions) (result Result, err error) {
 	if len(opts.Hosts) == 0 {
 		return Result{}, fmt.Errorf("remove: %w: no host is named", patroni.ErrInvalid)
 	}
-	gone, err := c.Chosen(opts.Hosts)
+	all, leave, err := withFormer(ctx, c, opts.Hosts)
 	if err != nil {
 		return Result{}, err
 	}
-	return begin(ctx, c, "host remove", order{Remove: gone, Clean: opts.Clean, Force: opts.Force},
-		opts.Options)
+	defer func() { err = errors.Join(err, leave()) }()
+	gone, err := all.Chosen(opts.Hosts)
+	if err != nil {
+		return Result{}, err
+	}
+	result, err = begin(ctx, all, "host remove", order{Remove: gone, Clean: opts.Clean,
+		Force: opts.Force}, opts.Options)
+	if err == nil && all != c && !opts.DryRun {
+		// What the cluster is now is what c describes, but for the certificates that were taken back.
+		var cr *vault.Credentials
+		if cr, err = vault.LoadCredentials(ctx, c.State, c.Spec); err == nil {
+			c.Hold(cr)
+		}
+	}
+	return result, err
+}
+
+// withFormer returns the site with those of the named hosts that the specification lacks. leave ends
+// the connections to them.
+func withFormer(ctx context.Context, c *site.Site,
+	names []string) (all *site.Site, leave func() error, err error) {
+	former, unknown := status.Former(ctx, c) // then the names say nothing to anybody
+	former = slices.DeleteFunc(former, func(h spec.Host) bool {
+		return !slices.Contains(names, h.Name) && !slices.Contains(names, h.Member)
+	})
+	if unknown != nil || len(former) == 0 {
+		return c, func() error { return nil }, ctx.Err()
+	}
+	sp := *c.Spec
+	sp.Hosts = slices.Concat(c.Spec.Hosts, former)
+	return c.Join(ctx, &sp)
 }
 
 // Replace puts one host in the place of another. One that works goes when the new one is in, so
 // that there is never a member less; one that is dead goes first, because etcd counts it. What is
-// refused is what Add and Remove refuse.
+// refused is what Add and Remove refuse; of an empty machine that takes a dead one's name also one
+// that shows another host key, or that is the machine of before.
 func Replace(ctx context.Context, c *site.Site, opts ReplaceOptions) (Result, error) {
 	gone, err := c.Spec.Host(opts.Host)
 	if err != nil {
 		return Result{}, err
+	}
+	if opts.With.Name == "" {
+		gone.SSH.HostKey = cmp.Or(opts.With.SSH.HostKey, gone.SSH.HostKey)
+		return begin(ctx, c, "host replace", order{Renew: []spec.Host{gone}, Force: opts.Force},
+			opts.Options)
 	}
 	if opts.With.Role == "" && len(opts.With.Roles) == 0 {
 		opts.With.Role, opts.With.Roles = gone.Role, gone.Roles
@@ -135,8 +175,8 @@ func begin(ctx context.Context, c *site.Site, verb string, o order, opts Options
 		if known, err := c.Spec.Host(h.Name); err == nil && verb != "host add" {
 			return Result{}, errs.WithNext(fmt.Errorf("%w: %s is a host of the cluster already, at %s",
 				errs.ErrRefused, known.Name, known.Address), errs.Text("give the new host a name of "+
-				"its own; an empty machine with the name and address of a dead one is brought in by %s",
-				errs.Verb("apply")))
+				"its own; an empty machine with the name and address of %[1]s is brought in by %[2]s",
+				known.Name, errs.Verb("host", "replace", known.Name)))
 		}
 	}
 	specs, err := o.specify(ctx, c, opts.File)
@@ -267,6 +307,9 @@ func (w *work) run(ctx context.Context, r *procedure.Record, fresh bool) error {
 	})
 	if err != nil {
 		return err
+	}
+	if err := status.RememberHosts(ctx, w.on(w.to).Site); err != nil {
+		w.Warn("", err.Error())
 	}
 	return forget(ctx, w.staying())
 }

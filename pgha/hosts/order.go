@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -20,6 +20,9 @@ type order struct {
 	// them by now, or not have them yet.
 	Remove []spec.Host `json:"remove,omitempty"`
 	Add    []spec.Host `json:"add,omitempty"`
+	// Renew has hosts whose machine is another, empty one with the same name and address: what is
+	// new of them is the key of their sshd.
+	Renew []spec.Host `json:"renew,omitempty"`
 	// AddFirst: the new hosts are in before the others go.
 	AddFirst bool `json:"add_first,omitempty"`
 	// Dead are the names of those of Remove that nobody reached when the change began: what was
@@ -39,9 +42,10 @@ func (o order) inverse() order {
 
 // subject names the hosts: "postgres-02", "postgres-02 by postgres-04".
 func (o order) subject() string {
-	gone, come := strings.Join(site.HostNames(o.Remove), ", "),
-		strings.Join(site.HostNames(o.Add), ", ")
+	gone, come := names(o.Remove), names(o.Add)
 	switch {
+	case len(o.Renew) > 0:
+		return names(o.Renew)
 	case gone == "":
 		return come
 	case come == "":
@@ -81,8 +85,8 @@ func (o order) specify(ctx context.Context, c *site.Site, file string) (specific
 		return s, err
 	}
 	var before []byte
-	if before, err = spec.EditHosts(s.now, site.HostNames(o.Add), o.Remove); err == nil {
-		s.after, err = spec.EditHosts(s.now, site.HostNames(o.Remove), o.Add)
+	if before, err = editHosts(s.now, o.Add, o.Remove); err == nil {
+		s.after, err = o.edit(s.now)
 	}
 	if err != nil {
 		return s, errs.WithNext(err, errs.Text("write the hosts below each other, a dash each: "+
@@ -94,8 +98,58 @@ func (o order) specify(ctx context.Context, c *site.Site, file string) (specific
 	if s.to, err = resolved(ctx, c, file, s.after); err != nil {
 		return s, fmt.Errorf("after the change: %w", err)
 	}
-	s.all = union(s.from, s.to)
+	if s.all = union(s.from, s.to); len(o.Renew) > 0 {
+		s.from, s.all = s.to, s.to // of those that only get another key there is nothing of before
+	}
 	return s, nil
+}
+
+// edit returns the text of a specification as it is after the change.
+func (o order) edit(text []byte) ([]byte, error) {
+	text, err := editHosts(text, o.Remove, o.Add)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range o.Renew {
+		sp, err := spec.Parse("specification", text)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(sp.Hosts, func(other spec.Host) bool { return other.Name == h.Name })
+		if i < 0 || sp.Hosts[i].SSH.HostKey == h.SSH.HostKey {
+			continue
+		}
+		text, err = spec.Edit(text, []spec.Change{{Value: h.SSH.HostKey,
+			Path: []string{"hosts", strconv.Itoa(i), "ssh", "host_key"}}})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return text, nil
+}
+
+// editHosts takes hosts out of a text and puts others in. A balancer that comes back has the priority
+// that it had; where another one has moved up to it meanwhile, it gets the next one that is free.
+func editHosts(text []byte, gone, come []spec.Host) ([]byte, error) {
+	edited, err := spec.EditHosts(text, site.HostNames(gone), come)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := spec.Parse("specification", edited); err == nil {
+		return edited, nil
+	}
+	come = slices.Clone(come)
+	for i := range come {
+		come[i].Priority = 0
+	}
+	again, err := spec.EditHosts(text, site.HostNames(gone), come)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := spec.Parse("specification", again); err != nil {
+		return edited, nil //nolint:nilerr // who reads it says what is wrong
+	}
+	return again, nil
 }
 
 // resolved reads a text.

@@ -70,6 +70,9 @@ func TestPlans(t *testing.T) {
 		{"replace a dead database, without a file", "",
 			order{Remove: []spec.Host{host(t, "db2")}, Add: []spec.Host{db4},
 				Dead: []string{"db2"}}},
+		{"a new machine of the same name", "pgha.yaml",
+			order{Renew: []spec.Host{host(t, "db2")}}},
+		{"take that back", "pgha.yaml", order{Renew: []spec.Host{host(t, "db2")}}.inverse()},
 		{"etcd to hosts of its own", "pgha.yaml", order{Add: etcds}},
 		{"take that back", "pgha.yaml", order{Add: etcds}.inverse()},
 		{"take the replacement of one that works back", "pgha.yaml",
@@ -105,6 +108,35 @@ func TestUnion(t *testing.T) {
 	}
 	if len(from.Hosts) != 3 {
 		t.Error("the specification of before was changed")
+	}
+}
+
+// TestBalancerComesBack: a balancer that went, and comes back when another one has its priority, has
+// one of its own.
+func TestBalancerComesBack(t *testing.T) {
+	t.Parallel()
+	text := `version: 1
+hosts:
+  - {name: db, address: 10.0.0.1, role: database}
+  - {name: b, address: 10.0.0.3, role: balancer}
+  - {name: c, address: 10.0.0.4, role: balancer}
+vip: {address: 10.0.0.9}
+`
+	came, err := editHosts([]byte(text), nil, []spec.Host{{Name: "a", Address: "10.0.0.2",
+		Role: spec.RoleBalancer, Priority: 100}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sp, err := spec.Parse("pgha.yaml", came)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, h := range sp.Balancers() {
+		got = append(got, fmt.Sprint(h.Name, h.Priority))
+	}
+	if diff := gocmp.Diff([]string{"b100", "c90", "a80"}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/power"
 	"github.com/pgha/toolkit/pgha/spec"
 	"github.com/pgha/toolkit/pgha/status"
 )
@@ -20,7 +21,7 @@ import (
 // refuse says why the order must not be carried out now: nil, or an error that matches
 // errs.ErrRefused. Nothing has been changed then.
 func (w *work) refuse(ctx context.Context) error {
-	for _, h := range w.Add {
+	for _, h := range w.coming() {
 		if _, err := w.Site.Target(h.Name); err != nil {
 			return fmt.Errorf("%w: %w", errs.ErrRefused, err)
 		}
@@ -163,7 +164,8 @@ func (w *work) alive(on *job.Job, s status.Status, gone []spec.Host) []string {
 // refuseUnfit asks hosts that come in what preflight asks all: whether anything of others is on
 // them, their clock, their ports, and who reaches whom.
 func (w *work) refuseUnfit(ctx context.Context) error {
-	if len(w.Add) == 0 || w.undoing {
+	come := w.coming()
+	if len(come) == 0 || w.undoing {
 		return nil
 	}
 	// With those that go still in it nothing speaks against the cluster as it is.
@@ -173,19 +175,38 @@ func (w *work) refuseUnfit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if w.AddFirst || len(w.Remove) == 0 {
+		w.looked = &report // it is of what the first step brings about
+	}
 	var own []string
 	for _, f := range report.Findings {
-		if !f.Warning && slices.ContainsFunc(w.Add, func(h spec.Host) bool {
+		if !f.Warning && slices.ContainsFunc(come, func(h spec.Host) bool {
 			return slices.Contains(strings.Split(f.Host, ", "), h.Name)
 		}) {
 			own = append(own, f.Host+": "+f.Text())
 		}
 	}
-	if len(own) == 0 {
+	for _, h := range w.Renew {
+		if report.Facts[h.Name].Premises.Member {
+			own = append(own, h.Name+": it is no new machine: it has this cluster's authority, and "+
+				"what else the cluster put there")
+		}
+	}
+	if len(own) > 0 {
+		return errs.WithNext(fmt.Errorf("%w: %s", errs.ErrRefused, strings.Join(own, "; ")),
+			errs.Text("nothing was changed; a host that comes has nothing on it but its system"))
+	}
+	if w.looked == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %s", errs.ErrRefused, strings.Join(own, "; "))
+	if err := report.Err(); err != nil {
+		return fmt.Errorf("%w: %w", errs.ErrRefused, err)
+	}
+	return nil
 }
+
+// coming are the hosts whose machines are new.
+func (w *work) coming() []spec.Host { return slices.Concat(w.order.Add, w.Renew) }
 
 // unreached are the hosts without a connection.
 func (w *work) unreached() []spec.Host {
@@ -219,7 +240,7 @@ func (w *work) dropStale(ctx context.Context) error {
 		}) {
 			continue
 		}
-		if err := w.leaveEtcd(ctx, h, w.all, w.all); err != nil {
+		if err := power.StopEtcd(ctx, w.on(w.all), []spec.Host{h}); err != nil {
 			return err
 		}
 	}

@@ -135,7 +135,7 @@ func (c *operator) healthyWait(bound time.Duration) poll.Options {
 // waitHealthy waits until every member of the options is healthy.
 func (c *operator) waitHealthy(ctx context.Context, bound time.Duration) error {
 	var state ClusterState
-	wake := c.waker()
+	wake, copies := c.waker(), c.copies()
 	err := poll.Until(ctx, c.healthyWait(bound), func(ctx context.Context) (string, error) {
 		now, err := c.Cluster(ctx)
 		switch {
@@ -150,7 +150,7 @@ func (c *operator) waitHealthy(ctx context.Context, bound time.Duration) error {
 		if _, leads := state.Leader(); leads {
 			wake(ctx)
 		}
-		return describe(state), nil
+		return describe(state) + copies(ctx, state), nil
 	})
 	if errors.Is(err, ErrTimeout) {
 		err = remote.WithHint(err, c.whereToLook(state))

@@ -8,14 +8,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgha/toolkit/internal/parallel"
 	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/patroni/host"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Bar keeps a replica from leading and from being waited for: its tags become nofailover and
-// nosync, and it returns once no commit waits for it. It is what comes before the replica is
+// Bar keeps a replica from leading, from being waited for and from being copied from: its tags become
+// nofailover and nosync, and lose clonefrom, and it returns once no commit waits for it. It is what comes before the replica is
 // stopped for good: a synchronous standby that just stops holds every commit until the leader's
 // next round, up to loop_wait.
 //
@@ -33,7 +34,7 @@ func Bar(ctx context.Context, o Options, name string) error {
 	if tags == nil {
 		tags = map[string]any{}
 	}
-	tags["nofailover"], tags["nosync"] = true, true
+	tags["nofailover"], tags["nosync"], tags["clonefrom"] = true, true, false
 	delete(tags, "failover_priority")
 	delete(tags, "sync_priority")
 	o.Members[at].Tags = tags
@@ -88,38 +89,47 @@ func bar(ctx context.Context, o Options, at int) error {
 // member that is away is kept.
 const memberSlots = "member_slots_ttl"
 
-// Depart waits until Patroni knows the former member of that name no more, and until no member of
-// the options keeps a replication slot for it. Without that each of them would keep WAL for it for
+// Depart waits until Patroni knows the former members of these names no more, and until no member of
+// the options keeps a replication slot for them. Without that each would keep WAL for them for
 // member_slots_ttl, half an hour by default (Patroni 4.0; before, none was kept). That time is one
 // second meanwhile: zero would take the slots of living members away on all replicas, too.
 //
 // A member that died is forgotten after ttl. Safe to repeat, and after an interruption too. Errors
 // match ErrTimeout (bounded by Wait) or ErrUnavailable. When the targets only plan nothing happens.
-func Depart(ctx context.Context, o Options, name string) error {
+func Depart(ctx context.Context, o Options, names ...string) error {
 	o = o.WithDefaults()
-	if o.Planning() {
+	if o.Planning() || len(names) == 0 {
 		return nil
 	}
 	c := newOperator(o)
-	if err := c.depart(ctx, name); err != nil {
-		return fmt.Errorf("wait for %s to be forgotten: %w", name, err)
+	if err := c.depart(ctx, names); err != nil {
+		return fmt.Errorf("wait for %s to be forgotten: %w", strings.Join(names, ", "), err)
 	}
 	return nil
 }
 
-func (c *operator) depart(ctx context.Context, name string) (err error) {
-	err = poll.Until(ctx, poll.Options{What: "Patroni to forget " + name, Bound: c.options.Wait},
+func (c *operator) depart(ctx context.Context, names []string) (err error) {
+	what := "Patroni to forget " + strings.Join(names, ", ")
+	err = poll.Until(ctx, poll.Options{What: what, Bound: c.options.Wait},
 		func(ctx context.Context) (string, error) {
 			state, err := c.Cluster(ctx)
-			if _, there := state.Member(name); err == nil && there {
-				return "it lists it", nil
+			if err != nil {
+				return "", err
 			}
-			return "", err
+			for _, name := range names {
+				if _, there := state.Member(name); there {
+					return "it lists " + name, nil
+				}
+			}
+			return "", nil
 		})
 	if err != nil {
 		return err
 	}
-	slot, shortened := slotOf(name), false
+	slots, shortened := make([]string, len(names)), false
+	for i, name := range names {
+		slots[i] = slotOf(name)
+	}
 	before := map[string]any{memberSlots: host.Dynamic(c.options)[memberSlots]}
 	defer func() {
 		if !shortened {
@@ -131,14 +141,14 @@ func (c *operator) depart(ctx context.Context, name string) (err error) {
 		}))
 	}()
 	wake := c.waker()
-	what := "no member to keep the replication slot " + slot
+	what = "no member to keep the replication slots " + strings.Join(slots, ", ")
 	return poll.Until(ctx, poll.Options{What: what, Bound: c.options.Wait},
 		func(ctx context.Context) (string, error) {
 			state, err := c.Cluster(ctx)
 			if err != nil {
 				return "", err
 			}
-			keepers, err := c.keepers(ctx, state, slot)
+			keepers, err := c.keepers(ctx, state, slots)
 			if err != nil || len(keepers) == 0 {
 				return "", err
 			}
@@ -161,23 +171,29 @@ func (c *operator) depart(ctx context.Context, name string) (err error) {
 		})
 }
 
-// keepers are the hosts whose PostgreSQL has the slot. A member that is not healthy is not asked:
-// its Patroni drops the slot when it is again.
-func (c *operator) keepers(ctx context.Context, state ClusterState, slot string) ([]string, error) {
-	var found []string
+// keepers are the hosts whose PostgreSQL has one of the slots. A member that is not healthy is not
+// asked: its Patroni drops them when it is again.
+func (c *operator) keepers(ctx context.Context, state ClusterState,
+	slots []string) ([]string, error) {
+	var healthy []Member
 	for _, m := range there(c.options) {
-		if !state.Healthy(m.Name) {
-			continue
+		if state.Healthy(m.Name) {
+			healthy = append(healthy, m)
 		}
-		res, err := m.Target.Run(ctx, host.HasSlot(c.options, slot))
-		if err != nil {
-			return nil, remote.OnHost(m.Target.Name, err)
-		}
-		if strings.TrimSpace(string(res.Stdout)) == slot {
+	}
+	keeps := make([]bool, len(healthy))
+	err := parallel.Each(healthy, func(i int, m Member) error {
+		res, err := m.Target.Run(ctx, host.HasSlots(c.options, slots))
+		keeps[i] = strings.TrimSpace(string(res.Stdout)) != ""
+		return remote.OnHost(m.Target.Name, err)
+	})
+	var found []string
+	for i, m := range healthy {
+		if keeps[i] {
 			found = append(found, m.Target.Name)
 		}
 	}
-	return found, nil
+	return found, err
 }
 
 // slotOf is the slot that Patroni makes for a member: lower case, and of what a slot's name may not

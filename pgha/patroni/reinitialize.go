@@ -30,7 +30,8 @@ type ReinitializeOptions struct {
 	Member string
 	// Force ends what the member's Patroni is doing at the moment, another copy included.
 	Force bool
-	// FromLeader copies from the leader and not from a replica tagged clonefrom. Needs Patroni 4.1.
+	// FromLeader copies from the leader and not from a replica tagged clonefrom, as all are that the
+	// options do not tag otherwise. Needs Patroni 4.1.
 	FromLeader bool
 	// AllowLast allows deleting the only healthy copy besides the leader's.
 	AllowLast bool

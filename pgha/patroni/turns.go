@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
+	"github.com/pgha/toolkit/internal/parallel"
 	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/internal/rollout"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/patroni/host"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -17,6 +20,9 @@ import (
 // rollOut puts every member's host right. Those whose Patroni does not run yet go at the same time:
 // they serve no session, and a new cluster forms sooner. Running ones take turns. One that was
 // healthy must have read its new configuration and be healthy again before the next one begins.
+//
+// Where somebody leads, those that do not run yet get their files while the others take turns, and
+// start behind them: a member that is new copies from others, which have to know it.
 func rollOut(ctx context.Context, o Options, wishes [][]remote.Resource) error {
 	fresh, running, err := rollout.Sort(len(o.Members), func(i int) (rollout.Need, error) {
 		t := o.Members[i].Target
@@ -38,7 +44,17 @@ func rollOut(ctx context.Context, o Options, wishes [][]remote.Resource) error {
 		}
 	}
 	turns := turns{operator: newOperator(o), wishes: wishes}
-	return rollout.Run(ctx, rollout.Rollout{
+	var behind []int
+	if len(fresh) > 0 && len(running) > 0 && !o.Planning() {
+		state, err := turns.Cluster(ctx)
+		if leader, led := state.Leader(); err == nil && led && state.Healthy(leader.Name) {
+			fresh, behind = nil, fresh
+		}
+	}
+	var files sync.WaitGroup
+	var unready error
+	files.Go(func() { unready = prepare(ctx, o, wishes, behind) })
+	err = rollout.Run(ctx, rollout.Rollout{
 		AtOnce: fresh, InTurn: running, Order: turns.order,
 		Change: func(ctx context.Context, i int) (func(context.Context) error, error) {
 			if slices.Contains(fresh, i) {
@@ -46,6 +62,21 @@ func rollOut(ctx context.Context, o Options, wishes [][]remote.Resource) error {
 			}
 			return turns.change(ctx, i)
 		},
+	})
+	files.Wait()
+	if err = errs.Join(err, unready); err != nil {
+		return err
+	}
+	return parallel.Each(behind, func(_, i int) error {
+		return ensure(ctx, o.Members[i], wishes[i])
+	})
+}
+
+// prepare brings all about on the hosts of members that does not start Patroni.
+func prepare(ctx context.Context, o Options, wishes [][]remote.Resource, members []int) error {
+	return parallel.Each(members, func(_, i int) error {
+		return ensure(ctx, o.Members[i], slices.DeleteFunc(slices.Clone(wishes[i]),
+			func(r remote.Resource) bool { _, unit := r.(remote.Unit); return unit }))
 	})
 }
 
@@ -119,12 +150,19 @@ func (c *operator) waitReloaded(ctx context.Context, m Member) error {
 	what := poll.Options{What: m.Name + " to be healthy with its new configuration",
 		Bound: c.options.Wait}
 	err := poll.Until(ctx, what, func(ctx context.Context) (string, error) {
-		wake(ctx)
 		node, err := c.Patroni(ctx, m.Name)
 		if err != nil {
 			return "", err
 		}
-		if !seen.IsZero() && node.LastSeen.After(seen) {
+		switch {
+		case seen.IsZero():
+			c.Wake(ctx)
+		case !node.LastSeen.After(seen):
+			wake(ctx)
+		case rounds == 0:
+			rounds++
+			c.Wake(ctx) // at once: the first one is over
+		default:
 			rounds++
 		}
 		seen = node.LastSeen

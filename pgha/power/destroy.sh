@@ -15,15 +15,26 @@ fail() {
 	exit 1
 }
 
+nl='
+'
+
+# packaged_of prints those of the list's folders that a package brings: one look for all of them.
+packaged_of() { echo "$1" | sed -n 's/^dir //p' | grep -hsxF -f - /var/lib/dpkg/info/*.list; }
+
 # of_packages tells whether a package brings the folder.
-of_packages() { grep -qsxF -- "$1" /var/lib/dpkg/info/*.list; }
+of_packages() {
+	case "$nl$packaged$nl" in
+	*"$nl$1$nl"*) ;;
+	*) return 1 ;;
+	esac
+}
 
 unit() {
 	case $(systemctl is-enabled "$1" 2>/dev/null) in
 	enabled*) ;;
 	*) return 0 ;;
 	esac
-	[ "$what" = look ] || systemctl disable --quiet "$1" || fail "cannot disable $1"
+	[ "$what" = look ] || systemctl disable --quiet --no-reload "$1" || fail "cannot disable $1"
 	echo "unit $1"
 }
 
@@ -44,6 +55,7 @@ dir() {
 
 main() {
 	what=$1
+	packaged=$(packaged_of "$2")
 	echo "$2" | while read -r kind name; do
 		case $kind in
 		unit) unit "$name" ;;

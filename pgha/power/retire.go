@@ -6,11 +6,13 @@ import (
 	"strings"
 
 	"github.com/pgha/toolkit/internal/parallel"
+	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/operate"
+	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/spec"
 	"github.com/pgha/toolkit/pgha/status"
 	"github.com/pgha/toolkit/pgha/vip"
@@ -22,20 +24,31 @@ import (
 // force.
 func HandOver(ctx context.Context, r *job.Job, hosts []spec.Host,
 	force bool) (leader string, moved bool, err error) {
+	leader, err = leaderOf(ctx, r)
+	if err != nil || leader == "" || !site.Among(hosts, leader) {
+		return leader, false, err
+	}
 	s, err := status.Look(ctx, r.Site)
+	if err == nil {
+		err = operate.RefuseObstacles(ctx, r, force)
+	}
 	if err != nil {
-		return "", false, err
+		return leader, false, err
 	}
-	leader = s.Leader()
-	if moved = leader != "" && site.Among(hosts, leader); moved {
-		if err := operate.RefuseObstacles(ctx, r, force); err != nil {
-			return leader, false, err
-		}
-		if leader, err = giveUpLeadership(ctx, r, s, hosts, nil); err != nil {
-			return leader, false, err
-		}
+	leader, err = giveUpLeadership(ctx, r, s, hosts, nil)
+	return leader, err == nil, err
+}
+
+// leaderOf asks Patroni alone, which is quicker than a look at the whole cluster; "" where nobody
+// leads.
+func leaderOf(ctx context.Context, r *job.Job) (string, error) {
+	po, err := engine.PatroniOptions(r)
+	if err != nil {
+		return "", err
 	}
-	return leader, moved, nil
+	state, err := patroni.NewClient(po).Cluster(ctx)
+	leader, _ := state.Leader()
+	return leader.Name, err
 }
 
 // StopDatabase stops Patroni on these hosts, and PostgreSQL with it. Whether the others can go on is
@@ -102,17 +115,19 @@ func StopBalancer(ctx context.Context, r *job.Job, h spec.Host, keep []spec.Host
 	return stopUnit(ctx, r, []spec.Host{h}, lb.Unit)
 }
 
-// TakeAway takes from a host what apply has put there and it has no more after a change: all but its
-// data where it goes, as Destroy does. Units are disabled, configuration, certificates, keys and
+// TakeAway takes from hosts what apply has put there and they have no more after a change: all but
+// its data where one goes, as Destroy does. Units are disabled, configuration, certificates, keys and
 // passwords deleted. What is taken away must not run there any more.
-func TakeAway(ctx context.Context, r, after *job.Job, h spec.Host) error {
-	list := belongings(r.Site, h)
-	if now, err := after.Spec.Host(h.Name); err == nil {
+func TakeAway(ctx context.Context, r, after *job.Job, hosts []spec.Host) error {
+	kept, err := takeAway(ctx, r, hosts, func(h spec.Host) []string {
+		list := belongings(r.Site, h)
+		now, err := after.Spec.Host(h.Name)
+		if err != nil {
+			return list
+		}
 		kept := belongings(after.Site, now)
-		list = slices.DeleteFunc(list, func(line string) bool { return slices.Contains(kept, line) })
-	}
-	kept, err := takeAway(ctx, r, []spec.Host{h},
-		func(spec.Host) []string { return list })
+		return slices.DeleteFunc(list, func(line string) bool { return slices.Contains(kept, line) })
+	})
 	if err != nil {
 		return err
 	}
@@ -129,9 +144,6 @@ func TakeAway(ctx context.Context, r, after *job.Job, h spec.Host) error {
 // MoveEtcdOff hands etcd's leadership to a healthy member on another host than these, if one of these
 // has it; best to one whose host does not run the primary.
 func MoveEtcdOff(ctx context.Context, r *job.Job, hosts []spec.Host) error {
-	s, err := status.Look(ctx, r.Site)
-	if err != nil {
-		return err
-	}
-	return moveEtcdOff(ctx, r, hosts, s.Leader())
+	leader, _ := leaderOf(ctx, r) // unknown: then one is as good as another
+	return moveEtcdOff(ctx, r, hosts, leader)
 }

@@ -52,8 +52,9 @@ type Report struct {
 // When a phase fails the phases that run at the same time are finished and no further one is begun;
 // the report tells what was changed until then. A host without a connection that is not left out is
 // an error that says how to leave it out, if that is safe. Only one at a time changes a cluster:
-// the error matches ErrLocked, and names the holder, while somebody else does. A change of hosts that
-// is half done is refused (ErrRefused): it is finished or taken back first.
+// the error matches ErrLocked, and names the holder, while somebody else does. Refused (ErrRefused) is
+// a change of hosts that is half done: it is finished or taken back first; and a specification that
+// lacks hosts which the last Apply had, whose removal is a change of its own.
 func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error) {
 	phases := opts.Phases
 	if phases == nil {
@@ -77,6 +78,9 @@ func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error)
 	if half, unknown := status.Change(held, c); unknown == nil && half != nil {
 		return Report{Duration: time.Since(start)}, errors.Join(status.HalfDone(*half), unlock())
 	}
+	if former, unknown := status.Former(held, c); unknown == nil && len(former) > 0 {
+		return Report{Duration: time.Since(start)}, errors.Join(status.LeftBehind(former), unlock())
+	}
 	// What changes nothing, and what preflight refuses, leaves no trail.
 	record := sync.OnceValue(func() *trail.Trail { return trail.Begin(ctx, c, "apply", "") })
 	out.OnChange = func() { record() }
@@ -86,6 +90,11 @@ func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error)
 	}
 	if err == nil {
 		err = engine.RunPhases(held, c, engine.Saving(phases), out, false)
+	}
+	if err == nil {
+		if unknown := status.RememberHosts(held, c); unknown != nil {
+			out.Emit(event.Event{Kind: event.Warning, Message: unknown.Error()})
+		}
 	}
 	if changes := out.Changed(); len(changes) > 0 {
 		record().End(ctx, changes, err)

@@ -61,6 +61,21 @@ func PreflightPhase(ctx context.Context, run *job.Job) error {
 	if err != nil {
 		return err
 	}
+	return judge(ctx, run, report)
+}
+
+// JudgePhase is PreflightPhase for one who has looked a moment ago: it judges what was seen then.
+func JudgePhase(report inspect.PreflightReport) func(context.Context, *job.Job) error {
+	return func(ctx context.Context, run *job.Job) error {
+		run.Mu.Lock()
+		run.Facts = report.Facts
+		run.Mu.Unlock()
+		return judge(ctx, run, report)
+	}
+}
+
+// judge tells warnings and refuses what has to be refused.
+func judge(ctx context.Context, run *job.Job, report inspect.PreflightReport) error {
 	if err := run.JudgeState(inspect.StateNotes(report.Facts)); err != nil {
 		return err
 	}

@@ -73,23 +73,33 @@ type PlanOptions struct {
 // Make finds out what Apply would change, and changes nothing on the hosts. It runs the same code
 // against connections that hold every change back, so it cannot differ from what Apply then does. A
 // change that depends on an earlier one is shown as far as it can be known before that has been
-// made.
+// made. Hosts that the last Apply had and the specification lacks are shown as such, and all else as
+// it is beside them.
 func Make(ctx context.Context, c *site.Site, opts PlanOptions) (Plan, error) {
 	c, err := without(ctx, c, opts.Without)
 	if err != nil {
 		return Plan{}, err
 	}
+	leftOut := c.LeftOut()
+	former, c, leave, err := withFormer(ctx, c)
+	if err != nil {
+		return Plan{}, err
+	}
+	defer func() { _ = leave() }() // nothing was begun on them
 	plan, was, err := Draw(ctx, c, opts)
 	if err == nil {
 		err = judgeOrdered(c, plan.Changes)
+	}
+	if err == nil {
+		err = plan.leaving(former)
 	}
 	if err != nil {
 		return plan, err
 	}
 	trace(ctx, c, plan.Changes, was)
-	plan.Consequences = consequences(ctx, c, plan.Changes)
-	if text := leftOutText(c.LeftOut()); !text.IsZero() {
-		plan.LeftOut, plan.Consequences = site.HostNames(c.LeftOut()),
+	plan.Consequences = append(plan.Consequences, consequences(ctx, c, plan.Changes)...)
+	if text := leftOutText(leftOut); !text.IsZero() {
+		plan.LeftOut, plan.Consequences = site.HostNames(leftOut),
 			append(plan.Consequences, text)
 	}
 	return plan, nil

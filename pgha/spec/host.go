@@ -55,7 +55,8 @@ type Host struct {
 	Interface string `yaml:"interface,omitempty"`
 	// Tags are Patroni's tags of a database host: nofailover, noloadbalance, clonefrom, nosync,
 	// nostream (true or false), failover_priority, sync_priority (numbers), replicatefrom (a
-	// member), and tags of your own. Default: none.
+	// member), and tags of your own. Default: clonefrom: true, so that new members copy from a
+	// replica where one runs and not from the leader; no other.
 	Tags map[string]any `yaml:"tags,omitempty"`
 	// DNSNames are further names by which clients may reach the host; they go into its
 	// certificates. Default: none.

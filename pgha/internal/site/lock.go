@@ -11,3 +11,6 @@ func (c *Site) ChangeKey() string { return "/pgha/" + c.Spec.Cluster + "/change"
 
 // RestoreKey is where etcd has the restore that nobody has confirmed.
 func (c *Site) RestoreKey() string { return "/pgha/" + c.Spec.Cluster + "/restore" }
+
+// HostsKey is the key in etcd of the hosts that the cluster was last brought in line with.
+func (c *Site) HostsKey() string { return "/pgha/" + c.Spec.Cluster + "/hosts" }

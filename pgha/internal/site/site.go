@@ -193,9 +193,9 @@ func (c *Site) connect(ctx context.Context, without []string, hosts []spec.Host)
 	})
 }
 
-// Join returns the same site with a specification of more hosts, to which it opens connections, and
-// with credentials for them. leave ends those connections; what c has stays. One that cannot be
-// reached is in Unreachable alone.
+// Join returns the same site with a specification of more hosts, or of hosts that are reached in
+// another way, to which it opens connections, and with credentials for them. leave ends those
+// connections; what c has stays. One that cannot be reached is in Unreachable alone.
 func (c *Site) Join(ctx context.Context, sp *spec.Spec) (joined *Site, leave func() error,
 	err error) {
 	cr, err := vault.LoadCredentials(ctx, c.State, sp)
@@ -206,8 +206,10 @@ func (c *Site) Join(ctx context.Context, sp *spec.Spec) (joined *Site, leave fun
 	joined.Connections, joined.Unreachable = maps.Clone(c.Connections), maps.Clone(c.Unreachable)
 	var more []spec.Host
 	for _, h := range sp.Hosts {
-		if _, err := c.Spec.Host(h.Name); err != nil {
+		if known, err := c.Spec.Host(h.Name); err != nil || c.Spec.SSHOf(known) != sp.SSHOf(h) {
 			more = append(more, h)
+			delete(joined.Connections, h.Name)
+			delete(joined.Unreachable, h.Name)
 		}
 	}
 	// Why one has no connection is in Unreachable, for who needs it.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pgha/toolkit/internal/hostport"
 	"github.com/pgha/toolkit/internal/shell"
+	"github.com/pgha/toolkit/pgha/health"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/patroni/dynamic"
 )
@@ -202,9 +203,11 @@ func (o Options) initdb() []any {
 	return opts
 }
 
+// tags are those of the options and what each member has without them. A replica is copied from
+// before the leader is, unless it streams from nobody and may be far behind.
 func (m Member) tags() map[string]any {
-	tags := map[string]any{"nofailover": false, "noloadbalance": false, "clonefrom": false,
-		"nosync": false}
+	tags := map[string]any{"nofailover": false, "noloadbalance": false, "nosync": false,
+		"clonefrom": health.PromiseOf(m.Tags).Streams}
 	// Patroni takes only one of each of these pairs.
 	for priority, flag := range map[string]string{"failover_priority": "nofailover",
 		"sync_priority": "nosync"} {

@@ -31,8 +31,9 @@ type Member struct {
 	// Address is the IP address under which the other members and the load balancers reach
 	// PostgreSQL and the REST API. "" means the target's address.
 	Address string
-	// Tags are Patroni's tags of this member. nofailover, noloadbalance, clonefrom and nosync are
-	// false unless given.
+	// Tags are Patroni's tags of this member. nofailover, noloadbalance and nosync are false unless
+	// given, and clonefrom is true: new members copy from a replica where one runs. It is false
+	// beside nostream.
 	Tags map[string]any
 	// EtcdClient is the client certificate for etcd.
 	EtcdClient pki.KeyPair

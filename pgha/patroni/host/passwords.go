@@ -106,12 +106,26 @@ func DropSlots(o Options, names []string) remote.Cmd {
 		strings.Join(quoted, ", ") + ");\n")
 }
 
-// HasSlot is the command that prints the name of a replication slot, if the member's own server has
-// one of that name.
-func HasSlot(o Options, name string) remote.Cmd {
+// HasSlots is the command that prints those of the named replication slots that the member's own
+// server has.
+func HasSlots(o Options, names []string) remote.Cmd {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = pgsession.Literal(name)
+	}
 	return o.WithDefaults().script("\\pset tuples_only\n\\pset format unaligned\n" +
-		"SELECT slot_name FROM pg_catalog.pg_replication_slots WHERE " +
-		"slot_name = " + pgsession.Literal(name) + ";\n")
+		"SELECT slot_name FROM pg_catalog.pg_replication_slots WHERE slot_name IN (" +
+		strings.Join(quoted, ", ") + ");\n")
+}
+
+// Copies is the command that prints the base backups that are being taken of the member, a line each:
+// "ADDRESS|STREAMED|TOTAL", the bytes that were sent and those of all databases.
+func Copies(o Options) remote.Cmd {
+	return o.WithDefaults().script("\\pset tuples_only\n\\pset format unaligned\n" +
+		"SELECT pg_catalog.host(a.client_addr), p.backup_streamed, (SELECT " +
+		"sum(pg_catalog.pg_database_size(oid))::bigint FROM pg_catalog.pg_database) " +
+		"FROM pg_catalog.pg_stat_progress_basebackup p " +
+		"JOIN pg_catalog.pg_stat_activity a USING (pid) WHERE a.client_addr IS NOT NULL;\n")
 }
 
 // script is a command that has the local PostgreSQL run SQL as the superuser.

@@ -51,3 +51,44 @@ func tryLogins(ctx context.Context, o Options, from, leader Member) error {
 	}
 	return nil
 }
+
+// SetRights gives the roles of replication and of pg_rewind in a running cluster what they need: to
+// log in, to replicate, and to execute the four functions that pg_rewind reads the other server by.
+// Patroni does so when it makes a cluster, and never again: a right that somebody took away is not
+// missed until a former leader has to be rewound, and is then left behind. Nothing else of the roles
+// changes. Nothing is reloaded or restarted.
+//
+// A member whose pg_rewind has failed already is not brought back by it. One that fails on the way has
+// removed files (PostgreSQL's documentation says to take a fresh copy then), and Patroni (4.1.5) starts
+// PostgreSQL all the same and tries no second time. Reinitialize copies its data anew.
+//
+// Safe to repeat. The error matches ErrInvalid, ErrNoLeader or ErrUnavailable; when the targets only
+// plan, the change is reported and nothing happens.
+func SetRights(ctx context.Context, o Options) error {
+	leader, err := leaderOf(ctx, o)
+	if err != nil {
+		return fmt.Errorf("set rights: %w", err)
+	}
+	_, err = leader.Target.Do(ctx, "rights of the roles", "set", host.SetRights(o))
+	if err != nil {
+		return fmt.Errorf("set rights: %w", remote.OnHost(leader.Target.Name, err))
+	}
+	return nil
+}
+
+// leaderOf is the member that leads now.
+func leaderOf(ctx context.Context, o Options) (Member, error) {
+	c := newOperator(o)
+	if err := c.Err(); err != nil {
+		return Member{}, err
+	}
+	state, err := c.Cluster(ctx)
+	if err != nil {
+		return Member{}, err
+	}
+	leads, ok := state.Leader()
+	if !ok {
+		return Member{}, ErrNoLeader
+	}
+	return c.member(leads.Name)
+}

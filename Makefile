@@ -80,7 +80,7 @@ unit: go ## unit tests, CLI tests and examples, with the race detector
 
 .PHONY: model
 model: go ## explore every order of the steps of a fast failover in two minutes
-	PGHA_MODEL=1 go test -timeout 20m ./pgha/patroni/fast/model
+	PGHA_MODEL=1 go test -timeout 20m ./internal/failover/model
 
 .PHONY: lab-test
 lab-test: lab-deps test-deps ## tests that boot real hosts, install clusters on them and break them (root)

@@ -1,4 +1,4 @@
-package fast_test
+package failover_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pgha/toolkit/pgha/patroni/fast/model"
+	"github.com/pgha/toolkit/internal/failover/model"
 )
 
 // simulate runs the agents' steps through schedules. It returns what was printed, and whether all

@@ -264,6 +264,8 @@ class Fence:
         if not prohibited(address):
             say("cannot fence %s: packets still go out to it %s", address, said)
             return False
+        # Whoever waits for the host on an open connection, as Patroni does for etcd, learns now that nothing will come.
+        subprocess.run(["ss", "-KH", "dst", address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=5)
         return True
 
     def lift(self):

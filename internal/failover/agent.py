@@ -402,8 +402,8 @@ def member(text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["run", "restore", "timer", "check", "off"], help="run the agent; put a fence back at"
-                        " boot; remove one that is too old; see whether this host can fence; remove one at once")
+    parser.add_argument("what", choices=["run", "restore", "timer"], help="run the agent; put a fence back at boot; remove one"
+                        " that is too old")
     parser.add_argument("--state", required=True, metavar="DIR", help="folder of the record of a fence")
     parser.add_argument("--me", metavar="NAME", help="the member beside this agent")
     parser.add_argument("--member", action="append", type=member, metavar="NAME=IP@PORT,...", help="a member and what answers there")
@@ -422,7 +422,7 @@ def main():
     elif args.what == "restore" and record:
         fence.write(record, address)
         fence.hold(address)
-    elif args.what == "timer" and record and steps.stale(clock(), record) or args.what == "off" and record:
+    elif args.what == "timer" and record and steps.stale(clock(), record):
         if fence.lift():
             say("the fence against %s is lifted: its lease has ended long ago", record.leader)
     return 0

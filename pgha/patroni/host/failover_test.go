@@ -85,7 +85,7 @@ func TestAgentWithoutAFence(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	scripttest.Write(t, dir, "fast_failover_steps.py", string(failover.Steps()))
-	for _, what := range []string{"restore", "timer", "off"} {
+	for _, what := range []string{"restore", "timer"} {
 		got := scripttest.Run{With: "python3", Script: string(failover.Agent()),
 			Args:  []string{what, "--state", dir},
 			Paths: map[string]string{"os.path.dirname(os.path.abspath(__file__))": "'" + dir + "'"},

@@ -71,11 +71,16 @@ bench-hosts: lab-deps ## measure hosts that come, go and are replaced under a wr
 
 .PHONY: test
 test: export PGHA_REQUIRE_BROWSER := 1
-test: test-deps unit fuzz-short lint lab-test ## everything: unit tests, fuzz targets, linters, then the tests on real hosts (root)
+test: export PGHA_SCHEDULES := 100000
+test: test-deps unit model fuzz-short lint lab-test ## everything: unit tests, fuzz targets, linters, then the tests on real hosts (root)
 
 .PHONY: unit
 unit: go ## unit tests, CLI tests and examples, with the race detector
 	go test -race -shuffle=on -timeout 10m ./...
+
+.PHONY: model
+model: go ## explore every order of the steps of a fast failover in two minutes
+	PGHA_MODEL=1 go test -timeout 20m ./internal/failover/model
 
 .PHONY: lab-test
 lab-test: lab-deps test-deps ## tests that boot real hosts, install clusters on them and break them (root)

@@ -49,6 +49,7 @@ const (
 // clock holds the times of a specification.
 type clock struct {
 	ttl, loop, retry, start time.Duration
+	suspect                 time.Duration // of a fast failover, 0 without
 	failsafe                bool
 	mode                    spec.SynchronousMode
 
@@ -68,6 +69,7 @@ type clock struct {
 func clockOf(sp *spec.Spec) clock {
 	c := clock{
 		ttl: sp.Patroni.TTL, loop: sp.Patroni.LoopWait, retry: sp.Patroni.RetryTimeout,
+		suspect:  sp.Patroni.FastFailover.SuspectAfter,
 		failsafe: sp.Patroni.FailsafeMode, mode: sp.Patroni.SynchronousMode,
 		election: sp.Etcd.ElectionTimeout,
 		balanced: len(sp.Balancers()) > 0, check: sp.Balancer.CheckInterval,

@@ -9,6 +9,12 @@ import (
 
 // hostLost is the loss of the leader's host: nobody gives the lock back, so it has to run out.
 func (c clock) hostLost() Timing {
+	if c.suspect > 0 {
+		return timing("the leader's host is lost, etcd is led from elsewhere",
+			"fast_failover: every voter and more than half of the members have to agree; else the "+
+				"lock has to run out",
+			c.fenced()...)
+	}
 	return timing("the leader's host is lost, etcd is led from elsewhere",
 		"the usual case: etcd's leadership leaves the primary's host by itself after every "+
 			"change of role",
@@ -18,6 +24,10 @@ func (c clock) hostLost() Timing {
 // hostLostWithEtcd: etcd has to elect first, and its new leader gives every lease its full time
 // again.
 func (c clock) hostLostWithEtcd() Timing {
+	if c.suspect > 0 {
+		return timing("the leader's host is lost, and it led etcd, too",
+			"fast_failover: etcd elects a leader meanwhile", c.fenced()...)
+	}
 	elect := even("etcd elects a leader", c.election, 2*c.election,
 		"raft: a member stands for election after one to two election_timeouts without its "+
 			"leader; a split vote, which is rare, adds as much again")
@@ -26,6 +36,18 @@ func (c clock) hostLostWithEtcd() Timing {
 			"election_timeout more")
 	return timing("the leader's host is lost, and it led etcd, too", "",
 		append([]TimingPart{elect}, c.takeover(lease, c.race(probeTimeout))...)...)
+}
+
+// fenced is a takeover that does not wait for the lease: the fences refuse what the race asks of the
+// lost host, so that it costs nothing.
+func (c clock) fenced() []TimingPart {
+	const look = 250 * time.Millisecond
+	silent := even("nothing comes from the host", c.suspect, c.suspect+2*look,
+		"suspect_after, and the agents look every 0.5 s")
+	agree := even("the voters fence it, and its lock is taken away", look, 2*time.Second,
+		"four transactions in etcd, one after the other; a second more where etcd elects")
+	return append([]TimingPart{silent, agree, c.race(100 * time.Millisecond), promotion()},
+		c.routeToNew()...)
 }
 
 // postgresKilled depends on what is preferred: failing over at once, or PostgreSQL's own recovery.

@@ -252,3 +252,19 @@ func TestTimingsInJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestTimingsOfAFastFailover: it waits for suspect_after and not for the lease.
+func TestTimingsOfAFastFailover(t *testing.T) {
+	t.Parallel()
+	sp := exampleWith(t, "synchronous_mode: off", "synchronous_mode: quorum\n"+
+		"  fast_failover: {suspect_after: 3s}")
+	for _, r := range Timings(sp) {
+		if !strings.HasPrefix(r.Fault, "the leader's host is lost") {
+			continue
+		}
+		// 3.25 + 1.125 + 0.2 + 0.1 + 0.2; at worst 3.5 + 2 + 2.1 + 2.7 + 0.4.
+		if r.Typical != 4875*time.Millisecond || r.Worst != 10700*time.Millisecond {
+			t.Errorf("%s", r)
+		}
+	}
+}

@@ -171,6 +171,9 @@ func patroniFields() []Field {
 		dynamic("use_slots"), dynamic("synchronous_mode"),
 		{Name: "patroni.watchdog", Effect: Reload,
 			What: "Patroni is reloaded on one member after the other."},
+		{Name: "patroni.fast_failover.suspect_after", Effect: Reload,
+			What: "Its agents are started, stopped or started again on one member after the other; " +
+				"Patroni and PostgreSQL do not notice."},
 		{Name: "patroni.extra", Effect: Reload,
 			What: "Patroni is reloaded on one member after the other. What the toolkit itself " +
 				"writes there (names, addresses, ports, directories, certificates, rules, " +

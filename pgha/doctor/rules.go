@@ -131,7 +131,8 @@ func etcdSymptoms(host string) []symptom {
 func patroniSymptoms(host string) []symptom {
 	return []symptom{{"patroni-not-answering", host, ""}, {"patroni-cut-from-etcd", host, ""},
 		{"unit-failed", host, layout.PatroniUnit}, {"unit-stopped", host, layout.WatchUnit},
-		{"unit-failed", host, layout.WatchUnit},
+		{"unit-failed", host, layout.WatchUnit}, {"unit-stopped", host, layout.FailoverUnit},
+		{"unit-failed", host, layout.FailoverUnit},
 		{"backend-down", host, ""}, {"no-primary", "", ""},
 		{"configuration-not-loaded", host, layout.PatroniUnit},
 		{"postgres-start-failed", host, ""}}

@@ -17,6 +17,11 @@ func unitConsequence(unit string) string {
 			"no failover to it"
 	case layout.WatchUnit:
 		return "a crash of PostgreSQL is noticed later: up to loop_wait instead of at once"
+	case layout.FailoverUnit:
+		return "a lost leader is failed over from when its lease ends, and no sooner: every voter " +
+			"has to fence it"
+	case layout.LiftTimer:
+		return "a fence whose agent is gone stays until the host boots"
 	case layout.HAProxyUnit:
 		return "this balancer leads nowhere; the virtual IP goes to another one"
 	}
@@ -48,7 +53,7 @@ func judgeUnit(h *Host, name string) (Finding, bool) {
 		explains:    unitSymptoms(h.Name, name),
 		Evidence: []string{fmt.Sprintf("systemctl: %s is %s (%s), result %s, at boot: %s", name,
 			u.Active, u.Sub, u.Result, u.Enabled)}}
-	if name == layout.WatchUnit {
+	if slices.Contains([]string{layout.WatchUnit, layout.FailoverUnit, layout.LiftTimer}, name) {
 		found.Severity = Warning
 	}
 	switch {

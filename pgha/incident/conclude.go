@@ -105,6 +105,12 @@ func lockLoss(old string, taken Event, g *group) *LockLoss {
 	l := &LockLoss{Host: old, Time: taken.Time, Taken: taken.Time,
 		Reason: "it ran out: the leader did not renew it in time"}
 	for _, e := range g.events {
+		if e.Kind == KeyDeleted && !e.Time.After(taken.Time) {
+			return &LockLoss{Host: old, Time: e.Time, Taken: taken.Time, Reason: "taken away by " + e.Host +
+				": nothing came from the leader's host, and every voter had fenced it"}
+		}
+	}
+	for _, e := range g.events {
 		if e.Host != old || e.Time.After(taken.Time) {
 			continue
 		}

@@ -166,8 +166,11 @@ func TestLockLoss(t *testing.T) {
 			"it ran out: the leader could not reach etcd, and stopped being primary at " +
 				"03:00:05.000 UTC", 30},
 		"it gave up for another reason": {demoted("gave up being primary"), silent, 30},
-		"another one released a key":    {[]Event{happened(2, pg3, KeyReleased)}, silent, 30},
-		"it released it too late":       {[]Event{happened(31, pg1, KeyReleased)}, silent, 30},
+		"the others took it away": {[]Event{happened(4, pg2, KeyDeleted)}, "taken away by " + pg2 +
+			": nothing came from the leader's host, and every voter had fenced it", 4},
+		"they took a later one away": {[]Event{happened(31, pg2, KeyDeleted)}, silent, 30},
+		"another one released a key": {[]Event{happened(2, pg3, KeyReleased)}, silent, 30},
+		"it released it too late":    {[]Event{happened(31, pg1, KeyReleased)}, silent, 30},
 	} {
 		got := lockLoss(pg1, happened(30, pg2, KeyTaken), &group{events: c.events})
 		if got.Reason != c.want || !got.Time.Equal(after(c.at)) || !got.Taken.Equal(after(30)) {

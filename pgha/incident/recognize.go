@@ -114,7 +114,7 @@ func componentsOf(line record.LogEntry) []Component {
 		return []Component{Keepalived}
 	}
 	switch unitName(line.Unit) {
-	case "patroni", "pgha-watch":
+	case "patroni", "pgha-watch", "pgha-failover", "pgha-failover-lift":
 		// A line of a PostgreSQL process that ended early counts as Patroni's in the journal.
 		return []Component{Patroni, PostgreSQL}
 	}

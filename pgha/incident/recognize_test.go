@@ -27,6 +27,30 @@ var examples = []struct {
 		Demoted, "gave up being primary: i do not have the lock and i was a leader",
 	},
 	{
+		"fast-failover", "pgha-failover.service",
+		"pgha: nothing has come from pg1 for 3.1 s: it is suspected",
+		LeaderSuspected, "has heard nothing from db1 for 3.1 s, and suspects it",
+	},
+	{
+		"fast-failover", "pgha-failover.service", "pgha: pg1 is fenced: no packet goes out to it",
+		LeaderFenced, "fenced db1: it acknowledges nothing to it any more",
+	},
+	{
+		"fast-failover", "pgha-failover.service",
+		"pgha: the leader key of pg1 was taken away: every voter has fenced it",
+		KeyDeleted, "took the leader key away from pg1, which every voter had fenced",
+	},
+	{
+		"fast-failover", "pgha-failover.service",
+		"pgha: the fence against pg1 was taken back in etcd: it leads on",
+		FenceWithdrawn, "takes back its fence against db1, which leads on",
+	},
+	{
+		"fast-failover", "pgha-failover-lift.service",
+		"pgha: the fence against pg1 is lifted: its lease has ended long ago",
+		FenceLifted, "lifted its fence against db1",
+	},
+	{
 		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: trying to bootstrap a new cluster",
 		ClusterMade, "makes a new cluster",
 	},

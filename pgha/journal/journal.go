@@ -35,7 +35,7 @@ var systemMatches = []string{
 	"SYSLOG_IDENTIFIER=systemd-shutdown",
 	"SYSLOG_IDENTIFIER=systemd-networkd", "SYSLOG_IDENTIFIER=NetworkManager",
 	"SYSLOG_IDENTIFIER=sudo",
-	"_SYSTEMD_UNIT=" + patroni.WatchUnit,
+	"_SYSTEMD_UNIT=" + patroni.WatchUnit, "_SYSTEMD_UNIT=" + patroni.FailoverUnit,
 	"UNIT=shutdown.target", "UNIT=reboot.target", "UNIT=poweroff.target",
 	"MESSAGE_ID=b07a249cd024414a82dd00cd181378ff",
 }

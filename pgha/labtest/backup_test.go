@@ -204,16 +204,40 @@ func testProof(t *testing.T, s site) {
 	s.verb(t, nil, "backup", "check") // all of it is archived
 	s.unproven(t, "index liar")
 	s.sql(t, leader, "DROP INDEX liar")
-	s.verb(t, nil, "backup", "--type", "full")
-	s.verb(t, &p, "backup", "drill")
+	var newest restore.TakeResult
+	s.verb(t, &newest, "backup", "--type", "full")
 	const repository = "cd /var/lib/pgbackrest && "
-	file := s.mustInHost(t, "haproxy-03", repository+"ls -t backup/*/*F/bundle/* backup/*/*F/pg_data/base/*/*.zst 2>/dev/null | "+
-		"xargs ls -tS | head -1")
+	file := s.mustInHost(t, "haproxy-03", repository+"find backup/*/"+newest.Label+
+		" -type f -path '*bundle*' -printf '%s %p\n' | sort -n | tail -1 | cut -d' ' -f2")
 	s.mustInHost(t, "haproxy-03", repository+"cp -p "+file+" /tmp/whole && "+
 		"printf damaged | dd of="+file+" bs=1 seek=5000 conv=notrunc status=none")
 	s.unproven(t, "pgbackrest")
 	s.mustInHost(t, "haproxy-03", repository+"cp -p /tmp/whole "+file)
 	s.verb(t, &p, "backup", "drill")
+	testMissingSegment(t, s)
+}
+
+// testMissingSegment takes a segment behind the newest backup out of the archive: nothing after it can
+// be reached, which the list and the proof say.
+func testMissingSegment(t *testing.T, s site) {
+	for range 3 {
+		s.rows(t, 1)
+		s.verb(t, nil, "backup", "check")
+	}
+	const archive = "cd /var/lib/pgbackrest/archive/*/18-1 && "
+	segment := s.mustInHost(t, "haproxy-03", archive+"ls */*.zst | tail -3 | head -1")
+	s.mustInHost(t, "haproxy-03", archive+"mv "+segment+" /tmp/missing")
+	name, _, _ := strings.Cut(segment[strings.IndexByte(segment, '/')+1:], "-")
+	var list restore.Contents
+	got := s.cli(t, "backup", "list", "--output", "json")
+	if err := json.Unmarshal([]byte(got.stdout), &list); err != nil {
+		t.Fatalf("%v\n%s%s", err, got.stdout, got.stderr)
+	}
+	if last := list.Windows[len(list.Windows)-1]; last.Missing != name {
+		t.Errorf("the list says of a missing segment %s: %+v", name, last)
+	}
+	s.refused(t, "segment "+name+" is missing", "restore", "--to", s.now(t))
+	s.mustInHost(t, "haproxy-03", archive+"mv /tmp/missing "+segment)
 }
 
 // unproven wants a proof to fail with these words.

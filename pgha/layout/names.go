@@ -4,7 +4,9 @@ package layout
 const (
 	EtcdUnit       = "etcd.service"
 	PatroniUnit    = "patroni.service"
-	WatchUnit      = "pgha-watch.service" // wakes Patroni when PostgreSQL dies
+	WatchUnit      = "pgha-watch.service"    // wakes Patroni when PostgreSQL dies
+	FailoverUnit   = "pgha-failover.service" // fails over before the leader's lease ends
+	LiftTimer      = "pgha-failover-lift.timer"
 	HAProxyUnit    = "haproxy.service"
 	KeepalivedUnit = "keepalived.service"
 	BackupUnit     = "pgbackrest.service"

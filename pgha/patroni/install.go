@@ -17,7 +17,8 @@ import (
 // /root/.config/patroni/patronictl.yaml, with which patronictl finds the cluster,
 // beside it the passwords that replicas log in with and the verifiers that the roles of a new
 // cluster get, CertsDir, the command /usr/local/lib/pgha/move-etcd-leader that Patroni calls back,
-// the unit pgha-watch.service that wakes Patroni when PostgreSQL dies, drop-ins for Patroni's unit
+// the unit pgha-watch.service that wakes Patroni when PostgreSQL dies, with SuspectAfter the unit
+// pgha-failover.service and the timer beside it, drop-ins for Patroni's unit
 // and the package's, and the folder of the data directory if it is missing. A running Patroni is
 // not told; Bootstrap does that. Safe to repeat. The error gathers every host that failed, in the
 // order of the members.

@@ -57,6 +57,7 @@ const (
 	CertsDir       = host.CertsDir
 	Unit           = host.Unit
 	WatchUnit      = host.WatchUnit
+	FailoverUnit   = host.FailoverUnit
 	PasswordFile   = host.PasswordFile
 	PostgresCAFile = host.PostgresCAFile
 )

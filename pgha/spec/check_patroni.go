@@ -33,7 +33,34 @@ func (c *checker) patroni() {
 			"strict stops every write while there is no replica, and one database host has none",
 			"add two database hosts, or write off")
 	}
+	c.fastFailover()
 	extraChecker{c}.all()
+}
+
+// fastFailover refuses what it could not be proven safe with, or would not help.
+func (c *checker) fastFailover() {
+	const field, after = "patroni.fast_failover", "patroni.fast_failover.suspect_after"
+	f := c.Patroni.FastFailover
+	if c.d.isLost(field) || c.d.isLost(after) || f.SuspectAfter == 0 {
+		return
+	}
+	switch {
+	case f.SuspectAfter < 2*time.Second:
+		c.bad(after, scalar.Short(f.SuspectAfter)+
+			" is too short: a host that only stalls would be taken for lost", "write 2s or more")
+	case f.SuspectAfter > 30*time.Second:
+		c.bad(after, scalar.Short(f.SuspectAfter)+" is no sooner than the lease of a lost leader ends",
+			"write 30s or less, or leave fast_failover out")
+	}
+	if c.Patroni.SynchronousMode == SynchronousOff {
+		c.bad(field, "a leader that is cut off acknowledges commits to the end of its lease while "+
+			"patroni.synchronous_mode is off: the new leader would not have them",
+			"write synchronous_mode: quorum, or leave fast_failover out")
+	}
+	if n := len(c.Databases()); n < 3 {
+		c.bad(field, fmt.Sprintf("more than half of the database hosts have to agree without the "+
+			"leader's, and there are %d", n), "have three database hosts, or leave fast_failover out")
+	}
 }
 
 // longest is what any of Patroni's times may be.

@@ -86,9 +86,20 @@ type Patroni struct {
 	SynchronousMode SynchronousMode `yaml:"synchronous_mode"`
 	// Watchdog says how a host's watchdog is used. Default: WatchdogAutomatic.
 	Watchdog WatchdogMode `yaml:"watchdog"`
+	// FastFailover fails over before the leader's lease ends when its host is lost; see
+	// docs/fast-failover.md. Default: none, the lease has to end.
+	FastFailover FastFailover `yaml:"fast_failover,omitempty"`
 	// Extra is merged over the rendered patroni configuration, for whatever the fields above don't
 	// know. Default: none.
 	Extra map[string]any `yaml:"extra,omitempty"`
+}
+
+// FastFailover is a failover that does not wait for the lease.
+type FastFailover struct {
+	// SuspectAfter is how long nothing has to come from the leader's host before the other database
+	// hosts fence it: 2s to 30s; 3s is a good value. It needs synchronous_mode and three database
+	// hosts. Default: none, which switches fast_failover off.
+	SuspectAfter time.Duration `yaml:"suspect_after,omitempty" unit:"s"`
 }
 
 // Source is where a program is installed from.

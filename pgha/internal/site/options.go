@@ -144,6 +144,7 @@ func patroniOptions(sp *spec.Spec) patroni.Options {
 		NoFailsafe:           !pa.FailsafeMode, NoRewind: !pa.UsePgRewind, NoSlots: !pa.UseSlots,
 		SynchronousMode: patroni.SynchronousMode(pa.SynchronousMode),
 		Watchdog:        patroni.WatchdogMode(pa.Watchdog),
+		SuspectAfter:    pa.FastFailover.SuspectAfter,
 		Slots:           slotsOf(pg.Slots),
 		Parameters:      parameters(sp), Extra: pa.Extra, PgHBA: pg.PgHBA,
 		ApplicationCIDRs: pg.ClientNetworks, SuperuserCIDRs: pg.SuperuserNetworks,

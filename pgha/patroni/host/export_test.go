@@ -16,8 +16,11 @@ var (
 	ReloadOn        = reloadOn
 )
 
-func (o Options) HBA() []string                         { return o.hba() }
-func (o Options) Callback() (string, error)             { return o.callback() }
-func (o Options) PassFile() []byte                      { return o.passFile() }
-func (o Options) RolesSQL() string                      { return o.rolesSQL() }
+func (o Options) HBA() []string             { return o.hba() }
+func (o Options) Callback() (string, error) { return o.callback() }
+func (o Options) PassFile() []byte          { return o.passFile() }
+func (o Options) RolesSQL() string          { return o.rolesSQL() }
+func (o Options) FailoverService(m Member) ([]byte, error) {
+	return o.failoverService(m)
+}
 func (o Options) WatchService(m Member) ([]byte, error) { return o.watchService(m) }

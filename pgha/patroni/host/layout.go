@@ -48,6 +48,7 @@ func Layout(o Options) layout.Layout {
 			Clients: []layout.Client{{Component: "patroni", Purpose: "Patroni to Patroni"},
 				{Component: "haproxy", Purpose: "health check"}}}},
 	}
+	o.failoverLayout(&l)
 	l.Files = append(l.Files, ctlFiles()...)
 	for _, unit := range serverUnits() {
 		l.Files = append(l.Files,

@@ -208,6 +208,10 @@ type Options struct {
 	NoChecksums bool
 	// Watchdog is "automatic" when empty.
 	Watchdog WatchdogMode
+	// SuspectAfter is how long nothing has to come from the leader's host before the others fence
+	// it and take its key away, well before its lease ends. 0 means never; below 2 s, without
+	// SynchronousMode and with fewer than three members it is refused.
+	SuspectAfter time.Duration
 
 	// Adopt, when set, is called by patroni.Bootstrap before it starts members, and when running
 	// ones are not healthy: it brings them to an etcd that has lost what it knew of the cluster, or

@@ -32,6 +32,11 @@ func Resources(o Options, m Member) ([]remote.Resource, error) {
 		return nil, err
 	}
 	list = append(list, watch...)
+	failover, err := o.failoverResources(m)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, failover...)
 	list = append(list, ConfigFile(o, config), l.Folder(dropInDir),
 		l.Place(dropInPath, dropIn(o, m)))
 	ctl, err := o.ctlResources()
@@ -85,13 +90,13 @@ func Certificates(o Options, m Member) remote.Together {
 	return list
 }
 
-// Units are Patroni, which is reloaded when a file changes that it reads, and its watcher: both
-// run, now and after a boot.
+// Units are Patroni, which is reloaded when a file changes that it reads, its watcher, and the agent
+// of a fast failover if there is one: all run, now and after a boot.
 func Units(o Options, m Member) []remote.Resource {
-	return []remote.Resource{
+	return append([]remote.Resource{
 		remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: reloadOn(o, m)},
 		watchRunning(),
-	}
+	}, o.failoverRunning()...)
 }
 
 // reloadOn are the files Patroni reads again when it reloads.

@@ -36,7 +36,7 @@ func (o Options) Validate() error {
 	for _, check := range []func(Options) []error{
 		checkTimings, checkMembers, checkRoles, checkServer, checkParameters, checkSlots,
 		checkRules,
-		checkExtra, checkCertificates,
+		checkExtra, checkCertificates, checkFailover,
 	} {
 		wrong = append(wrong, check(o)...)
 	}

@@ -29,6 +29,21 @@ func TestValidate(t *testing.T) {
 			},
 			"ttl 19s: Patroni takes nothing below 20s",
 		},
+		"suspicion without synchronous replication": {
+			func(o *host.Options) { o.SuspectAfter = 3 * time.Second },
+			"may acknowledge commits to the end of its lease",
+		},
+		"suspicion too soon": {
+			func(o *host.Options) {
+				o.SynchronousMode, o.SuspectAfter = host.SynchronousQuorum, 1900*time.Millisecond
+			}, "suspect after 1.9s: below 2s a host that only stalls",
+		},
+		"suspicion between two": {
+			func(o *host.Options) {
+				o.SynchronousMode, o.SuspectAfter = host.SynchronousQuorum, 3*time.Second
+				o.Members = o.Members[:2]
+			}, "2 members are not enough",
+		},
 		"short retry_timeout": {
 			func(o *host.Options) {
 				o.RetryTimeout = 2 * time.Second

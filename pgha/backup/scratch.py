@@ -225,8 +225,8 @@ def fork(where):
     start(where, restore_command='pgbackrest --stanza=%s archive-get %%f "%%p"' % STANZA,
           recovery_target_timeline="current", recovery_target="", recovery_target_time="")
     answer = open_server(where)
-    # Whoever leads promotes once more. Of two timelines that end in one segment a server that leads the second hands
-    # the first out to nobody: "requested WAL segment has already been removed" (18.6).
+    # Patroni promotes once more. Seen with PostgreSQL 18.6 and Patroni 4.1.5: where both promotions fell into one
+    # segment the replicas did not get past the first, "requested WAL segment has already been removed".
     sql(where, "SELECT pg_switch_wal()")
     # A replica fetches the history of every timeline up to its leader's, of those in between too, and does not
     # stream where the leader lacks one (replication/walreceiver.c, 18.6).

@@ -190,6 +190,7 @@ func testRestoreHalfUndone(t *testing.T, s site) {
 // testProof proves a backup, and finds an index that lies, a damaged file in the repository and a
 // segment that is missing in the archive.
 func testProof(t *testing.T, s site) {
+	s.rows(t, 5)
 	leader, _ := s.leader(t)
 	var p backup.Proof
 	s.verb(t, &p, "backup", "drill")

@@ -76,7 +76,7 @@ test: test-deps unit model fuzz-short lint lab-test ## everything: unit tests, f
 
 .PHONY: unit
 unit: go ## unit tests, CLI tests and examples, with the race detector
-	go test -race -shuffle=on -timeout 10m ./...
+	go test -race -shuffle=on -timeout 15m ./...
 
 .PHONY: model
 model: go ## explore every order of the steps of a fast failover in two minutes

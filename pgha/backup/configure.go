@@ -208,16 +208,6 @@ func (o Options) scratchSettings() []byte {
 	return append(text, '\n')
 }
 
-// asServer is a command as PostgreSQL's system user, who keeps what it writes.
-func asServer(argv ...string) []string {
-	return append([]string{"runuser", "-u", systemUser, "--"}, argv...)
-}
-
-// pgbackrest is a command of pgBackRest's about the stanza.
-func (o Options) pgbackrest(argv ...string) []string {
-	return asServer(append([]string{"pgbackrest", "--stanza=" + o.Stanza}, argv...)...)
-}
-
 // stamp begins pgBackRest's lines.
 var stamp = regexp.MustCompile(`(?m)^(?:[0-9-]+ [0-9:.]+ )?P[0-9]{2}\s+`)
 

@@ -15,7 +15,6 @@ import (
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/adopt"
-	"github.com/pgha/toolkit/pgha/internal/hostlook"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
@@ -428,9 +427,4 @@ func (w *work) forgetKept(ctx context.Context) error {
 		return err
 	}
 	return etcd.Forget(ctx, eo, w.RestoreKey())
-}
-
-// identity is what the hosts say of their data.
-func (w *work) looks(ctx context.Context) (map[string]hostlook.Look, error) {
-	return hostlook.Hosts(ctx, w.Job, w.Spec.Databases())
 }

@@ -39,6 +39,9 @@ func certificates(f Facts) []Finding {
 			continue
 		}
 		for _, of := range certs.OfHost(f.Spec, held) {
+			if of.Component == "backup" { // verify and `backup check` look at those
+				continue
+			}
 			i := slices.IndexFunc(h.Certificates, func(c Certificate) bool {
 				return c.Name == of.Label()
 			})
@@ -204,7 +207,7 @@ func keys(f Facts) []Finding {
 	for _, h := range f.members() {
 		for _, c := range layout.Certificates() {
 			file, ok := h.Files[c.Key]
-			if !ok {
+			if !ok || c.Component == "backup" {
 				continue // the certificate has no key then, which is reported already
 			}
 			owner, mode := c.Owner+":"+c.Group, strconv.FormatUint(uint64(c.KeyMode), 8)

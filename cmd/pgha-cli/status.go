@@ -109,6 +109,7 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 		out.Printf("  PAUSED until pgha-cli resume\n")
 	}
 	printWaiting(out, s)
+	printBackups(out, s)
 	if o := s.Operation; o != nil {
 		out.Printf("%s\n", out.Paint(terminal.Yellow,
 			fmt.Sprintf("%s is at it: %s since %s", o.Holder,
@@ -186,6 +187,25 @@ func printWaiting(out *terminal.Terminal, s pgha.Status) {
 				"%s %s will be restarted at %s; pgha-cli restart %s --cancel takes it back\n",
 				out.Paint(terminal.Yellow, "!"), m.Name, m.ScheduledRestart, m.Name)
 		}
+	}
+}
+
+// printBackups says what there is of backups, and what is not as promised.
+func printBackups(out *terminal.Terminal, s pgha.Status) {
+	b := s.Backup
+	if b == nil {
+		return
+	}
+	for _, w := range b.Warnings {
+		out.Printf("%s backups: %s\n", out.Paint(terminal.Yellow, "!"), w)
+	}
+	if b.Kept != nil {
+		out.Printf("%s %s; pgha-cli restore confirm deletes that, pgha-cli restore undo brings it back\n",
+			out.Paint(terminal.Yellow, "!"), b.Kept)
+	}
+	if b.Newest != nil {
+		out.Printf("newest backup: %s, %s old\n", b.Newest.Label,
+			s.Time.Sub(b.Newest.Stop).Round(time.Minute))
 	}
 }
 

@@ -170,8 +170,14 @@ ConditionPathExists=%[1]s/.s.PGSQL.%[2]d
 Type=oneshot
 User=%[3]s
 TimeoutStartSec=30
-ExecStart=/usr/bin/psql -X -q -v ON_ERROR_STOP=1 -h %[1]s -p %[2]d -U %[4]s -d postgres -f %[5]s
-`, layout.SocketDir, o.ListenPort, systemUser, o.Superuser, canarySQLPath)
+ExecStart=/usr/bin/%[4]s -f %[5]s
+`, layout.SocketDir, o.ListenPort, systemUser, strings.Join(o.psql(), " "), canarySQLPath)
+}
+
+// psql is the client of the host's own server, as the superuser.
+func (o Options) psql() []string {
+	return []string{"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", layout.SocketDir, "-p",
+		fmt.Sprint(o.ListenPort), "-U", o.Superuser, "-d", "postgres"}
 }
 
 // proofService restores the newest backup beside the server, and reads it.

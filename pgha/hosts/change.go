@@ -10,13 +10,11 @@ import (
 
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/errs"
-	"github.com/pgha/toolkit/pgha/event"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/procedure"
-	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 	"github.com/pgha/toolkit/pgha/status"
 )
@@ -289,45 +287,25 @@ func (w *work) run(ctx context.Context, r *procedure.Record, fresh bool) error {
 		}
 	}
 	if w.Planning() {
-		w.plan(r.Reached)
+		engine.PlanSteps(w.Job, w.subject(), w.steps, r.Reached)
 		return nil
 	}
 	keep, err := keeper(w.staying())
 	if err != nil {
 		return err
 	}
-	r.By = vault.WhoAmI()
 	if r.Undoing {
 		if err := w.dropStale(ctx); err != nil {
 			return err
 		}
 	}
-	err = procedure.Run(ctx, r, w.steps, keep, func(i int, s procedure.Step) {
-		w.Progress(fmt.Sprintf("step %d of %d: %s", i+1, len(w.steps), s.Name))
-	})
-	if err != nil {
+	if err := engine.RunSteps(ctx, w.Job, r, w.steps, keep); err != nil {
 		return err
 	}
 	if err := status.RememberHosts(ctx, w.on(w.to).Site); err != nil {
 		w.Warn("", err.Error())
 	}
 	return forget(ctx, w.staying())
-}
-
-// plan reports the steps that are left.
-func (w *work) plan(reached int) {
-	for i, s := range w.steps[reached:] {
-		action := s.Name
-		if s.Cost != "" {
-			action += " (" + s.Cost + ")"
-		}
-		if s.Back == "" {
-			action += ", from which there is no way back"
-		}
-		w.Out.Emit(event.Event{Kind: event.Changed, Phase: w.Phase, Change: &remote.Change{
-			Host: w.subject(), Kind: "step", Planned: true, Action: action,
-			Name: fmt.Sprintf("%d of %d:", reached+i+1, len(w.steps))}})
-	}
 }
 
 // staying is the site with those hosts alone that run etcd before and after; with all where none

@@ -3,25 +3,19 @@ package restore
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/pgha/toolkit/pgha/backup"
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
-	"github.com/pgha/toolkit/pgha/event"
 	"github.com/pgha/toolkit/pgha/hosts"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/procedure"
-	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/status"
 )
 
@@ -130,7 +124,7 @@ func (b Backups) Confirm(ctx context.Context, op engine.Operation) error {
 			if err := w.reachable(); err != nil {
 				return err
 			}
-			targets, err := w.databases()
+			targets, err := w.Databases()
 			if err != nil {
 				return err
 			}
@@ -158,13 +152,15 @@ func (b Backups) UndoChange(ctx context.Context, r procedure.Record,
 	if r.Undoing || r.Verb == verbUndo {
 		return b.Continue(ctx, r, op)
 	}
-	led := r.Reached >= len(r.Steps)-5 // from "let ... lead" on it may have
+	var o order
+	if err := readOrder(r, &o); err != nil {
+		return Result{}, err
+	}
+	o.Led = r.Reached >= slices.IndexFunc(r.Steps,
+		func(s procedure.Outline) bool { return s.Name == leadStep(o.Host) })
 	r.Undoing, r.Reached, r.Steps = true, 0, nil
 	return carryOut(ctx, b.site, r, op, func(_ context.Context, w *work) error {
-		if err := readOrder(r, &w.order); err != nil {
-			return err
-		}
-		w.Led = led
+		w.order = o
 		return w.reachable()
 	})
 }
@@ -228,9 +224,9 @@ func (w *work) alone(ctx context.Context, fresh bool, r *procedure.Record) error
 		return err
 	case fresh && now != nil:
 		return status.HalfDone(*now)
-	case !fresh && now == nil && r.Verb != verbUndo:
+	case !fresh && now == nil:
 		return fmt.Errorf("%w: it has been finished meanwhile", errs.ErrRefused)
-	case !fresh && now != nil && !r.Undoing:
+	case len(r.Steps) > 0:
 		r.Reached = now.Reached
 	}
 	return nil
@@ -239,137 +235,18 @@ func (w *work) alone(ctx context.Context, fresh bool, r *procedure.Record) error
 // run does the steps, each recorded before the next.
 func (w *work) run(ctx context.Context, r *procedure.Record) error {
 	if w.Planning() {
-		for i, s := range w.steps[r.Reached:] {
-			action := s.Name
-			if s.Cost != "" {
-				action += " (" + s.Cost + ")"
-			}
-			w.Out.Emit(event.Event{Kind: event.Changed, Phase: w.Phase, Change: &remote.Change{
-				Host: w.Host, Kind: "step", Planned: true, Action: action,
-				Name: fmt.Sprintf("%d of %d:", r.Reached+i+1, len(w.steps))}})
-		}
+		engine.PlanSteps(w.Job, w.Host, w.steps, r.Reached)
 		return nil
 	}
 	eo, err := engine.EtcdOptions(w.Job)
 	if err != nil {
 		return err
 	}
-	r.By = w.by
 	keep := func(ctx context.Context, r procedure.Record) error {
 		return etcd.Keep(ctx, eo, w.ChangeKey(), r.Text())
 	}
-	err = procedure.Run(ctx, r, w.steps, keep, func(i int, s procedure.Step) {
-		w.Progress(fmt.Sprintf("step %d of %d: %s", i+1, len(w.steps), s.Name))
-	})
-	if err != nil {
+	if err := engine.RunSteps(ctx, w.Job, r, w.steps, keep); err != nil {
 		return err
 	}
 	return etcd.Forget(ctx, eo, w.ChangeKey())
-}
-
-// reachable refuses a restore while a member's host is out of reach: its data of before would stay,
-// as the most advanced of all.
-func (w *work) reachable() error {
-	for _, h := range w.Spec.Databases() {
-		if err := w.Unreachable[h.Name]; err != nil {
-			return errs.WithNext(fmt.Errorf("%w: %w", errs.ErrRefused, err),
-				errs.Text("bring the host back, or take it out of the cluster first: %s",
-					errs.Verb("host", "remove")))
-		}
-	}
-	return nil
-}
-
-// prepare refuses what has to be refused, and says how the restore is done.
-func (w *work) prepare(ctx context.Context, set string) error {
-	if err := w.reachable(); err != nil {
-		return err
-	}
-	if err := unconfirmed(ctx, w.Site); err != nil {
-		return err
-	}
-	s, err := status.Look(ctx, w.Site)
-	if err != nil {
-		return err
-	}
-	if s.Paused {
-		return errs.WithNext(patroni.ErrPaused, errs.Text("%s comes first", errs.Verb("resume")))
-	}
-	all := w.Spec.Databases()
-	w.Host, w.Before = all[0].Name, s.Leader()
-	if w.Before != "" {
-		w.Host = w.HostNameOf(w.Before)
-	}
-	if err := w.aim(ctx, set); err != nil {
-		return err
-	}
-	return w.room(ctx)
-}
-
-// aim chooses the backup, and refuses what the repository does not cover.
-func (w *work) aim(ctx context.Context, set string) error {
-	inventory, err := backup.List(ctx, w.backups)
-	if err != nil {
-		return err
-	}
-	if inventory.Running {
-		return errs.WithNext(backup.ErrRunning, errs.Text("wait for its end"))
-	}
-	archive, err := backup.ReadArchive(ctx, w.backups)
-	if err != nil {
-		return err
-	}
-	w.Timeline = archive.Timeline()
-	sets := inventory.Sets
-	if set != "" {
-		one, ok := inventory.Set(set)
-		if !ok {
-			return errs.WithNext(fmt.Errorf("%w: there is no backup %s", errs.ErrRefused, set),
-				errs.Text("%s shows those that are there", errs.Verb("backup", "list")))
-		}
-		sets = []backup.Set{one}
-	}
-	best, err := w.To.choose(sets, archive, w.Timeline)
-	if err != nil {
-		return err
-	}
-	w.order.Set, w.Size, w.Mark = best.Label, best.Size, w.since.Format("20060102-150405")
-	return nil
-}
-
-// room refuses what the copy does not fit on, and directories that cannot be put aside by a rename.
-func (w *work) room(ctx context.Context) error {
-	targets, err := w.databases()
-	if err != nil {
-		return err
-	}
-	var reasons []string
-	dir := w.Spec.PostgreSQL.DataDir
-	for _, t := range targets {
-		res, err := t.Run(ctx, remote.Cmd{Script: moveScript, Argv: []string{"look", dir}})
-		if err != nil {
-			return remote.OnHost(t.Name, err)
-		}
-		f := strings.Fields(string(res.Stdout))
-		if len(f) < 3 {
-			return remote.OnHost(t.Name, errors.New("it says nothing of "+dir))
-		}
-		f = f[len(f)-3:] // the size is left out where there is no directory
-		free, _ := strconv.ParseInt(f[0], 10, 64)
-		switch {
-		case f[1] == "apart":
-			reasons = append(reasons, fmt.Sprintf("%s on %s is a mount or a link: it cannot be kept by "+
-				"a rename", dir, t.Name))
-		case f[2] != "0":
-			reasons = append(reasons, fmt.Sprintf("%s has tablespaces outside of %s", t.Name, dir))
-		case float64(free) < 1.05*float64(w.Size):
-			reasons = append(reasons, fmt.Sprintf("%s has %d MB free beside %s, and the copy takes %d MB",
-				t.Name, free>>20, dir, w.Size>>20))
-		}
-	}
-	if len(reasons) > 0 {
-		slices.Sort(reasons)
-		return fmt.Errorf("%w: %w", errs.ErrRefused, errs.Reasons(reasons))
-	}
-	return nil
 }

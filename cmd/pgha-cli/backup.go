@@ -78,6 +78,8 @@ func showBackups(out *terminal.Terminal, found restore.Contents) {
 	for i, s := range found.Sets {
 		reach, note := found.Windows[i], ""
 		switch {
+		case reach.Former:
+			note = "from before a reset"
 		case reach.Missing != "":
 			note = "segment " + reach.Missing + " is missing"
 		case reach.Abandoned:

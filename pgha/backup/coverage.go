@@ -28,6 +28,8 @@ type Window struct {
 	Timeline int `json:"timeline"`
 	// Missing is the first segment that is not there although later ones are; "" for none.
 	Missing string `json:"missing,omitempty"`
+	// Former: it is of databases before a reset, with another system identifier.
+	Former bool `json:"former,omitempty"`
 	// Abandoned: a restore went back to before this backup. It leads to what was before that.
 	Abandoned bool `json:"abandoned,omitempty"`
 }
@@ -133,11 +135,16 @@ func (a Archive) Leads(s Set, timeline int) bool {
 	return false
 }
 
-// Windows returns what each backup can be restored to along the timeline that the cluster is on.
-// A backup that does not lead there has the window of its own timeline. Pure computation.
-func Windows(sets []Set, a Archive, timeline int) []Window {
+// Windows returns what each backup can be restored to along the timeline that the cluster of that
+// system identifier is on. A backup that does not lead there has the window of its own timeline, and
+// one of former databases, whose log is elsewhere, that of its last moment alone. Pure computation.
+func Windows(sets []Set, a Archive, system string, timeline int) []Window {
 	var windows []Window
 	for _, s := range sets {
+		if s.System != system {
+			windows = append(windows, Window{Label: s.Label, From: s.Stop, To: s.Stop, Former: true})
+			continue
+		}
 		along, abandoned := timeline, false
 		if !a.Leads(s, timeline) {
 			along, _, _ = place(s.LastSegment)

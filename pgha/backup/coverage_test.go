@@ -71,13 +71,24 @@ func TestWindows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			list := Windows(c.sets, c.archive, c.timeline)
+			list := Windows(c.sets, c.archive, "", c.timeline)
 			w := list[len(list)-1]
 			if want := noon.Add(c.to * time.Minute); !w.To.Equal(want) || w.Missing != c.missing ||
 				w.Abandoned != c.left {
 				t.Errorf("%+v, want until %s", w, want)
 			}
 		})
+	}
+}
+
+// TestFormerWindow: the log of other databases has segments of the same names.
+func TestFormerWindow(t *testing.T) {
+	t.Parallel()
+	old := set(1, 2)
+	old.System = "77"
+	w := Windows([]Set{old, set(1, 3)}, Archive{Segments: log(1, 1, 9)}, "", 1)
+	if !w[0].Former || !w[0].To.Equal(old.Stop) || w[1].Former {
+		t.Errorf("%+v", w)
 	}
 }
 

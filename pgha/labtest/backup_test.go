@@ -3,6 +3,8 @@ package labtest
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,11 +21,16 @@ func TestBackups(t *testing.T) {
 	t.Parallel()
 	wantTime(t, 16*time.Minute)
 	s := newSite(t, startLab(t, lab.Options{Name: "e2e-backups", Installed: true}),
-		func(text string) string {
-			return text + "backup: {repository: [{type: host, host: haproxy-03}], " +
-				"archive_timeout: 10}\n"
-		})
+		func(text string) string { return text })
 	s.apply(t, pgha.ApplyOptions{})
+	// A cluster that runs gets its first backups.
+	without := s.specText(t)
+	const section = "backup: {repository: [{type: host, host: haproxy-03}], archive_timeout: 10"
+	writeFile(t, s.specFile, []byte(without+section+", full: Sonntag}\n"))
+	s.refused(t, `backup.full: systemd of haproxy-03 does not understand "Sonntag"`, "apply")
+	writeFile(t, s.specFile, []byte(without+section+"}\n"))
+	s.apply(t, pgha.ApplyOptions{})
+	s.verb(t, nil, "restart", "--pending")
 	s.applyNothing(t)
 	s.refused(t, "there is no backup", "restore", "--to", "latest")
 	var first restore.TakeResult
@@ -41,10 +48,57 @@ func TestBackups(t *testing.T) {
 		{"after a switchover, and taken back", testRestoreUndone},
 		{"half of it taken back", testRestoreHalfUndone},
 		{"proof", testProof},
+		{"the key is lost", testKeyLost},
 	} {
 		t.Run(p.name, func(t *testing.T) { p.run(t, s) })
 	}
 	s.verify(t)
+	t.Run("reset", func(t *testing.T) { testResetWithBackups(t, s, first.Label) })
+	s.applyNothing(t)
+}
+
+// testKeyLost: nobody writes another key in the place of the one that backups were made with.
+func testKeyLost(t *testing.T, s site) {
+	secret := filepath.Join(s.spec(t).StateDir, "secrets", "backup")
+	key := must(os.ReadFile(secret))(t)
+	if err := os.Remove(secret); err != nil {
+		t.Fatal(err)
+	}
+	s.refused(t, "has no secrets/backup, and the hosts belong to a cluster that has others", "apply")
+	writeFile(t, secret, []byte("another key of 26 letters.."))
+	s.refused(t, "encrypts backups with another key", "apply")
+	writeFile(t, secret, key)
+	s.applyNothing(t)
+}
+
+// testResetWithBackups: the repository learns of the new databases, and keeps the backups of the old
+// ones, which cannot be restored into the new.
+func testResetWithBackups(t *testing.T, s site, old string) {
+	if got := s.cli(t, "reset", "--yes-destroy", s.spec(t).Cluster); got.code != 0 {
+		t.Fatalf("reset: exit code %d\n%s", got.code, got.stderr)
+	}
+	s.refused(t, "none leads to timeline", "restore", "--to", "latest")
+	s.verb(t, nil, "backup", "--type", "full")
+	s.verb(t, nil, "backup", "check")
+	var list restore.Contents
+	got := s.cli(t, "backup", "list", "--output", "json")
+	if err := json.Unmarshal([]byte(got.stdout), &list); err != nil {
+		t.Fatalf("%v\n%s%s", err, got.stdout, got.stderr)
+	}
+	first, last := list.Windows[0], list.Windows[len(list.Windows)-1]
+	if first.Label != old || !first.Former || last.Former || !last.To.After(last.From) {
+		t.Errorf("%+v ... %+v", first, last)
+	}
+	if got := s.cli(t, "restore", "--to", old, "--yes"); got.code != 3 ||
+		!strings.Contains(got.stderr, "from before a reset") {
+		t.Errorf("exit code %d, %s", got.code, got.stderr)
+	}
+	s.rows(t, 7)
+	moment := s.now(t)
+	s.rows(t, 1)
+	s.verb(t, nil, "restore", "--to", moment)
+	s.wantRows(t, 7)
+	s.verb(t, nil, "restore", "confirm")
 	s.applyNothing(t)
 }
 

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/pgha/toolkit/pgha/backup"
@@ -9,6 +10,8 @@ import (
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/hostlook"
 	"github.com/pgha/toolkit/pgha/internal/job"
+	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/remote"
 )
 
 // BackupPhase sets pgBackRest up on the hosts that have databases or keep backups.
@@ -23,9 +26,46 @@ func BackupPhase(ctx context.Context, run *job.Job) error {
 	return backup.Configure(ctx, opts)
 }
 
+// refuseEvents refuses calendar events that systemd of the repository's host does not take.
+func refuseEvents(ctx context.Context, run *job.Job) error {
+	opts, ok, err := engine.BackupOptions(run)
+	if err != nil || !ok || opts.Repository.Target.LeftOut {
+		return err
+	}
+	b, t := run.Spec.Backup, opts.Repository.Target
+	for _, e := range []struct{ field, event string }{{"full", b.Full},
+		{"differential", b.Differential}, {"incremental", b.Incremental}, {"proof", b.Proof}} {
+		if e.event == "" {
+			continue
+		}
+		var exit *remote.ExitError
+		_, err := t.Output(ctx, "systemd-analyze", "calendar", e.event)
+		switch {
+		case errors.As(err, &exit):
+			return errs.WithNext(fmt.Errorf("%w: backup.%s: systemd of %s does not understand %q",
+				errs.ErrRefused, e.field, t.Name, e.event), errs.Text("write a calendar event as "+
+				"systemd.time(7) has it, such as Sun 03:00; `systemd-analyze calendar` tries one"))
+		case err != nil:
+			return remote.OnHost(t.Name, err)
+		}
+	}
+	return nil
+}
+
 // refuseOtherCipher refuses to write files in another form than those that are in the repository: who
 // reads it can read one of the two.
 func refuseOtherCipher(ctx context.Context, run *job.Job, o backup.Options) error {
+	other, err := backup.OtherKey(ctx, o)
+	if err != nil {
+		return err
+	}
+	if other {
+		return errs.WithNext(fmt.Errorf("%w: %s encrypts backups with another key than the state "+
+			"directory has: they could not be read any more", errs.ErrRefused, o.Repository.Target.Name),
+			errs.Text("put %s of the state directory back from its backup, or what stands behind "+
+				"repo1-cipher-pass= in %s on that host into it",
+				run.State.Path(vault.SecretFile("backup", "")), backup.ConfigPath))
+	}
 	have, err := backup.List(ctx, o)
 	wants := run.Spec.Backup.Encrypted
 	if err != nil || have.Encrypted == wants { // none yet, or as it is wanted

@@ -3,8 +3,11 @@ package provision
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/pgha/toolkit/pgha/backup"
+	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -67,8 +70,9 @@ func hasCluster(ctx context.Context, c *site.Site) bool {
 // RefuseIncomplete refuses secrets and authorities that were newly made because the state directory
 // has none, where a cluster has others: nobody could log in any more.
 func RefuseIncomplete(ctx context.Context, r *job.Job, facts map[string]preflight.Facts) error {
-	if len(r.State.Made) == 0 {
-		return nil
+	made, err := madeBeforeBackups(ctx, r)
+	if err != nil || len(made) == 0 {
+		return err
 	}
 	there := false
 	for _, f := range facts {
@@ -79,6 +83,26 @@ func RefuseIncomplete(ctx context.Context, r *job.Job, facts map[string]prefligh
 	}
 	return remote.WithHint(fmt.Errorf("%w: %s has no %s, and the hosts belong to a cluster that "+
 		"has others",
-		errs.ErrRefused, r.State.Dir, strings.Join(r.State.Made, ", ")),
+		errs.ErrRefused, r.State.Dir, strings.Join(made, ", ")),
 		vault.RestoreState)
+}
+
+// madeBeforeBackups is what was newly made, but for what belongs to backups while no host has any: a
+// cluster that runs gets its first ones.
+func madeBeforeBackups(ctx context.Context, r *job.Job) ([]string, error) {
+	made := slices.DeleteFunc(slices.Clone(r.State.Made), func(name string) bool {
+		return slices.Contains(vault.BackupSecrets(), name)
+	})
+	if len(made) == len(r.State.Made) {
+		return made, nil
+	}
+	o, ok, err := engine.BackupOptions(r)
+	if err != nil || !ok {
+		return made, err
+	}
+	there, err := backup.Configured(ctx, o)
+	if there {
+		made = r.State.Made
+	}
+	return made, err
 }

@@ -92,6 +92,9 @@ func judge(ctx context.Context, run *job.Job, report inspect.PreflightReport) er
 	if err := report.Err(); err != nil {
 		return err
 	}
+	if err := refuseEvents(ctx, run); err != nil {
+		return err
+	}
 	if err := unfinishedRoles(run); err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func (b Backups) List(ctx context.Context) (Contents, error) {
 	if err != nil {
 		return found, err
 	}
-	found.Windows = backup.Windows(found.Sets, archive, archive.Timeline())
+	found.Windows = backup.Windows(found.Sets, archive, found.System, archive.Timeline())
 	if p, ok, err := backup.LastProof(ctx, o); err == nil && ok {
 		found.Proof = &p
 	}

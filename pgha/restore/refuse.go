@@ -82,7 +82,7 @@ func (w *work) aim(ctx context.Context, set string) error {
 		}
 		sets = []backup.Set{one}
 	}
-	best, err := w.To.choose(sets, archive, w.Timeline)
+	best, err := w.To.choose(sets, archive, inventory.System, w.Timeline)
 	if err != nil {
 		return err
 	}

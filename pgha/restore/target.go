@@ -108,13 +108,18 @@ func (t target) arguments(timeline int) []string {
 
 // choose returns the backup to begin with: the newest that is complete before the target and leads to
 // the timeline. The error matches errs.ErrRefused and says what is covered.
-func (t target) choose(sets []backup.Set, a backup.Archive, timeline int) (backup.Set, error) {
+func (t target) choose(sets []backup.Set, a backup.Archive, system string,
+	timeline int) (backup.Set, error) {
 	var usable []backup.Set
 	for _, s := range sets {
-		if t.Kind == kindBackup && s.Label == t.Value {
+		own := s.System == system
+		switch {
+		case t.Kind == kindBackup && s.Label == t.Value && !own:
+			return s, fmt.Errorf("%w: %s is of databases with the system identifier %s, from before a "+
+				"reset; the cluster has %s", errs.ErrRefused, s.Label, s.System, system)
+		case t.Kind == kindBackup && s.Label == t.Value:
 			return s, nil
-		}
-		if a.Leads(s, timeline) {
+		case own && a.Leads(s, timeline):
 			usable = append(usable, s)
 		}
 	}
@@ -126,11 +131,13 @@ func (t target) choose(sets []backup.Set, a backup.Archive, timeline int) (backu
 		return backup.Set{}, errs.WithNext(fmt.Errorf("%w: there is no backup %s", errs.ErrRefused,
 			t.Value), errs.Text("%s shows those that are there", errs.Verb("backup", "list")))
 	case len(usable) == 0:
-		return backup.Set{}, fmt.Errorf("%w: none of %d backups leads to timeline %d, which the "+
-			"cluster is on", errs.ErrRefused, len(sets), timeline)
+		return backup.Set{}, errs.WithNext(fmt.Errorf("%w: of %d backups none leads to timeline %d, "+
+			"which the cluster is on", errs.ErrRefused, len(sets), timeline),
+			errs.Text("%s shows where each leads, %s makes one", errs.Verb("backup", "list"),
+				errs.Verb("backup")))
 	}
 	if t.Kind == kindTime {
-		return t.chooseByTime(usable, a, timeline)
+		return t.chooseByTime(usable, a, system, timeline)
 	}
 	for i := len(usable) - 1; i >= 0; i-- {
 		if t.Kind != kindLSN || backup.Before(usable[i].StopLSN, t.Value) {
@@ -142,9 +149,9 @@ func (t target) choose(sets []backup.Set, a backup.Archive, timeline int) (backu
 }
 
 // chooseByTime also looks whether the log reaches so far.
-func (t target) chooseByTime(usable []backup.Set, a backup.Archive,
+func (t target) chooseByTime(usable []backup.Set, a backup.Archive, system string,
 	timeline int) (backup.Set, error) {
-	windows := backup.Windows(usable, a, timeline)
+	windows := backup.Windows(usable, a, system, timeline)
 	missing := ""
 	for i := len(windows) - 1; i >= 0; i-- {
 		w := windows[i]

@@ -91,7 +91,7 @@ func TestChoose(t *testing.T) {
 		"no such label":     {target{Kind: kindBackup, Value: "c"}, whole, 1, "there is no backup c"},
 		"another timeline":  {target{Kind: kindLatest}, whole, 3, "leads to timeline 3"},
 	} {
-		got, err := c.to.choose(sets, c.archive, c.timeline)
+		got, err := c.to.choose(sets, c.archive, "", c.timeline)
 		switch {
 		case err == nil && got.Label != c.want:
 			t.Errorf("%s: %s", name, got.Label)
@@ -99,7 +99,14 @@ func TestChoose(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := (target{Kind: kindLatest}).choose(nil, whole, 1); !errors.Is(err, errs.ErrRefused) {
+	// Backups from before a reset lead nowhere, though their timelines have the same numbers.
+	for _, to := range []target{{Kind: kindLatest}, {Kind: kindTime, Time: at(5)},
+		{Kind: kindBackup, Value: "a"}} {
+		if got, err := to.choose(sets, whole, "78", 1); !errors.Is(err, errs.ErrRefused) {
+			t.Errorf("%s of other databases: %+v, %v", to, got, err)
+		}
+	}
+	if _, err := (target{Kind: kindLatest}).choose(nil, whole, "", 1); !errors.Is(err, errs.ErrRefused) {
 		t.Errorf("without backups: %v", err)
 	}
 }

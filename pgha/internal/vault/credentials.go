@@ -69,6 +69,12 @@ func LoadCredentials(ctx context.Context, s *State, sp *spec.Spec) (*Credentials
 // backupKey is the secret that files in the repository are encrypted with.
 const backupKey = "backup"
 
+// BackupSecrets are the files of what is made with the first backups of a cluster, which may run for
+// years by then.
+func BackupSecrets() []string {
+	return []string{CAFile(layout.BackupAuthority, ".crt"), SecretFile(backupKey, "")}
+}
+
 // backup loads what pgBackRest needs, if there are backups.
 func (s *State) backup(sp *spec.Spec, c *Credentials) error {
 	if sp.Backup == nil {

@@ -11,6 +11,7 @@
 set -eu
 dir=$(mktemp -d)
 run() { if [ "$(id -u)" = 0 ]; then runuser -u nobody -- "$@"; else "$@"; fi; }
+# shellcheck disable=SC2154 # the trap sets d
 trap 'for d in primary past; do run "$bin/pg_ctl" -D "$dir/$d" -m immediate stop >/dev/null 2>&1 || :; done; rm -rf "$dir"' EXIT
 bin=$dir/root/usr/lib/postgresql/15/bin
 cd "$dir"
@@ -46,7 +47,7 @@ ask 25441 -c "DROP TABLE orders"
 ask 25441 -c "SELECT pg_switch_wal()" >/dev/null
 last=$(ask 25441 -c "SELECT pg_walfile_name(pg_switch_wal())")
 n=0
-until [ "$(ls archive | grep -c '^0000000100000000000000')" -ge 4 ] || [ -e "archive/$last" ]; do
+until [ "$(find archive -name '0000000100000000000000*' | wc -l)" -ge 4 ] || [ -e "archive/$last" ]; do
 	n=$((n + 1))
 	[ "$n" -lt 100 ] || { echo "the log is not archived after ten seconds"; exit 1; }
 	sleep 0.1

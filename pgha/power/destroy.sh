@@ -19,6 +19,7 @@ nl='
 '
 
 # packaged_of prints those of the list's folders that a package brings: one look for all of them.
+# shellcheck disable=SC2062 # the patterns are those of -f
 packaged_of() { echo "$1" | sed -n 's/^dir //p' | grep -hsxF -f - /var/lib/dpkg/info/*.list; }
 
 # of_packages tells whether a package brings the folder.

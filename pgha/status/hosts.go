@@ -95,7 +95,7 @@ func lookAtHost(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host
 			certificates = append(certificates, at.File)
 		}
 		questions = append(questions, site.LookAtReset,
-			append([]string{"stat", "-f", "-c", "%S %b %a %c %d %n", "--"}, folders...),
+			append([]string{"stat", "-f", "-c", "%i %S %b %c %a %d %n", "--"}, folders...),
 			append([]string{"sh", "-c", notReadOnly, "look"}, folders...), certificates)
 	}
 	res, err := t.Batch(ctx, questions...)
@@ -140,28 +140,34 @@ func readServices(host string, units []string, text string) []ServiceStatus {
 	return list
 }
 
-// readDisks reads what stat -f says of folders: the size of a block, blocks, blocks for an ordinary
-// user, inodes, free ones. Folders that do not exist are left out.
+// readDisks reads what stat -f says of folders: the file system's identifier, the size of a block,
+// blocks, inodes, blocks for an ordinary user, free inodes. Folders that do not exist are left out,
+// and of those on one file system the first is kept. What is free is no part of that: it changes
+// between two answers. A file system without an identifier has 0.
 func readDisks(host, text, readOnly string) []DiskStatus {
 	var list []DiskStatus
 	seen := map[string]bool{}
 	for line := range strings.Lines(text) {
-		fields := strings.SplitN(strings.TrimSpace(line), " ", 6)
-		if len(fields) != 6 {
+		fields := strings.SplitN(strings.TrimSpace(line), " ", 7)
+		if len(fields) != 7 {
 			continue
 		}
 		var n [5]int64
 		for i := range n {
-			n[i], _ = strconv.ParseInt(fields[i], 10, 64) //nolint:errcheck // 0 is not judged
+			n[i], _ = strconv.ParseInt(fields[i+1], 10, 64) //nolint:errcheck // 0 is not judged
 		}
-		d := DiskStatus{Host: host, Path: fields[5], Size: n[1] * n[0], Free: n[2] * n[0],
-			Inodes: n[3], InodesFree: n[4],
-			ReadOnly: slices.Contains(strings.Split(strings.TrimSpace(readOnly), "\n"), fields[5])}
-		numbers := strings.Join(fields[:5], " ") + fmt.Sprint(d.ReadOnly)
-		if !seen[numbers] {
+		d := DiskStatus{Host: host, Path: fields[6], Size: n[1] * n[0], Free: n[3] * n[0],
+			Inodes: n[2], InodesFree: n[4],
+			ReadOnly: slices.Contains(strings.Split(strings.TrimSpace(readOnly), "\n"), fields[6])}
+		one := strings.Join(fields[:4], " ")
+		if fields[0] == "0" {
+			one = strings.Join(fields[:6], " ")
+		}
+		one += fmt.Sprint(d.ReadOnly)
+		if !seen[one] {
 			list = append(list, d)
 		}
-		seen[numbers] = true
+		seen[one] = true
 	}
 	return list
 }

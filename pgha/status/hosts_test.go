@@ -32,7 +32,7 @@ func TestReadDisks(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone := filepath.Join(dir, "gone")
-	out, err := exec.Command("stat", "-f", "-c", "%S %b %a %c %d %n", "--", below, dir,
+	out, err := exec.Command("stat", "-f", "-c", "%i %S %b %c %a %d %n", "--", below, dir,
 		gone).Output()
 	if err == nil {
 		t.Error("a folder that is not there is no failure")
@@ -47,11 +47,12 @@ func TestReadDisks(t *testing.T) {
 		strings.TrimSpace(string(out)) != "/proc" {
 		t.Errorf("%q, %v", out, err)
 	}
-	got = readDisks("db1", "4096 100 1 0 0 /data\n4096 100 1 0 0 /data/pg_wal\n512 7 7 9 9 /etcd\n",
-		"/etcd\n")
+	got = readDisks("db1", "f 4096 100 0 1 0 /data\nf 4096 100 0 2 0 /data/pg_wal\n"+
+		"0 512 7 9 7 9 /etcd\n0 512 7 9 6 9 /other\n", "/etcd\n")
 	want := []DiskStatus{{Host: "db1", Path: "/data", Size: 409600, Free: 4096},
 		{Host: "db1", Path: "/etcd", Size: 3584, Free: 3584, Inodes: 9, InodesFree: 9,
-			ReadOnly: true}}
+			ReadOnly: true},
+		{Host: "db1", Path: "/other", Size: 3584, Free: 3072, Inodes: 9, InodesFree: 9}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

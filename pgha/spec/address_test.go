@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -118,5 +120,28 @@ func TestAddressesRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: want %q\ngot %v", name, c.want, err)
 		}
+	}
+}
+
+// TestNetworksHaveOneSpelling wants networks of clients as hosts print them: another spelling of
+// the same network changes no host.
+func TestNetworksHaveOneSpelling(t *testing.T) {
+	t.Parallel()
+	text := string(addressed("fd00::1", "fd00::2", "fd00::3", "fd00::9")) + `
+monitoring: {networks: ['FD00:0::/64']}
+roles: [{name: app}]
+databases: [{name: app, owner: app}]
+access: [{role: app, database: app, networks: ['FD00:0:0::7/128', 10.0.0.0/8]}]
+postgresql: {client_networks: ['FD00:0000::/32'], superuser_networks: ['FD00::0:5/128']}
+`
+	s, err := spec.Parse("pgha.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := [][]string{s.Monitoring.Networks, s.Access[0].Networks, s.PostgreSQL.ClientNetworks,
+		s.PostgreSQL.SuperuserNetworks}
+	want := [][]string{{"fd00::/64"}, {"fd00::7/128", "10.0.0.0/8"}, {"fd00::/32"}, {"fd00::5/128"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -92,6 +92,7 @@ func (s *Spec) derive(d *decoder) {
 		s.VIP.Address = oneSpelling(s.VIP.Address)
 	}
 	s.deriveHosts(d)
+	s.deriveNetworks()
 	s.deriveParameters()
 	s.deriveContents(d)
 	s.deriveSlots(d)
@@ -141,9 +142,27 @@ func (s *Spec) deriveHosts(d *decoder) {
 	}
 }
 
-// oneSpelling writes an address the way hosts print it (RFC 5952), so that fd00::1 and FD00:0::1
-// are one. What is no address stays as it is, for check to refuse.
+// deriveNetworks gives every network of clients one spelling.
+func (s *Spec) deriveNetworks() {
+	lists := []*[]string{&s.PostgreSQL.ClientNetworks, &s.PostgreSQL.SuperuserNetworks,
+		&s.Monitoring.Networks}
+	for i := range s.Access {
+		lists = append(lists, &s.Access[i].Networks)
+	}
+	for _, list := range lists {
+		*list = slices.Clone(*list)
+		for i, network := range *list {
+			(*list)[i] = oneSpelling(network)
+		}
+	}
+}
+
+// oneSpelling writes an address or a network the way hosts print it (RFC 5952), so that fd00::1 and
+// FD00:0::1 are one. What is neither stays as it is, for check to refuse.
 func oneSpelling(address string) string {
+	if p, err := netip.ParsePrefix(address); err == nil && !p.Addr().Is4In6() {
+		return p.String()
+	}
 	a, err := netip.ParseAddr(address)
 	if err != nil || a.Is4In6() {
 		return address

@@ -26,6 +26,10 @@ type model struct {
 	Peers, Servers            []string
 	CAFile, CertFile, KeyFile string
 	Socket                    string
+	// What the template says of Storage beside its own fields.
+	StorageCA, StorageKey, StorageServers string
+	HTTPSPort, SSHPort                    int
+	SecretKey                             string
 }
 
 // Config renders the host's pgbackrest.conf. On the repository's host it has the key that files are
@@ -38,9 +42,14 @@ func Config(o Options, h Host) ([]byte, error) {
 	o = o.WithDefaults()
 	at := layout.CertificateOf(layout.Backup)
 	m := model{Options: o, Keeps: o.isRepository(h), CAFile: at.CA, CertFile: at.File,
-		KeyFile: at.Key, Socket: layout.SocketDir}
+		KeyFile: at.Key, Socket: layout.SocketDir,
+		StorageCA: storageCA, StorageKey: storageKey, StorageServers: storageServers,
+		HTTPSPort: httpsPort, SSHPort: sshPort}
 	if m.Keeps {
 		m.CipherPass = string(o.Key.Reveal())
+		if s := o.Storage.S3; s != nil {
+			m.SecretKey = string(s.SecretKey.Reveal())
+		}
 	}
 	// A command about one server takes the first: that is the host's own, if it has one.
 	if o.isDatabase(h) {

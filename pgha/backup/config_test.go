@@ -21,17 +21,28 @@ func options() backup.Options {
 		Repository: host("store", "10.0.0.9"), Key: pki.NewSecret([]byte("K3Y"))}
 }
 
+func bucket() *backup.S3 {
+	return &backup.S3{Endpoint: "s3.example.com", Port: 7070, Bucket: "backups", Region: "eu-1",
+		InPath: true, CA: []byte("PEM"), AccessKey: "AKIA",
+		SecretKey: pki.NewSecret([]byte("s3cr/et+K3Y="))}
+}
+
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	o := options()
 	beside := options()
 	beside.Repository = beside.Databases[1]
+	cloud, server := options(), options()
+	cloud.Storage.S3, cloud.Path = bucket(), "/shop"
+	server.Storage.SFTP = &backup.SFTP{Address: "10.0.0.8", User: "keeper",
+		HostKeys: []string{"ssh-ed25519 AAAA"}, Key: pki.NewSecret([]byte("PRIVATE"))}
 	for name, c := range map[string]struct {
 		o backup.Options
 		h backup.Host
 	}{
 		"database": {o, o.Databases[0]}, "repository": {o, o.Repository},
-		"both": {beside, beside.Repository},
+		"both": {beside, beside.Repository}, "s3": {cloud, cloud.Repository},
+		"database of s3": {cloud, cloud.Databases[0]}, "sftp": {server, server.Repository},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -39,8 +50,8 @@ func TestConfig(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden.Check(t, "testdata/"+name+".conf", got)
-			if has := strings.Contains(string(got), "K3Y"); has != (name != "database") {
+			golden.Check(t, "testdata/"+strings.ReplaceAll(name, " ", "-")+".conf", got)
+			if has := strings.Contains(string(got), "K3Y"); has == strings.HasPrefix(name, "database") {
 				t.Errorf("the key is in it: %v", has)
 			}
 		})
@@ -59,6 +70,25 @@ func TestValidate(t *testing.T) {
 		"proof":          func(o *backup.Options) { o.ProofHost = "store" },
 		"no version":     func(o *backup.Options) { o.PostgreSQLVersion = 0 },
 		"superuser":      func(o *backup.Options) { o.Superuser = "x'y" },
+		"two storages": func(o *backup.Options) {
+			o.Storage = backup.Storage{Mounted: true, S3: bucket()}
+		},
+		"a line in the bucket": func(o *backup.Options) {
+			o.Storage.S3 = bucket()
+			o.Storage.S3.Bucket = "a\nrepo1-path=/"
+		},
+		"no key of the bucket": func(o *backup.Options) {
+			o.Storage.S3 = bucket()
+			o.Storage.S3.SecretKey = pki.Secret{}
+		},
+		"no host key": func(o *backup.Options) {
+			o.Storage.SFTP = &backup.SFTP{Address: "10.0.0.8", User: "keeper",
+				Key: pki.NewSecret([]byte("PRIVATE"))}
+		},
+		"a line in the host key": func(o *backup.Options) {
+			o.Storage.SFTP = &backup.SFTP{Address: "10.0.0.8", User: "keeper",
+				HostKeys: []string{"ssh-ed25519 (AAAA)\nother"}, Key: pki.NewSecret([]byte("PRIVATE"))}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -35,6 +35,10 @@ ExecStartPost=
 // Configure installs pgBackRest on the repository's host and on those of the databases, and makes its
 // server run there with the configuration that Config renders. It makes no stanza: see Register.
 //
+// Where Storage is mounted and nothing is, nothing is written; where it is a server, a configuration
+// by which that cannot be read does not replace the one in force. Either error matches
+// ErrUnreachable.
+//
 // On the hosts it writes /etc/pgbackrest, a drop-in of pgbackrest.service, and below
 // /usr/local/lib/pgha what its units run. The repository's host gets its directory, and a timer for
 // each type of backup that has a calendar event; a database's one that writes a row each minute,
@@ -58,13 +62,16 @@ func Configure(ctx context.Context, o Options) error {
 			return fmt.Errorf("configure pgBackRest: %w", err)
 		}
 	}
+	if err := refuseNoMount(ctx, o); err != nil {
+		return fmt.Errorf("configure pgBackRest: %w", err)
+	}
 	err := remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
 		// The package is installed with its unit masked: what is wanted of that comes afterwards.
 		if _, err := t.Ensure(ctx, Layout(o, Host{Target: t}).Packages); err != nil {
 			return err
 		}
 		_, err := t.Ensure(ctx, resources[t.Name]...)
-		return err
+		return o.unreachable(err)
 	})
 	if err != nil {
 		return fmt.Errorf("configure pgBackRest: %w", err)
@@ -83,12 +90,22 @@ func (o Options) resources(h Host) ([]remote.Resource, error) {
 		l.Folder(configDir), l.Folder(certsDir),
 		l.Place(at.CA, o.CA), l.Place(at.File, h.Certificate.Cert),
 		l.Place(at.Key, h.Certificate.Key.Reveal()),
-		l.Place(ConfigPath, config),
-		l.Folder(dropInDir), l.Place(dropInPath, []byte(dropIn)),
-		l.Folder(programs),
 	}
 	if o.isRepository(h) {
-		list = append(list, l.Folder(o.Path), l.Place(takeUnitPath, []byte(o.takeUnit())))
+		list = append(list, o.Storage.resources(l)...)
+	}
+	main := l.Place(ConfigPath, config)
+	if o.isRepository(h) && !o.Storage.isFolder() {
+		main.Validate = o.look
+	}
+	list = append(list, main,
+		l.Folder(dropInDir), l.Place(dropInPath, []byte(dropIn)),
+		l.Folder(programs))
+	if o.isRepository(h) {
+		if o.Storage.isFolder() {
+			list = append(list, l.Folder(o.Path))
+		}
+		list = append(list, l.Place(takeUnitPath, []byte(o.takeUnit())))
 		for _, t := range Types() {
 			list = append(list, o.timer(l, takeTimer(t), o.event(t), "pgha-backup@"+string(t))...)
 		}
@@ -214,10 +231,14 @@ func (o Options) scratchSettings() []byte {
 	return append(text, '\n')
 }
 
+// headers are what pgBackRest prints of a request that a server of HTTP refused, beside its answer.
+var headers = regexp.MustCompile(`(?s)\*\*\* Request Headers \*\*\*:.*?(\*\*\* Response Content|$)`)
+
 // stamp begins pgBackRest's lines.
 var stamp = regexp.MustCompile(`(?m)^(?:[0-9-]+ [0-9:.]+ )?P[0-9]{2}\s+`)
 
 // said is what pgBackRest complained of, in one line.
 func said(text []byte) string {
-	return strings.Join(strings.Fields(string(stamp.ReplaceAll(text, nil))), " ")
+	text = headers.ReplaceAll(stamp.ReplaceAll(text, nil), []byte("$1"))
+	return strings.Join(strings.Fields(string(text)), " ")
 }

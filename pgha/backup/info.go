@@ -150,8 +150,13 @@ type stanzaInfo struct {
 		} `json:"timestamp"`
 		Type Type `json:"type"`
 	} `json:"backup"`
-	Cipher string `json:"cipher"`
-	DB     []struct {
+	Cipher     string `json:"cipher"`
+	Repository []struct {
+		Status struct {
+			Message string `json:"message"`
+		} `json:"status"`
+	} `json:"repo"`
+	DB []struct {
 		ID     int         `json:"id"`
 		System json.Number `json:"system-id"`
 	} `json:"db"`
@@ -185,7 +190,11 @@ func parseInfo(text []byte) (Inventory, error) {
 	case statusNoPath, statusNotStanza:
 		return Inventory{}, fmt.Errorf("%w: %s", ErrNoRepository, s.Status.Message)
 	default:
-		return Inventory{}, fmt.Errorf("pgbackrest info: %s", s.Status.Message)
+		words := s.Status.Message
+		for _, r := range s.Repository {
+			words += ": " + r.Status.Message
+		}
+		return Inventory{}, fmt.Errorf("pgbackrest info: %s", said([]byte(words)))
 	}
 	lock := s.Status.Lock.Backup
 	found := Inventory{Encrypted: s.Cipher != "" && s.Cipher != "none", Running: lock.Held,

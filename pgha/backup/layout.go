@@ -67,9 +67,12 @@ func Layout(o Options, h Host) layout.Layout {
 			Clients:  []layout.Client{{Component: "backup", Purpose: "pgBackRest to pgBackRest"}}}},
 	}
 	if o.isRepository(h) {
-		l.Files = append(l.Files,
-			own(layout.File{Path: o.Path, Dir: true, Mode: 0o750, From: fromBackup}),
-			layout.File{Path: takeUnitPath, From: layout.FromTemplates})
+		if o.Storage.isFolder() {
+			l.Files = append(l.Files,
+				own(layout.File{Path: o.Path, Dir: true, Mode: 0o750, From: fromBackup}))
+		}
+		l.Files = append(l.Files, o.Storage.files(own)...)
+		l.Files = append(l.Files, layout.File{Path: takeUnitPath, From: layout.FromTemplates})
 		for _, t := range Types() {
 			l.Files = append(l.Files, layout.File{Path: timerPath(takeTimer(t)), Optional: true,
 				From: fromBackup})

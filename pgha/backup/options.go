@@ -32,10 +32,14 @@ type Options struct {
 	Stanza string
 	// Databases are the hosts of the cluster's members, those that are left out, too.
 	Databases []Host
-	// Repository keeps the backups. It may be one of Databases.
+	// Repository is the host that keeps the backups, or reads and writes the storage that does, for
+	// all. It may be one of Databases.
 	Repository Host
-	// Path of the repository's directory. "" means /var/lib/pgbackrest.
+	// Path of the repository's directory on that host or in its storage. "" means
+	// /var/lib/pgbackrest.
 	Path string
+	// Storage is where that is. The zero value is the disk of Repository.
+	Storage Storage
 	// Port of pgBackRest's server. 0 means 8432.
 	Port int
 	// CA is the PEM of the authority of the certificates.
@@ -108,6 +112,9 @@ func (o Options) Validate() error {
 		return bad("the version of PostgreSQL is not said")
 	case !plain(o.Superuser):
 		return bad("superuser %q cannot stand in pgbackrest.conf", o.Superuser)
+	}
+	if problem := o.Storage.validate(); problem != "" {
+		return bad("%s", problem)
 	}
 	for _, path := range []string{o.Path, o.DataDir} {
 		if !plain(path) || path[0] != '/' {

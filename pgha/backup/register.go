@@ -39,7 +39,7 @@ func Register(ctx context.Context, o Options, system string, former []string) er
 	}
 	t := o.Repository.Target
 	return errs.WithNext(remote.OnHost(t.Name, fmt.Errorf("%w: %s has backups of databases with the "+
-		"system identifier %s, and these have %s", ErrForeign, o.Path, have.System, system)),
+		"system identifier %s, and these have %s", ErrForeign, o.Where(), have.System, system)),
 		errs.Text("give the cluster a directory of its own (backup.repository of the specification), "+
 			"or, if they are those from before a reset, run `runuser -u postgres -- pgbackrest "+
 			"--stanza=%s stanza-upgrade` on %s", o.Stanza, t.Name))

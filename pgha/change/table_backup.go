@@ -6,10 +6,20 @@ func backupFields() []Field {
 	}
 	const moved = "pgBackRest's configuration is written on the repository's host and on those of the " +
 		"databases. The new repository begins without backups; those in the former one stay there."
+	const reached = "pgBackRest's configuration on the repository's host is written, and the repository " +
+		"is looked at before anything depends on it."
+	reads := func(name string) Field {
+		return Field{Name: "backup.repository[]." + name, Effect: Reload, What: reached}
+	}
 	return []Field{
 		{Name: "backup.repository[].type", Effect: Ordered, What: moved},
 		{Name: "backup.repository[].host", Effect: Ordered, What: moved},
 		{Name: "backup.repository[].path", Effect: Ordered, What: moved},
+		{Name: "backup.repository[].bucket", Effect: Ordered, What: moved},
+		{Name: "backup.repository[].endpoint", Effect: Ordered, What: moved},
+		{Name: "backup.repository[].address", Effect: Ordered, What: moved},
+		reads("port"), reads("region"), reads("uri_style"), reads("ca_file"), reads("access_key"),
+		reads("user"), reads("host_keys"), reads("key_file"), reads("key_command"),
 		{Name: "backup.port", Effect: Ordered,
 			What: "pgBackRest's server is restarted on each host. A backup that is being made " +
 				"fails, and is made again by the calendar."},

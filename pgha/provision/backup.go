@@ -23,7 +23,11 @@ func BackupPhase(ctx context.Context, run *job.Job) error {
 	if err := refuseOtherCipher(ctx, run, opts); err != nil {
 		return err
 	}
-	return backup.Configure(ctx, opts)
+	if err := backup.Configure(ctx, opts); err != nil || run.Planning() ||
+		opts.Repository.Target.LeftOut {
+		return err
+	}
+	return backup.Reach(ctx, opts)
 }
 
 // refuseEvents refuses calendar events that systemd of the repository's host does not take.
@@ -82,7 +86,12 @@ func ArchivePhase(ctx context.Context, run *job.Job) error {
 	if err != nil || !ok || opts.Repository.Target.LeftOut {
 		return err
 	}
-	if err := RegisterBackups(ctx, run, ""); err != nil || run.Planning() {
+	err = RegisterBackups(ctx, run, "")
+	if run.Planning() && err != nil && !errors.Is(err, backup.ErrForeign) {
+		run.Warn("", "the repository cannot be read now, so nothing is planned for it: "+err.Error())
+		return nil
+	}
+	if err != nil || run.Planning() {
 		return err
 	}
 	found, err := backup.List(ctx, opts)

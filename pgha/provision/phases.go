@@ -47,9 +47,10 @@ func StandardPhases() []engine.Phase {
 		{Name: "keepalived", After: []string{"haproxy"}, Run: engine.Standard(KeepalivedPhase)},
 		{Name: "pgbackrest", After: []string{"install balancers", "install databases"},
 			Run: engine.Standard(BackupPhase)},
-		{Name: "patroni", After: []string{"install databases", "etcd"},
+		// PostgreSQL archives from its first moment, so the repository is there before it.
+		{Name: "patroni", After: []string{"install databases", "etcd", "pgbackrest"},
 			Run: engine.Standard(PatroniPhase)},
-		{Name: "archive", After: []string{"patroni", "pgbackrest"}, Run: engine.Standard(ArchivePhase)},
+		{Name: "archive", After: []string{"patroni"}, Run: engine.Standard(ArchivePhase)},
 		{Name: "databases", After: []string{"patroni"}, Run: engine.Standard(DatabasesPhase)},
 		{Name: ReadyName, Run: engine.Standard(ReadyPhase)},
 	}

@@ -4,14 +4,13 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 )
 
 // Backup says where backups and the write-ahead log go, and how often. pgBackRest makes and restores
 // them.
 type Backup struct {
-	// Repository is where they are kept: one of type RepositoryHost. No default.
+	// Repository is where they are kept: one. No default.
 	Repository []BackupRepository `yaml:"repository"`
 	// Port of pgBackRest's server, on the repository's host and on the databases' hosts, which
 	// speak TLS to each other. Default: 8432.
@@ -29,7 +28,7 @@ type Backup struct {
 	// backups stay in any case, once there are two. Default: 14.
 	RetentionDays int `yaml:"retention_days"`
 	// Encrypted: files in the repository are encrypted, by a key that is kept in the state
-	// directory and on the repository's host. Default: true.
+	// directory and on Repository's host. Default: true.
 	Encrypted bool `yaml:"encrypted"`
 	// ArchiveTimeout is how long a change waits at most until PostgreSQL hands the segment that it
 	// is in to the archive, 10s to 1h: what the loss of all database hosts may cost. Default: 30s.
@@ -44,23 +43,6 @@ type Backup struct {
 	Proof string `yaml:"proof"`
 }
 
-// RepositoryType is a kind of repository.
-type RepositoryType string
-
-// RepositoryHost is a directory on one of the cluster's hosts.
-const RepositoryHost RepositoryType = "host"
-
-// BackupRepository is a place where backups are kept.
-type BackupRepository struct {
-	// Type is RepositoryHost. No default.
-	Type RepositoryType `yaml:"type"`
-	// Host is the name of one of the hosts. Best is one without a database: what a host's loss costs
-	// should not be the backups as well. No default.
-	Host string `yaml:"host"`
-	// Path of the directory. Default: "/var/lib/pgbackrest".
-	Path string `yaml:"path"`
-}
-
 // newBackup is a backup section with its defaults.
 func newBackup() Backup {
 	return Backup{Port: 8432, Full: "Sun 03:00", Differential: "Mon..Sat 03:00",
@@ -68,15 +50,14 @@ func newBackup() Backup {
 		Proof: "Sun 05:00"}
 }
 
-const repositoryPath = "/var/lib/pgbackrest"
-
-// derive fills in what depends on other fields.
-func (b *Backup) derive(d *decoder) {
+// deriveBackup fills in what depends on other fields.
+func (s *Spec) deriveBackup(d *decoder) {
+	b := s.Backup
 	if b == nil {
 		return
 	}
 	for i := range b.Repository {
-		fill(d, element("backup.repository", i)+".path", &b.Repository[i].Path, repositoryPath)
+		s.deriveRepository(d, element("backup.repository", i), &b.Repository[i])
 	}
 	fresh := newBackup()
 	fill(d, "backup.port", &b.Port, fresh.Port)
@@ -134,7 +115,7 @@ func (c *checker) backup() {
 	switch len(b.Repository) {
 	case 0:
 		c.bad("backup.repository", "is missing",
-			"write where backups are kept: repository: [{type: host, host: "+c.aHost()+"}]")
+			"write where backups are kept: repository: [{type: host, host: "+c.goodForBackups()+"}]")
 	case 1:
 	default:
 		c.bad("backup.repository", fmt.Sprintf("names %d repositories", len(b.Repository)),
@@ -166,37 +147,6 @@ func (c *checker) backup() {
 				"delete it here, or the section backup")
 		}
 	}
-}
-
-func (c *checker) backupRepository(field string, r BackupRepository) {
-	oneOf(c, field+".type", r.Type, RepositoryHost)
-	switch {
-	case r.Host == "":
-		c.bad(field+".host", "is missing", "write the name of one of the hosts, such as "+c.aHost())
-	case !slices.ContainsFunc(c.Hosts, func(h Host) bool { return h.Name == r.Host }):
-		c.bad(field+".host", quoted(r.Host)+" is none of the hosts",
-			didYouMean(r.Host, hostNames(c.Hosts)))
-	}
-	c.directory(field+".path", r.Path, repositoryPath)
-	for _, other := range []struct{ field, dir string }{
-		{"postgresql.data_dir", c.PostgreSQL.DataDir}, {"etcd.data_dir", c.Etcd.DataDir},
-	} {
-		if r.Path == other.dir || strings.HasPrefix(r.Path+"/", other.dir+"/") ||
-			strings.HasPrefix(other.dir+"/", r.Path+"/") {
-			c.bad(field+".path", "is not apart from "+other.field,
-				"write a directory of its own, such as "+repositoryPath)
-		}
-	}
-}
-
-// aHost is the host that an example names: the last balancer, or the last host.
-func (c *checker) aHost() string {
-	for _, list := range [][]Host{c.Balancers(), c.Hosts} {
-		if len(list) > 0 {
-			return list[len(list)-1].Name
-		}
-	}
-	return "haproxy-03"
 }
 
 func hostNames(hosts []Host) []string {

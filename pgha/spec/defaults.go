@@ -97,7 +97,7 @@ func (s *Spec) derive(d *decoder) {
 	s.deriveContents(d)
 	s.deriveSlots(d)
 	s.Patroni.derive(d)
-	s.Backup.derive(d)
+	s.deriveBackup(d)
 }
 
 // fill sets a field that is zero and not in the file.
@@ -252,6 +252,14 @@ func (s *Spec) absolute(d *decoder, folder string) {
 		field := element("roles", i)
 		resolve(field+".password_file", &s.PGRoles[i].PasswordFile)
 		program(field+".password_command", s.PGRoles[i].PasswordCommand)
+	}
+	if s.Backup != nil {
+		for i := range s.Backup.Repository {
+			r, field := &s.Backup.Repository[i], element("backup.repository", i)
+			resolve(field+".ca_file", &r.CAFile)
+			resolve(field+".key_file", &r.KeyFile)
+			program(field+".key_command", r.KeyCommand)
+		}
 	}
 	resolve("secrets.age.identity_file", &s.Secrets.Age.IdentityFile)
 	program("secrets.age.identity_command", s.Secrets.Age.IdentityCommand)

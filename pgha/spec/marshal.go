@@ -47,6 +47,14 @@ func (s *Spec) Redacted() *Spec {
 		r.PGRoles[i].Settings = redactMap(s.PGRoles[i].Settings)
 		r.PGRoles[i].PasswordCommand = redactWords(s.PGRoles[i].PasswordCommand)
 	}
+	if s.Backup != nil {
+		b := *s.Backup
+		b.Repository = slices.Clone(b.Repository)
+		for i := range b.Repository {
+			b.Repository[i].KeyCommand = redactWords(b.Repository[i].KeyCommand)
+		}
+		r.Backup = &b
+	}
 	for _, command := range []*[]string{&r.Secrets.SuperuserPasswordCommand,
 		&r.Secrets.ReplicationPasswordCommand, &r.Secrets.RewindPasswordCommand,
 		&r.Secrets.Age.IdentityCommand, &r.SSH.PassphraseCommand, &r.SSH.SudoPasswordCommand} {

@@ -1,10 +1,13 @@
 package site
 
 import (
+	"fmt"
 	"maps"
+	"os"
 
 	"github.com/pgha/toolkit/pgha/backup"
 	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -43,12 +46,47 @@ func backupOptions(sp *spec.Spec) backup.Options {
 	for _, r := range b.Repository {
 		if h, err := sp.Host(r.Host); err == nil {
 			o.Repository, o.Path = backup.Host{Target: named(h)}, r.Path
+			o.Storage = storage(r)
 		}
 	}
 	if h, ok := sp.ProofHost(); ok {
 		o.ProofHost = h.Name
 	}
 	return o
+}
+
+// storage is where a repository is, without its key.
+func storage(r spec.BackupRepository) backup.Storage {
+	switch r.Type {
+	case spec.RepositoryDirectory:
+		return backup.Storage{Mounted: true}
+	case spec.RepositoryS3:
+		return backup.Storage{S3: &backup.S3{Endpoint: r.Endpoint, Port: r.Port, Bucket: r.Bucket,
+			Region: r.Region, InPath: r.URIStyle == spec.URIPath, AccessKey: r.AccessKey}}
+	case spec.RepositorySFTP:
+		return backup.Storage{SFTP: &backup.SFTP{Address: r.Address, Port: r.Port, User: r.User,
+			HostKeys: r.HostKeys}}
+	case spec.RepositoryHost:
+	}
+	return backup.Storage{}
+}
+
+// openStorage fills in the key, and the authority of the server, which is in a file.
+func openStorage(sp *spec.Spec, s *backup.Storage, key pki.Secret) error {
+	switch {
+	case s.S3 != nil:
+		s.S3.SecretKey = key
+		if file := sp.Backup.Repository[0].CAFile; file != "" {
+			var err error
+			if s.S3.CA, err = os.ReadFile(file); err != nil {
+				return fmt.Errorf("read the authority of the repository's server: %w", err)
+			}
+		}
+	case s.SFTP != nil:
+		// Programs of SSH want the last line of a private key to end.
+		s.SFTP.Key = pki.NewSecret(append(key.Reveal(), '\n'))
+	}
+	return nil
 }
 
 // BackupOptions returns what package backup needs to look at this cluster; false without backups.
@@ -64,6 +102,9 @@ func (c *Site) BackupOptionsFor(find Finder) (backup.Options, bool, error) {
 	}
 	o := backupOptions(sp)
 	o.CA, o.Key = cr.BackupCA, cr.BackupKey
+	if err := openStorage(sp, &o.Storage, cr.StorageKey); err != nil {
+		return o, true, err
+	}
 	connected := func(h *backup.Host) error {
 		t, err := find(h.Target.Name)
 		if err != nil {

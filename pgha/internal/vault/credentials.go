@@ -1,9 +1,11 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 
 	"github.com/pgha/toolkit/pgha/internal/certs"
@@ -20,6 +22,8 @@ type Credentials struct {
 	// repository; neither is there without backups.
 	BackupCA  []byte
 	BackupKey pki.Secret
+	// StorageKey opens the storage that keeps the repository, where that needs a key.
+	StorageKey pki.Secret
 	// EtcdRevoked is etcd's list, in DER, of certificates that open nothing any more.
 	EtcdRevoked                      []byte
 	EtcdOperator, PatroniOperator    pki.KeyPair
@@ -54,7 +58,7 @@ func LoadCredentials(ctx context.Context, s *State, sp *spec.Spec) (*Credentials
 	if err := s.Rest(sp, c); err != nil {
 		return nil, err
 	}
-	if err := s.backup(sp, c); err != nil {
+	if err := s.backup(ctx, sp, c); err != nil {
 		return nil, err
 	}
 	if err := s.passwords(ctx, sp, c); err != nil {
@@ -76,9 +80,16 @@ func BackupSecrets() []string {
 }
 
 // backup loads what pgBackRest needs, if there are backups.
-func (s *State) backup(sp *spec.Spec, c *Credentials) error {
+func (s *State) backup(ctx context.Context, sp *spec.Spec, c *Credentials) error {
 	if sp.Backup == nil {
 		return nil
+	}
+	for _, r := range sp.Backup.Repository {
+		key, err := storageKey(ctx, r)
+		if err != nil {
+			return fmt.Errorf("get the key of the repository: %w", err)
+		}
+		c.StorageKey = key
 	}
 	ca, err := s.Authority(layout.BackupAuthority, CAName(sp, layout.BackupAuthority),
 		CaOptions(sp)...)
@@ -91,6 +102,19 @@ func (s *State) backup(sp *spec.Spec, c *Credentials) error {
 		}
 	}
 	return s.certificates(sp, c, layout.BackupAuthority, ca, ca.CertPEM())
+}
+
+// storageKey reads the key of the storage from where the specification says it is.
+func storageKey(ctx context.Context, r spec.BackupRepository) (pki.Secret, error) {
+	switch {
+	case r.KeyFile != "":
+		text, err := os.ReadFile(r.KeyFile)
+		return pki.NewSecret(bytes.TrimSpace(text)), err
+	case len(r.KeyCommand) > 0:
+		text, err := Fetched(ctx, r.KeyCommand)
+		return pki.NewSecret(bytes.TrimSpace(text)), err
+	}
+	return pki.Secret{}, nil
 }
 
 // Rest loads everything of the REST API: its authority, the operator's certificate and the hosts'.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pgha/toolkit/pgha/accept"
 	"github.com/pgha/toolkit/pgha/provision"
+	"github.com/pgha/toolkit/pgha/restore"
 )
 
 const (
@@ -54,6 +55,9 @@ type Report = provision.Report
 // Apply makes the hosts the cluster that the spec describes, and returns once it takes writes
 // through the virtual IP.
 func (c *Cluster) Apply(ctx context.Context, opts ApplyOptions) (Report, error) {
+	if opts.Phases == nil {
+		opts.Phases = restore.PhasesOf(c.site.Spec)
+	}
 	return provision.Apply(ctx, c.site, opts)
 }
 
@@ -83,6 +87,9 @@ type PlanOptions = provision.PlanOptions
 // change that depends on an earlier one is shown as far as it can be known before that has been
 // made.
 func (c *Cluster) Plan(ctx context.Context, opts PlanOptions) (Plan, error) {
+	if opts.Phases == nil {
+		opts.Phases = restore.PhasesOf(c.site.Spec)
+	}
 	return provision.Make(ctx, c.site, opts)
 }
 

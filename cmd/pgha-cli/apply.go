@@ -242,7 +242,11 @@ func runApply(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *p
 		report, err := cl.Apply(ctx, opts)
 		return errorsJSON(out, report, err)
 	}
-	opts.Observer = said(numbered(applyText(out), pgha.StandardPhases()))
+	phases := opts.Phases
+	if phases == nil {
+		phases = pgha.StandardPhases()
+	}
+	opts.Observer = said(numbered(applyText(out), phases))
 	report, err := cl.Apply(ctx, opts)
 	out.Printf("%s in %s\n", counted(len(report.Changes), "change"), seconds(report.Duration))
 	if err != nil {

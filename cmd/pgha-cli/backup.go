@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -206,7 +207,11 @@ func restoreCommand(out *terminal.Terminal) *cli.Command {
 			"(0/E017998), a restore point (name:before-release), the label of a backup, or latest. " +
 			"Each step is recorded: when a run\n" +
 			"is cut off, any operator finishes it with change continue, or takes it back with " +
-			"change undo.",
+			"change undo.\n\n" +
+			"With --as another cluster begins with the backups of this one; after the loss of all " +
+			"hosts the same one, on empty hosts:\n\n" +
+			"   pgha-cli restore --as staging.yaml --to 1h\n" +
+			"   pgha-cli restore --as pgha.yaml",
 		Flags: operationFlags(
 			&cli.StringFlag{Name: "to", Usage: "the `MOMENT`"},
 			&cli.StringFlag{Name: "set", DefaultText: "the best one",
@@ -214,10 +219,14 @@ func restoreCommand(out *terminal.Terminal) *cli.Command {
 			&cli.BoolFlag{Name: "look", DisableDefaultText: true,
 				Usage: "open the moment to be read beside the cluster, and change nothing"},
 			&cli.StringFlag{Name: "sql", Usage: "with --look: run this `STATEMENT` there, and end"},
-			&cli.StringFlag{Name: "database", Value: "postgres", Usage: "the `DATABASE` of --sql"}),
+			&cli.StringFlag{Name: "database", Value: "postgres", Usage: "the `DATABASE` of --sql"},
+			&cli.StringFlag{Name: "as", Usage: "make the cluster of this `SPECIFICATION`, which has no " +
+				"databases yet, with the data of --spec's backups"}),
 		Subcommands: []*cli.Command{restoreConfirmCommand(out), restoreUndoCommand(out)},
 		Action: func(c *cli.Context) error {
 			switch {
+			case c.IsSet("as"):
+				return restoreAs(c, out)
 			case c.String("to") == "":
 				return usagef("restore wants --to MOMENT: a time, how long ago, latest, ...")
 			case c.IsSet("sql") && !c.Bool("look"):
@@ -238,6 +247,53 @@ func restoreCommand(out *terminal.Terminal) *cli.Command {
 			})
 		},
 	}
+}
+
+// restoreAs makes a cluster that begins with the backups of another one.
+func restoreAs(c *cli.Context, out *terminal.Terminal) error {
+	for _, name := range []string{"look", "sql", "set"} {
+		if c.IsSet(name) {
+			return usagef("--%s is for a restore into the same cluster, not for --as", name)
+		}
+	}
+	ctx, end, err := bounded(c)
+	if err != nil {
+		return err
+	}
+	defer end()
+	var opts pgha.ConnectOptions
+	of, err := loadSpec(ctx, c, out, &opts)
+	if err != nil {
+		return err
+	}
+	sp, err := loadFile(c.String("as"))
+	if err != nil {
+		return err
+	}
+	to := cmp.Or(c.String("to"), "latest")
+	from, err := restore.SourceOf(ctx, of, sp, to)
+	if err != nil {
+		return err
+	}
+	return connected(ctx, out, sp, opts, func(ctx context.Context, cl *pgha.Cluster) error {
+		phases := restore.Phases(from)
+		plan, err := cl.Plan(ctx, pgha.PlanOptions{Phases: phases, Observer: warnings(out)})
+		switch {
+		case err != nil:
+			return err
+		case c.Bool("dry-run") && wantsJSON(c):
+			return out.JSON(typedPlan(plan))
+		case c.Bool("dry-run"):
+			printPlan(out, plan)
+			return nil
+		case asksFirst(c):
+			if err := confirm(ctx, out, fmt.Sprintf("Make %s of the backups of %s, as of %s?",
+				sp.Cluster, of.Cluster, to), ""); err != nil {
+				return err
+			}
+		}
+		return runApply(ctx, c, out, cl, pgha.ApplyOptions{Phases: phases}, onceEach())
+	})
 }
 
 func showRestored(out *terminal.Terminal, r restore.Result) {

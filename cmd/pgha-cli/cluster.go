@@ -26,18 +26,34 @@ func wantsJSON(c *cli.Context) bool { return c.String("output") == "json" }
 func withCluster(c *cli.Context, out *terminal.Terminal, opts pgha.ConnectOptions,
 	f func(context.Context,
 		*pgha.Cluster) error) error {
-	ctx := c.Context
-	if t := timeoutOf(c); t < 0 {
-		return usagef("--timeout %s: a time is positive, such as 90s", t)
-	} else if t > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, t)
-		defer cancel()
+	ctx, end, err := bounded(c)
+	if err != nil {
+		return err
 	}
+	defer end()
 	sp, err := loadSpec(ctx, c, out, &opts)
 	if err != nil {
 		return err
 	}
+	return connected(ctx, out, sp, opts, f)
+}
+
+// bounded is the command's context, which ends with the time of --timeout.
+func bounded(c *cli.Context) (context.Context, context.CancelFunc, error) {
+	t := timeoutOf(c)
+	if t < 0 {
+		return nil, nil, usagef("--timeout %s: a time is positive, such as 90s", t)
+	}
+	if t == 0 {
+		return c.Context, func() {}, nil
+	}
+	ctx, end := context.WithTimeout(c.Context, t)
+	return ctx, end, nil
+}
+
+// connected calls f with the cluster of a specification.
+func connected(ctx context.Context, out *terminal.Terminal, sp *pgha.Spec, opts pgha.ConnectOptions,
+	f func(context.Context, *pgha.Cluster) error) error {
 	opts.Password = terminal.AskPassword
 	cluster, err := pgha.Connect(ctx, sp, opts)
 	if err != nil {

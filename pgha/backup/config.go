@@ -43,8 +43,9 @@ func Config(o Options, h Host) ([]byte, error) {
 	at := layout.CertificateOf(layout.Backup)
 	m := model{Options: o, Keeps: o.isRepository(h), CAFile: at.CA, CertFile: at.File,
 		KeyFile: at.Key, Socket: layout.SocketDir,
-		StorageCA: storageCA, StorageKey: storageKey, StorageServers: storageServers,
-		HTTPSPort: httpsPort, SSHPort: sshPort}
+		StorageCA: o.storageCA(), StorageKey: o.storageKey(),
+		StorageServers: o.storageServers(),
+		HTTPSPort:      httpsPort, SSHPort: sshPort}
 	if m.Keeps {
 		m.CipherPass = string(o.Key.Reveal())
 		if s := o.Storage.S3; s != nil {

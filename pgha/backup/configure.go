@@ -92,7 +92,7 @@ func (o Options) resources(h Host) ([]remote.Resource, error) {
 		l.Place(at.Key, h.Certificate.Key.Reveal()),
 	}
 	if o.isRepository(h) {
-		list = append(list, o.Storage.resources(l)...)
+		list = append(list, o.storageResources(l)...)
 	}
 	main := l.Place(ConfigPath, config)
 	if o.isRepository(h) && !o.Storage.isFolder() {
@@ -111,7 +111,7 @@ func (o Options) resources(h Host) ([]remote.Resource, error) {
 		}
 	}
 	if o.isDatabase(h) {
-		list = append(list, l.Place(scratchSettings, o.scratchSettings()),
+		list = append(list, l.Place(o.settingsPath(), o.scratchSettings()),
 			l.Place(scratchPath, scratchProgram), l.Folder(proofDir),
 			l.Place(canarySQLPath, canarySQL),
 			l.Place(servicePath(canaryUnit), []byte(o.canaryService())))
@@ -209,8 +209,8 @@ Type=oneshot
 User=%[2]s
 Nice=10
 IOSchedulingClass=idle
-ExecStart=/usr/bin/python3 %[3]s prove %[4]s %[5]s
-`, o.Stanza, systemUser, scratchPath, o.scratchDir("proof"), proofResult)
+ExecStart=/usr/bin/python3 %[3]s %[4]s prove %[5]s %[6]s
+`, o.Stanza, systemUser, scratchPath, o.settingsPath(), o.scratchDir("proof"), proofResult)
 }
 
 // scratchDir is a directory beside the data, for a purpose.
@@ -221,9 +221,9 @@ func (o Options) scratchSettings() []byte {
 	// The row is written each minute, and is in the archive when the segment is; the rest is for a
 	// busy host.
 	stale := time.Minute + 2*o.ArchiveTimeout + time.Minute
-	text, err := json.Marshal(map[string]any{"stanza": o.Stanza, "superuser": o.Superuser,
-		"stale": int(stale.Seconds()),
-		"data":  o.DataDir, "bin": path.Join("/usr/lib/postgresql", fmt.Sprint(o.PostgreSQLVersion),
+	text, err := json.Marshal(map[string]any{"pgbackrest": o.pgbackrest(), "superuser": o.Superuser,
+		"stale": int(stale.Seconds()), "archives": !o.borrowed(),
+		"data": o.DataDir, "bin": path.Join("/usr/lib/postgresql", fmt.Sprint(o.PostgreSQLVersion),
 			"bin")})
 	if err != nil {
 		panic(err) // it has no type that cannot be written

@@ -212,8 +212,8 @@ func ReadArchive(ctx context.Context, o Options) (Archive, error) {
 	t := o.Repository.Target
 	a := Archive{Parents: map[int][]Fork{}}
 	res, err := t.Run(ctx, remote.Cmd{User: systemUser, Timeout: lookTimeout,
-		Argv: []string{"pgbackrest", "--stanza=" + o.Stanza, "--recurse", "--output=json",
-			"--sort=none", "repo-ls", "archive/" + o.Stanza}})
+		Argv: o.pgbackrest("--recurse", "--output=json", "--sort=none", "repo-ls",
+			"archive/"+o.Stanza)})
 	if err != nil {
 		return a, fmt.Errorf("list the archive: %w", remote.OnHost(t.Name, err))
 	}
@@ -239,8 +239,7 @@ func ReadArchive(ctx context.Context, o Options) (Archive, error) {
 				continue
 			}
 			text, err := t.Run(ctx, remote.Cmd{User: systemUser, Timeout: lookTimeout,
-				Argv: []string{"pgbackrest", "--stanza=" + o.Stanza, "repo-get",
-					"archive/" + o.Stanza + "/" + name}})
+				Argv: o.pgbackrest("repo-get", "archive/"+o.Stanza+"/"+name)})
 			if err != nil {
 				return a, fmt.Errorf("read %s in the archive: %w", name, remote.OnHost(t.Name, err))
 			}

@@ -94,7 +94,7 @@ func List(ctx context.Context, o Options) (Inventory, error) {
 	o = o.WithDefaults()
 	t := o.Repository.Target
 	res, err := t.Run(ctx, remote.Cmd{User: systemUser, Timeout: lookTimeout,
-		Argv: []string{"pgbackrest", "--stanza=" + o.Stanza, "--output=json", "info"}})
+		Argv: o.pgbackrest("--output=json", "info")})
 	if err != nil {
 		return Inventory{}, fmt.Errorf("ask the repository: %w", remote.OnHost(t.Name, err))
 	}

@@ -1,6 +1,8 @@
 package backup
 
 import (
+	"cmp"
+
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -22,16 +24,32 @@ const (
 	takeUnitPath = unitsDir + "pgha-backup@.service"
 
 	// The databases' own: the row that is written each minute, and what proves backups.
-	canarySQLPath   = programs + "/backup-canary.sql"
-	canaryUnit      = "pgha-backup-canary"
-	scratchPath     = programs + "/backup-scratch"
-	scratchSettings = configDir + "/scratch.json"
-	proofUnit       = "pgha-backup-proof"
-	proofDir        = "/var/lib/pgha"
-	proofResult     = proofDir + "/backup-proof.json"
-	fromBackup      = "backup"
-	fromBackupHost  = "backup, hosts, cluster, postgresql"
+	canarySQLPath  = programs + "/backup-canary.sql"
+	canaryUnit     = "pgha-backup-canary"
+	scratchPath    = programs + "/backup-scratch"
+	proofUnit      = "pgha-backup-proof"
+	proofDir       = "/var/lib/pgha"
+	proofResult    = proofDir + "/backup-proof.json"
+	fromBackup     = "backup"
+	fromBackupHost = "backup, hosts, cluster, postgresql"
 )
+
+// dir is where the configuration is.
+func (o Options) dir() string { return cmp.Or(o.Dir, configDir) }
+
+func (o Options) configPath() string { return o.dir() + "/pgbackrest.conf" }
+
+// settingsPath is what scratch.py reads.
+func (o Options) settingsPath() string { return o.dir() + "/scratch.json" }
+
+// pgbackrest is a command of pgBackRest's about the cluster.
+func (o Options) pgbackrest(arguments ...string) []string {
+	argv := []string{"pgbackrest", "--stanza=" + o.Stanza}
+	if o.Dir != "" {
+		argv = append(argv, "--config="+o.configPath())
+	}
+	return append(argv, arguments...)
+}
 
 func timerPath(unit string) string   { return unitsDir + unit + ".timer" }
 func servicePath(unit string) string { return unitsDir + unit + ".service" }
@@ -71,7 +89,7 @@ func Layout(o Options, h Host) layout.Layout {
 			l.Files = append(l.Files,
 				own(layout.File{Path: o.Path, Dir: true, Mode: 0o750, From: fromBackup}))
 		}
-		l.Files = append(l.Files, o.Storage.files(own)...)
+		l.Files = append(l.Files, o.storageFiles(own)...)
 		l.Files = append(l.Files, layout.File{Path: takeUnitPath, From: layout.FromTemplates})
 		for _, t := range Types() {
 			l.Files = append(l.Files, layout.File{Path: timerPath(takeTimer(t)), Optional: true,
@@ -81,7 +99,7 @@ func Layout(o Options, h Host) layout.Layout {
 	if o.isDatabase(h) {
 		l.Files = append(l.Files,
 			layout.File{Path: canarySQLPath, From: layout.FromTemplates},
-			layout.File{Path: scratchSettings, From: fromBackupHost},
+			layout.File{Path: o.settingsPath(), From: fromBackupHost},
 			layout.File{Path: servicePath(canaryUnit), From: layout.FromTemplates},
 			layout.File{Path: timerPath(canaryUnit), From: layout.FromTemplates},
 			layout.File{Path: scratchPath, Mode: 0o755, From: layout.FromTemplates},

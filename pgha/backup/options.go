@@ -40,6 +40,8 @@ type Options struct {
 	Path string
 	// Storage is where that is. The zero value is the disk of Repository.
 	Storage Storage
+	// Dir is the directory of the configuration. "" means /etc/pgbackrest; another one is Borrow's.
+	Dir string
 	// Port of pgBackRest's server. 0 means 8432.
 	Port int
 	// CA is the PEM of the authority of the certificates.

@@ -49,7 +49,7 @@ func Register(ctx context.Context, o Options, system string, former []string) er
 // may not hear each other yet.
 func (o Options) stanza(ctx context.Context, command string) error {
 	t := o.Repository.Target
-	cmd := remote.Cmd{User: systemUser, Argv: []string{"pgbackrest", "--stanza=" + o.Stanza, command}}
+	cmd := remote.Cmd{User: systemUser, Argv: o.pgbackrest(command)}
 	if t.Planning() {
 		_, err := t.Do(ctx, "stanza "+o.Stanza, command, cmd)
 		return err
@@ -76,7 +76,7 @@ func Check(ctx context.Context, o Options) error {
 	o = o.WithDefaults()
 	t := o.Repository.Target
 	_, err := t.Run(ctx, remote.Cmd{User: systemUser, Timeout: o.Wait,
-		Argv: []string{"pgbackrest", "--stanza=" + o.Stanza, "--archive-timeout=30", "check"}})
+		Argv: o.pgbackrest("--archive-timeout=30", "check")})
 	var exit *remote.ExitError
 	if errors.As(err, &exit) {
 		err = fmt.Errorf("%w: %s", ErrFailed, said([]byte(exit.Stderr)))

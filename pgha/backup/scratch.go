@@ -65,7 +65,7 @@ func (s Scratch) Open(ctx context.Context) (Reached, error) {
 // serve starts the server, unless it runs: as a unit of its own, because one that ends while something
 // that it has started goes on keeps its name taken (systemd 262).
 func (s Scratch) serve(ctx context.Context) error {
-	unit := "pgha-scratch-" + s.Purpose + "-server"
+	o, unit := s.Options, "pgha-scratch-"+s.Purpose+"-server"
 	state, err := s.Target.Output(ctx, "systemctl", "show", "-P", "ActiveState", unit)
 	if err != nil || strings.TrimSpace(state) == "active" {
 		return remote.OnHost(s.Target.Name, err)
@@ -73,7 +73,7 @@ func (s Scratch) serve(ctx context.Context) error {
 	_, err = s.Target.Do(ctx, s.Directory(), "serve", remote.Cmd{Argv: []string{"systemd-run", "--quiet",
 		"--collect", "--unit=" + unit, "--uid=" + systemUser, "--gid=" + systemUser,
 		"--property=KillSignal=SIGINT", "--property=TimeoutStopSec=infinity",
-		"--property=WorkingDirectory=/", "/usr/bin/python3", scratchPath, "serve", s.Directory()}})
+		"--property=WorkingDirectory=/", "/usr/bin/python3", scratchPath, o.settingsPath(), "serve", s.Directory()}})
 	return remote.OnHost(s.Target.Name, err)
 }
 
@@ -105,7 +105,7 @@ func (s Scratch) unit(ctx context.Context, argv ...string) (string, error) {
 	start := append([]string{"systemd-run", "--quiet", "--no-block", "--collect", "--unit=" + unit,
 		"--uid=" + systemUser, "--gid=" + systemUser, "--property=StandardOutput=truncate:" + out + ".out",
 		"--property=StandardError=truncate:" + out + ".err", "--property=WorkingDirectory=/",
-		"/usr/bin/python3", scratchPath}, argv...)
+		"/usr/bin/python3", scratchPath, o.settingsPath()}, argv...)
 	if _, err := t.Do(ctx, s.Directory(), argv[0], remote.Cmd{Argv: start}); err != nil {
 		return "", remote.OnHost(t.Name, err)
 	}

@@ -1,16 +1,16 @@
 #!/usr/bin/python3
 """Restores a backup into a directory, and opens a server on it that nobody else reaches.
 
-Run as PostgreSQL's system user. Prints one line of JSON; what went wrong goes to standard error.
+Run as PostgreSQL's system user. Prints one line of JSON; what went wrong goes to standard error. FILE has the settings.
 
-  scratch.py restore DIR BYTES OPTION...   restores with these options of pgbackrest's
-  scratch.py serve DIR                     becomes the server
-  scratch.py open DIR                      waits until the server has ended its recovery
-  scratch.py close DIR                     stops it, if it runs
-  scratch.py finish DIR                    stops it, and makes of it a server's ordinary data
-  scratch.py fork DIR                      lets the host's own data, which must be down, go on on a new timeline
-  scratch.py prove DIR RESULT              restores, opens, reads everything, writes RESULT, drops
-  scratch.py drop DIR                      stops it and deletes the directory
+  scratch.py FILE restore DIR BYTES OPTION...   restores with these options of pgbackrest's
+  scratch.py FILE serve DIR                     becomes the server
+  scratch.py FILE open DIR                      waits until the server has ended its recovery
+  scratch.py FILE close DIR                     stops it, if it runs
+  scratch.py FILE finish DIR                    stops it, and makes of it a server's ordinary data
+  scratch.py FILE fork DIR                      lets the host's own data, which must be down, go on on a new timeline
+  scratch.py FILE prove DIR RESULT              restores, opens, reads everything, writes RESULT, drops
+  scratch.py FILE drop DIR                      stops it and deletes the directory
 """
 import datetime
 import json
@@ -21,8 +21,8 @@ import subprocess
 import sys
 import time
 
-SETTINGS = json.load(open("/etc/pgbackrest/scratch.json"))
-STANZA, BIN, ROLE = SETTINGS["stanza"], SETTINGS["bin"], SETTINGS["superuser"]
+SETTINGS = json.load(open(sys.argv.pop(1)))
+PGBACKREST, BIN, ROLE = SETTINGS["pgbackrest"], SETTINGS["bin"], SETTINGS["superuser"]
 DONE = "pgha-restored"  # in the directory once everything is there
 
 
@@ -57,7 +57,7 @@ def restore(where, size, options):
                      (os.path.dirname(where), free >> 20, size >> 20))
     os.makedirs(data(where), mode=0o700)
     began = time.monotonic()
-    run("pgbackrest", "--stanza=" + STANZA, "--pg1-path=" + data(where),
+    run(*PGBACKREST, "--pg1-path=" + data(where),
         "--tablespace-map-all=" + os.path.join(where, "tablespaces"), "--archive-mode=off",
         *options, "restore")
     # The settings that Patroni kept there are those of the time of the backup.
@@ -99,9 +99,9 @@ def options(where, **more):
                  (line.partition(":") for line in live.stdout.splitlines())})
     for field, name in LIMITS.items():
         own[name] = str(max(int(s.get(field, 0) or 0) for s in said))
-    if where.endswith((".restore", ".fork")):
+    if where.endswith((".restore", ".fork")) and SETTINGS["archives"]:
         own["archive_mode"] = "on"
-        own["archive_command"] = 'pgbackrest --stanza=%s --pg1-path=%s archive-push "%%p"' % (STANZA, data(where))
+        own["archive_command"] = '%s --pg1-path=%s archive-push "%%p"' % (" ".join(PGBACKREST), data(where))
     own.update(more)
     argv = [os.path.join(BIN, "postgres"), "-D", data(where)]
     for name, value in own.items():
@@ -222,7 +222,7 @@ def fork(where):
         os.symlink(SETTINGS["data"], link)
     if not running(where):
         open(os.path.join(link, "recovery.signal"), "w").close()
-    start(where, restore_command='pgbackrest --stanza=%s archive-get %%f "%%p"' % STANZA,
+    start(where, restore_command='%s archive-get %%f "%%p"' % " ".join(PGBACKREST),
           recovery_target_timeline="current", recovery_target="", recovery_target_time="")
     answer = open_server(where)
     # Patroni promotes once more. Seen with PostgreSQL 18.6 and Patroni 4.1.5: where both promotions fell into one
@@ -233,7 +233,7 @@ def fork(where):
     before = int(control(where)["Latest checkpoint's PrevTimeLineID"])
     for timeline in range(before + 1, answer["timeline"]):
         name = "%08X.history" % timeline
-        run("pgbackrest", "--stanza=" + STANZA, "archive-get", name, os.path.join(link, "pg_wal", name), check=False)
+        run(*PGBACKREST, "archive-get", name, os.path.join(link, "pg_wal", name), check=False)
     finish(where)
     os.unlink(link)
     shutil.rmtree(where)
@@ -295,7 +295,7 @@ def prove(where, result):
     problems = out["problems"]
     try:
         drop(where)
-        sets = json.loads(run("pgbackrest", "--stanza=" + STANZA, "--output=json", "info").stdout)
+        sets = json.loads(run(*PGBACKREST, "--output=json", "info").stdout)
         backups = sets[0]["backup"] if sets else []
         if not backups:
             raise Failed("there is no backup")

@@ -24,17 +24,17 @@ func scratch(t *testing.T, pgbackrest string, args ...string) scripttest.Result 
 			t.Fatal(err)
 		}
 	}
-	text, err := json.Marshal(map[string]any{"stanza": "shop", "superuser": "postgres", "bin": bin,
-		"data": "/nowhere", "stale": 100})
+	text, err := json.Marshal(map[string]any{"pgbackrest": []string{"pgbackrest", "--stanza=shop"},
+		"superuser": "postgres", "bin": bin, "data": "/nowhere", "stale": 100, "archives": true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(settings, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return scripttest.Run{With: "python3", Script: string(scratchProgram), Args: args,
-		Fakes: map[string]string{"pgbackrest": pgbackrest},
-		Paths: map[string]string{scratchSettings: settings}}.Do(t)
+	return scripttest.Run{With: "python3", Script: string(scratchProgram),
+		Args:  append([]string{settings}, args...),
+		Fakes: map[string]string{"pgbackrest": pgbackrest}}.Do(t)
 }
 
 const restores = `for a; do case $a in --pg1-path=*) echo x >"${a#--pg1-path=}/PG_VERSION";; esac; done`

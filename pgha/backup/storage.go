@@ -114,35 +114,37 @@ func oneWord(s string) bool {
 }
 
 // Where the repository's host has what it needs for the storage.
-const (
-	storageDir     = configDir + "/storage"
-	storageCA      = storageDir + "/ca.crt"
-	storageKey     = storageDir + "/key"
-	storageServers = storageDir + "/known_hosts"
-)
+func (o Options) storageDir() string     { return o.dir() + "/storage" }
+func (o Options) storageCA() string      { return o.storageDir() + "/ca.crt" }
+func (o Options) storageKey() string     { return o.storageDir() + "/key" }
+func (o Options) storageServers() string { return o.storageDir() + "/known_hosts" }
 
-// files are those of the storage on the repository's host.
-func (s Storage) files(own func(layout.File) layout.File) []layout.File {
-	list := []layout.File{own(layout.File{Path: storageDir, Dir: true, Mode: 0o700, From: fromBackup})}
+// storageFiles are those of the storage on the repository's host.
+func (o Options) storageFiles(own func(layout.File) layout.File) []layout.File {
+	s := o.Storage
+	list := []layout.File{own(layout.File{Path: o.storageDir(), Dir: true, Mode: 0o700,
+		From: fromBackup})}
 	switch {
 	case s.S3 != nil && len(s.S3.CA) > 0:
-		return append(list, own(layout.File{Path: storageCA, Mode: 0o644, From: fromBackup}))
+		return append(list, own(layout.File{Path: o.storageCA(), Mode: 0o644, From: fromBackup}))
 	case s.SFTP != nil:
 		return append(list,
-			own(layout.File{Path: storageKey, Mode: 0o600, Secret: true, From: fromBackup}),
-			own(layout.File{Path: storageServers, Mode: 0o644, From: fromBackup}))
+			own(layout.File{Path: o.storageKey(), Mode: 0o600, Secret: true, From: fromBackup}),
+			own(layout.File{Path: o.storageServers(), Mode: 0o644, From: fromBackup}))
 	}
 	return nil
 }
 
-// resources put them in place.
-func (s Storage) resources(l layout.Layout) []remote.Resource {
+// storageResources put them in place.
+func (o Options) storageResources(l layout.Layout) []remote.Resource {
+	s := o.Storage
 	switch {
 	case s.S3 != nil && len(s.S3.CA) > 0:
-		return []remote.Resource{l.Folder(storageDir), l.Place(storageCA, s.S3.CA)}
+		return []remote.Resource{l.Folder(o.storageDir()), l.Place(o.storageCA(), s.S3.CA)}
 	case s.SFTP != nil:
-		return []remote.Resource{l.Folder(storageDir), l.Place(storageKey, s.SFTP.Key.Reveal()),
-			l.Place(storageServers, s.SFTP.knownHosts())}
+		return []remote.Resource{l.Folder(o.storageDir()),
+			l.Place(o.storageKey(), s.SFTP.Key.Reveal()),
+			l.Place(o.storageServers(), s.SFTP.knownHosts())}
 	}
 	return nil
 }
@@ -172,7 +174,7 @@ func Reach(ctx context.Context, o Options) error {
 	if o.Storage.isFolder() {
 		return refuseNoMount(ctx, o)
 	}
-	_, err := t.Run(ctx, o.look(ConfigPath))
+	_, err := t.Run(ctx, o.look(o.configPath()))
 	return o.unreachable(err)
 }
 

@@ -62,7 +62,7 @@ func Expire(ctx context.Context, o Options) error {
 	o = o.WithDefaults()
 	t := o.Repository.Target
 	if _, err := t.Do(ctx, "backups", "expired", remote.Cmd{User: systemUser,
-		Argv: []string{"pgbackrest", "--stanza=" + o.Stanza, "expire"}}); err != nil {
+		Argv: o.pgbackrest("expire")}); err != nil {
 		return fmt.Errorf("expire backups: %w", remote.OnHost(t.Name, err))
 	}
 	return nil

@@ -11,7 +11,16 @@ func backupFields() []Field {
 	reads := func(name string) Field {
 		return Field{Name: "backup.repository[]." + name, Effect: Reload, What: reached}
 	}
-	return []Field{
+	var beginning []Field
+	for _, name := range []string{"cluster", "to", "encryption_key_file", "repository.type",
+		"repository.host", "repository.path", "repository.endpoint", "repository.bucket",
+		"repository.port", "repository.region", "repository.uri_style", "repository.ca_file",
+		"repository.access_key", "repository.address", "repository.user", "repository.host_keys",
+		"repository.key_file", "repository.key_command"} {
+		beginning = append(beginning, Field{Name: "backup.bootstrap_from." + name, Effect: Operator,
+			What: "Read while there are no databases only."})
+	}
+	return append(beginning, []Field{
 		{Name: "backup.repository[].type", Effect: Ordered, What: moved},
 		{Name: "backup.repository[].host", Effect: Ordered, What: moved},
 		{Name: "backup.repository[].path", Effect: Ordered, What: moved},
@@ -35,5 +44,5 @@ func backupFields() []Field {
 		written("processes", "Read by the next backup or restore."),
 		written("proof_host", "The timer is made there; on the former host it goes."),
 		written("proof", "The timer on that host is written."),
-	}
+	}...)
 }

@@ -42,6 +42,17 @@ func SetPasswords(ctx context.Context, o Options) error {
 	return nil
 }
 
+// SetPasswordsAt gives the three roles the passwords of the options, and the rights that they need, on
+// a server that runs apart from Patroni: on host t, with its socket in that directory, as 5432. What is
+// restored has the roles and passwords of its time. Safe to repeat.
+func SetPasswordsAt(ctx context.Context, o Options, t *remote.Target, socket string) error {
+	_, err := t.Do(ctx, "passwords of the roles", "set", host.SetRolesAt(o, socket, 5432))
+	if err != nil {
+		return fmt.Errorf("set passwords: %w", remote.OnHost(t.Name, err))
+	}
+	return nil
+}
+
 // tryLogins logs in to the leader from a member's host.
 func tryLogins(ctx context.Context, o Options, from, leader Member) error {
 	for _, login := range host.Logins(o, leader) {

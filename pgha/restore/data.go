@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"github.com/pgha/toolkit/pgha/backup"
+	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/internal/job"
+	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -60,12 +63,28 @@ func (w *work) replay(ctx context.Context) error {
 			return err
 		}
 		w.reached = &reached
+		if err := settle(ctx, w.Job, s, reached); err != nil {
+			return err
+		}
 		if err := s.Finish(ctx); err != nil {
 			return err
 		}
 	}
 	return w.move(ctx, []*remote.Target{s.Target}, "filled with what was restored", "place",
 		s.Directory(), w.Spec.PostgreSQL.DataDir)
+}
+
+// settle gives the restored server, which runs, the passwords that Patroni's roles have today: those
+// of its time may be others.
+func settle(ctx context.Context, r *job.Job, s backup.Scratch, reached backup.Reached) error {
+	if r.Planning() {
+		return nil
+	}
+	po, err := engine.PatroniOptions(r)
+	if err != nil {
+		return err
+	}
+	return patroni.SetPasswordsAt(ctx, po, s.Target, reached.Socket)
 }
 
 // bringBack puts the data of before in its place; what was restored is put aside.

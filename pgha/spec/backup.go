@@ -41,6 +41,25 @@ type Backup struct {
 	ProofHost string `yaml:"proof_host,omitempty"`
 	// Proof is when that is done, as systemd.time(7) has it; "" for never. Default: "Sun 05:00".
 	Proof string `yaml:"proof"`
+	// BootstrapFrom is what a cluster that has no databases yet begins with. Once there are some it is
+	// not read. Default: none, and the cluster begins empty.
+	BootstrapFrom *BootstrapFrom `yaml:"bootstrap_from,omitempty"`
+}
+
+// BootstrapFrom names backups that a cluster begins with.
+type BootstrapFrom struct {
+	// Cluster is the name of the cluster whose backups they are. Default: this cluster's.
+	Cluster string `yaml:"cluster,omitempty"`
+	// Repository has them: the first database host reads it, so the path of a directory is one there,
+	// and Host is not read. Default: none; this cluster's own repository, which its hosts were lost
+	// from.
+	Repository *BackupRepository `yaml:"repository,omitempty"`
+	// KeyFile holds the key that they are encrypted with, as secrets/backup of the other cluster's
+	// state directory has it; a file on this machine, readable by its owner only. Default: none; this
+	// cluster's own key, or none where Encrypted is false.
+	KeyFile string `yaml:"encryption_key_file,omitempty"`
+	// To is the moment, as restore.Options.To is written. Default: "latest".
+	To string `yaml:"to"`
 }
 
 // newBackup is a backup section with its defaults.
@@ -58,6 +77,13 @@ func (s *Spec) deriveBackup(d *decoder) {
 	}
 	for i := range b.Repository {
 		s.deriveRepository(d, element("backup.repository", i), &b.Repository[i])
+	}
+	if from := b.BootstrapFrom; from != nil {
+		fill(d, bootstrapFrom+".cluster", &from.Cluster, s.Cluster)
+		fill(d, bootstrapFrom+".to", &from.To, "latest")
+		if from.Repository != nil {
+			s.deriveRepository(d, bootstrapFrom+".repository", from.Repository)
+		}
 	}
 	fresh := newBackup()
 	fill(d, "backup.port", &b.Port, fresh.Port)
@@ -124,6 +150,7 @@ func (c *checker) backup() {
 	for i, r := range b.Repository {
 		c.backupRepository(element("backup.repository", i), r)
 	}
+	c.bootstrapFrom()
 	within(c, "backup.retention_days", b.RetentionDays, 1, 3650)
 	within(c, "backup.processes", b.Processes, 1, 64)
 	c.between("backup.archive_timeout", b.ArchiveTimeout, 10*time.Second, time.Hour, time.Second)
@@ -146,6 +173,33 @@ func (c *checker) backup() {
 			c.bad("postgresql.parameters."+name, "is set by backup",
 				"delete it here, or the section backup")
 		}
+	}
+}
+
+const bootstrapFrom = "backup.bootstrap_from"
+
+func (c *checker) bootstrapFrom() {
+	from := c.Backup.BootstrapFrom
+	if from == nil {
+		return
+	}
+	c.needs(bootstrapFrom+".to", from.To, "write a moment, or delete the line for latest")
+	if !clusterSyntax.MatchString(from.Cluster) {
+		c.bad(bootstrapFrom+".cluster", quoted(from.Cluster)+" cannot name a cluster",
+			"write the name that the other specification has in the field cluster")
+	}
+	if from.KeyFile != "" {
+		c.smallFile(bootstrapFrom+".encryption_key_file", from.KeyFile, true)
+	}
+	switch {
+	case from.Repository != nil:
+		c.backupRepository(bootstrapFrom+".repository", *from.Repository)
+	case from.Cluster != c.Cluster:
+		c.bad(bootstrapFrom+".repository", "is missing: this cluster's own has no backups of "+
+			from.Cluster, "write where they are, as in backup.repository")
+	case from.KeyFile != "":
+		c.bad(bootstrapFrom+".encryption_key_file", "is not read without repository",
+			"delete the line; the key is secrets/backup of the state directory")
 	}
 }
 

@@ -254,11 +254,13 @@ func (s *Spec) absolute(d *decoder, folder string) {
 		program(field+".password_command", s.PGRoles[i].PasswordCommand)
 	}
 	if s.Backup != nil {
-		for i := range s.Backup.Repository {
-			r, field := &s.Backup.Repository[i], element("backup.repository", i)
+		for field, r := range s.Backup.repositories() {
 			resolve(field+".ca_file", &r.CAFile)
 			resolve(field+".key_file", &r.KeyFile)
 			program(field+".key_command", r.KeyCommand)
+		}
+		if from := s.Backup.BootstrapFrom; from != nil {
+			resolve(bootstrapFrom+".encryption_key_file", &from.KeyFile)
 		}
 	}
 	resolve("secrets.age.identity_file", &s.Secrets.Age.IdentityFile)

@@ -50,8 +50,16 @@ func (s *Spec) Redacted() *Spec {
 	if s.Backup != nil {
 		b := *s.Backup
 		b.Repository = slices.Clone(b.Repository)
-		for i := range b.Repository {
-			b.Repository[i].KeyCommand = redactWords(b.Repository[i].KeyCommand)
+		if from := b.BootstrapFrom; from != nil {
+			copied := *from
+			if from.Repository != nil {
+				repository := *from.Repository
+				copied.Repository = &repository
+			}
+			b.BootstrapFrom = &copied
+		}
+		for _, repository := range b.repositories() {
+			repository.KeyCommand = redactWords(repository.KeyCommand)
 		}
 		r.Backup = &b
 	}

@@ -86,6 +86,18 @@ type BackupRepository struct {
 	KeyCommand []string `yaml:"key_command,omitempty"`
 }
 
+// repositories are all that the section names, by their fields.
+func (b *Backup) repositories() map[string]*BackupRepository {
+	all := map[string]*BackupRepository{}
+	for i := range b.Repository {
+		all[element("backup.repository", i)] = &b.Repository[i]
+	}
+	if b.BootstrapFrom != nil && b.BootstrapFrom.Repository != nil {
+		all[bootstrapFrom+".repository"] = b.BootstrapFrom.Repository
+	}
+	return all
+}
+
 const repositoryPath = "/var/lib/pgbackrest"
 
 // deriveRepository fills in what depends on the type and on other fields.

@@ -109,6 +109,7 @@ func generateSchema(t *testing.T) []byte {
 	vip := spec.NewVIP()
 	defaults.VIP = &vip
 	backup := spec.NewBackup()
+	backup.BootstrapFrom = &spec.BootstrapFrom{To: "latest", Repository: &spec.BackupRepository{}}
 	defaults.Backup = &backup
 	s := g.section("", reflect.ValueOf(*defaults))
 	s.Schema, s.Title = "https://json-schema.org/draft/2020-12/schema",

@@ -1,11 +1,13 @@
 package site
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
 
 	"github.com/pgha/toolkit/pgha/backup"
+	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -72,13 +74,13 @@ func storage(r spec.BackupRepository) backup.Storage {
 }
 
 // openStorage fills in the key, and the authority of the server, which is in a file.
-func openStorage(sp *spec.Spec, s *backup.Storage, key pki.Secret) error {
+func openStorage(r spec.BackupRepository, s *backup.Storage, key pki.Secret) error {
 	switch {
 	case s.S3 != nil:
 		s.S3.SecretKey = key
-		if file := sp.Backup.Repository[0].CAFile; file != "" {
+		if r.CAFile != "" {
 			var err error
-			if s.S3.CA, err = os.ReadFile(file); err != nil {
+			if s.S3.CA, err = os.ReadFile(r.CAFile); err != nil {
 				return fmt.Errorf("read the authority of the repository's server: %w", err)
 			}
 		}
@@ -87,6 +89,23 @@ func openStorage(sp *spec.Spec, s *backup.Storage, key pki.Secret) error {
 		s.SFTP.Key = pki.NewSecret(append(key.Reveal(), '\n'))
 	}
 	return nil
+}
+
+// BorrowedOptions are those by which the first database host reads the backups of another cluster, of
+// that name, in a repository; key is what they are encrypted with.
+func (c *Site) BorrowedOptions(ctx context.Context, find Finder, cluster string,
+	r spec.BackupRepository, key pki.Secret) (backup.Options, error) {
+	o := backupOptions(c.Spec)
+	o.Stanza, o.Path, o.Storage, o.Key, o.CA = cluster, r.Path, storage(r), key, nil
+	opened, err := vault.StorageKey(ctx, r)
+	if err != nil {
+		return o, err
+	}
+	if err := openStorage(r, &o.Storage, opened); err != nil {
+		return o, err
+	}
+	t, err := find(c.Spec.Databases()[0].Name)
+	return backup.Borrowed(o, backup.Host{Target: t}), err
 }
 
 // BackupOptions returns what package backup needs to look at this cluster; false without backups.
@@ -102,8 +121,10 @@ func (c *Site) BackupOptionsFor(find Finder) (backup.Options, bool, error) {
 	}
 	o := backupOptions(sp)
 	o.CA, o.Key = cr.BackupCA, cr.BackupKey
-	if err := openStorage(sp, &o.Storage, cr.StorageKey); err != nil {
-		return o, true, err
+	for _, r := range sp.Backup.Repository {
+		if err := openStorage(r, &o.Storage, cr.StorageKey); err != nil {
+			return o, true, err
+		}
 	}
 	connected := func(h *backup.Host) error {
 		t, err := find(h.Target.Name)

@@ -85,11 +85,10 @@ func (s *State) backup(ctx context.Context, sp *spec.Spec, c *Credentials) error
 		return nil
 	}
 	for _, r := range sp.Backup.Repository {
-		key, err := storageKey(ctx, r)
-		if err != nil {
-			return fmt.Errorf("get the key of the repository: %w", err)
+		var err error
+		if c.StorageKey, err = StorageKey(ctx, r); err != nil {
+			return err
 		}
-		c.StorageKey = key
 	}
 	ca, err := s.Authority(layout.BackupAuthority, CAName(sp, layout.BackupAuthority),
 		CaOptions(sp)...)
@@ -104,17 +103,32 @@ func (s *State) backup(ctx context.Context, sp *spec.Spec, c *Credentials) error
 	return s.certificates(sp, c, layout.BackupAuthority, ca, ca.CertPEM())
 }
 
-// storageKey reads the key of the storage from where the specification says it is.
-func storageKey(ctx context.Context, r spec.BackupRepository) (pki.Secret, error) {
+// StorageKey reads the key of a repository's storage from where the specification says it is; the
+// zero value where that needs none.
+func StorageKey(ctx context.Context, r spec.BackupRepository) (pki.Secret, error) {
+	var text []byte
+	var err error
 	switch {
 	case r.KeyFile != "":
-		text, err := os.ReadFile(r.KeyFile)
-		return pki.NewSecret(bytes.TrimSpace(text)), err
+		text, err = os.ReadFile(r.KeyFile)
 	case len(r.KeyCommand) > 0:
-		text, err := Fetched(ctx, r.KeyCommand)
-		return pki.NewSecret(bytes.TrimSpace(text)), err
+		text, err = Fetched(ctx, r.KeyCommand)
+	default:
+		return pki.Secret{}, nil
 	}
-	return pki.Secret{}, nil
+	if err != nil {
+		return pki.Secret{}, fmt.Errorf("get the key of the repository: %w", err)
+	}
+	return pki.NewSecret(bytes.TrimSpace(text)), nil
+}
+
+// BackupKey returns the key that a cluster's backups are encrypted with, from its state directory.
+func (s *State) BackupKey() (pki.Secret, error) {
+	key, err := s.Read(SecretFile(backupKey, ""))
+	if err != nil {
+		return pki.Secret{}, fmt.Errorf("get the key of the backups: %w", err)
+	}
+	return pki.NewSecret(key), nil
 }
 
 // Rest loads everything of the REST API: its authority, the operator's certificate and the hosts'.

@@ -73,9 +73,13 @@ func PasswordFiles(o Options, m Member) []remote.Resource {
 
 // SetRoles is the command that gives the three roles of a running cluster the passwords of the
 // options, and the rights that they need. It is run on the leader's host, and can be run again.
-func SetRoles(o Options) remote.Cmd {
+func SetRoles(o Options) remote.Cmd { return SetRolesAt(o, socketDir, o.WithDefaults().ListenPort) }
+
+// SetRolesAt is SetRoles for a server whose socket is in another directory and has another port's
+// name.
+func SetRolesAt(o Options, socket string, port int) remote.Cmd {
 	o = o.WithDefaults()
-	cmd := o.script(o.rolesSQL() + o.rightsSQL())
+	cmd := o.scriptAt(socket, port, o.rolesSQL()+o.rightsSQL())
 	cmd.Secrets = []string{string(o.Superuser.Verifier.Reveal()),
 		string(o.Replication.Verifier.Reveal()), string(o.Rewind.Verifier.Reveal())}
 	return cmd
@@ -129,8 +133,10 @@ func Copies(o Options) remote.Cmd {
 }
 
 // script is a command that has the local PostgreSQL run SQL as the superuser.
-func (o Options) script(sql string) remote.Cmd {
-	argv := append(o.psql(), "-w", "-h", socketDir, "-p", fmt.Sprint(o.ListenPort), "-U",
+func (o Options) script(sql string) remote.Cmd { return o.scriptAt(socketDir, o.ListenPort, sql) }
+
+func (o Options) scriptAt(socket string, port int, sql string) remote.Cmd {
+	argv := append(o.psql(), "-w", "-h", socket, "-p", fmt.Sprint(port), "-U",
 		o.Superuser.Username, "-d", "postgres", "-f", "-")
 	return remote.Cmd{
 		Argv: pgsession.Clean(

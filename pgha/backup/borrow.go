@@ -53,6 +53,14 @@ func Borrow(ctx context.Context, o Options) error {
 	return Reach(ctx, o)
 }
 
+// MarkBeginning leaves a note on a database host: the data that it is about to get is what the cluster
+// begins with, and no stranger's. Safe to repeat.
+func MarkBeginning(ctx context.Context, o Options, t *remote.Target) error {
+	_, err := t.Ensure(ctx, Layout(o, Host{Target: t}).Place(layout.BackupBegins, fmt.Appendf(nil,
+		"Written by pgha: the databases of this host began with the backups of %s.\n", o.Stanza)))
+	return err
+}
+
 // GiveBack deletes what Borrow has written. Safe to repeat.
 func GiveBack(ctx context.Context, o Options) error {
 	t := o.Repository.Target

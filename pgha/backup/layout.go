@@ -103,7 +103,8 @@ func Layout(o Options, h Host) layout.Layout {
 			layout.File{Path: servicePath(canaryUnit), From: layout.FromTemplates},
 			layout.File{Path: timerPath(canaryUnit), From: layout.FromTemplates},
 			layout.File{Path: scratchPath, Mode: 0o755, From: layout.FromTemplates},
-			own(layout.File{Path: proofDir, Dir: true, From: layout.FromTemplates}))
+			own(layout.File{Path: proofDir, Dir: true, From: layout.FromTemplates}),
+			layout.File{Path: layout.BackupBegins, Optional: true, From: layout.FromTemplates})
 		l.Units = append(l.Units, layout.Unit{Name: canaryUnit + ".timer", Kind: layout.Helper,
 			From: layout.FromTemplates})
 	}

@@ -53,6 +53,8 @@ func want(c *site.Site, h spec.Host) preflight.Want {
 func wantDatabase(c *site.Site, w *preflight.Want) {
 	sp := c.Spec
 	w.Database = true
+	w.Files = append(w.Files, preflight.File{Path: layout.BackupBegins,
+		Unit: layout.PatroniUnit})
 	w.Data = append(w.Data, preflight.Data{Path: path.Clean(sp.PostgreSQL.DataDir),
 		Field: "postgresql.data_dir"})
 	if sp.PostgreSQL.Source != spec.SourceDistribution {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/pgha/toolkit/pgha/layout"
 )
 
 // configPath is Patroni's configuration: a host that has pgha's, and trusts the cluster's
@@ -46,7 +48,8 @@ func (j *judge) judgeContent(d Data, seen Directory) {
 		return n == "lost+found" || d.Etcd && n == "default"
 	})
 	switch {
-	case d.Etcd && j.Member, !d.Etcd && j.Member && j.ours(configPath):
+	case d.Etcd && j.Member,
+		!d.Etcd && j.Member && (j.ours(configPath) || j.ours(layout.BackupBegins)):
 	case !d.Etcd && seen.Identifier != "" && seen.Identifier == j.Cluster:
 		// A host that was a member before, or the disk of one: Patroni brings its data in line.
 	case d.Etcd && seen.Etcd:

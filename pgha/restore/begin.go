@@ -140,6 +140,9 @@ func (from Source) fill(ctx context.Context, run *job.Job) error {
 	if err := w.copyBackup(ctx); err != nil {
 		return err
 	}
+	if err := backup.MarkBeginning(ctx, w.backups, t); err != nil {
+		return err
+	}
 	if err := w.replay(ctx); err != nil {
 		return err
 	}

@@ -108,7 +108,8 @@ func StorePrefix(c *site.Site) string {
 func planAdoption(sp *spec.Spec, v storeView) (*adoption, error) {
 	databases := sp.Databases()
 	initialized, known := v.keys["initialize"]
-	if len(v.refusals) == 0 && (known || hostlook.MostAdvanced(databases, v.looks) == "") {
+	if len(v.refusals) == 0 && (known || hostlook.MostAdvanced(databases, v.looks) == "" ||
+		v.begins(databases)) {
 		return nil, nil
 	}
 	a := &adoption{why: "etcd knows nothing of this cluster, whose data is there: it lost its own"}
@@ -140,6 +141,19 @@ func planAdoption(sp *spec.Spec, v storeView) (*adoption, error) {
 	a.hold = slices.DeleteFunc(slices.Clone(a.rest), v.refuses)
 	a.forget = passed(v.keys)
 	return a, nil
+}
+
+// begins tells whether a cluster is being made that begins with given data: the first host has it and
+// no other has any, Patroni was never set up, and etcd has nothing. So there is nothing to choose.
+func (v storeView) begins(databases []spec.Host) bool {
+	for i, h := range databases {
+		look := v.looks[h.Name]
+		if look.Err != nil || look.Runs(patroni.Unit) || look.Enabled[patroni.Unit] == "enabled" ||
+			(i == 0) != (look.Control.Identifier != "") {
+			return false
+		}
+	}
+	return len(v.keys) == 0
 }
 
 // passed are those of the keys that only a running cluster can know.

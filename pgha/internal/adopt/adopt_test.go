@@ -132,6 +132,24 @@ func TestPlanAdoption(t *testing.T) {
 			change:  func(v *storeView) { v.looks["db2"] = v.looks["db1"] },
 			refused: "db1 and db2 both run as the primary",
 		},
+		"begins with given data": {change: func(v *storeView) {
+			v.refusals = nil
+			v.change("db1", down)
+			v.looks["db2"], v.looks["db3"] = hostlook.Look{}, hostlook.Look{}
+		}, nothing: true},
+		"the only one with data, and Patroni was there": {change: func(v *storeView) {
+			v.refusals = nil
+			v.change("db1", down)
+			v.change("db1", func(l *hostlook.Look) {
+				l.Enabled = map[string]string{patroni.Unit: "enabled"}
+			})
+			v.looks["db2"], v.looks["db3"] = hostlook.Look{}, hostlook.Look{}
+		}, first: "db1"},
+		"another host than the first has the data": {change: func(v *storeView) {
+			v.refusals = nil
+			v.change("db2", func(l *hostlook.Look) { down(l); l.Control.State = "in production" })
+			v.looks["db1"], v.looks["db3"] = hostlook.Look{}, hostlook.Look{}
+		}, first: "db2"},
 		"etcd knows, nobody refuses": {
 			change: func(v *storeView) {
 				v.refusals, v.keys = nil, map[string]string{"initialize": "7"}

@@ -28,6 +28,8 @@ type Facts struct {
 	Hosts []*Host `json:"hosts"`
 	// Problems is what keeps the cluster from being healthy, in status's words.
 	Problems []string `json:"problems"`
+	// Backups is what there is of backups; nil without them, or where the repository does not answer.
+	Backups *Backups `json:"backups,omitempty"`
 	// Drift is what apply would change.
 	Drift []Difference `json:"drift"`
 	// Refused are differences between the specification and what runs that apply refuses to make.
@@ -36,6 +38,18 @@ type Facts struct {
 	Unknown []string `json:"unknown,omitempty"`
 	// LongTransaction is the age from which a transaction is reported.
 	LongTransaction time.Duration `json:"long_transaction_ns"`
+}
+
+// Backups are a cluster's backups, as far as they are not as promised.
+type Backups struct {
+	// TooOld and Unproven are status's, and Said its words.
+	TooOld   bool     `json:"too_old,omitempty"`
+	Unproven bool     `json:"unproven,omitempty"`
+	Said     []string `json:"said,omitempty"`
+	// Missing is a segment that is not in the archive: from the newest backup nothing after Reaches can
+	// be reached. "" where nothing is missing.
+	Missing string    `json:"missing,omitempty"`
+	Reaches time.Time `json:"reaches,omitzero"`
 }
 
 // Authorities are the certificates, in PEM, of the three authorities of a cluster. They are no

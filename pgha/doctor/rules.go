@@ -56,6 +56,7 @@ func rules() []rule {
 			"haproxy-config-differs",
 			"keepalived-config-differs", "file-differs"}, configurationFiles},
 		{[]string{"role-lacks-right"}, roleRights},
+		{[]string{"backup-gap", "backup-too-old", "backup-unproven"}, backups},
 		{[]string{"replication-login-fails"}, replicationLogins},
 		{[]string{"postgres-start-failed", "patroni-not-answering", "postgres-not-answering",
 			"patroni-cut-from-etcd"}, members},

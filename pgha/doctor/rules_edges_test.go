@@ -439,6 +439,15 @@ func sqlEdges() map[string]edge {
 		"role-lacks-right": on(func(s *SQL) {
 			s.Lacking = []string{"role rewind_user may not log in"}
 		}),
+		"backup-gap": {
+			func(f *Facts) { f.Backups = &Backups{Missing: "000000010000000000000004"} },
+			func(f *Facts) { f.Backups = &Backups{} }},
+		"backup-too-old": {
+			func(f *Facts) { f.Backups = &Backups{TooOld: true, Said: []string{"it is old"}} },
+			func(f *Facts) { f.Backups = nil }},
+		"backup-unproven": {
+			func(f *Facts) { f.Backups = &Backups{Unproven: true, Said: []string{"it is old"}} },
+			func(f *Facts) { f.Backups = &Backups{} }},
 		"archive-failing": on(func(s *SQL) {
 			s.ArchiveFailed = "000000010000000000000004"
 		}),

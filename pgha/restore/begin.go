@@ -40,6 +40,9 @@ func SourceOf(ctx context.Context, of, sp *spec.Spec, to string) (Source, error)
 	if of.Backup == nil || len(of.Backup.Repository) == 0 || sp.Backup == nil {
 		return Source{}, known(false, nil)
 	}
+	if _, err := parseTarget(to, time.Now()); err != nil {
+		return Source{}, err
+	}
 	r := of.Backup.Repository[0]
 	from := Source{BootstrapFrom: spec.BootstrapFrom{Cluster: of.Cluster, To: to}, Fresh: true}
 	same := of.Cluster == sp.Cluster && reflect.DeepEqual(of.Backup.Repository, sp.Backup.Repository)
@@ -75,10 +78,16 @@ func SourceOf(ctx context.Context, of, sp *spec.Spec, to string) (Source, error)
 //
 // The copy is restored beside the place of the data, a server that nobody reaches replays the log, and
 // Patroni's roles get the passwords of this cluster; then it becomes the data, and Patroni leads with
-// it. The system identifier is that of the source.
+// it. The system identifier is that of the source. Safe to repeat after it was cut off.
+//
+// The phases fail with errs.ErrRefused for a moment that the source does not cover, ErrHasData as
+// Source.Fresh says, and backup.ErrUnreachable.
 func Phases(from Source) []engine.Phase {
 	const patroni = "patroni"
 	var list []engine.Phase
+	if from.Fresh {
+		list = append(list, engine.Phase{Name: "no databases", Run: engine.Standard(refuseData)})
+	}
 	for _, p := range provision.StandardPhases() {
 		if p.Name == patroni {
 			list = append(list, engine.Phase{Name: "data", After: []string{"pgbackrest"},

@@ -20,8 +20,13 @@ type BackupStatus struct {
 	Proof  *backup.Proof `json:"proof,omitempty"`
 	// Kept is a restore that nobody has confirmed: the data of before is still there.
 	Kept *KeptRestore `json:"kept,omitempty"`
-	// Warnings say what is not as the specification promises (slo). They do not make a cluster
-	// unhealthy, which works without backups; verify fails for them.
+	// TooOld: there is no backup that is as new as the specification promises (slo.backup_age).
+	// Unproven: none was restored in the time that it promises (slo.restore_proof_age), or the last
+	// one was not good. Both are false where the repository does not answer.
+	TooOld   bool `json:"too_old,omitempty"`
+	Unproven bool `json:"unproven,omitempty"`
+	// Warnings say both in words, and what did not answer. They do not make a cluster unhealthy, which
+	// works without backups; verify fails for them.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
@@ -88,7 +93,7 @@ func Backup(ctx context.Context, c *site.Site, now time.Time) *BackupStatus {
 		s.Proof = &proof
 	}
 	if listErr == nil {
-		s.Warnings = backupWarnings(c.Spec.SLO, inventory, s.Proof, now)
+		s.hold(c.Spec.SLO, inventory, now)
 	}
 	for _, err := range []error{listErr, proofErr} {
 		if err != nil {
@@ -98,28 +103,52 @@ func Backup(ctx context.Context, c *site.Site, now time.Time) *BackupStatus {
 	return &s
 }
 
-// backupWarnings hold the backups to what the specification promises.
-func backupWarnings(slo spec.SLO, i backup.Inventory, proof *backup.Proof,
-	now time.Time) []string {
+// BackupGap looks whether the log in the archive reaches from the newest backup to its end, along the
+// timelines: Missing of the answer is the segment that does not, and To the last moment that can be
+// reached. false without backups. It lists the archive, which takes a second where there are tens of
+// thousands of segments.
+func BackupGap(ctx context.Context, c *site.Site) (backup.Window, bool, error) {
+	o, ok, err := c.BackupOptions()
+	if !ok || err != nil {
+		return backup.Window{}, false, err
+	}
+	inventory, err := backup.List(ctx, o)
+	newest, any := inventory.Newest()
+	if err != nil || !any {
+		return backup.Window{}, false, err
+	}
+	archive, err := backup.ReadArchive(ctx, o)
+	if err != nil {
+		return backup.Window{}, false, err
+	}
+	return backup.Windows([]backup.Set{newest}, archive, inventory.System,
+		archive.Timeline())[0], true, nil
+}
+
+// hold holds the backups to what the specification promises.
+func (s *BackupStatus) hold(slo spec.SLO, i backup.Inventory, now time.Time) {
 	newest, any := i.Newest()
 	if !any {
-		return []string{"there is no backup yet"}
+		s.TooOld, s.Warnings = true, []string{"there is no backup yet"}
+		return
 	}
-	var found []string
 	if age := now.Sub(newest.Stop); age > slo.BackupAge {
-		found = append(found, fmt.Sprintf("the last backup is %s old, and slo.backup_age is %s",
+		s.TooOld = true
+		s.Warnings = append(s.Warnings, fmt.Sprintf("the last backup is %s old, and slo.backup_age is %s",
 			age.Round(time.Minute), slo.BackupAge))
 	}
 	since := i.Sets[0].Stop // a cluster is not blamed for the time before its first backup
 	switch {
-	case proof != nil && !proof.Proven:
-		found = append(found, "the last proof of a backup failed; the verb backup drill says why")
-	case proof != nil:
-		since = proof.Began
+	case s.Proof != nil && !s.Proof.Proven:
+		s.Unproven = true
+		s.Warnings = append(s.Warnings,
+			"the last proof of a backup failed; the verb backup drill says why")
+	case s.Proof != nil:
+		since = s.Proof.Began
 	}
 	if age := now.Sub(since); age > slo.RestoreProofAge {
-		found = append(found, fmt.Sprintf("no backup was restored to prove it for %s, and "+
+		s.Unproven = true
+		s.Warnings = append(s.Warnings, fmt.Sprintf("no backup was restored to prove it for %s, and "+
 			"slo.restore_proof_age is %s", age.Round(time.Minute), slo.RestoreProofAge))
 	}
-	return found
 }

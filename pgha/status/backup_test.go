@@ -37,7 +37,9 @@ func TestBackupWarnings(t *testing.T) {
 		"all of it": {sets(2000, 900), proof(1000, false),
 			[]string{"900h0m0s old", "failed", "no backup was restored"}},
 	} {
-		got := backupWarnings(spec.New().SLO, c.have, c.proof, now)
+		s := BackupStatus{Proof: c.proof}
+		s.hold(spec.New().SLO, c.have, now)
+		got := s.Warnings
 		if len(got) != len(c.want) {
 			t.Errorf("%s: %q", name, got)
 			continue

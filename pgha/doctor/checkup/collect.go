@@ -74,8 +74,12 @@ func Collect(ctx context.Context, c *pgha.Cluster, opts Options) (doctor.Facts, 
 	var now pgha.Status
 	wg.Go(func() { now, statusErr = c.Status(bounded) })
 	wg.Go(func() { f.Drift, f.Refused, driftErr = drift(bounded, c) })
+	wg.Go(func() { f.Backups = backupsOf(bounded, c) })
 	wg.Wait()
 	f.Problems = append([]string{}, now.Problems()...)
+	if b := now.Backup; b != nil && f.Backups != nil {
+		f.Backups.TooOld, f.Backups.Unproven, f.Backups.Said = b.TooOld, b.Unproven, b.Warnings
+	}
 	judgeState(&f, c)
 	for _, h := range f.Hosts {
 		f.Unknown = append(f.Unknown, h.Unanswered...)
@@ -92,6 +96,20 @@ func Collect(ctx context.Context, c *pgha.Cluster, opts Options) (doctor.Facts, 
 		return f, fmt.Errorf("examine the cluster: %w", err)
 	}
 	return f, nil
+}
+
+// backupsOf looks how far the archive reaches; nil without backups.
+func backupsOf(ctx context.Context, c *pgha.Cluster) *doctor.Backups {
+	if c.Spec.Backup == nil {
+		return nil
+	}
+	var found doctor.Backups
+	// Without an answer there is nothing to say of the archive; status says that it did not answer.
+	if now, err := c.Backups().List(ctx); err == nil && len(now.Windows) > 0 {
+		newest := now.Windows[len(now.Windows)-1]
+		found.Missing, found.Reaches = newest.Missing, newest.To
+	}
+	return &found
 }
 
 // lookAt asks a host its questions, in groups that run at the same time because each may have to

@@ -187,7 +187,7 @@ func (from Source) options(ctx context.Context, run *job.Job) (backup.Options, e
 		}
 		key = pki.NewSecret([]byte(strings.TrimSpace(string(text))))
 	}
-	o, err := run.BorrowedOptions(ctx, run.Target, from.Cluster, *from.Repository, key)
+	o, err := site.BorrowedOptions(ctx, run.Site, run.Target, from.Cluster, *from.Repository, key)
 	o.Progress = run.Progress
 	return o, err
 }

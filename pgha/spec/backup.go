@@ -148,9 +148,9 @@ func (c *checker) backup() {
 			"write one")
 	}
 	for i, r := range b.Repository {
-		c.backupRepository(element("backup.repository", i), r)
+		repositoryChecker{c}.check(element("backup.repository", i), r)
 	}
-	c.bootstrapFrom()
+	repositoryChecker{c}.bootstrapFrom()
 	within(c, "backup.retention_days", b.RetentionDays, 1, 3650)
 	within(c, "backup.processes", b.Processes, 1, 64)
 	c.between("backup.archive_timeout", b.ArchiveTimeout, 10*time.Second, time.Hour, time.Second)
@@ -178,7 +178,7 @@ func (c *checker) backup() {
 
 const bootstrapFrom = "backup.bootstrap_from"
 
-func (c *checker) bootstrapFrom() {
+func (c repositoryChecker) bootstrapFrom() {
 	from := c.Backup.BootstrapFrom
 	if from == nil {
 		return
@@ -193,7 +193,7 @@ func (c *checker) bootstrapFrom() {
 	}
 	switch {
 	case from.Repository != nil:
-		c.backupRepository(bootstrapFrom+".repository", *from.Repository)
+		c.check(bootstrapFrom+".repository", *from.Repository)
 	case from.Cluster != c.Cluster:
 		c.bad(bootstrapFrom+".repository", "is missing: this cluster's own has no backups of "+
 			from.Cluster, "write where they are, as in backup.repository")

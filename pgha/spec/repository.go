@@ -133,9 +133,13 @@ func (s *Spec) goodForBackups() string {
 	return cmp.Or(name, "haproxy-03")
 }
 
-// backupRepository checks a repository. Its fields have to be those of its type.
-func (c *checker) backupRepository(field string, r BackupRepository) {
-	oneOf(c, field+".type", r.Type, RepositoryHost, RepositoryDirectory, RepositoryS3, RepositorySFTP)
+// repositoryChecker checks a repository.
+type repositoryChecker struct{ *checker }
+
+// check wants fields of the repository's type alone.
+func (c repositoryChecker) check(field string, r BackupRepository) {
+	oneOf(c.checker, field+".type", r.Type, RepositoryHost, RepositoryDirectory, RepositoryS3,
+		RepositorySFTP)
 	c.ofType(field, r)
 	switch {
 	case r.Host == "":
@@ -165,7 +169,7 @@ func (c *checker) backupRepository(field string, r BackupRepository) {
 }
 
 // ofType refuses fields of another type.
-func (c *checker) ofType(field string, r BackupRepository) {
+func (c repositoryChecker) ofType(field string, r BackupRepository) {
 	for _, f := range []struct {
 		name string
 		set  bool
@@ -192,7 +196,7 @@ func (c *checker) ofType(field string, r BackupRepository) {
 }
 
 // apartFromData wants a directory that is none of the servers'.
-func (c *checker) apartFromData(field, dir string) {
+func (c repositoryChecker) apartFromData(field, dir string) {
 	for _, other := range []struct{ field, dir string }{
 		{"postgresql.data_dir", c.PostgreSQL.DataDir}, {"etcd.data_dir", c.Etcd.DataDir},
 	} {
@@ -204,7 +208,7 @@ func (c *checker) apartFromData(field, dir string) {
 	}
 }
 
-func (c *checker) s3(field string, r BackupRepository) {
+func (c repositoryChecker) s3(field string, r BackupRepository) {
 	c.pathIn(field+".path", r.Path, "/"+c.Cluster)
 	c.needs(field+".endpoint", r.Endpoint, "write the server, such as s3.eu-central-1.amazonaws.com")
 	if r.Endpoint != "" {
@@ -214,13 +218,13 @@ func (c *checker) s3(field string, r BackupRepository) {
 					"of its own")
 		}
 	}
-	within(c, field+".port", r.Port, 1, 65535)
+	within(c.checker, field+".port", r.Port, 1, 65535)
 	c.needs(field+".bucket", r.Bucket, "write the name of a bucket that is there")
 	c.needs(field+".access_key", r.AccessKey, "write the identifier of the access key")
 	c.oneWord(field+".bucket", r.Bucket)
 	c.oneWord(field+".region", r.Region)
 	c.oneWord(field+".access_key", r.AccessKey)
-	oneOf(c, field+".uri_style", r.URIStyle, URIHost, URIPath)
+	oneOf(c.checker, field+".uri_style", r.URIStyle, URIHost, URIPath)
 	if r.CAFile != "" {
 		if text, ok := c.smallFile(field+".ca_file", r.CAFile, false); ok {
 			if block, _ := pem.Decode(text); block == nil || block.Type != "CERTIFICATE" {
@@ -235,7 +239,7 @@ func (c *checker) s3(field string, r BackupRepository) {
 	}
 }
 
-func (c *checker) sftp(field string, r BackupRepository) {
+func (c repositoryChecker) sftp(field string, r BackupRepository) {
 	if r.Path == "" {
 		c.bad(field+".path", "is missing", "write a directory on the server, such as /backup/"+c.Cluster)
 	} else {
@@ -245,7 +249,7 @@ func (c *checker) sftp(field string, r BackupRepository) {
 	if _, err := netip.ParseAddr(r.Address); err != nil && r.Address != "" && !isHostName(r.Address) {
 		c.bad(field+".address", quoted(r.Address)+" is no server", "write a name or an IP address")
 	}
-	within(c, field+".port", r.Port, 1, 65535)
+	within(c.checker, field+".port", r.Port, 1, 65535)
 	c.needs(field+".user", r.User, "write the user to log in as")
 	c.oneWord(field+".user", r.User)
 	const keyscan = "write what ssh-keyscan prints behind the server's name, after you have compared " +
@@ -268,7 +272,7 @@ func (c *checker) sftp(field string, r BackupRepository) {
 }
 
 // backupKey checks where the key comes from, and returns that of a file.
-func (c *checker) backupKey(field string, r BackupRepository) (string, bool) {
+func (c repositoryChecker) backupKey(field string, r BackupRepository) (string, bool) {
 	_, given := c.d.at[field+".key_command"]
 	given = given || len(r.KeyCommand) > 0
 	switch {
@@ -287,14 +291,14 @@ func (c *checker) backupKey(field string, r BackupRepository) (string, bool) {
 	return "", false
 }
 
-func (c *checker) needs(field, value, remedy string) {
+func (c repositoryChecker) needs(field, value, remedy string) {
 	if value == "" {
 		c.bad(field, "is missing", remedy)
 	}
 }
 
 // oneWord refuses what pgbackrest.conf could not hold.
-func (c *checker) oneWord(field, value string) {
+func (c repositoryChecker) oneWord(field, value string) {
 	if strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		c.bad(field, quoted(value)+" is not one word of plain letters, digits and signs",
 			"write it without spaces")
@@ -302,7 +306,7 @@ func (c *checker) oneWord(field, value string) {
 }
 
 // pathIn checks a path in a store that is no file system of a host's.
-func (c *checker) pathIn(field, path, example string) {
+func (c repositoryChecker) pathIn(field, path, example string) {
 	if !isPlainPath(path) || !strings.HasPrefix(path, "/") || strings.Contains(path, "//") ||
 		len(path) > 1 && strings.HasSuffix(path, "/") {
 		c.bad(field, quoted(path)+" is not a plain absolute path", "write a path such as "+example)

@@ -93,7 +93,7 @@ func openStorage(r spec.BackupRepository, s *backup.Storage, key pki.Secret) err
 
 // BorrowedOptions are those by which the first database host reads the backups of another cluster, of
 // that name, in a repository; key is what they are encrypted with.
-func (c *Site) BorrowedOptions(ctx context.Context, find Finder, cluster string,
+func BorrowedOptions(ctx context.Context, c *Site, find Finder, cluster string,
 	r spec.BackupRepository, key pki.Secret) (backup.Options, error) {
 	o := backupOptions(c.Spec)
 	o.Stanza, o.Path, o.Storage, o.Key, o.CA = cluster, r.Path, storage(r), key, nil

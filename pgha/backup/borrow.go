@@ -14,9 +14,9 @@ const borrowedDir = configDir + "/borrowed"
 // borrowed tells whether the repository is another cluster's, in which nothing may be written.
 func (o Options) borrowed() bool { return o.Dir != "" }
 
-// Borrowed returns the options by which a host reads the repository of another cluster, or of a former
-// one: those of o with the host in the place of the repository's and of the databases'. The path is
-// one on that host, or in the storage. Pure computation.
+// Borrowed returns the options by which a host reads the repository of another cluster, or of a
+// former one: those of o with the host in the place of the repository's and of the databases'. The
+// path is one on that host, or in the storage. Pure computation.
 func Borrowed(o Options, h Host) Options {
 	o.Dir, o.Repository, o.Databases, o.ProofHost = borrowedDir, h, []Host{h}, ""
 	return o
@@ -24,8 +24,8 @@ func Borrowed(o Options, h Host) Options {
 
 // Borrow lets the host of options that Borrowed returned read the repository, until GiveBack. On it
 // are written the configuration, with the keys, and what scratch.py reads. Needs the programs that
-// Configure installs. Safe to repeat. The error matches ErrUnreachable where the repository cannot be
-// read.
+// Configure installs. Safe to repeat. The error matches ErrUnreachable where the repository cannot
+// be read.
 func Borrow(ctx context.Context, o Options) error {
 	if err := o.Validate(); err != nil {
 		return fmt.Errorf("read another cluster's backups: %w", err)
@@ -53,8 +53,8 @@ func Borrow(ctx context.Context, o Options) error {
 	return Reach(ctx, o)
 }
 
-// MarkBeginning leaves a note on a database host: the data that it is about to get is what the cluster
-// begins with, and no stranger's. Safe to repeat.
+// MarkBeginning leaves a note on a database host: the data that it is about to get is what the
+// cluster begins with, and no stranger's. Safe to repeat.
 func MarkBeginning(ctx context.Context, o Options, t *remote.Target) error {
 	_, err := t.Ensure(ctx, Layout(o, Host{Target: t}).Place(layout.BackupBegins, fmt.Appendf(nil,
 		"Written by pgha: the databases of this host began with the backups of %s.\n", o.Stanza)))

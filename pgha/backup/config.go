@@ -81,10 +81,10 @@ func Config(o Options, h Host) ([]byte, error) {
 // Parameters are PostgreSQL's settings that make every server of the cluster archive its log. They
 // follow from Stanza and ArchiveTimeout. Pure computation.
 //
-// Replicas are given no restore_command: a promotion waits for it, and for several of them one after
-// the other (PostgreSQL 15.18, findings/postgresql-promotion-waits-for-restore-command.sh), so that a
-// repository that is silent would hold up a failover. They have the log
-// from the leader, which keeps it for them in replication slots.
+// Replicas are given no restore_command: a promotion waits for it, and for several of them one
+// after the other (PostgreSQL 15.18, findings/postgresql-promotion-waits-for-restore-command.sh),
+// so that a repository that is silent would hold up a failover. They have the log from the leader,
+// which keeps it for them in replication slots.
 func Parameters(o Options) map[string]any {
 	o = o.WithDefaults()
 	return map[string]any{

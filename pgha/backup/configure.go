@@ -32,12 +32,13 @@ RestartSec=1s
 ExecStartPost=
 `
 
-// Configure installs pgBackRest on the repository's host and on those of the databases, and makes its
-// server run there with the configuration that Config renders. It makes no stanza: see Register.
+// Configure installs pgBackRest on the repository's host and on those of the databases, and makes
+// its server run there with the configuration that Config renders. It makes no stanza: see
+// Register.
 //
-// Where Storage is mounted and nothing is, nothing is written; where it is a server, a configuration
-// by which that cannot be read does not replace the one in force. Either error matches
-// ErrUnreachable.
+// Where Storage is mounted and nothing is, nothing is written; where it is a server, a
+// configuration by which that cannot be read does not replace the one in force. Either error
+// matches ErrUnreachable.
 //
 // On the hosts it writes /etc/pgbackrest, a drop-in of pgbackrest.service, and below
 // /usr/local/lib/pgha what its units run. The repository's host gets its directory, and a timer for
@@ -159,7 +160,8 @@ WantedBy=timers.target
 		Running: remote.Yes, RestartOn: []string{timerPath(unit)}}}
 }
 
-// takeUnit makes a backup of the type that stands behind the @. What is too old goes after a full one.
+// takeUnit makes a backup of the type that stands behind the @. What is too old goes after a full
+// one.
 func (o Options) takeUnit() string {
 	return fmt.Sprintf(`# Written by pgha.
 [Unit]

@@ -136,8 +136,9 @@ func (a Archive) Leads(s Set, timeline int) bool {
 }
 
 // Windows returns what each backup can be restored to along the timeline that the cluster of that
-// system identifier is on. A backup that does not lead there has the window of its own timeline, and
-// one of former databases, whose log is elsewhere, that of its last moment alone. Pure computation.
+// system identifier is on. A backup that does not lead there has the window of its own timeline,
+// and one of former databases, whose log is elsewhere, that of its last moment alone. Pure
+// computation.
 func Windows(sets []Set, a Archive, system string, timeline int) []Window {
 	var windows []Window
 	for _, s := range sets {
@@ -224,7 +225,8 @@ func ReadArchive(ctx context.Context, o Options) (Archive, error) {
 	if err := json.Unmarshal(res.Stdout, &files); err != nil {
 		return a, fmt.Errorf("list the archive: %w", remote.OnHost(t.Name, err))
 	}
-	// Of a cluster's former databases, too: their directories have lower numbers behind the version.
+	// Of a cluster's former databases, too: their directories have lower numbers behind the
+	// version.
 	newest := newestArchive(slices.Collect(maps.Keys(files)))
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		base := path.Base(name)

@@ -108,8 +108,8 @@ func List(ctx context.Context, o Options) (Inventory, error) {
 // lookTimeout bounds one question to a host.
 const lookTimeout = 30 * time.Second
 
-// The codes of pgBackRest's status (command/info/info.c, 2.45 to 2.60): a stanza without a backup is
-// no fault.
+// The codes of pgBackRest's status (command/info/info.c, 2.45 to 2.60): a stanza without a backup
+// is no fault.
 const (
 	statusOK        = 0
 	statusNoBackup  = 2

@@ -25,8 +25,8 @@ type Host struct {
 	Certificate pki.KeyPair
 }
 
-// Options describe the backups of a cluster. Stanza, Databases, Repository, CA and PostgreSQLVersion
-// have no default; every other zero value is a good one.
+// Options describe the backups of a cluster. Stanza, Databases, Repository, CA and
+// PostgreSQLVersion have no default; every other zero value is a good one.
 type Options struct {
 	// Stanza names the cluster in the repository.
 	Stanza string

@@ -15,9 +15,9 @@ import (
 var ErrForeign = errs.New(errs.Refused, "the repository is another cluster's")
 
 // Register gives the cluster its place in the repository, which has to know the system identifier
-// of the databases: stanza-create where there is none, and stanza-upgrade where the repository knows
-// this cluster's former databases, whose backups stay. The leader must run. Safe to repeat: where
-// nothing differs nothing is changed.
+// of the databases: stanza-create where there is none, and stanza-upgrade where the repository
+// knows this cluster's former databases, whose backups stay. The leader must run. Safe to repeat:
+// where nothing differs nothing is changed.
 //
 // system is the identifier of the databases, and former those that they had before; a repository
 // that knows neither is refused with ErrForeign.
@@ -69,8 +69,8 @@ func (o Options) stanza(ctx context.Context, command string) error {
 	return nil
 }
 
-// Check pushes a segment of the write-ahead log and waits until it is in the repository. It is run on
-// the repository's host, which knows who leads: a replica's own check always fails (exit 27 of
+// Check pushes a segment of the write-ahead log and waits until it is in the repository. It is run
+// on the repository's host, which knows who leads: a replica's own check always fails (exit 27 of
 // pgBackRest 2.60). The error has pgBackRest's words.
 func Check(ctx context.Context, o Options) error {
 	o = o.WithDefaults()

@@ -39,9 +39,9 @@ type Reached struct {
 // Directory is where the copy is; its data is in the directory data there.
 func (s Scratch) Directory() string { return s.WithDefaults().scratchDir(s.Purpose) }
 
-// Restore copies, by options of pgbackrest restore. size is the databases' in bytes: without room for
-// it nothing is copied. It runs as a unit, and goes on when this program ends: a later call waits for
-// it. What is there complete stays; what is not is begun again.
+// Restore copies, by options of pgbackrest restore. size is the databases' in bytes: without room
+// for it nothing is copied. It runs as a unit, and goes on when this program ends: a later call
+// waits for it. What is there complete stays; what is not is begun again.
 func (s Scratch) Restore(ctx context.Context, size int64, options ...string) error {
 	argv := append([]string{"restore", s.Directory(), strconv.FormatInt(size, 10)}, options...)
 	_, err := s.unit(ctx, argv...)
@@ -62,8 +62,8 @@ func (s Scratch) Open(ctx context.Context) (Reached, error) {
 	return r, err
 }
 
-// serve starts the server, unless it runs: as a unit of its own, because one that ends while something
-// that it has started goes on keeps its name taken (systemd 262).
+// serve starts the server, unless it runs: as a unit of its own, because one that ends while
+// something that it has started goes on keeps its name taken (systemd 262).
 func (s Scratch) serve(ctx context.Context) error {
 	o, unit := s.Options, "pgha-scratch-"+s.Purpose+"-server"
 	state, err := s.Target.Output(ctx, "systemctl", "show", "-P", "ActiveState", unit)
@@ -89,8 +89,8 @@ func (s Scratch) Drop(ctx context.Context) error {
 	return err
 }
 
-// unit runs scratch.py as a unit of its own, and returns what it printed. One that a former call has
-// begun is waited for first.
+// unit runs scratch.py as a unit of its own, and returns what it printed. One that a former call
+// has begun is waited for first.
 func (s Scratch) unit(ctx context.Context, argv ...string) (string, error) {
 	o, t := s.WithDefaults(), s.Target
 	unit := "pgha-scratch-" + s.Purpose
@@ -143,8 +143,8 @@ func (o Options) awaitEnd(ctx context.Context, t *remote.Target, unit string) er
 	})
 }
 
-// NewTimeline lets a host's own data, whose server must be down, go on on a timeline that is free in the
-// archive, as a promotion does. Safe to repeat: each time takes another one.
+// NewTimeline lets a host's own data, whose server must be down, go on on a timeline that is free
+// in the archive, as a promotion does. Safe to repeat: each time takes another one.
 func NewTimeline(ctx context.Context, o Options, t *remote.Target) error {
 	s := Scratch{Options: o, Target: t, Purpose: "fork"}
 	_, err := s.unit(ctx, "fork", s.Directory())

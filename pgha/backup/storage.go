@@ -198,8 +198,8 @@ func (o Options) unreachable(err error) error {
 // ErrUnreachable: the repository's host cannot reach the storage, or may not read it.
 var ErrUnreachable = errs.New(errs.Unhealthy, "the repository cannot be reached")
 
-// refuseNoMount refuses a path that has to be on a mounted file system, and is not: what was written
-// there would fill the disk of the system, and be hidden by the next mount.
+// refuseNoMount refuses a path that has to be on a mounted file system, and is not: what was
+// written there would fill the disk of the system, and be hidden by the next mount.
 func refuseNoMount(ctx context.Context, o Options) error {
 	t := o.Repository.Target
 	if !o.Storage.Mounted || t.LeftOut {

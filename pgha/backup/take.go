@@ -17,9 +17,9 @@ var ErrFailed = errs.New(errs.Unhealthy, "pgBackRest failed")
 // ErrRunning: a backup is being made already.
 var ErrRunning = errs.New(errs.Locked, "a backup is being made")
 
-// Take makes a backup, and returns it. It runs as a unit on the repository's host, so that it goes on
-// when this program ends; then the next call waits for that one and returns ErrRunning. After a full
-// backup those go that are older than RetentionDays.
+// Take makes a backup, and returns it. It runs as a unit on the repository's host, so that it goes
+// on when this program ends; then the next call waits for that one and returns ErrRunning. After a
+// full backup those go that are older than RetentionDays.
 //
 // A replica is read where one streams, else the leader. Progress receives how far it is, in bytes.
 // Nothing changes on the databases' hosts but the load: a fast checkpoint, and reads.
@@ -56,8 +56,8 @@ func Take(ctx context.Context, o Options, t Type) (Set, error) {
 	return newest, nil
 }
 
-// Expire deletes backups and write-ahead log that are older than RetentionDays says. It never leaves
-// fewer than one full backup. Safe to repeat.
+// Expire deletes backups and write-ahead log that are older than RetentionDays says. It never
+// leaves fewer than one full backup. Safe to repeat.
 func Expire(ctx context.Context, o Options) error {
 	o = o.WithDefaults()
 	t := o.Repository.Target

@@ -28,7 +28,8 @@ type Facts struct {
 	Hosts []*Host `json:"hosts"`
 	// Problems is what keeps the cluster from being healthy, in status's words.
 	Problems []string `json:"problems"`
-	// Backups is what there is of backups; nil without them, or where the repository does not answer.
+	// Backups is what there is of backups; nil without them, or where the repository does not
+	// answer.
 	Backups *Backups `json:"backups,omitempty"`
 	// Drift is what apply would change.
 	Drift []Difference `json:"drift"`
@@ -46,8 +47,8 @@ type Backups struct {
 	TooOld   bool     `json:"too_old,omitempty"`
 	Unproven bool     `json:"unproven,omitempty"`
 	Said     []string `json:"said,omitempty"`
-	// Missing is a segment that is not in the archive: from the newest backup nothing after Reaches can
-	// be reached. "" where nothing is missing.
+	// Missing is a segment that is not in the archive: from the newest backup nothing after Reaches
+	// can be reached. "" where nothing is missing.
 	Missing string    `json:"missing,omitempty"`
 	Reaches time.Time `json:"reaches,omitzero"`
 }

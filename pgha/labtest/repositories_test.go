@@ -23,9 +23,9 @@ import (
 	"github.com/pgha/toolkit/pgha/restore"
 )
 
-// TestRepositories keeps backups on a mount, on a server of SSH and in a bucket, and goes back from each;
-// then all hosts are lost, and the cluster begins again with what is in the bucket, and another one,
-// too.
+// TestRepositories keeps backups on a mount, on a server of SSH and in a bucket, and goes back from
+// each; then all hosts are lost, and the cluster begins again with what is in the bucket, and
+// another one, too.
 func TestRepositories(t *testing.T) {
 	t.Parallel()
 	wantTime(t, 16*time.Minute)
@@ -87,8 +87,8 @@ func testRepositoryUnreachable(t *testing.T, s site) {
 	s.applyNothing(t)
 }
 
-// testAllLost: the hosts come back empty. The first run is cut off when the data is there, and Patroni
-// has not led with it.
+// testAllLost: the hosts come back empty. The first run is cut off when the data is there, and
+// Patroni has not led with it.
 func testAllLost(t *testing.T, s site, options lab.Options, store bucket) {
 	s.rows(t, 25)
 	s.verb(t, nil, "backup", "check") // brings what has been written to the archive
@@ -113,7 +113,8 @@ func testAllLost(t *testing.T, s site, options lab.Options, store bucket) {
 	s.verify(t)
 }
 
-// testAnother: another cluster begins with a moment of the first one, whose repository stays as it is.
+// testAnother: another cluster begins with a moment of the first one, whose repository stays as it
+// is.
 func testAnother(t *testing.T, s site, options lab.Options, store bucket, base string) {
 	s.rows(t, 5)
 	moment := s.now(t)

@@ -40,8 +40,8 @@ const (
 
 	BackupCerts = "/etc/pgbackrest/certs"
 	BackupCA    = BackupCerts + "/ca.crt"
-	// BackupBegins says that the data of the host, which Patroni need not have seen yet, was restored
-	// to begin the cluster with.
+	// BackupBegins says that the data of the host, which Patroni need not have seen yet, was
+	// restored to begin the cluster with.
 	BackupBegins = "/var/lib/pgha/begins"
 )
 

@@ -56,8 +56,8 @@ func refuseEvents(ctx context.Context, run *job.Job) error {
 	return nil
 }
 
-// refuseOtherCipher refuses to write files in another form than those that are in the repository: who
-// reads it can read one of the two.
+// refuseOtherCipher refuses to write files in another form than those that are in the repository:
+// who reads it can read one of the two.
 func refuseOtherCipher(ctx context.Context, run *job.Job, o backup.Options) error {
 	other, err := backup.OtherKey(ctx, o)
 	if err != nil {

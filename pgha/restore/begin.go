@@ -26,16 +26,16 @@ type Source struct {
 	// Key that the backups are encrypted with, where BootstrapFrom.Repository is set and KeyFile is
 	// not. The zero value means that they are not encrypted.
 	Key pki.Secret
-	// Fresh: databases that are there are refused before anything is changed. Else they stay, and the
-	// source is not read.
+	// Fresh: databases that are there are refused before anything is changed. Else they stay, and
+	// the source is not read.
 	Fresh bool
 }
 
-// SourceOf returns the backups of a cluster as a source for the cluster of sp, which may be the same
-// one after the loss of all its hosts. It reads the key from the state directory of the first. The
-// error matches ErrNone for a cluster without backups, and errs.ErrRefused for a repository that is a
-// directory on a host of another cluster, which nobody else reads, and for one that both clusters would
-// write in the same place.
+// SourceOf returns the backups of a cluster as a source for the cluster of sp, which may be the
+// same one after the loss of all its hosts. It reads the key from the state directory of the first.
+// The error matches ErrNone for a cluster without backups, and errs.ErrRefused for a repository
+// that is a directory on a host of another cluster, which nobody else reads, and for one that both
+// clusters would write in the same place.
 func SourceOf(ctx context.Context, of, sp *spec.Spec, to string) (Source, error) {
 	if of.Backup == nil || len(of.Backup.Repository) == 0 || sp.Backup == nil {
 		return Source{}, known(false, nil)
@@ -72,13 +72,13 @@ func SourceOf(ctx context.Context, of, sp *spec.Spec, to string) (Source, error)
 	return from, nil
 }
 
-// Phases are provision.StandardPhases with one more, "data", before PostgreSQL's first start: where no
-// database host has data, the first one is filled with what the source has. Where one has, nothing is
-// done.
+// Phases are provision.StandardPhases with one more, "data", before PostgreSQL's first start: where
+// no database host has data, the first one is filled with what the source has. Where one has,
+// nothing is done.
 //
-// The copy is restored beside the place of the data, a server that nobody reaches replays the log, and
-// Patroni's roles get the passwords of this cluster; then it becomes the data, and Patroni leads with
-// it. The system identifier is that of the source. Safe to repeat after it was cut off.
+// The copy is restored beside the place of the data, a server that nobody reaches replays the log,
+// and Patroni's roles get the passwords of this cluster; then it becomes the data, and Patroni
+// leads with it. The system identifier is that of the source. Safe to repeat after it was cut off.
 //
 // The phases fail with errs.ErrRefused for a moment that the source does not cover, ErrHasData as
 // Source.Fresh says, and backup.ErrUnreachable.

@@ -80,8 +80,8 @@ func TestSourceOf(t *testing.T) {
 	}
 }
 
-// TestPhases: the data is there after the repository can be read and before Patroni starts, and hosts
-// with data are refused before anything.
+// TestPhases: the data is there after the repository can be read and before Patroni starts, and
+// hosts with data are refused before anything.
 func TestPhases(t *testing.T) {
 	t.Parallel()
 	phases := Phases(Source{Fresh: true})

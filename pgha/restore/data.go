@@ -74,8 +74,8 @@ func (w *work) replay(ctx context.Context) error {
 		s.Directory(), w.Spec.PostgreSQL.DataDir)
 }
 
-// settle gives the restored server, which runs, the passwords that Patroni's roles have today: those
-// of its time may be others.
+// settle gives the restored server, which runs, the passwords that Patroni's roles have today:
+// those of its time may be others.
 func settle(ctx context.Context, r *job.Job, s backup.Scratch, reached backup.Reached) error {
 	if r.Planning() {
 		return nil
@@ -104,9 +104,9 @@ func (w *work) bringBack(ctx context.Context) error {
 		w.undoneDir())
 }
 
-// ownTimeline lets the data of before go on on a new timeline. On its own one a later failover would
-// take the next number, which the restored databases have used: its segments would not be those in
-// the archive, and archiving would stop (exit 45 of pgBackRest 2.60).
+// ownTimeline lets the data of before go on on a new timeline. On its own one a later failover
+// would take the next number, which the restored databases have used: its segments would not be
+// those in the archive, and archiving would stop (exit 45 of pgBackRest 2.60).
 func (w *work) ownTimeline(ctx context.Context) error {
 	t, err := w.Target(w.Host)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Backup says where backups and the write-ahead log go, and how often. pgBackRest makes and restores
-// them.
+// Backup says where backups and the write-ahead log go, and how often. pgBackRest makes and
+// restores them.
 type Backup struct {
 	// Repository is where they are kept: one. No default.
 	Repository []BackupRepository `yaml:"repository"`
@@ -41,8 +41,8 @@ type Backup struct {
 	ProofHost string `yaml:"proof_host,omitempty"`
 	// Proof is when that is done, as systemd.time(7) has it; "" for never. Default: "Sun 05:00".
 	Proof string `yaml:"proof"`
-	// BootstrapFrom is what a cluster that has no databases yet begins with. Once there are some it is
-	// not read. Default: none, and the cluster begins empty.
+	// BootstrapFrom is what a cluster that has no databases yet begins with. Once there are some it
+	// is not read. Default: none, and the cluster begins empty.
 	BootstrapFrom *BootstrapFrom `yaml:"bootstrap_from,omitempty"`
 }
 
@@ -50,13 +50,13 @@ type Backup struct {
 type BootstrapFrom struct {
 	// Cluster is the name of the cluster whose backups they are. Default: this cluster's.
 	Cluster string `yaml:"cluster,omitempty"`
-	// Repository has them: the first database host reads it, so the path of a directory is one there,
-	// and Host is not read. Default: none; this cluster's own repository, which its hosts were lost
-	// from.
+	// Repository has them: the first database host reads it, so the path of a directory is one
+	// there, and Host is not read. Default: none; this cluster's own repository, which its hosts
+	// were lost from.
 	Repository *BackupRepository `yaml:"repository,omitempty"`
 	// KeyFile holds the key that they are encrypted with, as secrets/backup of the other cluster's
-	// state directory has it; a file on this machine, readable by its owner only. Default: none; this
-	// cluster's own key, or none where Encrypted is false.
+	// state directory has it; a file on this machine, readable by its owner only. Default: none;
+	// this cluster's own key, or none where Encrypted is false.
 	KeyFile string `yaml:"encryption_key_file,omitempty"`
 	// To is the moment, as restore.Options.To is written. Default: "latest".
 	To string `yaml:"to"`
@@ -211,8 +211,8 @@ func hostNames(hosts []Host) []string {
 	return names
 }
 
-// calendarSyntax has the characters of systemd's calendar events; whether it is one, systemd says on
-// the host before the timer is put in place.
+// calendarSyntax has the characters of systemd's calendar events; whether it is one, systemd says
+// on the host before the timer is put in place.
 var calendarSyntax = regexp.MustCompile(`^[A-Za-z0-9*.,:/~ _+-]+$`)
 
 func (c *checker) calendar(field, text string) {

@@ -143,8 +143,9 @@ func planAdoption(sp *spec.Spec, v storeView) (*adoption, error) {
 	return a, nil
 }
 
-// begins tells whether a cluster is being made that begins with given data: the first host has it and
-// no other has any, Patroni was never set up, and etcd has nothing. So there is nothing to choose.
+// begins tells whether a cluster is being made that begins with given data: the first host has it
+// and no other has any, Patroni was never set up, and etcd has nothing. So there is nothing to
+// choose.
 func (v storeView) begins(databases []spec.Host) bool {
 	for i, h := range databases {
 		look := v.looks[h.Name]

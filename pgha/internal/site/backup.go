@@ -91,8 +91,8 @@ func openStorage(r spec.BackupRepository, s *backup.Storage, key pki.Secret) err
 	return nil
 }
 
-// BorrowedOptions are those by which the first database host reads the backups of another cluster, of
-// that name, in a repository; key is what they are encrypted with.
+// BorrowedOptions are those by which the first database host reads the backups of another cluster,
+// of that name, in a repository; key is what they are encrypted with.
 func BorrowedOptions(ctx context.Context, c *Site, find Finder, cluster string,
 	r spec.BackupRepository, key pki.Secret) (backup.Options, error) {
 	o := backupOptions(c.Spec)

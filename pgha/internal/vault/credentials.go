@@ -18,8 +18,8 @@ import (
 // directory and completed where something is missing or due.
 type Credentials struct {
 	EtcdCA, PatroniCA, PostgresCA []byte
-	// BackupCA signs the certificates of pgBackRest's servers, and BackupKey encrypts what is in the
-	// repository; neither is there without backups.
+	// BackupCA signs the certificates of pgBackRest's servers, and BackupKey encrypts what is in
+	// the repository; neither is there without backups.
 	BackupCA  []byte
 	BackupKey pki.Secret
 	// StorageKey opens the storage that keeps the repository, where that needs a key.
@@ -73,8 +73,8 @@ func LoadCredentials(ctx context.Context, s *State, sp *spec.Spec) (*Credentials
 // backupKey is the secret that files in the repository are encrypted with.
 const backupKey = "backup"
 
-// BackupSecrets are the files of what is made with the first backups of a cluster, which may run for
-// years by then.
+// BackupSecrets are the files of what is made with the first backups of a cluster, which may run
+// for years by then.
 func BackupSecrets() []string {
 	return []string{CAFile(layout.BackupAuthority, ".crt"), SecretFile(backupKey, "")}
 }

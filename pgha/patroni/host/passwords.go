@@ -85,9 +85,9 @@ func SetRolesAt(o Options, socket string, port int) remote.Cmd {
 	return cmd
 }
 
-// SetRights is the command that gives the roles of replication and of pg_rewind in a running cluster
-// what they need. Patroni does so when it makes a cluster, and never again. It is run on the leader's
-// host, and can be run again.
+// SetRights is the command that gives the roles of replication and of pg_rewind in a running
+// cluster what they need. Patroni does so when it makes a cluster, and never again. It is run on
+// the leader's host, and can be run again.
 func SetRights(o Options) remote.Cmd {
 	o = o.WithDefaults()
 	return o.script("SET synchronous_commit TO local;\n" + o.rightsSQL())
@@ -122,8 +122,8 @@ func HasSlots(o Options, names []string) remote.Cmd {
 		strings.Join(quoted, ", ") + ");\n")
 }
 
-// Copies is the command that prints the base backups that are being taken of the member, a line each:
-// "ADDRESS|STREAMED|TOTAL", the bytes that were sent and those of all databases.
+// Copies is the command that prints the base backups that are being taken of the member, a line
+// each: "ADDRESS|STREAMED|TOTAL", the bytes that were sent and those of all databases.
 func Copies(o Options) remote.Cmd {
 	return o.WithDefaults().script("\\pset tuples_only\n\\pset format unaligned\n" +
 		"SELECT pg_catalog.host(a.client_addr), p.backup_streamed, (SELECT " +

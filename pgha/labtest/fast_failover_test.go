@@ -45,10 +45,9 @@ func TestFastFailover(t *testing.T) {
 	for _, scenario := range []string{"leader-power", "leader-power-etcd", "leader-partitioned"} {
 		runPart(t, scenario, func(t *testing.T) {
 			// A busy machine keeps no promise in seconds: what counts is who took the key away.
-			const taken = "every voter has fenced it$"
-			before := strings.Count(s.agents(t, taken), "\n")
+			before := s.taken(t)
 			s.practise(t, scenario)
-			if after := strings.Count(s.agents(t, taken), "\n"); after != before+1 {
+			if after := s.taken(t); after != before+1 {
 				t.Errorf("the key was taken away %d times:\n%s", after-before, s.agents(t, "pgha: "))
 			}
 			s.noFence(t)
@@ -98,8 +97,15 @@ func (s site) agents(t *testing.T, words string) string {
 	for _, h := range s.databases() {
 		all.WriteString(s.mustInHost(t, h.Name,
 			"journalctl --no-pager -o short-precise -u pgha-failover | grep '"+words+"' || true"))
+		all.WriteString("\n")
 	}
-	return all.String()
+	return strings.TrimSpace(all.String())
+}
+
+// taken counts how often an agent has taken the leader key away.
+func (s site) taken(t *testing.T) int {
+	t.Helper()
+	return strings.Count(s.agents(t, "pgha: the leader key"), "every voter has fenced it")
 }
 
 // noFence wants that none is left.

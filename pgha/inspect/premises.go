@@ -53,6 +53,13 @@ func want(c *site.Site, h spec.Host) preflight.Want {
 func wantDatabase(c *site.Site, w *preflight.Want) {
 	sp := c.Spec
 	w.Database = true
+	if sp.Patroni.FastFailover.SuspectAfter > 0 {
+		for _, other := range sp.Databases() {
+			if other.Name != w.Host {
+				w.Fences = append(w.Fences, other.Address)
+			}
+		}
+	}
 	w.Data = append(w.Data, preflight.Data{Path: path.Clean(sp.PostgreSQL.DataDir),
 		Field: "postgresql.data_dir"})
 	if sp.PostgreSQL.Source != spec.SourceDistribution {

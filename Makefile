@@ -91,8 +91,8 @@ lab-test: lab-deps test-deps ## tests that boot real hosts, install clusters on 
 	exit $$code
 
 .PHONY: soak
-soak: lab-deps ## the same tests with many more repetitions and every drill, in about two hours (root)
-	PGHA_LAB=1 PGHA_SOAK=1 go test -v -p 1 -parallel 2 -timeout 4h -run 'TestOperations|TestUpkeep|TestDrills' ./pgha/labtest
+soak: lab-deps ## the same tests with many more repetitions, every drill, and 200 faults in a row (PGHA_SEED=7), in hours (root)
+	PGHA_LAB=1 PGHA_SOAK=1 go test -v -p 1 -parallel 2 -timeout 10h -run 'TestOperations|TestUpkeep|TestDrills|TestFastFailoverSoak' ./pgha/labtest
 
 .PHONY: lint
 lint: go $(LINT) ## formatting, go vet, golangci-lint with the direction of imports, shellcheck, perl and pyflakes

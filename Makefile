@@ -43,7 +43,7 @@ release: go ## build the archives and Debian packages of a release in dist/relea
 	BUILDVCS=$(BUILDVCS) scripts/release.sh
 
 .PHONY: drill
-drill: lab-deps build ## break a new lab in every way there is, measure it, and write dist/drill.html (about 20 minutes; root)
+drill: lab-deps build ## break a new lab in every way there is, measure it, and write dist/drill.html (about 40 minutes; root)
 	@mkdir -p dist; trap '$(CLI) --lab-name drill lab down' EXIT; \
 	$(CLI) --lab-name drill lab up; \
 	$(CLI) --lab-name drill lab spec >bin/drill.yaml; \

@@ -22,7 +22,7 @@ type Host struct {
 	// MACs are the hardware addresses of the host's interfaces.
 	MACs []string
 	// Routes maps the address of a peer to the way there; an address without a way is missing.
-	Routes  map[string]Route
+	Routes map[string]Route
 	// Unfenced says why the host could not let nothing out to an address, by the address.
 	Unfenced map[string]string
 	Locales  []string

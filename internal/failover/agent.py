@@ -365,7 +365,8 @@ class Runner:
                     host = self.hosts.get(view.leader)
                     self.looker.watch(None if view.leader == self.args.me else host or self.looker.host)
             timeline = None
-            if agent.record or silent > self.args.suspect_after:
+            # Patroni is asked only when the answer counts: before a fence, and for lifting one. A question costs a handshake.
+            if agent.phase == steps.SUSPECTED or agent.record and not self.counts(view):
                 mine = self.hosts[self.args.me]
                 timeline = local(mine.address, self.args.rest_port, self.args.certs, agent.record)
             step = agent.next(clock(), silent, view, timeline)
@@ -373,7 +374,13 @@ class Runner:
                 agent.done(clock(), step, self.take(step, timeline))
                 view = None if step.name == "withdraw" else view
             else:
-                time.sleep(0.05 if agent.phase not in (steps.CALM, steps.HELD) else steps.LOOK)
+                soon = agent.phase == steps.CALM and silent > self.args.suspect_after - 1
+                time.sleep(0.05 if soon or agent.phase not in (steps.CALM, steps.HELD) else steps.LOOK)
+
+    def counts(self, view):
+        """Whether the fence is on its way to take the leader's key away, so that nothing can lift it yet."""
+        on_its_way = self.agent.phase in (steps.FENCED, steps.SEVERED, steps.TOLD)
+        return on_its_way and view and view.leader == self.agent.record.leader
 
     def take(self, step, timeline):
         leader = (step.claim or self.agent.record).leader

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pgha/toolkit/internal/poll"
@@ -105,8 +106,8 @@ func leaderPowerDegraded(ctx context.Context, s *experiment) error {
 		func(ctx context.Context) (string, error) {
 			status, err := s.cluster.Status(ctx)
 			for _, m := range status.Members {
-				if m.Host == replica && m.State == "streaming" {
-					return replica + " counts as streaming", err
+				if m.Host == replica && strings.HasSuffix(m.Role, "_standby") {
+					return replica + " is " + m.Role, err
 				}
 			}
 			return "", err

@@ -77,6 +77,7 @@ func TestFastFailover(t *testing.T) {
 		})
 	}
 	runPart(t, "an agent does not run", func(t *testing.T) { testAgentStopped(t, s) })
+	runPart(t, "a host that cannot fence", func(t *testing.T) { testCannotFence(t, s) })
 	runPart(t, "a fence stays", func(t *testing.T) { testFenceStays(t, s) })
 	runPart(t, "faults in a row", func(t *testing.T) { s.faultsInARow(t, 2) })
 	s.applyNothing(t)
@@ -140,6 +141,24 @@ func testAgentStopped(t *testing.T, s site) {
 		t.Errorf("doctor: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	s.awaitHealthy(t)
+}
+
+// testCannotFence gives a host a route of its own to another one, and wants plan to say so.
+func testCannotFence(t *testing.T, s site) {
+	host, other := s.databases()[0].Name, s.databases()[1].Address
+	s.mustInHost(t, host, fmt.Sprintf(
+		"ip route add %[1]s/32 $(ip -o route get %[1]s | grep -o 'dev [^ ]*')", other))
+	if got := s.cli(t, "plan"); got.code == 0 || !strings.Contains(got.stdout+got.stderr,
+		"it cannot fence "+other+": it has a route of its own") {
+		t.Errorf("plan: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	s.mustInHost(t, host, "ip route del "+other+"/32")
+	if left := s.mustInHost(t, host, "ip route show type prohibit"); left != "" {
+		t.Errorf("the trial has left a route: %s", left)
+	}
+	if got := s.cli(t, "plan"); got.code != 0 {
+		t.Errorf("plan: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
 }
 
 // testFenceStays leaves a fence behind that the timer was kept from removing, and wants status to

@@ -60,7 +60,7 @@ bench-scale: go ## measure a run without changes on 6 and on 100 simulated hosts
 	go run ./cmd/pgha-bench -scale $(if $(RUNS),-runs $(RUNS))
 
 .PHONY: bench-operations
-bench-operations: lab-deps ## measure seconds without writes and lost rows, 10 times each, in about an hour (RUNS=2 ONLY=switchover,power-fast)
+bench-operations: lab-deps ## measure seconds without writes and lost rows, 10 times each, in about two hours (RUNS=2 ONLY=switchover,power-fence)
 	go run ./cmd/pgha-bench -operations $(if $(RUNS),-runs $(RUNS)) $(if $(ONLY),-only $(ONLY))
 
 .PHONY: bench-hosts

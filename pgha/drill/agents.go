@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/pgha/toolkit/pgha/layout"
 )
@@ -47,7 +48,8 @@ func (s *experiment) withoutAgent(ctx context.Context, signal, done string) erro
 
 // stopAgents takes the agents of all replicas away, and the power of the leader's host.
 func stopAgents(ctx context.Context, s *experiment) error {
-	if err := s.breakOn(ctx, endUnit(layout.FailoverUnit), s.replicas...); err != nil {
+	unit := strings.TrimSuffix(layout.FailoverUnit, ".service") // the timer is named after it
+	if err := s.breakOn(ctx, endUnit(unit), s.replicas...); err != nil {
 		return err
 	}
 	s.begin([]string{s.leader}, "power of %s cut, without an agent on %s", s.leader,

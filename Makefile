@@ -43,7 +43,7 @@ release: go ## build the archives and Debian packages of a release in dist/relea
 	BUILDVCS=$(BUILDVCS) scripts/release.sh
 
 .PHONY: drill
-drill: lab-deps build ## break a new lab in every way there is, measure it, and write dist/drill.html (about 20 minutes; root)
+drill: lab-deps build ## break a new lab in every way there is, measure it, and write dist/drill.html (about 40 minutes; root)
 	@mkdir -p dist; trap '$(CLI) --lab-name drill lab down' EXIT; \
 	$(CLI) --lab-name drill lab up; \
 	$(CLI) --lab-name drill lab spec >bin/drill.yaml; \
@@ -60,7 +60,7 @@ bench-scale: go ## measure a run without changes on 6 and on 100 simulated hosts
 	go run ./cmd/pgha-bench -scale $(if $(RUNS),-runs $(RUNS))
 
 .PHONY: bench-operations
-bench-operations: lab-deps ## measure seconds without writes and lost rows, 10 times each, in about an hour (RUNS=2 ONLY=switchover,power-fast)
+bench-operations: lab-deps ## measure seconds without writes and lost rows, 10 times each, in about two hours (RUNS=2 ONLY=switchover,power-fence)
 	go run ./cmd/pgha-bench -operations $(if $(RUNS),-runs $(RUNS)) $(if $(ONLY),-only $(ONLY))
 
 .PHONY: bench-hosts
@@ -91,8 +91,8 @@ lab-test: lab-deps test-deps ## tests that boot real hosts, install clusters on 
 	exit $$code
 
 .PHONY: soak
-soak: lab-deps ## the same tests with many more repetitions and every drill, in about two hours (root)
-	PGHA_LAB=1 PGHA_SOAK=1 go test -v -p 1 -parallel 2 -timeout 4h -run 'TestOperations|TestUpkeep|TestDrills' ./pgha/labtest
+soak: lab-deps ## the same tests with many more repetitions, every drill, and 200 faults in a row (PGHA_SEED=7), in hours (root)
+	PGHA_LAB=1 PGHA_SOAK=1 go test -v -p 1 -parallel 2 -timeout 10h -run 'TestOperations|TestUpkeep|TestDrills|TestFastFailoverSoak' ./pgha/labtest
 
 .PHONY: lint
 lint: go $(LINT) ## formatting, go vet, golangci-lint with the direction of imports, shellcheck, perl and pyflakes

@@ -114,6 +114,9 @@ type ScheduledSwitchover = status.ScheduledSwitchover
 // StrandedMember is a member that does not come back by itself, with what to do about it.
 type StrandedMember = status.StrandedMember
 
+// FenceStatus is a host that has fenced a leader that was lost.
+type FenceStatus = status.FenceStatus
+
 // EtcdStatus is one etcd member.
 type EtcdStatus = status.EtcdStatus
 

@@ -12,45 +12,59 @@ import (
 	"github.com/pgha/toolkit/pgha/drill"
 	"github.com/pgha/toolkit/pgha/lab"
 	"github.com/pgha/toolkit/pgha/probe"
-	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // rate of the writer: a resolution of 20 ms.
 const rate = 50
 
-// operation is a drill on a cluster of one profile, which is done several times.
+// operation is a drill on a cluster of certain settings, which is done several times.
 type operation struct {
 	name  string // for -only
 	drill string
 	title string
 	goal  string // seconds without writes
-	// profile is what the cluster must be tuned to. Those that need the same stand together.
-	profile spec.Profile
+	// patroni is that section of the specification. Those that need the same stand together.
+	patroni string
 }
+
+// What clusters are tuned to. One that fails over before its lease ends has the longer lease.
+const (
+	safe  = "{profile: safe}"
+	fast  = "{profile: fast}"
+	fence = "{profile: safe, synchronous_mode: quorum, fast_failover: {suspect_after: 3s}}"
+)
 
 const powerFastGoal = "<= 20, max <= 22"
 
 // operations in the order in which they are measured.
 var operations = [...]operation{
-	{"power-safe", "leader-power", "leader power lost, safe", "<= 30", spec.ProfileSafe},
+	{"power-safe", "leader-power", "leader power lost, safe", "<= 30", safe},
 	{"power-safe-etcd", "leader-power-etcd", "leader power lost, safe (and led etcd)", "<= 30",
-		spec.ProfileSafe},
-	{"power-fast", "leader-power", "leader power lost, fast", powerFastGoal, spec.ProfileFast},
+		safe},
+	{"power-fence", "leader-power", "leader power lost, fast_failover 3s", "<= 5, max <= 6.5",
+		fence},
+	{"power-fence-etcd", "leader-power-etcd",
+		"leader power lost, fast_failover 3s (and led etcd)", "<= 6.5, max <= 8", fence},
+	{"isolated-fence", "leader-isolated", "leader cut from everybody, fast_failover 3s", "<= 5.5",
+		fence},
+	{"partitioned-fence", "leader-partitioned",
+		"leader cut from the databases alone, fast_failover 3s", "<= 12", fence},
+	{"power-fast", "leader-power", "leader power lost, fast", powerFastGoal, fast},
 	{"power-fast-etcd", "leader-power-etcd", "leader power lost, fast (and led etcd)",
-		powerFastGoal, spec.ProfileFast},
-	{"switchover", "switchover", "switchover", "<= 1.65, max <= 1.9", spec.ProfileFast},
+		powerFastGoal, fast},
+	{"switchover", "switchover", "switchover", "<= 1.65, max <= 1.9", fast},
 	{"postgres-killed", "postgres-killed", "postgres killed on the leader, fast", "<= 3",
-		spec.ProfileFast},
+		fast},
 	{"patroni-stopped", "patroni-stopped", "systemctl stop patroni on the leader", "<= 2.5",
-		spec.ProfileFast},
+		fast},
 	{"balancer-power", "balancer-power", "balancer with the address: power lost", "<= 1.1",
-		spec.ProfileFast},
+		fast},
 	{"haproxy-killed", "haproxy-killed", "balancer with the address: HAProxy killed", "<= 1.1",
-		spec.ProfileFast},
+		fast},
 	{"balancer-power-locks", "balancer-power-locks", "the same under a lock, which is waited for",
-		"wait <= 26, max <= 31", spec.ProfileFast},
+		"wait <= 26, max <= 31", fast},
 	{"waiting-client", "waiting-client", "the same under a query, whose answer is waited for",
-		"wait <= 26", spec.ProfileFast},
+		"wait <= 26", fast},
 }
 
 func operationNames() []string {
@@ -87,18 +101,18 @@ func operate(ctx context.Context, name string, runs int, only string, client pro
 	}
 	var out outcomes
 	err = withLab(ctx, lab.Options{Name: name}, func(l *lab.Lab) error {
-		profile := spec.Profile("")
+		applied := ""
 		for _, o := range chosen {
-			sp, err := specOf(l, fmt.Sprintf("patroni: {profile: %s}\n", o.profile))
+			sp, err := specOf(l, "patroni: "+o.patroni+"\n")
 			if err != nil {
 				return err
 			}
 			err = connected(ctx, l, sp, pgha.ConnectOptions{}, func(c *pgha.Cluster) error {
-				if profile != o.profile {
+				if applied != o.patroni {
 					if _, err := c.Apply(ctx, pgha.ApplyOptions{}); err != nil {
-						return fmt.Errorf("apply profile %s: %w", o.profile, err)
+						return fmt.Errorf("apply patroni: %s: %w", o.patroni, err)
 					}
-					profile = o.profile
+					applied = o.patroni
 				}
 				_, err := drill.Run(ctx, c, drill.Options{Scenarios: []string{o.drill}, Runs: runs,
 					Rate: rate, Client: client, Lab: l, Dial: l.DialContext,
@@ -128,7 +142,15 @@ func sentence(r drill.RunResult) string {
 	if o.WaitSeconds != 0 {
 		wait = fmt.Sprintf(", waited %.2f s", o.WaitSeconds)
 	}
-	return fmt.Sprintf("%.2f s without writes, longest call %.2f s%s, %d rows acknowledged, %d lost, "+
-		"whole after %.1f s", o.GapSeconds, o.LongestCallSeconds, wait, o.Acknowledged, o.Lost,
-		o.RedundantSeconds)
+	phases := ""
+	for i, p := range o.Phases {
+		phases += fmt.Sprintf("%s%s %.2f", []string{" (", ", "}[min(i, 1)], p.Name, p.Seconds)
+	}
+	if phases != "" {
+		phases += ")"
+	}
+	return fmt.Sprintf("%.2f s without writes%s, longest call %.2f s%s, %d rows acknowledged, "+
+		"%d lost, %d moments with two writers, whole after %.1f s", o.GapSeconds,
+		phases, o.LongestCallSeconds, wait, o.Acknowledged, o.Lost,
+		len(o.DoubleWriters), o.RedundantSeconds)
 }

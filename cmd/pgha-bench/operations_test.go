@@ -40,17 +40,17 @@ func TestOperationsAreDrills(t *testing.T) {
 	}
 }
 
-// TestProfilesStandTogether: each change of profile is an apply.
-func TestProfilesStandTogether(t *testing.T) {
+// TestSettingsStandTogether: each change of settings is an apply.
+func TestSettingsStandTogether(t *testing.T) {
 	t.Parallel()
 	changes := 0
 	for i := 1; i < len(operations); i++ {
-		if operations[i].profile != operations[i-1].profile {
+		if operations[i].patroni != operations[i-1].patroni {
 			changes++
 		}
 	}
-	if changes != 1 {
-		t.Errorf("the profile changes %d times", changes)
+	if changes != 2 {
+		t.Errorf("the settings change %d times", changes)
 	}
 }
 

@@ -90,11 +90,13 @@ func TestPrintedNowhere(t *testing.T) {
 func TestSentence(t *testing.T) {
 	t.Parallel()
 	for want, r := range map[string]drill.RunResult{
-		"1.25 s without writes, longest call 0.50 s, 90 rows acknowledged, 2 lost, whole after 3.0 s": {
+		"1.25 s without writes (detection 1.00, election 0.25), longest call 0.50 s, 90 rows " +
+			"acknowledged, 2 lost, 0 moments with two writers, whole after 3.0 s": {
 			Outcome: drill.Outcome{GapSeconds: 1.254, LongestCallSeconds: 0.5, Acknowledged: 90,
-				Lost: 2, RedundantSeconds: 3}},
+				Phases: []drill.Phase{{Name: drill.Detection, Seconds: 1},
+					{Name: drill.Election, Seconds: 0.254}}, Lost: 2, RedundantSeconds: 3}},
 		"1.00 s without writes, longest call 0.00 s, waited 24.40 s, 9 rows acknowledged, 0 lost, " +
-			"whole after 3.0 s": {Outcome: drill.Outcome{GapSeconds: 1, WaitSeconds: 24.4,
+			"0 moments with two writers, whole after 3.0 s": {Outcome: drill.Outcome{GapSeconds: 1, WaitSeconds: 24.4,
 			Acknowledged: 9, RedundantSeconds: 3}},
 		"no leader": {Error: "no leader"},
 	} {

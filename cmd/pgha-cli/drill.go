@@ -92,11 +92,6 @@ func runDrill(c *cli.Context, out *terminal.Terminal) error {
 		return usagef("%s wants the names of scenarios, or --all; --list shows them",
 			c.Command.HelpName)
 	}
-	for _, s := range drill.Scenarios() {
-		if c.Bool("all") && (s.Safe || c.Bool("lab")) {
-			o.Scenarios = append(o.Scenarios, s.Name)
-		}
-	}
 	if c.Bool("lab") {
 		l, err := lab.Open(c.Context, labOptions(c, out))
 		if err != nil {
@@ -107,6 +102,11 @@ func runDrill(c *cli.Context, out *terminal.Terminal) error {
 	sp, err := loadSpec(c.Context, c, out, &pgha.ConnectOptions{})
 	if err != nil {
 		return err
+	}
+	for _, s := range drill.Scenarios() {
+		if c.Bool("all") && s.Fits(sp) && (s.Safe || c.Bool("lab")) {
+			o.Scenarios = append(o.Scenarios, s.Name)
+		}
 	}
 	if err := o.Check(sp); err != nil {
 		return err // before any host is contacted

@@ -26,7 +26,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import fast_failover_steps as steps  # noqa: E402
 
-ANSWER = 0.5  # seconds that the leader's host has to answer
+ANSWER = 0.5  # seconds that a program of this host has to answer
 ETCD = 1.0  # seconds that a member of etcd has
 CALM = 2.0  # seconds between two looks at etcd while the leader's host answers
 GONE = 1.0  # seconds that a WAL receiver has to end
@@ -88,22 +88,24 @@ def answers(address, ports, seconds):
             s.close()
 
 
-def heard(address, seconds):
-    """Whether an open connection has brought anything from the host within so many seconds: WAL, or etcd's own."""
+def heard(address):
+    """When an open connection last brought anything from the host, WAL or etcd's own, or somewhat earlier; None if none is open."""
+    asked = clock()
     try:
         said = subprocess.run(["ss", "-tinHO", "dst", address], capture_output=True, text=True, timeout=ANSWER).stdout
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return any(int(word[8:]) < seconds * 1000 for line in said.splitlines() if line.startswith("ESTAB")
-               for word in line.split() if word.startswith("lastrcv:"))
+        return None
+    ages = [int(word[8:]) for line in said.splitlines() if line.startswith("ESTAB")
+            for word in line.split() if word.startswith("lastrcv:")]
+    return asked - min(ages) / 1000 if ages else None
 
 
 class Looker(threading.Thread):
     """Looks at the leader's host, in its own time: etcd may keep the agent waiting."""
 
-    def __init__(self):
+    def __init__(self, suspect_after):
         super().__init__(daemon=True)
-        self.host, self.silence, self.silent = None, steps.Silence(), 0.0
+        self.host, self.silence, self.silent, self.suspect_after = None, steps.Silence(), 0.0, suspect_after
 
     def watch(self, host):
         if host != self.host:
@@ -114,12 +116,13 @@ class Looker(threading.Thread):
             host, silence = self.host, self.silence
             if host:
                 began = clock()
-                # One connection is enough while it is accepted; PostgreSQL's is the one that nobody logs.
-                lives = not self.silent and answers(host.address, host.ports[:1], ANSWER) or answers(
-                    host.address, host.ports, steps.LOOK if self.silent else ANSWER)
-                silent = silence.look(began, clock(), lives)
-                if silent > 1 and heard(host.address, silent):
-                    silent = silence.look(began, clock(), True)
+                # One connection is enough while it is accepted; PostgreSQL's is the one that nobody logs. In a silence a look
+                # ends when the silence has lasted for long enough, if not before.
+                left = self.suspect_after - self.silent
+                left = steps.LOOK if left <= 0 else max(0.05, min(steps.LOOK, left))
+                lives = not self.silent and answers(host.address, host.ports[:1], steps.LOOK) or answers(
+                    host.address, host.ports, left if self.silent else steps.LOOK)
+                silent = silence.look(began, clock(), lives, None if lives else heard(host.address))
                 if silence is self.silence:
                     self.silent = silent
             time.sleep(0.05 if self.silent else 2 * steps.LOOK)
@@ -336,7 +339,7 @@ class Runner:
     def __init__(self, args):
         self.args = args
         self.hosts = {h.name: h for h in args.member}
-        self.fence, self.looker = Fence(args.state), Looker()
+        self.fence, self.looker = Fence(args.state), Looker(args.suspect_after)
         self.etcd = Etcd(args.etcd, args.certs, args.prefix, args.folder)
         self.begin()
 
@@ -362,7 +365,8 @@ class Runner:
                     host = self.hosts.get(view.leader)
                     self.looker.watch(None if view.leader == self.args.me else host or self.looker.host)
             timeline = None
-            if agent.record or silent > self.args.suspect_after:
+            # Patroni is asked only when the answer counts: before a fence, and for lifting one. A question costs a handshake.
+            if agent.phase == steps.SUSPECTED or agent.record and not self.counts(view):
                 mine = self.hosts[self.args.me]
                 timeline = local(mine.address, self.args.rest_port, self.args.certs, agent.record)
             step = agent.next(clock(), silent, view, timeline)
@@ -370,7 +374,13 @@ class Runner:
                 agent.done(clock(), step, self.take(step, timeline))
                 view = None if step.name == "withdraw" else view
             else:
-                time.sleep(0.05 if agent.phase not in (steps.CALM, steps.HELD) else steps.LOOK)
+                soon = agent.phase == steps.CALM and silent > self.args.suspect_after - 1
+                time.sleep(0.05 if soon or agent.phase not in (steps.CALM, steps.HELD) else steps.LOOK)
+
+    def counts(self, view):
+        """Whether the fence is on its way to take the leader's key away, so that nothing can lift it yet."""
+        on_its_way = self.agent.phase in (steps.FENCED, steps.SEVERED, steps.TOLD)
+        return on_its_way and view and view.leader == self.agent.record.leader
 
     def take(self, step, timeline):
         leader = (step.claim or self.agent.record).leader

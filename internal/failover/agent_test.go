@@ -12,6 +12,53 @@ import (
 	"github.com/pgha/toolkit/internal/failover"
 )
 
+// silenceScript looks at a host: began, now, whether it answered, when something last came.
+const silenceScript = `
+import sys
+sys.path.insert(0, sys.argv[1])
+import fast_failover_steps
+for name, looks in (
+        ("it answers", [(0, 0.1, True), (0.6, 0.7, True)]),
+        ("silent since the look", [(0, 0.1, True), (0.6, 0.9, False), (1, 1.2, False)]),
+        ("something came after the look before", [(0, 0.1, True), (0.6, 0.9, False, 0.4), (1, 1.2, False, 0.4)]),
+        ("idle for long, and not asked", [(0, 0.1, True), (0.6, 0.9, False, -50)]),
+        ("something comes in the silence", [(0, 0.1, True), (0.6, 0.9, False, 0.2), (1, 1.2, False, 1.1)]),
+        ("never asked before", [(7, 7.3, False, 1)]),
+        ("asleep in between", [(0, 0.1, True), (0.6, 0.9, False), (9, 9.2, False, 0.2)]),
+        ("it answers again", [(0, 0.1, False), (0.6, 0.7, False), (0.8, 0.9, True), (1, 1.2, False)])):
+    silence = fast_failover_steps.Silence()
+    print(name, *("%.1f" % silence.look(*look) for look in looks))
+`
+
+// TestSilence: it lasts from the last sign of life, however that came, and no longer than somebody
+// has listened.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "fast_failover_steps.py")
+	if err := os.WriteFile(path, failover.Steps(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is not installed")
+	}
+	out, err := exec.CommandContext(t.Context(), python, "-I", "-B", "-c", silenceScript,
+		dir).CombinedOutput()
+	const want = `it answers 0.0 0.0
+silent since the look 0.0 0.3 0.6
+something came after the look before 0.0 0.5 0.8
+idle for long, and not asked 0.0 0.8
+something comes in the silence 0.0 0.7 0.1
+never asked before 0.3
+asleep in between 0.0 0.3 0.2
+it answers again 0.1 0.7 0.0 0.2
+`
+	if diff := cmp.Diff(want, string(out)); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
 // fenceScript sets and lifts a fence in a network of its own, which has no other route.
 const fenceScript = `
 import sys

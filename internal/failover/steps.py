@@ -41,16 +41,22 @@ class Silence:
     def __init__(self):
         self.since = self.last = None
 
-    def look(self, began, now, answered):
-        """Notes a look, from began until now, and returns the seconds of silence."""
-        slept = self.last is not None and now - self.last > GAP
-        self.last = now
+    def look(self, began, now, answered, came=None):
+        """Notes a look, from began until now, and returns the seconds of silence. came is when something last came on an open
+        connection, or earlier; None if there is none."""
+        before, self.last = self.last, now
         if answered:
             self.since = None
             return 0.0
-        if self.since is None or slept:
+        if before is not None and now - before > GAP:
             self.since = began
-        return now - self.since
+        elif self.since is None:
+            # Something may have come after the look before this one. That the host has been idle for longer is no silence: it
+            # was not asked.
+            self.since = began if came is None or before is None else min(began, max(came, before))
+        elif came is not None:
+            self.since = max(self.since, came)
+        return max(0.0, now - self.since)
 
 
 class Agent:

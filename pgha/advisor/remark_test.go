@@ -100,6 +100,13 @@ func TestRules(t *testing.T) {
 			figures: []string{"12s", "24.3s", "20s"},
 		},
 		{
+			id: "balancer-slow", severity: Warning,
+			spec: []string{"# check_interval: 500ms", "check_interval: 2s",
+				"synchronous_mode: off", "synchronous_mode: quorum\n  fast_failover: " +
+					"{suspect_after: 2s}"},
+			figures: []string{"2s", "4.3s", "fast_failover"},
+		},
+		{
 			id: "etcd-election-slow", severity: Warning,
 			spec:    []string{"# election_timeout: 1s", "election_timeout: 5s"},
 			figures: []string{"5s", "10s"},
@@ -274,5 +281,25 @@ func TestCriticalFirst(t *testing.T) {
 			return slices.Index(order, a) - slices.Index(order, b)
 		}) || got[0] != Critical {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestSoonerFailover: what shortens a failover depends on whether commits wait for a replica.
+func TestSoonerFailover(t *testing.T) {
+	t.Parallel()
+	const fence, short = "patroni.fast_failover", "patroni.profile: fast"
+	for mode, want := range map[string]string{"off": short, "on": fence, "strict": fence,
+		"quorum": fence, "quorum\n  fast_failover: {suspect_after: 3s}": short} {
+		sp := exampleWith(t, "synchronous_mode: off", "synchronous_mode: "+mode,
+			"cluster: postgresql-cluster ", "cluster: c\nslo: {failover: 2s} ")
+		said := ""
+		for _, r := range Remarks(sp, Facts{}) {
+			if r.ID == "failover-slo" {
+				said = r.Set.String()
+			}
+		}
+		if !strings.HasPrefix(said, want) {
+			t.Errorf("synchronous_mode %s: %q", mode, said)
+		}
 	}
 }

@@ -24,8 +24,17 @@ func (in input) failoverPromise() []Remark {
 			"slo.failover is %s; the loss of the leader's host takes %s, at worst %s (ttl %s and "+
 				"the arithmetic of status --explain)", sec(promise), sec(took.Typical),
 			sec(took.Worst),
-			sec(in.Patroni.TTL)),
-		"patroni.profile: fast, or a longer slo.failover")
+			sec(in.Patroni.TTL)), in.failsOverSooner()+", or a longer slo.failover")
+}
+
+// failsOverSooner is what shortens the loss of the leader's host. Without commits that wait for a
+// replica nothing may be done before the lease ends.
+func (in input) failsOverSooner() string {
+	if in.clock.suspect == 0 && in.Patroni.SynchronousMode != spec.SynchronousOff &&
+		len(in.Databases()) >= 3 {
+		return "patroni.fast_failover: {suspect_after: 3s}"
+	}
+	return "patroni.profile: fast"
 }
 
 // crashPromise: the time that a crashed primary is given against what is promised.
@@ -110,6 +119,11 @@ func (in input) balancerSlow() []Remark {
 		return nil
 	}
 	gone, lock := 2*in.clock.check+checkFast+checkTook, in.clock.ttl-in.clock.loop
+	from := "the lock may run out %s after the primary's last sign (ttl - loop_wait)"
+	if in.clock.suspect > 0 && in.clock.suspect < lock {
+		lock, from = in.clock.suspect, "its lock may be taken away %s after its last sign "+
+			"(fast_failover)"
+	}
 	if gone <= lock {
 		return nil
 	}
@@ -117,8 +131,7 @@ func (in input) balancerSlow() []Remark {
 		"when there is a new one",
 		fmt.Sprintf(
 			"balancer.check_interval %s: two failed checks and what is between them take up to "+
-				"%s; the lock may run out %s after the primary's last sign (ttl - loop_wait)",
-			sec(in.clock.check), sec(gone), sec(lock)),
+				"%s; "+from, sec(in.clock.check), sec(gone), sec(lock)),
 		fmt.Sprintf("balancer.check_interval: %s or less", sec(lock/4)))
 }
 

@@ -42,8 +42,8 @@ func (c clock) hostLostWithEtcd() Timing {
 // lost host, so that it costs nothing.
 func (c clock) fenced() []TimingPart {
 	const look = 250 * time.Millisecond
-	silent := even("nothing comes from the host", c.suspect, c.suspect+2*look,
-		"suspect_after, and the agents look every 0.5 s")
+	silent := even("nothing comes from the host", c.suspect, c.suspect+look,
+		"suspect_after from the last sign of life, and how long a look takes")
 	agree := even("the voters fence it, and its lock is taken away", look, 2*time.Second,
 		"four transactions in etcd, one after the other; a second more where etcd elects")
 	return append([]TimingPart{silent, agree, c.race(100 * time.Millisecond), promotion()},
@@ -125,6 +125,12 @@ func (c clock) cutOffOld() Timing {
 
 // cutOffNew is the other side of the same.
 func (c clock) cutOffNew() Timing {
+	if c.suspect > 0 {
+		return timing("the primary is cut off from etcd: a new one takes writes",
+			"fast_failover: a primary that balancers still reach keeps them from the new one until "+
+				"it has given up, as in the row before",
+			c.fenced()...)
+	}
 	return timing("the primary is cut off from etcd: a new one takes writes",
 		"as when its host is lost; if its host led etcd, that row applies",
 		c.takeover(c.leaseLeft("the lock"), c.race(probeTimeout))...)

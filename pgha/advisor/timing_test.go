@@ -262,8 +262,8 @@ func TestTimingsOfAFastFailover(t *testing.T) {
 		if !strings.HasPrefix(r.Fault, "the leader's host is lost") {
 			continue
 		}
-		// 3.25 + 1.125 + 0.2 + 0.1 + 0.2; at worst 3.5 + 2 + 2.1 + 2.7 + 0.4.
-		if r.Typical != 4875*time.Millisecond || r.Worst != 10700*time.Millisecond {
+		// 3.125 + 1.125 + 0.2 + 0.1 + 0.2; at worst 3.25 + 2 + 2.1 + 2.7 + 0.4.
+		if r.Typical != 4750*time.Millisecond || r.Worst != 10450*time.Millisecond {
 			t.Errorf("%s", r)
 		}
 	}

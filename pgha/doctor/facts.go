@@ -110,6 +110,8 @@ type Host struct {
 	Packages     map[string]string `json:"packages"`
 	Certificates []Certificate     `json:"certificates,omitempty"`
 
+	// Fence is what a database host says of fences; nil for others.
+	Fence   *Fence   `json:"fence,omitempty"`
 	Patroni *Patroni `json:"patroni,omitempty"`
 	Etcd    *Etcd    `json:"etcd,omitempty"`
 	SQL     *SQL     `json:"sql,omitempty"`

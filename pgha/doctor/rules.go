@@ -33,6 +33,7 @@ func rules() []rule {
 			permissions},
 		{[]string{"process-frozen", "postgres-hung"}, frozen},
 		{[]string{"port-taken"}, portsTaken},
+		{[]string{"fence", "fence-stays"}, fences},
 		{[]string{"port-blocked"}, portsBlocked},
 		{[]string{"etcd-data-lost"}, etcdDataLost},
 		{[]string{"etcd-forgot-cluster"}, etcdForgot},

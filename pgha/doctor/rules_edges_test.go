@@ -257,8 +257,18 @@ func portEdges() map[string]edge {
 		}
 	}
 	return map[string]edge{
+		"fence":        {fence(0), fence(timerLate + time.Second)},
+		"fence-stays":  {fence(timerLate + time.Second), fence(timerLate - time.Second)},
 		"port-taken":   {listens("nc"), listens("python3")},
 		"port-blocked": {blocked(Listener{Port: 8008, Program: "patroni"}), blocked()},
+	}
+}
+
+// fence is one that was to be removed so long ago.
+func fence(late time.Duration) func(*Facts) {
+	return func(f *Facts) {
+		f.host(pg2).Clock.OffsetSeconds = 0
+		f.host(pg2).Fence = &Fence{Leader: "postgresql-01", Until: f.Time.Add(-late)}
 	}
 }
 

@@ -128,6 +128,17 @@ func hostCases() []ruleCase {
 			}
 			f.drifts("file", lb1, "/etc/haproxy/haproxy.cfg", "updated")
 		}, []string{"error specification-refused@postgres-01/postgresql.port"}},
+		{"a failover is under way", func(f *Facts) {
+			f.host(pg2).Fence = &Fence{Leader: "postgresql-01", Since: f.Time,
+				Until: f.Time.Add(80 * time.Second), Prohibited: []string{f.host(pg1).Address}}
+		}, []string{"warning fence@postgres-02/postgresql-01"}},
+		{"a fence whose timer was stopped", func(f *Facts) {
+			f.host(pg2).Fence = &Fence{Leader: "postgresql-01", Since: f.Time.Add(-time.Hour),
+				Until: f.Time.Add(-timerLate - time.Second)}
+		}, []string{"error fence-stays@postgres-02/postgresql-01"}},
+		{"a route like a fence", func(f *Facts) {
+			f.host(pg2).Fence = &Fence{Prohibited: []string{f.host(pg1).Address, "203.0.113.7"}}
+		}, []string{"error fence-stays@postgres-02/postgres-01"}},
 		{"a replica's host is gone", func(f *Facts) {
 			*f.host(pg3) = Host{
 				Name: pg3, Role: spec.RoleDatabase, Member: "postgresql-03",

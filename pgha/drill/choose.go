@@ -36,6 +36,11 @@ func choose(sp *pgha.Spec, o Options) ([]Scenario, error) {
 		if chosen = append(chosen, scenarios[i]); !scenarios[i].Safe {
 			unsafe = append(unsafe, name)
 		}
+		if !scenarios[i].Fits(sp) {
+			return nil, remote.WithHint(fmt.Errorf("drill: %w: %s is about the agents of "+
+				"patroni.fast_failover, which this cluster does not have", pgha.ErrRefused, name),
+				"set patroni.fast_failover, or leave the scenario out")
+		}
 	}
 	if o.Runs < 1 || o.Runs > 1000 {
 		return nil, fmt.Errorf("drill: %w: %d runs", patroni.ErrInvalid, o.Runs)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	agents "github.com/pgha/toolkit/internal/failover"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -70,7 +71,8 @@ func (h idle) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 	switch cmd.Script {
 	case breakScript:
 		what = "break " + strings.TrimPrefix(cmd.Argv[0], unitPrefix)
-		if strings.HasSuffix(cmd.Argv[0], "cut") {
+		if slices.Contains([]string{"cut", "oneway", "standstill"},
+			strings.TrimPrefix(cmd.Argv[0], unitPrefix)) {
 			what += " " + strings.Join(cmd.Argv[4:], " ")
 		}
 	case mendScript:
@@ -156,6 +158,29 @@ func TestFaultsStrikeTheirHosts(t *testing.T) {
 			[]string{lb1 + " break keepalived"}, []string{lb1 + " mend keepalived"}},
 		"VRRP of the holder": {blockVRRP, false, []string{lb1},
 			[]string{lb1 + " break vrrp"}, []string{lb1 + " mend vrrp"}},
+		"the leader is cut from everybody": {isolate, false, []string{pg1},
+			[]string{pg1 + " break cut 192.168.0.201 192.168.0.202 192.168.0.204 192.168.0.205"},
+			[]string{pg1 + " mend cut"}},
+		"the leader is deaf": {deafen, false, []string{pg1},
+			[]string{pg1 + " break oneway in 192.168.0.204 192.168.0.205"},
+			[]string{pg1 + " mend oneway"}},
+		"the leader is mute": {silence, false, []string{pg1},
+			[]string{pg1 + " break oneway out 192.168.0.204 192.168.0.205"},
+			[]string{pg1 + " mend oneway"}},
+		"the leader stands still": {freezeLeader, false, []string{pg1},
+			[]string{pg1 + " break standstill 192.168.0.201 192.168.0.202 192.168.0.204 " +
+				"192.168.0.205"}, []string{pg1 + " mend standstill"}},
+		"the leader and a replica": {leaderAndReplicaPower, true, []string{pg1, pg2},
+			[]string{pg1 + " power off", pg2 + " power off"},
+			[]string{pg1 + " power on", pg2 + " power on"}},
+		"the leader, without agents": {stopAgents, true, []string{pg1},
+			[]string{pg1 + " power off", pg2 + " break pgha-failover",
+				pg3 + " break pgha-failover"},
+			[]string{pg1 + " power on", pg2 + " mend pgha-failover",
+				pg3 + " mend pgha-failover"}},
+		"a lossy network": {lossyNetwork, false, []string{pg1, pg2, pg3},
+			[]string{pg1 + " break lossy", pg2 + " break lossy", pg3 + " break lossy"},
+			[]string{pg1 + " mend lossy", pg2 + " mend lossy", pg3 + " mend lossy"}},
 		"a slow network": {slowNetwork, false, []string{pg1, pg2, pg3},
 			[]string{pg1 + " break slow", pg1 + " tc qdisc add dev lo root netem delay 0ms && tc " +
 				"qdisc del dev lo root",
@@ -184,6 +209,32 @@ func TestFaultsStrikeTheirHosts(t *testing.T) {
 				t.Errorf("given back (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAgentsAreStruck: an agent is struck on one replica, at a step that agents have, before the
+// leader's host loses its power.
+func TestAgentsAreStruck(t *testing.T) {
+	t.Parallel()
+	for signal, cause := range map[string]func(context.Context, *experiment) error{
+		"KILL": killAgent, "STOP": freezeAgent} {
+		s, r := newExperiment(t)
+		s.lab = r
+		if err := cause(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		if deeds := r.deeds(); len(deeds) != 2 || deeds[0] != pg1+" power off" ||
+			!strings.HasSuffix(deeds[1], " break agent") || strings.HasPrefix(deeds[1], pg1) {
+			t.Errorf("%s: %v", signal, deeds)
+		}
+		if len(s.fault.Hosts) != 2 || s.fault.At.IsZero() {
+			t.Errorf("%s: %+v", signal, s.fault)
+		}
+	}
+	for _, words := range agentSteps {
+		if !strings.Contains(string(agents.Agent()), words) {
+			t.Errorf("no agent says %q", words)
+		}
 	}
 }
 

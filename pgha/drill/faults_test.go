@@ -45,6 +45,38 @@ func TestFaultScripts(t *testing.T) {
 				"nft add rule inet pgha_drill out ip6 daddr fd00::2 drop"}), false},
 		"cut.sh, without nftables": {cutScript, []string{"10.0.0.2"},
 			map[string]string{"nft": "exit 1"}, table, true},
+		"oneway.sh, what comes": {onewayScript, []string{"in", "10.0.0.2", "fd00::2"},
+			map[string]string{"nft": ""}, slices.Concat(table, []string{in,
+				"nft add rule inet pgha_drill in ip saddr 10.0.0.2 drop",
+				"nft add rule inet pgha_drill in ip6 saddr fd00::2 drop"}), false},
+		"oneway.sh, what goes": {onewayScript, []string{"out", "10.0.0.2"},
+			map[string]string{"nft": ""}, slices.Concat(table, []string{out,
+				"nft add rule inet pgha_drill out ip daddr 10.0.0.2 drop"}), false},
+		"oneway.sh, neither": {onewayScript, []string{"up", "10.0.0.2"},
+			map[string]string{"nft": ""}, nil, true},
+		"lossy.sh": {lossyScript, []string{"20", "10.0.0.2"}, map[string]string{"nft": ""},
+			slices.Concat(table, []string{out, "nft add rule inet pgha_drill out numgen random " +
+				"mod 100 < 20 ip daddr 10.0.0.2 drop"}), false},
+		"standstill.sh, on a host that lacks a unit": {standstillScript, []string{"10.0.0.2"},
+			map[string]string{"nft": "", "systemctl": "exit 1"},
+			slices.Concat(table, []string{in, out,
+				"nft add rule inet pgha_drill in ip saddr 10.0.0.2 drop",
+				"nft add rule inet pgha_drill out ip daddr 10.0.0.2 drop",
+				"systemctl kill --signal=STOP --kill-whom=all patroni",
+				"systemctl kill --signal=STOP --kill-whom=all etcd",
+				"systemctl kill --signal=STOP --kill-whom=all pgha-watch",
+				"systemctl kill --signal=STOP --kill-whom=all pgha-failover"}), false},
+		"standstill_undo.sh": {standstillUndoScript, []string{"10.0.0.2"},
+			map[string]string{"nft": "exit 1", "systemctl": ""},
+			[]string{"nft delete table inet pgha_drill",
+				"systemctl kill --signal=CONT --kill-whom=all etcd",
+				"systemctl kill --signal=CONT --kill-whom=all pgha-failover",
+				"systemctl kill --signal=CONT --kill-whom=all pgha-watch",
+				"systemctl kill --signal=CONT --kill-whom=all patroni"}, false},
+		"agent_undo.sh": {agentUndoScript, []string{"KILL", "x"},
+			map[string]string{"systemctl": "exit 5"},
+			[]string{"systemctl stop pgha-drill-agent-watch",
+				"systemctl kill --signal=CONT --kill-whom=main pgha-failover"}, false},
 		"vrrp.sh": {vrrpScript, nil, map[string]string{"nft": ""},
 			slices.Concat(table, []string{in, out,
 				"nft add rule inet pgha_drill in meta l4proto 112 drop",
@@ -75,6 +107,22 @@ func TestFaultScripts(t *testing.T) {
 				t.Errorf("exit code %d, calls (-want +got):\n%s%s", r.Code, diff, r.Stderr)
 			}
 		})
+	}
+}
+
+// TestAgentScript runs agent.sh, with a journal that says the words: the signal comes then, and
+// once.
+func TestAgentScript(t *testing.T) {
+	t.Parallel()
+	r := scripttest.Run{With: "sh", Script: agentScript, Args: []string{"KILL", "it is suspected"},
+		Fakes: map[string]string{"systemctl": "", "journalctl": "echo pgha: nothing; echo pgha: " +
+			"it is suspected", "systemd-run": `while [ "$1" != sh ]; do shift; done; exec "$@"`},
+	}.Do(t)
+	if len(r.Calls) < 5 || r.Calls[0] != "systemctl stop pgha-drill-agent-watch" ||
+		!slices.Equal(r.Calls[len(r.Calls)-2:], []string{
+			"systemctl kill --signal=KILL --kill-whom=main pgha-failover",
+			"systemctl stop pgha-drill-agent-watch"}) || r.Code != 0 {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -22,7 +22,9 @@ type Scenario struct {
 	Safe bool `json:"safe"`
 	// Synchronous is the mode that the scenario is about; "" takes the cluster's.
 	Synchronous patroni.SynchronousMode `json:"synchronous,omitempty"`
-	Expect      Expect                  `json:"expect"`
+	// FastFailover scenarios are about the agents of patroni.fast_failover, and refused without it.
+	FastFailover bool   `json:"fast_failover,omitempty"`
+	Expect       Expect `json:"expect"`
 
 	// prepare, which may be nil, makes what the fault needs; cause calls experiment.begin, and
 	// returns when the fault is made.
@@ -38,6 +40,15 @@ var (
 	// somebodyWaits for a host that is gone.
 	somebodyWaits = Expect{Writes: WithinFailover, SameLeader: true, WaitSeconds: deadPeerSeconds}
 )
+
+// stoodStill holds for a host that stands still, however long.
+const stoodStill = "whoever leads in the end has every row, and never two members take writes"
+
+// Fits tells whether the scenario can be practised on a cluster of this specification: it is about
+// nothing that the cluster does not have.
+func (s Scenario) Fits(sp *pgha.Spec) bool {
+	return !s.FastFailover || sp.Patroni.FastFailover.SuspectAfter > 0
+}
 
 // Scenarios returns everything that can be practised, in the order of --all.
 func Scenarios() []Scenario { return slices.Clone(scenarios[:]) }
@@ -79,6 +90,55 @@ var scenarios = [...]Scenario{
 		Does: "drops everything between the leader's host and the other database hosts; the " +
 			"balancers still reach all of them", Holds: "the leader gives up before another one " +
 			"takes over"},
+	{Name: "leader-isolated", Title: "leader cut from everybody", Expect: failover,
+		cause: isolate, lasts: expiry,
+		Does: "drops everything between the leader's host and all other hosts, balancers among " +
+			"them", Holds: "the leader gives up before another one takes over, or can complete " +
+			"no commit"},
+	{Name: "leader-deaf", Title: "leader hears nothing from the other databases",
+		Expect: failover, cause: deafen, lasts: expiry,
+		Does: "drops what comes from the other database hosts to the leader's, and not what it " +
+			"sends", Holds: "a replica takes over, and no commit is lost"},
+	{Name: "leader-mute", Title: "the other databases hear nothing from the leader",
+		Expect: failover, cause: silence, lasts: expiry,
+		Does: "drops what the leader's host sends to the other database hosts, and not what " +
+			"comes", Holds: "a replica takes over, and no commit is lost"},
+	{Name: "leader-stalls", Title: "leader's host stands still for a second",
+		Expect: nobodyMoves, cause: freezeLeader, lasts: seconds(1),
+		Does:  "stops the cluster's programs on the leader's host and all its packets for 1 s",
+		Holds: "nobody is promoted"},
+	{Name: "leader-frozen-2s", Title: "leader's host stands still for 2 s", Expect: failover,
+		cause: freezeLeader, lasts: seconds(2), Does: "the same for 2 s", Holds: stoodStill},
+	{Name: "leader-frozen-4s", Title: "leader's host stands still for 4 s", Expect: failover,
+		cause: freezeLeader, lasts: seconds(4), Does: "the same for 4 s", Holds: stoodStill},
+	{Name: "leader-frozen-8s", Title: "leader's host stands still for 8 s", Expect: failover,
+		cause: freezeLeader, lasts: seconds(8), Does: "the same for 8 s", Holds: stoodStill},
+	{Name: "leader-frozen-30s", Title: "leader's host stands still for 30 s", Expect: failover,
+		cause: freezeLeader, lasts: seconds(30), Does: "the same for 30 s", Holds: stoodStill},
+	{Name: "leader-power-degraded", Title: "leader's power lost while a replica is gone",
+		Expect: failover, cause: leaderPowerDegraded,
+		Does: "kills Patroni and PostgreSQL of one replica, waits until no commit waits for it, " +
+			"and takes the power of the leader's host",
+		Holds: "the other replica takes over, with every row"},
+	{Name: "leader-and-replica-power", Title: "power of leader and one replica lost",
+		Expect: Expect{Writes: UntilMended}, cause: leaderAndReplicaPower, lasts: expiry,
+		Does: "takes the power of the leader's host and of one replica's at the same time",
+		Holds: "no row is lost; of three hosts the one that is left is no majority, and waits " +
+			"for another one"},
+	{Name: "agent-killed", Title: "leader's power lost, and an agent killed", Expect: failover,
+		FastFailover: true, cause: killAgent,
+		Does: "takes the power of the leader's host, and kills the agent of one replica at a " +
+			"step of the fast failover that is drawn",
+		Holds: "a replica takes over, at the end of the lease at the latest"},
+	{Name: "agent-frozen", Title: "leader's power lost, and an agent frozen", Expect: failover,
+		FastFailover: true, cause: freezeAgent, lasts: anyLease,
+		Does: "the same, with an agent that stops there for longer than every lease",
+		Holds: "a replica takes over, at the end of the lease at the latest, and the fence is " +
+			"lifted without the agent"},
+	{Name: "agents-gone", Title: "leader's power lost without agents", Expect: failover,
+		FastFailover: true, cause: stopAgents,
+		Does:  "stops the agents of all replicas, and takes the power of the leader's host",
+		Holds: "a replica takes over when the lock has run out"},
 	{Name: "replica-lost", Title: "replica lost", Safe: true, Expect: nobodyMoves,
 		cause: loseReplica, lasts: oneLoop,
 		Does: "takes the power of a replica's host; outside a lab its Patroni and PostgreSQL " +
@@ -149,6 +209,9 @@ var scenarios = [...]Scenario{
 		lasts: expiry,
 		Does: "loses 5 % of the packets between the database hosts, and delays them by 50 ms " +
 			"where the kernel can",
+		Holds: "nobody is promoted"},
+	{Name: "lossy-network", Title: "very bad network", Expect: nobodyMoves, cause: lossyNetwork,
+		lasts: expiry, Does: "loses 20 % of the packets between the database hosts",
 		Holds: "nobody is promoted"},
 	{Name: "disk-full", Title: "leader's disk full", Expect: failover, prepare: smallDisk,
 		cause: fillDisk,

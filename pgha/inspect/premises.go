@@ -55,6 +55,13 @@ func wantDatabase(c *site.Site, w *preflight.Want) {
 	w.Database = true
 	w.Files = append(w.Files, preflight.File{Path: layout.BackupBegins,
 		Unit: layout.PatroniUnit})
+	if sp.Patroni.FastFailover.SuspectAfter > 0 {
+		for _, other := range sp.Databases() {
+			if other.Name != w.Host {
+				w.Fences = append(w.Fences, other.Address)
+			}
+		}
+	}
 	w.Data = append(w.Data, preflight.Data{Path: path.Clean(sp.PostgreSQL.DataDir),
 		Field: "postgresql.data_dir"})
 	if sp.PostgreSQL.Source != spec.SourceDistribution {

@@ -7,6 +7,7 @@ const (
 	WatchUnit      = "pgha-watch.service"    // wakes Patroni when PostgreSQL dies
 	FailoverUnit   = "pgha-failover.service" // fails over before the leader's lease ends
 	LiftTimer      = "pgha-failover-lift.timer"
+	LiftService    = "pgha-failover-lift.service" // removes a fence that is too old
 	HAProxyUnit    = "haproxy.service"
 	KeepalivedUnit = "keepalived.service"
 	BackupUnit     = "pgbackrest.service"

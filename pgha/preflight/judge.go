@@ -65,6 +65,7 @@ func Judge(w Want, h Host) []Finding {
 	}
 	j.judgeSpace()
 	j.judgeRoutes()
+	j.judgeFences()
 	j.judgeInterface()
 	j.judgeLocales()
 	j.judgeZones()

@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -34,6 +35,16 @@ func (j *judge) judgeRoutes() {
 					"set its address to %s if the others reach it there, or make the route use "+
 						"%s (ip route ... src %s)", r.Source, j.Address, j.Address))
 		}
+	}
+}
+
+// judgeFences reports what would keep the host from fencing a leader that is lost. Nothing says so
+// before that moment otherwise, and the lease has to end then.
+func (j *judge) judgeFences() {
+	for _, address := range slices.Sorted(maps.Keys(j.Unfenced)) {
+		j.stopAt("patroni.fast_failover", "it cannot fence "+address+": "+j.Unfenced[address],
+			"let its kernel take routes (in a container: CAP_NET_ADMIN), remove routes to single "+
+				"database hosts and rules before the main table, or leave fast_failover out")
 	}
 }
 

@@ -1,13 +1,13 @@
 # look KEY VALUE...: tells what a host has where a cluster is to be, a line for each thing, its fields divided by tabs. Changes
-# nothing. Needs what every Debian has, and iproute2. What only matters while something has to be installed, or before
+# nothing, but for a route to an address that nobody has, which it tries for a moment where fences are wanted. Needs what every Debian has, and iproute2. What only matters while something has to be installed, or before
 # keepalived runs, is asked then alone; what waits for the network is asked side by side, for 12 seconds at most.
 #
 # Keys: port N:UNIT, data DIRECTORY, write PATH, peer ADDRESS, zone NAME, file PATH, unit NAME, package NAME, etcd VERSION,
-# repository URL, download URL, vip ADDRESS, own ADDRESS, interface NAME, locales yes, arp SCRIPT, reach SCRIPT.
+# fence ADDRESS, repository URL, download URL, vip ADDRESS, own ADDRESS, interface NAME, locales yes, arp SCRIPT, reach SCRIPT.
 set -u
 tab=$(printf '\t')
 ports='' data='' writes='' peers='' zones='' files='' units='' packages='' etcd='' repositories='' downloads=''
-vip='' own='' interface='' locales='' arp='' reach='' installed='' missing=''
+fences='' vip='' own='' interface='' locales='' arp='' reach='' installed='' missing=''
 while [ $# -ge 2 ]; do
 	case $1 in
 	port) ports="$ports $2" ;;
@@ -16,6 +16,7 @@ while [ $# -ge 2 ]; do
 	write) writes="$writes$2
 " ;;
 	peer) peers="$peers $2" ;;
+	fence) fences="$fences $2" ;;
 	zone) zones="$zones $2" ;;
 	file) files="$files $2" ;;
 	unit) units="$units $2" ;;
@@ -140,6 +141,28 @@ ASKED
 	echo '== '
 }
 
+# fence tries whether the kernel takes a route that lets nothing out, to an address that is for documentation (RFC 5737, 3849),
+# and looks for routes that would stand before one to an address itself. A route that lets nothing out stops a lookup.
+fence() {
+	trial=''
+	for address in $fences; do
+		case $address in *:*) nobody=2001:db8:5eed::fe bits=128 ;; *) nobody=192.0.2.254 bits=32 ;; esac
+		own=$(ip route show exact "$address/$bits" 2>/dev/null | grep -v '^prohibit ' | head -n 1)
+		[ -z "$own" ] || say fence "$address" "it has a route of its own to $address: $own"
+		[ "$trial" != "$nobody" ] || continue
+		trial=$nobody
+		if ! said=$(ip route replace prohibit "$nobody/$bits" 2>&1); then
+			say fence "$address" "it refuses a route that lets nothing out: $(printf '%s' "${said:-ip is missing}" | tr -s '\n\t' ' ')"
+			continue
+		fi
+		# Once more, as somebody else who looks at this moment may just have removed it.
+		if ip route get "$nobody" >/dev/null 2>&1 && ip route replace prohibit "$nobody/$bits" && ip route get "$nobody" >/dev/null 2>&1; then
+			say fence "$address" "packets go out although a route forbids it: other rules come first (ip rule)"
+		fi
+		ip route del prohibit "$nobody/$bits" 2>/dev/null
+	done
+}
+
 # lockers prints who holds the locks of apt and dpkg.
 lockers() {
 	for f in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
@@ -173,6 +196,7 @@ everywhere() {
 	directories
 	spaces
 	network
+	[ -z "$fences" ] || fence
 	[ -z "$locales" ] || section locale locale -a
 	for z in $zones; do
 		if [ ! -d /usr/share/zoneinfo ]; then

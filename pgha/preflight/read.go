@@ -22,8 +22,10 @@ type Host struct {
 	// MACs are the hardware addresses of the host's interfaces.
 	MACs []string
 	// Routes maps the address of a peer to the way there; an address without a way is missing.
-	Routes  map[string]Route
-	Locales []string
+	Routes map[string]Route
+	// Unfenced says why the host could not let nothing out to an address, by the address.
+	Unfenced map[string]string
+	Locales  []string
 	// Zones maps names of time zones to "yes", "no" or, where no time zone data is installed yet,
 	// "unknown".
 	Zones map[string]string
@@ -164,6 +166,11 @@ func Read(out string) Host {
 			h.ReadOnly = append(h.ReadOnly, f[0])
 		case "net":
 			h.network(rest)
+		case "fence":
+			if h.Unfenced == nil {
+				h.Unfenced = map[string]string{}
+			}
+			h.Unfenced[f[0]] = strings.TrimSpace(f[1])
 		case "locale":
 			h.Locales = append(h.Locales, f[0])
 		case "zone":

@@ -4,8 +4,11 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/pgha/toolkit/internal/scripttest"
 )
@@ -44,6 +47,62 @@ func TestLookScript(t *testing.T) {
 	}
 	if !strings.Contains(r.Stdout, "missing\tnosuch") || len(h.Listeners) == 0 && exists("ss") {
 		t.Errorf("%+v of\n%s", h.Listeners, r.Stdout)
+	}
+}
+
+// TestFencesAreTried runs look.sh with kernels that refuse, and with one that takes a route, in a
+// network of its own if this machine lends one.
+func TestFencesAreTried(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		ip   string
+		want map[string]string
+	}{
+		"a kernel that takes it": {`case "$2" in get) exit 2 ;; esac`, nil},
+		"a container without the right": {`case "$2" in replace) echo "RTNETLINK answers: ` +
+			`Operation not permitted" >&2; exit 2 ;; esac`, map[string]string{
+			"10.0.0.2": "it refuses a route that lets nothing out: RTNETLINK answers: Operation " +
+				"not permitted"}},
+		"rules that come first": {`:`, map[string]string{"10.0.0.2": "packets go out although a " +
+			"route forbids it: other rules come first (ip rule)"}},
+		"a route of its own": {`case "$2$4" in show10.0.0.3/32) echo "10.0.0.3 via 10.0.0.9 dev ` +
+			`wg0" ;; get*) exit 2 ;; esac`, map[string]string{"10.0.0.3": "it has a route of its " +
+			"own to 10.0.0.3: 10.0.0.3 via 10.0.0.9 dev wg0"}},
+		"a fence that is there": {`case "$2" in show) echo "prohibit $4" ;; get) exit 2 ;; esac`,
+			nil},
+		"no ip": {`exit 127`, map[string]string{
+			"10.0.0.2": "it refuses a route that lets nothing out: ip is missing"}},
+	} {
+		r := scripttest.Run{With: "sh", Script: lookScript, Args: []string{"own", "127.0.0.1",
+			"fence", "10.0.0.2", "fence", "10.0.0.3"}, Fakes: map[string]string{
+			"ip": `[ "$1" = route ] || exit 1; ` + c.ip, "systemctl": "exit 1", "ss": "exit 1"}}.Do(t)
+		h := Read(r.Stdout)
+		if diff := cmp.Diff(c.want, h.Unfenced); diff != "" {
+			t.Errorf("%s (-want +got):\n%s%s", name, diff, r.Stderr)
+		}
+		found := Judge(Want{Host: "db1", Fences: []string{"10.0.0.2", "10.0.0.3"}}, h)
+		stopped := slices.ContainsFunc(found, func(f Finding) bool {
+			return f.About == "patroni.fast_failover" && !f.Warning
+		})
+		if stopped != (len(c.want) > 0) {
+			t.Errorf("%s: %+v", name, found)
+		}
+	}
+}
+
+// TestFencesInTheKernel is the same with a kernel, of the families that there are: the route is
+// tried and gone again.
+func TestFencesInTheKernel(t *testing.T) {
+	t.Parallel()
+	if exec.CommandContext(t.Context(), "unshare", "-rn", "ip", "link", "set", "lo", "up").Run() != nil {
+		t.Skip("no network of its own, or no ip")
+	}
+	out, err := exec.CommandContext(t.Context(), "unshare", "-rn", "sh", "-c",
+		`ip link set lo up; sh -c "$0" look own 127.0.0.1 fence 10.0.0.2 fence fd00::2; `+
+			`ip route show type prohibit; ip -6 route show type prohibit`, lookScript).Output()
+	if err != nil || len(Read(string(out)).Unfenced) > 0 || strings.Contains(string(out),
+		"prohibit") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -37,7 +37,10 @@ type Want struct {
 	Address string
 	// Peers are the hosts that this one opens connections to.
 	Peers []Peer
-	Ports []Port
+	// Fences are addresses that the host must be able to let nothing out to; none without
+	// patroni.fast_failover.
+	Fences []string
+	Ports  []Port
 	// Data are the data directories.
 	Data []Data
 	// Packages must be installed. EtcdVersion must be in /usr/local/bin; "" where etcd is not
@@ -163,6 +166,7 @@ func (w Want) Question() []string {
 	for _, p := range w.Peers {
 		add("peer", p.Address)
 	}
+	add("fence", w.Fences...)
 	for _, z := range w.Zones {
 		add("zone", z.Value)
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pgha/toolkit/internal/failover"
 	"github.com/pgha/toolkit/internal/output"
 	"github.com/pgha/toolkit/pgha/health"
 	"github.com/pgha/toolkit/pgha/internal/certs"
@@ -48,6 +49,7 @@ type hostSaid struct {
 	services []ServiceStatus
 	disks    []DiskStatus
 	reset    string
+	fences   []FenceStatus
 	// certificates are the files of a database host, in PEM, by their paths; nil for others.
 	certificates map[string][]byte
 	err          error
@@ -57,7 +59,7 @@ type hostSaid struct {
 const notReadOnly = `for d; do [ ! -d "$d" ] || [ -w "$d" ] || echo "$d"; done`
 
 // lookAtHosts asks every host in one round trip. Programs are few: one for the units, one for the
-// disks, one for all certificates.
+// disks, one for all certificates and the fence.
 func lookAtHosts(ctx context.Context, c *site.Site) map[string]hostSaid {
 	said := map[string]hostSaid{}
 	var mu sync.Mutex
@@ -85,7 +87,7 @@ func lookAtHost(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host
 	ctx, cancel := context.WithTimeoutCause(ctx, hostWithin,
 		fmt.Errorf("no answer within %s", hostWithin))
 	defer cancel()
-	units, folders := c.UnitsOf(h), foldersOf(c.Spec, h)
+	units, folders := judgedUnits(c, h), foldersOf(c.Spec, h)
 	questions := [][]string{
 		append([]string{"systemctl", "show", "--property=Id,ActiveState,UnitFileState", "--"},
 			units...)}
@@ -94,6 +96,7 @@ func lookAtHost(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host
 		for _, at := range certs.OfHost(c.Spec, h) {
 			certificates = append(certificates, at.File)
 		}
+		certificates = append(certificates, failover.FencePath)
 		questions = append(questions, site.LookAtReset,
 			append([]string{"stat", "-f", "-c", "%i %S %b %c %a %d %n", "--"}, folders...),
 			append([]string{"sh", "-c", notReadOnly, "look"}, folders...), certificates)
@@ -110,6 +113,7 @@ func lookAtHost(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host
 		said.reset = site.UnfinishedReset(string(res[1].Stdout))
 		said.disks = readDisks(h.Name, string(res[2].Stdout), string(res[3].Stdout))
 		said.certificates = readFiles(string(res[4].Stdout))
+		said.fences = fenceOf(h.Name, said.certificates)
 	}
 	return said
 }
@@ -195,6 +199,7 @@ func (s *Status) heard(c *site.Site, said map[string]hostSaid) {
 		}
 		s.Services = append(s.Services, answer.services...)
 		s.Disks = append(s.Disks, answer.disks...)
+		s.Fences = append(s.Fences, answer.fences...)
 		if answer.reset != "" {
 			s.UnfinishedReset = answer.reset
 		}

@@ -281,7 +281,7 @@ func memberProblems(s Status) []string {
 	if s.Paused {
 		found = append(found, "the cluster is paused: nobody is promoted if the leader fails")
 	}
-	return found
+	return append(found, fenceProblems(s)...)
 }
 
 // problem says what is wrong with a member that is not healthy.

@@ -103,6 +103,16 @@ func TestProblems(t *testing.T) {
 			s.Members[2].Believes = "pg2"
 		},
 			[]string{"pg3 holds pg2 for the leader; most members name pg1"}},
+		"a fence": {func(s *status.Status) {
+			at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
+			s.Fences = []status.FenceStatus{{Host: "db2", Against: "pg1", Address: "10.0.0.1",
+				Since: at, Until: at.Add(80 * time.Second)}}
+		}, []string{"db2 has fenced pg1 since 03:04:05: no packet goes out to 10.0.0.1 until its " +
+			"own PostgreSQL is on a newer timeline, until 03:05:25 at the latest"}},
+		"an agent that does not run": {func(s *status.Status) {
+			s.Services = []status.ServiceStatus{{Host: "db1", Unit: "pgha-failover.service",
+				Active: "inactive", AtBoot: true}}
+		}, []string{"pgha-failover.service on db1 is inactive"}},
 		"a pause": {func(s *status.Status) { s.Paused = true },
 			[]string{"the cluster is paused: nobody is promoted if the leader fails"}},
 		"a full disk": {func(s *status.Status) {

@@ -33,6 +33,8 @@ type Status struct {
 	Operation *OperationStatus `json:"operation,omitempty"`
 	// ScheduledSwitchover is one that waits for its time.
 	ScheduledSwitchover *ScheduledSwitchover `json:"scheduled_switchover,omitempty"`
+	// Fences are hosts that have fenced a leader that was lost.
+	Fences []FenceStatus `json:"fences,omitempty"`
 	// Stranded members do not come back by themselves.
 	Stranded []StrandedMember `json:"stranded,omitempty"`
 	// UnfinishedReset reports a reset that was begun and not finished.

@@ -134,6 +134,7 @@ func lookAt(ctx context.Context, c *pgha.Cluster, h *doctor.Host, long time.Dura
 	if h.Runs(c.Spec, spec.RoleDatabase) {
 		h.Data, h.SQL, h.Patroni = &doctor.Data{}, &doctor.SQL{Error: silent},
 			&doctor.Patroni{Error: silent}
+		groups[0] = append(groups[0], fenceQuestion())
 	}
 	if h.Data != nil {
 		groups = append(groups, memberQuestions(c.Spec, h))

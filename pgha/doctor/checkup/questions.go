@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/failover"
 	"github.com/pgha/toolkit/internal/pgfiles"
 	"github.com/pgha/toolkit/internal/pgroles"
 	"github.com/pgha/toolkit/internal/pgsession"
@@ -74,6 +75,13 @@ func systemQuestions(sp *spec.Spec, h *doctor.Host, asked time.Time) []question 
 			"${Package} ${Version} ${db:Status-Status}\n", "--"},
 			packagesOf(sp, h)...), readPackages},
 	}
+}
+
+// fenceQuestion asks a database host whom its routes let nothing out to, and what it remembers of
+// it.
+func fenceQuestion() question {
+	return question{inShell(`cat -- "$1" 2>/dev/null; echo; ip route show type prohibit; `+
+		`ip -6 route show type prohibit`, failover.FencePath), readFence}
 }
 
 // specHost is a host as far as its layout needs it.

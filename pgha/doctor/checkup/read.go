@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgha/toolkit/internal/failover"
 	"github.com/pgha/toolkit/internal/output"
 	"github.com/pgha/toolkit/pgha/doctor"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -110,6 +111,21 @@ func readMounts(h *doctor.Host, r remote.Result) {
 	slices.SortFunc(h.Disks, func(a, b doctor.Disk) int {
 		return strings.Compare(a.Mount, b.Mount)
 	})
+}
+
+// readFence reads the file of a fence, and the routes that let nothing out. ip leaves the length of
+// a single address out.
+func readFence(h *doctor.Host, r remote.Result) {
+	h.Fence = &doctor.Fence{}
+	file, routes, _ := strings.Cut(string(r.Stdout), "\n")
+	if f, there := failover.ReadFence([]byte(file)); there {
+		h.Fence.Leader, h.Fence.Since, h.Fence.Until = f.Leader, f.At, f.Ends()
+	}
+	for line := range strings.Lines(routes) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "prohibit" {
+			h.Fence.Prohibited = append(h.Fence.Prohibited, f[1])
+		}
+	}
 }
 
 func readListeners(h *doctor.Host, r remote.Result) {

@@ -19,9 +19,9 @@ const (
 	failoverUnitPath = unitsDir + FailoverUnit
 	failoverPath     = "/usr/local/lib/pgha/fast-failover"
 	failoverSteps    = "/usr/local/lib/pgha/fast_failover_steps.py"
-	failoverState    = "/var/lib/pgha-failover"
+	failoverState    = "/var/lib/pgha-failover" // the folder of failover.FencePath
 
-	liftUnit     = "pgha-failover-lift.service"
+	liftUnit     = layout.LiftService
 	liftTimer    = layout.LiftTimer
 	liftUnitPath = unitsDir + liftUnit
 	liftPath     = unitsDir + liftTimer

@@ -39,6 +39,7 @@ func check(s *Spec, d *decoder) {
 	c.patroni()
 	c.timings()
 	c.balancer()
+	c.pooler()
 	c.backup()
 	c.monitoring()
 	c.tls()

@@ -97,6 +97,7 @@ func (s *Spec) derive(d *decoder) {
 	s.deriveSlots(d)
 	s.Patroni.derive(d)
 	s.Backup.derive(d)
+	s.Pooler.derive(d)
 }
 
 // fill sets a field that is zero and not in the file.

@@ -110,6 +110,8 @@ func generateSchema(t *testing.T) []byte {
 	defaults.VIP = &vip
 	backup := spec.NewBackup()
 	defaults.Backup = &backup
+	pooler := spec.NewPooler()
+	defaults.Pooler = &pooler
 	s := g.section("", reflect.ValueOf(*defaults))
 	s.Schema, s.Title = "https://json-schema.org/draft/2020-12/schema",
 		"pgha: specification of a PostgreSQL high-availability cluster"

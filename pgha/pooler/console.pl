@@ -4,6 +4,7 @@
 #   pooler pause MANAGE LEAD      holds clients between transactions, once a timer is set that ends it after LEAD seconds; one
 #                                 that has not managed after MANAGE seconds, and then all, serve on. Prints who did what
 #   pooler resume                 lets clients go on, and unsets the timer
+#   pooler resume INSTANCE        lets those of one go on, and leaves the timer
 # Loads no module: perl begins in a tenth of the time then.
 use strict;
 $SIG{PIPE} = 'IGNORE';
@@ -196,7 +197,7 @@ sub pause {
 	each_says('SHOW DATABASES', sub {
 		my ($c, @rows) = @_;
 		for (@rows) {
-			next if $_->{name} eq 'pgbouncer';
+			next if $_->{name} eq 'pgbouncer' || $_->{name} eq 'pgha_lookup';
 			($_->{pool_mode} eq 'session' ? \%session : \%transaction)->{$c->{instance}}{$_->{name}} = 1;
 		}
 	}, @consoles);
@@ -226,8 +227,9 @@ sub pause {
 if ($verb eq 'state') {
 	exit(in_child(sub { state(); 1 }) ? 0 : 1);
 } elsif ($verb eq 'resume') {
+	@instances = ($manage) if defined $manage;
 	my $well = in_child(\&resume);
-	as_root('systemctl', 'stop', "$timer.timer") if -e "/run/systemd/transient/$timer.timer";
+	as_root('systemctl', 'stop', "$timer.timer") if !defined $manage && -e "/run/systemd/transient/$timer.timer";
 	exit($well ? 0 : 1);
 } elsif ($verb eq 'pause') {
 	as_root('systemctl', 'stop', "$timer.timer") if -e "/run/systemd/transient/$timer.timer";
@@ -243,4 +245,4 @@ if ($verb eq 'state') {
 	}
 	exit 0;
 }
-die "usage: pooler state | pause MANAGE LEAD | resume\n";
+die "usage: pooler state | pause MANAGE LEAD | resume [INSTANCE]\n";

@@ -122,13 +122,19 @@ func (o Options) pauseOnce(ctx context.Context, manage time.Duration) (Held, err
 // pooler that answers says that it holds nobody. Safe to repeat; where nobody is held nothing
 // happens.
 func Resume(ctx context.Context, o Options) error {
-	return remote.Each(ctx, o.targets(), ResumeOn)
+	return remote.Each(ctx, o.targets(), func(ctx context.Context, t *remote.Target) error {
+		return ResumeOn(ctx, t, "")
+	})
 }
 
-// ResumeOn is Resume for one balancer.
-func ResumeOn(ctx context.Context, t *remote.Target) error {
-	_, err := t.Run(ctx, remote.Cmd{Argv: []string{consolePath, "resume"},
-		Timeout: resumeTimeout, Mutating: true})
+// ResumeOn is Resume for one balancer, and for one of its poolers: then its timer stays. "" means
+// both.
+func ResumeOn(ctx context.Context, t *remote.Target, i Instance) error {
+	argv := []string{consolePath, "resume"}
+	if i != "" {
+		argv = append(argv, string(i))
+	}
+	_, err := t.Run(ctx, remote.Cmd{Argv: argv, Timeout: resumeTimeout, Mutating: true})
 	if err != nil {
 		return errs.WithNext(fmt.Errorf("%w: %w", ErrStillPaused, remote.OnHost(t.Name, err)),
 			errs.Text("a timer of the host lets them go on within %s of the pause; if not, "+

@@ -8,6 +8,7 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/adopt"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/serving"
+	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/pooler"
@@ -58,7 +59,7 @@ func holder(r *job.Job) func(context.Context) string {
 // PoolerOptions returns what package pooler needs to do this work; false without a pooler. The
 // holder of the address comes last.
 func PoolerOptions(r *job.Job) (pooler.Options, bool, error) {
-	o, ok, err := r.Site.PoolerOptionsFor(r.Target)
+	o, ok, err := site.PoolerOptionsFor(r.Site, r.Target)
 	o.Progress = r.Progress
 	o.Last = holder(r)
 	return o, ok, err

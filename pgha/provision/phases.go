@@ -318,7 +318,7 @@ func ReadyPhase(ctx context.Context, run *job.Job) error {
 		if err := run.Ping(ctx); err != nil {
 			return "", err
 		}
-		return "", run.PingPools(ctx)
+		return "", site.PingPools(ctx, run.Site)
 	})
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ func check(s *Spec, d *decoder) {
 	c.patroni()
 	c.timings()
 	c.balancer()
-	c.pooler()
+	poolChecker{c}.all()
 	c.backup()
 	c.monitoring()
 	c.tls()

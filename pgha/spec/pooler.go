@@ -92,10 +92,10 @@ type PoolDatabase struct {
 	Write, Read int
 }
 
-// Sessions of PostgreSQL's own by default.
+// Sessions of PostgreSQL's own, by the toolkit's defaults.
 const (
 	defaultConnections    = 100
-	defaultSuperReserved  = 3
+	defaultSuperReserved  = 10
 	lookupSessions        = 2 // of each balancer: one for each port
 	writeParts, readParts = 2, 1
 )
@@ -160,8 +160,10 @@ func (s *Spec) PoolSizes() PoolSizes {
 	return sizes
 }
 
-// pooler checks the section, and what stands beside databases and roles for it.
-func (c *checker) pooler() {
+// poolChecker checks the section, and what stands beside databases and roles for it.
+type poolChecker struct{ *checker }
+
+func (c poolChecker) all() {
 	p := c.Pooler
 	c.poolFields()
 	if p == nil {
@@ -171,10 +173,10 @@ func (c *checker) pooler() {
 		c.bad("pooler", "runs on balancers, and there is none",
 			"add hosts with role: balancer, or delete the section")
 	}
-	oneOf(c, "pooler.mode", p.Mode, PoolTransaction, PoolSession)
-	within(c, "pooler.max_clients", p.MaxClients, 1, 100000)
-	within(c, "pooler.prepared_statements", p.PreparedStatements, 0, 10000)
-	within(c, "pooler.reserved_connections", p.ReservedConnections, 0, maxConnections)
+	oneOf(c.checker, "pooler.mode", p.Mode, PoolTransaction, PoolSession)
+	within(c.checker, "pooler.max_clients", p.MaxClients, 1, 100000)
+	within(c.checker, "pooler.prepared_statements", p.PreparedStatements, 0, 10000)
+	within(c.checker, "pooler.reserved_connections", p.ReservedConnections, 0, maxConnections)
 	c.between("pooler.query_wait_timeout", p.QueryWaitTimeout, 15*time.Second, time.Hour,
 		time.Second)
 	c.poolNames()
@@ -182,7 +184,7 @@ func (c *checker) pooler() {
 }
 
 // poolFields checks the fields of databases and roles.
-func (c *checker) poolFields() {
+func (c poolChecker) poolFields() {
 	pooled := func(field string, set bool) {
 		if set && c.Pooler == nil {
 			c.bad(field, "is about the pooler, and there is none",
@@ -194,19 +196,19 @@ func (c *checker) poolFields() {
 		pooled(field+".pool_mode", d.PoolMode != "")
 		pooled(field+".pool_connections", d.PoolConnections != 0)
 		if d.PoolMode != "" && c.Pooler != nil {
-			oneOf(c, field+".pool_mode", d.PoolMode, PoolTransaction, PoolSession)
+			oneOf(c.checker, field+".pool_mode", d.PoolMode, PoolTransaction, PoolSession)
 		}
-		within(c, field+".pool_connections", d.PoolConnections, 0, maxConnections)
+		within(c.checker, field+".pool_connections", d.PoolConnections, 0, maxConnections)
 	}
 	for i, r := range c.PGRoles {
 		field := element("roles", i) + ".pool_connections"
 		pooled(field, r.PoolConnections != 0)
-		within(c, field, r.PoolConnections, 0, maxConnections)
+		within(c.checker, field, r.PoolConnections, 0, maxConnections)
 	}
 }
 
 // poolNames refuses names that mean something else to the pooler.
-func (c *checker) poolNames() {
+func (c poolChecker) poolNames() {
 	for i, r := range c.PGRoles {
 		if r.Name == PoolerRole {
 			c.bad(element("roles", i)+".name", quoted(r.Name)+" looks passwords up for the pooler",
@@ -222,7 +224,7 @@ func (c *checker) poolNames() {
 }
 
 // poolSizes refuses sizes that do not fit max_connections.
-func (c *checker) poolSizes() {
+func (c poolChecker) poolSizes() {
 	balancers := len(c.Balancers())
 	if balancers == 0 {
 		return
@@ -256,7 +258,7 @@ func (c *checker) poolSizes() {
 }
 
 // poolTooMany is about pool_connections that leave nothing to others, or are too many themselves.
-func (c *checker) poolTooMany(sizes PoolSizes, given int) {
+func (c poolChecker) poolTooMany(sizes PoolSizes, given int) {
 	for i, d := range c.PGDatabases {
 		if d.Present() && d.PoolConnections > 0 {
 			c.bad(element("databases", i)+".pool_connections", fmt.Sprintf("all databases "+

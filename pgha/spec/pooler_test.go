@@ -21,12 +21,12 @@ vip: {address: 10.0.0.9}
 func TestPoolSizes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
-		"defaults": {"pooler: {}", "28 13 []"},
+		"defaults": {"pooler: {}", "26 12 []"},
 		"replicas apart": {"pooler: {}\nbalancer: {read_fallback_to_primary: false}",
-			"41 41 []"},
+			"38 38 []"},
 		"databases": {"pooler: {mode: session}\ndatabases: [{name: a}, " +
 			"{name: b, pool_connections: 4, pool_mode: transaction}, {name: c, ensure: absent}]",
-			"28 13 [{a session 24 10} {b transaction 4 2}]"},
+			"26 12 [{a session 22 9} {b transaction 4 2}]"},
 		"more room": {"pooler: {reserved_connections: 50}\npostgresql: {parameters: " +
 			"{max_connections: 500, superuser_reserved_connections: 10, reserved_connections: 4}}",
 			"144 72 []"},
@@ -75,7 +75,7 @@ func TestPoolSizesFit(t *testing.T) {
 				}
 			}
 			// Two balancers, each with two sessions that look passwords up.
-			if write > p.Write || read > p.Read || 2*(p.Write+p.Read+2)+3+10 > most {
+			if write > p.Write || read > p.Read || 2*(p.Write+p.Read+2)+10+10 > most {
 				t.Fatalf("%d, %d databases: %v", most, n, p)
 			}
 		}

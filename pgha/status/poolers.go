@@ -29,7 +29,7 @@ type PoolerStatus struct {
 
 // poolerStatus asks each pooler.
 func poolerStatus(ctx context.Context, c *site.Site, s *Status) error {
-	opts, ok, err := c.PoolerOptions()
+	opts, ok, err := site.PoolerOptions(c)
 	if err != nil || !ok {
 		return err
 	}

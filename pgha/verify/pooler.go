@@ -19,7 +19,7 @@ func poolerChecks(now moment) []check {
 		{"SQL through the poolers lands on the primary and on a replica",
 			errs.Text("check haproxy, and journalctl -u pgha-pooler-write -u pgha-pooler-read on " +
 				"the balancer with the address"),
-			func(ctx context.Context, c *site.Site) (string, error) { return "", c.PingPools(ctx) }},
+			func(ctx context.Context, c *site.Site) (string, error) { return "", site.PingPools(ctx, c) }},
 		{"the poolers refuse connections without TLS", errs.Text("client_tls_sslmode must be "+
 			"require: %s", errs.Verb("apply")), checkPoolerPlain},
 	}
@@ -27,7 +27,7 @@ func poolerChecks(now moment) []check {
 
 // checkPoolerPlain tries to log in without TLS.
 func checkPoolerPlain(ctx context.Context, c *site.Site) (string, error) {
-	for _, r := range c.PoolRoutes() {
+	for _, r := range site.PoolRoutes(c) {
 		r.Plain = true
 		conn, err := c.Connect(ctx, r)
 		if err == nil {

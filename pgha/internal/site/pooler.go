@@ -37,12 +37,12 @@ func poolerPorts(sp *spec.Spec) []int {
 }
 
 // PoolerOptions returns what package pooler needs to look at this cluster; false without a pooler.
-func (c *Site) PoolerOptions() (pooler.Options, bool, error) {
-	return c.PoolerOptionsFor(c.LenientTarget)
+func PoolerOptions(c *Site) (pooler.Options, bool, error) {
+	return PoolerOptionsFor(c, c.LenientTarget)
 }
 
 // PoolerOptionsFor translates the spec for package pooler; false without a pooler.
-func (c *Site) PoolerOptionsFor(find Finder) (pooler.Options, bool, error) {
+func PoolerOptionsFor(c *Site, find Finder) (pooler.Options, bool, error) {
 	sp, cr := c.Spec, c.Credentials()
 	if sp.Pooler == nil {
 		return pooler.Options{}, false, nil

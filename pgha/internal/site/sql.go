@@ -164,7 +164,7 @@ func (c *Site) Ping(ctx context.Context) error {
 
 // PoolRoutes are the ways through the poolers by which applications write and read; none without a
 // pooler.
-func (c *Site) PoolRoutes() []Route {
+func PoolRoutes(c *Site) []Route {
 	if c.Spec.Pooler == nil {
 		return nil
 	}
@@ -175,8 +175,8 @@ func (c *Site) PoolRoutes() []Route {
 
 // PingPools tells whether an application could write and read through the poolers now; nil without
 // any.
-func (c *Site) PingPools(ctx context.Context) error {
-	for i, r := range c.PoolRoutes() {
+func PingPools(ctx context.Context, c *Site) error {
+	for i, r := range PoolRoutes(c) {
 		err := c.WithSQL(ctx, r, func(conn *pgx.Conn) error {
 			var recovering bool
 			err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_is_in_recovery()").Scan(&recovering)

@@ -117,6 +117,9 @@ type StrandedMember = status.StrandedMember
 // EtcdStatus is one etcd member.
 type EtcdStatus = status.EtcdStatus
 
+// PoolerStatus is one PgBouncer.
+type PoolerStatus = status.PoolerStatus
+
 // BalancerStatus is one HAProxy.
 type BalancerStatus = status.BalancerStatus
 

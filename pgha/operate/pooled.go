@@ -48,6 +48,9 @@ func PrepareHold(ctx context.Context, r *job.Job, force bool) (*Hold, error) {
 	}
 	var reached []pooler.Balancer
 	for _, b := range o.Balancers {
+		if b.Target.LeftOut {
+			continue
+		}
 		if why := r.Unreachable[b.Target.Name]; why != nil {
 			r.Warn(b.Target.Name, "clients of its pooler are not held: "+why.Error())
 			continue
@@ -59,11 +62,12 @@ func PrepareHold(ctx context.Context, r *job.Job, force bool) (*Hold, error) {
 	if !h.on {
 		return h, nil
 	}
-	h.before, err = writer(ctx, r.Site, r.WriteRoute())
-	if err != nil {
-		return h, fmt.Errorf("ask which server takes writes: %w", err)
+	if h.before, err = writer(ctx, r.Site, r.WriteRoute()); err != nil {
+		// Then nobody could tell when to let them go on.
+		r.Warn("", "clients of the poolers are not held: no write goes through: "+err.Error())
+		h.on = false
 	}
-	return h, nil
+	return h, ctx.Err()
 }
 
 // writerSQL is a write without a table, and names the server that has made it: a transaction with a

@@ -52,7 +52,8 @@ func ExampleStandardPhases() {
 	// install databases after preflight
 	// etcd              after preflight
 	// haproxy           after install balancers
-	// keepalived        after haproxy
+	// pooler            after haproxy
+	// keepalived        after pooler
 	// pgbackrest        after install balancers, install databases
 	// patroni           after install databases, etcd
 	// archive           after patroni, pgbackrest

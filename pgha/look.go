@@ -120,6 +120,9 @@ type FenceStatus = status.FenceStatus
 // EtcdStatus is one etcd member.
 type EtcdStatus = status.EtcdStatus
 
+// PoolerStatus is one PgBouncer.
+type PoolerStatus = status.PoolerStatus
+
 // BalancerStatus is one HAProxy.
 type BalancerStatus = status.BalancerStatus
 

@@ -36,6 +36,7 @@ import (
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/patroni/rest"
 	"github.com/pgha/toolkit/pgha/pki"
+	"github.com/pgha/toolkit/pgha/pooler"
 	"github.com/pgha/toolkit/pgha/power"
 	"github.com/pgha/toolkit/pgha/probe"
 	"github.com/pgha/toolkit/pgha/provision"
@@ -78,7 +79,7 @@ func configured() []any {
 		power.StartOptions{}, power.StopOptions{}, provision.ApplyOptions{},
 		provision.PlanOptions{},
 		recovery.FromOptions{}, recovery.TakeOverOptions{}, lab.WipeOptions{},
-		backup.Options{}, restore.Options{}, restore.TakeOptions{},
+		pooler.Options{}, pooler.PauseOptions{}, backup.Options{}, restore.Options{}, restore.TakeOptions{},
 		hosts.Options{}, hosts.AddOptions{}, hosts.RemoveOptions{}, hosts.ReplaceOptions{},
 		query.QueryOptions{}, secrets.RotateOptions{}, settings.SetConfigOptions{},
 		verify.DeepVerifyOptions{},

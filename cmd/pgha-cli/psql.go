@@ -28,6 +28,7 @@ func connectionCommand(out *terminal.Terminal) *cli.Command {
 			"driver knows, and what they are worth, is in docs/connecting.md.\n\n" +
 			"   pgha-cli connection                              every form, for the primary\n" +
 			"   pgha-cli connection --role app --database shop --read\n" +
+			"   pgha-cli connection --pool                       through the pooler, where there is one\n" +
 			"   psql \"$(pgha-cli connection --form psql)\"       one bare string, for scripts\n" +
 			"   pgha-cli connection --export /srv/app/pg --owner app\n\n" +
 			"--export writes the authority's certificate, a service file and the password into a " +
@@ -41,6 +42,7 @@ func connectionCommand(out *terminal.Terminal) *cli.Command {
 				Usage: "`NAME` of the role of PostgreSQL to log in as"},
 			&cli.StringFlag{Name: "database", Value: "postgres", Usage: "`NAME` of the database"},
 			&cli.BoolFlag{Name: "read", Usage: "to the replicas instead of the primary"},
+			&cli.BoolFlag{Name: "pool", Usage: "through the pooler"},
 			&cli.StringFlag{Name: "form", Usage: "print one string alone: `FORM` is the " +
 				"name before the colon, such as jdbc"},
 			&cli.StringFlag{Name: "export", Usage: "write what the strings name into `DIRECTORY`"},
@@ -72,6 +74,11 @@ func printConnection(c *cli.Context, out *terminal.Terminal) error {
 		return err
 	}
 	conn = conn.As(c.String("database"), c.String("role"))
+	if c.Bool("pool") {
+		if conn, err = conn.Pooled(); err != nil {
+			return err
+		}
+	}
 	if c.Bool("read") && conn.ReadDSN == "" {
 		return remote.WithHint(fmt.Errorf("%w: the cluster has one database and no balancer, so "+
 			"there is no way to replicas", pgha.ErrRefused), "leave out --read")

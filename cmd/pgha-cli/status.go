@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -152,6 +153,7 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 				dash(strings.Join(b.Replicas, ",")), haproxy)
 		}
 	}
+	printPoolers(w, s.Poolers)
 	w.Flush()
 	if len(s.Certificates) > 0 {
 		first := slices.MinFunc(s.Certificates,
@@ -292,3 +294,22 @@ func hundredths(d time.Duration) string { return fmt.Sprintf("%.2fs", d.Seconds(
 
 // seconds renders a duration for people.
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1fs", d.Seconds()) }
+
+// printPoolers has a line for each PgBouncer.
+func printPoolers(w io.Writer, all []pgha.PoolerStatus) {
+	if len(all) > 0 {
+		fmt.Fprintln(w, "\nPOOLER\tPORT\tSTATE\tCLIENTS\tWAITING\tSESSIONS\tVERSION")
+	}
+	for _, p := range all {
+		state := "serves"
+		switch {
+		case p.Error != "":
+			state = "not well"
+		case p.Paused:
+			state = "PAUSED"
+		}
+		fmt.Fprintf(w, "%s\t%d %s\t%s\t%d\t%d\t%d of %d\t%s\n", p.Host, p.Port, p.Purpose, state,
+			p.Active+p.Waiting, p.Waiting, p.Sessions, p.MaxSessions,
+			dash(strings.TrimPrefix(p.Version, "PgBouncer ")))
+	}
+}

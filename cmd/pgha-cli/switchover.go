@@ -70,6 +70,9 @@ func printSwitchover(out *terminal.Terminal, r pgha.SwitchoverResult) {
 	if r.WithoutWrites > 0 {
 		gap = fmt.Sprintf("%.2fs without writes", r.WithoutWrites.Duration().Seconds())
 	}
+	if r.Held > 0 {
+		gap += fmt.Sprintf(", clients of the poolers held for %.2fs", r.Held.Duration().Seconds())
+	}
 	following := fmt.Sprintf("all members streaming after %s", r.Complete)
 	if r.Complete == 0 {
 		following = "not all members stream from it yet"

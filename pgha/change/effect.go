@@ -40,7 +40,7 @@ func Fields() []Field {
 	var all []Field
 	for _, section := range [][]Field{generalFields(), hostFields(), postgresqlFields(),
 		contentsFields(), etcdFields(),
-		patroniFields(), balancerFields(), backupFields(), operatorFields()} {
+		patroniFields(), balancerFields(), backupFields(), poolerFields(), operatorFields()} {
 		all = append(all, section...)
 	}
 	return all

@@ -19,6 +19,7 @@ func contentsFields() []Field {
 		made("roles[].settings", "`ALTER ROLE ... SET` on the leader; new sessions have it. A "+
 			"setting that is no longer named stays; `null` takes it away."),
 		made("roles[].replication", attribute),
+		made("roles[].pool_connections", "PgBouncer is reloaded on one balancer after the other."),
 		made("databases[].name", "The database is made. One that is no longer named stays on the "+
 			"server."),
 		made("databases[].ensure", "With `absent` the database is dropped; refused, with a list, "+
@@ -29,6 +30,9 @@ func contentsFields() []Field {
 		made("databases[].locale", "Of a new database. Refused where one that exists has another."),
 		made("databases[].connection_limit", "`ALTER DATABASE` on the leader; sessions beyond it go "+
 			"on."),
+		made("databases[].pool_mode", "PgBouncer is reloaded on one balancer after the other."),
+		made("databases[].pool_connections", "PgBouncer is reloaded on one balancer after the "+
+			"other; sessions beyond it end when their clients let go of them."),
 		made("databases[].schemas[].name", "The schema is made. One that is no longer named stays."),
 		made("databases[].schemas[].owner", "`ALTER SCHEMA` on the leader; what is in it keeps its "+
 			"owners."),

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/pgha/toolkit/internal/hostport"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -39,6 +40,9 @@ type Connection struct {
 	DSN string `json:"dsn"`
 	// ReadDSN is the same for the replicas; "" for a lone database without a balancer.
 	ReadDSN string `json:"read_dsn,omitempty"`
+	// PoolDSN and PoolReadDSN are DSN and ReadDSN through the pooler; "" without one.
+	PoolDSN     string `json:"pool_dsn,omitempty"`
+	PoolReadDSN string `json:"pool_read_dsn,omitempty"`
 	// MultiHost goes to the databases themselves, without a balancer: libpq finds the primary among
 	// them.
 	MultiHost string `json:"multi_host"`
@@ -53,6 +57,8 @@ type Connection struct {
 	hosts     []string // of the databases
 	port      int      // of each of them
 	balanced  bool
+	pool      *spec.Pooler // nil without one
+	pooled    bool         // the strings lead through it
 	cluster   string
 	roles     map[string]string // those whose password is known, with the file where it stands alone
 	toProvide string            // why no file holds the password yet; "" if they do
@@ -71,7 +77,8 @@ func ConnectionFor(sp *spec.Spec) (Connection, error) {
 	}
 	host, port := WriteEndpoint(sp)
 	conn := Connection{Host: host, Port: port, User: sp.PostgreSQL.Superuser, Database: "postgres",
-		cluster: sp.Cluster, port: sp.PostgreSQL.Port, balanced: len(sp.Balancers()) > 0}
+		cluster: sp.Cluster, port: sp.PostgreSQL.Port, balanced: len(sp.Balancers()) > 0,
+		pool: sp.Pooler}
 	root, err := filepath.Abs(s.Path("postgres-ca.crt"))
 	if err != nil {
 		return conn, fmt.Errorf("find the state directory: %w", err)
@@ -164,7 +171,33 @@ func (c *Connection) render() {
 	psql, _ := c.Form("psql")
 	c.DSN, c.ReadDSN = psql.Write.String, psql.Read.String
 	c.MultiHost, c.URL, c.JDBC = write("multi-host"), write("pgx"), write("jdbc")
+	if c.pool != nil {
+		c.PoolDSN = keywords(c.throughPool().target(false))
+		c.PoolReadDSN = keywords(c.throughPool().target(false).toReplicas(*c.throughPool()))
+	}
 }
+
+// throughPool is the same with the pooler's ports, and no strings.
+func (c *Connection) throughPool() *Connection {
+	p := *c
+	p.Port, p.ReadPort, p.pooled = c.pool.WritePort, c.pool.ReadPort, true
+	return &p
+}
+
+// Pooled is the connection through the pooler: every form leads to its ports. ErrNoPooler where the
+// specification has none.
+func (c Connection) Pooled() (Connection, error) {
+	if c.pool == nil {
+		return c, ErrNoPooler
+	}
+	p := c.throughPool()
+	p.render()
+	return *p, nil
+}
+
+// ErrNoPooler: the specification has no pooler.
+var ErrNoPooler = errs.WithNext(errs.New(errs.Refused, "there is no pooler"),
+	errs.Text("write pooler: {} into the specification, and apply it"))
 
 // WriteEndpoint is where applications write: the virtual IP, else the first balancer, else the
 // first database.

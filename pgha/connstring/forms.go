@@ -119,6 +119,9 @@ func (c Connection) forms() []Form {
 		if r.missing != nil {
 			f.Missing = r.missing(w)
 		}
+		if r.direct && c.pooled {
+			f.Missing = "it leads to the databases themselves, past the pooler"
+		}
 		if f.Missing == "" {
 			if r.environment != nil {
 				f.Environment = r.environment(w)

@@ -41,6 +41,9 @@ func (c Connection) target(direct bool) target {
 	w := target{hosts: []string{c.Host}, port: c.Port, user: c.User, database: c.Database,
 		ca: c.SSLRootCert, service: c.cluster, passFile: c.PassFile, passwordFile: c.PasswordFile,
 		serviceFile: c.ServiceFile, toProvide: c.toProvide}
+	if c.pooled {
+		w.service += "-pool"
+	}
 	if direct || !c.balanced && len(c.hosts) > 1 {
 		w.hosts, w.port, w.wanted = c.hosts, c.port, primary
 	}

@@ -207,7 +207,7 @@ func keys(f Facts) []Finding {
 	for _, h := range f.members() {
 		for _, c := range layout.Certificates() {
 			file, ok := h.Files[c.Key]
-			if !ok || c.Component == "backup" {
+			if !ok || c.Component == "backup" || c.Component == "pooler" {
 				continue // the certificate has no key then, which is reported already
 			}
 			owner, mode := c.Owner+":"+c.Group, strconv.FormatUint(uint64(c.KeyMode), 8)

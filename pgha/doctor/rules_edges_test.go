@@ -659,7 +659,7 @@ func certificateEdges(t *testing.T) map[string]edge {
 func keyEdges() map[string]edge {
 	all := map[string]edge{}
 	for _, c := range layout.Certificates() {
-		if c.Component == "backup" {
+		if c.Component == "backup" || c.Component == "pooler" {
 			continue
 		}
 		key := func(mode string) func(*Facts) {

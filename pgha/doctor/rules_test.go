@@ -556,7 +556,7 @@ func fileCases() []ruleCase {
 	var everything []string
 	for _, h := range []string{pg1, pg2, pg3} {
 		for _, c := range layout.Certificates() {
-			if c.Component == "backup" {
+			if c.Component == "backup" || c.Component == "pooler" {
 				continue
 			}
 			everything = append(everything, fmt.Sprintf("error %s-certificate-expired@%s/%s",

@@ -8,8 +8,10 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/adopt"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/serving"
+	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/pooler"
 	"github.com/pgha/toolkit/pgha/vip"
 )
 
@@ -37,7 +39,13 @@ func PatroniOptions(r *job.Job) (patroni.Options, error) {
 func BalancerOptions(r *job.Job) (lb.Options, error) {
 	o, err := r.Site.BalancerOptionsFor(r.Target)
 	o.Progress = r.Progress
-	o.Last = func(ctx context.Context) string {
+	o.Last = holder(r)
+	return o, err
+}
+
+// holder tells which balancer has the address, or "".
+func holder(r *job.Job) func(context.Context) string {
+	return func(ctx context.Context) string {
 		holdings, _ := r.Holdings(ctx) // unknown: then the spec's order is as good as any
 		for _, h := range holdings {
 			if h.Holds {
@@ -46,7 +54,15 @@ func BalancerOptions(r *job.Job) (lb.Options, error) {
 		}
 		return ""
 	}
-	return o, err
+}
+
+// PoolerOptions returns what package pooler needs to do this work; false without a pooler. The
+// holder of the address comes last.
+func PoolerOptions(r *job.Job) (pooler.Options, bool, error) {
+	o, ok, err := site.PoolerOptionsFor(r.Site, r.Target)
+	o.Progress = r.Progress
+	o.Last = holder(r)
+	return o, ok, err
 }
 
 // BackupOptions returns what package backup needs to do this work; false without backups.

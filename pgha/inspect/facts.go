@@ -46,7 +46,7 @@ func factQuestions(want preflight.Want) [][]string {
 		// The authority that etcd's certificates are of: Patroni has a copy where no etcd runs, or runs
 		// any more.
 		output.FilesQuestion(releaseFile, initFile, statusFile, etcd.CAFile, layout.PatroniEtcdCA,
-			vault.NoteFile),
+			vault.NoteFile, poolerFile),
 		{"dpkg", "--print-architecture"},
 		TimeQuestion(),
 		want.Question(),
@@ -62,6 +62,7 @@ const (
 	releaseFile = "/etc/os-release"
 	initFile    = "/proc/1/comm"
 	statusFile  = "/proc/self/status" // of who reads it
+	poolerFile  = "/etc/systemd/system/" + layout.PoolerWriteUnit
 	// dataFolder is where packages and the data go.
 	dataFolder = "/var/lib"
 )
@@ -76,6 +77,7 @@ func readFacts(res []remote.Result) preflight.Facts {
 		EtcdCA:          cmp.Or(files[etcd.CAFile], files[layout.PatroniEtcdCA]),
 		UnfinishedReset: site.UnfinishedReset(text(7)),
 	}
+	f.Pooler = files[poolerFile] != ""
 	if note := files[vault.NoteFile]; note != "" {
 		f.StateNote = []byte(note)
 	}

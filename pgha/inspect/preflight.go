@@ -17,6 +17,7 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/pooler"
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -275,6 +276,13 @@ func judgeHost(c *site.Site, h spec.Host, f preflight.Facts) []preflight.Finding
 		c.Spec.PostgreSQL.Source == spec.SourceDistribution {
 		add(false, problem, "use postgresql.source: pgdg, which carries a current Patroni")
 	}
+	if v := f.Candidates["pgbouncer"]; v != "" && c.Spec.Pools(h) && !f.Pooler {
+		if err := pooler.CheckVersion(v); err != nil &&
+			c.Spec.PostgreSQL.Source == spec.SourceDistribution {
+			found = append(found, preflight.Finding{Host: h.Name, Problem: err.Error(),
+				Remedy: errs.NextOf(err)})
+		}
+	}
 	return found
 }
 
@@ -292,11 +300,15 @@ func tooOld(version string) string {
 // missingPackages lists packages that would have to come from where the host installs from now, but
 // cannot. Those that a repository of the spec will bring are not looked for before it is set up.
 func missingPackages(c *site.Site, h spec.Host, f preflight.Facts) []string {
-	if h.Has(spec.RoleDatabase) && c.Spec.PostgreSQL.Source != spec.SourceDistribution {
+	brought := c.Spec.PostgreSQL.Source != spec.SourceDistribution
+	if h.Has(spec.RoleDatabase) && brought {
 		return nil
 	}
 	var missing []string
 	for _, name := range c.LayoutOf(h).Packages().Names {
+		if name == "pgbouncer" && brought {
+			continue
+		}
 		if _, ok := f.Candidates[name]; !ok {
 			missing = append(missing, name)
 		}

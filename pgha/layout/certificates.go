@@ -16,6 +16,7 @@ const (
 	RESTClient  = "rest-client"
 	Postgres    = "postgres"
 	Backup      = "backup"
+	Pooler      = "pooler"
 )
 
 // The authorities that sign them, each for one protocol: a certificate of one opens no other door.
@@ -43,13 +44,16 @@ const (
 	// BackupBegins says that the data of the host, which Patroni need not have seen yet, was
 	// restored to begin the cluster with.
 	BackupBegins = "/var/lib/pgha/begins"
+
+	PoolerCerts = "/etc/pgha-pooler/certs"
+	PoolerCA    = PoolerCerts + "/postgres-ca.crt"
 )
 
 // Certificate is a certificate with its key and the authorities beside it.
 type Certificate struct {
 	// Name is unique on a host, and part of the name in the state directory.
 	Name string
-	// Component writes it: "etcd", "patroni" or "backup".
+	// Component writes it: "etcd", "patroni", "backup" or "pooler".
 	Component string
 	// Authority signs it: EtcdAuthority, PatroniAuthority, PostgresAuthority or BackupAuthority.
 	Authority string
@@ -90,6 +94,9 @@ func Certificates() []Certificate {
 		{Name: Backup, Component: "backup", Authority: BackupAuthority,
 			File: BackupCerts + "/host.crt", Key: BackupCerts + "/host.key", CA: BackupCA,
 			Owner: "postgres", Group: "postgres", KeyMode: 0o600, Server: true, Client: true},
+		{Name: Pooler, Component: "pooler", Authority: PostgresAuthority,
+			File: PoolerCerts + "/server.crt", Key: PoolerCerts + "/server.key", CA: PoolerCA,
+			Owner: "root", Group: "pgha-pooler", KeyMode: 0o640, Server: true},
 	}
 }
 

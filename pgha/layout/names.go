@@ -11,6 +11,9 @@ const (
 	HAProxyUnit    = "haproxy.service"
 	KeepalivedUnit = "keepalived.service"
 	BackupUnit     = "pgbackrest.service"
+	// PoolerWriteUnit and PoolerReadUnit are PgBouncer, for writes and for reads.
+	PoolerWriteUnit = "pgha-pooler-write.service"
+	PoolerReadUnit  = "pgha-pooler-read.service"
 )
 
 // Files of a component that others read or judge.
@@ -21,6 +24,8 @@ const (
 	RolesFile = "/etc/patroni/roles.sql"
 	// CheckScript tells keepalived whether HAProxy serves.
 	CheckScript = "/etc/keepalived/check_haproxy.sh"
+	// PoolerCheckScript tells it whether the poolers do.
+	PoolerCheckScript = "/etc/keepalived/check_pooler.sh"
 	// AdminSocket is HAProxy's runtime API, MasterSocket that of its master process.
 	AdminSocket  = "/run/haproxy/admin.sock"
 	MasterSocket = "/run/haproxy-master.sock"

@@ -40,6 +40,8 @@ type SwitchoverResult struct {
 	// WithoutWrites is the longest time in which no row could be written through the virtual IP; 0
 	// when the switchover was scheduled or could not be measured.
 	WithoutWrites patroni.Elapsed `json:"seconds_without_writes"`
+	// Held is how long clients of the poolers were held at most; 0 without a pooler.
+	Held patroni.Elapsed `json:"seconds_held,omitempty"`
 }
 
 // Switchover moves the leadership to a replica without losing a committed transaction, and returns
@@ -118,9 +120,14 @@ func HandOver(ctx context.Context, r *job.Job, so patroni.SwitchoverOptions,
 		done, err := patroni.Switchover(ctx, po, so)
 		return SwitchoverResult{SwitchoverResult: done}, err
 	}
+	hold, err := PrepareHold(ctx, r, force)
+	if err != nil {
+		return SwitchoverResult{SwitchoverResult: planned}, err
+	}
 	measure := measureWrites(ctx, r)
+	so.Before = hold.Begin
 	done, err := patroni.Switchover(ctx, po, so)
-	result := SwitchoverResult{SwitchoverResult: done}
+	result := SwitchoverResult{SwitchoverResult: done, Held: hold.End()}
 	if errors.Is(err, patroni.ErrNotFollowing) {
 		r.WarnNext("", errs.Text("%v; %s shows when they do", err, errs.Verb("status")))
 		err = nil

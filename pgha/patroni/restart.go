@@ -33,6 +33,10 @@ type RestartOptions struct {
 	At time.Time
 	// Timeout bounds the restart of each member. 0 means the Options' Wait.
 	Timeout time.Duration
+	// BeforeLeader, when set, is called right before Patroni is asked to restart the leader now, or
+	// to move the leadership for that; the others have been restarted then. Its error ends the
+	// operation.
+	BeforeLeader func(context.Context) error
 }
 
 // RestartedMember is one member that was restarted.
@@ -218,6 +222,11 @@ func (c *operator) restartNext(ctx context.Context, s survey, m MemberState, ro 
 	if m.Name == leader.Name && ro.LeaderBySwitchover {
 		return c.restartBySwitchover(ctx, s, m, ro, result)
 	}
+	if m.Name == leader.Name && ro.BeforeLeader != nil {
+		if err := ro.BeforeLeader(ctx); err != nil {
+			return err
+		}
+	}
 	done, err := c.restartOne(ctx, m, ro)
 	if err != nil {
 		return err
@@ -236,7 +245,8 @@ func (c *operator) restartBySwitchover(ctx context.Context, s survey, m MemberSt
 	result *RestartResult) error {
 	inner, cancel := context.WithTimeout(ctx, ro.Timeout)
 	defer cancel()
-	moved, err := c.switchover(inner, SwitchoverOptions{Timeout: ro.Timeout})
+	moved, err := c.switchover(inner, SwitchoverOptions{Timeout: ro.Timeout,
+		Before: ro.BeforeLeader})
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,9 @@ type SwitchoverOptions struct {
 	At time.Time
 	// Timeout bounds the whole operation. 0 means the Options' Wait.
 	Timeout time.Duration
+	// Before, when set, is called once everything is checked, right before Patroni is asked to move
+	// the leadership now. Its error ends the operation, and nothing is changed then.
+	Before func(context.Context) error
 }
 
 // SwitchoverResult is what a switchover did.
@@ -106,6 +109,11 @@ func (c *operator) switchover(ctx context.Context, so SwitchoverOptions) (Switch
 	body, to := map[string]string{"leader": leader.Name}, "another member"
 	if so.Candidate != "" {
 		body["candidate"], to = candidate.Name, candidate.Name
+	}
+	if so.Before != nil {
+		if err := so.Before(ctx); err != nil {
+			return result, err
+		}
 	}
 	c.options.Progress("switchover from " + leader.Name + " to " + to)
 	start := time.Now()

@@ -173,7 +173,13 @@ func giveUpLeadership(ctx context.Context, r *job.Job, s status.Status, hosts []
 	if err != nil {
 		return leader, err
 	}
-	done, err := patroni.Switchover(ctx, po, patroni.SwitchoverOptions{Candidate: candidate})
+	hold, err := operate.PrepareHold(ctx, r, false)
+	if err != nil {
+		return leader, err
+	}
+	done, err := patroni.Switchover(ctx, po, patroni.SwitchoverOptions{Candidate: candidate,
+		Before: hold.Begin})
+	hold.End()
 	if err != nil {
 		return leader, err
 	}

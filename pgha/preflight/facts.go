@@ -43,6 +43,8 @@ type Facts struct {
 	// EtcdCA is the certificate of the CA that the host's etcd trusts, or Patroni where no etcd is
 	// to run there; "" without one.
 	EtcdCA string `json:"-"`
+	// Pooler: there is one of the cluster's, whether it is to be there or not.
+	Pooler bool `json:"-"`
 	// Running is what of the cluster runs here, and with what.
 	Running change.Host `json:"-"`
 	// StateNote is what the host remembers of the state directory that it was last worked on with:

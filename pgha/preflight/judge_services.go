@@ -54,7 +54,8 @@ func (j *judge) own(l Listener, p Port) bool {
 // programsOf are the programs of the cluster's units.
 var programsOf = map[string][]string{
 	"patroni.service": {"patroni", "python3", "postgres"}, "etcd.service": {"etcd"},
-	"haproxy.service": {"haproxy"},
+	"haproxy.service": {"haproxy"}, "pgha-pooler-write.service": {"pgbouncer"},
+	"pgha-pooler-read.service": {"pgbouncer"},
 }
 
 // remedy says how the port becomes free.

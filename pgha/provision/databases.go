@@ -15,11 +15,11 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// DatabasesPhase makes the roles and databases of the specification on the leader, and mends what
-// differs. What it does not name is left alone.
+// DatabasesPhase makes the roles and databases of the specification on the leader, and that of the
+// pooler, and mends what differs. What it does not name is left alone.
 func DatabasesPhase(ctx context.Context, run *job.Job) error {
-	if !run.Spec.Contents() {
-		return nil
+	if err := poolerRole(ctx, run); err != nil || !run.Spec.Contents() {
+		return err
 	}
 	seen, err := leader.Look(ctx, run.Site)
 	none := errors.Is(err, patroni.ErrNoLeader) || errors.Is(err, patroni.ErrUnavailable)

@@ -90,10 +90,13 @@ func RefuseIncomplete(ctx context.Context, r *job.Job, facts map[string]prefligh
 // madeBeforeBackups is what was newly made, but for what belongs to backups while no host has any: a
 // cluster that runs gets its first ones.
 func madeBeforeBackups(ctx context.Context, r *job.Job) ([]string, error) {
-	made := slices.DeleteFunc(slices.Clone(r.State.Made), func(name string) bool {
+	all := slices.DeleteFunc(slices.Clone(r.State.Made), func(name string) bool {
+		return name == vault.PoolerSecret() // a lost one is replaced
+	})
+	made := slices.DeleteFunc(slices.Clone(all), func(name string) bool {
 		return slices.Contains(vault.BackupSecrets(), name)
 	})
-	if len(made) == len(r.State.Made) {
+	if len(made) == len(all) {
 		return made, nil
 	}
 	o, ok, err := engine.BackupOptions(r)
@@ -102,7 +105,7 @@ func madeBeforeBackups(ctx context.Context, r *job.Job) ([]string, error) {
 	}
 	there, err := backup.Configured(ctx, o)
 	if there {
-		made = r.State.Made
+		made = all
 	}
 	return made, err
 }

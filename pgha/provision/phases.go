@@ -44,7 +44,8 @@ func StandardPhases() []engine.Phase {
 			Run: engine.Standard(installDatabases)},
 		{Name: "etcd", After: []string{engine.PreflightName}, Run: engine.Standard(EtcdPhase)},
 		{Name: "haproxy", After: []string{"install balancers"}, Run: engine.Standard(HAProxyPhase)},
-		{Name: "keepalived", After: []string{"haproxy"}, Run: engine.Standard(KeepalivedPhase)},
+		{Name: "pooler", After: []string{"haproxy"}, Run: engine.Standard(PoolerPhase)},
+		{Name: "keepalived", After: []string{"pooler"}, Run: engine.Standard(KeepalivedPhase)},
 		{Name: "pgbackrest", After: []string{"install balancers", "install databases"},
 			Run: engine.Standard(BackupPhase)},
 		// PostgreSQL archives from its first moment, so the repository is there before it.
@@ -107,7 +108,9 @@ func installBalancers(ctx context.Context, run *job.Job) error {
 	if err != nil {
 		return err
 	}
-	packages := site.Layout(run.Spec, spec.Host{Role: spec.RoleBalancer}).Packages()
+	plain := *run.Spec
+	plain.Pooler = nil // its packages are its own phase's: they may come from another repository
+	packages := site.Layout(&plain, spec.Host{Role: spec.RoleBalancer}).Packages()
 	return remote.Each(ctx, targets, func(ctx context.Context, t *remote.Target) error {
 		base, err := ownOf(ctx, run, t, spec.RoleDatabase)
 		if err != nil {
@@ -165,13 +168,16 @@ func HAProxyPhase(ctx context.Context, run *job.Job) error {
 	return lb.Configure(ctx, opts)
 }
 
-// KeepalivedPhase configures keepalived.
+// KeepalivedPhase configures keepalived, and then takes away a pooler that it asks for no more.
 func KeepalivedPhase(ctx context.Context, run *job.Job) error {
 	opts, ok, err := engine.AddressOptions(run)
-	if err != nil || !ok {
+	if err == nil && ok {
+		err = vip.Configure(ctx, opts)
+	}
+	if err != nil {
 		return err
 	}
-	return vip.Configure(ctx, opts)
+	return removePoolers(ctx, run)
 }
 
 // EtcdPhase installs etcd and forms its cluster.
@@ -309,7 +315,12 @@ func ReadyPhase(ctx context.Context, run *job.Job) error {
 	err := poll.Until(ctx, poll.Options{
 		What: what, Every: 200 * time.Millisecond,
 		Next: errs.Text("run %s to see which layer is at fault", errs.Verb("verify")),
-	}, func(ctx context.Context) (string, error) { return "", run.Ping(ctx) })
+	}, func(ctx context.Context) (string, error) {
+		if err := run.Ping(ctx); err != nil {
+			return "", err
+		}
+		return "", site.PingPools(ctx, run.Site)
+	})
 	if err != nil {
 		return err
 	}

@@ -124,11 +124,12 @@ func (s *Spec) ProofHost() (Host, bool) {
 	return databases[len(databases)-1], true
 }
 
-// CertifiedHosts returns the hosts that have certificates of their own: those with members, and
-// those that keep backups, in the spec's order.
+// CertifiedHosts returns the hosts that have certificates of their own: those with members, those
+// that keep backups, and those with a pooler, in the spec's order.
 func (s *Spec) CertifiedHosts() []Host {
 	return slices.DeleteFunc(slices.Clone(s.Hosts), func(h Host) bool {
-		return !s.Runs(h, RoleDatabase) && !s.Runs(h, RoleEtcd) && !s.RepositoryOn(h)
+		return !s.Runs(h, RoleDatabase) && !s.Runs(h, RoleEtcd) && !s.RepositoryOn(h) &&
+			!s.Pools(h)
 	})
 }
 

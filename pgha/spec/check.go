@@ -39,6 +39,7 @@ func check(s *Spec, d *decoder) {
 	c.patroni()
 	c.timings()
 	c.balancer()
+	poolChecker{c}.all()
 	c.backup()
 	c.monitoring()
 	c.tls()

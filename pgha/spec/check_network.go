@@ -141,6 +141,10 @@ func (c *checker) listeners() []listener {
 		list = append(list, listener{"monitoring.haproxy_port", c.Monitoring.HAProxyPort,
 			balancer})
 	}
+	if c.Pooler != nil {
+		list = append(list, listener{"pooler.write_port", c.Pooler.WritePort, balancer},
+			listener{"pooler.read_port", c.Pooler.ReadPort, balancer})
+	}
 	if c.Backup != nil {
 		list = append(list, listener{"backup.port", c.Backup.Port, c.BacksUp})
 	}

@@ -43,6 +43,9 @@ type PGRole struct {
 	// Settings are PostgreSQL's for sessions of this role; null takes one away, and others stay.
 	// Default: none.
 	Settings map[string]any `yaml:"settings,omitempty"`
+	// PoolConnections is how many sessions with PostgreSQL each balancer's pooler opens for the
+	// role at most, on each port. Default: 0, as many as its databases have.
+	PoolConnections int `yaml:"pool_connections,omitempty"`
 	// Replication lets the role replicate; where from is for Access to say. Default: false.
 	Replication bool `yaml:"replication"`
 }
@@ -66,6 +69,13 @@ type PGDatabase struct {
 	// ConnectionLimit is how many sessions the database may have at once; -1 is no limit. Default:
 	// as it is, which is none for a new database.
 	ConnectionLimit *int `yaml:"connection_limit,omitempty"`
+	// PoolMode is how long a client of the pooler keeps a session with PostgreSQL. Default: what
+	// the pooler's section says.
+	PoolMode PoolMode `yaml:"pool_mode,omitempty"`
+	// PoolConnections is how many sessions with the primary each balancer's pooler opens to the
+	// database at most; to replicas as many in proportion. Default: 0, an equal part of what the
+	// others leave.
+	PoolConnections int `yaml:"pool_connections,omitempty"`
 	// Schemas that are in the database: names, or sections. Default: none.
 	Schemas []PGSchema `yaml:"schemas,omitempty"`
 	// Extensions that are in the database: names, or sections. Default: none.

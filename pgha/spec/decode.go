@@ -89,6 +89,8 @@ func (d *decoder) value(field string, n *yaml.Node, v reflect.Value, unit string
 			*v = newVIP()
 		case *Backup:
 			*v = newBackup()
+		case *Pooler:
+			*v = newPooler()
 		}
 		d.value(field, n, p.Elem(), unit)
 		v.Set(p)

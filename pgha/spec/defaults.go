@@ -98,6 +98,7 @@ func (s *Spec) derive(d *decoder) {
 	s.deriveSlots(d)
 	s.Patroni.derive(d)
 	s.deriveBackup(d)
+	s.Pooler.derive(d)
 }
 
 // fill sets a field that is zero and not in the file.

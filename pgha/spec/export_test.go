@@ -10,6 +10,7 @@ import (
 var (
 	NewVIP    = newVIP
 	NewBackup = newBackup
+	NewPooler = newPooler
 )
 
 // Syntaxes are how texts have to look, by field; [] stands for any element of a list.

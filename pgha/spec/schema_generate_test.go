@@ -111,6 +111,8 @@ func generateSchema(t *testing.T) []byte {
 	backup := spec.NewBackup()
 	backup.BootstrapFrom = &spec.BootstrapFrom{To: "latest", Repository: &spec.BackupRepository{}}
 	defaults.Backup = &backup
+	pooler := spec.NewPooler()
+	defaults.Pooler = &pooler
 	s := g.section("", reflect.ValueOf(*defaults))
 	s.Schema, s.Title = "https://json-schema.org/draft/2020-12/schema",
 		"pgha: specification of a PostgreSQL high-availability cluster"

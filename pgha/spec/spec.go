@@ -49,6 +49,10 @@ type Spec struct {
 	Patroni Patroni `yaml:"patroni"`
 	// Balancer describes HAProxy on the balancer hosts.
 	Balancer Balancer `yaml:"balancer"`
+	// Pooler puts PgBouncer in front of HAProxy on the balancer hosts. Default: there is none.
+	//
+	// It is nil then.
+	Pooler *Pooler `yaml:"pooler,omitempty"`
 	// VIP is the virtual IP that the balancers share. Default: none.
 	//
 	// It is nil then.

@@ -18,6 +18,8 @@ const (
 	// PartBalancers are the HAProxies, PartAddress is the virtual IP.
 	PartBalancers Part = "haproxy"
 	PartAddress   Part = "keepalived"
+	// PartPoolers are the PgBouncers on the balancers.
+	PartPoolers Part = "pooler"
 	// PartHosts is whether hosts can be asked at all, PartServices what systemd says of the
 	// cluster's units there, PartDisks whether the data can grow.
 	PartHosts        Part = "hosts"
@@ -69,7 +71,8 @@ type judge struct {
 func judges() []judge {
 	return []judge{
 		{PartWrites, writeProblems}, {PartMembers, memberProblems}, {PartEtcd, etcdProblems},
-		{PartBalancers, balancerProblems}, {PartAddress, addressProblems},
+		{PartBalancers, balancerProblems}, {PartPoolers, poolerProblems},
+		{PartAddress, addressProblems},
 		{PartHosts, hostProblems},
 		{PartServices, serviceProblems}, {PartDisks, diskProblems},
 		{PartCertificates, certificateProblems}, {PartReset, resetProblems},

@@ -22,9 +22,11 @@ type Status struct {
 	Paused  bool           `json:"paused"`
 	Members []MemberStatus `json:"members"`
 	// Strangers are members that the cluster has and the specification does not name.
-	Strangers    []string            `json:"strangers,omitempty"`
-	Etcd         []EtcdStatus        `json:"etcd"`
-	Balancers    []BalancerStatus    `json:"balancers"`
+	Strangers []string         `json:"strangers,omitempty"`
+	Etcd      []EtcdStatus     `json:"etcd"`
+	Balancers []BalancerStatus `json:"balancers"`
+	// Poolers are those on the balancers; none without pooler in the specification.
+	Poolers      []PoolerStatus      `json:"poolers,omitempty"`
 	VIP          *VIPStatus          `json:"vip,omitempty"`
 	Services     []ServiceStatus     `json:"services"`
 	Disks        []DiskStatus        `json:"disks"`
@@ -75,6 +77,7 @@ func Look(ctx context.Context, c *site.Site) (Status, error) {
 	part(PartMembers, func() error { return memberStatus(ctx, c, &s) })
 	part(PartEtcd, func() error { return etcdStatus(ctx, c, &s) })
 	part(PartBalancers, func() error { return balancerStatus(ctx, c, &s) })
+	part(PartPoolers, func() error { return poolerStatus(ctx, c, &s) })
 	part(PartEtcd, func() error { return operationStatus(ctx, c, &s) })
 	part(PartEtcd, func() error { return changeStatus(ctx, c, &s) })
 	part(PartAddress, func() (err error) { holdings, err = c.Holdings(ctx); return err })

@@ -124,6 +124,9 @@ func Verify(ctx context.Context, c *site.Site, observe func(Check)) ([]Check, er
 	if c.Spec.Backup != nil {
 		layers = append(layers, backupCheck(now))
 	}
+	if c.Spec.Pooler != nil {
+		layers = append(layers, poolerChecks(now)...)
+	}
 	if c.Spec.Contents() {
 		layers = append(layers, contentsCheck())
 	}

@@ -50,7 +50,8 @@ func TestWhatStatusCallsAProblemFails(t *testing.T) {
 	}
 	now := func() (status.Status, error) { return s, nil }
 	told := ""
-	for _, c := range runChecks(t.Context(), unreachableCluster(), checks(now), nil) {
+	for _, c := range runChecks(t.Context(), unreachableCluster(),
+		append(checks(now), poolerChecks(now)...), nil) {
 		told += c.Problem + "\n"
 	}
 	for _, trouble := range s.Errors {

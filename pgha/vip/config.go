@@ -18,6 +18,9 @@ var configTemplate string
 //go:embed check_haproxy.sh
 var checkScript []byte
 
+//go:embed check_pooler.sh
+var checkPoolerScript []byte
+
 //go:embed validate.sh
 var validateScript string
 
@@ -29,6 +32,7 @@ const (
 	configDir  = "/etc/keepalived"
 	scriptPath = layout.CheckScript
 	scriptUser = "keepalived_script"
+	poolerPath = layout.PoolerCheckScript
 )
 
 // Config renders keepalived.conf for the balancer with index i of o.Balancers, whose Interface must
@@ -43,7 +47,8 @@ func Config(o Options, i int) ([]byte, error) {
 			ErrInvalid, i)
 	}
 	o = o.withDefaults()
-	m := model{Options: o, Self: o.Balancers[i], ScriptUser: scriptUser, ScriptPath: scriptPath}
+	m := model{Options: o, Self: o.Balancers[i], ScriptUser: scriptUser,
+		ScriptPath: scriptPath, PoolerPath: poolerPath}
 	if m.Self.Interface == "" {
 		return nil,
 			fmt.Errorf("render keepalived.conf: %w: balancer %s: the interface is not known",
@@ -72,6 +77,7 @@ type model struct {
 	Self                   Balancer
 	Peers                  []Balancer
 	ScriptUser, ScriptPath string
+	PoolerPath             string
 }
 
 // word makes s one word of keepalived.conf. keepalived has comments ("!", "#"), blocks, variables

@@ -42,7 +42,7 @@ const (
 // waits until exactly one of them holds the address. The packages must be installed.
 //
 // On the hosts it writes /etc/keepalived (the configuration, once `keepalived -t` accepts it, and
-// the check script), a drop-in of keepalived.service, and adds the system user keepalived_script.
+// the check scripts), a drop-in of keepalived.service, and adds the system user keepalived_script.
 // Balancers where keepalived does not run yet are started in parallel; running ones are reloaded
 // one after the other, the holder of the address last, each only while exactly one balancer holds
 // it. A reload keeps the address where it is unless the change itself moves it.
@@ -192,14 +192,18 @@ func (o Options) resources(i int) ([]remote.Resource, error) {
 	config.Validate = func(path string) remote.Cmd {
 		return remote.Cmd{Script: validateScript, Argv: []string{path}}
 	}
-	return []remote.Resource{
+	list := []remote.Resource{
 		remote.User{Name: scriptUser},
 		l.Folder(configDir), l.Place(scriptPath, checkScript),
+	}
+	if len(o.PoolerPorts) > 0 {
+		list = append(list, l.Place(poolerPath, checkPoolerScript))
+	}
+	return append(list,
 		l.Folder(dropInDir), l.Place(dropInPath, []byte(dropIn)),
 		config,
 		remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes,
-			ReloadOn: []string{ConfigPath}},
-	}, nil
+			ReloadOn: []string{ConfigPath}}), nil
 }
 
 // awaitHolder polls until exactly one balancer holds the address.

@@ -5,9 +5,9 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Layout describes what this package puts on each balancer, whatever the options.
-func Layout(Options) layout.Layout {
-	return layout.Layout{
+// Layout describes what the options put on each balancer. It uses PoolerPorts.
+func Layout(o Options) layout.Layout {
+	l := layout.Layout{
 		Component: "keepalived",
 		Packages: remote.Packages{Names: []string{"keepalived", "iproute2"},
 			Quiet: []string{Unit}},
@@ -26,4 +26,9 @@ func Layout(Options) layout.Layout {
 			Clients: []layout.Client{{Component: "keepalived",
 				Purpose: "election of the address's holder"}}}},
 	}
+	if len(o.PoolerPorts) > 0 {
+		l.Files = append(l.Files, layout.File{Path: poolerPath, Mode: 0o755,
+			From: layout.FromTemplates})
+	}
+	return l
 }

@@ -51,6 +51,10 @@ type Options struct {
 
 	// CheckPort is a port on 127.0.0.1 where HAProxy answers GET /health with 200. 0 means 7000.
 	CheckPort int
+	// PoolerPorts are ports on 127.0.0.1 where a pooler answers what PostgreSQL's clients begin with,
+	// the question for GSSAPI. A balancer where one of them does not gives the address up. Empty
+	// means that there is none.
+	PoolerPorts []int
 	// CheckInterval is how often the check script is started, in whole seconds. It asks HAProxy
 	// every 200 ms for the first 600 ms and fails when three answers in a row are missing, so with
 	// 0, which means 1 s, a dead HAProxy is found within 0.8 s, and one that is restarted sooner

@@ -26,11 +26,12 @@ type Certificate struct {
 }
 
 // OfHost returns the certificates of what runs on a host, in the order of the layout; none for a
-// balancer that keeps no backups.
+// balancer without backups and without a pooler.
 func OfHost(sp *spec.Spec, h spec.Host) []Certificate {
 	var list []Certificate
 	for _, at := range layout.Certificates() {
-		has := at.Component == "backup" && sp.BacksUp(h)
+		has := at.Component == "backup" && sp.BacksUp(h) ||
+			at.Component == "pooler" && sp.Pools(h)
 		if role, known := users[at.Component]; known {
 			has = sp.Runs(h, role)
 		}
@@ -69,7 +70,8 @@ func OfOperator(sp *spec.Spec) []Certificate {
 func lifetime(sp *spec.Spec) time.Duration { return time.Duration(sp.TLS.LeafLifetimeDays) * day }
 
 // request is what a host's certificate must be. A server's carries the names of its host, and
-// PostgreSQL's the virtual IP and the balancers' as well: clients may connect by way of each.
+// PostgreSQL's the virtual IP and the balancers' as well: clients may connect by way of each. A
+// pooler's has those of all balancers and the virtual IP.
 func request(sp *spec.Spec, h spec.Host, at layout.Certificate) pki.Request {
 	if at.Name == layout.Backup {
 		return backupRequest(sp, h)
@@ -88,7 +90,12 @@ func request(sp *spec.Spec, h spec.Host, at layout.Certificate) pki.Request {
 	}
 	req.Usage |= pki.ServerUsage
 	req.DNSNames, req.IPs = names(h)
-	if at.Name != layout.Postgres {
+	switch at.Name {
+	case layout.Pooler:
+		// What clients dial leads to whichever balancer has the address.
+		req.CommonName, req.DNSNames, req.IPs = h.Name, nil, nil
+	case layout.Postgres:
+	default:
 		return req
 	}
 	if vip, ok := VIP(sp); ok {

@@ -75,11 +75,11 @@ func TestRequests(t *testing.T) {
 			t.Errorf("%s is kept as %s", name, got.Stored)
 		}
 	}
-	if got := len(OfHost(sp, hostOf(t, sp, "db2"))); got != len(layout.Certificates())-1 {
+	if got := len(OfHost(sp, hostOf(t, sp, "db2"))); got != len(layout.Certificates())-2 {
 		t.Errorf("db2 has %d certificates, the layout %d", got, len(layout.Certificates()))
 	}
 	sp.Backup = &spec.Backup{Repository: []spec.BackupRepository{{Host: "lb1"}}}
-	if got := len(OfHost(sp, hostOf(t, sp, "db2"))); got != len(layout.Certificates()) {
+	if got := len(OfHost(sp, hostOf(t, sp, "db2"))); got != len(layout.Certificates())-1 {
 		t.Errorf("with backups db2 has %d certificates, the layout %d", got,
 			len(layout.Certificates()))
 	}
@@ -89,7 +89,16 @@ func TestRequests(t *testing.T) {
 		len(kept[0].Request.DNSNames) > 0 {
 		t.Errorf("the host that keeps backups has %+v", kept)
 	}
-	sp.Backup = nil
+	sp.Backup, sp.Pooler = nil, &spec.Pooler{}
+	pooled := OfHost(sp, hostOf(t, sp, "lb1"))
+	if len(pooled) != 1 || pooled[0].Name != layout.Pooler ||
+		!slices.Contains(pooled[0].Request.IPs, netip.MustParseAddr("10.0.0.9")) ||
+		!slices.Contains(pooled[0].Request.DNSNames, "db.example.net") ||
+		pooled[0].Request.CommonName != "lb1" || len(OfHost(sp, hostOf(t, sp, "db2"))) !=
+		len(layout.Certificates())-2 {
+		t.Errorf("the host with a pooler has %+v", pooled)
+	}
+	sp.Pooler = nil
 	for _, c := range OfOperator(sp) {
 		if c.Request.Usage != pki.ClientUsage || c.Server ||
 			len(c.Request.DNSNames)+len(c.Request.IPs) > 0 {

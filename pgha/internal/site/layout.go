@@ -10,6 +10,7 @@ import (
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/lb"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/pooler"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
 	"github.com/pgha/toolkit/pgha/vip"
@@ -30,7 +31,11 @@ func Layout(sp *spec.Spec, h spec.Host) layout.Host {
 		on = append(on, patroni.ServerLayout(po), patroni.Layout(po))
 	}
 	if sp.Runs(h, spec.RoleBalancer) {
-		on = append(on, lb.Layout(balancerOptions(sp)), addressLayout(sp))
+		on = append(on, lb.Layout(balancerOptions(sp)))
+		if sp.Pooler != nil { // the address's holder has one that answers
+			on = append(on, pooler.Layout(poolerOptions(sp)))
+		}
+		on = append(on, addressLayout(sp))
 	}
 	if sp.BacksUp(h) {
 		bo := backupOptions(sp)
@@ -53,7 +58,7 @@ func EtcdLayouts(h spec.Host, of layout.Layout) layout.Host {
 
 // addressLayout describes what keepalived needs.
 func addressLayout(sp *spec.Spec) layout.Layout {
-	address := vip.Layout(vip.Options{})
+	address := vip.Layout(vip.Options{PoolerPorts: poolerPorts(sp)})
 	if sp.VIP == nil { // its packages are installed, and nothing of it is set up
 		address = layout.Layout{Component: address.Component, Packages: address.Packages,
 			PackagesFrom: address.PackagesFrom}
@@ -94,18 +99,23 @@ func BaseResources(sp *spec.Spec) []remote.Resource {
 	l := hostLayout()
 	return []remote.Resource{
 		l.Folder(path.Dir(path.Dir(needrestartFile))), l.Folder(path.Dir(needrestartFile)),
-		l.Place(needrestartFile, needrestart()),
+		l.Place(needrestartFile, needrestart(sp)),
 	}
 }
 
-// needrestart names the services of all components, and those that their packages bring.
-func needrestart() []byte {
+// needrestart names the services of all components, and those that their packages bring; the pooler's
+// where there is one.
+func needrestart(sp *spec.Spec) []byte {
 	var names []string
-	for _, l := range []layout.Layout{
+	layouts := []layout.Layout{
 		patroni.Layout(patroni.Options{}), patroni.ServerLayout(patroni.Options{}),
 		etcd.Layout(etcd.Options{}),
 		lb.Layout(lb.Options{}), vip.Layout(vip.Options{}),
-	} {
+	}
+	if sp.Pooler != nil {
+		layouts = append(layouts, pooler.Layout(pooler.Options{}))
+	}
+	for _, l := range layouts {
 		host := layout.Host{l}
 		for _, unit := range slices.Concat(host.Units(layout.Service), l.Packages.Quiet) {
 			names = append(names, strings.TrimSuffix(unit, ".service"))

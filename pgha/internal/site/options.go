@@ -160,6 +160,10 @@ func accessRules(sp *spec.Spec) []patroni.AccessRule {
 		rules = append(rules, patroni.AccessRule{Role: a.Role, Database: a.Database,
 			CIDRs: a.Networks})
 	}
+	if sp.Pooler != nil {
+		// It looks passwords up in one database, through the balancers, and gets in nowhere else.
+		rules = append(rules, patroni.AccessRule{Role: spec.PoolerRole, Database: "postgres"})
+	}
 	return rules
 }
 
@@ -249,6 +253,7 @@ func (c *Site) AddressOptionsFor(find Finder) (vip.Options, bool, error) {
 	o := vip.Options{Address: address, PrefixLen: sp.VIP.PrefixLength, RouterID: sp.VIP.RouterID,
 		AdvertInterval: sp.VIP.AdvertInterval,
 		Preempt:        sp.VIP.Preempt, CheckPort: sp.Balancer.StatsPort}
+	o.PoolerPorts = poolerPorts(sp)
 	for _, h := range sp.Balancers() {
 		t, err := find(h.Name)
 		if err != nil {

@@ -61,6 +61,7 @@ type Route struct {
 	From        *remote.Target // the host it is opened from; nil means any host of the cluster
 	Replication bool           // log in as the replication role, on the replication protocol
 	Plain       bool           // without TLS, to see it refused
+	Pooled      bool           // through the pooler, which knows few settings
 }
 
 // Connect opens a connection to PostgreSQL with verify-full, through SSH.
@@ -91,6 +92,9 @@ func (c *Site) SqlConfig(r Route) (*pgx.ConnConfig, error) {
 			return nil
 		}
 		return &tls.Config{RootCAs: roots, ServerName: host, MinVersion: tls.VersionTLS12}
+	}
+	if r.Pooled {
+		login.Settings = map[string]string{"application_name": "pgha"}
 	}
 	login.TLS = verified(r.Host)
 	cfg, err := login.Config()
@@ -156,4 +160,34 @@ func (c *Site) Ping(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// PoolRoutes are the ways through the poolers by which applications write and read; none without a
+// pooler.
+func PoolRoutes(c *Site) []Route {
+	if c.Spec.Pooler == nil {
+		return nil
+	}
+	host, _ := connstring.WriteEndpoint(c.Spec)
+	return []Route{{Host: host, Port: c.Spec.Pooler.WritePort, Pooled: true},
+		{Host: host, Port: c.Spec.Pooler.ReadPort, Pooled: true}}
+}
+
+// PingPools tells whether an application could write and read through the poolers now; nil without
+// any.
+func PingPools(ctx context.Context, c *Site) error {
+	for i, r := range PoolRoutes(c) {
+		err := c.WithSQL(ctx, r, func(conn *pgx.Conn) error {
+			var recovering bool
+			err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_is_in_recovery()").Scan(&recovering)
+			if err == nil && recovering && i == 0 {
+				return fmt.Errorf("%s leads to a replica", hostport.Join(r.Host, r.Port))
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("through the pooler at %s: %w", hostport.Join(r.Host, r.Port), err)
+		}
+	}
+	return nil
 }

@@ -30,6 +30,8 @@ type Credentials struct {
 	Hosts                            map[string]HostCertificates
 	Superuser, Replication, Rewinder pki.Secret
 	Verifiers                        map[string]pki.Secret // of these passwords, by roleNames
+	// Pooler is the password of the role that looks passwords up; it is there with a pooler alone.
+	Pooler pki.Secret
 	// Changed are the roles whose password is another one than the cluster was given, as far as is
 	// known here.
 	Changed []string
@@ -64,6 +66,12 @@ func LoadCredentials(ctx context.Context, s *State, sp *spec.Spec) (*Credentials
 	if err := s.passwords(ctx, sp, c); err != nil {
 		return nil, err
 	}
+	if sp.Pooler != nil {
+		var err error
+		if c.Pooler, err = s.generated(SecretFile(poolerPassword, "")); err != nil {
+			return nil, fmt.Errorf("get the pooler's password: %w", err)
+		}
+	}
 	if err := s.Keep("postgres-ca.crt", c.PostgresCA); err != nil {
 		return nil, fmt.Errorf("write the CA for applications: %w", err)
 	}
@@ -78,6 +86,14 @@ const backupKey = "backup"
 func BackupSecrets() []string {
 	return []string{CAFile(layout.BackupAuthority, ".crt"), SecretFile(backupKey, "")}
 }
+
+// poolerPassword is the secret of the role that looks passwords up for the pooler. A cluster that
+// runs gets its first pooler with a new one, and one that was lost is replaced: apply gives it to the
+// role.
+const poolerPassword = "pooler"
+
+// PoolerSecret is the file of that password.
+func PoolerSecret() string { return SecretFile(poolerPassword, "") }
 
 // backup loads what pgBackRest needs, if there are backups.
 func (s *State) backup(ctx context.Context, sp *spec.Spec, c *Credentials) error {

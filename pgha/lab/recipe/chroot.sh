@@ -8,7 +8,7 @@ mount -t proc proc /proc
 # What hosts and tests may want to install, beside PostgreSQL itself.
 packages="postgresql-common patroni python3-etcd python3-dnspython
 etcd-server etcd-client haproxy keepalived
-pgbackrest needrestart acl ssl-cert locales openssl curl jq socat gnupg"
+pgbackrest pgbouncer needrestart acl ssl-cert locales openssl curl jq socat gnupg"
 
 # Packages that conflict with each other are downloaded apart.
 clocks="chrony systemd-timesyncd"

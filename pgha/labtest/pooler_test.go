@@ -1,0 +1,386 @@
+package labtest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/lab"
+	"github.com/pgha/toolkit/pgha/probe"
+)
+
+// TestPooler puts a pooler in front of a cluster that runs, and looks at it as its clients do: with
+// every string that is printed for them, while the leadership moves, and while the one who moves it
+// is killed. Then it takes the pooler away again.
+func TestPooler(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, startLab(t, lab.Options{Name: "e2e-pooler", Installed: true}), nil)
+	s.apply(t, pgha.ApplyOptions{})
+	plain, err := os.ReadFile(s.specFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, s.specFile, append(slices.Clone(plain), "pooler: {}\n"...))
+	s.apply(t, pgha.ApplyOptions{})
+	s.awaitHealthy(t)
+	s.applyNothing(t)
+	for _, p := range []part{
+		{"strings", testPoolStrings}, {"refused", testPoolRefuses},
+		{"held switchover", testHeldSwitchover}, {"held restart", testHeldRestart},
+		{"busy", testBusyPool}, {"killed", testKilledWhileHeld}, {"hangs", testPoolHangs},
+	} {
+		runPart(t, p.name, func(t *testing.T) {
+			s.awaitHealthy(t)
+			p.run(t, s)
+			s.awaitHealthy(t)
+		})
+	}
+	s.verify(t)
+	writeFile(t, s.specFile, plain)
+	s.apply(t, pgha.ApplyOptions{})
+	s.awaitHealthy(t)
+	s.applyNothing(t)
+	for _, h := range s.Hosts() {
+		if left, _ := s.inHost(t, h.Name, "ls -d /etc/systemd/system/pgha-pooler* "+
+			"/etc/pgha-pooler/users.txt 2>/dev/null; ss -Hltn 'sport = 6432'"); left != "" {
+			t.Errorf("%s has still:\n%s", h.Name, left)
+		}
+	}
+}
+
+// testPoolStrings logs in with each string as it is printed, before and after a switchover.
+func testPoolStrings(t *testing.T, s site) {
+	conn := s.exported(t, "--pool")
+	ways := map[string][]prepared{}
+	for want, read := range map[string]bool{"f": false, "t": true} {
+		for _, c := range clients() {
+			f, _ := conn.Form(c.form)
+			code := f.Write.Code
+			if read {
+				code = f.Read.Code
+			}
+			if missing := c.missing(); missing != "" || f.Missing != "" {
+				t.Logf("%s is left out: %s%s", c.form, missing, f.Missing)
+				continue
+			}
+			ways[want] = append(ways[want], c.prepare(t, code, f.Environment))
+		}
+	}
+	s.askAll(t, "through the pooler", "SELECT pg_is_in_recovery()", ways)
+	if got := s.cli(t, "switchover", "--yes"); got.code != 0 {
+		t.Fatalf("switchover: %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	s.awaitHealthy(t)
+	s.askAll(t, "after a switchover", "SELECT pg_is_in_recovery()", ways)
+}
+
+// poolDSN is the string for psql to a port of the pooler's, with something else in it.
+func (s site) poolDSN(t *testing.T, more ...string) string {
+	t.Helper()
+	got := s.cli(t, append([]string{"connection", "--pool", "--form", "psql"}, more...)...)
+	if got.code != 0 {
+		t.Fatalf("connection: %s%s", got.stdout, got.stderr)
+	}
+	return strings.TrimSpace(got.stdout)
+}
+
+// inLab runs a program of this machine in the lab's network.
+func (s site) inLab(ctx context.Context, t *testing.T, argv ...string) (string, int) {
+	t.Helper()
+	var out bytes.Buffer
+	code, err := s.Run(ctx, argv, lab.Stdio{In: strings.NewReader(""), Out: &out, Err: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String(), code
+}
+
+// testPoolRefuses tries every way in that there must not be.
+func testPoolRefuses(t *testing.T, s site) {
+	secret, err := os.ReadFile(filepath.Join(s.StateDir(), "secrets", "pooler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, read := range []bool{false, true} {
+		var more []string
+		if read {
+			more = []string{"--read"}
+		}
+		dsn := s.poolDSN(t, more...)
+		for what, c := range map[string]struct{ from, to, sql, want string }{
+			"without TLS":      {"sslmode=verify-full", "sslmode=disable", "SELECT 1", "SSL required"},
+			"an unknown role":  {"user=postgres", "user=nobody", "SELECT 1", "no such user"},
+			"a wrong password": {" passfile=", " password=wrong passfile=", "SELECT 1", "SASL"},
+			"the lookup role": {"user=postgres", "password=" + string(secret) + " user=pgha_pooler",
+				"SELECT 1", "rejected"},
+			"the replication role": {"user=postgres", "user=replicator", "SELECT 1", "rejected"},
+			"the console":          {"dbname=postgres", "dbname=pgbouncer", "SHOW VERSION", "FATAL"},
+			"the lookups":          {"dbname=postgres", "dbname=pgha_lookup", "SELECT 1", "rejected"},
+		} {
+			out, code := s.inLab(t.Context(), t, "psql", "-XAtc", c.sql, edited(t, dsn, c.from, c.to))
+			if code == 0 || !strings.Contains(out, c.want) {
+				t.Errorf("%s, read %v: exit code %d, want %q\n%s", what, read, code, c.want, out)
+			}
+		}
+	}
+	// Past the pooler the role gets in, from the balancers alone, and can do nothing.
+	got := s.cli(t, "connection", "--form", "psql")
+	direct := edited(t, strings.TrimSpace(got.stdout), "user=postgres", "password="+string(secret)+
+		" user=pgha_pooler")
+	for sql, want := range map[string]string{
+		"SELECT count(*) FROM pg_authid":                       "permission denied",
+		"SELECT count(*) FROM pgha_pooler.lookup('nobody')":    "0",
+		"SELECT secret FROM pgha_pooler.lookup('pgha_pooler')": "",
+		"SELECT lo_create(0); CREATE TABLE public.x ()":        "permission denied",
+	} {
+		if out, _ := s.inLab(t.Context(), t, "psql", "-XAtc", sql, direct); !strings.Contains(out,
+			want) || want == "" && strings.TrimSpace(out) != "" {
+			t.Errorf("%s: %q, want %q", sql, out, want)
+		}
+	}
+	if out, code := s.inLab(t.Context(), t, "psql", "-XAtc", "SELECT 1", edited(t, direct,
+		"dbname=postgres", "dbname=template1")); code == 0 {
+		t.Errorf("the lookup role gets into another database: %s", out)
+	}
+}
+
+// bench runs pgbench through the pooler while something is done, and fails the test for each error
+// that a client saw. It returns the longest transaction.
+func (s site) bench(t *testing.T, clients int, read bool, during func()) time.Duration {
+	t.Helper()
+	leader, _ := s.leader(t)
+	s.sql(t, leader, "CREATE TABLE IF NOT EXISTS public.pool_bench AS SELECT g AS id, 0 AS n "+
+		"FROM generate_series(1, 100) g")
+	dir := openDir(t)
+	statement, more := "UPDATE pool_bench SET n = n + 1 WHERE id = :i;", []string(nil)
+	if read {
+		statement, more = "SELECT n FROM pool_bench WHERE id = :i;", []string{"--read"}
+	}
+	script := filepath.Join(dir, "script")
+	writeFile(t, script, []byte("\\set i random(1, 100)\n"+statement+"\n"))
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	var out string
+	var code int
+	var wg sync.WaitGroup
+	// It ends by itself; nothing else ends it without an error.
+	seconds := 60
+	wg.Go(func() {
+		out, code = s.inLab(ctx, t, "pgbench", "-n", "-M", "prepared", "-c", strconv.Itoa(clients),
+			"-j", "2", "-T", strconv.Itoa(seconds), "-l", "--log-prefix="+filepath.Join(dir, "log"),
+			"-f", script, s.poolDSN(t, more...))
+	})
+	await(t, time.Minute, "pgbench to be under way", func() (bool, string) {
+		logs, _ := filepath.Glob(filepath.Join(dir, "log.*"))
+		for _, l := range logs {
+			if i, err := os.Stat(l); err == nil && i.Size() > 0 {
+				return true, ""
+			}
+		}
+		return false, out
+	})
+	during()
+	wg.Wait()
+	if code != 0 || !strings.Contains(out, "number of failed transactions: 0 ") ||
+		strings.Contains(out, "aborted") {
+		t.Errorf("clients saw errors: exit code %d\n%s", code, out)
+	}
+	longest := 0
+	logs, _ := filepath.Glob(filepath.Join(dir, "log.*"))
+	for _, l := range logs {
+		text, err := os.ReadFile(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if f := strings.Fields(line); len(f) > 2 {
+				us, _ := strconv.Atoi(f[2])
+				longest = max(longest, us)
+			}
+		}
+	}
+	return time.Duration(longest) * time.Microsecond
+}
+
+// testHeldSwitchover moves the leadership under load, on both ports.
+func testHeldSwitchover(t *testing.T, s site) {
+	for read, name := range map[bool]string{false: "writes", true: "reads"} {
+		longest := s.bench(t, 20, read, func() {
+			got := s.cli(t, "switchover", "--yes")
+			if got.code != 0 || !strings.Contains(got.stdout, "clients of the poolers held for") {
+				t.Errorf("switchover: %d\n%s%s", got.code, got.stdout, got.stderr)
+			}
+			t.Logf("%s", firstLine(got.stdout))
+			s.awaitHealthy(t)
+		})
+		t.Logf("%s: the longest transaction took %s", name, longest.Round(time.Millisecond))
+	}
+}
+
+// testHeldRestart restarts the leader where it is.
+func testHeldRestart(t *testing.T, s site) {
+	longest := s.bench(t, 20, false, func() {
+		if got := s.cli(t, "restart", "--yes"); got.code != 0 {
+			t.Errorf("restart: %d\n%s%s", got.code, got.stdout, got.stderr)
+		}
+		s.awaitHealthy(t)
+	})
+	t.Logf("the longest transaction took %s", longest.Round(time.Millisecond))
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+// testBusyPool has a transaction open: a switchover is refused, and nobody stays held.
+func testBusyPool(t *testing.T, s site) {
+	conn := s.poolSession(t)
+	defer conn.Close(t.Context())
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
+	leader, _ := s.leader(t)
+	got := s.cli(t, "switchover", "--yes")
+	if got.code == 0 || !strings.Contains(got.stderr, "does not end") {
+		t.Errorf("switchover: %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	if now, _ := s.leader(t); now != leader {
+		t.Errorf("%s leads, %s did", now, leader)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Errorf("the transaction: %v", err)
+	}
+	if held := s.held(t); len(held) > 0 {
+		t.Errorf("still held: %v", held)
+	}
+}
+
+// poolSession is a session through the pooler, by pgx with what it is told.
+func (s site) poolSession(t *testing.T) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.ConnectConfig(t.Context(), s.poolConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func (s site) poolConfig(t *testing.T) *pgx.ConnConfig {
+	t.Helper()
+	got := s.cli(t, "connection", "--pool", "--form", "pgx")
+	cfg, err := pgx.ParseConfig(strings.TrimSpace(got.stdout))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.DialFunc = s.DialContext
+	return cfg
+}
+
+// held are the poolers that status calls paused.
+func (s site) held(t *testing.T) []string {
+	t.Helper()
+	var held []string
+	for _, p := range s.status(t).Poolers {
+		if p.Paused {
+			held = append(held, p.Host+" "+p.Purpose)
+		}
+	}
+	return held
+}
+
+// heldMoments are when the tool is killed: so long after it began to hold clients.
+var heldMoments = []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond,
+	700 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second}
+
+// testKilledWhileHeld kills a switchover with SIGKILL at moments of its pause: writes flow again
+// within ten seconds, whatever is left of the switchover.
+func testKilledWhileHeld(t *testing.T, s site) {
+	for _, moment := range heldMoments {
+		s.awaitHealthy(t)
+		w, err := probe.Start(t.Context(), probe.Options{Config: s.poolConfig(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(binary, "--lab", "--lab-name", s.Name(), "--spec", s.specFile,
+			"switchover", "--yes")
+		out, err := cmd.StderrPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		holding := false
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if strings.Contains(lines.Text(), "holding the clients of the poolers") {
+				holding = true
+				time.Sleep(moment)
+				_ = cmd.Process.Kill()
+			}
+		}
+		killed := time.Now()
+		_ = cmd.Wait()
+		if !holding {
+			t.Fatal("the switchover held nobody")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+		err = w.WaitAcked(ctx, killed)
+		cancel()
+		flowing := time.Since(killed)
+		result, stopErr := w.Stop(t.Context())
+		if err != nil || stopErr != nil {
+			t.Fatalf("killed after %s: %v, %v", moment, err, stopErr)
+		}
+		t.Logf("killed %s after it began to hold: writes flow %s later, the longest gap is %.1f s",
+			moment, flowing.Round(10*time.Millisecond), result.Longest().Seconds)
+		if flowing > 10500*time.Millisecond {
+			t.Errorf("killed after %s: writes flow only after %s", moment, flowing)
+		}
+		await(t, 15*time.Second, "nobody to be held", func() (bool, string) {
+			held := s.held(t)
+			return len(held) == 0, fmt.Sprint(held)
+		})
+	}
+}
+
+// testPoolHangs stops the process of a pooler on the balancer that has the address, so that nobody
+// answers there and the kernel takes connections: the address moves, and new sessions write.
+func testPoolHangs(t *testing.T, s site) {
+	holder := s.status(t).VIP.Holders[0]
+	s.mustInHost(t, holder, "systemctl kill --signal=STOP pgha-pooler-write")
+	start := time.Now()
+	defer s.mustInHost(t, holder, "systemctl kill --signal=CONT pgha-pooler-write")
+	await(t, 20*time.Second, "writes through another balancer's pooler", func() (bool, string) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		conn, err := pgx.ConnectConfig(ctx, s.poolConfig(t))
+		if err != nil {
+			return false, err.Error()
+		}
+		defer conn.Close(ctx)
+		_, err = conn.Exec(ctx, "SELECT pg_current_xact_id()")
+		return err == nil, fmt.Sprint(err)
+	})
+	t.Logf("new sessions write %s after the pooler hung", time.Since(start).Round(100*time.Millisecond))
+	if now := s.status(t).VIP.Holders; len(now) != 1 || now[0] == holder {
+		t.Errorf("the address is held by %v, %s hangs", now, holder)
+	}
+}

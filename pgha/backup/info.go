@@ -51,6 +51,12 @@ type Set struct {
 	System string `json:"system_identifier"`
 }
 
+// Timeline returns the timeline on which the backup was made; 0 where that is not known.
+func (s Set) Timeline() int {
+	timeline, _, _ := place(s.LastSegment)
+	return timeline
+}
+
 // Inventory is what the repository says of itself.
 type Inventory struct {
 	// Sets are the backups, the oldest first.

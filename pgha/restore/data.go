@@ -37,7 +37,7 @@ func (w *work) copyBackup(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.Restore(ctx, w.Size, append(w.To.arguments(w.Timeline),
+	return s.Restore(ctx, w.Size, append(w.To.arguments(w.Timeline, w.Own),
 		"--set="+w.Set)...)
 }
 

@@ -81,7 +81,7 @@ func (w *work) open(ctx context.Context, s backup.Scratch,
 	f func(context.Context, Sight) error) error {
 	// A recovery that pauses before the commit of a DROP TABLE holds that table's lock: who reads it
 	// waits for ever (PostgreSQL 18.6). One that ends has none.
-	err := s.Restore(ctx, w.Size, append(w.To.arguments(w.Timeline), "--set="+w.Set)...)
+	err := s.Restore(ctx, w.Size, append(w.To.arguments(w.Timeline, w.Own), "--set="+w.Set)...)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ type order struct {
 	Size int64  `json:"size"`
 	// Timeline that the cluster was on.
 	Timeline int `json:"timeline"`
+	// Own is the timeline that the backup was made on; 0 where that is not known.
+	Own int `json:"own,omitempty"`
 	// Host gets the restored data first, and leads. Before is the member that led before; "" where
 	// nobody did.
 	Host   string `json:"host"`

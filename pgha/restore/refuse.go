@@ -86,6 +86,7 @@ func (w *work) aim(ctx context.Context, set string) error {
 	if err != nil {
 		return err
 	}
+	w.Own = best.Timeline()
 	w.order.Set, w.Size, w.Mark = best.Label, best.Size, w.since.Format("20060102-150405")
 	return nil
 }

@@ -2,6 +2,7 @@ package restore
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,5 +109,19 @@ func TestChoose(t *testing.T) {
 	}
 	if _, err := (target{Kind: kindLatest}).choose(nil, whole, "", 1); !errors.Is(err, errs.ErrRefused) {
 		t.Errorf("without backups: %v", err)
+	}
+}
+
+// TestArguments: a recovery that stays on the backup's timeline needs no history of it.
+func TestArguments(t *testing.T) {
+	t.Parallel()
+	at, err := parseTarget("2026-11-30T12:00:00Z", time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for own, want := range map[int]string{3: "current", 2: "3", 0: "3"} {
+		if got := at.arguments(3, own); !slices.Contains(got, "--target-timeline="+want) {
+			t.Errorf("from timeline %d to 3: %q", own, got)
+		}
 	}
 }

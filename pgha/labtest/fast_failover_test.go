@@ -183,8 +183,9 @@ ip route add prohibit %s/32`, leader, address, address))
 	if got := s.cli(t, "doctor", "--fix", "fence-stays", "--yes"); got.code != 0 {
 		t.Errorf("doctor: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
-	s.awaitHealthy(t)
 	s.noFence(t)
+	s.mustInHost(t, host, "systemctl start pgha-failover")
+	s.awaitHealthy(t)
 }
 
 // TestFastFailoverSoak makes two hundred faults in a row with make soak, and none otherwise:

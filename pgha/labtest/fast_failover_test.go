@@ -136,8 +136,7 @@ func testAgentStopped(t *testing.T, s site) {
 		!strings.Contains(got.stdout+got.stderr, problem+host) {
 		t.Errorf("verify: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
-	if got := s.cli(t, "doctor", "--fix", "--yes"); !strings.Contains(got.stdout+got.stderr,
-		"unit-stopped") {
+	if got := s.cli(t, "doctor", "--fix", "unit-stopped", "--yes"); got.code != 0 {
 		t.Errorf("doctor: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	s.awaitHealthy(t)
@@ -181,12 +180,12 @@ ip route add prohibit %s/32`, leader, address, address))
 		status.Healthy() {
 		t.Errorf("status shows the fences %+v", status.Fences)
 	}
-	got := s.cli(t, "doctor", "--fix", "--yes")
-	if !strings.Contains(got.stdout+got.stderr, "fence-stays") {
+	if got := s.cli(t, "doctor", "--fix", "fence-stays", "--yes"); got.code != 0 {
 		t.Errorf("doctor: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
-	s.awaitHealthy(t)
 	s.noFence(t)
+	s.mustInHost(t, host, "systemctl start pgha-failover")
+	s.awaitHealthy(t)
 }
 
 // TestFastFailoverSoak makes two hundred faults in a row with make soak, and none otherwise:

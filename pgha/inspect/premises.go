@@ -53,8 +53,8 @@ func want(c *site.Site, h spec.Host) preflight.Want {
 func wantDatabase(c *site.Site, w *preflight.Want) {
 	sp := c.Spec
 	w.Database = true
-	w.Files = append(w.Files, preflight.File{Path: layout.BackupBegins,
-		Unit: layout.PatroniUnit})
+	w.Begun = layout.BackupBegins
+	w.Files = append(w.Files, preflight.File{Path: w.Begun, Unit: layout.PatroniUnit})
 	if sp.Patroni.FastFailover.SuspectAfter > 0 {
 		for _, other := range sp.Databases() {
 			if other.Name != w.Host {

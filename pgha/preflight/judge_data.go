@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/pgha/toolkit/pgha/layout"
 )
 
 // configPath is Patroni's configuration: a host that has pgha's, and trusts the cluster's
@@ -49,7 +47,7 @@ func (j *judge) judgeContent(d Data, seen Directory) {
 	})
 	switch {
 	case d.Etcd && j.Member,
-		!d.Etcd && j.Member && (j.ours(configPath) || j.ours(layout.BackupBegins)):
+		!d.Etcd && j.Member && (j.ours(configPath) || j.ours(j.Want.Begun)):
 	case !d.Etcd && seen.Identifier != "" && seen.Identifier == j.Cluster:
 		// A host that was a member before, or the disk of one: Patroni brings its data in line.
 	case d.Etcd && seen.Etcd:

@@ -43,6 +43,8 @@ type Want struct {
 	Ports  []Port
 	// Data are the data directories.
 	Data []Data
+	// Begun is the file that says that the data was restored for the cluster to begin with.
+	Begun string
 	// Packages must be installed. EtcdVersion must be in /usr/local/bin; "" where etcd is not
 	// downloaded.
 	Packages    []string

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/crypto/ssh"
+	"github.com/pgha/toolkit/internal/sshkey"
 )
 
 // RepositoryType is a kind of repository.
@@ -259,12 +259,12 @@ func (c repositoryChecker) sftp(field string, r BackupRepository) {
 			keyscan)
 	}
 	for i, key := range r.HostKeys {
-		if _, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(key)); err != nil || len(rest) > 0 {
+		if sshkey.Public(key) != nil {
 			c.bad(element(field+".host_keys", i), "is no public key", keyscan)
 		}
 	}
 	if text, ok := c.backupKey(field, r); ok {
-		if _, err := ssh.ParseRawPrivateKey([]byte(text)); err != nil {
+		if sshkey.Private([]byte(text)) != nil {
 			c.bad(field+".key_file", r.KeyFile+" holds no private key that can be used without a "+
 				"passphrase", "name a key that ssh-keygen -N '' made")
 		}

@@ -282,6 +282,10 @@ func TestJudge(t *testing.T) {
 			h.Member = true
 			h.Directories[pgdata] = Directory{Kind: "directory", Version: "18"}
 		}, []string{"PostgreSQL 18"}},
+		"data that was restored to begin with": {func(w *Want, h *Host) {
+			w.Begun, h.Ours, h.Member = "/var/lib/pgha/begins", []string{"/var/lib/pgha/begins"}, true
+			h.Directories[pgdata] = Directory{Kind: "directory", Version: "18"}
+		}, nil},
 		"an empty folder":      {data(pgdata, Directory{Kind: "directory"}), nil},
 		"an empty mount point": {data(pgdata, Directory{Kind: "directory", Mount: true}), nil},
 		"a mount point with data": {

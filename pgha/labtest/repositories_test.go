@@ -80,7 +80,11 @@ func testRepositoryUnreachable(t *testing.T, s site) {
 		"port: 7070": "port: 7071",
 	} {
 		writeFile(t, s.specFile, []byte(edited(t, good, from, to)))
-		s.refused(t, "the repository cannot be reached: s3://", "apply")
+		got := s.cli(t, "apply", "--yes")
+		if got.code != 1 || !strings.Contains(got.stderr, "the repository cannot be reached: s3://") ||
+			!strings.Contains(got.stdout, "0 changes") {
+			t.Errorf("%s: exit code %d\n%s%s", to, got.code, got.stdout, got.stderr)
+		}
 	}
 	writeFile(t, s.specFile, []byte(good))
 	s.verb(t, nil, "backup", "check")
@@ -211,12 +215,15 @@ func (s site) sshServer(t *testing.T, dir string) string {
 }
 
 // bucket is a server of S3 with a certificate, on this machine, in the lab's network.
-type bucket struct{ dir, program string }
+type bucket struct {
+	owner        *testing.T // the server ends with this test
+	dir, program string
+}
 
 // newBucket builds the server, whose module is none of the library's requirements.
 func newBucket(t *testing.T, dir string) bucket {
 	t.Helper()
-	b := bucket{dir, filepath.Join(dir, "versitygw")}
+	b := bucket{t, dir, filepath.Join(dir, "versitygw")}
 	build := exec.CommandContext(t.Context(), "go", "build", "-C", "../../tools/s3", "-o", b.program,
 		"github.com/versity/versitygw/cmd/versitygw")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -237,10 +244,10 @@ func newBucket(t *testing.T, dir string) bucket {
 
 func (b bucket) file(name string) string { return filepath.Join(b.dir, name) }
 
-// serve runs the server in the network of a lab, until that goes down or the test ends.
+// serve runs the server in the network of a lab, until that goes down or the owner ends.
 func (b bucket) serve(t *testing.T, l *lab.Lab) {
 	t.Helper()
-	ctx, end := context.WithCancel(t.Context())
+	ctx, end := context.WithCancel(b.owner.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -248,7 +255,7 @@ func (b bucket) serve(t *testing.T, l *lab.Lab) {
 			`exec "$0" --quiet --port 192.168.0.1:7070 --cert "$2" --key "$3" posix "$4"`, b.program,
 			b.file("secret"), b.file("s3.crt"), b.file("s3.key"), b.file("data")}, lab.Stdio{})
 	}()
-	t.Cleanup(func() { end(); <-ended })
+	b.owner.Cleanup(func() { end(); <-ended })
 	await(t, time.Minute, "the server of S3", func() (bool, string) {
 		conn, err := l.DialContext(t.Context(), "tcp", net.JoinHostPort("192.168.0.1", "7070"))
 		if err != nil {

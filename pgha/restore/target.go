@@ -90,10 +90,10 @@ func (t target) String() string {
 	return t.Value
 }
 
-// arguments are pgBackRest's options for the target, at which the recovery ends. own is the timeline of
-// the backup. A recovery to a timeline by its number reads the history of that one, and ends without
-// it; a repository that was new when the cluster was on that timeline already has none (PostgreSQL
-// 18.6: "recovery target timeline 3 does not exist"). A recovery that stays on its own needs none.
+// arguments are pgBackRest's options for the target, at which the recovery ends. own is the
+// timeline of the backup. A recovery to a timeline by its number reads the history of that one, and
+// fails without it: a repository that was new when the cluster was on that timeline already has
+// none (findings/postgresql-own-timeline-by-number.sh). A recovery that stays on its own needs none.
 func (t target) arguments(timeline, own int) []string {
 	const action = "promote"
 	along := fmt.Sprintf("--target-timeline=%d", timeline)

@@ -55,8 +55,8 @@ func ExampleStandardPhases() {
 	// pooler            after haproxy
 	// keepalived        after pooler
 	// pgbackrest        after install balancers, install databases
-	// patroni           after install databases, etcd
-	// archive           after patroni, pgbackrest
+	// patroni           after install databases, etcd, pgbackrest
+	// archive           after patroni
 	// databases         after patroni
 	// ready             after everything before
 }

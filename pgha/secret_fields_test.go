@@ -91,6 +91,9 @@ func TestSecretsHaveTheirType(t *testing.T) {
 		"etcd.Options.Token",
 		"spec.HostSSH.HostKey", // the fingerprint of a public key
 		"spec.Host.HostKey",    // the same, promoted
+		// public keys of a server, and what stands in each request to a bucket
+		"spec.BackupRepository.HostKeys", "backup.SFTP.HostKeys",
+		"spec.BackupRepository.AccessKey", "backup.S3.AccessKey",
 	}
 	for _, value := range configured() {
 		parts(filled(reflect.TypeOf(value)), func(v reflect.Value) {

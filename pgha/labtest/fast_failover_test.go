@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/drill"
@@ -23,6 +24,7 @@ const fastFailover = "patroni: {synchronous_mode: quorum, fast_failover: {suspec
 // an agent away.
 func TestFastFailover(t *testing.T) {
 	t.Parallel()
+	wantTime(t, 22*time.Minute)
 	l := startLab(t, lab.Options{Name: "e2e-fast-failover", Installed: true})
 	s := newSite(t, l, func(text string) string {
 		return text + strings.Replace(fastFailover, ", fast_failover: {suspect_after: 3s}", "", 1)

@@ -27,6 +27,7 @@ import (
 // is killed. Then it takes the pooler away again.
 func TestPooler(t *testing.T) {
 	t.Parallel()
+	wantTime(t, 13*time.Minute)
 	s := newSite(t, startLab(t, lab.Options{Name: "e2e-pooler", Installed: true}), nil)
 	s.apply(t, pgha.ApplyOptions{})
 	plain, err := os.ReadFile(s.specFile)

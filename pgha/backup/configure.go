@@ -17,6 +17,9 @@ import (
 //go:embed scratch.py
 var scratchProgram []byte
 
+//go:embed gap.py
+var gapProgram []byte
+
 //go:embed canary.sql
 var canarySQL []byte
 
@@ -42,7 +45,7 @@ ExecStartPost=
 //
 // On the hosts it writes /etc/pgbackrest, a drop-in of pgbackrest.service, and below
 // /usr/local/lib/pgha what its units run. The repository's host gets its directory, and a timer for
-// each type of backup that has a calendar event; a database's one that writes a row each minute,
+// each type of backup that has a calendar event, and one that looks for gaps after a failover; a database's one that writes a row each minute,
 // and that of ProofHost one that proves backups. pgBackRest's server reads its certificates again
 // without a restart; what it is doing goes on.
 //
@@ -110,6 +113,9 @@ func (o Options) resources(h Host) ([]remote.Resource, error) {
 		for _, t := range Types() {
 			list = append(list, o.timer(l, takeTimer(t), o.event(t), "pgha-backup@"+string(t))...)
 		}
+		list = append(list, l.Place(gapPath, gapProgram),
+			l.Place(servicePath(gapUnit), []byte(o.gapService())))
+		list = append(list, o.timer(l, gapUnit, "*-*-* *:0/5:30", gapUnit)...)
 	}
 	if o.isDatabase(h) {
 		list = append(list, l.Place(o.settingsPath(), o.scratchSettings()),
@@ -176,6 +182,22 @@ IOSchedulingClass=idle
 ExecStart=/usr/bin/pgbackrest --stanza=%[1]s --type=%%i backup
 ExecStartPost=/bin/sh -c '[ %%i != full ] || exec /usr/bin/pgbackrest --stanza=%[1]s expire'
 `, o.Stanza, Unit, systemUser)
+}
+
+// gapService looks, after a failover, whether the archive has a gap, and mends what can be.
+func (o Options) gapService() string {
+	return fmt.Sprintf(`# Written by pgha.
+[Unit]
+Description=Look for a gap in the archive of %[1]s after a failover
+After=network-online.target %[2]s
+
+[Service]
+Type=oneshot
+User=%[3]s
+Nice=5
+IOSchedulingClass=idle
+ExecStart=/usr/bin/python3 %[4]s %[1]s
+`, o.Stanza, Unit, systemUser, gapPath)
 }
 
 // canaryService writes the time into a row, where the server is the primary.

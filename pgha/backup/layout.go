@@ -23,6 +23,9 @@ const (
 	// The repository's own: what makes backups, and when.
 	takeUnitPath = unitsDir + "pgha-backup@.service"
 
+	gapPath = programs + "/backup-gap"
+	gapUnit = "pgha-backup-gap"
+
 	// The databases' own: the row that is written each minute, and what proves backups.
 	canarySQLPath  = programs + "/backup-canary.sql"
 	canaryUnit     = "pgha-backup-canary"
@@ -90,7 +93,10 @@ func Layout(o Options, h Host) layout.Layout {
 				own(layout.File{Path: o.Path, Dir: true, Mode: 0o750, From: fromBackup}))
 		}
 		l.Files = append(l.Files, o.storageFiles(own)...)
-		l.Files = append(l.Files, layout.File{Path: takeUnitPath, From: layout.FromTemplates})
+		l.Files = append(l.Files, layout.File{Path: takeUnitPath, From: layout.FromTemplates},
+			layout.File{Path: gapPath, Mode: 0o755, From: layout.FromTemplates},
+			layout.File{Path: servicePath(gapUnit), From: layout.FromTemplates},
+			layout.File{Path: timerPath(gapUnit), From: layout.FromTemplates})
 		for _, t := range Types() {
 			l.Files = append(l.Files, layout.File{Path: timerPath(takeTimer(t)), Optional: true,
 				From: fromBackup})

@@ -215,7 +215,8 @@ func formAgain(ctx context.Context, r *job.Job, old string) (string, error) {
 	}
 	for _, phase := range []func(context.Context, *job.Job) error{provision.EtcdPhase,
 		provision.BackupPhase, provision.PatroniPhase,
-		provision.HAProxyPhase, provision.KeepalivedPhase, provision.ReadyPhase} {
+		provision.HAProxyPhase, provision.KeepalivedPhase, provision.ReadyPhase,
+		provision.DatabasesPhase} {
 		if err := phase(ctx, r); err != nil {
 			return "", errs.WithNext(fmt.Errorf("form the cluster again: %w", err),
 				errs.Text("the old data is gone; %s again finishes what was begun",

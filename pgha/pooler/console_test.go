@@ -33,10 +33,30 @@ func (c *console) words() []string {
 	return slices.Clone(c.asked)
 }
 
+// set changes it.
+func (c *console) set(f func(*console)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f(c)
+}
+
+// holds tells whether the clients of a database wait; "" stands for all.
+func (c *console) holds(database string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.paused[database]
+}
+
+func (c *console) silent() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mute
+}
+
 // serve speaks with one client.
 func (c *console) serve(conn net.Conn) {
 	defer conn.Close()
-	if c.mute {
+	if c.silent() {
 		time.Sleep(10 * time.Second)
 		return
 	}
@@ -169,23 +189,23 @@ func TestConsole(t *testing.T) {
 		t.Parallel()
 		h := newHost(t)
 		res := h.run(t, "pause", "2", "10")
-		if res.Code != 0 || !h.write.paused[""] || !h.read.paused[""] {
+		if res.Code != 0 || !h.write.holds("") || !h.read.holds("") {
 			t.Errorf("%+v; asked %q", res, h.write.words())
 		}
 		if len(res.Calls) != 1 || !strings.Contains(res.Calls[0], "--on-calendar=@") ||
 			!strings.HasSuffix(res.Calls[0], "/usr/local/lib/pgha/pooler resume") {
 			t.Errorf("programs: %q", res.Calls)
 		}
-		if res := h.run(t, "resume"); res.Code != 0 || h.write.paused[""] || h.read.paused[""] {
+		if res := h.run(t, "resume"); res.Code != 0 || h.write.holds("") || h.read.holds("") {
 			t.Errorf("resume: %+v", res)
 		}
 	})
 	t.Run("one that does not manage lets all go on", func(t *testing.T) {
 		t.Parallel()
 		h := newHost(t)
-		h.read.busy = true
+		h.read.set(func(c *console) { c.busy = true })
 		res := h.run(t, "pause", "0.3", "10")
-		if res.Code != busyExit || h.write.paused[""] || h.read.paused[""] ||
+		if res.Code != busyExit || h.write.holds("") || h.read.holds("") ||
 			!strings.Contains(res.Stdout, "read\tlate\n") ||
 			!slices.Contains(res.Calls, "systemctl stop pgha-pooler-resume.timer") {
 			t.Errorf("%+v", res)
@@ -194,23 +214,23 @@ func TestConsole(t *testing.T) {
 	t.Run("a database by sessions is not held, the others are", func(t *testing.T) {
 		t.Parallel()
 		h := newHost(t)
-		h.write.databases["legacy"] = "session"
+		h.write.set(func(c *console) { c.databases["legacy"] = "session" })
 		res := h.run(t, "pause", "2", "10")
-		if res.Code != 0 || h.write.paused[""] || h.write.paused["legacy"] ||
-			!h.write.paused["shop"] || !h.read.paused[""] ||
+		if res.Code != 0 || h.write.holds("") || h.write.holds("legacy") ||
+			!h.write.holds("shop") || !h.read.holds("") ||
 			!strings.Contains(res.Stdout, "write\tsession\tlegacy\n") {
 			t.Errorf("%+v; asked %q", res, h.write.words())
 		}
-		if res := h.run(t, "resume"); res.Code != 0 || h.write.paused["shop"] {
+		if res := h.run(t, "resume"); res.Code != 0 || h.write.holds("shop") {
 			t.Errorf("resume: %+v", res)
 		}
 	})
 	t.Run("one that hangs is told, and not waited for", func(t *testing.T) {
 		t.Parallel()
 		h := newHost(t)
-		h.read.mute = true
+		h.read.set(func(c *console) { c.mute = true })
 		res := h.run(t, "pause", "2", "10")
-		if res.Code != 0 || !h.write.paused[""] || !strings.Contains(res.Stdout, "read\tsilent\n") {
+		if res.Code != 0 || !h.write.holds("") || !strings.Contains(res.Stdout, "read\tsilent\n") {
 			t.Errorf("%+v", res)
 		}
 	})
@@ -219,14 +239,14 @@ func TestConsole(t *testing.T) {
 		h := newHost(t)
 		h.run(t, "pause", "2", "10")
 		res := h.run(t, "resume", "write")
-		if res.Code != 0 || h.write.paused[""] || !h.read.paused[""] || len(res.Calls) > 0 {
+		if res.Code != 0 || h.write.holds("") || !h.read.holds("") || len(res.Calls) > 0 {
 			t.Errorf("%+v", res)
 		}
 	})
 	t.Run("state", func(t *testing.T) {
 		t.Parallel()
 		h := newHost(t)
-		h.write.paused["shop"] = true
+		h.write.set(func(c *console) { c.paused["shop"] = true })
 		res := h.run(t, "state")
 		if got := parse(res.Stdout); !got[Write].Paused || got[Read].Paused {
 			t.Errorf("%+v\n%s", got, fmt.Sprint(res))

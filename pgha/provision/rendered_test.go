@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -163,7 +164,10 @@ func masked(t *testing.T, dir string) func([]byte) []byte {
 			return err
 		}
 		content, err := os.ReadFile(filepath.Join(dir, name))
-		if content = bytes.TrimSpace(content); len(content) > 16 {
+		if utf8.Valid(content) { // the last byte of what is no text may look like a space
+			content = bytes.TrimSpace(content)
+		}
+		if len(content) > 16 {
 			secrets = append(secrets, secret{name, content})
 		}
 		return err

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -274,8 +275,11 @@ func (s site) agents(t *testing.T, words string) string {
 // taken counts how often an agent has taken the leader key away.
 func (s site) taken(t *testing.T) int {
 	t.Helper()
-	return strings.Count(s.agents(t, "pgha: the leader key"), "every voter has fenced it")
+	return len(keyTaken.FindAllString(s.agents(t, "pgha: the leader key"), -1))
 }
+
+// keyTaken is what the agent says that did it. Others say that they came too late.
+var keyTaken = regexp.MustCompile(`(?m)every voter has fenced it$`)
 
 // noFence wants that none is left.
 func (s site) noFence(t *testing.T) {

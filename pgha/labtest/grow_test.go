@@ -72,8 +72,8 @@ func TestGrow(t *testing.T) {
 	less = edited(t, less, "\n  - {name: postgres-02", "\n# - {name: postgres-02")
 	writeFile(t, s.specFile, []byte(less))
 	if got := s.cli(t, "apply", "--yes"); got.code != 3 ||
-		!strings.Contains(got.stderr, "etcd has the member postgresql-02") ||
-		!strings.Contains(got.stderr, "write the hosts again as they run") {
+		!strings.Contains(got.stderr, "not in the specification: postgres-02, postgres-03") ||
+		!strings.Contains(got.stderr, "apply --remove postgres-02 --remove postgres-03") {
 		t.Errorf("fewer hosts: %+v", got)
 	}
 }

@@ -117,6 +117,8 @@ type Gap struct {
 	// From and To are what stopped the writes and what let them go on.
 	From string `json:"from"`
 	To   string `json:"to,omitempty"`
+	// told is when the journals told of it: that is later than Start where a host fell silent.
+	told time.Time
 }
 
 // Loss is what the former leader had and the new one had not.

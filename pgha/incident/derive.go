@@ -116,13 +116,15 @@ func (c *Collector) silences() []Event {
 // cuts finds hosts that ran on, and could not reach etcd, while all others could not reach them.
 func (c *Collector) cuts(found []Event) []Event {
 	var events []Event
-	var until time.Time
+	// until is how long what balancers say of a host that answers none of them is one cut.
+	until := map[*machine]time.Time{}
 	for _, e := range c.events {
-		if e.Kind != BackendDown || e.Time.Before(until) || !silentReason(e.fields["why"]) {
-			continue
-		}
 		m := c.byName[e.fields["server"]]
-		if m == nil {
+		if e.Kind == BackendUp {
+			delete(until, m)
+		}
+		if m == nil || e.Kind != BackendDown || e.Time.Before(until[m]) ||
+			!silentReason(e.fields["why"]) {
 			continue
 		}
 		window := func(k Kind, host string, before, after time.Duration) bool {
@@ -133,7 +135,7 @@ func (c *Collector) cuts(found []Event) []Event {
 			return slices.ContainsFunc(c.events, in) || slices.ContainsFunc(found, in)
 		}
 		if m.Unreachable && len(m.boots) == 0 {
-			until = e.Time.Add(time.Minute)
+			until[m] = e.Time.Add(time.Minute)
 			events = append(events, derive(e.Time, m.Name, HostUnreachable,
 				"can no longer be reached: without power, or cut off",
 				"HAProxy on "+e.Host+": "+e.Evidence))
@@ -145,7 +147,7 @@ func (c *Collector) cuts(found []Event) []Event {
 				!window(EtcdPeerLost, m.Name, time.Second, 10*time.Second) {
 			continue
 		}
-		until = e.Time.Add(time.Minute)
+		until[m] = e.Time.Add(time.Minute)
 		events = append(events, derive(c.cutAt(e, m), m.Name, NetworkCut,
 			"was cut off from the network", fmt.Sprintf(
 				"it ran on and could not reach etcd, while the balancers got no answer from it: "+

@@ -159,18 +159,24 @@ func holding(all []*group, closed []string) *group {
 	return nil
 }
 
-// owner is the group during which a gap began.
+// owner is the group during which a gap was told, or began.
 func owner(all []*group, gap Gap) *group {
 	var best *group
 	for _, g := range all {
 		if g.events[0].Time.Add(-detection).After(gap.Start) {
 			break
 		}
-		if best == nil || !g.events[0].Time.After(gap.Start.Add(time.Second)) {
+		if best == nil || !g.events[0].Time.After(gap.Start.Add(time.Second)) ||
+			g.has(gap.told) {
 			best = g
 		}
 	}
 	return best
+}
+
+// has tells whether an event of that moment is among a group's.
+func (g *group) has(moment time.Time) bool {
+	return slices.ContainsFunc(g.events, func(e Event) bool { return e.Time.Equal(moment) })
 }
 
 // conditions are what an event opens, by key and in words, and what it closes.

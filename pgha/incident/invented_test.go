@@ -490,3 +490,38 @@ func TestFirstInstallation(t *testing.T) {
 		}
 	}
 }
+
+// TestCutsInARow: the next leader is cut off before a minute has gone by, and HAProxy says so after
+// etcd did. Each is an incident of its own, with its own time without writes.
+func TestCutsInARow(t *testing.T) {
+	t.Parallel()
+	var events []Event
+	cut := func(at float64, host, next string) {
+		events = append(events,
+			happened(at+1.4, host, EtcdLeaderLost),
+			happened(at+1.8, lb1, BackendDown, "backend", "postgres_write", "server", host, "why",
+				"Layer4 timeout"),
+			happened(at+6, host, DCSUnreachable),
+			happened(at+9, host, ShutdownRequested),
+			happened(at+15, next, KeyTaken),
+			happened(at+15.1, next, ServerReady),
+			happened(at+15.2, lb1, BackendUp, "backend", "postgres_write", "server", next),
+			happened(at+16, next, LastTransaction, "at", after(at).Format("2006-01-02 15:04:05.999-07")),
+			happened(at+20, host, Streaming))
+	}
+	events = append(events, happened(-5, pg2, LeaderSeen))
+	cut(0, pg2, pg3)
+	cut(30, pg3, pg2)
+	var got []string
+	for _, in := range concluded(About{Until: after(120)}, events...).Incidents {
+		got = append(got, in.Headline)
+	}
+	want := []string{
+		pg2 + " was cut off from the network; writes away for 15.1 s; " + pg3 + " took over",
+		pg3 + " was cut off from the network; writes away for 15.1 s; " + pg2 + " took over",
+	}
+	if len(got) != len(want) || !strings.HasPrefix(got[0], want[0]) ||
+		!strings.HasPrefix(got[1], want[1]) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+}

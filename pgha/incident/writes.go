@@ -53,7 +53,7 @@ func (c *Collector) gaps(events []Event, until time.Time) []Gap {
 		}
 		switch {
 		case open == nil && !whole:
-			open = &Gap{Start: c.startOf(e, events), From: e.Host + ": " + e.Text}
+			open = &Gap{Start: c.startOf(e, events), From: e.Host + ": " + e.Text, told: e.Time}
 		case open != nil && whole:
 			open.End, open.To = e.Time, e.Host+": "+e.Text
 			if open.Seconds = open.End.Sub(open.Start).Seconds(); open.End.Sub(

@@ -130,6 +130,9 @@ TimeoutSec=300
 Restart=always
 # To the balancers a member without Patroni is down, so every moment counts.
 RestartSec=500ms
+# pg_basebackup that Patroni ends, or leaves behind, streams on from a child process (4.1.5 with 15.18 and 18.6): a
+# slot stays on the source, and its segments arrive in the pg_wal of the next copy, or of the server that runs there.
+ExecStopPost=-/bin/sh -c 'for p in $$(pgrep -x pg_basebackup); do grep -q "/patroni.service$$" /proc/$$p/cgroup && kill -KILL $$p; done'
 # The kernel shall rather kill a backend than Patroni or the postmaster; the postmaster puts its children back to 0.
 OOMScoreAdjust=-900
 Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj

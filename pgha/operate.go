@@ -45,11 +45,14 @@ func (c *Cluster) Reload(ctx context.Context, opts ReloadOptions) (patroni.Reloa
 // ReinitializeOptions say which member is copied again.
 type ReinitializeOptions = operate.ReinitializeOptions
 
-// Reinitialize deletes the data of a replica, copies it again from the leader, and waits until it
-// streams; progress comes in bytes. See patroni.Reinitialize for refusals and errors. There is no
-// time limit but ctx's and patroni's 12 hours.
+// ReinitializeResult is what Reinitialize did.
+type ReinitializeResult = operate.ReinitializeResult
+
+// Reinitialize deletes the data of a replica, makes it again, of a member or of a backup, and waits
+// until it streams. See operate.Reinitialize for refusals and errors. There is no time limit but
+// ctx's and patroni's 12 hours.
 func (c *Cluster) Reinitialize(ctx context.Context,
-	opts ReinitializeOptions) (patroni.ReinitializeResult, error) {
+	opts ReinitializeOptions) (ReinitializeResult, error) {
 	return operate.Reinitialize(ctx, c.site, opts)
 }
 

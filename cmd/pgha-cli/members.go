@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -132,23 +133,35 @@ func reinitCommand(out *terminal.Terminal) *cli.Command {
 				Usage: "even if it is the only healthy replica, or is being copied already"},
 			&cli.BoolFlag{Name: "from-leader", DisableDefaultText: true,
 				Usage: "copy from the leader, not from a replica tagged clonefrom"},
+			&cli.StringFlag{Name: "from", DefaultText: "member",
+				Usage: "copy a `SOURCE`: member, or backup (the newest, with the log in the archive)"},
 		),
 		Action: func(c *cli.Context) error {
 			member, err := oneArgument(c, "member")
 			if err != nil {
 				return err
 			}
-			return operate(c, out, operation[patroni.ReinitializeResult]{
+			from := c.String("from")
+			if from != "" && from != "member" && from != "backup" {
+				return usageError{fmt.Sprintf("--from is member or backup, not %q", from)}
+			}
+			return operate(c, out, operation[pgha.ReinitializeResult]{
 				question: "All data of " + member + " will be deleted and copied again.",
 				typed:    member,
 				do: func(ctx context.Context, cl *pgha.Cluster,
-					op pgha.Operation) (patroni.ReinitializeResult, error) {
+					op pgha.Operation) (pgha.ReinitializeResult, error) {
 					return cl.Reinitialize(ctx, pgha.ReinitializeOptions{Operation: op,
 						Member: member,
-						Force:  c.Bool("force"), FromLeader: c.Bool("from-leader")})
+						Force:  c.Bool("force"), FromLeader: c.Bool("from-leader"),
+						FromBackup: from == "backup"})
 				},
-				show: func(r patroni.ReinitializeResult) {
-					out.Printf("%s streams again: copied in %s, %s in all\n", r.Member,
+				show: func(r pgha.ReinitializeResult) {
+					of := ""
+					if b := r.Backup; b != nil {
+						of = fmt.Sprintf(" of backup %s and %d segments of the archive", b.Backup,
+							b.Segments)
+					}
+					out.Printf("%s streams again: copied%s in %s, %s in all\n", r.Member, of,
 						r.Copied, r.Took)
 				},
 				status: true,

@@ -119,7 +119,8 @@ func (o Options) resources(h Host) ([]remote.Resource, error) {
 	}
 	if o.isDatabase(h) {
 		list = append(list, l.Place(o.settingsPath(), o.scratchSettings()),
-			l.Place(scratchPath, scratchProgram), l.Folder(proofDir),
+			l.Place(scratchPath, scratchProgram), l.Place(replicaPath, replicaProgram),
+			l.Folder(proofDir),
 			l.Place(canarySQLPath, canarySQL),
 			l.Place(servicePath(canaryUnit), []byte(o.canaryService())))
 		list = append(list, o.timer(l, canaryUnit, "*-*-* *:*:00", canaryUnit)...)
@@ -246,7 +247,7 @@ func (o Options) scratchSettings() []byte {
 	// busy host.
 	stale := time.Minute + 2*o.ArchiveTimeout + time.Minute
 	text, err := json.Marshal(map[string]any{"pgbackrest": o.pgbackrest(), "superuser": o.Superuser,
-		"stale": int(stale.Seconds()), "archives": !o.borrowed(),
+		"copied": copiedResult, "stale": int(stale.Seconds()), "archives": !o.borrowed(),
 		"data": o.DataDir, "bin": path.Join("/usr/lib/postgresql", fmt.Sprint(o.PostgreSQLVersion),
 			"bin")})
 	if err != nil {

@@ -30,6 +30,8 @@ const (
 	canarySQLPath  = programs + "/backup-canary.sql"
 	canaryUnit     = "pgha-backup-canary"
 	scratchPath    = programs + "/backup-scratch"
+	replicaPath    = programs + "/backup-replica"
+	copiedResult   = proofDir + "/copied-from-backup.json"
 	proofUnit      = "pgha-backup-proof"
 	proofDir       = "/var/lib/pgha"
 	proofResult    = proofDir + "/backup-proof.json"
@@ -109,6 +111,7 @@ func Layout(o Options, h Host) layout.Layout {
 			layout.File{Path: servicePath(canaryUnit), From: layout.FromTemplates},
 			layout.File{Path: timerPath(canaryUnit), From: layout.FromTemplates},
 			layout.File{Path: scratchPath, Mode: 0o755, From: layout.FromTemplates},
+			layout.File{Path: replicaPath, Mode: 0o755, From: layout.FromTemplates},
 			own(layout.File{Path: proofDir, Dir: true, From: layout.FromTemplates}),
 			layout.File{Path: layout.BackupBegins, Optional: true, From: layout.FromTemplates})
 		l.Units = append(l.Units, layout.Unit{Name: canaryUnit + ".timer", Kind: layout.Helper,

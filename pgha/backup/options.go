@@ -15,6 +15,11 @@ import (
 // ErrInvalid: the options contradict themselves, or lack something.
 var ErrInvalid = errs.New(errs.Invalid, "invalid options")
 
+// ErrNone means that the specification has no section backup.
+var ErrNone = errs.WithNext(errs.New(errs.NotFound, "the specification says nothing of backups"),
+	errs.Text("write backup: {repository: [{type: host, host: NAME}]} into it, and run %s",
+		errs.Verb("apply")))
+
 // Host is a host that pgBackRest runs on.
 type Host struct {
 	// Target is the host. Its Address is an IP address, by which the others connect.

@@ -65,7 +65,7 @@ var patroniTable = []recognizer{
 	{needs: "trying to bootstrap from leader",
 		pattern: re(`trying to bootstrap from leader '(?P<leader>[^']+)'`),
 		kind:    CopyBegan, text: "copies the data from {leader}"},
-	{needs: "replica has been created using basebackup", kind: CopyDone,
+	{needs: "replica has been created using ", kind: CopyDone,
 		text: "has a fresh copy of the data"},
 	{needs: "PAUSE: ", kind: Paused, text: "is paused"},
 	{needs: "starting primary after failure", kind: ServerStarting,

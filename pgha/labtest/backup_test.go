@@ -47,6 +47,7 @@ func TestBackups(t *testing.T) {
 		{"restore, killed at every step", testRestoreKilled},
 		{"after a switchover, and taken back", testRestoreUndone},
 		{"half of it taken back", testRestoreHalfUndone},
+		{"a replica from a backup", testReplicaFromBackup},
 		{"proof", testProof},
 		{"the key is lost", testKeyLost},
 	} {
@@ -243,6 +244,45 @@ func testRestoreHalfUndone(t *testing.T, s site) {
 
 // testProof proves a backup, and finds an index that lies, a damaged file in the repository and a
 // segment that is missing in the archive.
+// testReplicaFromBackup makes a replica's data of the newest backup and of the archive, over a change
+// of the timeline, and of another member where the backup cannot be read.
+func testReplicaFromBackup(t *testing.T, s site) {
+	s.rows(t, 3)
+	leader, other := s.leader(t)
+	s.verb(t, nil, "switchover", "--to", other)
+	s.rows(t, 2)
+	s.verb(t, nil, "backup", "check") // all of it is archived
+	want := s.sql(t, other, "SELECT count(*) FROM kept")
+	host := s.hostOf(t, leader)
+	copied := func() (r pgha.ReinitializeResult) {
+		t.Helper()
+		s.verb(t, &r, "reinit", leader, "--from", "backup")
+		await(t, time.Minute, "all rows on "+leader, func() (bool, string) {
+			got := s.sql(t, leader, "SELECT count(*) FROM kept")
+			return got == want, got
+		})
+		return r
+	}
+	if r := copied(); r.Backup == nil || r.Backup.Segments == 0 {
+		t.Errorf("copied: %+v", r.Backup)
+	} else {
+		t.Logf("backup %s in %.1f s, %d segments in %.1f s, %.1f s in all", r.Backup.Backup,
+			r.Backup.RestoredSeconds, r.Backup.Segments, r.Backup.LogSeconds,
+			r.Took.Duration().Seconds())
+	}
+	s.mustInHost(t, "haproxy-03", "chmod 0 /var/lib/pgbackrest/backup/*/*/pg_data")
+	r := copied()
+	s.mustInHost(t, "haproxy-03", "chmod 750 /var/lib/pgbackrest/backup/*/*/pg_data")
+	if r.Backup != nil {
+		t.Errorf("of a backup that cannot be read: %+v", r.Backup)
+	}
+	s.mustInHost(t, host, "mv /usr/local/lib/pgha/backup-replica /tmp/")
+	s.refused(t, "cannot make a replica of a backup yet", "reinit", leader, "--from", "backup")
+	s.mustInHost(t, host, "mv /tmp/backup-replica /usr/local/lib/pgha/")
+	s.awaitHealthy(t)
+	s.applyNothing(t)
+}
+
 func testProof(t *testing.T, s site) {
 	s.rows(t, 5)
 	leader, _ := s.leader(t)

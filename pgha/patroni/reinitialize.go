@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/patroni/host"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -33,6 +34,11 @@ type ReinitializeOptions struct {
 	// FromLeader copies from the leader and not from a replica tagged clonefrom, as all are that the
 	// options do not tag otherwise. Needs Patroni 4.1.
 	FromLeader bool
+	// Command, when set, makes the copy in the place of pg_basebackup, which is tried where it
+	// fails. It runs as PostgreSQL's system user, finds the data directory empty, and leaves what
+	// PostgreSQL can start from as a standby. Quoted as for a shell. The member's config.yml names it
+	// until the copy is there; what ends before leaves that to the next Configure.
+	Command string
 	// AllowLast allows deleting the only healthy copy besides the leader's.
 	AllowLast bool
 	// Timeout bounds the whole operation. 0 means 12 h.
@@ -96,6 +102,13 @@ func (c *operator) reinitialize(ctx context.Context,
 		c.changed(target, change)
 		return result, nil
 	}
+	if ro.Command != "" {
+		putBack, err := c.copyWith(ctx, target, ro.Command)
+		defer putBack()
+		if err != nil {
+			return result, err
+		}
+	}
 	start := time.Now()
 	w := copyWatch{client: c, member: ro.Member, before: s.nodes[ro.Member], good: start,
 		wake: c.waker()}
@@ -116,6 +129,37 @@ func (c *operator) reinitialize(ctx context.Context,
 	c.changed(target, change)
 	result.After = w.state
 	return result, nil
+}
+
+// copyWith has a member's Patroni copy with a command. The function that it returns puts the
+// configuration back, which nobody waits for.
+func (c *operator) copyWith(ctx context.Context, m Member, command string) (func(), error) {
+	now, err := readConfig(ctx, m)
+	if err == nil { // an earlier run may have been ended before it took its command out
+		now, err = host.WithCopyCommand(now, "")
+	}
+	if err != nil {
+		return func() {}, remote.OnHost(m.Target.Name, err)
+	}
+	with, err := host.WithCopyCommand(now, command)
+	if err != nil {
+		return func() {}, remote.OnHost(m.Target.Name, err)
+	}
+	put := func(ctx context.Context, config []byte) error {
+		_, err := m.Target.Ensure(ctx, host.ConfigFile(c.options, config), remote.Unit{Name: Unit,
+			Enabled: remote.Yes, Running: remote.Yes, ReloadOn: []string{ConfigPath}})
+		return remote.OnHost(m.Target.Name, err)
+	}
+	if err := put(ctx, with); err != nil {
+		return func() {}, err
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		if err := put(ctx, now); err != nil {
+			c.options.Progress("warning: config.yml still names the command that copies: " + err.Error())
+		}
+	}, c.waitRead(ctx, m, false)
 }
 
 // withCompanion runs companion beside f, if there is one, and ends it with f.

@@ -140,11 +140,17 @@ func inTurn(members []Member, state ClusterState) []int {
 }
 
 // waitReloaded waits until a Patroni that was told to reload has done so and its member is healthy.
+func (c *operator) waitReloaded(ctx context.Context, m Member) error {
+	return c.waitRead(ctx, m, true)
+}
+
+// waitRead waits until a Patroni that was told to reload has done so, and until its member is
+// healthy where that is wanted.
 //
 // Patroni reloads between two rounds of its loop, and nothing of its API tells when. The second
 // round that begins after the reload was asked for has seen it for certain: the first may have been
 // under way.
-func (c *operator) waitReloaded(ctx context.Context, m Member) error {
+func (c *operator) waitRead(ctx context.Context, m Member, healthy bool) error {
 	var seen time.Time
 	rounds, wake := 0, c.waker()
 	what := poll.Options{What: m.Name + " to be healthy with its new configuration",
@@ -169,6 +175,9 @@ func (c *operator) waitReloaded(ctx context.Context, m Member) error {
 		if rounds < 2 && !seen.IsZero() {
 			return "its Patroni has not looked at the cluster since", nil
 		}
+		if !healthy {
+			return "", nil
+		}
 		state, err := c.Cluster(ctx)
 		if err != nil {
 			return "", err
@@ -189,16 +198,21 @@ func oldConfig(ctx context.Context, o Options, m Member) []byte {
 	if o.TryLogins == nil || o.Planning() {
 		return nil
 	}
-	file, err := m.Target.Get(ctx, ConfigPath)
-	if err != nil {
-		return nil
-	}
-	defer file.Close()
-	content, err := io.ReadAll(file)
+	content, err := readConfig(ctx, m)
 	if err != nil {
 		return nil
 	}
 	return content
+}
+
+// readConfig returns the config.yml of a member's host.
+func readConfig(ctx context.Context, m Member) ([]byte, error) {
+	file, err := m.Target.Get(ctx, ConfigPath)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(file)
 }
 
 // tryReloaded tries the logins on a member that has read its new config.yml. Where one fails the

@@ -15,8 +15,8 @@ import (
 	"github.com/pgha/toolkit/pgha/status"
 )
 
-// ErrNone: the specification has no section backup.
-var ErrNone = errs.New(errs.NotFound, "the specification says nothing of backups")
+// ErrNone is backup.ErrNone.
+var ErrNone = backup.ErrNone
 
 // Backups are the backups of one cluster.
 type Backups struct{ site *site.Site }
@@ -33,8 +33,7 @@ func options(c *site.Site) (backup.Options, error) {
 // known is ErrNone where there are no backups.
 func known(ok bool, err error) error {
 	if err == nil && !ok {
-		err = errs.WithNext(ErrNone, errs.Text("write backup: {repository: [{type: host, host: NAME}]} "+
-			"into it, and run %s", errs.Verb("apply")))
+		err = ErrNone
 	}
 	return err
 }

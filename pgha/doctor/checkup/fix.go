@@ -30,7 +30,7 @@ type verbs interface {
 	Resume(ctx context.Context, opts pgha.PauseOptions) (patroni.PauseResult, error)
 	Restart(ctx context.Context, opts pgha.RestartOptions) (patroni.RestartResult, error)
 	Reinitialize(ctx context.Context,
-		opts pgha.ReinitializeOptions) (patroni.ReinitializeResult, error)
+		opts pgha.ReinitializeOptions) (pgha.ReinitializeResult, error)
 	RotateSecrets(ctx context.Context, opts pgha.RotateOptions) (pgha.RotateResult, error)
 }
 

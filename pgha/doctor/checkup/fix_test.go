@@ -65,8 +65,8 @@ func (n *notebook) Restart(_ context.Context,
 }
 
 func (n *notebook) Reinitialize(_ context.Context,
-	o pgha.ReinitializeOptions) (patroni.ReinitializeResult, error) {
-	return patroni.ReinitializeResult{}, n.note(o.Operation, "reinitialize", o.Member)
+	o pgha.ReinitializeOptions) (pgha.ReinitializeResult, error) {
+	return pgha.ReinitializeResult{}, n.note(o.Operation, "reinitialize", o.Member)
 }
 
 func (n *notebook) RotateSecrets(_ context.Context,

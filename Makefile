@@ -90,6 +90,10 @@ lab-test: lab-deps test-deps ## tests that boot real hosts, install clusters on 
 	PGHA_LAB=1 go test -parallel $$(scripts/lab-parallel.sh) -timeout 150m ./pgha/labtest/... || code=1; \
 	exit $$code
 
+.PHONY: lab-test-all
+lab-test-all: lab-deps test-deps ## the same with what is too long for each change, in about two hours (root)
+	PGHA_LAB=1 PGHA_LAB_ALL=1 go test -parallel $$(scripts/lab-parallel.sh) -timeout 6h ./pgha/labtest/...
+
 .PHONY: soak
 soak: lab-deps ## the same tests with many more repetitions, every drill, and 200 faults in a row (PGHA_SEED=7), in hours (root)
 	PGHA_LAB=1 PGHA_SOAK=1 go test -v -p 1 -parallel 2 -timeout 10h -run 'TestOperations|TestUpkeep|TestDrills|TestFastFailoverSoak' ./pgha/labtest

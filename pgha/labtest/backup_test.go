@@ -46,7 +46,7 @@ func TestBackups(t *testing.T) {
 		{"refused", testRestoreRefused},
 		{"restore, killed at every step", testRestoreKilled},
 		{"after a switchover, and taken back", testRestoreUndone},
-		{"half of it taken back", testRestoreHalfUndone},
+		{"half of it taken back", rare(testRestoreHalfUndone)},
 		{"a replica from a backup", testReplicaFromBackup},
 		{"proof", testProof},
 		{"the key is lost", testKeyLost},

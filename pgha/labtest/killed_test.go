@@ -25,7 +25,7 @@ import (
 // same specification makes of bare hosts.
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
-	wantTime(t, 20*time.Minute)
+	rarely(t)
 	options := lab.Options{Name: "e2e-killed", Hosts: 5}
 	state := filepath.Join(t.TempDir(), "state")
 	s := newSite(t, startLab(t, options), func(text string) string {

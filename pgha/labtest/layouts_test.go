@@ -18,6 +18,9 @@ func TestLayouts(t *testing.T) {
 	t.Parallel()
 	for _, layout := range []string{"witness", "separate-etcd"} {
 		runPart(t, layout, func(t *testing.T) {
+			if layout == "separate-etcd" {
+				rarely(t)
+			}
 			s := newSite(t, startLab(t, lab.Options{Name: "e2e-" + layout, Layout: layout,
 				Installed: true}), nil)
 			s.apply(t, pgha.ApplyOptions{})

@@ -65,6 +65,24 @@ func wantTime(t *testing.T, needed time.Duration) {
 // soak reports whether the run is one of hours, `make soak`, rather than one of `make test`.
 func soak() bool { return os.Getenv("PGHA_SOAK") == "1" }
 
+// rarely leaves a test to `make lab-test-all`, which is run before a release: what it shows is shown
+// in another way as well, and `make test` shall end within an hour on two cores.
+func rarely(t *testing.T) {
+	t.Helper()
+	if os.Getenv("PGHA_LAB_ALL") != "1" && !soak() {
+		t.Skip("it is one of make lab-test-all")
+	}
+}
+
+// rare is a part of a test that is run rarely.
+func rare(run func(*testing.T, site)) func(*testing.T, site) {
+	return func(t *testing.T, s site) {
+		t.Helper()
+		rarely(t)
+		run(t, s)
+	}
+}
+
 // times returns how many times a test repeats what no single try can show.
 func times(normally, soaking int) int {
 	if soak() {

@@ -42,7 +42,7 @@ func TestOperations(t *testing.T) {
 		{"stranded replica", testStranded},
 		{"clients", testClients},
 		{"dead balancer", testDeadBalancer},
-		{"dead balancers", testDeadBalancers},
+		{"dead balancers", rare(testDeadBalancers)},
 		{"two operators", testTwoOperators},
 		{"query", testQuery},
 		{"config", testConfig},
@@ -51,11 +51,11 @@ func TestOperations(t *testing.T) {
 		{"history", testHistory},
 		{"logs", testLogs},
 		{"crash of the primary", testCrash},
-		{"power of the leader", testLeaderPower},
+		{"power of the leader", rare(testLeaderPower)},
 		{"roles and databases", testRoles},
 		{"right of pg_rewind", testRewindRight},
 		{"failover", testFailover},
-		{"switchovers in a row", testSwitchoversInARow},
+		{"switchovers in a row", rare(testSwitchoversInARow)},
 		{"trail", testTrail},
 	})
 }
@@ -74,8 +74,8 @@ func TestUpkeep(t *testing.T) {
 		{"power", testPower},
 		{"lost state directory", testTakeOver},
 		{"reset", testReset},
-		{"destroy", testDestroy},
-		{"unmanage", testUnmanage},
+		{"destroy", rare(testDestroy)},
+		{"unmanage", rare(testUnmanage)},
 	})
 }
 

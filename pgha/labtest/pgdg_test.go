@@ -27,6 +27,7 @@ apt-get -qq update`
 // a wrong key.
 func TestPGDG(t *testing.T) {
 	t.Parallel()
+	rarely(t)
 	l := startLab(t, lab.Options{Name: "e2e-pgdg", Release: "trixie", Hosts: 4})
 	keyFile := filepath.Join(t.TempDir(), "repository.asc")
 	s := newSite(t, l, func(text string) string {

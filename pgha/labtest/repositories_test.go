@@ -43,6 +43,9 @@ func TestRepositories(t *testing.T) {
 		{"s3", store.repository("")},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
+			if kind.name != "s3" {
+				rarely(t)
+			}
 			writeFile(t, s.specFile, []byte(base+"backup: {archive_timeout: 10, repository: ["+
 				kind.repository+"]}\n"))
 			s.apply(t, pgha.ApplyOptions{})

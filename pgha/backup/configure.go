@@ -103,7 +103,7 @@ func (o Options) resources(h Host) ([]remote.Resource, error) {
 		main.Validate = o.look
 	}
 	list = append(list, main,
-		l.Folder(dropInDir), l.Place(dropInPath, []byte(dropIn)),
+		l.Folder(dropInDir), l.Place(Mark, []byte(dropIn)),
 		l.Folder(programs))
 	if o.isRepository(h) {
 		if o.Storage.isFolder() {
@@ -129,6 +129,7 @@ func (o Options) resources(h Host) ([]remote.Resource, error) {
 		list = append(list, l.Place(servicePath(proofUnit), []byte(o.proofService())))
 		list = append(list, o.timer(l, proofUnit, o.Proof, proofUnit)...)
 	}
+	list = append(list, former(l, o.settingsPath())...)
 	return append(list, remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes,
 		ReloadOn: []string{ConfigPath, at.CA, at.File, at.Key}}), nil
 }

@@ -12,11 +12,12 @@ const (
 	// Unit is pgBackRest's server.
 	Unit = layout.BackupUnit
 
-	configDir  = "/etc/pgbackrest"
-	certsDir   = layout.BackupCerts
-	unitsDir   = "/etc/systemd/system/"
-	dropInDir  = unitsDir + Unit + ".d"
-	dropInPath = dropInDir + "/pgha.conf"
+	configDir = "/etc/pgbackrest"
+	certsDir  = layout.BackupCerts
+	unitsDir  = "/etc/systemd/system/"
+	dropInDir = unitsDir + Unit + ".d"
+	// Mark is a file of Configure's on every host that has a part in backups.
+	Mark       = dropInDir + "/pgha.conf"
 	systemUser = "postgres"
 	programs   = "/usr/local/lib/pgha"
 
@@ -82,7 +83,7 @@ func Layout(o Options, h Host) layout.Layout {
 			{Path: ConfigPath, Group: systemUser, Mode: 0o640, Secret: true, Configures: Unit,
 				From: fromBackupHost},
 			{Path: dropInDir, Dir: true, From: layout.FromTemplates},
-			{Path: dropInPath, From: layout.FromTemplates},
+			{Path: Mark, From: layout.FromTemplates},
 			{Path: programs, Dir: true, From: layout.FromTemplates},
 		},
 		Ports: []layout.Port{{Number: o.Port, Field: "backup.port", Unit: Unit,

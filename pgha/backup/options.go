@@ -15,6 +15,12 @@ import (
 // ErrInvalid: the options contradict themselves, or lack something.
 var ErrInvalid = errs.New(errs.Invalid, "invalid options")
 
+// Has tells whether a host of that name has a part in backups.
+func (o Options) Has(host string) bool {
+	named := func(h Host) bool { return h.Target != nil && h.Target.Name == host }
+	return named(o.Repository) || slices.ContainsFunc(o.Databases, named)
+}
+
 // ErrNone means that the specification has no section backup.
 var ErrNone = errs.WithNext(errs.New(errs.NotFound, "the specification says nothing of backups"),
 	errs.Text("write backup: {repository: [{type: host, host: NAME}]} into it, and run %s",

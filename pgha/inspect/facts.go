@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/output"
+	"github.com/pgha/toolkit/pgha/backup"
 	"github.com/pgha/toolkit/pgha/connstring"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -46,7 +47,7 @@ func factQuestions(want preflight.Want) [][]string {
 		// The authority that etcd's certificates are of: Patroni has a copy where no etcd runs, or runs
 		// any more.
 		output.FilesQuestion(releaseFile, initFile, statusFile, etcd.CAFile, layout.PatroniEtcdCA,
-			vault.NoteFile, poolerFile),
+			vault.NoteFile, poolerFile, backup.Mark),
 		{"dpkg", "--print-architecture"},
 		TimeQuestion(),
 		want.Question(),
@@ -78,6 +79,7 @@ func readFacts(res []remote.Result) preflight.Facts {
 		UnfinishedReset: site.UnfinishedReset(text(7)),
 	}
 	f.Pooler = files[poolerFile] != ""
+	f.Backup = files[backup.Mark] != ""
 	if note := files[vault.NoteFile]; note != "" {
 		f.StateNote = []byte(note)
 	}

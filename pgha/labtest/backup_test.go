@@ -56,6 +56,40 @@ func TestBackups(t *testing.T) {
 	s.verify(t)
 	t.Run("reset", func(t *testing.T) { testResetWithBackups(t, s, first.Label) })
 	s.applyNothing(t)
+	t.Run("taken away", func(t *testing.T) { testBackupsTakenAway(t, s, without) })
+}
+
+// testBackupsTakenAway: without the section nothing of backups is left on hosts but the repository,
+// and nothing is archived; with another host for them, only that one makes any.
+func testBackupsTakenAway(t *testing.T, s site, without string) {
+	const parts = "ls -d /etc/systemd/system/pgha-backup* /usr/local/lib/pgha/backup* " +
+		"/etc/pgbackrest/pgbackrest.conf /etc/pgbackrest/certs/* 2>/dev/null; " +
+		"systemctl list-timers --all --no-legend 'pgha-backup*'; systemctl is-active pgbackrest | " +
+		"grep -x active"
+	writeFile(t, s.specFile, []byte(without+
+		"backup: {repository: [{type: host, host: haproxy-02}], archive_timeout: 10}\n"))
+	s.apply(t, pgha.ApplyOptions{})
+	if left, _ := s.inHost(t, "haproxy-03", parts); left != "" {
+		t.Errorf("the former host has\n%s", left)
+	}
+	s.verb(t, nil, "backup", "--type", "full")
+	s.applyNothing(t)
+	writeFile(t, s.specFile, []byte(without))
+	s.apply(t, pgha.ApplyOptions{})
+	s.verb(t, nil, "restart", "--pending")
+	for _, h := range s.Hosts() {
+		if left, _ := s.inHost(t, h.Name, parts); left != "" {
+			t.Errorf("%s has\n%s", h.Name, left)
+		}
+	}
+	if kept := s.mustInHost(t, "haproxy-03", "ls /var/lib/pgbackrest"); !strings.Contains(kept, "backup") {
+		t.Errorf("the repository has only %s", kept)
+	}
+	leader, _ := s.leader(t)
+	if mode := s.sql(t, leader, "SHOW archive_mode"); mode != "off" {
+		t.Errorf("archive_mode is %s", mode)
+	}
+	s.applyNothing(t)
 }
 
 // testKeyLost: nobody writes another key in the place of the one that backups were made with.

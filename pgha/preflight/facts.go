@@ -45,6 +45,8 @@ type Facts struct {
 	EtcdCA string `json:"-"`
 	// Pooler: there is one of the cluster's, whether it is to be there or not.
 	Pooler bool `json:"-"`
+	// Backup: there is a part of the cluster's backups, whether it is to be there or not.
+	Backup bool `json:"-"`
 	// Running is what of the cluster runs here, and with what.
 	Running change.Host `json:"-"`
 	// StateNote is what the host remembers of the state directory that it was last worked on with:

@@ -83,6 +83,9 @@ func refuseOtherCipher(ctx context.Context, run *job.Job, o backup.Options) erro
 // ArchivePhase gives the cluster its place in the repository, and says if that has no backup yet.
 func ArchivePhase(ctx context.Context, run *job.Job) error {
 	opts, ok, err := engine.BackupOptions(run)
+	if err == nil {
+		err = removeFormer(ctx, run, opts)
+	}
 	if err != nil || !ok || opts.Repository.Target.LeftOut {
 		return err
 	}
@@ -100,6 +103,30 @@ func ArchivePhase(ctx context.Context, run *job.Job) error {
 			errs.Verb("backup")))
 	}
 	return err
+}
+
+// removeFormer takes backups away from hosts that have no part in them any more. Servers archive
+// nothing by then.
+func removeFormer(ctx context.Context, run *job.Job, o backup.Options) error {
+	var targets []*remote.Target
+	for _, h := range run.Spec.Hosts {
+		run.Mu.Lock()
+		there := run.Facts[h.Name].Backup
+		run.Mu.Unlock()
+		if !there || o.Has(h.Name) {
+			continue
+		}
+		t, err := run.Target(h.Name)
+		if err != nil {
+			return err
+		}
+		targets = append(targets, t)
+	}
+	if len(targets) > 0 && run.Spec.Backup == nil {
+		run.Warn("", "the specification says nothing of backups any more: their timers and "+
+			"pgBackRest's configuration go, and the repository stays as it is")
+	}
+	return backup.Remove(ctx, targets)
 }
 
 // RegisterBackups gives the cluster its place in the repository. former is the system identifier of

@@ -49,7 +49,7 @@ var answers = map[string][]any{
 	"query":           {queryResult{}},
 	"recover":         {verb[pgha.RecoverResult]{}},
 	"recover state":   {verb[pgha.TakeOverResult]{}},
-	"reinit":          {verb[patroni.ReinitializeResult]{}},
+	"reinit":          {verb[pgha.ReinitializeResult]{}},
 	"reload":          {verb[patroni.ReloadResult]{}},
 	"reset":           {verb[pgha.ResetResult]{}},
 	"restart":         {verb[patroni.RestartResult]{}, verb[patroni.ScheduledRestart]{}},

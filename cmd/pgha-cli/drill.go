@@ -46,6 +46,9 @@ func drillCommand(out *terminal.Terminal) *cli.Command {
 			&cli.StringFlag{Name: "client", DefaultText: string(probe.KeepsConnection),
 				Usage: "what the writer does with connections, as one `KIND` of application does: " +
 					"keeps-connection, connects-each-time, pools"},
+			&cli.StringFlag{Name: "through", DefaultText: string(drill.ThroughBalancer),
+				Usage: "by whose ports of the address to write and read, as a `WAY`: balancer, " +
+					"or pool where there is a pooler"},
 			&cli.StringFlag{Name: "sync",
 				Usage: "practise in this synchronous `MODE` (off, on, strict, quorum) and put " +
 					"the cluster's back"},
@@ -87,7 +90,8 @@ func listScenarios(c *cli.Context, out *terminal.Terminal) error {
 func runDrill(c *cli.Context, out *terminal.Terminal) error {
 	o := drill.Options{Scenarios: c.Args().Slice(), Runs: c.Int("runs"), Rate: c.Float64("rate"),
 		Consent: c.String("consent"), Client: probe.Client(c.String("client")),
-		Synchronous: patroni.SynchronousMode(c.String("sync"))}
+		Synchronous: patroni.SynchronousMode(c.String("sync")),
+		Through:     drill.Through(c.String("through"))}
 	if c.Bool("all") == (len(o.Scenarios) > 0) {
 		return usagef("%s wants the names of scenarios, or --all; --list shows them",
 			c.Command.HelpName)

@@ -3,8 +3,10 @@ package drill
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/layout"
 )
 
 func switchover(ctx context.Context, s *experiment) error {
@@ -104,6 +106,17 @@ func balancerPower(ctx context.Context, s *experiment) error {
 func killHAProxy(ctx context.Context, s *experiment) error {
 	s.begin([]string{s.holder}, "HAProxy of %s killed", s.holder)
 	return s.run(ctx, s.holder, "systemctl kill --signal=KILL haproxy")
+}
+
+func killPooler(ctx context.Context, s *experiment) error {
+	s.begin([]string{s.holder}, "poolers of %s killed", s.holder)
+	return s.run(ctx, s.holder, "systemctl kill --signal=KILL "+layout.PoolerWriteUnit+" "+
+		layout.PoolerReadUnit)
+}
+
+func freezePooler(ctx context.Context, s *experiment) error {
+	s.begin([]string{s.holder}, "pooler for writes of %s frozen", s.holder)
+	return s.breakOn(ctx, freeze(strings.TrimSuffix(layout.PoolerWriteUnit, ".service")), s.holder)
 }
 
 func stopKeepalived(ctx context.Context, s *experiment) error {

@@ -36,11 +36,19 @@ func choose(sp *pgha.Spec, o Options) ([]Scenario, error) {
 		if chosen = append(chosen, scenarios[i]); !scenarios[i].Safe {
 			unsafe = append(unsafe, name)
 		}
-		if !scenarios[i].Fits(sp) {
+		if scenarios[i].FastFailover && !scenarios[i].Fits(sp) {
 			return nil, remote.WithHint(fmt.Errorf("drill: %w: %s is about the agents of "+
 				"patroni.fast_failover, which this cluster does not have", pgha.ErrRefused, name),
 				"set patroni.fast_failover, or leave the scenario out")
 		}
+		if chosen[len(chosen)-1].Pooled && sp.Pooler == nil {
+			return nil, remote.WithHint(fmt.Errorf("drill: %w: %s is about the pooler, which this "+
+				"cluster does not have", pgha.ErrRefused, name),
+				"set pooler, or leave the scenario out")
+		}
+	}
+	if err := checkThrough(sp, o.Through); err != nil {
+		return nil, err
 	}
 	if o.Runs < 1 || o.Runs > 1000 {
 		return nil, fmt.Errorf("drill: %w: %d runs", patroni.ErrInvalid, o.Runs)
@@ -76,6 +84,19 @@ func choose(sp *pgha.Spec, o Options) ([]Scenario, error) {
 			"safe there are "+strings.Join(safe(), ", "))
 	}
 	return chosen, nil
+}
+
+// checkThrough refuses a way that there is not.
+func checkThrough(sp *pgha.Spec, through Through) error {
+	switch {
+	case through != ThroughBalancer && through != ThroughPool:
+		return remote.WithHint(fmt.Errorf("drill: %w: through %q", patroni.ErrInvalid, through),
+			fmt.Sprintf("the ways are %s and %s", ThroughBalancer, ThroughPool))
+	case through == ThroughPool && sp.Pooler == nil:
+		return remote.WithHint(fmt.Errorf("drill: %w: this cluster has no pooler to go through",
+			pgha.ErrRefused), "set pooler and apply it, or drill through the balancers")
+	}
+	return nil
 }
 
 func names(list []Scenario) []string {

@@ -33,6 +33,7 @@ func (d *driller) describe(ctx context.Context, status pgha.Status) Result {
 			"rate":                  fmt.Sprintf("%g/s", d.opts.Rate),
 			"client":                string(d.opts.Client),
 			"measured_through":      d.routes.text,
+			"ports":                 string(d.opts.Through),
 		}}
 	if text, err := sp.Redacted().Marshal(); err == nil {
 		r.Specification = string(text)

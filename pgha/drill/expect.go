@@ -6,6 +6,8 @@ type Expect struct {
 	Writes Writes `json:"writes"`
 	// SameLeader: nobody must be promoted.
 	SameLeader bool `json:"same_leader,omitempty"`
+	// NoErrors: no write and no read of the clients may fail, they wait.
+	NoErrors bool `json:"no_errors,omitempty"`
 	// WaitSeconds is how long somebody may wait for a host that is gone; 0: nobody does.
 	WaitSeconds float64 `json:"wait_seconds,omitempty"`
 }

@@ -154,6 +154,12 @@ func TestFaultsStrikeTheirHosts(t *testing.T) {
 			[]string{lb1 + " power off"}, []string{lb1 + " power on"}},
 		"HAProxy of the holder": {killHAProxy, false, []string{lb1},
 			[]string{lb1 + " systemctl kill --signal=KILL haproxy"}, nil},
+		"the poolers of the holder": {killPooler, false, []string{lb1},
+			[]string{lb1 + " systemctl kill --signal=KILL pgha-pooler-write.service " +
+				"pgha-pooler-read.service"}, nil},
+		"the pooler of the holder hangs": {freezePooler, false, []string{lb1},
+			[]string{lb1 + " break freeze-pgha-pooler-write"},
+			[]string{lb1 + " mend freeze-pgha-pooler-write"}},
 		"keepalived of the holder": {stopKeepalived, false, []string{lb1},
 			[]string{lb1 + " break keepalived"}, []string{lb1 + " mend keepalived"}},
 		"VRRP of the holder": {blockVRRP, false, []string{lb1},

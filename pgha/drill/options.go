@@ -17,6 +17,17 @@ const (
 	DefaultMendWithin = 4 * time.Minute
 )
 
+// Through says by which ports of the virtual IP a drill's writer and reader come.
+type Through string
+
+// The ways.
+const (
+	// ThroughBalancer are HAProxy's own ports.
+	ThroughBalancer Through = "balancer"
+	// ThroughPool are those of the poolers.
+	ThroughPool Through = "pool"
+)
+
 // Options say what is practised. Scenarios are needed, and Consent or Lab.
 type Options struct {
 	// Scenarios are names of Scenarios, in the order in which they are practised.
@@ -27,6 +38,9 @@ type Options struct {
 	Rate float64
 	// Client is what the writer does with connections. "" means probe.KeepsConnection.
 	Client probe.Client
+	// Through is how the writer and the reader come. "" means ThroughBalancer. ThroughPool is refused
+	// where the specification has no pooler; Scenario.Pooled ones always come by it.
+	Through Through
 	// Synchronous is the mode in which scenarios run that are not about one of their own; it is put
 	// back at the end. "" leaves the cluster's.
 	Synchronous patroni.SynchronousMode
@@ -62,6 +76,9 @@ func (o Options) withDefaults(sp *pgha.Spec) Options {
 	}
 	if o.Client == "" {
 		o.Client = probe.KeepsConnection
+	}
+	if o.Through == "" {
+		o.Through = ThroughBalancer
 	}
 	if o.MendWithin == 0 {
 		o.MendWithin = DefaultMendWithin

@@ -10,8 +10,8 @@ import (
 
 // read reads the newest row of a run through the port of the replicas at a fixed rate, until ctx
 // ends. Ticks that find a read still under way are let go.
-func read(ctx context.Context, s *session, table pgx.Identifier, run string, rate float64,
-	members map[netip.Addr]string, seen func(Read)) {
+func read(ctx context.Context, s *session, within time.Duration, table pgx.Identifier, run string,
+	rate float64, members map[netip.Addr]string, seen func(Read)) {
 	defer s.drop()
 	sql := "SELECT coalesce(host(inet_server_addr()), ''), coalesce((SELECT max(seq) FROM " +
 		table.Sanitize() + " WHERE run = $1), 0)"
@@ -25,7 +25,7 @@ func read(ctx context.Context, s *session, table pgx.Identifier, run string, rat
 		}
 		r := Read{At: time.Now()}
 		var address string
-		err := s.do(ctx, askWithin, func(ctx context.Context, c *pgx.Conn) error {
+		err := s.do(ctx, within, func(ctx context.Context, c *pgx.Conn) error {
 			return c.QueryRow(ctx, sql, pgx.QueryExecModeSimpleProtocol, run).Scan(&address, &r.Seq)
 		})
 		r.Done = time.Now()

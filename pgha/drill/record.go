@@ -36,13 +36,13 @@ func (d *driller) record(ctx context.Context, sc Scenario, n int,
 	for _, h := range d.cluster.Spec.Balancers() {
 		rec.Balancers = append(rec.Balancers, h.Name)
 	}
-	w, err := probe.Start(ctx, probe.Options{Config: d.routes.writes(), Rate: d.opts.Rate,
+	w, err := probe.Start(ctx, probe.Options{Config: s.routes.writes(), Rate: d.opts.Rate,
 		Client: d.opts.Client, Log: d.opts.Log})
 	if err != nil {
 		return rec, err
 	}
 	r := &recorder{rec: &rec}
-	stop := d.watch(ctx, r, w)
+	stop := d.watch(ctx, s.routes, r, w)
 	err = d.disturb(ctx, sc, s, w, r)
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), compareWithin)
 	defer cancel()
@@ -110,13 +110,14 @@ func (d *driller) flow(ctx context.Context, w *probe.Writer, since time.Time) er
 }
 
 // watch starts everything that looks. The function that it returns ends it and waits for that.
-func (d *driller) watch(ctx context.Context, r *recorder, w *probe.Writer) (stop func()) {
+func (d *driller) watch(ctx context.Context, by routes, r *recorder,
+	w *probe.Writer) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	out := &rivals{primary: map[string]bool{}}
 	for _, h := range d.cluster.Spec.Databases() {
-		m := &member{name: h.Member, rivals: out, look: d.routes.member(h),
-			write: d.routes.member(h)}
+		m := &member{name: h.Member, rivals: out, look: by.to(h),
+			write: by.to(h)}
 		wg.Go(func() {
 			m.run(ctx, func(s MemberState) {
 				r.add(func(rec *Recording) { rec.States = append(rec.States, s) })
@@ -125,9 +126,10 @@ func (d *driller) watch(ctx context.Context, r *recorder, w *probe.Writer) (stop
 	}
 	first, _ := w.Result() // the log's error is reported by Stop
 	wg.Go(func() {
-		read(ctx, d.routes.reads(), first.Table, w.Run(), d.opts.Rate, d.addresses(), func(x Read) {
-			r.add(func(rec *Recording) { rec.Reads = append(rec.Reads, x) })
-		})
+		read(ctx, by.reads(), by.readWithin, first.Table, w.Run(), d.opts.Rate, d.addresses(),
+			func(x Read) {
+				r.add(func(rec *Recording) { rec.Reads = append(rec.Reads, x) })
+			})
 	})
 	now := Leadership{Address: []string{}}
 	change := func(at time.Time, f func(*Leadership)) {
@@ -179,7 +181,7 @@ func (d *driller) compare(ctx context.Context, rec *Recording) error {
 		if err != nil {
 			return nil, err
 		}
-		s := d.routes.member(h)
+		s := d.routes.to(h)
 		defer s.drop()
 		err = s.do(ctx, 5*time.Second, func(ctx context.Context, c *pgx.Conn) (err error) {
 			list, err = probe.Rows(ctx, c, rec.Writes.Table, rec.Writes.Run)

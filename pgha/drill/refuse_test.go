@@ -2,10 +2,13 @@ package drill
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/patroni"
@@ -31,6 +34,9 @@ func TestCheckRefuses(t *testing.T) {
 	}
 	whole, fenced := cluster(2, 3, true), cluster(2, 3, true)
 	fenced.Patroni.FastFailover.SuspectAfter = 3 * time.Second
+	pooled := cluster(2, 3, true)
+	pooled.Pooler = &spec.Pooler{}
+	fenced.Pooler = &spec.Pooler{}
 	safely := []string{"switchover", "postgres-killed"}
 	invalid, refused := patroni.ErrInvalid, pgha.ErrRefused
 	for name, c := range map[string]struct {
@@ -46,6 +52,16 @@ func TestCheckRefuses(t *testing.T) {
 		"on a lab": {Options{Scenarios: names(Scenarios()), Lab: &rig{}}, fenced, nil, ""},
 		"about agents that there are not": {Options{Scenarios: []string{"agent-killed"},
 			Lab: &rig{}}, whole, refused, "agent-killed is about the agents"},
+		"through a pooler": {Options{Scenarios: safely, Consent: "demo", Through: ThroughPool},
+			pooled, nil, ""},
+		"through a pooler that there is not": {Options{Scenarios: safely, Consent: "demo",
+			Through: ThroughPool}, whole, refused, "no pooler to go through"},
+		"through something else": {Options{Scenarios: safely, Consent: "demo", Through: "hole"},
+			pooled, invalid, `through "hole"`},
+		"about the pooler": {Options{Scenarios: []string{"switchover-pooled"}, Consent: "demo"},
+			pooled, nil, ""},
+		"about a pooler that there is not": {Options{Scenarios: []string{"pooler-killed"},
+			Consent: "demo"}, whole, refused, "pooler-killed is about the pooler"},
 		"no scenario": {Options{Consent: "demo"}, whole, invalid, "no scenario"},
 		"an unknown one": {Options{Scenarios: []string{"flood"}, Consent: "demo"}, whole, invalid,
 			`"flood"`},
@@ -110,6 +126,68 @@ func TestSafeIsSafe(t *testing.T) {
 	}
 	if len(safe()) < 5 || len(safe()) == len(Scenarios()) {
 		t.Errorf("%d of %d are safe", len(safe()), len(Scenarios()))
+	}
+}
+
+// TestRoutesOfScenario: the writer and the reader come by the poolers' ports where the drill or the
+// scenario says so, with the one setting that a pooler takes; members are asked as ever.
+func TestRoutesOfScenario(t *testing.T) {
+	t.Parallel()
+	sp := spec.New()
+	sp.Pooler = &spec.Pooler{WritePort: 6432, ReadPort: 6433}
+	config, err := pgx.ParseConfig("host=192.168.0.210 port=5432 user=postgres sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.RuntimeParams["search_path"] = "pg_catalog"
+	w := routes{config: config, reader: 5433, member: config, port: 5432, readWithin: askWithin,
+		toMember: func(string) dialer { return nil }}
+	for name, c := range map[string]struct {
+		sc          Scenario
+		through     Through
+		write, read uint16
+		within      time.Duration
+	}{
+		"balancers":     {Scenario{}, ThroughBalancer, 5432, 5433, askWithin},
+		"all by pool":   {Scenario{}, ThroughPool, 6432, 6433, askWithin},
+		"one by pool":   {Scenario{Pooled: true}, ThroughBalancer, 6432, 6433, askWithin},
+		"without error": {Scenario{Expect: Expect{NoErrors: true}}, "", 5432, 5433, heldWithin},
+	} {
+		got := w.of(c.sc, Options{Through: c.through}, sp)
+		if port := got.writes().Port; port != c.write || got.reads().config.Port != c.read ||
+			got.through().config.Port != c.write || got.readWithin != c.within {
+			t.Errorf("%s: writes to %d, reads from %d within %s", name, port,
+				got.reads().config.Port, got.readWithin)
+		}
+		_, has := got.writes().RuntimeParams["search_path"]
+		if has != (c.write == 5432) {
+			t.Errorf("%s: sets %v", name, got.writes().RuntimeParams)
+		}
+		m := got.to(spec.Host{Address: "192.168.0.203"}).config
+		if m.Port != 5432 || m.RuntimeParams["search_path"] != "pg_catalog" {
+			t.Errorf("%s: a member is asked at %d with %v", name, m.Port, m.RuntimeParams)
+		}
+	}
+}
+
+// TestJudgeErrors: what clients were only to wait for is broken by one write or read that fails.
+func TestJudgeErrors(t *testing.T) {
+	t.Parallel()
+	for want, c := range map[string]struct {
+		o     Outcome
+		reads []Read
+	}{
+		"":             {Outcome{Acknowledged: 9}, []Read{{}, {}}},
+		"2 writes":     {Outcome{Failed: 1, Unknown: 1}, nil},
+		"1 reads fail": {Outcome{}, []Read{{}, {Error: "closed"}}},
+	} {
+		said := ""
+		judgeErrors(c.o, Recording{Reads: c.reads}, func(format string, args ...any) {
+			said += fmt.Sprintf(format, args...)
+		})
+		if (want == "") != (said == "") || !strings.Contains(said, want) {
+			t.Errorf("%+v: %q, want %q", c, said, want)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pgha/toolkit/internal/hostport"
 	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/pooler"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -17,7 +18,10 @@ import (
 type routes struct {
 	config *pgx.ConnConfig // to the virtual IP
 	reader uint16          // the port of the replicas
+	member *pgx.ConnConfig // the same for a member, but for its address
 	port   uint16          // of a member
+	// readWithin bounds a read.
+	readWithin time.Duration
 	// dial leads to the virtual IP; text says how. toMember leads to a member.
 	dial     dialer
 	text     string
@@ -36,7 +40,8 @@ func (d *driller) findRoutes(ctx context.Context) (routes, error) {
 	}
 	sp := d.cluster.Spec
 	w := routes{config: config, reader: uint16(sp.Balancer.ReadPort),
-		port: uint16(sp.PostgreSQL.Port)} //nolint:gosec // spec has checked that they are ports
+		member: config, port: uint16(sp.PostgreSQL.Port), //nolint:gosec // spec has checked the ports
+		readWithin: askWithin}
 	// A member is asked from its own host, so that a network that is cut elsewhere does not hide
 	// it.
 	w.toMember = func(host string) dialer {
@@ -71,6 +76,25 @@ func (d *driller) findRoutes(ctx context.Context) (routes, error) {
 	return w, nil
 }
 
+// heldWithin bounds a read that is to wait while clients are held: longer than that lasts.
+const heldWithin = pooler.Lead + 3*time.Second
+
+// of are the routes of a scenario.
+func (w routes) of(sc Scenario, o Options, sp *spec.Spec) routes {
+	if sc.Expect.NoErrors {
+		w.readWithin = heldWithin
+	}
+	if !sc.Pooled && o.Through != ThroughPool {
+		return w
+	}
+	w.config = w.config.Copy()
+	w.config.Port = uint16(sp.Pooler.WritePort) //nolint:gosec // spec has checked the ports
+	w.reader = uint16(sp.Pooler.ReadPort)       //nolint:gosec // and this one
+	// The pooler takes few settings from clients.
+	w.config.RuntimeParams = map[string]string{"application_name": drillName}
+	return w
+}
+
 // writes is the configuration of the writer.
 func (w routes) writes() *pgx.ConnConfig {
 	cfg := w.config.Copy()
@@ -88,7 +112,7 @@ func (w routes) through() *session {
 // reads is a session through the port of the replicas.
 func (w routes) reads() *session { return newSession(w.config, w.config.Host, w.reader, w.dial) }
 
-// member is a session to a member itself.
-func (w routes) member(h spec.Host) *session {
-	return newSession(w.config, h.Address, w.port, w.toMember(h.Name))
+// to is a session to a member itself.
+func (w routes) to(h spec.Host) *session {
+	return newSession(w.member, h.Address, w.port, w.toMember(h.Name))
 }

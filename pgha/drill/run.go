@@ -153,8 +153,9 @@ func phaseName(sc Scenario, n, runs int) string {
 // once is one run of one scenario. Whatever happens, what it breaks is given back before it
 // returns.
 func (d *driller) once(ctx context.Context, sc Scenario, n int) (run RunResult, err error) {
-	s := &experiment{cluster: d.cluster, lab: d.opts.Lab, routes: d.routes, bound: d.opts.MendWithin + time.Minute,
-		say: func(text string) { d.say(sc.Name, text) }}
+	s := &experiment{cluster: d.cluster, lab: d.opts.Lab, bound: d.opts.MendWithin + time.Minute,
+		routes: d.routes.of(sc, d.opts, d.cluster.Spec),
+		say:    func(text string) { d.say(sc.Name, text) }}
 	if sc.lasts != nil {
 		s.bound = sc.lasts(d.cluster.Spec) + undoLater
 	}

@@ -23,8 +23,11 @@ type Scenario struct {
 	// Synchronous is the mode that the scenario is about; "" takes the cluster's.
 	Synchronous patroni.SynchronousMode `json:"synchronous,omitempty"`
 	// FastFailover scenarios are about the agents of patroni.fast_failover, and refused without it.
-	FastFailover bool   `json:"fast_failover,omitempty"`
-	Expect       Expect `json:"expect"`
+	FastFailover bool `json:"fast_failover,omitempty"`
+	// Pooled scenarios are about the poolers: the writer and the reader come through them, and they
+	// are refused without any.
+	Pooled bool   `json:"pooled,omitempty"`
+	Expect Expect `json:"expect"`
 
 	// prepare, which may be nil, makes what the fault needs; cause calls experiment.begin, and
 	// returns when the fault is made.
@@ -47,7 +50,8 @@ const stoodStill = "whoever leads in the end has every row, and never two member
 // Fits tells whether the scenario can be practised on a cluster of this specification: it is about
 // nothing that the cluster does not have.
 func (s Scenario) Fits(sp *pgha.Spec) bool {
-	return !s.FastFailover || sp.Patroni.FastFailover.SuspectAfter > 0
+	return (!s.FastFailover || sp.Patroni.FastFailover.SuspectAfter > 0) &&
+		(!s.Pooled || sp.Pooler != nil)
 }
 
 // Scenarios returns everything that can be practised, in the order of --all.
@@ -199,6 +203,21 @@ var scenarios = [...]Scenario{
 		cause: stopKeepalived,
 		Does:  "stops keepalived on the balancer that carries the virtual IP",
 		Holds: "another balancer carries the address within seconds"},
+	{Name: "switchover-pooled", Title: "planned switchover, clients of the pooler", Safe: true,
+		Pooled: true, Expect: Expect{Writes: WithinSwitchover, NoErrors: true},
+		cause: switchover,
+		Does:  "moves the leadership while the clients of the poolers are held",
+		Holds: "no write and no read fails, they wait, for slo.switchover at most"},
+	{Name: "pooler-killed", Title: "pooler killed", Safe: true, Pooled: true,
+		Expect: nobodyMoves, cause: killPooler,
+		Does:  "kills the poolers (SIGKILL) on the balancer that carries the virtual IP",
+		Holds: "systemd starts them again, or the address moves"},
+	{Name: "pooler-hangs", Title: "pooler hangs", Pooled: true, Expect: nobodyMoves,
+		cause: freezePooler,
+		Does: "stops the pooler for writes (SIGSTOP) on the balancer that carries the virtual " +
+			"IP: the kernel takes connections, and nobody answers",
+		Holds: "another balancer carries the address within seconds, and a client that waits for " +
+			"an answer notices"},
 	{Name: "vrrp-blocked", Title: "VRRP blocked between balancers", Expect: nobodyMoves,
 		cause: blockVRRP,
 		lasts: oneLoop,

@@ -26,6 +26,9 @@ type session struct {
 	raw net.Conn
 }
 
+// drillName is the application_name of a drill's sessions.
+const drillName = "pgha drill"
+
 // errDetour keeps pgx from dialling a host that fell silent once more, to cancel what it was asked.
 var errDetour = errors.New("no further connection for this session")
 
@@ -43,7 +46,7 @@ func newSession(like *pgx.ConnConfig, host string, port uint16, dial dialer) *se
 		cfg.TLSConfig = cfg.TLSConfig.Clone()
 		cfg.TLSConfig.ServerName = host
 	}
-	cfg.RuntimeParams["application_name"] = "pgha drill" // of the copy
+	cfg.RuntimeParams["application_name"] = drillName // of the copy
 	s := &session{config: cfg}
 	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if ctx.Value(s) == nil {

@@ -23,6 +23,9 @@ func judge(o Outcome, r Recording, gap probe.Gap, p Promise) Verdict {
 	case r.Wait != nil && o.WaitSeconds > most:
 		broken("%s: over after %.1f s, expected: within %.0f s", r.Wait.What, o.WaitSeconds, most)
 	}
+	if r.Expect.NoErrors {
+		judgeErrors(o, r, broken)
+	}
 	if _, ok := r.Held[o.ToLeader]; !ok {
 		broken("the leader's rows could not be compared")
 	} else if o.Lost > p.LostRows {
@@ -45,6 +48,22 @@ func judge(o Outcome, r Recording, gap probe.Gap, p Promise) Verdict {
 	}
 	v.Kept = len(v.Broken) == 0
 	return v
+}
+
+// judgeErrors counts what clients saw that were only to wait.
+func judgeErrors(o Outcome, r Recording, broken func(string, ...any)) {
+	if n := o.Failed + o.Unknown; n > 0 {
+		broken("%d writes failed, and clients were to see none", n)
+	}
+	failed, last := 0, ""
+	for _, read := range r.Reads {
+		if read.Error != "" {
+			failed, last = failed+1, read.Error
+		}
+	}
+	if failed > 0 {
+		broken("%d reads failed, and clients were to see none: %s", failed, last)
+	}
 }
 
 // judgeWrites looks at the time without writes.

@@ -58,7 +58,7 @@ func holdLock(ctx context.Context, s *experiment) error {
 	s.waiting = &waiting{
 		what: "a lock that a transaction held through " + s.holder,
 		over: func(ctx context.Context) error {
-			other := s.routes.member(leader)
+			other := s.routes.to(leader)
 			defer other.drop()
 			return poll.Until(ctx, poll.Options{What: "the lock", Every: 100 * time.Millisecond},
 				func(ctx context.Context) (missing string, err error) {
@@ -78,13 +78,14 @@ func holdLock(ctx context.Context, s *experiment) error {
 	return nil
 }
 
+// sleepSQL is that query.
+const sleepSQL = "SELECT pg_sleep(120)"
+
 // awaitAnswer sends a query through the virtual IP whose answer does not come for two minutes. Who
 // sent it waits until he has noticed that the balancer in between is gone.
 func awaitAnswer(ctx context.Context, s *experiment) error {
 	client := s.routes.through()
-	var pid uint32
 	err := client.do(ctx, 5*time.Second, func(ctx context.Context, c *pgx.Conn) error {
-		pid = c.PgConn().PID()
 		return c.Ping(ctx)
 	})
 	if err != nil {
@@ -94,13 +95,13 @@ func awaitAnswer(ctx context.Context, s *experiment) error {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- client.do(ctx, 2*time.Minute, func(ctx context.Context, c *pgx.Conn) error {
-			_, err := c.Exec(ctx, "SELECT pg_sleep(120)")
+			_, err := c.Exec(ctx, sleepSQL)
 			return err
 		})
 	}()
 	s.preparations = append(s.preparations, func(ctx context.Context) error {
 		cancel()
-		return s.endSession(ctx, pid)
+		return s.endSleep(ctx)
 	})
 	s.waiting = &waiting{
 		what: "an answer that was awaited through " + s.holder,
@@ -119,17 +120,18 @@ func awaitAnswer(ctx context.Context, s *experiment) error {
 	return nil
 }
 
-// endSession ends a session at the leader that may work for nobody any more.
-func (s *experiment) endSession(ctx context.Context, pid uint32) error {
+// endSleep ends a session at the leader that may work for nobody any more. It is told by what it
+// does: the number that a client gets through a pooler is none of PostgreSQL's.
+func (s *experiment) endSleep(ctx context.Context) error {
 	h, err := s.cluster.Spec.Host(s.leader)
 	if err != nil {
 		return err
 	}
-	leader := s.routes.member(h)
+	leader := s.routes.to(h)
 	defer leader.drop()
 	return leader.do(ctx, 5*time.Second, func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 "+
-			"AND application_name = 'pgha drill'", pid)
+		_, err := c.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "+
+			"query = $1 AND application_name = $2", sleepSQL, drillName)
 		return err
 	})
 }

@@ -21,8 +21,8 @@ func secretsCommand(out *terminal.Terminal) *cli.Command {
 func secretsRotateCommand(out *terminal.Terminal) *cli.Command {
 	return &cli.Command{
 		Name: "rotate", Usage: "replace passwords and REST certificates while the cluster works",
-		ArgsUsage: "[superuser] [replication] [rewind] [rest] [ROLE...]",
-		Description: "All four unless some are named; roles of the specification only by their " +
+		ArgsUsage: "[superuser] [replication] [rewind] [rest] [pooler] [ROLE...]",
+		Description: "All of these unless some are named; roles of the specification only by their " +
 			"names. New passwords are generated, or are what " +
 			"the file or command of the specification gives\n" +
 			"by now; nothing is restarted or reloaded for them. Applications that log in as the " +
@@ -33,6 +33,8 @@ func secretsRotateCommand(out *terminal.Terminal) *cli.Command {
 			"then the new certificates are presented, then the old authority is forgotten, and " +
 			"with it every old key. Patroni and\n" +
 			"HAProxy are reloaded, one host at a time.\n\n" +
+			"pooler is the password of the role by which the poolers look passwords up, where there " +
+			"are any; clients log in meanwhile.\n\n" +
 			"Sessions and replication go on. Interrupted, it is finished by running it again.",
 		Flags: operationFlags(),
 		Action: func(c *cli.Context) error {

@@ -174,6 +174,30 @@ WantedBy=multi-user.target
 `, o.port(i), i, systemUser, configPath(i), o.MaxClients, o.MaxClients+1000)
 }
 
+// SetPassword gives the poolers of all balancers, in parallel, the password with which they look up
+// those of clients: its file, and a reload, which ends no session, those with PostgreSQL included.
+// The role must have it by then. Safe to repeat. Errors name the host.
+func SetPassword(ctx context.Context, o Options) error {
+	o = o.WithDefaults()
+	l := Layout(o)
+	err := remote.Each(ctx, o.targets(), func(ctx context.Context, t *remote.Target) error {
+		list := []remote.Resource{l.Place(usersPath, o.users())}
+		for _, i := range Instances() {
+			list = append(list, remote.Unit{Name: UnitOf(i), Enabled: remote.Yes,
+				Running: remote.Yes, ReloadOn: []string{usersPath}})
+		}
+		changes, err := t.Ensure(ctx, list...)
+		if err != nil || t.Planning() || !changes.Any() {
+			return err
+		}
+		return o.await(ctx, t)
+	})
+	if err != nil {
+		return fmt.Errorf("give PgBouncer its password: %w", err)
+	}
+	return nil
+}
+
 // await waits until both poolers of a balancer answer.
 func (o Options) await(ctx context.Context, t *remote.Target) error {
 	err := poll.Until(ctx, poll.Options{

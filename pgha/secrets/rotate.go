@@ -18,14 +18,16 @@ import (
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // RotateOptions say which secrets are replaced.
 type RotateOptions struct {
 	engine.Operation
 	// Which are the passwords of the roles superuser, replication and rewind, and rest: the
-	// authority of Patroni's REST API with all certificates from it; and roles of the
-	// specification, by their names. Default: the first four.
+	// authority of Patroni's REST API with all certificates from it; pooler: the password of the role
+	// by which poolers look passwords up, where there are any; and roles of the specification, by
+	// their names. Default: all but the last.
 	Which []string
 }
 
@@ -54,6 +56,9 @@ type RotateResult struct {
 // before is healthy; no PostgreSQL is restarted and no session is cut. A balancer that was just
 // reloaded takes no new sessions for writes until its first check, half a second at most.
 //
+// The password of the lookup role goes to PostgreSQL first and then to every balancer, whose poolers
+// are reloaded: sessions go on, and logins, too, because each pooler has a session for lookups open.
+//
 // It refuses (ErrRefused) before anything is changed when a member is not healthy or its host out
 // of reach, because that host would be left with the old password. Interrupted anywhere it is
 // finished by calling it again, with the same passwords; until then Apply refuses, unless it is
@@ -70,11 +75,14 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 	if s.UnfinishedREST() {
 		unfinished = append(unfinished, secretREST)
 	}
+	if unfinishedPooler(s) {
+		unfinished = append(unfinished, secretPooler)
+	}
 	own, applications := ofSpec(c.Spec, opts.Which)
 	var which []string
 	if len(own) > 0 || len(applications) == 0 {
 		var err error
-		if which, err = Rotated(own, unfinished); err != nil {
+		if which, err = Rotated(c.Spec, own, unfinished); err != nil {
 			return result, err
 		}
 	}
@@ -109,21 +117,31 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 				run.Site = run.Apart(run.Spec, run.Credentials())
 			}
 			roles := slices.DeleteFunc(slices.Clone(which),
-				func(name string) bool { return name == secretREST })
+				func(name string) bool { return name == secretREST || name == secretPooler })
 			if len(which) > 0 {
 				if err := refuseRotation(ctx, run, roles); err != nil {
 					return err
 				}
 			}
-			rest := len(roles) < len(which)
+			rest, pool := slices.Contains(which, secretREST), slices.Contains(which, secretPooler)
 			if rest {
 				if err := refuseREST(ctx, run); err != nil {
+					return err
+				}
+			}
+			if pool {
+				if err := refusePooler(run); err != nil {
 					return err
 				}
 			}
 			all := func() error {
 				if err := rotateRoles(ctx, run, s, applications); err != nil {
 					return err
+				}
+				if pool {
+					if err := rotatePooler(ctx, run, s); err != nil {
+						return err
+					}
 				}
 				return rotateAll(ctx, run, s, roles, rest)
 			}
@@ -171,20 +189,31 @@ func rotatePasswords(ctx context.Context, r *job.Job, s *vault.State, roles []st
 }
 
 // rotatable are the names that RotateOptions.Which may hold.
-func rotatable() []string { return append(vault.RoleNames(), secretREST) }
+func rotatable(sp *spec.Spec) []string {
+	all := append(vault.RoleNames(), secretREST)
+	if sp.Pooler != nil {
+		all = append(all, secretPooler)
+	}
+	return all
+}
 
 // Rotated puts the names in order, together with those of a rotation that was interrupted, and
 // refuses names that are none.
-func Rotated(which, unfinished []string) ([]string, error) {
+func Rotated(sp *spec.Spec, which, unfinished []string) ([]string, error) {
 	for _, name := range which {
-		if !slices.Contains(rotatable(), name) {
+		if name == secretPooler && sp.Pooler == nil {
+			return nil, errs.WithNext(fmt.Errorf("%w: this cluster has no pooler whose password could "+
+				"be rotated", errs.ErrRefused), errs.Text("pooler in the specification, and %s, bring one",
+				errs.Verb("apply")))
+		}
+		if !slices.Contains(rotatable(sp), name) {
 			return nil, remote.WithHint(fmt.Errorf("%w: there is no secret %q to rotate",
 				patroni.ErrInvalid, name),
-				"there are "+strings.Join(rotatable(), ", ")+", and the roles of the specification "+
+				"there are "+strings.Join(rotatable(sp), ", ")+", and the roles of the specification "+
 					"that log in")
 		}
 	}
-	return slices.DeleteFunc(rotatable(), func(name string) bool {
+	return slices.DeleteFunc(rotatable(sp), func(name string) bool {
 		return len(which) > 0 && !slices.Contains(which, name) && !slices.Contains(unfinished, name)
 	}), nil
 }

@@ -102,17 +102,28 @@ func TestDryRotationMakesNoPassword(t *testing.T) {
 
 func TestRotated(t *testing.T) {
 	t.Parallel()
+	sp, pooled := spec.New(), spec.New()
+	pooled.Pooler = &spec.Pooler{}
+	if got, err := Rotated(pooled, nil, nil); err != nil || len(got) != 5 || got[4] != "pooler" {
+		t.Errorf("with a pooler: %v, %v", got, err)
+	}
+	if got, err := Rotated(pooled, []string{"pooler"}, nil); err != nil || len(got) != 1 {
+		t.Errorf("the pooler's alone: %v, %v", got, err)
+	}
+	if _, err := Rotated(sp, []string{"pooler"}, nil); !errors.Is(err, errs.ErrRefused) {
+		t.Errorf("without a pooler: %v", err)
+	}
 	for _, tt := range []struct{ which, unfinished, want []string }{
 		{nil, nil, []string{"superuser", "replication", "rewind", "rest"}},
 		{[]string{"rewind", "superuser"}, nil, []string{"superuser", "rewind"}},
 		{[]string{"rest"}, nil, []string{"rest"}},
 		{[]string{"superuser"}, []string{"replication"}, []string{"superuser", "replication"}},
 	} {
-		if got, err := Rotated(tt.which, tt.unfinished); !slices.Equal(got, tt.want) || err != nil {
+		if got, err := Rotated(sp, tt.which, tt.unfinished); !slices.Equal(got, tt.want) || err != nil {
 			t.Errorf("%v %v: got %v, %v", tt.which, tt.unfinished, got, err)
 		}
 	}
-	if _, err := Rotated([]string{"etcd"}, nil); errs.KindOf(err) != errs.Refused ||
+	if _, err := Rotated(sp, []string{"etcd"}, nil); errs.KindOf(err) != errs.Refused ||
 		!strings.Contains(err.Error(), `"etcd"`) {
 		t.Errorf("got %v", err)
 	}
@@ -345,7 +356,7 @@ func TestRolesOfTheSpecificationAreRotatedByName(t *testing.T) {
 	if own, roles := ofSpec(sp, nil); len(own)+len(roles) > 0 {
 		t.Errorf("of nothing: %v and %v", own, roles)
 	}
-	if _, err := Rotated([]string{"group"}, nil); err == nil {
+	if _, err := Rotated(spec.New(), []string{"group"}, nil); err == nil {
 		t.Error("a role that does not log in is rotated")
 	}
 }

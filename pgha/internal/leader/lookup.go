@@ -118,6 +118,17 @@ END $$`,
 	return l.run(ctx, c, "make the pooler's role", statements)
 }
 
+// SetPassword gives the role a password, of which the server gets a verifier alone. Its sessions go
+// on.
+func (l Lookup) SetPassword(ctx context.Context, c *site.Site, password pki.Secret) error {
+	verifier, err := scram.New(password)
+	if err != nil {
+		return err
+	}
+	return l.run(ctx, c, "set the password of the pooler's role", []string{
+		contents.PasswordSQL(spec.PoolerRole, string(verifier.Reveal()))})
+}
+
 // Drop takes the role and its function away.
 func (l Lookup) Drop(ctx context.Context, c *site.Site) error {
 	return l.run(ctx, c, "drop the pooler's role", []string{

@@ -117,6 +117,9 @@ type StrandedMember = status.StrandedMember
 // FenceStatus is a host that has fenced a leader that was lost.
 type FenceStatus = status.FenceStatus
 
+// InterruptedOperation is one of which nobody has said how it ended.
+type InterruptedOperation = status.Interrupted
+
 // EtcdStatus is one etcd member.
 type EtcdStatus = status.EtcdStatus
 

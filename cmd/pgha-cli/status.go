@@ -116,6 +116,9 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 			fmt.Sprintf("%s is at it: %s since %s", o.Holder,
 				o.Purpose, o.Since.Local().Format(time.TimeOnly))))
 	}
+	if s.Interrupted != nil {
+		out.Printf("%s\n", out.Paint(terminal.Yellow, s.Interrupted.String()))
+	}
 	if at := s.ScheduledSwitchover; at != nil {
 		out.Printf("%s\n", out.Paint(terminal.Yellow,
 			fmt.Sprintf("a switchover from %s to %s is scheduled for %s; pgha-cli switchover "+

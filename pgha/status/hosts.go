@@ -16,8 +16,10 @@ import (
 	"github.com/pgha/toolkit/pgha/health"
 	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/record"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
+	"github.com/pgha/toolkit/pgha/trail"
 )
 
 // ServiceStatus is what systemd says of one of the cluster's units on a host.
@@ -50,6 +52,8 @@ type hostSaid struct {
 	disks    []DiskStatus
 	reset    string
 	fences   []FenceStatus
+	// last is what its trail of operations ends with.
+	last record.Operation
 	// certificates are the files of a database host, in PEM, by their paths; nil for others.
 	certificates map[string][]byte
 	err          error
@@ -59,7 +63,7 @@ type hostSaid struct {
 const notReadOnly = `for d; do [ ! -d "$d" ] || [ -w "$d" ] || echo "$d"; done`
 
 // lookAtHosts asks every host in one round trip. Programs are few: one for the units, one for the
-// disks, one for all certificates and the fence.
+// last operation, one for the disks, one for all certificates and the fence.
 func lookAtHosts(ctx context.Context, c *site.Site) map[string]hostSaid {
 	said := map[string]hostSaid{}
 	var mu sync.Mutex
@@ -90,7 +94,9 @@ func lookAtHost(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host
 	units, folders := judgedUnits(c, h), foldersOf(c.Spec, h)
 	questions := [][]string{
 		append([]string{"systemctl", "show", "--property=Id,ActiveState,UnitFileState", "--"},
-			units...)}
+			units...),
+		{"tail", "-n", "1", "--", trail.File}}
+	const more = 2 // answers before those of hosts with data
 	if len(folders) > 0 {
 		certificates := []string{"grep", "-H", "", "--"}
 		for _, at := range certs.OfHost(c.Spec, h) {
@@ -108,11 +114,13 @@ func lookAtHost(ctx context.Context, c *site.Site, t *remote.Target, h spec.Host
 		}
 		return hostSaid{err: err}
 	}
-	said := hostSaid{services: readServices(h.Name, units, string(res[0].Stdout))}
+	said := hostSaid{services: readServices(h.Name, units, string(res[0].Stdout)),
+		last: lastRecord(string(res[1].Stdout))}
 	if len(folders) > 0 {
-		said.reset = site.UnfinishedReset(string(res[1].Stdout))
-		said.disks = readDisks(h.Name, string(res[2].Stdout), string(res[3].Stdout))
-		said.certificates = readFiles(string(res[4].Stdout))
+		res = res[more:]
+		said.reset = site.UnfinishedReset(string(res[0].Stdout))
+		said.disks = readDisks(h.Name, string(res[1].Stdout), string(res[2].Stdout))
+		said.certificates = readFiles(string(res[3].Stdout))
 		said.fences = fenceOf(h.Name, said.certificates)
 	}
 	return said

@@ -33,6 +33,9 @@ type Status struct {
 	Certificates []CertificateStatus `json:"certificates"`
 	// Operation is what somebody is doing to the cluster at this moment.
 	Operation *OperationStatus `json:"operation,omitempty"`
+	// Interrupted is the last operation, if it was not brought to its end and nobody is at it; nil
+	// otherwise. It is no problem by itself.
+	Interrupted *Interrupted `json:"interrupted,omitempty"`
 	// ScheduledSwitchover is one that waits for its time.
 	ScheduledSwitchover *ScheduledSwitchover `json:"scheduled_switchover,omitempty"`
 	// Fences are hosts that have fenced a leader that was lost.
@@ -87,6 +90,10 @@ func Look(ctx context.Context, c *site.Site) (Status, error) {
 	wg.Wait()
 	s.holders(c, holdings)
 	s.heard(c, said)
+	s.interrupted(said)
+	if s.Interrupted != nil {
+		s.Interrupted.promoted(ctx, c)
+	}
 	s.Certificates = certificateStatus(c, said, s.Time)
 	if err := ctx.Err(); err != nil {
 		return s, fmt.Errorf("look at the cluster: %w", err)

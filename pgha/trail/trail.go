@@ -22,9 +22,9 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// auditFile is the trail that each host keeps of what was done to the cluster, a JSON object a
-// line, readable by root.
-const auditFile = "/var/log/pgha/operations.jsonl"
+// File is the trail that each host keeps of what was done to the cluster, a JSON object a line, the
+// newest last, readable by root.
+const File = "/var/log/pgha/operations.jsonl"
 
 // appendAudit adds standard input to the trail and keeps the file below two megabytes, newest lines
 // last.
@@ -83,7 +83,7 @@ func (a *Trail) write(ctx context.Context) {
 		if err != nil {
 			return err
 		}
-		_, err = t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", appendAudit, "audit", auditFile},
+		_, err = t.Run(ctx, remote.Cmd{Argv: []string{"sh", "-c", appendAudit, "audit", File},
 			Stdin: bytes.NewReader(append(line, '\n')), Mutating: true})
 		return err
 	})
@@ -98,7 +98,7 @@ func Operations(ctx context.Context, c *site.Site) ([]OperationRecord, error) {
 	var mu sync.Mutex
 	byID := map[string]OperationRecord{}
 	err := remote.Each(ctx, c.Targets(), func(ctx context.Context, t *remote.Target) error {
-		in, err := t.Get(ctx, auditFile)
+		in, err := t.Get(ctx, File)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

@@ -1,8 +1,9 @@
 // Command pgha-bench measures what an operator waits for, on labs of its own. Without -operations:
 // a fresh apply on a new lab, phase by phase, a second apply, status and verify. With it: the
-// seconds without writes, and the rows lost, when the leadership moves and when things break; with
-// -hosts the same while hosts come and go. With -scale: a run without changes on 100 simulated hosts, which needs no lab. A lab's image is built
-// beforehand and not counted; its lab is removed.
+// seconds without writes, and the rows lost, when the leadership moves and when things break, and what
+// clients of the poolers see; with -hosts the same while hosts come and go. With -scale: a run without
+// changes on 100 simulated hosts, which needs no lab. A lab's image is built beforehand and not
+// counted; its lab is removed.
 package main
 
 import (
@@ -88,7 +89,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	_, err := selected(o.only)
+	_, _, err := selected(o.only)
 	switch {
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("there are options only, and %q is none", flags.Arg(0))

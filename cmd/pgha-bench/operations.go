@@ -72,35 +72,52 @@ func operationNames() []string {
 	for _, o := range operations {
 		names = append(names, o.name)
 	}
+	for _, o := range pooledOperations {
+		names = append(names, o.name)
+	}
 	return names
 }
 
 // selected returns the operations of a list separated by commas, all for "".
-func selected(only string) ([]operation, error) {
+func selected(only string) ([]operation, []pooled, error) {
 	if only == "" {
-		return operations[:], nil
+		return operations[:], pooledOperations[:], nil
 	}
 	names := strings.Split(only, ",")
 	for _, name := range names {
 		if !slices.Contains(operationNames(), name) {
-			return nil, fmt.Errorf("no operation is called %q; there are %s", name,
+			return nil, nil, fmt.Errorf("no operation is called %q; there are %s", name,
 				strings.Join(operationNames(), ", "))
 		}
 	}
-	chosen := slices.Clone(operations[:])
-	return slices.DeleteFunc(chosen, func(o operation) bool {
-		return !slices.Contains(names, o.name)
-	}), nil
+	return slices.DeleteFunc(slices.Clone(operations[:]), func(o operation) bool {
+			return !slices.Contains(names, o.name)
+		}), slices.DeleteFunc(slices.Clone(pooledOperations[:]), func(o pooled) bool {
+			return !slices.Contains(names, o.name)
+		}), nil
 }
 
-// operate measures the operations on one lab. What was measured before an error is printed too.
+// operate measures the operations on one lab, and those through the pooler on another one. What was
+// measured before an error is printed too.
 func operate(ctx context.Context, name string, runs int, only string, client probe.Client) error {
-	chosen, err := selected(only)
+	chosen, through, err := selected(only)
 	if err != nil {
 		return err
 	}
+	if len(chosen) > 0 {
+		err = operateDrills(ctx, name, runs, chosen, client)
+	}
+	if err == nil {
+		err = measurePooled(ctx, name, runs, through, os.Stdout)
+	}
+	return err
+}
+
+// operateDrills measures those that are drills.
+func operateDrills(ctx context.Context, name string, runs int, chosen []operation,
+	client probe.Client) error {
 	var out outcomes
-	err = withLab(ctx, lab.Options{Name: name}, func(l *lab.Lab) error {
+	err := withLab(ctx, lab.Options{Name: name}, func(l *lab.Lab) error {
 		applied := ""
 		for _, o := range chosen {
 			sp, err := specOf(l, "patroni: "+o.patroni+"\n")

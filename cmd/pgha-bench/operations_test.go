@@ -12,17 +12,19 @@ import (
 
 func TestSelected(t *testing.T) {
 	t.Parallel()
-	for only, want := range map[string]int{"": len(operations), "switchover": 1,
-		"haproxy-killed,power-fast": 2} {
-		if got, err := selected(only); err != nil || len(got) != want {
-			t.Errorf("%q: %d operations, %v", only, len(got), err)
+	for only, want := range map[string][2]int{"": {len(operations), len(pooledOperations)},
+		"switchover": {1, 0}, "haproxy-killed,power-fast": {2, 0}, "pool-400": {0, 1}} {
+		if got, through, err := selected(only); err != nil || len(got) != want[0] ||
+			len(through) != want[1] {
+			t.Errorf("%q: %d operations, %d through the pooler, %v", only, len(got), len(through),
+				err)
 		}
 	}
-	if got, err := selected("haproxy-killed,power-fast"); err != nil ||
+	if got, _, err := selected("haproxy-killed,power-fast"); err != nil ||
 		got[0].name != "power-fast" {
 		t.Errorf("%+v, %v: operations of one profile must stand together", got, err)
 	}
-	if _, err := selected("switchover,typo"); err == nil ||
+	if _, _, err := selected("switchover,typo"); err == nil ||
 		!strings.Contains(err.Error(), `"typo"`) {
 		t.Errorf("got %v", err)
 	}

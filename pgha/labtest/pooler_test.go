@@ -27,8 +27,11 @@ import (
 // is killed. Then it takes the pooler away again.
 func TestPooler(t *testing.T) {
 	t.Parallel()
-	wantTime(t, 13*time.Minute)
-	s := newSite(t, startLab(t, lab.Options{Name: "e2e-pooler", Installed: true}), nil)
+	wantTime(t, 18*time.Minute)
+	s := newSite(t, startLab(t, lab.Options{Name: "e2e-pooler", Installed: true}),
+		func(text string) string { // a busy machine keeps no promise in seconds
+			return text + "slo: {failover: 90s, switchover: 30s, lost_rows: 0}\n"
+		})
 	s.apply(t, pgha.ApplyOptions{})
 	plain, err := os.ReadFile(s.specFile)
 	if err != nil {
@@ -41,7 +44,7 @@ func TestPooler(t *testing.T) {
 	for _, p := range []part{
 		{"strings", testPoolStrings}, {"refused", testPoolRefuses},
 		{"held switchover", testHeldSwitchover}, {"held restart", testHeldRestart},
-		{"busy", testBusyPool}, {"killed", testKilledWhileHeld}, {"hangs", testPoolHangs},
+		{"password", testPoolPassword}, {"drills", testPoolDrills}, {"busy", testBusyPool}, {"killed", testKilledWhileHeld}, {"hangs", testPoolHangs},
 	} {
 		runPart(t, p.name, func(t *testing.T) {
 			s.awaitHealthy(t)
@@ -160,7 +163,8 @@ func testPoolRefuses(t *testing.T, s site) {
 
 // bench runs pgbench through the pooler while something is done, and fails the test for each error
 // that a client saw. It returns the longest transaction.
-func (s site) bench(t *testing.T, clients int, read bool, during func()) time.Duration {
+func (s site) bench(t *testing.T, clients int, read bool, during func(),
+	flags ...string) time.Duration {
 	t.Helper()
 	leader, _ := s.leader(t)
 	s.sql(t, leader, "CREATE TABLE IF NOT EXISTS public.pool_bench AS SELECT g AS id, 0 AS n "+
@@ -180,9 +184,10 @@ func (s site) bench(t *testing.T, clients int, read bool, during func()) time.Du
 	// It ends by itself; nothing else ends it without an error.
 	seconds := 60
 	wg.Go(func() {
-		out, code = s.inLab(ctx, t, "pgbench", "-n", "-M", "prepared", "-c", strconv.Itoa(clients),
+		argv := append([]string{"pgbench"}, flags...)
+		out, code = s.inLab(ctx, t, append(argv, "-n", "-M", "prepared", "-c", strconv.Itoa(clients),
 			"-j", "2", "-T", strconv.Itoa(seconds), "-l", "--log-prefix="+filepath.Join(dir, "log"),
-			"-f", script, s.poolDSN(t, more...))
+			"-f", script, s.poolDSN(t, more...))...)
 	})
 	await(t, time.Minute, "pgbench to be under way", func() (bool, string) {
 		logs, _ := filepath.Glob(filepath.Join(dir, "log.*"))
@@ -247,6 +252,53 @@ func firstLine(text string) string {
 	return line
 }
 
+// testPoolPassword replaces the lookup role's password under clients that log in all the time, on both
+// ports. The old one opens nothing then, and poolers that have to log in again do so with the new one.
+func testPoolPassword(t *testing.T, s site) {
+	file := filepath.Join(s.StateDir(), "secrets", "pooler")
+	old := must(os.ReadFile(file))(t)
+	for _, read := range []bool{false, true} {
+		s.bench(t, 8, read, func() {
+			if got := s.cli(t, "secrets", "rotate", "pooler", "--yes"); got.code != 0 {
+				t.Errorf("secrets rotate: %d\n%s%s", got.code, got.stdout, got.stderr)
+			}
+		}, "-C")
+	}
+	if again := must(os.ReadFile(file))(t); bytes.Equal(again, old) {
+		t.Error("the password is the old one")
+	}
+	direct := strings.TrimSpace(s.cli(t, "connection", "--form", "psql").stdout)
+	if out, code := s.inLab(t.Context(), t, "psql", "-XAtc", "SELECT 1", edited(t, direct,
+		"user=postgres", "password="+string(old)+" user=pgha_pooler")); code == 0 {
+		t.Errorf("the old password gets in: %s", out)
+	}
+	for _, h := range s.Hosts() {
+		if h.Role == lab.RoleBalancer {
+			s.mustInHost(t, h.Name, "systemctl restart pgha-pooler-write pgha-pooler-read")
+		}
+	}
+	s.awaitHealthy(t)
+	for _, more := range [][]string{nil, {"--read"}} {
+		if out, code := s.inLab(t.Context(), t, "psql", "-XAtc", "SELECT 1",
+			s.poolDSN(t, more...)); code != 0 {
+			t.Errorf("after poolers were restarted: %s", out)
+		}
+	}
+	s.applyNothing(t)
+}
+
+// testPoolDrills practises what is about the pooler, and something else through it.
+func testPoolDrills(t *testing.T, s site) {
+	for _, drill := range [][]string{{"switchover-pooled", "pooler-killed", "pooler-hangs"},
+		{"--through", "pool", "haproxy-killed"}} {
+		got := s.cli(t, append([]string{"drill"}, drill...)...)
+		if got.code != 0 {
+			t.Errorf("drill %s: %d\n%s%s", drill, got.code, got.stdout, got.stderr)
+		}
+		t.Logf("\n%s", got.stdout)
+	}
+}
+
 // testBusyPool has a transaction open: a switchover is refused, and nobody stays held.
 func testBusyPool(t *testing.T, s site) {
 	conn := s.poolSession(t)
@@ -307,14 +359,24 @@ func (s site) held(t *testing.T) []string {
 	return held
 }
 
-// heldMoments are when the tool is killed: so long after it began to hold clients.
-var heldMoments = []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond,
-	700 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second}
+// heldMoments are when the tool is killed: so long after it began to hold clients. A soak has twenty.
+func heldMoments() []time.Duration {
+	if !soak() {
+		return []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond,
+			700 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second}
+	}
+	var all []time.Duration
+	for i := range time.Duration(20) {
+		all = append(all, i*i*10*time.Millisecond) // 0 to 3.6 s, most of them early
+	}
+	return all
+}
 
 // testKilledWhileHeld kills a switchover with SIGKILL at moments of its pause: writes flow again
-// within ten seconds, whatever is left of the switchover.
+// within ten seconds, whatever is left of the switchover, and status says that it was not brought to
+// its end, until the next operation.
 func testKilledWhileHeld(t *testing.T, s site) {
-	for _, moment := range heldMoments {
+	for _, moment := range heldMoments() {
 		s.awaitHealthy(t)
 		w, err := probe.Start(t.Context(), probe.Options{Config: s.poolConfig(t)})
 		if err != nil {
@@ -359,6 +421,23 @@ func testKilledWhileHeld(t *testing.T, s site) {
 			held := s.held(t)
 			return len(held) == 0, fmt.Sprint(held)
 		})
+		if !holding {
+			continue
+		}
+		await(t, time.Minute, "status to say what happened", func() (bool, string) {
+			i := s.status(t).Interrupted
+			return i != nil && i.Verb == "switchover" && i.Since.Before(killed), fmt.Sprint(i)
+		})
+		if said := s.cli(t, "status"); !strings.Contains(said.stdout, "was not brought to its end") {
+			t.Errorf("killed after %s, and status says:\n%s", moment, said.stdout)
+		}
+	}
+	s.awaitHealthy(t)
+	if got := s.cli(t, "switchover", "--yes"); got.code != 0 {
+		t.Errorf("switchover: %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	if i := s.status(t).Interrupted; i != nil {
+		t.Errorf("another operation has ended, and status says: %s", i)
 	}
 }
 

@@ -95,13 +95,7 @@ func (h *Hold) Begin(ctx context.Context) error {
 	h.run.Progress("holding the clients of the poolers")
 	start := time.Now()
 	held, err := pooler.Pause(ctx, h.pools, pooler.PauseOptions{})
-	for _, silent := range held.Silent {
-		h.run.Warn("", "a pooler does not answer, and nobody is held there: "+silent)
-	}
-	if len(held.Sessions) > 0 {
-		h.run.Warn("", "clients that keep their session (pool mode session) cannot be held, and "+
-			"lose it: "+strings.Join(held.Sessions, ", ")+"; transaction mode would hold them")
-	}
+	h.leftOut(held)
 	switch {
 	case err != nil && h.force:
 		h.run.Warn("", "clients of the poolers are not held: "+err.Error())

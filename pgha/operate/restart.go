@@ -83,12 +83,12 @@ func restart(ctx context.Context, r *job.Job,
 		return planned, err
 	}
 	hold := &Hold{run: r, done: make(chan struct{})}
-	if leader >= 0 && ro.At.IsZero() {
+	if ro.At.IsZero() {
 		if hold, err = PrepareHold(ctx, r, ro.Force); err != nil {
 			return planned, err
 		}
 	}
-	ro.BeforeLeader = hold.Begin
+	ro.BeforeLeader, ro.BeforeReplica = hold.Begin, hold.Replica
 	result, err := patroni.Restart(ctx, po, ro)
 	hold.End()
 	if err != nil || leader < 0 || !ro.At.IsZero() {

@@ -3,6 +3,7 @@ package patroni
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -125,6 +126,33 @@ func (f *fakePatroni) heal(name string) {
 		f.members[name].streaming = true
 		return false
 	}
+}
+
+// TestRestartTellsBefore: whoever wants to prepare clients is told before each member is asked, and
+// after a replica is back.
+func TestRestartTellsBefore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := fullOptions(t)
+		f := newFakePatroni(t, o)
+		var told []string
+		asked := func() string { return fmt.Sprint(len(f.asked())) }
+		_, err := Restart(t.Context(), o, RestartOptions{
+			BeforeReplica: func(_ context.Context, member string) func() {
+				told = append(told, member+" before, asked "+asked())
+				return func() { told = append(told, member+" back, asked "+asked()) }
+			},
+			BeforeLeader: func(context.Context) error {
+				told = append(told, "leader before, asked "+asked())
+				return nil
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(told) != 5 || !strings.HasSuffix(told[0], "before, asked 0") ||
+			!strings.HasSuffix(told[1], "back, asked 1") || told[4] != "leader before, asked 2" {
+			t.Errorf("%q", told)
+		}
+	})
 }
 
 func TestRestartFollowsToTheEnd(t *testing.T) {

@@ -32,6 +32,9 @@ func (c *operator) restartOne(ctx context.Context, m MemberState,
 	if err != nil {
 		return done, err
 	}
+	if ro.BeforeReplica != nil && !m.Role.Leads() {
+		defer ro.BeforeReplica(ctx, m.Name)()
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // of the request: Patroni goes on without a listener
 	c.options.Progress(fmt.Sprintf("restarting PostgreSQL on %s (%s)", m.Name, m.Role))

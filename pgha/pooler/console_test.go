@@ -200,6 +200,18 @@ func TestConsole(t *testing.T) {
 			t.Errorf("resume: %+v", res)
 		}
 	})
+	t.Run("readers alone are held, and the timer lets all go on", func(t *testing.T) {
+		t.Parallel()
+		h := newHost(t)
+		res := h.run(t, "pause", "2", "10", "read")
+		if res.Code != 0 || h.write.holds("") || !h.read.holds("") {
+			t.Errorf("%+v; asked %q", res, h.write.words())
+		}
+		if len(res.Calls) != 1 || !strings.HasSuffix(res.Calls[0],
+			"/usr/local/lib/pgha/pooler resume") {
+			t.Errorf("programs: %q", res.Calls)
+		}
+	})
 	t.Run("one that does not manage lets all go on", func(t *testing.T) {
 		t.Parallel()
 		h := newHost(t)

@@ -23,6 +23,8 @@ const Lead = 9 * time.Second
 type PauseOptions struct {
 	// Manage is how long transactions that are open may take to end. 0 means 2 s.
 	Manage time.Duration
+	// Only is the one that is paused on each balancer. "" means both.
+	Only Instance
 	// Tries are how often that is tried before Pause gives up, with a second between them. 0 means 3.
 	Tries int
 }
@@ -55,7 +57,7 @@ func Pause(ctx context.Context, o Options, po PauseOptions) (Held, error) {
 		po.Tries = 3
 	}
 	for try := 1; ; try++ {
-		held, err := o.pauseOnce(ctx, po.Manage)
+		held, err := o.pauseOnce(ctx, po.Manage, po.Only)
 		if err == nil {
 			return held, nil
 		}
@@ -84,13 +86,16 @@ const (
 )
 
 // pauseOnce asks all balancers.
-func (o Options) pauseOnce(ctx context.Context, manage time.Duration) (Held, error) {
+func (o Options) pauseOnce(ctx context.Context, manage time.Duration, only Instance) (Held, error) {
 	var mu sync.Mutex
 	var all Held
 	err := remote.Each(ctx, o.targets(), func(ctx context.Context, t *remote.Target) error {
-		res, err := t.Run(ctx, remote.Cmd{Argv: []string{consolePath, "pause",
-			strconv.FormatFloat(manage.Seconds(), 'f', -1, 64),
-			strconv.Itoa(int(Lead.Seconds()))}, Timeout: manage + 8*time.Second, Mutating: true})
+		argv := []string{consolePath, "pause", strconv.FormatFloat(manage.Seconds(), 'f', -1, 64),
+			strconv.Itoa(int(Lead.Seconds()))}
+		if only != "" {
+			argv = append(argv, string(only))
+		}
+		res, err := t.Run(ctx, remote.Cmd{Argv: argv, Timeout: manage + 8*time.Second, Mutating: true})
 		mu.Lock()
 		defer mu.Unlock()
 		var exit *remote.ExitError

@@ -1,0 +1,79 @@
+package operate
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pgha/toolkit/internal/poll"
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/lb"
+	"github.com/pgha/toolkit/pgha/pooler"
+	"github.com/pgha/toolkit/pgha/remote"
+)
+
+// Replica holds the readers of the poolers while a replica is restarted: each balancer's until its
+// HAProxy sends nobody there any more, or the replica is back, which is when the function that it
+// returns is called; and never for longer than pooler.Lead. Where readers cannot be held it warns, and
+// those of that replica lose their session. Without a pooler it does nothing.
+func (h *Hold) Replica(ctx context.Context, member string) (back func()) {
+	if len(h.pools.Balancers) == 0 || h.run.Planning() {
+		return func() {}
+	}
+	// Those who were held for the leader go on first: they end the timers, too.
+	h.wg.Wait()
+	h.run.Progress("holding the readers of the poolers")
+	held, err := pooler.Pause(ctx, h.pools, pooler.PauseOptions{Only: pooler.Read, Tries: 1})
+	if err != nil {
+		h.run.Warn("", "readers of the poolers are not held, and those of "+member+" lose their "+
+			"session: "+err.Error())
+		return func() {}
+	}
+	h.leftOut(held)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pooler.Lead)
+	failed := make([]error, len(h.pools.Balancers))
+	var wg sync.WaitGroup
+	for i, b := range h.pools.Balancers {
+		wg.Go(func() {
+			awaitDown(ctx, b.Target, member)
+			failed[i] = h.resume(b.Target, "")
+		})
+	}
+	return func() {
+		cancel()
+		wg.Wait()
+		if err := errors.Join(failed...); err != nil {
+			h.run.WarnNext("", errs.Text("%v", err))
+		}
+	}
+}
+
+// leftOut warns of what a pause has left out.
+func (h *Hold) leftOut(held pooler.Held) {
+	for _, silent := range held.Silent {
+		h.run.Warn("", "a pooler does not answer, and nobody is held there: "+silent)
+	}
+	if len(held.Sessions) > 0 {
+		h.run.Warn("", "clients that keep their session (pool mode session) cannot be held, and "+
+			"lose it: "+strings.Join(held.Sessions, ", ")+"; transaction mode would hold them")
+	}
+}
+
+// awaitDown waits until a balancer sends no reads to a member, or ctx ends.
+func awaitDown(ctx context.Context, t *remote.Target, member string) {
+	_ = poll.Until(ctx, poll.Options{What: "no reads of " + member, Bound: pooler.Lead,
+		Every: 100 * time.Millisecond}, func(ctx context.Context) (string, error) {
+		states, err := lb.State(ctx, lb.Options{Balancers: []*remote.Target{t}})
+		if err != nil {
+			return "", err
+		}
+		for _, s := range states[0].Servers {
+			if s.Proxy == lb.ReadProxy && s.Name == member && s.Up() {
+				return member + " is a replica to it", nil
+			}
+		}
+		return "", states[0].Err
+	})
+}

@@ -187,7 +187,7 @@ func switchoverHeld(ctx context.Context, p *pool) (longest float64, failed int, 
 	if err := writing(ctx, dir); err != nil {
 		return 0, 0, errors.Join(err, <-ended)
 	}
-	_, err = p.cluster.Switchover(ctx, pgha.SwitchoverOptions{})
+	done, err := p.cluster.Switchover(ctx, pgha.SwitchoverOptions{})
 	benchErr := <-ended
 	if err != nil || benchErr != nil && !strings.Contains(out, "aborted") {
 		return 0, 0, errors.Join(err, benchErr)
@@ -195,6 +195,9 @@ func switchoverHeld(ctx context.Context, p *pool) (longest float64, failed int, 
 	if _, failed, err = said(out); err != nil {
 		return 0, 0, err
 	}
+	fmt.Fprintf(os.Stderr, "clients held for %.2f s at most, %.2f s without writes, a new leader "+
+		"after %.2f s\n", done.Held.Duration().Seconds(), done.WithoutWrites.Duration().Seconds(),
+		done.Promoted.Duration().Seconds())
 	longest, err = longestOf(dir)
 	return longest, failed, err
 }

@@ -152,7 +152,7 @@ func (c *operator) restart(ctx context.Context, ro RestartOptions) (RestartResul
 	}
 	for i, m := range order {
 		if c.options.Planning() {
-			c.planRestart(s, m, ro, &result)
+			planRestart(c, s, m, ro, &result)
 			continue
 		}
 		if err := c.restartNext(ctx, s, m, ro, &result); err != nil {
@@ -203,7 +203,7 @@ func (c *operator) restartAgain(ctx context.Context, order []MemberState, ro Res
 	return nil
 }
 
-func (c *operator) planRestart(s survey, m MemberState, ro RestartOptions, result *RestartResult) {
+func planRestart(c *operator, s survey, m MemberState, ro RestartOptions, result *RestartResult) {
 	target, err := c.member(m.Name)
 	if err != nil {
 		return // restartOrder has found it

@@ -25,7 +25,7 @@ const (
 	Unit       = layout.HAProxyUnit
 	ConfigPath = "/etc/haproxy/haproxy.cfg"
 	certsDir   = "/etc/haproxy/certs"
-	caPath     = certsDir + "/patroni-ca.crt"
+	caPath     = layout.HAProxyCA
 	socketPath = layout.AdminSocket
 
 	standIn = ":primary"
@@ -66,6 +66,8 @@ type model struct {
 	Socket, CAFile        string
 	ReadCheck             string
 	Retries               int
+	// Settled is when the first check of every server is over after a start.
+	Settled time.Duration
 }
 
 // server is one line of a proxy.
@@ -80,6 +82,7 @@ func newModel(o Options) model {
 		MetricsBind: bind(o, o.MetricsPort),
 		ReadCheck:   "/replica",
 		Retries:     max(2, int(tryFor/o.ConnectTimeout)),
+		Settled:     o.Checks.Interval + time.Second,
 	}
 	if o.ReadMaxLag > 0 {
 		m.ReadCheck += "?lag=" + strconv.FormatInt(o.ReadMaxLag, 10)

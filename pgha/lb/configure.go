@@ -43,7 +43,7 @@ ExecReload=-/usr/bin/systemctl start --no-block ` + sessionsUnit + `
 // parallel; running ones are reloaded one after the other, each only once the one before answers
 // and sees the primary again, if it saw it, and that of Options.Last behind the others. A reload
 // cuts no session, the old process serves its own until they end, for an hour at most, or until
-// their server is down; for Checks.Interval at most the write port takes no new ones, until the new
+// their server is down; for Checks.Interval at most new ones at the write port wait, until the new
 // process knows the primary.
 //
 // A balancer that is left out stays as it is, and is not asked.

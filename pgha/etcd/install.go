@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/pgha/toolkit/pgha/layout"
-	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -48,22 +46,10 @@ func (o Options) install(ctx context.Context, seen []facts) error {
 // resources are everything on a member's host but the programs and the process.
 func (o Options) resources(m Member, how entry) []remote.Resource {
 	l := Layout(o)
-	// etcd reads a certificate and its key at every handshake: one without the other would end TLS.
-	certificates := remote.Together{l.Place(CAFile, o.CA)}
-	if o.Revoked != nil {
-		certificates = append(certificates, l.Place(layout.EtcdRevoked, o.Revoked))
-	}
-	for i, pair := range []pki.KeyPair{m.Server, m.Peer, m.Gateway} {
-		if !pair.IsZero() {
-			c := l.Certificates[i]
-			certificates = append(certificates, l.Place(c.File, pair.Cert),
-				l.Place(c.Key, pair.Key.Reveal()))
-		}
-	}
 	return []remote.Resource{
 		remote.User{Name: user, Home: o.DataDir},
 		l.Folder(configDir), l.Folder(certDir), l.Folder(o.DataDir),
-		certificates,
+		o.certificates(m),
 		o.environmentFile(m, how),
 		l.Place(unitFile, o.service()),
 		l.Place(etcdctlPath, o.etcdctl(m)),

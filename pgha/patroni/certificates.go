@@ -14,26 +14,39 @@ import (
 )
 
 // SetRESTCertificates gives the REST API of a running cluster the certificates of the options
-// (RESTCA, and REST and RESTClient of each member), one member after the other, the leader last:
-// each is reloaded, and must present its certificate and be healthy before the next one begins.
-// PostgreSQL and its sessions are not touched. The REST API itself is away for half a second at
-// most.
-//
-// Patroni reads its CA again only together with a new server certificate, so anyone who changes
-// RESTCA reissues REST as well.
-//
-// Safe to repeat. The error matches ErrInvalid, ErrUnavailable or ErrTimeout (bounded by Wait for
-// each member); members behind the one that failed are left as they were. When the targets only
-// plan, the changes are reported and nothing is waited for.
+// (RESTCA, and REST and RESTClient of each member), as SetCertificates does.
 func SetRESTCertificates(ctx context.Context, o Options) error {
 	o = o.WithDefaults()
-	if err := setRESTCertificates(ctx, o); err != nil {
+	if err := setCertificates(ctx, o, layout.RESTServer, layout.RESTClient); err != nil {
 		return fmt.Errorf("set the REST API's certificates: %w", err)
 	}
 	return nil
 }
 
-func setRESTCertificates(ctx context.Context, o Options) error {
+// SetCertificates gives a running cluster the certificates and authorities of the options, and
+// nothing else of them: one member after the other, the leader last. Each is reloaded, and must
+// present its certificate of the REST API and be healthy before the next one begins. PostgreSQL is
+// told to read its own again, too; its sessions are not touched. The REST API itself is away for half
+// a second at most.
+//
+// Patroni reads its RESTCA again only together with a new server certificate, so anyone who changes
+// RESTCA reissues REST as well. What it asks etcd with it reads for each new connection.
+//
+// Members whose Target is left out stay as they are. Safe to repeat. The error matches ErrInvalid,
+// ErrUnavailable or ErrTimeout (bounded by Wait for each member); members behind the one that failed
+// are left as they were. When the targets only plan, the changes are reported and nothing is waited
+// for.
+func SetCertificates(ctx context.Context, o Options) error {
+	o = o.WithDefaults()
+	err := setCertificates(ctx, o, layout.EtcdClient, layout.RESTServer, layout.RESTClient,
+		layout.Postgres)
+	if err != nil {
+		return fmt.Errorf("set the certificates of Patroni and PostgreSQL: %w", err)
+	}
+	return nil
+}
+
+func setCertificates(ctx context.Context, o Options, names ...string) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
@@ -44,27 +57,38 @@ func setRESTCertificates(ctx context.Context, o Options) error {
 	}
 	for _, i := range inTurn(o.Members, state) {
 		m := o.Members[i]
-		if err := c.setRESTCertificate(ctx, m); err != nil {
+		if m.Target.LeftOut {
+			continue
+		}
+		if err := c.setCertificates(ctx, m, names); err != nil {
 			return remote.OnHost(m.Target.Name, err)
 		}
 	}
 	return nil
 }
 
-func (c *operator) setRESTCertificate(ctx context.Context, m Member) error {
+// setCertificates gives a member its certificates of these names, and the authorities beside them.
+func (c *operator) setCertificates(ctx context.Context, m Member, names []string) error {
+	var wanted, paths []string
+	for _, name := range names {
+		at := layout.CertificateOf(name)
+		wanted = append(wanted, at.CA, at.File, at.Key)
+	}
 	var list remote.Together
-	var paths []string
-	server, client := layout.CertificateOf(layout.RESTServer),
-		layout.CertificateOf(layout.RESTClient)
 	for _, f := range host.Certificates(c.options, m) {
-		if slices.Contains([]string{server.CA, server.File, server.Key, client.File, client.Key},
-			f.Path) {
+		if slices.Contains(wanted, f.Path) {
 			list, paths = append(list, f), append(paths, f.Path)
 		}
 	}
-	if _, err := m.Target.Ensure(ctx, list, remote.Unit{Name: Unit, ReloadOn: paths}); err != nil ||
-		c.options.Planning() {
+	changes, err := m.Target.Ensure(ctx, list, remote.Unit{Name: Unit, ReloadOn: paths})
+	if err != nil || c.options.Planning() {
 		return err
+	}
+	// What it presents shows that it has reloaded; without a new one the rounds of its loop do.
+	if changes.Touched(Unit) && !changes.Touched(layout.CertificateOf(layout.RESTServer).File) {
+		if err := c.waitReloaded(ctx, m); err != nil {
+			return err
+		}
 	}
 	if err := c.awaitPresented(ctx, m); err != nil {
 		return err

@@ -3,6 +3,7 @@ package pgha
 import (
 	"context"
 
+	"github.com/pgha/toolkit/pgha/certificates"
 	"github.com/pgha/toolkit/pgha/hosts"
 	"github.com/pgha/toolkit/pgha/procedure"
 	"github.com/pgha/toolkit/pgha/restore"
@@ -67,18 +68,26 @@ func (c *Cluster) HalfDone(ctx context.Context) (HalfChange, error) {
 // ContinueChange finishes the change that is half done, whoever began it; ErrNoChange if there is
 // none.
 func (c *Cluster) ContinueChange(ctx context.Context, opts HostOptions) (HostResult, error) {
-	if r, err := c.HalfDone(ctx); err == nil && restore.Is(r) {
+	switch r, err := c.HalfDone(ctx); {
+	case err == nil && restore.Is(r):
 		done, err := c.Backups().Continue(ctx, r, opts.Operation)
 		return done.Of(r), err
+	case err == nil && certificates.Is(r):
+		done, err := c.Certificates().Continue(ctx, r, opts.Operation)
+		return done.Of(), err
 	}
 	return hosts.Continue(ctx, c.site, opts)
 }
 
 // UndoChange takes the change that is half done back; ErrNoChange if there is none. See hosts.Undo.
 func (c *Cluster) UndoChange(ctx context.Context, opts HostOptions) (HostResult, error) {
-	if r, err := c.HalfDone(ctx); err == nil && restore.Is(r) {
+	switch r, err := c.HalfDone(ctx); {
+	case err == nil && restore.Is(r):
 		done, err := c.Backups().UndoChange(ctx, r, opts.Operation)
 		return done.Of(r), err
+	case err == nil && certificates.Is(r):
+		done, err := c.Certificates().Undo(ctx, r, opts.Operation)
+		return done.Of(), err
 	}
 	return hosts.Undo(ctx, c.site, opts)
 }
@@ -88,3 +97,9 @@ type Backups = restore.Backups
 
 // Backups returns those of the cluster. It contacts no host.
 func (c *Cluster) Backups() Backups { return restore.Of(c.site) }
+
+// Certificates are a cluster's certificates and the authorities that issue them.
+type Certificates = certificates.Certificates
+
+// Certificates returns those of the cluster. It contacts no host.
+func (c *Cluster) Certificates() Certificates { return certificates.Of(c.site) }

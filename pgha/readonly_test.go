@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/certificates"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/restore"
@@ -51,6 +52,15 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 		"CancelSwitchover": func() error { return fail(c.CancelSwitchover(ctx, pgha.Operation{})) },
 		"Destroy": func() error {
 			return fail(c.Destroy(ctx, pgha.DestroyOptions{}))
+		},
+		"Certificates": func() error {
+			own := c.Certificates()
+			_, renewed := own.Renew(ctx, certificates.RenewOptions{})
+			if !errors.Is(renewed, pgha.ErrReadOnly) {
+				return renewed
+			}
+			return fail(own.RotateCA(ctx, certificates.RotateOptions{
+				Authorities: own.AllAuthorities()}))
 		},
 		"Backups": func() error {
 			b := c.Backups()

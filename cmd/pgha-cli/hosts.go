@@ -223,7 +223,9 @@ func changeCommand(out *terminal.Terminal) *cli.Command {
 				Name: "undo", Usage: "take it back",
 				Description: "Hosts that came go again, with their data; hosts that went come " +
 					"back. The specification's file becomes what it was.\nA dead host that went " +
-					"does not come back. An undoing that is cut off is finished by either verb.",
+					"does not come back. Authorities of before issue again, unless the last step of " +
+					"their\nreplacement has begun. An undoing that is cut off is finished by either " +
+					"verb.",
 				Flags: operationFlags(),
 				Action: func(c *cli.Context) error {
 					return changeHosts(c, out, "Take it back?", undo)

@@ -102,7 +102,7 @@ func newApp(out *terminal.Terminal) *cli.App {
 			category("Operate", switchoverCommand(out), failoverCommand(out), restartCommand(out),
 				reloadCommand(out), reinitCommand(out),
 				pauseCommand(out), resumeCommand(out), configCommand(out), syncCommand(out),
-				secretsCommand(out), vipCommand(out), hostCommand(out), changeCommand(out),
+				secretsCommand(out), certificatesCommand(out), vipCommand(out), hostCommand(out), changeCommand(out),
 				backupCommand(out), restoreCommand(out),
 				startCommand(out), stopCommand(out), rollingRebootCommand(out), resetCommand(out),
 				destroyCommand(out), unmanageCommand(out), recoverCommand(out)),

@@ -14,6 +14,7 @@ import (
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/advisor"
 	"github.com/pgha/toolkit/pgha/backup"
+	"github.com/pgha/toolkit/pgha/certificates"
 	"github.com/pgha/toolkit/pgha/drill"
 	"github.com/pgha/toolkit/pgha/incident"
 	"github.com/pgha/toolkit/pgha/patroni"
@@ -83,6 +84,11 @@ var answers = map[string][]any{
 	"verify":          {checksAnswer{}, verb[pgha.DeepVerifyResult]{}},
 	"version":         {build{}},
 	"why":             {incident.Account{}},
+
+	"certificates clients":   {certificates.Clients{}},
+	"certificates list":      {certificates.Inventory{}},
+	"certificates renew":     {verb[certificates.RenewResult]{}},
+	"certificates rotate-ca": {verb[certificates.RotateResult]{}},
 }
 
 // verb is an operationResult whose Result is an R.

@@ -74,7 +74,7 @@ func briefCertificate(ctx context.Context, sp *spec.Spec, host string,
 	if err != nil {
 		return pki.KeyPair{}, err
 	}
-	ca, _, err := state.RestAuthority(sp)
+	ca, _, err := state.Issuer(sp, layout.PatroniAuthority)
 	if err != nil {
 		return pki.KeyPair{}, err
 	}

@@ -27,6 +27,26 @@ const (
 	BackupAuthority   = "backup"
 )
 
+// AuthorityNames are the authorities by the names that operators use, those that every cluster has
+// first.
+func AuthorityNames() []string { return []string{"etcd", "postgres", "rest", "backup"} }
+
+// AuthorityName is how operators call an authority: that of Patroni's REST API is "rest".
+func AuthorityName(authority string) string {
+	if authority == PatroniAuthority {
+		return "rest"
+	}
+	return authority
+}
+
+// AuthorityNamed is the authority that operators call so; false for a name that is none.
+func AuthorityNamed(name string) (authority string, ok bool) {
+	if name == "rest" {
+		return PatroniAuthority, true
+	}
+	return name, name != PatroniAuthority && slices.Contains(AuthorityNames(), name)
+}
+
 // Where the components keep their certificates, and the authorities that they trust.
 const (
 	EtcdCerts = "/etc/etcd/certs"
@@ -47,6 +67,9 @@ const (
 
 	PoolerCerts = "/etc/pgha-pooler/certs"
 	PoolerCA    = PoolerCerts + "/postgres-ca.crt"
+
+	// HAProxyCA are the authorities of Patroni's REST API, as the balancers' checks trust them.
+	HAProxyCA = "/etc/haproxy/certs/patroni-ca.crt"
 )
 
 // Certificate is a certificate with its key and the authorities beside it.

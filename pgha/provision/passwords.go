@@ -12,6 +12,7 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/preflight"
@@ -21,9 +22,9 @@ import (
 // settlePasswords refuses to give the hosts passwords that the roles do not have. Where there is no
 // cluster yet, any will do.
 func settlePasswords(ctx context.Context, r *job.Job) error {
-	if r.State.UnfinishedREST() {
-		r.WarnNext("", errs.Text("the rotation of the REST API's authority is not finished: %s",
-			rotate([]string{"rest"})))
+	if names := rotating(r.Site); len(names) > 0 {
+		r.WarnNext("", errs.Text("the replacement of the authorities of %s is not finished: %s",
+			strings.Join(names, ", "), rotateCA(names)))
 	}
 	changed, unfinished := r.Credentials().Changed, r.State.Unfinished()
 	if len(changed)+len(unfinished) == 0 {
@@ -55,6 +56,20 @@ func settlePasswords(ctx context.Context, r *job.Job) error {
 // rotate returns the verb that changes the passwords of these roles.
 func rotate(roles []string) errs.Call {
 	return errs.Verb("secrets", append([]string{"rotate"}, roles...)...)
+}
+
+// rotating names the authorities whose replacement is not finished.
+func rotating(c *site.Site) []string {
+	var names []string
+	for _, authority := range c.State.Rotating() {
+		names = append(names, layout.AuthorityName(authority))
+	}
+	return names
+}
+
+// rotateCA returns the verb that finishes that.
+func rotateCA(names []string) errs.Call {
+	return errs.Verb("certificates", append([]string{"rotate-ca"}, names...)...)
 }
 
 // hasCluster tells whether any member answers.

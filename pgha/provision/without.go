@@ -24,6 +24,18 @@ import (
 // them. A host that has no connection, and is not among them, is an error that says since when and
 // how to go on. Errors of names and of what is unsafe match ErrRefused.
 func without(ctx context.Context, c *site.Site, names []string) (*site.Site, error) {
+	if half := rotating(c); len(names) > 0 && len(half) > 0 {
+		return nil, errs.WithNext(fmt.Errorf("%w: the replacement of the authorities of %s is not "+
+			"finished, and each of its steps has to be on every host before the next",
+			errs.ErrRefused, strings.Join(half, ", ")),
+			errs.Text("bring %s back, then %s", strings.Join(names, ", "), rotateCA(half)))
+	}
+	return LeavingOut(ctx, c, names)
+}
+
+// LeavingOut returns the site with the named hosts left out, and refuses (ErrRefused) what must not
+// be done without them. A host that has no connection, and is not among them, is an error.
+func LeavingOut(ctx context.Context, c *site.Site, names []string) (*site.Site, error) {
 	var hosts []spec.Host
 	if len(names) > 0 {
 		var err error
@@ -40,12 +52,6 @@ func without(ctx context.Context, c *site.Site, names []string) (*site.Site, err
 						"and it cannot be found out", errs.ErrRefused, h.Name),
 						errs.Text("write the address of %s in place of its name", h.Name))
 			}
-		}
-		if c.State.UnfinishedREST() {
-			return nil, errs.WithNext(fmt.Errorf("%w: the rotation of the REST API's authority "+
-				"is not finished, and each of its steps has to be on every host before the next",
-				errs.ErrRefused),
-				errs.Text("bring %s back, then %s", nameList(hosts), rotate([]string{"rest"})))
 		}
 	}
 	if err := silent(ctx, c, hosts); err != nil {

@@ -60,13 +60,13 @@ func TestWithoutRefuses(t *testing.T) {
 func TestWithoutDuringARotation(t *testing.T) {
 	t.Parallel()
 	c, _ := sitetest.HeldHosts(t)
-	file := filepath.Join(c.State.Dir, vault.RestOldFile)
+	file := filepath.Join(c.State.Dir, vault.CAFile("patroni-old", ".crt"))
 	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700),
 		os.WriteFile(file, []byte("x"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := without(t.Context(), c, []string{"pg2"}); !errors.Is(err, errs.ErrRefused) ||
-		!strings.Contains(err.Error(), "rotation") {
+		!strings.Contains(err.Error(), "replacement of the authorities of rest") {
 		t.Error(err)
 	}
 }

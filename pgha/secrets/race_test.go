@@ -15,8 +15,7 @@ import (
 	"github.com/pgha/toolkit/pgha/status"
 )
 
-// TestRotationBesideOtherCalls replaces the REST API's authority and fails to replace a password,
-// while others look at the cluster. Each must find options that fit together. Run it with -race.
+// TestRotationBesideOtherCalls fails to replace a password while others look at the cluster. Each must find options that fit together. Run it with -race.
 func TestRotationBesideOtherCalls(t *testing.T) {
 	t.Parallel()
 	r, s := unreachableJob(t)
@@ -35,19 +34,6 @@ func TestRotationBesideOtherCalls(t *testing.T) {
 		})
 	}
 	for range 5 {
-		old, _, err := s.RestAuthority(r.Spec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		next, err := pki.NewCA("next")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, issuer := range []*pki.CA{old, next} {
-			if err := present(r, issuer, old.CertPEM(), next.CertPEM()); err != nil {
-				t.Error(err)
-			}
-		}
 		before := r.Credentials()
 		if err := rotatePasswords(t.Context(), r, s, []string{vault.RoleReplication}); err == nil {
 			t.Error("a password was rotated on hosts that do not answer")
@@ -102,23 +88,5 @@ func readOptions(t *testing.T, c *site.Site) {
 	}
 	if _, err := status.Look(t.Context(), c); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestDryRotationIsSeenByNobody plans on credentials of its own.
-func TestDryRotationIsSeenByNobody(t *testing.T) {
-	t.Parallel()
-	r, _ := unreachableJob(t)
-	c, before := r.Site, r.Credentials()
-	r.Site = c.Apart(r.Spec, before)
-	next, err := pki.NewCA("next")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := present(r, next, before.PatroniCA, next.CertPEM()); err != nil {
-		t.Fatal(err)
-	}
-	if c.Credentials() != before || r.Credentials() == before {
-		t.Error("what a dry run presents is not its own")
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/patroni"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -50,19 +51,15 @@ type RotateResult struct {
 // breaks in the moment between the second and third step is refused, and tries again until its host
 // has the file.
 //
-// The REST API's authority is replaced in three steps, each finished on every host before the next:
-// both authorities are trusted, certificates of the new one are presented, the new one alone is
-// trusted. Members and balancers are reloaded one at a time, and the next one only when the one
-// before is healthy; no PostgreSQL is restarted and no session is cut. A balancer that was just
-// reloaded takes no new sessions for writes until its first check, half a second at most.
+// The REST API's authority is replaced as package certificates does it (RotateCA), in recorded steps
+// of a change, behind the passwords.
 //
 // The password of the lookup role goes to PostgreSQL first and then to every balancer, whose poolers
 // are reloaded: sessions go on, and logins, too, because each pooler has a session for lookups open.
 //
 // It refuses (ErrRefused) before anything is changed when a member is not healthy or its host out
 // of reach, because that host would be left with the old password. Interrupted anywhere it is
-// finished by calling it again, with the same passwords; until then Apply refuses, unless it is
-// only the REST API that is unfinished: then Apply warns.
+// finished by calling it again, with the same passwords; until then Apply refuses.
 //
 // Other methods of the cluster may run at the same time, and see the old credentials or the new
 // ones, never a mixture. A connection that one of them opens just then with the old ones is
@@ -72,7 +69,7 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 	var result RotateResult
 	s := c.State
 	unfinished := s.Unfinished()
-	if s.UnfinishedREST() {
+	if s.RotationOf(layout.PatroniAuthority).Unfinished() {
 		unfinished = append(unfinished, secretREST)
 	}
 	if unfinishedPooler(s) {
@@ -91,41 +88,56 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 			return result, err
 		}
 	}
+	passwords := slices.DeleteFunc(slices.Clone(which),
+		func(name string) bool { return name == secretREST })
+	if len(passwords)+len(applications) > 0 {
+		if err := changePasswords(ctx, c, opts.Operation, passwords, applications); err != nil {
+			return result, err
+		}
+	}
+	if len(passwords) < len(which) {
+		if err := rotateREST(ctx, c, opts.Operation); err != nil {
+			return result, err
+		}
+	}
+	return RotateResult{Rotated: append(which, applications...),
+		Took: patroni.Elapsed(time.Since(start))}, nil
+}
+
+// changePasswords gives the toolkit's own roles, and those of the specification, new passwords.
+func changePasswords(ctx context.Context, c *site.Site, op engine.Operation,
+	passwords, applications []string) error {
 	notes, err := c.AskStateNotes(ctx)
 	if err == nil {
 		err = c.JudgeState(notes)
 	}
 	if err != nil {
-		return result, err
+		return err
 	}
+	s := c.State
 	switch {
-	case opts.DryRun:
+	case op.DryRun:
 	case s.ReadOnly:
 		if s, err = vault.SettledState(c.Spec, s.Box); err != nil {
-			return result, err
+			return err
 		}
 		defer s.Close()
 	default:
 		if err = s.Begin(c.Spec); err != nil {
-			return result, err
+			return err
 		}
 	}
-	err = engine.Operate(ctx, c, "rotate secrets", opts.Operation, job.LockEtcd,
+	return engine.Operate(ctx, c, "rotate secrets", op, job.LockEtcd,
 		func(ctx context.Context, run *job.Job) error {
 			if run.Planning() {
 				// nobody else must meet the credentials of a dry run
 				run.Site = run.Apart(run.Spec, run.Credentials())
 			}
-			roles := slices.DeleteFunc(slices.Clone(which),
-				func(name string) bool { return name == secretREST || name == secretPooler })
-			if len(which) > 0 {
+			pool := slices.Contains(passwords, secretPooler)
+			roles := slices.DeleteFunc(slices.Clone(passwords),
+				func(name string) bool { return name == secretPooler })
+			if len(passwords) > 0 {
 				if err := refuseRotation(ctx, run, roles); err != nil {
-					return err
-				}
-			}
-			rest, pool := slices.Contains(which, secretREST), slices.Contains(which, secretPooler)
-			if rest {
-				if err := refuseREST(ctx, run); err != nil {
 					return err
 				}
 			}
@@ -135,15 +147,15 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 				}
 			}
 			all := func() error {
-				if err := rotateRoles(ctx, run, s, applications); err != nil {
+				if err := rotateRoles(ctx, run, s, applications); err != nil || len(passwords) == 0 {
 					return err
 				}
 				if pool {
-					if err := rotatePooler(ctx, run, s); err != nil {
+					if err := rotatePooler(ctx, run, s); err != nil || len(roles) == 0 {
 						return err
 					}
 				}
-				return rotateAll(ctx, run, s, roles, rest)
+				return rotatePasswords(ctx, run, s, roles)
 			}
 			if run.Planning() {
 				return all()
@@ -154,23 +166,6 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 			}
 			return errs.Join(all(), run.GrowState(ctx, s))
 		})
-	if err == nil {
-		result = RotateResult{Rotated: append(which, applications...), Took: patroni.Elapsed(time.Since(start))}
-	}
-	return result, err
-}
-
-// rotateAll replaces the roles' passwords, and then the REST API's authority if that is asked for.
-func rotateAll(ctx context.Context, r *job.Job, s *vault.State, roles []string, rest bool) error {
-	if len(roles) > 0 {
-		if err := rotatePasswords(ctx, r, s, roles); err != nil {
-			return err
-		}
-	}
-	if rest {
-		return rotateREST(ctx, r, s)
-	}
-	return nil
 }
 
 // rotatePasswords gives the roles new passwords.

@@ -292,56 +292,6 @@ func TestReadOnlyStateIsNotRotated(t *testing.T) {
 	}
 }
 
-// TestHalfOfTheNextAuthority: hosts may present certificates of it already, so a file that cannot
-// be read is not one that is missing, and its key stays.
-func TestHalfOfTheNextAuthority(t *testing.T) {
-	t.Parallel()
-	for _, keep := range []int{0, 100} {
-		r, s := unreachableJob(t)
-		next, err := s.Authority(vault.RestNext, vault.CAName(r.Spec, vault.RestName))
-		if err != nil {
-			t.Fatal(err)
-		}
-		cert, key := s.Path(vault.CAFile(vault.RestNext, ".crt")),
-			s.Path(vault.CAFile(vault.RestNext, ".key"))
-		if err := os.WriteFile(cert, next.CertPEM()[:keep], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if !s.UnfinishedREST() {
-			t.Errorf("%d bytes: the rotation passes for finished", keep)
-		}
-		if _, _, err := s.RestAuthority(r.Spec); err == nil {
-			t.Errorf("%d bytes: the next authority is left out", keep)
-		}
-		if err := rotateREST(t.Context(), r, s); err == nil {
-			t.Errorf("%d bytes: the rotation goes on", keep)
-		}
-		if _, err := os.Stat(key); err != nil {
-			t.Errorf("%d bytes: %v", keep, err)
-		}
-	}
-}
-
-// TestKeyWithoutItsAuthority: the key of a run that was cut off was never used, so another one is
-// made.
-func TestKeyWithoutItsAuthority(t *testing.T) {
-	t.Parallel()
-	r, s := unreachableJob(t)
-	key := vault.CAFile(vault.RestNext, ".key")
-	if err := s.Write(key, []byte("half a key")); err != nil {
-		t.Fatal(err)
-	}
-	if s.UnfinishedREST() {
-		t.Error("nothing was introduced, and it passes for unfinished")
-	}
-	if err := rotateREST(t.Context(), r, s); err == nil {
-		t.Fatal("hosts that do not answer were given an authority")
-	}
-	if made, err := s.Read(key); err != nil || string(made) == "half a key" || !s.UnfinishedREST() {
-		t.Errorf("the key: %v", err)
-	}
-}
-
 // TestRolesOfTheSpecificationAreRotatedByName divides what is asked for.
 func TestRolesOfTheSpecificationAreRotatedByName(t *testing.T) {
 	t.Parallel()

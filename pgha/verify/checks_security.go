@@ -12,6 +12,7 @@ import (
 
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/internal/wire"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/remote"
 )
@@ -67,7 +68,7 @@ func checkTLSVersions(ctx context.Context, c *site.Site) (string, error) {
 		var wg sync.WaitGroup
 		for i, d := range tried {
 			wg.Go(func() {
-				versions, err := d.versions(ctx, t)
+				versions, err := versions(ctx, t, d)
 				problems[i] = err
 				mu.Lock()
 				defer mu.Unlock()
@@ -94,26 +95,26 @@ func checkTLSVersions(ctx context.Context, c *site.Site) (string, error) {
 
 // versions returns those of today's TLS versions that an endpoint accepts. It must accept one, and
 // none from before.
-func (d endpoint) versions(ctx context.Context, t *remote.Target) ([]uint16, error) {
-	state, err := d.handshake(ctx, t, tls.VersionTLS10, tls.VersionTLS11, false)
+func versions(ctx context.Context, t *remote.Target, d wire.Endpoint) ([]uint16, error) {
+	state, err := d.Handshake(ctx, t, tls.VersionTLS10, tls.VersionTLS11, false)
 	if err == nil {
-		return nil, fmt.Errorf("%s accepts %s", d.name, tls.VersionName(state.Version))
+		return nil, fmt.Errorf("%s accepts %s", d.Name, tls.VersionName(state.Version))
 	}
-	if !errors.Is(err, errRefused) {
+	if !errors.Is(err, wire.ErrRefused) {
 		return nil, err
 	}
 	var versions []uint16
 	for _, v := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		_, err := d.handshake(ctx, t, v, v, true)
+		_, err := d.Handshake(ctx, t, v, v, true)
 		switch {
 		case err == nil:
 			versions = append(versions, v)
-		case !errors.Is(err, errRefused):
+		case !errors.Is(err, wire.ErrRefused):
 			return nil, err
 		}
 	}
 	if len(versions) == 0 {
-		return nil, fmt.Errorf("%s accepts neither TLS 1.2 nor 1.3", d.name)
+		return nil, fmt.Errorf("%s accepts neither TLS 1.2 nor 1.3", d.Name)
 	}
 	return versions, nil
 }

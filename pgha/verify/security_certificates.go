@@ -14,6 +14,7 @@ import (
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/internal/wire"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -105,16 +106,16 @@ func judge(of certs.Certificate, ours, beside, cert, public []byte, now time.Tim
 
 // judgeShown looks at the certificate that a server shows. The handshake has shown that it has the
 // key.
-func judgeShown(ctx context.Context, c *site.Site, t *remote.Target, d endpoint, h spec.Host,
+func judgeShown(ctx context.Context, c *site.Site, t *remote.Target, d wire.Endpoint, h spec.Host,
 	now time.Time) error {
-	state, err := d.handshake(ctx, t, tls.VersionTLS12, 0, true)
+	state, err := d.Handshake(ctx, t, tls.VersionTLS12, 0, true)
 	if err != nil {
 		return err
 	}
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE",
 		Bytes: state.PeerCertificates[0].Raw})
-	if err := certs.Named(c.Spec, h, d.certificate).Judge(d.ca, cert, true, now); err != nil {
-		return wrong(d.name, err)
+	if err := certs.Named(c.Spec, h, d.Certificate).Judge(d.CA, cert, true, now); err != nil {
+		return wrong(d.Name, err)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/testkit"
 	"github.com/pgha/toolkit/pgha/internal/vault"
+	"github.com/pgha/toolkit/pgha/internal/wire"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/remote"
@@ -159,12 +160,12 @@ func TestTLSVersions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := endpoint{
-				name: "the server", port: serve(t, c.config, http.StatusOK), ca: ca.CertPEM(),
-				own: ca.leaf(t, pki.ClientUsage),
+			d := wire.Endpoint{
+				Name: "the server", Port: serve(t, c.config, http.StatusOK), CA: ca.CertPEM(),
+				Own: ca.leaf(t, pki.ClientUsage),
 			}
 			cl := onlyHost(ca, ca, ca, t)
-			versions, err := d.versions(t.Context(), cl.Connections["db"])
+			versions, err := versions(t.Context(), cl.Connections["db"], d)
 			testkit.CheckSays(t, err, c.says)
 			if err == nil && len(versions) != c.versions {
 				t.Errorf("got versions %v, want %d", versions, c.versions)
@@ -179,9 +180,9 @@ func TestTLSVersions(t *testing.T) {
 		}
 		port := l.Addr().(*net.TCPAddr).Port
 		l.Close()
-		d := endpoint{name: "the server", port: port, ca: ca.CertPEM()}
-		_, err = d.versions(t.Context(), onlyHost(ca, ca, ca, t).Connections["db"])
-		if err == nil || errors.Is(err, errRefused) {
+		d := wire.Endpoint{Name: "the server", Port: port, CA: ca.CertPEM()}
+		_, err = versions(t.Context(), onlyHost(ca, ca, ca, t).Connections["db"], d)
+		if err == nil || errors.Is(err, wire.ErrRefused) {
 			t.Errorf("got %v: a door that is not there has refused nothing", err)
 		}
 	})
@@ -207,9 +208,9 @@ func TestPostgreSQLWithoutTLS(t *testing.T) {
 		}
 	}()
 	ca := newAuthority(t, "ours")
-	d := endpoint{name: "PostgreSQL", port: l.Addr().(*net.TCPAddr).Port, ca: ca.CertPEM(),
-		certificate: layout.Postgres}
-	_, err = d.versions(t.Context(), onlyHost(ca, ca, ca, t).Connections["db"])
+	d := wire.Endpoint{Name: "PostgreSQL", Port: l.Addr().(*net.TCPAddr).Port, CA: ca.CertPEM(),
+		Certificate: layout.Postgres}
+	_, err = versions(t.Context(), onlyHost(ca, ca, ca, t).Connections["db"], d)
 	testkit.CheckSays(t, err, "offers no TLS")
 }
 

@@ -26,8 +26,9 @@ func (s *State) certificate(ca *pki.CA, of certs.Certificate) (pki.KeyPair, erro
 	if certErr == nil && keyErr == nil {
 		_, mismatch := pki.ParseLeaf(cert, key)
 		// Without the right to write, one that is due or outdated stays: apply will replace it.
-		takenBack := ca.Revokes(s.list(), cert)
-		if s.ReadOnly || !takenBack && of.Judge(ca.CertPEM(), cert, mismatch == nil, time.Now()) == nil {
+		takenBack, choice := ca.Revokes(s.list(), cert), s.choose(of)
+		if s.ReadOnly || choice == Stay || choice == AsDue && !takenBack &&
+			of.Judge(ca.CertPEM(), cert, mismatch == nil, time.Now()) == nil {
 			return pki.KeyPair{Cert: cert, Key: pki.NewSecret(key)}, nil
 		}
 	}

@@ -43,22 +43,19 @@ type HostCertificates map[string]pki.KeyPair
 // LoadCredentials reads or makes the CAs, certificates and passwords of the cluster.
 func LoadCredentials(ctx context.Context, s *State, sp *spec.Spec) (*Credentials, error) {
 	c := &Credentials{Hosts: map[string]HostCertificates{}, Verifiers: map[string]pki.Secret{}}
-	for _, name := range []string{layout.EtcdAuthority, layout.PostgresAuthority} {
-		ca, err := s.Authority(name, CAName(sp, name), CaOptions(sp)...)
+	for _, name := range Authorities() {
+		ca, trust, err := s.Issuer(sp, name)
 		if err != nil {
 			return nil, err
 		}
 		if name == layout.EtcdAuthority {
-			if c.EtcdRevoked, err = s.revoked(ca); err != nil {
+			if c.EtcdRevoked, err = s.revokedBy(ca); err != nil {
 				return nil, err
 			}
 		}
-		if err := s.certificates(sp, c, name, ca, ca.CertPEM()); err != nil {
+		if err := s.certificates(sp, c, name, ca, trust); err != nil {
 			return nil, err
 		}
-	}
-	if err := s.Rest(sp, c); err != nil {
-		return nil, err
 	}
 	if err := s.backup(ctx, sp, c); err != nil {
 		return nil, err
@@ -106,8 +103,7 @@ func (s *State) backup(ctx context.Context, sp *spec.Spec, c *Credentials) error
 			return err
 		}
 	}
-	ca, err := s.Authority(layout.BackupAuthority, CAName(sp, layout.BackupAuthority),
-		CaOptions(sp)...)
+	ca, trust, err := s.Issuer(sp, layout.BackupAuthority)
 	if err != nil {
 		return err
 	}
@@ -116,7 +112,7 @@ func (s *State) backup(ctx context.Context, sp *spec.Spec, c *Credentials) error
 			return fmt.Errorf("get the key of the backups: %w", err)
 		}
 	}
-	return s.certificates(sp, c, layout.BackupAuthority, ca, ca.CertPEM())
+	return s.certificates(sp, c, layout.BackupAuthority, ca, trust)
 }
 
 // StorageKey reads the key of a repository's storage from where the specification says it is; the
@@ -145,15 +141,6 @@ func (s *State) BackupKey() (pki.Secret, error) {
 		return pki.Secret{}, fmt.Errorf("get the key of the backups: %w", err)
 	}
 	return pki.NewSecret(key), nil
-}
-
-// Rest loads everything of the REST API: its authority, the operator's certificate and the hosts'.
-func (s *State) Rest(sp *spec.Spec, c *Credentials) error {
-	ca, trust, err := s.RestAuthority(sp)
-	if err != nil {
-		return err
-	}
-	return s.certificates(sp, c, layout.PatroniAuthority, ca, trust)
 }
 
 // certificates sets those of one authority, and what is to be trusted for them.

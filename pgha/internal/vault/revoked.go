@@ -15,6 +15,18 @@ import (
 // revokedFile is the list of the certificates that etcd's authority has taken back. It is no secret.
 func revokedFile() string { return CAFile(layout.EtcdAuthority, ".crl") }
 
+// revokedBy returns the list that is in force while the authority may be being replaced: until the
+// way back is closed that of the authority of before, whose certificates are trusted as long. etcd
+// looks for serial numbers, whoever signed the list.
+func (s *State) revokedBy(ca *pki.CA) ([]byte, error) {
+	if s.RotationOf(layout.EtcdAuthority).Reversible {
+		if list, err := s.Read(revokedFile()); err == nil {
+			return list, nil
+		}
+	}
+	return s.revoked(ca)
+}
+
 // revoked returns the list of etcd's authority; an empty one where there is none yet, or where it is
 // that of an authority of before.
 func (s *State) revoked(ca *pki.CA) ([]byte, error) {

@@ -1,94 +1,291 @@
 package vault
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
 
+	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// The authority of Patroni's REST API is replaced without an interruption in the steps of package
-// pki's tour. In the state directory ca/patroni is the one in force, from which the operator's own
-// certificate is. While hosts are made to trust a second one and to present its certificates, that
-// is ca/patroni-next. With the first it is in force; what was before lies in ca/patroni-old.crt,
-// without its key, until no host trusts it any more. So at each moment the credentials that are
-// loaded from the directory fit all hosts, whichever of them are done.
-const (
-	RestName    = layout.PatroniAuthority
-	RestNext    = "patroni-next"
-	RestOldFile = "ca/patroni-old.crt"
-)
+// An authority is replaced without an interruption in stages. In the state directory ca/NAME is the
+// one in force, which issues. While hosts are made to trust a second one, that is ca/NAME-next.
+// Once all trust both, it is put in force, and what was before lies in ca/NAME-old, with its key as
+// long as the way back is open. Without that key it is only remembered until no host trusts it any
+// more. So at each moment the credentials that are loaded from the directory fit all hosts,
+// whichever of them are done.
 
-// RestAuthority returns the authority of the REST API that is in force, and all that have to be
-// trusted.
-func (s *State) RestAuthority(sp *spec.Spec) (ca *pki.CA, trust []byte, err error) {
-	name := RestName
-	switch {
-	case s.adoptingREST() && s.ReadOnly:
-		name = RestNext
-	case s.adoptingREST():
-		if err := s.AdoptREST(); err != nil {
-			return nil, nil, err
+func nextName(authority string) string { return authority + "-next" }
+func oldName(authority string) string  { return authority + "-old" }
+
+// Rotation is how far the replacement of an authority is.
+type Rotation struct {
+	// Next: a second one is there, which issues nothing yet. Old: one of before is there, and
+	// Reversible says that it has its key.
+	Next, Old, Reversible bool
+}
+
+// Unfinished tells whether a replacement was begun and not finished.
+func (r Rotation) Unfinished() bool { return r.Next || r.Old }
+
+// RotationOf tells how far the replacement of an authority is.
+func (s *State) RotationOf(authority string) Rotation {
+	there := func(name, suffix string) bool {
+		_, there := s.File(CAFile(name, suffix))
+		return there
+	}
+	r := Rotation{Next: there(nextName(authority), ".crt"), Old: there(oldName(authority), ".crt")}
+	r.Reversible = r.Old && there(oldName(authority), ".key")
+	return r
+}
+
+// Rotating are the authorities whose replacement was begun and is not finished.
+func (s *State) Rotating() []string {
+	var list []string
+	for _, name := range append(Authorities(), layout.BackupAuthority) {
+		if s.RotationOf(name).Unfinished() {
+			list = append(list, name)
 		}
 	}
-	if ca, err = s.Authority(name, CAName(sp, RestName), CaOptions(sp)...); err != nil {
+	return list
+}
+
+// Issuer returns the authority of that name that is in force, made at the first run, and all that
+// have to be trusted: more than one while it is replaced.
+func (s *State) Issuer(sp *spec.Spec, authority string) (ca *pki.CA, trust []byte, err error) {
+	name, other := authority, nextName(authority)
+	r := s.RotationOf(authority)
+	switch {
+	case r.Next && r.Old && s.ReadOnly:
+		// The next one is being put in force: what of that is written is not known here.
+		name, other = nextName(authority), oldName(authority)
+	case r.Next && r.Old:
+		if err := s.AdoptAuthority(authority); err != nil {
+			return nil, nil, err
+		}
+		other = oldName(authority)
+	case r.Reversible:
+		other = oldName(authority)
+	case !r.Next:
+		other = ""
+	}
+	if ca, err = s.Authority(name, CAName(sp, authority), CaOptions(sp)...); err != nil {
 		return nil, nil, err
 	}
-	next, err := s.Read(CAFile(RestNext, ".crt"))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if other == "" {
 		return ca, ca.CertPEM(), nil
-	case err == nil:
-		trust, err = pki.Bundle(ca.CertPEM(), next)
+	}
+	second, err := s.Read(CAFile(other, ".crt"))
+	if err == nil {
+		// In an order that does not depend on which of the two issues: etcd restarts for another file.
+		both := [][]byte{ca.CertPEM(), second}
+		slices.SortFunc(both, bytes.Compare)
+		trust, err = pki.Bundle(both...)
 	}
 	if err != nil { // hosts may present certificates of it
-		return nil, nil, fmt.Errorf("load the next REST authority: %w", err)
+		return nil, nil, fmt.Errorf("load the second %s authority: %w", authority, err)
 	}
 	return ca, trust, nil
 }
 
-// UnfinishedREST tells whether a rotation of the REST API's authority was begun and not finished.
-func (s *State) UnfinishedREST() bool {
-	_, next := s.File(CAFile(RestNext, ".crt"))
-	_, old := s.File(RestOldFile)
-	return next || old
-}
-
-// adoptingREST tells whether the next authority was being made the one in force.
-func (s *State) adoptingREST() bool {
-	_, next := s.File(CAFile(RestNext, ".crt"))
-	_, old := s.File(RestOldFile)
-	return next && old
-}
-
-// AdoptREST makes the next authority the one in force. The first file it writes decides: cut off
-// behind that, it is finished by calling it again.
-func (s *State) AdoptREST() error {
-	var err error
-	if !s.adoptingREST() {
-		var old []byte
-		if old, err = s.Read(CAFile(RestName, ".crt")); err == nil {
-			err = s.Write(RestOldFile, old)
-		}
+// Introduce makes a second authority, which is to be trusted from then on. Where a replacement is
+// under way it does nothing.
+func (s *State) Introduce(sp *spec.Spec, authority string) error {
+	if s.RotationOf(authority).Unfinished() {
+		return nil
 	}
-	for _, suffix := range []string{".key", ".crt"} {
-		if err != nil {
-			break
-		}
-		var content []byte
-		if content, err = s.Read(CAFile(RestNext, suffix)); err == nil {
-			err = s.Keep(CAFile(RestName, suffix), content)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("adopt the new REST authority: %w", err)
-	}
-	// The certificate goes first: without it the key means nothing.
-	if err := s.Remove(CAFile(RestNext, ".crt")); err != nil {
+	// A key without its certificate is of a run that was cut off, and was never used.
+	if err := s.Remove(CAFile(nextName(authority), ".key")); err != nil {
 		return err
 	}
-	return s.Remove(CAFile(RestNext, ".key"))
+	_, err := s.Authority(nextName(authority), CAName(sp, authority), CaOptions(sp)...)
+	return err
+}
+
+// AdoptAuthority puts the next authority in force, and keeps the one of before with its key. Cut
+// off anywhere it is finished by calling it again. Without a next one it does nothing.
+func (s *State) AdoptAuthority(authority string) error {
+	if !s.RotationOf(authority).Next {
+		return nil
+	}
+	now, err := s.Read(CAFile(authority, ".crt"))
+	if err != nil {
+		return fmt.Errorf("adopt the new %s authority: %w", authority, err)
+	}
+	next, err := s.Read(CAFile(nextName(authority), ".crt"))
+	if err != nil {
+		return fmt.Errorf("adopt the new %s authority: %w", authority, err)
+	}
+	old, _ := s.File(CAFile(oldName(authority), ".crt"))
+	if !bytes.Equal(now, next) && !bytes.Equal(now, old) {
+		// The certificate of the old one comes last: with it the next one counts.
+		err = s.copyAuthority(authority, oldName(authority))
+	}
+	if err == nil {
+		err = s.copyAuthority(nextName(authority), authority)
+	}
+	if err != nil {
+		return fmt.Errorf("adopt the new %s authority: %w", authority, err)
+	}
+	return s.removeAuthority(nextName(authority))
+}
+
+// copyAuthority copies key and certificate, in this order: without the certificate the key means
+// nothing.
+func (s *State) copyAuthority(from, to string) error {
+	for _, suffix := range []string{".key", ".crt"} {
+		content, err := s.Read(CAFile(from, suffix))
+		if err == nil {
+			err = s.Keep(CAFile(to, suffix), content)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *State) removeAuthority(name string) error {
+	if err := s.Remove(CAFile(name, ".crt")); err != nil {
+		return err
+	}
+	return s.Remove(CAFile(name, ".key"))
+}
+
+// ErrNoWayBack: the key of the authority of before is gone.
+var ErrNoWayBack = errs.New(errs.Refused, "the key of the former authority is deleted")
+
+// RevertAuthority puts the authority with this fingerprint (pki.Info.SHA256) in force again, and
+// forgets a second one that has issued nothing. Safe to repeat. ErrNoWayBack where its key is gone.
+func (s *State) RevertAuthority(authority, former string) error {
+	r := s.RotationOf(authority)
+	if r.Next && r.Old {
+		if err := s.AdoptAuthority(authority); err != nil {
+			return err
+		}
+		r.Next = false
+	}
+	now, err := s.Fingerprint(authority)
+	if err != nil {
+		return err
+	}
+	if now == former {
+		if !r.Next {
+			return nil
+		}
+		return s.removeAuthority(nextName(authority))
+	}
+	old, err := s.Fingerprint(oldName(authority))
+	if err != nil || old != former || !r.Reversible {
+		return fmt.Errorf("%w: %s", ErrNoWayBack, authority)
+	}
+	if err := s.copyAuthority(oldName(authority), nextName(authority)); err != nil {
+		return fmt.Errorf("bring the former %s authority back: %w", authority, err)
+	}
+	return s.AdoptAuthority(authority)
+}
+
+// Fingerprint is that of the certificate of an authority's file, by its name there.
+func (s *State) Fingerprint(name string) (string, error) {
+	text, err := s.Read(CAFile(name, ".crt"))
+	if err != nil {
+		return "", fmt.Errorf("load the %s authority: %w", name, err)
+	}
+	info, err := pki.Inspect(text)
+	return info.SHA256, err
+}
+
+// witnessLifetime is longer than any stage takes.
+const witnessLifetime = 24 * time.Hour
+
+// witness is the name of a certificate of the authority of before, with which it is tried whether
+// servers let it in.
+func witness(authority string) string { return filepath.Join("certs", "former-"+authority) }
+
+// CloseWayBack deletes the key of the authority of before, so that it issues nothing any more, and
+// is trusted no more from the next load on. A certificate of it that ends in a day stays as a
+// witness. Without that key it does nothing.
+func (s *State) CloseWayBack(authority string) error {
+	if !s.RotationOf(authority).Reversible {
+		return nil
+	}
+	cert, err := s.Read(CAFile(oldName(authority), ".crt"))
+	if err != nil {
+		return err
+	}
+	key, err := s.Read(CAFile(oldName(authority), ".key"))
+	if err != nil {
+		return err
+	}
+	if ca, err := pki.LoadCA(cert, key); err == nil {
+		// One that has ended issues nothing, and is worth nothing either.
+		leaf, err := ca.Issue(pki.Request{CommonName: "pgha-witness", Usage: pki.ClientUsage,
+			Lifetime: witnessLifetime})
+		if err == nil {
+			if err := s.Write(witness(authority)+".key", leaf.KeyPEM.Reveal()); err != nil {
+				return err
+			}
+			if err := s.Write(witness(authority)+".crt", leaf.CertPEM); err != nil {
+				return err
+			}
+		}
+	}
+	return s.Remove(CAFile(oldName(authority), ".key"))
+}
+
+// Witness returns the certificate of the authority of before, and one that it has issued, with which
+// nobody must be let in any more; zero values where there is none.
+func (s *State) Witness(authority string) (former []byte, shown pki.KeyPair, err error) {
+	former, err = s.Read(CAFile(oldName(authority), ".crt"))
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return nil, pki.KeyPair{}, err
+	}
+	cert, certErr := s.Read(witness(authority) + ".crt")
+	key, keyErr := s.Read(witness(authority) + ".key")
+	if certErr != nil || keyErr != nil {
+		return former, pki.KeyPair{}, nil
+	}
+	return former, pki.KeyPair{Cert: cert, Key: pki.NewSecret(key)}, nil
+}
+
+// ForgetAuthority ends the replacement: nothing of the authority of before stays.
+func (s *State) ForgetAuthority(authority string) error {
+	for _, name := range []string{witness(authority) + ".crt", witness(authority) + ".key",
+		CAFile(oldName(authority), ".key"), CAFile(oldName(authority), ".crt")} {
+		if err := s.Remove(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Choice says what becomes of a certificate when credentials are loaded.
+type Choice int
+
+const (
+	// AsDue replaces it when it does not do any more (certs.Certificate.Judge).
+	AsDue Choice = iota
+	// Stay leaves it as it is, where it is there.
+	Stay
+	// Anew replaces it.
+	Anew
+)
+
+// choose says what becomes of a certificate.
+func (s *State) choose(of certs.Certificate) Choice {
+	if s.Choose == nil {
+		return AsDue
+	}
+	return s.Choose(of)
 }

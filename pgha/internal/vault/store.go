@@ -12,6 +12,7 @@ import (
 
 	"github.com/pgha/toolkit/internal/sealed"
 	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
@@ -45,6 +46,9 @@ type State struct {
 	// all the same.
 	Box   *sealed.Box
 	Plain bool
+	// Choose says what becomes of each certificate when credentials are loaded; nil is AsDue for
+	// all. It is set before a load, by whoever has the state to itself.
+	Choose func(certs.Certificate) Choice
 }
 
 // temporary begins the names of files that are being written.

@@ -1,0 +1,373 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/timer"
+	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/certificates"
+)
+
+func certificatesCommand(out *terminal.Terminal) *cli.Command {
+	return &cli.Command{
+		Name: "certificates", Usage: "list and renew certificates, replace the authorities",
+		Description: "Whoever runs a cluster for years meets these two:\n\n" +
+			"   pgha-cli certificates renew --due --yes      what ends soon; run it every day\n" +
+			"   pgha-cli certificates rotate-ca etcd         the authority itself, with all that it " +
+			"has issued\n\n" +
+			"Neither restarts PostgreSQL or cuts a session.",
+		Subcommands: []*cli.Command{certificatesListCommand(out), certificatesRenewCommand(out),
+			certificatesRotateCommand(out), certificatesClientsCommand(out),
+			certificatesTimerCommand(out)},
+	}
+}
+
+func certificatesListCommand(out *terminal.Terminal) *cli.Command {
+	return &cli.Command{
+		Name: "list", Usage: "show every certificate: in the state directory, on disk, on the wire",
+		Description: "What servers show is asked for by a handshake from their own host: a program " +
+			"may not have read yet what lies on its disk.\n" +
+			"DUE means that less than a third of the lifetime is left; certificates renew replaces " +
+			"it.\n\n" +
+			"Exit code 0: all is well; 1: something has ended, is missing, or differs between these " +
+			"places; 2: something is due.",
+		Flags: []cli.Flag{outputFlag()},
+		Action: func(c *cli.Context) error {
+			return withCluster(c, out, pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true},
+				func(ctx context.Context, cl *pgha.Cluster) error {
+					found, err := cl.Certificates().List(ctx)
+					if err != nil {
+						return err
+					}
+					if wantsJSON(c) {
+						if err := out.JSON(found); err != nil {
+							return err
+						}
+					} else {
+						showCertificates(out, found)
+					}
+					switch {
+					case len(found.Problems()) > 0:
+						return exitCode(exitFailed)
+					case found.Due() > 0:
+						return exitCode(exitChanges)
+					}
+					return nil
+				})
+		},
+	}
+}
+
+func showCertificates(out *terminal.Terminal, found certificates.Inventory) {
+	w := out.Table()
+	fmt.Fprintln(w, "AUTHORITY\tROLE\tUNTIL\tDAYS\tSERIAL\t")
+	for _, a := range found.Authorities {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Role, until(a.NotAfter),
+			days(a.Seen), abbreviated(a.Serial), remark(out, a.Due, a.Problem))
+	}
+	fmt.Fprintln(w, "\nHOST\tCERTIFICATE\tAUTHORITY\tUNTIL\tDAYS\tON THE WIRE\t")
+	for _, c := range found.Certificates {
+		at := c.State
+		if c.Disk != nil {
+			at = *c.Disk
+		}
+		var shown []string
+		for _, s := range c.Wire {
+			shown = append(shown, fmt.Sprintf("%d %s", s.Port, abbreviated(s.Serial)))
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", dash(c.Host), c.Name, c.Authority,
+			until(at.NotAfter), days(at), dash(strings.Join(shown, ", ")),
+			remark(out, c.Due, c.Problem))
+	}
+	w.Flush()
+	for _, t := range found.Trust {
+		if t.Problem != "" {
+			out.Printf("%s %s %s: %s\n", out.Paint(terminal.Red, "!"), t.Host, t.File, t.Problem)
+		}
+	}
+	if n := found.Due(); n > 0 {
+		out.Printf("\n%d due: pgha-cli certificates renew --due\n", n)
+	}
+}
+
+// abbreviated is the beginning of a serial number, enough to compare two.
+func abbreviated(serial string) string { return dash(serial[:min(len(serial), 8)]) }
+
+func until(at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	return at.Format(time.DateOnly)
+}
+
+func days(s certificates.Seen) string {
+	if s.NotAfter.IsZero() {
+		return "-"
+	}
+	return fmt.Sprint(s.DaysLeft)
+}
+
+func remark(out *terminal.Terminal, due bool, problem string) string {
+	switch {
+	case problem != "":
+		return out.Paint(terminal.Red, problem)
+	case due:
+		return out.Paint(terminal.Yellow, "due")
+	}
+	return ""
+}
+
+func certificatesRenewCommand(out *terminal.Terminal) *cli.Command {
+	return &cli.Command{
+		Name: "renew", Usage: "issue certificates anew, and have everybody take them",
+		ArgsUsage: "[HOST...]",
+		Description: "Those that are due: with less than a third of their lifetime left, or not as " +
+			"the specification wants them. --all\n" +
+			"replaces every one. Nothing is restarted and no session is cut: Patroni, PostgreSQL, " +
+			"the poolers and pgBackRest read them\n" +
+			"again, etcd does for each handshake. In the end every server is asked what it " +
+			"shows.\n\n" +
+			"   pgha-cli certificates renew --due --yes       every day, from a timer: certificates " +
+			"timer\n" +
+			"   pgha-cli certificates renew --all postgres-02 after a key may have been seen\n\n" +
+			"A host that is down keeps what it has, and the others get theirs; the exit code is 1 " +
+			"then, if something of it was due.",
+		Flags: operationFlags(
+			&cli.BoolFlag{Name: "due", DisableDefaultText: true,
+				Usage: "those that need it; this is the default"},
+			&cli.BoolFlag{Name: "all", DisableDefaultText: true, Usage: "every one"}),
+		Action: func(c *cli.Context) error {
+			if c.Bool("due") && c.Bool("all") {
+				return usagef("certificates renew takes --due or --all")
+			}
+			return operate(c, out, operation[certificates.RenewResult]{
+				question: "Issue them?",
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (certificates.RenewResult, error) {
+					return cl.Certificates().Renew(ctx, certificates.RenewOptions{Operation: op,
+						All: c.Bool("all"), Hosts: c.Args().Slice()})
+				},
+				show: func(r certificates.RenewResult) {
+					out.Printf("%s after %s: %d certificates are new, %d servers show what they "+
+						"should\n", out.Paint(terminal.Green, "renewed"), r.Elapsed, len(r.Renewed),
+						r.Checked)
+				},
+			})
+		},
+	}
+}
+
+func certificatesRotateCommand(out *terminal.Terminal) *cli.Command {
+	return &cli.Command{
+		Name: "rotate-ca", Usage: "replace authorities, and every certificate of theirs",
+		ArgsUsage: "etcd|postgres|rest|backup|all...",
+		Description: "In three steps, each finished on all hosts before the next: both authorities " +
+			"are trusted; certificates of the new\n" +
+			"one are shown; the new one alone is trusted. Each is checked by handshakes from every " +
+			"host that dials a server. etcd's\n" +
+			"members are restarted twice, one at a time, the leader last; PostgreSQL is not, and " +
+			"no session is cut.\n\n" +
+			"   pgha-cli certificates rotate-ca all --dry-run\n" +
+			"   pgha-cli certificates rotate-ca postgres --pause     both are trusted; now give " +
+			"applications the new file\n" +
+			"   pgha-cli change continue                             and go on\n\n" +
+			"Applications that verify PostgreSQL's certificate (sslmode=verify-full) need the file " +
+			"with both before the second step:\n" +
+			"pgha-cli connection names it. Each step is recorded: when a run is cut off, any operator " +
+			"finishes it with change\n" +
+			"continue, or takes it back with change undo until the last step begins; that one deletes " +
+			"the former authority's key.\n" +
+			"A host that is down is refused, or left out with --without; the next apply brings it in.",
+		Flags: operationFlags(
+			&cli.BoolFlag{Name: "pause", DisableDefaultText: true,
+				Usage: "end once both authorities are trusted; change continue goes on"},
+			&cli.StringSliceFlag{Name: "without",
+				Usage: "leave `HOST` as it is, because it is down; may be repeated"}),
+		Action: func(c *cli.Context) error {
+			names := c.Args().Slice()
+			if len(names) == 0 {
+				return usagef("certificates rotate-ca wants etcd, postgres, rest, backup or all")
+			}
+			return operate(c, out, operation[certificates.RotateResult]{
+				question: "Replace " + strings.Join(names, ", ") + "?",
+				do: func(ctx context.Context, cl *pgha.Cluster,
+					op pgha.Operation) (certificates.RotateResult, error) {
+					own := cl.Certificates()
+					if slices.Contains(names, "all") {
+						names = own.AllAuthorities()
+					}
+					return own.RotateCA(ctx, certificates.RotateOptions{Operation: op,
+						Authorities: names, Pause: c.Bool("pause"),
+						Without: c.StringSlice("without")})
+				},
+				show: func(r certificates.RotateResult) { showRotated(out, r) },
+			})
+		},
+	}
+}
+
+func showRotated(out *terminal.Terminal, r certificates.RotateResult) {
+	if r.Paused {
+		out.Printf("%s after %s: both authorities of %s are trusted on all hosts (%d handshakes)\n"+
+			"next: give applications the file that pgha-cli connection names, then pgha-cli change "+
+			"continue; change undo takes it back\n", out.Paint(terminal.Yellow, "paused"), r.Elapsed,
+			r.Subject, r.Handshakes)
+		return
+	}
+	out.Printf("%s after %s: the authorities of %s and all their certificates are new, checked by "+
+		"%d handshakes\n", out.Paint(terminal.Green, "replaced"), r.Elapsed, r.Subject, r.Handshakes)
+	if len(r.LeftOut) > 0 {
+		out.Printf("left out: %s; pgha-cli apply brings it in\n", strings.Join(r.LeftOut, ", "))
+	}
+}
+
+func certificatesClientsCommand(out *terminal.Terminal) *cli.Command {
+	return &cli.Command{
+		Name: "clients", Usage: "show who is connected to PostgreSQL, from where, with which TLS",
+		Description: "For the time between the first and the second step of certificates rotate-ca " +
+			"postgres: NEW is yes for sessions that were\n" +
+			"opened since both authorities are trusted. Whether a client has the file with both a " +
+			"server cannot see. PostgreSQL sees the\n" +
+			"balancer's address of sessions through one.",
+		Flags: []cli.Flag{outputFlag()},
+		Action: func(c *cli.Context) error {
+			return withCluster(c, out, pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true},
+				func(ctx context.Context, cl *pgha.Cluster) error {
+					found, err := cl.Certificates().Clients(ctx)
+					if wantsJSON(c) {
+						return printAnswer(out, found, err)
+					}
+					w := out.Table()
+					fmt.Fprintln(w, "MEMBER\tROLE\tDATABASE\tFROM\tPROGRAM\tTLS\tSESSIONS\tNEWEST\tNEW")
+					for _, one := range found.Clients {
+						from, since := one.Address, "-"
+						if one.By != "" {
+							from += " (" + one.By + ")"
+						}
+						if found.Since != nil {
+							since = map[bool]string{true: "yes", false: "no"}[one.Since]
+						}
+						fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", one.Member, one.Role,
+							dash(one.Database), from, dash(one.Application), cmp.Or(one.TLS, "none"),
+							one.Sessions, onClock(one.Newest), since)
+					}
+					w.Flush()
+					return err
+				})
+		},
+	}
+}
+
+func certificatesTimerCommand(out *terminal.Terminal) *cli.Command {
+	with := func(do func(context.Context, timer.Timer) error) cli.ActionFunc {
+		return func(c *cli.Context) error {
+			if c.Bool("lab") {
+				return usagef("%s is for the cluster of a specification, not for the lab",
+					c.Command.HelpName)
+			}
+			t, err := renewalTimer(c)
+			if err != nil {
+				return err
+			}
+			return do(c.Context, t)
+		}
+	}
+	calendar := &cli.StringFlag{Name: "calendar", Value: "daily",
+		Usage: "`WHEN`, a calendar event of systemd such as Mon..Fri 03:00"}
+	return &cli.Command{
+		Name: "timer", Usage: "renew what is due by a systemd timer of this machine",
+		Description: "The authorities' keys are on this machine and on no host, so that it has to be " +
+			"the one that renews. The timer runs certificates\n" +
+			"renew --due --yes. For root it is the machine's, for others the user's own, which runs " +
+			"while nobody is logged in after\n" +
+			"loginctl enable-linger. There is no SSH agent then: ssh.identity_files of the " +
+			"specification have to do.\n\n" +
+			"   pgha-cli certificates timer install\n" +
+			"   pgha-cli certificates timer install --print     the units and a line for cron, for " +
+			"another scheduler",
+		Subcommands: []*cli.Command{
+			{
+				Name: "install", Usage: "write the timer and start it",
+				Flags: []cli.Flag{calendar, &cli.BoolFlag{Name: "print", DisableDefaultText: true,
+					Usage: "print the units and a line for cron, and change nothing"}},
+				Action: func(c *cli.Context) error {
+					return with(func(ctx context.Context, t timer.Timer) error {
+						if c.Bool("print") {
+							out.Printf("# %s.service\n%s\n# %s.timer\n%s\n# crontab\n%s\n", t.Name,
+								t.Service(), t.Name, t.Unit(), t.Cron())
+							return nil
+						}
+						if err := t.Install(ctx); err != nil {
+							return err
+						}
+						out.Printf("%s %s.timer in %s\n", out.Paint(terminal.Green, "installed"),
+							t.Name, t.Dir)
+						return nil
+					})(c)
+				},
+			},
+			{
+				Name: "remove", Usage: "stop the timer and delete it",
+				Action: with(func(ctx context.Context, t timer.Timer) error {
+					if err := t.Remove(ctx); err != nil {
+						return err
+					}
+					out.Printf("%s.timer is not there any more\n", t.Name)
+					return nil
+				}),
+			},
+			{
+				Name: "show", Usage: "show when it runs next, and how it ended last",
+				Description: "Exit code 1 when there is no timer, when it does not run, and when its " +
+					"last run failed.",
+				Action: with(func(ctx context.Context, t timer.Timer) error {
+					if !t.Installed() {
+						out.Printf("there is no timer; pgha-cli certificates timer install makes one\n")
+						return exitCode(exitFailed)
+					}
+					s, err := t.Look(ctx)
+					if err != nil {
+						return err
+					}
+					out.Printf("%s.timer in %s\nnext: %s\nlast: %s, %s\n", t.Name, t.Dir,
+						dash(s.Next), cmp.Or(s.Last, "never"), s.Result)
+					if !s.Active || s.Result != "success" {
+						return exitCode(exitFailed)
+					}
+					return nil
+				}),
+			},
+		},
+	}
+}
+
+// renewalTimer is the timer of the specification's cluster.
+func renewalTimer(c *cli.Context) (timer.Timer, error) {
+	file, err := filepath.Abs(c.String("spec"))
+	if err != nil {
+		return timer.Timer{}, err
+	}
+	sp, err := loadFile(file)
+	if err != nil {
+		return timer.Timer{}, err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return timer.Timer{}, err
+	}
+	return timer.Here(timer.Timer{Name: "pgha-certificates-" + sp.Cluster,
+		Purpose:  "Renewal of the certificates of " + sp.Cluster,
+		Calendar: cmp.Or(c.String("calendar"), "daily"),
+		Command: []string{program, "--spec", file, "certificates", "renew", "--due",
+			"--yes"}})
+}

@@ -215,11 +215,11 @@ func TestSteps(t *testing.T) {
 func TestUndoWithoutTheKey(t *testing.T) {
 	t.Parallel()
 	w, c := newWork(t)
-	former, err := w.state.Fingerprint(layout.EtcdAuthority)
+	former, err := w.state.Replacement(layout.EtcdAuthority).Issuing()
 	if err == nil {
-		err = errors.Join(w.state.Introduce(w.Spec, layout.EtcdAuthority),
-			w.state.AdoptAuthority(layout.EtcdAuthority),
-			w.state.CloseWayBack(layout.EtcdAuthority))
+		err = errors.Join(w.state.Replacement(layout.EtcdAuthority).Introduce(w.Spec),
+			w.state.Replacement(layout.EtcdAuthority).Adopt(),
+			w.state.Replacement(layout.EtcdAuthority).CloseWayBack())
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -141,10 +141,10 @@ func (c Certificates) AllAuthorities() []string {
 // former is the fingerprint of the authority that is to be replaced. Where a replacement was begun
 // without a record, as before there were any, it is that of the one of before.
 func (c Certificates) former(authority string) (string, error) {
-	if c.site.State.RotationOf(authority).Old {
-		return c.site.State.Fingerprint(authority + "-old")
+	if c.site.State.Replacement(authority).Progress().Old {
+		return c.site.State.Replacement(authority).Former()
 	}
-	return c.site.State.Fingerprint(authority)
+	return c.site.State.Replacement(authority).Issuing()
 }
 
 // Is tells whether a record is of an authority's replacement, which Continue and Undo of this
@@ -174,11 +174,11 @@ func (c Certificates) Undo(ctx context.Context, r procedure.Record,
 		return RotateResult{}, err
 	}
 	for authority, former := range o.Former {
-		now, err := c.site.State.Fingerprint(authority)
+		now, err := c.site.State.Replacement(authority).Issuing()
 		if err != nil {
 			return RotateResult{}, err
 		}
-		if r := c.site.State.RotationOf(authority); now != former && !r.Reversible {
+		if r := c.site.State.Replacement(authority).Progress(); now != former && !r.Reversible {
 			return RotateResult{}, errs.WithNext(fmt.Errorf("%w: %s", vault.ErrNoWayBack,
 				name(authority)), errs.Text("it can only be finished: %s",
 				errs.Verb("change", "continue")))

@@ -154,7 +154,7 @@ func (w *work) each(f func(authority string) error) error {
 
 // trust makes all hosts trust both authorities.
 func (w *work) trust(ctx context.Context) error {
-	err := w.each(func(a string) error { return w.state.Introduce(w.Spec, a) })
+	err := w.each(func(a string) error { return w.state.Replacement(a).Introduce(w.Spec) })
 	if err == nil {
 		err = w.deploy(ctx)
 	}
@@ -170,10 +170,10 @@ func (w *work) trust(ctx context.Context) error {
 // switchOver makes all servers show certificates of the new authorities.
 func (w *work) switchOver(ctx context.Context) error {
 	err := w.each(func(a string) error {
-		if err := w.state.AdoptAuthority(a); err != nil {
+		if err := w.state.Replacement(a).Adopt(); err != nil {
 			return err
 		}
-		if now, err := w.state.Fingerprint(a); err != nil || now == w.Former[a] {
+		if now, err := w.state.Replacement(a).Issuing(); err != nil || now == w.Former[a] {
 			return errors.Join(err, fmt.Errorf("%w: %w", errs.ErrRefused, errLost))
 		}
 		return nil
@@ -189,7 +189,7 @@ func (w *work) switchOver(ctx context.Context) error {
 
 // revert makes all servers show certificates of the former authorities again.
 func (w *work) revert(ctx context.Context) error {
-	err := w.each(func(a string) error { return w.state.RevertAuthority(a, w.Former[a]) })
+	err := w.each(func(a string) error { return w.state.Replacement(a).Revert(w.Former[a]) })
 	if err == nil {
 		err = w.deploy(ctx)
 	}
@@ -201,7 +201,7 @@ func (w *work) revert(ctx context.Context) error {
 
 // drop makes all hosts trust the authority in force alone.
 func (w *work) drop(ctx context.Context) error {
-	err := w.each(w.state.CloseWayBack)
+	err := w.each(func(a string) error { return w.state.Replacement(a).CloseWayBack() })
 	if err == nil {
 		err = w.deploy(ctx)
 	}
@@ -212,7 +212,7 @@ func (w *work) drop(ctx context.Context) error {
 		err = w.checkFormer(ctx)
 	}
 	if err == nil {
-		err = w.each(w.state.ForgetAuthority)
+		err = w.each(func(a string) error { return w.state.Replacement(a).Forget() })
 	}
 	return err
 }
@@ -304,7 +304,7 @@ func (w *work) checkFormer(ctx context.Context) error {
 	}
 	var trials []trial
 	for _, p := range peers {
-		former, shown, err := w.state.Witness(p.to.Authority)
+		former, shown, err := w.state.Replacement(p.to.Authority).Witness()
 		if err != nil {
 			return err
 		}

@@ -21,13 +21,13 @@ import (
 // On a planning target it only records what it would change.
 func SetCertificates(ctx context.Context, o Options) error {
 	o = o.withDefaults()
-	if err := o.setCertificates(ctx); err != nil {
+	if err := setCertificates(ctx, o); err != nil {
 		return fmt.Errorf("set etcd's certificates: %w", err)
 	}
 	return nil
 }
 
-func (o Options) setCertificates(ctx context.Context) error {
+func setCertificates(ctx context.Context, o Options) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (o Options) setCertificates(ctx context.Context) error {
 		return err
 	}
 	err = o.each(ctx, func(ctx context.Context, _ int, m Member) error {
-		_, err := m.Target.Ensure(ctx, o.certificates(m), o.environmentFile(m, formed))
+		_, err := m.Target.Ensure(ctx, certificates(o, m), o.environmentFile(m, formed))
 		return err
 	})
 	if err != nil {
@@ -53,7 +53,7 @@ func (o Options) setCertificates(ctx context.Context) error {
 
 // certificates are those of a member with what it trusts. etcd reads a certificate and its key at
 // every handshake: one without the other would end TLS.
-func (o Options) certificates(m Member) remote.Together {
+func certificates(o Options, m Member) remote.Together {
 	l := Layout(o)
 	list := remote.Together{l.Place(CAFile, o.CA)}
 	if o.Revoked != nil {

@@ -49,7 +49,7 @@ func (o Options) resources(m Member, how entry) []remote.Resource {
 	return []remote.Resource{
 		remote.User{Name: user, Home: o.DataDir},
 		l.Folder(configDir), l.Folder(certDir), l.Folder(o.DataDir),
-		o.certificates(m),
+		certificates(o, m),
 		o.environmentFile(m, how),
 		l.Place(unitFile, o.service()),
 		l.Place(etcdctlPath, o.etcdctl(m)),

@@ -37,11 +37,11 @@ func TestCertificates(t *testing.T) {
 	s.awaitHealthy(t)
 	for _, p := range []part{
 		{"renewed", testRenewed},
-		{"each authority", testEachAuthority},
 		{"all authorities", testAllAuthorities},
-		{"killed and continued", testRotationKilled},
 		{"killed and undone", testRotationUndone},
+		{"killed and continued", testRotationKilled},
 		{"left out", testRotationWithout},
+		{"each authority", testEachAuthority},
 	} {
 		runPart(t, p.name, func(t *testing.T) { p.run(t, s) })
 	}

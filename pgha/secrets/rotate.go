@@ -69,7 +69,7 @@ func RotateSecrets(ctx context.Context, c *site.Site, opts RotateOptions) (Rotat
 	var result RotateResult
 	s := c.State
 	unfinished := s.Unfinished()
-	if s.RotationOf(layout.PatroniAuthority).Unfinished() {
+	if s.Replacement(layout.PatroniAuthority).Progress().Unfinished() {
 		unfinished = append(unfinished, secretREST)
 	}
 	if unfinishedPooler(s) {

@@ -19,7 +19,7 @@ func revokedFile() string { return CAFile(layout.EtcdAuthority, ".crl") }
 // way back is closed that of the authority of before, whose certificates are trusted as long. etcd
 // looks for serial numbers, whoever signed the list.
 func (s *State) revokedBy(ca *pki.CA) ([]byte, error) {
-	if s.RotationOf(layout.EtcdAuthority).Reversible {
+	if s.Replacement(layout.EtcdAuthority).Progress().Reversible {
 		if list, err := s.Read(revokedFile()); err == nil {
 			return list, nil
 		}

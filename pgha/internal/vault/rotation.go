@@ -36,10 +36,20 @@ type Rotation struct {
 // Unfinished tells whether a replacement was begun and not finished.
 func (r Rotation) Unfinished() bool { return r.Next || r.Old }
 
-// RotationOf tells how far the replacement of an authority is.
-func (s *State) RotationOf(authority string) Rotation {
+// Replacement is the replacement of one authority, in a state directory.
+type Replacement struct {
+	state     *State
+	authority string
+}
+
+// Replacement returns that of an authority, whether one is under way or not.
+func (s *State) Replacement(authority string) Replacement { return Replacement{s, authority} }
+
+// Progress tells how far it is.
+func (p Replacement) Progress() Rotation {
+	authority := p.authority
 	there := func(name, suffix string) bool {
-		_, there := s.File(CAFile(name, suffix))
+		_, there := p.state.File(CAFile(name, suffix))
 		return there
 	}
 	r := Rotation{Next: there(nextName(authority), ".crt"), Old: there(oldName(authority), ".crt")}
@@ -51,7 +61,7 @@ func (s *State) RotationOf(authority string) Rotation {
 func (s *State) Rotating() []string {
 	var list []string
 	for _, name := range append(Authorities(), layout.BackupAuthority) {
-		if s.RotationOf(name).Unfinished() {
+		if s.Replacement(name).Progress().Unfinished() {
 			list = append(list, name)
 		}
 	}
@@ -62,13 +72,13 @@ func (s *State) Rotating() []string {
 // have to be trusted: more than one while it is replaced.
 func (s *State) Issuer(sp *spec.Spec, authority string) (ca *pki.CA, trust []byte, err error) {
 	name, other := authority, nextName(authority)
-	r := s.RotationOf(authority)
+	r := s.Replacement(authority).Progress()
 	switch {
 	case r.Next && r.Old && s.ReadOnly:
 		// The next one is being put in force: what of that is written is not known here.
 		name, other = nextName(authority), oldName(authority)
 	case r.Next && r.Old:
-		if err := s.AdoptAuthority(authority); err != nil {
+		if err := s.Replacement(authority).Adopt(); err != nil {
 			return nil, nil, err
 		}
 		other = oldName(authority)
@@ -98,8 +108,9 @@ func (s *State) Issuer(sp *spec.Spec, authority string) (ca *pki.CA, trust []byt
 
 // Introduce makes a second authority, which is to be trusted from then on. Where a replacement is
 // under way it does nothing.
-func (s *State) Introduce(sp *spec.Spec, authority string) error {
-	if s.RotationOf(authority).Unfinished() {
+func (p Replacement) Introduce(sp *spec.Spec) error {
+	s, authority := p.state, p.authority
+	if p.Progress().Unfinished() {
 		return nil
 	}
 	// A key without its certificate is of a run that was cut off, and was never used.
@@ -110,10 +121,11 @@ func (s *State) Introduce(sp *spec.Spec, authority string) error {
 	return err
 }
 
-// AdoptAuthority puts the next authority in force, and keeps the one of before with its key. Cut
+// Adopt puts the next authority in force, and keeps the one of before with its key. Cut
 // off anywhere it is finished by calling it again. Without a next one it does nothing.
-func (s *State) AdoptAuthority(authority string) error {
-	if !s.RotationOf(authority).Next {
+func (p Replacement) Adopt() error {
+	s, authority := p.state, p.authority
+	if !p.Progress().Next {
 		return nil
 	}
 	now, err := s.Read(CAFile(authority, ".crt"))
@@ -127,20 +139,21 @@ func (s *State) AdoptAuthority(authority string) error {
 	old, _ := s.File(CAFile(oldName(authority), ".crt"))
 	if !bytes.Equal(now, next) && !bytes.Equal(now, old) {
 		// The certificate of the old one comes last: with it the next one counts.
-		err = s.copyAuthority(authority, oldName(authority))
+		err = p.copy(authority, oldName(authority))
 	}
 	if err == nil {
-		err = s.copyAuthority(nextName(authority), authority)
+		err = p.copy(nextName(authority), authority)
 	}
 	if err != nil {
 		return fmt.Errorf("adopt the new %s authority: %w", authority, err)
 	}
-	return s.removeAuthority(nextName(authority))
+	return p.remove(nextName(authority))
 }
 
-// copyAuthority copies key and certificate, in this order: without the certificate the key means
+// copy copies key and certificate, in this order: without the certificate the key means
 // nothing.
-func (s *State) copyAuthority(from, to string) error {
+func (p Replacement) copy(from, to string) error {
+	s := p.state
 	for _, suffix := range []string{".key", ".crt"} {
 		content, err := s.Read(CAFile(from, suffix))
 		if err == nil {
@@ -153,7 +166,8 @@ func (s *State) copyAuthority(from, to string) error {
 	return nil
 }
 
-func (s *State) removeAuthority(name string) error {
+func (p Replacement) remove(name string) error {
+	s := p.state
 	if err := s.Remove(CAFile(name, ".crt")); err != nil {
 		return err
 	}
@@ -163,17 +177,17 @@ func (s *State) removeAuthority(name string) error {
 // ErrNoWayBack: the key of the authority of before is gone.
 var ErrNoWayBack = errs.New(errs.Refused, "the key of the former authority is deleted")
 
-// RevertAuthority puts the authority with this fingerprint (pki.Info.SHA256) in force again, and
+// Revert puts the authority with this fingerprint (pki.Info.SHA256) in force again, and
 // forgets a second one that has issued nothing. Safe to repeat. ErrNoWayBack where its key is gone.
-func (s *State) RevertAuthority(authority, former string) error {
-	r := s.RotationOf(authority)
+func (p Replacement) Revert(former string) error {
+	authority, r := p.authority, p.Progress()
 	if r.Next && r.Old {
-		if err := s.AdoptAuthority(authority); err != nil {
+		if err := p.Adopt(); err != nil {
 			return err
 		}
 		r.Next = false
 	}
-	now, err := s.Fingerprint(authority)
+	now, err := p.Issuing()
 	if err != nil {
 		return err
 	}
@@ -181,21 +195,27 @@ func (s *State) RevertAuthority(authority, former string) error {
 		if !r.Next {
 			return nil
 		}
-		return s.removeAuthority(nextName(authority))
+		return p.remove(nextName(authority))
 	}
-	old, err := s.Fingerprint(oldName(authority))
+	old, err := p.Former()
 	if err != nil || old != former || !r.Reversible {
 		return fmt.Errorf("%w: %s", ErrNoWayBack, authority)
 	}
-	if err := s.copyAuthority(oldName(authority), nextName(authority)); err != nil {
+	if err := p.copy(oldName(authority), nextName(authority)); err != nil {
 		return fmt.Errorf("bring the former %s authority back: %w", authority, err)
 	}
-	return s.AdoptAuthority(authority)
+	return p.Adopt()
 }
 
-// Fingerprint is that of the certificate of an authority's file, by its name there.
-func (s *State) Fingerprint(name string) (string, error) {
-	text, err := s.Read(CAFile(name, ".crt"))
+// Issuing is the fingerprint of the authority that is in force, and Former that of the one of
+// before, which is an error where there is none.
+func (p Replacement) Issuing() (string, error) { return p.fingerprint(p.authority) }
+
+// Former is the fingerprint of the authority of before.
+func (p Replacement) Former() (string, error) { return p.fingerprint(oldName(p.authority)) }
+
+func (p Replacement) fingerprint(name string) (string, error) {
+	text, err := p.state.Read(CAFile(name, ".crt"))
 	if err != nil {
 		return "", fmt.Errorf("load the %s authority: %w", name, err)
 	}
@@ -213,8 +233,9 @@ func witness(authority string) string { return filepath.Join("certs", "former-"+
 // CloseWayBack deletes the key of the authority of before, so that it issues nothing any more, and
 // is trusted no more from the next load on. A certificate of it that ends in a day stays as a
 // witness. Without that key it does nothing.
-func (s *State) CloseWayBack(authority string) error {
-	if !s.RotationOf(authority).Reversible {
+func (p Replacement) CloseWayBack() error {
+	s, authority := p.state, p.authority
+	if !p.Progress().Reversible {
 		return nil
 	}
 	cert, err := s.Read(CAFile(oldName(authority), ".crt"))
@@ -243,7 +264,8 @@ func (s *State) CloseWayBack(authority string) error {
 
 // Witness returns the certificate of the authority of before, and one that it has issued, with which
 // nobody must be let in any more; zero values where there is none.
-func (s *State) Witness(authority string) (former []byte, shown pki.KeyPair, err error) {
+func (p Replacement) Witness() (former []byte, shown pki.KeyPair, err error) {
+	s, authority := p.state, p.authority
 	former, err = s.Read(CAFile(oldName(authority), ".crt"))
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -259,8 +281,9 @@ func (s *State) Witness(authority string) (former []byte, shown pki.KeyPair, err
 	return former, pki.KeyPair{Cert: cert, Key: pki.NewSecret(key)}, nil
 }
 
-// ForgetAuthority ends the replacement: nothing of the authority of before stays.
-func (s *State) ForgetAuthority(authority string) error {
+// Forget ends the replacement: nothing of the authority of before stays.
+func (p Replacement) Forget() error {
+	s, authority := p.state, p.authority
 	for _, name := range []string{witness(authority) + ".crt", witness(authority) + ".key",
 		CAFile(oldName(authority), ".key"), CAFile(oldName(authority), ".crt")} {
 		if err := s.Remove(name); err != nil {

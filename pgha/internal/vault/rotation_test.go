@@ -62,12 +62,12 @@ func introduced(t *testing.T) *rotated {
 	s, first := load(t, sp)
 	r := &rotated{T: t, State: s, sp: sp, oldCA: first.PatroniCA, original: first,
 		oldLeaf: first.Hosts["pg1"][layout.RESTServer].Cert}
-	if s.RotationOf(rest).Unfinished() || len(s.Rotating()) > 0 {
+	if s.Replacement(rest).Progress().Unfinished() || len(s.Rotating()) > 0 {
 		t.Error("a rotation is unfinished before it was begun")
 	}
-	r.former = must(s.Fingerprint(rest))(t)
+	r.former = must(s.Replacement(rest).Issuing())(t)
 	for range 2 { // safe to repeat
-		if err := s.Introduce(sp, rest); err != nil {
+		if err := s.Replacement(rest).Introduce(sp); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -99,7 +99,7 @@ func (r *rotated) look() *vault.Credentials {
 
 func (r *rotated) adopt() {
 	r.Helper()
-	if err := r.AdoptAuthority(rest); err != nil {
+	if err := r.Replacement(rest).Adopt(); err != nil {
 		r.Fatal(err)
 	}
 }
@@ -127,7 +127,7 @@ func TestAuthorityAtEachStage(t *testing.T) {
 		pki.VerifyOptions{Usage: pki.ServerUsage}); err != nil {
 		t.Errorf("what hosts get is not of the new one: %v", err)
 	}
-	if err := r.CloseWayBack(rest); err != nil {
+	if err := r.Replacement(rest).CloseWayBack(); err != nil {
 		t.Fatal(err)
 	}
 	third := reload(t, r.State, r.sp)
@@ -135,15 +135,15 @@ func TestAuthorityAtEachStage(t *testing.T) {
 	if !bytes.Equal(third.PatroniCA, r.newCA) {
 		t.Error("the old authority is still trusted")
 	}
-	former, shown, err := r.Witness(rest)
+	former, shown, err := r.Replacement(rest).Witness()
 	if err != nil || !bytes.Equal(former, r.oldCA) || pki.Verify(shown.Cert, r.oldCA,
 		pki.VerifyOptions{Usage: pki.ClientUsage}) != nil {
 		t.Errorf("there is no witness: %v", err)
 	}
-	if err := r.RevertAuthority(rest, r.former); !errors.Is(err, vault.ErrNoWayBack) {
+	if err := r.Replacement(rest).Revert(r.former); !errors.Is(err, vault.ErrNoWayBack) {
 		t.Errorf("without the key of the old one: %v", err)
 	}
-	if err := r.ForgetAuthority(rest); err != nil || r.RotationOf(rest).Unfinished() {
+	if err := r.Replacement(rest).Forget(); err != nil || r.Replacement(rest).Progress().Unfinished() {
 		t.Errorf("unfinished at the end: %v", err)
 	}
 	for _, name := range []string{vault.CAFile(rest+"-next", ".crt"),
@@ -176,7 +176,7 @@ func TestAdoptingCutOff(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if !r.RotationOf(rest).Unfinished() {
+		if !r.Replacement(rest).Progress().Unfinished() {
 			t.Errorf("after %d files it passes for finished", cut)
 		}
 		fits(t, "looked at half way", r.look(), r.both, r.newLeaf)
@@ -203,14 +203,14 @@ func TestRevertedAuthority(t *testing.T) {
 	revert := func(r *rotated) {
 		r.Helper()
 		for range 2 {
-			if err := r.RevertAuthority(rest, r.former); err != nil {
+			if err := r.Replacement(rest).Revert(r.former); err != nil {
 				r.Fatal(err)
 			}
 		}
 	}
 	r := introduced(t)
 	revert(r)
-	if r.RotationOf(rest).Unfinished() || !bytes.Equal(r.look().PatroniCA, r.oldCA) {
+	if r.Replacement(rest).Progress().Unfinished() || !bytes.Equal(r.look().PatroniCA, r.oldCA) {
 		t.Error("one that was only introduced is not forgotten")
 	}
 	r = introduced(t)
@@ -218,7 +218,7 @@ func TestRevertedAuthority(t *testing.T) {
 	revert(r)
 	r.whole(-1, r.oldCA, r.oldKey, r.newCA, r.newKey)
 	fits(t, "reverted", reload(t, r.State, r.sp), r.both, r.newLeaf)
-	if err := r.CloseWayBack(rest); err != nil {
+	if err := r.Replacement(rest).CloseWayBack(); err != nil {
 		t.Fatal(err)
 	}
 	if got := reload(t, r.State, r.sp); !bytes.Equal(got.PatroniCA, r.oldCA) {
@@ -252,14 +252,14 @@ func TestRevokedStaysRevoked(t *testing.T) {
 	if bytes.Equal(list, first.EtcdRevoked) {
 		t.Fatal("nothing was revoked")
 	}
-	if err := errors.Join(s.Introduce(sp, layout.EtcdAuthority),
-		s.AdoptAuthority(layout.EtcdAuthority)); err != nil {
+	if err := errors.Join(s.Replacement(layout.EtcdAuthority).Introduce(sp),
+		s.Replacement(layout.EtcdAuthority).Adopt()); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(reload(t, s, &less).EtcdRevoked, list) {
 		t.Error("what was revoked opens etcd again")
 	}
-	if err := s.CloseWayBack(layout.EtcdAuthority); err != nil {
+	if err := s.Replacement(layout.EtcdAuthority).CloseWayBack(); err != nil {
 		t.Fatal(err)
 	}
 	if got := reload(t, s, &less).EtcdRevoked; bytes.Equal(got, list) {

@@ -60,15 +60,15 @@ func setCertificates(ctx context.Context, o Options, names ...string) error {
 		if m.Target.LeftOut {
 			continue
 		}
-		if err := c.setCertificates(ctx, m, names); err != nil {
+		if err := setCertificatesOf(ctx, c, m, names); err != nil {
 			return remote.OnHost(m.Target.Name, err)
 		}
 	}
 	return nil
 }
 
-// setCertificates gives a member its certificates of these names, and the authorities beside them.
-func (c *operator) setCertificates(ctx context.Context, m Member, names []string) error {
+// setCertificatesOf gives a member its certificates of these names, and the authorities beside them.
+func setCertificatesOf(ctx context.Context, c *operator, m Member, names []string) error {
 	var wanted, paths []string
 	for _, name := range names {
 		at := layout.CertificateOf(name)

@@ -163,7 +163,7 @@ func (w *renewal) run(ctx context.Context) error {
 		}
 	}
 	on := *w.Job
-	on.Site = w.Site.LeavingOut(away)
+	on.Site, on.Lenient = w.Site.LeavingOut(away), false
 	if err := deploy(ctx, &on, every()); err != nil {
 		return err
 	}

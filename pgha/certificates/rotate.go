@@ -212,6 +212,7 @@ func (c Certificates) carryOut(ctx context.Context, o order, r procedure.Record,
 	}
 	err = engine.Operate(ctx, left, r.Verb, opts.Operation, job.LockHosts,
 		func(ctx context.Context, run *job.Job) error {
+			run.Lenient = false // a host without a connection is left out, or was refused
 			w := &work{Job: run, order: o, pause: opts.Pause && !r.Undoing}
 			defer func() { result.Handshakes, result.Reached = w.handshakes, r.Reached }()
 			err := w.carryOut(ctx, &r)
@@ -285,6 +286,7 @@ func (w *work) refuse(ctx context.Context) error {
 // are about the authorities alone.
 func (w *work) refuseDifferent(ctx context.Context) error {
 	rehearsed := w.Rehearsed()
+	rehearsed.Lenient = false
 	if err := deploy(ctx, rehearsed, w.authorities()); err != nil {
 		return errs.WithKind(err, errs.Refused)
 	}

@@ -92,9 +92,10 @@ func (s site) undisturbed(t *testing.T, f func()) {
 			})
 		}
 	})
+	end := sync.OnceFunc(func() { stop(); all.Wait() })
+	defer end() // also when f ends the test
 	f()
-	stop()
-	all.Wait()
+	end()
 	result, err := w.Stop(t.Context())
 	if err != nil {
 		t.Fatal(err)

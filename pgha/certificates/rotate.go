@@ -124,6 +124,9 @@ func (c Certificates) RotateCA(ctx context.Context, opts RotateOptions) (RotateR
 	if len(o.Former) == 0 {
 		return RotateResult{}, fmt.Errorf("%w: no authority is named", patroni.ErrInvalid)
 	}
+	if err := c.site.Writable(); err != nil && !opts.DryRun {
+		return RotateResult{}, err
+	}
 	if err := c.judge(ctx); err != nil {
 		return RotateResult{}, err
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/procedure"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 func authority(t *testing.T, name string) *pki.CA {
@@ -303,5 +304,31 @@ func TestJudged(t *testing.T) {
 	}
 	if got := fingerprints(bytes.Join([][]byte{cr.EtcdCA, cr.PatroniCA}, nil)); len(got) != 2 {
 		t.Errorf("fingerprints %q", got)
+	}
+}
+
+// TestRestartsWithoutAHost: two of three members of etcd have no quorum while one restarts.
+func TestRestartsWithoutAHost(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		authority, away string
+		refused         bool
+	}{
+		{layout.EtcdAuthority, "", false}, {layout.EtcdAuthority, "pg3", true},
+		{layout.EtcdAuthority, "lb1", false}, {layout.PostgresAuthority, "pg3", false},
+	} {
+		w, _ := newWork(t)
+		w.Former = map[string]string{tt.authority: "x"}
+		if tt.away != "" {
+			h, err := w.Spec.Host(tt.away)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.Site = w.LeavingOut([]spec.Host{h})
+		}
+		if err := w.refuseRestarts(); (err != nil) != tt.refused ||
+			tt.refused && errs.KindOf(err) != errs.Refused {
+			t.Errorf("%+v: %v", tt, err)
+		}
 	}
 }

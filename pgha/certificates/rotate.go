@@ -246,8 +246,26 @@ func (w *work) alone(ctx context.Context, fresh bool, r *procedure.Record) error
 	return nil
 }
 
+// refuseRestarts refuses to leave hosts of etcd out where the others have no quorum while one of them
+// restarts.
+func (w *work) refuseRestarts() error {
+	all := w.Spec.EtcdHosts()
+	there := site.Without(all, w.LeftOut())
+	if len(there) == len(all) || len(there)-1 >= len(all)/2+1 ||
+		!slices.Contains(w.authorities(), layout.EtcdAuthority) {
+		return nil
+	}
+	away := strings.Join(site.HostNames(site.Without(all, there)), ", ")
+	return errs.WithNext(fmt.Errorf("%w: etcd's members restart where its authority is replaced, and "+
+		"without %s the others have no quorum meanwhile: writes would stop", errs.ErrRefused, away),
+		errs.Text("replace the other authorities now, and that of etcd when %s is back", away))
+}
+
 // refuse says why it must not begin now.
 func (w *work) refuse(ctx context.Context) error {
+	if err := w.refuseRestarts(); err != nil {
+		return err
+	}
 	if former, err := status.Former(ctx, w.Site); err == nil && len(former) > 0 {
 		return status.LeftBehind(former)
 	}

@@ -98,8 +98,5 @@ type Backups = restore.Backups
 // Backups returns those of the cluster. It contacts no host.
 func (c *Cluster) Backups() Backups { return restore.Of(c.site) }
 
-// Certificates are a cluster's certificates and the authorities that issue them.
-type Certificates = certificates.Certificates
-
-// Certificates returns those of the cluster. It contacts no host.
-func (c *Cluster) Certificates() Certificates { return certificates.Of(c.site) }
+// Certificates returns the cluster's certificates and authorities. It contacts no host.
+func (c *Cluster) Certificates() certificates.Certificates { return certificates.Of(c.site) }

@@ -20,6 +20,7 @@ import (
 	"github.com/pgha/toolkit/pgha/accept"
 	"github.com/pgha/toolkit/pgha/advisor/measure"
 	"github.com/pgha/toolkit/pgha/backup"
+	"github.com/pgha/toolkit/pgha/certificates"
 	"github.com/pgha/toolkit/pgha/connstring"
 	"github.com/pgha/toolkit/pgha/doctor/checkup"
 	"github.com/pgha/toolkit/pgha/drill"
@@ -80,6 +81,7 @@ func configured() []any {
 		provision.PlanOptions{},
 		recovery.FromOptions{}, recovery.TakeOverOptions{}, lab.WipeOptions{},
 		pooler.Options{}, pooler.PauseOptions{}, backup.Options{}, restore.Options{}, restore.TakeOptions{},
+		certificates.RenewOptions{}, certificates.RotateOptions{},
 		hosts.Options{}, hosts.AddOptions{}, hosts.RemoveOptions{}, hosts.ReplaceOptions{},
 		query.QueryOptions{}, secrets.RotateOptions{}, settings.SetConfigOptions{},
 		verify.DeepVerifyOptions{},

@@ -78,7 +78,8 @@ type Cluster struct {
 // the commands of the spec that print passwords are run first, and names of hosts are looked up.
 // Credentials that do not exist yet, or are due, are made in memory: Apply writes them to the state
 // directory before its first change. Connect changes nothing, neither on the hosts nor on this
-// machine. Errors of several hosts come together, in the spec's order.
+// machine. A state directory of another cluster is refused (ErrRefused) before any host is contacted.
+// Errors of several hosts come together, in the spec's order.
 func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, error) {
 	s, err := site.Connect(ctx, sp, site.Options(opts))
 	if err != nil {

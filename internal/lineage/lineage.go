@@ -35,6 +35,12 @@ var (
 		"this one")
 	// ErrOtherCluster: the state directory belongs to a cluster of another name, or on other hosts.
 	ErrOtherCluster = errors.New("the state directory belongs to another cluster")
+	// ErrOtherData: the cluster's PostgreSQL is not the one that the state directory knows.
+	ErrOtherData = errors.New("the databases are others than the ones that the state directory " +
+		"belongs to")
+	// ErrOtherEtcd: its databases are the known ones, or none are there, and its etcd is not the
+	// one that the state directory knows.
+	ErrOtherEtcd = errors.New("etcd is another one than the state directory belongs to")
 	// ErrNewer: a record was written by a later version of this program.
 	ErrNewer = errors.New("written by a later version of pgha")
 
@@ -145,6 +151,21 @@ func ParseNote(text []byte) (Note, error) {
 		err = errors.New("it is not complete")
 	}
 	return n, err
+}
+
+// JudgeFound compares what the directory knows of PostgreSQL and etcd with what was found, "" for
+// what is not there: nil, ErrOtherData or ErrOtherEtcd. What is not known is content with anything.
+func (s State) JudgeFound(systemIdentifier, etcdCluster string) error {
+	differs := func(known, found string) bool { return known != "" && found != "" && known != found }
+	switch {
+	case differs(s.SystemIdentifier, systemIdentifier):
+		return fmt.Errorf("%w: their system identifier is %s, and the known one is %s",
+			ErrOtherData, systemIdentifier, s.SystemIdentifier)
+	case differs(s.EtcdCluster, etcdCluster):
+		return fmt.Errorf("%w: its cluster's identifier is %s, and the known one is %s",
+			ErrOtherEtcd, etcdCluster, s.EtcdCluster)
+	}
+	return nil
 }
 
 // JudgeUse tells whether the directory may be used for a cluster of that name on these addresses of

@@ -39,13 +39,16 @@ func (c *Site) JudgeState(notes map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	refuse := func(err error, hint string) error {
-		return remote.WithHint(fmt.Errorf("%w: %s: %w", errs.ErrRefused, c.State.Dir, err), hint)
+	if err := c.judgeUse(id); err != nil {
+		return err
 	}
-	if err := id.JudgeUse(c.Spec.Cluster, vault.DatabaseAddresses(c.Spec)); err != nil {
-		return refuse(err,
-			"give this specification a state_dir of its own: two clusters that share one replace "+
-				"each other's certificates")
+	return c.judgeNotes(id, notes)
+}
+
+// judgeNotes compares what the state directory says of itself with what hosts remember.
+func (c *Site) judgeNotes(id lineage.State, notes map[string][]byte) error {
+	refuse := func(err error, hint string) error {
+		return remote.WithHint(c.refused(err), hint)
 	}
 	for _, h := range c.Spec.Hosts {
 		note, err := lineage.ParseNote(notes[h.Name])
@@ -69,6 +72,26 @@ func (c *Site) JudgeState(notes map[string][]byte) error {
 		}
 	}
 	return nil
+}
+
+// refused says which state directory is the reason.
+func (c *Site) refused(err error) error {
+	return fmt.Errorf("%w: %s: %w", errs.ErrRefused, c.State.Dir, err)
+}
+
+// judgeUse refuses the state directory of another specification.
+func (c *Site) judgeUse(id lineage.State) error {
+	addresses := vault.DatabaseAddresses(c.Spec)
+	if len(c.unlocated) > 0 { // who has no address cannot have another one
+		addresses = append(addresses, id.Addresses...)
+	}
+	err := id.JudgeUse(c.Spec.Cluster, addresses)
+	if err == nil {
+		return nil
+	}
+	return remote.WithHint(c.refused(err),
+		"give this specification a state_dir of its own: two clusters that share one replace "+
+			"each other's certificates")
 }
 
 // AskStateNotes asks all hosts that answer, each in one round trip.

@@ -78,7 +78,8 @@ type Site struct {
 // the commands of the spec that print passwords are run first, and names of hosts are looked up.
 // Credentials that do not exist yet, or are due, are made in memory: Apply writes them to the state
 // directory before its first change. Connect changes nothing, neither on the hosts nor on this
-// machine. Errors of several hosts come together, in the spec's order.
+// machine. A state directory of another cluster is refused (ErrRefused) before any host is contacted.
+// Errors of several hosts come together, in the spec's order.
 func Connect(ctx context.Context, sp *spec.Spec, opts Options) (*Site, error) {
 	c := &Site{Spec: sp, Unreachable: map[string]error{}, Remembered: map[string]error{},
 		unlocated:   map[string]error{},
@@ -92,6 +93,13 @@ func Connect(ctx context.Context, sp *spec.Spec, opts Options) (*Site, error) {
 		return nil, err
 	}
 	if err := c.locate(ctx, opts); err != nil {
+		return nil, closeAfter(c, err)
+	}
+	id, err := c.State.Identity()
+	if err == nil {
+		err = c.judgeUse(id)
+	}
+	if err != nil {
 		return nil, closeAfter(c, err)
 	}
 	opts.Dial = dialAt(opts.Dial, sp, c.Spec)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/pgha/toolkit/pgha/connstring"
+	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/secrets"
 )
@@ -17,6 +18,8 @@ var (
 	ErrStateLocked = vault.ErrStateLocked
 	// ErrNotProvisioned: the state directory holds no cluster, so apply has not been run from here.
 	ErrNotProvisioned = vault.ErrNotProvisioned
+	// ErrStateAhead: another operator has changed the cluster's state.
+	ErrStateAhead = site.ErrStateAhead
 )
 
 // Connection says how to reach the cluster as its superuser, or as another role. No field holds a
@@ -58,28 +61,55 @@ type RotateOptions = secrets.RotateOptions
 // RotateResult is what RotateSecrets did.
 type RotateResult = secrets.RotateResult
 
-// RotateSecrets gives roles new passwords while the cluster works: generated ones, or what the file
-// or the command of the spec gives now, which must have changed. Applications that log in as the
-// superuser need its new password from then on. It replaces the authority of Patroni's REST API,
-// too, so that no old client key opens it any more.
+// RotateSecrets gives roles new passwords while the cluster works, and replaces the authority of
+// Patroni's REST API; package secrets says how. Applications that log in as the superuser need its
+// new password from then on.
 func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (RotateResult, error) {
 	return secrets.RotateSecrets(ctx, c.site, opts)
 }
 
 // EncryptState encrypts the secrets in the state directory for the spec's recipients, as every run
-// that changes the state directory does by itself, and returns how many files it wrote: none when
-// it is done already. It needs no host. Interrupted it is finished by calling it again. Errors
-// match ErrRefused without recipients, ErrStateLocked, or ErrSealed when the identity does not open
-// what is there.
+// that changes it does by itself, and returns how many files it wrote: none when it is done already.
+// It needs no host and may be repeated; ShareState does the same for the copies elsewhere. Errors
+// match ErrRefused without recipients, ErrStateLocked, or ErrSealed.
 func EncryptState(ctx context.Context, sp *Spec) (int, error) { return vault.EncryptState(ctx, sp) }
 
 // DecryptState makes the secrets in the state directory plain again and returns how many files it
-// wrote. As the next run that changes the state directory would encrypt them, remove secrets.age
-// from the spec afterwards. It needs no host. Interrupted it is finished by calling it again.
-// Errors are those of EncryptState.
+// wrote. Remove secrets.age from the spec afterwards, or the next run encrypts them. It needs no host
+// and may be repeated. Errors are those of EncryptState.
 func DecryptState(ctx context.Context, sp *Spec) (int, error) { return vault.DecryptState(ctx, sp) }
 
-// PassFile returns the content of a libpq password file for the superuser of a cluster that was
-// applied from this machine, and for the specification's roles, for a program that must not find one on disk because secrets.age is
-// set. It is a secret. Errors are those of ConnectionFor.
+// PassFile returns the content of a libpq password file for the superuser and the specification's
+// roles, for a program that finds none on disk because of secrets.age. It is a secret. Errors are
+// those of ConnectionFor.
 func PassFile(ctx context.Context, sp *Spec) ([]byte, error) { return vault.PassFile(ctx, sp) }
+
+// ShareOptions say how ShareState works.
+type ShareOptions = secrets.ShareOptions
+
+// ShareResult says where the copies of a state directory are.
+type ShareResult = secrets.ShareResult
+
+// ShareState brings the encrypted copies of the state directory in line with it and with the
+// recipients of the specification, as whatever changes the state does by itself.
+func (c *Cluster) ShareState(ctx context.Context, opts ShareOptions) (ShareResult, error) {
+	return secrets.ShareState(ctx, c.site, opts)
+}
+
+// StateCopies are where the state of a cluster is kept.
+type StateCopies = secrets.Copies
+
+// CheckedState refuses (ErrRefused) a state directory that is not the cluster's, or was changed apart
+// from it, and else says which it is. Changes nothing.
+func (c *Cluster) CheckedState(ctx context.Context) (StateCopies, error) {
+	return secrets.CheckState(ctx, c.site)
+}
+
+// StateCopies asks etcd and the database hosts for their copies of the state directory. Changes
+// nothing.
+func (c *Cluster) StateCopies(ctx context.Context) (StateCopies, error) {
+	return secrets.LookAtCopies(ctx, c.site)
+}
+
+// PulledState says where a state directory was fetched from.
+type PulledState = site.Pulled

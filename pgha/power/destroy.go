@@ -178,7 +178,8 @@ func belongings(c *site.Site, h spec.Host) []string {
 	slices.SortStableFunc(list, func(a, b string) int {
 		return order(a) - order(b)
 	})
-	return append(list, "file "+vault.NoteFile, "file "+site.ResetFile, "dir "+path.Dir(vault.NoteFile))
+	return append(list, "file "+vault.NoteFile, "file "+site.SharedFile, "file "+site.SharedRecord,
+		"file "+site.ResetFile, "dir "+path.Dir(vault.NoteFile))
 }
 
 func order(line string) int {

@@ -46,6 +46,10 @@ func rotateREST(ctx context.Context, r *job.Job, s *vault.State) error {
 			return err
 		}
 	}
+	// Whoever goes on from a copy must not go back behind what hosts trust from here on.
+	if err := share(ctx, r, s); err != nil {
+		return err
+	}
 	r.Progress("REST API, step 3 of 3: the old authority is trusted no more")
 	next := r.Credentials().Copied()
 	if err := s.Rest(r.Spec, next); err != nil {
@@ -78,6 +82,9 @@ func introduceREST(ctx context.Context, r *job.Job, s *vault.State) error {
 	next, err := s.Authority(vault.RestNext, vault.CAName(r.Spec, vault.RestName),
 		vault.CaOptions(r.Spec)...)
 	if err != nil {
+		return err
+	}
+	if err := share(ctx, r, s); err != nil {
 		return err
 	}
 	for _, step := range []struct {

@@ -91,7 +91,8 @@ func (c *Site) JudgeFound(id lineage.State, system, etcdCluster string) error {
 // Recognize keeps in the state directory which PostgreSQL and which etcd the cluster has now, for
 // Guard: after whatever may have replaced them. It writes nothing where that is known, where etcd
 // does not answer, and where the directory knows of no cluster. What is written makes the
-// directory's next generation, and hosts are told. The error is of writing.
+// directory's next generation, and hosts are told. A directory that is being written to is brought
+// into its copies as well (Share). The error is of writing.
 func (c *Site) Recognize(ctx context.Context) error {
 	id, err := c.State.Identity()
 	if err != nil || !id.Known() || c.ReadOnly {
@@ -101,10 +102,16 @@ func (c *Site) Recognize(ctx context.Context) error {
 	if now.SystemIdentifier == "" {
 		now.SystemIdentifier = id.SystemIdentifier
 	}
+	s := c.State
 	if now.Etcd == "" || now == (Found{id.SystemIdentifier, id.EtcdCluster}) {
+		if s.Writing() {
+			return c.ShareState(ctx, s)
+		}
 		return nil
 	}
-	s := c.State
+	if err := c.Ahead(ctx, id); err != nil {
+		return err
+	}
 	if s.ReadOnly {
 		if s, err = vault.SettledState(c.Spec, s.Box); err != nil {
 			return err
@@ -121,5 +128,5 @@ func (c *Site) Recognize(ctx context.Context) error {
 		return err
 	}
 	c.TellGeneration(context.WithoutCancel(ctx), id, nil)
-	return nil
+	return c.ShareState(context.WithoutCancel(ctx), s)
 }

@@ -62,9 +62,12 @@ func (c *Site) judgeNotes(id lineage.State, notes map[string][]byte) error {
 		}
 		switch err := id.Judge(note); {
 		case errors.Is(err, lineage.ErrOlder), errors.Is(err, lineage.ErrDiverged):
-			return refuse(fmt.Errorf("%w (told by %s)", err, h.Name),
-				"this copy's passwords and certificates are out of date: put the copy of "+note.By+
-					", or its newest backup, in its place")
+			hint := "this copy's passwords and certificates are out of date: put the copy of " +
+				note.By + ", or its newest backup, in its place"
+			if c.Shares() {
+				hint = "move it aside and fetch the cluster's state (the verb state pull)"
+			}
+			return refuse(fmt.Errorf("%w (told by %s)", err, h.Name), hint)
 		case err != nil:
 			return refuse(fmt.Errorf("%w (told by %s)", err, h.Name),
 				"point state_dir of the spec to the state directory that this cluster was "+
@@ -126,15 +129,20 @@ func NoteOf(r remote.Result) []byte {
 	return bytes.TrimSpace(r.Stdout)
 }
 
-// GrowState makes the next generation of a state directory that is being written to, and tells the
-// hosts.
+// GrowState makes the next generation of a state directory that is being written to, brings it into
+// its copies (Share), and tells the hosts. ErrStateAhead where another operator has changed it; then
+// nothing is written.
 func (c *Site) GrowState(ctx context.Context, s *vault.State) error {
 	id, err := s.Identity()
+	if err == nil {
+		err = c.Ahead(ctx, id)
+	}
 	if err == nil {
 		id, err = s.Grow(c.Spec, id)
 	}
 	if err == nil {
 		c.TellGeneration(context.WithoutCancel(ctx), id, nil)
+		err = c.ShareState(ctx, s)
 	}
 	return err
 }

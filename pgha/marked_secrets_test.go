@@ -76,7 +76,6 @@ func configured() []any {
 		operate.ReinitializeOptions{}, operate.RestartOptions{}, operate.SwitchoverOptions{},
 		operate.SynchronousOptions{}, operate.MoveAddressOptions{}, power.MendOptions{}, power.RollingRebootOptions{},
 		power.ResetOptions{}, power.DestroyOptions{}, power.UnmanageOptions{},
-		secrets.ShareOptions{},
 		power.StartOptions{}, power.StopOptions{}, provision.ApplyOptions{},
 		provision.PlanOptions{},
 		recovery.FromOptions{}, recovery.TakeOverOptions{}, lab.WipeOptions{},

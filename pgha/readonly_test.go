@@ -101,7 +101,7 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 		"SetSynchronous": func() error {
 			return fail(c.SetSynchronous(ctx, pgha.SynchronousOptions{Mode: patroni.SynchronousOn}))
 		},
-		"ShareState": func() error { return fail(c.ShareState(ctx, pgha.ShareOptions{})) },
+		"State":      func() error { return fail(c.State().Share(ctx, pgha.Operation{})) },
 		"Start":      func() error { return fail(c.Start(ctx, pgha.StartOptions{})) },
 		"Stop":       func() error { return fail(c.Stop(ctx, pgha.StopOptions{})) },
 		"Switchover": func() error { return fail(c.Switchover(ctx, pgha.SwitchoverOptions{})) },
@@ -113,11 +113,11 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 
 // looking are the methods that change nothing, whatever they are given.
 var looking = []string{
-	"Accept", "Advise", "Authorities", "AwaitHealthy", "CheckPorts", "CheckedState", "Close", "Config",
+	"Accept", "Advise", "Authorities", "AwaitHealthy", "CheckPorts", "Close", "Config",
 	"ConnConfig",
 	"DialFromCluster", "DynamicConfig", "FormerHosts", "HalfDone", "History", "JudgeState", "Logs", "Operations", "Plan",
 	"Preflight",
-	"Reconnect", "Routes", "Specification", "StateCopies", "Status", "Target", "Targets", "Verify", "WatchLeaders",
+	"Reconnect", "Routes", "Specification", "Status", "Target", "Targets", "Verify", "WatchLeaders",
 }
 
 // TestReadOnlyCannotWrite walks through all methods of a Cluster that was connected ReadOnly: those

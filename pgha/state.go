@@ -70,7 +70,7 @@ func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (Rotate
 
 // EncryptState encrypts the secrets in the state directory for the spec's recipients, as every run
 // that changes it does by itself, and returns how many files it wrote: none when it is done already.
-// It needs no host and may be repeated; ShareState does the same for the copies elsewhere. Errors
+// It needs no host and may be repeated; Share of State does the same for the copies. Errors
 // match ErrRefused without recipients, ErrStateLocked, or ErrSealed.
 func EncryptState(ctx context.Context, sp *Spec) (int, error) { return vault.EncryptState(ctx, sp) }
 
@@ -84,32 +84,11 @@ func DecryptState(ctx context.Context, sp *Spec) (int, error) { return vault.Dec
 // those of ConnectionFor.
 func PassFile(ctx context.Context, sp *Spec) ([]byte, error) { return vault.PassFile(ctx, sp) }
 
-// ShareOptions say how ShareState works.
-type ShareOptions = secrets.ShareOptions
+// State looks at and writes the encrypted copies of the state directory; see package secrets.
+func (c *Cluster) State() secrets.State { return secrets.StateOf(c.site) }
 
-// ShareResult says where the copies of a state directory are.
-type ShareResult = secrets.ShareResult
-
-// ShareState brings the encrypted copies of the state directory in line with it and with the
-// recipients of the specification, as whatever changes the state does by itself.
-func (c *Cluster) ShareState(ctx context.Context, opts ShareOptions) (ShareResult, error) {
-	return secrets.ShareState(ctx, c.site, opts)
-}
-
-// StateCopies are where the state of a cluster is kept.
-type StateCopies = secrets.Copies
-
-// CheckedState refuses (ErrRefused) a state directory that is not the cluster's, or was changed apart
-// from it, and else says which it is. Changes nothing.
-func (c *Cluster) CheckedState(ctx context.Context) (StateCopies, error) {
-	return secrets.CheckState(ctx, c.site)
-}
-
-// StateCopies asks etcd and the database hosts for their copies of the state directory. Changes
-// nothing.
-func (c *Cluster) StateCopies(ctx context.Context) (StateCopies, error) {
-	return secrets.LookAtCopies(ctx, c.site)
-}
+// Applied tells whether the state directory of a spec is that of a cluster that was applied.
+func Applied(sp *Spec) bool { return vault.Applied(sp) }
 
 // PulledState says where a state directory was fetched from.
 type PulledState = site.Pulled

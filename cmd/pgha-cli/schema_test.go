@@ -22,6 +22,7 @@ import (
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/query"
 	"github.com/pgha/toolkit/pgha/restore"
+	"github.com/pgha/toolkit/pgha/secrets"
 )
 
 const schemaFile = "../../docs/output.schema.json"
@@ -62,7 +63,7 @@ var answers = map[string][]any{
 	"start":           {verb[pgha.StartResult]{}},
 	"unmanage":        {verb[pgha.UnmanageResult]{}},
 	"state pull":      {pulledAnswer{}},
-	"state show":      {pgha.StateCopies{}},
+	"state show":      {secrets.Copies{}},
 	"status":          {shownStatus{}},
 	"stop":            {verb[pgha.StopResult]{}},
 	"switchover":      {verb[pgha.SwitchoverResult]{}, verb[patroni.ScheduledSwitchover]{}},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/secrets"
 )
 
 func secretsCommand(out *terminal.Terminal) *cli.Command {
@@ -102,35 +103,37 @@ func encryptState(c *cli.Context, out *terminal.Terminal) error {
 		return err
 	}
 	answer := encryptedAnswer{Files: n}
-	if _, err := pgha.ConnectionFor(sp); err == nil {
+	if !wantsJSON(c) {
+		out.Printf("%d files encrypted in %s\n", n, sp.StateDir)
+	}
+	if pgha.Applied(sp) {
 		opts.AllowUnreachable, opts.Existing, opts.Timeout = true, true, lookTimeout
-		err := connected(c.Context, out, sp, opts, func(ctx context.Context, cl *pgha.Cluster) error {
-			shared, err := cl.ShareState(ctx, pgha.ShareOptions{})
+		err = connected(c.Context, out, sp, opts, func(ctx context.Context, cl *pgha.Cluster) error {
+			shared, err := cl.State().Share(ctx, pgha.Operation{})
 			answer.Copies = &shared
 			return err
 		})
 		if err != nil {
-			return withHint(err, "the files here are encrypted for the recipients of the "+
-				"specification; the copies are not: run it again, or apply")
+			err = withHint(err, "the files here are encrypted for the recipients of the "+
+				"specification, and the copies in the cluster are not: run it again, or apply")
 		}
 	}
 	if wantsJSON(c) {
-		return out.JSON(answer)
+		return printAnswer(out, answer, err)
 	}
-	out.Printf("%d files encrypted in %s\n", n, sp.StateDir)
-	if answer.Copies != nil {
+	if err == nil && answer.Copies != nil {
 		showShared(out, *answer.Copies)
 	}
-	return nil
+	return err
 }
 
 // encryptedAnswer is what --output json prints.
 type encryptedAnswer struct {
-	Files  int               `json:"files"`
-	Copies *pgha.ShareResult `json:"copies,omitempty"`
+	Files  int                  `json:"files"`
+	Copies *secrets.ShareResult `json:"copies,omitempty"`
 }
 
-func showShared(out *terminal.Terminal, r pgha.ShareResult) {
+func showShared(out *terminal.Terminal, r secrets.ShareResult) {
 	where := r.Hosts
 	if r.Etcd {
 		where = append([]string{"etcd"}, where...)
@@ -173,7 +176,7 @@ func stateShowCommand(out *terminal.Terminal) *cli.Command {
 			opts := lookOptions()
 			opts.Stale = true
 			return withCluster(c, out, opts, func(ctx context.Context, cl *pgha.Cluster) error {
-				all, err := cl.StateCopies(ctx)
+				all, err := cl.State().Copies(ctx)
 				if err != nil {
 					return err
 				}
@@ -197,7 +200,7 @@ func stateShowCommand(out *terminal.Terminal) *cli.Command {
 	}
 }
 
-func printCopies(out *terminal.Terminal, all pgha.StateCopies) {
+func printCopies(out *terminal.Terminal, all secrets.Copies) {
 	out.Printf("%s: generation %d, format %d\n", all.StateDir, all.Generation, all.Format)
 	if all.SystemIdentifier != "" {
 		out.Printf("databases %s, etcd %s\n", all.SystemIdentifier, dash(all.EtcdCluster))
@@ -239,7 +242,7 @@ func statePullCommand(out *terminal.Terminal) *cli.Command {
 		Flags: []cli.Flag{outputFlag()},
 		Action: func(c *cli.Context) error {
 			return withCluster(c, out, lookOptions(), func(ctx context.Context, cl *pgha.Cluster) error {
-				all, err := cl.CheckedState(ctx)
+				all, err := cl.State().Check(ctx)
 				if err != nil {
 					return err
 				}

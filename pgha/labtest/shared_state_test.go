@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"filippo.io/age"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/lab"
+	"github.com/pgha/toolkit/pgha/secrets"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -51,10 +53,10 @@ func (s site) operator(t *testing.T, identity string, recipients ...string) site
 }
 
 // copies are the encrypted copies of the state as `state show` has them.
-func (s site) copies(t *testing.T) pgha.StateCopies {
+func (s site) copies(t *testing.T) secrets.Copies {
 	t.Helper()
 	got := s.cli(t, "state", "show", "--output", "json")
-	var all pgha.StateCopies
+	var all secrets.Copies
 	if err := json.Unmarshal([]byte(got.stdout), &all); err != nil {
 		t.Fatalf("state show: %v\n%s%s", err, got.stdout, got.stderr)
 	}
@@ -62,7 +64,7 @@ func (s site) copies(t *testing.T) pgha.StateCopies {
 }
 
 // inPlace fails the test unless etcd and every database host have the state as it is here.
-func (s site) inPlace(t *testing.T) pgha.StateCopies {
+func (s site) inPlace(t *testing.T) secrets.Copies {
 	t.Helper()
 	all := s.copies(t)
 	if len(all.Copies) != 1+len(s.databases()) {
@@ -384,9 +386,7 @@ func testAnotherCluster(t *testing.T, s site) {
 			t.Errorf("files of %s were changed", host)
 		}
 	}
-	for host, was := range processes {
-		if now := s.processes(t)[host]; now != was {
-			t.Errorf("processes of %s were changed", host)
-		}
+	if diff := cmp.Diff(processes, s.processes(t)); diff != "" {
+		t.Errorf("processes were changed (-before +after):\n%s", diff)
 	}
 }

@@ -15,8 +15,11 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/vault"
 )
 
-// ShareOptions say how ShareState works. There is nothing to choose.
-type ShareOptions struct{ engine.Operation }
+// State is the state of a cluster, as its operators share it. Its methods are safe for concurrent use.
+type State struct{ site *site.Site }
+
+// StateOf returns the state of a cluster.
+func StateOf(c *site.Site) State { return State{c} }
 
 // ShareResult is where the copies of a state directory are.
 type ShareResult struct {
@@ -32,15 +35,16 @@ type ShareResult struct {
 	Failed []string `json:"failed,omitempty"`
 }
 
-// ShareState brings the encrypted copies of the state directory, in etcd and on the database hosts,
+// Share brings the encrypted copies of the state directory, in etcd and on the database hosts,
 // in line with it and with the recipients of the specification, as every operation that changes the
 // state does by itself. Versions that somebody could open who is no recipient any more are removed
 // from etcd. Safe to repeat. ErrRefused without secrets.age; site.ErrStateAhead, which is a refusal,
 // where another operator has changed the state. A host that cannot be reached is no error: the next
 // run makes up for it. Planned, it only refuses.
-func ShareState(ctx context.Context, c *site.Site, opts ShareOptions) (ShareResult, error) {
+func (st State) Share(ctx context.Context, op engine.Operation) (ShareResult, error) {
+	c := st.site
 	result := ShareResult{Hosts: []string{}}
-	if !opts.DryRun {
+	if !op.DryRun {
 		if err := c.Writable(); err != nil {
 			return result, err
 		}
@@ -51,7 +55,7 @@ func ShareState(ctx context.Context, c *site.Site, opts ShareOptions) (ShareResu
 			errs.Text("write recipients and an identity into it: secrets: {age: {recipients: "+
 				"[age1...], identity_file: ...}}"))
 	}
-	err := engine.Operate(ctx, c, "share state", opts.Operation, job.LockEtcd,
+	err := engine.Operate(ctx, c, "share state", op, job.LockEtcd,
 		func(ctx context.Context, r *job.Job) (err error) {
 			if r.Planning() {
 				return nil
@@ -106,9 +110,10 @@ type Copy struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// LookAtCopies asks etcd and the database hosts for their copies, and changes nothing. What does not
+// Copies asks etcd and the database hosts for their copies, and changes nothing. What does not
 // answer has a Problem.
-func LookAtCopies(ctx context.Context, c *site.Site) (Copies, error) {
+func (st State) Copies(ctx context.Context) (Copies, error) {
+	c := st.site
 	all, id, err := local(c)
 	if err != nil || !c.Shares() {
 		return all, err
@@ -136,9 +141,10 @@ func local(c *site.Site) (Copies, lineage.State, error) {
 	return all, id, err
 }
 
-// CheckState refuses (ErrRefused) a state directory that is not that of the cluster, or was changed
+// Check refuses (ErrRefused) a state directory that is not that of the cluster, or was changed
 // apart from it, and else says which it is, without copies. Changes nothing.
-func CheckState(ctx context.Context, c *site.Site) (Copies, error) {
+func (st State) Check(ctx context.Context) (Copies, error) {
+	c := st.site
 	all, id, err := local(c)
 	if err != nil {
 		return all, err

@@ -22,13 +22,14 @@ type Found struct {
 	SystemIdentifier, Etcd string
 }
 
-// Find asks etcd which cluster this is, in one request. An etcd that does not answer is no error.
-func (c *Site) Find(ctx context.Context) Found {
+// Find asks etcd which cluster this is, in one request: a quorum, or any member that answers. An etcd
+// that does not answer is no error.
+func (c *Site) Find(ctx context.Context, quorum bool) Found {
 	o, err := c.EtcdOptions()
 	if err != nil {
 		return Found{}
 	}
-	cluster, system, err := etcd.Identity(ctx, o, c.StorePrefix()+"initialize")
+	cluster, system, err := etcd.Identity(ctx, o, c.StorePrefix()+"initialize", quorum)
 	if err != nil {
 		return Found{}
 	}
@@ -54,7 +55,7 @@ func (c *Site) Guard(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, guardWithin)
 	defer cancel()
 	found := make(chan Found, 1)
-	go func() { found <- c.Find(ctx) }()
+	go func() { found <- c.Find(ctx, false) }()
 	notes, _ := c.AskStateNotes(ctx) //nolint:errcheck // who does not answer is the verb's to tell
 	judged := c.judgeNotes(id, notes)
 	seen := <-found
@@ -98,7 +99,7 @@ func (c *Site) Recognize(ctx context.Context) error {
 	if err != nil || !id.Known() || c.ReadOnly {
 		return err
 	}
-	now := c.Find(ctx)
+	now := c.Find(ctx, true)
 	if now.SystemIdentifier == "" {
 		now.SystemIdentifier = id.SystemIdentifier
 	}

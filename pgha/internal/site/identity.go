@@ -65,7 +65,11 @@ func (c *Site) judgeNotes(id lineage.State, notes map[string][]byte) error {
 			hint := "this copy's passwords and certificates are out of date: put the copy of " +
 				note.By + ", or its newest backup, in its place"
 			if c.Shares() {
-				hint = "move it aside and fetch the cluster's state (the verb state pull)"
+				hint = "run it again: the newer state is fetched first"
+			}
+			if c.Shares() && errors.Is(err, lineage.ErrDiverged) {
+				hint = "what it has alone has reached no host: move it aside, and the cluster's " +
+					"state is fetched (the verb state pull)"
 			}
 			return refuse(fmt.Errorf("%w (told by %s)", err, h.Name), hint)
 		case err != nil:

@@ -45,6 +45,12 @@ func (s *State) Identity() (lineage.State, error) {
 	return id, nil
 }
 
+// Applied tells whether the state directory of a spec says that it is a cluster's.
+func Applied(sp *spec.Spec) bool {
+	id, err := (&State{Dir: sp.StateDir, ReadOnly: true}).Identity()
+	return err == nil && id.Known()
+}
+
 // DatabaseAddresses returns the addresses of the database hosts, sorted.
 func DatabaseAddresses(sp *spec.Spec) []string {
 	var list []string

@@ -172,14 +172,14 @@ func belongings(c *site.Site, h spec.Host) []string {
 		}
 		list = append(list, kind+f.Path)
 	}
+	list = append(list, "file "+site.SharedFile, "file "+site.SharedRecord)
 	slices.Reverse(list)
 	// Folders are made before what is in them, so reversed they come behind it, but for those that
 	// two components share.
 	slices.SortStableFunc(list, func(a, b string) int {
 		return order(a) - order(b)
 	})
-	return append(list, "file "+vault.NoteFile, "file "+site.SharedFile, "file "+site.SharedRecord,
-		"file "+site.ResetFile, "dir "+path.Dir(vault.NoteFile))
+	return append(list, "file "+vault.NoteFile, "file "+site.ResetFile, "dir "+path.Dir(vault.NoteFile))
 }
 
 func order(line string) int {

@@ -23,6 +23,9 @@ type below struct {
 	dir string
 }
 
+// Unwrap implements remote.Unwrapper: connections lead to this machine.
+func (b *below) Unwrap() remote.Executor { return b.Executor }
+
 // Run implements remote.Executor.
 func (b *below) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 	move := func(text string) string { return strings.ReplaceAll(text, HostDir, b.dir) }

@@ -34,7 +34,7 @@ func Operate(ctx context.Context, c *site.Site, name string, op Operation, how j
 	run := &job.Job{Site: c, Phase: name, Out: &event.Emitter{Observer: op.Observer, Log: c.Log},
 		Lenient: true, DryRun: op.DryRun}
 	warnPaused(ctx, run)
-	if err := c.Guard(ctx); err != nil {
+	if err := site.Guard(ctx, c); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	if op.DryRun {
@@ -59,7 +59,7 @@ func Operate(ctx context.Context, c *site.Site, name string, op Operation, how j
 // Recognize keeps in the state directory which cluster this is, for whoever works on it next. That
 // it cannot is no reason to call what was done a failure.
 func Recognize(ctx context.Context, r *job.Job) {
-	if err := r.Site.Recognize(ctx); err != nil {
+	if err := site.Recognize(ctx, r.Site); err != nil {
 		r.Warn("", "the state directory does not know which databases and which etcd these are: "+
 			err.Error())
 	}

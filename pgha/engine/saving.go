@@ -9,6 +9,7 @@ import (
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/inspect"
 	"github.com/pgha/toolkit/pgha/internal/job"
+	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 )
 
@@ -23,7 +24,7 @@ func SaveState(ctx context.Context, r *job.Job, notes map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Ahead(ctx, id); err != nil {
+	if err := site.Ahead(ctx, r.Site, id); err != nil {
 		return err
 	}
 	if !r.State.Settled(r.Spec, id) {
@@ -34,14 +35,17 @@ func SaveState(ctx context.Context, r *job.Job, notes map[string][]byte) error {
 	if err := r.State.Begin(r.Spec); err != nil {
 		return err
 	}
+	if err := Share(ctx, r, r.State); err != nil {
+		return err
+	}
 	r.TellGeneration(ctx, id, notes)
-	return Share(ctx, r, r.State)
+	return nil
 }
 
 // Share brings the copies of the state directory in line with it, and warns of those that could not
 // be reached: the next run makes up for it.
 func Share(ctx context.Context, r *job.Job, s *vault.State) error {
-	done, err := r.Site.Share(ctx, s)
+	done, err := site.Share(ctx, r.Site, s)
 	if len(done.Removed) > 0 {
 		r.WarnNext("", errs.Text("no recipient of the state any more: %s. What they could open until "+
 			"now they may have kept: %s. %s replaces what can be replaced",

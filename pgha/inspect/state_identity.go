@@ -26,7 +26,7 @@ func JudgeState(c *site.Site, facts map[string]preflight.Facts) error {
 		return err
 	}
 	for _, h := range c.Spec.Hosts {
-		if err := c.JudgeFound(id, facts[h.Name].Premises.Cluster, ""); err != nil {
+		if err := site.JudgeFound(c, id, facts[h.Name].Premises.Cluster, ""); err != nil {
 			return err
 		}
 	}

@@ -101,7 +101,7 @@ func (t *takeover) prepare(ctx context.Context) error {
 				"bring the host back, or take it out of the specification")
 		}
 	}
-	if host := t.site.Openable(ctx); host != "" && !s.TakingOver() {
+	if host := site.Openable(ctx, t.site); host != "" && !s.TakingOver() {
 		return errs.WithNext(fmt.Errorf("%w: the state is not lost: %s has a copy that your identity "+
 			"opens", errs.ErrRefused, host), errs.Text("%s fetches it", errs.Verb("state", "pull")))
 	}
@@ -170,10 +170,10 @@ func (t *takeover) run(ctx context.Context, r *job.Job) error {
 	if err := r.State.Begin(r.Spec); err != nil {
 		return err
 	}
-	r.TellGeneration(ctx, t.identity, nil)
 	if err := engine.Share(ctx, r, r.State); err != nil {
 		return t.unfinished(err)
 	}
+	r.TellGeneration(ctx, t.identity, nil)
 	if err := t.setPasswords(ctx, r); err != nil {
 		return t.unfinished(err)
 	}

@@ -49,7 +49,7 @@ func (st State) Share(ctx context.Context, op engine.Operation) (ShareResult, er
 			return result, err
 		}
 	}
-	if !c.Shares() {
+	if !site.Shares(c) {
 		return result, errs.WithNext(fmt.Errorf("%w: the specification has no secrets.age, so no copy "+
 			"of the state leaves this machine", errs.ErrRefused),
 			errs.Text("write recipients and an identity into it: secrets: {age: {recipients: "+
@@ -69,7 +69,7 @@ func (st State) Share(ctx context.Context, op engine.Operation) (ShareResult, er
 			} else if err := s.Begin(r.Spec); err != nil {
 				return err
 			}
-			done, err := r.Share(ctx, s)
+			done, err := site.Share(ctx, r.Site, s)
 			result.Generation, result.Etcd = done.Generation, done.Etcd
 			result.Hosts = append(result.Hosts, done.Hosts...)
 			result.Removed, result.Known = done.Removed, done.Known
@@ -115,16 +115,16 @@ type Copy struct {
 func (st State) Copies(ctx context.Context) (Copies, error) {
 	c := st.site
 	all, id, err := local(c)
-	if err != nil || !c.Shares() {
+	if err != nil || !site.Shares(c) {
 		return all, err
 	}
-	record, _, away := c.InEtcd(ctx)
+	record, _, away := site.InEtcd(ctx, c)
 	all.Copies = append(all.Copies, describe(c, id, "etcd", record, false, away))
-	for _, h := range c.HostCopies(ctx) {
+	for _, h := range site.HostCopies(ctx, c) {
 		all.Copies = append(all.Copies, describe(c, id, h.Host, h.Copy, h.Damaged, h.Err))
 	}
 	if away == nil {
-		if all.Versions, err = c.Versions(ctx); err != nil {
+		if all.Versions, err = site.Versions(ctx, c); err != nil {
 			return all, err
 		}
 	}
@@ -154,7 +154,7 @@ func (st State) Check(ctx context.Context) (Copies, error) {
 		err = c.JudgeState(notes)
 	}
 	if err == nil {
-		err = c.Ahead(ctx, id)
+		err = site.Ahead(ctx, c, id)
 	}
 	return all, err
 }

@@ -25,7 +25,7 @@ func stateStatus(ctx context.Context, c *site.Site, s *Status) {
 	if err != nil || !id.Known() {
 		return
 	}
-	st := &StateStatus{Generation: id.Generation, Shared: c.Shares(), Copies: 1}
+	st := &StateStatus{Generation: id.Generation, Shared: site.Shares(c), Copies: 1}
 	s.State = st
 	if !st.Shared {
 		return
@@ -39,10 +39,10 @@ func stateStatus(ctx context.Context, c *site.Site, s *Status) {
 	}
 	etcd := make(chan func(), 1)
 	go func() {
-		record, _, err := c.InEtcd(ctx)
+		record, _, err := site.InEtcd(ctx, c)
 		etcd <- func() { count("etcd", record.Generation, err != nil) }
 	}()
-	hosts := c.HostCopies(ctx)
+	hosts := site.HostCopies(ctx, c)
 	(<-etcd)()
 	for _, h := range hosts {
 		count(h.Host, h.Generation, h.Err != nil || h.Damaged)

@@ -24,12 +24,12 @@ type Found struct {
 
 // Find asks etcd which cluster this is, in one request: a quorum, or any member that answers. An etcd
 // that does not answer is no error.
-func (c *Site) Find(ctx context.Context, quorum bool) Found {
+func Find(ctx context.Context, c *Site, quorum bool) Found {
 	o, err := c.EtcdOptions()
 	if err != nil {
 		return Found{}
 	}
-	cluster, system, err := etcd.Identity(ctx, o, c.StorePrefix()+"initialize", quorum)
+	cluster, system, err := etcd.Identity(ctx, o, StorePrefix(c)+"initialize", quorum)
 	if err != nil {
 		return Found{}
 	}
@@ -41,7 +41,7 @@ func (c *Site) Find(ctx context.Context, quorum bool) Found {
 // or PostgreSQL or etcd are not the ones that it knows. What does not answer, and a directory that
 // knows nothing of a cluster yet, are no reason. An older copy of the directory is none either: that
 // is for those who write what it has to the hosts (JudgeState). Changes nothing.
-func (c *Site) Guard(ctx context.Context) error {
+func Guard(ctx context.Context, c *Site) error {
 	if c.TakesOver {
 		return nil
 	}
@@ -49,20 +49,20 @@ func (c *Site) Guard(ctx context.Context) error {
 	if err != nil || !id.Known() {
 		return err
 	}
-	if err := c.judgeUse(id); err != nil {
+	if err := judgeUse(c, id); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, guardWithin)
 	defer cancel()
 	found := make(chan Found, 1)
-	go func() { found <- c.Find(ctx, false) }()
+	go func() { found <- Find(ctx, c, false) }()
 	notes, _ := c.AskStateNotes(ctx) //nolint:errcheck // who does not answer is the verb's to tell
-	judged := c.judgeNotes(id, notes)
+	judged := judgeNotes(c, id, notes)
 	seen := <-found
 	if errors.Is(judged, lineage.ErrForeign) {
 		return judged
 	}
-	err = c.JudgeFound(id, seen.SystemIdentifier, seen.Etcd)
+	err = JudgeFound(c, id, seen.SystemIdentifier, seen.Etcd)
 	if err != nil && judged != nil { // another copy knows of the change
 		return judged
 	}
@@ -71,16 +71,16 @@ func (c *Site) Guard(ctx context.Context) error {
 
 // JudgeFound refuses (ErrRefused) a cluster that is not the one that the state directory knows, by
 // the identifiers of PostgreSQL and etcd; "" stands for what is not there.
-func (c *Site) JudgeFound(id lineage.State, system, etcdCluster string) error {
+func JudgeFound(c *Site, id lineage.State, system, etcdCluster string) error {
 	err := id.JudgeFound(system, etcdCluster)
 	switch {
 	case errors.Is(err, lineage.ErrOtherEtcd):
-		return errs.WithNext(c.refused(err),
+		return errs.WithNext(refused(c, err),
 			errs.Text("if etcd was made anew, %s brings the members to it and remembers it; else "+
 				"these are the hosts of another cluster: see hosts and state_dir of the "+
 				"specification", errs.Verb("apply")))
 	case err != nil:
-		return errs.WithNext(c.refused(err),
+		return errs.WithNext(refused(c, err),
 			errs.Text("see hosts and state_dir of the specification: they belong to two clusters. If "+
 				"the databases were replaced on purpose and by hand, delete system_identifier from "+
 				"%s: %s remembers what it finds", c.State.Path(vault.IdentityFile),
@@ -94,23 +94,23 @@ func (c *Site) JudgeFound(id lineage.State, system, etcdCluster string) error {
 // does not answer, and where the directory knows of no cluster. What is written makes the
 // directory's next generation, and hosts are told. A directory that is being written to is brought
 // into its copies as well (Share). The error is of writing.
-func (c *Site) Recognize(ctx context.Context) error {
+func Recognize(ctx context.Context, c *Site) error {
 	id, err := c.State.Identity()
 	if err != nil || !id.Known() || c.ReadOnly {
 		return err
 	}
-	now := c.Find(ctx, true)
+	now := Find(ctx, c, true)
 	if now.SystemIdentifier == "" {
 		now.SystemIdentifier = id.SystemIdentifier
 	}
 	s := c.State
 	if now.Etcd == "" || now == (Found{id.SystemIdentifier, id.EtcdCluster}) {
 		if s.Writing() {
-			return c.ShareState(ctx, s)
+			return ShareState(ctx, c, s)
 		}
 		return nil
 	}
-	if err := c.Ahead(ctx, id); err != nil {
+	if err := Ahead(ctx, c, id); err != nil {
 		return err
 	}
 	if s.ReadOnly {
@@ -128,6 +128,7 @@ func (c *Site) Recognize(ctx context.Context) error {
 	if id, err = s.Grow(c.Spec, id); err != nil {
 		return err
 	}
+	err = ShareState(context.WithoutCancel(ctx), c, s)
 	c.TellGeneration(context.WithoutCancel(ctx), id, nil)
-	return c.ShareState(context.WithoutCancel(ctx), s)
+	return err
 }

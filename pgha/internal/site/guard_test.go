@@ -57,12 +57,12 @@ func TestGuard(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			err := c.Guard(t.Context())
+			err := site.Guard(t.Context(), c)
 			testkit.CheckSays(t, err, tt.says)
 			if err != nil && (!errors.Is(err, errs.ErrRefused) || remote.Hint(err) == "") {
 				t.Errorf("%v is no refusal with a way on", err)
 			}
-			if c.TakesOver = true; c.Guard(t.Context()) != nil {
+			if c.TakesOver = true; site.Guard(t.Context(), c) != nil {
 				t.Error("a takeover is refused")
 			}
 		})
@@ -74,14 +74,14 @@ func TestFoundClusterIsJudged(t *testing.T) {
 	t.Parallel()
 	c, _ := sitetest.HeldHosts(t)
 	id := lineage.State{SystemIdentifier: "7001", EtcdCluster: "cdf8"}
-	if err := c.JudgeFound(id, "7001", "cdf8"); err != nil {
+	if err := site.JudgeFound(c, id, "7001", "cdf8"); err != nil {
 		t.Error(err)
 	}
 	for _, tt := range []struct{ system, etcd, says, hint string }{
 		{"7002", "cdf8", "7002", "delete system_identifier from " + c.State.Path("cluster.json")},
 		{"7001", "beef", "beef", "apply"},
 	} {
-		err := c.JudgeFound(id, tt.system, tt.etcd)
+		err := site.JudgeFound(c, id, tt.system, tt.etcd)
 		if !errors.Is(err, errs.ErrRefused) || !strings.Contains(err.Error(), tt.says) ||
 			!strings.Contains(remote.Hint(err), tt.hint) {
 			t.Errorf("%v, hint %q", err, remote.Hint(err))

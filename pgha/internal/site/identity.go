@@ -39,16 +39,16 @@ func (c *Site) JudgeState(notes map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	if err := c.judgeUse(id); err != nil {
+	if err := judgeUse(c, id); err != nil {
 		return err
 	}
-	return c.judgeNotes(id, notes)
+	return judgeNotes(c, id, notes)
 }
 
 // judgeNotes compares what the state directory says of itself with what hosts remember.
-func (c *Site) judgeNotes(id lineage.State, notes map[string][]byte) error {
+func judgeNotes(c *Site, id lineage.State, notes map[string][]byte) error {
 	refuse := func(err error, hint string) error {
-		return remote.WithHint(c.refused(err), hint)
+		return remote.WithHint(refused(c, err), hint)
 	}
 	for _, h := range c.Spec.Hosts {
 		note, err := lineage.ParseNote(notes[h.Name])
@@ -64,10 +64,11 @@ func (c *Site) judgeNotes(id lineage.State, notes map[string][]byte) error {
 		case errors.Is(err, lineage.ErrOlder), errors.Is(err, lineage.ErrDiverged):
 			hint := "this copy's passwords and certificates are out of date: put the copy of " +
 				note.By + ", or its newest backup, in its place"
-			if c.Shares() {
-				hint = "run it again: the newer state is fetched first"
+			if Shares(c) {
+				hint = "run it again: the newer state is fetched first. If no copy has it, that of " +
+					note.By + " is needed"
 			}
-			if c.Shares() && errors.Is(err, lineage.ErrDiverged) {
+			if Shares(c) && errors.Is(err, lineage.ErrDiverged) {
 				hint = "what it has alone has reached no host: move it aside, and the cluster's " +
 					"state is fetched (the verb state pull)"
 			}
@@ -82,12 +83,12 @@ func (c *Site) judgeNotes(id lineage.State, notes map[string][]byte) error {
 }
 
 // refused says which state directory is the reason.
-func (c *Site) refused(err error) error {
+func refused(c *Site, err error) error {
 	return fmt.Errorf("%w: %s: %w", errs.ErrRefused, c.State.Dir, err)
 }
 
 // judgeUse refuses the state directory of another specification.
-func (c *Site) judgeUse(id lineage.State) error {
+func judgeUse(c *Site, id lineage.State) error {
 	addresses := vault.DatabaseAddresses(c.Spec)
 	if len(c.unlocated) > 0 { // who has no address cannot have another one
 		addresses = append(addresses, id.Addresses...)
@@ -96,7 +97,7 @@ func (c *Site) judgeUse(id lineage.State) error {
 	if err == nil {
 		return nil
 	}
-	return remote.WithHint(c.refused(err),
+	return remote.WithHint(refused(c, err),
 		"give this specification a state_dir of its own: two clusters that share one replace "+
 			"each other's certificates")
 }
@@ -139,14 +140,17 @@ func NoteOf(r remote.Result) []byte {
 func (c *Site) GrowState(ctx context.Context, s *vault.State) error {
 	id, err := s.Identity()
 	if err == nil {
-		err = c.Ahead(ctx, id)
+		err = Ahead(ctx, c, id)
 	}
 	if err == nil {
 		id, err = s.Grow(c.Spec, id)
 	}
 	if err == nil {
+		// What hosts are told of can be had from a copy.
+		err = ShareState(ctx, c, s)
+	}
+	if err == nil {
 		c.TellGeneration(context.WithoutCancel(ctx), id, nil)
-		err = c.ShareState(ctx, s)
 	}
 	return err
 }

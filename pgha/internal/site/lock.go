@@ -18,6 +18,6 @@ func (c *Site) RestoreKey() string { return "/pgha/" + c.Spec.Cluster + "/restor
 func (c *Site) HostsKey() string { return "/pgha/" + c.Spec.Cluster + "/hosts" }
 
 // StorePrefix is what the names of Patroni's keys in etcd begin with.
-func (c *Site) StorePrefix() string {
+func StorePrefix(c *Site) string {
 	return "/" + strings.Trim(c.Spec.Patroni.Namespace, "/") + "/" + c.Spec.Cluster + "/"
 }

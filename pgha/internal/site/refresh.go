@@ -30,7 +30,7 @@ type Pulled struct {
 // refresh writes the state directory from the newest copy that can be had, where it is not there, or
 // older than what hosts remember. Copies on hosts are asked first, which takes SSH alone, and etcd
 // when they are older than the hosts' notes, or gone.
-func (c *Site) refresh(ctx context.Context) error {
+func refresh(ctx context.Context, c *Site) error {
 	id, err := c.State.Identity()
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func (c *Site) refresh(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, refreshWithin)
 	defer cancel()
-	hosts := c.HostCopies(ctx)
+	hosts := HostCopies(ctx, c)
 	var copies []HostCopy
 	var noted lineage.Note
 	for _, h := range hosts {
@@ -62,12 +62,12 @@ func (c *Site) refresh(ctx context.Context) error {
 		if !newer(h.Note) {
 			break
 		}
-		err := c.pullFrom(ctx, h)
+		err := pullFrom(ctx, c, h)
 		if err == nil {
-			return c.fromNewerEtcd(ctx)
+			return fromNewerEtcd(ctx, c)
 		}
 		if errors.Is(err, vault.ErrSealed) || errors.Is(err, vault.ErrStateLocked) {
-			return c.unrefreshed(err, vacant)
+			return unrefreshed(c, err, vacant)
 		}
 		failed = append(failed, err)
 		copies = append(copies[:i:i], copies[i+1:]...)
@@ -76,11 +76,11 @@ func (c *Site) refresh(ctx context.Context) error {
 		return nil
 	}
 	// The hosts have been worked on with a state that no file on them has.
-	err = c.pullFromEtcd(ctx, vacant)
+	err = pullFromEtcd(ctx, c, vacant)
 	if err == nil {
 		return nil
 	}
-	return c.unrefreshed(errs.Join(append(failed, err)...), vacant)
+	return unrefreshed(c, errs.Join(append(failed, err)...), vacant)
 }
 
 // newest is the index of the copy of the last generation.
@@ -96,7 +96,7 @@ func newest(copies []HostCopy) int {
 
 // unrefreshed is the error of a state that could not be fetched: none where there is an older one
 // and nobody can change anything with it.
-func (c *Site) unrefreshed(err error, vacant bool) error {
+func unrefreshed(c *Site, err error, vacant bool) error {
 	if !vacant && c.ReadOnly {
 		c.Log.Warn("the cluster has a newer state", "error", err)
 		return nil
@@ -105,16 +105,16 @@ func (c *Site) unrefreshed(err error, vacant bool) error {
 }
 
 // pullFrom writes the state directory from the copy on a host.
-func (c *Site) pullFrom(ctx context.Context, h HostCopy) error {
-	file, err := c.readCopy(ctx, h)
+func pullFrom(ctx context.Context, c *Site, h HostCopy) error {
+	file, err := readCopy(ctx, c, h)
 	if err != nil {
 		return err
 	}
-	return remote.OnHost(h.Host, c.take(file, h.Copy, h.Host))
+	return remote.OnHost(h.Host, take(c, file, h.Copy, h.Host))
 }
 
 // readCopy reads the copy on a host.
-func (c *Site) readCopy(ctx context.Context, h HostCopy) ([]byte, error) {
+func readCopy(ctx context.Context, c *Site, h HostCopy) ([]byte, error) {
 	t, err := c.Target(h.Host)
 	if err != nil {
 		return nil, err
@@ -132,22 +132,22 @@ func (c *Site) readCopy(ctx context.Context, h HostCopy) ([]byte, error) {
 
 // pullFromEtcd does so from etcd's copy. Without a state directory, a host's own certificate opens
 // etcd.
-func (c *Site) pullFromEtcd(ctx context.Context, vacant bool) error {
+func pullFromEtcd(ctx context.Context, c *Site, vacant bool) error {
 	asked := c
 	if vacant {
-		cr, err := c.hostsAccess(ctx)
+		cr, err := hostsAccess(ctx, c)
 		if err != nil {
 			return err
 		}
 		asked = c.Apart(c.Spec, cr)
 	} else {
-		cr, err := vault.LoadCredentials(ctx, c.readState(), c.Spec)
+		cr, err := vault.LoadCredentials(ctx, readState(c), c.Spec)
 		if err != nil {
 			return err
 		}
 		asked = c.Apart(c.Spec, cr)
 	}
-	record, _, err := asked.InEtcd(ctx)
+	record, _, err := InEtcd(ctx, asked)
 	if err != nil {
 		return err
 	}
@@ -156,17 +156,20 @@ func (c *Site) pullFromEtcd(ctx context.Context, vacant bool) error {
 			vault.ErrNotProvisioned), errs.Text("put a backup of the state directory in the place of "+
 			"%s; without one %s makes a new one", c.State.Dir, errs.Verb("recover", "state")))
 	}
-	record, file, err := asked.fromEtcd(ctx, record)
+	if id, err := c.State.Identity(); err == nil && !vacant && id.Judge(record.Note) == nil {
+		return nil // no copy has what hosts have been told of: that is for JudgeState
+	}
+	record, file, err := fromEtcd(ctx, asked, record)
 	if err != nil {
 		return err
 	}
-	return c.take(file, record, "etcd")
+	return take(c, file, record, "etcd")
 }
 
 // fromNewerEtcd takes etcd's copy where that is newer than the one that was just fetched from a
 // host. An etcd that does not answer, or does not let that one in, is no reason to do without.
-func (c *Site) fromNewerEtcd(ctx context.Context) error {
-	cr, err := vault.LoadCredentials(ctx, c.readState(), c.Spec)
+func fromNewerEtcd(ctx context.Context, c *Site) error {
+	cr, err := vault.LoadCredentials(ctx, readState(c), c.Spec)
 	if err != nil {
 		return nil //nolint:nilerr // who needs them says so
 	}
@@ -175,24 +178,24 @@ func (c *Site) fromNewerEtcd(ctx context.Context) error {
 		return err
 	}
 	asked := c.Apart(c.Spec, cr)
-	record, _, err := asked.InEtcd(ctx)
+	record, _, err := InEtcd(ctx, asked)
 	if err != nil || !errors.Is(id.Judge(record.Note), lineage.ErrOlder) {
 		return nil //nolint:nilerr // see above
 	}
-	record, file, err := asked.fromEtcd(ctx, record)
+	record, file, err := fromEtcd(ctx, asked, record)
 	if err != nil {
 		return err
 	}
-	return c.take(file, record, "etcd")
+	return take(c, file, record, "etcd")
 }
 
 // readState is the state directory for reading alone.
-func (c *Site) readState() *vault.State {
+func readState(c *Site) *vault.State {
 	return &vault.State{Dir: c.State.Dir, ReadOnly: true, Box: c.State.Box}
 }
 
 // take writes the state directory from a copy, and reads it anew.
-func (c *Site) take(file []byte, record lineage.Copy, from string) error {
+func take(c *Site, file []byte, record lineage.Copy, from string) error {
 	files, err := vault.Unpack(file, c.State.Box)
 	if err != nil {
 		return err
@@ -201,7 +204,7 @@ func (c *Site) take(file []byte, record lineage.Copy, from string) error {
 	if err != nil {
 		return fmt.Errorf("the copy of the state: %w", err)
 	}
-	if err := c.judgeUse(id); err != nil {
+	if err := judgeUse(c, id); err != nil {
 		return err
 	}
 	err = vault.Replace(c.State.Dir, c.State.Box, c.Spec.Secrets.Age.Recipients, files,
@@ -229,7 +232,7 @@ func (c *Site) take(file []byte, record lineage.Copy, from string) error {
 }
 
 // hostsAccess are credentials that open etcd: a database host's own.
-func (c *Site) hostsAccess(ctx context.Context) (*vault.Credentials, error) {
+func hostsAccess(ctx context.Context, c *Site) (*vault.Credentials, error) {
 	var failed []error
 	for _, h := range c.Spec.Databases() {
 		t, err := c.Target(h.Name)
@@ -258,15 +261,15 @@ func (c *Site) hostsAccess(ctx context.Context) (*vault.Credentials, error) {
 }
 
 // Openable is a database host with a copy of the state that the identity opens, or "".
-func (c *Site) Openable(ctx context.Context) string {
-	if !c.Shares() {
+func Openable(ctx context.Context, c *Site) string {
+	if !Shares(c) {
 		return ""
 	}
-	for _, h := range c.HostCopies(ctx) {
+	for _, h := range HostCopies(ctx, c) {
 		if h.Err != nil || !h.There() || h.Damaged {
 			continue
 		}
-		file, err := c.readCopy(ctx, h)
+		file, err := readCopy(ctx, c, h)
 		if err == nil {
 			_, err = vault.Unpack(file, c.State.Box)
 		}

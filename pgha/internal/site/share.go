@@ -40,14 +40,14 @@ var shareScript string
 var ErrStateAhead = errs.New(errs.Refused, "the cluster has a newer state")
 
 // Shares tells whether copies of the state directory are kept.
-func (c *Site) Shares() bool { return c.Spec.Secrets.Age.On() }
+func Shares(c *Site) bool { return c.Spec.Secrets.Age.On() }
 
 // stateKey is where etcd has the record of the newest copy. It does not begin with a slash: whoever
 // reads all that Patroni may have written does not read copies.
-func (c *Site) stateKey() string { return "pgha-state/" + c.Spec.Cluster + "/current" }
+func stateKey(c *Site) string { return "pgha-state/" + c.Spec.Cluster + "/current" }
 
 // versionKey is where etcd has the copy of a generation, and the end of all of them with -1.
-func (c *Site) versionKey(generation int) string {
+func versionKey(c *Site, generation int) string {
 	prefix := "pgha-state/" + c.Spec.Cluster + "/version/"
 	if generation < 0 {
 		return prefix + ":"
@@ -57,12 +57,12 @@ func (c *Site) versionKey(generation int) string {
 
 // InEtcd reads the record of etcd's copy and the revision to compare with; the zero value where it
 // has none.
-func (c *Site) InEtcd(ctx context.Context) (lineage.Copy, int64, error) {
+func InEtcd(ctx context.Context, c *Site) (lineage.Copy, int64, error) {
 	o, err := c.EtcdOptions()
 	if err != nil {
 		return lineage.Copy{}, 0, err
 	}
-	text, revision, err := etcd.Value(ctx, o, c.stateKey())
+	text, revision, err := etcd.Value(ctx, o, stateKey(c))
 	if err != nil {
 		return lineage.Copy{}, 0, err
 	}
@@ -76,12 +76,12 @@ func (c *Site) InEtcd(ctx context.Context) (lineage.Copy, int64, error) {
 }
 
 // Versions returns the generations of which etcd has a copy, oldest first.
-func (c *Site) Versions(ctx context.Context) ([]int, error) {
+func Versions(ctx context.Context, c *Site) ([]int, error) {
 	o, err := c.EtcdOptions()
 	if err != nil {
 		return nil, err
 	}
-	names, err := etcd.Names(ctx, o, strings.TrimSuffix(c.versionKey(-1), ":"))
+	names, err := etcd.Names(ctx, o, strings.TrimSuffix(versionKey(c, -1), ":"))
 	var list []int
 	for _, name := range names {
 		var n int
@@ -104,7 +104,7 @@ type HostCopy struct {
 }
 
 // HostCopies asks all database hosts, each in one round trip, in the specification's order.
-func (c *Site) HostCopies(ctx context.Context) []HostCopy {
+func HostCopies(ctx context.Context, c *Site) []HostCopy {
 	databases := c.Spec.Databases()
 	copies := make([]HostCopy, len(databases))
 	var wg sync.WaitGroup
@@ -135,22 +135,22 @@ func (c *Site) HostCopies(ctx context.Context) []HostCopy {
 
 // Ahead refuses (ErrStateAhead, which is a refusal) to change a state that another operator has
 // changed since it was read here. An etcd that does not answer is no reason.
-func (c *Site) Ahead(ctx context.Context, id lineage.State) error {
-	if !c.Shares() {
+func Ahead(ctx context.Context, c *Site, id lineage.State) error {
+	if !Shares(c) {
 		return nil
 	}
-	record, _, err := c.InEtcd(ctx)
+	record, _, err := InEtcd(ctx, c)
 	if err != nil {
 		if errors.Is(err, errs.ErrRefused) {
 			return err
 		}
 		return nil
 	}
-	return c.JudgeAhead(id, record)
+	return JudgeAhead(c, id, record)
 }
 
 // JudgeAhead is Ahead for who has read the record of etcd's copy.
-func (c *Site) JudgeAhead(id lineage.State, record lineage.Copy) error {
+func JudgeAhead(c *Site, id lineage.State, record lineage.Copy) error {
 	if !record.There() || c.TakesOver {
 		return nil
 	}
@@ -187,9 +187,9 @@ type Sharing struct {
 // recipient any more are removed. Safe to repeat: where all is in place nothing is written. Without
 // recipients it does nothing. The error matches ErrStateAhead where another operator was quicker; it
 // is another one where nothing but this machine has the state.
-func (c *Site) Share(ctx context.Context, s *vault.State) (Sharing, error) {
+func Share(ctx context.Context, c *Site, s *vault.State) (Sharing, error) {
 	var done Sharing
-	if !c.Shares() {
+	if !Shares(c) {
 		return done, nil
 	}
 	id, err := s.Identity()
@@ -197,13 +197,13 @@ func (c *Site) Share(ctx context.Context, s *vault.State) (Sharing, error) {
 		return done, err
 	}
 	hosts := make(chan []HostCopy, 1)
-	go func() { hosts <- c.HostCopies(ctx) }()
-	record, revision, away := c.InEtcd(ctx)
+	go func() { hosts <- HostCopies(ctx, c) }()
+	record, revision, away := InEtcd(ctx, c)
 	had := <-hosts
 	if away != nil && errors.Is(away, errs.ErrRefused) {
 		return done, away
 	}
-	if err := c.JudgeAhead(id, record); err != nil {
+	if err := JudgeAhead(c, id, record); err != nil {
 		return done, err
 	}
 	newest := record
@@ -212,7 +212,7 @@ func (c *Site) Share(ctx context.Context, s *vault.State) (Sharing, error) {
 			newest = h.Copy
 		}
 	}
-	wanted, files, err := c.wanted(s, &id, newest)
+	wanted, files, err := wanted(c, s, &id, newest)
 	if err != nil {
 		return done, err
 	}
@@ -234,7 +234,7 @@ func (c *Site) Share(ctx context.Context, s *vault.State) (Sharing, error) {
 	}
 	var file []byte
 	if away == nil && record.Same(wanted) {
-		wanted, file, err = c.fromEtcd(ctx, record)
+		wanted, file, err = fromEtcd(ctx, c, record)
 		done.Etcd = err == nil
 	}
 	if file == nil {
@@ -244,7 +244,7 @@ func (c *Site) Share(ctx context.Context, s *vault.State) (Sharing, error) {
 		wanted.Sealed, wanted.Bytes, wanted.Time = vault.SumOf(file), len(file), time.Now().UTC()
 		stale = had
 		if away == nil {
-			if away = c.toEtcd(ctx, wanted, file, revision, len(done.Removed) > 0); away == nil {
+			if away = toEtcd(ctx, c, wanted, file, revision, len(done.Removed) > 0); away == nil {
 				done.Etcd = true
 			} else if errors.Is(away, ErrStateAhead) {
 				return done, away
@@ -254,7 +254,7 @@ func (c *Site) Share(ctx context.Context, s *vault.State) (Sharing, error) {
 	if away != nil {
 		done.Failed = append(done.Failed, away)
 	}
-	c.toHosts(ctx, &done, wanted, file, had, stale)
+	toHosts(ctx, c, &done, wanted, file, had, stale)
 	c.TellGeneration(context.WithoutCancel(ctx), id, nil)
 	if !done.Etcd && len(done.Hosts) == 0 {
 		return done, errs.WithNext(fmt.Errorf("nothing but this machine has the state of the "+
@@ -266,7 +266,7 @@ func (c *Site) Share(ctx context.Context, s *vault.State) (Sharing, error) {
 
 // wanted is the record that the copies should have, and what they hold. A directory that differs
 // from the newest copy gets a generation of its own.
-func (c *Site) wanted(s *vault.State, id *lineage.State,
+func wanted(c *Site, s *vault.State, id *lineage.State,
 	newest lineage.Copy) (lineage.Copy, map[string][]byte, error) {
 	by, _, _ := strings.Cut(vault.WhoAmI(), ", process ")
 	recipients := slices.Sorted(slices.Values(c.Spec.Secrets.Age.Recipients))
@@ -287,7 +287,7 @@ func (c *Site) wanted(s *vault.State, id *lineage.State,
 }
 
 // toEtcd compares and sets. forget removes all versions of before.
-func (c *Site) toEtcd(ctx context.Context, record lineage.Copy, file []byte, revision int64,
+func toEtcd(ctx context.Context, c *Site, record lineage.Copy, file []byte, revision int64,
 	forget bool) error {
 	o, err := c.EtcdOptions()
 	if err != nil {
@@ -301,11 +301,11 @@ func (c *Site) toEtcd(ctx context.Context, record lineage.Copy, file []byte, rev
 	if forget {
 		oldest = record.Generation
 	}
-	swap := etcd.Swap{Key: c.stateKey(), Value: string(text), Revision: revision,
-		Also:   map[string]string{c.versionKey(record.Generation): string(file)},
-		Remove: [][2]string{{c.versionKey(record.Generation + 1), c.versionKey(-1)}}}
+	swap := etcd.Swap{Key: stateKey(c), Value: string(text), Revision: revision,
+		Also:   map[string]string{versionKey(c, record.Generation): string(file)},
+		Remove: [][2]string{{versionKey(c, record.Generation+1), versionKey(c, -1)}}}
 	if oldest > 0 {
-		swap.Remove = append(swap.Remove, [2]string{c.versionKey(0), c.versionKey(oldest)})
+		swap.Remove = append(swap.Remove, [2]string{versionKey(c, 0), versionKey(c, oldest)})
 	}
 	done, err := swap.Try(ctx, o)
 	if err == nil && !done {
@@ -316,12 +316,12 @@ func (c *Site) toEtcd(ctx context.Context, record lineage.Copy, file []byte, rev
 }
 
 // fromEtcd reads a copy out of etcd.
-func (c *Site) fromEtcd(ctx context.Context, record lineage.Copy) (lineage.Copy, []byte, error) {
+func fromEtcd(ctx context.Context, c *Site, record lineage.Copy) (lineage.Copy, []byte, error) {
 	o, err := c.EtcdOptions()
 	if err != nil {
 		return record, nil, err
 	}
-	text, _, err := etcd.Value(ctx, o, c.versionKey(record.Generation))
+	text, _, err := etcd.Value(ctx, o, versionKey(c, record.Generation))
 	if err == nil && vault.SumOf([]byte(text)) != record.Sealed {
 		err = fmt.Errorf("the copy of the state in etcd is not the one that its record is of")
 	}
@@ -332,7 +332,7 @@ func (c *Site) fromEtcd(ctx context.Context, record lineage.Copy) (lineage.Copy,
 }
 
 // toHosts writes the copy on those hosts where it is not.
-func (c *Site) toHosts(ctx context.Context, done *Sharing, record lineage.Copy, file []byte,
+func toHosts(ctx context.Context, c *Site, done *Sharing, record lineage.Copy, file []byte,
 	all, stale []HostCopy) {
 	line, err := json.Marshal(record)
 	if err != nil {
@@ -368,8 +368,8 @@ func (c *Site) toHosts(ctx context.Context, done *Sharing, record lineage.Copy, 
 
 // ShareState is Share for those who go on whatever could not be reached: that is a warning in the
 // log, and the next run makes up for it.
-func (c *Site) ShareState(ctx context.Context, s *vault.State) error {
-	done, err := c.Share(ctx, s)
+func ShareState(ctx context.Context, c *Site, s *vault.State) error {
+	done, err := Share(ctx, c, s)
 	if len(done.Failed) > 0 {
 		c.Log.Warn("not every copy of the state is up to date", "error", errs.Join(done.Failed...))
 	}

@@ -91,7 +91,7 @@ hosts:
 	startEtcd(t, sp, cr)
 	err = poll.Until(t.Context(), poll.Options{What: "etcd", Bound: time.Minute,
 		Every: 100 * time.Millisecond}, func(ctx context.Context) (string, error) {
-		if c.Find(ctx, true).Etcd == "" {
+		if site.Find(ctx, c, true).Etcd == "" {
 			return "it does not answer", nil
 		}
 		return "", nil
@@ -149,10 +149,10 @@ func other(t *testing.T, of *site.Site, dir string) *site.Site {
 func TestShareInEtcd(t *testing.T) {
 	t.Parallel()
 	c, dir := clustered(t)
-	if err := c.ShareState(t.Context(), c.State); err != nil {
+	if err := site.ShareState(t.Context(), c, c.State); err != nil {
 		t.Fatal(err)
 	}
-	done, err := c.Share(t.Context(), c.State)
+	done, err := site.Share(t.Context(), c, c.State)
 	if err != nil || !done.Etcd || len(done.Failed) > 0 || done.Generation != 1 {
 		t.Fatalf("%+v, %v", done, err)
 	}
@@ -162,7 +162,7 @@ func TestShareInEtcd(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	versions, err := c.Versions(t.Context())
+	versions, err := site.Versions(t.Context(), c)
 	if err != nil || !slices.Equal(versions, []int{4, 5, 6, 7, 8, 9, 10, 11, 12, 13}) {
 		t.Errorf("versions %v, %v", versions, err)
 	}
@@ -178,10 +178,10 @@ func TestShareInEtcd(t *testing.T) {
 	if _, err := second.State.Grow(second.Spec, must(second.State.Identity())(t)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := second.Share(t.Context(), second.State); !errors.Is(err, site.ErrStateAhead) {
+	if _, err := site.Share(t.Context(), second, second.State); !errors.Is(err, site.ErrStateAhead) {
 		t.Errorf("a version of his own: %v", err)
 	}
-	if record, _, err := c.InEtcd(t.Context()); err != nil || record.Generation != 13 {
+	if record, _, err := site.InEtcd(t.Context(), c); err != nil || record.Generation != 13 {
 		t.Errorf("etcd has %+v, %v", record, err)
 	}
 	// A copy of a host that is gone comes from etcd as it is.
@@ -189,7 +189,7 @@ func TestShareInEtcd(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "state.age")); err != nil {
 		t.Fatal(err)
 	}
-	if done, err := c.Share(t.Context(), c.State); err != nil || done.Generation != 13 ||
+	if done, err := site.Share(t.Context(), c, c.State); err != nil || done.Generation != 13 ||
 		string(must(os.ReadFile(filepath.Join(dir, "state.age")))(t)) != string(kept) {
 		t.Errorf("%+v, %v", done, err)
 	}
@@ -204,11 +204,11 @@ func TestShareInEtcd(t *testing.T) {
 			}
 		}
 	}
-	done, err = c.Share(t.Context(), c.State)
+	done, err = site.Share(t.Context(), c, c.State)
 	if err != nil || !slices.Equal(done.Removed, []string{leaves}) || len(done.Known) < 6 {
 		t.Errorf("%+v, %v", done, err)
 	}
-	if versions, err = c.Versions(t.Context()); err != nil ||
+	if versions, err = site.Versions(t.Context(), c); err != nil ||
 		!slices.Equal(versions, []int{done.Generation}) {
 		t.Errorf("versions that the one who left opens: %v, %v", versions, err)
 	}
@@ -218,27 +218,27 @@ func TestShareInEtcd(t *testing.T) {
 func TestRecognize(t *testing.T) {
 	t.Parallel()
 	c, _ := clustered(t)
-	if err := c.Recognize(t.Context()); err != nil {
+	if err := site.Recognize(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
 	id := must(c.State.Identity())(t)
 	if id.EtcdCluster == "" || id.Generation != 2 {
 		t.Errorf("%+v", id)
 	}
-	if err := c.Recognize(t.Context()); err != nil {
+	if err := site.Recognize(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
 	if again := must(c.State.Identity())(t); again.Generation != 2 {
 		t.Errorf("again: generation %d", again.Generation)
 	}
-	if err := c.Guard(t.Context()); err != nil {
+	if err := site.Guard(t.Context(), c); err != nil {
 		t.Error(err)
 	}
 	id.EtcdCluster = "beef"
 	if _, err := c.State.Grow(c.Spec, id); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Guard(t.Context()); err == nil || !strings.Contains(err.Error(), "beef") {
+	if err := site.Guard(t.Context(), c); err == nil || !strings.Contains(err.Error(), "beef") {
 		t.Errorf("another etcd: %v", err)
 	}
 }

@@ -76,7 +76,7 @@ func TestShareOnHosts(t *testing.T) {
 	}
 	away := c.Connections["pg3"]
 	delete(c.Connections, "pg3")
-	done, err := c.Share(t.Context(), c.State)
+	done, err := site.Share(t.Context(), c, c.State)
 	if err != nil || done.Etcd || strings.Join(done.Hosts, " ") != "pg1 pg2" || len(done.Failed) < 2 {
 		t.Fatalf("%+v, %v", done, err)
 	}
@@ -98,28 +98,28 @@ func TestShareOnHosts(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dirs["lb1"], "state.age")); err == nil {
 		t.Error("a balancer has a copy")
 	}
-	if _, err = c.Share(t.Context(), c.State); err != nil {
+	if _, err = site.Share(t.Context(), c, c.State); err != nil {
 		t.Fatal(err)
 	}
 	c.Connections["pg3"] = away
-	if done, err = c.Share(t.Context(), c.State); err != nil || len(done.Hosts) != 3 ||
+	if done, err = site.Share(t.Context(), c, c.State); err != nil || len(done.Hosts) != 3 ||
 		done.Generation != 1 {
 		t.Errorf("%+v, %v", done, err)
 	}
 	before := read("pg3")
-	if done, err = c.Share(t.Context(), c.State); err != nil || read("pg3") != before {
+	if done, err = site.Share(t.Context(), c, c.State); err != nil || read("pg3") != before {
 		t.Errorf("nothing has changed and something was written: %+v, %v", done, err)
 	}
 	if err := os.WriteFile(filepath.Join(dirs["pg2"], "state.age"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = c.Share(t.Context(), c.State); err != nil || read("pg2") == "x" {
+	if _, err = site.Share(t.Context(), c, c.State); err != nil || read("pg2") == "x" {
 		t.Errorf("a damaged copy stays: %v", err)
 	}
 	if err := c.State.Write("secrets/superuser", []byte("another")); err != nil {
 		t.Fatal(err)
 	}
-	if done, err = c.Share(t.Context(), c.State); err != nil || done.Generation != 2 ||
+	if done, err = site.Share(t.Context(), c, c.State); err != nil || done.Generation != 2 ||
 		read("pg1") == first {
 		t.Errorf("a change: %+v, %v", done, err)
 	}
@@ -127,7 +127,7 @@ func TestShareOnHosts(t *testing.T) {
 	if err := c.State.Write("secrets/superuser", []byte("a third")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = c.Share(t.Context(), c.State); err == nil || remote.Hint(err) == "" {
+	if _, err = site.Share(t.Context(), c, c.State); err == nil || remote.Hint(err) == "" {
 		t.Errorf("nothing but this machine has the state: %v", err)
 	}
 }
@@ -139,7 +139,7 @@ func TestRecipientLeaves(t *testing.T) {
 	c, dirs := shared(t)
 	leaves := c.Spec.Secrets.Age
 	ageFor(t, c.Spec)
-	if _, err := c.Share(t.Context(), c.State); err != nil { // the box is still the first one's
+	if _, err := site.Share(t.Context(), c, c.State); err != nil { // the box is still the first one's
 		t.Fatal(err)
 	}
 	c.Spec.Secrets.Age.Recipients = c.Spec.Secrets.Age.Recipients[1:]
@@ -158,7 +158,7 @@ func TestRecipientLeaves(t *testing.T) {
 		}
 	}
 	c.State.Box = box
-	done, err := c.Share(t.Context(), c.State)
+	done, err := site.Share(t.Context(), c, c.State)
 	if err != nil || len(done.Removed) != 1 || done.Removed[0] != leaves.Recipients[0] ||
 		!strings.Contains(strings.Join(done.Known, ", "), "the password of superuser") {
 		t.Errorf("%+v, %v", done, err)
@@ -182,7 +182,7 @@ func TestRecipientLeaves(t *testing.T) {
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	c, dirs := shared(t)
-	if _, err := c.Share(t.Context(), c.State); err != nil {
+	if _, err := site.Share(t.Context(), c, c.State); err != nil {
 		t.Fatal(err)
 	}
 	own := must(c.State.Files())(t)
@@ -248,7 +248,7 @@ func TestRefresh(t *testing.T) {
 func TestEachCopyWillDo(t *testing.T) {
 	t.Parallel()
 	c, dirs := shared(t)
-	if _, err := c.Share(t.Context(), c.State); err != nil {
+	if _, err := site.Share(t.Context(), c, c.State); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(os.Remove(filepath.Join(dirs["pg1"], "state.age")),
@@ -278,13 +278,13 @@ func TestAheadIsRefused(t *testing.T) {
 		record lineage.State
 		hint   string
 	}{{newer, "run it again"}, {lineage.State{}.Next("demo", nil), "state pull"}} {
-		err := c.JudgeAhead(id, tt.record.CopyOf("anna@desk"))
+		err := site.JudgeAhead(c, id, tt.record.CopyOf("anna@desk"))
 		if !errors.Is(err, site.ErrStateAhead) || !strings.Contains(err.Error(), "anna@desk") ||
 			!strings.Contains(remote.Hint(err), tt.hint) || errs.KindOf(err) != errs.Refused {
 			t.Errorf("%v, hint %q", err, remote.Hint(err))
 		}
 	}
-	if err := c.JudgeAhead(id, id.CopyOf("anna@desk")); err != nil {
+	if err := site.JudgeAhead(c, id, id.CopyOf("anna@desk")); err != nil {
 		t.Error(err)
 	}
 }

@@ -102,16 +102,16 @@ func Connect(ctx context.Context, sp *spec.Spec, opts Options) (*Site, error) {
 	}
 	id, err := c.State.Identity()
 	if err == nil {
-		err = c.judgeUse(id)
+		err = judgeUse(c, id)
 	}
 	if err != nil {
 		return nil, closeAfter(c, err)
 	}
 	opts.Dial = dialAt(opts.Dial, sp, c.Spec)
-	shared := c.Shares() && !opts.Stale
+	shared := Shares(c) && !opts.Stale
 	if shared {
 		if err = c.dial(ctx, opts); err == nil {
-			err = c.refresh(ctx)
+			err = refresh(ctx, c)
 		}
 		if err != nil {
 			return nil, closeAfter(c, err)

@@ -133,20 +133,17 @@ func readCopy(ctx context.Context, c *Site, h HostCopy) ([]byte, error) {
 // pullFromEtcd does so from etcd's copy. Without a state directory, a host's own certificate opens
 // etcd.
 func pullFromEtcd(ctx context.Context, c *Site, vacant bool) error {
-	asked := c
+	var cr *vault.Credentials
+	var err error
 	if vacant {
-		cr, err := hostsAccess(ctx, c)
-		if err != nil {
-			return err
-		}
-		asked = c.Apart(c.Spec, cr)
+		cr, err = hostsAccess(ctx, c)
 	} else {
-		cr, err := vault.LoadCredentials(ctx, readState(c), c.Spec)
-		if err != nil {
-			return err
-		}
-		asked = c.Apart(c.Spec, cr)
+		cr, err = vault.LoadCredentials(ctx, readState(c), c.Spec)
 	}
+	if err != nil {
+		return err
+	}
+	asked := c.Apart(c.Spec, cr)
 	record, _, err := InEtcd(ctx, asked)
 	if err != nil {
 		return err

@@ -68,20 +68,17 @@ func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (Rotate
 	return secrets.RotateSecrets(ctx, c.site, opts)
 }
 
-// EncryptState encrypts the secrets in the state directory for the spec's recipients, as every run
-// that changes it does by itself, and returns how many files it wrote: none when it is done already.
-// It needs no host and may be repeated; Share of State does the same for the copies. Errors
-// match ErrRefused without recipients, ErrStateLocked, or ErrSealed.
+// EncryptState encrypts the secrets in the state directory for the spec's recipients, as every change
+// does, and returns how many files it wrote. It needs no host and may be repeated; Share of State does
+// the same for the copies. Errors match ErrRefused without recipients, ErrStateLocked, or ErrSealed.
 func EncryptState(ctx context.Context, sp *Spec) (int, error) { return vault.EncryptState(ctx, sp) }
 
 // DecryptState makes the secrets in the state directory plain again and returns how many files it
-// wrote. Remove secrets.age from the spec afterwards, or the next run encrypts them. It needs no host
-// and may be repeated. Errors are those of EncryptState.
+// wrote. Remove secrets.age from the spec afterwards. Errors are those of EncryptState.
 func DecryptState(ctx context.Context, sp *Spec) (int, error) { return vault.DecryptState(ctx, sp) }
 
 // PassFile returns the content of a libpq password file for the superuser and the specification's
-// roles, for a program that finds none on disk because of secrets.age. It is a secret. Errors are
-// those of ConnectionFor.
+// roles, where none is on disk because of secrets.age. It is a secret.
 func PassFile(ctx context.Context, sp *Spec) ([]byte, error) { return vault.PassFile(ctx, sp) }
 
 // State looks at and writes the encrypted copies of the state directory; see package secrets.

@@ -50,6 +50,8 @@ type ConnectOptions struct {
 	// Existing makes no credentials, not even in memory: ErrNotProvisioned where Apply has not made
 	// any. Operations on a running cluster want it.
 	Existing bool
+	// Stale works with the state directory as it is: nothing is fetched where copies are newer.
+	Stale bool
 	// Timeout bounds connecting to one host, in place of the spec's ssh.connect_timeout; 0 leaves
 	// that.
 	Timeout time.Duration
@@ -70,6 +72,8 @@ type Cluster struct {
 	Remembered map[string]error
 	// ReadOnly is that of ConnectOptions.
 	ReadOnly bool
+	// Pulled says that Connect has written the state directory from a copy; nil where it has not.
+	Pulled *PulledState
 
 	site *site.Site
 }
@@ -78,15 +82,16 @@ type Cluster struct {
 // the commands of the spec that print passwords are run first, and names of hosts are looked up.
 // Credentials that do not exist yet, or are due, are made in memory: Apply writes them to the state
 // directory before its first change. Connect changes nothing, neither on the hosts nor on this
-// machine. Errors of several hosts come together, in the spec's order.
+// machine, but for a state directory that is not there or older than the cluster's: with recipients
+// (secrets.age) that is written from the newest copy (Cluster.Pulled). A directory of another cluster
+// is refused (ErrRefused) before any host is contacted. Errors of several hosts come together.
 func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, error) {
 	s, err := site.Connect(ctx, sp, site.Options(opts))
 	if err != nil {
 		return nil, err
 	}
 	return &Cluster{Spec: s.Spec, Unreachable: s.Unreachable, Remembered: s.Remembered,
-		ReadOnly: s.ReadOnly,
-		site:     s}, nil
+		ReadOnly: s.ReadOnly, Pulled: s.Pulled, site: s}, nil
 }
 
 // Operate runs a verb of the embedder's own, as the built-in ones are run: alone on this cluster,

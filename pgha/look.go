@@ -120,6 +120,9 @@ type FenceStatus = status.FenceStatus
 // InterruptedOperation is one of which nobody has said how it ended.
 type InterruptedOperation = status.Interrupted
 
+// StateStatus is where the cluster's keys and passwords are kept.
+type StateStatus = status.StateStatus
+
 // EtcdStatus is one etcd member.
 type EtcdStatus = status.EtcdStatus
 

@@ -148,14 +148,6 @@ func (c *Cluster) Mend(ctx context.Context, opts MendOptions) error {
 	return power.Mend(ctx, c.site, opts)
 }
 
-// Authorities are the certificates, in PEM, of the three authorities of a cluster. They are no
-// secrets.
-type Authorities = power.Authorities
-
-// Authorities returns the certificates that the cluster's hosts have to trust, as the operator's
-// state directory has them.
-func (c *Cluster) Authorities() Authorities { return power.AuthoritiesOf(c.site) }
-
 // RollingRebootOptions say which hosts are rebooted. The zero value reboots all.
 type RollingRebootOptions = power.RollingRebootOptions
 

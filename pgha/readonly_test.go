@@ -111,6 +111,7 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 		"SetSynchronous": func() error {
 			return fail(c.SetSynchronous(ctx, pgha.SynchronousOptions{Mode: patroni.SynchronousOn}))
 		},
+		"State":      func() error { return fail(c.State().Share(ctx, pgha.Operation{})) },
 		"Start":      func() error { return fail(c.Start(ctx, pgha.StartOptions{})) },
 		"Stop":       func() error { return fail(c.Stop(ctx, pgha.StopOptions{})) },
 		"Switchover": func() error { return fail(c.Switchover(ctx, pgha.SwitchoverOptions{})) },

@@ -4,19 +4,20 @@ import (
 	"context"
 
 	"github.com/pgha/toolkit/pgha/connstring"
+	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/secrets"
 )
 
 var (
-	// ErrSealed: a secret in the state directory is encrypted with age, and the identity of the
-	// spec does not open it.
+	// ErrSealed: a secret of the state directory is encrypted, and no identity of the spec opens it.
 	ErrSealed = vault.ErrSealed
-	// ErrStateLocked: another process of this machine changes the cluster with the same state
-	// directory.
+	// ErrStateLocked: another process of this machine writes to the same state directory.
 	ErrStateLocked = vault.ErrStateLocked
 	// ErrNotProvisioned: the state directory holds no cluster, so apply has not been run from here.
 	ErrNotProvisioned = vault.ErrNotProvisioned
+	// ErrStateAhead: another operator has changed the cluster's state.
+	ErrStateAhead = site.ErrStateAhead
 )
 
 // Connection says how to reach the cluster as its superuser, or as another role. No field holds a
@@ -58,28 +59,30 @@ type RotateOptions = secrets.RotateOptions
 // RotateResult is what RotateSecrets did.
 type RotateResult = secrets.RotateResult
 
-// RotateSecrets gives roles new passwords while the cluster works: generated ones, or what the file
-// or the command of the spec gives now, which must have changed. Applications that log in as the
-// superuser need its new password from then on. It replaces the authority of Patroni's REST API,
-// too, so that no old client key opens it any more.
+// RotateSecrets gives roles new passwords while the cluster works, and replaces the authority of
+// Patroni's REST API; package secrets says how. Applications need the new ones from then on.
 func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (RotateResult, error) {
 	return secrets.RotateSecrets(ctx, c.site, opts)
 }
 
-// EncryptState encrypts the secrets in the state directory for the spec's recipients, as every run
-// that changes the state directory does by itself, and returns how many files it wrote: none when
-// it is done already. It needs no host. Interrupted it is finished by calling it again. Errors
-// match ErrRefused without recipients, ErrStateLocked, or ErrSealed when the identity does not open
-// what is there.
+// EncryptState encrypts the secrets in the state directory for the spec's recipients, as every change
+// does, and returns how many files it wrote. It needs no host and may be repeated; Share of State does
+// the same for the copies. Errors match ErrRefused without recipients, ErrStateLocked, or ErrSealed.
 func EncryptState(ctx context.Context, sp *Spec) (int, error) { return vault.EncryptState(ctx, sp) }
 
 // DecryptState makes the secrets in the state directory plain again and returns how many files it
-// wrote. As the next run that changes the state directory would encrypt them, remove secrets.age
-// from the spec afterwards. It needs no host. Interrupted it is finished by calling it again.
-// Errors are those of EncryptState.
+// wrote. Take secrets.age out of the spec then. Errors are those of EncryptState.
 func DecryptState(ctx context.Context, sp *Spec) (int, error) { return vault.DecryptState(ctx, sp) }
 
-// PassFile returns the content of a libpq password file for the superuser of a cluster that was
-// applied from this machine, and for the specification's roles, for a program that must not find one on disk because secrets.age is
-// set. It is a secret. Errors are those of ConnectionFor.
+// PassFile returns the content of a libpq password file for the superuser and the specification's
+// roles, where none is on disk because of secrets.age. It is a secret.
 func PassFile(ctx context.Context, sp *Spec) ([]byte, error) { return vault.PassFile(ctx, sp) }
+
+// State looks at and writes the encrypted copies of the state directory; see package secrets.
+func (c *Cluster) State() secrets.State { return secrets.StateOf(c.site) }
+
+// Applied tells whether the state directory of a spec is that of a cluster that was applied.
+func Applied(sp *Spec) bool { return vault.Applied(sp) }
+
+// PulledState says where a state directory was fetched from.
+type PulledState = site.Pulled

@@ -59,6 +59,10 @@ func connected(ctx context.Context, out *terminal.Terminal, sp *pgha.Spec, opts 
 	if err != nil {
 		return err
 	}
+	if p := cluster.Pulled; p != nil {
+		out.Notef("the state of the cluster was fetched from %s into %s: generation %d, of %s\n",
+			p.From, sp.StateDir, p.Generation, p.By)
+	}
 	for _, h := range cluster.Spec.Hosts {
 		if why := cluster.Remembered[h.Name]; why != nil {
 			out.Notef("%s %s: %s, of the last apply, as its name cannot be looked up: %v\n",

@@ -98,7 +98,7 @@ func newApp(out *terminal.Terminal) *cli.App {
 				doctorCommand(out),
 				adviseCommand(out), historyCommand(out), whyCommand(out), logsCommand(out),
 				queryCommand(out),
-				psqlCommand(out), connectionCommand(out), monitoringCommand(out)),
+				psqlCommand(out), connectionCommand(out), stateCommand(out), monitoringCommand(out)),
 			category("Operate", switchoverCommand(out), failoverCommand(out), restartCommand(out),
 				reloadCommand(out), reinitCommand(out),
 				pauseCommand(out), resumeCommand(out), configCommand(out), syncCommand(out),

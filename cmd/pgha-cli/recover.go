@@ -75,6 +75,8 @@ func recoverStateCommand(out *terminal.Terminal) *cli.Command {
 			"it gets a new one, unless the specification says where it comes from.\n\n" +
 			"   pgha-cli recover state --dry-run\n" +
 			"   pgha-cli recover state\n\n" +
+			"With secrets.age the cluster has copies, and state pull fetches one: this is for when " +
+			"no identity opens them.\n" +
 			"Applications that verify the server's certificate need the new postgres-ca.crt of " +
 			"the state directory. When it is\n" +
 			"interrupted run it again.",
@@ -82,7 +84,7 @@ func recoverStateCommand(out *terminal.Terminal) *cli.Command {
 		Action: func(c *cli.Context) error {
 			return operate(c, out, operation[pgha.TakeOverResult]{
 				question: "Make a new state directory, and give all hosts new authorities?",
-				connect:  &pgha.ConnectOptions{AllowUnreachable: true},
+				connect:  &pgha.ConnectOptions{AllowUnreachable: true, Stale: true},
 				do: func(ctx context.Context, cl *pgha.Cluster,
 					op pgha.Operation) (pgha.TakeOverResult, error) {
 					return cl.TakeOver(ctx, pgha.TakeOverOptions{Operation: op})

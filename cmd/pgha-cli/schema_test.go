@@ -23,6 +23,7 @@ import (
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/query"
 	"github.com/pgha/toolkit/pgha/restore"
+	"github.com/pgha/toolkit/pgha/secrets"
 )
 
 const schemaFile = "../../docs/output.schema.json"
@@ -57,11 +58,13 @@ var answers = map[string][]any{
 	"resume":          {verb[patroni.PauseResult]{}},
 	"rolling-reboot":  {verb[pgha.RollingRebootResult]{}},
 	"secrets decrypt": {filesAnswer{}},
-	"secrets encrypt": {filesAnswer{}},
+	"secrets encrypt": {encryptedAnswer{}},
 	"secrets rotate":  {verb[pgha.RotateResult]{}},
 	"spec validate":   {mistakesAnswer{}},
 	"start":           {verb[pgha.StartResult]{}},
 	"unmanage":        {verb[pgha.UnmanageResult]{}},
+	"state pull":      {pulledAnswer{}},
+	"state show":      {secrets.Copies{}},
 	"status":          {shownStatus{}},
 	"stop":            {verb[pgha.StopResult]{}},
 	"switchover":      {verb[pgha.SwitchoverResult]{}, verb[patroni.ScheduledSwitchover]{}},

@@ -163,6 +163,7 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 			func(a, b pgha.CertificateStatus) int { return cmp.Compare(a.DaysLeft, b.DaysLeft) })
 		out.Printf("\n%d certificates; %s\n", len(s.Certificates), ending(first))
 	}
+	printState(out, s.State)
 	for _, m := range s.Stranded {
 		out.Printf("%s %s may not come back by itself: %s\n  %s\n", out.Paint(terminal.Red, "✗"),
 			m.Member, m.Reason, out.Paint(terminal.Dim, m.Remedy))
@@ -315,4 +316,26 @@ func printPoolers(w io.Writer, all []pgha.PoolerStatus) {
 			p.Active+p.Waiting, p.Waiting, p.Sessions, p.MaxSessions,
 			dash(strings.TrimPrefix(p.Version, "PgBouncer ")))
 	}
+}
+
+// printState says how many copies there are of the cluster's keys and passwords.
+func printState(out *terminal.Terminal, s *pgha.StateStatus) {
+	switch {
+	case s == nil:
+	case !s.Shared:
+		out.Printf("state: one copy, on this machine; with secrets.age the cluster keeps others\n")
+	case len(s.Lacking) > 0:
+		out.Printf("%s state: %s; none, or an older one, in %s: the next apply writes it\n",
+			out.Paint(terminal.Yellow, "!"), copies(s.Copies), strings.Join(s.Lacking, ", "))
+	default:
+		out.Printf("state: %s of generation %d\n", copies(s.Copies), s.Generation)
+	}
+}
+
+// copies counts them.
+func copies(n int) string {
+	if n == 1 {
+		return "one copy"
+	}
+	return fmt.Sprintf("%d copies", n)
 }

@@ -13,8 +13,13 @@ import (
 	"slices"
 )
 
-// format is that of both records. A reader refuses later ones: they may mean what it does not know.
-const format = 1
+// Format is that of a state directory, as its record says: 1 is the first that said one, 2 knows
+// the identifiers of PostgreSQL and etcd. Earlier ones are read (see upgrades); a later one is
+// refused, because it may mean what this program does not know.
+const Format = 2
+
+// noteFormat is that of the hosts' records.
+const noteFormat = 1
 
 // kept is how many generations a state directory remembers its own stamps of.
 const kept = 64
@@ -30,13 +35,22 @@ var (
 		"this one")
 	// ErrOtherCluster: the state directory belongs to a cluster of another name, or on other hosts.
 	ErrOtherCluster = errors.New("the state directory belongs to another cluster")
+	// ErrOtherData: the cluster's PostgreSQL is not the one that the state directory knows.
+	ErrOtherData = errors.New("the databases are others than the ones that the state directory " +
+		"belongs to")
+	// ErrOtherEtcd: its databases are the known ones, or none are there, and its etcd is not the
+	// one that the state directory knows.
+	ErrOtherEtcd = errors.New("etcd is another one than the state directory belongs to")
 	// ErrNewer: a record was written by a later version of this program.
 	ErrNewer = errors.New("written by a later version of pgha")
+
+	errNoFormat = errors.New("it is not complete")
 )
 
 // State is what a state directory says of itself. The zero value is a directory that says nothing:
 // it is empty, or from before there were such records.
 type State struct {
+	// Format is the one that the directory has: an earlier one until the next change.
 	Format  int    `json:"format"`
 	Cluster string `json:"cluster"`
 	// ID is the same in all copies of one state directory, and in no other.
@@ -47,6 +61,10 @@ type State struct {
 	Stamps []string `json:"stamps"`
 	// Addresses are those of the database hosts that it was last used for.
 	Addresses []string `json:"addresses"`
+	// SystemIdentifier is PostgreSQL's, of the data that the cluster had when it was last looked
+	// at; EtcdCluster is the identifier of its etcd, in hexadecimal. "" is one not seen yet.
+	SystemIdentifier string `json:"system_identifier,omitempty"`
+	EtcdCluster      string `json:"etcd_cluster,omitempty"`
 }
 
 // Note is what a host remembers of the state directory that it was last worked on with.
@@ -68,7 +86,7 @@ func (s State) Next(cluster string, addresses []string) State {
 	if !s.Known() {
 		s.ID = rand.Text()
 	}
-	s.Format, s.Cluster, s.Addresses = format, cluster, addresses
+	s.Format, s.Cluster, s.Addresses = Format, cluster, addresses
 	s.Generation++
 	s.Stamps = append(slices.Clone(s.Stamps), rand.Text())
 	s.Stamps = s.Stamps[max(0, len(s.Stamps)-kept):]
@@ -77,7 +95,7 @@ func (s State) Next(cluster string, addresses []string) State {
 
 // Note is what hosts should remember of s.
 func (s State) Note(by string) Note {
-	n := Note{Format: format, Cluster: s.Cluster, ID: s.ID, Generation: s.Generation, By: by}
+	n := Note{Format: noteFormat, Cluster: s.Cluster, ID: s.ID, Generation: s.Generation, By: by}
 	if len(s.Stamps) > 0 {
 		n.Stamp = s.Stamps[len(s.Stamps)-1]
 	}
@@ -90,11 +108,30 @@ func (s State) Current(n Note) bool {
 	return n.ID == now.ID && n.Generation == now.Generation && n.Stamp == now.Stamp
 }
 
-// ParseState reads what a state directory says of itself; nil is the zero State.
+// ParseState reads what a state directory says of itself; nil is the zero State. A record of an
+// earlier format is read as what it means in this one; Format stays what it was.
 func ParseState(text []byte) (State, error) {
 	var s State
-	err := parse(text, &s, func() int { return s.Format })
-	if err == nil && text != nil && (s.ID == "" || s.Generation < 1 || len(s.Stamps) == 0) {
+	if text == nil {
+		return s, nil
+	}
+	var record map[string]json.RawMessage
+	if err := json.Unmarshal(text, &record); err != nil {
+		return s, err
+	}
+	_ = json.Unmarshal(record["format"], &s.Format) // what is none is refused below
+	if s.Format > Format {
+		return s, fmt.Errorf("%w (format %d, this version knows up to %d)", ErrNewer, s.Format,
+			Format)
+	}
+	if err := upgrade(record, s.Format); err != nil {
+		return s, err
+	}
+	text, err := json.Marshal(record)
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err == nil && (s.ID == "" || s.Generation < 1 || len(s.Stamps) == 0) {
 		err = errors.New("it is not complete")
 	}
 	return s, err
@@ -103,22 +140,30 @@ func ParseState(text []byte) (State, error) {
 // ParseNote reads what a host remembers; nil is the zero Note, of a host that remembers nothing.
 func ParseNote(text []byte) (Note, error) {
 	var n Note
-	err := parse(text, &n, func() int { return n.Format })
-	if err == nil && text != nil && (n.ID == "" || n.Stamp == "") {
+	if text == nil {
+		return n, nil
+	}
+	err := json.Unmarshal(text, &n)
+	if err == nil && n.Format > noteFormat {
+		return n, ErrNewer
+	}
+	if err == nil && (n.ID == "" || n.Stamp == "") {
 		err = errors.New("it is not complete")
 	}
 	return n, err
 }
 
-func parse(text []byte, into any, formatOf func() int) error {
-	if text == nil {
-		return nil
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return err
-	}
-	if formatOf() > format {
-		return ErrNewer
+// JudgeFound compares what the directory knows of PostgreSQL and etcd with what was found, "" for
+// what is not there: nil, ErrOtherData or ErrOtherEtcd. What is not known is content with anything.
+func (s State) JudgeFound(systemIdentifier, etcdCluster string) error {
+	differs := func(known, found string) bool { return known != "" && found != "" && known != found }
+	switch {
+	case differs(s.SystemIdentifier, systemIdentifier):
+		return fmt.Errorf("%w: their system identifier is %s, and the known one is %s",
+			ErrOtherData, systemIdentifier, s.SystemIdentifier)
+	case differs(s.EtcdCluster, etcdCluster):
+		return fmt.Errorf("%w: its cluster's identifier is %s, and the known one is %s",
+			ErrOtherEtcd, etcdCluster, s.EtcdCluster)
 	}
 	return nil
 }

@@ -90,6 +90,30 @@ func TestJudgeUse(t *testing.T) {
 	}
 }
 
+func TestJudgeFound(t *testing.T) {
+	t.Parallel()
+	known := after(1)
+	known.SystemIdentifier, known.EtcdCluster = "7001", "cdf8"
+	for name, c := range map[string]struct {
+		state        State
+		system, etcd string
+		want         error
+	}{
+		"the same":                        {known, "7001", "cdf8", nil},
+		"nothing is there":                {known, "", "", nil},
+		"nothing is known":                {after(1), "7002", "beef", nil},
+		"other databases":                 {known, "7002", "cdf8", ErrOtherData},
+		"all is another cluster's":        {known, "7002", "beef", ErrOtherData},
+		"etcd was made anew":              {known, "7001", "beef", ErrOtherEtcd},
+		"etcd was made anew and is empty": {known, "", "beef", ErrOtherEtcd},
+	} {
+		err := c.state.JudgeFound(c.system, c.etcd)
+		if !errors.Is(err, c.want) || c.want == nil && err != nil {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	t.Parallel()
 	text, err := json.Marshal(after(3))
@@ -103,7 +127,8 @@ func TestParse(t *testing.T) {
 		"":                          "JSON",
 		"null":                      "not complete",
 		"{}":                        "not complete",
-		`{"format":2}`:              "later version",
+		`{"format":3}`:              "later version",
+		`{"format":-1}`:             "not complete",
 		`{"format":1,"id":"x"}`:     "not complete",
 		"{\"format\":1,\"cluster\"": "JSON",
 		"\x00\x00\x00":              "invalid character",

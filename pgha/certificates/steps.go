@@ -232,6 +232,10 @@ func (w *work) deploy(ctx context.Context) error {
 		return err
 	}
 	w.Hold(cr)
+	// Whoever goes on from a copy must not go back behind what hosts trust and show from here on.
+	if err := engine.Share(ctx, w.Job, w.state); err != nil {
+		return err
+	}
 	return deploy(ctx, w.Job, w.authorities())
 }
 

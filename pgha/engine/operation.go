@@ -27,13 +27,16 @@ type Operation struct {
 	Holder string
 }
 
-// Operate runs one verb: alone on this cluster, unless it is only planned. The context that f gets
-// ends with the lock.
+// Operate runs one verb: alone on this cluster, unless it is only planned, and on no other than that
+// of the state directory (ErrRefused). The context that f gets ends with the lock.
 func Operate(ctx context.Context, c *site.Site, name string, op Operation, how job.Locking,
 	f func(context.Context, *job.Job) error) error {
 	run := &job.Job{Site: c, Phase: name, Out: &event.Emitter{Observer: op.Observer, Log: c.Log},
 		Lenient: true, DryRun: op.DryRun}
 	warnPaused(ctx, run)
+	if err := site.Guard(ctx, c); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
 	if op.DryRun {
 		return aboutSilence(ctx, run, name, aboutCandidates(f(ctx, run)))
 	}
@@ -46,8 +49,20 @@ func Operate(ctx context.Context, c *site.Site, name string, op Operation, how j
 	if cause := context.Cause(held); err != nil && cause != nil && ctx.Err() == nil {
 		err = fmt.Errorf("%w; %w", cause, err)
 	}
+	if err == nil && how == job.LockHosts { // it may have replaced etcd or the databases
+		Recognize(ctx, run)
+	}
 	record.End(ctx, run.Out.Changed(), err)
 	return errors.Join(err, unlock())
+}
+
+// Recognize keeps in the state directory which cluster this is, for whoever works on it next. That
+// it cannot is no reason to call what was done a failure.
+func Recognize(ctx context.Context, r *job.Job) {
+	if err := site.Recognize(ctx, r.Site); err != nil {
+		r.Warn("", "the state directory does not know which databases and which etcd these are: "+
+			err.Error())
+	}
 }
 
 // warnPaused says loudly that the cluster is paused, if it is. A cluster that does not answer is

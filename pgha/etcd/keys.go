@@ -64,3 +64,24 @@ func Keep(ctx context.Context, o Options, key, value string) error {
 	}
 	return nil
 }
+
+// Names returns the names of the keys below a prefix, without it, in order, and none of their
+// values. Changes nothing. The error matches ErrUnhealthy when no member answers.
+func Names(ctx context.Context, o Options, prefix string) ([]string, error) {
+	var names []string
+	err := o.askAny(ctx, func(ctx context.Context, c *clientv3.Client) error {
+		r, err := c.Get(ctx, prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly())
+		if err != nil {
+			return err
+		}
+		names = nil
+		for _, kv := range r.Kvs {
+			names = append(names, strings.TrimPrefix(string(kv.Key), prefix))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the names of etcd's keys below %s: %w", prefix, err)
+	}
+	return names, nil
+}

@@ -220,3 +220,50 @@ func TestUnformedClusterIsRecognized(t *testing.T) {
 	c.start("new", 1, 2)
 	c.healthy(c.all()...)
 }
+
+// TestIdentity: the cluster tells its identifier and a value. One that is formed anew by the same
+// members with the same token has the same identifier, and none of the values.
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 1)
+	if _, _, err := Identity(t.Context(), c.Options, "/k", true); !errors.Is(err, ErrUnhealthy) {
+		t.Errorf("before there is one: %v", err)
+	}
+	c.up()
+	if err := Keep(t.Context(), c.Options, "/k", "v"); err != nil {
+		t.Fatal(err)
+	}
+	first, value, err := Identity(t.Context(), c.Options, "/k", true)
+	if err != nil || first == "" || first == "0" || value != "v" {
+		t.Fatalf("%q, %q, %v", first, value, err)
+	}
+	c.kill(0)
+	if err := os.RemoveAll(c.dataDir(0)); err != nil {
+		t.Fatal(err)
+	}
+	c.up()
+	again, value, err := Identity(t.Context(), c.Options, "/k", true)
+	if err != nil || again != first || value != "" {
+		t.Errorf("formed anew: %q in place of %q, %q, %v", again, first, value, err)
+	}
+}
+
+// TestIdentityWithoutQuorum: one member of three tells it by itself, and at once.
+func TestIdentityWithoutQuorum(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3)
+	c.up()
+	cluster, _, err := Identity(t.Context(), c.Options, "/k", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.kill(1)
+	c.kill(2)
+	alone, _, err := Identity(t.Context(), c.Options, "/k", false)
+	if err != nil || alone != cluster {
+		t.Errorf("one of three: %q, %v", alone, err)
+	}
+	if _, _, err := Identity(t.Context(), c.Options, "/k", true); !errors.Is(err, ErrUnhealthy) {
+		t.Errorf("as a quorum: %v", err)
+	}
+}

@@ -21,7 +21,7 @@ func findEtcd(t *testing.T) string {
 	if path, err := exec.LookPath("etcd"); err == nil {
 		return path
 	}
-	archives, err := filepath.Glob("/var/cache/pgha-lab/etcd/etcd-v3.6.*.tar.gz")
+	archives, err := filepath.Glob("/var/cache/pgha-lab/etcd/3.6.*/etcd-v3.6.*.tar.gz")
 	if err != nil || len(archives) == 0 {
 		t.Skip("no etcd here: set PGHA_TEST_ETCD to one, or let `pgha-cli lab up` build it")
 	}

@@ -305,7 +305,11 @@ func (w *work) run(ctx context.Context, r *procedure.Record, fresh bool) error {
 	if err := status.RememberHosts(ctx, w.on(w.to).Site); err != nil {
 		w.Warn("", err.Error())
 	}
-	return forget(ctx, w.staying())
+	if err := forget(ctx, w.staying()); err != nil {
+		return err
+	}
+	w.Job.Site = w.on(w.to).Site // a host that has left gets no copy of the state
+	return nil
 }
 
 // staying is the site with those hosts alone that run etcd before and after; with all where none

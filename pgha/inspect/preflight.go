@@ -157,7 +157,7 @@ func Preflight(ctx context.Context, c *site.Site, opts PreflightOptions) (Prefli
 		return report, err
 	}
 	report.Findings = append(report.Findings, unfit...)
-	if err := c.JudgeState(StateNotes(report.Facts)); err != nil {
+	if err := JudgeState(c, report.Facts); err != nil {
 		report.Findings = append(report.Findings, preflight.Finding{Problem: err.Error(),
 			Remedy: errs.NextOf(err)})
 	}

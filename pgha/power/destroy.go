@@ -172,6 +172,7 @@ func belongings(c *site.Site, h spec.Host) []string {
 		}
 		list = append(list, kind+f.Path)
 	}
+	list = append(list, "file "+site.SharedFile, "file "+site.SharedRecord)
 	slices.Reverse(list)
 	// Folders are made before what is in them, so reversed they come behind it, but for those that
 	// two components share.

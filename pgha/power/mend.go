@@ -56,16 +56,3 @@ func Mend(ctx context.Context, c *site.Site, opts MendOptions) error {
 			return nil
 		})
 }
-
-// Authorities are the certificates, in PEM, of the three authorities of a cluster. They are no
-// secrets.
-type Authorities struct {
-	Etcd, Patroni, Postgres []byte
-}
-
-// AuthoritiesOf returns the certificates that the cluster's hosts have to trust, as the operator's
-// state directory has them.
-func AuthoritiesOf(c *site.Site) Authorities {
-	cr := c.Credentials()
-	return Authorities{Etcd: cr.EtcdCA, Patroni: cr.PatroniCA, Postgres: cr.PostgresCA}
-}

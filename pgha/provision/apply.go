@@ -92,6 +92,7 @@ func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error)
 		err = engine.RunPhases(held, c, engine.Saving(phases), out, false)
 	}
 	if err == nil {
+		engine.Recognize(held, &job.Job{Site: c, Out: out})
 		if unknown := status.RememberHosts(held, c); unknown != nil {
 			out.Emit(event.Event{Kind: event.Warning, Message: unknown.Error()})
 		}

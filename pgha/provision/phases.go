@@ -78,7 +78,7 @@ func JudgePhase(report inspect.PreflightReport) func(context.Context, *job.Job) 
 
 // judge tells warnings and refuses what has to be refused.
 func judge(ctx context.Context, run *job.Job, report inspect.PreflightReport) error {
-	if err := run.JudgeState(inspect.StateNotes(report.Facts)); err != nil {
+	if err := inspect.JudgeState(run.Site, report.Facts); err != nil {
 		return err
 	}
 	if err := RefuseIncomplete(ctx, run, report.Facts); err != nil {

@@ -51,7 +51,8 @@ type TakeOverResult struct {
 // finished by calling it again; until then Apply refuses. A copy of the lost directory that turns
 // up later is refused as an older one.
 //
-// The connection must have been made without Existing.
+// The connection must have been made without Existing, and with Stale: a copy that can be opened is
+// refused, as there is nothing to take over then.
 func TakeOver(ctx context.Context, c *site.Site, opts TakeOverOptions) (TakeOverResult, error) {
 	start := time.Now()
 	result := TakeOverResult{StateDir: c.State.Dir, NewPasswords: []string{}}
@@ -99,6 +100,10 @@ func (t *takeover) prepare(ctx context.Context) error {
 				"authorities: %w", errs.ErrRefused, err),
 				"bring the host back, or take it out of the specification")
 		}
+	}
+	if host := site.Openable(ctx, t.site); host != "" && !s.TakingOver() {
+		return errs.WithNext(fmt.Errorf("%w: the state is not lost: %s has a copy that your identity "+
+			"opens", errs.ErrRefused, host), errs.Text("%s fetches it", errs.Verb("state", "pull")))
 	}
 	f, err := findCredentials(ctx, t.site)
 	if err != nil {
@@ -164,6 +169,9 @@ func (t *takeover) run(ctx context.Context, r *job.Job) error {
 	}
 	if err := r.State.Begin(r.Spec); err != nil {
 		return err
+	}
+	if err := engine.Share(ctx, r, r.State); err != nil {
+		return t.unfinished(err)
 	}
 	r.TellGeneration(ctx, t.identity, nil)
 	if err := t.setPasswords(ctx, r); err != nil {

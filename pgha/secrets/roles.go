@@ -54,6 +54,9 @@ func rotateRoles(ctx context.Context, r *job.Job, s *vault.State, roles []string
 		}
 		all = append(all, p)
 	}
+	if err := share(ctx, r, s); err != nil {
+		return err
+	}
 	for _, p := range all {
 		step := contents.Step{Kind: "role", Name: p.role, Action: "given a new password",
 			SetsPassword: true}

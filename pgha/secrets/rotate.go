@@ -174,6 +174,9 @@ func rotatePasswords(ctx context.Context, r *job.Job, s *vault.State, roles []st
 	if err != nil {
 		return err
 	}
+	if err := share(ctx, r, s); err != nil {
+		return err
+	}
 	old := r.Credentials()
 	r.Hold(next)
 	err = deployPasswords(ctx, r, s, roles, generated)
@@ -181,6 +184,14 @@ func rotatePasswords(ctx context.Context, r *job.Job, s *vault.State, roles []st
 		r.Hold(old)
 	}
 	return err
+}
+
+// share brings a new secret into the copies of the state before anybody is given it.
+func share(ctx context.Context, r *job.Job, s *vault.State) error {
+	if r.Planning() {
+		return nil
+	}
+	return engine.Share(ctx, r, s)
 }
 
 // rotatable are the names that RotateOptions.Which may hold.

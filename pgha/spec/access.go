@@ -104,8 +104,9 @@ type Secrets struct {
 	// RewindPasswordCommand prints that password; not together with RewindPasswordFile. Default:
 	// none.
 	RewindPasswordCommand []string `yaml:"rewind_password_command,omitempty"`
-	// Age encrypts the private keys and passwords in the state directory. Default: they are plain,
-	// readable by their owner only.
+	// Age encrypts the private keys and passwords in the state directory, and copies of all of it
+	// are kept in etcd and on the database hosts. Default: they are plain, readable by their owner
+	// only, and nothing leaves this machine.
 	Age Age `yaml:"age,omitempty"`
 }
 

@@ -46,6 +46,8 @@ type Status struct {
 	UnfinishedReset string `json:"unfinished_reset,omitempty"`
 	// Change is a change of many steps that was begun and is not finished.
 	Change *procedure.Record `json:"change,omitempty"`
+	// State is where the cluster's keys and passwords are kept; nil before the first apply.
+	State *StateStatus `json:"state,omitempty"`
 	// Backup is nil where the specification has none.
 	Backup *BackupStatus `json:"backup,omitempty"`
 	// Unreachable holds hosts that cannot be asked, with the reason.
@@ -85,6 +87,7 @@ func Look(ctx context.Context, c *site.Site) (Status, error) {
 	part(PartEtcd, func() error { return changeStatus(ctx, c, &s) })
 	part(PartAddress, func() (err error) { holdings, err = c.Holdings(ctx); return err })
 	wg.Go(func() { said = lookAtHosts(ctx, c) })
+	wg.Go(func() { stateStatus(ctx, c, &s) })
 	wg.Go(func() { s.Backup = Backup(ctx, c, s.Time) })
 	wg.Go(func() { s.NoWrites = noWrites(ctx, c) })
 	wg.Wait()

@@ -58,7 +58,7 @@ func Collect(ctx context.Context, c *pgha.Cluster, opts Options) (doctor.Facts, 
 		opts.LongTransaction = defaultLong
 	}
 	f := doctor.Facts{Time: time.Now(), Spec: c.Spec,
-		Authorities:     doctor.Authorities(c.Authorities()),
+		Authorities:     doctor.Authorities(c.Certificates().Authorities()),
 		Layouts:         map[string]layout.Host{},
 		LongTransaction: opts.LongTransaction}
 	bounded, cancel := context.WithTimeout(ctx, opts.Timeout)

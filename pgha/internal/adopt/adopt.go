@@ -100,7 +100,7 @@ func StoreKeys(ctx context.Context, r *job.Job) (map[string]string, error) {
 
 // StorePrefix is what the names of the cluster's keys in etcd begin with.
 func StorePrefix(c *site.Site) string {
-	return "/" + strings.Trim(c.Spec.Patroni.Namespace, "/") + "/" + c.Spec.Cluster + "/"
+	return site.StorePrefix(c)
 }
 
 // planAdoption says what is to be done; nil where etcd and the members agree. The error matches

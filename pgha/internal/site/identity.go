@@ -39,13 +39,16 @@ func (c *Site) JudgeState(notes map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	refuse := func(err error, hint string) error {
-		return remote.WithHint(fmt.Errorf("%w: %s: %w", errs.ErrRefused, c.State.Dir, err), hint)
+	if err := judgeUse(c, id); err != nil {
+		return err
 	}
-	if err := id.JudgeUse(c.Spec.Cluster, vault.DatabaseAddresses(c.Spec)); err != nil {
-		return refuse(err,
-			"give this specification a state_dir of its own: two clusters that share one replace "+
-				"each other's certificates")
+	return judgeNotes(c, id, notes)
+}
+
+// judgeNotes compares what the state directory says of itself with what hosts remember.
+func judgeNotes(c *Site, id lineage.State, notes map[string][]byte) error {
+	refuse := func(err error, hint string) error {
+		return remote.WithHint(refused(c, err), hint)
 	}
 	for _, h := range c.Spec.Hosts {
 		note, err := lineage.ParseNote(notes[h.Name])
@@ -59,9 +62,17 @@ func (c *Site) JudgeState(notes map[string][]byte) error {
 		}
 		switch err := id.Judge(note); {
 		case errors.Is(err, lineage.ErrOlder), errors.Is(err, lineage.ErrDiverged):
-			return refuse(fmt.Errorf("%w (told by %s)", err, h.Name),
-				"this copy's passwords and certificates are out of date: put the copy of "+note.By+
-					", or its newest backup, in its place")
+			hint := "this copy's passwords and certificates are out of date: put the copy of " +
+				note.By + ", or its newest backup, in its place"
+			if Shares(c) {
+				hint = "run it again: the newer state is fetched first. If no copy has it, that of " +
+					note.By + " is needed"
+			}
+			if Shares(c) && errors.Is(err, lineage.ErrDiverged) {
+				hint = "what it has alone has reached no host: move it aside, and the cluster's " +
+					"state is fetched (the verb state pull)"
+			}
+			return refuse(fmt.Errorf("%w (told by %s)", err, h.Name), hint)
 		case err != nil:
 			return refuse(fmt.Errorf("%w (told by %s)", err, h.Name),
 				"point state_dir of the spec to the state directory that this cluster was "+
@@ -69,6 +80,26 @@ func (c *Site) JudgeState(notes map[string][]byte) error {
 		}
 	}
 	return nil
+}
+
+// refused says which state directory is the reason.
+func refused(c *Site, err error) error {
+	return fmt.Errorf("%w: %s: %w", errs.ErrRefused, c.State.Dir, err)
+}
+
+// judgeUse refuses the state directory of another specification.
+func judgeUse(c *Site, id lineage.State) error {
+	addresses := vault.DatabaseAddresses(c.Spec)
+	if len(c.unlocated) > 0 { // who has no address cannot have another one
+		addresses = append(addresses, id.Addresses...)
+	}
+	err := id.JudgeUse(c.Spec.Cluster, addresses)
+	if err == nil {
+		return nil
+	}
+	return remote.WithHint(refused(c, err),
+		"give this specification a state_dir of its own: two clusters that share one replace "+
+			"each other's certificates")
 }
 
 // AskStateNotes asks all hosts that answer, each in one round trip.
@@ -103,12 +134,20 @@ func NoteOf(r remote.Result) []byte {
 	return bytes.TrimSpace(r.Stdout)
 }
 
-// GrowState makes the next generation of a state directory that is being written to, and tells the
-// hosts.
+// GrowState makes the next generation of a state directory that is being written to, brings it into
+// its copies (Share), and tells the hosts. ErrStateAhead where another operator has changed it; then
+// nothing is written.
 func (c *Site) GrowState(ctx context.Context, s *vault.State) error {
 	id, err := s.Identity()
 	if err == nil {
+		err = Ahead(ctx, c, id)
+	}
+	if err == nil {
 		id, err = s.Grow(c.Spec, id)
+	}
+	if err == nil {
+		// What hosts are told of can be had from a copy.
+		err = ShareState(ctx, c, s)
 	}
 	if err == nil {
 		c.TellGeneration(context.WithoutCancel(ctx), id, nil)

@@ -1,5 +1,7 @@
 package site
 
+import "strings"
+
 // HostLock is the file that is locked on the hosts. It does not outlive a boot.
 const HostLock = "/run/pgha.lock"
 
@@ -14,3 +16,8 @@ func (c *Site) RestoreKey() string { return "/pgha/" + c.Spec.Cluster + "/restor
 
 // HostsKey is the key in etcd of the hosts that the cluster was last brought in line with.
 func (c *Site) HostsKey() string { return "/pgha/" + c.Spec.Cluster + "/hosts" }
+
+// StorePrefix is what the names of Patroni's keys in etcd begin with.
+func StorePrefix(c *Site) string {
+	return "/" + strings.Trim(c.Spec.Patroni.Namespace, "/") + "/" + c.Spec.Cluster + "/"
+}

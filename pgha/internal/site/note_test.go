@@ -3,6 +3,7 @@ package site
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/pgha/toolkit/internal/scripttest"
@@ -36,4 +37,41 @@ func TestNote(t *testing.T) {
 	if got, _ := os.ReadFile(file); string(got) != "generation 2\n" {
 		t.Errorf("the former note is %q", got)
 	}
+}
+
+// TestShareScript runs share.sh: both files are whole and nobody else reads the copy; where the copy
+// cannot be written whole the former one stays, with its record.
+func TestShareScript(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "pgha", "state.age")
+	share := func(text string) scripttest.Result {
+		return scripttest.Run{With: "sh", Script: shareScript, Args: []string{file},
+			Stdin: text}.Do(t)
+	}
+	is := func(path, want string) {
+		t.Helper()
+		got, err := os.ReadFile(path)
+		if err != nil || string(got) != want {
+			t.Errorf("%s is %q, %v", path, got, err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	for _, text := range []string{`{"generation":1,"x":"a\\b"}` + "\none\n\ntwo", "{}\nthree\n"} {
+		if r := share(text); r.Code != 0 {
+			t.Fatal(r)
+		}
+		record, copied, _ := strings.Cut(text, "\n")
+		is(file, copied)
+		is(file+".json", record+"\n")
+	}
+	if err := os.Mkdir(file+".json.new", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if r := share("{}\nfour\n"); r.Code == 0 {
+		t.Error("a record that could not be written is no error")
+	}
+	is(file, "three\n")
+	is(file+".json", "{}\n")
 }

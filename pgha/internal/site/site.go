@@ -42,6 +42,7 @@ type Options struct {
 	Without          []string
 	ReadOnly         bool
 	Existing         bool
+	Stale            bool
 	Timeout          time.Duration
 	Logger           *slog.Logger
 }
@@ -61,6 +62,9 @@ type Site struct {
 	// TakesOver: the state directory is made for a cluster whose own is lost, so what hosts remember
 	// of that one is no reason to refuse.
 	TakesOver bool
+	// Pulled says that connecting has written the state directory from a copy; nil where it was as
+	// new as the cluster's.
+	Pulled *Pulled
 
 	unlocated   map[string]error // hosts whose name has no address
 	leftOut     []spec.Host      // no work touches them
@@ -78,7 +82,9 @@ type Site struct {
 // the commands of the spec that print passwords are run first, and names of hosts are looked up.
 // Credentials that do not exist yet, or are due, are made in memory: Apply writes them to the state
 // directory before its first change. Connect changes nothing, neither on the hosts nor on this
-// machine. Errors of several hosts come together, in the spec's order.
+// machine, but for a state directory that is not there or older than the cluster's: with recipients
+// (secrets.age) that is written from the newest copy. A state directory of another cluster is refused (ErrRefused) before any host is contacted.
+// Errors of several hosts come together, in the spec's order.
 func Connect(ctx context.Context, sp *spec.Spec, opts Options) (*Site, error) {
 	c := &Site{Spec: sp, Unreachable: map[string]error{}, Remembered: map[string]error{},
 		unlocated:   map[string]error{},
@@ -94,12 +100,31 @@ func Connect(ctx context.Context, sp *spec.Spec, opts Options) (*Site, error) {
 	if err := c.locate(ctx, opts); err != nil {
 		return nil, closeAfter(c, err)
 	}
+	id, err := c.State.Identity()
+	if err == nil {
+		err = judgeUse(c, id)
+	}
+	if err != nil {
+		return nil, closeAfter(c, err)
+	}
 	opts.Dial = dialAt(opts.Dial, sp, c.Spec)
+	shared := Shares(c) && !opts.Stale
+	if shared {
+		if err = c.dial(ctx, opts); err == nil {
+			err = refresh(ctx, c)
+		}
+		if err != nil {
+			return nil, closeAfter(c, err)
+		}
+	}
 	cr, err := vault.LoadCredentials(ctx, c.State, c.Spec)
 	if err != nil {
 		return nil, closeAfter(c, err)
 	}
 	c.Hold(cr)
+	if shared {
+		return c, nil
+	}
 	if err := c.dial(ctx, opts); err != nil {
 		return nil, closeAfter(c, err)
 	}

@@ -40,8 +40,12 @@ type Credentials struct {
 // HostCertificates are the certificates of one host, by their names in the layout.
 type HostCertificates map[string]pki.KeyPair
 
-// LoadCredentials reads or makes the CAs, certificates and passwords of the cluster.
+// LoadCredentials reads or makes the CAs, certificates and passwords of the cluster. A directory
+// that a later version has written is refused.
 func LoadCredentials(ctx context.Context, s *State, sp *spec.Spec) (*Credentials, error) {
+	if _, err := s.Identity(); err != nil {
+		return nil, err
+	}
 	c := &Credentials{Hosts: map[string]HostCertificates{}, Verifiers: map[string]pki.Secret{}}
 	for _, name := range Authorities() {
 		ca, trust, err := s.Issuer(sp, name)

@@ -322,8 +322,12 @@ func TestStrangeStateDirectories(t *testing.T) {
 		0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := looking(t, sp).JudgeState(nil); !errors.Is(err, errs.ErrRefused) ||
-		!strings.Contains(err.Error(), "later version") {
+	s, err := site.StateOf(t.Context(), sp, false)
+	if err == nil {
+		_, err = vault.LoadCredentials(t.Context(), s, sp)
+	}
+	if !errors.Is(err, errs.ErrRefused) || !strings.Contains(err.Error(), "later version") ||
+		!strings.Contains(remote.Hint(err), "version") {
 		t.Errorf("a later version's: %v", err)
 	}
 }

@@ -32,9 +32,10 @@ func (s *State) Identity() (lineage.State, error) {
 	}
 	id, err := lineage.ParseState(text)
 	if errors.Is(err, lineage.ErrNewer) {
-		return id, remote.WithHint(fmt.Errorf("%w: %s is %w", errs.ErrRefused,
+		return id, errs.WithNext(fmt.Errorf("%w: %s is %w", errs.ErrRefused,
 			s.Path(IdentityFile), err),
-			"use that version")
+			errs.Text("use that version, or a later one: %s says which this is. What this one "+
+				"would write that one might not understand", errs.Verb("version")))
 	}
 	if err != nil {
 		return id, remote.WithHint(fmt.Errorf("%w: read %s: %w", errs.ErrRefused,
@@ -42,6 +43,12 @@ func (s *State) Identity() (lineage.State, error) {
 			"take it from a backup of the state directory")
 	}
 	return id, nil
+}
+
+// Applied tells whether the state directory of a spec says that it is a cluster's.
+func Applied(sp *spec.Spec) bool {
+	id, err := (&State{Dir: sp.StateDir, ReadOnly: true}).Identity()
+	return err == nil && id.Known()
 }
 
 // DatabaseAddresses returns the addresses of the database hosts, sorted.
@@ -65,7 +72,7 @@ func (s *State) Grow(sp *spec.Spec, id lineage.State) (lineage.State, error) {
 
 // Settled tells whether begin would change nothing that hosts have to know of.
 func (s *State) Settled(sp *spec.Spec, id lineage.State) bool {
-	return len(s.drafts) == 0 && id.Known() && id.Cluster == sp.Cluster &&
-		slices.Equal(id.Addresses,
-			DatabaseAddresses(sp))
+	return len(s.drafts) == 0 && id.Known() && id.Format == lineage.Format &&
+		id.Cluster == sp.Cluster && slices.Equal(id.Addresses,
+		DatabaseAddresses(sp))
 }

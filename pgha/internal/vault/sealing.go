@@ -216,6 +216,9 @@ func existingState(ctx context.Context, sp *spec.Spec) (*State, error) {
 		return nil, err
 	}
 	s.Box = b
+	if _, err := s.Identity(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 

@@ -135,6 +135,13 @@ func (s *State) Close() error {
 	return errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close())
 }
 
+// Writing tells whether the state is one that is written to, with the directory's lock held.
+func (s *State) Writing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lock != nil
+}
+
 // Path returns the path of a file of the state directory.
 func (s *State) Path(name string) string { return filepath.Join(s.Dir, name) }
 
@@ -206,7 +213,13 @@ func (s *State) Write(name string, content []byte) error {
 
 // refuse is the error of a read-only state that would have to change a file.
 func (s *State) refuse(name, why string) error {
-	return errs.WithNext(fmt.Errorf("%w: %s %s", ErrNotProvisioned, s.Path(name), why),
+	err := fmt.Errorf("%w: %s %s", ErrNotProvisioned, s.Path(name), why)
+	if s.Box != nil {
+		return errs.WithNext(err, errs.Text("%s fetches the state of a cluster that was applied "+
+			"from elsewhere; %s makes a new cluster", errs.Verb("state", "pull"),
+			errs.Verb("apply")))
+	}
+	return errs.WithNext(err,
 		errs.Text("run %s, or point state_dir of the spec to where it was run", errs.Verb("apply")))
 }
 

@@ -44,8 +44,7 @@ func (c *Cluster) RemoveHosts(ctx context.Context, opts RemoveHostsOptions) (Hos
 }
 
 // FormerHosts returns the hosts that the last Apply had and the specification names no more, which
-// Apply refuses, and RemoveHosts takes out. Changes nothing. The error matches etcd.ErrUnhealthy where
-// etcd does not answer.
+// RemoveHosts takes out. Changes nothing. etcd.ErrUnhealthy where etcd does not answer.
 func (c *Cluster) FormerHosts(ctx context.Context) ([]spec.Host, error) {
 	return status.Former(ctx, c.site)
 }

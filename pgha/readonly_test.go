@@ -123,7 +123,6 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 
 // looking are the methods that change nothing, whatever they are given.
 var looking = []string{
-	"Accept", "Advise", "Authorities", "AwaitHealthy", "CheckPorts", "Close", "Config",
 	"ConnConfig",
 	"DialFromCluster", "DynamicConfig", "FormerHosts", "HalfDone", "History", "JudgeState", "Logs", "Operations", "Plan",
 	"Preflight",

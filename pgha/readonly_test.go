@@ -123,6 +123,7 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 
 // looking are the methods that change nothing, whatever they are given.
 var looking = []string{
+	"Accept", "Advise", "AwaitHealthy", "CheckPorts", "Close", "Config",
 	"ConnConfig",
 	"DialFromCluster", "DynamicConfig", "FormerHosts", "HalfDone", "History", "JudgeState", "Logs", "Operations", "Plan",
 	"Preflight",

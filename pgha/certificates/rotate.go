@@ -229,23 +229,6 @@ func (c Certificates) carryOut(ctx context.Context, o order, r procedure.Record,
 	return result, err
 }
 
-// alone refuses to begin while another change is half done, and to go on with one that somebody has
-// finished meanwhile.
-func (w *work) alone(ctx context.Context, fresh bool, r *procedure.Record) error {
-	now, err := status.Change(ctx, w.Site)
-	switch {
-	case err != nil:
-		return err
-	case fresh && now != nil:
-		return status.HalfDone(*now)
-	case !fresh && now == nil:
-		return fmt.Errorf("%w: it has been finished meanwhile", errs.ErrRefused)
-	case len(r.Steps) > 0:
-		r.Reached = now.Reached
-	}
-	return nil
-}
-
 // refuseRestarts refuses to leave hosts of etcd out where the others have no quorum while one of them
 // restarts.
 func (w *work) refuseRestarts() error {

@@ -20,6 +20,7 @@ import (
 	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/procedure"
 	"github.com/pgha/toolkit/pgha/remote"
+	"github.com/pgha/toolkit/pgha/status"
 )
 
 // trialLifetime is of certificates that only try servers.
@@ -64,7 +65,7 @@ func (w *work) buildUndo() {
 // carryOut does what is left of the record.
 func (w *work) carryOut(ctx context.Context, r *procedure.Record) (err error) {
 	fresh := len(r.Steps) == 0
-	if err := w.alone(ctx, fresh && !r.Undoing, r); err != nil {
+	if err := status.Alone(ctx, w.Site, fresh && !r.Undoing, r); err != nil {
 		return err
 	}
 	if w.build(); r.Undoing {

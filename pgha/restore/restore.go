@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/pgha/engine"
-	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/hosts"
 	"github.com/pgha/toolkit/pgha/internal/job"
@@ -182,7 +181,7 @@ func carryOut(ctx context.Context, c *site.Site, r procedure.Record, op engine.O
 		func(ctx context.Context, run *job.Job) error {
 			w := &work{Job: run, by: vault.WhoAmI(), since: time.Now().UTC()}
 			fresh := len(r.Steps) == 0
-			if err := w.alone(ctx, fresh && !r.Undoing, &r); err != nil {
+			if err := status.Alone(ctx, w.Site, fresh && !r.Undoing, &r); err != nil {
 				return err
 			}
 			var ok bool
@@ -213,23 +212,6 @@ func carryOut(ctx context.Context, c *site.Site, r procedure.Record, op engine.O
 		})
 	result.Elapsed = patroni.Elapsed(time.Since(start))
 	return result, err
-}
-
-// alone refuses to begin while another change is half done, and to go on with one that somebody has
-// finished meanwhile.
-func (w *work) alone(ctx context.Context, fresh bool, r *procedure.Record) error {
-	now, err := status.Change(ctx, w.Site)
-	switch {
-	case err != nil:
-		return err
-	case fresh && now != nil:
-		return status.HalfDone(*now)
-	case !fresh && now == nil:
-		return fmt.Errorf("%w: it has been finished meanwhile", errs.ErrRefused)
-	case len(r.Steps) > 0:
-		r.Reached = now.Reached
-	}
-	return nil
 }
 
 // run does the steps, each recorded before the next.

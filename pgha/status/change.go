@@ -33,6 +33,23 @@ func HalfDone(r procedure.Record) error {
 			errs.Verb("change", "continue"), errs.Verb("change", "undo"), errs.Verb("change", "show")))
 }
 
+// Alone refuses to begin a change while another one is half done, and to go on with one that somebody
+// has finished since it was looked at without the lock. What goes on does so where the record is now.
+func Alone(ctx context.Context, c *site.Site, fresh bool, r *procedure.Record) error {
+	now, err := Change(ctx, c)
+	switch {
+	case err != nil:
+		return err
+	case fresh && now != nil:
+		return HalfDone(*now)
+	case !fresh && now == nil:
+		return fmt.Errorf("%w: it has been finished meanwhile", errs.ErrRefused)
+	case len(r.Steps) > 0:
+		r.Reached = now.Reached
+	}
+	return nil
+}
+
 // changeStatus looks for a change that is half done.
 func changeStatus(ctx context.Context, c *site.Site, s *Status) error {
 	s.Change, _ = Change(ctx, c) // without a quorum the etcd part says so

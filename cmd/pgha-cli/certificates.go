@@ -158,6 +158,11 @@ func certificatesRenewCommand(out *terminal.Terminal) *cli.Command {
 						All: c.Bool("all"), Hosts: c.Args().Slice()})
 				},
 				show: func(r certificates.RenewResult) {
+					if len(r.Renewed) == 0 {
+						out.Printf("nothing to renew: no certificate asked for is due; %d servers "+
+							"show what they should\n", r.Checked)
+						return
+					}
 					out.Printf("%s after %s: %d certificates are new, %d servers show what they "+
 						"should\n", out.Paint(terminal.Green, "renewed"), r.Elapsed, len(r.Renewed),
 						r.Checked)

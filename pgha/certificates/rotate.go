@@ -112,8 +112,9 @@ func (c Certificates) RotateCA(ctx context.Context, opts RotateOptions) (RotateR
 				patroni.ErrInvalid, called), errs.Text("there are %s",
 				strings.Join(layout.AuthorityNames(), ", ")))
 		case authority == layout.BackupAuthority && c.site.Spec.Backup == nil:
-			return RotateResult{}, fmt.Errorf("%w: the specification has no backups, so there is "+
-				"no authority for them", errs.ErrRefused)
+			return RotateResult{}, errs.WithNext(fmt.Errorf("%w: the specification has no backups, "+
+				"so there is no authority for them", errs.ErrRefused),
+				errs.Text("leave backup out, or write all, which takes those that there are"))
 		}
 		former, err := c.former(authority)
 		if err != nil {

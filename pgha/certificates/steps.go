@@ -109,7 +109,7 @@ func (w *work) warn() {
 	}
 	w.WarnNext("", errs.Text("clients that verify PostgreSQL's certificate need the file with both "+
 		"authorities before the second step: %s ends this run once that file is there, and "+
-		"`connection` names it", errs.Verb("certificates", "rotate-ca", "--pause")))
+		"%s names it", errs.Verb("certificates", "rotate-ca", "--pause"), errs.Verb("connection")))
 }
 
 // run does the steps, each recorded before the next.

@@ -12,6 +12,7 @@ import (
 	"github.com/pgha/toolkit/internal/poll"
 	"github.com/pgha/toolkit/pgha/backup"
 	"github.com/pgha/toolkit/pgha/engine"
+	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/job"
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
@@ -54,8 +55,8 @@ func Reinitialize(ctx context.Context, c *site.Site,
 	}
 	if opts.FromBackup {
 		if opts.FromLeader {
-			return result, fmt.Errorf("%w: a copy is made of a backup or of the leader",
-				patroni.ErrInvalid)
+			return result, errs.WithNext(fmt.Errorf("%w: a copy is made of a backup or of the leader",
+				patroni.ErrInvalid), errs.Text("leave one of the two out"))
 		}
 		if c.Spec.Backup == nil {
 			return result, backup.ErrNone

@@ -24,13 +24,20 @@ func every() []string {
 
 // deploy gives the hosts what the credentials of the work hold of these authorities, and nothing
 // else: certificates, keys and what is trusted. Each component takes them as it does without a
-// restart; etcd is restarted where what it trusts has changed. Databases, balancers, poolers and
-// backups go their own ways at the same time. Safe to repeat.
+// restart; etcd is restarted where what it trusts has changed. Databases, poolers and backups go
+// their own ways at the same time, behind the balancers: a HAProxy that was just reloaded calls a
+// member down after one check that fails, of the two that it takes otherwise, and the REST API of a
+// member that is reloaded is away for a moment. Safe to repeat.
 func deploy(ctx context.Context, r *job.Job, authorities []string) error {
 	of := func(list ...string) bool {
 		return slices.ContainsFunc(list, func(a string) bool {
 			return slices.Contains(authorities, a)
 		})
+	}
+	if of(layout.PatroniAuthority) && len(r.Spec.Balancers()) > 0 {
+		if err := deployBalancers(ctx, r); err != nil {
+			return err
+		}
 	}
 	ways := []func(context.Context) error{func(ctx context.Context) error {
 		if of(layout.EtcdAuthority) {
@@ -43,9 +50,6 @@ func deploy(ctx context.Context, r *job.Job, authorities []string) error {
 		}
 		return nil
 	}}
-	if of(layout.PatroniAuthority) && len(r.Spec.Balancers()) > 0 {
-		ways = append(ways, func(ctx context.Context) error { return deployBalancers(ctx, r) })
-	}
 	if of(layout.PostgresAuthority) {
 		ways = append(ways, func(ctx context.Context) error { return deployPoolers(ctx, r) })
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -75,7 +77,8 @@ func testResetRefused(t *testing.T, s site) {
 	}
 }
 
-// kept are the contents of everything that a reset keeps, on the hosts and with the operator.
+// kept are the contents of everything that a reset keeps, on the hosts and with the operator. What the
+// state directory says of the cluster is none of it: a reset makes another one.
 func (s site) kept(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -85,7 +88,7 @@ func (s site) kept(t *testing.T) map[string]string {
 			"-f1-4 | sort")
 	}
 	out, err := exec.CommandContext(t.Context(), "sh", "-c",
-		`cd "$1" && find . -type f ! -name '*lock*' -exec sha256sum {} + | sort -k2`, "sh",
+		`cd "$1" && find . -type f ! -name '*lock*' ! -name cluster.json -exec sha256sum {} + | sort -k2`, "sh",
 		s.StateDir()).Output()
 	if err != nil {
 		t.Fatal(err)
@@ -126,6 +129,11 @@ func testResetWhole(t *testing.T, s site) {
 		if out := s.mustInHost(t, h.Name, "ls -A /var/lib/etcd"); out != "member" {
 			t.Errorf("%s: in etcd's directory is %q", h.Name, out)
 		}
+	}
+	if text, err := os.ReadFile(filepath.Join(s.StateDir(), "cluster.json")); err != nil ||
+		!strings.Contains(string(text), `"`+result.New+`"`) {
+		t.Errorf("the state directory does not know the new cluster %s: %v\n%s", result.New, err,
+			text)
 	}
 	if diff := cmp.Diff(before, s.kept(t)); diff != "" {
 		t.Errorf("certificates, passwords or configuration changed (-before +after):\n%s", diff)

@@ -77,6 +77,7 @@ func onlyHost(etcd, patroni, postgres authority, t *testing.T) *site.Site {
 		Connections: map[string]*remote.Target{
 			"db": {Host: remote.Host{Name: "db", Address: "127.0.0.1"}, Executor: local{}},
 		},
+		State: &vault.State{Dir: t.TempDir(), ReadOnly: true},
 	}).Hold(&vault.Credentials{
 		EtcdCA: etcd.CertPEM(), PatroniCA: patroni.CertPEM(), PostgresCA: postgres.CertPEM(),
 		EtcdOperator:    etcd.leaf(t, pki.ClientUsage),

@@ -15,20 +15,22 @@ import (
 )
 
 // unreachableCluster is a cluster of one database that nobody answers for.
-func unreachableCluster() *site.Site {
+func unreachableCluster(t *testing.T) *site.Site {
+	t.Helper()
 	sp := spec.New()
 	sp.Hosts = []spec.Host{{Name: "db", Address: "192.0.2.1", Role: spec.RoleDatabase,
 		Member: "db"}}
 	return (&site.Site{
 		Spec: sp, Unreachable: map[string]error{"db": remote.OnHost("db", remote.ErrUnreachable)},
 		Connections: map[string]*remote.Target{},
+		State:       &vault.State{Dir: t.TempDir(), ReadOnly: true},
 	}).Hold(&vault.Credentials{})
 }
 
 func TestVerifyFailsWhenNobodyAnswers(t *testing.T) {
 	t.Parallel()
 	heard := 0
-	checks, err := Verify(t.Context(), unreachableCluster(), func(Check) { heard++ })
+	checks, err := Verify(t.Context(), unreachableCluster(t), func(Check) { heard++ })
 	if !errors.Is(err, ErrVerify) {
 		t.Errorf("got %v, want ErrVerify", err)
 	}
@@ -50,7 +52,7 @@ func TestWhatStatusCallsAProblemFails(t *testing.T) {
 	}
 	now := func() (status.Status, error) { return s, nil }
 	told := ""
-	for _, c := range runChecks(t.Context(), unreachableCluster(),
+	for _, c := range runChecks(t.Context(), unreachableCluster(t),
 		append(checks(now), poolerChecks(now)...), nil) {
 		told += c.Problem + "\n"
 	}
@@ -74,7 +76,7 @@ func TestInterruptionIsNoVerdict(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := Verify(ctx, unreachableCluster(), func(c Check) {
+	_, err := Verify(ctx, unreachableCluster(t), func(c Check) {
 		t.Errorf("a verdict on %q after the end", c.Name)
 	})
 	if !errors.Is(err, context.Canceled) || errors.Is(err, ErrVerify) {

@@ -115,63 +115,52 @@ func (s site) processes(t *testing.T) map[string]string {
 	return all
 }
 
-// testTimeBombs applies accepted changes in batches. After each every member is started again, the
-// leader is killed and there is a switchover: a value that one of them cannot start with, or finds
-// another way than the others, shows then.
+// testTimeBombs applies accepted changes, all at once. Then every member is started again, the leader
+// is killed and there is a switchover: a value that one of them cannot start with, or finds another
+// way than the others, shows then.
 func testTimeBombs(t *testing.T, s site) {
 	original := must(os.ReadFile(s.specFile))(t)
 	defer func() {
 		writeFile(t, s.specFile, original)
 		s.apply(t, pgha.ApplyOptions{})
 	}()
-	text := original
-	for _, batch := range [][]spec.Change{
-		{
-			value("8MB", "postgresql", "parameters", "work_mem"),
-			value(120, "postgresql", "parameters", "max_connections"),
-			value("pg_stat_statements", "postgresql", "parameters", "shared_preload_libraries"),
-			value("hostssl shop shop 10.9.0.0/16 scram-sha-256", "postgresql", "pg_hba", "-"),
-			value(2097152, "patroni", "maximum_lag_on_failover"),
-			value("on", "patroni", "synchronous_mode"),
-			value(false, "patroni", "use_slots"), value("/service", "patroni", "namespace"),
-			value("DEBUG", "patroni", "extra", "log", "level"), value(9, "patroni", "loop_wait"),
-			value("2s", "postgresql", "parameters", "log_min_duration_statement"),
-			value("logical", "postgresql", "parameters", "wal_level"),
-			value("on", "postgresql", "parameters", "track_commit_timestamp"),
-			value(12, "postgresql", "parameters", "max_worker_processes"),
-			value("256MB", "postgresql", "parameters", "wal_keep_size"),
-			value("192.168.0.0/16", "postgresql", "client_networks", "-"),
-			value(25, "patroni", "ttl"), value(120, "patroni", "primary_start_timeout"),
-			value("off", "patroni", "watchdog"),
-			value("lab", "patroni", "extra", "restapi", "http_extra_headers", "X-Kind"),
-			value(2, "hosts", "5", "tags", "failover_priority"),
-			value("db1.example.com", "hosts", "3", "dns_names", "-"),
-		},
-		{
-			value("150ms", "etcd", "heartbeat_interval"),
-			value("1500ms", "etcd", "election_timeout"),
-			value("2h", "etcd", "auto_compaction"),
-			value(6432, "balancer", "write_port"), value(6433, "balancer", "read_port"),
-			value(3000, "balancer", "max_connections"),
-			value("300ms", "balancer", "check_interval"), value(77, "vip", "router_id"),
-			value(0.3, "vip", "advert_interval"),
-			value("Europe/Madrid", "timezone"), value(false, "unattended", "needrestart_exclude"),
-			value(7001, "balancer", "stats_port"),
-			value(false, "balancer", "read_fallback_to_primary"),
-			value("12h", "balancer", "client_timeout"),
-			value(true, "vip", "preempt"), value(24, "vip", "prefix_length"),
-			value(120, "hosts", "2", "priority"), value(300, "tls", "leaf_lifetime_days"),
-		},
-	} {
-		var err error
-		if text, err = spec.Edit(text, batch); err != nil {
-			t.Fatal(err)
-		}
-		writeFile(t, s.specFile, text)
-		s.apply(t, pgha.ApplyOptions{})
-		s.startAgain(t)
-		s.applyNothing(t)
-	}
+	writeFile(t, s.specFile, must(spec.Edit(original, []spec.Change{
+		value("8MB", "postgresql", "parameters", "work_mem"),
+		value(120, "postgresql", "parameters", "max_connections"),
+		value("pg_stat_statements", "postgresql", "parameters", "shared_preload_libraries"),
+		value("hostssl shop shop 10.9.0.0/16 scram-sha-256", "postgresql", "pg_hba", "-"),
+		value(2097152, "patroni", "maximum_lag_on_failover"),
+		value("on", "patroni", "synchronous_mode"),
+		value(false, "patroni", "use_slots"), value("/service", "patroni", "namespace"),
+		value("DEBUG", "patroni", "extra", "log", "level"), value(9, "patroni", "loop_wait"),
+		value("2s", "postgresql", "parameters", "log_min_duration_statement"),
+		value("logical", "postgresql", "parameters", "wal_level"),
+		value("on", "postgresql", "parameters", "track_commit_timestamp"),
+		value(12, "postgresql", "parameters", "max_worker_processes"),
+		value("256MB", "postgresql", "parameters", "wal_keep_size"),
+		value("192.168.0.0/16", "postgresql", "client_networks", "-"),
+		value(25, "patroni", "ttl"), value(120, "patroni", "primary_start_timeout"),
+		value("off", "patroni", "watchdog"),
+		value("lab", "patroni", "extra", "restapi", "http_extra_headers", "X-Kind"),
+		value(2, "hosts", "5", "tags", "failover_priority"),
+		value("db1.example.com", "hosts", "3", "dns_names", "-"),
+		value("150ms", "etcd", "heartbeat_interval"),
+		value("1500ms", "etcd", "election_timeout"),
+		value("2h", "etcd", "auto_compaction"),
+		value(6432, "balancer", "write_port"), value(6433, "balancer", "read_port"),
+		value(3000, "balancer", "max_connections"),
+		value("300ms", "balancer", "check_interval"), value(77, "vip", "router_id"),
+		value(0.3, "vip", "advert_interval"),
+		value("Europe/Madrid", "timezone"), value(false, "unattended", "needrestart_exclude"),
+		value(7001, "balancer", "stats_port"),
+		value(false, "balancer", "read_fallback_to_primary"),
+		value("12h", "balancer", "client_timeout"),
+		value(true, "vip", "preempt"), value(24, "vip", "prefix_length"),
+		value(120, "hosts", "2", "priority"), value(300, "tls", "leaf_lifetime_days"),
+	}))(t))
+	s.apply(t, pgha.ApplyOptions{})
+	s.startAgain(t)
+	s.applyNothing(t)
 	s.changesInEffect(t)
 	s.verify(t)
 }
@@ -211,7 +200,7 @@ for v in 'advert_int 0.3' 'virtual_router_id 77' 192.168.0.210/24; do
 done`
 )
 
-// changesInEffect asks the programs of each host for what the batches have changed.
+// changesInEffect asks the programs of each host for what testTimeBombs has changed.
 func (s site) changesInEffect(t *testing.T) {
 	t.Helper()
 	for _, h := range s.Hosts() {

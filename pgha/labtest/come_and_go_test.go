@@ -26,7 +26,7 @@ import (
 // HAProxy's servers, and what is left on a host that went.
 func TestComeAndGo(t *testing.T) {
 	t.Parallel()
-	wantTime(t, 15*time.Minute)
+	wantTime(t, 13*time.Minute)
 	s := newSite(t, startLab(t, lab.Options{Name: "e2e-come-and-go", Hosts: 5, Databases: 3,
 		Installed: true}), func(text string) string {
 		// Every replica is one that commits may wait for.

@@ -66,7 +66,7 @@ type outcomeOf struct {
 // after there is nothing to find.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
-	wantTime(t, 20*time.Minute)
+	wantTime(t, 9*time.Minute)
 	l := startLab(t, lab.Options{Name: "e2e-doctor", Installed: true})
 	s := newSite(t, l, nil)
 	s.apply(t, pgha.ApplyOptions{})

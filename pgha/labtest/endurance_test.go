@@ -130,7 +130,7 @@ func (s site) memberConfig(t *testing.T, cfg *pgx.ConnConfig, address string) *p
 // same verb run again finishes.
 func testKilled(t *testing.T, s site) {
 	for _, verb := range [][]string{{"switchover"}, {"restart"}} {
-		for i := range times(4, 10) {
+		for i := range times(2, 10) {
 			after := time.Duration(rand.Int64N(int64(4 * time.Second)))
 			killed := s.kill(t, after, append(verb, "--yes")...)
 			s.checkTruth(t)

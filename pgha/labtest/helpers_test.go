@@ -32,7 +32,9 @@ func startLab(t *testing.T, options lab.Options) *lab.Lab {
 	if !labWanted() {
 		t.Skip("boots systemd hosts as root; set PGHA_LAB=1 to run it")
 	}
-	wantTime(t, 10*time.Minute)
+	wantTime(t, 8*time.Minute)
+	start := time.Now()
+	t.Cleanup(func() { tellTime(t, start) })
 	down := func() {
 		if err := lab.Down(context.WithoutCancel(t.Context()), options); err != nil {
 			t.Error(err)

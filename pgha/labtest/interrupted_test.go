@@ -14,7 +14,7 @@ import (
 // The next one finishes what was begun.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	wantTime(t, 20*time.Minute)
+	rarely(t)
 	l := startLab(t, lab.Options{Name: "e2e-interrupted", Hosts: 4})
 	s := newSite(t, l, nil)
 	for _, stop := range []struct {

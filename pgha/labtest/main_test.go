@@ -54,22 +54,48 @@ func wantTime(t *testing.T, needed time.Duration) {
 	if err != nil || time.Until(time.Unix(end, 0)) >= needed {
 		return
 	}
-	if file, err := os.OpenFile(os.Getenv("PGHA_TEST_LEFT_OUT"),
-		os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err == nil {
-		fmt.Fprintln(file, t.Name())
-		_ = file.Close()
-	}
+	note(t, "PGHA_TEST_LEFT_OUT", t.Name())
 	t.Skipf("left out: it may take %s, and the run's time ends before", needed)
+}
+
+// tellTime writes how long a test took into the file PGHA_TEST_TIMES, which its run prints.
+func tellTime(t *testing.T, start time.Time) {
+	t.Helper()
+	verdict := "passed"
+	if t.Failed() {
+		verdict = "FAILED"
+	}
+	note(t, "PGHA_TEST_TIMES", fmt.Sprintf("%6.0f s  %s  %s", time.Since(start).Seconds(), verdict,
+		t.Name()))
+}
+
+// note adds a line to the file that a variable names, if it does.
+func note(t *testing.T, variable, line string) {
+	t.Helper()
+	name := os.Getenv(variable)
+	if name == "" {
+		return
+	}
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer file.Close()
+	fmt.Fprintln(file, line)
 }
 
 // soak reports whether the run is one of hours, `make soak`, rather than one of `make test`.
 func soak() bool { return os.Getenv("PGHA_SOAK") == "1" }
 
+// all reports whether the run is one before a release, `make lab-test-all`, or a soak.
+func all() bool { return os.Getenv("PGHA_LAB_ALL") == "1" || soak() }
+
 // rarely leaves a test to `make lab-test-all`, which is run before a release: what it shows is shown
 // in another way as well, and `make test` shall end within an hour on two cores.
 func rarely(t *testing.T) {
 	t.Helper()
-	if os.Getenv("PGHA_LAB_ALL") != "1" && !soak() {
+	if !all() {
 		t.Skip("it is one of make lab-test-all")
 	}
 }

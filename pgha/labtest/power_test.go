@@ -27,13 +27,13 @@ func testPower(t *testing.T, s site) {
 		run  func(*testing.T, site)
 	}{
 		{"stop and start", testStopStart},
-		{"interrupted stop", testStopInterrupted},
+		{"interrupted stop", rare(testStopInterrupted)},
 		{"stop the leader's host", testStopLeaderHost},
 		{"stop balancers", testStopBalancers},
-		{"reboot if required", testRebootIfRequired},
+		{"reboot if required", rare(testRebootIfRequired)},
 		{"rolling reboot", testRollingReboot},
 		{"interrupted reboot", testRebootInterrupted},
-		{"a host that stays away", testRebootStaysAway},
+		{"a host that stays away", rare(testRebootStaysAway)},
 	} {
 		if !t.Run(sub.name, func(t *testing.T) {
 			sub.run(t, s)

@@ -28,7 +28,7 @@ import (
 // another one, too.
 func TestRepositories(t *testing.T) {
 	t.Parallel()
-	wantTime(t, 16*time.Minute)
+	wantTime(t, 10*time.Minute)
 	options := lab.Options{Name: "e2e-repositories", Installed: true, Hosts: 4, Databases: 3}
 	outside := t.TempDir()
 	s := newSite(t, startLab(t, options), func(text string) string {

@@ -30,6 +30,7 @@ ANSWER = 0.5  # seconds that a program of this host has to answer
 ETCD = 1.0  # seconds that a member of etcd has
 CALM = 2.0  # seconds between two looks at etcd while the leader's host answers
 GONE = 1.0  # seconds that a WAL receiver has to end
+LEFT = 20.0  # seconds after which routes that no agent stands behind are removed
 REFUSED = errno.ECONNREFUSED, errno.ECONNRESET  # answers, from a host that lives
 
 Host = collections.namedtuple("Host", "name address ports")
@@ -55,11 +56,12 @@ def family(address):
 # ---- looking
 
 
-def answers(address, ports, seconds):
-    """Whether the host accepts or refuses a connection to one of the ports. What says that there is no way to it is none."""
+def answers(targets, seconds):
+    """Whether a host accepts or refuses a connection, of targets that are an address and a port each. What says that there is
+    no way to it is none."""
     waiting = {}
     try:
-        for port in ports:
+        for address, port in targets:
             s = socket.socket(family(address), socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             waiting[s.fileno()] = s
             error = s.connect_ex((address, port))
@@ -101,28 +103,29 @@ def heard(address):
 
 
 class Looker(threading.Thread):
-    """Looks at the leader's host, in its own time: etcd may keep the agent waiting."""
+    """Looks at the leader's host, in its own time: etcd may keep the agent waiting. On the leader's it looks at all others."""
 
     def __init__(self, suspect_after):
         super().__init__(daemon=True)
-        self.host, self.silence, self.silent, self.suspect_after = None, steps.Silence(), 0.0, suspect_after
+        self.hosts, self.silence, self.silent, self.suspect_after = (), steps.Silence(), 0.0, suspect_after
 
-    def watch(self, host):
-        if host != self.host:
-            self.host, self.silence, self.silent = host, steps.Silence(), 0.0
+    def watch(self, hosts):
+        if hosts != self.hosts:
+            self.hosts, self.silence, self.silent = hosts, steps.Silence(), 0.0
 
     def run(self):
         while True:
-            host, silence = self.host, self.silence
-            if host:
+            hosts, silence = self.hosts, self.silence
+            if hosts:
                 began = clock()
                 # One connection is enough while it is accepted; PostgreSQL's is the one that nobody logs. In a silence a look
                 # ends when the silence has lasted for long enough, if not before.
                 left = self.suspect_after - self.silent
                 left = steps.LOOK if left <= 0 else max(0.05, min(steps.LOOK, left))
-                lives = not self.silent and answers(host.address, host.ports[:1], steps.LOOK) or answers(
-                    host.address, host.ports, left if self.silent else steps.LOOK)
-                silent = silence.look(began, clock(), lives, None if lives else heard(host.address))
+                lives = not self.silent and answers([(h.address, h.ports[0]) for h in hosts], steps.LOOK) or answers(
+                    [(h.address, port) for h in hosts for port in h.ports], left if self.silent else steps.LOOK)
+                came = [] if lives else [at for at in map(heard, (h.address for h in hosts)) if at is not None]
+                silent = silence.look(began, clock(), lives, max(came, default=None))
                 if silence is self.silence:
                     self.silent = silent
             time.sleep(0.05 if self.silent else 2 * steps.LOOK)
@@ -231,6 +234,67 @@ def route(what, address):
     return done.stderr.strip()
 
 
+def keep(path, value):
+    """Writes a file that is there as a whole after whatever happens."""
+    with open(path + ".new", "w") as out:
+        json.dump(value, out)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(path + ".new", path)
+    folder = os.open(os.path.dirname(path), os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def hang_up(address):
+    """Ends the open connections with a host, so that whoever waits on one, as Patroni does for etcd, learns that nothing comes."""
+    subprocess.run(["ss", "-KH", "dst", address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=5)
+
+
+class Aside:
+    """What keeps packets from the balancers: routes, and the file that remembers them. It is touched for as long as an agent
+    wants it."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "aside")
+
+    def addresses(self):
+        try:
+            with open(self.path) as lines:
+                return json.load(lines)["addresses"]
+        except (OSError, ValueError, KeyError):
+            return []
+
+    def set(self, addresses):
+        """model: none; packets that do not arrive"""
+        keep(self.path, {"addresses": addresses, "at": time.time()})
+        for address in addresses:
+            said = "" if prohibited(address) else route("add", address)
+            if not prohibited(address):
+                say("cannot stand aside: packets still go out to %s %s", address, said)
+            hang_up(address)
+
+    def touch(self):
+        os.utime(self.path)
+
+    def stale(self):
+        """Whether no agent has touched it for so long that there is none."""
+        try:
+            return time.time() - os.stat(self.path).st_mtime > LEFT
+        except OSError:
+            return False
+
+    def lift(self):
+        for address in self.addresses():
+            said = route("del", address) if prohibited(address) else ""
+            if prohibited(address):
+                say("cannot let packets out to %s again: %s", address, said)
+                return False
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        return True
+
+
 class Fence:
     """The fence of this host: a route, and the file that remembers it."""
 
@@ -248,14 +312,7 @@ class Fence:
         return steps.Record(kept["leader"], kept["timeline"], since, kept["keep"]), kept["address"]
 
     def write(self, record, address):
-        with open(self.path + ".new", "w") as out:
-            json.dump(dict(record._asdict(), address=address, boot=boot(), at=time.time()), out)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(self.path + ".new", self.path)
-        folder = os.open(os.path.dirname(self.path), os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+        keep(self.path, dict(record._asdict(), address=address, boot=boot(), at=time.time()))
 
     def set(self, record, address):
         """model: Fence. On disk first: a boot, an agent that is started again and the timer find it there."""
@@ -267,8 +324,7 @@ class Fence:
         if not prohibited(address):
             say("cannot fence %s: packets still go out to it %s", address, said)
             return False
-        # Whoever waits for the host on an open connection, as Patroni does for etcd, learns now that nothing will come.
-        subprocess.run(["ss", "-KH", "dst", address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=5)
+        hang_up(address)
         return True
 
     def lift(self):
@@ -318,18 +374,26 @@ def sever(data):
     return False
 
 
-def local(address, port, certs, fenced):
-    """The timeline of this host's PostgreSQL: None if it is not known, or if it is no replica that could be fenced."""
-    tls = ssl.create_default_context(cafile=os.path.join(certs, "rest-ca.crt"))
-    connection = http.client.HTTPSConnection(address, port, timeout=ETCD, context=tls)
+def patroni(address, port, certs, path):
+    """What Patroni of this host answers: the code, and the object; None if it does not."""
+    connection = None
     try:
-        connection.request("GET", "/patroni")
-        status = json.loads(connection.getresponse().read())
-        return status.get("timeline") if fenced or status.get("replication_state") == "streaming" else None
+        tls = ssl.create_default_context(cafile=os.path.join(certs, "rest-ca.crt"))
+        connection = http.client.HTTPSConnection(address, port, timeout=ETCD, context=tls)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
     except (OSError, ValueError, http.client.HTTPException):
-        return None
+        return None, {}
     finally:
-        connection.close()
+        if connection:
+            connection.close()
+
+
+def local(said, fenced):
+    """The timeline of this host's PostgreSQL: None if it is not known, or if it is no replica that could be fenced."""
+    _, status = said
+    return status.get("timeline") if fenced or status.get("replication_state") == "streaming" else None
 
 
 # ---- one step after the other
@@ -341,6 +405,8 @@ class Runner:
         self.hosts = {h.name: h for h in args.member}
         self.fence, self.looker = Fence(args.state), Looker(args.suspect_after)
         self.etcd = Etcd(args.etcd, args.certs, args.prefix, args.folder)
+        self.aside, self.decides = Aside(args.state), steps.Aside(args.suspect_after)
+        self.aside.lift()  # of an agent that was killed
         self.begin()
 
     def begin(self):
@@ -358,17 +424,15 @@ class Runner:
             if agent.record and not self.fence.read()[0]:
                 self.begin()  # the timer has removed it
                 continue
-            silent = self.looker.silent
-            if silent or agent.phase != steps.CALM or clock() - seen > CALM:
+            if self.looker.silent or agent.phase != steps.CALM or clock() - seen > CALM:
                 view, seen = self.etcd.view(), clock()
-                if view:
-                    host = self.hosts.get(view.leader)
-                    self.looker.watch(None if view.leader == self.args.me else host or self.looker.host)
+                self.watch(view)
+                self.stand_aside(view)
+            silent = self.looker.silent
             timeline = None
             # Patroni is asked only when the answer counts: before a fence, and for lifting one. A question costs a handshake.
             if agent.phase == steps.SUSPECTED or agent.record and not self.counts(view):
-                mine = self.hosts[self.args.me]
-                timeline = local(mine.address, self.args.rest_port, self.args.certs, agent.record)
+                timeline = local(self.patroni("/patroni"), agent.record)
             step = agent.next(clock(), silent, view, timeline)
             if step:
                 agent.done(clock(), step, self.take(step, timeline))
@@ -376,6 +440,32 @@ class Runner:
             else:
                 soon = agent.phase == steps.CALM and silent > self.args.suspect_after - 1
                 time.sleep(0.05 if soon or agent.phase not in (steps.CALM, steps.HELD) else steps.LOOK)
+
+    def watch(self, view):
+        """The looker looks at who counts: the leader's host, or on that one at all others once etcd does not answer."""
+        if self.decides.alone(clock(), view, self.args.me):
+            self.looker.watch(tuple(h for h in self.hosts.values() if h.name != self.args.me))
+        elif view and view.leader == self.args.me:
+            self.looker.watch(())
+        elif view and view.leader in self.hosts:
+            self.looker.watch((self.hosts[view.leader],))
+
+    def stand_aside(self, view):
+        if not self.args.balancer:
+            return
+        decided = self.decides.next(clock(), view, self.args.me, self.looker.silent, lambda: self.patroni("/primary")[0] == 200)
+        if decided == "aside":
+            say("neither etcd nor another member answers: no packet goes out to the balancers")
+            self.aside.set(self.args.balancer)
+            self.decides.standing = True
+        elif decided == "return" and self.aside.lift():
+            say("packets go out to the balancers again")
+            self.decides.standing = False
+        elif self.decides.standing:
+            self.aside.touch()
+
+    def patroni(self, path):
+        return patroni(self.hosts[self.args.me].address, self.args.rest_port, self.args.certs, path)
 
     def counts(self, view):
         """Whether the fence is on its way to take the leader's key away, so that nothing can lift it yet."""
@@ -417,6 +507,7 @@ def main():
     parser.add_argument("--state", required=True, metavar="DIR", help="folder of the record of a fence")
     parser.add_argument("--me", metavar="NAME", help="the member beside this agent")
     parser.add_argument("--member", action="append", type=member, metavar="NAME=IP@PORT,...", help="a member and what answers there")
+    parser.add_argument("--balancer", action="append", metavar="IP", help="a host of HAProxy that has no database and no etcd")
     parser.add_argument("--etcd", action="append", metavar="IP:PORT", help="a member of etcd")
     parser.add_argument("--prefix", metavar="KEY", help="the prefix of Patroni's keys")
     parser.add_argument("--folder", metavar="KEY", help="the prefix of the agents' own keys")
@@ -425,16 +516,18 @@ def main():
     parser.add_argument("--data", metavar="DIR", help="PostgreSQL's data directory")
     parser.add_argument("--suspect-after", type=float, metavar="SECONDS", help="silence after which the leader's host is suspected")
     args = parser.parse_args()
-    fence = Fence(args.state)
+    fence, aside = Fence(args.state), Aside(args.state)
     record, address = fence.read()
     if args.what == "run":
         Runner(args).run()
     elif args.what == "restore" and record:
         fence.write(record, address)
         fence.hold(address)
-    elif args.what == "timer" and record and steps.stale(clock(), record):
-        if fence.lift():
+    elif args.what == "timer":
+        if record and steps.stale(clock(), record) and fence.lift():
             say("the fence against %s is lifted: its lease has ended long ago", record.leader)
+        if aside.stale() and aside.lift():
+            say("packets go out to the balancers again: no agent has wanted it otherwise for %d s", LEFT)
     return 0
 
 

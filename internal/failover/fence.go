@@ -9,6 +9,19 @@ import (
 // FencePath is the file in which a host remembers its fence, for as long as it is there.
 const FencePath = "/var/lib/pgha-failover/fence"
 
+// AsidePath is the file in which the host of a leader that is cut off remembers the balancers to which
+// it lets nothing out, for as long as it does.
+const AsidePath = "/var/lib/pgha-failover/aside"
+
+// ReadAside returns the addresses that the file at AsidePath names.
+func ReadAside(text []byte) []string {
+	var kept struct{ Addresses []string }
+	if json.Unmarshal(text, &kept) != nil {
+		return nil
+	}
+	return kept.Addresses
+}
+
 // Fence is what a host remembers of its fence.
 type Fence struct {
 	// Leader is the member to whose host no packet goes out, Address that host's.

@@ -18,6 +18,10 @@ func TestReadFence(t *testing.T) {
 		!f.Ends().Equal(at.Add(80500*time.Millisecond)) {
 		t.Errorf("got %+v, %v", f, ok)
 	}
+	if list := failover.ReadAside([]byte(`{"addresses": ["192.0.2.8", "::8"], "at": 1.5}`)); len(list) != 2 ||
+		list[1] != "::8" || failover.ReadAside([]byte("{")) != nil {
+		t.Errorf("aside: %q", list)
+	}
 	for _, text := range []string{"", "{", "{}", `{"at": "x", "leader": "m1"}`, `[]`} {
 		if f, ok := failover.ReadFence([]byte(text)); ok || f != (failover.Fence{}) {
 			t.Errorf("%q is %+v", text, f)

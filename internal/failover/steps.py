@@ -18,6 +18,7 @@ LEASE = 10  # seconds that an entry in etcd lasts
 GIVE_UP = 8.0  # seconds for one attempt; shorter than LEASE, so that entries do not vanish in the middle of one
 REST = 10.0  # seconds without a new attempt after one that came to nothing
 MARGIN = 10.0  # seconds beyond all others before a fence is removed by time alone
+ALONE = 1.5  # seconds without an answer of any other member, etcd being silent, after which a leader stands aside
 
 # Claim is what an entry in etcd says: leader, and the revisions at which the leader key and /sync were last written. It
 # says nothing about any other reign of the same member, nor about any other set of voters.
@@ -57,6 +58,36 @@ class Silence:
         elif came is not None:
             self.since = max(self.since, came)
         return max(0.0, now - self.since)
+
+
+class Aside:
+    """Whether the leader beside this agent stands aside: lets nothing out to the balancers, so that they take it for lost.
+
+    A leader that is cut off from the others says that it leads until its lease ends, and while balancers hear that of two
+    members they let nobody in. It hears of no other member, so it can complete no commit, and loses nothing by it. This is no
+    part of what makes a fast failover safe: in the model it is packets that do not arrive.
+    """
+
+    def __init__(self, suspect_after):
+        self.suspect_after, self.leads, self.heard, self.standing = suspect_after, False, None, False
+
+    def alone(self, now, view, me):
+        """Notes what etcd says (None if it did not answer). Whether the other members should be looked at."""
+        if view:
+            # Without voters no commit waits for another member, and while it is paused nobody else will lead.
+            self.leads = view.leader == me and bool(view.voters) and not view.paused
+            self.heard = now
+        return self.leads and not view or self.standing
+
+    def next(self, now, view, me, silent, primary):
+        """"aside", "return" or None. silent is since how many seconds no other member has answered, and primary() whether Patroni
+        says that this member leads."""
+        if not self.standing:
+            lost = self.leads and not view and now - self.heard >= self.suspect_after
+            return "aside" if lost and silent >= ALONE else None
+        if view:  # where another leads by now it stays away until Patroni knows that
+            return None if view.leader != me and primary() else "return"
+        return None if silent else "return"
 
 
 class Agent:

@@ -33,7 +33,7 @@ func rules() []rule {
 			permissions},
 		{[]string{"process-frozen", "postgres-hung"}, frozen},
 		{[]string{"port-taken"}, portsTaken},
-		{[]string{"fence", "fence-stays"}, fences},
+		{[]string{"fence", "fence-stays", "stands-aside"}, fences},
 		{[]string{"port-blocked"}, portsBlocked},
 		{[]string{"etcd-data-lost"}, etcdDataLost},
 		{[]string{"etcd-forgot-cluster"}, etcdForgot},

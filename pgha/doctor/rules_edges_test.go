@@ -259,6 +259,7 @@ func portEdges() map[string]edge {
 	return map[string]edge{
 		"fence":        {fence(0), fence(timerLate + time.Second)},
 		"fence-stays":  {fence(timerLate + time.Second), fence(timerLate - time.Second)},
+		"stands-aside": {aside("192.168.0.200"), aside()},
 		"port-taken":   {listens("nc"), listens("python3")},
 		"port-blocked": {blocked(Listener{Port: 8008, Program: "patroni"}), blocked()},
 	}
@@ -270,6 +271,11 @@ func fence(late time.Duration) func(*Facts) {
 		f.host(pg2).Clock.OffsetSeconds = 0
 		f.host(pg2).Fence = &Fence{Leader: "postgresql-01", Until: f.Time.Add(-late)}
 	}
+}
+
+// aside is a host that lets nothing out to these, and remembers why.
+func aside(addresses ...string) func(*Facts) {
+	return at(pg2, func(h *Host) { h.Fence = &Fence{Aside: addresses, Prohibited: addresses} })
 }
 
 func etcdEdges() map[string]edge {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/errs"
@@ -21,6 +22,8 @@ type Fence struct {
 	Leader string    `json:"leader,omitempty"`
 	Since  time.Time `json:"since,omitzero"`
 	Until  time.Time `json:"until,omitzero"`
+	// Aside are the addresses of balancers to which a leader that is cut off lets nothing out.
+	Aside []string `json:"aside,omitempty"`
 	// Prohibited are the addresses to which the host's routes let nothing out.
 	Prohibited []string `json:"prohibited,omitempty"`
 }
@@ -32,17 +35,33 @@ func fences(f Facts) []Finding {
 		if h.Fence == nil {
 			continue
 		}
+		if len(h.Fence.Aside) > 0 {
+			list = append(list, standsAside(h))
+		}
 		if h.Fence.Leader != "" {
 			list = append(list, remembered(f, h))
 			continue
 		}
 		for _, other := range f.Hosts {
-			if other != h && slices.Contains(h.Fence.Prohibited, other.Address) {
+			if other != h && slices.Contains(h.Fence.Prohibited, other.Address) &&
+				!slices.Contains(h.Fence.Aside, other.Address) {
 				list = append(list, forgotten(h, other))
 			}
 		}
 	}
 	return list
+}
+
+// standsAside is a leader that has cut itself off from the balancers.
+func standsAside(h *Host) Finding {
+	return Finding{ID: "stands-aside", Host: h.Name, Severity: Warning,
+		Title: h.Name + " lets nothing out to the balancers",
+		Consequence: "they take its member for lost: it led, and heard neither of etcd nor of any " +
+			"other member",
+		Evidence: append([]string{"no packet goes to " + strings.Join(h.Fence.Aside, ", ")},
+			h.journal(layout.FailoverUnit, 2)...),
+		Advice: errs.Text("it ends by itself when etcd or another member answers it; look for what " +
+			"cuts it off")}
 }
 
 // remembered is a fence that the host knows of.

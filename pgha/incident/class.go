@@ -73,6 +73,8 @@ var rules = map[Kind]rule{
 	LeaderFenced:      {effect, 0, "", 0},
 	FenceWithdrawn:    {recovery, 0, "", 0},
 	FenceLifted:       {recovery, 0, "", 0},
+	StoodAside:        {effect, 0, "", 0},
+	CameBack:          {recovery, 0, "", 0},
 	BackendEmpty:      {note, 0, "", time.Second},
 	BackendUp:         {recovery, 0, "", time.Second},
 	AddressLeft:       {note, 0, "", 0},

@@ -55,6 +55,8 @@ const (
 	LeaderFenced      Kind = "leader_fenced"
 	FenceWithdrawn    Kind = "fence_withdrawn"
 	FenceLifted       Kind = "fence_lifted"
+	StoodAside        Kind = "stood_aside"
+	CameBack          Kind = "came_back"
 	LeaderSeen        Kind = "leader_seen"
 	Demoted           Kind = "demoted"
 	DCSUnreachable    Kind = "dcs_unreachable"

@@ -51,6 +51,15 @@ var examples = []struct {
 		FenceLifted, "lifted its fence against db1",
 	},
 	{
+		"fast-failover", "pgha-failover.service",
+		"pgha: neither etcd nor another member answers: no packet goes out to the balancers",
+		StoodAside, "hears of nobody, and lets nothing out to the balancers",
+	},
+	{
+		"fast-failover", "pgha-failover.service", "pgha: packets go out to the balancers again",
+		CameBack, "lets packets out to the balancers again",
+	},
+	{
 		"patroni", "patroni.service", "2026-11-23 16:40:00,123 INFO: trying to bootstrap a new cluster",
 		ClusterMade, "makes a new cluster",
 	},

@@ -89,6 +89,10 @@ var patroniTable = []recognizer{
 		kind:    FenceWithdrawn, text: "takes back its fence against {leader}, which leads on"},
 	{needs: "pgha: the fence against ", pattern: re(`the fence against (?P<leader>\S+) is lifted[,:]`),
 		kind: FenceLifted, text: "lifted its fence against {leader}"},
+	{needs: ": no packet goes out to the balancers", kind: StoodAside,
+		text: "hears of nobody, and lets nothing out to the balancers"},
+	{needs: "pgha: packets go out to the balancers again", kind: CameBack,
+		text: "lets packets out to the balancers again"},
 	{needs: "etcd's leadership moved from",
 		pattern: re(
 			`pgha: etcd's leadership moved from (?P<from>[^,]+), where PostgreSQL's primary is, to (?P<to>\S+)`),

@@ -78,10 +78,11 @@ func systemQuestions(sp *spec.Spec, h *doctor.Host, asked time.Time) []question 
 }
 
 // fenceQuestion asks a database host whom its routes let nothing out to, and what it remembers of
-// it.
+// it, in two lines.
 func fenceQuestion() question {
-	return question{inShell(`cat -- "$1" 2>/dev/null; echo; ip route show type prohibit; `+
-		`ip -6 route show type prohibit`, failover.FencePath), readFence}
+	return question{inShell(`for f; do cat -- "$f" 2>/dev/null; echo; done; `+
+		`ip route show type prohibit; ip -6 route show type prohibit`, failover.FencePath,
+		failover.AsidePath), readFence}
 }
 
 // specHost is a host as far as its layout needs it.

@@ -113,11 +113,13 @@ func readMounts(h *doctor.Host, r remote.Result) {
 	})
 }
 
-// readFence reads the file of a fence, and the routes that let nothing out. ip leaves the length of
+// readFence reads the files of a fence and of a leader that stands aside, and the routes that let nothing out. ip leaves the length of
 // a single address out.
 func readFence(h *doctor.Host, r remote.Result) {
 	h.Fence = &doctor.Fence{}
-	file, routes, _ := strings.Cut(string(r.Stdout), "\n")
+	file, rest, _ := strings.Cut(string(r.Stdout), "\n")
+	aside, routes, _ := strings.Cut(rest, "\n")
+	h.Fence.Aside = failover.ReadAside([]byte(aside))
 	if f, there := failover.ReadFence([]byte(file)); there {
 		h.Fence.Leader, h.Fence.Since, h.Fence.Until = f.Leader, f.At, f.Ends()
 	}

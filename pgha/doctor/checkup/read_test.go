@@ -64,10 +64,11 @@ func TestReaders(t *testing.T) {
 			want: doctor.Host{Listeners: []doctor.Listener{{Port: 2379, Program: "etcd", PID: 7},
 				{Port: 22}}}},
 		"a fence": {read: readFence, out: `{"leader": "pg1", "at": 100, "keep": 80}` +
-			"\nprohibit 10.0.0.1 \nprohibit fd00::1 dev lo metric 1024 pref medium\ncut\n",
+			"\n" + `{"addresses": ["10.0.0.9"]}` + "\nprohibit 10.0.0.1 \nprohibit fd00::1 dev lo metric 1024 pref medium\ncut\n",
 			want: doctor.Host{Fence: &doctor.Fence{Leader: "pg1", Since: time.Unix(100, 0),
-				Until: time.Unix(180, 0), Prohibited: []string{"10.0.0.1", "fd00::1"}}}},
-		"no fence": {read: readFence, out: "\n", want: doctor.Host{Fence: &doctor.Fence{}}},
+				Until: time.Unix(180, 0), Aside: []string{"10.0.0.9"},
+				Prohibited: []string{"10.0.0.1", "fd00::1"}}}},
+		"no fence": {read: readFence, out: "\n\n", want: doctor.Host{Fence: &doctor.Fence{}}},
 		"addresses": {read: readAddresses,
 			out: "2: eth0    inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0\n2: eth0 inet6 " +
 				"fe80::1/64 scope link\n2: eth0 link/ether x y\n3: lo",

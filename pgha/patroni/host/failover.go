@@ -3,6 +3,7 @@ package host
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,6 +60,9 @@ func (o Options) failoverService(m Member) ([]byte, error) {
 		}
 		argv = append(argv, "--member", other.Name+"="+other.Address+"@"+strings.Join(ports, ","))
 	}
+	for _, address := range o.balancersAlone() {
+		argv = append(argv, "--balancer", address)
+	}
 	for _, endpoint := range o.EtcdEndpoints {
 		argv = append(argv, "--etcd", endpoint)
 	}
@@ -89,13 +93,26 @@ WantedBy=%[1]s
 `, Unit, sandbox, failoverPath, failoverState, command), nil
 }
 
-// liftService and liftEvery remove a fence that is older than any lease it was against. systemd
-// itself looks whether there is one.
+// balancersAlone are the addresses of balancers whose hosts have neither a database nor etcd: a leader
+// that is cut off may let nothing out to them, and keeps nobody by it from coming to a quorum again.
+func (o Options) balancersAlone() []string {
+	return slices.DeleteFunc(slices.Clone(o.Balancers), func(address string) bool {
+		return slices.ContainsFunc(o.Members, func(m Member) bool { return m.Address == address }) ||
+			slices.ContainsFunc(o.EtcdEndpoints, func(endpoint string) bool {
+				host, _, err := net.SplitHostPort(endpoint)
+				return err != nil || host == address
+			})
+	})
+}
+
+// liftService and liftEvery remove a fence that is older than any lease it was against, and what keeps
+// packets from the balancers once no agent wants it. systemd itself looks whether there is one.
 const (
 	liftService = `# Written by pgha.
 [Unit]
 Description=removes a fence of a fast failover that is too old
-ConditionPathExists=` + failoverState + `/fence
+ConditionPathExists=|` + failoverState + `/fence
+ConditionPathExists=|` + failoverState + `/aside
 
 [Service]
 Type=oneshot

@@ -19,6 +19,7 @@ func TestFailoverService(t *testing.T) {
 	o := reference.Options().WithDefaults()
 	o.SuspectAfter = 2500 * time.Millisecond
 	o.EtcdEndpoints = []string{"192.168.0.203:2379", "192.168.0.10:2379"}
+	o.Balancers = []string{"192.168.0.204", "192.168.0.10", "192.168.0.9"}
 	service, err := o.FailoverService(o.Members[1])
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +28,7 @@ func TestFailoverService(t *testing.T) {
 		" run --state /var/lib/pgha-failover --me postgresql-02 ",
 		" --member 'postgresql-01=192.168.0.203@5432,8008,2379' ",
 		" --member 'postgresql-02=192.168.0.204@5432,8008' ",
-		" --etcd 192.168.0.203:2379 --etcd 192.168.0.10:2379 ",
+		" --balancer 192.168.0.9 --etcd 192.168.0.203:2379 --etcd 192.168.0.10:2379 ",
 		" --prefix /service/postgresql-cluster/ --folder /pgha/failover/postgresql-cluster/ ",
 		" --suspect-after 2.5\n",
 		"\nCapabilityBoundingSet=CAP_NET_ADMIN\n", "\nBefore=patroni.service\n",

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgha/toolkit/cmd/pgha-cli/internal/progress"
 	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -246,7 +247,7 @@ func runApply(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *p
 	if phases == nil {
 		phases = pgha.StandardPhases()
 	}
-	opts.Observer = said(numbered(applyText(out), phases))
+	opts.Observer = said(live(out, len(phases), numbered(applyText(out), phases)))
 	report, err := cl.Apply(ctx, opts)
 	out.Printf("%s in %s\n", counted(len(report.Changes), "change"), seconds(report.Duration))
 	if err != nil {
@@ -274,6 +275,21 @@ func onceEach() filter {
 			}
 			said[w] = said[w] || e.Kind == pgha.Warning
 			next(e)
+		}
+	}
+}
+
+// live shows on a terminal what goes on now, below what has happened.
+func live(out *terminal.Terminal, phases int, show pgha.Observer) pgha.Observer {
+	board := progress.New(phases)
+	return func(e pgha.Event) {
+		running := board.Hear(e)
+		if !running {
+			out.GoOn(nil)
+		}
+		show(e)
+		if running {
+			out.GoOn(func(most int) []string { return board.Lines(time.Now(), most) })
 		}
 	}
 }

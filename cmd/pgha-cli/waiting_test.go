@@ -54,9 +54,9 @@ func TestWaitingOnATerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var stderr bytes.Buffer
 		script(&terminal.Terminal{Stderr: &stderr, Width: func() int { return 50 }})
-		const again = "\r\x1b[K"
+		const again = "\r\x1b[J"
 		want := "   0.0s patroni\n" +
-			again + "   1.0s   waiting for streaming replicas: pg-2..." +
+			"   1.0s   waiting for streaming replicas: pg-2..." +
 			again + "   2.0s   waiting for streaming replicas: pg-3" +
 			again + "   3.0s   waiting for streaming replicas: pg-2..." +
 			again + "   7.0s   waiting for streaming replicas: pg-2" +

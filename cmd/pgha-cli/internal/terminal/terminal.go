@@ -19,8 +19,9 @@ type Terminal struct {
 	Stdout, Stderr io.Writer
 	// Colour is of Stderr and Stdout alike: both are terminals and NO_COLOR is not set.
 	Colour bool
-	// Width returns the columns of the terminal that Stderr is; nil where it is none.
-	Width func() int
+	// Width returns the columns of the terminal that Stderr is; nil where it is none. Height returns
+	// its lines.
+	Width, Height func() int
 
 	waiting waiting
 }
@@ -34,6 +35,10 @@ func New(stdout, stderr *os.File) *Terminal {
 		t.Width = func() int {
 			width, _, _ := term.GetSize(fd)
 			return width
+		}
+		t.Height = func() int {
+			_, height, _ := term.GetSize(fd)
+			return height
 		}
 	}
 	return t
@@ -65,7 +70,8 @@ func (t *Terminal) Notef(format string, args ...any) { t.print(t.Stderr, format,
 
 func (t *Terminal) print(to io.Writer, format string, args []any) {
 	text := t.harmless(fmt.Sprintf(format, args...))
-	t.waiting.before(t.Stderr, func() { fmt.Fprint(to, text) })
+	t.waiting.before(t.Stderr, strings.HasSuffix(text, "\n"),
+		func() { fmt.Fprint(to, text) })
 }
 
 // Table returns a writer of aligned columns, with tabs between them, whose Flush prints a result.
@@ -84,7 +90,8 @@ func (r results) Write(text []byte) (int, error) {
 // Clear empties the screen, where it is one that can show colours.
 func (t *Terminal) Clear() {
 	if t.Colour {
-		t.waiting.before(t.Stderr, func() { fmt.Fprint(t.Stdout, "\x1b[H\x1b[2J") })
+		t.waiting.before(t.Stderr, true,
+			func() { fmt.Fprint(t.Stdout, "\x1b[H\x1b[2J") })
 	}
 }
 
@@ -118,6 +125,27 @@ func visible(r rune) rune {
 // Waitf shows what is being waited for, until something else is written.
 func (t *Terminal) Waitf(stamp func() string, message string) {
 	t.waiting.show(t.Stderr, t.Width, stamp, t.harmless(message))
+}
+
+// GoOn shows on a terminal what goes on, in lines below everything else that are renewed each second,
+// until it is called with nil. lines gets how many fit; they are cut to the width. Elsewhere it does
+// nothing.
+func (t *Terminal) GoOn(lines func(most int) []string) {
+	if t.Width == nil || t.Height == nil {
+		return
+	}
+	if lines == nil {
+		t.waiting.goOn(t.Stderr, nil)
+		return
+	}
+	t.waiting.goOn(t.Stderr, func() []string {
+		// Half of the screen is for what has happened.
+		var list []string
+		for _, line := range lines(max(2, t.Height()/2)) {
+			list = append(list, t.Paint(Dim, clip(t.harmless(line), t.Width()-1)))
+		}
+		return list
+	})
 }
 
 // JSON writes a result for machines.

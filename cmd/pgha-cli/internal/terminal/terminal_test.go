@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestHarmless: what comes from hosts cannot command the terminal, and the program's own colours
@@ -161,11 +163,55 @@ func TestLineOnATerminal(t *testing.T) {
 	out.Waitf(stamp, "short\a")
 	out.Printf("result\n")
 	out.Printf("another\n")
-	want := "\r\x1b[K9s   " + strings.Repeat("x", 26) + "..." + "\r\x1b[K9s   short\ufffd" +
-		"\r\x1b[Kresult\nanother\n"
+	want := "9s   " + strings.Repeat("x", 26) + "..." + "\r\x1b[J9s   short\ufffd" +
+		"\r\x1b[Jresult\nanother\n"
 	if both.String() != want {
 		t.Errorf("%q, want %q", both.String(), want)
 	}
+}
+
+// TestGoOn: what goes on stands below everything else and is told again each second, what is waited
+// for below it; a question has the last line, and in the end nothing is left.
+func TestGoOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var both bytes.Buffer
+		out := &Terminal{Stdout: &both, Stderr: &both, Width: func() int { return 30 },
+			Height: func() int { return 8 }}
+		told := 0
+		var most int
+		var saw []string
+		see := func() { saw = append(saw, both.String()); both.Reset() }
+		out.GoOn(func(n int) []string {
+			told++
+			most = n
+			return []string{fmt.Sprintf("going %d", told), strings.Repeat("\a", 40)}
+		})
+		see()
+		out.Notef("happened\n")
+		see()
+		out.Waitf(stamp, "for it")
+		see()
+		time.Sleep(renewEvery)
+		synctest.Wait()
+		see()
+		out.Notef("sure? ")
+		out.GoOn(nil)
+		see()
+		time.Sleep(time.Minute) // nothing is told any more
+		see()
+		cut := strings.Repeat("\ufffd", 26) + "..."
+		want := []string{
+			"going 1\n" + cut, "\x1b[1A\r\x1b[Jhappened\ngoing 2\n" + cut,
+			"\x1b[1A\r\x1b[Jgoing 3\n" + cut + "\n9s   for it",
+			"\x1b[2A\r\x1b[Jgoing 4\n" + cut + "\n9s   for it", "\x1b[2A\r\x1b[Jsure? ", "",
+		}
+		if diff := cmp.Diff(want, saw); diff != "" || most != 4 {
+			t.Errorf("room for %d lines (-want +got):\n%s", most, diff)
+		}
+		out.Width = nil
+		out.GoOn(func(int) []string { t.Error("asked in a pipe"); return nil })
+	})
 }
 
 func TestClip(t *testing.T) {
@@ -206,11 +252,11 @@ func TestLinesStayWhole(t *testing.T) {
 	wg.Wait()
 	notes, lines := 0, 0
 	for line := range strings.Lines(both.String()) {
-		line = line[strings.LastIndex(line, "\x1b[K")+1:]
+		line = line[strings.LastIndex(line, "\x1b[J")+1:]
 		switch {
-		case strings.HasPrefix(strings.TrimPrefix(line, "[K"), "note "):
+		case strings.HasPrefix(strings.TrimPrefix(line, "[J"), "note "):
 			notes++
-		case strings.HasPrefix(strings.TrimPrefix(line, "[K"), "line "):
+		case strings.HasPrefix(strings.TrimPrefix(line, "[J"), "line "):
 			lines++
 		default:
 			t.Fatalf("a broken line: %q", line)

@@ -188,6 +188,10 @@ ExecStartPost=/bin/sh -c '[ %%i != full ] || exec /usr/bin/pgbackrest --stanza=%
 
 // gapService looks, after a failover, whether the archive has a gap, and mends what can be.
 func (o Options) gapService() string {
+	always := ""
+	if o.DropAboveMB > 0 {
+		always = " always" // a gap needs no failover then
+	}
 	return fmt.Sprintf(`# Written by pgha.
 [Unit]
 Description=Look for a gap in the archive of %[1]s after a failover
@@ -198,8 +202,8 @@ Type=oneshot
 User=%[3]s
 Nice=5
 IOSchedulingClass=idle
-ExecStart=/usr/bin/python3 %[4]s %[1]s
-`, o.Stanza, Unit, systemUser, gapPath)
+ExecStart=/usr/bin/python3 %[4]s %[1]s%[5]s
+`, o.Stanza, Unit, systemUser, gapPath, always)
 }
 
 // canaryService writes the time into a row, where the server is the primary.

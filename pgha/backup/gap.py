@@ -2,7 +2,8 @@
 """Looks, after a failover, whether the archive reaches from the newest backup to its end. Where a segment is missing no
 moment behind it can be reached: then an incremental backup is made at once, from which on all can be.
 
-Run as PostgreSQL's system user on the repository's host: gap.py STANZA. Says what it has found.
+Run as PostgreSQL's system user on the repository's host: gap.py STANZA [always], where always is for databases that give up
+log which waits for too long. Says what it has found.
 """
 import json
 import re
@@ -55,7 +56,7 @@ def missing(there, timeline, parents, first, last):
     return None
 
 
-def main(stanza):
+def main(stanza, always=None):
     program = ["pgbackrest", "--stanza=" + stanza]
     info = json.loads(run(*program, "--output=json", "info"))
     stanzas = [s for s in info if s["backup"] and s["archive"]]
@@ -65,7 +66,7 @@ def main(stanza):
     newest = stanzas[0]["backup"][-1]
     own = place(newest["archive"]["stop"])
     ends = [a["max"] for a in stanzas[0]["archive"] if a["database"]["id"] == newest["database"]["id"] and a["max"]]
-    if not ends or place(max(ends))[0] == own[0]:
+    if not ends or place(max(ends))[0] == own[0] and not always:
         print("no failover since backup " + newest["label"])
         return
     files = json.loads(run(*program, "--recurse", "--output=json", "--sort=none", "repo-ls", "archive/" + stanza))
@@ -85,4 +86,4 @@ def main(stanza):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

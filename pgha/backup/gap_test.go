@@ -34,23 +34,27 @@ func TestGap(t *testing.T) {
 	for name, c := range map[string]struct {
 		max, files, want string
 		taken            bool
+		args             []string
 	}{
-		"no failover": {next1, archive(last1, next1), "no failover since backup 20261130-092951F", false},
+		"no failover":   {next1, archive(last1, next1), "no failover since backup 20261130-092951F", false, nil},
+		"always, whole": {next1, archive(last1, next1), "without a gap", false, []string{"always"}},
+		"always, one was given up": {end1, archive(last1, end1),
+			"segment 0000000000000004 of the log is missing", true, []string{"always"}},
 		"whole": {last2, archive(last1, next1, own2, last2, "00000002.history"),
-			"without a gap", false},
+			"without a gap", false, nil},
 		"whole, both timelines have the last": {last2,
-			archive(last1, next1, end1, own2, last2, "00000002.history"), "without a gap", false},
+			archive(last1, next1, end1, own2, last2, "00000002.history"), "without a gap", false, nil},
 		"the former leader's last are missing": {last2, archive(last1, own2, last2, "00000002.history"),
-			"segment 0000000000000004 of the log is missing", true},
+			"segment 0000000000000004 of the log is missing", true, nil},
 		"one of the new timeline is missing": {last2, archive(last1, next1, last2, "00000002.history"),
-			"segment 0000000000000005 of the log is missing", true},
+			"segment 0000000000000005 of the log is missing", true, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			info := fmt.Sprintf(`[{"backup":[{"label":"20261130-092951F","database":{"id":1},`+
 				`"archive":{"start":%[1]q,"stop":%[1]q}}],"archive":[{"database":{"id":1},"max":%[2]q}]}]`,
 				last1, c.max)
-			got := scripttest.Run{With: "python3", Script: string(gapProgram), Args: []string{"shop"},
+			got := scripttest.Run{With: "python3", Script: string(gapProgram), Args: append([]string{"shop"}, c.args...),
 				Fakes: map[string]string{"pgbackrest": `case "$*" in
 *info) echo '` + info + `';;
 *repo-ls*) echo '` + c.files + `';;

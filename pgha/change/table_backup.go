@@ -42,6 +42,9 @@ func backupFields() []Field {
 		written("archive_timeout", "Into Patroni's dynamic configuration, which every member loads. "+
 			"The first `backup` section brings `archive_mode: on`, which waits for `restart --pending`."),
 		written("processes", "Read by the next backup or restore."),
+		written("log_limit_mb", "Into pgBackRest's configuration, which each archive command reads, where "+
+			"`at_log_limit` is drop; else it is what `doctor` watches."),
+		written("at_log_limit", "Into pgBackRest's configuration, which each archive command reads."),
 		written("proof_host", "The timer is made there; on the former host it goes."),
 		written("proof", "The timer on that host is written."),
 	}...)

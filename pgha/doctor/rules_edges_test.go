@@ -265,6 +265,14 @@ func portEdges() map[string]edge {
 	}
 }
 
+// backlog is so much log that waits, where 8 segments may.
+func backlog(segments int64) func(*Facts) {
+	return func(f *Facts) {
+		f.Spec.Backup = &spec.Backup{LogLimitMB: 8 * segmentMB}
+		f.host(pg1).SQL.ArchiveWaits = segments
+	}
+}
+
 // fence is one that was to be removed so long ago.
 func fence(late time.Duration) func(*Facts) {
 	return func(f *Facts) {
@@ -470,6 +478,7 @@ func sqlEdges() map[string]edge {
 		"archive-stuck": {
 			sql(pg1, func(s *SQL) { s.ArchiveOldest = 300 }),
 			sql(pg1, func(s *SQL) { s.ArchiveOldest = 299.9 })},
+		"archive-backlog": {backlog(4), backlog(3)},
 		"slot-lost": {
 			slot(pg1, Slot{Name: "cdc", Active: true, Status: "lost"}),
 			slot(pg1, Slot{Name: "cdc", Active: true, Status: "unreserved"})},

@@ -9,6 +9,7 @@ import (
 	"github.com/pgha/toolkit/internal/shell"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // psql is how the remedies speak to a host's own PostgreSQL.
@@ -136,6 +137,33 @@ func archiveStuck(h *Host) (Finding, bool) {
 			h.Name)}, true
 }
 
+// segmentMB is the size of a file of the log, as initdb makes it.
+const segmentMB = 16
+
+// archiveBacklog is more log that waits than half of what the specification allows.
+func archiveBacklog(f Facts, h *Host) (Finding, bool) {
+	b := f.Spec.Backup
+	waits := h.SQL.ArchiveWaits * segmentMB
+	if b == nil || b.LogLimitMB == 0 || h.SQL.Recovery || 2*waits < int64(b.LogLimitMB) {
+		return Finding{}, false
+	}
+	found := Finding{ID: "archive-backlog", Host: h.Name, Severity: Warning,
+		Title:       "the log waits for the repository",
+		Consequence: "the limit is backup.log_limit_mb; what is above it stays, until the disk is full",
+		Evidence: []string{fmt.Sprintf("%d MB wait, %d MB may (backup.log_limit_mb)", waits,
+			b.LogLimitMB)},
+		Advice: errs.Text("mend the repository, or what is between: %s says what it refuses",
+			errs.Verb("backup", "check"))}
+	if b.AtLogLimit == spec.AtLogLimitDrop {
+		found.Consequence = "what is above the limit is given up: no moment behind it can be reached " +
+			"until the repository is back and an incremental backup is made"
+	}
+	if waits >= int64(b.LogLimitMB) {
+		found.Severity, found.Title = Error, "more of the log waits for the repository than may"
+	}
+	return found, true
+}
+
 func retention(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.sqlHosts() {
@@ -150,6 +178,9 @@ func retention(f Facts) []Finding {
 				Advice: errs.Text("run archive_command by hand as postgres and see what it says")})
 		}
 		if found, ok := archiveStuck(h); ok {
+			list = append(list, found)
+		}
+		if found, ok := archiveBacklog(f, h); ok {
 			list = append(list, found)
 		}
 		for _, s := range h.SQL.Slots {

@@ -36,6 +36,15 @@ type Backup struct {
 	// Processes compress and send at the same time during a backup or a restore, 1 to 64.
 	// Default: 2.
 	Processes int `yaml:"processes"`
+	// LogLimitMB is how many MB of the log may wait on a database host while the repository takes
+	// none, 64 to 10 million; 0 for as much as the disk has room for. `doctor` reports half of it,
+	// and all. Default: 0.
+	LogLimitMB int `yaml:"log_limit_mb"`
+	// AtLogLimit is what happens there. "wait" goes on keeping the log, so that in the end the disk
+	// is full and PostgreSQL stops. "drop" gives up what is above the limit: PostgreSQL goes on, no
+	// moment behind that can be reached, and once the repository is back an incremental backup is
+	// made, from which on all can be. Default: "wait".
+	AtLogLimit string `yaml:"at_log_limit"`
 	// ProofHost is the database host on which backups are restored beside the running server, to
 	// prove them; it needs room for a copy. Default: "", the last database host.
 	ProofHost string `yaml:"proof_host,omitempty"`
@@ -62,11 +71,17 @@ type BootstrapFrom struct {
 	To string `yaml:"to"`
 }
 
+// What happens at LogLimitMB.
+const (
+	AtLogLimitWait = "wait"
+	AtLogLimitDrop = "drop"
+)
+
 // newBackup is a backup section with its defaults.
 func newBackup() Backup {
 	return Backup{Port: 8432, Full: "Sun 03:00", Differential: "Mon..Sat 03:00",
 		RetentionDays: 14, Encrypted: true, ArchiveTimeout: 30 * time.Second, Processes: 2,
-		Proof: "Sun 05:00"}
+		Proof: "Sun 05:00", AtLogLimit: AtLogLimitWait}
 }
 
 // deriveBackup fills in what depends on other fields.
@@ -91,6 +106,7 @@ func (s *Spec) deriveBackup(d *decoder) {
 	fill(d, "backup.archive_timeout", &b.ArchiveTimeout, fresh.ArchiveTimeout)
 	fill(d, "backup.processes", &b.Processes, fresh.Processes)
 	fill(d, "backup.full", &b.Full, fresh.Full)
+	fill(d, "backup.at_log_limit", &b.AtLogLimit, fresh.AtLogLimit)
 }
 
 // RepositoryOn tells whether the host keeps backups.
@@ -155,6 +171,14 @@ func (c *checker) backup() {
 	within(c, "backup.retention_days", b.RetentionDays, 1, 3650)
 	within(c, "backup.processes", b.Processes, 1, 64)
 	c.between("backup.archive_timeout", b.ArchiveTimeout, 10*time.Second, time.Hour, time.Second)
+	if b.LogLimitMB != 0 {
+		within(c, "backup.log_limit_mb", b.LogLimitMB, 64, 10_000_000)
+	}
+	oneOf(c, "backup.at_log_limit", b.AtLogLimit, AtLogLimitWait, AtLogLimitDrop)
+	if b.AtLogLimit == AtLogLimitDrop && b.LogLimitMB == 0 {
+		c.bad("backup.at_log_limit", "is drop, and there is no limit",
+			"write log_limit_mb, too: how many MB of the log may wait on a database host")
+	}
 	if b.Full == "" {
 		c.bad("backup.full", "is empty: all other backups build on a full one",
 			"write when, such as Sun 03:00")

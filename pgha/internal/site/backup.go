@@ -42,6 +42,9 @@ func backupOptions(sp *spec.Spec) backup.Options {
 		PostgreSQLVersion: sp.PostgreSQL.Version, DataDir: sp.PostgreSQL.DataDir,
 		ListenPort: sp.PostgreSQL.Port, Superuser: sp.PostgreSQL.Superuser,
 	}
+	if b.AtLogLimit == spec.AtLogLimitDrop {
+		o.DropAboveMB = b.LogLimitMB
+	}
 	for _, h := range sp.Databases() {
 		o.Databases = append(o.Databases, backup.Host{Target: named(h)})
 	}

@@ -48,6 +48,7 @@ func TestBackups(t *testing.T) {
 		{"after a switchover, and taken back", testRestoreUndone},
 		{"half of it taken back", rare(testRestoreHalfUndone)},
 		{"a replica from a backup", testReplicaFromBackup},
+		{"log limit", rare(testLogLimit)},
 		{"proof", testProof},
 		{"the key is lost", testKeyLost},
 	} {

@@ -17,6 +17,10 @@ import (
 // refreshWithin bounds the look for a newer state, and the reading of a copy.
 const refreshWithin = 20 * time.Second
 
+// etcdWithin bounds the question whether etcd has a still newer one than the hosts: etcd may be what
+// is lost, and nobody shall wait for it on each command.
+const etcdWithin = 3 * time.Second
+
 // Pulled says that the state directory was written from a copy.
 type Pulled struct {
 	// From is "etcd", or the host that had the copy.
@@ -175,7 +179,9 @@ func fromNewerEtcd(ctx context.Context, c *Site) error {
 		return err
 	}
 	asked := c.Apart(c.Spec, cr)
-	record, _, err := InEtcd(ctx, asked)
+	soon, cancel := context.WithTimeout(ctx, etcdWithin)
+	defer cancel()
+	record, _, err := InEtcd(soon, asked)
 	if err != nil || !errors.Is(id.Judge(record.Note), lineage.ErrOlder) {
 		return nil //nolint:nilerr // see above
 	}

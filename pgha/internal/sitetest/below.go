@@ -2,8 +2,12 @@ package sitetest
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"net"
+	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/pgha/toolkit/pgha/internal/site"
@@ -25,6 +29,16 @@ type below struct {
 
 // Unwrap implements remote.Unwrapper: connections lead to this machine.
 func (b *below) Unwrap() remote.Executor { return b.Executor }
+
+// DialContext implements remote.Dialer: only what runs on this machine answers, at once, as no packet
+// may leave it.
+func (b *below) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
+		return nil, fmt.Errorf("dial %s: %w", address, syscall.ECONNREFUSED)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, address)
+}
 
 // Run implements remote.Executor.
 func (b *below) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {

@@ -89,14 +89,49 @@ func (r Record) String() string {
 		min(r.Reached+1, len(r.Steps)), len(r.Steps), step, r.By, r.Since.UTC().Format(time.RFC3339))
 }
 
+// GoOn takes over how far a change is now that nobody else works on it; r is how it was looked at
+// before, or what is to become of it: without steps it is to be taken back from here on. The error
+// matches errs.ErrRefused where now is another change, or one that goes the other way meanwhile.
+func (r *Record) GoOn(now Record) error {
+	begins := len(r.Steps) == 0
+	switch {
+	case now.Verb != r.Verb || now.Subject != r.Subject || !now.Since.Equal(r.Since):
+		return fmt.Errorf("%w: it has been finished meanwhile, and another change is half done: %s",
+			errs.ErrRefused, now)
+	case now.Undoing != (r.Undoing && !begins):
+		return errs.WithNext(fmt.Errorf("%w: somebody has turned it round meanwhile: %s",
+			errs.ErrRefused, now), errs.Text("%s goes on with it as it is now",
+			errs.Verb("change", "continue")))
+	case begins:
+		return nil
+	case len(now.Steps) != len(r.Steps):
+		return fmt.Errorf("%w: it has %d steps by now, and had %d", errs.ErrRefused, len(now.Steps),
+			len(r.Steps))
+	}
+	r.Reached = now.Reached
+	return nil
+}
+
+// Fits refuses (errs.ErrRefused) a record that another version of pgha has made other steps for.
+func (r Record) Fits(steps []Step) error {
+	switch {
+	case len(steps) != len(r.Steps):
+		return fmt.Errorf("%w: the record has %d steps, this version of pgha makes %d",
+			errs.ErrRefused, len(r.Steps), len(steps))
+	case r.Reached < 0 || r.Reached > len(steps):
+		return fmt.Errorf("%w: the record says that %d of %d steps are done", errs.ErrRefused,
+			r.Reached, len(steps))
+	}
+	return nil
+}
+
 // Run does the steps of a record that are still to be done, in order. After each one, and before
 // the first, keep writes the record down; a record that cannot be written ends the change there.
 // begin is told each step. The error is the step's, names it, and says how to go on.
 func Run(ctx context.Context, r *Record, steps []Step,
 	keep func(context.Context, Record) error, begin func(i int, s Step)) error {
-	if len(steps) != len(r.Steps) {
-		return fmt.Errorf("%w: the record has %d steps, this version of pgha makes %d",
-			errs.ErrRefused, len(r.Steps), len(steps))
+	if err := r.Fits(steps); err != nil {
+		return err
 	}
 	again := errs.Text("%s shows how far it is; mend the cause, then %s, or %s",
 		errs.Verb("change", "show"), errs.Verb("change", "continue"), errs.Verb("change", "undo"))

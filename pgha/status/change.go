@@ -34,7 +34,8 @@ func HalfDone(r procedure.Record) error {
 }
 
 // Alone refuses to begin a change while another one is half done, and to go on with one that somebody
-// has finished since it was looked at without the lock. What goes on does so where the record is now.
+// has finished, replaced or turned round since it was looked at without the lock. What goes on does so
+// where the record is now.
 func Alone(ctx context.Context, c *site.Site, fresh bool, r *procedure.Record) error {
 	now, err := Change(ctx, c)
 	switch {
@@ -44,10 +45,10 @@ func Alone(ctx context.Context, c *site.Site, fresh bool, r *procedure.Record) e
 		return HalfDone(*now)
 	case !fresh && now == nil:
 		return fmt.Errorf("%w: it has been finished meanwhile", errs.ErrRefused)
-	case len(r.Steps) > 0:
-		r.Reached = now.Reached
+	case now == nil:
+		return nil
 	}
-	return nil
+	return r.GoOn(*now)
 }
 
 // changeStatus looks for a change that is half done.

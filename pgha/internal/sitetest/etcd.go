@@ -34,11 +34,11 @@ func EtcdProgram(t *testing.T) string {
 	return filepath.Join(dir, "etcd")
 }
 
-// Etcd runs an etcd of one member on the first database's host, which asks for certificates as on a
+// Etcd runs an etcd of one member on the first host of etcd, which asks for certificates as on a
 // host, and waits until it answers. stop kills it.
 func (a *Answering) Etcd() (stop func()) {
 	a.t.Helper()
-	h := a.Spec.Databases()[0]
+	h := a.Spec.EtcdHosts()[0]
 	dir, program := a.t.TempDir(), EtcdProgram(a.t)
 	server := a.Credentials().Hosts[h.Name][layout.EtcdServer]
 	for name, content := range map[string][]byte{"ca": a.Credentials().EtcdCA, "cert": server.Cert,

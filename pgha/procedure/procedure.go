@@ -53,7 +53,10 @@ type Record struct {
 	Order json.RawMessage `json:"order"`
 }
 
-// Parse reads what Text has written.
+// ErrDamaged: what is kept as a change's record is none.
+var ErrDamaged = errs.New(errs.Refused, "the record of a change cannot be read")
+
+// Parse reads what Text has written. The error matches ErrDamaged.
 func Parse(text string) (Record, error) {
 	var r Record
 	err := json.Unmarshal([]byte(text), &r)
@@ -61,7 +64,8 @@ func Parse(text string) (Record, error) {
 		err = fmt.Errorf("verb %q, %d of %d steps", r.Verb, r.Reached, len(r.Steps))
 	}
 	if err != nil {
-		return r, fmt.Errorf("read the record of a change: %w", err)
+		return Record{}, errs.WithNext(fmt.Errorf("%w: %w", ErrDamaged, err),
+			errs.Text("if a later version of pgha has begun the change, go on with that one"))
 	}
 	return r, nil
 }
@@ -82,7 +86,7 @@ func (r Record) String() string {
 	if r.Undoing {
 		verb = "undoing of " + verb
 	}
-	if r.Reached < len(r.Steps) {
+	if r.Reached >= 0 && r.Reached < len(r.Steps) {
 		step = " (" + r.Steps[r.Reached].Name + ")"
 	}
 	return fmt.Sprintf("%s %s: step %d of %d%s, by %s, since %s", verb, r.Subject,

@@ -100,7 +100,7 @@ func TestRecordsInEtcd(t *testing.T) {
 	}
 	keep(t, a, a.ChangeKey(), `{"verb":"restore","steps":[],"reached":7}`)
 	if _, err = b.Restore(t.Context(), Options{Operation: dry, To: "latest"}); err == nil ||
-		!strings.Contains(err.Error(), "read the record of a change") {
+		!strings.Contains(err.Error(), "the record of a change cannot be read") {
 		t.Errorf("beside a damaged record: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/pgha/toolkit/pgha/errs"
@@ -11,7 +12,8 @@ import (
 )
 
 // Change returns the change of many steps that was begun and is not finished, from whatever machine;
-// nil if there is none. The error matches etcd.ErrUnhealthy where etcd does not answer.
+// nil if there is none. The error matches etcd.ErrUnhealthy where etcd does not answer, and
+// procedure.ErrDamaged where it has something else in the record's place.
 func Change(ctx context.Context, c *site.Site) (*procedure.Record, error) {
 	o, err := c.EtcdAnywhere()
 	if err != nil {
@@ -23,7 +25,10 @@ func Change(ctx context.Context, c *site.Site) (*procedure.Record, error) {
 		return nil, err
 	}
 	r, err := procedure.Parse(text)
-	return &r, err
+	if err != nil {
+		return nil, err
+	}
+	return &r, nil
 }
 
 // HalfDone is the refusal of whatever must not begin before a change is finished.
@@ -53,8 +58,11 @@ func Alone(ctx context.Context, c *site.Site, fresh bool, r *procedure.Record) e
 
 // changeStatus looks for a change that is half done.
 func changeStatus(ctx context.Context, c *site.Site, s *Status) error {
-	s.Change, _ = Change(ctx, c) // without a quorum the etcd part says so
-	return nil
+	var err error
+	if s.Change, err = Change(ctx, c); errors.Is(err, procedure.ErrDamaged) {
+		return err
+	}
+	return nil // without a quorum the etcd part says so
 }
 
 // changeProblems reports a change that nobody works on.

@@ -47,6 +47,13 @@ func (a *Answering) On(host string, e remote.Executor) {
 	a.Connections[host] = &remote.Target{Host: c.Host, Executor: &answeringHost{e, a}}
 }
 
+// Silence takes all servers away.
+func (a *Answering) Silence() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.ways)
+}
+
 // Away makes a host one that was not reached.
 func (a *Answering) Away(hosts ...string) {
 	for _, h := range hosts {

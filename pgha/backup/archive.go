@@ -27,12 +27,15 @@ func ArchiveAll(ctx context.Context, o Options, t *remote.Target) error {
 	if err != nil {
 		return fmt.Errorf("close the segment of the log: %w", err)
 	}
+	if _, _, ok := place(last); !ok { // everything would count as behind it
+		return remote.OnHost(t.Name, fmt.Errorf("close the segment of the log: %q is none", last))
+	}
 	return poll.Until(ctx, poll.Options{What: "segment " + last + " in the archive", Bound: o.Wait,
 		Every: 500 * time.Millisecond, Progress: o.Progress,
 		Next: errs.Text("%s says why it does not come; without it what was written last would be lost",
 			errs.Verb("backup", "check"))}, func(ctx context.Context) (string, error) {
-		there, err := o.ask(ctx, t, "SELECT coalesce(last_archived_wal, '') >= '"+last+
-			"' FROM pg_stat_archiver")
+		there, err := o.ask(ctx, t, "SELECT coalesce(last_archived_wal, '') COLLATE \"C\" >= '"+
+			last+"' FROM pg_stat_archiver")
 		if err != nil || there == "t" {
 			return "", err
 		}

@@ -86,8 +86,7 @@ func (w *work) carryOut(ctx context.Context, r *procedure.Record) (err error) {
 		w.warn()
 	}
 	if w.Planning() {
-		engine.PlanSteps(w.Job, w.Spec.Hosts[0].Name, w.steps, r.Reached)
-		return nil
+		return engine.PlanSteps(w.Job, w.Spec.Hosts[0].Name, *r, w.steps)
 	}
 	s, end, err := settled(w.Site)
 	if err != nil {

@@ -11,9 +11,13 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// PlanSteps reports the steps that are left of a change of many, as planned on a host.
-func PlanSteps(r *job.Job, host string, steps []procedure.Step, reached int) {
-	for i, s := range steps[reached:] {
+// PlanSteps reports the steps that are left of a change of many, as planned on a host. It refuses what
+// RunSteps would.
+func PlanSteps(r *job.Job, host string, record procedure.Record, steps []procedure.Step) error {
+	if err := record.Fits(steps); err != nil {
+		return err
+	}
+	for i, s := range steps[record.Reached:] {
 		action := s.Name
 		if s.Cost != "" {
 			action += " (" + s.Cost + ")"
@@ -23,8 +27,9 @@ func PlanSteps(r *job.Job, host string, steps []procedure.Step, reached int) {
 		}
 		r.Out.Emit(event.Event{Kind: event.Changed, Phase: r.Phase, Change: &remote.Change{
 			Host: host, Kind: "step", Planned: true, Action: action,
-			Name: fmt.Sprintf("%d of %d:", reached+i+1, len(steps))}})
+			Name: fmt.Sprintf("%d of %d:", record.Reached+i+1, len(steps))}})
 	}
+	return nil
 }
 
 // RunSteps does the steps that are left, tells each, and writes down who works on them.

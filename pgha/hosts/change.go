@@ -278,8 +278,15 @@ func (w *work) run(ctx context.Context, r *procedure.Record, fresh bool) error {
 		}
 	} else if now, err := Change(ctx, w.Site); err != nil {
 		return err // finished by somebody, since it was looked at without the lock
-	} else if !fresh {
-		r.Reached = now.Reached
+	} else {
+		looked := *r
+		if fresh {
+			looked.Steps = nil // it is to be taken back from here on
+		}
+		if err := looked.GoOn(now); err != nil {
+			return err
+		}
+		r.Reached = looked.Reached
 	}
 	if fresh {
 		if err := w.refuse(ctx); err != nil {
@@ -287,8 +294,7 @@ func (w *work) run(ctx context.Context, r *procedure.Record, fresh bool) error {
 		}
 	}
 	if w.Planning() {
-		engine.PlanSteps(w.Job, w.subject(), w.steps, r.Reached)
-		return nil
+		return engine.PlanSteps(w.Job, w.subject(), *r, w.steps)
 	}
 	keep, err := keeper(w.staying())
 	if err != nil {

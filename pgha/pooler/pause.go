@@ -109,7 +109,7 @@ func (o Options) pauseOnce(ctx context.Context, manage time.Duration, only Insta
 			case "silent":
 				all.Silent = append(all.Silent, t.Name+" ("+words[0]+")")
 			case "session":
-				if !slices.Contains(all.Sessions, words[2]) {
+				if len(words) > 2 && !slices.Contains(all.Sessions, words[2]) {
 					all.Sessions = append(all.Sessions, words[2])
 				}
 			case "late", "refused":

@@ -53,7 +53,10 @@ type Record struct {
 	Order json.RawMessage `json:"order"`
 }
 
-// Parse reads what Text has written.
+// ErrDamaged: what is kept as a change's record is none.
+var ErrDamaged = errs.New(errs.Refused, "the record of a change cannot be read")
+
+// Parse reads what Text has written. The error matches ErrDamaged.
 func Parse(text string) (Record, error) {
 	var r Record
 	err := json.Unmarshal([]byte(text), &r)
@@ -61,7 +64,8 @@ func Parse(text string) (Record, error) {
 		err = fmt.Errorf("verb %q, %d of %d steps", r.Verb, r.Reached, len(r.Steps))
 	}
 	if err != nil {
-		return r, fmt.Errorf("read the record of a change: %w", err)
+		return Record{}, errs.WithNext(fmt.Errorf("%w: %w", ErrDamaged, err),
+			errs.Text("if a later version of pgha has begun the change, go on with that one"))
 	}
 	return r, nil
 }
@@ -82,11 +86,47 @@ func (r Record) String() string {
 	if r.Undoing {
 		verb = "undoing of " + verb
 	}
-	if r.Reached < len(r.Steps) {
+	if r.Reached >= 0 && r.Reached < len(r.Steps) {
 		step = " (" + r.Steps[r.Reached].Name + ")"
 	}
 	return fmt.Sprintf("%s %s: step %d of %d%s, by %s, since %s", verb, r.Subject,
 		min(r.Reached+1, len(r.Steps)), len(r.Steps), step, r.By, r.Since.UTC().Format(time.RFC3339))
+}
+
+// GoOn takes over how far a change is now that nobody else works on it; r is how it was looked at
+// before, or what is to become of it: without steps it is to be taken back from here on. The error
+// matches errs.ErrRefused where now is another change, or one that goes the other way meanwhile.
+func (r *Record) GoOn(now Record) error {
+	begins := len(r.Steps) == 0
+	switch {
+	case now.Verb != r.Verb || now.Subject != r.Subject || !now.Since.Equal(r.Since):
+		return fmt.Errorf("%w: it has been finished meanwhile, and another change is half done: %s",
+			errs.ErrRefused, now)
+	case now.Undoing != (r.Undoing && !begins):
+		return errs.WithNext(fmt.Errorf("%w: somebody has turned it round meanwhile: %s",
+			errs.ErrRefused, now), errs.Text("%s goes on with it as it is now",
+			errs.Verb("change", "continue")))
+	case begins:
+		return nil
+	case len(now.Steps) != len(r.Steps):
+		return fmt.Errorf("%w: it has %d steps by now, and had %d", errs.ErrRefused, len(now.Steps),
+			len(r.Steps))
+	}
+	r.Reached = now.Reached
+	return nil
+}
+
+// Fits refuses (errs.ErrRefused) a record that another version of pgha has made other steps for.
+func (r Record) Fits(steps []Step) error {
+	switch {
+	case len(steps) != len(r.Steps):
+		return fmt.Errorf("%w: the record has %d steps, this version of pgha makes %d",
+			errs.ErrRefused, len(r.Steps), len(steps))
+	case r.Reached < 0 || r.Reached > len(steps):
+		return fmt.Errorf("%w: the record says that %d of %d steps are done", errs.ErrRefused,
+			r.Reached, len(steps))
+	}
+	return nil
 }
 
 // Run does the steps of a record that are still to be done, in order. After each one, and before
@@ -94,9 +134,8 @@ func (r Record) String() string {
 // begin is told each step. The error is the step's, names it, and says how to go on.
 func Run(ctx context.Context, r *Record, steps []Step,
 	keep func(context.Context, Record) error, begin func(i int, s Step)) error {
-	if len(steps) != len(r.Steps) {
-		return fmt.Errorf("%w: the record has %d steps, this version of pgha makes %d",
-			errs.ErrRefused, len(r.Steps), len(steps))
+	if err := r.Fits(steps); err != nil {
+		return err
 	}
 	again := errs.Text("%s shows how far it is; mend the cause, then %s, or %s",
 		errs.Verb("change", "show"), errs.Verb("change", "continue"), errs.Verb("change", "undo"))

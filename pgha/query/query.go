@@ -37,8 +37,10 @@ const defaultMaxRows = 10000
 // cancelWait is how long a cancelled statement may take to end before its connection is cut.
 const cancelWait = 3 * time.Second
 
-// copies finds COPY FROM STDIN and COPY TO STDOUT, which need a stream of their own.
-var copies = regexp.MustCompile(`(?is)^\s*copy\b.*\b(from\s+stdin|to\s+stdout)\b`)
+// copies finds COPY FROM STDIN and COPY TO STDOUT, which need a stream of their own, also behind
+// comments.
+var copies = regexp.MustCompile(
+	`(?is)^(?:\s|--[^\n]*\n|/\*.*?\*/)*copy\b.*\b(from\s+stdin|to\s+stdout)\b`)
 
 // QueryOptions say what is asked, and of which members.
 type QueryOptions struct {
@@ -186,12 +188,12 @@ func runStatement(ctx context.Context, conn *pgx.Conn, member string,
 	})
 	result.Duration = time.Since(start)
 	switch {
+	case err == nil: // it was done, whatever has ended since
+		return result, nil
 	case ctx.Err() != nil:
 		return result, fmt.Errorf("query %s: cancelled: %w", member, ctx.Err())
-	case err != nil:
-		return result, queryError(member, opts.SQL, err)
 	}
-	return result, nil
+	return result, queryError(member, opts.SQL, err)
 }
 
 // cancelling runs f with a context that outlives ctx: when ctx ends the server is asked to cancel

@@ -73,17 +73,32 @@ func (c QueryColumn) Numeric() bool {
 		"float8"}, c.Type)
 }
 
-// MarshalJSON writes the rows as objects. A name that several columns have gets its number from the
-// second one on.
-func (q QueryResult) MarshalJSON() ([]byte, error) {
+// keys are the columns' names in JSON. One that several columns have gets a number from the second
+// one on, which no other column has.
+func (q QueryResult) keys() []string {
+	taken := map[string]bool{}
+	for _, column := range q.Columns {
+		taken[column.Name] = true
+	}
 	names, seen := make([]string, len(q.Columns)), map[string]int{}
 	for i, column := range q.Columns {
-		seen[column.Name]++
 		names[i] = column.Name
-		if n := seen[column.Name]; n > 1 {
-			names[i] = fmt.Sprintf("%s_%d", column.Name, n)
+		seen[column.Name]++
+		for seen[column.Name] > 1 && taken[names[i]] {
+			names[i] = fmt.Sprintf("%s_%d", column.Name, seen[column.Name])
+			if taken[names[i]] {
+				seen[column.Name]++
+			}
 		}
+		taken[names[i]] = true
 	}
+	return names
+}
+
+// MarshalJSON writes the rows as objects. A name that several columns have gets a number from the
+// second one on.
+func (q QueryResult) MarshalJSON() ([]byte, error) {
+	names := q.keys()
 	rows := make([]json.RawMessage, 0, len(q.Rows))
 	for _, row := range q.Rows {
 		object, err := q.object(names, row)

@@ -3,7 +3,10 @@ package recovery
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/jackc/pgpassfile"
@@ -121,14 +124,18 @@ func (f *found) add(sp *spec.Spec, h spec.Host, files map[string][]byte) error {
 }
 
 // readNotes keeps the newest of what hosts remember of the lost directory. A damaged note says
-// nothing.
+// nothing, and one of a later version of pgha is refused: it may mean what nobody knows here.
 func (f *found) readNotes(ctx context.Context, c *site.Site) error {
 	notes, err := c.AskStateNotes(ctx)
 	if err != nil {
 		return err
 	}
-	for _, text := range notes {
-		note, err := lineage.ParseNote(text)
+	for _, host := range slices.Sorted(maps.Keys(notes)) {
+		note, err := lineage.ParseNote(notes[host])
+		if errors.Is(err, lineage.ErrNewer) {
+			return errs.WithNext(fmt.Errorf("%w: %s on %s is %w", errs.ErrRefused, vault.NoteFile, host,
+				err), errs.Text("use that version"))
+		}
 		if err == nil && note.Generation > f.note.Generation {
 			f.note = note
 		}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"slices"
 
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/spec"
 	"github.com/pgha/toolkit/pgha/status"
 )
 
@@ -36,6 +39,29 @@ func (o order) text() json.RawMessage {
 		panic(err) // it has no type that cannot be written
 	}
 	return text
+}
+
+var markSyntax = regexp.MustCompile(`^\d{8}-\d{6}$`)
+
+// readOrder reads what text has written for a verb, and refuses what nothing can be gone on with: by
+// it directories are put aside, exchanged and deleted.
+func readOrder(text json.RawMessage, of string, sp *spec.Spec) (order, error) {
+	var o order
+	if err := json.Unmarshal(text, &o); err != nil {
+		return o, fmt.Errorf("read the record of %s: %w", of, err)
+	}
+	kinds := []string{kindTime, kindLSN, kindName, kindBackup, kindLatest}
+	switch {
+	case !markSyntax.MatchString(o.Mark) || !labelSyntax.MatchString(o.Set) ||
+		!slices.Contains(kinds, o.To.Kind):
+		return o, fmt.Errorf("%w: the record of %s is damaged, or of another version of pgha: %s",
+			errs.ErrRefused, of, text)
+	case !slices.ContainsFunc(sp.Databases(), func(h spec.Host) bool { return h.Name == o.Host }):
+		return o, errs.WithNext(fmt.Errorf("%w: %s went by the host %s, which is no database host of "+
+			"the specification any more", errs.ErrRefused, of, o.Host),
+			errs.Text("write it into the specification again until this is done"))
+	}
+	return o, nil
 }
 
 // ErrNothingKept: no restore waits to be confirmed or taken back.

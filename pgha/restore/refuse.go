@@ -82,6 +82,11 @@ func (w *work) aim(ctx context.Context, set string) error {
 		}
 		sets = []backup.Set{one}
 	}
+	if w.To.Kind == kindName && set == "" && len(sets) > 1 {
+		w.WarnNext("", errs.Text("where %s is nobody knows, so the newest backup is taken, and it is "+
+			"found only if it was made after that one; %s names an older one", w.To,
+			errs.Verb("restore", "--set")))
+	}
 	best, err := w.To.choose(sets, archive, inventory.System, w.Timeline)
 	if err != nil {
 		return err
@@ -109,8 +114,10 @@ func (w *work) room(ctx context.Context) error {
 			return remote.OnHost(t.Name, errors.New("it says nothing of "+dir))
 		}
 		f = f[len(f)-3:] // the size is left out where there is no directory
-		free, _ := strconv.ParseInt(f[0], 10, 64)
+		free, err := strconv.ParseInt(f[0], 10, 64)
 		switch {
+		case err != nil:
+			return remote.OnHost(t.Name, fmt.Errorf("look for room beside %s: %w", dir, err))
 		case f[1] == "apart":
 			reasons = append(reasons, fmt.Sprintf("%s on %s is a mount or a link: it cannot be kept by "+
 				"a rename", dir, t.Name))

@@ -2,8 +2,6 @@ package restore
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
@@ -97,8 +95,8 @@ func (b Backups) Undo(ctx context.Context, op engine.Operation) (Result, error) 
 	}
 	return carryOut(ctx, b.site, procedure.Record{Verb: verbUndo, Subject: k.Target}, op,
 		func(ctx context.Context, w *work) error {
-			if err := json.Unmarshal(k.Order, &w.order); err != nil {
-				return fmt.Errorf("read the record of the last restore: %w", err)
+			if w.order, err = readOrder(k.Order, "the last restore", w.Spec); err != nil {
+				return err
 			}
 			return w.reachable()
 		})
@@ -117,8 +115,8 @@ func (b Backups) Confirm(ctx context.Context, op engine.Operation) error {
 	return engine.Operate(ctx, b.site, "restore confirm", op, job.LockHosts,
 		func(ctx context.Context, r *job.Job) error {
 			w := &work{Job: r}
-			if err := json.Unmarshal(k.Order, &w.order); err != nil {
-				return fmt.Errorf("read the record of the last restore: %w", err)
+			if w.order, err = readOrder(k.Order, "the last restore", w.Spec); err != nil {
+				return err
 			}
 			if err := w.reachable(); err != nil {
 				return err
@@ -139,8 +137,9 @@ func Is(r procedure.Record) bool { return r.Verb == verbRestore || r.Verb == ver
 
 // Continue finishes a restore, or its undoing, from the step on that was not finished.
 func (b Backups) Continue(ctx context.Context, r procedure.Record, op engine.Operation) (Result, error) {
-	return carryOut(ctx, b.site, r, op, func(_ context.Context, w *work) error {
-		return readOrder(r, &w.order)
+	return carryOut(ctx, b.site, r, op, func(_ context.Context, w *work) (err error) {
+		w.order, err = readOrder(r.Order, r.Verb+" "+r.Subject, w.Spec)
+		return err
 	})
 }
 
@@ -151,24 +150,29 @@ func (b Backups) UndoChange(ctx context.Context, r procedure.Record,
 	if r.Undoing || r.Verb == verbUndo {
 		return b.Continue(ctx, r, op)
 	}
-	var o order
-	if err := readOrder(r, &o); err != nil {
+	o, err := readOrder(r.Order, r.Verb+" "+r.Subject, b.site.Spec)
+	if err != nil {
 		return Result{}, err
 	}
-	o.Led = r.Reached >= slices.IndexFunc(r.Steps,
-		func(s procedure.Outline) bool { return s.Name == leadStep(o.Host) })
 	r.Undoing, r.Reached, r.Steps = true, 0, nil
-	return carryOut(ctx, b.site, r, op, func(_ context.Context, w *work) error {
+	return carryOut(ctx, b.site, r, op, func(ctx context.Context, w *work) error {
+		// Somebody may have gone on with it since it was looked at without the lock.
+		now, err := status.Change(ctx, w.Site)
+		if err != nil {
+			return err
+		}
 		w.order = o
+		if now != nil && !now.Undoing {
+			w.Led = o.led(*now)
+		}
 		return w.reachable()
 	})
 }
 
-func readOrder(r procedure.Record, o *order) error {
-	if err := json.Unmarshal(r.Order, o); err != nil {
-		return fmt.Errorf("read the record of %s %s: %w", r.Verb, r.Subject, err)
-	}
-	return nil
+// led tells whether a record of the order has come to the step from which on what was restored leads.
+func (o order) led(r procedure.Record) bool {
+	return r.Reached >= slices.IndexFunc(r.Steps,
+		func(s procedure.Outline) bool { return s.Name == leadStep(o.Host) })
 }
 
 // carryOut does what is left of a record, under the lock of the cluster. prepare sets the order; for
@@ -217,8 +221,7 @@ func carryOut(ctx context.Context, c *site.Site, r procedure.Record, op engine.O
 // run does the steps, each recorded before the next.
 func (w *work) run(ctx context.Context, r *procedure.Record) error {
 	if w.Planning() {
-		engine.PlanSteps(w.Job, w.Host, w.steps, r.Reached)
-		return nil
+		return engine.PlanSteps(w.Job, w.Host, *r, w.steps)
 	}
 	eo, err := engine.EtcdOptions(w.Job)
 	if err != nil {

@@ -145,13 +145,35 @@ func (t target) choose(sets []backup.Set, a backup.Archive, system string,
 	if t.Kind == kindTime {
 		return t.chooseByTime(usable, a, system, timeline)
 	}
+	return t.chooseByPlace(usable, backup.Windows(usable, a, system, timeline))
+}
+
+// chooseByPlace also looks whether the log reaches so far: a recovery ends without a word where a
+// segment is missing. A restore point can be anywhere.
+func (t target) chooseByPlace(usable []backup.Set, windows []backup.Window) (backup.Set, error) {
+	gap, before := backup.Window{}, true
 	for i := len(usable) - 1; i >= 0; i-- {
-		if t.Kind != kindLSN || backup.Before(usable[i].StopLSN, t.Value) {
+		if t.Kind == kindLSN && !backup.Before(usable[i].StopLSN, t.Value) {
+			continue
+		}
+		before = false
+		w := windows[i]
+		if t.Kind == kindName || w.Missing == "" || t.Kind == kindLSN && w.Reaches(t.Value) {
 			return usable[i], nil
 		}
+		if gap.Missing == "" {
+			gap = w
+		}
 	}
-	return backup.Set{}, fmt.Errorf("%w: %s is before the first backup, which ends at %s",
-		errs.ErrRefused, t, usable[0].StopLSN)
+	if before {
+		return backup.Set{}, fmt.Errorf("%w: %s is before the first backup, which ends at %s",
+			errs.ErrRefused, t, usable[0].StopLSN)
+	}
+	return backup.Set{}, errs.WithNext(fmt.Errorf("%w: %s cannot be reached: segment %s is missing in "+
+		"the archive, so that nothing after %s can be reached from backup %s", errs.ErrRefused, t,
+		gap.Missing, gap.To.Format(time.RFC3339), gap.Label),
+		errs.Text("name a moment that can be reached; %s shows from when to when each backup can be "+
+			"restored", errs.Verb("backup", "list")))
 }
 
 // chooseByTime also looks whether the log reaches so far.

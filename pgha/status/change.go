@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/pgha/toolkit/pgha/errs"
@@ -11,7 +12,8 @@ import (
 )
 
 // Change returns the change of many steps that was begun and is not finished, from whatever machine;
-// nil if there is none. The error matches etcd.ErrUnhealthy where etcd does not answer.
+// nil if there is none. The error matches etcd.ErrUnhealthy where etcd does not answer, and
+// procedure.ErrDamaged where it has something else in the record's place.
 func Change(ctx context.Context, c *site.Site) (*procedure.Record, error) {
 	o, err := c.EtcdAnywhere()
 	if err != nil {
@@ -23,7 +25,10 @@ func Change(ctx context.Context, c *site.Site) (*procedure.Record, error) {
 		return nil, err
 	}
 	r, err := procedure.Parse(text)
-	return &r, err
+	if err != nil {
+		return nil, err
+	}
+	return &r, nil
 }
 
 // HalfDone is the refusal of whatever must not begin before a change is finished.
@@ -34,7 +39,8 @@ func HalfDone(r procedure.Record) error {
 }
 
 // Alone refuses to begin a change while another one is half done, and to go on with one that somebody
-// has finished since it was looked at without the lock. What goes on does so where the record is now.
+// has finished, replaced or turned round since it was looked at without the lock. What goes on does so
+// where the record is now.
 func Alone(ctx context.Context, c *site.Site, fresh bool, r *procedure.Record) error {
 	now, err := Change(ctx, c)
 	switch {
@@ -44,16 +50,19 @@ func Alone(ctx context.Context, c *site.Site, fresh bool, r *procedure.Record) e
 		return HalfDone(*now)
 	case !fresh && now == nil:
 		return fmt.Errorf("%w: it has been finished meanwhile", errs.ErrRefused)
-	case len(r.Steps) > 0:
-		r.Reached = now.Reached
+	case now == nil:
+		return nil
 	}
-	return nil
+	return r.GoOn(*now)
 }
 
 // changeStatus looks for a change that is half done.
 func changeStatus(ctx context.Context, c *site.Site, s *Status) error {
-	s.Change, _ = Change(ctx, c) // without a quorum the etcd part says so
-	return nil
+	var err error
+	if s.Change, err = Change(ctx, c); errors.Is(err, procedure.ErrDamaged) {
+		return err
+	}
+	return nil // without a quorum the etcd part says so
 }
 
 // changeProblems reports a change that nobody works on.

@@ -84,7 +84,7 @@ func Look(ctx context.Context, c *site.Site) (Status, error) {
 	part(PartBalancers, func() error { return balancerStatus(ctx, c, &s) })
 	part(PartPoolers, func() error { return poolerStatus(ctx, c, &s) })
 	part(PartEtcd, func() error { return operationStatus(ctx, c, &s) })
-	part(PartEtcd, func() error { return changeStatus(ctx, c, &s) })
+	part(PartChange, func() error { return changeStatus(ctx, c, &s) })
 	part(PartAddress, func() (err error) { holdings, err = c.Holdings(ctx); return err })
 	wg.Go(func() { said = lookAtHosts(ctx, c) })
 	wg.Go(func() { stateStatus(ctx, c, &s) })

@@ -73,10 +73,10 @@ func PowerStatus(down ...string) status.Status {
 }
 
 // HeldHosts is a cluster on hosts without an answer to anything: whatever is asked of one fails the
-// test.
-func HeldHosts(t *testing.T) (*site.Site, map[string]*remotetest.Fake) {
+// test. more are lines of its specification.
+func HeldHosts(t *testing.T, more ...string) (*site.Site, map[string]*remotetest.Fake) {
 	t.Helper()
-	sp := testkit.Spec(t)
+	sp := testkit.Spec(t, more...)
 	state, err := vault.OpenState(sp.StateDir)
 	if err != nil {
 		t.Fatal(err)

@@ -29,21 +29,22 @@ func CheckSays(t *testing.T, err error, says string) {
 	}
 }
 
-// Spec returns a valid specification whose state directory is temporary.
-func Spec(t *testing.T) *spec.Spec {
+// Spec returns a valid specification whose state directory is temporary. more are lines of YAML that it
+// has besides: further hosts, then other fields.
+func Spec(t *testing.T, more ...string) *spec.Spec {
 	t.Helper()
 	sp, err := spec.Parse("test.yaml", []byte(`
 version: 1
 cluster: demo
 state_dir: `+t.TempDir()+`/state
+vip: {address: 192.0.2.100}
 hosts:
   - {name: lb1, address: 192.0.2.1, role: balancer}
   - {name: lb2, address: 192.0.2.2, role: balancer}
   - {name: pg1, address: 192.0.2.11, role: database, member: m1}
   - {name: pg2, address: 192.0.2.12, role: database, member: m2}
   - {name: pg3, address: 192.0.2.13, role: database, member: m3}
-vip: {address: 192.0.2.100}
-`))
+`+strings.Join(more, "\n")))
 	if err != nil {
 		t.Fatal(err)
 	}

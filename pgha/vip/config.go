@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"text/template"
@@ -79,6 +80,9 @@ type model struct {
 	ScriptUser, ScriptPath string
 	PoolerPath             string
 }
+
+// Advertised is the address in the adverts.
+func (m model) Advertised() netip.Addr { return m.advertised() }
 
 // word makes s one word of keepalived.conf. keepalived has comments ("!", "#"), blocks, variables
 // and quotes but no escape for all of them, so what isn't plain is refused; Validate lets none of

@@ -77,8 +77,8 @@ func newModel(o Options) model {
 	m := model{
 		Options:    o,
 		WriteProxy: WriteProxy, ReadProxy: ReadProxy, Socket: socketPath, CAFile: caPath,
-		WriteBinds: binds(o, o.WritePort, o.FormerWritePort),
-		ReadBinds:  binds(o, o.ReadPort, o.FormerReadPort),
+		WriteBinds:  binds(o, o.WritePort, o.FormerWritePort),
+		ReadBinds:   binds(o, o.ReadPort, o.FormerReadPort),
 		HealthBind:  hostport.Join("127.0.0.1", o.HealthPort),
 		MetricsBind: bind(o, o.MetricsPort),
 		ReadCheck:   "/replica",

@@ -207,9 +207,9 @@ func orderedLines() []orderedLine {
 		{vip.ConfigPath, regexp.MustCompile(`(?m)^([-+]) +(virtual_router_id \d+)$`),
 			"vip.router_id"},
 		{vip.ConfigPath, regexp.MustCompile(`(?m)^([-+]) +(\S+/\d+) dev `),
-			"vip.address or vip.prefix_length"},
+			"vip.address, former_address or prefix_length"},
 		{lb.ConfigPath, regexp.MustCompile(`(?m)^([-+]) +(bind \S+)`),
-			"balancer.write_port, read_port or stats_port"},
+			"balancer.write_port, read_port, stats_port or a port of before"},
 	}
 }
 

@@ -87,11 +87,17 @@ func (c *checker) vip() {
 
 // vipSubnet checks a virtual IP against the hosts' addresses.
 func (c *checker) vipSubnet(field string, vip netip.Addr, bits int, how string) {
+	free := func(of string) string {
+		if field != "vip.address" {
+			return "write the virtual IP of before, or delete the line"
+		}
+		return "write a free address of " + of
+	}
 	subnet := netip.PrefixFrom(vip, bits).Masked()
 	if vip.Is4() && bits < 31 && (vip == subnet.Addr() || !subnet.Contains(vip.Next())) {
 		c.bad(field, fmt.Sprintf("%s is the first or last address of %s and belongs to "+
 			"no host%s",
-			vip, subnet, how), "write a free address of the subnet")
+			vip, subnet, how), free("the subnet"))
 		return
 	}
 	for i, h := range c.Hosts {
@@ -109,14 +115,14 @@ func (c *checker) vipSubnet(field string, vip netip.Addr, bits int, how string) 
 					subnet, how), remedy)
 		case a == vip:
 			c.bad(field, vip.String()+" is the address of "+c.where(i),
-				"write a free address of the same subnet")
+				free("the same subnet"))
 		case !h.Has(RoleBalancer):
 		case a.Is4() != vip.Is4():
 			c.bad(field, fmt.Sprintf("%s is %s but balancer %s has the %s address %s", vip,
 				family(vip), h.Name, family(a), a), "use addresses of one family")
 			return
 		case !subnet.Contains(a):
-			remedy := "write a free address of the balancers' subnet"
+			remedy := free("the balancers' subnet")
 			if how != "" {
 				remedy += ", or prefix_length if the subnet is larger"
 			}

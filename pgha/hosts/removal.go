@@ -80,7 +80,7 @@ func (w *work) stopBalancers(l leaver) {
 	if l.now.VIP != nil {
 		w.step("let the other balancers forget "+names(l.balancers), "apply makes them peers again",
 			"", func(ctx context.Context) error {
-				return provision.KeepalivedPhase(ctx, w.on(l.after))
+				return provision.KeepalivedPhase(ctx, w.sparing(l.after))
 			})
 	}
 }

@@ -48,7 +48,7 @@ func Config(o Options, i int) ([]byte, error) {
 			ErrInvalid, i)
 	}
 	o = o.withDefaults()
-	m := model{Options: o, Self: o.Balancers[i], ScriptUser: scriptUser,
+	m := model{Options: o, Self: o.Balancers[i], Advertised: o.advertised(), ScriptUser: scriptUser,
 		ScriptPath: scriptPath, PoolerPath: poolerPath}
 	if m.Self.Interface == "" {
 		return nil,
@@ -77,12 +77,10 @@ type model struct {
 	Options
 	Self                   Balancer
 	Peers                  []Balancer
+	Advertised             netip.Addr
 	ScriptUser, ScriptPath string
 	PoolerPath             string
 }
-
-// Advertised is the address in the adverts.
-func (m model) Advertised() netip.Addr { return m.advertised() }
 
 // word makes s one word of keepalived.conf. keepalived has comments ("!", "#"), blocks, variables
 // and quotes but no escape for all of them, so what isn't plain is refused; Validate lets none of

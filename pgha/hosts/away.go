@@ -67,9 +67,9 @@ func (w *work) orWithout(err error) error {
 		errs.Verb("change", append([]string{"undo"}, args...)...), errs.Verb("apply"), names(stay)))
 }
 
-// Ignores refuses (errs.ErrRefused) options that count for changes of hosts alone, where another
-// change is half done. It asks nobody.
-func Ignores(r procedure.Record, opts Options) error {
+// ignores refuses (errs.ErrRefused) options that count for changes of hosts alone, where another
+// change is half done.
+func ignores(r procedure.Record, opts Options) error {
 	if len(opts.Without) == 0 || strings.HasPrefix(r.Verb, "host ") {
 		return nil
 	}

@@ -6,9 +6,11 @@ import (
 	"testing"
 
 	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/etcd"
 	"github.com/pgha/toolkit/pgha/internal/sitetest"
 	"github.com/pgha/toolkit/pgha/procedure"
 	"github.com/pgha/toolkit/pgha/spec"
+	"github.com/pgha/toolkit/pgha/status"
 )
 
 // TestAway: which hosts a change leaves as they are.
@@ -50,12 +52,30 @@ func TestIgnores(t *testing.T) {
 	t.Parallel()
 	without := Options{Without: []string{"db2"}}
 	for verb, refused := range map[string]bool{"host add": false, "restore": true} {
-		if err := Ignores(procedure.Record{Verb: verb}, without); (err != nil) != refused ||
+		if err := ignores(procedure.Record{Verb: verb}, without); (err != nil) != refused ||
 			refused && !errors.Is(err, errs.ErrRefused) {
 			t.Errorf("%s: %v", verb, err)
 		}
-		if err := Ignores(procedure.Record{Verb: verb}, Options{}); err != nil {
+		if err := ignores(procedure.Record{Verb: verb}, Options{}); err != nil {
 			t.Errorf("%s without hosts left out: %v", verb, err)
 		}
+	}
+}
+
+// TestVoting: hosts that have yet to join, and learners, are no members that count.
+func TestVoting(t *testing.T) {
+	t.Parallel()
+	members := []status.EtcdStatus{{Name: "pg1"}, {Name: "pg2", Healthy: true},
+		{Name: "pg3", Healthy: true}, {Name: "pg4"}, {Name: "pg5"}}
+	known := []etcd.StoreMember{{Name: "pg1"}, {Name: "pg2"}, {Name: "pg3"},
+		{Name: "pg4", Learner: true}, {Name: ""}}
+	gone := []spec.Host{{Name: "db4", Member: "pg4"}, {Name: "db5", Member: "pg5"}}
+	if reasons := quorumReasons(status.Status{Etcd: members}, gone, 0); len(reasons) != 1 {
+		t.Errorf("all counted: %q", reasons)
+	}
+	left := voting(members, known)
+	if reasons := quorumReasons(status.Status{Etcd: left}, gone, 0); len(left) != 3 ||
+		len(reasons) > 0 {
+		t.Errorf("%+v: %q", left, reasons)
 	}
 }

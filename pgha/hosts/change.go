@@ -206,6 +206,9 @@ func Continue(ctx context.Context, c *site.Site, opts Options) (Result, error) {
 		return Result{}, err
 	}
 	r, err := Change(ctx, c)
+	if err == nil {
+		err = ignores(r, opts)
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -229,6 +232,9 @@ func Undo(ctx context.Context, c *site.Site, opts Options) (Result, error) {
 		return Result{}, err
 	}
 	r, err := Change(ctx, c)
+	if err == nil {
+		err = ignores(r, opts)
+	}
 	if err != nil {
 		return Result{}, err
 	}

@@ -68,10 +68,10 @@ func (c *Cluster) HalfDone(ctx context.Context) (HalfChange, error) {
 // none.
 func (c *Cluster) ContinueChange(ctx context.Context, opts HostOptions) (HostResult, error) {
 	switch r, err := c.HalfDone(ctx); {
-	case err == nil && restore.Is(r):
+	case err == nil && len(opts.Without) == 0 && restore.Is(r):
 		done, err := c.Backups().Continue(ctx, r, opts.Operation)
 		return done.Of(r), err
-	case err == nil && certificates.Is(r):
+	case err == nil && len(opts.Without) == 0 && certificates.Is(r):
 		done, err := c.Certificates().Continue(ctx, r, opts.Operation)
 		return done.Of(), err
 	}
@@ -81,10 +81,10 @@ func (c *Cluster) ContinueChange(ctx context.Context, opts HostOptions) (HostRes
 // UndoChange takes the change that is half done back; ErrNoChange if there is none. See hosts.Undo.
 func (c *Cluster) UndoChange(ctx context.Context, opts HostOptions) (HostResult, error) {
 	switch r, err := c.HalfDone(ctx); {
-	case err == nil && restore.Is(r):
+	case err == nil && len(opts.Without) == 0 && restore.Is(r):
 		done, err := c.Backups().UndoChange(ctx, r, opts.Operation)
 		return done.Of(r), err
-	case err == nil && certificates.Is(r):
+	case err == nil && len(opts.Without) == 0 && certificates.Is(r):
 		done, err := c.Certificates().Undo(ctx, r, opts.Operation)
 		return done.Of(), err
 	}

@@ -68,7 +68,7 @@ func changeHosts(c *cli.Context, out *terminal.Terminal, question string,
 		do: func(ctx context.Context, cl *pgha.Cluster,
 			op pgha.Operation) (pgha.HostResult, error) {
 			return do(ctx, cl, pgha.HostOptions{Operation: op, File: c.String("spec"),
-				Force: c.Bool("force")})
+				Force: c.Bool("force"), Without: c.StringSlice("without")})
 		},
 		show: func(r pgha.HostResult) {
 			word := "done"
@@ -213,8 +213,10 @@ func changeCommand(out *terminal.Terminal) *cli.Command {
 			{
 				Name: "continue", Usage: "finish it",
 				Description: "From the step on that was not finished, whoever began it and on " +
-					"whatever machine. Safe to repeat.",
-				Flags: operationFlags(),
+					"whatever machine. Safe to repeat.\n" +
+					"--without leaves a host that stays, and is dead, as it is; the next apply " +
+					"brings it in.",
+				Flags: operationFlags(withoutFlag()),
 				Action: func(c *cli.Context) error {
 					return changeHosts(c, out, "Finish it?", cont)
 				},
@@ -225,8 +227,9 @@ func changeCommand(out *terminal.Terminal) *cli.Command {
 					"back. The specification's file becomes what it was.\nA dead host that went " +
 					"does not come back. Authorities of before issue again, unless the last step of " +
 					"their\nreplacement has begun. An undoing that is cut off is finished by either " +
-					"verb.",
-				Flags: operationFlags(),
+					"verb. --without leaves a host that\nstays, and is dead, as it is; the next apply " +
+					"brings it in.",
+				Flags: operationFlags(withoutFlag()),
 				Action: func(c *cli.Context) error {
 					return changeHosts(c, out, "Take it back?", undo)
 				},

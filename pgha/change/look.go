@@ -228,7 +228,8 @@ func readKeepalived(text string) *Keepalived {
 			k.Source = f[1]
 		case block == "unicast_peer":
 			k.Peers = append(k.Peers, f[0])
-		case block == "virtual_ipaddress":
+		case block == "virtual_ipaddress", block == "virtual_ipaddress_excluded":
+			// The former address is the one in the adverts, if there is one.
 			k.Address, _, _ = strings.Cut(f[0], "/")
 		}
 	}

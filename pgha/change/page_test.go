@@ -32,6 +32,24 @@ IP. They ask within the look that ` + "`preflight`" + ` takes anyway.
 Where the specification says what runs already, nothing is refused: a value that was set by hand can be written
 down.
 
+## Another virtual IP, other ports
+
+Clients learn of a new address when their own configuration is changed, one after the other. Both are
+served until then:
+
+` + "```yaml" + `
+vip: {address: 192.168.0.220, former_address: 192.168.0.210}
+balancer: {write_port: 6432, former_write_port: 5432}
+` + "```" + `
+
+` + "`apply`" + ` makes it so without a session cut: one balancer holds both addresses, certificates name both, and
+HAProxy listens on both ports. The printed connection strings lead to the new ones. Once nobody comes by
+the old ones, delete the two lines, and ` + "`apply`" + `: what still came there is cut, and nobody else. ` + "`plan`" + `
+says of an address or a port that goes what that costs. In the lab, under a writer at either address:
+no row lost, 0.20 s without writes in the first step and 0.13 s in the second (one run).
+
+PgBouncer listens on one port: ` + "`pooler.write_port` and `pooler.read_port`" + ` change at once.
+
 `
 
 // TestPageIsMadeFromTheTable compares docs/changing-the-specification.md with the table.

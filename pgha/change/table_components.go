@@ -186,13 +186,21 @@ func balancerFields() []Field {
 		return Field{Name: "balancer." + name, Effect: Reload,
 			What: "HAProxy is reloaded on one balancer after the other, the address's holder last; " + what}
 	}
+	port := func(name string) Field {
+		return Field{Name: "balancer." + name, Effect: Ordered,
+			What: "HAProxy is reloaded on one balancer after the other, the address's holder " +
+				"last; sessions go on for an hour, and new ones need the new port at once: with the " +
+				"old one in `balancer.former_" + name + "` either port is served."}
+	}
+	formerPort := func(name string) Field {
+		return Field{Name: "balancer.former_" + name, Effect: Reload,
+			What: "HAProxy is reloaded on one balancer after the other, the address's holder last. " +
+				"The port of before is served beside `balancer." + name + "` until the line is " +
+				"deleted; sessions through it go on for an hour then, and new ones are refused."}
+	}
 	return []Field{
-		{Name: "balancer.write_port", Effect: Ordered,
-			What: "HAProxy is reloaded on one balancer after the other, the address's holder " +
-				"last; sessions go on, new ones need the new port."},
-		{Name: "balancer.read_port", Effect: Ordered,
-			What: "HAProxy is reloaded on one balancer after the other, the address's holder " +
-				"last; sessions go on, new ones need the new port."},
+		port("write_port"), port("read_port"),
+		formerPort("write_port"), formerPort("read_port"),
 		reload("read_fallback_to_primary", "sessions go on."),
 		{Name: "balancer.stats_port", Effect: Ordered,
 			What: "HAProxy is reloaded on one balancer after the other, then keepalived, whose " +
@@ -216,8 +224,15 @@ func balancerFields() []Field {
 			Way: "write the section vip again, with address: %s",
 		},
 		{Name: "vip.address", Effect: Ordered,
-			What: "New certificates, then keepalived is reloaded on one balancer after the " +
-				"other, the old address's holder last; clients need the new address."},
+			What: "New certificates, then keepalived is reloaded where the old address is, which " +
+				"goes as the new one comes: sessions through it are cut, and clients need the new " +
+				"address at once. With the old one in `vip.former_address` both are served, and " +
+				"nothing is cut."},
+		{Name: "vip.former_address", Effect: Ordered,
+			What: "keepalived is reloaded on one balancer after the other, the holder last: it holds " +
+				"the address of before beside `vip.address`. Once the line is deleted it gives that " +
+				"one up, which cuts the sessions through it alone; the other balancers' keepalived is " +
+				"ended meanwhile, for a second or two in which nobody would take the address over."},
 		{Name: "vip.prefix_length", Effect: Ordered,
 			What: "keepalived is reloaded on one balancer after the other, the holder last; it " +
 				"gives the address up and takes it again."},

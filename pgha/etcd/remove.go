@@ -58,18 +58,41 @@ func Remove(ctx context.Context, o Options, name string) error {
 		if err != nil {
 			return err
 		}
+		voters, err := others.voters(ctx)
+		if err != nil {
+			return err
+		}
 		healthy := 0
-		for _, h := range health {
-			if h.Healthy {
+		for i, m := range others.Members {
+			if health[i].Healthy && slices.Contains(voters, others.peerURL(m)) {
 				healthy++
 			}
 		}
-		if 2*healthy <= len(health) {
+		if 2*healthy <= len(voters) {
 			return errors.Join(ErrUnhealthy, fmt.Errorf("%d of %d members are healthy", healthy,
-				len(health)))
+				len(voters)))
 		}
 		return nil
 	})
+}
+
+// voters are the peer URLs of the members that etcd counts. The options may name others: hosts that
+// have yet to join.
+func (o Options) voters(ctx context.Context) (urls []string, err error) {
+	err = o.askAny(ctx, func(ctx context.Context, c *clientv3.Client) error {
+		list, err := c.MemberList(ctx)
+		if err != nil {
+			return err
+		}
+		urls = nil
+		for _, m := range list.Members {
+			if !m.IsLearner && len(m.PeerURLs) > 0 {
+				urls = append(urls, m.PeerURLs[0])
+			}
+		}
+		return nil
+	})
+	return urls, err
 }
 
 // voteOut has the members vote on the removal of another one, and tells whether it was one. etcd

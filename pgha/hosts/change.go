@@ -28,6 +28,10 @@ type Options struct {
 	// Force carries the change out although it cuts transactions or a base backup short, and
 	// although a host that goes cannot be reached and works.
 	Force bool
+	// Without names hosts that stay, by their own or their members' names, and that are left as they
+	// are: dead ones. The next Apply that leaves out nothing brings them in. Refused where the others
+	// are no cluster, and of hosts that come or go.
+	Without []string
 }
 
 // AddOptions say which hosts come.
@@ -202,6 +206,9 @@ func Continue(ctx context.Context, c *site.Site, opts Options) (Result, error) {
 		return Result{}, err
 	}
 	r, err := Change(ctx, c)
+	if err == nil {
+		err = ignores(r, opts)
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -225,6 +232,9 @@ func Undo(ctx context.Context, c *site.Site, opts Options) (Result, error) {
 		return Result{}, err
 	}
 	r, err := Change(ctx, c)
+	if err == nil {
+		err = ignores(r, opts)
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -254,9 +264,14 @@ func carryOut(ctx context.Context, c *site.Site, o order, specs specifications,
 		return result, err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
+	away, err := o.away(specs, opts.Without)
+	if err != nil {
+		return result, err
+	}
 	err = engine.Operate(ctx, all, r.Verb, opts.Operation, job.LockHosts,
 		func(ctx context.Context, run *job.Job) error {
-			w := &work{Job: run, order: o, specifications: specs, undoing: r.Undoing}
+			w := &work{Job: run, order: o, specifications: specs, undoing: r.Undoing,
+				away: away}
 			w.build()
 			result.Steps = procedure.Outlines(w.steps)
 			fresh := len(r.Steps) == 0
@@ -306,7 +321,7 @@ func (w *work) run(ctx context.Context, r *procedure.Record, fresh bool) error {
 		}
 	}
 	if err := engine.RunSteps(ctx, w.Job, r, w.steps, keep); err != nil {
-		return err
+		return w.orWithout(err)
 	}
 	if err := status.RememberHosts(ctx, w.on(w.to).Site); err != nil {
 		w.Warn("", err.Error())

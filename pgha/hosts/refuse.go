@@ -35,12 +35,46 @@ func (w *work) refuse(ctx context.Context) error {
 		return errs.WithNext(fmt.Errorf("%w: members come and go only while Patroni is in charge",
 			patroni.ErrPaused), errs.Text("%s comes first", errs.Verb("resume")))
 	}
+	if w.undoing {
+		s.Etcd = w.counted(ctx, on, s.Etcd)
+	}
 	if reasons := w.reasons(on, s); len(reasons) > 0 {
 		return errs.WithNext(fmt.Errorf("%w: %s", errs.ErrRefused, strings.Join(reasons, "; ")),
 			errs.Text("nothing was changed; %s and %s show how the cluster is", errs.Verb("status"),
 				errs.Verb("doctor")))
 	}
+	databases := site.Only(w.from, spec.RoleDatabase, w.Remove)
+	if !w.AddFirst || len(site.Only(w.to, spec.RoleDatabase, w.Add)) == 0 {
+		if err := power.CanHandOver(ctx, on, s, databases); err != nil {
+			return fmt.Errorf("%w: the leader's host goes, and nobody can lead in its place: %w",
+				errs.ErrRefused, err)
+		}
+	}
 	return w.refuseUnfit(ctx)
+}
+
+// counted are those members of etcd that vote, by etcd's own list: hosts whose coming is taken back
+// may not have joined yet, or may be learners. All, where etcd does not say.
+func (w *work) counted(ctx context.Context, on *job.Job,
+	members []status.EtcdStatus) []status.EtcdStatus {
+	o, err := engine.EtcdOptions(on)
+	if err != nil {
+		return members
+	}
+	known, err := etcd.ReadStore(ctx, o, w.ChangeKey())
+	if err != nil {
+		return members
+	}
+	return voting(members, known.Members)
+}
+
+// voting leaves those of the members that vote.
+func voting(members []status.EtcdStatus, known []etcd.StoreMember) []status.EtcdStatus {
+	return slices.DeleteFunc(slices.Clone(members), func(m status.EtcdStatus) bool {
+		return !slices.ContainsFunc(known, func(k etcd.StoreMember) bool {
+			return k.Name == m.Name && !k.Learner
+		})
+	})
 }
 
 // reasons are why these hosts must not go.

@@ -80,7 +80,7 @@ func (w *work) stopBalancers(l leaver) {
 	if l.now.VIP != nil {
 		w.step("let the other balancers forget "+names(l.balancers), "apply makes them peers again",
 			"", func(ctx context.Context) error {
-				return provision.KeepalivedPhase(ctx, w.on(l.after))
+				return provision.KeepalivedPhase(ctx, w.sparing(l.after))
 			})
 	}
 }
@@ -168,7 +168,7 @@ func (w *work) leaveEtcd(ctx context.Context, l leaver) error {
 		}
 	}
 	left := l.now
-	for _, h := range l.etcds {
+	for _, h := range w.sickFirst(ctx, l) {
 		o, err := engine.EtcdOptions(w.on(left))
 		if err == nil {
 			err = etcd.Remove(ctx, o, h.Member)
@@ -183,6 +183,30 @@ func (w *work) leaveEtcd(ctx context.Context, l leaver) error {
 		}
 	}
 	return power.StopEtcd(ctx, w.on(l.now), living)
+}
+
+// sickFirst sorts the hosts whose members of etcd go: those that do not answer come first, because
+// each one that does is a vote for those that are still to go.
+func (w *work) sickFirst(ctx context.Context, l leaver) []spec.Host {
+	all := slices.Clone(l.etcds)
+	o, err := engine.EtcdOptions(w.on(l.now))
+	if err != nil {
+		return all
+	}
+	members, err := etcd.Health(ctx, o)
+	if err != nil {
+		return all
+	}
+	well := func(h spec.Host) int {
+		if slices.ContainsFunc(members, func(m etcd.MemberHealth) bool {
+			return m.Name == h.Member && m.Healthy
+		}) {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(all, func(a, b spec.Host) int { return well(a) - well(b) })
+	return all
 }
 
 // slotsPhase drops replication slots.

@@ -29,6 +29,8 @@ type work struct {
 	// undoing: what is done takes another change back.
 	undoing bool
 	steps   []procedure.Step
+	// away are hosts that stay, and that no step touches.
+	away []spec.Host
 	// looked is what preflight saw before the first step; nil where it was not asked.
 	looked *inspect.PreflightReport
 	// leader is the member that leads in place of one that gave its leadership away.
@@ -161,7 +163,7 @@ func (w *work) apply(ctx context.Context, sp *spec.Spec, beside ...engine.Phase)
 	if err != nil {
 		return err
 	}
-	on := w.on(sp)
+	on := w.sparing(sp)
 	on.Hold(cr)
 	phases := append(beside, engine.Saving(w.phases(sp, len(beside) > 0))...)
 	return engine.RunPhases(ctx, on.Site, phases, w.Out, false)

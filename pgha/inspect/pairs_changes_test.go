@@ -410,6 +410,18 @@ func acceptedPairs() []specPair {
 			does: "etcd.heartbeat_interval: rolled restart, etcd.election_timeout: rolled restart",
 		},
 		{name: "another router id", after: "vip: {router_id: 77}", does: "vip.router_id: ordered change"},
+		{
+			name: "ports for clients, and those of before",
+			after: "balancer: {write_port: 6432, read_port: 6433, former_write_port: 5432, " +
+				"former_read_port: 5433}",
+			does: "balancer.write_port: ordered change, balancer.read_port: ordered change, " +
+				"balancer.former_write_port: reload, balancer.former_read_port: reload",
+		},
+		{
+			name: "another virtual IP, and that of before", after: "vip: {address: 10.0.0.31, " +
+				"former_address: 10.0.0.30}",
+			does: "vip.address: ordered change, vip.former_address: ordered change",
+		},
 		{name: "another virtual IP", after: "vip: {address: 10.0.0.31}", does: "vip.address: ordered change"},
 		{name: "who reads metrics", after: "monitoring: {networks: [10.9.0.0/16]}",
 			does: "monitoring.networks: rolled restart"},

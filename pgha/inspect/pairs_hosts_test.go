@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/pgha/toolkit/pgha/change"
 	"github.com/pgha/toolkit/pgha/preflight"
 )
 
@@ -31,6 +32,20 @@ func bareOn(host string, f func(*preflight.Host)) func(*seen) {
 
 func told(host string, f func(*preflight.Facts)) func(*seen) {
 	return func(s *seen) { s.change(host, f) }
+}
+
+// comes makes one member a host that has nothing yet, with another C library than the others.
+func comes(host, version string) func(*seen) {
+	return func(s *seen) {
+		for name := range s.facts {
+			s.change(name, func(f *preflight.Facts) {
+				if f.Candidates["libc6"] = "2.41-12"; name == host {
+					f.Candidates["libc6"] = version
+					f.EtcdCA, f.Running, f.Listeners = "", change.Host{}, nil
+				}
+			})
+		}
+	}
 }
 
 func listens(l preflight.Listener) func(*preflight.Host) {
@@ -186,6 +201,22 @@ func hostPairs() []specPair {
 			name:    "a container without systemd",
 			hosts:   told("pg2", func(f *preflight.Facts) { f.Init = false }),
 			refused: "PID 1 is not systemd", way: "systemd units",
+		},
+		{
+			name: "a host more, of another release", before: "postgresql: {locale: de_DE.UTF-8}",
+			hosts: comes("pg3", "2.36-9+deb12u10"),
+			refused: "it has glibc 2.36, and pg1 has 2.41: locale de_DE.UTF-8 sorts text otherwise " +
+				"there",
+			way: "install the release there that pg1 has",
+		},
+		{
+			name:  "a host more, of another release, where nothing is sorted",
+			hosts: comes("pg3", "2.36-9+deb12u10"), does: "nothing",
+			warns: "C.UTF-8, sorts by code point",
+		},
+		{
+			name: "a host more, of another revision", before: "postgresql: {locale: fr_FR.UTF-8}",
+			hosts: comes("pg3", "2.41-13"), does: "nothing",
 		},
 		{
 			name:    "a clock of yesterday",

@@ -201,6 +201,7 @@ func verdict(t *testing.T, sp *spec.Spec, s seen) []preflight.Finding {
 	}
 	found = append(found, judgeChange(sp, s.facts, s.store)...)
 	found = append(found, judgeNetwork(c, s.facts)...)
+	found = append(found, judgeSorting(sp, s.facts)...)
 	if err := c.JudgeState(StateNotes(s.facts)); err != nil {
 		found = append(found, preflight.Finding{Problem: err.Error(), Remedy: errs.NextOf(err)})
 	}

@@ -163,6 +163,7 @@ func Preflight(ctx context.Context, c *site.Site, opts PreflightOptions) (Prefli
 	}
 	report.Findings = append(report.Findings, judgeAlarms(store)...)
 	report.Findings = append(report.Findings, judgeNetwork(c, report.Facts)...)
+	report.Findings = append(report.Findings, judgeSorting(c.Spec, report.Facts)...)
 	report.Findings = append(report.Findings, advisedFindings(ctx, c, opts.Measure, fresh)...)
 	Place(c, report.Findings)
 	if opts.Ports || fresh {

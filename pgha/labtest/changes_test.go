@@ -23,6 +23,7 @@ func TestChanges(t *testing.T) {
 		{"refused", testRefusedChanges},
 		{"tried", testTriedChanges},
 		{"state directory", testStateDirectory},
+		{"overlap", testOverlap},
 		{"time bombs", testTimeBombs},
 	})
 }

@@ -1,15 +1,12 @@
 package labtest
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -275,68 +272,6 @@ func testAddUndone(t *testing.T, s site, more []lab.Host) {
 			s.checkGone(t, h.Name)
 		}
 	}
-}
-
-// testAddPowerLost takes the power of the new host, of a replica's and of the leader's while
-// databases are added: each time the change is finished, or taken back, and no row is lost.
-func testAddPowerLost(t *testing.T, s site, more []lab.Host) {
-	if !soak() {
-		t.Skip("three hosts boot again, and copy data: a run of hours waits for it")
-	}
-	before := s.specText(t)
-	for _, who := range []string{"the new host", "a replica's", "the leader's"} {
-		t.Run(who, func(t *testing.T) {
-			s.withHosts(t, more[:2]...)
-			leader, other := s.leader(t)
-			host := map[string]string{"the new host": more[1].Name, "a replica's": s.hostOf(t, other),
-				"the leader's": s.hostOf(t, leader)}[who]
-			s.underWriter(t, func() {
-				s.onceSaid(t, "unit patroni.service started", func() {
-					must(struct{}{}, s.Kill(t.Context(), host))(t)
-				}, "host", "add", more[0].Name, more[1].Name, "--yes")
-				if who == "the new host" {
-					s.verb(t, nil, "change", "undo")
-					must(struct{}{}, s.StartHost(t.Context(), host))(t)
-					return
-				}
-				must(struct{}{}, s.StartHost(t.Context(), host))(t)
-				await(t, 2*time.Minute, "sshd on "+host, func() (bool, string) {
-					out, code := s.inHost(t, host, "systemctl is-active ssh.socket ssh.service")
-					return code == 0 || strings.Contains(out, "active\n"), out
-				})
-				if got := s.cli(t, "change", "show"); got.stdout != "no change is half done\n" {
-					s.verb(t, nil, "change", "continue")
-				}
-				s.awaitHealthy(t)
-				s.verb(t, nil, "host", "remove", more[0].Name, more[1].Name, "--clean")
-			})
-			if s.specText(t) != before {
-				t.Errorf("the specification is\n%s", s.specText(t))
-			}
-			s.checkHosts(t)
-		})
-	}
-}
-
-// onceSaid runs pgha-cli and does something when it has said so. How it ends does not matter.
-func (s site) onceSaid(t *testing.T, said string, do func(), args ...string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, append([]string{"--lab", "--lab-name", s.Name(),
-		"--spec", s.specFile}, args...)...)
-	out := must(cmd.StderrPipe())(t)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	once := sync.OnceFunc(do)
-	var last string
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if last = lines.Text(); strings.Contains(last, said) {
-			once()
-		}
-	}
-	t.Logf("pgha-cli %v: %v: %s", args, cmd.Wait(), last)
 }
 
 // testApplyRemoves takes hosts out of the specification's file: plan shows it, apply refuses until each

@@ -59,7 +59,7 @@ const tryFor = 3 * time.Second
 type model struct {
 	Options
 	Servers               []server
-	WriteBind, ReadBind   string
+	WriteBinds, ReadBinds []string
 	HealthBind            string
 	MetricsBind           string
 	WriteProxy, ReadProxy string
@@ -77,7 +77,8 @@ func newModel(o Options) model {
 	m := model{
 		Options:    o,
 		WriteProxy: WriteProxy, ReadProxy: ReadProxy, Socket: socketPath, CAFile: caPath,
-		WriteBind: bind(o, o.WritePort), ReadBind: bind(o, o.ReadPort),
+		WriteBinds:  binds(o, o.WritePort, o.FormerWritePort),
+		ReadBinds:   binds(o, o.ReadPort, o.FormerReadPort),
 		HealthBind:  hostport.Join("127.0.0.1", o.HealthPort),
 		MetricsBind: bind(o, o.MetricsPort),
 		ReadCheck:   "/replica",
@@ -96,6 +97,15 @@ func newModel(o Options) model {
 		})
 	}
 	return m
+}
+
+// binds listens on a port, and on that of before if there is one.
+func binds(o Options, port, former int) []string {
+	all := []string{bind(o, port)}
+	if former != 0 {
+		all = append(all, bind(o, former))
+	}
+	return all
 }
 
 // bind listens on every address of the families in use: IPv6 only where the cluster has it, because

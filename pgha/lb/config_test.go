@@ -19,6 +19,7 @@ func TestConfigGolden(t *testing.T) {
 		"tuned": func(o *lb.Options) {
 			o.WritePort, o.ReadPort, o.PostgresPort, o.RESTPort, o.HealthPort = 6432, 6433, 5433,
 				8009, 7100
+			o.FormerWritePort, o.FormerReadPort = 5432, 5434
 			o.StatsPage, o.NoReadFallback, o.ReadMaxLag, o.MaxConn = true, true, 16<<20, 500
 			o.Checks = lb.Checks{
 				Interval: 2 * time.Second, Fast: time.Second, Down: 3 * time.Second,
@@ -91,6 +92,10 @@ func TestValidate(t *testing.T) {
 		"port negative": {func(o *lb.Options) { o.WritePort = -1 }, "write port -1"},
 		"ports clash": {func(o *lb.Options) { o.ReadPort = 5432 },
 			"write port and read port are both 5432"},
+		"a port of before clashes": {func(o *lb.Options) { o.FormerReadPort = 5432 },
+			"write port and former read port are both 5432"},
+		"a port of before is none": {func(o *lb.Options) { o.FormerWritePort = -1 },
+			"former write port -1"},
 		"health port clashes": {
 			func(o *lb.Options) { o.HealthPort = 5433 }, "read port and health port are both 5433",
 		},

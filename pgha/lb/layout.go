@@ -7,8 +7,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Layout describes what the options put on each balancer. It uses WritePort, ReadPort, HealthPort
-// and, with MetricsNetworks, MetricsPort.
+// Layout describes what the options put on each balancer. It uses WritePort, ReadPort, those of
+// before, HealthPort and, with MetricsNetworks, MetricsPort.
 func Layout(o Options) layout.Layout {
 	o = o.withDefaults()
 	port := func(number int, field string, local bool) layout.Port {
@@ -39,6 +39,12 @@ func Layout(o Options) layout.Layout {
 			port(o.ReadPort, "balancer.read_port", false),
 			port(o.HealthPort, "balancer.stats_port", true),
 		},
+	}
+	if o.FormerWritePort != 0 {
+		l.Ports = append(l.Ports, port(o.FormerWritePort, "balancer.former_write_port", false))
+	}
+	if o.FormerReadPort != 0 {
+		l.Ports = append(l.Ports, port(o.FormerReadPort, "balancer.former_read_port", false))
 	}
 	if len(o.MetricsNetworks) > 0 {
 		l.Ports = append(l.Ports, port(o.MetricsPort, "monitoring.haproxy_port", false))

@@ -61,6 +61,9 @@ type Options struct {
 	WritePort int
 	// ReadPort is where clients reach the replicas. 0 means 5433.
 	ReadPort int
+	// FormerWritePort and FormerReadPort are ports of before, which lead where WritePort and ReadPort
+	// lead, so that clients have time to learn of those. 0 means none.
+	FormerWritePort, FormerReadPort int
 	// PostgresPort is PostgreSQL's port on the database hosts. 0 means 5432.
 	PostgresPort int
 	// RESTPort is the port of Patroni's REST API. 0 means 8008.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/pgha/toolkit/internal/syntax"
@@ -76,11 +77,16 @@ func (o Options) portFlaws() (flaws []error) {
 	}{
 		{"write port", o.WritePort, true},
 		{"read port", o.ReadPort, true},
+		{"former write port", o.FormerWritePort, o.FormerWritePort != 0},
+		{"former read port", o.FormerReadPort, o.FormerReadPort != 0},
 		{"health port", o.HealthPort, true},
 		{"metrics port", o.MetricsPort, len(o.MetricsNetworks) > 0},
 		{"PostgreSQL port", o.PostgresPort, false},
 		{"REST port", o.RESTPort, false},
 	} {
+		if optional := strings.HasPrefix(p.what, "former"); optional && p.port == 0 {
+			continue
+		}
 		if p.port < 1 || p.port > 65535 {
 			flaws = append(flaws, fmt.Errorf("%s %d is not between 1 and 65535", p.what, p.port))
 		}

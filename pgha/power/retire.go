@@ -39,6 +39,17 @@ func HandOver(ctx context.Context, r *job.Job, hosts []spec.Host,
 	return leader, err == nil, err
 }
 
+// CanHandOver is nil where HandOver would find a member to lead in place of one on these hosts, by a
+// status of this moment; it changes nothing. Else it is HandOver's error, with what keeps the best of
+// them from leading: its tags, how many bytes it is behind, or that it is not synchronous.
+func CanHandOver(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Host) error {
+	if leader := s.Leader(); leader == "" || !site.Among(hosts, leader) {
+		return nil
+	}
+	_, err := successor(ctx, r, s, hosts, nil)
+	return err
+}
+
 // leaderOf asks Patroni alone, which is quicker than a look at the whole cluster; "" where nobody
 // leads.
 func leaderOf(ctx context.Context, r *job.Job) (string, error) {

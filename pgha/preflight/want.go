@@ -26,6 +26,9 @@ const (
 	Architecture = "{architecture}"
 )
 
+// CLibrary is the package of the C library, which sorts text: Host.Candidates has its version.
+const CLibrary = "libc6"
+
 // Want is what the cluster needs of one host, by its specification. Fields that hold names of the
 // specification's fields are for the remedies.
 type Want struct {
@@ -177,6 +180,9 @@ func (w Want) Question() []string {
 	}
 	add("unit", w.Units...)
 	add("package", w.Packages...)
+	if w.Database {
+		add("package", CLibrary)
+	}
 	add("repository", w.Repositories...)
 	add("download", w.Downloads...)
 	if len(w.Locales) > 0 {

@@ -217,6 +217,7 @@ func consequences(ctx context.Context, c *site.Site, changes []PlannedChange) []
 		found = append(found, errs.Text("%s", text))
 	}
 	found = append(found, addressMoves(changes)...)
+	found = append(found, servedNoMore(changes)...)
 	if len(parameters) == 0 {
 		return found
 	}
@@ -231,19 +232,6 @@ func consequences(ctx context.Context, c *site.Site, changes []PlannedChange) []
 				errs.Verb("restart", "--pending"), strings.Join(restart, ", ")))
 	}
 	return found
-}
-
-// addressMoves says what a changed router id of VRRP's costs: balancers that have the new one do
-// not hear the others. Measured with keepalived 2.3.4: two holders for 0.4 s.
-func addressMoves(changes []PlannedChange) []errs.Next {
-	for _, ch := range changes {
-		if strings.Contains(ch.Diff, "\n+    virtual_router_id ") && strings.Contains(ch.Diff,
-			"\n-    virtual_router_id ") {
-			return []errs.Next{errs.Text("the virtual IP moves twice, and two balancers hold " +
-				"it for about half a second, because of vip.router_id: clients connect again")}
-		}
-	}
-	return nil
 }
 
 // restartNeeded returns those of the settings that PostgreSQL only reads when it starts.

@@ -133,9 +133,13 @@ func TestConsequencesTellOfTheRouterID(t *testing.T) {
 	t.Parallel()
 	c := sitetest.New(t)
 	for diff, want := range map[string]int{
-		"@@ -1 +1 @@\n-    virtual_router_id 51\n+    virtual_router_id 77\n": 1,
-		"@@ -1 +1 @@\n+    virtual_router_id 77\n":                            0, // a new file
-		"@@ -1 +1 @@\n-    priority 90\n+    priority 95\n":                   0,
+		"@@ -1 +1 @@\n-    virtual_router_id 51\n+    virtual_router_id 77\n":         1,
+		"@@ -1 +1 @@\n+    virtual_router_id 77\n":                                    0, // a new file
+		"@@ -1 +1 @@\n-    priority 90\n+    priority 95\n":                           0,
+		"@@ -1 +1 @@\n-    interface eth0\n+    interface eth1\n":                     1,
+		"@@ -1 +1 @@\n-        10.0.0.9/32 dev eth0\n+        10.0.0.9/24 dev eth0\n": 1,
+		"@@ -1 +1 @@\n-    script \"/etc/keepalived/check_haproxy.sh 7000\"\n" +
+			"+    script \"/etc/keepalived/check_haproxy.sh 7100\"\n": 1,
 	} {
 		got := consequences(t.Context(), c, []PlannedChange{
 			{Host: "lb1", Kind: "file", Name: "/etc/keepalived/keepalived.conf", Action: "updated",
@@ -143,6 +147,48 @@ func TestConsequencesTellOfTheRouterID(t *testing.T) {
 		})
 		if len(got) != want {
 			t.Errorf("%q: %q", diff, got)
+		}
+	}
+}
+
+// TestConsequencesTellWhatIsServedNoMore: an address or a port that clients use and that goes.
+func TestConsequencesTellWhatIsServedNoMore(t *testing.T) {
+	t.Parallel()
+	c := sitetest.New(t)
+	const keepalived, haproxy = "/etc/keepalived/keepalived.conf", "/etc/haproxy/haproxy.cfg"
+	for name, tt := range map[string]struct {
+		file, diff string
+		want       []string
+	}{
+		"another address": {keepalived, "@@ -1 +1 @@\n-        10.0.0.9/32 dev eth0\n" +
+			"+        10.0.0.8/32 dev eth0\n", []string{"10.0.0.9 is served no more"}},
+		"the former one goes": {keepalived, "@@ -1 +1 @@\n-        10.0.0.9/32 dev eth0\n" +
+			"-    }\n-    virtual_ipaddress_excluded {\n         10.0.0.8/32 dev eth0\n",
+			[]string{"10.0.0.9 is served no more"}},
+		"both are served": {keepalived, "@@ -1 +1 @@\n         10.0.0.9/32 dev eth0\n" +
+			"+    virtual_ipaddress_excluded {\n+        10.0.0.8/32 dev eth0\n", nil},
+		"another port of the pooler": {"/etc/pgha-pooler/write.ini", "@@ -1 +1 @@\n" +
+			"-listen_port = 6432\n+listen_port = 7432\n", []string{"port 6432 is served no more"}},
+		"another prefix": {keepalived, "@@ -1 +1 @@\n-        10.0.0.9/32 dev eth0\n" +
+			"+        10.0.0.9/24 dev eth0\n", []string{"the virtual IP goes and comes again, because of " +
+			"vip.prefix_length"}},
+		"another port": {haproxy, "@@ -1 +1 @@\n-    bind *:5432 tcp-ut 25s\n" +
+			"+    bind *:6432 tcp-ut 25s\n-    bind 127.0.0.1:7000\n",
+			[]string{"port 5432 is served no more"}},
+		"both ports": {haproxy, "@@ -1 +1 @@\n-    bind [::]:5432 v4v6 tcp-ut 25s\n" +
+			"+    bind [::]:6432 v4v6 tcp-ut 25s\n+    bind [::]:5432 v4v6 tcp-ut 25s\n", nil},
+		"a new file": {haproxy, "@@ -0,0 +1 @@\n+    bind *:5432 tcp-ut 25s\n", nil},
+	} {
+		var got []string
+		for _, text := range consequences(t.Context(), c, []PlannedChange{
+			{Host: "lb1", Kind: "file", Name: tt.file, Action: "updated", Diff: tt.diff},
+			{Host: "lb2", Kind: "file", Name: tt.file, Action: "updated", Diff: tt.diff},
+		}) {
+			before, _, _ := strings.Cut(text.String(), ":")
+			got = append(got, before)
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func LeavingOut(ctx context.Context, c *site.Site, names []string) (*site.Site, 
 		if hosts, err = c.Chosen(names); err != nil {
 			return nil, fmt.Errorf("%w: %w", errs.ErrRefused, err)
 		}
-		if err := judgeWithout(c.Spec, hosts); err != nil {
+		if err := JudgeWithout(c.Spec, hosts); err != nil {
 			return nil, err
 		}
 		for _, h := range hosts {
@@ -60,8 +60,9 @@ func LeavingOut(ctx context.Context, c *site.Site, names []string) (*site.Site, 
 	return c.LeavingOut(hosts), nil
 }
 
-// judgeWithout refuses to leave out so many that the others are no cluster.
-func judgeWithout(sp *spec.Spec, hosts []spec.Host) error {
+// JudgeWithout refuses (ErrRefused) to leave out so many hosts that the others are no cluster. It asks
+// nobody.
+func JudgeWithout(sp *spec.Spec, hosts []spec.Host) error {
 	databases, balancers := sp.Databases(), sp.Balancers()
 	voters := sp.EtcdHosts()
 	left := len(site.Without(voters, hosts))
@@ -118,7 +119,7 @@ func silent(ctx context.Context, c *site.Site, leftOut []spec.Host) error {
 	}
 	err := errs.Join(failed...)
 	away := errors.Is(err, remote.ErrUnreachable) || errors.Is(err, remote.ErrLeftOut)
-	if !away || judgeWithout(c.Spec, all) != nil || !hasCluster(ctx, c) {
+	if !away || JudgeWithout(c.Spec, all) != nil || !hasCluster(ctx, c) {
 		return err
 	}
 	var args []string
@@ -207,9 +208,9 @@ func orderedLines() []orderedLine {
 		{vip.ConfigPath, regexp.MustCompile(`(?m)^([-+]) +(virtual_router_id \d+)$`),
 			"vip.router_id"},
 		{vip.ConfigPath, regexp.MustCompile(`(?m)^([-+]) +(\S+/\d+) dev `),
-			"vip.address or vip.prefix_length"},
+			"vip.address, former_address or prefix_length"},
 		{lb.ConfigPath, regexp.MustCompile(`(?m)^([-+]) +(bind \S+)`),
-			"balancer.write_port, read_port or stats_port"},
+			"balancer.write_port, read_port, stats_port or a port of before"},
 	}
 }
 

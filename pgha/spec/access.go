@@ -8,6 +8,11 @@ type Balancer struct {
 	WritePort int `yaml:"write_port"`
 	// ReadPort leads to the replicas. Default: 5433.
 	ReadPort int `yaml:"read_port"`
+	// FormerWritePort leads to the primary, too: the WritePort of before, until clients have learned
+	// of another one. Default: 0, none.
+	FormerWritePort int `yaml:"former_write_port,omitempty"`
+	// FormerReadPort leads to the replicas, too: the ReadPort of before. Default: 0, none.
+	FormerReadPort int `yaml:"former_read_port,omitempty"`
 	// ReadFallbackToPrimary lets ReadPort lead to the primary while there is no replica. Default:
 	// true.
 	ReadFallbackToPrimary bool `yaml:"read_fallback_to_primary"`
@@ -31,6 +36,9 @@ type Balancer struct {
 type VIP struct {
 	// Address is the virtual IP. No default.
 	Address string `yaml:"address"`
+	// FormerAddress is served, too, by the balancer that holds Address: the Address of before, until
+	// clients have learned of another one. Default: none.
+	FormerAddress string `yaml:"former_address,omitempty"`
 	// PrefixLength of the subnet it is in. Default: 0, which gives the address to the interface as
 	// a single host's (32 or 128 bits); the check that it is in the balancers' subnet then assumes
 	// 24 bits for IPv4 and 64 for IPv6.

@@ -69,16 +69,35 @@ func (c *checker) vip() {
 			bits, how = 64, ", taking the subnet for a /64"
 		}
 	}
-	c.vipSubnet(a, bits, how)
+	c.vipSubnet("vip.address", a, bits, how)
+	if c.VIP.FormerAddress == "" {
+		return
+	}
+	const field = "vip.former_address"
+	former, ok := c.address(field, c.VIP.FormerAddress, "that was the virtual IP before")
+	switch {
+	case !ok:
+	case former == a:
+		c.bad(field, former.String()+" is vip.address, too", "write the address of before, or "+
+			"delete the line")
+	default:
+		c.vipSubnet(field, former, bits, how)
+	}
 }
 
-// vipSubnet checks the virtual IP against the hosts' addresses.
-func (c *checker) vipSubnet(vip netip.Addr, bits int, how string) {
+// vipSubnet checks a virtual IP against the hosts' addresses.
+func (c *checker) vipSubnet(field string, vip netip.Addr, bits int, how string) {
+	free := func(of string) string {
+		if field != "vip.address" {
+			return "write the virtual IP of before, or delete the line"
+		}
+		return "write a free address of " + of
+	}
 	subnet := netip.PrefixFrom(vip, bits).Masked()
 	if vip.Is4() && bits < 31 && (vip == subnet.Addr() || !subnet.Contains(vip.Next())) {
-		c.bad("vip.address", fmt.Sprintf("%s is the first or last address of %s and belongs to "+
+		c.bad(field, fmt.Sprintf("%s is the first or last address of %s and belongs to "+
 			"no host%s",
-			vip, subnet, how), "write a free address of the subnet")
+			vip, subnet, how), free("the subnet"))
 		return
 	}
 	for i, h := range c.Hosts {
@@ -95,19 +114,19 @@ func (c *checker) vipSubnet(vip netip.Addr, bits int, how string) {
 				fmt.Sprintf("%s is the first or last address of %s and belongs to no host%s", a,
 					subnet, how), remedy)
 		case a == vip:
-			c.bad("vip.address", vip.String()+" is the address of "+c.where(i),
-				"write a free address of the same subnet")
+			c.bad(field, vip.String()+" is the address of "+c.where(i),
+				free("the same subnet"))
 		case !h.Has(RoleBalancer):
 		case a.Is4() != vip.Is4():
-			c.bad("vip.address", fmt.Sprintf("%s is %s but balancer %s has the %s address %s", vip,
+			c.bad(field, fmt.Sprintf("%s is %s but balancer %s has the %s address %s", vip,
 				family(vip), h.Name, family(a), a), "use addresses of one family")
 			return
 		case !subnet.Contains(a):
-			remedy := "write a free address of the balancers' subnet"
+			remedy := free("the balancers' subnet")
 			if how != "" {
 				remedy += ", or prefix_length if the subnet is larger"
 			}
-			c.bad("vip.address", fmt.Sprintf("%s is outside the subnet of balancer %s, %s%s", vip,
+			c.bad(field, fmt.Sprintf("%s is outside the subnet of balancer %s, %s%s", vip,
 				h.Name, netip.PrefixFrom(a, bits).Masked(), how), remedy)
 			return
 		}
@@ -137,6 +156,14 @@ func (c *checker) listeners() []listener {
 	list = append(list, listener{"balancer.write_port", c.Balancer.WritePort, balancer},
 		listener{"balancer.read_port", c.Balancer.ReadPort, balancer},
 		listener{"balancer.stats_port", c.Balancer.StatsPort, balancer})
+	if c.Balancer.FormerWritePort != 0 {
+		list = append(list, listener{"balancer.former_write_port", c.Balancer.FormerWritePort,
+			balancer})
+	}
+	if c.Balancer.FormerReadPort != 0 {
+		list = append(list, listener{"balancer.former_read_port", c.Balancer.FormerReadPort,
+			balancer})
+	}
 	if c.Monitoring.On() {
 		list = append(list, listener{"monitoring.haproxy_port", c.Monitoring.HAProxyPort,
 			balancer})

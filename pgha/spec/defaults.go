@@ -90,6 +90,7 @@ func (s *Spec) derive(d *decoder) {
 		fill(d, "vip.router_id", &s.VIP.RouterID, newVIP().RouterID)
 		fill(d, "vip.advert_interval", &s.VIP.AdvertInterval, newVIP().AdvertInterval)
 		s.VIP.Address = oneSpelling(s.VIP.Address)
+		s.VIP.FormerAddress = oneSpelling(s.VIP.FormerAddress)
 	}
 	s.deriveHosts(d)
 	s.deriveNetworks()

@@ -31,6 +31,10 @@ type BalancerStatus struct {
 type VIPStatus struct {
 	Address string   `json:"address"`
 	Holders []string `json:"holders"`
+	// Former is the address of before, which is served, too, and FormerHolders are who has it; both
+	// are empty where there is none.
+	Former        string   `json:"former,omitempty"`
+	FormerHolders []string `json:"former_holders,omitempty"`
 }
 
 // balancerStatus asks each HAProxy.
@@ -76,9 +80,13 @@ func Serving(b lb.BalancerState) (primary, replicas []string) {
 // holders takes over who has the address.
 func (s *Status) holders(c *site.Site, holdings []vip.Holding) {
 	if c.Spec.VIP != nil {
-		s.VIP = &VIPStatus{Address: c.Spec.VIP.Address, Holders: []string{}}
+		s.VIP = &VIPStatus{Address: c.Spec.VIP.Address, Holders: []string{},
+			Former: c.Spec.VIP.FormerAddress}
 	}
 	for _, h := range holdings {
+		if h.Former && s.VIP != nil {
+			s.VIP.FormerHolders = append(s.VIP.FormerHolders, h.Host)
+		}
 		if h.Holds && s.VIP != nil {
 			s.VIP.Holders = append(s.VIP.Holders, h.Host)
 		}
@@ -122,12 +130,22 @@ func balancerProblems(s Status) []string {
 }
 
 func addressProblems(s Status) []string {
-	if s.VIP == nil || len(s.VIP.Holders) == 1 {
+	if s.VIP == nil {
 		return nil
 	}
-	text := fmt.Sprintf("%s is held by %d balancers", s.VIP.Address, len(s.VIP.Holders))
-	if len(s.VIP.Holders) > 1 {
-		text += ": " + strings.Join(s.VIP.Holders, ", ")
+	var found []string
+	for _, a := range []struct {
+		address string
+		holders []string
+	}{{s.VIP.Address, s.VIP.Holders}, {s.VIP.Former, s.VIP.FormerHolders}} {
+		if a.address == "" || len(a.holders) == 1 {
+			continue
+		}
+		text := fmt.Sprintf("%s is held by %d balancers", a.address, len(a.holders))
+		if len(a.holders) > 1 {
+			text += ": " + strings.Join(a.holders, ", ")
+		}
+		found = append(found, text)
 	}
-	return []string{text}
+	return found
 }

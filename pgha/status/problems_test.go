@@ -73,6 +73,15 @@ func TestProblems(t *testing.T) {
 			func(s *status.Status) { s.VIP.Holders = []string{"lb1", "lb2"} },
 			[]string{"10.0.0.9 is held by 2 balancers: lb1, lb2"},
 		},
+		"both addresses": {
+			func(s *status.Status) {
+				s.VIP.Former, s.VIP.FormerHolders = "10.0.0.8", []string{"lb1"}
+			}, nil,
+		},
+		"the address of before nowhere": {
+			func(s *status.Status) { s.VIP.Former = "10.0.0.8" },
+			[]string{"10.0.0.8 is held by 0 balancers"},
+		},
 		"no address in the spec": {func(s *status.Status) { s.VIP = nil }, nil},
 		"a reset that was stopped": {
 			func(s *status.Status) {

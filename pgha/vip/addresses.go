@@ -109,6 +109,7 @@ func (o Options) lookAt(ctx context.Context, b Balancer) Holding {
 	if err != nil {
 		return fail(err)
 	}
+	_, _, h.Former = find(links, o.Former)
 	if where, _, found := find(links, o.Address); found {
 		h.Holds, h.Interface = true, where
 		return h
@@ -127,6 +128,10 @@ func (o Options) lookAt(ctx context.Context, b Balancer) Holding {
 		return fail(remote.WithHint(fmt.Errorf("the virtual IP %s is not in the subnet %s of %s",
 			o.Address, prefix.Masked(), where),
 			"choose a free address of that subnet, or name another interface in the specification"))
+	case o.Former.IsValid() && !prefix.Masked().Contains(o.Former):
+		return fail(remote.WithHint(fmt.Errorf("the former virtual IP %s is not in the subnet %s of "+
+			"%s", o.Former, prefix.Masked(), where),
+			"leave the former address out, or name another interface in the specification"))
 	default:
 		h.Interface = where
 	}

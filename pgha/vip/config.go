@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"text/template"
@@ -47,7 +48,7 @@ func Config(o Options, i int) ([]byte, error) {
 			ErrInvalid, i)
 	}
 	o = o.withDefaults()
-	m := model{Options: o, Self: o.Balancers[i], ScriptUser: scriptUser,
+	m := model{Options: o, Self: o.Balancers[i], Advertised: o.advertised(), ScriptUser: scriptUser,
 		ScriptPath: scriptPath, PoolerPath: poolerPath}
 	if m.Self.Interface == "" {
 		return nil,
@@ -76,6 +77,7 @@ type model struct {
 	Options
 	Self                   Balancer
 	Peers                  []Balancer
+	Advertised             netip.Addr
 	ScriptUser, ScriptPath string
 	PoolerPath             string
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -39,7 +40,8 @@ const (
 )
 
 // Configure makes keepalived run on every balancer with the configuration that Config renders, and
-// waits until exactly one of them holds the address. The packages must be installed.
+// waits until exactly one of them holds the address, and that of before. The packages must be
+// installed.
 //
 // On the hosts it writes /etc/keepalived (the configuration, once `keepalived -t` accepts it, and
 // the check scripts), a drop-in of keepalived.service, and adds the system user keepalived_script.
@@ -84,10 +86,10 @@ func (o Options) configure(ctx context.Context) error {
 		}
 	}
 	changed, err := o.rollOut(ctx, before, wishes)
-	if err != nil || o.planning() || !changed && len(holders(before)) == 1 {
+	if err != nil || o.planning() || !changed && o.served(before) {
 		return err
 	}
-	return o.awaitHolder(ctx)
+	return o.await(ctx, fmt.Sprintf("one balancer to hold %s", o.addresses()), o.served)
 }
 
 func (o Options) planning() bool {
@@ -97,7 +99,8 @@ func (o Options) planning() bool {
 // rollOut changes the balancers, the holder of the address last, and reports whether any needed it.
 //
 // Those with another router id do not hear the others, and one of them takes the address beside its
-// holder: they are changed without a wait for one holder, so that it does not last.
+// holder: they are changed without a wait for one holder, so that it does not last. Where the
+// adverts get another address, the holder is changed first, while the others are ended; see alone.
 func (o Options) rollOut(ctx context.Context, before []Holding,
 	wishes [][]remote.Resource) (changed bool, err error) {
 	needs := make([]remote.Changes, len(o.Balancers))
@@ -120,9 +123,24 @@ func (o Options) rollOut(ctx context.Context, before []Holding,
 			return true, err
 		}
 	}
+	last := func(i int) bool { return before[i].serves() }
+	if !o.planning() && !deaf {
+		holder, err := o.holderOf(ctx, formerAdverts(needs))
+		if err != nil {
+			return true, err
+		}
+		if holder >= 0 {
+			back, err := o.alone(ctx, holder)
+			if err != nil {
+				return true, err
+			}
+			defer func() { err = errors.Join(err, back()) }()
+			last = func(i int) bool { return i != holder }
+		}
+	}
 	roll := rollout.Rollout{
 		Order: func(_ context.Context, balancers []int) ([]int, error) {
-			return rollout.Last(balancers, func(i int) bool { return before[i].Holds }), nil
+			return rollout.Last(balancers, last), nil
 		},
 		Change: func(ctx context.Context, i int) (func(context.Context) error, error) {
 			t := o.Balancers[i].Target
@@ -138,8 +156,8 @@ func (o Options) rollOut(ctx context.Context, before []Holding,
 			}, nil
 		},
 	}
-	// Those that run first: they speak to the peers that they know alone, and a balancer that the
-	// holder does not speak to takes the address beside it.
+	// Those that run come before those that do not: they speak to the peers that they know alone, and
+	// a balancer that the holder does not speak to takes the address beside it.
 	roll.InTurn = inTurn
 	if err := rollout.Run(ctx, roll); err != nil {
 		return true, err
@@ -170,6 +188,78 @@ func (o Options) startFirst(ctx context.Context, wishes [][]remote.Resource) err
 		return err
 	}
 	return nil
+}
+
+// holderOf is the balancer that holds an address which the adverts are to have no more, -1 where
+// there is none.
+func (o Options) holderOf(ctx context.Context, former netip.Addr) (int, error) {
+	if !former.IsValid() {
+		return -1, nil
+	}
+	o.Address, o.Former = former, netip.Addr{}
+	seen, err := o.look(ctx)
+	return slices.IndexFunc(seen, Holding.has), err
+}
+
+// alone ends keepalived on all balancers but one, until back is called: its adverts get another
+// address, and to who expects the one of before, or that one already, they are no sign of a holder
+// (keepalived 2.2; 2.3 only logs it), so that two would hold it. If this program dies, a timer of each
+// host starts it again.
+func (o Options) alone(ctx context.Context, holder int) (back func() error, err error) {
+	var idle []*remote.Target
+	for i, b := range o.Balancers {
+		if i != holder && !b.Target.LeftOut {
+			idle = append(idle, b.Target)
+		}
+	}
+	back = func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), backWithin)
+		defer cancel()
+		return release(ctx, idle, "start", "started again")
+	}
+	if err := release(ctx, idle, "end", "stopped"); err != nil {
+		return nil, errors.Join(err, back())
+	}
+	return back, nil
+}
+
+// formerAdverts is the address that adverts have now and will have no more; invalid where there is
+// none.
+func formerAdverts(needs []remote.Changes) netip.Addr {
+	for _, c := range slices.Concat(needs...) {
+		if c.Name != ConfigPath {
+			continue
+		}
+		if before, after := advertsIn(c.Diff); before != after {
+			if a, err := netip.ParseAddr(before); err == nil {
+				return a
+			}
+		}
+	}
+	return netip.Addr{}
+}
+
+// advertsIn reads the addresses in the adverts before and after a change of the configuration; both
+// are empty where the difference does not show them.
+func advertsIn(diff string) (before, after string) {
+	var inBefore, inAfter bool
+	for line := range strings.Lines(diff) {
+		sign, text := line[0], strings.TrimSpace(line[1:])
+		if strings.HasPrefix(text, "!") {
+			continue
+		}
+		address, _, _ := strings.Cut(text, "/")
+		if inBefore && sign != '+' {
+			before, inBefore = address, false
+		}
+		if inAfter && sign != '-' {
+			after, inAfter = address, false
+		}
+		if text == "virtual_ipaddress {" {
+			inBefore, inAfter = inBefore || sign != '+', inAfter || sign != '-'
+		}
+	}
+	return before, after
 }
 
 // changesRouterID tells whether a balancer's file gets another router id in place of one that it
@@ -206,9 +296,20 @@ func (o Options) resources(i int) ([]remote.Resource, error) {
 			ReloadOn: []string{ConfigPath}}), nil
 }
 
-// awaitHolder polls until exactly one balancer holds the address.
+// awaitHolder polls until exactly one balancer holds the address that is in the adverts. That of
+// before has its holder already while one balancer after the other learns of the new one.
 func (o Options) awaitHolder(ctx context.Context) error {
-	what := fmt.Sprintf("one balancer to hold %s", o.Address)
+	return o.await(ctx, fmt.Sprintf("one balancer to hold %s", o.advertised()),
+		func(seen []Holding) bool {
+			if o.Former.IsValid() {
+				return len(holders(seen, Holding.hasFormer)) == 1
+			}
+			return len(holders(seen, Holding.has)) == 1
+		})
+}
+
+// await polls until the balancers hold what they should.
+func (o Options) await(ctx context.Context, what string, done func([]Holding) bool) error {
 	err := poll.Until(ctx, poll.Options{
 		What: what, Bound: o.Wait, Every: pollInterval,
 		Next: errs.Text("see `journalctl -u keepalived -n 50` on the balancers; "+
@@ -216,10 +317,10 @@ func (o Options) awaitHolder(ctx context.Context) error {
 		Progress: func(missing string) { o.Progress("waiting for " + what + ": " + missing) },
 	}, func(ctx context.Context) (string, error) {
 		seen, err := o.look(ctx)
-		if err != nil || len(holders(seen)) == 1 && failures(seen) == nil {
+		if err != nil || done(seen) && failures(seen) == nil {
 			return "", err
 		}
-		return summary(seen), nil
+		return o.summary(seen), nil
 	})
 	if errors.Is(err, errs.ErrTimeout) {
 		return fmt.Errorf("%w: %w", ErrNotHeld, err)
@@ -227,9 +328,27 @@ func (o Options) awaitHolder(ctx context.Context) error {
 	return err
 }
 
-func holders(hs []Holding) (names []string) {
+// served tells whether one balancer holds all that is to be held.
+func (o Options) served(seen []Holding) bool {
+	now, former := holders(seen, Holding.has), holders(seen, Holding.hasFormer)
+	return len(now) == 1 && (!o.Former.IsValid() || slices.Equal(now, former))
+}
+
+// addresses are all that are to be held, in words.
+func (o Options) addresses() string {
+	if o.Former.IsValid() {
+		return o.Address.String() + " and " + o.Former.String()
+	}
+	return o.Address.String()
+}
+
+func (h Holding) has() bool       { return h.Holds }
+func (h Holding) hasFormer() bool { return h.Former }
+func (h Holding) serves() bool    { return h.Holds || h.Former }
+
+func holders(hs []Holding, has func(Holding) bool) (names []string) {
 	for _, h := range hs {
-		if h.Holds {
+		if has(h) {
 			names = append(names, h.Host)
 		}
 	}
@@ -244,14 +363,21 @@ func failures(hs []Holding) error {
 	return errs.Join(failed...)
 }
 
-func summary(hs []Holding) string {
-	names := holders(hs)
-	words := "held by nobody"
-	if len(names) > 0 {
-		words = "held by " + strings.Join(names, " and ")
+// summary says who holds what.
+func (o Options) summary(hs []Holding) string {
+	words := "held by " + anybody(holders(hs, Holding.has))
+	if o.Former.IsValid() {
+		words += ", and " + o.Former.String() + " by " + anybody(holders(hs, Holding.hasFormer))
 	}
 	if err := failures(hs); err != nil {
 		words += "; " + err.Error()
 	}
 	return words
+}
+
+func anybody(names []string) string {
+	if len(names) == 0 {
+		return "nobody"
+	}
+	return strings.Join(names, " and ")
 }

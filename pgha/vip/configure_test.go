@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -75,6 +76,15 @@ func (f *farm) holds(h *hosttest.Host) bool {
 	return f.hosts[first] == h
 }
 
+// virtual are the addresses in a balancer's file.
+func (f *farm) virtual(h *hosttest.Host) (all []string) {
+	text, _, _, _ := h.File("/etc/keepalived/keepalived.conf")
+	for _, m := range regexp.MustCompile(`(?m)^ +(\S+)/32 dev `).FindAllStringSubmatch(text, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
 func (f *farm) answer(h *hosttest.Host, cmd remote.Cmd) (remote.Result, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -103,7 +113,9 @@ func (f *farm) answer(h *hosttest.Host, cmd remote.Cmd) (remote.Result, error) {
 	own := fmt.Sprintf(`{"local":"192.168.0.%d","prefixlen":%d}`, 200+slices.Index(f.hosts, h),
 		f.subnet)
 	if f.holds(h) {
-		own += `,{"local":"192.168.0.210","prefixlen":32}`
+		for _, a := range f.virtual(h) {
+			own += `,{"local":"` + a + `","prefixlen":32}`
+		}
 	}
 	return remote.Result{
 		Stdout: []byte(`[{"ifname":"lo","addr_info":[]},{"ifname":"enp0s3","addr_info":[` +
@@ -271,5 +283,47 @@ func TestHolder(t *testing.T) {
 	f.Balancers[1].Target = nil
 	if _, err := vip.Holder(t.Context(), f.Options); !errors.Is(err, vip.ErrInvalid) {
 		t.Errorf("got %v, want ErrInvalid", err)
+	}
+}
+
+// TestConfigureChangesTheAddress lets lb2 hold another address: beside the one of before, which it
+// advertises still; without that one, while the others are ended; and back at once.
+func TestConfigureChangesTheAddress(t *testing.T) {
+	t.Parallel()
+	f := moving(t)
+	old, other := f.Address, netip.MustParseAddr("192.168.0.211")
+	alone := []string{"lb1 end 30", "lb3 end 30", "lb1 start 30", "lb3 start 30"}
+	for _, step := range []struct {
+		what            string
+		address, former netip.Addr
+		order, told     []string
+		advertised      string
+	}{
+		{"both", other, old, []string{"lb1", "lb3", "lb2"}, nil, "192.168.0.210"},
+		{"the new one", other, netip.Addr{}, []string{"lb2", "lb1", "lb3"}, alone, "192.168.0.211"},
+		{"nothing", other, netip.Addr{}, nil, nil, "192.168.0.211"},
+		{"at once", old, netip.Addr{}, []string{"lb2", "lb1", "lb3"}, alone, "192.168.0.210"},
+	} {
+		f.order, f.told = nil, nil
+		f.Address, f.Former = step.address, step.former
+		configure(t, f)
+		slices.Sort(f.told[:len(f.told)/2])
+		slices.Sort(f.told[len(f.told)/2:])
+		if !slices.Equal(f.order, step.order) || !slices.Equal(f.told, step.told) {
+			t.Errorf("%s: order %q, told %q; want %q and %q", step.what, f.order, f.told, step.order,
+				step.told)
+		}
+		holdings, err := vip.Holder(t.Context(), f.Options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range holdings {
+			if h.Holds != (h.Host == "lb2") || h.Former != (h.Holds && step.former.IsValid()) {
+				t.Errorf("%s: %+v", step.what, h)
+			}
+		}
+		if all := f.virtual(f.hosts[1]); all[0] != step.advertised {
+			t.Errorf("%s: the adverts have the first of %q, want %s", step.what, all, step.advertised)
+		}
 	}
 }

@@ -68,7 +68,7 @@ func Move(ctx context.Context, o Options, to string) (MoveResult, error) {
 	if err != nil {
 		return fail(err)
 	}
-	result.From = strings.Join(holders(before), " and ")
+	result.From = strings.Join(holders(before, Holding.has), " and ")
 	if result.From == to {
 		return result, nil
 	}
@@ -158,10 +158,10 @@ func (o Options) awaitOnly(ctx context.Context, i int) error {
 		Next: errs.Text("see `journalctl -u keepalived -n 50` on %s", o.Balancers[i].Name),
 	}, func(ctx context.Context) (string, error) {
 		seen, err := o.look(ctx)
-		if err != nil || seen[i].Holds && len(holders(seen)) == 1 && failures(seen) == nil {
+		if err != nil || seen[i].Holds && len(holders(seen, Holding.has)) == 1 && failures(seen) == nil {
 			return "", err
 		}
-		return summary(seen), nil
+		return o.summary(seen), nil
 	})
 	if errors.Is(err, errs.ErrTimeout) {
 		return fmt.Errorf("%w: %w", ErrNotHeld, err)

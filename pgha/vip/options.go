@@ -33,6 +33,9 @@ type Options struct {
 	// Address is the virtual IP: free, of the same family as the balancers' addresses and in their
 	// subnet.
 	Address netip.Addr
+	// Former is the virtual IP of before, which whoever holds Address holds as well, so that clients
+	// have time to learn of Address; it has to be what Address has to be. The zero value is none.
+	Former netip.Addr
 	// PrefixLen is the address's prefix length on the interface. 0 means a host address (32, or 128
 	// for IPv6), which leaves the routes and the source addresses of outgoing connections alone; an
 	// IPv6 address never becomes a source.
@@ -77,10 +80,21 @@ type Options struct {
 type Holding struct {
 	Host  string
 	Holds bool
+	// Former tells the same of Options.Former; false where there is none.
+	Former bool
 	// Interface is where it holds the address, or where it would.
 	Interface string
 	// Err says why it isn't known.
 	Err error
+}
+
+// advertised is the address that the adverts have, by which all balancers must mean the same:
+// keepalived to 2.2 does not hear adverts of another one.
+func (o Options) advertised() netip.Addr {
+	if o.Former.IsValid() {
+		return o.Former
+	}
+	return o.Address
 }
 
 func (o Options) withDefaults() Options {

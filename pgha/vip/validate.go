@@ -19,10 +19,17 @@ func (o Options) Validate() error {
 	o = o.withDefaults()
 	var flaws []error
 	flaw := func(format string, args ...any) { flaws = append(flaws, fmt.Errorf(format, args...)) }
-	if !o.Address.IsValid() || o.Address.Zone() != "" || o.Address.Is4In6() ||
-		o.Address.IsUnspecified() ||
-		o.Address.IsMulticast() || o.Address.IsLoopback() {
+	if !canFloat(o.Address) {
 		flaw("address %s can't be a virtual IP", o.Address)
+	}
+	switch f := o.Former; {
+	case !f.IsValid():
+	case !canFloat(f):
+		flaw("former address %s can't be a virtual IP", f)
+	case f == o.Address:
+		flaw("the former address %s is the virtual IP itself", f)
+	case f.Is4() != o.Address.Is4():
+		flaw("the former address %s and the virtual IP %s are of different families", f, o.Address)
 	}
 	if o.PrefixLen < 1 || o.PrefixLen > o.Address.BitLen() {
 		flaw("prefix length %d is not between 1 and %d", o.PrefixLen, o.Address.BitLen())
@@ -58,6 +65,12 @@ func (o Options) Validate() error {
 	return nil
 }
 
+// canFloat tells whether an address can be one that moves between hosts.
+func canFloat(a netip.Addr) bool {
+	return a.IsValid() && a.Zone() == "" && !a.Is4In6() && !a.IsUnspecified() && !a.IsMulticast() &&
+		!a.IsLoopback()
+}
+
 func (o Options) balancerFlaws() (flaws []error) {
 	flaw := func(format string, args ...any) { flaws = append(flaws, fmt.Errorf(format, args...)) }
 	if len(o.Balancers) < 2 {
@@ -84,7 +97,7 @@ func (o Options) balancerFlaws() (flaws []error) {
 		case err != nil || a.Zone() != "" || a.IsUnspecified():
 			flaw("balancer %s: address %q is no IP address of a host", who, b.Address)
 			continue
-		case a == o.Address:
+		case a == o.Address || a == o.Former:
 			flaw("the virtual IP %s is balancer %s's own address", a, who)
 		case a.Is4() != o.Address.Is4() && o.Address.IsValid():
 			flaw("balancer %s: address %s and the virtual IP %s are of different families", who, a,

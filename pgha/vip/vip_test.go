@@ -41,6 +41,15 @@ func TestConfigGolden(t *testing.T) {
 			o.CheckPort, o.CheckInterval, o.Fall, o.Rise = 7100, 2*time.Second, 2, 3
 			o.Balancers[2].Priority, o.Balancers[2].Interface = 200, "bond0.12"
 		}},
+		"former": {0, func(o *vip.Options) {
+			o.Former = netip.MustParseAddr("192.168.0.209")
+		}},
+		"former-ipv6": {1, func(o *vip.Options) {
+			o.Address, o.Former = netip.MustParseAddr("fd00::210"), netip.MustParseAddr("fd00::209")
+			for i := range o.Balancers {
+				o.Balancers[i].Address = fmt.Sprintf("fd00::%d", 200+i)
+			}
+		}},
 		"ipv6": {0, func(o *vip.Options) {
 			o.Address = netip.MustParseAddr("fd00::210")
 			for i := range o.Balancers {
@@ -153,6 +162,20 @@ func TestValidate(t *testing.T) {
 				o.Address = netip.MustParseAddr("fd00::1")
 			}, "different families",
 		},
+		"a former address": {func(o *vip.Options) {
+			o.Former = netip.MustParseAddr("192.168.0.209")
+		}, ""},
+		"the former address is the new one": {func(o *vip.Options) { o.Former = o.Address },
+			"the former address 192.168.0.210 is the virtual IP itself"},
+		"the former address is a balancer's": {func(o *vip.Options) {
+			o.Former = netip.MustParseAddr("192.168.0.201")
+		}, "192.168.0.201 is balancer haproxy-02's own address"},
+		"the former address of the other family": {func(o *vip.Options) {
+			o.Former = netip.MustParseAddr("fd00::1")
+		}, "different families"},
+		"the former address is none": {func(o *vip.Options) {
+			o.Former = netip.MustParseAddr("127.0.0.1")
+		}, "former address 127.0.0.1 can't be a virtual IP"},
 		"prefix too long": {func(o *vip.Options) { o.PrefixLen = 33 }, "prefix length 33"},
 		"router ID":       {func(o *vip.Options) { o.RouterID = 256 }, "router ID 256"},
 		"adverts too fast": {

@@ -101,6 +101,9 @@ func request(sp *spec.Spec, h spec.Host, at layout.Certificate) pki.Request {
 	if vip, ok := VIP(sp); ok {
 		req.IPs = append(req.IPs, vip)
 	}
+	if former, ok := FormerVIP(sp); ok {
+		req.IPs = append(req.IPs, former)
+	}
 	for _, b := range sp.Balancers() {
 		dns, ips := names(b)
 		req.DNSNames, req.IPs = append(req.DNSNames, dns...), append(req.IPs, ips...)
@@ -135,5 +138,14 @@ func VIP(sp *spec.Spec) (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	a, err := netip.ParseAddr(sp.VIP.Address)
+	return a, err == nil
+}
+
+// FormerVIP returns the virtual IP of before, if the cluster has one that is served still.
+func FormerVIP(sp *spec.Spec) (netip.Addr, bool) {
+	if sp.VIP == nil {
+		return netip.Addr{}, false
+	}
+	a, err := netip.ParseAddr(sp.VIP.FormerAddress)
 	return a, err == nil
 }

@@ -16,7 +16,7 @@ import (
 )
 
 func cluster() *spec.Spec {
-	return &spec.Spec{Cluster: "c", VIP: &spec.VIP{Address: "10.0.0.9"},
+	return &spec.Spec{Cluster: "c", VIP: &spec.VIP{Address: "10.0.0.9", FormerAddress: "10.0.0.8"},
 		TLS: spec.TLS{LeafLifetimeDays: 90},
 		Hosts: []spec.Host{
 			{Name: "lb1", Address: "10.0.0.1", Role: spec.RoleBalancer,
@@ -63,8 +63,8 @@ func TestRequests(t *testing.T) {
 		layout.RESTClient: {CommonName: "patroni-pg1", Usage: pki.ClientUsage},
 		layout.Postgres: {CommonName: "pg1", Usage: pki.ServerUsage,
 			DNSNames: append(slices.Clone(own), "lb1", "localhost", "db.example.net"),
-			IPs: append(append(addresses("10.0.0.2"), netip.MustParseAddr("10.0.0.9")),
-				addresses("10.0.0.1")...)},
+			IPs: append(append(addresses("10.0.0.2"), netip.MustParseAddr("10.0.0.9"),
+				netip.MustParseAddr("10.0.0.8")), addresses("10.0.0.1")...)},
 	} {
 		want.Lifetime = 90 * 24 * time.Hour
 		got := Named(sp, hostOf(t, sp, "db1"), name)

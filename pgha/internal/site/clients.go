@@ -26,8 +26,10 @@ func Clients(sp *spec.Spec) []string {
 		return nil
 	}
 	if sp.VIP != nil {
-		if address, err := netip.ParseAddr(sp.VIP.Address); err == nil {
-			own = append(own, netip.PrefixFrom(address, address.BitLen()).String())
+		for _, text := range []string{sp.VIP.Address, sp.VIP.FormerAddress} {
+			if address, err := netip.ParseAddr(text); err == nil {
+				own = append(own, netip.PrefixFrom(address, address.BitLen()).String())
+			}
 		}
 	}
 	own = append(own, "127.0.0.0/8")

@@ -217,6 +217,7 @@ func (c *Site) PatroniOptionsFor(find Finder) (patroni.Options, error) {
 func balancerOptions(sp *spec.Spec) lb.Options {
 	return lb.Options{
 		WritePort: sp.Balancer.WritePort, ReadPort: sp.Balancer.ReadPort,
+		FormerWritePort: sp.Balancer.FormerWritePort, FormerReadPort: sp.Balancer.FormerReadPort,
 		PostgresPort: sp.PostgreSQL.Port, RESTPort: sp.Patroni.RESTPort,
 		HealthPort:     sp.Balancer.StatsPort,
 		StatsPage:      true,
@@ -253,6 +254,7 @@ func (c *Site) AddressOptionsFor(find Finder) (vip.Options, bool, error) {
 	o := vip.Options{Address: address, PrefixLen: sp.VIP.PrefixLength, RouterID: sp.VIP.RouterID,
 		AdvertInterval: sp.VIP.AdvertInterval,
 		Preempt:        sp.VIP.Preempt, CheckPort: sp.Balancer.StatsPort}
+	o.Former, _ = certs.FormerVIP(sp)
 	o.PoolerPorts = poolerPorts(sp)
 	for _, h := range sp.Balancers() {
 		t, err := find(h.Name)

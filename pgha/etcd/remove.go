@@ -58,19 +58,19 @@ func Remove(ctx context.Context, o Options, name string) error {
 		if err != nil {
 			return err
 		}
-		voters, err := others.voters(ctx)
+		urls, err := voters(ctx, others)
 		if err != nil {
 			return err
 		}
 		healthy := 0
 		for i, m := range others.Members {
-			if health[i].Healthy && slices.Contains(voters, others.peerURL(m)) {
+			if health[i].Healthy && slices.Contains(urls, others.peerURL(m)) {
 				healthy++
 			}
 		}
-		if 2*healthy <= len(voters) {
+		if 2*healthy <= len(urls) {
 			return errors.Join(ErrUnhealthy, fmt.Errorf("%d of %d members are healthy", healthy,
-				len(voters)))
+				len(urls)))
 		}
 		return nil
 	})
@@ -78,7 +78,7 @@ func Remove(ctx context.Context, o Options, name string) error {
 
 // voters are the peer URLs of the members that etcd counts. The options may name others: hosts that
 // have yet to join.
-func (o Options) voters(ctx context.Context) (urls []string, err error) {
+func voters(ctx context.Context, o Options) (urls []string, err error) {
 	err = o.askAny(ctx, func(ctx context.Context, c *clientv3.Client) error {
 		list, err := c.MemberList(ctx)
 		if err != nil {

@@ -58,7 +58,7 @@ func Remove(ctx context.Context, o Options, name string) error {
 		if err != nil {
 			return err
 		}
-		voters, err := others.voters(ctx)
+		voters, err := voters(ctx, others)
 		if err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func Remove(ctx context.Context, o Options, name string) error {
 
 // voters are the peer URLs of the members that etcd counts. The options may name others: hosts that
 // have yet to join.
-func (o Options) voters(ctx context.Context) (urls []string, err error) {
+func voters(ctx context.Context, o Options) (urls []string, err error) {
 	err = o.askAny(ctx, func(ctx context.Context, c *clientv3.Client) error {
 		list, err := c.MemberList(ctx)
 		if err != nil {

@@ -58,19 +58,19 @@ func Remove(ctx context.Context, o Options, name string) error {
 		if err != nil {
 			return err
 		}
-		urls, err := voters(ctx, others)
+		voters, err := voters(ctx, others)
 		if err != nil {
 			return err
 		}
 		healthy := 0
 		for i, m := range others.Members {
-			if health[i].Healthy && slices.Contains(urls, others.peerURL(m)) {
+			if health[i].Healthy && slices.Contains(voters, others.peerURL(m)) {
 				healthy++
 			}
 		}
-		if 2*healthy <= len(urls) {
+		if 2*healthy <= len(voters) {
 			return errors.Join(ErrUnhealthy, fmt.Errorf("%d of %d members are healthy", healthy,
-				len(urls)))
+				len(voters)))
 		}
 		return nil
 	})

@@ -15,8 +15,8 @@ import (
 	"github.com/pgha/toolkit/pgha/layout"
 )
 
-// EtcdProgram is an etcd to test with: that of PGHA_TEST_ETCD, or the lab's. Without one the test is
-// skipped.
+// EtcdProgram is an etcd to test with: that of PGHA_TEST_ETCD, or the lab's. Without one the test
+// is skipped.
 func EtcdProgram(t *testing.T) string {
 	t.Helper()
 	if path := os.Getenv("PGHA_TEST_ETCD"); path != "" {

@@ -24,7 +24,7 @@ func EtcdProgram(t *testing.T) string {
 	}
 	archives, err := filepath.Glob("/var/cache/pgha-lab/etcd/3.6.*/etcd-v3.6.*.tar.gz")
 	if err != nil || len(archives) == 0 {
-		t.Skip("no etcd here: set PGHA_TEST_ETCD to one, or let `pgha-cli lab up` build it")
+		t.Skip("no etcd here: set PGHA_TEST_ETCD to one, or let the lab build it")
 	}
 	dir := t.TempDir()
 	if out, err := exec.Command("tar", "-xzf", archives[0], "-C", dir,

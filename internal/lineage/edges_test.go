@@ -65,8 +65,8 @@ func TestParseStateOfOddRecords(t *testing.T) {
 	}
 }
 
-// TestParseNotesAndCopies: a host that remembers nothing is one thing, and one whose record is damaged
-// another.
+// TestParseNotesAndCopies: a host that remembers nothing is one thing, and one whose record is
+// damaged another.
 func TestParseNotesAndCopies(t *testing.T) {
 	t.Parallel()
 	s := after(3)
@@ -172,8 +172,8 @@ func TestJudgeUseOfOtherHosts(t *testing.T) {
 	}
 }
 
-// TestJudgeFoundHalves: what is not known, or not found, speaks against nothing; of two differences the
-// databases' is told.
+// TestJudgeFoundHalves: what is not known, or not found, speaks against nothing; of two differences
+// the databases' is told.
 func TestJudgeFoundHalves(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -195,7 +195,8 @@ func TestJudgeFoundHalves(t *testing.T) {
 	}
 }
 
-// TestRecipients: copies are the same for the same recipients in any order, and who has left is named.
+// TestRecipients: copies are the same for the same recipients in any order, and who has left is
+// named.
 func TestRecipients(t *testing.T) {
 	t.Parallel()
 	a := Copy{Note: Note{ID: "x"}, Digest: "d", Recipients: []string{"one", "two"}}

@@ -16,8 +16,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// hostOf answers commands by words that they have; the answers to the same words come in their order,
-// the last one over and over. Commands of other words fail the test.
+// hostOf answers commands by words that they have; the answers to the same words come in their
+// order, the last one over and over. Commands of other words fail the test.
 type hostOf struct {
 	t       *testing.T
 	mu      sync.Mutex
@@ -25,8 +25,8 @@ type hostOf struct {
 	ran     []string
 }
 
-// An answer that begins with these is no text: what a command complains of while it fails, and a host
-// that is gone.
+// An answer that begins with these is no text: what a command complains of while it fails, and a
+// host that is gone.
 const (
 	fails = "\x00fails: "
 	gone  = "\x00gone"
@@ -152,8 +152,10 @@ func TestInventoryOfTwoDatabases(t *testing.T) {
 	t.Parallel()
 	found, err := parseInfo([]byte(`[{"status":{"code":0},"cipher":"none",
 "db":[{"id":2,"system-id":22},{"id":1,"system-id":11}],
-"archive":[{"database":{"id":2},"max":"000000020000000000000009"},{"database":{"id":1},"max":"000000070000000000000009"}],
-"backup":[{"label":"a","database":{"id":1}},{"label":"b","database":{"id":2}},{"label":"c","database":{"id":3}}]}]`))
+"archive":[{"database":{"id":2},"max":"000000020000000000000009"},
+{"database":{"id":1},"max":"000000070000000000000009"}],
+"backup":[{"label":"a","database":{"id":1}},{"label":"b","database":{"id":2}},
+{"label":"c","database":{"id":3}}]}]`))
 	if err != nil || found.System != "22" || found.LastSegment != "000000020000000000000009" ||
 		found.Encrypted {
 		t.Fatalf("%+v, %v", found, err)
@@ -168,8 +170,8 @@ func TestInventoryOfTwoDatabases(t *testing.T) {
 	}
 }
 
-// TestReadArchive: files of other databases, and what is no log, are left out; a history that cannot be
-// read is an error, because without it nobody knows where backups lead.
+// TestReadArchive: files of other databases, and what is no log, are left out; a history that
+// cannot be read is an error, because without it nobody knows where backups lead.
 func TestReadArchive(t *testing.T) {
 	t.Parallel()
 	const hash = "-0123456789012345678901234567890123456789.zst"
@@ -219,8 +221,8 @@ func TestReaches(t *testing.T) {
 	}
 }
 
-// TestTake: the unit's own result decides, the repository has to have a new backup afterwards, and one
-// that is under way is not begun a second time.
+// TestTake: the unit's own result decides, the repository has to have a new backup afterwards, and
+// one that is under way is not begun a second time.
 func TestTake(t *testing.T) {
 	t.Parallel()
 	const active, result = "show -P ActiveState", "show -P Result"
@@ -254,7 +256,8 @@ func TestTake(t *testing.T) {
 		"no unit": {map[string][]string{" info": {info(2, "7")},
 			"start --no-block": {fails + "Unit pgha-backup@full.service not found."}}, "", nil,
 			"not found", 1},
-		"the repository is gone": {map[string][]string{" info": {gone}}, "", remote.ErrUnreachable, "", 0},
+		"the repository is gone": {map[string][]string{" info": {gone}}, "", remote.ErrUnreachable, "",
+			0},
 		"it is gone afterwards": {map[string][]string{" info": {info(2, "7"), gone},
 			"start --no-block": {""}, active: {"inactive\n"}, result: {"success\n"}}, "",
 			remote.ErrUnreachable, "", 1},
@@ -296,8 +299,8 @@ func TestTakeIsCancelled(t *testing.T) {
 	})
 }
 
-// TestArchiveAll waits for the segment that was closed, by its name; an answer that names none would
-// make every archive count as complete.
+// TestArchiveAll waits for the segment that was closed, by its name; an answer that names none
+// would make every archive count as complete.
 func TestArchiveAll(t *testing.T) {
 	t.Parallel()
 	const closing, there = "pg_switch_wal", "pg_stat_archiver"
@@ -334,8 +337,8 @@ func TestArchiveAll(t *testing.T) {
 	}
 }
 
-// TestRegister: a repository is taken only by the databases that it is of, or by those that came after
-// the ones that it is of.
+// TestRegister: a repository is taken only by the databases that it is of, or by those that came
+// after the ones that it is of.
 func TestRegister(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -403,8 +406,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestReplicaCommand: a copy is made of the newest backup of these databases that is whole, and of none
-// where there is none.
+// TestReplicaCommand: a copy is made of the newest backup of these databases that is whole, and of
+// none where there is none.
 func TestReplicaCommand(t *testing.T) {
 	t.Parallel()
 	with := func(system string, damaged bool, labels ...string) string {
@@ -439,8 +442,8 @@ func TestReplicaCommand(t *testing.T) {
 	}
 }
 
-// TestWhatHostsRemember: results that were never written are none, and those that are cut off an error
-// that names the host.
+// TestWhatHostsRemember: results that were never written are none, and those that are cut off an
+// error that names the host.
 func TestWhatHostsRemember(t *testing.T) {
 	t.Parallel()
 	for text, tt := range map[string]struct{ there, bad bool }{
@@ -493,8 +496,8 @@ func TestProve(t *testing.T) {
 	})
 }
 
-// TestScratchUnit: a unit that a former run has begun is waited for, one that prints nothing has failed
-// and says why, and what is printed has to be a result.
+// TestScratchUnit: a unit that a former run has begun is waited for, one that prints nothing has
+// failed and says why, and what is printed has to be a result.
 func TestScratchUnit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -506,10 +509,12 @@ func TestScratchUnit(t *testing.T) {
 		}{
 			"done": {map[string][]string{"ActiveState pgha-scratch-look": {"active", "inactive"}, ran: {""},
 				"look.out": {`{"lsn":"0/5","timeline":3,"last_commit":null}`}}, nil, ""},
-			"nothing printed": {map[string][]string{"ActiveState pgha-scratch-look": {"inactive"}, ran: {""}, "look.out": {" \n"},
+			"nothing printed": {map[string][]string{"ActiveState pgha-scratch-look": {"inactive"},
+				ran: {""}, "look.out": {" \n"},
 				"look.err": {"FATAL:  recovery ended before configured recovery target was reached\n"}},
 				ErrFailed, "recovery ended before configured"},
-			"words": {map[string][]string{"ActiveState pgha-scratch-look": {"inactive"}, ran: {""}, "look.out": {"done"}}, nil,
+			"words": {map[string][]string{"ActiveState pgha-scratch-look": {"inactive"}, ran: {""},
+				"look.out": {"done"}}, nil,
 				"invalid character"},
 			"it does not start": {map[string][]string{"ActiveState pgha-scratch-look": {"inactive"},
 				ran: {fails + "Failed to start transient unit"}}, nil, "Failed to start"},
@@ -544,7 +549,8 @@ func TestAmount(t *testing.T) {
 	}
 }
 
-// TestWindowsOfDamagedSets: a backup whose segments are no names can be restored to its own end alone.
+// TestWindowsOfDamagedSets: a backup whose segments are no names can be restored to its own end
+// alone.
 func TestWindowsOfDamagedSets(t *testing.T) {
 	t.Parallel()
 	for _, segment := range []string{"", "x", strings.Repeat("Z", 24), "0000000100000000000001FF"} {

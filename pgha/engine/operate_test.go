@@ -66,8 +66,8 @@ func never(t *testing.T) func(context.Context, *job.Job) error {
 
 var errBroken = errors.New("broken")
 
-// TestOperateAlone: of two operations one works, by whichever of the two locks, and the other one is
-// told who does and changes nothing; a dry run needs no lock. After an error the lock is free.
+// TestOperateAlone: of two operations one works, by whichever of the two locks, and the other one
+// is told who does and changes nothing; a dry run needs no lock. After an error the lock is free.
 func TestOperateAlone(t *testing.T) {
 	t.Parallel()
 	a := sitetest.NewAnswering(t)
@@ -116,8 +116,8 @@ func TestOperateAlone(t *testing.T) {
 	}
 }
 
-// TestOperateManyAtOnce: of operations that begin at the same instant no two overlap, and all that do
-// not work are refused for the lock.
+// TestOperateManyAtOnce: of operations that begin at the same instant no two overlap, and all that
+// do not work are refused for the lock.
 func TestOperateManyAtOnce(t *testing.T) {
 	t.Parallel()
 	a := sitetest.NewAnswering(t)
@@ -211,8 +211,8 @@ func (l leaving) Stream(_ context.Context, cmd remote.Cmd, stdout, _ io.Writer) 
 	}
 }
 
-// TestOperateLosesItsLock: the work ends with the lock, and the error names both; work that was done
-// all the same is told that it was not alone at its end.
+// TestOperateLosesItsLock: the work ends with the lock, and the error names both; work that was
+// done all the same is told that it was not alone at its end.
 func TestOperateLosesItsLock(t *testing.T) {
 	t.Parallel()
 	for _, ends := range []bool{true, false} {
@@ -287,8 +287,8 @@ func TestOperateSaysThatTheClusterIsPaused(t *testing.T) {
 	}
 }
 
-// TestRehearsalWithoutEtcd: a rehearsal takes no lock, so it asks for etcd where Patroni is silent: the
-// real operation would be refused for it.
+// TestRehearsalWithoutEtcd: a rehearsal takes no lock, so it asks for etcd where Patroni is silent:
+// the real operation would be refused for it.
 func TestRehearsalWithoutEtcd(t *testing.T) {
 	t.Parallel()
 	silent := func(context.Context, *job.Job) error {
@@ -328,8 +328,8 @@ func TestOperateNeedsAWritableSite(t *testing.T) {
 	}
 }
 
-// TestRefuseWithoutQuorum: a host may be stopped unless the primary lives on failsafe_mode: then every
-// Patroni has to go on answering it.
+// TestRefuseWithoutQuorum: a host may be stopped unless the primary lives on failsafe_mode: then
+// every Patroni has to go on answering it.
 func TestRefuseWithoutQuorum(t *testing.T) {
 	t.Parallel()
 	sp := sitetest.PowerSpec()
@@ -379,7 +379,8 @@ func TestRefuseWithoutQuorum(t *testing.T) {
 	}
 }
 
-// TestPlanSteps: planned is what is left, with its number, its cost, and where there is no way back.
+// TestPlanSteps: planned is what is left, with its number, its cost, and where there is no way
+// back.
 func TestPlanSteps(t *testing.T) {
 	t.Parallel()
 	steps := []procedure.Step{{Outline: procedure.Outline{Name: "one", Back: "b"}},
@@ -414,8 +415,8 @@ func TestPlanSteps(t *testing.T) {
 	}
 }
 
-// TestRunStepsTellsWhoAndWhere: the record says who works on it before the first step, and a run that
-// is cancelled within a step leaves that one to be done again.
+// TestRunStepsTellsWhoAndWhere: the record says who works on it before the first step, and a run
+// that is cancelled within a step leaves that one to be done again.
 func TestRunStepsTellsWhoAndWhere(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -487,7 +488,8 @@ func TestRunPhasesAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestSavingFailsEveryPhase: what cannot be saved stops all phases but preflight, and is tried once.
+// TestSavingFailsEveryPhase: what cannot be saved stops all phases but preflight, and is tried
+// once.
 func TestSavingFailsEveryPhase(t *testing.T) {
 	t.Parallel()
 	a := sitetest.NewAnswering(t)

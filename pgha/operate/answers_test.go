@@ -24,8 +24,8 @@ import (
 	"github.com/pgha/toolkit/pgha/patroni"
 )
 
-// fake is a cluster of which m1 leads and m2 and m3 stream. answers override a call of a member's API,
-// "m1 GET /cluster" or "GET /cluster" of all; asked are the calls that change something.
+// fake is a cluster of which m1 leads and m2 and m3 stream. answers override a call of a member's
+// API, "m1 GET /cluster" or "GET /cluster" of all; asked are the calls that change something.
 type fake struct {
 	*sitetest.Answering
 	mu      sync.Mutex
@@ -197,8 +197,8 @@ func everything(f *fake, op engine.Operation) map[string]func(context.Context) e
 	return all
 }
 
-// TestVerbsOnGarbage: where Patroni answers what no Patroni says, or nothing in time, every verb ends
-// with an error, has asked for no change, and reports none.
+// TestVerbsOnGarbage: where Patroni answers what no Patroni says, or nothing in time, every verb
+// ends with an error, has asked for no change, and reports none.
 func TestVerbsOnGarbage(t *testing.T) {
 	t.Parallel()
 	f := withEtcd(t)
@@ -245,8 +245,8 @@ func TestVerbsOnGarbage(t *testing.T) {
 	}
 }
 
-// TestSwitchoverRehearsed: a dry run on a cluster that is well tells the candidate, and each thing that
-// speaks against it refuses it, or with force is a warning.
+// TestSwitchoverRehearsed: a dry run on a cluster that is well tells the candidate, and each thing
+// that speaks against it refuses it, or with force is a warning.
 func TestSwitchoverRehearsed(t *testing.T) {
 	t.Parallel()
 	f := withEtcd(t)
@@ -323,8 +323,8 @@ func TestSwitchoverRehearsed(t *testing.T) {
 	}
 }
 
-// TestSwitchoverOfAHalfDeadCluster: with a member down nobody could take over while the former leader
-// restarts, so it is refused before a checkpoint is written.
+// TestSwitchoverOfAHalfDeadCluster: with a member down nobody could take over while the former
+// leader restarts, so it is refused before a checkpoint is written.
 func TestSwitchoverOfAHalfDeadCluster(t *testing.T) {
 	t.Parallel()
 	f := withEtcd(t)
@@ -356,8 +356,8 @@ func TestSwitchoverOfAHalfDeadCluster(t *testing.T) {
 	}
 }
 
-// TestMembersThatAnswerDifferently: one member whose API is broken does not keep the others from being
-// used, whichever it is.
+// TestMembersThatAnswerDifferently: one member whose API is broken does not keep the others from
+// being used, whichever it is.
 func TestMembersThatAnswerDifferently(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
@@ -371,7 +371,8 @@ func TestMembersThatAnswerDifferently(t *testing.T) {
 	}
 }
 
-// TestReinitializeRefuses a copy after which nothing would be left, and options that exclude each other.
+// TestReinitializeRefuses a copy after which nothing would be left, and options that exclude each
+// other.
 func TestReinitializeRefuses(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
@@ -379,7 +380,8 @@ func TestReinitializeRefuses(t *testing.T) {
 		opts ReinitializeOptions
 		want error
 	}{
-		"two sources":     {ReinitializeOptions{Member: "m2", FromBackup: true, FromLeader: true}, patroni.ErrInvalid},
+		"two sources": {ReinitializeOptions{Member: "m2", FromBackup: true, FromLeader: true},
+			patroni.ErrInvalid},
 		"without backups": {ReinitializeOptions{Member: "m2", FromBackup: true}, nil},
 		"the leader":      {ReinitializeOptions{Member: "m1"}, nil},
 		"a forced leader": {ReinitializeOptions{Member: "pg1", Force: true}, nil},
@@ -419,10 +421,11 @@ func TestLostSlotsAreTold(t *testing.T) {
 		before    map[string][]slot
 		says      string
 	}{
-		"nothing is kept":       {nil, map[string][]slot{"m2": nil}, ""},
-		"it was not asked":      {[]string{"cdc"}, map[string][]slot{"m1": {usable}}, ""},
-		"it had a copy":         {[]string{"cdc"}, map[string][]slot{"m2": {usable}}, ""},
-		"it had none":           {[]string{"cdc"}, map[string][]slot{"m2": nil}, "m2 had no copy of the replication slot cdc"},
+		"nothing is kept":  {nil, map[string][]slot{"m2": nil}, ""},
+		"it was not asked": {[]string{"cdc"}, map[string][]slot{"m1": {usable}}, ""},
+		"it had a copy":    {[]string{"cdc"}, map[string][]slot{"m2": {usable}}, ""},
+		"it had none": {[]string{"cdc"}, map[string][]slot{"m2": nil},
+			"m2 had no copy of the replication slot cdc"},
 		"its copy was lost":     {[]string{"cdc"}, map[string][]slot{"m2": {{Name: "cdc"}}}, "slot cdc"},
 		"it had one of the two": {[]string{"a", "cdc"}, map[string][]slot{"m2": {usable}}, "slot a:"},
 	} {
@@ -436,8 +439,8 @@ func TestLostSlotsAreTold(t *testing.T) {
 	}
 }
 
-// TestPermanentSlots reads them from each of the names that Patroni has had for them; a section that
-// is none is no list.
+// TestPermanentSlots reads them from each of the names that Patroni has had for them; a section
+// that is none is no list.
 func TestPermanentSlots(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
@@ -462,8 +465,8 @@ func TestPermanentSlots(t *testing.T) {
 	}
 }
 
-// TestSlotsOfAll: a member that does not answer, or answers what is no list, has no entry; that it has
-// none is another thing than that it was not asked.
+// TestSlotsOfAll: a member that does not answer, or answers what is no list, has no entry; that it
+// has none is another thing than that it was not asked.
 func TestSlotsOfAll(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
@@ -521,8 +524,8 @@ func TestSlotsKeep(t *testing.T) {
 	}
 }
 
-// TestProveSynchronous: the proof is the leader's own view, and one that it does not have is an error
-// though the mode is set.
+// TestProveSynchronous: the proof is the leader's own view, and one that it does not have is an
+// error though the mode is set.
 func TestProveSynchronous(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
@@ -539,9 +542,10 @@ func TestProveSynchronous(t *testing.T) {
 		"nobody waits":        {"on", [][]any{{"m2", "async"}}, "", 1, "waits for 0 replicas, not 1", 0},
 		"nobody streams":      {"on", nil, "", 1, "waits for 0 replicas, not 1", 0},
 		"commits do not wait": {"local", [][]any{{"m2", "sync"}}, "", 1, "", 1},
-		"too few":             {"remote_apply", [][]any{{"m2", "sync"}}, "", 2, "waits for 1 replicas, not 2", 0},
-		"no commit":           {"on", nil, "pg_logical_emit_message", 1, "prove that commits work", 0},
-		"no answer after it":  {"on", nil, "pg_stat_replication", 1, "prove that commits work", 0},
+		"too few": {"remote_apply", [][]any{{"m2", "sync"}}, "", 2,
+			"waits for 1 replicas, not 2", 0},
+		"no commit":          {"on", nil, "pg_logical_emit_message", 1, "prove that commits work", 0},
+		"no answer after it": {"on", nil, "pg_stat_replication", 1, "prove that commits work", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.primary = func(statement string) ([][]any, error) {

@@ -15,7 +15,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// balancer answers the program that holds clients: one answer after the other, the last one for ever.
+// balancer answers the program that holds clients: one answer after the other, the last one for
+// ever.
 type balancer struct {
 	name string
 	mu   sync.Mutex
@@ -97,14 +98,19 @@ func TestPause(t *testing.T) {
 		"one is silent, and keeps sessions": {[]string{"write\tsilent\nread\tsession\tapp\n"},
 			[]string{"read\tsession\tapp\nread\tsession\tother\n"}, 1, nil, "", "lb1 (write)", "app other"},
 		"no program yet": {[]string{"127 "}, nil, 1, nil, "", "lb1", ""},
-		"words that nobody knows": {[]string{"\n\t\nwrite\nwrite\tsession\nwrite\tdone\tx\nx y z"}, nil, 1,
+		"words that nobody knows": {[]string{"\n\t\nwrite\nwrite\tsession\nwrite\tdone\tx\nx y z"},
+			nil, 1,
 			nil, "", "", ""},
-		"the second time":                 {[]string{"3 4\tlate\tapp\tpid 7\n", ""}, nil, 2, nil, "", "", ""},
-		"never":                           {nil, []string{"3 4\tlate\tapp\tpid 7\n"}, 3, ErrBusy, "app, pid 7, for 4s", "", ""},
+		"the second time": {[]string{"3 4\tlate\tapp\tpid 7\n", ""}, nil, 2, nil, "",
+			"", ""},
+		"never": {nil, []string{"3 4\tlate\tapp\tpid 7\n"}, 3, ErrBusy,
+			"app, pid 7, for 4s", "", ""},
 		"never, and says nothing of whom": {nil, []string{"3 4\tlate\n"}, 3, ErrBusy, "for 4s", "", ""},
-		"it is gone":                      {nil, []string{"gone"}, 1, remote.ErrUnreachable, "lb2", "", ""},
-		"it fails":                        {nil, []string{"1 "}, 1, nil, "words", "", ""},
-		"busy, and then gone":             {[]string{"3 4\tlate\tapp\n", "gone"}, nil, 2, remote.ErrUnreachable, "lb1", "", ""},
+		"it is gone": {nil, []string{"gone"}, 1, remote.ErrUnreachable, "lb2", "",
+			""},
+		"it fails": {nil, []string{"1 "}, 1, nil, "words", "", ""},
+		"busy, and then gone": {[]string{"3 4\tlate\tapp\n", "gone"}, nil, 2,
+			remote.ErrUnreachable, "lb1", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,8 +167,8 @@ func TestPauseIsCancelled(t *testing.T) {
 	})
 }
 
-// TestStillPaused: clients that cannot be let go on are an error that says what does, and both faults
-// are told where holding them failed, too.
+// TestStillPaused: clients that cannot be let go on are an error that says what does, and both
+// faults are told where holding them failed, too.
 func TestStillPaused(t *testing.T) {
 	t.Parallel()
 	b := &balancer{name: "lb1", resumes: []string{"1 "}}

@@ -12,8 +12,8 @@ import (
 	"github.com/pgha/toolkit/pgha/procedure"
 )
 
-// TestGoOn: between the look at a record and the lock somebody else may have gone on with it, turned
-// it round, or finished it and begun another one.
+// TestGoOn: between the look at a record and the lock somebody else may have gone on with it,
+// turned it round, or finished it and begun another one.
 func TestGoOn(t *testing.T) {
 	t.Parallel()
 	began := time.Date(2026, 11, 30, 12, 0, 0, 500, time.UTC)
@@ -46,11 +46,15 @@ func TestGoOn(t *testing.T) {
 		"it is taken back": {looked, turned, 0, "turned it round"},
 		"other steps": {looked, with(func(r *procedure.Record) { r.Steps = r.Steps[:2] }), 0,
 			"2 steps by now, and had 3"},
-		"to be taken back":            {with(back), looked, 0, ""},
-		"to be taken back, went on":   {with(back), with(func(r *procedure.Record) { r.Reached = 3 }), 0, ""},
+		"to be taken back": {with(back), looked, 0, ""},
+		"to be taken back, went on": {with(back), with(func(r *procedure.Record) { r.Reached = 3 }),
+			0, ""},
 		"to be taken back, is so now": {with(back), turned, 0, "turned it round"},
-		"the undoing went on":         {turned, with(func(r *procedure.Record) { r.Undoing, r.Reached = true, 3 }), 3, ""},
-		"the undoing was turned":      {turned, looked, 0, "turned it round"},
+		"the undoing went on": {turned, with(func(r *procedure.Record) {
+			r.Undoing,
+				r.Reached = true, 3
+		}), 3, ""},
+		"the undoing was turned": {turned, looked, 0, "turned it round"},
 	} {
 		r := tt.looked
 		err := r.GoOn(tt.now)

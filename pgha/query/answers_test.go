@@ -40,8 +40,8 @@ func whoever(a *sitetest.Answering, hosts ...string) {
 	}
 }
 
-// TestWhoIsAsked: the leader, the replica that is behind the least, or whoever answers first; a cluster
-// in which there is no such member is an error of its own, and garbage is none.
+// TestWhoIsAsked: the leader, the replica that is behind the least, or whoever answers first; a
+// cluster in which there is no such member is an error of its own, and garbage is none.
 func TestWhoIsAsked(t *testing.T) {
 	t.Parallel()
 	row := func(name, role, state, lag string) string {
@@ -60,7 +60,8 @@ func TestWhoIsAsked(t *testing.T) {
 		says    string
 	}{
 		"the leader": {cluster(leads), QueryOptions{}, "pg1", nil, ""},
-		"no leader":  {cluster(row("m1", "replica", "running", "0")), QueryOptions{}, "", patroni.ErrNoLeader, ""},
+		"no leader": {cluster(row("m1", "replica", "running", "0")), QueryOptions{}, "",
+			patroni.ErrNoLeader, ""},
 		"no members": {cluster(), QueryOptions{Role: QueryLeader}, "", patroni.ErrNoLeader, ""},
 		"the nearest replica": {cluster(leads, row("m2", "replica", "streaming", "9"),
 			row("m3", "replica", "streaming", "8")), QueryOptions{Role: QueryReplica}, "pg3", nil, ""},
@@ -69,12 +70,14 @@ func TestWhoIsAsked(t *testing.T) {
 		"one that does not stream": {cluster(leads, row("m2", "replica", "running", "0"),
 			row("m3", "replica", "start failed", "0")), QueryOptions{Role: QueryReplica}, "",
 			patroni.ErrNoCandidate, ""},
-		"a leader alone":   {cluster(leads), QueryOptions{Role: QueryReplica}, "", patroni.ErrNoCandidate, ""},
+		"a leader alone": {cluster(leads), QueryOptions{Role: QueryReplica}, "",
+			patroni.ErrNoCandidate, ""},
 		"garbage":          {"<html>", QueryOptions{}, "", nil, "Patroni"},
 		"any, and garbage": {"<html>", QueryOptions{Role: QueryAny}, "pg1", nil, ""},
 		"one by its host":  {"<html>", QueryOptions{Member: "pg2"}, "pg2", nil, ""},
 		"a role of none":   {cluster(leads), QueryOptions{Role: "primary"}, "", patroni.ErrInvalid, ""},
-		"a stranger leads": {cluster(row("m9", "leader", "running", "null")), QueryOptions{}, "", nil, "m9"},
+		"a stranger leads": {cluster(row("m9", "leader", "running", "null")), QueryOptions{}, "", nil,
+			"m9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -155,8 +158,8 @@ func TestRowsAreBounded(t *testing.T) {
 	}
 }
 
-// TestServersRefuse: what PostgreSQL says stays whole, a session that is lost is no statement's fault,
-// and a statement after another one is named as that.
+// TestServersRefuse: what PostgreSQL says stays whole, a session that is lost is no statement's
+// fault, and a statement after another one is named as that.
 func TestServersRefuse(t *testing.T) {
 	t.Parallel()
 	a := sitetest.NewAnswering(t)
@@ -201,8 +204,8 @@ func TestServersRefuse(t *testing.T) {
 	}
 }
 
-// TestCancelledBesideTheAnswer: a statement that was done is one, though ctx has ended meanwhile; one
-// that is not is cancelled, and cut off where the server does not care.
+// TestCancelledBesideTheAnswer: a statement that was done is one, though ctx has ended meanwhile;
+// one that is not is cancelled, and cut off where the server does not care.
 func TestCancelledBesideTheAnswer(t *testing.T) {
 	t.Parallel()
 	a := sitetest.NewAnswering(t)
@@ -268,8 +271,8 @@ func TestNamesInJSON(t *testing.T) {
 	}
 }
 
-// TestCopiesAreRefused however they are written, before any host is asked; what only looks like one is
-// not.
+// TestCopiesAreRefused however they are written, before any host is asked; what only looks like one
+// is not.
 func TestCopiesAreRefused(t *testing.T) {
 	t.Parallel()
 	for sql, refused := range map[string]bool{

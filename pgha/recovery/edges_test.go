@@ -24,8 +24,8 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// TestNotesOfHosts: the newest of the hosts' notes counts; damaged ones say nothing, and one of a later
-// version of pgha ends it.
+// TestNotesOfHosts: the newest of the hosts' notes counts; damaged ones say nothing, and one of a
+// later version of pgha ends it.
 func TestNotesOfHosts(t *testing.T) {
 	t.Parallel()
 	note := func(generation int, cluster string) string {
@@ -121,14 +121,15 @@ func TestLossOfDamagedRecords(t *testing.T) {
 		sync, status string
 		bytes        int64 // -1 for not known
 	}{
-		"cut off":                 {`{"leader":"m1","sync_sta`, `{"optime":1`, -1},
-		"another type":            {`["pg2"]`, `{"optime":"150"}`, -1},
-		"a negative position":     {"", `{"optime":-1}`, -1},
-		"no position":             {"", `{"optime":0}`, -1},
-		"nobody is synchronous":   {`{"leader":"m1","sync_standby":""}`, `{"optime":150}`, 30},
-		"a null":                  {`null`, `{"optime":150}`, 30},
-		"part of its name":        {`{"leader":"m1","sync_standby":"pg22,pg"}`, `{"optime":150}`, 30},
-		"a quorum of nobody":      {`{"leader":"m1","quorum":0,"sync_standby":"pg2"}`, `{"optime":150}`, 30},
+		"cut off":               {`{"leader":"m1","sync_sta`, `{"optime":1`, -1},
+		"another type":          {`["pg2"]`, `{"optime":"150"}`, -1},
+		"a negative position":   {"", `{"optime":-1}`, -1},
+		"no position":           {"", `{"optime":0}`, -1},
+		"nobody is synchronous": {`{"leader":"m1","sync_standby":""}`, `{"optime":150}`, 30},
+		"a null":                {`null`, `{"optime":150}`, 30},
+		"part of its name":      {`{"leader":"m1","sync_standby":"pg22,pg"}`, `{"optime":150}`, 30},
+		"a quorum of nobody": {`{"leader":"m1","quorum":0,"sync_standby":"pg2"}`,
+			`{"optime":150}`, 30},
 		"synchronous, no status":  {`{"leader":"m1","sync_standby":"pg2"}`, ``, 0},
 		"one of two, and no more": {`{"leader":"m1","sync_standby":"pg3,pg2"}`, `{"optime":150}`, 0},
 	} {
@@ -154,11 +155,13 @@ func TestRefuseBehindAtTheEdges(t *testing.T) {
 		node    *patroni.NodeState
 		refused string
 	}{
-		"as far":               {replica(3, 120), nil, ""},
-		"a byte more":          {replica(3, 121), nil, "1 bytes more"},
-		"more, says Patroni":   {replica(3, 100), &patroni.NodeState{Timeline: 3, Location: 500}, "380 bytes more"},
-		"a later timeline":     {replica(4, 1), nil, "a leader came after"},
-		"later, says Patroni":  {replica(3, 1), &patroni.NodeState{Timeline: 9, Location: 1}, "on timeline 9"},
+		"as far":      {replica(3, 120), nil, ""},
+		"a byte more": {replica(3, 121), nil, "1 bytes more"},
+		"more, says Patroni": {replica(3, 100), &patroni.NodeState{Timeline: 3, Location: 500},
+			"380 bytes more"},
+		"a later timeline": {replica(4, 1), nil, "a leader came after"},
+		"later, says Patroni": {replica(3, 1), &patroni.NodeState{Timeline: 9, Location: 1},
+			"on timeline 9"},
 		"more, of an old line": {replica(2, 999999), nil, ""},
 		"another cluster's": {with(replica(9, 999999), func(l *hostlook.Look) {
 			l.Control.Identifier = "8"
@@ -187,8 +190,8 @@ func TestRefuseBehindAtTheEdges(t *testing.T) {
 	}
 }
 
-// TestLeaderOfAView: who holds the lock in an etcd without a quorum leads nobody, nor does one whose
-// Patroni does not say so itself.
+// TestLeaderOfAView: who holds the lock in an etcd without a quorum leads nobody, nor does one
+// whose Patroni does not say so itself.
 func TestLeaderOfAView(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -224,8 +227,8 @@ func TestLeaderOfAView(t *testing.T) {
 	}
 }
 
-// TestFromMemberRefuses what is no member, one that cannot be reached, and everything while somebody
-// else works on a host that is left; nothing is changed then.
+// TestFromMemberRefuses what is no member, one that cannot be reached, and everything while
+// somebody else works on a host that is left; nothing is changed then.
 func TestFromMemberRefuses(t *testing.T) {
 	t.Parallel()
 	a := sitetest.NewAnswering(t)

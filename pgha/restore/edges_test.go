@@ -87,8 +87,8 @@ func TestTargetOverAChangeOfClocks(t *testing.T) {
 	}
 }
 
-// TestChooseBesideAGap: a recovery would end at a missing segment without a word, so what lies behind
-// it is refused, and what lies before it is not.
+// TestChooseBesideAGap: a recovery would end at a missing segment without a word, so what lies
+// behind it is refused, and what lies before it is not.
 func TestChooseBesideAGap(t *testing.T) {
 	t.Parallel()
 	// Segment 6 never came.
@@ -112,8 +112,10 @@ func TestChooseBesideAGap(t *testing.T) {
 			target{Kind: kindLSN, Value: "0/9000000"}, "b"},
 		"a place that is none yet": {[]backup.Set{before, behind},
 			target{Kind: kindLSN, Value: "FF/0"}, "b"},
-		"a restore point may be before it": {[]backup.Set{before}, target{Kind: kindName, Value: "x"}, "a"},
-		"a label needs no log behind it":   {[]backup.Set{before}, target{Kind: kindBackup, Value: "a"}, "a"},
+		"a restore point may be before it": {[]backup.Set{before}, target{Kind: kindName, Value: "x"},
+			"a"},
+		"a label needs no log behind it": {[]backup.Set{before}, target{Kind: kindBackup,
+			Value: "a"}, "a"},
 	} {
 		got, err := c.to.choose(c.sets, gap, "", 1)
 		switch {
@@ -125,8 +127,8 @@ func TestChooseBesideAGap(t *testing.T) {
 	}
 }
 
-// TestChooseOfDamagedAnswers: backups without a place in the log lead nowhere, and an archive that has
-// nothing ends with the backup.
+// TestChooseOfDamagedAnswers: backups without a place in the log lead nowhere, and an archive that
+// has nothing ends with the backup.
 func TestChooseOfDamagedAnswers(t *testing.T) {
 	t.Parallel()
 	whole := backup.Archive{Segments: segments(1, 1, 9)}
@@ -151,8 +153,8 @@ func good(host string) order {
 		Timeline: 1, Own: 1, Host: host, Before: "m1", Mark: "20261130-101010"}
 }
 
-// TestReadOrder: by an order directories are put aside and deleted, so one that is damaged or names a
-// host that has left the specification is refused.
+// TestReadOrder: by an order directories are put aside and deleted, so one that is damaged or names
+// a host that has left the specification is refused.
 func TestReadOrder(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)
@@ -199,8 +201,8 @@ func record(t *testing.T, o order, reached int) procedure.Record {
 		Reached: reached, Order: o.text()}
 }
 
-// TestSteps: where nobody led there is nothing to archive first, and what was restored gets a timeline
-// of its own only once it has led. Nothing of an undoing can be taken back.
+// TestSteps: where nobody led there is nothing to archive first, and what was restored gets a
+// timeline of its own only once it has led. Nothing of an undoing can be taken back.
 func TestSteps(t *testing.T) {
 	t.Parallel()
 	o := good("pg2")
@@ -257,13 +259,14 @@ func TestLed(t *testing.T) {
 	}
 }
 
-// TestReachable: a member that is out of reach would come back with its data of before; a balancer has
-// none.
+// TestReachable: a member that is out of reach would come back with its data of before; a balancer
+// has none.
 func TestReachable(t *testing.T) {
 	t.Parallel()
 	w := &work{Job: &job.Job{Site: sitetest.New(t)}, order: good("pg2")}
 	w.Unreachable = map[string]error{"pg3": remote.OnHost("pg3", remote.ErrUnreachable)}
-	if err := w.reachable(); !errors.Is(err, errs.ErrRefused) || !strings.Contains(err.Error(), "pg3") {
+	if err := w.reachable(); !errors.Is(err, errs.ErrRefused) || !strings.Contains(err.Error(),
+		"pg3") {
 		t.Errorf("a host that is away: %v", err)
 	}
 	w.Unreachable = map[string]error{"lb1": remote.OnHost("lb1", remote.ErrUnreachable)}
@@ -289,8 +292,8 @@ func roomy(t *testing.T, answers map[string]string) *work {
 	return w
 }
 
-// TestRoom: each host needs 5 % more than the copy, and what cannot be renamed is refused; an answer
-// that says nothing is no room.
+// TestRoom: each host needs 5 % more than the copy, and what cannot be renamed is refused; an
+// answer that says nothing is no room.
 func TestRoom(t *testing.T) {
 	t.Parallel()
 	enough := fmt.Sprint(105 << 20)
@@ -348,8 +351,8 @@ func TestVerbsRefuseBadTargets(t *testing.T) {
 	}
 }
 
-// TestVerbsWithoutBackups: a specification that says nothing of backups is told so by every verb, also
-// in a dry run, and the remedy is named.
+// TestVerbsWithoutBackups: a specification that says nothing of backups is told so by every verb,
+// also in a dry run, and the remedy is named.
 func TestVerbsWithoutBackups(t *testing.T) {
 	t.Parallel()
 	a := sitetest.NewAnswering(t)

@@ -28,8 +28,8 @@ func keep(t *testing.T, a *sitetest.Answering, key, text string) {
 	}
 }
 
-// TestRecordsInEtcd goes on with, and takes back, what a real etcd says of a restore: records that are
-// damaged, of another version, replaced and turned round.
+// TestRecordsInEtcd goes on with, and takes back, what a real etcd says of a restore: records that
+// are damaged, of another version, replaced and turned round.
 func TestRecordsInEtcd(t *testing.T) {
 	t.Parallel()
 	a := sitetest.NewAnswering(t, "backup: {repository: [{type: host, host: pg3}]}")

@@ -24,11 +24,12 @@ func TestPromisesOfBackups(t *testing.T) {
 		proof         *backup.Proof
 		old, unproven bool
 	}{
-		"none":                      {nil, nil, true, false},
-		"none, and a proof":         {nil, proof(0, true), true, false},
-		"as old as promised":        {[]backup.Set{set(24 * time.Hour)}, nil, false, false},
-		"a second more":             {[]backup.Set{set(24*time.Hour + time.Second)}, nil, true, false},
-		"of a clock that is ahead":  {[]backup.Set{set(-time.Hour)}, proof(-time.Hour, true), false, false},
+		"none":               {nil, nil, true, false},
+		"none, and a proof":  {nil, proof(0, true), true, false},
+		"as old as promised": {[]backup.Set{set(24 * time.Hour)}, nil, false, false},
+		"a second more":      {[]backup.Set{set(24*time.Hour + time.Second)}, nil, true, false},
+		"of a clock that is ahead": {[]backup.Set{set(-time.Hour)}, proof(-time.Hour, true), false,
+			false},
 		"proven long ago":           {[]backup.Set{set(0)}, proof(8*24*time.Hour, true), false, true},
 		"proven as promised":        {[]backup.Set{set(0)}, proof(7*24*time.Hour, true), false, false},
 		"never proven, and new":     {[]backup.Set{set(time.Hour)}, nil, false, false},
@@ -45,8 +46,8 @@ func TestPromisesOfBackups(t *testing.T) {
 	}
 }
 
-// TestLastRecords: a line that a power loss has cut is none, and the end of an operation counts even
-// where it has the time of its beginning.
+// TestLastRecords: a line that a power loss has cut is none, and the end of an operation counts
+// even where it has the time of its beginning.
 func TestLastRecords(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
@@ -64,12 +65,13 @@ func TestLastRecords(t *testing.T) {
 		verb string
 		s    Status
 	}{
-		"begun":              {[]record.Operation{begun, {}}, "restart", Status{}},
-		"ended on one host":  {[]record.Operation{begun, ended, begun}, "", Status{}},
-		"a later one":        {[]record.Operation{begun, newer, ended}, "apply", Status{}},
-		"somebody is at it":  {[]record.Operation{begun}, "", Status{Operation: &OperationStatus{}}},
-		"etcd does not tell": {[]record.Operation{begun}, "", Status{Errors: map[string]string{"etcd": "x"}}},
-		"nobody knows":       {nil, "", Status{}},
+		"begun":             {[]record.Operation{begun, {}}, "restart", Status{}},
+		"ended on one host": {[]record.Operation{begun, ended, begun}, "", Status{}},
+		"a later one":       {[]record.Operation{begun, newer, ended}, "apply", Status{}},
+		"somebody is at it": {[]record.Operation{begun}, "", Status{Operation: &OperationStatus{}}},
+		"etcd does not tell": {[]record.Operation{begun}, "",
+			Status{Errors: map[string]string{"etcd": "x"}}},
+		"nobody knows": {nil, "", Status{}},
 	} {
 		for i := range max(1, len(tt.last)) { // whichever host is looked at first
 			said := map[string]hostSaid{}

@@ -54,8 +54,8 @@ const wholeCluster = `{"scope":"demo","members":[
 {"name":"m2","role":"replica","state":"streaming","timeline":4,"lag":0},
 {"name":"m3","role":"replica","state":"streaming","timeline":4,"lag":"unknown"}]}`
 
-// TestLookAtHalves: whatever part of a cluster answers, and whatever it says, the status is one, names
-// what does not answer, and calls nothing healthy that has not said so.
+// TestLookAtHalves: whatever part of a cluster answers, and whatever it says, the status is one,
+// names what does not answer, and calls nothing healthy that has not said so.
 func TestLookAtHalves(t *testing.T) {
 	t.Parallel()
 	a := sitetest.NewAnswering(t)
@@ -152,8 +152,8 @@ func TestLookIsCancelled(t *testing.T) {
 	}
 }
 
-// TestRecordsOfEtcd: a change that is half done, a restore that is kept and hosts of before are told as
-// etcd has them, and damaged ones as damaged, by every one who asks.
+// TestRecordsOfEtcd: a change that is half done, a restore that is kept and hosts of before are
+// told as etcd has them, and damaged ones as damaged, by every one who asks.
 func TestRecordsOfEtcd(t *testing.T) {
 	t.Parallel()
 	a := sitetest.NewAnswering(t, "backup: {repository: [{type: host, host: pg3}]}")
@@ -192,7 +192,8 @@ func TestRecordsOfEtcd(t *testing.T) {
 	for _, text := range []string{"", "{}", "{", `{"verb":"x","reached":-1,"steps":[{"name":"one"}]}`,
 		`{"verb":"x","reached":2,"steps":[{"name":"one"}]}`, `{"verb":"x","since":"noon"}`} {
 		keep(t, a, a.ChangeKey(), text)
-		if r, err := status.Change(t.Context(), a.Site); r != nil || !errors.Is(err, procedure.ErrDamaged) {
+		if r, err := status.Change(t.Context(), a.Site); r != nil || !errors.Is(err,
+			procedure.ErrDamaged) {
 			t.Errorf("%q: %v, %v", text, r, err)
 		}
 		if err := status.Alone(t.Context(), a.Site, true, &procedure.Record{}); err == nil {
@@ -200,7 +201,8 @@ func TestRecordsOfEtcd(t *testing.T) {
 		}
 	}
 	s, err = status.Look(t.Context(), a.Site)
-	if problems := s.ProblemsOf(status.PartChange); err != nil || s.Change != nil || len(problems) != 1 ||
+	problems := s.ProblemsOf(status.PartChange)
+	if err != nil || s.Change != nil || len(problems) != 1 ||
 		!strings.Contains(problems[0], "cannot be read") {
 		t.Errorf("a damaged record: %v, %v", problems, err)
 	}

@@ -20,9 +20,9 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Answering is the site of HeldHosts on hosts that give their locks and fail at every other command,
-// with those servers that a test has set up behind the addresses of the specification. Connections to
-// other addresses are refused.
+// Answering is the site of HeldHosts on hosts that give their locks and fail at every other
+// command, with those servers that a test has set up behind the addresses of the specification.
+// Connections to other addresses are refused.
 type Answering struct {
 	*site.Site
 	t    *testing.T
@@ -65,8 +65,8 @@ func (a *Answering) Away(hosts ...string) {
 	}
 }
 
-// REST lets the Patroni of a database host answer. Requests that change something need a certificate
-// of the client's, as Patroni wants it.
+// REST lets the Patroni of a database host answer. Requests that change something need a
+// certificate of the client's, as Patroni wants it.
 func (a *Answering) REST(host string, answer http.HandlerFunc) {
 	a.t.Helper()
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(

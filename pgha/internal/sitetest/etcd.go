@@ -15,8 +15,8 @@ import (
 	"github.com/pgha/toolkit/pgha/layout"
 )
 
-// EtcdProgram is an etcd to test with: that of PGHA_TEST_ETCD, or the lab's. Without one the test is
-// skipped.
+// EtcdProgram is an etcd to test with: that of PGHA_TEST_ETCD, or the lab's. Without one the test
+// is skipped.
 func EtcdProgram(t *testing.T) string {
 	t.Helper()
 	if path := os.Getenv("PGHA_TEST_ETCD"); path != "" {
@@ -24,7 +24,7 @@ func EtcdProgram(t *testing.T) string {
 	}
 	archives, err := filepath.Glob("/var/cache/pgha-lab/etcd/3.6.*/etcd-v3.6.*.tar.gz")
 	if err != nil || len(archives) == 0 {
-		t.Skip("no etcd here: set PGHA_TEST_ETCD to one, or start a lab, which builds one")
+		t.Skip("no etcd here: set PGHA_TEST_ETCD to one, or let the lab build it")
 	}
 	dir := t.TempDir()
 	if out, err := exec.Command("tar", "-xzf", archives[0], "-C", dir,

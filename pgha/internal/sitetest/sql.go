@@ -14,9 +14,9 @@ import (
 	"github.com/pgha/toolkit/pgha/layout"
 )
 
-// Answer is what a server says to a statement: rows, of which all have the types of the first, or an
-// error; a *pgconn.PgError keeps its code. A prepared statement asks when it is described and when it
-// is bound.
+// Answer is what a server says to a statement: rows, of which all have the types of the first, or
+// an error; a *pgconn.PgError keeps its code. A prepared statement asks when it is described and
+// when it is bound.
 type Answer func(statement string) (rows [][]any, err error)
 
 // SQL lets something that speaks as PostgreSQL answer at the port of a database host. It lets

@@ -53,6 +53,20 @@ func Inspect(pem []byte) (Info, error) {
 	return describe(certs[0]), nil
 }
 
+// InspectAll describes every certificate in the PEM text, in its order, as [Inspect]
+// does the first.
+func InspectAll(pem []byte) ([]Info, error) {
+	certs, err := parseCertificates(pem)
+	if err != nil {
+		return nil, fmt.Errorf("inspect certificates: %w", err)
+	}
+	all := make([]Info, len(certs))
+	for i, cert := range certs {
+		all[i] = describe(cert)
+	}
+	return all, nil
+}
+
 func describe(cert *x509.Certificate) Info {
 	sum := sha256.Sum256(cert.Raw)
 	return Info{

@@ -82,6 +82,7 @@ func configured() []any {
 		recovery.FromOptions{}, recovery.TakeOverOptions{}, lab.WipeOptions{},
 		pooler.Options{}, pooler.PauseOptions{}, backup.Options{}, restore.Options{}, restore.TakeOptions{},
 		certificates.RenewOptions{}, certificates.RotateOptions{},
+		certificates.RequestOptions{}, certificates.ImportOptions{},
 		hosts.Options{}, hosts.AddOptions{}, hosts.RemoveOptions{}, hosts.ReplaceOptions{},
 		query.QueryOptions{}, secrets.RotateOptions{}, settings.SetConfigOptions{},
 		verify.DeepVerifyOptions{},

@@ -235,6 +235,14 @@ func (c *Credentials) Certify(sp *spec.Spec, authority string,
 // more than one while it is replaced.
 func (c *Credentials) Authority(name string) []byte { return *c.trusted(name) }
 
+// Chain returns them with those above them up to the root, as far as there are any.
+func (c *Credentials) Chain(name string) []byte {
+	if name == layout.EtcdAuthority && len(c.EtcdClientCA) > 0 {
+		return c.EtcdClientCA
+	}
+	return c.Authority(name)
+}
+
 // Beside returns the authorities that lie beside a certificate on its host.
 func (c *Credentials) Beside(of layout.Certificate) []byte {
 	if of.Name == layout.EtcdClient {

@@ -185,9 +185,9 @@ func (c Company) Possible() error {
 	if c.authority == layout.BackupAuthority {
 		server = "pgBackRest's server"
 	}
-	return errs.WithNext(fmt.Errorf("%w: %s: %s verifies who dials it, and OpenSSL takes the root "+
-		"for that beside the intermediate, so that every certificate of the company would open it",
-		ErrNotForCompany, layout.AuthorityName(c.authority), server),
+	return errs.WithNext(fmt.Errorf("%s: %w: %s verifies who dials it, and its OpenSSL takes no "+
+		"intermediate for an anchor: with the root beside it every certificate of the company would "+
+		"open it", layout.AuthorityName(c.authority), ErrNotForCompany, server),
 		errs.Text("leave this one to the tool, it is used inside the cluster alone: applications "+
 			"meet postgres"))
 }

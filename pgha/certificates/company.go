@@ -67,7 +67,7 @@ func (c Certificates) Request(ctx context.Context, opts RequestOptions) (Request
 	err = c.keep(ctx, "certificates request", opts.Operation, remote.Change{Kind: "request",
 		Name: name(authority), Action: "made, with a new key"},
 		func(s *vault.State) error {
-			made, err := s.Company(authority).Ask(c.site.Spec)
+			made, err := s.Replacement(authority).Company().Ask(c.site.Spec)
 			r.Request = string(made)
 			return err
 		})
@@ -137,11 +137,11 @@ func (c Certificates) Import(ctx context.Context, opts ImportOptions) (ImportRes
 		Name: name(authority), Action: "imported, issued by " + r.Issuer},
 		func(s *vault.State) error {
 			// The request may be another one by now.
-			chain, err := s.Company(authority).Read(c.site.Spec, opts.Content)
+			chain, err := s.Replacement(authority).Company().Read(c.site.Spec, opts.Content)
 			if err != nil {
 				return aboutImport(err, opts)
 			}
-			return s.Company(authority).Take(chain)
+			return s.Replacement(authority).Company().Take(chain)
 		})
 }
 
@@ -174,7 +174,7 @@ func (c Certificates) company(ctx context.Context, called string, dry bool) (vau
 		return none, "", errs.WithNext(fmt.Errorf("%w: there is no authority %q", patroni.ErrInvalid,
 			called), errs.Text("a company can sign postgres and etcd"))
 	}
-	own := c.site.State.Company(authority)
+	own := c.site.State.Replacement(authority).Company()
 	if err := own.Possible(); err != nil {
 		return none, "", err
 	}
@@ -225,7 +225,7 @@ func (c Certificates) keep(ctx context.Context, verb string, op engine.Operation
 // next is the fingerprint of the imported authority that takes an authority's place, "" for one of
 // the tool's own. Nobody falls back from a company's to that by mistake.
 func (c Certificates) next(authority string, own bool) (string, error) {
-	company := c.site.State.Company(authority)
+	company := c.site.State.Replacement(authority).Company()
 	back := errs.Verb("certificates", "rotate-ca", name(authority), "--own")
 	_, fingerprint, err := company.Imported()
 	switch {

@@ -20,7 +20,7 @@ import (
 func TestImportSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	_, c := newWork(t)
-	company, own := testkit.NewCompany(t), c.site.State.Company(layout.EtcdAuthority)
+	company, own := testkit.NewCompany(t), c.site.State.Replacement(layout.EtcdAuthority).Company()
 	request, err := own.Ask(c.site.Spec)
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func must[T any](v T, err error) func(*testing.T) T {
 func TestWhichAuthorityComes(t *testing.T) {
 	t.Parallel()
 	_, c := newWork(t)
-	company, own := testkit.NewCompany(t), c.site.State.Company(layout.EtcdAuthority)
+	company, own := testkit.NewCompany(t), c.site.State.Replacement(layout.EtcdAuthority).Company()
 	next := func(when string, want string, refused bool) {
 		t.Helper()
 		got, err := c.next(layout.EtcdAuthority, false)

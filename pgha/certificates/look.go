@@ -206,7 +206,7 @@ func authorities(c *site.Site, now time.Time) []Authority {
 			list = append(list, authorityOf(c, called, authority, role.name, text, now))
 			list[len(list)-1].File = file
 		}
-		company := c.State.Company(authority)
+		company := c.State.Replacement(authority).Company()
 		if _, imported, _ := company.Imported(); imported == "" && company.Request() != nil {
 			list = append(list, Authority{Name: called, Role: "requested", Key: true,
 				File: company.RequestFile()})

@@ -106,7 +106,7 @@ func (w *work) carryOut(ctx context.Context, r *procedure.Record) (err error) {
 func (w *work) warn() {
 	for _, a := range w.authorities() {
 		if w.Imported[a] != "" {
-			chain, _, _ := w.State.Company(a).Imported() // RotateCA has read it
+			chain, _, _ := w.State.Replacement(a).Company().Imported() // RotateCA has read it
 			info, _ := pki.Inspect(chain)
 			w.Progress(fmt.Sprintf("%s: the authority of the company that was imported comes, "+
 				"issued by %s, until %s", name(a), info.Issuer, info.NotAfter.Format(time.DateOnly)))

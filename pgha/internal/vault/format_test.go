@@ -162,7 +162,7 @@ func makeGolden(t *testing.T, dir string) {
 	if _, err := vault.LoadCredentials(t.Context(), s, sp); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.Company(layout.EtcdAuthority).Ask(sp)
+	_, err := s.Replacement(layout.EtcdAuthority).Company().Ask(sp)
 	if err != nil {
 		t.Fatal(err)
 	}

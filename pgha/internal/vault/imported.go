@@ -26,7 +26,7 @@ func importedName(authority string) string { return authority + "-imported" }
 type Company struct{ Replacement }
 
 // Company returns that of an authority, whether there is one or not.
-func (s *State) Company(authority string) Company { return Company{s.Replacement(authority)} }
+func (p Replacement) Company() Company { return Company{p} }
 
 // InForce tells whether the authority in force is one that another has signed.
 func (c Company) InForce() bool {
@@ -130,7 +130,7 @@ func LeafOf(sp *spec.Spec, authority string) pki.Request {
 
 // introduceImported puts the authority with this fingerprint beside the one in force.
 func (p Replacement) introduceImported(fingerprint string) error {
-	chain, found, err := Company{p}.Imported()
+	chain, found, err := p.Company().Imported()
 	if err == nil && found != fingerprint {
 		err = errs.WithNext(fmt.Errorf("%w: this state directory has not the authority that was "+
 			"imported", errs.ErrRefused), errs.Text("%s takes the change back; then %s brings one in",
@@ -157,7 +157,7 @@ func (p Replacement) introduceImported(fingerprint string) error {
 
 // settleImported forgets the request of an authority that is in force by now.
 func (p Replacement) settleImported() error {
-	chain, _, err := Company{p}.Imported()
+	chain, _, err := p.Company().Imported()
 	if err != nil || chain == nil {
 		return err
 	}
@@ -176,7 +176,8 @@ var ErrNotForCompany = errs.New(errs.Refused, "it cannot be an authority of a co
 
 // Possible is ErrNotForCompany for an authority whose servers verify those who dial them and cannot
 // do that by an intermediate alone. Python does from 3.13 on, and Debian 12 and Ubuntu 24.04 have
-// earlier ones; pgBackRest does not.
+// earlier ones; pgBackRest (2.60) does not: given the intermediate it lets nobody in, and given the
+// root beside it whoever has a certificate of the company.
 func (c Company) Possible() error {
 	if mayImport[c.authority] {
 		return nil

@@ -19,7 +19,7 @@ import (
 func taken(t *testing.T, s *vault.State, sp *spec.Spec, authority string,
 	company *testkit.Company) (fingerprint string) {
 	t.Helper()
-	own := s.Company(authority)
+	own := s.Replacement(authority).Company()
 	chain := must(own.Read(sp, company.Sign(t, must(own.Ask(sp))(t))))(t)
 	if err := own.Take(chain); err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestCompanysAuthority(t *testing.T) {
 	s, _ := load(t, sp)
 	for _, authority := range []string{layout.EtcdAuthority, layout.PostgresAuthority} {
 		bringIn(t, s, sp, authority, company)
-		if own := s.Company(authority); own.Request() != nil || !own.InForce() {
+		if own := s.Replacement(authority).Company(); own.Request() != nil || !own.InForce() {
 			t.Errorf("%s: the request is still open, or something else is in force", authority)
 		}
 	}
@@ -136,7 +136,7 @@ func TestCompanysAuthorityTakenBack(t *testing.T) {
 		if err := errors.Join(p.Revert(former), p.CloseWayBack(), p.Forget()); err != nil {
 			t.Fatal(err)
 		}
-		if _, still, err := s.Company(layout.EtcdAuthority).Imported(); err != nil || still != next ||
+		if _, still, err := s.Replacement(layout.EtcdAuthority).Company().Imported(); err != nil || still != next ||
 			must(p.Issuing())(t) != former {
 			t.Errorf("after it was taken back: %q, %v", still, err)
 		}
@@ -176,7 +176,7 @@ func TestRequests(t *testing.T) {
 	t.Parallel()
 	sp, company := testkit.Spec(t), testkit.NewCompany(t)
 	s, _ := load(t, sp)
-	own := s.Company(layout.PostgresAuthority)
+	own := s.Replacement(layout.PostgresAuthority).Company()
 	if _, err := own.Read(sp, company.Root()); !errors.Is(err, vault.ErrNoRequest) {
 		t.Errorf("without a request: %v", err)
 	}
@@ -203,7 +203,7 @@ func TestRequests(t *testing.T) {
 		t.Errorf("one of a month: %v", err)
 	}
 	for _, authority := range []string{layout.PatroniAuthority, layout.BackupAuthority} {
-		if err := s.Company(authority).Possible(); !errors.Is(err, vault.ErrNotForCompany) {
+		if err := s.Replacement(authority).Company().Possible(); !errors.Is(err, vault.ErrNotForCompany) {
 			t.Errorf("%s: %v", authority, err)
 		}
 	}

@@ -14,7 +14,7 @@ type Trust struct {
 	// them, which would open the door to every certificate of a company.
 	Servers []byte
 	// Clients is for those that verify whom they dial: the whole chains. A root has to be among
-	// them for OpenSSL 3 as libpq, PgBouncer, HAProxy and Python before 3.13 use it.
+	// them for OpenSSL 3 as libpq 15, HAProxy 3.2, pgBackRest 2.60 and Python before 3.13 use it.
 	Clients []byte
 }
 

@@ -531,7 +531,7 @@ func fileEdges() map[string]edge {
 			at(lb1, func(h *Host) { h.HAProxy.Error = "timed out" })},
 		"authority-differs": {
 			differs(layout.EtcdCerts + "/ca.crt"), differs(layout.EtcdCerts + "/peer.crt")},
-		"authority-ending": {ends(89), ends(91)},
+		"authority-ending":            {ends(89), ends(91)},
 		"pg-hba-no-local-replication": {without("127.0.0.1"), without("192.168.")},
 		"pg-hba-differs": {
 			lines(func(h *Host) {

@@ -175,6 +175,24 @@ func TestReadSigned(t *testing.T) {
 	}
 }
 
+// TestIssuing: of what a client trusts a server may trust those that issue, and nobody above them.
+func TestIssuing(t *testing.T) {
+	t.Parallel()
+	c, own := newCompany(t), newCA(t)
+	for name, tt := range map[string]struct{ bundle, want []byte }{
+		"one's own":            {own.CertPEM(), own.CertPEM()},
+		"a chain":              {c.file(c.ours, c.policy, c.root), c.ours.pem()},
+		"a chain in any order": {c.file(c.root, c.ours, c.policy), c.ours.pem()},
+		"both, in a replacement": {append(own.CertPEM(), c.file(c.ours, c.policy, c.root)...),
+			append(own.CertPEM(), c.ours.pem()...)},
+		"nothing": {nil, nil},
+	} {
+		if got := pki.Issuing(tt.bundle); !bytes.Equal(got, tt.want) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 // mustLoad is another authority below the company's root.
 func mustLoad(t *testing.T, c company, name string) *pki.CA {
 	t.Helper()
@@ -229,10 +247,9 @@ func TestReadSignedRefuses(t *testing.T) {
 	below := func(parent signer) []byte {
 		return c.file(signs(t, "ours", &parent, c.key, only), parent, c.root)
 	}
-	broken := c.ours.pem()
 	der := slices.Clone(c.ours.cert.Raw)
 	der[len(der)-1] ^= 1
-	broken = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	broken := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	impostor := signs(t, "policy", &c.root, newKey(t), nil)
 	mutual := signs(t, "mutual", nil, newKey(t), nil)
 	_, excluded, _ := net.ParseCIDR("10.0.0.0/8")

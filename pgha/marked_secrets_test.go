@@ -61,7 +61,8 @@ const mark = "marked-secret-7Q"
 // TestEveryOptionsStructIsExamined finds those that are missing here.
 func configured() []any {
 	return []any{
-		pki.KeyPair{}, pki.Leaf{}, pki.VerifyOptions{}, etcd.Options{}, patroni.Options{},
+		pki.KeyPair{}, pki.Leaf{}, pki.VerifyOptions{}, pki.SignedOptions{},
+		etcd.Options{}, patroni.Options{},
 		connstring.ExportOptions{},
 		rest.Options{}, monitoring.Options{},
 		patroni.Credentials{},

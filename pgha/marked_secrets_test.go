@@ -61,7 +61,8 @@ const mark = "marked-secret-7Q"
 // TestEveryOptionsStructIsExamined finds those that are missing here.
 func configured() []any {
 	return []any{
-		pki.KeyPair{}, pki.Leaf{}, pki.VerifyOptions{}, etcd.Options{}, patroni.Options{},
+		pki.KeyPair{}, pki.Leaf{}, pki.VerifyOptions{}, pki.SignedOptions{},
+		etcd.Options{}, patroni.Options{},
 		connstring.ExportOptions{},
 		rest.Options{}, monitoring.Options{},
 		patroni.Credentials{},
@@ -82,6 +83,7 @@ func configured() []any {
 		recovery.FromOptions{}, recovery.TakeOverOptions{}, lab.WipeOptions{},
 		pooler.Options{}, pooler.PauseOptions{}, backup.Options{}, restore.Options{}, restore.TakeOptions{},
 		certificates.RenewOptions{}, certificates.RotateOptions{},
+		certificates.RequestOptions{}, certificates.ImportOptions{},
 		hosts.Options{}, hosts.AddOptions{}, hosts.RemoveOptions{}, hosts.ReplaceOptions{},
 		query.QueryOptions{}, secrets.RotateOptions{}, settings.SetConfigOptions{},
 		verify.DeepVerifyOptions{},

@@ -59,6 +59,13 @@ func changing(ctx context.Context, c *pgha.Cluster) map[string]func() error {
 			if !errors.Is(renewed, pgha.ErrReadOnly) {
 				return renewed
 			}
+			_, asked := own.Request(ctx, certificates.RequestOptions{Authority: "etcd"})
+			_, taken := own.Import(ctx, certificates.ImportOptions{Authority: "etcd"})
+			for _, err := range []error{asked, taken} {
+				if !errors.Is(err, pgha.ErrReadOnly) {
+					return err
+				}
+			}
 			return fail(own.RotateCA(ctx, certificates.RotateOptions{
 				Authorities: own.AllAuthorities()}))
 		},

@@ -25,9 +25,11 @@ func certificatesCommand(out *terminal.Terminal) *cli.Command {
 			"   pgha-cli certificates renew --due --yes      what ends soon; run it every day\n" +
 			"   pgha-cli certificates rotate-ca etcd         the authority itself, with all that it " +
 			"has issued\n\n" +
-			"Neither restarts PostgreSQL or cuts a session.",
+			"Neither restarts PostgreSQL or cuts a session. With request and import the next authority " +
+			"is one of your company.",
 		Subcommands: []*cli.Command{certificatesListCommand(out), certificatesRenewCommand(out),
-			certificatesRotateCommand(out), certificatesClientsCommand(out),
+			certificatesRotateCommand(out), certificatesRequestCommand(out),
+			certificatesImportCommand(out), certificatesClientsCommand(out),
 			certificatesTimerCommand(out)},
 	}
 }
@@ -70,9 +72,16 @@ func certificatesListCommand(out *terminal.Terminal) *cli.Command {
 
 func showCertificates(out *terminal.Terminal, found certificates.Inventory) {
 	w := out.Table()
-	fmt.Fprintln(w, "AUTHORITY\tROLE\tUNTIL\tDAYS\tSERIAL\t")
+	fmt.Fprintln(w, "AUTHORITY\tROLE\tISSUER\tUNTIL\tDAYS\tSERIAL\t")
 	for _, a := range found.Authorities {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Role, until(a.NotAfter),
+		issuer, end := "the tool", a.NotAfter
+		if a.Root != "" {
+			issuer, end = a.Issuer, a.ChainEnds
+		}
+		if a.Role == "requested" {
+			issuer = ""
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Role, dash(issuer), until(end),
 			days(a.Seen), abbreviated(a.Serial), remark(out, a.Due, a.Problem))
 	}
 	fmt.Fprintln(w, "\nHOST\tCERTIFICATE\tAUTHORITY\tUNTIL\tDAYS\tON THE WIRE\t")
@@ -192,10 +201,15 @@ func certificatesRotateCommand(out *terminal.Terminal) *cli.Command {
 			"finishes it with change\n" +
 			"continue, or takes it back with change undo until the last step begins; that one deletes " +
 			"the former authority's key.\n" +
-			"A host that is down is refused, or left out with --without; the next apply brings it in.",
+			"A host that is down is refused, or left out with --without; the next apply brings it in.\n" +
+			"What certificates import took in comes; without that a new authority of the tool's own, " +
+			"with --own also in the place of one of\n" +
+			"your company.",
 		Flags: operationFlags(
 			&cli.BoolFlag{Name: "pause", DisableDefaultText: true,
 				Usage: "end once both authorities are trusted; change continue goes on"},
+			&cli.BoolFlag{Name: "own", DisableDefaultText: true,
+				Usage: "make an authority of the tool's own where it is one of your company, or asked for"},
 			&cli.StringSliceFlag{Name: "without",
 				Usage: "leave `HOST` as it is, because it is down; may be repeated"}),
 		Action: func(c *cli.Context) error {
@@ -212,7 +226,7 @@ func certificatesRotateCommand(out *terminal.Terminal) *cli.Command {
 						names = own.AllAuthorities()
 					}
 					return own.RotateCA(ctx, certificates.RotateOptions{Operation: op,
-						Authorities: names, Pause: c.Bool("pause"),
+						Authorities: names, Pause: c.Bool("pause"), Own: c.Bool("own"),
 						Without: c.StringSlice("without")})
 				},
 				show: func(r certificates.RotateResult) { showRotated(out, r) },
@@ -231,6 +245,9 @@ func showRotated(out *terminal.Terminal, r certificates.RotateResult) {
 	}
 	out.Printf("%s after %s: the authorities of %s and all their certificates are new, checked by "+
 		"%d handshakes\n", out.Paint(terminal.Green, "replaced"), r.Elapsed, r.Subject, r.Handshakes)
+	if len(r.Imported) > 0 {
+		out.Printf("of your company: %s\n", strings.Join(r.Imported, ", "))
+	}
 	if len(r.LeftOut) > 0 {
 		out.Printf("left out: %s; pgha-cli apply brings it in\n", strings.Join(r.LeftOut, ", "))
 	}

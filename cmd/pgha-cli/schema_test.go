@@ -90,7 +90,9 @@ var answers = map[string][]any{
 
 	"certificates clients":   {certificates.Clients{}},
 	"certificates list":      {certificates.Inventory{}},
+	"certificates import":    {verb[certificates.ImportResult]{}},
 	"certificates renew":     {verb[certificates.RenewResult]{}},
+	"certificates request":   {verb[certificates.RequestResult]{}},
 	"certificates rotate-ca": {verb[certificates.RotateResult]{}},
 }
 

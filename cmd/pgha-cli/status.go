@@ -163,6 +163,12 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 			func(a, b pgha.CertificateStatus) int { return cmp.Compare(a.DaysLeft, b.DaysLeft) })
 		out.Printf("\n%d certificates; %s\n", len(s.Certificates), ending(first))
 	}
+	for _, c := range s.Certificates {
+		if c.EndsSoon && c.Error == "" {
+			out.Printf("%s the authority of %s ends in %d days: pgha-cli certificates rotate-ca %s\n",
+				out.Paint(terminal.Yellow, "!"), c.Authority, c.DaysLeft, c.Authority)
+		}
+	}
 	printState(out, s.State)
 	for _, m := range s.Stranded {
 		out.Printf("%s %s may not come back by itself: %s\n  %s\n", out.Paint(terminal.Red, "✗"),

@@ -14,9 +14,10 @@ import (
 )
 
 // Format is that of a state directory, as its record says: 1 is the first that said one, 2 knows
-// the identifiers of PostgreSQL and etcd. Earlier ones are read (see upgrades); a later one is
+// the identifiers of PostgreSQL and etcd, and 3 can have authorities that others have signed, with
+// their chains. Earlier ones are read (see upgrades); a later one is
 // refused, because it may mean what this program does not know.
-const Format = 2
+const Format = 3
 
 // noteFormat is that of the hosts' records.
 const noteFormat = 1

@@ -127,7 +127,7 @@ func TestParse(t *testing.T) {
 		"":                          "JSON",
 		"null":                      "not complete",
 		"{}":                        "not complete",
-		`{"format":3}`:              "later version",
+		`{"format":4}`:              "later version",
 		`{"format":-1}`:             "not complete",
 		`{"format":1,"id":"x"}`:     "not complete",
 		"{\"format\":1,\"cluster\"": "JSON",

@@ -14,6 +14,8 @@ var upgrades = [Format]func(record map[string]json.RawMessage) error{
 	0: func(map[string]json.RawMessage) error { return errNoFormat },
 	// Identifiers that nobody has recorded are absent, which says so.
 	1: func(map[string]json.RawMessage) error { return nil },
+	// The record is the same: files of authorities alone may hold more than before.
+	2: func(map[string]json.RawMessage) error { return nil },
 }
 
 // upgrade makes a record of a format one of this program's.

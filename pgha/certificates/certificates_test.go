@@ -218,7 +218,7 @@ func TestUndoWithoutTheKey(t *testing.T) {
 	w, c := newWork(t)
 	former, err := w.state.Replacement(layout.EtcdAuthority).Issuing()
 	if err == nil {
-		err = errors.Join(w.state.Replacement(layout.EtcdAuthority).Introduce(w.Spec),
+		err = errors.Join(w.state.Replacement(layout.EtcdAuthority).Introduce(w.Spec, ""),
 			w.state.Replacement(layout.EtcdAuthority).Adopt(),
 			w.state.Replacement(layout.EtcdAuthority).CloseWayBack())
 	}

@@ -64,7 +64,8 @@ type Certificate struct {
 // Authority is one that the state directory has.
 type Authority struct {
 	// Name is etcd, postgres, rest or backup. Role is "issues", and while it is replaced "next" for
-	// the one that will, "former" for the one that has.
+	// the one that will, "former" for the one that has; "imported" for one of a company that waits
+	// for its replacement, "requested" for a request that nothing was imported for.
 	Name string `json:"name"`
 	Role string `json:"role"`
 	// File is relative to the state directory.
@@ -72,6 +73,11 @@ type Authority struct {
 	// Key: its private key is there.
 	Key bool `json:"key"`
 	Seen
+	// ChainEnds is when the first ends of it and those above it, the end of every certificate that it
+	// issues; it has none above it where that is its own end.
+	ChainEnds time.Time `json:"chain_ends,omitzero"`
+	// Root is the subject of the root that it comes from; "" where it is one itself.
+	Root    string `json:"root,omitempty"`
 	Due     bool   `json:"due,omitempty"`
 	Problem string `json:"problem,omitempty"`
 }

@@ -197,29 +197,55 @@ func authorities(c *site.Site, now time.Time) []Authority {
 			continue
 		}
 		for _, role := range []struct{ name, suffix string }{{"issues", ""}, {"next", "-next"},
-			{"former", "-old"}} {
+			{"former", "-old"}, {"imported", "-imported"}} {
 			file := vault.CAFile(authority+role.suffix, ".crt")
 			text, there := c.State.File(file)
 			if !there && role.suffix != "" {
 				continue
 			}
-			_, key := c.State.File(vault.CAFile(authority+role.suffix, ".key"))
-			a := Authority{Name: called, Role: role.name, File: file, Key: key,
-				Seen: seen(text, now)}
-			a.Problem = cmp.Or(a.Error, a.ended(now))
-			info, err := pki.Inspect(text)
-			a.Due = err == nil && role.suffix == "" && info.NeedsRenewal(now)
-			list = append(list, a)
+			list = append(list, authorityOf(c, called, authority, role.name, text, now))
+			list[len(list)-1].File = file
+		}
+		company := c.State.Replacement(authority).Company()
+		if _, imported, _ := company.Imported(); imported == "" && company.Request() != nil {
+			list = append(list, Authority{Name: called, Role: "requested", Key: true,
+				File: company.RequestFile()})
 		}
 	}
 	return list
 }
 
+// authorityOf describes an authority and its chain.
+func authorityOf(c *site.Site, called, authority, role string, text []byte,
+	now time.Time) Authority {
+	suffix := map[string]string{"next": "-next", "former": "-old", "imported": "-request"}[role]
+	_, key := c.State.File(vault.CAFile(authority+suffix, ".key"))
+	a := Authority{Name: called, Role: role, Key: key, Seen: seen(text, now)}
+	a.Problem = cmp.Or(a.Error, a.ended(now))
+	all, err := pki.InspectAll(text)
+	if err != nil {
+		return a
+	}
+	a.ChainEnds = ends(all)
+	if len(all) > 1 {
+		a.Root = all[len(all)-1].Subject
+	}
+	if a.Problem == "" && now.After(a.ChainEnds) {
+		a.Problem = "one above it ended on " + a.ChainEnds.Format(time.DateTime) + " UTC"
+	}
+	end := all[0]
+	end.NotAfter = a.ChainEnds
+	a.Due = role == "issues" && end.NeedsRenewal(now)
+	return a
+}
+
 // trustOf are the files of authorities on a host.
 func trustOf(c *site.Site, h spec.Host, said hostSaid) []Trust {
 	files := map[string]Trust{}
+	wants := map[string][]byte{layout.HAProxyCA: c.Credentials().PatroniCA}
 	for _, of := range certs.OfHost(c.Spec, h) {
 		files[of.CA] = Trust{Component: of.Component, Authority: of.Authority}
+		wants[of.CA] = c.Credentials().Beside(of.Certificate)
 	}
 	if h.Has(spec.RoleBalancer) {
 		files[layout.HAProxyCA] = Trust{Component: "haproxy", Authority: layout.PatroniAuthority}
@@ -227,7 +253,7 @@ func trustOf(c *site.Site, h spec.Host, said hostSaid) []Trust {
 	var list []Trust
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		t := files[path]
-		want := fingerprints(c.Credentials().Authority(t.Authority))
+		want := fingerprints(wants[path])
 		t.Host, t.File, t.Authority = h.Name, path, name(t.Authority)
 		t.SHA256 = fingerprints([]byte(said.files[path]))
 		switch {

@@ -152,6 +152,7 @@ func (w *renewal) run(ctx context.Context) error {
 	if err := w.plan(ctx, away); err != nil {
 		return err
 	}
+	w.warnShort()
 	left := w.unreached()
 	if w.Planning() {
 		w.report()
@@ -216,6 +217,21 @@ func renewed(sp *spec.Spec, before, after *vault.Credentials) []Renewed {
 		}
 	}
 	return list
+}
+
+// warnShort says which authorities cut certificates short, as these end with them.
+func (w *renewal) warnShort() {
+	for _, a := range every() {
+		first, err := pki.FirstEnd(w.Credentials().Chain(a))
+		wanted := time.Now().Add(vault.LeafOf(w.Spec, a).Lifetime)
+		if err != nil || !first.NotAfter.Before(wanted) || !slices.ContainsFunc(w.result.Renewed,
+			func(r Renewed) bool { return r.Authority == name(a) }) {
+			continue
+		}
+		w.WarnNext("", errs.Text("certificates of %s end with its authority on %s, before their time: "+
+			"%s replaces that", name(a), first.NotAfter.Format(time.DateOnly),
+			errs.Verb("certificates", "rotate-ca", name(a))))
+	}
 }
 
 // unreached is an error if a host that is asked for cannot be reached, and has something due.

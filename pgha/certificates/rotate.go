@@ -37,6 +37,9 @@ type RotateOptions struct {
 	// authorities alone in the end, until the next Apply brings them in. Connect with
 	// AllowUnreachable.
 	Without []string
+	// Own replaces an authority of a company by one of the tool's own, which is refused otherwise
+	// unless one was imported; what was imported is not brought in then.
+	Own bool
 }
 
 // RotateResult is what a replacement, or its undoing, did.
@@ -52,6 +55,9 @@ type RotateResult struct {
 	Reached int                 `json:"reached"`
 	// Handshakes counts those by which the steps of this run were checked.
 	Handshakes int `json:"handshakes"`
+	// Imported are the authorities, by the names that operators use, that are brought in because they
+	// were imported; the others are made by the tool.
+	Imported []string `json:"imported,omitempty"`
 	// LeftOut are the hosts that the next Apply brings in.
 	LeftOut []string        `json:"left_out,omitempty"`
 	Elapsed patroni.Elapsed `json:"seconds"`
@@ -67,8 +73,21 @@ func (r RotateResult) Of() hosts.Result {
 type order struct {
 	// Former has the fingerprints of the authorities that are replaced, by their names in the layout.
 	Former map[string]string `json:"former"`
+	// Imported has the fingerprints of those that take their place and were imported.
+	Imported map[string]string `json:"imported,omitempty"`
 	// Without are the hosts that are left out.
 	Without []string `json:"without,omitempty"`
+}
+
+// imported are the names of those.
+func (o order) imported() []string {
+	var names []string
+	for _, a := range o.authorities() {
+		if o.Imported[a] != "" {
+			names = append(names, name(a))
+		}
+	}
+	return names
 }
 
 // authorities are those that are replaced, in the order of every.
@@ -85,7 +104,8 @@ func (o order) subject() string {
 	return strings.Join(names, ", ")
 }
 
-// RotateCA replaces authorities and every certificate that they have issued, in three recorded
+// RotateCA replaces authorities and every certificate that they have issued, by those that were
+// imported (Import) or by new ones of the tool's own, in three recorded
 // steps, each finished on all hosts before the next: both authorities are trusted, certificates of
 // the new one are shown, the new one alone is trusted. After each step every host that dials a server
 // tries it: with the new authority alone from the second step on, and in the end with the former one
@@ -99,11 +119,12 @@ func (o order) subject() string {
 //
 // Before anything is changed the error matches errs.ErrRefused for a host that is down and not left
 // out, a member or balancer that is not well, hosts that differ from the state directory, another
-// change that is half done, and a state directory that is not the cluster's newest. An error after
+// change that is half done, a state directory that is not the cluster's newest, and an authority of
+// a company, or one that was requested, without an imported one or RotateOptions.Own. An error after
 // that, or a crash, leaves a record: Continue goes on, and until the last step begins Undo takes it
 // back. That step deletes the key of the former authority, from which on there is no way back.
 func (c Certificates) RotateCA(ctx context.Context, opts RotateOptions) (RotateResult, error) {
-	o := order{Former: map[string]string{}, Without: opts.Without}
+	o := order{Former: map[string]string{}, Imported: map[string]string{}, Without: opts.Without}
 	for _, called := range opts.Authorities {
 		authority, ok := layout.AuthorityNamed(called)
 		switch {
@@ -121,6 +142,9 @@ func (c Certificates) RotateCA(ctx context.Context, opts RotateOptions) (RotateR
 			return RotateResult{}, err
 		}
 		o.Former[authority] = former
+		if o.Imported[authority], err = c.next(authority, opts.Own); err != nil {
+			return RotateResult{}, err
+		}
 	}
 	if len(o.Former) == 0 {
 		return RotateResult{}, fmt.Errorf("%w: no authority is named", patroni.ErrInvalid)
@@ -204,7 +228,7 @@ func (c Certificates) carryOut(ctx context.Context, o order, r procedure.Record,
 	opts RotateOptions) (result RotateResult, err error) {
 	start := time.Now()
 	result = RotateResult{Verb: r.Verb, Subject: r.Subject, Undone: r.Undoing,
-		LeftOut: opts.Without, Steps: []procedure.Outline{}}
+		LeftOut: opts.Without, Imported: o.imported(), Steps: []procedure.Outline{}}
 	if !opts.DryRun {
 		if err := c.site.Writable(); err != nil {
 			return result, err

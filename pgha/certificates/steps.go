@@ -101,8 +101,16 @@ func (w *work) carryOut(ctx context.Context, r *procedure.Record) (err error) {
 	return errs.Join(w.run(ctx, r), w.GrowState(ctx, s))
 }
 
-// warn says what applications need.
+// warn says which authorities come, and what applications need.
 func (w *work) warn() {
+	for _, a := range w.authorities() {
+		if w.Imported[a] != "" {
+			chain, _, _ := w.State.Replacement(a).Company().Imported() // RotateCA has read it
+			info, _ := pki.Inspect(chain)
+			w.Progress(fmt.Sprintf("%s: the authority of the company that was imported comes, "+
+				"issued by %s, until %s", name(a), info.Issuer, info.NotAfter.Format(time.DateOnly)))
+		}
+	}
 	if !slices.Contains(w.authorities(), layout.PostgresAuthority) || w.pause {
 		return
 	}
@@ -154,7 +162,9 @@ func (w *work) each(f func(authority string) error) error {
 
 // trust makes all hosts trust both authorities.
 func (w *work) trust(ctx context.Context) error {
-	err := w.each(func(a string) error { return w.state.Replacement(a).Introduce(w.Spec) })
+	err := w.each(func(a string) error {
+		return w.state.Replacement(a).Introduce(w.Spec, w.Imported[a])
+	})
 	if err == nil {
 		err = w.deploy(ctx)
 	}
@@ -253,12 +263,22 @@ func (w *work) check(ctx context.Context,
 		if err != nil {
 			return err
 		}
+		root, err := w.root(a)
+		if err != nil {
+			return err
+		}
 		for _, p := range peers {
 			if p.to.Authority != a {
 				continue
 			}
 			p.to.CA, p.to.Own = trusted, shown
 			trials = append(trials, trial{peer: p, what: p.to.Name + " with the new authority"})
+			if root != nil {
+				// As applications do: the intermediates have to come from the server.
+				of := p
+				of.to.CA = root
+				trials = append(trials, trial{peer: of, what: p.to.Name + " with the company's root"})
+			}
 			if asks(p.to) {
 				trials = append(trials, trial{peer: p, most: tls.VersionTLS12,
 					what: p.to.Name + " with a certificate of the new authority"})
@@ -290,13 +310,23 @@ func (w *work) tried(ctx context.Context, trials []trial) error {
 // checkNew tries every server with the authority in force alone.
 func (w *work) checkNew(ctx context.Context) error {
 	return w.check(ctx, func(a string) ([]byte, pki.KeyPair, error) {
-		cert, err := w.state.Read(vault.CAFile(a, ".crt"))
+		ca, err := w.state.Authority(a, vault.CAName(w.Spec, a))
 		if err != nil {
 			return nil, pki.KeyPair{}, err
 		}
 		shown, err := w.issued(a, a)
-		return cert, shown, err
+		return ca.CertPEM(), shown, err
 	})
+}
+
+// root is the root above the authority in force whose certificates are shown; nil where that is one
+// of the tool's own.
+func (w *work) root(authority string) ([]byte, error) {
+	ca, err := w.state.Authority(authority, vault.CAName(w.Spec, authority))
+	if err != nil || len(ca.SentPEM()) == 0 {
+		return nil, err
+	}
+	return ca.RootPEM(), nil
 }
 
 // checkFormer tries every server with the former authority alone: none must show a certificate of

@@ -57,6 +57,8 @@ type Backups struct {
 // secrets.
 type Authorities struct {
 	Etcd, Patroni, Postgres []byte
+	// Chains are all authorities by the names that operators use, each with those above it.
+	Chains map[string][]byte
 }
 
 // Difference is one thing that apply would change.

@@ -28,6 +28,7 @@ func rules() []rule {
 		{[]string{"package-missing", "account-missing"}, missingSoftware},
 		{certificateIDs(), certificates},
 		{[]string{"authority-differs"}, authorities},
+		{[]string{"authority-ending"}, authoritiesEnding},
 		{keyIDs(), keys},
 		{[]string{"data-directory-permissions", "etcd-data-permissions", "pgpass-permissions"},
 			permissions},

@@ -3,9 +3,11 @@ package doctor
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/internal/certs"
@@ -195,6 +197,32 @@ func authorities(f Facts) []Finding {
 			}
 			found.explains = append(found.explains, symptom{"backend-down", "", ""},
 				symptom{"configuration-not-loaded", ch.Host, ""})
+		}
+		list = append(list, found)
+	}
+	return list
+}
+
+// authoritiesEnding reports authorities that end soon, or one above them does.
+func authoritiesEnding(f Facts) []Finding {
+	var list []Finding
+	for _, name := range slices.Sorted(maps.Keys(f.Authorities.Chains)) {
+		first, err := pki.FirstEnd(f.Authorities.Chains[name])
+		if err != nil || !first.EndsSoon(f.Time) {
+			continue
+		}
+		found := Finding{ID: "authority-ending", Subject: name, Severity: Warning,
+			Title: fmt.Sprintf("the authority of %s ends in %d days", name,
+				max(0, first.DaysLeft(f.Time))),
+			Consequence: "every certificate that it issues ends with it, and nobody connects any more",
+			Evidence: []string{fmt.Sprintf("%s ends on %s", first.Subject,
+				first.NotAfter.Format(time.DateOnly))},
+			Advice: errs.Text("%s replaces it", errs.Verb("certificates", "rotate-ca", name))}
+		if all, _ := pki.InspectAll(f.Authorities.Chains[name]); len(all) > 1 {
+			found.Advice = errs.Text("if your company signs it, %s asks for the next one and %s takes "+
+				"it in; then %s replaces it", errs.Verb("certificates", "request", name),
+				errs.Verb("certificates", "import", name, "FILE"),
+				errs.Verb("certificates", "rotate-ca", name))
 		}
 		list = append(list, found)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/pgha/toolkit/internal/hba"
 	"github.com/pgha/toolkit/pgha/errs"
 	"github.com/pgha/toolkit/pgha/layout"
+	"github.com/pgha/toolkit/pgha/pki"
 	"github.com/pgha/toolkit/pgha/preflight"
 	"github.com/pgha/toolkit/pgha/spec"
 )
@@ -513,6 +514,16 @@ func fileEdges() map[string]edge {
 	}
 	differs := func(path string) func(*Facts) { return drift("file", pg2, path, "updated") }
 	lines := func(change func(h *Host)) func(*Facts) { return at(pg3, change) }
+	// ends makes the facts those of so many days before the end of an authority of two years.
+	ends := func(days int) func(*Facts) {
+		return func(f *Facts) {
+			clock := func() time.Time { return f.Time.AddDate(0, 0, days-730) }
+			ca, err := pki.NewCA("ends", pki.WithClock(clock), pki.WithLifetime(730*24*time.Hour))
+			if err == nil {
+				f.Authorities.Chains = map[string][]byte{"etcd": ca.CertPEM()}
+			}
+		}
+	}
 	without := func(word string) func(*Facts) {
 		return lines(func(h *Host) {
 			h.Data.HBA = slices.DeleteFunc(slices.Clone(h.Data.HBA), func(l string) bool {
@@ -535,6 +546,7 @@ func fileEdges() map[string]edge {
 			at(lb1, func(h *Host) { h.HAProxy.Error = "timed out" })},
 		"authority-differs": {
 			differs(layout.EtcdCerts + "/ca.crt"), differs(layout.EtcdCerts + "/peer.crt")},
+		"authority-ending":            {ends(89), ends(91)},
 		"pg-hba-no-local-replication": {without("127.0.0.1"), without("192.168.")},
 		"pg-hba-differs": {
 			lines(func(h *Host) {

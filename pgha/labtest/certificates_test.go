@@ -42,6 +42,7 @@ func TestCertificates(t *testing.T) {
 		{"killed and continued", testRotationKilled},
 		{"left out", testRotationWithout},
 		{"each authority", rare(testEachAuthority)},
+		{"of a company", testCompany},
 	} {
 		runPart(t, p.name, func(t *testing.T) { p.run(t, s) })
 	}
@@ -188,9 +189,9 @@ func testRenewed(t *testing.T, s site) {
 	s.inventory(t, 0)
 }
 
-// testEachAuthority replaces one authority after the other.
+// testEachAuthority replaces one authority after the other; testCompany does the others.
 func testEachAuthority(t *testing.T, s site) {
-	for _, name := range []string{"etcd", "postgres", "rest", "backup"} {
+	for _, name := range []string{"rest", "backup"} {
 		old := s.keepOld(t)
 		var result certificates.RotateResult
 		s.undisturbed(t, func() {

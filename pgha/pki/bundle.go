@@ -1,7 +1,10 @@
 package pki
 
 import (
+	"bytes"
+	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -52,4 +55,21 @@ func refuseKeys(data []byte) error {
 		}
 	}
 	return nil
+}
+
+// Issuing returns the certificates of a bundle that have signed no other one of it,
+// each once and in order: of a chain up to a root its lowest authority alone. It
+// is what a server may trust of what a client does. A text that cannot be read
+// gives nothing.
+func Issuing(bundle []byte) []byte {
+	certs, err := parseCertificates(bundle)
+	if err != nil {
+		return nil
+	}
+	return encode(slices.DeleteFunc(slices.Clone(certs), func(ca *x509.Certificate) bool {
+		return slices.ContainsFunc(certs, func(cert *x509.Certificate) bool {
+			return !cert.Equal(ca) && bytes.Equal(cert.RawIssuer, ca.RawSubject) &&
+				cert.CheckSignatureFrom(ca) == nil
+		})
+	}))
 }

@@ -9,19 +9,20 @@ import (
 	"io"
 	"log/slog"
 	"math/big"
-	"slices"
 	"time"
 )
 
-// CA is a self-signed certificate authority with its private key. It issues
-// leaves only, never another authority. It does not change after creation and
-// is safe for concurrent use.
+// CA is a certificate authority with its private key: a self-signed one, or an
+// intermediate of another authority with the chain above it. It issues leaves
+// only, never another authority. It does not change after creation and is safe
+// for concurrent use.
 type CA struct {
 	config
-	cert    *x509.Certificate
-	certPEM []byte
-	signer  crypto.Signer
-	keyPEM  Secret
+	cert *x509.Certificate
+	// above are the authorities above it, the root last; none is self-signed.
+	above  []*x509.Certificate
+	signer crypto.Signer
+	keyPEM Secret
 }
 
 // NewCA makes a new authority with this common name (1 to 64 printable
@@ -76,24 +77,60 @@ func newCA(name string, conf config) (*CA, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign certificate: %w", err)
 	}
-	return assembleCA(conf, der, signer)
-}
-
-func assembleCA(conf config, der []byte, signer crypto.Signer) (*CA, error) {
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, fmt.Errorf("parse certificate: %w", err)
 	}
+	return assembleCA(conf, []*x509.Certificate{cert}, signer)
+}
+
+// assembleCA takes the authority and those above it.
+func assembleCA(conf config, certs []*x509.Certificate, signer crypto.Signer) (*CA, error) {
 	keyPEM, err := encodeKey(signer)
 	if err != nil {
 		return nil, err
 	}
-	return &CA{config: conf, cert: cert, certPEM: encodeCertificate(der), signer: signer,
-		keyPEM: keyPEM}, nil
+	return &CA{config: conf, cert: certs[0], above: certs[1:], signer: signer, keyPEM: keyPEM}, nil
 }
 
-// CertPEM returns the certificate, which is public: what peers are to trust.
-func (c *CA) CertPEM() []byte { return slices.Clone(c.certPEM) }
+// CertPEM returns the certificate alone, which is public. A server that trusts it
+// lets in whom this authority has signed, and nobody else whom those above it
+// have; of OpenSSL's that takes X509_V_FLAG_PARTIAL_CHAIN for an intermediate.
+func (c *CA) CertPEM() []byte { return encodeCertificate(c.cert.Raw) }
+
+// ChainPEM returns the certificate and those above it, the root last. A client that
+// trusts them all, or the root alone, trusts each server of the root's.
+func (c *CA) ChainPEM() []byte { return append(c.CertPEM(), encode(c.above)...) }
+
+// RootPEM returns the self-signed certificate at the end of the chain, which is the
+// authority's own where nobody is above it.
+func (c *CA) RootPEM() []byte { return encodeCertificate(c.chain()[len(c.above)].Raw) }
+
+// SentPEM returns what holders of its certificates send behind them in handshakes: the
+// authority and those above it but for the root; nothing of a self-signed one.
+func (c *CA) SentPEM() []byte { return encode(c.chain()[:len(c.above)]) }
+
+// Ends is when the first certificate of its chain ends: none that it issues is valid
+// longer.
+func (c *CA) Ends() time.Time {
+	end := c.cert.NotAfter
+	for _, cert := range c.above {
+		end = earlier(end, cert.NotAfter)
+	}
+	return end.UTC()
+}
+
+func (c *CA) chain() []*x509.Certificate {
+	return append([]*x509.Certificate{c.cert}, c.above...)
+}
+
+func encode(certs []*x509.Certificate) []byte {
+	var out []byte
+	for _, cert := range certs {
+		out = append(out, encodeCertificate(cert.Raw)...)
+	}
+	return out
+}
 
 // KeyPEM returns the private key in PKCS#8 form. Whoever reads it can issue any
 // certificate: keep it with the operator, mode 0600, and on no cluster host.

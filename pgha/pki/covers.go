@@ -54,7 +54,7 @@ func Covers(authorities, certPEM []byte, req Request, at time.Time) error {
 
 // Covers is [Covers] for this authority alone, at the time of its clock.
 func (c *CA) Covers(certPEM []byte, req Request) error {
-	return Covers(c.certPEM, certPEM, req, c.clock())
+	return Covers(c.CertPEM(), certPEM, req, c.clock())
 }
 
 // NamesError reports a server certificate with other names than asked for.

@@ -53,6 +53,20 @@ func Inspect(pem []byte) (Info, error) {
 	return describe(certs[0]), nil
 }
 
+// InspectAll describes every certificate in the PEM text, in its order, as [Inspect]
+// does the first.
+func InspectAll(pem []byte) ([]Info, error) {
+	certs, err := parseCertificates(pem)
+	if err != nil {
+		return nil, fmt.Errorf("inspect certificates: %w", err)
+	}
+	all := make([]Info, len(certs))
+	for i, cert := range certs {
+		all[i] = describe(cert)
+	}
+	return all, nil
+}
+
 func describe(cert *x509.Certificate) Info {
 	sum := sha256.Sum256(cert.Raw)
 	return Info{
@@ -101,6 +115,28 @@ func (i Info) DaysLeft(now time.Time) int {
 func (i Info) NeedsRenewal(now time.Time) bool {
 	left := i.NotAfter.Unix() - now.Unix()
 	return 3*left < i.NotAfter.Unix()-i.NotBefore.Unix()
+}
+
+// EndsSoon reports whether an authority should be replaced by now: less than a tenth
+// of its lifetime is left, or less than 90 days of a lifetime of which that is no
+// more than a third. Replacing one needs others: applications that trust it, and
+// for an intermediate one whoever signs it.
+func (i Info) EndsSoon(now time.Time) bool {
+	const days90 = 90 * 24 * 60 * 60
+	left := i.NotAfter.Unix() - now.Unix()
+	life := i.NotAfter.Unix() - i.NotBefore.Unix()
+	return 10*left < life || left < days90 && 3*left < life
+}
+
+// FirstEnd describes the certificate of a PEM text that ends first: of an authority
+// and those above it the one that ends whatever it issues. Errors match
+// [ErrInvalidPEM].
+func FirstEnd(pem []byte) (Info, error) {
+	all, err := InspectAll(pem)
+	if err != nil {
+		return Info{}, err
+	}
+	return slices.MinFunc(all, func(a, b Info) int { return a.NotAfter.Compare(b.NotAfter) }), nil
 }
 
 // LogValue returns subject, end of validity and fingerprint, for log/slog.

@@ -107,3 +107,27 @@ func FuzzInspect(f *testing.F) {
 		}
 	})
 }
+
+// TestEndsSoon: an authority says early enough that it ends, and never when it is new.
+func TestEndsSoon(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		days, left int
+		want       bool
+	}{
+		{3650, 3650, false}, {3650, 366, false}, {3650, 364, true}, {3650, -1, true},
+		{730, 91, false}, {730, 89, true}, {200, 89, false}, {200, 66, true},
+		{30, 30, false}, {30, 9, true}, {30, 11, false},
+	} {
+		i := pki.Info{NotBefore: epoch, NotAfter: epoch.AddDate(0, 0, tt.days)}
+		if got := i.EndsSoon(i.NotAfter.AddDate(0, 0, -tt.left)); got != tt.want {
+			t.Errorf("%d of %d days left: %v, want %v", tt.left, tt.days, got, tt.want)
+		}
+	}
+	ca := newCA(t)
+	short := newCA(t, pki.WithLifetime(time.Hour))
+	first, err := pki.FirstEnd(append(ca.CertPEM(), short.CertPEM()...))
+	if err != nil || first.SHA256 != short.Info().SHA256 {
+		t.Errorf("%+v ends first, %v", first, err)
+	}
+}

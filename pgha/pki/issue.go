@@ -13,8 +13,8 @@ import (
 // Issue makes a new key and a certificate for it as the request says. Each call
 // gives another certificate; ask [CA.Covers] first to keep one that still fits.
 //
-// The certificate is never valid longer than the authority: near the
-// authority's end it is shorter than asked. Errors match [ErrInvalidRequest],
+// The certificate is never valid longer than the authority and those above it
+// ([CA.Ends]): near that end it is shorter than asked. Errors match [ErrInvalidRequest],
 // [ErrExpired] or [ErrNotYetValid] (the authority's validity against its
 // clock), or come from the source of randomness.
 func (c *CA) Issue(req Request) (*Leaf, error) {
@@ -31,8 +31,10 @@ func (c *CA) issue(req Request) (*Leaf, error) {
 		return nil, err
 	}
 	now := c.clock().UTC().Truncate(time.Second)
-	if err := checkValidity(c.cert, now); err != nil {
-		return nil, fmt.Errorf("%s: %w", c, err)
+	for _, cert := range c.chain() {
+		if err := checkValidity(cert, now); err != nil {
+			return nil, fmt.Errorf("CA %q: %w", cert.Subject.CommonName, err)
+		}
 	}
 	signer, err := c.generate(c.key)
 	if err != nil {
@@ -56,7 +58,8 @@ func (c *CA) issue(req Request) (*Leaf, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Leaf{CertPEM: encodeCertificate(der), KeyPEM: key, Chain: c.CertPEM()}, nil
+	return &Leaf{CertPEM: encodeCertificate(der), KeyPEM: key, Chain: c.CertPEM(),
+		Sent: c.SentPEM()}, nil
 }
 
 // template is everything in the certificate that does not depend on its key.
@@ -77,7 +80,7 @@ func (c *CA) template(req Request, now time.Time) (*x509.Certificate, error) {
 		SerialNumber:          serial,
 		Subject:               subject,
 		NotBefore:             later(now.Add(-Backdate), c.cert.NotBefore),
-		NotAfter:              earlier(now.Add(req.Lifetime), c.cert.NotAfter),
+		NotAfter:              earlier(now.Add(req.Lifetime), c.Ends()),
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           req.Usage.extended(),
 		BasicConstraintsValid: true,

@@ -1,6 +1,9 @@
 package pki
 
-import "crypto/tls"
+import (
+	"crypto/tls"
+	"slices"
+)
 
 // KeyPair is a certificate with its private key, as one end of a TLS connection
 // presents them. Every options struct that takes a certificate takes it in this
@@ -14,8 +17,11 @@ type KeyPair struct {
 	Key Secret
 }
 
-// KeyPair returns the certificate and the key without the chain.
-func (l *Leaf) KeyPair() KeyPair { return KeyPair{Cert: l.CertPEM, Key: l.KeyPEM} }
+// KeyPair returns the certificate, the intermediates that a holder sends along
+// ([CA.SentPEM], none of a self-signed authority), and the key.
+func (l *Leaf) KeyPair() KeyPair {
+	return KeyPair{Cert: slices.Concat(l.CertPEM, l.Sent), Key: l.KeyPEM}
+}
 
 // IsZero reports whether neither a certificate nor a key is given.
 func (p KeyPair) IsZero() bool { return len(p.Cert) == 0 && p.Key.IsZero() }

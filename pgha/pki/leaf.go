@@ -14,10 +14,13 @@ type Leaf struct {
 	KeyPEM Secret
 
 	// Chain is the issuing authority's certificate, which is what the holder
-	// needs in order to trust peers of the same authority. It is not sent in
-	// handshakes: a root never is. [ParseLeaf] leaves it empty unless certPEM
-	// holds more than the leaf.
+	// needs in order to trust peers of the same authority. [ParseLeaf] leaves it
+	// empty unless certPEM holds more than the leaf.
 	Chain []byte
+
+	// Sent are the intermediates that follow it in handshakes, none of a self-signed
+	// authority. [ParseLeaf] leaves it empty.
+	Sent []byte
 }
 
 // ParseLeaf reads a certificate and its private key and checks that they belong
@@ -48,10 +51,10 @@ func ParseLeaf(certPEM, keyPEM []byte) (*Leaf, error) {
 	return leaf, nil
 }
 
-// Encode returns certificate and private key in one text, in this order: the
+// Encode returns certificate, intermediates and private key in one text, in this order: the
 // single file of HAProxy's "crt" and of Patroni's "restapi.certfile".
 func (l *Leaf) Encode() Secret {
-	return NewSecret(slices.Concat(l.CertPEM, l.KeyPEM.Reveal()))
+	return NewSecret(slices.Concat(l.CertPEM, l.Sent, l.KeyPEM.Reveal()))
 }
 
 // String names the subject and shows nothing of the key.

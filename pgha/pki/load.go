@@ -9,8 +9,9 @@ import (
 )
 
 // LoadCA restores an authority from what [CA.CertPEM] and [CA.KeyPEM] returned,
-// or from one made elsewhere: certPEM holds exactly one certificate, and keyPEM
-// one private key in PKCS#8, PKCS#1 or SEC 1 form, not encrypted. Leaves get
+// or from one made elsewhere: certPEM holds one self-signed certificate, or what
+// [ReadSigned] returned: the authority, then those above it up to the root. keyPEM
+// is one private key in PKCS#8, PKCS#1 or SEC 1 form, not encrypted. Leaves get
 // keys of the authority's kind: RSA of the same size, or ECDSA P-256. An
 // expired authority loads, but issues nothing.
 //
@@ -35,10 +36,7 @@ func loadCA(certPEM, keyPEM []byte, conf config) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(certs) != 1 {
-		return nil, fmt.Errorf("%w: %d certificates, want one", ErrInvalidPEM, len(certs))
-	}
-	if err := checkRoot(certs[0]); err != nil {
+	if err := checkChain(certs); err != nil {
 		return nil, err
 	}
 	signer, err := parseKey(keyPEM)
@@ -51,11 +49,36 @@ func loadCA(certPEM, keyPEM []byte, conf config) (*CA, error) {
 	if conf.key, err = specOf(signer.Public()); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotCA, err)
 	}
-	return assembleCA(conf, certs[0].Raw, signer)
+	return assembleCA(conf, certs, signer)
 }
 
-// checkRoot refuses what strict peers would refuse later, on every host at once.
-func checkRoot(cert *x509.Certificate) error {
+// checkChain accepts one self-signed authority, and one with all those above it.
+func checkChain(certs []*x509.Certificate) error {
+	if err := checkAuthority(certs[0]); err != nil {
+		return err
+	}
+	self := func(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
+	for i, cert := range certs {
+		last := i == len(certs)-1
+		switch {
+		case self(cert) && !last:
+			return fmt.Errorf("%w: %d certificates, want those of one chain", ErrInvalidPEM,
+				len(certs))
+		case last && len(certs) == 1 && (!self(cert) || cert.CheckSignatureFrom(cert) != nil):
+			return fmt.Errorf("%w: %q is not self-signed", ErrNotCA, cert.Subject)
+		case last && !self(cert):
+			return fmt.Errorf("%w: the chain ends with %q, which is not self-signed", ErrNotCA,
+				cert.Subject)
+		case !last && cert.CheckSignatureFrom(certs[i+1]) != nil:
+			return fmt.Errorf("%w: %q is not signed by %q", ErrNotCA, cert.Subject,
+				certs[i+1].Subject)
+		}
+	}
+	return nil
+}
+
+// checkAuthority refuses what strict peers would refuse later, on every host at once.
+func checkAuthority(cert *x509.Certificate) error {
 	switch {
 	case !cert.BasicConstraintsValid || !cert.IsCA:
 		return fmt.Errorf("%w: %q is not marked as a CA", ErrNotCA, cert.Subject)
@@ -67,16 +90,22 @@ func checkRoot(cert *x509.Certificate) error {
 			cert.Subject)
 	case len(cert.SubjectKeyId) == 0:
 		return fmt.Errorf("%w: %q has no subject key identifier", ErrNotCA, cert.Subject)
-	case !bytes.Equal(cert.RawSubject, cert.RawIssuer) || cert.CheckSignatureFrom(cert) != nil:
-		return fmt.Errorf("%w: %q is not self-signed", ErrNotCA, cert.Subject)
+	case bytes.Equal(cert.RawSubject, cert.RawIssuer):
+		return nil
+	case cert.KeyUsage&x509.KeyUsageCRLSign == 0:
+		return fmt.Errorf("%w: %q has no key usage that allows signing revocation lists", ErrNotCA,
+			cert.Subject)
+	case len(cert.AuthorityKeyId) == 0:
+		return fmt.Errorf("%w: %q has no authority key identifier", ErrNotCA, cert.Subject)
 	}
 	return nil
 }
 
+var basicConstraints = asn1.ObjectIdentifier{2, 5, 29, 19}
+
 // criticalConstraints reports whether the basic constraints extension is marked
 // critical, as RFC 5280 section 4.2.1.9 demands of an authority.
 func criticalConstraints(cert *x509.Certificate) bool {
-	basicConstraints := asn1.ObjectIdentifier{2, 5, 29, 19}
 	for _, ext := range cert.Extensions {
 		if slices.Equal(ext.Id, basicConstraints) {
 			return ext.Critical

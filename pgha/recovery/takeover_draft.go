@@ -77,7 +77,15 @@ func (t *takeover) keepAuthorities(f found) error {
 		}
 		*of.operator = f.leaf(t.site, of.leaf, former)
 		var err error
-		if *of.trust, err = pki.Bundle(former, *of.trust); err != nil {
+		if of.authority == layout.EtcdAuthority {
+			t.former.EtcdClientCA, err = pki.Bundle(former, t.former.EtcdClientCA)
+			// Patroni trusts the root of a company, too, by which etcd must let nobody in.
+			former = pki.Issuing(former)
+		}
+		if err == nil {
+			*of.trust, err = pki.Bundle(former, *of.trust)
+		}
+		if err != nil {
 			return err
 		}
 	}

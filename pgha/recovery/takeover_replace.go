@@ -83,6 +83,7 @@ func (t *takeover) trusting(cr *vault.Credentials) *vault.Credentials {
 	both := cr.Copied()
 	both.EtcdCA, both.PatroniCA, both.PostgresCA = t.former.EtcdCA, t.former.PatroniCA,
 		t.former.PostgresCA
+	both.EtcdClientCA = t.former.EtcdClientCA
 	return both
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pgha/toolkit/pgha/internal/certs"
 	"github.com/pgha/toolkit/pgha/internal/site"
+	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/pki"
 )
 
@@ -17,6 +18,10 @@ type CertificateStatus struct {
 	// Host is where it lies; "" for the authorities and the operator's own, which lie in the state
 	// directory, and for those of a host that cannot be asked: these are as it got them last.
 	Host string `json:"host,omitempty"`
+	// Authority is the name of an authority for operators; "" of another certificate. EndsSoon: it, or
+	// one above it, wants to be replaced (pki.Info.EndsSoon).
+	Authority string `json:"authority,omitempty"`
+	EndsSoon  bool   `json:"ends_soon,omitempty"`
 	// Error is why it is worth nothing now: it has ended, has not begun, or cannot be read.
 	Error string `json:"error,omitempty"`
 }
@@ -38,6 +43,23 @@ func certificateOf(name, host string, pem []byte, now time.Time) CertificateStat
 	return c
 }
 
+// authorityStatus describes the first of an authority and those above it to end.
+func authorityStatus(authority string, chain []byte, now time.Time) CertificateStatus {
+	c := certificateOf(authority+" CA", "", chain, now)
+	c.Authority = layout.AuthorityName(authority)
+	first, err := pki.FirstEnd(chain)
+	if err != nil {
+		return c
+	}
+	if c.EndsSoon = first.EndsSoon(now); first.NotAfter.Before(c.NotAfter) {
+		c.NotAfter, c.DaysLeft = first.NotAfter, first.DaysLeft(now)
+		if now.After(c.NotAfter) {
+			c.Error = "ended on " + c.NotAfter.Format(time.DateTime) + " UTC"
+		}
+	}
+	return c
+}
+
 // certificateStatus describes the certificates of the state directory, then those of the hosts as
 // they lie there.
 func certificateStatus(c *site.Site, said map[string]hostSaid, now time.Time) []CertificateStatus {
@@ -47,13 +69,16 @@ func certificateStatus(c *site.Site, said map[string]hostSaid, now time.Time) []
 		name string
 		pem  []byte
 	}
+	for _, authority := range []string{layout.EtcdAuthority, layout.PatroniAuthority,
+		layout.PostgresAuthority, layout.BackupAuthority} {
+		if authority == layout.BackupAuthority && c.Spec.Backup == nil {
+			continue
+		}
+		all = append(all, authorityStatus(authority, cr.Chain(authority), now))
+	}
 	here := []own{
-		{"etcd CA", cr.EtcdCA}, {"patroni CA", cr.PatroniCA}, {"postgres CA", cr.PostgresCA},
 		{"operator to etcd", cr.EtcdOperator.Cert},
 		{"operator to patroni", cr.PatroniOperator.Cert},
-	}
-	if c.Spec.Backup != nil {
-		here = append(here, own{"backup CA", cr.BackupCA})
 	}
 	for _, own := range here {
 		all = append(all, certificateOf(own.name, "", own.pem, now))

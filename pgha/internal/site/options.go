@@ -180,8 +180,8 @@ func slotsOf(slots []spec.Slot) []patroni.Slot {
 func (c *Site) PatroniOptionsFor(find Finder) (patroni.Options, error) {
 	sp, cr := c.Spec, c.Credentials()
 	o := patroniOptions(sp)
-	o.EtcdCA, o.RESTCA, o.PostgresCA, o.Operator = cr.EtcdCA, cr.PatroniCA, cr.PostgresCA,
-		cr.PatroniOperator
+	o.EtcdCA, o.RESTCA, o.PostgresCA, o.Operator = cr.EtcdClientCA, cr.PatroniCA,
+		cr.PostgresCA, cr.PatroniOperator
 	o.Superuser.Password, o.Superuser.Verifier = cr.Superuser, cr.Verifiers[vault.RoleSuperuser]
 	o.Replication.Password, o.Replication.Verifier = cr.Replication,
 		cr.Verifiers[vault.RoleReplication]

@@ -39,7 +39,7 @@ func (s *State) certificate(ca *pki.CA, of certs.Certificate) (pki.KeyPair, erro
 	if err := s.Write(keyFile, issued.KeyPEM.Reveal()); err != nil {
 		return pki.KeyPair{}, err
 	}
-	if err := s.Write(certFile, issued.CertPEM); err != nil {
+	if err := s.Write(certFile, issued.KeyPair().Cert); err != nil {
 		return pki.KeyPair{}, err
 	}
 	return issued.KeyPair(), nil

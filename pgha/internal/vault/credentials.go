@@ -17,7 +17,11 @@ import (
 // Credentials is everything secret or signed that a run needs, loaded from the operator's state
 // directory and completed where something is missing or due.
 type Credentials struct {
+	// While one is replaced there are two of it. Servers verify by EtcdCA and PatroniCA who dials
+	// them, so of an intermediate authority these are itself alone. PostgresCA and EtcdClientCA are
+	// for those who dial: of an intermediate one with the chain above it up to the root.
 	EtcdCA, PatroniCA, PostgresCA []byte
+	EtcdClientCA                  []byte
 	// BackupCA signs the certificates of pgBackRest's servers, and BackupKey encrypts what is in
 	// the repository; neither is there without backups.
 	BackupCA  []byte
@@ -149,8 +153,14 @@ func (s *State) BackupKey() (pki.Secret, error) {
 
 // certificates sets those of one authority, and what is to be trusted for them.
 func (s *State) certificates(sp *spec.Spec, c *Credentials, authority string, ca *pki.CA,
-	trust []byte) error {
-	*c.trusted(authority) = trust
+	trust Trust) error {
+	*c.trusted(authority) = trust.Servers
+	switch authority {
+	case layout.EtcdAuthority:
+		c.EtcdClientCA = trust.Clients
+	case layout.PostgresAuthority:
+		c.PostgresCA = trust.Clients
+	}
 	for _, own := range certs.OfOperator(sp) {
 		if own.Authority != authority {
 			continue
@@ -224,6 +234,22 @@ func (c *Credentials) Certify(sp *spec.Spec, authority string,
 // Authority returns the authorities that hosts trust for certificates of that authority's name;
 // more than one while it is replaced.
 func (c *Credentials) Authority(name string) []byte { return *c.trusted(name) }
+
+// Chain returns them with those above them up to the root, as far as there are any.
+func (c *Credentials) Chain(name string) []byte {
+	if name == layout.EtcdAuthority && len(c.EtcdClientCA) > 0 {
+		return c.EtcdClientCA
+	}
+	return c.Authority(name)
+}
+
+// Beside returns the authorities that lie beside a certificate on its host.
+func (c *Credentials) Beside(of layout.Certificate) []byte {
+	if of.Name == layout.EtcdClient {
+		return c.EtcdClientCA
+	}
+	return c.Authority(of.Authority)
+}
 
 func (c *Credentials) trusted(authority string) *[]byte {
 	switch authority {

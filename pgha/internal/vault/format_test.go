@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pgha/toolkit/internal/lineage"
+	"github.com/pgha/toolkit/pgha/internal/testkit"
 	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -157,7 +158,15 @@ func makeGolden(t *testing.T, dir string) {
 	if _, err := vault.LoadCredentials(t.Context(), s, sp); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.Grow(sp, lineage.State{SystemIdentifier: "7123456789012345678",
+	bringIn(t, s, sp, layout.PostgresAuthority, testkit.NewCompany(t))
+	if _, err := vault.LoadCredentials(t.Context(), s, sp); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Replacement(layout.EtcdAuthority).Company().Ask(sp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Grow(sp, lineage.State{SystemIdentifier: "7123456789012345678",
 		EtcdCluster: "cdf818194e3a8c32"})
 	if err == nil {
 		err = s.Begin(sp)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/errs"
@@ -68,9 +67,9 @@ func (s *State) Rotating() []string {
 	return list
 }
 
-// Issuer returns the authority of that name that is in force, made at the first run, and all that
-// have to be trusted: more than one while it is replaced.
-func (s *State) Issuer(sp *spec.Spec, authority string) (ca *pki.CA, trust []byte, err error) {
+// Issuer returns the authority of that name that is in force, made at the first run, and what has to
+// be trusted of all that are: more than one while it is replaced.
+func (s *State) Issuer(sp *spec.Spec, authority string) (ca *pki.CA, trust Trust, err error) {
 	name, other := authority, nextName(authority)
 	r := s.Replacement(authority).Progress()
 	switch {
@@ -79,7 +78,7 @@ func (s *State) Issuer(sp *spec.Spec, authority string) (ca *pki.CA, trust []byt
 		name, other = nextName(authority), oldName(authority)
 	case r.Next && r.Old:
 		if err := s.Replacement(authority).Adopt(); err != nil {
-			return nil, nil, err
+			return nil, Trust{}, err
 		}
 		other = oldName(authority)
 	case r.Reversible:
@@ -88,27 +87,26 @@ func (s *State) Issuer(sp *spec.Spec, authority string) (ca *pki.CA, trust []byt
 		other = ""
 	}
 	if ca, err = s.Authority(name, CAName(sp, authority), CaOptions(sp)...); err != nil {
-		return nil, nil, err
+		return nil, Trust{}, err
 	}
+	trust = trustIn(ca.ChainPEM())
 	if other == "" {
-		return ca, ca.CertPEM(), nil
+		return ca, trust, nil
 	}
 	second, err := s.Read(CAFile(other, ".crt"))
 	if err == nil {
-		// In an order that does not depend on which of the two issues: etcd restarts for another file.
-		both := [][]byte{ca.CertPEM(), second}
-		slices.SortFunc(both, bytes.Compare)
-		trust, err = pki.Bundle(both...)
+		trust, err = trust.and(trustIn(second))
 	}
 	if err != nil { // hosts may present certificates of it
-		return nil, nil, fmt.Errorf("load the second %s authority: %w", authority, err)
+		return nil, Trust{}, fmt.Errorf("load the second %s authority: %w", authority, err)
 	}
 	return ca, trust, nil
 }
 
-// Introduce makes a second authority, which is to be trusted from then on. Where a replacement is
-// under way it does nothing.
-func (p Replacement) Introduce(sp *spec.Spec) error {
+// Introduce makes a second authority, which is to be trusted from then on: the one that was imported
+// with this fingerprint, or with "" one of the tool's own. Where a replacement is under way it does
+// nothing.
+func (p Replacement) Introduce(sp *spec.Spec, imported string) error {
 	s, authority := p.state, p.authority
 	if p.Progress().Unfinished() {
 		return nil
@@ -116,6 +114,9 @@ func (p Replacement) Introduce(sp *spec.Spec) error {
 	// A key without its certificate is of a run that was cut off, and was never used.
 	if err := s.Remove(CAFile(nextName(authority), ".key")); err != nil {
 		return err
+	}
+	if imported != "" {
+		return p.introduceImported(imported)
 	}
 	_, err := s.Authority(nextName(authority), CAName(sp, authority), CaOptions(sp)...)
 	return err
@@ -254,7 +255,7 @@ func (p Replacement) CloseWayBack() error {
 			if err := s.Write(witness(authority)+".key", leaf.KeyPEM.Reveal()); err != nil {
 				return err
 			}
-			if err := s.Write(witness(authority)+".crt", leaf.CertPEM); err != nil {
+			if err := s.Write(witness(authority)+".crt", leaf.KeyPair().Cert); err != nil {
 				return err
 			}
 		}
@@ -267,6 +268,8 @@ func (p Replacement) CloseWayBack() error {
 func (p Replacement) Witness() (former []byte, shown pki.KeyPair, err error) {
 	s, authority := p.state, p.authority
 	former, err = s.Read(CAFile(oldName(authority), ".crt"))
+	// A company's root has signed the next one, too.
+	former = trustIn(former).Servers
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
@@ -281,9 +284,13 @@ func (p Replacement) Witness() (former []byte, shown pki.KeyPair, err error) {
 	return former, pki.KeyPair{Cert: cert, Key: pki.NewSecret(key)}, nil
 }
 
-// Forget ends the replacement: nothing of the authority of before stays.
+// Forget ends the replacement: nothing of the authority of before stays. What was imported stays
+// where it did not come into force.
 func (p Replacement) Forget() error {
 	s, authority := p.state, p.authority
+	if err := p.settleImported(); err != nil {
+		return err
+	}
 	for _, name := range []string{witness(authority) + ".crt", witness(authority) + ".key",
 		CAFile(oldName(authority), ".key"), CAFile(oldName(authority), ".crt")} {
 		if err := s.Remove(name); err != nil {

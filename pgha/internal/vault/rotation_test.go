@@ -67,7 +67,7 @@ func introduced(t *testing.T) *rotated {
 	}
 	r.former = must(s.Replacement(rest).Issuing())(t)
 	for range 2 { // safe to repeat
-		if err := s.Replacement(rest).Introduce(sp); err != nil {
+		if err := s.Replacement(rest).Introduce(sp, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -252,7 +252,7 @@ func TestRevokedStaysRevoked(t *testing.T) {
 	if bytes.Equal(list, first.EtcdRevoked) {
 		t.Fatal("nothing was revoked")
 	}
-	if err := errors.Join(s.Replacement(layout.EtcdAuthority).Introduce(sp),
+	if err := errors.Join(s.Replacement(layout.EtcdAuthority).Introduce(sp, ""),
 		s.Replacement(layout.EtcdAuthority).Adopt()); err != nil {
 		t.Fatal(err)
 	}

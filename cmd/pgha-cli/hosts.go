@@ -9,6 +9,8 @@ import (
 
 	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
 	"github.com/pgha/toolkit/pgha"
+	"github.com/pgha/toolkit/pgha/certificates"
+	"github.com/pgha/toolkit/pgha/restore"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -58,10 +60,39 @@ const resumable = "The file of the specification is edited; its comments stay. E
 // changeHosts runs a change of hosts.
 func changeHosts(c *cli.Context, out *terminal.Terminal, question string,
 	do func(context.Context, *pgha.Cluster, pgha.HostOptions) (pgha.HostResult, error)) error {
-	if c.Bool("lab") && !c.IsSet("spec") {
-		return usagef("%s writes a specification's file: name one with --spec; pgha-cli --lab "+
-			"spec show prints the lab's", c.Command.HelpName)
+	if fileless(c) {
+		return wantsFile(c.Command.HelpName)
 	}
+	return settleHosts(c, out, question, do)
+}
+
+// fileless reports whether the specification is the lab's own, which is in no file.
+func fileless(c *cli.Context) bool { return c.Bool("lab") && !c.IsSet("spec") }
+
+func wantsFile(verb string) error {
+	return usagef("%s writes a specification's file: name one with --spec; pgha-cli lab spec prints "+
+		"the lab's", verb)
+}
+
+// settle finishes or takes back a change that is half done, of which those of hosts alone write the
+// specification's file.
+func settle(c *cli.Context, out *terminal.Terminal, question string,
+	do func(context.Context, *pgha.Cluster, pgha.HostOptions) (pgha.HostResult, error)) error {
+	if !fileless(c) {
+		return settleHosts(c, out, question, do)
+	}
+	return settleHosts(c, out, question, func(ctx context.Context, cl *pgha.Cluster,
+		opts pgha.HostOptions) (pgha.HostResult, error) {
+		if r, err := cl.HalfDone(ctx); err == nil && !restore.Is(r) && !certificates.Is(r) {
+			return pgha.HostResult{}, wantsFile(c.Command.HelpName)
+		}
+		opts.File = ""
+		return do(ctx, cl, opts)
+	})
+}
+
+func settleHosts(c *cli.Context, out *terminal.Terminal, question string,
+	do func(context.Context, *pgha.Cluster, pgha.HostOptions) (pgha.HostResult, error)) error {
 	return operate(c, out, operation[pgha.HostResult]{
 		question: question,
 		connect:  &pgha.ConnectOptions{AllowUnreachable: true},
@@ -218,7 +249,7 @@ func changeCommand(out *terminal.Terminal) *cli.Command {
 					"brings it in.",
 				Flags: operationFlags(withoutFlag()),
 				Action: func(c *cli.Context) error {
-					return changeHosts(c, out, "Finish it?", cont)
+					return settle(c, out, "Finish it?", cont)
 				},
 			},
 			{
@@ -231,7 +262,7 @@ func changeCommand(out *terminal.Terminal) *cli.Command {
 					"brings it in.",
 				Flags: operationFlags(withoutFlag()),
 				Action: func(c *cli.Context) error {
-					return changeHosts(c, out, "Take it back?", undo)
+					return settle(c, out, "Take it back?", undo)
 				},
 			},
 		},

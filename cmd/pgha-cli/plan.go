@@ -199,10 +199,8 @@ func accept(c *cli.Context, out *terminal.Terminal) error {
 	switch {
 	case c.String("save") != "":
 		return usagef("plan --accept saves no plan: leave --save out")
-	case c.Bool("lab") && !c.IsSet("spec"):
-		return usagef(
-			"plan --accept writes a specification's file: name one with --spec; pgha-cli --lab " +
-				"spec show prints the lab's")
+	case fileless(c):
+		return wantsFile("plan --accept")
 	case !dry && !yes && !askable():
 		return usagef(
 			"plan --accept asks before it writes, and there is no terminal to ask on: add --yes, " +

@@ -46,7 +46,7 @@ func TestParseStateOfOddRecords(t *testing.T) {
 		"a format of before 1": {whole(`{"format":0}`), errNoFormat},
 		"a negative format":    {whole(`{"format":-1}`), errNoFormat},
 		"a format of words":    {whole(`{"format":"two"}`), errNoFormat},
-		"a later format":       {whole(`{"format":3}`), ErrNewer},
+		"a later format":       {whole(fmt.Sprintf(`{"format":%d}`, Format+1)), ErrNewer},
 		"much later, and less": {[]byte(`{"format":99}`), ErrNewer},
 		"no generation":        {whole(`{"generation":0}`), errNoFormat},
 		"a negative one":       {whole(`{"generation":-5}`), errNoFormat},

@@ -40,7 +40,7 @@ func TestNamesWithoutResolver(t *testing.T) {
 	if err != nil || len(c.Targets()) != 4 || len(c.Remembered) > 0 ||
 		!errors.Is(c.Unreachable["pg3"], remote.ErrUnreachable) ||
 		!strings.Contains(c.Unreachable["pg3"].Error(),
-			`test.yaml:10:26: hosts[4].address: "pg3.example.com" cannot be looked up`) {
+			`test.yaml:11:26: hosts[4].address: "pg3.example.com" cannot be looked up`) {
 		t.Fatalf("before the first apply: %v, %+v", err, c)
 	}
 	if _, err := c.Target("pg3"); !errors.Is(err, spec.ErrLookup) {

@@ -181,7 +181,12 @@ func TestGoOn(t *testing.T) {
 		told := 0
 		var most int
 		var saw []string
-		see := func() { saw = append(saw, both.String()); both.Reset() }
+		see := func() {
+			out.waiting.mu.Lock()
+			defer out.waiting.mu.Unlock()
+			saw = append(saw, both.String())
+			both.Reset()
+		}
 		out.GoOn(func(n int) []string {
 			told++
 			most = n

@@ -26,8 +26,9 @@ func every() []string {
 // else: certificates, keys and what is trusted. Each component takes them as it does without a
 // restart; etcd is restarted where what it trusts has changed. Databases, poolers and backups go
 // their own ways at the same time, behind the balancers: a HAProxy that was just reloaded calls a
-// member down after one check that fails, of the two that it takes otherwise, and the REST API of a
-// member that is reloaded is away for a moment. Safe to repeat.
+// member down after one check that fails, of the two that it takes otherwise
+// (findings/haproxy-fall-after-a-start.sh), and the REST API of a member that is reloaded is away for
+// a moment. Safe to repeat.
 func deploy(ctx context.Context, r *job.Job, authorities []string) error {
 	of := func(list ...string) bool {
 		return slices.ContainsFunc(list, func(a string) bool {

@@ -19,7 +19,7 @@ import (
 // also those that are damaged.
 func TestBackups(t *testing.T) {
 	t.Parallel()
-	wantTime(t, 13*time.Minute)
+	wantTime(t, 11*time.Minute)
 	s := newSite(t, startLab(t, lab.Options{Name: "e2e-backups", Installed: true}),
 		func(text string) string { return text })
 	s.apply(t, pgha.ApplyOptions{})

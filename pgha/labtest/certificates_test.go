@@ -28,7 +28,7 @@ import (
 // leader stays, and no PostgreSQL, Patroni or HAProxy is started again.
 func TestCertificates(t *testing.T) {
 	t.Parallel()
-	wantTime(t, 10*time.Minute)
+	wantTime(t, 9*time.Minute)
 	s := newSite(t, startLab(t, lab.Options{Name: "e2e-certificates", Installed: true}),
 		func(text string) string {
 			return text + "pooler: {}\nbackup: {repository: [{type: host, host: haproxy-03}]}\n"

@@ -23,7 +23,7 @@ import (
 // HAProxy's servers, and what is left on a host that went.
 func TestComeAndGo(t *testing.T) {
 	t.Parallel()
-	wantTime(t, 13*time.Minute)
+	wantTime(t, 11*time.Minute)
 	s := newSite(t, startLab(t, lab.Options{Name: "e2e-come-and-go", Hosts: 5, Databases: 3,
 		Installed: true}), func(text string) string {
 		// Every replica is one that commits may wait for.

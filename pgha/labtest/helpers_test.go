@@ -32,7 +32,7 @@ func startLab(t *testing.T, options lab.Options) *lab.Lab {
 	if !labWanted() {
 		t.Skip("boots systemd hosts as root; set PGHA_LAB=1 to run it")
 	}
-	wantTime(t, 8*time.Minute)
+	wantTime(t, 6*time.Minute)
 	start := time.Now()
 	t.Cleanup(func() { tellTime(t, start) })
 	down := func() {

@@ -40,7 +40,7 @@ func labWanted() bool { return os.Getenv("PGHA_LAB") == "1" }
 func runPart(t *testing.T, name string, run func(*testing.T)) bool {
 	t.Helper()
 	return t.Run(name, func(t *testing.T) {
-		wantTime(t, 6*time.Minute)
+		wantTime(t, 4*time.Minute)
 		run(t)
 	})
 }

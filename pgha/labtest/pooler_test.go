@@ -27,7 +27,7 @@ import (
 // is killed. Then it takes the pooler away again.
 func TestPooler(t *testing.T) {
 	t.Parallel()
-	wantTime(t, 12*time.Minute)
+	wantTime(t, 9*time.Minute)
 	s := newSite(t, startLab(t, lab.Options{Name: "e2e-pooler", Installed: true}),
 		func(text string) string { // a busy machine keeps no promise in seconds
 			return text + "slo: {failover: 90s, switchover: 30s, lost_rows: 0}\n"
@@ -44,7 +44,7 @@ func TestPooler(t *testing.T) {
 	for _, p := range []part{
 		{"strings", testPoolStrings}, {"refused", testPoolRefuses},
 		{"held switchover", testHeldSwitchover}, {"held restart", testHeldRestart},
-		{"password", testPoolPassword}, {"drills", rare(testPoolDrills)},
+		{"password", rare(testPoolPassword)}, {"drills", rare(testPoolDrills)},
 		{"busy", testBusyPool}, {"killed", testKilledWhileHeld}, {"hangs", testPoolHangs},
 	} {
 		runPart(t, p.name, func(t *testing.T) {

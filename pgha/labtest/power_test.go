@@ -28,7 +28,7 @@ func testPower(t *testing.T, s site) {
 	}{
 		{"stop and start", testStopStart},
 		{"interrupted stop", rare(testStopInterrupted)},
-		{"stop the leader's host", testStopLeaderHost},
+		{"stop the leader's host", rare(testStopLeaderHost)},
 		{"stop balancers", testStopBalancers},
 		{"reboot if required", rare(testRebootIfRequired)},
 		{"rolling reboot", testRollingReboot},

@@ -28,7 +28,7 @@ import (
 // another one, too.
 func TestRepositories(t *testing.T) {
 	t.Parallel()
-	wantTime(t, 10*time.Minute)
+	rarely(t)
 	options := lab.Options{Name: "e2e-repositories", Installed: true, Hosts: 4, Databases: 3}
 	outside := t.TempDir()
 	s := newSite(t, startLab(t, options), func(text string) string {
@@ -43,9 +43,6 @@ func TestRepositories(t *testing.T) {
 		{"s3", store.repository("")},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
-			if kind.name != "s3" {
-				rarely(t)
-			}
 			writeFile(t, s.specFile, []byte(base+"backup: {archive_timeout: 10, repository: ["+
 				kind.repository+"]}\n"))
 			s.apply(t, pgha.ApplyOptions{})

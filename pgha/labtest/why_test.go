@@ -35,7 +35,7 @@ type blame struct {
 // and the time without writes that the writer measured.
 func TestWhy(t *testing.T) {
 	t.Parallel()
-	wantTime(t, 12*time.Minute)
+	wantTime(t, 7*time.Minute)
 	s := newSite(t, startLab(t, lab.Options{
 		Name: "e2e-why", Installed: true,
 	}), func(text string) string { return text + "patroni: {profile: fast}\n" })

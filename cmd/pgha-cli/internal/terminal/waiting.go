@@ -120,8 +120,9 @@ func (w *waiting) draw(out io.Writer) {
 		lines = append(lines, w.line)
 	}
 	w.erase(out)
-	fmt.Fprint(out, strings.Join(lines, "\n"))
-	w.drawn = len(lines)
+	if w.drawn = len(lines); w.drawn > 0 {
+		fmt.Fprint(out, strings.Join(lines, "\n"))
+	}
 }
 
 // erase takes the lines away.

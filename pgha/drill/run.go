@@ -185,12 +185,15 @@ func (d *driller) once(ctx context.Context, sc Scenario, n int) (run RunResult, 
 	return run, err
 }
 
-// awaitSteady waits for health and until nobody changes places any more, as the address does when
-// its first holder is back, and notes who does what.
+// awaitSteady waits for health, for somebody who may take over, and until nobody changes places any
+// more, as the address does when its first holder is back, and notes who does what.
 func (d *driller) awaitSteady(ctx context.Context, s *experiment) error {
 	for tries := 0; ; tries++ {
 		status, err := d.healthy(ctx, d.opts.MendWithin)
 		if err != nil {
+			return err
+		}
+		if status, err = d.awaitStandby(ctx, status); err != nil {
 			return err
 		}
 		leader, etcdLeader, holder := s.leader, s.etcdLeader, s.holder
@@ -203,6 +206,27 @@ func (d *driller) awaitSteady(ctx context.Context, s *experiment) error {
 		}
 		_ = poll.Pause(ctx, placesEvery)
 	}
+}
+
+// awaitStandby waits until Patroni has noted a synchronous replica, where the mode asks for one: after
+// a start that takes it a round or two of its loop, and until then a lost leader has no successor
+// (4.1.5). Where no replica streams nobody can be waited for.
+func (d *driller) awaitStandby(ctx context.Context, status pgha.Status) (pgha.Status, error) {
+	if d.now.mode == patroni.SynchronousOff || len(status.Members) < 2 {
+		return status, nil
+	}
+	err := poll.Until(ctx, poll.Options{What: "a synchronous replica", Bound: d.opts.MendWithin,
+		Every: 200 * time.Millisecond}, func(ctx context.Context) (string, error) {
+		for _, m := range status.Members {
+			if strings.HasSuffix(m.Role, "_standby") {
+				return "", nil
+			}
+		}
+		var err error
+		status, err = d.cluster.Status(ctx)
+		return "Patroni has noted none", err
+	})
+	return status, err
 }
 
 // heal gives back everything, and waits for the connections to the hosts.

@@ -19,7 +19,8 @@ func runNsenter(ctx context.Context, args, env []string, stdio Stdio) (int, erro
 	cmd := exec.CommandContext(ctx, "nsenter", args...)
 	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdio.In, stdio.Out, stdio.Err
-	cmd.WaitDelay = time.Second
+	// What it has started in the background closes its output a moment later, on a busy machine.
+	cmd.WaitDelay = 5 * time.Second
 	if !isTerminal(stdio.In) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

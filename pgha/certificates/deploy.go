@@ -25,8 +25,8 @@ func every() []string {
 // deploy gives the hosts what the credentials of the work hold of these authorities, and nothing
 // else: certificates, keys and what is trusted. Each component takes them as it does without a
 // restart; etcd is restarted where what it trusts has changed. Databases, poolers and backups go
-// their own ways at the same time, behind the balancers: a HAProxy that was just reloaded calls a
-// member down after one check that fails, of the two that it takes otherwise
+// their own ways at the same time, databases behind etcd and the balancers: a HAProxy that was just
+// reloaded calls a member down after one check that fails, of the two that it takes otherwise
 // (findings/haproxy-fall-after-a-start.sh), and the REST API of a member that is reloaded is away for
 // a moment. Safe to repeat.
 func deploy(ctx context.Context, r *job.Job, authorities []string) error {
@@ -35,21 +35,19 @@ func deploy(ctx context.Context, r *job.Job, authorities []string) error {
 			return slices.Contains(authorities, a)
 		})
 	}
+	var first []func(context.Context) error
 	if of(layout.PatroniAuthority) && len(r.Spec.Balancers()) > 0 {
-		if err := deployBalancers(ctx, r); err != nil {
-			return err
-		}
+		first = append(first, func(ctx context.Context) error { return deployBalancers(ctx, r) })
+	}
+	if of(layout.EtcdAuthority) {
+		first = append(first, func(ctx context.Context) error { return deployEtcd(ctx, r) })
 	}
 	ways := []func(context.Context) error{func(ctx context.Context) error {
-		if of(layout.EtcdAuthority) {
-			if err := deployEtcd(ctx, r); err != nil {
-				return err
-			}
+		err := sideBySide(ctx, first)
+		if err == nil && of(layout.EtcdAuthority, layout.PatroniAuthority, layout.PostgresAuthority) {
+			err = deployPatroni(ctx, r)
 		}
-		if of(layout.EtcdAuthority, layout.PatroniAuthority, layout.PostgresAuthority) {
-			return deployPatroni(ctx, r)
-		}
-		return nil
+		return err
 	}}
 	if of(layout.PostgresAuthority) {
 		ways = append(ways, func(ctx context.Context) error { return deployPoolers(ctx, r) })
@@ -57,6 +55,10 @@ func deploy(ctx context.Context, r *job.Job, authorities []string) error {
 	if of(layout.BackupAuthority) {
 		ways = append(ways, func(ctx context.Context) error { return deployBackups(ctx, r) })
 	}
+	return sideBySide(ctx, ways)
+}
+
+func sideBySide(ctx context.Context, ways []func(context.Context) error) error {
 	return parallel.Each(ways, func(_ int, way func(context.Context) error) error {
 		return way(ctx)
 	})

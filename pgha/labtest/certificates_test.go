@@ -50,9 +50,6 @@ func TestCertificates(t *testing.T) {
 	s.applyNothing(t)
 }
 
-// rotateWithin is how long a replacement of all authorities may take on six hosts.
-const rotateWithin = 90 * time.Second
-
 // undisturbed runs f beside a session that writes and ten new connections a second, which trust what
 // the file of applications has at that moment.
 func (s site) undisturbed(t *testing.T, f func()) {
@@ -208,15 +205,10 @@ func testEachAuthority(t *testing.T, s site) {
 func testAllAuthorities(t *testing.T, s site) {
 	old := s.keepOld(t)
 	var result certificates.RotateResult
-	start := time.Now()
 	s.undisturbed(t, func() {
-		start = time.Now()
 		s.verb(t, &result, "certificates", "rotate-ca", "all")
 		t.Logf("all replaced in %s, %d handshakes", result.Elapsed, result.Handshakes)
 	})
-	if took := time.Since(start); took > rotateWithin {
-		t.Errorf("it took %s, want at most %s", took.Round(time.Second), rotateWithin)
-	}
 	s.oldRefused(t, old, "etcd", "postgres", "rest", "backup")
 	s.applyNothing(t)
 }

@@ -247,7 +247,7 @@ func runApply(ctx context.Context, c *cli.Context, out *terminal.Terminal, cl *p
 	if phases == nil {
 		phases = pgha.StandardPhases()
 	}
-	opts.Observer = said(live(out, len(phases), numbered(applyText(out), phases)))
+	opts.Observer = said(progress.Live(out, phases, applyText(out)))
 	report, err := cl.Apply(ctx, opts)
 	out.Printf("%s in %s\n", counted(len(report.Changes), "change"), seconds(report.Duration))
 	if err != nil {
@@ -276,32 +276,6 @@ func onceEach() filter {
 			said[w] = said[w] || e.Kind == pgha.Warning
 			next(e)
 		}
-	}
-}
-
-// live shows on a terminal what goes on now, below what has happened.
-func live(out *terminal.Terminal, phases int, show pgha.Observer) pgha.Observer {
-	board := progress.New(phases)
-	return func(e pgha.Event) {
-		running := board.Hear(e)
-		if !running {
-			out.GoOn(nil)
-		}
-		show(e)
-		if running {
-			out.GoOn(func(most int) []string { return board.Lines(time.Now(), most) })
-		}
-	}
-}
-
-// numbered puts behind the name of each phase which of all it is.
-func numbered(show pgha.Observer, phases []pgha.Phase) pgha.Observer {
-	return func(e pgha.Event) {
-		i := slices.IndexFunc(phases, func(p pgha.Phase) bool { return p.Name == e.Phase })
-		if e.Kind == pgha.PhaseStarted && i >= 0 {
-			e.Phase = fmt.Sprintf("%s (%d of %d)", e.Phase, i+1, len(phases))
-		}
-		show(e)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
+	"github.com/pgha/toolkit/internal/scripttest"
 	"github.com/pgha/toolkit/pgha/remote/remotetest"
 )
 
@@ -38,9 +39,7 @@ exit 7
 func sudoers(t *testing.T, free bool) []string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "sudo"), []byte(askingSudo), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	scripttest.Program(t, dir, "sudo", askingSudo)
 	if free {
 		if err := os.WriteFile(filepath.Join(dir, "free"), nil, 0o600); err != nil {
 			t.Fatal(err)

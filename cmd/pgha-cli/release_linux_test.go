@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pgha/toolkit/internal/scripttest"
 	"github.com/pgha/toolkit/pgha"
 )
 
@@ -26,9 +27,7 @@ func TestRelease(t *testing.T) {
 	stub := "#!/bin/sh\n" +
 		"while [ \"$1\" != -o ]; do shift; done\n" +
 		"printf '#!/bin/sh\\necho stub %s\\n' \"$GOOS $GOARCH $CGO_ENABLED\" >\"$2\"\n"
-	if err := os.WriteFile(filepath.Join(tools, "go"), []byte(stub), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	scripttest.Program(t, tools, "go", stub)
 	build := func() string {
 		out := filepath.Join(t.TempDir(), "release")
 		cmd := exec.CommandContext(t.Context(), "../../scripts/release.sh")

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -42,10 +43,7 @@ func (r Run) Do(t *testing.T) Result {
 	bin, record := t.TempDir(), filepath.Join(t.TempDir(), "calls")
 	for name, body := range r.Fakes {
 		text := "#!/bin/sh\n" + `echo "` + name + `${*:+ $*}" >>'` + record + "'\n" + body + "\n"
-		//nolint:gosec // a program
-		if err := os.WriteFile(filepath.Join(bin, name), []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		Program(t, bin, name, text)
 	}
 	cmd := exec.CommandContext(t.Context(), r.With, r.argv()...)
 	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
@@ -64,6 +62,21 @@ func (r Run) Do(t *testing.T) Result {
 		t.Fatal(err)
 	}
 	return res
+}
+
+// Program puts an executable file into a folder and returns its path. No process is forked while it
+// is written: a child would keep it open for writing until its own exec, and whoever starts it
+// meanwhile is told "text file busy" (Linux), or a shell takes the next program of this name.
+func Program(t testing.TB, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	//nolint:gosec // a program
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // argv are the interpreter's arguments.

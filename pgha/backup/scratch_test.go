@@ -19,10 +19,7 @@ func scratch(t *testing.T, pgbackrest string, args ...string) scripttest.Result 
 		"pg_controldata": "echo 'Database cluster state:   shut down'",
 		"pg_ctl":         "exit 3",
 	} {
-		//nolint:gosec // a program
-		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		scripttest.Program(t, bin, name, "#!/bin/sh\n"+body+"\n")
 	}
 	text, err := json.Marshal(map[string]any{"pgbackrest": []string{"pgbackrest", "--stanza=shop"},
 		"superuser": "postgres", "bin": bin, "data": "/nowhere", "stale": 100, "archives": true})

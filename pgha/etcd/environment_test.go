@@ -3,7 +3,6 @@ package etcd
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,14 +57,11 @@ func etcdProcess(t *testing.T) (pid string) {
 	if err != nil {
 		t.Skip(err)
 	}
-	program := filepath.Join(t.TempDir(), "etcd")
 	text, err := os.ReadFile(sleep)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(program, text, 0o755); err != nil { //nolint:gosec // a program
-		t.Fatal(err)
-	}
+	program := scripttest.Program(t, t.TempDir(), "etcd", string(text))
 	cmd := exec.CommandContext(t.Context(), program, "600")
 	cmd.Args[0] = "sleep" // busybox and coreutils in one program go by this name
 	cmd.Env = []string{"ETCD_NAME=pg1"}

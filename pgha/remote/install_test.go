@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pgha/toolkit/internal/scripttest"
 )
 
 // TestInstallWantsTheJobsLastWord: systemd-run --wait ends with 0 of a unit that was stopped or
@@ -76,10 +78,7 @@ func runInstall(t *testing.T, bin, job string, packages ...string) (output []byt
 
 func writeProgram(t *testing.T, path, text string) {
 	t.Helper()
-	err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755) //nolint:gosec // a program
-	if err != nil {
-		t.Fatal(err)
-	}
+	scripttest.Program(t, filepath.Dir(path), filepath.Base(path), "#!/bin/sh\n"+text+"\n")
 }
 
 // standIns are the programs that install.sh puts before the host's own, in a folder. They take

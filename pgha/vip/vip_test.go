@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pgha/toolkit/internal/golden"
+	"github.com/pgha/toolkit/internal/scripttest"
 	"github.com/pgha/toolkit/pgha/vip"
 )
 
@@ -109,12 +110,8 @@ func keepalivedTest(t *testing.T, cfg []byte, b vip.Balancer) ([]byte, error) {
 	text := strings.NewReplacer("/etc/keepalived/check_haproxy.sh", script,
 		"script_user keepalived_script",
 		"script_user daemon").Replace(string(cfg))
-	for path, content := range map[string][]byte{conf: []byte(text), script: check} {
-		if err := os.WriteFile(path, content, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Chmod(conf, 0o644); err != nil {
+	scripttest.Program(t, dir, "check_haproxy.sh", string(check))
+	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(dir, 0o755); err != nil {

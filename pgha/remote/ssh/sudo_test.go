@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pgha/toolkit/internal/scripttest"
 	"github.com/pgha/toolkit/pgha/remote"
 	"github.com/pgha/toolkit/pgha/remote/remotetest"
 )
@@ -19,9 +20,7 @@ func TestEndWhileSudoIsTried(t *testing.T) {
 	dir := t.TempDir()
 	begun := filepath.Join(dir, "begun")
 	script := "#!/bin/sh\n: >" + begun + "\nexec sleep 600\n"
-	if err := os.WriteFile(filepath.Join(dir, "sudo"), []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	scripttest.Program(t, dir, "sudo", script)
 	server := remotetest.StartServer(t, remotetest.ServerOptions{
 		User: "admin", Env: []string{"PATH=" + dir + ":" + os.Getenv("PATH")},
 	})

@@ -79,19 +79,8 @@ func (d *driller) synchronousMode(ctx context.Context) (synchronous, error) {
 	if err != nil {
 		return synchronous{}, err
 	}
-	mode := synchronous{mode: patroni.SynchronousOff}
-	switch on := fmt.Sprint(config["synchronous_mode"]); {
-	case on == string(patroni.SynchronousQuorum):
-		mode.mode = patroni.SynchronousQuorum
-	case on == "true" && config["synchronous_mode_strict"] == true:
-		mode.mode = patroni.SynchronousStrict
-	case on == "true" || on == "on":
-		mode.mode = patroni.SynchronousOn
-	}
-	if n, ok := config["synchronous_node_count"].(int64); ok &&
-		mode.mode != patroni.SynchronousOff {
-		mode.nodes = int(n)
-	}
+	var mode synchronous
+	mode.mode, mode.nodes = patroni.SynchronousOf(config)
 	return mode, nil
 }
 

@@ -217,10 +217,8 @@ func (d *driller) awaitStandby(ctx context.Context, status pgha.Status) (pgha.St
 	}
 	err := poll.Until(ctx, poll.Options{What: "a synchronous replica", Bound: d.opts.MendWithin,
 		Every: 200 * time.Millisecond}, func(ctx context.Context) (string, error) {
-		for _, m := range status.Members {
-			if strings.HasSuffix(m.Role, "_standby") {
-				return "", nil
-			}
+		if len(status.Synchronous()) > 0 {
+			return "", nil
 		}
 		var err error
 		status, err = d.cluster.Status(ctx)

@@ -3,6 +3,7 @@ package patroni
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,6 +102,24 @@ func synchronousPatch(mode SynchronousMode, nodes int) (map[string]any, error) {
 	return patch, nil
 }
 
+// SynchronousOf reads the mode of a dynamic configuration, and for how many replicas a commit waits:
+// 0 where the configuration doesn't say, and where the mode is off. A strict setting without a mode
+// is off, as Patroni takes it.
+func SynchronousOf(config map[string]any) (mode SynchronousMode, nodes int) {
+	switch on := fmt.Sprint(config["synchronous_mode"]); {
+	case on == string(SynchronousQuorum):
+		mode = SynchronousQuorum
+	case on == "true" && config["synchronous_mode_strict"] == true:
+		mode = SynchronousStrict
+	case on == "true" || on == "on":
+		mode = SynchronousOn
+	default:
+		return SynchronousOff, 0
+	}
+	n, _ := config["synchronous_node_count"].(int64)
+	return mode, int(n)
+}
+
 // checkSynchronous refuses a mode that could not hold.
 func (s survey) checkSynchronous(mode SynchronousMode, nodes int) error {
 	leader, ok := s.state.Leader()
@@ -166,6 +185,31 @@ func (c *operator) waitSynchronous(ctx context.Context, mode SynchronousMode,
 		return describe(state), nil
 	})
 	return standbys, err
+}
+
+// notedWithin is many times what Patroni takes to note a replica when it is woken.
+const notedWithin = 30 * time.Second
+
+// waitNoted waits until somebody may take over from the leader, where commits wait for replicas.
+// That it takes long is no failure of what was done before: status tells it.
+func (c *operator) waitNoted(ctx context.Context) error {
+	if c.options.SynchronousMode == SynchronousOff {
+		return nil
+	}
+	wake := c.waker()
+	err := poll.Until(ctx, poll.Options{What: "a synchronous replica", Bound: notedWithin,
+		Progress: c.options.Progress}, func(ctx context.Context) (string, error) {
+		state, err := c.Cluster(ctx)
+		if err != nil || state.Paused || !state.NoneNoted() {
+			return "", err
+		}
+		wake(ctx)
+		return "waiting for Patroni to note a synchronous replica", nil
+	})
+	if errors.Is(err, ErrTimeout) {
+		return nil
+	}
+	return err
 }
 
 // synchronousHolds compares what is wished with the roles in the DCS and with what the leader's

@@ -32,14 +32,15 @@ func AwaitHealthy(ctx context.Context, c *site.Site) (Status, error) {
 }
 
 // settleWithin is how long a cluster may need after an operation until everybody has noticed: a
-// balancer sends reads to a member after two good checks.
+// balancer sends reads to a member after two good checks. Patroni's own loop comes on top, at the
+// end of which it notes synchronous replicas.
 const settleWithin = 10 * time.Second
 
 // Settled is the status of a cluster in which what has just been done may still go on: it looks
-// again while there is a problem, for at most ten seconds, and returns the last status whatever it
-// is.
+// again while there is a problem, for at most ten seconds and a round of Patroni's loop, and returns
+// the last status whatever it is.
 func Settled(ctx context.Context, c *site.Site) (Status, error) {
-	bounded, cancel := context.WithTimeout(ctx, settleWithin)
+	bounded, cancel := context.WithTimeout(ctx, settleWithin+c.Spec.Patroni.LoopWait)
 	defer cancel()
 	last, err := AwaitHealthy(bounded, c)
 	if ctx.Err() == nil && errors.Is(err, errs.ErrTimeout) && last.Cluster != "" {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/patroni"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // MemberStatus is one PostgreSQL with its Patroni.
@@ -96,6 +97,11 @@ func memberStatus(ctx context.Context, c *site.Site, s *Status) error {
 		s.Members = append(s.Members, memberOf(state, answers[i], m.Target.Name))
 	}
 	s.describe(state)
+	if c.Spec.Patroni.SynchronousMode != spec.SynchronousOff {
+		s.NoSuccessor = noSuccessor(state, func(member string) (map[string]any, error) {
+			return client.ConfigOf(ctx, member)
+		})
+	}
 	return err
 }
 
@@ -277,6 +283,9 @@ func memberProblems(s Status) []string {
 	for _, name := range s.Strangers {
 		found = append(found,
 			fmt.Sprintf("member %s is in the cluster and not in the specification", name))
+	}
+	if s.NoSuccessor != "" {
+		found = append(found, s.NoSuccessor)
 	}
 	if s.Paused {
 		found = append(found, "the cluster is paused: nobody is promoted if the leader fails")

@@ -164,3 +164,61 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("stranded: %+v", s.Stranded)
 	}
 }
+
+// TestNoSuccessor: in a synchronous mode Patroni lets only those take over whom it has noted, which
+// is later than a replica streams.
+func TestNoSuccessor(t *testing.T) {
+	t.Parallel()
+	quorum := map[string]any{"synchronous_mode": "quorum"}
+	for name, tt := range map[string]struct {
+		breaks func(members []patroni.MemberState)
+		config map[string]any
+		err    error
+		want   string
+	}{
+		"none is noted": {config: quorum, want: "Patroni has noted no synchronous replica " +
+			"(synchronous_mode is quorum): nobody would take over if pg1 were lost now"},
+		"one of two is noted": {func(m []patroni.MemberState) {
+			m[2].Role = patroni.RoleQuorumStandby
+		}, quorum, nil, ""},
+		"another mode": {func(m []patroni.MemberState) { m[1].Role = patroni.RoleSyncStandby },
+			map[string]any{"synchronous_mode": true}, nil, ""},
+		"a drill has switched it off": {config: map[string]any{"synchronous_mode": false}},
+		"the leader does not say":     {err: errors.New("away")},
+		"no replica streams": {func(m []patroni.MemberState) {
+			m[1].State, m[2].State = "starting", "stopped"
+		}, quorum, nil, ""},
+		"no replica may be synchronous": {func(m []patroni.MemberState) {
+			m[1].Tags = map[string]any{"nosync": true}
+			m[2].Tags = map[string]any{"nosync": true}
+		}, quorum, nil, ""},
+		"one of them may": {func(m []patroni.MemberState) {
+			m[1].Tags = map[string]any{"nosync": true}
+		}, map[string]any{"synchronous_mode": true, "synchronous_mode_strict": true}, nil,
+			"Patroni has noted no synchronous replica (synchronous_mode is strict): nobody " +
+				"would take over if pg1 were lost now"},
+		"a cluster that follows another": {func(m []patroni.MemberState) {
+			m[0].Role = patroni.RoleStandbyLeader
+		}, quorum, nil, ""},
+		"no leader": {func(m []patroni.MemberState) { m[0].Role = patroni.RoleReplica }, quorum,
+			nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			state := sees("pg1", "pg1", 3).state
+			if tt.breaks != nil {
+				tt.breaks(state.Members)
+			}
+			got := noSuccessor(state, func(string) (map[string]any, error) {
+				return tt.config, tt.err
+			})
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if problems := (Status{NoSuccessor: got}).ProblemsOf(PartMembers); got != "" &&
+				!strings.Contains(strings.Join(problems, "\n"), got) {
+				t.Errorf("problems are %q", problems)
+			}
+		})
+	}
+}

@@ -18,6 +18,9 @@ type Status struct {
 	Time    time.Time `json:"time"`
 	// NoWrites is why applications cannot write now; "" when they can.
 	NoWrites string `json:"no_writes,omitempty"`
+	// NoSuccessor is why nobody would take over from a lost leader, although a replica streams that
+	// could; "" when somebody would, and where no replica could.
+	NoSuccessor string `json:"no_successor,omitempty"`
 	// Paused means that Patroni promotes nobody by itself.
 	Paused  bool           `json:"paused"`
 	Members []MemberStatus `json:"members"`

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pgha/toolkit/pgha/health"
@@ -21,6 +22,9 @@ const (
 
 // Leads reports whether the member holds the leader lock.
 func (r Role) Leads() bool { return r == RoleLeader || r == RoleStandbyLeader }
+
+// Synchronous reports whether Patroni has noted the member as a synchronous replica.
+func (r Role) Synchronous() bool { return r == RoleSyncStandby || r == RoleQuorumStandby }
 
 // States of a member that callers ask about; Patroni knows more.
 const (
@@ -148,6 +152,31 @@ func (c ClusterState) Fault(name string) string {
 	}
 	return health.PromiseOf(m.Tags).Fault(health.Seen{Leads: m.Role.Leads(), State: m.State,
 		Timeline: m.Timeline, LeaderTimeline: leader.Timeline})
+}
+
+// Noted are the members that Patroni has noted as synchronous replicas: in a synchronous mode it
+// lets no other take over from a lost leader.
+func (c ClusterState) Noted() []string {
+	var names []string
+	for _, m := range c.Members {
+		if m.Role.Synchronous() {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// NoneNoted tells that in a synchronous mode nobody would take over from a lost leader although a
+// replica streams that could: Patroni notes it in the next round of its loop or the one after
+// (4.1.5: up to 14 s after a start with the usual loop_wait). False where no replica could be
+// synchronous: their own faults or tags say why. In asynchronous mode it has no meaning.
+func (c ClusterState) NoneNoted() bool {
+	leader, known := c.Leader()
+	return known && leader.Role == RoleLeader && len(c.Noted()) == 0 &&
+		slices.ContainsFunc(c.Members, func(m MemberState) bool {
+			return m.Name != leader.Name && m.State == StateStreaming && c.Healthy(m.Name) &&
+				health.PromiseOf(m.Tags).Synchronous
+		})
 }
 
 // NodeState is what one member's own REST API says of itself at this moment.

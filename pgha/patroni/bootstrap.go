@@ -96,9 +96,6 @@ func bringUp(ctx context.Context, o Options, wishes [][]remote.Resource) error {
 			return err
 		}
 	}
-	if err := client.waitNoted(ctx); err != nil {
-		return err
-	}
 	return client.tellPendingRestarts(ctx, changes)
 }
 

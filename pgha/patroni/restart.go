@@ -166,7 +166,9 @@ func (c *operator) restart(ctx context.Context, ro RestartOptions) (RestartResul
 	if c.options.Planning() {
 		return result, nil
 	}
-	err = c.restartAgain(ctx, order, ro, &result)
+	if err = c.restartAgain(ctx, order, ro, &result); err == nil {
+		err = c.awaitNoted(ctx)
+	}
 	result.Took = since(start)
 	if err != nil {
 		return result, err

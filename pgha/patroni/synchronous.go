@@ -3,7 +3,6 @@ package patroni
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -190,26 +189,41 @@ func (c *operator) waitSynchronous(ctx context.Context, mode SynchronousMode,
 // notedWithin is many times what Patroni takes to note a replica when it is woken.
 const notedWithin = 30 * time.Second
 
-// waitNoted waits until somebody may take over from the leader, where commits wait for replicas.
-// That it takes long is no failure of what was done before: status tells it.
-func (c *operator) waitNoted(ctx context.Context) error {
-	if c.options.SynchronousMode == SynchronousOff {
+// AwaitNoted waits until somebody may take over from the leader, where commits wait for replicas:
+// Patroni notes a replica later than it streams (ClusterState.NoneNoted), and is woken meanwhile.
+// It waits for half a minute at most. That nobody is noted then is no error, nor is a cluster that
+// cannot be asked, for what was done before is done: status tells it. Only a ctx that ends is one.
+// When the targets only plan nothing happens. Safe to repeat.
+func AwaitNoted(ctx context.Context, o Options) error {
+	o = o.WithDefaults()
+	if o.Planning() {
 		return nil
 	}
-	wake := c.waker()
+	return newOperator(o).awaitNoted(ctx)
+}
+
+func (c *operator) awaitNoted(ctx context.Context) error {
+	wake, asked := c.waker(), false
 	err := poll.Until(ctx, poll.Options{What: "a synchronous replica", Bound: notedWithin,
 		Progress: c.options.Progress}, func(ctx context.Context) (string, error) {
 		state, err := c.Cluster(ctx)
 		if err != nil || state.Paused || !state.NoneNoted() {
-			return "", err
+			return "", poll.Stop(err)
+		}
+		if !asked {
+			config, err := c.Config(ctx)
+			if mode, _ := SynchronousOf(config); err != nil || mode == SynchronousOff {
+				return "", poll.Stop(err)
+			}
+			asked = true
 		}
 		wake(ctx)
 		return "waiting for Patroni to note a synchronous replica", nil
 	})
-	if errors.Is(err, ErrTimeout) {
-		return nil
+	if ctx.Err() != nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // synchronousHolds compares what is wished with the roles in the DCS and with what the leader's

@@ -295,10 +295,23 @@ func restoreRights(ctx context.Context, run *job.Job, o patroni.Options) error {
 	return nil
 }
 
+// awaitNoted waits until somebody may take over from the leader, where commits wait for replicas.
+func awaitNoted(ctx context.Context, run *job.Job) error {
+	if run.Spec.Patroni.SynchronousMode == spec.SynchronousOff {
+		return nil
+	}
+	o, err := run.PatroniOptions()
+	if err != nil {
+		return err
+	}
+	return patroni.AwaitNoted(ctx, o)
+}
+
 // readyWait bounds the wait for the first write through the virtual IP.
 const readyWait = 60 * time.Second
 
-// ReadyPhase waits until an application could write, and asks meanwhile whether PostgreSQL takes
+// ReadyPhase waits until an application could write, in a synchronous mode also until somebody may
+// take over from the leader, and asks meanwhile whether PostgreSQL takes
 // all that its files say.
 func ReadyPhase(ctx context.Context, run *job.Job) error {
 	if run.Planning() {
@@ -322,6 +335,9 @@ func ReadyPhase(ctx context.Context, run *job.Job) error {
 		return "", site.PingPools(ctx, run.Site)
 	})
 	if err != nil {
+		return err
+	}
+	if err := awaitNoted(ctx, run); err != nil {
 		return err
 	}
 	asking.Wait()

@@ -55,7 +55,7 @@
 //
 // # The state directory
 //
-// Spec.StateDir, on the machine where the program runs, holds the three authorities' keys, every
+// Spec.StateDir, on the machine where the program runs, holds the authorities' keys, every
 // certificate and the generated passwords, all with mode 0600. It is the one thing that cannot be
 // recreated from the spec: back it up. A lock in it keeps two programs from changing the same
 // cluster; looking (ConnectOptions.ReadOnly) needs no lock.

@@ -51,7 +51,7 @@
 // packages below are for errors.Is.
 //
 // Every method that can block takes a context and returns soon after it ends. An Apply that is cut
-// short leaves whole steps behind, and the next one goes on from there.
+// short leaves whole steps behind, and the next one continues from there.
 //
 // # The state directory
 //

@@ -207,7 +207,7 @@ func (c *Cluster) Unmanage(ctx context.Context, opts UnmanageOptions) (UnmanageR
 	return power.Unmanage(ctx, c.site, opts)
 }
 
-// RecoverOptions name the member that the cluster goes on from.
+// RecoverOptions name the member that the cluster continues from.
 type RecoverOptions = recovery.FromOptions
 
 // RecoverResult is what Recover did.

@@ -26,7 +26,7 @@ func ReadAside(text []byte) []string {
 type Fence struct {
 	// Leader is the member to whose host no packet goes out, Address that host's.
 	Leader, Address string
-	// At is when it was set, by the host's clock; a fence that a boot has put back counts anew.
+	// At is when it was set, by the host's clock; a fence that a boot has put back counts again.
 	At time.Time
 	// Keep is after how long the host's timer removes it, whatever became of the agent.
 	Keep time.Duration

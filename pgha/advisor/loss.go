@@ -16,7 +16,7 @@ type Loss struct {
 	What string
 	// Hosts that are lost; none where only services are.
 	Hosts []string
-	// Blocked says why nobody could write until somebody mends it; "" when the cluster goes on by
+	// Blocked says why nobody could write until somebody mends it; "" when the cluster continues by
 	// itself.
 	Blocked string
 	// Typical and Worst are the time without writes until the cluster has gone on by itself; where
@@ -109,7 +109,7 @@ func (t Topology) lose(h Host, facts Facts) Loss {
 	return l
 }
 
-// loseQuorum is the loss of etcd alone, while every PostgreSQL goes on.
+// loseQuorum is the loss of etcd alone, while every PostgreSQL continues.
 func (t Topology) loseQuorum() Loss {
 	all := len(t.Spec.EtcdHosts())
 	l := Loss{What: fmt.Sprintf("etcd's quorum (%d of its %d members; the databases run on)",

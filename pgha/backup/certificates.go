@@ -10,7 +10,7 @@ import (
 
 // SetCertificates gives the hosts the CA and the certificates of the options, and nothing else of
 // them, all at the same time. pgBackRest's server reads them again without a restart; what it is
-// doing goes on, and its other commands read them when they begin.
+// doing continues, and its other commands read them when they begin.
 //
 // A host that is left out stays as it is. Safe to repeat. Errors match ErrInvalid or name the host.
 func SetCertificates(ctx context.Context, o Options) error {

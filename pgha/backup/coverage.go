@@ -37,7 +37,7 @@ type Window struct {
 // Holds tells whether a moment is in the window.
 func (w Window) Holds(at time.Time) bool { return !at.Before(w.From) && !at.After(w.To) }
 
-// Reaches tells whether the log goes on without a gap from the backup to a place in it, such as
+// Reaches tells whether the log continues without a gap from the backup to a place in it, such as
 // "0/E017998", as far as the archive has it.
 func (w Window) Reaches(lsn string) bool {
 	_, missing, gap := place(w.Missing)

@@ -40,7 +40,7 @@ type Reached struct {
 func (s Scratch) Directory() string { return s.WithDefaults().scratchDir(s.Purpose) }
 
 // Restore copies, by options of pgbackrest restore. size is the databases' in bytes: without room
-// for it nothing is copied. It runs as a unit, and goes on when this program ends: a later call
+// for it nothing is copied. It runs as a unit, and continues when this program ends: a later call
 // waits for it. What is there complete stays; what is not is begun again.
 func (s Scratch) Restore(ctx context.Context, size int64, options ...string) error {
 	argv := append([]string{"restore", s.Directory(), strconv.FormatInt(size, 10)}, options...)
@@ -63,7 +63,7 @@ func (s Scratch) Open(ctx context.Context) (Reached, error) {
 }
 
 // serve starts the server, unless it runs: as a unit of its own, because one that ends while
-// something that it has started goes on keeps its name taken (systemd 262).
+// something that it has started continues keeps its name taken (systemd 262).
 func (s Scratch) serve(ctx context.Context) error {
 	o, unit := s.Options, "pgha-scratch-"+s.Purpose+"-server"
 	state, err := s.Target.Output(ctx, "systemctl", "show", "-P", "ActiveState", unit)

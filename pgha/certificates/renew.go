@@ -23,7 +23,7 @@ import (
 	"github.com/pgha/toolkit/pgha/status"
 )
 
-// RenewOptions say which certificates are issued anew.
+// RenewOptions say which certificates are issued again.
 type RenewOptions struct {
 	engine.Operation
 	// All replaces every certificate. Otherwise those are that have less than a third of their

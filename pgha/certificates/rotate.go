@@ -31,7 +31,7 @@ type RotateOptions struct {
 	// Authorities by the names that operators use: etcd, postgres, rest and backup. No default.
 	Authorities []string
 	// Pause ends the run once all hosts trust both authorities, so that applications get the file
-	// with both before PostgreSQL shows certificates of the new one. Continue goes on.
+	// with both before PostgreSQL shows certificates of the new one. Continue finishes it.
 	Pause bool
 	// Without names hosts that are left as they are, because they are down: they trust the former
 	// authorities alone in the end, until the next Apply brings them in. Connect with

@@ -228,7 +228,7 @@ func (w *work) drop(ctx context.Context) error {
 }
 
 // deploy gives the hosts what the state directory says by now. Patroni reads what it trusts again
-// only together with a new server certificate (4.1), so that one is issued anew each time.
+// only together with a new server certificate (4.1), so that one is issued again each time.
 func (w *work) deploy(ctx context.Context) error {
 	w.state.Choose = func(of certs.Certificate) vault.Choice {
 		if of.Name == layout.RESTServer && slices.Contains(w.authorities(), of.Authority) {
@@ -242,7 +242,7 @@ func (w *work) deploy(ctx context.Context) error {
 		return err
 	}
 	w.Hold(cr)
-	// Whoever goes on from a copy must not go back behind what hosts trust and show from here on.
+	// Whoever continues from a copy must not go back behind what hosts trust and show from here on.
 	if err := engine.Share(ctx, w.Job, w.state); err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func onHost(ctx context.Context, t *remote.Target, script string, args ...string
 // undone collects what is to be given back, in the order in which it was broken.
 type undone []func(context.Context) error
 
-// mend gives everything back, the last first, and goes on after an error.
+// mend gives everything back, the last first, and continues after an error.
 func (u *undone) mend(ctx context.Context) error {
 	var failed []error
 	for len(*u) > 0 {

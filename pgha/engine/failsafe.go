@@ -26,7 +26,7 @@ const livesOnFailsafe = "lives on failsafe_mode, and would step down as soon as 
 	"one member did not answer"
 
 // aboutFailsafe makes a refusal of it that etcd gave no lock, and says why no member may be touched
-// then: while etcd is away the primary goes on only as long as the Patroni of every listed member
+// then: while etcd is away the primary continues only as long as the Patroni of every listed member
 // answers it. One that is stopped or restarted makes it step down in its next round.
 func aboutFailsafe(c *site.Site, verb string, err error) error {
 	if !errors.Is(err, etcd.ErrUnhealthy) || !c.Spec.Patroni.FailsafeMode ||

@@ -28,7 +28,7 @@ type Run struct {
 // Progress reports what the phase does or waits for.
 func (r *Run) Progress(message string) { r.job.Progress(message) }
 
-// Warn reports what deserves attention though the phase goes on. host is "" for what concerns the
+// Warn reports what deserves attention though the phase continues. host is "" for what concerns the
 // whole cluster.
 func (r *Run) Warn(host, message string) { r.job.Warn(host, message) }
 

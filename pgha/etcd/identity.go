@@ -12,7 +12,7 @@ import (
 // shows it, and the value of a key, "" where that is not there: what a quorum agrees on, or without
 // quorum what one member knows by itself, which may be late and needs no other. etcd makes the
 // identifier of the members and the token that a cluster begins with, and keeps it while members
-// come and go; one that is formed anew, also from a snapshot, with the same members and token has
+// come and go; one that is formed again, also from a snapshot, with the same members and token has
 // the same. Changes nothing. The error matches ErrUnhealthy when no member answers, each within 4 s.
 func Identity(ctx context.Context, o Options, key string, quorum bool) (cluster, value string,
 	err error) {

@@ -34,7 +34,7 @@ const lockTTL = 15 * time.Second
 //
 // A process that dies keeps the lock for 15 s more; on the machine where it ran it can be taken
 // over at once. Like every lock with a time limit it does not stop work that was frozen for longer
-// than that and goes on before it notices.
+// than that and continues before it notices.
 //
 // unlock gives the lock back, also when ctx is over, in some 10 s at most; held is over then. It
 // returns what matches ErrLockLost if the lock was lost before. Calling it again does nothing and

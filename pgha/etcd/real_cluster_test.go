@@ -221,7 +221,7 @@ func TestUnformedClusterIsRecognized(t *testing.T) {
 	c.healthy(c.all()...)
 }
 
-// TestIdentity: the cluster tells its identifier and a value. One that is formed anew by the same
+// TestIdentity: the cluster tells its identifier and a value. One that is formed again by the same
 // members with the same token has the same identifier, and none of the values.
 func TestIdentity(t *testing.T) {
 	t.Parallel()

@@ -176,7 +176,7 @@ func (p *path) replicas(e Event) {
 		p.away[e.Host] = true
 	case Streaming:
 		delete(p.away, e.Host)
-	case ServerReady, KeyTaken: // the new primary says anew whom it waits for
+	case ServerReady, KeyTaken: // the new primary says again whom it waits for
 		delete(p.away, e.Host)
 		p.waitsFor = nil
 	}

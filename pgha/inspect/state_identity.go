@@ -16,7 +16,7 @@ func StateNotes(facts map[string]preflight.Facts) map[string][]byte {
 
 // JudgeState refuses (ErrRefused) to bring hosts in line with a state directory that is not theirs,
 // or not any more: by what they remember of it, and by the databases that etcd knows. An etcd that
-// was made anew is no reason: the members are brought to it if they are the right ones.
+// was recreated is no reason: the members are brought to it if they are the right ones.
 func JudgeState(c *site.Site, facts map[string]preflight.Facts) error {
 	if err := c.JudgeState(StateNotes(facts)); err != nil || c.TakesOver {
 		return err

@@ -237,7 +237,7 @@ func (l *logs) last(ctx context.Context, yield func(LogEntry) error) error {
 	})
 }
 
-// follow reads what is there, and goes on after that.
+// follow reads what is there, and continues after that.
 func (l *logs) follow(ctx context.Context, yield func(LogEntry) error) error {
 	var err error
 	switch {

@@ -119,7 +119,7 @@ func (b etcdBuild) compile(ctx context.Context, work string) error {
 }
 
 // The Go command waits for as long as a proxy is silent. What it has got by then stays in its
-// cache, so another try goes on from there.
+// cache, so another try continues from there.
 const (
 	downloadTries   = 4
 	downloadTimeout = 3 * time.Minute

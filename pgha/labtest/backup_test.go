@@ -255,7 +255,7 @@ func testRestoreUndone(t *testing.T, s site) {
 	t.Logf("taken back in %s", r.Elapsed)
 	s.wantRows(t, 230)
 	s.rows(t, 1)
-	// Archiving goes on, on a timeline that the restored databases have not used.
+	// Archiving continues, on a timeline that the restored databases have not used.
 	s.verb(t, nil, "backup", "check")
 	s.verb(t, nil, "switchover")
 	s.verb(t, nil, "backup", "check")

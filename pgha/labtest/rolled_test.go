@@ -18,7 +18,7 @@ import (
 // testRolled changes what every Patroni and every HAProxy has to read again. They do so one after
 // the other, the leader and the address's holder last; the session that writes all the while loses
 // no write, and new sessions wait a moment at most. Where a host refuses its file, the ones behind
-// it are left as they were, and the next run goes on.
+// it are left as they were, and the next run continues.
 func testRolled(t *testing.T, s site) {
 	original, err := os.ReadFile(s.specFile)
 	if err != nil {

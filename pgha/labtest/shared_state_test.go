@@ -80,7 +80,7 @@ func (s site) inPlace(t *testing.T) secrets.Copies {
 }
 
 // TestState is about the state of a cluster that its operators share: whoever has the specification
-// and an identity goes on from anywhere.
+// and an identity continues from anywhere.
 func TestState(t *testing.T) {
 	t.Parallel()
 	l := startLab(t, lab.Options{Name: "e2e-state", Hosts: 3, Installed: true})
@@ -218,7 +218,7 @@ func testCopiesAreLost(t *testing.T, s site, identity string, recipients ...stri
 }
 
 // testPushIsKilled: an operator's process is killed at the moment in which the state is written here,
-// and in which the first host has it. Another one goes on.
+// and in which the first host has it. Another one continues.
 func testPushIsKilled(t *testing.T, first, second site) {
 	record := filepath.Join(first.spec(t).StateDir, "cluster.json")
 	host := first.databases()[0].Name

@@ -15,7 +15,7 @@ import (
 )
 
 // testOnATerminal changes a file by hand and has apply put it back: on a terminal of 80 columns,
-// where it shows the plan and asks, and in a pipe, where it goes on.
+// where it shows the plan and asks, and in a pipe, where it continues.
 func testOnATerminal(t *testing.T, s site) {
 	const host, file = "haproxy-03", "/etc/haproxy/haproxy.cfg"
 	damage := func() { s.mustInHost(t, host, "chmod 0600 "+file) }

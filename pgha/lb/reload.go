@@ -20,7 +20,7 @@ const masterHeader = "#<PID> "
 
 // Reload is what HAProxy's master says of its last reload. `systemctl reload` ends with 0 as soon
 // as the configuration is valid; a new worker that then cannot bind an address ends, and the former
-// one goes on with the former configuration.
+// one continues with the former configuration.
 type Reload struct {
 	// Master is the master's process, 0 when nothing is known: the master does not answer, or
 	// HAProxy is older than 2.7.

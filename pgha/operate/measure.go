@@ -16,7 +16,7 @@ var measureTable = pgx.Identifier{"public", "pgha_operation"}
 
 // measureWrites writes rows through the virtual IP until the function that it returns is called,
 // which waits for one more row if the caller says that writes flow, and returns the longest time
-// without any. It is a comfort: if it cannot measure it warns, and the operation goes on.
+// without any. It is a comfort: if it cannot measure it warns, and the operation continues.
 func measureWrites(ctx context.Context, r *job.Job) func(flowing bool) time.Duration {
 	nothing := func(bool) time.Duration { return 0 }
 	cfg, err := r.SqlConfig(r.WriteRoute())

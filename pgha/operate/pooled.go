@@ -85,7 +85,7 @@ func writer(ctx context.Context, c *site.Site, route site.Route) (name string, e
 
 // Begin holds the clients, and returns when none has a session with PostgreSQL any more. From then
 // on each balancer lets them go on as soon as a write went through its own write port to another
-// server than before, or to the same one started anew; and by its timer in any case. An error matches
+// server than before, or to the same one restarted; and by its timer in any case. An error matches
 // errs.ErrRefused where a transaction does not end; with force that is a warning, and clients of the
 // poolers see what others see.
 func (h *Hold) Begin(ctx context.Context) error {

@@ -134,7 +134,7 @@ func judgeSlots(candidate string, leader, copies []slot, members, permanent []st
 		switch {
 		case slices.Contains(members, s.Name) || !s.Usable:
 		case !s.Logical && (kept || !s.Active):
-			// Patroni makes it anew where it lacks; one that nobody reads is no loss.
+			// Patroni creates it again where it lacks; one that nobody reads is no loss.
 		case !s.Failover && !kept:
 			h.lost = append(h.lost, s)
 		case !found || !there.Usable || s.Failover && !there.Synced:

@@ -67,7 +67,7 @@ type ReinitializeResult struct {
 // Nothing is changed when the error matches ErrInvalid (an unknown member, the leader, a member
 // that is busy), ErrNoLeader, ErrVersion or ErrUnhealthy (the member is the only healthy copy
 // besides the leader's; AllowLast overrules). Other errors match ErrUnavailable or ErrTimeout. The
-// copy goes on when ctx ends. Safe to repeat. When the targets only plan, the change is reported
+// copy continues when ctx ends. Safe to repeat. When the targets only plan, the change is reported
 // and nothing happens.
 func Reinitialize(ctx context.Context, o Options,
 	ro ReinitializeOptions) (ReinitializeResult, error) {

@@ -26,7 +26,7 @@ type RestartOptions struct {
 	// leader in place. The former leader's PostgreSQL is restarted by that as a replica. Writes
 	// stop about as long as for a restart, but no longer when PostgreSQL is slow to start.
 	LeaderBySwitchover bool
-	// Force goes on although another member is unhealthy.
+	// Force continues although another member is unhealthy.
 	Force bool
 	// At schedules the restart of one member for this time, at least 5 s ahead, instead of making
 	// it now.

@@ -36,7 +36,7 @@ func (c *operator) restartOne(ctx context.Context, m MemberState,
 		defer ro.BeforeReplica(ctx, m.Name)()
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // of the request: Patroni goes on without a listener
+	defer cancel() // of the request: Patroni continues without a listener
 	c.options.Progress(fmt.Sprintf("restarting PostgreSQL on %s (%s)", m.Name, m.Role))
 	w := restartWatch{client: c, member: m.Name, before: before, start: time.Now(), wake: c.waker()}
 	w.ask = func() <-chan rest.Answered {

@@ -72,7 +72,7 @@ func tryLogins(ctx context.Context, o Options, from, leader Member) error {
 // A member whose pg_rewind has failed already is not brought back by it. One that fails on the way
 // has removed files (PostgreSQL's documentation says to take a fresh copy then), and Patroni
 // (4.1.5) starts PostgreSQL all the same and tries no second time. Reinitialize copies its data
-// anew.
+// again.
 //
 // Safe to repeat. The error matches ErrInvalid, ErrNoLeader or ErrUnavailable; when the targets
 // only plan, the change is reported and nothing happens.

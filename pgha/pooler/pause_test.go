@@ -156,7 +156,7 @@ func TestPauseIsCancelled(t *testing.T) {
 			b.ran[0] != "pause 1.5 9 read" {
 			t.Errorf("%v, ran %q", err, b.ran)
 		}
-		// One that has been held when ctx ends goes on, too.
+		// One that has been held when ctx ends continues, too.
 		gone, end := context.WithCancel(t.Context())
 		end()
 		b = &balancer{name: "lb1"}

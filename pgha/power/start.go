@@ -54,7 +54,7 @@ type StartResult struct {
 // HAProxy, then keepalived. While nobody leads, the member whose data is the newest starts alone
 // and has to lead before the others start: a replica that comes up first could else be promoted
 // without the last transactions. ErrRefused if it is not among the hosts, if etcd would have no
-// quorum, or if a host has not been set up. After ErrTimeout what was started goes on.
+// quorum, or if a host has not been set up. After ErrTimeout what was started continues.
 func Start(ctx context.Context, c *site.Site, opts StartOptions) (StartResult, error) {
 	var result StartResult
 	hosts, err := c.Chosen(opts.Hosts)

@@ -28,7 +28,7 @@ type StopOptions struct {
 	// Hosts by their own or their members' names; none means all.
 	Hosts []string
 	// Force stops although etcd loses its quorum, the database its last member or the address its
-	// last balancer, although a host cannot be reached and goes on by itself, and although
+	// last balancer, although a host cannot be reached and continues by itself, and although
 	// transactions or a base backup are cut short.
 	Force bool
 }

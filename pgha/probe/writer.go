@@ -38,7 +38,7 @@ type worker struct {
 	session *session // nil when the next attempt has to open one
 }
 
-// Start makes the table if it is missing, writes a first row, and goes on in the background until
+// Start makes the table if it is missing, writes a first row, and continues in the background until
 // Stop is called or ctx ends. It returns when the first row is acknowledged, or with the error that
 // kept it from that, and then nothing runs. Until then each step has 10 s and nothing is tried
 // twice; after it the bounds of Options hold.

@@ -275,7 +275,7 @@ func TestHungLogin(t *testing.T) {
 }
 
 // TestClients has each client write for a while: it has its connections and no other, every row is
-// there once, and after a reset all goes on.
+// there once, and after a reset all continues.
 func TestClients(t *testing.T) {
 	t.Parallel()
 	for _, client := range Clients() {

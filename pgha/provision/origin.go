@@ -152,7 +152,7 @@ func causeOf(ch PlannedChange, was *remote.Was, last written) Cause {
 }
 
 // unfinishedApply is the last apply among the operations, if it was cut off, has failed or still
-// goes on.
+// continues.
 func unfinishedApply(operations []trail.OperationRecord) (trail.OperationRecord, bool) {
 	for _, o := range slices.Backward(operations) {
 		if o.Verb == "apply" {

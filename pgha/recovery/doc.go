@@ -1,3 +1,3 @@
-// Package recovery leads out of situations that no host mends by itself: the cluster goes on from
+// Package recovery leads out of situations that no host mends by itself: the cluster continues from
 // one member when the majority is lost for good.
 package recovery

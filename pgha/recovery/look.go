@@ -22,7 +22,7 @@ import (
 // view is all that is decided on.
 type view struct {
 	from  spec.Host
-	voter spec.Host                    // whose etcd goes on
+	voter spec.Host                    // whose etcd continues
 	looks map[string]hostlook.Look     // by host
 	nodes map[string]patroni.NodeState // by member, of those whose Patroni answers
 	// writes are the members to which balancers send writes, by balancer.

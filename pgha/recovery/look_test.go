@@ -190,7 +190,7 @@ func TestGivenUp(t *testing.T) {
 	}
 }
 
-// TestVoter: etcd goes on from the member's own host, or where none runs there from one that
+// TestVoter: etcd continues from the member's own host, or where none runs there from one that
 // answers.
 func TestVoter(t *testing.T) {
 	t.Parallel()

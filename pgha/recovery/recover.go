@@ -19,10 +19,10 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// FromOptions name the member that the cluster goes on from.
+// FromOptions name the member that the cluster continues from.
 type FromOptions struct {
 	engine.Operation
-	// From is the member, or its host, whose database goes on. Required.
+	// From is the member, or its host, whose database continues. Required.
 	From string
 }
 
@@ -43,7 +43,7 @@ type FromResult struct {
 }
 
 // FromMember makes the cluster go on from one member after a majority of the database hosts was
-// lost for good: etcd goes on from that member's own data, then its Patroni takes the lead, and
+// lost for good: etcd continues from that member's own data, then its Patroni takes the lead, and
 // FromMember returns once an application can write through the virtual IP. Other members that
 // answer follow it. Hosts that replace the lost ones are brought in by an apply.
 //

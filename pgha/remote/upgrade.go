@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// upgradeTimeout bounds one upgrade: a host that was left alone for a year may get all of it anew.
+// upgradeTimeout bounds one upgrade: a host that was left alone for a year may get all of it again.
 const upgradeTimeout = time.Hour
 
 // Upgrade renews the lists of packages and upgrades every installed package to the newest version
@@ -20,7 +20,7 @@ const upgradeTimeout = time.Hour
 //
 // It returns what has changed, and reports it. A planning target reports what would change by the
 // lists that the host has, and changes nothing. Safe to repeat: it finishes what was interrupted,
-// and goes on when the connection is lost.
+// and continues when the connection is lost.
 func (t *Target) Upgrade(ctx context.Context, units []string) (Changes, error) {
 	if t.Planning() {
 		out, err := t.Output(ctx, "apt-get", "-q", "-s", "--with-new-pkgs", "upgrade")

@@ -38,7 +38,7 @@ func reload(t *testing.T, s *vault.State, sp *spec.Spec) *vault.Credentials {
 	return c
 }
 
-// TestInterruptedRotation stops at each step and goes on: the same password is brought in.
+// TestInterruptedRotation stops at each step and continues: the same password is brought in.
 func TestInterruptedRotation(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)

@@ -48,7 +48,7 @@ func TestPatroniIsAskedAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Whoever waits in vain is given up after a while.
+	// Whoever waits without success is given up after a while.
 	if said := s.Errors["patroni"]; !strings.Contains(said, remote.ErrUnreachable.Error()) ||
 		strings.Contains(said, context.DeadlineExceeded.Error()) {
 		t.Errorf("a question waits for the answer to another: %s", said)

@@ -15,7 +15,7 @@ type plot struct {
 	Low, Width string
 	// Promise is where the promise lies, "" when there is none.
 	Promise string
-	// Beyond tells that the bar goes on beyond the scale.
+	// Beyond tells that the bar continues beyond the scale.
 	Beyond  bool
 	Summary string
 }

@@ -30,7 +30,7 @@ type made struct {
 	silent bool
 	// lost acknowledged rows just before the fault.
 	lost int
-	// double is for how long the old leader goes on taking writes after the new one does.
+	// double is for how long the old leader continues taking writes after the new one does.
 	double float64
 	// balancer: the fault strikes the holder of the address, and no leader.
 	balancer bool

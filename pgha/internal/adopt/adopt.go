@@ -49,7 +49,7 @@ type storeView struct {
 
 // Store brings the members to an etcd that does not know the cluster any more, or knows it as it
 // once was; nothing happens where etcd and the members agree, or while etcd has no quorum. On every
-// host PostgreSQL goes on: Patroni alone is killed and started. Patroni of the running primary
+// host PostgreSQL continues: Patroni alone is killed and started. Patroni of the running primary
 // comes first and has to hold the lock before any other is touched.
 //
 // The error matches ErrRefused where it cannot be known who has every row; nothing is changed then.
@@ -171,7 +171,7 @@ func passed(keys map[string]string) []string {
 // Lead makes first the leader of an etcd that has a quorum and in which nobody leads: what its keys
 // say of former leaders and members is removed, so that no rule about lag or synchronous standbys
 // of that time holds first back. Patroni of the hosts in hold is stopped before, and stays so; see
-// Rejoin. PostgreSQL goes on everywhere. Safe to repeat.
+// Rejoin. PostgreSQL continues everywhere. Safe to repeat.
 func Lead(ctx context.Context, r *job.Job, first spec.Host, hold []spec.Host) error {
 	keys, err := StoreKeys(ctx, r)
 	if err != nil {

@@ -197,7 +197,7 @@ func readState(c *Site) *vault.State {
 	return &vault.State{Dir: c.State.Dir, ReadOnly: true, Box: c.State.Box}
 }
 
-// take writes the state directory from a copy, and reads it anew.
+// take writes the state directory from a copy, and reads it again.
 func take(c *Site, file []byte, record lineage.Copy, from string) error {
 	files, err := vault.Unpack(file, c.State.Box)
 	if err != nil {

@@ -122,7 +122,7 @@ func HostCopies(ctx context.Context, c *Site) []HostCopy {
 				copies[i].Err = err
 				return
 			}
-			// Damaged ones protect nothing, and are written anew.
+			// Damaged ones protect nothing, and are written again.
 			copies[i].Noted, _ = lineage.ParseNote(NoteOf(res[0]))
 			copies[i].Copy, copies[i].Err = lineage.ParseCopy(NoteOf(res[1]))
 			sum, _, _ := strings.Cut(string(res[2].Stdout), " ")

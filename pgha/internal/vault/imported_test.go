@@ -87,7 +87,7 @@ func TestCompanysAuthority(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
-	// Renewing goes on from it, and nothing is renewed twice.
+	// Renewing continues from it, and nothing is renewed twice.
 	again := reload(t, s, sp)
 	if !bytes.Equal(again.Hosts["pg1"][layout.EtcdServer].Cert,
 		c.Hosts["pg1"][layout.EtcdServer].Cert) {

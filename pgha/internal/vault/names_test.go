@@ -15,7 +15,7 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// TestNamesWithoutResolver goes on with the addresses of the last apply, and without one with the
+// TestNamesWithoutResolver continues with the addresses of the last apply, and without one with the
 // other hosts. Who changes the hosts is refused. A name that has another address now counts.
 func TestNamesWithoutResolver(t *testing.T) {
 	t.Parallel()

@@ -27,7 +27,7 @@ func TestPasswordOfARole(t *testing.T) {
 		}
 		return string(password.Reveal())
 	}
-	// A plan makes it in memory, and goes on calling it new.
+	// A plan makes it in memory, and continues calling it new.
 	drafting := &vault.State{Dir: sp.StateDir}
 	first := get(drafting, true)
 	if again := get(drafting, true); again != first || len(first) < 20 {

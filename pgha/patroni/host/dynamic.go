@@ -34,7 +34,7 @@ func DefaultParameters(version int) map[string]any {
 		"tcp_keepalives_interval": 5,
 		"tcp_keepalives_count":    3,
 		"tcp_user_timeout":        "25s",
-		// A session that is at work looks at none of it: its query goes on for a client that is
+		// A session that is at work looks at none of it: its query continues for a client that is
 		// gone, with all its locks, while it computes or waits for a lock itself. With this it looks
 		// that often whether the connection is still there.
 		"client_connection_check_interval": "5s",

@@ -69,10 +69,10 @@ const (
 	// SynchronousOff lets commits return before any replica has them: a failover may lose the last
 	// ones.
 	SynchronousOff SynchronousMode = "off"
-	// SynchronousOn makes commits wait for one chosen replica, and goes on alone when there is
+	// SynchronousOn makes commits wait for one chosen replica, and continues alone when there is
 	// none.
 	SynchronousOn SynchronousMode = "on"
-	// SynchronousStrict is SynchronousOn that rather stops writes than goes on alone.
+	// SynchronousStrict is SynchronousOn that rather stops writes than continues alone.
 	SynchronousStrict SynchronousMode = "strict"
 	// SynchronousQuorum makes commits wait for any one of the replicas.
 	SynchronousQuorum SynchronousMode = "quorum"

@@ -208,7 +208,7 @@ type NodeState struct {
 	Raised, Lowered []string
 	// ClusterUnlocked says that nobody holds the leader lock.
 	ClusterUnlocked bool
-	// FailsafeActive says that the DCS is out of reach and the primary goes on by consent of all
+	// FailsafeActive says that the DCS is out of reach and the primary continues by consent of all
 	// members.
 	FailsafeActive bool
 	// LastSeen is when the member last read the DCS, by its host's clock in whole seconds; zero

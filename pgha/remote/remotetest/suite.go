@@ -20,7 +20,7 @@ import (
 // TestExecutor is the conformance suite: what every Executor must be able to do. newExec makes a
 // fresh Executor whose host can be changed below /tmp; the suite closes it. Owners are only checked
 // when commands run as root there. A call that does not return within two minutes fails its test,
-// and the suite goes on.
+// and the suite continues.
 func TestExecutor(t *testing.T, newExec func(t *testing.T) remote.Executor) {
 	t.Helper()
 	testExecutor(t, newExec, callBound)

@@ -28,7 +28,7 @@ func (s *Conn) Stream(ctx context.Context, cmd remote.Cmd, stdout, stderr io.Wri
 	return s.session(ctx, cmd, stdout, stderr)
 }
 
-// session runs cmd as the account logged in, in a session of its own. When that account goes on
+// session runs cmd as the account logged in, in a session of its own. When that account continues
 // with sudo, its own signals do not reach the command, so root has to send them.
 func (s *Conn) session(ctx context.Context, cmd remote.Cmd, stdout, stderr io.Writer) (int, error) {
 	if s.sudo == nil {

@@ -21,7 +21,9 @@ var ErrNoChange = errs.New(errs.NotFound, "no change is half done")
 func Change(ctx context.Context, c *site.Site) (procedure.Record, error) {
 	found, err := status.Change(ctx, c)
 	if err == nil && found == nil {
-		err = ErrNoChange
+		err = errs.WithNext(ErrNoChange, errs.Text("there is nothing to finish or take back: %s "+
+			"tells how the cluster is, %s what was done", errs.Verb("status"),
+			errs.Verb("history", "--operations")))
 	}
 	if err != nil {
 		return procedure.Record{}, err

@@ -27,6 +27,9 @@ sync 2300 bytes (2.3 kB, 2.2 KiB) copied, 0.0015 s, 1.5 MB/s
 sync 2300 bytes (2.3 kB, 2.2 KiB) copied, 2.5e-05 s, 92 MB/s
 sync 2300 bytes (2.3 kB, 2.2 KiB) copied, 0.9 s, 2.5 kB/s
 sync dd: error writing
+sync 2300 bytes (2.3 kB, 2.2 KiB) copied, nan s, 0 B/s
+sync 2300 bytes (2.3 kB, 2.2 KiB) copied, inf s, 0 B/s
+sync 2300 bytes (2.3 kB, 2.2 KiB) copied, -1 s, 0 B/s
 nonsense
 `
 	facts, trips := parseMeasured(out, "db1", map[string]string{"192.0.2.2": "db2",
@@ -67,6 +70,10 @@ func TestSyncHistogram(t *testing.T) {
 		"too few":             {bucket("0.001", "99") + bucket("+Inf", "99"), 0, "fewer than 100"},
 		"none":                {"other 1\n", 0, "fewer than 100"},
 		"a number that isn't": {bucket("0.001", "many"), 0, "read etcd's metrics"},
+		"a count of nothing":  {bucket("0.001", "NaN") + bucket("+Inf", "200"), 0, "no count"},
+		"a count without end": {bucket("0.001", "200") + bucket("+Inf", "+Inf"), 0, "no count"},
+		"a count below none":  {bucket("0.001", "-1") + bucket("+Inf", "200"), 0, "no count"},
+		"a bound of nothing":  {bucket("NaN", "150") + bucket("+Inf", "200"), 0, "no count"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

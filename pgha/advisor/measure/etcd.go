@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strconv"
@@ -74,6 +75,11 @@ func syncHistogram(metrics io.Reader) (advisor.Sync, error) {
 		n, err2 := strconv.ParseFloat(count, 64)
 		if err := errs.Join(err1, err2); err != nil {
 			return advisor.Sync{}, fmt.Errorf("read etcd's metrics: %w", err)
+		}
+		// The last bound is +Inf; nothing else may be without end, or no number.
+		if !(b >= 0) || !(n >= 0) || math.IsInf(n, 1) {
+			return advisor.Sync{}, fmt.Errorf("read etcd's metrics: %q is no count of syncs",
+				lines.Text())
 		}
 		buckets = append(buckets, bucket{b, n})
 	}

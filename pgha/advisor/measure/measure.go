@@ -160,7 +160,8 @@ func parseMeasured(out, host string,
 		case kind == "sync":
 			_, took, _ := strings.Cut(rest, " copied, ")
 			number, _, _ := strings.Cut(took, " ")
-			if s, err := strconv.ParseFloat(number, 64); err == nil {
+			if s, err := strconv.ParseFloat(number, 64); err == nil && s >= 0 &&
+				!math.IsInf(s, 1) {
 				syncs = append(syncs, s)
 			}
 		}

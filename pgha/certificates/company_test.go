@@ -3,6 +3,7 @@ package certificates
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"strings"
 	"testing"
@@ -67,6 +68,18 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 				t.Errorf("hint %q, without %q", hint, tt.how)
 			}
 		})
+	}
+	// A company may limit what is signed below, or not: the tool signs no authority.
+	for _, limited := range []bool{false, true} {
+		signed := with(func(c *x509.Certificate) { c.MaxPathLen, c.MaxPathLenZero = 0, limited })
+		block, _ := pem.Decode(signed)
+		first := must(x509.ParseCertificate(block.Bytes))(t)
+		if (first.MaxPathLen == 0) != limited {
+			t.Fatalf("the path length is %d", first.MaxPathLen)
+		}
+		if _, err := own.Read(c.site.Spec, signed); err != nil {
+			t.Errorf("limited %t: %v", limited, err)
+		}
 	}
 	if err := own.Take(must(own.Read(c.site.Spec, good))(t)); err != nil {
 		t.Fatal(err)

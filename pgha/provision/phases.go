@@ -100,7 +100,19 @@ func judge(ctx context.Context, run *job.Job, report inspect.PreflightReport) er
 	if err := unfinishedRoles(run); err != nil {
 		return err
 	}
+	warnShortened(run)
 	return settlePasswords(ctx, run)
+}
+
+// warnShortened names authorities that end before their certificates should.
+func warnShortened(run *job.Job) {
+	for _, name := range layout.AuthorityNames() {
+		authority, _ := layout.AuthorityNamed(name)
+		if end, short := run.Credentials().Shortened(run.Site.Spec, authority); short {
+			run.WarnNext("", errs.Text("certificates of %s end with its authority on %s, before their "+
+				"time: %s replaces that", name, end.Format(time.DateOnly), rotateCA([]string{name})))
+		}
+	}
 }
 
 func installBalancers(ctx context.Context, run *job.Job) error {

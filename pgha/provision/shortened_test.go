@@ -29,7 +29,7 @@ func TestWarnShortened(t *testing.T) {
 	c.Credentials().PostgresCA = append(c.Credentials().PostgresCA, ends.CertPEM()...)
 	c.Spec.TLS.LeafLifetimeDays += 2
 	warnShortened(run)
-	if len(said) != 1 || !strings.Contains(said[0], "certificates of postgres end with its authority") ||
+	if len(said) != 1 || !strings.Contains(said[0], "certificates of postgres end with its auth") ||
 		!strings.Contains(said[0], ends.Ends().Format(time.DateOnly)) ||
 		!strings.Contains(said[0], "certificates rotate-ca postgres") {
 		t.Errorf("it warns: %q", said)

@@ -8,8 +8,8 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// Shortened reports whether certificates of an authority end with it, or with one above it, a day or
-// more before their time, and when that is. Replacing the authority is what helps.
+// Shortened reports whether certificates of an authority end with it, or with one above it, a day
+// or more before their time, and when that is. Replacing the authority is what helps.
 func (c *Credentials) Shortened(sp *spec.Spec, authority string) (end time.Time, short bool) {
 	first, err := pki.FirstEnd(c.Chain(authority))
 	if err != nil { // there is none

@@ -9,8 +9,8 @@ import (
 	"github.com/pgha/toolkit/pgha/layout"
 )
 
-// TestShortened: certificates that end with their authority are told from those that may last as long
-// as the specification says, or nearly.
+// TestShortened: certificates that end with their authority are told from those that may last as
+// long as the specification says, or nearly.
 func TestShortened(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -41,6 +41,7 @@ func TestCertificates(t *testing.T) {
 		{"killed and undone", testRotationUndone},
 		{"killed and continued", testRotationKilled},
 		{"left out", testRotationWithout},
+		{"by a timer", testTimer},
 		{"each authority", rare(testEachAuthority)},
 		{"of a company", testCompany},
 	} {
@@ -246,6 +247,7 @@ func testRotationUndone(t *testing.T, s site) {
 		if !result.Paused || result.Reached != 1 {
 			t.Errorf("it did not pause: %+v", result)
 		}
+		s.sawClients(t)
 		if !s.killWhen(t, "reloaded", "change", "continue", "--yes") {
 			t.Fatal("it was not cut off in its second step")
 		}
@@ -307,9 +309,12 @@ func (s site) keepOld(t *testing.T) old {
 		return must(tls.LoadX509KeyPair(stored+".crt", stored+".key"))(t)
 	}
 	o := old{map[string][]byte{}, map[string]tls.Certificate{"etcd": pair("operator-etcd"),
-		"rest": pair("operator-patroni"), "backup": pair(s.databases()[0].Name + "-backup")}}
-	for name, file := range map[string]string{"etcd": "etcd", "rest": "patroni",
-		"postgres": "postgres", "backup": "backup"} {
+		"rest": pair("operator-patroni")}}
+	files := map[string]string{"etcd": "etcd", "rest": "patroni", "postgres": "postgres"}
+	if s.spec(t).Backup != nil {
+		files["backup"], o.keys["backup"] = "backup", pair(s.databases()[0].Name+"-backup")
+	}
+	for name, file := range files {
 		o.authorities[name] = must(os.ReadFile(filepath.Join(dir, "ca", file+".crt")))(t)
 	}
 	return o

@@ -300,12 +300,14 @@ func testApplyRemoves(t *testing.T, s site, more []lab.Host) {
 	s.checkGone(t, other)
 }
 
-// testNewMachine puts an empty machine with another SSH host key in the place of a replica's.
+// testNewMachine puts an empty machine with another SSH host key in the place of a replica's, after
+// the authorities were replaced.
 func testNewMachine(t *testing.T, s site, _ []lab.Host) {
 	_, member := s.leader(t)
 	host := s.hostOf(t, member)
 	const other = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	s.refused(t, "expected "+other, "host", "replace", host, "--host-key", other)
+	joined := s.rotatedFirst(t, host)
 	if err := s.Wipe(t.Context(), host, lab.WipeOptions{NewHostKey: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -316,6 +318,7 @@ func testNewMachine(t *testing.T, s site, _ []lab.Host) {
 	if !strings.Contains(s.specText(t), shown) {
 		t.Errorf("the specification is\n%s", s.specText(t))
 	}
+	joined()
 	s.checkHosts(t)
 	s.refused(t, "it is no new machine", "host", "replace", host, "--host-key", shown)
 }

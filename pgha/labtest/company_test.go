@@ -47,8 +47,16 @@ func testCompany(t *testing.T, s site) {
 			t.Errorf("imported %+v", taken)
 		}
 	}
+	if all() { // an authority of the tool's own, killed and undone, is always shown
+		s.killedAndUndone(t, "postgres")
+	}
 	for _, name := range []string{"etcd", "postgres"} {
 		old := s.keepOld(t)
+		if all() {
+			s.killedAndContinued(t, name)
+			s.oldRefused(t, old, name)
+			continue
+		}
 		var result certificates.RotateResult
 		s.undisturbed(t, func() {
 			s.verb(t, &result, "certificates", "rotate-ca", name)

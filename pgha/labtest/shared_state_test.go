@@ -164,6 +164,7 @@ func testMachineIsLost(t *testing.T, first, second site) {
 	}
 	second.applyNothing(t)
 	second.verb(t, nil, "secrets", "rotate")
+	second.verb(t, nil, "certificates", "renew", "--all", second.databases()[0].Name)
 	second.inPlace(t)
 	_, other := second.leader(t)
 	var moved pgha.SwitchoverResult

@@ -48,6 +48,7 @@ func TestComeAndGo(t *testing.T) {
 		{"power lost while one is added", testAddPowerLost},
 		{"a host less in the specification", testApplyRemoves},
 		{"a new machine of the same name", testNewMachine},
+		{"add, killed at every step", testAddKilled},
 		{"replace the leader's host", testReplaceLeader},
 		{"replace a dead replica's host", testReplaceDead},
 		{"replace a balancer", testReplaceBalancer},

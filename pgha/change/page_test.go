@@ -48,7 +48,8 @@ the old ones, delete the two lines, and ` + "`apply`" + `: what still came there
 says of an address or a port that goes what that costs. In the lab, under a writer at either address:
 no row lost, 0.10 and 0.20 s without writes in the first step, 0.06 and 0.13 s in the second (two runs).
 
-PgBouncer listens on one port: ` + "`pooler.write_port` and `pooler.read_port`" + ` change at once.
+PgBouncer listens on one port: ` + "`pooler.write_port` and `pooler.read_port`" + ` change at once. Clients that
+are not to notice come by the balancers' own ports meanwhile, with the same passwords: ` + "`pgha-cli\nconnection` without `--pool`" + `. ` + "`pooler.reserved_connections`" + ` is how many sessions the poolers leave them.
 
 `
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pgha/toolkit/internal/golden"
 	"github.com/pgha/toolkit/pgha/internal/job"
+	"github.com/pgha/toolkit/pgha/internal/site"
 	"github.com/pgha/toolkit/pgha/internal/sitetest"
 	"github.com/pgha/toolkit/pgha/procedure"
 	"github.com/pgha/toolkit/pgha/spec"
@@ -193,6 +194,39 @@ func TestReasons(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestLastBalancer: the last one that works stays, unless another one comes first.
+func TestLastBalancer(t *testing.T) {
+	t.Parallel()
+	lb4 := spec.Host{Name: "lb4", Role: spec.RoleBalancer}
+	for name, tt := range map[string]struct {
+		down    []string
+		o       order
+		refused bool
+	}{
+		"others work": {o: order{Remove: []spec.Host{host(t, "lb1")}}},
+		"all": {o: order{Remove: []spec.Host{host(t, "lb1"), host(t, "lb2"), host(t, "lb3")}},
+			refused: true},
+		"the others are down": {down: []string{"lb2", "lb3"},
+			o: order{Remove: []spec.Host{host(t, "lb1")}}, refused: true},
+		"a dead one": {down: []string{"lb2", "lb3"}, o: order{Remove: []spec.Host{host(t, "lb2")}}},
+		"one comes first": {down: []string{"lb2", "lb3"}, o: order{
+			Remove: []spec.Host{host(t, "lb1")}, Add: []spec.Host{lb4}, AddFirst: true}},
+		"one comes behind it": {down: []string{"lb2", "lb3"}, o: order{
+			Remove: []spec.Host{host(t, "lb1")}, Add: []spec.Host{lb4}}, refused: true},
+	} {
+		from := sitetest.PowerSpec()
+		to := *from
+		to.Hosts = slices.Concat(site.Without(from.Hosts, tt.o.Remove), tt.o.Add)
+		w := &work{order: tt.o, specifications: specifications{from: from, to: &to,
+			all: union(from, &to)}}
+		got := w.reasons(nil, sitetest.PowerStatus(tt.down...))
+		if refused := len(got) == 1 && strings.Contains(got[0], "no balancer that works"); refused !=
+			tt.refused || len(got) > 1 {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }
 

@@ -48,6 +48,7 @@ func TestComeAndGo(t *testing.T) {
 		{"power lost while one is added", testAddPowerLost},
 		{"a host less in the specification", testApplyRemoves},
 		{"a new machine of the same name", testNewMachine},
+		{"add, killed at every step", testAddKilled},
 		{"replace the leader's host", testReplaceLeader},
 		{"replace a dead replica's host", testReplaceDead},
 		{"replace a balancer", testReplaceBalancer},
@@ -166,6 +167,24 @@ find /etc/patroni /etc/etcd /etc/haproxy /etc/keepalived /var/lib/pgha /root/.co
 :`); left != "" {
 		t.Errorf("on %s is left:\n%s", host, left)
 	}
+	s.checkForgotten(t, host)
+}
+
+// checkForgotten looks on the hosts of the specification for the address of one that went: no line of
+// pg_hba.conf, no server of HAProxy's, no peer of keepalived's.
+func (s site) checkForgotten(t *testing.T, host string) {
+	t.Helper()
+	machines := s.Hosts()
+	i := slices.IndexFunc(machines, func(h lab.Host) bool { return h.Name == host })
+	address := machines[i].Address
+	for _, h := range s.spec(t).Hosts {
+		await(t, 15*time.Second, h.Name+" to forget "+host, func() (bool, string) {
+			out := s.mustInHost(t, h.Name, "grep -wF "+address+" /etc/patroni/config.yml "+
+				"/var/lib/postgresql/data/pg_hba.conf /etc/haproxy/haproxy.cfg "+
+				"/etc/keepalived/keepalived.conf /etc/etcd/etcd.env 2>/dev/null || true")
+			return out == "", out
+		})
+	}
 }
 
 func testHostsRefused(t *testing.T, s site, more []lab.Host) {
@@ -202,10 +221,61 @@ func testHostsRefused(t *testing.T, s site, more []lab.Host) {
 		t.Errorf("a host with data: exit code %d\n%s", got.code, got.stderr)
 	}
 	s.mustInHost(t, more[0].Name, "rm -r /var/lib/postgresql/data")
+	s.testOtherLibrary(t, before, more[0])
 	if s.specText(t) != before {
 		t.Error("the specification was edited for what was refused")
 	}
 	s.checkHosts(t)
+}
+
+// testOtherLibrary lets a new host say that it has another C library than the members: dpkg's
+// records are what is asked.
+func (s site) testOtherLibrary(t *testing.T, text string, h lab.Host) {
+	t.Helper()
+	const records = "/var/lib/dpkg/status"
+	s.mustInHost(t, h.Name, "cp -p "+records+" /root/records && sed -i '/^Package: libc6$/,/^$/s/"+
+		"^Version: .*/Version: 9.99-1/' "+records)
+	defer s.mustInHost(t, h.Name, "mv /root/records "+records)
+	writeFile(t, s.specFile, []byte(text+"databases:\n  - {name: sorted, locale: de_DE.UTF-8}\n"))
+	defer writeFile(t, s.specFile, []byte(text))
+	s.refused(t, "it has glibc 9.99, and postgres-01 has ", "host", "replace", "postgres-02",
+		"--with", h.Name, "--address", h.Address)
+}
+
+// testNobodyLeads takes the leader's host and another one out, while Patroni lets none of the other
+// members lead.
+func (s site) testNobodyLeads(t *testing.T, other string) {
+	t.Helper()
+	leader, _ := s.leader(t)
+	host := s.hostOf(t, leader)
+	var stay []string
+	for _, h := range s.spec(t).Databases() {
+		if h.Name != host && h.Name != other {
+			stay = append(stay, h.Name)
+		}
+	}
+	tag := func(from, to string) {
+		for _, name := range stay {
+			s.mustInHost(t, name, fmt.Sprintf("sed -i 's/nofailover: %s/nofailover: %s/' "+
+				"/etc/patroni/config.yml && systemctl reload patroni", from, to))
+		}
+		await(t, time.Minute, "the tags nofailover: "+to, func() (bool, string) {
+			out := s.mustInHost(t, host, "patronictl list -f json")
+			want := len(stay)
+			if to == "false" {
+				want = 0
+			}
+			return strings.Count(out, "nofailover") == want, out
+		})
+	}
+	tag("false", "true")
+	s.refused(t, "the leader's host goes, and nobody can lead in its place", "host", "remove", host,
+		other)
+	tag("true", "false")
+	s.checkHosts(t)
+	if now, _ := s.leader(t); now != leader {
+		t.Errorf("%s leads, and not %s", now, leader)
+	}
 }
 
 // testRemoveKilled makes five databases, and three again by a run that is killed at the beginning of
@@ -217,6 +287,7 @@ func testRemoveKilled(t *testing.T, s site, more []lab.Host) {
 		s.verb(t, nil, "host", "add", more[0].Name, more[1].Name)
 	})
 	s.checkHosts(t)
+	s.testNobodyLeads(t, more[0].Name)
 	five := s.specText(t)
 	var dry struct {
 		Changes []struct{ Name, Action string }
@@ -354,6 +425,7 @@ func testReplaceDead(t *testing.T, s site, more []lab.Host) {
 	if err := s.StartHost(boot, host); err != nil {
 		t.Log(err)
 	}
+	s.checkForgotten(t, host)
 	ask := fmt.Sprintf("d=/etc/patroni/certs; etcdctl --cacert $d/etcd-ca.crt --cert "+
 		"$d/etcd-client.crt --key $d/etcd-client.key --endpoints https://%s:2379 get / 2>&1",
 		s.spec(t).EtcdHosts()[0].Address)

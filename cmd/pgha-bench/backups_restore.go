@@ -18,9 +18,9 @@ import (
 // moment of now, with a commit before it and one after it, which is in the archive.
 func (v *vault) moment(ctx context.Context, c *pgha.Cluster) (string, error) {
 	at, err := v.ask(ctx, "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', "+
-		"'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+		"'YYYY-MM-DD HH24:MI:SS.US\"+00\"')")
 	if err == nil {
-		err = v.exec(ctx, "CREATE TABLE IF NOT EXISTS public.later (); COMMENT ON TABLE public.later IS 'bench'")
+		err = v.exec(ctx, "CREATE TABLE public.later ()")
 	}
 	if err == nil {
 		err = c.Backups().Check(ctx, pgha.Operation{})

@@ -68,7 +68,7 @@ bench-hosts: lab-deps ## measure hosts that come, go and are replaced under a wr
 	go run ./cmd/pgha-bench -hosts
 
 .PHONY: bench-backup
-bench-backup: lab-deps ## measure backups and restores of 2 GB beside the same by hand (SIZE=200: MB)
+bench-backup: lab-deps ## measure backups of 2 GB beside the same by hand (SIZE=200: MB)
 	go run ./cmd/pgha-bench -backups $(if $(SIZE),-size $(SIZE))
 
 ##@ Check

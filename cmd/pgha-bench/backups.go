@@ -29,7 +29,7 @@ type vault struct {
 }
 
 // measureBackups fills one lab with data, measures each figure of backups on it, and prints a
-// table. The last one destroys all databases.
+// table.
 func measureBackups(ctx context.Context, name string, sizeMB int, w io.Writer) error {
 	var all backupFigures
 	began := loadAverage()
@@ -39,7 +39,7 @@ func measureBackups(ctx context.Context, name string, sizeMB int, w io.Writer) e
 			return err
 		}
 		for _, m := range []func(context.Context) (backupFigure, error){
-			v.full, v.throughput, v.replica, v.drill, v.inPlace, v.recoveryPoint,
+			v.full, v.throughput, v.replica, v.drill,
 		} {
 			figure, err := m(ctx)
 			if err != nil {

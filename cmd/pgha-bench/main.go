@@ -1,9 +1,10 @@
 // Command pgha-bench measures what an operator waits for, on labs of its own. Without -operations:
 // a fresh apply on a new lab, phase by phase, a second apply, status and verify. With it: the
 // seconds without writes, and the rows lost, when the leadership moves and when things break, and what
-// clients of the poolers see; with -hosts the same while hosts come and go. With -backups: backups and
-// restores beside what the same takes by hand. With -scale: a run without changes on 100 simulated
-// hosts, which needs no lab. A lab's image is built beforehand and not counted; its lab is removed.
+// clients of the poolers see; with -hosts the same while hosts come and go. With -backups: backups,
+// their proof and replicas made of them, beside what the same takes by hand. With -scale: a run without
+// changes on 100 simulated hosts, which needs no lab. A lab's image is built beforehand and not
+// counted; its lab is removed.
 package main
 
 import (
@@ -81,7 +82,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.hosts, "hosts", false,
 		"measure hosts that come, go and are replaced instead")
 	flags.BoolVar(&o.backups, "backups", false,
-		"measure backups and restores instead, and the same by hand")
+		"measure backups instead, and the same by hand")
 	flags.IntVar(&o.sizeMB, "size", 0, "MB of the database that is backed up (0: 2048)")
 	flags.StringVar(&o.only, "only", "",
 		"only these operations, separated by commas: "+strings.Join(operationNames(), ","))
@@ -107,8 +108,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	case o.sizeMB < 0 || o.sizeMB > 0 && !o.backups:
 		return o, errors.New("-size is a number of MB, and goes with -backups")
 	case o.backups && o.runs > 0:
-		return o, errors.New("-backups makes each measurement once, as the last one destroys the " +
-			"databases: leave -runs out")
+		return o, errors.New("-backups makes each measurement once: leave -runs out")
 	case o.hosts && o.runs > 1:
 		return o, errors.New("-hosts makes each change once, because each begins with what the one " +
 			"before left: leave -runs out")

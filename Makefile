@@ -67,6 +67,10 @@ bench-operations: lab-deps ## measure seconds without writes and lost rows, 10 t
 bench-hosts: lab-deps ## measure hosts that come, go and are replaced under a writer, in about 10 minutes
 	go run ./cmd/pgha-bench -hosts
 
+.PHONY: bench-backup
+bench-backup: lab-deps ## measure backups of 2 GB beside the same by hand (SIZE=200: MB)
+	go run ./cmd/pgha-bench -backups $(if $(SIZE),-size $(SIZE))
+
 ##@ Check
 
 .PHONY: test

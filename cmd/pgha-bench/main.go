@@ -1,7 +1,8 @@
 // Command pgha-bench measures what an operator waits for, on labs of its own. Without -operations:
 // a fresh apply on a new lab, phase by phase, a second apply, status and verify. With it: the
 // seconds without writes, and the rows lost, when the leadership moves and when things break, and what
-// clients of the poolers see; with -hosts the same while hosts come and go. With -scale: a run without
+// clients of the poolers see; with -hosts the same while hosts come and go. With -backups: backups,
+// their proof and replicas made of them, beside what the same takes by hand. With -scale: a run without
 // changes on 100 simulated hosts, which needs no lab. A lab's image is built beforehand and not
 // counted; its lab is removed.
 package main
@@ -28,7 +29,8 @@ type options struct {
 	name, only        string
 	client            probe.Client
 	operations, scale bool
-	hosts             bool
+	hosts, backups    bool
+	sizeMB            int
 }
 
 // run measures what the arguments say, and returns the exit code.
@@ -48,6 +50,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = operate(ctx, o.name, orDefault(o.runs, 10), o.only, o.client)
 	case o.hosts:
 		err = measureHosts(ctx, o.name, stdout)
+	case o.backups:
+		err = measureBackups(ctx, o.name, orDefault(o.sizeMB, 2048), stdout)
 	case o.scale:
 		err = scale(ctx, orDefault(o.runs, 3), stdout)
 	default:
@@ -77,6 +81,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		"measure a run without changes on 6 and on 100 simulated hosts instead")
 	flags.BoolVar(&o.hosts, "hosts", false,
 		"measure hosts that come, go and are replaced instead")
+	flags.BoolVar(&o.backups, "backups", false,
+		"measure backups instead, and the same by hand")
+	flags.IntVar(&o.sizeMB, "size", 0, "MB of the database that is backed up (0: 2048)")
 	flags.StringVar(&o.only, "only", "",
 		"only these operations, separated by commas: "+strings.Join(operationNames(), ","))
 	flags.Func("client", fmt.Sprintf("what the writer does with connections, one of %q (default %q)",
@@ -95,9 +102,13 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("there are options only, and %q is none", flags.Arg(0))
 	case o.runs < 0:
 		return o, fmt.Errorf("-runs %d: a number of runs is positive", o.runs)
-	case o.operations && o.scale, o.hosts && (o.operations || o.scale):
-		return o, errors.New("-operations, -hosts and -scale are measurements of their own: give one " +
-			"of them")
+	case o.several():
+		return o, errors.New("-operations, -hosts, -backups and -scale are measurements of their own: " +
+			"give one of them")
+	case o.sizeMB < 0 || o.sizeMB > 0 && !o.backups:
+		return o, errors.New("-size is a number of MB, and goes with -backups")
+	case o.backups && o.runs > 0:
+		return o, errors.New("-backups makes each measurement once: leave -runs out")
 	case o.hosts && o.runs > 1:
 		return o, errors.New("-hosts makes each change once, because each begins with what the one " +
 			"before left: leave -runs out")
@@ -105,6 +116,17 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, errors.New("-only and -client go with -operations")
 	}
 	return o, err
+}
+
+// several tells whether more than one measurement is wanted.
+func (o options) several() bool {
+	n := 0
+	for _, wanted := range []bool{o.operations, o.hosts, o.backups, o.scale} {
+		if wanted {
+			n++
+		}
+	}
+	return n > 1
 }
 
 func orDefault(n, unset int) int {

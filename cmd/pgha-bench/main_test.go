@@ -25,6 +25,10 @@ func TestWrongCommandLine(t *testing.T) {
 		"-nodes 3":                 "not defined: -nodes",
 		"-hosts -scale":            "give one of them",
 		"-hosts -runs 2":           "leave -runs out",
+		"-hosts -backups":          "give one of them",
+		"-backups -runs 2":         "leave -runs out",
+		"-size 200":                "goes with -backups",
+		"-backups -size -1":        "goes with -backups",
 		"-lab-name":                "needs an argument",
 		"-operations -runs 1 -n x": "not defined: -n",
 	} {
@@ -46,6 +50,7 @@ func TestCommandLine(t *testing.T) {
 	for args, want := range map[string]options{
 		"":                    {name: "bench"},
 		"-lab-name x -runs 3": {name: "x", runs: 3},
+		"-backups -size 200":  {name: "bench", backups: true, sizeMB: 200},
 		"-scale -runs 0":      {name: "bench", scale: true},
 		"-operations -only switchover,power-fast": {name: "bench", operations: true,
 			only: "switchover,power-fast"},

@@ -40,8 +40,8 @@ ExecStartPost=
 // Register.
 //
 // Where Storage is mounted and nothing is, nothing is written; where it is a server, a
-// configuration by which that cannot be read does not replace the one in force. Either error
-// matches ErrUnreachable.
+// configuration, and a key of SFTP, by which that cannot be read does not replace the one in force.
+// Either error matches ErrUnreachable.
 //
 // On the hosts it writes /etc/pgbackrest, a drop-in of pgbackrest.service, and below
 // /usr/local/lib/pgha what its units run. The repository's host gets its directory, and a timer for

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -142,11 +143,37 @@ func (o Options) storageResources(l layout.Layout) []remote.Resource {
 	case s.S3 != nil && len(s.S3.CA) > 0:
 		return []remote.Resource{l.Folder(o.storageDir()), l.Place(o.storageCA(), s.S3.CA)}
 	case s.SFTP != nil:
-		return []remote.Resource{l.Folder(o.storageDir()),
-			l.Place(o.storageKey(), s.SFTP.Key.Reveal()),
-			l.Place(o.storageServers(), s.SFTP.knownHosts())}
+		key := l.Place(o.storageKey(), s.SFTP.Key.Reveal())
+		key.Validate = o.loginBy
+		servers := l.Place(o.storageServers(), s.SFTP.knownHosts())
+		servers.Validate = func(candidate string) remote.Cmd {
+			return remote.Cmd{User: systemUser, Timeout: o.Wait,
+				Argv: o.login(o.storageKey(), "--repo1-sftp-known-host="+candidate)}
+		}
+		return []remote.Resource{l.Folder(o.storageDir()), key, servers}
 	}
 	return nil
+}
+
+// login reads the top of a repository behind SFTP with the key in a file, whatever the configuration
+// in force says: that may be of another server.
+func (o Options) login(key string, more ...string) []string {
+	s := o.Storage.SFTP
+	argv := []string{"pgbackrest", "--no-config", "--stanza=" + o.Stanza, "--log-level-file=off",
+		"--repo1-path=" + o.Path, "--repo1-type=sftp", "--repo1-sftp-host=" + s.Address,
+		fmt.Sprintf("--repo1-sftp-host-port=%d", cmp.Or(s.Port, sshPort)),
+		"--repo1-sftp-host-user=" + s.User, "--repo1-sftp-private-key-file=" + key,
+		"--repo1-sftp-host-key-hash-type=sha256", "--repo1-sftp-host-key-check-type=strict"}
+	return append(append(argv, more...), "repo-ls")
+}
+
+// loginBy tries a key before it takes its place, with the keys of the server that the specification
+// has now: the file of them is placed after it.
+func (o Options) loginBy(key string) remote.Cmd {
+	const script = `f=$(mktemp) && trap 'rm -f "$f"' EXIT && printf %s "$1" >"$f" && shift && ` +
+		`PGBACKREST_REPO1_SFTP_KNOWN_HOST="$f" "$@"`
+	argv := []string{"sh", "-c", script, "sh", string(o.Storage.SFTP.knownHosts())}
+	return remote.Cmd{User: systemUser, Timeout: o.Wait, Argv: append(argv, o.login(key)...)}
 }
 
 // isFolder tells whether the repository is a directory in a file system of its host's.

@@ -47,6 +47,9 @@ func TestRepositories(t *testing.T) {
 				kind.repository+"]}\n"))
 			s.apply(t, pgha.ApplyOptions{})
 			testGoBack(t, s)
+			if kind.name == "sftp" {
+				testKeyRefused(t, s, filepath.Join(outside, "id_ed25519"))
+			}
 		})
 	}
 	t.Run("refused", func(t *testing.T) { testRepositoryUnreachable(t, s) })
@@ -69,6 +72,24 @@ func testGoBack(t *testing.T, s site) {
 	s.wantRows(t, 100)
 	s.verb(t, nil, "restore", "confirm")
 	s.verb(t, nil, "backup", "check")
+	s.applyNothing(t)
+}
+
+// testKeyRefused: a key that the server does not know does not take the place of the one in force.
+func testKeyRefused(t *testing.T, s site, file string) {
+	good := must(os.ReadFile(file))(t)
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, file, pem.EncodeToMemory(must(ssh.MarshalPrivateKey(private, ""))(t)))
+	if got := s.cli(t, "apply", "--yes"); got.code != 1 ||
+		!strings.Contains(got.stderr, "the repository cannot be reached: sftp://keeper@") {
+		t.Errorf("a key that the server does not know: exit code %d\n%s%s", got.code, got.stdout,
+			got.stderr)
+	}
+	s.verb(t, nil, "backup", "check")
+	writeFile(t, file, good)
 	s.applyNothing(t)
 }
 

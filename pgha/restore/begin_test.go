@@ -9,9 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"filippo.io/age"
+
 	"github.com/pgha/toolkit/pgha/backup"
 	"github.com/pgha/toolkit/pgha/engine"
 	"github.com/pgha/toolkit/pgha/errs"
+	"github.com/pgha/toolkit/pgha/internal/vault"
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
@@ -77,6 +80,36 @@ func TestSourceOf(t *testing.T) {
 	}
 	if _, err := SourceOf(ctx, shop, written(t, "staging", inBucket), "latest"); err == nil {
 		t.Error("a state directory without the key is accepted")
+	}
+}
+
+// TestSourceOfASealedState: the key of the backups is read from a state directory that is encrypted,
+// and without the identity nothing is made of it.
+func TestSourceOfASealedState(t *testing.T) {
+	t.Parallel()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity := filepath.Join(t.TempDir(), "identity")
+	if err := os.WriteFile(identity, []byte(id.String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shop := written(t, "shop", inBucket+"secrets: {age: {recipients: ["+id.Recipient().String()+
+		"], identity_file: "+identity+"}}\n")
+	if n, err := vault.EncryptState(t.Context(), shop); n != 1 || err != nil {
+		t.Fatalf("%d files are encrypted, %v", n, err)
+	}
+	from, err := SourceOf(t.Context(), shop, written(t, "staging", inBucket), "latest")
+	if err != nil || string(from.Key.Reveal()) != "K3Y" {
+		t.Errorf("the key is %q, %v", from.Key.Reveal(), err)
+	}
+	if err := os.Remove(identity); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := SourceOf(t.Context(), shop, written(t, "staging", inBucket),
+		"latest"); err == nil || !strings.Contains(err.Error(), identity) {
+		t.Errorf("without the identity: %v", err)
 	}
 }
 

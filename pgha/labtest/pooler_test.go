@@ -46,7 +46,7 @@ func TestPooler(t *testing.T) {
 		{"held switchover", testHeldSwitchover}, {"held restart", testHeldRestart},
 		{"password", rare(testPoolPassword)}, {"drills", rare(testPoolDrills)},
 		{"held reboot", rare(testHeldReboot)}, {"readers", rare(testKilledWhileReadersHeld)},
-		{"busy", testBusyPool}, {"killed", testKilledWhileHeld}, {"hangs", testPoolHangs},
+		{"removed database", rare(testPoolRemovedDatabase)}, {"busy", testBusyPool}, {"killed", testKilledWhileHeld}, {"hangs", testPoolHangs},
 	} {
 		runPart(t, p.name, func(t *testing.T) {
 			s.awaitHealthy(t)
@@ -412,6 +412,44 @@ func testBusyPool(t *testing.T, s site) {
 	}
 	if held := s.held(t); len(held) > 0 {
 		t.Errorf("still held: %v", held)
+	}
+}
+
+// testPoolRemovedDatabase drops a database that a client of the pooler has a session with: it is
+// refused while the client, or the pooler behind it, has one, and done afterwards.
+func testPoolRemovedDatabase(t *testing.T, s site) {
+	before := must(os.ReadFile(s.specFile))(t)
+	defer s.apply(t, pgha.ApplyOptions{})
+	defer writeFile(t, s.specFile, before)
+	with := func(database string) {
+		writeFile(t, s.specFile, append(slices.Clone(before), "databases: ["+database+"]\n"...))
+	}
+	with("{name: leaving}")
+	s.apply(t, pgha.ApplyOptions{})
+	cfg := s.poolConfig(t)
+	cfg.Database = "leaving"
+	conn, err := pgx.ConnectConfig(t.Context(), cfg)
+	if err == nil {
+		_, err = conn.Exec(t.Context(), "CREATE TABLE t ()")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	with("{name: leaving, ensure: absent}")
+	if got := s.cli(t, "apply", "--yes"); got.code == 0 || !strings.Contains(got.stderr,
+		"leaving") || !strings.Contains(got.stderr, "session") {
+		t.Errorf("apply with a client there: %d\n%s", got.code, got.stderr)
+	}
+	if _, err := conn.Exec(t.Context(), "INSERT INTO t DEFAULT VALUES"); err != nil {
+		t.Errorf("the client after the refusal: %v", err)
+	}
+	_ = conn.Close(t.Context())
+	await(t, 3*time.Minute, "the pooler to let go of its sessions", func() (bool, string) {
+		got := s.cli(t, "apply", "--yes")
+		return got.code == 0, got.stderr
+	})
+	if _, err := pgx.ConnectConfig(t.Context(), cfg); err == nil {
+		t.Error("a client logs in to a database that is gone")
 	}
 }
 

@@ -46,7 +46,8 @@ func TestPooler(t *testing.T) {
 		{"held switchover", testHeldSwitchover}, {"held restart", testHeldRestart},
 		{"password", rare(testPoolPassword)}, {"drills", rare(testPoolDrills)},
 		{"held reboot", rare(testHeldReboot)}, {"readers", rare(testKilledWhileReadersHeld)},
-		{"removed database", rare(testPoolRemovedDatabase)}, {"busy", testBusyPool}, {"killed", testKilledWhileHeld}, {"hangs", testPoolHangs},
+		{"removed database", rare(testPoolRemovedDatabase)}, {"busy", testBusyPool},
+		{"killed", testKilledWhileHeld}, {"hangs", testPoolHangs},
 	} {
 		runPart(t, p.name, func(t *testing.T) {
 			s.awaitHealthy(t)
@@ -430,17 +431,17 @@ func testPoolRemovedDatabase(t *testing.T, s site) {
 	cfg.Database = "leaving"
 	conn, err := pgx.ConnectConfig(t.Context(), cfg)
 	if err == nil {
-		_, err = conn.Exec(t.Context(), "CREATE TABLE t ()")
+		_, err = conn.Exec(t.Context(), "SELECT pg_current_xact_id()")
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	with("{name: leaving, ensure: absent}")
 	if got := s.cli(t, "apply", "--yes"); got.code == 0 || !strings.Contains(got.stderr,
-		"leaving") || !strings.Contains(got.stderr, "session") {
+		"database leaving is in use") {
 		t.Errorf("apply with a client there: %d\n%s", got.code, got.stderr)
 	}
-	if _, err := conn.Exec(t.Context(), "INSERT INTO t DEFAULT VALUES"); err != nil {
+	if _, err := conn.Exec(t.Context(), "SELECT pg_current_xact_id()"); err != nil {
 		t.Errorf("the client after the refusal: %v", err)
 	}
 	_ = conn.Close(t.Context())

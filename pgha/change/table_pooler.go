@@ -19,6 +19,7 @@ func poolerFields() []Field {
 		restarted("max_clients", "Its limit of open files follows from it."),
 		reloaded("prepared_statements", "sessions go on."),
 		reloaded("query_wait_timeout", "sessions go on."),
+		reloaded("stats_roles", "consoles of those who are there stay open."),
 		reloaded("reserved_connections", "the sizes of all pools follow from it."),
 	}
 }

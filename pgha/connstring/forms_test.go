@@ -1,6 +1,7 @@
 package connstring
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/pgha/toolkit/internal/golden"
 	"github.com/pgha/toolkit/pgha/probe"
+	"github.com/pgha/toolkit/pgha/spec"
 )
 
 // sample is a connection without a state directory.
@@ -107,6 +109,36 @@ func TestEveryFormIsWhole(t *testing.T) {
 	}
 	if got := FormNames(); len(got) != len(seen) {
 		t.Errorf("%d forms have %d names", len(seen), len(got))
+	}
+}
+
+// TestPooled: with a pooler every form leads to its ports, and nothing else of it differs.
+func TestPooled(t *testing.T) {
+	t.Parallel()
+	plain := sample(nil)
+	if _, err := plain.Pooled(); !errors.Is(err, ErrNoPooler) || plain.PoolDSN != "" {
+		t.Errorf("without a pooler: %v, %q", err, plain.PoolDSN)
+	}
+	c := sample(func(c *Connection) { c.pool = &spec.Pooler{WritePort: 6432, ReadPort: 6433} })
+	pooled, err := c.Pooled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	through := func(text string) string {
+		return strings.NewReplacer("5432", "6432", "5433", "6433", "[demo", "[demo-pool").Replace(text)
+	}
+	if c.DSN != plain.DSN || c.PoolDSN != through(c.DSN) || c.PoolReadDSN != through(c.ReadDSN) {
+		t.Errorf("DSN %s, through the pooler %s and %s", c.DSN, c.PoolDSN, c.PoolReadDSN)
+	}
+	for i, f := range pooled.Forms {
+		if f.Missing != "" {
+			continue
+		}
+		before := plain.Forms[i]
+		if f.Write.String != through(before.Write.String) ||
+			f.Read.String != through(before.Read.String) {
+			t.Errorf("%s: %+v", f.Name, f)
+		}
 	}
 }
 

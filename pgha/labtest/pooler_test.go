@@ -37,15 +37,17 @@ func TestPooler(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, s.specFile, append(slices.Clone(plain), "pooler: {}\n"...))
+	writeFile(t, s.specFile, append(slices.Clone(plain), "pooler: {stats_roles: [metrics]}\n"...))
 	s.apply(t, pgha.ApplyOptions{})
 	s.awaitHealthy(t)
 	s.applyNothing(t)
 	for _, p := range []part{
-		{"strings", testPoolStrings}, {"refused", testPoolRefuses},
+		{"strings", testPoolStrings}, {"refused", testPoolRefuses}, {"statistics", testPoolStatistics},
 		{"held switchover", testHeldSwitchover}, {"held restart", testHeldRestart},
 		{"password", rare(testPoolPassword)}, {"drills", rare(testPoolDrills)},
-		{"busy", testBusyPool}, {"killed", testKilledWhileHeld}, {"hangs", testPoolHangs},
+		{"held reboot", rare(testHeldReboot)}, {"readers", rare(testKilledWhileReadersHeld)},
+		{"removed database", rare(testPoolRemovedDatabase)}, {"busy", testBusyPool},
+		{"killed", testKilledWhileHeld}, {"hangs", testPoolHangs},
 	} {
 		runPart(t, p.name, func(t *testing.T) {
 			s.awaitHealthy(t)
@@ -162,6 +164,51 @@ func testPoolRefuses(t *testing.T, s site) {
 	}
 }
 
+// testPoolStatistics reads them as a monitoring would: from each balancer, over TLS that is verified,
+// with a role that may do nothing else there.
+func testPoolStatistics(t *testing.T, s site) {
+	leader, _ := s.leader(t)
+	s.sql(t, leader, "CREATE ROLE metrics LOGIN PASSWORD 'figures'")
+	defer s.sql(t, leader, "DROP ROLE metrics")
+	vip := s.status(t).VIP.Address
+	for _, read := range []string{"--read=false", "--read"} {
+		dsn := edited(t, s.poolDSN(t, read), "user=postgres", "password=figures user=metrics")
+		console := edited(t, dsn, "dbname=postgres", "dbname=pgbouncer")
+		for _, h := range s.Hosts() {
+			if h.Role != lab.RoleBalancer {
+				continue
+			}
+			there := edited(t, console, vip, h.Address)
+			for _, sql := range []string{"SHOW STATS", "SHOW POOLS", "SHOW DATABASES"} {
+				out, code := s.inLab(t.Context(), t, "psql", "-XAtc", sql, there)
+				if code != 0 || !strings.Contains(out, "pgha_lookup|") {
+					t.Errorf("%s on %s: exit code %d\n%s", sql, h.Name, code, out)
+				}
+			}
+			for _, sql := range []string{"PAUSE", "RELOAD", "SET max_client_conn = 1"} {
+				if out, code := s.inLab(t.Context(), t, "psql", "-XAtc", sql, there); code == 0 ||
+					!strings.Contains(out, "admin") {
+					t.Errorf("%s on %s: exit code %d\n%s", sql, h.Name, code, out)
+				}
+			}
+		}
+		for what, c := range map[string]struct{ from, to, want string }{
+			"without TLS":      {"sslmode=verify-full", "sslmode=disable", "SSL required"},
+			"a wrong password": {"password=figures", "password=wrong", "SASL"},
+			"another role":     {"password=figures user=metrics", "user=postgres", "FATAL"},
+		} {
+			out, code := s.inLab(t.Context(), t, "psql", "-XAtc", "SHOW STATS", edited(t, console,
+				c.from, c.to))
+			if code == 0 || !strings.Contains(out, c.want) {
+				t.Errorf("%s: exit code %d, want %q\n%s", what, code, c.want, out)
+			}
+		}
+	}
+}
+
+// benchBound bounds a run of pgbench, whatever it has been told.
+const benchBound = 9 * time.Minute
+
 // bench runs pgbench through both ports of the pooler while something is done, and fails the test for
 // each error that a client saw. It tells the longest transaction of each port.
 func (s site) bench(t *testing.T, clients int, during func(), flags ...string) {
@@ -169,7 +216,7 @@ func (s site) bench(t *testing.T, clients int, during func(), flags ...string) {
 	leader, _ := s.leader(t)
 	s.sql(t, leader, "CREATE TABLE IF NOT EXISTS public.pool_bench AS SELECT g AS id, 0 AS n "+
 		"FROM generate_series(1, 100) g")
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), benchBound)
 	defer cancel()
 	running := []*pgbench{
 		{name: "writes", statement: "UPDATE pool_bench SET n = n + 1 WHERE id = :i;",
@@ -182,9 +229,9 @@ func (s site) bench(t *testing.T, clients int, during func(), flags ...string) {
 		script := filepath.Join(filepath.Dir(b.log), "script")
 		writeFile(t, script, []byte("\\set i random(1, 100)\n"+b.statement+"\n"))
 		// It ends by itself; nothing else ends it without an error.
-		argv := append([]string{"pgbench"}, flags...)
-		argv = append(argv, "-n", "-M", "prepared", "-c", strconv.Itoa(clients), "-j", "2", "-T", "60",
-			"-l", "--log-prefix="+b.log, "-f", script, b.dsn)
+		argv := append([]string{"pgbench", "-n", "-M", "prepared", "-c", strconv.Itoa(clients), "-j",
+			"2", "-T", "60", "-l", "--log-prefix=" + b.log, "-f", script}, flags...)
+		argv = append(argv, b.dsn)
 		wg.Go(func() { b.out, b.code = s.inLab(ctx, t, argv...) })
 	}
 	for _, b := range running {
@@ -244,6 +291,51 @@ func testHeldRestart(t *testing.T, s site) {
 			t.Errorf("restart: %d\n%s%s", got.code, got.stdout, got.stderr)
 		}
 		s.awaitHealthy(t)
+	})
+}
+
+// testHeldReboot reboots all hosts of databases under load on both ports, the leader's behind a
+// switchover: neither port has an error.
+func testHeldReboot(t *testing.T, s site) {
+	const load = 3 * time.Minute
+	s.bench(t, 10, func() {
+		began := time.Now()
+		args := []string{"rolling-reboot", "--yes"}
+		for _, h := range s.Hosts() {
+			if h.Role == lab.RoleDatabase {
+				args = append(args, h.Name)
+			}
+		}
+		if got := s.cli(t, args...); got.code != 0 {
+			t.Errorf("rolling-reboot: %d\n%s%s", got.code, got.stdout, got.stderr)
+		}
+		s.awaitHealthy(t)
+		took := time.Since(began)
+		if took > load {
+			t.Errorf("it took %s, and clients were there for %s", took, load)
+		}
+		t.Logf("all hosts of databases rebooted in %s", took.Round(time.Second))
+	}, "-T", strconv.Itoa(int(load.Seconds())))
+}
+
+// testKilledWhileReadersHeld kills a restart of a replica while the readers are held for it: they go on
+// within ten seconds.
+func testKilledWhileReadersHeld(t *testing.T, s site) {
+	// A login waits, too, and psql's own limit is shorter.
+	dsn := s.poolDSN(t, "--read") + " connect_timeout=30"
+	killed := s.killed(t, "holding the readers of the poolers", 300*time.Millisecond, "restart",
+		"--role", "replica", "--yes")
+	if out, code := s.inLab(t.Context(), t, "psql", "-XAtc", "SELECT 1", dsn); code != 0 {
+		t.Errorf("a reader's login: %s", out)
+	}
+	served := time.Since(killed)
+	t.Logf("readers go on %s after it was killed", served.Round(10*time.Millisecond))
+	if served > 10500*time.Millisecond {
+		t.Errorf("readers go on only after %s", served)
+	}
+	await(t, 15*time.Second, "nobody to be held", func() (bool, string) {
+		held := s.held(t)
+		return len(held) == 0, fmt.Sprint(held)
 	})
 }
 
@@ -324,6 +416,44 @@ func testBusyPool(t *testing.T, s site) {
 	}
 }
 
+// testPoolRemovedDatabase drops a database that a client of the pooler has a session with: it is
+// refused while the client, or the pooler behind it, has one, and done afterwards.
+func testPoolRemovedDatabase(t *testing.T, s site) {
+	before := must(os.ReadFile(s.specFile))(t)
+	defer s.apply(t, pgha.ApplyOptions{})
+	defer writeFile(t, s.specFile, before)
+	with := func(database string) {
+		writeFile(t, s.specFile, append(slices.Clone(before), "databases: ["+database+"]\n"...))
+	}
+	with("{name: leaving}")
+	s.apply(t, pgha.ApplyOptions{})
+	cfg := s.poolConfig(t)
+	cfg.Database = "leaving"
+	conn, err := pgx.ConnectConfig(t.Context(), cfg)
+	if err == nil {
+		_, err = conn.Exec(t.Context(), "SELECT pg_current_xact_id()")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	with("{name: leaving, ensure: absent}")
+	if got := s.cli(t, "apply", "--yes"); got.code == 0 || !strings.Contains(got.stderr,
+		"database leaving is in use") {
+		t.Errorf("apply with a client there: %d\n%s", got.code, got.stderr)
+	}
+	if _, err := conn.Exec(t.Context(), "SELECT pg_current_xact_id()"); err != nil {
+		t.Errorf("the client after the refusal: %v", err)
+	}
+	_ = conn.Close(t.Context())
+	await(t, 3*time.Minute, "the pooler to let go of its sessions", func() (bool, string) {
+		got := s.cli(t, "apply", "--yes")
+		return got.code == 0, got.stderr
+	})
+	if _, err := pgx.ConnectConfig(t.Context(), cfg); err == nil {
+		t.Error("a client logs in to a database that is gone")
+	}
+}
+
 // poolSession is a session through the pooler, by pgx with what it is told.
 func (s site) poolSession(t *testing.T) *pgx.Conn {
 	t.Helper()
@@ -370,6 +500,34 @@ func heldMoments() []time.Duration {
 	return all
 }
 
+// killed runs a command and kills it with SIGKILL so long after it says a line. It returns when.
+func (s site) killed(t *testing.T, line string, moment time.Duration, args ...string) time.Time {
+	t.Helper()
+	cmd := exec.Command(binary, append([]string{"--lab", "--lab-name", s.Name(), "--spec",
+		s.specFile}, args...)...)
+	out, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := false
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if !said && strings.Contains(lines.Text(), line) {
+			said = true
+			time.Sleep(moment)
+			_ = cmd.Process.Kill()
+		}
+	}
+	at := time.Now()
+	_ = cmd.Wait()
+	if !said {
+		t.Fatalf("%s did not say %q", args[0], line)
+	}
+	return at
+}
+
 // testKilledWhileHeld kills a switchover with SIGKILL at moments of its pause: writes flow again
 // within ten seconds, whatever is left of the switchover, and status says that it was not brought to
 // its end, until the next operation.
@@ -380,28 +538,7 @@ func testKilledWhileHeld(t *testing.T, s site) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command(binary, "--lab", "--lab-name", s.Name(), "--spec", s.specFile,
-			"switchover", "--yes")
-		out, err := cmd.StderrPipe()
-		if err == nil {
-			err = cmd.Start()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		holding := false
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			if strings.Contains(lines.Text(), "holding the clients of the poolers") {
-				holding = true
-				time.Sleep(moment)
-				_ = cmd.Process.Kill()
-			}
-		}
-		killed := time.Now()
-		_ = cmd.Wait()
-		if !holding {
-			t.Fatal("the switchover held nobody")
-		}
+		killed := s.killed(t, "holding the clients of the poolers", moment, "switchover", "--yes")
 		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 		err = w.WaitAcked(ctx, killed)
 		cancel()
@@ -419,9 +556,6 @@ func testKilledWhileHeld(t *testing.T, s site) {
 			held := s.held(t)
 			return len(held) == 0, fmt.Sprint(held)
 		})
-		if !holding {
-			continue
-		}
 		await(t, time.Minute, "status to say what happened", func() (bool, string) {
 			i := s.status(t).Interrupted
 			return i != nil && i.Verb == "switchover" && i.Since.Before(killed), fmt.Sprint(i)

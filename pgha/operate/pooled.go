@@ -42,9 +42,25 @@ type Hold struct {
 // that cannot be reached is left out with a warning: its clients are not held. Nobody is held yet.
 func PrepareHold(ctx context.Context, r *job.Job, force bool) (*Hold, error) {
 	h := &Hold{run: r, force: force, done: make(chan struct{})}
+	on, err := h.reach()
+	if err != nil || !on {
+		return h, err
+	}
+	h.on = true
+	if h.before, err = writer(ctx, r.Site, r.WriteRoute()); err != nil {
+		// Then nobody could tell when to let them go on.
+		r.Warn("", "clients of the poolers are not held: no write goes through: "+err.Error())
+		h.on = false
+	}
+	return h, ctx.Err()
+}
+
+// reach looks which poolers there are that can be reached, and tells whether there is one.
+func (h *Hold) reach() (bool, error) {
+	r := h.run
 	o, ok, err := engine.PoolerOptions(r)
 	if err != nil || !ok || r.Planning() {
-		return h, err
+		return false, err
 	}
 	var reached []pooler.Balancer
 	for _, b := range o.Balancers {
@@ -58,16 +74,8 @@ func PrepareHold(ctx context.Context, r *job.Job, force bool) (*Hold, error) {
 		reached = append(reached, b)
 	}
 	o.Balancers = reached
-	h.pools, h.on = o, len(reached) > 0
-	if !h.on {
-		return h, nil
-	}
-	if h.before, err = writer(ctx, r.Site, r.WriteRoute()); err != nil {
-		// Then nobody could tell when to let them go on.
-		r.Warn("", "clients of the poolers are not held: no write goes through: "+err.Error())
-		h.on = false
-	}
-	return h, ctx.Err()
+	h.pools = o
+	return len(reached) > 0, nil
 }
 
 // writerSQL is a write without a table, and names the server that has made it: a transaction with a

@@ -103,7 +103,7 @@ func (o Options) serverPort(i Instance) int {
 // name makes s a key of an ini file.
 func name(s string) (string, error) {
 	if s == "" || strings.ContainsFunc(s, func(r rune) bool {
-		return r <= ' ' || r > '~' || strings.ContainsRune(`"=;#[]%\'`, r)
+		return r <= ' ' || r > '~' || strings.ContainsRune(`",=;#[]%\'`, r)
 	}) {
 		return "", fmt.Errorf("%q can't stand in pgbouncer.ini", s)
 	}
@@ -113,28 +113,52 @@ func name(s string) (string, error) {
 func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
 
 // rules are who gets in, as pg_hba.conf has it: over TLS and with a password, from the networks of
-// clients, into databases alone. The pooler's own account needs no rule for the console: PgBouncer
+// clients, into databases alone; who reads statistics, into the console. The pooler's own account needs no rule for the console: PgBouncer
 // knows it by its number, at the socket.
 func (o Options) rules() ([]byte, error) {
 	var b strings.Builder
 	fmt.Fprintln(&b, "# Written by pgha.")
-	fmt.Fprintf(&b, "host %s,%s all all reject\n", Console, LookupDatabase)
-	refused := append([]string{o.LookupRole}, o.Refused...)
-	for i, role := range refused {
-		if _, err := name(role); err != nil {
-			return nil, fmt.Errorf("%w: role %w", ErrInvalid, err)
+	if len(o.StatsRoles) > 0 {
+		readers, err := quoted(o.StatsRoles)
+		if err != nil {
+			return nil, err
 		}
-		refused[i] = `"` + role + `"`
+		for _, network := range networks(o.StatsNetworks, o.Clients) {
+			fmt.Fprintf(&b, "hostssl %s %s %s scram-sha-256\n", Console, readers, network)
+		}
 	}
-	fmt.Fprintf(&b, "host all %s all reject\n", strings.Join(refused, ","))
-	networks := o.Clients
-	if len(networks) == 0 {
-		networks = []string{"all"}
+	refused, err := quoted(append([]string{o.LookupRole}, o.Refused...))
+	if err != nil {
+		return nil, err
 	}
-	for _, network := range networks {
+	fmt.Fprintf(&b, "host %s,%s all all reject\n", Console, LookupDatabase)
+	fmt.Fprintf(&b, "host all %s all reject\n", refused)
+	for _, network := range networks(o.Clients) {
 		fmt.Fprintf(&b, "hostssl all all %s scram-sha-256\n", network)
 	}
 	return []byte(b.String()), nil
+}
+
+// quoted is a list of roles for a rule.
+func quoted(roles []string) (string, error) {
+	var list []string
+	for _, role := range roles {
+		if _, err := name(role); err != nil {
+			return "", fmt.Errorf("%w: role %w", ErrInvalid, err)
+		}
+		list = append(list, `"`+role+`"`)
+	}
+	return strings.Join(list, ","), nil
+}
+
+// networks are the first of the lists that names any, and else all.
+func networks(lists ...[]string) []string {
+	for _, list := range lists {
+		if len(list) > 0 {
+			return list
+		}
+	}
+	return []string{"all"}
 }
 
 // users is the file with the one password that a pooler needs.

@@ -21,6 +21,7 @@ func TestConfigGolden(t *testing.T) {
 	named.Databases = []pooler.Database{{Name: "shop", Sizes: pooler.Sizes{Write: 12, Read: 6}},
 		{Name: "old-app", Mode: pooler.Session, Sizes: pooler.Sizes{Write: 6, Read: 3}}}
 	named.Roles = []pooler.Role{{Name: "batch", Connections: 4}}
+	named.StatsRoles = []string{"metrics", "admin"}
 	named.WritePort, named.ServerWritePort = 7432, 5000
 	for name, o := range map[string]pooler.Options{"reference": options(), "named": named} {
 		for _, i := range pooler.Instances() {
@@ -48,6 +49,7 @@ func TestValidate(t *testing.T) {
 		"a database's":    func(o *pooler.Options) { o.Databases = []pooler.Database{{Name: "a"}} },
 		"line of a name":  func(o *pooler.Options) { o.Databases = []pooler.Database{{Name: "a\nb", Sizes: o.Sizes}} },
 		"name with spots": func(o *pooler.Options) { o.Roles = []pooler.Role{{Name: "a=b", Connections: 1}} },
+		"role of two":     func(o *pooler.Options) { o.StatsRoles = []string{"a,b"} },
 		"impatient":       func(o *pooler.Options) { o.QueryWait = 1 },
 	} {
 		o := options()

@@ -25,6 +25,17 @@ hostssl all all 10.0.0.0/8 scram-sha-256
 	if string(got) != want {
 		t.Errorf("got:\n%s", got)
 	}
+	o.StatsRoles = []string{"metrics", "admin"}
+	from := "10.0.0.0/8"
+	for range 2 {
+		got, err := o.rules()
+		text := strings.TrimPrefix(string(got), "# Written by pgha.\n")
+		if line, _, _ := strings.Cut(text, "\n"); err != nil || line !=
+			`hostssl pgbouncer "metrics","admin" `+from+" scram-sha-256" {
+			t.Errorf("%v, got:\n%s", err, got)
+		}
+		from, o.StatsNetworks = "10.9.0.0/16", []string{"10.9.0.0/16"}
+	}
 	o.Refused = []string{`a"b`}
 	if _, err := o.rules(); err == nil {
 		t.Error("a quote goes into the rules")

@@ -80,6 +80,9 @@ type Options struct {
 	LookupPassword pki.Secret
 	// Refused are roles that get in nowhere, beside LookupRole.
 	Refused []string
+	// StatsRoles may ask the consoles for statistics, with their own password, from StatsNetworks,
+	// each "address/bits", or, without any, from Clients.
+	StatsRoles, StatsNetworks []string
 	// Clients are the networks whose clients get in, each "address/bits". Empty means every network.
 	Clients []string
 

@@ -261,7 +261,7 @@ func drain(ctx context.Context, r *job.Job, s status.Status, h spec.Host, reboot
 	if err := moveEtcdOff(ctx, r, hosts, leader); err != nil {
 		return leader, err
 	}
-	return leader, stopMembers(ctx, r, site.Only(r.Spec, spec.RoleDatabase, hosts))
+	return leader, stopReplicas(ctx, r, site.Only(r.Spec, spec.RoleDatabase, hosts))
 }
 
 // upgrade upgrades the packages of a host that was drained. Units of the cluster are not restarted

@@ -62,10 +62,10 @@ func leaderOf(ctx context.Context, r *job.Job) (string, error) {
 	return leader.Name, err
 }
 
-// StopDatabase stops Patroni on these hosts, and PostgreSQL with it. Whether the others can go on is
-// the caller's business.
+// StopDatabase stops Patroni on these hosts, and PostgreSQL with it, while the readers of the poolers
+// are held. Whether the others can go on is the caller's business.
 func StopDatabase(ctx context.Context, r *job.Job, hosts []spec.Host) error {
-	return stopMembers(ctx, r, hosts)
+	return stopReplicas(ctx, r, hosts)
 }
 
 // StopEtcd stops etcd on these hosts and empties its data directory, of which a member that was

@@ -118,7 +118,7 @@ func stopAll(ctx context.Context, r *job.Job, s status.Status, looks map[string]
 	if err := stopBalancers(ctx, r, s, site.Only(r.Spec, spec.RoleBalancer, hosts)); err != nil {
 		return leader, err
 	}
-	if err := stopInOrder(ctx, r, databases, leader, looks); err != nil {
+	if err := stopInOrder(ctx, r, databases, leader, looks, stopMembers); err != nil {
 		return leader, err
 	}
 	return leader, stopUnit(ctx, r, site.Only(r.Spec, spec.RoleEtcd, hosts), etcd.Unit)
@@ -127,14 +127,15 @@ func stopAll(ctx context.Context, r *job.Job, s status.Status, looks map[string]
 // stopInOrder stops the replicas, then the leader, so that nobody is promoted in between, and makes
 // sure that the leader ended well if it ran.
 func stopInOrder(ctx context.Context, r *job.Job, databases []spec.Host, leader string,
-	looks map[string]hostlook.Look) error {
+	looks map[string]hostlook.Look,
+	stop func(context.Context, *job.Job, []spec.Host) error) error {
 	replicas := slices.DeleteFunc(slices.Clone(databases),
 		func(h spec.Host) bool { return h.Member == leader })
-	if err := stopMembers(ctx, r, replicas); err != nil {
+	if err := stop(ctx, r, replicas); err != nil {
 		return err
 	}
 	primary := site.Without(databases, replicas)
-	if err := stopMembers(ctx, r, primary); err != nil {
+	if err := stop(ctx, r, primary); err != nil {
 		return err
 	}
 	return checkShutDown(ctx, r, slices.DeleteFunc(primary,
@@ -165,6 +166,21 @@ func stopBalancers(ctx context.Context, r *job.Job, s status.Status, balancers [
 		return err
 	}
 	return stopUnit(ctx, r, holders, vip.Unit)
+}
+
+// stopReplicas is stopMembers for replicas that others serve in place of: the readers of the poolers
+// are held until no balancer sends anybody there.
+func stopReplicas(ctx context.Context, r *job.Job, databases []spec.Host) error {
+	var members []string
+	for _, h := range databases {
+		members = append(members, h.Member)
+	}
+	back, err := operate.HoldReaders(ctx, r, members)
+	if err != nil {
+		return err
+	}
+	defer back()
+	return stopMembers(ctx, r, databases)
 }
 
 // stopMembers stops Patroni, and PostgreSQL with it.
@@ -252,7 +268,7 @@ func stopSome(ctx context.Context, r *job.Job, s status.Status, looks map[string
 	if err := moveEtcdOff(ctx, r, etcds, newLeader); err != nil {
 		return newLeader, err
 	}
-	if err := stopInOrder(ctx, r, databases, leader, looks); err != nil {
+	if err := stopInOrder(ctx, r, databases, leader, looks, stopReplicas); err != nil {
 		return newLeader, err
 	}
 	return newLeader, stopUnit(ctx, r, etcds, etcd.Unit)

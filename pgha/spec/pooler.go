@@ -30,6 +30,9 @@ type Pooler struct {
 	// Patroni, backups, monitoring, people, and applications on the balancers' own ports.
 	// Default: 10.
 	ReservedConnections int `yaml:"reserved_connections"`
+	// StatsRoles may ask the poolers' consoles for statistics, over TLS and with their own password,
+	// from Monitoring.Networks or, without any, from where clients come. Default: none.
+	StatsRoles []string `yaml:"stats_roles,omitempty"`
 }
 
 // PoolMode is how long a client keeps a session with PostgreSQL.
@@ -180,6 +183,7 @@ func (c poolChecker) all() {
 	c.between("pooler.query_wait_timeout", p.QueryWaitTimeout, 15*time.Second, time.Hour,
 		time.Second)
 	c.poolNames()
+	c.poolStats()
 	c.poolSizes()
 }
 
@@ -219,6 +223,22 @@ func (c poolChecker) poolNames() {
 		if slices.Contains([]string{PoolerLookup, PoolerConsole}, d.Name) && d.Present() {
 			c.bad(element("databases", i)+".name", quoted(d.Name)+" means something else to the "+
 				"pooler", "write another name")
+		}
+	}
+}
+
+// poolStats refuses roles that get in nowhere.
+func (c poolChecker) poolStats() {
+	refused := []string{PoolerRole, c.PostgreSQL.ReplicationUser, c.PostgreSQL.RewindUser}
+	for i, role := range c.Pooler.StatsRoles {
+		field := element("pooler.stats_roles", i)
+		switch {
+		case !namedSyntax.MatchString(role):
+			c.bad(field, quoted(role)+" is no name of a role that the pooler can read",
+				"write letters, digits, _, $ and -, a letter or _ first")
+		case slices.Contains(refused, role):
+			c.bad(field, quoted(role)+" is the cluster's own, and the pooler refuses it",
+				"write a role for monitoring")
 		}
 	}
 }

@@ -14,7 +14,8 @@ func poolerOptions(sp *spec.Spec) pooler.Options {
 		Mode: pooler.Mode(p.Mode), MaxClients: p.MaxClients,
 		Sizes:              pooler.Sizes{Write: sizes.Write, Read: sizes.Read},
 		PreparedStatements: p.PreparedStatements, QueryWait: p.QueryWaitTimeout,
-		LookupRole: spec.PoolerRole, Clients: Clients(sp),
+		LookupRole: spec.PoolerRole, StatsRoles: p.StatsRoles,
+		StatsNetworks: sp.Monitoring.Networks, Clients: Clients(sp),
 		Refused: []string{sp.PostgreSQL.ReplicationUser, sp.PostgreSQL.RewindUser}}
 	for _, d := range sizes.Databases {
 		o.Databases = append(o.Databases, pooler.Database{Name: d.Name, Mode: pooler.Mode(d.Mode),

@@ -80,7 +80,8 @@ sslrootcert=$d/ca.crt application_name=%s"`, host.Address, sp.PostgreSQL.Port, c
 func testTimer(t *testing.T, s site) {
 	sp := s.spec(t)
 	operator, host := sp.Balancers()[0].Name, s.databases()[0].Name
-	s.carry(t, operator, binary, s.specFile, s.SSHKeyFile(), s.KnownHostsFile(), sp.StateDir)
+	s.carry(t, operator, binary, s.specFile, s.SSHKeyFile(), s.KnownHostsFile(), sp.StateDir,
+		sp.Etcd.Archive)
 	verb := binary + " --spec " + s.specFile + " certificates timer "
 	if out, code := s.inHost(t, operator, verb+"show"); code != 1 {
 		t.Errorf("without a timer: exit code %d\n%s", code, out)

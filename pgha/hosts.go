@@ -36,9 +36,9 @@ func (c *Cluster) AddHosts(ctx context.Context, opts AddHostsOptions) (HostResul
 // RemoveHostsOptions say which hosts go.
 type RemoveHostsOptions = hosts.RemoveOptions
 
-// RemoveHosts takes hosts out of a cluster that runs, the living in order and the dead without them;
-// nothing of them stays. Connect with AllowUnreachable. See hosts.Remove for what is refused, and for
-// what it does on the hosts.
+// RemoveHosts takes hosts out of a cluster that runs, the living in order and the dead without
+// them; nothing of them stays. Connect with AllowUnreachable. See hosts.Remove for what is refused,
+// and for what it does on the hosts.
 func (c *Cluster) RemoveHosts(ctx context.Context, opts RemoveHostsOptions) (HostResult, error) {
 	return hosts.Remove(ctx, c.site, opts)
 }
@@ -52,8 +52,9 @@ func (c *Cluster) FormerHosts(ctx context.Context) ([]spec.Host, error) {
 // ReplaceHostOptions say which host goes and which one comes.
 type ReplaceHostOptions = hosts.ReplaceOptions
 
-// ReplaceHost puts one host in the place of another, living or dead, or an empty machine in the place
-// of one of the same name. Connect with AllowUnreachable and without Existing. See hosts.Replace.
+// ReplaceHost puts one host in the place of another, living or dead, or an empty machine in the
+// place of one of the same name. Connect with AllowUnreachable and without Existing. See
+// hosts.Replace.
 func (c *Cluster) ReplaceHost(ctx context.Context, opts ReplaceHostOptions) (HostResult, error) {
 	return hosts.Replace(ctx, c.site, opts)
 }

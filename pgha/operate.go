@@ -126,8 +126,8 @@ type MoveAddressOptions = operate.MoveAddressOptions
 // MoveAddressResult is what MoveAddress did.
 type MoveAddressResult = operate.MoveAddressResult
 
-// MoveAddress gives the virtual IP to a balancer and returns when it alone holds it. Sessions through
-// the former holder are cut. See vip.Move for what is refused.
+// MoveAddress gives the virtual IP to a balancer and returns when it alone holds it. Sessions
+// through the former holder are cut. See vip.Move for what is refused.
 func (c *Cluster) MoveAddress(ctx context.Context,
 	opts MoveAddressOptions) (MoveAddressResult, error) {
 	return operate.MoveAddress(ctx, c.site, opts)
@@ -201,8 +201,8 @@ type UnmanageOptions = power.UnmanageOptions
 // UnmanageResult is what Unmanage left.
 type UnmanageResult = power.UnmanageResult
 
-// Unmanage takes Patroni, etcd, HAProxy and keepalived out of service and leaves plain PostgreSQL: a
-// primary and standbys that stream from it. The data stays; the virtual IP goes.
+// Unmanage takes Patroni, etcd, HAProxy and keepalived out of service and leaves plain PostgreSQL:
+// a primary and standbys that stream from it. The data stays; the virtual IP goes.
 func (c *Cluster) Unmanage(ctx context.Context, opts UnmanageOptions) (UnmanageResult, error) {
 	return power.Unmanage(ctx, c.site, opts)
 }

@@ -1,10 +1,10 @@
 // Command pgha-bench measures what an operator waits for, on labs of its own. Without -operations:
 // a fresh apply on a new lab, phase by phase, a second apply, status and verify. With it: the
-// seconds without writes, and the rows lost, when the leadership moves and when things break, and what
-// clients of the poolers see; with -hosts the same while hosts come and go. With -backups: backups,
-// their proof and replicas made of them, beside what the same takes by hand. With -scale: a run without
-// changes on 100 simulated hosts, which needs no lab. A lab's image is built beforehand and not
-// counted; its lab is removed.
+// seconds without writes, and the rows lost, when the leadership moves and when things break, and
+// what clients of the poolers see; with -hosts the same while hosts come and go. With -backups:
+// backups, their proof and replicas made of them, beside what the same takes by hand. With -scale:
+// a run without changes on 100 simulated hosts, which needs no lab. A lab's image is built
+// beforehand and not counted; its lab is removed.
 package main
 
 import (

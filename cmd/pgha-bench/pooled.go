@@ -56,8 +56,8 @@ type pool struct {
 const (
 	// throughput is how long a throughput is measured for.
 	throughput = 15 * time.Second
-	// manyClients is the same where hundreds of clients log in first, which pgbench counts as part of
-	// the time, and not as part of the throughput.
+	// manyClients is the same where hundreds of clients log in first, which pgbench counts as part
+	// of the time, and not as part of the throughput.
 	manyClients = 90 * time.Second
 	// underSwitchover is how long clients write around a switchover.
 	underSwitchover = 45 * time.Second

@@ -17,8 +17,8 @@ const destroyFlag = "yes-destroy"
 // unmanageFlag answers the question of unmanage.
 const unmanageFlag = "yes-unmanage"
 
-// byName runs a verb for the whole cluster, once its name was given, typed or with the flag. question
-// is what the verb costs; %s in it is the name.
+// byName runs a verb for the whole cluster, once its name was given, typed or with the flag.
+// question is what the verb costs; %s in it is the name.
 func byName[R any](c *cli.Context, out *terminal.Terminal, flag, question string,
 	verb func(*pgha.Spec) operation[R]) error {
 	sp, err := loadSpec(c.Context, c, out, &pgha.ConnectOptions{})

@@ -80,8 +80,8 @@ agent.LEFT = -1.0
 print("nobody wants it", aside.stale(), aside.lift(), [agent.prohibited(a) for a in both], aside.addresses(), aside.stale(), aside.lift())
 `
 
-// TestFenceIsARoute asks the kernel: what a fence is for, and that no packet getting out for lack of
-// any route is no fence.
+// TestFenceIsARoute asks the kernel: what a fence is for, and that no packet getting out for lack
+// of any route is no fence.
 func TestFenceIsARoute(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -116,8 +116,8 @@ lift True False None True
 }
 
 // asideScript goes through what a leader's agent sees, one look a line: the time, who leads by etcd
-// ("-" when it does not answer), for how long no other member has answered, and whether Patroni says
-// that it leads.
+// ("-" when it does not answer), for how long no other member has answered, and whether Patroni
+// says that it leads.
 const asideScript = `
 import sys
 sys.path.insert(0, sys.argv[1])

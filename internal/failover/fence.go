@@ -9,8 +9,8 @@ import (
 // FencePath is the file in which a host remembers its fence, for as long as it is there.
 const FencePath = "/var/lib/pgha-failover/fence"
 
-// AsidePath is the file in which the host of a leader that is cut off remembers the balancers to which
-// it lets nothing out, for as long as it does.
+// AsidePath is the file in which the host of a leader that is cut off remembers the balancers to
+// which it lets nothing out, for as long as it does.
 const AsidePath = "/var/lib/pgha-failover/aside"
 
 // ReadAside returns the addresses that the file at AsidePath names.

@@ -63,9 +63,10 @@ type State struct {
 	// Addresses are those of the database hosts that it was last used for.
 	Addresses []string `json:"addresses"`
 	// SystemIdentifier is PostgreSQL's, of the data that the cluster had when it was last looked
-	// at; EtcdCluster is the identifier of its etcd, in hexadecimal. "" is one not seen yet.
-	// The latter follows from the members' addresses and the token: one that is formed anew with the
-	// same members has it again (etcd 3.6.16), so it tells other members, and not that data was lost.
+	// at; EtcdCluster is the identifier of its etcd, in hexadecimal. "" is one not seen yet. The
+	// latter follows from the members' addresses and the token: one that is formed anew with the
+	// same members has it again (etcd 3.6.16), so it tells other members, and not that data was
+	// lost.
 	SystemIdentifier string `json:"system_identifier,omitempty"`
 	EtcdCluster      string `json:"etcd_cluster,omitempty"`
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // functions are what pg_rewind calls on the server that it copies from: PostgreSQL's documentation
-// of pg_rewind lists them, from version 11 to 18 the same. Rights to functions are a database's own;
-// Patroni lets pg_rewind log in to database postgres.
+// of pg_rewind lists them, from version 11 to 18 the same. Rights to functions are a database's
+// own; Patroni lets pg_rewind log in to database postgres.
 var functions = []string{
 	"pg_ls_dir(text,boolean,boolean)", "pg_stat_file(text,boolean)", "pg_read_binary_file(text)",
 	"pg_read_binary_file(text,bigint,bigint,boolean)",

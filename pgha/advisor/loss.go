@@ -42,9 +42,9 @@ type Fatal struct {
 // host after that.
 func (l Loss) SurvivesNext() bool { return l.Blocked == "" && len(l.Fatal) == 0 }
 
-// Losses says what the loss of each host and of etcd's quorum would do: databases, hosts
-// of etcd, balancers, each in the order of the specification, then etcd. A host that is down already is left out. Pure
-// computation; facts only make the bytes and rows at risk known.
+// Losses says what the loss of each host and of etcd's quorum would do: databases, hosts of etcd,
+// balancers, each in the order of the specification, then etcd. A host that is down already is left
+// out. Pure computation; facts only make the bytes and rows at risk known.
 func Losses(t Topology, facts Facts) []Loss {
 	var losses []Loss
 	for _, role := range []spec.Role{spec.RoleDatabase, spec.RoleEtcd, spec.RoleBalancer} {

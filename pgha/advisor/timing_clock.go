@@ -100,8 +100,8 @@ func skew(balancers []spec.Host, advert time.Duration) time.Duration {
 	return time.Duration(256-priorities[1]) * advert / 256
 }
 
-// keepalives are the defaults of package patroni for PostgreSQL's tcp_keepalives_idle, _interval and
-// _count, in seconds and times. kernelKeepalives are Linux's where a setting is 0.
+// keepalives are the defaults of package patroni for PostgreSQL's tcp_keepalives_idle, _interval
+// and _count, in seconds and times. kernelKeepalives are Linux's where a setting is 0.
 var (
 	keepalives       = [3]float64{10, 5, 3}
 	kernelKeepalives = [3]float64{7200, 75, 9}

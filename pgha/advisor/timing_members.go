@@ -38,8 +38,8 @@ func (c clock) hostLostWithEtcd() Timing {
 		append([]TimingPart{elect}, c.takeover(lease, c.race(probeTimeout))...)...)
 }
 
-// fenced is a takeover that does not wait for the lease: the fences refuse what the race asks of the
-// lost host, so that it costs nothing.
+// fenced is a takeover that does not wait for the lease: the fences refuse what the race asks of
+// the lost host, so that it costs nothing.
 func (c clock) fenced() []TimingPart {
 	const look = 250 * time.Millisecond
 	silent := even("nothing comes from the host", c.suspect, c.suspect+look,

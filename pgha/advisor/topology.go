@@ -31,8 +31,8 @@ type Topology struct {
 	Hosts []Host
 }
 
-// Expected is the topology of a healthy cluster: the first database leads, the first other host that
-// runs etcd leads that, and the balancer with the highest priority holds the virtual IP.
+// Expected is the topology of a healthy cluster: the first database leads, the first other host
+// that runs etcd leads that, and the balancer with the highest priority holds the virtual IP.
 func Expected(sp *spec.Spec) Topology {
 	t := Topology{Spec: sp}
 	leader, holder := "", highest(sp.Balancers())

@@ -12,8 +12,8 @@ import (
 )
 
 // ArchiveAll brings the log to the archive that the leader, on t, has written until now, and waits
-// until it is there. Before that it writes the row that is written each minute: a recovery ends at a
-// moment only where a later commit is archived. Safe to repeat.
+// until it is there. Before that it writes the row that is written each minute: a recovery ends at
+// a moment only where a later commit is archived. Safe to repeat.
 func ArchiveAll(ctx context.Context, o Options, t *remote.Target) error {
 	o = o.WithDefaults()
 	if t.Planning() {

@@ -45,9 +45,9 @@ ExecStartPost=
 //
 // On the hosts it writes /etc/pgbackrest, a drop-in of pgbackrest.service, and below
 // /usr/local/lib/pgha what its units run. The repository's host gets its directory, and a timer for
-// each type of backup that has a calendar event, and one that looks for gaps after a failover; a database's one that writes a row each minute,
-// and that of ProofHost one that proves backups. pgBackRest's server reads its certificates again
-// without a restart; what it is doing continues.
+// each type of backup that has a calendar event, and one that looks for gaps after a failover; a
+// database's one that writes a row each minute, and that of ProofHost one that proves backups.
+// pgBackRest's server reads its certificates again without a restart; what it is doing continues.
 //
 // A host that is left out stays as it is. Safe to repeat: where nothing differs nothing is changed.
 // Errors match ErrInvalid or name the host.

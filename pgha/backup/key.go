@@ -11,7 +11,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Configured tells whether any of the hosts has a pgbackrest.conf of this package's. Changes nothing.
+// Configured tells whether any of the hosts has a pgbackrest.conf of this package's. Changes
+// nothing.
 func Configured(ctx context.Context, o Options) (bool, error) {
 	hosts := o.hosts()
 	found := make([]bool, len(hosts))

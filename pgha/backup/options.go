@@ -64,8 +64,8 @@ type Options struct {
 	Processes int
 	// RetentionDays is how far back every moment can be restored. 0 means 14.
 	RetentionDays int
-	// DropAboveMB is how many MB of the log may wait on a database host until what is above is given
-	// up, and the archive has a gap; 0 for never.
+	// DropAboveMB is how many MB of the log may wait on a database host until what is above is
+	// given up, and the archive has a gap; 0 for never.
 	DropAboveMB int
 	// ArchiveTimeout is how long PostgreSQL keeps a segment of its log to itself. 0 means 30 s.
 	ArchiveTimeout time.Duration

@@ -47,9 +47,9 @@ func (o Options) proofHost() *remote.Target {
 }
 
 // Prove restores the newest backup on ProofHost, beside the running server: into a directory of its
-// own next to the data, with a server that is reached through a socket of its own there and archives
-// nothing. It replays all of the log that is archived, reads every index and every page, and
-// deletes the copy. It runs as a unit there, so that it continues when this program ends.
+// own next to the data, with a server that is reached through a socket of its own there and
+// archives nothing. It replays all of the log that is archived, reads every index and every page,
+// and deletes the copy. It runs as a unit there, so that it continues when this program ends.
 //
 // A proof that failed is no error: its Problems say why. The error is that it could not be tried.
 // The host needs room for a copy of the databases; without it that is the problem.

@@ -8,8 +8,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Remove takes away from hosts what Configure has put there: units, files, certificates and the key.
-// The package stays, with its server stopped, and so do the backups. Safe to repeat.
+// Remove takes away from hosts what Configure has put there: units, files, certificates and the
+// key. The package stays, with its server stopped, and so do the backups. Safe to repeat.
 func Remove(ctx context.Context, targets []*remote.Target) error {
 	at := layout.CertificateOf(layout.Backup)
 	var o Options

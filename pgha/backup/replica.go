@@ -33,10 +33,11 @@ var ErrNoBackup = errs.WithNext(errs.New(errs.NotFound, "there is no backup of t
 // ErrNotConfigured means that a database host cannot make a replica of a backup yet.
 var ErrNotConfigured = errs.New(errs.Refused, "the host cannot make a replica of a backup yet")
 
-// ReplicaCommand returns what makes a replica's data of the newest backup and of the archive's log, on a
-// database host, in the place of pg_basebackup (patroni.ReinitializeOptions), and the backup. What an
-// earlier one has said of itself on that host is forgotten. The error matches ErrNotConfigured where Configure has not
-// been there, and ErrNoRepository or ErrNoBackup where there is nothing to restore.
+// ReplicaCommand returns what makes a replica's data of the newest backup and of the archive's log,
+// on a database host, in the place of pg_basebackup (patroni.ReinitializeOptions), and the backup.
+// What an earlier one has said of itself on that host is forgotten. The error matches
+// ErrNotConfigured where Configure has not been there, and ErrNoRepository or ErrNoBackup where
+// there is nothing to restore.
 func ReplicaCommand(ctx context.Context, o Options,
 	t *remote.Target) (command string, of Set, err error) {
 	o = o.WithDefaults()

@@ -155,8 +155,8 @@ func (o Options) storageResources(l layout.Layout) []remote.Resource {
 	return nil
 }
 
-// login reads the top of a repository behind SFTP with the key in a file, whatever the configuration
-// in force says: that may be of another server.
+// login reads the top of a repository behind SFTP with the key in a file, whatever the
+// configuration in force says: that may be of another server.
 func (o Options) login(key string, more ...string) []string {
 	s := o.Storage.SFTP
 	argv := []string{"pgbackrest", "--no-config", "--stanza=" + o.Stanza, "--log-level-file=off",

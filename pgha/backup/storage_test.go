@@ -12,8 +12,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// TestKeyIsTriedFirst: a key of SFTP logs in before it takes the place of the one in force, with the
-// servers' keys that the specification has now, and a refusal says where.
+// TestKeyIsTriedFirst: a key of SFTP logs in before it takes the place of the one in force, with
+// the servers' keys that the specification has now, and a refusal says where.
 func TestKeyIsTriedFirst(t *testing.T) {
 	const known = "10.0.0.8 ssh-ed25519 AAAA\n"
 	o := Options{Stanza: "prod", Storage: Storage{SFTP: &SFTP{Address: "10.0.0.8", User: "keeper",

@@ -27,8 +27,8 @@ type peer struct {
 	to   wire.Endpoint
 }
 
-// peersOf are all hosts that dial a server of these authorities, and its own host, as far as none of
-// them is left out.
+// peersOf are all hosts that dial a server of these authorities, and its own host, as far as none
+// of them is left out.
 func peersOf(r *job.Job, authorities []string) ([]peer, error) {
 	dials := map[string]bool{}
 	for _, route := range inspect.Routes(r.Site) {
@@ -94,8 +94,8 @@ func (t trial) try(ctx context.Context) error {
 	return err
 }
 
-// tryAll opens handshakes until all came out as they must, and returns how many there are. The error
-// names those that did not.
+// tryAll opens handshakes until all came out as they must, and returns how many there are. The
+// error names those that did not.
 func tryAll(ctx context.Context, trials []trial) (int, error) {
 	left := trials
 	var failed error

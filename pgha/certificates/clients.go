@@ -20,8 +20,8 @@ type Client struct {
 	Role        string `json:"role"`
 	Database    string `json:"database"`
 	Application string `json:"application,omitempty"`
-	// Address is the one that PostgreSQL sees: of sessions through a balancer the balancer's, and By
-	// is its name then.
+	// Address is the one that PostgreSQL sees: of sessions through a balancer the balancer's, and
+	// By is its name then.
 	Address string `json:"address"`
 	By      string `json:"by,omitempty"`
 	// TLS is the version and Cipher its name; both "" for a session without.
@@ -50,9 +50,9 @@ WHERE a.client_addr IS NOT NULL AND a.pid <> pg_catalog.pg_backend_pid()
 GROUP BY 1, 2, 3, 4, 5, 6`
 
 // Clients asks all members who is connected, from where, and with which TLS (pg_stat_ssl). A server
-// cannot see which authorities a client trusts; one that was opened since both are trusted, with the
-// file of both, will not mind the switch. Members that do not answer are an error, beside the others'
-// answer. Changes nothing.
+// cannot see which authorities a client trusts; one that was opened since both are trusted, with
+// the file of both, will not mind the switch. Members that do not answer are an error, beside the
+// others' answer. Changes nothing.
 func (c Certificates) Clients(ctx context.Context) (Clients, error) {
 	found := Clients{Clients: []Client{}}
 	if half, unknown := status.Change(ctx, c.site); unknown == nil && half != nil && Is(*half) {

@@ -40,15 +40,16 @@ type RequestResult struct {
 	Made bool `json:"made"`
 	// Names are what the certificates of the authority name, for a signer that constrains names.
 	Names []string `json:"names"`
-	// LeastDays is how long the certificate has to be valid at least: as long as those that it signs.
+	// LeastDays is how long the certificate has to be valid at least: as long as those that it
+	// signs.
 	LeastDays int `json:"least_days"`
 }
 
 // Request returns a request that a company signs to make the authority an intermediate one of its
 // own: RotateCA brings it in after Import. Its key is made in the state directory and leaves it
 // never. Refused (errs.ErrRefused) are rest and backup, and every authority while one is being
-// replaced. No host is changed but for the generation that it remembers, and repeated it returns the
-// same request.
+// replaced. No host is changed but for the generation that it remembers, and repeated it returns
+// the same request.
 func (c Certificates) Request(ctx context.Context, opts RequestOptions) (RequestResult, error) {
 	own, authority, err := c.company(ctx, opts.Authority, opts.DryRun)
 	if err != nil {
@@ -112,10 +113,10 @@ type ImportResult struct {
 	Again bool `json:"again,omitempty"`
 }
 
-// Import judges what a company has signed for the open request, and keeps it in the state directory:
-// the next RotateCA of the authority brings it in, and until then nothing uses it. An error matches
-// errs.ErrRefused and one of those of pki.ReadSigned, and names the file and the certificate in it.
-// Safe to repeat. No host is changed but for the generation that it remembers.
+// Import judges what a company has signed for the open request, and keeps it in the state
+// directory: the next RotateCA of the authority brings it in, and until then nothing uses it. An
+// error matches errs.ErrRefused and one of those of pki.ReadSigned, and names the file and the
+// certificate in it. Safe to repeat. No host is changed but for the generation that it remembers.
 func (c Certificates) Import(ctx context.Context, opts ImportOptions) (ImportResult, error) {
 	own, authority, err := c.company(ctx, opts.Authority, opts.DryRun)
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// TestImportSaysWhatIsWrong: each refusal names the file, which certificate, the reason and what to do.
+// TestImportSaysWhatIsWrong: each refusal names the file, which certificate, the reason and what to
+// do.
 func TestImportSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	_, c := newWork(t)
@@ -102,8 +103,8 @@ func must[T any](v T, err error) func(*testing.T) T {
 	}
 }
 
-// TestWhichAuthorityComes: an imported one, and else one of the tool's own only where nobody can take
-// that for a mistake.
+// TestWhichAuthorityComes: an imported one, and else one of the tool's own only where nobody can
+// take that for a mistake.
 func TestWhichAuthorityComes(t *testing.T) {
 	t.Parallel()
 	_, c := newWork(t)

@@ -27,8 +27,8 @@ func every() []string {
 // restart; etcd is restarted where what it trusts has changed. Databases, poolers and backups go
 // their own ways at the same time, databases behind etcd and the balancers: a HAProxy that was just
 // reloaded calls a member down after one check that fails, of the two that it takes otherwise
-// (findings/haproxy-fall-after-a-start.sh), and the REST API of a member that is reloaded is away for
-// a moment. Safe to repeat.
+// (findings/haproxy-fall-after-a-start.sh), and the REST API of a member that is reloaded is away
+// for a moment. Safe to repeat.
 func deploy(ctx context.Context, r *job.Job, authorities []string) error {
 	of := func(list ...string) bool {
 		return slices.ContainsFunc(list, func(a string) bool {

@@ -49,8 +49,8 @@ type Certificate struct {
 	Authority string `json:"authority"`
 	// File is where it lies on the host.
 	File string `json:"file,omitempty"`
-	// State is as the state directory has it, Disk as it lies on its host, Wire what the servers that
-	// use it show. Disk is nil for the operator's own and where the host could not be asked.
+	// State is as the state directory has it, Disk as it lies on its host, Wire what the servers
+	// that use it show. Disk is nil for the operator's own and where the host could not be asked.
 	State Seen    `json:"state"`
 	Disk  *Seen   `json:"disk,omitempty"`
 	Wire  []Shown `json:"wire,omitempty"`
@@ -73,8 +73,8 @@ type Authority struct {
 	// Key: its private key is there.
 	Key bool `json:"key"`
 	Seen
-	// ChainEnds is when the first ends of it and those above it, the end of every certificate that it
-	// issues; it has none above it where that is its own end.
+	// ChainEnds is when the first ends of it and those above it, the end of every certificate that
+	// it issues; it has none above it where that is its own end.
 	ChainEnds time.Time `json:"chain_ends,omitzero"`
 	// Root is the subject of the root that it comes from; "" where it is one itself.
 	Root    string `json:"root,omitempty"`
@@ -147,9 +147,9 @@ func where(c Certificate) string {
 	return c.Host + " " + c.Name
 }
 
-// List looks at every certificate and authority: in the state directory, on the hosts' disks, and as
-// the servers show them. What cannot be asked is a problem in the inventory and no error. Changes
-// nothing. Connect with AllowUnreachable and ReadOnly.
+// List looks at every certificate and authority: in the state directory, on the hosts' disks, and
+// as the servers show them. What cannot be asked is a problem in the inventory and no error.
+// Changes nothing. Connect with AllowUnreachable and ReadOnly.
 func (c Certificates) List(ctx context.Context) (Inventory, error) {
 	now := time.Now()
 	i := Inventory{Time: now.UTC(), Trust: []Trust{}}

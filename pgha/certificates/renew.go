@@ -45,8 +45,8 @@ type Renewed struct {
 
 // RenewResult is what Renew did.
 type RenewResult struct {
-	// Renewed are the certificates that are new. One that only had to be brought to its host again is
-	// not among them.
+	// Renewed are the certificates that are new. One that only had to be brought to its host again
+	// is not among them.
 	Renewed []Renewed `json:"renewed"`
 	// Checked counts the servers that were asked in the end what they show.
 	Checked int `json:"checked"`
@@ -60,14 +60,15 @@ var ErrUnreached = errs.New(errs.Unavailable, "hosts could not be reached, and k
 	"certificates that they have")
 
 // Renew issues certificates anew, gives them to the hosts and has the components take them: nothing
-// is restarted, and no session is cut. etcd reads certificates for each handshake; Patroni is told to
-// reload, one member after the other, the leader last, and tells PostgreSQL; poolers and pgBackRest
-// are told to. In the end each server is asked what it shows.
+// is restarted, and no session is cut. etcd reads certificates for each handshake; Patroni is told
+// to reload, one member after the other, the leader last, and tells PostgreSQL; poolers and
+// pgBackRest are told to. In the end each server is asked what it shows.
 //
 // A host without a connection is left as it is, and the others get theirs; the error matches
 // ErrUnreached then, if one of its certificates was due. Refused (errs.ErrRefused) is it while a
-// change is half done, or with a state directory that is not the cluster's newest. Safe to repeat: a
-// second run finds nothing due, and a run that was cut off is finished by the next one, or by Apply.
+// change is half done, or with a state directory that is not the cluster's newest. Safe to repeat:
+// a second run finds nothing due, and a run that was cut off is finished by the next one, or by
+// Apply.
 func (c Certificates) Renew(ctx context.Context, opts RenewOptions) (RenewResult, error) {
 	start := time.Now()
 	result := RenewResult{Renewed: []Renewed{}}

@@ -55,8 +55,8 @@ type RotateResult struct {
 	Reached int                 `json:"reached"`
 	// Handshakes counts those by which the steps of this run were checked.
 	Handshakes int `json:"handshakes"`
-	// Imported are the authorities, by the names that operators use, that are brought in because they
-	// were imported; the others are made by the tool.
+	// Imported are the authorities, by the names that operators use, that are brought in because
+	// they were imported; the others are made by the tool.
 	Imported []string `json:"imported,omitempty"`
 	// LeftOut are the hosts that the next Apply brings in.
 	LeftOut []string        `json:"left_out,omitempty"`
@@ -71,7 +71,8 @@ func (r RotateResult) Of() hosts.Result {
 
 // order is all that a later run needs to go on.
 type order struct {
-	// Former has the fingerprints of the authorities that are replaced, by their names in the layout.
+	// Former has the fingerprints of the authorities that are replaced, by their names in the
+	// layout.
 	Former map[string]string `json:"former"`
 	// Imported has the fingerprints of those that take their place and were imported.
 	Imported map[string]string `json:"imported,omitempty"`
@@ -105,14 +106,14 @@ func (o order) subject() string {
 }
 
 // RotateCA replaces authorities and every certificate that they have issued, by those that were
-// imported (Import) or by new ones of the tool's own, in three recorded
-// steps, each finished on all hosts before the next: both authorities are trusted, certificates of
-// the new one are shown, the new one alone is trusted. After each step every host that dials a server
-// tries it: with the new authority alone from the second step on, and in the end with the former one
-// alone, and with a certificate of it, which must fail.
+// imported (Import) or by new ones of the tool's own, in three recorded steps, each finished on all
+// hosts before the next: both authorities are trusted, certificates of the new one are shown, the
+// new one alone is trusted. After each step every host that dials a server tries it: with the new
+// authority alone from the second step on, and in the end with the former one alone, and with a
+// certificate of it, which must fail.
 //
-// No PostgreSQL is restarted, nobody's leadership moves but that of etcd, and no session is cut. etcd
-// reads what it trusts at its start alone, so where its authority is replaced its members are
+// No PostgreSQL is restarted, nobody's leadership moves but that of etcd, and no session is cut.
+// etcd reads what it trusts at its start alone, so where its authority is replaced its members are
 // restarted twice, one at a time, the leader last and after it has handed over. Clients that verify
 // PostgreSQL's certificate need the file with both authorities, postgres-ca.crt of the state
 // directory, before the second step: see RotateOptions.Pause.
@@ -120,9 +121,10 @@ func (o order) subject() string {
 // Before anything is changed the error matches errs.ErrRefused for a host that is down and not left
 // out, a member or balancer that is not well, hosts that differ from the state directory, another
 // change that is half done, a state directory that is not the cluster's newest, and an authority of
-// a company, or one that was requested, without an imported one or RotateOptions.Own. An error after
-// that, or a crash, leaves a record: Continue goes on, and until the last step begins Undo takes it
-// back. That step deletes the key of the former authority, from which on there is no way back.
+// a company, or one that was requested, without an imported one or RotateOptions.Own. An error
+// after that, or a crash, leaves a record: Continue goes on, and until the last step begins Undo
+// takes it back. That step deletes the key of the former authority, from which on there is no way
+// back.
 func (c Certificates) RotateCA(ctx context.Context, opts RotateOptions) (RotateResult, error) {
 	o := order{Former: map[string]string{}, Imported: map[string]string{}, Without: opts.Without}
 	for _, called := range opts.Authorities {
@@ -254,8 +256,8 @@ func (c Certificates) carryOut(ctx context.Context, o order, r procedure.Record,
 	return result, err
 }
 
-// refuseRestarts refuses to leave hosts of etcd out where the others have no quorum while one of them
-// restarts.
+// refuseRestarts refuses to leave hosts of etcd out where the others have no quorum while one of
+// them restarts.
 func (w *work) refuseRestarts() error {
 	all := w.Spec.EtcdHosts()
 	there := site.Without(all, w.LeftOut())
@@ -311,8 +313,8 @@ func (w *work) refuse(ctx context.Context) error {
 	return w.refuseDifferent(ctx)
 }
 
-// refuseDifferent refuses while hosts differ from the state directory in what the steps write: these
-// are about the authorities alone.
+// refuseDifferent refuses while hosts differ from the state directory in what the steps write:
+// these are about the authorities alone.
 func (w *work) refuseDifferent(ctx context.Context) error {
 	rehearsed := w.Rehearsed()
 	rehearsed.Lenient = false

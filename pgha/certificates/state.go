@@ -6,8 +6,8 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/vault"
 )
 
-// settled returns the state directory of a site to write to, with its lock held, and what gives that
-// back where it was taken here.
+// settled returns the state directory of a site to write to, with its lock held, and what gives
+// that back where it was taken here.
 func settled(c *site.Site) (s *vault.State, end func() error, err error) {
 	none := func() error { return nil }
 	if !c.State.ReadOnly {

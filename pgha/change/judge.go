@@ -59,8 +59,8 @@ type said struct {
 	hosts []string
 }
 
-// inUse gathers what the hosts of databases and of etcd say of one thing, in the specification's order; "" is
-// nothing.
+// inUse gathers what the hosts of databases and of etcd say of one thing, in the specification's
+// order; "" is nothing.
 func (j *judge) inUse(look func(spec.Host, Host) string) []said {
 	var all []said
 	for _, h := range j.MemberHosts() {

@@ -127,8 +127,8 @@ func (j *judge) patroniMembers() {
 }
 
 // newVoters looks for hosts of etcd that the cluster has never heard of. They are added, but not
-// while etcd does not say who its members are. A member that etcd has lost, as one whose data was lost and
-// that was removed to join again, is still in what the others were configured with.
+// while etcd does not say who its members are. A member that etcd has lost, as one whose data was
+// lost and that was removed to join again, is still in what the others were configured with.
 func (j *judge) newVoters() {
 	if j.store != nil {
 		return

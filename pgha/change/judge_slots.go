@@ -74,8 +74,8 @@ func typeOf(s Slot) string {
 	return string(spec.SlotPhysical)
 }
 
-// slotDatabase refuses a slot of a database that is not there: Patroni would try again for ever, and
-// make none of the slots of databases behind it.
+// slotDatabase refuses a slot of a database that is not there: Patroni would try again for ever,
+// and make none of the slots of databases behind it.
 func (j *judge) slotDatabase(field string, s spec.Slot, members []MemberInUse) {
 	var databases []string
 	for _, m := range members {

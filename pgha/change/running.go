@@ -25,8 +25,8 @@ type Host struct {
 	// answer.
 	Databases *Databases
 	InUse     *InUse
-	// Plugins are the output plugins of the specification's slots that PostgreSQL of its version has;
-	// nil where that is not installed.
+	// Plugins are the output plugins of the specification's slots that PostgreSQL of its version
+	// has; nil where that is not installed.
 	Plugins []string
 	// Refused are the lines of its files that PostgreSQL does not take; nil where it does not say.
 	Refused []string

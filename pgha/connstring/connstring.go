@@ -67,8 +67,8 @@ type Connection struct {
 // ConnectionFor says how to connect to the cluster of a spec that was applied from this machine. It
 // needs no host. The password files it writes lie in the state directory with mode 0600; with
 // secrets.age none is written, and Export and the function PassFile give the password. Where the
-// spec gets passwords from commands they are run, each for a minute at most. ErrNotProvisioned means
-// that there is no such cluster yet.
+// spec gets passwords from commands they are run, each for a minute at most. ErrNotProvisioned
+// means that there is no such cluster yet.
 func ConnectionFor(sp *spec.Spec) (Connection, error) {
 	s := &vault.State{Dir: sp.StateDir}
 	cr, err := vault.ReadCredentials(context.Background(), sp)
@@ -127,8 +127,8 @@ func (c *Connection) know(sp *spec.Spec, cr *vault.Credentials) error {
 	return keep.KeepPassFile(logins)
 }
 
-// As is the connection to another database, or as another role; "" leaves what is. Of a role that the
-// specification does not name no password is known here: the forms say where it has to be put.
+// As is the connection to another database, or as another role; "" leaves what is. Of a role that
+// the specification does not name no password is known here: the forms say where it has to be put.
 func (c Connection) As(database, user string) Connection {
 	if user != "" && user != c.User {
 		file, known := c.roles[user]

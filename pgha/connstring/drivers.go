@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// jdbcNote: the driver cannot set how often the kernel asks, so that its own limit ends also what is
-// slow.
+// jdbcNote: the driver cannot set how often the kernel asks, so that its own limit ends also what
+// is slow.
 const jdbcNote = "socketTimeout also ends a statement that takes longer: raise it above your " +
 	"longest one. tcpKeepAlive asks as often as the kernel says (net.ipv4.tcp_keepalive_time, two " +
 	"hours by default). 42.3.1 and older read no password file"

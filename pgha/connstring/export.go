@@ -28,21 +28,21 @@ const (
 type ExportOptions struct {
 	// Dir is made with mode 0700 if it is not there; its parent has to be. No default.
 	Dir string
-	// Owner is the account of this machine that gets the directory, if it is made, and the files: who
-	// the strings are for. Another one than the caller takes root. Default: the caller.
+	// Owner is the account of this machine that gets the directory, if it is made, and the files:
+	// who the strings are for. Another one than the caller takes root. Default: the caller.
 	Owner string
 }
 
 // Export writes the files that the strings of a connection name into a directory of their own, so
 // that another account can use them, and returns the connection whose strings name those files: the
 // authorities' certificates, a service file with the sections of both ways, and for the superuser
-// and the specification's roles the password, in a libpq password file and alone in another. All have mode 0600. With secrets.age
-// the password lies plain from then on, which is what an export is for. For another role no password
-// is known: the forms say where to write it.
+// and the specification's roles the password, in a libpq password file and alone in another. All
+// have mode 0600. With secrets.age the password lies plain from then on, which is what an export is
+// for. For another role no password is known: the forms say where to write it.
 //
-// It may be repeated, and refreshes what it wrote before. What it has not written, and what somebody
-// changed since, is refused with ErrRefused before anything is touched. Each file is replaced whole.
-// Nothing changes on the hosts, and other errors are those of ConnectionFor.
+// It may be repeated, and refreshes what it wrote before. What it has not written, and what
+// somebody changed since, is refused with ErrRefused before anything is touched. Each file is
+// replaced whole. Nothing changes on the hosts, and other errors are those of ConnectionFor.
 func Export(ctx context.Context, sp *spec.Spec, c Connection,
 	o ExportOptions) (exported Connection, err error) {
 	owner, err := ownerOf(o.Owner)

@@ -25,8 +25,8 @@ type exportFile struct {
 	bare    bool
 }
 
-// exportDir is the directory of an export. It goes through os.Root: a link that its owner puts there
-// leads root nowhere else.
+// exportDir is the directory of an export. It goes through os.Root: a link that its owner puts
+// there leads root nowhere else.
 type exportDir struct {
 	path  string
 	owner account

@@ -258,8 +258,8 @@ func TestExportOwner(t *testing.T) {
 	testkit.CheckSays(t, err, "find the owner")
 }
 
-// TestRoleOfTheSpecification: its password is known, so the strings find it and an export has it; of
-// one that no apply has made there is none, and looking makes none.
+// TestRoleOfTheSpecification: its password is known, so the strings find it and an export has it;
+// of one that no apply has made there is none, and looking makes none.
 func TestRoleOfTheSpecification(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)

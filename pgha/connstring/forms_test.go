@@ -88,8 +88,8 @@ func shown(c Connection) string {
 	return b.String()
 }
 
-// TestEveryFormIsWhole: a form has a name of its own, is spelled for both ways, sets its limits, and
-// says where its password comes from.
+// TestEveryFormIsWhole: a form has a name of its own, is spelled for both ways, sets its limits,
+// and says where its password comes from.
 func TestEveryFormIsWhole(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}

@@ -11,8 +11,8 @@ func libpqURI(w target) string { return w.url("postgresql", w.libpqWords()[4:]) 
 // pgxURL has what pgx knows: it would hand any other word to the server as a setting.
 func pgxURL(w target) string { return w.url("postgresql", w.driverWords(libpqLimits()[0])) }
 
-// asyncpgURL has what asyncpg knows; its limits are arguments. It decodes the path, and an empty one
-// is a database of that name to it, whatever the words say.
+// asyncpgURL has what asyncpg knows; its limits are arguments. It decodes the path, and an empty
+// one is a database of that name to it, whatever the words say.
 func asyncpgURL(w target) string {
 	return w.join("postgresql", escape(w.database, ""), w.driverWords())
 }
@@ -61,8 +61,8 @@ func (w target) join(scheme, path string, words [][2]string) string {
 	return b.String()
 }
 
-// escape writes every byte as %XX that is neither a letter, a digit, one of -._~, nor in keep. libpq
-// and others know no other escape: a plus is a plus to them, and a blank to Java and Python.
+// escape writes every byte as %XX that is neither a letter, a digit, one of -._~, nor in keep.
+// libpq and others know no other escape: a plus is a plus to them, and a blank to Java and Python.
 func escape(s, keep string) string {
 	var b strings.Builder
 	for i := range len(s) {

@@ -9,14 +9,14 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// SharedSQL is a query of three lists of names: roles, databases, and those of the roles that are to
-// go. Read reads the one text that it gives, in any database of the leader.
+// SharedSQL is a query of three lists of names: roles, databases, and those of the roles that are
+// to go. Read reads the one text that it gives, in any database of the leader.
 //
 //go:embed shared.sql
 var SharedSQL string
 
-// InsideSQL is a query of one list of names, the roles that are to go. ReadInside reads the one text
-// that it gives, in the database that it is about.
+// InsideSQL is a query of one list of names, the roles that are to go. ReadInside reads the one
+// text that it gives, in the database that it is about.
 //
 //go:embed inside.sql
 var InsideSQL string

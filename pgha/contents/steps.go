@@ -36,8 +36,8 @@ func PasswordSQL(role, verifier string) string {
 }
 
 // Steps are what makes the server as the specification says, in order: roles, databases, what is in
-// them, and at last what is dropped. There are none where all is as it should be. Judge says whether
-// they can be done.
+// them, and at last what is dropped. There are none where all is as it should be. Judge says
+// whether they can be done.
 func Steps(sp *spec.Spec, s Server) []Step {
 	var all []Step
 	for _, r := range groupsFirst(sp.PGRoles) {

@@ -133,8 +133,8 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// TestNothingTheSecondTime: what is as it should be needs no step, in whatever words the server says
-// so.
+// TestNothingTheSecondTime: what is as it should be needs no step, in whatever words the server
+// says so.
 func TestNothingTheSecondTime(t *testing.T) {
 	t.Parallel()
 	sp := specified(t, wanted)

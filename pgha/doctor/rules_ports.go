@@ -52,8 +52,8 @@ func portsTaken(f Facts) []Finding {
 	return list
 }
 
-// portsBlocked are ports on which a program listens and that others cannot reach. Those that the same
-// rules keep from others are one cause: the first explains the others.
+// portsBlocked are ports on which a program listens and that others cannot reach. Those that the
+// same rules keep from others are one cause: the first explains the others.
 func portsBlocked(f Facts) []Finding {
 	var list []Finding
 	first := map[string]int{} // by the rules

@@ -50,9 +50,9 @@ func replicas(f Facts) []Finding {
 	return list
 }
 
-// oldTimeline is a member whose WAL went on where the cluster's did not. A pg_rewind that failed on the
-// way has removed files already, WAL with the last checkpoint among them (seen with PostgreSQL 18.6):
-// a second one cannot help, and its documentation says to take a fresh copy.
+// oldTimeline is a member whose WAL went on where the cluster's did not. A pg_rewind that failed on
+// the way has removed files already, WAL with the last checkpoint among them (seen with PostgreSQL
+// 18.6): a second one cannot help, and its documentation says to take a fresh copy.
 func oldTimeline(h *Host, evidence ...string) Finding {
 	return Finding{ID: "replica-on-old-timeline", Host: h.Name, Severity: Error,
 		Title:       "a former leader, or a replica of one, was left behind",
@@ -88,8 +88,9 @@ func (f Facts) leftBehind(h *Host) []string {
 	return said
 }
 
-// streamAgain is what makes a replica stream, by what its server says since it has started. Its data
-// is copied again only where the WAL that it needs is gone: anything else leaves it as good as it is.
+// streamAgain is what makes a replica stream, by what its server says since it has started. Its
+// data is copied again only where the WAL that it needs is gone: anything else leaves it as good as
+// it is.
 func streamAgain(h *Host) ([]Step, errs.Next) {
 	said := func(words ...string) bool {
 		return slices.ContainsFunc(h.sinceStart(), func(line string) bool {

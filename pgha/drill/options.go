@@ -38,8 +38,8 @@ type Options struct {
 	Rate float64
 	// Client is what the writer does with connections. "" means probe.KeepsConnection.
 	Client probe.Client
-	// Through is how the writer and the reader come. "" means ThroughBalancer. ThroughPool is refused
-	// where the specification has no pooler; Scenario.Pooled ones always come by it.
+	// Through is how the writer and the reader come. "" means ThroughBalancer. ThroughPool is
+	// refused where the specification has no pooler; Scenario.Pooled ones always come by it.
 	Through Through
 	// Synchronous is the mode in which scenarios run that are not about one of their own; it is put
 	// back at the end. "" leaves the cluster's.

@@ -99,7 +99,8 @@ type Result struct {
 	Specification string `json:"specification"`
 	// Versions by component: postgresql, patroni, etcd, haproxy, keepalived, pgha.
 	Versions map[string]string `json:"versions"`
-	// Settings that decide the figures: ttl, loop_wait, retry_timeout, synchronous mode, rate, client, ...
+	// Settings that decide the figures: ttl, loop_wait, retry_timeout, synchronous mode, rate,
+	// client, ...
 	Settings map[string]string `json:"settings"`
 	Promise  Promise           `json:"promise"`
 	Runs     []RunResult       `json:"runs"`

@@ -208,9 +208,9 @@ func (d *driller) awaitSteady(ctx context.Context, s *experiment) error {
 	}
 }
 
-// awaitStandby waits until Patroni has noted a synchronous replica, where the mode asks for one: after
-// a start that takes it a round or two of its loop, and until then a lost leader has no successor
-// (4.1.5). Where no replica streams nobody can be waited for.
+// awaitStandby waits until Patroni has noted a synchronous replica, where the mode asks for one:
+// after a start that takes it a round or two of its loop, and until then a lost leader has no
+// successor (4.1.5). Where no replica streams nobody can be waited for.
 func (d *driller) awaitStandby(ctx context.Context, status pgha.Status) (pgha.Status, error) {
 	if d.now.mode == patroni.SynchronousOff || len(status.Members) < 2 {
 		return status, nil

@@ -36,8 +36,8 @@ type waiting struct {
 // lockKey is the advisory lock of the drill's own; it begins with the letters "pgha".
 const lockKey = 0x7067686100000001
 
-// holdLock opens a transaction through the virtual IP that holds a lock. Somebody at the leader wants
-// it: he gets it when PostgreSQL has noticed that the balancer in between is gone.
+// holdLock opens a transaction through the virtual IP that holds a lock. Somebody at the leader
+// wants it: he gets it when PostgreSQL has noticed that the balancer in between is gone.
 func holdLock(ctx context.Context, s *experiment) error {
 	holder := s.routes.through()
 	s.preparations = append(s.preparations, func(context.Context) error {

@@ -27,8 +27,8 @@ type Operation struct {
 	Holder string
 }
 
-// Operate runs one verb: alone on this cluster, unless it is only planned, and on no other than that
-// of the state directory (ErrRefused). The context that f gets ends with the lock.
+// Operate runs one verb: alone on this cluster, unless it is only planned, and on no other than
+// that of the state directory (ErrRefused). The context that f gets ends with the lock.
 func Operate(ctx context.Context, c *site.Site, name string, op Operation, how job.Locking,
 	f func(context.Context, *job.Job) error) error {
 	run := &job.Job{Site: c, Phase: name, Out: &event.Emitter{Observer: op.Observer, Log: c.Log},

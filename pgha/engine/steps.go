@@ -11,8 +11,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// PlanSteps reports the steps that are left of a change of many, as planned on a host. It refuses what
-// RunSteps would.
+// PlanSteps reports the steps that are left of a change of many, as planned on a host. It refuses
+// what RunSteps would.
 func PlanSteps(r *job.Job, host string, record procedure.Record, steps []procedure.Step) error {
 	if err := record.Fits(steps); err != nil {
 		return err

@@ -19,9 +19,9 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// callTimeout bounds one question to one member. An etcd that works answers within milliseconds; the
-// rest is for hosts that are out of breath, such as a lab's on two busy processors, where 2 s made
-// healthy members silent.
+// callTimeout bounds one question to one member. An etcd that works answers within milliseconds;
+// the rest is for hosts that are out of breath, such as a lab's on two busy processors, where 2 s
+// made healthy members silent.
 const callTimeout = 4 * time.Second
 
 // ask opens a client of m alone, calls f with a bounded context and closes the client. One attempt

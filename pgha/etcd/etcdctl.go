@@ -11,8 +11,8 @@ import (
 //go:embed etcdctl.sh
 var etcdctlTemplate string
 
-// etcdctlPath comes before etcdctl's own folder in the search path that root has from sshd, sudo and
-// login; a file of /etc/profile.d is read by a login shell alone.
+// etcdctlPath comes before etcdctl's own folder in the search path that root has from sshd, sudo
+// and login; a file of /etc/profile.d is read by a login shell alone.
 const etcdctlPath = "/usr/local/sbin/etcdctl"
 
 // etcdctl renders the command that root has in etcdctl's place: it knows the members, and shows the

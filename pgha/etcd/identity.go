@@ -13,7 +13,8 @@ import (
 // quorum what one member knows by itself, which may be late and needs no other. etcd makes the
 // identifier of the members and the token that a cluster begins with, and keeps it while members
 // come and go; one that is formed again, also from a snapshot, with the same members and token has
-// the same. Changes nothing. The error matches ErrUnhealthy when no member answers, each within 4 s.
+// the same. Changes nothing. The error matches ErrUnhealthy when no member answers, each within 4
+// s.
 func Identity(ctx context.Context, o Options, key string, quorum bool) (cluster, value string,
 	err error) {
 	var how []clientv3.OpOption

@@ -12,9 +12,9 @@ import (
 // packages of Layout.
 //
 // On the hosts it owns /etc/etcd, the data directory, /etc/systemd/system/etcd.service, the user
-// etcd, /usr/local/sbin/etcdctl, which is etcdctl with members and certificate for root, and, unless
-// the distribution brings them, etcd's programs in /usr/local/bin. Keys are readable by root and
-// the group etcd alone. Safe to repeat: the second time nothing changes.
+// etcd, /usr/local/sbin/etcdctl, which is etcdctl with members and certificate for root, and,
+// unless the distribution brings them, etcd's programs in /usr/local/bin. Keys are readable by root
+// and the group etcd alone. Safe to repeat: the second time nothing changes.
 func Install(ctx context.Context, o Options) error {
 	o = o.withDefaults()
 	if err := o.Validate(); err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// away finds the hosts that are left as they are, and refuses those that the change is about, and so
-// many that the others are no cluster before it or after it.
+// away finds the hosts that are left as they are, and refuses those that the change is about, and
+// so many that the others are no cluster before it or after it.
 func (o order) away(specs specifications, names []string) ([]spec.Host, error) {
 	var away []spec.Host
 	for _, name := range names {
@@ -39,7 +39,8 @@ func (o order) away(specs specifications, names []string) ([]spec.Host, error) {
 	return away, nil
 }
 
-// sparing is the work on hosts as a specification has them, but for those that are left as they are.
+// sparing is the work on hosts as a specification has them, but for those that are left as they
+// are.
 func (w *work) sparing(sp *spec.Spec) *job.Job {
 	on := w.on(sp)
 	if len(w.away) > 0 {

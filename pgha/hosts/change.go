@@ -28,9 +28,9 @@ type Options struct {
 	// Force carries the change out although it cuts transactions or a base backup short, and
 	// although a host that goes cannot be reached and works.
 	Force bool
-	// Without names hosts that stay, by their own or their members' names, and that are left as they
-	// are: dead ones. The next Apply that leaves out nothing brings them in. Refused where the others
-	// are no cluster, and of hosts that come or go.
+	// Without names hosts that stay, by their own or their members' names, and that are left as
+	// they are: dead ones. The next Apply that leaves out nothing brings them in. Refused where the
+	// others are no cluster, and of hosts that come or go.
 	Without []string
 }
 
@@ -56,9 +56,9 @@ type ReplaceOptions struct {
 	Options
 	// Host by its own or its member's name.
 	Host string
-	// With comes in its place. Its roles are the other's if they are left out. Without a name it is an
-	// empty machine with the name and address of the host, and what counts of it is SSH.HostKey, the
-	// key by which it is known; "" leaves that as it is.
+	// With comes in its place. Its roles are the other's if they are left out. Without a name it is
+	// an empty machine with the name and address of the host, and what counts of it is SSH.HostKey,
+	// the key by which it is known; "" leaves that as it is.
 	With spec.Host
 	// Clean deletes PostgreSQL's data on the host that goes.
 	Clean bool
@@ -96,13 +96,13 @@ func Add(ctx context.Context, c *site.Site, opts AddOptions) (Result, error) {
 // and a host that can be reached keeps neither keys nor passwords. PostgreSQL's data stays there
 // without Clean.
 //
-// A host that is dead is removed without it. etcd takes its certificates back; the key for Patroni's
-// API is good until that authority is rotated, which a warning says. Refused (errs.ErrRefused), with figures and before anything is changed, is what
-// would cost etcd its quorum, the cluster its last healthy member, strict synchronous replication
-// its replicas or the address its last balancer; a host that works and cannot be reached from here;
-// a paused cluster; and another change that is half done. An error after that, or a crash, leaves a
-// record: Continue and Undo go on from there. Applications notice nothing but a switchover, if the
-// leader goes.
+// A host that is dead is removed without it. etcd takes its certificates back; the key for
+// Patroni's API is good until that authority is rotated, which a warning says. Refused
+// (errs.ErrRefused), with figures and before anything is changed, is what would cost etcd its
+// quorum, the cluster its last healthy member, strict synchronous replication its replicas or the
+// address its last balancer; a host that works and cannot be reached from here; a paused cluster;
+// and another change that is half done. An error after that, or a crash, leaves a record: Continue
+// and Undo go on from there. Applications notice nothing but a switchover, if the leader goes.
 func Remove(ctx context.Context, c *site.Site, opts RemoveOptions) (result Result, err error) {
 	if len(opts.Hosts) == 0 {
 		return Result{}, fmt.Errorf("remove: %w: no host is named", patroni.ErrInvalid)
@@ -119,7 +119,8 @@ func Remove(ctx context.Context, c *site.Site, opts RemoveOptions) (result Resul
 	result, err = begin(ctx, all, "host remove", order{Remove: gone, Clean: opts.Clean,
 		Force: opts.Force}, opts.Options)
 	if err == nil && all != c && !opts.DryRun {
-		// What the cluster is now is what c describes, but for the certificates that were taken back.
+		// What the cluster is now is what c describes, but for the certificates that were taken
+		// back.
 		var cr *vault.Credentials
 		if cr, err = vault.LoadCredentials(ctx, c.State, c.Spec); err == nil {
 			c.Hold(cr)
@@ -128,8 +129,8 @@ func Remove(ctx context.Context, c *site.Site, opts RemoveOptions) (result Resul
 	return result, err
 }
 
-// withFormer returns the site with those of the named hosts that the specification lacks. leave ends
-// the connections to them.
+// withFormer returns the site with those of the named hosts that the specification lacks. leave
+// ends the connections to them.
 func withFormer(ctx context.Context, c *site.Site,
 	names []string) (all *site.Site, leave func() error, err error) {
 	former, unknown := status.Former(ctx, c) // then the names say nothing to anybody

@@ -128,8 +128,9 @@ func (o order) edit(text []byte) ([]byte, error) {
 	return text, nil
 }
 
-// editHosts takes hosts out of a text and puts others in. A balancer that comes back has the priority
-// that it had; where another one has moved up to it meanwhile, it gets the next one that is free.
+// editHosts takes hosts out of a text and puts others in. A balancer that comes back has the
+// priority that it had; where another one has moved up to it meanwhile, it gets the next one that
+// is free.
 func editHosts(text []byte, gone, come []spec.Host) ([]byte, error) {
 	edited, err := spec.EditHosts(text, site.HostNames(gone), come)
 	if err != nil {

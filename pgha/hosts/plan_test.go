@@ -112,8 +112,8 @@ func TestUnion(t *testing.T) {
 	}
 }
 
-// TestBalancerComesBack: a balancer that went, and comes back when another one has its priority, has
-// one of its own.
+// TestBalancerComesBack: a balancer that went, and comes back when another one has its priority,
+// has one of its own.
 func TestBalancerComesBack(t *testing.T) {
 	t.Parallel()
 	text := `version: 1

@@ -257,8 +257,8 @@ func stillValid(h spec.Host) errs.Next {
 		errs.Verb("secrets", "rotate", "rest"))
 }
 
-// dropStale empties etcd's data directory on hosts that are to come back, and that etcd has removed:
-// a run that was cut off in between has left it, and a member joins without data alone.
+// dropStale empties etcd's data directory on hosts that are to come back, and that etcd has
+// removed: a run that was cut off in between has left it, and a member joins without data alone.
 func (w *work) dropStale(ctx context.Context) error {
 	o, err := engine.EtcdOptions(w.on(w.all))
 	if err != nil {

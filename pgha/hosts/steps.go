@@ -170,8 +170,8 @@ func (w *work) apply(ctx context.Context, sp *spec.Spec, beside ...engine.Phase)
 }
 
 // phases are those of Apply, quicker where that can be: what was looked at before the first step is
-// not looked at again, and new members get Patroni's files while etcd takes theirs in. departing says
-// that slotsPhase runs beside them, which sets what Patroni's phase would set back.
+// not looked at again, and new members get Patroni's files while etcd takes theirs in. departing
+// says that slotsPhase runs beside them, which sets what Patroni's phase would set back.
 func (w *work) phases(sp *spec.Spec, departing bool) []engine.Phase {
 	phases := provision.StandardPhases()
 	phases[0].After = []string{} // for nothing of what runs beside it

@@ -457,8 +457,8 @@ func TestCommitsThatWait(t *testing.T) {
 	}
 }
 
-// TestFirstInstallation: a cluster that is made has no writes to miss; one that is made again in the
-// place of another has.
+// TestFirstInstallation: a cluster that is made has no writes to miss; one that is made again in
+// the place of another has.
 func TestFirstInstallation(t *testing.T) {
 	t.Parallel()
 	down := func(seconds float64) Event {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// loopPause is how long after its end something that breaks again in the same way is a loop: systemd
-// waits for less between two starts, and Patroni for loop_wait.
+// loopPause is how long after its end something that breaks again in the same way is a loop:
+// systemd waits for less between two starts, and Patroni for loop_wait.
 const loopPause = time.Minute
 
 // loops puts incidents together that repeat the one before: the same thing broke on the same host,

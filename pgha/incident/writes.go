@@ -182,8 +182,8 @@ func (p *path) replicas(e Event) {
 	}
 }
 
-// standbys are the names in synchronous_standby_names or in Patroni's list, and quorum the number in
-// front of them.
+// standbys are the names in synchronous_standby_names or in Patroni's list, and quorum the number
+// in front of them.
 var (
 	standbys = re(`["']([^"']+)["']`)
 	quorum   = re(`(?:ANY|FIRST)?\s*(\d+)\s*\(`)

@@ -68,8 +68,8 @@ func extensionsOf(sp *spec.Spec) []extension {
 	return all
 }
 
-// missingExtensionPackages are those that apt on a host of a running cluster, whose repositories are
-// set up, does not offer.
+// missingExtensionPackages are those that apt on a host of a running cluster, whose repositories
+// are set up, does not offer.
 func missingExtensionPackages(c *site.Site, facts map[string]preflight.Facts) []preflight.Finding {
 	var found []preflight.Finding
 	for _, e := range extensionsOf(c.Spec) {

@@ -44,8 +44,8 @@ func TimeQuestion() []string { return []string{"perl", "-e", timeScript} }
 func factQuestions(want preflight.Want) [][]string {
 	return [][]string{
 		clockQuestion,
-		// The authority that etcd's certificates are of: Patroni has a copy where no etcd runs, or runs
-		// any more.
+		// The authority that etcd's certificates are of: Patroni has a copy where no etcd runs, or
+		// runs any more.
 		output.FilesQuestion(releaseFile, initFile, statusFile, etcd.CAFile, layout.PatroniEtcdCA,
 			vault.NoteFile, poolerFile, backup.Mark),
 		{"dpkg", "--print-architecture"},

@@ -44,8 +44,8 @@ func judgeSorting(sp *spec.Spec, facts map[string]preflight.Facts) []preflight.F
 	return found
 }
 
-// sorting is a locale of the specification's that glibc sorts by rules of its version; "" where there
-// is none.
+// sorting is a locale of the specification's that glibc sorts by rules of its version; "" where
+// there is none.
 func sorting(sp *spec.Spec) string {
 	locales := []string{sp.PostgreSQL.Locale}
 	for _, d := range sp.PGDatabases {

@@ -11,10 +11,10 @@ import (
 	"github.com/pgha/toolkit/pgha/errs"
 )
 
-// Add makes one more bare host of a role (RoleDatabase, RoleBalancer, RoleEtcd) and boots it, as a machine
-// that is put beside the others: its name and address are the next ones. It returns the lab with
-// the host; l does not have it. The other hosts' /etc/hosts and the lab's known_hosts file name it,
-// and Spec does.
+// Add makes one more bare host of a role (RoleDatabase, RoleBalancer, RoleEtcd) and boots it, as a
+// machine that is put beside the others: its name and address are the next ones. It returns the lab
+// with the host; l does not have it. The other hosts' /etc/hosts and the lab's known_hosts file
+// name it, and Spec does.
 //
 // It is not safe to repeat: each call makes another host, up to 10 in a lab. One that was
 // interrupted is finished by Start, if it got so far that the lab has the host.

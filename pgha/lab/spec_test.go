@@ -30,8 +30,8 @@ func TestSpec(t *testing.T) {
 	}
 }
 
-// TestSpecOfLayouts: a lab's specification has the roles of its layout, other ports for HAProxy where
-// PostgreSQL is on the same host, and a virtual IP where balancers can share it.
+// TestSpecOfLayouts: a lab's specification has the roles of its layout, other ports for HAProxy
+// where PostgreSQL is on the same host, and a virtual IP where balancers can share it.
 func TestSpecOfLayouts(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string][]string{

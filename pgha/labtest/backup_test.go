@@ -15,8 +15,8 @@ import (
 	"github.com/pgha/toolkit/pgha/restore"
 )
 
-// TestBackups takes backups, goes back to moments of the past and forward again, and proves backups,
-// also those that are damaged.
+// TestBackups takes backups, goes back to moments of the past and forward again, and proves
+// backups, also those that are damaged.
 func TestBackups(t *testing.T) {
 	t.Parallel()
 	wantTime(t, 11*time.Minute)
@@ -107,8 +107,8 @@ func testKeyLost(t *testing.T, s site) {
 	s.applyNothing(t)
 }
 
-// testResetWithBackups: the repository learns of the new databases, and keeps the backups of the old
-// ones, which cannot be restored into the new.
+// testResetWithBackups: the repository learns of the new databases, and keeps the backups of the
+// old ones, which cannot be restored into the new.
 func testResetWithBackups(t *testing.T, s site, old string) {
 	if got := s.cli(t, "reset", "--yes-destroy", s.spec(t).Cluster); got.code != 0 {
 		t.Fatalf("reset: exit code %d\n%s", got.code, got.stderr)
@@ -278,9 +278,9 @@ func testRestoreHalfUndone(t *testing.T, s site) {
 }
 
 // testProof proves a backup, and finds an index that lies, a damaged file in the repository and a
-// segment that is missing in the archive.
-// testReplicaFromBackup makes a replica's data of the newest backup and of the archive, over a change
-// of the timeline, and of another member where the backup cannot be read.
+// segment that is missing in the archive. testReplicaFromBackup makes a replica's data of the
+// newest backup and of the archive, over a change of the timeline, and of another member where the
+// backup cannot be read.
 func testReplicaFromBackup(t *testing.T, s site) {
 	s.rows(t, 3)
 	leader, other := s.leader(t)
@@ -347,8 +347,8 @@ func testProof(t *testing.T, s site) {
 	testMissingSegment(t, s)
 }
 
-// testMissingSegment takes a segment behind the newest backup out of the archive: nothing after it can
-// be reached, which the list and the proof say.
+// testMissingSegment takes a segment behind the newest backup out of the archive: nothing after it
+// can be reached, which the list and the proof say.
 func testMissingSegment(t *testing.T, s site) {
 	for range 3 {
 		s.rows(t, 1)

@@ -17,8 +17,8 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// sawClients opens a session of psql with the file that applications have now, and finds it and those
-// of before among the clients: this one is new.
+// sawClients opens a session of psql with the file that applications have now, and finds it and
+// those of before among the clients: this one is new.
 func (s site) sawClients(t *testing.T) {
 	t.Helper()
 	const program = "lab-psql"
@@ -75,8 +75,8 @@ sslrootcert=$d/ca.crt application_name=%s"`, host.Address, sp.PostgreSQL.Port, c
 	}
 }
 
-// testTimer makes a balancer the operator's machine: systemd there accepts the timer and its service,
-// which puts a certificate right that differs from the state directory's.
+// testTimer makes a balancer the operator's machine: systemd there accepts the timer and its
+// service, which puts a certificate right that differs from the state directory's.
 func testTimer(t *testing.T, s site) {
 	sp := s.spec(t)
 	operator, host := sp.Balancers()[0].Name, s.databases()[0].Name
@@ -134,8 +134,8 @@ func (s site) carry(t *testing.T, host string, paths ...string) {
 	}
 }
 
-// killedAndUndone cuts the replacement of an authority off in its first two steps, and takes it back:
-// the authority of before issues again.
+// killedAndUndone cuts the replacement of an authority off in its first two steps, and takes it
+// back: the authority of before issues again.
 func (s site) killedAndUndone(t *testing.T, name string) {
 	t.Helper()
 	issues := func() string {
@@ -177,8 +177,8 @@ func (s site) cutOff(t *testing.T, said string, args ...string) {
 	s.free(t)
 }
 
-// rotatedFirst replaces authorities, after which an empty machine joins a cluster that trusts the new
-// ones alone; joined checks what it has.
+// rotatedFirst replaces authorities, after which an empty machine joins a cluster that trusts the
+// new ones alone; joined checks what it has.
 func (s site) rotatedFirst(t *testing.T, host string) (joined func()) {
 	t.Helper()
 	old := s.keepOld(t)

@@ -51,8 +51,8 @@ func TestCertificates(t *testing.T) {
 	s.applyNothing(t)
 }
 
-// undisturbed runs f beside a session that writes and ten new connections a second, which trust what
-// the file of applications has at that moment.
+// undisturbed runs f beside a session that writes and ten new connections a second, which trust
+// what the file of applications has at that moment.
 func (s site) undisturbed(t *testing.T, f func()) {
 	t.Helper()
 	sp := s.spec(t)

@@ -116,9 +116,9 @@ func (s site) processes(t *testing.T) map[string]string {
 	return all
 }
 
-// testTimeBombs applies accepted changes, all at once. Then every member is started again, the leader
-// is killed and there is a switchover: a value that one of them cannot start with, or finds another
-// way than the others, shows then.
+// testTimeBombs applies accepted changes, all at once. Then every member is started again, the
+// leader is killed and there is a switchover: a value that one of them cannot start with, or finds
+// another way than the others, shows then.
 func testTimeBombs(t *testing.T, s site) {
 	original := must(os.ReadFile(s.specFile))(t)
 	defer func() {

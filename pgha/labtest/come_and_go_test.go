@@ -18,9 +18,9 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// TestComeAndGo lets hosts come and go under a writer, by the verbs that edit the specification. After
-// each change the cluster itself is asked: etcd's members, replication slots, Patroni's members,
-// HAProxy's servers, and what is left on a host that went.
+// TestComeAndGo lets hosts come and go under a writer, by the verbs that edit the specification.
+// After each change the cluster itself is asked: etcd's members, replication slots, Patroni's
+// members, HAProxy's servers, and what is left on a host that went.
 func TestComeAndGo(t *testing.T) {
 	t.Parallel()
 	wantTime(t, 11*time.Minute)
@@ -170,8 +170,8 @@ find /etc/patroni /etc/etcd /etc/haproxy /etc/keepalived /var/lib/pgha /root/.co
 	s.checkForgotten(t, host)
 }
 
-// checkForgotten looks on the hosts of the specification for the address of one that went: no line of
-// pg_hba.conf, no server of HAProxy's, no peer of keepalived's.
+// checkForgotten looks on the hosts of the specification for the address of one that went: no line
+// of pg_hba.conf, no server of HAProxy's, no peer of keepalived's.
 func (s site) checkForgotten(t *testing.T, host string) {
 	t.Helper()
 	machines := s.Hosts()
@@ -278,8 +278,8 @@ func (s site) testNobodyLeads(t *testing.T, other string) {
 	}
 }
 
-// testRemoveKilled makes five databases, and three again by a run that is killed at the beginning of
-// each of its steps and continued.
+// testRemoveKilled makes five databases, and three again by a run that is killed at the beginning
+// of each of its steps and continued.
 func testRemoveKilled(t *testing.T, s site, more []lab.Host) {
 	before := s.specText(t)
 	s.withHosts(t, more[:2]...)
@@ -345,8 +345,8 @@ func testAddUndone(t *testing.T, s site, more []lab.Host) {
 	}
 }
 
-// testApplyRemoves takes hosts out of the specification's file: plan shows it, apply refuses until each
-// is named, and then does what host remove does.
+// testApplyRemoves takes hosts out of the specification's file: plan shows it, apply refuses until
+// each is named, and then does what host remove does.
 func testApplyRemoves(t *testing.T, s site, more []lab.Host) {
 	before := s.specText(t)
 	s.withHosts(t, more[:2]...)
@@ -418,8 +418,8 @@ func testReplaceDead(t *testing.T, s site, more []lab.Host) {
 			more[1].Address)
 	})
 	s.checkHosts(t)
-	// Its disk has its keys still, and opens nothing with them. Its boot does not end: etcd there waits
-	// for members that do not let it in.
+	// Its disk has its keys still, and opens nothing with them. Its boot does not end: etcd there
+	// waits for members that do not let it in.
 	boot, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 	defer cancel()
 	if err := s.StartHost(boot, host); err != nil {
@@ -451,8 +451,8 @@ func testReplaceBalancer(t *testing.T, s site, more []lab.Host) {
 	s.checkGone(t, host)
 }
 
-// TestEtcdMoves lets three databases give etcd to hosts of its own, under a writer, by a run that is
-// killed in between; the other way round it is the taking back of such a change.
+// TestEtcdMoves lets three databases give etcd to hosts of its own, under a writer, by a run that
+// is killed in between; the other way round it is the taking back of such a change.
 func TestEtcdMoves(t *testing.T) {
 	t.Parallel()
 	rarely(t)

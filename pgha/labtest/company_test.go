@@ -18,9 +18,9 @@ import (
 	"github.com/pgha/toolkit/pgha/lab"
 )
 
-// testCompany makes the authorities of PostgreSQL and etcd intermediates of a company while a session
-// writes. Whoever has the company's root alone verifies both, and no other certificate of the company
-// opens etcd or the REST API.
+// testCompany makes the authorities of PostgreSQL and etcd intermediates of a company while a
+// session writes. Whoever has the company's root alone verifies both, and no other certificate of
+// the company opens etcd or the REST API.
 func testCompany(t *testing.T, s site) {
 	company, dir := testkit.NewCompany(t), t.TempDir()
 	put := func(name string, text []byte) string {

@@ -27,8 +27,8 @@ const stranger = "nobody"
 // client runs what the CLI prints for a form, as it is printed, and asks one statement.
 type client struct {
 	form string
-	// What has to be there: a program, and a module of Python's, Node's or Go's (the directory of its
-	// go.mod), or a file.
+	// What has to be there: a program, and a module of Python's, Node's or Go's (the directory of
+	// its go.mod), or a file.
 	program, module, file string
 	// source is the program's text, with the printed code in the place of CODE; "" for a command
 	// line of psql's. It goes into the file name.
@@ -229,8 +229,8 @@ func (c client) prepare(t *testing.T, code string, environment map[string]string
 	return p
 }
 
-// compile builds a program of Java's, or one of Go's with the requirements of its module, or else of
-// this one.
+// compile builds a program of Java's, or one of Go's with the requirements of its module, or else
+// of this one.
 func (c client) compile(t *testing.T, dir string) {
 	t.Helper()
 	module := "."
@@ -375,7 +375,8 @@ func giveFile(t *testing.T, path, content string) {
 	}
 }
 
-// askAll asks with every client, some at the same time; the ways are named by the answer that is wanted.
+// askAll asks with every client, some at the same time; the ways are named by the answer that is
+// wanted.
 func (s site) askAll(t *testing.T, when, statement string, ways map[string][]prepared) {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -456,8 +457,8 @@ func (w *waiting) awaitRunning(t *testing.T, s site) {
 	})
 }
 
-// end wants every statement to have ended with an error soon after a moment: within the client's own
-// limit where nobody answers, else within deadWithin.
+// end wants every statement to have ended with an error soon after a moment: within the client's
+// own limit where nobody answers, else within deadWithin.
 func (w *waiting) end(t *testing.T, since time.Time) {
 	t.Helper()
 	for range w.n {

@@ -17,8 +17,8 @@ import (
 const deadWithin = 35 * time.Second
 
 // testDeadBalancer takes the power of the balancer that clients come through. The row lock of a
-// session that was idle in transaction is free again, and statements that wait for their answer end,
-// with every client and what the CLI prints for it, soon instead of after two hours.
+// session that was idle in transaction is free again, and statements that wait for their answer
+// end, with every client and what the CLI prints for it, soon instead of after two hours.
 func testDeadBalancer(t *testing.T, s site) {
 	status := s.awaitHealthy(t)
 	holder := status.VIP.Holders[0]

@@ -9,8 +9,8 @@ import (
 )
 
 // ofTheCluster prints what a host should have nothing of after destroy: files that say who wrote
-// them, units that are there or enabled, programs of etcd, helpers (copies of what others had put in
-// their place stay), and what is in the data directories.
+// them, units that are there or enabled, programs of etcd, helpers (copies of what others had put
+// in their place stay), and what is in the data directories.
 const ofTheCluster = `
 grep -rl 'Written by pgha' /etc /usr/local 2>/dev/null
 ls -d /etc/etcd /etc/patroni/certs /etc/patroni/pgpass /usr/local/bin/etcd* \

@@ -184,7 +184,8 @@ const longInTest = 5 * time.Second
 func (w *ward) awaitNothing() (d doctor.Diagnosis) {
 	w.Helper()
 	await(w.T, mendedWithin, "the doctor to find nothing", func() (bool, string) {
-		// A connection that was silent for 15 s, as behind a pulled cable, is not made again by itself.
+		// A connection that was silent for 15 s, as behind a pulled cable, is not made again by
+		// itself.
 		if err := w.doctor.Reconnect(w.Context()); err != nil {
 			return false, err.Error()
 		}

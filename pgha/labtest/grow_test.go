@@ -10,8 +10,9 @@ import (
 	"github.com/pgha/toolkit/pgha/probe"
 )
 
-// TestGrow begins with one database and two balancers. An apply of a larger specification makes three
-// of each, under a writer: everything new is a whole member, nobody is promoted, and no row is lost.
+// TestGrow begins with one database and two balancers. An apply of a larger specification makes
+// three of each, under a writer: everything new is a whole member, nobody is promoted, and no row
+// is lost.
 func TestGrow(t *testing.T) {
 	t.Parallel()
 	options := lab.Options{Name: "e2e-grow", Hosts: 3, Databases: 1, Installed: true}

@@ -22,8 +22,8 @@ type hostChange struct {
 }
 
 // testAddKilled adds two databases by runs that are killed with SIGKILL at the beginning of each of
-// their steps, when the record says that the one before has ended. Taken back the cluster is what it
-// was before; continued, what a run makes of it that nobody disturbs.
+// their steps, when the record says that the one before has ended. Taken back the cluster is what
+// it was before; continued, what a run makes of it that nobody disturbs.
 func testAddKilled(t *testing.T, s site, more []lab.Host) {
 	rarely(t)
 	names := []string{more[0].Name, more[1].Name}

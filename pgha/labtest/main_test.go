@@ -91,8 +91,8 @@ func soak() bool { return os.Getenv("PGHA_SOAK") == "1" }
 // all reports whether the run is one before a release, `make lab-test-all`, or a soak.
 func all() bool { return os.Getenv("PGHA_LAB_ALL") == "1" || soak() }
 
-// rarely leaves a test to `make lab-test-all`, which is run before a release: what it shows is shown
-// in another way as well, and `make test` shall end within an hour on two cores.
+// rarely leaves a test to `make lab-test-all`, which is run before a release: what it shows is
+// shown in another way as well, and `make test` shall end within an hour on two cores.
 func rarely(t *testing.T) {
 	t.Helper()
 	if !all() {

@@ -74,8 +74,8 @@ func testBareCommands(t *testing.T, s site) {
 	}
 }
 
-// testBalancersLog: sessions that went well, of which an apply and a verification open many, are not
-// in HAProxy's log; servers that came up are.
+// testBalancersLog: sessions that went well, of which an apply and a verification open many, are
+// not in HAProxy's log; servers that came up are.
 func testBalancersLog(t *testing.T, s site) {
 	s.verify(t)
 	for _, b := range s.spec(t).Balancers() {
@@ -242,8 +242,8 @@ func testPrometheus(t *testing.T, s site) {
 	}
 }
 
-// testAnotherNetwork: HAProxy answers those networks alone that the specification names, and etcd is
-// not restarted for that.
+// testAnotherNetwork: HAProxy answers those networks alone that the specification names, and etcd
+// is not restarted for that.
 func testAnotherNetwork(t *testing.T, s site) {
 	url := "http://" + s.spec(t).Balancers()[0].Address + ":8405/metrics"
 	if code, _ := fetch(t, s, nil, url); code != http.StatusOK {

@@ -164,8 +164,8 @@ func testPoolRefuses(t *testing.T, s site) {
 	}
 }
 
-// testPoolStatistics reads them as a monitoring would: from each balancer, over TLS that is verified,
-// with a role that may do nothing else there.
+// testPoolStatistics reads them as a monitoring would: from each balancer, over TLS that is
+// verified, with a role that may do nothing else there.
 func testPoolStatistics(t *testing.T, s site) {
 	leader, _ := s.leader(t)
 	s.sql(t, leader, "CREATE ROLE metrics LOGIN PASSWORD 'figures'")
@@ -209,8 +209,8 @@ func testPoolStatistics(t *testing.T, s site) {
 // benchBound bounds a run of pgbench, whatever it has been told.
 const benchBound = 9 * time.Minute
 
-// bench runs pgbench through both ports of the pooler while something is done, and fails the test for
-// each error that a client saw. It tells the longest transaction of each port.
+// bench runs pgbench through both ports of the pooler while something is done, and fails the test
+// for each error that a client saw. It tells the longest transaction of each port.
 func (s site) bench(t *testing.T, clients int, during func(), flags ...string) {
 	t.Helper()
 	leader, _ := s.leader(t)
@@ -318,8 +318,8 @@ func testHeldReboot(t *testing.T, s site) {
 	}, "-T", strconv.Itoa(int(load.Seconds())))
 }
 
-// testKilledWhileReadersHeld kills a restart of a replica while the readers are held for it: they go on
-// within ten seconds.
+// testKilledWhileReadersHeld kills a restart of a replica while the readers are held for it: they
+// go on within ten seconds.
 func testKilledWhileReadersHeld(t *testing.T, s site) {
 	// A login waits, too, and psql's own limit is shorter.
 	dsn := s.poolDSN(t, "--read") + " connect_timeout=30"
@@ -344,8 +344,9 @@ func firstLine(text string) string {
 	return line
 }
 
-// testPoolPassword replaces the lookup role's password under clients that log in all the time, on both
-// ports. The old one opens nothing then, and poolers that have to log in again do so with the new one.
+// testPoolPassword replaces the lookup role's password under clients that log in all the time, on
+// both ports. The old one opens nothing then, and poolers that have to log in again do so with the
+// new one.
 func testPoolPassword(t *testing.T, s site) {
 	file := filepath.Join(s.StateDir(), "secrets", "pooler")
 	old := must(os.ReadFile(file))(t)
@@ -487,7 +488,8 @@ func (s site) held(t *testing.T) []string {
 	return held
 }
 
-// heldMoments are when the tool is killed: so long after it began to hold clients. A soak has twenty.
+// heldMoments are when the tool is killed: so long after it began to hold clients. A soak has
+// twenty.
 func heldMoments() []time.Duration {
 	if !soak() {
 		return []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond,
@@ -529,8 +531,8 @@ func (s site) killed(t *testing.T, line string, moment time.Duration, args ...st
 }
 
 // testKilledWhileHeld kills a switchover with SIGKILL at moments of its pause: writes flow again
-// within ten seconds, whatever is left of the switchover, and status says that it was not brought to
-// its end, until the next operation.
+// within ten seconds, whatever is left of the switchover, and status says that it was not brought
+// to its end, until the next operation.
 func testKilledWhileHeld(t *testing.T, s site) {
 	for _, moment := range heldMoments() {
 		s.awaitHealthy(t)

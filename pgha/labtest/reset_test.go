@@ -77,8 +77,8 @@ func testResetRefused(t *testing.T, s site) {
 	}
 }
 
-// kept are the contents of everything that a reset keeps, on the hosts and with the operator. What the
-// state directory says of the cluster is none of it: a reset makes another one.
+// kept are the contents of everything that a reset keeps, on the hosts and with the operator. What
+// the state directory says of the cluster is none of it: a reset makes another one.
 func (s site) kept(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}

@@ -157,7 +157,8 @@ func testRoleExhausts(t *testing.T, s site, leader string) {
 	t.Logf("%d sessions of the role; patroni: %s", len(open), s.sql(t, leader,
 		"SELECT string_agg(application_name, ', ') FROM pg_stat_activity "+
 			"WHERE backend_type = 'client backend' AND usename = 'postgres'"))
-	// Every check gets in; the one that fails tells what pg_rewind, which is no superuser, would meet.
+	// Every check gets in; the one that fails tells what pg_rewind, which is no superuser, would
+	// meet.
 	if got := s.cli(t, "verify"); got.code == 0 || strings.Count(got.stdout, "✗ ") != 1 ||
 		!strings.Contains(got.stdout, "✗ the hosts' password file opens replication") {
 		t.Errorf("verify: exit code %d\n%s%s", got.code, got.stdout, got.stderr)

@@ -218,8 +218,8 @@ func testCopiesAreLost(t *testing.T, s site, identity string, recipients ...stri
 	s.inPlace(t)
 }
 
-// testPushIsKilled: an operator's process is killed at the moment in which the state is written here,
-// and in which the first host has it. Another one continues.
+// testPushIsKilled: an operator's process is killed at the moment in which the state is written
+// here, and in which the first host has it. Another one continues.
 func testPushIsKilled(t *testing.T, first, second site) {
 	record := filepath.Join(first.spec(t).StateDir, "cluster.json")
 	host := first.databases()[0].Name

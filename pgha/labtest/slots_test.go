@@ -19,9 +19,9 @@ import (
 )
 
 // testSlots declares a logical slot and lets a consumer read it through the virtual IP over some
-// switchovers under a writer: it gets every row. A slot that a consumer made by itself is left alone
-// by Patroni, and a switchover that would part the two is refused by its name. One that is declared
-// no more is dropped everywhere, but not while somebody reads it.
+// switchovers under a writer: it gets every row. A slot that a consumer made by itself is left
+// alone by Patroni, and a switchover that would part the two is refused by its name. One that is
+// declared no more is dropped everywhere, but not while somebody reads it.
 func testSlots(t *testing.T, s site) {
 	before := string(must(os.ReadFile(s.specFile))(t))
 	declared := edited(t, before, "postgresql: {",

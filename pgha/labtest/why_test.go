@@ -16,8 +16,8 @@ import (
 	"github.com/pgha/toolkit/pgha/probe"
 )
 
-// The journals do not see how long a client waits for an answer and needs to connect again, so that a
-// writer measures more than they tell.
+// The journals do not see how long a client waits for an answer and needs to connect again, so that
+// a writer measures more than they tell.
 const (
 	whyMayBeLess = 2 * time.Second
 	whyMayBeMore = 300 * time.Millisecond

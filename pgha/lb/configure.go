@@ -44,8 +44,8 @@ ExecReload=-/usr/bin/systemctl start --no-block ` + sessionsUnit + `
 // and sees the primary again, if it saw it, and that of Options.Last behind the others. A reload
 // cuts no session, the old process serves its own until they end, for an hour at most, or until
 // their server is down; for Checks.Interval at most new ones at the write port wait, until the new
-// process knows the primary. Another authority takes a reload, too: what is committed over HAProxy's
-// socket does not reach servers without a certificate (2.6.12 and 3.2.26,
+// process knows the primary. Another authority takes a reload, too: what is committed over
+// HAProxy's socket does not reach servers without a certificate (2.6.12 and 3.2.26,
 // findings/haproxy-authority-of-a-server-without-a-certificate.sh).
 //
 // A balancer that is left out stays as it is, and is not asked.

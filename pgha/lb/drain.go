@@ -16,8 +16,8 @@ import (
 // is: should one of them lead all the same, it gets what it has to.
 //
 // The configuration is not changed: a reload, or Refill, ends it. A backend that a balancer does
-// not know is left out, and so is a balancer that is left out. Safe to repeat. When the targets only
-// plan, nothing is told, and it is reported. Errors name the balancer.
+// not know is left out, and so is a balancer that is left out. Safe to repeat. When the targets
+// only plan, nothing is told, and it is reported. Errors name the balancer.
 func Drain(ctx context.Context, o Options, backends ...string) error {
 	return o.tell(ctx, "drain", "read port drained of ", backends)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/pgha/toolkit/pgha/lb"
 )
 
-// TestDrain: a drained replica gets no new reader and keeps those that it has, until it is refilled;
-// a name that HAProxy does not know is no error.
+// TestDrain: a drained replica gets no new reader and keeps those that it has, until it is
+// refilled; a name that HAProxy does not know is no error.
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	s := startStack(t, 11, "pg1", "pg2", "pg3")

@@ -13,8 +13,8 @@ import (
 	"github.com/pgha/toolkit/pgha/lb"
 )
 
-// TestMetricsForTheirNetworksAlone scrapes a real HAProxy from a network that may, and from one that
-// may not.
+// TestMetricsForTheirNetworksAlone scrapes a real HAProxy from a network that may, and from one
+// that may not.
 func TestMetricsForTheirNetworksAlone(t *testing.T) {
 	t.Parallel()
 	subnet := 6

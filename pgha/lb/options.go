@@ -61,8 +61,8 @@ type Options struct {
 	WritePort int
 	// ReadPort is where clients reach the replicas. 0 means 5433.
 	ReadPort int
-	// FormerWritePort and FormerReadPort are ports of before, which lead where WritePort and ReadPort
-	// lead, so that clients have time to learn of those. 0 means none.
+	// FormerWritePort and FormerReadPort are ports of before, which lead where WritePort and
+	// ReadPort lead, so that clients have time to learn of those. 0 means none.
 	FormerWritePort, FormerReadPort int
 	// PostgresPort is PostgreSQL's port on the database hosts. 0 means 5432.
 	PostgresPort int
@@ -97,8 +97,8 @@ type Options struct {
 
 	Checks Checks
 	// ConnectTimeout bounds one try of the connection from HAProxy to PostgreSQL, and is the pause
-	// before the next one where a server refuses (HAProxy 3.2: a second at most). It has to be longer
-	// than a round trip. Tries go on for some three seconds. Of a health check it bounds the
+	// before the next one where a server refuses (HAProxy 3.2: a second at most). It has to be
+	// longer than a round trip. Tries go on for some three seconds. Of a health check it bounds the
 	// connection, where Checks.Interval is not shorter: less than half a second makes a busy host
 	// look dead. 0 means 500 ms.
 	ConnectTimeout time.Duration

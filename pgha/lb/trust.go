@@ -11,9 +11,9 @@ import (
 // Trust puts the PatroniCA of the options in place on every balancer, one after the other, that of
 // Options.Last behind the others: each HAProxy is reloaded, and must answer and see the primary
 // again, if it saw it, before the next one begins. A reload cuts no session, and refuses none.
-// Nothing else of the options but Balancers, Last and Wait matters. A balancer that is left out stays
-// as it is. Safe to repeat; a HAProxy that does not run is left so. Errors are those of Configure;
-// balancers behind a failed one are left as they were.
+// Nothing else of the options but Balancers, Last and Wait matters. A balancer that is left out
+// stays as it is. Safe to repeat; a HAProxy that does not run is left so. Errors are those of
+// Configure; balancers behind a failed one are left as they were.
 func Trust(ctx context.Context, o Options) error {
 	if err := checkCA(o.PatroniCA); err != nil {
 		return fmt.Errorf("change what HAProxy trusts: %w: %w", ErrInvalid, err)

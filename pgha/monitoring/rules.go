@@ -44,10 +44,10 @@ type alertRule struct {
 	Annotations map[string]string `yaml:"annotations"`
 }
 
-// Rules returns alert rules for what Scrape scrapes, in YAML, as rule_files of Prometheus takes them.
-// They ask for the series of this cluster alone; their labels are cluster, severity (critical,
-// warning, info) and, where it is about one, host. The same specification gives the same bytes. The
-// error matches ErrOff.
+// Rules returns alert rules for what Scrape scrapes, in YAML, as rule_files of Prometheus takes
+// them. They ask for the series of this cluster alone; their labels are cluster, severity
+// (critical, warning, info) and, where it is about one, host. The same specification gives the same
+// bytes. The error matches ErrOff.
 func Rules(sp *spec.Spec) ([]byte, error) {
 	if err := on(sp); err != nil {
 		return nil, err

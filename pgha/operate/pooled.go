@@ -21,9 +21,9 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Hold keeps the clients of the poolers waiting while the primary is stopped and another one, or the
-// same, takes its place: what they see is a slow transaction. Begin it before the primary is asked to
-// stop, and End it in any case. Without a pooler it does nothing.
+// Hold keeps the clients of the poolers waiting while the primary is stopped and another one, or
+// the same, takes its place: what they see is a slow transaction. Begin it before the primary is
+// asked to stop, and End it in any case. Without a pooler it does nothing.
 type Hold struct {
 	run    *job.Job
 	pools  pooler.Options
@@ -94,8 +94,8 @@ func writer(ctx context.Context, c *site.Site, route site.Route) (name string, e
 // Begin holds the clients, and returns when none has a session with PostgreSQL any more. From then
 // on each balancer lets them go on as soon as a write went through its own write port to another
 // server than before, or to the same one restarted; and by its timer in any case. An error matches
-// errs.ErrRefused where a transaction does not end; with force that is a warning, and clients of the
-// poolers see what others see.
+// errs.ErrRefused where a transaction does not end; with force that is a warning, and clients of
+// the poolers see what others see.
 func (h *Hold) Begin(ctx context.Context) error {
 	if !h.on {
 		return nil
@@ -188,8 +188,8 @@ func (h *Hold) awaitWrites(ctx context.Context, t *remote.Target) string {
 // readsWithin bounds the wait until HAProxy sends no reads to the new primary any more.
 const readsWithin = 3 * time.Second
 
-// awaitReads waits until the balancer's HAProxy has seen that the server that takes writes now is no
-// replica: then it ends the sessions that it still has as one, which clients would lose.
+// awaitReads waits until the balancer's HAProxy has seen that the server that takes writes now is
+// no replica: then it ends the sessions that it still has as one, which clients would lose.
 func (h *Hold) awaitReads(ctx context.Context, t *remote.Target, writer string) {
 	address, _, _ := strings.Cut(writer, " ")
 	primary := h.run.MemberAt(strings.TrimSuffix(strings.TrimSuffix(address, "/32"), "/128"))
@@ -217,8 +217,8 @@ func (h *Hold) resume(t *remote.Target, i pooler.Instance) error {
 }
 
 // End waits until all clients go on, and lets them if the operation has failed. It returns how long
-// they were held at most; 0 if nobody was. Somebody who still may be held is a warning: the timers of
-// the hosts are set.
+// they were held at most; 0 if nobody was. Somebody who still may be held is a warning: the timers
+// of the hosts are set.
 func (h *Hold) End() patroni.Elapsed {
 	close(h.done)
 	h.wg.Wait()

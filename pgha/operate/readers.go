@@ -17,8 +17,8 @@ import (
 )
 
 // HoldReaders holds the readers of the poolers while replicas stop: see Hold.Replica. back is to be
-// called in any case, when they have stopped or the operation has failed. Without replicas, or without
-// a pooler, nobody is held.
+// called in any case, when they have stopped or the operation has failed. Without replicas, or
+// without a pooler, nobody is held.
 func HoldReaders(ctx context.Context, r *job.Job, members []string) (back func(), err error) {
 	h := &Hold{run: r}
 	if len(members) == 0 {
@@ -32,8 +32,8 @@ func HoldReaders(ctx context.Context, r *job.Job, members []string) (back func()
 
 // Replica holds the readers of the poolers while a replica is restarted: each balancer's until its
 // HAProxy sends nobody there any more, or the replica is back, which is when the function that it
-// returns is called; and never for longer than pooler.Lead. Where readers cannot be held it warns, and
-// those of that replica lose their session. Without a pooler it does nothing.
+// returns is called; and never for longer than pooler.Lead. Where readers cannot be held it warns,
+// and those of that replica lose their session. Without a pooler it does nothing.
 func (h *Hold) Replica(ctx context.Context, member string) (back func()) {
 	return h.replicas(ctx, []string{member})
 }

@@ -42,10 +42,10 @@ type ReinitializeResult struct {
 	Backup *backup.Copied `json:"backup,omitempty"`
 }
 
-// Reinitialize deletes the data of a replica, makes it again, of another replica where one runs, of the
-// leader or of a backup, and waits until it streams; progress comes in bytes. See
-// patroni.Reinitialize and, with FromBackup, backup.ReplicaCommand for refusals and errors. There is
-// no time limit but ctx's and patroni's 12 hours.
+// Reinitialize deletes the data of a replica, makes it again, of another replica where one runs, of
+// the leader or of a backup, and waits until it streams; progress comes in bytes. See
+// patroni.Reinitialize and, with FromBackup, backup.ReplicaCommand for refusals and errors. There
+// is no time limit but ctx's and patroni's 12 hours.
 func Reinitialize(ctx context.Context, c *site.Site,
 	opts ReinitializeOptions) (ReinitializeResult, error) {
 	var result ReinitializeResult

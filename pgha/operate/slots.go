@@ -298,7 +298,8 @@ WHERE pg_is_in_recovery() AND NOT active AND slot_name = ANY ($1)`, names)
 }
 
 // tellLostSlots warns of slots that a failover has cost. before is what members had, permanent what
-// Patroni keeps: it makes what lacks anew, and such a slot begins with what is written from then on.
+// Patroni keeps: it makes what lacks anew, and such a slot begins with what is written from then
+// on.
 func tellLostSlots(r *job.Job, permanent []string, before map[string][]slot, leader string) {
 	list, known := before[leader]
 	if !known {

@@ -52,13 +52,13 @@ type SwitchoverResult struct {
 // It refuses a candidate that patroni.Switchover refuses, and, unless forced, a moment at which
 // transactions older than a minute or a base backup run on the primary, its archiving fails, which
 // would hold the shutdown up for ever, or a member is down already, so that nobody could take over
-// until the former leader is back, or that the new leader would lack a logical replication slot: one
-// that Patroni does not keep on all members and PostgreSQL does not copy (failover), or a copy that
-// is not safe to use after half a minute. Then it writes a checkpoint, so that the former leader stops
-// quickly, and moves etcd's leadership to a host that will likely take no part. Meanwhile it writes
-// rows into a table of its own to measure the time without writes, and drops that table. Failover
-// slots that the former leader has kept from its time are dropped there: the new leader has them,
-// and they would keep PostgreSQL from copying those.
+// until the former leader is back, or that the new leader would lack a logical replication slot:
+// one that Patroni does not keep on all members and PostgreSQL does not copy (failover), or a copy
+// that is not safe to use after half a minute. Then it writes a checkpoint, so that the former
+// leader stops quickly, and moves etcd's leadership to a host that will likely take no part.
+// Meanwhile it writes rows into a table of its own to measure the time without writes, and drops
+// that table. Failover slots that the former leader has kept from its time are dropped there: the
+// new leader has them, and they would keep PostgreSQL from copying those.
 //
 // Refusals match ErrRefused, ErrLocked or the errors of patroni.Switchover; nothing is changed
 // then.

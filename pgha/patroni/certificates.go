@@ -26,16 +26,16 @@ func SetRESTCertificates(ctx context.Context, o Options) error {
 // SetCertificates gives a running cluster the certificates and authorities of the options, and
 // nothing else of them: one member after the other, the leader last. Each is reloaded, and must
 // present its certificate of the REST API and be healthy before the next one begins. PostgreSQL is
-// told to read its own again, too; its sessions are not touched. The REST API itself is away for half
-// a second at most.
+// told to read its own again, too; its sessions are not touched. The REST API itself is away for
+// half a second at most.
 //
 // Patroni reads its RESTCA again only together with a new server certificate, so anyone who changes
 // RESTCA reissues REST as well. What it asks etcd with it reads for each new connection.
 //
 // Members whose Target is left out stay as they are. Safe to repeat. The error matches ErrInvalid,
-// ErrUnavailable or ErrTimeout (bounded by Wait for each member); members behind the one that failed
-// are left as they were. When the targets only plan, the changes are reported and nothing is waited
-// for.
+// ErrUnavailable or ErrTimeout (bounded by Wait for each member); members behind the one that
+// failed are left as they were. When the targets only plan, the changes are reported and nothing is
+// waited for.
 func SetCertificates(ctx context.Context, o Options) error {
 	o = o.WithDefaults()
 	err := setCertificates(ctx, o, layout.EtcdClient, layout.RESTServer, layout.RESTClient,
@@ -67,7 +67,8 @@ func setCertificates(ctx context.Context, o Options, names ...string) error {
 	return nil
 }
 
-// setCertificatesOf gives a member its certificates of these names, and the authorities beside them.
+// setCertificatesOf gives a member its certificates of these names, and the authorities beside
+// them.
 func setCertificatesOf(ctx context.Context, c *operator, m Member, names []string) error {
 	var wanted, paths []string
 	for _, name := range names {

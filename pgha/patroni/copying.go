@@ -68,8 +68,8 @@ func readCopies(o Options, from, text string) []Copy {
 // copyingEvery is how often members are asked how far copies are.
 const copyingEvery = 2 * time.Second
 
-// copies returns a function that says how far copies are, in words that begin with "; ", and "" while
-// none is taken. It asks at most once per copyingEvery.
+// copies returns a function that says how far copies are, in words that begin with "; ", and ""
+// while none is taken. It asks at most once per copyingEvery.
 func (c *operator) copies() func(context.Context, ClusterState) string {
 	var asked time.Time
 	said := ""

@@ -15,14 +15,15 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// Bar keeps a replica from leading, from being waited for and from being copied from: its tags become
-// nofailover and nosync, and lose clonefrom, and it returns once no commit waits for it. It is what comes before the replica is
-// stopped for good: a synchronous standby that just stops holds every commit until the leader's
-// next round, up to loop_wait.
+// Bar keeps a replica from leading, from being waited for and from being copied from: its tags
+// become nofailover and nosync, and lose clonefrom, and it returns once no commit waits for it. It
+// is what comes before the replica is stopped for good: a synchronous standby that just stops holds
+// every commit until the leader's next round, up to loop_wait.
 //
 // It writes ConfigPath on that member's host and reloads its Patroni. Bootstrap with the member's
-// own tags takes it back. Safe to repeat. The leader is refused (ErrRefused); errors match ErrTimeout
-// (bounded by Wait) or ErrUnavailable. When the targets only plan, the change is reported.
+// own tags takes it back. Safe to repeat. The leader is refused (ErrRefused); errors match
+// ErrTimeout (bounded by Wait) or ErrUnavailable. When the targets only plan, the change is
+// reported.
 func Bar(ctx context.Context, o Options, name string) error {
 	o = o.WithDefaults()
 	o.Members = slices.Clone(o.Members)
@@ -89,8 +90,8 @@ func bar(ctx context.Context, o Options, at int) error {
 // member that is away is kept.
 const memberSlots = "member_slots_ttl"
 
-// Depart waits until Patroni knows the former members of these names no more, and until no member of
-// the options keeps a replication slot for them. Without that each would keep WAL for them for
+// Depart waits until Patroni knows the former members of these names no more, and until no member
+// of the options keeps a replication slot for them. Without that each would keep WAL for them for
 // member_slots_ttl, half an hour by default (Patroni 4.0; before, none was kept). That time is one
 // second meanwhile: zero would take the slots of living members away on all replicas, too.
 //
@@ -221,10 +222,10 @@ func slotOf(member string) string {
 //
 // The cluster is paused meanwhile, so that PostgreSQL runs on while its Patroni restarts, one after
 // the other, and resumed at the end, also after a failure. Nobody is promoted by itself in that
-// time, some seconds for each member. PostgreSQL's sessions go on, but for those by way of balancers,
-// which hear nothing of the leader meanwhile: 2.6 and 4.2 s without writes in the lab. Safe to repeat; a pause of before is ended.
-// Errors match ErrTimeout (bounded by Wait) or ErrUnavailable. When the targets only plan, the
-// restarts are reported.
+// time, some seconds for each member. PostgreSQL's sessions go on, but for those by way of
+// balancers, which hear nothing of the leader meanwhile: 2.6 and 4.2 s without writes in the lab.
+// Safe to repeat; a pause of before is ended. Errors match ErrTimeout (bounded by Wait) or
+// ErrUnavailable. When the targets only plan, the restarts are reported.
 func Rediscover(ctx context.Context, o Options) (err error) {
 	o = o.WithDefaults()
 	c := newOperator(o)

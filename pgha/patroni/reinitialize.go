@@ -31,13 +31,13 @@ type ReinitializeOptions struct {
 	Member string
 	// Force ends what the member's Patroni is doing at the moment, another copy included.
 	Force bool
-	// FromLeader copies from the leader and not from a replica tagged clonefrom, as all are that the
-	// options do not tag otherwise. Needs Patroni 4.1.
+	// FromLeader copies from the leader and not from a replica tagged clonefrom, as all are that
+	// the options do not tag otherwise. Needs Patroni 4.1.
 	FromLeader bool
 	// Command, when set, makes the copy in the place of pg_basebackup, which is tried where it
 	// fails. It runs as PostgreSQL's system user, finds the data directory empty, and leaves what
-	// PostgreSQL can start from as a standby. Quoted as for a shell. The member's config.yml names it
-	// until the copy is there; what ends before leaves that to the next Configure.
+	// PostgreSQL can start from as a standby. Quoted as for a shell. The member's config.yml names
+	// it until the copy is there; what ends before leaves that to the next Configure.
 	Command string
 	// AllowLast allows deleting the only healthy copy besides the leader's.
 	AllowLast bool

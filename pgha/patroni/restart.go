@@ -37,8 +37,8 @@ type RestartOptions struct {
 	// to move the leadership for that; the others have been restarted then. Its error ends the
 	// operation.
 	BeforeLeader func(context.Context) error
-	// BeforeReplica, when set, is called right before Patroni is asked to restart a replica now. What
-	// it returns is called when the replica is back, or the wait for it has ended.
+	// BeforeReplica, when set, is called right before Patroni is asked to restart a replica now.
+	// What it returns is called when the replica is back, or the wait for it has ended.
 	BeforeReplica func(ctx context.Context, member string) (back func())
 }
 

@@ -101,9 +101,9 @@ func synchronousPatch(mode SynchronousMode, nodes int) (map[string]any, error) {
 	return patch, nil
 }
 
-// SynchronousOf reads the mode of a dynamic configuration, and for how many replicas a commit waits:
-// 0 where the configuration doesn't say, and where the mode is off. A strict setting without a mode
-// is off, as Patroni takes it.
+// SynchronousOf reads the mode of a dynamic configuration, and for how many replicas a commit
+// waits: 0 where the configuration doesn't say, and where the mode is off. A strict setting without
+// a mode is off, as Patroni takes it.
 func SynchronousOf(config map[string]any) (mode SynchronousMode, nodes int) {
 	switch on := fmt.Sprint(config["synchronous_mode"]); {
 	case on == string(SynchronousQuorum):

@@ -14,9 +14,9 @@ var (
 	// ErrKeyMismatch reports a private key that belongs to another certificate.
 	ErrKeyMismatch = errors.New("private key does not belong to the certificate")
 
-	// ErrNotCA reports a certificate that cannot serve as an authority here:
-	// one without the CA flag or the certificate-signing key usage, one that is
-	// neither self-signed nor has its chain beside it, or one whose key is too weak or of an unsupported kind.
+	// ErrNotCA reports a certificate that cannot serve as an authority here: one without the CA
+	// flag or the certificate-signing key usage, one that is neither self-signed nor has its chain
+	// beside it, or one whose key is too weak or of an unsupported kind.
 	ErrNotCA = errors.New("not a usable certificate authority")
 
 	// ErrExpired reports a certificate past the end of its validity.

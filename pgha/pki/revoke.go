@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Revoke returns a list, in DER, of certificates that this authority takes back: those of an earlier
-// list of its own, and these, in PEM. A nil earlier list is an empty one; with no certificates at
-// all the list is empty, and valid.
+// Revoke returns a list, in DER, of certificates that this authority takes back: those of an
+// earlier list of its own, and these, in PEM. A nil earlier list is an empty one; with no
+// certificates at all the list is empty, and valid.
 //
 // The list has no secret. Its next update is when the authority ends: whoever reads it reads it
 // again with every connection. It is an error to take a certificate back that another authority
@@ -48,8 +48,8 @@ func (c *CA) Revoke(earlier []byte, certificates ...[]byte) ([]byte, error) {
 	return der, nil
 }
 
-// Revokes tells whether a list of this authority has a certificate, in PEM. One that cannot be read,
-// and one of another authority's, it does not have.
+// Revokes tells whether a list of this authority has a certificate, in PEM. One that cannot be
+// read, and one of another authority's, it does not have.
 func (c *CA) Revokes(list, certificate []byte) bool {
 	own, err := c.ownList(list)
 	if err != nil {

@@ -325,8 +325,8 @@ func TestReadSignedRefuses(t *testing.T) {
 	}
 }
 
-// TestOpenSSLSigns: a company that works with openssl signs a request as the documentation says, and
-// openssl verifies what the authority issues with the root alone.
+// TestOpenSSLSigns: a company that works with openssl signs a request as the documentation says,
+// and openssl verifies what the authority issues with the root alone.
 func TestOpenSSLSigns(t *testing.T) {
 	t.Parallel()
 	openssl := lookPath(t, "openssl")

@@ -9,9 +9,10 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// SetCertificates gives running poolers the CA and the certificates of the options, and nothing else
-// of them: balancers one after the other, that of Options.Last behind the others, each reloaded and
-// answering before the next one. A reload ends no session; new ones get the new certificate.
+// SetCertificates gives running poolers the CA and the certificates of the options, and nothing
+// else of them: balancers one after the other, that of Options.Last behind the others, each
+// reloaded and answering before the next one. A reload ends no session; new ones get the new
+// certificate.
 //
 // A balancer that is left out stays as it is. Safe to repeat. Errors are those of Configure.
 func SetCertificates(ctx context.Context, o Options) error {

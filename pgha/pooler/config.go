@@ -113,8 +113,8 @@ func name(s string) (string, error) {
 func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
 
 // rules are who gets in, as pg_hba.conf has it: over TLS and with a password, from the networks of
-// clients, into databases alone; who reads statistics, into the console. The pooler's own account needs no rule for the console: PgBouncer
-// knows it by its number, at the socket.
+// clients, into databases alone; who reads statistics, into the console. The pooler's own account
+// needs no rule for the console: PgBouncer knows it by its number, at the socket.
 func (o Options) rules() ([]byte, error) {
 	var b strings.Builder
 	fmt.Fprintln(&b, "# Written by pgha.")

@@ -22,12 +22,12 @@ var acceptsProgram []byte
 // Configure installs PgBouncer on every balancer, and makes one run there for writes and one for
 // reads with the configuration that Config renders. The service that the package brings is masked.
 //
-// On the hosts it adds the system user pgha-pooler and writes /etc/pgha-pooler, two units, and below
-// /usr/local/lib/pgha what speaks with the poolers and what tries a configuration before it is put
-// in place. Balancers where no pooler runs yet are started in parallel; running ones are changed one
-// after the other, that of Options.Last behind the others, each only once the one before answers. A
-// reload ends no session. A change of a port or of MaxClients restarts: transactions have ten
-// seconds to end, then sessions are cut.
+// On the hosts it adds the system user pgha-pooler and writes /etc/pgha-pooler, two units, and
+// below /usr/local/lib/pgha what speaks with the poolers and what tries a configuration before it
+// is put in place. Balancers where no pooler runs yet are started in parallel; running ones are
+// changed one after the other, that of Options.Last behind the others, each only once the one
+// before answers. A reload ends no session. A change of a port or of MaxClients restarts:
+// transactions have ten seconds to end, then sessions are cut.
 //
 // A balancer that is left out stays as it is. Safe to repeat: where nothing differs nothing is
 // changed. Errors match ErrInvalid, ErrVersion, ErrNotReady or name the host.

@@ -9,5 +9,6 @@
 // Pause holds clients between two transactions, on all balancers at the same time, and a timer on
 // each lets them go on if nobody comes back: see there.
 //
-// Everything goes through remote.Executor: a Target for each balancer is all that the package needs.
+// Everything goes through remote.Executor: a Target for each balancer is all that the package
+// needs.
 package pooler

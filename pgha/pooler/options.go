@@ -46,8 +46,8 @@ type Role struct {
 	Connections int
 }
 
-// Options describe the poolers. Balancers, CA, Sizes and LookupPassword have no default; every other
-// zero value is a good one.
+// Options describe the poolers. Balancers, CA, Sizes and LookupPassword have no default; every
+// other zero value is a good one.
 type Options struct {
 	// Balancers are the hosts. Config does without them.
 	Balancers []Balancer
@@ -83,7 +83,8 @@ type Options struct {
 	// StatsRoles may ask the consoles for statistics, with their own password, from StatsNetworks,
 	// each "address/bits", or, without any, from Clients.
 	StatsRoles, StatsNetworks []string
-	// Clients are the networks whose clients get in, each "address/bits". Empty means every network.
+	// Clients are the networks whose clients get in, each "address/bits". Empty means every
+	// network.
 	Clients []string
 
 	// Last, when set, names the balancer that clients come through at this moment, or "": it is

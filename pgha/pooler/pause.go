@@ -15,8 +15,8 @@ import (
 )
 
 // Lead is how long clients are held at most: then a timer of each host lets them go on, whether
-// anybody is there to do it or not. They do within ten seconds: a lab's host with other work took one
-// more to start the program and to log in to the servers again.
+// anybody is there to do it or not. They do within ten seconds: a lab's host with other work took
+// one more to start the program and to log in to the servers again.
 const Lead = 9 * time.Second
 
 // PauseOptions bound a pause.
@@ -25,7 +25,8 @@ type PauseOptions struct {
 	Manage time.Duration
 	// Only is the one that is paused on each balancer. "" means both.
 	Only Instance
-	// Tries are how often that is tried before Pause gives up, with a second between them. 0 means 3.
+	// Tries are how often that is tried before Pause gives up, with a second between them. 0 means
+	// 3.
 	Tries int
 }
 
@@ -41,11 +42,11 @@ type Held struct {
 // Pause holds the clients of all poolers between two transactions, and returns when none has a
 // session with PostgreSQL any more. What clients do from then on waits until Resume, a login, too.
 //
-// Before it asks, a timer is set on each balancer that lets clients go on after Lead, so that they do
-// also when the caller is gone. All balancers are asked at the same time; if one of them does not
-// manage, all go on, and Pause tries again. After the last try its error matches ErrBusy. Where a
-// balancer cannot be reached nobody is held, and the error says so: the caller would not be able to
-// let its clients go on.
+// Before it asks, a timer is set on each balancer that lets clients go on after Lead, so that they
+// do also when the caller is gone. All balancers are asked at the same time; if one of them does
+// not manage, all go on, and Pause tries again. After the last try its error matches ErrBusy. Where
+// a balancer cannot be reached nobody is held, and the error says so: the caller would not be able
+// to let its clients go on.
 //
 // Clients in Session mode are not held: they would have to disconnect first.
 func Pause(ctx context.Context, o Options, po PauseOptions) (Held, error) {

@@ -20,8 +20,8 @@ import (
 type balancer struct {
 	name string
 	mu   sync.Mutex
-	// pauses are answers to a pause: what it prints, after a code where that is not 0 ("3 text"), or
-	// "gone".
+	// pauses are answers to a pause: what it prints, after a code where that is not 0 ("3 text"),
+	// or "gone".
 	pauses, resumes []string
 	ran             []string
 }

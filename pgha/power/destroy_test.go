@@ -72,8 +72,8 @@ esac
 		Paths: map[string]string{"/var/lib/dpkg/info": p.at("info")}}.Do(p.t)
 }
 
-// TestDestroyScript looks without a trace, then removes what is listed, and nothing the second time.
-// Files of others, folders that packages own and those that are not empty stay.
+// TestDestroyScript looks without a trace, then removes what is listed, and nothing the second
+// time. Files of others, folders that packages own and those that are not empty stay.
 func TestDestroyScript(t *testing.T) {
 	t.Parallel()
 	p := newDestroyPlace(t)

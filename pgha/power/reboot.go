@@ -32,9 +32,9 @@ type RollingRebootOptions struct {
 	// (/run/reboot-required). Not together with Upgrade: only an upgrade tells whether it needs a
 	// reboot.
 	OnlyIfRequired bool
-	// Upgrade upgrades all packages of a host before its reboot, when nobody depends on it any more:
-	// as apt-get upgrade does, which removes none and leaves changed configuration files. Packages
-	// of the cluster are among them, within the major version of PostgreSQL.
+	// Upgrade upgrades all packages of a host before its reboot, when nobody depends on it any
+	// more: as apt-get upgrade does, which removes none and leaves changed configuration files.
+	// Packages of the cluster are among them, within the major version of PostgreSQL.
 	Upgrade bool
 	// Force goes on although the switchover cuts transactions or a base backup short, and although
 	// etcd has no quorum, or nobody serves, while one of the hosts is away.
@@ -166,8 +166,8 @@ func refuseAbsence(sp *spec.Spec, s status.Status, hosts []spec.Host, force bool
 	return nil
 }
 
-// nextToReboot picks from the hosts that are left: balancers before databases and hosts of etcd, and
-// the one that has the address or the leadership after the others.
+// nextToReboot picks from the hosts that are left: balancers before databases and hosts of etcd,
+// and the one that has the address or the leadership after the others.
 func nextToReboot(left []spec.Host, s status.Status) spec.Host {
 	holds := func(h spec.Host) bool {
 		return s.VIP != nil && slices.Contains(s.VIP.Holders, h.Name)

@@ -59,7 +59,8 @@ func resetCommand(c *site.Site, word string, d dataDir) remote.Cmd {
 			d.identifier}}
 }
 
-// dataDirs asks the hosts about etcd's directories and PostgreSQL's: etcd's of all hosts come first.
+// dataDirs asks the hosts about etcd's directories and PostgreSQL's: etcd's of all hosts come
+// first.
 func dataDirs(ctx context.Context, r *job.Job) ([]dataDir, error) {
 	var dirs []dataDir
 	for _, h := range r.Spec.EtcdHosts() {

@@ -39,9 +39,9 @@ func HandOver(ctx context.Context, r *job.Job, hosts []spec.Host,
 	return leader, err == nil, err
 }
 
-// CanHandOver is nil where HandOver would find a member to lead in place of one on these hosts, by a
-// status of this moment; it changes nothing. Else it is HandOver's error, with what keeps the best of
-// them from leading: its tags, how many bytes it is behind, or that it is not synchronous.
+// CanHandOver is nil where HandOver would find a member to lead in place of one on these hosts, by
+// a status of this moment; it changes nothing. Else it is HandOver's error, with what keeps the
+// best of them from leading: its tags, how many bytes it is behind, or that it is not synchronous.
 func CanHandOver(ctx context.Context, r *job.Job, s status.Status, hosts []spec.Host) error {
 	if leader := s.Leader(); leader == "" || !site.Among(hosts, leader) {
 		return nil
@@ -62,8 +62,8 @@ func leaderOf(ctx context.Context, r *job.Job) (string, error) {
 	return leader.Name, err
 }
 
-// StopDatabase stops Patroni on these hosts, and PostgreSQL with it, while the readers of the poolers
-// are held. Whether the others can go on is the caller's business.
+// StopDatabase stops Patroni on these hosts, and PostgreSQL with it, while the readers of the
+// poolers are held. Whether the others can go on is the caller's business.
 func StopDatabase(ctx context.Context, r *job.Job, hosts []spec.Host) error {
 	return stopReplicas(ctx, r, hosts)
 }
@@ -127,8 +127,8 @@ func StopBalancer(ctx context.Context, r *job.Job, h spec.Host, keep []spec.Host
 }
 
 // TakeAway takes from hosts what apply has put there and they have no more after a change: all but
-// its data where one goes, as Destroy does. Units are disabled, configuration, certificates, keys and
-// passwords deleted. What is taken away must not run there any more.
+// its data where one goes, as Destroy does. Units are disabled, configuration, certificates, keys
+// and passwords deleted. What is taken away must not run there any more.
 func TakeAway(ctx context.Context, r, after *job.Job, hosts []spec.Host) error {
 	kept, err := takeAway(ctx, r, hosts, func(h spec.Host) []string {
 		list := belongings(r.Site, h)
@@ -152,8 +152,8 @@ func TakeAway(ctx context.Context, r, after *job.Job, hosts []spec.Host) error {
 	return nil
 }
 
-// MoveEtcdOff hands etcd's leadership to a healthy member on another host than these, if one of these
-// has it; best to one whose host does not run the primary.
+// MoveEtcdOff hands etcd's leadership to a healthy member on another host than these, if one of
+// these has it; best to one whose host does not run the primary.
 func MoveEtcdOff(ctx context.Context, r *job.Job, hosts []spec.Host) error {
 	leader, _ := leaderOf(ctx, r) // unknown: then one is as good as another
 	return moveEtcdOff(ctx, r, hosts, leader)

@@ -168,8 +168,8 @@ func stopBalancers(ctx context.Context, r *job.Job, s status.Status, balancers [
 	return stopUnit(ctx, r, holders, vip.Unit)
 }
 
-// stopReplicas is stopMembers for replicas that others serve in place of: the readers of the poolers
-// are held until no balancer sends anybody there.
+// stopReplicas is stopMembers for replicas that others serve in place of: the readers of the
+// poolers are held until no balancer sends anybody there.
 func stopReplicas(ctx context.Context, r *job.Job, databases []spec.Host) error {
 	var members []string
 	for _, h := range databases {

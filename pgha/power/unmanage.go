@@ -51,11 +51,11 @@ type UnmanageResult struct {
 // instance of postgresql@.service.
 const plainName = "main"
 
-// Unmanage takes Patroni, etcd, HAProxy and keepalived out of service and leaves plain PostgreSQL: a
-// primary and standbys that stream from it, each a cluster of Debian's postgresql-common that starts
-// at boot (postgresql@VERSION-main). Data, roles, certificates and replication slots stay. Nobody is
-// promoted by itself any more, the virtual IP is gone, and synchronous_standby_names is empty,
-// because a standby that is lost would hold every commit and nobody would take it out.
+// Unmanage takes Patroni, etcd, HAProxy and keepalived out of service and leaves plain PostgreSQL:
+// a primary and standbys that stream from it, each a cluster of Debian's postgresql-common that
+// starts at boot (postgresql@VERSION-main). Data, roles, certificates and replication slots stay.
+// Nobody is promoted by itself any more, the virtual IP is gone, and synchronous_standby_names is
+// empty, because a standby that is lost would hold every commit and nobody would take it out.
 //
 // The whole cluster stops as Stop stops it, so that every standby has all transactions; the member
 // that led is the primary, and without a leader the one whose data is most advanced. Files of

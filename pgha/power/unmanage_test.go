@@ -111,8 +111,8 @@ hba_file = '/data/pg_hba.conf'
 	}
 }
 
-// TestUnmanageScriptInterrupted: pg_createcluster is cut off after it has moved a file. The next run
-// finishes, and the copies are still Patroni's.
+// TestUnmanageScriptInterrupted: pg_createcluster is cut off after it has moved a file. The next
+// run finishes, and the copies are still Patroni's.
 func TestUnmanageScriptInterrupted(t *testing.T) {
 	t.Parallel()
 	p := newPlainPlace(t)

@@ -2,9 +2,9 @@
 //
 // A Writer inserts rows at a fixed rate as an ordinary application does (Client): it has the time
 // limits of the connection strings, reconnects at once when a session fails, and opens no second
-// connection beside one that hangs. It notes what became of each row, and its Result tells how long no row was
-// acknowledged. What the table holds afterwards, compared with what was acknowledged, tells what
-// was lost.
+// connection beside one that hangs. It notes what became of each row, and its Result tells how long
+// no row was acknowledged. What the table holds afterwards, compared with what was acknowledged,
+// tells what was lost.
 //
 //	w, err := probe.Start(ctx, probe.Options{Config: config})
 //	if err != nil {
@@ -41,8 +41,8 @@
 // gap is never shorter than the outage. It is longer by at most two ticks (2/Rate) and the opening
 // of a session as long as the other end answers or refuses.
 //
-// Where it is silent instead, the gap has in it what a caller in an application waits for: a session
-// that died without a sign is given up after 25 s of silence (Options.StatementTimeout), and a login
-// that gets no answer, from a dead host or from a proxy that knows no primary, after 5 s
-// (Options.LoginTimeout). LongestCall is the longest of these waits.
+// Where it is silent instead, the gap has in it what a caller in an application waits for: a
+// session that died without a sign is given up after 25 s of silence (Options.StatementTimeout),
+// and a login that gets no answer, from a dead host or from a proxy that knows no primary, after 5
+// s (Options.LoginTimeout). LongestCall is the longest of these waits.
 package probe

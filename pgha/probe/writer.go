@@ -43,9 +43,9 @@ type worker struct {
 // kept it from that, and then nothing runs. Until then each step has 10 s and nothing is tried
 // twice; after it the bounds of Options hold.
 //
-// Each connection of Options.Client has one statement in flight at most. What fails is not repeated:
-// the next tick brings the next row, over a new session. Ticks that find an attempt still under way
-// are counted and let go.
+// Each connection of Options.Client has one statement in flight at most. What fails is not
+// repeated: the next tick brings the next row, over a new session. Ticks that find an attempt still
+// under way are counted and let go.
 func Start(ctx context.Context, opts Options) (*Writer, error) {
 	o, err := opts.withDefaults()
 	if err != nil {

@@ -172,8 +172,8 @@ func TestOutages(t *testing.T) {
 	}
 }
 
-// TestBlackHole gives the writer an address at which nobody answers for a while. It waits for a login
-// that hangs until its bound, and begins none beside it.
+// TestBlackHole gives the writer an address at which nobody answers for a while. It waits for a
+// login that hangs until its bound, and begins none beside it.
 func TestBlackHole(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)

@@ -50,8 +50,8 @@ func (j *journal) keep(_ context.Context, r procedure.Record) error {
 
 func silent(int, procedure.Step) {}
 
-// TestRun: every step is recorded behind it, a failure ends it there with the way on, and a later run
-// begins with the step that failed.
+// TestRun: every step is recorded behind it, a failure ends it there with the way on, and a later
+// run begins with the step that failed.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	j := &journal{}

@@ -52,9 +52,9 @@ type Report struct {
 // When a phase fails the phases that run at the same time are finished and no further one is begun;
 // the report tells what was changed until then. A host without a connection that is not left out is
 // an error that says how to leave it out, if that is safe. Only one at a time changes a cluster:
-// the error matches ErrLocked, and names the holder, while somebody else does. Refused (ErrRefused) is
-// a change of hosts that is half done: it is finished or taken back first; and a specification that
-// lacks hosts which the last Apply had, whose removal is a change of its own.
+// the error matches ErrLocked, and names the holder, while somebody else does. Refused (ErrRefused)
+// is a change of hosts that is half done: it is finished or taken back first; and a specification
+// that lacks hosts which the last Apply had, whose removal is a change of its own.
 func Apply(ctx context.Context, c *site.Site, opts ApplyOptions) (Report, error) {
 	phases := opts.Phases
 	if phases == nil {

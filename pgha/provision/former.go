@@ -11,8 +11,8 @@ import (
 	"github.com/pgha/toolkit/pgha/status"
 )
 
-// withFormer returns the site with the hosts that the specification lacks. Those of them that cannot
-// be reached are left out. leave ends the connections to them.
+// withFormer returns the site with the hosts that the specification lacks. Those of them that
+// cannot be reached are left out. leave ends the connections to them.
 func withFormer(ctx context.Context, c *site.Site) (former []spec.Host, all *site.Site,
 	leave func() error, err error) {
 	leave = func() error { return nil }

@@ -9,8 +9,8 @@ import (
 	"github.com/pgha/toolkit/pgha/vip"
 )
 
-// addressMoves says what changes of keepalived's file cost by which the address moves, or goes for a
-// moment. Balancers that have another router id do not hear the others; measured with keepalived
+// addressMoves says what changes of keepalived's file cost by which the address moves, or goes for
+// a moment. Balancers that have another router id do not hear the others; measured with keepalived
 // 2.3.4: two holders for 0.4 s.
 func addressMoves(changes []PlannedChange) []errs.Next {
 	var found []errs.Next

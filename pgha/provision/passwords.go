@@ -102,8 +102,8 @@ func RefuseIncomplete(ctx context.Context, r *job.Job, facts map[string]prefligh
 		vault.RestoreState)
 }
 
-// madeBeforeBackups is what was newly made, but for what belongs to backups while no host has any: a
-// cluster that runs gets its first ones.
+// madeBeforeBackups is what was newly made, but for what belongs to backups while no host has any:
+// a cluster that runs gets its first ones.
 func madeBeforeBackups(ctx context.Context, r *job.Job) ([]string, error) {
 	all := slices.DeleteFunc(slices.Clone(r.State.Made), func(name string) bool {
 		return name == vault.PoolerSecret() // a lost one is replaced

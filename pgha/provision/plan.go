@@ -73,8 +73,8 @@ type PlanOptions struct {
 // Make finds out what Apply would change, and changes nothing on the hosts. It runs the same code
 // against connections that hold every change back, so it cannot differ from what Apply then does. A
 // change that depends on an earlier one is shown as far as it can be known before that has been
-// made. Hosts that the last Apply had and the specification lacks are shown as such, and all else as
-// it is beside them.
+// made. Hosts that the last Apply had and the specification lacks are shown as such, and all else
+// as it is beside them.
 func Make(ctx context.Context, c *site.Site, opts PlanOptions) (Plan, error) {
 	c, err := without(ctx, c, opts.Without)
 	if err != nil {

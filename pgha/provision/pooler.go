@@ -14,8 +14,8 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// PoolerPhase sets PgBouncer up on the balancers. Where PostgreSQL's packages come from a repository
-// of their own, so does it.
+// PoolerPhase sets PgBouncer up on the balancers. Where PostgreSQL's packages come from a
+// repository of their own, so does it.
 func PoolerPhase(ctx context.Context, run *job.Job) error {
 	opts, ok, err := engine.PoolerOptions(run)
 	if err != nil || !ok {

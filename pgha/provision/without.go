@@ -60,8 +60,8 @@ func LeavingOut(ctx context.Context, c *site.Site, names []string) (*site.Site, 
 	return c.LeavingOut(hosts), nil
 }
 
-// JudgeWithout refuses (ErrRefused) to leave out so many hosts that the others are no cluster. It asks
-// nobody.
+// JudgeWithout refuses (ErrRefused) to leave out so many hosts that the others are no cluster. It
+// asks nobody.
 func JudgeWithout(sp *spec.Spec, hosts []spec.Host) error {
 	databases, balancers := sp.Databases(), sp.Balancers()
 	voters := sp.EtcdHosts()

@@ -31,8 +31,8 @@ type found struct {
 	absent map[string]string     // by host: a file that it does not have
 }
 
-// findCredentials reads certificates, keys and passwords from the hosts of databases and of etcd, and
-// the notes of all hosts. It changes nothing.
+// findCredentials reads certificates, keys and passwords from the hosts of databases and of etcd,
+// and the notes of all hosts. It changes nothing.
 func findCredentials(ctx context.Context, c *site.Site) (found, error) {
 	f := found{hosts: map[string]vault.HostCertificates{}, trust: map[string][]byte{},
 		roles: map[string]pki.Secret{}, absent: map[string]string{}}

@@ -41,7 +41,8 @@ func foundNothing() found {
 		roles: map[string]pki.Secret{}, absent: map[string]string{}}
 }
 
-// TestTakeOverWantsALostDirectory refuses one that is there, and goes on with one that it has begun.
+// TestTakeOverWantsALostDirectory refuses one that is there, and goes on with one that it has
+// begun.
 func TestTakeOverWantsALostDirectory(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)

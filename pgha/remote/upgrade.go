@@ -86,7 +86,8 @@ func differing(before, after map[string]string) Changes {
 	return changes
 }
 
-// instLine is a package that apt would install: "Inst libc6 [2.41-12] (2.41-14 Debian:sid [amd64])".
+// instLine is a package that apt would install: "Inst libc6 [2.41-12] (2.41-14 Debian:sid
+// [amd64])".
 var instLine = regexp.MustCompile(`^Inst (\S+)(?: \[(\S+)\])? \((\S+)`)
 
 // simulated reads what `apt-get -s` prints.

@@ -52,8 +52,8 @@ type TakeResult struct {
 	Elapsed patroni.Elapsed `json:"seconds"`
 }
 
-// Take makes a backup; see backup.Take. It holds the cluster's lock, so that nobody moves the leader
-// or changes hosts meanwhile.
+// Take makes a backup; see backup.Take. It holds the cluster's lock, so that nobody moves the
+// leader or changes hosts meanwhile.
 func (b Backups) Take(ctx context.Context, opts TakeOptions) (TakeResult, error) {
 	var result TakeResult
 	if opts.Type != "" && !slices.Contains(backup.Types(), opts.Type) {

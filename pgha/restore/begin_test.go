@@ -83,8 +83,8 @@ func TestSourceOf(t *testing.T) {
 	}
 }
 
-// TestSourceOfASealedState: the key of the backups is read from a state directory that is encrypted,
-// and without the identity nothing is made of it.
+// TestSourceOfASealedState: the key of the backups is read from a state directory that is
+// encrypted, and without the identity nothing is made of it.
 func TestSourceOfASealedState(t *testing.T) {
 	t.Parallel()
 	id, err := age.GenerateX25519Identity()

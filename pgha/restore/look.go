@@ -30,11 +30,11 @@ func (s Sight) Query(ctx context.Context, database, statement string) (string, e
 	return s.ask(ctx, database, statement)
 }
 
-// Look opens a moment of the past to be read, beside the running cluster, while f works: on the host
-// on which backups are proven (spec.Backup.ProofHost), in a directory next to the data, with a
-// server whose sessions begin read-only and that is reached through a socket of its own there. After f the copy
-// is deleted. The cluster is not touched; what is refused is what Restore refuses about the target
-// and the room.
+// Look opens a moment of the past to be read, beside the running cluster, while f works: on the
+// host on which backups are proven (spec.Backup.ProofHost), in a directory next to the data, with a
+// server whose sessions begin read-only and that is reached through a socket of its own there.
+// After f the copy is deleted. The cluster is not touched; what is refused is what Restore refuses
+// about the target and the room.
 func (b Backups) Look(ctx context.Context, opts Options,
 	f func(context.Context, Sight) error) (err error) {
 	to, err := parseTarget(opts.To, time.Now())
@@ -79,8 +79,8 @@ func (w *work) archiveForLook(ctx context.Context) error {
 // open restores into s, and calls f while a server runs there.
 func (w *work) open(ctx context.Context, s backup.Scratch,
 	f func(context.Context, Sight) error) error {
-	// A recovery that pauses before the commit of a DROP TABLE holds that table's lock: who reads it
-	// waits for ever (PostgreSQL 18.6). One that ends has none.
+	// A recovery that pauses before the commit of a DROP TABLE holds that table's lock: who reads
+	// it waits for ever (PostgreSQL 18.6). One that ends has none.
 	err := s.Restore(ctx, w.Size, append(w.To.arguments(w.Timeline, w.Own), "--set="+w.Set)...)
 	if err != nil {
 		return err

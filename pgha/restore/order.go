@@ -43,8 +43,8 @@ func (o order) text() json.RawMessage {
 
 var markSyntax = regexp.MustCompile(`^\d{8}-\d{6}$`)
 
-// readOrder reads what text has written for a verb, and refuses what nothing can be gone on with: by
-// it directories are put aside, exchanged and deleted.
+// readOrder reads what text has written for a verb, and refuses what nothing can be gone on with:
+// by it directories are put aside, exchanged and deleted.
 func readOrder(text json.RawMessage, of string, sp *spec.Spec) (order, error) {
 	var o order
 	if err := json.Unmarshal(text, &o); err != nil {

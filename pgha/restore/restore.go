@@ -56,14 +56,14 @@ func (r Result) Of(record procedure.Record) hosts.Result {
 		Undone: record.Undoing, Elapsed: r.Elapsed}
 }
 
-// Restore brings the cluster back to a moment of the past: all members, with all databases. What was
-// written since is not in it any more; the data of before is kept on every host, until Confirm
+// Restore brings the cluster back to a moment of the past: all members, with all databases. What
+// was written since is not in it any more; the data of before is kept on every host, until Confirm
 // deletes it or Undo brings it back.
 //
-// Before anything is changed the error matches errs.ErrRefused for a moment that the repository does
-// not cover (it says what is covered), a member that cannot be reached, a paused cluster, a backup
-// or another change under way, a former restore that is not confirmed, tablespaces, and a host
-// without room for the copy beside the data of before.
+// Before anything is changed the error matches errs.ErrRefused for a moment that the repository
+// does not cover (it says what is covered), a member that cannot be reached, a paused cluster, a
+// backup or another change under way, a former restore that is not confirmed, tablespaces, and a
+// host without room for the copy beside the data of before.
 //
 // Then the leader's log is archived to its end, Patroni stops everywhere (balancers let nobody in),
 // every data directory is put aside by a rename, and the backup is copied to the leader's host. A
@@ -132,7 +132,8 @@ func (b Backups) Confirm(ctx context.Context, op engine.Operation) error {
 		})
 }
 
-// Is tells whether a record is a restore's, which Continue and UndoChange of this package go on with.
+// Is tells whether a record is a restore's, which Continue and UndoChange of this package go on
+// with.
 func Is(r procedure.Record) bool { return r.Verb == verbRestore || r.Verb == verbUndo }
 
 // Continue finishes a restore, or its undoing, from the step on that was not finished.
@@ -169,14 +170,15 @@ func (b Backups) UndoChange(ctx context.Context, r procedure.Record,
 	})
 }
 
-// led tells whether a record of the order has come to the step from which on what was restored leads.
+// led tells whether a record of the order has come to the step from which on what was restored
+// leads.
 func (o order) led(r procedure.Record) bool {
 	return r.Reached >= slices.IndexFunc(r.Steps,
 		func(s procedure.Outline) bool { return s.Name == leadStep(o.Host) })
 }
 
-// carryOut does what is left of a record, under the lock of the cluster. prepare sets the order; for
-// a record without steps it also refuses what has to be refused.
+// carryOut does what is left of a record, under the lock of the cluster. prepare sets the order;
+// for a record without steps it also refuses what has to be refused.
 func carryOut(ctx context.Context, c *site.Site, r procedure.Record, op engine.Operation,
 	prepare func(context.Context, *work) error) (Result, error) {
 	start := time.Now()

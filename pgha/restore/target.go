@@ -37,8 +37,8 @@ var timeForms = []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999Z07:00",
 	"2006-01-02 15:04:05.999999-07", "2006-01-02T15:04:05.999999", "2006-01-02 15:04:05.999999",
 	"2006-01-02 15:04"}
 
-// parseTarget reads a moment, a place in the log, a restore point, a backup's label, "latest", or how
-// long ago: "10m", "10m ago".
+// parseTarget reads a moment, a place in the log, a restore point, a backup's label, "latest", or
+// how long ago: "10m", "10m ago".
 func parseTarget(text string, now time.Time) (target, error) {
 	text = strings.TrimSpace(text)
 	to := target{Value: text}
@@ -93,7 +93,8 @@ func (t target) String() string {
 // arguments are pgBackRest's options for the target, at which the recovery ends. own is the
 // timeline of the backup. A recovery to a timeline by its number reads the history of that one, and
 // fails without it: a repository that was new when the cluster was on that timeline already has
-// none (findings/postgresql-own-timeline-by-number.sh). A recovery that stays on its own needs none.
+// none (findings/postgresql-own-timeline-by-number.sh). A recovery that stays on its own needs
+// none.
 func (t target) arguments(timeline, own int) []string {
 	const action = "promote"
 	along := fmt.Sprintf("--target-timeline=%d", timeline)
@@ -112,8 +113,8 @@ func (t target) arguments(timeline, own int) []string {
 	return []string{"--type=" + t.Kind, "--target=" + value, along, "--target-action=" + action}
 }
 
-// choose returns the backup to begin with: the newest that is complete before the target and leads to
-// the timeline. The error matches errs.ErrRefused and says what is covered.
+// choose returns the backup to begin with: the newest that is complete before the target and leads
+// to the timeline. The error matches errs.ErrRefused and says what is covered.
 func (t target) choose(sets []backup.Set, a backup.Archive, system string,
 	timeline int) (backup.Set, error) {
 	var usable []backup.Set

@@ -62,8 +62,8 @@ func set(label string, timeline, n int) backup.Set {
 		LastSegment: segment(timeline, n), StopLSN: "0/" + string("0123456789ABCDEF"[n]) + "000100"}
 }
 
-// TestChoose: the newest backup that leads to the moment is taken, and a moment that no log leads to
-// is refused with what is covered.
+// TestChoose: the newest backup that leads to the moment is taken, and a moment that no log leads
+// to is refused with what is covered.
 func TestChoose(t *testing.T) {
 	t.Parallel()
 	whole := backup.Archive{Segments: segments(1, 1, 9)}

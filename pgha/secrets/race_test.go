@@ -15,7 +15,8 @@ import (
 	"github.com/pgha/toolkit/pgha/status"
 )
 
-// TestRotationBesideOtherCalls fails to replace a password while others look at the cluster. Each must find options that fit together. Run it with -race.
+// TestRotationBesideOtherCalls fails to replace a password while others look at the cluster. Each
+// must find options that fit together. Run it with -race.
 func TestRotationBesideOtherCalls(t *testing.T) {
 	t.Parallel()
 	r, s := unreachableJob(t)

@@ -26,9 +26,9 @@ import (
 type RotateOptions struct {
 	engine.Operation
 	// Which are the passwords of the roles superuser, replication and rewind, and rest: the
-	// authority of Patroni's REST API with all certificates from it; pooler: the password of the role
-	// by which poolers look passwords up, where there are any; and roles of the specification, by
-	// their names. Default: all but the last.
+	// authority of Patroni's REST API with all certificates from it; pooler: the password of the
+	// role by which poolers look passwords up, where there are any; and roles of the specification,
+	// by their names. Default: all but the last.
 	Which []string
 }
 
@@ -51,11 +51,12 @@ type RotateResult struct {
 // breaks in the moment between the second and third step is refused, and tries again until its host
 // has the file.
 //
-// The REST API's authority is replaced as package certificates does it (RotateCA), in recorded steps
-// of a change, behind the passwords.
+// The REST API's authority is replaced as package certificates does it (RotateCA), in recorded
+// steps of a change, behind the passwords.
 //
-// The password of the lookup role goes to PostgreSQL first and then to every balancer, whose poolers
-// are reloaded: sessions go on, and logins, too, because each pooler has a session for lookups open.
+// The password of the lookup role goes to PostgreSQL first and then to every balancer, whose
+// poolers are reloaded: sessions go on, and logins, too, because each pooler has a session for
+// lookups open.
 //
 // It refuses (ErrRefused) before anything is changed when a member is not healthy or its host out
 // of reach, because that host would be left with the old password. Interrupted anywhere it is

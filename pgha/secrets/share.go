@@ -15,7 +15,8 @@ import (
 	"github.com/pgha/toolkit/pgha/internal/vault"
 )
 
-// State is the state of a cluster, as its operators share it. Its methods are safe for concurrent use.
+// State is the state of a cluster, as its operators share it. Its methods are safe for concurrent
+// use.
 type State struct{ site *site.Site }
 
 // StateOf returns the state of a cluster.
@@ -35,12 +36,12 @@ type ShareResult struct {
 	Failed []string `json:"failed,omitempty"`
 }
 
-// Share brings the encrypted copies of the state directory, in etcd and on the database hosts,
-// in line with it and with the recipients of the specification, as every operation that changes the
+// Share brings the encrypted copies of the state directory, in etcd and on the database hosts, in
+// line with it and with the recipients of the specification, as every operation that changes the
 // state does by itself. Versions that somebody could open who is no recipient any more are removed
-// from etcd. Safe to repeat. ErrRefused without secrets.age; site.ErrStateAhead, which is a refusal,
-// where another operator has changed the state. A host that cannot be reached is no error: the next
-// run makes up for it. Planned, it only refuses.
+// from etcd. Safe to repeat. ErrRefused without secrets.age; site.ErrStateAhead, which is a
+// refusal, where another operator has changed the state. A host that cannot be reached is no error:
+// the next run makes up for it. Planned, it only refuses.
 func (st State) Share(ctx context.Context, op engine.Operation) (ShareResult, error) {
 	c := st.site
 	result := ShareResult{Hosts: []string{}}
@@ -106,7 +107,8 @@ type Copy struct {
 	Time       *time.Time `json:"time,omitempty"`
 	Bytes      int        `json:"bytes,omitempty"`
 	Recipients []string   `json:"recipients,omitempty"`
-	// Problem is what is wrong with it; "" for one that is there and the same as the directory here.
+	// Problem is what is wrong with it; "" for one that is there and the same as the directory
+	// here.
 	Problem string `json:"problem,omitempty"`
 }
 

@@ -8,8 +8,8 @@ type Balancer struct {
 	WritePort int `yaml:"write_port"`
 	// ReadPort leads to the replicas. Default: 5433.
 	ReadPort int `yaml:"read_port"`
-	// FormerWritePort leads to the primary, too: the WritePort of before, until clients have learned
-	// of another one. Default: 0, none.
+	// FormerWritePort leads to the primary, too: the WritePort of before, until clients have
+	// learned of another one. Default: 0, none.
 	FormerWritePort int `yaml:"former_write_port,omitempty"`
 	// FormerReadPort leads to the replicas, too: the ReadPort of before. Default: 0, none.
 	FormerReadPort int `yaml:"former_read_port,omitempty"`
@@ -24,9 +24,9 @@ type Balancer struct {
 	MaxConnections int `yaml:"max_connections"`
 	// ClientTimeout is how long a session may be idle before HAProxy cuts it. Default: 24h.
 	ClientTimeout time.Duration `yaml:"client_timeout"`
-	// ConnectTimeout is how long HAProxy waits for a member's host to take a connection, and before it
-	// tries again where one is refused, 50ms to 10s; it has to be longer than a round trip, and with
-	// less than 500ms a busy host looks dead to a health check. Default: 500ms.
+	// ConnectTimeout is how long HAProxy waits for a member's host to take a connection, and before
+	// it tries again where one is refused, 50ms to 10s; it has to be longer than a round trip, and
+	// with less than 500ms a busy host looks dead to a health check. Default: 500ms.
 	ConnectTimeout time.Duration `yaml:"connect_timeout"`
 	// CheckInterval between two health checks of a member. Default: 500ms.
 	CheckInterval time.Duration `yaml:"check_interval"`
@@ -36,8 +36,8 @@ type Balancer struct {
 type VIP struct {
 	// Address is the virtual IP. No default.
 	Address string `yaml:"address"`
-	// FormerAddress is served, too, by the balancer that holds Address: the Address of before, until
-	// clients have learned of another one. Default: none.
+	// FormerAddress is served, too, by the balancer that holds Address: the Address of before,
+	// until clients have learned of another one. Default: none.
 	FormerAddress string `yaml:"former_address,omitempty"`
 	// PrefixLength of the subnet it is in. Default: 0, which gives the address to the interface as
 	// a single host's (32 or 128 bits); the check that it is in the balancers' subnet then assumes
@@ -62,8 +62,8 @@ type Monitoring struct {
 	Networks []string `yaml:"networks,omitempty"`
 	// HAProxyPort is where balancers serve HAProxy's metrics, by HTTP. Default: 8405.
 	HAProxyPort int `yaml:"haproxy_port"`
-	// EtcdPort is where hosts of etcd serve etcd's metrics and health, by HTTP and without any right
-	// to etcd's data. Default: 2381.
+	// EtcdPort is where hosts of etcd serve etcd's metrics and health, by HTTP and without any
+	// right to etcd's data. Default: 2381.
 	EtcdPort int `yaml:"etcd_port"`
 }
 

@@ -227,7 +227,8 @@ func (c *checker) sshPorts(listening []listener) {
 	}
 }
 
-// monitoring checks who may read metrics; the ports are checked among the others where they are used.
+// monitoring checks who may read metrics; the ports are checked among the others where they are
+// used.
 func (c *checker) monitoring() {
 	for i, network := range c.Monitoring.Networks {
 		if problem, remedy := networkFault(network); problem != "" {

@@ -165,9 +165,9 @@ type PostgreSQL struct {
 	// It is not nil after Parse or Complete.
 	SuperuserNetworks []string `yaml:"superuser_networks"`
 	// Slots are replication slots that outlive switchovers and failovers, such as those of change
-	// data capture. Logical ones bring the parameter wal_level: logical with them, and more than ten
-	// slots, a member's among them, a larger max_replication_slots and max_wal_senders. Slots that
-	// are not named stay where they are, but no other member has them. Default: none.
+	// data capture. Logical ones bring the parameter wal_level: logical with them, and more than
+	// ten slots, a member's among them, a larger max_replication_slots and max_wal_senders. Slots
+	// that are not named stay where they are, but no other member has them. Default: none.
 	Slots []Slot `yaml:"slots,omitempty"`
 }
 

@@ -20,8 +20,8 @@ type Pooler struct {
 	Mode PoolMode `yaml:"mode"`
 	// MaxClients at once, per balancer and port, 1 to 100000. Default: 2000.
 	MaxClients int `yaml:"max_clients"`
-	// PreparedStatements that each session with PostgreSQL keeps for its clients, 0 to 10000; with 0
-	// clients cannot prepare any in PoolTransaction. Default: 200.
+	// PreparedStatements that each session with PostgreSQL keeps for its clients, 0 to 10000; with
+	// 0 clients cannot prepare any in PoolTransaction. Default: 200.
 	PreparedStatements int `yaml:"prepared_statements"`
 	// QueryWaitTimeout is how long a client waits for a session with PostgreSQL before it gets an
 	// error, 15s to 1h: longer than the 10s that an operation may hold clients. Default: 2m.
@@ -30,8 +30,8 @@ type Pooler struct {
 	// Patroni, backups, monitoring, people, and applications on the balancers' own ports.
 	// Default: 10.
 	ReservedConnections int `yaml:"reserved_connections"`
-	// StatsRoles may ask the poolers' consoles for statistics, over TLS and with their own password,
-	// from Monitoring.Networks or, without any, from where clients come. Default: none.
+	// StatsRoles may ask the poolers' consoles for statistics, over TLS and with their own
+	// password, from Monitoring.Networks or, without any, from where clients come. Default: none.
 	StatsRoles []string `yaml:"stats_roles,omitempty"`
 }
 

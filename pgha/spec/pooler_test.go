@@ -16,8 +16,8 @@ hosts:
 vip: {address: 10.0.0.9}
 `
 
-// TestPoolSizes: whatever the sizes are made from, all poolers together leave PostgreSQL what it and
-// others need.
+// TestPoolSizes: whatever the sizes are made from, all poolers together leave PostgreSQL what it
+// and others need.
 func TestPoolSizes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{

@@ -52,8 +52,8 @@ type BackupRepository struct {
 	// for the others.
 	Path string `yaml:"path"`
 
-	// Endpoint is the server of RepositoryS3, such as "s3.eu-central-1.amazonaws.com". It speaks TLS.
-	// No default.
+	// Endpoint is the server of RepositoryS3, such as "s3.eu-central-1.amazonaws.com". It speaks
+	// TLS. No default.
 	Endpoint string `yaml:"endpoint,omitempty"`
 	// Bucket of RepositoryS3, which has to be there. No default.
 	Bucket string `yaml:"bucket,omitempty"`
@@ -66,16 +66,17 @@ type BackupRepository struct {
 	// CAFile holds the authority of the server's certificate of RepositoryS3, PEM, on this machine.
 	// Default: none; the authorities that the system of Host trusts.
 	CAFile string `yaml:"ca_file,omitempty"`
-	// AccessKey is the identifier of the access key of RepositoryS3, which is not secret. No default.
+	// AccessKey is the identifier of the access key of RepositoryS3, which is not secret. No
+	// default.
 	AccessKey string `yaml:"access_key,omitempty"`
 
 	// Address is the server of RepositorySFTP, a name or an IP address. No default.
 	Address string `yaml:"address,omitempty"`
 	// User to log in as, of RepositorySFTP. No default.
 	User string `yaml:"user,omitempty"`
-	// HostKeys are the public keys of the server of RepositorySFTP, each "type base64" as ssh-keyscan
-	// prints it behind the name: all that the server has, because the client takes one of them. No
-	// default.
+	// HostKeys are the public keys of the server of RepositorySFTP, each "type base64" as
+	// ssh-keyscan prints it behind the name: all that the server has, because the client takes one
+	// of them. No default.
 	HostKeys []string `yaml:"host_keys,omitempty"`
 
 	// KeyFile holds the secret access key of RepositoryS3 or the private key of RepositorySFTP,

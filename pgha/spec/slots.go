@@ -27,8 +27,8 @@ type Slot struct {
 	Type SlotType `yaml:"type"`
 	// Database that a logical slot is of, which must exist. No default.
 	Database string `yaml:"database,omitempty"`
-	// Plugin that decodes a logical slot: pgoutput and test_decoding are PostgreSQL's own, any other
-	// must be installed on every database host. Default: "pgoutput".
+	// Plugin that decodes a logical slot: pgoutput and test_decoding are PostgreSQL's own, any
+	// other must be installed on every database host. Default: "pgoutput".
 	Plugin string `yaml:"plugin,omitempty"`
 }
 

@@ -31,8 +31,8 @@ type Spec struct {
 
 	// SSH says how hosts are reached.
 	SSH SSH `yaml:"ssh"`
-	// Hosts are the machines: databases, balancers, and hosts of etcd's own. The first database host
-	// starts a new cluster as its leader. No default.
+	// Hosts are the machines: databases, balancers, and hosts of etcd's own. The first database
+	// host starts a new cluster as its leader. No default.
 	Hosts []Host `yaml:"hosts"`
 	// PostgreSQL describes the database server.
 	PostgreSQL PostgreSQL `yaml:"postgresql"`
@@ -147,8 +147,8 @@ type SLO struct {
 	LostRows int `yaml:"lost_rows"`
 	// BackupAge is how old the last backup may be, 1m to 8760h. Default: 26h.
 	BackupAge time.Duration `yaml:"backup_age"`
-	// RestoreProofAge is how long ago a backup may have been restored last to prove it, 1m to 8760h.
-	// Default: 744h, 31 days.
+	// RestoreProofAge is how long ago a backup may have been restored last to prove it, 1m to
+	// 8760h. Default: 744h, 31 days.
 	RestoreProofAge time.Duration `yaml:"restore_proof_age"`
 }
 

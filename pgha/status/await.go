@@ -37,8 +37,8 @@ func AwaitHealthy(ctx context.Context, c *site.Site) (Status, error) {
 const settleWithin = 10 * time.Second
 
 // Settled is the status of a cluster in which what has just been done may still go on: it looks
-// again while there is a problem, for at most ten seconds and a round of Patroni's loop, and returns
-// the last status whatever it is.
+// again while there is a problem, for at most ten seconds and a round of Patroni's loop, and
+// returns the last status whatever it is.
 func Settled(ctx context.Context, c *site.Site) (Status, error) {
 	bounded, cancel := context.WithTimeout(ctx, settleWithin+c.Spec.Patroni.LoopWait)
 	defer cancel()

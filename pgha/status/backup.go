@@ -25,8 +25,8 @@ type BackupStatus struct {
 	// one was not good. Both are false where the repository does not answer.
 	TooOld   bool `json:"too_old,omitempty"`
 	Unproven bool `json:"unproven,omitempty"`
-	// Warnings say both in words, and what did not answer. They do not make a cluster unhealthy, which
-	// works without backups; verify fails for them.
+	// Warnings say both in words, and what did not answer. They do not make a cluster unhealthy,
+	// which works without backups; verify fails for them.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
@@ -103,10 +103,10 @@ func Backup(ctx context.Context, c *site.Site, now time.Time) *BackupStatus {
 	return &s
 }
 
-// BackupGap looks whether the log in the archive reaches from the newest backup to its end, along the
-// timelines: Missing of the answer is the segment that does not, and To the last moment that can be
-// reached. false without backups. It lists the archive, which takes a second where there are tens of
-// thousands of segments.
+// BackupGap looks whether the log in the archive reaches from the newest backup to its end, along
+// the timelines: Missing of the answer is the segment that does not, and To the last moment that
+// can be reached. false without backups. It lists the archive, which takes a second where there are
+// tens of thousands of segments.
 func BackupGap(ctx context.Context, c *site.Site) (backup.Window, bool, error) {
 	o, ok, err := c.BackupOptions()
 	if !ok || err != nil {

@@ -18,8 +18,8 @@ type CertificateStatus struct {
 	// Host is where it lies; "" for the authorities and the operator's own, which lie in the state
 	// directory, and for those of a host that cannot be asked: these are as it got them last.
 	Host string `json:"host,omitempty"`
-	// Authority is the name of an authority for operators; "" of another certificate. EndsSoon: it, or
-	// one above it, wants to be replaced (pki.Info.EndsSoon).
+	// Authority is the name of an authority for operators; "" of another certificate. EndsSoon: it,
+	// or one above it, wants to be replaced (pki.Info.EndsSoon).
 	Authority string `json:"authority,omitempty"`
 	EndsSoon  bool   `json:"ends_soon,omitempty"`
 	// Error is why it is worth nothing now: it has ended, has not begun, or cannot be read.

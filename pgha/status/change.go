@@ -11,9 +11,9 @@ import (
 	"github.com/pgha/toolkit/pgha/procedure"
 )
 
-// Change returns the change of many steps that was begun and is not finished, from whatever machine;
-// nil if there is none. The error matches etcd.ErrUnhealthy where etcd does not answer, and
-// procedure.ErrDamaged where it has something else in the record's place.
+// Change returns the change of many steps that was begun and is not finished, from whatever
+// machine; nil if there is none. The error matches etcd.ErrUnhealthy where etcd does not answer,
+// and procedure.ErrDamaged where it has something else in the record's place.
 func Change(ctx context.Context, c *site.Site) (*procedure.Record, error) {
 	o, err := c.EtcdAnywhere()
 	if err != nil {
@@ -38,9 +38,9 @@ func HalfDone(r procedure.Record) error {
 			errs.Verb("change", "continue"), errs.Verb("change", "undo"), errs.Verb("change", "show")))
 }
 
-// Alone refuses to begin a change while another one is half done, and to go on with one that somebody
-// has finished, replaced or turned round since it was looked at without the lock. What goes on does so
-// where the record is now.
+// Alone refuses to begin a change while another one is half done, and to go on with one that
+// somebody has finished, replaced or turned round since it was looked at without the lock. What
+// goes on does so where the record is now.
 func Alone(ctx context.Context, c *site.Site, fresh bool, r *procedure.Record) error {
 	now, err := Change(ctx, c)
 	switch {

@@ -10,9 +10,9 @@ import (
 	"github.com/pgha/toolkit/pgha/record"
 )
 
-// Interrupted is the last operation that hosts have recorded, of which nobody has said how it ended,
-// although nobody is at it: its program was killed, or lost the hosts. The next operation, whatever
-// it is, ends this.
+// Interrupted is the last operation that hosts have recorded, of which nobody has said how it
+// ended, although nobody is at it: its program was killed, or lost the hosts. The next operation,
+// whatever it is, ends this.
 type Interrupted struct {
 	// Verb is what was done, Holder who did it, Since when it was begun.
 	Verb   string    `json:"verb"`

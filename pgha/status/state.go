@@ -19,7 +19,8 @@ type StateStatus struct {
 	Lacking []string `json:"lacking,omitempty"`
 }
 
-// stateStatus counts copies. It is no part that can be missing: what does not answer lacks its copy.
+// stateStatus counts copies. It is no part that can be missing: what does not answer lacks its
+// copy.
 func stateStatus(ctx context.Context, c *site.Site, s *Status) {
 	id, err := c.State.Identity()
 	if err != nil || !id.Known() {

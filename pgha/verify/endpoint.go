@@ -76,8 +76,8 @@ func tryRequest(ctx context.Context, c *site.Site, t *remote.Target,
 	return resp.StatusCode, resp.Body.Close()
 }
 
-// endpoints are the servers of a member's host that verify looks at; those of backups and of poolers
-// have checks of their own.
+// endpoints are the servers of a member's host that verify looks at; those of backups and of
+// poolers have checks of their own.
 func endpoints(c *site.Site, h spec.Host) []wire.Endpoint {
 	return slices.DeleteFunc(wire.Of(c, h), func(e wire.Endpoint) bool {
 		return e.Certificate == layout.Backup || e.Certificate == layout.Pooler

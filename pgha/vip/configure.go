@@ -156,8 +156,8 @@ func (o Options) rollOut(ctx context.Context, before []Holding,
 			}, nil
 		},
 	}
-	// Those that run come before those that do not: they speak to the peers that they know alone, and
-	// a balancer that the holder does not speak to takes the address beside it.
+	// Those that run come before those that do not: they speak to the peers that they know alone,
+	// and a balancer that the holder does not speak to takes the address beside it.
 	roll.InTurn = inTurn
 	if err := rollout.Run(ctx, roll); err != nil {
 		return true, err
@@ -169,9 +169,9 @@ func (o Options) rollOut(ctx context.Context, before []Holding,
 // firstWithin bounds the wait for the first balancer of all.
 const firstWithin = 5 * time.Second
 
-// startFirst starts the balancer with the highest priority where none runs yet, and lets it take the
-// address before the others are there: without Preempt whoever is first keeps it. One that does not
-// take it holds nobody up.
+// startFirst starts the balancer with the highest priority where none runs yet, and lets it take
+// the address before the others are there: without Preempt whoever is first keeps it. One that does
+// not take it holds nobody up.
 func (o Options) startFirst(ctx context.Context, wishes [][]remote.Resource) error {
 	first := 0
 	for i, b := range o.Balancers {
@@ -203,8 +203,8 @@ func (o Options) holderOf(ctx context.Context, former netip.Addr) (int, error) {
 
 // alone ends keepalived on all balancers but one, until back is called: its adverts get another
 // address, and to who expects the one of before, or that one already, they are no sign of a holder
-// (keepalived 2.2; 2.3 only logs it), so that two would hold it. If this program dies, a timer of each
-// host starts it again.
+// (keepalived 2.2; 2.3 only logs it), so that two would hold it. If this program dies, a timer of
+// each host starts it again.
 func (o Options) alone(ctx context.Context, holder int) (back func() error, err error) {
 	var idle []*remote.Target
 	for i, b := range o.Balancers {

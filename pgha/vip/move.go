@@ -39,10 +39,10 @@ type MoveResult struct {
 // keepalived is ended on all other balancers, the holder's last, and started again when the address
 // has moved. If this program dies in between, a timer of each host starts it again within 30 s.
 //
-// It refuses (ErrRefused) a name that no balancer has, a balancer whose HAProxy does not answer or whose
-// keepalived does not run, and one that would not keep the address (Options.Preempt, and another has a higher priority).
-// ErrNotHeld is an address that did not move in time; keepalived runs everywhere then, too. Safe
-// to repeat: where the balancer holds the address nothing is done.
+// It refuses (ErrRefused) a name that no balancer has, a balancer whose HAProxy does not answer or
+// whose keepalived does not run, and one that would not keep the address (Options.Preempt, and
+// another has a higher priority). ErrNotHeld is an address that did not move in time; keepalived
+// runs everywhere then, too. Safe to repeat: where the balancer holds the address nothing is done.
 func Move(ctx context.Context, o Options, to string) (MoveResult, error) {
 	result := MoveResult{To: to}
 	fail := func(err error) (MoveResult, error) {

@@ -129,8 +129,8 @@ func TestReleaseScript(t *testing.T) {
 	}
 }
 
-// TestFirstTakesTheAddress: where nothing runs yet the balancer with the highest priority is started
-// before the others, because whoever is first keeps the address.
+// TestFirstTakesTheAddress: where nothing runs yet the balancer with the highest priority is
+// started before the others, because whoever is first keeps the address.
 func TestFirstTakesTheAddress(t *testing.T) {
 	t.Parallel()
 	f := newFarm()

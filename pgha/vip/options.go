@@ -33,8 +33,9 @@ type Options struct {
 	// Address is the virtual IP: free, of the same family as the balancers' addresses and in their
 	// subnet.
 	Address netip.Addr
-	// Former is the virtual IP of before, which whoever holds Address holds as well, so that clients
-	// have time to learn of Address; it has to be what Address has to be. The zero value is none.
+	// Former is the virtual IP of before, which whoever holds Address holds as well, so that
+	// clients have time to learn of Address; it has to be what Address has to be. The zero value is
+	// none.
 	Former netip.Addr
 	// PrefixLen is the address's prefix length on the interface. 0 means a host address (32, or 128
 	// for IPv6), which leaves the routes and the source addresses of outgoing connections alone; an
@@ -54,9 +55,9 @@ type Options struct {
 
 	// CheckPort is a port on 127.0.0.1 where HAProxy answers GET /health with 200. 0 means 7000.
 	CheckPort int
-	// PoolerPorts are ports on 127.0.0.1 where a pooler answers what PostgreSQL's clients begin with,
-	// the question for GSSAPI. A balancer where one of them does not gives the address up. Empty
-	// means that there is none.
+	// PoolerPorts are ports on 127.0.0.1 where a pooler answers what PostgreSQL's clients begin
+	// with, the question for GSSAPI. A balancer where one of them does not gives the address up.
+	// Empty means that there is none.
 	PoolerPorts []int
 	// CheckInterval is how often the check script is started, in whole seconds. It asks HAProxy
 	// every 200 ms for the first 600 ms and fails when three answers in a row are missing, so with

@@ -51,8 +51,8 @@ func (r Rules) leader(c Cluster, s state, yield func(string, int, state)) {
 	}
 }
 
-// leaderInEtcd is what L's Patroni does in etcd. It looks, and acts on what it saw, which may not be
-// so any more.
+// leaderInEtcd is what L's Patroni does in etcd. It looks, and acts on what it saw, which may not
+// be so any more.
 func (r Rules) leaderInEtcd(s state, yield func(string, int, state)) {
 	to := s
 	if to.leads = s.key == leader; to.leads {

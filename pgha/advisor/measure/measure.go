@@ -121,9 +121,9 @@ func measureHost(ctx context.Context, c *site.Site,
 	return facts, trips, nil
 }
 
-// dialled are the hosts to which a host's round trips are measured, and the port that it dials there
-// also when nobody measures: etcd's members each other, databases without etcd its members, and
-// balancers the databases.
+// dialled are the hosts to which a host's round trips are measured, and the port that it dials
+// there also when nobody measures: etcd's members each other, databases without etcd its members,
+// and balancers the databases.
 func dialled(sp *spec.Spec, h spec.Host) ([]spec.Host, int) {
 	switch {
 	case sp.Runs(h, spec.RoleEtcd):

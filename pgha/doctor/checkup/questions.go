@@ -153,8 +153,8 @@ func reachedOn(sp *spec.Spec, h *doctor.Host, other spec.Host) []int {
 	return ports
 }
 
-// memberQuestions are about the programs and files of a host of a database or of etcd. What does not
-// run there is not asked: its address is empty.
+// memberQuestions are about the programs and files of a host of a database or of etcd. What does
+// not run there is not asked: its address is empty.
 func memberQuestions(sp *spec.Spec, h *doctor.Host) []question {
 	pg := sp.PostgreSQL
 	rest, store, data := "", "", ""

@@ -113,8 +113,8 @@ func readMounts(h *doctor.Host, r remote.Result) {
 	})
 }
 
-// readFence reads the files of a fence and of a leader that stands aside, and the routes that let nothing out. ip leaves the length of
-// a single address out.
+// readFence reads the files of a fence and of a leader that stands aside, and the routes that let
+// nothing out. ip leaves the length of a single address out.
 func readFence(h *doctor.Host, r remote.Result) {
 	h.Fence = &doctor.Fence{}
 	file, rest, _ := strings.Cut(string(r.Stdout), "\n")

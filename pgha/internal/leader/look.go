@@ -28,7 +28,8 @@ type Seen struct {
 }
 
 // Look asks the leader. The error matches patroni.ErrNoLeader or patroni.ErrUnavailable where there
-// is none. It changes nothing; a password that is to be generated is a draft of the state directory.
+// is none. It changes nothing; a password that is to be generated is a draft of the state
+// directory.
 func Look(ctx context.Context, c *site.Site) (Seen, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()

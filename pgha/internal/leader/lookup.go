@@ -46,7 +46,8 @@ const created = "created"
 // again as many that are about to end.
 const lookupSessions = 4
 
-// LookUp asks the leader what is there for the pooler. Errors are those of Look. It changes nothing.
+// LookUp asks the leader what is there for the pooler. Errors are those of Look. It changes
+// nothing.
 func LookUp(ctx context.Context, c *site.Site, password pki.Secret) (Lookup, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()

@@ -14,16 +14,16 @@ import (
 // guardWithin bounds the look at which cluster this is: hosts that hang are the verb's to tell.
 const guardWithin = 5 * time.Second
 
-// Found is which cluster the hosts are, as etcd says; "" for what it does not know, and all "" where
-// it does not answer.
+// Found is which cluster the hosts are, as etcd says; "" for what it does not know, and all ""
+// where it does not answer.
 type Found struct {
 	// SystemIdentifier is PostgreSQL's, as Patroni has written it. Etcd is etcd's own, in
 	// hexadecimal.
 	SystemIdentifier, Etcd string
 }
 
-// Find asks etcd which cluster this is, in one request: a quorum, or any member that answers. An etcd
-// that does not answer is no error.
+// Find asks etcd which cluster this is, in one request: a quorum, or any member that answers. An
+// etcd that does not answer is no error.
 func Find(ctx context.Context, c *Site, quorum bool) Found {
 	o, err := c.EtcdOptions()
 	if err != nil {
@@ -39,8 +39,8 @@ func Find(ctx context.Context, c *Site, quorum bool) Found {
 // Guard refuses (ErrRefused) to work on a cluster that is not the one of the state directory: its
 // cluster's name or hosts are others than the specification's, hosts belong to another directory,
 // or PostgreSQL or etcd are not the ones that it knows. What does not answer, and a directory that
-// knows nothing of a cluster yet, are no reason. An older copy of the directory is none either: that
-// is for those who write what it has to the hosts (JudgeState). Changes nothing.
+// knows nothing of a cluster yet, are no reason. An older copy of the directory is none either:
+// that is for those who write what it has to the hosts (JudgeState). Changes nothing.
 func Guard(ctx context.Context, c *Site) error {
 	if c.TakesOver {
 		return nil

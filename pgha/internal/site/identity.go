@@ -135,8 +135,8 @@ func NoteOf(r remote.Result) []byte {
 }
 
 // GrowState makes the next generation of a state directory that is being written to, brings it into
-// its copies (Share), and tells the hosts. ErrStateAhead where another operator has changed it; then
-// nothing is written.
+// its copies (Share), and tells the hosts. ErrStateAhead where another operator has changed it;
+// then nothing is written.
 func (c *Site) GrowState(ctx context.Context, s *vault.State) error {
 	id, err := s.Identity()
 	if err == nil {

@@ -103,8 +103,8 @@ func BaseResources(sp *spec.Spec) []remote.Resource {
 	}
 }
 
-// needrestart names the services of all components, and those that their packages bring; the pooler's
-// where there is one.
+// needrestart names the services of all components, and those that their packages bring; the
+// pooler's where there is one.
 func needrestart(sp *spec.Spec) []byte {
 	var names []string
 	layouts := []layout.Layout{

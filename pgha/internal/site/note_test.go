@@ -39,8 +39,8 @@ func TestNote(t *testing.T) {
 	}
 }
 
-// TestShareScript runs share.sh: both files are whole and nobody else reads the copy; where the copy
-// cannot be written whole the former one stays, with its record.
+// TestShareScript runs share.sh: both files are whole and nobody else reads the copy; where the
+// copy cannot be written whole the former one stays, with its record.
 func TestShareScript(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "pgha", "state.age")

@@ -62,8 +62,8 @@ func (c *Site) MemberHosts() ([]*remote.Target, error) {
 // EtcdOptions returns what package etcd needs to look at this cluster.
 func (c *Site) EtcdOptions() (etcd.Options, error) { return c.EtcdOptionsFor(c.LenientTarget) }
 
-// EtcdAnywhere returns what package etcd needs to ask whichever hosts may run it: those of which the
-// specification says so, and databases, on which it may be still, or again.
+// EtcdAnywhere returns what package etcd needs to ask whichever hosts may run it: those of which
+// the specification says so, and databases, on which it may be still, or again.
 func (c *Site) EtcdAnywhere() (etcd.Options, error) {
 	all := *c.Spec
 	all.Hosts = slices.Clone(c.Spec.Hosts)

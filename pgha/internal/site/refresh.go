@@ -17,8 +17,8 @@ import (
 // refreshWithin bounds the look for a newer state, and the reading of a copy.
 const refreshWithin = 20 * time.Second
 
-// etcdWithin bounds the question whether etcd has a still newer one than the hosts: etcd may be what
-// is lost, and nobody shall wait for it on each command.
+// etcdWithin bounds the question whether etcd has a still newer one than the hosts: etcd may be
+// what is lost, and nobody shall wait for it on each command.
 const etcdWithin = 3 * time.Second
 
 // Pulled says that the state directory was written from a copy.
@@ -31,9 +31,9 @@ type Pulled struct {
 	Time       time.Time `json:"time"`
 }
 
-// refresh writes the state directory from the newest copy that can be had, where it is not there, or
-// older than what hosts remember. Copies on hosts are asked first, which takes SSH alone, and etcd
-// when they are older than the hosts' notes, or gone.
+// refresh writes the state directory from the newest copy that can be had, where it is not there,
+// or older than what hosts remember. Copies on hosts are asked first, which takes SSH alone, and
+// etcd when they are older than the hosts' notes, or gone.
 func refresh(ctx context.Context, c *Site) error {
 	id, err := c.State.Identity()
 	if err != nil {

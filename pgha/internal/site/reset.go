@@ -4,8 +4,9 @@ import (
 	"strings"
 )
 
-// ResetFile lies on every host of a database or of etcd from the moment a reset begins to change until the new
-// cluster is there: who began it, and when. What a killed reset leaves is reported by it.
+// ResetFile lies on every host of a database or of etcd from the moment a reset begins to change
+// until the new cluster is there: who began it, and when. What a killed reset leaves is reported by
+// it.
 const ResetFile = "/var/lib/pgha/reset"
 
 // LookAtReset prints the mark, and nothing while the one who left it still works: he holds the

@@ -21,8 +21,8 @@ import (
 
 // With secrets.age in the specification there are copies of the state directory, encrypted for its
 // recipients: one in etcd, with the versions before it, and a file on each database host. Every
-// change is compared and set in etcd, and made there before a host learns of it: what hosts have can
-// be had from a copy at any time, and of two operators the second one hears of the first.
+// change is compared and set in etcd, and made there before a host learns of it: what hosts have
+// can be had from a copy at any time, and of two operators the second one hears of the first.
 
 const (
 	// SharedFile is the copy on a database host; SharedRecord is what can be known without opening
@@ -185,8 +185,8 @@ type Sharing struct {
 // comparing and setting, then on each database host that has a connection. What differs from etcd's
 // copy without a generation of its own gets one. Versions that somebody could open who is no
 // recipient any more are removed. Safe to repeat: where all is in place nothing is written. Without
-// recipients it does nothing. The error matches ErrStateAhead where another operator was quicker; it
-// is another one where nothing but this machine has the state.
+// recipients it does nothing. The error matches ErrStateAhead where another operator was quicker;
+// it is another one where nothing but this machine has the state.
 func Share(ctx context.Context, c *Site, s *vault.State) (Sharing, error) {
 	var done Sharing
 	if !Shares(c) {

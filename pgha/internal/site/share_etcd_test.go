@@ -144,8 +144,8 @@ func other(t *testing.T, of *site.Site, dir string) *site.Site {
 }
 
 // TestShareInEtcd goes through what a shared state is, with a real etcd: versions are kept, of two
-// operators the second one is refused and nothing of his is written, whoever is no recipient any more
-// leaves no version behind, and copies on hosts that are gone come back from etcd.
+// operators the second one is refused and nothing of his is written, whoever is no recipient any
+// more leaves no version behind, and copies on hosts that are gone come back from etcd.
 func TestShareInEtcd(t *testing.T) {
 	t.Parallel()
 	c, dir := clustered(t)

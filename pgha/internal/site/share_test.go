@@ -132,8 +132,8 @@ func TestShareOnHosts(t *testing.T) {
 	}
 }
 
-// TestRecipientLeaves: what is kept is encrypted without the one who left, and what that one knows is
-// said.
+// TestRecipientLeaves: what is kept is encrypted without the one who left, and what that one knows
+// is said.
 func TestRecipientLeaves(t *testing.T) {
 	t.Parallel()
 	c, dirs := shared(t)

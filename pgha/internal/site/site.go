@@ -59,8 +59,8 @@ type Site struct {
 	Remembered map[string]error
 	// ReadOnly: nothing may be changed.
 	ReadOnly bool
-	// TakesOver: the state directory is made for a cluster whose own is lost, so what hosts remember
-	// of that one is no reason to refuse.
+	// TakesOver: the state directory is made for a cluster whose own is lost, so what hosts
+	// remember of that one is no reason to refuse.
 	TakesOver bool
 	// Pulled says that connecting has written the state directory from a copy; nil where it was as
 	// new as the cluster's.
@@ -83,8 +83,9 @@ type Site struct {
 // Credentials that do not exist yet, or are due, are made in memory: Apply writes them to the state
 // directory before its first change. Connect changes nothing, neither on the hosts nor on this
 // machine, but for a state directory that is not there or older than the cluster's: with recipients
-// (secrets.age) that is written from the newest copy. A state directory of another cluster is refused (ErrRefused) before any host is contacted.
-// Errors of several hosts come together, in the spec's order.
+// (secrets.age) that is written from the newest copy. A state directory of another cluster is
+// refused (ErrRefused) before any host is contacted. Errors of several hosts come together, in the
+// spec's order.
 func Connect(ctx context.Context, sp *spec.Spec, opts Options) (*Site, error) {
 	c := &Site{Spec: sp, Unreachable: map[string]error{}, Remembered: map[string]error{},
 		unlocated:   map[string]error{},

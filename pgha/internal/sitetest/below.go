@@ -30,8 +30,8 @@ type below struct {
 // Unwrap implements remote.Unwrapper: connections lead to this machine.
 func (b *below) Unwrap() remote.Executor { return b.Executor }
 
-// DialContext implements remote.Dialer: only what runs on this machine answers, at once, as no packet
-// may leave it.
+// DialContext implements remote.Dialer: only what runs on this machine answers, at once, as no
+// packet may leave it.
 func (b *below) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
 		return nil, fmt.Errorf("dial %s: %w", address, syscall.ECONNREFUSED)

@@ -29,8 +29,8 @@ func CheckSays(t *testing.T, err error, says string) {
 	}
 }
 
-// Spec returns a valid specification whose state directory is temporary. more are lines of YAML that it
-// has besides: further hosts, then other fields.
+// Spec returns a valid specification whose state directory is temporary. more are lines of YAML
+// that it has besides: further hosts, then other fields.
 func Spec(t *testing.T, more ...string) *spec.Spec {
 	t.Helper()
 	sp, err := spec.Parse("test.yaml", []byte(`

@@ -22,8 +22,8 @@ import (
 	"github.com/pgha/toolkit/pgha/remote"
 )
 
-// A copy of the state directory that leaves this machine is one file: a tar archive, compressed with
-// gzip and encrypted with age as a whole. So whoever has an identity needs no pgha to open it:
+// A copy of the state directory that leaves this machine is one file: a tar archive, compressed
+// with gzip and encrypted with age as a whole. So whoever has an identity needs no pgha to open it:
 // age -d -i IDENTITY state.age | tar xz.
 
 // ErrLargeCopy: a copy of the state directory would be larger than etcd takes.

@@ -40,8 +40,8 @@ func boxes(t *testing.T) (own *sealed.Box, recipient string, other *sealed.Box) 
 	return own, recipient, other
 }
 
-// TestCopy makes a copy of a state directory and a directory of the copy: all that makes the cluster
-// is in it, nothing is readable, and nobody else opens it.
+// TestCopy makes a copy of a state directory and a directory of the copy: all that makes the
+// cluster is in it, nothing is readable, and nobody else opens it.
 func TestCopy(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)

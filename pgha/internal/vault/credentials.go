@@ -93,8 +93,8 @@ func BackupSecrets() []string {
 }
 
 // poolerPassword is the secret of the role that looks passwords up for the pooler. A cluster that
-// runs gets its first pooler with a new one, and one that was lost is replaced: apply gives it to the
-// role.
+// runs gets its first pooler with a new one, and one that was lost is replaced: apply gives it to
+// the role.
 const poolerPassword = "pooler"
 
 // PoolerSecret is the file of that password.

@@ -89,8 +89,8 @@ func (p Replacement) forgetRequest() error {
 // ErrNoRequest: no request is open that a certificate could be of.
 var ErrNoRequest = errs.New(errs.Refused, "no request is open")
 
-// Read judges the certificate that a company has made for the open request (pki.ReadSigned), for all
-// certificates that the authority will issue, and returns its chain. Nothing is written.
+// Read judges the certificate that a company has made for the open request (pki.ReadSigned), for
+// all certificates that the authority will issue, and returns its chain. Nothing is written.
 func (c Company) Read(sp *spec.Spec, text []byte) (chain []byte, err error) {
 	key, err := c.state.Read(CAFile(requestName(c.authority), ".key"))
 	if errors.Is(err, fs.ErrNotExist) {

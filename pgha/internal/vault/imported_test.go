@@ -42,8 +42,8 @@ func bringIn(t *testing.T, s *vault.State, sp *spec.Spec, authority string,
 	}
 }
 
-// TestCompanysAuthority: what servers trust is the authority alone, what clients do the whole chain,
-// what is shown has the intermediate behind it, and the request is gone once it is in force.
+// TestCompanysAuthority: what servers trust is the authority alone, what clients do the whole
+// chain, what is shown has the intermediate behind it, and the request is gone once it is in force.
 func TestCompanysAuthority(t *testing.T) {
 	t.Parallel()
 	sp, company := testkit.Spec(t), testkit.NewCompany(t)
@@ -108,8 +108,8 @@ func TestCompanysAuthority(t *testing.T) {
 	}
 }
 
-// TestCompanysAuthorityTakenBack: until it is in force for good it can be brought in again, and while
-// both are there servers trust no root.
+// TestCompanysAuthorityTakenBack: until it is in force for good it can be brought in again, and
+// while both are there servers trust no root.
 func TestCompanysAuthorityTakenBack(t *testing.T) {
 	t.Parallel()
 	sp, company := testkit.Spec(t), testkit.NewCompany(t)

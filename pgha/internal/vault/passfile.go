@@ -10,8 +10,8 @@ import (
 )
 
 // In the state directory a libpq password file has the passwords of the superuser and of the
-// specification's roles. The superuser's stands alone in another file, for programs that read none of
-// libpq's; a role's does so in its secret.
+// specification's roles. The superuser's stands alone in another file, for programs that read none
+// of libpq's; a role's does so in its secret.
 const (
 	PassFileName     = "pgpass"
 	PasswordFileName = "password"

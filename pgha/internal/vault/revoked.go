@@ -12,7 +12,8 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// revokedFile is the list of the certificates that etcd's authority has taken back. It is no secret.
+// revokedFile is the list of the certificates that etcd's authority has taken back. It is no
+// secret.
 func revokedFile() string { return CAFile(layout.EtcdAuthority, ".crl") }
 
 // revokedBy returns the list that is in force while the authority may be being replaced: until the
@@ -27,8 +28,8 @@ func (s *State) revokedBy(ca *pki.CA) ([]byte, error) {
 	return s.revoked(ca)
 }
 
-// revoked returns the list of etcd's authority; an empty one where there is none yet, or where it is
-// that of an authority of before.
+// revoked returns the list of etcd's authority; an empty one where there is none yet, or where it
+// is that of an authority of before.
 func (s *State) revoked(ca *pki.CA) ([]byte, error) {
 	list, err := s.Read(revokedFile())
 	if err == nil && ca.OwnList(list) == nil {

@@ -67,8 +67,8 @@ func (s *State) Rotating() []string {
 	return list
 }
 
-// Issuer returns the authority of that name that is in force, made at the first run, and what has to
-// be trusted of all that are: more than one while it is replaced.
+// Issuer returns the authority of that name that is in force, made at the first run, and what has
+// to be trusted of all that are: more than one while it is replaced.
 func (s *State) Issuer(sp *spec.Spec, authority string) (ca *pki.CA, trust Trust, err error) {
 	name, other := authority, nextName(authority)
 	r := s.Replacement(authority).Progress()
@@ -103,9 +103,9 @@ func (s *State) Issuer(sp *spec.Spec, authority string) (ca *pki.CA, trust Trust
 	return ca, trust, nil
 }
 
-// Introduce makes a second authority, which is to be trusted from then on: the one that was imported
-// with this fingerprint, or with "" one of the tool's own. Where a replacement is under way it does
-// nothing.
+// Introduce makes a second authority, which is to be trusted from then on: the one that was
+// imported with this fingerprint, or with "" one of the tool's own. Where a replacement is under
+// way it does nothing.
 func (p Replacement) Introduce(sp *spec.Spec, imported string) error {
 	s, authority := p.state, p.authority
 	if p.Progress().Unfinished() {
@@ -263,8 +263,8 @@ func (p Replacement) CloseWayBack() error {
 	return s.Remove(CAFile(oldName(authority), ".key"))
 }
 
-// Witness returns the certificate of the authority of before, and one that it has issued, with which
-// nobody must be let in any more; zero values where there is none.
+// Witness returns the certificate of the authority of before, and one that it has issued, with
+// which nobody must be let in any more; zero values where there is none.
 func (p Replacement) Witness() (former []byte, shown pki.KeyPair, err error) {
 	s, authority := p.state, p.authority
 	former, err = s.Read(CAFile(oldName(authority), ".crt"))

@@ -223,8 +223,8 @@ func existingState(ctx context.Context, sp *spec.Spec) (*State, error) {
 }
 
 // PassFile returns the content of a libpq password file for the superuser of a cluster that was
-// applied from this machine, and for the specification's roles, for a program that must not find one on disk because secrets.age is
-// set. It is a secret. Errors are those of ConnectionFor.
+// applied from this machine, and for the specification's roles, for a program that must not find
+// one on disk because secrets.age is set. It is a secret. Errors are those of ConnectionFor.
 func PassFile(ctx context.Context, sp *spec.Spec) ([]byte, error) {
 	s, err := ReadState(ctx, sp)
 	if err != nil {

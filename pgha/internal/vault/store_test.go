@@ -149,8 +149,8 @@ func TestReadOnlyMakesNothing(t *testing.T) {
 	}
 }
 
-// TestReadOnlyKnowsNoNewHost: a host that no apply has brought in yet keeps nobody from looking at the
-// others; one whose certificate was lost does.
+// TestReadOnlyKnowsNoNewHost: a host that no apply has brought in yet keeps nobody from looking at
+// the others; one whose certificate was lost does.
 func TestReadOnlyKnowsNoNewHost(t *testing.T) {
 	t.Parallel()
 	sp := testkit.Spec(t)

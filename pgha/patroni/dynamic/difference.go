@@ -108,8 +108,8 @@ func drop(section string, wanted, written, current map[string]any) {
 	}
 }
 
-// Yield takes the list of slots that Patroni leaves alone (ignore_slots) out of wanted where current
-// has one of somebody else's: neither of two lists can stand for the other.
+// Yield takes the list of slots that Patroni leaves alone (ignore_slots) out of wanted where
+// current has one of somebody else's: neither of two lists can stand for the other.
 func Yield(wanted, written, current map[string]any) {
 	const key = "ignore_slots"
 	if now, there := current[key]; there && !Same(now, written[key]) {

@@ -13,8 +13,8 @@ const copyMethod = "pgha_backup"
 
 // WithCopyCommand returns a config.yml by which Patroni makes the data of a replica with a command,
 // quoted as for a shell, and with pg_basebackup where that fails. Patroni reads it at a reload, and
-// runs the command as PostgreSQL's system user with an empty data directory. A config.yml that has a
-// command already gets the other, or none for "". Errors say what is wrong in the file. Pure
+// runs the command as PostgreSQL's system user with an empty data directory. A config.yml that has
+// a command already gets the other, or none for "". Errors say what is wrong in the file. Pure
 // computation.
 func WithCopyCommand(config []byte, command string) ([]byte, error) {
 	var doc yaml.Node

@@ -9,9 +9,9 @@ func DefaultParameters(version int) map[string]any {
 		"max_connections": 100,
 		"shared_buffers":  "256MB",
 		// What is left for the superuser when applications have used up max_connections (3 by
-		// default, of PostgreSQL 14 to 18): Patroni has two sessions, which it opens again when they
-		// break, and one for a checkpoint (3); verify asks a member by four checks at once (4); an
-		// administrator has psql open, and one more comes (2); one is to spare.
+		// default, of PostgreSQL 14 to 18): Patroni has two sessions, which it opens again when
+		// they break, and one for a checkpoint (3); verify asks a member by four checks at once
+		// (4); an administrator has psql open, and one more comes (2); one is to spare.
 		"superuser_reserved_connections": 10,
 		// pg_rewind needs hint bits in the WAL, or checksums. With both, a cluster that was made
 		// without checksums works too.
@@ -35,8 +35,8 @@ func DefaultParameters(version int) map[string]any {
 		"tcp_keepalives_count":    3,
 		"tcp_user_timeout":        "25s",
 		// A session that is at work looks at none of it: its query continues for a client that is
-		// gone, with all its locks, while it computes or waits for a lock itself. With this it looks
-		// that often whether the connection is still there.
+		// gone, with all its locks, while it computes or waits for a lock itself. With this it
+		// looks that often whether the connection is still there.
 		"client_connection_check_interval": "5s",
 		// Who did it: the form that pgBadger takes apart. Behind a balancer the client is the
 		// balancer.

@@ -93,8 +93,9 @@ WantedBy=%[1]s
 `, Unit, sandbox, failoverPath, failoverState, command), nil
 }
 
-// balancersAlone are the addresses of balancers whose hosts have neither a database nor etcd: a leader
-// that is cut off may let nothing out to them, and keeps nobody by it from coming to a quorum again.
+// balancersAlone are the addresses of balancers whose hosts have neither a database nor etcd: a
+// leader that is cut off may let nothing out to them, and keeps nobody by it from coming to a
+// quorum again.
 func (o Options) balancersAlone() []string {
 	return slices.DeleteFunc(slices.Clone(o.Balancers), func(address string) bool {
 		return slices.ContainsFunc(o.Members, func(m Member) bool { return m.Address == address }) ||
@@ -105,8 +106,9 @@ func (o Options) balancersAlone() []string {
 	})
 }
 
-// liftService and liftEvery remove a fence that is older than any lease it was against, and what keeps
-// packets from the balancers once no agent wants it. systemd itself looks whether there is one.
+// liftService and liftEvery remove a fence that is older than any lease it was against, and what
+// keeps packets from the balancers once no agent wants it. systemd itself looks whether there is
+// one.
 const (
 	liftService = `# Written by pgha.
 [Unit]

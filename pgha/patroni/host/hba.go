@@ -84,8 +84,8 @@ func (o Options) ownNetworks() []string {
 	return networks
 }
 
-// rules returns the operator's lines with those for named roles, and with those that let sessions in
-// which come through the balancers, whatever networks applications are in: PostgreSQL sees the
+// rules returns the operator's lines with those for named roles, and with those that let sessions
+// in which come through the balancers, whatever networks applications are in: PostgreSQL sees the
 // balancers' addresses. They stand behind the operator's lines, which can so be stricter about a
 // role or a database, but before the first of them that would leave nobody any way through the
 // balancers.

@@ -126,7 +126,8 @@ type Options struct {
 	Superuser, Replication, Rewind Credentials
 	// PostgreSQLVersion is the major version, 13 or later.
 	PostgreSQLVersion int
-	// ExtensionPackages are Debian packages that bring extensions, installed on every member's host.
+	// ExtensionPackages are Debian packages that bring extensions, installed on every member's
+	// host.
 	ExtensionPackages []string
 	// BinDir holds the server's programs. "" means /usr/lib/postgresql/<version>/bin.
 	BinDir string

@@ -90,8 +90,8 @@ func Certificates(o Options, m Member) remote.Together {
 	return list
 }
 
-// Units are Patroni, which is reloaded when a file changes that it reads, its watcher, and the agent
-// of a fast failover if there is one: all run, now and after a boot.
+// Units are Patroni, which is reloaded when a file changes that it reads, its watcher, and the
+// agent of a fast failover if there is one: all run, now and after a boot.
 func Units(o Options, m Member) []remote.Resource {
 	return append([]remote.Resource{
 		remote.Unit{Name: Unit, Enabled: remote.Yes, Running: remote.Yes, ReloadOn: reloadOn(o, m)},

@@ -9,8 +9,8 @@ import (
 	"github.com/pgha/toolkit/pgha"
 )
 
-// Live stands before the observer of an apply of these phases: it puts behind the name of each which
-// of all it is, and shows on a terminal what goes on now, below what has happened.
+// Live stands before the observer of an apply of these phases: it puts behind the name of each
+// which of all it is, and shows on a terminal what goes on now, below what has happened.
 func Live(out *terminal.Terminal, phases []pgha.Phase, show pgha.Observer) pgha.Observer {
 	board := New(len(phases))
 	show = numbered(show, phases)

@@ -19,8 +19,8 @@ type Terminal struct {
 	Stdout, Stderr io.Writer
 	// Colour is of Stderr and Stdout alike: both are terminals and NO_COLOR is not set.
 	Colour bool
-	// Width returns the columns of the terminal that Stderr is; nil where it is none. Height returns
-	// its lines.
+	// Width returns the columns of the terminal that Stderr is; nil where it is none. Height
+	// returns its lines.
 	Width, Height func() int
 
 	waiting waiting
@@ -127,9 +127,9 @@ func (t *Terminal) Waitf(stamp func() string, message string) {
 	t.waiting.show(t.Stderr, t.Width, stamp, t.harmless(message))
 }
 
-// GoOn shows on a terminal what goes on, in lines below everything else that are renewed each second,
-// until it is called with nil. lines gets how many fit; they are cut to the width. Elsewhere it does
-// nothing.
+// GoOn shows on a terminal what goes on, in lines below everything else that are renewed each
+// second, until it is called with nil. lines gets how many fit; they are cut to the width.
+// Elsewhere it does nothing.
 func (t *Terminal) GoOn(lines func(most int) []string) {
 	if t.Width == nil || t.Height == nil {
 		return

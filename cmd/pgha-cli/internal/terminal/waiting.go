@@ -18,8 +18,9 @@ const (
 
 // waiting shows what is waited for, and on a terminal what goes on. There both are lines below
 // everything else, renewed in place: what goes on stays until it is over, what is waited for until
-// something else is written. In a pipe it is a line whenever what is missing has changed, at most one
-// in ten seconds, and what came in between is not shown unless it lasts. Safe for concurrent use.
+// something else is written. In a pipe it is a line whenever what is missing has changed, at most
+// one in ten seconds, and what came in between is not shown unless it lasts. Safe for concurrent
+// use.
 type waiting struct {
 	mu     sync.Mutex
 	going  func() []string // what goes on; nil for nothing

@@ -107,6 +107,13 @@ func showCertificates(out *terminal.Terminal, found certificates.Inventory) {
 	if n := found.Due(); n > 0 {
 		out.Printf("\n%d due: pgha-cli certificates renew --due\n", n)
 	}
+	for _, a := range found.Authorities {
+		if a.CutsShort {
+			out.Printf("%s certificates of %s end with its authority, before their time: pgha-cli "+
+				"certificates rotate-ca %s replaces that\n", out.Paint(terminal.Yellow, "!"), a.Name,
+				a.Name)
+		}
+	}
 }
 
 // abbreviated is the beginning of a serial number, enough to compare two.

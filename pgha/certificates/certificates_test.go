@@ -332,3 +332,37 @@ func TestRestartsWithoutAHost(t *testing.T) {
 		}
 	}
 }
+
+// TestListCutsShort: the authority that ends before its certificates should is named, and no other.
+func TestListCutsShort(t *testing.T) {
+	t.Parallel()
+	_, c := newWork(t)
+	short := func() (names []string) {
+		for _, a := range authorities(c.site, time.Now()) {
+			if a.CutsShort {
+				names = append(names, a.Name+" "+a.Role)
+			}
+		}
+		return names
+	}
+	if got := short(); len(got) > 0 {
+		t.Errorf("of long authorities: %v", got)
+	}
+	ca, err := pki.NewCA("short", pki.WithLifetime(100*vault.Day))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for suffix, text := range map[string][]byte{".key": ca.KeyPEM().Reveal(), ".crt": ca.CertPEM()} {
+		if err := c.site.State.Write(vault.CAFile(layout.EtcdAuthority, suffix), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cr, err := vault.LoadCredentials(t.Context(), c.site.State, c.site.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.site.Hold(cr)
+	if got := short(); !slices.Equal(got, []string{"etcd issues"}) {
+		t.Errorf("cut short by %v", got)
+	}
+}

@@ -77,9 +77,12 @@ type Authority struct {
 	// it issues; it has none above it where that is its own end.
 	ChainEnds time.Time `json:"chain_ends,omitzero"`
 	// Root is the subject of the root that it comes from; "" where it is one itself.
-	Root    string `json:"root,omitempty"`
-	Due     bool   `json:"due,omitempty"`
-	Problem string `json:"problem,omitempty"`
+	Root string `json:"root,omitempty"`
+	// CutsShort: certificates of it end with it, or with one above it, a day or more before their time;
+	// renewing does not help them, and replacing it does.
+	CutsShort bool   `json:"cuts_short,omitempty"`
+	Due       bool   `json:"due,omitempty"`
+	Problem   string `json:"problem,omitempty"`
 }
 
 // Trust is a file of authorities on a host.

@@ -204,7 +204,11 @@ func authorities(c *site.Site, now time.Time) []Authority {
 				continue
 			}
 			list = append(list, authorityOf(c, called, authority, role.name, text, now))
-			list[len(list)-1].File = file
+			last := &list[len(list)-1]
+			last.File = file
+			if role.suffix == "" {
+				_, last.CutsShort = c.Credentials().Shortened(c.Spec, authority)
+			}
 		}
 		company := c.State.Replacement(authority).Company()
 		if _, imported, _ := company.Imported(); imported == "" && company.Request() != nil {

@@ -109,6 +109,10 @@ func (e *SignedError) Unwrap() error { return e.Err }
 // in any order. It returns the text that [LoadCA] takes: the authority, those
 // above it in order, the root last, each once.
 //
+// An authority whose path length is not limited to 0 is taken: a [CA] makes none below
+// itself, though a holder of its key could, and peers would accept what such a one
+// signs.
+//
 // The error is a [SignedError] (with [errors.As]), and matches:
 //
 //   - [ErrInvalidPEM]: text that holds no certificate, or a damaged one;

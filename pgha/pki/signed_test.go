@@ -175,6 +175,45 @@ func TestReadSigned(t *testing.T) {
 	}
 }
 
+// TestReadSignedWithPath: a company may sign an authority that could have others below it. Those are
+// accepted by who trusts it then, and with pathlen:0 they are not.
+func TestReadSignedWithPath(t *testing.T) {
+	t.Parallel()
+	c := newCompany(t)
+	for name, tt := range map[string]struct {
+		change  func(*x509.Certificate)
+		refused bool
+	}{
+		"without a limit": {nil, false},
+		"pathlen:1":       {func(c *x509.Certificate) { c.MaxPathLen = 1 }, false},
+		"pathlen:0":       {only, true},
+	} {
+		ours := signs(t, "ours", &c.policy, c.key, tt.change)
+		chain, err := pki.ReadSigned(c.file(ours, c.policy, c.root), c.keyPEM, leafOptions())
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if _, err := pki.LoadCA(chain, c.keyPEM); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		keyPEM, key := requested(t)
+		below := signs(t, "below", &ours, key, only)
+		other, err := pki.LoadCA(c.file(below, ours, c.policy, c.root), keyPEM,
+			pki.WithClock(at(epoch)))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		err = pki.Verify(issue(t, other, leafOptions().Leaf).KeyPair().Cert, ours.pem(),
+			pki.VerifyOptions{Usage: pki.PeerUsage, At: epoch, Name: "pg1.example.com"})
+		var invalid x509.CertificateInvalidError
+		if tt.refused != (errors.As(err, &invalid) && invalid.Reason == x509.TooManyIntermediates) ||
+			tt.refused != (err != nil) {
+			t.Errorf("%s: what one below it signs: %v", name, err)
+		}
+	}
+}
+
 // TestIssuing: of what a client trusts a server may trust those that issue, and nobody above them.
 func TestIssuing(t *testing.T) {
 	t.Parallel()

@@ -84,8 +84,7 @@ type Cluster struct {
 // directory before its first change. Connect changes nothing, neither on the hosts nor on this
 // machine, but for a state directory that is not there or older than the cluster's: with recipients
 // (secrets.age) that is written from the newest copy (Cluster.Pulled). A directory of another
-// cluster is refused (ErrRefused) before any host is contacted. Errors of several hosts come
-// together.
+// cluster is refused (ErrRefused) before any host is contacted. Hosts' errors come together.
 func Connect(ctx context.Context, sp *Spec, opts ConnectOptions) (*Cluster, error) {
 	s, err := site.Connect(ctx, sp, site.Options(opts))
 	if err != nil {

@@ -52,9 +52,8 @@ func (c *Cluster) FormerHosts(ctx context.Context) ([]spec.Host, error) {
 // ReplaceHostOptions say which host goes and which one comes.
 type ReplaceHostOptions = hosts.ReplaceOptions
 
-// ReplaceHost puts one host in the place of another, living or dead, or an empty machine in the
-// place of one of the same name. Connect with AllowUnreachable and without Existing. See
-// hosts.Replace.
+// ReplaceHost puts one host in the place of another, living or dead, or an empty machine in that of
+// one of the same name. Connect with AllowUnreachable and without Existing. See hosts.Replace.
 func (c *Cluster) ReplaceHost(ctx context.Context, opts ReplaceHostOptions) (HostResult, error) {
 	return hosts.Replace(ctx, c.site, opts)
 }

@@ -10,8 +10,7 @@ import (
 )
 
 var (
-	// ErrSealed: a secret of the state directory is encrypted, and no identity of the spec opens
-	// it.
+	// ErrSealed: a secret of the state directory is encrypted, and no identity of spec opens it.
 	ErrSealed = vault.ErrSealed
 	// ErrStateLocked: another process of this machine writes to the same state directory.
 	ErrStateLocked = vault.ErrStateLocked
@@ -68,8 +67,7 @@ func (c *Cluster) RotateSecrets(ctx context.Context, opts RotateOptions) (Rotate
 
 // EncryptState encrypts the secrets in the state directory for the spec's recipients, as every
 // change does, and returns how many files it wrote. It needs no host and may be repeated; Share of
-// State does the same for the copies. Errors match ErrRefused without recipients, ErrStateLocked,
-// or ErrSealed.
+// State does so for copies. Errors match ErrRefused without recipients, ErrStateLocked, ErrSealed.
 func EncryptState(ctx context.Context, sp *Spec) (int, error) { return vault.EncryptState(ctx, sp) }
 
 // DecryptState makes the secrets in the state directory plain again and returns how many files it

@@ -73,6 +73,7 @@ func TestSyncHistogram(t *testing.T) {
 		"a count of nothing":  {bucket("0.001", "NaN") + bucket("+Inf", "200"), 0, "no count"},
 		"a count without end": {bucket("0.001", "200") + bucket("+Inf", "+Inf"), 0, "no count"},
 		"a count below none":  {bucket("0.001", "-1") + bucket("+Inf", "200"), 0, "no count"},
+		"two last bounds":     {bucket("+Inf", "200") + bucket("+Inf", "200"), 0, "out of order"},
 		"a bound of nothing":  {bucket("NaN", "150") + bucket("+Inf", "200"), 0, "no count"},
 	} {
 		t.Run(name, func(t *testing.T) {

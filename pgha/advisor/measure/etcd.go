@@ -81,6 +81,10 @@ func syncHistogram(metrics io.Reader) (advisor.Sync, error) {
 			return advisor.Sync{}, fmt.Errorf("read etcd's metrics: %q is no count of syncs",
 				lines.Text())
 		}
+		if len(buckets) > 0 && b <= buckets[len(buckets)-1].bound {
+			return advisor.Sync{}, fmt.Errorf("read etcd's metrics: the bound %s is out of order",
+				bound)
+		}
 		buckets = append(buckets, bucket{b, n})
 	}
 	if err := lines.Err(); err != nil {

@@ -123,6 +123,9 @@ func until(at time.Time) string {
 	if at.IsZero() {
 		return "-"
 	}
+	if left := time.Until(at); left.Abs() < 48*time.Hour {
+		return onClock(at)
+	}
 	return at.Format(time.DateOnly)
 }
 
@@ -311,8 +314,9 @@ func certificatesTimerCommand(out *terminal.Terminal) *cli.Command {
 			return do(c.Context, t)
 		}
 	}
-	calendar := &cli.StringFlag{Name: "calendar", Value: "daily",
-		Usage: "`WHEN`, a calendar event of systemd such as Mon..Fri 03:00"}
+	calendar := &cli.StringFlag{Name: "calendar",
+		DefaultText: "daily, or six times in the life of a shorter certificate",
+		Usage:       "`WHEN`, a calendar event of systemd such as Mon..Fri 03:00"}
 	return &cli.Command{
 		Name: "timer", Usage: "renew what is due by a systemd timer of this machine",
 		Description: "The authorities' keys are on this machine and on no host, so that it has to be " +
@@ -396,7 +400,7 @@ func renewalTimer(c *cli.Context) (timer.Timer, error) {
 	}
 	return timer.Here(timer.Timer{Name: "pgha-certificates-" + sp.Cluster,
 		Purpose:  "Renewal of the certificates of " + sp.Cluster,
-		Calendar: cmp.Or(c.String("calendar"), "daily"),
+		Calendar: c.String("calendar"), Every: sp.TLS.Leaf() / 6,
 		Command: []string{program, "--spec", file, "certificates", "renew", "--due",
 			"--yes"}})
 }

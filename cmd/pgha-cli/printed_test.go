@@ -55,8 +55,10 @@ func halfDeadStatus() pgha.Status {
 			{Host: "lb2", Error: "no answer"},
 		},
 		VIP: &pgha.VIPStatus{Address: "10.0.0.9", Holders: []string{"lb1"}},
-		Certificates: []pgha.CertificateStatus{{Name: "etcd peer", DaysLeft: 90},
-			{Name: "postgres", DaysLeft: -2}},
+		Certificates: []pgha.CertificateStatus{
+			{Name: "etcd peer", NotAfter: time.Time{}.AddDate(0, 0, 90)},
+			{Name: "postgres", NotAfter: time.Time{}.AddDate(0, 0, -2)},
+		},
 		Stranded: []pgha.StrandedMember{
 			{Member: "pg3", Reason: "it left the timeline", Remedy: "pgha-cli reinit pg3"},
 		},
@@ -531,4 +533,27 @@ func someAccount() incident.Account {
 					Evidence: "concluded",
 				},
 			}}}}
+}
+
+// TestEnding tells days, and of less than two of them hours and minutes.
+func TestEnding(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 24, 2, 0, 0, 0, time.UTC)
+	for left, want := range map[time.Duration]string{
+		365 * 24 * time.Hour:           "the first to end: etcd peer, in 365 days",
+		48 * time.Hour:                 "the first to end: etcd peer, in 2 days",
+		47 * time.Hour:                 "the first to end: etcd peer, in 47h",
+		4*time.Minute + 29*time.Second: "the first to end: etcd peer, in 4m",
+		-3 * time.Minute:               "etcd peer ended 3m ago",
+		-72 * time.Hour:                "etcd peer ended 3 days ago",
+	} {
+		c := pgha.CertificateStatus{Name: "etcd peer", NotAfter: now.Add(left)}
+		if got := ending(c, now); got != want {
+			t.Errorf("%s: %q, want %q", left, got, want)
+		}
+	}
+	if got := ending(pgha.CertificateStatus{Name: "rest", Error: "cannot be read"}, now); got !=
+		"rest cannot be read" {
+		t.Errorf("got %q", got)
+	}
 }

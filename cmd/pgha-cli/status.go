@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgha/toolkit/cmd/pgha-cli/internal/terminal"
+	"github.com/pgha/toolkit/internal/scalar"
 	"github.com/pgha/toolkit/pgha"
 )
 
@@ -160,8 +161,8 @@ func printStatus(out *terminal.Terminal, s pgha.Status) {
 	w.Flush()
 	if len(s.Certificates) > 0 {
 		first := slices.MinFunc(s.Certificates,
-			func(a, b pgha.CertificateStatus) int { return cmp.Compare(a.DaysLeft, b.DaysLeft) })
-		out.Printf("\n%d certificates; %s\n", len(s.Certificates), ending(first))
+			func(a, b pgha.CertificateStatus) int { return a.NotAfter.Compare(b.NotAfter) })
+		out.Printf("\n%d certificates; %s\n", len(s.Certificates), ending(first, s.Time))
 	}
 	for _, c := range s.Certificates {
 		if c.EndsSoon && c.Error == "" {
@@ -222,14 +223,24 @@ func printBackups(out *terminal.Terminal, s pgha.Status) {
 }
 
 // ending says when a certificate ends, or how long ago it did.
-func ending(c pgha.CertificateStatus) string {
+func ending(c pgha.CertificateStatus, now time.Time) string {
 	if c.NotAfter.IsZero() && c.Error != "" {
 		return c.Name + " " + c.Error
 	}
-	if c.DaysLeft < 0 {
-		return fmt.Sprintf("%s ended %s ago", c.Name, counted(-c.DaysLeft, "day"))
+	left := c.NotAfter.Sub(now)
+	if left < 0 {
+		return fmt.Sprintf("%s ended %s ago", c.Name, span(-left))
 	}
-	return fmt.Sprintf("the first to end: %s, in %d days", c.Name, c.DaysLeft)
+	return fmt.Sprintf("the first to end: %s, in %s", c.Name, span(left))
+}
+
+// span says whole days, and of less than two of them the hours and minutes.
+func span(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= 2*day {
+		return counted(int(d/day), "day")
+	}
+	return scalar.Short(d.Round(time.Minute))
 }
 
 // rest says to which of the balancers' questions Patroni answers yes, and where to none, what it

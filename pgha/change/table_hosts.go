@@ -107,6 +107,9 @@ func operatorFields() []Field {
 		{Name: "tls.leaf_lifetime_days", Effect: Reload,
 			What: "Certificates that would last longer are made again, those of the hosts too; " +
 				"the others when a third of their life is left."},
+		{Name: "tls.leaf_lifetime", Effect: Reload,
+			What: "The same; certificates timer install again makes the timer as frequent as it " +
+				"has to be."},
 		secretField("superuser_password_file"), secretField("superuser_password_command"),
 		secretField("replication_password_file"), secretField("replication_password_command"),
 		secretField("rewind_password_file"), secretField("rewind_password_command"),

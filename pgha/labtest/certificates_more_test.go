@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pgha/toolkit/pgha"
 	"github.com/pgha/toolkit/pgha/certificates"
 	"github.com/pgha/toolkit/pgha/lab"
 )
@@ -209,4 +210,50 @@ func (s site) serials(t *testing.T, host string) map[string]string {
 		t.Errorf("%s has no certificates", host)
 	}
 	return found
+}
+
+// testShortLives has certificates that last for five minutes expire and be renewed, by the command that
+// the timer runs, until those that replaced the first ones have ended as well.
+func testShortLives(t *testing.T, s site) {
+	original := must(os.ReadFile(s.specFile))(t)
+	s.edit(t, value("5m", "tls", "leaf_lifetime"))
+	var ends []time.Time
+	renewals := 0
+	s.undisturbed(t, func() {
+		s.apply(t, pgha.ApplyOptions{})
+		for generations := 2; generations > 0; generations-- {
+			last := lastEnd(s.inventory(t, 0))
+			ends = append(ends, last)
+			await(t, 8*time.Minute, "the certificates to end", func() (bool, string) {
+				found := s.cli(t, "certificates", "list", "--output", "json")
+				if found.code == 1 {
+					t.Fatalf("certificates list:\n%s%s", found.stdout, found.stderr)
+				}
+				if found.code == 2 { // some are due
+					var result certificates.RenewResult
+					s.verb(t, &result, "certificates", "renew", "--due")
+					renewals += len(result.Renewed)
+				}
+				return time.Now().After(last), time.Until(last).String()
+			})
+		}
+	})
+	t.Logf("certificates ended at %v; %d were renewed", ends, renewals)
+	if first := len(s.inventory(t, 0).Certificates); renewals < 2*first {
+		t.Errorf("%d renewals of %d certificates", renewals, first)
+	}
+	writeFile(t, s.specFile, original)
+	s.apply(t, pgha.ApplyOptions{})
+	s.verb(t, nil, "certificates", "renew", "--all")
+}
+
+// lastEnd is when the last of the certificates ends.
+func lastEnd(i certificates.Inventory) time.Time {
+	var last time.Time
+	for _, c := range i.Certificates {
+		if c.State.NotAfter.After(last) {
+			last = c.State.NotAfter
+		}
+	}
+	return last
 }

@@ -42,6 +42,7 @@ func TestCertificates(t *testing.T) {
 		{"killed and continued", testRotationKilled},
 		{"left out", testRotationWithout},
 		{"by a timer", testTimer},
+		{"short lives", rare(testShortLives)},
 		{"each authority", rare(testEachAuthority)},
 		{"of a company", testCompany},
 	} {

@@ -79,6 +79,18 @@ type TLS struct {
 	// LeafLifetimeDays of every other certificate, 1 to 36500; not above CALifetimeDays. Default:
 	// 365.
 	LeafLifetimeDays int `yaml:"leaf_lifetime_days"`
+	// LeafLifetime stands in the place of LeafLifetimeDays where certificates are to last for hours
+	// or minutes: 5m or more, not above CALifetimeDays, and not together with it. They are renewed
+	// when a third is left, by whoever runs the renewal as often as that. Default: LeafLifetimeDays.
+	LeafLifetime time.Duration `yaml:"leaf_lifetime,omitempty"`
+}
+
+// Leaf is how long a certificate lasts that isn't an authority's.
+func (t TLS) Leaf() time.Duration {
+	if t.LeafLifetime != 0 {
+		return t.LeafLifetime
+	}
+	return time.Duration(t.LeafLifetimeDays) * 24 * time.Hour
 }
 
 // KeyAlgorithm is a kind of private key.

@@ -145,6 +145,16 @@ func (c *checker) tls() {
 				c.TLS.LeafLifetimeDays, c.TLS.CALifetimeDays),
 			fmt.Sprintf("write leaf_lifetime_days: %d or less", c.TLS.CALifetimeDays))
 	}
+	if _, given := c.d.at["tls.leaf_lifetime"]; !given && c.TLS.LeafLifetime == 0 {
+		return
+	}
+	authority := time.Duration(min(c.TLS.CALifetimeDays, 36500)) * 24 * time.Hour
+	c.between("tls.leaf_lifetime", c.TLS.LeafLifetime, 5*time.Minute,
+		max(authority, 24*time.Hour), time.Second)
+	if _, both := c.d.at["tls.leaf_lifetime_days"]; both {
+		c.bad("tls.leaf_lifetime", "leaf_lifetime_days says it as well",
+			"delete leaf_lifetime_days")
+	}
 }
 
 // knownTags are Patroni's own, with the type of their value.

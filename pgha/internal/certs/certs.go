@@ -62,12 +62,10 @@ func OfOperator(sp *spec.Spec) []Certificate {
 		list = append(list, Certificate{Stored: name,
 			Certificate: layout.Certificate{Name: name, Authority: authority, Client: true},
 			Request: pki.Request{CommonName: "pgha-operator", Usage: pki.ClientUsage,
-				Lifetime: lifetime(sp)}})
+				Lifetime: sp.TLS.Leaf()}})
 	}
 	return list
 }
-
-func lifetime(sp *spec.Spec) time.Duration { return time.Duration(sp.TLS.LeafLifetimeDays) * day }
 
 // request is what a host's certificate must be. A server's carries the names of its host, and
 // PostgreSQL's the virtual IP and the balancers' as well: clients may connect by way of each. A
@@ -76,7 +74,7 @@ func request(sp *spec.Spec, h spec.Host, at layout.Certificate) pki.Request {
 	if at.Name == layout.Backup {
 		return backupRequest(sp, h)
 	}
-	req := pki.Request{CommonName: h.Member, Lifetime: lifetime(sp)}
+	req := pki.Request{CommonName: h.Member, Lifetime: sp.TLS.Leaf()}
 	if at.Client {
 		req.Usage |= pki.ClientUsage
 	}
@@ -114,7 +112,7 @@ func request(sp *spec.Spec, h spec.Host, at layout.Certificate) pki.Request {
 // backupRequest is what a host shows to the other hosts' pgBackRest, which looks for what it has
 // dialled in the common name, and among names of DNS if there are any (2.60).
 func backupRequest(sp *spec.Spec, h spec.Host) pki.Request {
-	req := pki.Request{CommonName: h.Address, Usage: pki.PeerUsage, Lifetime: lifetime(sp)}
+	req := pki.Request{CommonName: h.Address, Usage: pki.PeerUsage, Lifetime: sp.TLS.Leaf()}
 	_, req.IPs = names(h)
 	return req
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Timer runs a command by the calendar.
@@ -21,8 +22,11 @@ type Timer struct {
 	Name, Purpose string
 	// Command is the program, by its absolute path, with its arguments.
 	Command []string
-	// Calendar is an event of systemd: daily, "Mon..Fri 03:00".
+	// Calendar is an event of systemd: daily, "Mon..Fri 03:00"; "" is Every.
 	Calendar string
+	// Every is how long it is between two runs at most: a day where that is enough, else the hours or
+	// minutes below it that divide a day or an hour.
+	Every time.Duration
 	// Dir is where the units lie; User says that they are the user's own rather than the machine's.
 	Dir  string
 	User bool
@@ -70,14 +74,57 @@ Description=%s, by the calendar
 [Timer]
 OnCalendar=%s
 Persistent=true
-RandomizedDelaySec=15min
+RandomizedDelaySec=%s
 
 [Install]
 WantedBy=timers.target
-`, t.Purpose, t.Calendar)
+`, t.Purpose, t.calendar(), t.delay())
 }
 
-// Cron is a line for cron, which has no calendar of systemd's: once a day.
+// often is what Every comes to: the number of hours, or below an hour of minutes, or 0 and 0 for once
+// a day.
+func (t Timer) often() (hours, minutes int) {
+	divisor := func(most, of int) int {
+		n := min(max(most, 1), of)
+		for of%n != 0 {
+			n--
+		}
+		return n
+	}
+	switch {
+	case t.Every == 0 || t.Every >= 24*time.Hour:
+		return 0, 0
+	case t.Every >= time.Hour:
+		return divisor(int(t.Every.Hours()), 24), 0
+	}
+	return 0, divisor(int(t.Every.Minutes()), 60)
+}
+
+func (t Timer) calendar() string {
+	hours, minutes := t.often()
+	switch {
+	case t.Calendar != "":
+		return t.Calendar
+	case hours > 0:
+		return fmt.Sprintf("*-*-* 00/%d:00:00", hours)
+	case minutes > 0:
+		return fmt.Sprintf("*-*-* *:00/%d:00", minutes)
+	}
+	return "daily"
+}
+
+// delay keeps the machines of many clusters apart, and is small beside what is between two runs.
+func (t Timer) delay() string {
+	switch hours, minutes := t.often(); {
+	case minutes > 0:
+		return "5s"
+	case hours > 0:
+		return "5min"
+	}
+	return "15min"
+}
+
+// Cron is a line for cron, which has no calendar of systemd's.
 func (t Timer) Cron() string {
 	words := make([]string, len(t.Command))
 	for i, w := range t.Command {
@@ -86,7 +133,14 @@ func (t Timer) Cron() string {
 		}
 	}
 	// cron takes a per cent sign for the end of the line.
-	return "17 3 * * * " + strings.ReplaceAll(strings.Join(words, " "), "%", `\%`)
+	when := "17 3 * * * "
+	switch hours, minutes := t.often(); {
+	case minutes > 0:
+		when = fmt.Sprintf("*/%d * * * * ", minutes)
+	case hours > 0:
+		when = fmt.Sprintf("17 */%d * * * ", hours)
+	}
+	return when + strings.ReplaceAll(strings.Join(words, " "), "%", `\%`)
 }
 
 // plain are words that systemd takes as they are.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -85,5 +86,34 @@ func TestLook(t *testing.T) {
 	if diff := cmp.Diff(State{Active: true, Next: "Tue 2026-12-01 00:00:00 UTC",
 		Result: "exit-code"}, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestHowOften: a timer runs at least as often as it has to, at moments that repeat each day.
+func TestHowOften(t *testing.T) {
+	t.Parallel()
+	for every, want := range map[time.Duration][3]string{
+		0:                   {"daily", "15min", "17 3 * * * "},
+		60 * 24 * time.Hour: {"daily", "15min", "17 3 * * * "},
+		24 * time.Hour:      {"daily", "15min", "17 3 * * * "},
+		11 * time.Hour:      {"*-*-* 00/8:00:00", "5min", "17 */8 * * * "},
+		2 * time.Hour:       {"*-*-* 00/2:00:00", "5min", "17 */2 * * * "},
+		59 * time.Minute:    {"*-*-* *:00/30:00", "5s", "*/30 * * * * "},
+		10 * time.Minute:    {"*-*-* *:00/10:00", "5s", "*/10 * * * * "},
+		50 * time.Second:    {"*-*-* *:00/1:00", "5s", "*/1 * * * * "},
+	} {
+		timer := example("", nil)
+		timer.Calendar, timer.Every = "", every
+		got := [3]string{timer.calendar(), timer.delay(), timer.Cron()[:len(want[2])]}
+		if got != want {
+			t.Errorf("%s: %q, want %q", every, got, want)
+		}
+		if unit := timer.Unit(); !strings.Contains(unit, "\nOnCalendar="+want[0]+"\n") ||
+			!strings.Contains(unit, "\nRandomizedDelaySec="+want[1]+"\n") {
+			t.Errorf("%s:\n%s", every, unit)
+		}
+	}
+	if timer := example("", nil); timer.calendar() != "daily" {
+		t.Errorf("a calendar that is given: %s", timer.calendar())
 	}
 }

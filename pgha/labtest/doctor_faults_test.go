@@ -84,7 +84,7 @@ func frozenWave(w *ward) []fault {
 // certificateWave: what can be wrong with certificates. One apply mends all of them.
 func certificateWave(w *ward) []fault {
 	r1, r2 := w.replicas[0], w.replicas[1]
-	const etcd, patroni = "/etc/etcd/certs/", "/etc/patroni/certs/"
+	const etcd, patroni = etcdCerts, patroniCerts
 	return []fault{
 		{
 			name: "etcd's server certificate expired", finding: "etcd-certificate-expired@" + r1,
@@ -127,6 +127,98 @@ func certificateWave(w *ward) []fault {
 				from: -300 * day, to: 10 * day,
 			}),
 		},
+	}
+}
+
+// certificateWaves are the faults of TestDoctorOfCertificates. One apply mends all of a wave.
+func certificateWaves() []wave { return []wave{keyWave, lifetimeWave, otherCertificateWave} }
+
+const etcdCerts, patroniCerts = "/etc/etcd/certs/", "/etc/patroni/certs/"
+
+// keyWave: certificates that are gone, and keys that others can read or their program cannot.
+func keyWave(w *ward) []fault {
+	r1, r2 := w.replicas[0], w.replicas[1]
+	return []fault{
+		{name: "the certificate of Patroni for etcd deleted",
+			finding: "etcd-certificate-missing@" + r1,
+			make:    w.in(r1, "rm "+patroniCerts+"etcd-client.crt")},
+		{name: "a REST client's certificate deleted", finding: "patroni-certificate-missing@" + r2,
+			make: w.in(r2, "rm "+patroniCerts+"rest-client.crt")},
+		{name: "PostgreSQL's certificate deleted", finding: "postgres-certificate-missing@" + r2,
+			make: w.in(r2, "rm "+patroniCerts+"postgres-server.crt")},
+		{name: "etcd's key readable by all", finding: "etcd-key-exposed@" + w.primary,
+			make: w.in(w.primary, "chmod 644 "+etcdCerts+"server.key")},
+		{name: "etcd's key of another owner", finding: "etcd-key-unreadable@" + r2,
+			make: w.in(r2, "chown root:root "+etcdCerts+"gateway.key")},
+		{name: "a REST key readable by all", finding: "patroni-key-exposed@" + r1,
+			make: w.in(r1, "chmod 644 "+patroniCerts+"rest-server.key")},
+		{name: "a REST key of another owner", finding: "patroni-key-unreadable@" + w.primary,
+			make: w.in(w.primary, "chown root:root "+patroniCerts+"rest-client.key")},
+		{name: "PostgreSQL's key of another owner", finding: "postgres-key-unreadable@" + r1,
+			make: w.in(r1, "chown root:root "+patroniCerts+"postgres-server.key")},
+	}
+}
+
+// lifetimeWave: certificates that begin or end at a wrong time, or last too long.
+func lifetimeWave(w *ward) []fault {
+	r1, r2 := w.replicas[0], w.replicas[1]
+	ended := badCertificate{from: -48 * time.Hour, to: -time.Hour}
+	early := badCertificate{from: 24 * time.Hour, to: 90 * day}
+	ending := badCertificate{from: -300 * day, to: 10 * day}
+	long := badCertificate{to: 3000 * day}
+	return []fault{
+		{name: "Patroni's certificate for etcd not valid yet",
+			finding: "etcd-certificate-not-yet-valid@" + r1,
+			make:    w.certificate(r1, "etcd", patroniCerts+"etcd-client", early)},
+		{name: "the gateway's certificate ends in ten days",
+			finding: "etcd-certificate-expiring@" + w.primary,
+			make:    w.certificate(w.primary, "etcd", etcdCerts+"gateway", ending)},
+		{name: "a peer certificate for eight years", finding: "etcd-certificate-outdated@" + r2,
+			make: w.certificate(r2, "etcd", etcdCerts+"peer", long)},
+		{name: "a REST certificate expired", finding: "patroni-certificate-expired@" + r1,
+			make: w.certificate(r1, "patroni", patroniCerts+"rest-server", ended)},
+		{name: "a REST client's certificate ends in ten days",
+			finding: "patroni-certificate-expiring@" + r2,
+			make:    w.certificate(r2, "patroni", patroniCerts+"rest-client", ending)},
+		{name: "a REST client's certificate for eight years",
+			finding: "patroni-certificate-outdated@" + w.primary,
+			make:    w.certificate(w.primary, "patroni", patroniCerts+"rest-client", long)},
+		{name: "PostgreSQL's certificate expired", finding: "postgres-certificate-expired@" + r1,
+			make: w.certificate(r1, "postgres", patroniCerts+"postgres-server", ended)},
+		{name: "PostgreSQL's certificate not valid yet",
+			finding: "postgres-certificate-not-yet-valid@" + r2,
+			make:    w.certificate(r2, "postgres", patroniCerts+"postgres-server", early)},
+		{name: "PostgreSQL's certificate for eight years",
+			finding: "postgres-certificate-outdated@" + w.primary,
+			make:    w.certificate(w.primary, "postgres", patroniCerts+"postgres-server", long)},
+	}
+}
+
+// otherCertificateWave: certificates of strangers, for others, or beside another key.
+func otherCertificateWave(w *ward) []fault {
+	r1, r2 := w.replicas[0], w.replicas[1]
+	stranger := badCertificate{to: 90 * day}
+	elsewhere := badCertificate{to: 90 * day, names: []string{"elsewhere"}}
+	otherKey := badCertificate{to: 90 * day, otherKey: true}
+	return []fault{
+		{name: "etcd's certificate without the host's address",
+			finding: "etcd-certificate-names@" + r1,
+			make:    w.certificate(r1, "etcd", etcdCerts+"server", elsewhere)},
+		{name: "a REST client's certificate of a foreign authority",
+			finding: "patroni-certificate-untrusted@" + r2,
+			make:    w.certificate(r2, "", patroniCerts+"rest-client", stranger)},
+		{name: "a REST key that is not the certificate's",
+			finding: "patroni-certificate-key-mismatch@" + r1,
+			make:    w.certificate(r1, "patroni", patroniCerts+"rest-client", otherKey)},
+		{name: "PostgreSQL's certificate of a foreign authority",
+			finding: "postgres-certificate-untrusted@" + r1,
+			make:    w.certificate(r1, "", patroniCerts+"postgres-server", stranger)},
+		{name: "PostgreSQL's key is not the certificate's",
+			finding: "postgres-certificate-key-mismatch@" + r2,
+			make:    w.certificate(r2, "postgres", patroniCerts+"postgres-server", otherKey)},
+		{name: "PostgreSQL's certificate without the virtual IP",
+			finding: "postgres-certificate-names@" + w.primary,
+			make:    w.certificate(w.primary, "postgres", patroniCerts+"postgres-server", elsewhere)},
 	}
 }
 

@@ -67,7 +67,19 @@ type outcomeOf struct {
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	wantTime(t, 9*time.Minute)
-	l := startLab(t, lab.Options{Name: "e2e-doctor", Installed: true})
+	testDoctor(t, startLab(t, lab.Options{Name: "e2e-doctor", Installed: true}), waves(), 30)
+}
+
+// TestDoctorOfCertificates does so with what else can be wrong with certificates and keys.
+func TestDoctorOfCertificates(t *testing.T) {
+	t.Parallel()
+	rarely(t)
+	testDoctor(t, startLab(t, lab.Options{Name: "e2e-doctor-certificates", Installed: true}),
+		certificateWaves(), 23)
+}
+
+func testDoctor(t *testing.T, l *lab.Lab, waves []wave, promisedFaults int) {
+	t.Helper()
 	s := newSite(t, l, nil)
 	s.apply(t, pgha.ApplyOptions{})
 	s.awaitHealthy(t)
@@ -80,7 +92,7 @@ func TestDoctor(t *testing.T) {
 			t.Logf("this is more than %s; is the machine busy?", promised)
 		}
 		var table []outcomeOf
-		for i, wave := range waves() {
+		for i, wave := range waves {
 			w.lookWhoIsWho()
 			start := time.Now()
 			faults := wave(w)
@@ -93,8 +105,8 @@ func TestDoctor(t *testing.T) {
 		}
 		w.bundleWithoutSecrets()
 		t.Log("\n" + tableOf(table))
-		if !t.Failed() && len(table) < 30 {
-			t.Errorf("%d faults were made, 30 are promised", len(table))
+		if !t.Failed() && len(table) < promisedFaults {
+			t.Errorf("%d faults were made, %d are promised", len(table), promisedFaults)
 		}
 	})
 	s.verify(t)

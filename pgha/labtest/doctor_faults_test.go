@@ -222,6 +222,38 @@ func otherCertificateWave(w *ward) []fault {
 	}
 }
 
+// conditionWave: settings, units and accounts that somebody has changed, and a disk that fills.
+func conditionWave(w *ward) []fault {
+	r1, r2, lb2, lb3 := w.replicas[0], w.replicas[1], w.balancers[1], w.balancers[2]
+	const auto = "/var/lib/postgresql/data/postgresql.auto.conf"
+	const dropIn = "/run/systemd/system/keepalived.service.d"
+	return []fault{
+		{name: "keepalived killed, and not started again",
+			finding: "unit-failed@" + lb3 + "/keepalived.service",
+			make: w.in(lb3, "mkdir -p "+dropIn+" && printf '[Service]\\nRestart=no\\n' >"+dropIn+
+				"/once.conf && systemctl daemon-reload && systemctl kill -s KILL keepalived && "+
+				"rm -r "+dropIn+" && systemctl daemon-reload")},
+		{name: "a rule that PostgreSQL refuses", finding: "pg-hba-invalid@" + r2,
+			make: w.in(r2, "echo 'host all all nowhere' >>/var/lib/postgresql/data/pg_hba.conf")},
+		{name: "a value that PostgreSQL refuses", finding: "settings-invalid@" + r1,
+			make:   w.in(r1, `echo "work_mem = '64mb'" >>`+auto),
+			byHand: w.in(r1, psqlIn("ALTER SYSTEM RESET work_mem"))},
+		{name: "a dynamic setting changed", finding: "settings-differ",
+			make: w.in(w.primary, "patronictl -c /etc/patroni/config.yml edit-config --quiet "+
+				"--force -s maximum_lag_on_failover=2097152")},
+		{name: "etcd's environment edited", finding: "etcd-config-differs@" + r2,
+			make: w.in(r2, `echo 'ETCD_LOG_LEVEL="debug"' >>/etc/etcd/etcd.env`)},
+		{name: "the account of keepalived's check removed", finding: "account-missing@" + lb2,
+			make: w.in(lb2, "userdel keepalived_script")},
+		{name: "a disk that is nearly full", finding: "disk-nearly-full@" + lb2,
+			make: w.in(lb2, "mkdir -p /var/lib/small && mount -t tmpfs -o size=100m tmpfs "+
+				"/var/lib/small && dd if=/dev/zero of=/var/lib/small/ballast bs=1M count=92 "+
+				"status=none"),
+			byHand: w.in(lb2, "rm /var/lib/small/ballast"),
+			tidy:   w.in(lb2, "umount /var/lib/small")},
+	}
+}
+
 // fileWave: files that were changed or lost. One apply mends all of them.
 func fileWave(w *ward) []fault {
 	r1, r2 := w.replicas[0], w.replicas[1]

@@ -78,6 +78,14 @@ func TestDoctorOfCertificates(t *testing.T) {
 		certificateWaves(), 23)
 }
 
+// TestDoctorOfConditions does so with more of what people do to a host.
+func TestDoctorOfConditions(t *testing.T) {
+	t.Parallel()
+	rarely(t)
+	testDoctor(t, startLab(t, lab.Options{Name: "e2e-doctor-conditions", Installed: true}),
+		[]wave{conditionWave}, 7)
+}
+
 func testDoctor(t *testing.T, l *lab.Lab, waves []wave, promisedFaults int) {
 	t.Helper()
 	s := newSite(t, l, nil)

@@ -244,7 +244,7 @@ func conditionWave(w *ward) []fault {
 		{name: "etcd's environment edited", finding: "etcd-config-differs@" + r2,
 			make: w.in(r2, `echo 'ETCD_LOG_LEVEL="debug"' >>/etc/etcd/etcd.env`)},
 		{name: "the account of keepalived's check removed", finding: "account-missing@" + lb2,
-			make: w.in(lb2, "userdel keepalived_script")},
+			make: w.in(lb2, "userdel -f keepalived_script")},
 		{name: "a disk that is nearly full", finding: "disk-nearly-full@" + lb2,
 			make: w.in(lb2, "mkdir -p /var/lib/small && mount -t tmpfs -o size=100m tmpfs "+
 				"/var/lib/small && dd if=/dev/zero of=/var/lib/small/ballast bs=1M count=92 "+

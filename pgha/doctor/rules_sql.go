@@ -37,6 +37,9 @@ func (f Facts) sqlHosts() []*Host {
 	return list
 }
 
+// endIdle ends idle sessions by their processes' titles, as pg_terminate_backend does it: SIGTERM.
+const endIdle = `pkill -TERM -u postgres -f '^postgres: .* idle$'`
+
 func connections(f Facts) []Finding {
 	var list []Finding
 	for _, h := range f.databases() {
@@ -45,10 +48,10 @@ func connections(f Facts) []Finding {
 			list = append(list, Finding{ID: "connections-exhausted", Host: h.Name, Severity: Error,
 				Title:       "PostgreSQL has no connection left, not even for its administrator",
 				Consequence: "nobody can log in, nor can Patroni",
-				Evidence:    []string{h.SQL.Error}, Remedy: restart(h),
-				Advice: errs.Text(
-					"find out which application does not give connections back; a pooler in " +
-						"front of it helps"),
+				Evidence:    []string{h.SQL.Error}, Remedy: on(h.Name, endIdle),
+				Advice: errs.Text("this ends sessions that are idle, where nobody can log in to do so; "+
+					"if none is, %s. Find out which application does not give connections back; a "+
+					"pooler in front of it helps", errs.Verb(Restart, h.Member)),
 				explains: databaseSymptoms(h.Name)})
 		}
 	}

@@ -12,9 +12,6 @@ import (
 	"github.com/pgha/toolkit/pgha/spec"
 )
 
-// day is a day of a lifetime.
-const day = 24 * time.Hour
-
 // Certificate is one certificate that the operator's state directory holds.
 type Certificate struct {
 	layout.Certificate // of the operator's own only Name, Authority and Client

@@ -28,7 +28,6 @@ func ExampleDial() {
 	res, err := host.Run(ctx, remote.Cmd{Argv: []string{"uptime"}})
 	fmt.Println(string(res.Stdout), err)
 	// Output:
-	// postgres-01: host unreachable: connect to 127.0.0.1:1: dial tcp 127.0.0.1:1: connect:
-	// connection refused hint: the host is up but nothing listens there: is sshd running, and is
-	// the port right?
+	// postgres-01: host unreachable: connect to 127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused
+	// hint: the host is up but nothing listens there: is sshd running, and is the port right?
 }

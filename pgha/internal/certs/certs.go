@@ -5,7 +5,6 @@ package certs
 
 import (
 	"net/netip"
-	"time"
 
 	"github.com/pgha/toolkit/pgha/layout"
 	"github.com/pgha/toolkit/pgha/pki"

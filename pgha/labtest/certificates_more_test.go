@@ -105,7 +105,8 @@ func testTimer(t *testing.T, s site) {
 		if result != "success" {
 			t.Fatalf("the service: %s\n%s", result, said)
 		}
-		return ran != "0" && ran != "" && strings.Contains(said, "1 certificates are new"), said
+		return ran != "0" && ran != "" &&
+			strings.Contains(said, "file /etc/patroni/certs/postgres-server.crt updated"), said
 	})
 	s.inventory(t, 0)
 	out := s.mustInHost(t, operator, verb+"show")

@@ -222,17 +222,11 @@ func otherCertificateWave(w *ward) []fault {
 	}
 }
 
-// conditionWave: settings, units and accounts that somebody has changed, and a disk that fills.
+// conditionWave: settings, rules and an account that somebody has changed, and a disk that fills.
 func conditionWave(w *ward) []fault {
-	r1, r2, lb2, lb3 := w.replicas[0], w.replicas[1], w.balancers[1], w.balancers[2]
+	r1, r2, lb2 := w.replicas[0], w.replicas[1], w.balancers[1]
 	const auto = "/var/lib/postgresql/data/postgresql.auto.conf"
-	const dropIn = "/run/systemd/system/keepalived.service.d"
 	return []fault{
-		{name: "keepalived killed, and not started again",
-			finding: "unit-failed@" + lb3 + "/keepalived.service",
-			make: w.in(lb3, "mkdir -p "+dropIn+" && printf '[Service]\\nRestart=no\\n' >"+dropIn+
-				"/once.conf && systemctl daemon-reload && systemctl kill -s KILL keepalived && "+
-				"rm -r "+dropIn+" && systemctl daemon-reload")},
 		{name: "a rule that PostgreSQL refuses", finding: "pg-hba-invalid@" + r2,
 			make: w.in(r2, "echo 'host all all nowhere' >>/var/lib/postgresql/data/pg_hba.conf")},
 		{name: "a value that PostgreSQL refuses", finding: "settings-invalid@" + r1,

@@ -83,7 +83,7 @@ func TestDoctorOfConditions(t *testing.T) {
 	t.Parallel()
 	rarely(t)
 	testDoctor(t, startLab(t, lab.Options{Name: "e2e-doctor-conditions", Installed: true}),
-		[]wave{conditionWave}, 7)
+		[]wave{conditionWave}, 6)
 }
 
 func testDoctor(t *testing.T, l *lab.Lab, waves []wave, promisedFaults int) {

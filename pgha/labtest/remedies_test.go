@@ -28,7 +28,7 @@ var untried = strings.Fields(`
 	prepared-transaction replica-lags replica-not-streaming replica-on-old-timeline
 	reset-unfinished rewind-impossible slot-inactive slot-left-over slot-lost slot-undeclared
 	specification-refused stands-aside state-directory-refused synchronous-standby-missing
-	two-primaries versions-differ virtual-ip-missing wrong-system-identifier`)
+	two-primaries unit-failed versions-differ virtual-ip-missing wrong-system-identifier`)
 
 // TestRemediesAreCarriedOut: each finding stands with the test that has carried out its remedy, or
 // among those of which none has.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -187,115 +186,6 @@ func certificatesRenewCommand(out *terminal.Terminal) *cli.Command {
 						r.Checked)
 				},
 			})
-		},
-	}
-}
-
-func certificatesRotateCommand(out *terminal.Terminal) *cli.Command {
-	return &cli.Command{
-		Name: "rotate-ca", Usage: "replace authorities, and every certificate of theirs",
-		ArgsUsage: "etcd|postgres|rest|backup|all...",
-		Description: "In three steps, each finished on all hosts before the next: both authorities " +
-			"are trusted; certificates of the new\n" +
-			"one are shown; the new one alone is trusted. Each is checked by handshakes from every " +
-			"host that dials a server. etcd's\n" +
-			"members are restarted twice, one at a time, the leader last; PostgreSQL is not, and " +
-			"no session is cut.\n\n" +
-			"   pgha-cli certificates rotate-ca all --dry-run\n" +
-			"   pgha-cli certificates rotate-ca postgres --pause     both are trusted; now give " +
-			"applications the new file\n" +
-			"   pgha-cli change continue                             and go on\n\n" +
-			"Applications that verify PostgreSQL's certificate (sslmode=verify-full) need the file " +
-			"with both before the second step:\n" +
-			"pgha-cli connection names it. Each step is recorded: when a run is cut off, any operator " +
-			"finishes it with change\n" +
-			"continue, or takes it back with change undo until the last step begins; that one deletes " +
-			"the former authority's key.\n" +
-			"A host that is down is refused, or left out with --without; the next apply brings it in.\n" +
-			"What certificates import took in comes; without that a new authority of the tool's own, " +
-			"with --own also in the place of one of\n" +
-			"your company.",
-		Flags: operationFlags(
-			&cli.BoolFlag{Name: "pause", DisableDefaultText: true,
-				Usage: "end once both authorities are trusted; change continue goes on"},
-			&cli.BoolFlag{Name: "own", DisableDefaultText: true,
-				Usage: "make an authority of the tool's own where it is one of your company, or asked for"},
-			&cli.StringSliceFlag{Name: "without",
-				Usage: "leave `HOST` as it is, because it is down; may be repeated"}),
-		Action: func(c *cli.Context) error {
-			names := c.Args().Slice()
-			if len(names) == 0 {
-				return usagef("certificates rotate-ca wants etcd, postgres, rest, backup or all")
-			}
-			return operate(c, out, operation[certificates.RotateResult]{
-				question: "Replace " + strings.Join(names, ", ") + "?",
-				do: func(ctx context.Context, cl *pgha.Cluster,
-					op pgha.Operation) (certificates.RotateResult, error) {
-					own := cl.Certificates()
-					if slices.Contains(names, "all") {
-						names = own.AllAuthorities()
-					}
-					return own.RotateCA(ctx, certificates.RotateOptions{Operation: op,
-						Authorities: names, Pause: c.Bool("pause"), Own: c.Bool("own"),
-						Without: c.StringSlice("without")})
-				},
-				show: func(r certificates.RotateResult) { showRotated(out, r) },
-			})
-		},
-	}
-}
-
-func showRotated(out *terminal.Terminal, r certificates.RotateResult) {
-	if r.Paused {
-		out.Printf("%s after %s: both authorities of %s are trusted on all hosts (%d handshakes)\n"+
-			"next: give applications the file that pgha-cli connection names, then pgha-cli change "+
-			"continue; change undo takes it back\n", out.Paint(terminal.Yellow, "paused"), r.Elapsed,
-			r.Subject, r.Handshakes)
-		return
-	}
-	out.Printf("%s after %s: the authorities of %s and all their certificates are new, checked by "+
-		"%d handshakes\n", out.Paint(terminal.Green, "replaced"), r.Elapsed, r.Subject, r.Handshakes)
-	if len(r.Imported) > 0 {
-		out.Printf("of your company: %s\n", strings.Join(r.Imported, ", "))
-	}
-	if len(r.LeftOut) > 0 {
-		out.Printf("left out: %s; pgha-cli apply brings it in\n", strings.Join(r.LeftOut, ", "))
-	}
-}
-
-func certificatesClientsCommand(out *terminal.Terminal) *cli.Command {
-	return &cli.Command{
-		Name: "clients", Usage: "show who is connected to PostgreSQL, from where, with which TLS",
-		Description: "For the time between the first and the second step of certificates rotate-ca " +
-			"postgres: NEW is yes for sessions that were\n" +
-			"opened since both authorities are trusted. Whether a client has the file with both a " +
-			"server cannot see. PostgreSQL sees the\n" +
-			"balancer's address of sessions through one.",
-		Flags: []cli.Flag{outputFlag()},
-		Action: func(c *cli.Context) error {
-			return withCluster(c, out, pgha.ConnectOptions{AllowUnreachable: true, ReadOnly: true},
-				func(ctx context.Context, cl *pgha.Cluster) error {
-					found, err := cl.Certificates().Clients(ctx)
-					if wantsJSON(c) {
-						return printAnswer(out, found, err)
-					}
-					w := out.Table()
-					fmt.Fprintln(w, "MEMBER\tROLE\tDATABASE\tFROM\tPROGRAM\tTLS\tSESSIONS\tNEWEST\tNEW")
-					for _, one := range found.Clients {
-						from, since := one.Address, "-"
-						if one.By != "" {
-							from += " (" + one.By + ")"
-						}
-						if found.Since != nil {
-							since = map[bool]string{true: "yes", false: "no"}[one.Since]
-						}
-						fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", one.Member, one.Role,
-							dash(one.Database), from, dash(one.Application), cmp.Or(one.TLS, "none"),
-							one.Sessions, onClock(one.Newest), since)
-					}
-					w.Flush()
-					return err
-				})
 		},
 	}
 }
